@@ -1,0 +1,281 @@
+package fstore
+
+import "time"
+
+// Bitmap is a set of row numbers: row i is in it if bit i%8 of byte i/8 is set. It is the layout of Arrow and
+// of the wire, so that it can be handed on as it is.
+type Bitmap []byte
+
+// NewBitmap returns a bitmap for n rows with every row in it.
+func NewBitmap(n int) Bitmap {
+	b := make(Bitmap, (n+7)/8)
+	for i := range b {
+		b[i] = 0xff
+	}
+	if n%8 != 0 {
+		b[len(b)-1] = 1<<(n%8) - 1
+	}
+	return b
+}
+
+// Get reports whether row i is in the set. Every row is in a nil bitmap.
+func (b Bitmap) Get(i int) bool { return b == nil || b[i/8]&(1<<(i%8)) != 0 }
+
+// Set puts row i into the set.
+func (b Bitmap) Set(i int) { b[i/8] |= 1 << (i % 8) }
+
+// Clear takes row i out of the set.
+func (b Bitmap) Clear(i int) { b[i/8] &^= 1 << (i % 8) }
+
+// Column is a run of values of one type, stored by type and never boxed. The slice that belongs to Type.Elem
+// holds the values; the others are nil. A null's slot holds the zero value.
+//
+// A list column keeps the elements of all its rows one behind the other: row i has those from Offsets[i] to
+// Offsets[i+1], and Offsets has Len+1 entries.
+type Column struct {
+	Name  string
+	Type  Type
+	Len   int    // rows
+	Valid Bitmap // the rows that are not null; nil where none is
+
+	Bools    []bool
+	Int32s   []int32
+	Int64s   []int64 // Int64, and Timestamp in UTC microseconds
+	Float32s []float32
+	Float64s []float64
+	Strings  []string
+	Bytes    [][]byte
+	Offsets  []int32
+}
+
+// Batch is a number of columns of equal length.
+type Batch struct {
+	Columns []Column
+	Len     int // rows
+}
+
+// Column returns the column of a name, or nil.
+func (b *Batch) Column(name string) *Column {
+	for i := range b.Columns {
+		if b.Columns[i].Name == name {
+			return &b.Columns[i]
+		}
+	}
+	return nil
+}
+
+// NewColumn returns an empty column with room for n rows.
+func NewColumn(name string, t Type, n int) Column {
+	c := Column{Name: name, Type: t}
+	if t.IsList() {
+		c.Offsets = append(make([]int32, 0, n+1), 0)
+	}
+	switch t.Elem() {
+	case Bool:
+		c.Bools = make([]bool, 0, n)
+	case Int32:
+		c.Int32s = make([]int32, 0, n)
+	case Int64, Timestamp:
+		c.Int64s = make([]int64, 0, n)
+	case Float32:
+		c.Float32s = make([]float32, 0, n)
+	case Float64:
+		c.Float64s = make([]float64, 0, n)
+	case String:
+		c.Strings = make([]string, 0, n)
+	case Bytes:
+		c.Bytes = make([][]byte, 0, n)
+	}
+	return c
+}
+
+// IsNull reports whether row i is null.
+func (c *Column) IsNull(i int) bool { return !c.Valid.Get(i) }
+
+// AppendNull adds a null row.
+func (c *Column) AppendNull() {
+	if c.Valid == nil {
+		c.Valid = NewBitmap(c.Len)
+	}
+	if c.Type.IsList() {
+		c.Offsets = append(c.Offsets, c.Offsets[c.Len])
+	} else {
+		c.appendZero()
+	}
+	c.Len++
+	if (c.Len+7)/8 > len(c.Valid) {
+		c.Valid = append(c.Valid, 0)
+	}
+}
+
+func (c *Column) appendZero() {
+	switch c.Type {
+	case Bool:
+		c.Bools = append(c.Bools, false)
+	case Int32:
+		c.Int32s = append(c.Int32s, 0)
+	case Int64, Timestamp:
+		c.Int64s = append(c.Int64s, 0)
+	case Float32:
+		c.Float32s = append(c.Float32s, 0)
+	case Float64:
+		c.Float64s = append(c.Float64s, 0)
+	case String:
+		c.Strings = append(c.Strings, "")
+	case Bytes:
+		c.Bytes = append(c.Bytes, nil)
+	}
+}
+
+// grew counts a row whose value (or, of a list, whose elements and offset) has just been appended.
+func (c *Column) grew() {
+	c.Len++
+	if c.Valid == nil {
+		return
+	}
+	if (c.Len+7)/8 > len(c.Valid) {
+		c.Valid = append(c.Valid, 0)
+	}
+	c.Valid.Set(c.Len - 1)
+}
+
+// AppendFrom adds row i of src, a column of the same type.
+func (c *Column) AppendFrom(src *Column, i int) {
+	if src.IsNull(i) {
+		c.AppendNull()
+		return
+	}
+	from, to := i, i+1
+	if c.Type.IsList() {
+		from, to = int(src.Offsets[i]), int(src.Offsets[i+1])
+		c.Offsets = append(c.Offsets, c.Offsets[c.Len]+int32(to-from))
+	}
+	switch c.Type.Elem() {
+	case Bool:
+		c.Bools = append(c.Bools, src.Bools[from:to]...)
+	case Int32:
+		c.Int32s = append(c.Int32s, src.Int32s[from:to]...)
+	case Int64, Timestamp:
+		c.Int64s = append(c.Int64s, src.Int64s[from:to]...)
+	case Float32:
+		c.Float32s = append(c.Float32s, src.Float32s[from:to]...)
+	case Float64:
+		c.Float64s = append(c.Float64s, src.Float64s[from:to]...)
+	case String:
+		c.Strings = append(c.Strings, src.Strings[from:to]...)
+	case Bytes:
+		c.Bytes = append(c.Bytes, src.Bytes[from:to]...)
+	}
+	c.grew()
+}
+
+// Value returns row i boxed, for messages and tests: nil for null, bool, int32, int64, float32, float64,
+// string, []byte, time.Time, or a slice of one of them.
+func (c *Column) Value(i int) any {
+	if c.IsNull(i) {
+		return nil
+	}
+	if !c.Type.IsList() {
+		return c.elem(i)
+	}
+	from, to := c.Offsets[i], c.Offsets[i+1]
+	switch c.Type.Elem() {
+	case Bool:
+		return c.Bools[from:to]
+	case Int32:
+		return c.Int32s[from:to]
+	case Int64:
+		return c.Int64s[from:to]
+	case Float32:
+		return c.Float32s[from:to]
+	case Float64:
+		return c.Float64s[from:to]
+	case String:
+		return c.Strings[from:to]
+	case Bytes:
+		return c.Bytes[from:to]
+	}
+	times := make([]time.Time, 0, to-from)
+	for _, us := range c.Int64s[from:to] {
+		times = append(times, FromMicros(us))
+	}
+	return times
+}
+
+func (c *Column) elem(i int) any {
+	switch c.Type.Elem() {
+	case Bool:
+		return c.Bools[i]
+	case Int32:
+		return c.Int32s[i]
+	case Int64:
+		return c.Int64s[i]
+	case Float32:
+		return c.Float32s[i]
+	case Float64:
+		return c.Float64s[i]
+	case String:
+		return c.Strings[i]
+	case Bytes:
+		return c.Bytes[i]
+	case Timestamp:
+		return FromMicros(c.Int64s[i])
+	}
+	return nil
+}
+
+// Append adds a boxed value of the kind Value returns; nil is null. It panics on another Go type: it is for
+// literals in code, not for input.
+func (c *Column) Append(v any) {
+	if v == nil {
+		c.AppendNull()
+		return
+	}
+	switch v := v.(type) {
+	case bool:
+		c.Bools = append(c.Bools, v)
+	case int32:
+		c.Int32s = append(c.Int32s, v)
+	case int64:
+		c.Int64s = append(c.Int64s, v)
+	case time.Time:
+		c.Int64s = append(c.Int64s, Micros(v))
+	case float32:
+		c.Float32s = append(c.Float32s, v)
+	case float64:
+		c.Float64s = append(c.Float64s, v)
+	case string:
+		c.Strings = append(c.Strings, v)
+	case []byte:
+		c.Bytes = append(c.Bytes, v)
+	case []bool:
+		c.Bools = append(c.Bools, v...)
+	case []int32:
+		c.Int32s = append(c.Int32s, v...)
+	case []int64:
+		c.Int64s = append(c.Int64s, v...)
+	case []float32:
+		c.Float32s = append(c.Float32s, v...)
+	case []float64:
+		c.Float64s = append(c.Float64s, v...)
+	case []string:
+		c.Strings = append(c.Strings, v...)
+	case [][]byte:
+		c.Bytes = append(c.Bytes, v...)
+	case []time.Time:
+		for _, t := range v {
+			c.Int64s = append(c.Int64s, Micros(t))
+		}
+	default:
+		panic("fstore: a column cannot hold this Go type")
+	}
+	if c.Type.IsList() {
+		c.Offsets = append(c.Offsets, int32(c.elems()))
+	}
+	c.grew()
+}
+
+// elems returns how many elements the column's value slice holds.
+func (c *Column) elems() int {
+	return len(c.Bools) + len(c.Int32s) + len(c.Int64s) + len(c.Float32s) + len(c.Float64s) + len(c.Strings) + len(c.Bytes)
+}

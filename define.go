@@ -1,0 +1,253 @@
+package fstore
+
+import (
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Field is a name and a type.
+type Field struct {
+	Name string `json:"name"`
+	Type Type   `json:"type"`
+}
+
+// Meta is what a definition says to people. It never changes a value, so it makes no new version.
+type Meta struct {
+	Description string            `json:"description,omitempty"`
+	Owner       string            `json:"owner,omitempty"`
+	Tags        map[string]string `json:"tags,omitempty"`
+}
+
+// Entity is a thing features describe. A composite key is one entity with several join keys.
+type Entity struct {
+	Name     string  `json:"name"`
+	JoinKeys []Field `json:"join_keys"`
+	Meta
+}
+
+// Available says when a row became known (DESIGN §3, availability).
+type Available struct {
+	Created bool     `json:"created,omitempty"` // at its created time (a null one counts as the event time)
+	Lag     Duration `json:"lag,omitzero"`      // otherwise: at its event time plus this
+}
+
+// String writes the availability as definitions do.
+func (a Available) String() string {
+	switch {
+	case a.Created:
+		return "created"
+	case a.Lag == 0:
+		return "event"
+	}
+	return "event + " + a.Lag.String()
+}
+
+// Source is rows in Parquet files. Event is empty for a static table, which holds for all time.
+type Source struct {
+	Name      string            `json:"name"`
+	Path      string            `json:"path"`             // as written: before ${VAR} is replaced, and relative to the repo
+	Rename    map[string]string `json:"rename,omitempty"` // column in the files → name in fstore
+	Event     string            `json:"event_timestamp,omitempty"`
+	Created   string            `json:"created_timestamp,omitempty"`
+	Available Available         `json:"available,omitzero"` // as it applies, defaults filled in
+	Meta
+}
+
+// Static reports whether the source holds for all time.
+func (s *Source) Static() bool { return s.Event == "" }
+
+// Feature is one named value of a view.
+type Feature struct {
+	Name    string `json:"name"`
+	Type    Type   `json:"type"`
+	Column  string `json:"column"`            // of the source or of the SQL's output; the name where it is not given
+	Default *Value `json:"default,omitempty"` // sent for missing and null values; nil: none
+	Meta
+}
+
+// View is a named group of features of one entity set: a history of rows from a source or by SQL.
+type View struct {
+	Name      string    `json:"name"`
+	Entities  []string  `json:"entities"`         // [] is one global record that every label matches
+	Keys      []Field   `json:"keys"`             // the union of the entities' join keys, in name order
+	Source    string    `json:"source,omitempty"` // the source whose columns it takes as they are, or
+	SQL       string    `json:"sql,omitempty"`    // the text of its query
+	SQLFile   string    `json:"sql_file,omitempty"`
+	Inputs    []string  `json:"inputs"`                      // the sources and views it reads itself, in name order
+	Event     string    `json:"event_timestamp,omitempty"`   // of the SQL's output or the source; "" makes it static
+	Created   string    `json:"created_timestamp,omitempty"` // likewise
+	Available Available `json:"available,omitzero"`          // as it applies to the view's rows, defaults filled in
+	TTL       *Duration `json:"ttl,omitempty"`               // nil: values never expire
+	Publish   *Publish  `json:"publish,omitempty"`           // nil: published continuously
+	Features  []Feature `json:"features"`                    // as declared; a record holds them in name order
+	Offline   bool      `json:"offline,omitempty"`           // online: false, an intermediate: never served or materialized
+	Meta
+}
+
+// Static reports whether the view's rows hold for all time and have no event time.
+func (v *View) Static() bool { return v.Event == "" }
+
+// Feature returns the feature of a name, or nil.
+func (v *View) Feature(name string) *Feature {
+	for i := range v.Features {
+		if v.Features[i].Name == name {
+			return &v.Features[i]
+		}
+	}
+	return nil
+}
+
+// Record returns the features in the order records and as-of batches have them: by name.
+func (v *View) Record() []Feature {
+	out := append([]Feature(nil), v.Features...)
+	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	return out
+}
+
+// ViewRef names a version of a view (or of a service): customer_orders@3.
+type ViewRef struct {
+	Name    string `json:"name"`
+	Version int    `json:"version"`
+}
+
+func (r ViewRef) String() string { return r.Name + "@" + strconv.Itoa(r.Version) }
+
+// ParseRef reads "name" (version 0: whichever serves) or "name@3".
+func ParseRef(s string) (ViewRef, error) {
+	name, version, found := strings.Cut(s, "@")
+	if !found {
+		return ViewRef{Name: name}, CheckName(name)
+	}
+	n, err := strconv.Atoi(strings.TrimPrefix(version, "v"))
+	if err != nil || n < 1 {
+		return ViewRef{}, Errorf(ErrInvalid, "%q: %q is not a version", s, version).WithHint("for example %s@1", name)
+	}
+	return ViewRef{name, n}, CheckName(name)
+}
+
+// CheckName returns an error unless a name has the form [a-z][a-z0-9_]*.
+func CheckName(s string) error {
+	for i, c := range []byte(s) {
+		if c >= 'a' && c <= 'z' || i > 0 && (c >= '0' && c <= '9' || c == '_') {
+			continue
+		}
+		return Errorf(ErrInvalid, "%q is not a name", s).WithHint("lower-case letters, digits and _, beginning with a letter")
+	}
+	if s == "" {
+		return Errorf(ErrInvalid, "a name is empty")
+	}
+	return nil
+}
+
+// ViewVersion is an immutable version of a view with everything needed to compute it: the sources and the
+// upstream views that it reads, directly or through others, as they were when the version was made.
+type ViewVersion struct {
+	Ref         ViewRef  `json:"ref"`
+	Fingerprint string   `json:"fingerprint"` // hex sha256
+	View        View     `json:"view"`
+	Sources     []Source `json:"sources"`         // in name order
+	Views       []View   `json:"views,omitempty"` // upstream views, each behind those it reads
+}
+
+// Source returns the source of a name, or nil.
+func (v *ViewVersion) Source(name string) *Source {
+	for i := range v.Sources {
+		if v.Sources[i].Name == name {
+			return &v.Sources[i]
+		}
+	}
+	return nil
+}
+
+// KeyBinding says which column of labels or of a request gives a join key of a view.
+type KeyBinding struct {
+	Key    Field  `json:"key"`
+	Column string `json:"column"`
+}
+
+// ViewUse is a view version looked up by one key role: the same view by origin and by destination is two uses.
+type ViewUse struct {
+	Version *ViewVersion `json:"version"`
+	Keys    []KeyBinding `json:"keys"` // in the order of View.Keys, that is by key name
+}
+
+// FeatureOutput is one feature of a list: which use of which view gives it, and its name in the answer.
+type FeatureOutput struct {
+	Name    string `json:"name"`    // output name, unique in the list
+	Use     int    `json:"use"`     // index into FeatureList.Uses
+	Feature string `json:"feature"` // name in the view
+}
+
+// FeatureList is what a service, a model or a request comes down to: the ordered features with the exact view
+// versions that give them. Training sets and online answers are made from it alone.
+type FeatureList struct {
+	Service ViewRef         `json:"service,omitzero"` // where it came from a service
+	Uses    []ViewUse       `json:"uses"`
+	Outputs []FeatureOutput `json:"outputs"`
+}
+
+// Feature returns the definition of output i.
+func (l *FeatureList) Feature(i int) *Feature {
+	return l.Uses[l.Outputs[i].Use].Version.View.Feature(l.Outputs[i].Feature)
+}
+
+// KeyColumns returns the columns of labels or of a request that the list needs, in name order.
+func (l *FeatureList) KeyColumns() []Field {
+	seen := map[string]Field{}
+	for _, u := range l.Uses {
+		for _, k := range u.Keys {
+			seen[k.Column] = Field{k.Column, k.Key.Type}
+		}
+	}
+	out := make([]Field, 0, len(seen))
+	for _, f := range seen {
+		out = append(out, f)
+	}
+	SortFields(out)
+	return out
+}
+
+// FeatureRef is an entry of a service as its definition writes it.
+type FeatureRef struct {
+	View    string            `json:"view"`
+	Feature string            `json:"feature"`          // "*" stands for all of the view, in declared order
+	As      string            `json:"as,omitempty"`     // output name
+	Prefix  string            `json:"prefix,omitempty"` // put before the output names
+	Keys    map[string]string `json:"keys,omitempty"`   // join key → column, where they differ
+}
+
+// Service is the ordered list of features one model uses.
+type Service struct {
+	Name     string       `json:"name"`
+	Features []FeatureRef `json:"features"`
+	Meta
+}
+
+// Generation is one copy of a view version's data in the online store: 8 random bytes in hex.
+type Generation string
+
+// Pointer says which generation of a view version answers, and as of when.
+type Pointer struct {
+	Generation Generation `json:"generation"`
+	Published  time.Time  `json:"published"`
+}
+
+// Header is what the online store itself knows of one generation of a view version (DESIGN §8). It travels with
+// the data: a store that goes back in time takes its header back with it.
+type Header struct {
+	View        ViewRef    `json:"view"`
+	Generation  Generation `json:"generation"`
+	Fingerprint string     `json:"fingerprint"`
+	Published   time.Time  `json:"published,omitzero"`  // the last publication of this generation; zero: none yet
+	Run         string     `json:"run"`                 // the last run that wrote to it
+	RunAt       time.Time  `json:"run_at"`              // the P of that run
+	Token       string     `json:"token"`               // of the lease that may write to it
+	Watermark   []byte     `json:"watermark,omitempty"` // keys up to here are as Run wants them; the later ones are not
+	Complete    bool       `json:"complete,omitempty"`  // all keys are as Run wants them
+}
+
+// String names the generation for messages.
+func (h *Header) String() string { return fmt.Sprintf("%s generation %s", h.View, h.Generation) }

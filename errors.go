@@ -1,0 +1,86 @@
+package fstore
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The kinds of failure every part distinguishes. Wrap one with %w; branch with errors.Is. One table maps
+// them to gRPC codes (server) and one to exit statuses (cmd/fstore).
+var (
+	// ErrInvalid: what the caller gave cannot be used: a bad argument, column, label file or value.
+	ErrInvalid = errors.New("invalid")
+	// ErrDefinition: a definition in a feature repo is wrong.
+	ErrDefinition = errors.New("definition is wrong")
+	// ErrNotFound: a name, version or file that was asked for does not exist.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict: somebody else got there first: a lease is held, the registry moved, a writer was fenced off.
+	ErrConflict = errors.New("conflict")
+	// ErrNotReady: the request is right but cannot be answered until a command is run (not published yet).
+	ErrNotReady = errors.New("not ready")
+	// ErrUnavailable: a store cannot be reached or is overloaded; the same call may succeed later.
+	ErrUnavailable = errors.New("unavailable")
+	// ErrCorrupt: stored bytes cannot be decoded.
+	ErrCorrupt = errors.New("corrupt")
+	// ErrTooLarge: a request or its answer is over a limit.
+	ErrTooLarge = errors.New("too large")
+)
+
+// Error is a failure of one kind with a message for people and, where there is one, the command to run.
+type Error struct {
+	Kind    error  // one of the sentinels above
+	Message string // what is wrong and where
+	Hint    string // what would be right, or the command to run; may be empty
+}
+
+// Error returns the message, followed by the hint in parentheses where there is one.
+func (e *Error) Error() string {
+	if e.Hint == "" {
+		return e.Message
+	}
+	return e.Message + " (" + e.Hint + ")"
+}
+
+// Unwrap returns the kind, so that errors.Is works with the sentinels.
+func (e *Error) Unwrap() error { return e.Kind }
+
+// Errorf returns an Error of a kind without a hint.
+func Errorf(kind error, format string, args ...any) *Error {
+	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
+}
+
+// WithHint returns a copy of e that also says what to do.
+func (e *Error) WithHint(format string, args ...any) *Error {
+	c := *e
+	c.Hint = fmt.Sprintf(format, args...)
+	return &c
+}
+
+// Pos is a place in a file of definitions. Line and Col count from 1; 0 means unknown.
+type Pos struct {
+	File string `json:"file,omitempty"`
+	Line int    `json:"line,omitempty"`
+	Col  int    `json:"col,omitempty"`
+}
+
+// String returns file:line:col, leaving out what is unknown.
+func (p Pos) String() string {
+	switch {
+	case p.Line == 0:
+		return p.File
+	case p.Col == 0:
+		return fmt.Sprintf("%s:%d", p.File, p.Line)
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col)
+}
+
+// SQLError is a mistake in SQL text, as an engine reports it.
+type SQLError struct {
+	Message string
+	Offset  int // byte offset into the SQL text; -1 where unknown
+}
+
+func (e *SQLError) Error() string { return e.Message }
+
+// Unwrap says that a mistake in SQL is a wrong definition.
+func (e *SQLError) Unwrap() error { return ErrDefinition }

@@ -1,0 +1,151 @@
+package fstore
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Micros returns an instant as UTC microseconds since the Unix epoch, rounded down.
+func Micros(t time.Time) int64 { return t.UnixMicro() }
+
+// FromMicros is the inverse of Micros.
+func FromMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }
+
+// FormatTime writes an instant as RFC 3339 in UTC, with microseconds where there are any.
+func FormatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.999999Z07:00") }
+
+// ParseTime reads an instant: RFC 3339, a date, or a date and time without a zone, which is UTC.
+func ParseTime(s string) (time.Time, error) {
+	for _, layout := range []string{
+		time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00",
+		"2006-01-02 15:04:05.999999999", "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly,
+	} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC().Truncate(time.Microsecond), nil
+		}
+	}
+	return time.Time{}, Errorf(ErrInvalid, "%q is not an instant", s).
+		WithHint("for example 2011-12-09T12:50:00Z or 2011-12-09, taken as UTC without a zone")
+}
+
+// Duration is a length of time in whole microseconds, written with the units us, ms, s, m, h, d (24 hours)
+// and w: 90d, 1h30m.
+type Duration time.Duration
+
+var units = []struct {
+	name string
+	d    time.Duration
+}{
+	{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second},
+	{"ms", time.Millisecond}, {"us", time.Microsecond},
+}
+
+// Micros returns the duration in microseconds.
+func (d Duration) Micros() int64 { return time.Duration(d).Microseconds() }
+
+// String writes the duration as ParseDuration reads it, with the largest units that fit: 1d12h.
+func (d Duration) String() string {
+	if d == 0 {
+		return "0s"
+	}
+	var b strings.Builder
+	rest := time.Duration(d)
+	if rest < 0 {
+		b.WriteByte('-')
+		rest = -rest
+	}
+	for _, u := range units {
+		if u.name == "w" && rest%u.d != 0 {
+			continue
+		}
+		if n := rest / u.d; n > 0 {
+			fmt.Fprintf(&b, "%d%s", n, u.name)
+			rest -= n * u.d
+		}
+	}
+	return b.String()
+}
+
+// ParseDuration reads a non-negative duration such as 90d or 1h30m. A number without a unit is an error.
+func ParseDuration(s string) (Duration, error) {
+	bad := func() (Duration, error) {
+		return 0, Errorf(ErrInvalid, "%q is not a duration", s).WithHint("for example 90d, 12h or 1h30m; units us, ms, s, m, h, d, w")
+	}
+	var total time.Duration
+	rest := s
+	for rest != "" {
+		i := 0
+		for i < len(rest) && rest[i] >= '0' && rest[i] <= '9' {
+			i++
+		}
+		j := i
+		for j < len(rest) && (rest[j] < '0' || rest[j] > '9') {
+			j++
+		}
+		n, err := strconv.ParseInt(rest[:i], 10, 64)
+		unit := time.Duration(0)
+		for _, u := range units {
+			if u.name == rest[i:j] {
+				unit = u.d
+			}
+		}
+		if err != nil || unit == 0 || n > int64((1<<63-1)/unit) {
+			return bad()
+		}
+		add := time.Duration(n) * unit
+		if total+add < total {
+			return bad()
+		}
+		total += add
+		rest = rest[j:]
+	}
+	if s == "" {
+		return bad()
+	}
+	return Duration(total), nil
+}
+
+// MarshalText writes the duration as String does.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads a duration as ParseDuration does.
+func (d *Duration) UnmarshalText(b []byte) (err error) {
+	*d, err = ParseDuration(string(b))
+	return err
+}
+
+// Publish is the batch schedule of a view (DESIGN §4): a run publishes instants of the grid
+// offset + n·every, counted from the Unix epoch, and takes delay to become servable.
+type Publish struct {
+	Every  Duration `json:"every"`
+	Offset Duration `json:"offset,omitzero"`
+	Delay  Duration `json:"delay,omitzero"`
+}
+
+// Servable returns P(t): the last instant published by t, that is the last instant of the grid that is at
+// least Delay before t. A nil schedule publishes continuously: P(t) = t.
+func (p *Publish) Servable(t time.Time) time.Time {
+	if p == nil {
+		return FromMicros(Micros(t))
+	}
+	return p.floor(Micros(t) - p.Delay.Micros())
+}
+
+// Run returns the instant that a run for t publishes: the last instant of the grid that is not after t.
+func (p *Publish) Run(t time.Time) time.Time {
+	if p == nil {
+		return FromMicros(Micros(t))
+	}
+	return p.floor(Micros(t))
+}
+
+func (p *Publish) floor(us int64) time.Time {
+	every, offset := p.Every.Micros(), p.Offset.Micros()
+	rest := (us - offset) % every
+	if rest < 0 {
+		rest += every
+	}
+	return FromMicros(us - rest)
+}

@@ -1,0 +1,104 @@
+package fstore
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Type is the type of a feature, a join key or a column: a scalar, or a list of one (DESIGN "Types").
+type Type uint8
+
+// The scalar types. A Timestamp is UTC microseconds since the Unix epoch.
+const (
+	Invalid Type = iota
+	Bool
+	Int32
+	Int64
+	Float32
+	Float64
+	String
+	Bytes
+	Timestamp
+
+	listBit Type = 0x80
+)
+
+var typeNames = [...]string{"invalid", "bool", "int32", "int64", "float32", "float64", "string", "bytes", "timestamp"}
+
+// List returns the type of lists of t, which must be a scalar.
+func List(t Type) Type { return t | listBit }
+
+// IsList reports whether t is a list type.
+func (t Type) IsList() bool { return t&listBit != 0 }
+
+// Elem returns the type of a list's elements, and t itself for a scalar.
+func (t Type) Elem() Type { return t &^ listBit }
+
+// Width returns the bytes one value takes in fixed-width encodings: 1, 4 or 8; 0 for strings, bytes and lists.
+func (t Type) Width() int {
+	switch t {
+	case Bool:
+		return 1
+	case Int32, Float32:
+		return 4
+	case Int64, Float64, Timestamp:
+		return 8
+	}
+	return 0
+}
+
+// IsKey reports whether a join key may have the type: bool, integers, string, bytes and timestamp.
+func (t Type) IsKey() bool {
+	switch t {
+	case Bool, Int32, Int64, String, Bytes, Timestamp:
+		return true
+	}
+	return false
+}
+
+// String returns the type as definitions write it: int64, list<float32>.
+func (t Type) String() string {
+	name := "invalid"
+	if e := t.Elem(); int(e) < len(typeNames) {
+		name = typeNames[e]
+	}
+	if t.IsList() {
+		return "list<" + name + ">"
+	}
+	return name
+}
+
+// ParseType reads a type as definitions write it. The error names the types there are.
+func ParseType(s string) (Type, error) {
+	name, list := s, false
+	if inner, ok := strings.CutPrefix(s, "list<"); ok {
+		if name, ok = strings.CutSuffix(inner, ">"); !ok {
+			return Invalid, Errorf(ErrInvalid, "unknown type %q", s).WithHint("a list is written list<float32>")
+		}
+		list = true
+	}
+	for t := Bool; t <= Timestamp; t++ {
+		if typeNames[t] == name {
+			if list {
+				return List(t), nil
+			}
+			return t, nil
+		}
+	}
+	return Invalid, Errorf(ErrInvalid, "unknown type %q", s).
+		WithHint("one of %s, or list<one of them>", strings.Join(typeNames[1:], ", "))
+}
+
+// MarshalText writes the type as definitions do.
+func (t Type) MarshalText() ([]byte, error) {
+	if t.Elem() == Invalid || t.Elem() > Timestamp {
+		return nil, fmt.Errorf("type %d: %w", t, ErrInvalid)
+	}
+	return []byte(t.String()), nil
+}
+
+// UnmarshalText reads what MarshalText wrote.
+func (t *Type) UnmarshalText(b []byte) (err error) {
+	*t, err = ParseType(string(b))
+	return err
+}
