@@ -251,3 +251,15 @@ type Header struct {
 
 // String names the generation for messages.
 func (h *Header) String() string { return fmt.Sprintf("%s generation %s", h.View, h.Generation) }
+
+// EngineColumn is a column as an SQL engine sees it, with the engine's own name for its type: DECIMAL(18,2).
+type EngineColumn struct {
+	Name string
+	Type string
+}
+
+// Relation is a table that SQL may name, with its columns.
+type Relation struct {
+	Name    string
+	Columns []EngineColumn
+}
