@@ -125,7 +125,7 @@ func decodePart(b []byte, c *Column, last bool) ([]byte, error) {
 		c.Append(string(text))
 	} else {
 		c.Append(bytes.Clone(text[:len(text):len(text)]))
-		if text == nil || len(text) == 0 {
+		if len(text) == 0 {
 			c.Bytes[c.Len-1] = []byte{}
 		}
 	}
