@@ -1,0 +1,69 @@
+package online
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// Records reads the records of a generation's keys as they are, in one round trip: nil for a key without one.
+func (s *Store) Records(ctx context.Context, g fstore.Generation, keys [][]byte) ([][]byte, error) {
+	physical, err := recordKeys(g, keys)
+	if err != nil {
+		return nil, err
+	}
+	records, _, err := s.backend.Get(ctx, physical, nil)
+	if err != nil {
+		return nil, fmt.Errorf("read generation %s: %w", g, err)
+	}
+	return records, nil
+}
+
+// Decoder turns keys and records back into batches, by the code that answers look-ups. It may be used by several
+// goroutines at once.
+type Decoder struct{ layout *layout }
+
+// Decoder returns the decoder of a view version.
+func (s *Store) Decoder(v *fstore.ViewVersion) *Decoder { return &Decoder{newLayout(v)} }
+
+// Decode returns the batch that Encode took the keys and records from, one row each; the event column is called
+// "event". No default is applied. The error is ErrCorrupt.
+func (d *Decoder) Decode(keys, records [][]byte) (*fstore.Batch, error) {
+	l := d.layout
+	if len(keys) != len(records) {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "%s: %d keys and %d records", l.ref, len(keys), len(records))
+	}
+	b := &fstore.Batch{Len: len(keys), Columns: make([]fstore.Column, 0, len(l.keys)+1+len(l.fields))}
+	for _, k := range l.keys {
+		b.Columns = append(b.Columns, fstore.NewColumn(k.Name, k.Type, len(keys)))
+	}
+	b.Columns = append(b.Columns, fstore.NewColumn("event", fstore.Timestamp, len(keys)))
+	columns := make([]*fstore.Column, len(l.keys))
+	for i := range columns {
+		columns[i] = &b.Columns[i]
+	}
+	event := &b.Columns[len(l.keys)]
+	for i, rec := range records {
+		if err := fstore.DecodeKey(keys[i], columns); err != nil {
+			return nil, err
+		}
+		if err := l.check(rec); err != nil {
+			return nil, fmt.Errorf("key %x: %w", keys[i], err)
+		}
+		if us, ok := l.eventOf(rec); ok {
+			event.Append(fstore.FromMicros(us))
+		} else {
+			event.AppendNull()
+		}
+	}
+	f := filler{rows: len(records), stats: &Stats{}, layout: l, recs: records, states: make([]Status, len(records))}
+	for i := range l.fields {
+		out := AnswerFeature{Column: fstore.Column{Name: l.fields[i].name}}
+		if err := f.fill(&out, &l.fields[i], nil); err != nil {
+			return nil, err
+		}
+		b.Columns = append(b.Columns, out.Column)
+	}
+	return b, nil
+}

@@ -1,0 +1,290 @@
+package online
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// filler makes the columns of an answer out of records that have passed layout.check.
+type filler struct {
+	rows  int
+	stats *Stats
+	limit int    // bytes of the answer; 0: none
+	size  int    // bytes so far
+	text  []byte // reused from column to column
+
+	// of the use whose features are filled
+	layout *layout
+	recs   [][]byte // by row; nil: absent, for the reason in states
+	states []Status
+
+	// the values of all fixed-width outputs of a type, in one piece
+	bools    []bool
+	int32s   []int32
+	int64s   []int64
+	float32s []float32
+	float64s []float64
+}
+
+// room makes the values of all fixed-width outputs, given how many there are of each type.
+func (f *filler) room(perType *[listMax]int) {
+	f.bools = room[bool](f.rows * perType[fstore.Bool])
+	f.int32s = room[int32](f.rows * perType[fstore.Int32])
+	f.int64s = room[int64](f.rows * (perType[fstore.Int64] + perType[fstore.Timestamp]))
+	f.float32s = room[float32](f.rows * perType[fstore.Float32])
+	f.float64s = room[float64](f.rows * perType[fstore.Float64])
+}
+
+func room[T any](n int) []T {
+	if n == 0 {
+		return nil
+	}
+	return make([]T, n)
+}
+
+// take cuts n values off the room.
+func take[T any](room *[]T, n int) []T {
+	if len(*room) < n || n == 0 {
+		return make([]T, n)
+	}
+	out := (*room)[:n:n]
+	*room = (*room)[n:]
+	return out
+}
+
+// fill sets the column and the statuses of one feature.
+func (f *filler) fill(out *AnswerFeature, fd *field, def *fstore.Column) error {
+	c := &out.Column
+	c.Type, c.Len = fd.typ, f.rows
+	if fd.width == 0 {
+		return f.fillVariable(out, fd, def)
+	}
+	at, byteN, bit := fd.at, fd.byteN, fd.bit
+	switch fd.typ {
+	case fstore.Bool:
+		c.Bools = take(&f.bools, f.rows)
+		for row, rec := range f.recs {
+			if rec != nil && rec[byteN]&bit != 0 {
+				c.Bools[row] = rec[at] != 0
+			} else if f.absent(out, row, def) {
+				c.Bools[row] = def.Bools[0]
+			}
+		}
+	case fstore.Int32:
+		c.Int32s = take(&f.int32s, f.rows)
+		for row, rec := range f.recs {
+			if rec != nil && rec[byteN]&bit != 0 {
+				c.Int32s[row] = int32(le.Uint32(rec[at:]))
+			} else if f.absent(out, row, def) {
+				c.Int32s[row] = def.Int32s[0]
+			}
+		}
+	case fstore.Int64, fstore.Timestamp:
+		c.Int64s = take(&f.int64s, f.rows)
+		for row, rec := range f.recs {
+			if rec != nil && rec[byteN]&bit != 0 {
+				c.Int64s[row] = int64(le.Uint64(rec[at:]))
+			} else if f.absent(out, row, def) {
+				c.Int64s[row] = def.Int64s[0]
+			}
+		}
+	case fstore.Float32:
+		c.Float32s = take(&f.float32s, f.rows)
+		for row, rec := range f.recs {
+			if rec != nil && rec[byteN]&bit != 0 {
+				c.Float32s[row] = math.Float32frombits(le.Uint32(rec[at:]))
+			} else if f.absent(out, row, def) {
+				c.Float32s[row] = def.Float32s[0]
+			}
+		}
+	case fstore.Float64:
+		c.Float64s = take(&f.float64s, f.rows)
+		for row, rec := range f.recs {
+			if rec != nil && rec[byteN]&bit != 0 {
+				c.Float64s[row] = math.Float64frombits(le.Uint64(rec[at:]))
+			} else if f.absent(out, row, def) {
+				c.Float64s[row] = def.Float64s[0]
+			}
+		}
+	}
+	return nil
+}
+
+// absent notes that a row has no value of its own, and reports whether it gets the default.
+func (f *filler) absent(out *AnswerFeature, row int, def *fstore.Column) bool {
+	state := f.states[row]
+	if state == Present {
+		state = NullValue
+	}
+	if out.Statuses == nil {
+		out.Statuses = make([]Status, f.rows)
+	}
+	out.Statuses[row] = state
+	f.stats.Statuses[state]++
+	if def != nil {
+		return true
+	}
+	if out.Column.Valid == nil {
+		out.Column.Valid = fstore.NewBitmap(f.rows)
+	}
+	out.Column.Valid.Clear(row)
+	return false
+}
+
+// fillVariable sets a column of strings, bytes or lists.
+func (f *filler) fillVariable(out *AnswerFeature, fd *field, def *fstore.Column) error {
+	c := &out.Column
+	list, elem := fd.typ.IsList(), fd.typ.Elem()
+	*c = fstore.NewColumn(c.Name, fd.typ, 0)
+	c.Len = f.rows
+	texts := textBuffer{all: f.text[:0]}
+	if elem == fstore.Bytes {
+		texts.all = []byte{} // the column keeps it
+	}
+	if list {
+		c.Offsets = append(make([]int32, 0, f.rows+1), 0)
+	} else {
+		texts.ends = make([]int, 0, f.rows)
+	}
+	elems := 0
+	for row, rec := range f.recs {
+		switch {
+		case rec != nil && rec[fd.byteN]&fd.bit != 0:
+			b, err := f.layout.bytes(rec, fd.at)
+			if err != nil {
+				return err
+			}
+			if f.size += len(b); f.limit > 0 && f.size > f.limit {
+				return nil // the caller says so
+			}
+			if !list {
+				texts.add(b)
+			} else if err := f.appendList(c, &texts, b); err != nil {
+				return err
+			}
+		case f.absent(out, row, def):
+			f.size += encodedSize(def, 0)
+			appendDefault(c, &texts, def)
+		case !list:
+			texts.add(nil)
+		}
+		if list {
+			if elems = texts.len() + fixedElems(c); elems > math.MaxInt32 {
+				return fstore.Errorf(fstore.ErrTooLarge, "%s: %d elements of lists; the limit is %d", c.Name, elems, math.MaxInt32)
+			}
+			c.Offsets = append(c.Offsets, int32(elems))
+		}
+	}
+	if texts.finish(c); elem == fstore.String {
+		f.text = texts.all
+	}
+	return nil
+}
+
+// fixedElems returns the elements of a list column whose elements are of fixed width.
+func fixedElems(c *fstore.Column) int {
+	return len(c.Bools) + len(c.Int32s) + len(c.Int64s) + len(c.Float32s) + len(c.Float64s)
+}
+
+// appendList appends the elements of an encoded list.
+func (f *filler) appendList(c *fstore.Column, texts *textBuffer, b []byte) error {
+	elem := c.Type.Elem()
+	if w := elem.Width(); w > 0 {
+		if len(b)%w != 0 {
+			return f.layout.corrupt("%d bytes of a %s", len(b), c.Type)
+		}
+		appendFixedElems(c, b, w)
+		return nil
+	}
+	for len(b) > 0 {
+		n, used := binary.Uvarint(b)
+		if used <= 0 || n > uint64(len(b)-used) {
+			return f.layout.corrupt("an element of a %s is longer than the list", c.Type)
+		}
+		texts.add(b[used : used+int(n)])
+		b = b[used+int(n):]
+	}
+	return nil
+}
+
+func appendFixedElems(c *fstore.Column, b []byte, w int) {
+	for ; len(b) > 0; b = b[w:] {
+		switch c.Type.Elem() {
+		case fstore.Bool:
+			c.Bools = append(c.Bools, b[0] != 0)
+		case fstore.Int32:
+			c.Int32s = append(c.Int32s, int32(le.Uint32(b)))
+		case fstore.Int64, fstore.Timestamp:
+			c.Int64s = append(c.Int64s, int64(le.Uint64(b)))
+		case fstore.Float32:
+			c.Float32s = append(c.Float32s, math.Float32frombits(le.Uint32(b)))
+		case fstore.Float64:
+			c.Float64s = append(c.Float64s, math.Float64frombits(le.Uint64(b)))
+		}
+	}
+}
+
+// appendDefault appends the value of a default of the column's type: a string, bytes or a list.
+func appendDefault(c *fstore.Column, texts *textBuffer, def *fstore.Column) {
+	n := 1
+	if c.Type.IsList() {
+		n = int(def.Offsets[1])
+	}
+	switch c.Type.Elem() {
+	case fstore.Bool:
+		c.Bools = append(c.Bools, def.Bools[:n]...)
+	case fstore.Int32:
+		c.Int32s = append(c.Int32s, def.Int32s[:n]...)
+	case fstore.Int64, fstore.Timestamp:
+		c.Int64s = append(c.Int64s, def.Int64s[:n]...)
+	case fstore.Float32:
+		c.Float32s = append(c.Float32s, def.Float32s[:n]...)
+	case fstore.Float64:
+		c.Float64s = append(c.Float64s, def.Float64s[:n]...)
+	case fstore.String:
+		for _, s := range def.Strings[:n] {
+			texts.add([]byte(s))
+		}
+	case fstore.Bytes:
+		for _, b := range def.Bytes[:n] {
+			texts.add(b)
+		}
+	}
+}
+
+// textBuffer gathers the strings or bytes of a column in one piece, so that a column costs few allocations and keeps no
+// record alive.
+type textBuffer struct {
+	all  []byte
+	ends []int
+}
+
+func (t *textBuffer) len() int { return len(t.ends) }
+
+func (t *textBuffer) add(b []byte) {
+	t.all = append(t.all, b...)
+	t.ends = append(t.ends, len(t.all))
+}
+
+// finish cuts the piece into the column's values.
+func (t *textBuffer) finish(c *fstore.Column) {
+	from := 0
+	switch c.Type.Elem() {
+	case fstore.String:
+		all := string(t.all)
+		c.Strings = make([]string, len(t.ends))
+		for i, to := range t.ends {
+			c.Strings[i], from = all[from:to], to
+		}
+	case fstore.Bytes:
+		c.Bytes = make([][]byte, len(t.ends))
+		for i, to := range t.ends {
+			if c.Type.IsList() || !c.IsNull(i) {
+				c.Bytes[i] = t.all[from:to:to]
+			}
+			from = to
+		}
+	}
+}

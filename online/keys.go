@@ -1,0 +1,124 @@
+package online
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// The keys of a store, chosen to be short where there are many of them:
+//
+//	record   f{abc} <generation, 8 bytes> <key bytes>   abc: 18 bits of a hash of the key bytes, in base64url
+//	pointer  fstore:<project>:p:<view>@<version>
+//	header   fstore:<project>:h:<view>@<version>:<generation in hex>
+//
+// The braces put all records of one key into one slot of a Redis Cluster, whatever their view. The hash decides
+// nothing else: the whole key is in the record's key. A record needs no project, because a generation is random.
+
+const recordPrefix = "f{"
+
+const base64url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+// generation is a fstore.Generation as record keys have it.
+type generation [8]byte
+
+func parseGeneration(g fstore.Generation) (generation, error) {
+	var out generation
+	if len(g) == 2*len(out) {
+		if _, err := hex.Decode(out[:], []byte(g)); err == nil {
+			return out, nil
+		}
+	}
+	return out, fstore.Errorf(fstore.ErrCorrupt, "%q is not a generation", string(g))
+}
+
+// appendRecordKey appends the key of a record. tag is keyTag of key.
+func appendRecordKey(dst []byte, tag uint32, g generation, key []byte) []byte {
+	dst = append(dst, 'f', '{', base64url[tag>>12&63], base64url[tag>>6&63], base64url[tag&63], '}')
+	dst = append(dst, g[:]...)
+	return append(dst, key...)
+}
+
+const recordKeyOverhead = len(recordPrefix) + 3 + 1 + len(generation{})
+
+// keyTag returns 18 bits of the FNV-1a hash of a key. It is stored, so it may never change.
+func keyTag(key []byte) uint32 {
+	h := uint64(14695981039346656037)
+	for _, b := range key {
+		h = (h ^ uint64(b)) * 1099511628211
+	}
+	return uint32(h^h>>18^h>>36) & (1<<18 - 1)
+}
+
+func (s *Store) pointerKey(ref fstore.ViewRef) []byte {
+	return s.metaKey(ref, "p")
+}
+
+func (s *Store) headerKey(ref fstore.ViewRef, g fstore.Generation) []byte {
+	return append(append(s.metaKey(ref, "h"), ':'), g...)
+}
+
+func (s *Store) metaKey(ref fstore.ViewRef, kind string) []byte {
+	b := append([]byte("fstore:"), s.project...)
+	b = append(append(append(b, ':'), kind...), ':')
+	b = append(append(b, ref.Name...), '@')
+	return strconv.AppendInt(b, int64(ref.Version), 10)
+}
+
+// knownPointer is a pointer as read, with its bytes, so that an unchanged one is recognised without decoding.
+type knownPointer struct {
+	raw        string
+	pointer    fstore.Pointer
+	generation generation
+}
+
+func decodePointer(ref fstore.ViewRef, raw []byte) (*knownPointer, error) {
+	k := &knownPointer{raw: string(raw)}
+	err := json.Unmarshal(raw, &k.pointer)
+	if err == nil {
+		k.generation, err = parseGeneration(k.pointer.Generation)
+	}
+	if err != nil {
+		return nil, fstore.Errorf(fstore.ErrCorrupt, "pointer of %s: %v", ref, err)
+	}
+	return k, nil
+}
+
+func encodePointer(p fstore.Pointer) []byte {
+	p.Published = micros(p.Published)
+	return mustJSON(p)
+}
+
+// encodeHeader is deterministic: equal headers have equal bytes, which is what compare-and-set compares.
+func encodeHeader(h fstore.Header) []byte {
+	h.Published, h.RunAt = micros(h.Published), micros(h.RunAt)
+	return mustJSON(h)
+}
+
+func decodeHeader(ref fstore.ViewRef, raw []byte) (fstore.Header, error) {
+	var h fstore.Header
+	if err := json.Unmarshal(raw, &h); err != nil {
+		return h, fstore.Errorf(fstore.ErrCorrupt, "header of %s: %v", ref, err)
+	}
+	h.Published, h.RunAt = micros(h.Published), micros(h.RunAt)
+	return h, nil
+}
+
+// micros brings an instant into the form that survives encoding. The zero time stays zero.
+func micros(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return fstore.FromMicros(fstore.Micros(t))
+}
+
+func mustJSON[T fstore.Pointer | fstore.Header](v T) []byte {
+	b, err := json.Marshal(v)
+	if err != nil { // only a year beyond 9999 can do this
+		panic("online: " + err.Error())
+	}
+	return b
+}

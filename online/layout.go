@@ -1,0 +1,158 @@
+package online
+
+import (
+	"encoding/binary"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// The record codec. A record holds one key's values of one view version, features in name order:
+//
+//	0       version of the codec: 1
+//	1       flags: 1 = there is an event time, 2 = the offset table is wide
+//	2       id of the layout, 2 bytes: a hash of the features' names and types, so that a record written for another
+//	        definition is an error and never other features' values
+//	4       event time, int64 microseconds; absent in a static view
+//	…       validity, a bit per feature: 1 = not null
+//	…       the fixed-width features, each at an offset that follows from the view version; 0 where null
+//	…       offset table: for each of the other features where it ends, from the table's end; 2 bytes each, 4 if wide
+//	…       the values of those: strings and bytes as they are; lists of fixed-width elements one behind the other;
+//	        lists of strings and bytes with each element's length as a uvarint before it
+//
+// All numbers are little-endian. Any one feature is reached without touching the others.
+const (
+	codecVersion = 1
+
+	flagEvent = 1
+	flagWide  = 2
+
+	recordHead = 4
+)
+
+var le = binary.LittleEndian
+
+// layout is where the features of a view version lie in its records.
+type layout struct {
+	ref    fstore.ViewRef
+	keys   []fstore.Field
+	fields []field // in name order
+	id     uint16
+	event  bool // records have an event time, at recordHead
+	nulls  int  // offset of the validity bits
+	table  int  // offset of the offset table, behind the fixed-width features
+	vars   int  // entries of the table
+}
+
+// field is one feature in a layout.
+type field struct {
+	name  string
+	typ   fstore.Type
+	width int // 0: not fixed
+	at    int // offset of a fixed-width value, else index into the offset table
+	byteN int // offset of the byte with the validity bit
+	bit   byte
+}
+
+func newLayout(v *fstore.ViewVersion) *layout {
+	l := &layout{ref: v.Ref, keys: v.View.Keys, event: !v.View.Static(), nulls: recordHead}
+	if l.event {
+		l.nulls += 8
+	}
+	features := v.View.Record()
+	l.table = l.nulls + (len(features)+7)/8
+	hash := uint32(2166136261)
+	for i, f := range features {
+		fd := field{name: f.Name, typ: f.Type, byteN: l.nulls + i/8, bit: 1 << (i % 8)}
+		if !f.Type.IsList() {
+			fd.width = f.Type.Width()
+		}
+		if fd.width > 0 {
+			fd.at = l.table
+			l.table += fd.width
+		} else {
+			fd.at = l.vars
+			l.vars++
+		}
+		l.fields = append(l.fields, fd)
+		for _, b := range []byte(f.Name + "\x00" + f.Type.String() + "\n") {
+			hash = (hash ^ uint32(b)) * 16777619
+		}
+	}
+	l.id = uint16(hash ^ hash>>16)
+	return l
+}
+
+// field returns the index of a feature, or -1.
+func (l *layout) field(name string) int {
+	for i := range l.fields {
+		if l.fields[i].name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// check says whether a record has this layout, so that fixed-width features can be read without further checks.
+func (l *layout) check(rec []byte) error {
+	switch {
+	case len(rec) < l.table:
+		return l.corrupt("%d bytes are too few", len(rec))
+	case rec[0] != codecVersion:
+		return l.corrupt("version %d of the codec is not known", rec[0])
+	case le.Uint16(rec[2:]) != l.id || (rec[1]&flagEvent != 0) != l.event:
+		return l.corrupt("written for another definition").WithHint("run: fstore materialize --full %s", l.ref)
+	case rec[1]&^(flagEvent|flagWide) != 0 || rec[1]&flagWide != 0 && l.vars == 0:
+		return l.corrupt("flags %#x are not known", rec[1])
+	}
+	if l.vars == 0 {
+		if len(rec) != l.table {
+			return l.corrupt("%d bytes too many", len(rec)-l.table)
+		}
+		return nil
+	}
+	if from := l.values(rec); from > len(rec) || l.end(rec, l.vars-1) != len(rec)-from {
+		return l.corrupt("the offset table does not fit %d bytes", len(rec))
+	}
+	return nil
+}
+
+func (l *layout) corrupt(format string, args ...any) *fstore.Error {
+	return fstore.Errorf(fstore.ErrCorrupt, "record of "+l.ref.String()+": "+format, args...)
+}
+
+// values returns where the values behind the offset table begin.
+func (l *layout) values(rec []byte) int {
+	if rec[1]&flagWide != 0 {
+		return l.table + 4*l.vars
+	}
+	return l.table + 2*l.vars
+}
+
+// end returns entry i of the offset table.
+func (l *layout) end(rec []byte, i int) int {
+	if rec[1]&flagWide != 0 {
+		return int(le.Uint32(rec[l.table+4*i:]))
+	}
+	return int(le.Uint16(rec[l.table+2*i:]))
+}
+
+// bytes returns the encoding of the feature with entry i of the offset table. The record has passed check.
+func (l *layout) bytes(rec []byte, i int) ([]byte, error) {
+	values, from := rec[l.values(rec):], 0
+	if i > 0 {
+		from = l.end(rec, i-1)
+	}
+	to := l.end(rec, i)
+	if from > to || to > len(values) {
+		return nil, l.corrupt("offsets %d and %d of %d bytes", from, to, len(values))
+	}
+	return values[from:to], nil
+}
+
+// eventOf returns the event time of a record that has passed check.
+func (l *layout) eventOf(rec []byte) (us int64, ok bool) {
+	if !l.event {
+		return 0, false
+	}
+	return int64(le.Uint64(rec[recordHead:])), true
+}

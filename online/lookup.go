@@ -1,0 +1,393 @@
+package online
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"hash/maphash"
+	"math"
+	"strings"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// retries is how often a view whose pointer moved under a look-up is asked again.
+const retries = 3
+
+// seed keeps callers from choosing keys that collide in the table of a look-up.
+var seed = maphash.MakeSeed()
+
+// scratch is the memory of one look-up that does not leave it, reused by the next.
+type scratch struct {
+	columns []*fstore.Column // the request's, in the order of Prepared.columns
+	parts   []*fstore.Column // those of one key group
+
+	arena  []byte // the distinct keys
+	keys   []keySpan
+	table  []int32   // open addressing: index into keys + 1, or 0
+	rows   []int32   // group by group, row by row: index into keys, or −1 for a key with a null part
+	asked  []int32   // version by version, key by key: which of the version's records it is, + 1; 0: not asked for
+	wanted [][]int32 // by version: its keys, in the order of its records
+
+	physical []byte // the keys of one call to the backend
+	gets     [][]byte
+	pointers [][]byte
+	pending  []int           // versions still to be answered
+	read     [][][]byte      // by version: its records
+	at       []*knownPointer // by version: under which pointer
+	recs     [][]byte        // of one use, row by row: nil where there is no fresh record
+	states   []Status        // of one use, row by row
+	text     []byte          // of one column
+}
+
+// release gives the scratch back, without what belongs to others.
+func (s *Store) release(sc *scratch) {
+	clear(sc.columns)
+	clear(sc.parts)
+	clear(sc.read)
+	clear(sc.recs)
+	s.scratch.Put(sc)
+}
+
+// keySpan is a distinct key in the arena.
+type keySpan struct {
+	from, to int
+	hash     uint64
+	tag      uint32
+}
+
+// Lookup answers a request. All values of one view version come from one generation. Errors: ErrInvalid and
+// ErrTooLarge for the request; ErrNotReady where a view version has not been published; ErrUnavailable; ErrCorrupt.
+// A key without a record, or whose record is too old, is no error but a Status.
+func (p *Prepared) Lookup(ctx context.Context, req Request) (*Answer, error) {
+	sc := p.store.scratch.Get().(*scratch)
+	defer p.store.release(sc)
+	stats := Stats{Now: req.Now}
+	answer, err := p.lookup(ctx, &req, sc, &stats)
+	if observe := p.store.Observe; observe != nil {
+		s := stats // escapes only where it is observed
+		if s.Err = err; err == nil {
+			s.Versions = answer.Versions
+		}
+		observe(&s)
+	}
+	return answer, err
+}
+
+func (p *Prepared) lookup(ctx context.Context, req *Request, sc *scratch, stats *Stats) (*Answer, error) {
+	rows, err := p.bind(req, sc)
+	if err != nil {
+		return nil, err
+	}
+	stats.Rows = rows
+	if err := p.makeKeys(rows, sc); err != nil {
+		return nil, err
+	}
+	p.share(rows, sc)
+	if err := p.fetch(ctx, sc, stats); err != nil {
+		return nil, err
+	}
+	for i := range p.versions {
+		published := sc.at[i].pointer.Published
+		if req.Clock == ChosenClock && req.Now.Before(published) {
+			return nil, fstore.Errorf(fstore.ErrInvalid, "%s lies before %s, the published instant of %s",
+				fstore.FormatTime(req.Now), fstore.FormatTime(published), p.versions[i].state.ref)
+		}
+	}
+	return p.answer(req, rows, sc, stats)
+}
+
+// makeKeys encodes every row's key for every key group, each distinct one once.
+func (p *Prepared) makeKeys(rows int, sc *scratch) error {
+	size := 8
+	for size < 2*rows*len(p.groups) {
+		size *= 2
+	}
+	if cap(sc.table) < size {
+		sc.table = make([]int32, size)
+	}
+	sc.table = sc.table[:size]
+	clear(sc.table)
+	sc.arena, sc.keys, sc.rows = sc.arena[:0], sc.keys[:0], sc.rows[:0]
+	for g := range p.groups {
+		sc.parts = sc.parts[:0]
+		nulls := false
+		for i, at := range p.groups[g].columns {
+			c := sc.columns[at]
+			if c.Type == fstore.Int64 && p.groups[g].types[i] == fstore.Int32 {
+				if err := fitInt32(c); err != nil {
+					return err
+				}
+			}
+			nulls = nulls || c.Valid != nil
+			sc.parts = append(sc.parts, c)
+		}
+		for row := range rows {
+			id := int32(-1)
+			if !nulls || !anyNull(sc.parts, row) {
+				id = sc.intern(row)
+			}
+			sc.rows = append(sc.rows, id)
+		}
+	}
+	return nil
+}
+
+// intern adds the key of a row of sc.parts to the distinct keys and returns its index.
+func (sc *scratch) intern(row int) int32 {
+	from := len(sc.arena)
+	sc.arena = fstore.AppendKey(sc.arena, sc.parts, row)
+	key := sc.arena[from:]
+	hash := maphash.Bytes(seed, key)
+	mask := uint64(len(sc.table) - 1)
+	for at := hash & mask; ; at = (at + 1) & mask {
+		id := sc.table[at]
+		if id == 0 {
+			sc.keys = append(sc.keys, keySpan{from, len(sc.arena), hash, keyTag(key)})
+			sc.table[at] = int32(len(sc.keys))
+			return int32(len(sc.keys) - 1)
+		}
+		if k := &sc.keys[id-1]; k.hash == hash && bytes.Equal(sc.arena[k.from:k.to], key) {
+			sc.arena = sc.arena[:from]
+			return id - 1
+		}
+	}
+}
+
+func anyNull(parts []*fstore.Column, row int) bool {
+	for _, c := range parts {
+		if c.IsNull(row) {
+			return true
+		}
+	}
+	return false
+}
+
+// fitInt32 checks an int64 column that stands for an int32 join key.
+func fitInt32(c *fstore.Column) error {
+	for i, v := range c.Int64s[:c.Len] {
+		if v != int64(int32(v)) && !c.IsNull(i) {
+			return fstore.Errorf(fstore.ErrInvalid, "key column %s: %d in row %d does not fit int32", c.Name, v, i+1)
+		}
+	}
+	return nil
+}
+
+// share works out which records each version needs: a key that several uses or rows ask for is fetched once.
+func (p *Prepared) share(rows int, sc *scratch) {
+	n := len(p.versions)
+	sc.asked = grown(sc.asked, n*len(sc.keys))
+	clear(sc.asked)
+	for len(sc.wanted) < n {
+		sc.wanted = append(sc.wanted, nil)
+	}
+	for i := range p.versions {
+		sc.wanted[i] = sc.wanted[i][:0]
+	}
+	for i := range p.uses {
+		u := &p.uses[i]
+		asked := sc.asked[u.version*len(sc.keys):][:len(sc.keys)]
+		for _, id := range sc.rows[u.group*rows:][:rows] {
+			if id >= 0 && asked[id] == 0 {
+				sc.wanted[u.version] = append(sc.wanted[u.version], id)
+				asked[id] = int32(len(sc.wanted[u.version]))
+			}
+		}
+	}
+	sc.read, sc.at = grown(sc.read, n), grown(sc.at, n)
+	clear(sc.read)
+	clear(sc.at)
+}
+
+// fetch reads the records of all versions. Each call to the backend asks for the records under the pointers last
+// seen and then for the pointers; a version whose pointer is as it was seen before is thereby read consistently. The
+// others are asked again.
+func (p *Prepared) fetch(ctx context.Context, sc *scratch, stats *Stats) error {
+	sc.pending = sc.pending[:0]
+	for i := range p.versions {
+		sc.pending = append(sc.pending, i)
+		sc.at[i] = p.versions[i].state.known.Load()
+	}
+	for moved := 0; len(sc.pending) > 0; {
+		records, pointers, err := p.get(ctx, sc, stats)
+		if err != nil {
+			return fmt.Errorf("read features: %w", err)
+		}
+		if err := p.missing(sc, pointers); err != nil {
+			return err
+		}
+		again, changed := sc.pending[:0], false
+		for i, v := range sc.pending {
+			var mine [][]byte
+			if sc.at[v] != nil {
+				n := len(sc.wanted[v])
+				mine, records = records[:n:n], records[n:]
+				if sc.at[v].raw == string(pointers[i]) {
+					sc.read[v] = mine
+					continue
+				}
+				changed = true
+			}
+			if sc.at[v], err = decodePointer(p.versions[v].state.ref, pointers[i]); err != nil {
+				return err
+			}
+			p.versions[v].state.known.Store(sc.at[v])
+			again = append(again, v)
+		}
+		sc.pending = again
+		if changed {
+			moved++
+		}
+		if moved > retries {
+			return fstore.Errorf(fstore.ErrUnavailable, "%s was published anew during each of %d reads",
+				p.versions[again[0]].state.ref, moved)
+		}
+	}
+	return nil
+}
+
+// get makes one call to the backend for the pending versions.
+func (p *Prepared) get(ctx context.Context, sc *scratch, stats *Stats) (records, pointers [][]byte, err error) {
+	size := 0
+	for _, v := range sc.pending {
+		if sc.at[v] != nil {
+			size += len(sc.wanted[v])*recordKeyOverhead + len(sc.arena)
+		}
+	}
+	if cap(sc.physical) < size {
+		sc.physical = make([]byte, 0, size)
+	}
+	physical := sc.physical[:0]
+	sc.gets, sc.pointers = sc.gets[:0], sc.pointers[:0]
+	for _, v := range sc.pending {
+		sc.pointers = append(sc.pointers, p.versions[v].state.pointerKey)
+		if sc.at[v] == nil {
+			continue
+		}
+		for _, id := range sc.wanted[v] {
+			k, from := &sc.keys[id], len(physical)
+			physical = appendRecordKey(physical, k.tag, sc.at[v].generation, sc.arena[k.from:k.to])
+			sc.gets = append(sc.gets, physical[from:len(physical):len(physical)])
+		}
+	}
+	stats.RoundTrips++
+	stats.Keys += len(sc.gets)
+	if clock := p.store.Elapsed; clock != nil {
+		start := clock()
+		defer func() { stats.BackendTime += clock() - start }()
+	}
+	return p.store.backend.Get(ctx, sc.gets, sc.pointers)
+}
+
+// missing names the pending versions that have no pointer.
+func (p *Prepared) missing(sc *scratch, pointers [][]byte) error {
+	var refs []string
+	for i, v := range sc.pending {
+		if pointers[i] == nil {
+			p.versions[v].state.known.Store(nil)
+			refs = append(refs, p.versions[v].state.ref.String())
+		}
+	}
+	if refs == nil {
+		return nil
+	}
+	return fstore.Errorf(fstore.ErrNotReady, "%s: not published in the online store", strings.Join(refs, ", ")).
+		WithHint("run: fstore materialize %s", strings.Join(refs, " "))
+}
+
+// answer decodes what was asked for.
+func (p *Prepared) answer(req *Request, rows int, sc *scratch, stats *Stats) (*Answer, error) {
+	for i := range p.versions {
+		l := p.versions[i].layout
+		for j, rec := range sc.read[i] {
+			if rec == nil {
+				continue
+			}
+			if err := l.check(rec); err != nil {
+				return nil, sc.atKey(err, sc.wanted[i][j])
+			}
+		}
+	}
+	a := &Answer{Rows: rows, Features: make([]AnswerFeature, len(p.outputs)), Versions: make([]AnswerVersion, len(p.versions))}
+	for i := range p.versions {
+		known := sc.at[i]
+		a.Versions[i] = AnswerVersion{p.versions[i].state.ref, known.pointer.Generation, known.pointer.Published}
+	}
+	f := filler{rows: rows, stats: stats, text: sc.text, limit: p.store.Limits.MaxAnswerBytes, size: rows * p.fixed}
+	f.room(&p.perType)
+	for i := range p.uses {
+		u := &p.uses[i]
+		events, valid := p.useRows(req, u, rows, sc)
+		f.layout, f.recs, f.states = p.versions[u.version].layout, sc.recs, sc.states
+		for _, o := range u.outputs {
+			out := &a.Features[o]
+			out.Column.Name = p.outputs[o].name
+			out.Events, out.EventsValid = events, valid
+			if err := f.fill(out, p.outputs[o].field, p.outputs[o].def); err != nil {
+				return nil, err
+			}
+			if f.limit > 0 && f.size > f.limit {
+				return nil, p.answerTooLarge(f.size)
+			}
+		}
+	}
+	sc.text = f.text
+	stats.Statuses[Present] = rows*len(p.outputs) - stats.Statuses[NullValue] - stats.Statuses[NotFound] - stats.Statuses[OutsideMaxAge]
+	return a, nil
+}
+
+// useRows sets sc.recs and sc.states to the rows of a use, and returns its event times if they were asked for.
+func (p *Prepared) useRows(req *Request, u *use, rows int, sc *scratch) ([]int64, fstore.Bitmap) {
+	var events []int64
+	var valid fstore.Bitmap
+	if req.EventTimes == WithEventTimes {
+		events = make([]int64, rows)
+	}
+	l, oldest := p.versions[u.version].layout, int64(math.MinInt64)
+	if now := fstore.Micros(req.Now); u.ttl >= 0 && now >= oldest+u.ttl {
+		oldest = now - u.ttl
+	}
+	sc.recs, sc.states = grown(sc.recs, rows), grown(sc.states, rows)
+	asked := sc.asked[u.version*len(sc.keys):][:len(sc.keys)]
+	read := sc.read[u.version]
+	for row, id := range sc.rows[u.group*rows:][:rows] {
+		var rec []byte
+		state := NotFound
+		if id >= 0 {
+			rec = read[asked[id]-1]
+		}
+		event, has := int64(0), false
+		if rec != nil {
+			state = Present
+			event, has = l.eventOf(rec)
+			if has && event < oldest {
+				rec, state = nil, OutsideMaxAge
+			}
+		}
+		sc.recs[row], sc.states[row] = rec, state
+		if events == nil {
+			continue
+		}
+		if events[row] = event; !has {
+			if valid == nil {
+				valid = fstore.NewBitmap(rows)
+			}
+			valid.Clear(row)
+		}
+	}
+	return events, valid
+}
+
+// atKey says at which key a record is corrupt.
+func (sc *scratch) atKey(err error, id int32) error {
+	k := sc.keys[id]
+	return fmt.Errorf("key %x: %w", sc.arena[k.from:k.to], err)
+}
+
+// grown returns s with length n and any content.
+func grown[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
+}

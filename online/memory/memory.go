@@ -1,0 +1,94 @@
+// Package memory is an online.Backend in memory: the reference of the conformance suite, and for tests.
+package memory
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
+)
+
+// Backend holds its data for as long as it lives. It is safe for concurrent use.
+type Backend struct {
+	mu   sync.RWMutex // guards data
+	data map[string][]byte
+}
+
+// New returns an empty backend.
+func New() *Backend { return &Backend{data: map[string][]byte{}} }
+
+// Get implements online.Backend.
+func (b *Backend) Get(ctx context.Context, keys, pointers [][]byte) (records, ptrs [][]byte, err error) {
+	if err := done(ctx); err != nil {
+		return nil, nil, err
+	}
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	out := make([][]byte, len(keys)+len(pointers))
+	for i, k := range keys {
+		out[i] = b.data[string(k)]
+	}
+	for i, k := range pointers {
+		out[len(keys)+i] = b.data[string(k)]
+	}
+	return out[:len(keys):len(keys)], out[len(keys):], nil
+}
+
+// Commit implements online.Backend.
+func (b *Backend) Commit(ctx context.Context, c online.Commit) error {
+	if err := done(ctx); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, g := range c.Guards {
+		if have, ok := b.data[string(g.Key)]; ok != (g.Want != nil) || !bytes.Equal(have, g.Want) {
+			return fstore.Errorf(fstore.ErrConflict, "%q was changed meanwhile", g.Key)
+		}
+	}
+	for _, kv := range c.Set {
+		b.data[string(kv.Key)] = bytes.Clone(kv.Value)
+	}
+	for _, k := range c.Delete {
+		delete(b.data, string(k))
+	}
+	return nil
+}
+
+// Scan implements online.Backend.
+func (b *Backend) Scan(ctx context.Context, prefix []byte, fn func(key []byte) error) error {
+	b.mu.RLock()
+	var keys []string
+	for k := range b.data {
+		if strings.HasPrefix(k, string(prefix)) {
+			keys = append(keys, k)
+		}
+	}
+	b.mu.RUnlock()
+	for _, k := range keys {
+		if err := done(ctx); err != nil {
+			return err
+		}
+		if err := fn([]byte(k)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Check implements online.Backend.
+func (b *Backend) Check(ctx context.Context) (warning string, err error) { return "", done(ctx) }
+
+// Close implements online.Backend.
+func (b *Backend) Close() error { return nil }
+
+func done(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("memory store: %w: %w", fstore.ErrUnavailable, err)
+	}
+	return nil
+}

@@ -1,0 +1,179 @@
+package online
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// The write side follows the protocol of DESIGN §8. Whoever writes holds a generation's header as it last saw it:
+// every change applies only if the store still has that header, so a writer that was fenced off changes nothing.
+// After ErrUnavailable a change may or may not have been applied; the header, read again, tells.
+
+// dropBatch is how many keys one commit of Drop deletes: small enough to hold up no reader.
+const dropBatch = 500
+
+// Pointer returns the pointer of a view version; false where it has not been published.
+func (s *Store) Pointer(ctx context.Context, ref fstore.ViewRef) (fstore.Pointer, bool, error) {
+	pointers, err := s.Pointers(ctx, []fstore.ViewRef{ref})
+	p, ok := pointers[ref]
+	return p, ok, err
+}
+
+// Pointers returns the pointers of those view versions that are published, in one round trip.
+func (s *Store) Pointers(ctx context.Context, refs []fstore.ViewRef) (map[fstore.ViewRef]fstore.Pointer, error) {
+	keys := make([][]byte, len(refs))
+	for i, ref := range refs {
+		keys[i] = s.pointerKey(ref)
+	}
+	_, raws, err := s.backend.Get(ctx, nil, keys)
+	if err != nil {
+		return nil, fmt.Errorf("read pointers: %w", err)
+	}
+	out := make(map[fstore.ViewRef]fstore.Pointer, len(refs))
+	for i, raw := range raws {
+		if raw == nil {
+			continue
+		}
+		known, err := decodePointer(refs[i], raw)
+		if err != nil {
+			return nil, err
+		}
+		out[refs[i]] = known.pointer
+	}
+	return out, nil
+}
+
+// Header returns the header of a generation of a view version; false where there is none.
+func (s *Store) Header(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) (fstore.Header, bool, error) {
+	_, raws, err := s.backend.Get(ctx, nil, [][]byte{s.headerKey(ref, g)})
+	if err != nil {
+		return fstore.Header{}, false, fmt.Errorf("read the header of %s: %w", ref, err)
+	}
+	if raws[0] == nil {
+		return fstore.Header{}, false, nil
+	}
+	h, err := decodeHeader(ref, raws[0])
+	return h, err == nil, err
+}
+
+// SetHeader replaces the header was by is; a nil was says that there is none yet. ErrConflict: the store has another.
+func (s *Store) SetHeader(ctx context.Context, was *fstore.Header, is fstore.Header) error {
+	key := s.headerKey(is.View, is.Generation)
+	guard := Guard{Key: key}
+	if was != nil {
+		if err := sameGeneration(*was, is); err != nil {
+			return err
+		}
+		guard.Want = encodeHeader(*was)
+	}
+	if _, err := parseGeneration(is.Generation); err != nil {
+		return err
+	}
+	set := []KV{{key, encodeHeader(is)}}
+	return s.commit(ctx, "set the header of", &is, Commit{Guards: []Guard{guard}, Set: set})
+}
+
+// WriteBatch writes records and deletes others of the header's generation, and replaces the header was by is, all in
+// one commit. keys, values and del are as Encode gives them; keys[i] belongs to values[i]. A batch holds up readers
+// while it applies: some thousand records, about a megabyte, are right. ErrConflict: the store has another header.
+func (s *Store) WriteBatch(ctx context.Context, was, is fstore.Header, keys, values, del [][]byte) error {
+	if err := sameGeneration(was, is); err != nil {
+		return err
+	}
+	if len(keys) != len(values) {
+		return fstore.Errorf(fstore.ErrInvalid, "%s: %d keys and %d values", &is, len(keys), len(values))
+	}
+	physical, err := recordKeys(is.Generation, keys)
+	if err != nil {
+		return err
+	}
+	gone, err := recordKeys(is.Generation, del)
+	if err != nil {
+		return err
+	}
+	set := make([]KV, 0, len(keys)+1)
+	for i, k := range physical {
+		set = append(set, KV{k, values[i]})
+	}
+	key := s.headerKey(is.View, is.Generation)
+	set = append(set, KV{key, encodeHeader(is)})
+	return s.commit(ctx, "write to", &is, Commit{Guards: []Guard{{key, encodeHeader(was)}}, Set: set, Delete: gone})
+}
+
+// Publish makes p the pointer of the header's view version, and replaces the header was by is, in one commit. from is
+// the pointer as the run first saw it, nil where there was none: a late run, which holds the header of its own
+// generation but has been overtaken by another that published, is refused too. ErrConflict: the store has another
+// header or pointer.
+func (s *Store) Publish(ctx context.Context, was, is fstore.Header, from *fstore.Pointer, p fstore.Pointer) error {
+	if err := sameGeneration(was, is); err != nil {
+		return err
+	}
+	if p.Generation != is.Generation {
+		return fstore.Errorf(fstore.ErrInvalid, "%s: publish generation %s", &is, p.Generation)
+	}
+	header, pointer := s.headerKey(is.View, is.Generation), s.pointerKey(is.View)
+	guards := []Guard{{Key: header, Want: encodeHeader(was)}, {Key: pointer}}
+	if from != nil {
+		guards[1].Want = encodePointer(*from)
+	}
+	set := []KV{{header, encodeHeader(is)}, {pointer, encodePointer(p)}}
+	return s.commit(ctx, "publish", &is, Commit{Guards: guards, Set: set})
+}
+
+// Drop deletes records of a generation that no pointer names any more, in small batches. Keys that are not there are
+// no error.
+func (s *Store) Drop(ctx context.Context, g fstore.Generation, keys [][]byte) error {
+	for len(keys) > 0 {
+		n := min(len(keys), dropBatch)
+		physical, err := recordKeys(g, keys[:n])
+		if err != nil {
+			return err
+		}
+		if err := s.backend.Commit(ctx, Commit{Delete: physical}); err != nil {
+			return fmt.Errorf("drop generation %s: %w", g, err)
+		}
+		keys = keys[n:]
+	}
+	return nil
+}
+
+// DropHeader deletes the header h. ErrConflict: the store has another.
+func (s *Store) DropHeader(ctx context.Context, h fstore.Header) error {
+	key := s.headerKey(h.View, h.Generation)
+	return s.commit(ctx, "drop the header of", &h, Commit{Guards: []Guard{{key, encodeHeader(h)}}, Delete: [][]byte{key}})
+}
+
+func (s *Store) commit(ctx context.Context, doing string, h *fstore.Header, c Commit) error {
+	if err := s.backend.Commit(ctx, c); err != nil {
+		return fmt.Errorf("%s %s: %w", doing, h, err)
+	}
+	return nil
+}
+
+func sameGeneration(was, is fstore.Header) error {
+	if was.View != is.View || was.Generation != is.Generation {
+		return fstore.Errorf(fstore.ErrInvalid, "the header of %s cannot become that of %s", &was, &is)
+	}
+	return nil
+}
+
+// recordKeys returns the store's keys for a generation's keys, all in one array.
+func recordKeys(g fstore.Generation, keys [][]byte) ([][]byte, error) {
+	gen, err := parseGeneration(g)
+	if err != nil {
+		return nil, err
+	}
+	size := 0
+	for _, k := range keys {
+		size += recordKeyOverhead + len(k)
+	}
+	all, out := make([]byte, 0, size), make([][]byte, len(keys))
+	for i, k := range keys {
+		from := len(all)
+		all = appendRecordKey(all, keyTag(k), gen, k)
+		out[i] = all[from:len(all):len(all)]
+	}
+	return out, nil
+}
