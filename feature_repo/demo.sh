@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# The whole life of a feature repo, in a temporary copy: make demo. Prints each command and what came back.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+bin=$(cd "$here/../bin" && pwd)
+tmp=$(mktemp -d)
+server=
+stop() {
+	if [ -n "$server" ]; then
+		kill "$server" 2>/dev/null && wait "$server" || true
+		server=
+	fi
+}
+trap 'stop; rm -rf "$tmp"' EXIT
+
+bold='' plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\e[1m' plain=$'\e[0m'; fi
+say() { printf '\n%s# %s%s\n' "$bold" "$*" "$plain"; }
+# run prints a command as one would type it, and runs it
+run() {
+	printf '%s$ %s%s\n' "$bold" "$*" "$plain"
+	eval "$@"
+}
+
+mkdir "$tmp/shop"
+cp "$here"/*.yaml "$here"/*.sql "$tmp/shop"
+cd "$tmp/shop"
+export PATH="$bin:$PATH"
+unset "${!FSTORE_@}" "${!SHOP_@}"
+
+say "An online shop: half a million invoice lines with returns, late loads and missing customers, the same every time."
+run generate data
+run ls
+
+say "A view is SQL over all rows: a history, one row for each instant at which a value changes."
+run cat customer_orders.sql
+
+say "Nothing is registered yet. plan shows what apply would do."
+run fstore plan
+say "apply does exactly that, in one transaction."
+run "fstore apply --yes --message 'first version'"
+
+say "A training set: each label gets the features as they were known at its instant, and not a microsecond later."
+run "fstore training-set create churn_2025 --service churn --labels data/labels.parquet --out churn.parquet"
+run "fstore training-set list"
+
+say "Materialize computes the same features as of an instant and writes what differs to the online store."
+run "fstore materialize --to 2025-12-01"
+say "The same again: nothing to write."
+run "fstore materialize --to 2025-12-01"
+
+say "Ask the store what it serves; 99999 is nobody."
+run "fstore get --service churn --entity customer_id=12003 --entity customer_id=99999 --at 2025-12-01"
+
+say "Serve it over gRPC and HTTP, and ask the server."
+printf '%s$ fstore serve &%s\n' "$bold" "$plain"
+fstore serve --grpc 127.0.0.1:0 --http 127.0.0.1:0 >"$tmp/addresses" 2>"$tmp/log" &
+server=$!
+for _ in $(seq 100); do
+	if grep -q '^http' "$tmp/addresses"; then break; fi
+	kill -0 "$server" 2>/dev/null || { cat "$tmp/log" >&2; exit 1; }
+	sleep 0.1
+done
+cat "$tmp/addresses"
+grpc=$(awk '$1 == "grpc" {print $2}' "$tmp/addresses")
+run "fstore get --grpc $grpc --service churn --entity customer_id=12003"
+run "fstore get --grpc $grpc --service recommend --entity customer_id=12003,stock_code=P10007 --output json"
+
+say "A definition changes: returns now count against the order. plan says what that means."
+run "sed -i.old 's/exact_sum(line.quantity/exact_sum(0.8 * line.quantity/' customer_orders.sql && rm customer_orders.sql.old"
+run fstore plan
+run "fstore apply --yes --message 'order_value without tax'"
+say "An apply is never an outage: the old version is served until the new one has been materialized."
+run "fstore list services"
+run "fstore get --grpc $grpc --features customer_orders.order_value --entity customer_id=12003"
+run "fstore materialize --to 2025-12-01"
+for _ in $(seq 50); do # the server looks about once a second
+	if fstore get --grpc "$grpc" --features customer_orders.order_value --entity customer_id=12003 --output json | grep -q '"version":2'; then break; fi
+	sleep 0.1
+done
+run "fstore get --grpc $grpc --features customer_orders.order_value --entity customer_id=12003"
+
+say "The server drains and stops on SIGTERM."
+stop
+say "Done. fstore init DIR writes this repo, with a small sample, for you to change."
