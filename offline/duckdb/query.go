@@ -1,0 +1,132 @@
+package duckdb
+
+import (
+	"context"
+
+	bindings "github.com/duckdb/duckdb-go-bindings"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// Rows is the streamed result of a query.
+type Rows struct {
+	ctx     context.Context //nolint:containedctx // lives as long as the one call it belongs to
+	conn    *Conn
+	stmt    bindings.PreparedStatement
+	result  bindings.Result
+	open    bool // result is to be destroyed
+	stop    func()
+	columns []column
+}
+
+// column is an output column and how its vectors are read.
+type column struct {
+	name string
+	typ  fstore.Type // Invalid: of a type that cannot be read into a batch
+}
+
+// Query starts one statement and returns its rows as they are computed. The caller closes them. Output columns
+// must have the types that fstore.Type stands for: BOOLEAN, INTEGER, BIGINT, FLOAT, DOUBLE, VARCHAR, BLOB,
+// TIMESTAMP and lists of them; SQL casts others. The error is an *Error, or the context's.
+func (c *Conn) Query(ctx context.Context, sql string) (*Rows, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	r := &Rows{ctx: ctx, conn: c, stop: c.watch(ctx)}
+	if bindings.Prepare(c.conn, sql, &r.stmt) != bindings.StateSuccess {
+		err := r.fail(bindings.PrepareError(r.stmt))
+		r.Close()
+		return nil, err
+	}
+	state := bindings.ExecutePreparedStreaming(r.stmt, &r.result)
+	r.open = true
+	if state != bindings.StateSuccess {
+		err := r.fail(bindings.ResultError(&r.result))
+		r.Close()
+		return nil, err
+	}
+	for i := range bindings.ColumnCount(&r.result) {
+		r.columns = append(r.columns, column{bindings.ColumnName(&r.result, i), r.columnType(i)})
+	}
+	return r, nil
+}
+
+func (r *Rows) columnType(i bindings.IdxT) fstore.Type {
+	t := bindings.ColumnLogicalType(&r.result, i)
+	defer bindings.DestroyLogicalType(&t)
+	return typeOf(t)
+}
+
+// Fields returns the names and types of the output columns.
+func (r *Rows) Fields() []fstore.Field {
+	out := make([]fstore.Field, 0, len(r.columns))
+	for _, c := range r.columns {
+		out = append(out, fstore.Field{Name: c.name, Type: c.typ})
+	}
+	return out
+}
+
+// Next returns the next rows, at least one, or nil behind the last.
+func (r *Rows) Next() (*fstore.Batch, error) {
+	for _, c := range r.columns {
+		if c.typ == fstore.Invalid {
+			return nil, fstore.Errorf(fstore.ErrInvalid, "column %s has a type that cannot be read; cast it", c.name)
+		}
+	}
+	chunk, n, err := r.fetch()
+	if err != nil || n == 0 {
+		return nil, err
+	}
+	defer bindings.DestroyDataChunk(&chunk)
+	batch := &fstore.Batch{Len: n, Columns: make([]fstore.Column, len(r.columns))}
+	for i, c := range r.columns {
+		v := bindings.DataChunkGetVector(chunk, bindings.IdxT(i))
+		batch.Columns[i] = readVector(c.name, c.typ, v, n)
+	}
+	return batch, nil
+}
+
+// skip drops the next rows and reports whether there were any.
+func (r *Rows) skip() (bool, error) {
+	chunk, n, err := r.fetch()
+	if err != nil || n == 0 {
+		return false, err
+	}
+	bindings.DestroyDataChunk(&chunk)
+	return true, nil
+}
+
+// fetch returns the next chunk with rows, which the caller destroys, or 0 rows and nothing to destroy.
+func (r *Rows) fetch() (bindings.DataChunk, int, error) {
+	for {
+		chunk := bindings.FetchChunk(r.result)
+		if chunk.Ptr == nil {
+			if msg := bindings.ResultError(&r.result); msg != "" {
+				return chunk, 0, r.fail(msg)
+			}
+			return chunk, 0, r.ctx.Err()
+		}
+		if n := int(bindings.DataChunkGetSize(chunk)); n > 0 {
+			return chunk, n, nil
+		}
+		bindings.DestroyDataChunk(&chunk)
+	}
+}
+
+// fail returns the error for a message: the context's if that is why.
+func (r *Rows) fail(msg string) error {
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	return parseError(msg)
+}
+
+// Close ends the query and frees what it holds.
+func (r *Rows) Close() {
+	r.stop()
+	if r.open {
+		bindings.DestroyResult(&r.result)
+	}
+	bindings.DestroyPrepare(&r.stmt)
+	r.open, r.stop = false, func() {}
+}
