@@ -1,0 +1,125 @@
+package registry
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// checker holds what is known of a repo while it is checked. A definition with a mistake stays known by its name
+// and whatever else of it is right, so that one mistake is reported once.
+type checker struct {
+	ctx    context.Context // of the one call of Check
+	engine Engine
+	repo   *Repo
+	prints *fingerprinter
+
+	problems Problems
+	warnings Problems
+
+	entities map[string]*entity
+	sources  map[string]*source
+	views    map[string]*view
+	services []ServiceVersion
+}
+
+type entity struct {
+	def fstore.Entity
+	ok  bool
+}
+
+type source struct {
+	spec    *SourceSpec
+	def     fstore.Source
+	columns []fstore.EngineColumn // as SQL sees them; nil where they are not known
+	ok      bool
+}
+
+type view struct {
+	spec    *FeatureViewSpec
+	def     fstore.View
+	text    string // of its SQL
+	query   *query
+	ok      bool
+	checked progress // of the walk over what views read
+}
+
+type progress int
+
+const (
+	unchecked progress = iota
+	underway
+	done
+)
+
+// Check finds everything that is wrong with a repo and returns it as Problems, those of the loader included.
+// Where nothing is wrong it returns the definitions, with warnings. Another error says that the engine or the
+// files cannot be used at all.
+func Check(ctx context.Context, repo *Repo, engine Engine) (*Definitions, error) {
+	c := &checker{ctx: ctx, engine: engine, repo: repo, prints: newFingerprinter(engine), problems: slices.Clone(repo.Problems),
+		entities: map[string]*entity{}, sources: map[string]*source{}, views: map[string]*view{}}
+	c.readEntities()
+	c.readSources()
+	c.readViews()
+	for _, name := range slices.Sorted(maps.Keys(c.views)) {
+		c.checkView(c.views[name], nil)
+	}
+	c.checkServices()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if len(c.problems) > 0 {
+		return nil, c.problems.sorted()
+	}
+	return c.definitions()
+}
+
+// definitions collects the result once nothing is wrong.
+func (c *checker) definitions() (*Definitions, error) {
+	d := &Definitions{Services: c.services, Warnings: c.warnings.sorted(), prints: c.prints}
+	for _, name := range slices.Sorted(maps.Keys(c.entities)) {
+		d.Entities = append(d.Entities, c.entities[name].def)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.sources)) {
+		d.Sources = append(d.Sources, c.sources[name].def)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.views)) {
+		v := c.closure(c.views[name])
+		var err error
+		if v.Fingerprint, err = c.prints.view(c.ctx, &v); err != nil {
+			return nil, err
+		}
+		d.Views = append(d.Views, v)
+	}
+	for i := range d.Services {
+		d.Services[i].Fingerprint = serviceFingerprint(&d.Services[i], func(r fstore.ViewRef) string { return d.View(r.Name).Fingerprint })
+	}
+	slices.SortFunc(d.Services, func(a, b ServiceVersion) int { return compareRefs(a.Ref, b.Ref) })
+	return d, nil
+}
+
+// closure returns a view with the sources and views that it reads, directly or through others.
+func (c *checker) closure(v *view) fstore.ViewVersion {
+	out := fstore.ViewVersion{Ref: fstore.ViewRef{Name: v.def.Name}, View: v.def}
+	sources := map[string]bool{}
+	seen := map[string]bool{}
+	var visit func(v *view)
+	visit = func(v *view) {
+		for _, input := range v.def.Inputs {
+			if up := c.views[input]; up == nil {
+				sources[input] = true
+			} else if !seen[input] {
+				seen[input] = true
+				visit(up)
+				out.Views = append(out.Views, up.def)
+			}
+		}
+	}
+	visit(v)
+	for _, name := range slices.Sorted(maps.Keys(sources)) {
+		out.Sources = append(out.Sources, c.sources[name].def)
+	}
+	return out
+}

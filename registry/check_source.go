@@ -1,0 +1,190 @@
+package registry
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/fstore-dev/fstore"
+)
+
+func (c *checker) readEntities() {
+	places := map[string]fstore.Pos{}
+	for i := range c.repo.Entities {
+		spec := &c.repo.Entities[i]
+		if !c.name(spec.Name) || c.twice("entity", spec.Name, places) {
+			continue
+		}
+		e := &entity{def: fstore.Entity{Name: spec.Name.Value, Meta: meta(spec.MetaSpec)}, ok: true}
+		c.entities[e.def.Name] = e
+		if spec.JoinKeys != nil && len(spec.JoinKeys) == 0 {
+			c.problems.add(spec.Pos, "join_keys: [{name: customer_id, type: int64}]; a view without keys has entities: []", "entity %s has no join keys", e.def.Name)
+		}
+		seen := map[string]fstore.Pos{}
+		for _, k := range spec.JoinKeys {
+			t, ok := c.typ(k.Type)
+			if ok && !t.IsKey() {
+				c.problems.add(k.Type.Pos, "one of bool, int32, int64, string, bytes, timestamp", "a join key cannot be %s", t)
+				ok = false
+			}
+			if !c.name(k.Name) || c.twice("join key", k.Name, seen) || !ok {
+				e.ok = false
+				continue
+			}
+			e.def.JoinKeys = append(e.def.JoinKeys, fstore.Field{Name: k.Name.Value, Type: t})
+		}
+		e.ok = e.ok && len(e.def.JoinKeys) > 0
+	}
+}
+
+// twice reports a name that was seen before, and remembers it.
+func (c *checker) twice(what string, t Text, places map[string]fstore.Pos) bool {
+	if first, ok := places[t.Value]; ok {
+		c.problems.add(t.Pos, "", "%s %s is defined twice, first at %s", what, t.Value, first)
+		return true
+	}
+	places[t.Value] = t.Pos
+	return false
+}
+
+func (c *checker) readSources() {
+	places := map[string]fstore.Pos{}
+	for i := range c.repo.Sources {
+		spec := &c.repo.Sources[i]
+		if !c.name(spec.Name) || c.twice("source", spec.Name, places) {
+			continue
+		}
+		s := &source{spec: spec, ok: true, def: fstore.Source{Name: spec.Name.Value, Path: spec.Path.Value,
+			Event: spec.Event.Value, Created: spec.Created.Value, Meta: meta(spec.MetaSpec)}}
+		c.sources[s.def.Name] = s
+		before := len(c.problems)
+		c.sourceTimes(s)
+		c.sourceRename(s)
+		s.ok = len(c.problems) == before
+		if _, err := fstore.Expand(s.def.Path, func(string) (string, bool) { return "", true }); err == nil && s.def.Path != "" {
+			c.sourceColumns(s)
+		}
+	}
+}
+
+// sourceTimes reads when rows were true and known.
+func (c *checker) sourceTimes(s *source) {
+	spec := s.spec
+	if s.def.Static() {
+		const hint = "name event_timestamp, or leave this out: without one the source is a static table"
+		if spec.Created.given() {
+			c.problems.add(spec.Created.Pos, hint, "source %s has created_timestamp but no event_timestamp", s.def.Name)
+		}
+		if spec.Availability.given() {
+			c.problems.add(spec.Availability.Pos, hint, "source %s has availability but no event_timestamp", s.def.Name)
+		}
+		return
+	}
+	stated, ok := c.availability(spec.Availability)
+	switch {
+	case ok && stated.Created && s.def.Created == "":
+		c.problems.add(spec.Availability.Pos, "name created_timestamp, or write event or event + 2h", "availability is created but the source names no created_timestamp")
+	case ok:
+		s.def.Available = stated
+	default:
+		s.def.Available = fstore.Available{Created: s.def.Created != ""}
+	}
+}
+
+func (c *checker) sourceRename(s *source) {
+	targets := map[string]fstore.Pos{}
+	for _, p := range s.spec.Rename {
+		if p.Value.Value == "" {
+			continue
+		}
+		if first, ok := targets[strings.ToLower(p.Value.Value)]; ok {
+			c.problems.add(p.Value.Pos, "", "two columns are renamed to %s, the other at %s", p.Value.Value, first)
+			continue
+		}
+		targets[strings.ToLower(p.Value.Value)] = p.Value.Pos
+		if s.def.Rename == nil {
+			s.def.Rename = map[string]string{}
+		}
+		s.def.Rename[p.Key.Value] = p.Value.Value
+	}
+}
+
+// sourceColumns asks the engine for the columns of the files, as they are, and checks those that are named.
+func (c *checker) sourceColumns(s *source) {
+	raw := s.def
+	raw.Event, raw.Created, raw.Available = "", "", fstore.Available{}
+	columns, err := c.engine.SourceColumns(c.ctx, &raw)
+	if err != nil {
+		c.engineError(s.spec.Path.Pos, "source "+s.def.Name+": ", err)
+		s.ok = false
+		return
+	}
+	before := len(c.problems)
+	names := columnNames(columns)
+	for _, p := range s.spec.Rename {
+		if p.Value.Value != "" && column(columns, p.Value.Value) == nil {
+			c.problems.add(p.Key.Pos, didYouMean(p.Key.Value, names), "the files of source %s have no column %q", s.def.Name, p.Key.Value)
+			columns = append(columns, fstore.EngineColumn{Name: p.Value.Value}) // so that this is said once
+		}
+	}
+	for i, col := range columns {
+		if first := column(columns[:i], col.Name); first != nil {
+			c.problems.add(s.spec.Path.Pos, "rename: {"+col.Name+": another_name}", "source %s has two columns %s; SQL does not tell case apart", s.def.Name, col.Name)
+		}
+	}
+	for _, t := range []Text{s.spec.Event, s.spec.Created} {
+		if t.Value == "" || s.def.Static() {
+			continue
+		}
+		col := column(columns, t.Value)
+		switch {
+		case col == nil:
+			c.problems.add(t.Pos, didYouMean(t.Value, names), "source %s has no column %q", s.def.Name, t.Value)
+			continue
+		case col.Type != "" && !c.engine.Converts(col.Type, fstore.Timestamp):
+			c.problems.add(t.Pos, "a TIMESTAMP or a DATE", "column %s is %s, not an instant", t.Value, col.Type)
+		case isDate(col.Type) && t == s.spec.Event && !s.spec.Availability.given():
+			c.problems.add(t.Pos, "availability: event + 1d when a row sums up its day, event when it is known at 00:00",
+				"column %s is a DATE, which does not say when in the day a row is known", t.Value)
+		}
+		col.Type = "TIMESTAMP"
+	}
+	if len(c.problems) > before {
+		s.ok = false
+	}
+	s.columns = columns
+}
+
+// engineError reports an error of the engine at a place in a definition.
+func (c *checker) engineError(pos fstore.Pos, what string, err error) {
+	if c.ctx.Err() != nil {
+		return
+	}
+	var e *fstore.Error
+	if errors.As(err, &e) {
+		c.problems.add(pos, e.Hint, "%s%s", what, e.Message)
+		return
+	}
+	c.problems.add(pos, "", "%s%s", what, firstLine(err.Error()))
+}
+
+func isDate(engineType string) bool { return strings.EqualFold(engineType, "DATE") }
+
+// column returns the column of a name, in any case, or nil.
+func column(columns []fstore.EngineColumn, name string) *fstore.EngineColumn {
+	for i := range columns {
+		if strings.EqualFold(columns[i].Name, name) {
+			return &columns[i]
+		}
+	}
+	return nil
+}
+
+func columnNames(columns []fstore.EngineColumn) []string {
+	names := make([]string, len(columns))
+	for i, col := range columns {
+		names[i] = col.Name
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,285 @@
+package registry
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// sqlView checks a view by SQL: what it reads, what the gate says, and what it yields.
+func (c *checker) sqlView(v *view, path []string) {
+	v.text = c.repo.sql[v.def.SQLFile]
+	v.def.SQL = v.text
+	root, err := c.prints.tree(c.ctx, v.text)
+	if err != nil {
+		c.sqlError(v, err)
+		return
+	}
+	v.query = inspect(root)
+	for _, f := range v.query.refused {
+		c.problems.add(c.sqlPos(v, f.offset), f.hint, "%s", f.message)
+	}
+	for _, f := range v.query.doubts {
+		c.warnings.add(c.sqlPos(v, f.offset), f.hint, "%s", f.message)
+	}
+	known := c.inputs(v, path)
+	c.sqlTimes(v)
+	columns, ok := c.relations(v)
+	if !known || !ok {
+		return
+	}
+	c.keywords(v, columns)
+	out, err := c.engine.BindSQL(c.ctx, v.text, columns)
+	if err != nil {
+		if len(v.query.refused) == 0 { // else it may be the same mistake again
+			c.sqlError(v, err)
+		}
+		return
+	}
+	c.sqlOutputs(v, out)
+	c.sqlDoubts(v, columns, out)
+}
+
+func (c *checker) sqlPos(v *view, offset int) fstore.Pos { return place(v.def.SQLFile, v.text, offset) }
+
+// sqlError reports what the engine says about SQL text.
+func (c *checker) sqlError(v *view, err error) {
+	var e *fstore.SQLError
+	if !errors.As(err, &e) {
+		c.engineError(fstore.Pos{File: v.def.SQLFile}, "", err)
+		return
+	}
+	message, hint := firstLine(e.Message), ""
+	for _, prefix := range []string{"Binder Error: ", "Parser Error: ", "Catalog Error: "} {
+		message = strings.TrimPrefix(message, prefix)
+	}
+	if strings.Contains(message, "Only SELECT statements") {
+		message, hint = "this is not a SELECT", "a view is one SELECT, WITH … SELECT, or FROM; a PIVOT lists its values: IN (…)"
+	}
+	for _, line := range strings.Split(e.Message, "\n") {
+		if names, ok := strings.CutPrefix(line, "Candidate bindings: "); ok {
+			hint = "did you mean " + strings.TrimSpace(names) + "?"
+		} else if strings.HasPrefix(line, "Did you mean") {
+			hint = "d" + line[1:]
+		}
+	}
+	c.problems.add(c.sqlPos(v, e.Offset), hint, "%s", message)
+}
+
+// inputs resolves the tables that the SQL reads and checks the views among them. It returns false if one is unknown.
+func (c *checker) inputs(v *view, path []string) bool {
+	known := true
+	if len(v.query.tables) == 0 && len(v.query.refused) == 0 {
+		c.problems.add(fstore.Pos{File: v.def.SQLFile}, "from a source or a view", "the SQL reads no source and no view")
+		return false
+	}
+	for _, t := range v.query.tables {
+		name := strings.ToLower(t.name)
+		up := c.views[name]
+		switch {
+		case up == nil && c.sources[name] == nil:
+			c.problems.add(c.sqlPos(v, t.offset), didYouMean(name, append(keysOfMap(c.sources), keysOfMap(c.views)...)), "unknown source or view %q", t.name)
+			known = false
+			continue
+		case up != nil && up.checked == underway:
+			cycle := append(slices.Clone(path[slices.Index(path, name):]), name)
+			c.problems.add(c.sqlPos(v, t.offset), "", "views read each other in a circle: %s", strings.Join(cycle, " → "))
+			known = false
+			continue
+		case up != nil:
+			c.checkView(up, path)
+		}
+		if !slices.Contains(v.def.Inputs, name) {
+			v.def.Inputs = append(v.def.Inputs, name)
+		}
+	}
+	slices.Sort(v.def.Inputs)
+	return known
+}
+
+// sqlTimes works out when the rows of the SQL's output are true and known.
+func (c *checker) sqlTimes(v *view) {
+	var timed, created []string
+	lag := fstore.Duration(0)
+	for _, name := range v.def.Inputs {
+		event, available := c.timesOf(name)
+		if event == "" {
+			continue
+		}
+		timed = append(timed, name)
+		if available.Created {
+			created = append(created, name)
+		}
+		lag = max(lag, available.Lag)
+	}
+	if v.def.Static() {
+		c.staticSQL(v, timed)
+		return
+	}
+	stated, ok := c.availability(v.spec.Availability)
+	switch {
+	case ok && stated.Created && v.def.Created == "":
+		c.problems.add(v.spec.Availability.Pos, "name created_timestamp, or write event or event + 2h", "availability is created but the view names no created_timestamp")
+	case ok:
+		v.def.Available = stated
+		if !stated.Created && stated.Lag < lag {
+			c.warnings.add(v.spec.Availability.Pos, "availability: event + "+lag.String(), "availability is %s, but an input is known only after %s", stated, lag)
+		}
+	case v.spec.Availability.given():
+	case v.def.Created != "":
+		v.def.Available = fstore.Available{Created: true}
+	case len(created) > 0:
+		c.problems.add(v.spec.Pos, "yield a created column, such as max(created), and name it created_timestamp; or state availability, such as event + 1d",
+			"feature_view %s reads %s, whose rows are known at their created time, but says nothing of its own", v.def.Name, strings.Join(created, ", "))
+	default:
+		v.def.Available = fstore.Available{Lag: lag}
+	}
+}
+
+// timesOf returns the event column and the availability of a source or view.
+func (c *checker) timesOf(name string) (string, fstore.Available) {
+	if up := c.views[name]; up != nil {
+		return up.def.Event, up.def.Available
+	}
+	s := c.sources[name]
+	return s.def.Event, s.def.Available
+}
+
+// staticSQL checks a view that names no event time: it may only read static tables.
+func (c *checker) staticSQL(v *view, timed []string) {
+	if len(timed) > 0 {
+		c.problems.add(v.spec.Pos, "event_timestamp: the column of the SQL's output with the event time",
+			"feature_view %s names no event_timestamp, but reads %s, which has event times", v.def.Name, strings.Join(timed, ", "))
+		return
+	}
+	for _, t := range []struct {
+		key  string
+		text Text
+	}{{"created_timestamp", v.spec.Created}, {"availability", v.spec.Availability}} {
+		if t.text.given() {
+			c.problems.add(t.text.Pos, "name event_timestamp, or remove it", "%s without event_timestamp", t.key)
+		}
+	}
+	c.staticView(v, "the SQL yields none")
+}
+
+// relations returns the inputs of a view with their columns; false if those of one are not known.
+func (c *checker) relations(v *view) ([]fstore.Relation, bool) {
+	var out []fstore.Relation
+	for _, name := range v.def.Inputs {
+		if up := c.views[name]; up != nil {
+			if !up.ok {
+				return nil, false
+			}
+			out = append(out, fstore.Relation{Name: name, Columns: rows(&up.def)})
+			continue
+		}
+		columns := c.sources[name].columns
+		if columns == nil || slices.ContainsFunc(columns, func(col fstore.EngineColumn) bool { return col.Type == "" }) {
+			return nil, false
+		}
+		out = append(out, fstore.Relation{Name: name, Columns: columns})
+	}
+	return out, true
+}
+
+// rows returns the columns that SQL sees of a view: keys, event and created under their declared names, and the
+// features by name, in their declared types.
+func rows(v *fstore.View) []fstore.EngineColumn {
+	var out []fstore.EngineColumn
+	add := func(name string, t fstore.Type) {
+		if name != "" && column(out, name) == nil {
+			out = append(out, fstore.EngineColumn{Name: name, Type: engineType(t)})
+		}
+	}
+	for _, k := range v.Keys {
+		add(k.Name, k.Type)
+	}
+	add(v.Event, fstore.Timestamp)
+	add(v.Created, fstore.Timestamp)
+	for _, f := range v.Features {
+		add(f.Name, f.Type)
+	}
+	return out
+}
+
+var engineTypes = map[fstore.Type]string{fstore.Bool: "BOOLEAN", fstore.Int32: "INTEGER", fstore.Int64: "BIGINT", fstore.Float32: "FLOAT",
+	fstore.Float64: "DOUBLE", fstore.String: "VARCHAR", fstore.Bytes: "BLOB", fstore.Timestamp: "TIMESTAMP"}
+
+func engineType(t fstore.Type) string {
+	if t.IsList() {
+		return engineTypes[t.Elem()] + "[]"
+	}
+	return engineTypes[t]
+}
+
+// keywords refuses words of SQL that stand for a value unless an input has such a column.
+func (c *checker) keywords(v *view, inputs []fstore.Relation) {
+	for _, w := range v.query.keywords {
+		r := keywordRefusal(w.name)
+		isColumn := slices.ContainsFunc(inputs, func(in fstore.Relation) bool { return column(in.Columns, w.name) != nil })
+		if !isColumn {
+			v.query.refused = append(v.query.refused, finding{w.offset, w.name + " " + r.why, r.instead})
+			c.problems.add(c.sqlPos(v, w.offset), r.instead, "%s %s", w.name, r.why)
+		}
+	}
+}
+
+// sqlOutputs checks the columns that the SQL yields.
+func (c *checker) sqlOutputs(v *view, out []fstore.EngineColumn) {
+	const from = "the SQL's output"
+	for i, col := range out {
+		if column(out[:i], col.Name) != nil && v.takes(col.Name) {
+			c.problems.add(fstore.Pos{File: v.def.SQLFile}, "give one another name with AS", "the SQL yields two columns %s", col.Name)
+		}
+	}
+	for _, k := range v.def.Keys {
+		c.output(v, out, from, v.spec.SQL.Pos, "join key "+k.Name, k.Name, k.Type)
+	}
+	if v.def.Event != "" {
+		c.output(v, out, from, v.spec.Event.Pos, "event_timestamp", v.def.Event, fstore.Timestamp)
+		if col := column(out, v.def.Event); col != nil && isDate(col.Type) && !v.spec.Availability.given() {
+			c.problems.add(v.spec.Event.Pos, "availability: event + 1d when a row sums up its day, event when it is known at 00:00",
+				"column %s is a DATE, which does not say when in the day a row is known", v.def.Event)
+		}
+	}
+	if v.def.Created != "" {
+		c.output(v, out, from, v.spec.Created.Pos, "created_timestamp", v.def.Created, fstore.Timestamp)
+	}
+	c.featureColumns(v, out, from)
+}
+
+// takes reports whether the view uses a column of its SQL's output.
+func (v *view) takes(name string) bool {
+	return strings.EqualFold(name, v.def.Event) || strings.EqualFold(name, v.def.Created) ||
+		slices.ContainsFunc(v.def.Keys, func(k fstore.Field) bool { return strings.EqualFold(k.Name, name) }) ||
+		slices.ContainsFunc(v.def.Features, func(f fstore.Feature) bool { return strings.EqualFold(f.Column, name) })
+}
+
+// sqlDoubts warns of SQL that runs but hardly does what is wanted.
+func (c *checker) sqlDoubts(v *view, inputs []fstore.Relation, out []fstore.EngineColumn) {
+	columns := floats{}
+	for _, in := range inputs {
+		for _, col := range in.Columns {
+			if isFloat(col.Type) {
+				columns[strings.ToLower(col.Name)] = true
+			}
+		}
+	}
+	for _, n := range plainFloatSums(v.query.root, columns) {
+		hint := "it cannot be rebuilt to the bit"
+		switch name := n.str("function_name"); name {
+		case "sum", "fsum", "kahan_sum", "sumkahan":
+			hint = "exact_sum() gives the same bits always"
+		case "avg", "mean", "favg":
+			hint = "exact_avg() gives the same bits always"
+		}
+		c.warnings.add(c.sqlPos(v, n.offset()), hint, "%s() of floats depends on the number of threads in its last bits", n.str("function_name"))
+	}
+	if at := oneRowPerKey(v.query.root, &v.def); at != nil {
+		c.warnings.add(c.sqlPos(v, at.offset()), "yield a row per instant at which a value changes: group by the event time as well, or use windows over it",
+			"the SQL yields one row per key, not a history: the past would be gone")
+	}
+}

@@ -1,0 +1,330 @@
+package registry
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// decoder fills spec types from one file's syntax tree and collects what does not fit.
+type decoder struct {
+	file     string
+	lookup   func(string) (string, bool)
+	problems *Problems
+}
+
+// nouns say in messages what a mapping is.
+var nouns = map[string]string{
+	"EntitySpec": "an entity", "JoinKeySpec": "a join key", "SourceSpec": "a source", "FeatureViewSpec": "a feature_view",
+	"PublishSpec": "publish", "FeatureSpec": "a feature", "FeatureServiceSpec": "a feature_service", "RefSpec": "an entry of a feature_service",
+}
+
+// key is a field of a spec type as its tags describe it.
+type key struct {
+	name, form, doc string
+	required, short bool
+	index           []int
+	typ             reflect.Type
+}
+
+// keysOf returns the keys of a spec type in order, those of MetaSpec last.
+func keysOf(t reflect.Type) []key {
+	var keys []key
+	for _, f := range reflect.VisibleFields(t) {
+		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if name == "" || name == "-" {
+			continue
+		}
+		keys = append(keys, key{name: name, form: f.Tag.Get("form"), doc: f.Tag.Get("doc"), index: f.Index, typ: f.Type,
+			required: strings.Contains(options, "required"), short: strings.Contains(options, "short")})
+	}
+	return keys
+}
+
+func (d *decoder) pos(n ast.Node) fstore.Pos {
+	p := fstore.Pos{File: d.file, Line: 1, Col: 1}
+	switch n := n.(type) {
+	case *ast.MappingNode:
+		if len(n.Values) > 0 && !n.IsFlowStyle {
+			return d.pos(n.Values[0].Key)
+		}
+	case *ast.MappingValueNode:
+		return d.pos(n.Key)
+	}
+	if t := n.GetToken(); t != nil && t.Position != nil {
+		p.Line, p.Col = max(1, t.Position.Line), max(1, t.Position.Column)
+	}
+	return p
+}
+
+// mapping decodes a mapping into the spec that into points to.
+func (d *decoder) mapping(n ast.Node, into reflect.Value) {
+	t := into.Type()
+	noun, keys := nouns[t.Name()], keysOf(t)
+	at := d.pos(n)
+	into.FieldByName("Pos").Set(reflect.ValueOf(at))
+	for _, k := range keys {
+		if s, ok := scalar(n); ok && k.short {
+			d.text(s, into.FieldByIndex(k.index), k)
+			return
+		}
+	}
+	m, ok := n.(ast.MapNode)
+	if !ok {
+		d.problems.add(at, "write its keys: "+keyNames(keys), "%s is a mapping, not %s", noun, describe(n))
+		return
+	}
+	seen := map[string]fstore.Pos{}
+	for it := m.MapRange(); it.Next(); {
+		name, at := keyText(it.Key()), d.pos(it.Key())
+		if first, ok := seen[name]; ok {
+			d.problems.add(at, "", "%s is given twice, first in line %d", name, first.Line)
+			continue
+		}
+		seen[name] = at
+		k := find(keys, name)
+		if k == nil {
+			hint := didYouMean(name, strings.Split(keyNames(keys), ", "))
+			if flow, _ := n.(*ast.MappingNode); flow != nil && flow.IsFlowStyle && it.Value().Type() == ast.NullType {
+				hint = "inside { } a comma ends a text: put the text before it in quotes"
+			}
+			d.problems.add(at, hint, "unknown key %q in %s", name, noun)
+			continue
+		}
+		d.value(it.Value(), into.FieldByIndex(k.index), *k)
+	}
+	for _, k := range keys {
+		if _, ok := seen[k.name]; k.required && !ok {
+			d.problems.add(at, k.doc, "%s has no %s", noun, k.name)
+		}
+	}
+}
+
+func find(keys []key, name string) *key {
+	for i := range keys {
+		if keys[i].name == name {
+			return &keys[i]
+		}
+	}
+	return nil
+}
+
+func keyNames(keys []key) string {
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = k.name
+	}
+	return strings.Join(names, ", ")
+}
+
+// value decodes the value of a key by the type of its field.
+func (d *decoder) value(n ast.Node, into reflect.Value, k key) {
+	switch n.Type() {
+	case ast.AnchorType, ast.AliasType, ast.TagType, ast.MergeKeyType:
+		d.problems.add(d.pos(n), "write the value out", "%s: anchors, aliases and tags of YAML are not read here", k.name)
+		return
+	case ast.NullType:
+		if into.Type() != reflect.TypeFor[Literal]() {
+			d.problems.add(d.pos(n), "leave the key out, or give a value", "%s is empty", k.name)
+			return
+		}
+	}
+	switch into.Addr().Interface().(type) {
+	case *Text:
+		d.text(n, into, k)
+	case *Flag:
+		d.flag(n, into.Addr().Interface().(*Flag), k)
+	case *Literal:
+		d.literal(n, into.Addr().Interface().(*Literal), k)
+	case *[]Pair:
+		d.pairs(n, into.Addr().Interface().(*[]Pair), k)
+	default:
+		d.compound(n, into, k)
+	}
+}
+
+// compound decodes a nested mapping, or a sequence of mappings or texts.
+func (d *decoder) compound(n ast.Node, into reflect.Value, k key) {
+	switch into.Kind() {
+	case reflect.Pointer:
+		into.Set(reflect.New(into.Type().Elem()))
+		d.mapping(n, into.Elem())
+	case reflect.Slice:
+		list, ok := n.(*ast.SequenceNode)
+		if !ok {
+			d.problems.add(d.pos(n), fmt.Sprintf("%s: [ … ]", k.name), "%s is a list, not %s", k.name, describe(n))
+			return
+		}
+		into.Set(reflect.MakeSlice(into.Type(), len(list.Values), len(list.Values)))
+		for i, e := range list.Values {
+			if into.Type().Elem() == reflect.TypeFor[Text]() {
+				d.value(e, into.Index(i), k)
+			} else {
+				d.mapping(e, into.Index(i))
+			}
+		}
+	}
+}
+
+func (d *decoder) text(n ast.Node, into reflect.Value, k key) {
+	s, ok := scalar(n)
+	if !ok {
+		d.problems.add(d.pos(n), "", "%s is a text, not %s", k.name, describe(n))
+		return
+	}
+	t := Text{Value: scalarText(s), Pos: d.pos(n)}
+	expanded, err := fstore.Expand(t.Value, d.lookup)
+	if err != nil {
+		d.problems.addError(t.Pos, err)
+	} else if k.form != "path" { // a path stays as written, so that data can move under old versions
+		t.Value = expanded
+	}
+	if t.Value == "" {
+		d.problems.add(t.Pos, "leave the key out, or give a value", "%s is empty", k.name)
+	}
+	into.Set(reflect.ValueOf(t))
+}
+
+func (d *decoder) flag(n ast.Node, into *Flag, k key) {
+	var t Text
+	d.text(n, reflect.ValueOf(&t).Elem(), k)
+	switch t.Value {
+	case "true", "false":
+		*into = Flag{Value: t.Value == "true", Pos: t.Pos}
+	default:
+		if t.given() {
+			d.problems.add(t.Pos, "", "%s is true or false, not %q", k.name, t.Value)
+		}
+	}
+}
+
+func (d *decoder) pairs(n ast.Node, into *[]Pair, k key) {
+	m, ok := n.(ast.MapNode)
+	if !ok {
+		d.problems.add(d.pos(n), fmt.Sprintf("%s: {name: value}", k.name), "%s is a mapping, not %s", k.name, describe(n))
+		return
+	}
+	*into = []Pair{}
+	seen := map[string]bool{}
+	for it := m.MapRange(); it.Next(); {
+		p := Pair{Key: Text{Value: keyText(it.Key()), Pos: d.pos(it.Key())}}
+		if seen[p.Key.Value] {
+			d.problems.add(p.Key.Pos, "", "%s: %s is given twice", k.name, p.Key.Value)
+			continue
+		}
+		seen[p.Key.Value] = true
+		d.value(it.Value(), reflect.ValueOf(&p.Value).Elem(), key{name: k.name + "." + p.Key.Value})
+		*into = append(*into, p)
+	}
+}
+
+func (d *decoder) literal(n ast.Node, into *Literal, k key) {
+	into.Pos = d.pos(n)
+	raw, err := d.json(n, into)
+	if err != nil {
+		d.problems.addError(into.Pos, err)
+		into.Pos = fstore.Pos{}
+		return
+	}
+	into.JSON = raw
+}
+
+// json writes a scalar or a list of scalars as JSON.
+func (d *decoder) json(n ast.Node, into *Literal) (json.RawMessage, error) {
+	switch n := n.(type) {
+	case *ast.SequenceNode:
+		parts := make([]json.RawMessage, len(n.Values))
+		for i, e := range n.Values {
+			var err error
+			if parts[i], err = d.json(e, &Literal{}); err != nil {
+				return nil, err
+			}
+		}
+		return json.Marshal(parts)
+	case *ast.NullNode:
+		return json.RawMessage("null"), nil
+	case *ast.BoolNode:
+		return json.Marshal(n.Value)
+	case *ast.InfinityNode:
+		if n.Value < 0 {
+			return json.RawMessage(`"-Infinity"`), nil
+		}
+		return json.RawMessage(`"Infinity"`), nil
+	case *ast.NanNode:
+		return json.RawMessage(`"NaN"`), nil
+	case *ast.IntegerNode:
+		return json.RawMessage(fmt.Sprint(n.Value)), nil
+	case *ast.FloatNode:
+		return number(scalarText(n), n.Value)
+	}
+	s, ok := scalar(n)
+	if !ok {
+		return nil, fstore.Errorf(fstore.ErrDefinition, "default is a value or a list of values, not %s", describe(n))
+	}
+	text := scalarText(s)
+	expanded, err := fstore.Expand(text, d.lookup)
+	if err == nil && expanded != text {
+		into.Expanded = expanded
+	}
+	raw, _ := json.Marshal(expanded) // cannot fail for a string
+	return raw, err
+}
+
+// number keeps the digits as written where JSON can have them.
+func number(text string, value float64) (json.RawMessage, error) {
+	if json.Valid([]byte(text)) {
+		return json.RawMessage(text), nil
+	}
+	return json.Marshal(value)
+}
+
+// scalar returns a node that stands for one text; an anchor, an alias or a null does not.
+func scalar(n ast.Node) (ast.ScalarNode, bool) {
+	switch n := n.(type) {
+	case *ast.StringNode, *ast.LiteralNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		return n.(ast.ScalarNode), true
+	}
+	return nil, false
+}
+
+func scalarText(n ast.ScalarNode) string {
+	switch n := n.(type) {
+	case *ast.StringNode:
+		return n.Value
+	case *ast.LiteralNode:
+		return n.Value.Value
+	}
+	return n.GetToken().Value
+}
+
+func keyText(k ast.MapKeyNode) string {
+	if s, ok := k.(ast.ScalarNode); ok {
+		if s, ok := scalar(s); ok {
+			return scalarText(s)
+		}
+	}
+	return k.String()
+}
+
+// describe names the shape of a node for messages.
+func describe(n ast.Node) string {
+	switch n.Type() {
+	case ast.SequenceType:
+		return "a list"
+	case ast.MappingType, ast.MappingValueType:
+		return "a mapping"
+	case ast.NullType:
+		return "nothing"
+	case ast.AnchorType, ast.AliasType, ast.TagType:
+		return "an anchor, alias or tag"
+	}
+	if s, ok := scalar(n); ok {
+		return fmt.Sprintf("%q", scalarText(s))
+	}
+	return "this"
+}

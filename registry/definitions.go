@@ -1,0 +1,56 @@
+package registry
+
+import (
+	"context"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// Engine is the SQL engine that definitions are written for. Its mistakes in SQL are *fstore.SQLError.
+type Engine interface {
+	// ParseSQL returns the engine's parse tree of SQL text, as JSON.
+	ParseSQL(ctx context.Context, sql string) ([]byte, error)
+	// SourceColumns returns the columns of a source's files, after rename.
+	SourceColumns(ctx context.Context, s *fstore.Source) ([]fstore.EngineColumn, error)
+	// BindSQL returns the columns that SQL yields over inputs.
+	BindSQL(ctx context.Context, sql string, inputs []fstore.Relation) ([]fstore.EngineColumn, error)
+	// Converts reports whether a column of an engine's type converts to a type if its values fit.
+	Converts(engineType string, to fstore.Type) bool
+}
+
+// Definitions is a repo that was checked: every name resolved and every default filled in. Objects are in name
+// order; the version numbers in them are 0 until a registry gives them some.
+type Definitions struct {
+	Entities []fstore.Entity
+	Sources  []fstore.Source
+	Views    []fstore.ViewVersion
+	Services []ServiceVersion
+	Warnings []Problem // by position
+
+	prints *fingerprinter
+}
+
+// ServiceVersion is an immutable version of a service: exactly which features of which view versions it gives.
+type ServiceVersion struct {
+	Ref         fstore.ViewRef         `json:"ref"`
+	Fingerprint string                 `json:"fingerprint"` // hex sha256 over the outputs and their views' fingerprints
+	Service     fstore.Service         `json:"service"`
+	Uses        []ServiceUse           `json:"uses"`
+	Outputs     []fstore.FeatureOutput `json:"outputs"`
+}
+
+// ServiceUse is a view version that a service looks up by one key role.
+type ServiceUse struct {
+	View fstore.ViewRef      `json:"view"`
+	Keys []fstore.KeyBinding `json:"keys"` // by key name
+}
+
+// View returns the view of a name, or nil.
+func (d *Definitions) View(name string) *fstore.ViewVersion {
+	for i := range d.Views {
+		if d.Views[i].Ref.Name == name {
+			return &d.Views[i]
+		}
+	}
+	return nil
+}

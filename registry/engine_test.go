@@ -1,0 +1,135 @@
+package registry_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/fstore-dev/fstore"
+
+	_ "github.com/duckdb/duckdb-go/v2" // the engine whose parse trees the package reads
+)
+
+// engine is DuckDB as far as definitions need it. Files are tables that a test names.
+type engine struct {
+	db    *sql.DB
+	files map[string][]fstore.EngineColumn // by path as written
+}
+
+var shared = sync.OnceValues(func() (*sql.DB, error) {
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	_, err = db.Exec(`create macro exact_sum(x) as sum(x); create macro exact_avg(x) as avg(x)`)
+	return db, err
+})
+
+func newEngine(t testing.TB) *engine {
+	t.Helper()
+	db, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &engine{db: db, files: map[string][]fstore.EngineColumn{}}
+}
+
+func (e *engine) ParseSQL(ctx context.Context, text string) ([]byte, error) {
+	var tree []byte
+	err := e.db.QueryRowContext(ctx, "select json_serialize_sql(?::varchar)::varchar", text).Scan(&tree)
+	return tree, err
+}
+
+func (e *engine) SourceColumns(_ context.Context, s *fstore.Source) ([]fstore.EngineColumn, error) {
+	columns, ok := e.files[s.Path]
+	if !ok {
+		return nil, fstore.Errorf(fstore.ErrNotFound, "no file matches %s", s.Path).WithHint("set the variable in it, or create the data")
+	}
+	out := append([]fstore.EngineColumn(nil), columns...)
+	for i := range out {
+		if to, ok := s.Rename[out[i].Name]; ok {
+			out[i].Name = to
+		}
+	}
+	return out, nil
+}
+
+func (e *engine) BindSQL(ctx context.Context, text string, inputs []fstore.Relation) ([]fstore.EngineColumn, error) {
+	conn, err := e.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	for _, in := range inputs {
+		columns := make([]string, len(in.Columns))
+		for i, c := range in.Columns {
+			columns[i] = fmt.Sprintf("null::%s as %q", c.Type, c.Name)
+		}
+		if _, err := conn.ExecContext(ctx, fmt.Sprintf("create or replace temp view %q as select %s where false", in.Name, strings.Join(columns, ", "))); err != nil {
+			return nil, err
+		}
+		defer conn.ExecContext(ctx, fmt.Sprintf("drop view %q", in.Name))
+	}
+	rows, err := conn.QueryContext(ctx, "describe "+text)
+	if err != nil {
+		return nil, &fstore.SQLError{Message: err.Error(), Offset: -1}
+	}
+	defer rows.Close()
+	var out []fstore.EngineColumn
+	for rows.Next() {
+		var c fstore.EngineColumn
+		var rest [4]sql.NullString
+		if err := rows.Scan(&c.Name, &c.Type, &rest[0], &rest[1], &rest[2], &rest[3]); err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, rows.Err()
+}
+
+// Converts holds the rules of DESIGN §3, roughly.
+func (e *engine) Converts(from string, to fstore.Type) bool {
+	if elem, ok := strings.CutSuffix(from, "[]"); ok {
+		return to.IsList() && e.Converts(elem, to.Elem())
+	}
+	if to.IsList() {
+		return false
+	}
+	switch {
+	case from == "BOOLEAN":
+		return to == fstore.Bool
+	case strings.HasSuffix(from, "INT") || strings.HasSuffix(from, "INTEGER"):
+		return to == fstore.Int32 || to == fstore.Int64 || to == fstore.Float64
+	case from == "FLOAT":
+		return to == fstore.Float32 || to == fstore.Float64
+	case from == "DOUBLE" || strings.HasPrefix(from, "DECIMAL"):
+		return to == fstore.Float64
+	case from == "VARCHAR" || from == "UUID" || strings.HasPrefix(from, "ENUM"):
+		return to == fstore.String
+	case from == "BLOB":
+		return to == fstore.Bytes
+	case from == "DATE" || strings.HasPrefix(from, "TIMESTAMP"):
+		return to == fstore.Timestamp
+	}
+	return false
+}
+
+// parseTables reads "path: column TYPE, column TYPE" lines.
+func parseTables(text string) map[string][]fstore.EngineColumn {
+	files := map[string][]fstore.EngineColumn{}
+	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
+		path, columns, found := strings.Cut(line, ": ")
+		if !found {
+			continue
+		}
+		for _, c := range strings.Split(columns, "; ") {
+			name, typ, _ := strings.Cut(strings.TrimSpace(c), " ")
+			files[path] = append(files[path], fstore.EngineColumn{Name: name, Type: typ})
+		}
+	}
+	return files
+}

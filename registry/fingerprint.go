@@ -1,0 +1,222 @@
+package registry
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// algorithm is the id of the encoding below, stored with every version. It changes when the encoding does; the
+// fingerprints of stored versions are then worked out again, so that this alone makes no new versions.
+const algorithm = "fstore-1"
+
+// fingerprinter encodes definitions. It keeps the parse trees of SQL it has seen, so that a view that many read
+// is parsed once.
+type fingerprinter struct {
+	engine Engine
+	trees  map[string]node // by SQL text
+}
+
+func newFingerprinter(engine Engine) *fingerprinter {
+	return &fingerprinter{engine: engine, trees: map[string]node{}}
+}
+
+// tree parses SQL.
+func (p *fingerprinter) tree(ctx context.Context, sql string) (node, error) {
+	if n, ok := p.trees[sql]; ok {
+		return n, nil
+	}
+	raw, err := p.engine.ParseSQL(ctx, sql)
+	if err != nil {
+		return nil, err
+	}
+	n, err := parseTree(raw)
+	if err != nil {
+		return nil, err
+	}
+	p.trees[sql] = n
+	return n, nil
+}
+
+// The encoding of a view: everything that can change one of its values, and nothing else.
+type viewPrint struct {
+	Algorithm string            `json:"algorithm"`
+	Keys      []fstore.Field    `json:"keys"`
+	Features  []featurePrint    `json:"features"` // by name
+	TTL       *fstore.Duration  `json:"ttl,omitempty"`
+	Publish   *fstore.Publish   `json:"publish,omitempty"`
+	Available *fstore.Available `json:"available,omitempty"` // not of a static view
+	Rows      rowsPrint         `json:"rows"`
+}
+
+type featurePrint struct {
+	Name    string        `json:"name"`
+	Type    fstore.Type   `json:"type"`
+	Column  string        `json:"column"`
+	Default *fstore.Value `json:"default,omitempty"`
+}
+
+// rowsPrint says where the rows of a view come from: a source, whose columns are called as the files call them,
+// or SQL over what it names.
+type rowsPrint struct {
+	Event   string        `json:"event,omitempty"`
+	Created string        `json:"created,omitempty"`
+	Path    string        `json:"path,omitempty"`
+	Columns []renamed     `json:"columns,omitempty"` // the keys' columns in the files, where they are renamed
+	SQL     any           `json:"sql,omitempty"`
+	Sources []sourcePrint `json:"sources,omitempty"`
+	Views   []inputPrint  `json:"views,omitempty"`
+}
+
+type renamed struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+type sourcePrint struct {
+	Name      string            `json:"name"`
+	Path      string            `json:"path"`
+	Rename    []renamed         `json:"rename,omitempty"`
+	Event     string            `json:"event,omitempty"`
+	Created   string            `json:"created,omitempty"`
+	Available *fstore.Available `json:"available,omitempty"`
+}
+
+// inputPrint is an upstream view as far as its rows go: no ttl, publish, defaults or availability.
+type inputPrint struct {
+	Name     string         `json:"name"`
+	Keys     []fstore.Field `json:"keys"`
+	Features []featurePrint `json:"features"`
+	Rows     rowsPrint      `json:"rows"`
+}
+
+// view returns the fingerprint of a view version: 64 hex digits.
+func (p *fingerprinter) view(ctx context.Context, v *fstore.ViewVersion) (string, error) {
+	rows, columnOf, err := p.rows(ctx, v, &v.View)
+	if err != nil {
+		return "", err
+	}
+	print := viewPrint{Algorithm: algorithm, Keys: v.View.Keys, Features: featurePrints(&v.View, columnOf), TTL: v.View.TTL,
+		Publish: v.View.Publish, Rows: rows}
+	if !v.View.Static() {
+		print.Available = &v.View.Available
+	}
+	for i := range print.Features {
+		print.Features[i].Default = v.View.Feature(print.Features[i].Name).Default
+	}
+	return digest(print)
+}
+
+func digest(print any) (string, error) {
+	b, err := json.Marshal(print)
+	if err != nil {
+		return "", fstore.Errorf(fstore.ErrCorrupt, "encode a definition: %s", err)
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+func featurePrints(v *fstore.View, columnOf func(string) string) []featurePrint {
+	out := []featurePrint{}
+	for _, f := range v.Record() {
+		out = append(out, featurePrint{Name: f.Name, Type: f.Type, Column: columnOf(f.Column)})
+	}
+	return out
+}
+
+// rows encodes where the rows of a view come from, out of the definitions that the version holds, and returns how
+// its columns are called there.
+func (p *fingerprinter) rows(ctx context.Context, in *fstore.ViewVersion, v *fstore.View) (rowsPrint, func(string) string, error) {
+	if v.Source != "" {
+		s := in.Source(v.Source)
+		if s == nil {
+			return rowsPrint{}, nil, fstore.Errorf(fstore.ErrCorrupt, "%s has no definition of %s, which it reads", in.Ref, v.Source)
+		}
+		r, columnOf := sourceRows(s, v)
+		return r, columnOf, nil
+	}
+	tree, err := p.tree(ctx, v.SQL)
+	if err != nil {
+		return rowsPrint{}, nil, err
+	}
+	r := rowsPrint{Event: strings.ToLower(v.Event), Created: strings.ToLower(v.Created), SQL: canonical(tree)}
+	for _, name := range v.Inputs {
+		if s := in.Source(name); s != nil {
+			r.Sources = append(r.Sources, printSource(s))
+			continue
+		}
+		i := slices.IndexFunc(in.Views, func(u fstore.View) bool { return u.Name == name })
+		if i < 0 {
+			return r, nil, fstore.Errorf(fstore.ErrCorrupt, "%s has no definition of %s, which it reads", in.Ref, name)
+		}
+		up := &in.Views[i]
+		rows, columnOf, err := p.rows(ctx, in, up)
+		if err != nil {
+			return r, nil, err
+		}
+		r.Views = append(r.Views, inputPrint{Name: name, Keys: up.Keys, Features: featurePrints(up, columnOf), Rows: rows})
+	}
+	return r, strings.ToLower, nil
+}
+
+// sourceRows encodes a view that takes a source's columns as they are: only the renames that it uses count.
+func sourceRows(s *fstore.Source, v *fstore.View) (rowsPrint, func(string) string) {
+	original := func(name string) string {
+		for from, to := range s.Rename {
+			if strings.EqualFold(to, name) {
+				return strings.ToLower(from)
+			}
+		}
+		return strings.ToLower(name)
+	}
+	r := rowsPrint{Path: s.Path}
+	if s.Event != "" {
+		r.Event = original(s.Event)
+	}
+	if s.Created != "" {
+		r.Created = original(s.Created)
+	}
+	for _, k := range v.Keys {
+		if from := original(k.Name); from != k.Name {
+			r.Columns = append(r.Columns, renamed{from, k.Name})
+		}
+	}
+	return r, original
+}
+
+func printSource(s *fstore.Source) sourcePrint {
+	p := sourcePrint{Name: s.Name, Path: s.Path, Event: strings.ToLower(s.Event), Created: strings.ToLower(s.Created)}
+	for from, to := range s.Rename {
+		p.Rename = append(p.Rename, renamed{strings.ToLower(from), strings.ToLower(to)})
+	}
+	slices.SortFunc(p.Rename, func(a, b renamed) int { return strings.Compare(a.From, b.From) })
+	if !s.Static() {
+		p.Available = &s.Available
+	}
+	return p
+}
+
+// serviceFingerprint is over the ordered outputs: name, view by its fingerprint, feature, key columns.
+func serviceFingerprint(s *ServiceVersion, viewPrint func(fstore.ViewRef) string) string {
+	type output struct {
+		Name    string              `json:"name"`
+		View    string              `json:"view"`
+		Feature string              `json:"feature"`
+		Keys    []fstore.KeyBinding `json:"keys"`
+	}
+	print := struct {
+		Algorithm string   `json:"algorithm"`
+		Outputs   []output `json:"outputs"`
+	}{Algorithm: algorithm}
+	for _, o := range s.Outputs {
+		u := s.Uses[o.Use]
+		print.Outputs = append(print.Outputs, output{o.Name, viewPrint(u.View), o.Feature, u.Keys})
+	}
+	sum, _ := digest(print) // texts and types of checked definitions always encode
+	return sum
+}

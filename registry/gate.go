@@ -1,0 +1,267 @@
+package registry
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The gate walks the parse tree of a view's SQL. It finds every table that is read, wherever the tree has it, and
+// refuses whatever could give another result tomorrow, on more threads or on another machine: it knows a list of
+// node kinds and of functions, and what is not on a list is refused.
+
+// finding is something the gate has to say about a place in the SQL.
+type finding struct {
+	offset        int
+	message, hint string
+}
+
+// tableRead is a table that the SQL reads by name.
+type tableRead struct {
+	name   string
+	offset int
+}
+
+// query is what the gate knows of a view's SQL.
+type query struct {
+	root     node
+	tables   []tableRead // every table that is not a CTE, in the order of the text
+	keywords []tableRead // unqualified columns whose name is a word of SQL, if no table has such a column
+	refused  []finding
+	doubts   []finding
+}
+
+func (q *query) refuse(n node, hint, format string, args ...any) {
+	q.refused = append(q.refused, finding{n.offset(), fmt.Sprintf(format, args...), hint})
+}
+
+func (q *query) doubt(n node, hint, format string, args ...any) {
+	q.doubts = append(q.doubts, finding{n.offset(), fmt.Sprintf(format, args...), hint})
+}
+
+// scope is the CTE names in sight.
+type scope struct {
+	name  string // lower case
+	outer *scope
+}
+
+func (s *scope) has(name string) bool {
+	for ; s != nil; s = s.outer {
+		if s.name == strings.ToLower(name) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *scope) with(name string) *scope { return &scope{strings.ToLower(name), s} }
+
+// inspect walks the tree of a query.
+func inspect(root node) *query {
+	q := &query{root: root}
+	q.walk(map[string]any(root), nil)
+	slices.SortStableFunc(q.tables, func(a, b tableRead) int { return a.offset - b.offset })
+	return q
+}
+
+func (q *query) walk(v any, s *scope) {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			q.walk(e, s)
+		}
+	case map[string]any:
+		n := node(v)
+		switch {
+		case has(n, "cte_map"):
+			q.queryNode(n, s)
+		case n.str("class") != "":
+			q.expression(n, s)
+		case has(n, "sample"):
+			q.tableRef(n, s)
+		default:
+			q.children(n, s)
+		}
+	}
+}
+
+func has(n node, key string) bool { _, ok := n[key]; return ok }
+
+func (q *query) children(n node, s *scope) {
+	for _, key := range n.keys() {
+		q.walk(n[key], s)
+	}
+}
+
+// queryNode walks a SELECT or a set operation. A CTE sees those before it; a recursive one sees itself, which the
+// tree says by a node of its own.
+func (q *query) queryNode(n node, s *scope) {
+	switch n.str("type") {
+	case "SELECT_NODE", "SET_OPERATION_NODE":
+	case "RECURSIVE_CTE_NODE":
+		s = s.with(n.str("cte_name"))
+	default:
+		q.refuse(n, "", "%s is not known to fstore", kindName(n))
+		return
+	}
+	for _, e := range n.child("cte_map").list("map") {
+		cte := asNode(e)
+		q.walk(cte["value"], s)
+		s = s.with(cte.str("key"))
+	}
+	if n["sample"] != nil {
+		q.refuse(n, "filter by a key: where hash bytes of it fall in a range", "a sample is random")
+	}
+	q.modifiers(n)
+	for _, key := range n.keys() {
+		if key != "cte_map" && key != "sample" {
+			q.walk(n[key], s)
+		}
+	}
+}
+
+func (q *query) tableRef(n node, s *scope) {
+	if n["sample"] != nil {
+		q.refuse(n, "filter by a key instead", "a sample is random")
+	}
+	switch n.str("type") {
+	case "BASE_TABLE":
+		q.baseTable(n, s)
+	case "TABLE_FUNCTION":
+		q.tableFunction(n.child("function"))
+	case "SHOW_REF":
+		q.refuse(n, "write a SELECT", "DESCRIBE, SUMMARIZE and SHOW are not queries of data")
+	case "JOIN":
+		switch n.str("ref_type") {
+		case "POSITIONAL":
+			q.refuse(n, "join on columns", "a POSITIONAL JOIN depends on the order of rows")
+		case "ASOF":
+			q.doubt(n, "make the right side one row per key and time", "ASOF JOIN picks any of several rows with one time")
+		}
+		q.children(n, s)
+	case "SUBQUERY", "EXPRESSION_LIST", "EMPTY", "PIVOT":
+		q.children(n, s)
+	default:
+		q.refuse(n, "", "%s is not known to fstore", kindName(n))
+	}
+}
+
+func (q *query) baseTable(n node, s *scope) {
+	name := n.str("table_name")
+	qualified := strings.Trim(n.str("catalog_name")+"."+n.str("schema_name"), ".")
+	switch {
+	case n["at_clause"] != nil:
+		q.refuse(n, "write only "+name, "AT is not known to sources and views")
+	case qualified != "":
+		q.refuse(n, "sources and views have no schema: write "+name, "%s.%s is in another catalog", qualified, name)
+	case s.has(name):
+	case strings.ContainsAny(name, "./*\\:"):
+		q.refuse(n, refusedFunctions["read_parquet"].instead, "'%s' is a file", name)
+	default:
+		q.tables = append(q.tables, tableRead{name, n.offset()})
+	}
+}
+
+func (q *query) tableFunction(n node) {
+	name := strings.ToLower(n.str("function_name"))
+	r, known := refusedFunctions[name]
+	switch {
+	case known:
+		q.refuse(n, r.instead, "%s() %s", name, r.why)
+	case name == "unnest" || name == "range" || name == "generate_series":
+		q.refuse(n, "call it in the SELECT list: select unnest(…)", "%s() is a table function", name)
+	default:
+		q.refuse(n, "read sources and views by name", "%s() is a table function", name)
+	}
+}
+
+func (q *query) expression(n node, s *scope) {
+	switch n.str("class") {
+	case "CONSTANT":
+		return
+	case "COLUMN_REF":
+		q.column(n)
+		return
+	case "CAST":
+		q.walk(n["child"], s)
+		return
+	case "FUNCTION", "WINDOW":
+		q.call(n)
+	case "PARAMETER":
+		q.refuse(n, "write the value out", "a parameter has no value here")
+		return
+	case "COMPARISON", "CONJUNCTION", "OPERATOR", "CASE", "BETWEEN", "SUBQUERY", "STAR", "LAMBDA", "COLLATE", "POSITIONAL_REFERENCE":
+	default:
+		q.refuse(n, "", "%s is not known to fstore", kindName(n))
+		return
+	}
+	q.children(n, s)
+}
+
+// kindName is the engine's name for a node, as words.
+func kindName(n node) string {
+	name := n.str("class")
+	if name == "" {
+		name = n.str("type")
+	}
+	return strings.ReplaceAll(name, "_", " ")
+}
+
+// words that are values where no table has such a column. rowid is the engine's own column.
+var keywordValues = map[string]refusal{
+	"current_date": {}, "current_time": {}, "current_timestamp": {}, "localtime": {}, "localtimestamp": {},
+	"current_user": {}, "current_role": {}, "current_catalog": {}, "current_schema": {}, "session_user": {}, "user": {},
+	"rowid": {"depends on how the files are read", "use a column of the source"},
+}
+
+func (q *query) column(n node) {
+	names := n.strings("column_names")
+	if len(names) == 0 {
+		return
+	}
+	last := strings.ToLower(names[len(names)-1])
+	if _, ok := keywordValues[last]; ok && (len(names) == 1 || last == "rowid") {
+		q.keywords = append(q.keywords, tableRead{last, n.offset()})
+	}
+}
+
+// keywordRefusal says what is wrong with a word that no table has as a column.
+func keywordRefusal(word string) refusal {
+	switch {
+	case keywordValues[word].why != "":
+		return keywordValues[word]
+	case strings.HasPrefix(word, "local"), strings.HasPrefix(word, "current_date"), strings.HasPrefix(word, "current_time"):
+		return refusedFunctions["now"]
+	}
+	return refusedFunctions["current_user"]
+}
+
+func (q *query) call(n node) {
+	name := strings.ToLower(n.str("function_name"))
+	if !allowedFunctions[name] {
+		if r, ok := refusedFunctions[name]; ok {
+			q.refuse(n, r.instead, "%s() %s", name, r.why)
+		} else {
+			q.refuse(n, didYouMean(name, functionNames), "%s() is not on the list of functions that SQL of a view may call", name)
+		}
+		return
+	}
+	if name == "age" && arguments(n) < 2 {
+		q.refuse(n, "age(later, earlier)", "age() with one argument reads the clock")
+	}
+	if n.str("class") == "WINDOW" {
+		q.window(n, name)
+	} else {
+		q.aggregate(n, name)
+	}
+}
+
+// arguments counts the arguments of a call; in ts.age() the one before the dot is in the place of a schema.
+func arguments(n node) int {
+	count := len(n.list("children"))
+	switch n.str("schema") {
+	case "", "main", "pg_catalog":
+		return count
+	}
+	return count + 1
+}

@@ -1,0 +1,110 @@
+package registry
+
+import "strings"
+
+// Sums of floats differ in their last bits with the order of additions, that is with the number of threads. The
+// tree has no types, so that what is a float is worked out from the inputs' columns and the casts: a doubt may
+// be missed or be one too many, and is a warning only.
+
+var floatAggregates = functionSet(`sum avg mean favg fsum kahan_sum sumkahan product geomean geometric_mean wavg weighted_avg
+	stddev stddev_pop stddev_samp variance var_pop var_samp corr covar_pop covar_samp skewness kurtosis kurtosis_pop sem entropy
+	regr_avgx regr_avgy regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy`)
+
+var floatFunctions = functionSet(`/ sqrt cbrt ln log log2 log10 exp pow power ^ ** sin cos tan cot asin acos atan atan2 sinh cosh tanh
+	radians degrees pi epoch avg mean exact_avg quantile_cont median fdiv`)
+
+var exactFunctions = functionSet(`count count_star count_if countif length len strlen date_diff datediff date_sub datesub sign
+	epoch_ms epoch_us epoch_ns day month year hour minute dayofweek dayofyear week weekday quarter list_count ascii unicode`)
+
+// floats knows which column names hold floats.
+type floats map[string]bool
+
+func isFloat(engineType string) bool {
+	t := strings.ToUpper(engineType)
+	return t == "DOUBLE" || t == "FLOAT" || t == "REAL"
+}
+
+// plainFloatSums returns the calls in the tree that add up floats in no fixed order.
+func plainFloatSums(root node, columns floats) []node {
+	columns.addAliases(map[string]any(root))
+	var found []node
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case []any:
+			for _, e := range v {
+				walk(e)
+			}
+		case map[string]any:
+			n := node(v)
+			if class := n.str("class"); (class == "FUNCTION" || class == "WINDOW") && floatAggregates[n.str("function_name")] && columns.in(n.list("children")) {
+				found = append(found, n)
+			}
+			for _, key := range n.keys() {
+				walk(n[key])
+			}
+		}
+	}
+	walk(map[string]any(root))
+	return found
+}
+
+// addAliases adds the names that the query itself gives to floats, until there are no more.
+func (f floats) addAliases(root any) {
+	for before := -1; before != len(f); {
+		before = len(f)
+		var walk func(v any)
+		walk = func(v any) {
+			switch v := v.(type) {
+			case []any:
+				for _, e := range v {
+					walk(e)
+				}
+			case map[string]any:
+				n := node(v)
+				if alias := n.str("alias"); alias != "" && n.str("class") != "" && f.of(n) {
+					f[strings.ToLower(alias)] = true
+				}
+				for _, e := range n {
+					walk(e)
+				}
+			}
+		}
+		walk(root)
+	}
+}
+
+func (f floats) in(list []any) bool {
+	for _, e := range list {
+		if f.of(asNode(e)) {
+			return true
+		}
+	}
+	return false
+}
+
+// of reports whether an expression holds a float.
+func (f floats) of(n node) bool {
+	switch n.str("class") {
+	case "":
+		return false
+	case "COLUMN_REF":
+		names := n.strings("column_names")
+		return len(names) > 0 && f[strings.ToLower(names[len(names)-1])]
+	case "CONSTANT":
+		return isFloat(n.child("value").child("type").str("id"))
+	case "CAST":
+		return isFloat(n.child("cast_type").str("id"))
+	case "COMPARISON", "CONJUNCTION", "BETWEEN", "SUBQUERY", "LAMBDA":
+		return false
+	case "CASE":
+		for _, c := range n.list("case_checks") {
+			if f.of(asNode(c).child("then_expr")) {
+				return true
+			}
+		}
+		return f.of(n.child("else_expr"))
+	}
+	name := n.str("function_name")
+	return floatFunctions[name] || !exactFunctions[name] && f.in(n.list("children"))
+}

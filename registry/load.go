@@ -1,0 +1,214 @@
+package registry
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// Repo is the definitions of a feature repo as they are written, with their positions.
+type Repo struct {
+	Dir      string
+	Entities []EntitySpec
+	Sources  []SourceSpec
+	Views    []FeatureViewSpec
+	Services []FeatureServiceSpec
+
+	// Problems is what the loader found wrong. Check reports it together with what it finds itself.
+	Problems Problems
+
+	sql map[string]string // text of the SQL files that views name, by path in the repo
+}
+
+// settings is the file of a repo's settings, which has no definitions. A folder that has one is a repo.
+const settings = "fstore.yaml"
+
+// Load reads every *.yaml and *.yml file under dir except fstore.yaml, and the SQL files that they name. Hidden
+// folders and repos within the repo are left out. Values have ${VAR} replaced, looked up with lookup; the path
+// of a source stays as written. The error says that files cannot be read; what is wrong in them is in Problems.
+func Load(dir string, lookup func(string) (string, bool)) (*Repo, error) {
+	repo := &Repo{Dir: dir, sql: map[string]string{}}
+	root := os.DirFS(dir)
+	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir():
+			return skipDir(root, name)
+		case !isYAML(name) || path.Base(name) == settings || strings.HasPrefix(path.Base(name), "."):
+			return nil
+		}
+		content, err := fs.ReadFile(root, name)
+		if err != nil {
+			return err
+		}
+		repo.loadFile(name, content, lookup)
+		return nil
+	})
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fstore.Errorf(fstore.ErrNotFound, "load definitions: %s", err)
+		}
+		return nil, fstore.Errorf(fstore.ErrInvalid, "load definitions: %s", err)
+	}
+	repo.loadSQL(root)
+	return repo, nil
+}
+
+func isYAML(name string) bool {
+	ext := strings.ToLower(path.Ext(name))
+	return ext == ".yaml" || ext == ".yml"
+}
+
+func skipDir(root fs.FS, name string) error {
+	if name == "." {
+		return nil
+	}
+	if strings.HasPrefix(path.Base(name), ".") {
+		return fs.SkipDir
+	}
+	if _, err := fs.Stat(root, path.Join(name, settings)); err == nil {
+		return fs.SkipDir
+	}
+	return nil
+}
+
+// loadFile decodes the documents of one file.
+func (r *Repo) loadFile(name string, content []byte, lookup func(string) (string, bool)) {
+	file, err := parser.ParseBytes(content, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		r.syntaxError(name, content, err)
+		return
+	}
+	d := &decoder{file: name, lookup: lookup, problems: &r.Problems}
+	found := false
+	for _, doc := range file.Docs {
+		if doc.Body == nil || doc.Body.Type() == ast.NullType || doc.Body.Type() == ast.CommentType {
+			continue
+		}
+		found = true
+		r.document(d, doc.Body)
+	}
+	if !found {
+		r.Problems.add(fstore.Pos{File: name}, "remove the file, or give it a document with a kind", "no definition in the file")
+	}
+}
+
+func (r *Repo) syntaxError(name string, content []byte, err error) {
+	pos, message := fstore.Pos{File: name}, err.Error()
+	var syntax *yaml.SyntaxError
+	if errors.As(err, &syntax) {
+		message = syntax.Message
+		if t := syntax.Token; t != nil && t.Position != nil {
+			pos.Line, pos.Col = max(1, t.Position.Line), max(1, t.Position.Column)
+		}
+	}
+	hint := ""
+	if lines := strings.Split(string(content), "\n"); pos.Line > 0 && pos.Line <= len(lines) && strings.Contains(lines[pos.Line-1], "${") {
+		hint = `a value with ${…} inside { } or [ ] needs quotes: "${DATA:-data}/x.parquet"`
+	}
+	r.Problems.add(pos, hint, "not YAML: %s", firstLine(message))
+}
+
+var kinds = []string{"entity", "source", "feature_view", "feature_service"}
+
+// document decodes one definition by its kind.
+func (r *Repo) document(d *decoder, body ast.Node) {
+	at := d.pos(body)
+	m, ok := body.(ast.MapNode)
+	if !ok {
+		d.problems.add(at, "every document has a kind: "+strings.Join(kinds, ", "), "a definition is a mapping, not %s", describe(body))
+		return
+	}
+	kind := Text{}
+	for it := m.MapRange(); it.Next(); {
+		if keyText(it.Key()) == "kind" {
+			d.value(it.Value(), reflect.ValueOf(&kind).Elem(), key{name: "kind"})
+			if !kind.given() {
+				return
+			}
+		}
+	}
+	switch kind.Value {
+	case "entity":
+		r.Entities = append(r.Entities, decode[EntitySpec](d, body))
+	case "source":
+		r.Sources = append(r.Sources, decode[SourceSpec](d, body))
+	case "feature_view":
+		r.Views = append(r.Views, decode[FeatureViewSpec](d, body))
+	case "feature_service":
+		r.Services = append(r.Services, decode[FeatureServiceSpec](d, body))
+	case "":
+		d.problems.add(at, "kind: "+strings.Join(kinds, ", "), "the document has no kind")
+	default:
+		d.problems.add(kind.Pos, didYouMean(kind.Value, kinds), "unknown kind %q", kind.Value)
+	}
+}
+
+func decode[T any](d *decoder, body ast.Node) T {
+	var spec T
+	d.mapping(body, reflect.ValueOf(&spec).Elem())
+	return spec
+}
+
+// loadSQL reads the SQL files that views name, relative to the file of the definition.
+func (r *Repo) loadSQL(root fs.FS) {
+	for i := range r.Views {
+		sql := &r.Views[i].SQL
+		if !sql.given() || sql.Value == "" {
+			continue
+		}
+		name := path.Join(path.Dir(sql.Pos.File), filepath.ToSlash(sql.Value))
+		if path.Ext(name) != ".sql" || !fs.ValidPath(name) || path.IsAbs(sql.Value) {
+			r.Problems.add(sql.Pos, "sql: "+exampleSQL(r.Views[i].Name.Value), "sql names a .sql file of the repo, beside this file, not %q", firstLine(sql.Value))
+			*sql = Text{Pos: sql.Pos}
+			continue
+		}
+		content, err := fs.ReadFile(root, name)
+		if err != nil {
+			r.Problems.add(sql.Pos, didYouMean(sql.Value, sqlFiles(root, path.Dir(name))), "%s cannot be read: %s", name, reason(err))
+			*sql = Text{Pos: sql.Pos}
+			continue
+		}
+		sql.Value = name
+		r.sql[name] = string(content)
+	}
+}
+
+func exampleSQL(view string) string {
+	if fstore.CheckName(view) != nil {
+		view = "my_view"
+	}
+	return view + ".sql"
+}
+
+func sqlFiles(root fs.FS, dir string) []string {
+	names, _ := fs.Glob(root, path.Join(dir, "*.sql")) // only for a suggestion
+	for i, n := range names {
+		names[i] = path.Base(n)
+	}
+	return names
+}
+
+func reason(err error) string {
+	var e *fs.PathError
+	if errors.As(err, &e) {
+		return e.Err.Error()
+	}
+	return err.Error()
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	return strings.TrimSpace(line)
+}

@@ -1,0 +1,70 @@
+package registry
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// Problem is something wrong, or doubtful, in a definition.
+type Problem struct {
+	Pos     fstore.Pos `json:"position"`
+	Message string     `json:"message"`        // what is wrong
+	Hint    string     `json:"hint,omitempty"` // what would be right
+}
+
+// String returns file:line:col: message (hint).
+func (p Problem) String() string {
+	s := p.Message
+	if at := p.Pos.String(); at != "" {
+		s = at + ": " + s
+	}
+	if p.Hint != "" {
+		s += " (" + p.Hint + ")"
+	}
+	return s
+}
+
+// Problems is everything that is wrong with a repo, in the order of files and lines. It is an ErrDefinition.
+type Problems []Problem
+
+// Error returns one line a problem.
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap says that the definitions are wrong.
+func (ps Problems) Unwrap() error { return fstore.ErrDefinition }
+
+// add records a problem. The hint may be empty.
+func (ps *Problems) add(pos fstore.Pos, hint, format string, args ...any) {
+	*ps = append(*ps, Problem{Pos: pos, Message: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+// addError records an error, keeping the hint of an fstore.Error apart.
+func (ps *Problems) addError(pos fstore.Pos, err error) {
+	var e *fstore.Error
+	if errors.As(err, &e) {
+		ps.add(pos, e.Hint, "%s", e.Message)
+		return
+	}
+	ps.add(pos, "", "%s", err)
+}
+
+// sorted returns the problems by position, without repetitions.
+func (ps Problems) sorted() Problems {
+	out := slices.Clone(ps)
+	slices.SortStableFunc(out, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Pos.Line, b.Pos.Line),
+			cmp.Compare(a.Pos.Col, b.Pos.Col), cmp.Compare(a.Message, b.Message))
+	})
+	return slices.Compact(out)
+}

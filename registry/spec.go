@@ -1,0 +1,126 @@
+package registry
+
+import "github.com/fstore-dev/fstore"
+
+// The definitions as YAML writes them, with the place of every value. These types are what the loader reads and
+// what the JSON Schema for editors is generated from: a `yaml` tag gives the key (",required"), a `doc` tag its
+// description and a `form` tag what its text must look like.
+
+// Text is a scalar with ${VAR} replaced, and where it stands. A Text that was not given has no line.
+type Text struct {
+	Value string
+	Pos   fstore.Pos
+}
+
+func (t Text) given() bool { return t.Pos.Line > 0 }
+
+// Flag is true or false, and where it stands.
+type Flag struct {
+	Value bool
+	Pos   fstore.Pos
+}
+
+func (f Flag) given() bool { return f.Pos.Line > 0 }
+
+// Literal is a value of a type that is known only later: a default. It is kept as JSON.
+type Literal struct {
+	JSON []byte
+	// Expanded is the text behind ${VAR} in a plain scalar: ${N:-0} may be a number.
+	Expanded string
+	Pos      fstore.Pos
+}
+
+func (l Literal) given() bool { return l.Pos.Line > 0 }
+
+// Pair is an entry of a mapping whose keys are free.
+type Pair struct{ Key, Value Text }
+
+// MetaSpec is what a definition says to people.
+type MetaSpec struct {
+	Description Text   `yaml:"description" doc:"What it is, for people. Changing it makes no new version."`
+	Owner       Text   `yaml:"owner" doc:"Who answers for it: a team or an address."`
+	Tags        []Pair `yaml:"tags" doc:"Free labels, name: value."`
+}
+
+// EntitySpec is a document with kind: entity.
+type EntitySpec struct {
+	Pos      fstore.Pos    `yaml:"-"`
+	Kind     Text          `yaml:"kind,required" form:"const entity"`
+	Name     Text          `yaml:"name,required" form:"name" doc:"Name of the entity, for example customer."`
+	JoinKeys []JoinKeySpec `yaml:"join_keys,required" doc:"The typed columns that identify it. Several make a composite key."`
+	MetaSpec
+}
+
+// JoinKeySpec is one join key.
+type JoinKeySpec struct {
+	Pos  fstore.Pos `yaml:"-"`
+	Name Text       `yaml:"name,required" form:"name" doc:"Column name of the key in labels and requests."`
+	Type Text       `yaml:"type,required" form:"keytype" doc:"Type of the key."`
+}
+
+// SourceSpec is a document with kind: source.
+type SourceSpec struct {
+	Pos          fstore.Pos `yaml:"-"`
+	Kind         Text       `yaml:"kind,required" form:"const source"`
+	Name         Text       `yaml:"name,required" form:"name" doc:"Name that views and SQL read it by."`
+	Path         Text       `yaml:"path,required" form:"path" doc:"Parquet files: a path or glob, relative to the repo; hive partitions are columns; ${VAR:-default} is replaced when files are read."`
+	Rename       []Pair     `yaml:"rename" doc:"Column in the files: name in fstore."`
+	Event        Text       `yaml:"event_timestamp" doc:"Column with the instant at which a row was true. Absent: a static table, which holds for all time."`
+	Created      Text       `yaml:"created_timestamp" doc:"Column with the instant at which a row became known."`
+	Availability Text       `yaml:"availability" form:"availability" doc:"When a row may be used: created (default where created_timestamp is named), event (default otherwise), or event + 2h."`
+	MetaSpec
+}
+
+// FeatureViewSpec is a document with kind: feature_view.
+type FeatureViewSpec struct {
+	Pos          fstore.Pos    `yaml:"-"`
+	Kind         Text          `yaml:"kind,required" form:"const feature_view"`
+	Name         Text          `yaml:"name,required" form:"name" doc:"Name that services, SQL and commands use."`
+	Entities     []Text        `yaml:"entities,required" form:"name" doc:"The entities it describes: its key is the union of their join keys. [] is one global record that every label matches."`
+	Source       Text          `yaml:"source" form:"name" doc:"The source whose columns it takes as they are. Either this or sql."`
+	SQL          Text          `yaml:"sql" form:"sqlfile" doc:"File beside this one with a SELECT over sources and views that yields keys, event time and features."`
+	Event        Text          `yaml:"event_timestamp" doc:"Column of the SQL's output with the event time. Not with source:, which has its own."`
+	Created      Text          `yaml:"created_timestamp" doc:"Column of the SQL's output with the instant at which a row became known."`
+	Availability Text          `yaml:"availability" form:"availability" doc:"When a row of the SQL's output may be used: created, event, or event + 2h. Default: created where created_timestamp is named, else the largest lag of its inputs."`
+	TTL          Text          `yaml:"ttl" form:"duration" doc:"How old a value may be, for example 90d. Absent: values never expire."`
+	Publish      *PublishSpec  `yaml:"publish" doc:"The batch schedule. Absent: values are taken to be servable at once."`
+	Online       Flag          `yaml:"online" doc:"false keeps an intermediate view out of services and of materialization. Default true."`
+	Features     []FeatureSpec `yaml:"features,required" doc:"The features, in the order that view.* gives."`
+	MetaSpec
+}
+
+// PublishSpec is the batch schedule of a view.
+type PublishSpec struct {
+	Pos    fstore.Pos `yaml:"-"`
+	Every  Text       `yaml:"every,required" form:"duration" doc:"Interval between published instants, counted from the Unix epoch."`
+	Offset Text       `yaml:"offset" form:"duration" doc:"Shifts the published instants; shorter than every."`
+	Delay  Text       `yaml:"delay" form:"duration" doc:"How long a run takes to become servable."`
+}
+
+// FeatureSpec is one feature of a view.
+type FeatureSpec struct {
+	Pos     fstore.Pos `yaml:"-"`
+	Name    Text       `yaml:"name,required" form:"name" doc:"Name of the feature."`
+	Type    Text       `yaml:"type,required" form:"type" doc:"Type of its values."`
+	Column  Text       `yaml:"column" doc:"Column of the source or of the SQL's output; the name where it is absent."`
+	Default Literal    `yaml:"default" doc:"Value sent instead of a missing or null one, in training and online."`
+	MetaSpec
+}
+
+// FeatureServiceSpec is a document with kind: feature_service.
+type FeatureServiceSpec struct {
+	Pos      fstore.Pos `yaml:"-"`
+	Kind     Text       `yaml:"kind,required" form:"const feature_service"`
+	Name     Text       `yaml:"name,required" form:"name" doc:"Name that requests and training sets use."`
+	Features []RefSpec  `yaml:"features,required" doc:"The ordered features one model uses."`
+	MetaSpec
+}
+
+// RefSpec is an entry of a service: a mapping, or only the text of its ref.
+type RefSpec struct {
+	Pos    fstore.Pos `yaml:"-"`
+	Ref    Text       `yaml:"ref,required,short" form:"ref" doc:"view.feature, or view.* for all of a view."`
+	As     Text       `yaml:"as" form:"name" doc:"Output name of a single feature."`
+	Prefix Text       `yaml:"prefix" doc:"Put before the output names."`
+	Keys   []Pair     `yaml:"keys" doc:"Join key: column of labels and requests that gives it, where they differ; for example airport: origin."`
+}
