@@ -3,4 +3,4 @@
 package fstorev1
 
 // protoDigest is the sha256 of the feature_store.proto that the code of this package was generated from.
-const protoDigest = "6da9d296a3b70a3d6cbce87574c872ab7fbc127f3be36abc495de07b1fef7463"
+const protoDigest = "5550e1654a760148ed732fb4741fe45e195b5c833214ef67fe94dd23c6836cce"

@@ -119,8 +119,7 @@ type GetOnlineFeaturesRequest struct {
 	// that binds a key to another column ("keys: {airport: origin}") wants it under that name. Empty where all views
 	// have no entity: the answer then has one row.
 	//
-	// The kind of values must be that of the key; int32s are taken for an int64 key, and int64s for an int32 key where
-	// they fit. A row with a null in a key is answered, with NOT_FOUND for the features behind that key.
+	// The kind of values must be that of the key; of int32 and int64 either is taken for the other where the values fit. A row with a null in a key is answered, with NOT_FOUND for the features behind that key.
 	Entities []*Column `protobuf:"bytes,4,rep,name=entities,proto3" json:"entities,omitempty"`
 	// Whether to send each value's event time too.
 	EventTimestamps bool `protobuf:"varint,5,opt,name=event_timestamps,json=eventTimestamps,proto3" json:"event_timestamps,omitempty"`
@@ -330,15 +329,15 @@ type Values struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Kind:
 	//
-	//	*Values_Bools
-	//	*Values_Int32S
-	//	*Values_Int64S
-	//	*Values_Floats
-	//	*Values_Doubles
-	//	*Values_Strings
+	//	*Values_BoolValues
+	//	*Values_Int32Values
+	//	*Values_Int64Values
+	//	*Values_Float32Values
+	//	*Values_Float64Values
+	//	*Values_StringValues
 	//	*Values_BytesValues
-	//	*Values_Timestamps
-	//	*Values_Lists
+	//	*Values_TimestampValues
+	//	*Values_ListValues
 	Kind          isValues_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -381,55 +380,55 @@ func (x *Values) GetKind() isValues_Kind {
 	return nil
 }
 
-func (x *Values) GetBools() *Bools {
+func (x *Values) GetBoolValues() *BoolValues {
 	if x != nil {
-		if x, ok := x.Kind.(*Values_Bools); ok {
-			return x.Bools
+		if x, ok := x.Kind.(*Values_BoolValues); ok {
+			return x.BoolValues
 		}
 	}
 	return nil
 }
 
-func (x *Values) GetInt32S() *Int32S {
+func (x *Values) GetInt32Values() *Int32Values {
 	if x != nil {
-		if x, ok := x.Kind.(*Values_Int32S); ok {
-			return x.Int32S
+		if x, ok := x.Kind.(*Values_Int32Values); ok {
+			return x.Int32Values
 		}
 	}
 	return nil
 }
 
-func (x *Values) GetInt64S() *Int64S {
+func (x *Values) GetInt64Values() *Int64Values {
 	if x != nil {
-		if x, ok := x.Kind.(*Values_Int64S); ok {
-			return x.Int64S
+		if x, ok := x.Kind.(*Values_Int64Values); ok {
+			return x.Int64Values
 		}
 	}
 	return nil
 }
 
-func (x *Values) GetFloats() *Floats {
+func (x *Values) GetFloat32Values() *Float32Values {
 	if x != nil {
-		if x, ok := x.Kind.(*Values_Floats); ok {
-			return x.Floats
+		if x, ok := x.Kind.(*Values_Float32Values); ok {
+			return x.Float32Values
 		}
 	}
 	return nil
 }
 
-func (x *Values) GetDoubles() *Doubles {
+func (x *Values) GetFloat64Values() *Float64Values {
 	if x != nil {
-		if x, ok := x.Kind.(*Values_Doubles); ok {
-			return x.Doubles
+		if x, ok := x.Kind.(*Values_Float64Values); ok {
+			return x.Float64Values
 		}
 	}
 	return nil
 }
 
-func (x *Values) GetStrings() *Strings {
+func (x *Values) GetStringValues() *StringValues {
 	if x != nil {
-		if x, ok := x.Kind.(*Values_Strings); ok {
-			return x.Strings
+		if x, ok := x.Kind.(*Values_StringValues); ok {
+			return x.StringValues
 		}
 	}
 	return nil
@@ -444,19 +443,19 @@ func (x *Values) GetBytesValues() *BytesValues {
 	return nil
 }
 
-func (x *Values) GetTimestamps() *Timestamps {
+func (x *Values) GetTimestampValues() *TimestampValues {
 	if x != nil {
-		if x, ok := x.Kind.(*Values_Timestamps); ok {
-			return x.Timestamps
+		if x, ok := x.Kind.(*Values_TimestampValues); ok {
+			return x.TimestampValues
 		}
 	}
 	return nil
 }
 
-func (x *Values) GetLists() *Lists {
+func (x *Values) GetListValues() *ListValues {
 	if x != nil {
-		if x, ok := x.Kind.(*Values_Lists); ok {
-			return x.Lists
+		if x, ok := x.Kind.(*Values_ListValues); ok {
+			return x.ListValues
 		}
 	}
 	return nil
@@ -466,82 +465,82 @@ type isValues_Kind interface {
 	isValues_Kind()
 }
 
-type Values_Bools struct {
-	Bools *Bools `protobuf:"bytes,1,opt,name=bools,proto3,oneof"`
+type Values_BoolValues struct {
+	BoolValues *BoolValues `protobuf:"bytes,1,opt,name=bool_values,json=boolValues,proto3,oneof"`
 }
 
-type Values_Int32S struct {
-	Int32S *Int32S `protobuf:"bytes,2,opt,name=int32s,proto3,oneof"`
+type Values_Int32Values struct {
+	Int32Values *Int32Values `protobuf:"bytes,2,opt,name=int32_values,json=int32Values,proto3,oneof"`
 }
 
-type Values_Int64S struct {
-	Int64S *Int64S `protobuf:"bytes,3,opt,name=int64s,proto3,oneof"`
+type Values_Int64Values struct {
+	Int64Values *Int64Values `protobuf:"bytes,3,opt,name=int64_values,json=int64Values,proto3,oneof"`
 }
 
-type Values_Floats struct {
-	Floats *Floats `protobuf:"bytes,4,opt,name=floats,proto3,oneof"`
+type Values_Float32Values struct {
+	Float32Values *Float32Values `protobuf:"bytes,4,opt,name=float32_values,json=float32Values,proto3,oneof"`
 }
 
-type Values_Doubles struct {
-	Doubles *Doubles `protobuf:"bytes,5,opt,name=doubles,proto3,oneof"`
+type Values_Float64Values struct {
+	Float64Values *Float64Values `protobuf:"bytes,5,opt,name=float64_values,json=float64Values,proto3,oneof"`
 }
 
-type Values_Strings struct {
-	Strings *Strings `protobuf:"bytes,6,opt,name=strings,proto3,oneof"`
+type Values_StringValues struct {
+	StringValues *StringValues `protobuf:"bytes,6,opt,name=string_values,json=stringValues,proto3,oneof"`
 }
 
 type Values_BytesValues struct {
 	BytesValues *BytesValues `protobuf:"bytes,7,opt,name=bytes_values,json=bytesValues,proto3,oneof"`
 }
 
-type Values_Timestamps struct {
-	Timestamps *Timestamps `protobuf:"bytes,8,opt,name=timestamps,proto3,oneof"`
+type Values_TimestampValues struct {
+	TimestampValues *TimestampValues `protobuf:"bytes,8,opt,name=timestamp_values,json=timestampValues,proto3,oneof"`
 }
 
-type Values_Lists struct {
-	Lists *Lists `protobuf:"bytes,9,opt,name=lists,proto3,oneof"`
+type Values_ListValues struct {
+	ListValues *ListValues `protobuf:"bytes,9,opt,name=list_values,json=listValues,proto3,oneof"`
 }
 
-func (*Values_Bools) isValues_Kind() {}
+func (*Values_BoolValues) isValues_Kind() {}
 
-func (*Values_Int32S) isValues_Kind() {}
+func (*Values_Int32Values) isValues_Kind() {}
 
-func (*Values_Int64S) isValues_Kind() {}
+func (*Values_Int64Values) isValues_Kind() {}
 
-func (*Values_Floats) isValues_Kind() {}
+func (*Values_Float32Values) isValues_Kind() {}
 
-func (*Values_Doubles) isValues_Kind() {}
+func (*Values_Float64Values) isValues_Kind() {}
 
-func (*Values_Strings) isValues_Kind() {}
+func (*Values_StringValues) isValues_Kind() {}
 
 func (*Values_BytesValues) isValues_Kind() {}
 
-func (*Values_Timestamps) isValues_Kind() {}
+func (*Values_TimestampValues) isValues_Kind() {}
 
-func (*Values_Lists) isValues_Kind() {}
+func (*Values_ListValues) isValues_Kind() {}
 
-// Bools is the values of type bool.
-type Bools struct {
+// BoolValues is the values of type bool.
+type BoolValues struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Values        []bool                 `protobuf:"varint,1,rep,packed,name=values,proto3" json:"values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Bools) Reset() {
-	*x = Bools{}
+func (x *BoolValues) Reset() {
+	*x = BoolValues{}
 	mi := &file_fstore_v1_feature_store_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Bools) String() string {
+func (x *BoolValues) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Bools) ProtoMessage() {}
+func (*BoolValues) ProtoMessage() {}
 
-func (x *Bools) ProtoReflect() protoreflect.Message {
+func (x *BoolValues) ProtoReflect() protoreflect.Message {
 	mi := &file_fstore_v1_feature_store_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -553,40 +552,40 @@ func (x *Bools) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Bools.ProtoReflect.Descriptor instead.
-func (*Bools) Descriptor() ([]byte, []int) {
+// Deprecated: Use BoolValues.ProtoReflect.Descriptor instead.
+func (*BoolValues) Descriptor() ([]byte, []int) {
 	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{4}
 }
 
-func (x *Bools) GetValues() []bool {
+func (x *BoolValues) GetValues() []bool {
 	if x != nil {
 		return x.Values
 	}
 	return nil
 }
 
-// Int32s is the values of type int32.
-type Int32S struct {
+// Int32Values is the values of type int32.
+type Int32Values struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Values        []int32                `protobuf:"zigzag32,1,rep,packed,name=values,proto3" json:"values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Int32S) Reset() {
-	*x = Int32S{}
+func (x *Int32Values) Reset() {
+	*x = Int32Values{}
 	mi := &file_fstore_v1_feature_store_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Int32S) String() string {
+func (x *Int32Values) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Int32S) ProtoMessage() {}
+func (*Int32Values) ProtoMessage() {}
 
-func (x *Int32S) ProtoReflect() protoreflect.Message {
+func (x *Int32Values) ProtoReflect() protoreflect.Message {
 	mi := &file_fstore_v1_feature_store_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -598,40 +597,40 @@ func (x *Int32S) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Int32S.ProtoReflect.Descriptor instead.
-func (*Int32S) Descriptor() ([]byte, []int) {
+// Deprecated: Use Int32Values.ProtoReflect.Descriptor instead.
+func (*Int32Values) Descriptor() ([]byte, []int) {
 	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{5}
 }
 
-func (x *Int32S) GetValues() []int32 {
+func (x *Int32Values) GetValues() []int32 {
 	if x != nil {
 		return x.Values
 	}
 	return nil
 }
 
-// Int64s is the values of type int64. They are exact: beware of languages whose numbers are doubles.
-type Int64S struct {
+// Int64Values is the values of type int64. They are exact: beware of languages whose numbers are doubles.
+type Int64Values struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Values        []int64                `protobuf:"zigzag64,1,rep,packed,name=values,proto3" json:"values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Int64S) Reset() {
-	*x = Int64S{}
+func (x *Int64Values) Reset() {
+	*x = Int64Values{}
 	mi := &file_fstore_v1_feature_store_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Int64S) String() string {
+func (x *Int64Values) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Int64S) ProtoMessage() {}
+func (*Int64Values) ProtoMessage() {}
 
-func (x *Int64S) ProtoReflect() protoreflect.Message {
+func (x *Int64Values) ProtoReflect() protoreflect.Message {
 	mi := &file_fstore_v1_feature_store_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -643,40 +642,40 @@ func (x *Int64S) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Int64S.ProtoReflect.Descriptor instead.
-func (*Int64S) Descriptor() ([]byte, []int) {
+// Deprecated: Use Int64Values.ProtoReflect.Descriptor instead.
+func (*Int64Values) Descriptor() ([]byte, []int) {
 	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{6}
 }
 
-func (x *Int64S) GetValues() []int64 {
+func (x *Int64Values) GetValues() []int64 {
 	if x != nil {
 		return x.Values
 	}
 	return nil
 }
 
-// Floats is the values of type float32. NaN and infinities are values like others.
-type Floats struct {
+// Float32Values is the values of type float32. NaN and infinities are values like others.
+type Float32Values struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Values        []float32              `protobuf:"fixed32,1,rep,packed,name=values,proto3" json:"values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Floats) Reset() {
-	*x = Floats{}
+func (x *Float32Values) Reset() {
+	*x = Float32Values{}
 	mi := &file_fstore_v1_feature_store_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Floats) String() string {
+func (x *Float32Values) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Floats) ProtoMessage() {}
+func (*Float32Values) ProtoMessage() {}
 
-func (x *Floats) ProtoReflect() protoreflect.Message {
+func (x *Float32Values) ProtoReflect() protoreflect.Message {
 	mi := &file_fstore_v1_feature_store_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -688,40 +687,40 @@ func (x *Floats) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Floats.ProtoReflect.Descriptor instead.
-func (*Floats) Descriptor() ([]byte, []int) {
+// Deprecated: Use Float32Values.ProtoReflect.Descriptor instead.
+func (*Float32Values) Descriptor() ([]byte, []int) {
 	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{7}
 }
 
-func (x *Floats) GetValues() []float32 {
+func (x *Float32Values) GetValues() []float32 {
 	if x != nil {
 		return x.Values
 	}
 	return nil
 }
 
-// Doubles is the values of type float64. NaN and infinities are values like others.
-type Doubles struct {
+// Float64Values is the values of type float64. NaN and infinities are values like others.
+type Float64Values struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Values        []float64              `protobuf:"fixed64,1,rep,packed,name=values,proto3" json:"values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Doubles) Reset() {
-	*x = Doubles{}
+func (x *Float64Values) Reset() {
+	*x = Float64Values{}
 	mi := &file_fstore_v1_feature_store_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Doubles) String() string {
+func (x *Float64Values) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Doubles) ProtoMessage() {}
+func (*Float64Values) ProtoMessage() {}
 
-func (x *Doubles) ProtoReflect() protoreflect.Message {
+func (x *Float64Values) ProtoReflect() protoreflect.Message {
 	mi := &file_fstore_v1_feature_store_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -733,40 +732,40 @@ func (x *Doubles) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Doubles.ProtoReflect.Descriptor instead.
-func (*Doubles) Descriptor() ([]byte, []int) {
+// Deprecated: Use Float64Values.ProtoReflect.Descriptor instead.
+func (*Float64Values) Descriptor() ([]byte, []int) {
 	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{8}
 }
 
-func (x *Doubles) GetValues() []float64 {
+func (x *Float64Values) GetValues() []float64 {
 	if x != nil {
 		return x.Values
 	}
 	return nil
 }
 
-// Strings is the values of type string.
-type Strings struct {
+// StringValues is the values of type string.
+type StringValues struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Values        []string               `protobuf:"bytes,1,rep,name=values,proto3" json:"values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Strings) Reset() {
-	*x = Strings{}
+func (x *StringValues) Reset() {
+	*x = StringValues{}
 	mi := &file_fstore_v1_feature_store_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Strings) String() string {
+func (x *StringValues) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Strings) ProtoMessage() {}
+func (*StringValues) ProtoMessage() {}
 
-func (x *Strings) ProtoReflect() protoreflect.Message {
+func (x *StringValues) ProtoReflect() protoreflect.Message {
 	mi := &file_fstore_v1_feature_store_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -778,12 +777,12 @@ func (x *Strings) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Strings.ProtoReflect.Descriptor instead.
-func (*Strings) Descriptor() ([]byte, []int) {
+// Deprecated: Use StringValues.ProtoReflect.Descriptor instead.
+func (*StringValues) Descriptor() ([]byte, []int) {
 	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{9}
 }
 
-func (x *Strings) GetValues() []string {
+func (x *StringValues) GetValues() []string {
 	if x != nil {
 		return x.Values
 	}
@@ -835,28 +834,28 @@ func (x *BytesValues) GetValues() [][]byte {
 	return nil
 }
 
-// Timestamps is the values of type timestamp, in UTC microseconds since the Unix epoch.
-type Timestamps struct {
+// TimestampValues is the values of type timestamp, in UTC microseconds since the Unix epoch.
+type TimestampValues struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Values        []int64                `protobuf:"fixed64,1,rep,packed,name=values,proto3" json:"values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Timestamps) Reset() {
-	*x = Timestamps{}
+func (x *TimestampValues) Reset() {
+	*x = TimestampValues{}
 	mi := &file_fstore_v1_feature_store_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Timestamps) String() string {
+func (x *TimestampValues) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Timestamps) ProtoMessage() {}
+func (*TimestampValues) ProtoMessage() {}
 
-func (x *Timestamps) ProtoReflect() protoreflect.Message {
+func (x *TimestampValues) ProtoReflect() protoreflect.Message {
 	mi := &file_fstore_v1_feature_store_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -868,20 +867,20 @@ func (x *Timestamps) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Timestamps.ProtoReflect.Descriptor instead.
-func (*Timestamps) Descriptor() ([]byte, []int) {
+// Deprecated: Use TimestampValues.ProtoReflect.Descriptor instead.
+func (*TimestampValues) Descriptor() ([]byte, []int) {
 	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{11}
 }
 
-func (x *Timestamps) GetValues() []int64 {
+func (x *TimestampValues) GetValues() []int64 {
 	if x != nil {
 		return x.Values
 	}
 	return nil
 }
 
-// Lists is the values of a list type such as list<float32>, the elements of all rows one behind the other.
-type Lists struct {
+// ListValues is the values of a list type such as list<float32>, the elements of all rows one behind the other.
+type ListValues struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Row i has the elements from offsets[i] up to, not including, offsets[i+1]: one more entry than there are rows,
 	// the first of them 0. An empty list and a null have no elements; validity tells them apart.
@@ -892,20 +891,20 @@ type Lists struct {
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Lists) Reset() {
-	*x = Lists{}
+func (x *ListValues) Reset() {
+	*x = ListValues{}
 	mi := &file_fstore_v1_feature_store_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Lists) String() string {
+func (x *ListValues) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Lists) ProtoMessage() {}
+func (*ListValues) ProtoMessage() {}
 
-func (x *Lists) ProtoReflect() protoreflect.Message {
+func (x *ListValues) ProtoReflect() protoreflect.Message {
 	mi := &file_fstore_v1_feature_store_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -917,19 +916,19 @@ func (x *Lists) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Lists.ProtoReflect.Descriptor instead.
-func (*Lists) Descriptor() ([]byte, []int) {
+// Deprecated: Use ListValues.ProtoReflect.Descriptor instead.
+func (*ListValues) Descriptor() ([]byte, []int) {
 	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{12}
 }
 
-func (x *Lists) GetOffsets() []int32 {
+func (x *ListValues) GetOffsets() []int32 {
 	if x != nil {
 		return x.Offsets
 	}
 	return nil
 }
 
-func (x *Lists) GetElements() *Values {
+func (x *ListValues) GetElements() *Values {
 	if x != nil {
 		return x.Elements
 	}
@@ -943,7 +942,7 @@ type GetOnlineFeaturesResponse struct {
 	Rows uint32 `protobuf:"varint,1,opt,name=rows,proto3" json:"rows,omitempty"`
 	// The features in the order they were asked for.
 	Features []*Feature `protobuf:"bytes,2,rep,name=features,proto3" json:"features,omitempty"`
-	// The view versions that answered, each once, in name and version order.
+	// The view versions that answered, each once, in the order the features first need them.
 	Views []*ViewAnswer `protobuf:"bytes,3,rep,name=views,proto3" json:"views,omitempty"`
 	// The service that answered; absent where a list of features was asked for.
 	Service       *ServiceAnswer `protobuf:"bytes,4,opt,name=service,proto3" json:"service,omitempty"`
@@ -1297,38 +1296,39 @@ const file_fstore_v1_feature_store_proto_rawDesc = "" +
 	"\x06Column\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12)\n" +
 	"\x06values\x18\x02 \x01(\v2\x11.fstore.v1.ValuesR\x06values\x12\x1a\n" +
-	"\bvalidity\x18\x03 \x01(\fR\bvalidity\"\xc1\x03\n" +
-	"\x06Values\x12(\n" +
-	"\x05bools\x18\x01 \x01(\v2\x10.fstore.v1.BoolsH\x00R\x05bools\x12+\n" +
-	"\x06int32s\x18\x02 \x01(\v2\x11.fstore.v1.Int32sH\x00R\x06int32s\x12+\n" +
-	"\x06int64s\x18\x03 \x01(\v2\x11.fstore.v1.Int64sH\x00R\x06int64s\x12+\n" +
-	"\x06floats\x18\x04 \x01(\v2\x11.fstore.v1.FloatsH\x00R\x06floats\x12.\n" +
-	"\adoubles\x18\x05 \x01(\v2\x12.fstore.v1.DoublesH\x00R\adoubles\x12.\n" +
-	"\astrings\x18\x06 \x01(\v2\x12.fstore.v1.StringsH\x00R\astrings\x12;\n" +
-	"\fbytes_values\x18\a \x01(\v2\x16.fstore.v1.BytesValuesH\x00R\vbytesValues\x127\n" +
+	"\bvalidity\x18\x03 \x01(\fR\bvalidity\"\xca\x04\n" +
+	"\x06Values\x128\n" +
+	"\vbool_values\x18\x01 \x01(\v2\x15.fstore.v1.BoolValuesH\x00R\n" +
+	"boolValues\x12;\n" +
+	"\fint32_values\x18\x02 \x01(\v2\x16.fstore.v1.Int32ValuesH\x00R\vint32Values\x12;\n" +
+	"\fint64_values\x18\x03 \x01(\v2\x16.fstore.v1.Int64ValuesH\x00R\vint64Values\x12A\n" +
+	"\x0efloat32_values\x18\x04 \x01(\v2\x18.fstore.v1.Float32ValuesH\x00R\rfloat32Values\x12A\n" +
+	"\x0efloat64_values\x18\x05 \x01(\v2\x18.fstore.v1.Float64ValuesH\x00R\rfloat64Values\x12>\n" +
+	"\rstring_values\x18\x06 \x01(\v2\x17.fstore.v1.StringValuesH\x00R\fstringValues\x12;\n" +
+	"\fbytes_values\x18\a \x01(\v2\x16.fstore.v1.BytesValuesH\x00R\vbytesValues\x12G\n" +
+	"\x10timestamp_values\x18\b \x01(\v2\x1a.fstore.v1.TimestampValuesH\x00R\x0ftimestampValues\x128\n" +
+	"\vlist_values\x18\t \x01(\v2\x15.fstore.v1.ListValuesH\x00R\n" +
+	"listValuesB\x06\n" +
+	"\x04kind\"$\n" +
 	"\n" +
-	"timestamps\x18\b \x01(\v2\x15.fstore.v1.TimestampsH\x00R\n" +
-	"timestamps\x12(\n" +
-	"\x05lists\x18\t \x01(\v2\x10.fstore.v1.ListsH\x00R\x05listsB\x06\n" +
-	"\x04kind\"\x1f\n" +
-	"\x05Bools\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\bR\x06values\" \n" +
-	"\x06Int32s\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\x11R\x06values\" \n" +
-	"\x06Int64s\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\x12R\x06values\" \n" +
-	"\x06Floats\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\x02R\x06values\"!\n" +
-	"\aDoubles\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\x01R\x06values\"!\n" +
-	"\aStrings\x12\x16\n" +
+	"BoolValues\x12\x16\n" +
+	"\x06values\x18\x01 \x03(\bR\x06values\"%\n" +
+	"\vInt32Values\x12\x16\n" +
+	"\x06values\x18\x01 \x03(\x11R\x06values\"%\n" +
+	"\vInt64Values\x12\x16\n" +
+	"\x06values\x18\x01 \x03(\x12R\x06values\"'\n" +
+	"\rFloat32Values\x12\x16\n" +
+	"\x06values\x18\x01 \x03(\x02R\x06values\"'\n" +
+	"\rFloat64Values\x12\x16\n" +
+	"\x06values\x18\x01 \x03(\x01R\x06values\"&\n" +
+	"\fStringValues\x12\x16\n" +
 	"\x06values\x18\x01 \x03(\tR\x06values\"%\n" +
 	"\vBytesValues\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\fR\x06values\"$\n" +
+	"\x06values\x18\x01 \x03(\fR\x06values\")\n" +
+	"\x0fTimestampValues\x12\x16\n" +
+	"\x06values\x18\x01 \x03(\x10R\x06values\"U\n" +
 	"\n" +
-	"Timestamps\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\x10R\x06values\"P\n" +
-	"\x05Lists\x12\x18\n" +
+	"ListValues\x12\x18\n" +
 	"\aoffsets\x18\x01 \x03(\x05R\aoffsets\x12-\n" +
 	"\belements\x18\x02 \x01(\v2\x11.fstore.v1.ValuesR\belements\"\xc0\x01\n" +
 	"\x19GetOnlineFeaturesResponse\x12\x12\n" +
@@ -1385,15 +1385,15 @@ var file_fstore_v1_feature_store_proto_goTypes = []any{
 	(*FeatureRefs)(nil),               // 2: fstore.v1.FeatureRefs
 	(*Column)(nil),                    // 3: fstore.v1.Column
 	(*Values)(nil),                    // 4: fstore.v1.Values
-	(*Bools)(nil),                     // 5: fstore.v1.Bools
-	(*Int32S)(nil),                    // 6: fstore.v1.Int32s
-	(*Int64S)(nil),                    // 7: fstore.v1.Int64s
-	(*Floats)(nil),                    // 8: fstore.v1.Floats
-	(*Doubles)(nil),                   // 9: fstore.v1.Doubles
-	(*Strings)(nil),                   // 10: fstore.v1.Strings
+	(*BoolValues)(nil),                // 5: fstore.v1.BoolValues
+	(*Int32Values)(nil),               // 6: fstore.v1.Int32Values
+	(*Int64Values)(nil),               // 7: fstore.v1.Int64Values
+	(*Float32Values)(nil),             // 8: fstore.v1.Float32Values
+	(*Float64Values)(nil),             // 9: fstore.v1.Float64Values
+	(*StringValues)(nil),              // 10: fstore.v1.StringValues
 	(*BytesValues)(nil),               // 11: fstore.v1.BytesValues
-	(*Timestamps)(nil),                // 12: fstore.v1.Timestamps
-	(*Lists)(nil),                     // 13: fstore.v1.Lists
+	(*TimestampValues)(nil),           // 12: fstore.v1.TimestampValues
+	(*ListValues)(nil),                // 13: fstore.v1.ListValues
 	(*GetOnlineFeaturesResponse)(nil), // 14: fstore.v1.GetOnlineFeaturesResponse
 	(*Feature)(nil),                   // 15: fstore.v1.Feature
 	(*EventTimestamps)(nil),           // 16: fstore.v1.EventTimestamps
@@ -1404,16 +1404,16 @@ var file_fstore_v1_feature_store_proto_depIdxs = []int32{
 	2,  // 0: fstore.v1.GetOnlineFeaturesRequest.features:type_name -> fstore.v1.FeatureRefs
 	3,  // 1: fstore.v1.GetOnlineFeaturesRequest.entities:type_name -> fstore.v1.Column
 	4,  // 2: fstore.v1.Column.values:type_name -> fstore.v1.Values
-	5,  // 3: fstore.v1.Values.bools:type_name -> fstore.v1.Bools
-	6,  // 4: fstore.v1.Values.int32s:type_name -> fstore.v1.Int32s
-	7,  // 5: fstore.v1.Values.int64s:type_name -> fstore.v1.Int64s
-	8,  // 6: fstore.v1.Values.floats:type_name -> fstore.v1.Floats
-	9,  // 7: fstore.v1.Values.doubles:type_name -> fstore.v1.Doubles
-	10, // 8: fstore.v1.Values.strings:type_name -> fstore.v1.Strings
+	5,  // 3: fstore.v1.Values.bool_values:type_name -> fstore.v1.BoolValues
+	6,  // 4: fstore.v1.Values.int32_values:type_name -> fstore.v1.Int32Values
+	7,  // 5: fstore.v1.Values.int64_values:type_name -> fstore.v1.Int64Values
+	8,  // 6: fstore.v1.Values.float32_values:type_name -> fstore.v1.Float32Values
+	9,  // 7: fstore.v1.Values.float64_values:type_name -> fstore.v1.Float64Values
+	10, // 8: fstore.v1.Values.string_values:type_name -> fstore.v1.StringValues
 	11, // 9: fstore.v1.Values.bytes_values:type_name -> fstore.v1.BytesValues
-	12, // 10: fstore.v1.Values.timestamps:type_name -> fstore.v1.Timestamps
-	13, // 11: fstore.v1.Values.lists:type_name -> fstore.v1.Lists
-	4,  // 12: fstore.v1.Lists.elements:type_name -> fstore.v1.Values
+	12, // 10: fstore.v1.Values.timestamp_values:type_name -> fstore.v1.TimestampValues
+	13, // 11: fstore.v1.Values.list_values:type_name -> fstore.v1.ListValues
+	4,  // 12: fstore.v1.ListValues.elements:type_name -> fstore.v1.Values
 	15, // 13: fstore.v1.GetOnlineFeaturesResponse.features:type_name -> fstore.v1.Feature
 	17, // 14: fstore.v1.GetOnlineFeaturesResponse.views:type_name -> fstore.v1.ViewAnswer
 	18, // 15: fstore.v1.GetOnlineFeaturesResponse.service:type_name -> fstore.v1.ServiceAnswer
@@ -1438,15 +1438,15 @@ func file_fstore_v1_feature_store_proto_init() {
 		(*GetOnlineFeaturesRequest_Features)(nil),
 	}
 	file_fstore_v1_feature_store_proto_msgTypes[3].OneofWrappers = []any{
-		(*Values_Bools)(nil),
-		(*Values_Int32S)(nil),
-		(*Values_Int64S)(nil),
-		(*Values_Floats)(nil),
-		(*Values_Doubles)(nil),
-		(*Values_Strings)(nil),
+		(*Values_BoolValues)(nil),
+		(*Values_Int32Values)(nil),
+		(*Values_Int64Values)(nil),
+		(*Values_Float32Values)(nil),
+		(*Values_Float64Values)(nil),
+		(*Values_StringValues)(nil),
 		(*Values_BytesValues)(nil),
-		(*Values_Timestamps)(nil),
-		(*Values_Lists)(nil),
+		(*Values_TimestampValues)(nil),
+		(*Values_ListValues)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -1,0 +1,75 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
+)
+
+// resolve returns what a request names: a service, or a list of references. refs is nil where a service is named.
+func (s *Server) resolve(service string, refs []string) (*target, error) {
+	catalog := s.follower.current.Load()
+	if catalog == nil {
+		return nil, errNoCatalog
+	}
+	if refs == nil {
+		return catalog.service(service)
+	}
+	if limit := s.store.Limits.MaxFeatures; limit > 0 && len(refs) > limit {
+		return nil, fstore.Errorf(fstore.ErrTooLarge, "%d features; the limit is %d", len(refs), limit)
+	}
+	if len(refs) == 0 {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "the list of features is empty").WithHint("such as customer_orders.order_value, or customer_orders.*")
+	}
+	return catalog.features(refs)
+}
+
+// lookup answers a resolved request.
+func (s *Server) lookup(ctx context.Context, t *target, keys []fstore.Column, events online.EventTimes) (*online.Answer, error) {
+	return t.prepared.Lookup(ctx, online.Request{Keys: keys, Now: s.clock(), Clock: online.MachineClock, EventTimes: events})
+}
+
+// errBothOrNone is the answer to a request that names features in no way, or in two.
+func errBothOrNone() error {
+	return fstore.Errorf(fstore.ErrInvalid, "the request must name either a service or features")
+}
+
+// run does one request: with a deadline, counted and timed, its panics caught. It returns nil where do does, else how
+// the error is to be answered; what is not the caller's doing is logged here and nowhere else.
+func (s *Server) run(ctx context.Context, m method, do func(context.Context) error) (r *refusal) {
+	s.inFlight.Add(1)
+	defer s.inFlight.Done()
+	start := s.clock()
+	defer func() {
+		if p := recover(); p != nil {
+			r = &refusal{class: internal, message: internal.says}
+			s.failures.log(s.clock(), "panic", "panic in a request", "method", m.String(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		}
+		code := codes.OK
+		if r != nil {
+			code = r.code
+		}
+		s.metrics.request(m, code, s.clock().Sub(start))
+	}()
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.timeout)
+		defer cancel()
+	}
+	if err := do(ctx); err != nil {
+		if r = refuse(ctx, err); !r.callers() {
+			s.failures.log(s.clock(), r.name, "a request failed", "method", m.String(), "code", r.name, "error", r.cause)
+		}
+	}
+	return r
+}
+
+// method is one way to call, as metrics and logs have it.
+type method struct{ transport, name string }
+
+func (m method) String() string { return m.transport + " " + m.name }

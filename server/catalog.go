@@ -1,0 +1,215 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
+)
+
+// Catalog is where names come from: the registry. It is asked by one goroutine at a time.
+type Catalog interface {
+	// Revision returns a number that changes with everything Load returns. It is asked for about once a second.
+	Revision(ctx context.Context) (int64, error)
+	// Load returns the names as they are now.
+	Load(ctx context.Context) (Names, error)
+}
+
+// Names resolves names at one registry revision. It is immutable and safe for concurrent use.
+type Names interface {
+	// Service returns the serving version of a service. The error is ErrNotFound, or ErrNotReady with what to run.
+	Service(name string) (*fstore.FeatureList, error)
+	// Features returns the list of references such as view.feature, view.*, view.feature=name or view@2.feature.
+	// The errors are those of Service, and ErrInvalid.
+	Features(refs []string) (*fstore.FeatureList, error)
+	// Live returns the view versions that are kept fresh, each once: those whose age is worth watching.
+	Live() []*fstore.ViewVersion
+}
+
+// target is what a request comes down to: a list of features, ready to be looked up.
+type target struct {
+	list     *fstore.FeatureList
+	prepared *online.Prepared
+	keys     []fstore.Field // the columns a request must bring, in name order
+}
+
+// bounds of the cache of lists that requests name feature by feature.
+const (
+	maxLists     = 1024
+	maxListBytes = 4 << 20
+)
+
+// resolved is the catalog at one revision, with every look-up that was asked for so far. A new revision begins with
+// an empty one.
+type resolved struct {
+	revision int64
+	names    Names
+	store    *online.Store
+
+	mu        sync.RWMutex // guards the rest
+	services  map[string]*target
+	lists     map[string]*target // by the references, each ended by a zero byte
+	listBytes int
+}
+
+// service returns the look-up of a service.
+func (r *resolved) service(name string) (*target, error) {
+	r.mu.RLock()
+	t := r.services[name]
+	r.mu.RUnlock()
+	if t != nil {
+		return t, nil
+	}
+	list, err := r.names.Service(name)
+	if err != nil {
+		return nil, err
+	}
+	if t, err = r.prepare(list); err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.services[name] = t // there are only as many as the registry has services
+	return t, nil
+}
+
+// features returns the look-up of a list of references.
+func (r *resolved) features(refs []string) (*target, error) {
+	var buf [512]byte
+	key := buf[:0]
+	for _, ref := range refs {
+		key = append(append(key, ref...), 0)
+	}
+	r.mu.RLock()
+	t := r.lists[string(key)]
+	r.mu.RUnlock()
+	if t != nil {
+		return t, nil
+	}
+	list, err := r.names.Features(refs)
+	if err != nil {
+		return nil, err
+	}
+	if t, err = r.prepare(list); err != nil {
+		return nil, err
+	}
+	r.remember(string(key), t)
+	return t, nil
+}
+
+// remember keeps a list's look-up, at the cost of others, taken at random, where there are too many.
+func (r *resolved) remember(key string, t *target) {
+	if len(key) > maxListBytes/16 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, ok := r.lists[key]; ok {
+		return
+	}
+	for old := range r.lists {
+		if len(r.lists) < maxLists && r.listBytes+len(key) <= maxListBytes {
+			break
+		}
+		delete(r.lists, old)
+		r.listBytes -= len(old)
+	}
+	r.lists[key] = t
+	r.listBytes += len(key)
+}
+
+func (r *resolved) prepare(list *fstore.FeatureList) (*target, error) {
+	p, err := r.store.Prepare(list)
+	if err != nil {
+		return nil, err
+	}
+	return &target{list: list, prepared: p, keys: list.KeyColumns()}, nil
+}
+
+// follower keeps the catalog at hand as the registry moves. The registry may be away: the last revision stays.
+type follower struct {
+	catalog Catalog
+	store   *online.Store
+	clock   func() time.Time
+	log     *slog.Logger
+
+	loaded func() // called after each revision taken over
+
+	current atomic.Pointer[resolved] // nil until one was loaded
+	checked atomic.Int64             // when current was last found to be the registry's, in microseconds
+	away    error                    // of the last poll; only the polling goroutine uses it
+}
+
+// pollTimeout bounds one poll, so that a registry that hangs is as good as one that is away.
+const pollTimeout = 10 * time.Second
+
+// run polls at once and then every interval until ctx ends.
+func (f *follower) run(ctx context.Context, interval time.Duration) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		f.poll(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// poll takes over a new revision, if there is one. Only a change is logged.
+func (f *follower) poll(ctx context.Context) {
+	pollCtx, cancel := context.WithTimeout(ctx, pollTimeout)
+	defer cancel()
+	next, err := f.load(pollCtx)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		if f.away == nil || f.away.Error() != err.Error() {
+			f.log.Warn("the registry cannot be read; names stay as they are", "error", err)
+		}
+		f.away = err
+		return
+	}
+	if f.away != nil {
+		f.log.Info("the registry can be read again")
+		f.away = nil
+	}
+	f.checked.Store(fstore.Micros(f.clock()))
+	if next != nil {
+		f.current.Store(next)
+		f.loaded()
+		f.log.Info("catalog loaded", "revision", next.revision)
+	}
+}
+
+// load returns the catalog where its revision is another than the current one, else nil.
+func (f *follower) load(ctx context.Context) (next *resolved, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	revision, err := f.catalog.Revision(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if now := f.current.Load(); now != nil && now.revision == revision {
+		return nil, nil
+	}
+	names, err := f.catalog.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &resolved{
+		revision: revision, names: names, store: f.store,
+		services: map[string]*target{}, lists: map[string]*target{},
+	}, nil
+}

@@ -1,0 +1,178 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
+)
+
+// jsonRequest is the body of POST /v1/online-features. Reading it is strict: names are matched exactly, each may be
+// there once, and an unknown one is an error.
+type jsonRequest struct {
+	service  string
+	features []string // nil where a service is named
+	entities []rawColumn
+	events   online.EventTimes
+}
+
+// rawColumn is a key column whose type is not known yet.
+type rawColumn struct {
+	name   string
+	values json.RawMessage
+}
+
+const requestHint = `such as {"service":"churn","entities":{"customer_id":[17850]}}`
+
+// decodeRequest reads a body. The error is ErrInvalid and names everything that is not known.
+func decodeRequest(body []byte) (*jsonRequest, error) {
+	req := &jsonRequest{}
+	var unknown []string
+	var hasService, hasFeatures bool
+	err := eachMember(body, func(name string, raw json.RawMessage) (err error) {
+		switch name {
+		case "service":
+			hasService = true
+			err = member(name, raw, "a string", '"', &req.service)
+		case "features":
+			hasFeatures = true
+			err = member(name, raw, "a list of strings", '[', &req.features)
+		case "entities":
+			err = eachMember(raw, func(name string, values json.RawMessage) error {
+				req.entities = append(req.entities, rawColumn{name, values})
+				return nil
+			})
+			if err != nil {
+				err = fmt.Errorf("entities: %w", err)
+			}
+		case "event_timestamps":
+			var wanted bool
+			if err = member(name, raw, "true or false", raw[0], &wanted); wanted {
+				req.events = online.WithEventTimes
+			}
+		default:
+			unknown = append(unknown, name)
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case unknown != nil:
+		return nil, fstore.Errorf(fstore.ErrInvalid, "the request has unknown fields: %s", strings.Join(unknown, ", ")).
+			WithHint("there are service, features, entities and event_timestamps")
+	case hasService == hasFeatures:
+		return nil, errBothOrNone()
+	}
+	return req, nil
+}
+
+// member reads the value of a field. It must begin as values of its kind do: null, for one, is none.
+func member(name string, raw json.RawMessage, kind string, begin byte, into any) error {
+	if raw[0] != begin || raw[0] == 'n' || json.Unmarshal(raw, into) != nil {
+		return fstore.Errorf(fstore.ErrInvalid, "%s is %s", name, "not "+kind).WithHint("%s", requestHint)
+	}
+	return nil
+}
+
+// eachMember calls fn with every member of a JSON object, in order; the values are the object's own bytes or copies,
+// never empty. Bytes that are no object, or an object with a name twice, are ErrInvalid.
+func eachMember(object []byte, fn func(name string, value json.RawMessage) error) error {
+	d := json.NewDecoder(bytes.NewReader(object))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return notJSON(d, err, "an object")
+	}
+	var seen []string
+	for d.More() {
+		token, err := d.Token()
+		name, ok := token.(string)
+		if err != nil || !ok {
+			return notJSON(d, err, "an object")
+		}
+		if slices.Contains(seen, name) {
+			return fstore.Errorf(fstore.ErrInvalid, "%q is there twice", name)
+		}
+		if seen = append(seen, name); len(seen) > maxMembers {
+			return fstore.Errorf(fstore.ErrInvalid, "an object has more than %d fields", maxMembers)
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return notJSON(d, err, "an object")
+		}
+		if err := fn(name, value); err != nil {
+			return err
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return notJSON(d, err, "an object")
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return fstore.Errorf(fstore.ErrInvalid, "there is more behind the JSON object, at byte %d", d.InputOffset())
+	}
+	return nil
+}
+
+// maxMembers bounds the objects of a request; no list of features has as many key columns.
+const maxMembers = 1000
+
+func notJSON(d *json.Decoder, err error, want string) error {
+	var syntax *json.SyntaxError
+	switch {
+	case err == nil:
+		return fstore.Errorf(fstore.ErrInvalid, "not %s", want).WithHint("%s", requestHint)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fstore.Errorf(fstore.ErrInvalid, "the JSON ends too early").WithHint("%s", requestHint)
+	case errors.As(err, &syntax):
+		return fstore.Errorf(fstore.ErrInvalid, "not JSON at byte %d: %v", d.InputOffset(), syntax).WithHint("%s", requestHint)
+	}
+	return fstore.Errorf(fstore.ErrInvalid, "not JSON at byte %d: %v", d.InputOffset(), err).WithHint("%s", requestHint)
+}
+
+// columns reads the key columns as the types that the features need. A column they do not need is handed on empty,
+// for the store to name. The errors are ErrInvalid, with column and row, and ErrTooLarge.
+func (r *jsonRequest) columns(keys []fstore.Field, maxRows int) ([]fstore.Column, error) {
+	out := make([]fstore.Column, len(r.entities))
+	for i, e := range r.entities {
+		at := slices.IndexFunc(keys, func(f fstore.Field) bool { return f.Name == e.name })
+		if at < 0 {
+			out[i] = fstore.Column{Name: e.name}
+			continue
+		}
+		c := fstore.NewColumn(e.name, keys[at].Type, 1)
+		if err := parseColumn(&c, e.values, maxRows); err != nil {
+			return nil, fmt.Errorf("key column %s%w", e.name, err)
+		}
+		out[i] = c
+	}
+	return out, nil
+}
+
+// parseColumn adds the values of a JSON array to a column, one at a time: a long array costs no more than the limit.
+func parseColumn(c *fstore.Column, array json.RawMessage, maxRows int) error {
+	if array[0] != '[' {
+		return fmt.Errorf(": %w", fstore.Errorf(fstore.ErrInvalid, "not a list of values").WithHint("%s", requestHint))
+	}
+	d := json.NewDecoder(bytes.NewReader(array))
+	if _, err := d.Token(); err != nil {
+		return fmt.Errorf(": %w", notJSON(d, err, "a list"))
+	}
+	var raw json.RawMessage // its bytes are used again for the next value
+	for d.More() {
+		if maxRows > 0 && c.Len == maxRows {
+			return fmt.Errorf(": %w", fstore.Errorf(fstore.ErrTooLarge, "more than %d rows of keys", maxRows).WithHint("ask for fewer rows at a time"))
+		}
+		if err := d.Decode(&raw); err != nil {
+			return fmt.Errorf(": %w", notJSON(d, err, "a list"))
+		}
+		if err := c.AppendParsed(raw); err != nil {
+			return fmt.Errorf(", row %d: %w", c.Len, err)
+		}
+	}
+	return nil
+}

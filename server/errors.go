@@ -1,0 +1,114 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// class is what a kind of error is called in both protocols. Where says is not empty it is the message the caller
+// gets; the error itself, which tells of the inside, goes to the log.
+type class struct {
+	kind error
+	code codes.Code
+	name string // the canonical name of code, as HTTP answers and metrics have it
+	http int
+	says string
+}
+
+// classes is the one table from kinds of error to gRPC codes and HTTP statuses. The first kind that an error is of
+// decides; what a caller can mend comes first.
+var classes = []class{
+	{fstore.ErrInvalid, codes.InvalidArgument, "INVALID_ARGUMENT", http.StatusBadRequest, ""},
+	{fstore.ErrNotFound, codes.NotFound, "NOT_FOUND", http.StatusNotFound, ""},
+	{fstore.ErrNotReady, codes.FailedPrecondition, "FAILED_PRECONDITION", http.StatusConflict, ""},
+	{fstore.ErrTooLarge, codes.ResourceExhausted, "RESOURCE_EXHAUSTED", http.StatusRequestEntityTooLarge, ""},
+	{fstore.ErrConflict, codes.Aborted, "ABORTED", http.StatusConflict, ""},
+	{errNoCatalog, codes.Unavailable, "UNAVAILABLE", http.StatusServiceUnavailable, "the server has not read the registry yet; try again"},
+	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", http.StatusGatewayTimeout, "the deadline passed before the answer was there"},
+	{context.Canceled, codes.Canceled, "CANCELLED", statusClientClosed, "the caller went away"},
+	{fstore.ErrUnavailable, codes.Unavailable, "UNAVAILABLE", http.StatusServiceUnavailable, "the online store cannot answer now; try again"},
+	{fstore.ErrCorrupt, codes.DataLoss, "DATA_LOSS", http.StatusInternalServerError, "the online store holds what cannot be read; the server's log says more"},
+}
+
+// internal is the class of every other error.
+var internal = class{nil, codes.Internal, "INTERNAL", http.StatusInternalServerError, "a fault in the server; its log says more"}
+
+// statusClientClosed is what proxies log where a client closes the connection first; nobody receives it.
+const statusClientClosed = 499
+
+// errNoCatalog is the answer before a registry was ever read.
+var errNoCatalog = errors.New("no catalog is loaded")
+
+// maxMessage bounds the message of an answer, which may quote the request.
+const maxMessage = 1000
+
+// refusal is an error as a caller gets it.
+type refusal struct {
+	class
+	message string
+	hint    string // what would be right, or the command to run; may be empty
+	cause   error  // what happened; logged where it is not the caller's doing
+}
+
+// refuse says how a request with an error is answered. ctx is the request's: whatever a store makes of a deadline or
+// of a caller that went away, these come first.
+func refuse(ctx context.Context, err error) *refusal {
+	r := &refusal{class: classify(ctx, err), cause: err}
+	if r.says != "" {
+		r.message = r.says
+		return r
+	}
+	r.message = err.Error()
+	var e *fstore.Error
+	if errors.As(err, &e) && e.Hint != "" {
+		r.message, r.hint = strings.TrimSuffix(r.message, " ("+e.Hint+")"), shorten(e.Hint)
+	}
+	r.message = shorten(r.message)
+	return r
+}
+
+func classify(ctx context.Context, err error) class {
+	for _, c := range classes {
+		if c.kind == context.DeadlineExceeded && ctx.Err() != nil {
+			err = errors.Join(ctx.Err(), err)
+		}
+		// A store's own time-out is the store's, not the caller's deadline.
+		own := c.kind == context.DeadlineExceeded || c.kind == context.Canceled
+		if errors.Is(err, c.kind) && (!own || ctx.Err() != nil || !errors.Is(err, fstore.ErrUnavailable)) {
+			return c
+		}
+	}
+	return internal
+}
+
+// shorten cuts a message to maxMessage bytes of valid UTF-8.
+func shorten(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= maxMessage {
+		return s
+	}
+	cut := maxMessage
+	for !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + "…"
+}
+
+// callers reports whether the caller can mend the request; then there is nothing to log.
+func (r *refusal) callers() bool { return r.says == "" || r.code == codes.Canceled }
+
+// grpc returns the refusal as the error of a gRPC handler.
+func (r *refusal) grpc() error {
+	if r.hint == "" {
+		return status.Error(r.code, r.message)
+	}
+	return status.Error(r.code, r.message+" ("+r.hint+")")
+}

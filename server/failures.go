@@ -1,0 +1,48 @@
+package server
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// failures logs what goes wrong in requests, at most once a second for each kind, so that a store that is down fills
+// no disk. What was left out is counted in the next line.
+type failures struct {
+	logger *slog.Logger
+
+	mu    sync.Mutex // guards kinds
+	kinds map[string]*failureKind
+}
+
+type failureKind struct {
+	last   time.Time
+	unsaid int
+}
+
+func (f *failures) log(now time.Time, kind, message string, args ...any) {
+	unsaid, ok := f.due(now, kind)
+	if !ok {
+		return
+	}
+	if unsaid > 0 {
+		args = append(args, "unsaid", unsaid)
+	}
+	f.logger.Error(message, args...)
+}
+
+// due reports whether a line may be written now, and how many were not since the last.
+func (f *failures) due(now time.Time, kind string) (unsaid int, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	k := f.kinds[kind]
+	if k == nil {
+		k = &failureKind{}
+		f.kinds[kind] = k
+	} else if since := now.Sub(k.last); since >= 0 && since < time.Second {
+		k.unsaid++
+		return 0, false
+	}
+	unsaid, k.last, k.unsaid = k.unsaid, now, 0
+	return unsaid, true
+}

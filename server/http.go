@@ -1,0 +1,155 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// Times that a client may take, so that idle and slow ones do not pile up.
+const (
+	headerTimeout = 10 * time.Second
+	bodyTimeout   = 30 * time.Second
+	writeTimeout  = 60 * time.Second
+	idleTimeout   = 3 * time.Minute
+)
+
+const onlineFeaturesPath = "/v1/online-features"
+
+func (s *Server) newHTTP(ctx context.Context) *http.Server {
+	return &http.Server{
+		Handler:           s.routes(),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       bodyTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+	}
+}
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+onlineFeaturesPath, s.postOnlineFeatures)
+	mux.HandleFunc(onlineFeaturesPath, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Allow", http.MethodPost)
+		writeError(w, http.StatusMethodNotAllowed, "INVALID_ARGUMENT", "the method must be POST", "")
+	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok\n") })
+	mux.HandleFunc("GET /readyz", s.getReady)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{
+		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelError),
+	}))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		writeError(w, http.StatusNotFound, "NOT_FOUND", "there is nothing at this path",
+			"POST "+onlineFeaturesPath+", or GET /healthz, /readyz, /metrics")
+	})
+	return mux
+}
+
+// getReady says whether requests are answered: a catalog was loaded and the server is not draining.
+func (s *Server) getReady(w http.ResponseWriter, _ *http.Request) {
+	select {
+	case <-s.draining:
+		writeText(w, http.StatusServiceUnavailable, "draining\n")
+		return
+	default:
+	}
+	if s.follower.current.Load() == nil {
+		writeText(w, http.StatusServiceUnavailable, "the registry has not been read yet\n")
+		return
+	}
+	writeText(w, http.StatusOK, "ready\n")
+}
+
+// buffers holds what answers are written into before they are sent: an answer is whole or not begun.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxPooled is the largest buffer worth keeping.
+const maxPooled = 1 << 20
+
+func (s *Server) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
+	buf := buffers.Get().(*[]byte)
+	defer func() {
+		if cap(*buf) <= maxPooled {
+			buffers.Put(buf)
+		}
+	}()
+	refused := s.run(r.Context(), method{"http", "GetOnlineFeatures"}, func(ctx context.Context) error {
+		body, err := s.readBody(w, r)
+		if err != nil {
+			return err
+		}
+		req, err := decodeRequest(body)
+		if err != nil {
+			return err
+		}
+		t, err := s.resolve(req.service, req.features)
+		if err != nil {
+			return err
+		}
+		keys, err := req.columns(t.keys, s.store.Limits.MaxRows)
+		if err != nil {
+			return err
+		}
+		answer, err := s.lookup(ctx, t, keys, req.events)
+		if err != nil {
+			return err
+		}
+		*buf = appendAnswerJSON((*buf)[:0], keys, t.list, answer)
+		return nil
+	})
+	if refused != nil {
+		writeError(w, refused.http, refused.name, refused.message, refused.hint)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(*buf)))
+	_, _ = w.Write(*buf) // a client that went away is nobody's error
+}
+
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(s.maxRequestBytes)))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, fstore.Errorf(fstore.ErrTooLarge, "the body has more than %d bytes", tooLarge.Limit).WithHint("ask for fewer rows at a time")
+	case err != nil:
+		return nil, fstore.Errorf(fstore.ErrInvalid, "the body did not arrive: %v", err)
+	}
+	return body, nil
+}
+
+// errorBody is the body of every answer that is an error.
+type errorBody struct {
+	Error struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+		Hint    string `json:"hint,omitempty"`
+	} `json:"error"`
+}
+
+func writeError(w http.ResponseWriter, status int, code, message, hint string) {
+	var body errorBody
+	body.Error.Code, body.Error.Message, body.Error.Hint = code, message, hint
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // a client that went away is nobody's error
+}
+
+func writeText(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text)
+}

@@ -1,0 +1,91 @@
+package server
+
+import (
+	"io"
+	"strconv"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
+)
+
+// WriteAnswerJSON writes an answer as one line of JSON, the form of `fstore get` and of POST /v1/online-features:
+//
+//	{"entities":{"customer_id":[17850]},
+//	 "features":[{"name":"order_value","type":"float64","values":[15.3],"statuses":["PRESENT"],"event_timestamps":["2011-12-09T12:50:00Z"]}],
+//	 "versions":[{"view":"customer_orders","version":3,"generation":"5f…","published":"2011-12-10T00:00:00Z"}],
+//	 "service":{"name":"churn","version":2}}
+//
+// keys are the columns that were asked for. event_timestamps is there where the answer has event times, null where
+// there is none; service where the list is one's.
+func WriteAnswerJSON(w io.Writer, keys []fstore.Column, list *fstore.FeatureList, a *online.Answer) error {
+	_, err := w.Write(appendAnswerJSON(nil, keys, list, a))
+	return err
+}
+
+func appendAnswerJSON(dst []byte, keys []fstore.Column, list *fstore.FeatureList, a *online.Answer) []byte {
+	dst = append(dst, `{"entities":{`...)
+	for i := range keys {
+		dst = comma(dst, i)
+		dst = append(strconv.AppendQuote(dst, keys[i].Name), ':') // a name of a join key: [a-z0-9_]
+		dst = appendColumnJSON(dst, &keys[i])
+	}
+	dst = append(dst, `},"features":[`...)
+	for i := range a.Features {
+		dst = appendFeatureJSON(comma(dst, i), &a.Features[i], a.Rows)
+	}
+	dst = append(dst, `],"versions":[`...)
+	for i, v := range a.Versions {
+		dst = append(comma(dst, i), `{"view":`...)
+		dst = strconv.AppendQuote(dst, v.Ref.Name)
+		dst = strconv.AppendInt(append(dst, `,"version":`...), int64(v.Ref.Version), 10)
+		dst = strconv.AppendQuote(append(dst, `,"generation":`...), string(v.Generation))
+		dst = append(append(dst, `,"published":"`...), fstore.FormatTime(v.Published)...)
+		dst = append(dst, `"}`...)
+	}
+	dst = append(dst, ']')
+	if list.Service.Name != "" {
+		dst = strconv.AppendQuote(append(dst, `,"service":{"name":`...), list.Service.Name)
+		dst = strconv.AppendInt(append(dst, `,"version":`...), int64(list.Service.Version), 10)
+		dst = append(dst, '}')
+	}
+	return append(dst, "}\n"...)
+}
+
+func appendFeatureJSON(dst []byte, f *online.AnswerFeature, rows int) []byte {
+	dst = strconv.AppendQuote(append(dst, `{"name":`...), f.Column.Name)
+	dst = strconv.AppendQuote(append(dst, `,"type":`...), f.Column.Type.String())
+	dst = appendColumnJSON(append(dst, `,"values":`...), &f.Column)
+	dst = append(dst, `,"statuses":[`...)
+	for i := range rows {
+		dst = append(append(append(comma(dst, i), '"'), f.Status(i).String()...), '"')
+	}
+	dst = append(dst, ']')
+	if f.Events != nil {
+		dst = append(dst, `,"event_timestamps":[`...)
+		for i := range rows {
+			dst = comma(dst, i)
+			if at, ok := f.Event(i); ok {
+				dst = append(append(append(dst, '"'), fstore.FormatTime(at)...), '"')
+			} else {
+				dst = append(dst, "null"...)
+			}
+		}
+		dst = append(dst, ']')
+	}
+	return append(dst, '}')
+}
+
+func appendColumnJSON(dst []byte, c *fstore.Column) []byte {
+	dst = append(dst, '[')
+	for i := range c.Len {
+		dst = c.AppendJSON(comma(dst, i), i)
+	}
+	return append(dst, ']')
+}
+
+func comma(dst []byte, i int) []byte {
+	if i > 0 {
+		return append(dst, ',')
+	}
+	return dst
+}

@@ -1,0 +1,183 @@
+package server
+
+import (
+	"context"
+	"runtime"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"google.golang.org/grpc/codes"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
+)
+
+// buckets of latencies, in seconds: from 50 µs, what a look-up in memory takes, to the default deadline and beyond.
+var buckets = []float64{
+	50e-6, 100e-6, 200e-6, 300e-6, 500e-6, 750e-6, 1e-3, 1.5e-3, 2e-3, 3e-3, 5e-3, 7.5e-3,
+	10e-3, 20e-3, 30e-3, 50e-3, 100e-3, 250e-3, 500e-3, 1, 2.5, 5, 10,
+}
+
+// metrics are what /metrics shows.
+type metrics struct {
+	registry   *prometheus.Registry
+	requests   *prometheus.CounterVec
+	seconds    *prometheus.HistogramVec
+	roundTrips prometheus.Counter
+	store      prometheus.Histogram
+	rows       prometheus.Counter
+	records    prometheus.Counter
+	values     [len(statuses)]prometheus.Counter // by status
+}
+
+var statuses = [...]online.Status{online.Present, online.NullValue, online.NotFound, online.OutsideMaxAge}
+
+func newMetrics(registry *prometheus.Registry, version string) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+		registry.MustRegister(c)
+		return c
+	}
+	m := &metrics{
+		registry: registry,
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fstore_requests_total", Help: "Requests answered, by transport (grpc, http), method and code.",
+		}, []string{"transport", "method", "code"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "fstore_request_duration_seconds", Buckets: buckets,
+			Help: "Time from a request's arrival to its answer, by transport, method and code.",
+		}, []string{"transport", "method", "code"}),
+		store: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "fstore_store_duration_seconds", Buckets: buckets,
+			Help: "Time a look-up spent in the online store, all its round trips together.",
+		}),
+		roundTrips: counter("fstore_store_round_trips_total", "Round trips to the online store."),
+		rows:       counter("fstore_keys_requested_total", "Rows of keys that requests asked for."),
+		records:    counter("fstore_records_fetched_total", "Distinct records that look-ups fetched."),
+	}
+	values := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "fstore_feature_values_total", Help: "Values answered, by status.",
+	}, []string{"status"})
+	for i, s := range statuses {
+		m.values[i] = values.WithLabelValues(s.String())
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "fstore_build_info", Help: "1; the labels say which build this is.",
+		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
+	})
+	build.Set(1)
+	registry.MustRegister(m.requests, m.seconds, m.store, values, build,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *metrics) request(by method, code codes.Code, took time.Duration) {
+	name := codeName(code)
+	m.requests.WithLabelValues(by.transport, by.name, name).Inc()
+	m.seconds.WithLabelValues(by.transport, by.name, name).Observe(took.Seconds())
+}
+
+func codeName(code codes.Code) string {
+	for i := range classes {
+		if classes[i].code == code {
+			return classes[i].name
+		}
+	}
+	if code == codes.OK {
+		return "OK"
+	}
+	return internal.name
+}
+
+// lookup takes in what a look-up did; it is the store's Observe.
+func (m *metrics) lookup(s *online.Stats) {
+	m.roundTrips.Add(float64(s.RoundTrips))
+	if s.RoundTrips > 0 {
+		m.store.Observe(s.BackendTime.Seconds())
+	}
+	m.rows.Add(float64(s.Rows))
+	m.records.Add(float64(s.Keys))
+	for i, n := range s.Statuses {
+		if n > 0 {
+			m.values[i].Add(float64(n))
+		}
+	}
+}
+
+// ages is a collector of what is known when it is scraped: how old the catalog and each live view are.
+type ages struct {
+	follower *follower
+	store    *online.Store
+	clock    func() time.Time
+
+	mu        sync.Mutex // guards published
+	published map[fstore.ViewRef]time.Time
+}
+
+// scrapeTimeout bounds the one round trip of a scrape; behind it the instants of the last scrape are good enough.
+const scrapeTimeout = time.Second
+
+var (
+	viewAge = prometheus.NewDesc("fstore_view_age_seconds",
+		"Time since the instant that a live view version is published at.", []string{"view", "version"}, nil)
+	viewPublished = prometheus.NewDesc("fstore_view_published",
+		"1 where a live view version is published, 0 where it is not yet.", []string{"view", "version"}, nil)
+	catalogRevision = prometheus.NewDesc("fstore_catalog_revision", "The registry revision that is served.", nil, nil)
+	catalogAge      = prometheus.NewDesc("fstore_catalog_age_seconds",
+		"Time since the registry was last read: a few seconds, unless it is away.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (a *ages) Describe(out chan<- *prometheus.Desc) {
+	out <- viewAge
+	out <- viewPublished
+	out <- catalogRevision
+	out <- catalogAge
+}
+
+// Collect implements prometheus.Collector.
+func (a *ages) Collect(out chan<- prometheus.Metric) {
+	catalog := a.follower.current.Load()
+	if catalog == nil {
+		return
+	}
+	now := a.clock()
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	gauge(catalogRevision, float64(catalog.revision))
+	gauge(catalogAge, now.Sub(fstore.FromMicros(a.follower.checked.Load())).Seconds())
+	refs := make([]fstore.ViewRef, 0, 16)
+	for _, v := range catalog.names.Live() {
+		refs = append(refs, v.Ref)
+	}
+	published := a.read(refs)
+	for _, ref := range refs {
+		at, ok := published[ref]
+		if ok {
+			gauge(viewAge, now.Sub(at).Seconds(), ref.Name, strconv.Itoa(ref.Version))
+			gauge(viewPublished, 1, ref.Name, strconv.Itoa(ref.Version))
+		} else {
+			gauge(viewPublished, 0, ref.Name, strconv.Itoa(ref.Version))
+		}
+	}
+}
+
+// read returns the published instants of view versions, as the last scrape knew them where the store is away.
+func (a *ages) read(refs []fstore.ViewRef) map[fstore.ViewRef]time.Time {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+	defer cancel()
+	pointers, err := a.store.Pointers(ctx, refs)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err == nil {
+		a.published = make(map[fstore.ViewRef]time.Time, len(pointers))
+		for ref, p := range pointers {
+			a.published[ref] = p.Published
+		}
+	}
+	return a.published
+}

@@ -1,0 +1,161 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/fstore-dev/fstore/online"
+	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
+)
+
+// Options are what a Server is made of. Catalog and Store must be set; of the others zero means the default.
+type Options struct {
+	Catalog Catalog       // where names come from
+	Store   *online.Store // where values come from; the server sets its Observe and Elapsed
+
+	Registry *prometheus.Registry // what /metrics shows; default: a new one
+	Logger   *slog.Logger         // default: nothing is logged
+	Clock    func() time.Time     // default: time.Now
+	Version  string               // of this build, for fstore_build_info; default: "unknown"
+
+	Poll            time.Duration // between looks at the registry; default: a second
+	Timeout         time.Duration // of requests whose caller sets no deadline; default: 5 s
+	DrainTimeout    time.Duration // for requests under way when the server is told to end; default: 20 s
+	MaxRequestBytes int           // of a gRPC message or an HTTP body; default: 4 MiB
+}
+
+// Server answers requests until Serve's context ends.
+type Server struct {
+	store           *online.Store
+	follower        *follower
+	metrics         *metrics
+	failures        *failures
+	logger          *slog.Logger
+	clock           func() time.Time
+	poll            time.Duration
+	timeout         time.Duration
+	drainTimeout    time.Duration
+	maxRequestBytes int
+
+	health   *health.Server
+	grpc     *grpc.Server
+	draining chan struct{}  // closed when the server is told to end
+	inFlight sync.WaitGroup // requests and streams
+}
+
+// New returns a server that has not begun. It takes over the store's Observe and Elapsed, so no look-up may be under
+// way.
+func New(o Options) *Server {
+	s := &Server{
+		store:           o.Store,
+		logger:          or(o.Logger, slog.New(slog.DiscardHandler)),
+		clock:           o.Clock,
+		poll:            or(o.Poll, time.Second),
+		timeout:         or(o.Timeout, 5*time.Second),
+		drainTimeout:    or(o.DrainTimeout, 20*time.Second),
+		maxRequestBytes: or(o.MaxRequestBytes, 4<<20),
+		health:          health.NewServer(),
+		draining:        make(chan struct{}),
+	}
+	if s.clock == nil {
+		s.clock = time.Now
+	}
+	s.failures = &failures{logger: s.logger, kinds: map[string]*failureKind{}}
+	s.metrics = newMetrics(or(o.Registry, prometheus.NewRegistry()), or(o.Version, "unknown"))
+	s.follower = &follower{
+		catalog: o.Catalog, store: o.Store, clock: s.clock, log: s.logger,
+		loaded: func() { s.setHealth(healthpb.HealthCheckResponse_SERVING) },
+	}
+	s.metrics.registry.MustRegister(&ages{follower: s.follower, store: o.Store, clock: s.clock})
+	started := s.clock()
+	s.store.Observe = s.metrics.lookup
+	s.store.Elapsed = func() time.Duration { return s.clock().Sub(started) }
+	s.setHealth(healthpb.HealthCheckResponse_NOT_SERVING)
+	s.grpc = s.newGRPC()
+	return s
+}
+
+// or returns v, or the default where v is the zero value.
+func or[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+func (s *Server) setHealth(status healthpb.HealthCheckResponse_ServingStatus) {
+	s.health.SetServingStatus("", status)
+	s.health.SetServingStatus(fstorev1.FeatureStore_ServiceDesc.ServiceName, status)
+}
+
+// Serve answers gRPC and HTTP on the listeners, of which one may be nil, until ctx ends; then it drains: health says
+// NOT_SERVING, nothing new is accepted, what is under way is finished within the drain timeout, and what is not by
+// then is ended. It returns when all of its goroutines have: nil after a drain in time, else what went wrong. It
+// closes the listeners. It may be called once.
+func (s *Server) Serve(ctx context.Context, grpcListener, httpListener net.Listener) error {
+	// Requests outlive ctx while the server drains.
+	web := s.newHTTP(context.WithoutCancel(ctx))
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	var group sync.WaitGroup
+	var failed [2]error
+	serve := func(i int, name string, run func() error) {
+		group.Go(func() {
+			if err := run(); err != nil && !errors.Is(err, http.ErrServerClosed) {
+				failed[i] = fmt.Errorf("serve %s: %w", name, err)
+				end() // one without the other is no server
+			}
+		})
+	}
+	group.Go(func() { s.follower.run(ctx, s.poll) })
+	if grpcListener != nil {
+		serve(0, "grpc", func() error { return s.grpc.Serve(grpcListener) })
+	}
+	if httpListener != nil {
+		serve(1, "http", func() error { return web.Serve(httpListener) })
+	}
+	<-ctx.Done()
+	late := s.drain(web)
+	group.Wait()
+	return errors.Join(failed[0], failed[1], late)
+}
+
+// drain ends both servers and waits for what is under way.
+func (s *Server) drain(web *http.Server) error {
+	s.logger.Info("draining")
+	s.health.Shutdown()
+	close(s.draining)
+	ctx, cancel := context.WithTimeout(context.Background(), s.drainTimeout)
+	defer cancel()
+	var group sync.WaitGroup
+	var lateGRPC, lateHTTP bool
+	group.Go(func() {
+		stop := context.AfterFunc(ctx, s.grpc.Stop)
+		s.grpc.GracefulStop()
+		lateGRPC = !stop()
+	})
+	group.Go(func() {
+		if web.Shutdown(ctx) != nil {
+			lateHTTP = true
+			_ = web.Close() // the error is the listener's, which is closed already
+		}
+	})
+	group.Wait()
+	s.inFlight.Wait()
+	if lateGRPC || lateHTTP {
+		return fmt.Errorf("requests were still under way after %s and were ended", s.drainTimeout)
+	}
+	return nil
+}
