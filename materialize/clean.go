@@ -1,0 +1,144 @@
+package materialize
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// clean removes what the published run has left behind: earlier runs of its generation from state, and the records
+// of generations that no reader sees any more, by the lists that their manifests are.
+func (j *job) clean(ctx context.Context) error {
+	live := j.pens[j.pointer.Generation].header
+	for g, runs := range j.state.generations() {
+		if g != live.Generation {
+			if err := j.drop(ctx, g, runs); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, r := range runs {
+			forget := j.state.remove
+			if r.Run == live.Run {
+				forget = j.state.removeSpool
+			}
+			if err := forget(r); err != nil {
+				return err
+			}
+		}
+	}
+	return j.step("cleaned")
+}
+
+// drop deletes a dead generation: its records, then its header, then its state. A header that is gone says that the
+// records are. Where a list of keys is lost, the header stays to tell of them.
+func (j *job) drop(ctx context.Context, g fstore.Generation, runs []*run) error {
+	if p := j.pens[g]; p != nil && p.header != nil {
+		all := listed(p.header, j.state.runs)
+		for _, r := range runs {
+			ok, err := j.state.intact(r, false)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				all = false
+				continue
+			}
+			if err := j.dropKeys(ctx, r); err != nil {
+				return err
+			}
+		}
+		if !all {
+			j.s.Left = append(j.s.Left, g)
+			slices.Sort(j.s.Left)
+		} else if err := j.dropHeader(ctx, p); err != nil {
+			return err
+		}
+	}
+	for _, r := range runs {
+		if err := j.state.remove(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listed reports whether the manifests in state list all keys of a generation: those of its last run, and where that
+// was interrupted those of the run before.
+func listed(h *fstore.Header, runs map[string]*run) bool {
+	r := runs[h.Run]
+	if r == nil || r.Generation != h.Generation {
+		return false
+	}
+	return h.Complete || r.Base == "" || runs[r.Base] != nil
+}
+
+// dropKeys deletes the records of all keys in a run's manifest.
+func (j *job) dropKeys(ctx context.Context, r *run) error {
+	m, err := openManifest(j.state.dir, r.Manifest)
+	if err != nil {
+		return err
+	}
+	defer m.close()
+	var keys [][]byte
+	var buf []byte
+	done := int64(0)
+	for {
+		more, err := m.next()
+		if err != nil {
+			return err
+		}
+		if more {
+			from := len(buf)
+			buf = append(buf, m.key...)
+			keys = append(keys, buf[from:len(buf):len(buf)])
+		}
+		if len(keys) > 0 && (!more || len(keys) >= j.o.BatchKeys || len(buf) >= j.o.BatchBytes) {
+			if err := j.dropBatch(ctx, r.Generation, keys); err != nil {
+				return err
+			}
+			done += int64(len(keys))
+			j.progress(StageClean, done, r.Keys)
+			keys, buf = keys[:0], buf[:0]
+		}
+		if !more {
+			return nil
+		}
+	}
+}
+
+func (j *job) dropBatch(ctx context.Context, g fstore.Generation, keys [][]byte) error {
+	err := j.again(ctx, func() error { return j.o.Sink.Drop(ctx, g, keys) })
+	if err != nil {
+		return err
+	}
+	return j.step("drop")
+}
+
+func (j *job) dropHeader(ctx context.Context, p *pen) error {
+	err := j.again(ctx, func() error { return j.o.Sink.DropHeader(ctx, *p.header) })
+	if errors.Is(err, fstore.ErrConflict) { // perhaps an attempt of ours was the first
+		if now, readErr := p.read(ctx, p.header.Generation); readErr != nil || now == nil {
+			err = readErr
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return j.step("drop header")
+}
+
+// again repeats what may be repeated while the store cannot be reached.
+func (j *job) again(ctx context.Context, do func() error) error {
+	for try := 0; ; try++ {
+		err := do()
+		if !errors.Is(err, fstore.ErrUnavailable) || try == tries-1 || ctx.Err() != nil {
+			return err
+		}
+		if j.o.Clock.Sleep(ctx, backoff(try)) != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,241 @@
+package materialize
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"sync"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// block is a number of encoded rows, one behind the other.
+type block struct {
+	keys, records       []byte
+	keyEnds, recordEnds []int
+	last                bool  // ends the stream
+	err                 error // how it ended
+}
+
+func (b *block) reset() {
+	b.keys, b.records, b.keyEnds, b.recordEnds = b.keys[:0], b.records[:0], b.keyEnds[:0], b.recordEnds[:0]
+}
+
+func (b *block) key(i int) []byte    { return cut(b.keys, b.keyEnds, i) }
+func (b *block) record(i int) []byte { return cut(b.records, b.recordEnds, i) }
+
+func cut(data []byte, ends []int, i int) []byte {
+	from := 0
+	if i > 0 {
+		from = ends[i-1]
+	}
+	return data[from:ends[i]:ends[i]]
+}
+
+// blocks is how many blocks there are: one being filled, one being compared, one on its way.
+const blocks = 3
+
+// encode computes the view and sends its rows encoded, in blocks that come back through free, the last one marked.
+// It closes filled.
+func (j *job) encode(ctx context.Context, filled chan<- *block, free <-chan *block) {
+	defer close(filled)
+	b := <-free
+	b.reset()
+	end := func(err error) {
+		b.last, b.err = true, err
+		filled <- b // there is room for every block
+	}
+	enc := j.o.Sink.Encoder(j.v)
+	for batch, err := range j.o.Source.AsOf(ctx, j.v, j.p) {
+		if err != nil {
+			end(err)
+			return
+		}
+		for i := range batch.Len {
+			if b.keys, b.records, err = enc.Encode(batch, i, b.keys, b.records); err != nil {
+				end(err)
+				return
+			}
+			b.keyEnds, b.recordEnds = append(b.keyEnds, len(b.keys)), append(b.recordEnds, len(b.records))
+			if len(b.keyEnds) < j.o.BatchKeys && len(b.keys)+len(b.records) < j.o.BatchBytes {
+				continue
+			}
+			filled <- b
+			if b = <-free; b == nil {
+				return // nobody listens any more
+			}
+			b.reset()
+		}
+	}
+	end(nil)
+}
+
+// diff is a run being computed.
+type diff struct {
+	manifest  *manifestWriter
+	spool     *spoolWriter
+	base      *manifestReader // nil: a new generation
+	more      bool            // base stands on a key
+	rows      bool            // there was a row
+	prev      []byte          // its key
+	prevBlock []byte          // holds prev from one block to the next
+	unchanged int64
+	keys      [][]byte
+	digests   []digest
+}
+
+// compute makes the run durable in state: its manifest, and in its spool what differs from the base's manifest.
+// It returns nil where nothing differs and the base published P already.
+func (j *job) compute(ctx context.Context, base *run, g fstore.Generation) (*run, error) {
+	r := &run{Format: stateFormat, Run: newID(16), View: j.v.Ref, Fingerprint: j.v.Fingerprint, Generation: g, At: j.p}
+	d := &diff{}
+	defer func() { d.abort() }()
+	if err := d.open(j, r, base); err != nil {
+		return nil, err
+	}
+	if err := j.diff(ctx, d); err != nil {
+		return nil, err
+	}
+	r.Keys, r.Writes, r.Deletes = d.manifest.keys, d.spool.writes, d.spool.deletes
+	j.s.Keys, j.s.Unchanged = r.Keys, d.unchanged
+	if base != nil && r.Writes+r.Deletes == 0 && j.pointer.Published.Equal(j.p) {
+		return nil, nil
+	}
+	if err := j.step("computed"); err != nil {
+		return nil, err
+	}
+	var err error
+	if r.Manifest, err = d.manifest.commit(); err != nil {
+		return nil, err
+	}
+	if err := j.step("manifest"); err != nil {
+		return nil, err
+	}
+	if err := d.spool.flush(); err != nil {
+		return nil, err
+	}
+	if r.Spool, err = d.spool.out.commit(); err != nil {
+		return nil, err
+	}
+	if err := j.step("spool"); err != nil {
+		return nil, err
+	}
+	return r, j.state.add(r)
+}
+
+func (d *diff) open(j *job, r, base *run) (err error) {
+	if base != nil {
+		r.Base = base.Run
+		if d.base, err = openManifest(j.state.dir, base.Manifest); err != nil {
+			return err
+		}
+		if d.more, err = d.base.next(); err != nil {
+			return err
+		}
+	}
+	if d.manifest, err = newManifest(j.state.dir, r.Run); err != nil {
+		return err
+	}
+	d.spool, err = newSpool(j.state.dir, r.Run, j.o.BatchKeys, j.o.BatchBytes)
+	return err
+}
+
+func (d *diff) abort() {
+	d.base.close()
+	d.manifest.abort()
+	if d.spool != nil {
+		d.spool.out.abort()
+	}
+}
+
+// diff streams the view through the comparison.
+func (j *job) diff(ctx context.Context, d *diff) error {
+	ctx, cancel := context.WithCancel(ctx)
+	filled, free := make(chan *block, blocks), make(chan *block, blocks)
+	for range blocks {
+		free <- &block{}
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { j.encode(ctx, filled, free) })
+	defer wg.Wait()
+	defer close(free)
+	defer cancel()
+	for b := range filled {
+		if err := d.block(b); err != nil {
+			return err
+		}
+		j.progress(StageCompute, d.manifest.keys, 0)
+		if b.last {
+			if b.err != nil {
+				return b.err
+			}
+			break
+		}
+		free <- b
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return d.rest()
+}
+
+// block compares the rows of a block with the base.
+func (d *diff) block(b *block) error {
+	d.keys, d.digests = d.keys[:0], d.digests[:0]
+	for i := range b.keyEnds {
+		key, record := b.key(i), b.record(i)
+		if d.rows && bytes.Compare(d.prev, key) >= 0 {
+			return fstore.Errorf(fstore.ErrCorrupt, "the view's keys are out of order: %x comes behind %x", key, d.prev)
+		}
+		d.prev, d.rows = key, true
+		sum := sha256.Sum256(record)
+		d.keys, d.digests = append(d.keys, key), append(d.digests, digest(sum[:digestSize]))
+		held, err := d.skipTo(key)
+		if err != nil {
+			return err
+		}
+		if held && bytes.Equal(d.base.digest, sum[:digestSize]) {
+			d.unchanged++
+		} else if err := d.spool.set(key, record); err != nil {
+			return err
+		}
+		if held {
+			if d.more, err = d.base.next(); err != nil {
+				return err
+			}
+		}
+	}
+	d.prevBlock = append(d.prevBlock[:0], d.prev...) // the block goes back
+	d.prev = d.prevBlock
+	return d.manifest.add(d.keys, d.digests)
+}
+
+// skipTo deletes the base's keys before key and reports whether the base holds key.
+func (d *diff) skipTo(key []byte) (bool, error) {
+	for d.more {
+		if c := bytes.Compare(d.base.key, key); c >= 0 {
+			return c == 0, nil
+		}
+		if err := d.deleteNext(); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// rest deletes the base's keys behind the view's last one.
+func (d *diff) rest() error {
+	for d.more {
+		if err := d.deleteNext(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *diff) deleteNext() (err error) {
+	if err = d.spool.delete(d.base.key); err == nil {
+		d.more, err = d.base.next()
+	}
+	return err
+}

@@ -1,0 +1,114 @@
+package materialize
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// facts are what a run finds: in the store, and in state what explains it.
+type facts struct {
+	pointer *fstore.Pointer                        // nil: never published
+	headers map[fstore.Generation]*fstore.Header   // of the pointer's generation and of all that state knows
+	runs    map[string]*run                        // by id
+	intact  func(r *run, spool bool) (bool, error) // are the run's manifest, and its spool, as they were written
+}
+
+// plan is what a run does about what it found.
+type plan struct {
+	finish *run   // the interrupted run to finish first
+	base   *run   // the run whose manifest is what the store then holds; nil: a new generation
+	reason string // why there is a new generation
+}
+
+// decide says how a run for p goes about it. It is the whole of the recovery: what it does not recognise is left to a
+// new generation.
+func decide(f *facts, v *fstore.ViewVersion, p time.Time, mode Mode) (plan, error) {
+	var live *fstore.Header
+	if f.pointer != nil {
+		live = f.headers[f.pointer.Generation]
+	}
+	seen, what := seen(f.pointer, live)
+	if p.Before(seen) && mode&Rewind == 0 {
+		return plan{}, fstore.Errorf(fstore.ErrInvalid, "cannot materialize as of %s: %s %s",
+			fstore.FormatTime(p), what, fstore.FormatTime(seen)).WithHint("--rewind goes back in time")
+	}
+	if mode&Full != 0 {
+		return plan{reason: "asked for"}, nil
+	}
+	loading, err := f.unfinishedLoad(v, seen, p)
+	if err != nil {
+		return plan{}, err
+	}
+	if loading != nil {
+		return plan{finish: loading, base: loading}, nil
+	}
+	if f.pointer == nil {
+		return plan{reason: "nothing is published yet"}, nil
+	}
+	return f.inPlace(v, live)
+}
+
+// seen returns the latest instant whose values readers may have seen, and how so; the zero time where there is none.
+func seen(pointer *fstore.Pointer, live *fstore.Header) (time.Time, string) {
+	switch {
+	case pointer == nil:
+		return time.Time{}, ""
+	case live != nil && !live.Complete && live.RunAt.After(pointer.Published):
+		return live.RunAt, "an interrupted run has begun to publish"
+	}
+	return pointer.Published, "it is published at"
+}
+
+// unfinishedLoad returns the latest run that was filling a generation nobody has seen, and can be finished on the way
+// from the instant that readers have seen to p.
+func (f *facts) unfinishedLoad(v *fstore.ViewVersion, seen, p time.Time) (*run, error) {
+	var found []*run
+	for _, r := range f.runs {
+		h := f.headers[r.Generation]
+		if h == nil || h.Complete || !h.Published.IsZero() || !r.of(h) || r.Fingerprint != v.Fingerprint || r.At.After(p) ||
+			r.At.Before(seen) || f.pointer != nil && f.pointer.Generation == r.Generation {
+			continue
+		}
+		found = append(found, r)
+	}
+	slices.SortFunc(found, func(a, b *run) int {
+		if c := b.At.Compare(a.At); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Run, b.Run)
+	})
+	for _, r := range found {
+		if ok, err := f.intact(r, true); ok || err != nil {
+			return r, err
+		}
+	}
+	return nil, nil
+}
+
+// inPlace goes on with the generation that readers see, if what it holds is known.
+func (f *facts) inPlace(v *fstore.ViewVersion, live *fstore.Header) (plan, error) {
+	switch {
+	case live == nil:
+		return plan{reason: "the store has no header for what it holds"}, nil
+	case live.Fingerprint != v.Fingerprint || live.View != v.Ref:
+		return plan{reason: "the store holds another definition's values"}, nil
+	}
+	r := f.runs[live.Run]
+	if r == nil || !r.of(live) {
+		return plan{reason: fmt.Sprintf("the state folder does not know run %s, which the store holds", live.Run)}, nil
+	}
+	ok, err := f.intact(r, !live.Complete)
+	switch {
+	case err != nil:
+		return plan{}, err
+	case !ok:
+		return plan{reason: fmt.Sprintf("the state of run %s is damaged", live.Run)}, nil
+	case !live.Complete:
+		return plan{finish: r, base: r}, nil
+	}
+	return plan{base: r}, nil
+}

@@ -1,0 +1,106 @@
+package materialize
+
+import (
+	"bufio"
+	"errors"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// castagnoli is the polynomial whose checksum processors compute.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// fileInfo is what a run remembers of a file of its state: enough to know it again.
+type fileInfo struct {
+	Name string `json:"name"` // in the view's state folder
+	Size int64  `json:"size"`
+	CRC  uint32 `json:"crc"` // CRC-32C of the whole file
+}
+
+// outFile is a file that appears under its name complete and durable, or not at all.
+type outFile struct {
+	dir, name string
+	f         *os.File
+	buf       *bufio.Writer
+	size      int64
+	crc       uint32
+}
+
+const tmpSuffix = ".tmp"
+
+func createFile(dir, name string) (*outFile, error) {
+	f, err := os.Create(filepath.Join(dir, name+tmpSuffix))
+	if err != nil {
+		return nil, err
+	}
+	o := &outFile{dir: dir, name: name, f: f}
+	o.buf = bufio.NewWriterSize(f, 256<<10)
+	return o, nil
+}
+
+// Write adds to the file, its size and its checksum.
+func (o *outFile) Write(b []byte) (int, error) {
+	n, err := o.buf.Write(b)
+	o.size += int64(n)
+	o.crc = crc32.Update(o.crc, castagnoli, b[:n])
+	return n, err
+}
+
+// commit makes the file durable under its name. The folder is not yet synced: see syncDir.
+func (o *outFile) commit() (fileInfo, error) {
+	err := o.buf.Flush()
+	if err == nil {
+		err = o.f.Sync()
+	}
+	err = errors.Join(err, o.f.Close())
+	o.f = nil
+	if err == nil {
+		err = os.Rename(filepath.Join(o.dir, o.name+tmpSuffix), filepath.Join(o.dir, o.name))
+	}
+	return fileInfo{o.name, o.size, o.crc}, err
+}
+
+// abort removes the file unless it was committed.
+func (o *outFile) abort() {
+	if o == nil || o.f == nil {
+		return
+	}
+	o.f.Close()
+	o.f = nil
+	os.Remove(filepath.Join(o.dir, o.name+tmpSuffix))
+}
+
+// syncDir makes the names in a folder durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// checkFile says whether a file is the one remembered. The error is ErrCorrupt where it is another or is gone.
+func checkFile(dir string, want fileInfo) error {
+	f, err := os.Open(filepath.Join(dir, want.Name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fstore.Errorf(fstore.ErrCorrupt, "%s is missing", want.Name)
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	sum := crc32.New(castagnoli)
+	n, err := io.CopyBuffer(struct{ io.Writer }{sum}, struct{ io.Reader }{f}, make([]byte, 256<<10))
+	if err != nil {
+		return err
+	}
+	if n != want.Size || sum.Sum32() != want.CRC {
+		return fstore.Errorf(fstore.ErrCorrupt, "%s is damaged", want.Name)
+	}
+	return nil
+}

@@ -1,0 +1,189 @@
+package materialize
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"path/filepath"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// job is the run of one view, under its lease.
+type job struct {
+	o     *Options
+	v     *fstore.ViewVersion
+	token string
+	p     time.Time
+	s     *Summary
+
+	state   *state
+	pointer *fstore.Pointer // as this run read or wrote it; nil: none
+	pens    map[fstore.Generation]*pen
+}
+
+func newJob(o *Options, v *fstore.ViewVersion, token string, s *Summary) *job {
+	return &job{o: o, v: v, token: token, p: v.View.Publish.Run(o.To), s: s, pens: map[fstore.Generation]*pen{}}
+}
+
+// run goes through the protocol of docs/materialize.md.
+func (j *job) run(ctx context.Context) error {
+	f, err := j.look(ctx)
+	if err != nil {
+		return err
+	}
+	todo, err := decide(f, j.v, j.p, j.o.Mode)
+	if err != nil {
+		return err
+	}
+	j.s.NewGeneration = todo.reason
+	if err := j.fence(ctx, todo); err != nil {
+		return err
+	}
+	if todo.finish != nil {
+		j.s.Finished = todo.finish.At
+		if err := j.apply(ctx, todo.finish, StageFinish, &j.s.Seconds.Finish); err != nil {
+			return err
+		}
+		j.s.Published, j.s.Generation = j.pointer.Published, j.pointer.Generation
+	}
+	if err := j.update(ctx, todo.base); err != nil {
+		return err
+	}
+	return j.timed(&j.s.Seconds.Clean, func() error { return j.clean(ctx) })
+}
+
+// update computes the view and brings the store from base to it; a nil base is a new generation.
+func (j *job) update(ctx context.Context, base *run) error {
+	g := fstore.Generation(newID(8))
+	if base != nil {
+		g = base.Generation
+	} else {
+		j.pens[g] = j.pen()
+	}
+	var r *run
+	err := j.timed(&j.s.Seconds.Compute, func() (err error) { r, err = j.compute(ctx, base, g); return err })
+	if err != nil {
+		return err
+	}
+	if r != nil {
+		if err := j.begin(ctx, r); err != nil {
+			return err
+		}
+		if err := j.apply(ctx, r, StageWrite, &j.s.Seconds.Write); err != nil {
+			return err
+		}
+	}
+	j.s.Published, j.s.Generation = j.pointer.Published, g
+	return nil
+}
+
+// look reads the store and the state.
+func (j *job) look(ctx context.Context) (*facts, error) {
+	if err := j.step("lease"); err != nil {
+		return nil, err
+	}
+	var err error
+	if j.state, err = openState(filepath.Join(j.o.State, j.v.Ref.String())); err != nil {
+		return nil, err
+	}
+	f := &facts{headers: map[fstore.Generation]*fstore.Header{}, runs: j.state.runs, intact: j.state.intact}
+	if j.pointer, err = j.readPointer(ctx); err != nil {
+		return nil, err
+	}
+	f.pointer = j.pointer
+	generations := j.state.generations()
+	if f.pointer != nil && generations[f.pointer.Generation] == nil {
+		generations[f.pointer.Generation] = nil
+	}
+	for g := range generations {
+		p := j.pen()
+		p.header, err = p.read(ctx, g)
+		if err != nil {
+			return nil, err
+		}
+		j.pens[g], f.headers[g] = p, p.header
+	}
+	return f, nil
+}
+
+func (j *job) pen() *pen { return &pen{sink: j.o.Sink, clock: j.o.Clock, ref: j.v.Ref} }
+
+func (j *job) readPointer(ctx context.Context) (*fstore.Pointer, error) {
+	for try := 0; ; try++ {
+		p, ok, err := j.o.Sink.Pointer(ctx, j.v.Ref)
+		switch {
+		case err == nil && ok:
+			return &p, nil
+		case err == nil:
+			return nil, nil
+		case !errors.Is(err, fstore.ErrUnavailable) || try == tries-1:
+			return nil, err
+		}
+		if j.o.Clock.Sleep(ctx, backoff(try)) != nil {
+			return nil, err
+		}
+	}
+}
+
+// fence puts this run's lease token into every header there is, so that whoever held the lease before can write no
+// more, to any of them. A load that will not be finished loses its fingerprint: no later run resumes it either.
+func (j *job) fence(ctx context.Context, todo plan) error {
+	for g, p := range j.pens {
+		if p.header == nil {
+			continue
+		}
+		is := *p.header
+		is.Token = j.token
+		live := j.pointer != nil && g == j.pointer.Generation
+		if !live && !is.Complete && (todo.finish == nil || todo.finish.Generation != g) {
+			is.Fingerprint = ""
+		}
+		if err := p.set(ctx, is); err != nil {
+			return err
+		}
+		if err := j.step("fence"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin makes a durable run the header's run. From here on the store says what it is turning into.
+func (j *job) begin(ctx context.Context, r *run) error {
+	if err := j.step("durable"); err != nil {
+		return err
+	}
+	p := j.pens[r.Generation]
+	is := fstore.Header{View: j.v.Ref, Generation: r.Generation, Fingerprint: r.Fingerprint, Run: r.Run, RunAt: r.At, Token: j.token}
+	if p.header != nil {
+		is.Published = p.header.Published
+	}
+	if err := p.set(ctx, is); err != nil {
+		return err
+	}
+	return j.step("begin")
+}
+
+// timed adds to a stage's seconds.
+func (j *job) timed(seconds *float64, do func() error) error {
+	start := j.o.Clock.Now()
+	err := do()
+	*seconds += j.o.Clock.Now().Sub(start).Seconds()
+	return err
+}
+
+func (j *job) step(name string) error { return j.o.step(name) }
+
+func (j *job) progress(stage Stage, done, total int64) {
+	j.o.Progress(Progress{View: j.v.Ref, Stage: stage, Done: done, Total: total})
+}
+
+// newID returns n random bytes in hex.
+func newID(n int) string {
+	b := make([]byte, n)
+	rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}

@@ -1,0 +1,114 @@
+package materialize
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// tries is how often a write, or the reading of a header, is attempted while the store cannot be reached: about
+// six seconds in all.
+const tries = 8
+
+// pen writes to one generation. Every write goes from the exact header last written to the next one.
+type pen struct {
+	sink   Sink
+	clock  Clock
+	ref    fstore.ViewRef
+	header *fstore.Header // nil: the store has none
+}
+
+// set moves the header on.
+func (p *pen) set(ctx context.Context, is fstore.Header) error {
+	return p.move(ctx, is, func() error { return p.sink.SetHeader(ctx, p.header, is) })
+}
+
+// write applies one batch and moves the header on.
+func (p *pen) write(ctx context.Context, is fstore.Header, b *batch) error {
+	return p.move(ctx, is, func() error { return p.sink.WriteBatch(ctx, *p.header, is, b.keys, b.values, b.deletes) })
+}
+
+// publish moves the header on and the pointer from where the run found it to the header's generation.
+func (p *pen) publish(ctx context.Context, is fstore.Header, from *fstore.Pointer) (fstore.Pointer, error) {
+	to := fstore.Pointer{Generation: is.Generation, Published: is.Published}
+	return to, p.move(ctx, is, func() error { return p.sink.Publish(ctx, *p.header, is, from, to) })
+}
+
+// move does a guarded write and settles it. A refusal counts only when the header shows it: a client that
+// repeats by itself is refused by its own first attempt.
+func (p *pen) move(ctx context.Context, is fstore.Header, do func() error) error {
+	var err error
+	refused := 0
+	for try := range tries {
+		if err = do(); err == nil {
+			p.header = &is
+			return nil
+		}
+		if errors.Is(err, fstore.ErrConflict) {
+			refused++
+		} else if !errors.Is(err, fstore.ErrUnavailable) || ctx.Err() != nil {
+			return err
+		}
+		now, readErr := p.read(ctx, is.Generation)
+		switch {
+		case readErr != nil:
+			return readErr
+		case sameHeader(now, p.header): // nothing was written; or the watermark is an empty key, and writing again is harmless
+			if refused > 1 {
+				return err // not for the header's sake: another run has moved the pointer
+			}
+		case sameHeader(now, &is):
+			p.header = &is
+			return nil
+		default:
+			return takenOver(&is, now)
+		}
+		if sleepErr := p.clock.Sleep(ctx, backoff(try)); sleepErr != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// read returns the header in the store, nil for none.
+func (p *pen) read(ctx context.Context, g fstore.Generation) (*fstore.Header, error) {
+	for try := 0; ; try++ {
+		h, ok, err := p.sink.Header(ctx, p.ref, g)
+		switch {
+		case err == nil && ok:
+			return &h, nil
+		case err == nil:
+			return nil, nil
+		case !errors.Is(err, fstore.ErrUnavailable) || try == tries-1:
+			return nil, err
+		}
+		if sleepErr := p.clock.Sleep(ctx, backoff(try)); sleepErr != nil {
+			return nil, err
+		}
+	}
+}
+
+func backoff(try int) time.Duration { return min(50*time.Millisecond<<try, 2*time.Second) }
+
+func takenOver(is, now *fstore.Header) error {
+	if now == nil {
+		return fstore.Errorf(fstore.ErrConflict, "the online store lost the header of %s while it was written: it was emptied or replaced", is).
+			WithHint("run fstore materialize %s again", is.View)
+	}
+	return fstore.Errorf(fstore.ErrConflict, "another run has taken over %s", is).
+		WithHint("it holds the lease %s; this run stopped before writing on", now.Token)
+}
+
+// sameHeader compares headers as the store keeps them: to the microsecond, an empty watermark as none.
+func sameHeader(a, b *fstore.Header) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}

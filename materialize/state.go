@@ -1,0 +1,168 @@
+package materialize
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// The state of a view version is a folder of runs. Each run has up to three files, named by its random id:
+//
+//	<run>.manifest.parquet   the key and the digest of the record of every key, as the run wants the store
+//	<run>.spool              what it writes and deletes to get there; removed once it has published
+//	<run>.json               written last: the other two count only with it
+//
+// A run's files stay until no key of its generation can be in the store, or a later run of the same generation
+// has published. Which run the store holds is the header's to say.
+
+// run is what <run>.json says.
+type run struct {
+	Format      int               `json:"format"`
+	Run         string            `json:"run"`
+	View        fstore.ViewRef    `json:"view"`
+	Fingerprint string            `json:"fingerprint"`
+	Generation  fstore.Generation `json:"generation"`
+	At          time.Time         `json:"at"`             // P
+	Base        string            `json:"base,omitempty"` // the run whose manifest it is built on; empty: a new generation
+	Keys        int64             `json:"keys"`           // in the manifest
+	Writes      int64             `json:"writes"`         // in the spool
+	Deletes     int64             `json:"deletes"`        // in the spool
+	Manifest    fileInfo          `json:"manifest"`
+	Spool       fileInfo          `json:"spool"`
+}
+
+const (
+	stateFormat    = 1
+	runSuffix      = ".json"
+	manifestSuffix = ".manifest.parquet"
+	spoolSuffix    = ".spool"
+)
+
+// of reports whether the run is the one a header names.
+func (r *run) of(h *fstore.Header) bool {
+	return r.Run == h.Run && r.Generation == h.Generation && r.Fingerprint == h.Fingerprint && r.View == h.View
+}
+
+// state is the folder of one view version.
+type state struct {
+	dir  string
+	runs map[string]*run // by id
+}
+
+// openState reads the folder, making it where it is missing, and removes what dead runs left unfinished. Only the
+// holder of the view's lease may.
+func openState(dir string) (*state, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &state{dir: dir, runs: map[string]*run{}}
+	for _, e := range entries {
+		if id, ok := strings.CutSuffix(e.Name(), runSuffix); ok {
+			if r := readRun(filepath.Join(dir, e.Name()), id); r != nil {
+				s.runs[id] = r
+			}
+		}
+	}
+	for _, e := range entries {
+		if id, _, _ := strings.Cut(e.Name(), "."); s.runs[id] == nil || strings.HasSuffix(e.Name(), tmpSuffix) {
+			if err := removeFile(filepath.Join(dir, e.Name())); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return s, nil
+}
+
+// readRun returns nil for what cannot be read: a run that is not known is a state that is lost, which is safe.
+func readRun(path, id string) *run {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil
+	}
+	var r run
+	if json.Unmarshal(b, &r) != nil || r.Format != stateFormat || r.Run != id ||
+		r.Manifest.Name != id+manifestSuffix || r.Spool.Name != id+spoolSuffix {
+		return nil
+	}
+	return &r
+}
+
+// add makes a run durable whose files are.
+func (s *state) add(r *run) error {
+	if err := syncDir(s.dir); err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	f, err := createFile(s.dir, r.Run+runSuffix)
+	if err != nil {
+		return err
+	}
+	defer f.abort()
+	if _, err := f.Write(append(b, '\n')); err != nil {
+		return err
+	}
+	if _, err := f.commit(); err != nil {
+		return err
+	}
+	s.runs[r.Run] = r
+	return syncDir(s.dir)
+}
+
+// remove forgets a run: its description first, so that nothing half-removed is ever believed.
+func (s *state) remove(r *run) error {
+	for _, suffix := range []string{runSuffix, manifestSuffix, spoolSuffix} {
+		if err := removeFile(filepath.Join(s.dir, r.Run+suffix)); err != nil {
+			return err
+		}
+	}
+	delete(s.runs, r.Run)
+	return nil
+}
+
+// removeSpool drops what a published run does not need any more.
+func (s *state) removeSpool(r *run) error { return removeFile(filepath.Join(s.dir, r.Spool.Name)) }
+
+func removeFile(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// generations returns the generations the state knows.
+func (s *state) generations() map[fstore.Generation][]*run {
+	out := map[fstore.Generation][]*run{}
+	for _, r := range s.runs {
+		out[r.Generation] = append(out[r.Generation], r)
+	}
+	return out
+}
+
+// intact reports whether a run's manifest, and if asked for its spool, are as they were written.
+func (s *state) intact(r *run, spool bool) (bool, error) {
+	files := []fileInfo{r.Manifest}
+	if spool {
+		files = append(files, r.Spool)
+	}
+	for _, f := range files {
+		if err := checkFile(s.dir, f); errors.Is(err, fstore.ErrCorrupt) {
+			return false, nil
+		} else if err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
