@@ -47,7 +47,7 @@ type Backend interface {
 	Commit(ctx context.Context, c Commit) error
 
 	// Scan calls fn with every key that begins with prefix, in no order, and ends with fn's first error. Keys set or
-	// deleted meanwhile may be there or not; the others are there exactly once. It works in small steps that hold up
+	// deleted meanwhile may be there or not; the others are there, perhaps more than once. It works in small steps that hold up
 	// nobody else; fn may call the backend.
 	Scan(ctx context.Context, prefix []byte, fn func(key []byte) error) error
 

@@ -1,0 +1,248 @@
+// Package onlinetest is the conformance suite of online.Backends: every promise of online.Backend and of online.Store
+// is a subtest, and every backend passes all of them. It tests through online.Store wherever that can be done, because
+// that is how a backend is used.
+package onlinetest
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
+)
+
+// Open returns an empty backend for a subtest, which closes it.
+type Open func(t testing.TB) online.Backend
+
+// Run holds a backend to the suite.
+func Run(t *testing.T, open Open) {
+	for _, group := range []struct {
+		name  string
+		tests []test
+	}{
+		{"backend", backendTests}, {"write", writeTests}, {"lookup", lookupTests}, {"request", requestTests},
+		{"generation", generationTests}, {"concurrent", concurrentTests},
+	} {
+		t.Run(group.name, func(t *testing.T) {
+			for _, test := range group.tests {
+				t.Run(test.name, func(t *testing.T) {
+					b := open(t)
+					t.Cleanup(func() {
+						if err := b.Close(); err != nil {
+							t.Errorf("close: %v", err)
+						}
+					})
+					test.run(t, b)
+				})
+			}
+		})
+	}
+}
+
+// test settles one question, which its name states.
+type test struct {
+	name string
+	run  func(t *testing.T, b online.Backend)
+}
+
+// published is the instant the tests' views are published at, and the now of their requests.
+var published = time.Date(2011, 12, 9, 12, 50, 0, 0, time.UTC)
+
+const (
+	generation1 fstore.Generation = "0102030405060708"
+	generation2 fstore.Generation = "7d7b2a000a0dffff" // }{* NUL LF CR: what could hurt a protocol or a pattern
+)
+
+// view returns version 1 of a view, from text: keys and features as "name type, name type=default".
+func view(name, keys, features string) *fstore.ViewVersion {
+	v := &fstore.ViewVersion{Ref: fstore.ViewRef{Name: name, Version: 1}, Fingerprint: "test"}
+	v.View = fstore.View{Name: name, Source: "source", Event: "event"}
+	for _, f := range fields(keys) {
+		v.View.Keys = append(v.View.Keys, f.Field)
+	}
+	fstore.SortFields(v.View.Keys)
+	for _, f := range fields(features) {
+		feature := fstore.Feature{Name: f.Name, Type: f.Type, Column: f.Name}
+		if f.def != "" {
+			c := fstore.NewColumn("", f.Type, 1)
+			must(c.AppendParsed([]byte(f.def)))
+			feature.Default = &fstore.Value{Column: c}
+		}
+		v.View.Features = append(v.View.Features, feature)
+	}
+	return v
+}
+
+type field struct {
+	fstore.Field
+	def string
+}
+
+func fields(s string) (out []field) {
+	for _, part := range strings.Split(s, ", ") {
+		if part == "" {
+			continue
+		}
+		name, rest, _ := strings.Cut(part, " ")
+		typ, def, _ := strings.Cut(rest, "=")
+		t, err := fstore.ParseType(typ)
+		must(err)
+		out = append(out, field{fstore.Field{Name: name, Type: t}, def})
+	}
+	return out
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// static makes a view static.
+func static(v *fstore.ViewVersion) *fstore.ViewVersion {
+	v.View.Event = ""
+	return v
+}
+
+// ttl gives a view a ttl.
+func ttl(v *fstore.ViewVersion, d time.Duration) *fstore.ViewVersion {
+	v.View.TTL = (*fstore.Duration)(&d)
+	return v
+}
+
+// row is the values of a row of an as-of batch: keys in name order, event, features in name order.
+type row []any
+
+// batch returns an as-of batch of a view.
+func batch(v *fstore.ViewVersion, rows ...row) *fstore.Batch {
+	b := &fstore.Batch{Len: len(rows)}
+	for _, k := range v.View.Keys {
+		b.Columns = append(b.Columns, fstore.NewColumn(k.Name, k.Type, len(rows)))
+	}
+	b.Columns = append(b.Columns, fstore.NewColumn("event", fstore.Timestamp, len(rows)))
+	for _, f := range v.View.Record() {
+		b.Columns = append(b.Columns, fstore.NewColumn(f.Name, f.Type, len(rows)))
+	}
+	for _, r := range rows {
+		for i := range b.Columns {
+			b.Columns[i].Append(r[i])
+		}
+	}
+	return b
+}
+
+// encode returns the keys and records of rows.
+func encode(t testing.TB, s *online.Store, v *fstore.ViewVersion, rows ...row) (keys, records [][]byte) {
+	t.Helper()
+	b, e := batch(v, rows...), s.Encoder(v)
+	for i := range rows {
+		key, record, err := e.Encode(b, i, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, records = append(keys, key), append(records, record)
+	}
+	return keys, records
+}
+
+// load writes rows as a generation of a view and publishes it.
+func load(t testing.TB, s *online.Store, v *fstore.ViewVersion, g fstore.Generation, at time.Time, rows ...row) fstore.Header {
+	t.Helper()
+	ctx := context.Background()
+	keys, records := encode(t, s, v, rows...)
+	from, found, err := s.Pointer(ctx, v.Ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := fstore.Header{View: v.Ref, Generation: g, Fingerprint: v.Fingerprint, Run: "run", RunAt: at, Token: "token"}
+	if err := s.SetHeader(ctx, nil, begun); err != nil {
+		t.Fatal(err)
+	}
+	written := begun
+	written.Complete = true
+	if err := s.WriteBatch(ctx, begun, written, keys, records, nil); err != nil {
+		t.Fatal(err)
+	}
+	done, was := written, &from
+	if done.Published = at; !found {
+		was = nil
+	}
+	if err := s.Publish(ctx, written, done, was, fstore.Pointer{Generation: g, Published: at}); err != nil {
+		t.Fatal(err)
+	}
+	return done
+}
+
+// list returns a feature list from text: for each view its features, all of them if none is named. Every key is bound
+// to the column of its name.
+func list(uses ...fstore.ViewUse) *fstore.FeatureList {
+	l := &fstore.FeatureList{Uses: uses}
+	for i, u := range uses {
+		for _, f := range u.Version.View.Features {
+			l.Outputs = append(l.Outputs, fstore.FeatureOutput{Name: f.Name, Use: i, Feature: f.Name})
+		}
+	}
+	return l
+}
+
+// use binds the keys of a view to columns, by default of their own names, in the order of View.Keys.
+func use(v *fstore.ViewVersion, columns ...string) fstore.ViewUse {
+	u := fstore.ViewUse{Version: v}
+	for i, k := range v.View.Keys {
+		b := fstore.KeyBinding{Key: k, Column: k.Name}
+		if len(columns) > 0 {
+			b.Column = columns[i]
+		}
+		u.Keys = append(u.Keys, b)
+	}
+	return u
+}
+
+// column returns a key column.
+func column[T any](name string, t fstore.Type, values ...T) fstore.Column {
+	c := fstore.NewColumn(name, t, len(values))
+	for _, v := range values {
+		c.Append(v)
+	}
+	return c
+}
+
+func ids(values ...any) fstore.Column { return column("id", fstore.Int64, values...) }
+
+// ask looks up and shows the answer, one line a feature: "name: value STATUS | value STATUS".
+func ask(t testing.TB, s *online.Store, l *fstore.FeatureList, req online.Request) []string {
+	t.Helper()
+	if req.Now.IsZero() {
+		req.Now = published
+	}
+	a, err := s.Lookup(context.Background(), l, req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return show(a)
+}
+
+func show(a *online.Answer) (lines []string) {
+	for i := range a.Features {
+		f := &a.Features[i]
+		var cells []string
+		for r := range a.Rows {
+			cell := string(f.Column.AppendJSON(nil, r))
+			if st := f.Status(r); st != online.Present {
+				cell += " " + st.String()
+			}
+			if f.Events != nil {
+				if at, ok := f.Event(r); ok {
+					cell += " at " + fstore.FormatTime(at)
+				} else {
+					cell += " at no time"
+				}
+			}
+			cells = append(cells, cell)
+		}
+		lines = append(lines, f.Column.Name+": "+strings.Join(cells, " | "))
+	}
+	return lines
+}

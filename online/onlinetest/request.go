@@ -1,0 +1,110 @@
+package onlinetest
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
+)
+
+var requestTests = []test{
+	{"wrong_requests_say_what_is_wrong", func(t *testing.T, b online.Backend) {
+		s, v, n := online.New(b, "p"), view("v", "a int32, b string", "x int64"), view("n", "", "y int64")
+		load(t, s, v, generation1, published, row{int32(1), "b", published, int64(1)})
+		load(t, s, n, generation2, published, row{published, int64(1)})
+		a, text := column("a", fstore.Int32, int32(1)), column("b", fstore.String, "b")
+		short := fstore.Column{Name: "b", Type: fstore.String, Len: 1}
+		for _, c := range []struct {
+			name string
+			list *fstore.FeatureList
+			req  online.Request
+			want []string
+		}{
+			{"missing", list(use(v)), online.Request{}, []string{"a, b", "missing"}},
+			{"one missing", list(use(v)), online.Request{Keys: []fstore.Column{a}}, []string{"key column b is missing"}},
+			{"unknown", list(use(v)), online.Request{Keys: []fstore.Column{a, text, ids(int64(1))}}, []string{"key column id is not known", "a, b"}},
+			{"unknown where there are none", list(use(n)), online.Request{Keys: []fstore.Column{ids(int64(1))}}, []string{"id is not known", "no keys"}},
+			{"twice", list(use(v)), online.Request{Keys: []fstore.Column{a, a, text}}, []string{"a is given twice"}},
+			{"lengths", list(use(v)), online.Request{Keys: []fstore.Column{a, column("b", fstore.String, "b", "c")}}, []string{"b has 2 rows, not 1"}},
+			{"rows", list(use(v)), online.Request{Keys: []fstore.Column{a, text}, Rows: 2}, []string{"a has 1 rows, not 2"}},
+			{"rows without keys", list(use(n)), online.Request{Rows: 2}, []string{"2 rows of a list without keys"}},
+			{"a string is no number", list(use(v)), online.Request{Keys: []fstore.Column{column("a", fstore.String, "1"), text}}, []string{"a is string, not int32"}},
+			{"a number is no string", list(use(v)), online.Request{Keys: []fstore.Column{a, column("b", fstore.Int64, int64(1))}}, []string{"b is int64, not string"}},
+			{"bytes are no string", list(use(v)), online.Request{Keys: []fstore.Column{a, column("b", fstore.Bytes, []byte("b"))}}, []string{"b is bytes, not string"}},
+			{"does not fit", list(use(v)), online.Request{Keys: []fstore.Column{column[any]("a", fstore.Int64, nil, int64(1<<31)), column("b", fstore.String, "", "")}},
+				[]string{"a: 2147483648 in row 2 does not fit int32"}},
+			{"not whole", list(use(v)), online.Request{Keys: []fstore.Column{a, short}}, []string{"b does not hold its 1 rows"}},
+			{"before the published instant", list(use(n)), online.Request{Clock: online.ChosenClock, Now: published.Add(-time.Microsecond)},
+				[]string{"2011-12-09T12:49:59.999999Z lies before 2011-12-09T12:50:00Z", "n@1"}},
+		} {
+			if c.req.Now.IsZero() {
+				c.req.Now = published
+			}
+			_, err := s.Lookup(context.Background(), c.list, c.req)
+			t.Run(c.name, func(t *testing.T) { isKind(t, err, fstore.ErrInvalid, c.want...) })
+		}
+	}},
+	{"a_chosen_clock_at_the_published_instant_is_right", func(t *testing.T, b online.Backend) {
+		s, n := online.New(b, "p"), view("n", "", "y int64")
+		load(t, s, n, generation2, published, row{published, int64(1)})
+		same(t, ask(t, s, list(use(n)), online.Request{Clock: online.ChosenClock, Now: published}), []string{"y: 1"})
+		same(t, ask(t, s, list(use(n)), online.Request{Clock: online.MachineClock, Now: published.Add(-time.Minute)}), []string{"y: 1"})
+	}},
+	{"wrong_lists_say_what_is_wrong", func(t *testing.T, b online.Backend) {
+		s, v := online.New(b, "p"), view("v", "id int64", "x int64")
+		noFeature := list(use(v))
+		noFeature.Outputs[0].Feature = "nope"
+		noUse := list(use(v))
+		noUse.Outputs[0].Use = 1
+		unbound := list(use(v))
+		unbound.Uses[0].Keys = nil
+		clash := list(use(v), use(view("w", "id string", "y int64")))
+		badDefault := list(use(view("v", "id int64", "x int64=1")))
+		badDefault.Uses[0].Version.View.Features[0].Type = fstore.Int32
+		for name, l := range map[string]*fstore.FeatureList{"v@1 has no feature nope": noFeature, "no use 1": noUse, "v@1 has 1 join keys, 0 are bound": unbound,
+			"column id is a key of type": clash, "the default of x is not one int32": badDefault} {
+			_, err := s.Prepare(l)
+			isKind(t, err, fstore.ErrInvalid, name)
+		}
+	}},
+	{"limits_name_themselves", func(t *testing.T, b online.Backend) {
+		s, v := online.New(b, "p"), view("v", "id int64", "s string, x int64")
+		load(t, s, v, generation1, published, row{int64(1), published, strings.Repeat("s", 100), int64(1)})
+		req := online.Request{Keys: []fstore.Column{ids(int64(1), int64(1), int64(1))}, Now: published}
+		for _, c := range []struct {
+			limits online.Limits
+			want   []string
+		}{
+			{online.Limits{MaxRows: 2}, []string{"3 rows", "the limit is 2"}},
+			{online.Limits{MaxFeatures: 1}, []string{"2 features", "the limit is 1"}},
+			{online.Limits{MaxAnswerBytes: 23}, []string{"24 bytes", "the limit is 23"}},
+			{online.Limits{MaxAnswerBytes: 323}, []string{"324 bytes", "the limit is 323"}},
+		} {
+			s.Limits = c.limits
+			_, err := s.Lookup(context.Background(), list(use(v)), req)
+			isKind(t, err, fstore.ErrTooLarge, c.want...)
+		}
+		for _, s.Limits = range []online.Limits{{}, {MaxRows: 3, MaxFeatures: 2, MaxAnswerBytes: 324}} {
+			if _, err := s.Lookup(context.Background(), list(use(v)), req); err != nil {
+				t.Errorf("%+v: %v", s.Limits, err)
+			}
+		}
+	}},
+}
+
+// isKind checks an error's kind, and that its message says what it must.
+func isKind(t testing.TB, err error, kind error, says ...string) {
+	t.Helper()
+	if !errors.Is(err, kind) {
+		t.Fatalf("got %v, want %v", err, kind)
+	}
+	for _, s := range says {
+		if !strings.Contains(err.Error(), s) {
+			t.Errorf("got %q, which does not say %q", err, s)
+		}
+	}
+}

@@ -1,0 +1,221 @@
+package onlinetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
+)
+
+var writeTests = []test{
+	{"pointer_and_header_of_an_unknown_version", func(t *testing.T, b online.Backend) {
+		s, v := online.New(b, "p"), view("v", "id int64", "x int64")
+		if _, ok, err := s.Pointer(context.Background(), v.Ref); ok || err != nil {
+			t.Errorf("pointer: %v, %v", ok, err)
+		}
+		if _, ok, err := s.Header(context.Background(), v.Ref, generation1); ok || err != nil {
+			t.Errorf("header: %v, %v", ok, err)
+		}
+	}},
+	{"a_header_comes_back_as_it_was", func(t *testing.T, b online.Backend) {
+		s := online.New(b, "p")
+		h := header()
+		h.Published, h.RunAt = published.In(time.FixedZone("", 3600)), published.Add(1999*time.Nanosecond)
+		h.Watermark, h.Complete = []byte{0, 0xff, '}'}, true
+		if err := s.SetHeader(context.Background(), nil, h); err != nil {
+			t.Fatal(err)
+		}
+		got, ok, err := s.Header(context.Background(), h.View, h.Generation)
+		if err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		h.Published, h.RunAt = published, published.Add(time.Microsecond)
+		same(t, got, h)
+		if err := s.SetHeader(context.Background(), &got, header()); err != nil {
+			t.Errorf("the header that was read is not the one that is there: %v", err)
+		}
+	}},
+	{"a_header_is_set_only_over_the_one_expected", func(t *testing.T, b online.Backend) {
+		s, ctx := online.New(b, "p"), context.Background()
+		first, second, third := header(), header(), header()
+		second.Token, third.Token = "second", "third"
+		conflict(t, s.SetHeader(ctx, &first, second))
+		if err := s.SetHeader(ctx, nil, first); err != nil {
+			t.Fatal(err)
+		}
+		conflict(t, s.SetHeader(ctx, nil, second))
+		if err := s.SetHeader(ctx, &first, second); err != nil {
+			t.Fatal(err)
+		}
+		conflict(t, s.SetHeader(ctx, &first, third))
+		conflict(t, s.DropHeader(ctx, first))
+		if err := s.DropHeader(ctx, second); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok, _ := s.Header(ctx, first.View, first.Generation); ok {
+			t.Error("the header is still there")
+		}
+	}},
+	{"a_batch_of_a_writer_that_was_fenced_off_changes_nothing", func(t *testing.T, b online.Backend) {
+		s, ctx, v := online.New(b, "p"), context.Background(), view("v", "id int64", "x int64")
+		was := load(t, s, v, generation1, published, row{int64(1), published, int64(10)})
+		fenced := was
+		fenced.Token = "another"
+		if err := s.SetHeader(ctx, &was, fenced); err != nil {
+			t.Fatal(err)
+		}
+		is := was
+		is.Watermark = []byte("w")
+		keys, records := encode(t, s, v, row{int64(1), published, int64(11)}, row{int64(2), published, int64(20)})
+		conflict(t, s.WriteBatch(ctx, was, is, keys, records, nil))
+		conflict(t, s.WriteBatch(ctx, was, is, nil, nil, keys))
+		conflict(t, s.Publish(ctx, was, is, &fstore.Pointer{Generation: generation1, Published: published}, fstore.Pointer{Generation: generation1, Published: published.Add(time.Hour)}))
+		same(t, ask(t, s, list(use(v)), online.Request{Keys: []fstore.Column{ids(int64(1), int64(2))}}), []string{"x: 10 | null NOT_FOUND"})
+		got, _, _ := s.Header(ctx, v.Ref, generation1)
+		same(t, got, fenced)
+		p, _, _ := s.Pointer(ctx, v.Ref)
+		same(t, p.Published, published)
+	}},
+	{"a_batch_sets_deletes_and_moves_the_header", func(t *testing.T, b online.Backend) {
+		s, ctx, v := online.New(b, "p"), context.Background(), view("v", "id int64", "x int64")
+		was := load(t, s, v, generation1, published, row{int64(1), published, int64(10)}, row{int64(2), published, int64(20)})
+		keys, records := encode(t, s, v, row{int64(1), published, int64(11)}, row{int64(3), published, int64(30)}, row{int64(2), published, int64(0)})
+		is := was
+		is.Watermark = keys[1]
+		if err := s.WriteBatch(ctx, was, is, keys[:2], records[:2], keys[2:]); err != nil {
+			t.Fatal(err)
+		}
+		same(t, ask(t, s, list(use(v)), online.Request{Keys: []fstore.Column{ids(int64(1), int64(2), int64(3))}}), []string{"x: 11 | null NOT_FOUND | 30"})
+		got, _, _ := s.Header(ctx, v.Ref, generation1)
+		same(t, got.Watermark, keys[1])
+		conflict(t, s.WriteBatch(ctx, was, is, nil, nil, nil))
+	}},
+	{"a_run_that_was_overtaken_does_not_publish", func(t *testing.T, b online.Backend) {
+		// both runs hold the header of their own generation; the pointer is what tells them apart
+		s, ctx, v := online.New(b, "p"), context.Background(), view("v", "id int64", "x int64")
+		late := header()
+		late.View = v.Ref
+		late.Generation = generation2
+		if err := s.SetHeader(ctx, nil, late); err != nil {
+			t.Fatal(err)
+		}
+		load(t, s, v, generation1, published.Add(time.Hour), row{int64(1), published, int64(1)})
+		done := late
+		done.Complete = true
+		conflict(t, s.Publish(ctx, late, done, nil, fstore.Pointer{Generation: generation2, Published: published}))
+		p, _, _ := s.Pointer(ctx, v.Ref)
+		same(t, p, fstore.Pointer{Generation: generation1, Published: published.Add(time.Hour)})
+		if got, _, _ := s.Header(ctx, v.Ref, generation2); got.Complete {
+			t.Error("a refused publication moved the header")
+		}
+	}},
+	{"pointers_of_several_versions_at_once", func(t *testing.T, b online.Backend) {
+		s, v, w := online.New(b, "p"), view("v", "id int64", "x int64"), view("w", "id int64", "y int64")
+		load(t, s, v, generation1, published)
+		load(t, s, w, generation2, published.Add(time.Second))
+		got, err := s.Pointers(context.Background(), []fstore.ViewRef{w.Ref, {Name: "none", Version: 1}, v.Ref})
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, got, map[fstore.ViewRef]fstore.Pointer{v.Ref: {Generation: generation1, Published: published}, w.Ref: {Generation: generation2, Published: published.Add(time.Second)}})
+	}},
+	{"headers_of_other_generations_are_not_mixed_up", func(t *testing.T, b online.Backend) {
+		s, ctx, h := online.New(b, "p"), context.Background(), header()
+		other := h
+		other.Generation = generation2
+		if err := s.SetHeader(ctx, nil, h); err != nil {
+			t.Fatal(err)
+		}
+		for name, err := range map[string]error{
+			"set": s.SetHeader(ctx, &h, other), "write": s.WriteBatch(ctx, h, other, nil, nil, nil),
+			"publish":      s.Publish(ctx, h, other, nil, fstore.Pointer{Generation: generation2}),
+			"pointer":      s.Publish(ctx, h, h, nil, fstore.Pointer{Generation: generation2}),
+			"keys, values": s.WriteBatch(ctx, h, h, bs("k"), nil, nil),
+		} {
+			if !errors.Is(err, fstore.ErrInvalid) {
+				t.Errorf("%s: got %v, want ErrInvalid", name, err)
+			}
+		}
+	}},
+	{"drop_deletes_one_generation_and_no_other", func(t *testing.T, b online.Backend) {
+		s, v := online.New(b, "p"), view("v", "id int64", "x int64")
+		var rows []row
+		for i := range 1200 {
+			rows = append(rows, row{int64(i), published, int64(i)})
+		}
+		load(t, s, v, generation1, published, rows...)
+		load(t, s, v, generation2, published, rows...)
+		keys, _ := encode(t, s, v, append(rows, row{int64(9999), published, int64(0)})...)
+		if err := s.Drop(context.Background(), generation1, keys); err != nil {
+			t.Fatal(err)
+		}
+		for g, want := range map[fstore.Generation]int{generation1: 0, generation2: len(rows)} {
+			records, err := s.Records(context.Background(), g, keys)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := found(records); got != want {
+				t.Errorf("%s: %d records, want %d", g, got, want)
+			}
+		}
+		if got := len(scanned(t, b, "f{")); got != len(rows) {
+			t.Errorf("%d keys, want %d", got, len(rows))
+		}
+	}},
+	{"projects_in_one_store_never_see_each_other", func(t *testing.T, b online.Backend) {
+		one, two := online.New(b, "one"), online.New(b, "two")
+		v := view("v", "id int64", "x int64")
+		req := online.Request{Keys: []fstore.Column{ids(int64(1), int64(2))}, Now: published}
+		load(t, one, v, generation1, published, row{int64(1), published, int64(10)})
+		if _, err := two.Lookup(context.Background(), list(use(v)), req); !errors.Is(err, fstore.ErrNotReady) {
+			t.Errorf("got %v, want ErrNotReady", err)
+		}
+		if _, ok, _ := two.Header(context.Background(), v.Ref, generation1); ok {
+			t.Error("the other project's header is there")
+		}
+		load(t, two, v, generation2, published, row{int64(2), published, int64(20)})
+		same(t, ask(t, one, list(use(v)), req), []string{"x: 10 | null NOT_FOUND"})
+		same(t, ask(t, two, list(use(v)), req), []string{"x: null NOT_FOUND | 20"})
+	}},
+	{"rows_come_back_through_the_decoder", func(t *testing.T, b online.Backend) {
+		s, v := online.New(b, "p"), view("v", "id int64, name string", "x int64, s string, l list<float64>")
+		rows := []row{
+			{int64(1), "a", published, []float64{1, 2}, "s", int64(7)},
+			{int64(2), "", published, nil, nil, nil},
+			{int64(3), "}{\x00", published, []float64{}, "", int64(0)},
+		}
+		load(t, s, v, generation1, published, rows...)
+		keys, _ := encode(t, s, v, rows...)
+		records, err := s.Records(context.Background(), generation1, keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Decoder(v).Decode(keys, records)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := batch(v, rows...)
+		for i := range want.Columns {
+			for r := range rows {
+				same(t, fmt.Sprint(got.Columns[i].Name, got.Columns[i].Value(r)), fmt.Sprint(want.Columns[i].Name, want.Columns[i].Value(r)))
+			}
+		}
+	}},
+}
+
+func header() fstore.Header {
+	return fstore.Header{View: fstore.ViewRef{Name: "v", Version: 1}, Generation: generation1, Fingerprint: "f", Run: "r", RunAt: published, Token: "first"}
+}
+
+func found(records [][]byte) (n int) {
+	for _, r := range records {
+		if r != nil {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,206 @@
+// Package redis is an online.Backend in one Redis server, 6.0 or later.
+//
+// A look-up is one pipeline on one connection, so that pointers are read after records. A commit is WATCH, MGET,
+// MULTI … EXEC: it applies whole, and only if its guards hold. Nothing is ever sent twice: whether a commit whose answer
+// was lost has been applied is for the caller to find out.
+package redis
+
+import (
+	"context"
+	"unsafe"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
+	driver "github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// perCommand is how many keys one MGET, MSET or UNLINK has at most: other clients wait no longer than that.
+const perCommand = 1000
+
+// Backend is a store in a Redis server. It is safe for concurrent use.
+type Backend struct {
+	client *driver.Client
+	addr   string // for messages: without user and password
+}
+
+// Open returns the store at redis://[user:password@]host:6379/0, rediss:// (TLS) or unix://[user:password@]/path?db=0,
+// with the options of go-redis' ParseURL in its query. It does not connect. ErrInvalid: it is not such a URL; the
+// message does not repeat it, for the password in it.
+func Open(url string) (*Backend, error) {
+	o, err := driver.ParseURL(url)
+	if err != nil {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "the online store's URL is not one of a Redis server").
+			WithHint("redis://[user:password@]host:6379/0, rediss:// for TLS, or unix:///path/to/socket?db=0; special characters of the password are written as %%HH")
+	}
+	logging.Disable() // of the driver, which else writes connection errors to stderr beside returning them
+	o.ContextTimeoutEnabled = true
+	o.MaxRetries = -1 // a commit sent again would lack its WATCH
+	o.DialerRetries = 1
+	o.Protocol = 2
+	o.DisableIdentity = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return &Backend{client: driver.NewClient(o), addr: o.Addr}, nil
+}
+
+// Get implements online.Backend.
+func (b *Backend) Get(ctx context.Context, keys, pointers [][]byte) (records, ptrs [][]byte, err error) {
+	for try := 0; ; try++ {
+		records, ptrs, err = b.get(ctx, keys, pointers)
+		if err == nil {
+			return records, ptrs, nil
+		}
+		if try > 0 || !stale(err) {
+			return nil, nil, b.failed(err)
+		}
+	}
+}
+
+func (b *Backend) get(ctx context.Context, keys, pointers [][]byte) (records, ptrs [][]byte, err error) {
+	if len(keys)+len(pointers) == 0 {
+		return nil, nil, nil
+	}
+	out := make([][]byte, len(keys)+len(pointers))
+	records, ptrs = out[:len(keys):len(keys)], out[len(keys):]
+	args := make([]arg, 0, len(out))
+	pipe := b.client.Pipeline()
+	for _, list := range [][][]byte{keys, pointers} {
+		for len(list) > 0 {
+			n := min(len(list), perCommand)
+			from := len(args)
+			for _, k := range list[:n] {
+				args = append(args, k)
+			}
+			list = list[n:]
+			_ = pipe.Process(ctx, driver.NewStringSliceCmd(ctx, boxed("mget", args[from:])...)) // queues it
+		}
+	}
+	cmds, err := pipe.Exec(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	at := 0
+	for _, cmd := range cmds {
+		for _, s := range cmd.(*driver.StringSliceCmd).Val() {
+			if s != "" { // the driver gives "" for nil; no value is empty
+				out[at] = unsafe.Slice(unsafe.StringData(s), len(s)) // read only, as Get says
+			}
+			at++
+		}
+	}
+	return records, ptrs, nil
+}
+
+// arg is a key that the driver writes without an allocation of its own, given as a pointer.
+type arg []byte
+
+// MarshalBinary implements encoding.BinaryMarshaler.
+func (a *arg) MarshalBinary() ([]byte, error) { return *a, nil }
+
+func boxed(command string, args []arg) []any {
+	out := make([]any, 1, 1+len(args))
+	out[0] = command
+	for i := range args {
+		out = append(out, &args[i])
+	}
+	return out
+}
+
+// Commit implements online.Backend, in two round trips.
+func (b *Backend) Commit(ctx context.Context, c online.Commit) error {
+	conn := b.client.Conn() // one connection: WATCH belongs to it
+	defer conn.Close()
+	if len(c.Guards) > 0 {
+		if err := b.watch(ctx, conn, c.Guards); err != nil {
+			return err
+		}
+	}
+	pipe := conn.TxPipeline()
+	for set := c.Set; len(set) > 0; {
+		n := min(len(set), perCommand)
+		args := make([]arg, 0, 2*n)
+		for _, kv := range set[:n] {
+			args = append(args, kv.Key, kv.Value)
+		}
+		_ = pipe.Process(ctx, driver.NewStatusCmd(ctx, boxed("mset", args)...)) // queues it
+		set = set[n:]
+	}
+	for gone := c.Delete; len(gone) > 0; {
+		n := min(len(gone), perCommand)
+		args := make([]arg, 0, n)
+		for _, k := range gone[:n] {
+			args = append(args, k)
+		}
+		_ = pipe.Process(ctx, driver.NewIntCmd(ctx, boxed("unlink", args)...)) // queues it
+		gone = gone[n:]
+	}
+	if pipe.Len() == 0 {
+		return nil
+	}
+	cmds, err := pipe.Exec(ctx)
+	if err == driver.TxFailedErr {
+		return fstore.Errorf(fstore.ErrConflict, "%q was changed meanwhile", c.Guards[0].Key)
+	}
+	if driver.HasErrorPrefix(err, "EXECABORT") { // nothing was applied; the reason is with a command
+		for _, cmd := range cmds {
+			if cmd.Err() != nil && !driver.HasErrorPrefix(cmd.Err(), "EXECABORT") {
+				err = cmd.Err()
+				break
+			}
+		}
+	}
+	return b.failed(err)
+}
+
+// watch watches the guards' keys and compares them. UNWATCH goes first: the connection may have been left watching by
+// a commit whose guards did not hold.
+func (b *Backend) watch(ctx context.Context, conn *driver.Conn, guards []online.Guard) error {
+	args := make([]arg, len(guards))
+	for i, g := range guards {
+		args[i] = g.Key
+	}
+	pipe := conn.Pipeline()
+	_ = pipe.Process(ctx, driver.NewStatusCmd(ctx, "unwatch")) // queues it
+	_ = pipe.Process(ctx, driver.NewStatusCmd(ctx, boxed("watch", args)...))
+	values := driver.NewStringSliceCmd(ctx, boxed("mget", args)...)
+	_ = pipe.Process(ctx, values)
+	if _, err := pipe.Exec(ctx); err != nil {
+		return b.failed(err)
+	}
+	for i, have := range values.Val() {
+		if have != string(guards[i].Want) {
+			return fstore.Errorf(fstore.ErrConflict, "%q was changed meanwhile", guards[i].Key)
+		}
+	}
+	return nil
+}
+
+// Scan implements online.Backend.
+func (b *Backend) Scan(ctx context.Context, prefix []byte, fn func(key []byte) error) error {
+	pattern := make([]byte, 0, len(prefix)+1)
+	for _, c := range prefix {
+		switch c {
+		case '*', '?', '[', ']', '\\':
+			pattern = append(pattern, '\\')
+		}
+		pattern = append(pattern, c)
+	}
+	for cursor := uint64(0); ; {
+		keys, next, err := b.client.Scan(ctx, cursor, string(append(pattern, '*')), 500).Result()
+		if err != nil {
+			return b.failed(err)
+		}
+		for _, k := range keys {
+			if err := fn([]byte(k)); err != nil {
+				return err
+			}
+		}
+		if cursor = next; cursor == 0 {
+			return nil
+		}
+	}
+}
+
+// Close implements online.Backend.
+func (b *Backend) Close() error { return b.failed(b.client.Close()) }

@@ -1,0 +1,430 @@
+// Package sqlite is an online.Backend in one SQLite file: the embedded default, for one machine. Several processes
+// may use the file at once; writers take turns, and readers never wait for one (WAL).
+//
+// Reading never makes a file: until the first commit, the store is empty.
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
+	driver "modernc.org/sqlite"
+	codes "modernc.org/sqlite/lib"
+)
+
+const (
+	applicationID = 0x66737472 // "fstr": what the file says it is
+	schemaVersion = 1
+
+	busyMillis = 10_000 // how long a writer waits for its turn
+
+	create = `
+create table if not exists kv (
+  key   blob primary key,
+  value blob not null
+) without rowid`
+
+	// One statement is one read transaction, so that records and pointers are of one moment. The keys come as a JSON
+	// array of hex strings: measured at 101 keys, that takes 0.18 ms, where 101 prepared look-ups take 0.41 ms. A cross
+	// join keeps its order: the array outside, the table's index inside.
+	get = `
+select j.key, kv.value
+from json_each(?) as j
+cross join kv on kv.key = unhex(j.value)`
+
+	put = `
+insert into kv (key, value) values (?, ?)
+on conflict (key) do update set value = excluded.value`
+
+	del = `delete from kv where key = ?`
+
+	scan = `
+select key
+from kv
+where key > ?
+order by key
+limit 500`
+)
+
+// Backend is a store in a file. It is safe for concurrent use.
+type Backend struct {
+	path string
+
+	writing sync.Mutex // held by the writer: within the process, writers queue here
+
+	mu   sync.Mutex // guards what follows
+	open *file      // nil: the file did not exist when last looked for
+}
+
+// file is an open database.
+type file struct {
+	db   *sql.DB
+	get  *sql.Stmt
+	info os.FileInfo // to notice that the file was replaced
+}
+
+// Open returns the store in the file of a path. It touches nothing: a file that is not there is made, with its
+// folder, by the first commit.
+func Open(path string) (*Backend, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil || path == "" {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "online store: %q is not a path", path)
+	}
+	return &Backend{path: abs}, nil
+}
+
+// file returns the open database, or nil where there is none yet and make is false.
+func (b *Backend) file(ctx context.Context, how access) (*file, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	info, err := os.Stat(b.path)
+	if err == nil && b.open != nil && os.SameFile(info, b.open.info) {
+		return b.open, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, b.failed(err)
+	}
+	if b.open != nil { // the file was deleted or replaced: what is open is not the store any more
+		b.open.close()
+		b.open = nil
+	}
+	if err != nil && how == reading {
+		return nil, nil
+	}
+	if how == writing {
+		if err := os.MkdirAll(filepath.Dir(b.path), 0o777); err != nil {
+			return nil, b.failed(err)
+		}
+	}
+	b.open, err = b.connect(ctx, how)
+	return b.open, err
+}
+
+// access says whether a file may be made.
+type access int
+
+const (
+	reading access = iota
+	writing
+)
+
+// connect opens the file; nil where it holds no store yet and how is reading.
+func (b *Backend) connect(ctx context.Context, how access) (*file, error) {
+	db, err := sql.Open("sqlite", b.dsn(how))
+	if err != nil {
+		return nil, b.failed(err)
+	}
+	f := &file{db: db}
+	ready, err := b.prepare(ctx, f, how)
+	if err != nil || !ready {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (b *Backend) prepare(ctx context.Context, f *file, how access) (ready bool, err error) {
+	if how == writing {
+		if err := b.initialize(ctx, f.db); err != nil {
+			return false, err
+		}
+	}
+	var application, version, tables int
+	row := f.db.QueryRowContext(ctx, "select application_id, user_version, (select count(*) from sqlite_schema) from pragma_application_id, pragma_user_version")
+	if err := row.Scan(&application, &version, &tables); err != nil {
+		return false, b.failed(err)
+	}
+	if tables == 0 {
+		return false, nil // a writer has made the file and not yet what is in it
+	}
+	if err := b.checkFormat(application, version); err != nil {
+		return false, err
+	}
+	if f.get, err = f.db.PrepareContext(ctx, get); err != nil {
+		return false, b.failed(err)
+	}
+	f.info, err = os.Stat(b.path)
+	if err != nil {
+		return false, b.failed(err)
+	}
+	return true, nil
+}
+
+func (b *Backend) checkFormat(application, version int) error {
+	switch {
+	case application != applicationID:
+		return fstore.Errorf(fstore.ErrInvalid, "online store %s: the file is another program's database", b.path)
+	case version > schemaVersion:
+		return fstore.Errorf(fstore.ErrInvalid, "online store %s: the file has format %d, this fstore knows up to %d", b.path, version, schemaVersion).
+			WithHint("use a newer fstore")
+	}
+	return nil
+}
+
+// initialize makes the table in a new file, and leaves any other file as it is.
+func (b *Backend) initialize(ctx context.Context, db *sql.DB) error {
+	if empty, err := b.empty(ctx, db.QueryRowContext); err != nil || !empty {
+		return err
+	}
+	if _, err := db.ExecContext(ctx, "pragma journal_mode = wal"); err != nil { // the file remembers it
+		return b.failed(err)
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return b.failed(err)
+	}
+	defer tx.Rollback() // after Commit it does nothing
+	if empty, err := b.empty(ctx, tx.QueryRowContext); err != nil || !empty {
+		return err
+	}
+	for _, q := range []string{create, "pragma application_id = " + strconv.Itoa(applicationID), "pragma user_version = " + strconv.Itoa(schemaVersion)} {
+		if _, err := tx.ExecContext(ctx, q); err != nil {
+			return b.failed(err)
+		}
+	}
+	return b.failed(tx.Commit())
+}
+
+func (b *Backend) empty(ctx context.Context, query func(context.Context, string, ...any) *sql.Row) (bool, error) {
+	var tables int
+	err := query(ctx, "select count(*) from sqlite_schema").Scan(&tables)
+	return tables == 0, b.failed(err)
+}
+
+// dsn names the file for the driver. synchronous(normal): with WAL a power cut may lose the last commits but never
+// breaks the file, and the headers go back in time together with the data.
+func (b *Backend) dsn(how access) string {
+	mode := "rw"
+	if how == writing {
+		mode = "rwc"
+	}
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(b.path)}
+	return u.String() + "?mode=" + mode + "&_txlock=immediate&_pragma=busy_timeout(" + strconv.Itoa(busyMillis) + ")" +
+		"&_pragma=synchronous(normal)&_pragma=mmap_size(1073741824)"
+}
+
+func (f *file) close() {
+	if f.get != nil {
+		f.get.Close()
+	}
+	f.db.Close()
+}
+
+// Get implements online.Backend.
+func (b *Backend) Get(ctx context.Context, keys, pointers [][]byte) (records, ptrs [][]byte, err error) {
+	out := make([][]byte, len(keys)+len(pointers))
+	records, ptrs = out[:len(keys):len(keys)], out[len(keys):]
+	f, err := b.file(ctx, reading)
+	if err != nil || f == nil {
+		return records, ptrs, err
+	}
+	rows, err := f.get.QueryContext(ctx, keyList(keys, pointers))
+	if err != nil {
+		return nil, nil, b.failed(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var at int
+		var value []byte
+		if err := rows.Scan(&at, &value); err != nil {
+			return nil, nil, b.failed(err)
+		}
+		out[at] = value
+	}
+	return records, ptrs, b.failed(rows.Err())
+}
+
+// keyList returns keys and pointers as a JSON array of hex strings.
+func keyList(keys, pointers [][]byte) string {
+	size := 2
+	for _, list := range [][][]byte{keys, pointers} {
+		for _, k := range list {
+			size += 2*len(k) + 3
+		}
+	}
+	out := append(make([]byte, 0, size), '[')
+	for _, list := range [][][]byte{keys, pointers} {
+		for _, k := range list {
+			if len(out) > 1 {
+				out = append(out, ',')
+			}
+			out = append(out, '"')
+			out = hex.AppendEncode(out, k)
+			out = append(out, '"')
+		}
+	}
+	return string(append(out, ']'))
+}
+
+// Commit implements online.Backend.
+func (b *Backend) Commit(ctx context.Context, c online.Commit) error {
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	f, err := b.file(ctx, writing)
+	if err != nil {
+		return err
+	}
+	tx, err := f.db.BeginTx(ctx, nil) // immediate: nobody else writes from here on
+	if err != nil {
+		return b.failed(err)
+	}
+	defer tx.Rollback() // after Commit it does nothing
+	for _, g := range c.Guards {
+		if err := b.hold(ctx, tx, g); err != nil {
+			return err
+		}
+	}
+	if err := b.apply(ctx, tx, c); err != nil {
+		return b.failed(err)
+	}
+	return b.failed(tx.Commit())
+}
+
+func (b *Backend) hold(ctx context.Context, tx *sql.Tx, g online.Guard) error {
+	var have []byte
+	err := tx.QueryRowContext(ctx, "select value from kv where key = ?", blob(g.Key)).Scan(&have)
+	absent := errors.Is(err, sql.ErrNoRows)
+	if err != nil && !absent {
+		return b.failed(err)
+	}
+	if absent != (g.Want == nil) || !bytes.Equal(have, g.Want) {
+		return fstore.Errorf(fstore.ErrConflict, "%q was changed meanwhile", g.Key)
+	}
+	return nil
+}
+
+func (b *Backend) apply(ctx context.Context, tx *sql.Tx, c online.Commit) error {
+	if len(c.Set) > 0 {
+		stmt, err := tx.PrepareContext(ctx, put)
+		if err != nil {
+			return err
+		}
+		defer stmt.Close()
+		for _, kv := range c.Set {
+			if _, err := stmt.ExecContext(ctx, blob(kv.Key), blob(kv.Value)); err != nil {
+				return err
+			}
+		}
+	}
+	if len(c.Delete) == 0 {
+		return nil
+	}
+	stmt, err := tx.PrepareContext(ctx, del)
+	if err != nil {
+		return err
+	}
+	defer stmt.Close()
+	for _, k := range c.Delete {
+		if _, err := stmt.ExecContext(ctx, blob(k)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// blob keeps an empty key from being NULL.
+func blob(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// Scan implements online.Backend, in steps of 500 keys, each a read transaction of its own.
+func (b *Backend) Scan(ctx context.Context, prefix []byte, fn func(key []byte) error) error {
+	from := bytes.Clone(prefix)
+	if f, err := b.file(ctx, reading); err != nil || f == nil {
+		return err
+	} else if first, _, err := b.Get(ctx, [][]byte{prefix}, nil); err != nil {
+		return err
+	} else if first[0] != nil { // the steps go on behind a key, so the first possible one is apart
+		if err := fn(bytes.Clone(prefix)); err != nil {
+			return err
+		}
+	}
+	for {
+		keys, err := b.step(ctx, from)
+		if err != nil || len(keys) == 0 {
+			return err
+		}
+		for _, k := range keys {
+			if !bytes.HasPrefix(k, prefix) {
+				return nil
+			}
+			if err := fn(k); err != nil {
+				return err
+			}
+			from = k
+		}
+	}
+}
+
+func (b *Backend) step(ctx context.Context, from []byte) (keys [][]byte, err error) {
+	f, err := b.file(ctx, reading)
+	if err != nil || f == nil {
+		return nil, err
+	}
+	rows, err := f.db.QueryContext(ctx, scan, blob(from))
+	if err != nil {
+		return nil, b.failed(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var k []byte
+		if err := rows.Scan(&k); err != nil {
+			return nil, b.failed(err)
+		}
+		keys = append(keys, k)
+	}
+	return keys, b.failed(rows.Err())
+}
+
+// Check implements online.Backend. A file that is not there yet is right: the first commit makes it.
+func (b *Backend) Check(ctx context.Context) (warning string, err error) {
+	_, _, err = b.Get(ctx, nil, [][]byte{{0}})
+	return "", err
+}
+
+// Close implements online.Backend.
+func (b *Backend) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.open != nil {
+		b.open.close()
+		b.open = nil
+	}
+	return nil
+}
+
+// failed says what kind an error is and which file it is about; nil stays nil.
+func (b *Backend) failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	kind := fstore.ErrUnavailable
+	var e *driver.Error
+	if errors.As(err, &e) {
+		switch e.Code() & 0xff {
+		case codes.SQLITE_CORRUPT, codes.SQLITE_NOTADB:
+			kind = fstore.ErrCorrupt
+		case codes.SQLITE_TOOBIG, codes.SQLITE_ERROR:
+			kind = fstore.ErrInvalid
+		}
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("online store %s: %w: %w", b.path, fstore.ErrUnavailable, err)
+	}
+	return fstore.Errorf(kind, "online store %s: %v", b.path, err)
+}
