@@ -1,0 +1,67 @@
+package offline
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// AsOf returns what a view holds as of p: one row a key, in key order, in batches of any size. The columns are the
+// join keys in name order, the event time (all null for a static view), and the features in name order, each
+// converted to its declared type; address them by position. Rows with a null key part and stale ones are left
+// out; defaults are not filled in. A query is computed over its sources cut to what is visible at p.
+//
+// The error of a value that does not fit its type names where it is. Batches do not share memory.
+func (e *Engine) AsOf(ctx context.Context, v *fstore.ViewVersion, p time.Time) iter.Seq2[*fstore.Batch, error] {
+	return func(yield func(*fstore.Batch, error) bool) {
+		if err := e.asOf(ctx, v, p, yield); err != nil {
+			yield(nil, fmt.Errorf("compute %s as of %s: %w", v.Ref, fstore.FormatTime(p), err))
+		}
+	}
+}
+
+func (e *Engine) asOf(ctx context.Context, v *fstore.ViewVersion, p time.Time, yield func(*fstore.Batch, error) bool) error {
+	s, err := e.session(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	r, err := s.rows(ctx, v, cut{visible: &p})
+	if err != nil {
+		return err
+	}
+	q, err := s.conn.Query(ctx, r.asOf(instant(p)))
+	if err != nil {
+		return s.locate(ctx, []*rows{r}, plain(err))
+	}
+	defer q.Close()
+	for {
+		b, err := q.Next()
+		if err != nil {
+			q.Close() // before the connection is asked where
+			return s.locate(ctx, []*rows{r}, plain(err))
+		}
+		if b == nil {
+			return nil
+		}
+		r.nameColumns(b)
+		if !yield(b, nil) {
+			return nil
+		}
+	}
+}
+
+// nameColumns gives the columns of an as-of batch their names.
+func (r *rows) nameColumns(b *fstore.Batch) {
+	n := len(r.view.Keys)
+	for i, k := range r.view.Keys {
+		b.Columns[i].Name = k.Name
+	}
+	b.Columns[n].Name = "event"
+	for i, f := range r.record {
+		b.Columns[n+1+i].Name = f.Name
+	}
+}

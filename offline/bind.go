@@ -1,0 +1,107 @@
+package offline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/duckdb"
+)
+
+// ParseSQL returns the syntax tree of one SELECT statement, as DuckDB's json_serialize_sql writes it. The error
+// is an *fstore.SQLError.
+func (e *Engine) ParseSQL(ctx context.Context, sql string) ([]byte, error) {
+	s, err := e.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	b, err := s.query(ctx, "SELECT json_serialize_sql("+text(sql)+"::VARCHAR)::VARCHAR")
+	if err != nil {
+		return nil, sqlError(err, 0)
+	}
+	tree := b.Columns[0].Strings[0]
+	var answer struct {
+		Error      bool              `json:"error"`
+		Message    string            `json:"error_message"`
+		Position   string            `json:"position"`
+		Statements []json.RawMessage `json:"statements"`
+	}
+	if err := json.Unmarshal([]byte(tree), &answer); err != nil {
+		return nil, fmt.Errorf("read the tree of a statement: %w", err)
+	}
+	switch {
+	case answer.Error:
+		at, err := strconv.Atoi(answer.Position)
+		if err != nil {
+			at = -1
+		}
+		return nil, &fstore.SQLError{Message: answer.Message, Offset: at}
+	case len(answer.Statements) == 0:
+		return nil, &fstore.SQLError{Message: "there is no statement", Offset: 0}
+	case len(answer.Statements) > 1:
+		return nil, &fstore.SQLError{Message: "there is more than one statement", Offset: -1}
+	}
+	return []byte(tree), nil
+}
+
+// SourceColumns returns the columns of a source as SQL sees them: renamed, event and created as TIMESTAMP. It
+// reads the footers of the files.
+func (e *Engine) SourceColumns(ctx context.Context, def *fstore.Source) ([]fstore.EngineColumn, error) {
+	s, err := e.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	src, err := s.source(ctx, def)
+	if err != nil {
+		return nil, err
+	}
+	return src.columns, nil
+}
+
+// BindSQL returns the output columns of a query over relations, of which only the columns are needed. The error
+// of a wrong query is an *fstore.SQLError.
+func (e *Engine) BindSQL(ctx context.Context, sql string, inputs []fstore.Relation) ([]fstore.EngineColumn, error) {
+	s, err := e.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	for _, in := range inputs {
+		columns := make([]string, 0, len(in.Columns))
+		for _, c := range in.Columns {
+			columns = append(columns, ident(c.Name)+" "+c.Type)
+		}
+		if err := s.exec(ctx, "CREATE TEMP TABLE "+ident(in.Name)+" (\n  "+list(columns)+"\n)"); err != nil {
+			return nil, fmt.Errorf("make an empty %s: %w", in.Name, err)
+		}
+	}
+	const prefix = "DESCRIBE "
+	b, err := s.query(ctx, prefix+sql)
+	if err != nil {
+		return nil, sqlError(err, len(prefix))
+	}
+	out := make([]fstore.EngineColumn, 0, b.Len)
+	for i := range b.Len {
+		out = append(out, fstore.EngineColumn{Name: b.Columns[0].Strings[i], Type: b.Columns[1].Strings[i]})
+	}
+	return out, nil
+}
+
+// sqlError turns an error of the engine into one about a user's SQL, which began at byte start of the statement.
+func sqlError(err error, start int) error {
+	var e *duckdb.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	at := e.Offset - start
+	if e.Offset < 0 || at < 0 {
+		at = -1
+	}
+	return &fstore.SQLError{Message: strings.TrimSpace(e.Message), Offset: at}
+}

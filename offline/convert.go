@@ -1,0 +1,176 @@
+package offline
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// misfit begins the message of a value that cannot be converted.
+const misfit = "a value does not fit: "
+
+// conversion is how an expression of an engine's type becomes a declared type.
+type conversion struct {
+	fits string // a condition on values that are not null; empty: every value fits
+	cast string // the converted value, where it fits
+}
+
+// convert returns the conversion of an expression. The type must be one that converts.
+func convert(x string, from engineType, to fstore.Type) conversion {
+	switch to {
+	case fstore.Int32, fstore.Int64:
+		return toInteger(x, from, to)
+	case fstore.Float32, fstore.Float64:
+		return toFloat(x, from, to)
+	case fstore.Timestamp:
+		return toTimestamp(x, from)
+	}
+	if from.name == sqlType(to) {
+		return conversion{cast: x}
+	}
+	return conversion{cast: x + "::" + sqlType(to)}
+}
+
+func toInteger(x string, from engineType, to fstore.Type) conversion {
+	bits := to.Width() * 8
+	c := conversion{cast: x + "::" + sqlType(to)}
+	bounds := fmt.Sprintf("BETWEEN -%d AND %d", uint64(1)<<(bits-1), uint64(1)<<(bits-1)-1)
+	switch {
+	case from.name == sqlType(to):
+		c.cast = x
+	case from.bits > 0 && from.valueBits() < bits:
+	case from.bits > 0:
+		c.fits = x + "::" + wider(from) + " " + bounds
+	case from.mantissa > 0:
+		c.fits = fmt.Sprintf("%s = trunc(%s) AND abs(%s) < %d", x, x, x, uint64(1)<<53)
+		if to == fstore.Int32 {
+			c.fits += " AND " + x + " " + bounds
+		}
+	default: // DECIMAL
+		c.fits = fmt.Sprintf("%s::HUGEINT %s", x, bounds)
+		if from.scale > 0 {
+			c.fits += fmt.Sprintf(" AND TRY_CAST(%s::HUGEINT AS DECIMAL(%d, %d)) = %s", x, from.digits, from.scale, x)
+		}
+	}
+	return c
+}
+
+// wider returns a type in which values of an integer type compare with any bounds.
+func wider(t engineType) string {
+	if t.name == "UHUGEINT" {
+		return t.name
+	}
+	return "HUGEINT"
+}
+
+func toFloat(x string, from engineType, to fstore.Type) conversion {
+	mantissa := map[fstore.Type]int{fstore.Float32: 24, fstore.Float64: 53}[to]
+	y := x + "::" + sqlType(to)
+	switch {
+	case from.mantissa == mantissa:
+		return conversion{cast: canonical(x, to)}
+	case from.mantissa > mantissa:
+		return conversion{fits: fmt.Sprintf("isnan(%s) OR TRY_CAST(%s AS FLOAT)::DOUBLE = %s", x, x, x), cast: canonical(y, to)}
+	case from.mantissa > 0:
+		return conversion{cast: canonical(y, to)}
+	case from.bits > 0 && from.valueBits() > mantissa:
+		return conversion{fits: fmt.Sprintf("TRY_CAST(%s AS %s) = %s", y, wider(from), x), cast: y}
+	}
+	return conversion{cast: y} // a small integer, or a DECIMAL, whose nearest value is meant
+}
+
+// canonical makes -0.0 and the many NaNs one value each, so that equal values have equal bits.
+func canonical(x string, t fstore.Type) string {
+	return fmt.Sprintf("CASE WHEN %s = 0 THEN 0::%s WHEN isnan(%s) THEN 'nan'::%s ELSE %s END", x, sqlType(t), x, sqlType(t), x)
+}
+
+func toTimestamp(x string, from engineType) conversion {
+	switch from.name {
+	case "TIMESTAMP":
+		return conversion{cast: x}
+	case "TIMESTAMP WITH TIME ZONE":
+		return conversion{cast: "make_timestamp(epoch_us(" + x + "))"}
+	case "TIMESTAMP_NS":
+		return conversion{fits: "epoch_ns(" + x + ") % 1000 = 0", cast: "make_timestamp(epoch_ns(" + x + ") // 1000)"}
+	}
+	return conversion{cast: x + "::TIMESTAMP"}
+}
+
+// The engine's // and % round towards zero.
+
+// roundedUp returns the first microsecond that is not before a time, as a TIMESTAMP: for event and created.
+func roundedUp(x string, from engineType) string {
+	if from.name == "TIMESTAMP_NS" {
+		return fmt.Sprintf("make_timestamp(epoch_ns(%s) // 1000 + (epoch_ns(%s) %% 1000 > 0)::BIGINT)", x, x)
+	}
+	return toTimestamp(x, from).cast
+}
+
+// roundedDown returns the last microsecond that is not behind a time, as a TIMESTAMP: for labels.
+func roundedDown(x string, from engineType) string {
+	if from.name == "TIMESTAMP_NS" {
+		return fmt.Sprintf("make_timestamp(epoch_ns(%s) // 1000 - (epoch_ns(%s) %% 1000 < 0)::BIGINT)", x, x)
+	}
+	return toTimestamp(x, from).cast
+}
+
+// field is a column of a relation that is read as a declared type.
+type field struct {
+	column string // as SQL names it
+	from   engineType
+	to     fstore.Type
+}
+
+// sql returns the converted column; a value that does not fit, or a null in a list, ends the query with a
+// message that begins with misfit. The relation is named in it.
+func (f field) sql(relation string) string {
+	x := ident(f.column)
+	complain := func(value string) string {
+		return fmt.Sprintf("error(%s || %s || %s)", text(misfit+relation+", column "+f.column+": "), value, text(" is not a "+f.to.String()))
+	}
+	if !f.to.IsList() {
+		return f.checked(x, f.from, complain)
+	}
+	if f.from.array {
+		x += "::" + arrayAsList(f.from)
+	}
+	elem := f.checked("e", *f.from.elem, complain)
+	return fmt.Sprintf("list_transform(%s, lambda e: CASE WHEN e IS NULL THEN %s ELSE %s END)", x, complain("'a list with a null element'"), elem)
+}
+
+func (f field) checked(x string, from engineType, complain func(string) string) string {
+	c := convert(x, from, f.to.Elem())
+	if c.fits == "" {
+		return c.cast
+	}
+	return fmt.Sprintf("CASE WHEN %s IS NULL OR %s THEN %s ELSE %s END", x, c.fits, c.cast, complain(x+"::VARCHAR"))
+}
+
+// unfit returns the condition under which sql complains, empty where it never does.
+func (f field) unfit() string {
+	x := ident(f.column)
+	if !f.to.IsList() {
+		if c := convert(x, f.from, f.to); c.fits != "" {
+			return fmt.Sprintf("%s IS NOT NULL AND (%s) IS NOT TRUE", x, c.fits)
+		}
+		return ""
+	}
+	if f.from.array {
+		x += "::" + arrayAsList(f.from)
+	}
+	bad := "e IS NULL"
+	if c := convert("e", *f.from.elem, f.to.Elem()); c.fits != "" {
+		bad += " OR (" + c.fits + ") IS NOT TRUE"
+	}
+	return fmt.Sprintf("len(list_filter(%s, lambda e: %s)) > 0", x, bad)
+}
+
+// arrayAsList returns the list type for an array's elements.
+func arrayAsList(t engineType) string {
+	name := t.elem.name
+	if name == "DECIMAL" {
+		name += "(" + strconv.Itoa(t.elem.digits) + ", " + strconv.Itoa(t.elem.scale) + ")"
+	}
+	return name + "[]"
+}

@@ -1,0 +1,13 @@
+// Package offline computes features from their history with DuckDB: training sets that are right at a point in
+// time, the values of a view as of an instant for the online store, and what the registry must know of SQL.
+// Its meaning is DESIGN §3 and §4; docs/point-in-time.md explains the SQL it writes.
+//
+// Every operation opens its own connection. On it a source or view becomes a temporary view under its own name,
+// so that a user's SQL runs as it was written. Relations of this package begin with an underscore, which no
+// definition's name can:
+//
+//	_rows_0     the history of a view: k0, k1… (join keys by name), event, created, f0, f1… (features by name),
+//	            converted to the declared types, rows without an event time left out
+//	_labels     the labels, in order: row, t (the instant, rounded down to a microsecond), key_0…, l0, l1…
+//	_joined     _labels with the features of every use
+package offline

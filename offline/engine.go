@@ -1,0 +1,137 @@
+package offline
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/duckdb"
+)
+
+// Options is what an Engine is opened with.
+type Options struct {
+	Threads     int                         // 0: as many as there are processors
+	MemoryLimit string                      // such as 4GB; empty: DuckDB's default
+	TempDir     string                      // for what exceeds the memory limit; made if it is not there
+	Dir         string                      // of the feature repo: relative paths of sources begin here
+	Lookup      func(string) (string, bool) // the value of a variable in a path; nil: there are none
+}
+
+// Engine answers questions about the offline data. It is safe for concurrent use.
+type Engine struct {
+	db   *duckdb.DB
+	opts Options
+}
+
+// Open starts an engine. The caller closes it.
+func Open(o Options) (*Engine, error) {
+	if o.Lookup == nil {
+		o.Lookup = func(string) (string, bool) { return "", false }
+	}
+	if o.TempDir != "" {
+		if err := os.MkdirAll(o.TempDir, 0o755); err != nil {
+			return nil, fstore.Errorf(fstore.ErrInvalid, "make the temporary folder: %v", err).
+				WithHint("set offline.temp_dir in fstore.yaml to a folder that can be written")
+		}
+	}
+	db, err := duckdb.Open(duckdb.Config{Threads: o.Threads, MemoryLimit: o.MemoryLimit, TempDir: o.TempDir})
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{db: db, opts: o}
+	if err := e.createMacros(context.Background()); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return e, nil
+}
+
+// Close releases the engine. Nothing may run on it any more.
+func (e *Engine) Close() error { return e.db.Close() }
+
+// session is one operation's connection, with what it has learned of sources so far.
+type session struct {
+	e       *Engine
+	conn    *duckdb.Conn
+	sources map[string]*source // by sourceKey
+	tables  int                // relations made so far, for their names
+}
+
+func (e *Engine) session(ctx context.Context) (*session, error) {
+	conn, err := e.db.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &session{e: e, conn: conn, sources: map[string]*source{}}, nil
+}
+
+func (s *session) close() { s.conn.Close() }
+
+// query returns all rows of a small result.
+func (s *session) query(ctx context.Context, sql string) (*fstore.Batch, error) {
+	rows, err := s.conn.Query(ctx, sql)
+	if err != nil {
+		return nil, plain(err)
+	}
+	defer rows.Close()
+	all := &fstore.Batch{}
+	for _, f := range rows.Fields() {
+		all.Columns = append(all.Columns, fstore.NewColumn(f.Name, f.Type, 1))
+	}
+	for {
+		b, err := rows.Next()
+		if err != nil {
+			return nil, plain(err)
+		}
+		if b == nil {
+			return all, nil
+		}
+		for c := range b.Columns {
+			for i := range b.Len {
+				all.Columns[c].AppendFrom(&b.Columns[c], i)
+			}
+		}
+		all.Len += b.Len
+	}
+}
+
+func (s *session) exec(ctx context.Context, sql string) error { return plain(s.conn.Exec(ctx, sql)) }
+
+// describe returns the columns of a query or relation, without running it.
+func (s *session) describe(ctx context.Context, query string) ([]fstore.EngineColumn, error) {
+	b, err := s.query(ctx, "SELECT column_name, column_type\nFROM (DESCRIBE "+query+")")
+	if err != nil {
+		return nil, err
+	}
+	out := make([]fstore.EngineColumn, 0, b.Len)
+	for i := range b.Len {
+		out = append(out, fstore.EngineColumn{Name: b.Columns[0].Strings[i], Type: b.Columns[1].Strings[i]})
+	}
+	return out, nil
+}
+
+// plain turns an error of the engine into one of ours: what was wrong with the input, or that memory or disk ran
+// out. An error that is not the engine's stays as it is.
+func plain(err error) error {
+	var e *duckdb.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	message := strings.TrimSpace(e.Message)
+	if e.Type == "Out of Memory" {
+		return fstore.Errorf(fstore.ErrInvalid, "%s", message).
+			WithHint("raise offline.memory_limit or free space in offline.temp_dir, see fstore.yaml")
+	}
+	return &failure{message: message, cause: e}
+}
+
+// failure is a statement that could not be run. It is the caller's input that is invalid.
+type failure struct {
+	message string
+	cause   *duckdb.Error
+}
+
+func (f *failure) Error() string { return f.message }
+
+func (f *failure) Unwrap() []error { return []error{fstore.ErrInvalid, f.cause} }

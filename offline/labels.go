@@ -1,0 +1,189 @@
+package offline
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// Labels are the rows to enrich: join keys, an instant, and any other columns. They are a Parquet file, a CSV
+// file (by its ending .csv), or a query over sources and views, whose ORDER BY makes their order.
+type Labels struct {
+	Path string
+
+	SQL     string
+	Sources []fstore.Source // that the query reads
+	Views   []fstore.View   // likewise, each behind those it reads
+}
+
+// labels is labels as a relation of the session.
+type labels struct {
+	from    string // FROM item with the columns and _row, which counts from 0
+	columns []fstore.EngineColumn
+	time    int     // index of the column that holds T
+	keys    []field // in the order of FeatureList.KeyColumns
+	rows    int64
+}
+
+// labels opens the labels of a request and checks them: every row has an instant, and every key fits its type.
+func (s *session) labels(ctx context.Context, req *TrainingRequest, c cut) (*labels, error) {
+	l := &labels{}
+	var err error
+	switch {
+	case req.Labels.SQL != "":
+		err = s.labelQuery(ctx, l, req.Labels, c)
+	case strings.EqualFold(filepath.Ext(req.Labels.Path), ".csv"):
+		err = s.labelCSV(ctx, l, req)
+	default:
+		err = s.labelParquet(ctx, l, req.Labels.Path)
+	}
+	if err == nil {
+		err = l.bind(req)
+	}
+	if err == nil {
+		err = s.checkLabels(ctx, l)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("labels: %w", err)
+	}
+	return l, nil
+}
+
+func (s *session) labelParquet(ctx context.Context, l *labels, path string) error {
+	files, err := s.files(ctx, path)
+	if err != nil {
+		return err
+	}
+	if len(files) > 1 {
+		return fstore.Errorf(fstore.ErrInvalid, "%s names %d files", path, len(files)).WithHint("labels are one file, so that they have one order")
+	}
+	l.columns, err = s.describe(ctx, "SELECT *\nFROM read_parquet("+escaped(files)+")")
+	l.from = "(\n  SELECT *, file_row_number AS _row\n  FROM read_parquet(" + escaped(files) + ", file_row_number = true)\n)"
+	return err
+}
+
+func (s *session) labelQuery(ctx context.Context, l *labels, in Labels, c cut) error {
+	v := &fstore.ViewVersion{Sources: in.Sources, Views: in.Views}
+	if err := s.inputs(ctx, v, c, "_label_input"); err != nil {
+		return err
+	}
+	if err := s.exec(ctx, "CREATE TEMP VIEW _label_sql AS\n"+in.SQL); err != nil {
+		return err
+	}
+	var err error
+	if l.columns, err = s.describe(ctx, "SELECT *\nFROM _label_sql"); err != nil {
+		return err
+	}
+	l.from = "_label_rows"
+	return s.exec(ctx, "CREATE TEMP TABLE _label_rows AS\nSELECT *, row_number() OVER () - 1 AS _row\nFROM _label_sql")
+}
+
+// bind finds the columns that the list of features needs.
+func (l *labels) bind(req *TrainingRequest) error {
+	if l.time = columnIndex(l.columns, req.Timestamp); l.time < 0 {
+		return fstore.Errorf(fstore.ErrInvalid, "there is no column %s for the instant of a row", req.Timestamp).
+			WithHint("name one with --timestamp; the columns are %s", columnNames(l.columns))
+	}
+	if t := l.columns[l.time].Type; !parseType(t).isTime() {
+		return fstore.Errorf(fstore.ErrInvalid, "column %s is %s, not a time", req.Timestamp, t).WithHint("write it as TIMESTAMP or DATE")
+	}
+	for _, k := range req.List.KeyColumns() {
+		i := columnIndex(l.columns, k.Name)
+		if i < 0 {
+			return fstore.Errorf(fstore.ErrInvalid, "there is no column %s, a join key of the features", k.Name).
+				WithHint("the columns are %s; a service may name another with keys: {%s: COLUMN}", columnNames(l.columns), k.Name)
+		}
+		f := field{column: fmt.Sprintf("l%d", i), from: parseType(l.columns[i].Type), to: k.Type}
+		if !f.from.converts(k.Type) {
+			return fstore.Errorf(fstore.ErrInvalid, "column %s is %s, but the join key is %s, and they are never equal", k.Name, l.columns[i].Type, k.Type)
+		}
+		l.keys = append(l.keys, f)
+	}
+	return l.checkOutputs(req.List)
+}
+
+// checkOutputs returns an error if a feature is named like a label column.
+func (l *labels) checkOutputs(list *fstore.FeatureList) error {
+	for i, o := range list.Outputs {
+		for _, c := range l.columns {
+			if strings.EqualFold(c.Name, o.Name) {
+				ref := list.Uses[o.Use].Version.View.Name + "." + o.Feature
+				return fstore.Errorf(fstore.ErrInvalid, "feature %s has the name of a label column", list.Outputs[i].Name).
+					WithHint("give it another: {ref: %s, as: %s_feature} in the service, %s=%s_feature with --features, or prefix:", ref, o.Name, ref, o.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// relation returns the query of the labels with their columns as l0, l1…, their order and their instant.
+func (l *labels) relation() string {
+	columns := []string{"_row AS row"}
+	for i, c := range l.columns {
+		columns = append(columns, fmt.Sprintf("%s AS l%d", ident(c.Name), i))
+	}
+	at := roundedDown(fmt.Sprintf("l%d", l.time), parseType(l.columns[l.time].Type))
+	return "SELECT *, " + at + " AS t\nFROM (\n  SELECT\n  " + list(columns) + "\n  FROM " + l.from + "\n)"
+}
+
+// key returns the join key that a column gives, converted. Of the labels NaN is a missing key: that is how
+// data frames write one.
+func (l *labels) key(list *fstore.FeatureList, column string) string {
+	for i, k := range list.KeyColumns() {
+		if k.Name == column {
+			return l.keys[i].key()
+		}
+	}
+	panic("offline: the list has no key column " + column)
+}
+
+func (f field) key() string {
+	c := convert(ident(f.column), f.from, f.to)
+	if f.from.mantissa == 0 {
+		return c.cast
+	}
+	return "CASE WHEN NOT isnan(" + ident(f.column) + ") THEN " + c.cast + " END"
+}
+
+// checkLabels counts the labels and returns an error naming the first row without an instant, or with a key that
+// does not fit its type.
+func (s *session) checkLabels(ctx context.Context, l *labels) error {
+	columns := []string{"count(*)", "min(row) FILTER (WHERE t IS NULL)"}
+	var checked []field
+	for _, f := range l.keys {
+		unfit := f.unfit()
+		if unfit == "" {
+			continue
+		}
+		if f.from.mantissa > 0 {
+			unfit = "NOT isnan(" + f.column + ") AND " + unfit
+		}
+		checked = append(checked, f)
+		columns = append(columns, "min(row) FILTER (WHERE "+unfit+")", "arg_min("+f.column+"::VARCHAR, row) FILTER (WHERE "+unfit+")")
+	}
+	b, err := s.query(ctx, "SELECT\n  "+list(columns)+"\nFROM (\n"+l.relation()+"\n)")
+	if err != nil {
+		return err
+	}
+	l.rows = b.Columns[0].Int64s[0]
+	if c := &b.Columns[1]; !c.IsNull(0) {
+		return fstore.Errorf(fstore.ErrInvalid, "row %d has no instant in column %s", c.Int64s[0]+1, l.columns[l.time].Name).
+			WithHint("every label needs the instant it is asked for")
+	}
+	for i, f := range checked {
+		if row := &b.Columns[2+2*i]; !row.IsNull(0) {
+			return fstore.Errorf(fstore.ErrInvalid, "row %d: column %s: %s is not a %s", row.Int64s[0]+1,
+				l.columns[l.columnOf(f)].Name, b.Columns[3+2*i].Strings[0], f.to)
+		}
+	}
+	return nil
+}
+
+func (l *labels) columnOf(f field) int {
+	var i int
+	_, _ = fmt.Sscanf(f.column, "l%d", &i)
+	return i
+}

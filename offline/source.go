@@ -1,0 +1,207 @@
+package offline
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// source is a source whose files have been looked at.
+type source struct {
+	def     *fstore.Source
+	files   []string
+	raw     []fstore.EngineColumn // columns as the files have them
+	columns []fstore.EngineColumn // columns as SQL sees them
+}
+
+// cut limits what a computation may see. The zero cut sees everything.
+type cut struct {
+	visible *time.Time // rows visible at this instant only
+	known   *time.Time // rows created later do not exist
+}
+
+// source looks at the files of a source: it reads their footers, not their rows.
+func (s *session) source(ctx context.Context, def *fstore.Source) (*source, error) {
+	key, err := json.Marshal(def)
+	if err != nil {
+		return nil, err
+	}
+	if src, ok := s.sources[string(key)]; ok {
+		return src, nil
+	}
+	src, err := s.look(ctx, def)
+	if err != nil {
+		return nil, fmt.Errorf("source %s: %w", def.Name, err)
+	}
+	s.sources[string(key)] = src
+	return src, nil
+}
+
+func (s *session) look(ctx context.Context, def *fstore.Source) (*source, error) {
+	src := &source{def: def}
+	var err error
+	if src.files, err = s.files(ctx, def.Path); err != nil {
+		return nil, err
+	}
+	if src.raw, err = s.describe(ctx, "SELECT *\nFROM "+readParquet(src.files)); err != nil {
+		return nil, err
+	}
+	if err := s.checkFiles(ctx, src); err != nil {
+		return nil, err
+	}
+	if err := src.rename(); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{def.Event, def.Created} {
+		if err := src.checkTime(name); err != nil {
+			return nil, err
+		}
+	}
+	return src, nil
+}
+
+// rename makes the columns that SQL sees from those of the files.
+func (src *source) rename() error {
+	have := map[string]bool{}
+	for _, c := range src.raw {
+		have[c.Name] = true
+		name := c.Name
+		if to, ok := src.def.Rename[c.Name]; ok {
+			name = to
+		}
+		typ := c.Type
+		if name == src.def.Event || name == src.def.Created {
+			typ = "TIMESTAMP"
+		}
+		src.columns = append(src.columns, fstore.EngineColumn{Name: name, Type: typ})
+	}
+	from := make([]string, 0, len(src.def.Rename))
+	for name := range src.def.Rename {
+		from = append(from, name)
+	}
+	sort.Strings(from)
+	for _, name := range from {
+		if !have[name] {
+			return fstore.Errorf(fstore.ErrInvalid, "rename: the files have no column %s", name).WithHint("they have %s", columnNames(src.raw))
+		}
+	}
+	for i, c := range src.columns {
+		if slices.ContainsFunc(src.columns[:i], func(o fstore.EngineColumn) bool { return strings.EqualFold(o.Name, c.Name) }) {
+			return fstore.Errorf(fstore.ErrInvalid, "there are two columns named %s", c.Name).WithHint("rename one of them to another name")
+		}
+	}
+	return nil
+}
+
+// checkTime returns an error unless the column of an event or created time is there and holds times.
+func (src *source) checkTime(name string) error {
+	if name == "" {
+		return nil
+	}
+	i := columnIndex(src.columns, name)
+	if i < 0 {
+		return fstore.Errorf(fstore.ErrInvalid, "there is no column %s", name).WithHint("the columns are %s", columnNames(src.columns))
+	}
+	if !parseType(src.raw[i].Type).isTime() {
+		return fstore.Errorf(fstore.ErrInvalid, "column %s is %s, not a time", name, src.raw[i].Type)
+	}
+	return nil
+}
+
+// sql returns the query that reads the source as SQL sees it: renamed, event and created in microseconds UTC,
+// without rows whose event is null and without those the cut hides.
+func (src *source) sql(c cut) string {
+	columns := make([]string, 0, len(src.raw))
+	for i, raw := range src.raw {
+		x, name := ident(raw.Name), src.columns[i].Name
+		if name == src.def.Event || name == src.def.Created {
+			x = roundedUp(x, parseType(raw.Type))
+		}
+		if as := ident(name); as != x {
+			x += " AS " + as
+		}
+		columns = append(columns, x)
+	}
+	q := "SELECT\n  " + list(columns) + "\nFROM " + readParquet(src.files)
+	if src.def.Static() {
+		return q
+	}
+	event := ident(src.def.Event)
+	where := append([]string{event + " IS NOT NULL"}, c.conditions(event, createdOr(src.def.Created, event), src.def.Available)...)
+	return "SELECT *\nFROM (\n" + q + "\n)\nWHERE " + and(where)
+}
+
+// createdOr returns the created time of a row, its event time where there is none.
+func createdOr(column, event string) string {
+	if column == "" {
+		return event
+	}
+	return "coalesce(" + ident(column) + ", " + event + ")"
+}
+
+// conditions returns what rows with an event and a created time must meet to be seen.
+func (c cut) conditions(event, created string, a fstore.Available) []string {
+	var out []string
+	if c.visible != nil {
+		out = append(out, event+" <= "+instant(*c.visible))
+		if at := available(event, created, a); at != event {
+			out = append(out, at+" <= "+instant(*c.visible))
+		}
+	}
+	if c.known != nil && created != event {
+		out = append(out, created+" <= "+instant(*c.known))
+	}
+	return out
+}
+
+// available returns when a row becomes available. A null created has been replaced by the event.
+func available(event, created string, a fstore.Available) string {
+	switch {
+	case a.Created:
+		return created
+	case a.Lag == 0:
+		return event
+	}
+	return event + " + " + interval(a.Lag)
+}
+
+// dropped counts the rows left out because their event is null.
+func (s *session) dropped(ctx context.Context, src *source) (int64, error) {
+	if src.def.Static() {
+		return 0, nil
+	}
+	event := ident(src.raw[columnIndex(src.columns, src.def.Event)].Name)
+	b, err := s.query(ctx, "SELECT count(*)\nFROM "+readParquet(src.files)+"\nWHERE "+event+" IS NULL")
+	if err != nil {
+		return 0, err
+	}
+	return b.Columns[0].Int64s[0], nil
+}
+
+// readSources returns the sources the session has read, in name order.
+func (s *session) readSources() []*source {
+	out := make([]*source, 0, len(s.sources))
+	for _, src := range s.sources {
+		out = append(out, src)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].def.Name < out[j].def.Name })
+	return out
+}
+
+func columnIndex(columns []fstore.EngineColumn, name string) int {
+	return slices.IndexFunc(columns, func(c fstore.EngineColumn) bool { return c.Name == name })
+}
+
+func columnNames(columns []fstore.EngineColumn) string {
+	names := make([]string, 0, len(columns))
+	for _, c := range columns {
+		names = append(names, c.Name)
+	}
+	return strings.Join(names, ", ")
+}

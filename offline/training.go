@@ -1,0 +1,329 @@
+package offline
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// DefaultTimestamp is the label column that holds the instant of a row unless a request names another.
+const DefaultTimestamp = "event_timestamp"
+
+// TrainingRequest asks for a training set.
+type TrainingRequest struct {
+	Name      string
+	List      *fstore.FeatureList
+	Labels    Labels
+	Timestamp string         // label column that holds T; empty: DefaultTimestamp
+	Out       string         // the Parquet file to write; its lock is written beside it
+	AsOf      *time.Time     // rows created later do not exist; nil: Now
+	Now       time.Time      // when the training set is made
+	Commit    string         // of the registry, for the lock
+	Version   string         // of fstore, for the lock
+	Progress  func(Progress) // called now and then; nil: not
+}
+
+// Progress says how far a long operation is.
+type Progress struct {
+	Stage string  // what is being done
+	Done  float64 // share of the stage, from 0 to 1
+}
+
+// TrainingSummary says what a training set holds and why values are missing.
+type TrainingSummary struct {
+	Name        string          `json:"name"`
+	Out         string          `json:"out"`
+	LockFile    string          `json:"lock_file"`
+	Rows        int64           `json:"rows"`
+	Views       []ViewSummary   `json:"views"`
+	Continuous  []string        `json:"continuous,omitempty"` // views without publish: taken to be servable at once
+	DroppedRows []DroppedRows   `json:"dropped_rows,omitempty"`
+	Seconds     []StageDuration `json:"seconds"`
+	Lock        []byte          `json:"-"` // the lock, as written
+}
+
+// ViewSummary counts the labels by what one view had for them, by one key role. WithValue, NoRow, Stale and
+// NotAvailable add up to the rows.
+type ViewSummary struct {
+	View         fstore.ViewRef `json:"view"`
+	Keys         []string       `json:"keys"`          // the label columns that give its keys
+	WithValue    int64          `json:"with_value"`    // a row was found, whose features may still be null
+	NoRow        int64          `json:"no_row"`        // the key had no row by T, or part of it was null
+	Stale        int64          `json:"stale"`         // the row was older than the view's ttl
+	NotAvailable int64          `json:"not_available"` // there was a row by T, but not yet available or published
+	Older        int64          `json:"older"`         // of WithValue: an older row, as a newer one was not yet available
+}
+
+// DroppedRows counts rows that a source or view lost because their event time was null.
+type DroppedRows struct {
+	Relation string `json:"relation"`
+	Rows     int64  `json:"rows"`
+}
+
+// StageDuration is the time a stage took.
+type StageDuration struct {
+	Stage   string  `json:"stage"`
+	Seconds float64 `json:"seconds"`
+}
+
+// training is a training set being made.
+type training struct {
+	*session
+	req     *TrainingRequest
+	labels  *labels
+	uses    []*use
+	byRef   map[fstore.ViewRef]*rows
+	summary *TrainingSummary
+}
+
+// use is one use of a view: its history, looked up by label columns.
+type use struct {
+	fstore.ViewUse
+	rows     *rows
+	history  string // the relation
+	features []int  // positions in rows.record, of the features asked for
+}
+
+// TrainingSet writes the labels with the features as of each row's instant to req.Out, as Parquet, and beside it
+// the lock. Both files appear complete or not at all. Every label is there once, in order, its columns first and
+// unchanged; DESIGN §4 says which values the features have.
+func (e *Engine) TrainingSet(ctx context.Context, req TrainingRequest) (*TrainingSummary, error) {
+	if req.Timestamp == "" {
+		req.Timestamp = DefaultTimestamp
+	}
+	if req.AsOf == nil {
+		req.AsOf = &req.Now
+	}
+	s, err := e.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	t := &training{session: s, req: &req, byRef: map[fstore.ViewRef]*rows{}}
+	t.summary = &TrainingSummary{Name: req.Name, Out: req.Out, LockFile: lockFile(req.Out)}
+	if err := t.run(ctx); err != nil {
+		return nil, fmt.Errorf("training set %s: %w", req.Name, err)
+	}
+	return t.summary, nil
+}
+
+func (t *training) run(ctx context.Context) error {
+	temp := filepath.Join(filepath.Dir(t.req.Out), "."+filepath.Base(t.req.Out)+".tmp")
+	if err := os.MkdirAll(filepath.Dir(t.req.Out), 0o755); err != nil {
+		return fstore.Errorf(fstore.ErrInvalid, "make the folder of %s: %v", t.req.Out, err)
+	}
+	defer os.Remove(temp)
+	for _, stage := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"read labels", t.readLabels},
+		{"read views", t.readViews},
+		{"join", t.join},
+		{"write", func(ctx context.Context) error { return t.write(ctx, temp) }},
+		{"summarize", t.summarize},
+		{"lock", func(ctx context.Context) error { return t.lock(ctx, temp) }},
+	} {
+		if err := t.stage(ctx, stage.name, stage.do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *training) readLabels(ctx context.Context) (err error) {
+	if t.labels, err = t.session.labels(ctx, t.req, cut{known: t.req.AsOf}); err != nil {
+		return err
+	}
+	t.summary.Rows = t.labels.rows
+	return t.exec(ctx, "CREATE TEMP VIEW _labels AS\n"+t.labels.relation())
+}
+
+// readViews makes the history of every view that is used, condensed for each use.
+func (t *training) readViews(ctx context.Context) error {
+	for i, u := range t.req.List.Uses {
+		r, ok := t.byRef[u.Version.Ref]
+		if !ok {
+			var err error
+			if r, err = t.rows(ctx, u.Version, cut{known: t.req.AsOf}); err != nil {
+				return err
+			}
+			t.byRef[u.Version.Ref] = r
+			t.note(r)
+		}
+		made := &use{ViewUse: u, rows: r, history: fmt.Sprintf("_history_%d", i)}
+		for _, o := range t.req.List.Outputs {
+			if o.Use == i {
+				made.features = append(made.features, r.position(o.Feature))
+			}
+		}
+		if err := t.exec(ctx, "CREATE TEMP VIEW "+made.history+" AS\n"+r.history(made.features)); err != nil {
+			return err
+		}
+		t.uses = append(t.uses, made)
+	}
+	return nil
+}
+
+// note puts into the summary what there is to know of a view before it is joined.
+func (t *training) note(r *rows) {
+	if r.view.Publish == nil && !r.view.Static() {
+		t.summary.Continuous = append(t.summary.Continuous, r.ref.String())
+	}
+	for _, n := range r.nulls {
+		if n.Rows > 0 && !containsRelation(t.summary.DroppedRows, n.Relation) {
+			t.summary.DroppedRows = append(t.summary.DroppedRows, n)
+		}
+	}
+}
+
+func containsRelation(all []DroppedRows, name string) bool {
+	for _, d := range all {
+		if d.Relation == name {
+			return true
+		}
+	}
+	return false
+}
+
+// join makes _joined: the labels with the columns of the training set, and for each use e0, e1…: the event of the
+// row that was found, null where there was none.
+func (t *training) join(ctx context.Context) error {
+	columns := []string{"labels.row", "labels.t"}
+	for i := range t.labels.columns {
+		columns = append(columns, fmt.Sprintf("labels.l%d", i))
+	}
+	at, joins := []string{}, ""
+	for i, u := range t.uses {
+		columns = append(columns, fmt.Sprintf("use%d.event AS e%d", i, i))
+		at = append(at, fmt.Sprintf("%s AS p%d", u.published("t"), i))
+		on := []string{}
+		for k, b := range u.Keys {
+			key := fmt.Sprintf("j%d_%d", i, k)
+			at = append(at, t.labels.key(t.req.List, b.Column)+" AS "+key)
+			on = append(on, fmt.Sprintf("labels.%s = use%d.k%d", key, i, k))
+		}
+		on = append(on, fmt.Sprintf("labels.p%d >= use%d.visible", i, i))
+		joins += fmt.Sprintf("\nASOF LEFT JOIN %s AS use%d\n  ON %s", u.history, i, and(on))
+	}
+	for i := range t.req.List.Outputs {
+		columns = append(columns, fmt.Sprintf("%s AS o%d", t.output(i), i))
+	}
+	from := "_labels AS labels"
+	if len(at) > 0 {
+		from = "(\n  SELECT\n    *,\n  " + list(at) + "\n  FROM _labels\n) AS labels"
+	}
+	err := t.exec(ctx, "CREATE TEMP TABLE _joined AS\nSELECT\n  "+list(columns)+"\nFROM "+from+joins)
+	return t.locate(ctx, t.histories(), err)
+}
+
+func (t *training) histories() []*rows {
+	out := make([]*rows, 0, len(t.uses))
+	for _, u := range t.uses {
+		out = append(out, u.rows)
+	}
+	return out
+}
+
+// output returns the value of an output column: that of the row found, unless there is none or it is stale; then
+// or where it is null, the feature's default.
+func (t *training) output(i int) string {
+	o := t.req.List.Outputs[i]
+	u := t.uses[o.Use]
+	x := fmt.Sprintf("use%d.f%d", o.Use, u.rows.position(o.Feature))
+	if fresh := u.fresh(fmt.Sprintf("use%d.event", o.Use), "labels.t"); fresh != "" {
+		x = "CASE WHEN " + fresh + " THEN " + x + " END"
+	}
+	if d := t.req.List.Feature(i).Default; d != nil {
+		x = "coalesce(" + x + ", " + literal(d) + ")"
+	}
+	return x
+}
+
+// fresh returns the condition under which a row is not stale for a label, empty where none ever is.
+func (u *use) fresh(event, at string) string {
+	if v := u.rows.view; v.TTL != nil && !v.Static() {
+		return event + " >= " + at + " - " + interval(*v.TTL)
+	}
+	return ""
+}
+
+// published returns P(T): the last instant that the view had published by T. A static view holds for all time.
+func (u *use) published(t string) string {
+	p := u.rows.view.Publish
+	switch {
+	case u.rows.view.Static():
+		return "make_timestamp(0)"
+	case p == nil:
+		return t
+	}
+	every, shift := p.Every.Micros(), p.Delay.Micros()+p.Offset.Micros()
+	since := fmt.Sprintf("(epoch_us(%s) - %d)", t, shift) // of the grid's origin, when the run began
+	return fmt.Sprintf("make_timestamp(%s - (%s %% %d + %d) %% %d + %d)", since, since, every, every, every, p.Offset.Micros())
+}
+
+// position returns where a feature is in the history's f0, f1…
+func (r *rows) position(feature string) int {
+	for i, f := range r.record {
+		if f.Name == feature {
+			return i
+		}
+	}
+	panic("offline: view " + r.ref.String() + " has no feature " + feature)
+}
+
+// write copies _joined to a Parquet file in the order of the labels.
+func (t *training) write(ctx context.Context, path string) error {
+	columns := []string{}
+	for i, c := range t.labels.columns {
+		columns = append(columns, fmt.Sprintf("l%d AS %s", i, ident(c.Name)))
+	}
+	for i, o := range t.req.List.Outputs {
+		columns = append(columns, fmt.Sprintf("o%d AS %s", i, ident(o.Name)))
+	}
+	return t.exec(ctx, "COPY (\nSELECT\n  "+list(columns)+"\nFROM _joined\nORDER BY row\n) TO "+text(path)+" (FORMAT parquet, COMPRESSION snappy)")
+}
+
+// stage runs a part of the work, measures it and reports how far its running query is.
+func (t *training) stage(ctx context.Context, name string, do func(context.Context) error) error {
+	start := time.Now()
+	stop := t.report(name)
+	err := do(ctx)
+	stop()
+	t.summary.Seconds = append(t.summary.Seconds, StageDuration{name, time.Since(start).Seconds()})
+	return err
+}
+
+// report calls the request's Progress until stop is called, which waits for the last call.
+func (t *training) report(stage string) (stop func()) {
+	if t.req.Progress == nil {
+		return func() {}
+	}
+	t.req.Progress(Progress{Stage: stage})
+	ended, finished := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(finished)
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ended:
+				return
+			case <-tick.C:
+				t.req.Progress(Progress{stage, t.conn.Progress()})
+			}
+		}
+	}()
+	return func() {
+		close(ended)
+		<-finished
+	}
+}
+
+// lockFile returns where the lock of a training set is.
+func lockFile(out string) string { return strings.TrimSuffix(out, ".parquet") + ".lock.json" }
