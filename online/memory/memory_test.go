@@ -11,3 +11,7 @@ import (
 func TestConformance(t *testing.T) {
 	onlinetest.Run(t, func(testing.TB) online.Backend { return memory.New() })
 }
+
+func BenchmarkBackend(b *testing.B) {
+	onlinetest.Benchmark(b, func(testing.TB) online.Backend { return memory.New() })
+}

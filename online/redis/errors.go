@@ -79,7 +79,6 @@ var kinds = []struct {
 	{"NOPERM", fstore.ErrInvalid, "grant the user MGET, MSET, UNLINK, WATCH, MULTI, EXEC, SCAN and PING on all keys"},
 	{"AUTH", fstore.ErrInvalid, authHint},
 	{"invalid password", fstore.ErrInvalid, authHint},
-	{"Client sent AUTH", fstore.ErrInvalid, "the server has no password; leave it out of the URL"},
 	{"MOVED", fstore.ErrInvalid, clusterHint},
 	{"ASK", fstore.ErrInvalid, clusterHint},
 	{"CROSSSLOT", fstore.ErrInvalid, clusterHint},

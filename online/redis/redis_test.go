@@ -2,8 +2,14 @@ package redis_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/online/onlinetest"
 	"github.com/fstore-dev/fstore/online/redis"
@@ -14,14 +20,9 @@ import (
 // fresh returns a function that empties the server and connects to it.
 func fresh(t testing.TB) onlinetest.Open {
 	url := redistest.Start(t)
-	o, err := driver.ParseURL(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	admin := driver.NewClient(o)
-	t.Cleanup(func() { admin.Close() })
+	admin := client(t, url)
 	return func(t testing.TB) online.Backend {
-		if err := admin.FlushAll(context.Background()).Err(); err != nil {
+		if err := admin.FlushAll(ctx).Err(); err != nil {
 			t.Fatal(err)
 		}
 		return open(t, url)
@@ -38,3 +39,181 @@ func open(t testing.TB, url string) *redis.Backend {
 }
 
 func TestConformance(t *testing.T) { onlinetest.Run(t, fresh(t)) }
+
+func BenchmarkBackend(b *testing.B) { onlinetest.Benchmark(b, fresh(b)) }
+
+var ctx = context.Background()
+
+func isKind(t *testing.T, err, kind error, says ...string) {
+	t.Helper()
+	if !errors.Is(err, kind) {
+		t.Fatalf("got %v, want %v", err, kind)
+	}
+	for _, s := range says {
+		if !strings.Contains(err.Error(), s) {
+			t.Errorf("got %q, which does not say %q", err, s)
+		}
+	}
+	if strings.Contains(err.Error(), "secret") {
+		t.Errorf("%q holds the password", err)
+	}
+}
+
+// calls makes each kind of call and returns the errors.
+func calls(b *redis.Backend) map[string]error {
+	_, _, get := b.Get(ctx, [][]byte{[]byte("k")}, [][]byte{[]byte("p")})
+	_, check := b.Check(ctx)
+	return map[string]error{
+		"get": get, "check": check,
+		"commit": b.Commit(ctx, online.Commit{Guards: []online.Guard{{Key: []byte("g")}}, Set: []online.KV{{Key: []byte("k"), Value: []byte("v")}}}),
+		"delete": b.Commit(ctx, online.Commit{Delete: [][]byte{[]byte("k")}}),
+		"scan":   b.Scan(ctx, nil, func([]byte) error { return nil }),
+	}
+}
+
+func TestAnURLThatIsNoneIsInvalidAndNotRepeated(t *testing.T) {
+	for _, url := range []string{"", "http://u:secret@host", "redis://u:secret@host:port", "redis://u:sec/secret@host/x", "redis://u:secret%zz@host", "unix://u:secret@", "redis://u:secret@host/0?nope=secret"} {
+		_, err := redis.Open(url)
+		isKind(t, err, fstore.ErrInvalid, "redis://")
+	}
+}
+
+func TestAServerThatIsNotThereIsUnavailable(t *testing.T) {
+	for _, url := range []string{"unix://u:secret@" + filepath.Join(t.TempDir(), "none.sock"), "redis://u:secret@127.0.0.1:1/0"} {
+		b := open(t, url)
+		for name, err := range calls(b) {
+			t.Run(name, func(t *testing.T) { isKind(t, err, fstore.ErrUnavailable, "redis at ") })
+		}
+	}
+}
+
+func TestAServerThatDoesNotAnswerIsUnavailable(t *testing.T) {
+	url := redistest.Start(t)
+	admin := client(t, url)
+	b := open(t, url+"&read_timeout=50ms")
+	if err := admin.Do(ctx, "client", "pause", "60000", "all").Err(); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := b.Get(ctx, [][]byte{[]byte("k")}, nil)
+	isKind(t, err, fstore.ErrUnavailable, "timeout")
+	isKind(t, b.Commit(ctx, online.Commit{Delete: [][]byte{[]byte("k")}}), fstore.ErrUnavailable, "timeout")
+	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer cancel()
+	_, _, err = open(t, url).Get(short, [][]byte{[]byte("k")}, nil)
+	isKind(t, err, fstore.ErrUnavailable)
+}
+
+func TestWrongPasswordsAreInvalidAndNotRepeated(t *testing.T) {
+	url := redistest.Start(t, "--requirepass", "right")
+	as := func(user string) *redis.Backend { return open(t, strings.Replace(url, "unix://", "unix://"+user, 1)) }
+	for _, user := range []string{"", ":secret@", "nobody:secret@"} {
+		for name, err := range calls(as(user)) {
+			t.Run(user+name, func(t *testing.T) { isKind(t, err, fstore.ErrInvalid, "check user and password") })
+		}
+	}
+	for name, err := range calls(as(":right@")) {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestAUserWithoutPermissionIsInvalid(t *testing.T) {
+	url := redistest.Start(t)
+	if err := client(t, url).Do(ctx, "acl", "setuser", "weak", "on", ">secret", "~*", "+ping").Err(); err != nil {
+		t.Fatal(err)
+	}
+	b := open(t, strings.Replace(url, "unix://", "unix://weak:secret@", 1))
+	_, _, err := b.Get(ctx, [][]byte{[]byte("k")}, nil)
+	isKind(t, err, fstore.ErrInvalid, "grant")
+	warning, err := b.Check(ctx) // it may neither CONFIG GET nor INFO
+	if err != nil || !strings.Contains(warning, "maxmemory-policy cannot be read") {
+		t.Errorf("got %q, %v", warning, err)
+	}
+}
+
+func TestAServerThatEvictsIsRefused(t *testing.T) {
+	url := redistest.Start(t, "--maxmemory-policy", "allkeys-lru")
+	_, err := open(t, url).Check(ctx)
+	isKind(t, err, fstore.ErrInvalid, "allkeys-lru", "noeviction")
+	if err := client(t, url).Do(ctx, "acl", "setuser", "info", "on", ">secret", "~*", "+ping", "+info").Err(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = open(t, strings.Replace(url, "unix://", "unix://info:secret@", 1)).Check(ctx) // as where CONFIG is not allowed
+	isKind(t, err, fstore.ErrInvalid, "allkeys-lru")
+}
+
+func TestAFullServerIsUnavailableAndChangesNothing(t *testing.T) {
+	b := open(t, redistest.Start(t, "--maxmemory", "3mb"))
+	if err := b.Commit(ctx, online.Commit{Set: []online.KV{{Key: []byte("g"), Value: []byte("1")}}}); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	for n := 0; err == nil && n < 1000; n++ {
+		c := online.Commit{Guards: []online.Guard{{Key: []byte("g"), Want: []byte("1")}}}
+		for i := range 100 {
+			c.Set = append(c.Set, online.KV{Key: fmt.Append(nil, n, "-", i), Value: make([]byte, 1000)})
+		}
+		err = b.Commit(ctx, c)
+		keys := 0
+		if err := b.Scan(ctx, fmt.Append(nil, n, "-"), func([]byte) error { keys++; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if (err == nil) != (keys == 100) || err != nil && keys != 0 {
+			t.Fatalf("%v, and %d of 100 keys are there", err, keys)
+		}
+	}
+	isKind(t, err, fstore.ErrUnavailable, "raise maxmemory")
+	if err := b.Commit(ctx, online.Commit{Guards: []online.Guard{{Key: []byte("g"), Want: []byte("1")}}, Delete: [][]byte{[]byte("0-0")}}); err != nil {
+		t.Errorf("a full server must still be emptied: %v", err)
+	}
+}
+
+func TestAReplicaIsUnavailableForWriting(t *testing.T) {
+	b := open(t, redistest.Start(t, "--replicaof", "127.0.0.1", "1"))
+	isKind(t, b.Commit(ctx, online.Commit{Delete: [][]byte{[]byte("k")}}), fstore.ErrUnavailable, "replica")
+}
+
+func TestReadsSurviveConnectionsThatWereClosed(t *testing.T) {
+	url := redistest.Start(t)
+	b, admin := open(t, url), client(t, url)
+	for range 5 {
+		if _, _, err := b.Get(ctx, [][]byte{[]byte("k")}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := admin.Do(ctx, "client", "kill", "type", "normal", "skipme", "yes").Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestOverTCP(t *testing.T) {
+	for name, err := range calls(open(t, redistest.StartTCP(t))) {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A value of another type, which only another program can have put there, is no record.
+func TestAKeyOfAnotherTypeIsAbsent(t *testing.T) {
+	url := redistest.Start(t)
+	if err := client(t, url).LPush(ctx, "k", "v").Err(); err != nil {
+		t.Fatal(err)
+	}
+	records, _, err := open(t, url).Get(ctx, [][]byte{[]byte("k")}, nil)
+	if err != nil || records[0] != nil {
+		t.Errorf("got %q, %v", records[0], err)
+	}
+}
+
+func client(t testing.TB, url string) *driver.Client {
+	t.Helper()
+	o, err := driver.ParseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := driver.NewClient(o)
+	t.Cleanup(func() { c.Close() })
+	return c
+}

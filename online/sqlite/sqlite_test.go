@@ -1,9 +1,19 @@
 package sqlite_test
 
 import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
 	"testing"
 
+	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/online/onlinetest"
 	"github.com/fstore-dev/fstore/online/sqlite"
@@ -18,3 +28,168 @@ func open(t testing.TB) online.Backend {
 }
 
 func TestConformance(t *testing.T) { onlinetest.Run(t, open) }
+
+func BenchmarkBackend(b *testing.B) { onlinetest.Benchmark(b, open) }
+
+var ctx = context.Background()
+
+func at(t testing.TB, path string) *sqlite.Backend {
+	t.Helper()
+	b, err := sqlite.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+func put(k, v string) online.Commit {
+	return online.Commit{Set: []online.KV{{Key: []byte(k), Value: []byte(v)}}}
+}
+
+func value(t testing.TB, b online.Backend, k string) string {
+	t.Helper()
+	records, _, err := b.Get(ctx, [][]byte{[]byte(k)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(records[0])
+}
+
+func TestReadingMakesNoFile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "dir")
+	b := at(t, filepath.Join(dir, "online.db"))
+	if got := value(t, b, "k"); got != "" {
+		t.Errorf("got %q", got)
+	}
+	if err := b.Scan(ctx, nil, func([]byte) error { return errors.New("called") }); err != nil {
+		t.Error(err)
+	}
+	if warning, err := b.Check(ctx); err != nil || warning != "" {
+		t.Error(warning, err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the folder is there: %v", err)
+	}
+	if err := at(t, filepath.Join(dir, "online.db")).Commit(ctx, put("k", "v")); err != nil {
+		t.Fatal(err)
+	}
+	if got := value(t, b, "k"); got != "v" {
+		t.Errorf("a reader from before does not see the file: got %q", got)
+	}
+}
+
+// Each backend has its own connections, as processes have.
+func TestSeveralWritersTakeTurns(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "online.db")
+	const writers, each = 6, 20
+	var all sync.WaitGroup
+	for range writers {
+		b := at(t, path)
+		all.Go(func() {
+			for n := 0; n < each; {
+				records, _, err := b.Get(ctx, [][]byte{[]byte("n")}, nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				count, _ := strconv.Atoi(string(records[0]))
+				c := put("n", strconv.Itoa(count+1))
+				c.Guards = []online.Guard{{Key: []byte("n"), Want: records[0]}}
+				switch err := b.Commit(ctx, c); {
+				case err == nil:
+					n++
+				case !errors.Is(err, fstore.ErrConflict):
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	if got := value(t, at(t, path), "n"); got != strconv.Itoa(writers*each) {
+		t.Errorf("got %s, want %d", got, writers*each)
+	}
+}
+
+func TestADeletedOrReplacedFileIsNoticed(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a", "online.db")
+	b := at(t, path)
+	if err := b.Commit(ctx, put("k", "1")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Dir(path)); err != nil {
+		t.Fatal(err)
+	}
+	if got := value(t, b, "k"); got != "" {
+		t.Errorf("got %q", got)
+	}
+	if err := at(t, path).Commit(ctx, put("k", "2")); err != nil {
+		t.Fatal(err)
+	}
+	if got := value(t, b, "k"); got != "2" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestFilesThatAreNoStoreAreRefusedAndLeftAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		sql  string
+		kind error
+		says string
+	}{
+		"another program's": {"create table t (x)", fstore.ErrInvalid, "another program"},
+		"a later format":    {"create table kv (x); pragma application_id = 1718842482; pragma user_version = 99", fstore.ErrInvalid, "use a newer fstore"},
+		"no database":       {"", fstore.ErrCorrupt, "not a database"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "online.db")
+			if c.sql == "" {
+				if err := os.WriteFile(path, bytes.Repeat([]byte("text "), 1000), 0o666); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				db, err := sql.Open("sqlite", path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := db.Exec(c.sql); err != nil {
+					t.Fatal(err)
+				}
+				db.Close()
+			}
+			before, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := at(t, path)
+			_, _, get := b.Get(ctx, [][]byte{[]byte("k")}, nil)
+			_, check := b.Check(ctx)
+			for _, err := range []error{get, check, b.Commit(ctx, put("k", "v"))} {
+				if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), path) {
+					t.Errorf("got %v", err)
+				}
+			}
+			if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
+				t.Error("the file was changed")
+			}
+		})
+	}
+}
+
+func TestAnEmptyPathIsInvalid(t *testing.T) {
+	if _, err := sqlite.Open(""); !errors.Is(err, fstore.ErrInvalid) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAFileThatCannotBeMadeIsUnavailable(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := at(t, filepath.Join(file, "online.db")).Commit(ctx, put("k", "v")); !errors.Is(err, fstore.ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+}

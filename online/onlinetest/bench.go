@@ -1,0 +1,121 @@
+package onlinetest
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
+)
+
+// Benchmark measures a backend beneath the store: look-ups of 50 float64 features in 1 and 5 views, and batches as
+// materialize writes them. "bare" is the same
+// records fetched and not decoded.
+func Benchmark(b *testing.B, open Open) {
+	const keys = 10_000
+	backend := open(b)
+	b.Cleanup(func() { backend.Close() })
+	s := online.New(backend, "p")
+	lists := map[int]*fstore.FeatureList{1: Wide(b, s, 1, 50, keys), 5: Wide(b, s, 5, 10, keys)}
+	for _, rows := range []int{1, 100} {
+		for _, views := range []int{1, 5} {
+			prepared, err := s.Prepare(lists[views])
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Run(fmt.Sprintf("lookup/keys=%d/views=%d", rows, views), func(b *testing.B) {
+				b.ReportAllocs()
+				n := 0
+				for b.Loop() {
+					n++
+					if _, err := prepared.Lookup(context.Background(), Keys(rows, n*rows, keys)); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+	v := lists[1].Uses[0].Version
+	keys50, _ := encode(b, s, v, rowsOf(v, keys)...)
+	for _, rows := range []int{1, 100} {
+		b.Run(fmt.Sprintf("bare/keys=%d/views=1", rows), func(b *testing.B) {
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				n = (n + rows) % (keys - rows)
+				records, err := s.Records(context.Background(), "0000000100000000", keys50[n:n+rows])
+				if err != nil || records[0] == nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	for _, features := range []int{10, 50} {
+		b.Run(fmt.Sprintf("write/features=%d", features), func(b *testing.B) { benchmarkWrite(b, backend, features) })
+	}
+}
+
+// Wide publishes views of so many float64 features and keys 0 to keys−1, and returns the list of all their features.
+func Wide(t testing.TB, s *online.Store, views, features, keys int) *fstore.FeatureList {
+	t.Helper()
+	var uses []fstore.ViewUse
+	for n := range views {
+		v, rows := wide(fmt.Sprintf("w%d_%d", views, n), features, keys)
+		load(t, s, v, fstore.Generation(fmt.Sprintf("%08x%08x", views, n)), published, rows...)
+		uses = append(uses, use(v))
+	}
+	return list(uses...)
+}
+
+func wide(name string, features, keys int) (*fstore.ViewVersion, []row) {
+	spec := ""
+	for i := range features {
+		spec += fmt.Sprintf("%s_f%02d float64, ", name, i)
+	}
+	v := view(name, "id int64", spec)
+	return v, rowsOf(v, keys)
+}
+
+func rowsOf(v *fstore.ViewVersion, keys int) []row {
+	rows := make([]row, keys)
+	for i := range rows {
+		rows[i] = row{int64(i), published}
+		for j := range v.View.Features {
+			rows[i] = append(rows[i], float64(i)+float64(j)/100)
+		}
+	}
+	return rows
+}
+
+// Keys returns a request for so many keys below a bound, from one on.
+func Keys(rows, from, bound int) online.Request {
+	ids := fstore.Column{Name: "id", Type: fstore.Int64, Len: rows, Int64s: make([]int64, rows)}
+	for i := range ids.Int64s {
+		ids.Int64s[i] = int64((from + i) % bound)
+	}
+	return online.Request{Keys: []fstore.Column{ids}, Now: published}
+}
+
+// benchmarkWrite writes batches of 2,000 records; an operation is one record.
+func benchmarkWrite(b *testing.B, backend online.Backend, features int) {
+	const size = 2000
+	v, rows := wide("write", features, size)
+	s := online.New(backend, fmt.Sprint("write", features, b.N))
+	keys, records := encode(b, s, v, rows...)
+	h := fstore.Header{View: v.Ref, Generation: generation1, Fingerprint: "f", RunAt: published}
+	if err := s.SetHeader(context.Background(), nil, h); err != nil {
+		b.Fatal(err)
+	}
+	b.ResetTimer()
+	done := 0
+	for n := 0; n < b.N; n += size {
+		is := h
+		is.Watermark = fmt.Append(nil, n)
+		if err := s.WriteBatch(context.Background(), h, is, keys, records, nil); err != nil {
+			b.Fatal(err)
+		}
+		h, done = is, done+size
+	}
+	b.ReportMetric(float64(done)/b.Elapsed().Seconds(), "records/s")
+}
