@@ -3,9 +3,9 @@ package offline
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -246,6 +246,30 @@ func (r *repo) fails(err error, parts ...string) {
 	}
 }
 
-var _ = slices.Sort[[]string]
+func ttl(d time.Duration) *fstore.Duration {
+	x := fstore.Duration(d)
+	return &x
+}
 
-func fstoreDuration(d time.Duration) fstore.Duration { return fstore.Duration(d) }
+func value(t fstore.Type, v any) *fstore.Value {
+	c := fstore.NewColumn("", t, 1)
+	c.Append(v)
+	return &fstore.Value{Column: c}
+}
+
+func inf() float64 { return math.Inf(1) }
+
+// checkAsOf compares all of a view's rows as of an instant, given as what it is behind day.
+func (r *repo) checkAsOf(v *fstore.ViewVersion, behind time.Duration, want ...string) {
+	r.Helper()
+	got, err := r.asOf(v, day.Add(behind))
+	if err != nil {
+		r.Error(err)
+		return
+	}
+	if len(got) != len(want) {
+		r.Errorf("as of %s: %d rows, want %d: %v", day.Add(behind), len(got), len(want), got)
+		return
+	}
+	r.check(got, want...)
+}
