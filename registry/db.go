@@ -1,0 +1,178 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	_ "embed" // the schema
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"modernc.org/sqlite" // also registers the driver
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/fstore-dev/fstore"
+)
+
+//go:embed schema.sql
+var schemaSQL string
+
+// schemaVersion is what PRAGMA user_version holds. A higher one was written by a newer fstore.
+const schemaVersion = 1
+
+// DB is a registry database: SQLite, which several processes of one machine may use at a time.
+type DB struct{ db *sql.DB }
+
+// Open opens the registry of a URL, sqlite:///abs/path or sqlite://path, and creates it if there is none. The
+// error is ErrInvalid for a URL or file that is not a registry, or one of a newer fstore, and ErrUnavailable
+// where the file cannot be used now.
+func Open(ctx context.Context, url string) (*DB, error) {
+	path, err := sqlitePath(url)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fstore.Errorf(fstore.ErrUnavailable, "open registry %s: %s", url, err)
+	}
+	return open(ctx, url, dsn(path, "journal_mode(wal)", "synchronous(full)"))
+}
+
+// OpenReadOnly opens a registry for reading. One that does not exist yet is seen as empty and is not created.
+func OpenReadOnly(ctx context.Context, url string) (*DB, error) {
+	path, err := sqlitePath(url)
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0:
+		return open(ctx, url, "file::memory:?_txlock=immediate")
+	case err != nil:
+		return nil, fstore.Errorf(fstore.ErrUnavailable, "open registry %s: %s", url, err)
+	}
+	return open(ctx, url, dsn(path, "query_only(1)"))
+}
+
+func sqlitePath(url string) (string, error) {
+	path, ok := strings.CutPrefix(url, "sqlite://")
+	if !ok || path == "" {
+		return "", fstore.Errorf(fstore.ErrInvalid, "%q is not the URL of a registry", url).WithHint("registry: sqlite://.fstore/registry.db")
+	}
+	return path, nil
+}
+
+func dsn(path string, pragmas ...string) string {
+	s := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)"
+	for _, p := range pragmas {
+		s += "&_pragma=" + p
+	}
+	return s
+}
+
+func open(ctx context.Context, url, dsn string) (*DB, error) {
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "open registry %s: %s", url, err)
+	}
+	if strings.HasPrefix(dsn, "file::memory:") {
+		db.SetMaxOpenConns(1) // each connection would have a database of its own
+	}
+	r := &DB{db}
+	if err := r.migrate(ctx); err != nil {
+		db.Close()
+		return nil, wrap("open registry "+url, err)
+	}
+	return r, nil
+}
+
+// Close closes the database.
+func (r *DB) Close() error { return r.db.Close() }
+
+// migrate creates the schema in an empty database and refuses those that this build does not know.
+func (r *DB) migrate(ctx context.Context) error {
+	version := 0
+	err := r.db.QueryRowContext(ctx, "pragma user_version").Scan(&version)
+	switch {
+	case err != nil || version == schemaVersion:
+		return err
+	case version > schemaVersion:
+		return fstore.Errorf(fstore.ErrInvalid, "it has schema %d, this fstore knows %d", version, schemaVersion).WithHint("use the newer fstore that wrote it")
+	}
+	return r.write(ctx, func(tx *sql.Tx) error {
+		if err := tx.QueryRowContext(ctx, "pragma user_version").Scan(&version); err != nil || version == schemaVersion {
+			return err // another process was first
+		}
+		tables := 0
+		if err := tx.QueryRowContext(ctx, "select count(*) from sqlite_schema").Scan(&tables); err != nil {
+			return err
+		}
+		if version != 0 || tables > 0 {
+			return fstore.Errorf(fstore.ErrInvalid, "it is a database of something else").WithHint("registry: names a file of its own")
+		}
+		_, err := tx.ExecContext(ctx, schemaSQL+fmt.Sprintf("pragma user_version = %d;", schemaVersion))
+		return err
+	})
+}
+
+// write runs f in a transaction that locks out other writers from its start; all of it happens or nothing.
+func (r *DB) write(ctx context.Context, f func(*sql.Tx) error) error {
+	return r.transact(ctx, &sql.TxOptions{}, f)
+}
+
+// read runs f in a transaction that sees one state.
+func (r *DB) read(ctx context.Context, f func(*sql.Tx) error) error {
+	return r.transact(ctx, &sql.TxOptions{ReadOnly: true}, f)
+}
+
+func (r *DB) transact(ctx context.Context, opts *sql.TxOptions, f func(*sql.Tx) error) error {
+	tx, err := r.db.BeginTx(ctx, opts)
+	if err != nil {
+		return err
+	}
+	if err := f(tx); err != nil {
+		_ = tx.Rollback() // the first error is the one to tell
+		return err
+	}
+	return tx.Commit()
+}
+
+// wrap says what was being done, and gives errors of SQLite their kind.
+func wrap(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var known *fstore.Error
+	if errors.As(err, &known) {
+		c := *known
+		c.Message = doing + ": " + c.Message
+		return &c
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	kind := fstore.ErrUnavailable
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		switch e.Code() & 0xff {
+		case sqlite3.SQLITE_CORRUPT:
+			kind = fstore.ErrCorrupt
+		case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY:
+			kind = fstore.ErrInvalid
+		}
+	}
+	return fstore.Errorf(kind, "%s: %s", doing, err)
+}
+
+// Revision returns the revision of a project: 0 before its first apply. It rises with every apply and promotion.
+func (r *DB) Revision(ctx context.Context, project string) (int64, error) {
+	var revision int64
+	err := r.db.QueryRowContext(ctx, "select revision from projects where project = ?", project).Scan(&revision)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return revision, wrap("read registry", err)
+}

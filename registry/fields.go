@@ -1,0 +1,191 @@
+package registry
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// field is one thing that a definition says, as plan shows it.
+type field struct {
+	path, value string
+	counts      bool
+	why         string
+	as          comparison
+}
+
+// comparison says how two values of a field are compared.
+type comparison int
+
+const (
+	asText  comparison = iota
+	asSQL              // the same query in another layout does not count
+	asOrder            // of names: shown only if they are the same names
+)
+
+// fieldList collects fields and leaves out those that say nothing.
+type fieldList []field
+
+func (l *fieldList) counts(path, value, why string) { l.add(field{path, value, true, why, asText}) }
+
+func (l *fieldList) silent(path, value, why string) { l.add(field{path, value, false, why, asText}) }
+
+func (l *fieldList) add(f field) {
+	if f.value != "" {
+		*l = append(*l, f)
+	}
+}
+
+const (
+	forPeople = "it is for people and changes no value"
+	tagsWhy   = "tags change no value"
+)
+
+func (l *fieldList) meta(prefix string, m fstore.Meta) {
+	l.silent(prefix+"description", m.Description, forPeople)
+	l.silent(prefix+"owner", m.Owner, forPeople)
+	for _, k := range slices.Sorted(maps.Keys(m.Tags)) {
+		l.silent(prefix+"tags."+k, m.Tags[k], tagsWhy)
+	}
+}
+
+func fieldTexts(fs []fstore.Field) string {
+	parts := make([]string, len(fs))
+	for i, f := range fs {
+		parts[i] = f.Name + " " + f.Type.String()
+	}
+	return strings.Join(parts, ", ")
+}
+
+func entityFields(e *fstore.Entity) []field {
+	var l fieldList
+	keys := slices.Clone(e.JoinKeys)
+	fstore.SortFields(keys)
+	l.counts("join_keys", fieldTexts(keys), "it is the key of every view of the entity")
+	if order := fieldTexts(e.JoinKeys); order != fieldTexts(keys) {
+		l.silent("join_keys order", order, "keys are taken by name")
+	}
+	l.meta("", e.Meta)
+	return l
+}
+
+// sourceFields lists what a source says; withMeta is left out of the source of a view.
+func sourceFields(s *fstore.Source, prefix string, withMeta bool) []field {
+	var l fieldList
+	l.counts(prefix+"path", s.Path, "other files have other rows")
+	for _, from := range slices.Sorted(maps.Keys(s.Rename)) {
+		l.counts(prefix+"rename."+from, s.Rename[from], "it counts where a view takes the column")
+	}
+	l.counts(prefix+"event_timestamp", s.Event, "it decides when a row is true")
+	l.counts(prefix+"created_timestamp", s.Created, "it decides when a row is known, and which of two rows wins")
+	if !s.Static() {
+		l.counts(prefix+"availability", s.Available.String(), "it decides when a row may be used")
+	}
+	if withMeta {
+		l.meta("", s.Meta)
+	}
+	return l
+}
+
+func viewVersionFields(v *fstore.ViewVersion) []field {
+	if v == nil {
+		return nil
+	}
+	l := fieldList(viewFields(&v.View, ""))
+	l.schedule(&v.View)
+	l.meta("", v.View.Meta)
+	for i := range v.Sources {
+		prefix := v.Sources[i].Name + "."
+		if v.Sources[i].Name == v.View.Source {
+			prefix = "source." // its name does not count
+		}
+		for _, f := range sourceFields(&v.Sources[i], prefix, false) {
+			l.add(f)
+		}
+	}
+	for i := range v.Views {
+		for _, f := range viewFields(&v.Views[i], v.Views[i].Name+".") {
+			l.add(f)
+		}
+	}
+	return l
+}
+
+// schedule lists what only look-ups of the view itself depend on.
+func (l *fieldList) schedule(v *fstore.View) {
+	if v.TTL != nil {
+		l.counts("ttl", v.TTL.String(), "it decides which values are too old")
+	}
+	if p := v.Publish; p != nil {
+		const why = "it decides which rows training may see"
+		l.counts("publish.every", p.Every.String(), why)
+		l.counts("publish.offset", p.Offset.String(), why)
+		l.counts("publish.delay", p.Delay.String(), why)
+	}
+	if !v.Static() {
+		l.counts("availability", v.Available.String(), "it decides when a row may be used")
+	}
+	if v.Offline {
+		l.silent("online", "false", "it decides where the view is used, not its values")
+	}
+	for _, f := range v.Features {
+		if f.Default != nil {
+			l.counts("features."+f.Name+".default", string(f.Default.AppendJSON(nil, 0)), "it is sent for missing values")
+		}
+		l.meta("features."+f.Name+".", f.Meta)
+	}
+	names := make([]string, len(v.Features))
+	for i, f := range v.Features {
+		names[i] = f.Name
+	}
+	l.add(field{"features order", strings.Join(names, ", "), false, "a record holds features by name", asOrder})
+}
+
+// viewFields lists what the rows of a view depend on.
+func viewFields(v *fstore.View, prefix string) []field {
+	var l fieldList
+	l.silent(prefix+"entities", strings.Join(v.Entities, ", "), "their keys count, not their names")
+	l.counts(prefix+"keys", fieldTexts(v.Keys), "they say which rows are of one thing")
+	l.silent(prefix+"source", v.Source, "its columns count, not its name")
+	l.silent(prefix+"sql_file", v.SQLFile, "the text counts, not the file")
+	l.add(field{prefix + "sql", v.SQL, true, "another query has other rows", asSQL})
+	if v.SQL != "" {
+		l.counts(prefix+"event_timestamp", v.Event, "it decides when a row is true")
+		l.counts(prefix+"created_timestamp", v.Created, "it decides when a row is known, and which of two rows wins")
+	}
+	for _, f := range v.Record() {
+		l.counts(prefix+"features."+f.Name+".type", f.Type.String(), "the view has other values")
+		l.counts(prefix+"features."+f.Name+".column", f.Column, "the view has other values")
+	}
+	return l
+}
+
+func serviceFields(s *ServiceVersion) []field {
+	if s == nil {
+		return nil
+	}
+	var l fieldList
+	names := make([]string, len(s.Outputs))
+	for i, o := range s.Outputs {
+		names[i] = o.Name
+		u := s.Uses[o.Use]
+		value := u.View.Name + "." + o.Feature
+		for _, k := range u.Keys {
+			if k.Column != k.Key.Name {
+				value += fmt.Sprintf(" by %s = %s", k.Key.Name, k.Column)
+			}
+		}
+		l.counts("features."+o.Name, value, "a model gets other values")
+	}
+	for _, u := range s.Uses {
+		if !slices.ContainsFunc(l, func(f field) bool { return f.path == "uses."+u.View.Name }) {
+			l.counts("uses."+u.View.Name, fmt.Sprintf("%s@%d", u.View.Name, u.View.Version), "the view has another version")
+		}
+	}
+	l.add(field{"features order", strings.Join(names, ", "), true, "a model reads its features in order", asOrder})
+	l.meta("", s.Service.Meta)
+	return l
+}

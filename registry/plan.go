@@ -1,0 +1,264 @@
+package registry
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"maps"
+	"slices"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// Action is what an apply does to a definition.
+type Action string
+
+// The actions.
+const (
+	Add    Action = "add"
+	Modify Action = "change"
+	Remove Action = "remove"
+)
+
+// Plan is what an apply would do. It is made from one revision of the registry and applies to that one only.
+type Plan struct {
+	Project  string   `json:"project"`
+	Revision int64    `json:"revision"`
+	Changes  []Change `json:"changes"` // entities, sources, views, services; each by name
+
+	Materialize []fstore.ViewRef `json:"materialize,omitempty"` // view versions that become live
+	Kept        []Kept           `json:"kept,omitempty"`        // older versions that stay live, and why
+	Notes       []string         `json:"notes,omitempty"`       // what is taken for granted of the views that change
+	Warnings    []Problem        `json:"warnings,omitempty"`
+
+	target []object // everything head will be
+}
+
+// Empty reports whether there is nothing to do.
+func (p *Plan) Empty() bool { return len(p.Changes) == 0 }
+
+// Change is what happens to one definition.
+type Change struct {
+	Kind       Kind          `json:"kind"`
+	Name       string        `json:"name"`
+	Action     Action        `json:"action"`
+	From       int           `json:"from,omitempty"` // version in head before; 0 where there is none
+	To         int           `json:"to,omitempty"`   // version in head afterwards
+	Version    Versioning    `json:"version,omitempty"`
+	Fields     []FieldChange `json:"fields,omitempty"`
+	Dependents []string      `json:"dependents,omitempty"` // what reads or uses it, directly or through others
+}
+
+// Versioning says which version a view or service gets.
+type Versioning string
+
+// The versionings.
+const (
+	NewVersion     Versioning = "new"     // something that can change a value is new
+	SameVersion    Versioning = "same"    // nothing is that can
+	EarlierVersion Versioning = "earlier" // head moves back to a version it had before
+)
+
+// Kept is a version that stays live although head has another.
+type Kept struct {
+	Ref fstore.ViewRef `json:"ref"`
+	Why []string       `json:"why"`
+}
+
+// object is one definition of head as the database holds it.
+type object struct {
+	kind        Kind
+	name        string
+	version     int // 0 for entities and sources
+	fresh       bool
+	fingerprint string
+	definition  any
+}
+
+// Plan compares definitions with the registry. It changes nothing.
+func (r *DB) Plan(ctx context.Context, project string, d *Definitions) (*Plan, error) {
+	var before *state
+	err := r.read(ctx, func(tx *sql.Tx) (err error) {
+		before, err = readState(ctx, tx, project)
+		return err
+	})
+	if err != nil {
+		return nil, wrap("plan "+project, err)
+	}
+	p, err := diff(ctx, project, before, d)
+	return p, wrap("plan "+project, err)
+}
+
+// diff is a function of the registry's state and the definitions alone.
+func diff(ctx context.Context, project string, before *state, d *Definitions) (*Plan, error) {
+	n := &numbering{ctx: ctx, before: before, prints: d.prints}
+	after, err := n.number(d)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{Project: project, Revision: before.revision, Warnings: d.Warnings, target: n.target}
+	f := &differ{ctx: ctx, before: before, after: after, prints: d.prints, fresh: n.fresh}
+	p.Changes = f.changes()
+	live, was := after.live(), before.live()
+	for _, ref := range slices.SortedFunc(maps.Keys(live), compareRefs) {
+		if was[ref] == nil {
+			p.Materialize = append(p.Materialize, ref)
+		}
+		if ref.Version != after.head[KindView][ref.Name] {
+			why := live[ref]
+			slices.Sort(why)
+			p.Kept = append(p.Kept, Kept{ref, why})
+		}
+	}
+	p.Notes = notes(p.Changes, after)
+	return p, nil
+}
+
+// notes says what is taken for granted of views that are new or changed.
+func notes(changes []Change, after *state) []string {
+	var out []string
+	for _, c := range changes {
+		if c.Kind != KindView || c.Action == Remove {
+			continue
+		}
+		v := &after.headViews[c.Name].View
+		switch {
+		case v.Static():
+			out = append(out, v.Name+" has no event time: its values hold for all time, and what they were in the past is unknown")
+		case v.Publish == nil && !v.Offline:
+			out = append(out, v.Name+" has no publish: training takes its values to be servable the moment they are known")
+		}
+	}
+	return out
+}
+
+// numbering finds the version of every view and service.
+type numbering struct {
+	ctx    context.Context
+	before *state
+	prints *fingerprinter
+	target []object
+	fresh  map[Kind]map[string]bool
+}
+
+// number returns the state that an apply would leave, with what serves as far as it stays.
+func (n *numbering) number(d *Definitions) (*state, error) {
+	n.fresh = map[Kind]map[string]bool{KindView: {}, KindService: {}}
+	after := &state{
+		entities: map[string]fstore.Entity{}, sources: map[string]fstore.Source{},
+		head:      map[Kind]map[string]int{KindView: {}, KindService: {}},
+		serving:   map[Kind]map[string]int{KindView: {}, KindService: {}},
+		headViews: map[string]*fstore.ViewVersion{}, headServices: map[string]*ServiceVersion{},
+		views: maps.Clone(n.before.views), services: maps.Clone(n.before.services),
+	}
+	for _, e := range d.Entities {
+		after.entities[e.Name] = e
+		n.target = append(n.target, object{kind: KindEntity, name: e.Name, definition: e})
+	}
+	for _, s := range d.Sources {
+		after.sources[s.Name] = s
+		n.target = append(n.target, object{kind: KindSource, name: s.Name, definition: s})
+	}
+	for i := range d.Views {
+		v := d.Views[i]
+		if err := n.view(&v); err != nil {
+			return nil, err
+		}
+		after.head[KindView][v.Ref.Name], after.headViews[v.Ref.Name] = v.Ref.Version, &v
+		if after.views[v.Ref] == nil {
+			after.views[v.Ref] = &v
+		}
+		if serving := n.before.serving[KindView][v.Ref.Name]; serving > 0 && !v.View.Offline {
+			after.serving[KindView][v.Ref.Name] = serving
+		}
+	}
+	for i := range d.Services {
+		s := n.service(d.Services[i], after)
+		after.head[KindService][s.Ref.Name], after.headServices[s.Ref.Name] = s.Ref.Version, s
+		if after.services[s.Ref] == nil {
+			after.services[s.Ref] = s
+		}
+		if serving := n.before.serving[KindService][s.Ref.Name]; serving > 0 {
+			after.serving[KindService][s.Ref.Name] = serving
+		}
+	}
+	return after, nil
+}
+
+// view gives a view the number of the version with its fingerprint, or the next one.
+func (n *numbering) view(v *fstore.ViewVersion) error {
+	for _, ref := range n.versions(v.Ref.Name, n.before.head[KindView][v.Ref.Name]) {
+		stored := n.before.views[ref]
+		same := stored.Fingerprint == v.Fingerprint
+		if !same {
+			again, err := n.prints.view(n.ctx, stored)
+			if n.ctx.Err() != nil {
+				return n.ctx.Err()
+			}
+			same = err == nil && again == v.Fingerprint // SQL that no longer parses is another
+		}
+		if same {
+			v.Ref, v.Fingerprint = ref, stored.Fingerprint
+			break
+		}
+	}
+	fresh := v.Ref.Version == 0
+	if fresh {
+		v.Ref.Version = n.before.latest(KindView, v.Ref.Name) + 1
+	}
+	n.fresh[KindView][v.Ref.Name] = fresh
+	n.target = append(n.target, object{KindView, v.Ref.Name, v.Ref.Version, fresh, v.Fingerprint, v})
+	return nil
+}
+
+// versions returns the stored versions of a view, head's first, then the newest.
+func (n *numbering) versions(name string, head int) []fstore.ViewRef {
+	var refs []fstore.ViewRef
+	for ref := range n.before.views {
+		if ref.Name == name {
+			refs = append(refs, ref)
+		}
+	}
+	slices.SortFunc(refs, func(a, b fstore.ViewRef) int {
+		if a.Version == head || b.Version == head {
+			return cmp.Compare(b2i(b.Version == head), b2i(a.Version == head))
+		}
+		return b.Version - a.Version
+	})
+	return refs
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// service resolves a service's views to their versions and gives it a number likewise.
+func (n *numbering) service(s ServiceVersion, after *state) *ServiceVersion {
+	s.Uses = slices.Clone(s.Uses)
+	for i := range s.Uses {
+		s.Uses[i].View.Version = after.head[KindView][s.Uses[i].View.Name]
+	}
+	print := func(ref fstore.ViewRef) string { return after.views[ref].Fingerprint }
+	s.Fingerprint = serviceFingerprint(&s, print)
+	head := n.before.head[KindService][s.Ref.Name]
+	for ref, stored := range n.before.services {
+		if ref.Name != s.Ref.Name || stored.Fingerprint != s.Fingerprint && serviceFingerprint(stored, print) != s.Fingerprint {
+			continue
+		}
+		if s.Ref.Version == 0 || ref.Version == head || ref.Version > s.Ref.Version && s.Ref.Version != head {
+			s.Ref.Version = ref.Version
+		}
+	}
+	fresh := s.Ref.Version == 0
+	if fresh {
+		s.Ref.Version = n.before.latest(KindService, s.Ref.Name) + 1
+	} else {
+		s.Fingerprint = n.before.services[s.Ref].Fingerprint
+	}
+	n.fresh[KindService][s.Ref.Name] = fresh
+	n.target = append(n.target, object{KindService, s.Ref.Name, s.Ref.Version, fresh, s.Fingerprint, &s})
+	return &s
+}

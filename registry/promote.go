@@ -1,0 +1,82 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// Promotion is a name that answers from another version now.
+type Promotion struct {
+	Kind Kind   `json:"kind"`
+	Name string `json:"name"`
+	From int    `json:"from,omitempty"` // 0: it did not answer before
+	To   int    `json:"to"`
+}
+
+// Promote lets each view and service name answer from head's version once its data is there: when every view
+// version that it uses is published, at an instant not before the one it replaces. published gives the instants
+// of the view versions that the online store holds. The revision rises if anything moved; nothing ever moves back.
+func (r *DB) Promote(ctx context.Context, project string, published map[fstore.ViewRef]time.Time, now time.Time) ([]Promotion, error) {
+	var out []Promotion
+	err := r.write(ctx, func(tx *sql.Tx) error {
+		s, err := readState(ctx, tx, project)
+		if err != nil {
+			return err
+		}
+		if out = promotions(s, published); len(out) == 0 {
+			return nil
+		}
+		for _, p := range out {
+			if _, err := tx.ExecContext(ctx, `
+				insert into serving values (?, ?, ?, ?, ?)
+				on conflict do update set version = excluded.version, since = excluded.since`,
+				project, p.Kind, p.Name, p.To, fstore.Micros(now)); err != nil {
+				return err
+			}
+		}
+		return advance(ctx, tx, project, s.revision)
+	})
+	if err != nil {
+		return nil, wrap("promote "+project, err)
+	}
+	return out, nil
+}
+
+// promotions is the rule of Promote.
+func promotions(s *state, published map[fstore.ViewRef]time.Time) []Promotion {
+	ready := func(next, last fstore.ViewRef) bool {
+		at, ok := published[next]
+		before, was := published[last]
+		return ok && (!was || !at.Before(before))
+	}
+	var out []Promotion
+	for _, name := range sortedKeys(s.head[KindView]) {
+		next, last := s.head[KindView][name], s.serving[KindView][name]
+		if next != last && !s.headViews[name].View.Offline && ready(fstore.ViewRef{Name: name, Version: next}, fstore.ViewRef{Name: name, Version: last}) {
+			out = append(out, Promotion{KindView, name, last, next})
+		}
+	}
+	for _, name := range sortedKeys(s.head[KindService]) {
+		next, last := s.head[KindService][name], s.serving[KindService][name]
+		if next == last {
+			continue
+		}
+		replaced := map[string]fstore.ViewRef{}
+		if old := s.services[fstore.ViewRef{Name: name, Version: last}]; old != nil {
+			for _, u := range old.Uses {
+				replaced[u.View.Name] = u.View
+			}
+		}
+		all := true
+		for _, u := range s.services[fstore.ViewRef{Name: name, Version: next}].Uses {
+			all = all && ready(u.View, replaced[u.View.Name])
+		}
+		if all {
+			out = append(out, Promotion{KindService, name, last, next})
+		}
+	}
+	return out
+}

@@ -1,0 +1,144 @@
+package registry
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// HeadFeatures resolves features by name for training: view.feature, view.*, view.feature=output and
+// view@2.feature; without a version, head's. The error is ErrInvalid or ErrNotFound.
+func (s *Snapshot) HeadFeatures(refs []string) (*fstore.FeatureList, error) {
+	return s.features(refs, func(name string) (*fstore.ViewVersion, error) {
+		head := s.state.headViews[name]
+		if head == nil {
+			return nil, s.noView(name)
+		}
+		return s.state.views[head.Ref], nil
+	})
+}
+
+// ServingFeatures resolves features for requests: without a version, the one that serves. The error is ErrNotFound
+// for what head does not have, and ErrNotReady for what head has and the serving version does not have yet.
+func (s *Snapshot) ServingFeatures(refs []string) (*fstore.FeatureList, error) {
+	return s.features(refs, func(name string) (*fstore.ViewVersion, error) {
+		head := s.state.headViews[name]
+		switch version := s.state.serving[KindView][name]; {
+		case head == nil:
+			return nil, s.noView(name)
+		case head.View.Offline:
+			return nil, fstore.Errorf(fstore.ErrInvalid, "feature_view %s has online: false", name).WithHint("it is for other views to read")
+		case version == 0:
+			return nil, fstore.Errorf(fstore.ErrNotReady, "feature_view %s is not served yet", name).WithHint("run fstore materialize %s", name)
+		default:
+			return s.state.views[fstore.ViewRef{Name: name, Version: version}], nil
+		}
+	})
+}
+
+func (s *Snapshot) noView(name string) error {
+	return fstore.Errorf(fstore.ErrNotFound, "there is no feature_view %q", name).
+		WithHint("%s", orElse(didYouMean(name, sortedKeys(s.state.headViews)), "run fstore apply"))
+}
+
+func (s *Snapshot) features(refs []string, current func(string) (*fstore.ViewVersion, error)) (*fstore.FeatureList, error) {
+	if len(refs) == 0 {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "no features are named").WithHint("view.feature, view.* or view@2.feature")
+	}
+	list := &fstore.FeatureList{}
+	names := map[string]string{}
+	for _, ref := range refs {
+		v, features, as, err := s.feature(ref, current)
+		if err != nil {
+			return nil, err
+		}
+		use := slices.IndexFunc(list.Uses, func(u fstore.ViewUse) bool { return u.Version.Ref == v.Ref })
+		if use < 0 {
+			use = len(list.Uses)
+			list.Uses = append(list.Uses, fstore.ViewUse{Version: v, Keys: bind(v.View.Keys, nil)})
+		}
+		for _, feature := range features {
+			full, name := v.Ref.String()+"."+feature, orElse(as, feature)
+			if first, clash := names[name]; clash {
+				return nil, fstore.Errorf(fstore.ErrInvalid, "two features are named %s: %s and %s", name, first, full).
+					WithHint("%s.%s=%s_%s", v.Ref.Name, feature, v.Ref.Name, feature)
+			}
+			names[name] = full
+			list.Outputs = append(list.Outputs, fstore.FeatureOutput{Name: name, Use: use, Feature: feature})
+		}
+	}
+	return list, checkKeyTypes(list)
+}
+
+// feature resolves one reference to a view version and the names of its features.
+func (s *Snapshot) feature(ref string, current func(string) (*fstore.ViewVersion, error)) (*fstore.ViewVersion, []string, string, error) {
+	bad := fstore.Errorf(fstore.ErrInvalid, "%q is not a reference to a feature", ref).
+		WithHint("view.feature, view.*, view.feature=name or view@2.feature")
+	path, as, renamed := strings.Cut(ref, "=")
+	viewRef, feature, found := strings.Cut(path, ".")
+	if !found || feature == "" || renamed && (feature == "*" || fstore.CheckName(as) != nil) {
+		return nil, nil, "", bad
+	}
+	parsed, err := fstore.ParseRef(viewRef)
+	if err != nil {
+		return nil, nil, "", bad
+	}
+	var v *fstore.ViewVersion
+	if parsed.Version > 0 {
+		if v = s.state.views[parsed]; v == nil {
+			return nil, nil, "", fstore.Errorf(fstore.ErrNotFound, "there is no feature_view %s", parsed).WithHint("run fstore show %s", parsed.Name)
+		}
+	} else if v, err = current(parsed.Name); err != nil {
+		return nil, nil, "", err
+	}
+	if feature == "*" {
+		return v, s.declared(v), "", nil
+	}
+	if v.View.Feature(feature) == nil {
+		return nil, nil, "", s.noFeature(v, feature)
+	}
+	return v, []string{feature}, as, nil
+}
+
+// declared returns the names of a version's features in the order that head declares, where it is head's.
+func (s *Snapshot) declared(v *fstore.ViewVersion) []string {
+	features := v.View.Features
+	if head := s.state.headViews[v.Ref.Name]; head != nil && head.Ref == v.Ref {
+		features = head.View.Features
+	}
+	names := make([]string, len(features))
+	for i, f := range features {
+		names[i] = f.Name
+	}
+	return names
+}
+
+func (s *Snapshot) noFeature(v *fstore.ViewVersion, feature string) error {
+	if head := s.state.headViews[v.Ref.Name]; head != nil && head.Ref != v.Ref && head.View.Feature(feature) != nil {
+		return fstore.Errorf(fstore.ErrNotReady, "%s.%s comes with %s, which is not served yet", v.Ref.Name, feature, head.Ref).
+			WithHint("run fstore materialize %s", v.Ref.Name)
+	}
+	e := fstore.Errorf(fstore.ErrNotFound, "feature_view %s has no feature %q", v.Ref, feature)
+	if hint := didYouMean(feature, featureNames(&v.View)); hint != "" {
+		e = e.WithHint("%s", hint)
+	}
+	return e
+}
+
+// checkKeyTypes refuses a list in which one column would be keys of two types.
+func checkKeyTypes(list *fstore.FeatureList) error {
+	seen := map[string]labelColumn{}
+	for _, u := range list.Uses {
+		for _, k := range u.Keys {
+			have, ok := seen[k.Column]
+			if ok && have.typ != k.Key.Type {
+				return fstore.Errorf(fstore.ErrInvalid, "column %s is the %s key of %s and the %s key of %s", k.Column, have.typ, have.view, k.Key.Type, u.Version.Ref).
+					WithHint("%s", fmt.Sprintf("define a feature_service with keys: {%s: …}", k.Key.Name))
+			}
+			seen[k.Column] = labelColumn{k.Key.Type, u.Version.Ref.String()}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,167 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+	"slices"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// Snapshot is one revision of a project, with every name resolved. It never changes and may be shared.
+type Snapshot struct {
+	Project  string
+	Revision int64
+
+	state   *state
+	head    map[string]*fstore.FeatureList // by service
+	serving map[string]*fstore.FeatureList
+}
+
+// ViewStatus is a view of head and what its name answers with.
+type ViewStatus struct {
+	fstore.ViewVersion
+	Serving int `json:"serving"` // 0: nothing yet
+}
+
+// ServiceStatus is a service of head and what its name answers with.
+type ServiceStatus struct {
+	ServiceVersion
+	Serving int `json:"serving"`
+}
+
+// Snapshot reads the project as it is now. A project that was never applied is empty.
+func (r *DB) Snapshot(ctx context.Context, project string) (*Snapshot, error) {
+	s := &Snapshot{Project: project, head: map[string]*fstore.FeatureList{}, serving: map[string]*fstore.FeatureList{}}
+	err := r.read(ctx, func(tx *sql.Tx) (err error) {
+		s.state, err = readState(ctx, tx, project)
+		return err
+	})
+	if err != nil {
+		return nil, wrap("read registry", err)
+	}
+	s.Revision = s.state.revision
+	for kind, lists := range map[*map[string]*fstore.FeatureList]map[string]int{&s.head: s.state.head[KindService], &s.serving: s.state.serving[KindService]} {
+		for name, version := range lists {
+			list, err := s.list(fstore.ViewRef{Name: name, Version: version})
+			if err != nil {
+				return nil, err
+			}
+			(*kind)[name] = list
+		}
+	}
+	return s, nil
+}
+
+// list resolves a service version.
+func (s *Snapshot) list(ref fstore.ViewRef) (*fstore.FeatureList, error) {
+	v := s.state.services[ref]
+	if v == nil {
+		return nil, fstore.Errorf(fstore.ErrCorrupt, "the registry has no definition of feature_service %s", ref)
+	}
+	list := &fstore.FeatureList{Service: ref, Outputs: v.Outputs}
+	for _, u := range v.Uses {
+		view := s.state.views[u.View]
+		if view == nil {
+			return nil, fstore.Errorf(fstore.ErrCorrupt, "the registry has no definition of feature_view %s", u.View)
+		}
+		list.Uses = append(list.Uses, fstore.ViewUse{Version: view, Keys: u.Keys})
+	}
+	return list, nil
+}
+
+// Entities returns the entities of head, by name.
+func (s *Snapshot) Entities() []fstore.Entity { return byName(s.state.entities) }
+
+// Sources returns the sources of head, by name.
+func (s *Snapshot) Sources() []fstore.Source { return byName(s.state.sources) }
+
+func byName[V any](m map[string]V) []V {
+	out := make([]V, 0, len(m))
+	for _, name := range sortedKeys(m) {
+		out = append(out, m[name])
+	}
+	return out
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// Views returns the views of head, by name, as the definitions write them now.
+func (s *Snapshot) Views() []ViewStatus {
+	var out []ViewStatus
+	for _, name := range sortedKeys(s.state.headViews) {
+		out = append(out, ViewStatus{*s.state.headViews[name], s.state.serving[KindView][name]})
+	}
+	return out
+}
+
+// Services returns the services of head, by name.
+func (s *Snapshot) Services() []ServiceStatus {
+	var out []ServiceStatus
+	for _, name := range sortedKeys(s.state.headServices) {
+		out = append(out, ServiceStatus{*s.state.headServices[name], s.state.serving[KindService][name]})
+	}
+	return out
+}
+
+// View returns a version of a view, head's for version 0; nil if there is none.
+func (s *Snapshot) View(ref fstore.ViewRef) *fstore.ViewVersion {
+	if ref.Version == 0 {
+		ref.Version = s.state.head[KindView][ref.Name]
+	}
+	return s.state.views[ref]
+}
+
+// Versions returns all versions of a view, the newest first, those that left head included.
+func (s *Snapshot) Versions(name string) []*fstore.ViewVersion {
+	var out []*fstore.ViewVersion
+	for ref, v := range s.state.views {
+		if ref.Name == name {
+			out = append(out, v)
+		}
+	}
+	slices.SortFunc(out, func(a, b *fstore.ViewVersion) int { return b.Ref.Version - a.Ref.Version })
+	return out
+}
+
+// Live returns the view versions that the online store has to hold, by name and version: those of head and those
+// that serve, of views and of services.
+func (s *Snapshot) Live() []*fstore.ViewVersion {
+	var out []*fstore.ViewVersion
+	for _, ref := range slices.SortedFunc(maps.Keys(s.state.live()), compareRefs) {
+		out = append(out, s.state.views[ref])
+	}
+	return out
+}
+
+// HeadService resolves a service as head defines it: for training. The error is ErrNotFound.
+func (s *Snapshot) HeadService(name string) (*fstore.FeatureList, error) {
+	if list := s.head[name]; list != nil {
+		return list, nil
+	}
+	return nil, s.noService(name)
+}
+
+// ServingService resolves a service to the version that answers requests. The error is ErrNotFound for a name
+// that head does not have, and ErrNotReady for one whose data is not there yet.
+func (s *Snapshot) ServingService(name string) (*fstore.FeatureList, error) {
+	if list := s.serving[name]; list != nil {
+		return list, nil
+	}
+	if s.head[name] == nil {
+		return nil, s.noService(name)
+	}
+	return nil, fstore.Errorf(fstore.ErrNotReady, "feature_service %s is not served yet: not all of its views are published", name).WithHint("run fstore materialize")
+}
+
+func (s *Snapshot) noService(name string) error {
+	return fstore.Errorf(fstore.ErrNotFound, "there is no feature_service %q", name).WithHint("%s", orElse(didYouMean(name, sortedKeys(s.head)), "run fstore apply"))
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
