@@ -42,6 +42,9 @@ func (j *job) run(ctx context.Context) error {
 	if err := j.fence(ctx, todo); err != nil {
 		return err
 	}
+	if err := j.state.removeJunk(); err != nil {
+		return err
+	}
 	if todo.finish != nil {
 		j.s.Finished = todo.finish.At
 		if err := j.apply(ctx, todo.finish, StageFinish, &j.s.Seconds.Finish); err != nil {
@@ -130,7 +133,16 @@ func (j *job) readPointer(ctx context.Context) (*fstore.Pointer, error) {
 
 // fence puts this run's lease token into every header there is, so that whoever held the lease before can write no
 // more, to any of them. A load that will not be finished loses its fingerprint: no later run resumes it either.
+//
+// The lease is confirmed between the reading of the headers and their change: a run that slept past its lease finds
+// here that it lost it, or that the headers are others by now.
 func (j *job) fence(ctx context.Context, todo plan) error {
+	if err := j.step("fence"); err != nil {
+		return err
+	}
+	if err := j.o.Leases.Renew(ctx, j.v.Ref, j.token, j.o.LeaseTTL, j.o.Clock.Now()); err != nil {
+		return err
+	}
 	for g, p := range j.pens {
 		if p.header == nil {
 			continue
@@ -144,7 +156,7 @@ func (j *job) fence(ctx context.Context, todo plan) error {
 		if err := p.set(ctx, is); err != nil {
 			return err
 		}
-		if err := j.step("fence"); err != nil {
+		if err := j.step("fenced"); err != nil {
 			return err
 		}
 	}

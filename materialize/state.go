@@ -53,10 +53,10 @@ func (r *run) of(h *fstore.Header) bool {
 type state struct {
 	dir  string
 	runs map[string]*run // by id
+	junk []string        // files that dead runs left unfinished
 }
 
-// openState reads the folder, making it where it is missing, and removes what dead runs left unfinished. Only the
-// holder of the view's lease may.
+// openState reads the folder, making it where it is missing.
 func openState(dir string) (*state, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -75,12 +75,22 @@ func openState(dir string) (*state, error) {
 	}
 	for _, e := range entries {
 		if id, _, _ := strings.Cut(e.Name(), "."); s.runs[id] == nil || strings.HasSuffix(e.Name(), tmpSuffix) {
-			if err := removeFile(filepath.Join(dir, e.Name())); err != nil {
-				return nil, err
-			}
+			s.junk = append(s.junk, e.Name())
 		}
 	}
 	return s, nil
+}
+
+// removeJunk removes what was found unfinished. If the lease was held after the folder was read, that belongs to dead
+// runs, however late this comes: the names are random.
+func (s *state) removeJunk() error {
+	for _, name := range s.junk {
+		if err := removeFile(filepath.Join(s.dir, name)); err != nil {
+			return err
+		}
+	}
+	s.junk = nil
+	return nil
 }
 
 // readRun returns nil for what cannot be read: a run that is not known is a state that is lost, which is safe.
