@@ -149,16 +149,14 @@ type follower struct {
 // pollTimeout bounds one poll, so that a registry that hangs is as good as one that is away.
 const pollTimeout = 10 * time.Second
 
-// run polls at once and then every interval until ctx ends.
-func (f *follower) run(ctx context.Context, interval time.Duration) {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
+// run polls at once and then at every tick until ctx ends.
+func (f *follower) run(ctx context.Context, tick <-chan time.Time) {
 	for {
 		f.poll(ctx)
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-tick:
 		}
 	}
 }

@@ -171,7 +171,7 @@ func parseColumn(c *fstore.Column, array json.RawMessage, maxRows int) error {
 			return fmt.Errorf(": %w", notJSON(d, err, "a list"))
 		}
 		if err := c.AppendParsed(raw); err != nil {
-			return fmt.Errorf(", row %d: %w", c.Len, err)
+			return fmt.Errorf(", row %d: %w", c.Len+1, err)
 		}
 	}
 	return nil

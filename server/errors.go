@@ -32,10 +32,10 @@ var classes = []class{
 	{fstore.ErrTooLarge, codes.ResourceExhausted, "RESOURCE_EXHAUSTED", http.StatusRequestEntityTooLarge, ""},
 	{fstore.ErrConflict, codes.Aborted, "ABORTED", http.StatusConflict, ""},
 	{errNoCatalog, codes.Unavailable, "UNAVAILABLE", http.StatusServiceUnavailable, "the server has not read the registry yet; try again"},
-	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", http.StatusGatewayTimeout, "the deadline passed before the answer was there"},
-	{context.Canceled, codes.Canceled, "CANCELLED", statusClientClosed, "the caller went away"},
 	{fstore.ErrUnavailable, codes.Unavailable, "UNAVAILABLE", http.StatusServiceUnavailable, "the online store cannot answer now; try again"},
 	{fstore.ErrCorrupt, codes.DataLoss, "DATA_LOSS", http.StatusInternalServerError, "the online store holds what cannot be read; the server's log says more"},
+	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", http.StatusGatewayTimeout, "the deadline passed before the answer was there"},
+	{context.Canceled, codes.Canceled, "CANCELLED", statusClientClosed, "the caller went away"},
 }
 
 // internal is the class of every other error.
@@ -75,14 +75,19 @@ func refuse(ctx context.Context, err error) *refusal {
 	return r
 }
 
+// classify returns the class of an error. Where the request's own time is over, that is what happened, whatever the
+// store made of it; a store's time-out before then is the store's.
 func classify(ctx context.Context, err error) class {
+	c := classOf(err)
+	if over := ctx.Err(); over != nil && c.says != "" {
+		return classOf(over)
+	}
+	return c
+}
+
+func classOf(err error) class {
 	for _, c := range classes {
-		if c.kind == context.DeadlineExceeded && ctx.Err() != nil {
-			err = errors.Join(ctx.Err(), err)
-		}
-		// A store's own time-out is the store's, not the caller's deadline.
-		own := c.kind == context.DeadlineExceeded || c.kind == context.Canceled
-		if errors.Is(err, c.kind) && (!own || ctx.Err() != nil || !errors.Is(err, fstore.ErrUnavailable)) {
+		if errors.Is(err, c.kind) {
 			return c
 		}
 	}

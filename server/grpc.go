@@ -6,7 +6,10 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/encoding/proto"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
 
@@ -20,6 +23,7 @@ const maxStreams = 1000
 
 func (s *Server) newGRPC() *grpc.Server {
 	g := grpc.NewServer(
+		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(proto.Name)}),
 		grpc.MaxRecvMsgSize(s.maxRequestBytes),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(headerTimeout),
@@ -37,14 +41,21 @@ func (s *Server) newGRPC() *grpc.Server {
 	return g
 }
 
-// unary returns the handler of a method within run. It stands around the decoding of the request too, so that bytes
+// unary returns the handler of a method within run. It stands around the receiving of the request too, so that bytes
 // that are no message are counted and are the caller's fault.
 func (s *Server) unary(m grpc.MethodDesc) grpc.MethodHandler {
 	as := method{"grpc", m.MethodName}
-	return func(srv any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (answer any, err error) {
+	return func(srv any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (answer any, err error) {
 		refused := s.run(ctx, as, func(ctx context.Context) error {
 			answer, err = m.Handler(srv, ctx, func(into any) error {
-				if decode(into) != nil {
+				r := received{message: into}
+				err := receive(&r)
+				switch {
+				case status.Code(err) == codes.ResourceExhausted: // gRPC has sent this, with its own words
+					return fstore.Errorf(fstore.ErrTooLarge, "the request has more than %d bytes", s.maxRequestBytes)
+				case err != nil:
+					return fstore.Errorf(fstore.ErrInvalid, "the request did not arrive: %v", err)
+				case r.err != nil:
 					return fstore.Errorf(fstore.ErrInvalid, "the request is not a message of %s", m.MethodName)
 				}
 				return nil
@@ -56,6 +67,25 @@ func (s *Server) unary(m grpc.MethodDesc) grpc.MethodHandler {
 		}
 		return answer, nil
 	}
+}
+
+// codec is gRPC's for protobuf, except that a received tells its receiver what is wrong with its bytes: gRPC itself
+// would answer INTERNAL, as if the fault were here.
+type codec struct{ encoding.CodecV2 }
+
+// received is a message and why it could not be decoded.
+type received struct {
+	message any
+	err     error
+}
+
+// Unmarshal implements encoding.CodecV2.
+func (c codec) Unmarshal(data mem.BufferSlice, into any) error {
+	if r, ok := into.(*received); ok {
+		r.err = c.CodecV2.Unmarshal(data, r.message)
+		return nil
+	}
+	return c.CodecV2.Unmarshal(data, into)
 }
 
 // stream ends the streams of health and reflection when the server drains, which their clients would keep open for

@@ -44,6 +44,7 @@ type Server struct {
 	logger          *slog.Logger
 	clock           func() time.Time
 	poll            time.Duration
+	tick            <-chan time.Time // when to poll; nil: every poll
 	timeout         time.Duration
 	drainTimeout    time.Duration
 	maxRequestBytes int
@@ -113,13 +114,19 @@ func (s *Server) Serve(ctx context.Context, grpcListener, httpListener net.Liste
 	var failed [2]error
 	serve := func(i int, name string, run func() error) {
 		group.Go(func() {
-			if err := run(); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			if err := run(); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, grpc.ErrServerStopped) {
 				failed[i] = fmt.Errorf("serve %s: %w", name, err)
 				end() // one without the other is no server
 			}
 		})
 	}
-	group.Go(func() { s.follower.run(ctx, s.poll) })
+	tick := s.tick
+	if tick == nil {
+		ticker := time.NewTicker(s.poll)
+		defer ticker.Stop()
+		tick = ticker.C
+	}
+	group.Go(func() { s.follower.run(ctx, tick) })
 	if grpcListener != nil {
 		serve(0, "grpc", func() error { return s.grpc.Serve(grpcListener) })
 	}
@@ -141,10 +148,18 @@ func (s *Server) drain(web *http.Server) error {
 	defer cancel()
 	var group sync.WaitGroup
 	var lateGRPC, lateHTTP bool
+	stopped := make(chan struct{})
 	group.Go(func() {
-		stop := context.AfterFunc(ctx, s.grpc.Stop)
+		defer close(stopped)
 		s.grpc.GracefulStop()
-		lateGRPC = !stop()
+	})
+	group.Go(func() {
+		select {
+		case <-stopped:
+		case <-ctx.Done():
+			lateGRPC = true
+			s.grpc.Stop()
+		}
 	})
 	group.Go(func() {
 		if web.Shutdown(ctx) != nil {

@@ -3,4 +3,4 @@
 package fstorev1
 
 // protoDigest is the sha256 of the feature_store.proto that the code of this package was generated from.
-const protoDigest = "5550e1654a760148ed732fb4741fe45e195b5c833214ef67fe94dd23c6836cce"
+const protoDigest = "3d610a622c5354cdf64b54f2f67d91b75e389371bd9ba8d22d2e260d506442ef"

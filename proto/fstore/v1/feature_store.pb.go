@@ -14,7 +14,7 @@
 //   - Fields may be added; none changes its number or meaning within fstore.v1. Clients must pass over fields, and
 //     kinds of values, that they do not know.
 //
-// Errors are gRPC statuses, never a half answer:
+// Errors are gRPC statuses, never a half answer. A message that names a row counts from 1, as people do.
 //
 //   INVALID_ARGUMENT     the request cannot be used: an unknown, missing or ill-typed column, columns of different
 //                        lengths, a malformed reference

@@ -1,0 +1,115 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// wantRefusal checks an error's kind, and that its message contains a text.
+func wantRefusal(t *testing.T, err, kind error, text string) {
+	t.Helper()
+	if !errors.Is(err, kind) {
+		t.Fatalf("got error %v, want one of kind %v", err, kind)
+	}
+	if !strings.Contains(err.Error(), text) {
+		t.Errorf("got message %q, want it to contain %q", err, text)
+	}
+}
+
+// wantStatus checks a gRPC error's code, and that its message contains a text.
+func wantStatus(t *testing.T, err error, code codes.Code, text string) {
+	t.Helper()
+	if got := status.Code(err); got != code {
+		t.Errorf("got code %v (%v), want %v", got, err, code)
+	}
+	if got := status.Convert(err).Message(); !strings.Contains(got, text) {
+		t.Errorf("got message %q, want it to contain %q", got, text)
+	}
+}
+
+func TestKindsOfErrorHaveCodes(t *testing.T) {
+	live := context.Background()
+	over, cancel := context.WithDeadline(live, time.Unix(0, 0))
+	defer cancel()
+	gone, leave := context.WithCancel(live)
+	leave()
+	const store = "the online store cannot answer now; try again"
+	for _, c := range []struct {
+		name    string
+		ctx     context.Context
+		err     error
+		code    codes.Code
+		http    int
+		message string
+	}{
+		{"invalid", live, fstore.Errorf(fstore.ErrInvalid, "bad"), codes.InvalidArgument, 400, "bad"},
+		{"wrapped", live, fmt.Errorf("look up: %w", fstore.Errorf(fstore.ErrInvalid, "bad").WithHint("good")), codes.InvalidArgument, 400, "look up: bad"},
+		{"not found", live, fstore.Errorf(fstore.ErrNotFound, "none"), codes.NotFound, 404, "none"},
+		{"not ready", live, fstore.Errorf(fstore.ErrNotReady, "soon"), codes.FailedPrecondition, 409, "soon"},
+		{"too large", live, fstore.Errorf(fstore.ErrTooLarge, "big"), codes.ResourceExhausted, 413, "big"},
+		{"conflict", live, fstore.Errorf(fstore.ErrConflict, "moved"), codes.Aborted, 409, "moved"},
+		{"no catalog", live, errNoCatalog, codes.Unavailable, 503, "the server has not read the registry yet; try again"},
+		{"unavailable", live, fstore.Errorf(fstore.ErrUnavailable, "dial 10.0.0.7"), codes.Unavailable, 503, store},
+		{"the store's own time-out", live, fmt.Errorf("%w: %w", fstore.ErrUnavailable, context.DeadlineExceeded), codes.Unavailable, 503, store},
+		{"the request's deadline, whatever the store says", over, fstore.Errorf(fstore.ErrUnavailable, "i/o"), codes.DeadlineExceeded, 504, "the deadline passed before the answer was there"},
+		{"a mistake, found as the deadline passed", over, fstore.Errorf(fstore.ErrInvalid, "bad"), codes.InvalidArgument, 400, "bad"},
+		{"deadline", live, context.DeadlineExceeded, codes.DeadlineExceeded, 504, "the deadline passed before the answer was there"},
+		{"the caller went away", gone, errors.New("read: closed"), codes.Canceled, 499, "the caller went away"},
+		{"corrupt", live, fstore.Errorf(fstore.ErrCorrupt, "key 07"), codes.DataLoss, 500, "the online store holds what cannot be read; the server's log says more"},
+		{"any other", live, errors.New("password=hunter2"), codes.Internal, 500, "a fault in the server; its log says more"},
+		{"definition", live, fstore.Errorf(fstore.ErrDefinition, "x.yaml"), codes.Internal, 500, "a fault in the server; its log says more"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := refuse(c.ctx, c.err)
+			if r.code != c.code || r.http != c.http || r.message != c.message {
+				t.Errorf("got %v %d %q, want %v %d %q", r.code, r.http, r.message, c.code, c.http, c.message)
+			}
+			if r.callers() != (c.code != codes.Internal && c.code != codes.DataLoss && c.code != codes.Unavailable && c.code != codes.DeadlineExceeded) {
+				t.Errorf("callers() = %v", r.callers())
+			}
+		})
+	}
+}
+
+func TestHintIsApartFromTheMessage(t *testing.T) {
+	r := refuse(context.Background(), fmt.Errorf("look up: %w", fstore.Errorf(fstore.ErrNotReady, "not published").WithHint("run: fstore materialize a")))
+	if r.message != "look up: not published" || r.hint != "run: fstore materialize a" {
+		t.Errorf("got message %q and hint %q", r.message, r.hint)
+	}
+	if got, want := status.Convert(r.grpc()).Message(), "look up: not published (run: fstore materialize a)"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestLongMessagesAreCut(t *testing.T) {
+	r := refuse(context.Background(), fstore.Errorf(fstore.ErrInvalid, "%s\xff", strings.Repeat("ü", 4000)))
+	if len(r.message) > maxMessage+len("…") || !strings.HasSuffix(r.message, "ü…") {
+		t.Errorf("got %d bytes, ending %q", len(r.message), r.message[len(r.message)-8:])
+	}
+}
+
+func TestFailuresAreLoggedOnceASecond(t *testing.T) {
+	f := &failures{kinds: map[string]*failureKind{}}
+	at := func(ms int, kind string) string {
+		unsaid, ok := f.due(now.Add(time.Duration(ms)*time.Millisecond), kind)
+		return fmt.Sprint(unsaid, ok)
+	}
+	for _, c := range []struct {
+		ms   int
+		kind string
+		want string
+	}{{0, "a", "0 true"}, {10, "a", "0 false"}, {20, "b", "0 true"}, {999, "a", "0 false"}, {1000, "a", "2 true"}, {1001, "a", "0 false"}} {
+		if got := at(c.ms, c.kind); got != c.want {
+			t.Errorf("%s at %d ms: got %s, want %s", c.kind, c.ms, got, c.want)
+		}
+	}
+}

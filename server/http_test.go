@@ -1,0 +1,243 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
+)
+
+func (w *world) post(t *testing.T, body string) (int, []byte) {
+	t.Helper()
+	return w.call(t, http.MethodPost, onlineFeaturesPath, body)
+}
+
+func (w *world) call(t *testing.T, method, path, body string) (int, []byte) {
+	t.Helper()
+	req, err := http.NewRequest(method, w.web+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, b
+}
+
+// indented returns JSON in a form that diffs well.
+func indented(t *testing.T, b []byte) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := json.Indent(&out, b, "", " "); err != nil {
+		t.Fatalf("%v: %s", err, b)
+	}
+	return strings.TrimSpace(out.String())
+}
+
+func TestPostOnlineFeatures(t *testing.T) {
+	w := shop(t, nil)
+	code, got := w.post(t, `{"service":"both","entities":{"customer_id":[1,2.0,3,null]},"event_timestamps":true}`)
+	if code != http.StatusOK {
+		t.Fatalf("got %d %s", code, got)
+	}
+	want := `{"entities":{"customer_id":[1,2,3,null]},"features":[
+		{"name":"value","type":"float64","values":[10.5,null,null,null],"statuses":["PRESENT","NULL_VALUE","OUTSIDE_MAX_AGE","NOT_FOUND"],
+		 "event_timestamps":["2026-03-01T11:00:00Z","2026-03-01T11:00:00Z","2026-01-29T12:00:00Z",null]},
+		{"name":"lines","type":"int64","values":[3,0,0,0],"statuses":["PRESENT","NULL_VALUE","OUTSIDE_MAX_AGE","NOT_FOUND"],
+		 "event_timestamps":["2026-03-01T11:00:00Z","2026-03-01T11:00:00Z","2026-01-29T12:00:00Z",null]},
+		{"name":"holiday","type":"bool","values":[true,true,true,true],"statuses":["PRESENT","PRESENT","PRESENT","PRESENT"],
+		 "event_timestamps":["2026-03-01T11:00:00Z","2026-03-01T11:00:00Z","2026-03-01T11:00:00Z","2026-03-01T11:00:00Z"]}],
+		"versions":[{"view":"orders","version":1,"generation":"0000060100000000","published":"2026-03-01T11:50:00Z"},
+		 {"view":"today","version":1,"generation":"0000050100000000","published":"2026-03-01T11:59:00Z"}],
+		"service":{"name":"both","version":1}}`
+	if diff := cmp.Diff(indented(t, []byte(want)), indented(t, got)); diff != "" {
+		t.Errorf("answer differs (-want +got):\n%s", diff)
+	}
+}
+
+func TestPostFeaturesByReference(t *testing.T) {
+	w := shop(t, nil)
+	code, got := w.post(t, ` { "features" : ["today.holiday=free"] , "entities": {} } `)
+	want := `{"entities":{},"features":[{"name":"free","type":"bool","values":[true],"statuses":["PRESENT"]}],
+		"versions":[{"view":"today","version":1,"generation":"0000050100000000","published":"2026-03-01T11:59:00Z"}]}`
+	if diff := cmp.Diff(indented(t, []byte(want)), indented(t, got)); code != 200 || diff != "" {
+		t.Errorf("got %d (-want +got):\n%s", code, diff)
+	}
+}
+
+func TestBadBodies(t *testing.T) {
+	w := shop(t, func(o *Options) { o.MaxRequestBytes = 10_000 })
+	w.store.Limits = online.Limits{MaxRows: 5, MaxFeatures: 3}
+	const shape = `such as {"service":"churn","entities":{"customer_id":[17850]}}`
+	const fields = "there are service, features, entities and event_timestamps"
+	for _, c := range []struct {
+		name, body    string
+		status        int
+		code          string
+		message, hint string
+	}{
+		{"empty", ``, 400, "INVALID_ARGUMENT", "the JSON ends too early", shape},
+		{"cut", `{"service":"churn"`, 400, "INVALID_ARGUMENT", "the JSON ends too early", shape},
+		{"garbage", "\x00\xff\xfe", 400, "INVALID_ARGUMENT", "not JSON at byte 0: invalid character '\\x00' looking for beginning of value", shape},
+		{"a list", `[1]`, 400, "INVALID_ARGUMENT", "not an object", shape},
+		{"null", `null`, 400, "INVALID_ARGUMENT", "not an object", shape},
+		{"more behind", `{"service":"churn"} {}`, 400, "INVALID_ARGUMENT", "there is more behind the JSON object, at byte 21", ""},
+		{"unknown fields", `{"service":"churn","entity":{},"model":"m"}`, 400, "INVALID_ARGUMENT", "the request has unknown fields: entity, model", fields},
+		{"case matters", `{"Service":"churn"}`, 400, "INVALID_ARGUMENT", "the request has unknown fields: Service", fields},
+		{"field twice", `{"service":"churn","service":"both"}`, 400, "INVALID_ARGUMENT", `"service" is there twice`, ""},
+		{"column twice", `{"service":"churn","entities":{"customer_id":[1],"customer_id":[2]}}`, 400, "INVALID_ARGUMENT", `entities: "customer_id" is there twice`, ""},
+		{"nothing named", `{"entities":{"customer_id":[1]}}`, 400, "INVALID_ARGUMENT", "the request must name either a service or features", ""},
+		{"both named", `{"service":"churn","features":["orders.value"]}`, 400, "INVALID_ARGUMENT", "the request must name either a service or features", ""},
+		{"no features", `{"features":[]}`, 400, "INVALID_ARGUMENT", "the list of features is empty", "such as customer_orders.order_value, or customer_orders.*"},
+		{"service is a number", `{"service":7}`, 400, "INVALID_ARGUMENT", "service is not a string", shape},
+		{"service is null", `{"service":null}`, 400, "INVALID_ARGUMENT", "service is not a string", shape},
+		{"features are numbers", `{"features":[7]}`, 400, "INVALID_ARGUMENT", "features is not a list of strings", shape},
+		{"flag is a word", `{"service":"churn","event_timestamps":"yes"}`, 400, "INVALID_ARGUMENT", "event_timestamps is not true or false", shape},
+		{"flag is null", `{"service":"churn","event_timestamps":null}`, 400, "INVALID_ARGUMENT", "event_timestamps is not true or false", shape},
+		{"entities are rows", `{"service":"churn","entities":[{"customer_id":1}]}`, 400, "INVALID_ARGUMENT", "entities: not an object", shape},
+		{"column is a value", `{"service":"churn","entities":{"customer_id":1}}`, 400, "INVALID_ARGUMENT", "key column customer_id: not a list of values", shape},
+		{"value of a wrong type", `{"service":"churn","entities":{"customer_id":[1,"2"]}}`, 400, "INVALID_ARGUMENT", `key column customer_id, row 2: "2" is not a int64`, ""},
+		{"value that is no integer", `{"service":"churn","entities":{"customer_id":[1.5]}}`, 400, "INVALID_ARGUMENT", `key column customer_id, row 1: 1.5 is not a int64`, ""},
+		{"value too large", `{"service":"churn","entities":{"customer_id":[1,2,9223372036854775808]}}`, 400, "INVALID_ARGUMENT", `key column customer_id, row 3: 9223372036854775808 is not a int64`, ""},
+		{"unknown column", `{"service":"churn","entities":{"typo":["x"]}}`, 400, "INVALID_ARGUMENT", "key column typo is not known", "the key columns are customer_id"},
+		{"missing column", `{"service":"churn"}`, 400, "INVALID_ARGUMENT", "key column customer_id is missing", ""},
+		{"too many rows", `{"service":"churn","entities":{"customer_id":[1,2,3,4,5,6]}}`, 413, "RESOURCE_EXHAUSTED", "key column customer_id: more than 5 rows of keys", "ask for fewer rows at a time"},
+		{"too many features", `{"features":["a.a","a.b","a.c","a.d"]}`, 413, "RESOURCE_EXHAUSTED", "4 features; the limit is 3", ""},
+		{"too large", `{"service":"` + strings.Repeat("x", 20_000) + `"}`, 413, "RESOURCE_EXHAUSTED", "the body has more than 10000 bytes", "ask for fewer rows at a time"},
+		{"unknown service", `{"service":"nope"}`, 404, "NOT_FOUND", `there is no service "nope"`, "run: fstore list"},
+		{"not published", `{"service":"early","entities":{"customer_id":[1]}}`, 409, "FAILED_PRECONDITION", "early@1: not published in the online store", "run: fstore materialize early@1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, body := w.post(t, c.body)
+			var got, want errorBody
+			if err := json.Unmarshal(body, &got); err != nil {
+				t.Fatalf("%v: %s", err, body)
+			}
+			want.Error.Code, want.Error.Message, want.Error.Hint = c.code, c.message, c.hint
+			if diff := cmp.Diff(want, got); status != c.status || diff != "" {
+				t.Errorf("got status %d, want %d (-want +got):\n%s", status, c.status, diff)
+			}
+		})
+	}
+}
+
+func TestPathsAndMethods(t *testing.T) {
+	w := shop(t, nil)
+	for _, c := range []struct {
+		method, path string
+		status       int
+		text         string
+	}{
+		{"GET", onlineFeaturesPath, 405, "the method must be POST"},
+		{"GET", "/", 404, "there is nothing at this path"},
+		{"POST", "/v1/nope", 404, "there is nothing at this path"},
+		{"GET", "/healthz", 200, "ok\n"},
+		{"GET", "/readyz", 200, "ready\n"},
+	} {
+		status, body := w.call(t, c.method, c.path, "")
+		if status != c.status || !containsText(body, c.text) {
+			t.Errorf("%s %s: got %d %s, want %d %s", c.method, c.path, status, body, c.status, c.text)
+		}
+	}
+}
+
+func TestReadyOnceACatalogIsLoaded(t *testing.T) {
+	w := newWorld(t, nil).start(t)
+	if status, body := w.call(t, "GET", "/readyz", ""); status != 503 {
+		t.Errorf("before: got %d %s", status, body)
+	}
+	if status, body := w.post(t, `{"service":"churn"}`); status != 503 || !containsText(body, "has not read the registry yet") {
+		t.Errorf("before: got %d %s", status, body)
+	}
+	if status, _ := w.call(t, "GET", "/healthz", ""); status != 200 {
+		t.Errorf("healthz before: got %d", status)
+	}
+	w.book.set(page{})
+	w.refresh()
+	if status, body := w.call(t, "GET", "/readyz", ""); status != 200 {
+		t.Errorf("after: got %d %s", status, body)
+	}
+}
+
+// TestKeyColumnsOfEveryTypeFromJSON reads what AppendJSON writes as keys.
+func TestKeyColumnsOfEveryTypeFromJSON(t *testing.T) {
+	body := `{"service":"s","entities":{"a":[true,null],"b":[-3,3.0],"c":[9007199254740993,0],"d":["","x"],"e":["AP8=",null],"f":["2026-01-01T00:00:00.000001Z","2026-01-01"]}}`
+	req, err := decodeRequest([]byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	types := []fstore.Type{fstore.Bool, fstore.Int32, fstore.Int64, fstore.String, fstore.Bytes, fstore.Timestamp}
+	var keys []fstore.Field
+	for i, typ := range types {
+		keys = append(keys, fstore.Field{Name: string(rune('a' + i)), Type: typ})
+	}
+	columns, err := req.columns(keys, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []any
+	for i := range columns {
+		got = append(got, columns[i].Value(0), columns[i].Value(1))
+	}
+	day := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	want := []any{true, nil, int32(-3), int32(3), int64(9007199254740993), int64(0), "", "x", []byte{0, 255}, nil, day.Add(time.Microsecond), day}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// FuzzRequestJSON holds that no body makes the decoder panic, and that what it takes has a service or features.
+func FuzzRequestJSON(f *testing.F) {
+	for _, s := range []string{
+		`{"service":"churn","entities":{"customer_id":[17850,null,1e3]},"event_timestamps":true}`,
+		`{"features":["a.b","c.*"],"entities":{"k":["x","\u0000"],"t":["2026-01-01"]}}`,
+		`{"service":"s","entities":{"k":[[[[]]]]}}`, `{}`, `[`, `{"entities":{"k":{"a":1}}}`, `{"service":"s","entities":{"k":[1,]}}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		req, err := decodeRequest(body)
+		if err != nil {
+			if r := refuse(t.Context(), err); r.name != "INVALID_ARGUMENT" {
+				t.Errorf("%q: %v", body, err)
+			}
+			return
+		}
+		for _, typ := range allTypes() {
+			if !typ.IsKey() {
+				continue
+			}
+			var keys []fstore.Field
+			for _, e := range req.entities {
+				keys = append(keys, fstore.Field{Name: e.name, Type: typ})
+			}
+			columns, err := req.columns(keys, 1000)
+			if err != nil {
+				if name := refuse(t.Context(), err).name; name != "INVALID_ARGUMENT" && name != "RESOURCE_EXHAUSTED" {
+					t.Errorf("%q: %v", body, err)
+				}
+				continue
+			}
+			for i := range columns {
+				if n := len(fmt.Sprint(columns[i].Len)); n == 0 || columns[i].Type != typ {
+					t.Errorf("%q: column %d", body, i)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,92 @@
+package server
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+)
+
+func TestMetricsShowWhatWasDone(t *testing.T) {
+	w := shop(t, nil)
+	for range 3 {
+		if _, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", 1, 2, 3, 4, 1))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, _ = w.client.GetOnlineFeatures(context.Background(), byService("nope"))
+	_, _ = w.post(t, `{"service":`)
+	_, _ = w.post(t, `{"service":"early","entities":{"customer_id":[1]}}`)
+	code, body := w.call(t, "GET", "/metrics", "")
+	if code != 200 {
+		t.Fatalf("got %d %s", code, body)
+	}
+	lines := map[string]bool{}
+	for line := range strings.Lines(string(body)) {
+		lines[strings.TrimSpace(line)] = true
+	}
+	for _, want := range []string{
+		`fstore_requests_total{code="OK",method="GetOnlineFeatures",transport="grpc"} 3`,
+		`fstore_requests_total{code="NOT_FOUND",method="GetOnlineFeatures",transport="grpc"} 1`,
+		`fstore_requests_total{code="INVALID_ARGUMENT",method="GetOnlineFeatures",transport="http"} 1`,
+		`fstore_requests_total{code="FAILED_PRECONDITION",method="GetOnlineFeatures",transport="http"} 1`,
+		`fstore_request_duration_seconds_bucket{code="OK",method="GetOnlineFeatures",transport="grpc",le="5e-05"} 3`,
+		`fstore_request_duration_seconds_count{code="OK",method="GetOnlineFeatures",transport="grpc"} 3`,
+		`fstore_store_round_trips_total 5`, // the first look-up of a view reads its pointer first
+		`fstore_store_duration_seconds_count 4`,
+		`fstore_keys_requested_total 16`,
+		`fstore_records_fetched_total 12`,
+		`fstore_feature_values_total{status="PRESENT"} 12`,
+		`fstore_feature_values_total{status="NULL_VALUE"} 6`,
+		`fstore_feature_values_total{status="NOT_FOUND"} 6`,
+		`fstore_feature_values_total{status="OUTSIDE_MAX_AGE"} 6`,
+		`fstore_view_age_seconds{version="1",view="orders"} 600`,
+		`fstore_view_age_seconds{version="1",view="today"} 60`,
+		`fstore_view_published{version="1",view="orders"} 1`,
+		`fstore_catalog_revision 1`,
+		`fstore_catalog_age_seconds 0`,
+	} {
+		if !lines[want] {
+			t.Errorf("there is no line %s", want)
+		}
+	}
+	if text := string(body); !strings.Contains(text, `fstore_build_info{goversion="go`) || !strings.Contains(text, `version="v1.2.3"} 1`) {
+		t.Error("there is no build info")
+	}
+	if t.Failed() {
+		for line := range strings.Lines(string(body)) {
+			if strings.HasPrefix(line, "fstore_") && !strings.Contains(line, "_bucket") {
+				t.Log(strings.TrimSpace(line))
+			}
+		}
+	}
+}
+
+func TestAgesOutliveTheStore(t *testing.T) {
+	w := shop(t, nil)
+	_, _ = w.call(t, "GET", "/metrics", "")
+	w.backend.hook(func(ctx context.Context) error {
+		<-ctx.Done() // a store that hangs
+		return fstore.Errorf(fstore.ErrUnavailable, "gone")
+	})
+	began := time.Now()
+	_, body := w.call(t, "GET", "/metrics", "")
+	if !containsText(body, `fstore_view_age_seconds{version="1",view="orders"} 600`) {
+		t.Error("the age is gone with the store")
+	}
+	if took := time.Since(began); took > 5*scrapeTimeout {
+		t.Errorf("the scrape took %s", took)
+	}
+}
+
+func TestViewThatIsNotPublishedHasNoAge(t *testing.T) {
+	w := newWorld(t, nil)
+	w.book.set(page{views: map[string]*fstore.ViewVersion{"orders": orders(3)}})
+	w.start(t)
+	_, body := w.call(t, "GET", "/metrics", "")
+	if !containsText(body, `fstore_view_published{version="3",view="orders"} 0`) || containsText(body, "fstore_view_age_seconds{") {
+		t.Errorf("got %s", body)
+	}
+}

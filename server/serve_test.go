@@ -1,0 +1,106 @@
+package server
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
+
+// hold makes the store's next reads wait until release is called; arrived receives one signal for each of them.
+func (w *world) hold() (arrived chan struct{}, release func()) {
+	arrived, free := make(chan struct{}, 10), make(chan struct{})
+	w.backend.hook(func(ctx context.Context) error {
+		arrived <- struct{}{}
+		select {
+		case <-free:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	return arrived, func() { close(free) }
+}
+
+func TestDrainFinishesWhatIsUnderWay(t *testing.T) {
+	w := shop(t, nil)
+	arrived, release := w.hold()
+	results := make(chan error, 2)
+	go func() {
+		_, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", 1)))
+		results <- err
+	}()
+	posted := make(chan int, 1)
+	go func() {
+		code, _ := w.post(t, `{"service":"churn","entities":{"customer_id":[1]}}`)
+		posted <- code
+	}()
+	<-arrived
+	<-arrived
+	stopped := make(chan error, 1)
+	go func() { stopped <- w.stop() }()
+	<-w.draining
+	release()
+	if err := <-results; err != nil {
+		t.Errorf("gRPC: %v", err)
+	}
+	if code := <-posted; code != 200 {
+		t.Errorf("HTTP: got %d", code)
+	}
+	if err := <-stopped; err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+	_, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", 1)))
+	wantStatus(t, err, codes.Unavailable, "")
+}
+
+func TestDrainEndsWhatTakesTooLong(t *testing.T) {
+	w := shop(t, func(o *Options) { o.DrainTimeout = 10 * time.Millisecond; o.Timeout = time.Hour })
+	arrived, release := w.hold()
+	defer release()
+	result := make(chan error, 1)
+	go func() {
+		_, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", 1)))
+		result <- err
+	}()
+	<-arrived
+	if err := w.stop(); err == nil || !strings.Contains(err.Error(), "still under way after 10ms") {
+		t.Errorf("Serve: got %v", err)
+	}
+	wantStatus(t, <-result, codes.Unavailable, "")
+}
+
+func TestListenerThatFailsEndsTheServer(t *testing.T) {
+	w := newWorld(t, nil)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	web, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	web.Close()
+	if err := w.Serve(context.Background(), l, web); err == nil || !strings.HasPrefix(err.Error(), "serve http: ") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := l.Accept(); err == nil {
+		t.Error("the other listener is still open")
+	}
+}
+
+func TestServerToldToEndBeforeItBegins(t *testing.T) {
+	w := newWorld(t, nil)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := w.Serve(ctx, l, nil); err != nil {
+		t.Error(err)
+	}
+}
