@@ -258,7 +258,7 @@ func (c *testCase) oracle() [][]any {
 				}
 			}
 			if values[i] == nil && f.Default != nil {
-				values[i] = f.Default.Value(0)
+				values[i] = plain(f.Default.Value(0))
 			}
 		}
 		out = append(out, values)

@@ -74,6 +74,9 @@ func scalar(c *fstore.Column, i int) string {
 	case fstore.Float64:
 		return float(c.Float64s[i], 64) + "::" + sqlType(t)
 	case fstore.String:
+		if s := c.Strings[i]; strings.ContainsRune(s, 0) { // the parser ends a statement at a zero byte
+			return "decode(unhex('" + hex.EncodeToString([]byte(s)) + "'))"
+		}
 		return text(c.Strings[i])
 	case fstore.Bytes:
 		return "unhex('" + hex.EncodeToString(c.Bytes[i]) + "')"
