@@ -112,7 +112,7 @@ func (c *checker) sourceRename(s *source) {
 // sourceColumns asks the engine for the columns of the files, as they are, and checks those that are named.
 func (c *checker) sourceColumns(s *source) {
 	raw := s.def
-	raw.Event, raw.Created, raw.Available = "", "", fstore.Available{}
+	raw.Rename, raw.Event, raw.Created, raw.Available = nil, "", "", fstore.Available{}
 	columns, err := c.engine.SourceColumns(c.ctx, &raw)
 	if err != nil {
 		c.engineError(s.spec.Path.Pos, "source "+s.def.Name+": ", err)
@@ -120,13 +120,8 @@ func (c *checker) sourceColumns(s *source) {
 		return
 	}
 	before := len(c.problems)
+	columns = c.renamed(s, columns)
 	names := columnNames(columns)
-	for _, p := range s.spec.Rename {
-		if p.Value.Value != "" && column(columns, p.Value.Value) == nil {
-			c.problems.add(p.Key.Pos, didYouMean(p.Key.Value, names), "the files of source %s have no column %q", s.def.Name, p.Key.Value)
-			columns = append(columns, fstore.EngineColumn{Name: p.Value.Value}) // so that this is said once
-		}
-	}
 	for i, col := range columns {
 		if first := column(columns[:i], col.Name); first != nil {
 			c.problems.add(s.spec.Path.Pos, "rename: {"+col.Name+": another_name}", "source %s has two columns %s; SQL does not tell case apart", s.def.Name, col.Name)
@@ -153,6 +148,23 @@ func (c *checker) sourceColumns(s *source) {
 		s.ok = false
 	}
 	s.columns = columns
+}
+
+// renamed applies the source's renames to the columns of its files. A column that is not there gets no type.
+func (c *checker) renamed(s *source, files []fstore.EngineColumn) []fstore.EngineColumn {
+	columns := slices.Clone(files)
+	for _, p := range s.spec.Rename {
+		i := slices.IndexFunc(files, func(col fstore.EngineColumn) bool { return col.Name == p.Key.Value })
+		switch {
+		case p.Value.Value == "":
+		case i < 0:
+			c.problems.add(p.Key.Pos, didYouMean(p.Key.Value, columnNames(files)), "the files of source %s have no column %q", s.def.Name, p.Key.Value)
+			columns = append(columns, fstore.EngineColumn{Name: p.Value.Value}) // so that this is said once
+		default:
+			columns[i].Name = p.Value.Value
+		}
+	}
+	return columns
 }
 
 // engineError reports an error of the engine at a place in a definition.

@@ -10,7 +10,8 @@ import (
 type Engine interface {
 	// ParseSQL returns the engine's parse tree of SQL text, as JSON.
 	ParseSQL(ctx context.Context, sql string) ([]byte, error)
-	// SourceColumns returns the columns of a source's files, after rename.
+	// SourceColumns returns the columns of a source's files. Check asks without rename and times, which it
+	// looks into itself, to say where in the definition a mistake is.
 	SourceColumns(ctx context.Context, s *fstore.Source) ([]fstore.EngineColumn, error)
 	// BindSQL returns the columns that SQL yields over inputs.
 	BindSQL(ctx context.Context, sql string, inputs []fstore.Relation) ([]fstore.EngineColumn, error)

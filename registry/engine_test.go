@@ -49,13 +49,7 @@ func (e *engine) SourceColumns(_ context.Context, s *fstore.Source) ([]fstore.En
 	if !ok {
 		return nil, fstore.Errorf(fstore.ErrNotFound, "no file matches %s", s.Path).WithHint("set the variable in it, or create the data")
 	}
-	out := append([]fstore.EngineColumn(nil), columns...)
-	for i := range out {
-		if to, ok := s.Rename[out[i].Name]; ok {
-			out[i].Name = to
-		}
-	}
-	return out, nil
+	return columns, nil
 }
 
 func (e *engine) BindSQL(ctx context.Context, text string, inputs []fstore.Relation) ([]fstore.EngineColumn, error) {
@@ -133,3 +127,20 @@ func parseTables(text string) map[string][]fstore.EngineColumn {
 	}
 	return files
 }
+
+// noEngine knows no files and reads no SQL.
+type noEngine struct{}
+
+func (noEngine) ParseSQL(context.Context, string) ([]byte, error) {
+	return nil, &fstore.SQLError{Message: "no", Offset: 0}
+}
+
+func (noEngine) SourceColumns(context.Context, *fstore.Source) ([]fstore.EngineColumn, error) {
+	return nil, fstore.ErrNotFound
+}
+
+func (noEngine) BindSQL(context.Context, string, []fstore.Relation) ([]fstore.EngineColumn, error) {
+	return nil, fstore.ErrNotFound
+}
+
+func (noEngine) Converts(string, fstore.Type) bool { return false }

@@ -1,0 +1,33 @@
+package registry
+
+import (
+	"maps"
+	"slices"
+)
+
+// Tables returns the names that a parse tree reads, for tests.
+func Tables(tree []byte) []string {
+	root, err := parseTree(tree)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	names := map[string]bool{}
+	for _, t := range inspect(root).tables {
+		names[t.name] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// Inspect runs the gate and everything else that walks a tree, for the fuzzer.
+func Inspect(tree []byte) {
+	root, err := parseTree(tree)
+	if err != nil {
+		return
+	}
+	q := inspect(root)
+	for _, f := range append(q.refused, q.doubts...) {
+		_ = place("f.sql", "select 1", f.offset)
+	}
+	plainFloatSums(root, floats{})
+	canonical(root)
+}
