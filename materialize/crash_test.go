@@ -141,7 +141,7 @@ func scenarios() []scenario {
 		{"full_and_full_again", loaded, day(4), Full, Full, false},
 		{"rewind", loaded, day(1), Rewind, Rewind, false},
 		{"rewind_and_then_forward", loaded, day(1), Rewind, 0, false},
-		{"state_lost", func(t *testing.T, w *world) { loaded(t, w); w.state = t.TempDir() }, day(4), 0, 0, false},
+		{"state_lost", func(t *testing.T, w *world) { loaded(t, w); w.state = stateDir(t) }, day(4), 0, 0, false},
 	}
 }
 
@@ -318,8 +318,9 @@ func TestStoreFailsAtEveryOperation(t *testing.T) {
 // TestAnyHistory is the whole protocol under whatever happens: after every run that succeeds, the store is what a
 // first run into an empty store would have made it.
 func TestAnyHistory(t *testing.T) {
+	root := stateDir(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		dir, err := os.MkdirTemp(t.TempDir(), "")
+		dir, err := os.MkdirTemp(root, "")
 		if err != nil {
 			rt.Fatal(err)
 		}

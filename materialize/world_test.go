@@ -198,9 +198,19 @@ type world struct {
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{table: newTable(), leases: newLeases(), clock: &clock{now: day(0)}, now: day(100), state: t.TempDir()}
+	w := &world{table: newTable(), leases: newLeases(), clock: &clock{now: day(0)}, now: day(100), state: stateDir(t)}
 	w.replace(memory.New())
 	return w
+}
+
+// stateDir returns a new folder, in memory where there is such a file system: thousands of runs wait for no disk.
+func stateDir(t testing.TB) string {
+	dir, err := os.MkdirTemp("/dev/shm", "fstore-materialize-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // replace puts another backend beneath the store.

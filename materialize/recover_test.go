@@ -1,0 +1,200 @@
+package materialize_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fstore-dev/fstore"
+	. "github.com/fstore-dev/fstore/materialize"
+)
+
+// crash runs until the n-th step of a name.
+func (w *world) crash(t *testing.T, p int, mode Mode, step string, n int) {
+	t.Helper()
+	seen := 0
+	_, err := Run(context.Background(), w.options(day(p), mode).WithStep(func(name string) error {
+		if name == step {
+			seen++
+		}
+		if seen == n {
+			return errCrash
+		}
+		return nil
+	}))
+	if !errors.Is(err, errCrash) {
+		t.Fatalf("no crash at %s %d: %v", step, n, err)
+	}
+}
+
+func TestALargeFirstLoadResumes(t *testing.T) {
+	w := newWorld(t)
+	w.fill(40)
+	w.crash(t, 2, 0, "batch", 8)
+	var g fstore.Generation
+	for g = range dump(t, w.mem) {
+	}
+	commits := 0
+	o := w.options(day(2), 0).WithStep(func(name string) error {
+		if name == "batch" {
+			commits++
+		}
+		return nil
+	})
+	s, err := Run(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.check(t, day(2))
+	if s[0].Generation != g || s[0].Written != 8 || commits != 2 || !s[0].Finished.Equal(day(2)) || s[0].NewGeneration != "" {
+		t.Errorf("wrote %d batches: %+v", commits, s[0])
+	}
+}
+
+func TestAnInterruptedRunIsPublishedBeforeTheNextOneBegins(t *testing.T) {
+	w := newWorld(t)
+	w.fill(10)
+	w.mustRun(t, day(2), 0)
+	for i := range 10 {
+		w.table.put(fmt.Sprintf("k%03d", i), day(3), 100)
+		w.table.put(fmt.Sprintf("k%03d", i), day(5), 200)
+	}
+	w.crash(t, 3, 0, "batch", 1)
+	var published []fstore.Pointer
+	o := w.options(day(5), 0).WithStep(func(name string) error {
+		if name == "publish" {
+			p, _ := w.live(t)
+			published = append(published, p)
+		}
+		return nil
+	})
+	s, err := Run(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.check(t, day(5))
+	if len(published) != 2 || !published[0].Published.Equal(day(3)) || !s[0].Finished.Equal(day(3)) || s[0].Written != 6+10 {
+		t.Errorf("published %v: %+v", published, s[0])
+	}
+}
+
+func TestWhatAnInterruptedRunBeganToPublishIsNotUndone(t *testing.T) {
+	w := newWorld(t)
+	w.fill(10)
+	w.mustRun(t, day(2), 0)
+	for i := range 10 {
+		w.table.put(fmt.Sprintf("k%03d", i), day(5), 100)
+	}
+	w.crash(t, 5, 0, "batch", 1)
+	if _, err := w.run(day(4), 0); !errors.Is(err, fstore.ErrInvalid) || !strings.Contains(err.Error(), "interrupted run has begun to publish 2026-01-06") {
+		t.Errorf("got %v", err)
+	}
+	// A load of an earlier instant, which nobody has seen either, is not finished on the way forward.
+	w.crash(t, 3, Full|Rewind, "batch", 1)
+	o := w.options(day(6), 0).WithStep(func(name string) error {
+		if p, _ := w.live(t); p.Published.Equal(day(3)) {
+			t.Error("readers were taken back")
+		}
+		return nil
+	})
+	if _, err := Run(context.Background(), o); err != nil {
+		t.Fatal(err)
+	}
+	w.check(t, day(6))
+	if n := len(dump(t, w.mem)); n != 1 {
+		t.Errorf("%d generations are left", n)
+	}
+}
+
+// TestAnAbandonedLoadIsNotResumed: its records may be half deleted by then.
+func TestAnAbandonedLoadIsNotResumed(t *testing.T) {
+	for n := 1; n <= 6; n++ {
+		w := newWorld(t)
+		w.fill(20)
+		w.mustRun(t, day(2), 0)
+		w.crash(t, 2, Full, "batch", 3)
+		w.crash(t, 2, Full, "drop", n)
+		w.mustRun(t, day(2), 0)
+		if got := len(dump(t, w.mem)); got != 1 {
+			t.Errorf("%d generations are left", got)
+		}
+	}
+}
+
+func TestDamagedStateIsNotBelieved(t *testing.T) {
+	for _, c := range []struct {
+		file string
+		left int // generations whose records stay
+	}{{".spool", 0}, {".manifest.parquet", 1}, {".json", 1}} {
+		t.Run(c.file[1:], func(t *testing.T) {
+			w := newWorld(t)
+			w.fill(10)
+			w.mustRun(t, day(2), 0)
+			before := w.files(t)
+			for i := range 10 {
+				w.table.put(fmt.Sprintf("k%03d", i), day(3), 100)
+			}
+			w.crash(t, 3, 0, "batch", 1)
+			for _, name := range w.files(t) {
+				if strings.HasSuffix(name, c.file) && !slices.Contains(before, name) {
+					path := filepath.Join(w.state, w.table.view.Ref.String(), name)
+					b, err := os.ReadFile(path)
+					if err != nil {
+						t.Fatal(err)
+					}
+					b[len(b)/2] ^= 0x55
+					if err := os.WriteFile(path, b, 0o644); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			s := w.mustRun(t, day(3), 0)
+			if s.NewGeneration == "" || len(s.Left) != c.left {
+				t.Errorf("got %+v", s)
+			}
+		})
+	}
+}
+
+func TestAGenerationWhoseListIsLostKeepsItsHeader(t *testing.T) {
+	w := newWorld(t)
+	w.fill(10)
+	first := w.mustRun(t, day(2), 0)
+	old := copyDir(t, w.state, filepath.Join(stateDir(t), "copy"))
+	w.table.put("new", day(3), 1)
+	w.mustRun(t, day(3), 0)
+	w.state = old
+	s := w.mustRun(t, day(3), 0)
+	if !slices.Equal(s.Left, []fstore.Generation{first.Generation}) || !strings.Contains(s.NewGeneration, "does not know run") {
+		t.Errorf("got %+v", s)
+	}
+	left := dump(t, w.mem)[first.Generation]
+	if keys := slices.Collect(maps.Keys(left)); !slices.Equal(keys, []string{"new"}) {
+		t.Errorf("left are %q", keys)
+	}
+	if _, ok, err := w.store.Header(context.Background(), w.table.view.Ref, first.Generation); !ok || err != nil {
+		t.Errorf("its header is gone: %v", err)
+	}
+}
+
+func TestTwoStoresWithOneState(t *testing.T) {
+	w := newWorld(t)
+	w.fill(10)
+	w.mustRun(t, day(2), 0)
+	one := w.mem
+	other := newWorld(t)
+	other.table, other.state = w.table, w.state
+	if s := other.mustRun(t, day(3), 0); s.NewGeneration != "nothing is published yet" || len(s.Left) != 0 {
+		t.Errorf("the other store: %+v", s)
+	}
+	w.replace(one)
+	if s := w.mustRun(t, day(3), 0); !strings.Contains(s.NewGeneration, "does not know run") {
+		t.Errorf("the first again: %+v", s)
+	}
+}
