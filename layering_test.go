@@ -41,7 +41,7 @@ var homes = map[string][]string{
 	"github.com/spf13/":                              {"cmd"},
 	"github.com/goccy/go-yaml":                       {"registry", "cmd"},
 	"github.com/parquet-go/parquet-go":               {"offline", "materialize", "feature_repo", "cmd", "bench"},
-	"github.com/google/go-cmp":                       {}, // tests only
+	"github.com/google/go-cmp":                       {"online/onlinetest"}, // else tests only
 	"pgregory.net/rapid":                             {"online/onlinetest"},
 	"github.com/rogpeppe/go-internal":                {}, // tests only
 	"github.com/fstore-dev/fstore/online/onlinetest": {},
