@@ -40,8 +40,10 @@ func toInteger(x string, from engineType, to fstore.Type) conversion {
 	case from.name == sqlType(to):
 		c.cast = x
 	case from.bits > 0 && from.valueBits() < bits:
+	case from.unsigned:
+		c.fits = fmt.Sprintf("%s <= %d::%s", x, uint64(1)<<(bits-1)-1, from.name)
 	case from.bits > 0:
-		c.fits = x + "::" + wider(from) + " " + bounds
+		c.fits = x + " " + bounds
 	case from.mantissa > 0:
 		c.fits = fmt.Sprintf("%s = trunc(%s) AND abs(%s) < %d", x, x, x, uint64(1)<<53)
 		if to == fstore.Int32 {

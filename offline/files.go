@@ -2,6 +2,7 @@ package offline
 
 import (
 	"context"
+	"slices"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -24,25 +25,28 @@ ORDER BY file`)
 	if err != nil {
 		return err
 	}
-	seen := map[string]fstore.EngineColumn{} // by column: the file it was first seen in, and its type there
+	var names []string
+	types := map[string][]fstore.EngineColumn{} // by column: each type it has, with the first file that has it so
 	for _, file := range first.Columns[0].Strings {
-		columns, err := s.describe(ctx, "SELECT *\nFROM "+readParquet([]string{file}))
+		columns, err := s.describe(ctx, "SELECT *\nFROM "+readParquet([]string{file}, false))
 		if err != nil {
 			return err
 		}
 		for _, c := range columns {
-			other, ok := seen[c.Name]
-			if !ok {
-				other = fstore.EngineColumn{Name: file, Type: c.Type}
-				seen[c.Name] = other
+			if len(types[c.Name]) == 0 {
+				names = append(names, c.Name)
 			}
-			all := src.raw[columnIndex(src.raw, c.Name)].Type
-			for _, in := range []fstore.EngineColumn{other, {Name: file, Type: c.Type}} {
-				if !parseType(in.Type).widens(parseType(all)) {
-					return fstore.Errorf(fstore.ErrInvalid, "column %s is %s in %s but %s in %s, and no type holds the values of both",
-						c.Name, other.Type, other.Name, c.Type, file).WithHint("write the files with one type")
-				}
+			if !slices.ContainsFunc(types[c.Name], func(o fstore.EngineColumn) bool { return o.Type == c.Type }) {
+				types[c.Name] = append(types[c.Name], fstore.EngineColumn{Name: file, Type: c.Type})
 			}
+		}
+	}
+	for _, name := range names {
+		all := parseType(src.raw[columnIndex(src.raw, name)].Type)
+		in := types[name]
+		if slices.ContainsFunc(in, func(c fstore.EngineColumn) bool { return !parseType(c.Type).widens(all) }) {
+			return fstore.Errorf(fstore.ErrInvalid, "column %s is %s in %s but %s in %s, and no type holds the values of both",
+				name, in[0].Type, in[0].Name, in[1].Type, in[1].Name).WithHint("write the files with one type")
 		}
 	}
 	return nil

@@ -21,7 +21,7 @@ var day = time.Date(2011, 12, 9, 0, 0, 0, 0, time.UTC)
 
 // repo is a folder with data and an engine over it.
 type repo struct {
-	*testing.T
+	testing.TB
 	e   *Engine
 	dir string
 }
@@ -66,7 +66,7 @@ func (r *repo) read(name string) (rows [][]string, columns []fstore.EngineColumn
 		r.Fatal(err)
 	}
 	defer s.close()
-	from := "read_parquet(" + text(filepath.Join(r.dir, name)) + ")"
+	from := readParquet([]string{filepath.Join(r.dir, name)}, false)
 	if columns, err = s.describe(context.Background(), "SELECT * FROM "+from); err != nil {
 		r.Fatal(err)
 	}

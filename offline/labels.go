@@ -60,8 +60,8 @@ func (s *session) labelParquet(ctx context.Context, l *labels, path string) erro
 	if len(files) > 1 {
 		return fstore.Errorf(fstore.ErrInvalid, "%s names %d files", path, len(files)).WithHint("labels are one file, so that they have one order")
 	}
-	l.columns, err = s.describe(ctx, "SELECT *\nFROM read_parquet("+escaped(files)+")")
-	l.from = "(\n  SELECT *, file_row_number AS _row\n  FROM read_parquet(" + escaped(files) + ", file_row_number = true)\n)"
+	l.columns, err = s.describe(ctx, "SELECT *\nFROM "+readParquet(files, false))
+	l.from = "(\n  SELECT *, file_row_number AS _row\n  FROM " + readParquet(files, false, "file_row_number = true") + "\n)"
 	return err
 }
 

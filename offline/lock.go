@@ -156,7 +156,7 @@ func (t *training) lockOutput(ctx context.Context, l *Lock, temp string) error {
 	}
 	l.Output.LockFile, l.Output.Rows = *f, t.labels.rows
 	l.Output.Path = t.req.Out
-	columns, err := t.describe(ctx, "SELECT *\nFROM read_parquet("+escaped([]string{temp})+")")
+	columns, err := t.describe(ctx, "SELECT *\nFROM "+readParquet([]string{temp}, false))
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package offline
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -59,20 +60,25 @@ func (s *session) files(ctx context.Context, path string) ([]string, error) {
 }
 
 // readParquet returns the FROM item that reads files as one relation, by column name. More options may follow.
-func readParquet(files []string, options ...string) string {
+// Folders such as day=2011-12-09 are columns if partitioned.
+func readParquet(files []string, partitioned bool, options ...string) string {
 	args := []string{escaped(files)}
 	if len(files) > 1 {
 		args = append(args, "union_by_name = true")
 	}
-	args = append(args, "hive_partitioning = "+map[bool]string{true: "true", false: "false"}[partitioned(files)])
+	args = append(args, fmt.Sprintf("hive_partitioning = %v", partitioned))
 	return "read_parquet(" + strings.Join(append(args, options...), ", ") + ")"
 }
 
 var partition = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)
 
-// partitioned reports whether the files lie in folders such as day=2011-12-09.
-func partitioned(files []string) bool {
+// partitioned reports whether the files lie in folders such as day=2011-12-09. The folders that hold the repo are
+// none of its business.
+func (e *Engine) partitioned(files []string) bool {
 	for _, f := range files {
+		if rel, err := filepath.Rel(e.opts.Dir, f); err == nil && filepath.IsLocal(rel) {
+			f = rel
+		}
 		for _, dir := range strings.Split(filepath.ToSlash(filepath.Dir(f)), "/") {
 			if partition.MatchString(dir) {
 				return true

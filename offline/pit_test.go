@@ -98,20 +98,20 @@ func TestTiesOnEventFallToCreatedThenToAllFeaturesInNameOrder(t *testing.T) {
 
 func TestATieOnEventAndCreatedIsTheSameOnEveryRun(t *testing.T) {
 	r := newRepo(t, 4)
-	r.write("s.parquet", "SELECT i % 1000 AS k, TIMESTAMP '2011-12-09' AS event, TIMESTAMP '2011-12-09 01:00' AS created, hash(i)::DOUBLE AS x, i AS y FROM range(200000) t(i)")
+	r.write("s.parquet", "SELECT i % 100 AS k, TIMESTAMP '2011-12-09' AS event, TIMESTAMP '2011-12-09 01:00' AS created, hash(i)::DOUBLE AS x, i AS y FROM range(20000) t(i)")
 	src := source_("s.parquet")
 	src.Created, src.Available = "created", fstore.Available{Created: true}
 	v := view(src, []string{"k int64"}, []string{"y int64", "x float64"})
 	list := all(v)
 	list.Outputs = list.Outputs[:1]
-	r.write("l.parquet", "SELECT i % 1000 AS k, TIMESTAMP '2011-12-10' AS t FROM range(5000) t(i)")
-	r.write("want.parquet", "SELECT max_by(i, hash(i)::DOUBLE) AS y FROM range(200000) t(i) GROUP BY i % 1000 ORDER BY i % 1000")
+	r.write("l.parquet", "SELECT i % 100 AS k, TIMESTAMP '2011-12-10' AS t FROM range(500) t(i)")
+	r.write("want.parquet", "SELECT max_by(i, hash(i)::DOUBLE) AS y FROM range(20000) t(i) GROUP BY i % 100 ORDER BY i % 100")
 	want, _ := r.read("want.parquet")
 	for range 50 {
 		got, _ := r.train(r.request("l.parquet", list))
 		for i, row := range got {
-			if row[2] != want[i%1000][0] {
-				t.Fatalf("label %d: got %s, want %s", i, row[2], want[i%1000][0])
+			if row[2] != want[i%100][0] {
+				t.Fatalf("label %d: got %s, want %s", i, row[2], want[i%100][0])
 			}
 		}
 	}
@@ -322,9 +322,9 @@ func TestLabelsKeepOrderAndDuplicates(t *testing.T) {
 	r := newRepo(t, 4)
 	r.write("s.parquet", "SELECT i AS k, TIMESTAMP '2011-12-01' AS event, i * 10 AS x FROM range(1000) t(i)")
 	v := view(source_("s.parquet"), []string{"k int64"}, []string{"x int64"})
-	r.write("l.parquet", "SELECT hash(i) % 2000 AS k, TIMESTAMP '2011-12-10' AS t, i AS n FROM range(300000) t(i)")
+	r.write("l.parquet", "SELECT hash(i) % 2000 AS k, TIMESTAMP '2011-12-10' AS t, i AS n FROM range(100000) t(i)")
 	got, _ := r.train(r.request("l.parquet", all(v)))
-	if len(got) != 300000 {
+	if len(got) != 100000 {
 		t.Fatalf("%d rows", len(got))
 	}
 	for i, row := range got {

@@ -40,7 +40,11 @@ func (s *session) makeRows(ctx context.Context, r *rows, v *fstore.ViewVersion) 
 	if err != nil {
 		return err
 	}
-	kind := "TABLE"
+	selected, err := r.columns(columns)
+	if err != nil {
+		return err
+	}
+	all, kind := r.name+"_all", "TABLE"
 	if v.View.Source != "" {
 		kind = "VIEW"
 		if r.source, err = s.source(ctx, v.Source(v.View.Source)); err != nil {
@@ -49,18 +53,18 @@ func (s *session) makeRows(ctx context.Context, r *rows, v *fstore.ViewVersion) 
 	} else {
 		r.sql = from
 	}
-	var where []string
-	if r.cut.known != nil && r.source == nil && r.view.Created != "" {
+	if err := s.exec(ctx, "CREATE TEMP "+kind+" "+all+" AS\nSELECT\n  "+list(selected)+"\nFROM "+from); err != nil {
+		return s.locate(ctx, []*rows{r}, err)
+	}
+	where := []string{"event IS NOT NULL"}
+	if r.cut.known != nil && r.view.Created != "" {
 		where = append(where, "created <= "+instant(*r.cut.known))
 	}
-	where = append(where, "event IS NOT NULL")
-	selected, err := r.columns(columns)
-	if err != nil {
+	if err := s.exec(ctx, "CREATE TEMP VIEW "+r.name+" AS\nSELECT *\nFROM "+all+"\nWHERE "+and(where)); err != nil {
 		return err
 	}
-	sql := "CREATE TEMP " + kind + " " + r.name + " AS\nSELECT *\nFROM (\nSELECT\n  " + list(selected) + "\nFROM " + from + "\n)\nWHERE " + and(where)
-	if err := s.exec(ctx, sql); err != nil {
-		return s.locate(ctx, []*rows{r}, err)
+	if r.cut.visible != nil { // training sets say what was dropped
+		return nil
 	}
 	return s.countNulls(ctx, r, v)
 }
@@ -231,12 +235,8 @@ func (s *session) upstream(ctx context.Context, v *fstore.View, from string, hav
 	return s.exec(ctx, "CREATE OR REPLACE TEMP VIEW "+ident(v.Name)+" AS\nSELECT\n  "+list(columns)+"\nFROM "+from+"\nWHERE "+and(where))
 }
 
-// countNulls counts the rows that the history leaves out because their event is null, by source and view. Only
-// training sets say so, and they read everything.
+// countNulls counts the rows left out because their event is null, of the sources and of the view's query.
 func (s *session) countNulls(ctx context.Context, r *rows, v *fstore.ViewVersion) error {
-	if r.cut.visible != nil {
-		return nil
-	}
 	for i := range v.Sources {
 		src, err := s.source(ctx, &v.Sources[i])
 		if err != nil {
@@ -248,6 +248,14 @@ func (s *session) countNulls(ctx context.Context, r *rows, v *fstore.ViewVersion
 		}
 		r.nulls = append(r.nulls, DroppedRows{"source " + src.def.Name, n})
 	}
+	if r.source != nil {
+		return nil
+	}
+	b, err := s.query(ctx, "SELECT count(*)\nFROM "+r.name+"_all\nWHERE event IS NULL")
+	if err != nil {
+		return err
+	}
+	r.nulls = append(r.nulls, DroppedRows{"view " + r.ref.String(), b.Columns[0].Int64s[0]})
 	return nil
 }
 
@@ -290,7 +298,7 @@ func (s *session) whereabouts(ctx context.Context, r *rows, f field) (string, er
 	}
 	raw := r.source.raw[columnIndex(r.source.columns, f.column)].Name
 	b, err := s.query(ctx, "SELECT _file, (_row + 1)::BIGINT\nFROM (\n  SELECT "+ident(raw)+" AS "+ident(f.column)+", _file, file_row_number AS _row\n  FROM "+
-		readParquet(r.source.files, "filename = '_file'", "file_row_number = true")+"\n)\nWHERE "+f.unfit()+"\nORDER BY ALL\nLIMIT 1")
+		r.source.read("filename = '_file'", "file_row_number = true")+"\n)\nWHERE "+f.unfit()+"\nORDER BY ALL\nLIMIT 1")
 	if err != nil || b.Len == 0 {
 		return "", err
 	}

@@ -14,10 +14,11 @@ import (
 
 // source is a source whose files have been looked at.
 type source struct {
-	def     *fstore.Source
-	files   []string
-	raw     []fstore.EngineColumn // columns as the files have them
-	columns []fstore.EngineColumn // columns as SQL sees them
+	def         *fstore.Source
+	files       []string
+	partitioned bool                  // folders such as day=2011-12-09 are columns
+	raw         []fstore.EngineColumn // columns as the files have them
+	columns     []fstore.EngineColumn // columns as SQL sees them
 }
 
 // cut limits what a computation may see. The zero cut sees everything.
@@ -49,7 +50,8 @@ func (s *session) look(ctx context.Context, def *fstore.Source) (*source, error)
 	if src.files, err = s.files(ctx, def.Path); err != nil {
 		return nil, err
 	}
-	if src.raw, err = s.describe(ctx, "SELECT *\nFROM "+readParquet(src.files)); err != nil {
+	src.partitioned = s.e.partitioned(src.files)
+	if src.raw, err = s.describe(ctx, "SELECT *\nFROM "+src.read()); err != nil {
 		return nil, err
 	}
 	if err := s.checkFiles(ctx, src); err != nil {
@@ -64,6 +66,11 @@ func (s *session) look(ctx context.Context, def *fstore.Source) (*source, error)
 		}
 	}
 	return src, nil
+}
+
+// read returns the FROM item of the source's files as they are.
+func (src *source) read(options ...string) string {
+	return readParquet(src.files, src.partitioned, options...)
 }
 
 // rename makes the columns that SQL sees from those of the files.
@@ -128,7 +135,7 @@ func (src *source) sql(c cut) string {
 		}
 		columns = append(columns, x)
 	}
-	q := "SELECT\n  " + list(columns) + "\nFROM " + readParquet(src.files)
+	q := "SELECT\n  " + list(columns) + "\nFROM " + src.read()
 	if src.def.Static() {
 		return q
 	}
@@ -177,7 +184,7 @@ func (s *session) dropped(ctx context.Context, src *source) (int64, error) {
 		return 0, nil
 	}
 	event := ident(src.raw[columnIndex(src.columns, src.def.Event)].Name)
-	b, err := s.query(ctx, "SELECT count(*)\nFROM "+readParquet(src.files)+"\nWHERE "+event+" IS NULL")
+	b, err := s.query(ctx, "SELECT count(*)\nFROM "+src.read()+"\nWHERE "+event+" IS NULL")
 	if err != nil {
 		return 0, err
 	}

@@ -1,0 +1,105 @@
+package offline
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// The benchmarks run beside the limit of the same run: what bare DuckDB queries take for the same bytes. The
+// rows of a view and the labels are set by FSTORE_BENCH_ROWS and FSTORE_BENCH_LABELS.
+
+func size(name string, otherwise int) int {
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
+		return n
+	}
+	return otherwise
+}
+
+// benchRepo writes the history of 200 000 keys and labels.
+func benchRepo(b *testing.B) *repo {
+	b.Helper()
+	dir := b.TempDir()
+	e, err := Open(Options{Dir: dir, TempDir: filepath.Join(dir, "tmp")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { e.Close() })
+	r := &repo{b, e, dir}
+	year := "make_timestamp(1300000000000000 + (hash(i + %d) %% 31536000)::BIGINT * 1000000)"
+	event := fmt.Sprintf(year, 7)
+	r.write("s.parquet", "SELECT (hash(i) % 200000)::BIGINT AS k, "+event+" AS event, "+event+" + to_seconds((hash(i * 3) % 86400)::BIGINT) AS created, "+
+		"random() AS f1, random() AS f2, random() AS f3, (random() * 1000)::BIGINT AS f4, random() AS f5 FROM range("+strconv.Itoa(size("FSTORE_BENCH_ROWS", 10_000_000))+") t(i)")
+	r.write("l.parquet", "SELECT (hash(i * 13) % 200000)::BIGINT AS k, "+fmt.Sprintf(year, 99)+" AS t, i AS n FROM range("+strconv.Itoa(size("FSTORE_BENCH_LABELS", 1_000_000))+") t(i)")
+	return r
+}
+
+var benchFeatures = []string{"f1 float64", "f2 float64", "f3 float64", "f4 int64", "f5 float64"}
+
+func BenchmarkTrainingSet(b *testing.B) {
+	r := benchRepo(b)
+	src := source_("s.parquet")
+	plain := view(src, []string{"k int64"}, benchFeatures)
+	src.Created, src.Available = "created", fstore.Available{Created: true}
+	created := view(src, []string{"k int64"}, benchFeatures)
+	b.Run("limit", func(b *testing.B) {
+		for b.Loop() {
+			r.run(b, "COPY (SELECT l.*, f1, f2, f3, f4, f5 FROM "+text(r.dir+"/l.parquet")+" l ASOF LEFT JOIN "+text(r.dir+"/s.parquet")+
+				" s ON l.k = s.k AND l.t >= s.event) TO "+text(r.dir+"/limit.parquet")+" (FORMAT parquet)")
+		}
+	})
+	for name, v := range map[string]*fstore.ViewVersion{"plain": plain, "created": created} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				s, err := r.e.TrainingSet(context.Background(), r.request("l.parquet", all(v)))
+				if err != nil {
+					b.Fatal(err)
+				}
+				for _, stage := range s.Seconds {
+					b.ReportMetric(stage.Seconds, strings.ReplaceAll(stage.Stage, " ", "-")+"-s")
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkAsOf(b *testing.B) {
+	r := benchRepo(b)
+	v := view(source_("s.parquet"), []string{"k int64"}, benchFeatures)
+	p := time.Date(2011, 12, 1, 0, 0, 0, 0, time.UTC)
+	b.Run("limit", func(b *testing.B) {
+		for b.Loop() {
+			r.run(b, "SELECT k, max(event), max_by(f1, event), max_by(f2, event), max_by(f3, event), max_by(f4, event), max_by(f5, event) FROM "+
+				text(r.dir+"/s.parquet")+" WHERE event <= "+instant(p)+" GROUP BY k ORDER BY k")
+		}
+	})
+	b.Run("plain", func(b *testing.B) {
+		for b.Loop() {
+			for _, err := range r.e.AsOf(context.Background(), v, p) {
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	})
+}
+
+// run runs a bare statement.
+func (r *repo) run(b *testing.B, sql string) {
+	b.Helper()
+	s, err := r.e.session(context.Background())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.close()
+	if err := s.exec(context.Background(), sql); err != nil {
+		b.Fatal(err)
+	}
+}

@@ -1,0 +1,179 @@
+package offline
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// read returns the columns and rows of a source as SQL sees it.
+func (r *repo) source(def fstore.Source) ([]fstore.EngineColumn, [][]string, error) {
+	r.Helper()
+	columns, err := r.e.SourceColumns(r.Context(), &def)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := r.e.session(r.Context())
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer s.close()
+	src, err := s.source(r.Context(), &def)
+	if err != nil {
+		r.Fatal(err)
+	}
+	described, err := s.describe(r.Context(), src.sql(cut{}))
+	if err != nil {
+		r.Fatal(err)
+	}
+	if diff := cmp.Diff(columns, described); diff != "" {
+		r.Errorf("the columns are not those of the query: %s", diff)
+	}
+	b, err := s.query(r.Context(), "SELECT COLUMNS(*)::VARCHAR FROM ("+src.sql(cut{})+") ORDER BY ALL")
+	if err != nil {
+		r.Fatal(err)
+	}
+	return columns, boxed(b), nil
+}
+
+func TestFilesOfOneSourceAreReadByColumnName(t *testing.T) {
+	r := newRepo(t, 2)
+	r.write("s/1.parquet", values("k BIGINT | event TIMESTAMP | x INTEGER", "1 | 2011-12-01 | 10"))
+	r.write("s/2.parquet", values("x BIGINT | y DOUBLE | event DATE | k BIGINT", "9007199254740993 | 1.5 | 2011-12-02 | 2"))
+	columns, rows, err := r.source(source_("s/*.parquet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []fstore.EngineColumn{{Name: "k", Type: "BIGINT"}, {Name: "event", Type: "TIMESTAMP"}, {Name: "x", Type: "BIGINT"}, {Name: "y", Type: "DOUBLE"}}
+	if diff := cmp.Diff(want, columns); diff != "" {
+		t.Error(diff)
+	}
+	r.check(rows, "1 | 2011-12-01 00:00:00 | 10 | NULL", "2 | 2011-12-02 00:00:00 | 9007199254740993 | 1.5")
+}
+
+func TestTypesThatDoNotWidenNameBothFiles(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		ok   bool
+	}{
+		{"INTEGER", "BIGINT", true}, {"UBIGINT", "BIGINT", true}, {"INTEGER", "DOUBLE", true}, {"FLOAT", "DOUBLE", true},
+		{"BIGINT", "DOUBLE", false}, {"INTEGER", "FLOAT", false}, {"BIGINT", "VARCHAR", false}, {"BOOLEAN", "INTEGER", false},
+		{"DECIMAL(10,2)", "DECIMAL(12,4)", true}, {"DECIMAL(38,0)", "DECIMAL(38,10)", false}, {"DECIMAL(10,2)", "DOUBLE", false}, {"INTEGER", "DECIMAL(10,2)", true},
+		{"DATE", "TIMESTAMP", true}, {"TIMESTAMP", "TIMESTAMP_NS", true}, {"TIMESTAMP", "TIMESTAMPTZ", true}, {"TIMESTAMP_NS", "TIMESTAMPTZ", true},
+		{"INTEGER[]", "BIGINT[]", true}, {"BIGINT[]", "DOUBLE[]", false}, {"UUID", "VARCHAR", false},
+	} {
+		t.Run(c.a+" and "+c.b, func(t *testing.T) {
+			r := newRepo(t, 1)
+			r.write("s/1.parquet", "SELECT 1 AS k, TIMESTAMP '2011-12-01' AS event, NULL::"+c.a+" AS x")
+			r.write("s/2.parquet", "SELECT 1 AS k, TIMESTAMP '2011-12-01' AS event, NULL::"+c.b+" AS x")
+			_, _, err := r.source(source_("s/*.parquet"))
+			if c.ok && err != nil {
+				t.Error(err)
+			}
+			if !c.ok {
+				r.fails(err, "source s: column x is ", "s/1.parquet", "s/2.parquet")
+			}
+		})
+	}
+}
+
+func TestEventsBecomeMicrosecondsUTC(t *testing.T) {
+	for typ, want := range map[string]string{
+		"TIMESTAMP": "2011-12-09 12:30:00.123456", "TIMESTAMPTZ": "2011-12-09 12:30:00.123456", "TIMESTAMP_NS": "2011-12-09 12:30:00.123457",
+		"TIMESTAMP_MS": "2011-12-09 12:30:00.123", "TIMESTAMP_S": "2011-12-09 12:30:00", "DATE": "2011-12-09 00:00:00",
+	} {
+		r := newRepo(t, 1)
+		r.write("s.parquet", "SELECT 1 AS k, "+typ+" '2011-12-09 12:30:00.1234561' AS event, "+typ+" '2011-12-09 12:30:00.1234561' AS c")
+		if typ == "TIMESTAMPTZ" {
+			r.write("s.parquet", "SELECT 1 AS k, TIMESTAMPTZ '2011-12-09 14:30:00.123456+02' AS event, TIMESTAMPTZ '2011-12-09 14:30:00.123456+02' AS c")
+		}
+		src := source_("s.parquet")
+		src.Created = "c"
+		_, rows, err := r.source(src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.check(rows, "1 | "+want+" | "+want)
+	}
+}
+
+func TestHivePartitionsAreColumns(t *testing.T) {
+	r := newRepo(t, 1)
+	r.write("s/day=2011-12-01/region=eu/a.parquet", values("k BIGINT | x BIGINT", "1 | 10"))
+	r.write("s/day=2011-12-02/region=us/a.parquet", values("k BIGINT | x BIGINT", "2 | 20"))
+	src := source_("s/*/*/*.parquet")
+	src.Event = "day"
+	_, rows, err := r.source(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.check(rows, "1 | 10 | 2011-12-01 00:00:00 | eu", "2 | 20 | 2011-12-02 00:00:00 | us")
+}
+
+func TestPathsMayNameVariables(t *testing.T) {
+	r := newRepo(t, 1)
+	r.write("x/s.parquet", values("k BIGINT | event TIMESTAMP", "1 | 2011-12-01"))
+	for _, path := range []string{"${DATA:-x}/s.parquet", "${SET}/s.parquet", "${EMPTY:-x}/s.parquet", filepath.Join(r.dir, "x/s.parquet")} {
+		r.e.opts.Lookup = func(name string) (string, bool) {
+			return map[string]string{"SET": "x", "EMPTY": ""}[name], name != "DATA"
+		}
+		if _, _, err := r.source(source_(path)); err != nil {
+			t.Error(err)
+		}
+	}
+	r.e.opts.Lookup = func(string) (string, bool) { return "", false }
+	_, _, err := r.source(source_("${UNSET}/s.parquet"))
+	r.fails(err, "UNSET is not set")
+}
+
+func TestMistakesInASourceAreNamed(t *testing.T) {
+	r := newRepo(t, 1)
+	r.write("s.parquet", values("k BIGINT | event TIMESTAMP | x VARCHAR", "1 | 2011-12-01 | a"))
+	for _, c := range []struct {
+		change func(*fstore.Source)
+		want   string
+	}{
+		{func(s *fstore.Source) { s.Path = "none/*.parquet" }, "no such file"},
+		{func(s *fstore.Source) { s.Path = "none.parquet" }, "no such file"},
+		{func(s *fstore.Source) { s.Path = "." }, "is a folder"},
+		{func(s *fstore.Source) { s.Event = "at" }, "no column at"},
+		{func(s *fstore.Source) { s.Event = "x" }, "column x is VARCHAR, not a time"},
+		{func(s *fstore.Source) { s.Created = "k" }, "column k is BIGINT, not a time"},
+		{func(s *fstore.Source) { s.Rename = map[string]string{"y": "z"} }, "no column y"},
+		{func(s *fstore.Source) { s.Rename = map[string]string{"x": "k"} }, "two columns named k"},
+	} {
+		src := source_("s.parquet")
+		c.change(&src)
+		_, err := r.e.SourceColumns(t.Context(), &src)
+		r.fails(err, "source s: ", c.want)
+	}
+}
+
+func TestAFileWhoseNameLooksLikeAPatternIsRead(t *testing.T) {
+	r := newRepo(t, 1)
+	r.write("s [1]*.parquet", values("k BIGINT | event TIMESTAMP", "1 | 2011-12-01"))
+	_, rows, err := r.source(source_("s [1]*.parquet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.check(rows, "1 | 2011-12-01 00:00:00")
+}
+
+func TestRowsWithoutAnEventAreDroppedAndCounted(t *testing.T) {
+	r := newRepo(t, 1)
+	r.write("s.parquet", values("k BIGINT | event TIMESTAMP | x BIGINT", "1 | NULL | 10", "1 | 2011-12-01 | 20", "2 | NULL | 30"))
+	src := source_("s.parquet")
+	plain := view(src, []string{"k int64"}, []string{"x int64"})
+	sql := query("SELECT k, CASE WHEN x > 0 THEN event END AS event, count(*) OVER () AS n FROM s UNION ALL SELECT 2, NULL, 7", []string{"k int64"}, []string{"n int64"}, src)
+	sql.Ref.Name = "w"
+	r.write("l.parquet", values("k BIGINT | t TIMESTAMP", "1 | 2011-12-10", "2 | 2011-12-10"))
+	got, s := r.train(r.request("l.parquet", all(plain, sql)))
+	r.check(got, "1 | 2011-12-10 00:00:00 | 20 | 1", "2 | 2011-12-10 00:00:00 | NULL | NULL")
+	want := []DroppedRows{{"source s", 2}, {"view w@1", 1}}
+	if diff := cmp.Diff(want, s.DroppedRows); diff != "" {
+		t.Error(diff)
+	}
+}
