@@ -8,7 +8,7 @@ VERSION     = $(shell git describe --tags --always --dirty 2>/dev/null || echo d
 .PHONY: build demo test race fuzz bench lint redis clean
 
 build:
-	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/fstore ./cmd/fstore
+	go build -ldflags '-X main.version=$(VERSION)' -o bin/fstore ./cmd/fstore
 
 demo: build
 	@go build -o bin/generate ./feature_repo/generate

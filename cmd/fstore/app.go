@@ -1,0 +1,159 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+	"github.com/spf13/viper"
+)
+
+// app is what the commands share: the streams, the environment, the clock and the flags every command has.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	lookup         func(string) (string, bool) // of the environment
+	environ        func() []string
+	now            func() time.Time
+
+	repo    string            // --repo
+	output  string            // --output
+	config  *viper.Viper      // the settings as given: defaults, environment, file and flags
+	given   map[string]string // flags that were given, by the setting they stand for
+	secrets []string          // passwords seen in settings: never printed
+}
+
+const about = `fstore is a feature store: what you trained on is what you serve, and you can prove it.
+
+Feature definitions are YAML and SQL in a repo. fstore versions them, makes point-in-time-correct training sets
+from Parquet, materializes the same features into an online store and serves them over gRPC.`
+
+const firstSteps = `  fstore init shop && cd shop      write an example repo with sample data
+  fstore plan                      what would change
+  fstore apply                     register the definitions
+  fstore training-set create churn_2025 --service churn --labels data/labels.parquet --out data/churn.parquet
+  fstore materialize               bring the online store up to date
+  fstore get --service churn --entity customer_id=12003
+  fstore serve                     answer over gRPC and HTTP`
+
+// command builds the tree of commands.
+func (a *app) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "fstore",
+		Short:         "A feature store in one binary",
+		Long:          about,
+		Example:       firstSteps,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			a.bindFlags(cmd)
+			return a.checkOutput()
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: noCommand,
+	}
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usagef(cmd, "%v", err) })
+	root.CompletionOptions.HiddenDefaultCmd = false
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.repo, "repo", "", "folder of the feature repo (default: the nearest one upward with fstore.yaml)")
+	flags.StringVarP(&a.output, "output", "o", "table", "table or json")
+	flags.String("project", "", "project in registry and store (setting project)")
+	flags.String("registry", "", "registry URL (setting registry)")
+	flags.String("online", "", "online store URL (setting online)")
+	for _, name := range []string{"project", "registry", "online"} {
+		_ = flags.SetAnnotation(name, settingOf, []string{name})
+	}
+	a.config, a.given = newConfig(), map[string]string{}
+	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = root.MarkPersistentFlagDirname("repo")
+	root.AddCommand(
+		a.initCommand(), a.validateCommand(), a.planCommand(), a.applyCommand(), a.listCommand(), a.showCommand(),
+		a.trainingSetCommand(), a.materializeCommand(), a.getCommand(), a.serveCommand(), a.doctorCommand(), a.versionCommand(),
+	)
+	return root
+}
+
+func (a *app) checkOutput() error {
+	if a.output != "table" && a.output != "json" {
+		return usagef(nil, "--output %q: table or json", a.output)
+	}
+	return nil
+}
+
+// json reports whether results are wanted as JSON.
+func (a *app) json() bool { return a.output == "json" }
+
+// noCommand is the argument check of a command that only has commands beneath it.
+func noCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := usagef(cmd, "there is no command %q", strings.TrimSpace(strings.TrimPrefix(cmd.CommandPath(), "fstore")+" "+args[0]))
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		err.hint = "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return err
+}
+
+// args wraps an argument check so that its mistakes are usage mistakes.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usagef(cmd, "%v", err)
+		}
+		return nil
+	}
+}
+
+// terminal reports whether a stream is one that a person looks at.
+func terminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}
+
+// color reports whether results may be coloured.
+func (a *app) color() bool {
+	noColor, _ := a.lookup("NO_COLOR")
+	term, _ := a.lookup("TERM")
+	return noColor == "" && term != "dumb" && terminal(a.stdout)
+}
+
+// logger writes to stderr, with passwords masked.
+func (a *app) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(masking{a, a.stderr}, nil))
+}
+
+// mask replaces every password seen in settings.
+func (a *app) mask(s string) string {
+	for _, secret := range a.secrets {
+		s = strings.ReplaceAll(s, secret, "***")
+	}
+	return s
+}
+
+func (a *app) addSecret(s string) {
+	if s != "" && !slices.Contains(a.secrets, s) {
+		a.secrets = append(a.secrets, s)
+	}
+}
+
+// masking is a writer that masks passwords; a log line comes in one Write.
+type masking struct {
+	app *app
+	to  io.Writer
+}
+
+func (m masking) Write(b []byte) (int, error) {
+	if _, err := io.WriteString(m.to, m.app.mask(string(b))); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"os/user"
+	"strings"
+	"time"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/registry"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) applyCommand() *cobra.Command {
+	var yes bool
+	var message string
+	cmd := &cobra.Command{
+		Use:   "apply",
+		Short: "Register the definitions, as plan shows them",
+		Long: `Do what plan shows, in one transaction or not at all. On a terminal it shows the plan and asks; elsewhere --yes is
+needed. What serves goes on serving until the new versions have been materialized.`,
+		Example: "  fstore apply\n  fstore apply --yes --message 'returns count against the order'",
+		Args:    args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !yes && !terminal(a.stdin) {
+				return &usageError{message: "apply asks first, but this is not a terminal", hint: "give --yes to apply without being asked"}
+			}
+			return a.apply(cmd.Context(), yes, message)
+		},
+	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	cmd.Flags().StringVarP(&message, "message", "m", "", "why, for the record")
+	a.engineFlags(cmd)
+	return cmd
+}
+
+func (a *app) apply(ctx context.Context, yes bool, message string) error {
+	s, err := a.settings()
+	if err != nil {
+		return err
+	}
+	defs, err := a.definitions(ctx, s)
+	if err != nil {
+		return err
+	}
+	db, err := registry.Open(ctx, s.Registry.reveal())
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	p, err := db.Plan(ctx, s.Project, defs)
+	if err != nil {
+		return err
+	}
+	if !a.json() {
+		if err := a.printPlan(p); err != nil {
+			return err
+		}
+	}
+	var commit *registry.Commit
+	if !p.Empty() {
+		if !yes && !a.confirm() {
+			fmt.Fprintln(a.stdout, "Nothing was applied.")
+			return exitCode(statusFailed)
+		}
+		info := commitInfo(ctx, s.Dir)
+		info.Now, info.Message = a.now(), message
+		if commit, err = db.Apply(ctx, p, info); err != nil {
+			return err
+		}
+	}
+	promoted, err := a.promoteReachable(ctx, s, db)
+	if err != nil {
+		return err
+	}
+	return a.printApplied(p, commit, promoted)
+}
+
+// promoteReachable is promote where the online store can be reached; an apply does not depend on it.
+func (a *app) promoteReachable(ctx context.Context, s *Settings, db *registry.DB) ([]registry.Promotion, error) {
+	store, err := openStore(s)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	promoted, err := a.promote(ctx, s, db, store)
+	if errors.Is(err, fstore.ErrUnavailable) {
+		fmt.Fprintf(a.stderr, "warning: what is published was not looked at: %s\n", a.mask(err.Error()))
+		return nil, nil
+	}
+	return promoted, err
+}
+
+// promote lets head's versions serve where everything they use is published.
+func (a *app) promote(ctx context.Context, s *Settings, db *registry.DB, store *online.Store) ([]registry.Promotion, error) {
+	snap, err := db.Snapshot(ctx, s.Project)
+	if err != nil {
+		return nil, err
+	}
+	published, err := publishedInstants(ctx, snap, store)
+	if err != nil {
+		return nil, err
+	}
+	return db.Promote(ctx, s.Project, published, a.now())
+}
+
+// publishedInstants returns the instant each live view version is published at; those that are not are absent.
+func publishedInstants(ctx context.Context, snap *registry.Snapshot, store *online.Store) (map[fstore.ViewRef]time.Time, error) {
+	live := snap.Live()
+	refs := make([]fstore.ViewRef, len(live))
+	for i, v := range live {
+		refs[i] = v.Ref
+	}
+	pointers, err := store.Pointers(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	published := make(map[fstore.ViewRef]time.Time, len(pointers))
+	for ref, p := range pointers {
+		published[ref] = p.Published
+	}
+	return published, nil
+}
+
+func (a *app) confirm() bool {
+	fmt.Fprint(a.stderr, "\nApply this? Only yes applies it: ")
+	answer, _ := bufio.NewReader(a.stdin).ReadString('\n') // no answer is no
+	return strings.TrimSpace(answer) == "yes"
+}
+
+// commitInfo says who applies, and from which revision of the repo's own history.
+func commitInfo(ctx context.Context, dir string) registry.CommitInfo {
+	git := func(args ...string) string {
+		out, err := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...).Output()
+		if err != nil {
+			return "" // no git, or no repository: then nothing is known of it
+		}
+		return strings.TrimSpace(string(out))
+	}
+	info := registry.CommitInfo{Author: git("config", "user.email"), GitRevision: git("rev-parse", "HEAD")}
+	if info.GitRevision != "" {
+		info.Dirty = git("status", "--porcelain", "--", ".") != ""
+	}
+	if info.Author == "" {
+		if u, err := user.Current(); err == nil {
+			info.Author = u.Username
+		}
+	}
+	return info
+}
+
+func (a *app) printApplied(p *registry.Plan, commit *registry.Commit, promoted []registry.Promotion) error {
+	if a.json() {
+		return a.printJSON(struct {
+			Commit     *registry.Commit     `json:"commit"`
+			Plan       *registry.Plan       `json:"plan"`
+			Promotions []registry.Promotion `json:"promotions"`
+		}{commit, p, append([]registry.Promotion{}, promoted...)})
+	}
+	if commit != nil {
+		fmt.Fprintf(a.stdout, "Applied as commit %d.\n", commit.ID)
+	}
+	a.printPromotions(promoted)
+	if commit != nil && len(p.Materialize) > 0 {
+		fmt.Fprintln(a.stdout, "Next: fstore materialize")
+	}
+	return nil
+}
+
+// printPromotions says what serves now that did not before.
+func (a *app) printPromotions(promoted []registry.Promotion) {
+	for _, p := range promoted {
+		if p.From == 0 {
+			fmt.Fprintf(a.stdout, "%s %s@%d is served now.\n", p.Kind, p.Name, p.To)
+		} else {
+			fmt.Fprintf(a.stdout, "%s %s@%d is served now, instead of @%d.\n", p.Kind, p.Name, p.To, p.From)
+		}
+	}
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+
+	"github.com/fstore-dev/fstore/registry"
+	"github.com/spf13/cobra"
+)
+
+// completeServices completes the names of services from the registry.
+func (a *app) completeServices(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return a.complete(cmd.Context(), func(snap *registry.Snapshot) (names []string) {
+		for _, s := range snap.Services() {
+			names = append(names, s.Ref.Name+"\t"+s.Service.Description)
+		}
+		return names
+	})
+}
+
+// completeViews completes the names of views from the registry.
+func (a *app) completeViews(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return a.complete(cmd.Context(), func(snap *registry.Snapshot) (names []string) {
+		for _, v := range snap.Views() {
+			names = append(names, v.Ref.Name+"\t"+v.View.Description)
+		}
+		return names
+	})
+}
+
+// complete reads names; where there are none to read, nothing is completed.
+func (a *app) complete(ctx context.Context, names func(*registry.Snapshot) []string) ([]string, cobra.ShellCompDirective) {
+	var out []string
+	if s, err := a.settings(); err == nil {
+		_ = withSnapshot(ctx, s, func(snap *registry.Snapshot) error {
+			out = names(snap)
+			return nil
+		})
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// settingOf is the annotation of a flag that stands for a setting.
+const settingOf = "fstore_setting"
+
+// settingFlag makes a flag of a command stand for a setting.
+func settingFlag(cmd *cobra.Command, flag, setting string) {
+	_ = cmd.Flags().SetAnnotation(flag, settingOf, []string{setting})
+}
+
+// engineFlags gives a command that uses the offline engine its settings as flags.
+func (a *app) engineFlags(cmd *cobra.Command) {
+	cmd.Flags().Int("threads", 0, "threads of the offline engine (setting offline.threads)")
+	cmd.Flags().String("memory-limit", "", "memory it may use, such as 4GB (setting offline.memory_limit)")
+	settingFlag(cmd, "threads", "offline.threads")
+	settingFlag(cmd, "memory-limit", "offline.memory_limit")
+}
+
+// bindFlags puts the flags that a command was given over its settings.
+func (a *app) bindFlags(cmd *cobra.Command) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if key := f.Annotations[settingOf]; len(key) == 1 {
+			a.given[key[0]] = "--" + f.Name
+			a.config.Set(key[0], f.Value.String())
+		}
+	})
+}

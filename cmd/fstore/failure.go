@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/spf13/cobra"
+)
+
+// The exit statuses (docs/cli.md).
+const (
+	statusDone        = 0
+	statusFailed      = 1
+	statusUsage       = 2
+	statusDefinition  = 3
+	statusCheck       = 4
+	statusConflict    = 5
+	statusUnavailable = 6
+)
+
+// errCheck is the kind of a check that failed: doctor's.
+var errCheck = errors.New("a check failed")
+
+// The table from kinds of error to exit statuses; the first that fits counts, any other is statusFailed.
+var statuses = []struct {
+	kind   error
+	status int
+}{
+	{errCheck, statusCheck},
+	{fstore.ErrDefinition, statusDefinition},
+	{fstore.ErrConflict, statusConflict},
+	{fstore.ErrUnavailable, statusUnavailable},
+	{context.DeadlineExceeded, statusUnavailable},
+}
+
+// status returns the exit status of an error.
+func status(err error) int {
+	var code exitCode
+	var usage *usageError
+	switch {
+	case err == nil:
+		return statusDone
+	case errors.As(err, &code):
+		return int(code)
+	case errors.As(err, &usage):
+		return statusUsage
+	}
+	for _, s := range statuses {
+		if errors.Is(err, s.kind) {
+			return s.status
+		}
+	}
+	return statusFailed
+}
+
+// exitCode ends the program with a status, without a message: plan --detailed-exitcode, and commands whose
+// output already says what failed.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// interrupted is what remains of an error once the user has stopped the program.
+type interrupted struct{ error }
+
+func (e interrupted) Unwrap() error { return e.error }
+
+// usageError is a mistake in a flag or an argument.
+type usageError struct {
+	message, hint string
+}
+
+func (e *usageError) Error() string { return e.message }
+
+// usagef returns a mistake in a flag or an argument; the hint names the help of cmd, where it is given.
+func usagef(cmd *cobra.Command, format string, args ...any) *usageError {
+	e := &usageError{message: fmt.Sprintf(format, args...)}
+	if cmd != nil {
+		e.hint = "see " + cmd.CommandPath() + " --help"
+	}
+	return e
+}
+
+// fail prints an error for people, if there is one, and returns the exit status.
+func (a *app) fail(err error) int {
+	code := status(err)
+	var silent exitCode
+	if err == nil || errors.As(err, &silent) {
+		return code
+	}
+	var stopped interrupted
+	if errors.As(err, &stopped) && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(a.stderr, "fstore: stopped")
+		return code
+	}
+	message, hints := explain(err)
+	fmt.Fprintf(a.stderr, "fstore: %s\n", a.mask(message))
+	for _, h := range hints {
+		fmt.Fprintf(a.stderr, "hint: %s\n", a.mask(h))
+	}
+	return code
+}
+
+// explain splits an error into what is wrong and what to do, each hint once.
+func explain(err error) (message string, hints []string) {
+	message = err.Error()
+	seen := map[string]bool{}
+	var walk func(error)
+	walk = func(err error) {
+		switch e := err.(type) {
+		case *fstore.Error:
+			if e.Hint != "" {
+				message = strings.ReplaceAll(message, " ("+e.Hint+")", "")
+				if !seen[e.Hint] {
+					seen[e.Hint] = true
+					hints = append(hints, e.Hint)
+				}
+			}
+		case *usageError:
+			if e.hint != "" {
+				hints = append(hints, e.hint)
+			}
+		case interface{ Unwrap() error }:
+			walk(e.Unwrap())
+		case interface{ Unwrap() []error }:
+			for _, inner := range e.Unwrap() {
+				walk(inner)
+			}
+		}
+	}
+	walk(err)
+	return message, hints
+}

@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/server"
+	"github.com/spf13/cobra"
+)
+
+// question is what get asks: which features, of which keys.
+type question struct {
+	selection
+	entities []string // --entity
+	files    []string // --entities
+	at       string   // --at
+	events   bool     // --event-timestamps
+	grpc     string   // --grpc
+}
+
+// selection names features: a service, or a list of references.
+type selection struct {
+	service  string
+	features []string
+}
+
+func (s *selection) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&s.service, "service", "s", "", "feature service whose features are wanted")
+	cmd.Flags().StringSliceVarP(&s.features, "features", "f", nil, "features instead: view.f, view.*, view.f=name, view@2.f")
+}
+
+func (s *selection) check(cmd *cobra.Command) error {
+	if (s.service == "") == (len(s.features) == 0) {
+		return usagef(cmd, "name either --service or --features")
+	}
+	return nil
+}
+
+func (a *app) getCommand() *cobra.Command {
+	var q question
+	cmd := &cobra.Command{
+		Use:   "get",
+		Short: "Get the features of keys from the online store",
+		Long: `Get the features of keys from the online store, as a server would answer. Each --entity is one row; --entities
+reads rows from a Parquet, CSV or JSON file. Where the features have no keys there is one row.
+
+--at sets the clock that age (ttl) is judged by; it may not lie before the instant a view is published at.
+--grpc asks a running server instead; the answer has the same form.`,
+		Example: `  fstore get --service churn --entity customer_id=12003
+  fstore get --service recommend --entity customer_id=12003,stock_code=P10007 --entity '{"customer_id":12004,"stock_code":"P10007"}'
+  fstore get --features 'customer_orders.*,customer_profile.country=home' --entities customers.csv --output json
+  fstore get --grpc 127.0.0.1:6566 --service churn --entity customer_id=12003`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := q.check(cmd); err != nil {
+				return err
+			}
+			if q.grpc != "" && q.at != "" {
+				return usagef(cmd, "--at and --grpc: a server judges age by its own clock")
+			}
+			return a.get(cmd.Context(), &q)
+		},
+	}
+	q.flags(cmd)
+	flags := cmd.Flags()
+	flags.StringArrayVarP(&q.entities, "entity", "e", nil, "one row of keys: k=v,k2=v2 or a JSON object (repeatable)")
+	flags.StringArrayVar(&q.files, "entities", nil, "file with rows of keys: .parquet, .csv, .json or .jsonl (repeatable)")
+	flags.StringVar(&q.at, "at", "", "instant that age is judged at (default: now)")
+	flags.BoolVar(&q.events, "event-timestamps", false, "show when each value was true")
+	flags.StringVar(&q.grpc, "grpc", "", "ask the server at this address instead of reading the store")
+	_ = cmd.RegisterFlagCompletionFunc("service", a.completeServices)
+	return cmd
+}
+
+// get asks and prints.
+func (a *app) get(ctx context.Context, q *question) error {
+	s, err := a.settings()
+	if err != nil {
+		return err
+	}
+	list, err := a.servingList(ctx, s, q.selection)
+	if err != nil {
+		return err
+	}
+	rows, err := q.rows(list)
+	if err != nil {
+		return err
+	}
+	var answer *online.Answer
+	if q.grpc != "" {
+		list, answer, err = askServer(ctx, q, rows.columns)
+	} else {
+		answer, err = a.askStore(ctx, s, q, list, rows.columns)
+	}
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return server.WriteAnswerJSON(a.stdout, rows.columns, list, answer)
+	}
+	return a.printAnswer(rows.columns, list, answer)
+}
+
+// servingList resolves the selection to the versions that serve.
+func (a *app) servingList(ctx context.Context, s *Settings, sel selection) (*fstore.FeatureList, error) {
+	var list *fstore.FeatureList
+	err := withSnapshot(ctx, s, func(snap *registry.Snapshot) (err error) {
+		if sel.service != "" {
+			list, err = snap.ServingService(sel.service)
+		} else {
+			list, err = snap.ServingFeatures(sel.features)
+		}
+		return err
+	})
+	return list, err
+}
+
+// rows reads the rows that are asked about.
+func (q *question) rows(list *fstore.FeatureList) (*keyRows, error) {
+	rows := newKeyRows(list.KeyColumns())
+	for _, text := range q.entities {
+		if err := rows.addFlag(text); err != nil {
+			return nil, err
+		}
+	}
+	for _, path := range q.files {
+		if err := rows.addFile(path); err != nil {
+			return nil, err
+		}
+	}
+	if len(rows.columns) > 0 && len(q.entities)+len(q.files) == 0 {
+		return nil, &usageError{
+			message: "whose features? these need " + rows.names(),
+			hint:    fmt.Sprintf("give --entity %s=…, once for each row, or --entities FILE", rows.columns[0].Name),
+		}
+	}
+	return rows, nil
+}
+
+// askStore reads the online store itself.
+func (a *app) askStore(ctx context.Context, s *Settings, q *question, list *fstore.FeatureList, keys []fstore.Column) (*online.Answer, error) {
+	r := online.Request{Keys: keys, Now: a.now()}
+	if q.at != "" {
+		at, err := instant("--at", q.at)
+		if err != nil {
+			return nil, err
+		}
+		r.Now, r.Clock = at, online.ChosenClock
+	}
+	if q.events {
+		r.EventTimes = online.WithEventTimes
+	}
+	store, err := openStore(s)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	store.Limits = online.Limits{} // those of a server: here the one who asks is the one who waits
+	return store.Lookup(ctx, list, r)
+}
+
+// instant reads the instant of a flag.
+func instant(flag, text string) (time.Time, error) {
+	at, err := fstore.ParseTime(text)
+	if err != nil {
+		message, hints := explain(err)
+		return at, &usageError{message: flag + ": " + message, hint: hints[0]}
+	}
+	return at, nil
+}
+
+// printAnswer prints one table: a line for each row of keys, or, of a single row, a line for each feature.
+func (a *app) printAnswer(keys []fstore.Column, list *fstore.FeatureList, answer *online.Answer) error {
+	if answer.Rows == 1 {
+		return a.printOneRow(keys, list, answer)
+	}
+	t := newTable()
+	for i := range keys {
+		t.header = append(t.header, keys[i].Name)
+	}
+	for i := range answer.Features {
+		t.header = append(t.header, answer.Features[i].Column.Name)
+	}
+	for row := range answer.Rows {
+		var cells []string
+		for i := range keys {
+			cells = append(cells, cell(&keys[i], row))
+		}
+		for i := range answer.Features {
+			f := &answer.Features[i]
+			text := cell(&f.Column, row)
+			if s := f.Status(row); s != online.Present {
+				text += " " + s.String()
+			}
+			if at, ok := f.Event(row); ok {
+				text += " @" + fstore.FormatTime(at)
+			}
+			cells = append(cells, text)
+		}
+		t.row(cells...)
+	}
+	if err := t.print(a.stdout); err != nil {
+		return err
+	}
+	return a.printVersions(list, answer)
+}
+
+func (a *app) printOneRow(keys []fstore.Column, list *fstore.FeatureList, answer *online.Answer) error {
+	for i := range keys {
+		fmt.Fprintf(a.stdout, "%s = %s\n", keys[i].Name, cell(&keys[i], 0))
+	}
+	t := newTable("FEATURE", "VALUE", "TYPE", "STATUS")
+	for i := range answer.Features {
+		f := &answer.Features[i]
+		cells := []string{f.Column.Name, cell(&f.Column, 0), f.Column.Type.String(), f.Status(0).String()}
+		if f.Events != nil {
+			event := ""
+			if at, ok := f.Event(0); ok {
+				event = fstore.FormatTime(at)
+			}
+			cells = append(cells, event)
+		}
+		t.row(cells...)
+		if f.Events != nil && len(t.header) == 4 {
+			t.header = append(t.header, "EVENT")
+		}
+	}
+	if err := t.print(a.stdout); err != nil {
+		return err
+	}
+	return a.printVersions(list, answer)
+}
+
+// printVersions says what answered.
+func (a *app) printVersions(list *fstore.FeatureList, answer *online.Answer) error {
+	fmt.Fprintln(a.stdout)
+	if list.Service.Name != "" {
+		fmt.Fprintf(a.stdout, "service %s, from:\n", list.Service)
+	}
+	t := newTable("VIEW", "PUBLISHED", "GENERATION")
+	for _, v := range answer.Versions {
+		t.row(v.Ref.String(), fstore.FormatTime(v.Published), string(v.Generation))
+	}
+	return t.print(a.stdout)
+}
+
+// cell writes a value for people: as JSON does, but text without quotes where it cannot be mistaken.
+func cell(c *fstore.Column, row int) string {
+	text := string(c.AppendJSON(nil, row))
+	if text[0] != '"' {
+		return text
+	}
+	bare := text[1 : len(text)-1]
+	if bare == "" || bare == "null" || strings.Contains(bare, `\`) || strings.TrimSpace(bare) != bare {
+		return text
+	}
+	return bare
+}

@@ -1,0 +1,33 @@
+// Command fstore is the feature store's command line. It only wires the packages together: it reads settings, opens
+// what a command needs, calls one package and prints what came back. What a command does is in that package.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the whole program: it returns the exit status. Results go to stdout, everything else to stderr.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	a := &app{
+		stdin: stdin, stdout: stdout, stderr: stderr,
+		lookup: os.LookupEnv, environ: os.Environ, now: time.Now,
+	}
+	root := a.command()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = interrupted{err}
+	}
+	return a.fail(err)
+}

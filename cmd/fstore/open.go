@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/online/redis"
+	"github.com/fstore-dev/fstore/online/sqlite"
+	"github.com/fstore-dev/fstore/registry"
+)
+
+// openEngine opens the offline engine of a repo.
+func (a *app) openEngine(s *Settings) (*offline.Engine, error) {
+	return offline.Open(offline.Options{
+		Threads: s.Threads, MemoryLimit: s.MemoryLimit, TempDir: s.TempDir, Dir: s.Dir, Lookup: a.lookup,
+	})
+}
+
+// openExisting opens a registry that something was applied to.
+func openExisting(ctx context.Context, s *Settings) (*registry.DB, error) {
+	if _, err := os.Stat(s.Registry.path()); errors.Is(err, fs.ErrNotExist) {
+		return nil, fstore.Errorf(fstore.ErrNotReady, "there is no registry yet at %s", s.Registry).WithHint("run fstore apply")
+	}
+	return registry.Open(ctx, s.Registry.reveal())
+}
+
+// withSnapshot reads the registry as it is now.
+func withSnapshot(ctx context.Context, s *Settings, f func(*registry.Snapshot) error) error {
+	db, err := openExisting(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	snap, err := db.Snapshot(ctx, s.Project)
+	if err != nil {
+		return err
+	}
+	return f(snap)
+}
+
+// openStore opens the online store. It does not connect yet.
+func openStore(s *Settings) (*online.Store, error) {
+	b, err := openBackend(s.Online)
+	if err != nil {
+		return nil, fmt.Errorf("open the online store %s: %w", s.Online, err)
+	}
+	return online.New(b, s.Project), nil
+}
+
+// openBackend is the one place that knows which backend a URL means.
+func openBackend(url URL) (online.Backend, error) {
+	switch url.scheme() {
+	case "sqlite":
+		return sqlite.Open(url.path())
+	case "redis", "rediss", "unix":
+		return redis.Open(url.reveal())
+	}
+	return nil, fstore.Errorf(fstore.ErrInvalid, "%q is not an online store's URL", url)
+}

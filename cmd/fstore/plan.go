@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/fstore-dev/fstore/registry"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) planCommand() *cobra.Command {
+	var detailed bool
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what apply would change",
+		Long: `Compare the definitions with the registry and show what apply would change: what is added, changed and removed,
+which versions that makes and why, what depends on it, and what will have to be materialized. Nothing is written.`,
+		Example: "  fstore plan\n  fstore plan --detailed-exitcode     0: no changes, 2: changes, 1: an error",
+		Args:    args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			err := a.plan(cmd.Context(), detailed)
+			if code := status(err); detailed && code != statusDone && code != planChanges {
+				_ = a.fail(err)
+				return exitCode(statusFailed)
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 where there are changes, 1 for any error")
+	a.engineFlags(cmd)
+	return cmd
+}
+
+// planChanges is the exit status of plan --detailed-exitcode where there are changes.
+const planChanges = 2
+
+func (a *app) plan(ctx context.Context, detailed bool) error {
+	s, err := a.settings()
+	if err != nil {
+		return err
+	}
+	defs, err := a.definitions(ctx, s)
+	if err != nil {
+		return err
+	}
+	db, err := registry.OpenReadOnly(ctx, s.Registry.reveal())
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	p, err := db.Plan(ctx, s.Project, defs)
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		err = a.printJSON(p)
+	} else {
+		err = a.printPlan(p)
+	}
+	if err == nil && detailed && !p.Empty() {
+		return exitCode(planChanges)
+	}
+	return err
+}
+
+// printPlan shows a plan as terraform does: a sign for each change, its fields beneath it, a count at the end.
+func (a *app) printPlan(p *registry.Plan) error {
+	a.printWarnings(p.Warnings)
+	if p.Empty() {
+		_, err := fmt.Fprintf(a.stdout, "No changes: project %s is as defined (revision %d).\n", p.Project, p.Revision)
+		return err
+	}
+	fmt.Fprintf(a.stdout, "Project %s at revision %d:\n\n", p.Project, p.Revision)
+	counts := map[registry.Action]int{}
+	for _, c := range p.Changes {
+		counts[c.Action]++
+		a.printChange(c)
+	}
+	if len(p.Materialize) > 0 {
+		fmt.Fprintln(a.stdout, "\nTo be materialized before it serves:")
+		for _, ref := range p.Materialize {
+			fmt.Fprintf(a.stdout, "    %s\n", ref)
+		}
+	}
+	if len(p.Kept) > 0 {
+		fmt.Fprintln(a.stdout, "\nStays live although head moves on:")
+		for _, k := range p.Kept {
+			fmt.Fprintf(a.stdout, "    %s (%s)\n", k.Ref, strings.Join(k.Why, ", "))
+		}
+	}
+	if len(p.Notes) > 0 {
+		fmt.Fprintln(a.stdout, "\nTaken for granted:")
+		for _, n := range p.Notes {
+			fmt.Fprintf(a.stdout, "    %s\n", n)
+		}
+	}
+	_, err := fmt.Fprintf(a.stdout, "\nPlan: %d to add, %d to change, %d to remove.\n",
+		counts[registry.Add], counts[registry.Modify], counts[registry.Remove])
+	return err
+}
+
+func (a *app) printChange(c registry.Change) {
+	sign, color := "~", yellow
+	switch c.Action {
+	case registry.Add:
+		sign, color = "+", green
+	case registry.Remove:
+		sign, color = "-", red
+	}
+	line := fmt.Sprintf("  %s %s %s", sign, c.Kind, c.Name)
+	fmt.Fprintf(a.stdout, "%s%s\n", a.paint(color, line), versionNote(c))
+	for _, f := range c.Fields {
+		a.printField(f)
+	}
+	if len(c.Dependents) > 0 && c.Action != registry.Add {
+		fmt.Fprintf(a.stdout, "      used by %s\n", strings.Join(c.Dependents, ", "))
+	}
+}
+
+// versionNote says which version a change makes, and why there is none.
+func versionNote(c registry.Change) string {
+	switch {
+	case c.Version == registry.NewVersion && c.From == 0:
+		return fmt.Sprintf("@%d", c.To)
+	case c.Version == registry.NewVersion:
+		return fmt.Sprintf("@%d → @%d, a new version: values can change", c.From, c.To)
+	case c.Version == registry.SameVersion:
+		return fmt.Sprintf("@%d, the same version: no value can change", c.To)
+	case c.Version == registry.EarlierVersion && c.From == 0:
+		return fmt.Sprintf("@%d, which was there before", c.To)
+	case c.Version == registry.EarlierVersion:
+		return fmt.Sprintf("@%d → @%d, back to an earlier version", c.From, c.To)
+	}
+	return ""
+}
+
+// printField shows one field of a definition, before and after.
+func (a *app) printField(f registry.FieldChange) {
+	old, now := strings.TrimSpace(f.Old), strings.TrimSpace(f.New)
+	why := ""
+	if f.Why != "" {
+		why = "   # " + f.Why
+	}
+	if strings.Contains(old+now, "\n") {
+		fmt.Fprintf(a.stdout, "      %s:%s\n", f.Field, why)
+		a.printLines(old, now)
+		return
+	}
+	switch {
+	case old == "":
+		fmt.Fprintf(a.stdout, "      %s: %s%s\n", f.Field, now, why)
+	case now == "":
+		fmt.Fprintf(a.stdout, "      %s: %s → none%s\n", f.Field, old, why)
+	default:
+		fmt.Fprintf(a.stdout, "      %s: %s → %s%s\n", f.Field, old, now, why)
+	}
+}
+
+// printLines shows a text of several lines: those that went, those that came, and how many stayed.
+func (a *app) printLines(old, now string) {
+	for _, l := range lineDiff(strings.Split(old, "\n"), strings.Split(now, "\n")) {
+		switch l[0] {
+		case '-':
+			fmt.Fprintf(a.stdout, "        %s\n", a.paint(red, l))
+		case '+':
+			fmt.Fprintf(a.stdout, "        %s\n", a.paint(green, l))
+		}
+	}
+}
+
+// lineDiff returns the lines of both texts, each behind a sign: "-" only in old, "+" only in now, " " in both. It is the
+// longest common subsequence; definitions are short.
+func lineDiff(old, now []string) []string {
+	common := make([][]int, len(old)+1) // of old[i:] and now[j:]
+	for i := range common {
+		common[i] = make([]int, len(now)+1)
+	}
+	for i := len(old) - 1; i >= 0; i-- {
+		for j := len(now) - 1; j >= 0; j-- {
+			if old[i] == now[j] {
+				common[i][j] = common[i+1][j+1] + 1
+			} else {
+				common[i][j] = max(common[i+1][j], common[i][j+1])
+			}
+		}
+	}
+	var out []string
+	i, j := 0, 0
+	for i < len(old) || j < len(now) {
+		switch {
+		case i < len(old) && j < len(now) && old[i] == now[j]:
+			out = append(out, "  "+old[i])
+			i, j = i+1, j+1
+		case j == len(now) || i < len(old) && common[i+1][j] >= common[i][j+1]:
+			out = append(out, "- "+old[i])
+			i++
+		default:
+			out = append(out, "+ "+now[j])
+			j++
+		}
+	}
+	return out
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+)
+
+// progress is one line on a terminal that says how far long work has come; nowhere else it says anything.
+type progress struct {
+	out   io.Writer // nil: not a terminal
+	now   func() time.Time
+	shown time.Time
+}
+
+func (a *app) progress() *progress {
+	p := &progress{now: a.now}
+	if terminal(a.stderr) {
+		p.out = a.stderr
+	}
+	return p
+}
+
+// show says what is being done and how much of it; a total of 0 is not known. It writes ten times a second at most.
+func (p *progress) show(what string, done, total int64) {
+	if p.out == nil || p.now().Sub(p.shown) < 100*time.Millisecond {
+		return
+	}
+	p.shown = p.now()
+	amount := ""
+	switch {
+	case total > 0:
+		amount = fmt.Sprintf("%3d%%  %s of %s", 100*done/total, thousands(done), thousands(total))
+	case done > 0:
+		amount = thousands(done)
+	}
+	fmt.Fprintf(p.out, "\r\x1b[K%s  %s", what, amount)
+}
+
+// clear takes the line away.
+func (p *progress) clear() {
+	if p.out != nil && !p.shown.IsZero() {
+		fmt.Fprint(p.out, "\r\x1b[K")
+		p.shown = time.Time{}
+	}
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/fstore-dev/fstore/online/redis/redistest"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"fstore": main})
+}
+
+// TestScripts runs testdata/script/*.txtar: every command as a user types it, with what it prints and its exit
+// status. REDIS is the URL of an empty database of a real redis-server, another for each script.
+func TestScripts(t *testing.T) {
+	url := redistest.Start(t, "--databases", "64")
+	var databases atomic.Int32
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			for _, v := range os.Environ() {
+				if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "FSTORE_") || strings.HasPrefix(name, "SHOP_") {
+					env.Setenv(name, "")
+				}
+			}
+			env.Setenv("REDIS", strings.Replace(url, "db=0", fmt.Sprintf("db=%d", databases.Add(1)), 1))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":   exits,
+			"until":   until,
+			"capture": capture,
+			"replace": replace,
+		},
+	})
+}
+
+// exits STATUS COMMAND… runs a command and checks its exit status; stdout and stderr can be looked at afterwards.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS COMMAND…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+// until PATTERN COMMAND… runs a command again and again until what it prints, or its error, matches.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until PATTERN COMMAND…")
+	}
+	pattern, err := regexp.Compile(args[0])
+	ts.Check(err)
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		err := ts.Exec(args[1], args[2:]...)
+		if pattern.MatchString(ts.ReadFile("stdout")) || pattern.MatchString(ts.ReadFile("stderr")) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("no output matched %s; the last error was %v", pattern, err)
+		}
+	}
+}
+
+// capture FILE NAME PATTERN waits until a file matches a pattern and sets the variable to its first group: an address
+// that a server in the background has printed.
+func capture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: capture FILE NAME PATTERN")
+	}
+	pattern, err := regexp.Compile("(?m)" + args[2])
+	ts.Check(err)
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		text, _ := os.ReadFile(ts.MkAbs(args[0])) // not there yet is no error
+		if m := pattern.FindSubmatch(text); m != nil {
+			ts.Setenv(args[1], string(m[1]))
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s never matched %s:\n%s", args[0], pattern, text)
+		}
+	}
+}
+
+// replace FILE OLD NEW replaces a text in a file, which must have it.
+func replace(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: replace FILE OLD NEW")
+	}
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s has no %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(text, args[1], args[2])), 0o644))
+}

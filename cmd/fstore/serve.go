@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/server"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) serveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Answer look-ups over gRPC and HTTP",
+		Long: `Answer look-ups from the online store: gRPC fstore.v1.FeatureStore with health and reflection, and HTTP with
+POST /v1/online-features, /healthz, /readyz and /metrics. What is applied or published later is picked up by itself.
+The addresses are printed first: port 0 takes a free one. SIGTERM ends the server once what is under way is answered.`,
+		Example: `  fstore serve
+  fstore serve --grpc 0.0.0.0:6566 --http 127.0.0.1:0
+  FSTORE_ONLINE=redis://127.0.0.1:6379/0 fstore serve`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context()) },
+	}
+	cmd.Flags().String("grpc", "", "address of the gRPC server (setting serve.grpc)")
+	cmd.Flags().String("http", "", "address of the HTTP server (setting serve.http)")
+	settingFlag(cmd, "grpc", "serve.grpc")
+	settingFlag(cmd, "http", "serve.http")
+	return cmd
+}
+
+func (a *app) serve(ctx context.Context) error {
+	s, err := a.settings()
+	if err != nil {
+		return err
+	}
+	db, err := openExisting(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	store, err := openStore(s)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	log := a.logger()
+	warning, err := store.Check(ctx)
+	if err != nil {
+		return fmt.Errorf("check the online store: %w", err)
+	}
+	if warning != "" {
+		log.Warn("the online store", "warning", warning)
+	}
+	grpc, err := listen("serve.grpc", s.GRPC)
+	if err != nil {
+		return err
+	}
+	web, err := listen("serve.http", s.HTTP)
+	if err != nil {
+		grpc.Close()
+		return err
+	}
+	if err := a.printAddresses(grpc.Addr(), web.Addr()); err != nil {
+		return err
+	}
+	srv := server.New(server.Options{
+		Catalog: catalog{db, s.Project}, Store: store, Logger: log, Clock: a.now, Version: buildVersion(),
+	})
+	return srv.Serve(ctx, grpc, web)
+}
+
+func listen(key, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fstore.Errorf(fstore.ErrConflict, "%s: %v", key, err).WithHint("set %s to another address; port 0 takes a free one", key)
+	}
+	return l, nil
+}
+
+func (a *app) printAddresses(grpc, web net.Addr) error {
+	if a.json() {
+		return a.printJSON(map[string]string{"grpc": grpc.String(), "http": web.String()})
+	}
+	_, err := fmt.Fprintf(a.stdout, "grpc %s\nhttp %s\n", grpc, web)
+	return err
+}
+
+// catalog shows the server the registry of one project.
+type catalog struct {
+	db      *registry.DB
+	project string
+}
+
+func (c catalog) Revision(ctx context.Context) (int64, error) { return c.db.Revision(ctx, c.project) }
+
+func (c catalog) Load(ctx context.Context) (server.Names, error) {
+	snap, err := c.db.Snapshot(ctx, c.project)
+	if err != nil {
+		return nil, err
+	}
+	return names{snap}, nil
+}
+
+// names are those of a snapshot, as a server asks for them: whatever serves.
+type names struct{ snap *registry.Snapshot }
+
+func (n names) Service(name string) (*fstore.FeatureList, error) { return n.snap.ServingService(name) }
+func (n names) Features(refs []string) (*fstore.FeatureList, error) {
+	return n.snap.ServingFeatures(refs)
+}
+func (n names) Live() []*fstore.ViewVersion { return n.snap.Live() }

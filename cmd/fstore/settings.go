@@ -1,0 +1,234 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/spf13/viper"
+)
+
+// settingsFile is the name of the file that makes a folder a feature repo.
+const settingsFile = "fstore.yaml"
+
+// A key of fstore.yaml, with its default and what it means. Every key is also an environment variable, FSTORE_ and
+// the key in capitals with _ for the dot; those with a flag can be given as one too. docs/configuration.md lists them.
+type settingKey struct {
+	name, fallback, doc string
+}
+
+var settingKeys = []settingKey{
+	{"project", "", "scopes everything in registry and online store: dev and prod may share both"},
+	{"registry", "sqlite://.fstore/registry.db", "URL of the registry: sqlite://FILE"},
+	{"online", "sqlite://.fstore/online.db", "URL of the online store: sqlite://FILE, redis://, rediss:// or unix://"},
+	{"state", ".fstore/state", "folder in which materialize keeps what it remembers"},
+	{"offline.threads", "0", "threads of the offline engine; 0 is one for each CPU"},
+	{"offline.memory_limit", "4GB", "memory the offline engine may use before it spills to temp_dir"},
+	{"offline.temp_dir", ".fstore/tmp", "folder the offline engine spills to"},
+	{"serve.grpc", "127.0.0.1:6566", "address of the gRPC server; port 0 takes a free one"},
+	{"serve.http", "127.0.0.1:6567", "address of the HTTP server; port 0 takes a free one"},
+}
+
+// Settings are those of a feature repo, checked; paths are absolute.
+type Settings struct {
+	Dir      string // of fstore.yaml
+	Project  string
+	Registry URL
+	Online   URL
+	State    string
+
+	Threads     int
+	MemoryLimit string
+	TempDir     string
+
+	GRPC, HTTP string
+}
+
+// URL is where a store is. It may hold a password, so it prints without it; reveal gives the whole.
+type URL struct{ raw string }
+
+func (u URL) reveal() string { return u.raw }
+
+// scheme returns what is before ://.
+func (u URL) scheme() string {
+	scheme, _, _ := strings.Cut(u.raw, "://")
+	return scheme
+}
+
+// path returns what is behind ://.
+func (u URL) path() string {
+	_, path, _ := strings.Cut(u.raw, "://")
+	return path
+}
+
+// password returns the password in the URL, or "". It does not rely on the URL being well-formed.
+func (u URL) password() string {
+	_, rest, _ := strings.Cut(u.raw, "://")
+	at := strings.LastIndexByte(rest, '@')
+	if at < 0 {
+		return ""
+	}
+	_, password, _ := strings.Cut(rest[:at], ":")
+	return password
+}
+
+// String returns the URL with the password masked.
+func (u URL) String() string {
+	if p := u.password(); p != "" {
+		return strings.Replace(u.raw, ":"+p+"@", ":***@", 1)
+	}
+	return u.raw
+}
+
+// newConfig returns viper with the defaults and the environment.
+func newConfig() *viper.Viper {
+	v := viper.New()
+	for _, k := range settingKeys {
+		v.SetDefault(k.name, k.fallback)
+		_ = v.BindEnv(k.name, envName(k.name))
+	}
+	return v
+}
+
+func envName(key string) string {
+	return "FSTORE_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+}
+
+// settings finds the repo, reads its fstore.yaml and puts environment and flags over it.
+func (a *app) settings() (*Settings, error) {
+	dir, err := a.findRepo()
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, settingsFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fstore.Errorf(fstore.ErrNotFound, "read the settings: %v", err).WithHint("run fstore init DIR to write a repo")
+	}
+	file, err := parseSettings(settingsFile, text, a.lookup)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.config.MergeConfigMap(file.nested()); err != nil {
+		return nil, fmt.Errorf("read the settings: %w", err)
+	}
+	return a.check(dir, file)
+}
+
+// findRepo returns the absolute folder of the feature repo.
+func (a *app) findRepo() (string, error) {
+	dir := a.repo
+	if dir == "" {
+		dir, _ = a.lookup("FSTORE_REPO")
+	}
+	if dir != "" {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return "", fmt.Errorf("find the repo: %w", err)
+		}
+		if _, err := os.Stat(filepath.Join(abs, settingsFile)); err != nil {
+			return "", usageWithHint("--repo "+dir+": there is no fstore.yaml", "run fstore init "+dir+" to write a repo")
+		}
+		return abs, nil
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the repo: %w", err)
+	}
+	for dir := here; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, settingsFile)); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", usageWithHint("no fstore.yaml in this folder or above it", "give --repo DIR, or run fstore init DIR to write a repo")
+		}
+	}
+}
+
+func usageWithHint(message, hint string) error { return &usageError{message: message, hint: hint} }
+
+var memoryLimit = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?([KMGT]i?B|%)$`)
+
+// check turns the merged keys into settings. All mistakes are reported at once, each with where it was made.
+func (a *app) check(dir string, file *settingsText) (*Settings, error) {
+	v, s := a.config, &Settings{Dir: dir}
+	var wrong []error
+	bad := func(key, hint, format string, args ...any) {
+		wrong = append(wrong, a.misset(file, key, fmt.Sprintf(format, args...), hint))
+	}
+	s.Project = v.GetString("project")
+	if s.Project == "" {
+		bad("project", "a name such as shop: it scopes everything in registry and online store", "is missing")
+	} else if err := fstore.CheckName(s.Project); err != nil {
+		message, hints := explain(err)
+		bad("project", hints[0], "%s", message)
+	}
+	s.Registry = URL{absoluteURL(dir, v.GetString("registry"))}
+	s.Online = URL{absoluteURL(dir, v.GetString("online"))}
+	a.addSecret(s.Registry.password())
+	a.addSecret(s.Online.password())
+	if s.Registry.scheme() != "sqlite" {
+		bad("registry", "for example sqlite://.fstore/registry.db", "%q is not a registry URL", s.Registry)
+	}
+	switch s.Online.scheme() {
+	case "sqlite", "redis", "rediss", "unix":
+	default:
+		bad("online", "for example sqlite://.fstore/online.db or redis://127.0.0.1:6379/0", "%q is not an online store's URL", s.Online)
+	}
+	s.State = absolute(dir, v.GetString("state"))
+	threads, err := strconv.Atoi(v.GetString("offline.threads"))
+	if err != nil || threads < 0 {
+		bad("offline.threads", "0 is one for each CPU", "%q is not a number of threads", v.GetString("offline.threads"))
+	}
+	s.Threads = threads
+	s.MemoryLimit = v.GetString("offline.memory_limit")
+	if !memoryLimit.MatchString(s.MemoryLimit) {
+		bad("offline.memory_limit", "for example 4GB", "%q is not an amount of memory", s.MemoryLimit)
+	}
+	s.TempDir = absolute(dir, v.GetString("offline.temp_dir"))
+	s.GRPC, s.HTTP = v.GetString("serve.grpc"), v.GetString("serve.http")
+	for key, address := range map[string]string{"serve.grpc": s.GRPC, "serve.http": s.HTTP} {
+		if !strings.Contains(address, ":") {
+			bad(key, "for example 127.0.0.1:6566", "%q is not an address", address)
+		}
+	}
+	if len(wrong) > 0 {
+		return nil, errors.Join(wrong...)
+	}
+	return s, nil
+}
+
+// misset says that a key's value is wrong: a wrong definition in the file, a usage mistake elsewhere.
+func (a *app) misset(file *settingsText, key, what, hint string) error {
+	if flag, ok := a.given[key]; ok {
+		return &usageError{message: flag + ": " + what, hint: hint}
+	}
+	if value, ok := a.lookup(envName(key)); ok && value != "" {
+		return &usageError{message: envName(key) + ": " + what, hint: hint}
+	}
+	pos, ok := file.pos[key]
+	if !ok {
+		pos = fstore.Pos{File: settingsFile}
+	}
+	return fstore.Errorf(fstore.ErrDefinition, "%s: %s: %s", pos, key, what).WithHint("%s", hint)
+}
+
+func absolute(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+// absoluteURL makes the path of a sqlite URL absolute.
+func absoluteURL(dir, url string) string {
+	if path, ok := strings.CutPrefix(url, "sqlite://"); ok {
+		return "sqlite://" + absolute(dir, path)
+	}
+	return url
+}

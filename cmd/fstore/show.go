@@ -1,0 +1,266 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) showCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show [KIND/]NAME[@VERSION]",
+		Short: "Show one definition, its versions and what uses it",
+		Long: `Show one definition as it was applied. Where a name is used by several kinds, write entity/NAME, source/NAME, view/NAME
+or service/NAME.`,
+		Example:           "  fstore show customer_orders\n  fstore show customer_orders@1 --output json\n  fstore show service/churn",
+		Args:              args(cobra.ExactArgs(1)),
+		ValidArgsFunction: a.completeViews,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.show(cmd.Context(), args[0])
+		},
+	}
+}
+
+// shown is a definition as show --output json prints it. Of the definitions one is set.
+type shown struct {
+	Kind     registry.Kind            `json:"kind"`
+	Name     string                   `json:"name"`
+	Version  int                      `json:"version,omitempty"`
+	Serving  int                      `json:"serving,omitempty"`  // 0: nothing yet
+	Versions []int                    `json:"versions,omitempty"` // of a view, all there ever were
+	UsedBy   []string                 `json:"used_by"`
+	Entity   *fstore.Entity           `json:"entity,omitempty"`
+	Source   *fstore.Source           `json:"source,omitempty"`
+	View     *fstore.ViewVersion      `json:"view,omitempty"`
+	Service  *registry.ServiceVersion `json:"service,omitempty"`
+}
+
+func (a *app) show(ctx context.Context, arg string) error {
+	kind, name, qualified := strings.Cut(arg, "/")
+	if !qualified {
+		kind, name = "", arg
+	}
+	ref, err := fstore.ParseRef(name)
+	if err != nil {
+		message, hints := explain(err)
+		return &usageError{message: message, hint: strings.Join(hints, "; ")}
+	}
+	s, err := a.settings()
+	if err != nil {
+		return err
+	}
+	return withSnapshot(ctx, s, func(snap *registry.Snapshot) error {
+		found := find(snap, kind, ref)
+		switch {
+		case len(found) == 0:
+			return fstore.Errorf(fstore.ErrNotFound, "there is no definition %s", arg).WithHint("fstore list shows those there are")
+		case len(found) > 1:
+			var names []string
+			for _, f := range found {
+				names = append(names, strings.TrimPrefix(string(f.Kind), "feature_")+"/"+f.Name)
+			}
+			return &usageError{message: "several definitions are called " + name, hint: "write " + strings.Join(names, " or ")}
+		case a.json():
+			return a.printJSON(found[0])
+		}
+		return a.printShown(found[0])
+	})
+}
+
+// find returns the definitions of a name, of one kind where it is given.
+func find(snap *registry.Snapshot, kind string, ref fstore.ViewRef) []shown {
+	var out []shown
+	wanted := func(k registry.Kind) bool {
+		return kind == "" || strings.TrimPrefix(string(k), "feature_") == strings.TrimPrefix(strings.TrimSuffix(kind, "s"), "feature_")
+	}
+	if wanted(registry.KindEntity) && ref.Version == 0 {
+		for _, e := range snap.Entities() {
+			if e.Name == ref.Name {
+				out = append(out, shown{Kind: registry.KindEntity, Name: e.Name, Entity: &e, UsedBy: usersOfEntity(snap, e.Name)})
+			}
+		}
+	}
+	if wanted(registry.KindSource) && ref.Version == 0 {
+		for _, s := range snap.Sources() {
+			if s.Name == ref.Name {
+				out = append(out, shown{Kind: registry.KindSource, Name: s.Name, Source: &s, UsedBy: usersOfInput(snap, s.Name)})
+			}
+		}
+	}
+	if wanted(registry.KindView) {
+		if v := findView(snap, ref); v != nil {
+			out = append(out, *v)
+		}
+	}
+	if wanted(registry.KindService) {
+		for _, s := range snap.Services() {
+			if s.Ref.Name == ref.Name && (ref.Version == 0 || ref.Version == s.Ref.Version) {
+				out = append(out, shown{Kind: registry.KindService, Name: ref.Name, Version: s.Ref.Version, Serving: s.Serving, Service: &s.ServiceVersion, UsedBy: []string{}})
+			}
+		}
+	}
+	return out
+}
+
+func findView(snap *registry.Snapshot, ref fstore.ViewRef) *shown {
+	view := snap.View(ref)
+	if view == nil {
+		return nil
+	}
+	out := &shown{Kind: registry.KindView, Name: ref.Name, Version: view.Ref.Version, View: view, UsedBy: usersOfInput(snap, ref.Name)}
+	for _, v := range snap.Versions(ref.Name) {
+		out.Versions = append(out.Versions, v.Ref.Version)
+	}
+	for _, head := range snap.Views() {
+		if head.Ref.Name != ref.Name {
+			continue
+		}
+		out.Serving = head.Serving
+		if head.Ref == view.Ref {
+			out.View = &head.ViewVersion // with what it says to people now
+		}
+	}
+	for _, s := range snap.Services() {
+		for _, u := range s.Uses {
+			if u.View == view.Ref {
+				out.UsedBy = append(out.UsedBy, "feature_service "+s.Ref.String())
+				break
+			}
+		}
+	}
+	return out
+}
+
+func usersOfEntity(snap *registry.Snapshot, name string) []string {
+	users := []string{}
+	for _, v := range snap.Views() {
+		for _, e := range v.View.Entities {
+			if e == name {
+				users = append(users, "feature_view "+v.Ref.String())
+			}
+		}
+	}
+	return users
+}
+
+// usersOfInput returns the views that read a source or a view themselves.
+func usersOfInput(snap *registry.Snapshot, name string) []string {
+	users := []string{}
+	for _, v := range snap.Views() {
+		for _, input := range v.View.Inputs {
+			if input == name {
+				users = append(users, "feature_view "+v.Ref.String())
+			}
+		}
+	}
+	return users
+}
+
+func (a *app) printShown(s shown) error {
+	facts := newTable(string(s.Kind), s.Name)
+	fact := func(name, value string) {
+		if value != "" {
+			facts.row(name, value)
+		}
+	}
+	switch {
+	case s.Entity != nil:
+		fact("join keys", fieldList(s.Entity.JoinKeys))
+		metaFacts(fact, s.Entity.Meta)
+	case s.Source != nil:
+		fact("path", s.Source.Path)
+		fact("event", orDash(s.Source.Event))
+		fact("created", s.Source.Created)
+		if !s.Source.Static() {
+			fact("available", s.Source.Available.String())
+		}
+		for from, to := range s.Source.Rename {
+			fact("rename", from+" → "+to)
+		}
+		metaFacts(fact, s.Source.Meta)
+	case s.View != nil:
+		viewFacts(fact, s)
+	case s.Service != nil:
+		fact("version", fmt.Sprintf("@%d, served %s", s.Version, versionText(s.Serving)))
+		metaFacts(fact, s.Service.Service.Meta)
+	}
+	if len(s.UsedBy) > 0 {
+		fact("used by", strings.Join(s.UsedBy, ", "))
+	}
+	if len(facts.rows) == 0 {
+		fact("", "-")
+	}
+	if err := facts.print(a.stdout); err != nil {
+		return err
+	}
+	return a.printFeatures(s)
+}
+
+func metaFacts(fact func(name, value string), m fstore.Meta) {
+	fact("description", m.Description)
+	fact("owner", m.Owner)
+	for _, k := range sortedKeys(m.Tags) {
+		fact("tag "+k, m.Tags[k])
+	}
+}
+
+func viewFacts(fact func(name, value string), s shown) {
+	v := &s.View.View
+	versions := make([]string, len(s.Versions))
+	for i, n := range s.Versions {
+		versions[i] = versionText(n)
+	}
+	fact("version", fmt.Sprintf("@%d of %s, served %s", s.Version, strings.Join(versions, " "), versionText(s.Serving)))
+	fact("fingerprint", s.View.Fingerprint)
+	fact("keys", orDash(fieldList(v.Keys)))
+	fact("reads", strings.Join(v.Inputs, ", "))
+	if v.Static() {
+		fact("event", "- (static)")
+	} else {
+		fact("event", v.Event)
+		fact("created", v.Created)
+		fact("available", v.Available.String())
+	}
+	fact("publish", publishText(v.Publish))
+	fact("ttl", ttlText(v.TTL))
+	metaFacts(fact, v.Meta)
+}
+
+func (a *app) printFeatures(s shown) error {
+	var t *table
+	switch {
+	case s.View != nil:
+		t = newTable("FEATURE", "TYPE", "DEFAULT", "DESCRIPTION")
+		for _, f := range s.View.View.Features {
+			value := "-"
+			if f.Default != nil {
+				value = cell(&f.Default.Column, 0)
+			}
+			t.row(f.Name, f.Type.String(), value, f.Description)
+		}
+	case s.Service != nil:
+		t = newTable("FEATURE", "VIEW", "FEATURE IN VIEW", "KEYS")
+		for _, o := range s.Service.Outputs {
+			use := s.Service.Uses[o.Use]
+			keys := make([]string, len(use.Keys))
+			for i, k := range use.Keys {
+				keys[i] = k.Column
+			}
+			t.row(o.Name, use.View.String(), o.Feature, orDash(strings.Join(keys, ", ")))
+		}
+	default:
+		return nil
+	}
+	fmt.Fprintln(a.stdout)
+	if err := t.print(a.stdout); err != nil {
+		return err
+	}
+	if s.View != nil && s.View.View.SQL != "" {
+		fmt.Fprintf(a.stdout, "\n-- %s\n%s\n", s.View.View.SQLFile, strings.TrimSpace(s.View.View.SQL))
+	}
+	return nil
+}

@@ -1,0 +1,369 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/registry"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) trainingSetCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "training-set",
+		Short:   "Make training sets and look at them",
+		Example: "  fstore training-set create churn_2025 --service churn --labels data/labels.parquet --out churn.parquet\n  fstore training-set list",
+		Args:    noCommand,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(a.createTrainingSetCommand(), a.listTrainingSetsCommand(), a.showTrainingSetCommand())
+	return cmd
+}
+
+// trainingFlags are those of training-set create.
+type trainingFlags struct {
+	selection
+	labels, labelsSQL string
+	timestamp         string
+	out               string
+	asOf              string
+	replace           bool
+}
+
+func (a *app) createTrainingSetCommand() *cobra.Command {
+	var f trainingFlags
+	cmd := &cobra.Command{
+		Use:   "create NAME",
+		Short: "Give each label the features as they were known at its instant",
+		Long: `Write the labels, with the features of each row as they were known at its instant, as Parquet; write a lock beside
+it that says exactly what it was made from, and record both under a name. Every label is there once, in its order.
+
+Labels are Parquet or CSV, or a query over sources and views. The instant of a row is in the column event_timestamp,
+or in the one that --timestamp names. The versions in head are used, whether or not they are published.`,
+		Example: `  fstore training-set create churn_2025 --service churn --labels data/labels.parquet --out churn.parquet
+  fstore training-set create quick --features 'customer_orders.*,shop.share_returned=returns' --labels labels.csv --out quick.parquet
+  fstore training-set create orders --service churn --out orders.parquet --timestamp at \
+      --labels-sql 'select customer_id, invoice_date as at from lines where customer_id is not null'`,
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.check(cmd); err != nil {
+				return err
+			}
+			return a.createTrainingSet(cmd.Context(), args[0], &f)
+		},
+	}
+	f.flags(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.labels, "labels", "", "file with the rows to enrich: Parquet or CSV")
+	flags.StringVar(&f.labelsSQL, "labels-sql", "", "query over sources and views that yields them instead")
+	flags.StringVar(&f.timestamp, "timestamp", offline.DefaultTimestamp, "label column with the instant of a row")
+	flags.StringVar(&f.out, "out", "", "Parquet file to write")
+	flags.StringVar(&f.asOf, "as-of", "", "leave out rows that were created later (default: now)")
+	flags.BoolVar(&f.replace, "replace", false, "retire a training set that has the name")
+	_ = cmd.MarkFlagFilename("labels", "parquet", "csv")
+	_ = cmd.MarkFlagFilename("out", "parquet")
+	_ = cmd.RegisterFlagCompletionFunc("service", a.completeServices)
+	a.engineFlags(cmd)
+	return cmd
+}
+
+func (f *trainingFlags) check(cmd *cobra.Command) error {
+	switch {
+	case (f.labels == "") == (f.labelsSQL == ""):
+		return usagef(cmd, "name either --labels or --labels-sql")
+	case f.out == "":
+		return usagef(cmd, "--out is missing: the Parquet file to write")
+	}
+	return f.selection.check(cmd)
+}
+
+func (a *app) createTrainingSet(ctx context.Context, name string, f *trainingFlags) error {
+	if err := fstore.CheckName(name); err != nil {
+		return &usageError{message: err.(*fstore.Error).Message, hint: err.(*fstore.Error).Hint}
+	}
+	req := offline.TrainingRequest{Name: name, Timestamp: f.timestamp, Now: a.now(), Version: buildVersion()}
+	if f.asOf != "" {
+		asOf, err := instant("--as-of", f.asOf)
+		if err != nil {
+			return err
+		}
+		req.AsOf = &asOf
+	}
+	s, err := a.settings()
+	if err != nil {
+		return err
+	}
+	db, err := openExisting(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	snap, err := db.Snapshot(ctx, s.Project)
+	if err != nil {
+		return err
+	}
+	if req.List, err = headList(snap, f.selection); err != nil {
+		return err
+	}
+	mode, err := a.nameIsFree(ctx, s, db, name, f.replace)
+	if err != nil {
+		return err
+	}
+	engine, err := a.openEngine(s)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	if err := f.paths(&req); err != nil {
+		return err
+	}
+	if f.labelsSQL != "" {
+		if req.Labels, err = labelQuery(snap, f.labelsSQL); err != nil {
+			return err
+		}
+	}
+	progress := a.progress()
+	req.Progress = func(p offline.Progress) { progress.show(p.Stage, int64(100*p.Done), 100) }
+	req.Commit = strconv.FormatInt(snap.Revision, 10)
+	summary, err := engine.TrainingSet(ctx, req)
+	progress.clear()
+	if err != nil {
+		return err
+	}
+	record := registry.TrainingSetRecord{
+		Name: name, Created: req.Now, Rows: summary.Rows, Out: summary.Out, Lock: summary.Lock,
+	}
+	if req.List.Service.Name != "" {
+		record.Service = req.List.Service.String()
+	}
+	if err := db.AddTrainingSet(ctx, s.Project, record, mode); err != nil {
+		return err
+	}
+	return a.printTrainingSummary(summary, req.List)
+}
+
+// paths makes the files of a request absolute: they are relative to where the command runs, not to the repo.
+func (f *trainingFlags) paths(req *offline.TrainingRequest) (err error) {
+	if req.Out, err = filepath.Abs(f.out); err != nil {
+		return fmt.Errorf("--out %s: %w", f.out, err)
+	}
+	if f.labels == "" {
+		return nil
+	}
+	if _, err := os.Stat(f.labels); err != nil {
+		return &usageError{message: fmt.Sprintf("--labels %s: %v", f.labels, underlying(err))}
+	}
+	if req.Labels.Path, err = filepath.Abs(f.labels); err != nil {
+		return fmt.Errorf("--labels %s: %w", f.labels, err)
+	}
+	return nil
+}
+
+// headList resolves the selection to the versions in head.
+func headList(snap *registry.Snapshot, sel selection) (*fstore.FeatureList, error) {
+	if sel.service != "" {
+		return snap.HeadService(sel.service)
+	}
+	return snap.HeadFeatures(sel.features)
+}
+
+// nameIsFree says early, before the work is done, that a name is taken.
+func (a *app) nameIsFree(ctx context.Context, s *Settings, db *registry.DB, name string, replace bool) (registry.NameUse, error) {
+	if replace {
+		return registry.ReplaceName, nil
+	}
+	_, err := db.TrainingSet(ctx, s.Project, name)
+	switch {
+	case errors.Is(err, fstore.ErrNotFound):
+		return registry.RefuseName, nil
+	case err != nil:
+		return registry.RefuseName, err
+	}
+	return registry.RefuseName, fstore.Errorf(fstore.ErrConflict, "there is a training set %s", name).
+		WithHint("choose another name, or --replace to retire the old one")
+}
+
+func (a *app) printTrainingSummary(sum *offline.TrainingSummary, list *fstore.FeatureList) error {
+	if a.json() {
+		return a.printJSON(sum)
+	}
+	fmt.Fprintf(a.stdout, "Training set %s: %s, %s.\n", sum.Name, count(int(sum.Rows), "row"), count(len(list.Outputs), "feature"))
+	fmt.Fprintf(a.stdout, "  %s\n  %s\n\n", shortPath(sum.Out), shortPath(sum.LockFile))
+	t := newTable("VIEW", "KEYS", "WITH VALUE", "NO ROW", "STALE", "NOT AVAILABLE", "OLDER VALUE")
+	for _, v := range sum.Views {
+		keys := strings.Join(v.Keys, ", ")
+		if keys == "" {
+			keys = "-"
+		}
+		t.row(v.View.String(), keys, thousands(v.WithValue), thousands(v.NoRow), thousands(v.Stale), thousands(v.NotAvailable), thousands(v.Older))
+	}
+	if err := t.print(a.stdout); err != nil {
+		return err
+	}
+	for _, d := range sum.DroppedRows {
+		fmt.Fprintf(a.stdout, "%s: %s without an event time left out\n", d.Relation, count(int(d.Rows), "row"))
+	}
+	if len(sum.Continuous) > 0 {
+		fmt.Fprintf(a.stdout, "Taken to be servable at once, without publish: %s\n", strings.Join(sum.Continuous, ", "))
+	}
+	return nil
+}
+
+func (a *app) listTrainingSetsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Short:   "List the training sets",
+		Example: "  fstore training-set list\n  fstore training-set list --output json",
+		Args:    args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			records, err := a.trainingSets(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if a.json() {
+				return a.printJSON(append([]registry.TrainingSetRecord{}, records...))
+			}
+			t := newTable("NAME", "CREATED", "SERVICE", "ROWS", "FILE")
+			for _, r := range records {
+				name, service := r.Name, r.Service
+				if !r.Retired.IsZero() {
+					name += " (retired)"
+				}
+				if service == "" {
+					service = "-"
+				}
+				t.row(name, shortTime(r.Created), service, thousands(r.Rows), shortPath(r.Out))
+			}
+			if len(records) == 0 {
+				fmt.Fprintln(a.stderr, "There are no training sets. fstore training-set create makes one.")
+			}
+			return t.print(a.stdout)
+		},
+	}
+}
+
+func (a *app) trainingSets(ctx context.Context) ([]registry.TrainingSetRecord, error) {
+	s, err := a.settings()
+	if err != nil {
+		return nil, err
+	}
+	db, err := openExisting(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	return db.TrainingSets(ctx, s.Project)
+}
+
+func (a *app) showTrainingSetCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show NAME",
+		Short:   "Show a training set and its lock",
+		Example: "  fstore training-set show churn_2025\n  fstore training-set show churn_2025 --output json",
+		Args:    args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := a.settings()
+			if err != nil {
+				return err
+			}
+			db, err := openExisting(cmd.Context(), s)
+			if err != nil {
+				return err
+			}
+			defer db.Close()
+			record, err := db.TrainingSet(cmd.Context(), s.Project, args[0])
+			if err != nil {
+				return err
+			}
+			if a.json() {
+				return a.printJSON(record)
+			}
+			return a.printTrainingSet(record)
+		},
+	}
+}
+
+func (a *app) printTrainingSet(r *registry.TrainingSetRecord) error {
+	var lock offline.Lock
+	if err := json.Unmarshal(r.Lock, &lock); err != nil {
+		return fstore.Errorf(fstore.ErrCorrupt, "the lock of training set %s: %v", r.Name, err)
+	}
+	service := r.Service
+	if service == "" {
+		service = "-"
+	}
+	labels := lock.Labels.SQL
+	if lock.Labels.File != nil {
+		labels = shortPath(lock.Labels.File.Path)
+	}
+	facts := newTable("training set", r.Name)
+	facts.row("created", shortTime(r.Created)+" by fstore "+lock.Fstore+", DuckDB "+lock.DuckDB)
+	facts.row("service", service)
+	facts.row("file", shortPath(r.Out))
+	facts.row("sha256", lock.Output.SHA256)
+	facts.row("rows", thousands(r.Rows))
+	facts.row("labels", labels+", at "+lock.Labels.Timestamp)
+	facts.row("known by", shortTime(lock.AsOf))
+	facts.row("registry revision", lock.Commit)
+	for _, s := range lock.Sources {
+		facts.row("source "+s.Name, count(len(s.Files), "file"))
+	}
+	if err := facts.print(a.stdout); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.stdout)
+	t := newTable("FEATURE", "TYPE", "VIEW", "FEATURE IN VIEW")
+	for _, f := range lock.Features {
+		t.row(f.Name, f.Type.String(), f.View.String(), f.Feature)
+	}
+	return t.print(a.stdout)
+}
+
+// shortTime writes an instant for people: seconds are enough.
+func shortTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
+
+// shortPath writes a path relative to where the command runs, if it is beneath it.
+func shortPath(path string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if rel, err := filepath.Rel(here, path); err == nil && !strings.HasPrefix(rel, "..") {
+		return rel
+	}
+	return path
+}
+
+// underlying leaves out of a file error what its message says already.
+func underlying(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// labelQuery gives a query of labels what it may read: the sources and views in head.
+func labelQuery(snap *registry.Snapshot, sql string) (offline.Labels, error) {
+	l := offline.Labels{SQL: sql, Sources: snap.Sources()}
+	seen := map[string]bool{}
+	for _, v := range snap.Views() {
+		for _, up := range append(v.Views, v.View) {
+			if !seen[up.Name] {
+				seen[up.Name] = true
+				l.Views = append(l.Views, up)
+			}
+		}
+	}
+	return l, nil
+}

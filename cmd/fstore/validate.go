@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/fstore-dev/fstore/registry"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) validateCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "validate",
+		Short: "Check the definitions, without a registry",
+		Long: `Check every definition of the repo and report all mistakes at once, each with file, line and column, what is wrong
+and what would be right. The registry and the online store are not needed.`,
+		Example: "  fstore validate\n  fstore validate --repo feature_repo --output json",
+		Args:    args(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.validate(cmd.Context()) },
+	}
+	a.engineFlags(cmd)
+	return cmd
+}
+
+func (a *app) validate(ctx context.Context) error {
+	s, err := a.settings()
+	if err != nil {
+		return err
+	}
+	defs, err := a.definitions(ctx, s)
+	var problems registry.Problems
+	if err != nil && !errors.As(err, &problems) {
+		return err
+	}
+	if a.json() {
+		warnings := []registry.Problem{}
+		if defs != nil {
+			warnings = append(warnings, defs.Warnings...)
+		}
+		out := struct {
+			Valid    bool               `json:"valid"`
+			Problems []registry.Problem `json:"problems"`
+			Warnings []registry.Problem `json:"warnings"`
+		}{err == nil, append([]registry.Problem{}, problems...), warnings}
+		if printing := a.printJSON(out); printing != nil || err == nil {
+			return printing
+		}
+		return exitCode(statusDefinition)
+	}
+	if err != nil {
+		return err
+	}
+	a.printWarnings(defs.Warnings)
+	_, err = fmt.Fprintf(a.stdout, "%s, %s, %s and %s are right.\n", count(len(defs.Entities), "entity"), count(len(defs.Sources), "source"),
+		count(len(defs.Views), "feature view"), count(len(defs.Services), "feature service"))
+	return err
+}
+
+// definitions loads and checks the definitions of the repo.
+func (a *app) definitions(ctx context.Context, s *Settings) (*registry.Definitions, error) {
+	repo, err := registry.Load(s.Dir, a.lookup)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := a.openEngine(s)
+	if err != nil {
+		return nil, err
+	}
+	defer engine.Close()
+	return registry.Check(ctx, repo, engine)
+}
+
+func (a *app) printWarnings(warnings []registry.Problem) {
+	for _, w := range warnings {
+		fmt.Fprintf(a.stderr, "%s %s: %s\n", "warning:", w.Pos, w.Message)
+		if w.Hint != "" {
+			fmt.Fprintf(a.stderr, "  hint: %s\n", w.Hint)
+		}
+	}
+}
