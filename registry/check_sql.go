@@ -219,7 +219,7 @@ func engineType(t fstore.Type) string {
 func (c *checker) keywords(v *view, inputs []fstore.Relation) {
 	for _, w := range v.query.keywords {
 		r := keywordRefusal(w.name)
-		isColumn := slices.ContainsFunc(inputs, func(in fstore.Relation) bool { return column(in.Columns, w.name) != nil })
+		isColumn := v.query.named[w.name] && !readsClock(w.name) || slices.ContainsFunc(inputs, func(in fstore.Relation) bool { return column(in.Columns, w.name) != nil })
 		if !isColumn {
 			v.query.refused = append(v.query.refused, finding{w.offset, w.name + " " + r.why, r.instead})
 			c.problems.add(c.sqlPos(v, w.offset), r.instead, "%s %s", w.name, r.why)

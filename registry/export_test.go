@@ -31,3 +31,16 @@ func Inspect(tree []byte) {
 	plainFloatSums(root, floats{})
 	canonical(root)
 }
+
+// Canonical returns the encoding of a parse tree.
+func Canonical(tree []byte) string {
+	root, err := parseTree(tree)
+	if err != nil {
+		return err.Error()
+	}
+	sum, err := digest(canonical(root))
+	if err != nil {
+		return err.Error()
+	}
+	return sum
+}

@@ -25,8 +25,9 @@ type tableRead struct {
 // query is what the gate knows of a view's SQL.
 type query struct {
 	root     node
-	tables   []tableRead // every table that is not a CTE, in the order of the text
-	keywords []tableRead // unqualified columns whose name is a word of SQL, if no table has such a column
+	tables   []tableRead     // every table that is not a CTE, in the order of the text
+	keywords []tableRead     // unqualified columns whose name is a word of SQL, if no table has such a column
+	named    map[string]bool // names that the SQL itself gives to columns, in lower case
 	refused  []finding
 	doubts   []finding
 }
@@ -58,13 +59,14 @@ func (s *scope) with(name string) *scope { return &scope{strings.ToLower(name), 
 
 // inspect walks the tree of a query.
 func inspect(root node) *query {
-	q := &query{root: root}
+	q := &query{root: root, named: map[string]bool{}}
 	q.walk(map[string]any(root), nil)
 	slices.SortStableFunc(q.tables, func(a, b tableRead) int { return a.offset - b.offset })
 	return q
 }
 
 func (q *query) walk(v any, s *scope) {
+	q.names(asNode(v))
 	switch v := v.(type) {
 	case []any:
 		for _, e := range v {
@@ -82,6 +84,13 @@ func (q *query) walk(v any, s *scope) {
 		default:
 			q.children(n, s)
 		}
+	}
+}
+
+// names remembers the names that a node gives to columns.
+func (q *query) names(n node) {
+	for _, name := range append(append(n.strings("aliases"), n.strings("column_name_alias")...), n.str("alias")) {
+		q.named[strings.ToLower(name)] = true
 	}
 }
 
@@ -225,6 +234,9 @@ func (q *query) column(n node) {
 	}
 }
 
+// readsClock reports whether a word stands for the time, whatever columns there are.
+func readsClock(word string) bool { return keywordRefusal(word) == refusedFunctions["now"] }
+
 // keywordRefusal says what is wrong with a word that no table has as a column.
 func keywordRefusal(word string) refusal {
 	switch {
@@ -249,10 +261,35 @@ func (q *query) call(n node) {
 	if name == "age" && arguments(n) < 2 {
 		q.refuse(n, "age(later, earlier)", "age() with one argument reads the clock")
 	}
+	if aggregatesByName[name] {
+		q.aggregateByName(n, name)
+	}
 	if n.str("class") == "WINDOW" {
 		q.window(n, name)
 	} else {
 		q.aggregate(n, name)
+	}
+}
+
+// aggregatesByName call the aggregate that their second argument names.
+var aggregatesByName = functionSet("list_aggregate list_aggr array_aggregate array_aggr aggregate")
+
+func (q *query) aggregateByName(n node, name string) {
+	args, value := n.list("children"), ""
+	if arguments(n) > len(args) { // l.aggregate('sum')
+		args = append([]any{nil}, args...)
+	}
+	if len(args) > 1 {
+		value, _ = asNode(args[1]).child("value")["value"].(string)
+	}
+	value = strings.ToLower(value)
+	switch r := refusedFunctions[value]; {
+	case value == "":
+		q.refuse(n, "write its name out: "+name+"(l, 'sum')", "%s() calls an aggregate that is not known here", name)
+	case r.why != "":
+		q.refuse(n, r.instead, "%s() calls %s, which %s", name, value, r.why)
+	case !allowedFunctions[value]:
+		q.refuse(n, didYouMean(value, functionNames), "%s() calls %s, which is not on the list of functions", name, value)
 	}
 }
 

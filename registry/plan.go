@@ -98,7 +98,7 @@ func diff(ctx context.Context, project string, before *state, d *Definitions) (*
 	}
 	p := &Plan{Project: project, Revision: before.revision, Warnings: d.Warnings, target: n.target}
 	f := &differ{ctx: ctx, before: before, after: after, prints: d.prints, fresh: n.fresh}
-	p.Changes = f.changes()
+	p.Changes = append([]Change{}, f.changes()...)
 	live, was := after.live(), before.live()
 	for _, ref := range slices.SortedFunc(maps.Keys(live), compareRefs) {
 		if was[ref] == nil {

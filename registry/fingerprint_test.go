@@ -1,0 +1,80 @@
+package registry_test
+
+import (
+	"context"
+	"database/sql"
+	"path/filepath"
+	"testing"
+
+	"github.com/fstore-dev/fstore/registry"
+)
+
+// Which texts are the same query.
+func TestSameQuery(t *testing.T) {
+	e := newEngine(t)
+	canonical := func(text string) string {
+		tree, err := e.ParseSQL(context.Background(), text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return registry.Canonical(tree)
+	}
+	for _, c := range []struct {
+		a, b string
+		same bool
+	}{
+		{"select a from t", "SELECT  A\nFROM T -- x", true},
+		{"select a as x from t as q", "select a X from t Q", true},
+		{"select a from t", `select "a" from "T"`, true},
+		{"select 'a' from t", "select 'A' from t", false},
+		{"select a from t", "select b from t", false},
+		{"select a as x from t", "select a as y from t", false},
+		{"select a::int from t", "select cast(a as integer) from t", true},
+		{"select 1 from t", "select 1.0 from t", false},
+		{"select x like 'A%' from t", "select x LIKE 'a%' from t", false},
+		{"select {'a': x} from t", "select {'A': x} from t", false},
+		{"select to_json(s) from t", "select to_json(S) from t", false},
+		{"select t::varchar as x from t", "select T::varchar as x from t", false},
+		{"select columns('a.*') from t", "select columns('A.*') from t", false},
+		{"select sum(a) over (order by b) from t", "select sum(a) over w from t window w as (order by b)", true},
+		{"from t", "select * from t", true},
+		{"select a from t where x in (1, 2)", "select a from t where x in (2, 1)", false},
+	} {
+		if got := canonical(c.a) == canonical(c.b); got != c.same {
+			t.Errorf("%q and %q: the same is %v, want %v", c.a, c.b, got, c.same)
+		}
+	}
+}
+
+// Another build may encode definitions another way: versions whose stored fingerprints it cannot make are
+// compared by their definitions.
+func TestAnotherAlgorithmMakesNoVersions(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "registry.db")
+	db, err := registry.Open(context.Background(), "sqlite://"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	apply(t, db, shop(t))
+	raw, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	for _, table := range []string{"versions", "head"} {
+		if _, err := raw.Exec("update " + table + ` set definition = json_set(definition, '$.fingerprint', 'old ' || name)
+			where kind in ('feature_view', 'feature_service')`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if p := plan(t, db, shop(t)); !p.Empty() {
+		t.Error(summary(p))
+	}
+	if got := summary(plan(t, db, shop(t, "customer_id is not null", "customer_id > 0"))); got != `change customer_orders 1→2 new +sql
+change order_trend 1→2 new +customer_orders.sql
+change churn 1→2 new +uses.customer_orders +uses.order_trend
+materialize [customer_orders@2 order_trend@2]
+` {
+		t.Error(got)
+	}
+}
