@@ -22,7 +22,7 @@ func (e *Engine) ParseSQL(ctx context.Context, sql string) ([]byte, error) {
 	defer s.close()
 	b, err := s.query(ctx, "SELECT json_serialize_sql("+text(sql)+"::VARCHAR)::VARCHAR")
 	if err != nil {
-		return nil, sqlError(err, 0)
+		return nil, err
 	}
 	tree := b.Columns[0].Strings[0]
 	var answer struct {
@@ -40,7 +40,7 @@ func (e *Engine) ParseSQL(ctx context.Context, sql string) ([]byte, error) {
 		if err != nil {
 			at = -1
 		}
-		return nil, &fstore.SQLError{Message: answer.Message, Offset: at}
+		return nil, &fstore.SQLError{Message: answer.Message, Offset: byteOffset(sql, at)}
 	case len(answer.Statements) == 0:
 		return nil, &fstore.SQLError{Message: "there is no statement", Offset: 0}
 	case len(answer.Statements) > 1:
@@ -84,7 +84,7 @@ func (e *Engine) BindSQL(ctx context.Context, sql string, inputs []fstore.Relati
 	const prefix = "DESCRIBE "
 	b, err := s.query(ctx, prefix+sql)
 	if err != nil {
-		return nil, sqlError(err, len(prefix))
+		return nil, sqlError(err, prefix, sql)
 	}
 	out := make([]fstore.EngineColumn, 0, b.Len)
 	for i := range b.Len {
@@ -93,15 +93,33 @@ func (e *Engine) BindSQL(ctx context.Context, sql string, inputs []fstore.Relati
 	return out, nil
 }
 
-// sqlError turns an error of the engine into one about a user's SQL, which began at byte start of the statement.
-func sqlError(err error, start int) error {
+// sqlError turns an error of the engine into one about a user's SQL, which stood behind a prefix.
+func sqlError(err error, prefix, sql string) error {
 	var e *duckdb.Error
 	if !errors.As(err, &e) {
 		return err
 	}
-	at := e.Offset - start
-	if e.Offset < 0 || at < 0 {
+	at := e.Offset - len(prefix)
+	switch {
+	case at < 0:
 		at = -1
+	case e.Type == "Parser":
+		at = byteOffset(sql, at)
 	}
 	return &fstore.SQLError{Message: strings.TrimSpace(e.Message), Offset: at}
+}
+
+// byteOffset turns an offset in characters into one in bytes: DuckDB's parser counts characters, its binder bytes.
+func byteOffset(sql string, chars int) int {
+	if chars < 0 {
+		return -1
+	}
+	n := 0
+	for i := range sql {
+		if n == chars {
+			return i
+		}
+		n++
+	}
+	return len(sql)
 }

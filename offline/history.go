@@ -53,62 +53,68 @@ func partitionBy(columns []string) string {
 // change, the row that holds from then on. An ASOF join with it has one candidate for each label, as it must:
 // DuckDB's picks any of equal instants.
 //
-// Of rows that become visible at one instant only the newest is kept. Few instants are crowded, so that only
-// their rows are sorted by all features. Rows that become visible after a newer one are late, and never hold;
-// there are none unless availability is created. A row as new as the newest but for its created time is not
-// late: it becomes visible at a later instant, or at the same one, which is then crowded.
+// Of rows that become visible at one instant, a crowded one, only the newest is kept; as few instants are
+// crowded, few rows are sorted by all features. Rows that become visible behind one of a greater event are late
+// and never hold; there are none unless availability is created. (Of rows with one event, the later created is
+// visible later, or at the same instant.) Both are found by sorting keys and times alone.
 func (r *rows) history(features []int) string {
-	at := append(r.keys(), "visible")
-	columns := append(append([]string{}, at...), "event")
+	columns := append(r.keys(), "visible", "event")
 	for _, f := range features {
 		columns = append(columns, fmt.Sprintf("f%d", f))
 	}
-	kept, late := "seen", ""
+	selected := "SELECT " + strings.Join(columns, ", ")
+	at := append(r.keys(), "visible")
+	crowded := "crowded USING (" + strings.Join(at, ", ") + ")"
+	timely, late := "seen", "false"
 	if r.view.Available.Created {
-		kept, late = "timely", r.late()
+		timely, late = "timely", "event < max(event) OVER run"
 	}
-	using := "USING (" + strings.Join(at, ", ") + ")"
 	return `WITH seen AS (
   SELECT *, ` + r.visible() + ` AS visible
   FROM ` + r.name + `
   WHERE ` + and(r.keyed()) + `
 ),
-` + late + `crowded AS MATERIALIZED (
-  SELECT ` + strings.Join(at, ", ") + `
-  FROM seen
-  GROUP BY ALL
-  HAVING count(*) > 1
-)
-SELECT ` + strings.Join(columns, ", ") + `
-FROM ` + kept + `
-ANTI JOIN crowded ` + using + `
+marked AS MATERIALIZED (
+  SELECT *
+  FROM (
+    SELECT ` + strings.Join(append(at, "event"), ", ") + `, visible = lag(visible) OVER run AS is_crowded, ` + late + ` AS is_late
+    FROM seen
+    WINDOW run AS (` + partitionBy(r.keys()) + `ORDER BY visible ROWS UNBOUNDED PRECEDING)
+  )
+  WHERE is_crowded OR is_late
+),
+crowded AS (
+  SELECT *
+  FROM marked
+  WHERE is_crowded
+)` + r.timely() + "\n" + selected + `
+FROM ` + timely + `
+ANTI JOIN ` + crowded + `
 UNION ALL
-SELECT ` + strings.Join(columns, ", ") + `
+` + selected + `
 FROM (
   SELECT *
-  FROM ` + kept + `
-  SEMI JOIN crowded ` + using + `
+  FROM ` + timely + `
+  SEMI JOIN ` + crowded + `
   QUALIFY row_number() OVER (` + partitionBy(at) + "ORDER BY " + r.newest() + `) = 1
 )`
 }
 
-// late returns the common table expressions that leave out rows that become visible after a newer one.
-func (r *rows) late() string {
-	id := strings.Join(append(r.keys(), "visible", "event"), ", ")
-	return `late AS MATERIALIZED (
-  SELECT DISTINCT ` + id + `
-  FROM (
-    SELECT ` + id + `, max(event) OVER (` + partitionBy(r.keys()) + `ORDER BY visible) AS newest
-    FROM seen
-  )
-  WHERE event < newest
-),
+// timely returns the further common table expression of the rows that are not late; empty where none can be.
+func (r *rows) timely() string {
+	if !r.view.Available.Created {
+		return ""
+	}
+	return `,
 timely AS (
   SELECT *
   FROM seen
-  ANTI JOIN late USING (` + id + `)
-),
-`
+  ANTI JOIN (
+    SELECT *
+    FROM marked
+    WHERE is_late
+  ) AS late USING (` + strings.Join(append(r.keys(), "visible", "event"), ", ") + `)
+)`
 }
 
 // asOf returns the query of the view's rows as of an instant, one a key in key order: the keys, event (null for
