@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -234,8 +233,8 @@ func FuzzRequestJSON(f *testing.F) {
 				continue
 			}
 			for i := range columns {
-				if n := len(fmt.Sprint(columns[i].Len)); n == 0 || columns[i].Type != typ {
-					t.Errorf("%q: column %d", body, i)
+				if columns[i].Type != typ || columns[i].Len > 1000 {
+					t.Errorf("%q: column %d has %d rows of %s", body, i, columns[i].Len, columns[i].Type)
 				}
 			}
 		}

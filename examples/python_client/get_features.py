@@ -1,0 +1,99 @@
+"""Reads features from a running `fstore serve` over gRPC.
+
+    python -m venv .venv && . .venv/bin/activate && pip install -r requirements.txt
+    python -m grpc_tools.protoc -I ../../proto --python_out=. --grpc_python_out=. fstore/v1/feature_store.proto
+    python get_features.py --service churn customer_id=17850,12346
+
+A key column is name=value,value,…; it is of type int64 where all its values are whole numbers, else of type string.
+Instead of a service, --feature view.feature (any number of times) names features one by one.
+"""
+
+import argparse
+import datetime
+import json
+import sys
+
+import grpc
+
+from fstore.v1 import feature_store_pb2 as pb
+from fstore.v1 import feature_store_pb2_grpc as rpc
+
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+
+
+def key_column(argument):
+    """Returns the column that name=value,value,… stands for."""
+    name, _, text = argument.partition("=")
+    values = text.split(",")
+    try:
+        return pb.Column(name=name, values=pb.Values(int64_values=pb.Int64Values(values=[int(v) for v in values])))
+    except ValueError:
+        return pb.Column(name=name, values=pb.Values(string_values=pb.StringValues(values=values)))
+
+
+def instant(micros):
+    return EPOCH + datetime.timedelta(microseconds=micros)
+
+
+def python_values(values):
+    """Returns packed values as a list; a list feature gives a list of lists."""
+    kind = values.WhichOneof("kind")
+    if kind == "list_values":
+        elements = python_values(values.list_values.elements)
+        offsets = values.list_values.offsets
+        return [elements[start:end] for start, end in zip(offsets, offsets[1:])]
+    packed = list(getattr(values, kind).values)
+    return [instant(v) for v in packed] if kind == "timestamp_values" else packed
+
+
+def nullable(values, validity):
+    """Puts None where a validity bitmap has no bit; no bitmap means no nulls."""
+    return [v if not validity or validity[i // 8] >> (i % 8) & 1 else None for i, v in enumerate(values)]
+
+
+def read(answer):
+    """Returns the answer's columns: name → values and statuses, a value and a status per row."""
+    columns = {}
+    for feature in answer.features:
+        numbers = feature.statuses or bytes(answer.rows)  # no statuses: all are STATUS_PRESENT, which is 0
+        column = {
+            "type": feature.type,
+            "values": nullable(python_values(feature.values), feature.validity),
+            "statuses": [pb.Status.Name(n).removeprefix("STATUS_") for n in numbers],
+        }
+        if feature.HasField("event_timestamps"):
+            events = feature.event_timestamps
+            column["event_timestamps"] = nullable([instant(v) for v in events.values], events.validity)
+        columns[feature.name] = column
+    return columns
+
+
+def plain(value):
+    return value.isoformat() if isinstance(value, datetime.datetime) else value.hex()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--address", default="127.0.0.1:6566")
+    parser.add_argument("--service")
+    parser.add_argument("--feature", action="append", default=[])
+    parser.add_argument("keys", nargs="*", metavar="name=value,…")
+    arguments = parser.parse_args()
+
+    request = pb.GetOnlineFeaturesRequest(entities=[key_column(k) for k in arguments.keys], event_timestamps=True)
+    if arguments.service:
+        request.service = arguments.service
+    else:
+        request.features.refs.extend(arguments.feature)
+
+    with grpc.insecure_channel(arguments.address) as channel:
+        try:
+            answer = rpc.FeatureStoreStub(channel).GetOnlineFeatures(request, timeout=5)
+        except grpc.RpcError as error:
+            sys.exit(f"{error.code().name}: {error.details()}")
+    versions = {f"{v.name}@{v.version}": instant(v.published_micros) for v in answer.views}
+    print(json.dumps({"features": read(answer), "published": versions}, default=plain, indent=1))
+
+
+if __name__ == "__main__":
+    main()
