@@ -2,9 +2,9 @@ package fstore
 
 import "strings"
 
-// Expand replaces ${VAR} and ${VAR:-default} in a value of a definition or of fstore.yaml. The default also
-// stands in for a variable that is set but empty; it is taken literally. $${ gives ${, and a $ before anything
-// else is an ordinary character. The error is ErrInvalid and names the variable.
+// Expand replaces ${VAR} and ${VAR:-default} in a value of a definition or of fstore.yaml. An empty variable counts
+// as unset; a default is taken literally. $${ gives ${, and a $ before anything else is an ordinary character. The
+// error is ErrInvalid and names the variable.
 func Expand(s string, lookup func(string) (string, bool)) (string, error) {
 	var b strings.Builder
 	for {
@@ -28,7 +28,7 @@ func Expand(s string, lookup func(string) (string, bool)) (string, error) {
 		}
 		value, set := lookup(name)
 		switch {
-		case set && (value != "" || !hasDefault):
+		case set && value != "":
 			b.WriteString(value)
 		case hasDefault:
 			b.WriteString(fallback)

@@ -9,7 +9,7 @@ func TestExpand(t *testing.T) {
 		"plain":                     "plain",
 		"${DATA}/x":                 "/d/x",
 		"${NONE:-data}/lines/*.pq":  "data/lines/*.pq",
-		"${EMPTY:-e}${EMPTY}":       "e",
+		"${EMPTY:-e}":               "e",
 		"$5 and $ and $${DATA} end": "$5 and $ and ${DATA} end",
 		"${NONE:-}":                 "",
 	} {
@@ -17,7 +17,7 @@ func TestExpand(t *testing.T) {
 			t.Errorf("Expand(%q) = %q, %v; want %q", in, got, err, want)
 		}
 	}
-	for _, in := range []string{"${NONE}", "${", "${}", "${1A}", "${A-b}"} {
+	for _, in := range []string{"${NONE}", "${EMPTY}", "${", "${}", "${1A}", "${A-b}"} {
 		if got, err := Expand(in, lookup); err == nil {
 			t.Errorf("Expand(%q) = %q, want an error", in, got)
 		}

@@ -1,0 +1,61 @@
+package registry_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry"
+)
+
+func TestLeases(t *testing.T) {
+	db, ctx := open(t), context.Background()
+	me, err := registry.Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	far := registry.Holder{Host: "elsewhere", PID: 1, Started: "x"}
+	acquire := func(project string, h registry.Holder, now time.Time) (string, error) {
+		return db.AcquireLease(ctx, project, "v@1", h, time.Minute, now)
+	}
+	first, err := acquire("shop", far, epoch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := acquire("shop", me, epoch.Add(59*time.Second)); !errors.Is(err, fstore.ErrConflict) || !strings.Contains(err.Error(), "process 1 on elsewhere") {
+		t.Error("a holder elsewhere keeps it until it expires:", err)
+	}
+	if _, err := acquire("other", me, epoch); err != nil {
+		t.Error("projects are apart:", err)
+	}
+	if err := db.RenewLease(ctx, "shop", "v@1", first, time.Minute, epoch.Add(59*time.Second)); err != nil {
+		t.Error(err)
+	}
+	second, err := acquire("shop", me, epoch.Add(2*time.Minute))
+	if err != nil {
+		t.Fatal("it expires:", err)
+	}
+	if err := db.RenewLease(ctx, "shop", "v@1", first, time.Minute, epoch); !errors.Is(err, fstore.ErrConflict) {
+		t.Error("a lost lease is not renewed:", err)
+	}
+	if err := db.ReleaseLease(ctx, "shop", "v@1", first); err != nil {
+		t.Error(err)
+	}
+	if _, err := acquire("shop", me, epoch.Add(2*time.Minute)); !errors.Is(err, fstore.ErrConflict) {
+		t.Error("a living process on this host keeps it:", err)
+	}
+	if err := db.ReleaseLease(ctx, "shop", "v@1", second); err != nil {
+		t.Error(err)
+	}
+	dead := me
+	dead.Started = "another life"
+	if _, err := acquire("shop", dead, epoch); err != nil {
+		t.Fatal("released:", err)
+	}
+	if _, err := acquire("shop", me, epoch); err != nil {
+		t.Error("a process that is gone loses it at once:", err)
+	}
+}

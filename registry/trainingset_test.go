@@ -1,0 +1,50 @@
+package registry_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry"
+)
+
+func TestTrainingSets(t *testing.T) {
+	db, ctx := open(t), context.Background()
+	rec := registry.TrainingSetRecord{Name: "churn_q4", Created: epoch, Service: "churn@1", Rows: 7, Out: "data/churn.parquet", Lock: []byte(`{"a":1}`)}
+	if err := db.AddTrainingSet(ctx, "shop", rec, registry.RefuseName); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.AddTrainingSet(ctx, "shop", rec, registry.RefuseName); !errors.Is(err, fstore.ErrConflict) {
+		t.Error(err)
+	}
+	if err := db.AddTrainingSet(ctx, "other", rec, registry.RefuseName); err != nil {
+		t.Error(err)
+	}
+	newer := rec
+	newer.Created, newer.Rows = epoch.Add(time.Hour), 8
+	if err := db.AddTrainingSet(ctx, "shop", newer, registry.ReplaceName); err != nil {
+		t.Fatal(err)
+	}
+	got, err := db.TrainingSet(ctx, "shop", "churn_q4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(&newer, got); diff != "" {
+		t.Error(diff)
+	}
+	rec.Retired = newer.Created
+	all, err := db.TrainingSets(ctx, "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]registry.TrainingSetRecord{newer, rec}, all); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := db.TrainingSet(ctx, "shop", "none"); !errors.Is(err, fstore.ErrNotFound) {
+		t.Error(err)
+	}
+}
