@@ -16,11 +16,11 @@ import (
 // Check implements online.Backend: the server answers, lets this user read and write, and evicts nothing.
 func (b *Backend) Check(ctx context.Context) (warning string, err error) {
 	if err := b.client.Ping(ctx).Err(); err != nil {
-		return "", b.failed(err)
+		return "", b.failed(ctx, err)
 	}
 	policy, err := b.evictionPolicy(ctx)
 	if err != nil {
-		return "", b.failed(err)
+		return "", b.failed(ctx, err)
 	}
 	switch policy {
 	case "noeviction":
@@ -89,10 +89,13 @@ const (
 	clusterHint = "it is a Redis Cluster; fstore needs a single server"
 )
 
-// failed says what kind an error is and which server it is about; nil stays nil.
-func (b *Backend) failed(err error) error {
+// failed says what kind an error of a call with ctx is and which server it is about; nil stays nil.
+func (b *Backend) failed(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
+	}
+	if done := ctx.Err(); done != nil { // a deadline shows itself as a timeout of the connection
+		return fmt.Errorf("redis at %s: %w: %w", b.addr, fstore.ErrUnavailable, done)
 	}
 	var reply driver.Error
 	if errors.As(err, &reply) {
@@ -106,9 +109,6 @@ func (b *Backend) failed(err error) error {
 			}
 		}
 		return fstore.Errorf(fstore.ErrInvalid, "redis at %s: %v", b.addr, reply)
-	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("redis at %s: %w: %w", b.addr, fstore.ErrUnavailable, err)
 	}
 	return fstore.Errorf(fstore.ErrUnavailable, "redis at %s: %v", b.addr, err)
 }

@@ -52,7 +52,7 @@ func (b *Backend) Get(ctx context.Context, keys, pointers [][]byte) (records, pt
 			return records, ptrs, nil
 		}
 		if try > 0 || !stale(err) {
-			return nil, nil, b.failed(err)
+			return nil, nil, b.failed(ctx, err)
 		}
 	}
 }
@@ -150,7 +150,7 @@ func (b *Backend) Commit(ctx context.Context, c online.Commit) error {
 			}
 		}
 	}
-	return b.failed(err)
+	return b.failed(ctx, err)
 }
 
 // watch watches the guards' keys and compares them. UNWATCH goes first: the connection may have been left watching by
@@ -166,7 +166,7 @@ func (b *Backend) watch(ctx context.Context, conn *driver.Conn, guards []online.
 	values := driver.NewStringSliceCmd(ctx, boxed("mget", args)...)
 	_ = pipe.Process(ctx, values)
 	if _, err := pipe.Exec(ctx); err != nil {
-		return b.failed(err)
+		return b.failed(ctx, err)
 	}
 	for i, have := range values.Val() {
 		if have != string(guards[i].Want) {
@@ -189,7 +189,7 @@ func (b *Backend) Scan(ctx context.Context, prefix []byte, fn func(key []byte) e
 	for cursor := uint64(0); ; {
 		keys, next, err := b.client.Scan(ctx, cursor, string(append(pattern, '*')), 500).Result()
 		if err != nil {
-			return b.failed(err)
+			return b.failed(ctx, err)
 		}
 		for _, k := range keys {
 			if err := fn([]byte(k)); err != nil {
@@ -203,4 +203,4 @@ func (b *Backend) Scan(ctx context.Context, prefix []byte, fn func(key []byte) e
 }
 
 // Close implements online.Backend.
-func (b *Backend) Close() error { return b.failed(b.client.Close()) }
+func (b *Backend) Close() error { return b.failed(context.Background(), b.client.Close()) }

@@ -100,7 +100,7 @@ func TestAServerThatDoesNotAnswerIsUnavailable(t *testing.T) {
 	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
 	_, _, err = open(t, url).Get(short, [][]byte{[]byte("k")}, nil)
-	isKind(t, err, fstore.ErrUnavailable)
+	isKind(t, err, fstore.ErrUnavailable, "redis at ")
 }
 
 func TestWrongPasswordsAreInvalidAndNotRepeated(t *testing.T) {

@@ -1,0 +1,201 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+
+	"github.com/fstore-dev/fstore"
+	driver "modernc.org/sqlite"
+	codes "modernc.org/sqlite/lib"
+)
+
+const (
+	applicationID = 0x66737472 // "fstr": what the file says it is
+	schemaVersion = 1
+
+	busyMillis = 10_000 // how long a writer waits for its turn
+
+	create = `
+create table if not exists kv (
+  key   blob primary key,
+  value blob not null
+) without rowid`
+)
+
+// file is an open database.
+type file struct {
+	db   *sql.DB
+	get  *sql.Stmt
+	info os.FileInfo // to notice that the file was replaced
+}
+
+// file returns the open database, or nil where there is none yet and how is reading.
+func (b *Backend) file(ctx context.Context, how access) (*file, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	info, err := os.Stat(b.path)
+	if err == nil && b.open != nil && os.SameFile(info, b.open.info) {
+		return b.open, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, b.failed(err)
+	}
+	if b.open != nil { // the file was deleted or replaced: what is open is not the store any more
+		b.open.close()
+		b.open = nil
+	}
+	if err != nil && how == reading {
+		return nil, nil
+	}
+	if how == writing {
+		if err := os.MkdirAll(filepath.Dir(b.path), 0o777); err != nil {
+			return nil, b.failed(err)
+		}
+	}
+	b.open, err = b.connect(ctx, how)
+	return b.open, err
+}
+
+// access says whether a file may be made.
+type access int
+
+const (
+	reading access = iota
+	writing
+)
+
+// connect opens the file; nil where it holds no store yet and how is reading.
+func (b *Backend) connect(ctx context.Context, how access) (*file, error) {
+	db, err := sql.Open("sqlite", b.dsn(how))
+	if err != nil {
+		return nil, b.failed(err)
+	}
+	connections := max(4, 2*runtime.GOMAXPROCS(0))
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections) // else most are closed after each use
+	f := &file{db: db}
+	ready, err := b.prepare(ctx, f, how)
+	if err != nil || !ready {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (b *Backend) prepare(ctx context.Context, f *file, how access) (ready bool, err error) {
+	if how == writing {
+		if err := b.initialize(ctx, f.db); err != nil {
+			return false, err
+		}
+	}
+	var application, version, tables int
+	row := f.db.QueryRowContext(ctx, "select application_id, user_version, (select count(*) from sqlite_schema) from pragma_application_id, pragma_user_version")
+	if err := row.Scan(&application, &version, &tables); err != nil {
+		return false, b.failed(err)
+	}
+	if tables == 0 {
+		return false, nil // a writer has made the file and not yet what is in it
+	}
+	if err := b.checkFormat(application, version); err != nil {
+		return false, err
+	}
+	if f.get, err = f.db.PrepareContext(ctx, get); err != nil {
+		return false, b.failed(err)
+	}
+	f.info, err = os.Stat(b.path)
+	if err != nil {
+		return false, b.failed(err)
+	}
+	return true, nil
+}
+
+func (b *Backend) checkFormat(application, version int) error {
+	switch {
+	case application != applicationID:
+		return fstore.Errorf(fstore.ErrInvalid, "online store %s: the file is another program's database", b.path)
+	case version > schemaVersion:
+		return fstore.Errorf(fstore.ErrInvalid, "online store %s: the file has format %d, this fstore knows up to %d", b.path, version, schemaVersion).
+			WithHint("use a newer fstore")
+	}
+	return nil
+}
+
+// initialize makes the table in a new file, and leaves any other file as it is.
+func (b *Backend) initialize(ctx context.Context, db *sql.DB) error {
+	if empty, err := b.empty(ctx, db.QueryRowContext); err != nil || !empty {
+		return err
+	}
+	if _, err := db.ExecContext(ctx, "pragma journal_mode = wal"); err != nil { // the file remembers it
+		return b.failed(err)
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return b.failed(err)
+	}
+	defer tx.Rollback() // after Commit it does nothing
+	if empty, err := b.empty(ctx, tx.QueryRowContext); err != nil || !empty {
+		return err
+	}
+	for _, q := range []string{create, "pragma application_id = " + strconv.Itoa(applicationID), "pragma user_version = " + strconv.Itoa(schemaVersion)} {
+		if _, err := tx.ExecContext(ctx, q); err != nil {
+			return b.failed(err)
+		}
+	}
+	return b.failed(tx.Commit())
+}
+
+func (b *Backend) empty(ctx context.Context, query func(context.Context, string, ...any) *sql.Row) (bool, error) {
+	var tables int
+	err := query(ctx, "select count(*) from sqlite_schema").Scan(&tables)
+	return tables == 0, b.failed(err)
+}
+
+// dsn names the file for the driver. synchronous(normal): with WAL a power cut may lose the last commits but never
+// breaks the file, and the headers go back in time together with the data. cache_size: 32 MB a connection for pages
+// that are read again, which takes a third off a look-up; mapping the file does the same, but turns a disk error into
+// the end of the process.
+func (b *Backend) dsn(how access) string {
+	mode := "rw"
+	if how == writing {
+		mode = "rwc"
+	}
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(b.path)}
+	return u.String() + "?mode=" + mode + "&_txlock=immediate&_pragma=busy_timeout(" + strconv.Itoa(busyMillis) + ")" +
+		"&_pragma=synchronous(normal)&_pragma=cache_size(-32768)"
+}
+
+func (f *file) close() {
+	if f.get != nil {
+		f.get.Close()
+	}
+	f.db.Close()
+}
+
+// failed says what kind an error is and which file it is about; nil stays nil.
+func (b *Backend) failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	kind := fstore.ErrUnavailable
+	var e *driver.Error
+	if errors.As(err, &e) {
+		switch e.Code() & 0xff {
+		case codes.SQLITE_CORRUPT, codes.SQLITE_NOTADB:
+			kind = fstore.ErrCorrupt
+		case codes.SQLITE_TOOBIG, codes.SQLITE_ERROR:
+			kind = fstore.ErrInvalid
+		}
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("online store %s: %w: %w", b.path, fstore.ErrUnavailable, err)
+	}
+	return fstore.Errorf(kind, "online store %s: %v", b.path, err)
+}
