@@ -44,3 +44,16 @@ func Canonical(tree []byte) string {
 	}
 	return sum
 }
+
+// Refusals returns what the gate refuses in a parse tree.
+func Refusals(tree []byte) []string {
+	root, err := parseTree(tree)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var out []string
+	for _, f := range inspect(root).refused {
+		out = append(out, f.message)
+	}
+	return out
+}

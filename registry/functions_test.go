@@ -109,3 +109,32 @@ func TestLineage(t *testing.T) {
 		}
 	}
 }
+
+// Ordinary SQL passes the gate.
+func TestGateLetsOrdinarySQLPass(t *testing.T) {
+	e := newEngine(t)
+	for _, sql := range []string{
+		"select k, t, t + interval 3 day, t - interval (n) hour, date_trunc('month', t), extract(dow from t), t at time zone 'UTC', age(t, u) from a",
+		"select coalesce(x, 0), nullif(x, 0), ifnull(x, 1), if(x > 0, 1, 2), case x when 1 then 'a' else 'b' end, greatest(x, y), x is distinct from y from a",
+		"select a || b, -x, x % 2, x // 2, x ** 2, x ^ 2, ~x, x & 1, x << 2, @x, x!, not b, a like 'x%' escape '!', a not ilike 'x', a glob 'x*', a similar to 'x', a ~ 'x', a !~ 'x' from a",
+		"select x between 1 and 2, x in (1, 2), x not in (from b), x = any (select 1 from b), x > all ([1, 2]), exists (from b), (select max(y) from b) from a",
+		"select try_cast(x as int), x::decimal(10, 2), x::enum('a', 'b'), date '2020-01-01', timestamp '2020-01-01 00:00:00', true, null, 1e3, 'it''s', $$x$$ from a",
+		"select [1, 2], l[1], l[1:2], {'a': x}, s.a, map {'k': x}, [y * 2 for y in l if y > 1], list_transform(l, lambda y: y + 1), list_sum(l), unnest(l), row(x, y) from a",
+		"select count(*), count(distinct x), sum(x) filter (where y > 1), avg(x), min(x), max(x), median(x), quantile_cont(x, 0.9), stddev(x), bool_or(b), exact_sum(x), arg_max(x, t) from a group by k having count(*) > 1",
+		"select string_agg(x, ',' order by t), list(x order by t), first(x order by t), any_value(x order by t), mode(x order by x) from a group by all",
+		"select row_number() over (partition by k order by t), lag(x, 1, 0) over w, rank() over w, sum(x) over (w rows between 3 preceding and current row), first_value(x) over w, max(x) over (partition by k) from a window w as (partition by k order by t)",
+		"select distinct k from a", "select distinct on (k) * from a order by k, t desc", "select * from a order by t, k limit 3",
+		"select * exclude (x) replace (y as z) from a natural join b", "select columns('x.*') from a", "from a select k where x > 1",
+		"select k, sum(x) from a group by rollup (k)", "select k from a union all by name select k from b", "select k from a intersect select k from b",
+		"select * from a asof left join b on a.k = b.k and a.t >= b.t", "select * from a left join lateral (select max(t) m from b where b.k = a.k) on true",
+		"select json_extract_string(j, '$.a'), j ->> 'a', regexp_extract(s, '(x)', 1), split_part(s, ',', 1), md5(s), lower(s), trim(s), length(s), substring(s from 1 for 2), position('a' in s), strftime(t, '%Y'), strptime(s, '%Y'), epoch_ms(t), make_date(1, 2, 3) from a",
+	} {
+		tree, err := e.ParseSQL(context.Background(), sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := registry.Refusals(tree); len(got) > 0 {
+			t.Errorf("%s\n%s", sql, strings.Join(got, "\n"))
+		}
+	}
+}
