@@ -26,7 +26,7 @@ func (c *testCase) repo(t testing.TB, dir string) map[string]string {
 // changes its plan.
 func TestTrainingAgreesWithTheCorpus(t *testing.T) {
 	for _, c := range readCases(t, "testdata/*.case") {
-		t.Run(c.name, func(t *testing.T) { trainingAgrees(t, &c, t.TempDir()) })
+		t.Run(c.name, func(t *testing.T) { trainingAgrees(t, &c, tempDir(t)) })
 	}
 }
 
@@ -53,7 +53,7 @@ func trainingAgrees(t testing.TB, c *testCase, dir string) {
 func TestGetAgreesWithTheCorpus(t *testing.T) {
 	url := startRedis(t)
 	for n, c := range readCases(t, "testdata/*.case") {
-		t.Run(c.name, func(t *testing.T) { getAgrees(t, &c, t.TempDir(), url, fmt.Sprintf("corpus%d", n)) })
+		t.Run(c.name, func(t *testing.T) { getAgrees(t, &c, tempDir(t), url, fmt.Sprintf("corpus%d", n)) })
 	}
 }
 
@@ -112,7 +112,7 @@ func (c *testCase) text() string {
 // What the corpus says of hand-written cases holds for generated ones.
 func TestGeneratedCasesAgreeWithTheOracle(t *testing.T) {
 	url := startRedis(t)
-	root, n := t.TempDir(), 0
+	root, n := tempDir(t), 0
 	rapid.Check(t, func(rt *rapid.T) {
 		c := drawCase(rt)
 		n++

@@ -277,3 +277,15 @@ func startRedis(t *testing.T) string {
 	t.Helper()
 	return redistest.Start(t)
 }
+
+// tempDir is a folder of the test's own, in memory where the system has such a place: thousands of small runs, each
+// with its fsyncs, would otherwise wait for the disk most of the time.
+func tempDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "fstore-law")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
