@@ -63,6 +63,12 @@ func answerFrom(r *fstorev1.GetOnlineFeaturesResponse) (*fstore.FeatureList, *on
 			return nil, nil, fstore.Errorf(fstore.ErrCorrupt, "feature %s has %d values for %d rows", f.GetName(), c.Len, a.Rows)
 		}
 		statuses, events := f.GetStatuses(), f.GetEventTimestamps()
+		if n := len(statuses); n > 0 && n != a.Rows {
+			return nil, nil, fstore.Errorf(fstore.ErrCorrupt, "feature %s has %d statuses for %d rows", f.GetName(), n, a.Rows)
+		}
+		if n, m := len(events.GetValues()), len(events.GetValidity()); n > 0 && n != a.Rows || m > 0 && m != (a.Rows+7)/8 {
+			return nil, nil, fstore.Errorf(fstore.ErrCorrupt, "feature %s has %d event times for %d rows", f.GetName(), n, a.Rows)
+		}
 		out := online.AnswerFeature{Column: c, Events: events.GetValues(), EventsValid: events.GetValidity()}
 		if len(statuses) > 0 {
 			out.Statuses = unsafe.Slice((*online.Status)(unsafe.SliceData(statuses)), len(statuses))
