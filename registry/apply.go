@@ -44,8 +44,10 @@ func (r *DB) Apply(ctx context.Context, p *Plan, info CommitInfo) (*Commit, erro
 	if p.Empty() {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "apply %s: there is nothing to apply", p.Project)
 	}
-	c := &Commit{Revision: p.Revision + 1, Time: fstore.FromMicros(fstore.Micros(info.Now)), Author: info.Author, Message: info.Message,
-		GitRevision: info.GitRevision, Dirty: info.Dirty}
+	c := &Commit{
+		Revision: p.Revision + 1, Time: fstore.FromMicros(fstore.Micros(info.Now)), Author: info.Author, Message: info.Message,
+		GitRevision: info.GitRevision, Dirty: info.Dirty,
+	}
 	for _, change := range p.Changes {
 		c.Objects = append(c.Objects, CommitObject{change.Kind, change.Name, change.Action, change.To})
 	}

@@ -58,8 +58,10 @@ const (
 // Where nothing is wrong it returns the definitions, with warnings. Another error says that the engine or the
 // files cannot be used at all.
 func Check(ctx context.Context, repo *Repo, engine Engine) (*Definitions, error) {
-	c := &checker{ctx: ctx, engine: engine, repo: repo, prints: newFingerprinter(engine), problems: slices.Clone(repo.Problems),
-		entities: map[string]*entity{}, sources: map[string]*source{}, views: map[string]*view{}}
+	c := &checker{
+		ctx: ctx, engine: engine, repo: repo, prints: newFingerprinter(engine), problems: slices.Clone(repo.Problems),
+		entities: map[string]*entity{}, sources: map[string]*source{}, views: map[string]*view{},
+	}
 	c.readEntities()
 	c.readSources()
 	c.readViews()

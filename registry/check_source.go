@@ -54,8 +54,10 @@ func (c *checker) readSources() {
 		if !c.name(spec.Name) || c.twice("source", spec.Name, places) {
 			continue
 		}
-		s := &source{spec: spec, ok: true, def: fstore.Source{Name: spec.Name.Value, Path: spec.Path.Value,
-			Event: spec.Event.Value, Created: spec.Created.Value, Meta: meta(spec.MetaSpec)}}
+		s := &source{spec: spec, ok: true, def: fstore.Source{
+			Name: spec.Name.Value, Path: spec.Path.Value,
+			Event: spec.Event.Value, Created: spec.Created.Value, Meta: meta(spec.MetaSpec),
+		}}
 		c.sources[s.def.Name] = s
 		before := len(c.problems)
 		c.sourceTimes(s)

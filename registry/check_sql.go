@@ -205,8 +205,10 @@ func rows(v *fstore.View) []fstore.EngineColumn {
 	return out
 }
 
-var engineTypes = map[fstore.Type]string{fstore.Bool: "BOOLEAN", fstore.Int32: "INTEGER", fstore.Int64: "BIGINT", fstore.Float32: "FLOAT",
-	fstore.Float64: "DOUBLE", fstore.String: "VARCHAR", fstore.Bytes: "BLOB", fstore.Timestamp: "TIMESTAMP"}
+var engineTypes = map[fstore.Type]string{
+	fstore.Bool: "BOOLEAN", fstore.Int32: "INTEGER", fstore.Int64: "BIGINT", fstore.Float32: "FLOAT",
+	fstore.Float64: "DOUBLE", fstore.String: "VARCHAR", fstore.Bytes: "BLOB", fstore.Timestamp: "TIMESTAMP",
+}
 
 func engineType(t fstore.Type) string {
 	if t.IsList() {

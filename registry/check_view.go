@@ -16,9 +16,11 @@ func (c *checker) readViews() {
 		if !c.name(spec.Name) || c.twice("feature_view", spec.Name, places) {
 			continue
 		}
-		v := &view{spec: spec, def: fstore.View{Name: spec.Name.Value, SQLFile: spec.SQL.Value, Source: spec.Source.Value,
+		v := &view{spec: spec, def: fstore.View{
+			Name: spec.Name.Value, SQLFile: spec.SQL.Value, Source: spec.Source.Value,
 			Event: spec.Event.Value, Created: spec.Created.Value, Offline: spec.Online.given() && !spec.Online.Value,
-			Entities: []string{}, Keys: []fstore.Field{}, Inputs: []string{}, Meta: meta(spec.MetaSpec)}, ok: true}
+			Entities: []string{}, Keys: []fstore.Field{}, Inputs: []string{}, Meta: meta(spec.MetaSpec),
+		}, ok: true}
 		c.views[v.def.Name] = v
 		if s := c.sources[v.def.Name]; s != nil {
 			c.problems.add(spec.Name.Pos, "SQL reads both by name: rename one", "feature_view %s has the name of a source, at %s", v.def.Name, s.spec.Name.Pos)

@@ -40,8 +40,10 @@ func keysOf(t reflect.Type) []key {
 		if name == "" || name == "-" {
 			continue
 		}
-		keys = append(keys, key{name: name, form: f.Tag.Get("form"), doc: f.Tag.Get("doc"), index: f.Index, typ: f.Type,
-			required: strings.Contains(options, "required"), short: strings.Contains(options, "short")})
+		keys = append(keys, key{
+			name: name, form: f.Tag.Get("form"), doc: f.Tag.Get("doc"), index: f.Index, typ: f.Type,
+			required: strings.Contains(options, "required"), short: strings.Contains(options, "short"),
+		})
 	}
 	return keys
 }

@@ -26,8 +26,10 @@ func TestEdits(t *testing.T) {
 		{"publish", []string{"delay: 1h", "delay: 2h"}, 2, 1, "+publish.delay"},
 		{"default", []string{"default: 0", "default: 1"}, 2, 1, "+features.order_lines.default"},
 		{"type", []string{"name: order_lines, type: int64", "name: order_lines, type: int32"}, 2, 2, "+features.order_lines.type"},
-		{"order of features", []string{"  - {name: order_lines, type: int64, default: 0, column: n}\nowner", "owner",
-			"ttl: 90d\npublish: {every: 1d, offset: 2h, delay: 1h}\nfeatures:", "ttl: 90d\npublish: {every: 1d, offset: 2h, delay: 1h}\nfeatures:\n  - {name: order_lines, type: int64, default: 0, column: n}"}, 1, 1, "-features order"},
+		{"order of features", []string{
+			"  - {name: order_lines, type: int64, default: 0, column: n}\nowner", "owner",
+			"ttl: 90d\npublish: {every: 1d, offset: 2h, delay: 1h}\nfeatures:", "ttl: 90d\npublish: {every: 1d, offset: 2h, delay: 1h}\nfeatures:\n  - {name: order_lines, type: int64, default: 0, column: n}",
+		}, 1, 1, "-features order"},
 		{"path", []string{"${DATA:-data}/lines", "${DATA:-other}/lines"}, 2, 2, "+lines.path"},
 		{"rename of SQL's source", []string{"{CustomerID: customer_id}", "{CustomerID: customer_id, invoice_no: invoice_no}"}, 2, 2, "+lines.rename.invoice_no"},
 		{"availability of the source", []string{"created_timestamp: loaded_at", "created_timestamp: loaded_at\navailability: event + 1h"}, 2, 2, "+lines.availability"},

@@ -101,8 +101,10 @@ func (p *fingerprinter) view(ctx context.Context, v *fstore.ViewVersion) (string
 	if err != nil {
 		return "", err
 	}
-	print := viewPrint{Algorithm: algorithm, Keys: v.View.Keys, Features: featurePrints(&v.View, columnOf), TTL: v.View.TTL,
-		Publish: v.View.Publish, Rows: rows}
+	print := viewPrint{
+		Algorithm: algorithm, Keys: v.View.Keys, Features: featurePrints(&v.View, columnOf), TTL: v.View.TTL,
+		Publish: v.View.Publish, Rows: rows,
+	}
 	if !v.View.Static() {
 		print.Available = &v.View.Available
 	}

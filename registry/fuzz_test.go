@@ -50,8 +50,10 @@ func FuzzLoad(f *testing.F) {
 // Whatever a tree holds, the gate does not break.
 func FuzzGate(f *testing.F) {
 	e := newEngine(f)
-	for _, sql := range []string{"from a", "with r as (from b limit 3) select sum(x) over (order by y) from r asof join c using (t)",
-		"select distinct on (a) a, now() from range(3) where x in (select y from t tablesample 3%)", "select 'x' union select $1", "describe t"} {
+	for _, sql := range []string{
+		"from a", "with r as (from b limit 3) select sum(x) over (order by y) from r asof join c using (t)",
+		"select distinct on (a) a, now() from range(3) where x in (select y from t tablesample 3%)", "select 'x' union select $1", "describe t",
+	} {
 		tree, err := e.ParseSQL(context.Background(), sql)
 		if err != nil {
 			f.Fatal(err)

@@ -93,8 +93,10 @@ func TestFeatureReferences(t *testing.T) {
 	for _, o := range list.Outputs {
 		got = append(got, fmt.Sprintf("%s=%s.%s", o.Name, list.Uses[o.Use].Version.Ref, o.Feature))
 	}
-	want := []string{"n=customer_orders@2.order_lines", "temperature=airport_weather@1.temperature", "codes=airport_weather@1.codes",
-		"order_value=customer_orders@1.order_value", "newer=customer_orders@2.order_value"}
+	want := []string{
+		"n=customer_orders@2.order_lines", "temperature=airport_weather@1.temperature", "codes=airport_weather@1.codes",
+		"order_value=customer_orders@1.order_value", "newer=customer_orders@2.order_value",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
