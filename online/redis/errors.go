@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -109,6 +110,11 @@ func (b *Backend) failed(ctx context.Context, err error) error {
 			}
 		}
 		return fstore.Errorf(fstore.ErrInvalid, "redis at %s: %v", b.addr, reply)
+	}
+	var untrusted *tls.CertificateVerificationError
+	if errors.As(err, &untrusted) {
+		return fstore.Errorf(fstore.ErrInvalid, "redis at %s: %v", b.addr, err).
+			WithHint("add its authority to the system's, or name it in SSL_CERT_FILE")
 	}
 	return fstore.Errorf(fstore.ErrUnavailable, "redis at %s: %v", b.addr, err)
 }
