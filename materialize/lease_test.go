@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,7 +52,7 @@ type registry struct {
 	*leases
 	away  time.Time // zero: never
 	hangs time.Duration
-	count int // of renewals
+	count atomic.Int64 // of renewals
 }
 
 func (r *registry) Renew(ctx context.Context, v fstore.ViewRef, token string, ttl time.Duration, now time.Time) error {
@@ -61,7 +62,7 @@ func (r *registry) Renew(ctx context.Context, v fstore.ViewRef, token string, tt
 		}
 		return fstore.Errorf(fstore.ErrUnavailable, "the registry cannot be reached")
 	}
-	r.count++
+	r.count.Add(1)
 	return r.leases.Renew(ctx, v, token, ttl, now)
 }
 
@@ -81,8 +82,8 @@ func TestLease(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.check(t, day(2))
-			if r.count != 31 {
-				t.Errorf("renewed %d times in 10 minutes, want every 20 seconds and once to confirm", r.count)
+			if r.count.Load() != 31 {
+				t.Errorf("renewed %d times in 10 minutes, want every 20 seconds and once to confirm", r.count.Load())
 			}
 			if len(w.leases.held) != 0 {
 				t.Error("the lease was not released")

@@ -46,7 +46,8 @@ type Sink interface {
 	DropHeader(ctx context.Context, h fstore.Header) error
 }
 
-// Leases say who may materialize a view version. The registry keeps them, for one project and this process.
+// Leases say who may materialize a view version. The registry keeps them, for one project and this process. They are
+// safe for concurrent use.
 type Leases interface {
 	// Acquire returns a token that no other lease ever had; ErrConflict names who holds the lease.
 	Acquire(ctx context.Context, view fstore.ViewRef, ttl time.Duration, now time.Time) (token string, err error)

@@ -198,3 +198,28 @@ func TestTwoStoresWithOneState(t *testing.T) {
 		t.Errorf("the first again: %+v", s)
 	}
 }
+
+func TestAnInterruptedRunIsDroppedWithWhatItWasBuiltOn(t *testing.T) {
+	for name, lose := range map[string]bool{"known": false, "lost": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.fill(10)
+			first := w.mustRun(t, day(2), 0)
+			base := w.files(t)
+			w.table.rows = w.table.rows[:1]
+			w.table.put("z", day(3), 1)
+			w.crash(t, 3, 0, "batch", 1)
+			if lose {
+				for _, f := range base {
+					if err := os.Remove(filepath.Join(w.state, w.table.view.Ref.String(), f)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			s := w.mustRun(t, day(3), Full)
+			if got := len(dump(t, w.mem)[first.Generation]); lose != (got > 0) || lose != slices.Contains(s.Left, first.Generation) {
+				t.Errorf("%d records of the old generation are left: %+v", got, s)
+			}
+		})
+	}
+}
