@@ -23,8 +23,9 @@ type Labels struct {
 type labels struct {
 	from    string // FROM item with the columns and _row, which counts from 0
 	columns []fstore.EngineColumn
-	time    int     // index of the column that holds T
-	keys    []field // in the order of FeatureList.KeyColumns
+	units   map[string]timeUnit // of a Parquet file
+	time    int                 // index of the column that holds T
+	keys    []field             // in the order of FeatureList.KeyColumns
 	rows    int64
 }
 
@@ -59,6 +60,16 @@ func (s *session) labelParquet(ctx context.Context, l *labels, path string) erro
 	}
 	if len(files) > 1 {
 		return fstore.Errorf(fstore.ErrInvalid, "%s names %d files", path, len(files)).WithHint("labels are one file, so that they have one order")
+	}
+	if l.units, err = timeUnits(files[0]); err != nil {
+		return err
+	}
+	for column, unit := range l.units {
+		if unit == zonedNanos {
+			if err := checkNanos(ctx, files[0], column); err != nil {
+				return err
+			}
+		}
 	}
 	l.columns, err = s.describe(ctx, "SELECT *\nFROM "+readParquet(files, false))
 	l.from = "(\n  SELECT *, file_row_number AS _row\n  FROM " + readParquet(files, false, "file_row_number = true") + "\n)"
@@ -127,6 +138,15 @@ func (l *labels) relation() string {
 	}
 	at := roundedDown(fmt.Sprintf("l%d", l.time), parseType(l.columns[l.time].Type))
 	return "SELECT *, " + at + " AS t\nFROM (\n  SELECT\n  " + list(columns) + "\n  FROM " + l.from + "\n)"
+}
+
+// output returns label column i of the training set, in the type it came in.
+func (l *labels) output(i int) string {
+	x := fmt.Sprintf("l%d", i)
+	if l.units[l.columns[i].Name] == millis {
+		x += "::TIMESTAMP_MS"
+	}
+	return x + " AS " + ident(l.columns[i].Name)
 }
 
 // key returns the join key that a column gives, converted. Of the labels NaN is a missing key: that is how

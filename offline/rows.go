@@ -36,6 +36,11 @@ func (s *session) rows(ctx context.Context, v *fstore.ViewVersion, c cut) (*rows
 }
 
 func (s *session) makeRows(ctx context.Context, r *rows, v *fstore.ViewVersion) error {
+	for i := range v.Sources {
+		if err := s.checkNanos(ctx, &v.Sources[i]); err != nil {
+			return fmt.Errorf("source %s: %w", v.Sources[i].Name, err)
+		}
+	}
 	from, columns, err := s.from(ctx, v, &v.View, r.cut, r.name)
 	if err != nil {
 		return err

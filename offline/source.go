@@ -17,6 +17,7 @@ type source struct {
 	def         *fstore.Source
 	files       []string
 	partitioned bool                  // folders such as day=2011-12-09 are columns
+	checked     bool                  // for times that the engine reads inexactly
 	raw         []fstore.EngineColumn // columns as the files have them
 	columns     []fstore.EngineColumn // columns as SQL sees them
 }
@@ -118,6 +119,33 @@ func (src *source) checkTime(name string) error {
 	if !parseType(src.raw[i].Type).isTime() {
 		return fstore.Errorf(fstore.ErrInvalid, "column %s is %s, not a time", name, src.raw[i].Type)
 	}
+	return nil
+}
+
+// checkNanos returns an error if the engine would read an event or created time inexactly.
+func (s *session) checkNanos(ctx context.Context, def *fstore.Source) error {
+	src, err := s.source(ctx, def)
+	if err != nil || src.checked || def.Static() {
+		return err
+	}
+	for i, c := range src.columns {
+		if (c.Name != def.Event && c.Name != def.Created) || src.raw[i].Type != "TIMESTAMP WITH TIME ZONE" {
+			continue
+		}
+		for _, file := range src.files {
+			units, err := timeUnits(file)
+			if err != nil {
+				return err
+			}
+			if units[src.raw[i].Name] != zonedNanos {
+				continue
+			}
+			if err := checkNanos(ctx, file, src.raw[i].Name); err != nil {
+				return err
+			}
+		}
+	}
+	src.checked = true
 	return nil
 }
 

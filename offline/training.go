@@ -280,8 +280,8 @@ func (r *rows) position(feature string) int {
 // write copies _joined to a Parquet file in the order of the labels.
 func (t *training) write(ctx context.Context, path string) error {
 	columns := []string{}
-	for i, c := range t.labels.columns {
-		columns = append(columns, fmt.Sprintf("l%d AS %s", i, ident(c.Name)))
+	for i := range t.labels.columns {
+		columns = append(columns, t.labels.output(i))
 	}
 	for i, o := range t.req.List.Outputs {
 		columns = append(columns, fmt.Sprintf("o%d AS %s", i, ident(o.Name)))

@@ -1,0 +1,124 @@
+package offline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// timeUnit is how a Parquet column of times is written, where DuckDB does not say so.
+type timeUnit int
+
+const (
+	asRead     timeUnit = iota // DuckDB's type says it
+	millis                     // milliseconds without a zone, which DuckDB reads as microseconds
+	zonedNanos                 // nanoseconds with a zone, of which DuckDB cuts off what is finer than a microsecond
+)
+
+// timeUnits returns the columns of a Parquet file whose times DuckDB reads in another unit.
+func timeUnits(path string) (map[string]timeUnit, error) {
+	f, file, err := openParquet(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	out := map[string]timeUnit{}
+	for _, c := range file.Schema().Fields() {
+		if !c.Leaf() || c.Type().LogicalType() == nil {
+			continue
+		}
+		t, ok := c.Type().LogicalType().Value.(*format.TimestampType)
+		if !ok || t.Unit.Value == nil {
+			continue
+		}
+		switch unit := t.Unit.Value.Duration(); {
+		case unit == time.Nanosecond && t.IsAdjustedToUTC:
+			out[c.Name()] = zonedNanos
+		case unit == time.Millisecond && !t.IsAdjustedToUTC:
+			out[c.Name()] = millis
+		}
+	}
+	return out, nil
+}
+
+func openParquet(path string) (*os.File, *parquet.File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	file, err := parquet.OpenFile(f, info.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return nil, nil, errors.Join(fstore.Errorf(fstore.ErrInvalid, "read %s: %v", path, err), f.Close())
+	}
+	return f, file, nil
+}
+
+// checkNanos returns an error naming the first row of a zonedNanos column that is finer than a microsecond: DuckDB
+// would cut that off, and an event must be rounded up, a label left as it is.
+func checkNanos(ctx context.Context, path, column string) error {
+	f, file, err := openParquet(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	leaf, _ := file.Schema().Lookup(column)
+	row := int64(0)
+	for _, group := range file.RowGroups() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		at, n, err := finer(group.ColumnChunks()[leaf.ColumnIndex].Pages())
+		if err != nil {
+			return fmt.Errorf("read %s: %w", path, err)
+		}
+		if at >= 0 {
+			return fstore.Errorf(fstore.ErrInvalid, "column %s has nanoseconds with a time zone, in %s row %d, which cannot be read exactly", column, path, row+at+1).
+				WithHint("write it in microseconds, or without the zone")
+		}
+		row += n
+	}
+	return nil
+}
+
+// finer returns the place of the first value that is not a whole number of microseconds, -1 where there is none,
+// and the number of values.
+func finer(pages parquet.Pages) (at, n int64, err error) {
+	defer pages.Close()
+	values := make([]parquet.Value, 4096)
+	for {
+		page, err := pages.ReadPage()
+		if errors.Is(err, io.EOF) {
+			return -1, n, nil
+		}
+		if err != nil {
+			return -1, n, err
+		}
+		for in, last := page.Values(), error(nil); last == nil; {
+			var k int
+			k, last = in.ReadValues(values)
+			for i, v := range values[:k] {
+				if !v.IsNull() && v.Int64()%1000 != 0 {
+					parquet.Release(page)
+					return n + int64(i), n, nil
+				}
+			}
+			n += int64(k)
+			if last != nil && !errors.Is(last, io.EOF) {
+				return -1, n, last
+			}
+		}
+		parquet.Release(page)
+	}
+}
