@@ -18,7 +18,7 @@ type Size struct {
 
 // The sizes in use.
 var (
-	Small = Size{Lines: 20_000, Customers: 500, Products: 200, Seed: 1}      // fstore init
+	Small = Size{Lines: 20_000, Customers: 300, Products: 200, Seed: 1}      // fstore init
 	Demo  = Size{Lines: 500_000, Customers: 5_000, Products: 2_000, Seed: 1} // make demo
 )
 

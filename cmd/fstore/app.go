@@ -97,6 +97,7 @@ func noCommand(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	err := usagef(cmd, "there is no command %q", strings.TrimSpace(strings.TrimPrefix(cmd.CommandPath(), "fstore")+" "+args[0]))
+	cmd.SuggestionsMinimumDistance = 2 // cobra sets it only where it writes the error itself
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		err.hint = "did you mean " + strings.Join(near, " or ") + "?"
 	}

@@ -174,11 +174,19 @@ func (a *app) printApplied(p *registry.Plan, commit *registry.Commit, promoted [
 
 // printPromotions says what serves now that did not before.
 func (a *app) printPromotions(promoted []registry.Promotion) {
-	for _, p := range promoted {
-		if p.From == 0 {
-			fmt.Fprintf(a.stdout, "%s %s@%d is served now.\n", p.Kind, p.Name, p.To)
-		} else {
-			fmt.Fprintf(a.stdout, "%s %s@%d is served now, instead of @%d.\n", p.Kind, p.Name, p.To, p.From)
+	for _, kind := range []registry.Kind{registry.KindView, registry.KindService} {
+		var names []string
+		for _, p := range promoted {
+			switch {
+			case p.Kind != kind:
+			case p.From == 0:
+				names = append(names, fmt.Sprintf("%s@%d", p.Name, p.To))
+			default:
+				names = append(names, fmt.Sprintf("%s@%d instead of @%d", p.Name, p.To, p.From))
+			}
+		}
+		if len(names) > 0 {
+			fmt.Fprintf(a.stdout, "Served now: %s %s\n", kind, strings.Join(names, ", "))
 		}
 	}
 }

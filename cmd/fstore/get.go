@@ -215,20 +215,16 @@ func (a *app) printOneRow(keys []fstore.Column, list *fstore.FeatureList, answer
 		fmt.Fprintf(a.stdout, "%s = %s\n", keys[i].Name, cell(&keys[i], 0))
 	}
 	t := newTable("FEATURE", "VALUE", "TYPE", "STATUS")
+	if len(answer.Features) > 0 && answer.Features[0].Events != nil {
+		t.header = append(t.header, "EVENT")
+	}
 	for i := range answer.Features {
 		f := &answer.Features[i]
 		cells := []string{f.Column.Name, cell(&f.Column, 0), f.Column.Type.String(), f.Status(0).String()}
-		if f.Events != nil {
-			event := ""
-			if at, ok := f.Event(0); ok {
-				event = fstore.FormatTime(at)
-			}
-			cells = append(cells, event)
+		if at, ok := f.Event(0); ok {
+			cells = append(cells, fstore.FormatTime(at))
 		}
 		t.row(cells...)
-		if f.Events != nil && len(t.header) == 4 {
-			t.header = append(t.header, "EVENT")
-		}
 	}
 	if err := t.print(a.stdout); err != nil {
 		return err

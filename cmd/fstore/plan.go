@@ -89,15 +89,29 @@ func (a *app) printPlan(p *registry.Plan) error {
 			fmt.Fprintf(a.stdout, "    %s (%s)\n", k.Ref, strings.Join(k.Why, ", "))
 		}
 	}
-	if len(p.Notes) > 0 {
-		fmt.Fprintln(a.stdout, "\nTaken for granted:")
-		for _, n := range p.Notes {
-			fmt.Fprintf(a.stdout, "    %s\n", n)
-		}
-	}
+	a.printNotes(p.Notes)
 	_, err := fmt.Fprintf(a.stdout, "\nPlan: %d to add, %d to change, %d to remove.\n",
 		counts[registry.Add], counts[registry.Modify], counts[registry.Remove])
 	return err
+}
+
+// printNotes shows what is taken for granted: each note once, with the views it is true of.
+func (a *app) printNotes(notes []string) {
+	var texts []string
+	views := map[string][]string{}
+	for _, n := range notes {
+		view, text, _ := strings.Cut(n, " ")
+		if views[text] == nil {
+			texts = append(texts, text)
+		}
+		views[text] = append(views[text], view)
+	}
+	if len(texts) > 0 {
+		fmt.Fprintln(a.stdout, "\nTaken for granted:")
+	}
+	for _, text := range texts {
+		fmt.Fprintf(a.stdout, "    %s\n      %s\n", strings.Join(views[text], ", "), text)
+	}
 }
 
 func (a *app) printChange(c registry.Change) {

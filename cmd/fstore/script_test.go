@@ -1,18 +1,25 @@
 package main
 
 import (
+	"bufio"
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/fstore-dev/fstore/online/redis/redistest"
+	"github.com/fstore-dev/fstore/registry"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -38,10 +45,14 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":   exits,
-			"until":   until,
-			"capture": capture,
-			"replace": replace,
+			"exits":     exits,
+			"terminate": terminate,
+			"until":     until,
+			"capture":   capture,
+			"replace":   replace,
+			"http":      request,
+			"redis":     toRedis,
+			"lease":     lease,
 		},
 	})
 }
@@ -116,4 +127,67 @@ func replace(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s has no %q", args[0], args[1])
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(text, args[1], args[2])), 0o644))
+}
+
+// request METHOD URL [BODY] makes an HTTP request, which must succeed, and prints the answer.
+func request(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: http METHOD URL [BODY]")
+	}
+	body := strings.Join(args[2:], " ")
+	req, err := http.NewRequest(args[0], args[1], strings.NewReader(body))
+	ts.Check(err)
+	resp, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer resp.Body.Close()
+	_, err = io.Copy(ts.Stdout(), resp.Body)
+	ts.Check(err)
+	if resp.StatusCode != http.StatusOK {
+		ts.Fatalf("%s", resp.Status)
+	}
+}
+
+// toRedis COMMAND… sends a command to the server of REDIS.
+func toRedis(ts *testscript.TestScript, neg bool, args []string) {
+	socket, db, _ := strings.Cut(strings.TrimPrefix(ts.Getenv("REDIS"), "unix://"), "?db=")
+	conn, err := net.Dial("unix", socket)
+	ts.Check(err)
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "SELECT %s\r\n%s\r\n", db, strings.Join(args, " "))
+	ts.Check(err)
+	in := bufio.NewReader(conn)
+	for range 2 {
+		reply, err := in.ReadString('\n')
+		ts.Check(err)
+		if !strings.HasPrefix(reply, "+OK") {
+			ts.Fatalf("redis: %s", reply)
+		}
+	}
+}
+
+// lease PROJECT VIEW hold|release holds the lease of a view in the registry of this folder, as another run would.
+func lease(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: lease PROJECT VIEW hold|release")
+	}
+	ctx := context.Background()
+	db, err := registry.Open(ctx, "sqlite://"+ts.MkAbs(".fstore/registry.db"))
+	ts.Check(err)
+	defer db.Close()
+	if args[2] == "release" {
+		ts.Check(db.ReleaseLease(ctx, args[0], args[1], ts.Getenv("LEASE")))
+		return
+	}
+	self, err := registry.Self()
+	ts.Check(err)
+	token, err := db.AcquireLease(ctx, args[0], args[1], self, time.Hour, time.Now())
+	ts.Check(err)
+	ts.Setenv("LEASE", token)
+}
+
+// terminate sends SIGTERM to what runs in the background, as a service manager does.
+func terminate(ts *testscript.TestScript, neg bool, args []string) {
+	for _, cmd := range ts.BackgroundCmds() {
+		ts.Check(cmd.Process.Signal(syscall.SIGTERM))
+	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -25,11 +26,22 @@ func (t *table) print(w io.Writer) error {
 	if len(t.rows) == 0 {
 		return nil
 	}
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var out bytes.Buffer
+	tw := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	for _, cells := range append([][]string{t.header}, t.rows...) {
-		fmt.Fprintln(tw, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
+		// a row that is shorter than the header gets empty cells, or it would end the columns
+		cells = append(slices.Clone(cells), make([]string, max(0, len(t.header)-len(cells)))...)
+		fmt.Fprintln(tw, strings.Join(cells, "\t"))
 	}
-	return tw.Flush()
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(out.String()) {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // printJSON writes one JSON document, indented, for people who read it and programs that do.
@@ -55,10 +67,13 @@ func (a *app) paint(color, s string) string {
 	return "\x1b[" + color + "m" + s + "\x1b[0m"
 }
 
-// count writes a number with its noun: 1 view, 2 views.
+// count writes a number with its noun: 1 view, 2 views, 2 entities.
 func count(n int, noun string) string {
-	if n == 1 {
+	switch stem, ends := strings.CutSuffix(noun, "y"); {
+	case n == 1:
 		return "1 " + noun
+	case ends:
+		return thousands(int64(n)) + " " + stem + "ies"
 	}
 	return thousands(int64(n)) + " " + noun + "s"
 }
