@@ -82,7 +82,8 @@ func cells(c *fstore.Column) (out []string) {
 func same(t interface {
 	Helper()
 	Fatalf(string, ...any)
-}, got, want any) {
+}, got, want any,
+) {
 	t.Helper()
 	if d := cmp.Diff(want, got); d != "" {
 		t.Fatalf("-want +got:\n%s", d)
@@ -106,13 +107,22 @@ func TestAColumnOfBoxedValuesHoldsThem(t *testing.T) {
 		typ    fstore.Type
 		values []any
 	}{
-		{fstore.Bool, []any{true, nil, false}}, {fstore.Int32, []any{int32(-1), nil}}, {fstore.Int64, []any{nil, int64(1<<53 + 1)}},
-		{fstore.Float32, []any{float32(1.5), nil}}, {fstore.Float64, []any{nil, 0.1}}, {fstore.String, []any{"", nil, "s"}},
-		{fstore.Bytes, []any{[]byte{}, nil, []byte{0}}}, {fstore.Timestamp, []any{at, nil}},
-		{fstore.List(fstore.Bool), []any{[]bool{true}, nil, []bool{}}}, {fstore.List(fstore.Int32), []any{nil, []int32{1, 2}}},
-		{fstore.List(fstore.Int64), []any{[]int64{}, []int64{1}, nil}}, {fstore.List(fstore.Float32), []any{[]float32{1}, nil}},
-		{fstore.List(fstore.Float64), []any{[]float64{1}, nil, []float64{2, 3}}}, {fstore.List(fstore.String), []any{[]string{""}, nil, []string{"a", "b"}}},
-		{fstore.List(fstore.Bytes), []any{[][]byte{{}, {1}}, nil}}, {fstore.List(fstore.Timestamp), []any{[]time.Time{at, at}, nil, []time.Time{}}},
+		{fstore.Bool, []any{true, nil, false}},
+		{fstore.Int32, []any{int32(-1), nil}},
+		{fstore.Int64, []any{nil, int64(1<<53 + 1)}},
+		{fstore.Float32, []any{float32(1.5), nil}},
+		{fstore.Float64, []any{nil, 0.1}},
+		{fstore.String, []any{"", nil, "s"}},
+		{fstore.Bytes, []any{[]byte{}, nil, []byte{0}}},
+		{fstore.Timestamp, []any{at, nil}},
+		{fstore.List(fstore.Bool), []any{[]bool{true}, nil, []bool{}}},
+		{fstore.List(fstore.Int32), []any{nil, []int32{1, 2}}},
+		{fstore.List(fstore.Int64), []any{[]int64{}, []int64{1}, nil}},
+		{fstore.List(fstore.Float32), []any{[]float32{1}, nil}},
+		{fstore.List(fstore.Float64), []any{[]float64{1}, nil, []float64{2, 3}}},
+		{fstore.List(fstore.String), []any{[]string{""}, nil, []string{"a", "b"}}},
+		{fstore.List(fstore.Bytes), []any{[][]byte{{}, {1}}, nil}},
+		{fstore.List(fstore.Timestamp), []any{[]time.Time{at, at}, nil, []time.Time{}}},
 	} {
 		col := fstore.NewColumn("c", c.typ, 0)
 		for _, v := range c.values {

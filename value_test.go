@@ -56,12 +56,19 @@ func TestJSONIsWrittenInOneForm(t *testing.T) {
 	}{
 		{fstore.Int64, int64(math.MaxInt64), "9223372036854775807"},
 		{fstore.Int64, nil, "null"},
-		{fstore.Float64, 0.1, "0.1"}, {fstore.Float32, float32(0.1), "0.1"}, {fstore.Float64, 1e21, "1e+21"}, {fstore.Float64, 100.0, "100"},
-		{fstore.Float64, math.NaN(), `"NaN"`}, {fstore.Float64, math.Inf(1), `"Infinity"`}, {fstore.Float32, float32(math.Inf(-1)), `"-Infinity"`},
-		{fstore.String, "a\"\x00é", `"a\"\u0000é"`}, {fstore.Bytes, []byte{0, 255}, `"AP8="`},
+		{fstore.Float64, 0.1, "0.1"},
+		{fstore.Float32, float32(0.1), "0.1"},
+		{fstore.Float64, 1e21, "1e+21"},
+		{fstore.Float64, 100.0, "100"},
+		{fstore.Float64, math.NaN(), `"NaN"`},
+		{fstore.Float64, math.Inf(1), `"Infinity"`},
+		{fstore.Float32, float32(math.Inf(-1)), `"-Infinity"`},
+		{fstore.String, "a\"\x00é", `"a\"\u0000é"`},
+		{fstore.Bytes, []byte{0, 255}, `"AP8="`},
 		{fstore.Timestamp, time.Date(2011, 12, 9, 12, 50, 0, 1000, time.UTC), `"2011-12-09T12:50:00.000001Z"`},
 		{fstore.Timestamp, time.Date(2011, 12, 9, 12, 50, 0, 0, time.FixedZone("", 3600)), `"2011-12-09T11:50:00Z"`},
-		{fstore.List(fstore.Float64), []float64{1, math.NaN()}, `[1,"NaN"]`}, {fstore.List(fstore.String), []string{}, `[]`},
+		{fstore.List(fstore.Float64), []float64{1, math.NaN()}, `[1,"NaN"]`},
+		{fstore.List(fstore.String), []string{}, `[]`},
 	} {
 		col := fstore.NewColumn("", c.typ, 1)
 		col.Append(c.value)
@@ -108,10 +115,25 @@ func TestJSONOfAnotherTypeIsInvalidAndChangesNothing(t *testing.T) {
 		typ fstore.Type
 		raw string
 	}{
-		{fstore.Bool, "1"}, {fstore.Bool, `"true"`}, {fstore.Int32, "2147483648"}, {fstore.Float64, `"1.5"`}, {fstore.Float64, "1e999"}, {fstore.Float32, "1e39"},
-		{fstore.Float64, "true"}, {fstore.String, "1"}, {fstore.String, `"`}, {fstore.Bytes, `"?"`}, {fstore.Timestamp, `"noon"`}, {fstore.Timestamp, "1"},
-		{fstore.List(fstore.Int64), "1"}, {fstore.List(fstore.Int64), "[1,2.5]"}, {fstore.List(fstore.Int64), "[1,null]"}, {fstore.List(fstore.String), `["a",1]`},
-		{fstore.List(fstore.Float32), "[1,null]"}, {fstore.List(fstore.Bool), "[true,1]"}, {fstore.List(fstore.Bytes), `["AA==","?"]`},
+		{fstore.Bool, "1"},
+		{fstore.Bool, `"true"`},
+		{fstore.Int32, "2147483648"},
+		{fstore.Float64, `"1.5"`},
+		{fstore.Float64, "1e999"},
+		{fstore.Float32, "1e39"},
+		{fstore.Float64, "true"},
+		{fstore.String, "1"},
+		{fstore.String, `"`},
+		{fstore.Bytes, `"?"`},
+		{fstore.Timestamp, `"noon"`},
+		{fstore.Timestamp, "1"},
+		{fstore.List(fstore.Int64), "1"},
+		{fstore.List(fstore.Int64), "[1,2.5]"},
+		{fstore.List(fstore.Int64), "[1,null]"},
+		{fstore.List(fstore.String), `["a",1]`},
+		{fstore.List(fstore.Float32), "[1,null]"},
+		{fstore.List(fstore.Bool), "[true,1]"},
+		{fstore.List(fstore.Bytes), `["AA==","?"]`},
 	} {
 		col := fstore.NewColumn("", c.typ, 1)
 		if err := col.AppendParsed([]byte(c.raw)); !errors.Is(err, fstore.ErrInvalid) {
@@ -130,11 +152,23 @@ func TestTextOfAFlag(t *testing.T) {
 		text string
 		want any // nil: invalid
 	}{
-		{fstore.Int64, "17850", int64(17850)}, {fstore.Int64, "-1", int64(-1)}, {fstore.Int64, "", nil}, {fstore.Int64, "null", nil}, {fstore.Int64, `"1"`, nil}, {fstore.Int64, "x", nil},
-		{fstore.Int32, "7", int32(7)}, {fstore.Bool, "true", true}, {fstore.Bool, "yes", nil},
-		{fstore.String, "", ""}, {fstore.String, "null", "null"}, {fstore.String, `a"b`, `a"b`}, {fstore.String, "17850", "17850"},
-		{fstore.Bytes, "AP8=", []byte{0, 255}}, {fstore.Bytes, "?", nil},
-		{fstore.Timestamp, "2011-12-09T12:50:00Z", time.Date(2011, 12, 9, 12, 50, 0, 0, time.UTC)}, {fstore.Timestamp, "noon", nil},
+		{fstore.Int64, "17850", int64(17850)},
+		{fstore.Int64, "-1", int64(-1)},
+		{fstore.Int64, "", nil},
+		{fstore.Int64, "null", nil},
+		{fstore.Int64, `"1"`, nil},
+		{fstore.Int64, "x", nil},
+		{fstore.Int32, "7", int32(7)},
+		{fstore.Bool, "true", true},
+		{fstore.Bool, "yes", nil},
+		{fstore.String, "", ""},
+		{fstore.String, "null", "null"},
+		{fstore.String, `a"b`, `a"b`},
+		{fstore.String, "17850", "17850"},
+		{fstore.Bytes, "AP8=", []byte{0, 255}},
+		{fstore.Bytes, "?", nil},
+		{fstore.Timestamp, "2011-12-09T12:50:00Z", time.Date(2011, 12, 9, 12, 50, 0, 0, time.UTC)},
+		{fstore.Timestamp, "noon", nil},
 	} {
 		col := fstore.NewColumn("", c.typ, 1)
 		if err := col.AppendText(c.text); (err == nil) != (c.want != nil) {

@@ -96,9 +96,11 @@ var lookupTests = []test{
 		s, v := online.New(count, "p"), view("airport", "code string", "temp float64")
 		load(t, s, v, generation1, published, row{"LHR", published, 8.0}, row{"JFK", published, 3.0})
 		l := &fstore.FeatureList{Uses: []fstore.ViewUse{use(v, "origin"), use(v, "destination")}, Outputs: []fstore.FeatureOutput{
-			{Name: "destination_temp", Use: 1, Feature: "temp"}, {Name: "origin_temp", Use: 0, Feature: "temp"}}}
+			{Name: "destination_temp", Use: 1, Feature: "temp"}, {Name: "origin_temp", Use: 0, Feature: "temp"},
+		}}
 		req := online.Request{Keys: []fstore.Column{
-			column("origin", fstore.String, "LHR", "JFK", "XXX"), column("destination", fstore.String, "JFK", "LHR", "LHR")}}
+			column("origin", fstore.String, "LHR", "JFK", "XXX"), column("destination", fstore.String, "JFK", "LHR", "LHR"),
+		}}
 		ask(t, s, l, req)
 		count.keys, count.calls = 0, 0
 		same(t, ask(t, s, l, req), []string{"destination_temp: 3 | 8 | 8", "origin_temp: 8 | 3 | null NOT_FOUND"})
@@ -140,19 +142,22 @@ var lookupTests = []test{
 		s, v := online.New(b, "p"), view("v", "a int64, b int64", "x string")
 		load(t, s, v, generation1, published, row{int64(1), int64(23), published, "1,23"}, row{int64(12), int64(3), published, "12,3"})
 		same(t, ask(t, s, list(use(v)), online.Request{Keys: []fstore.Column{
-			column("b", fstore.Int64, int64(23), int64(3), int64(3)), column("a", fstore.Int64, int64(1), int64(12), int64(1))}}),
+			column("b", fstore.Int64, int64(23), int64(3), int64(3)), column("a", fstore.Int64, int64(1), int64(12), int64(1)),
+		}}),
 			[]string{`x: "1,23" | "12,3" | null NOT_FOUND`})
 		w := view("w", "a string, b string", "y string")
 		load(t, s, w, generation2, published, row{"x\x00", "y", published, "1"}, row{"x", "\x00y", published, "2"}, row{"", "xy", published, "3"}, row{"xy", "", published, "4"})
 		same(t, ask(t, s, list(use(w)), online.Request{Keys: []fstore.Column{
-			column("a", fstore.String, "x\x00", "x", "", "xy", "x"), column("b", fstore.String, "y", "\x00y", "xy", "", "y")}}),
+			column("a", fstore.String, "x\x00", "x", "", "xy", "x"), column("b", fstore.String, "y", "\x00y", "xy", "", "y"),
+		}}),
 			[]string{`y: "1" | "2" | "3" | "4" | null NOT_FOUND`})
 	}},
 	{"a_null_part_of_a_key_matches_nothing", func(t *testing.T, b online.Backend) {
 		s, v := online.New(b, "p"), view("v", "a int64, b string", "x int64")
 		load(t, s, v, generation1, published, row{int64(0), "", published, int64(1)})
 		same(t, ask(t, s, list(use(v)), online.Request{Keys: []fstore.Column{
-			column[any]("a", fstore.Int64, int64(0), nil, int64(0), nil), column[any]("b", fstore.String, "", "", nil, nil)}}),
+			column[any]("a", fstore.Int64, int64(0), nil, int64(0), nil), column[any]("b", fstore.String, "", "", nil, nil),
+		}}),
 			[]string{"x: 1 | null NOT_FOUND | null NOT_FOUND | null NOT_FOUND"})
 	}},
 	{"keys_of_every_type", func(t *testing.T, b online.Backend) {
@@ -164,7 +169,8 @@ var lookupTests = []test{
 		same(t, ask(t, s, list(use(v)), online.Request{Keys: []fstore.Column{
 			column("a", fstore.Bool, true, false, true), column("b", fstore.Int32, int32(math.MinInt32), int32(0), int32(0)),
 			column("c", fstore.Int64, int64(math.MaxInt64), int64(math.MinInt64), int64(0)), column("d", fstore.String, "d", "", ""),
-			column("e", fstore.Bytes, []byte{0, 1}, []byte{}, []byte{0}), column("f", fstore.Timestamp, at, time.Unix(0, 0), at)}}),
+			column("e", fstore.Bytes, []byte{0, 1}, []byte{}, []byte{0}), column("f", fstore.Timestamp, at, time.Unix(0, 0), at),
+		}}),
 			[]string{"x: 1 | 2 | null NOT_FOUND"})
 	}},
 	{"values_of_every_type", func(t *testing.T, b online.Backend) {
@@ -173,10 +179,32 @@ var lookupTests = []test{
 			"l list<bool>, m list<int32>, n list<int64>, o list<float32>, p list<float64>, q list<string>, r list<bytes>, s list<timestamp>")
 		at := time.Date(2262, 1, 2, 3, 4, 5, 6000, time.UTC)
 		load(t, s, v, generation1, published,
-			row{int64(1), published, true, int32(math.MinInt32), int64(1<<53 + 1), float32(0.1), 0.1, "é\x00}", []byte{0, 255}, at,
-				[]bool{true, false}, []int32{-1}, []int64{math.MaxInt64, math.MinInt64}, []float32{1.5}, []float64{2.5, 0.1}, []string{"", "x"}, [][]byte{{}, {1}}, []time.Time{at}},
-			row{int64(2), published, false, int32(0), int64(0), float32(0), 0.0, "", []byte{}, time.Unix(0, 0),
-				[]bool{}, []int32{}, []int64{}, []float32{}, []float64{}, []string{}, [][]byte{}, []time.Time{}},
+			row{
+				int64(1), published, true, int32(math.MinInt32), int64(1<<53 + 1), float32(0.1), 0.1, "é\x00}",
+				[]byte{0, 255},
+				at,
+				[]bool{true, false},
+				[]int32{-1},
+				[]int64{math.MaxInt64, math.MinInt64},
+				[]float32{1.5},
+				[]float64{2.5, 0.1},
+				[]string{"", "x"},
+				[][]byte{{}, {1}},
+				[]time.Time{at},
+			},
+			row{
+				int64(2), published, false, int32(0), int64(0), float32(0), 0.0, "",
+				[]byte{},
+				time.Unix(0, 0),
+				[]bool{},
+				[]int32{},
+				[]int64{},
+				[]float32{},
+				[]float64{},
+				[]string{},
+				[][]byte{},
+				[]time.Time{},
+			},
 			row{int64(3), published, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil})
 		same(t, ask(t, s, list(use(v)), online.Request{Keys: []fstore.Column{ids(int64(1), int64(2), int64(3))}}), []string{
 			"a: true | false | null NULL_VALUE", "b: -2147483648 | 0 | null NULL_VALUE", "c: 9007199254740993 | 0 | null NULL_VALUE",
@@ -215,7 +243,8 @@ var lookupTests = []test{
 		load(t, s, v, generation1, published, row{int64(1), published, int64(1), int64(2), int64(3)})
 		load(t, s, w, generation2, published, row{int64(1), published, int64(4)})
 		l := &fstore.FeatureList{Uses: []fstore.ViewUse{use(v), use(w)}, Outputs: []fstore.FeatureOutput{
-			{Name: "z", Use: 0, Feature: "z"}, {Name: "v_x_y", Use: 1, Feature: "y"}, {Name: "again", Use: 0, Feature: "z"}, {Name: "x_y", Use: 0, Feature: "x_y"}}}
+			{Name: "z", Use: 0, Feature: "z"}, {Name: "v_x_y", Use: 1, Feature: "y"}, {Name: "again", Use: 0, Feature: "z"}, {Name: "x_y", Use: 0, Feature: "x_y"},
+		}}
 		same(t, ask(t, s, l, online.Request{Keys: []fstore.Column{ids(int64(1))}}), []string{"z: 3", "v_x_y: 4", "again: 3", "x_y: 2"})
 	}},
 	{"no_rows", func(t *testing.T, b online.Backend) {
@@ -263,8 +292,10 @@ var lookupTests = []test{
 		ask(t, s, list(use(v)), req)
 		ask(t, s, list(use(v)), req)
 		_, err := s.Lookup(context.Background(), list(use(view("w", "id int64", "x int64"))), req)
-		want := online.Stats{Rows: 3, Keys: 2, RoundTrips: 2, BackendTime: 2 * time.Millisecond, Now: published,
-			Versions: []online.AnswerVersion{{Ref: v.Ref, Generation: generation1, Published: published}}}
+		want := online.Stats{
+			Rows: 3, Keys: 2, RoundTrips: 2, BackendTime: 2 * time.Millisecond, Now: published,
+			Versions: []online.AnswerVersion{{Ref: v.Ref, Generation: generation1, Published: published}},
+		}
 		want.Statuses[online.Present], want.Statuses[online.NullValue], want.Statuses[online.NotFound] = 2, 2, 2
 		second := want
 		second.RoundTrips, second.BackendTime = 1, time.Millisecond

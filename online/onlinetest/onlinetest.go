@@ -22,8 +22,12 @@ func Run(t *testing.T, open Open) {
 		name  string
 		tests []test
 	}{
-		{"backend", backendTests}, {"write", writeTests}, {"lookup", lookupTests}, {"request", requestTests},
-		{"generation", generationTests}, {"concurrent", concurrentTests},
+		{"backend", backendTests},
+		{"write", writeTests},
+		{"lookup", lookupTests},
+		{"request", requestTests},
+		{"generation", generationTests},
+		{"concurrent", concurrentTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, test := range group.tests {

@@ -35,11 +35,17 @@ var requestTests = []test{
 			{"a string is no number", list(use(v)), online.Request{Keys: []fstore.Column{column("a", fstore.String, "1"), text}}, []string{"a is string, not int32"}},
 			{"a number is no string", list(use(v)), online.Request{Keys: []fstore.Column{a, column("b", fstore.Int64, int64(1))}}, []string{"b is int64, not string"}},
 			{"bytes are no string", list(use(v)), online.Request{Keys: []fstore.Column{a, column("b", fstore.Bytes, []byte("b"))}}, []string{"b is bytes, not string"}},
-			{"does not fit", list(use(v)), online.Request{Keys: []fstore.Column{column[any]("a", fstore.Int64, nil, int64(1<<31)), column("b", fstore.String, "", "")}},
-				[]string{"a: 2147483648 in row 2 does not fit int32"}},
+			{
+				"does not fit", list(use(v)),
+				online.Request{Keys: []fstore.Column{column[any]("a", fstore.Int64, nil, int64(1<<31)), column("b", fstore.String, "", "")}},
+				[]string{"a: 2147483648 in row 2 does not fit int32"},
+			},
 			{"not whole", list(use(v)), online.Request{Keys: []fstore.Column{a, short}}, []string{"b does not hold its 1 rows"}},
-			{"before the published instant", list(use(n)), online.Request{Clock: online.ChosenClock, Now: published.Add(-time.Microsecond)},
-				[]string{"2011-12-09T12:49:59.999999Z lies before 2011-12-09T12:50:00Z", "n@1"}},
+			{
+				"before the published instant", list(use(n)),
+				online.Request{Clock: online.ChosenClock, Now: published.Add(-time.Microsecond)},
+				[]string{"2011-12-09T12:49:59.999999Z lies before 2011-12-09T12:50:00Z", "n@1"},
+			},
 		} {
 			if c.req.Now.IsZero() {
 				c.req.Now = published
@@ -65,8 +71,10 @@ var requestTests = []test{
 		clash := list(use(v), use(view("w", "id string", "y int64")))
 		badDefault := list(use(view("v", "id int64", "x int64=1")))
 		badDefault.Uses[0].Version.View.Features[0].Type = fstore.Int32
-		for name, l := range map[string]*fstore.FeatureList{"v@1 has no feature nope": noFeature, "no use 1": noUse, "v@1 has 1 join keys, 0 are bound": unbound,
-			"column id is a key of type": clash, "the default of x is not one int32": badDefault} {
+		for name, l := range map[string]*fstore.FeatureList{
+			"v@1 has no feature nope": noFeature, "no use 1": noUse, "v@1 has 1 join keys, 0 are bound": unbound,
+			"column id is a key of type": clash, "the default of x is not one int32": badDefault,
+		} {
 			_, err := s.Prepare(l)
 			isKind(t, err, fstore.ErrInvalid, name)
 		}
