@@ -131,11 +131,11 @@ func (c *Column) truncate(n int) {
 }
 
 func (c *Column) parseElem(raw json.RawMessage) error {
-	bad := Errorf(ErrInvalid, "%s is not a %s", raw, c.Type.Elem())
+	bad := func() *Error { return Errorf(ErrInvalid, "%s is not a %s", raw, c.Type.Elem()) }
 	text, isString := "", false
 	if len(raw) > 0 && raw[0] == '"' {
 		if json.Unmarshal(raw, &text) != nil {
-			return bad
+			return bad()
 		}
 		isString = true
 	}
@@ -146,11 +146,11 @@ func (c *Column) parseElem(raw json.RawMessage) error {
 			c.Bools = append(c.Bools, raw[0] == 't')
 			return nil
 		}
-		return bad
+		return bad()
 	case Int32, Int64:
 		n, ok := parseInt(string(raw))
 		if !ok || c.Type.Elem() == Int32 && n != int64(int32(n)) {
-			return bad
+			return bad()
 		}
 		if c.Type.Elem() == Int32 {
 			c.Int32s = append(c.Int32s, int32(n))
@@ -161,7 +161,7 @@ func (c *Column) parseElem(raw json.RawMessage) error {
 	case Float32, Float64:
 		f, ok := parseFloat(string(raw), text, isString)
 		if !ok || c.Type.Elem() == Float32 && !math.IsInf(f, 0) && math.IsInf(float64(float32(f)), 0) {
-			return bad
+			return bad()
 		}
 		if c.Type.Elem() == Float32 {
 			c.Float32s = append(c.Float32s, float32(f)+0) // -0 becomes 0
@@ -171,7 +171,7 @@ func (c *Column) parseElem(raw json.RawMessage) error {
 		return nil
 	}
 	if !isString {
-		return bad
+		return bad()
 	}
 	switch c.Type.Elem() {
 	case String:
@@ -179,7 +179,7 @@ func (c *Column) parseElem(raw json.RawMessage) error {
 	case Bytes:
 		b, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
-			return bad.WithHint("bytes are written in base64")
+			return bad().WithHint("bytes are written in base64")
 		}
 		c.Bytes = append(c.Bytes, b)
 	default:
