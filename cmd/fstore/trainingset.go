@@ -65,7 +65,7 @@ or in the one that --timestamp names. The versions in head are used, whether or 
 	f.flags(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.labels, "labels", "", "file with the rows to enrich: Parquet or CSV")
-	flags.StringVar(&f.labelsSQL, "labels-sql", "", "query over sources and views that yields them instead")
+	flags.StringVar(&f.labelsSQL, "labels-sql", "", "query over sources and views that yields them instead, or a .sql file that holds it")
 	flags.StringVar(&f.timestamp, "timestamp", offline.DefaultTimestamp, "label column with the instant of a row")
 	flags.StringVar(&f.out, "out", "", "Parquet file to write")
 	flags.StringVar(&f.asOf, "as-of", "", "leave out rows that were created later (default: now)")
@@ -128,7 +128,11 @@ func (a *app) createTrainingSet(ctx context.Context, name string, f *trainingFla
 		return err
 	}
 	if f.labelsSQL != "" {
-		if req.Labels, err = labelQuery(snap, f.labelsSQL); err != nil {
+		query, err := labelText(f.labelsSQL)
+		if err != nil {
+			return err
+		}
+		if req.Labels, err = labelQuery(snap, query); err != nil {
 			return err
 		}
 	}
@@ -167,6 +171,18 @@ func (f *trainingFlags) paths(req *offline.TrainingRequest) (err error) {
 		return fmt.Errorf("--labels %s: %w", f.labels, err)
 	}
 	return nil
+}
+
+// labelText returns the query of --labels-sql, which is the query itself or a file that holds it.
+func labelText(flag string) (string, error) {
+	if !strings.HasSuffix(flag, ".sql") {
+		return flag, nil
+	}
+	query, err := os.ReadFile(flag)
+	if err != nil {
+		return "", &usageError{message: fmt.Sprintf("--labels-sql %s: %v", flag, underlying(err))}
+	}
+	return string(query), nil
 }
 
 // headList resolves the selection to the versions in head.
