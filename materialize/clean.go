@@ -35,7 +35,11 @@ func (j *job) clean(ctx context.Context) error {
 // drop deletes a dead generation: its records, then its header, then its state. A header that is gone says that the
 // records are. Where a list of keys is lost, the header stays to tell of them.
 func (j *job) drop(ctx context.Context, g fstore.Generation, runs []*run) error {
-	if p := j.pens[g]; p != nil && p.header != nil {
+	p := j.pens[g]
+	switch {
+	case p != nil && p.broken:
+		j.left(g)
+	case p != nil && p.header != nil:
 		all := listed(p.header, j.state.runs)
 		for _, r := range runs {
 			ok, err := j.state.intact(r, false)
@@ -51,8 +55,7 @@ func (j *job) drop(ctx context.Context, g fstore.Generation, runs []*run) error 
 			}
 		}
 		if !all {
-			j.s.Left = append(j.s.Left, g)
-			slices.Sort(j.s.Left)
+			j.left(g)
 		} else if err := j.dropHeader(ctx, p); err != nil {
 			return err
 		}
@@ -63,6 +66,12 @@ func (j *job) drop(ctx context.Context, g fstore.Generation, runs []*run) error 
 		}
 	}
 	return nil
+}
+
+// left notes a generation whose records stay.
+func (j *job) left(g fstore.Generation) {
+	j.s.Left = append(j.s.Left, g)
+	slices.Sort(j.s.Left)
 }
 
 // listed reports whether the manifests in state list all keys of a generation: those of its last run, and where that

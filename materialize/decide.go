@@ -93,7 +93,7 @@ func (f *facts) unfinishedLoad(v *fstore.ViewVersion, seen, p time.Time) (*run, 
 func (f *facts) inPlace(v *fstore.ViewVersion, live *fstore.Header) (plan, error) {
 	switch {
 	case live == nil:
-		return plan{reason: "the store has no header for what it holds"}, nil
+		return plan{reason: "the store has no readable header for what it holds"}, nil
 	case live.Fingerprint != v.Fingerprint || live.View != v.Ref:
 		return plan{reason: "the store holds another definition's values"}, nil
 	}

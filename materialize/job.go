@@ -104,7 +104,7 @@ func (j *job) look(ctx context.Context) (*facts, error) {
 	for g := range generations {
 		p := j.pen()
 		p.header, err = p.read(ctx, g)
-		if err != nil {
+		if p.broken = errors.Is(err, fstore.ErrCorrupt); err != nil && !p.broken {
 			return nil, err
 		}
 		j.pens[g], f.headers[g] = p, p.header

@@ -20,6 +20,7 @@ type pen struct {
 	clock  Clock
 	ref    fstore.ViewRef
 	header *fstore.Header // nil: the store has none
+	broken bool           // the one it has cannot be read
 }
 
 // set moves the header on.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	. "github.com/fstore-dev/fstore/materialize"
+	"github.com/fstore-dev/fstore/online"
 )
 
 // crash runs until the n-th step of a name.
@@ -221,5 +222,19 @@ func TestAnInterruptedRunIsDroppedWithWhatItWasBuiltOn(t *testing.T) {
 				t.Errorf("%d records of the old generation are left: %+v", got, s)
 			}
 		})
+	}
+}
+
+func TestAnUnreadableHeaderIsLeftAlone(t *testing.T) {
+	w := newWorld(t)
+	w.fill(10)
+	first := w.mustRun(t, day(2), 0)
+	key := []byte(fmt.Sprintf("fstore:p:h:%s:%s", w.table.view.Ref, first.Generation))
+	if err := w.mem.Commit(context.Background(), online.Commit{Set: []online.KV{{Key: key, Value: []byte("garbage")}}}); err != nil {
+		t.Fatal(err)
+	}
+	s := w.mustRun(t, day(3), 0)
+	if !strings.Contains(s.NewGeneration, "no readable header") || !slices.Equal(s.Left, []fstore.Generation{first.Generation}) {
+		t.Errorf("got %+v", s)
 	}
 }
