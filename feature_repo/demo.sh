@@ -39,7 +39,7 @@ run cat customer_orders.sql
 say "Nothing is registered yet. plan shows what apply would do."
 run fstore plan
 say "apply does exactly that, in one transaction."
-run "fstore apply --yes --message 'first version'"
+run "fstore apply --yes --message 'first version' | tail -n 2"
 
 say "A training set: each label gets the features as they were known at its instant, and not a microsecond later."
 run "fstore training-set create churn_2025 --service churn --labels data/labels.parquet --out churn.parquet"
@@ -53,7 +53,10 @@ run "fstore materialize --to 2025-12-01"
 say "Ask the store what it serves; 99999 is nobody."
 run "fstore get --service churn --entity customer_id=12003 --entity customer_id=99999 --at 2025-12-01"
 
-say "Serve it over gRPC and HTTP, and ask the server."
+run "fstore get --service recommend --entity customer_id=12003,stock_code=P10007 --at 2025-12-01 --output json"
+
+say "Serve it over gRPC and HTTP, and ask the server. It judges age by its own clock: see last_large_order (ttl 180d)."
+: >"$tmp/addresses"
 printf '%s$ fstore serve &%s\n' "$bold" "$plain"
 fstore serve --grpc 127.0.0.1:0 --http 127.0.0.1:0 >"$tmp/addresses" 2>"$tmp/log" &
 server=$!
@@ -65,12 +68,14 @@ done
 cat "$tmp/addresses"
 grpc=$(awk '$1 == "grpc" {print $2}' "$tmp/addresses")
 run "fstore get --grpc $grpc --service churn --entity customer_id=12003"
-run "fstore get --grpc $grpc --service recommend --entity customer_id=12003,stock_code=P10007 --output json"
+if command -v curl >/dev/null; then
+	run "curl -s $(awk '$1 == "http" {print $2}' "$tmp/addresses")/v1/online-features -d '{\"features\":[\"customer_totals.*\"],\"entities\":{\"customer_id\":[12003,12004]}}'"
+fi
 
-say "A definition changes: returns now count against the order. plan says what that means."
+say "A definition changes: values without tax. plan says what that means, for whom, and what stays alive meanwhile."
 run "sed -i.old 's/exact_sum(line.quantity/exact_sum(0.8 * line.quantity/' customer_orders.sql && rm customer_orders.sql.old"
 run fstore plan
-run "fstore apply --yes --message 'order_value without tax'"
+run "fstore apply --yes --message 'values without tax' | tail -n 2"
 say "An apply is never an outage: the old version is served until the new one has been materialized."
 run "fstore list services"
 run "fstore get --grpc $grpc --features customer_orders.order_value --entity customer_id=12003"

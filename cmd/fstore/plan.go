@@ -100,7 +100,7 @@ func (a *app) printNotes(notes []string) {
 	var texts []string
 	views := map[string][]string{}
 	for _, n := range notes {
-		view, text, _ := strings.Cut(n, " ")
+		view, text, _ := strings.Cut(n, " has ")
 		if views[text] == nil {
 			texts = append(texts, text)
 		}
@@ -110,7 +110,7 @@ func (a *app) printNotes(notes []string) {
 		fmt.Fprintln(a.stdout, "\nTaken for granted:")
 	}
 	for _, text := range texts {
-		fmt.Fprintf(a.stdout, "    %s\n      %s\n", strings.Join(views[text], ", "), text)
+		fmt.Fprintf(a.stdout, "    %s\n      %s\n", text, strings.Join(views[text], ", "))
 	}
 }
 
