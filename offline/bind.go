@@ -27,6 +27,7 @@ func (e *Engine) ParseSQL(ctx context.Context, sql string) ([]byte, error) {
 	tree := b.Columns[0].Strings[0]
 	var answer struct {
 		Error      bool              `json:"error"`
+		Kind       string            `json:"error_type"`
 		Message    string            `json:"error_message"`
 		Position   string            `json:"position"`
 		Statements []json.RawMessage `json:"statements"`
@@ -35,6 +36,8 @@ func (e *Engine) ParseSQL(ctx context.Context, sql string) ([]byte, error) {
 		return nil, fmt.Errorf("read the tree of a statement: %w", err)
 	}
 	switch {
+	case answer.Error && answer.Kind == "not implemented":
+		return nil, &fstore.SQLError{Message: "only a SELECT statement can be a definition", Offset: 0}
 	case answer.Error:
 		at, err := strconv.Atoi(answer.Position)
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 type Options struct {
 	Threads     int                         // 0: as many as there are processors
 	MemoryLimit string                      // such as 4GB; empty: DuckDB's default
-	TempDir     string                      // for what exceeds the memory limit; made if it is not there
+	TempDir     string                      // for what exceeds the memory limit; made if it is not there; empty: the system's
 	Dir         string                      // of the feature repo: relative paths of sources begin here
 	Lookup      func(string) (string, bool) // the value of a variable in a path; nil: there are none
 }
@@ -23,6 +23,7 @@ type Options struct {
 type Engine struct {
 	db   *duckdb.DB
 	opts Options
+	temp string // this engine's own folder for what exceeds the memory limit
 }
 
 // Open starts an engine. The caller closes it.
@@ -30,25 +31,24 @@ func Open(o Options) (*Engine, error) {
 	if o.Lookup == nil {
 		o.Lookup = func(string) (string, bool) { return "", false }
 	}
-	if o.TempDir != "" {
-		if err := os.MkdirAll(o.TempDir, 0o755); err != nil {
-			return nil, fstore.Errorf(fstore.ErrInvalid, "make the temporary folder: %v", err).
-				WithHint("set offline.temp_dir in fstore.yaml to a folder that can be written")
-		}
-	}
-	db, err := duckdb.Open(duckdb.Config{Threads: o.Threads, MemoryLimit: o.MemoryLimit, TempDir: o.TempDir})
+	temp, err := makeTemp(o.TempDir)
 	if err != nil {
-		return nil, err
+		return nil, fstore.Errorf(fstore.ErrInvalid, "make the temporary folder: %v", err).
+			WithHint("set offline.temp_dir in fstore.yaml to a folder that can be written")
 	}
-	e := &Engine{db: db, opts: o}
+	db, err := duckdb.Open(duckdb.Config{Threads: o.Threads, MemoryLimit: o.MemoryLimit, TempDir: temp})
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(temp))
+	}
+	e := &Engine{db: db, opts: o, temp: temp}
 	if err := e.createMacros(context.Background()); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, e.Close())
 	}
 	return e, nil
 }
 
 // Close releases the engine. Nothing may run on it any more.
-func (e *Engine) Close() error { return e.db.Close() }
+func (e *Engine) Close() error { return errors.Join(e.db.Close(), os.RemoveAll(e.temp)) }
 
 // session is one operation's connection, with what it has learned of sources so far.
 type session struct {

@@ -65,11 +65,12 @@ func (r *rows) history(features []int) string {
 	selected := "SELECT " + strings.Join(columns, ", ")
 	at := append(r.keys(), "visible")
 	crowded := "crowded USING (" + strings.Join(at, ", ") + ")"
-	timely, late := "seen", "false"
+	marks, marked, timely := "visible = lag(visible) OVER run AS is_crowded", "is_crowded", "seen"
 	if r.view.Available.Created {
-		timely, late = "timely", "event < max(event) OVER run"
+		marks = "event, " + marks + ", event < max(event) OVER run AS is_late"
+		marked, timely = "is_crowded OR is_late", "timely"
 	}
-	return `WITH seen AS (
+	return `WITH seen AS NOT MATERIALIZED (
   SELECT *, ` + r.visible() + ` AS visible
   FROM ` + r.name + `
   WHERE ` + and(r.keyed()) + `
@@ -77,11 +78,11 @@ func (r *rows) history(features []int) string {
 marked AS MATERIALIZED (
   SELECT *
   FROM (
-    SELECT ` + strings.Join(append(at, "event"), ", ") + `, visible = lag(visible) OVER run AS is_crowded, ` + late + ` AS is_late
+    SELECT ` + strings.Join(append(at, marks), ", ") + `
     FROM seen
     WINDOW run AS (` + partitionBy(r.keys()) + `ORDER BY visible ROWS UNBOUNDED PRECEDING)
   )
-  WHERE is_crowded OR is_late
+  WHERE ` + marked + `
 ),
 crowded AS (
   SELECT *
@@ -106,7 +107,7 @@ func (r *rows) timely() string {
 		return ""
 	}
 	return `,
-timely AS (
+timely AS NOT MATERIALIZED (
   SELECT *
   FROM seen
   ANTI JOIN (
@@ -147,7 +148,7 @@ FROM (
 WHERE ` + fresh
 	}
 	key := strings.Join(r.keys(), ", ")
-	return `WITH seen AS (
+	return `WITH seen AS NOT MATERIALIZED (
   SELECT *
   FROM ` + r.name + `
   WHERE ` + and(where) + `

@@ -113,11 +113,12 @@ func (e *Engine) TrainingSet(ctx context.Context, req TrainingRequest) (*Trainin
 }
 
 func (t *training) run(ctx context.Context) error {
-	temp := filepath.Join(filepath.Dir(t.req.Out), "."+filepath.Base(t.req.Out)+".tmp")
-	if err := os.MkdirAll(filepath.Dir(t.req.Out), 0o755); err != nil {
-		return fstore.Errorf(fstore.ErrInvalid, "make the folder of %s: %v", t.req.Out, err)
+	dir, err := outFolder(t.req.Out)
+	if err != nil {
+		return err
 	}
-	defer os.Remove(temp)
+	defer os.RemoveAll(dir)
+	temp := filepath.Join(dir, "out.parquet")
 	for _, stage := range []struct {
 		name string
 		do   func(context.Context) error
@@ -134,6 +135,18 @@ func (t *training) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// outFolder makes a folder beside out, on the same file system, for what is not finished yet.
+func outFolder(out string) (string, error) {
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return "", fstore.Errorf(fstore.ErrInvalid, "make the folder of %s: %v", out, err)
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(out), "."+filepath.Base(out)+"-")
+	if err != nil {
+		return "", fstore.Errorf(fstore.ErrInvalid, "write beside %s: %v", out, err)
+	}
+	return dir, nil
 }
 
 func (t *training) readLabels(ctx context.Context) (err error) {
