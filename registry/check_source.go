@@ -136,7 +136,7 @@ func (c *checker) sourceColumns(s *source) {
 		col := column(columns, t.Value)
 		switch {
 		case col == nil:
-			c.problems.add(t.Pos, didYouMean(t.Value, names), "source %s has no column %q", s.def.Name, t.Value)
+			c.problems.add(t.Pos, DidYouMean(t.Value, names), "source %s has no column %q", s.def.Name, t.Value)
 			continue
 		case col.Type != "" && !c.engine.Converts(col.Type, fstore.Timestamp):
 			c.problems.add(t.Pos, "a TIMESTAMP or a DATE", "column %s is %s, not an instant", t.Value, col.Type)
@@ -160,7 +160,7 @@ func (c *checker) renamed(s *source, files []fstore.EngineColumn) []fstore.Engin
 		switch {
 		case p.Value.Value == "":
 		case i < 0:
-			c.problems.add(p.Key.Pos, didYouMean(p.Key.Value, columnNames(files)), "the files of source %s have no column %q", s.def.Name, p.Key.Value)
+			c.problems.add(p.Key.Pos, DidYouMean(p.Key.Value, columnNames(files)), "the files of source %s have no column %q", s.def.Name, p.Key.Value)
 			columns = append(columns, fstore.EngineColumn{Name: p.Value.Value}) // so that this is said once
 		default:
 			columns[i].Name = p.Value.Value

@@ -80,7 +80,7 @@ func (c *checker) inputs(v *view, path []string) bool {
 		up := c.views[name]
 		switch {
 		case up == nil && c.sources[name] == nil:
-			c.problems.add(c.sqlPos(v, t.offset), didYouMean(name, append(keysOfMap(c.sources), keysOfMap(c.views)...)), "unknown source or view %q", t.name)
+			c.problems.add(c.sqlPos(v, t.offset), DidYouMean(name, append(keysOfMap(c.sources), keysOfMap(c.views)...)), "unknown source or view %q", t.name)
 			known = false
 			continue
 		case up != nil && up.checked == underway:

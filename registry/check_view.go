@@ -41,7 +41,7 @@ func (c *checker) viewKeys(v *view) {
 		e := c.entities[t.Value]
 		switch {
 		case e == nil:
-			c.problems.add(t.Pos, didYouMean(t.Value, keysOfMap(c.entities)), "unknown entity %q", t.Value)
+			c.problems.add(t.Pos, DidYouMean(t.Value, keysOfMap(c.entities)), "unknown entity %q", t.Value)
 			v.ok = false
 			continue
 		case slices.ContainsFunc(v.spec.Entities[:i], func(o Text) bool { return o.Value == t.Value }):
@@ -158,7 +158,7 @@ func (c *checker) sourceView(v *view) {
 	name := v.spec.Source.Value
 	s := c.sources[name]
 	if s == nil {
-		hint := didYouMean(name, keysOfMap(c.sources))
+		hint := DidYouMean(name, keysOfMap(c.sources))
 		if c.views[name] != nil {
 			hint = name + " is a feature_view: read it in SQL"
 		}
@@ -207,7 +207,7 @@ func (c *checker) output(v *view, columns []fstore.EngineColumn, from string, po
 	col := column(columns, name)
 	switch {
 	case col == nil:
-		c.problems.add(pos, didYouMean(name, columnNames(columns)), "%s: %s has no column %q", what, from, name)
+		c.problems.add(pos, DidYouMean(name, columnNames(columns)), "%s: %s has no column %q", what, from, name)
 	case t != fstore.Invalid && col.Type != "" && !c.engine.Converts(col.Type, t):
 		c.problems.add(pos, c.typesFor(col.Type, strings.HasPrefix(what, "join key")), "%s: column %s is %s, which does not convert to %s", what, col.Name, col.Type, t)
 	}

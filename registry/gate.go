@@ -254,7 +254,7 @@ func (q *query) call(n node) {
 		if r, ok := refusedFunctions[name]; ok {
 			q.refuse(n, r.instead, "%s() %s", name, r.why)
 		} else {
-			q.refuse(n, didYouMean(name, functionNames), "%s() is not on the list of functions that SQL of a view may call", name)
+			q.refuse(n, DidYouMean(name, functionNames), "%s() is not on the list of functions that SQL of a view may call", name)
 		}
 		return
 	}
@@ -289,7 +289,7 @@ func (q *query) aggregateByName(n node, name string) {
 	case r.why != "":
 		q.refuse(n, r.instead, "%s() calls %s, which %s", name, value, r.why)
 	case !allowedFunctions[value]:
-		q.refuse(n, didYouMean(value, functionNames), "%s() calls %s, which is not on the list of functions", name, value)
+		q.refuse(n, DidYouMean(value, functionNames), "%s() calls %s, which is not on the list of functions", name, value)
 	}
 }
 

@@ -151,7 +151,7 @@ func (r *Repo) document(d *decoder, body ast.Node) {
 	case "":
 		d.problems.add(at, "kind: "+strings.Join(kinds, ", "), "the document has no kind")
 	default:
-		d.problems.add(kind.Pos, didYouMean(kind.Value, kinds), "unknown kind %q", kind.Value)
+		d.problems.add(kind.Pos, DidYouMean(kind.Value, kinds), "unknown kind %q", kind.Value)
 	}
 }
 
@@ -176,7 +176,7 @@ func (r *Repo) loadSQL(root fs.FS) {
 		}
 		content, err := fs.ReadFile(root, name)
 		if err != nil {
-			r.Problems.add(sql.Pos, didYouMean(sql.Value, sqlFiles(root, path.Dir(name))), "%s cannot be read: %s", name, reason(err))
+			r.Problems.add(sql.Pos, DidYouMean(sql.Value, sqlFiles(root, path.Dir(name))), "%s cannot be read: %s", name, reason(err))
 			*sql = Text{Pos: sql.Pos}
 			continue
 		}

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// didYouMean returns `did you mean "x"?` for the known name nearest to s, else the list of known names where it
+// DidYouMean returns `did you mean "x"?` for the known name nearest to s, else the list of known names where it
 // is short, else "".
-func didYouMean(s string, known []string) string {
+func DidYouMean(s string, known []string) string {
 	best, distance := "", 1+max(1, len(s)/3)
 	for _, k := range slices.Sorted(slices.Values(known)) {
 		if d := editDistance(strings.ToLower(s), strings.ToLower(k), distance); d < distance {

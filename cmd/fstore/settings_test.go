@@ -10,10 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func lookupIn(env map[string]string) func(string) (string, bool) {
-	return func(name string) (string, bool) { v, ok := env[name]; return v, ok }
-}
-
 // newApp returns an app in a repo whose fstore.yaml has a text.
 func newApp(t *testing.T, yaml string, env map[string]string) (a *app, dir string) {
 	t.Helper()
@@ -69,7 +65,7 @@ func TestMistakesInSettingsAreFoundAllAtOnce(t *testing.T) {
 	for name, c := range map[string]struct{ yaml, want string }{
 		"unknown_keys_name_the_nearest": {
 			"project: shop\nonlin: x\noffline:\n  thread: 4\n",
-			"fstore.yaml:2:1: onlin is not a setting (did you mean online?)\nfstore.yaml:4:3: offline.thread is not a setting (did you mean offline.threads?)",
+			"fstore.yaml:2:1: onlin is not a setting (did you mean \"online\"?)\nfstore.yaml:4:3: offline.thread is not a setting (did you mean \"offline.threads\"?)",
 		},
 		"values_that_do_not_fit": {
 			"project: Shop\nregistry: mysql://x\noffline: {threads: many, memory_limit: lots}\n",

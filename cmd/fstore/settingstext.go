@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry"
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
@@ -151,41 +152,11 @@ func isGroup(key string) bool {
 	return false
 }
 
-// suggestion names the setting that key is most like.
+// suggestion names the setting that key is most like, or all of them.
 func suggestion(key string) string {
-	best, distance := "", 1+len(key)/3
-	for _, k := range settingKeys {
-		if d := edits(key, k.name); d < distance {
-			best, distance = k.name, d
-		}
-	}
-	if best != "" {
-		return fmt.Sprintf(" (did you mean %s?)", best)
-	}
 	names := make([]string, len(settingKeys))
 	for i, k := range settingKeys {
 		names[i] = k.name
 	}
-	return " (the settings are " + strings.Join(names, ", ") + ")"
-}
-
-// edits counts the insertions, deletions and replacements between two words.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0]++
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
+	return " (" + registry.DidYouMean(key, names) + ")"
 }

@@ -132,7 +132,8 @@ func (a *app) createTrainingSet(ctx context.Context, name string, f *trainingFla
 		if err != nil {
 			return err
 		}
-		if req.Labels, err = labelQuery(snap, query); err != nil {
+		req.Labels.SQL = query
+		if req.Labels.Sources, req.Labels.Views, err = snap.LabelInputs(ctx, engine, query); err != nil {
 			return err
 		}
 	}
@@ -367,19 +368,4 @@ func underlying(err error) error {
 		return path.Err
 	}
 	return err
-}
-
-// labelQuery gives a query of labels what it may read: the sources and views in head.
-func labelQuery(snap *registry.Snapshot, sql string) (offline.Labels, error) {
-	l := offline.Labels{SQL: sql, Sources: snap.Sources()}
-	seen := map[string]bool{}
-	for _, v := range snap.Views() {
-		for _, up := range append(v.Views, v.View) {
-			if !seen[up.Name] {
-				seen[up.Name] = true
-				l.Views = append(l.Views, up)
-			}
-		}
-	}
-	return l, nil
 }
