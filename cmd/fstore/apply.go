@@ -109,7 +109,8 @@ func (a *app) promote(ctx context.Context, s *Settings, db *registry.DB, store *
 	return db.Promote(ctx, s.Project, published, a.now())
 }
 
-// publishedInstants returns the instant each live view version is published at; those that are not are absent.
+// publishedInstants returns the instant each live view version is published at; those that are not are
+// absent, and so are those that another registry published under the same name.
 func publishedInstants(ctx context.Context, snap *registry.Snapshot, store *online.Store) (map[fstore.ViewRef]time.Time, error) {
 	live := snap.Live()
 	refs := make([]fstore.ViewRef, len(live))
@@ -121,8 +122,10 @@ func publishedInstants(ctx context.Context, snap *registry.Snapshot, store *onli
 		return nil, err
 	}
 	published := make(map[fstore.ViewRef]time.Time, len(pointers))
-	for ref, p := range pointers {
-		published[ref] = p.Published
+	for _, v := range live {
+		if p, ok := pointers[v.Ref]; ok && p.Fingerprint == v.Fingerprint {
+			published[v.Ref] = p.Published
+		}
 	}
 	return published, nil
 }

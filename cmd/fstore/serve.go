@@ -108,6 +108,7 @@ func (c catalog) Load(ctx context.Context) (server.Names, error) {
 type names struct{ snap *registry.Snapshot }
 
 func (n names) Service(name string) (*fstore.FeatureList, error) { return n.snap.ServingService(name) }
+
 func (n names) Features(refs []string) (*fstore.FeatureList, error) {
 	return n.snap.ServingFeatures(refs)
 }

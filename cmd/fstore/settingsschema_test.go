@@ -1,0 +1,57 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// settingsSchema is the JSON Schema of fstore.yaml, for editors. A value may always be text, for ${VAR}.
+func settingsSchema() ([]byte, error) {
+	type schema = map[string]any
+	properties := schema{}
+	object := func(properties schema) schema {
+		return schema{"type": "object", "additionalProperties": false, "properties": properties}
+	}
+	for _, k := range settingKeys {
+		into, name := properties, k.name
+		if group, inner, dotted := strings.Cut(k.name, "."); dotted {
+			if properties[group] == nil {
+				properties[group] = object(schema{})
+			}
+			into, name = properties[group].(schema)["properties"].(schema), inner
+		}
+		value := schema{"type": []string{"string", "integer"}, "description": k.doc}
+		if k.fallback != "" {
+			value["default"] = k.fallback
+		}
+		into[name] = value
+	}
+	root := object(properties)
+	root["$schema"], root["title"] = "https://json-schema.org/draft/2020-12/schema", "fstore settings"
+	b, err := json.MarshalIndent(root, "", "  ")
+	return append(b, '\n'), err
+}
+
+func TestSettingsSchemaIsCurrent(t *testing.T) {
+	const path = "../../docs/schema/settings.json"
+	got, err := settingsSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), string(got)); d != "" {
+		t.Errorf("go test ./cmd/fstore -run SettingsSchema -update writes it anew (-file +settings)\n%s", d)
+	}
+}
