@@ -204,9 +204,13 @@ func containsRelation(all []DroppedRows, name string) bool {
 	return false
 }
 
-// join makes _joined: the labels with the columns of the training set, and for each use e0, e1…: the event of the
-// row that was found, null where there was none.
 func (t *training) join(ctx context.Context) error {
+	return t.locate(ctx, t.histories(), t.exec(ctx, t.joinSQL()))
+}
+
+// joinSQL makes _joined: the labels, in any order, with the columns of the training set, and for each use e0, e1…:
+// the event of the row that was found, null where there was none.
+func (t *training) joinSQL() string {
 	columns := []string{"labels.row", "labels.t"}
 	for i := range t.labels.columns {
 		columns = append(columns, fmt.Sprintf("labels.l%d", i))
@@ -231,8 +235,7 @@ func (t *training) join(ctx context.Context) error {
 	if len(at) > 0 {
 		from = "(\n  SELECT\n    *,\n  " + list(at) + "\n  FROM _labels\n) AS labels"
 	}
-	err := t.exec(ctx, "CREATE TEMP TABLE _joined AS\nSELECT\n  "+list(columns)+"\nFROM "+from+joins)
-	return t.locate(ctx, t.histories(), err)
+	return "CREATE TEMP TABLE _joined AS\nSELECT\n  " + list(columns) + "\nFROM " + from + joins
 }
 
 func (t *training) histories() []*rows {
