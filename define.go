@@ -229,10 +229,12 @@ type Service struct {
 // Generation is one copy of a view version's data in the online store: 8 random bytes in hex.
 type Generation string
 
-// Pointer says which generation of a view version answers, and as of when.
+// Pointer says which generation of a view version answers, and as of when. The fingerprint tells a store that some
+// other registry wrote: its customer_orders@1 need not be ours.
 type Pointer struct {
-	Generation Generation `json:"generation"`
-	Published  time.Time  `json:"published"`
+	Generation  Generation `json:"generation"`
+	Published   time.Time  `json:"published"`
+	Fingerprint string     `json:"fingerprint"`
 }
 
 // Header is what the online store itself knows of one generation of a view version (DESIGN §8). It travels with

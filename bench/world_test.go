@@ -85,7 +85,7 @@ func fill(b *testing.B, store *online.Store, v *fstore.ViewVersion, rows *fstore
 	}
 	is := h
 	is.Published, is.Complete = epoch, true
-	if err := store.Publish(ctx, h, is, nil, fstore.Pointer{Generation: g, Published: epoch}); err != nil {
+	if err := store.Publish(ctx, h, is, nil, fstore.Pointer{Generation: g, Published: epoch, Fingerprint: v.Fingerprint}); err != nil {
 		b.Fatal(err)
 	}
 }

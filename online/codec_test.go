@@ -315,7 +315,7 @@ func TestKeysAndRecordsAreStable(t *testing.T) {
 	got := []string{
 		fmt.Sprintf("%q", physical[0]), fmt.Sprintf("%x", record),
 		string(s.pointerKey(v.Ref)), string(s.headerKey(v.Ref, "0102030405060708")),
-		string(encodePointer(fstore.Pointer{Generation: "0102030405060708", Published: fstore.FromMicros(1500000)})),
+		string(encodePointer(fstore.Pointer{Generation: "0102030405060708", Published: fstore.FromMicros(1500000), Fingerprint: "f00d"})),
 	}
 	want := []string{
 		`"f{0eK}\x01\x02\x03\x04\x05\x06\a\b\x82E\xba"`,
@@ -325,7 +325,7 @@ func TestKeysAndRecordsAreStable(t *testing.T) {
 			"0000803f00000040" + "00027879" + "65" + "7a",
 		"fstore:shop:p:v@1",
 		"fstore:shop:h:v@1:0102030405060708",
-		`{"generation":"0102030405060708","published":"1970-01-01T00:00:01.5Z"}`,
+		`{"generation":"0102030405060708","published":"1970-01-01T00:00:01.5Z","fingerprint":"f00d"}`,
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got:\n%s", d)

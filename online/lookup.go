@@ -88,6 +88,9 @@ func (p *Prepared) lookup(ctx context.Context, req *Request, sc *scratch, stats 
 		return nil, err
 	}
 	for i := range p.versions {
+		if err := p.versions[i].check(&sc.at[i].pointer); err != nil {
+			return nil, err
+		}
 		published := sc.at[i].pointer.Published
 		if req.Clock == ChosenClock && req.Now.Before(published) {
 			return nil, fstore.Errorf(fstore.ErrInvalid, "%s lies before %s, the published instant of %s",
@@ -95,6 +98,15 @@ func (p *Prepared) lookup(ctx context.Context, req *Request, sc *scratch, stats 
 		}
 	}
 	return p.answer(req, rows, sc, stats)
+}
+
+// check refuses what was published from another definition of the same name and version, by another registry.
+func (v *version) check(p *fstore.Pointer) error {
+	if p.Fingerprint == v.fingerprint {
+		return nil
+	}
+	return fstore.Errorf(fstore.ErrNotReady, "%s: the online store holds another definition of that name and version", v.state.ref).
+		WithHint("run: fstore materialize %s", v.state.ref)
 }
 
 // makeKeys encodes every row's key for every key group, each distinct one once.

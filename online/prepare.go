@@ -41,8 +41,9 @@ type use struct {
 
 // version is a view version of the list, whichever the uses.
 type version struct {
-	state  *versionState
-	layout *layout
+	state       *versionState
+	layout      *layout
+	fingerprint string
 }
 
 // output is one feature of the answer.
@@ -132,7 +133,7 @@ func (p *Prepared) addVersion(v *fstore.ViewVersion) int {
 			return i
 		}
 	}
-	p.versions = append(p.versions, version{state: p.store.version(v.Ref), layout: newLayout(v)})
+	p.versions = append(p.versions, version{p.store.version(v.Ref), newLayout(v), v.Fingerprint})
 	return len(p.versions) - 1
 }
 

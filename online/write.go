@@ -110,8 +110,8 @@ func (s *Store) Publish(ctx context.Context, was, is fstore.Header, from *fstore
 	if err := sameGeneration(was, is); err != nil {
 		return err
 	}
-	if p.Generation != is.Generation {
-		return fstore.Errorf(fstore.ErrInvalid, "%s: publish generation %s", &is, p.Generation)
+	if p.Generation != is.Generation || p.Fingerprint != is.Fingerprint {
+		return fstore.Errorf(fstore.ErrInvalid, "%s: publish generation %s of fingerprint %q", &is, p.Generation, p.Fingerprint)
 	}
 	header, pointer := s.headerKey(is.View, is.Generation), s.pointerKey(is.View)
 	guards := []Guard{{Key: header, Want: encodeHeader(was)}, {Key: pointer}}

@@ -192,7 +192,7 @@ func publish(t testing.TB, s *online.Store, v *fstore.ViewVersion, at time.Time,
 	if err := errors.Join(
 		s.SetHeader(ctx, nil, h),
 		s.WriteBatch(ctx, h, h, keys, records, nil),
-		s.Publish(ctx, h, is, was, fstore.Pointer{Generation: g, Published: at}),
+		s.Publish(ctx, h, is, was, fstore.Pointer{Generation: g, Published: at, Fingerprint: v.Fingerprint}),
 	); err != nil {
 		t.Fatal(err)
 	}

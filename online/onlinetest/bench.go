@@ -103,7 +103,7 @@ func benchmarkWrite(b *testing.B, backend online.Backend, features int) {
 	v, rows := wide("write", features, size)
 	s := online.New(backend, fmt.Sprint("write", features, b.N))
 	keys, records := encode(b, s, v, rows...)
-	h := fstore.Header{View: v.Ref, Generation: generation1, Fingerprint: "f", RunAt: published}
+	h := fstore.Header{View: v.Ref, Generation: generation1, Fingerprint: fingerprint, RunAt: published}
 	if err := s.SetHeader(context.Background(), nil, h); err != nil {
 		b.Fatal(err)
 	}

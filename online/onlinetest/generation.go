@@ -22,6 +22,16 @@ var generationTests = []test{
 		load(t, s, w, generation2, published, row{int64(1), published, int64(2)})
 		same(t, ask(t, s, list(use(v), use(w)), req), []string{"x: 1", "y: 2"})
 	}},
+	{"what_another_registry_published_under_the_same_name_is_not_served", func(t *testing.T, b online.Backend) {
+		s, theirs, ours := online.New(b, "p"), view("v", "id int64", "x int64"), view("v", "id int64", "x int64")
+		ours.Fingerprint = "another"
+		load(t, s, theirs, generation1, published, row{int64(1), published, int64(1)})
+		req := online.Request{Keys: []fstore.Column{ids(int64(1))}, Now: published}
+		_, err := s.Lookup(context.Background(), list(use(ours)), req)
+		isKind(t, err, fstore.ErrNotReady, "another definition", "run: fstore materialize v@1")
+		load(t, s, ours, generation2, published, row{int64(1), published, int64(2)})
+		same(t, ask(t, s, list(use(ours)), req), []string{"x: 2"})
+	}},
 	{"the_first_request_asks_for_pointers_then_one_round_trip_is_enough", func(t *testing.T, b online.Backend) {
 		count := &counting{Backend: b}
 		s, v, w := online.New(count, "p"), view("v", "id int64", "x int64"), view("w", "id int64", "y int64")
@@ -82,8 +92,7 @@ var generationTests = []test{
 			}
 			is := was
 			is.Published = later
-			from := fstore.Pointer{Generation: generation1, Published: published}
-			if err := writer.Publish(context.Background(), was, is, &from, fstore.Pointer{Generation: generation1, Published: later}); err != nil {
+			if err := writer.Publish(context.Background(), was, is, pointerTo(generation1, published), *pointerTo(generation1, later)); err != nil {
 				t.Error(err)
 			}
 		}

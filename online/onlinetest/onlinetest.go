@@ -61,7 +61,7 @@ const (
 
 // view returns version 1 of a view, from text: keys and features as "name type, name type=default".
 func view(name, keys, features string) *fstore.ViewVersion {
-	v := &fstore.ViewVersion{Ref: fstore.ViewRef{Name: name, Version: 1}, Fingerprint: "test"}
+	v := &fstore.ViewVersion{Ref: fstore.ViewRef{Name: name, Version: 1}, Fingerprint: fingerprint}
 	v.View = fstore.View{Name: name, Source: "source", Event: "event"}
 	for _, f := range fields(keys) {
 		v.View.Keys = append(v.View.Keys, f.Field)
@@ -151,6 +151,14 @@ func encode(t testing.TB, s *online.Store, v *fstore.ViewVersion, rows ...row) (
 	return keys, records
 }
 
+// fingerprint is that of all views of the suite.
+const fingerprint = "test"
+
+// pointerTo is the pointer to a generation of any view of the suite.
+func pointerTo(g fstore.Generation, at time.Time) *fstore.Pointer {
+	return &fstore.Pointer{Generation: g, Published: at, Fingerprint: fingerprint}
+}
+
 // load writes rows as a generation of a view and publishes it.
 func load(t testing.TB, s *online.Store, v *fstore.ViewVersion, g fstore.Generation, at time.Time, rows ...row) fstore.Header {
 	t.Helper()
@@ -173,7 +181,7 @@ func load(t testing.TB, s *online.Store, v *fstore.ViewVersion, g fstore.Generat
 	if done.Published = at; !found {
 		was = nil
 	}
-	if err := s.Publish(ctx, written, done, was, fstore.Pointer{Generation: g, Published: at}); err != nil {
+	if err := s.Publish(ctx, written, done, was, fstore.Pointer{Generation: g, Published: at, Fingerprint: v.Fingerprint}); err != nil {
 		t.Fatal(err)
 	}
 	return done

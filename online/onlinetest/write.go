@@ -73,7 +73,7 @@ var writeTests = []test{
 		keys, records := encode(t, s, v, row{int64(1), published, int64(11)}, row{int64(2), published, int64(20)})
 		conflict(t, s.WriteBatch(ctx, was, is, keys, records, nil))
 		conflict(t, s.WriteBatch(ctx, was, is, nil, nil, keys))
-		conflict(t, s.Publish(ctx, was, is, &fstore.Pointer{Generation: generation1, Published: published}, fstore.Pointer{Generation: generation1, Published: published.Add(time.Hour)}))
+		conflict(t, s.Publish(ctx, was, is, pointerTo(generation1, published), *pointerTo(generation1, published.Add(time.Hour))))
 		same(t, ask(t, s, list(use(v)), online.Request{Keys: []fstore.Column{ids(int64(1), int64(2))}}), []string{"x: 10 | null NOT_FOUND"})
 		got, _, _ := s.Header(ctx, v.Ref, generation1)
 		same(t, got, fenced)
@@ -106,9 +106,9 @@ var writeTests = []test{
 		load(t, s, v, generation1, published.Add(time.Hour), row{int64(1), published, int64(1)})
 		done := late
 		done.Complete = true
-		conflict(t, s.Publish(ctx, late, done, nil, fstore.Pointer{Generation: generation2, Published: published}))
+		conflict(t, s.Publish(ctx, late, done, nil, *pointerTo(generation2, published)))
 		p, _, _ := s.Pointer(ctx, v.Ref)
-		same(t, p, fstore.Pointer{Generation: generation1, Published: published.Add(time.Hour)})
+		same(t, p, *pointerTo(generation1, published.Add(time.Hour)))
 		if got, _, _ := s.Header(ctx, v.Ref, generation2); got.Complete {
 			t.Error("a refused publication moved the header")
 		}
@@ -121,7 +121,7 @@ var writeTests = []test{
 		if err != nil {
 			t.Fatal(err)
 		}
-		same(t, got, map[fstore.ViewRef]fstore.Pointer{v.Ref: {Generation: generation1, Published: published}, w.Ref: {Generation: generation2, Published: published.Add(time.Second)}})
+		same(t, got, map[fstore.ViewRef]fstore.Pointer{v.Ref: *pointerTo(generation1, published), w.Ref: *pointerTo(generation2, published.Add(time.Second))})
 	}},
 	{"headers_of_other_generations_are_not_mixed_up", func(t *testing.T, b online.Backend) {
 		s, ctx, h := online.New(b, "p"), context.Background(), header()
@@ -208,7 +208,7 @@ var writeTests = []test{
 }
 
 func header() fstore.Header {
-	return fstore.Header{View: fstore.ViewRef{Name: "v", Version: 1}, Generation: generation1, Fingerprint: "f", Run: "r", RunAt: published, Token: "first"}
+	return fstore.Header{View: fstore.ViewRef{Name: "v", Version: 1}, Generation: generation1, Fingerprint: fingerprint, Run: "r", RunAt: published, Token: "first"}
 }
 
 func found(records [][]byte) (n int) {
