@@ -19,13 +19,14 @@ type TrainingRequest struct {
 	Name      string
 	List      *fstore.FeatureList
 	Labels    Labels
-	Timestamp string         // label column that holds T; empty: DefaultTimestamp
-	Out       string         // the Parquet file to write; its lock is written beside it
-	AsOf      *time.Time     // rows created later do not exist; nil: Now
-	Now       time.Time      // when the training set is made
-	Commit    string         // of the registry, for the lock
-	Version   string         // of fstore, for the lock
-	Progress  func(Progress) // called now and then; nil: not
+	Timestamp string           // label column that holds T; empty: DefaultTimestamp
+	Out       string           // the Parquet file to write; its lock is written beside it
+	AsOf      *time.Time       // rows created later do not exist; nil: Now
+	Now       time.Time        // when the training set is made
+	Commit    string           // of the registry, for the lock
+	Version   string           // of fstore, for the lock
+	Progress  func(Progress)   // called now and then; nil: not
+	Clock     func() time.Time // for the summary's Seconds; nil: they are not measured
 }
 
 // Progress says how far a long operation is.
@@ -307,11 +308,15 @@ func (t *training) write(ctx context.Context, path string) error {
 
 // stage runs a part of the work, measures it and reports how far its running query is.
 func (t *training) stage(ctx context.Context, name string, do func(context.Context) error) error {
-	start := time.Now()
+	clock := t.req.Clock
+	if clock == nil {
+		clock = func() time.Time { return t.req.Now }
+	}
+	start := clock()
 	stop := t.report(name)
 	err := do(ctx)
 	stop()
-	t.summary.Seconds = append(t.summary.Seconds, StageDuration{name, time.Since(start).Seconds()})
+	t.summary.Seconds = append(t.summary.Seconds, StageDuration{name, clock().Sub(start).Seconds()})
 	return err
 }
 

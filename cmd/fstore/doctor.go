@@ -215,11 +215,16 @@ func (e *examination) published(ctx context.Context, s *Settings, snap *registry
 		return
 	}
 	right := 0
-	for _, ref := range refs {
+	for _, v := range live {
+		ref := v.Ref
 		run := "run fstore materialize " + ref.String()
 		p, ok := pointers[ref]
 		if !ok {
 			e.bad("published", run, "%s was never materialized", ref)
+			continue
+		}
+		if p.Fingerprint != v.Fingerprint {
+			e.bad("published", "give each registry its own project or its own online store, then "+run, "the store holds another definition of %s, from another registry", ref)
 			continue
 		}
 		header, ok, err := store.Header(ctx, ref, p.Generation)

@@ -91,7 +91,7 @@ func (a *app) createTrainingSet(ctx context.Context, name string, f *trainingFla
 	if err := fstore.CheckName(name); err != nil {
 		return &usageError{message: err.(*fstore.Error).Message, hint: err.(*fstore.Error).Hint}
 	}
-	req := offline.TrainingRequest{Name: name, Timestamp: f.timestamp, Now: a.now(), Version: buildVersion()}
+	req := offline.TrainingRequest{Name: name, Timestamp: f.timestamp, Now: a.now(), Clock: a.now, Version: buildVersion()}
 	if f.asOf != "" {
 		asOf, err := instant("--as-of", f.asOf)
 		if err != nil {
