@@ -58,7 +58,9 @@ func BenchmarkTrainingSet(b *testing.B) {
 	for name, v := range map[string]*fstore.ViewVersion{"plain": plain, "created": created} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				s, err := r.e.TrainingSet(context.Background(), r.request("l.parquet", all(v)))
+				req := r.request("l.parquet", all(v))
+				req.Clock = time.Now
+				s, err := r.e.TrainingSet(context.Background(), req)
 				if err != nil {
 					b.Fatal(err)
 				}

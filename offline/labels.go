@@ -25,8 +25,14 @@ type labels struct {
 	columns []fstore.EngineColumn
 	units   map[string]timeUnit // of a Parquet file
 	time    int                 // index of the column that holds T
-	keys    []field             // in the order of FeatureList.KeyColumns
+	keys    []labelKey          // in the order of FeatureList.KeyColumns
 	rows    int64
+}
+
+// labelKey is a label column that gives a join key.
+type labelKey struct {
+	field        // of relation
+	name  string // of the column
 }
 
 // labels opens the labels of a request and checks them: every row has an instant, and every key fits its type.
@@ -111,7 +117,7 @@ func (l *labels) bind(req *TrainingRequest) error {
 		if !f.from.converts(k.Type) {
 			return fstore.Errorf(fstore.ErrInvalid, "column %s is %s, but the join key is %s, and they are never equal", k.Name, l.columns[i].Type, k.Type)
 		}
-		l.keys = append(l.keys, f)
+		l.keys = append(l.keys, labelKey{f, k.Name})
 	}
 	return l.checkOutputs(req.List)
 }
@@ -151,38 +157,38 @@ func (l *labels) output(i int) string {
 
 // key returns the join key that a column gives, converted. Of the labels NaN is a missing key: that is how
 // data frames write one.
-func (l *labels) key(list *fstore.FeatureList, column string) string {
-	for i, k := range list.KeyColumns() {
-		if k.Name == column {
-			return l.keys[i].key()
+func (l *labels) key(column string) string {
+	for _, k := range l.keys {
+		if k.name == column {
+			return k.joinKey()
 		}
 	}
 	panic("offline: the list has no key column " + column)
 }
 
-func (f field) key() string {
-	c := convert(ident(f.column), f.from, f.to)
-	if f.from.mantissa == 0 {
+func (k labelKey) joinKey() string {
+	c := convert(k.column, k.from, k.to)
+	if k.from.mantissa == 0 {
 		return c.cast
 	}
-	return "CASE WHEN NOT isnan(" + ident(f.column) + ") THEN " + c.cast + " END"
+	return "CASE WHEN NOT isnan(" + k.column + ") THEN " + c.cast + " END"
 }
 
 // checkLabels counts the labels and returns an error naming the first row without an instant, or with a key that
 // does not fit its type.
 func (s *session) checkLabels(ctx context.Context, l *labels) error {
 	columns := []string{"count(*)", "min(row) FILTER (WHERE t IS NULL)"}
-	var checked []field
-	for _, f := range l.keys {
-		unfit := f.unfit()
+	var checked []labelKey
+	for _, k := range l.keys {
+		unfit := k.unfit()
 		if unfit == "" {
 			continue
 		}
-		if f.from.mantissa > 0 {
-			unfit = "NOT isnan(" + f.column + ") AND " + unfit
+		if k.from.mantissa > 0 {
+			unfit = "NOT isnan(" + k.column + ") AND " + unfit
 		}
-		checked = append(checked, f)
-		columns = append(columns, "min(row) FILTER (WHERE "+unfit+")", "arg_min("+f.column+"::VARCHAR, row) FILTER (WHERE "+unfit+")")
+		checked = append(checked, k)
+		columns = append(columns, "min(row) FILTER (WHERE "+unfit+")", "arg_min("+k.column+"::VARCHAR, row) FILTER (WHERE "+unfit+")")
 	}
 	b, err := s.query(ctx, "SELECT\n  "+list(columns)+"\nFROM (\n"+l.relation()+"\n)")
 	if err != nil {
@@ -193,17 +199,10 @@ func (s *session) checkLabels(ctx context.Context, l *labels) error {
 		return fstore.Errorf(fstore.ErrInvalid, "row %d has no instant in column %s", c.Int64s[0]+1, l.columns[l.time].Name).
 			WithHint("every label needs the instant it is asked for")
 	}
-	for i, f := range checked {
+	for i, k := range checked {
 		if row := &b.Columns[2+2*i]; !row.IsNull(0) {
-			return fstore.Errorf(fstore.ErrInvalid, "row %d: column %s: %s is not a %s", row.Int64s[0]+1,
-				l.columns[l.columnOf(f)].Name, b.Columns[3+2*i].Strings[0], f.to)
+			return fstore.Errorf(fstore.ErrInvalid, "row %d: column %s: %s is not a %s", row.Int64s[0]+1, k.name, b.Columns[3+2*i].Strings[0], k.to)
 		}
 	}
 	return nil
-}
-
-func (l *labels) columnOf(f field) int {
-	var i int
-	_, _ = fmt.Sscanf(f.column, "l%d", &i)
-	return i
 }

@@ -43,7 +43,7 @@ func (u *use) delayed() bool {
 func (t *training) countDelayed(ctx context.Context, u *use, event, fresh string, s *ViewSummary) error {
 	key, on := []string{}, []string{}
 	for k, b := range u.Keys {
-		key = append(key, fmt.Sprintf("%s AS j%d", t.labels.key(t.req.List, b.Column), k))
+		key = append(key, fmt.Sprintf("%s AS j%d", t.labels.key(b.Column), k))
 		on = append(on, fmt.Sprintf("joined.j%d = latest.k%d", k, k))
 	}
 	on = append(on, "joined.t >= latest.event")

@@ -223,7 +223,7 @@ func (t *training) joinSQL() string {
 		on := []string{}
 		for k, b := range u.Keys {
 			key := fmt.Sprintf("j%d_%d", i, k)
-			at = append(at, t.labels.key(t.req.List, b.Column)+" AS "+key)
+			at = append(at, t.labels.key(b.Column)+" AS "+key)
 			on = append(on, fmt.Sprintf("labels.%s = use%d.k%d", key, i, k))
 		}
 		on = append(on, fmt.Sprintf("labels.p%d >= use%d.visible", i, i))
