@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	bindings "github.com/duckdb/duckdb-go-bindings"
+	"github.com/duckdb/duckdb-go/v2/mapping"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -25,18 +25,18 @@ type Config struct {
 }
 
 // DB is a database in memory. It is safe for concurrent use; each goroutine opens its own Conn.
-type DB struct{ db bindings.Database }
+type DB struct{ db mapping.Database }
 
 // Version returns the version of the DuckDB library, such as v1.5.6.
-func Version() string { return bindings.LibraryVersion() }
+func Version() string { return mapping.LibraryVersion() }
 
 // Open opens an empty database in memory. Extensions are neither downloaded nor loaded by themselves.
 func Open(c Config) (*DB, error) {
-	var config bindings.Config
-	if bindings.CreateConfig(&config) != bindings.StateSuccess {
+	var config mapping.Config
+	if mapping.CreateConfig(&config) != mapping.StateSuccess {
 		return nil, fstore.Errorf(fstore.ErrUnavailable, "open duckdb: out of memory")
 	}
-	defer bindings.DestroyConfig(&config)
+	defer mapping.DestroyConfig(&config)
 	threads := c.Threads
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
@@ -52,13 +52,13 @@ func Open(c Config) (*DB, error) {
 		if s[1] == "" {
 			continue
 		}
-		if bindings.SetConfig(config, s[0], s[1]) != bindings.StateSuccess {
+		if mapping.SetConfig(config, s[0], s[1]) != mapping.StateSuccess {
 			return nil, fstore.Errorf(fstore.ErrInvalid, "open duckdb: %s cannot be %q", s[0], s[1])
 		}
 	}
 	d := &DB{}
 	var msg string
-	if bindings.OpenExt("", &d.db, config, &msg) != bindings.StateSuccess {
+	if mapping.OpenExt("", &d.db, config, &msg) != mapping.StateSuccess {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "open duckdb: %s", parseError(msg).Message)
 	}
 	return d, nil
@@ -66,17 +66,17 @@ func Open(c Config) (*DB, error) {
 
 // Close releases the database. All its connections must be closed before.
 func (d *DB) Close() error {
-	bindings.Close(&d.db)
+	mapping.Close(&d.db)
 	return nil
 }
 
 // Conn is a connection: it has its own temporary tables and views and runs one query at a time.
-type Conn struct{ conn bindings.Connection }
+type Conn struct{ conn mapping.Connection }
 
 // Connect opens a connection. Times without a zone are UTC on it.
 func (d *DB) Connect(ctx context.Context) (*Conn, error) {
 	c := &Conn{}
-	if bindings.Connect(d.db, &c.conn) != bindings.StateSuccess {
+	if mapping.Connect(d.db, &c.conn) != mapping.StateSuccess {
 		return nil, fstore.Errorf(fstore.ErrUnavailable, "open a duckdb connection")
 	}
 	for _, s := range []string{
@@ -94,13 +94,13 @@ func (d *DB) Connect(ctx context.Context) (*Conn, error) {
 }
 
 // Close drops the connection with everything temporary on it.
-func (c *Conn) Close() { bindings.Disconnect(&c.conn) }
+func (c *Conn) Close() { mapping.Disconnect(&c.conn) }
 
 // Progress returns the share of the running query that is done, from 0 to 1; 0 where it is not known. It may be
 // called from another goroutine while a query runs.
 func (c *Conn) Progress() float64 {
-	p := bindings.QueryProgress(c.conn)
-	percent, _, _ := bindings.QueryProgressTypeMembers(&p)
+	p := mapping.QueryProgress(c.conn)
+	percent, _, _ := mapping.QueryProgressTypeMembers(&p)
 	return min(max(percent/100, 0), 1)
 }
 
@@ -138,7 +138,7 @@ func (c *Conn) watch(ctx context.Context) (stop func()) {
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
 		for {
-			bindings.Interrupt(c.conn)
+			mapping.Interrupt(c.conn)
 			select {
 			case <-ended:
 				return

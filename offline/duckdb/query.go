@@ -3,7 +3,8 @@ package duckdb
 import (
 	"context"
 
-	bindings "github.com/duckdb/duckdb-go-bindings"
+	bindings "github.com/duckdb/duckdb-go-bindings" // for ExecutePreparedStreaming alone, which mapping does not re-export
+	"github.com/duckdb/duckdb-go/v2/mapping"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -12,8 +13,8 @@ import (
 type Rows struct {
 	ctx     context.Context //nolint:containedctx // lives as long as the one call it belongs to
 	conn    *Conn
-	stmt    bindings.PreparedStatement
-	result  bindings.Result
+	stmt    mapping.PreparedStatement
+	result  mapping.Result
 	open    bool // result is to be destroyed
 	stop    func()
 	columns []column
@@ -33,27 +34,27 @@ func (c *Conn) Query(ctx context.Context, sql string) (*Rows, error) {
 		return nil, err
 	}
 	r := &Rows{ctx: ctx, conn: c, stop: c.watch(ctx)}
-	if bindings.Prepare(c.conn, sql, &r.stmt) != bindings.StateSuccess {
-		err := r.fail(bindings.PrepareError(r.stmt))
+	if mapping.Prepare(c.conn, sql, &r.stmt) != mapping.StateSuccess {
+		err := r.fail(mapping.PrepareError(r.stmt))
 		r.Close()
 		return nil, err
 	}
 	state := bindings.ExecutePreparedStreaming(r.stmt, &r.result)
 	r.open = true
-	if state != bindings.StateSuccess {
-		err := r.fail(bindings.ResultError(&r.result))
+	if state != mapping.StateSuccess {
+		err := r.fail(mapping.ResultError(&r.result))
 		r.Close()
 		return nil, err
 	}
-	for i := range bindings.ColumnCount(&r.result) {
-		r.columns = append(r.columns, column{bindings.ColumnName(&r.result, i), r.columnType(i)})
+	for i := range mapping.ColumnCount(&r.result) {
+		r.columns = append(r.columns, column{mapping.ColumnName(&r.result, i), r.columnType(i)})
 	}
 	return r, nil
 }
 
-func (r *Rows) columnType(i bindings.IdxT) fstore.Type {
-	t := bindings.ColumnLogicalType(&r.result, i)
-	defer bindings.DestroyLogicalType(&t)
+func (r *Rows) columnType(i mapping.IdxT) fstore.Type {
+	t := mapping.ColumnLogicalType(&r.result, i)
+	defer mapping.DestroyLogicalType(&t)
 	return typeOf(t)
 }
 
@@ -77,10 +78,10 @@ func (r *Rows) Next() (*fstore.Batch, error) {
 	if err != nil || n == 0 {
 		return nil, err
 	}
-	defer bindings.DestroyDataChunk(&chunk)
+	defer mapping.DestroyDataChunk(&chunk)
 	batch := &fstore.Batch{Len: n, Columns: make([]fstore.Column, len(r.columns))}
 	for i, c := range r.columns {
-		v := bindings.DataChunkGetVector(chunk, bindings.IdxT(i))
+		v := mapping.DataChunkGetVector(chunk, mapping.IdxT(i))
 		batch.Columns[i] = readVector(c.name, c.typ, v, n)
 	}
 	return batch, nil
@@ -92,24 +93,24 @@ func (r *Rows) skip() (bool, error) {
 	if err != nil || n == 0 {
 		return false, err
 	}
-	bindings.DestroyDataChunk(&chunk)
+	mapping.DestroyDataChunk(&chunk)
 	return true, nil
 }
 
 // fetch returns the next chunk with rows, which the caller destroys, or 0 rows and nothing to destroy.
-func (r *Rows) fetch() (bindings.DataChunk, int, error) {
+func (r *Rows) fetch() (mapping.DataChunk, int, error) {
 	for {
-		chunk := bindings.FetchChunk(r.result)
+		chunk := mapping.FetchChunk(r.result)
 		if chunk.Ptr == nil {
-			if msg := bindings.ResultError(&r.result); msg != "" {
+			if msg := mapping.ResultError(&r.result); msg != "" {
 				return chunk, 0, r.fail(msg)
 			}
 			return chunk, 0, r.ctx.Err()
 		}
-		if n := int(bindings.DataChunkGetSize(chunk)); n > 0 {
+		if n := int(mapping.DataChunkGetSize(chunk)); n > 0 {
 			return chunk, n, nil
 		}
-		bindings.DestroyDataChunk(&chunk)
+		mapping.DestroyDataChunk(&chunk)
 	}
 }
 
@@ -125,8 +126,8 @@ func (r *Rows) fail(msg string) error {
 func (r *Rows) Close() {
 	r.stop()
 	if r.open {
-		bindings.DestroyResult(&r.result)
+		mapping.DestroyResult(&r.result)
 	}
-	bindings.DestroyPrepare(&r.stmt)
+	mapping.DestroyPrepare(&r.stmt)
 	r.open, r.stop = false, func() {}
 }

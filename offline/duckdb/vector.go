@@ -3,33 +3,33 @@ package duckdb
 import (
 	"unsafe"
 
-	bindings "github.com/duckdb/duckdb-go-bindings"
+	"github.com/duckdb/duckdb-go/v2/mapping"
 
 	"github.com/fstore-dev/fstore"
 )
 
 // typeOf returns the type a vector is read as, Invalid where there is none.
-func typeOf(t bindings.LogicalType) fstore.Type {
-	switch bindings.GetTypeId(t) {
-	case bindings.TypeBoolean:
+func typeOf(t mapping.LogicalType) fstore.Type {
+	switch mapping.GetTypeId(t) {
+	case mapping.TypeBoolean:
 		return fstore.Bool
-	case bindings.TypeInteger:
+	case mapping.TypeInteger:
 		return fstore.Int32
-	case bindings.TypeBigInt:
+	case mapping.TypeBigInt:
 		return fstore.Int64
-	case bindings.TypeFloat:
+	case mapping.TypeFloat:
 		return fstore.Float32
-	case bindings.TypeDouble:
+	case mapping.TypeDouble:
 		return fstore.Float64
-	case bindings.TypeVarchar:
+	case mapping.TypeVarchar:
 		return fstore.String
-	case bindings.TypeBlob:
+	case mapping.TypeBlob:
 		return fstore.Bytes
-	case bindings.TypeTimestamp:
+	case mapping.TypeTimestamp:
 		return fstore.Timestamp
-	case bindings.TypeList:
-		child := bindings.ListTypeChildType(t)
-		defer bindings.DestroyLogicalType(&child)
+	case mapping.TypeList:
+		child := mapping.ListTypeChildType(t)
+		defer mapping.DestroyLogicalType(&child)
 		if elem := typeOf(child); elem != fstore.Invalid && !elem.IsList() {
 			return fstore.List(elem)
 		}
@@ -56,7 +56,7 @@ func (s *stringT) text() []byte {
 }
 
 // readVector copies the first n rows of a vector into a column.
-func readVector(name string, t fstore.Type, v bindings.Vector, n int) fstore.Column {
+func readVector(name string, t fstore.Type, v mapping.Vector, n int) fstore.Column {
 	c := fstore.Column{Name: name, Type: t, Len: n, Valid: readValidity(v, n)}
 	if !t.IsList() {
 		readValues(&c, v, n)
@@ -64,7 +64,7 @@ func readVector(name string, t fstore.Type, v bindings.Vector, n int) fstore.Col
 	}
 	var entries []listEntry
 	if n > 0 {
-		entries = unsafe.Slice((*listEntry)(bindings.VectorGetData(v)), n)
+		entries = unsafe.Slice((*listEntry)(mapping.VectorGetData(v)), n)
 	}
 	c.Offsets = make([]int32, 1, n+1)
 	inOrder, total := true, uint64(0)
@@ -76,20 +76,20 @@ func readVector(name string, t fstore.Type, v bindings.Vector, n int) fstore.Col
 		total += e.length
 		c.Offsets = append(c.Offsets, int32(total))
 	}
-	child := bindings.ListVectorGetChild(v)
+	child := mapping.ListVectorGetChild(v)
 	if inOrder {
 		readValues(&c, child, int(total))
 		return c
 	}
 	all := fstore.Column{Type: t.Elem()}
-	readValues(&all, child, int(bindings.ListVectorGetSize(v)))
+	readValues(&all, child, int(mapping.ListVectorGetSize(v)))
 	gather(&c, &all, entries)
 	return c
 }
 
 // readValidity returns the rows that are not null, nil where all are.
-func readValidity(v bindings.Vector, n int) fstore.Bitmap {
-	mask := bindings.VectorGetValidity(v)
+func readValidity(v mapping.Vector, n int) fstore.Bitmap {
+	mask := mapping.VectorGetValidity(v)
 	if mask == nil || n == 0 {
 		return nil
 	}
@@ -107,12 +107,12 @@ func readValidity(v bindings.Vector, n int) fstore.Bitmap {
 }
 
 // readValues copies n values into the slice of the column's element type. The slots of nulls hold zero values.
-func readValues(c *fstore.Column, v bindings.Vector, n int) {
+func readValues(c *fstore.Column, v mapping.Vector, n int) {
 	valid := c.Valid
 	if c.Type.IsList() {
 		valid = nil // a list's elements are not null
 	}
-	data := bindings.VectorGetData(v)
+	data := mapping.VectorGetData(v)
 	switch c.Type.Elem() {
 	case fstore.Bool:
 		c.Bools = copyValues[bool](data, n, valid)
