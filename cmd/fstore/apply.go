@@ -30,6 +30,9 @@ needed. What serves goes on serving until the new versions have been materialize
 			if !yes && !terminal(a.stdin) {
 				return &usageError{message: "apply asks first, but this is not a terminal", hint: "give --yes to apply without being asked"}
 			}
+			if !yes && a.json() {
+				return usagef(cmd, "--output json does not ask: give --yes too")
+			}
 			return a.apply(cmd.Context(), yes, message)
 		},
 	}
@@ -159,6 +162,7 @@ func commitInfo(ctx context.Context, dir string) registry.CommitInfo {
 
 func (a *app) printApplied(p *registry.Plan, commit *registry.Commit, promoted []registry.Promotion) error {
 	if a.json() {
+		p.Changes = append([]registry.Change{}, p.Changes...)
 		return a.printJSON(struct {
 			Commit     *registry.Commit     `json:"commit"`
 			Plan       *registry.Plan       `json:"plan"`

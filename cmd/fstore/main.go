@@ -4,9 +4,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -29,5 +32,15 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if err != nil && ctx.Err() != nil {
 		err = interrupted{err}
 	}
-	return a.fail(err)
+	code := a.fail(err)
+	if code != statusDone && !errors.Is(err, planChanged) && slices.ContainsFunc(args, detailed) {
+		return statusFailed // 2 says that there are changes, so no mistake may
+	}
+	return code
+}
+
+// detailed reports whether an argument asks for the exit statuses of plan --detailed-exitcode.
+func detailed(arg string) bool {
+	name, value, _ := strings.Cut(arg, "=")
+	return name == "--detailed-exitcode" && value != "false"
 }

@@ -18,22 +18,15 @@ func (a *app) planCommand() *cobra.Command {
 which versions that makes and why, what depends on it, and what will have to be materialized. Nothing is written.`,
 		Example: "  fstore plan\n  fstore plan --detailed-exitcode     0: no changes, 2: changes, 1: an error",
 		Args:    args(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			err := a.plan(cmd.Context(), detailed)
-			if code := status(err); detailed && code != statusDone && code != planChanges {
-				_ = a.fail(err)
-				return exitCode(statusFailed)
-			}
-			return err
-		},
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.plan(cmd.Context(), detailed) },
 	}
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 where there are changes, 1 for any error")
 	a.engineFlags(cmd)
 	return cmd
 }
 
-// planChanges is the exit status of plan --detailed-exitcode where there are changes.
-const planChanges = 2
+// planChanged is how plan --detailed-exitcode ends where there are changes.
+const planChanged = exitCode(2)
 
 func (a *app) plan(ctx context.Context, detailed bool) error {
 	s, err := a.settings()
@@ -54,12 +47,13 @@ func (a *app) plan(ctx context.Context, detailed bool) error {
 		return err
 	}
 	if a.json() {
+		p.Changes = append([]registry.Change{}, p.Changes...)
 		err = a.printJSON(p)
 	} else {
 		err = a.printPlan(p)
 	}
 	if err == nil && detailed && !p.Empty() {
-		return exitCode(planChanges)
+		return planChanged
 	}
 	return err
 }

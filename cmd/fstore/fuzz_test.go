@@ -1,0 +1,51 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	fstore "github.com/fstore-dev/fstore"
+)
+
+// Whatever stands in fstore.yaml, it is settings or a mistake with its position.
+func FuzzSettings(f *testing.F) {
+	for _, s := range []string{
+		"project: shop\noffline: {threads: 2}\n", "project: ${A:-b}\nserve:\n  grpc: :0\n", "onlin: x", "- a", "a: &x [*x]", "project: [", "---\n---\n", "? {}\n: 1",
+		"offline: {}\noffline.threads: 1", "project: !!binary a", "project: |\n  a\n", "<<: {project: a}",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := parseSettings(settingsFile, []byte(text), func(string) (string, bool) { return "x", true })
+		switch {
+		case err != nil && (!errors.Is(err, fstore.ErrDefinition) || !strings.HasPrefix(err.Error(), settingsFile+":")):
+			t.Errorf("%v has no position", err)
+		case err == nil:
+			for key := range got.values {
+				if !isSetting(key) || got.pos[key].Line == 0 {
+					t.Errorf("took %q at %v", key, got.pos[key])
+				}
+			}
+		}
+	})
+}
+
+// Whatever --entity and files of keys say, they give whole rows or a mistake.
+func FuzzKeys(f *testing.F) {
+	for _, s := range []string{`k=1,s=a`, `{"k":1,"s":"a"}`, `k=1`, `s=,k=`, `{"k":null,"s":null}`, `{"k":1e3,"s":"\u0000"}`, `k,s`, "k,s\n1,a\n,\n", `[{"k":1,"s":"x"}]`, `[1]`, `null`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for name, add := range map[string]func(*keyRows) error{
+			"flag": func(k *keyRows) error { return k.addFlag(text) },
+			"csv":  func(k *keyRows) error { return k.addCSV(strings.NewReader(text)) },
+			"json": func(k *keyRows) error { return k.addJSON(strings.NewReader(text)) },
+		} {
+			k := newKeyRows([]fstore.Field{{Name: "k", Type: fstore.Int64}, {Name: "s", Type: fstore.String}})
+			if err := add(k); err == nil && k.columns[0].Len != k.columns[1].Len {
+				t.Errorf("%s: columns of %d and %d rows", name, k.columns[0].Len, k.columns[1].Len)
+			}
+		}
+	})
+}
