@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline"
 )
 
 // repo returns the files of a case's repo, having written its data.
@@ -40,12 +41,32 @@ func trainingAgrees(t testing.TB, c *testCase, dir string) {
 			for padded && len(labels) < 200 {
 				labels = append(labels[:len(labels):len(labels)], c.labels...)
 			}
-			got, _ := w.training(t, list, labels)
+			got, summary := w.training(t, list, labels)
+			if c.sql == "" {
+				c.explains(t, labels, summary)
+			}
 			for i := range labels {
 				compareRow(t, c, fmt.Sprintf("training, %d threads, %d labels", threads, len(labels)), i%len(c.labels), got[i])
 			}
 		}
 		w.close(t)
+	}
+}
+
+// explains compares what a training set's summary says of its labels with the oracle's reasons.
+func (c *testCase) explains(t testing.TB, labels []label, summary *offline.TrainingSummary) {
+	t.Helper()
+	want, history := map[outcome]int64{}, c.history()
+	for _, l := range labels {
+		_, why := lookup(&c.view, history, l.key, l.at)
+		want[why]++
+	}
+	s := summary.Views[0]
+	got := map[outcome]int64{found: s.WithValue - s.Older, older: s.Older, stale: s.Stale, notAvailable: s.NotAvailable, noRow: s.NoRow}
+	for why := range got {
+		if got[why] != want[why] {
+			t.Fatalf("%s:%d %s: the summary counts %v, the oracle %v\n%s", c.file, c.line, c.name, got, want, c.text())
+		}
 	}
 }
 

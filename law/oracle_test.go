@@ -25,9 +25,11 @@ type row struct {
 type outcome string
 
 const (
-	found outcome = "found"
-	noRow outcome = "no row"
-	stale outcome = "stale"
+	found        outcome = "found"
+	older        outcome = "found, but a row of a later event was not yet available or published"
+	stale        outcome = "stale"
+	notAvailable outcome = "there was a row by T, but not yet available or published"
+	noRow        outcome = "no row"
 )
 
 // lookup answers one label: the row with its key that was visible at P(t) and has the greatest (event,
@@ -35,17 +37,28 @@ const (
 func lookup(v *fstore.View, history []row, key []any, t int64) (*row, outcome) {
 	p := fstore.Micros(v.Publish.Servable(fstore.FromMicros(t)))
 	var newest *row
+	happened := int64(math.MinInt64) // the latest event by T, whether known or not
 	for i := range history {
 		r := &history[i]
-		if sameKey(r.key, key) && visible(v, r, p) && (newest == nil || newer(v, r, newest)) {
+		if !sameKey(r.key, key) {
+			continue
+		}
+		if r.event != nil && *r.event <= t {
+			happened = max(happened, *r.event)
+		}
+		if visible(v, r, p) && (newest == nil || newer(v, r, newest)) {
 			newest = r
 		}
 	}
 	switch {
-	case newest == nil:
+	case newest == nil && happened == math.MinInt64:
 		return nil, noRow
+	case newest == nil:
+		return nil, notAvailable
 	case v.TTL != nil && *newest.event < t-v.TTL.Micros():
 		return nil, stale
+	case !v.Static() && happened > *newest.event:
+		return newest, older
 	}
 	return newest, found
 }
