@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
 	"github.com/fstore-dev/fstore"
+	featurerepo "github.com/fstore-dev/fstore/feature_repo"
 	"github.com/fstore-dev/fstore/materialize"
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/online/memory"
@@ -253,13 +255,32 @@ func (s *story) live(t testing.TB, dir, url, project string) {
 				w.publish(t, h, s.runs[n], c.to, v)
 				sameStore(t, v, h, fresh)
 			}
-			w.holds(t, v, c.to, holders)
+			w.holds(t, v, c.to, s.keys(v), holders)
 		}
 	}
 }
 
-// holds compares get with training at instants T with P(T) = P, for all keys there are and one there is not.
-func (w *world) holds(t testing.TB, v *fstore.ViewVersion, to int64, holders []*holder) {
+// keys returns all keys that a view of a story may have, one that none has, and those with a null part.
+func (s *story) keys(v *fstore.ViewVersion) [][]any {
+	keys := [][]any{{}}
+	for _, k := range v.View.Keys {
+		values := []any{int64(1), int64(2), int64(3), int64(4), int64(5), nil}
+		if k.Type == fstore.String {
+			values = []any{"", "a", "b}", "c", nil}
+		}
+		var longer [][]any
+		for _, key := range keys {
+			for _, value := range values {
+				longer = append(longer, append(append([]any{}, key...), value))
+			}
+		}
+		keys = longer
+	}
+	return keys
+}
+
+// holds compares get with training at instants T with P(T) = P, where to is the instant that was materialized.
+func (w *world) holds(t testing.TB, v *fstore.ViewVersion, to int64, keys [][]any, holders []*holder) {
 	t.Helper()
 	p := fstore.Micros(v.View.Publish.Run(fstore.FromMicros(to)))
 	instants := []int64{p}
@@ -268,26 +289,6 @@ func (w *world) holds(t testing.TB, v *fstore.ViewVersion, to int64, holders []*
 		instants = []int64{first, (first + next) / 2, next - 1}
 	}
 	list := listOf(v)
-	var keys [][]any
-	switch len(v.View.Keys) {
-	case 0:
-		keys = [][]any{{}}
-	default:
-		keys = [][]any{{}}
-		for _, k := range v.View.Keys {
-			var longer [][]any
-			for _, key := range keys {
-				values := []any{int64(1), int64(2), int64(3), int64(4), int64(5), nil}
-				if k.Type == fstore.String {
-					values = []any{"", "a", "b}", "c", nil}
-				}
-				for _, value := range values {
-					longer = append(longer, append(append([]any{}, key...), value))
-				}
-			}
-			keys = longer
-		}
-	}
 	var labels []label
 	for _, at := range instants {
 		for _, k := range keys {
@@ -306,6 +307,63 @@ func (w *world) holds(t testing.TB, v *fstore.ViewVersion, to int64, holders []*
 					}
 				}
 			}
+		}
+	}
+}
+
+// The law holds for the example repo, with its late loads, for every key that any of its views ever has.
+func TestTheFeatureRepoKeepsTheLaw(t *testing.T) {
+	dir := tempDir(t)
+	files := map[string]string{}
+	entries, err := featurerepo.Files.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		text, err := featurerepo.Files.ReadFile(e.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[e.Name()] = string(text)
+	}
+	size := featurerepo.Small
+	size.Lines, size.Customers = 4000, 60
+	if err := featurerepo.Generate(size).Write(filepath.Join(dir, "data")); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, dir, 2, files)
+	defer w.close(t)
+	snap := w.apply(t)
+	holders := backends(t, dir, startRedis(t), "shop")
+	defer closeAll(t, holders)
+	for _, v := range snap.Live() {
+		seen := map[string]bool{}
+		var keys [][]any
+		for month := range 12 { // a ttl forgets keys, so they are gathered all along
+			for b, err := range w.engine.AsOf(context.Background(), v, featurerepo.Start.AddDate(0, 1+month, 0)) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i := range b.Len {
+					var key []any
+					for k := range v.View.Keys {
+						key = append(key, plain(b.Columns[k].Value(i)))
+					}
+					if id := fmt.Sprint(key); !seen[id] {
+						seen[id], keys = true, append(keys, key)
+					}
+				}
+			}
+		}
+		if len(keys) == 0 {
+			t.Fatalf("%s has no keys", v.Ref)
+		}
+		for day := range 12 {
+			to := time.Date(2025, time.Month(1+day), 3+day, 7*day%24, 13, 0, 0, time.UTC)
+			for _, h := range holders {
+				w.publish(t, h, 0, fstore.Micros(to), v)
+			}
+			w.holds(t, v, fstore.Micros(to), keys, holders)
 		}
 	}
 }
