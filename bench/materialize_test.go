@@ -184,6 +184,7 @@ type free struct{}
 func (free) Acquire(context.Context, fstore.ViewRef, time.Duration, time.Time) (string, error) {
 	return "token", nil
 }
+
 func (free) Renew(context.Context, fstore.ViewRef, string, time.Duration, time.Time) error {
 	return nil
 }

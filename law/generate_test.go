@@ -19,9 +19,15 @@ var keyShapes = [][]fstore.Field{
 }
 
 var featurePool = []fstore.Field{
-	{Name: "x", Type: fstore.Int64}, {Name: "x_y", Type: fstore.Float64}, {Name: "y", Type: fstore.String},
-	{Name: "b", Type: fstore.Bool}, {Name: "v", Type: fstore.List(fstore.Float32)}, {Name: "f", Type: fstore.Float32},
-	{Name: "h", Type: fstore.Timestamp}, {Name: "n", Type: fstore.Int32}, {Name: "r", Type: fstore.Bytes},
+	{Name: "x", Type: fstore.Int64},
+	{Name: "x_y", Type: fstore.Float64},
+	{Name: "y", Type: fstore.String},
+	{Name: "b", Type: fstore.Bool},
+	{Name: "v", Type: fstore.List(fstore.Float32)},
+	{Name: "f", Type: fstore.Float32},
+	{Name: "h", Type: fstore.Timestamp},
+	{Name: "n", Type: fstore.Int32},
+	{Name: "r", Type: fstore.Bytes},
 }
 
 // drawValue draws from a few values of a type; null is one of them.

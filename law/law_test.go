@@ -61,8 +61,12 @@ type chapter struct {
 type rapidRun = materialize.Mode
 
 var srcColumns = []fstore.Field{
-	{Name: "k", Type: fstore.Int64}, {Name: "g", Type: fstore.String}, {Name: "event", Type: fstore.Timestamp},
-	{Name: "created", Type: fstore.Timestamp}, {Name: "x", Type: fstore.Int64}, {Name: "y", Type: fstore.Float64},
+	{Name: "k", Type: fstore.Int64},
+	{Name: "g", Type: fstore.String},
+	{Name: "event", Type: fstore.Timestamp},
+	{Name: "created", Type: fstore.Timestamp},
+	{Name: "x", Type: fstore.Int64},
+	{Name: "y", Type: fstore.Float64},
 	{Name: "z", Type: fstore.String},
 }
 

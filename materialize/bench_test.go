@@ -24,7 +24,8 @@ type wide struct {
 
 func newWide(n int) *wide {
 	v := &fstore.ViewVersion{Ref: fstore.ViewRef{Name: "wide", Version: 1}, Fingerprint: "1", View: fstore.View{
-		Name: "wide", Keys: []fstore.Field{{Name: "id", Type: fstore.Int64}}, Event: "at"}}
+		Name: "wide", Keys: []fstore.Field{{Name: "id", Type: fstore.Int64}}, Event: "at",
+	}}
 	for f := range 10 {
 		v.View.Features = append(v.View.Features, fstore.Feature{Name: fmt.Sprintf("f%d", f), Type: fstore.Float64})
 	}
@@ -75,8 +76,10 @@ func (n null) WriteBatch(ctx context.Context, was, is fstore.Header, _, _, _ [][
 func (n null) Drop(context.Context, fstore.Generation, [][]byte) error { return nil }
 
 func wideOptions(w *wide, s Sink, state string) Options {
-	return Options{Views: []*fstore.ViewVersion{w.view}, To: day(1), Now: day(1), State: state, Source: w, Sink: s,
-		Leases: newLeases(), Clock: &clock{now: day(0)}}
+	return Options{
+		Views: []*fstore.ViewVersion{w.view}, To: day(1), Now: day(1), State: state, Source: w, Sink: s,
+		Leases: newLeases(), Clock: &clock{now: day(0)},
+	}
 }
 
 // BenchmarkRun measures all but the source's query and the store: encoding, digests, comparison, manifest and spool

@@ -75,6 +75,7 @@ type oneLease struct{}
 func (oneLease) Acquire(context.Context, fstore.ViewRef, time.Duration, time.Time) (string, error) {
 	return fmt.Sprint("process ", os.Getpid()), nil
 }
+
 func (oneLease) Renew(context.Context, fstore.ViewRef, string, time.Duration, time.Time) error {
 	return nil
 }

@@ -73,8 +73,10 @@ func TestRunWritesTheDifference(t *testing.T) {
 	w.table.put("new", day(3), 1)
 	w.table.remove("k007")
 	s = w.mustRun(t, day(4), 0)
-	want := Summary{View: w.table.view.Ref, Generation: first, Published: day(4), Keys: 10, Written: 2, Deleted: 1, Unchanged: 8,
-		Bytes: s.Bytes, Seconds: s.Seconds}
+	want := Summary{
+		View: w.table.view.Ref, Generation: first, Published: day(4), Keys: 10, Written: 2, Deleted: 1, Unchanged: 8,
+		Bytes: s.Bytes, Seconds: s.Seconds,
+	}
 	if d := cmp.Diff(want, s); d != "" {
 		t.Errorf("update (-want +got):\n%s", d)
 	}

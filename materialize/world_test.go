@@ -74,7 +74,8 @@ func (t *table) AsOf(ctx context.Context, v *fstore.ViewVersion, p time.Time) it
 		rows := t.latest(p)
 		for part := range slices.Chunk(slices.Sorted(maps.Keys(rows)), 3) {
 			b := &fstore.Batch{Len: len(part), Columns: []fstore.Column{
-				fstore.NewColumn("id", fstore.String, 3), fstore.NewColumn("event", fstore.Timestamp, 3), fstore.NewColumn("n", fstore.Int64, 3)}}
+				fstore.NewColumn("id", fstore.String, 3), fstore.NewColumn("event", fstore.Timestamp, 3), fstore.NewColumn("n", fstore.Int64, 3),
+			}}
 			for _, k := range part {
 				b.Columns[0].Append(k)
 				b.Columns[1].Append(rows[k].event)
