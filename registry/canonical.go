@@ -15,7 +15,7 @@ func strip(v any, keepCase bool) any {
 		if keepCase {
 			return v
 		}
-		return strings.ToLower(v)
+		return fold(v)
 	case []any:
 		out := make([]any, len(v))
 		for i, e := range v {
@@ -39,6 +39,16 @@ func strip(v any, keepCase bool) any {
 	return v
 }
 
+// fold makes names comparable that the engine takes for the same: it ignores the case of ASCII letters only.
+func fold(name string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, name)
+}
+
 // namesAreValues reports whether a query can turn the name of a column into a value, as to_json of a struct does.
 // The case of identifiers then matters. It may say so once too often: a new version is the safe side.
 func namesAreValues(root node) bool {
@@ -55,19 +65,19 @@ func namesAreValues(root node) bool {
 		case map[string]any:
 			n := node(v)
 			if has(n, "sample") && n.str("class") == "" {
-				tables[strings.ToLower(n.str("alias"))] = true
-				tables[strings.ToLower(n.str("table_name"))] = true
+				tables[fold(n.str("alias"))] = true
+				tables[fold(n.str("table_name"))] = true
 			}
 			switch {
 			case n.str("class") == "FUNCTION":
-				name := strings.ToLower(n.str("function_name"))
-				found = found || strings.Contains(name, "json") || strings.HasPrefix(name, "struct_") || name == "row" || name == "typeof"
+				name := fold(n.str("function_name"))
+				found = found || strings.Contains(name, "json") || strings.HasPrefix(name, "struct_") || strings.HasPrefix(name, "union_") || name == "row" || name == "typeof"
 			case n.str("class") == "COLUMN_REF" && len(n.list("column_names")) == 1:
-				single[strings.ToLower(n.strings("column_names")[0])] = true
+				single[fold(n.strings("column_names")[0])] = true
 			case n.str("class") == "STAR":
 				columns, _ := n["columns"].(bool)
 				found = found || columns
-			case n.str("type") == "PIVOT", n.str("id") == "STRUCT":
+			case n.str("type") == "PIVOT", n.str("id") == "STRUCT", n.str("id") == "UNION":
 				found = true
 			}
 			for _, e := range n {

@@ -55,7 +55,7 @@ func (c *checker) sqlError(v *view, err error) {
 	for _, prefix := range []string{"Binder Error: ", "Parser Error: ", "Catalog Error: "} {
 		message = strings.TrimPrefix(message, prefix)
 	}
-	if strings.Contains(message, "Only SELECT statements") {
+	if strings.Contains(strings.ToLower(message), "only select statements") || strings.Contains(message, "only a SELECT statement") {
 		message, hint = "this is not a SELECT", "a view is one SELECT, WITH … SELECT, or FROM; a PIVOT lists its values: IN (…)"
 	}
 	for _, line := range strings.Split(e.Message, "\n") {
@@ -221,7 +221,7 @@ func engineType(t fstore.Type) string {
 func (c *checker) keywords(v *view, inputs []fstore.Relation) {
 	for _, w := range v.query.keywords {
 		r := keywordRefusal(w.name)
-		isColumn := v.query.named[w.name] && !readsClock(w.name) || slices.ContainsFunc(inputs, func(in fstore.Relation) bool { return column(in.Columns, w.name) != nil })
+		isColumn := v.query.named[w.name] && !beforeAliases(w.name) || slices.ContainsFunc(inputs, func(in fstore.Relation) bool { return column(in.Columns, w.name) != nil })
 		if !isColumn {
 			v.query.refused = append(v.query.refused, finding{w.offset, w.name + " " + r.why, r.instead})
 			c.problems.add(c.sqlPos(v, w.offset), r.instead, "%s %s", w.name, r.why)

@@ -45,6 +45,23 @@ func Canonical(tree []byte) string {
 	return sum
 }
 
+// FloatSums returns the sums of floats in a parse tree over a table with these float columns.
+func FloatSums(tree []byte, columns ...string) []string {
+	root, err := parseTree(tree)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	known := floats{}
+	for _, name := range columns {
+		known[name] = true
+	}
+	var out []string
+	for _, n := range plainFloatSums(root, known) {
+		out = append(out, callName(n))
+	}
+	return out
+}
+
 // Refusals returns what the gate refuses in a parse tree.
 func Refusals(tree []byte) []string {
 	root, err := parseTree(tree)

@@ -13,7 +13,7 @@ import (
 
 // algorithm is the id of the encoding below, stored with every version. It changes when the encoding does; the
 // fingerprints of stored versions are then worked out again, so that this alone makes no new versions.
-const algorithm = "fstore-1"
+const algorithm = "fstore-2"
 
 // fingerprinter encodes definitions. It keeps the parse trees of SQL it has seen, so that a view that many read
 // is parsed once.
@@ -146,7 +146,7 @@ func (p *fingerprinter) rows(ctx context.Context, in *fstore.ViewVersion, v *fst
 	if err != nil {
 		return rowsPrint{}, nil, err
 	}
-	r := rowsPrint{Event: strings.ToLower(v.Event), Created: strings.ToLower(v.Created), SQL: canonical(tree)}
+	r := rowsPrint{Event: fold(v.Event), Created: fold(v.Created), SQL: canonical(tree)}
 	for _, name := range v.Inputs {
 		if s := in.Source(name); s != nil {
 			r.Sources = append(r.Sources, printSource(s))
@@ -163,7 +163,7 @@ func (p *fingerprinter) rows(ctx context.Context, in *fstore.ViewVersion, v *fst
 		}
 		r.Views = append(r.Views, inputPrint{Name: name, Keys: up.Keys, Features: featurePrints(up, columnOf), Rows: rows})
 	}
-	return r, strings.ToLower, nil
+	return r, fold, nil
 }
 
 // sourceRows encodes a view that takes a source's columns as they are: only the renames that it uses count.
@@ -171,10 +171,10 @@ func sourceRows(s *fstore.Source, v *fstore.View) (rowsPrint, func(string) strin
 	original := func(name string) string {
 		for from, to := range s.Rename {
 			if strings.EqualFold(to, name) {
-				return strings.ToLower(from)
+				return fold(from)
 			}
 		}
-		return strings.ToLower(name)
+		return fold(name)
 	}
 	r := rowsPrint{Path: s.Path}
 	if s.Event != "" {
@@ -192,9 +192,9 @@ func sourceRows(s *fstore.Source, v *fstore.View) (rowsPrint, func(string) strin
 }
 
 func printSource(s *fstore.Source) sourcePrint {
-	p := sourcePrint{Name: s.Name, Path: s.Path, Event: strings.ToLower(s.Event), Created: strings.ToLower(s.Created)}
+	p := sourcePrint{Name: s.Name, Path: s.Path, Event: fold(s.Event), Created: fold(s.Created)}
 	for from, to := range s.Rename {
-		p.Rename = append(p.Rename, renamed{strings.ToLower(from), strings.ToLower(to)})
+		p.Rename = append(p.Rename, renamed{fold(from), fold(to)})
 	}
 	slices.SortFunc(p.Rename, func(a, b renamed) int { return strings.Compare(a.From, b.From) })
 	if !s.Static() {

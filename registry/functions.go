@@ -23,6 +23,8 @@ var (
 	orderedAggregates = functionSet(orderLine("aggregates"))
 	orderedWindows    = functionSet(orderLine("windows"))
 	tiedAggregates    = functionSet(orderLine("ties"))
+	unsettledLists    = functionSet(orderLine("unsettled"))
+	settlingFunctions = functionSet(orderLine("settling"))
 )
 
 // refusal says why a function may not be called and what to write instead.

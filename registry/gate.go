@@ -30,6 +30,8 @@ type query struct {
 	named    map[string]bool // names that the SQL itself gives to columns, in lower case
 	refused  []finding
 	doubts   []finding
+
+	groups []node // what the query being walked groups by
 }
 
 func (q *query) refuse(n node, hint, format string, args ...any) {
@@ -48,14 +50,14 @@ type scope struct {
 
 func (s *scope) has(name string) bool {
 	for ; s != nil; s = s.outer {
-		if s.name == strings.ToLower(name) {
+		if s.name == fold(name) {
 			return true
 		}
 	}
 	return false
 }
 
-func (s *scope) with(name string) *scope { return &scope{strings.ToLower(name), s} }
+func (s *scope) with(name string) *scope { return &scope{fold(name), s} }
 
 // inspect walks the tree of a query.
 func inspect(root node) *query {
@@ -109,6 +111,9 @@ func (q *query) queryNode(n node, s *scope) {
 	case "SELECT_NODE", "SET_OPERATION_NODE":
 	case "RECURSIVE_CTE_NODE":
 		s = s.with(n.str("cte_name"))
+		if len(n.list("key_targets")) > 0 {
+			q.refuse(n, "keep all rows, and choose one by ORDER BY", "USING KEY keeps any of several rows of one key")
+		}
 	default:
 		q.refuse(n, "", "%s is not known to fstore", kindName(n))
 		return
@@ -122,6 +127,8 @@ func (q *query) queryNode(n node, s *scope) {
 		q.refuse(n, "filter by a key: where hash bytes of it fall in a range", "a sample is random")
 	}
 	q.modifiers(n)
+	defer func(outer []node) { q.groups = outer }(q.groups)
+	q.groups = groupedBy(n)
 	for _, key := range n.keys() {
 		if key != "cte_map" && key != "sample" {
 			q.walk(n[key], s)
@@ -141,6 +148,9 @@ func (q *query) tableRef(n node, s *scope) {
 	case "SHOW_REF":
 		q.refuse(n, "write a SELECT", "DESCRIBE, SUMMARIZE and SHOW are not queries of data")
 	case "JOIN":
+		for _, name := range n.strings("using_columns") {
+			q.word(name, n)
+		}
 		switch n.str("ref_type") {
 		case "POSITIONAL":
 			q.refuse(n, "join on columns", "a POSITIONAL JOIN depends on the order of rows")
@@ -196,6 +206,15 @@ func (q *query) expression(n node, s *scope) {
 		return
 	case "FUNCTION", "WINDOW":
 		q.call(n)
+		for _, e := range n.list("children") {
+			q.argument(n, asNode(e), s)
+		}
+		for _, key := range n.keys() {
+			if key != "children" {
+				q.walk(n[key], s)
+			}
+		}
+		return
 	case "PARAMETER":
 		q.refuse(n, "write the value out", "a parameter has no value here")
 		return
@@ -206,6 +225,17 @@ func (q *query) expression(n node, s *scope) {
 	}
 	q.children(n, s)
 }
+
+// argument walks an argument of a call. It may be a list in any order where the call gives the same for all of them.
+func (q *query) argument(call, n node, s *scope) {
+	if settlingFunctions[callName(call)] && n.str("class") == "FUNCTION" && unsettledLists[callName(n)] {
+		q.children(n, s)
+		return
+	}
+	q.walk(map[string]any(n), s)
+}
+
+func callName(n node) string { return strings.ToLower(n.str("function_name")) }
 
 // kindName is the engine's name for a node, as words.
 func kindName(n node) string {
@@ -220,7 +250,7 @@ func kindName(n node) string {
 var keywordValues = map[string]refusal{
 	"current_date": {}, "current_time": {}, "current_timestamp": {}, "localtime": {}, "localtimestamp": {},
 	"current_user": {}, "current_role": {}, "current_catalog": {}, "current_schema": {}, "session_user": {}, "user": {},
-	"rowid": {"depends on how the files are read", "use a column of the source"},
+	"rowid": {"depends on how the files are read", "use a column of the source, under another name"},
 }
 
 func (q *query) column(n node) {
@@ -228,14 +258,23 @@ func (q *query) column(n node) {
 	if len(names) == 0 {
 		return
 	}
-	last := strings.ToLower(names[len(names)-1])
-	if _, ok := keywordValues[last]; ok && (len(names) == 1 || last == "rowid") {
-		q.keywords = append(q.keywords, tableRead{last, n.offset()})
+	if last := names[len(names)-1]; len(names) == 1 || strings.EqualFold(last, "rowid") {
+		q.word(last, n)
 	}
 }
 
-// readsClock reports whether a word stands for the time, whatever columns there are.
-func readsClock(word string) bool { return keywordRefusal(word) == refusedFunctions["now"] }
+// word remembers a name that is a value where no table has such a column.
+func (q *query) word(name string, n node) {
+	if _, ok := keywordValues[strings.ToLower(name)]; ok {
+		q.keywords = append(q.keywords, tableRead{strings.ToLower(name), n.offset()})
+	}
+}
+
+// beforeAliases reports whether a word stands for the time or the place of a row, whatever the SQL itself gives
+// that name to.
+func beforeAliases(word string) bool {
+	return word == "rowid" || keywordRefusal(word) == refusedFunctions["now"]
+}
 
 // keywordRefusal says what is wrong with a word that no table has as a column.
 func keywordRefusal(word string) refusal {
@@ -249,7 +288,7 @@ func keywordRefusal(word string) refusal {
 }
 
 func (q *query) call(n node) {
-	name := strings.ToLower(n.str("function_name"))
+	name := callName(n)
 	if !allowedFunctions[name] {
 		if r, ok := refusedFunctions[name]; ok {
 			q.refuse(n, r.instead, "%s() %s", name, r.why)
@@ -260,6 +299,9 @@ func (q *query) call(n node) {
 	}
 	if name == "age" && arguments(n) < 2 {
 		q.refuse(n, "age(later, earlier)", "age() with one argument reads the clock")
+	}
+	if name == "bitstring_agg" && arguments(n) < 3 {
+		q.refuse(n, "bitstring_agg(x, least, greatest)", "bitstring_agg() with one argument takes its range from what the files say of theirs")
 	}
 	if aggregatesByName[name] {
 		q.aggregateByName(n, name)

@@ -1,6 +1,9 @@
 package registry
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Sums of floats differ in their last bits with the order of additions, that is with the number of threads. The
 // tree has no types, so that what is a float is worked out from the inputs' columns and the casts: a doubt may
@@ -19,9 +22,14 @@ var exactFunctions = functionSet(`count count_star count_if countif length len s
 // floats knows which column names hold floats.
 type floats map[string]bool
 
+// alwaysFloat accumulate in floats whatever they are given.
+var alwaysFloat = functionSet(`stddev stddev_pop stddev_samp variance var_pop var_samp corr covar_pop covar_samp skewness kurtosis
+	kurtosis_pop sem entropy geomean geometric_mean product regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy`)
+
+// isFloat reports whether a type is or holds floats: a list or a struct of them too.
 func isFloat(engineType string) bool {
 	t := strings.ToUpper(engineType)
-	return t == "DOUBLE" || t == "FLOAT" || t == "REAL"
+	return strings.Contains(t, "DOUBLE") || strings.Contains(t, "FLOAT")
 }
 
 // plainFloatSums returns the calls in the tree that add up floats in no fixed order.
@@ -37,7 +45,8 @@ func plainFloatSums(root node, columns floats) []node {
 			}
 		case map[string]any:
 			n := node(v)
-			if class := n.str("class"); (class == "FUNCTION" || class == "WINDOW") && floatAggregates[n.str("function_name")] && columns.in(n.list("children")) {
+			class, name := n.str("class"), callName(n)
+			if (class == "FUNCTION" || class == "WINDOW") && floatAggregates[name] && (alwaysFloat[name] || columns.arguments(n)) {
 				found = append(found, n)
 			}
 			for _, key := range n.keys() {
@@ -74,6 +83,11 @@ func (f floats) addAliases(root any) {
 	}
 }
 
+// arguments reports whether a call has a float among its arguments. In x.sum() it stands in the place of a schema.
+func (f floats) arguments(n node) bool {
+	return f.in(n.list("children")) || f[strings.ToLower(n.str("schema"))]
+}
+
 func (f floats) in(list []any) bool {
 	for _, e := range list {
 		if f.of(asNode(e)) {
@@ -89,8 +103,10 @@ func (f floats) of(n node) bool {
 	case "":
 		return false
 	case "COLUMN_REF":
-		names := n.strings("column_names")
-		return len(names) > 0 && f[strings.ToLower(names[len(names)-1])]
+		// One may be the column of a field, or the table of a column.
+		return slices.ContainsFunc(n.strings("column_names"), func(name string) bool { return f[strings.ToLower(name)] })
+	case "STAR": // of COLUMNS
+		return len(f) > 0
 	case "CONSTANT":
 		return isFloat(n.child("value").child("type").str("id"))
 	case "CAST":
@@ -105,6 +121,6 @@ func (f floats) of(n node) bool {
 		}
 		return f.of(n.child("else_expr"))
 	}
-	name := n.str("function_name")
-	return floatFunctions[name] || !exactFunctions[name] && f.in(n.list("children"))
+	name := callName(n)
+	return floatFunctions[name] || !exactFunctions[name] && f.arguments(n)
 }

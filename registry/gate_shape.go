@@ -29,14 +29,9 @@ func oneRowPerKey(root node, v *fstore.View) node {
 			return asNode(m)
 		}
 	}
-	groups := root.list("group_expressions")
-	if root.str("aggregate_handling") == "FORCE_AGGREGATES" { // GROUP BY ALL: by what has no aggregate
-		groups = nil
-		for _, e := range root.list("select_list") {
-			if !aggregates(e) {
-				groups = append(groups, e)
-			}
-		}
+	groups := []any{}
+	for _, n := range groupedBy(root) {
+		groups = append(groups, map[string]any(n))
 	}
 	if len(groups) > 0 && onlyKeys(groups) {
 		return asNode(groups[0])

@@ -17,6 +17,7 @@ func (s *Snapshot) LabelInputs(ctx context.Context, engine Engine, sql string) (
 		return nil, nil, fstore.Errorf(fstore.ErrInvalid, "the query for labels: %s", firstLine(err.Error()))
 	}
 	q := inspect(root)
+	q.labelWords()
 	if len(q.refused) > 0 {
 		f := q.refused[0]
 		return nil, nil, fstore.Errorf(fstore.ErrInvalid, "%s: %s", place("the query for labels", sql, f.offset), f.message).WithHint("%s", f.hint)
@@ -43,4 +44,15 @@ func (s *Snapshot) LabelInputs(ctx context.Context, engine Engine, sql string) (
 		}
 	}
 	return byName(sources), views, nil
+}
+
+// labelWords refuses words of SQL that stand for a value. Which columns the sources have is not known here.
+func (q *query) labelWords() {
+	for _, w := range q.keywords {
+		if r := keywordRefusal(w.name); !q.named[w.name] || beforeAliases(w.name) {
+			hint := r.instead + "; a column of that name is read with the name of its table: lines." + w.name
+			q.refused = append(q.refused, finding{w.offset, w.name + " " + r.why, hint})
+		}
+	}
+	slices.SortStableFunc(q.refused, func(a, b finding) int { return a.offset - b.offset })
 }

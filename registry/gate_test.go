@@ -1,0 +1,171 @@
+package registry_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/fstore-dev/fstore/registry"
+)
+
+func refusals(t *testing.T, e *engine, sql string) string {
+	t.Helper()
+	tree, err := e.ParseSQL(context.Background(), sql)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(registry.Refusals(tree), "; ")
+}
+
+// An ORDER BY counts only where it can tell rows apart.
+func TestAnOrderThatOrdersNothing(t *testing.T) {
+	e := newEngine(t)
+	const window, total = "row_number() depends on the order of rows", "LIMIT and OFFSET take any rows without ORDER BY"
+	for _, c := range []struct{ sql, want string }{
+		{"select row_number() over (order by 1 + 1) from a", window},
+		{"select row_number() over (order by 'x' || 'y') from a", window},
+		{"select row_number() over (partition by id order by id) from a", window},
+		{"select row_number() over (partition by a.id order by ID) from a", window},
+		{"select row_number() over (partition by id // 2 order by id // 2) from a", window},
+		{"select row_number() over (partition by id // 2 order by id) from a", ""},
+		{"select row_number() over (partition by a.id order by b.id) from a, b", ""},
+		{"from a order by 1 + 0 limit 3", total},
+		{"select 1 as one, x from a order by 1 limit 3", total},
+		{"select x from a order by 1 limit 3", ""},
+		{"select *, 1 from a order by 2 limit 3", ""},
+		{"from a order by all limit 3", ""},
+		{"from a union all from b order by 1 limit 3", ""},
+		{"select distinct on (id) * from a order by id", "DISTINCT ON keeps any row: the ORDER BY names only what is distinct"},
+		{"select distinct on (id) id, x from a order by 1", "DISTINCT ON keeps any row: the ORDER BY names only what is distinct"},
+		{"select distinct on (id) * from a order by id, ts", ""},
+		{"select first(x order by id) from a group by id", "first() depends on the order of rows"},
+		{"select id, first(x order by id) from a group by 1", "first() depends on the order of rows"},
+		{"select id, first(x order by id) from a group by all", "first() depends on the order of rows"},
+		{"select id, first(x order by ts) from a group by all", ""},
+		{"select id, (select first(x order by id) from b) from a group by id", ""},
+		{"select list(x order by x) over (order by ts rows 2 preceding) from a", ""},
+		{"select list(x order by x) over (partition by id rows 2 preceding) from a", "a frame of ROWS depends on their order"},
+		{"select list(x order by x) over (partition by id) from a", ""},
+	} {
+		if got := refusals(t, e, c.sql); got != c.want {
+			t.Errorf("%s\n got %q\nwant %q", c.sql, got, c.want)
+		}
+	}
+}
+
+// A list in no order is fine within what gives the same for all orders. The parser writes list(x order by x) so.
+func TestListsInAnyOrder(t *testing.T) {
+	e := newEngine(t)
+	for _, c := range []struct{ sql, want string }{
+		{"select list(x order by x) from a", ""},
+		{"select array_agg(x order by x desc nulls last) from a", ""},
+		{"select list(x order by x) filter (where y) from a", ""},
+		{"select list_sort(list(distinct x)), len(list(x)), l.list_distinct().list_sort(), list_contains(list_distinct(l), 1) from a", ""},
+		{"select list_sort(list(now())) from a", "now() reads the clock"},
+		{"select list_sort([random()]) from a", "random() is random"},
+		{"select list_sort(list_transform(list(x), lambda e: e)) from a", "list() depends on the order of rows"},
+		{"select list(x) from a", "list() depends on the order of rows"},
+		{"select list_distinct(l) from a", "list_distinct() gives its values in no order that is promised"},
+		{"select list_first(l.array_distinct()) from a", "array_distinct() gives its values in no order that is promised"},
+	} {
+		if got := refusals(t, e, c.sql); got != c.want {
+			t.Errorf("%s\n got %q\nwant %q", c.sql, got, c.want)
+		}
+	}
+}
+
+func TestEstimatesAndStatisticsAreRefused(t *testing.T) {
+	e := newEngine(t)
+	for _, c := range []struct{ sql, want string }{
+		{"select bitstring_agg(x) from a", "bitstring_agg() with one argument takes its range from what the files say of theirs"},
+		{"select bitstring_agg(x, 0, 9) from a", ""},
+		{"select approx_count_distinct(x) from a", "approx_count_distinct() is an estimate that differs between versions of DuckDB"},
+		{"select list_aggregate(l, 'approx_count_distinct') from a", "list_aggregate() calls approx_count_distinct, which is an estimate that differs between versions of DuckDB"},
+		{"select json_group_array(x) from a", "json_group_array() depends on the order of rows and takes no ORDER BY"},
+		{"with recursive r using key (k) as (select 1 as k, 2 as v union select k, v + 1 from r, a where v < 9) from r", "USING KEY keeps any of several rows of one key"},
+	} {
+		if got := refusals(t, e, c.sql); got != c.want {
+			t.Errorf("%s\n got %q\nwant %q", c.sql, got, c.want)
+		}
+	}
+}
+
+// Some aggregates add up floats whatever they are given, and floats are found in lists, structs and COLUMNS.
+func TestFloatSumsAreFound(t *testing.T) {
+	e := newEngine(t)
+	for _, c := range []struct{ sql, want string }{
+		{"select stddev(n), corr(n, m), skewness(n) from a", "stddev corr skewness"},
+		{"select sum(n), avg(n), stddev(n) over (order by t) from a", "stddev"},
+		{"select sum(x), X.avg(), sum(s.x), sum(x.field) from a", "sum avg sum sum"},
+		{"select sum(columns('x|n')), count(*), sum(len(x)) from a", "sum"},
+		{"select sum(v) from (select avg(n) as v from a group by k)", "sum"},
+	} {
+		tree, err := e.ParseSQL(context.Background(), c.sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(registry.FloatSums(tree, "x"), " "); got != c.want {
+			t.Errorf("%s\n got %q\nwant %q", c.sql, got, c.want)
+		}
+	}
+}
+
+// A name that the SQL gives something does not make a word of SQL a column.
+func TestRowidIsNoColumn(t *testing.T) {
+	for sql, want := range map[string]string{
+		"select id, ts, rowid as rowid, x from events":                                  "v.sql:1:16: rowid depends on how the files are read",
+		"select id, ts, x as rowid, rowid as r, x from events":                          "v.sql:1:28: rowid depends on how the files are read",
+		"select id, events.ts, events.x from events join events as o using (id, rowid)": "rowid depends on how the files are read",
+		"select id, events.ts, events.x from events join events as o using (id, RowID)": "rowid depends on how the files are read",
+	} {
+		if got := report(check(t, oneView(sql))); !strings.Contains(got, want) {
+			t.Errorf("%s\n got %q\nwant %q", sql, got, want)
+		}
+	}
+}
+
+func TestAQueryForLabelsReadsNoClock(t *testing.T) {
+	db := open(t)
+	apply(t, db, shop(t))
+	s := snapshot(t, db)
+	for sql, want := range map[string]string{
+		"select customer_id, current_timestamp as t from lines":       "reads the clock",
+		"select customer_id, current_date as current_date from lines": "reads the clock",
+		"select customer_id, user as who from lines":                  "depends on the session",
+		"select rowid from lines":                                     "depends on how the files are read",
+		"select lines.user from lines":                                "<nil>",
+	} {
+		_, _, err := s.LabelInputs(context.Background(), newEngine(t), sql)
+		if got := fmt.Sprint(err); !strings.Contains(got, want) {
+			t.Errorf("%s: got %q, want %q", sql, got, want)
+		}
+	}
+}
+
+// oneView is a repo with one view by SQL over events.
+func oneView(sql string) *txtar.Archive {
+	return txtar.Parse([]byte(`
+-- d.yaml --
+kind: entity
+name: customer
+join_keys: [{name: id, type: int64}]
+---
+kind: source
+name: events
+path: e.parquet
+event_timestamp: ts
+---
+kind: feature_view
+name: v
+entities: [customer]
+sql: v.sql
+event_timestamp: ts
+features: [{name: x, type: float64}]
+-- tables --
+e.parquet: id BIGINT; ts TIMESTAMP; x DOUBLE
+-- v.sql --
+` + sql))
+}
