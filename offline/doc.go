@@ -8,7 +8,8 @@
 //
 //	_rows_0     the history of a view: k0, k1… (join keys by name), event, created, f0, f1… (features by name),
 //	            converted to the declared types, rows without an event time left out
-//	_history_0  what of it an ASOF join needs: k0, k1…, visible (the instant a row holds from), event, f0…
 //	_labels     the labels, in order: row, t (the instant, rounded down to a microsecond), l0, l1…
+//	_at         _labels with the keys of every use (j0_0…) and from when the row holds that they see (v0…)
+//	_winners_0  for one use, the rows that labels see: k0, k1…, visible (the instant it holds from), event, f0…
 //	_joined     _labels with the features of every use
 package offline

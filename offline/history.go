@@ -49,72 +49,68 @@ func partitionBy(columns []string) string {
 	return "PARTITION BY " + strings.Join(columns, ", ") + " "
 }
 
-// history returns the query of the view's condensed history: for each key and instant at which its value may
-// change, the row that holds from then on. An ASOF join with it has one candidate for each label, as it must:
-// DuckDB's picks any of equal instants.
+// instants returns the query of the instants at which a key's value may change: k0, k1…, visible, some of them more
+// than once. An ASOF join with them finds from when the row holds that a label sees; which row that is, winners
+// tells. Joining the instants alone keeps the features, most of whose rows no label ever sees, out of the sort of
+// the join, and leaves nothing to DuckDB's ASOF, which picks any of equal instants.
 //
-// Of rows that become visible at one instant, a crowded one, only the newest is kept; as few instants are
-// crowded, few rows are sorted by all features. Rows that become visible behind one of a greater event are late
-// and never hold; there are none unless availability is created. (Of rows with one event, the later created is
-// visible later, or at the same instant.) Both are found by sorting keys and times alone.
-func (r *rows) history(features []int) string {
-	columns := append(r.keys(), "visible", "event")
+// A row that becomes visible after one of a later event is late, and never holds; there is none unless availability
+// is created. A row as new as the newest but for its created time is not late: it becomes visible at a later
+// instant, or at the same one, where winners chooses.
+func (r *rows) instants() string {
+	at := strings.Join(append(r.keys(), "visible"), ", ")
+	seen := "SELECT " + strings.Join(append(r.keys(), r.visible()+" AS visible", "event"), ", ") + `
+  FROM ` + r.name + `
+  WHERE ` + and(r.keyed())
+	if !r.view.Available.Created {
+		return "SELECT " + at + "\nFROM (\n  " + seen + "\n)"
+	}
+	return "SELECT " + at + `
+FROM (
+  SELECT ` + at + ", event, max(event) OVER (" + partitionBy(r.keys()) + `ORDER BY visible) AS newest
+  FROM (
+  ` + seen + `
+  )
+)
+WHERE event = newest`
+}
+
+// winners returns the query of the row that holds from each instant asked for, a relation of k0, k1… and visible:
+// these, event and features. Of rows that become visible at one instant the newest holds. Few instants are crowded,
+// so that only their rows are sorted by all features.
+func (r *rows) winners(asked string, features []int) string {
+	at := append(r.keys(), "visible")
+	columns := append(append([]string{}, at...), "event")
 	for _, f := range features {
 		columns = append(columns, fmt.Sprintf("f%d", f))
 	}
-	selected := "SELECT " + strings.Join(columns, ", ")
-	at := append(r.keys(), "visible")
-	crowded := "crowded USING (" + strings.Join(at, ", ") + ")"
-	marks, marked, timely := "visible = lag(visible) OVER run AS is_crowded", "is_crowded", "seen"
-	if r.view.Available.Created {
-		marks = "event, " + marks + ", event < max(event) OVER run AS is_late"
-		marked, timely = "is_crowded OR is_late", "timely"
-	}
-	return `WITH seen AS NOT MATERIALIZED (
-  SELECT *, ` + r.visible() + ` AS visible
-  FROM ` + r.name + `
-  WHERE ` + and(r.keyed()) + `
-),
-marked AS MATERIALIZED (
+	using := "USING (" + strings.Join(at, ", ") + ")"
+	return `WITH candidates AS MATERIALIZED (
   SELECT *
   FROM (
-    SELECT ` + strings.Join(append(at, marks), ", ") + `
-    FROM seen
-    WINDOW run AS (` + partitionBy(r.keys()) + `ORDER BY visible ROWS UNBOUNDED PRECEDING)
+    SELECT *, ` + r.visible() + ` AS visible
+    FROM ` + r.name + `
   )
-  WHERE ` + marked + `
+  SEMI JOIN (
+    ` + asked + `
+  ) AS asked ` + using + `
 ),
-crowded AS (
-  SELECT *
-  FROM marked
-  WHERE is_crowded
-)` + r.timely() + "\n" + selected + `
-FROM ` + timely + `
-ANTI JOIN ` + crowded + `
+crowded AS MATERIALIZED (
+  SELECT ` + strings.Join(at, ", ") + `
+  FROM candidates
+  GROUP BY ALL
+  HAVING count(*) > 1
+)
+SELECT ` + strings.Join(columns, ", ") + `
+FROM candidates
+ANTI JOIN crowded ` + using + `
 UNION ALL
-` + selected + `
+SELECT ` + strings.Join(columns, ", ") + `
 FROM (
   SELECT *
-  FROM ` + timely + `
-  SEMI JOIN ` + crowded + `
+  FROM candidates
+  SEMI JOIN crowded ` + using + `
   QUALIFY row_number() OVER (` + partitionBy(at) + "ORDER BY " + r.newest() + `) = 1
-)`
-}
-
-// timely returns the further common table expression of the rows that are not late; empty where none can be.
-func (r *rows) timely() string {
-	if !r.view.Available.Created {
-		return ""
-	}
-	return `,
-timely AS NOT MATERIALIZED (
-  SELECT *
-  FROM seen
-  ANTI JOIN (
-    SELECT *
-    FROM marked
-    WHERE is_late
-  ) AS late USING (` + strings.Join(append(r.keys(), "visible", "event"), ", ") + `)
 )`
 }
 

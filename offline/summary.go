@@ -12,13 +12,12 @@ func (t *training) summarize(ctx context.Context) error {
 		for _, k := range u.Keys {
 			s.Keys = append(s.Keys, k.Column)
 		}
-		event := fmt.Sprintf("e%d", i)
-		fresh := u.fresh(event, "t")
+		event, fresh := fmt.Sprintf("use%d.event", i), u.fresh()
 		if fresh == "" {
 			fresh = "true"
 		}
 		b, err := t.query(ctx, "SELECT count(*) FILTER (WHERE "+event+" IS NOT NULL AND "+fresh+"), count(*) FILTER (WHERE NOT ("+fresh+")), count(*) FILTER (WHERE "+
-			event+" IS NULL)\nFROM _joined")
+			event+" IS NULL)\nFROM _at AS labels"+u.found())
 		if err != nil {
 			return err
 		}
@@ -41,16 +40,16 @@ func (u *use) delayed() bool {
 
 // countDelayed counts the labels for which the view has a newer row by T than was visible.
 func (t *training) countDelayed(ctx context.Context, u *use, event, fresh string, s *ViewSummary) error {
-	key, on := []string{}, []string{}
-	for k, b := range u.Keys {
-		key = append(key, fmt.Sprintf("%s AS j%d", t.labels.key(b.Column), k))
-		on = append(on, fmt.Sprintf("joined.j%d = latest.k%d", k, k))
+	columns, on := []string{"labels.t", event + " AS event", fresh + " AS fresh"}, []string{}
+	for k := range u.Keys {
+		columns = append(columns, "labels."+u.key(k))
+		on = append(on, fmt.Sprintf("joined.%s = latest.k%d", u.key(k), k))
 	}
 	on = append(on, "joined.t >= latest.event")
 	b, err := t.query(ctx, `SELECT count(*) FILTER (WHERE joined.event IS NULL AND latest.event IS NOT NULL), count(*) FILTER (WHERE fresh AND latest.event > joined.event)
 FROM (
-  SELECT `+list(append(key, "t", event+" AS event", fresh+" AS fresh"))+`
-  FROM _joined
+  SELECT `+list(columns)+`
+  FROM _at AS labels`+u.found()+`
 ) AS joined
 ASOF LEFT JOIN (
   SELECT `+list(append(u.rows.keys(), "event"))+`

@@ -85,9 +85,9 @@ type training struct {
 // use is one use of a view: its history, looked up by label columns.
 type use struct {
 	fstore.ViewUse
+	number   int
 	rows     *rows
-	history  string // the relation
-	features []int  // positions in rows.record, of the features asked for
+	features []int // positions in rows.record, of the features asked for
 }
 
 // TrainingSet writes the labels with the features as of each row's instant to req.Out, as Parquet, and beside it
@@ -158,7 +158,7 @@ func (t *training) readLabels(ctx context.Context) (err error) {
 	return t.exec(ctx, "CREATE TEMP VIEW _labels AS\n"+t.labels.relation())
 }
 
-// readViews makes the history of every view that is used, condensed for each use.
+// readViews makes the history of every view that is used.
 func (t *training) readViews(ctx context.Context) error {
 	for i, u := range t.req.List.Uses {
 		r, ok := t.byRef[u.Version.Ref]
@@ -170,14 +170,11 @@ func (t *training) readViews(ctx context.Context) error {
 			t.byRef[u.Version.Ref] = r
 			t.note(r)
 		}
-		made := &use{ViewUse: u, rows: r, history: fmt.Sprintf("_history_%d", i)}
+		made := &use{ViewUse: u, number: i, rows: r}
 		for _, o := range t.req.List.Outputs {
 			if o.Use == i {
 				made.features = append(made.features, r.position(o.Feature))
 			}
-		}
-		if err := t.exec(ctx, "CREATE TEMP VIEW "+made.history+" AS\n"+r.history(made.features)); err != nil {
-			return err
 		}
 		t.uses = append(t.uses, made)
 	}
@@ -205,38 +202,76 @@ func containsRelation(all []DroppedRows, name string) bool {
 	return false
 }
 
+// join finds for every label and use the row that the label sees: from which instant it holds, then which it is. It
+// makes _joined: the labels, in any order, with the columns of the training set.
 func (t *training) join(ctx context.Context) error {
-	return t.locate(ctx, t.histories(), t.exec(ctx, t.joinSQL()))
-}
-
-// joinSQL makes _joined: the labels, in any order, with the columns of the training set, and for each use e0, e1…:
-// the event of the row that was found, null where there was none.
-func (t *training) joinSQL() string {
-	columns := []string{"labels.row", "labels.t"}
+	do := func(sql string) error { return t.locate(ctx, t.histories(), t.exec(ctx, sql)) }
+	if err := do("CREATE TEMP TABLE _at AS\n" + t.atSQL()); err != nil {
+		return err
+	}
+	columns, joins := []string{"labels.row"}, ""
 	for i := range t.labels.columns {
 		columns = append(columns, fmt.Sprintf("labels.l%d", i))
-	}
-	at, joins := []string{}, ""
-	for i, u := range t.uses {
-		columns = append(columns, fmt.Sprintf("use%d.event AS e%d", i, i))
-		at = append(at, fmt.Sprintf("%s AS p%d", u.published("t"), i))
-		on := []string{}
-		for k, b := range u.Keys {
-			key := fmt.Sprintf("j%d_%d", i, k)
-			at = append(at, t.labels.key(b.Column)+" AS "+key)
-			on = append(on, fmt.Sprintf("labels.%s = use%d.k%d", key, i, k))
-		}
-		on = append(on, fmt.Sprintf("labels.p%d >= use%d.visible", i, i))
-		joins += fmt.Sprintf("\nASOF LEFT JOIN %s AS use%d\n  ON %s", u.history, i, and(on))
 	}
 	for i := range t.req.List.Outputs {
 		columns = append(columns, fmt.Sprintf("%s AS o%d", t.output(i), i))
 	}
-	from := "_labels AS labels"
-	if len(at) > 0 {
-		from = "(\n  SELECT\n    *,\n  " + list(at) + "\n  FROM _labels\n) AS labels"
+	for i, u := range t.uses {
+		if err := do(fmt.Sprintf("CREATE TEMP TABLE _winners_%d AS\n%s", i, u.rows.winners(u.asked(), u.features))); err != nil {
+			return err
+		}
+		joins += u.found()
 	}
-	return "CREATE TEMP TABLE _joined AS\nSELECT\n  " + list(columns) + "\nFROM " + from + joins
+	return do("CREATE TEMP VIEW _joined AS\nSELECT\n  " + list(columns) + "\nFROM _at AS labels" + joins)
+}
+
+// atSQL returns the query of the labels with their keys for every use, j0_0…, and the instant v0, v1… from which the
+// row holds that they see, null where they see none.
+func (t *training) atSQL() string {
+	columns, made, joins := []string{"labels.row", "labels.t"}, []string{}, ""
+	for i := range t.labels.columns {
+		columns = append(columns, fmt.Sprintf("labels.l%d", i))
+	}
+	for i, u := range t.uses {
+		made = append(made, fmt.Sprintf("%s AS p%d", u.published("t"), i))
+		on := []string{}
+		for k, b := range u.Keys {
+			key := u.key(k)
+			made, columns = append(made, t.labels.key(b.Column)+" AS "+key), append(columns, "labels."+key)
+			on = append(on, fmt.Sprintf("labels.%s = use%d.k%d", key, i, k))
+		}
+		columns = append(columns, fmt.Sprintf("use%d.visible AS v%d", i, i))
+		on = append(on, fmt.Sprintf("labels.p%d >= use%d.visible", i, i))
+		joins += fmt.Sprintf("\nASOF LEFT JOIN (\n%s\n) AS use%d\n  ON %s", u.rows.instants(), i, and(on))
+	}
+	from := "_labels AS labels"
+	if len(made) > 0 {
+		from = "(\n  SELECT\n    *,\n  " + list(made) + "\n  FROM _labels\n) AS labels"
+	}
+	return "SELECT\n  " + list(columns) + "\nFROM " + from + joins
+}
+
+// key names the column of _at that holds a join key for the use.
+func (u *use) key(k int) string { return fmt.Sprintf("j%d_%d", u.number, k) }
+
+// asked returns the query of the keys and instants whose rows the labels see.
+func (u *use) asked() string {
+	columns := []string{}
+	for k := range u.Keys {
+		columns = append(columns, fmt.Sprintf("%s AS k%d", u.key(k), k))
+	}
+	columns = append(columns, fmt.Sprintf("v%d AS visible", u.number))
+	return "SELECT DISTINCT " + strings.Join(columns, ", ") + fmt.Sprintf("\n    FROM _at\n    WHERE v%d IS NOT NULL", u.number)
+}
+
+// found returns the join of _at, under the name labels, with the rows that the labels see, use0, use1….
+func (u *use) found() string {
+	on := []string{}
+	for k := range u.Keys {
+		on = append(on, fmt.Sprintf("labels.%s = use%d.k%d", u.key(k), u.number, k))
+	}
+	on = append(on, fmt.Sprintf("labels.v%d = use%d.visible", u.number, u.number))
+	return fmt.Sprintf("\nLEFT JOIN _winners_%d AS use%d\n  ON %s", u.number, u.number, and(on))
 }
 
 func (t *training) histories() []*rows {
@@ -253,7 +288,7 @@ func (t *training) output(i int) string {
 	o := t.req.List.Outputs[i]
 	u := t.uses[o.Use]
 	x := fmt.Sprintf("use%d.f%d", o.Use, u.rows.position(o.Feature))
-	if fresh := u.fresh(fmt.Sprintf("use%d.event", o.Use), "labels.t"); fresh != "" {
+	if fresh := u.fresh(); fresh != "" {
 		x = "CASE WHEN " + fresh + " THEN " + x + " END"
 	}
 	if d := t.req.List.Feature(i).Default; d != nil {
@@ -262,10 +297,10 @@ func (t *training) output(i int) string {
 	return x
 }
 
-// fresh returns the condition under which a row is not stale for a label, empty where none ever is.
-func (u *use) fresh(event, at string) string {
+// fresh returns the condition under which the row found is not stale for a label, empty where none ever is.
+func (u *use) fresh() string {
 	if v := u.rows.view; v.TTL != nil && !v.Static() {
-		return event + " >= " + at + " - " + interval(*v.TTL)
+		return fmt.Sprintf("use%d.event >= labels.t - %s", u.number, interval(*v.TTL))
 	}
 	return ""
 }
