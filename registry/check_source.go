@@ -72,6 +72,9 @@ func (c *checker) readSources() {
 // sourceTimes reads when rows were true and known.
 func (c *checker) sourceTimes(s *source) {
 	spec := s.spec
+	if s.def.Static() && spec.Event.given() {
+		return // it is wrong, and reported
+	}
 	if s.def.Static() {
 		const hint = "name event_timestamp, or leave this out: without one the source is a static table"
 		if spec.Created.given() {
@@ -176,7 +179,7 @@ func (c *checker) engineError(pos fstore.Pos, what string, err error) {
 	}
 	var e *fstore.Error
 	if errors.As(err, &e) {
-		c.problems.add(pos, e.Hint, "%s%s", what, e.Message)
+		c.problems.add(pos, e.Hint, "%s%s", what, strings.TrimPrefix(e.Message, what))
 		return
 	}
 	c.problems.add(pos, "", "%s%s", what, firstLine(err.Error()))

@@ -115,7 +115,9 @@ func (c *checker) sqlTimes(v *view) {
 		lag = max(lag, available.Lag)
 	}
 	if v.def.Static() {
-		c.staticSQL(v, timed)
+		if !v.spec.Event.given() { // else it is wrong, and reported
+			c.staticSQL(v, timed)
+		}
 		return
 	}
 	stated, ok := c.availability(v.spec.Availability)

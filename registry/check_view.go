@@ -181,6 +181,10 @@ func (c *checker) sourceView(v *view) {
 
 // staticView reports what a view without event time cannot have.
 func (c *checker) staticView(v *view, why string) {
+	from := c.sources[v.def.Source]
+	if v.spec.Event.given() || from != nil && from.spec.Event.given() {
+		return // it has one, or what is wrong with it is reported
+	}
 	if v.def.Static() && v.spec.TTL.given() {
 		c.problems.add(v.spec.TTL.Pos, "remove it", "ttl needs an event time, but %s", why)
 	}

@@ -129,10 +129,12 @@ func (d *decoder) value(n ast.Node, into reflect.Value, k key) {
 	switch n.Type() {
 	case ast.AnchorType, ast.AliasType, ast.TagType, ast.MergeKeyType:
 		d.problems.add(d.pos(n), "write the value out", "%s: anchors, aliases and tags of YAML are not read here", k.name)
+		d.reported(n, into)
 		return
 	case ast.NullType:
 		if into.Type() != reflect.TypeFor[Literal]() {
 			d.problems.add(d.pos(n), "leave the key out, or give a value", "%s is empty", k.name)
+			d.reported(n, into)
 			return
 		}
 	}
@@ -173,17 +175,28 @@ func (d *decoder) compound(n ast.Node, into reflect.Value, k key) {
 	}
 }
 
+// reported remembers that a text was given but is wrong, so that nothing says that it is missing.
+func (d *decoder) reported(n ast.Node, into reflect.Value) {
+	if t, ok := into.Addr().Interface().(*Text); ok {
+		*t = Text{Pos: d.pos(n)}
+	}
+}
+
 func (d *decoder) text(n ast.Node, into reflect.Value, k key) {
 	s, ok := scalar(n)
 	if !ok {
 		d.problems.add(d.pos(n), "", "%s is a text, not %s", k.name, describe(n))
+		d.reported(n, into)
 		return
 	}
 	t := Text{Value: scalarText(s), Pos: d.pos(n)}
 	expanded, err := fstore.Expand(t.Value, d.lookup)
 	if err != nil {
 		d.problems.addError(t.Pos, err)
-	} else if k.form != "path" { // a path stays as written, so that data can move under old versions
+		d.reported(n, into)
+		return
+	}
+	if k.form != "path" { // a path stays as written, so that data can move under old versions
 		t.Value = expanded
 	}
 	if t.Value == "" {
@@ -199,7 +212,7 @@ func (d *decoder) flag(n ast.Node, into *Flag, k key) {
 	case "true", "false":
 		*into = Flag{Value: t.Value == "true", Pos: t.Pos}
 	default:
-		if t.given() {
+		if t.Value != "" {
 			d.problems.add(t.Pos, "", "%s is true or false, not %q", k.name, t.Value)
 		}
 	}
@@ -324,6 +337,8 @@ func describe(n ast.Node) string {
 		return "nothing"
 	case ast.AnchorType, ast.AliasType, ast.TagType:
 		return "an anchor, alias or tag"
+	case ast.DirectiveType:
+		return "a % directive"
 	}
 	if s, ok := scalar(n); ok {
 		return fmt.Sprintf("%q", scalarText(s))

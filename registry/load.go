@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -85,6 +86,11 @@ func skipDir(root fs.FS, name string) error {
 
 // loadFile decodes the documents of one file.
 func (r *Repo) loadFile(name string, content []byte, lookup func(string) (string, bool)) {
+	content = bytes.TrimPrefix(content, byteOrderMark)
+	if p := checkYAMLText(name, content); p != nil {
+		r.Problems = append(r.Problems, *p)
+		return
+	}
 	file, err := parser.ParseBytes(content, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		r.syntaxError(name, content, err)
@@ -113,11 +119,11 @@ func (r *Repo) syntaxError(name string, content []byte, err error) {
 			pos.Line, pos.Col = max(1, t.Position.Line), max(1, t.Position.Column)
 		}
 	}
-	hint := ""
-	if lines := strings.Split(string(content), "\n"); pos.Line > 0 && pos.Line <= len(lines) && strings.Contains(lines[pos.Line-1], "${") {
-		hint = `a value with ${…} inside { } or [ ] needs quotes: "${DATA:-data}/x.parquet"`
+	line := ""
+	if lines := strings.Split(string(content), "\n"); pos.Line > 0 && pos.Line <= len(lines) {
+		line = lines[pos.Line-1]
 	}
-	r.Problems.add(pos, hint, "not YAML: %s", firstLine(message))
+	r.Problems.add(pos, syntaxHint(message, line), "not YAML: %s", firstLine(message))
 }
 
 var kinds = []string{"entity", "source", "feature_view", "feature_service"}
@@ -134,8 +140,8 @@ func (r *Repo) document(d *decoder, body ast.Node) {
 	for it := m.MapRange(); it.Next(); {
 		if keyText(it.Key()) == "kind" {
 			d.value(it.Value(), reflect.ValueOf(&kind).Elem(), key{name: "kind"})
-			if !kind.given() {
-				return
+			if kind.Value == "" {
+				return // reported
 			}
 		}
 	}
@@ -177,6 +183,12 @@ func (r *Repo) loadSQL(root fs.FS) {
 		content, err := fs.ReadFile(root, name)
 		if err != nil {
 			r.Problems.add(sql.Pos, DidYouMean(sql.Value, sqlFiles(root, path.Dir(name))), "%s cannot be read: %s", name, reason(err))
+			*sql = Text{Pos: sql.Pos}
+			continue
+		}
+		content = bytes.TrimPrefix(content, byteOrderMark)
+		if p := checkText(name, content); p != nil {
+			r.Problems = append(r.Problems, *p)
 			*sql = Text{Pos: sql.Pos}
 			continue
 		}
