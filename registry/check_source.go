@@ -182,7 +182,7 @@ func (c *checker) engineError(pos fstore.Pos, what string, err error) {
 		c.problems.add(pos, e.Hint, "%s%s", what, strings.TrimPrefix(e.Message, what))
 		return
 	}
-	c.problems.add(pos, "", "%s%s", what, firstLine(err.Error()))
+	c.problems.add(pos, "", "%s%s", what, strings.TrimPrefix(firstLine(err.Error()), what))
 }
 
 func isDate(engineType string) bool { return strings.EqualFold(engineType, "DATE") }

@@ -151,7 +151,7 @@ func (c *checker) sourceView(v *view) {
 		key  string
 		text Text
 	}{{"event_timestamp", v.spec.Event}, {"created_timestamp", v.spec.Created}, {"availability", v.spec.Availability}} {
-		if t.text.given() {
+		if t.text.Value != "" {
 			c.problems.add(t.text.Pos, "remove it here; the source has its own", "%s beside source", t.key)
 		}
 	}

@@ -154,17 +154,19 @@ func wrap(doing string, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	kind := fstore.ErrUnavailable
+	kind, hint := fstore.ErrUnavailable, ""
 	var e *sqlite.Error
 	if errors.As(err, &e) {
 		switch e.Code() & 0xff {
 		case sqlite3.SQLITE_CORRUPT:
-			kind = fstore.ErrCorrupt
-		case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY:
-			kind = fstore.ErrInvalid
+			kind, hint = fstore.ErrCorrupt, "restore the file from a backup"
+		case sqlite3.SQLITE_NOTADB:
+			kind, hint = fstore.ErrInvalid, "registry: names a file of its own; if this was one, restore it from a backup"
+		case sqlite3.SQLITE_READONLY:
+			kind, hint = fstore.ErrInvalid, "make the file and its folder writable"
 		}
 	}
-	return fstore.Errorf(kind, "%s: %s", doing, err)
+	return fstore.Errorf(kind, "%s: %s", doing, err).WithHint("%s", hint)
 }
 
 // Revision returns the revision of a project: 0 before its first apply. It rises with every apply and promotion.

@@ -107,3 +107,33 @@ func TestOpeningAtOnce(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// What is wrong with the file of a registry comes with what to do about it.
+func TestABrokenRegistrySaysWhatToDo(t *testing.T) {
+	ctx, dir := context.Background(), t.TempDir()
+	garbage := filepath.Join(dir, "garbage.db")
+	if err := os.WriteFile(garbage, []byte(strings.Repeat("no database ", 999)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cut := filepath.Join(dir, "cut.db")
+	db, err := registry.Open(ctx, "sqlite://"+cut)
+	if err != nil {
+		t.Fatal(err)
+	}
+	apply(t, db, shop(t))
+	db.Close()
+	if err := os.Truncate(cut, 6000); err != nil {
+		t.Fatal(err)
+	}
+	for path, kind := range map[string]error{garbage: fstore.ErrInvalid, cut: fstore.ErrCorrupt} {
+		db, err := registry.OpenReadOnly(ctx, "sqlite://"+path)
+		if err == nil {
+			_, err = db.Plan(ctx, "shop", shop(t))
+			db.Close()
+		}
+		var e *fstore.Error
+		if !errors.Is(err, kind) || !errors.As(err, &e) || !strings.Contains(e.Hint, "backup") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
