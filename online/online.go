@@ -10,6 +10,7 @@ package online
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -88,6 +89,10 @@ func New(b Backend, project string) *Store {
 	return s
 }
 
+// ErrUnusable marks what a backend refuses for its own sake: a wrong password, a file that is another program's. No
+// request can mend that, so it is not to be taken for a mistake in one, which the backend's own kind, ErrInvalid, is.
+var ErrUnusable = errors.New("the online store cannot be used as it is set up")
+
 // Check says whether the store can be used; see Backend.Check.
 func (s *Store) Check(ctx context.Context) (warning string, err error) { return s.backend.Check(ctx) }
 
@@ -109,7 +114,7 @@ func (s *Store) version(ref fstore.ViewRef) *versionState {
 type Limits struct {
 	MaxRows        int // rows of keys
 	MaxFeatures    int // features of the list
-	MaxAnswerBytes int // values of the answer: fixed widths, lengths of strings, bytes and lists
+	MaxAnswerBytes int // of the answer, counted as rowBytes says, and the contents of its strings, bytes and lists
 }
 
 // DefaultLimits are those of a new Store.

@@ -19,8 +19,24 @@ type Prepared struct {
 	versions []version
 	outputs  []output
 
-	fixed   int          // bytes of the fixed-width values of a row
+	fixed   int          // bytes of a row: see rowBytes
 	perType [listMax]int // outputs of each fixed-width type
+}
+
+// What a value of an answer takes beside its contents.
+const (
+	statusBytes   = 1
+	eventBytes    = 8  // if asked for
+	variableBytes = 16 // of a string, bytes or a list: where it is and how long
+)
+
+// rowBytes returns what a row takes in any answer: values of fixed width, statuses, event times if asked for, and the
+// ends of the others. So a limit on it bounds memory and message, whatever the values are.
+func (p *Prepared) rowBytes(events EventTimes) int {
+	if events == WithEventTimes {
+		return p.fixed + eventBytes*len(p.outputs)
+	}
+	return p.fixed
 }
 
 const listMax = int(fstore.Timestamp) + 1
@@ -87,8 +103,10 @@ func (s *Store) Prepare(list *fstore.FeatureList) (*Prepared, error) {
 			out.def = &d.Column
 		}
 		if w := out.field.width; w > 0 {
-			p.fixed += w
+			p.fixed += w + statusBytes
 			p.perType[out.field.typ]++
+		} else {
+			p.fixed += variableBytes + statusBytes
 		}
 		u.outputs = append(u.outputs, i)
 		p.outputs = append(p.outputs, out)
@@ -201,17 +219,17 @@ func (p *Prepared) bind(req *Request, sc *scratch) (int, error) {
 		}
 		rows = 1
 	}
-	return rows, p.fits(rows)
+	return rows, p.fits(rows, req.EventTimes)
 }
 
 // fits checks what is known of the answer's size before anything is read.
-func (p *Prepared) fits(rows int) error {
+func (p *Prepared) fits(rows int, events EventTimes) error {
 	limits := p.store.Limits
 	if limits.MaxRows > 0 && rows > limits.MaxRows {
 		return fstore.Errorf(fstore.ErrTooLarge, "%d rows of keys; the limit is %d", rows, limits.MaxRows)
 	}
-	if limits.MaxAnswerBytes > 0 && rows*p.fixed > limits.MaxAnswerBytes {
-		return p.answerTooLarge(rows * p.fixed)
+	if size := rows * p.rowBytes(events); limits.MaxAnswerBytes > 0 && size > limits.MaxAnswerBytes {
+		return p.answerTooLarge(size)
 	}
 	return nil
 }

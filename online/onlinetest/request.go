@@ -3,6 +3,7 @@ package onlinetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -89,19 +90,51 @@ var requestTests = []test{
 		}{
 			{online.Limits{MaxRows: 2}, []string{"3 rows", "the limit is 2"}},
 			{online.Limits{MaxFeatures: 1}, []string{"2 features", "the limit is 1"}},
-			{online.Limits{MaxAnswerBytes: 23}, []string{"24 bytes", "the limit is 23"}},
-			{online.Limits{MaxAnswerBytes: 323}, []string{"324 bytes", "the limit is 323"}},
+			{online.Limits{MaxAnswerBytes: 77}, []string{"78 bytes", "the limit is 77"}},
+			{online.Limits{MaxAnswerBytes: 377}, []string{"378 bytes", "the limit is 377"}},
 		} {
 			s.Limits = c.limits
 			_, err := s.Lookup(context.Background(), list(use(v)), req)
 			isKind(t, err, fstore.ErrTooLarge, c.want...)
 		}
-		for _, s.Limits = range []online.Limits{{}, {MaxRows: 3, MaxFeatures: 2, MaxAnswerBytes: 324}} {
+		for _, s.Limits = range []online.Limits{{}, {MaxRows: 3, MaxFeatures: 2, MaxAnswerBytes: 378}} {
 			if _, err := s.Lookup(context.Background(), list(use(v)), req); err != nil {
 				t.Errorf("%+v: %v", s.Limits, err)
 			}
 		}
 	}},
+	{"the_limit_of_an_answer_counts_what_has_no_value_too", func(t *testing.T, b online.Backend) {
+		s, v := online.New(b, "p"), view("v", "id int64", "s string, l list<int64>, x bool")
+		load(t, s, v, generation1, published)
+		req := online.Request{Keys: []fstore.Column{ids(int64(1), int64(2))}, Now: published}
+		for events, size := range map[online.EventTimes]int{online.WithoutEventTimes: 2 * (17 + 17 + 2), online.WithEventTimes: 2 * (25 + 25 + 10)} {
+			req.EventTimes = events
+			s.Limits = online.Limits{MaxAnswerBytes: size - 1}
+			_, err := s.Lookup(context.Background(), list(use(v)), req)
+			isKind(t, err, fstore.ErrTooLarge, fmt.Sprintf("%d bytes", size))
+			s.Limits = online.Limits{MaxAnswerBytes: size}
+			if _, err := s.Lookup(context.Background(), list(use(v)), req); err != nil {
+				t.Error(err)
+			}
+		}
+	}},
+	{"what_a_backend_refuses_is_no_mistake_of_the_request", func(t *testing.T, b online.Backend) {
+		refused := fstore.Errorf(fstore.ErrInvalid, "wrong password").WithHint("check it")
+		s, v := online.New(refusing{b, refused}, "p"), view("v", "id int64", "x int64")
+		_, err := s.Lookup(context.Background(), list(use(v)), online.Request{Keys: []fstore.Column{ids(int64(1))}, Now: published})
+		isKind(t, err, online.ErrUnusable, "wrong password (check it)")
+		isKind(t, err, refused)
+	}},
+}
+
+// refusing is a backend that cannot be read.
+type refusing struct {
+	online.Backend
+	err error
+}
+
+func (r refusing) Get(context.Context, [][]byte, [][]byte) (records, ptrs [][]byte, err error) {
+	return nil, nil, r.err
 }
 
 // isKind checks an error's kind, and that its message says what it must.
