@@ -88,7 +88,7 @@ func answerFrom(r *fstorev1.GetOnlineFeaturesResponse) (*fstore.FeatureList, *on
 func kindOf(err error) error {
 	s := status.Convert(err)
 	for _, c := range classes {
-		if c.code == s.Code() && c.kind != errNoCatalog {
+		if c.code == s.Code() {
 			return &fstore.Error{Kind: c.kind, Message: s.Message()}
 		}
 	}

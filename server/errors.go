@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
 )
 
 // class is what a kind of error is called in both protocols. Where says is not empty it is the message the caller
@@ -24,19 +25,22 @@ type class struct {
 }
 
 // classes is the one table from kinds of error to gRPC codes and HTTP statuses. The first kind that an error is of
-// decides; what a caller can mend comes first.
+// decides: ErrUnusable wraps an ErrInvalid that is not the caller's. The first of a code is what our client takes it for.
 var classes = []class{
+	{fstore.ErrUnavailable, codes.Unavailable, "UNAVAILABLE", http.StatusServiceUnavailable, storeAway},
+	{online.ErrUnusable, codes.Unavailable, "UNAVAILABLE", http.StatusServiceUnavailable, storeAway},
+	{errNoCatalog, codes.Unavailable, "UNAVAILABLE", http.StatusServiceUnavailable, "the server has not read the registry yet; try again"},
 	{fstore.ErrInvalid, codes.InvalidArgument, "INVALID_ARGUMENT", http.StatusBadRequest, ""},
 	{fstore.ErrNotFound, codes.NotFound, "NOT_FOUND", http.StatusNotFound, ""},
 	{fstore.ErrNotReady, codes.FailedPrecondition, "FAILED_PRECONDITION", http.StatusConflict, ""},
 	{fstore.ErrTooLarge, codes.ResourceExhausted, "RESOURCE_EXHAUSTED", http.StatusRequestEntityTooLarge, ""},
 	{fstore.ErrConflict, codes.Aborted, "ABORTED", http.StatusConflict, ""},
-	{errNoCatalog, codes.Unavailable, "UNAVAILABLE", http.StatusServiceUnavailable, "the server has not read the registry yet; try again"},
-	{fstore.ErrUnavailable, codes.Unavailable, "UNAVAILABLE", http.StatusServiceUnavailable, "the online store cannot answer now; try again"},
 	{fstore.ErrCorrupt, codes.DataLoss, "DATA_LOSS", http.StatusInternalServerError, "the online store holds what cannot be read; the server's log says more"},
 	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", http.StatusGatewayTimeout, "the deadline passed before the answer was there"},
 	{context.Canceled, codes.Canceled, "CANCELLED", statusClientClosed, "the caller went away"},
 }
+
+const storeAway = "the online store cannot answer now; try again"
 
 // internal is the class of every other error.
 var internal = class{nil, codes.Internal, "INTERNAL", http.StatusInternalServerError, "a fault in the server; its log says more"}

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
 )
 
 // wantRefusal checks an error's kind, and that its message contains a text.
@@ -59,6 +60,7 @@ func TestKindsOfErrorHaveCodes(t *testing.T) {
 		{"conflict", live, fstore.Errorf(fstore.ErrConflict, "moved"), codes.Aborted, 409, "moved"},
 		{"no catalog", live, errNoCatalog, codes.Unavailable, 503, "the server has not read the registry yet; try again"},
 		{"unavailable", live, fstore.Errorf(fstore.ErrUnavailable, "dial 10.0.0.7"), codes.Unavailable, 503, store},
+		{"a store that is set up wrong", live, fmt.Errorf("%w: %w", online.ErrUnusable, fstore.Errorf(fstore.ErrInvalid, "10.0.0.7: NOAUTH")), codes.Unavailable, 503, store},
 		{"the store's own time-out", live, fmt.Errorf("%w: %w", fstore.ErrUnavailable, context.DeadlineExceeded), codes.Unavailable, 503, store},
 		{"the request's deadline, whatever the store says", over, fstore.Errorf(fstore.ErrUnavailable, "i/o"), codes.DeadlineExceeded, 504, "the deadline passed before the answer was there"},
 		{"a mistake, found as the deadline passed", over, fstore.Errorf(fstore.ErrInvalid, "bad"), codes.InvalidArgument, 400, "bad"},

@@ -336,6 +336,21 @@ func TestStoreThatIsAwayAndBack(t *testing.T) {
 	}
 }
 
+func TestStoreThatIsSetUpWrongIsNotTheCallersFault(t *testing.T) {
+	w := shop(t, nil)
+	w.backend.hook(func(context.Context) error {
+		return fstore.Errorf(fstore.ErrInvalid, "redis at 10.0.0.7: NOAUTH Authentication required")
+	})
+	_, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", 1)))
+	wantStatus(t, err, codes.Unavailable, "the online store cannot answer now")
+	if code, body := w.post(t, `{"service":"churn","entities":{"customer_id":[1]}}`); code != 503 || containsText(body, "10.0.0.7") {
+		t.Errorf("over HTTP: got %d %s", code, body)
+	}
+	if !strings.Contains(w.log.String(), "10.0.0.7") {
+		t.Error("the log does not tell why")
+	}
+}
+
 func TestHealthFollowsTheCatalogAndTheDrain(t *testing.T) {
 	w := newWorld(t, nil).start(t)
 	health := healthpb.NewHealthClient(w.conn)

@@ -107,8 +107,8 @@ func (s *Server) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return err
 		}
-		*buf = appendAnswerJSON((*buf)[:0], keys, t.list, answer)
-		return nil
+		*buf, err = appendAnswerJSON((*buf)[:0], keys, t.list, answer, s.store.Limits.MaxAnswerBytes)
+		return err
 	})
 	if refused != nil {
 		writeError(w, refused.http, refused.name, refused.message, refused.hint)

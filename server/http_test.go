@@ -135,6 +135,17 @@ func TestBadBodies(t *testing.T) {
 	}
 }
 
+func TestAnswerOfTooMuchJSONIsRefused(t *testing.T) {
+	w := shop(t, nil)
+	body := `{"service":"churn","entities":{"customer_id":[1,2,3,4,5]}}`
+	_, whole := w.post(t, body)
+	w.store.Limits.MaxAnswerBytes = 300 // the look-up's own count is below
+	code, got := w.post(t, body)
+	if code != 413 || !containsText(got, "more than 300 bytes of JSON") || len(whole) < 300 {
+		t.Errorf("got %d %s", code, got)
+	}
+}
+
 func TestPathsAndMethods(t *testing.T) {
 	w := shop(t, nil)
 	for _, c := range []struct {

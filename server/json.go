@@ -18,11 +18,16 @@ import (
 // keys are the columns that were asked for. event_timestamps is there where the answer has event times, null where
 // there is none; service where the list is one's.
 func WriteAnswerJSON(w io.Writer, keys []fstore.Column, list *fstore.FeatureList, a *online.Answer) error {
-	_, err := w.Write(appendAnswerJSON(nil, keys, list, a))
+	answer, err := appendAnswerJSON(nil, keys, list, a, 0)
+	if err == nil {
+		_, err = w.Write(answer)
+	}
 	return err
 }
 
-func appendAnswerJSON(dst []byte, keys []fstore.Column, list *fstore.FeatureList, a *online.Answer) []byte {
+// appendAnswerJSON appends an answer. ErrTooLarge: it would have more than limit bytes, if that is not 0; dst is
+// returned in any case.
+func appendAnswerJSON(dst []byte, keys []fstore.Column, list *fstore.FeatureList, a *online.Answer, limit int) ([]byte, error) {
 	dst = append(dst, `{"entities":{`...)
 	for i := range keys {
 		dst = comma(dst, i)
@@ -32,6 +37,10 @@ func appendAnswerJSON(dst []byte, keys []fstore.Column, list *fstore.FeatureList
 	dst = append(dst, `},"features":[`...)
 	for i := range a.Features {
 		dst = appendFeatureJSON(comma(dst, i), &a.Features[i], a.Rows)
+		if limit > 0 && len(dst) > limit {
+			return dst, fstore.Errorf(fstore.ErrTooLarge, "an answer of more than %d bytes of JSON", limit).
+				WithHint("ask for fewer rows or features, or over gRPC")
+		}
 	}
 	dst = append(dst, `],"versions":[`...)
 	for i, v := range a.Versions {
@@ -48,7 +57,7 @@ func appendAnswerJSON(dst []byte, keys []fstore.Column, list *fstore.FeatureList
 		dst = strconv.AppendInt(append(dst, `,"version":`...), int64(list.Service.Version), 10)
 		dst = append(dst, '}')
 	}
-	return append(dst, "}\n"...)
+	return append(dst, "}\n"...), nil
 }
 
 func appendFeatureJSON(dst []byte, f *online.AnswerFeature, rows int) []byte {
