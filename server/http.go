@@ -29,7 +29,8 @@ const onlineFeaturesPath = "/v1/online-features"
 
 func (s *Server) newHTTP(ctx context.Context) *http.Server {
 	return &http.Server{
-		Handler:           s.routes(),
+		Handler:           s.closing(s.routes()),
+		ConnState:         s.web.changed,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       bodyTimeout,
 		WriteTimeout:      writeTimeout,

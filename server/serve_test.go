@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
+	"io"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +57,35 @@ func TestDrainFinishesWhatIsUnderWay(t *testing.T) {
 	}
 	_, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", 1)))
 	wantStatus(t, err, codes.Unavailable, "")
+}
+
+func TestAConnectionKeptOpenIsAnsweredWhileDraining(t *testing.T) {
+	w := shop(t, func(o *Options) { o.Linger = time.Hour })
+	client := &http.Client{Transport: &http.Transport{}} // with connections of its own
+	ask := func() *http.Response {
+		t.Helper()
+		r, err := client.Post(w.web+onlineFeaturesPath, "application/json", strings.NewReader(`{"service":"churn","entities":{"customer_id":[1]}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		if _, err := io.Copy(io.Discard, r.Body); err != nil || r.StatusCode != 200 {
+			t.Fatal(r.StatusCode, err)
+		}
+		return r
+	}
+	if ask().Close {
+		t.Error("a connection is closed before the drain")
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- w.stop() }()
+	<-w.draining
+	if !ask().Close {
+		t.Error("the client is not told to give its connection up")
+	}
+	if err := <-stopped; err != nil { // long before the linger is over: no connection is open
+		t.Error(err)
+	}
 }
 
 func TestDrainEndsWhatTakesTooLong(t *testing.T) {

@@ -32,6 +32,7 @@ type Options struct {
 	Poll            time.Duration // between looks at the registry; default: a second
 	Timeout         time.Duration // of requests whose caller sets no deadline; default: 5 s
 	DrainTimeout    time.Duration // for requests under way when the server is told to end; default: 20 s
+	Linger          time.Duration // that HTTP clients have to give up the connections they keep open; default: half a second
 	MaxRequestBytes int           // of a gRPC message or an HTTP body; default: 4 MiB
 }
 
@@ -47,10 +48,12 @@ type Server struct {
 	tick            <-chan time.Time // when to poll; nil: every poll
 	timeout         time.Duration
 	drainTimeout    time.Duration
+	linger          time.Duration
 	maxRequestBytes int
 
 	health   *health.Server
 	grpc     *grpc.Server
+	web      connections
 	draining chan struct{}  // closed when the server is told to end
 	inFlight sync.WaitGroup // requests and streams
 }
@@ -65,6 +68,7 @@ func New(o Options) *Server {
 		poll:            or(o.Poll, time.Second),
 		timeout:         or(o.Timeout, 5*time.Second),
 		drainTimeout:    or(o.DrainTimeout, 20*time.Second),
+		linger:          or(o.Linger, 500*time.Millisecond),
 		maxRequestBytes: or(o.MaxRequestBytes, 4<<20),
 		health:          health.NewServer(),
 		draining:        make(chan struct{}),
@@ -102,8 +106,8 @@ func (s *Server) setHealth(status healthpb.HealthCheckResponse_ServingStatus) {
 }
 
 // Serve answers gRPC and HTTP on the listeners, of which one may be nil, until ctx ends; then it drains: health says
-// NOT_SERVING, nothing new is accepted, what is under way is finished within the drain timeout, and what is not by
-// then is ended. It returns when all of its goroutines have: nil after a drain in time, else what went wrong. It
+// NOT_SERVING, gRPC accepts nothing new, nor does HTTP once its clients have given up their connections or the linger is
+// over, what is under way is finished within the drain timeout, and what is not by then is ended. It returns when all of its goroutines have: nil after a drain in time, else what went wrong. It
 // closes the listeners. It may be called once.
 func (s *Server) Serve(ctx context.Context, grpcListener, httpListener net.Listener) error {
 	// Requests outlive ctx while the server drains.
@@ -162,6 +166,9 @@ func (s *Server) drain(web *http.Server) error {
 		}
 	})
 	group.Go(func() {
+		lingering, end := context.WithTimeout(ctx, s.linger)
+		defer end()
+		s.web.wait(lingering)
 		if web.Shutdown(ctx) != nil {
 			lateHTTP = true
 			_ = web.Close() // the error is the listener's, which is closed already

@@ -268,7 +268,7 @@ func newWorld(t testing.TB, change func(*Options)) *world {
 	w.store = online.New(w.backend, "test")
 	o := Options{
 		Catalog: w.book, Store: w.store, Clock: func() time.Time { return now }, Version: "v1.2.3",
-		Logger: slog.New(slog.NewTextHandler(w.log, nil)), Poll: time.Hour,
+		Logger: slog.New(slog.NewTextHandler(w.log, nil)), Poll: time.Hour, Linger: time.Millisecond,
 	}
 	if change != nil {
 		change(&o)

@@ -1,0 +1,63 @@
+package server
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+)
+
+// A connection that an HTTP client keeps open cannot be closed without a risk: a request may be on its way, and is then
+// lost without having been looked at. So a draining server goes on answering for a moment, and has each answer tell its
+// client to use the connection no more; only those that nobody used meanwhile are closed.
+
+// connections counts the connections of an HTTP server.
+type connections struct {
+	mu   sync.Mutex // guards the rest
+	open int
+	none chan struct{} // closed once open is 0; nil: nobody waits
+}
+
+// changed is the server's ConnState.
+func (c *connections) changed(_ net.Conn, to http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch to {
+	case http.StateNew:
+		c.open++
+	case http.StateClosed, http.StateHijacked:
+		c.open--
+	}
+	if c.open == 0 && c.none != nil {
+		close(c.none)
+		c.none = nil
+	}
+}
+
+// wait returns once no connection is open, or with ctx. Only one goroutine may wait.
+func (c *connections) wait(ctx context.Context) {
+	none := make(chan struct{})
+	c.mu.Lock()
+	if c.open == 0 {
+		close(none)
+	} else {
+		c.none = none
+	}
+	c.mu.Unlock()
+	select {
+	case <-none:
+	case <-ctx.Done():
+	}
+}
+
+// closing has every answer of a draining server close its connection.
+func (s *Server) closing(answer http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-s.draining:
+			w.Header().Set("Connection", "close")
+		default:
+		}
+		answer.ServeHTTP(w, r)
+	})
+}
