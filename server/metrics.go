@@ -113,8 +113,8 @@ type ages struct {
 	store    *online.Store
 	clock    func() time.Time
 
-	mu        sync.Mutex // guards published
-	published map[fstore.ViewRef]time.Time
+	mu       sync.Mutex // guards pointers
+	pointers map[fstore.ViewRef]fstore.Pointer
 }
 
 // scrapeTimeout bounds the one round trip of a scrape; behind it the instants of the last scrape are good enough.
@@ -150,34 +150,32 @@ func (a *ages) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(catalogRevision, float64(catalog.revision))
 	gauge(catalogAge, now.Sub(fstore.FromMicros(a.follower.checked.Load())).Seconds())
-	refs := make([]fstore.ViewRef, 0, 16)
-	for _, v := range catalog.names.Live() {
-		refs = append(refs, v.Ref)
+	live := catalog.names.Live()
+	refs := make([]fstore.ViewRef, len(live))
+	for i, v := range live {
+		refs[i] = v.Ref
 	}
-	published := a.read(refs)
-	for _, ref := range refs {
-		at, ok := published[ref]
-		if ok {
-			gauge(viewAge, now.Sub(at).Seconds(), ref.Name, strconv.Itoa(ref.Version))
-			gauge(viewPublished, 1, ref.Name, strconv.Itoa(ref.Version))
+	pointers := a.read(refs)
+	for _, v := range live {
+		name, number := v.Ref.Name, strconv.Itoa(v.Ref.Version)
+		if p, ok := pointers[v.Ref]; ok && p.Fingerprint == v.Fingerprint { // else look-ups refuse it
+			gauge(viewAge, now.Sub(p.Published).Seconds(), name, number)
+			gauge(viewPublished, 1, name, number)
 		} else {
-			gauge(viewPublished, 0, ref.Name, strconv.Itoa(ref.Version))
+			gauge(viewPublished, 0, name, number)
 		}
 	}
 }
 
-// read returns the published instants of view versions, as the last scrape knew them where the store is away.
-func (a *ages) read(refs []fstore.ViewRef) map[fstore.ViewRef]time.Time {
+// read returns the pointers of view versions, as the last scrape knew them where the store is away.
+func (a *ages) read(refs []fstore.ViewRef) map[fstore.ViewRef]fstore.Pointer {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	pointers, err := a.store.Pointers(ctx, refs)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err == nil {
-		a.published = make(map[fstore.ViewRef]time.Time, len(pointers))
-		for ref, p := range pointers {
-			a.published[ref] = p.Published
-		}
+		a.pointers = pointers
 	}
-	return a.published
+	return a.pointers
 }

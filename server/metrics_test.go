@@ -90,3 +90,16 @@ func TestViewThatIsNotPublishedHasNoAge(t *testing.T) {
 		t.Errorf("got %s", body)
 	}
 }
+
+func TestViewThatAnotherDefinitionIsPublishedOfHasNoAge(t *testing.T) {
+	w := newWorld(t, nil)
+	w.book.set(page{views: map[string]*fstore.ViewVersion{"orders": orders(1)}})
+	other := orders(1)
+	other.Fingerprint = "another registry's"
+	publish(t, w.store, other, now)
+	w.start(t)
+	_, body := w.call(t, "GET", "/metrics", "")
+	if !containsText(body, `fstore_view_published{version="1",view="orders"} 0`) || containsText(body, "fstore_view_age_seconds{") {
+		t.Errorf("got %s", body)
+	}
+}
