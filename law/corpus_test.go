@@ -26,6 +26,7 @@ func (c *testCase) repo(t testing.TB, dir string) map[string]string {
 // The corpus holds for training sets, on one and several threads, below and above the 64 labels at which DuckDB
 // changes its plan.
 func TestTrainingAgreesWithTheCorpus(t *testing.T) {
+	t.Parallel()
 	for _, c := range readCases(t, "testdata/*.case") {
 		t.Run(c.name, func(t *testing.T) { trainingAgrees(t, &c, tempDir(t)) })
 	}
@@ -72,6 +73,7 @@ func (c *testCase) explains(t testing.TB, labels []label, summary *offline.Train
 
 // The corpus holds for materialize and get on every backend: for each label, publish P(T), then get at T.
 func TestGetAgreesWithTheCorpus(t *testing.T) {
+	t.Parallel()
 	url := startRedis(t)
 	for n, c := range readCases(t, "testdata/*.case") {
 		t.Run(c.name, func(t *testing.T) { getAgrees(t, &c, tempDir(t), url, fmt.Sprintf("corpus%d", n)) })
@@ -132,6 +134,7 @@ func (c *testCase) text() string {
 
 // What the corpus says of hand-written cases holds for generated ones.
 func TestGeneratedCasesAgreeWithTheOracle(t *testing.T) {
+	t.Parallel()
 	url := startRedis(t)
 	root, n := tempDir(t), 0
 	rapid.Check(t, func(rt *rapid.T) {

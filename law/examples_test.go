@@ -19,26 +19,20 @@ import (
 // is compared with figures computed another way: the oracle on a sample of keys, and window functions over
 // everything.
 
+var programDir string // once program was called; TestMain removes it
+
 var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "fstore-program")
-	if err != nil {
+	var err error
+	if programDir, err = os.MkdirTemp("", "fstore-program"); err != nil {
 		return "", err
 	}
-	bin := filepath.Join(dir, "fstore")
+	bin := filepath.Join(programDir, "fstore")
 	out, err := exec.Command("go", "build", "-o", bin, "../cmd/fstore").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
 	}
 	return bin, nil
 })
-
-func TestMain(m *testing.M) {
-	status := m.Run()
-	if bin, err := program(); err == nil {
-		os.RemoveAll(filepath.Dir(bin))
-	}
-	os.Exit(status)
-}
 
 // example is a copy of an example's repo.
 type example struct {
@@ -178,7 +172,10 @@ const retailOrders = `
     )
   )`
 
-func TestOnlineRetail(t *testing.T) { onBoth(t, "online_retail", onlineRetail) }
+func TestOnlineRetail(t *testing.T) {
+	t.Parallel()
+	onBoth(t, "online_retail", onlineRetail)
+}
 
 func onlineRetail(t *testing.T, e *example) {
 	e.run("validate")
@@ -338,7 +335,10 @@ func jsonOf(t *testing.T, v any) any {
 	return out
 }
 
-func TestCredit(t *testing.T) { onBoth(t, "credit", credit) }
+func TestCredit(t *testing.T) {
+	t.Parallel()
+	onBoth(t, "credit", credit)
+}
 
 func credit(t *testing.T, e *example) {
 	e.run("validate")

@@ -25,6 +25,7 @@ import (
 // A check draws a repo of source views and causal SQL views, then lets time pass: rows arrive, late ones too, are
 // corrected, restated in place and vanish; after every run both halves must hold.
 func TestGetEqualsTrainingAfterEveryRun(t *testing.T) {
+	t.Parallel()
 	url := startRedis(t)
 	root, n := tempDir(t), 0
 	rapid.Check(t, func(rt *rapid.T) {
@@ -114,6 +115,7 @@ func (w *world) holds(t testing.TB, v *fstore.ViewVersion, to int64, keys [][]an
 
 // The law holds for the example repo, with its late loads, for every key that any of its views ever has.
 func TestTheFeatureRepoKeepsTheLaw(t *testing.T) {
+	t.Parallel()
 	dir := tempDir(t)
 	files := map[string]string{}
 	entries, err := featurerepo.Files.ReadDir(".")

@@ -14,6 +14,7 @@ import (
 
 // Fifty runs on several threads over a table of nothing but ties give the same bytes.
 func TestTiesFallTheSameWayFiftyTimes(t *testing.T) {
+	t.Parallel()
 	dir := tempDir(t)
 	copyTo(t, filepath.Join(dir, "src.parquet"), `
 SELECT i % 50 AS k, make_timestamp(i // 1000) AS event, make_timestamp(i // 500) AS created,

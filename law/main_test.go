@@ -1,0 +1,27 @@
+package law
+
+import (
+	"flag"
+	"os"
+	"testing"
+)
+
+// checks is how many generated cases and stories a plain go test plays. Each is a repo with many runs on three
+// backends; -rapid.checks=1000 plays more.
+const checks = "40"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
+	if !given {
+		if err := flag.Set("rapid.checks", checks); err != nil {
+			panic(err)
+		}
+	}
+	status := m.Run()
+	if programDir != "" {
+		os.RemoveAll(programDir)
+	}
+	os.Exit(status)
+}
