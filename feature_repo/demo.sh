@@ -52,8 +52,8 @@ run "fstore materialize --to 2025-12-01"
 
 say "Ask the store what it serves; 99999 is nobody."
 run "fstore get --service churn --entity customer_id=12003 --entity customer_id=99999 --at 2025-12-01"
-
-run "fstore get --service recommend --entity customer_id=12003,stock_code=P10007 --at 2025-12-01 --output json"
+say "Another model, by customer and product, as a program would read it."
+run "fstore get --service recommend --entity customer_id=12013,stock_code=P10322 --at 2025-12-01 --output json"
 
 say "Serve it over gRPC and HTTP, and ask the server. It judges age by its own clock: see last_large_order (ttl 180d)."
 : >"$tmp/addresses"

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -94,5 +95,18 @@ func TestTheSampleIsAwkward(t *testing.T) {
 	}
 	if reordered == 0 || reordered == len(s.Labels) {
 		t.Errorf("%d of %d labels are true", reordered, len(s.Labels))
+	}
+}
+
+// The demo and the help ask what this customer last bought of this product: less than 30 days ago, in either sample.
+func TestTheSamplesHaveThePairThatIsAskedFor(t *testing.T) {
+	for name, size := range map[string]featurerepo.Size{"small": featurerepo.Small, "demo": featurerepo.Demo} {
+		found := slices.ContainsFunc(featurerepo.Generate(size).Lines, func(l featurerepo.Line) bool {
+			return l.CustomerID != nil && *l.CustomerID == 12013 && l.StockCode == "P10322" &&
+				l.InvoiceDate.After(featurerepo.End.AddDate(0, 0, -30)) && !l.LoadedAt.After(featurerepo.End)
+		})
+		if !found {
+			t.Errorf("the %s sample has no such line", name)
+		}
 	}
 }
