@@ -2,7 +2,7 @@
 
     python -m venv .venv && . .venv/bin/activate && pip install -r requirements.txt
     python -m grpc_tools.protoc -I ../../proto --python_out=. --grpc_python_out=. fstore/v1/feature_store.proto
-    python get_features.py --service churn customer_id=17850,12346
+    python get_features.py --service churn customer_id=12003,12004
 
 A key column is name=value,value,…; it is of type int64 where all its values are whole numbers, else of type string.
 Instead of a service, --feature view.feature (any number of times) names features one by one.
