@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/docs/schema"
 	featurerepo "github.com/fstore-dev/fstore/feature_repo"
 	"github.com/spf13/cobra"
 )
@@ -30,15 +31,31 @@ sample data. DIR may exist, but must be empty. The sample data is the same every
   fstore.yaml            settings
   *.yaml, *.sql          definitions: entities, sources, feature views, feature services
   data/                  sample data: invoice lines, customers, products, labels
+  schema/                JSON Schemas, by which editors complete and check the YAML
 
 Next:
   cd %[1]s
   fstore plan
   fstore apply
+  fstore training-set create churn_2025 --service churn --labels data/labels.parquet --out churn.parquet
+  fstore materialize --to 2025-12-01      the sample data ends there
+  fstore get --service churn --entity customer_id=12003
 `, args[0])
 			return nil
 		},
 	}
+}
+
+// schemaDir is the folder of a new repo that has the schemas for editors. Only YAML is read for definitions.
+const schemaDir = "schema"
+
+// schemaLine tells an editor which schema a YAML file of a repo has.
+func schemaLine(name string) string {
+	which := "definitions.json"
+	if name == settingsFile {
+		which = "settings.json"
+	}
+	return "# yaml-language-server: $schema=" + schemaDir + "/" + which + "\n"
 }
 
 // writeRepo writes the example repo and its sample data into a new or empty folder.
@@ -62,9 +79,15 @@ func writeRepo(dir string) error {
 		if err != nil {
 			return fmt.Errorf("init %s: %w", dir, err)
 		}
+		if filepath.Ext(name) == ".yaml" {
+			text = append([]byte(schemaLine(name)), text...)
+		}
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			return fmt.Errorf("init %s: %w", dir, err)
 		}
+	}
+	if err := os.CopyFS(filepath.Join(dir, schemaDir), schema.Files); err != nil {
+		return fmt.Errorf("init %s: %w", dir, err)
 	}
 	return featurerepo.Generate(featurerepo.Small).Write(filepath.Join(dir, "data"))
 }
