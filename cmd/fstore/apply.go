@@ -135,7 +135,10 @@ func publishedInstants(ctx context.Context, snap *registry.Snapshot, store *onli
 
 func (a *app) confirm() bool {
 	fmt.Fprint(a.stderr, "\nApply this? Only yes applies it: ")
-	answer, _ := bufio.NewReader(a.stdin).ReadString('\n') // no answer is no
+	answer, err := bufio.NewReader(a.stdin).ReadString('\n') // no answer is no
+	if err != nil {
+		fmt.Fprintln(a.stderr) // the answer did not end the line
+	}
 	return strings.TrimSpace(answer) == "yes"
 }
 

@@ -27,6 +27,19 @@ func (a *app) completeViews(cmd *cobra.Command, _ []string, _ string) ([]string,
 	})
 }
 
+// completeTrainingSets completes the names of training sets from the registry.
+func (a *app) completeTrainingSets(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		records, _ := a.trainingSets(cmd.Context()) // none, if they cannot be read
+		for _, r := range records {
+			if r.Retired.IsZero() {
+				names = append(names, r.Name)
+			}
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
 // complete reads names; where there are none to read, nothing is completed.
 func (a *app) complete(ctx context.Context, names func(*registry.Snapshot) []string) ([]string, cobra.ShellCompDirective) {
 	var out []string

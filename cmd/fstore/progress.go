@@ -21,12 +21,13 @@ func (a *app) progress() *progress {
 	return p
 }
 
-// show says what is being done and how much of it; a total of 0 is not known. It writes ten times a second at most.
+// percent says what is being done and which part of it, from 0 to 1, is done.
+func (p *progress) percent(what string, done float64) {
+	p.line(what, fmt.Sprintf("%3.0f%%", 100*done))
+}
+
+// show says what is being done and how much of it; a total of 0 is not known.
 func (p *progress) show(what string, done, total int64) {
-	if p.out == nil || p.now().Sub(p.shown) < 100*time.Millisecond {
-		return
-	}
-	p.shown = p.now()
 	amount := ""
 	switch {
 	case total > 0:
@@ -34,6 +35,15 @@ func (p *progress) show(what string, done, total int64) {
 	case done > 0:
 		amount = thousands(done)
 	}
+	p.line(what, amount)
+}
+
+// line writes ten times a second at most.
+func (p *progress) line(what, amount string) {
+	if p.out == nil || p.now().Sub(p.shown) < 100*time.Millisecond {
+		return
+	}
+	p.shown = p.now()
 	fmt.Fprintf(p.out, "\r\x1b[K%s  %s", what, amount)
 }
 

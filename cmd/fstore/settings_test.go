@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -137,4 +138,35 @@ func TestEverySettingIsDocumented(t *testing.T) {
 			}
 		}
 	}
+}
+
+// No answer is no, and the next line begins on its own.
+func TestTheQuestionOfApply(t *testing.T) {
+	for answer, want := range map[string]bool{"yes\n": true, "yes": true, "no\n": false, "y\n": false, "\n": false, "": false} {
+		var stderr bytes.Buffer
+		a := &app{stdin: strings.NewReader(answer), stderr: &stderr}
+		if got := a.confirm(); got != want {
+			t.Errorf("%q is taken for %v", answer, got)
+		}
+		// a terminal shows the answer, its end of line included
+		if shown := strings.HasSuffix(answer, "\n"); shown == strings.HasSuffix(stderr.String(), "\n") {
+			t.Errorf("%q leaves the line open, or ends it twice: %q", answer, stderr.String())
+		}
+	}
+}
+
+// Progress is a line that is written over: of a share without amounts, of amounts with a share where the whole is known.
+func TestProgress(t *testing.T) {
+	now := time.Unix(0, 0)
+	var out bytes.Buffer
+	p := &progress{out: &out, now: func() time.Time { now = now.Add(time.Second); return now }}
+	p.percent("join", 0.256)
+	p.show("customer_orders@1 compute", 1200, 0)
+	p.show("write", 1, 4)
+	p.clear()
+	const start = "\r\x1b[K"
+	if want := start + "join   26%" + start + "customer_orders@1 compute  1,200" + start + "write   25%  1 of 4" + start; out.String() != want {
+		t.Errorf("%q", out.String())
+	}
+	(&progress{now: p.now}).percent("nowhere", 1) // no terminal: no line
 }

@@ -30,6 +30,8 @@ func (a *app) trainingSetCommand() *cobra.Command {
 	return cmd
 }
 
+const parquetSuffix = ".parquet"
+
 // trainingFlags are those of training-set create.
 type trainingFlags struct {
 	selection
@@ -51,7 +53,7 @@ it that says exactly what it was made from, and record both under a name. Every 
 Labels are Parquet or CSV, or a query over sources and views. The instant of a row is in the column event_timestamp,
 or in the one that --timestamp names. The versions in head are used, whether or not they are published.`,
 		Example: `  fstore training-set create churn_2025 --service churn --labels data/labels.parquet --out churn.parquet
-  fstore training-set create quick --features 'customer_orders.*,shop.share_returned=returns' --labels labels.csv --out quick.parquet
+  fstore training-set create quick --features 'customer_orders.*,shop.share_returned=returns' --labels data/labels.parquet --out quick.parquet
   fstore training-set create orders --service churn --out orders.parquet --timestamp at \
       --labels-sql 'select customer_id, invoice_date as at from lines where customer_id is not null'`,
 		Args: args(cobra.ExactArgs(1)),
@@ -83,6 +85,8 @@ func (f *trainingFlags) check(cmd *cobra.Command) error {
 		return usagef(cmd, "name either --labels or --labels-sql")
 	case f.out == "":
 		return usagef(cmd, "--out is missing: the Parquet file to write")
+	case !strings.HasSuffix(f.out, parquetSuffix) || filepath.Base(f.out) == parquetSuffix:
+		return &usageError{message: fmt.Sprintf("--out %s: a training set is a Parquet file", f.out), hint: "give it a name that ends in " + parquetSuffix}
 	}
 	return f.selection.check(cmd)
 }
@@ -91,7 +95,7 @@ func (a *app) createTrainingSet(ctx context.Context, name string, f *trainingFla
 	if err := fstore.CheckName(name); err != nil {
 		return &usageError{message: err.(*fstore.Error).Message, hint: err.(*fstore.Error).Hint}
 	}
-	req := offline.TrainingRequest{Name: name, Timestamp: f.timestamp, Now: a.now(), Clock: a.now, Version: buildVersion()}
+	req := offline.TrainingRequest{Name: name, Timestamp: f.timestamp, Now: a.now().UTC().Truncate(time.Microsecond), Clock: a.now, Version: buildVersion()}
 	if f.asOf != "" {
 		asOf, err := instant("--as-of", f.asOf)
 		if err != nil {
@@ -119,6 +123,9 @@ func (a *app) createTrainingSet(ctx context.Context, name string, f *trainingFla
 	if err != nil {
 		return err
 	}
+	if err := f.outIsFree(ctx, s, db, name); err != nil {
+		return err
+	}
 	engine, err := a.openEngine(s)
 	if err != nil {
 		return err
@@ -138,7 +145,7 @@ func (a *app) createTrainingSet(ctx context.Context, name string, f *trainingFla
 		}
 	}
 	progress := a.progress()
-	req.Progress = func(p offline.Progress) { progress.show(p.Stage, int64(100*p.Done), 100) }
+	req.Progress = func(p offline.Progress) { progress.percent(p.Stage, p.Done) }
 	req.Commit = strconv.FormatInt(snap.Revision, 10)
 	summary, err := engine.TrainingSet(ctx, req)
 	progress.clear()
@@ -172,6 +179,41 @@ func (f *trainingFlags) paths(req *offline.TrainingRequest) (err error) {
 		return fmt.Errorf("--labels %s: %w", f.labels, err)
 	}
 	return nil
+}
+
+// outIsFree refuses to write over a file that is no training set (labels, or a source's), and over one that another
+// training set goes by. A training set is known by the lock beside it.
+func (f *trainingFlags) outIsFree(ctx context.Context, s *Settings, db *registry.DB, name string) error {
+	if _, err := os.Stat(f.out); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	lock, err := os.ReadFile(strings.TrimSuffix(f.out, parquetSuffix) + ".lock.json")
+	if errors.Is(err, fs.ErrNotExist) {
+		return fstore.Errorf(fstore.ErrConflict, "--out %s is there already and is not a training set: it has no lock", f.out).
+			WithHint("name a new file, or remove it")
+	}
+	var was struct{ Name string }
+	if err == nil {
+		err = json.Unmarshal(lock, &was)
+	}
+	if err != nil {
+		return fmt.Errorf("--out %s: read its lock: %w", f.out, err)
+	}
+	if was.Name == name {
+		return nil
+	}
+	out, err := filepath.Abs(f.out)
+	if err != nil {
+		return fmt.Errorf("--out %s: %w", f.out, err)
+	}
+	other, err := db.TrainingSet(ctx, s.Project, was.Name)
+	switch {
+	case errors.Is(err, fstore.ErrNotFound) || err == nil && other.Out != out:
+		return nil
+	case err != nil:
+		return err
+	}
+	return fstore.Errorf(fstore.ErrConflict, "--out %s is the file of training set %s", f.out, was.Name).WithHint("name a new file")
 }
 
 // labelText returns the query of --labels-sql, which is the query itself or a file that holds it.
@@ -248,7 +290,7 @@ func (a *app) listTrainingSetsCommand() *cobra.Command {
 				return err
 			}
 			if a.json() {
-				return a.printJSON(append([]registry.TrainingSetRecord{}, records...))
+				return a.printJSON(listedTrainingSets(records))
 			}
 			t := newTable("NAME", "CREATED", "SERVICE", "ROWS", "FILE")
 			for _, r := range records {
@@ -269,6 +311,24 @@ func (a *app) listTrainingSetsCommand() *cobra.Command {
 	}
 }
 
+// listedTrainingSet is a training set as list --output json shows it; its lock is what show is for.
+type listedTrainingSet struct {
+	Name    string    `json:"name"`
+	Created time.Time `json:"created"`
+	Service string    `json:"service,omitempty"`
+	Rows    int64     `json:"rows"`
+	Out     string    `json:"out"`
+	Retired time.Time `json:"retired,omitzero"`
+}
+
+func listedTrainingSets(records []registry.TrainingSetRecord) []listedTrainingSet {
+	out := make([]listedTrainingSet, len(records))
+	for i, r := range records {
+		out[i] = listedTrainingSet{Name: r.Name, Created: r.Created, Service: r.Service, Rows: r.Rows, Out: r.Out, Retired: r.Retired}
+	}
+	return out
+}
+
 func (a *app) trainingSets(ctx context.Context) ([]registry.TrainingSetRecord, error) {
 	s, err := a.settings()
 	if err != nil {
@@ -284,10 +344,11 @@ func (a *app) trainingSets(ctx context.Context) ([]registry.TrainingSetRecord, e
 
 func (a *app) showTrainingSetCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "show NAME",
-		Short:   "Show a training set and its lock",
-		Example: "  fstore training-set show churn_2025\n  fstore training-set show churn_2025 --output json",
-		Args:    args(cobra.ExactArgs(1)),
+		Use:               "show NAME",
+		Short:             "Show a training set and its lock",
+		Example:           "  fstore training-set show churn_2025\n  fstore training-set show churn_2025 --output json",
+		Args:              args(cobra.ExactArgs(1)),
+		ValidArgsFunction: a.completeTrainingSets,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := a.settings()
 			if err != nil {
@@ -347,7 +408,7 @@ func (a *app) printTrainingSet(r *registry.TrainingSetRecord) error {
 }
 
 // shortTime writes an instant for people: seconds are enough.
-func shortTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
+func shortTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
 // shortPath writes a path relative to where the command runs, if it is beneath it.
 func shortPath(path string) string {
