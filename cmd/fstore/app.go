@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -37,7 +38,7 @@ const firstSteps = `  fstore init shop && cd shop      write an example repo wit
   fstore plan                      what would change
   fstore apply                     register the definitions
   fstore training-set create churn_2025 --service churn --labels data/labels.parquet --out data/churn.parquet
-  fstore materialize               bring the online store up to date
+  fstore materialize --to 2025-12-01      bring the online store up to date; without --to, as of now
   fstore get --service churn --entity customer_id=12003
   fstore serve                     answer over gRPC and HTTP`
 
@@ -107,10 +108,22 @@ func noCommand(cmd *cobra.Command, args []string) error {
 // args wraps an argument check so that its mistakes are usage mistakes.
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return usagef(cmd, "%v", err)
+		err := check(cmd, args)
+		if err == nil {
+			return nil
 		}
-		return nil
+		name := strings.TrimPrefix(cmd.CommandPath(), "fstore ")
+		_, wanted, _ := strings.Cut(cmd.Use, " ")
+		switch {
+		case wanted == "":
+			return usagef(cmd, "%s takes no arguments: %s", name, args[0])
+		case len(cmd.ValidArgs) > 0:
+			return &usageError{message: fmt.Sprintf("%s: there is no %q", name, strings.Join(args, " ")), hint: "one of " + strings.Join(cmd.ValidArgs, ", ")}
+		case len(args) == 0:
+			return usagef(cmd, "%s: %s is missing", name, wanted)
+		default:
+			return usagef(cmd, "%s takes one argument, %s, and here are %d", name, wanted, len(args))
+		}
 	}
 }
 

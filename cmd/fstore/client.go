@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/server"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
 )
 
@@ -22,5 +25,14 @@ func askServer(ctx context.Context, q *question, keys []fstore.Column) (*fstore.
 	if q.events {
 		ask.EventTimes = online.WithEventTimes
 	}
-	return server.Ask(ctx, conn, ask)
+	list, answer, err := server.Ask(ctx, conn, ask)
+	if errors.Is(err, fstore.ErrUnavailable) && conn.GetState() == connectivity.TransientFailure {
+		why := err.Error() // gRPC's words about its own inside, and at the end what happened
+		if _, dialing, ok := strings.Cut(why, "Error while dialing: "); ok {
+			why = strings.TrimSuffix(dialing, `"`)
+		}
+		return nil, nil, fstore.Errorf(fstore.ErrUnavailable, "no server answers at %s: %s", q.grpc, why).
+			WithHint("start one there with fstore serve, or name another with --grpc")
+	}
+	return list, answer, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,6 +41,7 @@ type examination struct {
 	app    *app
 	checks []checked
 	failed bool
+	asked  map[string]bool // variables of the environment that settings and definitions have looked up
 }
 
 func (e *examination) ok(name, format string, args ...any) {
@@ -58,6 +60,9 @@ func (e *examination) bad(name, hint, format string, args ...any) {
 // wrong records an error with its own hint.
 func (e *examination) wrong(name string, err error) {
 	message, hints := explain(err)
+	if len(hints) == 0 && errors.Is(err, fstore.ErrUnavailable) {
+		hints = []string{"see that it runs and can be reached, or set another (fstore.yaml, FSTORE_ONLINE)"}
+	}
 	e.bad(name, strings.Join(hints, "; "), "%s", message)
 }
 
@@ -67,11 +72,16 @@ func (e *examination) add(c checked) {
 }
 
 func (a *app) doctor(ctx context.Context) error {
-	e := &examination{app: a}
-	e.environment()
+	e := &examination{app: a, asked: map[string]bool{}}
+	lookup := a.lookup
+	a.lookup = func(name string) (string, bool) {
+		e.asked[name] = true
+		return lookup(name)
+	}
 	s, err := a.settings()
 	if err != nil {
 		e.wrong("settings", err)
+		e.environment()
 		return a.printExamination(e)
 	}
 	e.ok("settings", "%s, project %s", filepath.Join(s.Dir, settingsFile), s.Project)
@@ -89,12 +99,14 @@ func (a *app) doctor(ctx context.Context) error {
 	if snap != nil {
 		e.serving(snap)
 	}
+	e.environment()
 	return a.printExamination(e)
 }
 
-// environment warns of variables that look like settings but are none.
+// environment warns of variables that look like settings but are none, nor ${…} in the repo.
 func (e *examination) environment() {
-	known := map[string]bool{"FSTORE_REPO": true}
+	known := maps.Clone(e.asked)
+	known["FSTORE_REPO"] = true
 	for _, k := range settingKeys {
 		known[envName(k.name)] = true
 	}

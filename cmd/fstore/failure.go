@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/cobra"
 )
 
@@ -95,12 +96,28 @@ func (a *app) fail(err error) int {
 		fmt.Fprintln(a.stderr, "fstore: stopped")
 		return code
 	}
+	var problems registry.Problems
+	if errors.As(err, &problems) {
+		a.printProblems(problems)
+		return code
+	}
 	message, hints := explain(err)
 	fmt.Fprintf(a.stderr, "fstore: %s\n", a.mask(message))
 	for _, h := range hints {
 		fmt.Fprintf(a.stderr, "hint: %s\n", a.mask(h))
 	}
 	return code
+}
+
+// printProblems prints mistakes in definitions, each on a line that begins with its place, as editors read it.
+func (a *app) printProblems(problems registry.Problems) {
+	fmt.Fprintf(a.stderr, "fstore: %s in the definitions\n", count(len(problems), "mistake"))
+	for _, p := range problems {
+		fmt.Fprintf(a.stderr, "%s: %s\n", p.Pos, a.mask(p.Message))
+		if p.Hint != "" {
+			fmt.Fprintf(a.stderr, "        %s\n", a.mask(p.Hint))
+		}
+	}
 }
 
 // explain splits an error into what is wrong and what to do, each hint once.

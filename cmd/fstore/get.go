@@ -52,8 +52,8 @@ reads rows from a Parquet, CSV or JSON file. Where the features have no keys the
 --at sets the clock that age (ttl) is judged by; it may not lie before the instant a view is published at.
 --grpc asks a running server instead; the answer has the same form.`,
 		Example: `  fstore get --service churn --entity customer_id=12003
-  fstore get --service recommend --entity customer_id=12003,stock_code=P10007 --entity '{"customer_id":12004,"stock_code":"P10007"}'
-  fstore get --features 'customer_orders.*,customer_profile.country=home' --entities customers.csv --output json
+  fstore get --service recommend --entity customer_id=12013,stock_code=P10322 --entity '{"customer_id":12013,"stock_code":"P11057"}'
+  fstore get --features 'customer_orders.*,customer_profile.country=home' --entities data/labels.parquet --output json
   fstore get --grpc 127.0.0.1:6566 --service churn --entity customer_id=12003`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {

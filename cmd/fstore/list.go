@@ -47,6 +47,10 @@ func (a *app) list(ctx context.Context, kind string) error {
 		if a.json() {
 			return a.printJSON(listJSON(snap, kind))
 		}
+		if snap.Revision == 0 {
+			_, err := fmt.Fprintf(a.stderr, "Nothing was applied to project %s yet. fstore apply does it.\n", s.Project)
+			return err
+		}
 		if kind != "" {
 			return listTable(snap, kind).print(a.stdout)
 		}
@@ -68,6 +72,13 @@ type listed struct {
 	Keys     []fstore.Field `json:"keys,omitempty"`
 	Features []string       `json:"features,omitempty"`
 	Path     string         `json:"path,omitempty"`
+
+	Event     string            `json:"event_timestamp,omitempty"` // of a source: absent, it is static
+	Created   string            `json:"created_timestamp,omitempty"`
+	Available *fstore.Available `json:"available,omitempty"`
+	TTL       *fstore.Duration  `json:"ttl,omitempty"` // of a view
+	Publish   *fstore.Publish   `json:"publish,omitempty"`
+	Offline   bool              `json:"offline,omitempty"`
 }
 
 func listJSON(snap *registry.Snapshot, kind string) []listed {
@@ -79,11 +90,18 @@ func listJSON(snap *registry.Snapshot, kind string) []listed {
 		}
 	case "sources":
 		for _, s := range snap.Sources() {
-			out = append(out, listed{Name: s.Name, Meta: s.Meta, Path: s.Path})
+			l := listed{Name: s.Name, Meta: s.Meta, Path: s.Path, Event: s.Event, Created: s.Created}
+			if !s.Static() {
+				l.Available = &s.Available
+			}
+			out = append(out, l)
 		}
 	case "views":
 		for _, v := range snap.Views() {
-			l := listed{Name: v.Ref.Name, Version: v.Ref.Version, Serving: &v.Serving, Meta: v.View.Meta, Entities: v.View.Entities, Keys: v.View.Keys}
+			l := listed{
+				Name: v.Ref.Name, Version: v.Ref.Version, Serving: &v.Serving, Meta: v.View.Meta, Entities: v.View.Entities, Keys: v.View.Keys,
+				TTL: v.View.TTL, Publish: v.View.Publish, Offline: v.View.Offline,
+			}
 			for _, f := range v.View.Features {
 				l.Features = append(l.Features, f.Name)
 			}

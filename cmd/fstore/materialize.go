@@ -31,8 +31,8 @@ it with what the store holds, write what differs, and publish. A repeat writes n
 afterwards services whose new views are all published begin to serve them.
 
 A view with a publish schedule is published at the last instant of its schedule by --to, any other at --to itself.`,
-		Example: `  fstore materialize
-  fstore materialize customer_orders --to 2025-12-01
+		Example: `  fstore materialize customer_orders --to 2025-12-01
+  fstore materialize
   fstore materialize --wait 10m --output json      from a scheduler; one line of JSON for each view`,
 		ValidArgsFunction: a.completeViews,
 		RunE: func(cmd *cobra.Command, args []string) error {

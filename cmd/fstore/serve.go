@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 
@@ -82,7 +83,7 @@ func listen(key, address string) (net.Listener, error) {
 
 func (a *app) printAddresses(grpc, web net.Addr) error {
 	if a.json() {
-		return a.printJSON(map[string]string{"grpc": grpc.String(), "http": web.String()})
+		return json.NewEncoder(a.stdout).Encode(map[string]string{"grpc": grpc.String(), "http": web.String()}) // one line, to be read while it runs
 	}
 	_, err := fmt.Fprintf(a.stdout, "grpc %s\nhttp %s\n", grpc, web)
 	return err

@@ -122,9 +122,10 @@ func (a *app) settings() (*Settings, error) {
 
 // findRepo returns the absolute folder of the feature repo.
 func (a *app) findRepo() (string, error) {
-	dir := a.repo
+	dir, from := a.repo, "--repo "
 	if dir == "" {
 		dir, _ = a.lookup("FSTORE_REPO")
+		from = "FSTORE_REPO="
 	}
 	if dir != "" {
 		abs, err := filepath.Abs(dir)
@@ -132,7 +133,7 @@ func (a *app) findRepo() (string, error) {
 			return "", fmt.Errorf("find the repo: %w", err)
 		}
 		if _, err := os.Stat(filepath.Join(abs, settingsFile)); err != nil {
-			return "", usageWithHint("--repo "+dir+": there is no fstore.yaml", "run fstore init "+dir+" to write a repo")
+			return "", usageWithHint(from+dir+": there is no fstore.yaml", "run fstore init "+dir+" to write a repo")
 		}
 		return abs, nil
 	}

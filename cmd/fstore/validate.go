@@ -15,7 +15,7 @@ func (a *app) validateCommand() *cobra.Command {
 		Short: "Check the definitions, without a registry",
 		Long: `Check every definition of the repo and report all mistakes at once, each with file, line and column, what is wrong
 and what would be right. The registry and the online store are not needed.`,
-		Example: "  fstore validate\n  fstore validate --repo feature_repo --output json",
+		Example: "  fstore validate\n  fstore validate --output json",
 		Args:    args(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.validate(cmd.Context()) },
 	}
