@@ -90,31 +90,43 @@ func canonical(x string, t fstore.Type) string {
 func toTimestamp(x string, from engineType) conversion {
 	switch from.name {
 	case "TIMESTAMP":
-		return conversion{cast: x}
+		return conversion{fits: "isfinite(" + x + ")", cast: x}
 	case "TIMESTAMP WITH TIME ZONE":
-		return conversion{cast: "make_timestamp(epoch_us(" + x + "))"}
+		return conversion{fits: "isfinite(" + x + ")", cast: "make_timestamp(epoch_us(" + x + "))"}
 	case "TIMESTAMP_NS":
-		return conversion{fits: "epoch_ns(" + x + ") % 1000 = 0", cast: "make_timestamp(epoch_ns(" + x + ") // 1000)"}
+		return conversion{fits: "isfinite(" + x + ") AND epoch_ns(" + x + ") % 1000 = 0", cast: "make_timestamp(epoch_ns(" + x + ") // 1000)"}
 	}
-	return conversion{cast: x + "::TIMESTAMP"}
+	return conversion{fits: "isfinite(TRY_CAST(" + x + " AS TIMESTAMP))", cast: x + "::TIMESTAMP"}
 }
 
 // The engine's // and % round towards zero.
 
-// roundedUp returns the first microsecond that is not before a time, as a TIMESTAMP: for event and created.
+// roundedUp returns the first microsecond that is not before a time, as a TIMESTAMP: for event and created. What is
+// infinite stays so: created at infinity is never known, and must not become a null, which counts as the event.
 func roundedUp(x string, from engineType) string {
-	if from.name == "TIMESTAMP_NS" {
-		return fmt.Sprintf("make_timestamp(epoch_ns(%s) // 1000 + (epoch_ns(%s) %% 1000 > 0)::BIGINT)", x, x)
+	at := toTimestamp(x, from).cast
+	switch from.name {
+	case "TIMESTAMP_NS":
+		at = fmt.Sprintf("make_timestamp(epoch_ns(%s) // 1000 + (epoch_ns(%s) %% 1000 > 0)::BIGINT)", x, x)
+	case "TIMESTAMP WITH TIME ZONE":
+	default:
+		return at
 	}
-	return toTimestamp(x, from).cast
+	return fmt.Sprintf("CASE WHEN isinf(%s) THEN %s::TIMESTAMP ELSE %s END", x, x, at)
 }
 
-// roundedDown returns the last microsecond that is not behind a time, as a TIMESTAMP: for labels.
+// roundedDown returns the last microsecond that is not behind a time, as a TIMESTAMP: for labels. It is null for
+// what is infinite or beyond a TIMESTAMP.
 func roundedDown(x string, from engineType) string {
-	if from.name == "TIMESTAMP_NS" {
-		return fmt.Sprintf("make_timestamp(epoch_ns(%s) // 1000 - (epoch_ns(%s) %% 1000 < 0)::BIGINT)", x, x)
+	switch from.name {
+	case "TIMESTAMP_NS":
+		at := fmt.Sprintf("make_timestamp(epoch_ns(%s) // 1000 - (epoch_ns(%s) %% 1000 < 0)::BIGINT)", x, x)
+		return fmt.Sprintf("CASE WHEN isfinite(%s) THEN %s END", x, at)
+	case "DATE":
+		x = "TRY_CAST(" + x + " AS TIMESTAMP)"
+		return fmt.Sprintf("CASE WHEN isfinite(%s) THEN %s END", x, x)
 	}
-	return toTimestamp(x, from).cast
+	return fmt.Sprintf("CASE WHEN isfinite(%s) THEN %s END", x, toTimestamp(x, from).cast)
 }
 
 // field is a column of a relation that is read as a declared type.

@@ -113,6 +113,12 @@ func TestConversionsKeepEveryValueOrFail(t *testing.T) {
 		{"TIMESTAMP_MS '1969-12-31 23:59:59.999'", "timestamp", "1969-12-31T23:59:59.999Z"},
 		{"TIMESTAMP_NS '1969-12-31 23:59:59.999999'", "timestamp", "1969-12-31T23:59:59.999999Z"},
 		{"TIMESTAMP_NS '1969-12-31 23:59:59.9999999'", "timestamp", ""},
+		{"'infinity'::TIMESTAMP", "timestamp", ""},
+		{"'-infinity'::TIMESTAMPTZ", "timestamp", ""},
+		{"'infinity'::TIMESTAMP_NS", "timestamp", ""},
+		{"'infinity'::DATE", "timestamp", ""},
+		{"DATE '5881580-07-10'", "timestamp", ""},
+		{"['infinity'::TIMESTAMPTZ]", "list<timestamp>", ""},
 		{"[1, 2]::BIGINT[]", "list<int32>", "[1 2]"},
 		{"[1.5, -0.0]::DOUBLE[]", "list<float32>", "[1.5 0]"},
 		{"[0.1]::DOUBLE[]", "list<float32>", ""},
@@ -187,6 +193,40 @@ func TestAValueThatDoesNotFitIsNamedWithFileAndRow(t *testing.T) {
 	sql := query("SELECT k, event, y FROM s", []string{"k int64"}, []string{"y int32"}, src)
 	_, err = r.asOf(sql, day)
 	r.fails(err, "view v@1, column y: 3000000000 is not a int32", "row of k 1")
+}
+
+func TestAMisfitIsFoundWhateverTheColumnIsCalled(t *testing.T) {
+	r := newRepo(t, 1)
+	for _, name := range []string{"x", "_row", "_file", "row", "file", "filename", "event", "e"} {
+		r.write("s.parquet", "SELECT 1 AS k, TIMESTAMP '2011-12-01' AS at, 8 - i / 2 AS "+name+" FROM range(4) t(i)")
+		src := source_("s.parquet")
+		src.Event = "at"
+		v := view(src, []string{"k int64"}, []string{name + " int64"})
+		_, err := r.asOf(v, day)
+		r.fails(err, "column "+name+": 7.5 is not a int64", "s.parquet row 2")
+	}
+	r.write("s.parquet", "SELECT 1 AS k, TIMESTAMP '2011-12-01' AS event, 7.5 AS file_row_number")
+	_, err := r.asOf(view(source_("s.parquet"), []string{"k int64"}, []string{"file_row_number int64"}), day)
+	r.fails(err, "column file_row_number: 7.5 is not a int64", "s.parquet")
+}
+
+func TestInfinityIsNoInstantOfALabelAndNeverKnownAsCreated(t *testing.T) {
+	r := newRepo(t, 2)
+	for _, typ := range []string{"TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_NS", "TIMESTAMP_MS", "DATE"} {
+		r.write("s.parquet", "SELECT k::BIGINT AS k, TIMESTAMP '2011-12-01' AS event, z::"+typ+" AS created, k AS x FROM (VALUES (1, 'infinity'), (2, '-infinity'), (3, NULL)) t(k, z)")
+		src := source_("s.parquet")
+		src.Created, src.Available = "created", fstore.Available{Created: true}
+		v := view(src, []string{"k int64"}, []string{"x int64"})
+		r.checkAsOf(v, 0, "2 | 2011-12-01T00:00:00Z | 2", "3 | 2011-12-01T00:00:00Z | 3")
+		for _, at := range []string{"infinity", "-infinity"} {
+			r.write("l.parquet", "SELECT 1 AS k, z::"+typ+" AS t FROM (VALUES ('2011-12-09'), ('"+at+"')) x(z)")
+			_, err := r.e.TrainingSet(t.Context(), r.request("l.parquet", all(v)))
+			r.fails(err, "row 2: column t: "+at+" is not an instant")
+		}
+	}
+	r.write("l.parquet", "SELECT 1 AS k, DATE '5881580-07-10' AS t")
+	_, err := r.e.TrainingSet(t.Context(), r.request("l.parquet", all(history(r))))
+	r.fails(err, "row 1: column t: 5881580-07-10 is not an instant")
 }
 
 func TestAColumnOfAnotherKindIsRefused(t *testing.T) {

@@ -23,7 +23,7 @@ type Options struct {
 type Engine struct {
 	db   *duckdb.DB
 	opts Options
-	temp string // this engine's own folder for what exceeds the memory limit
+	temp *scratch // for what exceeds the memory limit
 }
 
 // Open starts an engine. The caller closes it.
@@ -31,14 +31,14 @@ func Open(o Options) (*Engine, error) {
 	if o.Lookup == nil {
 		o.Lookup = func(string) (string, bool) { return "", false }
 	}
-	temp, err := makeTemp(o.TempDir)
+	temp, err := spillFolder(o.TempDir)
 	if err != nil {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "make the temporary folder: %v", err).
 			WithHint("set offline.temp_dir in fstore.yaml to a folder that can be written")
 	}
-	db, err := duckdb.Open(duckdb.Config{Threads: o.Threads, MemoryLimit: o.MemoryLimit, TempDir: temp})
+	db, err := duckdb.Open(duckdb.Config{Threads: o.Threads, MemoryLimit: o.MemoryLimit, TempDir: temp.path})
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(temp))
+		return nil, errors.Join(err, temp.remove())
 	}
 	e := &Engine{db: db, opts: o, temp: temp}
 	if err := e.createMacros(context.Background()); err != nil {
@@ -47,8 +47,19 @@ func Open(o Options) (*Engine, error) {
 	return e, nil
 }
 
+// spillFolder makes a folder of this engine's own below dir, as DuckDB's spill files have fixed names.
+func spillFolder(dir string) (*scratch, error) {
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	return newScratch(dir, "fstore-spill-")
+}
+
 // Close releases the engine. Nothing may run on it any more.
-func (e *Engine) Close() error { return errors.Join(e.db.Close(), os.RemoveAll(e.temp)) }
+func (e *Engine) Close() error { return errors.Join(e.db.Close(), e.temp.remove()) }
 
 // session is one operation's connection, with what it has learned of sources so far.
 type session struct {

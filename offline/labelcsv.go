@@ -1,82 +1,182 @@
 package offline
 
 import (
+	"bytes"
 	"context"
+	"encoding/csv"
+	"errors"
 	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/duckdb"
 )
 
-// labelCSV reads a CSV file with a header. Keys are read as the entity's types and the instant as a time; of the
-// other columns DuckDB guesses the types from all rows, and keeps as text what a number would change (007, or
-// more digits than a double has).
+// labelCSV reads a CSV file with a header, as RFC 4180 has it: nothing about it is guessed but the delimiter, which
+// its header shows, or else a line might be lost as a comment or a preamble. Keys are read as the entity's types,
+// the instant as a time, and the other columns as the first type of guesses that all their values are of.
 func (s *session) labelCSV(ctx context.Context, l *labels, req *TrainingRequest) error {
-	files, err := s.files(ctx, req.Labels.Path)
+	file, err := s.labelFile(ctx, l, req.Labels.Path)
 	if err != nil {
 		return err
 	}
-	read := "read_csv(" + escaped(files) + ", header = true, sample_size = -1"
-	guessed, err := s.describe(ctx, "SELECT *\nFROM "+read+")")
+	names, delimiter, err := csvHeader(file)
 	if err != nil {
 		return err
 	}
-	if err := s.exec(ctx, "CREATE TEMP TABLE _csv AS\nSELECT *, row_number() OVER () - 1 AS _row\nFROM "+read+", all_varchar = true)"); err != nil {
+	if err := checkNames(names); err != nil {
+		return err
+	}
+	if err := s.readCSV(ctx, file, len(names), delimiter); err != nil {
 		return err
 	}
 	keys := map[string]fstore.Type{}
 	for _, k := range req.List.KeyColumns() {
 		keys[k.Name] = k.Type
 	}
-	typed := make([]string, 0, len(guessed)+1)
-	for _, c := range guessed {
-		x := ident(c.Name)
+	typed := make([]string, 0, len(names)+1)
+	for i, name := range names {
+		x := fmt.Sprintf("c%d", i)
 		var conv conversion
-		to := c.Type
-		key, isKey := keys[c.Name]
-		switch {
-		case isKey:
+		to := ""
+		if key, ok := keys[name]; ok {
 			conv, to = keyFromText(x, key), sqlType(key)
-		case c.Name == req.Timestamp:
-			conv, to = timeFromText(x, c.Type)
-		default:
-			conv = conversion{cast: "CAST(" + x + " AS " + c.Type + ")"}
-			if changed, err := s.changesText(ctx, x, c.Type); err != nil {
-				return err
-			} else if changed {
-				conv, to = conversion{cast: x}, "VARCHAR"
-			}
+		} else if name == req.Timestamp {
+			conv, to, err = s.instantColumn(ctx, x)
+		} else {
+			to, err = s.guess(ctx, x, guesses)
+			conv.cast = "TRY_CAST(" + x + " AS " + to + ")"
 		}
-		if err := s.checkText(ctx, c.Name, conv, to); err != nil {
+		if err == nil {
+			err = s.checkText(ctx, x, name, conv, to)
+		}
+		if err != nil {
 			return err
 		}
-		typed = append(typed, conv.cast+" AS "+x)
-		l.columns = append(l.columns, fstore.EngineColumn{Name: c.Name, Type: to})
+		typed = append(typed, conv.cast+" AS "+ident(name))
+		l.columns = append(l.columns, fstore.EngineColumn{Name: name, Type: to})
 	}
-	l.from = "(\n  SELECT\n  " + list(append(typed, "_row")) + "\n  FROM _csv\n)"
+	l.order = unused(l.columns, "_row")
+	l.from = "(\n  SELECT\n  " + list(append(typed, "row AS "+ident(l.order))) + "\n  FROM _csv\n)"
 	return nil
 }
 
-// changesText reports whether reading a column's text as a number would change it.
-func (s *session) changesText(ctx context.Context, x, guessed string) (bool, error) {
-	t := parseType(guessed)
-	if t.bits == 0 && t.mantissa == 0 {
-		return false, nil
-	}
-	b, err := s.query(ctx, "SELECT coalesce(bool_or(regexp_matches("+x+", '^[+-]?(0[0-9]|[0-9]{20}|[0-9]{16,}$)') AND ("+
-		fmt.Sprint(t.mantissa > 0)+" OR regexp_matches("+x+", '^[+-]?0[0-9]'))), false)\nFROM _csv")
+// csvHeader returns the columns of a CSV file and what stands between them: of comma, semicolon, tab and bar the one
+// that gives the most columns.
+func csvHeader(path string) (names []string, delimiter rune, err error) {
+	f, err := os.Open(path)
 	if err != nil {
-		return false, err
+		return nil, 0, err
 	}
-	return b.Columns[0].Bools[0], nil
+	defer f.Close()
+	head, err := io.ReadAll(io.LimitReader(f, 1<<20))
+	if err != nil {
+		return nil, 0, err
+	}
+	head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
+	quoted := false
+	if end := bytes.IndexFunc(head, func(r rune) bool {
+		quoted = quoted != (r == '"')
+		return !quoted && (r == '\n' || r == '\r')
+	}); end >= 0 {
+		head = head[:end]
+	}
+	if len(head) == 0 {
+		return nil, 0, fstore.Errorf(fstore.ErrInvalid, "%s does not begin with a header", path).WithHint("the first line names the columns")
+	}
+	for _, d := range []rune{',', ';', '\t', '|'} {
+		r := csv.NewReader(bytes.NewReader(head))
+		r.Comma = d
+		if fields, err := r.Read(); err == nil && len(fields) > len(names) {
+			names, delimiter = fields, d
+		}
+	}
+	if names == nil {
+		return nil, 0, fstore.Errorf(fstore.ErrInvalid, "%s: the header is not CSV: %.100q", path, head)
+	}
+	for i := range names {
+		if names[i] = strings.TrimSpace(names[i]); names[i] == "" { // pandas writes its index so
+			names[i] = fmt.Sprintf("column%d", i)
+		}
+	}
+	return names, delimiter, nil
+}
+
+// readCSV makes _csv: a file's columns c0, c1… as text, empty ones null, and row, which counts from 0.
+func (s *session) readCSV(ctx context.Context, file string, columns int, delimiter rune) error {
+	types := make([]string, 0, columns)
+	for i := range columns {
+		types = append(types, fmt.Sprintf("c%d: 'VARCHAR'", i))
+	}
+	err := s.exec(ctx, "CREATE TEMP TABLE _csv AS\nSELECT *, row_number() OVER () - 1 AS row\nFROM read_csv("+escaped([]string{file})+
+		", auto_detect = false, header = true, columns = {"+strings.Join(types, ", ")+"}, delim = "+text(string(delimiter))+
+		", quote = '\"', escape = '\"', comment = '', max_line_size = 16777216)")
+	return csvError(err)
+}
+
+var csvMessage = regexp.MustCompile(`(?s)^CSV Error on Line: (\d+)\nOriginal Line: (.*)`)
+
+// csvError says in one line what is wrong with a CSV file, of which the engine gives a page.
+func csvError(err error) error {
+	var e *duckdb.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	m := csvMessage.FindStringSubmatch(e.Message)
+	if m == nil {
+		return plain(err)
+	}
+	what, _, _ := strings.Cut(m[2], "\n\nPossible")
+	what, _, _ = strings.Cut(what, "\nPossible")
+	what = strings.TrimSpace(what)
+	what = what[strings.LastIndexByte(what, '\n')+1:]
+	return fstore.Errorf(fstore.ErrInvalid, "line %s: %.200s", m[1], what).
+		WithHint("write it as RFC 4180 has it, in UTF-8: as many fields in each line as in the header, and \"…\" around text with delimiters, quotes or line breaks")
+}
+
+// guess is a type and the condition under which a text is a value of it and nothing else: what would come out of
+// another text stays text (0042, +49…, 0x1F, yes, more digits than a double has).
+type guess struct {
+	to   string
+	fits string // %[1]s is the text
+}
+
+var timeGuesses = []guess{
+	{"DATE", `regexp_full_match(%[1]s, '[0-9]{4}-[0-9]{2}-[0-9]{2}')`},
+	{"TIMESTAMP", `regexp_full_match(%[1]s, '[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?')`},
+	{"TIMESTAMP WITH TIME ZONE", `regexp_full_match(%[1]s, '[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)')`},
+}
+
+var guesses = append([]guess{
+	{"BIGINT", `TRY_CAST(%[1]s AS BIGINT)::VARCHAR = trim(%[1]s)`},
+	{"DOUBLE", `(regexp_full_match(trim(%[1]s), '-?(0|[1-9][0-9]{0,14}|(0|[1-9][0-9]{0,15})?\.[0-9]*([eE][+-]?[0-9]+)?|[1-9][0-9]*[eE][+-]?[0-9]+)') ` +
+		`AND isfinite(TRY_CAST(%[1]s AS DOUBLE)) OR regexp_full_match(%[1]s, '(?i)nan|-?inf'))`},
+	{"BOOLEAN", `lower(%[1]s) IN ('true', 'false')`},
+	{"TIME", `regexp_full_match(%[1]s, '[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?')`},
+}, timeGuesses...)
+
+// guess returns the first type that all texts of a column of _csv are of; VARCHAR where there is none.
+func (s *session) guess(ctx context.Context, x string, among []guess) (string, error) {
+	for _, g := range among {
+		fits := "(" + fmt.Sprintf(g.fits, x) + ") AND TRY_CAST(" + x + " AS " + g.to + ") IS NOT NULL"
+		b, err := s.query(ctx, "SELECT x IS NULL\nFROM (\n  SELECT max("+x+") AS x\n  FROM _csv\n)\nWHERE x IS NULL\nUNION ALL\nSELECT true\nFROM (\n  FROM _csv\n  WHERE "+
+			x+" IS NOT NULL AND ("+fits+") IS NOT TRUE\n  LIMIT 1\n)")
+		if err != nil || b.Len == 0 {
+			return g.to, err
+		}
+	}
+	return "VARCHAR", nil
 }
 
 // checkText returns an error naming the first row whose text is not of a type.
-func (s *session) checkText(ctx context.Context, name string, c conversion, to string) error {
+func (s *session) checkText(ctx context.Context, x, name string, c conversion, to string) error {
 	if c.fits == "" {
 		return nil
 	}
-	x := ident(name)
-	b, err := s.query(ctx, "SELECT _row + 1, "+x+"\nFROM _csv\nWHERE "+x+" IS NOT NULL AND ("+c.fits+") IS NOT TRUE\nORDER BY _row\nLIMIT 1")
+	b, err := s.query(ctx, "SELECT row + 1, "+x+"\nFROM _csv\nWHERE "+x+" IS NOT NULL AND ("+c.fits+") IS NOT TRUE\nORDER BY row\nLIMIT 1")
 	if err != nil {
 		return err
 	}
@@ -86,36 +186,43 @@ func (s *session) checkText(ctx context.Context, name string, c conversion, to s
 	return nil
 }
 
-// keyFromText reads a join key as people and data frames write it: 17850 and 17850.0 are the integer 17850.
+// keyFromText reads a join key as people and data frames write it: 17850 and 17850.0 are the integer 17850, and NaN
+// is a missing one.
 func keyFromText(x string, to fstore.Type) conversion {
-	whole := "regexp_replace(trim(" + x + "), '\\.0*$', '')"
 	switch to {
 	case fstore.String:
 		return conversion{cast: x}
 	case fstore.Int32, fstore.Int64:
-		return conversion{
-			fits: "regexp_full_match(" + whole + ", '[+-]?[0-9]+') AND TRY_CAST(" + whole + " AS " + sqlType(to) + ") IS NOT NULL",
-			cast: "TRY_CAST(" + whole + " AS " + sqlType(to) + ")",
-		}
+		whole := "nullif(lower(regexp_replace(trim(" + x + "), '\\.0*$', '')), 'nan')"
+		cast := "TRY_CAST(" + whole + " AS " + sqlType(to) + ")"
+		return conversion{fits: whole + " IS NULL OR regexp_full_match(" + whole + ", '[+-]?[0-9]+') AND " + cast + " IS NOT NULL", cast: cast}
 	case fstore.Bytes:
-		return conversion{cast: "from_base64(" + x + ")"}
+		cast := "TRY(from_base64(" + x + "))"
+		return conversion{fits: cast + " IS NOT NULL", cast: cast}
 	case fstore.Timestamp:
-		c, _ := timeFromText(x, "TIMESTAMP")
-		return c
+		return timeFromText(x, "TIMESTAMP")
 	}
-	return conversion{fits: "TRY_CAST(" + x + " AS " + sqlType(to) + ") IS NOT NULL", cast: "TRY_CAST(" + x + " AS " + sqlType(to) + ")"}
+	cast := "TRY_CAST(" + x + " AS " + sqlType(to) + ")"
+	return conversion{fits: cast + " IS NOT NULL", cast: cast}
 }
 
-// timeFromText reads an instant with or without a zone. Digits behind the sixth are cut off, which rounds down.
-func timeFromText(x, guessed string) (conversion, string) {
-	cut := "regexp_replace(" + x + ", '(\\.[0-9]{6})[0-9]+', '\\1')"
-	to := "TIMESTAMP WITH TIME ZONE"
-	if guessed == "TIMESTAMP" || guessed == "DATE" {
-		to = guessed
+// instantColumn returns how the texts of the instants are read and as what: with a zone unless none has one.
+func (s *session) instantColumn(ctx context.Context, x string) (conversion, string, error) {
+	to, err := s.guess(ctx, cutDigits(x), timeGuesses)
+	if to == "VARCHAR" { // such as 2011-12-09 00:00:00 UTC, or empty
+		to = "TIMESTAMP WITH TIME ZONE"
 	}
-	cast := "TRY_CAST(" + cut + " AS TIMESTAMP WITH TIME ZONE)"
+	return timeFromText(x, to), to, err
+}
+
+// timeFromText reads an instant with or without a zone as a type of times.
+func timeFromText(x, to string) conversion {
+	cast := "TRY_CAST(" + cutDigits(x) + " AS TIMESTAMP WITH TIME ZONE)"
 	if to != "TIMESTAMP WITH TIME ZONE" {
 		cast = "make_timestamp(epoch_us(" + cast + "))::" + to
 	}
-	return conversion{fits: cast + " IS NOT NULL", cast: cast}, to
+	return conversion{fits: cast + " IS NOT NULL", cast: cast}
 }
+
+// cutDigits cuts off digits behind the sixth of a second, which rounds down.
+func cutDigits(x string) string { return "regexp_replace(" + x + ", '(\\.[0-9]{6})[0-9]+', '\\1')" }

@@ -21,7 +21,10 @@ type Labels struct {
 
 // labels is labels as a relation of the session.
 type labels struct {
-	from    string // FROM item with the columns and _row, which counts from 0
+	from    string // FROM item with the columns and order
+	file    string // of labels in a file
+	stamp   stamp  // of that file, before anything was read of it
+	order   string // the column that counts the rows, from 0
 	columns []fstore.EngineColumn
 	units   map[string]timeUnit // of a Parquet file
 	time    int                 // index of the column that holds T
@@ -60,26 +63,68 @@ func (s *session) labels(ctx context.Context, req *TrainingRequest, c cut) (*lab
 }
 
 func (s *session) labelParquet(ctx context.Context, l *labels, path string) error {
-	files, err := s.files(ctx, path)
+	file, err := s.labelFile(ctx, l, path)
 	if err != nil {
 		return err
 	}
-	if len(files) > 1 {
-		return fstore.Errorf(fstore.ErrInvalid, "%s names %d files", path, len(files)).WithHint("labels are one file, so that they have one order")
-	}
-	if l.units, err = timeUnits(files[0]); err != nil {
+	if l.units, err = timeUnits(file); err != nil {
 		return err
 	}
 	for column, unit := range l.units {
 		if unit == zonedNanos {
-			if err := checkNanos(ctx, files[0], column); err != nil {
+			if err := checkNanos(ctx, file, column); err != nil {
 				return err
 			}
 		}
 	}
-	l.columns, err = s.describe(ctx, "SELECT *\nFROM "+readParquet(files, false))
-	l.from = "(\n  SELECT *, file_row_number AS _row\n  FROM " + readParquet(files, false, "file_row_number = true") + "\n)"
-	return err
+	if l.columns, err = s.describe(ctx, "SELECT *\nFROM "+readParquet([]string{file}, false)); err != nil {
+		return err
+	}
+	names, err := parquetNames(file)
+	if err != nil {
+		return err
+	}
+	if err := checkNames(names); err != nil {
+		return err
+	}
+	l.order = unused(l.columns, "_row")
+	at, options := rowNumber, []string{rowNumber + " = true"}
+	if named(l.columns, rowNumber) >= 0 { // then the engine cannot count them by itself
+		at, options = "row_number() OVER () - 1", nil
+	}
+	l.from = "(\n  SELECT *, " + at + " AS " + ident(l.order) + "\n  FROM " + readParquet([]string{file}, false, options...) + "\n)"
+	return nil
+}
+
+// labelFile finds the one file that a path names.
+func (s *session) labelFile(ctx context.Context, l *labels, path string) (string, error) {
+	files, err := s.files(ctx, path)
+	if err != nil {
+		return "", err
+	}
+	if len(files) > 1 {
+		return "", fstore.Errorf(fstore.ErrInvalid, "%s names %d files", path, len(files)).WithHint("labels are one file, so that they have one order")
+	}
+	l.file = files[0]
+	l.stamp, err = stampOf(l.file)
+	return l.file, err
+}
+
+// checkNames returns an error unless the engine can tell all columns apart: it renames one of two that differ in
+// nothing but case, and labels must come out as they are.
+func checkNames(names []string) error {
+	seen := map[string]string{}
+	for i, name := range names {
+		if name == "" {
+			return fstore.Errorf(fstore.ErrInvalid, "column %d has no name", i+1).WithHint("give it one")
+		}
+		if other, ok := seen[strings.ToLower(name)]; ok {
+			return fstore.Errorf(fstore.ErrInvalid, "columns %s and %s have one name", other, name).
+				WithHint("rename one of them; upper and lower case do not tell columns apart")
+		}
+		seen[strings.ToLower(name)] = name
+	}
+	return nil
 }
 
 func (s *session) labelQuery(ctx context.Context, l *labels, in Labels, c cut) error {
@@ -90,12 +135,18 @@ func (s *session) labelQuery(ctx context.Context, l *labels, in Labels, c cut) e
 	if err := s.exec(ctx, "CREATE TEMP VIEW _label_sql AS\n"+in.SQL); err != nil {
 		return err
 	}
-	var err error
+	written, err := s.query(ctx, "DESCRIBE "+in.SQL)
+	if err != nil {
+		return err
+	}
+	if err := checkNames(written.Columns[0].Strings); err != nil {
+		return err
+	}
 	if l.columns, err = s.describe(ctx, "SELECT *\nFROM _label_sql"); err != nil {
 		return err
 	}
-	l.from = "_label_rows"
-	return s.exec(ctx, "CREATE TEMP TABLE _label_rows AS\nSELECT *, row_number() OVER () - 1 AS _row\nFROM _label_sql")
+	l.from, l.order = "_label_rows", unused(l.columns, "_row")
+	return s.exec(ctx, "CREATE TEMP TABLE _label_rows AS\nSELECT *, row_number() OVER () - 1 AS "+ident(l.order)+"\nFROM _label_sql")
 }
 
 // bind finds the columns that the list of features needs.
@@ -138,7 +189,7 @@ func (l *labels) checkOutputs(list *fstore.FeatureList) error {
 
 // relation returns the query of the labels with their columns as l0, l1…, their order and their instant.
 func (l *labels) relation() string {
-	columns := []string{"_row AS row"}
+	columns := []string{ident(l.order) + " AS row"}
 	for i, c := range l.columns {
 		columns = append(columns, fmt.Sprintf("%s AS l%d", ident(c.Name), i))
 	}
@@ -177,7 +228,7 @@ func (k labelKey) joinKey() string {
 // checkLabels counts the labels and returns an error naming the first row without an instant, or with a key that
 // does not fit its type.
 func (s *session) checkLabels(ctx context.Context, l *labels) error {
-	columns := []string{"count(*)", "min(row) FILTER (WHERE t IS NULL)"}
+	columns := []string{"count(*)", "min(row) FILTER (WHERE t IS NULL)", fmt.Sprintf("arg_min(coalesce(l%d::VARCHAR, ''), row) FILTER (WHERE t IS NULL)", l.time)}
 	var checked []labelKey
 	for _, k := range l.keys {
 		unfit := k.unfit()
@@ -196,12 +247,15 @@ func (s *session) checkLabels(ctx context.Context, l *labels) error {
 	}
 	l.rows = b.Columns[0].Int64s[0]
 	if c := &b.Columns[1]; !c.IsNull(0) {
-		return fstore.Errorf(fstore.ErrInvalid, "row %d has no instant in column %s", c.Int64s[0]+1, l.columns[l.time].Name).
-			WithHint("every label needs the instant it is asked for")
+		err := fstore.Errorf(fstore.ErrInvalid, "row %d has no instant in column %s", c.Int64s[0]+1, l.columns[l.time].Name)
+		if value := b.Columns[2].Strings[0]; value != "" {
+			err = fstore.Errorf(fstore.ErrInvalid, "row %d: column %s: %s is not an instant", c.Int64s[0]+1, l.columns[l.time].Name, value)
+		}
+		return err.WithHint("every label needs the instant it is asked for")
 	}
 	for i, k := range checked {
-		if row := &b.Columns[2+2*i]; !row.IsNull(0) {
-			return fstore.Errorf(fstore.ErrInvalid, "row %d: column %s: %s is not a %s", row.Int64s[0]+1, k.name, b.Columns[3+2*i].Strings[0], k.to)
+		if row := &b.Columns[3+2*i]; !row.IsNull(0) {
+			return fstore.Errorf(fstore.ErrInvalid, "row %d: column %s: %s is not a %s", row.Int64s[0]+1, k.name, b.Columns[4+2*i].Strings[0], k.to)
 		}
 	}
 	return nil

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/fstore-dev/fstore"
@@ -92,10 +91,7 @@ func (t *training) lock(ctx context.Context, temp string) error {
 	if err := os.WriteFile(tempLock, append(t.summary.Lock, '\n'), 0o644); err != nil {
 		return err
 	}
-	if err := install(temp, t.req.Out); err != nil {
-		return err
-	}
-	return install(tempLock, t.summary.LockFile)
+	return installBoth(temp, t.req.Out, tempLock, t.summary.LockFile)
 }
 
 func (t *training) makeLock(ctx context.Context, temp string) (*Lock, error) {
@@ -118,13 +114,10 @@ func (t *training) makeLock(ctx context.Context, temp string) (*Lock, error) {
 	for i, o := range list.Outputs {
 		l.Features = append(l.Features, LockFeature{o.Name, list.Uses[o.Use].Version.Ref, o.Feature, list.Feature(i).Type, o.Use})
 	}
-	if t.req.Labels.Path != "" {
-		path, err := t.e.expand(t.req.Labels.Path)
-		if err != nil {
-			return nil, err
-		}
-		if l.Labels.File, err = digest(ctx, path); err != nil {
-			return nil, err
+	if t.labels.file != "" {
+		var err error
+		if l.Labels.File, err = digestUnchanged(ctx, t.labels.file, t.labels.stamp); err != nil {
+			return nil, fmt.Errorf("labels: %w", err)
 		}
 	}
 	if err := t.lockSources(ctx, l); err != nil {
@@ -137,10 +130,10 @@ func (t *training) makeLock(ctx context.Context, temp string) (*Lock, error) {
 func (t *training) lockSources(ctx context.Context, l *Lock) error {
 	for _, src := range t.readSources() {
 		ls := LockSource{Name: src.def.Name}
-		for _, path := range src.files {
-			f, err := digest(ctx, path)
+		for i, path := range src.files {
+			f, err := digestUnchanged(ctx, path, src.stamps[i])
 			if err != nil {
-				return err
+				return fmt.Errorf("source %s: %w", src.def.Name, err)
 			}
 			ls.Files = append(ls.Files, *f)
 		}
@@ -164,6 +157,31 @@ func (t *training) lockOutput(ctx context.Context, l *Lock, temp string) error {
 		l.Output.Columns = append(l.Output.Columns, LockColumn(c))
 	}
 	return nil
+}
+
+// stamp tells whether a file is still what it was, without reading it.
+type stamp struct{ info os.FileInfo }
+
+func stampOf(path string) (stamp, error) {
+	info, err := os.Stat(path)
+	return stamp{info}, err
+}
+
+// digestUnchanged digests a file that was read before. The lock must say what was read: it is an error if the file
+// has changed since its stamp.
+func digestUnchanged(ctx context.Context, path string, before stamp) (*LockFile, error) {
+	f, err := digest(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	now, err := stampOf(path)
+	if err != nil {
+		return nil, err
+	}
+	if !os.SameFile(before.info, now.info) || before.info.Size() != now.info.Size() || !before.info.ModTime().Equal(now.info.ModTime()) {
+		return nil, fstore.Errorf(fstore.ErrConflict, "%s has changed while it was read", path).WithHint("run it again when nothing writes the file")
+	}
+	return f, nil
 }
 
 // digest reads a file for its size and SHA-256.
@@ -192,24 +210,4 @@ func (c *cancelled) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	return c.r.Read(b)
-}
-
-// install moves a finished file to its place and makes that durable.
-func install(from, to string) error {
-	if err := sync(from); err != nil {
-		return err
-	}
-	if err := os.Rename(from, to); err != nil {
-		return err
-	}
-	return sync(filepath.Dir(to))
-}
-
-func sync(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
 }

@@ -49,6 +49,20 @@ func timeUnits(path string) (map[string]timeUnit, error) {
 	return out, nil
 }
 
+// parquetNames returns the names of a Parquet file's columns as they are written there.
+func parquetNames(path string) ([]string, error) {
+	f, file, err := openParquet(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var names []string
+	for _, c := range file.Schema().Fields() {
+		names = append(names, c.Name())
+	}
+	return names, nil
+}
+
 func openParquet(path string) (*os.File, *parquet.File, error) {
 	f, err := os.Open(path)
 	if err != nil {

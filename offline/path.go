@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/fstore-dev/fstore"
@@ -13,7 +14,8 @@ import (
 
 var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}`)
 
-// expand replaces ${VAR} and ${VAR:-default} in a path; an empty variable counts as unset.
+// expand replaces ${VAR} and ${VAR:-default} in a path; an empty variable counts as unset. What comes out may be
+// relative to the repo.
 func (e *Engine) expand(path string) (string, error) {
 	missing := ""
 	out := variable.ReplaceAllStringFunc(path, func(ref string) string {
@@ -30,30 +32,44 @@ func (e *Engine) expand(path string) (string, error) {
 		return "", fstore.Errorf(fstore.ErrInvalid, "path %s: variable %s is not set", path, missing).
 			WithHint("set it, or write ${%s:-default}", missing)
 	}
-	if !filepath.IsAbs(out) {
-		out = filepath.Join(e.opts.Dir, out)
-	}
 	return out, nil
+}
+
+// absolute returns a path relative to the repo as one that is not.
+func (e *Engine) absolute(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(e.opts.Dir, path)
+}
+
+// pattern does the same for a pattern: the characters of the repo's own path mean themselves.
+func (e *Engine) pattern(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(escapedPath.Replace(e.opts.Dir), path)
 }
 
 // files returns the files a path names, in name order: the file itself, or those a pattern matches.
 func (s *session) files(ctx context.Context, path string) ([]string, error) {
-	pattern, err := s.e.expand(path)
+	expanded, err := s.e.expand(path)
 	if err != nil {
 		return nil, err
 	}
-	if info, err := os.Stat(pattern); err == nil {
+	file := s.e.absolute(expanded)
+	if info, err := os.Stat(file); err == nil {
 		if info.IsDir() {
-			return nil, fstore.Errorf(fstore.ErrInvalid, "path %s is a folder", pattern).WithHint("write %s/*.parquet", path)
+			return nil, fstore.Errorf(fstore.ErrInvalid, "path %s is a folder", file).WithHint("write %s/*.parquet", path)
 		}
-		return []string{pattern}, nil
+		return []string{file}, nil
 	}
-	b, err := s.query(ctx, "SELECT file\nFROM glob("+text(pattern)+")\nORDER BY file")
+	b, err := s.query(ctx, "SELECT file\nFROM glob("+text(s.e.pattern(expanded))+")\nORDER BY file")
 	if err != nil {
 		return nil, err
 	}
 	if b.Len == 0 {
-		return nil, fstore.Errorf(fstore.ErrNotFound, "path %s: there is no such file", pattern).
+		return nil, fstore.Errorf(fstore.ErrNotFound, "path %s: there is no such file", file).
 			WithHint("write the data first, or correct the path of the source")
 	}
 	return b.Columns[0].Strings, nil
@@ -70,30 +86,36 @@ func readParquet(files []string, partitioned bool, options ...string) string {
 	return "read_parquet(" + strings.Join(append(args, options...), ", ") + ")"
 }
 
-var partition = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)
+var partition = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)=`)
 
-// partitioned reports whether the files lie in folders such as day=2011-12-09. The folders that hold the repo are
-// none of its business.
-func (e *Engine) partitioned(files []string) bool {
+// partitions returns the columns that folders such as day=2011-12-09 name, in which the files lie. The folders
+// that hold the repo are none of its business.
+func (e *Engine) partitions(files []string) []string {
+	var out []string
 	for _, f := range files {
 		if rel, err := filepath.Rel(e.opts.Dir, f); err == nil && filepath.IsLocal(rel) {
 			f = rel
 		}
 		for _, dir := range strings.Split(filepath.ToSlash(filepath.Dir(f)), "/") {
-			if partition.MatchString(dir) {
-				return true
+			if m := partition.FindStringSubmatch(dir); m != nil && !slices.Contains(out, m[1]) {
+				out = append(out, m[1])
 			}
 		}
 	}
-	return false
+	return out
 }
+
+// rowNumber is the column, and the option of it, in which the engine counts the rows of a Parquet file from 0.
+const rowNumber = "file_row_number"
+
+// escapedPath writes a path so that it is no pattern.
+var escapedPath = strings.NewReplacer("[", "[[]", "*", "[*]", "?", "[?]")
 
 // escaped quotes a list of files whose names must not be taken for patterns.
 func escaped(files []string) string {
-	replace := strings.NewReplacer("[", "[[]", "*", "[*]", "?", "[?]")
 	out := make([]string, 0, len(files))
 	for _, f := range files {
-		out = append(out, replace.Replace(f))
+		out = append(out, escapedPath.Replace(f))
 	}
 	return texts(out)
 }

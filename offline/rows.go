@@ -38,7 +38,7 @@ func (s *session) rows(ctx context.Context, v *fstore.ViewVersion, c cut) (*rows
 func (s *session) makeRows(ctx context.Context, r *rows, v *fstore.ViewVersion) error {
 	for i := range v.Sources {
 		if err := s.checkNanos(ctx, &v.Sources[i]); err != nil {
-			return fmt.Errorf("source %s: %w", v.Sources[i].Name, err)
+			return err
 		}
 	}
 	from, columns, err := s.from(ctx, v, &v.View, r.cut, r.name)
@@ -279,8 +279,8 @@ func (s *session) locate(ctx context.Context, all []*rows, err error) error {
 				continue
 			}
 			where, err := s.whereabouts(ctx, r, f)
-			if err != nil {
-				return err
+			if err != nil && ctx.Err() != nil {
+				return ctx.Err()
 			}
 			wrong.Message += where
 			return wrong
@@ -301,11 +301,21 @@ func (s *session) whereabouts(ctx context.Context, r *rows, f field) (string, er
 		}
 		return ", in the row of" + b.Columns[0].Strings[0], nil
 	}
-	raw := r.source.raw[columnIndex(r.source.columns, f.column)].Name
-	b, err := s.query(ctx, "SELECT _file, (_row + 1)::BIGINT\nFROM (\n  SELECT "+ident(raw)+" AS "+ident(f.column)+", _file, file_row_number AS _row\n  FROM "+
-		r.source.read("filename = '_file'", "file_row_number = true")+"\n)\nWHERE "+f.unfit()+"\nORDER BY ALL\nLIMIT 1")
+	raw := r.source.raw
+	file, row := unused(raw, "_file"), rowNumber
+	options := []string{"filename = " + text(file), rowNumber + " = true"}
+	if named(raw, rowNumber) >= 0 { // then the engine cannot count them
+		row, options = "-1", options[:1]
+	}
+	x := ident(raw[columnIndex(r.source.columns, f.column)].Name)
+	f.column = "x"
+	b, err := s.query(ctx, "SELECT file, (row + 1)::BIGINT\nFROM (\n  SELECT "+x+" AS x, "+ident(file)+" AS file, "+row+" AS row\n  FROM "+
+		r.source.read(options...)+"\n)\nWHERE "+f.unfit()+"\nORDER BY ALL\nLIMIT 1")
 	if err != nil || b.Len == 0 {
 		return "", err
+	}
+	if row != rowNumber {
+		return ", in " + b.Columns[0].Strings[0], nil
 	}
 	return fmt.Sprintf(", in %s row %d", b.Columns[0].Strings[0], b.Columns[1].Int64s[0]), nil
 }

@@ -16,6 +16,7 @@ import (
 type source struct {
 	def         *fstore.Source
 	files       []string
+	stamps      []stamp               // of the files, before anything was read of them
 	partitioned bool                  // folders such as day=2011-12-09 are columns
 	checked     bool                  // for times that the engine reads inexactly
 	raw         []fstore.EngineColumn // columns as the files have them
@@ -51,8 +52,17 @@ func (s *session) look(ctx context.Context, def *fstore.Source) (*source, error)
 	if src.files, err = s.files(ctx, def.Path); err != nil {
 		return nil, err
 	}
-	src.partitioned = s.e.partitioned(src.files)
+	for _, file := range src.files {
+		st, err := stampOf(file)
+		if err != nil {
+			return nil, err
+		}
+		src.stamps = append(src.stamps, st)
+	}
 	if src.raw, err = s.describe(ctx, "SELECT *\nFROM "+src.read()); err != nil {
+		return nil, err
+	}
+	if err := s.partitions(ctx, src); err != nil {
 		return nil, err
 	}
 	if err := s.checkFiles(ctx, src); err != nil {
@@ -67,6 +77,30 @@ func (s *session) look(ctx context.Context, def *fstore.Source) (*source, error)
 		}
 	}
 	return src, nil
+}
+
+// partitions adds the columns that folders such as day=2011-12-09 are, unless the files have them all themselves:
+// the engine would take the folder's value and the file's statistics, and be wrong where they differ.
+func (s *session) partitions(ctx context.Context, src *source) error {
+	var in, out []string
+	for _, name := range s.e.partitions(src.files) {
+		if named(src.raw, name) >= 0 {
+			in = append(in, name)
+		} else {
+			out = append(out, name)
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	if len(in) > 0 {
+		return fstore.Errorf(fstore.ErrInvalid, "column %s is in the files and in the names of their folders, and column %s in those names only", in[0], out[0]).
+			WithHint("write the files with all columns of their folders, or with none")
+	}
+	src.partitioned = true
+	columns, err := s.describe(ctx, "SELECT *\nFROM "+src.read())
+	src.raw = columns
+	return err
 }
 
 // read returns the FROM item of the source's files as they are.
@@ -128,8 +162,16 @@ func (s *session) checkNanos(ctx context.Context, def *fstore.Source) error {
 	if err != nil || src.checked || def.Static() {
 		return err
 	}
+	if err := src.checkNanos(ctx); err != nil {
+		return fmt.Errorf("source %s: %w", def.Name, err)
+	}
+	src.checked = true
+	return nil
+}
+
+func (src *source) checkNanos(ctx context.Context) error {
 	for i, c := range src.columns {
-		if (c.Name != def.Event && c.Name != def.Created) || src.raw[i].Type != "TIMESTAMP WITH TIME ZONE" {
+		if (c.Name != src.def.Event && c.Name != src.def.Created) || src.raw[i].Type != "TIMESTAMP WITH TIME ZONE" {
 			continue
 		}
 		for _, file := range src.files {
@@ -145,7 +187,6 @@ func (s *session) checkNanos(ctx context.Context, def *fstore.Source) error {
 			}
 		}
 	}
-	src.checked = true
 	return nil
 }
 
@@ -227,6 +268,19 @@ func (s *session) readSources() []*source {
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].def.Name < out[j].def.Name })
 	return out
+}
+
+// named returns the index of the column that the engine takes a name for, whatever its case; -1 if there is none.
+func named(columns []fstore.EngineColumn, name string) int {
+	return slices.IndexFunc(columns, func(c fstore.EngineColumn) bool { return strings.EqualFold(c.Name, name) })
+}
+
+// unused returns a name that no column has.
+func unused(columns []fstore.EngineColumn, name string) string {
+	for named(columns, name) >= 0 {
+		name += "_"
+	}
+	return name
 }
 
 func columnIndex(columns []fstore.EngineColumn, name string) int {

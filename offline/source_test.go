@@ -1,6 +1,8 @@
 package offline
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -111,6 +113,72 @@ func TestHivePartitionsAreColumns(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.check(rows, "1 | 10 | 2011-12-01 00:00:00 | eu", "2 | 20 | 2011-12-02 00:00:00 | us")
+}
+
+func TestAColumnOfTheFilesIsNotTakenFromTheirFolders(t *testing.T) {
+	r := newRepo(t, 1)
+	r.write("s/k=5/a.parquet", values("k BIGINT | event TIMESTAMP | x BIGINT", "1 | 2011-12-01 | 10", "2 | 2011-12-01 | 20"))
+	r.checkAsOf(view(source_("s/*/*.parquet"), []string{"k int64"}, []string{"x int64"}), 0, "1 | 2011-12-01T00:00:00Z | 10", "2 | 2011-12-01T00:00:00Z | 20")
+	r.write("m/k=5/y=2011/a.parquet", values("k BIGINT | event TIMESTAMP", "1 | 2011-12-01"))
+	_, _, err := r.source(source_("m/**/*.parquet"))
+	r.fails(err, "column k is in the files and in the names of their folders, and column y in those names only")
+}
+
+func TestColumnsThatDifferInCaseAreOne(t *testing.T) {
+	r := newRepo(t, 2)
+	r.write("s/1.parquet", values("k BIGINT | event TIMESTAMP | Price BIGINT", "1 | 2011-12-01 | 10"))
+	r.write("s/2.parquet", values("K BIGINT | Event TIMESTAMP | PRICE DOUBLE", "2 | 2011-12-02 | 1.5"))
+	r.write("s/3.parquet", values("K BIGINT | Event TIMESTAMP | price VARCHAR", "2 | 2011-12-02 | a"))
+	_, _, err := r.source(source_("s/*.parquet"))
+	r.fails(err, "column Price is BIGINT in ", "s/1.parquet but ", "s/2.parquet")
+	r.write("s/1.parquet", values("k BIGINT | event TIMESTAMP | Price INTEGER", "1 | 2011-12-01 | 10"))
+	_, _, err = r.source(source_("s/*.parquet"))
+	r.fails(err, "column Price is INTEGER in ", "s/1.parquet but VARCHAR in ", "s/3.parquet")
+	if err := os.Remove(filepath.Join(r.dir, "s/3.parquet")); err != nil {
+		t.Fatal(err)
+	}
+	columns, rows, err := r.source(source_("s/*.parquet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]fstore.EngineColumn{{Name: "k", Type: "BIGINT"}, {Name: "event", Type: "TIMESTAMP"}, {Name: "Price", Type: "DOUBLE"}}, columns); diff != "" {
+		t.Error(diff)
+	}
+	r.check(rows, "1 | 2011-12-01 00:00:00 | 10.0", "2 | 2011-12-02 00:00:00 | 1.5")
+}
+
+func TestARepoWhoseOwnPathLooksLikeAPatternIsRead(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "v[1]*{a,b}? it's")
+	e, err := Open(Options{Threads: 1, Dir: dir, TempDir: filepath.Join(dir, "tmp")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	r := &repo{t, e, dir}
+	r.write("s/day=1/x.parquet", values("k BIGINT | event TIMESTAMP", "1 | 2011-12-01"))
+	for _, path := range []string{"s/*/*.parquet", "s/day=1/x.parquet", "s/**"} {
+		if _, rows, err := r.source(source_(path)); err != nil || len(rows) != 1 {
+			t.Errorf("%s: %v, %v", path, rows, err)
+		}
+	}
+}
+
+func TestABrokenFileAmongManyIsNamed(t *testing.T) {
+	r := newRepo(t, 2)
+	for i := range 20 {
+		r.write(fmt.Sprintf("s/%d.parquet", i), values("k BIGINT | event TIMESTAMP", "1 | 2011-12-01"))
+	}
+	whole, err := os.ReadFile(filepath.Join(r.dir, "s/7.parquet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, broken := range [][]byte{nil, whole[:3], whole[:len(whole)/2], []byte("k,event\n1,2011-12-01\n")} {
+		if err := os.WriteFile(filepath.Join(r.dir, "s/7.parquet"), broken, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := r.source(source_("s/*.parquet"))
+		r.fails(err, "source s: ", "s/7.parquet")
+	}
 }
 
 func TestPathsMayNameVariables(t *testing.T) {

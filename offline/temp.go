@@ -1,32 +1,65 @@
 package offline
 
 import (
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 )
 
-// makeTemp makes a folder of this engine's own below dir, as DuckDB's spill files have fixed names, and removes
-// those that processes left behind which are gone.
-func makeTemp(dir string) (string, error) {
-	if dir == "" {
-		dir = os.TempDir()
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	old, err := filepath.Glob(filepath.Join(dir, "fstore-*-*"))
+// scratch is a folder for what does not outlive this process. As long as it is used it is locked, so that another
+// process, on this machine, in another container or across a network, knows that it is not to be removed.
+type scratch struct {
+	path string
+	lock *os.File
+}
+
+// newScratch makes a folder in dir whose name begins with a prefix, and removes those with that prefix which
+// processes left behind that are gone.
+func newScratch(dir, prefix string) (*scratch, error) {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	for _, path := range old {
-		pid, err := strconv.Atoi(strings.Split(filepath.Base(path), "-")[1])
-		if err == nil && syscall.Kill(pid, 0) == syscall.ESRCH {
-			_ = os.RemoveAll(path) // the next one may succeed
+	for _, e := range entries {
+		if e.IsDir() && strings.HasPrefix(e.Name(), prefix) {
+			removeAbandoned(filepath.Join(dir, e.Name()))
 		}
 	}
-	return os.MkdirTemp(dir, fmt.Sprintf("fstore-%d-", os.Getpid()))
+	for {
+		path, err := os.MkdirTemp(dir, prefix)
+		if err != nil {
+			return nil, err
+		}
+		s, err := lockFolder(path, syscall.LOCK_EX)
+		if err != nil {
+			return nil, errors.Join(err, os.RemoveAll(path))
+		}
+		if _, err := os.Stat(path); err == nil {
+			return s, nil
+		}
+		s.lock.Close() // another process took it for abandoned before it was locked
+	}
 }
+
+// lockFolder locks a folder; how is as flock has it.
+func lockFolder(path string, how int) (*scratch, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), how); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &scratch{path, f}, nil
+}
+
+// removeAbandoned removes a folder that no process has locked. If that fails the next one may succeed.
+func removeAbandoned(path string) {
+	if s, err := lockFolder(path, syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
+		_ = s.remove()
+	}
+}
+
+func (s *scratch) remove() error { return errors.Join(os.RemoveAll(s.path), s.lock.Close()) }

@@ -3,7 +3,6 @@ package offline
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -118,8 +117,8 @@ func (t *training) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	temp := filepath.Join(dir, "out.parquet")
+	defer func() { _ = dir.remove() }()
+	temp := filepath.Join(dir.path, "out.parquet")
 	for _, stage := range []struct {
 		name string
 		do   func(context.Context) error
@@ -136,18 +135,6 @@ func (t *training) run(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// outFolder makes a folder beside out, on the same file system, for what is not finished yet.
-func outFolder(out string) (string, error) {
-	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
-		return "", fstore.Errorf(fstore.ErrInvalid, "make the folder of %s: %v", out, err)
-	}
-	dir, err := os.MkdirTemp(filepath.Dir(out), "."+filepath.Base(out)+"-")
-	if err != nil {
-		return "", fstore.Errorf(fstore.ErrInvalid, "write beside %s: %v", out, err)
-	}
-	return dir, nil
 }
 
 func (t *training) readLabels(ctx context.Context) (err error) {
@@ -178,7 +165,7 @@ func (t *training) readViews(ctx context.Context) error {
 		}
 		t.uses = append(t.uses, made)
 	}
-	return nil
+	return t.checkOut()
 }
 
 // note puts into the summary what there is to know of a view before it is joined.
@@ -329,7 +316,8 @@ func (r *rows) position(feature string) int {
 	panic("offline: view " + r.ref.String() + " has no feature " + feature)
 }
 
-// write copies _joined to a Parquet file in the order of the labels.
+// write copies _joined to a Parquet file in the order of the labels. That is by _joined.row: row alone could be a
+// label column.
 func (t *training) write(ctx context.Context, path string) error {
 	columns := []string{}
 	for i := range t.labels.columns {
@@ -338,7 +326,7 @@ func (t *training) write(ctx context.Context, path string) error {
 	for i, o := range t.req.List.Outputs {
 		columns = append(columns, fmt.Sprintf("o%d AS %s", i, ident(o.Name)))
 	}
-	return t.exec(ctx, "COPY (\nSELECT\n  "+list(columns)+"\nFROM _joined\nORDER BY row\n) TO "+text(path)+" (FORMAT parquet, COMPRESSION snappy)")
+	return t.exec(ctx, "COPY (\nSELECT\n  "+list(columns)+"\nFROM _joined\nORDER BY _joined.row\n) TO "+text(path)+" (FORMAT parquet, COMPRESSION snappy)")
 }
 
 // stage runs a part of the work, measures it and reports how far its running query is.
@@ -380,6 +368,3 @@ func (t *training) report(stage string) (stop func()) {
 		<-finished
 	}
 }
-
-// lockFile returns where the lock of a training set is.
-func lockFile(out string) string { return strings.TrimSuffix(out, ".parquet") + ".lock.json" }

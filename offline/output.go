@@ -1,0 +1,122 @@
+package offline
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// outFolder makes a folder beside out, on the same file system, for what is not finished yet.
+func outFolder(out string) (*scratch, error) {
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "make the folder of %s: %v", out, err)
+	}
+	for _, path := range []string{out, lockFile(out)} {
+		if info, err := os.Lstat(path); err == nil && info.IsDir() {
+			return nil, fstore.Errorf(fstore.ErrInvalid, "write %s: it is a folder", path)
+		}
+	}
+	s, err := newScratch(filepath.Dir(out), "."+filepath.Base(out)+"-unfinished-")
+	if err != nil {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "write beside %s: %v", out, err)
+	}
+	return s, nil
+}
+
+// checkOut returns an error if the training set or its lock would replace what it is made from, or become a file of
+// a source itself.
+func (t *training) checkOut() error {
+	for _, out := range []string{t.req.Out, lockFile(t.req.Out)} {
+		if t.labels.file != "" && sameFile(out, t.labels.file) {
+			return fstore.Errorf(fstore.ErrInvalid, "%s is the file of the labels", out).WithHint("write the training set to another file")
+		}
+		for _, src := range t.readSources() {
+			for _, file := range src.files {
+				if sameFile(out, file) {
+					return fstore.Errorf(fstore.ErrInvalid, "%s is a file of source %s", out, src.def.Name).WithHint("write the training set to another file")
+				}
+			}
+			path, err := t.e.expand(src.def.Path)
+			if err != nil {
+				return err
+			}
+			if matches(t.e.pattern(path), out) {
+				return fstore.Errorf(fstore.ErrInvalid, "%s would be a file of source %s, which reads %s", out, src.def.Name, src.def.Path).
+					WithHint("write the training set to another folder")
+			}
+		}
+	}
+	return nil
+}
+
+// sameFile reports whether to write a would replace b.
+func sameFile(a, b string) bool {
+	was, err := os.Lstat(a)
+	if err != nil {
+		return false
+	}
+	is, err := os.Stat(b)
+	return err == nil && os.SameFile(was, is)
+}
+
+// matches reports whether a path matches a pattern, in which ** is any number of folders.
+func matches(pattern, path string) bool {
+	p, f := strings.Split(filepath.Clean(pattern), "/"), strings.Split(filepath.Clean(path), "/")
+	return matchParts(p, f)
+}
+
+func matchParts(pattern, path []string) bool {
+	if len(pattern) == 0 || len(path) == 0 {
+		return len(pattern) == len(path)
+	}
+	if pattern[0] == "**" {
+		return matchParts(pattern[1:], path) || matchParts(pattern, path[1:])
+	}
+	ok, err := filepath.Match(pattern[0], path[0])
+	return err == nil && ok && matchParts(pattern[1:], path[1:])
+}
+
+// installBoth moves a finished training set and its lock to their places, or none of them: if the lock cannot be
+// moved, what was there before is put back.
+func installBoth(temp, out, tempLock, lock string) error {
+	previous := temp + ".previous"
+	replaces := os.Link(out, previous) == nil
+	if err := install(temp, out); err != nil {
+		return err
+	}
+	err := install(tempLock, lock)
+	if err == nil {
+		return nil
+	}
+	if replaces {
+		_ = os.Rename(previous, out)
+	} else {
+		_ = os.Remove(out)
+	}
+	return err
+}
+
+// install moves a finished file to its place and makes that durable.
+func install(from, to string) error {
+	if err := sync(from); err != nil {
+		return err
+	}
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return sync(filepath.Dir(to))
+}
+
+func sync(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}
+
+// lockFile returns where the lock of a training set is.
+func lockFile(out string) string { return strings.TrimSuffix(out, ".parquet") + ".lock.json" }
