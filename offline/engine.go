@@ -129,12 +129,17 @@ func plain(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	message := strings.TrimSpace(e.Message)
-	if e.Type == "Out of Memory" {
+	message, _, _ := strings.Cut(strings.TrimSpace(e.Message), "\n\nPossible solutions:")
+	if outOfMemory(err) {
 		return fstore.Errorf(fstore.ErrInvalid, "%s", message).
 			WithHint("raise offline.memory_limit or free space in offline.temp_dir, see fstore.yaml")
 	}
 	return &failure{message: message, cause: e}
+}
+
+func outOfMemory(err error) bool {
+	var e *duckdb.Error
+	return errors.As(err, &e) && e.Type == "Out of Memory"
 }
 
 // failure is a statement that could not be run. It is the caller's input that is invalid.

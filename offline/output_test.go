@@ -2,6 +2,7 @@ package offline
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -193,4 +194,51 @@ func TestLabelColumnsMayHaveAnyName(t *testing.T) {
 	req.Labels = Labels{SQL: "SELECT k, event AS t, x AS label, x AS Label FROM s", Sources: v.Sources}
 	_, err = r.e.TrainingSet(t.Context(), req)
 	r.fails(err, "columns label and Label have one name")
+}
+
+func TestJoinsOneByOneGiveTheSameBytes(t *testing.T) {
+	r := newRepo(t, 2)
+	r.write("s.parquet", "SELECT i % 50 AS k, TIMESTAMP '2011-12-01' + to_minutes(i % 7000) AS event, i AS x, i % 3 AS y FROM range(20000) t(i)")
+	r.write("l.parquet", "SELECT (hash(i) % 60)::BIGINT AS k, i AS row, TIMESTAMP '2011-12-01' + to_minutes((hash(i + 5) % 9000)::BIGINT) AS t FROM range(10000) t(i)")
+	first, second := view(source_("s.parquet"), []string{"k int64"}, []string{"x int64"}), view(source_("s.parquet"), []string{"k int64"}, []string{"y int64"})
+	second.Ref.Name, second.View.TTL = "w", ttl(time.Hour)
+	req := r.request("l.parquet", all(first, second))
+	req.List.Outputs[0], req.List.Outputs[1] = req.List.Outputs[1], req.List.Outputs[0]
+	r.train(req)
+	want, err := os.ReadFile(req.Out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := r.e.session(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	req.AsOf = &req.Now
+	made := &training{session: s, req: &req, byRef: map[fstore.ViewRef]*rows{}, summary: &TrainingSummary{}}
+	for _, do := range []func(context.Context) error{made.readLabels, made.readViews, made.join} {
+		if err := do(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	from, err := made.joinOneByOne(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(r.dir, "one.parquet")
+	if err := made.copy(t.Context(), from, path); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%d bytes, want %d: %v", len(got), len(want), err)
+	}
+}
+
+func TestATrainingSetOfNoLabels(t *testing.T) {
+	r := newRepo(t, 2)
+	r.write("l.parquet", values("k BIGINT | t TIMESTAMP"))
+	rows, s := r.train(r.request("l.parquet", all(history(r))))
+	if len(rows) != 0 || s.Rows != 0 {
+		t.Errorf("%d rows, %+v", len(rows), s)
+	}
 }
