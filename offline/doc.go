@@ -12,4 +12,5 @@
 //	_at         _labels with the keys of every use (j0_0…) and from when the row holds that they see (v0…)
 //	_winners_0  for one use, the rows that labels see: k0, k1…, visible (the instant it holds from), event, f0…
 //	_joined     _labels with the features of every use
+//	_joined_0   the same of the first uses, where memory does not hold all joins at once
 package offline

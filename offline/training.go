@@ -316,56 +316,6 @@ func (r *rows) position(feature string) int {
 	panic("offline: view " + r.ref.String() + " has no feature " + feature)
 }
 
-// write copies the training set to a Parquet file in the order of the labels. All its joins at once, and the sort
-// behind them, are the fastest; where memory does not hold what they need together they are done one by one.
-func (t *training) write(ctx context.Context, path string) error {
-	err := t.copy(ctx, "_joined", path)
-	if !outOfMemory(err) {
-		return plain(err)
-	}
-	from, err := t.joinOneByOne(ctx)
-	if err != nil {
-		return err
-	}
-	return plain(t.copy(ctx, from, path))
-}
-
-// copy writes a relation. Its order is that of its own row: row alone could be a label column.
-func (t *training) copy(ctx context.Context, from, path string) error {
-	columns := []string{}
-	for i := range t.labels.columns {
-		columns = append(columns, t.labels.output(i))
-	}
-	for i, o := range t.req.List.Outputs {
-		columns = append(columns, fmt.Sprintf("o%d AS %s", i, ident(o.Name)))
-	}
-	return t.conn.Exec(ctx, "COPY (\nSELECT\n  "+list(columns)+"\nFROM "+from+"\nORDER BY "+from+".row\n) TO "+text(path)+" (FORMAT parquet, COMPRESSION snappy)")
-}
-
-// joinOneByOne makes what _joined is as a table, and returns its name.
-func (t *training) joinOneByOne(ctx context.Context) (string, error) {
-	from := "_at"
-	for i, u := range t.uses {
-		columns := []string{"labels.*"}
-		for o, out := range t.req.List.Outputs {
-			if out.Use == i {
-				columns = append(columns, fmt.Sprintf("%s AS o%d", t.output(o), o))
-			}
-		}
-		next := fmt.Sprintf("_joined_%d", i)
-		if err := t.exec(ctx, "CREATE TEMP TABLE "+next+" AS\nSELECT\n  "+list(columns)+"\nFROM "+from+" AS labels"+u.found()); err != nil {
-			return "", err
-		}
-		if i > 0 {
-			if err := t.exec(ctx, "DROP TABLE "+from); err != nil {
-				return "", err
-			}
-		}
-		from = next
-	}
-	return from, nil
-}
-
 // stage runs a part of the work, measures it and reports how far its running query is.
 func (t *training) stage(ctx context.Context, name string, do func(context.Context) error) error {
 	clock := t.req.Clock
