@@ -12,7 +12,13 @@ import (
 // of generations that no reader sees any more, by the lists that their manifests are.
 func (j *job) clean(ctx context.Context) error {
 	live := j.pens[j.pointer.Generation].header
-	for g, runs := range j.state.generations() {
+	generations := j.state.generations()
+	for g := range j.pens {
+		if _, known := generations[g]; !known { // the one that readers have left may be new to state
+			generations[g] = nil
+		}
+	}
+	for g, runs := range generations {
 		if g != live.Generation {
 			if err := j.drop(ctx, g, runs); err != nil {
 				return err
@@ -119,7 +125,7 @@ func (j *job) dropKeys(ctx context.Context, r *run) error {
 }
 
 func (j *job) dropBatch(ctx context.Context, g fstore.Generation, keys [][]byte) error {
-	err := j.again(ctx, func() error { return j.o.Sink.Drop(ctx, g, keys) })
+	err := again(ctx, j.o.Clock, func() error { return j.o.Sink.Drop(ctx, g, keys) })
 	if err != nil {
 		return err
 	}
@@ -127,7 +133,7 @@ func (j *job) dropBatch(ctx context.Context, g fstore.Generation, keys [][]byte)
 }
 
 func (j *job) dropHeader(ctx context.Context, p *pen) error {
-	err := j.again(ctx, func() error { return j.o.Sink.DropHeader(ctx, *p.header) })
+	err := again(ctx, j.o.Clock, func() error { return j.o.Sink.DropHeader(ctx, *p.header) })
 	if errors.Is(err, fstore.ErrConflict) { // perhaps an attempt of ours was the first
 		if now, readErr := p.read(ctx, p.header.Generation); readErr != nil || now == nil {
 			err = readErr
@@ -137,17 +143,4 @@ func (j *job) dropHeader(ctx context.Context, p *pen) error {
 		return err
 	}
 	return j.step("drop header")
-}
-
-// again repeats what may be repeated while the store cannot be reached.
-func (j *job) again(ctx context.Context, do func() error) error {
-	for try := 0; ; try++ {
-		err := do()
-		if !errors.Is(err, fstore.ErrUnavailable) || try == tries-1 || ctx.Err() != nil {
-			return err
-		}
-		if j.o.Clock.Sleep(ctx, backoff(try)) != nil {
-			return err
-		}
-	}
 }

@@ -115,20 +115,13 @@ func (j *job) look(ctx context.Context) (*facts, error) {
 func (j *job) pen() *pen { return &pen{sink: j.o.Sink, clock: j.o.Clock, ref: j.v.Ref} }
 
 func (j *job) readPointer(ctx context.Context) (*fstore.Pointer, error) {
-	for try := 0; ; try++ {
-		p, ok, err := j.o.Sink.Pointer(ctx, j.v.Ref)
-		switch {
-		case err == nil && ok:
-			return &p, nil
-		case err == nil:
-			return nil, nil
-		case !errors.Is(err, fstore.ErrUnavailable) || try == tries-1:
-			return nil, err
-		}
-		if j.o.Clock.Sleep(ctx, backoff(try)) != nil {
-			return nil, err
-		}
+	var p fstore.Pointer
+	var ok bool
+	err := again(ctx, j.o.Clock, func() (err error) { p, ok, err = j.o.Sink.Pointer(ctx, j.v.Ref); return err })
+	if err != nil || !ok {
+		return nil, err
 	}
+	return &p, nil
 }
 
 // fence puts this run's lease token into every header there is, so that whoever held the lease before can write no

@@ -77,18 +77,24 @@ func (p *pen) move(ctx context.Context, is fstore.Header, do func() error) error
 
 // read returns the header in the store, nil for none.
 func (p *pen) read(ctx context.Context, g fstore.Generation) (*fstore.Header, error) {
+	var h fstore.Header
+	var ok bool
+	err := again(ctx, p.clock, func() (err error) { h, ok, err = p.sink.Header(ctx, p.ref, g); return err })
+	if err != nil || !ok {
+		return nil, err
+	}
+	return &h, nil
+}
+
+// again repeats what may be repeated while the store cannot be reached.
+func again(ctx context.Context, clock Clock, do func() error) error {
 	for try := 0; ; try++ {
-		h, ok, err := p.sink.Header(ctx, p.ref, g)
-		switch {
-		case err == nil && ok:
-			return &h, nil
-		case err == nil:
-			return nil, nil
-		case !errors.Is(err, fstore.ErrUnavailable) || try == tries-1:
-			return nil, err
+		err := do()
+		if !errors.Is(err, fstore.ErrUnavailable) || try == tries-1 || ctx.Err() != nil {
+			return err
 		}
-		if sleepErr := p.clock.Sleep(ctx, backoff(try)); sleepErr != nil {
-			return nil, err
+		if clock.Sleep(ctx, backoff(try)) != nil {
+			return err
 		}
 	}
 }

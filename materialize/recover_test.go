@@ -184,6 +184,19 @@ func TestAGenerationWhoseListIsLostKeepsItsHeader(t *testing.T) {
 	}
 }
 
+func TestALostStateFolderIsToldOf(t *testing.T) {
+	w := newWorld(t)
+	w.fill(10)
+	first := w.mustRun(t, day(2), 0)
+	w.state = stateDir(t)
+	if s := w.mustRun(t, day(3), 0); !slices.Equal(s.Left, []fstore.Generation{first.Generation}) {
+		t.Errorf("got %+v", s)
+	}
+	if s := w.mustRun(t, day(4), 0); s.Left != nil || s.NewGeneration != "" {
+		t.Errorf("the next run: %+v", s)
+	}
+}
+
 func TestTwoStoresWithOneState(t *testing.T) {
 	w := newWorld(t)
 	w.fill(10)
