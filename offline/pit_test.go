@@ -288,8 +288,10 @@ func TestDefaultsOfEveryTypeAreExact(t *testing.T) {
 	r := newRepo(t, 1)
 	r.write("s.parquet", "SELECT 1::BIGINT AS k, TIMESTAMP '2011-12-09' AS event, NULL::BOOLEAN AS a, NULL::INTEGER AS b, NULL::BIGINT AS c, NULL::FLOAT AS d, NULL::DOUBLE AS e, "+
 		"NULL::VARCHAR AS f, NULL::BLOB AS g, NULL::TIMESTAMP AS h, NULL::FLOAT[] AS i, NULL::VARCHAR[] AS j, NULL::DOUBLE AS l")
-	v := view(source_("s.parquet"), []string{"k int64"}, []string{"a bool", "b int32", "c int64", "d float32", "e float64", "f string", "g bytes", "h timestamp",
-		"i list<float32>", "j list<string>", "l float64"})
+	v := view(source_("s.parquet"), []string{"k int64"}, []string{
+		"a bool", "b int32", "c int64", "d float32", "e float64", "f string", "g bytes", "h timestamp",
+		"i list<float32>", "j list<string>", "l float64",
+	})
 	for i, x := range []any{true, int32(-7), int64(-1 << 63), float32(0.1), 0.1, "it's ü", []byte{0, 255}, day.Add(-time.Microsecond), []float32{0.5, -1}, []string{}, inf()} {
 		f := &v.View.Features[i]
 		f.Default = value(f.Type, x)

@@ -61,11 +61,25 @@ func TestTypesThatDoNotWidenNameBothFiles(t *testing.T) {
 		a, b string
 		ok   bool
 	}{
-		{"INTEGER", "BIGINT", true}, {"UBIGINT", "BIGINT", true}, {"INTEGER", "DOUBLE", true}, {"FLOAT", "DOUBLE", true},
-		{"BIGINT", "DOUBLE", false}, {"INTEGER", "FLOAT", false}, {"BIGINT", "VARCHAR", false}, {"BOOLEAN", "INTEGER", false},
-		{"DECIMAL(10,2)", "DECIMAL(12,4)", true}, {"DECIMAL(38,0)", "DECIMAL(38,10)", false}, {"DECIMAL(10,2)", "DOUBLE", false}, {"INTEGER", "DECIMAL(10,2)", true},
-		{"DATE", "TIMESTAMP", true}, {"TIMESTAMP", "TIMESTAMP_NS", true}, {"TIMESTAMP", "TIMESTAMPTZ", true}, {"TIMESTAMP_NS", "TIMESTAMPTZ", true},
-		{"INTEGER[]", "BIGINT[]", true}, {"BIGINT[]", "DOUBLE[]", false}, {"UUID", "VARCHAR", false},
+		{"INTEGER", "BIGINT", true},
+		{"UBIGINT", "BIGINT", true},
+		{"INTEGER", "DOUBLE", true},
+		{"FLOAT", "DOUBLE", true},
+		{"BIGINT", "DOUBLE", false},
+		{"INTEGER", "FLOAT", false},
+		{"BIGINT", "VARCHAR", false},
+		{"BOOLEAN", "INTEGER", false},
+		{"DECIMAL(10,2)", "DECIMAL(12,4)", true},
+		{"DECIMAL(38,0)", "DECIMAL(38,10)", false},
+		{"DECIMAL(10,2)", "DOUBLE", false},
+		{"INTEGER", "DECIMAL(10,2)", true},
+		{"DATE", "TIMESTAMP", true},
+		{"TIMESTAMP", "TIMESTAMP_NS", true},
+		{"TIMESTAMP", "TIMESTAMPTZ", true},
+		{"TIMESTAMP_NS", "TIMESTAMPTZ", true},
+		{"INTEGER[]", "BIGINT[]", true},
+		{"BIGINT[]", "DOUBLE[]", false},
+		{"UUID", "VARCHAR", false},
 	} {
 		t.Run(c.a+" and "+c.b, func(t *testing.T) {
 			r := newRepo(t, 1)

@@ -51,8 +51,15 @@ func checkOffset(t *testing.T, err error, sql string, want int) {
 func TestBindSQLGivesTheColumnsOfAQueryOverNothing(t *testing.T) {
 	r := newRepo(t, 1)
 	inputs := []fstore.Relation{
-		{Name: "lines", Columns: []fstore.EngineColumn{{Name: "Customer ID", Type: "BIGINT"}, {Name: "event", Type: "TIMESTAMP"}, {Name: "price", Type: "DECIMAL(18,2)"},
-			{Name: "tags", Type: "VARCHAR[]"}, {Name: "v", Type: "FLOAT[3]"}, {Name: "e", Type: "ENUM('a', 'b')"}, {Name: "s", Type: "STRUCT(a INTEGER)"}}},
+		{Name: "lines", Columns: []fstore.EngineColumn{
+			{Name: "Customer ID", Type: "BIGINT"},
+			{Name: "event", Type: "TIMESTAMP"},
+			{Name: "price", Type: "DECIMAL(18,2)"},
+			{Name: "tags", Type: "VARCHAR[]"},
+			{Name: "v", Type: "FLOAT[3]"},
+			{Name: "e", Type: "ENUM('a', 'b')"},
+			{Name: "s", Type: "STRUCT(a INTEGER)"},
+		}},
 		{Name: "select", Columns: []fstore.EngineColumn{{Name: "x", Type: "HUGEINT"}}},
 	}
 	got, err := r.e.BindSQL(t.Context(), `SELECT "Customer ID" AS id, event, sum(price) OVER () AS total, tags, v, e, exact_sum(price) OVER_ FROM lines GROUP BY ALL; -- end`, inputs)
@@ -88,10 +95,14 @@ func TestSQLReadsSourcesAndViewsByName(t *testing.T) {
 		src := source_("lines.parquet")
 		src.Name, src.Rename = "lines", map[string]string{"K": "k"}
 		// A view by SQL over a source and over two views, of which one renames and converts.
-		up := fstore.View{Name: "totals", Keys: []fstore.Field{fields("k int64")}, Source: "lines", Event: "event",
-			Features: []fstore.Feature{{Name: "total", Type: fstore.Float64, Column: "price"}, {Name: "count", Type: fstore.Int64, Column: "n"}}}
-		mid := fstore.View{Name: "running", Keys: up.Keys, SQL: "SELECT k, event AS seen_at, total * count AS value, NULL::DOUBLE AS none FROM totals -- comment;", Event: "seen_at",
-			Features: []fstore.Feature{{Name: "worth", Type: fstore.Float64, Column: "value"}}}
+		up := fstore.View{
+			Name: "totals", Keys: []fstore.Field{fields("k int64")}, Source: "lines", Event: "event",
+			Features: []fstore.Feature{{Name: "total", Type: fstore.Float64, Column: "price"}, {Name: "count", Type: fstore.Int64, Column: "n"}},
+		}
+		mid := fstore.View{
+			Name: "running", Keys: up.Keys, SQL: "SELECT k, event AS seen_at, total * count AS value, NULL::DOUBLE AS none FROM totals -- comment;", Event: "seen_at",
+			Features: []fstore.Feature{{Name: "worth", Type: fstore.Float64, Column: "value"}},
+		}
 		v := query("SELECT running.k, seen_at AS event, exact_sum(worth) AS worth, (SELECT count(*) FROM lines) AS lines\nFROM running JOIN totals ON running.k = totals.k AND seen_at = totals.event\nGROUP BY running.k, seen_at;",
 			[]string{"k int64"}, []string{"worth float64", "lines int32"}, src)
 		v.Views = []fstore.View{up, mid}
@@ -107,8 +118,10 @@ func TestAsOfCutsTheSourcesOfSQLToWhatIsVisible(t *testing.T) {
 		"1 | 2011-12-01 | 2011-12-01 | 1", "1 | 2011-12-02 | 2011-12-05 | 2", "1 | 2011-12-03 | 2011-12-03 | 4", "2 | 2011-12-09 | NULL | 8"))
 	src := source_("s.parquet")
 	src.Created, src.Available = "created", fstore.Available{Created: true}
-	up := fstore.View{Name: "u", Keys: []fstore.Field{fields("k int64")}, Source: "s", Event: "event", Created: "created", Available: src.Available,
-		Features: []fstore.Feature{{Name: "x", Type: fstore.Int64, Column: "x"}}}
+	up := fstore.View{
+		Name: "u", Keys: []fstore.Field{fields("k int64")}, Source: "s", Event: "event", Created: "created", Available: src.Available,
+		Features: []fstore.Feature{{Name: "x", Type: fstore.Int64, Column: "x"}},
+	}
 	v := query("SELECT k, max(event) AS event, sum(x) AS total, count(*) AS n FROM u GROUP BY k", []string{"k int64"}, []string{"total int64", "n int64"}, src)
 	v.Views = []fstore.View{up}
 	for p, want := range map[int][]string{
