@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -70,6 +71,63 @@ func BenchmarkTrainingSet(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkTrainingSetOfThreeViews joins as many labels as a view has rows, with 4 GB, beside three bare ASOF joins
+// with as much. The goal is twice their time for join and write, and a peak of memory below 5 GB.
+func BenchmarkTrainingSetOfThreeViews(b *testing.B) {
+	r := benchRepo(b)
+	const limit = "4GB"
+	r.write("many.parquet", "SELECT (hash(i * 13) % 200000)::BIGINT AS k, make_timestamp(1300000000000000 + (hash(i + 99) % 31536000)::BIGINT * 1000000) AS t, i AS n FROM range("+
+		strconv.Itoa(size("FSTORE_BENCH_ROWS", 10_000_000))+") t(i)")
+	e, err := Open(Options{Dir: r.dir, TempDir: filepath.Join(r.dir, "tmp"), MemoryLimit: limit})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { e.Close() })
+	many := &repo{b, e, r.dir}
+	var views []*fstore.ViewVersion
+	for i := range 3 {
+		v := view(source_("s.parquet"), []string{"k int64"}, benchFeatures)
+		v.Ref.Name, v.View.Name = fmt.Sprint("v", i), fmt.Sprint("v", i)
+		views = append(views, v)
+	}
+	list := all(views...)
+	for i := range list.Outputs {
+		list.Outputs[i].Name = fmt.Sprintf("v%d_%s", list.Outputs[i].Use, list.Outputs[i].Feature)
+	}
+	for b.Loop() {
+		columns, joins := "l.*", ""
+		for i := range views {
+			for _, f := range views[i].View.Features {
+				columns += fmt.Sprintf(", s%d.%s AS v%d_%s", i, f.Name, i, f.Name)
+			}
+			joins += fmt.Sprintf(" ASOF LEFT JOIN %s s%d ON l.k = s%d.k AND l.t >= s%d.event", text(r.dir+"/s.parquet"), i, i, i)
+		}
+		began := time.Now()
+		many.run(b, "COPY (SELECT "+columns+" FROM "+text(r.dir+"/many.parquet")+" l"+joins+") TO "+text(r.dir+"/limit.parquet")+" (FORMAT parquet)")
+		bare := time.Since(began).Seconds()
+		req := many.request("many.parquet", list)
+		req.Clock = time.Now
+		s, err := e.TrainingSet(context.Background(), req)
+		if err != nil {
+			b.Fatal(err)
+		}
+		joined := 0.0
+		for _, stage := range s.Seconds {
+			b.ReportMetric(stage.Seconds, strings.ReplaceAll(stage.Stage, " ", "-")+"-s")
+			if stage.Stage == "join" || stage.Stage == "write" {
+				joined += stage.Seconds
+			}
+		}
+		b.ReportMetric(bare, "limit-s")
+		b.ReportMetric(joined/bare, "x_of_limit")
+	}
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err == nil {
+		b.ReportMetric(float64(used.Maxrss)/1024, "peak-MB") // of the process, the limit's included
+	}
+	b.ReportMetric(0, "ns/op")
 }
 
 func BenchmarkAsOf(b *testing.B) {
