@@ -116,11 +116,7 @@ func (a *app) promote(ctx context.Context, s *Settings, db *registry.DB, store *
 // absent, and so are those that another registry published under the same name.
 func publishedInstants(ctx context.Context, snap *registry.Snapshot, store *online.Store) (map[fstore.ViewRef]time.Time, error) {
 	live := snap.Live()
-	refs := make([]fstore.ViewRef, len(live))
-	for i, v := range live {
-		refs[i] = v.Ref
-	}
-	pointers, err := store.Pointers(ctx, refs)
+	pointers, err := livePointers(ctx, live, store)
 	if err != nil {
 		return nil, err
 	}
@@ -131,6 +127,15 @@ func publishedInstants(ctx context.Context, snap *registry.Snapshot, store *onli
 		}
 	}
 	return published, nil
+}
+
+// livePointers reads the pointers of view versions in one round trip; those without one are absent.
+func livePointers(ctx context.Context, live []*fstore.ViewVersion, store *online.Store) (map[fstore.ViewRef]fstore.Pointer, error) {
+	refs := make([]fstore.ViewRef, len(live))
+	for i, v := range live {
+		refs[i] = v.Ref
+	}
+	return store.Pointers(ctx, refs)
 }
 
 func (a *app) confirm() bool {

@@ -217,11 +217,7 @@ func (e *examination) store(ctx context.Context, s *Settings) *online.Store {
 // published compares what the store says of itself with the live versions and the state folder.
 func (e *examination) published(ctx context.Context, s *Settings, snap *registry.Snapshot, store *online.Store) {
 	live := snap.Live()
-	refs := make([]fstore.ViewRef, len(live))
-	for i, v := range live {
-		refs[i] = v.Ref
-	}
-	pointers, err := store.Pointers(ctx, refs)
+	pointers, err := livePointers(ctx, live, store)
 	if err != nil {
 		e.wrong("published", err)
 		return
@@ -255,7 +251,7 @@ func (e *examination) published(ctx context.Context, s *Settings, snap *registry
 		}
 	}
 	if right > 0 {
-		e.ok("published", "%d of %s", right, count(len(refs), "live view version"))
+		e.ok("published", "%d of %s", right, count(len(live), "live view version"))
 	}
 }
 
