@@ -28,6 +28,7 @@ var layers = map[string][]string{
 	"cmd":          {"cmd", "registry", "offline", "online", "materialize", "server", "proto", "feature_repo", "docs"},
 	"law":          {"law"},
 	"examples":     {"examples"},
+	"system":       {},
 	"bench":        {"bench", "registry", "offline", "online", "materialize", "server", "proto", "feature_repo"},
 }
 

@@ -8,14 +8,25 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
-// Start starts a redis-server that keeps nothing on disk, on a unix socket, with extra arguments such as
-// "--maxmemory", "1mb", and returns the URL of its database 0. It is stopped at the end of the test, and also when the
-// test's process dies. Where redis-server is missing the test fails: a suite that is skipped proves nothing.
-func Start(t testing.TB, args ...string) (url string) {
+// Server is a real redis-server on a unix socket that a test may kill, stop for a while and begin again.
+type Server struct {
+	URL string // of database 0
+
+	t     testing.TB
+	args  []string
+	child *child // nil while it does not run
+}
+
+// New starts a redis-server that keeps nothing on disk, on a unix socket, with extra arguments such as "--maxmemory",
+// "1mb". It is stopped at the end of the test, and also when the test's process dies. Where redis-server is missing the
+// test fails: a suite that is skipped proves nothing.
+func New(t testing.TB, args ...string) *Server {
 	t.Helper()
 	// not t.TempDir: the path of a socket has at most about 100 bytes
 	dir, err := os.MkdirTemp("", "fstore-redis")
@@ -24,12 +35,11 @@ func Start(t testing.TB, args ...string) (url string) {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	socket := filepath.Join(dir, "redis.sock")
-	run(t, append([]string{"--port", "0", "--unixsocket", socket, "--dir", dir}, args...))
-	return "unix://" + socket + "?db=0"
+	return begin(t, "unix://"+socket+"?db=0", append([]string{"--port", "0", "--unixsocket", socket, "--dir", dir}, args...))
 }
 
-// StartTCP is Start on a free port of 127.0.0.1, for what does not speak over unix sockets.
-func StartTCP(t testing.TB, args ...string) (url string) {
+// NewTCP is New on a free port of 127.0.0.1, for what does not speak over unix sockets.
+func NewTCP(t testing.TB, args ...string) *Server {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -38,49 +48,108 @@ func StartTCP(t testing.TB, args ...string) (url string) {
 	addr := l.Addr().String()
 	_, port, _ := net.SplitHostPort(addr)
 	l.Close() // another program could take the port before redis does; then the test fails and says so
-	run(t, append([]string{"--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir()}, args...))
-	return "redis://" + addr + "/0"
+	return begin(t, "redis://"+addr+"/0", append([]string{"--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir()}, args...))
+}
+
+// Start is New where only the URL is of interest.
+func Start(t testing.TB, args ...string) (url string) {
+	t.Helper()
+	return New(t, args...).URL
+}
+
+// StartTCP is NewTCP where only the URL is of interest.
+func StartTCP(t testing.TB, args ...string) (url string) {
+	t.Helper()
+	return NewTCP(t, args...).URL
+}
+
+func begin(t testing.TB, url string, args []string) *Server {
+	s := &Server{URL: url, t: t, args: args}
+	s.Restart()
+	t.Cleanup(s.Kill)
+	return s
+}
+
+// Kill ends the server at once, as kill -9 does. It may be called again.
+func (s *Server) Kill() {
+	if s.child != nil {
+		s.child.end()
+		s.child = nil
+	}
+}
+
+// Restart begins the server again where it was killed; what it kept on disk, if anything, is there.
+func (s *Server) Restart() {
+	s.t.Helper()
+	if s.child == nil {
+		s.child = run(s.t, s.args)
+	}
+}
+
+// Pause stops the server as a machine that hangs does: connections stay, nothing is answered.
+func (s *Server) Pause() { _ = syscall.Kill(s.child.pid, syscall.SIGSTOP) }
+
+// Resume lets a paused server go on.
+func (s *Server) Resume() { _ = syscall.Kill(s.child.pid, syscall.SIGCONT) }
+
+// PID returns the process id of redis-server itself.
+func (s *Server) PID() int { return s.child.pid }
+
+// child is a running redis-server under its supervisor.
+type child struct {
+	pid     int // of redis-server
+	cmd     *exec.Cmd
+	in      io.Closer
+	drained chan struct{}
+}
+
+// end kills redis-server and waits for it and its supervisor.
+func (c *child) end() {
+	_ = syscall.Kill(c.pid, syscall.SIGKILL)
+	c.in.Close()
+	<-c.drained
+	_ = c.cmd.Wait() // by signal: that is how it ends
 }
 
 // supervise runs redis-server until standard input ends, which it does when the test's process is gone.
-const supervise = `redis-server "$@" & pid=$!; read -r _; kill "$pid"; wait "$pid"`
+const supervise = `redis-server "$@" & pid=$!; echo "pid $pid"; read -r _; kill -9 "$pid"; wait "$pid"`
 
-func run(t testing.TB, args []string) {
+func run(t testing.TB, args []string) *child {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Fatal("redis-server is needed for this test; run: sudo apt-get install -y redis-server   (or: brew install redis)")
 	}
 	args = append([]string{"-c", supervise, "sh", "--save", "", "--appendonly", "no"}, args...)
-	cmd := exec.Command("sh", args...)
-	in, err := cmd.StdinPipe()
+	c := &child{cmd: exec.Command("sh", args...), drained: make(chan struct{})}
+	in, err := c.cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := cmd.StdoutPipe()
+	c.in = in
+	out, err := c.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd.Stderr = cmd.Stdout
-	if err := cmd.Start(); err != nil {
+	c.cmd.Stderr = c.cmd.Stdout
+	if err := c.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	drained := make(chan struct{})
-	t.Cleanup(func() {
-		in.Close()
-		<-drained
-		_ = cmd.Wait() // by signal: that is how it ends
-	})
 	lines, said := bufio.NewScanner(out), []string(nil)
 	for lines.Scan() {
 		said = append(said, lines.Text())
-		if strings.Contains(strings.ToLower(lines.Text()), "ready to accept connections") {
+		if pid, ok := strings.CutPrefix(lines.Text(), "pid "); ok {
+			if c.pid, err = strconv.Atoi(pid); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if c.pid != 0 && strings.Contains(strings.ToLower(lines.Text()), "ready to accept connections") {
 			go func() {
-				defer close(drained)
+				defer close(c.drained)
 				_, _ = io.Copy(io.Discard, out) // so that the server never blocks on a full pipe
 			}()
-			return
+			return c
 		}
 	}
-	close(drained)
 	t.Fatalf("redis-server did not start:\n%s", strings.Join(said, "\n"))
+	return nil
 }
