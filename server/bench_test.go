@@ -58,7 +58,7 @@ func BenchmarkGetOnlineFeatures(b *testing.B) {
 	}
 }
 
-// BenchmarkAnswer is the part of a call that is this package's: from a decoded request to the message to send.
+// BenchmarkAnswer is the part of a call that is this package's: from a decoded request to the bytes to send.
 func BenchmarkAnswer(b *testing.B) {
 	for _, keys := range []int{1, 100} {
 		b.Run(fmt.Sprintf("%dx50", keys), func(b *testing.B) {
@@ -66,9 +66,11 @@ func BenchmarkAnswer(b *testing.B) {
 			req := byService("wide", int64s("customer_id", make([]int64, keys)...))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := (service{server: w.Server}).GetOnlineFeatures(context.Background(), req); err != nil {
+				answer, err := w.get(context.Background(), req)
+				if err != nil {
 					b.Fatal(err)
 				}
+				answer.slice().Free()
 			}
 		})
 	}

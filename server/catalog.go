@@ -37,6 +37,7 @@ type target struct {
 	list     *fstore.FeatureList
 	prepared *online.Prepared
 	keys     []fstore.Field // the columns a request must bring, in name order
+	heads    [][]byte       // what is the same in every answer: see headsOf
 }
 
 // bounds of the cache of lists that requests name feature by feature.
@@ -129,7 +130,7 @@ func (r *resolved) prepare(list *fstore.FeatureList) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &target{list: list, prepared: p, keys: list.KeyColumns()}, nil
+	return &target{list: list, prepared: p, keys: list.KeyColumns(), heads: headsOf(list)}, nil
 }
 
 // follower keeps the catalog at hand as the registry moves. The registry may be away: the last revision stays.

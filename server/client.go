@@ -50,7 +50,7 @@ func requestOf(q Question) *fstorev1.GetOnlineFeaturesRequest {
 	return req
 }
 
-// answerFrom is the inverse of responseOf.
+// answerFrom is the inverse of target.encode.
 func answerFrom(r *fstorev1.GetOnlineFeaturesResponse) (*fstore.FeatureList, *online.Answer, error) {
 	list := &fstore.FeatureList{Service: fstore.ViewRef{Name: r.GetService().GetName(), Version: int(r.GetService().GetVersion())}}
 	a := &online.Answer{Rows: int(r.GetRows())}

@@ -39,7 +39,7 @@ func FuzzRequest(f *testing.F) {
 		}
 		var answer *fstorev1.GetOnlineFeaturesResponse
 		refused := w.run(t.Context(), method{"grpc", "fuzz"}, func(ctx context.Context) (err error) {
-			answer, err = service{server: w.Server}.GetOnlineFeatures(ctx, &req)
+			answer, err = w.message(ctx, &req)
 			return err
 		})
 		if refused != nil {

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"unsafe"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -31,58 +30,65 @@ func (s *Server) newGRPC() *grpc.Server {
 		grpc.WaitForHandlers(true),
 	)
 	desc := fstorev1.FeatureStore_ServiceDesc
-	desc.Methods = nil
-	for _, m := range fstorev1.FeatureStore_ServiceDesc.Methods {
-		desc.Methods = append(desc.Methods, grpc.MethodDesc{MethodName: m.MethodName, Handler: s.unary(m)})
-	}
-	g.RegisterService(&desc, service{server: s})
+	desc.HandlerType = (*any)(nil) // answers are not messages but their bytes
+	desc.Methods = []grpc.MethodDesc{{MethodName: getOnlineFeatures, Handler: s.handleGet}}
+	g.RegisterService(&desc, s)
 	healthpb.RegisterHealthServer(g, s.health)
 	reflection.Register(g)
 	return g
 }
 
-// unary returns the handler of a method within run. It stands around the receiving of the request too, so that bytes
-// that are no message are counted and are the caller's fault.
-func (s *Server) unary(m grpc.MethodDesc) grpc.MethodHandler {
-	as := method{"grpc", m.MethodName}
-	return func(srv any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (answer any, err error) {
-		refused := s.run(ctx, as, func(ctx context.Context) error {
-			answer, err = m.Handler(srv, ctx, func(into any) error {
-				r := received{message: into}
-				err := receive(&r)
-				switch {
-				case status.Code(err) == codes.ResourceExhausted: // gRPC has sent this, with its own words
-					return fstore.Errorf(fstore.ErrTooLarge, "the request has more than %d bytes", s.maxRequestBytes)
-				case err != nil:
-					return fstore.Errorf(fstore.ErrInvalid, "the request did not arrive: %v", err)
-				case r.err != nil:
-					return fstore.Errorf(fstore.ErrInvalid, "the request is not a message of %s", m.MethodName)
-				}
-				return nil
-			}, nil)
-			return err
-		})
-		if refused != nil {
-			return nil, refused.grpc()
+// getOnlineFeatures is the one method there is.
+const getOnlineFeatures = "GetOnlineFeatures"
+
+var grpcGet, httpGet = method{"grpc", getOnlineFeatures}, method{"http", getOnlineFeatures}
+
+// handleGet handles a call of GetOnlineFeatures, within run, which stands around the receiving of the request too, so
+// that bytes that are no message are counted and are the caller's fault.
+func (s *Server) handleGet(_ any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+	var answer encoded
+	refused := s.run(ctx, grpcGet, func(ctx context.Context) error {
+		var r received
+		err := receive(&r)
+		switch {
+		case status.Code(err) == codes.ResourceExhausted: // gRPC has sent this, with its own words
+			return fstore.Errorf(fstore.ErrTooLarge, "the request has more than %d bytes", s.maxRequestBytes)
+		case err != nil:
+			return fstore.Errorf(fstore.ErrInvalid, "the request did not arrive: %v", err)
+		case r.err != nil:
+			return fstore.Errorf(fstore.ErrInvalid, "the request is not a message of %s", getOnlineFeatures)
 		}
-		return answer, nil
+		answer, err = s.get(ctx, &r.message)
+		return err
+	})
+	if refused != nil {
+		return nil, refused.grpc()
 	}
+	return answer, nil
 }
 
-// codec is gRPC's for protobuf, except that a received tells its receiver what is wrong with its bytes: gRPC itself
-// would answer INTERNAL, as if the fault were here.
+// codec is gRPC's for protobuf, except that an encoded answer is sent as it is, and that a received tells its receiver
+// what is wrong with its bytes: gRPC itself would answer INTERNAL, as if the fault were here.
 type codec struct{ encoding.CodecV2 }
 
-// received is a message and why it could not be decoded.
+// received is a request and why it could not be decoded.
 type received struct {
-	message any
+	message fstorev1.GetOnlineFeaturesRequest
 	err     error
+}
+
+// Marshal implements encoding.CodecV2.
+func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+	if answer, ok := v.(encoded); ok {
+		return answer.slice(), nil
+	}
+	return c.CodecV2.Marshal(v)
 }
 
 // Unmarshal implements encoding.CodecV2.
 func (c codec) Unmarshal(data mem.BufferSlice, into any) error {
 	if r, ok := into.(*received); ok {
-		r.err = c.CodecV2.Unmarshal(data, r.message)
+		r.err = c.CodecV2.Unmarshal(data, &r.message)
 		return nil
 	}
 	return c.CodecV2.Unmarshal(data, into)
@@ -111,44 +117,38 @@ func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 	}
 }
 
-// service implements the gRPC service. Its errors are fstore's; unary turns them into statuses.
-type service struct {
-	fstorev1.UnimplementedFeatureStoreServer
-	server *Server
-}
-
-// GetOnlineFeatures implements fstore.v1.FeatureStore.
-func (g service) GetOnlineFeatures(ctx context.Context, req *fstorev1.GetOnlineFeaturesRequest) (*fstorev1.GetOnlineFeaturesResponse, error) {
+// get answers a request.
+func (s *Server) get(ctx context.Context, req *fstorev1.GetOnlineFeaturesRequest) (encoded, error) {
 	var t *target
 	var err error
 	switch by := req.GetSelection().(type) {
 	case *fstorev1.GetOnlineFeaturesRequest_Service:
-		t, err = g.server.resolve(by.Service, nil)
+		t, err = s.resolve(by.Service, nil)
 	case *fstorev1.GetOnlineFeaturesRequest_Features:
 		refs := by.Features.GetRefs()
 		if refs == nil {
 			refs = []string{}
 		}
-		t, err = g.server.resolve("", refs)
+		t, err = s.resolve("", refs)
 	default:
 		err = errBothOrNone()
 	}
 	if err != nil {
-		return nil, err
+		return encoded{}, err
 	}
 	keys, err := columnsFrom(req.GetEntities())
 	if err != nil {
-		return nil, err
+		return encoded{}, err
 	}
 	events := online.WithoutEventTimes
 	if req.GetEventTimestamps() {
 		events = online.WithEventTimes
 	}
-	answer, err := g.server.lookup(ctx, t, keys, events)
+	answer, err := s.lookup(ctx, t, keys, events)
 	if err != nil {
-		return nil, err
+		return encoded{}, err
 	}
-	return responseOf(t.list, answer), nil
+	return t.encode(answer)
 }
 
 // columnsFrom returns the key columns of a request.
@@ -162,52 +162,4 @@ func columnsFrom(entities []*fstorev1.Column) ([]fstore.Column, error) {
 		keys[i] = c
 	}
 	return keys, nil
-}
-
-// responseOf returns an answer as a message that shares the answer's values.
-func responseOf(list *fstore.FeatureList, a *online.Answer) *fstorev1.GetOnlineFeaturesResponse {
-	n := len(a.Features)
-	features := make([]struct {
-		message fstorev1.Feature
-		values  fstorev1.Values
-	}, n)
-	out := &fstorev1.GetOnlineFeaturesResponse{
-		Rows:     uint32(a.Rows),
-		Features: make([]*fstorev1.Feature, n),
-		Views:    make([]*fstorev1.ViewAnswer, len(a.Versions)),
-	}
-	for i := range a.Features {
-		from, to := &a.Features[i], &features[i].message
-		to.Name, to.Type, to.Validity = from.Column.Name, from.Column.Type.String(), from.Column.Valid
-		to.Statuses = statusBytes(from.Statuses)
-		to.Values = &features[i].values
-		valuesOf(to.Values, &from.Column)
-		if from.Events != nil {
-			to.EventTimestamps = &fstorev1.EventTimestamps{Values: from.Events, Validity: from.EventsValid}
-		}
-		out.Features[i] = to
-	}
-	for i, v := range a.Versions {
-		out.Views[i] = &fstorev1.ViewAnswer{
-			Name: v.Ref.Name, Version: uint32(v.Ref.Version),
-			Generation: string(v.Generation), PublishedMicros: fstore.Micros(v.Published),
-		}
-	}
-	if list.Service.Name != "" {
-		out.Service = &fstorev1.ServiceAnswer{Name: list.Service.Name, Version: uint32(list.Service.Version)}
-	}
-	return out
-}
-
-// The statuses have the same numbers on the wire, so that their bytes can be handed on.
-const (
-	_ = -uint(online.Present ^ online.Status(fstorev1.Status_STATUS_PRESENT))
-	_ = -uint(online.NullValue ^ online.Status(fstorev1.Status_STATUS_NULL_VALUE))
-	_ = -uint(online.NotFound ^ online.Status(fstorev1.Status_STATUS_NOT_FOUND))
-	_ = -uint(online.OutsideMaxAge ^ online.Status(fstorev1.Status_STATUS_OUTSIDE_MAX_AGE))
-)
-
-// statusBytes returns statuses as bytes, without a copy: a Status is a byte.
-func statusBytes(s []online.Status) []byte {
-	return unsafe.Slice((*byte)(unsafe.SliceData(s)), len(s))
 }

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -74,20 +73,10 @@ func (s *Server) getReady(w http.ResponseWriter, _ *http.Request) {
 	writeText(w, http.StatusOK, "ready\n")
 }
 
-// buffers holds what answers are written into before they are sent: an answer is whole or not begun.
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
-
-// maxPooled is the largest buffer worth keeping.
-const maxPooled = 1 << 20
-
 func (s *Server) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
-	buf := buffers.Get().(*[]byte)
-	defer func() {
-		if cap(*buf) <= maxPooled {
-			buffers.Put(buf)
-		}
-	}()
-	refused := s.run(r.Context(), method{"http", "GetOnlineFeatures"}, func(ctx context.Context) error {
+	buf := buffers.Get(0)
+	defer func() { buffers.Put(buf) }()
+	refused := s.run(r.Context(), httpGet, func(ctx context.Context) error {
 		body, err := s.readBody(w, r)
 		if err != nil {
 			return err

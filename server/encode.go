@@ -1,0 +1,334 @@
+package server
+
+import (
+	"encoding/binary"
+	"math"
+	"unicode/utf8"
+	"unsafe"
+
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
+	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
+)
+
+// An answer becomes a GetOnlineFeaturesResponse without a message for every feature in between: its bytes are written
+// at once, in one buffer of the right size. They are those that protobuf itself would write of the message; tests
+// compare. Numbers below are the fields' numbers in feature_store.proto.
+//
+// Measured for 50 features: 64 allocations and 13 µs for building the messages and 8 µs for marshalling them, against 3 µs.
+
+// headsOf returns what is the same in every answer of a list: each feature's name and type, encoded.
+func headsOf(list *fstore.FeatureList) [][]byte {
+	heads := make([][]byte, len(list.Outputs))
+	for i, o := range list.Outputs {
+		b := appendString(nil, 1, o.Name)
+		heads[i] = appendString(b, 2, list.Feature(i).Type.String())
+	}
+	return heads
+}
+
+// encoded is an answer as bytes, ready to be sent.
+type encoded struct{ buf *[]byte }
+
+// slice hands the bytes over to gRPC, which gives the buffer back once they are sent.
+func (e encoded) slice() mem.BufferSlice { return mem.BufferSlice{mem.NewBuffer(e.buf, &buffers)} }
+
+// encode returns an answer as bytes. The error is ErrCorrupt where a string is no UTF-8, which no client could read.
+func (t *target) encode(a *online.Answer) (encoded, error) {
+	var few [64]sizes // on the stack
+	all := few[:]
+	if len(a.Features) > len(all) {
+		all = make([]sizes, len(a.Features))
+	}
+	total := sizeUint(uint64(a.Rows))
+	for i := range a.Features {
+		f := &a.Features[i]
+		if at := badText(&f.Column); at >= 0 {
+			return encoded{}, fstore.Errorf(fstore.ErrCorrupt, "feature %s: string %d is not UTF-8", f.Column.Name, at+1)
+		}
+		all[i] = sizesOf(f, len(t.heads[i]))
+		total += sizeField(all[i].feature)
+	}
+	for i := range a.Versions {
+		total += sizeField(sizeVersion(&a.Versions[i]))
+	}
+	service := t.list.Service
+	if service.Name != "" {
+		total += sizeField(sizeBytes(len(service.Name))+sizeUint(uint64(service.Version)))
+	}
+	buf := buffers.Get(total)
+	b := appendUint((*buf)[:0], 1, uint64(a.Rows))
+	for i := range a.Features {
+		b = appendHead(b, 2, all[i].feature)
+		b = append(b, t.heads[i]...)
+		b = appendFeature(b, &a.Features[i], all[i])
+	}
+	for i := range a.Versions {
+		b = appendVersion(b, &a.Versions[i])
+	}
+	if service.Name != "" {
+		b = appendHead(b, 4, sizeBytes(len(service.Name))+sizeUint(uint64(service.Version)))
+		b = appendUint(appendString(b, 1, service.Name), 2, uint64(service.Version))
+	}
+	*buf = b
+	return encoded{buf}, nil
+}
+
+// sizes are the lengths of a feature's message and of those within it.
+type sizes struct {
+	feature int
+	kind    int // of the values of one kind, such as Float64Values
+	events  int // of EventTimestamps
+}
+
+func sizesOf(f *online.AnswerFeature, head int) sizes {
+	s := sizes{kind: sizeKind(&f.Column)}
+	s.feature = head + sizeField(sizeField(s.kind)) +
+		sizeBytes(len(f.Column.Valid)) + sizeBytes(len(f.Statuses))
+	if f.Events != nil {
+		s.events = sizeBytes(8*len(f.Events)) + sizeBytes(len(f.EventsValid))
+		s.feature += sizeField(s.events)
+	}
+	return s
+}
+
+func appendFeature(b []byte, f *online.AnswerFeature, s sizes) []byte {
+	kind := fieldOf(f.Column.Type)
+	b = appendHead(b, 3, sizeField(s.kind))
+	b = appendHead(b, kind, s.kind)
+	b = appendKind(b, &f.Column)
+	b = appendBytes(b, 4, f.Column.Valid)
+	b = appendBytes(b, 5, statusBytes(f.Statuses))
+	if f.Events != nil {
+		b = appendHead(b, 6, s.events)
+		if len(f.Events) > 0 {
+			b = appendFixed64s(appendHead(b, 1, 8*len(f.Events)), f.Events)
+		}
+		b = appendBytes(b, 2, f.EventsValid)
+	}
+	return b
+}
+
+// The statuses have the same numbers on the wire, so that their bytes can be handed on.
+const (
+	_ = -uint(online.Present ^ online.Status(fstorev1.Status_STATUS_PRESENT))
+	_ = -uint(online.NullValue ^ online.Status(fstorev1.Status_STATUS_NULL_VALUE))
+	_ = -uint(online.NotFound ^ online.Status(fstorev1.Status_STATUS_NOT_FOUND))
+	_ = -uint(online.OutsideMaxAge ^ online.Status(fstorev1.Status_STATUS_OUTSIDE_MAX_AGE))
+)
+
+// statusBytes returns statuses as bytes, without a copy: a Status is a byte.
+func statusBytes(s []online.Status) []byte {
+	return unsafe.Slice((*byte)(unsafe.SliceData(s)), len(s))
+}
+
+func sizeVersion(v *online.AnswerVersion) int {
+	n := sizeBytes(len(v.Ref.Name)) + sizeUint(uint64(v.Ref.Version)) + sizeBytes(len(v.Generation))
+	if fstore.Micros(v.Published) != 0 {
+		n += 1 + 8
+	}
+	return n
+}
+
+func appendVersion(b []byte, v *online.AnswerVersion) []byte {
+	b = appendHead(b, 3, sizeVersion(v))
+	b = appendUint(appendString(b, 1, v.Ref.Name), 2, uint64(v.Ref.Version))
+	b = appendString(b, 3, string(v.Generation))
+	if at := fstore.Micros(v.Published); at != 0 {
+		b = protowire.AppendTag(b, 4, protowire.Fixed64Type)
+		b = protowire.AppendFixed64(b, uint64(at))
+	}
+	return b
+}
+
+// fieldOf returns the field of Values that holds values of a type: 1 for bool to 8 for timestamp, in the order of
+// fstore's own types, and 9 for lists.
+func fieldOf(t fstore.Type) protowire.Number {
+	if t.IsList() {
+		return 9
+	}
+	return protowire.Number(t)
+}
+
+// elementsOf returns the elements of a list column as a column of their own; its Len is not set.
+func elementsOf(c *fstore.Column) fstore.Column {
+	elements := *c
+	elements.Type, elements.Offsets, elements.Valid, elements.Len = c.Type.Elem(), nil, nil, 0
+	return elements
+}
+
+// sizeKind returns the length of a column's values as the message of their kind.
+func sizeKind(c *fstore.Column) int {
+	switch {
+	case c.Type.IsList():
+		elements := elementsOf(c)
+		return sizeBytes(sizeOffsets(c.Offsets)) + sizeField(sizeField(sizeKind(&elements)))
+	case c.Type == fstore.String: // not packed: an empty one has a length, too
+		n := 0
+		for _, v := range c.Strings {
+			n += sizeField(len(v))
+		}
+		return n
+	case c.Type == fstore.Bytes:
+		n := 0
+		for _, v := range c.Bytes {
+			n += sizeField(len(v))
+		}
+		return n
+	}
+	return sizeBytes(sizePacked(c))
+}
+
+// appendKind appends a column's values as the message of their kind.
+func appendKind(b []byte, c *fstore.Column) []byte {
+	switch {
+	case c.Type.IsList():
+		elements := elementsOf(c)
+		if n := sizeOffsets(c.Offsets); n > 0 {
+			b = appendHead(b, 1, n)
+			for _, v := range c.Offsets {
+				b = protowire.AppendVarint(b, uint64(v))
+			}
+		}
+		size, field := sizeKind(&elements), fieldOf(elements.Type)
+		b = appendHead(b, 2, sizeField(size))
+		return appendKind(appendHead(b, field, size), &elements)
+	case c.Type == fstore.String:
+		for _, v := range c.Strings {
+			b = append(appendHead(b, 1, len(v)), v...)
+		}
+		return b
+	case c.Type == fstore.Bytes:
+		for _, v := range c.Bytes {
+			b = append(appendHead(b, 1, len(v)), v...)
+		}
+		return b
+	}
+	if n := sizePacked(c); n > 0 {
+		b = appendPacked(appendHead(b, 1, n), c)
+	}
+	return b
+}
+
+func sizeOffsets(offsets []int32) int {
+	n := 0
+	for _, v := range offsets {
+		n += protowire.SizeVarint(uint64(v))
+	}
+	return n
+}
+
+// sizePacked returns the length of the values of a column of numbers, bools or instants.
+func sizePacked(c *fstore.Column) int {
+	switch c.Type {
+	case fstore.Bool:
+		return len(c.Bools)
+	case fstore.Float32:
+		return 4 * len(c.Float32s)
+	case fstore.Float64:
+		return 8 * len(c.Float64s)
+	case fstore.Timestamp:
+		return 8 * len(c.Int64s)
+	}
+	n := 0
+	for _, v := range c.Int32s {
+		n += protowire.SizeVarint(protowire.EncodeZigZag(int64(v)))
+	}
+	for _, v := range c.Int64s {
+		n += protowire.SizeVarint(protowire.EncodeZigZag(v))
+	}
+	return n
+}
+
+func appendPacked(b []byte, c *fstore.Column) []byte {
+	switch c.Type {
+	case fstore.Bool:
+		for _, v := range c.Bools {
+			b = append(b, byte(protowire.EncodeBool(v)))
+		}
+	case fstore.Int32:
+		for _, v := range c.Int32s {
+			b = protowire.AppendVarint(b, protowire.EncodeZigZag(int64(v)))
+		}
+	case fstore.Int64:
+		for _, v := range c.Int64s {
+			b = protowire.AppendVarint(b, protowire.EncodeZigZag(v))
+		}
+	case fstore.Float32:
+		for _, v := range c.Float32s {
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+		}
+	case fstore.Float64:
+		for _, v := range c.Float64s {
+			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
+		}
+	case fstore.Timestamp:
+		b = appendFixed64s(b, c.Int64s)
+	}
+	return b
+}
+
+func appendFixed64s(b []byte, values []int64) []byte {
+	for _, v := range values {
+		b = binary.LittleEndian.AppendUint64(b, uint64(v))
+	}
+	return b
+}
+
+// What follows writes fields as proto3 does: what holds nothing is left out, except in oneofs and repeated fields.
+
+// sizeField returns what a field of n bytes takes: tag, length and bytes. All fields here have numbers below 16.
+func sizeField(n int) int { return 1 + protowire.SizeBytes(n) }
+
+func sizeBytes(n int) int {
+	if n == 0 {
+		return 0
+	}
+	return sizeField(n)
+}
+
+func sizeUint(v uint64) int {
+	if v == 0 {
+		return 0
+	}
+	return 1 + protowire.SizeVarint(v)
+}
+
+// appendHead appends the tag and the length of a field of n bytes.
+func appendHead(b []byte, field protowire.Number, n int) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.BytesType), uint64(n))
+}
+
+func appendBytes(b []byte, field protowire.Number, v []byte) []byte {
+	if len(v) == 0 {
+		return b
+	}
+	return append(appendHead(b, field, len(v)), v...)
+}
+
+func appendString(b []byte, field protowire.Number, v string) []byte {
+	if v == "" {
+		return b
+	}
+	return append(appendHead(b, field, len(v)), v...)
+}
+
+func appendUint(b []byte, field protowire.Number, v uint64) []byte {
+	if v == 0 {
+		return b
+	}
+	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), v)
+}
+
+// badText returns the row, or the element, of the first string that is not UTF-8, or -1.
+func badText(c *fstore.Column) int {
+	for i, s := range c.Strings {
+		if !utf8.ValidString(s) {
+			return i
+		}
+	}
+	return -1
+}

@@ -1,0 +1,113 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+	"pgregory.net/rapid"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
+	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
+)
+
+// message answers a request with the message that its bytes are.
+func (w *world) message(ctx context.Context, req *fstorev1.GetOnlineFeaturesRequest) (*fstorev1.GetOnlineFeaturesResponse, error) {
+	answer, err := w.get(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	var out fstorev1.GetOnlineFeaturesResponse
+	return &out, proto.Unmarshal(*answer.buf, &out)
+}
+
+// responseOf returns an answer as a message: what encode writes the bytes of.
+func responseOf(list *fstore.FeatureList, a *online.Answer) *fstorev1.GetOnlineFeaturesResponse {
+	out := &fstorev1.GetOnlineFeaturesResponse{Rows: uint32(a.Rows)}
+	for _, from := range a.Features {
+		to := &fstorev1.Feature{
+			Name: from.Column.Name, Type: from.Column.Type.String(), Validity: from.Column.Valid,
+			Statuses: statusBytes(from.Statuses), Values: &fstorev1.Values{},
+		}
+		valuesOf(to.Values, &from.Column)
+		if from.Events != nil {
+			to.EventTimestamps = &fstorev1.EventTimestamps{Values: from.Events, Validity: from.EventsValid}
+		}
+		out.Features = append(out.Features, to)
+	}
+	for _, v := range a.Versions {
+		out.Views = append(out.Views, &fstorev1.ViewAnswer{
+			Name: v.Ref.Name, Version: uint32(v.Ref.Version),
+			Generation: string(v.Generation), PublishedMicros: fstore.Micros(v.Published),
+		})
+	}
+	if list.Service.Name != "" {
+		out.Service = &fstorev1.ServiceAnswer{Name: list.Service.Name, Version: uint32(list.Service.Version)}
+	}
+	return out
+}
+
+// TestAnAnswersBytesAreItsMessages holds encode to protobuf's own encoding, byte for byte, over answers of every type.
+func TestAnAnswersBytesAreItsMessages(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rows := rapid.IntRange(0, 12).Draw(t, "rows")
+		list, a := &fstore.FeatureList{Uses: []fstore.ViewUse{{Version: &fstore.ViewVersion{}}}}, &online.Answer{Rows: rows}
+		for i := range rapid.IntRange(0, 80).Draw(t, "features") {
+			f := online.AnswerFeature{Column: drawColumn(t, rapid.SampledFrom(allTypes()).Draw(t, "type"), rows)}
+			f.Column.Name = fmt.Sprint("f", i)
+			if rapid.Bool().Draw(t, "has statuses") {
+				f.Statuses = rapid.SliceOfN(rapid.SampledFrom([]online.Status{online.Present, online.NullValue, online.NotFound, online.OutsideMaxAge}), rows, rows).Draw(t, "statuses")
+			}
+			if rapid.Bool().Draw(t, "has events") {
+				f.Events = rapid.SliceOfN(rapid.Int64(), rows, rows).Draw(t, "events")
+				if rapid.Bool().Draw(t, "some without") {
+					f.EventsValid = rapid.SliceOfN(rapid.Byte(), (rows+7)/8, (rows+7)/8).Draw(t, "valid")
+				}
+			}
+			a.Features = append(a.Features, f)
+			view := &list.Uses[0].Version.View
+			view.Features = append(view.Features, fstore.Feature{Name: f.Column.Name, Type: f.Column.Type})
+			list.Outputs = append(list.Outputs, fstore.FeatureOutput{Name: f.Column.Name, Feature: f.Column.Name})
+		}
+		for i := range rapid.IntRange(0, 3).Draw(t, "versions") {
+			a.Versions = append(a.Versions, online.AnswerVersion{
+				Ref: fstore.ViewRef{Name: fmt.Sprint("v", i), Version: rapid.IntRange(0, 300).Draw(t, "version")}, Generation: "00ff",
+				Published: fstore.FromMicros(rapid.Int64Range(-1, 1<<50).Draw(t, "published")),
+			})
+		}
+		if rapid.Bool().Draw(t, "a service") {
+			list.Service = fstore.ViewRef{Name: "s", Version: rapid.IntRange(0, 200).Draw(t, "of version")}
+		}
+		answer, err := (&target{list: list, heads: headsOf(list)}).encode(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer buffers.Put(answer.buf)
+		message := responseOf(list, a)
+		want, err := proto.MarshalOptions{Deterministic: true}.Marshal(message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Equal(want, *answer.buf) {
+			return
+		}
+		var got fstorev1.GetOnlineFeaturesResponse
+		if err := proto.Unmarshal(*answer.buf, &got); err != nil {
+			t.Fatal(err)
+		}
+		t.Fatalf("%d bytes, want %d (-want +got)\n%s", len(*answer.buf), len(want), cmp.Diff(message, &got, protocmp.Transform()))
+	})
+}
+
+func TestTextThatNoClientCanReadIsCorrupt(t *testing.T) {
+	c := fstore.NewColumn("name", fstore.String, 2)
+	c.Append("fine")
+	c.Append("\xff\xfe")
+	_, err := (&target{list: &fstore.FeatureList{}, heads: [][]byte{nil}}).encode(&online.Answer{Rows: 2, Features: []online.AnswerFeature{{Column: c}}})
+	wantRefusal(t, err, fstore.ErrCorrupt, "feature name: string 2 is not UTF-8")
+}
