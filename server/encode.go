@@ -57,7 +57,7 @@ func (t *target) encode(a *online.Answer) (encoded, error) {
 	}
 	service := t.list.Service
 	if service.Name != "" {
-		total += sizeField(sizeBytes(len(service.Name))+sizeUint(uint64(service.Version)))
+		total += sizeField(sizeBytes(len(service.Name)) + sizeUint(uint64(service.Version)))
 	}
 	buf := buffers.Get(total)
 	b := appendUint((*buf)[:0], 1, uint64(a.Rows))

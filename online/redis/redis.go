@@ -1,6 +1,6 @@
 // Package redis is an online.Backend in one Redis server, 6.0 or later.
 //
-// A look-up is one pipeline on one connection, so that pointers are read after records. A commit is WATCH, MGET,
+// A look-up is one MGET, or several in one pipeline on one connection, so that no pointer is read before a record. A commit is WATCH, MGET,
 // MULTI … EXEC: it applies whole, and only if its guards hold. Nothing is ever sent twice: whether a commit whose answer
 // was lost has been applied is for the caller to find out.
 package redis
@@ -58,38 +58,51 @@ func (b *Backend) Get(ctx context.Context, keys, pointers [][]byte) (records, pt
 }
 
 func (b *Backend) get(ctx context.Context, keys, pointers [][]byte) (records, ptrs [][]byte, err error) {
-	if len(keys)+len(pointers) == 0 {
+	n := len(keys) + len(pointers)
+	if n == 0 {
 		return nil, nil, nil
 	}
-	out := make([][]byte, len(keys)+len(pointers))
-	records, ptrs = out[:len(keys):len(keys)], out[len(keys):]
-	args := make([]arg, 0, len(out))
-	pipe := b.client.Pipeline()
+	args := make([]arg, 0, n)
 	for _, list := range [][][]byte{keys, pointers} {
-		for len(list) > 0 {
-			n := min(len(list), perCommand)
-			from := len(args)
-			for _, k := range list[:n] {
-				args = append(args, k)
-			}
-			list = list[n:]
-			_ = pipe.Process(ctx, driver.NewStringSliceCmd(ctx, boxed("mget", args[from:])...)) // queues it
+		for _, k := range list {
+			args = append(args, k)
 		}
+	}
+	out := make([][]byte, 0, n)
+	if n <= perCommand { // one command, in which nothing comes between two reads
+		cmd := driver.NewStringSliceCmd(ctx, boxed("mget", args)...)
+		if err := b.client.Process(ctx, cmd); err != nil {
+			return nil, nil, err
+		}
+		out = appendValues(out, cmd)
+		return out[:len(keys):len(keys)], out[len(keys):], nil
+	}
+	pipe := b.client.Pipeline() // in the order of args: pointers last
+	for len(args) > 0 {
+		some := args[:min(len(args), perCommand)]
+		_ = pipe.Process(ctx, driver.NewStringSliceCmd(ctx, boxed("mget", some)...)) // queues it
+		args = args[len(some):]
 	}
 	cmds, err := pipe.Exec(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	at := 0
 	for _, cmd := range cmds {
-		for _, s := range cmd.(*driver.StringSliceCmd).Val() {
-			if s != "" { // the driver gives "" for nil; no value is empty
-				out[at] = unsafe.Slice(unsafe.StringData(s), len(s)) // read only, as Get says
-			}
-			at++
-		}
+		out = appendValues(out, cmd.(*driver.StringSliceCmd))
 	}
-	return records, ptrs, nil
+	return out[:len(keys):len(keys)], out[len(keys):], nil
+}
+
+// appendValues appends the values of an MGET: read only, as Get says.
+func appendValues(out [][]byte, cmd *driver.StringSliceCmd) [][]byte {
+	for _, s := range cmd.Val() {
+		var value []byte
+		if s != "" { // the driver gives "" for nil; no value is empty
+			value = unsafe.Slice(unsafe.StringData(s), len(s))
+		}
+		out = append(out, value)
+	}
+	return out
 }
 
 // arg is a key that the driver writes without an allocation of its own, given as a pointer.
