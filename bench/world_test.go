@@ -79,9 +79,12 @@ func fill(b *testing.B, store *online.Store, v *fstore.ViewVersion, rows *fstore
 			b.Fatal(err)
 		}
 		keys, values = append(keys, k), append(values, r)
-	}
-	if err := store.WriteBatch(ctx, h, h, keys, values, nil); err != nil {
-		b.Fatal(err)
+		if len(keys) == 5000 || i == rows.Len-1 {
+			if err := store.WriteBatch(ctx, h, h, keys, values, nil); err != nil {
+				b.Fatal(err)
+			}
+			keys, values = keys[:0], values[:0]
+		}
 	}
 	is := h
 	is.Published, is.Complete = epoch, true
