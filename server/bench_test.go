@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,14 +84,24 @@ func median(d []time.Duration) time.Duration {
 
 // wide returns a started world of one service: that many float64 features of that many customers.
 func wide(b *testing.B, customers, features int) *world {
-	var fs []fstore.Feature
-	for i := range features {
-		fs = append(fs, fstore.Feature{Name: fmt.Sprintf("f%02d", i), Type: fstore.Float64})
-	}
-	v := view("wide", 1, customerKey, fs...)
+	v := wideView(0, features)
 	w := newWorld(b, nil)
 	w.book.set(page{services: map[string]*fstore.FeatureList{"wide": serviceOf("wide", 1, v)}})
-	var rows []row
+	publish(b, w.store, v, now, wideRows(customers, features)...)
+	return w.start(b)
+}
+
+// wideView returns a view of that many float64 features, whose names no other number's view has.
+func wideView(number, features int) *fstore.ViewVersion {
+	var fs []fstore.Feature
+	for i := range features {
+		fs = append(fs, fstore.Feature{Name: fmt.Sprintf("v%d_f%03d", number, i), Type: fstore.Float64})
+	}
+	return view(fmt.Sprint("wide", strings.Repeat("_", number)), 1, customerKey, fs...)
+}
+
+// wideRows returns a row of wideView for each of the customers 0, 1, …
+func wideRows(customers, features int) (rows []row) {
 	for i := range customers {
 		r := row{int64(i), now}
 		for f := range features {
@@ -98,8 +109,7 @@ func wide(b *testing.B, customers, features int) *world {
 		}
 		rows = append(rows, r)
 	}
-	publish(b, w.store, v, now, rows...)
-	return w.start(b)
+	return rows
 }
 
 // dialTCP returns a connection to the world's gRPC server over TCP.

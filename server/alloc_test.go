@@ -1,0 +1,49 @@
+//go:build !race
+
+package server
+
+import (
+	"context"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// A call allocates, above the backend and gRPC itself: the request's message (as many as it has columns and kinds), its
+// deadline, and what a look-up allocates. Whatever the number of rows, features and views; the answer's bytes are in a pooled
+// buffer. (The race detector allocates itself, and drops what is pooled.)
+func TestACallAllocatesLittle(t *testing.T) {
+	for _, c := range []struct{ rows, views, features, most int }{
+		{1, 1, 50, 23}, {100, 1, 50, 23}, {1000, 1, 50, 23}, {100, 5, 10, 23}, {100, 1, 250, 24},
+	} {
+		w := newWorld(t, nil)
+		var views []*fstore.ViewVersion
+		for i := range c.views {
+			views = append(views, wideView(i, c.features))
+			publish(t, w.store, views[i], now, wideRows(c.rows, c.features)...)
+		}
+		w.book.set(page{services: map[string]*fstore.FeatureList{"wide": serviceOf("wide", 1, views...)}})
+		w.follower.poll(context.Background())
+		ids := make([]int64, c.rows)
+		for i := range ids {
+			ids[i] = int64(i)
+		}
+		message, err := proto.Marshal(byService("wide", int64s("customer_id", ids...)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		receive := func(into any) error { return proto.Unmarshal(message, &into.(*received).message) }
+		got := testing.AllocsPerRun(200, func() {
+			answer, err := w.handleGet(nil, context.Background(), receive, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			buffers.Put(answer.(encoded).buf)
+		})
+		if int(got) > c.most {
+			t.Errorf("%d rows, %d views of %d features: %v allocations, at most %d are allowed", c.rows, c.views, c.features, got, c.most)
+		}
+	}
+}
