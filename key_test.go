@@ -181,8 +181,13 @@ func TestBytesThatAreNoKeyAreCorrupt(t *testing.T) {
 // do, part by part; and decoding allocates no more than a multiple of the bytes.
 func FuzzDecodeKey(f *testing.F) {
 	types := [][]fstore.Type{
-		{fstore.Int64}, {fstore.String, fstore.Int32, fstore.Bytes}, {fstore.Bool, fstore.Timestamp, fstore.String}, {fstore.Bytes, fstore.String, fstore.Bool}, {},
-		{fstore.Bytes, fstore.Bytes}, {fstore.Int32, fstore.Int64},
+		{fstore.Int64},
+		{fstore.String, fstore.Int32, fstore.Bytes},
+		{fstore.Bool, fstore.Timestamp, fstore.String},
+		{fstore.Bytes, fstore.String, fstore.Bool},
+		{},
+		{fstore.Bytes, fstore.Bytes},
+		{fstore.Int32, fstore.Int64},
 	}
 	f.Add(0, keyOf(types[0], []any{int64(-300)}), keyOf(types[0], []any{int64(math.MinInt64)}))
 	f.Add(0, keyOf(types[0], []any{int64(0)}), keyOf(types[0], []any{int64(math.MaxInt64)}))

@@ -61,7 +61,8 @@ func fuzzRequests() []*fstorev1.GetOnlineFeaturesRequest {
 	events.EventTimestamps = true
 	return []*fstorev1.GetOnlineFeaturesRequest{
 		byService("v", int64s("i", 1, -1), texts, at), events, byRefs([]string{"v.x", "v.y=z", "u.z"}, int64s("i", 1<<40), texts, at, bytesOf, bools),
-		byRefs([]string{"u.z"}, bools, bytesOf), byService("v", lists, texts, at), byService("v", int64s("i", 1), texts, at), byService("nope"), byRefs(nil), {},
+		byRefs([]string{"u.z"}, bools, bytesOf), byService("v", lists, texts, at), byService("v", int64s("i", 1), texts, at), byService("nope"), byRefs(nil),
+		{},
 		byService("v", int64s("i", make([]int64, 101)...), strs("s", make([]string, 101)...), times("t", make([]int64, 101)...)),
 	}
 }
@@ -177,7 +178,8 @@ func FuzzColumn(f *testing.F) {
 		}
 	}
 	for _, c := range []*fstorev1.Column{
-		int64s("k", 1, -2, math.MaxInt64), {},
+		int64s("k", 1, -2, math.MaxInt64),
+		{},
 		{Values: &fstorev1.Values{Kind: &fstorev1.Values_ListValues{ListValues: &fstorev1.ListValues{
 			Offsets: []int32{0, 1}, Elements: &fstorev1.Values{Kind: &fstorev1.Values_BytesValues{BytesValues: &fstorev1.BytesValues{Values: [][]byte{{1}}}}},
 		}}}},
