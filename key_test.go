@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/alloctest"
 	"pgregory.net/rapid"
 )
 
@@ -176,29 +177,54 @@ func TestBytesThatAreNoKeyAreCorrupt(t *testing.T) {
 	}
 }
 
-// FuzzDecodeKey: any bytes are a key, and then the only form of it, or ErrCorrupt.
+// FuzzDecodeKey: any bytes are a key, and then the only form of it, or ErrCorrupt; two keys compare as their values
+// do, part by part; and decoding allocates no more than a multiple of the bytes.
 func FuzzDecodeKey(f *testing.F) {
 	types := [][]fstore.Type{
-		{fstore.Int64}, {fstore.String, fstore.Int32, fstore.Bytes}, {fstore.Bool, fstore.Timestamp, fstore.String}, {fstore.Bytes, fstore.String, fstore.Bool}, {},
+		{fstore.Int64},
+		{fstore.String, fstore.Int32, fstore.Bytes},
+		{fstore.Bool, fstore.Timestamp, fstore.String},
+		{fstore.Bytes, fstore.String, fstore.Bool},
+		{},
+		{fstore.Bytes, fstore.Bytes},
+		{fstore.Int32, fstore.Int64},
 	}
-	f.Add(0, keyOf(types[0], []any{int64(-300)}))
-	f.Add(1, keyOf(types[1], []any{"a\x00b", int32(math.MinInt32), []byte{0, 1}}))
-	f.Add(2, keyOf(types[2], []any{true, time.Unix(1, 0), "}{"}))
-	f.Add(3, keyOf(types[3], []any{[]byte{}, "", false}))
-	f.Add(4, []byte{})
-	f.Add(0, []byte("\x82\x00\x01"))
-	f.Add(1, []byte("a\x00\x02"))
-	f.Fuzz(func(t *testing.T, which int, key []byte) {
+	f.Add(0, keyOf(types[0], []any{int64(-300)}), keyOf(types[0], []any{int64(math.MinInt64)}))
+	f.Add(0, keyOf(types[0], []any{int64(0)}), keyOf(types[0], []any{int64(math.MaxInt64)}))
+	f.Add(1, keyOf(types[1], []any{"a\x00b", int32(math.MinInt32), []byte{0, 1}}), keyOf(types[1], []any{"a\x00", int32(math.MaxInt32), []byte{}}))
+	f.Add(2, keyOf(types[2], []any{true, time.Unix(1, 0), "}{"}), keyOf(types[2], []any{false, time.Unix(-1, 0), ""}))
+	f.Add(3, keyOf(types[3], []any{[]byte{}, "", false}), keyOf(types[3], []any{[]byte{0}, "\xff", true}))
+	f.Add(4, []byte{}, []byte{0})
+	f.Add(5, keyOf(types[5], []any{bytes.Repeat([]byte{0}, 100), []byte("x")}), keyOf(types[5], []any{bytes.Repeat([]byte{0}, 99), []byte{}}))
+	f.Add(6, keyOf(types[6], []any{int32(-1), int64(1 << 32)}), keyOf(types[6], []any{int32(255), int64(256)}))
+	f.Add(0, []byte("\x82\x00\x01"), []byte("\x89123456789"))
+	f.Add(1, []byte("a\x00\x02"), []byte("a\x00\xff"))
+	f.Fuzz(func(t *testing.T, which int, key, other []byte) {
 		types := types[uint(which)%uint(len(types))]
-		columns, err := decode(types, key)
-		if err != nil {
-			if !errors.Is(err, fstore.ErrCorrupt) {
-				t.Fatalf("got %v, want ErrCorrupt", err)
+		var both [2][]*fstore.Column
+		for i, key := range [][]byte{key, other} {
+			var columns []*fstore.Column
+			var err error
+			alloctest.AtMost(t, 8*len(key), func() { columns, err = decode(types, key) })
+			if err != nil {
+				if !errors.Is(err, fstore.ErrCorrupt) {
+					t.Fatalf("got %v, want ErrCorrupt", err)
+				}
+				return
 			}
-			return
+			if again := fstore.AppendKey(nil, columns, 0); !bytes.Equal(again, key) {
+				t.Fatalf("%x was decoded and encoded to %x", key, again)
+			}
+			both[i] = columns
 		}
-		if again := fstore.AppendKey(nil, columns, 0); !bytes.Equal(again, key) {
-			t.Fatalf("%x was decoded and encoded to %x", key, again)
+		want := 0
+		for i := range types {
+			if want == 0 {
+				want = compare(both[0][i].Value(0), both[1][i].Value(0))
+			}
+		}
+		if got := bytes.Compare(key, other); got != want {
+			t.Fatalf("%v: %x and %x compare as %d, their values as %d", types, key, other, got, want)
 		}
 	})
 }

@@ -29,6 +29,7 @@ var layers = map[string][]string{
 	"law":          {"law"},
 	"examples":     {"examples"},
 	"system":       {},
+	"alloctest":    {},
 	"bench":        {"bench", "registry", "offline", "online", "materialize", "server", "proto", "feature_repo"},
 }
 

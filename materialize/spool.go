@@ -110,7 +110,14 @@ func openSpool(dir string, info fileInfo) (*spoolReader, error) {
 		return nil, err
 	}
 	r := &spoolReader{f: f}
-	if err := r.begin(f, info.Size); err != nil {
+	at, err := f.Stat()
+	if err == nil && at.Size() != info.Size { // a frame's length is believed as far as there are bytes
+		err = spoolDamaged("it has another length")
+	}
+	if err == nil {
+		err = r.begin(f, info.Size)
+	}
+	if err != nil {
 		f.Close()
 		return nil, err
 	}

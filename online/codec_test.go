@@ -230,47 +230,6 @@ func fuzzBatch(v *fstore.ViewVersion) *fstore.Batch {
 	return b
 }
 
-// FuzzDecode: any bytes are a record of the view, decoded as often as you like to the same values, or ErrCorrupt.
-func FuzzDecode(f *testing.F) {
-	v, s := fuzzVersion(), New(nil, "p")
-	_, good, err := s.Encoder(v).Encode(fuzzBatch(v), 0, nil, nil)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(good)
-	f.Add(good[:len(good)-1])
-	f.Add(append(bytes.Clone(good), 0))
-	f.Add([]byte{})
-	for i := range good { // each byte spoilt
-		b := bytes.Clone(good)
-		b[i] ^= 0xff
-		f.Add(b)
-	}
-	wide := bytes.Clone(good)
-	wide[1] |= flagWide
-	f.Add(wide)
-	f.Fuzz(func(t *testing.T, record []byte) {
-		b, err := s.Decoder(v).Decode([][]byte{nil}, [][]byte{record})
-		if err != nil {
-			if !errors.Is(err, fstore.ErrCorrupt) {
-				t.Fatalf("got %v, want ErrCorrupt", err)
-			}
-			return
-		}
-		_, again, err := s.Encoder(v).Encode(b, 0, nil, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := s.Decoder(v).Decode([][]byte{nil}, [][]byte{again})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if d := cmp.Diff(text(b), text(c)); d != "" {
-			t.Fatalf("-first +second:\n%s", d)
-		}
-	})
-}
-
 func TestEverySpoiltByteIsCorruptOrDecodes(t *testing.T) {
 	v, s := fuzzVersion(), New(nil, "p")
 	_, good, err := s.Encoder(v).Encode(fuzzBatch(v), 0, nil, nil)

@@ -150,6 +150,7 @@ func (f *filler) fillVariable(out *AnswerFeature, fd *field, def *fstore.Column)
 	}
 	elems := 0
 	for row, rec := range f.recs {
+		before := texts.len()
 		switch {
 		case rec != nil && rec[fd.byteN]&fd.bit != 0:
 			b, err := f.layout.bytes(rec, fd.at)
@@ -171,6 +172,7 @@ func (f *filler) fillVariable(out *AnswerFeature, fd *field, def *fstore.Column)
 			texts.add(nil)
 		}
 		if list {
+			f.size += variableBytes * (texts.len() - before) // an empty string takes no byte of a record
 			if elems = texts.len() + fixedElems(c); elems > math.MaxInt32 {
 				return fstore.Errorf(fstore.ErrTooLarge, "%s: %d elements of lists; the limit is %d", c.Name, elems, math.MaxInt32)
 			}

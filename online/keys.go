@@ -3,6 +3,8 @@ package online
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -81,6 +83,9 @@ func decodePointer(ref fstore.ViewRef, raw []byte) (*knownPointer, error) {
 	if err == nil {
 		k.generation, err = parseGeneration(k.pointer.Generation)
 	}
+	if err == nil {
+		err = writable(k.pointer.Published)
+	}
 	if err != nil {
 		return nil, fstore.Errorf(fstore.ErrCorrupt, "pointer of %s: %v", ref, err)
 	}
@@ -100,7 +105,11 @@ func encodeHeader(h fstore.Header) []byte {
 
 func decodeHeader(ref fstore.ViewRef, raw []byte) (fstore.Header, error) {
 	var h fstore.Header
-	if err := json.Unmarshal(raw, &h); err != nil {
+	err := json.Unmarshal(raw, &h)
+	if err == nil {
+		err = errors.Join(writable(h.Published), writable(h.RunAt))
+	}
+	if err != nil {
 		return h, fstore.Errorf(fstore.ErrCorrupt, "header of %s: %v", ref, err)
 	}
 	h.Published, h.RunAt = micros(h.Published), micros(h.RunAt)
@@ -113,6 +122,14 @@ func micros(t time.Time) time.Time {
 		return time.Time{}
 	}
 	return fstore.FromMicros(fstore.Micros(t))
+}
+
+// writable refuses an instant that could not be written again: its offset takes it out of the years that JSON has.
+func writable(t time.Time) error {
+	if y := t.UTC().Year(); y < 0 || y > 9999 {
+		return fmt.Errorf("%d is not a year", y)
+	}
+	return nil
 }
 
 func mustJSON[T fstore.Pointer | fstore.Header](v T) []byte {

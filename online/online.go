@@ -114,7 +114,7 @@ func (s *Store) version(ref fstore.ViewRef) *versionState {
 type Limits struct {
 	MaxRows        int // rows of keys
 	MaxFeatures    int // features of the list
-	MaxAnswerBytes int // of the answer, counted as rowBytes says, and the contents of its strings, bytes and lists
+	MaxAnswerBytes int // of the answer, counted as rowBytes says, and what its strings, bytes and lists hold: see fillVariable
 }
 
 // DefaultLimits are those of a new Store.

@@ -149,34 +149,3 @@ func TestBadColumns(t *testing.T) {
 		})
 	}
 }
-
-// FuzzColumn holds that no message makes columnFrom panic, and that what it takes is whole.
-func FuzzColumn(f *testing.F) {
-	for _, c := range []*fstorev1.Column{
-		int64s("k", 1, -2, math.MaxInt64),
-		{Name: "k", Validity: []byte{1}, Values: &fstorev1.Values{Kind: &fstorev1.Values_StringValues{StringValues: &fstorev1.StringValues{Values: []string{"a", ""}}}}},
-		{Values: &fstorev1.Values{Kind: &fstorev1.Values_ListValues{ListValues: &fstorev1.ListValues{
-			Offsets: []int32{0, 1}, Elements: &fstorev1.Values{Kind: &fstorev1.Values_BytesValues{BytesValues: &fstorev1.BytesValues{Values: [][]byte{{1}}}}},
-		}}}},
-	} {
-		b, err := proto.Marshal(c)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		var m fstorev1.Column
-		if proto.Unmarshal(b, &m) != nil {
-			return
-		}
-		c, err := columnFrom(m.Name, m.Values, m.Validity)
-		if err != nil {
-			return
-		}
-		for i := range c.Len {
-			c.Value(i)
-			c.AppendJSON(nil, i)
-		}
-	})
-}

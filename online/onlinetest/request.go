@@ -118,6 +118,19 @@ var requestTests = []test{
 			}
 		}
 	}},
+	{"the_limit_of_an_answer_counts_each_element_of_a_list", func(t *testing.T, b online.Backend) {
+		s, v := online.New(b, "p"), view("v", "id int64", "l list<string>")
+		load(t, s, v, generation1, published, row{int64(1), published, make([]string, 100)})
+		req := online.Request{Keys: []fstore.Column{ids(int64(1))}, Now: published}
+		size := 17 + 100*(16+1) // an empty string takes a byte of the record, and 16 more in memory
+		s.Limits = online.Limits{MaxAnswerBytes: size - 1}
+		_, err := s.Lookup(context.Background(), list(use(v)), req)
+		isKind(t, err, fstore.ErrTooLarge, fmt.Sprintf("%d bytes", size))
+		s.Limits = online.Limits{MaxAnswerBytes: size}
+		if _, err := s.Lookup(context.Background(), list(use(v)), req); err != nil {
+			t.Error(err)
+		}
+	}},
 	{"what_a_backend_refuses_is_no_mistake_of_the_request", func(t *testing.T, b online.Backend) {
 		refused := fstore.Errorf(fstore.ErrInvalid, "wrong password").WithHint("check it")
 		s, v := online.New(refusing{b, refused}, "p"), view("v", "id int64", "x int64")
