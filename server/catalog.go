@@ -140,7 +140,8 @@ type follower struct {
 	clock   func() time.Time
 	log     *slog.Logger
 
-	loaded func() // called after each revision taken over
+	loaded func()        // called after each revision taken over
+	polled chan struct{} // closed after the first poll
 
 	current atomic.Pointer[resolved] // nil until one was loaded
 	checked atomic.Int64             // when current was last found to be the registry's, in microseconds
@@ -150,10 +151,25 @@ type follower struct {
 // pollTimeout bounds one poll, so that a registry that hangs is as good as one that is away.
 const pollTimeout = 10 * time.Second
 
+// firstPoll is how long a server waits for its catalog before it answers without one.
+const firstPoll = time.Second
+
+// first returns once the catalog was polled for the first time, whatever came of it, or takes too long.
+func (f *follower) first(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, firstPoll)
+	defer cancel()
+	select {
+	case <-f.polled:
+	case <-ctx.Done():
+	}
+}
+
 // run polls at once and then at every tick until ctx ends.
 func (f *follower) run(ctx context.Context, tick <-chan time.Time) {
-	for {
-		f.poll(ctx)
+	for i := 0; ; i++ {
+		if f.poll(ctx); i == 0 {
+			close(f.polled)
+		}
 		select {
 		case <-ctx.Done():
 			return

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -132,6 +133,55 @@ func TestServerToldToEndBeforeItBegins(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := w.Serve(ctx, l, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// late is a catalog that is read only after the server has begun to accept, or a while has passed.
+type late struct {
+	Catalog
+	accepts <-chan struct{}
+	early   chan bool
+}
+
+func (l late) Load(ctx context.Context) (Names, error) {
+	select {
+	case <-l.accepts:
+		l.early <- true
+	case <-time.After(100 * time.Millisecond):
+		l.early <- false
+	}
+	return l.Catalog.Load(ctx)
+}
+
+// watched is a listener that tells when it is first asked for a connection.
+type watched struct {
+	net.Listener
+	accepts func()
+}
+
+func (w watched) Accept() (net.Conn, error) {
+	w.accepts()
+	return w.Listener.Accept()
+}
+
+func TestNobodyIsAnsweredBeforeTheCatalogWasRead(t *testing.T) {
+	accepts, early := make(chan struct{}), make(chan bool, 1)
+	w := newWorld(t, func(o *Options) { o.Catalog = late{o.Catalog, accepts, early} })
+	w.book.set(page{})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- w.Serve(ctx, watched{l, sync.OnceFunc(func() { close(accepts) })}, nil) }()
+	if <-early {
+		t.Error("the server accepts connections before its catalog was read")
+	}
+	<-accepts // and then it does
+	cancel()
+	if err := <-done; err != nil {
 		t.Error(err)
 	}
 }

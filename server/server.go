@@ -79,7 +79,7 @@ func New(o Options) *Server {
 	s.failures = &failures{logger: s.logger, kinds: map[string]*failureKind{}}
 	s.metrics = newMetrics(or(o.Registry, prometheus.NewRegistry()), or(o.Version, "unknown"))
 	s.follower = &follower{
-		catalog: o.Catalog, store: o.Store, clock: s.clock, log: s.logger,
+		catalog: o.Catalog, store: o.Store, clock: s.clock, log: s.logger, polled: make(chan struct{}),
 		loaded: func() { s.setHealth(healthpb.HealthCheckResponse_SERVING) },
 	}
 	s.metrics.registry.MustRegister(&ages{follower: s.follower, store: o.Store, clock: s.clock})
@@ -105,7 +105,8 @@ func (s *Server) setHealth(status healthpb.HealthCheckResponse_ServingStatus) {
 	s.health.SetServingStatus(fstorev1.FeatureStore_ServiceDesc.ServiceName, status)
 }
 
-// Serve answers gRPC and HTTP on the listeners, of which one may be nil, until ctx ends; then it drains: health says
+// Serve answers gRPC and HTTP on the listeners, of which one may be nil, until ctx ends; then it drains. It begins once
+// the catalog was read, or could not be: who connects before that waits. Draining, health says
 // NOT_SERVING, gRPC accepts nothing new, nor does HTTP once its clients have given up their connections or the linger is
 // over, what is under way is finished within the drain timeout, and what is not by then is ended. It returns when all of its goroutines have: nil after a drain in time, else what went wrong. It
 // closes the listeners. It may be called once.
@@ -131,6 +132,7 @@ func (s *Server) Serve(ctx context.Context, grpcListener, httpListener net.Liste
 		tick = ticker.C
 	}
 	group.Go(func() { s.follower.run(ctx, tick) })
+	s.follower.first(ctx)
 	if grpcListener != nil {
 		serve(0, "grpc", func() error { return s.grpc.Serve(grpcListener) })
 	}
