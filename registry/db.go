@@ -54,7 +54,7 @@ func OpenReadOnly(ctx context.Context, url string) (*DB, error) {
 	case err != nil:
 		return nil, fstore.Errorf(fstore.ErrUnavailable, "open registry %s: %s", url, err)
 	}
-	return open(ctx, url, dsn(path, "query_only(1)"))
+	return open(ctx, url, dsn(path, "query_only(1)")+"&mode=rw") // else a file that was removed since would be made
 }
 
 func sqlitePath(url string) (string, error) {

@@ -15,10 +15,16 @@ import (
 
 // Catalog is where names come from: the registry. It is asked by one goroutine at a time.
 type Catalog interface {
-	// Revision returns a number that changes with everything Load returns. It is asked for about once a second.
-	Revision(ctx context.Context) (int64, error)
+	// Revision returns what changes with everything Load returns. It is asked for about once a second.
+	Revision(ctx context.Context) (Revision, error)
 	// Load returns the names as they are now.
 	Load(ctx context.Context) (Names, error)
+}
+
+// Revision says which state of which registry names are of.
+type Revision struct {
+	Registry int64 // changes where the registry is replaced by another one
+	Number   int64 // of the registry's own; rises with every change
 }
 
 // Names resolves names at one registry revision. It is immutable and safe for concurrent use.
@@ -49,7 +55,7 @@ const (
 // resolved is the catalog at one revision, with every look-up that was asked for so far. A new revision begins with
 // an empty one.
 type resolved struct {
-	revision int64
+	revision Revision
 	names    Names
 	store    *online.Store
 
@@ -199,19 +205,18 @@ func (f *follower) poll(ctx context.Context) {
 	}
 	f.checked.Store(fstore.Micros(f.clock()))
 	if next != nil {
+		if before := f.current.Load(); before != nil && before.revision.Registry != next.revision.Registry {
+			f.log.Warn("the registry was replaced by another one", "revision", next.revision.Number, "before", before.revision.Number)
+		}
 		f.current.Store(next)
 		f.loaded()
-		f.log.Info("catalog loaded", "revision", next.revision)
+		f.log.Info("catalog loaded", "revision", next.revision.Number)
 	}
 }
 
 // load returns the catalog where its revision is another than the current one, else nil.
 func (f *follower) load(ctx context.Context) (next *resolved, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+	defer caught(&err)
 	revision, err := f.catalog.Revision(ctx)
 	if err != nil {
 		return nil, err
@@ -227,4 +232,11 @@ func (f *follower) load(ctx context.Context) (next *resolved, err error) {
 		revision: revision, names: names, store: f.store,
 		services: map[string]*target{}, lists: map[string]*target{},
 	}, nil
+}
+
+// caught makes a panic an error: in a goroutine of the server's own it would end the process.
+func caught(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+	}
 }

@@ -116,13 +116,32 @@ func TestRegistryThatIsAwayLeavesTheLastRevisionServing(t *testing.T) {
 	}
 }
 
+// Another registry may have the same revision and other definitions.
+func TestARegistryThatWasReplacedIsReadAnew(t *testing.T) {
+	w := shop(t, nil)
+	v := orders(1)
+	w.book.mu.Lock()
+	w.book.revision.Registry++
+	w.book.page = page{services: map[string]*fstore.FeatureList{"other": serviceOf("other", 1, v)}}
+	w.book.mu.Unlock()
+	w.refresh()
+	if _, err := w.client.GetOnlineFeatures(context.Background(), byService("other", int64s("customer_id", 1))); err != nil {
+		t.Error(err)
+	}
+	_, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", 1)))
+	wantStatus(t, err, codes.NotFound, "churn")
+	if !strings.Contains(w.log.String(), "the registry was replaced by another one") {
+		t.Errorf("the log does not say so:\n%s", w.log)
+	}
+}
+
 // panickyCatalog panics until told otherwise.
 type panickyCatalog struct {
 	Catalog
 	calm atomic.Bool
 }
 
-func (p *panickyCatalog) Revision(ctx context.Context) (int64, error) {
+func (p *panickyCatalog) Revision(ctx context.Context) (Revision, error) {
 	if !p.calm.Load() {
 		panic("in the registry")
 	}

@@ -58,21 +58,6 @@ func (s *Server) routes() http.Handler {
 	return mux
 }
 
-// getReady says whether requests are answered: a catalog was loaded and the server is not draining.
-func (s *Server) getReady(w http.ResponseWriter, _ *http.Request) {
-	select {
-	case <-s.draining:
-		writeText(w, http.StatusServiceUnavailable, "draining\n")
-		return
-	default:
-	}
-	if s.follower.current.Load() == nil {
-		writeText(w, http.StatusServiceUnavailable, "the registry has not been read yet\n")
-		return
-	}
-	writeText(w, http.StatusOK, "ready\n")
-}
-
 func (s *Server) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
 	buf := buffers.Get(0)
 	defer func() { buffers.Put(buf) }()

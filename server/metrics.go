@@ -148,7 +148,7 @@ func (a *ages) Collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	gauge(catalogRevision, float64(catalog.revision))
+	gauge(catalogRevision, float64(catalog.revision.Number))
 	gauge(catalogAge, now.Sub(fstore.FromMicros(a.follower.checked.Load())).Seconds())
 	live := catalog.names.Live()
 	refs := make([]fstore.ViewRef, len(live))

@@ -16,7 +16,6 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/fstore-dev/fstore/online"
-	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 )
 
 // Options are what a Server is made of. Catalog and Store must be set; of the others zero means the default.
@@ -29,7 +28,7 @@ type Options struct {
 	Clock    func() time.Time     // default: time.Now
 	Version  string               // of this build, for fstore_build_info; default: "unknown"
 
-	Poll            time.Duration // between looks at the registry; default: a second
+	Poll            time.Duration // between looks at the registry, and at a store that is away at first; default: a second
 	Timeout         time.Duration // of requests whose caller sets no deadline; default: 5 s
 	DrainTimeout    time.Duration // for requests under way when the server is told to end; default: 20 s
 	Linger          time.Duration // that HTTP clients have to give up the connections they keep open; default: half a second
@@ -54,6 +53,7 @@ type Server struct {
 	health   *health.Server
 	grpc     *grpc.Server
 	web      connections
+	usable   chan struct{}  // closed once the online store was found right
 	draining chan struct{}  // closed when the server is told to end
 	inFlight sync.WaitGroup // requests and streams
 }
@@ -71,6 +71,7 @@ func New(o Options) *Server {
 		linger:          or(o.Linger, 500*time.Millisecond),
 		maxRequestBytes: or(o.MaxRequestBytes, 4<<20),
 		health:          health.NewServer(),
+		usable:          make(chan struct{}),
 		draining:        make(chan struct{}),
 	}
 	if s.clock == nil {
@@ -80,7 +81,7 @@ func New(o Options) *Server {
 	s.metrics = newMetrics(or(o.Registry, prometheus.NewRegistry()), or(o.Version, "unknown"))
 	s.follower = &follower{
 		catalog: o.Catalog, store: o.Store, clock: s.clock, log: s.logger, polled: make(chan struct{}),
-		loaded: func() { s.setHealth(healthpb.HealthCheckResponse_SERVING) },
+		loaded: s.announce,
 	}
 	s.metrics.registry.MustRegister(&ages{follower: s.follower, store: o.Store, clock: s.clock})
 	started := s.clock()
@@ -98,11 +99,6 @@ func or[T comparable](v, otherwise T) T {
 		return otherwise
 	}
 	return v
-}
-
-func (s *Server) setHealth(status healthpb.HealthCheckResponse_ServingStatus) {
-	s.health.SetServingStatus("", status)
-	s.health.SetServingStatus(fstorev1.FeatureStore_ServiceDesc.ServiceName, status)
 }
 
 // Serve answers gRPC and HTTP on the listeners, of which one may be nil, until ctx ends; then it drains. It begins once
@@ -132,6 +128,7 @@ func (s *Server) Serve(ctx context.Context, grpcListener, httpListener net.Liste
 		tick = ticker.C
 	}
 	group.Go(func() { s.follower.run(ctx, tick) })
+	group.Go(func() { s.awaitStore(ctx) })
 	s.follower.first(ctx)
 	if grpcListener != nil {
 		serve(0, "grpc", func() error { return s.grpc.Serve(grpcListener) })

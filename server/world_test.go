@@ -28,7 +28,7 @@ var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // book is a catalog that a test writes. Its lists are those of one revision; set makes the next.
 type book struct {
 	mu       sync.Mutex // guards all
-	revision int64
+	revision Revision
 	err      error // what Revision returns
 	asked    int   // calls of Revision
 	loads    int   // calls of Load
@@ -46,7 +46,7 @@ func (b *book) set(p page) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.page = p
-	b.revision++
+	b.revision.Number++
 }
 
 func (b *book) fail(err error) {
@@ -55,12 +55,12 @@ func (b *book) fail(err error) {
 	b.err = err
 }
 
-func (b *book) Revision(context.Context) (int64, error) {
+func (b *book) Revision(context.Context) (Revision, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.asked++
-	if b.revision == 0 && b.err == nil {
-		return 0, errors.New("nothing was applied yet")
+	if b.revision.Number == 0 && b.err == nil {
+		return Revision{}, errors.New("nothing was applied yet")
 	}
 	return b.revision, b.err
 }
@@ -222,8 +222,16 @@ func (w *world) refresh() {
 // backend is a backend in memory whose reads a test may hold up or break.
 type backend struct {
 	*memory.Backend
-	mu     sync.Mutex // guards before
+	check  func(context.Context) error // what Check returns, if set
+	mu     sync.Mutex                  // guards before
 	before func(context.Context) error
+}
+
+func (b *backend) Check(ctx context.Context) (warning string, err error) {
+	if b.check != nil {
+		return "", b.check(ctx)
+	}
+	return b.Backend.Check(ctx)
 }
 
 func (b *backend) hook(f func(context.Context) error) {
@@ -282,6 +290,15 @@ func newWorld(t testing.TB, change func(*Options)) *world {
 // start begins the server, with what its catalog has now, and ends it with the test.
 func (w *world) start(t testing.TB) *world {
 	t.Helper()
+	w.begin(t)
+	w.refresh()
+	<-w.usable
+	return w
+}
+
+// begin is start of a server that may have to wait for its catalog or its store.
+func (w *world) begin(t testing.TB) {
+	t.Helper()
 	pipe := bufconn.Listen(1 << 20)
 	web, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -307,8 +324,6 @@ func (w *world) start(t testing.TB) *world {
 		_ = w.stop()
 		w.conn.Close()
 	})
-	w.refresh()
-	return w
 }
 
 var customerKey = []fstore.Field{{Name: "customer_id", Type: fstore.Int64}}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 
@@ -37,23 +38,18 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	db, err := openExisting(ctx, s)
+	reg, err := followed(ctx, s)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
 	store, err := openStore(s)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
-	log := a.logger()
-	warning, err := store.Check(ctx)
-	if err != nil {
+	// A store that is away may come: the server waits for it. One that is set up wrong is for somebody to see to.
+	if _, err := store.Check(ctx); err != nil && !errors.Is(err, fstore.ErrUnavailable) {
 		return fmt.Errorf("check the online store: %w", err)
-	}
-	if warning != "" {
-		log.Warn("the online store", "warning", warning)
 	}
 	grpc, err := listen("serve.grpc", s.GRPC)
 	if err != nil {
@@ -68,7 +64,7 @@ func (a *app) serve(ctx context.Context) error {
 		return err
 	}
 	srv := server.New(server.Options{
-		Catalog: catalog{db, s.Project}, Store: store, Logger: log, Clock: a.now, Version: buildVersion(),
+		Catalog: catalog{reg}, Store: store, Logger: a.logger(), Clock: a.now, Version: buildVersion(),
 	})
 	return srv.Serve(ctx, grpc, web)
 }
@@ -89,16 +85,28 @@ func (a *app) printAddresses(grpc, web net.Addr) error {
 	return err
 }
 
-// catalog shows the server the registry of one project.
-type catalog struct {
-	db      *registry.DB
-	project string
+// followed returns what follows the registry, to which something must have been applied.
+func followed(ctx context.Context, s *Settings) (*registry.Follower, error) {
+	db, err := openExisting(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Close(); err != nil {
+		return nil, err
+	}
+	return registry.Follow(s.Registry.reveal(), s.Project)
 }
 
-func (c catalog) Revision(ctx context.Context) (int64, error) { return c.db.Revision(ctx, c.project) }
+// catalog shows the server the registry of one project.
+type catalog struct{ registry *registry.Follower }
+
+func (c catalog) Revision(ctx context.Context) (server.Revision, error) {
+	seen, err := c.registry.Look(ctx)
+	return server.Revision{Registry: seen.File, Number: seen.Revision}, err
+}
 
 func (c catalog) Load(ctx context.Context) (server.Names, error) {
-	snap, err := c.db.Snapshot(ctx, c.project)
+	snap, err := c.registry.Snapshot(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"syscall"
 
 	"github.com/fstore-dev/fstore"
 	driver "modernc.org/sqlite"
@@ -55,13 +56,44 @@ func (b *Backend) file(ctx context.Context, how access) (*file, error) {
 	if err != nil && how == reading {
 		return nil, nil
 	}
-	if how == writing {
-		if err := os.MkdirAll(filepath.Dir(b.path), 0o777); err != nil {
+	if err != nil {
+		if err := b.create(); err != nil {
 			return nil, b.failed(err)
 		}
 	}
 	b.open, err = b.connect(ctx, how)
 	return b.open, err
+}
+
+// create makes an empty file where there is none. What a deleted one has left beside it goes first, the log of its
+// writes and the index of that: a process that still has the deleted file open keeps them in use, and SQLite would take
+// them for the new file's. The folder is locked, so that nobody takes away what belongs to a file made meanwhile.
+func (b *Backend) create() error {
+	dir := filepath.Dir(b.path)
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	lock, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close() // gives the lock back
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return err
+	}
+	if _, err := os.Stat(b.path); !errors.Is(err, fs.ErrNotExist) {
+		return err // nil: another writer was first
+	}
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if err := os.Remove(b.path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	f, err := os.OpenFile(b.path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // access says whether a file may be made.
@@ -74,7 +106,7 @@ const (
 
 // connect opens the file; nil where it holds no store yet and how is reading.
 func (b *Backend) connect(ctx context.Context, how access) (*file, error) {
-	db, err := sql.Open("sqlite", b.dsn(how))
+	db, err := sql.Open("sqlite", b.dsn())
 	if err != nil {
 		return nil, b.failed(err)
 	}
@@ -163,13 +195,9 @@ func (b *Backend) empty(ctx context.Context, query func(context.Context, string,
 // that are read again, which takes a third off a look-up; mapping the file does the same, but turns a disk error into
 // the end of the process. wal_autocheckpoint: 64 MB, not 4: a batch changes a page for nearly each of its records, and
 // the same pages as the one before, so copying them back after every commit took a third of a load's time and more.
-func (b *Backend) dsn(how access) string {
-	mode := "rw"
-	if how == writing {
-		mode = "rwc"
-	}
+func (b *Backend) dsn() string {
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(b.path)}
-	return u.String() + "?mode=" + mode + "&_txlock=immediate&_pragma=busy_timeout(" + strconv.Itoa(busyMillis) + ")" +
+	return u.String() + "?mode=rw&_txlock=immediate&_pragma=busy_timeout(" + strconv.Itoa(busyMillis) + ")" +
 		"&_pragma=synchronous(normal)&_pragma=cache_size(-32768)&_pragma=wal_autocheckpoint(16384)"
 }
 
