@@ -106,7 +106,9 @@ type catalog struct {
 	live []*fstore.ViewVersion
 }
 
-func (c *catalog) Revision(context.Context) (server.Revision, error)   { return server.Revision{Number: 1}, nil }
+func (c *catalog) Revision(context.Context) (server.Revision, error) {
+	return server.Revision{Number: 1}, nil
+}
 func (c *catalog) Load(context.Context) (server.Names, error)          { return c, nil }
 func (c *catalog) Service(string) (*fstore.FeatureList, error)         { return c.list, nil }
 func (c *catalog) Features(refs []string) (*fstore.FeatureList, error) { return c.list, nil }

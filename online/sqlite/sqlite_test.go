@@ -133,39 +133,6 @@ func TestADeletedOrReplacedFileIsNoticed(t *testing.T) {
 	}
 }
 
-// A file that is deleted while somebody has it open leaves its log and the log's index behind. They are not the next
-// file's, whoever closes what first.
-func TestWhatADeletedFileLeavesIsNotTheNextOnes(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "online.db")
-	stale := at(t, path)
-	for _, v := range []string{"1", "2", "3"} {
-		if err := stale.Commit(ctx, put("k"+v, v)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if log, err := os.Stat(path + "-wal"); err != nil || log.Size() == 0 {
-		t.Fatalf("there is nothing left to stumble over: %v", err)
-	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	writer := at(t, path)
-	if err := writer.Commit(ctx, put("new", "1")); err != nil {
-		t.Fatal(err)
-	}
-	for name, b := range map[string]*sqlite.Backend{"the one that had the deleted file": stale, "the writer": writer, "another": at(t, path)} {
-		if got, old := value(t, b, "new"), value(t, b, "k1"); got != "1" || old != "" {
-			t.Errorf("%s: got %q, and %q of the deleted file", name, got, old)
-		}
-	}
-	if err := errors.Join(stale.Close(), writer.Close()); err != nil {
-		t.Fatal(err)
-	}
-	if got := value(t, at(t, path), "new"); got != "1" {
-		t.Errorf("got %q once the others were closed", got)
-	}
-}
-
 func TestWritersThatMakeTheFileTogetherAllWrite(t *testing.T) {
 	for range 10 {
 		path := filepath.Join(t.TempDir(), "dir", "online.db")
