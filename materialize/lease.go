@@ -13,7 +13,8 @@ import (
 const poll = 500 * time.Millisecond
 
 // underLease runs do while it holds the view's lease. Its context ends before the lease does: when the lease is
-// lost, or could not be renewed for most of its time. The error is then ErrConflict or ErrUnavailable.
+// lost, or could not be renewed for most of its time. The error is then ErrConflict or ErrUnavailable. It is ErrConflict
+// for whatever else ends a run that is found to have lost its lease.
 func (o *Options) underLease(ctx context.Context, ref fstore.ViewRef, do func(ctx context.Context, token string) error) error {
 	token, asked, err := o.acquire(ctx, ref)
 	if err != nil {
@@ -28,14 +29,38 @@ func (o *Options) underLease(ctx context.Context, ref fstore.ViewRef, do func(ct
 	lost := context.Cause(held)
 	cancel(nil)
 	wg.Wait()
-	if errors.Is(lost, errLost) && err != nil {
-		return lost
-	}
-	released := o.Leases.Release(context.WithoutCancel(ctx), ref, token)
+	ctx = context.WithoutCancel(ctx)
 	if err == nil {
-		err = released
+		return o.Leases.Release(ctx, ref, token)
+	}
+	renewed := o.confirm(ctx, ref, token)
+	switch {
+	case errors.Is(renewed, fstore.ErrConflict):
+		return overtaken(ref)
+	case errors.Is(lost, errLost):
+		err = lost
+	}
+	if renewed == nil {
+		_ = o.Leases.Release(ctx, ref, token) // the first error is the one to tell
 	}
 	return err
+}
+
+// confirmTimeout bounds how long a run that failed waits for the registry to say whose the lease is.
+const confirmTimeout = 5 * time.Second
+
+// confirm asks whether a run that failed still holds its lease. A run that slept past it may find anything: headers
+// that are another's, or none, files that another run took for a dead one's and removed, a later instant published. It
+// is to say that it was overtaken, and not that something is wrong with the store or the disk.
+func (o *Options) confirm(ctx context.Context, ref fstore.ViewRef, token string) error {
+	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
+	defer cancel()
+	return o.Leases.Renew(ctx, ref, token, o.LeaseTTL, o.Clock.Now())
+}
+
+func overtaken(ref fstore.ViewRef) error {
+	return fstore.Errorf(fstore.ErrConflict, "another run has taken over: this one did not get to renew its lease in time").
+		WithHint("run fstore materialize %s again if what the other one published is not what you want", ref)
 }
 
 // acquire returns the token and the instant the lease counts from.

@@ -150,7 +150,7 @@ func originSQL(view string, version int) string {
 
 const originSettings = `project: live
 registry: sqlite://.fstore/registry.db
-online: ${LIVE_ONLINE:-sqlite://.fstore/online.db}
+online: sqlite://.fstore/online.db
 state: .fstore/state
 `
 

@@ -173,8 +173,7 @@ func order(round int, random *rand.Rand) []int {
 // nothingLeft checks that the store holds the records of the generations that pointers name, all of them and no others.
 func (w *liveWorld) nothingLeft() {
 	w.t.Helper()
-	b := w.r.backend()
-	all, store := dump(w.t, b), online.New(b, "live")
+	all, store := dump(w.t, w.store()), online.New(w.store(), "live")
 	total := 0
 	for ref := range w.published {
 		parsed, err := fstore.ParseRef(ref)

@@ -1,12 +1,15 @@
 package system
 
 import (
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fstore-dev/fstore/online"
 )
 
 // liveWorld is the driver's side of a live test: a repo, and what must be true of it. Before a command it tells the
@@ -25,13 +28,41 @@ type liveWorld struct {
 	bound     map[string]int // version of a service by its name and what it uses
 	published map[string]int64
 	last      time.Time // the last published instant
+
+	onlineStore online.Backend // opened when first asked for
+	registryDB  *sql.DB        // likewise
+}
+
+// store returns the online store beside fstore.
+func (w *liveWorld) store() online.Backend {
+	if w.onlineStore == nil {
+		w.onlineStore = w.r.backend()
+	}
+	return w.onlineStore
+}
+
+// registry returns the registry's database beside fstore.
+func (w *liveWorld) registry() *sql.DB {
+	if w.registryDB == nil {
+		w.registryDB = openSQLite(w.t, w.r, "registry.db")
+	}
+	return w.registryDB
+}
+
+// databases are the SQLite files in which a stopped run could hold a lock.
+func (w *liveWorld) databases() []*sql.DB {
+	out := []*sql.DB{w.registry()}
+	if !strings.Contains(strings.Join(w.r.env, "\n"), "FSTORE_ONLINE=") {
+		out = append(out, openSQLite(w.t, w.r, "online.db"))
+	}
+	return out
 }
 
 // newLiveWorld applies and materializes the first definitions.
-func newLiveWorld(t testing.TB, online string, keys int) *liveWorld {
+func newLiveWorld(t testing.TB, storeURL string, keys int) *liveWorld {
 	r := newRepo(t, "")
-	if online != "" {
-		r.env = append(r.env, "LIVE_ONLINE="+online, "FSTORE_ONLINE="+online)
+	if storeURL != "" {
+		r.env = append(r.env, "FSTORE_ONLINE="+storeURL)
 	}
 	w := &liveWorld{
 		t: t, r: r, ledger: newLedger(keys), epoch: 2, bound: map[string]int{}, published: map[string]int64{}, serviceAt: map[string]int{},

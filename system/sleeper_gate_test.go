@@ -1,0 +1,230 @@
+package system
+
+import (
+	"bufio"
+	"bytes"
+	"database/sql"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A gate stops a run between two writes to its store, and so that what it was about to write comes later than anything
+// that happens until it is woken.
+type gate interface {
+	// stopAt begins a run and stops it at a moment; wake lets it go on. p is nil where the run got past the moment.
+	stopAt(at moment, args ...string) (p *process, wake func())
+}
+
+// moment is how far a run has come, as the store says.
+type moment string
+
+const (
+	leased    moment = "leased"    // it holds the lease and has not yet put its token into a header
+	computing moment = "computing" // its token is there
+	begun     moment = "begun"     // the header names the run; no batch is written
+	midway    moment = "midway"    // some batches are
+	written   moment = "written"   // all batches are
+	published moment = "published" // what is left is to clean up
+)
+
+// sqliteGate stops runs by the write lock of the store's file, which it takes as soon as the run gives it up.
+type sqliteGate struct {
+	w                *liveWorld
+	online, registry *sql.DB
+}
+
+func (g *sqliteGate) stopAt(at moment, args ...string) (*process, func()) {
+	t := g.w.t
+	unlock := func() {}
+	if at == leased {
+		unlock = mustLock(t, g.online) // so that the run cannot get further
+	}
+	p, _ := g.w.r.start(args...)
+	for {
+		select {
+		case <-p.done:
+			unlock()
+			return nil, nil
+		default:
+		}
+		if at != leased {
+			var ok bool
+			if unlock, ok = lock(g.online); !ok {
+				continue // it writes; the next try may be just behind
+			}
+		}
+		now := g.w.moment()
+		if now == at {
+			stopped := p.stop(g.registry)
+			unlock()
+			if !stopped || g.w.moment() != at {
+				p.kill()
+				return nil, nil
+			}
+			return p, p.wake
+		}
+		if at != leased {
+			unlock()
+		}
+		time.Sleep(200 * time.Microsecond) // for the run to take its turn
+	}
+}
+
+// redisGate stops runs at an EXEC on its way to the server, which waits in the gate until the run is woken.
+type redisGate struct {
+	w        *liveWorld
+	registry *sql.DB
+	execs    chan chan struct{} // each EXEC brings a channel and waits until that is closed
+	url      string
+}
+
+func newRedisGate(t testing.TB, w *liveWorld, server string) *redisGate {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &redisGate{w: w, registry: w.registry(), execs: make(chan chan struct{}), url: "redis://" + l.Addr().String() + "/0"}
+	over := make(chan struct{})
+	t.Cleanup(func() { close(over); l.Close() })
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go g.forward(client, u.Path, over)
+		}
+	}()
+	return g
+}
+
+// forward passes on a connection, its EXECs when they are let through.
+func (g *redisGate) forward(client net.Conn, socket string, over <-chan struct{}) {
+	defer client.Close()
+	server, err := net.Dial("unix", socket)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	go func() {
+		_, _ = io.Copy(client, server)
+		client.Close()
+	}()
+	in := bufio.NewReaderSize(client, 1<<20)
+	for {
+		raw, command, err := readCommand(in)
+		if err != nil {
+			return
+		}
+		if strings.EqualFold(command, "exec") {
+			pass := make(chan struct{})
+			select {
+			case g.execs <- pass:
+			case <-over:
+				return
+			}
+			select {
+			case <-pass:
+			case <-over:
+				return
+			}
+		}
+		if _, err := server.Write(raw); err != nil {
+			return
+		}
+	}
+}
+
+// readCommand reads one command of the Redis protocol: an array of strings.
+func readCommand(in *bufio.Reader) (raw []byte, name string, err error) {
+	var out bytes.Buffer
+	number := func(mark byte) int {
+		if err != nil {
+			return 0
+		}
+		var line []byte
+		if line, err = in.ReadSlice('\n'); err != nil {
+			return 0
+		}
+		out.Write(line)
+		if line[0] != mark {
+			err = fmt.Errorf("%q is not the protocol", line)
+			return 0
+		}
+		var n int
+		n, err = strconv.Atoi(strings.TrimSpace(string(line[1:])))
+		return n
+	}
+	parts := number('*')
+	for i := 0; i < parts && err == nil; i++ {
+		size := number('$')
+		from := out.Len()
+		if err == nil {
+			_, err = io.CopyN(&out, in, int64(size+2))
+		}
+		if i == 0 && err == nil {
+			name = string(out.Bytes()[from : from+size])
+		}
+	}
+	return out.Bytes(), name, err
+}
+
+func (g *redisGate) stopAt(at moment, args ...string) (*process, func()) {
+	through := &repo{t: g.w.t, dir: g.w.r.dir, env: append([]string{}, g.w.r.env...)}
+	through.env = append(through.env, "FSTORE_ONLINE="+g.url)
+	p, _ := through.start(args...)
+	poll := time.NewTicker(time.Millisecond)
+	defer poll.Stop()
+	for {
+		var pass chan struct{}
+		select {
+		case <-p.done:
+			return nil, nil
+		case pass = <-g.execs:
+		case <-poll.C:
+			if at != computing {
+				continue // all others are just before a write
+			}
+		}
+		now := g.w.moment()
+		if now != at {
+			if pass != nil {
+				close(pass)
+			}
+			continue
+		}
+		if !p.stop(g.registry) {
+			return nil, nil
+		}
+		if pass == nil {
+			return p, func() { go g.drain(p); p.wake() }
+		}
+		return p, func() {
+			close(pass)
+			go g.drain(p)
+			p.wake()
+		}
+	}
+}
+
+// drain lets through all that the process writes from now on.
+func (g *redisGate) drain(p *process) {
+	for {
+		select {
+		case pass := <-g.execs:
+			close(pass)
+		case <-p.done:
+			return
+		}
+	}
+}
