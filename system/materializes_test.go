@@ -95,7 +95,7 @@ func (w *liveWorld) repeat(to time.Time) {
 	if strings.Count(out, `"written":0,"deleted":0`) != len(w.live()) || strings.Contains(out, "new_generation") {
 		w.t.Fatalf("a repeat wrote something:\n%s", out)
 	}
-	w.rightRecords()
+	w.rightRecords(whole, third, beacon, flicker)
 }
 
 // TestMaterializesRace lets runs of one view begin together: one works, the others are refused, or wait.

@@ -54,10 +54,11 @@ func (g *sqliteGate) stopAt(at moment, args ...string) (*process, func()) {
 		default:
 		}
 		if at != leased {
-			var ok bool
-			if unlock, ok = lock(g.online); !ok {
+			mine, ok := lock(g.online)
+			if !ok {
 				continue // it writes; the next try may be just behind
 			}
+			unlock = mine
 		}
 		now := g.w.moment()
 		if now == at {
@@ -71,6 +72,7 @@ func (g *sqliteGate) stopAt(at moment, args ...string) (*process, func()) {
 		}
 		if at != leased {
 			unlock()
+			unlock = func() {}
 		}
 		time.Sleep(200 * time.Microsecond) // for the run to take its turn
 	}
