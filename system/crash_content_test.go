@@ -1,0 +1,189 @@
+package system
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/materialize"
+	"github.com/fstore-dev/fstore/online"
+)
+
+// content is all that an online store holds, by what it means.
+type content struct {
+	pointers map[string]fstore.Pointer                      // by view@version
+	headers  map[string]map[fstore.Generation]fstore.Header // by view@version
+	records  map[fstore.Generation]map[string]string        // by the key's encoding
+	others   []string                                       // keys that mean nothing
+}
+
+// contents reads a store of one project. Nothing may write meanwhile.
+func contents(t testing.TB, b online.Backend) *content {
+	t.Helper()
+	c := &content{
+		pointers: map[string]fstore.Pointer{}, headers: map[string]map[fstore.Generation]fstore.Header{},
+		records: map[fstore.Generation]map[string]string{},
+	}
+	for k, v := range dump(t, b) {
+		parts := strings.Split(k, ":")
+		switch {
+		case strings.HasPrefix(k, "f{") && len(k) >= 14:
+			g := fstore.Generation(hex.EncodeToString([]byte(k[6:14])))
+			if c.records[g] == nil {
+				c.records[g] = map[string]string{}
+			}
+			c.records[g][k[14:]] = v
+		case len(parts) == 4 && parts[2] == "p":
+			var p fstore.Pointer
+			if err := json.Unmarshal([]byte(v), &p); err != nil {
+				t.Fatalf("%q: %v", k, err)
+			}
+			c.pointers[parts[3]] = p
+		case len(parts) == 5 && parts[2] == "h":
+			var h fstore.Header
+			if err := json.Unmarshal([]byte(v), &h); err != nil {
+				t.Fatalf("%q: %v", k, err)
+			}
+			if c.headers[parts[3]] == nil {
+				c.headers[parts[3]] = map[fstore.Generation]fstore.Header{}
+			}
+			c.headers[parts[3]][h.Generation] = h
+		default:
+			c.others = append(c.others, k)
+		}
+	}
+	return c
+}
+
+// differs says in what a store is another than the one that a clean run made: views, instants, keys, values, and
+// whatever is there beside them. Generations and runs have names of their own in each.
+func (c *content) differs(clean *content) []string {
+	var out []string
+	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	live := map[fstore.Generation]bool{}
+	for _, view := range slices.Sorted(maps.Keys(clean.pointers)) {
+		want, got := clean.pointers[view], c.pointers[view]
+		live[got.Generation] = true
+		if !got.Published.Equal(want.Published) || got.Fingerprint != want.Fingerprint {
+			say("%s is published as %+v, want %+v", view, got, want)
+		}
+		h, ok := c.headers[view][got.Generation]
+		if !ok || !h.Complete || len(h.Watermark) > 0 || !h.Published.Equal(got.Published) || !h.RunAt.Equal(got.Published) || h.Fingerprint != got.Fingerprint {
+			say("%s: its header is %+v", view, h)
+		}
+		for g := range c.headers[view] {
+			if g != got.Generation {
+				say("%s: a header of generation %s is left over", view, g)
+			}
+		}
+		say2 := differences(c.records[got.Generation], clean.records[want.Generation])
+		for _, d := range say2 {
+			say("%s: %s", view, d)
+		}
+	}
+	for view := range c.pointers {
+		if _, ok := clean.pointers[view]; !ok {
+			say("%s has a pointer", view)
+		}
+	}
+	for g, keys := range c.records {
+		if !live[g] {
+			say("generation %s is left over with %d records", g, len(keys))
+		}
+	}
+	for _, k := range c.others {
+		say("there is a key %q", k)
+	}
+	return out
+}
+
+// differences compares records key for key; it names a few of those that differ.
+func differences(got, want map[string]string) []string {
+	var out []string
+	missing, extra, other := 0, 0, 0
+	note := func(n *int, what, key string) {
+		if *n++; *n <= 2 {
+			out = append(out, fmt.Sprintf("%s %x", what, key))
+		}
+	}
+	for k, v := range want {
+		switch g, ok := got[k]; {
+		case !ok:
+			note(&missing, "no record of key", k)
+		case g != v:
+			note(&other, "another value of key", k)
+		}
+	}
+	for k := range got {
+		if _, ok := want[k]; !ok {
+			note(&extra, "a record of key", k)
+		}
+	}
+	if len(out) > 0 {
+		out = append(out, fmt.Sprintf("%d records missing, %d too many, %d others, of %d", missing, extra, other, len(want)))
+	}
+	return out
+}
+
+// leftInState says what the state folder holds beside one manifest for each view that the store has published, and
+// what the offline engine left in its folder.
+func (r *repo) leftInState(c *content) []string {
+	r.t.Helper()
+	want := map[string]bool{}
+	for view, p := range c.pointers {
+		run := c.headers[view][p.Generation].Run
+		want[filepath.Join("state", "shop", view, run+".json")] = true
+		want[filepath.Join("state", "shop", view, run+".manifest.parquet")] = true
+	}
+	var out []string
+	for _, name := range r.files(".fstore/state", ".fstore/tmp") {
+		if !want[name] {
+			out = append(out, name+" is left over")
+		}
+		delete(want, name)
+	}
+	for name := range want {
+		out = append(out, name+" is missing")
+	}
+	return out
+}
+
+// files lists what is in folders of the repo, all the way down, without the .fstore/ that their names begin with;
+// empty folders of state are not named.
+func (r *repo) files(folders ...string) []string {
+	r.t.Helper()
+	var out []string
+	for _, folder := range folders {
+		_ = filepath.WalkDir(filepath.Join(r.dir, folder), func(path string, e os.DirEntry, err error) error {
+			inTmp := folder == ".fstore/tmp" && path != filepath.Join(r.dir, folder)
+			if err == nil && (inTmp || !e.IsDir()) {
+				name, _ := filepath.Rel(filepath.Join(r.dir, ".fstore"), path)
+				out = append(out, name)
+			}
+			return nil // what is removed meanwhile is not there
+		})
+	}
+	return out
+}
+
+// summaries reads what materialize --output json printed, by view@version.
+func summaries(t testing.TB, out string) map[string]materialize.Summary {
+	t.Helper()
+	all := map[string]materialize.Summary{}
+	for line := range bytes.Lines([]byte(out)) {
+		var s materialize.Summary
+		if err := json.Unmarshal(line, &s); err != nil {
+			t.Fatalf("%v in %s", err, line)
+		}
+		all[s.View.String()] = s
+	}
+	return all
+}

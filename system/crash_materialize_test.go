@@ -1,0 +1,262 @@
+package system
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/online/redis/redistest"
+	driver "github.com/redis/go-redis/v9"
+)
+
+// TestMaterializeIsKilled kills fstore materialize with SIGKILL, at random instants and at chosen ones, again and again
+// while the data goes on changing; whenever a run is left to finish, the store is what a clean run makes it: key for key,
+// value for value, and nothing is left over anywhere.
+func TestMaterializeIsKilled(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		killMaterialize(t, newShop(t, "", 20_000), nil)
+	})
+	t.Run("redis", func(t *testing.T) {
+		t.Parallel()
+		server := redistest.New(t)
+		o, err := driver.ParseURL(server.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := driver.NewClient(o)
+		t.Cleanup(func() { client.Close() })
+		killMaterialize(t, newShop(t, server.URL, 20_000), client)
+	})
+}
+
+// victims is what a crash test has seen so far.
+type victims struct {
+	*shop
+	redis   *driver.Client // nil: the store is SQLite
+	store   online.Backend
+	whole   time.Duration // how long a run takes that is not killed, of late
+	written int64         // bytes a store took in by one run, at most
+
+	killed, finished, compared int
+	at                         map[string]int // kills by what they left
+}
+
+func killMaterialize(t *testing.T, s *shop, client *driver.Client) {
+	v := &victims{shop: s, redis: client, store: s.backend(), whole: 500 * time.Millisecond, written: 1 << 20, at: map[string]int{}}
+	resumed := 0
+	for v.killed < *killsFlag {
+		if v.killed > 0 && v.rand.IntN(12) == 0 {
+			v.forgetAll()
+		}
+		mode := v.mode()
+		if !v.victim(append([]string{"materialize", "--to", v.to.Format(time.RFC3339), "--output", "json"}, mode...)) {
+			continue
+		}
+		if v.rand.IntN(3) == 0 {
+			v.change() // and kill the next run, over the killed one's remains
+			continue
+		}
+		if v.rand.IntN(2) == 0 {
+			v.change()
+		}
+		resumed += v.finish()
+	}
+	resumed += v.finish()
+	t.Logf("%d killed (%v), %d finished by themselves; %d compared with a clean run, %d runs of views resumed; a run takes %v, seed %d",
+		v.killed, v.at, v.finished, v.compared, resumed, v.whole.Round(time.Millisecond), *seedFlag)
+}
+
+// mode draws what a run is asked beside its instant.
+func (v *victims) mode() []string {
+	switch v.rand.IntN(10) {
+	case 0:
+		return []string{"--full"}
+	case 1:
+		return []string{"line_item", "--full"}
+	case 2:
+		return []string{"line_item", "customer_orders"}
+	}
+	return nil
+}
+
+// victim runs fstore and kills it; it reports whether the run was killed before it ended.
+func (v *victims) victim(args []string) bool {
+	v.t.Helper()
+	when := v.moment()
+	begun := time.Now()
+	p, _ := v.start(args...)
+	for alive := true; alive && !when(time.Since(begun)); {
+		select {
+		case <-p.done:
+			alive = false
+		case <-time.After(100 * time.Microsecond):
+		}
+	}
+	p.kill()
+	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		v.killed++
+		v.at[v.remains()]++
+		return true
+	}
+	if p.cmd.ProcessState.ExitCode() != 0 {
+		v.t.Fatalf("fstore %s ended with %v:\n%s", strings.Join(args, " "), p.cmd.ProcessState, p.log)
+	}
+	v.finished++
+	return false
+}
+
+// moment draws when to kill: after some time, once the store has taken in so much, or when a file of the state of some
+// view appears or goes.
+func (v *victims) moment() func(time.Duration) bool {
+	switch v.rand.IntN(3) {
+	case 0:
+		after := rand.N(v.whole + v.whole/20)
+		return func(since time.Duration) bool { return since >= after }
+	case 1:
+		from, least := v.taken(), v.rand.Int64N(v.written)
+		return func(time.Duration) bool { return v.taken()-from > least }
+	}
+	views, _ := filepath.Glob(filepath.Join(v.dir, ".fstore", "state", "shop", "*"))
+	dir := filepath.Join(v.dir, ".fstore", "state", "shop", "line_item@1")
+	if len(views) > 0 && v.rand.IntN(2) == 0 {
+		dir = views[v.rand.IntN(len(views))]
+	}
+	suffix := []string{".manifest.parquet.tmp", ".spool.tmp", ".manifest.parquet", ".spool", ".json"}[v.rand.IntN(5)]
+	before, appears := list(dir), v.rand.IntN(3) > 0
+	return func(time.Duration) bool {
+		now := list(dir)
+		more, than := now, before
+		if !appears {
+			more, than = before, now
+		}
+		return slices.ContainsFunc(more, func(name string) bool { return strings.HasSuffix(name, suffix) && !slices.Contains(than, name) })
+	}
+}
+
+func list(dir string) []string {
+	entries, _ := os.ReadDir(dir) // a folder that is not there has nothing in it
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// taken returns a count that grows as the store takes in data, in bytes.
+func (v *victims) taken() int64 {
+	if v.redis == nil {
+		info, err := os.Stat(filepath.Join(v.dir, ".fstore", "online.db-wal"))
+		if err != nil {
+			return 0
+		}
+		return info.Size()
+	}
+	info, err := v.redis.Info(context.Background(), "stats").Result()
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	var n int64
+	_, after, _ := strings.Cut(info, "total_net_input_bytes:")
+	fmt.Sscan(after, &n)
+	return n
+}
+
+// remains says how far the killed run had come, by what it left.
+func (v *victims) remains() string {
+	tmp, spools, runs := 0, 0, 0
+	for _, name := range v.files(".fstore/state") {
+		switch {
+		case strings.HasSuffix(name, ".tmp"):
+			tmp++
+		case strings.HasSuffix(name, ".spool"):
+			spools++
+		case strings.HasSuffix(name, ".json"):
+			runs++
+		}
+	}
+	dirs, _ := filepath.Glob(filepath.Join(v.dir, ".fstore", "state", "shop", "*"))
+	switch {
+	case tmp > 0:
+		return "computing"
+	case spools > 0:
+		return "writing"
+	case runs > len(dirs):
+		return "cleaning"
+	}
+	return "between views"
+}
+
+// forgetAll empties the store and the state, so that first loads are killed too.
+func (v *victims) forgetAll() {
+	if v.redis != nil {
+		if err := v.redis.FlushAll(context.Background()).Err(); err != nil {
+			v.t.Fatal(err)
+		}
+	} else {
+		v.removeStore()
+	}
+	if err := os.RemoveAll(filepath.Join(v.dir, ".fstore", "state")); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+// removeStore removes the embedded store.
+func (r *repo) removeStore() {
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.RemoveAll(filepath.Join(r.dir, ".fstore", "online.db"+suffix)); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+// finish runs to the end and compares the store with a clean run's. It returns how many views went on with what a
+// killed run had begun.
+func (v *victims) finish() (resumed int) {
+	v.t.Helper()
+	args := []string{"materialize", "--to", v.to.Format(time.RFC3339), "--output", "json"}
+	from, begun := v.taken(), time.Now()
+	for view, s := range summaries(v.t, v.must(args...)) {
+		if s.Error != "" || len(s.Left) > 0 {
+			v.t.Errorf("%s: %+v", view, s)
+		}
+		if !s.Finished.IsZero() {
+			resumed++
+		}
+	}
+	v.whole, v.written = (v.whole+time.Since(begun))/2, max(v.written, v.taken()-from)
+	v.compare()
+	return resumed
+}
+
+// compare compares the store with one that a clean run has made, as of the same instant and over the same files.
+func (v *victims) compare() {
+	v.t.Helper()
+	got := contents(v.t, v.store)
+	problems := append(got.differs(v.clean()), v.leftInState(got)...)
+	v.compared++
+	if len(problems) > 0 {
+		v.t.Fatalf("after %d kills, as of %s, seed %d:\n%s", v.killed, v.to, *seedFlag, strings.Join(problems, "\n"))
+	}
+}
+
+// clean returns what a run into an empty store makes, with an empty state.
+func (s *shop) clean() *content {
+	s.t.Helper()
+	s.twin.removeStore()
+	if err := os.RemoveAll(filepath.Join(s.twin.dir, ".fstore", "state")); err != nil {
+		s.t.Fatal(err)
+	}
+	s.twin.must("materialize", "--to", s.to.Format(time.RFC3339))
+	b := s.twin.backend()
+	defer b.Close()
+	return contents(s.t, b)
+}
