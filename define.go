@@ -235,6 +235,8 @@ type Pointer struct {
 	Generation  Generation `json:"generation"`
 	Published   time.Time  `json:"published"`
 	Fingerprint string     `json:"fingerprint"`
+
+	Damaged string `json:"-"` // what the store holds in its place, where that is no pointer; then all else is zero
 }
 
 // Header is what the online store itself knows of one generation of a view version (DESIGN §8). It travels with

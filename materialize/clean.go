@@ -39,7 +39,8 @@ func (j *job) clean(ctx context.Context) error {
 }
 
 // drop deletes a dead generation: its records, then its header, then its state. A header that is gone says that the
-// records are. Where a list of keys is lost, the header stays to tell of them.
+// records are; if the runs were made for another store they are left for when that is materialized again. Where a list
+// of keys is lost, the header stays to tell of them.
 func (j *job) drop(ctx context.Context, g fstore.Generation, runs []*run) error {
 	p := j.pens[g]
 	switch {
@@ -65,6 +66,8 @@ func (j *job) drop(ctx context.Context, g fstore.Generation, runs []*run) error 
 		} else if err := j.dropHeader(ctx, p); err != nil {
 			return err
 		}
+	case j.elsewhere(runs):
+		return nil
 	}
 	for _, r := range runs {
 		if err := j.state.remove(r); err != nil {
@@ -72,6 +75,11 @@ func (j *job) drop(ctx context.Context, g fstore.Generation, runs []*run) error 
 		}
 	}
 	return nil
+}
+
+// elsewhere reports whether runs were made for a store of another name.
+func (j *job) elsewhere(runs []*run) bool {
+	return slices.ContainsFunc(runs, func(r *run) bool { return r.Store != "" && r.Store != j.o.Store })
 }
 
 // left notes a generation whose records stay.

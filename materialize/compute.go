@@ -87,7 +87,7 @@ type diff struct {
 // compute makes the run durable in state: its manifest, and in its spool what differs from the base's manifest.
 // It returns nil where nothing differs and the base published P already.
 func (j *job) compute(ctx context.Context, base *run, g fstore.Generation) (*run, error) {
-	r := &run{Format: stateFormat, Run: newID(16), View: j.v.Ref, Fingerprint: j.v.Fingerprint, Generation: g, At: j.p}
+	r := &run{Format: stateFormat, Run: newID(16), Store: j.o.Store, View: j.v.Ref, Fingerprint: j.v.Fingerprint, Generation: g, At: j.p}
 	d := &diff{}
 	defer func() { d.abort() }()
 	if err := d.open(j, r, base); err != nil {

@@ -31,12 +31,20 @@ func decide(f *facts, v *fstore.ViewVersion, p time.Time, mode Mode) (plan, erro
 	if f.pointer != nil {
 		live = f.headers[f.pointer.Generation]
 	}
-	seen, what := seen(f.pointer, live)
+	damaged := f.pointer != nil && f.pointer.Damaged != ""
+	if damaged && mode&Full == 0 {
+		return plan{}, fstore.Errorf(fstore.ErrCorrupt, "the pointer in the online store cannot be read: %.80q", f.pointer.Damaged).
+			WithHint("run fstore materialize %s --full: it fills a new generation and replaces the pointer", v.Ref)
+	}
+	seen, what := f.seen(live)
 	if p.Before(seen) && mode&Rewind == 0 {
 		return plan{}, fstore.Errorf(fstore.ErrInvalid, "cannot materialize as of %s: %s %s",
 			fstore.FormatTime(p), what, fstore.FormatTime(seen)).WithHint("--rewind goes back in time")
 	}
-	if mode&Full != 0 {
+	switch {
+	case damaged:
+		return plan{reason: "asked for, and the pointer in the store could not be read"}, nil
+	case mode&Full != 0:
 		return plan{reason: "asked for"}, nil
 	}
 	loading, err := f.unfinishedLoad(v, seen, p)
@@ -52,11 +60,21 @@ func decide(f *facts, v *fstore.ViewVersion, p time.Time, mode Mode) (plan, erro
 	return f.inPlace(v, live)
 }
 
-// seen returns the latest instant whose values readers may have seen, and how so; the zero time where there is none.
-func seen(pointer *fstore.Pointer, live *fstore.Header) (time.Time, string) {
+// seen returns the latest instant whose values readers may have seen, and how so; the zero time where there is none. live is
+// the header of the generation they see.
+func (f *facts) seen(live *fstore.Header) (time.Time, string) {
+	pointer := f.pointer
 	switch {
 	case pointer == nil:
 		return time.Time{}, ""
+	case pointer.Damaged != "":
+		var last time.Time
+		for _, h := range f.headers {
+			if h != nil && h.Published.After(last) {
+				last = h.Published
+			}
+		}
+		return last, "a generation in the store was published at"
 	case live != nil && !live.Complete && live.RunAt.After(pointer.Published):
 		return live.RunAt, "an interrupted run has begun to publish"
 	}

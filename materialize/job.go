@@ -98,7 +98,7 @@ func (j *job) look(ctx context.Context) (*facts, error) {
 	}
 	f.pointer = j.pointer
 	generations := j.state.generations()
-	if f.pointer != nil && generations[f.pointer.Generation] == nil {
+	if f.pointer != nil && f.pointer.Damaged == "" && generations[f.pointer.Generation] == nil {
 		generations[f.pointer.Generation] = nil
 	}
 	for g := range generations {

@@ -81,6 +81,7 @@ type Options struct {
 	Mode   Mode
 	Wait   time.Duration // how long to wait for a lease that somebody holds; zero: not at all
 	State  string        // folder of the project's state; a folder per view version is made in it
+	Store  string        // names the store, for when runs in State belong to another one; any text
 	Source Source
 	Sink   Sink
 	Leases Leases

@@ -106,6 +106,10 @@ func takenOver(is, now *fstore.Header) error {
 		return fstore.Errorf(fstore.ErrConflict, "the online store lost the header of %s while it was written: it was emptied or replaced", is).
 			WithHint("run fstore materialize %s again", is.View)
 	}
+	if now.Token == is.Token {
+		return fstore.Errorf(fstore.ErrConflict, "the online store went back in time while %s was written: it holds an earlier header of this run", is).
+			WithHint("run fstore materialize %s again: it goes on from there", is.View)
+	}
 	return fstore.Errorf(fstore.ErrConflict, "another run has taken over %s", is).
 		WithHint("it holds the lease %s; this run stopped before writing on", now.Token)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/fstore-dev/fstore"
 	. "github.com/fstore-dev/fstore/materialize"
 	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/online/memory"
 )
 
 // crash runs until the n-th step of a name.
@@ -198,19 +199,109 @@ func TestALostStateFolderIsToldOf(t *testing.T) {
 }
 
 func TestTwoStoresWithOneState(t *testing.T) {
-	w := newWorld(t)
+	w, other := newWorld(t), newWorld(t)
+	w.name, other.name = "one", "other"
 	w.fill(10)
-	w.mustRun(t, day(2), 0)
-	one := w.mem
-	other := newWorld(t)
 	other.table, other.state = w.table, w.state
+	w.mustRun(t, day(2), 0)
 	if s := other.mustRun(t, day(3), 0); s.NewGeneration != "nothing is published yet" || len(s.Left) != 0 {
 		t.Errorf("the other store: %+v", s)
 	}
-	w.replace(one)
-	if s := w.mustRun(t, day(3), 0); !strings.Contains(s.NewGeneration, "does not know run") {
-		t.Errorf("the first again: %+v", s)
+	w.crash(t, 4, Full, "durable", 1)
+	other.crash(t, 4, Full, "publish", 1)
+	for n, x := range []*world{w, other, w, other} {
+		w.table.put("new", day(4), int64(n))
+		if s := x.mustRun(t, day(5+n), 0); s.NewGeneration != "" || len(s.Left) != 0 || s.Written != 1 {
+			t.Errorf("%s: %+v", x.name, s)
+		}
+		if x.check(t, day(5+n)); len(dump(t, x.mem)) != 1 {
+			t.Errorf("%s: a generation is left over", x.name)
+		}
 	}
+	if got := w.files(t); len(got) != 4 {
+		t.Errorf("state holds %v, want a run for each store", got)
+	}
+
+	// A store that was emptied has the name it had: what it lost is forgotten. Under another name it may not be known.
+	w.replace(memory.New())
+	w.mustRun(t, day(9), 0)
+	if got := w.files(t); len(got) != 4 {
+		t.Errorf("state holds %v, want a run for each store", got)
+	}
+	w.name = "renamed"
+	if s := w.mustRun(t, day(10), 0); s.NewGeneration != "" {
+		t.Errorf("renamed: %+v", s)
+	}
+}
+
+// garble puts something else in the pointer's place.
+func (w *world) garble(t *testing.T, garbage string) {
+	t.Helper()
+	key := []byte("fstore:p:p:" + w.table.view.Ref.String())
+	if err := w.mem.Commit(context.Background(), online.Commit{Set: []online.KV{{Key: key, Value: []byte(garbage)}}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAPointerThatCannotBeReadIsReplacedByAFullRun(t *testing.T) {
+	w := newWorld(t)
+	w.fill(10)
+	w.mustRun(t, day(3), 0)
+	w.garble(t, "garbage")
+	if _, err := w.run(day(4), Rewind); !errors.Is(err, fstore.ErrCorrupt) || !strings.Contains(err.Error(), `"garbage"`) || !strings.Contains(err.Error(), "--full") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := w.run(day(2), Full); !errors.Is(err, fstore.ErrInvalid) || !strings.Contains(err.Error(), "was published at 2026-01-04") {
+		t.Errorf("an instant before what readers saw: %v", err)
+	}
+	// A run that did not see the garbage does not replace it, nor does one that saw other garbage.
+	for _, other := range []string{"other", ""} {
+		o := w.options(day(4), Full).WithStep(func(name string) error {
+			if name == "durable" {
+				w.garble(t, "other"+other)
+			}
+			return nil
+		})
+		if _, err := Run(context.Background(), o); !errors.Is(err, fstore.ErrConflict) {
+			t.Errorf("got %v", err)
+		}
+	}
+	for n := 1; n <= 4; n++ {
+		w.crash(t, 4, Full, "batch", min(n, 3))
+	}
+	if s := w.mustRun(t, day(4), Full); !strings.Contains(s.NewGeneration, "could not be read") || len(s.Left) > 0 {
+		t.Errorf("got %+v", s)
+	}
+	w.check(t, day(4))
+	if got := dump(t, w.mem); len(got) != 1 || len(w.files(t)) != 2 {
+		t.Errorf("%d generations, state %v", len(got), w.files(t))
+	}
+}
+
+func TestAStoreThatGoesBackInTimeDuringARunIsToldOf(t *testing.T) {
+	w := newWorld(t)
+	w.fill(20)
+	var old *memory.Backend
+	batches := 0
+	o := w.options(day(2), 0).WithStep(func(name string) error {
+		if name == "batch" {
+			switch batches++; batches {
+			case 1:
+				old = copyBackend(t, w.mem)
+			case 3:
+				w.shaky.Backend = old
+			}
+		}
+		return nil
+	})
+	if _, err := Run(context.Background(), o); !errors.Is(err, fstore.ErrConflict) || !strings.Contains(err.Error(), "went back in time") {
+		t.Errorf("got %v", err)
+	}
+	w.replace(old)
+	if s := w.mustRun(t, day(2), 0); s.Written != 16 || s.Finished.IsZero() {
+		t.Errorf("got %+v", s)
+	}
+	w.check(t, day(2))
 }
 
 func TestAnInterruptedRunIsDroppedWithWhatItWasBuiltOn(t *testing.T) {

@@ -25,6 +25,7 @@ import (
 type run struct {
 	Format      int               `json:"format"`
 	Run         string            `json:"run"`
+	Store       string            `json:"store,omitempty"` // Options.Store
 	View        fstore.ViewRef    `json:"view"`
 	Fingerprint string            `json:"fingerprint"`
 	Generation  fstore.Generation `json:"generation"`

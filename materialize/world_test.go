@@ -192,6 +192,7 @@ type world struct {
 	mem    *memory.Backend
 	shaky  *shaky
 	store  *online.Store
+	name   string // of the store
 	state  string
 	leases *leases
 	clock  *clock
@@ -223,7 +224,7 @@ func (w *world) replace(m *memory.Backend) {
 
 func (w *world) options(p time.Time, mode Mode) Options {
 	return Options{
-		Views: []*fstore.ViewVersion{w.table.view}, To: p, Now: w.now, Mode: mode, State: w.state,
+		Views: []*fstore.ViewVersion{w.table.view}, To: p, Now: w.now, Mode: mode, State: w.state, Store: w.name,
 		Source: w.table, Sink: sink{w.store}, Leases: w.leases, Clock: w.clock, BatchKeys: 4,
 	}
 }

@@ -1,6 +1,7 @@
 package online
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -87,12 +88,16 @@ func decodePointer(ref fstore.ViewRef, raw []byte) (*knownPointer, error) {
 		err = writable(k.pointer.Published)
 	}
 	if err != nil {
-		return nil, fstore.Errorf(fstore.ErrCorrupt, "pointer of %s: %v", ref, err)
+		return nil, fstore.Errorf(fstore.ErrCorrupt, "pointer of %s: %v", ref, err).
+			WithHint("run: fstore materialize %s --full", ref)
 	}
 	return k, nil
 }
 
 func encodePointer(p fstore.Pointer) []byte {
+	if p.Damaged != "" {
+		return []byte(p.Damaged)
+	}
 	p.Published = micros(p.Published)
 	return mustJSON(p)
 }
@@ -113,6 +118,9 @@ func decodeHeader(ref fstore.ViewRef, raw []byte) (fstore.Header, error) {
 		return h, fstore.Errorf(fstore.ErrCorrupt, "header of %s: %v", ref, err)
 	}
 	h.Published, h.RunAt = micros(h.Published), micros(h.RunAt)
+	if !bytes.Equal(encodeHeader(h), raw) { // a compare-and-set would never hold
+		return h, fstore.Errorf(fstore.ErrCorrupt, "header of %s: it is not as this fstore writes it", ref)
+	}
 	return h, nil
 }
 

@@ -21,7 +21,8 @@ func (s *Store) Pointer(ctx context.Context, ref fstore.ViewRef) (fstore.Pointer
 	return p, ok, err
 }
 
-// Pointers returns the pointers of those view versions that are published, in one round trip.
+// Pointers returns the pointers of those view versions that are published, in one round trip. One that this build would
+// not have written is among them, as Damaged: nobody could move it by comparing.
 func (s *Store) Pointers(ctx context.Context, refs []fstore.ViewRef) (map[fstore.ViewRef]fstore.Pointer, error) {
 	keys := make([][]byte, len(refs))
 	for i, ref := range refs {
@@ -36,11 +37,11 @@ func (s *Store) Pointers(ctx context.Context, refs []fstore.ViewRef) (map[fstore
 		if raw == nil {
 			continue
 		}
-		known, err := decodePointer(refs[i], raw)
-		if err != nil {
-			return nil, err
+		if known, err := decodePointer(refs[i], raw); err == nil && string(encodePointer(known.pointer)) == known.raw {
+			out[refs[i]] = known.pointer
+		} else {
+			out[refs[i]] = fstore.Pointer{Damaged: string(raw)}
 		}
-		out[refs[i]] = known.pointer
 	}
 	return out, nil
 }
@@ -103,7 +104,7 @@ func (s *Store) WriteBatch(ctx context.Context, was, is fstore.Header, keys, val
 }
 
 // Publish makes p the pointer of the header's view version, and replaces the header was by is, in one commit. from is
-// the pointer as the run first saw it, nil where there was none: a late run, which holds the header of its own
+// the pointer as the run first saw it, nil where there was none, Damaged where it could not be read: a late run, which holds the header of its own
 // generation but has been overtaken by another that published, is refused too. ErrConflict: the store has another
 // header or pointer.
 func (s *Store) Publish(ctx context.Context, was, is fstore.Header, from *fstore.Pointer, p fstore.Pointer) error {

@@ -168,4 +168,3 @@ func (s *shop) catalogue() {
 		s.data.Products = slices.Delete(s.data.Products, i, i+1)
 	}
 }
-

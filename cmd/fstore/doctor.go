@@ -231,6 +231,10 @@ func (e *examination) published(ctx context.Context, s *Settings, snap *registry
 			e.bad("published", run, "%s was never materialized", ref)
 			continue
 		}
+		if p.Damaged != "" {
+			e.bad("published", run+" --full", "the store's pointer of %s cannot be read", ref)
+			continue
+		}
 		if p.Fingerprint != v.Fingerprint {
 			e.bad("published", "give each registry its own project or its own online store, then "+run, "the store holds another definition of %s, from another registry", ref)
 			continue

@@ -88,7 +88,7 @@ func (a *app) materialize(ctx context.Context, args []string, f materializeFlags
 		return err
 	}
 	progress := a.progress()
-	o.State = filepath.Join(s.State, s.Project)
+	o.State, o.Store = filepath.Join(s.State, s.Project), s.Online.String()
 	o.Source, o.Sink, o.Leases = engine, sink{store}, leases
 	o.Progress = func(p materialize.Progress) { progress.show(p.View.String()+" "+string(p.Stage), p.Done, p.Total) }
 

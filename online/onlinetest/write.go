@@ -123,6 +123,57 @@ var writeTests = []test{
 		}
 		same(t, got, map[fstore.ViewRef]fstore.Pointer{v.Ref: *pointerTo(generation1, published), w.Ref: *pointerTo(generation2, published.Add(time.Second))})
 	}},
+	{"what_is_no_pointer_is_replaced_only_by_who_saw_it", func(t *testing.T, b online.Backend) {
+		s, ctx, v := online.New(b, "p"), context.Background(), view("v", "id int64", "x int64")
+		was := load(t, s, v, generation1, published, row{int64(1), published, int64(10)})
+		right, _, _ := s.Pointer(ctx, v.Ref)
+		put := func(garbage string) {
+			if err := b.Commit(ctx, online.Commit{Set: []online.KV{{Key: []byte("fstore:p:p:v@1"), Value: []byte(garbage)}}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		is := was
+		for i, garbage := range []string{
+			"garbage", "null", `{"generation":"none"}`,
+			`{"generation":"` + string(generation1) + `","published":"2026-01-01T00:00:00Z","fingerprint":"test","newer":1}`,
+		} {
+			put(garbage)
+			damaged, ok, err := s.Pointer(ctx, v.Ref)
+			if err != nil || !ok {
+				t.Fatal(ok, err)
+			}
+			same(t, damaged, fstore.Pointer{Damaged: garbage})
+			is.Token = fmt.Sprint(i)
+			conflict(t, s.Publish(ctx, was, is, nil, right))
+			conflict(t, s.Publish(ctx, was, is, &right, right))
+			conflict(t, s.Publish(ctx, was, is, &fstore.Pointer{Damaged: "other"}, right))
+			if err := s.Publish(ctx, was, is, &damaged, right); err != nil {
+				t.Error(err)
+			}
+			got, _, _ := s.Pointer(ctx, v.Ref)
+			same(t, got, right)
+			was = is
+		}
+	}},
+	{"a_header_that_could_not_be_compared_is_corrupt", func(t *testing.T, b online.Backend) {
+		s, ctx, h := online.New(b, "p"), context.Background(), header()
+		if err := s.SetHeader(ctx, nil, h); err != nil {
+			t.Fatal(err)
+		}
+		key := []byte("fstore:p:h:v@1:" + string(generation1))
+		raw, _, err := b.Get(ctx, [][]byte{key}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, garbage := range []string{"garbage", " " + string(raw[0]), `{"newer":1,` + string(raw[0][1:])} {
+			if err := b.Commit(ctx, online.Commit{Set: []online.KV{{Key: key, Value: []byte(garbage)}}}); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := s.Header(ctx, h.View, generation1); !errors.Is(err, fstore.ErrCorrupt) {
+				t.Errorf("%s: got %v, want ErrCorrupt", garbage, err)
+			}
+		}
+	}},
 	{"headers_of_other_generations_are_not_mixed_up", func(t *testing.T, b online.Backend) {
 		s, ctx, h := online.New(b, "p"), context.Background(), header()
 		other := h
