@@ -91,7 +91,7 @@ func (t *training) lock(ctx context.Context, temp string) error {
 	if err := os.WriteFile(tempLock, append(t.summary.Lock, '\n'), 0o644); err != nil {
 		return err
 	}
-	return installBoth(temp, t.req.Out, tempLock, t.summary.LockFile)
+	return t.install(temp, tempLock)
 }
 
 func (t *training) makeLock(ctx context.Context, temp string) (*Lock, error) {

@@ -20,7 +20,10 @@ func outFolder(out string) (*scratch, error) {
 			return nil, fstore.Errorf(fstore.ErrInvalid, "write %s: it is a folder", path)
 		}
 	}
-	s, err := newScratch(filepath.Dir(out), "."+filepath.Base(out)+"-unfinished-")
+	if err := removeUnready(filepath.Dir(out)); err != nil {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "remove what was left beside %s: %v", out, err)
+	}
+	s, err := makeScratch(filepath.Dir(out), "."+strings.TrimSuffix(filepath.Base(out), ".parquet")+unfinished)
 	if err != nil {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "write beside %s: %v", out, err)
 	}
@@ -128,46 +131,6 @@ func (t *training) joinOneByOne(ctx context.Context) (string, error) {
 		from = next
 	}
 	return from, nil
-}
-
-// installBoth moves a finished training set and its lock to their places, or none of them: if the lock cannot be
-// moved, what was there before is put back.
-func installBoth(temp, out, tempLock, lock string) error {
-	previous := temp + ".previous"
-	replaces := os.Link(out, previous) == nil
-	if err := install(temp, out); err != nil {
-		return err
-	}
-	err := install(tempLock, lock)
-	if err == nil {
-		return nil
-	}
-	if replaces {
-		_ = os.Rename(previous, out)
-	} else {
-		_ = os.Remove(out)
-	}
-	return err
-}
-
-// install moves a finished file to its place and makes that durable.
-func install(from, to string) error {
-	if err := sync(from); err != nil {
-		return err
-	}
-	if err := os.Rename(from, to); err != nil {
-		return err
-	}
-	return sync(filepath.Dir(to))
-}
-
-func sync(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
 }
 
 // lockFile returns where the lock of a training set is.

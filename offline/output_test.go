@@ -132,28 +132,35 @@ func TestWhatAKilledProcessLeftIsRemovedAndWhatALiveOneUsesIsNot(t *testing.T) {
 	r := newRepo(t, 1)
 	v := history(r)
 	r.write("l.parquet", values("k BIGINT | t TIMESTAMP", "1 | 2011-12-10"))
-	left := filepath.Join(r.dir, ".out.parquet-unfinished-1", "out.parquet")
-	other := filepath.Join(r.dir, ".other.parquet-unfinished-1")
-	for _, dir := range []string{filepath.Dir(left), other} {
-		if err := os.Mkdir(dir, 0o755); err != nil {
+	left := filepath.Join(r.dir, ".other.parquet-unfinished-1", readyFile)
+	ready := filepath.Join(r.dir, ".other.parquet-unfinished-2", readyLock) // may be recorded
+	for _, file := range []string{left, ready} {
+		if err := errors.Join(os.Mkdir(filepath.Dir(file), 0o755), os.WriteFile(file, []byte("half of it"), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(left, []byte("half of it"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	live, err := newScratch(r.dir, ".out.parquet-unfinished-")
+	live, err := outFolder(filepath.Join(r.dir, "live.parquet"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(left); !os.IsNotExist(err) {
+	r.train(r.request("l.parquet", all(v)))
+	if _, err := os.Stat(filepath.Dir(left)); !os.IsNotExist(err) {
 		t.Errorf("what a killed process left: %v", err)
 	}
-	r.train(r.request("l.parquet", all(v)))
-	for _, path := range []string{live.path, other} {
+	for _, path := range []string{live.path, ready} {
 		if _, err := os.Stat(path); err != nil {
 			t.Error(err)
 		}
+	}
+	none := func([]byte) (string, bool, error) { return "", false, nil }
+	if done, err := Settle(t.Context(), r.dir, none); err != nil || len(done) > 0 {
+		t.Errorf("settled %v: %v", done, err)
+	}
+	if _, err := os.Stat(live.path); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Dir(ready)); !os.IsNotExist(err) {
+		t.Errorf("what nobody has recorded: %v", err)
 	}
 	if err := live.remove(); err != nil {
 		t.Error(err)

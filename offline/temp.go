@@ -27,6 +27,11 @@ func newScratch(dir, prefix string) (*scratch, error) {
 			removeAbandoned(filepath.Join(dir, e.Name()))
 		}
 	}
+	return makeScratch(dir, prefix)
+}
+
+// makeScratch makes a folder in dir whose name begins with a prefix.
+func makeScratch(dir, prefix string) (*scratch, error) {
 	for {
 		path, err := os.MkdirTemp(dir, prefix)
 		if err != nil {

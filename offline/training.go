@@ -18,14 +18,17 @@ type TrainingRequest struct {
 	Name      string
 	List      *fstore.FeatureList
 	Labels    Labels
-	Timestamp string           // label column that holds T; empty: DefaultTimestamp
-	Out       string           // the Parquet file to write; its lock is written beside it
-	AsOf      *time.Time       // rows created later do not exist; nil: Now
-	Now       time.Time        // when the training set is made
-	Commit    string           // of the registry, for the lock
-	Version   string           // of fstore, for the lock
-	Progress  func(Progress)   // called now and then; nil: not
-	Clock     func() time.Time // for the summary's Seconds; nil: they are not measured
+	Timestamp string         // label column that holds T; empty: DefaultTimestamp
+	Out       string         // the Parquet file to write; its lock is written beside it
+	AsOf      *time.Time     // rows created later do not exist; nil: Now
+	Now       time.Time      // when the training set is made
+	Commit    string         // of the registry, for the lock
+	Version   string         // of fstore, for the lock
+	Progress  func(Progress) // called now and then; nil: not
+	// Record is called when the training set is complete and durable, before it appears in its place: its error leaves
+	// everything as it was. Behind it the training set exists; see Settle. nil: nothing is recorded.
+	Record func(*TrainingSummary) error
+	Clock  func() time.Time // for the summary's Seconds; nil: they are not measured
 }
 
 // Progress says how far a long operation is.
@@ -79,6 +82,8 @@ type training struct {
 	uses    []*use
 	byRef   map[fstore.ViewRef]*rows
 	summary *TrainingSummary
+
+	recorded bool // and not yet in its place
 }
 
 // use is one use of a view: its history, looked up by label columns.
@@ -90,7 +95,7 @@ type use struct {
 }
 
 // TrainingSet writes the labels with the features as of each row's instant to req.Out, as Parquet, and beside it
-// the lock. Both files appear complete or not at all. Every label is there once, in order, its columns first and
+// the lock. Both files appear complete or not at all, whatever happens to the process (Settle). Every label is there once, in order, its columns first and
 // unchanged; DESIGN §4 says which values the features have.
 func (e *Engine) TrainingSet(ctx context.Context, req TrainingRequest) (*TrainingSummary, error) {
 	if req.Timestamp == "" {
@@ -117,8 +122,8 @@ func (t *training) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = dir.remove() }()
-	temp := filepath.Join(dir.path, "out.parquet")
+	defer t.leave(dir)
+	temp := filepath.Join(dir.path, readyFile)
 	for _, stage := range []struct {
 		name string
 		do   func(context.Context) error

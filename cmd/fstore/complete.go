@@ -30,7 +30,8 @@ func (a *app) completeViews(cmd *cobra.Command, _ []string, _ string) ([]string,
 // completeTrainingSets completes the names of training sets from the registry.
 func (a *app) completeTrainingSets(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
 	if len(args) == 0 {
-		records, _ := a.trainingSets(cmd.Context()) // none, if they cannot be read
+		asIs := func(context.Context, *Settings, *registry.DB, []registry.TrainingSetRecord) {}
+		records, _ := a.trainingSets(cmd.Context(), asIs) // none, if they cannot be read
 		for _, r := range records {
 			if r.Retired.IsZero() {
 				names = append(names, r.Name)

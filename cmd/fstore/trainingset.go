@@ -119,6 +119,9 @@ func (a *app) createTrainingSet(ctx context.Context, name string, f *trainingFla
 	if req.List, err = headList(snap, f.selection); err != nil {
 		return err
 	}
+	if err := a.settleTrainingSets(ctx, s, db, filepath.Dir(f.out)); err != nil {
+		return err
+	}
 	mode, err := a.nameIsFree(ctx, s, db, name, f.replace)
 	if err != nil {
 		return err
@@ -147,18 +150,19 @@ func (a *app) createTrainingSet(ctx context.Context, name string, f *trainingFla
 	progress := a.progress()
 	req.Progress = func(p offline.Progress) { progress.percent(p.Stage, p.Done) }
 	req.Commit = strconv.FormatInt(snap.Revision, 10)
+	req.Record = func(sum *offline.TrainingSummary) error {
+		if err := f.outIsFree(ctx, s, db, name); err != nil { // another create may have taken it meanwhile
+			return err
+		}
+		record := registry.TrainingSetRecord{Name: name, Created: req.Now, Rows: sum.Rows, Out: sum.Out, Lock: sum.Lock}
+		if req.List.Service.Name != "" {
+			record.Service = req.List.Service.String()
+		}
+		return db.AddTrainingSet(ctx, s.Project, record, mode)
+	}
 	summary, err := engine.TrainingSet(ctx, req)
 	progress.clear()
 	if err != nil {
-		return err
-	}
-	record := registry.TrainingSetRecord{
-		Name: name, Created: req.Now, Rows: summary.Rows, Out: summary.Out, Lock: summary.Lock,
-	}
-	if req.List.Service.Name != "" {
-		record.Service = req.List.Service.String()
-	}
-	if err := db.AddTrainingSet(ctx, s.Project, record, mode); err != nil {
 		return err
 	}
 	return a.printTrainingSummary(summary, req.List)

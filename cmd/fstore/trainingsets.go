@@ -19,7 +19,7 @@ func (a *app) listTrainingSetsCommand() *cobra.Command {
 		Example: "  fstore training-set list\n  fstore training-set list --output json",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			records, err := a.trainingSets(cmd.Context())
+			records, err := a.trainingSets(cmd.Context(), a.settleBeside)
 			if err != nil {
 				return err
 			}
@@ -63,7 +63,8 @@ func listedTrainingSets(records []registry.TrainingSetRecord) []listedTrainingSe
 	return out
 }
 
-func (a *app) trainingSets(ctx context.Context) ([]registry.TrainingSetRecord, error) {
+// trainingSets returns the records of all training sets, and lets mend see them first.
+func (a *app) trainingSets(ctx context.Context, mend func(context.Context, *Settings, *registry.DB, []registry.TrainingSetRecord)) ([]registry.TrainingSetRecord, error) {
 	s, err := a.settings()
 	if err != nil {
 		return nil, err
@@ -73,7 +74,9 @@ func (a *app) trainingSets(ctx context.Context) ([]registry.TrainingSetRecord, e
 		return nil, err
 	}
 	defer db.Close()
-	return db.TrainingSets(ctx, s.Project)
+	records, err := db.TrainingSets(ctx, s.Project)
+	mend(ctx, s, db, records)
+	return records, err
 }
 
 func (a *app) showTrainingSetCommand() *cobra.Command {
@@ -97,6 +100,7 @@ func (a *app) showTrainingSetCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.settleBeside(cmd.Context(), s, db, []registry.TrainingSetRecord{*record})
 			if a.json() {
 				return a.printJSON(record)
 			}
