@@ -23,7 +23,7 @@ import (
 func TestMaterializeIsKilled(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		killMaterialize(t, newShop(t, "", 20_000), nil)
+		killMaterialize(t, newShop(t, "", lines()), nil)
 	})
 	t.Run("redis", func(t *testing.T) {
 		t.Parallel()
@@ -34,24 +34,29 @@ func TestMaterializeIsKilled(t *testing.T) {
 		}
 		client := driver.NewClient(o)
 		t.Cleanup(func() { client.Close() })
-		killMaterialize(t, newShop(t, server.URL, 20_000), client)
+		killMaterialize(t, newShop(t, server.URL, lines()), client)
 	})
 }
 
 // victims is what a crash test has seen so far.
 type victims struct {
 	*shop
-	redis   *driver.Client // nil: the store is SQLite
-	store   online.Backend
-	whole   time.Duration // how long a run takes that is not killed, of late
-	written int64         // bytes a store took in by one run, at most
+	redis *driver.Client // nil: the store is SQLite
+	store online.Backend
+
+	whole         time.Duration // how long a run takes that is not killed, of late
+	written       int64         // bytes a store took in by one run, at most
+	write, clears time.Duration // how long these stages of the largest view took, at most
 
 	killed, finished, compared int
 	at                         map[string]int // kills by what they left
 }
 
 func killMaterialize(t *testing.T, s *shop, client *driver.Client) {
-	v := &victims{shop: s, redis: client, store: s.backend(), whole: 500 * time.Millisecond, written: 1 << 20, at: map[string]int{}}
+	v := &victims{
+		shop: s, redis: client, store: s.backend(), whole: 500 * time.Millisecond, written: 1 << 20,
+		write: 50 * time.Millisecond, clears: 20 * time.Millisecond, at: map[string]int{},
+	}
 	resumed := 0
 	for v.killed < *killsFlag {
 		if v.killed > 0 && v.rand.IntN(12) == 0 {
@@ -80,9 +85,9 @@ func (v *victims) mode() []string {
 	switch v.rand.IntN(10) {
 	case 0:
 		return []string{"--full"}
-	case 1:
+	case 1, 2:
 		return []string{"line_item", "--full"}
-	case 2:
+	case 3:
 		return []string{"line_item", "customer_orders"}
 	}
 	return nil
@@ -91,10 +96,11 @@ func (v *victims) mode() []string {
 // victim runs fstore and kills it; it reports whether the run was killed before it ended.
 func (v *victims) victim(args []string) bool {
 	v.t.Helper()
-	when := v.moment()
+	when, before := v.moment(), v.files(".fstore/state")
+	latest := v.whole/2 + rand.N(v.whole)
 	begun := time.Now()
 	p, _ := v.start(args...)
-	for alive := true; alive && !when(time.Since(begun)); {
+	for alive := true; alive && !when(time.Since(begun)) && time.Since(begun) < latest; {
 		select {
 		case <-p.done:
 			alive = false
@@ -104,7 +110,7 @@ func (v *victims) victim(args []string) bool {
 	p.kill()
 	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		v.killed++
-		v.at[v.remains()]++
+		v.at[v.remains(before)]++
 		return true
 	}
 	if p.cmd.ProcessState.ExitCode() != 0 {
@@ -114,31 +120,64 @@ func (v *victims) victim(args []string) bool {
 	return false
 }
 
-// moment draws when to kill: after some time, once the store has taken in so much, or when a file of the state of some
-// view appears or goes.
+// moment draws when to kill: after some time, once the store has taken in so much, when a file of the state of some
+// view appears or goes, or while the largest view is written or what it left is cleaned up.
 func (v *victims) moment() func(time.Duration) bool {
-	switch v.rand.IntN(3) {
+	largest := filepath.Join(v.dir, ".fstore", "state", "shop", "line_item@1")
+	switch v.rand.IntN(5) {
 	case 0:
-		after := rand.N(v.whole + v.whole/20)
+		after := rand.N(v.whole)
 		return func(since time.Duration) bool { return since >= after }
 	case 1:
 		from, least := v.taken(), v.rand.Int64N(v.written)
 		return func(time.Duration) bool { return v.taken()-from > least }
+	case 2:
+		return behind(inFolder(largest, ".json", true), rand.N(v.write))
+	case 3:
+		return behind(inFolder(largest, ".spool", false), rand.N(v.clears))
 	}
-	views, _ := filepath.Glob(filepath.Join(v.dir, ".fstore", "state", "shop", "*"))
-	dir := filepath.Join(v.dir, ".fstore", "state", "shop", "line_item@1")
-	if len(views) > 0 && v.rand.IntN(2) == 0 {
-		dir = views[v.rand.IntN(len(views))]
+	if views, _ := filepath.Glob(filepath.Join(filepath.Dir(largest), "*")); len(views) > 0 && v.rand.IntN(2) == 0 {
+		largest = views[v.rand.IntN(len(views))]
 	}
 	suffix := []string{".manifest.parquet.tmp", ".spool.tmp", ".manifest.parquet", ".spool", ".json"}[v.rand.IntN(5)]
-	before, appears := list(dir), v.rand.IntN(3) > 0
+	return inFolder(largest, suffix, v.rand.IntN(3) > 0)
+}
+
+// inFolder waits for a file with a suffix that appears in a folder, or goes from it once it was there.
+func inFolder(dir, suffix string, appears bool) func(time.Duration) bool {
+	seen := map[string]bool{}
+	for _, name := range list(dir) {
+		seen[name] = true
+	}
 	return func(time.Duration) bool {
 		now := list(dir)
-		more, than := now, before
-		if !appears {
-			more, than = before, now
+		for _, name := range now {
+			if strings.HasSuffix(name, suffix) && !seen[name] {
+				if appears {
+					return true
+				}
+				seen[name] = true
+			}
 		}
-		return slices.ContainsFunc(more, func(name string) bool { return strings.HasSuffix(name, suffix) && !slices.Contains(than, name) })
+		if !appears {
+			for name := range seen {
+				if strings.HasSuffix(name, suffix) && !slices.Contains(now, name) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+}
+
+// behind waits some time more.
+func behind(when func(time.Duration) bool, more time.Duration) func(time.Duration) bool {
+	at := time.Duration(-1)
+	return func(since time.Duration) bool {
+		if at < 0 && when(since) {
+			at = since
+		}
+		return at >= 0 && since >= at+more
 	}
 }
 
@@ -170,10 +209,14 @@ func (v *victims) taken() int64 {
 	return n
 }
 
-// remains says how far the killed run had come, by what it left.
-func (v *victims) remains() string {
+// remains says how far the killed run had come, by what it left in state beside what was there before.
+func (v *victims) remains(before []string) string {
 	tmp, spools, runs := 0, 0, 0
-	for _, name := range v.files(".fstore/state") {
+	now := v.files(".fstore/state")
+	for _, name := range now {
+		if slices.Contains(before, name) {
+			continue
+		}
 		switch {
 		case strings.HasSuffix(name, ".tmp"):
 			tmp++
@@ -183,13 +226,21 @@ func (v *victims) remains() string {
 			runs++
 		}
 	}
-	dirs, _ := filepath.Glob(filepath.Join(v.dir, ".fstore", "state", "shop", "*"))
+	views, older := map[string]bool{}, 0
+	for _, name := range now {
+		if strings.HasSuffix(name, ".json") {
+			if views[filepath.Dir(name)] {
+				older++
+			}
+			views[filepath.Dir(name)] = true
+		}
+	}
 	switch {
-	case tmp > 0:
+	case tmp > 0 || spools > runs:
 		return "computing"
 	case spools > 0:
 		return "writing"
-	case runs > len(dirs):
+	case runs > 0 && older > 0:
 		return "cleaning"
 	}
 	return "between views"
@@ -230,6 +281,10 @@ func (v *victims) finish() (resumed int) {
 		}
 		if !s.Finished.IsZero() {
 			resumed++
+		}
+		if view == "line_item@1" {
+			v.write = max(v.write, time.Duration(s.Seconds.Write*float64(time.Second)))
+			v.clears = max(v.clears, time.Duration(s.Seconds.Clean*float64(time.Second)))
 		}
 	}
 	v.whole, v.written = (v.whole+time.Since(begun))/2, max(v.written, v.taken()-from)

@@ -17,6 +17,14 @@ var (
 	seedFlag  = flag.Uint64("seed", 1, "seed of what crash tests draw")
 )
 
+// lines is how large the shops of crash tests are: many kills take their time, and have views of many batches.
+func lines() int {
+	if *killsFlag > 50 {
+		return 60_000
+	}
+	return 12_000
+}
+
 // shop is the example repo, with one view more that has a key for nearly each line, over data that changes between
 // runs. Its twin has a registry, a store and a state of its own over the same data: what a clean run makes of it.
 type shop struct {
@@ -50,7 +58,7 @@ func newShop(t testing.TB, onlineURL string, lines int) *shop {
 	t.Helper()
 	s := &shop{
 		repo: newRepo(t, onlineURL), twin: newRepo(t, ""), rand: rand.New(rand.NewPCG(*seedFlag, 8)),
-		to: featurerepo.Start.AddDate(0, 5, 0).Add(13 * time.Hour),
+		to: featurerepo.Start.AddDate(0, 8, 0).Add(13 * time.Hour),
 	}
 	s.data = featurerepo.Generate(featurerepo.Size{Lines: lines, Customers: 2 + lines/10, Products: 300, Seed: *seedFlag})
 	for _, r := range []*repo{s.repo, s.twin} {
@@ -79,7 +87,7 @@ func (s *shop) save() {
 // change changes the data as time and people do: rows that come late, that are corrected by later ones, that are
 // restated where they stand, and that vanish; the instant to materialize to moves on.
 func (s *shop) change() {
-	s.to = s.to.Add(time.Duration(1+s.rand.IntN(18)) * time.Hour)
+	s.to = s.to.Add(time.Duration(1+s.rand.IntN(12)) * time.Hour)
 	for range 1 + s.rand.IntN(3) {
 		[]func(){s.late, s.correct, s.restate, s.vanish, s.forget, s.accounts, s.catalogue}[s.rand.IntN(7)]()
 	}
