@@ -52,10 +52,17 @@ func (r *DB) Apply(ctx context.Context, p *Plan, info CommitInfo) (*Commit, erro
 		c.Objects = append(c.Objects, CommitObject{change.Kind, change.Name, change.Action, change.To})
 	}
 	err := r.write(ctx, func(tx *sql.Tx) error {
+		before, err := readState(ctx, tx, p.Project)
+		if err != nil {
+			return err
+		}
 		if err := advance(ctx, tx, p.Project, p.Revision); err != nil {
 			return err
 		}
 		if err := writeHead(ctx, tx, p); err != nil {
+			return err
+		}
+		if err := writeIdle(ctx, tx, p.Project, before, c.Time); err != nil {
 			return err
 		}
 		return writeCommit(ctx, tx, p.Project, c)

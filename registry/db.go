@@ -19,10 +19,14 @@ import (
 )
 
 //go:embed schema.sql
-var schemaSQL string
+var schema1 string
 
-// schemaVersion is what PRAGMA user_version holds. A higher one was written by a newer fstore.
-const schemaVersion = 1
+//go:embed schema2.sql
+var schema2 string
+
+// schemas are what makes each schema out of the one before it, the first out of an empty file. PRAGMA user_version
+// holds how many of them a registry has. More than there are were written by a newer fstore.
+var schemas = []string{schema1, schema2}
 
 // DB is a registry database: SQLite, which several processes of one machine may use at a time.
 type DB struct{ db *sql.DB }
@@ -38,7 +42,7 @@ func Open(ctx context.Context, url string) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fstore.Errorf(fstore.ErrUnavailable, "open registry %s: %s", url, err)
 	}
-	return open(ctx, url, dsn(path, "journal_mode(wal)", "synchronous(full)"))
+	return open(ctx, url, dsn(path, "journal_mode(wal)", "synchronous(full)"), readWrite)
 }
 
 // OpenReadOnly opens a registry for reading. One that does not exist yet is seen as empty and is not created.
@@ -50,11 +54,11 @@ func OpenReadOnly(ctx context.Context, url string) (*DB, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0:
-		return open(ctx, url, "file::memory:?_txlock=immediate")
+		return open(ctx, url, "file::memory:?_txlock=immediate", readWrite)
 	case err != nil:
 		return nil, fstore.Errorf(fstore.ErrUnavailable, "open registry %s: %s", url, err)
 	}
-	return open(ctx, url, dsn(path, "query_only(1)")+"&mode=rw") // else a file that was removed since would be made
+	return open(ctx, url, dsn(path, "query_only(1)")+"&mode=rw", readOnly) // else a file that was removed since would be made
 }
 
 func sqlitePath(url string) (string, error) {
@@ -73,7 +77,15 @@ func dsn(path string, pragmas ...string) string {
 	return s
 }
 
-func open(ctx context.Context, url, dsn string) (*DB, error) {
+// access is what a registry is opened for.
+type access int
+
+const (
+	readWrite access = iota
+	readOnly
+)
+
+func open(ctx context.Context, url, dsn string, access access) (*DB, error) {
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "open registry %s: %s", url, err)
@@ -82,7 +94,7 @@ func open(ctx context.Context, url, dsn string) (*DB, error) {
 		db.SetMaxOpenConns(1) // each connection would have a database of its own
 	}
 	r := &DB{db}
-	if err := r.migrate(ctx); err != nil {
+	if err := r.migrate(ctx, access); err != nil {
 		db.Close()
 		return nil, wrap("open registry "+url, err)
 	}
@@ -92,30 +104,46 @@ func open(ctx context.Context, url, dsn string) (*DB, error) {
 // Close closes the database.
 func (r *DB) Close() error { return r.db.Close() }
 
-// migrate creates the schema in an empty database and refuses those that this build does not know.
-func (r *DB) migrate(ctx context.Context) error {
-	version := 0
-	err := r.db.QueryRowContext(ctx, "pragma user_version").Scan(&version)
+// migrate creates the schema in an empty database, adds to an older one what it lacks, and refuses those that this
+// build does not know. An older registry that is opened for reading stays as it is: what it lacks is empty.
+func (r *DB) migrate(ctx context.Context, access access) error {
+	version, err := schemaOf(ctx, r.db)
 	switch {
-	case err != nil || version == schemaVersion:
+	case err != nil || version == len(schemas):
 		return err
-	case version > schemaVersion:
-		return fstore.Errorf(fstore.ErrInvalid, "it has schema %d, this fstore knows %d", version, schemaVersion).WithHint("use the newer fstore that wrote it")
+	case version > len(schemas):
+		return fstore.Errorf(fstore.ErrInvalid, "it has schema %d, this fstore knows %d", version, len(schemas)).WithHint("use the newer fstore that wrote it")
+	case version > 0 && access == readOnly:
+		return nil
 	}
 	return r.write(ctx, func(tx *sql.Tx) error {
-		if err := tx.QueryRowContext(ctx, "pragma user_version").Scan(&version); err != nil || version == schemaVersion {
-			return err // another process was first
+		version, err := schemaOf(ctx, tx)
+		if err != nil {
+			return err
 		}
 		tables := 0
 		if err := tx.QueryRowContext(ctx, "select count(*) from sqlite_schema").Scan(&tables); err != nil {
 			return err
 		}
-		if version != 0 || tables > 0 {
+		if version < 0 || version == 0 && tables > 0 {
 			return fstore.Errorf(fstore.ErrInvalid, "it is a database of something else").WithHint("registry: names a file of its own")
 		}
-		_, err := tx.ExecContext(ctx, schemaSQL+fmt.Sprintf("pragma user_version = %d;", schemaVersion))
-		return err
+		for ; version < len(schemas); version++ { // none, where another process was first
+			if _, err := tx.ExecContext(ctx, schemas[version]+fmt.Sprintf("pragma user_version = %d;", version+1)); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
+}
+
+// schemaOf returns how many of schemas a registry has.
+func schemaOf(ctx context.Context, q interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+},
+) (version int, err error) {
+	err = q.QueryRowContext(ctx, "pragma user_version").Scan(&version)
+	return version, err
 }
 
 // write runs f in a transaction that locks out other writers from its start; all of it happens or nothing.
@@ -169,7 +197,8 @@ func wrap(doing string, err error) error {
 	return fstore.Errorf(kind, "%s: %s", doing, err).WithHint("%s", hint)
 }
 
-// Revision returns the revision of a project: 0 before its first apply. It rises with every apply and promotion.
+// Revision returns the revision of a project: 0 before its first apply. It rises with every apply, promotion and
+// change of a model.
 func (r *DB) Revision(ctx context.Context, project string) (int64, error) {
 	var revision int64
 	err := r.db.QueryRowContext(ctx, "select revision from projects where project = ?", project).Scan(&revision)

@@ -60,7 +60,7 @@ func TestOpening(t *testing.T) {
 	if _, err := registry.Open(ctx, "sqlite://"+foreign); !errors.Is(err, fstore.ErrInvalid) || !strings.Contains(err.Error(), "something else") {
 		t.Error(err)
 	}
-	if _, err := raw.Exec("pragma user_version = 2"); err != nil {
+	if _, err := raw.Exec("pragma user_version = 99"); err != nil {
 		t.Fatal(err)
 	}
 	raw.Close()

@@ -28,6 +28,7 @@ type Plan struct {
 
 	Materialize []fstore.ViewRef `json:"materialize,omitempty"` // view versions that become live
 	Kept        []Kept           `json:"kept,omitempty"`        // older versions that stay live, and why
+	Models      []ModelImpact    `json:"models,omitempty"`      // what it means for every pinned model
 	Notes       []string         `json:"notes,omitempty"`       // what is taken for granted of the views that change
 	Warnings    []Problem        `json:"warnings,omitempty"`
 
@@ -63,6 +64,14 @@ const (
 type Kept struct {
 	Ref fstore.ViewRef `json:"ref"`
 	Why []string       `json:"why"`
+}
+
+// ModelImpact says what a plan means for a pinned model. Its answers come from the versions pinned to it and from
+// nothing else, so that no plan affects it; what it costs is that those versions stay live.
+type ModelImpact struct {
+	Model    fstore.ModelRef  `json:"model"`
+	Affected bool             `json:"affected"`
+	Keeps    []fstore.ViewRef `json:"keeps,omitempty"` // the versions it uses that head has left
 }
 
 // object is one definition of head as the database holds it.
@@ -110,8 +119,26 @@ func diff(ctx context.Context, project string, before *state, d *Definitions) (*
 			p.Kept = append(p.Kept, Kept{ref, why})
 		}
 	}
+	p.Models = impacts(before, after)
 	p.Notes = notes(p.Changes, after)
 	return p, nil
+}
+
+// impacts compares what every pinned model is answered from before and after.
+func impacts(before, after *state) []ModelImpact {
+	var out []ModelImpact
+	for _, ref := range slices.SortedFunc(maps.Keys(after.models), compareModels) {
+		m := ModelImpact{Model: ref}
+		for _, u := range after.models[ref].Uses {
+			was, is := before.views[u.View], after.views[u.View]
+			m.Affected = m.Affected || was == nil || is == nil || was.Fingerprint != is.Fingerprint
+			if u.View.Version != after.head[KindView][u.View.Name] && !slices.Contains(m.Keeps, u.View) {
+				m.Keeps = append(m.Keeps, u.View)
+			}
+		}
+		out = append(out, m)
+	}
+	return out
 }
 
 // notes says what is taken for granted of views that are new or changed.
@@ -150,6 +177,7 @@ func (n *numbering) number(d *Definitions) (*state, error) {
 		serving:   map[Kind]map[string]int{KindView: {}, KindService: {}},
 		headViews: map[string]*fstore.ViewVersion{}, headServices: map[string]*ServiceVersion{},
 		views: maps.Clone(n.before.views), services: maps.Clone(n.before.services),
+		models: n.before.models, aliases: n.before.aliases,
 	}
 	for _, e := range d.Entities {
 		after.entities[e.Name] = e

@@ -37,6 +37,9 @@ func (r *DB) Promote(ctx context.Context, project string, published map[fstore.V
 				return err
 			}
 		}
+		if err := writeIdle(ctx, tx, project, s, now); err != nil {
+			return err
+		}
 		return advance(ctx, tx, project, s.revision)
 	})
 	if err != nil {

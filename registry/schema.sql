@@ -1,7 +1,7 @@
 -- Schema 1 of the registry. Times are UTC microseconds. Everything is scoped by project.
 create table projects (
   project  text primary key,
-  revision integer not null           -- raised by every apply and promotion
+  revision integer not null           -- raised by every apply, promotion and change of a model
 ) strict;
 
 -- Immutable versions of views and services. None is ever changed, and no number is used twice.

@@ -60,15 +60,21 @@ func (s *Snapshot) list(ref fstore.ViewRef) (*fstore.FeatureList, error) {
 	if v == nil {
 		return nil, fstore.Errorf(fstore.ErrCorrupt, "the registry has no definition of feature_service %s", ref)
 	}
-	list := &fstore.FeatureList{Service: ref, Outputs: v.Outputs}
-	for _, u := range v.Uses {
+	uses, err := s.uses(v.Uses)
+	return &fstore.FeatureList{Service: ref, Uses: uses, Outputs: v.Outputs}, err
+}
+
+// uses resolves view versions.
+func (s *Snapshot) uses(of []ServiceUse) ([]fstore.ViewUse, error) {
+	var out []fstore.ViewUse
+	for _, u := range of {
 		view := s.state.views[u.View]
 		if view == nil {
 			return nil, fstore.Errorf(fstore.ErrCorrupt, "the registry has no definition of feature_view %s", u.View)
 		}
-		list.Uses = append(list.Uses, fstore.ViewUse{Version: view, Keys: u.Keys})
+		out = append(out, fstore.ViewUse{Version: view, Keys: u.Keys})
 	}
-	return list, nil
+	return out, nil
 }
 
 // Entities returns the entities of head, by name.
@@ -126,13 +132,30 @@ func (s *Snapshot) Versions(name string) []*fstore.ViewVersion {
 }
 
 // Live returns the view versions that the online store has to hold, by name and version: those of head and those
-// that serve, of views and of services.
+// that serve, of views and of services, and those pinned to models.
 func (s *Snapshot) Live() []*fstore.ViewVersion {
 	var out []*fstore.ViewVersion
 	for _, ref := range slices.SortedFunc(maps.Keys(s.state.live()), compareRefs) {
-		out = append(out, s.state.views[ref])
+		v := s.state.views[ref]
+		if v.View.Offline { // it was when the version was made, and has no say in what a version is
+			online := *v
+			online.View.Offline = false
+			v = &online
+		}
+		out = append(out, v)
 	}
 	return out
+}
+
+// ServiceVersion resolves a version of a service, head's for version 0. The error is ErrNotFound.
+func (s *Snapshot) ServiceVersion(ref fstore.ViewRef) (*fstore.FeatureList, error) {
+	if ref.Version == 0 {
+		return s.HeadService(ref.Name)
+	}
+	if s.state.services[ref] == nil {
+		return nil, fstore.Errorf(fstore.ErrNotFound, "there is no feature_service %s", ref).WithHint("run fstore show service/%s", ref.Name)
+	}
+	return s.list(ref)
 }
 
 // HeadService resolves a service as head defines it: for training. The error is ErrNotFound.

@@ -33,6 +33,9 @@ type state struct {
 	headServices map[string]*ServiceVersion
 	views        map[fstore.ViewRef]*fstore.ViewVersion
 	services     map[fstore.ViewRef]*ServiceVersion
+
+	models  map[fstore.ModelRef]*ModelVersion
+	aliases map[fstore.ModelRef]string // model and alias → version
 }
 
 func readState(ctx context.Context, tx *sql.Tx, project string) (*state, error) {
@@ -42,6 +45,7 @@ func readState(ctx context.Context, tx *sql.Tx, project string) (*state, error) 
 		serving:   map[Kind]map[string]int{KindView: {}, KindService: {}},
 		headViews: map[string]*fstore.ViewVersion{}, headServices: map[string]*ServiceVersion{},
 		views: map[fstore.ViewRef]*fstore.ViewVersion{}, services: map[fstore.ViewRef]*ServiceVersion{},
+		models: map[fstore.ModelRef]*ModelVersion{}, aliases: map[fstore.ModelRef]string{},
 	}
 	err := tx.QueryRowContext(ctx, "select revision from projects where project = ?", project).Scan(&s.revision)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -54,6 +58,9 @@ func readState(ctx context.Context, tx *sql.Tx, project string) (*state, error) 
 		return nil, err
 	}
 	if err := s.readHead(ctx, tx, project); err != nil {
+		return nil, err
+	}
+	if err := s.readModels(ctx, tx, project); err != nil {
 		return nil, err
 	}
 	rows, err := tx.QueryContext(ctx, "select kind, name, version from serving where project = ?", project)
@@ -148,8 +155,8 @@ func each(rows *sql.Rows, f func() error) error {
 	return rows.Err()
 }
 
-// live returns the view versions that must be fresh online and why: head and serving versions of views, and what
-// head and serving versions of services use.
+// live returns the view versions that must be fresh online and why: head and serving versions of views, what head and
+// serving versions of services use, and what is pinned to models.
 func (s *state) live() map[fstore.ViewRef][]string {
 	out := map[fstore.ViewRef][]string{}
 	add := func(ref fstore.ViewRef, why string) {
@@ -173,6 +180,11 @@ func (s *state) live() map[fstore.ViewRef][]string {
 					add(u.View, "feature_service "+ref.String())
 				}
 			}
+		}
+	}
+	for ref, m := range s.models {
+		for _, u := range m.Uses {
+			add(u.View, "model "+ref.String())
 		}
 	}
 	return out

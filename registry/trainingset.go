@@ -76,12 +76,16 @@ func (r *DB) TrainingSet(ctx context.Context, project, name string) (*TrainingSe
 	rec, err := scanTrainingSet(r.db.QueryRowContext(ctx, "select "+trainingSetColumns+
 		" from training_sets where project = ? and name = ? and retired is null", project, name))
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, fstore.Errorf(fstore.ErrNotFound, "there is no training set %q", name).WithHint("run fstore training-set list")
+		return nil, noTrainingSet(name)
 	}
 	if err != nil {
 		return nil, wrap("read training set "+name, err)
 	}
 	return &rec, nil
+}
+
+func noTrainingSet(name string) error {
+	return fstore.Errorf(fstore.ErrNotFound, "there is no training set %q", name).WithHint("run fstore training-set list")
 }
 
 func scanTrainingSet(row interface{ Scan(...any) error }) (TrainingSetRecord, error) {

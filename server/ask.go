@@ -29,14 +29,23 @@ func (s *Server) resolve(service string, refs []string) (*target, error) {
 	return catalog.features(refs)
 }
 
+// resolveModel returns what is pinned to a version of a model.
+func (s *Server) resolveModel(ref fstore.ModelRef) (*target, error) {
+	catalog := s.follower.current.Load()
+	if catalog == nil {
+		return nil, errNoCatalog
+	}
+	return catalog.model(ref)
+}
+
 // lookup answers a resolved request.
 func (s *Server) lookup(ctx context.Context, t *target, keys []fstore.Column, events online.EventTimes) (*online.Answer, error) {
 	return t.prepared.Lookup(ctx, online.Request{Keys: keys, Now: s.clock(), Clock: online.MachineClock, EventTimes: events})
 }
 
-// errBothOrNone is the answer to a request that names features in no way, or in two.
+// errBothOrNone is the answer to a request that names features in no way, or in several.
 func errBothOrNone() error {
-	return fstore.Errorf(fstore.ErrInvalid, "the request must name either a service or features")
+	return fstore.Errorf(fstore.ErrInvalid, "the request must name one of a service, a model and features")
 }
 
 // run does one request: with a deadline, counted and timed, its panics caught. It returns nil where do does, else how

@@ -31,6 +31,8 @@ type Revision struct {
 type Names interface {
 	// Service returns the serving version of a service. The error is ErrNotFound, or ErrNotReady with what to run.
 	Service(name string) (*fstore.FeatureList, error)
+	// Model returns what is pinned to a version of a model, which an alias may name. The error is ErrNotFound.
+	Model(ref fstore.ModelRef) (*fstore.FeatureList, error)
 	// Features returns the list of references such as view.feature, view.*, view.feature=name or view@2.feature.
 	// The errors are those of Service, and ErrInvalid.
 	Features(refs []string) (*fstore.FeatureList, error)
@@ -43,7 +45,8 @@ type target struct {
 	list     *fstore.FeatureList
 	prepared *online.Prepared
 	keys     []fstore.Field // the columns a request must bring, in name order
-	heads    [][]byte       // what is the same in every answer: see headsOf
+	heads    [][]byte       // what is the same in every answer: see headsOf and tailOf
+	tail     []byte
 }
 
 // bounds of the cache of lists that requests name feature by feature.
@@ -61,7 +64,8 @@ type resolved struct {
 
 	mu        sync.RWMutex // guards the rest
 	services  map[string]*target
-	lists     map[string]*target // by the references, each ended by a zero byte
+	models    map[fstore.ModelRef]*target // by version and by alias
+	lists     map[string]*target          // by the references, each ended by a zero byte
 	listBytes int
 }
 
@@ -83,6 +87,27 @@ func (r *resolved) service(name string) (*target, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.services[name] = t // there are only as many as the registry has services
+	return t, nil
+}
+
+// model returns the look-up of a version of a model.
+func (r *resolved) model(ref fstore.ModelRef) (*target, error) {
+	r.mu.RLock()
+	t := r.models[ref]
+	r.mu.RUnlock()
+	if t != nil {
+		return t, nil
+	}
+	list, err := r.names.Model(ref)
+	if err != nil {
+		return nil, err
+	}
+	if t, err = r.prepare(list); err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.models[ref] = t // there are only as many as the registry has versions and aliases
 	return t, nil
 }
 
@@ -136,7 +161,7 @@ func (r *resolved) prepare(list *fstore.FeatureList) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &target{list: list, prepared: p, keys: list.KeyColumns(), heads: headsOf(list)}, nil
+	return &target{list: list, prepared: p, keys: list.KeyColumns(), heads: headsOf(list), tail: tailOf(list)}, nil
 }
 
 // follower keeps the catalog at hand as the registry moves. The registry may be away: the last revision stays.
@@ -230,7 +255,7 @@ func (f *follower) load(ctx context.Context) (next *resolved, err error) {
 	}
 	return &resolved{
 		revision: revision, names: names, store: f.store,
-		services: map[string]*target{}, lists: map[string]*target{},
+		services: map[string]*target{}, models: map[fstore.ModelRef]*target{}, lists: map[string]*target{},
 	}, nil
 }
 

@@ -13,15 +13,16 @@ import (
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 )
 
-// Question is what a client asks: a service, or a list of references, for the rows of key columns.
+// Question is what a client asks: a service, a model, or a list of references, for the rows of key columns.
 type Question struct {
 	Service    string
-	Features   []string // where no service is named
+	Model      fstore.ModelRef
+	Features   []string // where neither is named
 	Keys       []fstore.Column
 	EventTimes online.EventTimes
 }
 
-// Ask asks a running server over gRPC. Of the list only the service is known. The error is an fstore.Error of the kind
+// Ask asks a running server over gRPC. Of the list only the service or the model is known. The error is an fstore.Error of the kind
 // that the server's code stands for.
 func Ask(ctx context.Context, conn grpc.ClientConnInterface, q Question) (*fstore.FeatureList, *online.Answer, error) {
 	reply, err := fstorev1.NewFeatureStoreClient(conn).GetOnlineFeatures(ctx, requestOf(q))
@@ -37,9 +38,12 @@ func Ask(ctx context.Context, conn grpc.ClientConnInterface, q Question) (*fstor
 
 func requestOf(q Question) *fstorev1.GetOnlineFeaturesRequest {
 	req := &fstorev1.GetOnlineFeaturesRequest{EventTimestamps: q.EventTimes == online.WithEventTimes}
-	if q.Service != "" {
+	switch {
+	case q.Service != "":
 		req.Selection = &fstorev1.GetOnlineFeaturesRequest_Service{Service: q.Service}
-	} else {
+	case q.Model.Name != "":
+		req.Selection = &fstorev1.GetOnlineFeaturesRequest_Model{Model: &fstorev1.ModelRef{Name: q.Model.Name, Version: q.Model.Version}}
+	default:
 		req.Selection = &fstorev1.GetOnlineFeaturesRequest_Features{Features: &fstorev1.FeatureRefs{Refs: q.Features}}
 	}
 	for i := range q.Keys {
@@ -52,7 +56,10 @@ func requestOf(q Question) *fstorev1.GetOnlineFeaturesRequest {
 
 // answerFrom is the inverse of target.encode.
 func answerFrom(r *fstorev1.GetOnlineFeaturesResponse) (*fstore.FeatureList, *online.Answer, error) {
-	list := &fstore.FeatureList{Service: fstore.ViewRef{Name: r.GetService().GetName(), Version: int(r.GetService().GetVersion())}}
+	list := &fstore.FeatureList{
+		Service: fstore.ViewRef{Name: r.GetService().GetName(), Version: int(r.GetService().GetVersion())},
+		Model:   fstore.ModelRef{Name: r.GetModel().GetName(), Version: r.GetModel().GetVersion()},
+	}
 	a := &online.Answer{Rows: int(r.GetRows())}
 	for _, f := range r.GetFeatures() {
 		c, err := columnFrom(f.GetName(), f.GetValues(), f.GetValidity())

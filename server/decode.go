@@ -17,7 +17,8 @@ import (
 // there once, and an unknown one is an error.
 type jsonRequest struct {
 	service  string
-	features []string // nil where a service is named
+	model    fstore.ModelRef
+	features []string // nil where a service or model is named
 	entities []rawColumn
 	events   online.EventTimes
 }
@@ -34,14 +35,17 @@ const requestHint = `such as {"service":"churn","entities":{"customer_id":[17850
 func decodeRequest(body []byte) (*jsonRequest, error) {
 	req := &jsonRequest{}
 	var unknown []string
-	var hasService, hasFeatures bool
+	ways := 0 // of naming features
 	err := eachMember(body, func(name string, raw json.RawMessage) (err error) {
 		switch name {
 		case "service":
-			hasService = true
+			ways++
 			err = member(name, raw, "a string", '"', &req.service)
+		case "model":
+			ways++
+			req.model, err = modelFrom(raw)
 		case "features":
-			hasFeatures = true
+			ways++
 			err = member(name, raw, "a list of strings", '[', &req.features)
 		case "entities":
 			err = eachMember(raw, func(name string, values json.RawMessage) error {
@@ -66,11 +70,40 @@ func decodeRequest(body []byte) (*jsonRequest, error) {
 		return nil, err
 	case unknown != nil:
 		return nil, fstore.Errorf(fstore.ErrInvalid, "the request has unknown fields: %s", strings.Join(unknown, ", ")).
-			WithHint("there are service, features, entities and event_timestamps")
-	case hasService == hasFeatures:
+			WithHint("there are service, model, features, entities and event_timestamps")
+	case ways != 1:
 		return nil, errBothOrNone()
 	}
 	return req, nil
+}
+
+// modelFrom reads the name and version of a model. Neither may be missing.
+func modelFrom(raw json.RawMessage) (ref fstore.ModelRef, err error) {
+	err = eachMember(raw, func(name string, value json.RawMessage) error {
+		switch name {
+		case "name":
+			return member("model name", value, "a string", '"', &ref.Name)
+		case "version":
+			return member("model version", value, "a string", '"', &ref.Version)
+		}
+		return fstore.Errorf(fstore.ErrInvalid, "unknown field %q", name)
+	})
+	if err == nil && (ref.Name == "" || ref.Version == "") {
+		err = fstore.Errorf(fstore.ErrInvalid, "name or version is missing")
+	}
+	if err != nil {
+		err = fmt.Errorf("model: %w", fstore.Errorf(fstore.ErrInvalid, "%s", messageOf(err)).WithHint(`such as {"model":{"name":"fraud","version":"3"}}; an alias may stand for the version`))
+	}
+	return ref, err
+}
+
+// messageOf returns what an error says without its hint.
+func messageOf(err error) string {
+	var e *fstore.Error
+	if errors.As(err, &e) {
+		return e.Message
+	}
+	return err.Error()
 }
 
 // member reads the value of a field. It must begin as values of its kind do: null, for one, is none.

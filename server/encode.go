@@ -30,6 +30,19 @@ func headsOf(list *fstore.FeatureList) [][]byte {
 	return heads
 }
 
+// tailOf returns what ends every answer of a list, encoded: the service or the model that answers.
+func tailOf(list *fstore.FeatureList) (b []byte) {
+	if s := list.Service; s.Name != "" {
+		answer := appendUint(appendString(nil, 1, s.Name), 2, uint64(s.Version))
+		b = append(appendHead(b, 4, len(answer)), answer...)
+	}
+	if m := list.Model; m.Name != "" {
+		answer := appendString(appendString(nil, 1, m.Name), 2, m.Version)
+		b = append(appendHead(b, 5, len(answer)), answer...)
+	}
+	return b
+}
+
 // encoded is an answer as bytes, ready to be sent.
 type encoded struct{ buf *[]byte }
 
@@ -55,10 +68,7 @@ func (t *target) encode(a *online.Answer) (encoded, error) {
 	for i := range a.Versions {
 		total += sizeField(sizeVersion(&a.Versions[i]))
 	}
-	service := t.list.Service
-	if service.Name != "" {
-		total += sizeField(sizeBytes(len(service.Name)) + sizeUint(uint64(service.Version)))
-	}
+	total += len(t.tail)
 	buf := buffers.Get(total)
 	b := appendUint((*buf)[:0], 1, uint64(a.Rows))
 	for i := range a.Features {
@@ -69,11 +79,7 @@ func (t *target) encode(a *online.Answer) (encoded, error) {
 	for i := range a.Versions {
 		b = appendVersion(b, &a.Versions[i])
 	}
-	if service.Name != "" {
-		b = appendHead(b, 4, sizeBytes(len(service.Name))+sizeUint(uint64(service.Version)))
-		b = appendUint(appendString(b, 1, service.Name), 2, uint64(service.Version))
-	}
-	*buf = b
+	*buf = append(b, t.tail...)
 	return encoded{buf}, nil
 }
 

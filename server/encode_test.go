@@ -49,6 +49,9 @@ func responseOf(list *fstore.FeatureList, a *online.Answer) *fstorev1.GetOnlineF
 	if list.Service.Name != "" {
 		out.Service = &fstorev1.ServiceAnswer{Name: list.Service.Name, Version: uint32(list.Service.Version)}
 	}
+	if list.Model.Name != "" {
+		out.Model = &fstorev1.ModelAnswer{Name: list.Model.Name, Version: list.Model.Version}
+	}
 	return out
 }
 
@@ -83,7 +86,10 @@ func TestAnAnswersBytesAreItsMessages(t *testing.T) {
 		if rapid.Bool().Draw(t, "a service") {
 			list.Service = fstore.ViewRef{Name: "s", Version: rapid.IntRange(0, 200).Draw(t, "of version")}
 		}
-		answer, err := (&target{list: list, heads: headsOf(list)}).encode(a)
+		if rapid.Bool().Draw(t, "a model") {
+			list.Model = fstore.ModelRef{Name: "m", Version: rapid.SampledFrom([]string{"3", "2025-12", ""}).Draw(t, "model version")}
+		}
+		answer, err := (&target{list: list, heads: headsOf(list), tail: tailOf(list)}).encode(a)
 		if err != nil {
 			t.Fatal(err)
 		}

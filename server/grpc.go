@@ -130,6 +130,8 @@ func (s *Server) get(ctx context.Context, req *fstorev1.GetOnlineFeaturesRequest
 			refs = []string{}
 		}
 		t, err = s.resolve("", refs)
+	case *fstorev1.GetOnlineFeaturesRequest_Model:
+		t, err = s.resolveModel(fstore.ModelRef{Name: by.Model.GetName(), Version: by.Model.GetVersion()})
 	default:
 		err = errBothOrNone()
 	}

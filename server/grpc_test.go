@@ -184,7 +184,7 @@ func TestBadRequests(t *testing.T) {
 		code codes.Code
 		text string
 	}{
-		{"nothing selected", &fstorev1.GetOnlineFeaturesRequest{}, codes.InvalidArgument, "either a service or features"},
+		{"nothing selected", &fstorev1.GetOnlineFeaturesRequest{}, codes.InvalidArgument, "one of a service, a model and features"},
 		{"no features", byRefs(nil), codes.InvalidArgument, "the list of features is empty"},
 		{"unknown service", byService("nope"), codes.NotFound, `there is no service "nope" (run: fstore list)`},
 		{"empty service", byService(""), codes.NotFound, `there is no service ""`},

@@ -70,7 +70,12 @@ func (s *Server) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return err
 		}
-		t, err := s.resolve(req.service, req.features)
+		var t *target
+		if req.model.Name != "" {
+			t, err = s.resolveModel(req.model)
+		} else {
+			t, err = s.resolve(req.service, req.features)
+		}
 		if err != nil {
 			return err
 		}

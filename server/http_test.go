@@ -83,7 +83,7 @@ func TestBadBodies(t *testing.T) {
 	w := shop(t, func(o *Options) { o.MaxRequestBytes = 10_000 })
 	w.store.Limits = online.Limits{MaxRows: 5, MaxFeatures: 3}
 	const shape = `such as {"service":"churn","entities":{"customer_id":[17850]}}`
-	const fields = "there are service, features, entities and event_timestamps"
+	const fields = "there are service, model, features, entities and event_timestamps"
 	for _, c := range []struct {
 		name, body    string
 		status        int
@@ -100,8 +100,8 @@ func TestBadBodies(t *testing.T) {
 		{"case matters", `{"Service":"churn"}`, 400, "INVALID_ARGUMENT", "the request has unknown fields: Service", fields},
 		{"field twice", `{"service":"churn","service":"both"}`, 400, "INVALID_ARGUMENT", `"service" is there twice`, ""},
 		{"column twice", `{"service":"churn","entities":{"customer_id":[1],"customer_id":[2]}}`, 400, "INVALID_ARGUMENT", `entities: "customer_id" is there twice`, ""},
-		{"nothing named", `{"entities":{"customer_id":[1]}}`, 400, "INVALID_ARGUMENT", "the request must name either a service or features", ""},
-		{"both named", `{"service":"churn","features":["orders.value"]}`, 400, "INVALID_ARGUMENT", "the request must name either a service or features", ""},
+		{"nothing named", `{"entities":{"customer_id":[1]}}`, 400, "INVALID_ARGUMENT", "the request must name one of a service, a model and features", ""},
+		{"both named", `{"service":"churn","features":["orders.value"]}`, 400, "INVALID_ARGUMENT", "the request must name one of a service, a model and features", ""},
 		{"no features", `{"features":[]}`, 400, "INVALID_ARGUMENT", "the list of features is empty", "such as customer_orders.order_value, or customer_orders.*"},
 		{"service is a number", `{"service":7}`, 400, "INVALID_ARGUMENT", "service is not a string", shape},
 		{"service is null", `{"service":null}`, 400, "INVALID_ARGUMENT", "service is not a string", shape},

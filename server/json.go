@@ -15,8 +15,10 @@ import (
 //	 "versions":[{"view":"customer_orders","version":3,"generation":"5f…","published":"2011-12-10T00:00:00Z"}],
 //	 "service":{"name":"churn","version":2}}
 //
+// or, of a model, "model":{"name":"fraud","version":"3"}.
+//
 // keys are the columns that were asked for. event_timestamps is there where the answer has event times, null where
-// there is none; service where the list is one's.
+// there is none; service or model where the list is one's.
 func WriteAnswerJSON(w io.Writer, keys []fstore.Column, list *fstore.FeatureList, a *online.Answer) error {
 	answer, err := appendAnswerJSON(nil, keys, list, a, 0)
 	if err == nil {
@@ -55,6 +57,11 @@ func appendAnswerJSON(dst []byte, keys []fstore.Column, list *fstore.FeatureList
 	if list.Service.Name != "" {
 		dst = strconv.AppendQuote(append(dst, `,"service":{"name":`...), list.Service.Name)
 		dst = strconv.AppendInt(append(dst, `,"version":`...), int64(list.Service.Version), 10)
+		dst = append(dst, '}')
+	}
+	if list.Model.Name != "" { // name and version are words of ASCII letters, which quoting leaves alone
+		dst = strconv.AppendQuote(append(dst, `,"model":{"name":`...), list.Model.Name)
+		dst = strconv.AppendQuote(append(dst, `,"version":`...), list.Model.Version)
 		dst = append(dst, '}')
 	}
 	return append(dst, "}\n"...), nil

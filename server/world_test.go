@@ -38,6 +38,7 @@ type book struct {
 // page is a revision of a book.
 type page struct {
 	services map[string]*fstore.FeatureList
+	models   map[fstore.ModelRef]*fstore.FeatureList
 	views    map[string]*fstore.ViewVersion
 	resolved func(refs []string) // called by Features, if set
 }
@@ -79,6 +80,14 @@ func (p page) Service(name string) (*fstore.FeatureList, error) {
 	l := p.services[name]
 	if l == nil {
 		return nil, fstore.Errorf(fstore.ErrNotFound, "there is no service %q", name).WithHint("run: fstore list")
+	}
+	return l, nil
+}
+
+func (p page) Model(ref fstore.ModelRef) (*fstore.FeatureList, error) {
+	l := p.models[ref]
+	if l == nil {
+		return nil, fstore.Errorf(fstore.ErrNotFound, "there is no model %s", ref).WithHint("run: fstore model list")
 	}
 	return l, nil
 }

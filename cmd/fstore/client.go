@@ -21,7 +21,7 @@ func askServer(ctx context.Context, q *question, keys []fstore.Column) (*fstore.
 		return nil, nil, &usageError{message: "--grpc " + q.grpc + ": " + err.Error()}
 	}
 	defer conn.Close()
-	ask := server.Question{Service: q.service, Features: q.features, Keys: keys}
+	ask := server.Question{Service: q.service, Model: q.model, Features: q.features, Keys: keys}
 	if q.events {
 		ask.EventTimes = online.WithEventTimes
 	}

@@ -41,6 +41,25 @@ func (a *app) completeTrainingSets(cmd *cobra.Command, args []string, _ string) 
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
+// completeModels completes versions of models, and aliases, from the registry.
+func (a *app) completeModels(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return a.complete(cmd.Context(), func(snap *registry.Snapshot) (names []string) {
+		for _, m := range snap.Models() {
+			if len(args) > 0 { // the version is a word of its own
+				if m.Ref.Name == args[0] {
+					names = append(names, m.Ref.Version+"\t"+m.Origin())
+				}
+				continue
+			}
+			names = append(names, m.Ref.String()+"\t"+m.Origin())
+			for _, alias := range m.Aliases {
+				names = append(names, m.Ref.Name+"@"+alias+"\tversion "+m.Ref.Version)
+			}
+		}
+		return names
+	})
+}
+
 // complete reads names; where there are none to read, nothing is completed.
 func (a *app) complete(ctx context.Context, names func(*registry.Snapshot) []string) ([]string, cobra.ShellCompDirective) {
 	var out []string

@@ -23,10 +23,12 @@ type question struct {
 	grpc     string   // --grpc
 }
 
-// selection names features: a service, or a list of references.
+// selection names features: a service, a list of references or, of what is served, a version of a model.
 type selection struct {
 	service  string
 	features []string
+	modelArg string          // --model
+	model    fstore.ModelRef // what it says
 }
 
 func (s *selection) flags(cmd *cobra.Command) {
@@ -34,11 +36,29 @@ func (s *selection) flags(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVarP(&s.features, "features", "f", nil, "features instead: view.f, view.*, view.f=name, view@2.f")
 }
 
-func (s *selection) check(cmd *cobra.Command) error {
-	if (s.service == "") == (len(s.features) == 0) {
+// modelFlag adds the flag that names a model.
+func (s *selection) modelFlag(a *app, cmd *cobra.Command, usage string) {
+	cmd.Flags().StringVarP(&s.modelArg, "model", "m", "", usage)
+	_ = cmd.RegisterFlagCompletionFunc("model", a.completeModels)
+}
+
+func (s *selection) check(cmd *cobra.Command) (err error) {
+	named := 0
+	for _, given := range []bool{s.service != "", len(s.features) > 0, s.modelArg != ""} {
+		if given {
+			named++
+		}
+	}
+	switch {
+	case named == 1 && s.modelArg != "":
+		s.model, err = modelNamed("--model", s.modelArg)
+	case named == 1:
+	case cmd.Flags().Lookup("model") != nil:
+		return usagef(cmd, "name one of --service, --model and --features")
+	default:
 		return usagef(cmd, "name either --service or --features")
 	}
-	return nil
+	return err
 }
 
 func (a *app) getCommand() *cobra.Command {
@@ -54,6 +74,7 @@ reads rows from a Parquet, CSV or JSON file. Where the features have no keys the
 		Example: `  fstore get --service churn --entity customer_id=12003
   fstore get --service recommend --entity customer_id=12013,stock_code=P10322 --entity '{"customer_id":12013,"stock_code":"P11057"}'
   fstore get --features 'customer_orders.*,customer_profile.country=home' --entities data/labels.parquet --output json
+  fstore get --model fraud@3 --entity customer_id=12003
   fstore get --grpc 127.0.0.1:6566 --service churn --entity customer_id=12003`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -67,6 +88,7 @@ reads rows from a Parquet, CSV or JSON file. Where the features have no keys the
 		},
 	}
 	q.flags(cmd)
+	q.modelFlag(a, cmd, "model whose pinned features are wanted: fraud@3, or an alias, fraud@champion")
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&q.entities, "entity", "e", nil, "one row of keys: k=v,k2=v2 or a JSON object (repeatable)")
 	flags.StringArrayVar(&q.files, "entities", nil, "file with rows of keys: .parquet, .csv, .json or .jsonl (repeatable)")
@@ -110,9 +132,12 @@ func (a *app) get(ctx context.Context, q *question) error {
 func (a *app) servingList(ctx context.Context, s *Settings, sel selection) (*fstore.FeatureList, error) {
 	var list *fstore.FeatureList
 	err := withSnapshot(ctx, s, func(snap *registry.Snapshot) (err error) {
-		if sel.service != "" {
+		switch {
+		case sel.service != "":
 			list, err = snap.ServingService(sel.service)
-		} else {
+		case sel.model.Name != "":
+			list, err = snap.ModelFeatures(sel.model)
+		default:
 			list, err = snap.ServingFeatures(sel.features)
 		}
 		return err
@@ -237,6 +262,9 @@ func (a *app) printVersions(list *fstore.FeatureList, answer *online.Answer) err
 	fmt.Fprintln(a.stdout)
 	if list.Service.Name != "" {
 		fmt.Fprintf(a.stdout, "service %s, from:\n", list.Service)
+	}
+	if list.Model.Name != "" {
+		fmt.Fprintf(a.stdout, "model %s, from:\n", list.Model)
 	}
 	t := newTable("VIEW", "PUBLISHED", "GENERATION")
 	for _, v := range answer.Versions {

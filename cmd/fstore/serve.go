@@ -118,6 +118,10 @@ type names struct{ snap *registry.Snapshot }
 
 func (n names) Service(name string) (*fstore.FeatureList, error) { return n.snap.ServingService(name) }
 
+func (n names) Model(ref fstore.ModelRef) (*fstore.FeatureList, error) {
+	return n.snap.ModelFeatures(ref)
+}
+
 func (n names) Features(refs []string) (*fstore.FeatureList, error) {
 	return n.snap.ServingFeatures(refs)
 }

@@ -3,4 +3,4 @@
 package fstorev1
 
 // protoDigest is the sha256 of the feature_store.proto that the code of this package was generated from.
-const protoDigest = "3d610a622c5354cdf64b54f2f67d91b75e389371bd9ba8d22d2e260d506442ef"
+const protoDigest = "3919ebf64940b7183450e51fab055c15624aa16c55571b05bbdcbc40db6b3612"

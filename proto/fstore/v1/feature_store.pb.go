@@ -18,7 +18,7 @@
 //
 //   INVALID_ARGUMENT     the request cannot be used: an unknown, missing or ill-typed column, columns of different
 //                        lengths, a malformed reference
-//   NOT_FOUND            no such service, view, version or feature. (A key without a record is not an error: see Status)
+//   NOT_FOUND            no such service, model, view, version or feature. (A key without a record is not an error: see Status)
 //   FAILED_PRECONDITION  the name exists but cannot be answered yet; the message says which command to run
 //   RESOURCE_EXHAUSTED   over a limit on keys, features or bytes; the message says which, and what it is
 //   UNAVAILABLE          the store or the server cannot answer now; the same call may succeed later
@@ -108,12 +108,13 @@ func (Status) EnumDescriptor() ([]byte, []int) {
 // GetOnlineFeaturesRequest says which features of which keys are wanted.
 type GetOnlineFeaturesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Which features; exactly one of these is set. (Field 3 is kept free for what names features in another way.)
+	// Which features; exactly one of these is set.
 	//
 	// Types that are valid to be assigned to Selection:
 	//
 	//	*GetOnlineFeaturesRequest_Service
 	//	*GetOnlineFeaturesRequest_Features
+	//	*GetOnlineFeaturesRequest_Model
 	Selection isGetOnlineFeaturesRequest_Selection `protobuf_oneof:"selection"`
 	// The join keys, one column each, by name and in any order: exactly the columns that the features need. A service
 	// that binds a key to another column ("keys: {airport: origin}") wants it under that name. Empty where all views
@@ -182,6 +183,15 @@ func (x *GetOnlineFeaturesRequest) GetFeatures() *FeatureRefs {
 	return nil
 }
 
+func (x *GetOnlineFeaturesRequest) GetModel() *ModelRef {
+	if x != nil {
+		if x, ok := x.Selection.(*GetOnlineFeaturesRequest_Model); ok {
+			return x.Model
+		}
+	}
+	return nil
+}
+
 func (x *GetOnlineFeaturesRequest) GetEntities() []*Column {
 	if x != nil {
 		return x.Entities
@@ -210,9 +220,17 @@ type GetOnlineFeaturesRequest_Features struct {
 	Features *FeatureRefs `protobuf:"bytes,2,opt,name=features,proto3,oneof"`
 }
 
+type GetOnlineFeaturesRequest_Model struct {
+	// The features pinned to a version of a model. They are answered from exactly the pinned view versions, in the
+	// pinned order and by the pinned names, whatever the definitions have become since.
+	Model *ModelRef `protobuf:"bytes,3,opt,name=model,proto3,oneof"`
+}
+
 func (*GetOnlineFeaturesRequest_Service) isGetOnlineFeaturesRequest_Selection() {}
 
 func (*GetOnlineFeaturesRequest_Features) isGetOnlineFeaturesRequest_Selection() {}
+
+func (*GetOnlineFeaturesRequest_Model) isGetOnlineFeaturesRequest_Selection() {}
 
 // FeatureRefs is a list of features.
 type FeatureRefs struct {
@@ -262,6 +280,60 @@ func (x *FeatureRefs) GetRefs() []string {
 	return nil
 }
 
+// ModelRef names a version of a model.
+type ModelRef struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// A version as it was pinned, such as "3", or an alias of one, such as "champion".
+	Version       string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModelRef) Reset() {
+	*x = ModelRef{}
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModelRef) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModelRef) ProtoMessage() {}
+
+func (x *ModelRef) ProtoReflect() protoreflect.Message {
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModelRef.ProtoReflect.Descriptor instead.
+func (*ModelRef) Descriptor() ([]byte, []int) {
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ModelRef) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ModelRef) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
 // Column is a named run of values of one type: a join key of a request.
 type Column struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -275,7 +347,7 @@ type Column struct {
 
 func (x *Column) Reset() {
 	*x = Column{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[2]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -287,7 +359,7 @@ func (x *Column) String() string {
 func (*Column) ProtoMessage() {}
 
 func (x *Column) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[2]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -300,7 +372,7 @@ func (x *Column) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Column.ProtoReflect.Descriptor instead.
 func (*Column) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{2}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Column) GetName() string {
@@ -345,7 +417,7 @@ type Values struct {
 
 func (x *Values) Reset() {
 	*x = Values{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[3]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -357,7 +429,7 @@ func (x *Values) String() string {
 func (*Values) ProtoMessage() {}
 
 func (x *Values) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[3]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -370,7 +442,7 @@ func (x *Values) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Values.ProtoReflect.Descriptor instead.
 func (*Values) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{3}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Values) GetKind() isValues_Kind {
@@ -529,7 +601,7 @@ type BoolValues struct {
 
 func (x *BoolValues) Reset() {
 	*x = BoolValues{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[4]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -541,7 +613,7 @@ func (x *BoolValues) String() string {
 func (*BoolValues) ProtoMessage() {}
 
 func (x *BoolValues) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[4]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -554,7 +626,7 @@ func (x *BoolValues) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BoolValues.ProtoReflect.Descriptor instead.
 func (*BoolValues) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{4}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *BoolValues) GetValues() []bool {
@@ -574,7 +646,7 @@ type Int32Values struct {
 
 func (x *Int32Values) Reset() {
 	*x = Int32Values{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[5]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -586,7 +658,7 @@ func (x *Int32Values) String() string {
 func (*Int32Values) ProtoMessage() {}
 
 func (x *Int32Values) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[5]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -599,7 +671,7 @@ func (x *Int32Values) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Int32Values.ProtoReflect.Descriptor instead.
 func (*Int32Values) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{5}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Int32Values) GetValues() []int32 {
@@ -619,7 +691,7 @@ type Int64Values struct {
 
 func (x *Int64Values) Reset() {
 	*x = Int64Values{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[6]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -631,7 +703,7 @@ func (x *Int64Values) String() string {
 func (*Int64Values) ProtoMessage() {}
 
 func (x *Int64Values) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[6]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -644,7 +716,7 @@ func (x *Int64Values) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Int64Values.ProtoReflect.Descriptor instead.
 func (*Int64Values) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{6}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Int64Values) GetValues() []int64 {
@@ -664,7 +736,7 @@ type Float32Values struct {
 
 func (x *Float32Values) Reset() {
 	*x = Float32Values{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[7]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -676,7 +748,7 @@ func (x *Float32Values) String() string {
 func (*Float32Values) ProtoMessage() {}
 
 func (x *Float32Values) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[7]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -689,7 +761,7 @@ func (x *Float32Values) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Float32Values.ProtoReflect.Descriptor instead.
 func (*Float32Values) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{7}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Float32Values) GetValues() []float32 {
@@ -709,7 +781,7 @@ type Float64Values struct {
 
 func (x *Float64Values) Reset() {
 	*x = Float64Values{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[8]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -721,7 +793,7 @@ func (x *Float64Values) String() string {
 func (*Float64Values) ProtoMessage() {}
 
 func (x *Float64Values) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[8]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -734,7 +806,7 @@ func (x *Float64Values) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Float64Values.ProtoReflect.Descriptor instead.
 func (*Float64Values) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{8}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Float64Values) GetValues() []float64 {
@@ -754,7 +826,7 @@ type StringValues struct {
 
 func (x *StringValues) Reset() {
 	*x = StringValues{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[9]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -766,7 +838,7 @@ func (x *StringValues) String() string {
 func (*StringValues) ProtoMessage() {}
 
 func (x *StringValues) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[9]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -779,7 +851,7 @@ func (x *StringValues) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StringValues.ProtoReflect.Descriptor instead.
 func (*StringValues) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{9}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *StringValues) GetValues() []string {
@@ -799,7 +871,7 @@ type BytesValues struct {
 
 func (x *BytesValues) Reset() {
 	*x = BytesValues{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[10]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -811,7 +883,7 @@ func (x *BytesValues) String() string {
 func (*BytesValues) ProtoMessage() {}
 
 func (x *BytesValues) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[10]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -824,7 +896,7 @@ func (x *BytesValues) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BytesValues.ProtoReflect.Descriptor instead.
 func (*BytesValues) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{10}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *BytesValues) GetValues() [][]byte {
@@ -844,7 +916,7 @@ type TimestampValues struct {
 
 func (x *TimestampValues) Reset() {
 	*x = TimestampValues{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[11]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -856,7 +928,7 @@ func (x *TimestampValues) String() string {
 func (*TimestampValues) ProtoMessage() {}
 
 func (x *TimestampValues) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[11]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -869,7 +941,7 @@ func (x *TimestampValues) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimestampValues.ProtoReflect.Descriptor instead.
 func (*TimestampValues) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{11}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *TimestampValues) GetValues() []int64 {
@@ -893,7 +965,7 @@ type ListValues struct {
 
 func (x *ListValues) Reset() {
 	*x = ListValues{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[12]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -905,7 +977,7 @@ func (x *ListValues) String() string {
 func (*ListValues) ProtoMessage() {}
 
 func (x *ListValues) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[12]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -918,7 +990,7 @@ func (x *ListValues) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListValues.ProtoReflect.Descriptor instead.
 func (*ListValues) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{12}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListValues) GetOffsets() []int32 {
@@ -944,15 +1016,17 @@ type GetOnlineFeaturesResponse struct {
 	Features []*Feature `protobuf:"bytes,2,rep,name=features,proto3" json:"features,omitempty"`
 	// The view versions that answered, each once, in the order the features first need them.
 	Views []*ViewAnswer `protobuf:"bytes,3,rep,name=views,proto3" json:"views,omitempty"`
-	// The service that answered; absent where a list of features was asked for.
-	Service       *ServiceAnswer `protobuf:"bytes,4,opt,name=service,proto3" json:"service,omitempty"`
+	// The service that answered; absent where something else was asked for.
+	Service *ServiceAnswer `protobuf:"bytes,4,opt,name=service,proto3" json:"service,omitempty"`
+	// The model that answered; absent where something else was asked for.
+	Model         *ModelAnswer `protobuf:"bytes,5,opt,name=model,proto3" json:"model,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetOnlineFeaturesResponse) Reset() {
 	*x = GetOnlineFeaturesResponse{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[13]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -964,7 +1038,7 @@ func (x *GetOnlineFeaturesResponse) String() string {
 func (*GetOnlineFeaturesResponse) ProtoMessage() {}
 
 func (x *GetOnlineFeaturesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[13]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -977,7 +1051,7 @@ func (x *GetOnlineFeaturesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOnlineFeaturesResponse.ProtoReflect.Descriptor instead.
 func (*GetOnlineFeaturesResponse) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{13}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetOnlineFeaturesResponse) GetRows() uint32 {
@@ -1008,6 +1082,13 @@ func (x *GetOnlineFeaturesResponse) GetService() *ServiceAnswer {
 	return nil
 }
 
+func (x *GetOnlineFeaturesResponse) GetModel() *ModelAnswer {
+	if x != nil {
+		return x.Model
+	}
+	return nil
+}
+
 // Feature is one feature of all rows.
 type Feature struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1029,7 +1110,7 @@ type Feature struct {
 
 func (x *Feature) Reset() {
 	*x = Feature{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[14]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1041,7 +1122,7 @@ func (x *Feature) String() string {
 func (*Feature) ProtoMessage() {}
 
 func (x *Feature) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[14]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1054,7 +1135,7 @@ func (x *Feature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Feature.ProtoReflect.Descriptor instead.
 func (*Feature) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{14}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Feature) GetName() string {
@@ -1112,7 +1193,7 @@ type EventTimestamps struct {
 
 func (x *EventTimestamps) Reset() {
 	*x = EventTimestamps{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[15]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1124,7 +1205,7 @@ func (x *EventTimestamps) String() string {
 func (*EventTimestamps) ProtoMessage() {}
 
 func (x *EventTimestamps) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[15]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1137,7 +1218,7 @@ func (x *EventTimestamps) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventTimestamps.ProtoReflect.Descriptor instead.
 func (*EventTimestamps) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{15}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *EventTimestamps) GetValues() []int64 {
@@ -1171,7 +1252,7 @@ type ViewAnswer struct {
 
 func (x *ViewAnswer) Reset() {
 	*x = ViewAnswer{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[16]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1183,7 +1264,7 @@ func (x *ViewAnswer) String() string {
 func (*ViewAnswer) ProtoMessage() {}
 
 func (x *ViewAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[16]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1196,7 +1277,7 @@ func (x *ViewAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewAnswer.ProtoReflect.Descriptor instead.
 func (*ViewAnswer) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{16}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ViewAnswer) GetName() string {
@@ -1238,7 +1319,7 @@ type ServiceAnswer struct {
 
 func (x *ServiceAnswer) Reset() {
 	*x = ServiceAnswer{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[17]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1250,7 +1331,7 @@ func (x *ServiceAnswer) String() string {
 func (*ServiceAnswer) ProtoMessage() {}
 
 func (x *ServiceAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[17]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1263,7 +1344,7 @@ func (x *ServiceAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceAnswer.ProtoReflect.Descriptor instead.
 func (*ServiceAnswer) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{17}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ServiceAnswer) GetName() string {
@@ -1280,19 +1361,76 @@ func (x *ServiceAnswer) GetVersion() uint32 {
 	return 0
 }
 
+// ModelAnswer is a model and the version of it that answered: never an alias.
+type ModelAnswer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Version       string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModelAnswer) Reset() {
+	*x = ModelAnswer{}
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModelAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModelAnswer) ProtoMessage() {}
+
+func (x *ModelAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModelAnswer.ProtoReflect.Descriptor instead.
+func (*ModelAnswer) Descriptor() ([]byte, []int) {
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ModelAnswer) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ModelAnswer) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
 var File_fstore_v1_feature_store_proto protoreflect.FileDescriptor
 
 const file_fstore_v1_feature_store_proto_rawDesc = "" +
 	"\n" +
-	"\x1dfstore/v1/feature_store.proto\x12\tfstore.v1\"\xd3\x01\n" +
+	"\x1dfstore/v1/feature_store.proto\x12\tfstore.v1\"\x80\x02\n" +
 	"\x18GetOnlineFeaturesRequest\x12\x1a\n" +
 	"\aservice\x18\x01 \x01(\tH\x00R\aservice\x124\n" +
-	"\bfeatures\x18\x02 \x01(\v2\x16.fstore.v1.FeatureRefsH\x00R\bfeatures\x12-\n" +
+	"\bfeatures\x18\x02 \x01(\v2\x16.fstore.v1.FeatureRefsH\x00R\bfeatures\x12+\n" +
+	"\x05model\x18\x03 \x01(\v2\x13.fstore.v1.ModelRefH\x00R\x05model\x12-\n" +
 	"\bentities\x18\x04 \x03(\v2\x11.fstore.v1.ColumnR\bentities\x12)\n" +
 	"\x10event_timestamps\x18\x05 \x01(\bR\x0feventTimestampsB\v\n" +
 	"\tselection\"!\n" +
 	"\vFeatureRefs\x12\x12\n" +
-	"\x04refs\x18\x01 \x03(\tR\x04refs\"c\n" +
+	"\x04refs\x18\x01 \x03(\tR\x04refs\"8\n" +
+	"\bModelRef\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\"c\n" +
 	"\x06Column\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12)\n" +
 	"\x06values\x18\x02 \x01(\v2\x11.fstore.v1.ValuesR\x06values\x12\x1a\n" +
@@ -1330,12 +1468,13 @@ const file_fstore_v1_feature_store_proto_rawDesc = "" +
 	"\n" +
 	"ListValues\x12\x18\n" +
 	"\aoffsets\x18\x01 \x03(\x05R\aoffsets\x12-\n" +
-	"\belements\x18\x02 \x01(\v2\x11.fstore.v1.ValuesR\belements\"\xc0\x01\n" +
+	"\belements\x18\x02 \x01(\v2\x11.fstore.v1.ValuesR\belements\"\xee\x01\n" +
 	"\x19GetOnlineFeaturesResponse\x12\x12\n" +
 	"\x04rows\x18\x01 \x01(\rR\x04rows\x12.\n" +
 	"\bfeatures\x18\x02 \x03(\v2\x12.fstore.v1.FeatureR\bfeatures\x12+\n" +
 	"\x05views\x18\x03 \x03(\v2\x15.fstore.v1.ViewAnswerR\x05views\x122\n" +
-	"\aservice\x18\x04 \x01(\v2\x18.fstore.v1.ServiceAnswerR\aservice\"\xdb\x01\n" +
+	"\aservice\x18\x04 \x01(\v2\x18.fstore.v1.ServiceAnswerR\aservice\x12,\n" +
+	"\x05model\x18\x05 \x01(\v2\x16.fstore.v1.ModelAnswerR\x05model\"\xdb\x01\n" +
 	"\aFeature\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12)\n" +
@@ -1356,7 +1495,10 @@ const file_fstore_v1_feature_store_proto_rawDesc = "" +
 	"\x10published_micros\x18\x04 \x01(\x10R\x0fpublishedMicros\"=\n" +
 	"\rServiceAnswer\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\rR\aversion*e\n" +
+	"\aversion\x18\x02 \x01(\rR\aversion\";\n" +
+	"\vModelAnswer\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion*e\n" +
 	"\x06Status\x12\x12\n" +
 	"\x0eSTATUS_PRESENT\x10\x00\x12\x15\n" +
 	"\x11STATUS_NULL_VALUE\x10\x01\x12\x14\n" +
@@ -1378,54 +1520,58 @@ func file_fstore_v1_feature_store_proto_rawDescGZIP() []byte {
 }
 
 var file_fstore_v1_feature_store_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_fstore_v1_feature_store_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_fstore_v1_feature_store_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_fstore_v1_feature_store_proto_goTypes = []any{
 	(Status)(0),                       // 0: fstore.v1.Status
 	(*GetOnlineFeaturesRequest)(nil),  // 1: fstore.v1.GetOnlineFeaturesRequest
 	(*FeatureRefs)(nil),               // 2: fstore.v1.FeatureRefs
-	(*Column)(nil),                    // 3: fstore.v1.Column
-	(*Values)(nil),                    // 4: fstore.v1.Values
-	(*BoolValues)(nil),                // 5: fstore.v1.BoolValues
-	(*Int32Values)(nil),               // 6: fstore.v1.Int32Values
-	(*Int64Values)(nil),               // 7: fstore.v1.Int64Values
-	(*Float32Values)(nil),             // 8: fstore.v1.Float32Values
-	(*Float64Values)(nil),             // 9: fstore.v1.Float64Values
-	(*StringValues)(nil),              // 10: fstore.v1.StringValues
-	(*BytesValues)(nil),               // 11: fstore.v1.BytesValues
-	(*TimestampValues)(nil),           // 12: fstore.v1.TimestampValues
-	(*ListValues)(nil),                // 13: fstore.v1.ListValues
-	(*GetOnlineFeaturesResponse)(nil), // 14: fstore.v1.GetOnlineFeaturesResponse
-	(*Feature)(nil),                   // 15: fstore.v1.Feature
-	(*EventTimestamps)(nil),           // 16: fstore.v1.EventTimestamps
-	(*ViewAnswer)(nil),                // 17: fstore.v1.ViewAnswer
-	(*ServiceAnswer)(nil),             // 18: fstore.v1.ServiceAnswer
+	(*ModelRef)(nil),                  // 3: fstore.v1.ModelRef
+	(*Column)(nil),                    // 4: fstore.v1.Column
+	(*Values)(nil),                    // 5: fstore.v1.Values
+	(*BoolValues)(nil),                // 6: fstore.v1.BoolValues
+	(*Int32Values)(nil),               // 7: fstore.v1.Int32Values
+	(*Int64Values)(nil),               // 8: fstore.v1.Int64Values
+	(*Float32Values)(nil),             // 9: fstore.v1.Float32Values
+	(*Float64Values)(nil),             // 10: fstore.v1.Float64Values
+	(*StringValues)(nil),              // 11: fstore.v1.StringValues
+	(*BytesValues)(nil),               // 12: fstore.v1.BytesValues
+	(*TimestampValues)(nil),           // 13: fstore.v1.TimestampValues
+	(*ListValues)(nil),                // 14: fstore.v1.ListValues
+	(*GetOnlineFeaturesResponse)(nil), // 15: fstore.v1.GetOnlineFeaturesResponse
+	(*Feature)(nil),                   // 16: fstore.v1.Feature
+	(*EventTimestamps)(nil),           // 17: fstore.v1.EventTimestamps
+	(*ViewAnswer)(nil),                // 18: fstore.v1.ViewAnswer
+	(*ServiceAnswer)(nil),             // 19: fstore.v1.ServiceAnswer
+	(*ModelAnswer)(nil),               // 20: fstore.v1.ModelAnswer
 }
 var file_fstore_v1_feature_store_proto_depIdxs = []int32{
 	2,  // 0: fstore.v1.GetOnlineFeaturesRequest.features:type_name -> fstore.v1.FeatureRefs
-	3,  // 1: fstore.v1.GetOnlineFeaturesRequest.entities:type_name -> fstore.v1.Column
-	4,  // 2: fstore.v1.Column.values:type_name -> fstore.v1.Values
-	5,  // 3: fstore.v1.Values.bool_values:type_name -> fstore.v1.BoolValues
-	6,  // 4: fstore.v1.Values.int32_values:type_name -> fstore.v1.Int32Values
-	7,  // 5: fstore.v1.Values.int64_values:type_name -> fstore.v1.Int64Values
-	8,  // 6: fstore.v1.Values.float32_values:type_name -> fstore.v1.Float32Values
-	9,  // 7: fstore.v1.Values.float64_values:type_name -> fstore.v1.Float64Values
-	10, // 8: fstore.v1.Values.string_values:type_name -> fstore.v1.StringValues
-	11, // 9: fstore.v1.Values.bytes_values:type_name -> fstore.v1.BytesValues
-	12, // 10: fstore.v1.Values.timestamp_values:type_name -> fstore.v1.TimestampValues
-	13, // 11: fstore.v1.Values.list_values:type_name -> fstore.v1.ListValues
-	4,  // 12: fstore.v1.ListValues.elements:type_name -> fstore.v1.Values
-	15, // 13: fstore.v1.GetOnlineFeaturesResponse.features:type_name -> fstore.v1.Feature
-	17, // 14: fstore.v1.GetOnlineFeaturesResponse.views:type_name -> fstore.v1.ViewAnswer
-	18, // 15: fstore.v1.GetOnlineFeaturesResponse.service:type_name -> fstore.v1.ServiceAnswer
-	4,  // 16: fstore.v1.Feature.values:type_name -> fstore.v1.Values
-	16, // 17: fstore.v1.Feature.event_timestamps:type_name -> fstore.v1.EventTimestamps
-	1,  // 18: fstore.v1.FeatureStore.GetOnlineFeatures:input_type -> fstore.v1.GetOnlineFeaturesRequest
-	14, // 19: fstore.v1.FeatureStore.GetOnlineFeatures:output_type -> fstore.v1.GetOnlineFeaturesResponse
-	19, // [19:20] is the sub-list for method output_type
-	18, // [18:19] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	3,  // 1: fstore.v1.GetOnlineFeaturesRequest.model:type_name -> fstore.v1.ModelRef
+	4,  // 2: fstore.v1.GetOnlineFeaturesRequest.entities:type_name -> fstore.v1.Column
+	5,  // 3: fstore.v1.Column.values:type_name -> fstore.v1.Values
+	6,  // 4: fstore.v1.Values.bool_values:type_name -> fstore.v1.BoolValues
+	7,  // 5: fstore.v1.Values.int32_values:type_name -> fstore.v1.Int32Values
+	8,  // 6: fstore.v1.Values.int64_values:type_name -> fstore.v1.Int64Values
+	9,  // 7: fstore.v1.Values.float32_values:type_name -> fstore.v1.Float32Values
+	10, // 8: fstore.v1.Values.float64_values:type_name -> fstore.v1.Float64Values
+	11, // 9: fstore.v1.Values.string_values:type_name -> fstore.v1.StringValues
+	12, // 10: fstore.v1.Values.bytes_values:type_name -> fstore.v1.BytesValues
+	13, // 11: fstore.v1.Values.timestamp_values:type_name -> fstore.v1.TimestampValues
+	14, // 12: fstore.v1.Values.list_values:type_name -> fstore.v1.ListValues
+	5,  // 13: fstore.v1.ListValues.elements:type_name -> fstore.v1.Values
+	16, // 14: fstore.v1.GetOnlineFeaturesResponse.features:type_name -> fstore.v1.Feature
+	18, // 15: fstore.v1.GetOnlineFeaturesResponse.views:type_name -> fstore.v1.ViewAnswer
+	19, // 16: fstore.v1.GetOnlineFeaturesResponse.service:type_name -> fstore.v1.ServiceAnswer
+	20, // 17: fstore.v1.GetOnlineFeaturesResponse.model:type_name -> fstore.v1.ModelAnswer
+	5,  // 18: fstore.v1.Feature.values:type_name -> fstore.v1.Values
+	17, // 19: fstore.v1.Feature.event_timestamps:type_name -> fstore.v1.EventTimestamps
+	1,  // 20: fstore.v1.FeatureStore.GetOnlineFeatures:input_type -> fstore.v1.GetOnlineFeaturesRequest
+	15, // 21: fstore.v1.FeatureStore.GetOnlineFeatures:output_type -> fstore.v1.GetOnlineFeaturesResponse
+	21, // [21:22] is the sub-list for method output_type
+	20, // [20:21] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_fstore_v1_feature_store_proto_init() }
@@ -1436,8 +1582,9 @@ func file_fstore_v1_feature_store_proto_init() {
 	file_fstore_v1_feature_store_proto_msgTypes[0].OneofWrappers = []any{
 		(*GetOnlineFeaturesRequest_Service)(nil),
 		(*GetOnlineFeaturesRequest_Features)(nil),
+		(*GetOnlineFeaturesRequest_Model)(nil),
 	}
-	file_fstore_v1_feature_store_proto_msgTypes[3].OneofWrappers = []any{
+	file_fstore_v1_feature_store_proto_msgTypes[4].OneofWrappers = []any{
 		(*Values_BoolValues)(nil),
 		(*Values_Int32Values)(nil),
 		(*Values_Int64Values)(nil),
@@ -1454,7 +1601,7 @@ func file_fstore_v1_feature_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fstore_v1_feature_store_proto_rawDesc), len(file_fstore_v1_feature_store_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   18,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

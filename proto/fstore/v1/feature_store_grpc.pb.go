@@ -18,7 +18,7 @@
 //
 //   INVALID_ARGUMENT     the request cannot be used: an unknown, missing or ill-typed column, columns of different
 //                        lengths, a malformed reference
-//   NOT_FOUND            no such service, view, version or feature. (A key without a record is not an error: see Status)
+//   NOT_FOUND            no such service, model, view, version or feature. (A key without a record is not an error: see Status)
 //   FAILED_PRECONDITION  the name exists but cannot be answered yet; the message says which command to run
 //   RESOURCE_EXHAUSTED   over a limit on keys, features or bytes; the message says which, and what it is
 //   UNAVAILABLE          the store or the server cannot answer now; the same call may succeed later

@@ -1,0 +1,336 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/registry"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) modelCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "model",
+		Short: "Pin features to the models that were trained on them",
+		Long: `Pin features to a version of a model: it is served exactly those, in that order, from those view versions, however
+the definitions change. While a pin lives, materialize keeps its view versions fresh and gc leaves them.`,
+		Example: "  fstore model pin fraud 4 --training-set churn_2025\n  fstore model list",
+		Args:    noCommand,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(a.pinModelCommand(), a.listModelsCommand(), a.showModelCommand(), a.aliasModelCommand(), a.unpinModelCommand())
+	return cmd
+}
+
+// modelNamed reads fraud@3 from a flag or argument.
+func modelNamed(where, text string) (fstore.ModelRef, error) {
+	ref, err := fstore.ParseModelRef(text)
+	if err == nil && ref.Version == "" {
+		err = fstore.Errorf(fstore.ErrInvalid, "%q has no version", text).WithHint("such as %s@3, or an alias of a version", text)
+	}
+	if err != nil {
+		message, hints := explain(err)
+		return ref, &usageError{message: where + ": " + message, hint: strings.Join(hints, "; ")}
+	}
+	return ref, nil
+}
+
+// modelVersion reads the arguments NAME VERSION, which may also be written as one, NAME@VERSION.
+func modelVersion(args []string) (fstore.ModelRef, error) {
+	return modelNamed("model", strings.Join(args, "@"))
+}
+
+func (a *app) pinModelCommand() *cobra.Command {
+	var set, service string
+	cmd := &cobra.Command{
+		Use:   "pin NAME VERSION",
+		Short: "Pin the features of a training set or service to a version of a model",
+		Long: `Pin features to a version of a model: those of the training set it was trained on, from exactly the view versions in
+its lock, or those of a service as head has it now (--service churn) or had it (--service churn@2). VERSION is any word,
+such as 3 or 2025-12-01. To pin the same again changes nothing; a version is never pinned to something else.`,
+		Example: `  fstore model pin fraud 4 --training-set churn_2025
+  fstore model pin suggest 2025-12-01 --service recommend`,
+		Args: args(cobra.RangeArgs(1, 2)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if (set == "") == (service == "") {
+				return usagef(cmd, "name either --training-set or --service")
+			}
+			ref, err := modelVersion(args)
+			if err != nil {
+				return err
+			}
+			return a.pinModel(cmd.Context(), ref, set, service)
+		},
+	}
+	cmd.Flags().StringVar(&set, "training-set", "", "training set that the model was trained on")
+	cmd.Flags().StringVarP(&service, "service", "s", "", "service whose features it gets, NAME or NAME@VERSION")
+	_ = cmd.RegisterFlagCompletionFunc("service", a.completeServices)
+	_ = cmd.RegisterFlagCompletionFunc("training-set", func(cmd *cobra.Command, _ []string, text string) ([]string, cobra.ShellCompDirective) {
+		return a.completeTrainingSets(cmd, nil, text)
+	})
+	return cmd
+}
+
+func (a *app) pinModel(ctx context.Context, ref fstore.ModelRef, set, service string) error {
+	s, err := a.settings()
+	if err != nil {
+		return err
+	}
+	db, err := openExisting(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	pin := registry.Pin{Model: ref, TrainingSet: set, Author: commitInfo(ctx, s.Dir).Author, Now: a.now()}
+	if pin.List, err = pinnedList(ctx, s, db, set, service); err != nil {
+		return err
+	}
+	m, pinned, err := db.PinModel(ctx, s.Project, pin)
+	if err != nil {
+		return err
+	}
+	snap, err := db.Snapshot(ctx, s.Project)
+	if err != nil {
+		return err
+	}
+	shown, err := a.modelShown(ctx, s, snap, m)
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.printJSON(struct {
+			Pinned bool `json:"new_pin"`
+			*shownModel
+		}{pinned == registry.NewPin, shown})
+	}
+	if pinned == registry.SamePin {
+		fmt.Fprintf(a.stdout, "Model %s is pinned to this already, since %s.\n", ref, shortTime(m.Pinned))
+	} else {
+		fmt.Fprintf(a.stdout, "Model %s is pinned to %s of %s (%s).\n", ref, count(len(m.Outputs), "feature"), joined(shown.Views), m.Origin())
+	}
+	if missing := shown.missing(); len(missing) > 0 {
+		fmt.Fprintf(a.stdout, "Next: fstore materialize %s\n", joined(missing))
+	}
+	return nil
+}
+
+// pinnedList returns the features to pin, with the view versions that they come from.
+func pinnedList(ctx context.Context, s *Settings, db *registry.DB, set, service string) (*fstore.FeatureList, error) {
+	if set != "" {
+		record, err := db.TrainingSet(ctx, s.Project, set)
+		if err != nil {
+			return nil, err
+		}
+		return lockedList(record)
+	}
+	ref, err := fstore.ParseRef(service)
+	if err != nil {
+		message, hints := explain(err)
+		return nil, &usageError{message: "--service: " + message, hint: strings.Join(hints, "; ")}
+	}
+	snap, err := db.Snapshot(ctx, s.Project)
+	if err != nil {
+		return nil, err
+	}
+	return snap.ServiceVersion(ref)
+}
+
+// lockedList returns the features of a training set, from its lock.
+func lockedList(record *registry.TrainingSetRecord) (*fstore.FeatureList, error) {
+	bad := func(why string) error {
+		return fstore.Errorf(fstore.ErrCorrupt, "the lock of training set %s: %s", record.Name, why)
+	}
+	var lock offline.Lock
+	if err := json.Unmarshal(record.Lock, &lock); err != nil {
+		return nil, bad(err.Error())
+	}
+	list := &fstore.FeatureList{Uses: make([]fstore.ViewUse, len(lock.Uses))}
+	if lock.Service != nil {
+		list.Service = *lock.Service
+	}
+	views := map[fstore.ViewRef]*fstore.ViewVersion{}
+	for _, v := range lock.Views {
+		views[v.Ref] = v
+	}
+	for _, f := range lock.Features {
+		if f.Use < 0 || f.Use >= len(lock.Uses) || views[f.View] == nil {
+			return nil, bad("it has no definition of " + f.View.String())
+		}
+		list.Uses[f.Use] = fstore.ViewUse{Version: views[f.View], Keys: lock.Uses[f.Use]}
+		list.Outputs = append(list.Outputs, fstore.FeatureOutput{Name: f.Name, Use: f.Use, Feature: f.Feature})
+	}
+	for _, u := range list.Uses {
+		if u.Version == nil {
+			return nil, bad("a view in it has no feature")
+		}
+	}
+	return list, nil
+}
+
+// joined writes references behind one another.
+func joined(refs []fstore.ViewRef) string {
+	parts := make([]string, len(refs))
+	for i, r := range refs {
+		parts[i] = r.String()
+	}
+	return strings.Join(parts, " ")
+}
+
+func (a *app) aliasModelCommand() *cobra.Command {
+	var remove bool
+	cmd := &cobra.Command{
+		Use:   "alias NAME ALIAS [VERSION]",
+		Short: "Let a name such as champion stand for a version of a model",
+		Long: `Let an alias stand for a version of a model, in requests too; it stands for one at a time. Servers take a change over
+within about a second. --delete removes the alias.`,
+		Example: "  fstore model alias fraud champion 3\n  fstore model alias fraud former --delete",
+		Args: args(func(cmd *cobra.Command, args []string) error {
+			if remove {
+				return cobra.ExactArgs(2)(cmd, args)
+			}
+			return cobra.ExactArgs(3)(cmd, args)
+		}),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.aliasModel(cmd.Context(), args) },
+	}
+	cmd.Flags().BoolVar(&remove, "delete", false, "remove the alias")
+	return cmd
+}
+
+// aliasModel sets an alias or, without a version, removes it.
+func (a *app) aliasModel(ctx context.Context, args []string) error {
+	s, err := a.settings()
+	if err != nil {
+		return err
+	}
+	db, err := openExisting(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	change := struct {
+		Model   string `json:"model_name"`
+		Alias   string `json:"alias"`
+		Version string `json:"model_version,omitempty"` // none: the alias is gone
+		Was     string `json:"was,omitempty"`
+	}{Model: args[0], Alias: args[1]}
+	if len(args) == 2 {
+		change.Was, err = db.DropAlias(ctx, s.Project, args[0], args[1], a.now())
+	} else {
+		change.Version = args[2]
+		change.Was, err = db.AliasModel(ctx, s.Project, args[0], args[1], args[2], a.now())
+	}
+	switch {
+	case err != nil:
+		return err
+	case a.json():
+		return a.printJSON(change)
+	case change.Version == "":
+		_, err = fmt.Fprintf(a.stdout, "%s@%s is gone; it stood for %s@%s.\n", args[0], args[1], args[0], change.Was)
+	case change.Was != "" && change.Was != change.Version:
+		_, err = fmt.Fprintf(a.stdout, "%s@%s stands for %s@%s now, before for %s@%s.\n", args[0], args[1], args[0], args[2], args[0], change.Was)
+	default:
+		_, err = fmt.Fprintf(a.stdout, "%s@%s stands for %s@%s.\n", args[0], args[1], args[0], args[2])
+	}
+	return err
+}
+
+func (a *app) unpinModelCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "unpin NAME VERSION",
+		Short: "Serve a version of a model no more",
+		Long: `Remove the pin of a model version: requests for it are refused from then on. View versions that nothing else uses are
+not materialized any more; gc removes their data. The training set and its lock stay. A version that an alias stands for
+is not unpinned.`,
+		Example:           "  fstore model unpin fraud 2",
+		Args:              args(cobra.RangeArgs(1, 2)),
+		ValidArgsFunction: a.completeModels,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ref, err := modelVersion(args)
+			if err != nil {
+				return err
+			}
+			return a.unpinModel(cmd.Context(), ref)
+		},
+	}
+}
+
+func (a *app) unpinModel(ctx context.Context, ref fstore.ModelRef) error {
+	s, err := a.settings()
+	if err != nil {
+		return err
+	}
+	db, err := openExisting(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	m, err := db.UnpinModel(ctx, s.Project, ref, a.now())
+	if err != nil {
+		return err
+	}
+	snap, err := db.Snapshot(ctx, s.Project)
+	if err != nil {
+		return err
+	}
+	idle := []fstore.ViewRef{} // what it alone kept alive
+	for _, ref := range usedViews(m) {
+		if !isLive(snap, ref) {
+			idle = append(idle, ref)
+		}
+	}
+	if a.json() {
+		return a.printJSON(struct {
+			Model fstore.ModelRef  `json:"model"`
+			Idle  []fstore.ViewRef `json:"not_live"`
+		}{ref, idle})
+	}
+	fmt.Fprintf(a.stdout, "Model %s is not pinned any more.\n", ref)
+	if len(idle) > 0 {
+		fmt.Fprintf(a.stdout, "Not live any more: %s. fstore gc removes their data after the grace period.\n", joined(idle))
+	}
+	return nil
+}
+
+func isLive(snap *registry.Snapshot, ref fstore.ViewRef) bool {
+	for _, v := range snap.Live() {
+		if v.Ref == ref {
+			return true
+		}
+	}
+	return false
+}
+
+// usedViews returns the view versions of a model, each once, in the order of their first use.
+func usedViews(m *registry.ModelVersion) []fstore.ViewRef {
+	var out []fstore.ViewRef
+	seen := map[fstore.ViewRef]bool{}
+	for _, u := range m.Uses {
+		if !seen[u.View] {
+			seen[u.View] = true
+			out = append(out, u.View)
+		}
+	}
+	return out
+}
+
+// modelPointers reads where the view versions of models are published. A store that cannot be reached knows nothing.
+func modelPointers(ctx context.Context, s *Settings, refs []fstore.ViewRef) (map[fstore.ViewRef]fstore.Pointer, error) {
+	store, err := openStore(s)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	return pointersOf(ctx, store, refs)
+}
+
+func pointersOf(ctx context.Context, store *online.Store, refs []fstore.ViewRef) (map[fstore.ViewRef]fstore.Pointer, error) {
+	if len(refs) == 0 {
+		return nil, nil
+	}
+	return store.Pointers(ctx, refs)
+}

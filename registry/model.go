@@ -1,0 +1,251 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// ModelVersion is a version of a model and the exact features pinned to it: in order, by the names that the model
+// knows, from view versions that never change. It is written once.
+type ModelVersion struct {
+	Ref         fstore.ModelRef        `json:"model"`
+	Pinned      time.Time              `json:"pinned"`
+	Author      string                 `json:"author,omitempty"`
+	Service     fstore.ViewRef         `json:"service,omitzero"`       // where the features came from, if from a service
+	TrainingSet string                 `json:"training_set,omitempty"` // and if from a training set
+	Retired     bool                   `json:"set_retired,omitempty"`  // its name was given to another since
+	Aliases     []string               `json:"aliases,omitempty"`      // by name
+	Uses        []ServiceUse           `json:"uses"`                   // view versions and their keys
+	Outputs     []fstore.FeatureOutput `json:"outputs"`                // the features in order
+
+	set int64 // training_sets.id; 0: none
+}
+
+// pinned is what models.features holds.
+type pinned struct {
+	Uses    []ServiceUse           `json:"uses"`
+	Outputs []fstore.FeatureOutput `json:"outputs"`
+}
+
+// Pin is what to pin to a model.
+type Pin struct {
+	Model       fstore.ModelRef
+	List        *fstore.FeatureList // with the fingerprints that its view versions must have
+	TrainingSet string              // that the list came from; empty: none
+	Author      string
+	Now         time.Time
+}
+
+// Pinned says whether a pin was there before.
+type Pinned int
+
+// The outcomes of PinModel.
+const (
+	NewPin Pinned = iota
+	SamePin
+)
+
+// PinModel pins features to a model version. The view versions are live from then on. A version that is pinned to the
+// same already stays as it is. The errors are ErrConflict for one pinned to something else, or whose name is an
+// alias; ErrNotFound for a training set, or a view version, that the registry does not know; ErrInvalid.
+func (r *DB) PinModel(ctx context.Context, project string, p Pin) (*ModelVersion, Pinned, error) {
+	m := &ModelVersion{Ref: p.Model, Pinned: fstore.FromMicros(fstore.Micros(p.Now)), Author: p.Author, Service: p.List.Service, TrainingSet: p.TrainingSet}
+	is := NewPin
+	err := r.write(ctx, func(tx *sql.Tx) error {
+		s, err := readState(ctx, tx, project)
+		if err != nil {
+			return err
+		}
+		if err := m.take(ctx, tx, project, s, p.List); err != nil {
+			return err
+		}
+		if old := s.models[p.Model]; old != nil {
+			if !old.same(m) {
+				what := "to other features"
+				if reflect.DeepEqual(old.pinned(), m.pinned()) {
+					what = "to these features, but from elsewhere: from " + old.Origin() + ","
+				}
+				return fstore.Errorf(fstore.ErrConflict, "it is pinned %s since %s", what, fstore.FormatTime(old.Pinned)).
+					WithHint("a version is pinned once: give this one another; fstore model show %s says what it has", p.Model)
+			}
+			m, is = old, SamePin
+			return nil
+		}
+		if to, taken := s.aliases[p.Model]; taken {
+			return fstore.Errorf(fstore.ErrConflict, "%s is an alias, of version %s", p.Model.Version, to).WithHint("give the version another name, or remove the alias")
+		}
+		if err := m.insert(ctx, tx, project); err != nil {
+			return err
+		}
+		return changed(ctx, tx, project, s, p.Now)
+	})
+	if err != nil {
+		return nil, is, wrap("pin model "+p.Model.String(), err)
+	}
+	return m, is, nil
+}
+
+// take checks a list and takes what is to be pinned from it.
+func (m *ModelVersion) take(ctx context.Context, tx *sql.Tx, project string, s *state, list *fstore.FeatureList) error {
+	if err := fstore.CheckName(m.Ref.Name); err != nil {
+		return err
+	}
+	if err := fstore.CheckModelVersion(m.Ref.Version); err != nil {
+		return err
+	}
+	for _, u := range list.Uses {
+		v := s.views[u.Version.Ref]
+		switch {
+		case v == nil:
+			return fstore.Errorf(fstore.ErrNotFound, "the registry has no feature_view %s", u.Version.Ref).
+				WithHint("pin it in the registry that the training set was made with")
+		case v.Fingerprint != u.Version.Fingerprint:
+			return fstore.Errorf(fstore.ErrConflict, "the registry's %s is another definition than the training set's", u.Version.Ref).
+				WithHint("pin it in the registry that the training set was made with")
+		case s.offline(v):
+			return fstore.Errorf(fstore.ErrInvalid, "feature_view %s has online: false: it cannot be served", v.Ref).
+				WithHint("remove online: false from its definition and apply")
+		}
+		m.Uses = append(m.Uses, ServiceUse{View: u.Version.Ref, Keys: u.Keys})
+	}
+	m.Outputs = slices.Clone(list.Outputs)
+	if len(m.Outputs) == 0 {
+		return fstore.Errorf(fstore.ErrInvalid, "there are no features to pin")
+	}
+	if m.TrainingSet == "" {
+		return nil
+	}
+	err := tx.QueryRowContext(ctx, "select id from training_sets where project = ? and name = ? and retired is null", project, m.TrainingSet).Scan(&m.set)
+	if err == sql.ErrNoRows {
+		return noTrainingSet(m.TrainingSet)
+	}
+	return err
+}
+
+// Origin says where the features came from: "training set churn_2025" or "service churn@2".
+func (m *ModelVersion) Origin() string {
+	switch {
+	case m.TrainingSet != "" && m.Retired:
+		return "training set " + m.TrainingSet + " (retired)"
+	case m.TrainingSet != "":
+		return "training set " + m.TrainingSet
+	}
+	return "service " + m.Service.String()
+}
+
+// same reports whether two pins are of the same features from the same training set or service.
+func (m *ModelVersion) same(o *ModelVersion) bool {
+	return m.set == o.set && m.Service == o.Service && reflect.DeepEqual(m.pinned(), o.pinned())
+}
+
+func (m *ModelVersion) pinned() pinned {
+	uses := slices.Clone(m.Uses)
+	for i := range uses {
+		uses[i].Keys = append([]fstore.KeyBinding{}, uses[i].Keys...) // none is none
+	}
+	return pinned{uses, m.Outputs}
+}
+
+func (m *ModelVersion) insert(ctx context.Context, tx *sql.Tx, project string) error {
+	features, err := json.Marshal(m.pinned())
+	if err != nil {
+		return err
+	}
+	service := ""
+	if m.Service.Name != "" {
+		service = m.Service.String()
+	}
+	_, err = tx.ExecContext(ctx, "insert into models values (?, ?, ?, ?, ?, ?, ?, ?)", project, m.Ref.Name, m.Ref.Version,
+		fstore.Micros(m.Pinned), m.Author, string(features), service, sql.NullInt64{Int64: m.set, Valid: m.set != 0})
+	return err
+}
+
+// changed notes what is live after a change of models and raises the revision, so that servers take notice.
+func changed(ctx context.Context, tx *sql.Tx, project string, before *state, now time.Time) error {
+	if err := writeIdle(ctx, tx, project, before, now); err != nil {
+		return err
+	}
+	return advance(ctx, tx, project, before.revision)
+}
+
+// UnpinModel removes a version of a model. What nothing else uses is not live any more. The errors are ErrNotFound,
+// and ErrConflict while an alias names it.
+func (r *DB) UnpinModel(ctx context.Context, project string, ref fstore.ModelRef, now time.Time) (*ModelVersion, error) {
+	var m *ModelVersion
+	err := r.write(ctx, func(tx *sql.Tx) error {
+		s, err := readState(ctx, tx, project)
+		if err != nil {
+			return err
+		}
+		if m, err = s.model(ref, ByVersion); err != nil {
+			return err
+		}
+		if len(m.Aliases) > 0 {
+			return fstore.Errorf(fstore.ErrConflict, "the alias %s names it", m.Aliases[0]).
+				WithHint("move the alias first: fstore model alias %s %s VERSION, or remove it with --delete", ref.Name, m.Aliases[0])
+		}
+		if _, err := tx.ExecContext(ctx, "delete from models where project = ? and name = ? and version = ?", project, ref.Name, ref.Version); err != nil {
+			return err
+		}
+		return changed(ctx, tx, project, s, now)
+	})
+	if err != nil {
+		return nil, wrap("unpin model "+ref.String(), err)
+	}
+	return m, nil
+}
+
+// AliasModel lets an alias name a version of a model; it names one at a time. It returns the version it named before,
+// or "". The errors are ErrNotFound, ErrInvalid, and ErrConflict for an alias that is a version.
+func (r *DB) AliasModel(ctx context.Context, project, model, alias, version string, now time.Time) (was string, err error) {
+	err = r.write(ctx, func(tx *sql.Tx) error {
+		s, err := readState(ctx, tx, project)
+		if err != nil {
+			return err
+		}
+		if err := fstore.CheckName(alias); err != nil {
+			return err
+		}
+		if _, err := s.model(fstore.ModelRef{Name: model, Version: version}, ByVersion); err != nil {
+			return err
+		}
+		if s.models[fstore.ModelRef{Name: model, Version: alias}] != nil {
+			return fstore.Errorf(fstore.ErrConflict, "%s has a version %s", model, alias).WithHint("give the alias another name")
+		}
+		if was = s.aliases[fstore.ModelRef{Name: model, Version: alias}]; was == version {
+			return nil
+		}
+		if _, err := tx.ExecContext(ctx, `
+			insert into model_aliases values (?, ?, ?, ?)
+			on conflict do update set version = excluded.version`, project, model, alias, version); err != nil {
+			return err
+		}
+		return changed(ctx, tx, project, s, now)
+	})
+	return was, wrap("alias "+alias+" of model "+model, err)
+}
+
+// DropAlias removes an alias and returns the version it named. The error is ErrNotFound.
+func (r *DB) DropAlias(ctx context.Context, project, model, alias string, now time.Time) (was string, err error) {
+	err = r.write(ctx, func(tx *sql.Tx) error {
+		s, err := readState(ctx, tx, project)
+		if err != nil {
+			return err
+		}
+		var ok bool
+		if was, ok = s.aliases[fstore.ModelRef{Name: model, Version: alias}]; !ok {
+			return fstore.Errorf(fstore.ErrNotFound, "there is no such alias").WithHint("run fstore model list")
+		}
+		if _, err := tx.ExecContext(ctx, "delete from model_aliases where project = ? and model = ? and alias = ?", project, model, alias); err != nil {
+			return err
+		}
+		return changed(ctx, tx, project, s, now)
+	})
+	return was, wrap("remove alias "+alias+" of model "+model, err)
+}
