@@ -66,20 +66,34 @@ func openState(dir string) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &state{dir: dir, runs: map[string]*run{}}
-	for _, e := range entries {
-		if id, ok := strings.CutSuffix(e.Name(), runSuffix); ok {
-			if r := readRun(filepath.Join(dir, e.Name()), id); r != nil {
-				s.runs[id] = r
-			}
-		}
-	}
+	s := &state{dir: dir, runs: runsIn(dir, entries)}
 	for _, e := range entries {
 		if id, _, _ := strings.Cut(e.Name(), "."); s.runs[id] == nil || strings.HasSuffix(e.Name(), tmpSuffix) {
 			s.junk = append(s.junk, e.Name())
 		}
 	}
 	return s, nil
+}
+
+// readRuns returns the runs that a folder describes, by id; none where there is no folder.
+func readRuns(dir string) (map[string]*run, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return runsIn(dir, entries), err
+}
+
+func runsIn(dir string, entries []fs.DirEntry) map[string]*run {
+	runs := map[string]*run{}
+	for _, e := range entries {
+		if id, ok := strings.CutSuffix(e.Name(), runSuffix); ok {
+			if r := readRun(filepath.Join(dir, e.Name()), id); r != nil {
+				runs[id] = r
+			}
+		}
+	}
+	return runs
 }
 
 // removeJunk removes what was found unfinished. If the lease was held after the folder was read, that belongs to dead

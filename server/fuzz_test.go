@@ -230,6 +230,7 @@ func FuzzRequestJSON(f *testing.F) {
 		`{"service":"churn","entities":{"customer_id":[17850,null,1e3]},"event_timestamps":true}`,
 		`{"features":["a.b","c.*"],"entities":{"k":["x","\u0000"],"t":["2026-01-01"]}}`,
 		`{"features":["a.b=c"],"entities":{"k":["AA==","",true,"2026-01-01T00:00:00.000001Z","NaN"]}}`,
+		`{"model":{"name":"m","version":"1"}}`, `{"model":{"name":"m"}}`, `{"model":{"name":"m","version":"1","x":1}}`,
 		`{"service":"s","entities":{"k":[[[[]]]]}}`, `{}`, `[`, `{"entities":{"k":{"a":1}}}`, `{"service":"s","entities":{"k":[1,]}}`,
 		`{"service":"s","entities":{"k":[9223372036854775807,-9223372036854775808,9223372036854775808,1e400,1.0,-0]}}`,
 		`{"service":"s","service":"t"}`, `{"service":"s"} {}`, `{"service":"s","entities":{}}`, `{"Service":"s"}`, `{"service":null,"features":["a.b"]}`,
@@ -250,6 +251,7 @@ func FuzzRequestJSON(f *testing.F) {
 		}
 		var oracle struct {
 			Service  *string                    `json:"service"`
+			Model    fstore.ModelRef            `json:"model"`
 			Features []string                   `json:"features"`
 			Entities map[string]json.RawMessage `json:"entities"`
 			Events   bool                       `json:"event_timestamps"`
@@ -261,7 +263,7 @@ func FuzzRequestJSON(f *testing.F) {
 		if oracle.Service != nil {
 			service = *oracle.Service
 		}
-		if req.service != service || fmt.Sprintf("%q", req.features) != fmt.Sprintf("%q", oracle.Features) || len(req.entities) != len(oracle.Entities) || (req.events == online.WithEventTimes) != oracle.Events {
+		if req.service != service || req.model != oracle.Model || fmt.Sprintf("%q", req.features) != fmt.Sprintf("%q", oracle.Features) || len(req.entities) != len(oracle.Entities) || (req.events == online.WithEventTimes) != oracle.Events {
 			t.Fatalf("%q was read as %+v", body, req)
 		}
 		for _, e := range req.entities {

@@ -96,7 +96,7 @@ func TestBadBodies(t *testing.T) {
 		{"a list", `[1]`, 400, "INVALID_ARGUMENT", "not an object", shape},
 		{"null", `null`, 400, "INVALID_ARGUMENT", "not an object", shape},
 		{"more behind", `{"service":"churn"} {}`, 400, "INVALID_ARGUMENT", "there is more behind the JSON object, at byte 21", ""},
-		{"unknown fields", `{"service":"churn","entity":{},"model":"m"}`, 400, "INVALID_ARGUMENT", "the request has unknown fields: entity, model", fields},
+		{"unknown fields", `{"service":"churn","entity":{},"modle":"m"}`, 400, "INVALID_ARGUMENT", "the request has unknown fields: entity, modle", fields},
 		{"case matters", `{"Service":"churn"}`, 400, "INVALID_ARGUMENT", "the request has unknown fields: Service", fields},
 		{"field twice", `{"service":"churn","service":"both"}`, 400, "INVALID_ARGUMENT", `"service" is there twice`, ""},
 		{"column twice", `{"service":"churn","entities":{"customer_id":[1],"customer_id":[2]}}`, 400, "INVALID_ARGUMENT", `entities: "customer_id" is there twice`, ""},

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/spf13/viper"
@@ -32,6 +33,7 @@ var settingKeys = []settingKey{
 	{"offline.temp_dir", ".fstore/tmp", "folder the offline engine spills to"},
 	{"serve.grpc", "127.0.0.1:6566", "address of the gRPC server; port 0 takes a free one"},
 	{"serve.http", "127.0.0.1:6567", "address of the HTTP server; port 0 takes a free one"},
+	{"gc.grace", "1d", "how long gc leaves the data of a view version after it stopped being live"},
 }
 
 // Settings are those of a feature repo, checked; paths are absolute.
@@ -47,6 +49,8 @@ type Settings struct {
 	TempDir     string
 
 	GRPC, HTTP string
+
+	Grace time.Duration // of gc
 }
 
 // URL is where a store is. It may hold a password, so it prints without it; reveal gives the whole.
@@ -192,6 +196,11 @@ func (a *app) check(dir string, file *settingsText) (*Settings, error) {
 		bad("offline.memory_limit", "for example 4GB", "%q is not an amount of memory", s.MemoryLimit)
 	}
 	s.TempDir = absolute(dir, v.GetString("offline.temp_dir"))
+	grace, err := fstore.ParseDuration(v.GetString("gc.grace"))
+	if err != nil {
+		bad("gc.grace", "for example 1d or 12h", "%q is not a duration", v.GetString("gc.grace"))
+	}
+	s.Grace = time.Duration(grace)
 	s.GRPC, s.HTTP = v.GetString("serve.grpc"), v.GetString("serve.http")
 	for key, address := range map[string]string{"serve.grpc": s.GRPC, "serve.http": s.HTTP} {
 		if !strings.Contains(address, ":") {

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/materialize"
+	"github.com/fstore-dev/fstore/registry"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) gcCommand() *cobra.Command {
+	var dry bool
+	cmd := &cobra.Command{
+		Use:   "gc",
+		Short: "Delete data that nothing uses any more",
+		Long: `Delete the data of view versions that are not live and past the grace period (neither head, nor serving, nor pinned to a
+model), generations that readers have left, and records that nobody knows: from the online store and the state folder.
+It first says what. Definitions stay, all of them: head may move back to one, and locks name them.
+
+It works in small steps beside runs and readers. A view that is being materialized is left for the next time.`,
+		Example: "  fstore gc --dry-run\n  fstore gc --grace 12h --output json",
+		Args:    args(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.gc(cmd.Context(), dry) },
+	}
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "only say what would be deleted")
+	cmd.Flags().String("grace", "", "how long data stays after its version stopped being live, such as 12h (setting gc.grace)")
+	settingFlag(cmd, "grace", "gc.grace")
+	return cmd
+}
+
+// collected is what gc prints as JSON.
+type collected struct {
+	DryRun bool   `json:"dry_run"`
+	Grace  string `json:"grace"`
+	*materialize.Garbage
+	Leases []string `json:"leases,omitempty"` // that expired long ago and were forgotten
+}
+
+// leaseRest is how long an expired lease is left: a holder that was slow to renew it may still do so.
+const leaseRest = 24 * time.Hour
+
+func (a *app) gc(ctx context.Context, dry bool) error {
+	s, err := a.settings()
+	if err != nil {
+		return err
+	}
+	db, err := openExisting(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	store, err := openStore(s)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	leases, err := newLeases(db, s.Project)
+	if err != nil {
+		return err
+	}
+	if !dry {
+		if err := db.NoteIdle(ctx, s.Project, a.now()); err != nil {
+			return err
+		}
+	}
+	progress := a.progress()
+	o := materialize.CollectOptions{
+		Lives: func(ctx context.Context) ([]materialize.Life, error) { return lives(ctx, db, s.Project) },
+		Now:   a.now(), Grace: s.Grace, State: filepath.Join(s.State, s.Project), Storage: store, Leases: leases, Clock: clock{a.now},
+	}
+	found, err := materialize.Survey(ctx, o)
+	if err != nil {
+		return err
+	}
+	out := collected{DryRun: dry, Grace: fstore.Duration(s.Grace).String(), Garbage: found}
+	if !a.json() {
+		if err := a.printGarbage(out); err != nil {
+			return err
+		}
+	}
+	if !dry {
+		total := int64(0)
+		for _, w := range found.Items {
+			total += w.Records
+		}
+		o.Progress = func(dropped int64) { progress.show("gc", dropped, total) }
+		out.Garbage, err = materialize.Collect(ctx, o, found)
+		progress.clear()
+		if err != nil {
+			return err
+		}
+		if out.Leases, err = db.DropLeases(ctx, s.Project, a.now().Add(-leaseRest)); err != nil {
+			return err
+		}
+	}
+	if a.json() {
+		return a.printJSON(out)
+	}
+	return a.printCollected(out, len(found.Kept))
+}
+
+// lives returns what the registry says of every view version, as a collection wants it.
+func lives(ctx context.Context, db *registry.DB, project string) ([]materialize.Life, error) {
+	all, err := db.Lives(ctx, project)
+	out := make([]materialize.Life, len(all))
+	for i, l := range all {
+		out[i] = materialize.Life(l)
+	}
+	return out, err
+}
+
+// printGarbage says what can be deleted and what cannot be yet.
+func (a *app) printGarbage(c collected) error {
+	if len(c.Items) > 0 {
+		t := newTable("DELETE", "VIEW", "GENERATION", "RECORDS", "WHY")
+		for _, w := range c.Items {
+			t.row(string(w.Kind), viewText(w.View), orDash(string(w.Generation)), thousands(w.Records), w.Why)
+		}
+		if err := t.print(a.stdout); err != nil {
+			return err
+		}
+	}
+	return a.printKept(c.Kept)
+}
+
+func (a *app) printKept(kept []materialize.Kept) error {
+	if len(kept) == 0 {
+		return nil
+	}
+	t := newTable("KEEP", "GENERATION", "WHY")
+	for _, k := range kept {
+		t.row(viewText(k.View), orDash(string(k.Generation)), k.Why)
+	}
+	return t.print(a.stdout)
+}
+
+func viewText(ref fstore.ViewRef) string {
+	if ref.Name == "" {
+		return "-"
+	}
+	return ref.String()
+}
+
+// printCollected says what was deleted, and what was kept that the survey took for garbage.
+func (a *app) printCollected(c collected, known int) error {
+	if err := a.printKept(c.Kept[min(known, len(c.Kept)):]); err != nil || c.DryRun && len(c.Items) > 0 {
+		return err
+	}
+	if len(c.Items) == 0 {
+		_, err := fmt.Fprintf(a.stdout, "Nothing to delete (grace period %s).\n", c.Grace)
+		return err
+	}
+	records, views := int64(0), map[fstore.ViewRef]bool{}
+	for _, w := range c.Items {
+		records += w.Records
+		if w.Kind == materialize.DeadVersion {
+			views[w.View] = true
+		}
+	}
+	_, err := fmt.Fprintf(a.stdout, "Deleted: %s, %s of which are no longer there at all.\n", recordCount(records), count(len(views), "view version"))
+	return err
+}
+
+func recordCount(n int64) string {
+	if n == 1 {
+		return "1 record"
+	}
+	return thousands(n) + " records"
+}

@@ -1,0 +1,295 @@
+package materialize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// Life says whether a view version is live, and since when it is not.
+type Life struct {
+	Ref         fstore.ViewRef
+	Fingerprint string
+	Live        bool
+	Idle        time.Time // where it is not live: since when; zero: not known
+}
+
+// Storage is the side of an online store that collection works on.
+type Storage interface {
+	Pointer(ctx context.Context, ref fstore.ViewRef) (fstore.Pointer, bool, error)
+	Header(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) (fstore.Header, bool, error)
+	SetHeader(ctx context.Context, was *fstore.Header, is fstore.Header) error
+	// Inventory scans what there is: first records, then pointers and headers.
+	Inventory(ctx context.Context) (*fstore.Inventory, error)
+	// Unpublish deletes the pointer of a view version if it names a generation; ErrConflict where it names another.
+	Unpublish(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) error
+	// DropGenerations deletes all records of generations, by a scan, and returns how many it deleted of each.
+	DropGenerations(ctx context.Context, dead map[fstore.Generation]bool, progress func(dropped int64)) (map[fstore.Generation]int64, error)
+	// BuryHeader deletes the header of a generation, whatever it says.
+	BuryHeader(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) error
+}
+
+// CollectOptions are what Survey and Collect need.
+type CollectOptions struct {
+	Lives   func(ctx context.Context) ([]Life, error) // of every view version that the registry knows, as it is now
+	Now     time.Time
+	Grace   time.Duration // how long the data of a version stays after it stopped being live
+	State   string        // folder of the project's state
+	Storage Storage
+	Leases  Leases
+	Clock   Clock
+
+	LeaseTTL time.Duration // default 1 minute
+	Progress func(dropped int64)
+}
+
+// Garbage is what can be deleted, and what cannot be yet.
+type Garbage struct {
+	Items []Waste `json:"items"` // by view and generation
+	Kept  []Kept  `json:"kept,omitempty"`
+}
+
+// Waste is something to delete.
+type Waste struct {
+	Kind       WasteKind         `json:"kind"`
+	View       fstore.ViewRef    `json:"view,omitzero"`
+	Generation fstore.Generation `json:"generation,omitempty"`
+	Records    int64             `json:"records"` // that the scan counted, later: that were deleted
+	Why        string            `json:"why"`
+}
+
+// WasteKind says what it is.
+type WasteKind string
+
+// The kinds of waste.
+const (
+	DeadVersion   WasteKind = "version"    // a view version that is not live: pointer, generation and state
+	DeadFolder    WasteKind = "state"      // the state folder of one that the store holds nothing of
+	LeftOver      WasteKind = "generation" // of a live version: readers have left it, or never saw it, and no run goes on with it
+	OrphanRecords WasteKind = "records"    // of a generation that nobody knows
+)
+
+// Kept is something that is not deleted although nothing live uses it.
+type Kept struct {
+	View       fstore.ViewRef    `json:"view"`
+	Generation fstore.Generation `json:"generation,omitempty"`
+	Why        string            `json:"why"`
+}
+
+// Survey looks for what can be deleted. It changes nothing.
+func Survey(ctx context.Context, o CollectOptions) (*Garbage, error) {
+	c, err := newCollector(ctx, &o)
+	if err != nil {
+		return nil, err
+	}
+	if c.found, err = o.Storage.Inventory(ctx); err != nil {
+		return nil, err
+	}
+	for _, ref := range c.refs() {
+		if err := c.view(ctx, ref); err != nil {
+			return nil, fmt.Errorf("look at %s: %w", ref, err)
+		}
+	}
+	orphans := c.found.Orphans()
+	for _, g := range slices.Sorted(maps.Keys(orphans)) {
+		c.waste(Waste{Kind: OrphanRecords, Generation: g, Records: orphans[g], Why: "no header and no pointer names them"})
+	}
+	return c.garbage, nil
+}
+
+// collector looks at one view version after another.
+type collector struct {
+	o       *CollectOptions
+	lives   map[fstore.ViewRef]Life
+	found   *fstore.Inventory
+	garbage *Garbage
+}
+
+func newCollector(ctx context.Context, o *CollectOptions) (*collector, error) {
+	if o.LeaseTTL == 0 {
+		o.LeaseTTL = time.Minute
+	}
+	if o.Progress == nil {
+		o.Progress = func(int64) {}
+	}
+	c := &collector{o: o, garbage: &Garbage{Items: []Waste{}}}
+	return c, c.readLives(ctx)
+}
+
+func (c *collector) readLives(ctx context.Context) error {
+	lives, err := c.o.Lives(ctx)
+	c.lives = make(map[fstore.ViewRef]Life, len(lives))
+	for _, l := range lives {
+		c.lives[l.Ref] = l
+	}
+	return err
+}
+
+// refs returns every view version that the registry, the store or the state folder knows.
+func (c *collector) refs() []fstore.ViewRef {
+	all := map[fstore.ViewRef]bool{}
+	for ref := range c.lives {
+		all[ref] = true
+	}
+	for ref := range c.found.Pointers {
+		all[ref] = true
+	}
+	for _, ref := range c.found.Headers {
+		all[ref] = true
+	}
+	entries, _ := os.ReadDir(c.o.State) // none, if it cannot be read
+	for _, e := range entries {
+		if ref, err := fstore.ParseRef(e.Name()); err == nil && ref.Version > 0 {
+			all[ref] = true
+		}
+	}
+	return slices.SortedFunc(maps.Keys(all), func(a, b fstore.ViewRef) int {
+		if d := strings.Compare(a.Name, b.Name); d != 0 {
+			return d
+		}
+		return a.Version - b.Version
+	})
+}
+
+func (c *collector) waste(w Waste) { c.garbage.Items = append(c.garbage.Items, w) }
+
+func (c *collector) keep(ref fstore.ViewRef, g fstore.Generation, format string, args ...any) {
+	c.garbage.Kept = append(c.garbage.Kept, Kept{ref, g, fmt.Sprintf(format, args...)})
+}
+
+// generations returns the generations of a view version that the store has a header or pointer of.
+func (c *collector) generations(ref fstore.ViewRef) []fstore.Generation {
+	var out []fstore.Generation
+	for g, of := range c.found.Headers {
+		if of == ref {
+			out = append(out, g)
+		}
+	}
+	if g, ok := c.found.Pointers[ref]; ok && g != "" && !slices.Contains(out, g) {
+		out = append(out, g)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// view looks at one view version.
+func (c *collector) view(ctx context.Context, ref fstore.ViewRef) error {
+	life, known := c.lives[ref]
+	_, published := c.found.Pointers[ref]
+	generations := c.generations(ref)
+	_, folder := os.Stat(c.stateOf(ref))
+	nothing := len(generations) == 0 && !published && folder != nil
+	switch {
+	case nothing:
+		return nil
+	case !known:
+		c.keep(ref, "", "this registry has no such version: perhaps another one has")
+		return nil
+	case life.Live:
+		return c.liveView(ctx, ref, generations)
+	case life.Idle.IsZero():
+		c.keep(ref, "", "not live, but it is not known since when: the grace period begins with the first gc")
+		return nil
+	case !life.due(c.o):
+		c.keep(ref, "", "not live since %s, within the grace period", fstore.FormatTime(life.Idle))
+		return nil
+	}
+	why := "not live since " + fstore.FormatTime(life.Idle)
+	for _, g := range generations {
+		if other, err := c.othersData(ctx, ref, g, life.Fingerprint); err != nil || other {
+			if other {
+				c.keep(ref, g, "another registry's: the store has another definition of %s", ref)
+			}
+			return err
+		}
+	}
+	for _, g := range generations {
+		c.waste(Waste{Kind: DeadVersion, View: ref, Generation: g, Records: c.found.Records[g], Why: why})
+	}
+	if len(generations) == 0 {
+		kind := DeadFolder
+		if published {
+			kind = DeadVersion // a pointer that cannot be read
+		}
+		c.waste(Waste{Kind: kind, View: ref, Why: why})
+	}
+	return nil
+}
+
+// due reports whether the grace period of a version that is not live is over.
+func (l Life) due(o *CollectOptions) bool {
+	return !l.Idle.IsZero() && !l.Idle.Add(o.Grace).After(o.Now)
+}
+
+func (c *collector) stateOf(ref fstore.ViewRef) string { return filepath.Join(c.o.State, ref.String()) }
+
+// othersData reports whether a generation was written for another definition of the view version, which only another
+// registry can have. An abandoned load has no fingerprint.
+func (c *collector) othersData(ctx context.Context, ref fstore.ViewRef, g fstore.Generation, fingerprint string) (bool, error) {
+	h, ok, err := c.o.Storage.Header(ctx, ref, g)
+	switch {
+	case errors.Is(err, fstore.ErrCorrupt):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return ok && h.Fingerprint != "" && h.Fingerprint != fingerprint, nil
+}
+
+// liveView looks for generations of a live view version that are left over.
+func (c *collector) liveView(ctx context.Context, ref fstore.ViewRef, generations []fstore.Generation) error {
+	for _, g := range generations {
+		if g == c.found.Pointers[ref] {
+			continue
+		}
+		why, err := c.leftOver(ctx, ref, g)
+		switch {
+		case err != nil:
+			return err
+		case why != "":
+			c.keep(ref, g, "%s", why)
+		default:
+			c.waste(Waste{Kind: LeftOver, View: ref, Generation: g, Records: c.found.Records[g], Why: "no pointer names it, and no run goes on with it"})
+		}
+	}
+	return nil
+}
+
+// leftOver says why a generation that readers do not see is not left over; empty: it is.
+func (c *collector) leftOver(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) (string, error) {
+	p, ok, err := c.o.Storage.Pointer(ctx, ref)
+	switch {
+	case errors.Is(err, fstore.ErrCorrupt):
+		return "the pointer cannot be read: run fstore materialize " + ref.String(), nil
+	case err != nil:
+		return "", err
+	case ok && p.Generation == g:
+		return "it is published", nil
+	}
+	h, ok, err := c.o.Storage.Header(ctx, ref, g)
+	if errors.Is(err, fstore.ErrCorrupt) || err == nil && !ok {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if h.Complete || !h.Published.IsZero() || h.Fingerprint == "" {
+		return "", nil
+	}
+	runs, err := readRuns(c.stateOf(ref))
+	if err != nil {
+		return "", err
+	}
+	if r := runs[h.Run]; r != nil && r.of(&h) {
+		return "a load that was interrupted or is under way: the next run goes on with it", nil
+	}
+	return "", nil
+}

@@ -1,0 +1,190 @@
+package online
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// What follows is for gc and verify: it scans the backend, which look-ups and materialize never do.
+
+// metaPrefix begins the keys of pointers and headers, of all projects.
+const metaPrefix = "fstore:"
+
+// metaKeyParts is what the key of a pointer or header says; see keys.go.
+type metaKeyParts struct {
+	project    string
+	ref        fstore.ViewRef
+	generation fstore.Generation // of a header; empty: it is a pointer's
+}
+
+func parseMetaKey(key []byte) (metaKeyParts, bool) {
+	parts := strings.Split(string(key), ":")
+	if len(parts) < 4 || parts[0] != "fstore" {
+		return metaKeyParts{}, false
+	}
+	ref, err := fstore.ParseRef(parts[3])
+	m := metaKeyParts{project: parts[1], ref: ref}
+	switch {
+	case err != nil || ref.Version == 0:
+		return m, false
+	case parts[2] == "p" && len(parts) == 4:
+		return m, true
+	case parts[2] == "h" && len(parts) == 5:
+		m.generation = fstore.Generation(parts[4])
+		_, err := parseGeneration(m.generation)
+		return m, err == nil
+	}
+	return m, false
+}
+
+// recordGeneration returns the generation in the key of a record, and the record's own key.
+func recordGeneration(key []byte) (fstore.Generation, []byte, bool) {
+	if len(key) < recordKeyOverhead || !bytes.HasPrefix(key, []byte(recordPrefix)) {
+		return "", nil, false
+	}
+	from := recordKeyOverhead - len(generation{})
+	return fstore.Generation(hex.EncodeToString(key[from:recordKeyOverhead])), key[recordKeyOverhead:], true
+}
+
+// Inventory scans everything there is: first all records, then all pointers and headers. So a generation that has
+// records here, and nobody who knows it, has none for good; see fstore.Inventory.Orphans.
+func (s *Store) Inventory(ctx context.Context) (*fstore.Inventory, error) {
+	out := &fstore.Inventory{
+		Pointers: map[fstore.ViewRef]fstore.Generation{}, Headers: map[fstore.Generation]fstore.ViewRef{},
+		Records: map[fstore.Generation]int64{}, Others: map[fstore.Generation]bool{},
+	}
+	err := s.ScanRecords(ctx, func(g fstore.Generation, _ []byte) error {
+		out.Records[g]++
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var pointers [][]byte
+	var of []metaKeyParts
+	err = s.backend.Scan(ctx, []byte(metaPrefix), func(key []byte) error {
+		m, ok := parseMetaKey(key)
+		switch {
+		case !ok:
+		case m.generation == "":
+			pointers, of = append(pointers, bytes.Clone(key)), append(of, m)
+		case m.project == s.project:
+			out.Headers[m.generation] = m.ref
+		default:
+			out.Others[m.generation] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("scan the online store: %w", err)
+	}
+	_, raws, err := s.backend.Get(ctx, nil, pointers)
+	if err != nil {
+		return nil, fmt.Errorf("read pointers: %w", err)
+	}
+	for i, raw := range raws {
+		if raw == nil {
+			continue // gone since
+		}
+		g := fstore.Generation("")
+		if known, err := decodePointer(of[i].ref, raw); err == nil {
+			g = known.pointer.Generation
+		}
+		if of[i].project == s.project {
+			out.Pointers[of[i].ref] = g
+		} else {
+			out.Others[g] = true
+		}
+	}
+	return out, nil
+}
+
+// ScanRecords calls fn with the generation and key of every record, in no order, perhaps of some more than once; those
+// of other projects too. The key is valid until fn returns. It ends with fn's first error.
+func (s *Store) ScanRecords(ctx context.Context, fn func(g fstore.Generation, key []byte) error) error {
+	var stop error
+	err := s.backend.Scan(ctx, []byte(recordPrefix), func(physical []byte) error {
+		if g, key, ok := recordGeneration(physical); ok {
+			stop = fn(g, key)
+		}
+		return stop
+	})
+	if err != nil && err != stop {
+		return fmt.Errorf("scan the online store: %w", err)
+	}
+	return err
+}
+
+// Unpublish deletes the pointer of a view version if it names generation g; an empty g is one that cannot be read. A
+// look-up is refused from then on. ErrConflict: it is another now.
+func (s *Store) Unpublish(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) error {
+	key := s.pointerKey(ref)
+	_, raws, err := s.backend.Get(ctx, nil, [][]byte{key})
+	if err != nil {
+		return fmt.Errorf("read the pointer of %s: %w", ref, err)
+	}
+	if raws[0] == nil {
+		return nil
+	}
+	named := fstore.Generation("")
+	if known, err := decodePointer(ref, raws[0]); err == nil {
+		named = known.pointer.Generation
+	}
+	if named != g {
+		return fstore.Errorf(fstore.ErrConflict, "the pointer of %s names generation %s by now", ref, named)
+	}
+	if err := s.backend.Commit(ctx, Commit{Guards: []Guard{{key, raws[0]}}, Delete: [][]byte{key}}); err != nil {
+		return fmt.Errorf("delete the pointer of %s: %w", ref, err)
+	}
+	return nil
+}
+
+// DropGenerations deletes all records of generations that no pointer names any more, in one scan and small batches, and
+// returns how many there were of each.
+func (s *Store) DropGenerations(ctx context.Context, dead map[fstore.Generation]bool, progress func(dropped int64)) (map[fstore.Generation]int64, error) {
+	dropped, total := map[fstore.Generation]int64{}, int64(0)
+	batch := map[fstore.Generation][][]byte{}
+	drop := func(g fstore.Generation) error {
+		if err := s.Drop(ctx, g, batch[g]); err != nil {
+			return err
+		}
+		dropped[g] += int64(len(batch[g]))
+		total += int64(len(batch[g]))
+		batch[g] = batch[g][:0]
+		progress(total)
+		return nil
+	}
+	err := s.ScanRecords(ctx, func(g fstore.Generation, key []byte) error {
+		if !dead[g] {
+			return nil
+		}
+		if batch[g] = append(batch[g], bytes.Clone(key)); len(batch[g]) < dropBatch {
+			return nil
+		}
+		return drop(g)
+	})
+	for g := range batch {
+		if err == nil && len(batch[g]) > 0 {
+			err = drop(g)
+		}
+	}
+	return dropped, err
+}
+
+// BuryHeader deletes the header of a generation whose records are gone, whatever it says.
+func (s *Store) BuryHeader(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) error {
+	key := s.headerKey(ref, g)
+	_, raws, err := s.backend.Get(ctx, nil, [][]byte{key})
+	if err != nil || raws[0] == nil {
+		return err
+	}
+	if err := s.backend.Commit(ctx, Commit{Guards: []Guard{{key, raws[0]}}, Delete: [][]byte{key}}); err != nil {
+		return fmt.Errorf("delete the header of generation %s of %s: %w", g, ref, err)
+	}
+	return nil
+}
