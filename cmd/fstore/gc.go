@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
@@ -154,15 +155,18 @@ func (a *app) printCollected(c collected, known int) error {
 		_, err := fmt.Fprintf(a.stdout, "Nothing to delete (grace period %s).\n", c.Grace)
 		return err
 	}
-	records, views := int64(0), map[fstore.ViewRef]bool{}
+	records, views := int64(0), []fstore.ViewRef{}
 	for _, w := range c.Items {
 		records += w.Records
-		if w.Kind == materialize.DeadVersion {
-			views[w.View] = true
+		if w.Kind == materialize.DeadVersion && !slices.Contains(views, w.View) {
+			views = append(views, w.View)
 		}
 	}
-	_, err := fmt.Fprintf(a.stdout, "Deleted: %s, %s of which are no longer there at all.\n", recordCount(records), count(len(views), "view version"))
-	return err
+	fmt.Fprintf(a.stdout, "Deleted %s.\n", recordCount(records))
+	if len(views) > 0 {
+		fmt.Fprintf(a.stdout, "Gone from the store: %s\n", joined(views))
+	}
+	return nil
 }
 
 func recordCount(n int64) string {
