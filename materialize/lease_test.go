@@ -239,3 +239,32 @@ func TestASleeperCannotWrite(t *testing.T) {
 		}
 	}
 }
+
+// TestAStoreThatHangsIsGivenUp: an attempt that takes ten seconds, as one at a locked SQLite file does, is not made eight
+// times over.
+func TestAStoreThatHangsIsGivenUp(t *testing.T) {
+	for n := 1; ; n++ {
+		w := newWorld(t)
+		w.fill(10)
+		w.mustRun(t, day(2), 0)
+		w.fill(12)
+		o := w.options(day(3), 0)
+		w.shaky.count, w.shaky.at = 0, n
+		w.shaky.how = func(ctx context.Context, _ func() error) error {
+			for range 2 {
+				if err := o.Clock.Sleep(ctx, 5*time.Second); err != nil {
+					return err
+				}
+			}
+			return fstore.Errorf(fstore.ErrUnavailable, "the file is locked")
+		}
+		begun := o.Clock.Now()
+		_, err := Run(context.Background(), o)
+		if w.shaky.count < n {
+			return // the run had no such operation
+		}
+		if took := o.Clock.Now().Sub(begun); !errors.Is(err, fstore.ErrUnavailable) || took < 20*time.Second || took > 45*time.Second {
+			t.Fatalf("operation %d hangs: %v after %s", n, err, took)
+		}
+	}
+}

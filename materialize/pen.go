@@ -10,9 +10,13 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// tries is how often a write, or the reading of a header, is attempted while the store cannot be reached: about
-// six seconds in all.
-const tries = 8
+// A write, or the reading of a header, is attempted again while the store cannot be reached: tries times, which is
+// about six seconds where each attempt fails at once, but for no longer than patience where each takes its time, because
+// the store hangs or another process keeps its file locked.
+const (
+	tries    = 8
+	patience = 20 * time.Second
+)
 
 // pen writes to one generation. Every write goes from the exact header last written to the next one.
 type pen struct {
@@ -43,7 +47,7 @@ func (p *pen) publish(ctx context.Context, is fstore.Header, from *fstore.Pointe
 // repeats by itself is refused by its own first attempt.
 func (p *pen) move(ctx context.Context, is fstore.Header, do func() error) error {
 	var err error
-	refused := 0
+	refused, until := 0, p.clock.Now().Add(patience)
 	for try := range tries {
 		if err = do(); err == nil {
 			p.header = &is
@@ -68,7 +72,7 @@ func (p *pen) move(ctx context.Context, is fstore.Header, do func() error) error
 		default:
 			return takenOver(&is, now)
 		}
-		if sleepErr := p.clock.Sleep(ctx, backoff(try)); sleepErr != nil {
+		if p.clock.Now().After(until) || p.clock.Sleep(ctx, backoff(try)) != nil {
 			return err
 		}
 	}
@@ -88,9 +92,10 @@ func (p *pen) read(ctx context.Context, g fstore.Generation) (*fstore.Header, er
 
 // again repeats what may be repeated while the store cannot be reached.
 func again(ctx context.Context, clock Clock, do func() error) error {
+	until := clock.Now().Add(patience)
 	for try := 0; ; try++ {
 		err := do()
-		if !errors.Is(err, fstore.ErrUnavailable) || try == tries-1 || ctx.Err() != nil {
+		if !errors.Is(err, fstore.ErrUnavailable) || try == tries-1 || ctx.Err() != nil || clock.Now().After(until) {
 			return err
 		}
 		if clock.Sleep(ctx, backoff(try)) != nil {
