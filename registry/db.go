@@ -186,6 +186,8 @@ func wrap(doing string, err error) error {
 	var e *sqlite.Error
 	if errors.As(err, &e) {
 		switch e.Code() & 0xff {
+		case sqlite3.SQLITE_BUSY:
+			hint = "another process is writing to it, or was stopped while it did"
 		case sqlite3.SQLITE_CORRUPT:
 			kind, hint = fstore.ErrCorrupt, "restore the file from a backup"
 		case sqlite3.SQLITE_NOTADB:

@@ -99,12 +99,11 @@ func unlocked(t testing.TB, db *sql.DB) { t.Helper(); mustLock(t, db)() }
 func (p *process) stop(databases ...*sql.DB) bool {
 	for {
 		p.signal(syscall.SIGSTOP)
-		for !p.stopped() {
-			select {
-			case <-p.done:
-				return false
-			case <-time.After(100 * time.Microsecond):
-			}
+		eventually(p.t, "a stopped process", p.stoppedOrDone)
+		select {
+		case <-p.done:
+			return false
+		default:
 		}
 		free := true
 		for _, db := range databases {
@@ -122,8 +121,13 @@ func (p *process) stop(databases ...*sql.DB) bool {
 	}
 }
 
-// stopped reports whether all threads of the process are stopped.
-func (p *process) stopped() bool {
+// stoppedOrDone reports whether all threads of the process are stopped, or it has ended.
+func (p *process) stoppedOrDone() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+	}
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.cmd.Process.Pid))
 	if err != nil || len(threads) == 0 {
 		return false

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"syscall"
@@ -93,6 +94,28 @@ var liveSteps = []struct {
 		w.data()
 		w.kill()
 		w.data()
+		w.materialize()
+	}},
+	{"apply_during_a_run", func(w *liveWorld) {
+		w.data()
+		to := w.tick()
+		runs, end := w.expectRun(to, nil)
+		p, out := w.r.start("materialize", "--output", "json", "--to", to.Format(time.RFC3339Nano))
+		eventually(w.t, "a run that has read the registry", func() bool {
+			leases := 0
+			if err := w.registry().QueryRow("select count(*) from leases").Scan(&leases); err != nil {
+				w.t.Fatal(err)
+			}
+			return leases > 0
+		})
+		w.edit(beacon, third)
+		w.apply()
+		summaries, err := io.ReadAll(out)
+		if status := p.wait(); status != 0 || err != nil {
+			w.t.Fatalf("the run ended with %d: %v\n%s", status, err, p.log)
+		}
+		end()
+		w.checkSummaries(string(summaries), to, runs)
 		w.materialize()
 	}},
 	{"nothing", func(w *liveWorld) {

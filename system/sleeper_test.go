@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -81,6 +82,9 @@ func TestASleeperChangesNothing(t *testing.T) {
 				round.then = []string{"--wait", "2m"}
 				s.overtake(round, func() {})
 				count["real time"]++
+			}
+			if g, ok := s.gate.(*sqliteGate); ok {
+				s.stoppedWithinATransaction(g.online)
 			}
 		}
 		w.materialize()
@@ -242,4 +246,50 @@ func (w *liveWorld) rightRecords(views ...string) {
 			w.t.Fatalf("%s has %d records, not %d", ref, len(mine), want)
 		}
 	}
+}
+
+// stoppedWithinATransaction stops a run that keeps everybody out of the store's file, as no lease can prevent. The next
+// run gives up and says so, readers go on, and when the first goes on, so does everything.
+func (s *sleeper) stoppedWithinATransaction(online *sql.DB) {
+	t, w := s.w.t, s.w
+	var p *process
+	for p == nil {
+		w.data()
+		to := w.tick()
+		args := []string{"whole", "--full"}
+		_, _ = w.expectRun(to, args)
+		p, _ = w.r.start(append([]string{"materialize", "--to", to.Format(time.RFC3339Nano)}, args...)...)
+		for caught := false; !caught && p != nil; {
+			unlock, free := lock(online)
+			if free {
+				unlock()
+			} else {
+				p.signal(syscall.SIGSTOP)
+				eventually(t, "a stopped process", p.stoppedOrDone)
+				if unlock, free = lock(online); free {
+					unlock()
+					p.wake()
+				}
+				caught = !free
+			}
+			select {
+			case <-p.done:
+				p = nil
+			default:
+			}
+		}
+	}
+	expire(t, s.registry, "whole@1")
+	begun := time.Now()
+	got := w.r.run("materialize", "whole", "--to", w.tick().Format(time.RFC3339Nano))
+	if took := time.Since(begun); got.status != 6 || !strings.Contains(got.stderr, "was stopped while it did") || took > 90*time.Second {
+		t.Fatalf("status %d after %s\n%s", got.status, took, got.stderr)
+	}
+	t.Logf("beside a run that was stopped within a transaction another one gave up after %s", time.Since(begun).Round(time.Second))
+	p.wake()
+	if status := p.wait(); status != 0 && status != 5 {
+		t.Fatalf("status %d\n%s", status, p.log)
+	}
+	w.materialize()
+	w.repeat(w.last)
 }

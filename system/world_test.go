@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -32,7 +33,10 @@ var program string
 
 func TestMain(m *testing.M) { os.Exit(build(m)) }
 
+var underRace = flag.Bool("race-program", false, "build fstore with the race detector: a race ends a command with status 66")
+
 func build(m *testing.M) int {
+	flag.Parse()
 	dir, err := os.MkdirTemp("", "fstore-system")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -40,7 +44,7 @@ func build(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	program = filepath.Join(dir, "fstore")
-	cmd := exec.Command("go", "build", "-o", program, "../cmd/fstore")
+	cmd := exec.Command("go", "build", fmt.Sprintf("-race=%t", *underRace), "-o", program, "../cmd/fstore")
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "build fstore:", err)

@@ -213,10 +213,12 @@ func (b *Backend) failed(err error) error {
 	if err == nil {
 		return nil
 	}
-	kind := fstore.ErrUnavailable
+	kind, hint := fstore.ErrUnavailable, ""
 	var e *driver.Error
 	if errors.As(err, &e) {
 		switch e.Code() & 0xff {
+		case codes.SQLITE_BUSY:
+			hint = "another process is writing to it, or was stopped while it did"
 		case codes.SQLITE_CORRUPT, codes.SQLITE_NOTADB:
 			kind = fstore.ErrCorrupt
 		case codes.SQLITE_TOOBIG, codes.SQLITE_ERROR:
@@ -226,5 +228,5 @@ func (b *Backend) failed(err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("online store %s: %w: %w", b.path, fstore.ErrUnavailable, err)
 	}
-	return fstore.Errorf(kind, "online store %s: %v", b.path, err)
+	return fstore.Errorf(kind, "online store %s: %v", b.path, err).WithHint("%s", hint)
 }
