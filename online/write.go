@@ -14,6 +14,16 @@ import (
 // dropBatch is how many keys one commit of Drop deletes: small enough to hold up no reader.
 const dropBatch = 500
 
+// CheckWrite says whether the store can be written, by deleting a key that is never there: to a replica, or to a user
+// who may only read, nothing can be. The errors are those of a write.
+func (s *Store) CheckWrite(ctx context.Context) error {
+	key := append(append([]byte("fstore:"), s.project...), ":w"...)
+	if err := s.backend.Commit(ctx, Commit{Guards: []Guard{{Key: key}}, Delete: [][]byte{key}}); err != nil {
+		return fmt.Errorf("write to the online store: %w", err)
+	}
+	return nil
+}
+
 // Pointer returns the pointer of a view version; false where it has not been published.
 func (s *Store) Pointer(ctx context.Context, ref fstore.ViewRef) (fstore.Pointer, bool, error) {
 	pointers, err := s.Pointers(ctx, []fstore.ViewRef{ref})

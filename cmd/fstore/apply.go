@@ -84,7 +84,7 @@ func (a *app) apply(ctx context.Context, yes bool, message string) error {
 	return a.printApplied(p, commit, promoted)
 }
 
-// promoteReachable is promote where the online store can be reached; an apply does not depend on it.
+// promoteReachable is promote where the online store can be read; an apply does not depend on it, and has happened.
 func (a *app) promoteReachable(ctx context.Context, s *Settings, db *registry.DB) ([]registry.Promotion, error) {
 	store, err := openStore(s)
 	if err != nil {
@@ -92,12 +92,18 @@ func (a *app) promoteReachable(ctx context.Context, s *Settings, db *registry.DB
 	}
 	defer store.Close()
 	promoted, err := a.promote(ctx, s, db, store)
-	if errors.Is(err, fstore.ErrUnavailable) {
+	var away unread
+	if errors.As(err, &away) {
 		fmt.Fprintf(a.stderr, "warning: what is published was not looked at: %s\n", a.mask(err.Error()))
 		return nil, nil
 	}
 	return promoted, err
 }
+
+// unread says that the online store could not be read.
+type unread struct{ error }
+
+func (u unread) Unwrap() error { return u.error }
 
 // promote lets head's versions serve where everything they use is published.
 func (a *app) promote(ctx context.Context, s *Settings, db *registry.DB, store *online.Store) ([]registry.Promotion, error) {
@@ -107,7 +113,7 @@ func (a *app) promote(ctx context.Context, s *Settings, db *registry.DB, store *
 	}
 	published, err := publishedInstants(ctx, snap, store)
 	if err != nil {
-		return nil, err
+		return nil, unread{err}
 	}
 	return db.Promote(ctx, s.Project, published, a.now())
 }

@@ -163,7 +163,7 @@ func viewsNamed(snap *registry.Snapshot, args []string) ([]*fstore.ViewVersion, 
 	return views, nil
 }
 
-// checkStore refuses a store that loses what it is given, and passes on its warning.
+// checkStore refuses a store that loses what it is given or takes nothing, and passes on its warning.
 func (a *app) checkStore(ctx context.Context, store *online.Store) error {
 	warning, err := store.Check(ctx)
 	if err != nil {
@@ -172,7 +172,7 @@ func (a *app) checkStore(ctx context.Context, store *online.Store) error {
 	if warning != "" {
 		fmt.Fprintf(a.stderr, "warning: %s\n", a.mask(warning))
 	}
-	return nil
+	return store.CheckWrite(ctx)
 }
 
 func (a *app) printSummaries(summaries []materialize.Summary) error {

@@ -14,23 +14,39 @@ import (
 	driver "github.com/redis/go-redis/v9"
 )
 
-// Check implements online.Backend: the server answers, lets this user read and write, and evicts nothing.
+// Check implements online.Backend: the server answers, lets this user read, and evicts nothing. Whether it can be
+// written only writing tells; that it is a replica is a warning, since a look-up may be answered by one.
 func (b *Backend) Check(ctx context.Context) (warning string, err error) {
 	if err := b.client.Ping(ctx).Err(); err != nil {
+		return "", b.failed(ctx, err)
+	}
+	if _, _, err := b.get(ctx, [][]byte{[]byte("f{}")}, [][]byte{[]byte("fstore:")}); err != nil { // of the names that keys have
 		return "", b.failed(ctx, err)
 	}
 	policy, err := b.evictionPolicy(ctx)
 	if err != nil {
 		return "", b.failed(ctx, err)
 	}
+	role, err := b.info(ctx, "replication", "role")
+	if err != nil {
+		return "", b.failed(ctx, err)
+	}
+	var warnings []string
 	switch policy {
 	case "noeviction":
-		return "", nil
 	case "":
-		return "redis at " + b.addr + ": maxmemory-policy cannot be read; make sure that it is noeviction", nil
+		warnings = append(warnings, "maxmemory-policy cannot be read; make sure that it is noeviction")
+	default:
+		return "", fstore.Errorf(fstore.ErrInvalid, "redis at %s: maxmemory-policy is %s: under memory pressure it would drop features", b.addr, policy).
+			WithHint("run: redis-cli config set maxmemory-policy noeviction, and set it in redis.conf")
 	}
-	return "", fstore.Errorf(fstore.ErrInvalid, "redis at %s: maxmemory-policy is %s: under memory pressure it would drop features", b.addr, policy).
-		WithHint("run: redis-cli config set maxmemory-policy noeviction, and set it in redis.conf")
+	if role == "slave" {
+		warnings = append(warnings, "it is a replica: it can be read, but materialize needs its master")
+	}
+	if warnings == nil {
+		return "", nil
+	}
+	return "redis at " + b.addr + ": " + strings.Join(warnings, "; "), nil
 }
 
 // evictionPolicy returns "" where the server does not tell: managed ones often have no CONFIG.
@@ -43,16 +59,22 @@ func (b *Backend) evictionPolicy(ctx context.Context) (string, error) {
 	if !errors.As(err, &refused) {
 		return "", err
 	}
-	info, err := b.client.Info(ctx, "memory").Result()
+	return b.info(ctx, "memory", "maxmemory_policy")
+}
+
+// info returns a field of a section of INFO; "" where the server does not tell.
+func (b *Backend) info(ctx context.Context, section, field string) (string, error) {
+	info, err := b.client.Info(ctx, section).Result()
 	if err != nil {
+		var refused driver.Error
 		if errors.As(err, &refused) {
 			return "", nil
 		}
 		return "", err
 	}
 	for line := range strings.Lines(info) {
-		if policy, ok := strings.CutPrefix(strings.TrimSpace(line), "maxmemory_policy:"); ok {
-			return policy, nil
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), field+":"); ok {
+			return value, nil
 		}
 	}
 	return "", nil
@@ -83,6 +105,9 @@ var kinds = []struct {
 	{"MOVED", fstore.ErrInvalid, clusterHint},
 	{"ASK", fstore.ErrInvalid, clusterHint},
 	{"CROSSSLOT", fstore.ErrInvalid, clusterHint},
+	{"unknown command", fstore.ErrInvalid, "fstore needs Redis 6.0 or later, with its commands under their own names"},
+	{"wrong number of arguments for 'auth'", fstore.ErrInvalid, "a Redis before 6.0 knows no users, and is too old for fstore"},
+	{"DB index is out of range", fstore.ErrInvalid, "the URL ends with the number of a database that the server does not have"},
 }
 
 const (
@@ -116,7 +141,25 @@ func (b *Backend) failed(ctx context.Context, err error) error {
 		return fstore.Errorf(fstore.ErrInvalid, "redis at %s: %v", b.addr, err).
 			WithHint("add its authority to the system's, or name it in SSL_CERT_FILE")
 	}
-	return fstore.Errorf(fstore.ErrUnavailable, "redis at %s: %v", b.addr, err)
+	return b.broken(err)
+}
+
+// broken says what went wrong with a connection.
+func (b *Backend) broken(err error) error {
+	out := fstore.Errorf(fstore.ErrUnavailable, "redis at %s: %v", b.addr, err)
+	var timeout net.Error
+	switch {
+	case errors.Is(err, driver.ErrPoolTimeout):
+		return out.WithHint("more calls at once than connections: raise pool_size in the online store's URL, such as ?pool_size=40")
+	case closed(err):
+		return out.WithHint("the server closes connections where it restarts, and where it has as many as its maxclients")
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return out.WithHint("it may be overloaded or hang, or a firewall drops what is sent to it")
+	case strings.HasPrefix(err.Error(), "redis: ") && !errors.Is(err, driver.ErrClosed): // the driver has no other mark for what it cannot parse
+		return fstore.Errorf(fstore.ErrInvalid, "redis at %s: what answers there is not a Redis server: %v", b.addr, err).
+			WithHint("check host and port in the online store's URL")
+	}
+	return out
 }
 
 // stale reports whether a read failed because its pooled connection had been closed, as after a restart of the
@@ -126,5 +169,10 @@ func stale(err error) bool {
 	if errors.As(err, &op) && op.Op == "dial" {
 		return false
 	}
+	return closed(err)
+}
+
+// closed reports whether the server closed the connection.
+func closed(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }

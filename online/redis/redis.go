@@ -38,6 +38,7 @@ func Open(url string) (*Backend, error) {
 	o.ContextTimeoutEnabled = true
 	o.MaxRetries = -1 // a commit sent again would lack its WATCH
 	o.DialerRetries = 1
+	o.PipelinePoolSize = -1 // none of its own: pool_size says how many connections there are
 	o.Protocol = 2
 	o.DisableIdentity = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}

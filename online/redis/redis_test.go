@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -124,19 +126,28 @@ func TestAUserWithoutPermissionIsInvalid(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := open(t, strings.Replace(url, "unix://", "unix://weak:secret@", 1))
-	_, _, err := b.Get(ctx, [][]byte{[]byte("k")}, nil)
-	isKind(t, err, fstore.ErrInvalid, "grant")
+	for name, err := range calls(b) {
+		t.Run(name, func(t *testing.T) { isKind(t, err, fstore.ErrInvalid, "grant") })
+	}
+	if err := client(t, url).Do(ctx, "acl", "setuser", "reader", "on", ">secret", "~*", "+ping", "+mget").Err(); err != nil {
+		t.Fatal(err)
+	}
+	b = open(t, strings.Replace(url, "unix://", "unix://reader:secret@", 1))
 	warning, err := b.Check(ctx) // it may neither CONFIG GET nor INFO
 	if err != nil || !strings.Contains(warning, "maxmemory-policy cannot be read") {
 		t.Errorf("got %q, %v", warning, err)
 	}
+	if _, _, err := b.Get(ctx, [][]byte{[]byte("k")}, [][]byte{[]byte("p")}); err != nil {
+		t.Error(err)
+	}
+	isKind(t, calls(b)["commit"], fstore.ErrInvalid, "grant")
 }
 
 func TestAServerThatEvictsIsRefused(t *testing.T) {
 	url := redistest.Start(t, "--maxmemory-policy", "allkeys-lru")
 	_, err := open(t, url).Check(ctx)
 	isKind(t, err, fstore.ErrInvalid, "allkeys-lru", "noeviction")
-	if err := client(t, url).Do(ctx, "acl", "setuser", "info", "on", ">secret", "~*", "+ping", "+info").Err(); err != nil {
+	if err := client(t, url).Do(ctx, "acl", "setuser", "info", "on", ">secret", "~*", "+ping", "+mget", "+info").Err(); err != nil {
 		t.Fatal(err)
 	}
 	_, err = open(t, strings.Replace(url, "unix://", "unix://info:secret@", 1)).Check(ctx) // as where CONFIG is not allowed
@@ -172,6 +183,89 @@ func TestAFullServerIsUnavailableAndChangesNothing(t *testing.T) {
 func TestAReplicaIsUnavailableForWriting(t *testing.T) {
 	b := open(t, redistest.Start(t, "--replicaof", "127.0.0.1", "1"))
 	isKind(t, b.Commit(ctx, online.Commit{Delete: [][]byte{[]byte("k")}}), fstore.ErrUnavailable, "replica")
+	if warning, err := b.Check(ctx); err != nil || !strings.Contains(warning, "it is a replica") {
+		t.Errorf("got %q, %v", warning, err)
+	}
+}
+
+// A Redis that is too old, or a managed one, lacks commands.
+func TestAServerWithoutTheCommandsIsInvalid(t *testing.T) {
+	b := open(t, redistest.Start(t, "--rename-command", "UNLINK", "", "--rename-command", "CONFIG", "", "--rename-command", "INFO", ""))
+	isKind(t, b.Commit(ctx, online.Commit{Delete: [][]byte{[]byte("k")}}), fstore.ErrInvalid, "unknown command", "Redis 6.0 or later")
+	if warning, err := b.Check(ctx); err != nil || !strings.Contains(warning, "maxmemory-policy cannot be read") {
+		t.Errorf("got %q, %v", warning, err)
+	}
+}
+
+func TestADatabaseThatTheServerDoesNotHaveIsInvalid(t *testing.T) {
+	b := open(t, strings.Replace(redistest.Start(t), "db=0", "db=99", 1))
+	for name, err := range calls(b) {
+		t.Run(name, func(t *testing.T) { isKind(t, err, fstore.ErrInvalid, "the URL ends with the number of a database") })
+	}
+}
+
+// What answers at the address may be anything.
+func TestAServerThatIsNoRedisIsInvalid(t *testing.T) {
+	for name, reply := range map[string]string{
+		"http": "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", "ssh": "SSH-2.0-OpenSSH_9.6\r\n", "tls": "\x15\x03\x01\x00\x02\x02\x46\r\n", "lines": "\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var served sync.WaitGroup
+			defer served.Wait()
+			defer l.Close()
+			served.Go(func() {
+				for {
+					c, err := l.Accept()
+					if err != nil {
+						return
+					}
+					served.Go(func() {
+						defer c.Close()
+						for buf := make([]byte, 1000); ; {
+							if _, err := c.Read(buf); err != nil {
+								return
+							}
+							_, _ = c.Write([]byte(reply))
+						}
+					})
+				}
+			})
+			b := open(t, "redis://u:secret@"+l.Addr().String())
+			defer b.Close()
+			for call, err := range calls(b) {
+				t.Run(call, func(t *testing.T) { isKind(t, err, fstore.ErrInvalid, "not a Redis server", "check host and port") })
+			}
+		})
+	}
+}
+
+// More calls than connections wait, and say what they waited for where that takes too long.
+func TestCallsBeyondTheConnectionsWait(t *testing.T) {
+	server := redistest.New(t)
+	b := open(t, server.URL+"&pool_size=1&pool_timeout=50ms&read_timeout=10s")
+	if _, err := b.Check(ctx); err != nil {
+		t.Fatal(err)
+	}
+	server.Pause()
+	results := make(chan error)
+	for range 2 { // one has the connection
+		go func() {
+			_, _, err := b.Get(ctx, [][]byte{[]byte("k")}, nil)
+			results <- err
+		}()
+	}
+	isKind(t, <-results, fstore.ErrUnavailable, "pool_size")
+	server.Resume()
+	if err := <-results; err != nil {
+		t.Error(err)
+	}
+	if _, _, err := b.Get(ctx, [][]byte{[]byte("k")}, nil); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestReadsSurviveConnectionsThatWereClosed(t *testing.T) {
