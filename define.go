@@ -125,56 +125,33 @@ func ParseRef(s string) (ViewRef, error) {
 	if err != nil || n < 1 {
 		return ViewRef{}, Errorf(ErrInvalid, "%q: %q is not a version", s, version).WithHint("for example %s@1", name)
 	}
-	return ViewRef{name, n}, CheckName(name)
+	if err := CheckName(name); err != nil {
+		return ViewRef{}, Errorf(ErrInvalid, "%q: %s", s, err.(*Error).Message).WithHint(nameHint)
+	}
+	return ViewRef{name, n}, nil
 }
 
-// CheckName returns an error unless a name has the form [a-z][a-z0-9_]*.
+// maxName is how long a name may be: it becomes the name of a folder, with a version behind it.
+const maxName = 128
+
+// CheckName returns an error unless a name has the form [a-z][a-z0-9_]* and at most 128 letters.
 func CheckName(s string) error {
+	if s == "" {
+		return Errorf(ErrInvalid, "a name is empty").WithHint(nameHint)
+	}
+	if len(s) > maxName {
+		return Errorf(ErrInvalid, "%.20q… is a name of %d bytes, more than %d", s, len(s), maxName).WithHint("a shorter one; a description can say more")
+	}
 	for i, c := range []byte(s) {
 		if c >= 'a' && c <= 'z' || i > 0 && (c >= '0' && c <= '9' || c == '_') {
 			continue
 		}
-		return Errorf(ErrInvalid, "%q is not a name", s).WithHint("lower-case letters, digits and _, beginning with a letter")
-	}
-	if s == "" {
-		return Errorf(ErrInvalid, "a name is empty")
+		return Errorf(ErrInvalid, "%q is not a name", s).WithHint(nameHint)
 	}
 	return nil
 }
 
-// ModelRef names a version of a model: fraud@3. Both are what the model's owner calls them; the version is any word.
-type ModelRef struct {
-	Name    string `json:"name"`
-	Version string `json:"version"`
-}
-
-func (r ModelRef) String() string { return r.Name + "@" + r.Version }
-
-// ParseModelRef reads "fraud@3"; the version may be missing.
-func ParseModelRef(s string) (ModelRef, error) {
-	name, version, found := strings.Cut(s, "@")
-	if err := CheckName(name); err != nil || !found {
-		return ModelRef{Name: name}, err
-	}
-	return ModelRef{name, version}, CheckModelVersion(version)
-}
-
-// maxModelVersion bounds the version of a model, in bytes.
-const maxModelVersion = 100
-
-// CheckModelVersion returns an error unless a version of a model is a word of letters, digits and . _ - +.
-func CheckModelVersion(s string) error {
-	for _, c := range []byte(s) {
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("._-+", c) >= 0 {
-			continue
-		}
-		return Errorf(ErrInvalid, "%q is not a version of a model", s).WithHint("letters, digits and . _ - +, such as 3 or 2025-12-01")
-	}
-	if s == "" || len(s) > maxModelVersion {
-		return Errorf(ErrInvalid, "a version of a model has 1 to %d letters, %q has %d", maxModelVersion, s, len(s))
-	}
-	return nil
-}
+const nameHint = "lower-case letters, digits and _, beginning with a letter"
 
 // ViewVersion is an immutable version of a view with everything needed to compute it: the sources and the
 // upstream views that it reads, directly or through others, as they were when the version was made.

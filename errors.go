@@ -22,7 +22,7 @@ var (
 	ErrUnavailable = errors.New("unavailable")
 	// ErrCorrupt: stored bytes cannot be decoded.
 	ErrCorrupt = errors.New("corrupt")
-	// ErrTooLarge: a request or its answer is over a limit.
+	// ErrTooLarge: a request, its answer, or the memory or disk that it takes is over a limit.
 	ErrTooLarge = errors.New("too large")
 )
 

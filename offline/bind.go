@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -12,8 +13,11 @@ import (
 	"github.com/fstore-dev/fstore/offline/duckdb"
 )
 
-// ParseSQL returns the syntax tree of one SELECT statement, as DuckDB's json_serialize_sql writes it. The error
-// is an *fstore.SQLError.
+// infinite finds numbers too great for a DOUBLE, such as 1e400: the engine writes what JSON has no number for.
+var infinite = regexp.MustCompile(`"value":(-?Infinity|NaN)\b`)
+
+// ParseSQL returns the syntax tree of one SELECT statement, as DuckDB's json_serialize_sql writes it; a number that is
+// infinite is a string in it. The error is an *fstore.SQLError.
 func (e *Engine) ParseSQL(ctx context.Context, sql string) ([]byte, error) {
 	s, err := e.session(ctx)
 	if err != nil {
@@ -24,7 +28,7 @@ func (e *Engine) ParseSQL(ctx context.Context, sql string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	tree := b.Columns[0].Strings[0]
+	tree := infinite.ReplaceAllString(b.Columns[0].Strings[0], `"value":"$1"`)
 	var answer struct {
 		Error      bool              `json:"error"`
 		Kind       string            `json:"error_type"`
@@ -36,7 +40,7 @@ func (e *Engine) ParseSQL(ctx context.Context, sql string) ([]byte, error) {
 		return nil, fmt.Errorf("read the tree of a statement: %w", err)
 	}
 	switch {
-	case answer.Error && answer.Kind == "not implemented":
+	case answer.Error && strings.HasPrefix(answer.Message, "Only SELECT"):
 		return nil, &fstore.SQLError{Message: "only a SELECT statement can be a definition", Offset: 0}
 	case answer.Error:
 		at, err := strconv.Atoi(answer.Position)
@@ -47,9 +51,20 @@ func (e *Engine) ParseSQL(ctx context.Context, sql string) ([]byte, error) {
 	case len(answer.Statements) == 0:
 		return nil, &fstore.SQLError{Message: "there is no statement", Offset: 0}
 	case len(answer.Statements) > 1:
-		return nil, &fstore.SQLError{Message: "there is more than one statement", Offset: -1}
+		return nil, &fstore.SQLError{Message: "there is more than one statement", Offset: firstPlace(answer.Statements[1])}
 	}
 	return []byte(tree), nil
+}
+
+var placeInTree = regexp.MustCompile(`"query_location":([0-9]{1,9})\b`)
+
+// firstPlace returns the offset of something in a statement's tree; -1 if nothing in it says where it is.
+func firstPlace(tree []byte) int {
+	if m := placeInTree.FindSubmatch(tree); m != nil {
+		at, _ := strconv.Atoi(string(m[1]))
+		return at
+	}
+	return -1
 }
 
 // SourceColumns returns the columns of a source as SQL sees them: renamed, event and created as TIMESTAMP. It
@@ -109,7 +124,13 @@ func sqlError(err error, prefix, sql string) error {
 	case e.Type == "Parser":
 		at = byteOffset(sql, at)
 	}
-	return &fstore.SQLError{Message: strings.TrimSpace(e.Message), Offset: at}
+	message := strings.TrimSpace(e.Message)
+	switch e.Type {
+	case "Parser", "Binder", "Catalog", "":
+	default: // such as Invalid Input, whose messages do not say as much
+		message = strings.ToLower(e.Type) + ": " + message
+	}
+	return &fstore.SQLError{Message: message, Offset: at}
 }
 
 // byteOffset turns an offset in characters into one in bytes: DuckDB's parser counts characters, its binder bytes.

@@ -72,7 +72,7 @@ type session struct {
 func (e *Engine) session(ctx context.Context) (*session, error) {
 	conn, err := e.db.Connect(ctx)
 	if err != nil {
-		return nil, err
+		return nil, plain(err)
 	}
 	return &session{e: e, conn: conn, sources: map[string]*source{}}, nil
 }
@@ -122,19 +122,24 @@ func (s *session) describe(ctx context.Context, query string) ([]fstore.EngineCo
 	return out, nil
 }
 
-// plain turns an error of the engine into one of ours: what was wrong with the input, or that memory or disk ran
-// out. An error that is not the engine's stays as it is.
+// plain turns an error of the engine into one of ours: what was wrong with the input, or, as ErrTooLarge, that memory
+// or the disk for what exceeds it ran out. An error that is not the engine's stays as it is.
 func plain(err error) error {
 	var e *duckdb.Error
 	if !errors.As(err, &e) {
 		return err
 	}
 	message, _, _ := strings.Cut(strings.TrimSpace(e.Message), "\n\nPossible solutions:")
-	if outOfMemory(err) {
-		return fstore.Errorf(fstore.ErrInvalid, "%s", message).
-			WithHint("raise offline.memory_limit or free space in offline.temp_dir, see fstore.yaml")
+	if !outOfMemory(err) {
+		return &failure{message: message, cause: e}
 	}
-	return &failure{message: message, cause: e}
+	first, rest, _ := strings.Cut(message, "\n")
+	if strings.Contains(rest, "max_temp_directory_size") || strings.Contains(first, "max_temp_directory_size") {
+		return fstore.Errorf(fstore.ErrTooLarge, "the temporary folder is full: %s", first).
+			WithHint("free space on the disk of offline.temp_dir, or raise offline.memory_limit, see fstore.yaml")
+	}
+	return fstore.Errorf(fstore.ErrTooLarge, "out of memory: %s", first).
+		WithHint("raise offline.memory_limit, see fstore.yaml")
 }
 
 func outOfMemory(err error) bool {

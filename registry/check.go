@@ -2,6 +2,8 @@ package registry
 
 import (
 	"context"
+	"fmt"
+	"iter"
 	"maps"
 	"slices"
 
@@ -18,6 +20,8 @@ type checker struct {
 
 	problems Problems
 	warnings Problems
+	compared int   // names, for suggestions
+	failed   error // why the engine cannot go on, whatever the definitions are
 
 	entities map[string]*entity
 	sources  map[string]*source
@@ -72,6 +76,9 @@ func Check(ctx context.Context, repo *Repo, engine Engine) (*Definitions, error)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if c.failed != nil {
+		return nil, fmt.Errorf("check the definitions: %w", c.failed)
+	}
 	if len(c.problems) > 0 {
 		return nil, c.problems.sorted()
 	}
@@ -124,4 +131,20 @@ func (c *checker) closure(v *view) fstore.ViewVersion {
 		out.Sources = append(out.Sources, c.sources[name].def)
 	}
 	return out
+}
+
+// maxCompared bounds what suggestions cost: thousands of wrong names among thousands of names would take minutes.
+const maxCompared = 1_000_000
+
+// suggest says which of the repo's names is nearest to one that is unknown, until that has cost enough.
+func (c *checker) suggest(name string, known ...iter.Seq[string]) string {
+	if c.compared > maxCompared {
+		return ""
+	}
+	var all []string
+	for _, some := range known {
+		all = slices.AppendSeq(all, some)
+	}
+	c.compared += len(all)
+	return DidYouMean(name, all)
 }

@@ -60,7 +60,7 @@ func (b *serviceBuilder) add(spec RefSpec) {
 	v := c.views[ref.View]
 	switch {
 	case v == nil:
-		c.problems.add(spec.Ref.Pos, DidYouMean(ref.View, keysOfMap(c.views)), "unknown feature_view %q", ref.View)
+		c.problems.add(spec.Ref.Pos, c.suggest(ref.View, maps.Keys(c.views)), "unknown feature_view %q", ref.View)
 		return
 	case v.def.Offline:
 		c.problems.add(spec.Ref.Pos, "remove online: false from the view, or the view from the service", "feature_view %s has online: false", ref.View)

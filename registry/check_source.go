@@ -177,6 +177,10 @@ func (c *checker) engineError(pos fstore.Pos, what string, err error) {
 	if c.ctx.Err() != nil {
 		return
 	}
+	if errors.Is(err, fstore.ErrTooLarge) || errors.Is(err, fstore.ErrUnavailable) {
+		c.failed = err
+		return
+	}
 	var e *fstore.Error
 	if errors.As(err, &e) {
 		c.problems.add(pos, e.Hint, "%s%s", what, strings.TrimPrefix(e.Message, what))

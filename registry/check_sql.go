@@ -1,7 +1,7 @@
 package registry
 
 import (
-	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,7 +17,7 @@ func (c *checker) sqlView(v *view, path []string) {
 		c.sqlError(v, err)
 		return
 	}
-	v.query = inspect(root)
+	v.query = inspect(root, v.text)
 	for _, f := range v.query.refused {
 		c.problems.add(c.sqlPos(v, f.offset), f.hint, "%s", f.message)
 	}
@@ -46,26 +46,11 @@ func (c *checker) sqlPos(v *view, offset int) fstore.Pos { return place(v.def.SQ
 
 // sqlError reports what the engine says about SQL text.
 func (c *checker) sqlError(v *view, err error) {
-	var e *fstore.SQLError
-	if !errors.As(err, &e) {
-		c.engineError(fstore.Pos{File: v.def.SQLFile}, "", err)
+	if p, ok := sqlProblem(v.def.SQLFile, v.text, err); ok {
+		c.problems = append(c.problems, p)
 		return
 	}
-	message, hint := firstLine(e.Message), ""
-	for _, prefix := range []string{"Binder Error: ", "Parser Error: ", "Catalog Error: "} {
-		message = strings.TrimPrefix(message, prefix)
-	}
-	if strings.Contains(strings.ToLower(message), "only select statements") || strings.Contains(message, "only a SELECT statement") {
-		message, hint = "this is not a SELECT", "a view is one SELECT, WITH … SELECT, or FROM; a PIVOT lists its values: IN (…)"
-	}
-	for _, line := range strings.Split(e.Message, "\n") {
-		if names, ok := strings.CutPrefix(line, "Candidate bindings: "); ok {
-			hint = "did you mean " + strings.TrimSpace(names) + "?"
-		} else if strings.HasPrefix(line, "Did you mean") {
-			hint = "d" + line[1:]
-		}
-	}
-	c.problems.add(c.sqlPos(v, e.Offset), hint, "%s", message)
+	c.engineError(fstore.Pos{File: v.def.SQLFile}, "", err)
 }
 
 // inputs resolves the tables that the SQL reads and checks the views among them. It returns false if one is unknown.
@@ -80,7 +65,7 @@ func (c *checker) inputs(v *view, path []string) bool {
 		up := c.views[name]
 		switch {
 		case up == nil && c.sources[name] == nil:
-			c.problems.add(c.sqlPos(v, t.offset), DidYouMean(name, append(keysOfMap(c.sources), keysOfMap(c.views)...)), "unknown source or view %q", t.name)
+			c.problems.add(c.sqlPos(v, t.offset), c.suggest(name, maps.Keys(c.sources), maps.Keys(c.views)), "unknown source or view %q", t.name)
 			known = false
 			continue
 		case up != nil && up.checked == underway:

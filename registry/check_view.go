@@ -2,6 +2,7 @@ package registry
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -41,7 +42,7 @@ func (c *checker) viewKeys(v *view) {
 		e := c.entities[t.Value]
 		switch {
 		case e == nil:
-			c.problems.add(t.Pos, DidYouMean(t.Value, keysOfMap(c.entities)), "unknown entity %q", t.Value)
+			c.problems.add(t.Pos, c.suggest(t.Value, maps.Keys(c.entities)), "unknown entity %q", t.Value)
 			v.ok = false
 			continue
 		case slices.ContainsFunc(v.spec.Entities[:i], func(o Text) bool { return o.Value == t.Value }):
@@ -158,12 +159,12 @@ func (c *checker) sourceView(v *view) {
 	name := v.spec.Source.Value
 	s := c.sources[name]
 	if s == nil {
-		hint := DidYouMean(name, keysOfMap(c.sources))
-		if c.views[name] != nil {
-			hint = name + " is a feature_view: read it in SQL"
-		}
-		if name != "" {
-			c.problems.add(v.spec.Source.Pos, hint, "unknown source %q", name)
+		switch {
+		case name == "": // reported
+		case c.views[name] != nil:
+			c.problems.add(v.spec.Source.Pos, name+" is a feature_view: read it in SQL", "unknown source %q", name)
+		default:
+			c.problems.add(v.spec.Source.Pos, c.suggest(name, maps.Keys(c.sources)), "unknown source %q", name)
 		}
 		return
 	}
@@ -234,12 +235,4 @@ func (c *checker) typesFor(engineType string, key bool) string {
 		return "CAST it in SQL"
 	}
 	return "declare it " + strings.Join(fit, " or ") + ", or CAST it in SQL"
-}
-
-func keysOfMap[V any](m map[string]V) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	return names
 }

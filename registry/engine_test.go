@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -38,10 +39,12 @@ func newEngine(t testing.TB) *engine {
 	return &engine{db: db, files: map[string][]fstore.EngineColumn{}}
 }
 
+var infinite = regexp.MustCompile(`"value":(-?Infinity)`)
+
 func (e *engine) ParseSQL(ctx context.Context, text string) ([]byte, error) {
 	var tree []byte
 	err := e.db.QueryRowContext(ctx, "select json_serialize_sql(?::varchar)::varchar", text).Scan(&tree)
-	return tree, err
+	return infinite.ReplaceAll(tree, []byte(`"value":"$1"`)), err
 }
 
 func (e *engine) SourceColumns(_ context.Context, s *fstore.Source) ([]fstore.EngineColumn, error) {

@@ -12,7 +12,7 @@ func Tables(tree []byte) []string {
 		return []string{err.Error()}
 	}
 	names := map[string]bool{}
-	for _, t := range inspect(root).tables {
+	for _, t := range inspect(root, "").tables {
 		names[t.name] = true
 	}
 	return slices.Sorted(maps.Keys(names))
@@ -24,7 +24,7 @@ func Inspect(tree []byte) {
 	if err != nil {
 		return
 	}
-	q := inspect(root)
+	q := inspect(root, "")
 	for _, f := range append(q.refused, q.doubts...) {
 		_ = place("f.sql", "select 1", f.offset)
 	}
@@ -69,7 +69,7 @@ func Refusals(tree []byte) []string {
 		return []string{err.Error()}
 	}
 	var out []string
-	for _, f := range inspect(root).refused {
+	for _, f := range inspect(root, "").refused {
 		out = append(out, f.message)
 	}
 	return out

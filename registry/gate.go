@@ -59,10 +59,11 @@ func (s *scope) has(name string) bool {
 
 func (s *scope) with(name string) *scope { return &scope{fold(name), s} }
 
-// inspect walks the tree of a query.
-func inspect(root node) *query {
+// inspect walks the tree of a query, of which text is the SQL.
+func inspect(root node, text string) *query {
 	q := &query{root: root, named: map[string]bool{}}
 	q.walk(map[string]any(root), nil)
+	placeParameters(q.refused, text)
 	slices.SortStableFunc(q.tables, func(a, b tableRead) int { return a.offset - b.offset })
 	return q
 }
@@ -197,6 +198,7 @@ func (q *query) tableFunction(n node) {
 func (q *query) expression(n node, s *scope) {
 	switch n.str("class") {
 	case "CONSTANT":
+		q.constant(n)
 		return
 	case "COLUMN_REF":
 		q.column(n)
@@ -216,7 +218,7 @@ func (q *query) expression(n node, s *scope) {
 		}
 		return
 	case "PARAMETER":
-		q.refuse(n, "write the value out", "a parameter has no value here")
+		q.refuse(n, "write the value out", parameterMessage)
 		return
 	case "COMPARISON", "CONJUNCTION", "OPERATOR", "CASE", "BETWEEN", "SUBQUERY", "STAR", "LAMBDA", "COLLATE", "POSITIONAL_REFERENCE":
 	default:
@@ -225,6 +227,16 @@ func (q *query) expression(n node, s *scope) {
 	}
 	q.children(n, s)
 }
+
+// constant refuses a number that would become another one: the engine takes 1e400 for infinity.
+func (q *query) constant(n node) {
+	value := n.child("value")
+	if _, infinite := value["value"].(string); infinite && value.child("type").str("id") == "DOUBLE" {
+		q.refuse(n, "'inf'::double, if that is meant", "a number greater than a float64 holds")
+	}
+}
+
+const parameterMessage = "a parameter has no value here"
 
 // argument walks an argument of a call. It may be a list in any order where the call gives the same for all of them.
 func (q *query) argument(call, n node, s *scope) {

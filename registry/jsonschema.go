@@ -114,7 +114,7 @@ const variable = `.*\$\{.*\}.*`
 
 // text describes a text by its form.
 func text(form string) *jsonSchema {
-	const name, duration = "[a-z][a-z0-9_]*", "([0-9]+(us|ms|s|m|h|d|w))+"
+	const name, duration = "[a-z][a-z0-9_]{0,127}", "([0-9]+(us|ms|s|m|h|d|w))+"
 	s := &jsonSchema{Type: "string"}
 	pattern := func(p string, examples ...string) {
 		s.Pattern, s.Examples = "^("+p+"|"+variable+")$", examples

@@ -2,25 +2,32 @@ package registry
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/fstore-dev/fstore"
 )
 
+// labelQuery stands for the file in places in the SQL of labels.
+const labelQuery = "the query for labels"
+
 // LabelInputs returns what a query for labels reads: the sources, those behind views included, in name order, and the
 // views, each behind those it reads, all as head has them. The gate holds for it as for a view's SQL, or its labels
 // could not be made again. The errors are ErrInvalid, with the place in the query.
 func (s *Snapshot) LabelInputs(ctx context.Context, engine Engine, sql string) ([]fstore.Source, []fstore.View, error) {
 	root, err := newFingerprinter(engine).tree(ctx, sql)
-	if err != nil {
-		return nil, nil, fstore.Errorf(fstore.ErrInvalid, "the query for labels: %s", firstLine(err.Error()))
+	if p, ok := sqlProblem(labelQuery, sql, err); ok {
+		return nil, nil, fstore.Errorf(fstore.ErrInvalid, "%s: %s", p.Pos, p.Message).WithHint("%s", p.Hint)
 	}
-	q := inspect(root)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", labelQuery, err)
+	}
+	q := inspect(root, sql)
 	q.labelWords()
 	if len(q.refused) > 0 {
 		f := q.refused[0]
-		return nil, nil, fstore.Errorf(fstore.ErrInvalid, "%s: %s", place("the query for labels", sql, f.offset), f.message).WithHint("%s", f.hint)
+		return nil, nil, fstore.Errorf(fstore.ErrInvalid, "%s: %s", place(labelQuery, sql, f.offset), f.message).WithHint("%s", f.hint)
 	}
 	sources, views := map[string]fstore.Source{}, []fstore.View{}
 	for _, t := range q.tables {
@@ -31,7 +38,7 @@ func (s *Snapshot) LabelInputs(ctx context.Context, engine Engine, sql string) (
 		}
 		v := s.state.headViews[name]
 		if v == nil {
-			return nil, nil, fstore.Errorf(fstore.ErrInvalid, "%s: unknown source or view %q", place("the query for labels", sql, t.offset), t.name).
+			return nil, nil, fstore.Errorf(fstore.ErrInvalid, "%s: unknown source or view %q", place(labelQuery, sql, t.offset), t.name).
 				WithHint("%s", DidYouMean(name, append(sortedKeys(s.state.sources), sortedKeys(s.state.headViews)...)))
 		}
 		for _, src := range v.Sources {

@@ -1,13 +1,13 @@
 package registry
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -35,23 +35,28 @@ type Repo struct {
 const settings = "fstore.yaml"
 
 // Load reads every *.yaml and *.yml file under dir except fstore.yaml, and the SQL files that they name. Hidden
-// folders and repos within the repo are left out. Values have ${VAR} replaced, looked up with lookup; the path
-// of a source stays as written. The error says that files cannot be read; what is wrong in them is in Problems.
+// folders, links to folders, and repos within the repo are left out. Values have ${VAR} replaced, looked up with
+// lookup; the path of a source stays as written. The error says that dir cannot be read; what is wrong with the files
+// in it is in Problems.
 func Load(dir string, lookup func(string) (string, bool)) (*Repo, error) {
 	repo := &Repo{Dir: dir, sql: map[string]string{}}
 	root := os.DirFS(dir)
 	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
-		case err != nil:
+		case err != nil && name == ".":
 			return err
+		case err != nil:
+			repo.Problems = append(repo.Problems, *unreadable(name, err))
+			return nil
 		case entry.IsDir():
 			return skipDir(root, name)
 		case !isYAML(name) || path.Base(name) == settings || strings.HasPrefix(path.Base(name), "."):
 			return nil
 		}
-		content, err := fs.ReadFile(root, name)
-		if err != nil {
-			return err
+		content, problem := readText(root, name)
+		if problem != nil {
+			repo.Problems = append(repo.Problems, *problem)
+			return nil
 		}
 		repo.loadFile(name, content, lookup)
 		return nil
@@ -86,8 +91,7 @@ func skipDir(root fs.FS, name string) error {
 
 // loadFile decodes the documents of one file.
 func (r *Repo) loadFile(name string, content []byte, lookup func(string) (string, bool)) {
-	content = bytes.TrimPrefix(content, byteOrderMark)
-	if p := checkYAMLText(name, content); p != nil {
+	if p := checkDepth(name, content); p != nil {
 		r.Problems = append(r.Problems, *p)
 		return
 	}
@@ -180,15 +184,12 @@ func (r *Repo) loadSQL(root fs.FS) {
 			*sql = Text{Pos: sql.Pos}
 			continue
 		}
-		content, err := fs.ReadFile(root, name)
-		if err != nil {
-			r.Problems.add(sql.Pos, DidYouMean(sql.Value, sqlFiles(root, path.Dir(name))), "%s cannot be read: %s", name, reason(err))
-			*sql = Text{Pos: sql.Pos}
-			continue
-		}
-		content = bytes.TrimPrefix(content, byteOrderMark)
-		if p := checkText(name, content); p != nil {
-			r.Problems = append(r.Problems, *p)
+		content, problem := readText(root, name)
+		if problem != nil {
+			if problem.Pos.Line == 0 { // it cannot be read at all, so that only the definition has a place
+				problem = &Problem{Pos: sql.Pos, Message: name + " " + problem.Message, Hint: DidYouMean(path.Base(name), sqlFiles(root, name))}
+			}
+			r.Problems = append(r.Problems, *problem)
 			*sql = Text{Pos: sql.Pos}
 			continue
 		}
@@ -204,20 +205,14 @@ func exampleSQL(view string) string {
 	return view + ".sql"
 }
 
-func sqlFiles(root fs.FS, dir string) []string {
-	names, _ := fs.Glob(root, path.Join(dir, "*.sql")) // only for a suggestion
+// sqlFiles returns the names of the SQL files beside one that cannot be read.
+func sqlFiles(root fs.FS, missing string) []string {
+	names, _ := fs.Glob(root, path.Join(path.Dir(missing), "*.sql")) // only for a suggestion
+	names = slices.DeleteFunc(names, func(n string) bool { return n == missing })
 	for i, n := range names {
 		names[i] = path.Base(n)
 	}
 	return names
-}
-
-func reason(err error) string {
-	var e *fs.PathError
-	if errors.As(err, &e) {
-		return e.Err.Error()
-	}
-	return err.Error()
 }
 
 func firstLine(s string) string {

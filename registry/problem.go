@@ -46,7 +46,16 @@ func (ps Problems) Unwrap() error { return fstore.ErrDefinition }
 
 // add records a problem. The hint may be empty.
 func (ps *Problems) add(pos fstore.Pos, hint, format string, args ...any) {
-	*ps = append(*ps, Problem{Pos: pos, Message: fmt.Sprintf(format, args...), Hint: hint})
+	*ps = append(*ps, Problem{Pos: pos, Message: brief(fmt.Sprintf(format, args...)), Hint: brief(hint)})
+}
+
+// brief cuts a text that repeats what a file holds, which may be megabytes.
+func brief(s string) string {
+	const most = 600
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 // addError records an error, keeping the hint of an fstore.Error apart.

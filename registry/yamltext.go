@@ -2,19 +2,68 @@ package registry
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/fstore-dev/fstore"
 )
 
-// What a file must be before it is parsed. The parser takes any bytes, and stacks and time that grow with the
-// square of how deep brackets are nested.
+// What a file must be before it is parsed. The parsers take any bytes, memory that is a multiple of the file, and
+// stacks and time that grow with the square of how deep brackets are nested.
 const (
 	maxFile  = 4 << 20
 	maxDepth = 100
 )
+
+// readText reads a file of definitions or of SQL, without its byte order mark. A problem with a line is one of what
+// stands in the file, one without says that it cannot be read.
+func readText(root fs.FS, name string) ([]byte, *Problem) {
+	info, err := fs.Stat(root, name)
+	switch {
+	case err != nil:
+		return nil, unreadable(name, err)
+	case info.IsDir():
+		return nil, unreadable(name, errors.New("it is a folder"))
+	case !info.Mode().IsRegular(): // a pipe may have no end, or no beginning
+		return nil, unreadable(name, errors.New("it is not a file"))
+	case info.Size() > maxFile:
+		return nil, tooLarge(name, info.Size())
+	}
+	f, err := root.Open(name)
+	if err != nil {
+		return nil, unreadable(name, err)
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	switch {
+	case err != nil:
+		return nil, unreadable(name, err)
+	case len(content) > maxFile: // it grows
+		return nil, tooLarge(name, int64(len(content)))
+	}
+	content = bytes.TrimPrefix(content, byteOrderMark)
+	return content, checkText(name, content)
+}
+
+func unreadable(name string, err error) *Problem {
+	reason := err.Error()
+	var e *fs.PathError
+	if errors.As(err, &e) {
+		reason = e.Err.Error()
+	}
+	return &Problem{Pos: fstore.Pos{File: name}, Message: "cannot be read: " + reason, Hint: "make it a file that can be read, or remove it"}
+}
+
+func tooLarge(name string, size int64) *Problem {
+	return &Problem{
+		Pos: fstore.Pos{File: name, Line: 1, Col: 1}, Message: fmt.Sprintf("the file has %d bytes, more than %d", size, maxFile),
+		Hint: "split it into several files",
+	}
+}
 
 var byteOrderMark = []byte("\ufeff")
 
@@ -39,14 +88,8 @@ func bytePlace(name string, content []byte, at int) fstore.Pos {
 	return fstore.Pos{File: name, Line: 1 + bytes.Count(before, []byte("\n")), Col: 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])}
 }
 
-// checkYAMLText reports why the bytes of a file are not given to the parser.
-func checkYAMLText(name string, content []byte) *Problem {
-	if len(content) > maxFile {
-		return &Problem{Pos: fstore.Pos{File: name, Line: 1, Col: 1}, Message: fmt.Sprintf("the file has %d bytes, more than %d", len(content), maxFile), Hint: "split it into several files"}
-	}
-	if p := checkText(name, content); p != nil {
-		return p
-	}
+// checkDepth reports that a file is nested deeper than the parser of YAML is given.
+func checkDepth(name string, content []byte) *Problem {
 	depth, dashes := 0, 0
 	for at, c := range content {
 		switch c {

@@ -1,0 +1,233 @@
+package registry
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// The engine does not say of everything where it stands in the text: not of parameters, and not of all names it does
+// not know. The words of the text are searched for them.
+
+// word is a name or a parameter in SQL text, without the quotes of a name.
+type word struct {
+	text      string
+	offset    int // in bytes
+	parameter bool
+}
+
+// words returns the names and parameters of SQL text, outside of strings and comments, in order.
+func words(text string) []word {
+	var out []word
+	for at := 0; at < len(text); {
+		rest := text[at:]
+		switch c := rest[0]; {
+		case strings.HasPrefix(rest, "--"):
+			at += lengthTo(rest, "\n")
+		case strings.HasPrefix(rest, "/*"):
+			at += commentLength(rest)
+		case c == '\'':
+			at += quotedLength(rest, quoting(text[:at]))
+		case c == '"':
+			n := quotedLength(rest, doubledQuotes)
+			out = append(out, word{text: strings.ReplaceAll(strings.Trim(rest[:n], `"`), `""`, `"`), offset: at})
+			at += n
+		case c == '$':
+			n := 1 + nameLength(rest[1:])
+			if n < len(rest) && rest[n] == '$' { // $tag$ text $tag$
+				at += n + 1 + lengthTo(rest[n+1:], rest[:n+1])
+				continue
+			}
+			out = append(out, word{text: rest[:n], offset: at, parameter: true})
+			at += n
+		case c == '?':
+			out = append(out, word{text: "?", offset: at, parameter: true})
+			at++
+		default:
+			n := nameLength(rest)
+			if n > 0 && (c < '0' || c > '9') {
+				out = append(out, word{text: rest[:n], offset: at})
+			}
+			at += max(n, 1)
+		}
+	}
+	return out
+}
+
+// lengthTo returns how much of text there is up to and with end, all of it where there is none.
+func lengthTo(text, end string) int {
+	if n := strings.Index(text, end); n >= 0 {
+		return n + len(end)
+	}
+	return len(text)
+}
+
+// commentLength returns the length of the comment that a text begins with; comments nest.
+func commentLength(text string) int {
+	depth := 0
+	for at := 0; at < len(text); {
+		switch {
+		case strings.HasPrefix(text[at:], "/*"):
+			depth++
+			at += 2
+		case strings.HasPrefix(text[at:], "*/"):
+			depth--
+			at += 2
+		default:
+			at++
+		}
+		if depth == 0 {
+			return at
+		}
+	}
+	return len(text)
+}
+
+// quotes says how a quoted text has its quote in it.
+type quotes int
+
+const (
+	doubledQuotes quotes = iota
+	escapedQuotes        // doubled too, or behind a backslash
+)
+
+// quoting returns how the string is written that begins behind a text: e'…' has escapes.
+func quoting(before string) quotes {
+	if strings.HasSuffix(before, "e") || strings.HasSuffix(before, "E") {
+		if nameLength(lastByte(before[:len(before)-1])) == 0 {
+			return escapedQuotes
+		}
+	}
+	return doubledQuotes
+}
+
+func lastByte(s string) string { return s[max(0, len(s)-1):] }
+
+// quotedLength returns the length of the quoted text that a text begins with.
+func quotedLength(text string, how quotes) int {
+	quote := text[0]
+	for at := 1; at < len(text); at++ {
+		switch {
+		case text[at] == '\\' && how == escapedQuotes:
+			at++
+		case text[at] == quote && at+1 < len(text) && text[at+1] == quote:
+			at++
+		case text[at] == quote:
+			return at + 1
+		}
+	}
+	return len(text)
+}
+
+// nameLength returns the length of the letters, digits and underscores that a text begins with.
+func nameLength(text string) int {
+	for i, r := range text {
+		isName := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r >= utf8.RuneSelf
+		if !isName {
+			return i
+		}
+	}
+	return len(text)
+}
+
+// placeParameters gives parameters their places, in order: what is said of one is said of all of them.
+func placeParameters(found []finding, text string) {
+	places := parameters(text)
+	for i := range found {
+		if found[i].message == parameterMessage && len(places) > 0 {
+			found[i].offset, places = places[0], places[1:]
+		}
+	}
+}
+
+// parameters returns where the parameters of SQL text stand.
+func parameters(text string) []int {
+	var places []int
+	for _, w := range words(text) {
+		if w.parameter {
+			places = append(places, w.offset)
+		}
+	}
+	return places
+}
+
+func firstParameter(text string) int {
+	if places := parameters(text); len(places) > 0 {
+		return places[0]
+	}
+	return -1
+}
+
+var quotedName = regexp.MustCompile(`"([^"]+)"`)
+
+// placeOf returns where the name stands that a message quotes first, if it stands in one place only; else -1.
+func placeOf(message, text string) int {
+	m := quotedName.FindStringSubmatch(message)
+	if m == nil {
+		return -1
+	}
+	at := -1
+	for _, w := range words(text) {
+		if !w.parameter && strings.EqualFold(w.text, m[1]) {
+			if at >= 0 {
+				return -1
+			}
+			at = w.offset
+		}
+	}
+	return at
+}
+
+// engineMessages are messages of the engine that do not say what to do, by what they contain.
+var engineMessages = []struct{ contains, message, hint string }{
+	{"only select statements", notSelect, notSelectHint},
+	{"only a select statement", notSelect, notSelectHint},
+	{"positional parameters", parameterMessage, "write the value out"},
+	{"memory exhausted", "nested too deep", "give a part of it a name: WITH name AS (…)"},
+	{"max expression depth", "an expression of more than 1,000 parts within each other", "a list, CASE or join instead; or give a part of it a name: WITH name AS (…)"},
+	{"pg_verifymbstr", "an escape in e'…' that is no character", "chr(…), or the character itself"},
+}
+
+const (
+	notSelect     = "this is not a SELECT"
+	notSelectHint = "a view is one SELECT, WITH … SELECT, or FROM; a PIVOT lists its values: IN (…)"
+)
+
+// sqlProblem says what the engine's error about SQL text means; false where it is not about the text.
+func sqlProblem(file, text string, err error) (Problem, bool) {
+	var e *fstore.SQLError
+	if !errors.As(err, &e) {
+		return Problem{}, false
+	}
+	message, rest, _ := strings.Cut(strings.TrimSpace(e.Message), "\n")
+	message = strings.TrimSpace(message)
+	for _, prefix := range []string{"Binder Error: ", "Parser Error: ", "Catalog Error: "} {
+		message = strings.TrimPrefix(message, prefix)
+	}
+	p := Problem{Message: message}
+	for _, line := range strings.Split(rest, "\n") {
+		line = strings.TrimSpace(line)
+		for _, prefix := range []string{"Candidate bindings:", "Did you mean:", "Did you mean"} {
+			if names, ok := strings.CutPrefix(line, prefix); ok {
+				p.Hint = "did you mean " + strings.Trim(names, " :?") + "?"
+				break
+			}
+		}
+	}
+	for _, m := range engineMessages {
+		if strings.Contains(strings.ToLower(message), m.contains) {
+			p.Message, p.Hint = m.message, m.hint
+		}
+	}
+	at := e.Offset
+	if at < 0 && p.Message == parameterMessage {
+		at = firstParameter(text)
+	} else if at < 0 {
+		at = placeOf(message, text)
+	}
+	p.Pos = place(file, text, at)
+	return p, true
+}
