@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"modernc.org/sqlite" // also registers the driver
 	sqlite3 "modernc.org/sqlite/lib"
@@ -33,16 +34,27 @@ type DB struct{ db *sql.DB }
 
 // Open opens the registry of a URL, sqlite:///abs/path or sqlite://path, and creates it if there is none. The
 // error is ErrInvalid for a URL or file that is not a registry, or one of a newer fstore, and ErrUnavailable
-// where the file cannot be used now.
+// where the file cannot be used now. A file that is not a registry is not changed.
 func Open(ctx context.Context, url string) (*DB, error) {
 	path, err := sqlitePath(url)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fstore.Errorf(fstore.ErrUnavailable, "open registry %s: %s", url, err)
+	if _, err := regularFile(url, path); err != nil {
+		return nil, err
 	}
-	return open(ctx, url, dsn(path, "journal_mode(wal)", "synchronous(full)"), readWrite)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fileError(url, err)
+	}
+	r, err := open(url, dsn(path, "synchronous(full)"))
+	if err != nil {
+		return nil, err
+	}
+	if err := r.prepare(ctx); err != nil {
+		r.db.Close()
+		return nil, wrap("open registry "+url, err)
+	}
+	return r, nil
 }
 
 // OpenReadOnly opens a registry for reading. One that does not exist yet is seen as empty and is not created.
@@ -51,14 +63,34 @@ func OpenReadOnly(ctx context.Context, url string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0:
-		return open(ctx, url, "file::memory:?_txlock=immediate", readWrite)
-	case err != nil:
-		return nil, fstore.Errorf(fstore.ErrUnavailable, "open registry %s: %s", url, err)
+	size, err := regularFile(url, path)
+	if err != nil {
+		return nil, err
 	}
-	return open(ctx, url, dsn(path, "query_only(1)")+"&mode=rw", readOnly) // else a file that was removed since would be made
+	if size > 0 {
+		r, err := open(url, dsn(path, "query_only(1)")+"&mode=rw") // else a file that was removed since would be made
+		if err != nil {
+			return nil, err
+		}
+		schema, err := schemaOf(ctx, r.db)
+		if err == nil && schema > 0 {
+			return r, nil
+		}
+		r.db.Close()
+		if err != nil {
+			return nil, wrap("open registry "+url, err)
+		}
+	}
+	r, err := open(url, "file::memory:?_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	r.db.SetMaxOpenConns(1) // each connection would have a database of its own
+	if err := r.migrate(ctx); err != nil {
+		r.db.Close()
+		return nil, wrap("open registry "+url, err)
+	}
+	return r, nil
 }
 
 func sqlitePath(url string) (string, error) {
@@ -69,6 +101,33 @@ func sqlitePath(url string) (string, error) {
 	return path, nil
 }
 
+// regularFile returns the size of a file, 0 where there is none yet, or an error if the path names something else.
+func regularFile(url, path string) (int64, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, nil
+	case err != nil:
+		return 0, fileError(url, err)
+	case info.IsDir():
+		return 0, fstore.Errorf(fstore.ErrInvalid, "open registry %s: it is a folder", url).WithHint(ownFile)
+	case !info.Mode().IsRegular():
+		return 0, fstore.Errorf(fstore.ErrInvalid, "open registry %s: it is not a file", url).WithHint(ownFile)
+	}
+	return info.Size(), nil
+}
+
+const ownFile = "registry: names a file of its own"
+
+// fileError says why a file cannot be reached: what is in its way stays there, unless a disk is full or away.
+func fileError(url string, err error) error {
+	kind := fstore.ErrInvalid
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ESTALE) {
+		kind = fstore.ErrUnavailable
+	}
+	return fstore.Errorf(kind, "open registry %s: %s", url, err).WithHint("registry: names a file in a folder that can be written")
+}
+
 func dsn(path string, pragmas ...string) string {
 	s := "file:" + (&url.URL{Path: path}).EscapedPath() + "?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)"
 	for _, p := range pragmas {
@@ -77,73 +136,67 @@ func dsn(path string, pragmas ...string) string {
 	return s
 }
 
-// access is what a registry is opened for.
-type access int
-
-const (
-	readWrite access = iota
-	readOnly
-)
-
-func open(ctx context.Context, url, dsn string, access access) (*DB, error) {
+func open(url, dsn string) (*DB, error) {
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "open registry %s: %s", url, err)
 	}
-	if strings.HasPrefix(dsn, "file::memory:") {
-		db.SetMaxOpenConns(1) // each connection would have a database of its own
-	}
-	r := &DB{db}
-	if err := r.migrate(ctx, access); err != nil {
-		db.Close()
-		return nil, wrap("open registry "+url, err)
-	}
-	return r, nil
+	return &DB{db}, nil
 }
 
 // Close closes the database.
 func (r *DB) Close() error { return r.db.Close() }
 
-// migrate creates the schema in an empty database, adds to an older one what it lacks, and refuses those that this
-// build does not know. An older registry that is opened for reading stays as it is: what it lacks is empty.
-func (r *DB) migrate(ctx context.Context, access access) error {
-	version, err := schemaOf(ctx, r.db)
-	switch {
-	case err != nil || version == len(schemas):
-		return err
-	case version > len(schemas):
-		return fstore.Errorf(fstore.ErrInvalid, "it has schema %d, this fstore knows %d", version, len(schemas)).WithHint("use the newer fstore that wrote it")
-	case version > 0 && access == readOnly:
-		return nil
-	}
-	return r.write(ctx, func(tx *sql.Tx) error {
-		version, err := schemaOf(ctx, tx)
-		if err != nil {
-			return err
-		}
-		tables := 0
-		if err := tx.QueryRowContext(ctx, "select count(*) from sqlite_schema").Scan(&tables); err != nil {
-			return err
-		}
-		if version < 0 || version == 0 && tables > 0 {
-			return fstore.Errorf(fstore.ErrInvalid, "it is a database of something else").WithHint("registry: names a file of its own")
-		}
-		for ; version < len(schemas); version++ { // none, where another process was first
-			if _, err := tx.ExecContext(ctx, schemas[version]+fmt.Sprintf("pragma user_version = %d;", version+1)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+// rower is a database or a transaction.
+type rower interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// schemaOf returns how many of schemas a registry has.
-func schemaOf(ctx context.Context, q interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-},
-) (version int, err error) {
-	err = q.QueryRowContext(ctx, "pragma user_version").Scan(&version)
-	return version, err
+// schemaOf returns how many of schemas a database has, 0 where it is empty. The error is ErrInvalid for one that is not
+// a registry, or is a newer fstore's.
+func schemaOf(ctx context.Context, db rower) (schema int, err error) {
+	var tables, ours int
+	row := db.QueryRowContext(ctx, `
+select user_version, (select count(*) from sqlite_schema),
+  (select count(*) from sqlite_schema where type = 'table' and name in ('projects', 'versions', 'head', 'serving'))
+from pragma_user_version`)
+	if err := row.Scan(&schema, &tables, &ours); err != nil {
+		return 0, err
+	}
+	switch {
+	case tables == 0 && schema == 0:
+		return 0, nil
+	case ours < 4 || schema < 1:
+		return 0, fstore.Errorf(fstore.ErrInvalid, "it is a database of something else").WithHint(ownFile)
+	case schema > len(schemas):
+		return 0, fstore.Errorf(fstore.ErrInvalid, "it has schema %d, this fstore knows %d", schema, len(schemas)).WithHint("use the newer fstore that wrote it")
+	}
+	return schema, nil
+}
+
+// prepare makes a registry of an empty database, adds to an older one what it lacks, and leaves what is not a registry
+// as it is.
+func (r *DB) prepare(ctx context.Context) error {
+	schema, err := schemaOf(ctx, r.db)
+	if err != nil {
+		return err
+	}
+	// The log that writers and readers need beside each other; the file remembers it.
+	if _, err := r.db.ExecContext(ctx, "pragma journal_mode = wal"); err != nil || schema == len(schemas) {
+		return err
+	}
+	return r.migrate(ctx)
+}
+
+// migrate goes through the schemas that a database does not have yet.
+func (r *DB) migrate(ctx context.Context) error {
+	return r.write(ctx, func(tx *sql.Tx) error {
+		schema, err := schemaOf(ctx, tx)
+		for ; err == nil && schema < len(schemas); schema++ { // none, where another process was first
+			_, err = tx.ExecContext(ctx, schemas[schema]+fmt.Sprintf("pragma user_version = %d;", schema+1))
+		}
+		return err
+	})
 }
 
 // write runs f in a transaction that locks out other writers from its start; all of it happens or nothing.
@@ -188,8 +241,12 @@ func wrap(doing string, err error) error {
 		switch e.Code() & 0xff {
 		case sqlite3.SQLITE_BUSY:
 			hint = "another process is writing to it, or was stopped while it did"
-		case sqlite3.SQLITE_CORRUPT:
+		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR: // tables that are not there
 			kind, hint = fstore.ErrCorrupt, "restore the file from a backup"
+		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR:
+			hint = "see whether its disk is full"
+		case sqlite3.SQLITE_CANTOPEN:
+			hint = "see that the file and its folder can be read and written"
 		case sqlite3.SQLITE_NOTADB:
 			kind, hint = fstore.ErrInvalid, "registry: names a file of its own; if this was one, restore it from a backup"
 		case sqlite3.SQLITE_READONLY:

@@ -49,33 +49,6 @@ func TestOpening(t *testing.T) {
 	}
 	db.Close()
 
-	foreign := filepath.Join(dir, "foreign.db")
-	raw, err := sql.Open("sqlite", foreign)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := raw.Exec("create table t (a); pragma user_version = 0"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := registry.Open(ctx, "sqlite://"+foreign); !errors.Is(err, fstore.ErrInvalid) || !strings.Contains(err.Error(), "something else") {
-		t.Error(err)
-	}
-	if _, err := raw.Exec("pragma user_version = 99"); err != nil {
-		t.Fatal(err)
-	}
-	raw.Close()
-	for _, f := range []func(context.Context, string) (*registry.DB, error){registry.Open, registry.OpenReadOnly} {
-		if _, err := f(ctx, "sqlite://"+foreign); !errors.Is(err, fstore.ErrInvalid) || !strings.Contains(err.Error(), "newer fstore") {
-			t.Error(err)
-		}
-	}
-	text := filepath.Join(dir, "text.db")
-	if err := os.WriteFile(text, []byte(strings.Repeat("not a database ", 100)), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := registry.Open(ctx, "sqlite://"+text); !errors.Is(err, fstore.ErrInvalid) {
-		t.Error(err)
-	}
 	if _, err := registry.Open(ctx, "postgres://x"); !errors.Is(err, fstore.ErrInvalid) {
 		t.Error(err)
 	}
@@ -134,6 +107,100 @@ func TestABrokenRegistrySaysWhatToDo(t *testing.T) {
 		var e *fstore.Error
 		if !errors.Is(err, kind) || !errors.As(err, &e) || !strings.Contains(e.Hint, "backup") {
 			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// A file that is not a registry, or one of a newer fstore, is refused with words that say so, by readers and writers,
+// and stays as it is to the byte.
+func TestFilesThatAreNoRegistry(t *testing.T) {
+	ctx := context.Background()
+	query := func(t *testing.T, path, statement string) {
+		t.Helper()
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made := func(t *testing.T, path string) {
+		t.Helper()
+		db, err := registry.Open(ctx, "sqlite://"+path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		apply(t, db, shop(t))
+		db.Close()
+	}
+	for _, c := range []struct {
+		name string
+		make func(t *testing.T, path string)
+		kind error
+		want string
+	}{
+		{"another program's database", func(t *testing.T, path string) { query(t, path, "create table t (a)") }, fstore.ErrInvalid, "it is a database of something else"},
+		{"another program's, of our version", func(t *testing.T, path string) { query(t, path, "create table projects (a); pragma user_version = 1") }, fstore.ErrInvalid, "it is a database of something else"},
+		{"another program's, of a later version", func(t *testing.T, path string) { query(t, path, "create table t (a); pragma user_version = 12") }, fstore.ErrInvalid, "it is a database of something else"},
+		{"an empty database of another program", func(t *testing.T, path string) { query(t, path, "pragma user_version = 3") }, fstore.ErrInvalid, "it is a database of something else"},
+		{"a newer registry", func(t *testing.T, path string) {
+			made(t, path)
+			query(t, path, "pragma user_version = 99")
+		}, fstore.ErrInvalid, "it has schema 99, this fstore knows 2 (use the newer fstore that wrote it)"},
+		{"text", func(t *testing.T, path string) {
+			if err := os.WriteFile(path, []byte(strings.Repeat("not a database ", 100)), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}, fstore.ErrInvalid, "file is not a database"},
+		{"cut off", func(t *testing.T, path string) {
+			made(t, path)
+			if err := os.Truncate(path, 6000); err != nil {
+				t.Fatal(err)
+			}
+		}, fstore.ErrCorrupt, "malformed"},
+		{"cut off early", func(t *testing.T, path string) {
+			made(t, path)
+			if err := os.Truncate(path, 50); err != nil {
+				t.Fatal(err)
+			}
+		}, nil, "open registry "},
+		{"a folder", func(t *testing.T, path string) {
+			if err := os.Mkdir(path, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}, fstore.ErrInvalid, "it is a folder (registry: names a file of its own)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "r.db")
+			c.make(t, path)
+			before, _ := os.ReadFile(path) // of a folder nothing
+			for how, open := range map[string]func(context.Context, string) (*registry.DB, error){"to write": registry.Open, "to read": registry.OpenReadOnly} {
+				db, err := open(ctx, "sqlite://"+path)
+				if err == nil {
+					db.Close()
+					t.Fatalf("%s: it was opened", how)
+				}
+				if c.kind != nil && !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("%s: got %v, want %v: %s", how, err, c.kind, c.want)
+				}
+			}
+			if after, _ := os.ReadFile(path); string(after) != string(before) {
+				t.Error("the file was changed")
+			}
+			if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) != 1 {
+				t.Errorf("beside it are %v, %v", left, err)
+			}
+		})
+	}
+	for _, beneath := range []string{"file/r.db", "file/deep/r.db"} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := registry.Open(ctx, "sqlite://"+filepath.Join(dir, beneath)); !errors.Is(err, fstore.ErrInvalid) || !strings.Contains(err.Error(), "not a directory") {
+			t.Errorf("%s: got %v", beneath, err)
 		}
 	}
 }

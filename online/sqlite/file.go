@@ -49,6 +49,9 @@ func (b *Backend) file(ctx context.Context, how access) (*file, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, b.failed(err)
 	}
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "online store %s: it is not a file", b.path).WithHint(ownFile)
+	}
 	if b.open != nil { // the file was deleted or replaced: what is open is not the store any more
 		b.open.close()
 		b.open = nil
@@ -149,10 +152,12 @@ func (b *Backend) prepare(ctx context.Context, f *file, how access) (ready bool,
 	return true, nil
 }
 
+const ownFile = "online: names a file of its own"
+
 func (b *Backend) checkFormat(application, version int) error {
 	switch {
 	case application != applicationID:
-		return fstore.Errorf(fstore.ErrInvalid, "online store %s: the file is another program's database", b.path)
+		return fstore.Errorf(fstore.ErrInvalid, "online store %s: the file is another program's database", b.path).WithHint(ownFile)
 	case version > schemaVersion:
 		return fstore.Errorf(fstore.ErrInvalid, "online store %s: the file has format %d, this fstore knows up to %d", b.path, version, schemaVersion).
 			WithHint("use a newer fstore")
@@ -214,13 +219,20 @@ func (b *Backend) failed(err error) error {
 		return nil
 	}
 	kind, hint := fstore.ErrUnavailable, ""
+	if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		kind, hint = fstore.ErrInvalid, "online: names a file in a folder that can be written"
+	}
 	var e *driver.Error
 	if errors.As(err, &e) {
 		switch e.Code() & 0xff {
 		case codes.SQLITE_BUSY:
 			hint = "another process is writing to it, or was stopped while it did"
-		case codes.SQLITE_CORRUPT, codes.SQLITE_NOTADB:
-			kind = fstore.ErrCorrupt
+		case codes.SQLITE_CORRUPT:
+			kind, hint = fstore.ErrCorrupt, "remove the file and run fstore materialize: it is filled anew"
+		case codes.SQLITE_NOTADB:
+			kind, hint = fstore.ErrCorrupt, ownFile
+		case codes.SQLITE_FULL, codes.SQLITE_IOERR:
+			hint = "see whether its disk is full"
 		case codes.SQLITE_TOOBIG, codes.SQLITE_ERROR:
 			kind = fstore.ErrInvalid
 		}

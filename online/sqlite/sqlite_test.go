@@ -206,12 +206,12 @@ func TestAnEmptyPathIsInvalid(t *testing.T) {
 	}
 }
 
-func TestAFileThatCannotBeMadeIsUnavailable(t *testing.T) {
+func TestAFileBeneathAnotherFileIsInvalid(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if err := at(t, filepath.Join(file, "online.db")).Commit(ctx, put("k", "v")); !errors.Is(err, fstore.ErrUnavailable) {
+	if err := at(t, filepath.Join(file, "online.db")).Commit(ctx, put("k", "v")); !errors.Is(err, fstore.ErrInvalid) {
 		t.Errorf("got %v", err)
 	}
 }
