@@ -8,6 +8,13 @@ type Inventory struct {
 	Others   map[Generation]bool    // generations that other projects in the same storage know
 }
 
+// StoredKey is where a record was found.
+type StoredKey struct {
+	Generation Generation
+	Key        []byte // as the view's keys are encoded
+	Astray     bool   // it lies where no look-up of the key looks
+}
+
 // Orphans returns the generations that have records and that nobody knows. No run ever makes them anybody's: a
 // generation has its header before its first record, and its number is never used again.
 func (i *Inventory) Orphans() map[Generation]int64 {

@@ -42,13 +42,16 @@ func parseMetaKey(key []byte) (metaKeyParts, bool) {
 	return m, false
 }
 
-// recordGeneration returns the generation in the key of a record, and the record's own key.
-func recordGeneration(key []byte) (fstore.Generation, []byte, bool) {
-	if len(key) < recordKeyOverhead || !bytes.HasPrefix(key, []byte(recordPrefix)) {
-		return "", nil, false
+// parseRecordKey takes the key of a record apart.
+func parseRecordKey(physical []byte) (fstore.StoredKey, bool) {
+	if len(physical) < recordKeyOverhead || !bytes.HasPrefix(physical, []byte(recordPrefix)) {
+		return fstore.StoredKey{}, false
 	}
-	from := recordKeyOverhead - len(generation{})
-	return fstore.Generation(hex.EncodeToString(key[from:recordKeyOverhead])), key[recordKeyOverhead:], true
+	var g generation
+	copy(g[:], physical[recordKeyOverhead-len(g):])
+	key := physical[recordKeyOverhead:]
+	right := appendRecordKey(make([]byte, 0, len(physical)), keyTag(key), g, key)
+	return fstore.StoredKey{Generation: fstore.Generation(hex.EncodeToString(g[:])), Key: key, Astray: !bytes.Equal(right, physical)}, true
 }
 
 // Inventory scans everything there is: first all records, then all pointers and headers. So a generation that has
@@ -58,8 +61,8 @@ func (s *Store) Inventory(ctx context.Context) (*fstore.Inventory, error) {
 		Pointers: map[fstore.ViewRef]fstore.Generation{}, Headers: map[fstore.Generation]fstore.ViewRef{},
 		Records: map[fstore.Generation]int64{}, Others: map[fstore.Generation]bool{},
 	}
-	err := s.ScanRecords(ctx, func(g fstore.Generation, _ []byte) error {
-		out.Records[g]++
+	err := s.ScanRecords(ctx, func(k fstore.StoredKey) error {
+		out.Records[k.Generation]++
 		return nil
 	})
 	if err != nil {
@@ -104,13 +107,18 @@ func (s *Store) Inventory(ctx context.Context) (*fstore.Inventory, error) {
 	return out, nil
 }
 
-// ScanRecords calls fn with the generation and key of every record, in no order, perhaps of some more than once; those
-// of other projects too. The key is valid until fn returns. It ends with fn's first error.
-func (s *Store) ScanRecords(ctx context.Context, fn func(g fstore.Generation, key []byte) error) error {
+// ScanRecords calls fn with the key of every record, in no order, perhaps with some more than once; with those of other
+// projects too. The key is valid until fn returns. It ends with fn's first error.
+func (s *Store) ScanRecords(ctx context.Context, fn func(fstore.StoredKey) error) error {
+	return s.scanRecords(ctx, func(k fstore.StoredKey, _ []byte) error { return fn(k) })
+}
+
+// scanRecords is ScanRecords with the backend's own key too.
+func (s *Store) scanRecords(ctx context.Context, fn func(k fstore.StoredKey, physical []byte) error) error {
 	var stop error
 	err := s.backend.Scan(ctx, []byte(recordPrefix), func(physical []byte) error {
-		if g, key, ok := recordGeneration(physical); ok {
-			stop = fn(g, key)
+		if k, ok := parseRecordKey(physical); ok {
+			stop = fn(k, physical)
 		}
 		return stop
 	})
@@ -148,32 +156,33 @@ func (s *Store) Unpublish(ctx context.Context, ref fstore.ViewRef, g fstore.Gene
 // returns how many there were of each.
 func (s *Store) DropGenerations(ctx context.Context, dead map[fstore.Generation]bool, progress func(dropped int64)) (map[fstore.Generation]int64, error) {
 	dropped, total := map[fstore.Generation]int64{}, int64(0)
-	batch := map[fstore.Generation][][]byte{}
-	drop := func(g fstore.Generation) error {
-		if err := s.Drop(ctx, g, batch[g]); err != nil {
-			return err
+	var batch [][]byte
+	drop := func() error {
+		if len(batch) == 0 {
+			return nil
 		}
-		dropped[g] += int64(len(batch[g]))
-		total += int64(len(batch[g]))
-		batch[g] = batch[g][:0]
+		if err := s.backend.Commit(ctx, Commit{Delete: batch}); err != nil {
+			return fmt.Errorf("delete records: %w", err)
+		}
+		total += int64(len(batch))
+		batch = nil
 		progress(total)
 		return nil
 	}
-	err := s.ScanRecords(ctx, func(g fstore.Generation, key []byte) error {
-		if !dead[g] {
+	err := s.scanRecords(ctx, func(k fstore.StoredKey, physical []byte) error {
+		if !dead[k.Generation] {
 			return nil
 		}
-		if batch[g] = append(batch[g], bytes.Clone(key)); len(batch[g]) < dropBatch {
+		dropped[k.Generation]++
+		if batch = append(batch, bytes.Clone(physical)); len(batch) < dropBatch {
 			return nil
 		}
-		return drop(g)
+		return drop()
 	})
-	for g := range batch {
-		if err == nil && len(batch[g]) > 0 {
-			err = drop(g)
-		}
+	if err != nil {
+		return dropped, err
 	}
-	return dropped, err
+	return dropped, drop()
 }
 
 // BuryHeader deletes the header of a generation whose records are gone, whatever it says.

@@ -29,6 +29,7 @@ type Plan struct {
 	Materialize []fstore.ViewRef `json:"materialize,omitempty"` // view versions that become live
 	Kept        []Kept           `json:"kept,omitempty"`        // older versions that stay live, and why
 	Models      []ModelImpact    `json:"models,omitempty"`      // what it means for every pinned model
+	Costs       []Cost           `json:"costs,omitempty"`       // what it takes to materialize, by view version; whoever knows fills it in
 	Notes       []string         `json:"notes,omitempty"`       // what is taken for granted of the views that change
 	Warnings    []Problem        `json:"warnings,omitempty"`
 
@@ -64,6 +65,14 @@ const (
 type Kept struct {
 	Ref fstore.ViewRef `json:"ref"`
 	Why []string       `json:"why"`
+}
+
+// Cost is an estimate of what it takes to materialize a view version: what another version of it has now.
+type Cost struct {
+	View  fstore.ViewRef  `json:"view"`
+	Rows  *int64          `json:"rows,omitempty"`  // nil: not known
+	Bytes *int64          `json:"bytes,omitempty"` // of keys and records; nil: not known
+	From  *fstore.ViewRef `json:"from,omitempty"`  // the version that it is taken from
 }
 
 // ModelImpact says what a plan means for a pinned model. Its answers come from the versions pinned to it and from

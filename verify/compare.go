@@ -53,6 +53,11 @@ func (r *runner) compare(ctx context.Context, v *fstore.ViewVersion, at *standin
 			return err
 		}
 	}
+	strays := r.keys[at.pointer.Generation]
+	out.Extra += strays.astray
+	for _, key := range strays.strays {
+		c.tell(Difference{Kind: Extra, Key: c.keyText(key), Detail: "it lies where no look-up of the key looks"})
+	}
 	var err error
 	if c.held, err = r.keys[at.pointer.Generation].sorted(); err != nil {
 		return err

@@ -48,7 +48,8 @@ func (r *runner) scanFor(ctx context.Context, generations ...fstore.Generation) 
 		return nil
 	}
 	full := map[fstore.Generation]bool{}
-	err := r.o.Store.ScanRecords(ctx, func(g fstore.Generation, key []byte) error {
+	err := r.o.Store.ScanRecords(ctx, func(found fstore.StoredKey) error {
+		g := found.Generation
 		if n := r.o.Sample; n > 0 {
 			if looked++; looked > n*lookedAt*wanted || len(full) == wanted {
 				return errEnough
@@ -59,7 +60,11 @@ func (r *runner) scanFor(ctx context.Context, generations ...fstore.Generation) 
 			}
 		}
 		if k := r.keys[g]; k != nil && slices.Contains(generations, g) {
-			return k.add(key)
+			if found.Astray {
+				k.stray(found.Key)
+				return nil
+			}
+			return k.add(found.Key)
 		}
 		return nil
 	})
@@ -78,6 +83,18 @@ type keySorter struct {
 	data  []byte   // the keys in memory, one behind the other
 	keys  [][2]int // where each begins and ends
 	files []*os.File
+
+	astray int64    // records where no look-up of their keys looks
+	strays [][]byte // some of their keys
+}
+
+// maxStrays is how many keys of records that went astray are kept to be told.
+const maxStrays = 100
+
+func (k *keySorter) stray(key []byte) {
+	if k.astray++; len(k.strays) < maxStrays {
+		k.strays = append(k.strays, bytes.Clone(key))
+	}
 }
 
 func (k *keySorter) add(key []byte) error {

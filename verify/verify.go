@@ -35,8 +35,8 @@ type Store interface {
 	Header(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) (fstore.Header, bool, error)
 	// Records reads the records of a generation's keys: nil for a key without one.
 	Records(ctx context.Context, g fstore.Generation, keys [][]byte) ([][]byte, error)
-	// ScanRecords calls fn with every record's generation and key, in no order; it ends with fn's first error.
-	ScanRecords(ctx context.Context, fn func(g fstore.Generation, key []byte) error) error
+	// ScanRecords calls fn with the key of every record, in no order; it ends with fn's first error.
+	ScanRecords(ctx context.Context, fn func(fstore.StoredKey) error) error
 	Decoder(v *fstore.ViewVersion) Decoder
 }
 

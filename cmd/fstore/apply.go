@@ -60,6 +60,7 @@ func (a *app) apply(ctx context.Context, yes bool, message string) error {
 	if err != nil {
 		return err
 	}
+	a.estimate(ctx, s, db, p)
 	if !a.json() {
 		if err := a.printPlan(p); err != nil {
 			return err

@@ -99,6 +99,9 @@ func (a *app) doctor(ctx context.Context) error {
 	if snap != nil {
 		e.serving(snap)
 	}
+	if snap != nil && store != nil {
+		e.models(ctx, snap, store)
+	}
 	e.environment()
 	return a.printExamination(e)
 }
@@ -274,6 +277,37 @@ func (e *examination) serving(snap *registry.Snapshot) {
 	}
 	if right > 0 {
 		e.ok("serving", "%s from head", count(right, "feature service"))
+	}
+}
+
+// models says which pinned models are not served because what is pinned to them is not published.
+func (e *examination) models(ctx context.Context, snap *registry.Snapshot, store *online.Store) {
+	models := snap.Models()
+	var refs []fstore.ViewRef
+	for _, m := range models {
+		refs = append(refs, usedViews(m)...)
+	}
+	pointers, err := pointersOf(ctx, store, refs)
+	if err != nil {
+		e.wrong("models", err)
+		return
+	}
+	served := 0
+	for _, m := range models {
+		var missing []fstore.ViewRef
+		for _, ref := range usedViews(m) {
+			if p, ok := pointers[ref]; !ok || p.Fingerprint != snap.View(ref).Fingerprint {
+				missing = append(missing, ref)
+			}
+		}
+		if missing != nil {
+			e.bad("models", "run fstore materialize "+joined(missing), "%s is not served: not everything pinned to it is published", m.Ref)
+			continue
+		}
+		served++
+	}
+	if served > 0 {
+		e.ok("models", "%s served from what is pinned to them", count(served, "model version"))
 	}
 }
 

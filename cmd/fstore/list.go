@@ -11,14 +11,15 @@ import (
 )
 
 // The kinds that list and show know, as they are typed.
-var kinds = []string{"entities", "sources", "views", "services", "commits"}
+var kinds = []string{"entities", "sources", "views", "services", "models", "commits"}
 
 func (a *app) listCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "list [entities|sources|views|services|commits]",
+		Use:   "list [entities|sources|views|services|models|commits]",
 		Short: "List what is registered",
 		Long: `List what is registered: of head, that is of the last apply. HEAD is the version of the definitions, SERVED the one
-that answers look-ups; they differ until the new version has been materialized. Without a kind, views and services.`,
+that answers look-ups; they differ until the new version has been materialized. Without a kind, views and services.
+list models is model list.`,
 		Example:   "  fstore list\n  fstore list views --output json\n  fstore list commits",
 		Args:      args(cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs)),
 		ValidArgs: kinds,
@@ -41,6 +42,9 @@ func (a *app) list(ctx context.Context, kind string) error {
 		return a.listCommits(ctx, s)
 	}
 	return withSnapshot(ctx, s, func(snap *registry.Snapshot) error {
+		if kind == "models" {
+			return a.listModels(ctx, s, snap)
+		}
 		if kind == "" && a.json() {
 			return a.printJSON(map[string]any{"views": listJSON(snap, "views"), "services": listJSON(snap, "services")})
 		}

@@ -132,18 +132,22 @@ func (a *app) showModelCommand() *cobra.Command {
 		Args:              args(cobra.RangeArgs(1, 2)),
 		ValidArgsFunction: a.completeModels,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ref, err := fstore.ParseModelRef(strings.Join(args, "@"))
-			if err != nil {
-				message, hints := explain(err)
-				return &usageError{message: message, hint: strings.Join(hints, "; ")}
-			}
-			s, err := a.settings()
-			if err != nil {
-				return err
-			}
-			return withSnapshot(cmd.Context(), s, func(snap *registry.Snapshot) error { return a.showModel(cmd.Context(), s, snap, ref) })
+			return a.showModelNamed(cmd.Context(), strings.Join(args, "@"))
 		},
 	}
+}
+
+func (a *app) showModelNamed(ctx context.Context, name string) error {
+	ref, err := fstore.ParseModelRef(name)
+	if err != nil {
+		message, hints := explain(err)
+		return &usageError{message: message, hint: strings.Join(hints, "; ")}
+	}
+	s, err := a.settings()
+	if err != nil {
+		return err
+	}
+	return withSnapshot(ctx, s, func(snap *registry.Snapshot) error { return a.showModel(ctx, s, snap, ref) })
 }
 
 // showModel shows a version of a model or, of a name alone, the only one or all of them.

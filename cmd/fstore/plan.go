@@ -46,6 +46,7 @@ func (a *app) plan(ctx context.Context, detailed bool) error {
 	if err != nil {
 		return err
 	}
+	a.estimate(ctx, s, db, p)
 	if a.json() {
 		p.Changes = append([]registry.Change{}, p.Changes...)
 		err = a.printJSON(p)
@@ -73,8 +74,12 @@ func (a *app) printPlan(p *registry.Plan) error {
 	}
 	if len(p.Materialize) > 0 {
 		fmt.Fprintln(a.stdout, "\nTo be materialized before it serves:")
-		for _, ref := range p.Materialize {
-			fmt.Fprintf(a.stdout, "    %s\n", ref)
+		for i, ref := range p.Materialize {
+			if i < len(p.Costs) && p.Costs[i].Rows != nil {
+				fmt.Fprintf(a.stdout, "    %s   # %s\n", ref, costText(p.Costs[i]))
+			} else {
+				fmt.Fprintf(a.stdout, "    %s\n", ref)
+			}
 		}
 	}
 	if len(p.Kept) > 0 {
@@ -83,10 +88,28 @@ func (a *app) printPlan(p *registry.Plan) error {
 			fmt.Fprintf(a.stdout, "    %s (%s)\n", k.Ref, strings.Join(k.Why, ", "))
 		}
 	}
+	a.printModels(p.Models)
 	a.printNotes(p.Notes)
 	_, err := fmt.Fprintf(a.stdout, "\nPlan: %d to add, %d to change, %d to remove.\n",
 		counts[registry.Add], counts[registry.Modify], counts[registry.Remove])
 	return err
+}
+
+// printModels says of each pinned model that it is not affected, and what it keeps alive.
+func (a *app) printModels(models []registry.ModelImpact) {
+	if len(models) > 0 {
+		fmt.Fprintln(a.stdout, "\nPinned models:")
+	}
+	for _, m := range models {
+		what := "not affected"
+		if m.Affected {
+			what = "AFFECTED: the registry has lost what is pinned to it"
+		}
+		if len(m.Keeps) > 0 {
+			what += ", keeps " + joined(m.Keeps)
+		}
+		fmt.Fprintf(a.stdout, "    %s %s\n", m.Model, what)
+	}
 }
 
 // printNotes shows what is taken for granted: each note once, with the views it is true of.

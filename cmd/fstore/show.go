@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
@@ -15,7 +16,7 @@ func (a *app) showCommand() *cobra.Command {
 		Use:   "show [KIND/]NAME[@VERSION]",
 		Short: "Show one definition, its versions and what uses it",
 		Long: `Show one definition as it was applied. Where a name is used by several kinds, write entity/NAME, source/NAME, view/NAME
-or service/NAME.`,
+or service/NAME. model/NAME[@VERSION] is model show.`,
 		Example:           "  fstore show customer_orders\n  fstore show customer_orders@1 --output json\n  fstore show service/churn",
 		Args:              args(cobra.ExactArgs(1)),
 		ValidArgsFunction: a.completeViews,
@@ -41,6 +42,9 @@ type shown struct {
 
 func (a *app) show(ctx context.Context, arg string) error {
 	kind, name, qualified := strings.Cut(arg, "/")
+	if qualified && (kind == "model" || kind == "models") {
+		return a.showModelNamed(ctx, name)
+	}
 	if !qualified {
 		kind, name = "", arg
 	}
@@ -130,6 +134,11 @@ func findView(snap *registry.Snapshot, ref fstore.ViewRef) *shown {
 				out.UsedBy = append(out.UsedBy, "feature_service "+s.Ref.String())
 				break
 			}
+		}
+	}
+	for _, m := range snap.Models() {
+		if slices.Contains(usedViews(m), view.Ref) {
+			out.UsedBy = append(out.UsedBy, "model "+m.Ref.String())
 		}
 	}
 	return out

@@ -1,0 +1,45 @@
+package materialize
+
+import (
+	"bytes"
+	"errors"
+	"path/filepath"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// Holds returns how many keys a generation has, and the first few of them, by the manifest of the run that its header
+// names; false where the state folder does not know that run.
+func Holds(state string, h fstore.Header, few int) (keys int64, some [][]byte, known bool, err error) {
+	dir := filepath.Join(state, h.View.String())
+	runs, err := readRuns(dir)
+	r := runs[h.Run]
+	if err != nil || r == nil || !r.of(&h) {
+		return 0, nil, false, err
+	}
+	if few == 0 {
+		return r.Keys, nil, true, nil
+	}
+	if err := checkFile(dir, r.Manifest); err != nil {
+		if errors.Is(err, fstore.ErrCorrupt) {
+			return 0, nil, false, nil
+		}
+		return 0, nil, false, err
+	}
+	m, err := openManifest(dir, r.Manifest)
+	if err != nil {
+		return 0, nil, false, err
+	}
+	defer m.close()
+	for len(some) < few {
+		more, err := m.next()
+		if err != nil {
+			return 0, nil, false, err
+		}
+		if !more {
+			break
+		}
+		some = append(some, bytes.Clone(m.key))
+	}
+	return r.Keys, some, true, nil
+}
