@@ -17,6 +17,7 @@ type Options struct {
 	TempDir     string                      // for what exceeds the memory limit; made if it is not there; empty: the system's
 	Dir         string                      // of the feature repo: relative paths of sources begin here
 	Lookup      func(string) (string, bool) // the value of a variable in a path; nil: there are none
+	Digests     string                      // file in which digests of files are remembered; empty: they are not
 }
 
 // Engine answers questions about the offline data. It is safe for concurrent use.
@@ -24,6 +25,8 @@ type Engine struct {
 	db   *duckdb.DB
 	opts Options
 	temp *scratch // for what exceeds the memory limit
+
+	digests *digests
 }
 
 // Open starts an engine. The caller closes it.
@@ -40,7 +43,7 @@ func Open(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, errors.Join(err, temp.remove())
 	}
-	e := &Engine{db: db, opts: o, temp: temp}
+	e := &Engine{db: db, opts: o, temp: temp, digests: openDigests(o.Digests, temp.path)}
 	if err := e.createMacros(context.Background()); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
@@ -59,7 +62,10 @@ func spillFolder(dir string) (*scratch, error) {
 }
 
 // Close releases the engine. Nothing may run on it any more.
-func (e *Engine) Close() error { return errors.Join(e.db.Close(), e.temp.remove()) }
+func (e *Engine) Close() error {
+	_ = e.digests.save() // what is not remembered is read again
+	return errors.Join(e.db.Close(), e.temp.remove())
+}
 
 // session is one operation's connection, with what it has learned of sources so far.
 type session struct {
@@ -67,6 +73,7 @@ type session struct {
 	conn    *duckdb.Conn
 	sources map[string]*source // by sourceKey
 	tables  int                // relations made so far, for their names
+	pinned  *pinned            // the files to read; nil: those that the paths match
 }
 
 func (e *Engine) session(ctx context.Context) (*session, error) {

@@ -98,8 +98,10 @@ func (s *session) labelParquet(ctx context.Context, l *labels, path string) erro
 
 // labelFile finds the one file that a path names.
 func (s *session) labelFile(ctx context.Context, l *labels, path string) (string, error) {
-	files, err := s.files(ctx, path)
-	if err != nil {
+	files, err := []string{""}, error(nil)
+	if s.pinned != nil {
+		files[0] = s.pinned.labels
+	} else if files, err = s.files(ctx, path); err != nil {
 		return "", err
 	}
 	if len(files) > 1 {

@@ -2,13 +2,10 @@ package offline
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -167,54 +164,6 @@ func TestLabelsBySQL(t *testing.T) {
 	req.Labels = Labels{SQL: "SELECT k, event - INTERVAL 1 MICROSECOND AS t, x AS label FROM s UNION ALL SELECT k, event, 2 FROM s ORDER BY t DESC", Sources: v.Sources}
 	got, _ := r.train(req)
 	r.check(got, "1 | 2011-12-09 00:00:00 | 2 | 10", "1 | 2011-12-08 23:59:59.999999 | 10 | NULL")
-}
-
-func TestTheLockSaysWhatWentInAndWhatCameOut(t *testing.T) {
-	r := newRepo(t, 2)
-	v := history(r)
-	r.write("l.parquet", values("k BIGINT | t TIMESTAMP", "1 | 2011-12-10"))
-	req := r.request("l.parquet", all(v))
-	req.Commit, req.Version = "7", "v0.1"
-	var stages []string
-	req.Progress = func(p Progress) {
-		if p.Done == 0 {
-			stages = append(stages, p.Stage)
-		}
-	}
-	_, s := r.train(req)
-	written, err := os.ReadFile(filepath.Join(r.dir, "out.lock.json"))
-	if err != nil || s.LockFile != filepath.Join(r.dir, "out.lock.json") {
-		t.Fatal(s.LockFile, err)
-	}
-	var l Lock
-	if err := json.Unmarshal(written, &l); err != nil {
-		t.Fatal(err)
-	}
-	sum := func(name string) LockFile {
-		b, err := os.ReadFile(filepath.Join(r.dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		h := sha256.Sum256(b)
-		return LockFile{filepath.Join(r.dir, name), int64(len(b)), hex.EncodeToString(h[:])}
-	}
-	want := Lock{
-		Format: 1, Name: "t", Created: req.Now, Fstore: "v0.1", DuckDB: "v1.5.6", Commit: "7", AsOf: req.Now,
-		Features: []LockFeature{{"x", v.Ref, "x", fstore.Int64, 0}}, Views: []*fstore.ViewVersion{v}, Uses: [][]fstore.KeyBinding{req.List.Uses[0].Keys},
-		Sources: []LockSource{{"s", []LockFile{sum("s.parquet")}}},
-		Output:  LockOutput{sum("out.parquet"), 1, []LockColumn{{"k", "BIGINT"}, {"t", "TIMESTAMP"}, {"x", "BIGINT"}}},
-	}
-	labels := sum("l.parquet")
-	want.Labels = LockLabels{File: &labels, Timestamp: "t", Rows: 1}
-	if diff := cmp.Diff(want, l); diff != "" {
-		t.Error(diff)
-	}
-	if got := strings.Join(stages, ", "); got != "read labels, read views, join, write, summarize, lock" {
-		t.Errorf("stages %s", got)
-	}
-	if left, _ := filepath.Glob(filepath.Join(r.dir, ".*")); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
-	}
 }
 
 func TestSameInputsSameBytesOnAnyNumberOfThreads(t *testing.T) {

@@ -33,6 +33,9 @@ func outFolder(out string) (*scratch, error) {
 // checkOut returns an error if the training set or its lock would replace what it is made from, or become a file of
 // a source itself.
 func (t *training) checkOut() error {
+	if t.req.Out == "" {
+		return nil
+	}
 	for _, out := range []string{t.req.Out, lockFile(t.req.Out)} {
 		if t.labels.file != "" && sameFile(out, t.labels.file) {
 			return fstore.Errorf(fstore.ErrInvalid, "%s is the file of the labels", out).WithHint("write the training set to another file")
@@ -44,6 +47,9 @@ func (t *training) checkOut() error {
 				}
 			}
 			path, err := t.e.expand(src.def.Path)
+			if err != nil && t.pinned != nil {
+				continue // a rebuild needs no variables
+			}
 			if err != nil {
 				return err
 			}
@@ -97,6 +103,9 @@ func (t *training) write(ctx context.Context, path string) error {
 	return plain(t.copy(ctx, from, path))
 }
 
+// fileOptions say how a training set is written. They could change its bytes, so a lock has them.
+const fileOptions = "FORMAT parquet, COMPRESSION snappy"
+
 // copy writes a relation. Its order is that of its own row: row alone could be a label column.
 func (t *training) copy(ctx context.Context, from, path string) error {
 	columns := []string{}
@@ -106,7 +115,7 @@ func (t *training) copy(ctx context.Context, from, path string) error {
 	for i, o := range t.req.List.Outputs {
 		columns = append(columns, fmt.Sprintf("o%d AS %s", i, ident(o.Name)))
 	}
-	return t.conn.Exec(ctx, "COPY (\nSELECT\n  "+list(columns)+"\nFROM "+from+"\nORDER BY "+from+".row\n) TO "+text(path)+" (FORMAT parquet, COMPRESSION snappy)")
+	return t.conn.Exec(ctx, "COPY (\nSELECT\n  "+list(columns)+"\nFROM "+from+"\nORDER BY "+from+".row\n) TO "+text(path)+" ("+fileOptions+")")
 }
 
 // joinOneByOne makes what _joined is as a table, and returns its name.
@@ -134,4 +143,4 @@ func (t *training) joinOneByOne(ctx context.Context) (string, error) {
 }
 
 // lockFile returns where the lock of a training set is.
-func lockFile(out string) string { return strings.TrimSuffix(out, ".parquet") + ".lock.json" }
+func lockFile(out string) string { return strings.TrimSuffix(out, ".parquet") + lockSuffix }

@@ -49,7 +49,7 @@ func (s *session) source(ctx context.Context, def *fstore.Source) (*source, erro
 func (s *session) look(ctx context.Context, def *fstore.Source) (*source, error) {
 	src := &source{def: def}
 	var err error
-	if src.files, err = s.files(ctx, def.Path); err != nil {
+	if src.files, err = s.sourceFiles(ctx, def); err != nil {
 		return nil, err
 	}
 	for _, file := range src.files {
@@ -79,10 +79,25 @@ func (s *session) look(ctx context.Context, def *fstore.Source) (*source, error)
 	return src, nil
 }
 
+// sourceFiles returns the files of a source: those that its path matches, or those that a lock names.
+func (s *session) sourceFiles(ctx context.Context, def *fstore.Source) ([]string, error) {
+	if s.pinned == nil {
+		return s.files(ctx, def.Path)
+	}
+	p := s.pinned.of(def)
+	if p == nil {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "the lock does not say which files it had")
+	}
+	return p.use, nil
+}
+
 // partitions adds the columns that folders such as day=2011-12-09 are, unless the files have them all themselves:
 // the engine would take the folder's value and the file's statistics, and be wrong where they differ.
 func (s *session) partitions(ctx context.Context, src *source) error {
 	var in, out []string
+	if s.pinned != nil && !s.pinned.of(src.def).Partitioned {
+		return nil
+	}
 	for _, name := range s.e.partitions(src.files) {
 		if named(src.raw, name) >= 0 {
 			in = append(in, name)

@@ -22,8 +22,9 @@ type TrainingRequest struct {
 	Out       string         // the Parquet file to write; its lock is written beside it
 	AsOf      *time.Time     // rows created later do not exist; nil: Now
 	Now       time.Time      // when the training set is made
-	Commit    string         // of the registry, for the lock
+	Registry  LockRegistry   // what gave the definitions, for the lock
 	Version   string         // of fstore, for the lock
+	Keep      *Snapshots     // where the inputs are kept; nil: they are not
 	Progress  func(Progress) // called now and then; nil: not
 	// Record is called when the training set is complete and durable, before it appears in its place: its error leaves
 	// everything as it was. Behind it the training set exists; see Settle. nil: nothing is recorded.
@@ -124,22 +125,28 @@ func (t *training) run(ctx context.Context) error {
 	}
 	defer t.leave(dir)
 	temp := filepath.Join(dir.path, readyFile)
-	for _, stage := range []struct {
-		name string
-		do   func(context.Context) error
-	}{
-		{"read labels", t.readLabels},
-		{"read views", t.readViews},
-		{"join", t.join},
-		{"write", func(ctx context.Context) error { return t.write(ctx, temp) }},
-		{"summarize", t.summarize},
-		{"lock", func(ctx context.Context) error { return t.lock(ctx, temp) }},
-	} {
+	for _, stage := range append(t.building(temp), step{"summarize", t.summarize}, step{"lock", func(ctx context.Context) error { return t.lock(ctx, temp) }}) {
 		if err := t.stage(ctx, stage.name, stage.do); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// step is a part of the work that is measured and reported by its name.
+type step struct {
+	name string
+	do   func(context.Context) error
+}
+
+// building returns the steps that make a training set, as a file that is not in its place yet.
+func (t *training) building(temp string) []step {
+	return []step{
+		{"read labels", t.readLabels},
+		{"read views", t.readViews},
+		{"join", t.join},
+		{"write", func(ctx context.Context) error { return t.write(ctx, temp) }},
+	}
 }
 
 func (t *training) readLabels(ctx context.Context) (err error) {

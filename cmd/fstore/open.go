@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
@@ -17,9 +18,11 @@ import (
 
 // openEngine opens the offline engine of a repo.
 func (a *app) openEngine(s *Settings) (*offline.Engine, error) {
-	return offline.Open(offline.Options{
-		Threads: s.Threads, MemoryLimit: s.MemoryLimit, TempDir: s.TempDir, Dir: s.Dir, Lookup: a.lookup,
-	})
+	o := offline.Options{Threads: s.Threads, MemoryLimit: s.MemoryLimit, TempDir: s.TempDir, Dir: s.Dir, Lookup: a.lookup}
+	if s.State != "" {
+		o.Digests = filepath.Join(s.State, "digests.json")
+	}
+	return offline.Open(o)
 }
 
 // openExisting opens a registry that something was applied to.

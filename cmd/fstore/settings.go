@@ -28,6 +28,7 @@ var settingKeys = []settingKey{
 	{"registry", "sqlite://.fstore/registry.db", "URL of the registry: sqlite://FILE"},
 	{"online", "sqlite://.fstore/online.db", "URL of the online store: sqlite://FILE, redis://, rediss:// or unix://"},
 	{"state", ".fstore/state", "folder in which materialize keeps what it remembers"},
+	{"snapshots", ".fstore/snapshots", "folder in which training-set create --snapshot keeps what a training set is made from"},
 	{"offline.threads", "0", "threads of the offline engine; 0 is one for each CPU"},
 	{"offline.memory_limit", "4GB", "memory the offline engine may use before it spills to temp_dir"},
 	{"offline.temp_dir", ".fstore/tmp", "folder the offline engine spills to"},
@@ -43,6 +44,8 @@ type Settings struct {
 	Registry URL
 	Online   URL
 	State    string
+
+	Snapshots string
 
 	Threads     int
 	MemoryLimit string
@@ -186,6 +189,7 @@ func (a *app) check(dir string, file *settingsText) (*Settings, error) {
 		bad("online", "for example sqlite://.fstore/online.db or redis://127.0.0.1:6379/0", "%q is not an online store's URL", s.Online)
 	}
 	s.State = absolute(dir, v.GetString("state"))
+	s.Snapshots = absolute(dir, v.GetString("snapshots"))
 	threads, err := strconv.Atoi(v.GetString("offline.threads"))
 	if err != nil || threads < 0 {
 		bad("offline.threads", "0 is one for each CPU", "%q is not a number of threads", v.GetString("offline.threads"))

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -26,7 +25,10 @@ func (a *app) trainingSetCommand() *cobra.Command {
 		Args:    noCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.createTrainingSetCommand(), a.listTrainingSetsCommand(), a.showTrainingSetCommand())
+	cmd.AddCommand(
+		a.createTrainingSetCommand(), a.listTrainingSetsCommand(), a.showTrainingSetCommand(), a.verifyTrainingSetCommand(),
+		a.rebuildTrainingSetCommand(),
+	)
 	return cmd
 }
 
@@ -39,7 +41,7 @@ type trainingFlags struct {
 	timestamp         string
 	out               string
 	asOf              string
-	replace           bool
+	replace, snapshot bool
 }
 
 func (a *app) createTrainingSetCommand() *cobra.Command {
@@ -72,6 +74,7 @@ or in the one that --timestamp names. The versions in head are used, whether or 
 	flags.StringVar(&f.out, "out", "", "Parquet file to write")
 	flags.StringVar(&f.asOf, "as-of", "", "leave out rows that were created later (default: now)")
 	flags.BoolVar(&f.replace, "replace", false, "retire a training set that has the name")
+	flags.BoolVar(&f.snapshot, "snapshot", false, "keep what it is made from, so that it can be made again whatever happens to the sources")
 	_ = cmd.MarkFlagFilename("labels", "parquet", "csv")
 	_ = cmd.MarkFlagFilename("out", "parquet")
 	_ = cmd.RegisterFlagCompletionFunc("service", a.completeServices)
@@ -83,10 +86,9 @@ func (f *trainingFlags) check(cmd *cobra.Command) error {
 	switch {
 	case (f.labels == "") == (f.labelsSQL == ""):
 		return usagef(cmd, "name either --labels or --labels-sql")
-	case f.out == "":
-		return usagef(cmd, "--out is missing: the Parquet file to write")
-	case !strings.HasSuffix(f.out, parquetSuffix) || filepath.Base(f.out) == parquetSuffix:
-		return &usageError{message: fmt.Sprintf("--out %s: a training set is a Parquet file", f.out), hint: "give it a name that ends in " + parquetSuffix}
+	}
+	if err := checkOut(cmd, f.out); err != nil {
+		return err
 	}
 	return f.selection.check(cmd)
 }
@@ -149,7 +151,17 @@ func (a *app) createTrainingSet(ctx context.Context, name string, f *trainingFla
 	}
 	progress := a.progress()
 	req.Progress = func(p offline.Progress) { progress.percent(p.Stage, p.Done) }
-	req.Commit = strconv.FormatInt(snap.Revision, 10)
+	if req.Registry, err = lockRegistry(ctx, db, snap); err != nil {
+		return err
+	}
+	if f.snapshot {
+		req.Keep = offline.NewSnapshots(s.Snapshots)
+		release, err := req.Keep.Hold() // until the registry has the lock
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
 	req.Record = func(sum *offline.TrainingSummary) error {
 		if err := f.outIsFree(ctx, s, db, name); err != nil { // another create may have taken it meanwhile
 			return err
@@ -166,6 +178,22 @@ func (a *app) createTrainingSet(ctx context.Context, name string, f *trainingFla
 		return err
 	}
 	return a.printTrainingSummary(summary, req.List)
+}
+
+// lockRegistry says which state of the registry gives the definitions.
+func lockRegistry(ctx context.Context, db *registry.DB, snap *registry.Snapshot) (offline.LockRegistry, error) {
+	r := offline.LockRegistry{Project: snap.Project, Revision: snap.Revision}
+	commits, err := db.Commits(ctx, snap.Project)
+	if err != nil {
+		return r, err
+	}
+	for _, c := range commits { // the newest first
+		if c.Revision <= snap.Revision {
+			r.Commit, r.GitRevision, r.Dirty = c.ID, c.GitRevision, c.Dirty
+			break
+		}
+	}
+	return r, nil
 }
 
 // paths makes the files of a request absolute: they are relative to where the command runs, not to the repo.
@@ -191,7 +219,7 @@ func (f *trainingFlags) outIsFree(ctx context.Context, s *Settings, db *registry
 	if _, err := os.Stat(f.out); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	lock, err := os.ReadFile(strings.TrimSuffix(f.out, parquetSuffix) + ".lock.json")
+	lock, err := os.ReadFile(lockPath(f.out))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fstore.Errorf(fstore.ErrConflict, "--out %s is there already and is not a training set: it has no lock", f.out).
 			WithHint("name a new file, or remove it")

@@ -2,11 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
-	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/cobra"
@@ -110,9 +109,9 @@ func (a *app) showTrainingSetCommand() *cobra.Command {
 }
 
 func (a *app) printTrainingSet(r *registry.TrainingSetRecord) error {
-	var lock offline.Lock
-	if err := json.Unmarshal(r.Lock, &lock); err != nil {
-		return fstore.Errorf(fstore.ErrCorrupt, "the lock of training set %s: %v", r.Name, err)
+	lock, err := offline.ReadLock(r.Lock)
+	if err != nil {
+		return fmt.Errorf("the lock of training set %s: %w", r.Name, err)
 	}
 	service := r.Service
 	if service == "" {
@@ -123,14 +122,14 @@ func (a *app) printTrainingSet(r *registry.TrainingSetRecord) error {
 		labels = shortPath(lock.Labels.File.Path)
 	}
 	facts := newTable("training set", r.Name)
-	facts.row("created", shortTime(r.Created)+" by fstore "+lock.Fstore+", DuckDB "+lock.DuckDB)
+	facts.row("created", shortTime(r.Created)+" by fstore "+lock.Build.Fstore+", DuckDB "+lock.Build.DuckDB)
 	facts.row("service", service)
 	facts.row("file", shortPath(r.Out))
 	facts.row("sha256", lock.Output.SHA256)
 	facts.row("rows", thousands(r.Rows))
 	facts.row("labels", labels+", at "+lock.Labels.Timestamp)
 	facts.row("known by", shortTime(lock.AsOf))
-	facts.row("registry revision", lock.Commit)
+	facts.row("registry revision", strconv.FormatInt(lock.Registry.Revision, 10))
 	for _, s := range lock.Sources {
 		facts.row("source "+s.Name, count(len(s.Files), "file"))
 	}

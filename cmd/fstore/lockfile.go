@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/registry"
+)
+
+const lockSuffix = ".lock.json"
+
+// lockPath returns where the lock of a training set's file is.
+func lockPath(out string) string { return strings.TrimSuffix(out, parquetSuffix) + lockSuffix }
+
+// lockedSet is a training set that a command names: by its name in the registry, or by its lock, which is enough.
+type lockedSet struct {
+	lock     *offline.Lock
+	text     []byte // the lock as it was written
+	out      string // the training set
+	file     string // its lock
+	record   *registry.TrainingSetRecord
+	settings *Settings
+}
+
+// isLockFile reports whether an argument is a file and not a name: it has a dot or a slash, as no name has.
+func isLockFile(arg string) bool { return strings.ContainsAny(arg, `./\`) }
+
+// lockedSet finds a training set. A lock in a file needs neither the registry nor a feature repo.
+func (a *app) lockedSet(ctx context.Context, arg string) (*lockedSet, error) {
+	set := &lockedSet{}
+	var err error
+	if !isLockFile(arg) {
+		if set.settings, err = a.settings(); err != nil {
+			return nil, err
+		}
+		return set, set.fromRegistry(ctx, arg)
+	}
+	if strings.HasSuffix(arg, parquetSuffix) {
+		arg = lockPath(arg)
+	}
+	if set.file, err = filepath.Abs(arg); err != nil {
+		return nil, fmt.Errorf("%s: %w", arg, err)
+	}
+	if set.settings, err = a.settingsForLock(filepath.Dir(set.file)); err != nil {
+		return nil, err
+	}
+	return set, set.fromFile(arg)
+}
+
+func (set *lockedSet) fromRegistry(ctx context.Context, name string) error {
+	s := set.settings
+	db, err := openExisting(ctx, s)
+	if err != nil {
+		return fmt.Errorf("training set %s: %w", name, err)
+	}
+	defer db.Close()
+	if set.record, err = db.TrainingSet(ctx, s.Project, name); err != nil {
+		return err
+	}
+	set.text = append(bytes.TrimSpace(set.record.Lock), '\n')
+	set.out, set.file = set.record.Out, lockPath(set.record.Out)
+	if set.lock, err = offline.ReadLock(set.text); err != nil {
+		return fmt.Errorf("the registry's lock of training set %s: %w", name, err)
+	}
+	return nil
+}
+
+// fromFile reads a lock. The training set is the file beside it, where they have moved together.
+func (set *lockedSet) fromFile(arg string) error {
+	var err error
+	if set.text, err = os.ReadFile(set.file); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return fstore.Errorf(fstore.ErrNotFound, "there is no lock %s", arg).WithHint("a training set is named by its name, or by its lock: churn%s", lockSuffix)
+		}
+		return fmt.Errorf("read the lock: %w", err)
+	}
+	if set.lock, err = offline.ReadLock(set.text); err != nil {
+		return fmt.Errorf("%s: %w", arg, err)
+	}
+	set.out = set.lock.Output.Path
+	beside := strings.TrimSuffix(set.file, lockSuffix) + parquetSuffix
+	if _, err := os.Stat(beside); err == nil || filepath.Base(beside) == filepath.Base(set.out) {
+		set.out = beside
+	}
+	return nil
+}
+
+// settingsForLock returns the repo's settings, or where the command does not run in one and none was given, those that
+// a lock needs: the engine's, and where snapshots are.
+func (a *app) settingsForLock(dir string) (*Settings, error) {
+	given, _ := a.lookup("FSTORE_REPO")
+	if _, err := a.findRepo(); err == nil || a.repo != "" || given != "" {
+		return a.settings()
+	}
+	if a.config.GetString("project") == "" {
+		a.config.SetDefault("project", "none")
+	}
+	s, err := a.check(dir, &settingsText{})
+	if err != nil {
+		return nil, err
+	}
+	s.State, s.TempDir = "", "" // nothing is remembered in a folder that is no repo
+	return s, nil
+}
+
+// search says where the inputs of a lock may be.
+func (set *lockedSet) search() offline.Search {
+	return offline.Search{Kept: offline.NewSnapshots(set.settings.Snapshots), Near: filepath.Dir(set.out)}
+}

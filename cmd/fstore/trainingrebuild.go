@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) rebuildTrainingSetCommand() *cobra.Command {
+	var f rebuildFlags
+	cmd := &cobra.Command{
+		Use:   "rebuild NAME|LOCKFILE",
+		Short: "Make a training set again from its lock",
+		Long: `Make a training set again, from the definitions in its lock and the files that it names, whatever the registry and the
+files of its sources hold now. A lock is enough: it needs no registry. The same build on the same platform gives the
+same bytes, another one the same content.
+
+Files that have moved are found where their source's path matches now, or beside the training set as they were; where a
+file has changed or vanished, the snapshot is read (training-set create --snapshot). What comes out is compared with
+the lock. If it has another content, nothing is written and the columns are named; the exit status is then 4.`,
+		Example: "  fstore training-set rebuild churn_2025 --out again.parquet\n  fstore training-set rebuild churn.lock.json --out churn.parquet --overwrite",
+		Args:    args(cobra.ExactArgs(1)), ValidArgsFunction: a.completeTrainingSets,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkOut(cmd, f.out); err != nil {
+				return err
+			}
+			return a.rebuildTrainingSet(cmd.Context(), args[0], &f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.out, "out", "", "Parquet file to write; its lock is written beside it")
+	flags.BoolVar(&f.overwrite, "overwrite", false, "write over the training set itself, or an earlier rebuild of it")
+	flags.BoolVar(&f.anyway, "anyway", false, "write it though its content is not what the lock says, without a lock")
+	_ = cmd.MarkFlagFilename("out", "parquet")
+	a.engineFlags(cmd)
+	return cmd
+}
+
+type rebuildFlags struct {
+	out               string
+	overwrite, anyway bool
+}
+
+// checkOut checks the name of a file that a training set is written to.
+func checkOut(cmd *cobra.Command, out string) error {
+	switch {
+	case out == "":
+		return usagef(cmd, "--out is missing: the Parquet file to write")
+	case !strings.HasSuffix(out, parquetSuffix) || filepath.Base(out) == parquetSuffix:
+		return &usageError{message: fmt.Sprintf("--out %s: a training set is a Parquet file", out), hint: "give it a name that ends in " + parquetSuffix}
+	}
+	return nil
+}
+
+func (a *app) rebuildTrainingSet(ctx context.Context, arg string, f *rebuildFlags) error {
+	set, err := a.lockedSet(ctx, arg)
+	if err != nil {
+		return err
+	}
+	if err := f.outIsFree(set); err != nil {
+		return err
+	}
+	req := offline.RebuildRequest{Lock: set.lock, Text: set.text, Now: a.now()}
+	if f.anyway {
+		req.Anyway = offline.EvenOther
+	}
+	if req.Out, err = filepath.Abs(f.out); err != nil {
+		return fmt.Errorf("--out %s: %w", f.out, err)
+	}
+	engine, err := a.openEngine(set.settings)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	if req.Inputs, err = engine.Inputs(ctx, set.lock, set.search()); err != nil {
+		return fmt.Errorf("training set %s: %w", set.lock.Name, err)
+	}
+	progress := a.progress()
+	req.Progress = func(p offline.Progress) { progress.percent(p.Stage, p.Done) }
+	r, err := engine.Rebuild(ctx, req)
+	progress.clear()
+	if err != nil {
+		return err
+	}
+	if err := a.printRebuilt(set, req.Inputs, r); err != nil || r.Same {
+		return err
+	}
+	return exitCode(statusCheck)
+}
+
+// outIsFree refuses to write over anything but the training set itself, and over that unless it was asked for.
+func (f *rebuildFlags) outIsFree(set *lockedSet) error {
+	if _, err := os.Lstat(f.out); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var beside struct {
+		Name    string
+		Created time.Time
+	}
+	text, err := os.ReadFile(lockPath(f.out))
+	if err == nil {
+		err = json.Unmarshal(text, &beside)
+	}
+	if err != nil || beside.Name != set.lock.Name || !beside.Created.Equal(set.lock.Created) {
+		return fstore.Errorf(fstore.ErrConflict, "--out %s is there already, and is not this training set: the lock beside it is not", f.out).
+			WithHint("name a new file, or remove it")
+	}
+	if !f.overwrite {
+		return fstore.Errorf(fstore.ErrConflict, "--out %s is there already", f.out).WithHint("name a new file, or --overwrite to replace it")
+	}
+	return nil
+}
+
+// rebuiltSet is what rebuild --output json prints.
+type rebuiltSet struct {
+	Name   string          `json:"name"`
+	Inputs []offline.Input `json:"inputs"`
+	*offline.Rebuilt
+}
+
+func (a *app) printRebuilt(set *lockedSet, inputs []offline.Input, r *offline.Rebuilt) error {
+	if a.json() {
+		return a.printJSON(rebuiltSet{set.lock.Name, inputs, r})
+	}
+	t := newTable("CHECK", "RESULT", "WHAT")
+	for _, in := range inputs {
+		if in.State != offline.Unchanged && in.State != offline.Appeared {
+			t.row("input", string(in.State), inputText(in))
+		}
+	}
+	rebuiltRows(t, r)
+	if err := t.print(a.stdout); err != nil {
+		return err
+	}
+	switch {
+	case r.Out == "":
+		fmt.Fprintf(a.stdout, "Training set %s comes out different: nothing was written.\n", set.lock.Name)
+		fmt.Fprintln(a.stderr, "hint: --anyway writes it all the same")
+	case r.Same:
+		fmt.Fprintf(a.stdout, "Training set %s again: %s.\n  %s\n  %s\n", set.lock.Name, count(int(r.Rows), "row"), shortPath(r.Out), shortPath(r.LockFile))
+	default:
+		fmt.Fprintf(a.stdout, "Training set %s comes out different: %s.\n  %s\n", set.lock.Name, count(int(r.Rows), "row"), shortPath(r.Out))
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package offline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	stdsync "sync"
+	"time"
+)
+
+// digests gives the digests of files, and remembers them so that a big source is read once for all its training sets.
+// A digest holds as long as a file's size, times and inode are what they were. Its ctime is among them: nobody can
+// set it back, as tools do with the mtime.
+type digests struct {
+	file  string // where they are kept; empty: nowhere
+	probe string // a file to learn the file system's time from
+
+	mu    stdsync.Mutex // guards what follows
+	known map[string]knownDigest
+	news  bool
+}
+
+// knownDigest is a digest with what the file was when it was taken.
+type knownDigest struct {
+	Size    int64  `json:"size"`
+	Changed int64  `json:"changed"` // ctime in nanoseconds
+	Written int64  `json:"written"` // mtime in nanoseconds
+	Inode   uint64 `json:"inode"`
+	SHA256  string `json:"sha256"`
+}
+
+// settled is how long a file must have been left alone before its digest is remembered: within the resolution of a
+// file system's times it could change again without that being seen.
+const settled = 2 * time.Second
+
+// openDigests reads what is remembered. A file that cannot be read is one that remembers nothing.
+func openDigests(file, scratch string) *digests {
+	d := &digests{file: file, probe: filepath.Join(scratch, "now")}
+	d.known = d.load()
+	return d
+}
+
+func (d *digests) load() map[string]knownDigest {
+	known := map[string]knownDigest{}
+	if text, err := os.ReadFile(d.file); err == nil && json.Unmarshal(text, &known) != nil {
+		return map[string]knownDigest{}
+	}
+	return known
+}
+
+// of returns the digest of a file as it is now.
+func (d *digests) of(ctx context.Context, path string) (*LockFile, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	k, ok := d.known[path]
+	d.mu.Unlock()
+	if ok && k == known(info, k.SHA256) {
+		return &LockFile{path, k.Size, k.SHA256}, nil
+	}
+	return d.read(ctx, path)
+}
+
+// read reads a file for its digest, whatever is remembered.
+func (d *digests) read(ctx context.Context, path string) (*LockFile, error) {
+	f, info, err := digestFile(ctx, path, io.Discard)
+	if err != nil {
+		return nil, err
+	}
+	if k := known(info, f.SHA256); k.Size == f.Size && d.file != "" {
+		now, err := d.now()
+		if err == nil && now.Sub(time.Unix(0, max(k.Changed, k.Written))) > settled {
+			d.mu.Lock()
+			d.known[path], d.news = k, true
+			d.mu.Unlock()
+		}
+	}
+	return f, nil
+}
+
+func known(info os.FileInfo, sha string) knownDigest {
+	changed, inode := changedAt(info)
+	return knownDigest{Size: info.Size(), Changed: changed, Written: info.ModTime().UnixNano(), Inode: inode, SHA256: sha}
+}
+
+// now returns the time by the file system, which stamps the files.
+func (d *digests) now() (time.Time, error) {
+	if err := os.WriteFile(d.probe, nil, 0o600); err != nil {
+		return time.Time{}, err
+	}
+	if err := os.Truncate(d.probe, 0); err != nil {
+		return time.Time{}, err
+	}
+	info, err := os.Stat(d.probe)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return info.ModTime(), os.Remove(d.probe)
+}
+
+// save writes what is new. What another process has saved meanwhile stays, and files that are gone are forgotten.
+func (d *digests) save() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.news {
+		return nil
+	}
+	all := d.load()
+	for path, k := range d.known {
+		all[path] = k
+	}
+	for path := range all {
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			delete(all, path)
+		}
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(d.file), 0o755); err != nil {
+		return err
+	}
+	temp, err := os.CreateTemp(filepath.Dir(d.file), "."+filepath.Base(d.file)+"-*")
+	if err != nil {
+		return err
+	}
+	_, err = temp.Write(text)
+	err = errors.Join(err, temp.Close())
+	if err == nil {
+		err = os.Rename(temp.Name(), d.file)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(temp.Name()))
+	}
+	d.news = false
+	return nil
+}

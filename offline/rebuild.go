@@ -1,0 +1,163 @@
+package offline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// RebuildRequest asks for a training set to be made again from its lock.
+type RebuildRequest struct {
+	Lock     *Lock
+	Text     []byte  // the lock as it was written, for a copy beside the file
+	Inputs   []Input // as Engine.Inputs found them
+	Out      string  // Parquet file to write; empty: nothing is written, only compared
+	Anyway   Anyway  // whether to write what has another content
+	Progress func(Progress)
+	Now      time.Time
+}
+
+// Anyway says whether a training set is written although its content is not what the lock says.
+type Anyway int
+
+// The choices.
+const (
+	OnlySame  Anyway = iota // nothing is written, and what was there stays
+	EvenOther               // it is written, without a lock: none is true for it
+)
+
+// Rebuilt says how a training set that was made again compares with its lock.
+type Rebuilt struct {
+	Same      bool               `json:"same"`       // the content is the same
+	SameBytes bool               `json:"same_bytes"` // the file is the same
+	Columns   []ColumnDifference `json:"columns"`    // what is not the same
+	Rows      int64              `json:"rows"`
+	SHA256    string             `json:"sha256"`
+	Build     LockBuild          `json:"build"`               // what made it now
+	Settings  []string           `json:"settings,omitempty"`  // settings that are not what they were, threads and memory aside
+	Out       string             `json:"out,omitempty"`       // what was written
+	LockFile  string             `json:"lock_file,omitempty"` // the copy of the lock beside it
+}
+
+// ColumnDifference is a column that is not what it was.
+type ColumnDifference struct {
+	Name string `json:"name"`
+	What string `json:"what"`
+}
+
+// Rebuild makes a training set again from the definitions in its lock and from the files that were found for it,
+// whatever the registry holds now, and compares the two. If the request says where, it is written there, with the lock
+// beside it; both appear complete or not at all. The error is ErrNotFound if a file is gone.
+func (e *Engine) Rebuild(ctx context.Context, req RebuildRequest) (*Rebuilt, error) {
+	r, err := e.rebuild(ctx, &req)
+	if err != nil {
+		return nil, fmt.Errorf("rebuild %s: %w", req.Lock.Name, err)
+	}
+	return r, nil
+}
+
+func (e *Engine) rebuild(ctx context.Context, req *RebuildRequest) (*Rebuilt, error) {
+	dir, err := e.rebuildFolder(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = dir.remove() }()
+	s, err := e.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	if s.pinned, err = req.Lock.pin(req.Inputs, dir.path); err != nil {
+		return nil, err
+	}
+	l := req.Lock
+	t := &training{session: s, byRef: map[fstore.ViewRef]*rows{}, summary: &TrainingSummary{}, req: &TrainingRequest{
+		Name: l.Name, List: l.list(), Labels: Labels{SQL: l.Labels.SQL, Sources: l.Labels.Inputs, Views: l.Labels.Views}, Timestamp: l.Labels.Timestamp,
+		Out: req.Out, AsOf: &l.AsOf, Now: req.Now, Progress: req.Progress, Version: l.Build.Fstore,
+	}}
+	if l.Labels.File != nil {
+		t.req.Labels.Path = l.Labels.File.Path
+	}
+	temp := filepath.Join(dir.path, "out.parquet")
+	out := &Rebuilt{Columns: []ColumnDifference{}}
+	for _, stage := range append(t.building(temp), step{"compare", func(ctx context.Context) error { return t.compare(ctx, l, temp, out) }}) {
+		if err := t.stage(ctx, stage.name, stage.do); err != nil {
+			return nil, err
+		}
+	}
+	if req.Out == "" || !out.Same && req.Anyway == OnlySame {
+		return out, nil
+	}
+	return out, out.install(req, temp)
+}
+
+// rebuildFolder makes the folder of what is not finished: beside what is to be written, or with what is spilled.
+func (e *Engine) rebuildFolder(req *RebuildRequest) (*scratch, error) {
+	if req.Out == "" {
+		return newScratch(e.temp.path, "rebuild-")
+	}
+	return outFolder(req.Out)
+}
+
+// install moves what was made to where it belongs.
+func (r *Rebuilt) install(req *RebuildRequest, temp string) error {
+	r.Out = req.Out
+	if !r.Same {
+		if err := os.Remove(lockFile(req.Out)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		return install(temp, req.Out)
+	}
+	r.LockFile = lockFile(req.Out)
+	tempLock := temp + ".lock"
+	if err := os.WriteFile(tempLock, req.Text, 0o644); err != nil {
+		return err
+	}
+	return installBoth(temp, req.Out, tempLock, r.LockFile)
+}
+
+// compare describes what was made and compares it with the lock. A file that has changed while it was read is an error.
+func (t *training) compare(ctx context.Context, l *Lock, temp string, out *Rebuilt) error {
+	if err := t.readUnchanged(); err != nil {
+		return err
+	}
+	o, err := t.lockOutput(ctx, temp)
+	if err != nil {
+		return err
+	}
+	out.Rows, out.SHA256, out.Build = o.Rows, o.SHA256, t.req.build()
+	out.Same, out.SameBytes = o.Content == l.Output.Content, o.SHA256 == l.Output.SHA256
+	out.Columns = append(out.Columns, CompareColumns(&l.Output, &o)...)
+	settings, err := t.settings(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range CompareSettings(l.Settings, settings) {
+		if d.Name != "threads" && d.Name != "memory_limit" {
+			out.Settings = append(out.Settings, d.Name+": "+d.Old+" then, "+d.New+" now")
+		}
+	}
+	return nil
+}
+
+// readUnchanged returns an error if a file has changed since it was looked at.
+func (t *training) readUnchanged() error {
+	if t.labels.file != "" {
+		if err := t.labels.stamp.unchanged(t.labels.file); err != nil {
+			return fmt.Errorf("labels: %w", err)
+		}
+	}
+	for _, src := range t.readSources() {
+		for i, path := range src.files {
+			if err := src.stamps[i].unchanged(path); err != nil {
+				return fmt.Errorf("source %s: %w", src.def.Name, err)
+			}
+		}
+	}
+	return nil
+}
