@@ -147,8 +147,15 @@ func (s *session) labelQuery(ctx context.Context, l *labels, in Labels, c cut) e
 	if l.columns, err = s.describe(ctx, "SELECT *\nFROM _label_sql"); err != nil {
 		return err
 	}
+	ordered, err := s.totalOrder(ctx, in.SQL, len(l.columns))
+	if err != nil {
+		return err
+	}
+	if err := s.exec(ctx, "CREATE TEMP VIEW _label_ordered AS\n"+ordered); err != nil {
+		return err
+	}
 	l.from, l.order = "_label_rows", unused(l.columns, "_row")
-	return s.exec(ctx, "CREATE TEMP TABLE _label_rows AS\nSELECT *, row_number() OVER () - 1 AS "+ident(l.order)+"\nFROM _label_sql")
+	return s.exec(ctx, "CREATE TEMP TABLE _label_rows AS\nSELECT *, row_number() OVER () - 1 AS "+ident(l.order)+"\nFROM _label_ordered")
 }
 
 // bind finds the columns that the list of features needs.
