@@ -25,7 +25,7 @@ func TestLabelsByAQueryHaveOneOrder(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			seen := map[string]bool{}
-			for _, threads := range []int{1, 4, 4} {
+			for _, threads := range []int{1, 4} {
 				r := newRepo(t, threads)
 				// more rows than one row group has, so that several threads read
 				r.write("s.parquet", "SELECT i % 500 AS k, TIMESTAMP '2011-12-01' + to_hours((i * 7919) % 20) AS event, i % 2 AS x, (i * 31) % 101 AS z FROM range(130000) t(i)")
