@@ -1,20 +1,173 @@
 package offline
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
+
+	"github.com/fstore-dev/fstore"
 )
 
-// SettingDifference is a setting that two locks have other values of; one that a lock has not is "".
-type SettingDifference struct {
+// LockDifference is what differs between two training sets, the definitions of views aside. What is the same is not in it.
+type LockDifference struct {
+	About    []Difference       `json:"about"`    // what made them, from which registry, when they end
+	Settings []Difference       `json:"settings"` // of the engine and the file
+	Labels   []Difference       `json:"labels"`   // where they come from, and how many they are
+	Features []Difference       `json:"features"` // the list of features: which view gives each, and by which keys
+	Inputs   []InputDifference  `json:"inputs"`   // files that were read
+	Columns  []ColumnDifference `json:"columns"`  // of the training sets: schema and values
+}
+
+// Difference is a thing that is not the same in both; one that is not there is "".
+type Difference struct {
 	Name string `json:"name"`
 	Old  string `json:"old"`
 	New  string `json:"new"`
 }
 
+// InputDifference is a file that was read for one of them only, or had another content.
+type InputDifference struct {
+	Source string `json:"source,omitempty"` // empty: the labels
+	Path   string `json:"path"`
+	Change string `json:"change"`         // added, removed, changed or moved
+	From   string `json:"from,omitempty"` // where it was, if it has moved
+}
+
+// CompareLocks says what differs between two training sets.
+func CompareLocks(old, now *Lock) *LockDifference {
+	d := &LockDifference{Features: compareFeatures(old, now), Inputs: compareInputs(old, now), Columns: CompareColumns(&old.Output, &now.Output)}
+	d.About = compare(nil, "fstore", old.Build.Fstore, now.Build.Fstore)
+	d.About = compare(d.About, "duckdb", old.Build.DuckDB, now.Build.DuckDB)
+	d.About = compare(d.About, "platform", old.Build.Platform, now.Build.Platform)
+	d.About = compare(d.About, "project", old.Registry.Project, now.Registry.Project)
+	d.About = compare(d.About, "revision", strconv.FormatInt(old.Registry.Revision, 10), strconv.FormatInt(now.Registry.Revision, 10))
+	d.About = compare(d.About, "git revision", old.Registry.GitRevision, now.Registry.GitRevision)
+	d.About = compare(d.About, "service", service(old), service(now))
+	d.About = compare(d.About, "known by", fstore.FormatTime(old.AsOf), fstore.FormatTime(now.AsOf))
+	d.Labels = compare(nil, "query", old.Labels.SQL, now.Labels.SQL)
+	d.Labels = compare(d.Labels, "timestamp", old.Labels.Timestamp, now.Labels.Timestamp)
+	d.Labels = compare(d.Labels, "rows", strconv.FormatInt(old.Labels.Rows, 10), strconv.FormatInt(now.Labels.Rows, 10))
+	d.Settings = CompareSettings(old.Settings, now.Settings)
+	return d
+}
+
+func compare(to []Difference, name, old, now string) []Difference {
+	if to == nil {
+		to = []Difference{}
+	}
+	if old != now {
+		to = append(to, Difference{name, old, now})
+	}
+	return to
+}
+
+func service(l *Lock) string {
+	if l.Service == nil {
+		return ""
+	}
+	return l.Service.String()
+}
+
+// compareFeatures compares the lists of features by output name, and then their order.
+func compareFeatures(old, now *Lock) []Difference {
+	texts := func(l *Lock) (names []string, from map[string]string) {
+		from = map[string]string{}
+		for _, f := range l.Features {
+			text := f.View.String() + "." + f.Feature
+			for _, k := range l.Uses[f.Use].Keys {
+				if k.Column != k.Key.Name {
+					text += " by " + k.Key.Name + " = " + k.Column
+				}
+			}
+			names, from[f.Name] = append(names, f.Name), text
+		}
+		return names, from
+	}
+	was, oldFrom := texts(old)
+	is, newFrom := texts(now)
+	out := []Difference{}
+	for _, name := range was {
+		out = compare(out, name, oldFrom[name], newFrom[name])
+	}
+	for _, name := range is {
+		if oldFrom[name] == "" {
+			out = append(out, Difference{name, "", newFrom[name]})
+		}
+	}
+	common := func(names []string, other map[string]string) []string {
+		return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return other[name] == "" })
+	}
+	return compare(out, "order", fmt.Sprint(common(was, newFrom)), fmt.Sprint(common(is, oldFrom)))
+}
+
+// compareInputs compares the files that were read, source by source.
+func compareInputs(old, now *Lock) []InputDifference {
+	out := []InputDifference{}
+	was, is := old.filesBySource(), now.filesBySource()
+	for _, source := range slices.Compact(slices.Sorted(slices.Values(append(keysOf(was), keysOf(is)...)))) {
+		gone, come := map[string]string{}, map[string]string{} // by content: a file of one of them only
+		for path, sha := range was[source] {
+			if is[source][path] == "" {
+				gone[sha] = path
+			}
+		}
+		var found []InputDifference
+		for path, sha := range is[source] {
+			before := was[source][path]
+			switch {
+			case before == sha:
+			case before != "":
+				found = append(found, InputDifference{source, path, "changed", ""})
+			case gone[sha] != "":
+				found = append(found, InputDifference{source, path, "moved", gone[sha]})
+				come[sha] = path
+			default:
+				found = append(found, InputDifference{source, path, "added", ""})
+			}
+		}
+		for path, sha := range was[source] {
+			if is[source][path] == "" && (come[sha] == "" || gone[sha] != path) {
+				found = append(found, InputDifference{source, path, "removed", ""})
+			}
+		}
+		slices.SortFunc(found, func(a, b InputDifference) int { return cmp.Compare(a.Path, b.Path) })
+		out = append(out, found...)
+	}
+	return out
+}
+
+// filesBySource returns the digests of all files that were read, by source and path; the labels' source is "".
+func (l *Lock) filesBySource() map[string]map[string]string {
+	out := map[string]map[string]string{}
+	add := func(source string, f LockFile) {
+		if out[source] == nil {
+			out[source] = map[string]string{}
+		}
+		out[source][f.Path] = f.SHA256
+	}
+	if l.Labels.File != nil {
+		add("", *l.Labels.File)
+	}
+	for _, s := range l.Sources {
+		for _, f := range s.Files {
+			add(s.Name, f)
+		}
+	}
+	return out
+}
+
+func keysOf[V any](m map[string]V) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	return out
+}
+
 // CompareSettings returns the settings that differ, by name.
-func CompareSettings(old, new []LockSetting) []SettingDifference {
-	out := []SettingDifference{}
+func CompareSettings(old, new []LockSetting) []Difference {
+	out := []Difference{}
 	value := func(of []LockSetting, name string) string {
 		i := slices.IndexFunc(of, func(s LockSetting) bool { return s.Name == name })
 		if i < 0 {
@@ -24,20 +177,15 @@ func CompareSettings(old, new []LockSetting) []SettingDifference {
 	}
 	for _, s := range old {
 		if v := value(new, s.Name); v != s.Value {
-			out = append(out, SettingDifference{s.Name, s.Value, v})
+			out = append(out, Difference{s.Name, s.Value, v})
 		}
 	}
 	for _, s := range new {
 		if value(old, s.Name) == "" && s.Value != "" {
-			out = append(out, SettingDifference{s.Name, "", s.Value})
+			out = append(out, Difference{s.Name, "", s.Value})
 		}
 	}
-	slices.SortFunc(out, func(a, b SettingDifference) int {
-		if a.Name < b.Name {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(out, func(a, b Difference) int { return cmp.Compare(a.Name, b.Name) })
 	return out
 }
 

@@ -60,6 +60,15 @@ func (a *app) completeModels(cmd *cobra.Command, args []string, _ string) ([]str
 	})
 }
 
+// completeLocks completes names of training sets, and files: a lock is named by either.
+func (a *app) completeLocks(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	if isLockFile(prefix) {
+		return []string{"json", "parquet"}, cobra.ShellCompDirectiveFilterFileExt
+	}
+	names, _ := a.completeTrainingSets(cmd, nil, prefix)
+	return names, cobra.ShellCompDirectiveDefault
+}
+
 // complete reads names; where there are none to read, nothing is completed.
 func (a *app) complete(ctx context.Context, names func(*registry.Snapshot) []string) ([]string, cobra.ShellCompDirective) {
 	var out []string

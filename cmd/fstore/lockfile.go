@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
@@ -109,6 +110,27 @@ func (a *app) settingsForLock(dir string) (*Settings, error) {
 	}
 	s.State, s.TempDir = "", "" // nothing is remembered in a folder that is no repo
 	return s, nil
+}
+
+// checkSQL sends the SQL of a lock that came as a file through the gate of definitions, as it is going to be run.
+func (set *lockedSet) checkSQL(ctx context.Context, engine *offline.Engine) error {
+	if set.record != nil {
+		return nil
+	}
+	views := slices.Clone(set.lock.Labels.Views)
+	for _, v := range set.lock.Views {
+		views = append(append(views, v.Views...), v.View)
+	}
+	views = append(views, fstore.View{Name: "the labels", SQL: set.lock.Labels.SQL})
+	for _, v := range views {
+		if v.SQL == "" {
+			continue
+		}
+		if err := registry.CheckLockedSQL(ctx, engine, v.Name, v.SQL); err != nil {
+			return fmt.Errorf("%s: %w", set.file, err)
+		}
+	}
+	return nil
 }
 
 // search says where the inputs of a lock may be.

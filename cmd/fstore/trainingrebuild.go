@@ -29,7 +29,7 @@ Files that have moved are found where their source's path matches now, or beside
 file has changed or vanished, the snapshot is read (training-set create --snapshot). What comes out is compared with
 the lock. If it has another content, nothing is written and the columns are named; the exit status is then 4.`,
 		Example: "  fstore training-set rebuild churn_2025 --out again.parquet\n  fstore training-set rebuild churn.lock.json --out churn.parquet --overwrite",
-		Args:    args(cobra.ExactArgs(1)), ValidArgsFunction: a.completeTrainingSets,
+		Args:    args(cobra.ExactArgs(1)), ValidArgsFunction: a.completeLocks,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkOut(cmd, f.out); err != nil {
 				return err
@@ -82,6 +82,9 @@ func (a *app) rebuildTrainingSet(ctx context.Context, arg string, f *rebuildFlag
 		return err
 	}
 	defer engine.Close()
+	if err := set.checkSQL(ctx, engine); err != nil {
+		return err
+	}
 	if req.Inputs, err = engine.Inputs(ctx, set.lock, set.search()); err != nil {
 		return fmt.Errorf("training set %s: %w", set.lock.Name, err)
 	}

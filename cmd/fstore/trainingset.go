@@ -20,14 +20,14 @@ import (
 func (a *app) trainingSetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "training-set",
-		Short:   "Make training sets and look at them",
+		Short:   "Make training sets, check them, make them again and compare them",
 		Example: "  fstore training-set create churn_2025 --service churn --labels data/labels.parquet --out churn.parquet\n  fstore training-set list",
 		Args:    noCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
 		a.createTrainingSetCommand(), a.listTrainingSetsCommand(), a.showTrainingSetCommand(), a.verifyTrainingSetCommand(),
-		a.rebuildTrainingSetCommand(),
+		a.rebuildTrainingSetCommand(), a.diffTrainingSetsCommand(),
 	)
 	return cmd
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -80,66 +82,104 @@ func (a *app) trainingSets(ctx context.Context, mend func(context.Context, *Sett
 
 func (a *app) showTrainingSetCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:               "show NAME",
+		Use:               "show NAME|LOCKFILE",
 		Short:             "Show a training set and its lock",
-		Example:           "  fstore training-set show churn_2025\n  fstore training-set show churn_2025 --output json",
+		Example:           "  fstore training-set show churn_2025\n  fstore training-set show churn.lock.json\n  fstore training-set show churn_2025 --output json",
 		Args:              args(cobra.ExactArgs(1)),
-		ValidArgsFunction: a.completeTrainingSets,
+		ValidArgsFunction: a.completeLocks,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := a.settings()
+			set, err := a.lockedSet(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			db, err := openExisting(cmd.Context(), s)
-			if err != nil {
-				return err
-			}
-			defer db.Close()
-			record, err := db.TrainingSet(cmd.Context(), s.Project, args[0])
-			if err != nil {
-				return err
+			if set.record == nil {
+				set.record = &registry.TrainingSetRecord{
+					Name: set.lock.Name, Created: set.lock.Created, Rows: set.lock.Output.Rows, Out: set.out, Lock: bytes.TrimSpace(set.text),
+				}
+				if set.lock.Service != nil {
+					set.record.Service = set.lock.Service.String()
+				}
 			}
 			a.settleBeside(cmd.Context(), s, db, []registry.TrainingSetRecord{*record})
 			if a.json() {
-				return a.printJSON(record)
+				return a.printJSON(set.record)
 			}
-			return a.printTrainingSet(record)
+			return a.printTrainingSet(set)
 		},
 	}
 }
 
-func (a *app) printTrainingSet(r *registry.TrainingSetRecord) error {
-	lock, err := offline.ReadLock(r.Lock)
-	if err != nil {
-		return fmt.Errorf("the lock of training set %s: %w", r.Name, err)
-	}
-	service := r.Service
-	if service == "" {
-		service = "-"
-	}
-	labels := lock.Labels.SQL
+func (a *app) printTrainingSet(set *lockedSet) error {
+	r, lock := set.record, set.lock
+	labels := oneLine(lock.Labels.SQL)
 	if lock.Labels.File != nil {
 		labels = shortPath(lock.Labels.File.Path)
 	}
+	from := fmt.Sprintf("project %s, revision %d", lock.Registry.Project, lock.Registry.Revision)
+	if lock.Registry.GitRevision != "" {
+		from += ", git " + lock.Registry.GitRevision
+		if lock.Registry.Dirty {
+			from += " and changes to it"
+		}
+	}
 	facts := newTable("training set", r.Name)
-	facts.row("created", shortTime(r.Created)+" by fstore "+lock.Build.Fstore+", DuckDB "+lock.Build.DuckDB)
-	facts.row("service", service)
+	facts.row("created", shortTime(r.Created)+" by fstore "+lock.Build.Fstore+", DuckDB "+lock.Build.DuckDB+" on "+lock.Build.Platform)
+	facts.row("service", orDash(r.Service))
 	facts.row("file", shortPath(r.Out))
 	facts.row("sha256", lock.Output.SHA256)
+	facts.row("md5", lock.Output.MD5)
+	facts.row("content", lock.Output.Content)
 	facts.row("rows", thousands(r.Rows))
 	facts.row("labels", labels+", at "+lock.Labels.Timestamp)
 	facts.row("known by", shortTime(lock.AsOf))
-	facts.row("registry revision", strconv.FormatInt(lock.Registry.Revision, 10))
+	facts.row("definitions", from)
 	for _, s := range lock.Sources {
-		facts.row("source "+s.Name, count(len(s.Files), "file"))
+		size := int64(0)
+		for _, f := range s.Files {
+			size += f.Size
+		}
+		facts.row("source "+s.Name, count(len(s.Files), "file")+", "+thousands(size)+" bytes")
+	}
+	if lock.Snapshot {
+		facts.row("snapshot", "what it was made from is kept")
 	}
 	if err := facts.print(a.stdout); err != nil {
 		return err
 	}
 	fmt.Fprintln(a.stdout)
-	t := newTable("FEATURE", "TYPE", "VIEW", "FEATURE IN VIEW")
+	t := newTable("FEATURE", "TYPE", "VIEW", "FEATURE IN VIEW", "NULLS", "DISTINCT", "MIN", "MEAN", "MAX")
 	for _, f := range lock.Features {
-		t.row(f.Name, f.Type.String(), f.View.String(), f.Feature)
+		var s offline.Statistics
+		for _, c := range lock.Output.Columns {
+			if c.Name == f.Name {
+				s = c.Statistics
+			}
+		}
+		t.row(append([]string{f.Name, f.Type.String(), f.View.String(), f.Feature}, statisticsCells(&s)...)...)
 	}
 	return t.print(a.stdout)
+}
+
+// statisticsCells writes nulls, distinct values, and the least, mean and greatest.
+func statisticsCells(s *offline.Statistics) []string {
+	distinct, mean := "-", "-"
+	if s.Distinct != nil {
+		distinct = thousands(*s.Distinct)
+		if s.Approximate {
+			distinct = "~" + distinct
+		}
+	}
+	if s.Mean != nil {
+		mean = strconv.FormatFloat(*s.Mean, 'g', 6, 64)
+	}
+	return []string{thousands(s.Nulls), distinct, orDash(valueText(s.Min)), mean, orDash(valueText(s.Max))}
+}
+
+// valueText writes a value of JSON as tables have values: texts bare.
+func valueText(v json.RawMessage) string {
+	var text string
+	if json.Unmarshal(v, &text) == nil {
+		return oneLine(text)
+	}
+	return string(v)
 }

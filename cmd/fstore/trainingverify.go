@@ -25,7 +25,7 @@ vanished and no snapshot has it, if its own file is not what it was, or if it co
 A lock is enough: it needs no registry, and none of the definitions as they are now. Files that have appeared since do
 not count, nor do files that are found elsewhere; both are named.`,
 		Example: "  fstore training-set verify churn_2025\n  fstore training-set verify churn.lock.json --no-rebuild\n  fstore training-set verify churn_2025 --output json",
-		Args:    args(cobra.ExactArgs(1)), ValidArgsFunction: a.completeTrainingSets,
+		Args:    args(cobra.ExactArgs(1)), ValidArgsFunction: a.completeLocks,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.verifyTrainingSet(cmd.Context(), args[0], &f) },
 	}
 	cmd.Flags().BoolVar(&f.noRebuild, "no-rebuild", false, "look at the files alone")
@@ -71,6 +71,9 @@ func (a *app) verifyTrainingSet(ctx context.Context, arg string, f *verifyFlags)
 		return err
 	}
 	defer engine.Close()
+	if err := set.checkSQL(ctx, engine); err != nil {
+		return err
+	}
 	v := &verified{Name: set.lock.Name, OK: true}
 	where := set.search()
 	where.Rehash = f.rehash
