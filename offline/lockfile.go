@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -61,9 +60,6 @@ func ReadLock(text []byte) (*Lock, error) {
 	d.DisallowUnknownFields()
 	if err := d.Decode(l); err != nil {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "the lock is damaged: %s", jsonMistake(text, err)).WithHint(restoreLock)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fstore.Errorf(fstore.ErrInvalid, "the lock is damaged: there is something behind its end").WithHint(restoreLock)
 	}
 	if sum, err := l.sum(); err != nil || sum != l.Digest {
 		return nil, fstore.Errorf(fstore.ErrCorrupt, "the lock was changed after it was written: its content is not what its digest says").WithHint(restoreLock)

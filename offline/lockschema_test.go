@@ -1,0 +1,378 @@
+package offline
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the files that the tests compare with")
+
+const lockSchemaFile = "../docs/schema/lock.json"
+
+// The schema that the docs ship is the one of the types.
+func TestLockSchemaIsCurrent(t *testing.T) {
+	got, err := LockSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(lockSchemaFile, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(lockSchemaFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("run go test ./offline -run TestLockSchemaIsCurrent -update (-file +types)\n%s", diff)
+	}
+}
+
+// Real locks are as the schema says, and every kind of damage to one is not.
+func TestLocksAreAsTheSchemaSays(t *testing.T) {
+	r := newRepo(t, 2)
+	schema := readJSON(t, lockSchemaFile)
+	for _, l := range realLocks(r) {
+		var lock any
+		if err := json.Unmarshal(l.text, &lock); err != nil {
+			t.Fatal(err)
+		}
+		if wrong := violations(schema, schema, lock, ""); len(wrong) > 0 {
+			t.Errorf("%s: %s", l.lock.Name, strings.Join(wrong, "\n"))
+		}
+		for _, damage := range []struct {
+			name string
+			do   func(map[string]any)
+		}{
+			{"unknown member", func(m map[string]any) { m["more"] = 1 }},
+			{"missing member", func(m map[string]any) { delete(m, "output") }},
+			{"wrong type", func(m map[string]any) { m["name"] = 1.0 }},
+			{"another format", func(m map[string]any) { m["format"] = 3.0 }},
+			{"no digest", func(m map[string]any) { m["output"].(map[string]any)["sha256"] = "abc" }},
+			{"unknown type", func(m map[string]any) { m["features"].([]any)[0].(map[string]any)["type"] = "decimal" }},
+		} {
+			var copied map[string]any
+			if err := json.Unmarshal(l.text, &copied); err != nil {
+				t.Fatal(err)
+			}
+			damage.do(copied)
+			if len(violations(schema, schema, copied, "")) == 0 {
+				t.Errorf("%s: the schema lets it pass", damage.name)
+			}
+		}
+	}
+}
+
+// Every member of the lock itself is described.
+func TestEveryMemberOfALockIsDescribed(t *testing.T) {
+	schema := readJSON(t, lockSchemaFile)
+	check := func(name string, o map[string]any) {
+		for key, p := range o["properties"].(map[string]any) {
+			if d, _ := p.(map[string]any)["description"].(string); d == "" {
+				t.Errorf("%s.%s has no description", name, key)
+			}
+		}
+	}
+	check("lock", schema)
+	for name, o := range schema["$defs"].(map[string]any) {
+		if strings.HasPrefix(name, "Lock") || name == "Statistics" || name == "Bin" {
+			check(name, o.(map[string]any))
+		}
+	}
+}
+
+// realLocks makes training sets of every kind.
+func realLocks(r *repo) []*made {
+	r.Helper()
+	req := ties(r)
+	req.Name, req.Registry = "ties", LockRegistry{Project: "shop", Revision: 3, Commit: 2, GitRevision: "abc", Dirty: true}
+	src := source_("s/*.parquet")
+	global := query("SELECT event, max(a) AS top FROM s GROUP BY ALL", nil, []string{"top int64"}, src)
+	global.Ref.Name, global.View.Name = "g", "g"
+	global.View.Features[0].Default = value(global.View.Features[0].Type, int64(7))
+	global.View.TTL = ttl(3600e9)
+	bySQL := r.request("", all(global))
+	bySQL.Name, bySQL.Labels = "by_query", Labels{SQL: "SELECT k, event AS t FROM s WHERE k < 5 ORDER BY t", Sources: global.Sources}
+	bySQL.List.Service.Name, bySQL.List.Service.Version = "churn", 2
+	for _, v := range append(req.List.Uses, bySQL.List.Uses...) {
+		v.Version.Fingerprint = strings.Repeat("0123456789abcdef", 4)
+	}
+	return []*made{r.make(req), r.make(bySQL)}
+}
+
+// The seeds of FuzzLock are real locks, of a repo elsewhere. -update writes them anew.
+func TestSeedsAreLocks(t *testing.T) {
+	r := newRepo(t, 2)
+	if *update {
+		for _, m := range realLocks(r) {
+			l := &Lock{}
+			if err := json.Unmarshal(bytes.ReplaceAll(m.text, []byte(r.dir), []byte("/repo")), l); err != nil {
+				t.Fatal(err)
+			}
+			text, err := EncodeLock(l)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile("testdata/lock/"+l.Name+lockSuffix, append(text, '\n'), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	seeds := glob(t, "testdata/lock/*"+lockSuffix)
+	for _, seed := range seeds {
+		text, err := os.ReadFile(seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadLock(text); err != nil {
+			t.Errorf("%s: %v", seed, err)
+		}
+	}
+	if len(seeds) != 2 {
+		t.Errorf("%d seeds", len(seeds))
+	}
+}
+
+func readJSON(t *testing.T, path string) map[string]any {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v map[string]any
+	if err := json.Unmarshal(text, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// violations checks a value against as much of JSON Schema as the schema of locks uses; another keyword is one too.
+func violations(root, schema map[string]any, v any, path string) (wrong []string) {
+	bad := func(format string, args ...any) { wrong = append(wrong, path+": "+fmt.Sprintf(format, args...)) }
+	if ref, ok := schema["$ref"].(string); ok {
+		def, ok := root["$defs"].(map[string]any)[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any)
+		if !ok {
+			bad("there is no %s", ref)
+			return wrong
+		}
+		wrong = append(wrong, violations(root, def, v, path)...)
+	}
+	for keyword, want := range schema {
+		switch keyword {
+		case "$schema", "$ref", "$defs", "title", "description", "format", "properties", "additionalProperties":
+		case "type":
+			if types := oneOrMore(want); !slices.Contains(types, jsonType(v)) && !(jsonType(v) == "integer" && slices.Contains(types, "number")) {
+				bad("%v is not %v", v, want)
+			}
+		case "const":
+			if v != want {
+				bad("%v is not %v", v, want)
+			}
+		case "enum":
+			if !slices.Contains(want.([]any), v) {
+				bad("%v is not one of %v", v, want)
+			}
+		case "pattern":
+			if s, ok := v.(string); !ok || !regexp.MustCompile(want.(string)).MatchString(s) {
+				bad("%v does not match %v", v, want)
+			}
+		case "required":
+			for _, name := range want.([]any) {
+				if o, ok := v.(map[string]any); ok && o[name.(string)] == nil && !has(o, name.(string)) {
+					bad("it has no %v", name)
+				}
+			}
+		case "items":
+			list, _ := v.([]any)
+			for i, e := range list {
+				wrong = append(wrong, violations(root, want.(map[string]any), e, fmt.Sprintf("%s[%d]", path, i))...)
+			}
+		default:
+			bad("the test does not know %s", keyword)
+		}
+	}
+	o, _ := v.(map[string]any)
+	properties, _ := schema["properties"].(map[string]any)
+	for name, e := range o {
+		if p, ok := properties[name].(map[string]any); ok {
+			wrong = append(wrong, violations(root, p, e, path+"."+name)...)
+		} else if more, ok := schema["additionalProperties"].(map[string]any); ok {
+			wrong = append(wrong, violations(root, more, e, path+"."+name)...)
+		} else if schema["additionalProperties"] == false {
+			bad("%s is unknown", name)
+		}
+	}
+	return wrong
+}
+
+func has(o map[string]any, name string) bool { _, ok := o[name]; return ok }
+
+func oneOrMore(v any) []string {
+	if s, ok := v.(string); ok {
+		return []string{s}
+	}
+	var out []string
+	for _, e := range v.([]any) {
+		out = append(out, e.(string))
+	}
+	return out
+}
+
+func jsonType(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "boolean"
+	case string:
+		return "string"
+	case []any:
+		return "array"
+	case float64:
+		if v == float64(int64(v)) {
+			return "integer"
+		}
+		return "number"
+	}
+	return "object"
+}
+
+// FuzzLock reads what may be a lock: it never panics, and what it takes for one says the same when written again.
+func FuzzLock(f *testing.F) {
+	seeds, err := os.ReadDir("testdata/lock")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, s := range seeds {
+		text, err := os.ReadFile("testdata/lock/" + s.Name())
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text, false)
+		f.Add(text, true)
+		f.Add(bytes.ReplaceAll(text, []byte(`"use": 0`), []byte(`"use": 7`)), true)
+		f.Add(bytes.ReplaceAll(text, []byte(`"int64"`), []byte(`""`)), true)
+		f.Add(bytes.Replace(text, []byte(`"views": [`), []byte(`"views": [null, `), 1), true)
+		f.Add(text[:len(text)/2], false)
+	}
+	f.Add([]byte(`{"format": 99}`), false)
+	f.Add([]byte(`null`), false)
+	f.Fuzz(func(t *testing.T, text []byte, sealed bool) {
+		if sealed { // as a program would that does not know the rules
+			l := &Lock{}
+			if json.Unmarshal(text, l) != nil {
+				return
+			}
+			if again, err := EncodeLock(l); err == nil {
+				text = again
+			}
+		}
+		l, err := ReadLock(text)
+		if err != nil {
+			return
+		}
+		again, err := EncodeLock(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := ReadLock(again)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(l, m); diff != "" {
+			t.Error(diff)
+		}
+		// what is made of it can be asked for anything
+		l.list().KeyColumns()
+		for i := range l.Features {
+			l.list().Feature(i)
+		}
+		CompareLocks(l, m)
+	})
+}
+
+// What is no lock, or not any more, is refused with what is wrong.
+func TestMistakesInLocksAreNamed(t *testing.T) {
+	r := newRepo(t, 2)
+	text := string(realLocks(r)[0].text)
+	for _, c := range []struct{ name, old, new, want string }{
+		{"empty", text, "", "it is not a lock"},
+		{"not JSON", text, "PAR1", "it is not a lock: line 1"},
+		{"something else", text, `{"a": 1}`, "it has no format"},
+		{"a list", text, `[]`, "it is not a lock"},
+		{"newer", `"format": 2`, `"format": 3`, "the lock has format 3, and this fstore knows formats up to 2"},
+		{"older", `"format": 2`, `"format": 1`, "the lock has format 1, which a development build"},
+		{"unknown member", `"name": "ties"`, `"name": "ties", "owner": "me"`, `unknown field "owner"`},
+		{"unknown member within", `"project": "shop"`, `"project": "shop", "host": "x"`, `unknown field "host"`},
+		{"wrong type", `"revision": 3`, `"revision": "3"`, "line "},
+		{"edited name", `"name": "ties"`, `"name": "tied"`, "was changed after it was written"},
+		{"edited SQL", "count(*)", "sum(a)", "was changed after it was written"},
+		{"edited path", "a.parquet", "b.parquet", "was changed after it was written"},
+		{"edited cut-off", `"as_of": "2012`, `"as_of": "2013`, "was changed after it was written"},
+		{"something behind it", "\n}\n", "\n}\n{}", "after top-level value"},
+		{"cut off", "\n}\n", "", "it is not a lock: line"},
+	} {
+		damaged := strings.Replace(text, c.old, c.new, 1)
+		if damaged == text {
+			t.Fatalf("%s changes nothing", c.name)
+		}
+		l, err := ReadLock([]byte(damaged))
+		if l != nil {
+			t.Errorf("%s: it is read", c.name)
+		}
+		r.fails(err, c.want)
+	}
+	var layout bytes.Buffer
+	if err := json.Compact(&layout, []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadLock(layout.Bytes()); err != nil {
+		t.Errorf("another layout is the same lock: %v", err)
+	}
+}
+
+// A lock that a program has sealed which does not know the rules is refused as well.
+func TestALockThatContradictsItselfIsRefused(t *testing.T) {
+	r := newRepo(t, 2)
+	text := realLocks(r)[0].text
+	for _, c := range []struct {
+		name, want string
+		do         func(*Lock)
+	}{
+		{"no such use", "use 9 is not one of", func(l *Lock) { l.Features[0].Use = 9 }},
+		{"use of another view", "is not one of", func(l *Lock) { l.Features[0].Use = 1 }},
+		{"no such view", "there is no view w@9", func(l *Lock) { l.Uses[1].View.Version = 9 }},
+		{"no such feature", "has no feature q", func(l *Lock) { l.Features[0].Feature = "q" }},
+		{"another type", "has no feature a of type string", func(l *Lock) { l.Features[0].Type = l.Features[1].Type }},
+		{"other keys", "binds other keys", func(l *Lock) { l.Uses[0].Keys = nil }},
+		{"no source", "there is no source s", func(l *Lock) { l.Views[0].Sources = nil }},
+		{"source without files", "there is no s with path", func(l *Lock) { l.Sources[0].Path = "elsewhere" }},
+		{"no files", "it has no files", func(l *Lock) { l.Sources[0].Files = nil }},
+		{"no digest", "are not those of a file", func(l *Lock) { l.Sources[0].Files[0].SHA256 = "../../x" }},
+		{"neither file nor query", "either a file or a query", func(l *Lock) { l.Labels.File = nil }},
+		{"another content", "the digest of the content", func(l *Lock) { l.Output.Rows++ }},
+		{"a name that is none", "name", func(l *Lock) { l.Name = "../x" }},
+	} {
+		l, err := ReadLock(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.do(l)
+		sealed, err := EncodeLock(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = ReadLock(sealed)
+		r.fails(err, "the lock contradicts itself", c.want)
+	}
+}
