@@ -59,6 +59,10 @@ func (a *app) lockedSet(ctx context.Context, arg string) (*lockedSet, error) {
 func (set *lockedSet) fromRegistry(ctx context.Context, name string) error {
 	s := set.settings
 	db, err := openExisting(ctx, s)
+	if errors.Is(err, fstore.ErrNotReady) {
+		return fstore.Errorf(fstore.ErrNotReady, "training set %s: there is no registry yet at %s", name, s.Registry).
+			WithHint("run fstore apply; or name the lock, which is enough by itself: %s%s", name, lockSuffix)
+	}
 	if err != nil {
 		return fmt.Errorf("training set %s: %w", name, err)
 	}

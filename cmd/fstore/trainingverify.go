@@ -211,7 +211,7 @@ func inputText(in offline.Input) string {
 	if in.Found != "" {
 		text += " to " + shortPath(in.Found)
 	}
-	if in.Kept {
+	if in.Kept && in.Found == "" {
 		text += " (the snapshot has it)"
 	}
 	return text
