@@ -115,8 +115,8 @@ type LockColumn struct {
 	Statistics Statistics `json:"statistics" doc:"What the values are like."`
 }
 
-// list returns the features that the lock names, as a request wants them.
-func (l *Lock) list() *fstore.FeatureList {
+// List returns the features that the lock names, as a request wants them.
+func (l *Lock) List() *fstore.FeatureList {
 	out := &fstore.FeatureList{}
 	if l.Service != nil {
 		out.Service = *l.Service

@@ -293,9 +293,9 @@ func FuzzLock(f *testing.F) {
 			t.Error(diff)
 		}
 		// what is made of it can be asked for anything
-		l.list().KeyColumns()
+		l.List().KeyColumns()
 		for i := range l.Features {
-			l.list().Feature(i)
+			l.List().Feature(i)
 		}
 		CompareLocks(l, m)
 	})

@@ -77,13 +77,13 @@ func (e *Engine) rebuild(ctx context.Context, req *RebuildRequest) (*Rebuilt, er
 	}
 	l := req.Lock
 	t := &training{session: s, byRef: map[fstore.ViewRef]*rows{}, summary: &TrainingSummary{}, req: &TrainingRequest{
-		Name: l.Name, List: l.list(), Labels: Labels{SQL: l.Labels.SQL, Sources: l.Labels.Inputs, Views: l.Labels.Views}, Timestamp: l.Labels.Timestamp,
+		Name: l.Name, List: l.List(), Labels: Labels{SQL: l.Labels.SQL, Sources: l.Labels.Inputs, Views: l.Labels.Views}, Timestamp: l.Labels.Timestamp,
 		Out: req.Out, AsOf: &l.AsOf, Now: req.Now, Progress: req.Progress, Version: l.Build.Fstore,
 	}}
 	if l.Labels.File != nil {
 		t.req.Labels.Path = l.Labels.File.Path
 	}
-	temp := filepath.Join(dir.path, "out.parquet")
+	temp := filepath.Join(dir.path, readyFile)
 	out := &Rebuilt{Columns: []ColumnDifference{}}
 	for _, stage := range append(t.building(temp), step{"compare", func(ctx context.Context) error { return t.compare(ctx, l, temp, out) }}) {
 		if err := t.stage(ctx, stage.name, stage.do); err != nil {
@@ -111,7 +111,7 @@ func (r *Rebuilt) install(req *RebuildRequest, temp string) error {
 		if err := os.Remove(lockFile(req.Out)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
-		return install(temp, req.Out)
+		return moveDurably(temp, req.Out)
 	}
 	r.LockFile = lockFile(req.Out)
 	tempLock := temp + ".lock"

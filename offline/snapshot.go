@@ -54,7 +54,7 @@ func (s *Snapshots) keep(ctx context.Context, f *LockFile) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return fstore.Errorf(fstore.ErrInvalid, "make the folder of the snapshot: %v", err).WithHint("set snapshots in fstore.yaml to a folder that can be written")
 	}
-	scratch, err := newScratch(s.dir, unfinished)
+	scratch, err := newScratch(s.dir, halfKept)
 	if err != nil {
 		return err
 	}
@@ -67,12 +67,12 @@ func (s *Snapshots) keep(ctx context.Context, f *LockFile) error {
 		}
 	}
 	if err == nil {
-		err = install(temp, to)
+		err = moveDurably(temp, to)
 	}
 	return errors.Join(err, scratch.remove())
 }
 
-const unfinished = ".unfinished-"
+const halfKept = ".unfinished-"
 
 // copyFile copies a file for reading only. The system shares the blocks where it can.
 func copyFile(ctx context.Context, from, to string) error {

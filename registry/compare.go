@@ -19,7 +19,7 @@ func CheckLockedSQL(ctx context.Context, engine Engine, name, sql string) error 
 	if err != nil {
 		return fstore.Errorf(fstore.ErrInvalid, "%s: %s", name, firstLine(err.Error()))
 	}
-	if q := inspect(root); len(q.refused) > 0 {
+	if q := inspect(root, sql); len(q.refused) > 0 {
 		f := q.refused[0]
 		return fstore.Errorf(fstore.ErrInvalid, "%s: %s", place(name, sql, f.offset), f.message).WithHint("%s", f.hint)
 	}

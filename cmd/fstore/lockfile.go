@@ -42,7 +42,7 @@ func (a *app) lockedSet(ctx context.Context, arg string) (*lockedSet, error) {
 		if set.settings, err = a.settings(); err != nil {
 			return nil, err
 		}
-		return set, set.fromRegistry(ctx, arg)
+		return set, a.fromRegistry(ctx, set, arg)
 	}
 	if strings.HasSuffix(arg, parquetSuffix) {
 		arg = lockPath(arg)
@@ -56,7 +56,7 @@ func (a *app) lockedSet(ctx context.Context, arg string) (*lockedSet, error) {
 	return set, set.fromFile(arg)
 }
 
-func (set *lockedSet) fromRegistry(ctx context.Context, name string) error {
+func (a *app) fromRegistry(ctx context.Context, set *lockedSet, name string) error {
 	s := set.settings
 	db, err := openExisting(ctx, s)
 	if errors.Is(err, fstore.ErrNotReady) {
@@ -70,6 +70,7 @@ func (set *lockedSet) fromRegistry(ctx context.Context, name string) error {
 	if set.record, err = db.TrainingSet(ctx, s.Project, name); err != nil {
 		return err
 	}
+	a.settleBeside(ctx, s, db, []registry.TrainingSetRecord{*set.record})
 	set.text = append(bytes.TrimSpace(set.record.Lock), '\n')
 	set.out, set.file = set.record.Out, lockPath(set.record.Out)
 	if set.lock, err = offline.ReadLock(set.text); err != nil {

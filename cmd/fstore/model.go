@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -142,34 +141,11 @@ func pinnedList(ctx context.Context, s *Settings, db *registry.DB, set, service 
 
 // lockedList returns the features of a training set, from its lock.
 func lockedList(record *registry.TrainingSetRecord) (*fstore.FeatureList, error) {
-	bad := func(why string) error {
-		return fstore.Errorf(fstore.ErrCorrupt, "the lock of training set %s: %s", record.Name, why)
+	lock, err := offline.ReadLock(record.Lock)
+	if err != nil {
+		return nil, fmt.Errorf("the lock of training set %s: %w", record.Name, err)
 	}
-	var lock offline.Lock
-	if err := json.Unmarshal(record.Lock, &lock); err != nil {
-		return nil, bad(err.Error())
-	}
-	list := &fstore.FeatureList{Uses: make([]fstore.ViewUse, len(lock.Uses))}
-	if lock.Service != nil {
-		list.Service = *lock.Service
-	}
-	views := map[fstore.ViewRef]*fstore.ViewVersion{}
-	for _, v := range lock.Views {
-		views[v.Ref] = v
-	}
-	for _, f := range lock.Features {
-		if f.Use < 0 || f.Use >= len(lock.Uses) || views[f.View] == nil {
-			return nil, bad("it has no definition of " + f.View.String())
-		}
-		list.Uses[f.Use] = fstore.ViewUse{Version: views[f.View], Keys: lock.Uses[f.Use]}
-		list.Outputs = append(list.Outputs, fstore.FeatureOutput{Name: f.Name, Use: f.Use, Feature: f.Feature})
-	}
-	for _, u := range list.Uses {
-		if u.Version == nil {
-			return nil, bad("a view in it has no feature")
-		}
-	}
-	return list, nil
+	return lock.List(), nil
 }
 
 // joined writes references behind one another.

@@ -100,7 +100,6 @@ func (a *app) showTrainingSetCommand() *cobra.Command {
 					set.record.Service = set.lock.Service.String()
 				}
 			}
-			a.settleBeside(cmd.Context(), s, db, []registry.TrainingSetRecord{*record})
 			if a.json() {
 				return a.printJSON(set.record)
 			}

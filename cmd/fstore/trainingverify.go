@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) verifyTrainingSetCommand() *cobra.Command {
-	var f verifyFlags
+	var f lockVerifyFlags
 	cmd := &cobra.Command{
 		Use:   "verify NAME|LOCKFILE",
 		Short: "Check that a training set is what its lock says, and can be made again",
@@ -39,7 +39,7 @@ type failedCheck struct{ error }
 
 func (e failedCheck) Unwrap() []error { return []error{e.error, errCheck} }
 
-type verifyFlags struct{ noRebuild, rehash bool }
+type lockVerifyFlags struct{ noRebuild, rehash bool }
 
 // verified is what verify found, in the order in which it looked.
 type verified struct {
@@ -58,7 +58,7 @@ type fileState struct {
 	State offline.InputState `json:"state"` // unchanged, changed or vanished
 }
 
-func (a *app) verifyTrainingSet(ctx context.Context, arg string, f *verifyFlags) error {
+func (a *app) verifyTrainingSet(ctx context.Context, arg string, f *lockVerifyFlags) error {
 	set, err := a.lockedSet(ctx, arg)
 	if errors.Is(err, fstore.ErrCorrupt) {
 		return failedCheck{err}
@@ -98,7 +98,7 @@ func (a *app) verifyTrainingSet(ctx context.Context, arg string, f *verifyFlags)
 			return err
 		}
 	}
-	if err := a.printVerified(v); err != nil || v.OK {
+	if err := a.printLockVerified(v); err != nil || v.OK {
 		return err
 	}
 	return exitCode(statusCheck)
@@ -154,7 +154,7 @@ func lockState(set *lockedSet) (*fileState, error) {
 	return f, nil
 }
 
-func (a *app) printVerified(v *verified) error {
+func (a *app) printLockVerified(v *verified) error {
 	if a.json() {
 		return a.printJSON(v)
 	}
