@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/fstore-dev/fstore"
@@ -64,7 +65,7 @@ func (p *pen) move(ctx context.Context, is fstore.Header, do func() error) error
 			return readErr
 		case sameHeader(now, p.header): // nothing was written; or the watermark is an empty key, and writing again is harmless
 			if refused > 1 {
-				return err // not for the header's sake: another run has moved the pointer
+				return fmt.Errorf("the pointer is not what it was when this run began, for another run has published or the store was emptied: %w", err)
 			}
 		case sameHeader(now, &is):
 			p.header = &is

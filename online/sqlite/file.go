@@ -33,9 +33,10 @@ create table if not exists kv (
 
 // file is an open database.
 type file struct {
-	db   *sql.DB
-	get  *sql.Stmt
-	info os.FileInfo // to notice that the file was replaced
+	db     *sql.DB
+	get    *sql.Stmt
+	info   os.FileInfo // to notice that the file was replaced
+	logged bool        // it was seen to that it has a write-ahead log
 }
 
 // file returns the open database, or nil where there is none yet and how is reading.
@@ -44,6 +45,7 @@ func (b *Backend) file(ctx context.Context, how access) (*file, error) {
 	defer b.mu.Unlock()
 	info, err := os.Stat(b.path)
 	if err == nil && b.open != nil && os.SameFile(info, b.open.info) {
+		b.open.useLog(ctx, how)
 		return b.open, nil
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -64,7 +66,9 @@ func (b *Backend) file(ctx context.Context, how access) (*file, error) {
 			return nil, b.failed(err)
 		}
 	}
-	b.open, err = b.connect(ctx, how)
+	if b.open, err = b.connect(ctx, how); b.open != nil {
+		b.open.useLog(ctx, how)
+	}
 	return b.open, err
 }
 
@@ -97,6 +101,15 @@ func (b *Backend) create() error {
 		return err
 	}
 	return f.Close()
+}
+
+// useLog gives the file a write-ahead log before it is first written to: a copy that was restored may have lost it.
+// Where readers of that copy hold it up, it works without.
+func (f *file) useLog(ctx context.Context, how access) {
+	if how == writing && !f.logged {
+		f.logged = true
+		_, _ = f.db.ExecContext(ctx, "pragma journal_mode = wal")
+	}
 }
 
 // access says whether a file may be made.

@@ -155,6 +155,38 @@ func TestWritersThatMakeTheFileTogetherAllWrite(t *testing.T) {
 	}
 }
 
+func TestARestoredCopyIsAsGoodAsTheFileWas(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "online.db")
+	if err := at(t, path).Commit(ctx, put("k", "v")); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	backup := path + ".backup"
+	if _, err := db.Exec("vacuum into ?", backup); err != nil {
+		t.Fatal(err)
+	}
+	b := at(t, backup)
+	if got := value(t, b, "k"); got != "v" {
+		t.Errorf("got %q", got)
+	}
+	if err := b.Commit(ctx, put("k", "w")); err != nil {
+		t.Fatal(err)
+	}
+	var mode string
+	restored, err := sql.Open("sqlite", backup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer restored.Close()
+	if err := restored.QueryRow("pragma journal_mode").Scan(&mode); err != nil || mode != "wal" {
+		t.Errorf("journal mode %s: readers and the writer would wait for each other: %v", mode, err)
+	}
+}
+
 func TestFilesThatAreNoStoreAreRefusedAndLeftAlone(t *testing.T) {
 	for name, c := range map[string]struct {
 		sql  string
