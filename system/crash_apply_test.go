@@ -22,6 +22,7 @@ import (
 // TestApplyIsKilled kills fstore apply at random instants and when the registry's file grows. The registry is then what it
 // was, or what an apply makes of it, with or without the promotions behind it; never a part. The next apply does the rest.
 func TestApplyIsKilled(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t, "")
 	a := &applies{repo: r, twin: newRepo(t, ""), rand: rand.New(rand.NewPCG(*seedFlag, 9)), away: away(t), whole: 100 * time.Millisecond, at: map[string]int{}}
 	r.must("init", ".")
@@ -177,14 +178,6 @@ func (a *applies) copied() {
 			}
 		}
 	}
-}
-
-func fileSize(path string) int64 {
-	info, err := os.Stat(path)
-	if err != nil {
-		return -1
-	}
-	return info.Size()
 }
 
 // registry returns all that a registry holds but leases and times, as text.

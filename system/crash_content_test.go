@@ -2,6 +2,7 @@ package system
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -61,6 +62,32 @@ func contents(t testing.TB, b online.Backend) *content {
 		}
 	}
 	return c
+}
+
+// headers returns the headers of all generations in a store; others may write meanwhile.
+func headers(t testing.TB, b online.Backend) (all []fstore.Header) {
+	t.Helper()
+	ctx := context.Background()
+	var keys [][]byte
+	err := b.Scan(ctx, []byte("fstore:shop:h:"), func(k []byte) error { keys = append(keys, bytes.Clone(k)); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, _, err := b.Get(ctx, keys, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range values {
+		var h fstore.Header
+		if v == nil {
+			continue // it is gone since
+		}
+		if err := json.Unmarshal(v, &h); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, h)
+	}
+	return all
 }
 
 // differs says in what a store is another than the one that a clean run made: views, instants, keys, values, and

@@ -1,8 +1,6 @@
 package system
 
 import (
-	"context"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -14,7 +12,6 @@ import (
 
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/online/redis/redistest"
-	driver "github.com/redis/go-redis/v9"
 )
 
 // TestMaterializeIsKilled kills fstore materialize with SIGKILL, at random instants and at chosen ones, again and again
@@ -23,44 +20,37 @@ import (
 func TestMaterializeIsKilled(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		killMaterialize(t, newShop(t, "", lines()), nil)
+		killMaterialize(t, newShop(t, nil, lines()))
 	})
 	t.Run("redis", func(t *testing.T) {
 		t.Parallel()
-		server := redistest.New(t)
-		o, err := driver.ParseURL(server.URL)
-		if err != nil {
-			t.Fatal(err)
-		}
-		client := driver.NewClient(o)
-		t.Cleanup(func() { client.Close() })
-		killMaterialize(t, newShop(t, server.URL, lines()), client)
+		killMaterialize(t, newShop(t, redistest.New(t), lines()))
 	})
 }
 
 // victims is what a crash test has seen so far.
 type victims struct {
 	*shop
-	redis *driver.Client // nil: the store is SQLite
-	store online.Backend
+	backend online.Backend
 
 	whole         time.Duration // how long a run takes that is not killed, of late
-	written       int64         // bytes a store took in by one run, at most
+	written       int64         // what a store took in by one run, at most
 	write, clears time.Duration // how long these stages of the largest view took, at most
 
 	killed, finished, compared int
 	at                         map[string]int // kills by what they left
 }
 
-func killMaterialize(t *testing.T, s *shop, client *driver.Client) {
+func killMaterialize(t *testing.T, s *shop) {
 	v := &victims{
-		shop: s, redis: client, store: s.backend(), whole: 500 * time.Millisecond, written: 1 << 20,
+		shop: s, backend: s.repo.backend(), whole: 500 * time.Millisecond, written: 10,
 		write: 50 * time.Millisecond, clears: 20 * time.Millisecond, at: map[string]int{},
 	}
 	resumed := 0
 	for v.killed < *killsFlag {
 		if v.killed > 0 && v.rand.IntN(12) == 0 {
-			v.forgetAll()
+			v.store.empty() // so that first loads are killed too
+			removeState(v.t, v.dir)
 		}
 		mode := v.mode()
 		if !v.victim(append([]string{"materialize", "--to", v.to.Format(time.RFC3339), "--output", "json"}, mode...)) {
@@ -129,8 +119,8 @@ func (v *victims) moment() func(time.Duration) bool {
 		after := rand.N(v.whole)
 		return func(since time.Duration) bool { return since >= after }
 	case 1:
-		from, least := v.taken(), v.rand.Int64N(v.written)
-		return func(time.Duration) bool { return v.taken()-from > least }
+		from, least := v.store.taken(), v.rand.Int64N(v.written)
+		return func(time.Duration) bool { return v.store.taken()-from > least }
 	case 2:
 		return behind(inFolder(largest, ".json", true), rand.N(v.write))
 	case 3:
@@ -190,25 +180,6 @@ func list(dir string) []string {
 	return names
 }
 
-// taken returns a count that grows as the store takes in data, in bytes.
-func (v *victims) taken() int64 {
-	if v.redis == nil {
-		info, err := os.Stat(filepath.Join(v.dir, ".fstore", "online.db-wal"))
-		if err != nil {
-			return 0
-		}
-		return info.Size()
-	}
-	info, err := v.redis.Info(context.Background(), "stats").Result()
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	var n int64
-	_, after, _ := strings.Cut(info, "total_net_input_bytes:")
-	fmt.Sscan(after, &n)
-	return n
-}
-
 // remains says how far the killed run had come, by what it left in state beside what was there before.
 func (v *victims) remains(before []string) string {
 	tmp, spools, runs := 0, 0, 0
@@ -246,35 +217,12 @@ func (v *victims) remains(before []string) string {
 	return "between views"
 }
 
-// forgetAll empties the store and the state, so that first loads are killed too.
-func (v *victims) forgetAll() {
-	if v.redis != nil {
-		if err := v.redis.FlushAll(context.Background()).Err(); err != nil {
-			v.t.Fatal(err)
-		}
-	} else {
-		v.removeStore()
-	}
-	if err := os.RemoveAll(filepath.Join(v.dir, ".fstore", "state")); err != nil {
-		v.t.Fatal(err)
-	}
-}
-
-// removeStore removes the embedded store.
-func (r *repo) removeStore() {
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		if err := os.RemoveAll(filepath.Join(r.dir, ".fstore", "online.db"+suffix)); err != nil {
-			r.t.Fatal(err)
-		}
-	}
-}
-
 // finish runs to the end and compares the store with a clean run's. It returns how many views went on with what a
 // killed run had begun.
 func (v *victims) finish() (resumed int) {
 	v.t.Helper()
 	args := []string{"materialize", "--to", v.to.Format(time.RFC3339), "--output", "json"}
-	from, begun := v.taken(), time.Now()
+	from, begun := v.store.taken(), time.Now()
 	for view, s := range summaries(v.t, v.must(args...)) {
 		if s.Error != "" || len(s.Left) > 0 {
 			v.t.Errorf("%s: %+v", view, s)
@@ -287,7 +235,7 @@ func (v *victims) finish() (resumed int) {
 			v.clears = max(v.clears, time.Duration(s.Seconds.Clean*float64(time.Second)))
 		}
 	}
-	v.whole, v.written = (v.whole+time.Since(begun))/2, max(v.written, v.taken()-from)
+	v.whole, v.written = (v.whole+time.Since(begun))/2, max(v.written, v.store.taken()-from)
 	v.compare()
 	return resumed
 }
@@ -295,23 +243,21 @@ func (v *victims) finish() (resumed int) {
 // compare compares the store with one that a clean run has made, as of the same instant and over the same files.
 func (v *victims) compare() {
 	v.t.Helper()
-	got := contents(v.t, v.store)
-	problems := append(got.differs(v.clean()), v.leftInState(got)...)
+	got := contents(v.t, v.backend)
+	problems := append(got.differs(cleanRun(v.twin, v.to)), v.leftInState(got)...)
 	v.compared++
 	if len(problems) > 0 {
 		v.t.Fatalf("after %d kills, as of %s, seed %d:\n%s", v.killed, v.to, *seedFlag, strings.Join(problems, "\n"))
 	}
 }
 
-// clean returns what a run into an empty store makes, with an empty state.
-func (s *shop) clean() *content {
-	s.t.Helper()
-	s.twin.removeStore()
-	if err := os.RemoveAll(filepath.Join(s.twin.dir, ".fstore", "state")); err != nil {
-		s.t.Fatal(err)
-	}
-	s.twin.must("materialize", "--to", s.to.Format(time.RFC3339))
-	b := s.twin.backend()
+// cleanRun returns what a run makes of nothing, in a repo over the same data.
+func cleanRun(twin *repo, to time.Time) *content {
+	twin.t.Helper()
+	removeStore(twin.t, twin.dir)
+	removeState(twin.t, twin.dir)
+	twin.must("materialize", "--to", to.Format(time.RFC3339))
+	b := twin.backend()
 	defer b.Close()
-	return contents(s.t, b)
+	return contents(twin.t, b)
 }

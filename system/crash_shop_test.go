@@ -10,6 +10,7 @@ import (
 	"time"
 
 	featurerepo "github.com/fstore-dev/fstore/feature_repo"
+	"github.com/fstore-dev/fstore/online/redis/redistest"
 )
 
 var (
@@ -29,10 +30,11 @@ func lines() int {
 // runs. Its twin has a registry, a store and a state of its own over the same data: what a clean run makes of it.
 type shop struct {
 	*repo
-	twin *repo
-	rand *rand.Rand
-	data *featurerepo.Sample
-	to   time.Time // the instant that runs materialize to
+	store *storage
+	twin  *repo
+	rand  *rand.Rand
+	data  *featurerepo.Sample
+	to    time.Time // the instant that runs materialize to
 }
 
 const lineView = `kind: entity
@@ -54,12 +56,13 @@ features: [line_item.*]
 `
 
 // newShop returns a shop of about a number of lines whose definitions are applied and of which nothing is published.
-func newShop(t testing.TB, onlineURL string, lines int) *shop {
+func newShop(t testing.TB, server *redistest.Server, lines int) *shop {
 	t.Helper()
 	s := &shop{
-		repo: newRepo(t, onlineURL), twin: newRepo(t, ""), rand: rand.New(rand.NewPCG(*seedFlag, 8)),
+		twin: newRepo(t, ""), rand: rand.New(rand.NewPCG(*seedFlag, 8)),
 		to: featurerepo.Start.AddDate(0, 8, 0).Add(13 * time.Hour),
 	}
+	s.repo, s.store = newStorage(t, server)
 	s.data = featurerepo.Generate(featurerepo.Size{Lines: lines, Customers: 2 + lines/10, Products: 300, Seed: *seedFlag})
 	for _, r := range []*repo{s.repo, s.twin} {
 		r.must("init", ".")

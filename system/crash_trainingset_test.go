@@ -23,6 +23,7 @@ import (
 // finds a file beside the lock of another one; the next command of any kind leaves the file, the lock and the record of one
 // training set, the old or the new, and nothing beside them.
 func TestTrainingSetCreateIsKilled(t *testing.T) {
+	t.Parallel()
 	r := newRepo(t, "")
 	r.must("init", ".")
 	r.must("apply", "--yes")

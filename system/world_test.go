@@ -132,7 +132,21 @@ type process struct {
 // start begins fstore and returns it with its standard output. It is killed at the end of the test, if it still runs.
 func (r *repo) start(args ...string) (*process, io.Reader) {
 	r.t.Helper()
-	p := &process{t: r.t, cmd: r.command(args...), log: &syncBuffer{}, done: make(chan struct{})}
+	return r.begin(r.command(args...))
+}
+
+// startLast is start for a process that runs only while no other wants to, so that a test can follow it step by step.
+func (r *repo) startLast(args ...string) (*process, io.Reader) {
+	r.t.Helper()
+	cmd := r.command(args...)
+	last := exec.Command("nice", append([]string{"-n", "19", program}, args...)...)
+	last.Dir, last.Env = cmd.Dir, cmd.Env
+	return r.begin(last)
+}
+
+func (r *repo) begin(cmd *exec.Cmd) (*process, io.Reader) {
+	r.t.Helper()
+	p := &process{t: r.t, cmd: cmd, log: &syncBuffer{}, done: make(chan struct{})}
 	out, in, err := os.Pipe()
 	if err != nil {
 		r.t.Fatal(err)
@@ -155,6 +169,26 @@ func (r *repo) start(args ...string) (*process, io.Reader) {
 
 // signal sends a signal; a process that is gone is left alone.
 func (p *process) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
+
+// pause stops the process, as SIGSTOP does, and waits until it stands still or has ended.
+func (p *process) pause() {
+	p.t.Helper()
+	p.signal(syscall.SIGSTOP)
+	for {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+		if err != nil {
+			return
+		}
+		if _, state, _ := strings.Cut(string(stat), ") "); !strings.HasPrefix(state, "R") && !strings.HasPrefix(state, "S") && !strings.HasPrefix(state, "D") {
+			return
+		}
+		select {
+		case <-p.done:
+			return
+		default:
+		}
+	}
+}
 
 // kill ends the process at once and waits until it is gone.
 func (p *process) kill() {

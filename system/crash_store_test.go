@@ -1,0 +1,386 @@
+package system
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/materialize"
+	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/online/redis/redistest"
+)
+
+type materialized materialize.Summary
+
+// tickKeys is enough for several batches.
+const tickKeys = 16_000
+
+// stores are the online stores that the tests below lose, turn back and replace.
+func stores(t *testing.T, test func(t *testing.T, w *ticks)) {
+	t.Run("sqlite", func(t *testing.T) { test(t, newTicks(t, nil, tickKeys)) })
+	t.Run("redis", func(t *testing.T) { test(t, newTicks(t, redistest.New(t), tickKeys)) })
+}
+
+// TestTheStoreIsEmptied empties the store between runs.
+func TestTheStoreIsEmptied(t *testing.T) {
+	t.Parallel()
+	stores(t, func(t *testing.T, w *ticks) {
+		w.run(1)
+		r := w.read()
+		r.again()
+		r.allow(codes.FailedPrecondition)
+		w.store.empty()
+		r.refuses(codes.FailedPrecondition)
+		if s := w.run(2); s.NewGeneration != "nothing is published yet" || s.Written != tickKeys || s.Left != nil {
+			t.Errorf("%+v", s)
+		}
+		r.again()
+		r.allow()
+		w.check(2)
+		w.change(r, 3)
+	})
+}
+
+// change lets a run under a reader's eyes change every value in place.
+func (w *ticks) change(r *reader, n int) {
+	w.t.Helper()
+	w.runToward(r, n)
+	w.check(n)
+}
+
+func (w *ticks) runToward(r *reader, n int) {
+	w.t.Helper()
+	r.runs(n)
+	if s := w.run(n); s.NewGeneration != "" || s.Written != tickKeys {
+		w.t.Errorf("%+v", s)
+	}
+	r.runs()
+	r.again()
+}
+
+// TestTheStoreIsEmptiedDuringARun empties the store while half of it is written: in place, and beside.
+func TestTheStoreIsEmptiedDuringARun(t *testing.T) {
+	t.Parallel()
+	stores(t, func(t *testing.T, w *ticks) {
+		w.run(0)
+		r := w.read()
+		for n, more := range [][]string{1: nil, 2: {"--full"}} {
+			if n == 0 {
+				continue
+			}
+			r.allow(codes.FailedPrecondition)
+			r.runs(n-1, n)
+			p := w.stopHalfway(n, more...)
+			w.store.empty()
+			r.refuses(codes.FailedPrecondition)
+			p.signal(syscall.SIGCONT)
+			if code := p.wait(); code != 5 || !strings.Contains(p.log.String(), "emptied or replaced") {
+				t.Errorf("the run ended with %d:\n%s", code, p.log)
+			}
+			if s := w.run(n); s.NewGeneration == "" || s.Left != nil {
+				t.Errorf("%+v", s)
+			}
+			r.runs()
+			r.again()
+			r.allow()
+			w.check(n)
+		}
+	})
+}
+
+// stopHalfway materializes as of n and stops that, as SIGSTOP does, while it writes. Values may be as of n−1 and n.
+func (w *ticks) stopHalfway(n int, more ...string) *process {
+	w.t.Helper()
+	b := w.backend()
+	defer b.Close()
+	for range 10 {
+		if p := w.tryToStop(b, to(n, more...)); p != nil {
+			return p
+		}
+		if more == nil {
+			w.run(n-1, "--rewind")
+		}
+	}
+	w.t.Fatal("a run could not be stopped while it wrote")
+	return nil
+}
+
+// tryToStop returns nil where the run was too fast. From when its differences are durable it moves only while nobody looks.
+func (w *ticks) tryToStop(b online.Backend, args []string) *process {
+	w.t.Helper()
+	durable := inFolder(filepath.Join(w.dir, ".fstore", "state", "shop", "tick@1"), ".json", true)
+	from := w.store.taken()
+	p, _ := w.startLast(args...)
+	for begun := time.Now(); ; {
+		if durable(time.Since(begun)) {
+			p.pause()
+			if w.store.halfway(b, from) {
+				return p
+			}
+			p.signal(syscall.SIGCONT)
+		}
+		select {
+		case <-p.done:
+			return nil
+		case <-time.After(100 * time.Microsecond):
+		}
+	}
+}
+
+// TestRedisIsKilledDuringARun kills redis-server while a run writes, and begins it again: with what it kept, or empty.
+func TestRedisIsKilledDuringARun(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		args []string
+		kept bool
+	}{"kept": {[]string{"--appendonly", "yes", "--appendfsync", "always"}, true}, "lost": {nil, false}} {
+		t.Run(name, func(t *testing.T) {
+			w := newTicks(t, redistest.New(t, c.args...), tickKeys)
+			w.run(0)
+			r := w.read()
+			for n, more := range [][]string{1: nil, 2: {"--full"}} {
+				if n == 0 {
+					continue
+				}
+				away := []codes.Code{codes.Unavailable}
+				if !c.kept {
+					away = append(away, codes.FailedPrecondition)
+				}
+				r.allow(away...)
+				if more == nil {
+					r.runs(n-1, n)
+				}
+				p := w.stopHalfway(n, more...)
+				w.store.server.Kill()
+				r.refuses(codes.Unavailable)
+				w.store.server.Restart()
+				if c.kept {
+					r.again() // the old generation, or half of it in place
+				} else {
+					r.refuses(codes.FailedPrecondition)
+				}
+				p.signal(syscall.SIGCONT)
+				code := p.wait()
+				if c.kept && code != 0 || !c.kept && code != 5 {
+					t.Errorf("the run ended with %d:\n%s", code, p.log)
+				}
+				s := w.run(n)
+				if c.kept && s.Written > 0 || !c.kept && s.Written != tickKeys || s.Left != nil {
+					t.Errorf("%+v", s)
+				}
+				r.runs()
+				r.again()
+				r.allow()
+				w.check(n)
+			}
+		})
+	}
+}
+
+// TestRedisStaysAwayDuringARun kills redis-server while a run writes; the run gives up, and the next one goes on once the
+// server is back.
+func TestRedisStaysAwayDuringARun(t *testing.T) {
+	t.Parallel()
+	w := newTicks(t, redistest.New(t, "--appendonly", "yes", "--appendfsync", "always"), tickKeys)
+	w.run(0)
+	r := w.read()
+	r.allow(codes.Unavailable)
+	r.runs(0, 1, 2)
+	p := w.stopHalfway(1)
+	w.store.server.Kill()
+	p.signal(syscall.SIGCONT)
+	if code := p.wait(); code != 6 {
+		t.Errorf("the run ended with %d:\n%s", code, p.log)
+	}
+	if got := w.repo.run(to(1)...); got.status != 6 {
+		t.Errorf("a run without the store ended with %d:\n%s", got.status, got.stderr)
+	}
+	w.store.server.Restart()
+	r.again()
+	s := w.run(2)
+	if !s.Finished.Equal(tick(1)) || s.NewGeneration != "" || s.Written <= tickKeys || s.Written >= 2*tickKeys {
+		t.Errorf("%+v", s)
+	}
+	r.runs()
+	r.again()
+	w.check(2)
+}
+
+// TestTheStoreGoesBackInTime puts an old copy of the store in its place: between runs, and during one.
+func TestTheStoreGoesBackInTime(t *testing.T) {
+	t.Parallel()
+	test := func(t *testing.T, w *ticks, save func() (restore func())) {
+		w.run(1)
+		restore := save()
+		w.run(2)
+		r := w.read()
+		r.again()
+		r.allow(codes.Unavailable)
+		restore()
+		r.again() // as of 1 again, which the answers say
+		r.allow()
+		s := w.run(3)
+		if !strings.Contains(s.NewGeneration, "does not know run") || len(s.Left) != 1 {
+			t.Errorf("%+v", s)
+		}
+		r.again()
+		w.check(3, s.Left...)
+
+		w.runToward(r, 4)
+		restore = save()
+		r.runs(4, 5)
+		p := w.stopHalfway(5)
+		r.allow(codes.Unavailable)
+		restore()
+		r.again()
+		p.signal(syscall.SIGCONT)
+		if code := p.wait(); code != 5 {
+			t.Errorf("the run ended with %d:\n%s", code, p.log)
+		}
+		again := w.run(5)
+		if again.NewGeneration != "" {
+			t.Errorf("%+v", again)
+		}
+		r.runs()
+		r.again()
+		r.allow()
+		w.check(5, s.Left...)
+	}
+	t.Run("sqlite", func(t *testing.T) {
+		w := newTicks(t, nil, tickKeys)
+		path := filepath.Join(w.dir, ".fstore", "online.db")
+		test(t, w, func() func() {
+			db, err := sql.Open("sqlite", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			backup := filepath.Join(t.TempDir(), "backup.db")
+			if _, err := db.Exec("vacuum into ?", backup); err != nil {
+				t.Fatal(err)
+			}
+			return func() {
+				removeStore(t, w.dir)
+				if err := os.Rename(backup, path); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	})
+	t.Run("redis", func(t *testing.T) {
+		w := newTicks(t, redistest.New(t, "--dbfilename", "dump.rdb"), tickKeys)
+		test(t, w, func() func() {
+			if err := w.store.redis.Save(context.Background()).Err(); err != nil {
+				t.Fatal(err)
+			}
+			return func() {
+				w.store.server.Kill()
+				w.store.server.Restart()
+			}
+		})
+	})
+}
+
+// TestTheStateIsNotTheStores loses the state folder, restores an old copy of it, or takes one of another store. Readers
+// notice nothing at all.
+func TestTheStateIsNotTheStores(t *testing.T) {
+	t.Parallel()
+	stores(t, func(t *testing.T, w *ticks) {
+		w.run(0)
+		r := w.read()
+		var left []fstore.Generation
+		beside := func(n int, why string) {
+			t.Helper()
+			s := w.run(n)
+			if !strings.Contains(s.NewGeneration, why) || len(s.Left) != 1 {
+				t.Errorf("%+v", s)
+			}
+			left = append(left, s.Left...)
+			r.again()
+			w.check(n, left...)
+		}
+		state := filepath.Join(w.dir, ".fstore", "state")
+		removeState(t, w.dir)
+		beside(1, "does not know run")
+
+		old := filepath.Join(t.TempDir(), "state")
+		if err := os.CopyFS(old, os.DirFS(state)); err != nil {
+			t.Fatal(err)
+		}
+		w.runToward(r, 2)
+		if err := os.RemoveAll(state); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.CopyFS(state, os.DirFS(old)); err != nil {
+			t.Fatal(err)
+		}
+		beside(3, "does not know run")
+	})
+}
+
+// TestTwoStoresTakeTurnsWithOneState materializes into two stores by turns, from one repo.
+func TestTwoStoresTakeTurnsWithOneState(t *testing.T) {
+	t.Parallel()
+	w := newTicks(t, nil, tickKeys)
+	other := *w.repo
+	other.env = append(append([]string{}, w.env...), "FSTORE_ONLINE="+redistest.New(t).URL)
+	runs := 0
+	for n := range 4 {
+		for _, r := range []*repo{w.repo, &other} {
+			s := summaries(t, r.must(to(n)...))["tick@1"]
+			if s.Left != nil || s.Written != tickKeys || (s.NewGeneration != "") != (n == 0) {
+				t.Errorf("%+v", s)
+			}
+			runs++
+			b := r.backend()
+			got := contents(t, b)
+			b.Close()
+			if problems := got.differs(cleanRun(w.twin, tick(n))); len(problems) > 0 {
+				t.Errorf("as of %d:\n%s", n, strings.Join(problems, "\n"))
+			}
+		}
+	}
+	if files := w.files(".fstore/state"); len(files) != 4 {
+		t.Errorf("state holds %v, want a run for each store", files)
+	}
+}
+
+// TestThePointerIsGarbage puts bytes in the place of a pointer that are none.
+func TestThePointerIsGarbage(t *testing.T) {
+	t.Parallel()
+	stores(t, func(t *testing.T, w *ticks) {
+		w.run(1)
+		r := w.read()
+		r.again()
+		b := w.backend()
+		r.allow(codes.DataLoss)
+		if err := b.Commit(context.Background(), online.Commit{Set: []online.KV{{Key: []byte("fstore:shop:p:tick@1"), Value: bytes.Repeat([]byte("garbage "), 100)}}}); err != nil {
+			t.Fatal(err)
+		}
+		r.refuses(codes.DataLoss)
+		got := w.repo.run(to(2)...)
+		if got.status != 1 || !strings.Contains(got.stderr, "cannot be read") || !strings.Contains(got.stderr, "hint: run fstore materialize tick@1 --full") {
+			t.Errorf("ended with %d: %s", got.status, got.stderr)
+		}
+		if got := w.repo.run("doctor"); got.status != 4 || !strings.Contains(got.stdout, "run fstore materialize tick@1 --full") {
+			t.Errorf("doctor ended with %d: %s", got.status, got.stdout)
+		}
+		w.must("apply", "--yes")
+		if s := w.run(2, "--full"); !strings.Contains(s.NewGeneration, "could not be read") || s.Left != nil {
+			t.Errorf("%+v", s)
+		}
+		r.again()
+		r.allow()
+		r.again()
+		w.check(2)
+	})
+}
