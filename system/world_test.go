@@ -216,8 +216,22 @@ type served struct {
 	client     fstorev1.FeatureStoreClient
 }
 
-// serve begins fstore serve on free ports and waits for its addresses.
+// serve begins fstore serve on free ports and waits until it is ready.
 func (r *repo) serve(args ...string) *served {
+	r.t.Helper()
+	s := r.serveUnready(args...)
+	for !s.ready() {
+		select {
+		case <-s.done:
+			r.t.Fatalf("serve ended with %d; its log:\n%s", s.wait(), s.log)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return s
+}
+
+// serveUnready begins fstore serve on free ports and waits for its addresses.
+func (r *repo) serveUnready(args ...string) *served {
 	r.t.Helper()
 	p, out := r.start(append([]string{"serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"}, args...)...)
 	s := &served{process: p}
@@ -239,13 +253,6 @@ func (r *repo) serve(args ...string) *served {
 	}
 	r.t.Cleanup(func() { s.conn.Close() })
 	s.client = fstorev1.NewFeatureStoreClient(s.conn)
-	for !s.ready() {
-		select {
-		case <-p.done:
-			r.t.Fatalf("serve ended with %d; its log:\n%s", p.wait(), p.log)
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
 	return s
 }
 
