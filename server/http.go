@@ -100,6 +100,9 @@ func (s *Server) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if how := r.Header.Get("Content-Encoding"); how != "" && how != "identity" {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "the body is encoded as %s", how).WithHint("send it as it is")
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(s.maxRequestBytes)))
 	var tooLarge *http.MaxBytesError
 	switch {
