@@ -74,12 +74,12 @@ func lockPlaces(out string) (release func(), err error) {
 
 // leave ends the use of the folder in which a training set was made. One that is recorded and not in its place is left
 // to Settle.
-func (t *training) leave(s *scratch) {
+func (t *training) leave(f *outFolder) {
 	if t.recorded {
-		s.lock.Close()
+		f.lock.Close()
 		return
 	}
-	_ = s.remove()
+	_ = f.remove()
 }
 
 // Settle finishes what processes that were killed have left of training sets in a folder: one that recorded knows by its

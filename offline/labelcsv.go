@@ -19,10 +19,10 @@ import (
 // its header shows, or else a line might be lost as a comment or a preamble. Keys are read as the entity's types,
 // the instant as a time, and the other columns as the first type of guesses that all their values are of.
 func (s *session) labelCSV(ctx context.Context, l *labels, req *TrainingRequest) error {
-	file, err := s.labelFile(ctx, l, req.Labels.Path)
-	if err != nil {
+	if err := s.labelFile(l, req.Labels.Path); err != nil {
 		return err
 	}
+	file := l.file
 	names, delimiter, err := csvHeader(file)
 	if err != nil {
 		return err
@@ -42,16 +42,19 @@ func (s *session) labelCSV(ctx context.Context, l *labels, req *TrainingRequest)
 		x := fmt.Sprintf("c%d", i)
 		var conv conversion
 		to := ""
+		wanted := form{}
 		if key, ok := keys[name]; ok {
 			conv, to = keyFromText(x, key), sqlType(key)
+			wanted = form{"a " + key.String(), "the join key has that type; an empty field is a missing key"}
 		} else if name == req.Timestamp {
 			conv, to, err = s.instantColumn(ctx, x)
+			wanted = form{"an instant", "for example 2011-12-09T12:50:00Z or 2011-12-09"}
 		} else {
 			to, err = s.guess(ctx, x, guesses)
 			conv.cast = "TRY_CAST(" + x + " AS " + to + ")"
 		}
 		if err == nil {
-			err = s.checkText(ctx, x, name, conv, to)
+			err = s.checkText(ctx, x, name, conv, wanted)
 		}
 		if err != nil {
 			return err
@@ -117,6 +120,8 @@ func (s *session) readCSV(ctx context.Context, file string, columns int, delimit
 	return csvError(err)
 }
 
+var csvColumns = regexp.MustCompile(`^Expected Number of Columns: (\d+) Found: (\d+)`)
+
 var csvMessage = regexp.MustCompile(`(?s)^CSV Error on Line: (\d+)\nOriginal Line: (.*)`)
 
 // csvError says in one line what is wrong with a CSV file, of which the engine gives a page.
@@ -133,6 +138,9 @@ func csvError(err error) error {
 	what, _, _ = strings.Cut(what, "\nPossible")
 	what = strings.TrimSpace(what)
 	what = what[strings.LastIndexByte(what, '\n')+1:]
+	if n := csvColumns.FindStringSubmatch(what); n != nil {
+		what = "fields: " + n[2] + ", in the header: " + n[1]
+	}
 	return fstore.Errorf(fstore.ErrInvalid, "line %s: %.200s", m[1], what).
 		WithHint("write it as RFC 4180 has it, in UTF-8: as many fields in each line as in the header, and \"…\" around text with delimiters, quotes or line breaks")
 }
@@ -171,8 +179,11 @@ func (s *session) guess(ctx context.Context, x string, among []guess) (string, e
 	return "VARCHAR", nil
 }
 
-// checkText returns an error naming the first row whose text is not of a type.
-func (s *session) checkText(ctx context.Context, x, name string, c conversion, to string) error {
+// form is what a text has to be, for messages.
+type form struct{ what, hint string }
+
+// checkText returns an error naming the first row whose text is not what it has to be.
+func (s *session) checkText(ctx context.Context, x, name string, c conversion, wanted form) error {
 	if c.fits == "" {
 		return nil
 	}
@@ -181,7 +192,8 @@ func (s *session) checkText(ctx context.Context, x, name string, c conversion, t
 		return err
 	}
 	if b.Len > 0 {
-		return fstore.Errorf(fstore.ErrInvalid, "row %d: column %s: %q is not a %s", b.Columns[0].Int64s[0], name, b.Columns[1].Strings[0], to)
+		return fstore.Errorf(fstore.ErrInvalid, "row %d: column %s: %q is not %s", b.Columns[0].Int64s[0], name, b.Columns[1].Strings[0], wanted.what).
+			WithHint("%s", wanted.hint)
 	}
 	return nil
 }

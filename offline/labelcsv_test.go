@@ -33,7 +33,7 @@ func TestNoLineOfACSVFileIsTakenForACommentOrAPreamble(t *testing.T) {
 	}
 	r.check(rows, "#a | 1 | 2011-12-10 | 10", "b | 1 | 2011-12-10 | 10", "#c | 1 | 2011-12-10 | 10")
 	_, _, err = r.csv("made by me\nk,t\n1,2011-12-10\n")
-	r.fails(err, "labels: line 2", "Expected Number of Columns: 1 Found: 2")
+	r.fails(err, "labels: line 2", "fields: 2, in the header: 1")
 }
 
 func TestCSVTextIsReadAsATypeOnlyIfNothingIsLost(t *testing.T) {
@@ -118,15 +118,15 @@ func TestMistakesInCSVLabelsAreNamedInOneLine(t *testing.T) {
 	r := newRepo(t, 2)
 	for text, want := range map[string]string{
 		"":                               "does not begin with a header",
-		"k,t,c\n1,2011-12-10\n":          "line 2: Expected Number of Columns: 3 Found: 2",
-		"k,t,c\n1,2011-12-10,a,b\n":      "line 2: Expected Number of Columns: 3 Found: 4",
+		"k,t,c\n1,2011-12-10\n":          "line 2: fields: 2, in the header: 3",
+		"k,t,c\n1,2011-12-10,a,b\n":      "line 2: fields: 4, in the header: 3",
 		"k,t,c\n1,2011-12-10,\"a\n":      "line 2: Value with unterminated quote found",
 		"k,t,c\n1,2011-12-10,\xe9\n":     "line 2: Invalid unicode",
 		"k,t,c,c\n1,2011-12-10,a,b\n":    "columns c and c have one name",
 		"k,t,c,C\n1,2011-12-10,a,b\n":    "columns c and C have one name",
 		"k,t\n1,infinity\n":              "row 1: column t: infinity is not an instant",
 		"k,t\n1,13/12/2011\n":            `row 1: column t: "13/12/2011" is not a`,
-		"k,t\n\"1,000\",2011-12-10\n":    `row 1: column k: "1,000" is not a BIGINT`,
+		"k,t\n\"1,000\",2011-12-10\n":    `row 1: column k: "1,000" is not a int64`,
 		"k,t\n1,2011-12-10\n1,20111210x": `row 2: column t: "20111210x"`,
 	} {
 		_, _, err := r.csv(text)

@@ -63,10 +63,11 @@ func (s *session) labels(ctx context.Context, req *TrainingRequest, c cut) (*lab
 }
 
 func (s *session) labelParquet(ctx context.Context, l *labels, path string) error {
-	file, err := s.labelFile(ctx, l, path)
+	err := s.labelFile(l, path)
 	if err != nil {
 		return err
 	}
+	file := l.file
 	if l.units, err = timeUnits(file); err != nil {
 		return err
 	}
@@ -96,20 +97,16 @@ func (s *session) labelParquet(ctx context.Context, l *labels, path string) erro
 	return nil
 }
 
-// labelFile finds the one file that a path names.
-func (s *session) labelFile(ctx context.Context, l *labels, path string) (string, error) {
-	files, err := []string{""}, error(nil)
-	if s.pinned != nil {
-		files[0] = s.pinned.labels
-	} else if files, err = s.files(ctx, path); err != nil {
-		return "", err
+// labelFile looks at the file of labels: it is one file, so that they have one order.
+func (s *session) labelFile(l *labels, path string) (err error) {
+	if l.file = s.e.absolute(path); s.pinned != nil {
+		l.file = s.pinned.labels
 	}
-	if len(files) > 1 {
-		return "", fstore.Errorf(fstore.ErrInvalid, "%s names %d files", path, len(files)).WithHint("labels are one file, so that they have one order")
+	if err := checkRegular(l.file); err != nil {
+		return err
 	}
-	l.file = files[0]
 	l.stamp, err = stampOf(l.file)
-	return l.file, err
+	return err
 }
 
 // checkNames returns an error unless the engine can tell all columns apart: it renames one of two that differ in

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
@@ -61,22 +60,6 @@ func parquetNames(path string) ([]string, error) {
 		names = append(names, c.Name())
 	}
 	return names, nil
-}
-
-func openParquet(path string) (*os.File, *parquet.File, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return nil, nil, errors.Join(err, f.Close())
-	}
-	file, err := parquet.OpenFile(f, info.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
-	if err != nil {
-		return nil, nil, errors.Join(fstore.Errorf(fstore.ErrInvalid, "read %s: %v", path, err), f.Close())
-	}
-	return f, file, nil
 }
 
 // checkNanos returns an error naming the first row of a zonedNanos column that is finer than a microsecond: DuckDB

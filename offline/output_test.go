@@ -139,7 +139,7 @@ func TestWhatAKilledProcessLeftIsRemovedAndWhatALiveOneUsesIsNot(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	live, err := outFolder(filepath.Join(r.dir, "live.parquet"))
+	live, err := newOutFolder(filepath.Join(r.dir, "live.parquet"))
 	if err != nil {
 		t.Fatal(err)
 	}

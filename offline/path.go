@@ -57,22 +57,65 @@ func (s *session) files(ctx context.Context, path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	file := s.e.absolute(expanded)
-	if info, err := os.Stat(file); err == nil {
-		if info.IsDir() {
-			return nil, fstore.Errorf(fstore.ErrInvalid, "path %s is a folder", file).WithHint("write %s/*.parquet", path)
-		}
-		return []string{file}, nil
+	if scheme, _, isURL := strings.Cut(expanded, "://"); isURL {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "path %s is a URL", expanded).WithHint("sources are files: bring those of %s:// to this machine, or mount them", scheme)
 	}
-	b, err := s.query(ctx, "SELECT file\nFROM glob("+text(s.e.pattern(expanded))+")\nORDER BY file")
+	file := s.e.absolute(expanded)
+	info, err := os.Stat(file)
+	switch {
+	case err == nil && info.IsDir():
+		return nil, fstore.Errorf(fstore.ErrInvalid, "path %s is a folder", file).WithHint("write %s/*.parquet", path)
+	case err == nil:
+		return []string{file}, checkRegular(file)
+	}
+	pattern := s.e.pattern(expanded)
+	b, err := s.query(ctx, "SELECT file\nFROM glob("+text(pattern)+")\nORDER BY file")
 	if err != nil {
 		return nil, err
 	}
-	if b.Len == 0 {
+	found := []string{}
+	if b.Len > 0 {
+		found = b.Columns[0].Strings
+	}
+	if err := passedOver(pattern, found); err != nil {
+		return nil, fmt.Errorf("path %s: %w", path, err)
+	}
+	if len(found) == 0 {
 		return nil, fstore.Errorf(fstore.ErrNotFound, "path %s: there is no such file", file).
 			WithHint("write the data first, or correct the path of the source")
 	}
-	return b.Columns[0].Strings, nil
+	return found, nil
+}
+
+// passedOver returns an error if a pattern matches what the engine leaves out without a word: a link to nothing, or a
+// folder of files that is named like one of them, as Spark writes. Other folders beside the files are none of its
+// business.
+func passedOver(pattern string, found []string) error {
+	matches, err := filepath.Glob(pattern)
+	if err != nil || strings.Contains(pattern, "**") {
+		return nil //nolint:nilerr // the engine's patterns are its own; this only looks at those that both know
+	}
+	taken := map[string]bool{}
+	for _, f := range found {
+		taken[f] = true
+	}
+	for _, m := range matches {
+		if taken[m] {
+			continue
+		}
+		info, err := os.Stat(m)
+		switch {
+		case err != nil:
+			return readError(m, err)
+		case info.IsDir() && strings.EqualFold(filepath.Ext(m), ".parquet"):
+			return fstore.Errorf(fstore.ErrInvalid, "%s is a folder", m).WithHint("name the files in such folders: %s/*.parquet", filepath.Base(pattern))
+		case !info.IsDir():
+			if err := checkRegular(m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // readParquet returns the FROM item that reads files as one relation, by column name. More options may follow.

@@ -87,21 +87,22 @@ func (e *Engine) rebuild(ctx context.Context, req *RebuildRequest) (*Rebuilt, er
 	out := &Rebuilt{Columns: []ColumnDifference{}}
 	for _, stage := range append(t.building(temp), step{"compare", func(ctx context.Context) error { return t.compare(ctx, l, temp, out) }}) {
 		if err := t.stage(ctx, stage.name, stage.do); err != nil {
-			return nil, err
+			return nil, t.blame(ctx, dir.explain(err))
 		}
 	}
 	if req.Out == "" || !out.Same && req.Anyway == OnlySame {
 		return out, nil
 	}
-	return out, out.install(req, temp)
+	return out, dir.explain(out.install(req, temp))
 }
 
 // rebuildFolder makes the folder of what is not finished: beside what is to be written, or with what is spilled.
-func (e *Engine) rebuildFolder(req *RebuildRequest) (*scratch, error) {
+func (e *Engine) rebuildFolder(req *RebuildRequest) (*outFolder, error) {
 	if req.Out == "" {
-		return newScratch(e.temp.path, "rebuild-")
+		s, err := newScratch(e.temp.path, "rebuild-")
+		return &outFolder{scratch: s, out: "the training set that is made to be compared"}, err
 	}
-	return outFolder(req.Out)
+	return newOutFolder(req.Out)
 }
 
 // install moves what was made to where it belongs.

@@ -269,7 +269,7 @@ func (s *session) countNulls(ctx context.Context, r *rows, v *fstore.ViewVersion
 func (s *session) locate(ctx context.Context, all []*rows, err error) error {
 	var f *failure
 	if !errors.As(err, &f) || !strings.HasPrefix(f.message, misfit) {
-		return err
+		return s.blame(ctx, err)
 	}
 	wrong := fstore.Errorf(fstore.ErrInvalid, "%s", f.message).WithHint("declare a type that holds it, or correct the data")
 	for _, r := range all {

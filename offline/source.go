@@ -60,13 +60,13 @@ func (s *session) look(ctx context.Context, def *fstore.Source) (*source, error)
 		src.stamps = append(src.stamps, st)
 	}
 	if src.raw, err = s.describe(ctx, "SELECT *\nFROM "+src.read()); err != nil {
-		return nil, err
+		return nil, s.unreadable(ctx, src, err)
 	}
 	if err := s.partitions(ctx, src); err != nil {
 		return nil, err
 	}
 	if err := s.checkFiles(ctx, src); err != nil {
-		return nil, err
+		return nil, s.unreadable(ctx, src, err)
 	}
 	if err := src.rename(); err != nil {
 		return nil, err

@@ -112,14 +112,14 @@ func (e *Engine) TrainingSet(ctx context.Context, req TrainingRequest) (*Trainin
 	defer s.close()
 	t := &training{session: s, req: &req, byRef: map[fstore.ViewRef]*rows{}}
 	t.summary = &TrainingSummary{Name: req.Name, Out: req.Out, LockFile: lockFile(req.Out)}
-	if err := t.run(ctx); err != nil {
+	if err := t.blame(ctx, t.run(ctx)); err != nil {
 		return nil, fmt.Errorf("training set %s: %w", req.Name, err)
 	}
 	return t.summary, nil
 }
 
 func (t *training) run(ctx context.Context) error {
-	dir, err := outFolder(t.req.Out)
+	dir, err := newOutFolder(t.req.Out)
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (t *training) run(ctx context.Context) error {
 	temp := filepath.Join(dir.path, readyFile)
 	for _, stage := range append(t.building(temp), step{"summarize", t.summarize}, step{"lock", func(ctx context.Context) error { return t.lock(ctx, temp) }}) {
 		if err := t.stage(ctx, stage.name, stage.do); err != nil {
-			return err
+			return dir.explain(err)
 		}
 	}
 	return nil

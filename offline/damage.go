@@ -1,0 +1,164 @@
+package offline
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/fstore-dev/fstore"
+)
+
+const rewrite = "write the file again, or remove it"
+
+// parquetMagic is what a Parquet file begins and ends with.
+const parquetMagic = "PAR1"
+
+// CheckParquet returns an error, ErrInvalid, that says what is wrong with a file that does not begin and end as a Parquet
+// file does. What is between is not looked at.
+func CheckParquet(path string) error {
+	bad := func(format string, args ...any) error {
+		return fstore.Errorf(fstore.ErrInvalid, "%s "+format, append([]any{path}, args...)...).WithHint(rewrite)
+	}
+	if err := checkRegular(path); err != nil {
+		return err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return readError(path, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return readError(path, err)
+	}
+	size := info.Size()
+	if size == 0 {
+		return bad("is empty: it is no Parquet file")
+	}
+	var head, tail [4]byte
+	var footer [8]byte
+	if size >= int64(len(head)) {
+		if _, err := f.ReadAt(head[:], 0); err != nil {
+			return readError(path, err)
+		}
+	}
+	if string(head[:]) != parquetMagic {
+		return bad("is no Parquet file: it does not begin as one")
+	}
+	if size >= int64(len(head)+len(footer)) {
+		if _, err := f.ReadAt(footer[:], size-int64(len(footer))); err != nil {
+			return readError(path, err)
+		}
+		copy(tail[:], footer[4:])
+	}
+	if string(tail[:]) != parquetMagic {
+		return bad("is cut off: it begins as a Parquet file and does not end as one")
+	}
+	if n := int64(binary.LittleEndian.Uint32(footer[:4])); n > size-int64(len(head)+len(footer)) {
+		return bad("is damaged: its footer would have %d bytes, and the file has %d", n, size)
+	}
+	return nil
+}
+
+func readError(path string, err error) error {
+	var e *os.PathError
+	if errors.As(err, &e) {
+		err = e.Err
+	}
+	return fstore.Errorf(fstore.ErrInvalid, "%s cannot be read: %v", path, err)
+}
+
+// checkRegular returns an error unless a path names a file: to open a pipe waits, and a device may have no end.
+func checkRegular(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return readError(path, err)
+	case info.IsDir():
+		return fstore.Errorf(fstore.ErrInvalid, "%s is a folder", path)
+	case !info.Mode().IsRegular():
+		return fstore.Errorf(fstore.ErrInvalid, "%s is not a file", path).WithHint("name a file: a pipe or a device cannot be read twice")
+	}
+	return nil
+}
+
+// openParquet opens a Parquet file and reads its footer.
+func openParquet(path string) (_ *os.File, _ *parquet.File, err error) {
+	if err := CheckParquet(path); err != nil {
+		return nil, nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, readError(path, err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	defer func() {
+		if p := recover(); p != nil { // what the package does with some footers
+			f.Close()
+			err = damaged(path, fmt.Sprint(p))
+		}
+	}()
+	file, err := parquet.OpenFile(f, info.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return nil, nil, errors.Join(damaged(path, err.Error()), f.Close())
+	}
+	return f, file, nil
+}
+
+func damaged(path, why string) *fstore.Error {
+	return fstore.Errorf(fstore.ErrInvalid, "%s is damaged: %s", path, why).WithHint(rewrite)
+}
+
+// unreadable says which of a source's files is the reason of an error, if one is.
+func (s *session) unreadable(ctx context.Context, src *source, err error) error {
+	var f *failure
+	if !errors.As(err, &f) {
+		return err
+	}
+	for _, file := range src.files {
+		if bad := CheckParquet(file); bad != nil {
+			return bad
+		}
+	}
+	for _, file := range src.files { // its footer may be damaged
+		_, alone := s.describe(ctx, "SELECT *\nFROM "+readParquet([]string{file}, false))
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if errors.As(alone, &f) {
+			return damaged(file, strings.Trim(f.message, ": "))
+		}
+	}
+	return err
+}
+
+// blame says which file an error of the engine is about that does not name one: some damage of a file is noticed where
+// the engine does not know any more what it reads. Then each file is read by itself.
+func (s *session) blame(ctx context.Context, err error) error {
+	var f *failure
+	if !errors.As(err, &f) || f.cause.Type != "Invalid" {
+		return err
+	}
+	for _, src := range s.readSources() {
+		for _, file := range src.files {
+			alone := s.conn.Exec(ctx, "SELECT *\nFROM "+readParquet([]string{file}, false))
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if alone != nil {
+				found := damaged(file, strings.Trim(f.message, ": "))
+				found.Message = "source " + src.def.Name + ": " + found.Message
+				return found
+			}
+		}
+	}
+	return err
+}
