@@ -111,16 +111,25 @@ func (j *job) compute(ctx context.Context, base *run, g fstore.Generation) (*run
 	if err := j.step("manifest"); err != nil {
 		return nil, err
 	}
-	if err := d.spool.flush(); err != nil {
-		return nil, err
+	if err = d.spool.flush(); err == nil {
+		r.Spool, err = d.spool.out.commit()
 	}
-	if r.Spool, err = d.spool.out.commit(); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, j.discard(r, err)
 	}
 	if err := j.step("spool"); err != nil {
 		return nil, err
 	}
-	return r, j.state.add(r)
+	if err := j.state.add(r); err != nil {
+		return nil, j.discard(r, err)
+	}
+	return r, nil
+}
+
+// discard removes what there is of a run that cannot be made durable, and returns why.
+func (j *job) discard(r *run, why error) error {
+	_ = j.state.remove(r) // what is left is removed by the next run
+	return why
 }
 
 func (d *diff) open(j *job, r, base *run) (err error) {

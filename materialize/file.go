@@ -51,7 +51,7 @@ func (o *outFile) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// commit makes the file durable under its name. The folder is not yet synced: see syncDir.
+// commit makes the file durable under its name, or removes it. The folder is not yet synced: see syncDir.
 func (o *outFile) commit() (fileInfo, error) {
 	err := o.buf.Flush()
 	if err == nil {
@@ -59,8 +59,12 @@ func (o *outFile) commit() (fileInfo, error) {
 	}
 	err = errors.Join(err, o.f.Close())
 	o.f = nil
+	tmp := filepath.Join(o.dir, o.name+tmpSuffix)
 	if err == nil {
-		err = os.Rename(filepath.Join(o.dir, o.name+tmpSuffix), filepath.Join(o.dir, o.name))
+		err = os.Rename(tmp, filepath.Join(o.dir, o.name))
+	}
+	if err != nil {
+		os.Remove(tmp) // a full disk needs the space
 	}
 	return fileInfo{o.name, o.size, o.crc}, err
 }
