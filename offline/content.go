@@ -38,8 +38,8 @@ const (
 )
 
 // content reads a finished training set and puts its rows, schema, digests and statistics into o. Rows are read in the
-// order of the file.
-func (s *session) content(ctx context.Context, file string, o *LockOutput) error {
+// order of the file. If the content is one that is known, its distributions are not worked out.
+func (s *session) content(ctx context.Context, file string, o *LockOutput, known string) error {
 	from := readParquet([]string{file}, false)
 	described, err := s.describe(ctx, "SELECT *\nFROM "+from)
 	if err != nil {
@@ -63,14 +63,20 @@ func (s *session) content(ctx context.Context, file string, o *LockOutput) error
 		c.Content = hex.EncodeToString(c.hash.Sum(nil))
 		c.Statistics = c.tally.statistics(c.measure)
 	}
+	describe := func() {
+		o.Columns = []LockColumn{}
+		for _, c := range columns {
+			o.Columns = append(o.Columns, c.LockColumn)
+		}
+	}
+	describe()
+	if o.Content = contentDigest(o.Rows, o.Columns); o.Content == known {
+		return nil
+	}
 	if err := s.distributions(ctx, from, columns); err != nil {
 		return err
 	}
-	o.Columns = []LockColumn{}
-	for _, c := range columns {
-		o.Columns = append(o.Columns, c.LockColumn)
-	}
-	o.Content = contentDigest(o.Rows, o.Columns)
+	describe()
 	return nil
 }
 

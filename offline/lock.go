@@ -183,7 +183,7 @@ func (t *training) makeLock(ctx context.Context, temp string) (*Lock, error) {
 	if err := t.lockInputs(ctx, l); err != nil {
 		return nil, err
 	}
-	if l.Output, err = t.lockOutput(ctx, temp); err != nil {
+	if l.Output, err = t.lockOutput(ctx, temp, ""); err != nil {
 		return nil, err
 	}
 	l.Output.Path = t.req.Out
@@ -265,13 +265,13 @@ func (t *training) lockFile(ctx context.Context, path string, before stamp) (*Lo
 	return f, err
 }
 
-// lockOutput describes a finished training set.
-func (s *session) lockOutput(ctx context.Context, file string) (LockOutput, error) {
+// lockOutput describes a finished training set, without its distributions if its content is one that is known.
+func (s *session) lockOutput(ctx context.Context, file, known string) (LockOutput, error) {
 	o := LockOutput{}
 	var err error
 	if o.LockFile, o.MD5, err = digestWithMD5(ctx, file); err != nil {
 		return o, err
 	}
-	err = s.content(ctx, file, &o)
+	err = s.content(ctx, file, &o, known)
 	return o, err
 }

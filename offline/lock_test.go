@@ -105,7 +105,7 @@ func TestEveryValueCountsInTheContent(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.close()
-		o, err := s.lockOutput(t.Context(), filepath.Join(r.dir, "c.parquet"))
+		o, err := s.lockOutput(t.Context(), filepath.Join(r.dir, "c.parquet"), "")
 		if err != nil {
 			t.Fatalf("%s: %v", sql, err)
 		}
@@ -165,7 +165,7 @@ FROM range(100000) r(i)`)
 		t.Fatal(err)
 	}
 	defer s.close()
-	o, err := s.lockOutput(t.Context(), filepath.Join(r.dir, "c.parquet"))
+	o, err := s.lockOutput(t.Context(), filepath.Join(r.dir, "c.parquet"), "")
 	if err != nil {
 		t.Fatal(err)
 	}

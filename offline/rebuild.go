@@ -127,7 +127,7 @@ func (t *training) compare(ctx context.Context, l *Lock, temp string, out *Rebui
 	if err := t.readUnchanged(); err != nil {
 		return err
 	}
-	o, err := t.lockOutput(ctx, temp)
+	o, err := t.lockOutput(ctx, temp, l.Output.Content)
 	if err != nil {
 		return err
 	}
