@@ -88,6 +88,23 @@ func noTrainingSet(name string) error {
 	return fstore.Errorf(fstore.ErrNotFound, "there is no training set %q", name).WithHint("run fstore training-set list")
 }
 
+// Locks returns the locks of all training sets of all projects, those aside whose name was given to another: what is
+// kept for them is still needed.
+func (r *DB) Locks(ctx context.Context) ([][]byte, error) {
+	rows, err := r.db.QueryContext(ctx, "select lock from training_sets where retired is null order by id")
+	if err != nil {
+		return nil, wrap("read training sets", err)
+	}
+	var out [][]byte
+	err = each(rows, func() error {
+		var lock []byte
+		err := rows.Scan(&lock)
+		out = append(out, lock)
+		return err
+	})
+	return out, wrap("read training sets", err)
+}
+
 func scanTrainingSet(row interface{ Scan(...any) error }) (TrainingSetRecord, error) {
 	var rec TrainingSetRecord
 	var created, retired int64

@@ -48,3 +48,30 @@ func TestTrainingSets(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The locks that hold what is kept: of every project, but not of retired training sets.
+func TestLocksOfAllProjects(t *testing.T) {
+	db, ctx := open(t), context.Background()
+	add := func(project, name, lock string, use registry.NameUse) {
+		t.Helper()
+		rec := registry.TrainingSetRecord{Name: name, Created: epoch, Lock: []byte(lock)}
+		if err := db.AddTrainingSet(ctx, project, rec, use); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add("shop", "a", "1", registry.RefuseName)
+	add("other", "a", "2", registry.RefuseName)
+	add("shop", "b", "3", registry.RefuseName)
+	add("shop", "a", "4", registry.ReplaceName)
+	locks, err := db.Locks(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, l := range locks {
+		got = append(got, string(l))
+	}
+	if diff := cmp.Diff([]string{"2", "3", "4"}, got); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -43,7 +43,8 @@ func newRepo(t *testing.T, commands ...string) *shell {
 // Every example in the help of a command runs as it is written in a repo that init has just written.
 func TestTheExamplesOfTheHelpRun(t *testing.T) {
 	made := newRepo(t, "apply --yes", "materialize --to 2025-12-01",
-		"training-set create churn_2025 --service churn --labels data/labels.parquet --out churn.parquet")
+		"training-set create churn_2025 --service churn --labels data/labels.parquet --out churn.parquet",
+		"training-set create churn_2024 --service churn --labels data/labels.parquet --out churn_2024.parquet --as-of 2025-01-01")
 	commands(func(path string, cmd *cobra.Command) {
 		if cmd.Example == "" {
 			t.Errorf("%s has no example", path)
@@ -78,6 +79,7 @@ func TestTheJSONIsDocumented(t *testing.T) {
 		"init other", "validate", "plan", "list", "list entities", "list sources", "list views", "list services", "list commits",
 		"show shop", "show churn", "show customer", "show lines", "training-set list", "training-set show quick",
 		"training-set create again --service churn --labels data/labels.parquet --out again.parquet",
+		"training-set verify quick", "training-set rebuild quick --out quick_again.parquet", "training-set diff quick again",
 		"apply --yes", "materialize --to 2025-12-01", "get --service churn --entity customer_id=12003 --event-timestamps", "doctor", "version",
 	} {
 		names := map[string]bool{}

@@ -57,7 +57,8 @@ or in the one that --timestamp names. The versions in head are used, whether or 
 		Example: `  fstore training-set create churn_2025 --service churn --labels data/labels.parquet --out churn.parquet
   fstore training-set create quick --features 'customer_orders.*,shop.share_returned=returns' --labels data/labels.parquet --out quick.parquet
   fstore training-set create orders --service churn --out orders.parquet --timestamp at \
-      --labels-sql 'select customer_id, invoice_date as at from lines where customer_id is not null'`,
+      --labels-sql 'select customer_id, invoice_date as at from lines where customer_id is not null'
+  fstore training-set create kept --service churn --labels data/labels.parquet --out kept.parquet --snapshot`,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(cmd); err != nil {
