@@ -91,10 +91,12 @@ func (set *lockedSet) fromFile(arg string) error {
 	if set.lock, err = offline.ReadLock(set.text); err != nil {
 		return fmt.Errorf("%s: %w", arg, err)
 	}
-	set.out = set.lock.Output.Path
-	beside := strings.TrimSuffix(set.file, lockSuffix) + parquetSuffix
-	if _, err := os.Stat(beside); err == nil || filepath.Base(beside) == filepath.Base(set.out) {
-		set.out = beside
+	set.out = strings.TrimSuffix(set.file, lockSuffix) + parquetSuffix
+	if _, err := os.Stat(set.out); err == nil {
+		return nil
+	}
+	if _, err := os.Stat(set.lock.Output.Path); err == nil || filepath.Base(set.out) != filepath.Base(set.lock.Output.Path) {
+		set.out = set.lock.Output.Path // a copy of the lock alone
 	}
 	return nil
 }
