@@ -181,7 +181,9 @@ func (w *pinWorld) done(err error) bool {
 // pinEngine knows the one source.
 type pinEngine struct{}
 
-func (pinEngine) ParseSQL(context.Context, string) ([]byte, error) { return nil, errors.New("there is no SQL") }
+func (pinEngine) ParseSQL(context.Context, string) ([]byte, error) {
+	return nil, errors.New("there is no SQL")
+}
 
 func (pinEngine) SourceColumns(context.Context, *fstore.Source) ([]fstore.EngineColumn, error) {
 	return []fstore.EngineColumn{{Name: "k", Type: "BIGINT"}, {Name: "event", Type: "TIMESTAMP"}, {Name: "a", Type: "BIGINT"}, {Name: "b", Type: "BIGINT"}}, nil

@@ -27,6 +27,7 @@ func Run(t *testing.T, open Open) {
 		{"lookup", lookupTests},
 		{"request", requestTests},
 		{"generation", generationTests},
+		{"collect", collectTests},
 		{"concurrent", concurrentTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {

@@ -1,0 +1,427 @@
+package verify_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/online/memory"
+	"github.com/fstore-dev/fstore/verify"
+)
+
+func day(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
+
+// row is a key and what it has.
+type row struct {
+	key   int64
+	value any
+}
+
+// world is a view of one feature, what the source says of it by instant, and a store.
+type world struct {
+	t    *testing.T
+	view *fstore.ViewVersion
+	rows map[time.Time][]row
+	mem  *memory.Backend
+	*online.Store
+	header fstore.Header
+
+	during func() // called once, when AsOf has given its first batch
+	reads  int    // keys of Records
+	scans  int    // keys of ScanRecords
+}
+
+const generation fstore.Generation = "00000000000000aa"
+
+func newWorld(t *testing.T, typ string) *world {
+	ft, err := fstore.ParseType(typ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, rows: map[time.Time][]row{}, mem: memory.New()}
+	w.Store = online.New(w.mem, "p")
+	w.view = &fstore.ViewVersion{Ref: fstore.ViewRef{Name: "v", Version: 1}, Fingerprint: "f", View: fstore.View{
+		Name: "v", Keys: []fstore.Field{{Name: "id", Type: fstore.Int64}}, Event: "event", Features: []fstore.Feature{{Name: "x", Type: ft, Column: "x"}},
+	}}
+	return w
+}
+
+// AsOf implements verify.Source, some rows a batch, in key order.
+func (w *world) AsOf(_ context.Context, v *fstore.ViewVersion, p time.Time) iter.Seq2[*fstore.Batch, error] {
+	return func(yield func(*fstore.Batch, error) bool) {
+		for part := range slices.Chunk(w.rows[p], 7) {
+			if !yield(w.batch(p, part), nil) {
+				return
+			}
+			if f := w.during; f != nil {
+				w.during = nil
+				f()
+			}
+		}
+	}
+}
+
+func (w *world) batch(p time.Time, rows []row) *fstore.Batch {
+	b := &fstore.Batch{Len: len(rows), Columns: []fstore.Column{
+		fstore.NewColumn("id", fstore.Int64, 1), fstore.NewColumn("event", fstore.Timestamp, 1), fstore.NewColumn("x", w.view.View.Features[0].Type, 1),
+	}}
+	for _, r := range rows {
+		b.Columns[0].Append(r.key)
+		b.Columns[1].Append(p)
+		if r.value == nil {
+			b.Columns[2].AppendNull()
+		} else {
+			b.Columns[2].Append(r.value)
+		}
+	}
+	return b
+}
+
+func (w *world) Decoder(v *fstore.ViewVersion) verify.Decoder { return w.Store.Decoder(v) }
+
+func (w *world) Records(ctx context.Context, g fstore.Generation, keys [][]byte) ([][]byte, error) {
+	w.reads += len(keys)
+	return w.Store.Records(ctx, g, keys)
+}
+
+func (w *world) ScanRecords(ctx context.Context, fn func(fstore.StoredKey) error) error {
+	return w.Store.ScanRecords(ctx, func(k fstore.StoredKey) error { w.scans++; return fn(k) })
+}
+
+// load stores what the source says as of p, and publishes it.
+func (w *world) load(p time.Time) {
+	w.t.Helper()
+	ctx := context.Background()
+	from, published, err := w.Pointer(ctx, w.view.Ref)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	is := fstore.Header{View: w.view.Ref, Generation: generation, Fingerprint: "f", Run: "run " + p.String(), RunAt: p, Published: from.Published}
+	was, pointer := &w.header, &from
+	if !published {
+		was, pointer = nil, nil
+	}
+	if err := w.SetHeader(ctx, was, is); err != nil {
+		w.t.Fatal(err)
+	}
+	w.header = is
+	w.put(p, w.rows[p]...)
+	done := w.header
+	done.Complete, done.Published = true, p
+	if err := w.Publish(ctx, w.header, done, pointer, fstore.Pointer{Generation: generation, Published: p, Fingerprint: "f"}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.header = done
+}
+
+// put writes rows by hand.
+func (w *world) put(p time.Time, rows ...row) {
+	w.t.Helper()
+	if len(rows) == 0 {
+		return
+	}
+	var keys, records [][]byte
+	b := w.batch(p, rows)
+	for i := range rows {
+		k, r, err := w.Encoder(w.view).Encode(b, i, nil, nil)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		keys, records = append(keys, k), append(records, r)
+	}
+	if err := w.WriteBatch(context.Background(), w.header, w.header, keys, records, nil); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func key(id int64) []byte {
+	c := fstore.NewColumn("id", fstore.Int64, 1)
+	c.Append(id)
+	return fstore.AppendKey(nil, []*fstore.Column{&c}, 0)
+}
+
+// drop deletes a record by hand; spoil writes bytes over it.
+func (w *world) drop(id int64) {
+	w.t.Helper()
+	if err := w.Drop(context.Background(), generation, [][]byte{key(id)}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) spoil(id int64, record []byte) {
+	w.t.Helper()
+	if err := w.WriteBatch(context.Background(), w.header, w.header, [][]byte{key(id)}, [][]byte{record}, nil); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) verify(sample int) verify.View {
+	w.t.Helper()
+	got, err := verify.Run(context.Background(), w.options(sample))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return got[0]
+}
+
+func (w *world) options(sample int) verify.Options {
+	return verify.Options{Views: []*fstore.ViewVersion{w.view}, Sample: sample, Source: w, Store: w, TempDir: w.t.TempDir(), SortBytes: 1}
+}
+
+func rows(n int, add int64) []row {
+	out := make([]row, n)
+	for i := range out {
+		out[i] = row{int64(i), int64(i) + add}
+	}
+	return out
+}
+
+func TestEveryWrongKeyIsFound(t *testing.T) {
+	w := newWorld(t, "int64")
+	w.rows[day(1)] = rows(2500, 0)
+	w.load(day(1))
+	if v := w.verify(0); !v.Right() || v.Keys != 2500 || v.Checked != 2500 {
+		t.Fatalf("%+v", v)
+	}
+	w.drop(3)
+	w.put(day(1), row{1999, int64(7)})                    // a wrong value
+	w.put(day(2), row{2000, int64(2000)})                 // a wrong event time
+	w.put(day(1), row{-5, int64(1)}, row{9000, int64(1)}) // keys that should not be there
+	w.spoil(77, []byte{9})
+	got := w.verify(0)
+	want := verify.View{
+		View: w.view.Ref, Published: day(1), Generation: generation, Keys: 2500, Checked: 2502, Missing: 1, Extra: 2, Differing: 2, Undecodable: 1,
+		Differences: []verify.Difference{
+			{Kind: verify.Extra, Key: `{"id":-5}`},
+			{Kind: verify.Missing, Key: `{"id":3}`},
+			{Kind: verify.Undecodable, Key: `{"id":77}`, Detail: fmt.Sprintf("key %x: record of v@1: 1 bytes are too few", key(77))},
+			{Kind: verify.Differing, Key: `{"id":1999}`, Feature: "x", Offline: "1999", Online: "7"},
+			{Kind: verify.Differing, Key: `{"id":2000}`, Feature: "event", Offline: `"2026-01-01T00:00:00Z"`, Online: `"2026-01-02T00:00:00Z"`},
+			{Kind: verify.Extra, Key: `{"id":9000}`},
+		},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if got.Right() {
+		t.Error("that is right?")
+	}
+	o := w.options(0)
+	o.Shown = 2
+	some, err := verify.Run(context.Background(), o)
+	if err != nil || len(some[0].Differences) != 2 || some[0].Extra != 2 {
+		t.Error(some, err)
+	}
+}
+
+// A record under a key that no look-up asks for is extra: it costs space.
+func TestARecordThatWentAstrayIsFound(t *testing.T) {
+	w := newWorld(t, "int64")
+	w.rows[day(1)] = rows(3, 0)
+	w.load(day(1))
+	astray := append([]byte("f{___}\x00\x00\x00\x00\x00\x00\x00\xaa"), key(1)...)
+	if err := w.mem.Commit(context.Background(), online.Commit{Set: []online.KV{{Key: astray, Value: []byte{1}}}}); err != nil {
+		t.Fatal(err)
+	}
+	if v := w.verify(0); v.Extra != 1 || v.Checked != 3 || !strings.Contains(v.Differences[0].Detail, "no look-up") {
+		t.Errorf("%+v", v)
+	}
+}
+
+// Behind a run that has begun, what the store holds is of the published instant or of the run's; never of a third.
+func TestBehindAnUnfinishedRunEitherInstantIsRight(t *testing.T) {
+	w := newWorld(t, "int64")
+	w.rows[day(1)], w.rows[day(2)] = rows(10, 0), append(rows(8, 100), row{20, int64(20)})
+	w.load(day(1))
+	is := w.header
+	is.Run, is.RunAt, is.Complete = "next", day(2), false
+	if err := w.SetHeader(context.Background(), &w.header, is); err != nil {
+		t.Fatal(err)
+	}
+	w.header = is
+	if v := w.verify(0); !v.Right() || !v.RunAt.Equal(day(2)) || v.Keys != 11 {
+		t.Errorf("nothing written yet: %+v", v)
+	}
+	w.put(day(2), row{0, int64(100)}, row{1, int64(101)}, row{20, int64(20)})
+	w.drop(9)
+	if v := w.verify(0); !v.Right() {
+		t.Errorf("half written: %+v", v)
+	}
+	w.put(day(2), row{2, int64(2)}) // the value of one, the event of the other
+	w.drop(3)
+	w.put(day(1), row{30, int64(1)})
+	if v := w.verify(0); v.Differing != 1 || v.Missing != 1 || v.Extra != 1 {
+		t.Errorf("%+v", v)
+	}
+}
+
+// A run that publishes meanwhile is no difference.
+func TestARunMeanwhile(t *testing.T) {
+	w := newWorld(t, "int64")
+	w.rows[day(1)], w.rows[day(2)] = rows(3000, 0), rows(3100, 50)
+	w.load(day(1))
+	w.during = func() { w.load(day(2)) }
+	if v := w.verify(0); !v.Right() || !v.Published.Equal(day(2)) || v.Keys != 3100 {
+		t.Errorf("%+v", v)
+	}
+	n := 2
+	var again func()
+	again = func() {
+		n++
+		w.rows[day(n)] = rows(3000, int64(n))
+		w.load(day(n))
+		w.during = again
+	}
+	w.during = again
+	if _, err := verify.Run(context.Background(), w.options(0)); !errors.Is(err, fstore.ErrUnavailable) {
+		t.Errorf("a run during each attempt: %v", err)
+	}
+}
+
+func TestASampleIsBounded(t *testing.T) {
+	w := newWorld(t, "int64")
+	w.rows[day(1)] = rows(5000, 0)
+	w.load(day(1))
+	if v := w.verify(10); !v.Right() || v.Checked < 10 || v.Checked > 20 || w.reads > 20 || w.scans > 201 || v.Keys != 5000 {
+		t.Errorf("%+v, %d keys read, %d scanned", v, w.reads, w.scans)
+	}
+	w.rows[day(1)] = rows(5000, 1) // all of them are wrong now
+	if v := w.verify(10); v.Differing != v.Checked {
+		t.Errorf("%+v", v)
+	}
+	w.rows[day(1)] = nil // and now none should be there
+	if v := w.verify(10); v.Extra != 10 || v.Checked != 10 {
+		t.Errorf("%+v", v)
+	}
+	few := newWorld(t, "int64")
+	few.rows[day(1)] = rows(4, 0)
+	few.load(day(1))
+	few.drop(2)
+	if v := few.verify(100); v.Missing != 1 || v.Checked != 4 {
+		t.Errorf("a sample larger than the view: %+v", v)
+	}
+}
+
+func TestValuesOfEveryKind(t *testing.T) {
+	for _, c := range []struct {
+		typ          string
+		value, other any
+	}{
+		{"bool", true, false},
+		{"int32", int32(-1), int32(1)},
+		{"int64", int64(math.MaxInt64), int64(math.MaxInt64 - 1)},
+		{"float32", float32(math.NaN()), float32(0)},
+		{"float64", math.NaN(), math.Inf(1)},
+		{"float64", math.Copysign(0, -1), 5e-324},
+		{"string", "", nil},
+		{"string", "a", "b"},
+		{"bytes", []byte{0}, []byte{}},
+		{"timestamp", day(1), day(2)},
+		{"list<int64>", []int64{1, 2}, []int64{1, 3}},
+		{"list<string>", []string{"a"}, []string{"a", ""}},
+		{"list<float32>", []float32{}, nil},
+		{"int64", nil, int64(0)},
+	} {
+		t.Run(fmt.Sprint(c.typ, " ", c.value), func(t *testing.T) {
+			w := newWorld(t, c.typ)
+			w.rows[day(1)] = []row{{1, c.value}}
+			w.load(day(1))
+			if v := w.verify(0); !v.Right() {
+				t.Errorf("%+v", v)
+			}
+			w.put(day(1), row{1, c.other})
+			if v := w.verify(0); v.Differing != 1 {
+				t.Errorf("%+v", v)
+			}
+		})
+	}
+}
+
+func TestAViewWithoutKeys(t *testing.T) {
+	w := newWorld(t, "int64")
+	w.view.View.Keys = nil
+	source := keyless{w}
+	ctx := context.Background()
+	h := fstore.Header{View: w.view.Ref, Generation: generation, Fingerprint: "f", Run: "r", Complete: true, Published: day(1)}
+	if err := w.SetHeader(ctx, nil, h); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Publish(ctx, h, h, nil, fstore.Pointer{Generation: generation, Published: day(1), Fingerprint: "f"}); err != nil {
+		t.Fatal(err)
+	}
+	o := w.options(0)
+	o.Source = source
+	got, err := verify.Run(ctx, o)
+	if err != nil || got[0].Missing != 1 || got[0].Differences[0].Key != "{}" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	k, r, err := w.Encoder(w.view).Encode(source.one(), 0, nil, nil)
+	if err != nil || len(k) != 0 {
+		t.Fatal(k, err)
+	}
+	if err := w.WriteBatch(ctx, h, h, [][]byte{k}, [][]byte{r}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = verify.Run(ctx, o); err != nil || !got[0].Right() || got[0].Checked != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// keyless yields the one record of a view without keys.
+type keyless struct{ w *world }
+
+func (k keyless) one() *fstore.Batch {
+	b := k.w.batch(day(1), []row{{0, int64(5)}})
+	b.Columns = b.Columns[1:]
+	return b
+}
+
+func (k keyless) AsOf(context.Context, *fstore.ViewVersion, time.Time) iter.Seq2[*fstore.Batch, error] {
+	return func(yield func(*fstore.Batch, error) bool) { yield(k.one(), nil) }
+}
+
+func TestWhatCannotBeCompared(t *testing.T) {
+	w := newWorld(t, "int64")
+	if v := w.verify(0); v.Right() || v.Problem != "it is not published" || v.Hint != "run fstore materialize v@1" {
+		t.Errorf("%+v", v)
+	}
+	w.rows[day(1)] = rows(3, 0)
+	w.load(day(1))
+	w.view.Fingerprint = "another"
+	if v := w.verify(0); v.Right() || !strings.Contains(v.Problem, "another registry") {
+		t.Errorf("%+v", v)
+	}
+	w.view.Fingerprint = "f"
+	w.rows[day(1)] = []row{{2, int64(2)}, {1, int64(1)}}
+	if _, err := verify.Run(context.Background(), w.options(0)); !errors.Is(err, fstore.ErrCorrupt) {
+		t.Errorf("keys out of order: %v", err)
+	}
+	if err := w.mem.Commit(context.Background(), online.Commit{Set: []online.KV{{Key: []byte("fstore:p:p:v@1"), Value: []byte("?")}}}); err != nil {
+		t.Fatal(err)
+	}
+	if v := w.verify(0); !strings.Contains(v.Problem, "cannot be read") {
+		t.Errorf("%+v", v)
+	}
+}
+
+// Many keys are sorted in files, and come back as they were.
+func TestKeysAreSortedInFiles(t *testing.T) {
+	w := newWorld(t, "int64")
+	w.rows[day(1)] = rows(30_000, 0)
+	w.load(day(1))
+	w.put(day(1), row{-1, int64(0)})
+	if v := w.verify(0); v.Extra != 1 || v.Checked != 30_001 || !bytes.Contains([]byte(v.Differences[0].Key), []byte("-1")) {
+		t.Errorf("%+v", v)
+	}
+}
