@@ -57,7 +57,7 @@ func (s *Server) run(ctx context.Context, m method, do func(context.Context) err
 	defer func() {
 		if p := recover(); p != nil {
 			r = &refusal{class: internal, message: internal.says}
-			s.failures.log(s.clock(), "panic", "panic in a request", "method", m.String(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			s.panicked(m, p)
 		}
 		code := codes.OK
 		if r != nil {
@@ -76,6 +76,11 @@ func (s *Server) run(ctx context.Context, m method, do func(context.Context) err
 		}
 	}
 	return r
+}
+
+// panicked logs a panic, with the stack of the goroutine that calls it.
+func (s *Server) panicked(m method, p any) {
+	s.failures.log(s.clock(), "panic", "panic in a request", "method", m.String(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 }
 
 // method is one way to call, as metrics and logs have it.

@@ -2,12 +2,14 @@ package server
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/encoding/proto"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
@@ -17,16 +19,25 @@ import (
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 )
 
-// maxStreams is how many requests one connection may have under way.
-const maxStreams = 1000
+const (
+	maxStreams     = 1000     // requests that one connection may have under way
+	maxHeaderBytes = 64 << 10 // of metadata, by gRPC's default 16 MB a request
+
+	// A client that is gone without a word is found out by a ping: by gRPC's default after two hours.
+	pingAfter   = time.Minute // of silence
+	pingTimeout = 20 * time.Second
+)
 
 func (s *Server) newGRPC() *grpc.Server {
 	g := grpc.NewServer(
 		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(proto.Name)}),
 		grpc.MaxRecvMsgSize(s.maxRequestBytes),
 		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.ConnectionTimeout(headerTimeout),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingAfter, Timeout: pingTimeout}),
 		grpc.StreamInterceptor(s.stream),
+		grpc.UnaryInterceptor(s.guardedCall),
 		grpc.WaitForHandlers(true),
 	)
 	desc := fstorev1.FeatureStore_ServiceDesc
@@ -94,6 +105,17 @@ func (c codec) Unmarshal(data mem.BufferSlice, into any) error {
 	return c.CodecV2.Unmarshal(data, into)
 }
 
+// guardedCall answers a panic of a call that is not a look-up, such as health's, with INTERNAL. Look-ups have run for that.
+func (s *Server) guardedCall(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (answer any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.panicked(method{"grpc", info.FullMethod}, p)
+			answer, err = nil, status.Error(internal.code, internal.says)
+		}
+	}()
+	return handle(ctx, req)
+}
+
 // stream ends the streams of health and reflection when the server drains, which their clients would keep open for
 // ever, and catches their panics.
 func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
@@ -103,7 +125,7 @@ func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 		defer s.inFlight.Done()
 		defer func() {
 			if p := recover(); p != nil {
-				s.failures.log(s.clock(), "panic", "panic in a stream", "method", info.FullMethod, "panic", p)
+				s.panicked(method{"grpc", info.FullMethod}, p)
 				done <- status.Error(internal.code, internal.says)
 			}
 		}()

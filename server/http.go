@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -28,7 +29,7 @@ const onlineFeaturesPath = "/v1/online-features"
 
 func (s *Server) newHTTP(ctx context.Context) *http.Server {
 	return &http.Server{
-		Handler:           s.closing(s.routes()),
+		Handler:           s.closing(s.guarded(s.routes())),
 		ConnState:         s.web.changed,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       bodyTimeout,
@@ -48,14 +49,33 @@ func (s *Server) routes() http.Handler {
 	})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.getReady)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{
-		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelError),
-	}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{ErrorLog: scrapeLog{s}}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusNotFound, "NOT_FOUND", "there is nothing at this path",
 			"POST "+onlineFeaturesPath+", or GET /healthz, /readyz, /metrics")
 	})
 	return mux
+}
+
+// guarded answers a panic of a handler with INTERNAL, where nothing was answered yet. Look-ups have run for that.
+func (s *Server) guarded(answer http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if p := recover(); p != nil {
+				s.panicked(method{"http", r.URL.Path}, p)
+				writeError(w, internal.http, internal.name, internal.says, "")
+			}
+		}()
+		answer.ServeHTTP(w, r)
+	})
+}
+
+// scrapeLog takes what goes wrong in showing metrics, a client that goes away included: no more often than requests.
+type scrapeLog struct{ server *Server }
+
+// Println implements promhttp.Logger.
+func (l scrapeLog) Println(what ...any) {
+	l.server.failures.log(l.server.clock(), "metrics", "metrics could not be shown", "error", fmt.Sprint(what...))
 }
 
 func (s *Server) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {

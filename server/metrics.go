@@ -112,6 +112,7 @@ type ages struct {
 	follower *follower
 	store    *online.Store
 	clock    func() time.Time
+	panicked func(method, any)
 
 	mu       sync.Mutex // guards pointers
 	pointers map[fstore.ViewRef]fstore.Pointer
@@ -138,8 +139,13 @@ func (a *ages) Describe(out chan<- *prometheus.Desc) {
 	out <- catalogAge
 }
 
-// Collect implements prometheus.Collector.
+// Collect implements prometheus.Collector. It runs in a goroutine of the registry's, where a panic would end the process.
 func (a *ages) Collect(out chan<- prometheus.Metric) {
+	defer func() {
+		if p := recover(); p != nil {
+			a.panicked(method{"http", "/metrics"}, p)
+		}
+	}()
 	catalog := a.follower.current.Load()
 	if catalog == nil {
 		return

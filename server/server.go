@@ -83,7 +83,7 @@ func New(o Options) *Server {
 		catalog: o.Catalog, store: o.Store, clock: s.clock, log: s.logger, polled: make(chan struct{}),
 		loaded: s.announce,
 	}
-	s.metrics.registry.MustRegister(&ages{follower: s.follower, store: o.Store, clock: s.clock})
+	s.metrics.registry.MustRegister(&ages{follower: s.follower, store: o.Store, clock: s.clock, panicked: s.panicked})
 	started := s.clock()
 	s.store.Observe = s.metrics.lookup
 	s.store.Elapsed = func() time.Duration { return s.clock().Sub(started) }

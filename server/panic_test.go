@@ -1,0 +1,60 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+)
+
+// Wherever a panic comes up, in a request's own goroutine or in another one, it ends the request at most.
+func TestAPanicAnywhereEndsNothingElse(t *testing.T) {
+	w := shop(t, nil)
+	ask := func() error {
+		_, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", 1)))
+		return err
+	}
+	if err := ask(); err != nil {
+		t.Fatal(err)
+	}
+	w.backend.hook(func(context.Context) error { panic("secret of the store") })
+	wantStatus(t, ask(), codes.Internal, "a fault in the server")
+	if code, body := w.post(t, `{"service":"churn","entities":{"customer_id":[1]}}`); code != 500 || !strings.Contains(string(body), "INTERNAL") {
+		t.Errorf("over HTTP: %d %s", code, body)
+	}
+	// The pointers are read in a goroutine of the metrics' registry.
+	code, body := w.call(t, "GET", "/metrics", "")
+	if code != 200 || !strings.Contains(string(body), "fstore_catalog_revision 1") {
+		t.Errorf("metrics: %d %.500s", code, body)
+	}
+	w.backend.hook(nil)
+	if err := ask(); err != nil {
+		t.Error(err)
+	}
+	if code, body = w.call(t, "GET", "/metrics", ""); code != 200 || !strings.Contains(string(body), "fstore_view_age_seconds") {
+		t.Errorf("metrics once all is well: %d %.500s", code, body)
+	}
+	if log := w.log.String(); !strings.Contains(log, "secret of the store") || !strings.Contains(log, "goroutine ") {
+		t.Errorf("the log has no panic with a stack:\n%s", log)
+	}
+}
+
+func TestAPanicOfAHandlerIsInternal(t *testing.T) {
+	w := newWorld(t, nil)
+	answer := httptest.NewRecorder()
+	w.guarded(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret of the handler") })).
+		ServeHTTP(answer, httptest.NewRequest("GET", "/readyz", nil))
+	if body := answer.Body.String(); answer.Code != 500 || !strings.Contains(body, `"code":"INTERNAL"`) || strings.Contains(body, "secret") {
+		t.Errorf("%d %s", answer.Code, body)
+	}
+	_, err := w.guardedCall(context.Background(), nil, &grpc.UnaryServerInfo{FullMethod: "/grpc.health.v1.Health/Check"},
+		func(context.Context, any) (any, error) { panic("secret of the call") })
+	wantStatus(t, err, codes.Internal, "a fault in the server")
+	if log := w.log.String(); !strings.Contains(log, "secret of the handler") {
+		t.Errorf("the log does not tell:\n%s", log)
+	}
+}
