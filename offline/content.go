@@ -30,11 +30,11 @@ type contentColumn struct {
 type measure int
 
 const (
-	countsOnly measure = iota // nested ones
-	texts_                    // text, bytes and what is read as text: least and greatest
-	truths                    // bool
-	numbers
-	instants_ // microseconds
+	onlyCounts measure = iota // nested ones
+	ofTexts                   // text, bytes and what is read as text: least and greatest
+	ofTruths                  // bool
+	ofNumbers
+	ofInstants // microseconds
 )
 
 // content reads a finished training set and puts its rows, schema, digests and statistics into o. Rows are read in the
@@ -110,25 +110,25 @@ func (s *session) readAs(ctx context.Context, from string, c fstore.EngineColumn
 func readAs(x, typ string) (string, measure) {
 	switch t := parseType(typ); {
 	case t.name == "BOOLEAN":
-		return x, truths
+		return x, ofTruths
 	case t.name == "INTEGER", t.name == "BIGINT", t.name == "FLOAT", t.name == "DOUBLE":
-		return x, numbers
+		return x, ofNumbers
 	case t.bits > 0 && t.valueBits() < 32:
-		return x + "::INTEGER", numbers
+		return x + "::INTEGER", ofNumbers
 	case t.bits > 0 && t.valueBits() < 64:
-		return x + "::BIGINT", numbers
+		return x + "::BIGINT", ofNumbers
 	case t.name == "VARCHAR", t.name == "BLOB":
-		return x, texts_
+		return x, ofTexts
 	case t.name == "TIMESTAMP":
-		return x, instants_
+		return x, ofInstants
 	case t.name == "TIMESTAMP WITH TIME ZONE", t.name == "TIMESTAMP_MS", t.name == "TIMESTAMP_S":
-		return x + "::TIMESTAMP", instants_
+		return x + "::TIMESTAMP", ofInstants
 	case t.name == "LIST" && !t.array && t.elem.native():
-		return x, countsOnly
+		return x, onlyCounts
 	case t.bits > 0, t.name == "DECIMAL", t.unit > 0, t.name == "TIME", t.name == "UUID":
-		return x + "::VARCHAR", texts_
+		return x + "::VARCHAR", ofTexts
 	}
-	return x + "::VARCHAR", countsOnly
+	return x + "::VARCHAR", onlyCounts
 }
 
 // native reports whether values of the type are read as they are.

@@ -77,12 +77,12 @@ func (y *tally) take(m measure, c *fstore.Column, at int64) {
 			continue
 		}
 		y.count++
-		if m == countsOnly {
+		if m == onlyCounts {
 			continue
 		}
-		if m == numbers || m == instants_ {
+		if m == ofNumbers || m == ofInstants {
 			x := asFloat(c, i)
-			if m == instants_ && math.Abs(x) >= math.MaxInt64 {
+			if m == ofInstants && math.Abs(x) >= math.MaxInt64 {
 				y.infinite = true
 				continue
 			}
@@ -177,7 +177,7 @@ func boolInt(b bool) int {
 // statistics returns what the rows said.
 func (y *tally) statistics(m measure) Statistics {
 	s := Statistics{Count: y.count, Nulls: y.nulls, NaNs: y.nans, Min: textOf(y.least), Max: textOf(y.greatest)}
-	if m == numbers && y.finite > 0 && !y.infinite {
+	if m == ofNumbers && y.finite > 0 && !y.infinite {
 		mean := y.mean
 		s.Mean = finite(&mean)
 		if y.finite > 1 {
@@ -230,7 +230,7 @@ func (s *session) distributions(ctx context.Context, from string, columns []*con
 	var measured []*contentColumn
 	var estimates []string
 	for _, c := range columns {
-		if c.measure != countsOnly && c.Statistics.Count > 0 {
+		if c.measure != onlyCounts && c.Statistics.Count > 0 {
 			measured = append(measured, c)
 			estimates = append(estimates, "approx_count_distinct("+c.expression+")")
 		}
@@ -270,7 +270,7 @@ func (s *session) distributions(ctx context.Context, from string, columns []*con
 // histogram returns what to ask for the bins of a column, and what to do with the answers.
 func (c *contentColumn) histogram(distinct int64) (sql []string, take []func(*fstore.Column)) {
 	switch {
-	case c.measure == numbers || c.measure == instants_:
+	case c.measure == ofNumbers || c.measure == ofInstants:
 		return c.numberBins()
 	case distinct > 2*fewValues: // by the engine's estimate
 		return nil, nil
@@ -308,7 +308,7 @@ func (c *contentColumn) numberBins() (sql []string, take []func(*fstore.Column))
 	for _, e := range edges {
 		edge := float(e, 64) + "::DOUBLE"
 		x := c.expression + "::DOUBLE"
-		if c.measure == instants_ {
+		if c.measure == ofInstants {
 			edge, x = instant(fstore.FromMicros(int64(e))), c.expression
 		}
 		upTo = append(upTo, fmt.Sprintf("count(*) FILTER (WHERE %s <= %s)", x, edge))
