@@ -18,8 +18,8 @@ type digests struct {
 	file  string // where they are kept; empty: nowhere
 	probe string // a file to learn the file system's time from
 
-	mu    stdsync.Mutex // guards what follows
-	known map[string]knownDigest
+	mu    stdsync.Mutex          // guards what follows
+	known map[string]knownDigest // nil: not read yet
 	news  bool
 }
 
@@ -36,13 +36,32 @@ type knownDigest struct {
 // file system's times it could change again without that being seen.
 const settled = 2 * time.Second
 
-// openDigests reads what is remembered. A file that cannot be read is one that remembers nothing.
-func openDigests(file, scratch string) *digests {
-	d := &digests{file: file, probe: filepath.Join(scratch, "now")}
-	d.known = d.load()
-	return d
+// newDigests returns the digests that a file remembers. It is read when one is asked for.
+func newDigests(file, scratch string) *digests {
+	return &digests{file: file, probe: filepath.Join(scratch, "now")}
 }
 
+// remembered returns what is known of a path.
+func (d *digests) remembered(path string) (knownDigest, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.known == nil {
+		d.known = d.load()
+	}
+	k, ok := d.known[path]
+	return k, ok
+}
+
+func (d *digests) remember(path string, k knownDigest) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.known == nil {
+		d.known = d.load()
+	}
+	d.known[path], d.news = k, true
+}
+
+// load reads the file. One that cannot be read remembers nothing.
 func (d *digests) load() map[string]knownDigest {
 	known := map[string]knownDigest{}
 	if text, err := os.ReadFile(d.file); err == nil && json.Unmarshal(text, &known) != nil {
@@ -57,10 +76,7 @@ func (d *digests) of(ctx context.Context, path string) (*LockFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.mu.Lock()
-	k, ok := d.known[path]
-	d.mu.Unlock()
-	if ok && k == known(info, k.SHA256) {
+	if k, ok := d.remembered(path); ok && k == known(info, k.SHA256) {
 		return &LockFile{path, k.Size, k.SHA256}, nil
 	}
 	return d.read(ctx, path)
@@ -75,9 +91,7 @@ func (d *digests) read(ctx context.Context, path string) (*LockFile, error) {
 	if k := known(info, f.SHA256); k.Size == f.Size && d.file != "" {
 		now, err := d.now()
 		if err == nil && now.Sub(time.Unix(0, max(k.Changed, k.Written))) > settled {
-			d.mu.Lock()
-			d.known[path], d.news = k, true
-			d.mu.Unlock()
+			d.remember(path, k)
 		}
 	}
 	return f, nil

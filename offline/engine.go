@@ -43,7 +43,7 @@ func Open(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, errors.Join(err, temp.remove())
 	}
-	e := &Engine{db: db, opts: o, temp: temp, digests: openDigests(o.Digests, temp.path)}
+	e := &Engine{db: db, opts: o, temp: temp, digests: newDigests(o.Digests, temp.path)}
 	if err := e.createMacros(context.Background()); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}

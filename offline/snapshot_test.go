@@ -176,7 +176,7 @@ func TestDigestsAreRememberedAndNeverBelieved(t *testing.T) {
 		}
 	}
 	put("one")
-	d := openDigests(cache, dir)
+	d := newDigests(cache, dir)
 	of := func() string {
 		f, err := d.of(t.Context(), file)
 		if err != nil {
@@ -192,15 +192,15 @@ func TestDigestsAreRememberedAndNeverBelieved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.known[file], d.news = known(info, "remembered"), true // as if it had been read some time ago
+	d.remember(file, known(info, "remembered")) // as if it had been read some time ago
 	if of() != "remembered" {
 		t.Error("it is not remembered")
 	}
-	d.known["/nowhere"] = knownDigest{}
+	d.remember("/nowhere", knownDigest{})
 	if err := d.save(); err != nil {
 		t.Fatal(err)
 	}
-	d = openDigests(cache, dir)
+	d = newDigests(cache, dir)
 	if of() != "remembered" || len(d.known) != 1 {
 		t.Errorf("read again: %v", d.known)
 	}
@@ -214,7 +214,7 @@ func TestDigestsAreRememberedAndNeverBelieved(t *testing.T) {
 	if err := os.WriteFile(cache, []byte("{not json"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	d = openDigests(cache, dir)
+	d = newDigests(cache, dir)
 	of()
 	if diff := cmp.Diff([]string{cache}, glob(t, filepath.Join(dir, "state", "*")), cmpopts.EquateEmpty()); diff != "" {
 		t.Error(diff)

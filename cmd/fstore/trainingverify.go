@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
@@ -183,6 +184,9 @@ func (a *app) printLockVerified(v *verified) error {
 	}
 	if err := t.print(a.stdout); err != nil {
 		return err
+	}
+	if v.File.State == offline.Vanished {
+		fmt.Fprintf(a.stderr, "hint: if it was moved with its lock, name the lock instead: …/%s\n", filepath.Base(lockPath(v.File.Path)))
 	}
 	if v.OK {
 		fmt.Fprintf(a.stdout, "Training set %s is what its lock says.\n", v.Name)

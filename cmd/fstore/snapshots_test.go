@@ -1,0 +1,52 @@
+package main
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// What is kept for a training set goes when its name is given to another, unless another lock needs it.
+func TestSnapshotsGoWithTheLastLockThatNeedsThem(t *testing.T) {
+	sh := newRepo(t, "apply --yes",
+		"training-set create a --features 'customer_profile.*' --labels data/labels.parquet --out a.parquet --snapshot",
+		"training-set create b --features 'customer_orders.*' --labels data/labels.parquet --out b.parquet --snapshot")
+	repo := sh.dir
+	if matches, _ := filepath.Glob(filepath.Join(repo, settingsFile)); len(matches) == 0 {
+		repo = filepath.Join(repo, "shop")
+	}
+	a, _ := newApp(t, "", nil)
+	a.repo = repo
+	s, err := a.settings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := openExisting(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	blobs := func() int {
+		files, _ := filepath.Glob(filepath.Join(s.Snapshots, "??", "*"))
+		return len(files)
+	}
+	if n := blobs(); n != 13 { // labels, customers and eleven months of lines, each once
+		t.Errorf("%d files are kept", n)
+	}
+	gone, err := removeUnneededSnapshots(t.Context(), s, db)
+	if err != nil || len(gone) != 0 {
+		t.Errorf("removed %v %v", gone, err)
+	}
+	sh.run("fstore training-set create b --features 'customer_profile.*' --labels data/labels.parquet --out b2.parquet --replace")
+	if gone, err = removeUnneededSnapshots(t.Context(), s, db); err != nil || len(gone) != 11 || blobs() != 2 {
+		t.Errorf("removed %v %v", gone, err)
+	}
+	var stdout, stderr bytes.Buffer
+	if status := run([]string{"training-set", "verify", "a", "--repo", repo}, nil, &stdout, &stderr); status != statusDone {
+		t.Errorf("%s%s", &stdout, &stderr)
+	}
+	if stdout.Reset(); run([]string{"training-set", "show", "a", "--repo", repo}, nil, &stdout, &stderr) != 0 || !strings.Contains(stdout.String(), "what it was made from is kept") {
+		t.Errorf("%s", &stdout)
+	}
+}
