@@ -63,8 +63,8 @@ func (d *digests) remember(path string, k knownDigest) {
 
 // load reads the file. One that cannot be read remembers nothing.
 func (d *digests) load() map[string]knownDigest {
-	known := map[string]knownDigest{}
-	if text, err := os.ReadFile(d.file); err == nil && json.Unmarshal(text, &known) != nil {
+	var known map[string]knownDigest
+	if text, err := os.ReadFile(d.file); err != nil || json.Unmarshal(text, &known) != nil || known == nil {
 		return map[string]knownDigest{}
 	}
 	return known

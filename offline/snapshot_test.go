@@ -211,11 +211,17 @@ func TestDigestsAreRememberedAndNeverBelieved(t *testing.T) {
 	if got := of(); got == "remembered" || got == first {
 		t.Error("it has changed, with its size and mtime as before")
 	}
-	if err := os.WriteFile(cache, []byte("{not json"), 0o644); err != nil {
-		t.Fatal(err)
+	for _, damaged := range []string{"{not json", "null", "[]", `{"f": 1}`, ""} {
+		if err := os.WriteFile(cache, []byte(damaged), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		d = newDigests(cache, dir)
+		of()
+		d.remember(file, known(info, "remembered"))
+		if err := d.save(); err != nil {
+			t.Error(err)
+		}
 	}
-	d = newDigests(cache, dir)
-	of()
 	if diff := cmp.Diff([]string{cache}, glob(t, filepath.Join(dir, "state", "*")), cmpopts.EquateEmpty()); diff != "" {
 		t.Error(diff)
 	}
