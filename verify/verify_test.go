@@ -38,6 +38,7 @@ type world struct {
 	header fstore.Header
 
 	during func() // called once, when AsOf has given its first batch
+	always func() // what during is for each AsOf, if set
 	reads  int    // keys of Records
 	scans  int    // keys of ScanRecords
 }
@@ -60,6 +61,9 @@ func newWorld(t *testing.T, typ string) *world {
 // AsOf implements verify.Source, some rows a batch, in key order.
 func (w *world) AsOf(_ context.Context, v *fstore.ViewVersion, p time.Time) iter.Seq2[*fstore.Batch, error] {
 	return func(yield func(*fstore.Batch, error) bool) {
+		if w.always != nil {
+			w.during = w.always
+		}
 		for part := range slices.Chunk(w.rows[p], 7) {
 			if !yield(w.batch(p, part), nil) {
 				return
@@ -276,14 +280,11 @@ func TestARunMeanwhile(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 	n := 2
-	var again func()
-	again = func() {
+	w.always = func() {
 		n++
 		w.rows[day(n)] = rows(3000, int64(n))
 		w.load(day(n))
-		w.during = again
 	}
-	w.during = again
 	if _, err := verify.Run(context.Background(), w.options(0)); !errors.Is(err, fstore.ErrUnavailable) {
 		t.Errorf("a run during each attempt: %v", err)
 	}
