@@ -53,6 +53,7 @@ func TestScripts(t *testing.T) {
 			"http":      request,
 			"redis":     toRedis,
 			"lease":     lease,
+			"answers":   answers,
 		},
 	})
 }
