@@ -296,15 +296,15 @@ func TestTheServerEndsWhatDoesNotGoOn(t *testing.T) {
 	unharmed(t, s, want)
 }
 
-// gate is a connection whose reader stops when it is told to.
-type gate struct {
+// valve is a connection whose reader stops when it is told to.
+type valve struct {
 	net.Conn
 	shut <-chan struct{} // closed: nothing is read any more
 	gone chan struct{}   // closed with the connection
 	once sync.Once
 }
 
-func (g *gate) Read(b []byte) (int, error) {
+func (g *valve) Read(b []byte) (int, error) {
 	select {
 	case <-g.shut:
 		<-g.gone
@@ -314,7 +314,7 @@ func (g *gate) Read(b []byte) (int, error) {
 	}
 }
 
-func (g *gate) Close() error {
+func (g *valve) Close() error {
 	g.once.Do(func() { close(g.gone) })
 	return g.Conn.Close()
 }
@@ -332,7 +332,7 @@ func TestClientsThatDoNotReadOrGiveUp(t *testing.T) {
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64<<20)),
 		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
 			c, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
-			return &gate{Conn: c, shut: shut, gone: make(chan struct{})}, err
+			return &valve{Conn: c, shut: shut, gone: make(chan struct{})}, err
 		}))
 	if err != nil {
 		t.Fatal(err)
