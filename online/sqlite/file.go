@@ -23,6 +23,7 @@ const (
 	schemaVersion = 1
 
 	busyMillis = 10_000 // how long a writer waits for its turn
+	logBytes   = 64 << 20
 
 	create = `
 create table if not exists kv (
@@ -33,10 +34,11 @@ create table if not exists kv (
 
 // file is an open database.
 type file struct {
-	db     *sql.DB
-	get    *sql.Stmt
-	info   os.FileInfo // to notice that the file was replaced
-	logged bool        // it was seen to that it has a write-ahead log
+	db       *sql.DB
+	get      *sql.Stmt
+	info     os.FileInfo // to notice that the file was replaced
+	logged   bool        // it was seen to that it has a write-ahead log
+	logLimit int64       // the size at which the log is copied back; the writer's
 }
 
 // file returns the open database, or nil where there is none yet and how is reading.
@@ -129,7 +131,7 @@ func (b *Backend) connect(ctx context.Context, how access) (*file, error) {
 	connections := max(4, 2*runtime.GOMAXPROCS(0))
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections) // else most are closed after each use
-	f := &file{db: db}
+	f := &file{db: db, logLimit: b.logBytes}
 	ready, err := b.prepare(ctx, f, how)
 	if err != nil || !ready {
 		f.close()
@@ -211,12 +213,60 @@ func (b *Backend) empty(ctx context.Context, query func(context.Context, string,
 // dsn names the file for the driver. synchronous(normal): with WAL a power cut may lose the last commits but never
 // breaks the file, and the headers go back in time together with the data. cache_size: 32 MB a connection for pages
 // that are read again, which takes a third off a look-up; mapping the file does the same, but turns a disk error into
-// the end of the process. wal_autocheckpoint: 64 MB, not 4: a batch changes a page for nearly each of its records, and
-// the same pages as the one before, so copying them back after every commit took a third of a load's time and more.
+// the end of the process. wal_autocheckpoint(0): see copyBack.
 func (b *Backend) dsn() string {
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(b.path)}
 	return u.String() + "?mode=rw&_txlock=immediate&_pragma=busy_timeout(" + strconv.Itoa(busyMillis) + ")" +
-		"&_pragma=synchronous(normal)&_pragma=cache_size(-32768)&_pragma=wal_autocheckpoint(16384)"
+		"&_pragma=synchronous(normal)&_pragma=cache_size(-32768)&_pragma=wal_autocheckpoint(0)"
+}
+
+// copyBack empties the log into the file where it has grown large, behind a commit. SQLite does so by itself, but copies
+// only what no reader may still need from the log, and begins the log anew only when it finds all of it copied and nobody
+// reading it: where there is always a reader it never does, the log grows without end, and each look-up has more of it to
+// search. "truncate" waits until the readers that there are have gone on to the last commit; new ones do not wait. It is
+// done every 64 MB and not every 4, as by default: a batch changes a page for nearly each of its records, and the same
+// pages as the one before, so copying them back after every commit took a third of a load's time and more.
+//
+// It does not fail the commit, which is done. A reader that stays for long, or a fault of the disk, leaves the log as it
+// is; the next try is when it has grown as much again.
+func (b *Backend) copyBack(ctx context.Context, f *file) {
+	info, err := os.Stat(b.path + "-wal")
+	if err != nil || info.Size() < f.logLimit {
+		return
+	}
+	f.logLimit = b.logBytes
+	if err := f.truncate(ctx); err != nil {
+		f.logLimit = info.Size() + b.logBytes
+	}
+}
+
+// A checkpoint may wait for a reader's slot that was given to new readers meanwhile, who never all leave it, so it waits
+// for a short time, and begins again. (walCheckpoint reads a slot's mark once, before it waits for the slot.)
+const (
+	checkpointMillis = 50
+	checkpoints      = 20
+)
+
+func (f *file) truncate(ctx context.Context) error {
+	conn, err := f.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, fmt.Sprintf("pragma busy_timeout = %d", checkpointMillis)); err != nil {
+		return err
+	}
+	defer conn.ExecContext(context.WithoutCancel(ctx), fmt.Sprintf("pragma busy_timeout = %d", busyMillis))
+	for range checkpoints {
+		var busy, frames, copied int
+		if err := conn.QueryRowContext(ctx, "pragma wal_checkpoint(truncate)").Scan(&busy, &frames, &copied); err != nil {
+			return err
+		}
+		if busy == 0 {
+			return nil
+		}
+	}
+	return errors.New("there is always a reader")
 }
 
 func (f *file) close() {

@@ -42,7 +42,8 @@ limit 500`
 
 // Backend is a store in a file. It is safe for concurrent use.
 type Backend struct {
-	path string
+	path     string
+	logBytes int64 // how large the log may grow before it is copied back
 
 	writing sync.Mutex // held by the writer: within the process, writers queue here
 
@@ -57,7 +58,7 @@ func Open(path string) (*Backend, error) {
 	if err != nil || path == "" {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "online store: %q is not a path", path)
 	}
-	return &Backend{path: abs}, nil
+	return &Backend{path: abs, logBytes: logBytes}, nil
 }
 
 // Get implements online.Backend.
@@ -127,7 +128,11 @@ func (b *Backend) Commit(ctx context.Context, c online.Commit) error {
 	if err := b.apply(ctx, tx, c); err != nil {
 		return b.failed(err)
 	}
-	return b.failed(tx.Commit())
+	if err := tx.Commit(); err != nil {
+		return b.failed(err)
+	}
+	b.copyBack(ctx, f)
+	return nil
 }
 
 func (b *Backend) hold(ctx context.Context, tx *sql.Tx, g online.Guard) error {
