@@ -88,6 +88,21 @@ func right(t testing.TB, s *served, want *fstorev1.GetOnlineFeaturesResponse) {
 	}
 }
 
+// anew fails the test where a server does not give the values that it gave before, from whatever generations, and
+// returns its answer.
+func anew(t testing.TB, s *served, before *fstorev1.GetOnlineFeaturesResponse) *fstorev1.GetOnlineFeaturesResponse {
+	t.Helper()
+	now, err := churnOf(s, 10*time.Second)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, s.log)
+	}
+	same := proto.Clone(now).(*fstorev1.GetOnlineFeaturesResponse)
+	if same.Views = before.Views; !proto.Equal(same, before) {
+		t.Fatalf("got %v, and before %v", now, before)
+	}
+	return now
+}
+
 // firstAnswer returns what a server answers while all is well.
 func firstAnswer(t testing.TB, s *served) *fstorev1.GetOnlineFeaturesResponse {
 	t.Helper()

@@ -67,6 +67,9 @@ func (a *app) materialize(ctx context.Context, args []string, f materializeFlags
 	if err != nil {
 		return err
 	}
+	if snap.Revision == 0 {
+		return nothingApplied(s)
+	}
 	if o.Views, err = viewsNamed(snap, args); err != nil {
 		return err
 	}

@@ -33,6 +33,11 @@ func openExisting(ctx context.Context, s *Settings) (*registry.DB, error) {
 	return registry.Open(ctx, s.Registry.reveal())
 }
 
+// nothingApplied is the error of commands that have nothing to do for a project that the registry does not know.
+func nothingApplied(s *Settings) error {
+	return fstore.Errorf(fstore.ErrNotReady, "nothing was applied to project %s at %s yet", s.Project, s.Registry).WithHint("run fstore apply")
+}
+
 // withSnapshot reads the registry as it is now.
 func withSnapshot(ctx context.Context, s *Settings, f func(*registry.Snapshot) error) error {
 	db, err := openExisting(ctx, s)

@@ -91,8 +91,12 @@ func followed(ctx context.Context, s *Settings) (*registry.Follower, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := db.Close(); err != nil {
+	revision, err := db.Revision(ctx, s.Project)
+	if err := errors.Join(err, db.Close()); err != nil {
 		return nil, err
+	}
+	if revision == 0 {
+		return nil, nothingApplied(s)
 	}
 	return registry.Follow(s.Registry.reveal(), s.Project)
 }
