@@ -199,22 +199,22 @@ func CompareColumns(old, new *LockOutput) []ColumnDifference {
 	for i, was := range old.Columns {
 		j := place(new, was.Name)
 		if j < 0 {
-			out = append(out, ColumnDifference{was.Name, "it is not there any more"})
+			out = append(out, ColumnDifference{Name: was.Name, What: "it is not there any more"})
 			continue
 		}
 		is := new.Columns[j]
 		switch {
 		case is.Type != was.Type:
-			out = append(out, ColumnDifference{was.Name, was.Type + " became " + is.Type})
+			out = append(out, ColumnDifference{Name: was.Name, What: was.Type + " became " + is.Type})
 		case is.Content != was.Content:
-			out = append(out, ColumnDifference{was.Name, "values: " + was.Statistics.against(&is.Statistics)})
+			out = append(out, ColumnDifference{Name: was.Name, What: "values: " + was.Statistics.against(&is.Statistics), values: true})
 		case i != j:
-			out = append(out, ColumnDifference{was.Name, fmt.Sprintf("column %d became column %d", i+1, j+1)})
+			out = append(out, ColumnDifference{Name: was.Name, What: fmt.Sprintf("column %d became column %d", i+1, j+1)})
 		}
 	}
 	for _, is := range new.Columns {
 		if place(old, is.Name) < 0 {
-			out = append(out, ColumnDifference{is.Name, "it is new"})
+			out = append(out, ColumnDifference{Name: is.Name, What: "it is new"})
 		}
 	}
 	return out

@@ -16,6 +16,7 @@ type RebuildRequest struct {
 	Lock     *Lock
 	Text     []byte  // the lock as it was written, for a copy beside the file
 	Inputs   []Input // as Engine.Inputs found them
+	Original string  // the training set itself, if it is what the lock says: differences are told by rows then; empty: it is not
 	Out      string  // Parquet file to write; empty: nothing is written, only compared
 	Anyway   Anyway  // whether to write what has another content
 	Progress func(Progress)
@@ -48,6 +49,9 @@ type Rebuilt struct {
 type ColumnDifference struct {
 	Name string `json:"name"`
 	What string `json:"what"`
+	Rows int64  `json:"rows,omitempty"` // that differ, where both files were there to be compared
+
+	values bool // it is the values that differ
 }
 
 // Rebuild makes a training set again from the definitions in its lock and from the files that were found for it,
@@ -85,7 +89,7 @@ func (e *Engine) rebuild(ctx context.Context, req *RebuildRequest) (*Rebuilt, er
 	}
 	temp := filepath.Join(dir.path, readyFile)
 	out := &Rebuilt{Columns: []ColumnDifference{}}
-	for _, stage := range append(t.building(temp), step{"compare", func(ctx context.Context) error { return t.compare(ctx, l, temp, out) }}) {
+	for _, stage := range append(t.building(temp), step{"compare", func(ctx context.Context) error { return t.compare(ctx, req, temp, out) }}) {
 		if err := t.stage(ctx, stage.name, stage.do); err != nil {
 			return nil, t.blame(ctx, dir.explain(err))
 		}
@@ -123,7 +127,8 @@ func (r *Rebuilt) install(req *RebuildRequest, temp string) error {
 }
 
 // compare describes what was made and compares it with the lock. A file that has changed while it was read is an error.
-func (t *training) compare(ctx context.Context, l *Lock, temp string, out *Rebuilt) error {
+func (t *training) compare(ctx context.Context, req *RebuildRequest, temp string, out *Rebuilt) error {
+	l := req.Lock
 	if err := t.readUnchanged(); err != nil {
 		return err
 	}
@@ -134,6 +139,13 @@ func (t *training) compare(ctx context.Context, l *Lock, temp string, out *Rebui
 	out.Rows, out.SHA256, out.Build = o.Rows, o.SHA256, t.req.build()
 	out.Same, out.SameBytes = o.Content == l.Output.Content, o.SHA256 == l.Output.SHA256
 	out.Columns = append(out.Columns, CompareColumns(&l.Output, &o)...)
+	if req.Original != "" && o.Rows == l.Output.Rows {
+		for i := range out.Columns {
+			if err := t.compareRows(ctx, &out.Columns[i], req.Original, temp); err != nil {
+				return err
+			}
+		}
+	}
 	settings, err := t.settings(ctx)
 	if err != nil {
 		return err
@@ -143,6 +155,31 @@ func (t *training) compare(ctx context.Context, l *Lock, temp string, out *Rebui
 			out.Settings = append(out.Settings, d.Name+": "+d.Old+" then, "+d.New+" now")
 		}
 	}
+	return nil
+}
+
+// compareRows says in how many rows the values of a column differ, and in the first of them how.
+func (t *training) compareRows(ctx context.Context, d *ColumnDifference, original, again string) error {
+	if !d.values {
+		return nil
+	}
+	b, err := t.query(ctx, fmt.Sprintf(`SELECT count(*), min(row), arg_min(coalesce(was::VARCHAR, 'null'), row), arg_min(coalesce(now::VARCHAR, 'null'), row)
+FROM (
+  SELECT was, now, row_number() OVER () AS row
+  FROM (SELECT %[1]s AS was FROM %[2]s)
+  POSITIONAL JOIN (SELECT %[1]s AS now FROM %[3]s)
+)
+WHERE was IS DISTINCT FROM now`, ident(d.Name), readParquet([]string{original}, false), readParquet([]string{again}, false)))
+	if err != nil || b.Columns[0].Int64s[0] == 0 {
+		return err
+	}
+	d.Rows = b.Columns[0].Int64s[0]
+	was, now := b.Columns[2].Strings[0], b.Columns[3].Strings[0]
+	if len(was)+len(now) > longestText {
+		d.What += fmt.Sprintf("; in %d rows, the first is row %d", d.Rows, b.Columns[1].Int64s[0])
+		return nil
+	}
+	d.What += fmt.Sprintf("; in %d rows, the first is row %d: %s → %s", d.Rows, b.Columns[1].Int64s[0], was, now)
 	return nil
 }
 

@@ -209,11 +209,27 @@ func TestARebuildThatComesOutDifferentNamesTheColumns(t *testing.T) {
 	if got.Same || len(got.Columns) != 1 || got.Columns[0].Name != "a" || !strings.Contains(got.Columns[0].What, "max 2 → 99") {
 		t.Errorf("%+v", got.Columns)
 	}
+	byRow, err := r.e.Rebuild(t.Context(), RebuildRequest{Lock: m.lock, Inputs: found, Now: day, Original: m.lock.Output.Path})
+	if err != nil || len(byRow.Columns) != 1 {
+		t.Fatal(byRow, err)
+	}
+	rows, _ := r.read("out.parquet")
+	differ, first := 0, 0
+	for i, row := range rows {
+		if row[0] == "7" && row[3] != "NULL" {
+			if differ++; differ == 1 {
+				first = i + 1
+			}
+		}
+	}
+	if want := fmt.Sprintf("; in %d rows, the first is row %d: %s → 99", differ, first, rows[first-1][3]); differ == 0 || byRow.Columns[0].Rows != int64(differ) || !strings.HasSuffix(byRow.Columns[0].What, want) {
+		t.Errorf("%+v, want …%s", byRow.Columns, want)
+	}
 	out := filepath.Join(r.dir, "other.parquet")
 	if err := os.WriteFile(lockFile(out), []byte("an earlier lock"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	got, err := r.e.Rebuild(t.Context(), RebuildRequest{Lock: m.lock, Text: m.text, Inputs: found, Out: out, Now: day, Anyway: EvenOther})
+	got, err = r.e.Rebuild(t.Context(), RebuildRequest{Lock: m.lock, Text: m.text, Inputs: found, Out: out, Now: day, Anyway: EvenOther})
 	if err != nil || got.Same || got.Out != out || got.LockFile != "" {
 		t.Errorf("%+v %v", got, err)
 	}

@@ -109,9 +109,13 @@ func (a *app) verifyTrainingSet(ctx context.Context, arg string, f *lockVerifyFl
 func (a *app) rebuildToVerify(ctx context.Context, engine *offline.Engine, set *lockedSet, v *verified) error {
 	progress := a.progress()
 	defer progress.clear()
+	original := ""
+	if v.File.State == offline.Unchanged {
+		original = v.File.Path
+	}
 	var err error
 	v.Rebuild, err = engine.Rebuild(ctx, offline.RebuildRequest{
-		Lock: set.lock, Inputs: v.Inputs, Now: a.now(), Progress: func(p offline.Progress) { progress.percent(p.Stage, p.Done) },
+		Lock: set.lock, Inputs: v.Inputs, Original: original, Now: a.now(), Progress: func(p offline.Progress) { progress.percent(p.Stage, p.Done) },
 	})
 	switch {
 	case err == nil:
