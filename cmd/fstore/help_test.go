@@ -44,7 +44,8 @@ func newRepo(t *testing.T, commands ...string) *shell {
 func TestTheExamplesOfTheHelpRun(t *testing.T) {
 	made := newRepo(t, "apply --yes", "materialize --to 2025-12-01",
 		"training-set create churn_2025 --service churn --labels data/labels.parquet --out churn.parquet",
-		"training-set create churn_2024 --service churn --labels data/labels.parquet --out churn_2024.parquet --as-of 2025-01-01")
+		"training-set create churn_2024 --service churn --labels data/labels.parquet --out churn_2024.parquet --as-of 2025-01-01",
+		"model pin fraud 2 --service churn", "model pin fraud 3 --service churn", "model alias fraud champion 3", "model alias fraud former 3")
 	commands(func(path string, cmd *cobra.Command) {
 		if cmd.Example == "" {
 			t.Errorf("%s has no example", path)
@@ -74,13 +75,17 @@ func TestTheJSONIsDocumented(t *testing.T) {
 	}
 	sh := newRepo(t, "apply --yes", "materialize --to 2025-12-01",
 		"training-set create quick --features 'customer_orders.*' --labels data/labels.parquet --out quick.parquet")
+	sh.run("fstore model pin fraud 1 --service churn && fstore model alias fraud champion 1")
 	sh.run("sed -i.old 's/ttl: 30d/ttl: 60d/' customer.yaml; rm customer.yaml.old")
 	for _, command := range []string{
 		"init other", "validate", "plan", "list", "list entities", "list sources", "list views", "list services", "list commits",
 		"show shop", "show churn", "show customer", "show lines", "training-set list", "training-set show quick",
 		"training-set create again --service churn --labels data/labels.parquet --out again.parquet",
 		"training-set verify quick", "training-set rebuild quick --out quick_again.parquet", "training-set diff quick again",
-		"apply --yes", "materialize --to 2025-12-01", "get --service churn --entity customer_id=12003 --event-timestamps", "doctor", "version",
+		"apply --yes", "materialize --to 2025-12-01", "get --service churn --entity customer_id=12003 --event-timestamps",
+		"get --model fraud@champion --entity customer_id=12003",
+		"model pin fraud 2 --training-set again", "model list", "model show fraud@1", "model show fraud", "model alias fraud champion 2", "list models",
+		"model unpin fraud 1", "verify", "verify --model fraud@champion --sample 5", "gc --dry-run --grace 0s", "gc --grace 0s", "doctor", "version",
 	} {
 		names := map[string]bool{}
 		for line := range bytes.Lines(sh.json(command)) {
