@@ -10,9 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -53,7 +51,7 @@ func Load(dir string, lookup func(string) (string, bool)) (*Repo, error) {
 		case !isYAML(name) || path.Base(name) == settings || strings.HasPrefix(path.Base(name), "."):
 			return nil
 		}
-		content, problem := readText(root, name)
+		content, problem := ReadText(root, name)
 		if problem != nil {
 			repo.Problems = append(repo.Problems, *problem)
 			return nil
@@ -91,13 +89,9 @@ func skipDir(root fs.FS, name string) error {
 
 // loadFile decodes the documents of one file.
 func (r *Repo) loadFile(name string, content []byte, lookup func(string) (string, bool)) {
-	if p := checkDepth(name, content); p != nil {
-		r.Problems = append(r.Problems, *p)
-		return
-	}
-	file, err := parser.ParseBytes(content, 0, parser.AllowDuplicateMapKey())
-	if err != nil {
-		r.syntaxError(name, content, err)
+	file, problem := ParseYAML(name, content)
+	if problem != nil {
+		r.Problems = append(r.Problems, *problem)
 		return
 	}
 	d := &decoder{file: name, lookup: lookup, problems: &r.Problems}
@@ -112,22 +106,6 @@ func (r *Repo) loadFile(name string, content []byte, lookup func(string) (string
 	if !found {
 		r.Problems.add(fstore.Pos{File: name}, "remove the file, or give it a document with a kind", "no definition in the file")
 	}
-}
-
-func (r *Repo) syntaxError(name string, content []byte, err error) {
-	pos, message := fstore.Pos{File: name}, err.Error()
-	var syntax *yaml.SyntaxError
-	if errors.As(err, &syntax) {
-		message = syntax.Message
-		if t := syntax.Token; t != nil && t.Position != nil {
-			pos.Line, pos.Col = max(1, t.Position.Line), max(1, t.Position.Column)
-		}
-	}
-	line := ""
-	if lines := strings.Split(string(content), "\n"); pos.Line > 0 && pos.Line <= len(lines) {
-		line = lines[pos.Line-1]
-	}
-	r.Problems.add(pos, syntaxHint(message, line), "not YAML: %s", firstLine(message))
 }
 
 var kinds = []string{"entity", "source", "feature_view", "feature_service"}
@@ -184,7 +162,7 @@ func (r *Repo) loadSQL(root fs.FS) {
 			*sql = Text{Pos: sql.Pos}
 			continue
 		}
-		content, problem := readText(root, name)
+		content, problem := ReadText(root, name)
 		if problem != nil {
 			if problem.Pos.Line == 0 { // it cannot be read at all, so that only the definition has a place
 				problem = &Problem{Pos: sql.Pos, Message: name + " " + problem.Message, Hint: DidYouMean(path.Base(name), sqlFiles(root, name))}

@@ -9,6 +9,10 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+
 	"github.com/fstore-dev/fstore"
 )
 
@@ -19,9 +23,9 @@ const (
 	maxDepth = 100
 )
 
-// readText reads a file of definitions or of SQL, without its byte order mark. A problem with a line is one of what
+// ReadText reads a file of a repo, of YAML or SQL, without its byte order mark. A problem with a line is one of what
 // stands in the file, one without says that it cannot be read.
-func readText(root fs.FS, name string) ([]byte, *Problem) {
+func ReadText(root fs.FS, name string) ([]byte, *Problem) {
 	info, err := fs.Stat(root, name)
 	switch {
 	case err != nil:
@@ -111,6 +115,30 @@ func checkDepth(name string, content []byte) *Problem {
 		}
 	}
 	return nil
+}
+
+// ParseYAML parses the text of a file. Keys may be given twice in it.
+func ParseYAML(name string, content []byte) (*ast.File, *Problem) {
+	if p := checkDepth(name, content); p != nil {
+		return nil, p
+	}
+	file, err := parser.ParseBytes(content, 0, parser.AllowDuplicateMapKey())
+	if err == nil {
+		return file, nil
+	}
+	pos, message := fstore.Pos{File: name}, err.Error()
+	var syntax *yaml.SyntaxError
+	if errors.As(err, &syntax) {
+		message = syntax.Message
+		if t := syntax.Token; t != nil && t.Position != nil {
+			pos.Line, pos.Col = max(1, t.Position.Line), max(1, t.Position.Column)
+		}
+	}
+	line := ""
+	if lines := strings.Split(string(content), "\n"); pos.Line > 0 && pos.Line <= len(lines) {
+		line = lines[pos.Line-1]
+	}
+	return nil, &Problem{Pos: pos, Message: brief("not YAML: " + firstLine(message)), Hint: syntaxHint(message, line)}
 }
 
 // syntaxHint says what would be right where the parser only says what is wrong.

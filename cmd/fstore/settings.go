@@ -11,6 +11,7 @@ import (
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/viper"
 )
 
@@ -73,23 +74,31 @@ func (u URL) path() string {
 	return path
 }
 
-// password returns the password in the URL, or "". It does not rely on the URL being well-formed.
-func (u URL) password() string {
+// secrets returns the passwords in the URL. It does not rely on the URL being well-formed.
+func (u URL) secrets() []string {
+	var out []string
 	_, rest, _ := strings.Cut(u.raw, "://")
-	at := strings.LastIndexByte(rest, '@')
-	if at < 0 {
-		return ""
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+		if _, password, _ := strings.Cut(rest[:at], ":"); password != "" {
+			out = append(out, password)
+		}
 	}
-	_, password, _ := strings.Cut(rest[:at], ":")
-	return password
+	for _, m := range secretOption.FindAllStringSubmatch(u.raw, -1) {
+		out = append(out, m[1])
+	}
+	return out
 }
 
-// String returns the URL with the password masked.
+var secretOption = regexp.MustCompile(`(?i)[?&](?:password|passwd|pass|auth|token|secret)=([^&]+)`)
+
+// String returns the URL with its passwords masked.
 func (u URL) String() string {
-	if p := u.password(); p != "" {
-		return strings.Replace(u.raw, ":"+p+"@", ":***@", 1)
+	s := u.raw
+	for _, secret := range u.secrets() {
+		s = strings.Replace(s, ":"+secret+"@", ":***@", 1)
+		s = strings.ReplaceAll(s, "="+secret, "=***")
 	}
-	return u.raw
+	return s
 }
 
 // newConfig returns viper with the defaults and the environment.
@@ -112,10 +121,9 @@ func (a *app) settings() (*Settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, settingsFile)
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fstore.Errorf(fstore.ErrNotFound, "read the settings: %v", err).WithHint("run fstore init DIR to write a repo")
+	text, problem := registry.ReadText(os.DirFS(dir), settingsFile)
+	if problem != nil {
+		return nil, problemError(problem)
 	}
 	file, err := parseSettings(settingsFile, text, a.lookup)
 	if err != nil {
@@ -160,7 +168,9 @@ func (a *app) findRepo() (string, error) {
 
 func usageWithHint(message, hint string) error { return &usageError{message: message, hint: hint} }
 
-var memoryLimit = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?([KMGT]i?B|%)$`)
+func problemError(p *registry.Problem) error {
+	return fstore.Errorf(fstore.ErrDefinition, "%s: %s", p.Pos, p.Message).WithHint("%s", p.Hint)
+}
 
 // check turns the merged keys into settings. All mistakes are reported at once, each with where it was made.
 func (a *app) check(dir string, file *settingsText) (*Settings, error) {
@@ -169,45 +179,53 @@ func (a *app) check(dir string, file *settingsText) (*Settings, error) {
 	bad := func(key, hint, format string, args ...any) {
 		wrong = append(wrong, a.misset(file, key, fmt.Sprintf(format, args...), hint))
 	}
-	s.Project = v.GetString("project")
+	value := func(key string) string {
+		text := v.GetString(key)
+		if text == "" && key != "project" {
+			bad(key, "leave it out for "+fallback(key)+", or give a value", "is empty")
+			return fallback(key)
+		}
+		return text
+	}
+	s.Project = value("project")
 	if s.Project == "" {
 		bad("project", "a name such as shop: it scopes everything in registry and online store", "is missing")
 	} else if err := fstore.CheckName(s.Project); err != nil {
 		message, hints := explain(err)
 		bad("project", hints[0], "%s", message)
 	}
-	s.Registry = URL{absoluteURL(dir, v.GetString("registry"))}
-	s.Online = URL{absoluteURL(dir, v.GetString("online"))}
-	a.addSecret(s.Registry.password())
-	a.addSecret(s.Online.password())
-	if s.Registry.scheme() != "sqlite" {
+	s.Registry, s.Online = URL{absoluteURL(dir, value("registry"))}, URL{absoluteURL(dir, value("online"))}
+	for _, secret := range append(s.Registry.secrets(), s.Online.secrets()...) {
+		a.addSecret(secret)
+	}
+	if s.Registry.scheme() != "sqlite" || s.Registry.path() == "" {
 		bad("registry", "for example sqlite://.fstore/registry.db", "%q is not a registry URL", s.Registry)
 	}
-	switch s.Online.scheme() {
-	case "sqlite", "redis", "rediss", "unix":
-	default:
+	if !isOnline(s.Online) {
 		bad("online", "for example sqlite://.fstore/online.db or redis://127.0.0.1:6379/0", "%q is not an online store's URL", s.Online)
 	}
-	s.State = absolute(dir, v.GetString("state"))
-	s.Snapshots = absolute(dir, v.GetString("snapshots"))
-	threads, err := strconv.Atoi(v.GetString("offline.threads"))
-	if err != nil || threads < 0 {
-		bad("offline.threads", "0 is one for each CPU", "%q is not a number of threads", v.GetString("offline.threads"))
+	s.State, s.Snapshots = absolute(dir, value("state")), absolute(dir, value("snapshots"))
+	threads, err := strconv.Atoi(value("offline.threads"))
+	if err != nil || threads < 0 || threads > maxThreads {
+		bad("offline.threads", fmt.Sprintf("1 to %d; 0 is one for each CPU", maxThreads), "%q is not a number of threads", v.GetString("offline.threads"))
 	}
 	s.Threads = threads
-	s.MemoryLimit = v.GetString("offline.memory_limit")
-	if !memoryLimit.MatchString(s.MemoryLimit) {
+	s.MemoryLimit = value("offline.memory_limit")
+	switch megabytes, ok := parseMemory(s.MemoryLimit); {
+	case !ok:
 		bad("offline.memory_limit", "for example 4GB", "%q is not an amount of memory", s.MemoryLimit)
+	case megabytes < minMemory || megabytes > maxMemory:
+		bad("offline.memory_limit", "for example 4GB; at least 32MB", "%s is not enough memory to work with, or more than there can be", s.MemoryLimit)
 	}
-	s.TempDir = absolute(dir, v.GetString("offline.temp_dir"))
-	grace, err := fstore.ParseDuration(v.GetString("gc.grace"))
+	s.TempDir = absolute(dir, value("offline.temp_dir"))
+	grace, err := fstore.ParseDuration(value("gc.grace"))
 	if err != nil {
 		bad("gc.grace", "for example 1d or 12h", "%q is not a duration", v.GetString("gc.grace"))
 	}
 	s.Grace = time.Duration(grace)
-	s.GRPC, s.HTTP = v.GetString("serve.grpc"), v.GetString("serve.http")
-	for key, address := range map[string]string{"serve.grpc": s.GRPC, "serve.http": s.HTTP} {
-		if !strings.Contains(address, ":") {
+	s.GRPC, s.HTTP = value("serve.grpc"), value("serve.http")
+	for _, key := range []string{"serve.grpc", "serve.http"} {
+		if address := value(key); !isAddress(address) {
 			bad(key, "for example 127.0.0.1:6566", "%q is not an address", address)
 		}
 	}
@@ -241,7 +259,7 @@ func absolute(dir, path string) string {
 
 // absoluteURL makes the path of a sqlite URL absolute.
 func absoluteURL(dir, url string) string {
-	if path, ok := strings.CutPrefix(url, "sqlite://"); ok {
+	if path, ok := strings.CutPrefix(url, "sqlite://"); ok && path != "" {
 		return "sqlite://" + absolute(dir, path)
 	}
 	return url

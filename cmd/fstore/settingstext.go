@@ -7,9 +7,7 @@ import (
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry"
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 )
 
 // settingsText is fstore.yaml as it was written: the values by key, expanded, and where they stand.
@@ -41,16 +39,11 @@ func (t *settingsText) nested() map[string]any {
 // are reported at once, each with its position: not YAML, a key that is not a setting, a value that is not one.
 func parseSettings(file string, text []byte, lookup func(string) (string, bool)) (*settingsText, error) {
 	t := &settingsText{values: map[string]string{}, pos: map[string]fstore.Pos{}}
-	parsed, err := parser.ParseBytes(text, 0)
-	if err != nil {
-		var syntax yaml.Error
-		if errors.As(err, &syntax) && syntax.GetToken() != nil {
-			p := syntax.GetToken().Position
-			return nil, fstore.Errorf(fstore.ErrDefinition, "%s: %s", fstore.Pos{File: file, Line: p.Line, Col: p.Column}, syntax.GetMessage())
-		}
-		return nil, fstore.Errorf(fstore.ErrDefinition, "%s: %v", file, err)
+	parsed, problem := registry.ParseYAML(file, text)
+	if problem != nil {
+		return nil, problemError(problem)
 	}
-	w := settingsWalk{file: file, lookup: lookup, out: t}
+	w := settingsWalk{file: file, lookup: lookup, out: t, keys: map[string]int{}}
 	for i, doc := range parsed.Docs {
 		if i > 0 && doc.Body != nil {
 			w.bad(doc.Body, "a second document: settings are one")
@@ -68,6 +61,7 @@ type settingsWalk struct {
 	file   string
 	lookup func(string) (string, bool)
 	out    *settingsText
+	keys   map[string]int // those seen, and in which line
 	wrong  []error
 }
 
@@ -95,13 +89,26 @@ func (w *settingsWalk) mapping(n ast.Node, group string) {
 		key := group + it.Key().GetToken().Value
 		switch {
 		case group == "" && isGroup(key):
+			w.once(key, it.Key())
 			w.mapping(it.Value(), key+".")
 		case isSetting(key):
-			w.value(key, it.Value())
+			if w.once(key, it.Key()) {
+				w.value(key, it.Value())
+			}
 		default:
 			w.bad(it.Key(), "%s is not a setting%s", key, suggestion(key))
 		}
 	}
+}
+
+// once reports a key that is given a second time.
+func (w *settingsWalk) once(key string, n ast.Node) bool {
+	if first, twice := w.keys[key]; twice {
+		w.bad(n, "%s is given twice, first in line %d", key, first)
+		return false
+	}
+	w.keys[key] = w.at(n).Line
+	return true
 }
 
 func in(group string) string {
@@ -112,19 +119,16 @@ func in(group string) string {
 }
 
 func (w *settingsWalk) value(key string, n ast.Node) {
-	if _, twice := w.out.pos[key]; twice {
-		w.bad(n, "%s is given twice", key)
-		return
-	}
-	scalar, ok := n.(ast.ScalarNode)
-	if !ok {
-		w.bad(n, "%s: expected one value", key)
-		return
-	}
 	w.out.pos[key] = w.at(n)
-	text := ""
-	if _, null := n.(*ast.NullNode); !null {
-		text = fmt.Sprint(scalar.GetValue())
+	text, ok := scalarText(n)
+	if !ok {
+		what := "expected one value"
+		switch n.Type() {
+		case ast.AnchorType, ast.AliasType, ast.TagType:
+			what = "anchors, aliases and tags of YAML are not read here"
+		}
+		w.bad(n, "%s: %s", key, what)
+		return
 	}
 	text, err := fstore.Expand(text, w.lookup)
 	if err != nil {
@@ -132,6 +136,21 @@ func (w *settingsWalk) value(key string, n ast.Node) {
 		w.wrong = append(w.wrong, fstore.Errorf(fstore.ErrDefinition, "%s: %s: %s", w.at(n), key, message).WithHint("%s", hints[0]))
 	}
 	w.out.values[key] = text
+}
+
+// scalarText returns one value as it is written, "" for null.
+func scalarText(n ast.Node) (string, bool) {
+	switch n := n.(type) {
+	case *ast.NullNode:
+		return "", true
+	case *ast.StringNode:
+		return n.Value, true
+	case *ast.LiteralNode:
+		return strings.TrimSpace(n.Value.Value), true
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		return n.GetToken().Value, true
+	}
+	return "", false
 }
 
 func isSetting(key string) bool {
