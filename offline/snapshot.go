@@ -149,6 +149,14 @@ func (s *Snapshots) Sweep(locks func() ([][]byte, error)) (*Sweep, error) {
 	return w, nil
 }
 
+// Blobs returns what there is to remove; nothing of a nil Sweep.
+func (w *Sweep) Blobs() []Blob {
+	if w == nil {
+		return nil
+	}
+	return w.Unreferenced
+}
+
 func (w *Sweep) find(locks func() ([][]byte, error)) error {
 	texts, err := locks()
 	if err != nil {
@@ -186,7 +194,7 @@ var blobName = regexp.MustCompile("^[0-9a-f]{64}$")
 
 // Remove deletes what Unreferenced names.
 func (w *Sweep) Remove() error {
-	for _, b := range w.Unreferenced {
+	for _, b := range w.Blobs() {
 		path := w.snapshots.path(b.SHA256)
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -198,7 +206,7 @@ func (w *Sweep) Remove() error {
 
 // Close lets training sets be made again.
 func (w *Sweep) Close() error {
-	if w.lock == nil {
+	if w == nil || w.lock == nil {
 		return nil
 	}
 	return w.lock.Close()

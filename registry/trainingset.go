@@ -88,10 +88,10 @@ func noTrainingSet(name string) error {
 	return fstore.Errorf(fstore.ErrNotFound, "there is no training set %q", name).WithHint("run fstore training-set list")
 }
 
-// Locks returns the locks of all training sets of all projects, those aside whose name was given to another: what is
-// kept for them is still needed.
+// Locks returns the locks of all training sets of all projects, those aside whose name was given to another and that no
+// model is pinned to: what is kept for them is still needed.
 func (r *DB) Locks(ctx context.Context) ([][]byte, error) {
-	rows, err := r.db.QueryContext(ctx, "select lock from training_sets where retired is null order by id")
+	rows, err := r.db.QueryContext(ctx, "select lock from training_sets where retired is null or id in (select training_set from models) order by id")
 	if err != nil {
 		return nil, wrap("read training sets", err)
 	}

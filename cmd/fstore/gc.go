@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/materialize"
+	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/cobra"
 )
@@ -19,8 +22,8 @@ func (a *app) gcCommand() *cobra.Command {
 		Use:   "gc",
 		Short: "Delete data that nothing uses any more",
 		Long: `Delete the data of view versions that are not live and past the grace period (neither head, nor serving, nor pinned to a
-model), generations that readers have left, and records that nobody knows: from the online store and the state folder.
-It first says what. Definitions stay, all of them: head may move back to one, and locks name them.
+model), generations that readers have left, and records that nobody knows: from the online store and the state folder;
+and snapshots of the inputs of training sets that no lock needs any more. It first says what. Definitions stay, all of them: head may move back to one, and locks name them.
 
 It works in small steps beside runs and readers. A view that is being materialized is left for the next time.`,
 		Example: "  fstore gc --dry-run\n  fstore gc --grace 12h --output json",
@@ -38,7 +41,8 @@ type collected struct {
 	DryRun bool   `json:"dry_run"`
 	Grace  string `json:"grace"`
 	*materialize.Garbage
-	Leases []string `json:"leases,omitempty"` // that expired long ago and were forgotten
+	Snapshots []offline.Blob `json:"snapshots,omitempty"` // inputs of training sets that no lock needs any more
+	Leases    []string       `json:"leases,omitempty"`    // that expired long ago and were forgotten
 }
 
 // leaseRest is how long an expired lease is left: a holder that was slow to renew it may still do so.
@@ -77,7 +81,12 @@ func (a *app) gc(ctx context.Context, dry bool) error {
 	if err != nil {
 		return err
 	}
-	out := collected{DryRun: dry, Grace: fstore.Duration(s.Grace).String(), Garbage: found}
+	snapshots, err := unneededSnapshots(ctx, s, db)
+	if err := keptSnapshots(found, err); err != nil {
+		return err
+	}
+	defer snapshots.Close()
+	out := collected{DryRun: dry, Grace: fstore.Duration(s.Grace).String(), Garbage: found, Snapshots: snapshots.Blobs()}
 	if !a.json() {
 		if err := a.printGarbage(out); err != nil {
 			return err
@@ -94,6 +103,9 @@ func (a *app) gc(ctx context.Context, dry bool) error {
 		if err != nil {
 			return err
 		}
+		if err := snapshots.Remove(); err != nil {
+			return err
+		}
 		if out.Leases, err = db.DropLeases(ctx, s.Project, a.now().Add(-leaseRest)); err != nil {
 			return err
 		}
@@ -102,6 +114,18 @@ func (a *app) gc(ctx context.Context, dry bool) error {
 		return a.printJSON(out)
 	}
 	return a.printCollected(out, len(found.Kept))
+}
+
+// keptSnapshots says why no snapshot can be deleted now; what else there is to collect is collected all the same.
+func keptSnapshots(found *materialize.Garbage, err error) error {
+	for _, kind := range []error{fstore.ErrConflict, fstore.ErrInvalid, fstore.ErrCorrupt} {
+		if errors.Is(err, kind) {
+			message, hints := explain(err)
+			found.Kept = append(found.Kept, materialize.Kept{Why: strings.Join(append([]string{"snapshots of training sets: " + message}, hints...), "; ")})
+			return nil
+		}
+	}
+	return err
 }
 
 // lives returns what the registry says of every view version, as a collection wants it.
@@ -116,10 +140,13 @@ func lives(ctx context.Context, db *registry.DB, project string) ([]materialize.
 
 // printGarbage says what can be deleted and what cannot be yet.
 func (a *app) printGarbage(c collected) error {
-	if len(c.Items) > 0 {
+	if len(c.Items)+len(c.Snapshots) > 0 {
 		t := newTable("DELETE", "VIEW", "GENERATION", "RECORDS", "WHY")
 		for _, w := range c.Items {
 			t.row(string(w.Kind), viewText(w.View), orDash(string(w.Generation)), thousands(w.Records), w.Why)
+		}
+		for _, b := range c.Snapshots {
+			t.row("snapshot", "-", b.SHA256[:16], "-", "no lock needs it: "+thousands(b.Size)+" bytes")
 		}
 		if err := t.print(a.stdout); err != nil {
 			return err
@@ -148,10 +175,10 @@ func viewText(ref fstore.ViewRef) string {
 
 // printCollected says what was deleted, and what was kept that the survey took for garbage.
 func (a *app) printCollected(c collected, known int) error {
-	if err := a.printKept(c.Kept[min(known, len(c.Kept)):]); err != nil || c.DryRun && len(c.Items) > 0 {
+	if err := a.printKept(c.Kept[min(known, len(c.Kept)):]); err != nil || c.DryRun && len(c.Items)+len(c.Snapshots) > 0 {
 		return err
 	}
-	if len(c.Items) == 0 {
+	if len(c.Items)+len(c.Snapshots) == 0 {
 		_, err := fmt.Fprintf(a.stdout, "Nothing to delete (grace period %s).\n", c.Grace)
 		return err
 	}
@@ -162,7 +189,11 @@ func (a *app) printCollected(c collected, known int) error {
 			views = append(views, w.View)
 		}
 	}
-	fmt.Fprintf(a.stdout, "Deleted %s.\n", recordCount(records))
+	also := ""
+	if n := len(c.Snapshots); n > 0 {
+		also = " and " + count(n, "snapshot")
+	}
+	fmt.Fprintf(a.stdout, "Deleted %s%s.\n", recordCount(records), also)
 	if len(views) > 0 {
 		fmt.Fprintf(a.stdout, "Gone from the store: %s\n", joined(views))
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -22,11 +23,6 @@ func TestSnapshotsGoWithTheLastLockThatNeedsThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := openExisting(t.Context(), s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
 	blobs := func() int {
 		files, _ := filepath.Glob(filepath.Join(s.Snapshots, "??", "*"))
 		return len(files)
@@ -34,13 +30,24 @@ func TestSnapshotsGoWithTheLastLockThatNeedsThem(t *testing.T) {
 	if n := blobs(); n != 13 { // labels, customers and eleven months of lines, each once
 		t.Errorf("%d files are kept", n)
 	}
-	gone, err := removeUnneededSnapshots(t.Context(), s, db)
-	if err != nil || len(gone) != 0 {
-		t.Errorf("removed %v %v", gone, err)
+	collect := func(want int) {
+		t.Helper()
+		var stdout, stderr bytes.Buffer
+		if status := run([]string{"gc", "--repo", repo, "--output", "json"}, nil, &stdout, &stderr); status != statusDone {
+			t.Fatalf("%s%s", &stdout, &stderr)
+		}
+		var gone collected
+		if err := json.Unmarshal(stdout.Bytes(), &gone); err != nil || len(gone.Snapshots) != want {
+			t.Errorf("%d snapshots removed, want %d: %v", len(gone.Snapshots), want, err)
+		}
 	}
+	collect(0)
+	sh.run("fstore model pin fraud 1 --training-set b")
 	sh.run("fstore training-set create b --features 'customer_profile.*' --labels data/labels.parquet --out b2.parquet --replace")
-	if gone, err = removeUnneededSnapshots(t.Context(), s, db); err != nil || len(gone) != 11 || blobs() != 2 {
-		t.Errorf("removed %v %v", gone, err)
+	collect(0) // a model's training set can be made again, whoever has its name
+	sh.run("fstore model unpin fraud 1")
+	if collect(11); blobs() != 2 {
+		t.Errorf("%d files are kept", blobs())
 	}
 	var stdout, stderr bytes.Buffer
 	if status := run([]string{"training-set", "verify", "a", "--repo", repo}, nil, &stdout, &stderr); status != statusDone {
