@@ -18,9 +18,9 @@ const rewrite = "write the file again, or remove it"
 // parquetMagic is what a Parquet file begins and ends with.
 const parquetMagic = "PAR1"
 
-// CheckParquet returns an error, ErrInvalid, that says what is wrong with a file that does not begin and end as a Parquet
+// checkParquet returns an error, ErrInvalid, that says what is wrong with a file that does not begin and end as a Parquet
 // file does. What is between is not looked at.
-func CheckParquet(path string) error {
+func checkParquet(path string) error {
 	bad := func(format string, args ...any) error {
 		return fstore.Errorf(fstore.ErrInvalid, "%s "+format, append([]any{path}, args...)...).WithHint(rewrite)
 	}
@@ -87,9 +87,10 @@ func checkRegular(path string) error {
 	return nil
 }
 
-// openParquet opens a Parquet file and reads its footer.
-func openParquet(path string) (_ *os.File, _ *parquet.File, err error) {
-	if err := CheckParquet(path); err != nil {
+// OpenParquet opens a Parquet file and reads its footer. The caller closes the file. The error, ErrInvalid, says what is
+// wrong with one that is not a Parquet file or is damaged.
+func OpenParquet(path string) (_ *os.File, _ *parquet.File, err error) {
+	if err := checkParquet(path); err != nil {
 		return nil, nil, err
 	}
 	f, err := os.Open(path)
@@ -124,7 +125,7 @@ func (s *session) unreadable(ctx context.Context, src *source, err error) error 
 		return err
 	}
 	for _, file := range src.files {
-		if bad := CheckParquet(file); bad != nil {
+		if bad := checkParquet(file); bad != nil {
 			return bad
 		}
 	}

@@ -24,7 +24,7 @@ const (
 
 // timeUnits returns the columns of a Parquet file whose times DuckDB reads in another unit.
 func timeUnits(path string) (map[string]timeUnit, error) {
-	f, file, err := openParquet(path)
+	f, file, err := OpenParquet(path)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func timeUnits(path string) (map[string]timeUnit, error) {
 
 // parquetNames returns the names of a Parquet file's columns as they are written there.
 func parquetNames(path string) ([]string, error) {
-	f, file, err := openParquet(path)
+	f, file, err := OpenParquet(path)
 	if err != nil {
 		return nil, err
 	}
@@ -64,12 +64,17 @@ func parquetNames(path string) ([]string, error) {
 
 // checkNanos returns an error naming the first row of a zonedNanos column that is finer than a microsecond: DuckDB
 // would cut that off, and an event must be rounded up, a label left as it is.
-func checkNanos(ctx context.Context, path, column string) error {
-	f, file, err := openParquet(path)
+func checkNanos(ctx context.Context, path, column string) (err error) {
+	f, file, err := OpenParquet(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	defer func() {
+		if p := recover(); p != nil { // what the package does with some pages
+			err = damaged(path, fmt.Sprint(p))
+		}
+	}()
 	leaf, _ := file.Schema().Lookup(column)
 	row := int64(0)
 	for _, group := range file.RowGroups() {
@@ -78,7 +83,7 @@ func checkNanos(ctx context.Context, path, column string) error {
 		}
 		at, n, err := finer(group.ColumnChunks()[leaf.ColumnIndex].Pages())
 		if err != nil {
-			return fmt.Errorf("read %s: %w", path, err)
+			return damaged(path, err.Error())
 		}
 		if at >= 0 {
 			return fstore.Errorf(fstore.ErrInvalid, "column %s has nanoseconds with a time zone, in %s row %d, which cannot be read exactly", column, path, row+at+1).

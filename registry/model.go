@@ -123,7 +123,7 @@ func (m *ModelVersion) take(ctx context.Context, tx *sql.Tx, project string, s *
 	}
 	err := tx.QueryRowContext(ctx, "select id from training_sets where project = ? and name = ? and retired is null", project, m.TrainingSet).Scan(&m.set)
 	if err == sql.ErrNoRows {
-		return noTrainingSet(m.TrainingSet)
+		return fstore.Errorf(fstore.ErrNotFound, "there is no training set %q", m.TrainingSet).WithHint("run fstore training-set list")
 	}
 	return err
 }

@@ -74,16 +74,9 @@ func (s *Snapshot) features(refs []string, current func(string) (*fstore.ViewVer
 
 // feature resolves one reference to a view version and the names of its features.
 func (s *Snapshot) feature(ref string, current func(string) (*fstore.ViewVersion, error)) (*fstore.ViewVersion, []string, string, error) {
-	bad := fstore.Errorf(fstore.ErrInvalid, "%q is not a reference to a feature", ref).
-		WithHint("view.feature, view.*, view.feature=name or view@2.feature")
-	path, as, renamed := strings.Cut(ref, "=")
-	viewRef, feature, found := strings.Cut(path, ".")
-	if !found || feature == "" || renamed && (feature == "*" || fstore.CheckName(as) != nil) {
-		return nil, nil, "", bad
-	}
-	parsed, err := fstore.ParseRef(viewRef)
+	parsed, feature, as, err := parseReference(ref)
 	if err != nil {
-		return nil, nil, "", bad
+		return nil, nil, "", err
 	}
 	var v *fstore.ViewVersion
 	if parsed.Version > 0 {
@@ -100,6 +93,27 @@ func (s *Snapshot) feature(ref string, current func(string) (*fstore.ViewVersion
 		return nil, nil, "", s.noFeature(v, feature)
 	}
 	return v, []string{feature}, as, nil
+}
+
+// CheckReference returns an error, ErrInvalid, unless a text has the form of a reference to features: view.feature,
+// view.*, view.feature=output or view@2.feature.
+func CheckReference(ref string) error {
+	_, _, _, err := parseReference(ref)
+	return err
+}
+
+func parseReference(ref string) (view fstore.ViewRef, feature, as string, err error) {
+	bad := fstore.Errorf(fstore.ErrInvalid, "%q is not a reference to a feature", ref).
+		WithHint("view.feature, view.*, view.feature=name or view@2.feature")
+	path, as, renamed := strings.Cut(ref, "=")
+	name, feature, found := strings.Cut(path, ".")
+	if !found || feature == "" || renamed && (feature == "*" || fstore.CheckName(as) != nil) {
+		return view, "", "", bad
+	}
+	if view, err = fstore.ParseRef(name); err != nil {
+		return view, "", "", bad
+	}
+	return view, feature, as, nil
 }
 
 // declared returns the names of a version's features in the order that head declares, where it is head's.

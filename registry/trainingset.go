@@ -76,16 +76,12 @@ func (r *DB) TrainingSet(ctx context.Context, project, name string) (*TrainingSe
 	rec, err := scanTrainingSet(r.db.QueryRowContext(ctx, "select "+trainingSetColumns+
 		" from training_sets where project = ? and name = ? and retired is null", project, name))
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, noTrainingSet(name)
+		return nil, r.noTrainingSet(ctx, project, name)
 	}
 	if err != nil {
 		return nil, wrap("read training set "+name, err)
 	}
 	return &rec, nil
-}
-
-func noTrainingSet(name string) error {
-	return fstore.Errorf(fstore.ErrNotFound, "there is no training set %q", name).WithHint("run fstore training-set list")
 }
 
 // Locks returns the locks of all training sets of all projects, those aside whose name was given to another and that no
@@ -103,6 +99,21 @@ func (r *DB) Locks(ctx context.Context) ([][]byte, error) {
 		return err
 	})
 	return out, wrap("read training sets", err)
+}
+
+// noTrainingSet says which name is nearest to one that there is no training set of.
+func (r *DB) noTrainingSet(ctx context.Context, project, name string) error {
+	all, err := r.TrainingSets(ctx, project)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, rec := range all {
+		if rec.Retired.IsZero() {
+			names = append(names, rec.Name)
+		}
+	}
+	return fstore.Errorf(fstore.ErrNotFound, "there is no training set %q", name).WithHint("%s", orElse(DidYouMean(name, names), "run fstore training-set list"))
 }
 
 func scanTrainingSet(row interface{ Scan(...any) error }) (TrainingSetRecord, error) {

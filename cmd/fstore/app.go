@@ -53,7 +53,10 @@ func (a *app) command() *cobra.Command {
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			a.bindFlags(cmd)
-			return a.checkOutput()
+			if err := a.checkOutput(); err != nil {
+				return err
+			}
+			return checkEmpty(cmd)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		Args: noCommand,
@@ -61,7 +64,7 @@ func (a *app) command() *cobra.Command {
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usagef(cmd, "%v", err) })
+	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.repo, "repo", "", "folder of the feature repo (default: the nearest one upward with fstore.yaml)")

@@ -68,7 +68,7 @@ func (a *app) apply(ctx context.Context, yes bool, message string) error {
 	}
 	var commit *registry.Commit
 	if !p.Empty() {
-		if !yes && !a.confirm() {
+		if !yes && !a.confirm(ctx) {
 			fmt.Fprintln(a.stdout, "Nothing was applied.")
 			return exitCode(statusFailed)
 		}
@@ -78,27 +78,29 @@ func (a *app) apply(ctx context.Context, yes bool, message string) error {
 			return err
 		}
 	}
-	promoted, err := a.promoteReachable(ctx, s, db)
-	if err != nil {
-		return err
-	}
-	return a.printApplied(p, commit, promoted)
+	promoted, promoting := a.promoteReachable(ctx, s, db)
+	return errors.Join(a.printApplied(p, commit, promoted), promoting) // what is applied is, whatever came behind it
 }
 
 // promoteReachable is promote where the online store can be read; an apply does not depend on it, and has happened.
 func (a *app) promoteReachable(ctx context.Context, s *Settings, db *registry.DB) ([]registry.Promotion, error) {
 	store, err := openStore(s)
 	if err != nil {
-		return nil, err
+		a.notLookedAt(err)
+		return nil, nil
 	}
 	defer store.Close()
 	promoted, err := a.promote(ctx, s, db, store)
 	var away unread
 	if errors.As(err, &away) {
-		fmt.Fprintf(a.stderr, "warning: what is published was not looked at: %s\n", a.mask(err.Error()))
+		a.notLookedAt(err)
 		return nil, nil
 	}
 	return promoted, err
+}
+
+func (a *app) notLookedAt(err error) {
+	fmt.Fprintf(a.stderr, "warning: what is published was not looked at: %s\n", a.mask(err.Error()))
 }
 
 // unread says that the online store could not be read.
@@ -106,7 +108,8 @@ type unread struct{ error }
 
 func (u unread) Unwrap() error { return u.error }
 
-// promote lets head's versions serve where everything they use is published.
+// promote lets head's versions serve where everything they use is published. The error is an unread where that could
+// not be seen.
 func (a *app) promote(ctx context.Context, s *Settings, db *registry.DB, store *online.Store) ([]registry.Promotion, error) {
 	snap, err := db.Snapshot(ctx, s.Project)
 	if err != nil {
@@ -145,13 +148,24 @@ func livePointers(ctx context.Context, live []*fstore.ViewVersion, store *online
 	return store.Pointers(ctx, refs)
 }
 
-func (a *app) confirm() bool {
+// confirm asks. No answer is no, and so is a signal.
+func (a *app) confirm(ctx context.Context) bool {
 	fmt.Fprint(a.stderr, "\nApply this? Only yes applies it: ")
-	answer, err := bufio.NewReader(a.stdin).ReadString('\n') // no answer is no
-	if err != nil {
-		fmt.Fprintln(a.stderr) // the answer did not end the line
+	answered := make(chan string, 1)
+	go func() { // if nobody answers it ends with the program: reading cannot be stopped
+		answer, err := bufio.NewReader(a.stdin).ReadString('\n')
+		if err != nil {
+			fmt.Fprintln(a.stderr) // the answer did not end the line
+		}
+		answered <- strings.TrimSpace(answer)
+	}()
+	select {
+	case answer := <-answered:
+		return answer == "yes"
+	case <-ctx.Done():
+		fmt.Fprintln(a.stderr)
+		return false
 	}
-	return strings.TrimSpace(answer) == "yes"
 }
 
 // commitInfo says who applies, and from which revision of the repo's own history.

@@ -61,7 +61,7 @@ func (e *examination) bad(name, hint, format string, args ...any) {
 func (e *examination) wrong(name string, err error) {
 	message, hints := explain(err)
 	if len(hints) == 0 && errors.Is(err, fstore.ErrUnavailable) {
-		hints = []string{"see that it runs and can be reached, or set another (fstore.yaml, FSTORE_ONLINE)"}
+		hints = []string{"see that it runs and can be reached, or set another in fstore.yaml"}
 	}
 	e.bad(name, strings.Join(hints, "; "), "%s", message)
 }

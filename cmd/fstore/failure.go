@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry"
@@ -148,5 +149,8 @@ func explain(err error) (message string, hints []string) {
 		}
 	}
 	walk(err)
+	if len(hints) == 0 && errors.Is(err, syscall.ENOSPC) {
+		hints = append(hints, "free space on that disk")
+	}
 	return message, hints
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	fstore "github.com/fstore-dev/fstore"
 )
@@ -38,13 +39,23 @@ func FuzzKeys(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for name, add := range map[string]func(*keyRows) error{
-			"flag": func(k *keyRows) error { return k.addFlag(text) },
-			"csv":  func(k *keyRows) error { return k.addCSV(strings.NewReader(text)) },
-			"json": func(k *keyRows) error { return k.addJSON(strings.NewReader(text)) },
+			"flag":  func(k *keyRows) error { return k.addFlag(text) },
+			"csv":   func(k *keyRows) error { return k.addCSV(strings.NewReader(text)) },
+			"json":  func(k *keyRows) error { return k.addJSON(strings.NewReader(text), someValues) },
+			"lines": func(k *keyRows) error { return k.addJSON(strings.NewReader(text), anyValues) },
 		} {
 			k := newKeyRows([]fstore.Field{{Name: "k", Type: fstore.Int64}, {Name: "s", Type: fstore.String}})
-			if err := add(k); err == nil && k.columns[0].Len != k.columns[1].Len {
+			err := add(k)
+			if err == nil && k.columns[0].Len != k.columns[1].Len {
 				t.Errorf("%s: columns of %d and %d rows", name, k.columns[0].Len, k.columns[1].Len)
+			}
+			for i, s := range k.columns[1].Strings {
+				if !utf8.ValidString(s) {
+					t.Errorf("%s: row %d is %q", name, i, s)
+				}
+			}
+			if err != nil && err.Error() == "" {
+				t.Errorf("%s: a mistake without words", name)
 			}
 		}
 	})

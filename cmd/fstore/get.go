@@ -58,7 +58,18 @@ func (s *selection) check(cmd *cobra.Command) (err error) {
 	default:
 		return usagef(cmd, "name either --service or --features")
 	}
-	return err
+	if err != nil || s.service == "" && len(s.features) == 0 {
+		return err
+	}
+	if s.service != "" {
+		return checkService(s.service)
+	}
+	for _, ref := range s.features {
+		if err := registry.CheckReference(ref); err != nil {
+			return usageOf("--features: ", err)
+		}
+	}
+	return nil
 }
 
 func (a *app) getCommand() *cobra.Command {
@@ -83,6 +94,9 @@ reads rows from a Parquet, CSV or JSON file. Where the features have no keys the
 			}
 			if q.grpc != "" && q.at != "" {
 				return usagef(cmd, "--at and --grpc: a server judges age by its own clock")
+			}
+			if q.grpc != "" && !isAddress(q.grpc) {
+				return &usageError{message: fmt.Sprintf("--grpc %q is not an address", q.grpc), hint: "for example 127.0.0.1:6566"}
 			}
 			return a.get(cmd.Context(), &q)
 		},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -21,6 +22,9 @@ sample data. DIR may exist, but must be empty. The sample data is the same every
 		Example: "  fstore init shop\n  cd shop && fstore plan",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if args[0] == "" {
+				return &usageError{message: "init: DIR is empty", hint: "give the name of a new folder"}
+			}
 			if err := writeRepo(args[0]); err != nil {
 				return err
 			}
@@ -64,30 +68,46 @@ func writeRepo(dir string) error {
 	if err == nil && len(entries) > 0 {
 		return fstore.Errorf(fstore.ErrConflict, "init %s: the folder is not empty", dir).WithHint("give the name of a new folder")
 	}
-	if err != nil && !os.IsNotExist(err) {
-		return fmt.Errorf("init %s: %w", dir, err)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("init %s: %w", dir, underlying(err))
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("init %s: %w", dir, underlying(err))
+	}
+	if err := writeFiles(dir); err != nil {
+		empty(dir) // or the next try would find that the folder is not empty
 		return fmt.Errorf("init %s: %w", dir, err)
 	}
+	return nil
+}
+
+// empty removes what is in a folder.
+func empty(dir string) {
+	entries, _ := os.ReadDir(dir) // what cannot be removed stays
+	for _, e := range entries {
+		_ = os.RemoveAll(filepath.Join(dir, e.Name()))
+	}
+}
+
+func writeFiles(dir string) error {
 	files, err := fs.Glob(featurerepo.Files, "*")
 	if err != nil {
-		return fmt.Errorf("init %s: %w", dir, err)
+		return err
 	}
 	for _, name := range files {
 		text, err := fs.ReadFile(featurerepo.Files, name)
 		if err != nil {
-			return fmt.Errorf("init %s: %w", dir, err)
+			return err
 		}
 		if filepath.Ext(name) == ".yaml" {
 			text = append([]byte(schemaLine(name)), text...)
 		}
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
-			return fmt.Errorf("init %s: %w", dir, err)
+			return err
 		}
 	}
 	if err := os.CopyFS(filepath.Join(dir, schemaDir), schema.Files); err != nil {
-		return fmt.Errorf("init %s: %w", dir, err)
+		return err
 	}
 	return featurerepo.Generate(featurerepo.Small).Write(filepath.Join(dir, "data"))
 }

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	fstore "github.com/fstore-dev/fstore"
 )
@@ -64,6 +68,9 @@ var errMissing = fstore.Errorf(fstore.ErrInvalid, "the key is missing")
 
 // addFlag adds the row of one --entity: k=v,k2=v2 or a JSON object.
 func (k *keyRows) addFlag(text string) error {
+	if !utf8.ValidString(text) {
+		return &usageError{message: fmt.Sprintf("--entity %q is not UTF-8", text)}
+	}
 	var err error
 	if strings.HasPrefix(strings.TrimSpace(text), "{") {
 		err = k.addObject(json.RawMessage(text))
@@ -106,13 +113,9 @@ func (k *keyRows) addPairs(text string) error {
 }
 
 func (k *keyRows) addObject(raw json.RawMessage) error {
-	var values map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &values); err != nil {
-		return fstore.Errorf(fstore.ErrInvalid, "not a JSON object: %v", err)
-	}
-	given := make([]string, 0, len(values))
-	for name := range values {
-		given = append(given, name)
+	values, given, err := parseObject(raw)
+	if err != nil {
+		return err
 	}
 	return k.add(given, func(c *fstore.Column) error {
 		value, ok := values[c.Name]
@@ -132,10 +135,16 @@ func (k *keyRows) addFile(path string) error {
 		err = k.addParquet(path)
 	case ".csv":
 		err = withFile(path, k.addCSV)
-	case ".json", ".jsonl", ".ndjson":
-		err = withFile(path, k.addJSON)
+	case ".json":
+		err = withFile(path, func(r io.Reader) error { return k.addJSON(r, someValues) })
+	case ".jsonl", ".ndjson":
+		err = withFile(path, func(r io.Reader) error { return k.addJSON(r, anyValues) })
 	default:
 		return &usageError{message: "--entities " + path + ": what kind of file is it?", hint: "its name ends in .parquet, .csv, .json or .jsonl"}
+	}
+	var opening *fs.PathError
+	if errors.As(err, &opening) {
+		return &usageError{message: fmt.Sprintf("--entities %s: %v", path, opening.Err)}
 	}
 	if err != nil {
 		return fmt.Errorf("read the keys of %s: %w", path, err)
@@ -155,12 +164,24 @@ func withFile(path string, read func(io.Reader) error) error {
 func (k *keyRows) addCSV(r io.Reader) error {
 	in := csv.NewReader(r)
 	header, err := in.Read()
+	if err == io.EOF {
+		return fstore.Errorf(fstore.ErrInvalid, "the file is empty").WithHint("the first line names the columns: %s", k.names())
+	}
 	if err != nil {
 		return fmt.Errorf("the header: %w", err)
 	}
 	at := map[string]int{}
 	for i, name := range header {
-		at[strings.TrimPrefix(name, "\ufeff")] = i
+		name = strings.TrimPrefix(name, "\ufeff")
+		if _, twice := at[name]; twice && k.column(name) != nil {
+			return fstore.Errorf(fstore.ErrInvalid, "the header names %s twice", name)
+		}
+		at[name] = i
+	}
+	for _, c := range k.columns {
+		if _, ok := at[c.Name]; !ok {
+			return fstore.Errorf(fstore.ErrInvalid, "there is no column %s", c.Name).WithHint("the header has %.200s", strings.Join(header, ", "))
+		}
 	}
 	for row := 1; ; row++ {
 		record, err := in.Read()
@@ -171,15 +192,15 @@ func (k *keyRows) addCSV(r io.Reader) error {
 			return err
 		}
 		err = k.add(nil, func(c *fstore.Column) error {
-			i, ok := at[c.Name]
+			text := record[at[c.Name]]
 			switch {
-			case !ok:
-				return errMissing
-			case record[i] == "":
+			case text == "":
 				c.AppendNull()
 				return nil
+			case !utf8.ValidString(text):
+				return fstore.Errorf(fstore.ErrInvalid, "%q is not UTF-8", text)
 			}
-			return c.AppendText(record[i])
+			return c.AppendText(text)
 		})
 		if err != nil {
 			return fmt.Errorf("row %d: %w", row, err)
@@ -187,14 +208,28 @@ func (k *keyRows) addCSV(r io.Reader) error {
 	}
 }
 
-func (k *keyRows) addJSON(r io.Reader) error {
+// howMany says whether a file of JSON may be empty: JSON lines may, JSON is a value.
+type howMany int
+
+const (
+	anyValues howMany = iota
+	someValues
+)
+
+func (k *keyRows) addJSON(r io.Reader, least howMany) error {
 	in := json.NewDecoder(r)
-	for row := 1; ; {
+	for row, values := 1, 0; ; values++ {
 		var raw json.RawMessage
-		if err := in.Decode(&raw); err == io.EOF {
+		err := in.Decode(&raw)
+		switch {
+		case err == io.EOF && values == 0 && least == someValues:
+			return fstore.Errorf(fstore.ErrInvalid, "the file is empty").WithHint("an array of objects, [{…}, {…}], or an object for each row")
+		case err == io.EOF:
 			return nil
-		} else if err != nil {
-			return err
+		case err != nil:
+			return fstore.Errorf(fstore.ErrInvalid, "behind row %d: not JSON: %v", row-1, err)
+		case !utf8.Valid(raw):
+			return fstore.Errorf(fstore.ErrInvalid, "behind row %d: not UTF-8", row-1)
 		}
 		objects := []json.RawMessage{raw}
 		if raw[0] == '[' {
@@ -213,9 +248,9 @@ func (k *keyRows) addJSON(r io.Reader) error {
 
 // addKnown adds the row of an object that may have other members than keys.
 func (k *keyRows) addKnown(raw json.RawMessage) error {
-	var values map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &values); err != nil {
-		return fstore.Errorf(fstore.ErrInvalid, "expected an object: %v", err)
+	values, _, err := parseObject(raw)
+	if err != nil {
+		return err
 	}
 	return k.add(nil, func(c *fstore.Column) error {
 		value, ok := values[c.Name]
@@ -224,4 +259,41 @@ func (k *keyRows) addKnown(raw json.RawMessage) error {
 		}
 		return c.AppendParsed(value)
 	})
+}
+
+// parseObject returns the members of a JSON object, and their names in order. A name that is given twice is an error,
+// where the last one would win elsewhere.
+func parseObject(raw json.RawMessage) (values map[string]json.RawMessage, names []string, err error) {
+	in := json.NewDecoder(bytes.NewReader(raw))
+	bad := func(err error) error { return fstore.Errorf(fstore.ErrInvalid, "not a JSON object: %v", err) }
+	begin, err := in.Token()
+	if err != nil {
+		return nil, nil, bad(err)
+	}
+	if begin != json.Delim('{') {
+		return nil, nil, fstore.Errorf(fstore.ErrInvalid, "%.100s is not a JSON object", raw)
+	}
+	values = map[string]json.RawMessage{}
+	for in.More() {
+		token, err := in.Token()
+		if err != nil {
+			return nil, nil, bad(err)
+		}
+		name, _ := token.(string)
+		if _, twice := values[name]; twice {
+			return nil, nil, fstore.Errorf(fstore.ErrInvalid, "%s is given twice", name)
+		}
+		var value json.RawMessage
+		if err := in.Decode(&value); err != nil {
+			return nil, nil, bad(err)
+		}
+		values[name], names = value, append(names, name)
+	}
+	if _, err := in.Token(); err != nil {
+		return nil, nil, bad(err)
+	}
+	if rest, err := in.Token(); err != io.EOF {
+		return nil, nil, fstore.Errorf(fstore.ErrInvalid, "not a JSON object: %v behind it", rest)
+	}
+	return values, names, nil
 }

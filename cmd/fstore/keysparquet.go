@@ -7,34 +7,36 @@ import (
 	"math"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 )
 
 // addParquet adds the rows of a Parquet file. Its columns convert as those of labels do: any integer that fits and
 // whole doubles below 2^53 to an integer, but never text to a number.
-func (k *keyRows) addParquet(path string) error {
-	f, err := os.Open(path)
+func (k *keyRows) addParquet(path string) (err error) {
+	defer func() {
+		if p := recover(); p != nil { // what the package does with some pages
+			err = fstore.Errorf(fstore.ErrInvalid, "the file is damaged: %v", p)
+		}
+	}()
+	if _, err := os.Stat(path); err != nil {
+		return err
+	}
+	f, file, err := offline.OpenParquet(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	stat, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	file, err := parquet.OpenFile(f, stat.Size())
-	if err != nil {
-		return err
-	}
 	leaves := make([]parquet.LeafColumn, len(k.columns))
 	for i, c := range k.columns {
 		leaf, ok := file.Schema().Lookup(c.Name)
 		if !ok {
-			return fmt.Errorf("%s: %w", c.Name, errMissing)
+			return fstore.Errorf(fstore.ErrInvalid, "there is no column %s", c.Name).WithHint("the file has %s", strings.Join(columnNames(file), ", "))
 		}
 		leaves[i] = leaf
 	}
@@ -50,6 +52,14 @@ func (k *keyRows) addParquet(path string) error {
 		}
 	}
 	return nil
+}
+
+func columnNames(file *parquet.File) []string {
+	var names []string
+	for _, f := range file.Schema().Fields() {
+		names = append(names, f.Name())
+	}
+	return names
 }
 
 func (k *keyRows) addRows(rows parquet.Rows, leaves []parquet.LeafColumn, row *int) error {

@@ -22,11 +22,13 @@ func main() {
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once, whatever it waits for
 	a := &app{
 		stdin: stdin, stdout: stdout, stderr: stderr,
 		lookup: os.LookupEnv, environ: os.Environ, now: time.Now,
 	}
 	root := a.command()
+	strict(root)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err != nil && ctx.Err() != nil {

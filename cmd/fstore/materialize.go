@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
@@ -143,27 +144,44 @@ func viewsNamed(snap *registry.Snapshot, args []string) ([]*fstore.ViewVersion, 
 	for _, arg := range args {
 		ref, err := fstore.ParseRef(arg)
 		if err != nil {
-			return nil, err
+			return nil, usageOf("materialize: ", err)
 		}
-		if ref.Version > 0 {
-			v := snap.View(ref)
-			if v == nil {
-				return nil, fstore.Errorf(fstore.ErrNotFound, "there is no feature_view %s", ref).WithHint("run fstore show %s for its versions", ref.Name)
+		var named []*fstore.ViewVersion
+		if ref.Version == 0 {
+			named = slices.DeleteFunc(slices.Clone(live), func(v *fstore.ViewVersion) bool { return v.Ref.Name != ref.Name })
+		} else if v := snap.View(ref); v != nil {
+			named = append(named, v)
+		}
+		if len(named) == 0 {
+			return nil, noLiveView(snap, ref)
+		}
+		for _, v := range named {
+			if !slices.Contains(views, v) {
+				views = append(views, v)
 			}
-			views = append(views, v)
-			continue
-		}
-		found := false
-		for _, v := range live {
-			if v.Ref.Name == ref.Name {
-				views, found = append(views, v), true
-			}
-		}
-		if !found {
-			return nil, fstore.Errorf(fstore.ErrNotFound, "there is no live view %s", arg).WithHint("fstore list views shows those there are")
 		}
 	}
 	return views, nil
+}
+
+// noLiveView says that there is no such view to materialize.
+func noLiveView(snap *registry.Snapshot, ref fstore.ViewRef) error {
+	var names []string
+	for _, v := range snap.Live() {
+		names = append(names, v.Ref.Name)
+	}
+	switch {
+	case ref.Version > 0 && slices.Contains(names, ref.Name):
+		return fstore.Errorf(fstore.ErrNotFound, "there is no feature_view %s", ref).WithHint("run fstore show %s for its versions", ref.Name)
+	case slices.ContainsFunc(snap.Services(), func(s registry.ServiceStatus) bool { return s.Ref.Name == ref.Name }):
+		return fstore.Errorf(fstore.ErrNotFound, "there is no live view %s: it is a feature_service", ref.Name).
+			WithHint("name its views, which fstore show service/%s lists; without names all are materialized", ref.Name)
+	}
+	hint := registry.DidYouMean(ref.Name, slices.Compact(names))
+	if hint == "" {
+		hint = "fstore list views shows those there are"
+	}
+	return fstore.Errorf(fstore.ErrNotFound, "there is no live view %s", ref.Name).WithHint("%s", hint)
 }
 
 // checkStore refuses a store that loses what it is given or takes nothing, and passes on its warning.

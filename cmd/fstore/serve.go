@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"syscall"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry"
@@ -72,7 +73,11 @@ func (a *app) serve(ctx context.Context) error {
 func listen(key, address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fstore.Errorf(fstore.ErrConflict, "%s: %v", key, err).WithHint("set %s to another address; port 0 takes a free one", key)
+		kind := fstore.ErrInvalid
+		if errors.Is(err, syscall.EADDRINUSE) {
+			kind = fstore.ErrConflict
+		}
+		return nil, fstore.Errorf(kind, "%s: %v", key, err).WithHint("set %s to another address; port 0 takes a free one", key)
 	}
 	return l, nil
 }

@@ -145,7 +145,7 @@ func TestTheQuestionOfApply(t *testing.T) {
 	for answer, want := range map[string]bool{"yes\n": true, "yes": true, "no\n": false, "y\n": false, "\n": false, "": false} {
 		var stderr bytes.Buffer
 		a := &app{stdin: strings.NewReader(answer), stderr: &stderr}
-		if got := a.confirm(); got != want {
+		if got := a.confirm(t.Context()); got != want {
 			t.Errorf("%q is taken for %v", answer, got)
 		}
 		// a terminal shows the answer, its end of line included

@@ -48,10 +48,12 @@ func (a *app) show(ctx context.Context, arg string) error {
 	if !qualified {
 		kind, name = "", arg
 	}
+	if qualified && !slices.ContainsFunc(shownKinds, func(k registry.Kind) bool { return isKind(kind, k) }) {
+		return &usageError{message: fmt.Sprintf("show %s: there is no kind %q", arg, kind), hint: "entity, source, view or service"}
+	}
 	ref, err := fstore.ParseRef(name)
 	if err != nil {
-		message, hints := explain(err)
-		return &usageError{message: message, hint: strings.Join(hints, "; ")}
+		return usageOf("show: ", err)
 	}
 	s, err := a.settings()
 	if err != nil {
@@ -61,7 +63,7 @@ func (a *app) show(ctx context.Context, arg string) error {
 		found := find(snap, kind, ref)
 		switch {
 		case len(found) == 0:
-			return fstore.Errorf(fstore.ErrNotFound, "there is no definition %s", arg).WithHint("fstore list shows those there are")
+			return fstore.Errorf(fstore.ErrNotFound, "there is no definition %s", arg).WithHint("%s", nearest(snap, kind, ref))
 		case len(found) > 1:
 			var names []string
 			for _, f := range found {
@@ -75,12 +77,45 @@ func (a *app) show(ctx context.Context, arg string) error {
 	})
 }
 
+var shownKinds = []registry.Kind{registry.KindEntity, registry.KindSource, registry.KindView, registry.KindService}
+
+// isKind reports whether a kind is meant by what is typed for it: view, views or feature_view.
+func isKind(typed string, k registry.Kind) bool {
+	typed = strings.TrimSuffix(typed, "s")
+	if typed == "entitie" {
+		typed = "entity"
+	}
+	return strings.TrimPrefix(string(k), "feature_") == strings.TrimPrefix(typed, "feature_")
+}
+
+// nearest says what could be meant by a name, or by a version of one, that is not there.
+func nearest(snap *registry.Snapshot, kind string, ref fstore.ViewRef) string {
+	for _, f := range find(snap, kind, fstore.ViewRef{Name: ref.Name}) {
+		switch {
+		case len(f.Versions) > 0:
+			return fmt.Sprintf("its versions are %s", strings.Trim(fmt.Sprint(f.Versions), "[]"))
+		case f.Version > 0:
+			return fmt.Sprintf("head has %s@%d; of services only that one is shown", f.Name, f.Version)
+		}
+		return "an " + string(f.Kind) + " has no versions: fstore show " + f.Name
+	}
+	var names []string
+	for _, kind := range kinds {
+		for _, l := range listJSON(snap, kind) {
+			names = append(names, l.Name)
+		}
+	}
+	slices.Sort(names)
+	if hint := registry.DidYouMean(ref.Name, slices.Compact(names)); strings.HasPrefix(hint, "did you mean") {
+		return hint
+	}
+	return "fstore list shows those there are"
+}
+
 // find returns the definitions of a name, of one kind where it is given.
 func find(snap *registry.Snapshot, kind string, ref fstore.ViewRef) []shown {
 	var out []shown
-	wanted := func(k registry.Kind) bool {
-		return kind == "" || strings.TrimPrefix(string(k), "feature_") == strings.TrimPrefix(strings.TrimSuffix(kind, "s"), "feature_")
-	}
+	wanted := func(k registry.Kind) bool { return kind == "" || isKind(kind, k) }
 	if wanted(registry.KindEntity) && ref.Version == 0 {
 		for _, e := range snap.Entities() {
 			if e.Name == ref.Name {

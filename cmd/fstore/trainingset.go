@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
@@ -96,7 +97,7 @@ func (f *trainingFlags) check(cmd *cobra.Command) error {
 
 func (a *app) createTrainingSet(ctx context.Context, name string, f *trainingFlags) error {
 	if err := fstore.CheckName(name); err != nil {
-		return &usageError{message: err.(*fstore.Error).Message, hint: err.(*fstore.Error).Hint}
+		return usageOf("training-set create: ", err)
 	}
 	req := offline.TrainingRequest{Name: name, Timestamp: f.timestamp, Now: a.now().UTC().Truncate(time.Microsecond), Clock: a.now, Version: buildVersion()}
 	if f.asOf != "" {
@@ -205,8 +206,10 @@ func (f *trainingFlags) paths(req *offline.TrainingRequest) (err error) {
 	if f.labels == "" {
 		return nil
 	}
-	if _, err := os.Stat(f.labels); err != nil {
+	if info, err := os.Stat(f.labels); err != nil {
 		return &usageError{message: fmt.Sprintf("--labels %s: %v", f.labels, underlying(err))}
+	} else if info.IsDir() {
+		return &usageError{message: fmt.Sprintf("--labels %s is a folder", f.labels), hint: "labels are one file, so that they have one order; --labels-sql can read a source of many"}
 	}
 	if req.Labels.Path, err = filepath.Abs(f.labels); err != nil {
 		return fmt.Errorf("--labels %s: %w", f.labels, err)
@@ -217,8 +220,14 @@ func (f *trainingFlags) paths(req *offline.TrainingRequest) (err error) {
 // outIsFree refuses to write over a file that is no training set (labels, or a source's), and over one that another
 // training set goes by. A training set is known by the lock beside it.
 func (f *trainingFlags) outIsFree(ctx context.Context, s *Settings, db *registry.DB, name string) error {
-	if _, err := os.Stat(f.out); errors.Is(err, fs.ErrNotExist) {
+	info, err := os.Lstat(f.out) // not Stat: what a link stands for would not be replaced, but the link
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil
+	case err != nil:
+		return fstore.Errorf(fstore.ErrInvalid, "--out %s cannot be written: %v", f.out, underlying(err)).WithHint("name a file in a folder")
+	case !info.Mode().IsRegular():
+		return fstore.Errorf(fstore.ErrConflict, "--out %s is there already and is not a file", f.out).WithHint("name a new file")
 	}
 	lock, err := os.ReadFile(lockPath(f.out))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -252,13 +261,20 @@ func (f *trainingFlags) outIsFree(ctx context.Context, s *Settings, db *registry
 // labelText returns the query of --labels-sql, which is the query itself or a file that holds it.
 func labelText(flag string) (string, error) {
 	if !strings.HasSuffix(flag, ".sql") {
+		if !utf8.ValidString(flag) {
+			return "", &usageError{message: fmt.Sprintf("--labels-sql %q is not UTF-8", flag)}
+		}
 		return flag, nil
 	}
-	query, err := os.ReadFile(flag)
-	if err != nil {
-		return "", &usageError{message: fmt.Sprintf("--labels-sql %s: %v", flag, underlying(err))}
+	query, problem := registry.ReadText(os.DirFS(filepath.Dir(flag)), filepath.Base(flag))
+	switch {
+	case problem == nil:
+		return string(query), nil
+	case problem.Pos.Line == 0:
+		return "", &usageError{message: fmt.Sprintf("--labels-sql %s %s", flag, problem.Message)}
 	}
-	return string(query), nil
+	problem.Pos.File = flag
+	return "", fstore.Errorf(fstore.ErrInvalid, "--labels-sql %s: %s", problem.Pos, problem.Message).WithHint("%s", problem.Hint)
 }
 
 // headList resolves the selection to the versions in head.
