@@ -89,7 +89,7 @@ func TestWrongRequestsOverGRPC(t *testing.T) {
 		code codes.Code
 		says []string
 	}{
-		{"nothing at all", &fstorev1.GetOnlineFeaturesRequest{}, codes.InvalidArgument, []string{"either a service or features"}},
+		{"nothing at all", &fstorev1.GetOnlineFeaturesRequest{}, codes.InvalidArgument, []string{"the request must name"}},
 		{"an unknown service", ofService("chrn", column("customer_id", one)), codes.NotFound, []string{`"chrn"`, `did you mean "churn"?`}},
 		{"no name of a service", ofService("", column("customer_id", one)), codes.NotFound, []string{`""`, "known: churn, recommend"}},
 		{"a service of a megabyte", ofService(strings.Repeat("x", 1<<20), column("customer_id", one)), codes.NotFound, []string{"xxx"}},
@@ -240,9 +240,9 @@ func TestWrongRequestsOverHTTP(t *testing.T) {
 		{"\x1f\x8b\x08\x00\x00\x00", 400, []string{"not JSON at byte 0"}},
 		{`{"service":"churn",` + keys + `} x`, 400, []string{"there is more behind the JSON object"}},
 		{`{"service":"churn",` + keys + `}{}`, 400, []string{"there is more behind the JSON object"}},
-		{`{}`, 400, []string{"either a service or features"}},
-		{`{"service":"churn","features":["a.b"],` + keys + `}`, 400, []string{"either a service or features"}},
-		{`{"Service":"churn",` + keys + `}`, 400, []string{"unknown fields: Service", "there are service, features, entities and event_timestamps"}},
+		{`{}`, 400, []string{"the request must name"}},
+		{`{"service":"churn","features":["a.b"],` + keys + `}`, 400, []string{"the request must name"}},
+		{`{"Service":"churn",` + keys + `}`, 400, []string{"unknown fields: Service", "there are service, "}},
 		{`{"service":"churn","service":"churn",` + keys + `}`, 400, []string{"is there twice"}},
 		{`{"service":"churn","entities":{"customer_id":[1],"customer_id":[1]}}`, 400, []string{"entities", "is there twice"}},
 		{`{"service":null,` + keys + `}`, 400, []string{"service is not a string"}},
