@@ -440,12 +440,24 @@ func (w *pinWorld) gc(grace time.Duration) {
 		},
 		Now: now, Grace: grace, State: filepath.Join(w.dir, "state"), Storage: w.store, Leases: pinLeases{w}, Clock: pinClock{now},
 	}
+	before := w.published()
 	w.calls = 0
 	found, err := materialize.Survey(ctx, o)
 	if err == nil {
 		_, err = materialize.Collect(ctx, o, found)
 	}
 	w.done(err)
+	lives, err := w.db.Lives(ctx, "law")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for after, i := w.published(), 0; i < len(lives); i++ {
+		l := lives[i]
+		_, was := before[l.Ref]
+		if _, is := after[l.Ref]; was && !is && (l.Live || l.Idle.Add(grace).After(now)) {
+			w.t.Fatalf("gc took %s: live %v, idle since %v, now %v, grace %v", l.Ref, l.Live, l.Idle, now, grace)
+		}
+	}
 }
 
 // answersAreRight asks for every model, by version and alias, and for the service.
