@@ -48,25 +48,30 @@ func startReaders(t testing.TB, l *ledger, server *served, pace time.Duration) *
 		t.Cleanup(func() { conn.Close() })
 		client := fstorev1.NewFeatureStoreClient(conn)
 		for j := range perConnection {
-			r.client(ctx, uint64(i*perConnection+j), pace, func(q *ask) *answer { return askGRPC(context.Background(), client, q) })
+			r.client(ctx, uint64(i*perConnection+j), manyRows, pace, func(q *ask) *answer {
+				// a deadline of its own, for when the machine has other work
+				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+				defer cancel()
+				return askGRPC(ctx, client, q)
+			})
 		}
 	}
 	for i := range httpClients {
 		client := &http.Client{Timeout: time.Minute}
 		t.Cleanup(client.CloseIdleConnections)
-		r.client(ctx, uint64(100+i), pace, func(q *ask) *answer { return askHTTP(context.Background(), client, server.http, q) })
+		r.client(ctx, uint64(100+i), someRows, pace, func(q *ask) *answer { return askHTTP(context.Background(), client, server.http, q) })
 	}
 	t.Cleanup(r.stop) // before the connections are closed
 	return r
 }
 
-// client reads until ctx ends.
-func (r *readers) client(ctx context.Context, seed uint64, pace time.Duration, send func(*ask) *answer) {
+// client reads until ctx ends, at most so many rows at once.
+func (r *readers) client(ctx context.Context, seed uint64, most int, pace time.Duration, send func(*ask) *answer) {
 	r.done.Go(func() {
 		random := rand.New(rand.NewPCG(seed, 7))
 		for ctx.Err() == nil {
 			begun := time.Now()
-			q := r.question(random)
+			q := r.question(random, most)
 			e := r.ledger.enter()
 			a := send(q)
 			if err := r.ledger.check(e, q, a); err != nil {
@@ -89,14 +94,21 @@ func (r *readers) stop() {
 	r.done.Wait()
 }
 
-// question makes up a request.
-func (r *readers) question(random *rand.Rand) *ask {
+// Numbers of rows in a request; the larger one is more keys than a store is asked for with one command, and more bytes
+// than it receives at once.
+const (
+	someRows = 100
+	manyRows = 2000
+)
+
+// question makes up a request of at most so many rows.
+func (r *readers) question(random *rand.Rand, most int) *ask {
 	rows := 1
 	switch n := random.IntN(60); {
 	case n == 0:
-		rows = 2000 // more than a store is asked for with one command, and than it receives at once
+		rows = most
 	case n < 20:
-		rows = 100
+		rows = someRows
 	}
 	keys := func() []int64 {
 		out := make([]int64, rows)
