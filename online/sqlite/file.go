@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/fstore-dev/fstore"
@@ -22,8 +23,12 @@ const (
 	applicationID = 0x66737472 // "fstr": what the file says it is
 	schemaVersion = 1
 
-	busyMillis = 10_000 // how long a writer waits for its turn
-	logBytes   = 64 << 20
+	logBytes = 64 << 20 // how large the log may grow before it is copied back
+
+	// SQLite waits for a file that another process has locked without a look at the context, so it waits a little at a
+	// time: see patient.
+	busyMillis = 100
+	patience   = 100 // times: how long a writer waits for its turn
 
 	create = `
 create table if not exists kv (
@@ -39,12 +44,17 @@ type file struct {
 	info     os.FileInfo // to notice that the file was replaced
 	logged   bool        // it was seen to that it has a write-ahead log
 	logLimit int64       // the size at which the log is copied back; the writer's
+	closed   atomic.Bool // by another goroutine, which had noticed
 }
 
 // file returns the open database, or nil where there is none yet and how is reading.
 func (b *Backend) file(ctx context.Context, how access) (*file, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	select {
+	case b.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, b.failed(ctx.Err())
+	}
+	defer func() { <-b.turn }()
 	info, err := os.Stat(b.path)
 	if err == nil && b.open != nil && os.SameFile(info, b.open.info) {
 		b.open.useLog(ctx, how)
@@ -68,10 +78,27 @@ func (b *Backend) file(ctx context.Context, how access) (*file, error) {
 			return nil, b.failed(err)
 		}
 	}
-	if b.open, err = b.connect(ctx, how); b.open != nil {
+	err = b.patient(ctx, func() (err error) {
+		b.open, err = b.connect(ctx, how)
+		return err
+	})
+	if b.open != nil {
 		b.open.useLog(ctx, how)
 	}
 	return b.open, err
+}
+
+// patient calls do again while it finds the file locked by another process: for ten seconds, or until ctx ends.
+func (b *Backend) patient(ctx context.Context, do func() error) error {
+	for try := 1; ; try++ {
+		err := do()
+		if !errors.Is(err, errLocked) || try == patience {
+			return err
+		}
+		if ctx.Err() != nil {
+			return b.failed(ctx.Err())
+		}
+	}
 }
 
 // create makes an empty file where there is none. What a deleted one has left beside it goes first, the log of its
@@ -270,6 +297,7 @@ func (f *file) truncate(ctx context.Context) error {
 }
 
 func (f *file) close() {
+	f.closed.Store(true)
 	if f.get != nil {
 		f.get.Close()
 	}
@@ -303,5 +331,18 @@ func (b *Backend) failed(err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("online store %s: %w: %w", b.path, fstore.ErrUnavailable, err)
 	}
-	return fstore.Errorf(kind, "online store %s: %v", b.path, err).WithHint("%s", hint)
+	failure := fstore.Errorf(kind, "online store %s: %v", b.path, err).WithHint("%s", hint)
+	if e != nil && e.Code()&0xff == codes.SQLITE_BUSY {
+		return locked{failure}
+	}
+	return failure
 }
+
+// locked is the error of a call that found the file locked by another process.
+type locked struct{ err error }
+
+var errLocked = errors.New("locked")
+
+func (l locked) Error() string        { return l.err.Error() }
+func (l locked) Is(target error) bool { return target == errLocked }
+func (l locked) Unwrap() error        { return l.err }

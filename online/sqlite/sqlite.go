@@ -47,8 +47,8 @@ type Backend struct {
 
 	writing sync.Mutex // held by the writer: within the process, writers queue here
 
-	mu   sync.Mutex // guards what follows
-	open *file      // nil: the file did not exist when last looked for
+	turn chan struct{} // holds one while open is used: a mutex that who waits for it can give up
+	open *file         // nil: the file did not exist when last looked for
 }
 
 // Open returns the store in the file of a path. It touches nothing: a file that is not there is made, with its
@@ -58,31 +58,52 @@ func Open(path string) (*Backend, error) {
 	if err != nil || path == "" {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "online store: %q is not a path", path)
 	}
-	return &Backend{path: abs, logBytes: logBytes}, nil
+	return &Backend{path: abs, logBytes: logBytes, turn: make(chan struct{}, 1)}, nil
 }
 
 // Get implements online.Backend.
 func (b *Backend) Get(ctx context.Context, keys, pointers [][]byte) (records, ptrs [][]byte, err error) {
 	out := make([][]byte, len(keys)+len(pointers))
-	records, ptrs = out[:len(keys):len(keys)], out[len(keys):]
-	f, err := b.file(ctx, reading)
-	if err != nil || f == nil {
-		return records, ptrs, err
-	}
-	rows, err := f.get.QueryContext(ctx, keyList(keys, pointers))
+	err = b.read(ctx, func(f *file) error {
+		clear(out)
+		return b.get(ctx, f, keyList(keys, pointers), out)
+	})
 	if err != nil {
-		return nil, nil, b.failed(err)
+		return nil, nil, err
+	}
+	return out[:len(keys):len(keys)], out[len(keys):], nil
+}
+
+// read calls do with the file, if there is one: again where that is locked, or was closed under its hands.
+func (b *Backend) read(ctx context.Context, do func(*file) error) error {
+	for {
+		f, err := b.file(ctx, reading)
+		if err != nil || f == nil {
+			return err
+		}
+		err = b.patient(ctx, func() error { return do(f) })
+		if err == nil || !f.closed.Load() || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// get reads the values of a list of keys.
+func (b *Backend) get(ctx context.Context, f *file, keys string, out [][]byte) error {
+	rows, err := f.get.QueryContext(ctx, keys)
+	if err != nil {
+		return b.failed(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var at int
 		var value []byte
 		if err := rows.Scan(&at, &value); err != nil {
-			return nil, nil, b.failed(err)
+			return b.failed(err)
 		}
 		out[at] = value
 	}
-	return records, ptrs, b.failed(rows.Err())
+	return b.failed(rows.Err())
 }
 
 // keyList returns keys and pointers as a JSON array of hex strings.
@@ -115,9 +136,13 @@ func (b *Backend) Commit(ctx context.Context, c online.Commit) error {
 	if err != nil {
 		return err
 	}
-	tx, err := f.db.BeginTx(ctx, nil) // immediate: nobody else writes from here on
-	if err != nil {
+	var tx *sql.Tx
+	err = b.patient(ctx, func() (err error) {
+		tx, err = f.db.BeginTx(ctx, nil) // immediate: nobody else writes from here on
 		return b.failed(err)
+	})
+	if err != nil {
+		return err
 	}
 	defer tx.Rollback() // after Commit it does nothing
 	for _, g := range c.Guards {
@@ -215,23 +240,23 @@ func (b *Backend) Scan(ctx context.Context, prefix []byte, fn func(key []byte) e
 }
 
 func (b *Backend) step(ctx context.Context, from []byte) (keys [][]byte, err error) {
-	f, err := b.file(ctx, reading)
-	if err != nil || f == nil {
-		return nil, err
-	}
-	rows, err := f.db.QueryContext(ctx, scan, blob(from))
-	if err != nil {
-		return nil, b.failed(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var k []byte
-		if err := rows.Scan(&k); err != nil {
-			return nil, b.failed(err)
+	err = b.read(ctx, func(f *file) error {
+		keys = nil
+		rows, err := f.db.QueryContext(ctx, scan, blob(from))
+		if err != nil {
+			return b.failed(err)
 		}
-		keys = append(keys, k)
-	}
-	return keys, b.failed(rows.Err())
+		defer rows.Close()
+		for rows.Next() {
+			var k []byte
+			if err := rows.Scan(&k); err != nil {
+				return b.failed(err)
+			}
+			keys = append(keys, k)
+		}
+		return b.failed(rows.Err())
+	})
+	return keys, err
 }
 
 // Check implements online.Backend. A file that is not there yet is right: the first commit makes it.
@@ -242,8 +267,8 @@ func (b *Backend) Check(ctx context.Context) (warning string, err error) {
 
 // Close implements online.Backend.
 func (b *Backend) Close() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.turn <- struct{}{}
+	defer func() { <-b.turn }()
 	if b.open != nil {
 		b.open.close()
 		b.open = nil

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
@@ -246,4 +247,99 @@ func TestAFileBeneathAnotherFileIsInvalid(t *testing.T) {
 	if err := at(t, filepath.Join(file, "online.db")).Commit(ctx, put("k", "v")); !errors.Is(err, fstore.ErrInvalid) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// A file that another process holds for itself alone costs each caller its own deadline, not those before it too.
+func TestAFileHeldByAnotherCostsADeadline(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "online.db")
+	b := at(t, path)
+	if err := b.Commit(ctx, put("k", "1")); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := sql.Open("sqlite", path+"?_pragma=locking_mode(exclusive)&_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	tx, err := raw.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = at(t, path)
+	begin := time.Now()
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			short, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+			defer cancel()
+			if _, _, err := b.Get(short, [][]byte{[]byte("k")}, nil); !errors.Is(err, fstore.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	all.Wait()
+	if took := time.Since(begin); took > 2*time.Second {
+		t.Errorf("20 calls with a deadline of 0.2 s at once took %s", took)
+	}
+	if err := errors.Join(tx.Rollback(), raw.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if got := value(t, b, "k"); got != "1" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// While the file is replaced again and again, each reader finds the one or the other, and no error.
+func TestReadersOfAFileThatIsReplaced(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "online.db")
+	var files [2][]byte
+	for i := range files {
+		one := filepath.Join(dir, strconv.Itoa(i))
+		b := at(t, one)
+		if err := b.Commit(ctx, put("k", strconv.Itoa(i))); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if files[i], err = os.ReadFile(one); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replace := func(i int) {
+		if err := errors.Join(os.WriteFile(path+".new", files[i%2], 0o644), os.Rename(path+".new", path)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replace(0)
+	b := at(t, path)
+	stop := make(chan struct{})
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				records, _, err := b.Get(ctx, [][]byte{[]byte("k")}, nil)
+				if got := string(records[0]); err != nil || got != "0" && got != "1" {
+					t.Errorf("got %q, %v", got, err)
+					return
+				}
+			}
+		})
+	}
+	for i := range 100 {
+		replace(i)
+		time.Sleep(time.Millisecond) // so that there are readers of each
+	}
+	close(stop)
+	all.Wait()
 }
