@@ -124,8 +124,8 @@ func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 			return &usageError{message: fmt.Sprintf("%s: there is no %q", name, strings.Join(args, " ")), hint: "one of " + strings.Join(cmd.ValidArgs, ", ")}
 		case len(args) == 0:
 			return usagef(cmd, "%s: %s is missing", name, wanted)
-		case len(strings.Fields(wanted)) > 1:
-			return usagef(cmd, "%s takes %d arguments, %s, and here are %d", name, len(strings.Fields(wanted)), wanted, len(args))
+		case strings.Contains(wanted, " "):
+			return usagef(cmd, "%s takes %s, and here are %s", name, wanted, count(len(args), "argument"))
 		default:
 			return usagef(cmd, "%s takes one argument, %s, and here are %d", name, wanted, len(args))
 		}
