@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,12 +23,12 @@ import (
 type materialized materialize.Summary
 
 // tickKeys is enough for several batches.
-const tickKeys = 16_000
+const tickKeys = 11_000
 
 // stores are the online stores that the tests below lose, turn back and replace.
 func stores(t *testing.T, test func(t *testing.T, w *ticks)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, newTicks(t, nil, tickKeys)) })
-	t.Run("redis", func(t *testing.T) { test(t, newTicks(t, redistest.New(t), tickKeys)) })
+	t.Run("sqlite", func(t *testing.T) { test(t, newTicks(t, nil, tickKeys, instants)) })
+	t.Run("redis", func(t *testing.T) { test(t, newTicks(t, redistest.New(t), tickKeys, instants)) })
 }
 
 // TestTheStoreIsEmptied empties the store between runs.
@@ -114,16 +115,21 @@ func (w *ticks) stopHalfway(n int, more ...string) *process {
 	return nil
 }
 
-// tryToStop returns nil where the run was too fast. From when its differences are durable it moves only while nobody looks.
+// tryToStop begins a command and stops it while it writes, once it has moved the watermark of some generation. From when it
+// has something to write it moves only while nobody looks; it returns nil where it was too fast.
 func (w *ticks) tryToStop(b online.Backend, args []string) *process {
 	w.t.Helper()
-	durable := inFolder(filepath.Join(w.dir, ".fstore", "state", "shop", "tick@1"), ".json", true)
+	before := headers(w.t, b)
+	ready := inFolder(filepath.Join(w.dir, ".fstore", "state", "shop", "tick@1"), ".json", true)
+	if slices.ContainsFunc(before, func(h fstore.Header) bool { return len(h.Watermark) > 0 }) {
+		ready = func(time.Duration) bool { return headers(w.t, b)[0].Token != before[0].Token } // it goes on with that one
+	}
 	from := w.store.taken()
 	p, _ := w.startLast(args...)
 	for begun := time.Now(); ; {
-		if durable(time.Since(begun)) {
+		if ready(time.Since(begun)) && len(headers(w.t, b)) > 0 { // before that it may hold SQLite's file for itself
 			p.pause()
-			if w.store.halfway(b, from) {
+			if w.store.halfway(b, from, before) {
 				return p
 			}
 			p.signal(syscall.SIGCONT)
@@ -144,7 +150,7 @@ func TestRedisIsKilledDuringARun(t *testing.T) {
 		kept bool
 	}{"kept": {[]string{"--appendonly", "yes", "--appendfsync", "always"}, true}, "lost": {nil, false}} {
 		t.Run(name, func(t *testing.T) {
-			w := newTicks(t, redistest.New(t, c.args...), tickKeys)
+			w := newTicks(t, redistest.New(t, c.args...), tickKeys, instants)
 			w.run(0)
 			r := w.read()
 			for n, more := range [][]string{1: nil, 2: {"--full"}} {
@@ -190,7 +196,7 @@ func TestRedisIsKilledDuringARun(t *testing.T) {
 // server is back.
 func TestRedisStaysAwayDuringARun(t *testing.T) {
 	t.Parallel()
-	w := newTicks(t, redistest.New(t, "--appendonly", "yes", "--appendfsync", "always"), tickKeys)
+	w := newTicks(t, redistest.New(t, "--appendonly", "yes", "--appendfsync", "always"), tickKeys, instants)
 	w.run(0)
 	r := w.read()
 	r.allow(codes.Unavailable)
@@ -256,7 +262,7 @@ func TestTheStoreGoesBackInTime(t *testing.T) {
 		w.check(5, s.Left...)
 	}
 	t.Run("sqlite", func(t *testing.T) {
-		w := newTicks(t, nil, tickKeys)
+		w := newTicks(t, nil, tickKeys, instants)
 		path := filepath.Join(w.dir, ".fstore", "online.db")
 		test(t, w, func() func() {
 			db, err := sql.Open("sqlite", path)
@@ -277,7 +283,7 @@ func TestTheStoreGoesBackInTime(t *testing.T) {
 		})
 	})
 	t.Run("redis", func(t *testing.T) {
-		w := newTicks(t, redistest.New(t, "--dbfilename", "dump.rdb"), tickKeys)
+		w := newTicks(t, redistest.New(t, "--dbfilename", "dump.rdb"), tickKeys, instants)
 		test(t, w, func() func() {
 			if err := w.store.redis.Save(context.Background()).Err(); err != nil {
 				t.Fatal(err)
@@ -324,17 +330,39 @@ func TestTheStateIsNotTheStores(t *testing.T) {
 			t.Fatal(err)
 		}
 		beside(3, "does not know run")
+
+		// The state of another store is of no use here, and is left alone: it may be of use there.
+		w.cleanRun(4)
+		foreign := w.twin.files(".fstore/state")
+		if err := os.CopyFS(filepath.Join(w.dir, ".fstore", "foreign"), os.DirFS(filepath.Join(w.twin.dir, ".fstore", "state"))); err != nil {
+			t.Fatal(err)
+		}
+		removeState(t, w.dir)
+		if err := os.Rename(filepath.Join(w.dir, ".fstore", "foreign"), state); err != nil {
+			t.Fatal(err)
+		}
+		s := w.run(4)
+		if !strings.Contains(s.NewGeneration, "does not know run") || len(s.Left) != 1 {
+			t.Errorf("%+v", s)
+		}
+		r.again()
+		for _, name := range foreign {
+			if err := os.Remove(filepath.Join(w.dir, ".fstore", name)); err != nil {
+				t.Errorf("of the other store: %v", err)
+			}
+		}
+		w.check(4, append(left, s.Left...)...)
 	})
 }
 
 // TestTwoStoresTakeTurnsWithOneState materializes into two stores by turns, from one repo.
 func TestTwoStoresTakeTurnsWithOneState(t *testing.T) {
 	t.Parallel()
-	w := newTicks(t, nil, tickKeys)
+	w := newTicks(t, nil, tickKeys, instants)
 	other := *w.repo
 	other.env = append(append([]string{}, w.env...), "FSTORE_ONLINE="+redistest.New(t).URL)
 	runs := 0
-	for n := range 4 {
+	for n := range 3 {
 		for _, r := range []*repo{w.repo, &other} {
 			s := summaries(t, r.must(to(n)...))["tick@1"]
 			if s.Left != nil || s.Written != tickKeys || (s.NewGeneration != "") != (n == 0) {
@@ -344,7 +372,7 @@ func TestTwoStoresTakeTurnsWithOneState(t *testing.T) {
 			b := r.backend()
 			got := contents(t, b)
 			b.Close()
-			if problems := got.differs(cleanRun(w.twin, tick(n))); len(problems) > 0 {
+			if problems := got.differs(w.cleanRun(n)); len(problems) > 0 {
 				t.Errorf("as of %d:\n%s", n, strings.Join(problems, "\n"))
 			}
 		}

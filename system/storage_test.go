@@ -1,17 +1,20 @@
 package system
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	driver "github.com/redis/go-redis/v9"
 
+	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/online/redis/redistest"
 )
@@ -63,15 +66,17 @@ func (s *storage) taken() int64 {
 	return total
 }
 
-// halfway reports whether some generation is written and has not come to its end. from is what taken returned before.
-func (s *storage) halfway(b online.Backend, from int64) bool {
+// halfway reports whether some generation has been written to and has not come to its end. from is what taken returned
+// before, as before are the headers.
+func (s *storage) halfway(b online.Backend, from int64, before []fstore.Header) bool {
 	s.t.Helper()
 	if s.redis != nil && s.taken()-from < 5 { // not a batch yet: to look at headers takes a scan
 		return false
 	}
 	some := false
 	for _, h := range headers(s.t, b) {
-		some = some || len(h.Watermark) > 0
+		here := func(was fstore.Header) bool { return bytes.Equal(was.Watermark, h.Watermark) }
+		some = some || len(h.Watermark) > 0 && !slices.ContainsFunc(before, here)
 	}
 	return some
 }
