@@ -40,7 +40,7 @@ func (c *checker) readEntities() {
 // twice reports a name that was seen before, and remembers it.
 func (c *checker) twice(what string, t Text, places map[string]fstore.Pos) bool {
 	if first, ok := places[t.Value]; ok {
-		c.problems.add(t.Pos, "", "%s %s is defined twice, first at %s", what, t.Value, first)
+		c.problems.add(t.Pos, "rename one of them, or remove it", "%s %s is defined twice, first at %s", what, t.Value, first)
 		return true
 	}
 	places[t.Value] = t.Pos

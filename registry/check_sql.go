@@ -70,7 +70,7 @@ func (c *checker) inputs(v *view, path []string) bool {
 			continue
 		case up != nil && up.checked == underway:
 			cycle := append(slices.Clone(path[slices.Index(path, name):]), name)
-			c.problems.add(c.sqlPos(v, t.offset), "", "views read each other in a circle: %s", strings.Join(cycle, " → "))
+			c.problems.add(c.sqlPos(v, t.offset), "let one of them read sources instead", "views read each other in a circle: %s", strings.Join(cycle, " → "))
 			known = false
 			continue
 		case up != nil:

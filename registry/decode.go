@@ -85,7 +85,7 @@ func (d *decoder) mapping(n ast.Node, into reflect.Value) {
 	for it := m.MapRange(); it.Next(); {
 		name, at := keyText(it.Key()), d.pos(it.Key())
 		if first, ok := seen[name]; ok {
-			d.problems.add(at, "", "%s is given twice, first in line %d", name, first.Line)
+			d.problems.add(at, "remove one of them", "%s is given twice, first in line %d", name, first.Line)
 			continue
 		}
 		seen[name] = at

@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"testing"
 
@@ -15,16 +14,6 @@ import (
 	"github.com/fstore-dev/fstore/online"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 )
-
-// message answers a request with the message that its bytes are.
-func (w *world) message(ctx context.Context, req *fstorev1.GetOnlineFeaturesRequest) (*fstorev1.GetOnlineFeaturesResponse, error) {
-	answer, err := w.get(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	var out fstorev1.GetOnlineFeaturesResponse
-	return &out, proto.Unmarshal(*answer.buf, &out)
-}
 
 // responseOf returns an answer as a message: what encode writes the bytes of.
 func responseOf(list *fstore.FeatureList, a *online.Answer) *fstorev1.GetOnlineFeaturesResponse {

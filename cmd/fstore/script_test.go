@@ -24,7 +24,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"fstore": main})
+	testscript.Main(m, map[string]func(){"fstore": main, "smalldisk": smallDisk})
 }
 
 // TestScripts runs testdata/script/*.txtar: every command as a user types it, with what it prints and its exit
@@ -35,12 +35,14 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
+		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
 			for _, v := range os.Environ() {
 				if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "FSTORE_") || strings.HasPrefix(name, "SHOP_") {
 					env.Setenv(name, "")
 				}
 			}
+			env.Values[keptKey{}] = &kept{}
 			env.Setenv("REDIS", strings.Replace(url, "db=0", fmt.Sprintf("db=%d", databases.Add(1)), 1))
 			return nil
 		},
@@ -54,6 +56,10 @@ func TestScripts(t *testing.T) {
 			"redis":     toRedis,
 			"lease":     lease,
 			"answers":   answers,
+			"parquet":   writeParquet,
+			"bytes":     writeBytes,
+			"keep":      keep,
+			"kept":      checkKept,
 		},
 	})
 }

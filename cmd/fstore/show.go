@@ -90,7 +90,8 @@ func isKind(typed string, k registry.Kind) bool {
 
 // nearest says what could be meant by a name, or by a version of one, that is not there.
 func nearest(snap *registry.Snapshot, kind string, ref fstore.ViewRef) string {
-	for _, f := range find(snap, kind, fstore.ViewRef{Name: ref.Name}) {
+	if found := find(snap, kind, fstore.ViewRef{Name: ref.Name}); len(found) > 0 {
+		f := found[0]
 		switch {
 		case len(f.Versions) > 0:
 			return fmt.Sprintf("its versions are %s", strings.Trim(fmt.Sprint(f.Versions), "[]"))
