@@ -90,6 +90,16 @@ type result struct {
 	status         int // exit status; -1 where a signal ended it
 }
 
+// read returns what is in a file of the repo.
+func (r *repo) read(name string) string {
+	r.t.Helper()
+	text, err := os.ReadFile(filepath.Join(r.dir, name))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return string(text)
+}
+
 // command returns fstore with arguments, not yet begun.
 func (r *repo) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(program, args...)
