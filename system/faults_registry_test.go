@@ -96,6 +96,7 @@ func (r *repo) replace(name, from, to string) {
 // Whatever becomes of the registry's file, serving goes on from what is known; once there is a registry again, restored
 // or another one, serving follows it.
 func TestTheRegistryIsAwayOrReplaced(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	r, s := servedShop(t)
 	want := firstAnswer(t, s)
 
@@ -135,6 +136,19 @@ func TestTheRegistryIsAwayOrReplaced(t *testing.T) {
 		logs(t, s, "the registry can be read again", recovered)
 		right(t, s, want)
 	}
+
+	r.move("registry.db", "good.db")
+	if err := os.Mkdir(r.path("registry.db"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	logs(t, s, "the registry cannot be read; names stay as they are", recovered+1)
+	right(t, s, want)
+	if err := os.Remove(r.path("registry.db")); err != nil {
+		t.Fatal(err)
+	}
+	r.move("good.db", "registry.db")
+	recovered++
+	logs(t, s, "the registry can be read again", recovered)
 
 	// Another registry: the same project from other definitions, of which the store holds nothing.
 	other := newRepo(t, "")

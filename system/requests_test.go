@@ -5,7 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,13 +21,26 @@ import (
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 )
 
+// shopFolder is a shop over SQLite, published at the first of December, made once for all who take a copy.
+var shopFolder = sync.OnceValue(func() string {
+	dir := filepath.Join(filepath.Dir(program), "shop")
+	for _, args := range [][]string{{"init", dir}, {"apply", "--yes", "--repo", dir}, {"materialize", "--to", "2025-12-01", "--repo", dir}} {
+		cmd := exec.Command(program, args...)
+		cmd.Env = environment()
+		if out, err := cmd.CombinedOutput(); err != nil {
+			panic(fmt.Sprintf("fstore %v: %v\n%s", args, err, out))
+		}
+	}
+	return dir
+})
+
 // servedShop returns a server of the shop over SQLite, published at the first of December.
 func servedShop(t testing.TB) (*repo, *served) {
 	t.Helper()
 	r := newRepo(t, "")
-	r.must("init", ".")
-	r.must("apply", "--yes")
-	r.must("materialize", "--to", "2025-12-01")
+	if err := os.CopyFS(r.dir, os.DirFS(shopFolder())); err != nil {
+		t.Fatal(err)
+	}
 	return r, r.serve()
 }
 

@@ -28,6 +28,7 @@ func TestARedisThatCannotBeUsed(t *testing.T) {
 	for _, c := range []struct {
 		name, url string
 		answer    string // of the wire, whatever is asked
+		swallow   bool   // the wire lets no answer through
 		do, undo  []string
 		says      string
 
@@ -49,6 +50,7 @@ func TestARedisThatCannotBeUsed(t *testing.T) {
 		{name: "it is no Redis", url: url("app:geheim@"), answer: "HTTP/1.1 400 Bad Request\r\n\r\n", says: "not a Redis server", materialize: 1, get: 1, serve: 1, doctor: 4},
 		{name: "it loads its data", url: url("app:geheim@"), answer: "-LOADING Redis is loading the dataset in memory\r\n", says: "it is loading its data", materialize: 6, get: 6, serve: -1, doctor: 4},
 		{name: "it closes connections", url: strings.Replace(nobody.URL, "redis://", "redis://app:geheim@", 1), says: "the server closes connections", materialize: 6, get: 6, serve: -1, doctor: 4},
+		{name: "it hangs", url: url("app:geheim@") + "?dial_timeout=200ms&read_timeout=200ms", swallow: true, says: "it may be overloaded or hang", materialize: 6, get: 6, serve: -1, doctor: 4},
 		{name: "nobody is there", url: "redis://app:geheim@127.0.0.1:1/0", says: "connection refused", materialize: 6, get: 6, serve: -1, doctor: 4},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -56,7 +58,7 @@ func TestARedisThatCannotBeUsed(t *testing.T) {
 				shop.cli(c.do...)
 				defer shop.cli(c.undo...)
 			}
-			shop.wire.set(wireMode{answer: c.answer})
+			shop.wire.set(wireMode{answer: c.answer, swallow: c.swallow})
 			r := shop.with(c.url)
 			r.t = t
 			for _, run := range []struct {
