@@ -18,7 +18,7 @@ import (
 
 const defaultReads = 5000
 
-var readsFlag = flag.Int("reads", defaultReads, "how many answers the live test checks at least, on each store")
+var readsFlag = flag.Int("reads", defaultReads, "how many answers the live test, on each store, and the story of two models check at least")
 
 // liveSteps are what happens to a repo while it is read. Each leaves all names in head.
 var liveSteps = []struct {

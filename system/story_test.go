@@ -2,7 +2,6 @@ package system
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -20,8 +19,6 @@ import (
 	"github.com/fstore-dev/fstore/online/redis/redistest"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 )
-
-var reads = flag.Int("reads", 3000, "answers that the story of two models checks at least")
 
 // TestTwoModelsAreServedWhatTheyWereTrainedOn plays the story of two models on Redis while clients ask a server all the
 // time, for the models and for the service: none gets an error, and none an answer of another version than it
@@ -43,7 +40,7 @@ func TestTwoModelsAreServedWhatTheyWereTrainedOn(t *testing.T) {
 	x := &clients{t: t, s: s, churn: map[uint32]*trained{1: readTrained(t, r, "one", 1)}}
 	x.models = map[string]*trained{"1": x.churn[1]}
 	x.start(4)
-	x.more(*reads / 6)
+	x.more(*readsFlag / 6)
 
 	// The definition changes, and a second model is trained and pinned.
 	r.write("customer_large_orders.sql", "select customer_id, invoice_date, loaded_at, order_value as large_order_value\nfrom customer_orders\nwhere order_value >= 300\n")
@@ -59,7 +56,7 @@ func TestTwoModelsAreServedWhatTheyWereTrainedOn(t *testing.T) {
 	r.must("materialize", "--to", "2025-12-01")
 	x.await("2", codes.OK)
 	x.set(func() { x.models["2"] = two })
-	x.more(*reads / 6)
+	x.more(*readsFlag / 6)
 	if x.differ(x.models["1"], two) == 0 {
 		t.Fatal("the two models have the same values: the test proves nothing")
 	}
@@ -67,7 +64,7 @@ func TestTwoModelsAreServedWhatTheyWereTrainedOn(t *testing.T) {
 	// Everything is written anew beside what is read, then collected.
 	r.must("materialize", "--full", "--to", "2025-12-01")
 	r.must("gc", "--grace", "0s")
-	x.more(*reads / 6)
+	x.more(*readsFlag / 6)
 
 	// Both training sets are made again to the same bytes, although head knows only version 2.
 	for _, set := range []string{"one", "two"} {
@@ -86,11 +83,11 @@ func TestTwoModelsAreServedWhatTheyWereTrainedOn(t *testing.T) {
 		t.Errorf("left after gc: %s", left)
 	}
 	r.must("verify")
-	x.more(max(*reads/6, *reads-int(x.count.Load())))
+	x.more(max(*readsFlag/6, *readsFlag-int(x.count.Load())))
 	x.stop()
 	t.Logf("%d answers of models, %d of the service", x.ofModels.Load(), x.ofService.Load())
-	if n := x.count.Load(); n < int64(*reads) {
-		t.Errorf("%d answers were checked, of %d", n, *reads)
+	if n := x.count.Load(); n < int64(*readsFlag) {
+		t.Errorf("%d answers were checked, of %d", n, *readsFlag)
 	}
 }
 
