@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -78,11 +79,14 @@ func (g *sqliteGate) stopAt(at moment, args ...string) (*process, func()) {
 	}
 }
 
-// redisGate stops runs at an EXEC on its way to the server, which waits in the gate until the run is woken.
+// redisGate stops runs at an EXEC on its way to the server. In turn, it waits in the gate until the run is woken, so that
+// it arrives behind all that happened meanwhile, or arrives at once, and the sleeper does not know it.
 type redisGate struct {
 	w        *liveWorld
 	registry *sql.DB
 	execs    chan chan struct{} // each EXEC brings a channel and waits until that is closed
+	replies  atomic.Int64       // of the server: how many times it said something
+	stops    int
 	url      string
 }
 
@@ -119,7 +123,7 @@ func (g *redisGate) forward(client net.Conn, socket string, over <-chan struct{}
 	}
 	defer server.Close()
 	go func() {
-		_, _ = io.Copy(client, server)
+		_, _ = io.Copy(io.MultiWriter(client, (*counter)(&g.replies)), server)
 		client.Close()
 	}()
 	in := bufio.NewReaderSize(client, 1<<20)
@@ -145,6 +149,14 @@ func (g *redisGate) forward(client net.Conn, socket string, over <-chan struct{}
 			return
 		}
 	}
+}
+
+// counter counts writes.
+type counter atomic.Int64
+
+func (c *counter) Write(b []byte) (int, error) {
+	(*atomic.Int64)(c).Add(1)
+	return len(b), nil
 }
 
 // readCommand reads one command of the Redis protocol: an array of strings.
@@ -208,11 +220,17 @@ func (g *redisGate) stopAt(at moment, args ...string) (*process, func()) {
 		if !p.stop(g.registry) {
 			return nil, nil
 		}
-		if pass == nil {
-			return p, func() { go g.drain(p); p.wake() }
+		g.stops++
+		if pass != nil && g.stops%2 == 0 {
+			before := g.replies.Load()
+			close(pass)
+			pass = nil
+			eventually(g.w.t, "an answer to what was on its way", func() bool { return g.replies.Load() > before })
 		}
 		return p, func() {
-			close(pass)
+			if pass != nil {
+				close(pass)
+			}
 			go g.drain(p)
 			p.wake()
 		}
