@@ -20,6 +20,7 @@ func (a *app) serveCommand() *cobra.Command {
 		Short: "Answer look-ups over gRPC and HTTP",
 		Long: `Answer look-ups from the online store: gRPC fstore.v1.FeatureStore with health and reflection, and HTTP with
 POST /v1/online-features, /healthz, /readyz and /metrics. What is applied or published later is picked up by itself.
+An online store that is away is waited for.
 The addresses are printed first: port 0 takes a free one. SIGTERM ends the server once what is under way is answered.`,
 		Example: `  fstore serve
   fstore serve --grpc 0.0.0.0:6566 --http 127.0.0.1:0
