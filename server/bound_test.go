@@ -7,9 +7,9 @@ import (
 	"github.com/fstore-dev/fstore/alloctest"
 )
 
-// The largest bodies that are taken, each made to cost as much as it can.
+// Large bodies, each made to cost as much as it can.
 func TestALargeBodyCostsAMultipleOfItself(t *testing.T) {
-	const n = 4 << 20
+	const n = 1 << 20
 	fill := func(begin, some, end string) string {
 		return begin + strings.Repeat(some, (n-len(begin)-len(end))/len(some)) + end
 	}
