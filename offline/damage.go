@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -114,6 +116,12 @@ func OpenParquet(path string) (_ *os.File, _ *parquet.File, err error) {
 	return f, file, nil
 }
 
+// reason returns what the engine says, some of which ends in a byte of the file.
+func reason(f *failure) string {
+	message, _, _ := strings.Cut(f.message, "\x00")
+	return strings.TrimRightFunc(message, func(r rune) bool { return r == ':' || r == utf8.RuneError || !unicode.IsPrint(r) || unicode.IsSpace(r) })
+}
+
 func damaged(path, why string) *fstore.Error {
 	return fstore.Errorf(fstore.ErrInvalid, "%s is damaged: %s", path, why).WithHint(rewrite)
 }
@@ -135,7 +143,7 @@ func (s *session) unreadable(ctx context.Context, src *source, err error) error 
 			return ctx.Err()
 		}
 		if errors.As(alone, &f) {
-			return damaged(file, strings.Trim(f.message, ": "))
+			return damaged(file, reason(f))
 		}
 	}
 	return err
@@ -155,7 +163,7 @@ func (s *session) blame(ctx context.Context, err error) error {
 				return ctx.Err()
 			}
 			if alone != nil {
-				found := damaged(file, strings.Trim(f.message, ": "))
+				found := damaged(file, reason(f))
 				found.Message = "source " + src.def.Name + ": " + found.Message
 				return found
 			}

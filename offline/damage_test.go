@@ -124,7 +124,7 @@ func TestAPatternPassesNothingOver(t *testing.T) {
 		want          string
 	}{
 		{"a link to nothing", "s/*.parquet", func(path string) error { return os.Symlink("nowhere", path) }, "s/b.parquet cannot be read: no such file or directory"},
-		{"a folder of files", "s/*.parquet", func(path string) error { return os.Mkdir(path, 0o755) }, "s/b.parquet is a folder (name the files in such folders: *.parquet/*.parquet)"},
+		{"a folder of files", "s/*.parquet", func(path string) error { return os.Mkdir(path, 0o755) }, "s/b.parquet is a folder (move it away, or name what is in such folders: s/*.parquet/*.parquet)"},
 		{"a pipe", "s/*.parquet", func(path string) error { return syscall.Mkfifo(path, 0o644) }, "s/b.parquet is not a file"},
 		{"a pipe by its name", "s/b.parquet", func(path string) error { return syscall.Mkfifo(path, 0o644) }, "s/b.parquet is not a file"},
 		{"a device by its name", "/dev/null", nil, "/dev/null is not a file"},

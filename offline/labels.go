@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -131,8 +132,9 @@ func (s *session) labelQuery(ctx context.Context, l *labels, in Labels, c cut) e
 	if err := s.inputs(ctx, v, c, "_label_input"); err != nil {
 		return err
 	}
-	if err := s.exec(ctx, "CREATE TEMP VIEW _label_sql AS\n"+in.SQL); err != nil {
-		return err
+	const prefix = "CREATE TEMP VIEW _label_sql AS\n"
+	if err := plain(s.conn.Exec(ctx, prefix+in.SQL)); err != nil {
+		return placed(sqlError(err, prefix, in.SQL), in.SQL)
 	}
 	written, err := s.query(ctx, "DESCRIBE "+in.SQL)
 	if err != nil {
@@ -153,6 +155,25 @@ func (s *session) labelQuery(ctx context.Context, l *labels, in Labels, c cut) e
 	}
 	l.from, l.order = "_label_rows", unused(l.columns, "_row")
 	return s.exec(ctx, "CREATE TEMP TABLE _label_rows AS\nSELECT *, row_number() OVER () - 1 AS "+ident(l.order)+"\nFROM _label_ordered")
+}
+
+// placed turns an error about the query for labels into one that says where in it.
+func placed(err error, sql string) error {
+	e, ok := err.(*fstore.SQLError)
+	if !ok {
+		return err
+	}
+	message, rest, _ := strings.Cut(e.Message, "\n")
+	where := "the query for labels"
+	if e.Offset >= 0 && e.Offset <= len(sql) {
+		before := sql[:e.Offset]
+		where += fmt.Sprintf(":%d:%d", 1+strings.Count(before, "\n"), 1+utf8.RuneCountInString(before[1+strings.LastIndexByte(before, '\n'):]))
+	}
+	_, candidates, _ := strings.Cut(rest, "Candidate bindings: ")
+	if candidates, _, _ = strings.Cut(candidates, "\n"); candidates != "" {
+		candidates = "did you mean " + strings.Trim(candidates, " :") + "?"
+	}
+	return fstore.Errorf(fstore.ErrInvalid, "%s: %s", where, strings.TrimSpace(message)).WithHint("%s", candidates)
 }
 
 // bind finds the columns that the list of features needs.

@@ -77,7 +77,7 @@ func (s *session) files(ctx context.Context, path string) ([]string, error) {
 	if b.Len > 0 {
 		found = b.Columns[0].Strings
 	}
-	if err := passedOver(pattern, found); err != nil {
+	if err := passedOver(path, pattern, found); err != nil {
 		return nil, fmt.Errorf("path %s: %w", path, err)
 	}
 	if len(found) == 0 {
@@ -87,10 +87,10 @@ func (s *session) files(ctx context.Context, path string) ([]string, error) {
 	return found, nil
 }
 
-// passedOver returns an error if a pattern matches what the engine leaves out without a word: a link to nothing, or a
+// passedOver returns an error if a path's pattern matches what the engine leaves out without a word: a link to nothing, or a
 // folder of files that is named like one of them, as Spark writes. Other folders beside the files are none of its
 // business.
-func passedOver(pattern string, found []string) error {
+func passedOver(path, pattern string, found []string) error {
 	matches, err := filepath.Glob(pattern)
 	if err != nil || strings.Contains(pattern, "**") {
 		return nil //nolint:nilerr // the engine's patterns are its own; this only looks at those that both know
@@ -108,7 +108,7 @@ func passedOver(pattern string, found []string) error {
 		case err != nil:
 			return readError(m, err)
 		case info.IsDir() && strings.EqualFold(filepath.Ext(m), ".parquet"):
-			return fstore.Errorf(fstore.ErrInvalid, "%s is a folder", m).WithHint("name the files in such folders: %s/*.parquet", filepath.Base(pattern))
+			return fstore.Errorf(fstore.ErrInvalid, "%s is a folder", m).WithHint("move it away, or name what is in such folders: %s/*.parquet", path)
 		case !info.IsDir():
 			if err := checkRegular(m); err != nil {
 				return err

@@ -185,6 +185,8 @@ func placeOf(message, text string) int {
 var engineMessages = []struct{ contains, message, hint string }{
 	{"only select statements", notSelect, notSelectHint},
 	{"only a select statement", notSelect, notSelectHint},
+	{"there is no statement", "there is no statement", "a view is one SELECT"},
+	{"there is more than one statement", "there is more than one statement", "a view is one SELECT; WITH gives a part of it a name"},
 	{"positional parameters", parameterMessage, "write the value out"},
 	{"memory exhausted", "nested too deep", "give a part of it a name: WITH name AS (…)"},
 	{"max expression depth", "an expression of more than 1,000 parts within each other", "a list, CASE or join instead; or give a part of it a name: WITH name AS (…)"},
