@@ -23,7 +23,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	signal.Ignore(syscall.SIGXFSZ) // beyond a limit on the size of files a write then fails, where a thread of the engine's would die
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once, whatever it waits for
+	context.AfterFunc(ctx, stop)   // a second signal ends the program at once, whatever it waits for
 	a := &app{
 		stdin: stdin, stdout: stdout, stderr: stderr,
 		lookup: os.LookupEnv, environ: os.Environ, now: time.Now,
