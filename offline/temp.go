@@ -2,6 +2,7 @@ package offline
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,13 +39,16 @@ func makeScratch(dir, prefix string) (*scratch, error) {
 			return nil, err
 		}
 		s, err := lockFolder(path, syscall.LOCK_EX)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // another process took it for abandoned before it was opened
+		}
 		if err != nil {
 			return nil, errors.Join(err, os.RemoveAll(path))
 		}
 		if _, err := os.Stat(path); err == nil {
 			return s, nil
 		}
-		s.lock.Close() // another process took it for abandoned before it was locked
+		s.lock.Close() // likewise, before it was locked
 	}
 }
 
