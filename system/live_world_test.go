@@ -31,6 +31,7 @@ type liveWorld struct {
 
 	onlineStore online.Backend // opened when first asked for
 	registryDB  *sql.DB        // likewise
+	databases   []*sql.DB      // those in which a stopped run could hold a lock
 }
 
 // store returns the online store beside fstore.
@@ -49,14 +50,6 @@ func (w *liveWorld) registry() *sql.DB {
 	return w.registryDB
 }
 
-// databases are the SQLite files in which a stopped run could hold a lock.
-func (w *liveWorld) databases() []*sql.DB {
-	out := []*sql.DB{w.registry()}
-	if !strings.Contains(strings.Join(w.r.env, "\n"), "FSTORE_ONLINE=") {
-		out = append(out, openSQLite(w.t, w.r, "online.db"))
-	}
-	return out
-}
 
 // newLiveWorld applies and materializes the first definitions.
 func newLiveWorld(t testing.TB, storeURL string, keys int) *liveWorld {
@@ -79,6 +72,10 @@ func newLiveWorld(t testing.TB, storeURL string, keys int) *liveWorld {
 	writeEpoch(t, r, w.epoch, keys)
 	w.apply()
 	w.materialize()
+	w.databases = []*sql.DB{w.registry()}
+	if storeURL == "" {
+		w.databases = append(w.databases, openSQLite(t, r, "online.db"))
+	}
 	return w
 }
 

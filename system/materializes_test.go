@@ -24,29 +24,33 @@ func overStores(t *testing.T, test func(t *testing.T, url string)) {
 	}
 }
 
-// holding begins to materialize a view of the world's and stops the run while it holds the lease.
-func (w *liveWorld) holding(ref string, args ...string) *process {
+// holding begins to materialize the view whole, with new data, and stops the run while it holds the lease.
+func (w *liveWorld) holding(flags ...string) *process {
 	w.t.Helper()
-	registry, databases := w.registry(), w.databases()
 	for range 20 {
-		p, _ := w.r.start(append([]string{"materialize"}, args...)...)
-		for held := false; !held; {
-			select {
-			case <-p.done:
-				w.t.Fatalf("the run ended with %d before it was stopped:\n%s", p.wait(), p.log)
-			default:
-				_, held = leaseOf(w.t, registry, ref)
-			}
+		w.data()
+		p, _ := w.r.start(append([]string{"materialize", "whole", "--to", w.tick().Format(time.RFC3339Nano)}, flags...)...)
+		if w.held(p) && p.stop(w.databases...) && w.held(p) {
+			return p
 		}
-		if p.stop(databases...) {
-			if _, held := leaseOf(w.t, registry, ref); held {
-				return p
-			}
-		}
-		p.kill() // it was already through with the view
+		p.kill() // it was already through
 	}
 	w.t.Fatal("no run could be stopped while it holds the lease")
 	return nil
+}
+
+// held waits until somebody holds the lease of the view whole; false where the run ends before.
+func (w *liveWorld) held(p *process) bool {
+	for {
+		if _, held := leaseOf(w.t, w.registry(), "whole@1"); held {
+			return true
+		}
+		select {
+		case <-p.done:
+			return false
+		default:
+		}
+	}
 }
 
 // TestMaterializesAtOnce stops a run while it holds its lease. A second one of the same view ends with status 5 at
@@ -55,9 +59,7 @@ func TestMaterializesAtOnce(t *testing.T) {
 	overStores(t, func(t *testing.T, url string) {
 		w := newLiveWorld(t, url, 5000)
 		for range *materializeRounds {
-			w.data()
-			first, second := w.tick(), w.tick()
-			p := w.holding("whole@1", "whole", "--to", first.Format(time.RFC3339Nano))
+			p, second := w.holding(), w.tick()
 			got := w.r.run("materialize", "whole", "--to", second.Format(time.RFC3339Nano))
 			if got.status != 5 || !strings.Contains(got.stderr, fmt.Sprintf("held by process %d ", p.cmd.Process.Pid)) || !strings.Contains(got.stderr, "--wait") {
 				t.Fatalf("beside a run of the same view: status %d\n%s", got.status, got.stderr)
@@ -142,13 +144,11 @@ func TestAKilledHolderLosesItsLease(t *testing.T) {
 	overStores(t, func(t *testing.T, url string) {
 		w := newLiveWorld(t, url, 5000)
 		for round := range *materializeRounds {
-			w.data()
-			var args []string
+			var flags []string
 			if round%2 == 1 {
-				args = append(args, "--full")
+				flags = append(flags, "--full")
 			}
-			p := w.holding("whole@1", append([]string{"whole", "--to", w.tick().Format(time.RFC3339Nano)}, args...)...)
-			p.kill()
+			w.holding(flags...).kill()
 			if l, ok := leaseOf(t, w.registry(), "whole@1"); !ok || time.Until(l.expires) < 10*time.Second {
 				t.Fatalf("the dead run's lease is %v, %v", l, ok)
 			}
