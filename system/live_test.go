@@ -91,8 +91,10 @@ var liveSteps = []struct {
 		w.materialize()
 	}},
 	{"killed", func(w *liveWorld) {
-		w.data()
-		w.kill()
+		for _, view := range []string{third, whole} {
+			w.data()
+			w.kill(view)
+		}
 		w.data()
 		w.materialize()
 	}},
@@ -126,16 +128,23 @@ var liveSteps = []struct {
 	}},
 }
 
-// kill begins to materialize and kills it somewhere.
-func (w *liveWorld) kill() {
+// kill begins to materialize and kills it, if it can, while the store holds a view half as it was and half as it is to be.
+func (w *liveWorld) kill(view string) {
 	to := w.tick()
 	_, _ = w.expectRun(to, nil)
 	p, _ := w.r.start("materialize", "--to", to.Format(time.RFC3339Nano))
-	select {
-	case <-p.done:
-	case <-time.After(time.Duration(100+w.ticks*37%400) * time.Millisecond):
+	defer p.kill()
+	for {
+		select {
+		case <-p.done:
+			w.t.Logf("the run of %s was not killed in time", view)
+			return
+		default:
+		}
+		if at := w.moment(view); at == begun || at == midway {
+			return
+		}
 	}
-	p.kill()
 }
 
 // TestReadersOfALiveStore asks a server again and again while data and definitions change under it: no answer is
@@ -145,7 +154,7 @@ func TestReadersOfALiveStore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			long := *readsFlag > defaultReads
-			keys, pace := 4000, 10*time.Millisecond
+			keys, pace := 6000, 20*time.Millisecond
 			if long {
 				keys, pace = 30_000, 0
 			}

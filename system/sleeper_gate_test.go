@@ -61,11 +61,11 @@ func (g *sqliteGate) stopAt(at moment, args ...string) (*process, func()) {
 			}
 			unlock = mine
 		}
-		now := g.w.moment()
+		now := g.w.moment(whole)
 		if now == at {
 			stopped := p.stop(g.registry)
 			unlock()
-			if !stopped || g.w.moment() != at {
+			if !stopped || g.w.moment(whole) != at {
 				p.kill()
 				return nil, nil
 			}
@@ -210,7 +210,7 @@ func (g *redisGate) stopAt(at moment, args ...string) (*process, func()) {
 				continue // all others are just before a write
 			}
 		}
-		now := g.w.moment()
+		now := g.w.moment(whole)
 		if now != at {
 			if pass != nil {
 				close(pass)

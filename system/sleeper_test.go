@@ -110,7 +110,7 @@ func (s *sleeper) overtake(round sleep, expire func()) {
 	t, w := s.w.t, s.w
 	t.Helper()
 	p, wake := s.asleep(round)
-	through := w.moment() == published // perhaps since it sleeps
+	through := w.moment(whole) == published // perhaps since it sleeps
 	expire()
 	w.data()
 	w.materialize(append([]string{"whole"}, round.then...)...)
@@ -147,9 +147,9 @@ func (s *sleeper) asleep(round sleep) (p *process, wake func()) {
 	return nil, nil
 }
 
-// moment says how far the run of whole@1 for the last instant has come.
-func (w *liveWorld) moment() moment {
-	ref := fstore.ViewRef{Name: whole, Version: 1}
+// moment says how far the run of a view's serving version for the last instant has come.
+func (w *liveWorld) moment(view string) moment {
+	ref := fstore.ViewRef{Name: view, Version: w.names.serves[view]}
 	l, held := leaseOf(w.t, w.registry(), ref.String())
 	if !held {
 		return ""
