@@ -50,7 +50,6 @@ func (w *liveWorld) registry() *sql.DB {
 	return w.registryDB
 }
 
-
 // newLiveWorld applies and materializes the first definitions.
 func newLiveWorld(t testing.TB, storeURL string, keys int) *liveWorld {
 	r := newRepo(t, "")

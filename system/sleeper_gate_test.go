@@ -41,27 +41,22 @@ type sqliteGate struct {
 }
 
 func (g *sqliteGate) stopAt(at moment, args ...string) (*process, func()) {
-	t := g.w.t
-	unlock := func() {}
-	if at == leased {
-		unlock = mustLock(t, g.online) // so that the run cannot get further
-	}
 	p, _ := g.w.r.start(args...)
 	for {
 		select {
 		case <-p.done:
-			unlock()
 			return nil, nil
 		default:
 		}
-		if at != leased {
-			mine, ok := lock(g.online)
-			if !ok {
-				continue // it writes; the next try may be just behind
-			}
-			unlock = mine
+		unlock, ok := lock(g.online)
+		if !ok {
+			continue // it writes; the next try may be just behind
 		}
 		now := g.w.moment(whole)
+		for try := 0; at == leased && now == "" && try < 100; try++ { // it has no lease yet: it may get one, and not further
+			time.Sleep(200 * time.Microsecond)
+			now = g.w.moment(whole)
+		}
 		if now == at {
 			stopped := p.stop(g.registry)
 			unlock()
@@ -71,12 +66,18 @@ func (g *sqliteGate) stopAt(at moment, args ...string) (*process, func()) {
 			}
 			return p, p.wake
 		}
-		if at != leased {
-			unlock()
-			unlock = func() {}
-		}
-		time.Sleep(200 * time.Microsecond) // for the run to take its turn
+		unlock()
+		time.Sleep(g.pause(at)) // for the run to take its turn
 	}
+}
+
+// pause is how long a run may write before it is looked at again: what it writes to try the store, before it has a lease,
+// takes longer than what it writes later.
+func (g *sqliteGate) pause(at moment) time.Duration {
+	if at == leased {
+		return 3 * time.Millisecond
+	}
+	return 200 * time.Microsecond
 }
 
 // redisGate stops runs at an EXEC on its way to the server. In turn, it waits in the gate until the run is woken, so that
