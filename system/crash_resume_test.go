@@ -16,10 +16,16 @@ func TestALargeFirstLoadResumes(t *testing.T) {
 		b := w.backend()
 		defer b.Close()
 		held, kills := 0, 0
-		for kills < 3 {
+		for again := 0; kills < 3; {
 			p := w.tryToStop(b, to(0))
-			if p == nil {
-				t.Fatalf("the load ended before it was stopped for the %d. time", kills+1)
+			if p == nil { // the machine was busy with others, the load ended before it could be stopped
+				if again++; again > 5 {
+					t.Fatal("the load could not be stopped while it wrote")
+				}
+				w.store.empty()
+				removeState(t, w.dir)
+				held, kills = 0, 0
+				continue
 			}
 			p.kill()
 			kills++

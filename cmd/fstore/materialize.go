@@ -42,7 +42,7 @@ A view with a publish schedule is published at the last instant of its schedule 
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.to, "to", "", "instant to materialize to (default: now)")
-	flags.BoolVar(&f.full, "full", false, "write everything to a new generation, whatever the store holds")
+	flags.BoolVar(&f.full, "full", false, "write everything to a new generation, whatever the store holds, and replace a pointer that cannot be read")
 	flags.BoolVar(&f.rewind, "rewind", false, "allow an instant before the published one")
 	flags.StringVar(&f.wait, "wait", "", "how long to wait for another run of the same view, such as 10m (default: not at all)")
 	a.engineFlags(cmd)
