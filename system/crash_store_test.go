@@ -38,7 +38,7 @@ func TestTheStoreIsEmptied(t *testing.T) {
 		w.run(1)
 		r := w.read()
 		r.again()
-		r.allow(codes.FailedPrecondition)
+		r.allow(codes.FailedPrecondition, codes.Unavailable)
 		w.store.empty()
 		r.refuses(codes.FailedPrecondition)
 		if s := w.run(2); s.NewGeneration != "nothing is published yet" || s.Written != tickKeys || s.Left != nil {
@@ -78,7 +78,7 @@ func TestTheStoreIsEmptiedDuringARun(t *testing.T) {
 			if n == 0 {
 				continue
 			}
-			r.allow(codes.FailedPrecondition)
+			r.allow(codes.FailedPrecondition, codes.Unavailable)
 			r.runs(n-1, n)
 			p := w.stopHalfway(n, more...)
 			w.store.empty()
