@@ -55,7 +55,7 @@ func (r *repo) move(from, to string) {
 
 // A process that hangs with the registry's write lock holds up who has to write to it, and tells them; nobody else.
 func TestTheRegistryIsLocked(t *testing.T) {
-	t.Parallel() // it waits for the ten seconds that a lock is waited for
+	t.Parallel() // it waits
 	r, s := servedShop(t)
 	want := firstAnswer(t, s)
 	release := writeLock(t, r, "registry.db")
@@ -73,12 +73,19 @@ func TestTheRegistryIsLocked(t *testing.T) {
 	another := r.serve()
 	right(t, another, want)
 	ends(t, another)
-	if got := <-applied; got.status != 6 || !strings.Contains(got.stderr, "apply shop: database is locked") {
+	want6 := *slow // the lock is held for longer than is waited for it
+	if !want6 {
+		release()
+	}
+	got := <-applied
+	if want6 && (got.status != 6 || !strings.Contains(got.stderr, "apply shop: database is locked")) || !want6 && got.status != 0 {
 		t.Errorf("apply: exit status %d\n%s%s", got.status, got.stdout, got.stderr)
 	}
 	right(t, s, want)
-	release()
-	r.must("apply", "--yes")
+	if want6 {
+		release()
+		r.must("apply", "--yes")
+	}
 	logs(t, s, "catalog loaded", 2)
 	unharmed(t, s, want) // the version before: the new one is not published
 }

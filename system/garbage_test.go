@@ -214,7 +214,7 @@ func TestConnectionsComeAndGo(t *testing.T) {
 	unharmed(t, s, want)
 }
 
-var slow = flag.Bool("slow", false, "wait for the server to end every connection that it should, which takes a minute and a half, and not just the first of them")
+var slow = flag.Bool("slow", false, "wait for the last connection that the server should end, a minute and a half, and for locks as long as the program does")
 
 // Clients that say nothing, or too little, or say it too slowly, or have gone without a word, are sent away after a
 // while, and nothing is left of them.
