@@ -115,7 +115,7 @@ func removeUnready(dir string) error {
 // eachAbandoned calls do with each folder of an unfinished training set in dir that no process uses, locked.
 func eachAbandoned(dir string, do func(*scratch) error) error {
 	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 		return err
 	}
 	for _, e := range entries {
