@@ -199,13 +199,17 @@ func TestRedisIsFull(t *testing.T) {
 		return shop.must("get", "--grpc", s.grpc, "--features", "customer_product.last_price", "--entity", "customer_id=12003,stock_code=P10007", "--output", "json")
 	}
 	want := ask()
-	for name, room := range map[string]int{"at the start": -10_000, "half-way": 80_000} {
+	for name, room := range map[string]int{"at the start": 0, "half-way": 80_000} {
 		shop.config("maxmemory", "0")
 		used, err := strconv.Atoi(field(shop.cli("info", "memory"), "used_memory"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		shop.config("maxmemory", strconv.Itoa(used+room))
+		limit := 1 // what is used goes up and down by itself
+		if room > 0 {
+			limit = used + room
+		}
+		shop.config("maxmemory", strconv.Itoa(limit))
 		got := shop.run("materialize", "customer_product", "--full", "--to", "2025-12-02")
 		if got.status != 6 || !strings.Contains(got.stderr, "OOM") || !strings.Contains(got.stderr, "raise maxmemory") {
 			t.Errorf("%s: exit status %d\n%s", name, got.status, got.stderr)
