@@ -267,10 +267,10 @@ func (c *collector) liveView(ctx context.Context, ref fstore.ViewRef, generation
 func (c *collector) leftOver(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) (string, error) {
 	p, ok, err := c.o.Storage.Pointer(ctx, ref)
 	switch {
-	case errors.Is(err, fstore.ErrCorrupt):
-		return "the pointer cannot be read: run fstore materialize " + ref.String(), nil
 	case err != nil:
 		return "", err
+	case p.Damaged != "":
+		return "the pointer cannot be read: run fstore materialize --full " + ref.String(), nil
 	case ok && p.Generation == g:
 		return "it is published", nil
 	}

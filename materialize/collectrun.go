@@ -147,7 +147,7 @@ func (c *collector) confirm(ctx context.Context, ref fstore.ViewRef, token strin
 func (c *collector) pointer(ctx context.Context, ref fstore.ViewRef) (*fstore.Generation, error) {
 	p, ok, err := c.o.Storage.Pointer(ctx, ref)
 	switch {
-	case errors.Is(err, fstore.ErrCorrupt):
+	case err == nil && p.Damaged != "":
 		return new(fstore.Generation), nil
 	case err != nil || !ok:
 		return nil, err

@@ -183,11 +183,11 @@ func (r *runner) view(ctx context.Context, v *fstore.ViewVersion) (*View, error)
 		before, err := r.standing(ctx, v.Ref)
 		out := &View{View: v.Ref, Published: before.pointer.Published, Generation: before.pointer.Generation}
 		switch {
-		case errors.Is(err, fstore.ErrCorrupt):
-			out.Problem, out.Hint = "the store's pointer cannot be read", "run fstore materialize "+v.Ref.String()
-			return out, nil
 		case err != nil:
 			return nil, err
+		case before.pointer.Damaged != "":
+			out.Problem, out.Hint = "the store's pointer cannot be read", "run fstore materialize --full "+v.Ref.String()
+			return out, nil
 		case !before.published:
 			out.Problem, out.Hint = "it is not published", "run fstore materialize "+v.Ref.String()
 			return out, nil
