@@ -48,6 +48,11 @@ func TestAServerWaitsForItsStore(t *testing.T) {
 	if got := state(); got != healthpb.HealthCheckResponse_NOT_SERVING {
 		t.Errorf("health: %v", got)
 	}
+	for end := time.Now().Add(10 * time.Second); !strings.Contains(w.log.String(), "the online store cannot be used"); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the log does not tell of a store that is away")
+		}
+	}
 	fail(nil)
 	<-w.usable
 	for end := time.Now().Add(10 * time.Second); state() != healthpb.HealthCheckResponse_SERVING; time.Sleep(time.Millisecond) {
