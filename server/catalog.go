@@ -62,43 +62,32 @@ type resolved struct {
 	names    Names
 	store    *online.Store
 
-	mu        sync.RWMutex // guards the rest
-	services  map[string]*target
-	models    map[fstore.ModelRef]*target // by version and by alias
+	mu        sync.RWMutex                // guards the rest
+	services  map[string]*target          // there are only as many as the registry has services
+	models    map[fstore.ModelRef]*target // by version and by alias: as many as the registry has of both
 	lists     map[string]*target          // by the references, each ended by a zero byte
 	listBytes int
 }
 
 // service returns the look-up of a service.
 func (r *resolved) service(name string) (*target, error) {
-	r.mu.RLock()
-	t := r.services[name]
-	r.mu.RUnlock()
-	if t != nil {
-		return t, nil
-	}
-	list, err := r.names.Service(name)
-	if err != nil {
-		return nil, err
-	}
-	if t, err = r.prepare(list); err != nil {
-		return nil, err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.services[name] = t // there are only as many as the registry has services
-	return t, nil
+	return once(r, r.services, name, r.names.Service)
 }
 
 // model returns the look-up of a version of a model.
 func (r *resolved) model(ref fstore.ModelRef) (*target, error) {
+	return once(r, r.models, ref, r.names.Model)
+}
+
+// once returns the look-up of a name, which is found and prepared the first time and then kept in known.
+func once[K comparable](r *resolved, known map[K]*target, name K, find func(K) (*fstore.FeatureList, error)) (*target, error) {
 	r.mu.RLock()
-	t := r.models[ref]
+	t := known[name]
 	r.mu.RUnlock()
 	if t != nil {
 		return t, nil
 	}
-	list, err := r.names.Model(ref)
+	list, err := find(name)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +96,7 @@ func (r *resolved) model(ref fstore.ModelRef) (*target, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.models[ref] = t // there are only as many as the registry has versions and aliases
+	known[name] = t
 	return t, nil
 }
 
@@ -197,14 +186,14 @@ func (f *follower) first(ctx context.Context) {
 
 // run polls at once and then at every tick until ctx ends.
 func (f *follower) run(ctx context.Context, tick <-chan time.Time) {
-	for i := 0; ; i++ {
-		if f.poll(ctx); i == 0 {
-			close(f.polled)
-		}
+	f.poll(ctx)
+	close(f.polled)
+	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick:
+			f.poll(ctx)
 		}
 	}
 }

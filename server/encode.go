@@ -24,8 +24,8 @@ import (
 func headsOf(list *fstore.FeatureList) [][]byte {
 	heads := make([][]byte, len(list.Outputs))
 	for i, o := range list.Outputs {
-		b := appendString(nil, 1, o.Name)
-		heads[i] = appendString(b, 2, list.Feature(i).Type.String())
+		b := appendText(nil, 1, o.Name)
+		heads[i] = appendText(b, 2, list.Feature(i).Type.String())
 	}
 	return heads
 }
@@ -33,11 +33,11 @@ func headsOf(list *fstore.FeatureList) [][]byte {
 // tailOf returns what ends every answer of a list, encoded: the service or the model that answers.
 func tailOf(list *fstore.FeatureList) (b []byte) {
 	if s := list.Service; s.Name != "" {
-		answer := appendUint(appendString(nil, 1, s.Name), 2, uint64(s.Version))
+		answer := appendUint(appendText(nil, 1, s.Name), 2, uint64(s.Version))
 		b = append(appendHead(b, 4, len(answer)), answer...)
 	}
 	if m := list.Model; m.Name != "" {
-		answer := appendString(appendString(nil, 1, m.Name), 2, m.Version)
+		answer := appendText(appendText(nil, 1, m.Name), 2, m.Version)
 		b = append(appendHead(b, 5, len(answer)), answer...)
 	}
 	return b
@@ -106,14 +106,14 @@ func appendFeature(b []byte, f *online.AnswerFeature, s sizes) []byte {
 	b = appendHead(b, 3, sizeField(s.kind))
 	b = appendHead(b, kind, s.kind)
 	b = appendKind(b, &f.Column)
-	b = appendBytes(b, 4, f.Column.Valid)
-	b = appendBytes(b, 5, statusBytes(f.Statuses))
+	b = appendText(b, 4, f.Column.Valid)
+	b = appendText(b, 5, statusBytes(f.Statuses))
 	if f.Events != nil {
 		b = appendHead(b, 6, s.events)
 		if len(f.Events) > 0 {
 			b = appendFixed64s(appendHead(b, 1, 8*len(f.Events)), f.Events)
 		}
-		b = appendBytes(b, 2, f.EventsValid)
+		b = appendText(b, 2, f.EventsValid)
 	}
 	return b
 }
@@ -141,8 +141,8 @@ func sizeVersion(v *online.AnswerVersion) int {
 
 func appendVersion(b []byte, v *online.AnswerVersion) []byte {
 	b = appendHead(b, 3, sizeVersion(v))
-	b = appendUint(appendString(b, 1, v.Ref.Name), 2, uint64(v.Ref.Version))
-	b = appendString(b, 3, string(v.Generation))
+	b = appendUint(appendText(b, 1, v.Ref.Name), 2, uint64(v.Ref.Version))
+	b = appendText(b, 3, string(v.Generation))
 	if at := fstore.Micros(v.Published); at != 0 {
 		b = protowire.AppendTag(b, 4, protowire.Fixed64Type)
 		b = protowire.AppendFixed64(b, uint64(at))
@@ -172,18 +172,10 @@ func sizeKind(c *fstore.Column) int {
 	case c.Type.IsList():
 		elements := elementsOf(c)
 		return sizeBytes(sizeOffsets(c.Offsets)) + sizeField(sizeField(sizeKind(&elements)))
-	case c.Type == fstore.String: // not packed: an empty one has a length, too
-		n := 0
-		for _, v := range c.Strings {
-			n += sizeField(len(v))
-		}
-		return n
+	case c.Type == fstore.String:
+		return sizeTexts(c.Strings)
 	case c.Type == fstore.Bytes:
-		n := 0
-		for _, v := range c.Bytes {
-			n += sizeField(len(v))
-		}
-		return n
+		return sizeTexts(c.Bytes)
 	}
 	return sizeBytes(sizePacked(c))
 }
@@ -203,18 +195,28 @@ func appendKind(b []byte, c *fstore.Column) []byte {
 		b = appendHead(b, 2, sizeField(size))
 		return appendKind(appendHead(b, field, size), &elements)
 	case c.Type == fstore.String:
-		for _, v := range c.Strings {
-			b = append(appendHead(b, 1, len(v)), v...)
-		}
-		return b
+		return appendTexts(b, c.Strings)
 	case c.Type == fstore.Bytes:
-		for _, v := range c.Bytes {
-			b = append(appendHead(b, 1, len(v)), v...)
-		}
-		return b
+		return appendTexts(b, c.Bytes)
 	}
 	if n := sizePacked(c); n > 0 {
 		b = appendPacked(appendHead(b, 1, n), c)
+	}
+	return b
+}
+
+// sizeTexts returns the length of strings or bytes as field 1. They are not packed: an empty one has a length, too.
+func sizeTexts[T ~string | ~[]byte](values []T) int {
+	n := 0
+	for _, v := range values {
+		n += sizeField(len(v))
+	}
+	return n
+}
+
+func appendTexts[T ~string | ~[]byte](b []byte, values []T) []byte {
+	for _, v := range values {
+		b = append(appendHead(b, 1, len(v)), v...)
 	}
 	return b
 }
@@ -308,15 +310,8 @@ func appendHead(b []byte, field protowire.Number, n int) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.BytesType), uint64(n))
 }
 
-func appendBytes(b []byte, field protowire.Number, v []byte) []byte {
+func appendText[T ~string | ~[]byte](b []byte, field protowire.Number, v T) []byte {
 	if len(v) == 0 {
-		return b
-	}
-	return append(appendHead(b, field, len(v)), v...)
-}
-
-func appendString(b []byte, field protowire.Number, v string) []byte {
-	if v == "" {
 		return b
 	}
 	return append(appendHead(b, field, len(v)), v...)

@@ -80,7 +80,7 @@ func (l scrapeLog) Println(what ...any) {
 
 func (s *Server) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
 	buf := buffers.Get(0)
-	defer func() { buffers.Put(buf) }()
+	defer buffers.Put(buf)
 	refused := s.run(r.Context(), httpGet, func(ctx context.Context) error {
 		body, err := s.readBody(w, r)
 		if err != nil {
