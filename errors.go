@@ -56,6 +56,15 @@ func (e *Error) WithHint(format string, args ...any) *Error {
 	return &c
 }
 
+// MessageOf returns what an error says without its hint and without what was wrapped around it.
+func MessageOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Message
+	}
+	return err.Error()
+}
+
 // Pos is a place in a file of definitions. Line and Col count from 1; 0 means unknown.
 type Pos struct {
 	File string `json:"file,omitempty"`

@@ -56,7 +56,7 @@ func (c *collector) condemn(ctx context.Context, items []Waste) ([]Waste, error)
 	}
 	token, err := c.o.Leases.Acquire(ctx, ref, c.o.LeaseTTL, c.o.Clock.Now())
 	if errors.Is(err, fstore.ErrConflict) {
-		c.keep(ref, "", "a run is under way: %s", strings.TrimPrefix(messageOf(err), "lease "+ref.String()+": "))
+		c.keep(ref, "", "a run is under way: %s", strings.TrimPrefix(fstore.MessageOf(err), "lease "+ref.String()+": "))
 		return nil, nil
 	}
 	if err != nil {
@@ -64,14 +64,6 @@ func (c *collector) condemn(ctx context.Context, items []Waste) ([]Waste, error)
 	}
 	out, err := c.condemnHeld(ctx, items, token)
 	return out, errors.Join(err, c.o.Leases.Release(context.WithoutCancel(ctx), ref, token))
-}
-
-func messageOf(err error) string {
-	var e *fstore.Error
-	if errors.As(err, &e) {
-		return e.Message
-	}
-	return err.Error()
 }
 
 func (c *collector) condemnHeld(ctx context.Context, items []Waste, token string) ([]Waste, error) {

@@ -92,18 +92,9 @@ func modelFrom(raw json.RawMessage) (ref fstore.ModelRef, err error) {
 		err = fstore.Errorf(fstore.ErrInvalid, "name or version is missing")
 	}
 	if err != nil {
-		err = fmt.Errorf("model: %w", fstore.Errorf(fstore.ErrInvalid, "%s", messageOf(err)).WithHint(`such as {"model":{"name":"fraud","version":"3"}}; an alias may stand for the version`))
+		err = fmt.Errorf("model: %w", fstore.Errorf(fstore.ErrInvalid, "%s", fstore.MessageOf(err)).WithHint(`such as {"model":{"name":"fraud","version":"3"}}; an alias may stand for the version`))
 	}
 	return ref, err
-}
-
-// messageOf returns what an error says without its hint.
-func messageOf(err error) string {
-	var e *fstore.Error
-	if errors.As(err, &e) {
-		return e.Message
-	}
-	return err.Error()
 }
 
 // member reads the value of a field. It must begin as values of its kind do: null, for one, is none.
