@@ -139,11 +139,7 @@ func (s *Store) Unpublish(ctx context.Context, ref fstore.ViewRef, g fstore.Gene
 	if raws[0] == nil {
 		return nil
 	}
-	named := fstore.Generation("")
-	if known, err := decodePointer(ref, raws[0]); err == nil {
-		named = known.pointer.Generation
-	}
-	if named != g {
+	if named := readPointer(ref, raws[0]).Generation; named != g {
 		return fstore.Errorf(fstore.ErrConflict, "the pointer of %s names generation %s by now", ref, named)
 	}
 	if err := s.backend.Commit(ctx, Commit{Guards: []Guard{{key, raws[0]}}, Delete: [][]byte{key}}); err != nil {

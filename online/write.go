@@ -34,6 +34,9 @@ func (s *Store) Pointer(ctx context.Context, ref fstore.ViewRef) (fstore.Pointer
 // Pointers returns the pointers of those view versions that are published, in one round trip. One that this build would
 // not have written is among them, as Damaged: nobody could move it by comparing.
 func (s *Store) Pointers(ctx context.Context, refs []fstore.ViewRef) (map[fstore.ViewRef]fstore.Pointer, error) {
+	if len(refs) == 0 {
+		return nil, nil
+	}
 	keys := make([][]byte, len(refs))
 	for i, ref := range refs {
 		keys[i] = s.pointerKey(ref)
@@ -44,16 +47,19 @@ func (s *Store) Pointers(ctx context.Context, refs []fstore.ViewRef) (map[fstore
 	}
 	out := make(map[fstore.ViewRef]fstore.Pointer, len(refs))
 	for i, raw := range raws {
-		if raw == nil {
-			continue
-		}
-		if known, err := decodePointer(refs[i], raw); err == nil && string(encodePointer(known.pointer)) == known.raw {
-			out[refs[i]] = known.pointer
-		} else {
-			out[refs[i]] = fstore.Pointer{Damaged: string(raw)}
+		if raw != nil {
+			out[refs[i]] = readPointer(refs[i], raw)
 		}
 	}
 	return out, nil
+}
+
+// readPointer returns what is under the key of a pointer, as Pointers does.
+func readPointer(ref fstore.ViewRef, raw []byte) fstore.Pointer {
+	if known, err := decodePointer(ref, raw); err == nil && string(encodePointer(known.pointer)) == known.raw {
+		return known.pointer
+	}
+	return fstore.Pointer{Damaged: string(raw)}
 }
 
 // Header returns the header of a generation of a view version; false where there is none.

@@ -55,6 +55,18 @@ var collectTests = []test{
 			t.Error(got.Pointers)
 		}
 	}},
+	{"a_pointer_that_reads_as_damaged_is_unpublished_as_such", func(t *testing.T, b online.Backend) {
+		s, ctx, v := online.New(b, "p"), context.Background(), view("v", "id int64", "x int64")
+		load(t, s, v, generation1, published, many(1)...)
+		another := `{"generation":"` + string(generation1) + `","published":"2026-01-01T00:00:00Z","fingerprint":"f","by":"a newer fstore"}`
+		commit(t, b, online.Commit{Set: []online.KV{{Key: []byte("fstore:p:p:v@1"), Value: []byte(another)}}})
+		if p, ok, err := s.Pointer(ctx, v.Ref); !ok || err != nil || p.Damaged != another {
+			t.Fatal(p, ok, err)
+		}
+		if err := s.Unpublish(ctx, v.Ref, ""); err != nil {
+			t.Error(err)
+		}
+	}},
 	{"a_view_is_unpublished_only_from_the_generation_named", func(t *testing.T, b online.Backend) {
 		s, ctx, v := online.New(b, "p"), context.Background(), view("v", "id int64", "x int64")
 		load(t, s, v, generation1, published, many(1)...)
