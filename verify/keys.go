@@ -20,7 +20,7 @@ func (r *runner) scan(ctx context.Context) error {
 	var generations []fstore.Generation
 	for _, v := range r.o.Views {
 		p, ok, err := r.o.Store.Pointer(ctx, v.Ref)
-		if err != nil && !errors.Is(err, fstore.ErrCorrupt) {
+		if err != nil {
 			return err
 		}
 		if ok {

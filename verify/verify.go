@@ -203,10 +203,10 @@ func (r *runner) view(ctx context.Context, v *fstore.ViewVersion) (*View, error)
 			return nil, err
 		}
 		after, err := r.standing(ctx, v.Ref)
-		if err != nil && !errors.Is(err, fstore.ErrCorrupt) {
+		if err != nil {
 			return nil, err
 		}
-		if out.wrong() == 0 || err == nil && before.same(&after) {
+		if out.wrong() == 0 || before.same(&after) {
 			return out, nil
 		}
 		if err := r.scanFor(ctx, after.pointer.Generation); err != nil {
