@@ -7,9 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online/redis/redistest"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
@@ -91,12 +88,7 @@ func BenchmarkRegisteredViews(b *testing.B) {
 			r.copy("rows.parquet", wideRows(1000, 50))
 			applied := r.run("apply", "--yes")
 			r.run("materialize", names[0])
-			conn, err := grpc.NewClient(r.serve(), grpc.WithTransportCredentials(insecure.NewCredentials()))
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.Cleanup(func() { conn.Close() })
-			client, req := fstorev1.NewFeatureStoreClient(conn), ask(1)
+			client, req := fstorev1.NewFeatureStoreClient(dial(b, r.serve())), ask(1)
 			firstAnswer(b, client, req)
 			var took []time.Duration
 			for b.Loop() {

@@ -9,9 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-
 	"github.com/fstore-dev/fstore/online/redis/redistest"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 )
@@ -73,12 +70,7 @@ type load struct {
 func newLoad(b *testing.B, address string, keys int) *load {
 	l := &load{keys: keys}
 	for range 64 {
-		conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(func() { conn.Close() })
-		c := fstorev1.NewFeatureStoreClient(conn)
+		c := fstorev1.NewFeatureStoreClient(dial(b, address))
 		firstAnswer(b, c, ask(keys)) // connects
 		l.clients = append(l.clients, c)
 	}

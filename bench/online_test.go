@@ -44,18 +44,7 @@ func measureGet(b *testing.B, keys int, views []*fstore.ViewVersion) {
 	}
 	srv := server.New(server.Options{Catalog: &catalog{listOf(views...), views}, Store: store})
 	conn := serve(b, func(ctx context.Context, l net.Listener) error { return srv.Serve(ctx, l, nil) })
-	client := fstorev1.NewFeatureStoreClient(conn)
-	column := &fstorev1.Int64Values{}
-	for i := range keys {
-		column.Values = append(column.Values, int64(i*7))
-	}
-	req := &fstorev1.GetOnlineFeaturesRequest{
-		Selection: &fstorev1.GetOnlineFeaturesRequest_Service{Service: "bench"},
-		Entities: []*fstorev1.Column{{
-			Name:   "customer_id",
-			Values: &fstorev1.Values{Kind: &fstorev1.Values_Int64Values{Int64Values: column}},
-		}},
-	}
+	client, req := fstorev1.NewFeatureStoreClient(conn), ask(keys)
 	answer := firstAnswer(b, client, req)
 
 	bare := newBareRead(b, url, keys, len(views), len(views[0].View.Features))
@@ -65,18 +54,11 @@ func measureGet(b *testing.B, keys int, views []*fstore.ViewVersion) {
 		b.Fatal(err)
 	}
 	var ours, asBytes, read, call []time.Duration
-	timed := func(into *[]time.Duration, do func() error) {
-		began := time.Now()
-		if err := do(); err != nil {
-			b.Fatal(err)
-		}
-		*into = append(*into, time.Since(began))
-	}
 	for b.Loop() {
-		timed(&ours, func() error { _, err := client.GetOnlineFeatures(ctx, req); return err })
-		timed(&asBytes, func() error { return invokeRaw(ctx, conn, fstorev1.FeatureStore_GetOnlineFeatures_FullMethodName, in) })
-		timed(&read, func() error { return bare.read(ctx) })
-		timed(&call, func() error { return echo.call(ctx, in) })
+		ours = append(ours, timed(b, func() error { _, err := client.GetOnlineFeatures(ctx, req); return err }))
+		asBytes = append(asBytes, timed(b, func() error { return invokeRaw(ctx, conn, fstorev1.FeatureStore_GetOnlineFeatures_FullMethodName, in) }))
+		read = append(read, timed(b, func() error { return bare.read(ctx) }))
+		call = append(call, timed(b, func() error { return echo.call(ctx, in) }))
 	}
 	limit := median(read) + median(call)
 	b.ReportMetric(float64(median(ours).Microseconds()), "p50_µs")
@@ -131,7 +113,13 @@ func serve(b *testing.B, run func(context.Context, net.Listener) error) *grpc.Cl
 			b.Error(err)
 		}
 	})
-	conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	return dial(b, l.Addr().String())
+}
+
+// dial returns a connection to a gRPC server, which is closed when the benchmark ends.
+func dial(b *testing.B, address string) *grpc.ClientConn {
+	b.Helper()
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		b.Fatal(err)
 	}
