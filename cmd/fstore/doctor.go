@@ -287,7 +287,7 @@ func (e *examination) models(ctx context.Context, snap *registry.Snapshot, store
 	for _, m := range models {
 		refs = append(refs, usedViews(m)...)
 	}
-	pointers, err := pointersOf(ctx, store, refs)
+	pointers, err := store.Pointers(ctx, refs)
 	if err != nil {
 		e.wrong("models", err)
 		return

@@ -55,6 +55,17 @@ func usageOf(what string, err error) error {
 	return &usageError{message: what + message, hint: strings.Join(hints, "; ")}
 }
 
+// given returns how many of several ways to say something were taken.
+func given(ways ...bool) int {
+	n := 0
+	for _, taken := range ways {
+		if taken {
+			n++
+		}
+	}
+	return n
+}
+
 // checkService refuses what cannot be the name of a service.
 func checkService(name string) error {
 	if service, version, ok := strings.Cut(name, "@"); ok && fstore.CheckName(service) == nil {

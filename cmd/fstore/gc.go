@@ -23,7 +23,8 @@ func (a *app) gcCommand() *cobra.Command {
 		Short: "Delete data that nothing uses any more",
 		Long: `Delete the data of view versions that are not live and past the grace period (neither head, nor serving, nor pinned to a
 model), generations that readers have left, and records that nobody knows: from the online store and the state folder;
-and snapshots of the inputs of training sets that no lock needs any more. It first says what. Definitions stay, all of them: head may move back to one, and locks name them.
+and snapshots of the inputs of training sets that no lock needs any more. It first says what. Definitions stay, all of
+them: head may move back to one, and locks name them.
 
 It works in small steps beside runs and readers. A view that is being materialized is left for the next time.`,
 		Example: "  fstore gc --dry-run\n  fstore gc --grace 12h --output json",
@@ -49,11 +50,7 @@ type collected struct {
 const leaseRest = 24 * time.Hour
 
 func (a *app) gc(ctx context.Context, dry bool) error {
-	s, err := a.settings()
-	if err != nil {
-		return err
-	}
-	db, err := openExisting(ctx, s)
+	s, db, err := a.openRegistry(ctx)
 	if err != nil {
 		return err
 	}

@@ -43,12 +43,7 @@ func (s *selection) modelFlag(a *app, cmd *cobra.Command, usage string) {
 }
 
 func (s *selection) check(cmd *cobra.Command) (err error) {
-	named := 0
-	for _, given := range []bool{s.service != "", len(s.features) > 0, s.modelArg != ""} {
-		if given {
-			named++
-		}
-	}
+	named := given(s.service != "", len(s.features) > 0, s.modelArg != "")
 	switch {
 	case named == 1 && s.modelArg != "":
 		s.model, err = modelNamed("--model", s.modelArg)
@@ -206,11 +201,7 @@ func (a *app) askStore(ctx context.Context, s *Settings, q *question, list *fsto
 // instant reads the instant of a flag.
 func instant(flag, text string) (time.Time, error) {
 	at, err := fstore.ParseTime(text)
-	if err != nil {
-		message, hints := explain(err)
-		return at, &usageError{message: flag + ": " + message, hint: hints[0]}
-	}
-	return at, nil
+	return at, usageOf(flag+": ", err)
 }
 
 // printAnswer prints one table: a line for each row of keys, or, of a single row, a line for each feature.

@@ -55,11 +55,7 @@ func (a *app) materialize(ctx context.Context, args []string, f materializeFlags
 	if err := f.options(&o); err != nil {
 		return err
 	}
-	s, err := a.settings()
-	if err != nil {
-		return err
-	}
-	db, err := openExisting(ctx, s)
+	s, db, err := a.openRegistry(ctx)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
-	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/cobra"
 )
@@ -32,11 +31,7 @@ func modelNamed(where, text string) (fstore.ModelRef, error) {
 	if err == nil && ref.Version == "" {
 		err = fstore.Errorf(fstore.ErrInvalid, "%q has no version", text).WithHint("such as %s@3, or an alias of a version", text)
 	}
-	if err != nil {
-		message, hints := explain(err)
-		return ref, &usageError{message: where + ": " + message, hint: strings.Join(hints, "; ")}
-	}
-	return ref, nil
+	return ref, usageOf(where+": ", err)
 }
 
 // modelVersion reads the arguments NAME VERSION, which may also be written as one, NAME@VERSION.
@@ -76,11 +71,7 @@ such as 3 or 2025-12-01. To pin the same again changes nothing; a version is nev
 }
 
 func (a *app) pinModel(ctx context.Context, ref fstore.ModelRef, set, service string) error {
-	s, err := a.settings()
-	if err != nil {
-		return err
-	}
-	db, err := openExisting(ctx, s)
+	s, db, err := a.openRegistry(ctx)
 	if err != nil {
 		return err
 	}
@@ -129,8 +120,7 @@ func pinnedList(ctx context.Context, s *Settings, db *registry.DB, set, service 
 	}
 	ref, err := fstore.ParseRef(service)
 	if err != nil {
-		message, hints := explain(err)
-		return nil, &usageError{message: "--service: " + message, hint: strings.Join(hints, "; ")}
+		return nil, usageOf("--service: ", err)
 	}
 	snap, err := db.Snapshot(ctx, s.Project)
 	if err != nil {
@@ -179,11 +169,7 @@ within about a second. --delete removes the alias.`,
 
 // aliasModel sets an alias or, without a version, removes it.
 func (a *app) aliasModel(ctx context.Context, args []string) error {
-	s, err := a.settings()
-	if err != nil {
-		return err
-	}
-	db, err := openExisting(ctx, s)
+	s, db, err := a.openRegistry(ctx)
 	if err != nil {
 		return err
 	}
@@ -236,11 +222,7 @@ is not unpinned.`,
 }
 
 func (a *app) unpinModel(ctx context.Context, ref fstore.ModelRef) error {
-	s, err := a.settings()
-	if err != nil {
-		return err
-	}
-	db, err := openExisting(ctx, s)
+	s, db, err := a.openRegistry(ctx)
 	if err != nil {
 		return err
 	}
@@ -301,12 +283,5 @@ func modelPointers(ctx context.Context, s *Settings, refs []fstore.ViewRef) (map
 		return nil, err
 	}
 	defer store.Close()
-	return pointersOf(ctx, store, refs)
-}
-
-func pointersOf(ctx context.Context, store *online.Store, refs []fstore.ViewRef) (map[fstore.ViewRef]fstore.Pointer, error) {
-	if len(refs) == 0 {
-		return nil, nil
-	}
 	return store.Pointers(ctx, refs)
 }

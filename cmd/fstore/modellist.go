@@ -68,7 +68,7 @@ func (a *app) modelsShown(ctx context.Context, s *Settings, snap *registry.Snaps
 	}
 	pointers, err := modelPointers(ctx, s, refs)
 	if errors.Is(err, fstore.ErrUnavailable) {
-		fmt.Fprintf(a.stderr, "warning: what is published was not looked at: %s\n", a.mask(err.Error()))
+		a.notLookedAt(err)
 		return out, nil
 	}
 	if err != nil {
@@ -140,8 +140,7 @@ func (a *app) showModelCommand() *cobra.Command {
 func (a *app) showModelNamed(ctx context.Context, name string) error {
 	ref, err := fstore.ParseModelRef(name)
 	if err != nil {
-		message, hints := explain(err)
-		return &usageError{message: message, hint: strings.Join(hints, "; ")}
+		return usageOf("", err)
 	}
 	s, err := a.settings()
 	if err != nil {

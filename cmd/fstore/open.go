@@ -33,6 +33,16 @@ func openExisting(ctx context.Context, s *Settings) (*registry.DB, error) {
 	return registry.Open(ctx, s.Registry.reveal())
 }
 
+// openRegistry opens the registry of the repo, to which something was applied, and returns its settings, too.
+func (a *app) openRegistry(ctx context.Context) (*Settings, *registry.DB, error) {
+	s, err := a.settings()
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := openExisting(ctx, s)
+	return s, db, err
+}
+
 // nothingApplied is the error of commands that have nothing to do for a project that the registry does not know.
 func nothingApplied(s *Settings) error {
 	return fstore.Errorf(fstore.ErrNotReady, "nothing was applied to project %s at %s yet", s.Project, s.Registry).WithHint("run fstore apply")

@@ -107,11 +107,7 @@ func (a *app) createTrainingSet(ctx context.Context, name string, f *trainingFla
 		}
 		req.AsOf = &asOf
 	}
-	s, err := a.settings()
-	if err != nil {
-		return err
-	}
-	db, err := openExisting(ctx, s)
+	s, db, err := a.openRegistry(ctx)
 	if err != nil {
 		return err
 	}

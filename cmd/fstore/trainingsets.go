@@ -66,11 +66,7 @@ func listedTrainingSets(records []registry.TrainingSetRecord) []listedTrainingSe
 
 // trainingSets returns the records of all training sets, and lets mend see them first.
 func (a *app) trainingSets(ctx context.Context, mend func(context.Context, *Settings, *registry.DB, []registry.TrainingSetRecord)) ([]registry.TrainingSetRecord, error) {
-	s, err := a.settings()
-	if err != nil {
-		return nil, err
-	}
-	db, err := openExisting(ctx, s)
+	s, db, err := a.openRegistry(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -35,13 +35,7 @@ are differences, which the next run of materialize mends.`,
   fstore verify --model fraud@3 --output json`,
 		ValidArgsFunction: a.completeViews,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			named := 0
-			for _, given := range []bool{f.service != "", f.modelArg != "", len(args) > 0} {
-				if given {
-					named++
-				}
-			}
-			if named > 1 {
+			if given(f.service != "", f.modelArg != "", len(args) > 0) > 1 {
 				return usagef(cmd, "name views, or --service, or --model")
 			}
 			if f.sample < 0 || f.sample == 0 && cmd.Flags().Changed("sample") {
