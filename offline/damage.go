@@ -138,7 +138,11 @@ func (s *session) unreadable(ctx context.Context, src *source, err error) error 
 		}
 	}
 	for _, file := range src.files { // its footer may be damaged
-		_, alone := s.describe(ctx, "SELECT *\nFROM "+readParquet([]string{file}, false))
+		from := "\nFROM " + readParquet([]string{file}, false)
+		_, alone := s.describe(ctx, "SELECT *"+from)
+		if alone == nil {
+			alone = s.exec(ctx, "SELECT *\nFROM parquet_schema("+escaped([]string{file})+")")
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -153,12 +157,12 @@ func (s *session) unreadable(ctx context.Context, src *source, err error) error 
 // the engine does not know any more what it reads. Then each file is read by itself.
 func (s *session) blame(ctx context.Context, err error) error {
 	var f *failure
-	if !errors.As(err, &f) || f.cause.Type != "Invalid" {
+	if !errors.As(err, &f) || !ofDamage[f.cause.Type] {
 		return err
 	}
 	for _, src := range s.readSources() {
 		for _, file := range src.files {
-			alone := s.conn.Exec(ctx, "SELECT *\nFROM "+readParquet([]string{file}, false))
+			alone := s.readAlone(ctx, file)
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -170,4 +174,26 @@ func (s *session) blame(ctx context.Context, err error) error {
 		}
 	}
 	return err
+}
+
+// ofDamage are the classes of exceptions that damaged pages, and damaged statistics in a footer, end in.
+var ofDamage = map[string]bool{"Invalid": true, "Invalid Input": true, "INTERNAL": true}
+
+// readAlone reads a file in each way that makes use of something in it: its values, and, by groups, what its footer says
+// of them.
+func (s *session) readAlone(ctx context.Context, file string) error {
+	from := "\nFROM " + readParquet([]string{file}, false)
+	if err := s.conn.Exec(ctx, "SELECT *"+from); err != nil {
+		return err
+	}
+	columns, err := s.describe(ctx, "SELECT *"+from)
+	if err != nil {
+		return err
+	}
+	for _, c := range columns {
+		if err := s.conn.Exec(ctx, "SELECT 1"+from+"\nGROUP BY "+ident(c.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

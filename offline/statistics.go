@@ -225,44 +225,39 @@ func (y *tally) edges() []float64 {
 	return slices.Compact(out)
 }
 
-// distributions adds distinct values and histograms: what needs more than one look at a row, and is the engine's work.
+// distributions adds distinct values and histograms: what needs more than one look at a row, and is the engine's work. It
+// reads one column at a time, so that what it takes does not grow with their number.
 func (s *session) distributions(ctx context.Context, from string, columns []*contentColumn) error {
-	var measured []*contentColumn
-	var estimates []string
 	for _, c := range columns {
-		if c.measure != onlyCounts && c.Statistics.Count > 0 {
-			measured = append(measured, c)
-			estimates = append(estimates, "approx_count_distinct("+c.expression+")")
+		if c.measure == onlyCounts || c.Statistics.Count == 0 {
+			continue
+		}
+		if err := s.distribution(ctx, from, c); err != nil {
+			return err
 		}
 	}
-	if len(measured) == 0 {
-		return nil
-	}
-	b, err := s.query(ctx, "SELECT\n  "+list(estimates)+"\nFROM "+from)
+	return nil
+}
+
+func (s *session) distribution(ctx context.Context, from string, c *contentColumn) error {
+	b, err := s.query(ctx, "SELECT approx_count_distinct("+c.expression+")\nFROM "+from)
 	if err != nil {
 		return err
 	}
-	var asked []string
-	var into []func(*fstore.Column)
-	for i, c := range measured {
-		estimate := b.Columns[i].Int64s[0]
-		share := int64(1) // of the values one in so many is counted, by its hash: the engine's own estimate is coarse
-		for estimate/share >= 2*countedWell {
-			share *= 2
-		}
-		asked = append(asked, fmt.Sprintf("count(DISTINCT %s) FILTER (WHERE hash(%s) %% %d = 0)", c.expression, c.expression, share))
-		into = append(into, func(got *fstore.Column) {
-			n := got.Int64s[0] * share
-			c.Statistics.Distinct, c.Statistics.Approximate = &n, share > 1
-		})
-		sql, take := c.histogram(estimate)
-		asked, into = append(asked, sql...), append(into, take...)
+	estimate := b.Columns[0].Int64s[0]
+	share := int64(1) // of the values one in so many is counted, by its hash: the engine's own estimate is coarse
+	for estimate/share >= 2*countedWell {
+		share *= 2
 	}
-	if b, err = s.query(ctx, "SELECT\n  "+list(asked)+"\nFROM "+from); err != nil {
+	counted := fmt.Sprintf("count(DISTINCT %s) FILTER (WHERE hash(%s) %% %d = 0)", c.expression, c.expression, share)
+	more, into := c.histogram(estimate)
+	if b, err = s.query(ctx, "SELECT\n  "+list(append([]string{counted}, more...))+"\nFROM "+from); err != nil {
 		return err
 	}
+	n := b.Columns[0].Int64s[0] * share
+	c.Statistics.Distinct, c.Statistics.Approximate = &n, share > 1
 	for i, take := range into {
-		take(&b.Columns[i])
+		take(&b.Columns[i+1])
 	}
 	return nil
 }

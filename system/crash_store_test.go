@@ -212,8 +212,8 @@ func TestRedisStaysAwayDuringARun(t *testing.T) {
 	}
 	w.store.server.Restart()
 	r.again()
-	s := w.run(2)
-	if !s.Finished.Equal(tick(1)) || s.NewGeneration != "" || s.Written <= tickKeys || s.Written >= 2*tickKeys {
+	s := w.run(2) // what was on its way when the run was stopped still arrived: that may have been the rest
+	if !s.Finished.Equal(tick(1)) || s.NewGeneration != "" || s.Written < tickKeys || s.Written >= 2*tickKeys {
 		t.Errorf("%+v", s)
 	}
 	r.runs()
