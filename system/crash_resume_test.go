@@ -80,7 +80,7 @@ func TestReadersHardlyNoticeAKilledRun(t *testing.T) {
 				r.again()
 			}
 			s := w.run(n)
-			if s.NewGeneration != "" || !s.Finished.Equal(tick(n)) || s.Written == 0 || s.Written >= tickKeys || s.Left != nil {
+			if s.NewGeneration != "" || !s.Finished.Equal(tick(n)) || s.Written >= tickKeys || s.Left != nil { // nothing, if only to publish was left
 				t.Errorf("%+v", s)
 			}
 			r.runs()
