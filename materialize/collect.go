@@ -202,6 +202,14 @@ func (c *collector) view(ctx context.Context, ref fstore.ViewRef) error {
 		c.keep(ref, "", "not live since %s, within the grace period", fstore.FormatTime(life.Idle))
 		return nil
 	}
+	read, err := readRuns(c.stateOf(ref))
+	if err != nil {
+		return err
+	}
+	for _, format := range read.newer {
+		c.keep(ref, "", "%s", newerState(format))
+		return nil
+	}
 	why := "not live since " + fstore.FormatTime(life.Idle)
 	for _, g := range generations {
 		if other, err := c.othersData(ctx, ref, g, life.Fingerprint); err != nil || other {
@@ -222,6 +230,11 @@ func (c *collector) view(ctx context.Context, ref fstore.ViewRef) error {
 		c.waste(Waste{Kind: kind, View: ref, Why: why})
 	}
 	return nil
+}
+
+// newerState says why what a newer fstore has noted something of is left to it.
+func newerState(format int) string {
+	return fmt.Sprintf("its state is a newer fstore's, format %d: run the gc of that one", format)
 }
 
 // due reports whether the grace period of a version that is not live is over.
@@ -284,11 +297,14 @@ func (c *collector) leftOver(ctx context.Context, ref fstore.ViewRef, g fstore.G
 	if h.Complete || !h.Published.IsZero() || h.Fingerprint == "" {
 		return "", nil
 	}
-	runs, err := readRuns(c.stateOf(ref))
+	read, err := readRuns(c.stateOf(ref))
 	if err != nil {
 		return "", err
 	}
-	if r := runs[h.Run]; r != nil && r.of(&h) {
+	if format := read.newer[h.Run]; format > 0 {
+		return newerState(format), nil
+	}
+	if r := read.runs[h.Run]; r != nil && r.of(&h) {
 		return "a load that was interrupted or is under way: the next run goes on with it", nil
 	}
 	return "", nil

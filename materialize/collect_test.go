@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -320,5 +321,20 @@ func (g *garden) expectEmpty(t *testing.T, at int) {
 	g.gc(t)
 	if n := g.keys(t); n != 0 || len(g.files(t)) != 0 {
 		t.Errorf("stopped at call %d, then collected again: %d keys, files %v", at, n, g.files(t))
+	}
+}
+
+func TestTheStateOfANewerFstoreIsNotCollected(t *testing.T) {
+	g := newGarden(t)
+	g.mustRun(t, 1, 0)
+	newer := filepath.Join(g.state, g.life.Ref.String(), "x.json")
+	if err := os.WriteFile(newer, []byte(`{"format": 2}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	g.life.Live, g.life.Idle = false, day(1)
+	before := g.files(t)
+	g.expect(t, "dead", "", "a newer fstore's, format 2")
+	if g.keys(t) != 8 || !slices.Equal(g.files(t), before) {
+		t.Errorf("%d keys, files %v", g.keys(t), g.files(t))
 	}
 }

@@ -11,10 +11,10 @@ import (
 
 // facts are what a run finds: in the store, and in state what explains it.
 type facts struct {
-	pointer *fstore.Pointer                        // nil: never published
-	headers map[fstore.Generation]*fstore.Header   // of the pointer's generation and of all that state knows
-	runs    map[string]*run                        // by id
-	intact  func(r *run, spool bool) (bool, error) // are the run's manifest, and its spool, as they were written
+	pointer  *fstore.Pointer                        // nil: never published
+	headers  map[fstore.Generation]*fstore.Header   // of the pointer's generation and of all that state knows
+	runsRead                                        // in state
+	intact   func(r *run, spool bool) (bool, error) // are the run's manifest, and its spool, as they were written
 }
 
 // plan is what a run does about what it found.
@@ -114,6 +114,9 @@ func (f *facts) inPlace(v *fstore.ViewVersion, live *fstore.Header) (plan, error
 		return plan{reason: "the store has no readable header for what it holds"}, nil
 	case live.Fingerprint != v.Fingerprint || live.View != v.Ref:
 		return plan{reason: "the store holds another definition's values"}, nil
+	}
+	if format := f.newer[live.Run]; format > 0 {
+		return plan{reason: fmt.Sprintf("the state of run %s, which the store holds, is a newer fstore's: format %d", live.Run, format)}, nil
 	}
 	r := f.runs[live.Run]
 	if r == nil || !r.of(live) {

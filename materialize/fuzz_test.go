@@ -322,21 +322,21 @@ func FuzzRun(f *testing.F) {
 			t.Fatal(err)
 		}
 		var r *run
-		alloctest.AtMost(t, 32*len(b), func() { r = readRun(path, "r") })
+		alloctest.AtMost(t, 32*len(b), func() { r, _ = readRun(path, "r") })
 		if r == nil {
 			return
 		}
 		if r.Manifest.Name != "r"+manifestSuffix || r.Spool.Name != "r"+spoolSuffix {
 			t.Errorf("it names files outside its run: %+v", r)
 		}
-		s := &state{dir: dir, runs: map[string]*run{}}
+		s := &state{dir: dir, runsRead: runsRead{runs: map[string]*run{}}}
 		if whole, err := s.intact(r, true); whole || err != nil { // neither file is there
 			t.Errorf("its files are intact: %v, %v", whole, err)
 		}
 		if err := s.add(r); err != nil {
 			t.Fatal(err)
 		}
-		again := readRun(path, "r")
+		again, _ := readRun(path, "r")
 		if again == nil || !again.At.Equal(r.At) {
 			t.Fatalf("%+v, written and read again %+v", r, again)
 		}

@@ -12,8 +12,8 @@ import (
 // names; false where the state folder does not know that run.
 func Holds(state string, h fstore.Header, few int) (keys int64, some [][]byte, known bool, err error) {
 	dir := filepath.Join(state, h.View.String())
-	runs, err := readRuns(dir)
-	r := runs[h.Run]
+	read, err := readRuns(dir)
+	r := read.runs[h.Run]
 	if err != nil || r == nil || !r.of(&h) {
 		return 0, nil, false, err
 	}

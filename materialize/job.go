@@ -92,7 +92,7 @@ func (j *job) look(ctx context.Context) (*facts, error) {
 	if j.state, err = openState(filepath.Join(j.o.State, j.v.Ref.String())); err != nil {
 		return nil, err
 	}
-	f := &facts{headers: map[fstore.Generation]*fstore.Header{}, runs: j.state.runs, intact: j.state.intact}
+	f := &facts{headers: map[fstore.Generation]*fstore.Header{}, runsRead: j.state.runsRead, intact: j.state.intact}
 	if j.pointer, err = j.readPointer(ctx); err != nil {
 		return nil, err
 	}

@@ -342,3 +342,44 @@ func TestAnUnreadableHeaderIsLeftAlone(t *testing.T) {
 		t.Errorf("got %+v", s)
 	}
 }
+
+// What a newer fstore has written it can still read after an older one has run: nothing of it is taken for rubbish, and
+// neither are files that no fstore writes.
+func TestTheStateOfANewerFstoreStays(t *testing.T) {
+	w := newWorld(t)
+	w.fill(10)
+	first := w.mustRun(t, day(2), 0)
+	dir := filepath.Join(w.state, w.table.view.Ref.String())
+	theirs := w.files(t)
+	for _, name := range theirs {
+		if strings.HasSuffix(name, ".json") {
+			b, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			newer := strings.Replace(string(b), `"format": 1`, `"format": 2, "run": ["not what it was"]`, 1)
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(newer), 0o644); err != nil || newer == string(b) {
+				t.Fatal(err, newer)
+			}
+			theirs = append(theirs, strings.TrimSuffix(name, ".json")+".spool.tmp", "README")
+		}
+	}
+	for _, name := range theirs[len(theirs)-2:] {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := w.mustRun(t, day(3), 0)
+	if !strings.HasSuffix(s.NewGeneration, "is a newer fstore's: format 2") || !slices.Equal(s.Left, []fstore.Generation{first.Generation}) {
+		t.Errorf("got %+v", s)
+	}
+	w.check(t, day(3))
+	if s := w.mustRun(t, day(4), 0); s.NewGeneration != "" || len(s.Left) != 0 {
+		t.Errorf("the next run: %+v", s)
+	}
+	for _, name := range theirs {
+		if !slices.Contains(w.files(t), name) {
+			t.Errorf("%s is gone; there are %q", name, w.files(t))
+		}
+	}
+}

@@ -20,6 +20,8 @@ import (
 //
 // A run's files stay until no key of its generation can be in the store, or a later run of the same generation
 // has published. Which run the store holds is the header's to say.
+//
+// Files with other names are not ours, and those of a run whose format is a newer fstore's are that one's: they stay.
 
 // run is what <run>.json says.
 type run struct {
@@ -52,9 +54,15 @@ func (r *run) of(h *fstore.Header) bool {
 
 // state is the folder of one view version.
 type state struct {
-	dir  string
-	runs map[string]*run // by id
-	junk []string        // files that dead runs left unfinished
+	dir string
+	runsRead
+	junk []string // files that dead runs left unfinished
+}
+
+// runsRead are what a folder describes, by id.
+type runsRead struct {
+	runs  map[string]*run
+	newer map[string]int // the formats of runs that a newer fstore made
 }
 
 // openState reads the folder, making it where it is missing.
@@ -66,34 +74,50 @@ func openState(dir string) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &state{dir: dir, runs: runsIn(dir, entries)}
+	s := &state{dir: dir, runsRead: runsIn(dir, entries)}
 	for _, e := range entries {
-		if id, _, _ := strings.Cut(e.Name(), "."); s.runs[id] == nil || strings.HasSuffix(e.Name(), tmpSuffix) {
+		id, tmp, ours := runOfFile(e.Name())
+		if ours && e.Type().IsRegular() && s.newer[id] == 0 && (s.runs[id] == nil || tmp) {
 			s.junk = append(s.junk, e.Name())
 		}
 	}
 	return s, nil
 }
 
-// readRuns returns the runs that a folder describes, by id; none where there is no folder.
-func readRuns(dir string) (map[string]*run, error) {
+// runOfFile returns the id of the run that a file belongs to by its name, and whether it is not finished; false for a
+// name that no run gives.
+func runOfFile(name string) (id string, tmp, ok bool) {
+	name, tmp = strings.CutSuffix(name, tmpSuffix)
+	for _, suffix := range []string{runSuffix, manifestSuffix, spoolSuffix} {
+		if id, ok = strings.CutSuffix(name, suffix); ok {
+			return id, tmp, id != ""
+		}
+	}
+	return "", false, false
+}
+
+// readRuns returns the runs that a folder describes; none where there is no folder.
+func readRuns(dir string) (runsRead, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return runsRead{}, nil
 	}
 	return runsIn(dir, entries), err
 }
 
-func runsIn(dir string, entries []fs.DirEntry) map[string]*run {
-	runs := map[string]*run{}
+func runsIn(dir string, entries []fs.DirEntry) runsRead {
+	read := runsRead{map[string]*run{}, map[string]int{}}
 	for _, e := range entries {
 		if id, ok := strings.CutSuffix(e.Name(), runSuffix); ok {
-			if r := readRun(filepath.Join(dir, e.Name()), id); r != nil {
-				runs[id] = r
+			switch r, format := readRun(filepath.Join(dir, e.Name()), id); {
+			case r != nil:
+				read.runs[id] = r
+			case format > stateFormat:
+				read.newer[id] = format
 			}
 		}
 	}
-	return runs
+	return read
 }
 
 // removeJunk removes what was found unfinished. If the lease was held after the folder was read, that belongs to dead
@@ -108,18 +132,24 @@ func (s *state) removeJunk() error {
 	return nil
 }
 
-// readRun returns nil for what cannot be read: a run that is not known is a state that is lost, which is safe.
-func readRun(path, id string) *run {
+// readRun returns nil for what cannot be read: a run that is not known is a state that is lost, which is safe. It also
+// returns the format that the file states, 0 where there is none: what else a newer one says cannot be known.
+func readRun(path, id string) (*run, int) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return nil
+		return nil, 0
+	}
+	var head struct {
+		Format int `json:"format"`
+	}
+	if json.Unmarshal(b, &head) != nil || head.Format != stateFormat {
+		return nil, head.Format
 	}
 	var r run
-	if json.Unmarshal(b, &r) != nil || r.Format != stateFormat || r.Run != id ||
-		r.Manifest.Name != id+manifestSuffix || r.Spool.Name != id+spoolSuffix {
-		return nil
+	if json.Unmarshal(b, &r) != nil || r.Run != id || r.Manifest.Name != id+manifestSuffix || r.Spool.Name != id+spoolSuffix {
+		return nil, head.Format
 	}
-	return &r
+	return &r, head.Format
 }
 
 // add makes a run durable whose files are.

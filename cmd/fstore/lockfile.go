@@ -31,6 +31,34 @@ type lockedSet struct {
 	settings *Settings
 }
 
+// lockBeside returns the lock beside a file that is going to be written, nil where there is none. What else is in its
+// place is somebody's: the error is ErrConflict. A folder there is left to who writes the lock.
+func lockBeside(out string) (*offline.Lock, error) {
+	path := lockPath(out)
+	conflict := func(what string) error {
+		return fstore.Errorf(fstore.ErrConflict, "--out %s: its lock would replace %s, %s", out, path, what).WithHint("name a new file, or remove that one")
+	}
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir():
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("--out %s: read its lock: %w", out, err)
+	case !info.Mode().IsRegular():
+		return nil, conflict("which is not a file")
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("--out %s: read its lock: %w", out, err)
+	}
+	lock, err := offline.ReadLock(text)
+	if err != nil {
+		message, _ := explain(err)
+		return nil, conflict("which cannot be read: " + message)
+	}
+	return lock, nil
+}
+
 // isLockFile reports whether an argument is a file and not a name: it has a dot or a slash, as no name has.
 func isLockFile(arg string) bool { return strings.ContainsAny(arg, `./\`) }
 
@@ -99,6 +127,11 @@ func (set *lockedSet) fromFile(arg string) error {
 		set.out = set.lock.Output.Path // a copy of the lock alone
 	}
 	return nil
+}
+
+// isLockedBy reports whether a lock is the one of the training set, or of an earlier rebuild of it.
+func (set *lockedSet) isLockedBy(l *offline.Lock) bool {
+	return l.Name == set.lock.Name && l.Created.Equal(set.lock.Created)
 }
 
 // settingsForLock returns the repo's settings, or where the command does not run in one and none was given, those that

@@ -58,6 +58,7 @@ func TestScripts(t *testing.T) {
 			"answers":   answers,
 			"parquet":   writeParquet,
 			"bytes":     writeBytes,
+			"sqlite":    toSQLite,
 			"keep":      keep,
 			"kept":      checkKept,
 		},

@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
@@ -103,22 +101,20 @@ func (a *app) rebuildTrainingSet(ctx context.Context, arg string, f *rebuildFlag
 
 // outIsFree refuses to write over anything but the training set itself, and over that unless it was asked for.
 func (f *rebuildFlags) outIsFree(set *lockedSet) error {
-	if _, err := os.Lstat(f.out); errors.Is(err, fs.ErrNotExist) {
+	_, err := os.Lstat(f.out)
+	there := !errors.Is(err, fs.ErrNotExist)
+	beside, err := lockBeside(f.out)
+	switch {
+	case err != nil:
+		return err
+	case !there && (beside == nil || set.isLockedBy(beside)):
 		return nil
-	}
-	var beside struct {
-		Name    string
-		Created time.Time
-	}
-	text, err := os.ReadFile(lockPath(f.out))
-	if err == nil {
-		err = json.Unmarshal(text, &beside)
-	}
-	if err != nil || beside.Name != set.lock.Name || !beside.Created.Equal(set.lock.Created) {
+	case !there:
+		return fstore.Errorf(fstore.ErrConflict, "--out %s: its lock would replace that of training set %s", f.out, beside.Name).WithHint("name a new file")
+	case beside == nil || !set.isLockedBy(beside):
 		return fstore.Errorf(fstore.ErrConflict, "--out %s is there already, and is not this training set: the lock beside it is not", f.out).
 			WithHint("name a new file, or remove it")
-	}
-	if !f.overwrite {
+	case !f.overwrite:
 		return fstore.Errorf(fstore.ErrConflict, "--out %s is there already", f.out).WithHint("name a new file, or --overwrite to replace it")
 	}
 	return nil

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -213,31 +212,26 @@ func (f *trainingFlags) paths(req *offline.TrainingRequest) (err error) {
 	return nil
 }
 
-// outIsFree refuses to write over a file that is no training set (labels, or a source's), and over one that another
-// training set goes by. A training set is known by the lock beside it.
+// outIsFree refuses to write over a file that is no training set (labels, or a source's), over one that another
+// training set goes by, and over a file in the lock's place that is no lock. A training set is known by the lock beside
+// it.
 func (f *trainingFlags) outIsFree(ctx context.Context, s *Settings, db *registry.DB, name string) error {
 	info, err := os.Lstat(f.out) // not Stat: what a link stands for would not be replaced, but the link
+	there := err == nil
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fstore.Errorf(fstore.ErrInvalid, "--out %s cannot be written: %v", f.out, underlying(err)).WithHint("name a file in a folder")
-	case !info.Mode().IsRegular():
+	case there && !info.Mode().IsRegular():
 		return fstore.Errorf(fstore.ErrConflict, "--out %s is there already and is not a file", f.out).WithHint("name a new file")
 	}
-	lock, err := os.ReadFile(lockPath(f.out))
-	if errors.Is(err, fs.ErrNotExist) {
+	was, err := lockBeside(f.out)
+	switch {
+	case err != nil:
+		return err
+	case was == nil && there:
 		return fstore.Errorf(fstore.ErrConflict, "--out %s is there already and is not a training set: it has no lock", f.out).
 			WithHint("name a new file, or remove it")
-	}
-	var was struct{ Name string }
-	if err == nil {
-		err = json.Unmarshal(lock, &was)
-	}
-	if err != nil {
-		return fmt.Errorf("--out %s: read its lock: %w", f.out, err)
-	}
-	if was.Name == name {
+	case was == nil || was.Name == name:
 		return nil
 	}
 	out, err := filepath.Abs(f.out)
@@ -246,9 +240,9 @@ func (f *trainingFlags) outIsFree(ctx context.Context, s *Settings, db *registry
 	}
 	other, err := db.TrainingSet(ctx, s.Project, was.Name)
 	switch {
-	case errors.Is(err, fstore.ErrNotFound) || err == nil && other.Out != out:
-		return nil
-	case err != nil:
+	case err == nil && other.Out != out:
+		return nil // the registry has the lock, and it is not needed here
+	case err != nil && !errors.Is(err, fstore.ErrNotFound):
 		return err
 	}
 	return fstore.Errorf(fstore.ErrConflict, "--out %s is the file of training set %s", f.out, was.Name).WithHint("name a new file")

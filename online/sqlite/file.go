@@ -174,14 +174,18 @@ func (b *Backend) prepare(ctx context.Context, f *file, how access) (ready bool,
 		}
 	}
 	var application, version, tables int
-	row := f.db.QueryRowContext(ctx, "select application_id, user_version, (select count(*) from sqlite_schema) from pragma_application_id, pragma_user_version")
-	if err := row.Scan(&application, &version, &tables); err != nil {
+	var pageSize int64
+	row := f.db.QueryRowContext(ctx, "select application_id, user_version, page_size, (select count(*) from sqlite_schema) from pragma_application_id, pragma_user_version, pragma_page_size")
+	if err := row.Scan(&application, &version, &pageSize, &tables); err != nil {
 		return false, b.failed(err)
 	}
 	if tables == 0 {
 		return false, nil // a writer has made the file and not yet what is in it
 	}
 	if err := b.checkFormat(application, version); err != nil {
+		return false, err
+	}
+	if err := b.checkWhole(pageSize); err != nil {
 		return false, err
 	}
 	if f.get, err = f.db.PrepareContext(ctx, get); err != nil {
@@ -194,7 +198,10 @@ func (b *Backend) prepare(ctx context.Context, f *file, how access) (ready bool,
 	return true, nil
 }
 
-const ownFile = "online: names a file of its own"
+const (
+	ownFile  = "online: names a file of its own"
+	fillAnew = "remove the file and run fstore materialize: it is filled anew"
+)
 
 func (b *Backend) checkFormat(application, version int) error {
 	switch {
@@ -203,6 +210,22 @@ func (b *Backend) checkFormat(application, version int) error {
 	case version > schemaVersion:
 		return fstore.Errorf(fstore.ErrInvalid, "online store %s: the file has format %d, this fstore knows up to %d", b.path, version, schemaVersion).
 			WithHint("use a newer fstore")
+	}
+	return nil
+}
+
+// checkWhole finds a file that ends within a page: SQLite takes what is missing of its last page for zeros, in which keys
+// are not found. That whole pages are missing it finds itself. A log that has something to copy back, or a journal, says
+// that somebody is writing, or was stopped while he did, which SQLite mends.
+func (b *Backend) checkWhole(pageSize int64) error {
+	for _, suffix := range []string{"-wal", "-journal"} {
+		if info, err := os.Stat(b.path + suffix); err == nil && info.Size() > 0 {
+			return nil
+		}
+	}
+	if info, err := os.Stat(b.path); err == nil && info.Size()%pageSize != 0 {
+		return fstore.Errorf(fstore.ErrCorrupt, "online store %s: the file is cut off: it ends within a page, at byte %d", b.path, info.Size()).
+			WithHint(fillAnew)
 	}
 	return nil
 }
@@ -319,7 +342,7 @@ func (b *Backend) failed(err error) error {
 		case codes.SQLITE_BUSY:
 			hint = "another process is writing to it, or was stopped while it did"
 		case codes.SQLITE_CORRUPT:
-			kind, hint = fstore.ErrCorrupt, "remove the file and run fstore materialize: it is filled anew"
+			kind, hint = fstore.ErrCorrupt, fillAnew
 		case codes.SQLITE_NOTADB:
 			kind, hint = fstore.ErrCorrupt, ownFile
 		case codes.SQLITE_FULL, codes.SQLITE_IOERR:
