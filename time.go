@@ -1,6 +1,7 @@
 package fstore
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -47,6 +48,9 @@ var units = []struct {
 	{"us", time.Microsecond},
 }
 
+// longest is the longest duration.
+const longest = time.Duration(1<<63 - 1)
+
 // Micros returns the duration in microseconds.
 func (d Duration) Micros() int64 { return time.Duration(d).Microseconds() }
 
@@ -79,6 +83,7 @@ func ParseDuration(s string) (Duration, error) {
 		return 0, Errorf(ErrInvalid, "%q is not a duration", s).WithHint("for example 90d, 12h or 1h30m; units us, ms, s, m, h, d, w")
 	}
 	var total time.Duration
+	over := false
 	rest := s
 	for rest != "" {
 		i := 0
@@ -90,24 +95,28 @@ func ParseDuration(s string) (Duration, error) {
 			j++
 		}
 		n, err := strconv.ParseInt(rest[:i], 10, 64)
+		tooLong := errors.Is(err, strconv.ErrRange)
 		unit := time.Duration(0)
 		for _, u := range units {
 			if u.name == rest[i:j] {
 				unit = u.d
 			}
 		}
-		if err != nil || unit == 0 || n > int64((1<<63-1)/unit) {
+		if err != nil && !tooLong || unit == 0 {
 			return bad()
 		}
-		add := time.Duration(n) * unit
-		if total+add < total {
-			return bad()
+		if tooLong || n > int64((longest-total)/unit) {
+			total, over = longest, true // what follows may still be no duration
+		} else {
+			total += time.Duration(n) * unit
 		}
-		total += add
 		rest = rest[j:]
 	}
-	if s == "" {
+	switch {
+	case s == "":
 		return bad()
+	case over:
+		return 0, Errorf(ErrInvalid, "%q is too long a duration", s).WithHint("at most %dd, about 292 years", longest/(24*time.Hour))
 	}
 	return Duration(total), nil
 }

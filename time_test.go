@@ -1,6 +1,7 @@
 package fstore_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -35,6 +36,11 @@ func TestDurationsHaveOneForm(t *testing.T) {
 	for _, text := range []string{"", "90", "d", "-1h", "1.5h", "1y", "1h 30m", "1H", "1ns", "99999999999999999999d", "106752d", "200000d200000d"} {
 		if got, err := fstore.ParseDuration(text); err == nil {
 			t.Errorf("%q: got %s", text, got)
+		}
+	}
+	for text, tooLong := range map[string]bool{"106752d": true, "99999999999999999999d": true, "60000d60000d": true, "106752x": false, "106752d1": false, "9d9x": false} {
+		if _, err := fstore.ParseDuration(text); err == nil || strings.Contains(err.Error(), "too long") != tooLong {
+			t.Errorf("%q: got %v", text, err)
 		}
 	}
 }

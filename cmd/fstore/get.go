@@ -201,6 +201,9 @@ func (a *app) askStore(ctx context.Context, s *Settings, q *question, list *fsto
 // instant reads the instant of a flag.
 func instant(flag, text string) (time.Time, error) {
 	at, err := fstore.ParseTime(text)
+	if err == nil && !at.After(time.Time{}) { // which stands for none
+		err = fstore.Errorf(fstore.ErrInvalid, "%q is too early", text).WithHint("instants begin after 0001-01-01")
+	}
 	return at, usageOf(flag+": ", err)
 }
 

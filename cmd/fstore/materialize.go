@@ -122,7 +122,7 @@ func (f materializeFlags) options(o *materialize.Options) error {
 	if f.wait != "" {
 		wait, err := fstore.ParseDuration(f.wait)
 		if err != nil {
-			return &usageError{message: fmt.Sprintf("--wait %q is not a duration", f.wait), hint: "for example 10m"}
+			return usageOf("--wait: ", err)
 		}
 		o.Wait = time.Duration(wait)
 	}
@@ -195,6 +195,7 @@ func (a *app) checkStore(ctx context.Context, store *online.Store) error {
 func (a *app) printSummaries(summaries []materialize.Summary) error {
 	if a.json() {
 		for _, s := range summaries {
+			s.Error = a.mask(s.Error)
 			line, err := json.Marshal(s)
 			if err != nil {
 				return err

@@ -48,7 +48,7 @@ func (a *app) plan(ctx context.Context, detailed bool) error {
 	}
 	a.estimate(ctx, s, db, p)
 	if a.json() {
-		p.Changes = append([]registry.Change{}, p.Changes...)
+		p.Changes, p.Warnings = append([]registry.Change{}, p.Changes...), a.masked(p.Warnings)
 		err = a.printJSON(p)
 	} else {
 		err = a.printPlan(p)

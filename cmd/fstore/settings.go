@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -85,6 +87,11 @@ func (u URL) secrets() []string {
 	}
 	for _, m := range secretOption.FindAllStringSubmatch(u.raw, -1) {
 		out = append(out, m[1])
+	}
+	for _, raw := range slices.Clone(out) {
+		if plain, err := url.QueryUnescape(raw); err == nil && plain != raw && plain != "" {
+			out = append(out, plain) // as a server or a library may repeat it
+		}
 	}
 	return out
 }
@@ -201,8 +208,8 @@ func (a *app) check(dir string, file *settingsText) (*Settings, error) {
 	if s.Registry.scheme() != "sqlite" || s.Registry.path() == "" {
 		bad("registry", "for example sqlite://.fstore/registry.db", "%q is not a registry URL", s.Registry)
 	}
-	if !isOnline(s.Online) {
-		bad("online", "for example sqlite://.fstore/online.db or redis://127.0.0.1:6379/0", "%q is not an online store's URL", s.Online)
+	if what, hint := onlineMistake(s.Online); what != "" {
+		bad("online", hint, "%q %s", s.Online, what)
 	}
 	s.State, s.Snapshots = absolute(dir, value("state")), absolute(dir, value("snapshots"))
 	threads, err := strconv.Atoi(value("offline.threads"))
@@ -213,14 +220,17 @@ func (a *app) check(dir string, file *settingsText) (*Settings, error) {
 	s.MemoryLimit = value("offline.memory_limit")
 	switch megabytes, ok := parseMemory(s.MemoryLimit); {
 	case !ok:
-		bad("offline.memory_limit", "for example 4GB", "%q is not an amount of memory", s.MemoryLimit)
-	case megabytes < minMemory || megabytes > maxMemory:
-		bad("offline.memory_limit", "for example 4GB; at least 32MB", "%s is not enough memory to work with, or more than there can be", s.MemoryLimit)
+		bad("offline.memory_limit", "for example 4GB: a number and KB, MB, GB or TB; no share of the machine's memory", "%q is not an amount of memory", s.MemoryLimit)
+	case megabytes < minMemory:
+		bad("offline.memory_limit", "for example 4GB; at least 32MB", "%s is not enough memory to work with", s.MemoryLimit)
+	case megabytes > maxMemory:
+		bad("offline.memory_limit", "for example 4GB", "%s is more memory than there can be", s.MemoryLimit)
 	}
 	s.TempDir = absolute(dir, value("offline.temp_dir"))
 	grace, err := fstore.ParseDuration(value("gc.grace"))
 	if err != nil {
-		bad("gc.grace", "for example 1d or 12h", "%q is not a duration", v.GetString("gc.grace"))
+		message, hints := explain(err)
+		bad("gc.grace", hints[0], "%s", message)
 	}
 	s.Grace = time.Duration(grace)
 	s.GRPC, s.HTTP = value("serve.grpc"), value("serve.http")

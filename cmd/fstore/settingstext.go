@@ -65,7 +65,14 @@ type settingsWalk struct {
 	wrong  []error
 }
 
+// at returns where a node begins: of keys and values the parser gives the first colon.
 func (w *settingsWalk) at(n ast.Node) fstore.Pos {
+	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
+		n = m.Values[0]
+	}
+	if m, ok := n.(*ast.MappingValueNode); ok {
+		n = m.Key
+	}
 	p := n.GetToken().Position
 	return fstore.Pos{File: w.file, Line: p.Line, Col: p.Column}
 }

@@ -4,6 +4,8 @@ import (
 	"net"
 	"regexp"
 	"strconv"
+
+	"github.com/fstore-dev/fstore/online/redis"
 )
 
 // What a setting may be.
@@ -38,13 +40,20 @@ func isAddress(s string) bool {
 	return err == nil
 }
 
-// isOnline reports whether a URL has the form of an online store's.
-func isOnline(u URL) bool {
-	switch u.scheme() {
-	case "sqlite", "redis", "rediss", "unix":
-		return u.path() != ""
+// onlineMistake says what is wrong with the URL of an online store and what would be right; "" if it has the form of one.
+func onlineMistake(u URL) (what, hint string) {
+	scheme := u.scheme()
+	isRedis := scheme == "redis" || scheme == "rediss" || scheme == "unix"
+	if u.path() == "" || !isRedis && scheme != "sqlite" {
+		return "is not an online store's URL", "for example sqlite://.fstore/online.db or redis://127.0.0.1:6379/0"
 	}
-	return false
+	if isRedis {
+		if err := redis.CheckURL(u.reveal()); err != nil {
+			_, hints := explain(err)
+			return "is not the URL of a Redis server", hints[0]
+		}
+	}
+	return "", ""
 }
 
 // fallback returns the default of a setting.

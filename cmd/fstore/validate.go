@@ -36,13 +36,13 @@ func (a *app) validate(ctx context.Context) error {
 	if a.json() {
 		warnings := []registry.Problem{}
 		if defs != nil {
-			warnings = append(warnings, defs.Warnings...)
+			warnings = a.masked(defs.Warnings)
 		}
 		out := struct {
 			Valid    bool               `json:"valid"`
 			Problems []registry.Problem `json:"problems"`
 			Warnings []registry.Problem `json:"warnings"`
-		}{err == nil, append([]registry.Problem{}, problems...), warnings}
+		}{err == nil, a.masked(problems), warnings}
 		if printing := a.printJSON(out); printing != nil || err == nil {
 			return printing
 		}
@@ -71,8 +71,18 @@ func (a *app) definitions(ctx context.Context, s *Settings) (*registry.Definitio
 	return registry.Check(ctx, repo, engine)
 }
 
+// masked returns problems with the passwords in their words masked.
+func (a *app) masked(problems []registry.Problem) []registry.Problem {
+	out := make([]registry.Problem, len(problems))
+	for i, p := range problems {
+		p.Message, p.Hint = a.mask(p.Message), a.mask(p.Hint)
+		out[i] = p
+	}
+	return out
+}
+
 func (a *app) printWarnings(warnings []registry.Problem) {
-	for _, w := range warnings {
+	for _, w := range a.masked(warnings) {
 		fmt.Fprintf(a.stderr, "%s %s: %s\n", "warning:", w.Pos, w.Message)
 		if w.Hint != "" {
 			fmt.Fprintf(a.stderr, "  hint: %s\n", w.Hint)

@@ -7,6 +7,8 @@ package redis
 
 import (
 	"context"
+	"net"
+	"strconv"
 	"unsafe"
 
 	"github.com/fstore-dev/fstore"
@@ -29,10 +31,9 @@ type Backend struct {
 // with the options of go-redis' ParseURL in its query. It does not connect. ErrInvalid: it is not such a URL; the
 // message does not repeat it, for the password in it.
 func Open(url string) (*Backend, error) {
-	o, err := driver.ParseURL(url)
+	o, err := options(url)
 	if err != nil {
-		return nil, fstore.Errorf(fstore.ErrInvalid, "the online store's URL is not one of a Redis server").
-			WithHint("redis://[user:password@]host:6379/0, rediss:// for TLS, or unix:///path/to/socket?db=0; special characters of the password are written as %%HH")
+		return nil, err
 	}
 	logging.Disable() // of the driver, which else writes connection errors to stderr beside returning them
 	o.ContextTimeoutEnabled = true
@@ -43,6 +44,28 @@ func Open(url string) (*Backend, error) {
 	o.DisableIdentity = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return &Backend{client: driver.NewClient(o), addr: o.Addr}, nil
+}
+
+// CheckURL returns the error that Open has for a URL.
+func CheckURL(url string) error {
+	_, err := options(url)
+	return err
+}
+
+func options(url string) (*driver.Options, error) {
+	o, err := driver.ParseURL(url)
+	if err != nil || o.DB < 0 || o.Network == "tcp" && !isPort(o.Addr) {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "the online store's URL is not one of a Redis server").
+			WithHint("redis://[user:password@]host:6379/0, rediss:// for TLS, or unix:///path/to/socket?db=0; special characters of the password are written as %%HH")
+	}
+	return o, nil
+}
+
+// isPort reports whether an address ends in the number of a port.
+func isPort(addr string) bool {
+	_, port, err := net.SplitHostPort(addr)
+	n, wrong := strconv.ParseUint(port, 10, 16)
+	return err == nil && wrong == nil && n > 0
 }
 
 // Get implements online.Backend.
