@@ -45,6 +45,13 @@ func (s *state) model(ref fstore.ModelRef, by Naming) (*ModelVersion, error) {
 		return nil, fstore.Errorf(fstore.ErrNotFound, "there is no model %q", ref.Name).
 			WithHint("%s", orElse(DidYouMean(ref.Name, names), "fstore model pin makes one"))
 	}
+	if by == ByVersionOrAlias {
+		for alias := range s.aliases {
+			if alias.Name == ref.Name {
+				versions = append(versions, alias.Version)
+			}
+		}
+	}
 	return nil, fstore.Errorf(fstore.ErrNotFound, "model %s has no version %q", ref.Name, ref.Version).
 		WithHint("%s", orElse(DidYouMean(ref.Version, versions), "run fstore model list"))
 }

@@ -94,7 +94,7 @@ func (k *keyRows) addPairs(text string) error {
 	for _, pair := range strings.Split(text, ",") {
 		name, value, ok := strings.Cut(pair, "=")
 		name = strings.TrimSpace(name)
-		if !ok {
+		if !ok || name == "" {
 			return fstore.Errorf(fstore.ErrInvalid, "%q is not key=value", pair).WithHint(`write k=v,k2=v2, or {"k":"v"} where a value holds a comma`)
 		}
 		if _, twice := values[name]; twice {
@@ -129,7 +129,10 @@ func (k *keyRows) addObject(raw json.RawMessage) error {
 // addFile adds the rows of a file: Parquet, CSV with a header (an empty field is null), JSON (an array of objects) or
 // JSON lines, by the name's ending. Columns that are not keys are passed over.
 func (k *keyRows) addFile(path string) error {
-	var err error
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() {
+		return &usageError{message: "--entities " + path + " is a folder", hint: "name the files in it, each with --entities"}
+	}
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".parquet":
 		err = k.addParquet(path)
@@ -265,7 +268,12 @@ func (k *keyRows) addKnown(raw json.RawMessage) error {
 // where the last one would win elsewhere.
 func parseObject(raw json.RawMessage) (values map[string]json.RawMessage, names []string, err error) {
 	in := json.NewDecoder(bytes.NewReader(raw))
-	bad := func(err error) error { return fstore.Errorf(fstore.ErrInvalid, "not a JSON object: %v", err) }
+	bad := func(err error) error {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return fstore.Errorf(fstore.ErrInvalid, "not a JSON object: %v", err)
+	}
 	begin, err := in.Token()
 	if err != nil {
 		return nil, nil, bad(err)

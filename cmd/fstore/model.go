@@ -169,6 +169,11 @@ within about a second. --delete removes the alias.`,
 
 // aliasModel sets an alias or, without a version, removes it.
 func (a *app) aliasModel(ctx context.Context, args []string) error {
+	for _, name := range args[:2] {
+		if err := fstore.CheckName(name); err != nil {
+			return usageOf("model alias: ", err)
+		}
+	}
 	s, db, err := a.openRegistry(ctx)
 	if err != nil {
 		return err

@@ -137,10 +137,10 @@ func replace(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(text, args[1], args[2])), 0o644))
 }
 
-// request METHOD URL [BODY] makes an HTTP request, which must succeed, and prints the answer.
+// request METHOD URL [BODY] makes an HTTP request, which must succeed, or with ! must not, and prints the answer.
 func request(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: http METHOD URL [BODY]")
+	if len(args) < 2 {
+		ts.Fatalf("usage: [!] http METHOD URL [BODY]")
 	}
 	body := strings.Join(args[2:], " ")
 	req, err := http.NewRequest(args[0], args[1], strings.NewReader(body))
@@ -150,7 +150,7 @@ func request(ts *testscript.TestScript, neg bool, args []string) {
 	defer resp.Body.Close()
 	_, err = io.Copy(ts.Stdout(), resp.Body)
 	ts.Check(err)
-	if resp.StatusCode != http.StatusOK {
+	if neg == (resp.StatusCode == http.StatusOK) {
 		ts.Fatalf("%s", resp.Status)
 	}
 }

@@ -100,6 +100,10 @@ func nearest(snap *registry.Snapshot, kind string, ref fstore.ViewRef) string {
 		}
 		return "an " + string(f.Kind) + " has no versions: fstore show " + f.Name
 	}
+	if found := find(snap, "", fstore.ViewRef{Name: ref.Name}); len(found) > 0 {
+		kind := string(found[0].Kind)
+		return fmt.Sprintf("%s is a %s: fstore show %s/%[1]s", ref.Name, kind, strings.TrimPrefix(kind, "feature_"))
+	}
 	var names []string
 	for _, kind := range kinds {
 		for _, l := range listJSON(snap, kind) {
