@@ -3,6 +3,7 @@ package registry
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Tables returns the names that a parse tree reads, for tests.
@@ -71,6 +72,48 @@ func Refusals(tree []byte) []string {
 	var out []string
 	for _, f := range inspect(root, "").refused {
 		out = append(out, f.message)
+	}
+	return out
+}
+
+// Verdict is what the gate says of SQL.
+type Verdict struct {
+	Tables     map[string]bool // that it reads, in lower case
+	Messages   []string        // of what is refused
+	Offsets    []int           // of everything the gate says something of
+	Parameters int             // in the text
+}
+
+// Judge inspects the tree of SQL text.
+func Judge(tree []byte, text string) (*Verdict, error) {
+	root, err := parseTree(tree)
+	if err != nil {
+		return nil, err
+	}
+	q := inspect(root, text)
+	v := &Verdict{Tables: map[string]bool{}, Parameters: len(parameters(text))}
+	for _, t := range q.tables {
+		v.Tables[strings.ToLower(t.name)] = true
+		v.Offsets = append(v.Offsets, t.offset)
+	}
+	for _, f := range q.refused {
+		v.Messages = append(v.Messages, f.message)
+		v.Offsets = append(v.Offsets, f.offset)
+	}
+	for _, f := range q.doubts {
+		v.Offsets = append(v.Offsets, f.offset)
+	}
+	return v, nil
+}
+
+// Allowed reports whether SQL may call a function.
+func Allowed(name string) bool { return allowedFunctions[name] }
+
+// Words returns where the names and parameters of SQL text stand.
+func Words(text string) []int {
+	var out []int
+	for _, w := range words(text) {
+		out = append(out, w.offset)
 	}
 	return out
 }

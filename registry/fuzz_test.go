@@ -2,17 +2,24 @@ package registry_test
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+	"unicode/utf8"
 
 	"golang.org/x/tools/txtar"
 
 	"github.com/fstore-dev/fstore/registry"
 )
 
-// Whatever a file holds, the loader says where what is wrong and does not break.
+// slow is more than any input of a few kilobytes may take, on a busy machine too.
+const slow = 20 * time.Second
+
+// Whatever the files of a repo hold, the loader and the checks say the same of them each time, in words, at places
+// that are in the files, and do not break or go on for long.
 func FuzzLoad(f *testing.F) {
 	files, _ := filepath.Glob("testdata/check/*.txtar")
 	for _, file := range files {
@@ -22,43 +29,244 @@ func FuzzLoad(f *testing.F) {
 		}
 		for _, part := range archive.Files {
 			if strings.HasSuffix(part.Name, "yaml") {
-				f.Add(part.Data)
+				f.Add(part.Data, []byte("select 1"))
 			}
 		}
 	}
-	f.Add([]byte("kind: entity\n? [a]\n: b"))
-	f.Add([]byte("&a kind: *a\n<<: {b: c}"))
+	view := "kind: feature_view\nname: v\nentities: []\nsql: v.sql\nfeatures: [{name: x, type: int64}]\n"
+	for _, s := range [][2]string{
+		{"kind: entity\n? [a]\n: b", ""},
+		{"&a kind: *a\n<<: {b: c}", ""},
+		{"\ufeff" + view, "\ufeffselect\r\n\t1"},
+		{view, "select '\xff'"},
+		{view, "\x00"},
+		{view + "default: [1, [2, {a: 3}]]\nttl: 1d\nttl: 2d\n---\n...\n---\n- a\n--- |\n  text\n", "select ü"},
+		{"kind: entity\nname: >-\n  x\n  y\njoin_keys: [{name: \"\\u0000\", type: !!str int64}]\n", ""},
+		{"kind: source\nname: s\npath: \"${A:-${B}}$${C\"\nrename: {a: b, a: c, [d]: e}\n", ""},
+		{"%YAML 1.2\n---\nkind: entity # ü\n\tname: x\n", ""},
+		{strings.Repeat("- ", 60) + strings.Repeat("{a: ", 60), ""},
+	} {
+		f.Add([]byte(s[0]), []byte(s[1]))
+	}
 	dir := f.TempDir()
-	f.Fuzz(func(t *testing.T, content []byte) {
-		if err := os.WriteFile(filepath.Join(dir, "d.yaml"), content, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		repo, err := registry.Load(dir, func(string) (string, bool) { return "x", true })
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines := 1 + strings.Count(string(content), "\n") + strings.Count(string(content), "\r")
-		for _, p := range repo.Problems {
-			if p.Message == "" || p.Pos.File == "" || p.Pos.Line > lines+1 {
-				t.Errorf("%d lines: %s", lines, p)
+	f.Fuzz(func(t *testing.T, yaml, sql []byte) {
+		text := map[string]string{"d.yaml": string(yaml), "v.sql": string(sql)}
+		for name, content := range text {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+				t.Fatal(err)
 			}
 		}
-		_, _ = registry.Check(context.Background(), repo, noEngine{})
+		start := time.Now()
+		first := loadAndCheck(t, dir)
+		if took := time.Since(start); took > slow {
+			t.Errorf("it took %s", took)
+		}
+		for _, p := range first {
+			checkProblem(t, p, text)
+		}
+		again := loadAndCheck(t, dir)
+		if a, b := first.Error(), again.Error(); a != b {
+			t.Errorf("one time it says\n%s\nanother time\n%s", a, b)
+		}
 	})
+}
+
+func loadAndCheck(t *testing.T, dir string) registry.Problems {
+	t.Helper()
+	repo, err := registry.Load(dir, func(name string) (string, bool) { return "x", name != "B" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = registry.Check(context.Background(), repo, noEngine{})
+	problems, _ := err.(registry.Problems)
+	if err != nil && problems == nil {
+		t.Errorf("an error that is no problem of the repo: %v", err)
+	}
+	if err == nil && len(repo.Problems) > 0 {
+		t.Error("the problems of the loader are lost")
+	}
+	return problems
+}
+
+// checkProblem holds a problem to what all of them promise: words that are text, not the whole file again, and a place
+// in a file, where an editor can go.
+func checkProblem(t *testing.T, p registry.Problem, text map[string]string) {
+	t.Helper()
+	for _, s := range []string{p.Message, p.Hint} {
+		if !utf8.ValidString(s) || len(s) > 1000 {
+			t.Errorf("%d bytes of words: %.2000q", len(s), s)
+		}
+	}
+	content, ok := text[p.Pos.File]
+	if p.Message == "" || !ok {
+		t.Errorf("a problem without words or without a file: %+v", p)
+		return
+	}
+	if p.Pos.Line == 0 {
+		return
+	}
+	lines := strings.Split(strings.ReplaceAll(strings.ReplaceAll(content, "\r\n", "\n"), "\r", "\n"), "\n")
+	switch {
+	case p.Pos.Line < 1 || p.Pos.Line > len(lines)+1 || p.Pos.Col < 1:
+		t.Errorf("%s: the file has %d lines", p, len(lines))
+	case p.Pos.Col > len(content)+1:
+		t.Errorf("%s: the file has %d bytes", p, len(content))
+	}
 }
 
 // Whatever a tree holds, the gate does not break.
 func FuzzGate(f *testing.F) {
 	e := newEngine(f)
-	for _, sql := range []string{
-		"from a", "with r as (from b limit 3) select sum(x) over (order by y) from r asof join c using (t)",
-		"select distinct on (a) a, now() from range(3) where x in (select y from t tablesample 3%)", "select 'x' union select $1", "describe t",
-	} {
-		tree, err := e.ParseSQL(context.Background(), sql)
+	for _, sql := range seedSQL {
+		if tree, err := e.ParseSQL(context.Background(), sql); err == nil {
+			f.Add(tree)
+		}
+	}
+	for _, tree := range []string{`{"statements":[{"node":{"type":"SELECT_NODE","select_list":[[{"class":"FUNCTION"}]]}}]}`, `{"error":true,"position":"-7"}`, `[]`, `{"statements":[1,2]}`} {
+		f.Add([]byte(tree))
+	}
+	f.Fuzz(func(t *testing.T, tree []byte) { registry.Inspect(tree) })
+}
+
+var seedSQL = []string{
+	"from a", "with r as (from b limit 3) select sum(x) over (order by y) from r asof join c using (t)",
+	"select distinct on (a) a, now() from range(3) where x in (select y from t tablesample 3%)", "select 'x' union select $1", "describe t",
+	"select e'\\'?', '?', \"?\", $$ ? $$, $a$ $1 $a$, ?, $2 /* ? /* $3 */ */ -- ?\n from a", "select $x + $y", "select 1 a$, b$1, ?", "select ?, 1e400, -1e400 from a.b.c",
+	"with recursive r(n) as (select 1 union all select n + 1 from r where n < 3) select * from r, x",
+	"pivot a on b in (1, 2) using sum(c)", "unpivot a on b, c into name n value v", "from a select list_transform(l, lambda x: random() + x)",
+	"select list(x order by y) filter (where now() > z) over (partition by random() rows between 1 preceding and current row) from a",
+	"select case when exists (from read_csv('x')) then 1 end, x[random()], {'a': uuid()}, cast(getvariable('x') as int) from a group by grouping sets ((a), (hash(b))) having random() > 0 qualify row_number() over () = 1 order by random() limit (select random())",
+	"values (random())", "select * exclude (a) replace (now() as b) from a natural join b positional join c", "select columns(c -> random()) from 'x.parquet'",
+	"from a at (version => 1)", "select a.b.c.d, ts.age(), l.list_aggregate('random')", "table a", "select #1, ~a, a collate nocase from (values (1)) v(a)",
+	"from glob('*')", "select 1;", "select 1; select 2", ";", "", "select \xff", "(((select 1)))", "summarize a", "select struct_pack(a := random())",
+}
+
+// Whatever SQL the engine can parse, what the gate lets through calls nothing that is not on the list, wherever it
+// stands, and reads nothing but tables that the gate names; what it says stands in the text, and is the same each time.
+func FuzzSQL(f *testing.F) {
+	for _, sql := range seedSQL {
+		f.Add(sql)
+	}
+	files, _ := filepath.Glob("testdata/check/*.txtar")
+	for _, file := range files {
+		archive, err := txtar.ParseFile(file)
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(tree)
+		for _, part := range archive.Files {
+			if strings.HasSuffix(part.Name, ".sql") {
+				f.Add(string(part.Data))
+			}
+		}
 	}
-	f.Fuzz(func(t *testing.T, tree []byte) { registry.Inspect(tree) })
+	e := newEngine(f)
+	f.Fuzz(func(t *testing.T, sql string) {
+		if !utf8.ValidString(sql) || strings.ContainsRune(sql, 0) || len(sql) > 1<<14 {
+			return // the loader refuses the first two; what is long takes the engine long
+		}
+		for _, offset := range registry.Words(sql) {
+			if offset < 0 || offset >= len(sql) {
+				t.Fatalf("a word at %d of %d bytes", offset, len(sql))
+			}
+		}
+		tree, err := e.ParseSQL(t.Context(), sql)
+		if err != nil {
+			return
+		}
+		verdict, err := registry.Judge(tree, sql)
+		if err != nil {
+			return
+		}
+		for _, at := range verdict.Offsets {
+			if at > len(sql) || at < -1 {
+				t.Errorf("a place at %d of %d bytes", at, len(sql))
+			}
+		}
+		again, err := registry.Judge(tree, sql)
+		if err != nil || strings.Join(verdict.Messages, "\n") != strings.Join(again.Messages, "\n") {
+			t.Errorf("one time %q, another time %q, %v", verdict.Messages, again.Messages, err)
+		}
+		found := survey(t, tree)
+		if len(found.parameters) > 0 && verdict.Parameters != len(found.parameters) {
+			t.Errorf("the text has %d parameters, its tree %d", verdict.Parameters, len(found.parameters))
+		}
+		if len(verdict.Messages) > 0 {
+			return // refused
+		}
+		for _, name := range found.functions {
+			if !registry.Allowed(name) {
+				t.Errorf("taken, and calls %s", name)
+			}
+		}
+		for _, name := range found.tables {
+			if !verdict.Tables[strings.ToLower(name)] && !found.ctes[strings.ToLower(name)] {
+				t.Errorf("taken, and reads %s, which the gate does not name", name)
+			}
+		}
+		for _, what := range append(found.parameters, found.forbidden...) {
+			t.Errorf("taken, and has %s", what)
+		}
+	})
+}
+
+// surveyed is what there is anywhere in a tree, as far as one need not know where.
+type surveyed struct {
+	functions, tables, parameters, forbidden []string
+	ctes                                     map[string]bool
+}
+
+// survey walks the JSON of a tree as it is: unlike the gate, which walks what it knows, it cannot pass anything over.
+func survey(t *testing.T, tree []byte) *surveyed {
+	t.Helper()
+	out := &surveyed{ctes: map[string]bool{}}
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case []any:
+			for _, e := range v {
+				walk(e)
+			}
+		case map[string]any:
+			out.note(v)
+			for _, e := range v {
+				walk(e)
+			}
+		}
+	}
+	var root any
+	if err := json.Unmarshal(tree, &root); err != nil {
+		t.Fatal(err)
+	}
+	walk(root)
+	return out
+}
+
+func (s *surveyed) note(n map[string]any) {
+	text := func(key string) string { x, _ := n[key].(string); return x }
+	switch text("class") {
+	case "FUNCTION", "WINDOW":
+		s.functions = append(s.functions, strings.ToLower(text("function_name")))
+	case "PARAMETER":
+		s.parameters = append(s.parameters, "a parameter")
+	}
+	switch text("type") {
+	case "BASE_TABLE":
+		s.tables = append(s.tables, text("table_name"))
+	case "TABLE_FUNCTION", "SHOW_REF":
+		s.forbidden = append(s.forbidden, "a "+text("type"))
+	case "RECURSIVE_CTE_NODE":
+		s.ctes[strings.ToLower(text("cte_name"))] = true
+	}
+	if n["sample"] != nil {
+		s.forbidden = append(s.forbidden, "a sample")
+	}
+	if m, ok := n["cte_map"].(map[string]any); ok {
+		entries, _ := m["map"].([]any)
+		for _, e := range entries {
+			if e, ok := e.(map[string]any); ok {
+				name, _ := e["key"].(string)
+				s.ctes[strings.ToLower(name)] = true
+			}
+		}
+	}
 }

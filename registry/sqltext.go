@@ -49,6 +49,9 @@ func words(text string) []word {
 		default:
 			n := nameLength(rest)
 			if n > 0 && (c < '0' || c > '9') {
+				for n < len(rest) && rest[n] == '$' { // which a name may have behind its first letter
+					n += 1 + nameLength(rest[n+1:])
+				}
 				out = append(out, word{text: rest[:n], offset: at})
 			}
 			at += max(n, 1)
