@@ -46,9 +46,11 @@ func words(text string) []word {
 		case c == '?':
 			out = append(out, word{text: "?", offset: at, parameter: true})
 			at++
+		case c >= '0' && c <= '9':
+			at += len(numberText.FindString(rest)) // a letter right behind it begins a name
 		default:
 			n := nameLength(rest)
-			if n > 0 && (c < '0' || c > '9') {
+			if n > 0 {
 				for n < len(rest) && rest[n] == '$' { // which a name may have behind its first letter
 					n += 1 + nameLength(rest[n+1:])
 				}
@@ -59,6 +61,8 @@ func words(text string) []word {
 	}
 	return out
 }
+
+var numberText = regexp.MustCompile(`^(?:0[xX][0-9a-fA-F_]+|0[bB][01_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9][0-9_]*)?)`)
 
 // lengthTo returns how much of text there is up to and with end, all of it where there is none.
 func lengthTo(text, end string) int {
