@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime/debug"
 	"syscall"
 
 	fstore "github.com/fstore-dev/fstore"
@@ -34,6 +35,11 @@ The addresses are printed first: port 0 takes a free one. SIGTERM ends the serve
 	settingFlag(cmd, "http", "serve.http")
 	return cmd
 }
+
+// garbagePercent is how much garbage a server lets come together, in percent of what it holds, unless GOGC says. It holds
+// little, some 10 MB, so that with Go's own 100 every core is busy collecting many times a second; docs/performance.md has
+// what it is worth.
+const garbagePercent = 400
 
 func (a *app) serve(ctx context.Context) error {
 	s, err := a.settings()
@@ -64,6 +70,9 @@ func (a *app) serve(ctx context.Context) error {
 	}
 	if err := a.printAddresses(grpc.Addr(), web.Addr()); err != nil {
 		return err
+	}
+	if _, set := a.lookup("GOGC"); !set {
+		debug.SetGCPercent(garbagePercent)
 	}
 	srv := server.New(server.Options{
 		Catalog: catalog{reg}, Store: store, Logger: a.logger(), Clock: a.now, Version: buildVersion(),
