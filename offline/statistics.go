@@ -249,15 +249,21 @@ func (s *session) distribution(ctx context.Context, from string, c *contentColum
 	for estimate/share >= 2*countedWell {
 		share *= 2
 	}
-	counted := fmt.Sprintf("count(DISTINCT %s) FILTER (WHERE hash(%s) %% %d = 0)", c.expression, c.expression, share)
-	more, into := c.histogram(estimate)
-	if b, err = s.query(ctx, "SELECT\n  "+list(append([]string{counted}, more...))+"\nFROM "+from); err != nil {
+	counted := fmt.Sprintf("SELECT count(x)\nFROM (\n  SELECT DISTINCT %s AS x\n  FROM %s\n  WHERE hash(%[1]s) %% %[3]d = 0\n)", c.expression, from, share)
+	if b, err = s.query(ctx, counted); err != nil { // many times faster than count(DISTINCT …) FILTER (…)
 		return err
 	}
 	n := b.Columns[0].Int64s[0] * share
 	c.Statistics.Distinct, c.Statistics.Approximate = &n, share > 1
+	asked, into := c.histogram(estimate)
+	if len(asked) == 0 {
+		return nil
+	}
+	if b, err = s.query(ctx, "SELECT\n  "+list(asked)+"\nFROM "+from); err != nil {
+		return err
+	}
 	for i, take := range into {
-		take(&b.Columns[i+1])
+		take(&b.Columns[i])
 	}
 	return nil
 }
