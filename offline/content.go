@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"math"
+	"sync"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -140,26 +141,38 @@ func (t *engineType) native() bool {
 	return false
 }
 
-// readContent runs the query of the columns and takes all its rows in. It returns how many there are.
+// readContent runs the query of the columns and takes all its rows in, each column by itself, while the engine makes the next
+// rows. It returns how many there are.
 func (s *session) readContent(ctx context.Context, sql string, columns []*contentColumn) (int64, error) {
 	rows, err := s.conn.Query(ctx, sql)
 	if err != nil {
 		return 0, plain(err)
 	}
 	defer rows.Close()
+	type next struct {
+		batch *fstore.Batch
+		err   error
+	}
+	ahead := make(chan next, 2)
+	go func() {
+		for more := true; more; {
+			b, err := rows.Next()
+			ahead <- next{b, err}
+			more = b != nil
+		}
+	}()
 	n := int64(0)
 	for {
-		b, err := rows.Next()
-		if err != nil {
-			return 0, plain(err)
+		got := <-ahead
+		if got.batch == nil {
+			return n, plain(got.err)
 		}
-		if b == nil {
-			return n, nil
-		}
+		var all sync.WaitGroup
 		for i, c := range columns {
-			c.take(&b.Columns[i], n)
+			all.Go(func() { c.take(&got.batch.Columns[i], n) })
 		}
-		n += int64(b.Len)
+		all.Wait()
+		n += int64(got.batch.Len)
 	}
 }
 

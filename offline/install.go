@@ -39,7 +39,7 @@ func (t *training) install(temp, tempLock string) error {
 	if err := moveDurably(tempLock, ready); err != nil {
 		return err
 	}
-	if err := errors.Join(sync(temp), sync(dir), sync(filepath.Dir(dir))); err != nil {
+	if err := errors.Join(fsync(temp), fsync(dir), fsync(filepath.Dir(dir))); err != nil {
 		return err
 	}
 	release, err := lockPlaces(t.req.Out)
@@ -169,13 +169,13 @@ func (s *scratch) settle(ctx context.Context, recorded func(lock []byte) (out st
 // installBoth moves a finished training set and its lock to their places. What can be found wrong is found before
 // anything is changed.
 func installBoth(temp, out, tempLock, lock string) error {
-	if err := errors.Join(sync(temp), sync(tempLock)); err != nil {
+	if err := errors.Join(fsync(temp), fsync(tempLock)); err != nil {
 		return err
 	}
 	if err := os.Remove(lock); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := sync(filepath.Dir(lock)); err != nil {
+	if err := fsync(filepath.Dir(lock)); err != nil {
 		return err
 	}
 	if err := moveDurably(temp, out); err != nil {
@@ -186,17 +186,17 @@ func installBoth(temp, out, tempLock, lock string) error {
 
 // moveDurably renames a file, which is on disk before its new name is.
 func moveDurably(from, to string) error {
-	if err := sync(from); err != nil {
+	if err := fsync(from); err != nil {
 		return err
 	}
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	return sync(filepath.Dir(to))
+	return fsync(filepath.Dir(to))
 }
 
-// sync makes a file, or the names in a folder, durable.
-func sync(path string) error {
+// fsync makes a file, or the names in a folder, durable.
+func fsync(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err

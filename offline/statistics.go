@@ -312,7 +312,7 @@ func (c *contentColumn) numberBins() (sql []string, take []func(*fstore.Column))
 		if c.measure == ofInstants {
 			edge, x = instant(fstore.FromMicros(int64(e))), c.expression
 		}
-		upTo = append(upTo, fmt.Sprintf("count(*) FILTER (WHERE %s <= %s)", x, edge))
+		upTo = append(upTo, fmt.Sprintf("count_if(%s <= %s)", x, edge))
 	}
 	all := c.Statistics.Count - c.Statistics.NaNs
 	return []string{"[" + strings.Join(upTo, ", ") + "]::BIGINT[]"}, []func(*fstore.Column){func(got *fstore.Column) {
