@@ -3,6 +3,8 @@ package fstore
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"unicode/utf8"
 )
 
 // The kinds of failure every part distinguishes. Wrap one with %w; branch with errors.Is. One table maps
@@ -81,6 +83,17 @@ func (p Pos) String() string {
 		return fmt.Sprintf("%s:%d", p.File, p.Line)
 	}
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col)
+}
+
+// PosIn returns where a byte offset into the text of a file is; no more than the file where the offset is not in it. Col
+// counts characters.
+func PosIn(file, text string, offset int) Pos {
+	if offset < 0 || offset > len(text) {
+		return Pos{File: file}
+	}
+	before := text[:offset]
+	line := before[strings.LastIndexByte(before, '\n')+1:]
+	return Pos{File: file, Line: 1 + strings.Count(before, "\n"), Col: 1 + utf8.RuneCountInString(line)}
 }
 
 // SQLError is a mistake in SQL text, as an engine reports it.

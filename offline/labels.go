@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -164,16 +163,11 @@ func placed(err error, sql string) error {
 		return err
 	}
 	message, rest, _ := strings.Cut(e.Message, "\n")
-	where := "the query for labels"
-	if e.Offset >= 0 && e.Offset <= len(sql) {
-		before := sql[:e.Offset]
-		where += fmt.Sprintf(":%d:%d", 1+strings.Count(before, "\n"), 1+utf8.RuneCountInString(before[1+strings.LastIndexByte(before, '\n'):]))
-	}
 	_, candidates, _ := strings.Cut(rest, "Candidate bindings: ")
 	if candidates, _, _ = strings.Cut(candidates, "\n"); candidates != "" {
 		candidates = "did you mean " + strings.Trim(candidates, " :") + "?"
 	}
-	return fstore.Errorf(fstore.ErrInvalid, "%s: %s", where, strings.TrimSpace(message)).WithHint("%s", candidates)
+	return fstore.Errorf(fstore.ErrInvalid, "%s: %s", fstore.PosIn("the query for labels", sql, e.Offset), strings.TrimSpace(message)).WithHint("%s", candidates)
 }
 
 // bind finds the columns that the list of features needs.

@@ -255,41 +255,30 @@ func (s *session) distribution(ctx context.Context, from string, c *contentColum
 	}
 	n := b.Columns[0].Int64s[0] * share
 	c.Statistics.Distinct, c.Statistics.Approximate = &n, share > 1
-	asked, into := c.histogram(estimate)
-	if len(asked) == 0 {
-		return nil
-	}
-	if b, err = s.query(ctx, "SELECT\n  "+list(asked)+"\nFROM "+from); err != nil {
-		return err
-	}
-	for i, take := range into {
-		take(&b.Columns[i])
-	}
-	return nil
-}
-
-// histogram returns what to ask for the bins of a column, and what to do with the answers.
-func (c *contentColumn) histogram(distinct int64) (sql []string, take []func(*fstore.Column)) {
 	switch {
 	case c.measure == ofNumbers || c.measure == ofInstants:
-		return c.numberBins()
-	case distinct > 2*fewValues: // by the engine's estimate
-		return nil, nil
+		return s.numberBins(ctx, from, c)
+	case estimate > 2*fewValues:
+		return nil
 	}
-	var values []json.RawMessage
-	sql = []string{"map_keys(histogram(" + c.expression + "))", "map_values(histogram(" + c.expression + "))::BIGINT[]"}
-	return sql, []func(*fstore.Column){
-		func(got *fstore.Column) { values = elements(got) },
-		func(got *fstore.Column) {
-			counts := got.Int64s
-			if len(values) > fewValues || slices.ContainsFunc(values, func(v json.RawMessage) bool { return len(v) > longestText }) {
-				return
-			}
-			for i, v := range values {
-				c.Statistics.Histogram = append(c.Statistics.Histogram, Bin{v, counts[i]})
-			}
-		},
+	return s.valueBins(ctx, from, c)
+}
+
+// valueBins counts each value, if there are few and none is long.
+func (s *session) valueBins(ctx context.Context, from string, c *contentColumn) error {
+	counted := "histogram(" + c.expression + ")"
+	b, err := s.query(ctx, "SELECT\n  map_keys("+counted+"),\n  map_values("+counted+")::BIGINT[]\nFROM "+from)
+	if err != nil {
+		return err
 	}
+	values, counts := elements(&b.Columns[0]), b.Columns[1].Int64s
+	if len(values) > fewValues || slices.ContainsFunc(values, func(v json.RawMessage) bool { return len(v) > longestText }) {
+		return nil
+	}
+	for i, v := range values {
+		c.Statistics.Histogram = append(c.Statistics.Histogram, Bin{v, counts[i]})
+	}
+	return nil
 }
 
 // elements returns the values of the first row, a list.
@@ -300,10 +289,10 @@ func elements(c *fstore.Column) []json.RawMessage {
 }
 
 // numberBins counts the values up to each edge. The last bin has those above: up to the greatest.
-func (c *contentColumn) numberBins() (sql []string, take []func(*fstore.Column)) {
+func (s *session) numberBins(ctx context.Context, from string, c *contentColumn) error {
 	edges := c.tally.edges()
 	if len(edges) == 0 || c.tally.infinite {
-		return nil, nil
+		return nil
 	}
 	var upTo []string
 	for _, e := range edges {
@@ -314,20 +303,22 @@ func (c *contentColumn) numberBins() (sql []string, take []func(*fstore.Column))
 		}
 		upTo = append(upTo, fmt.Sprintf("count_if(%s <= %s)", x, edge))
 	}
-	all := c.Statistics.Count - c.Statistics.NaNs
-	return []string{"[" + strings.Join(upTo, ", ") + "]::BIGINT[]"}, []func(*fstore.Column){func(got *fstore.Column) {
-		below := int64(0)
-		add := func(upTo json.RawMessage, n int64) {
-			if n > below {
-				c.Statistics.Histogram = append(c.Statistics.Histogram, Bin{upTo, n - below})
-			}
-			below = n
+	b, err := s.query(ctx, "SELECT ["+strings.Join(upTo, ", ")+"]::BIGINT[]\nFROM "+from)
+	if err != nil {
+		return err
+	}
+	below := int64(0)
+	add := func(upTo json.RawMessage, n int64) {
+		if n > below {
+			c.Statistics.Histogram = append(c.Statistics.Histogram, Bin{upTo, n - below})
 		}
-		for i, n := range got.Int64s {
-			add(c.edge(edges[i]), n)
-		}
-		add(c.Statistics.Max, all)
-	}}
+		below = n
+	}
+	for i, n := range b.Columns[0].Int64s {
+		add(c.edge(edges[i]), n)
+	}
+	add(c.Statistics.Max, c.Statistics.Count-c.Statistics.NaNs)
+	return nil
 }
 
 // edge writes an edge as the column has values.

@@ -55,37 +55,24 @@ func namesAreValues(root node) bool {
 	tables := map[string]bool{}
 	single := map[string]bool{}
 	found := false
-	var walk func(v any)
-	walk = func(v any) {
-		switch v := v.(type) {
-		case []any:
-			for _, e := range v {
-				walk(e)
-			}
-		case map[string]any:
-			n := node(v)
-			if has(n, "sample") && n.str("class") == "" {
-				tables[fold(n.str("alias"))] = true
-				tables[fold(n.str("table_name"))] = true
-			}
-			switch {
-			case n.str("class") == "FUNCTION":
-				name := fold(n.str("function_name"))
-				found = found || strings.Contains(name, "json") || strings.HasPrefix(name, "struct_") || strings.HasPrefix(name, "union_") || name == "row" || name == "typeof"
-			case n.str("class") == "COLUMN_REF" && len(n.list("column_names")) == 1:
-				single[fold(n.strings("column_names")[0])] = true
-			case n.str("class") == "STAR":
-				columns, _ := n["columns"].(bool)
-				found = found || columns
-			case n.str("type") == "PIVOT", n.str("id") == "STRUCT", n.str("id") == "UNION":
-				found = true
-			}
-			for _, e := range n {
-				walk(e)
-			}
+	eachNode(map[string]any(root), func(n node) {
+		if has(n, "sample") && n.str("class") == "" {
+			tables[fold(n.str("alias"))] = true
+			tables[fold(n.str("table_name"))] = true
 		}
-	}
-	walk(map[string]any(root))
+		switch {
+		case n.str("class") == "FUNCTION":
+			name := fold(n.str("function_name"))
+			found = found || strings.Contains(name, "json") || strings.HasPrefix(name, "struct_") || strings.HasPrefix(name, "union_") || name == "row" || name == "typeof"
+		case n.str("class") == "COLUMN_REF" && len(n.list("column_names")) == 1:
+			single[fold(n.strings("column_names")[0])] = true
+		case n.str("class") == "STAR":
+			columns, _ := n["columns"].(bool)
+			found = found || columns
+		case n.str("type") == "PIVOT", n.str("id") == "STRUCT", n.str("id") == "UNION":
+			found = true
+		}
+	})
 	for name := range single {
 		found = found || tables[name] // a table as a column is a struct
 	}

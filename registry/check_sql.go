@@ -42,7 +42,9 @@ func (c *checker) sqlView(v *view, path []string) {
 	c.sqlDoubts(v, columns, out)
 }
 
-func (c *checker) sqlPos(v *view, offset int) fstore.Pos { return place(v.def.SQLFile, v.text, offset) }
+func (c *checker) sqlPos(v *view, offset int) fstore.Pos {
+	return fstore.PosIn(v.def.SQLFile, v.text, offset)
+}
 
 // sqlError reports what the engine says about SQL text.
 func (c *checker) sqlError(v *view, err error) {

@@ -21,7 +21,7 @@ func CheckLockedSQL(ctx context.Context, engine Engine, name, sql string) error 
 	}
 	if q := inspect(root, sql); len(q.refused) > 0 {
 		f := q.refused[0]
-		return fstore.Errorf(fstore.ErrInvalid, "%s: %s", place(name, sql, f.offset), f.message).WithHint("%s", f.hint)
+		return fstore.Errorf(fstore.ErrInvalid, "%s: %s", fstore.PosIn(name, sql, f.offset), f.message).WithHint("%s", f.hint)
 	}
 	return nil
 }

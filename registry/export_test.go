@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/fstore-dev/fstore"
 )
 
 // Tables returns the names that a parse tree reads, for tests.
@@ -27,7 +29,7 @@ func Inspect(tree []byte) {
 	}
 	q := inspect(root, "")
 	for _, f := range append(q.refused, q.doubts...) {
-		_ = place("f.sql", "select 1", f.offset)
+		_ = fstore.PosIn("f.sql", "select 1", f.offset)
 	}
 	plainFloatSums(root, floats{})
 	canonical(root)
@@ -105,6 +107,9 @@ func Judge(tree []byte, text string) (*Verdict, error) {
 	}
 	return v, nil
 }
+
+// EachNode visits every node of a tree.
+func EachNode(tree any, visit func(map[string]any)) { eachNode(tree, func(n node) { visit(n) }) }
 
 // Allowed reports whether SQL may call a function.
 func Allowed(name string) bool { return allowedFunctions[name] }

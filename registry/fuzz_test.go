@@ -219,25 +219,11 @@ type surveyed struct {
 func survey(t *testing.T, tree []byte) *surveyed {
 	t.Helper()
 	out := &surveyed{ctes: map[string]bool{}}
-	var walk func(v any)
-	walk = func(v any) {
-		switch v := v.(type) {
-		case []any:
-			for _, e := range v {
-				walk(e)
-			}
-		case map[string]any:
-			out.note(v)
-			for _, e := range v {
-				walk(e)
-			}
-		}
-	}
 	var root any
 	if err := json.Unmarshal(tree, &root); err != nil {
 		t.Fatal(err)
 	}
-	walk(root)
+	registry.EachNode(root, out.note)
 	return out
 }
 

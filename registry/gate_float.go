@@ -36,25 +36,12 @@ func isFloat(engineType string) bool {
 func plainFloatSums(root node, columns floats) []node {
 	columns.addAliases(map[string]any(root))
 	var found []node
-	var walk func(v any)
-	walk = func(v any) {
-		switch v := v.(type) {
-		case []any:
-			for _, e := range v {
-				walk(e)
-			}
-		case map[string]any:
-			n := node(v)
-			class, name := n.str("class"), callName(n)
-			if (class == "FUNCTION" || class == "WINDOW") && floatAggregates[name] && (alwaysFloat[name] || columns.arguments(n)) {
-				found = append(found, n)
-			}
-			for _, key := range n.keys() {
-				walk(n[key])
-			}
+	eachNode(map[string]any(root), func(n node) {
+		class, name := n.str("class"), callName(n)
+		if (class == "FUNCTION" || class == "WINDOW") && floatAggregates[name] && (alwaysFloat[name] || columns.arguments(n)) {
+			found = append(found, n)
 		}
-	}
-	walk(map[string]any(root))
+	})
 	return found
 }
 
@@ -62,24 +49,11 @@ func plainFloatSums(root node, columns floats) []node {
 func (f floats) addAliases(root any) {
 	for before := -1; before != len(f); {
 		before = len(f)
-		var walk func(v any)
-		walk = func(v any) {
-			switch v := v.(type) {
-			case []any:
-				for _, e := range v {
-					walk(e)
-				}
-			case map[string]any:
-				n := node(v)
-				if alias := n.str("alias"); alias != "" && n.str("class") != "" && f.of(n) {
-					f[strings.ToLower(alias)] = true
-				}
-				for _, e := range n {
-					walk(e)
-				}
+		eachNode(root, func(n node) {
+			if alias := n.str("alias"); alias != "" && n.str("class") != "" && f.of(n) {
+				f[strings.ToLower(alias)] = true
 			}
-		}
-		walk(root)
+		})
 	}
 }
 

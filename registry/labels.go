@@ -27,7 +27,7 @@ func (s *Snapshot) LabelInputs(ctx context.Context, engine Engine, sql string) (
 	q.labelWords()
 	if len(q.refused) > 0 {
 		f := q.refused[0]
-		return nil, nil, fstore.Errorf(fstore.ErrInvalid, "%s: %s", place(labelQuery, sql, f.offset), f.message).WithHint("%s", f.hint)
+		return nil, nil, fstore.Errorf(fstore.ErrInvalid, "%s: %s", fstore.PosIn(labelQuery, sql, f.offset), f.message).WithHint("%s", f.hint)
 	}
 	sources, views := map[string]fstore.Source{}, []fstore.View{}
 	for _, t := range q.tables {
@@ -38,7 +38,7 @@ func (s *Snapshot) LabelInputs(ctx context.Context, engine Engine, sql string) (
 		}
 		v := s.state.headViews[name]
 		if v == nil {
-			return nil, nil, fstore.Errorf(fstore.ErrInvalid, "%s: unknown source or view %q", place(labelQuery, sql, t.offset), t.name).
+			return nil, nil, fstore.Errorf(fstore.ErrInvalid, "%s: unknown source or view %q", fstore.PosIn(labelQuery, sql, t.offset), t.name).
 				WithHint("%s", DidYouMean(name, append(sortedKeys(s.state.sources), sortedKeys(s.state.headViews)...)))
 		}
 		for _, src := range v.Sources {

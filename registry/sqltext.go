@@ -237,6 +237,6 @@ func sqlProblem(file, text string, err error) (Problem, bool) {
 	} else if at < 0 {
 		at = placeOf(message, text)
 	}
-	p.Pos = place(file, text, at)
+	p.Pos = fstore.PosIn(file, text, at)
 	return p, true
 }

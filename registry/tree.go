@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -34,6 +33,22 @@ func asNode(v any) node { m, _ := v.(map[string]any); return m }
 
 // keys returns the node's keys in order, so that walks are repeatable.
 func (n node) keys() []string { return slices.Sorted(maps.Keys(n)) }
+
+// eachNode visits every node in a part of a tree, one before what is in it, in the order of its keys.
+func eachNode(v any, visit func(node)) {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			eachNode(e, visit)
+		}
+	case map[string]any:
+		n := node(v)
+		visit(n)
+		for _, key := range n.keys() {
+			eachNode(n[key], visit)
+		}
+	}
+}
 
 // offset is where the node stands in the SQL text, in bytes: its own place, else the first of what is in it,
 // else -1.
@@ -104,16 +119,6 @@ func parseTree(raw []byte) (node, error) {
 		return nil, &fstore.SQLError{Message: "there is no SELECT", Offset: -1}
 	}
 	return query, nil
-}
-
-// place turns an offset into SQL text into a position.
-func place(file, text string, offset int) fstore.Pos {
-	if offset < 0 || offset > len(text) {
-		return fstore.Pos{File: file}
-	}
-	before := text[:offset]
-	line := before[strings.LastIndexByte(before, '\n')+1:]
-	return fstore.Pos{File: file, Line: 1 + strings.Count(before, "\n"), Col: 1 + len([]rune(line))}
 }
 
 // position reads the constant of GROUP BY 1.
