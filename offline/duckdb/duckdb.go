@@ -45,6 +45,9 @@ func Open(c Config) (*DB, error) {
 		{"threads", strconv.Itoa(threads)},
 		{"autoinstall_known_extensions", "false"},
 		{"autoload_known_extensions", "false"},
+		// It knows a file again by its path, size and second of its last change: one replaced within a second, or by a
+		// copy with the old time, would be read from memory.
+		{"enable_external_file_cache", "false"},
 		{"memory_limit", c.MemoryLimit},
 		{"temp_directory", c.TempDir},
 	}
@@ -84,9 +87,6 @@ func (d *DB) Connect(ctx context.Context) (*Conn, error) {
 		"SET TimeZone = 'UTC'",
 		"SET enable_progress_bar = true", // or there is no progress to ask for
 		"SET enable_progress_bar_print = false",
-		// It knows a file again by its path, size and second of its last change: one replaced within a second, or by a
-		// copy with the old time, would be read from memory.
-		"SET enable_external_file_cache = false",
 	} {
 		if err := c.Exec(ctx, s); err != nil {
 			c.Close()
