@@ -134,6 +134,9 @@ func (c *Column) parseElem(raw json.RawMessage) error {
 	bad := func() *Error { return Errorf(ErrInvalid, "%s is not a %s", raw, c.Type.Elem()) }
 	text, isString := "", false
 	if len(raw) > 0 && raw[0] == '"' {
+		if err := CheckJSON(raw); err != nil {
+			return err
+		}
 		if json.Unmarshal(raw, &text) != nil {
 			return bad()
 		}
@@ -223,6 +226,9 @@ func parseFloat(raw, text string, isString bool) (float64, bool) {
 // AppendText adds a row given as plain text, as a flag gives it: k=17850, k=true, k=2011-12-09T12:50:00Z, and
 // any text for a string. Bytes are base64. There is no text for null.
 func (c *Column) AppendText(s string) error {
+	if err := checkText(s); err != nil {
+		return err
+	}
 	switch c.Type {
 	case String, Bytes, Timestamp:
 		quoted, err := json.Marshal(s)

@@ -39,6 +39,9 @@ func (l *Lock) sum() (string, error) {
 // ReadLock reads a lock. The error is ErrInvalid for what is no lock of this format, with what is wrong, and ErrCorrupt
 // for a lock that was changed after it was written.
 func ReadLock(text []byte) (*Lock, error) {
+	if err := fstore.CheckJSON(text); err != nil {
+		return nil, fmt.Errorf("it is not a lock: %w", err)
+	}
 	var head struct {
 		Format *int `json:"format"`
 	}

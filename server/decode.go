@@ -33,6 +33,9 @@ const requestHint = `such as {"service":"churn","entities":{"customer_id":[17850
 
 // decodeRequest reads a body. The error is ErrInvalid and names everything that is not known.
 func decodeRequest(body []byte) (*jsonRequest, error) {
+	if err := fstore.CheckJSON(body); err != nil {
+		return nil, err
+	}
 	req := &jsonRequest{}
 	var unknown []string
 	ways := 0 // of naming features

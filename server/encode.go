@@ -59,8 +59,8 @@ func (t *target) encode(a *online.Answer) (encoded, error) {
 	total := sizeUint(uint64(a.Rows))
 	for i := range a.Features {
 		f := &a.Features[i]
-		if at := badText(&f.Column); at >= 0 {
-			return encoded{}, fstore.Errorf(fstore.ErrCorrupt, "feature %s: string %d is not UTF-8", f.Column.Name, at+1)
+		if err := checkText(&f.Column); err != nil {
+			return encoded{}, err
 		}
 		all[i] = sizesOf(f, len(t.heads[i]))
 		total += sizeField(all[i].feature)
@@ -324,12 +324,13 @@ func appendUint(b []byte, field protowire.Number, v uint64) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), v)
 }
 
-// badText returns the row, or the element, of the first string that is not UTF-8, or -1.
-func badText(c *fstore.Column) int {
+// checkText returns an error (ErrCorrupt) unless every string of a feature is UTF-8, as both protocols have it: what a
+// store holds may be damaged.
+func checkText(c *fstore.Column) error {
 	for i, s := range c.Strings {
 		if !utf8.ValidString(s) {
-			return i
+			return fstore.Errorf(fstore.ErrCorrupt, "feature %s: string %d is not UTF-8", c.Name, i+1)
 		}
 	}
-	return -1
+	return nil
 }

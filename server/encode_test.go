@@ -105,4 +105,6 @@ func TestTextThatNoClientCanReadIsCorrupt(t *testing.T) {
 	c.Append("\xff\xfe")
 	_, err := (&target{list: &fstore.FeatureList{}, heads: [][]byte{nil}}).encode(&online.Answer{Rows: 2, Features: []online.AnswerFeature{{Column: c}}})
 	wantRefusal(t, err, fstore.ErrCorrupt, "feature name: string 2 is not UTF-8")
+	_, err = appendAnswerJSON(nil, nil, &fstore.FeatureList{}, &online.Answer{Rows: 2, Features: []online.AnswerFeature{{Column: c}}}, 0)
+	wantRefusal(t, err, fstore.ErrCorrupt, "feature name: string 2 is not UTF-8")
 }

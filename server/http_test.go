@@ -84,6 +84,8 @@ func TestBadBodies(t *testing.T) {
 	w.store.Limits = online.Limits{MaxRows: 5, MaxFeatures: 3}
 	const shape = `such as {"service":"churn","entities":{"customer_id":[17850]}}`
 	const fields = "there are service, model, features, entities and event_timestamps"
+	const utf8Hint = "write the text in UTF-8"
+	const surrogateHint = `write the character itself, or both halves: \ud83d\ude00`
 	for _, c := range []struct {
 		name, body    string
 		status        int
@@ -92,7 +94,12 @@ func TestBadBodies(t *testing.T) {
 	}{
 		{"empty", ``, 400, "INVALID_ARGUMENT", "the JSON ends too early", shape},
 		{"cut", `{"service":"churn"`, 400, "INVALID_ARGUMENT", "the JSON ends too early", shape},
-		{"garbage", "\x00\xff\xfe", 400, "INVALID_ARGUMENT", "not JSON at byte 0: invalid character '\\x00' looking for beginning of value", shape},
+		{"garbage", "\x00\xff\xfe", 400, "INVALID_ARGUMENT", "byte 2: 0xff is not UTF-8", utf8Hint},
+		{"not a character", `{"service":"churn","entities":{"customer_id":["\ud800"]}}`, 400, "INVALID_ARGUMENT", `byte 48: \ud800 is half of a surrogate pair, not a character`, surrogateHint},
+		{"a name that is not a character", `{"service":"\udc00"}`, 400, "INVALID_ARGUMENT", `byte 13: \udc00 is half of a surrogate pair, not a character`, surrogateHint},
+		{"a model that is not UTF-8", "{\"model\":{\"name\":\"fraud\",\"version\":\"\xff\"}}", 400, "INVALID_ARGUMENT", "byte 37: 0xff is not UTF-8", utf8Hint},
+		{"a column that is not UTF-8", "{\"service\":\"churn\",\"entities\":{\"\xc3\":[1]}}", 400, "INVALID_ARGUMENT", "byte 33: 0xc3 is not UTF-8", utf8Hint},
+		{"not JSON", "\x00\x01", 400, "INVALID_ARGUMENT", "not JSON at byte 0: invalid character '\\x00' looking for beginning of value", shape},
 		{"a list", `[1]`, 400, "INVALID_ARGUMENT", "not an object", shape},
 		{"null", `null`, 400, "INVALID_ARGUMENT", "not an object", shape},
 		{"more behind", `{"service":"churn"} {}`, 400, "INVALID_ARGUMENT", "there is more behind the JSON object, at byte 21", ""},

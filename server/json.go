@@ -27,8 +27,8 @@ func WriteAnswerJSON(w io.Writer, keys []fstore.Column, list *fstore.FeatureList
 	return err
 }
 
-// appendAnswerJSON appends an answer. ErrTooLarge: it would have more than limit bytes, if that is not 0; dst is
-// returned in any case.
+// appendAnswerJSON appends an answer. The errors are ErrTooLarge (it would have more than limit bytes, if that is not 0)
+// and ErrCorrupt (a string is not UTF-8); dst is returned in any case.
 func appendAnswerJSON(dst []byte, keys []fstore.Column, list *fstore.FeatureList, a *online.Answer, limit int) ([]byte, error) {
 	dst = append(dst, `{"entities":{`...)
 	for i := range keys {
@@ -38,6 +38,9 @@ func appendAnswerJSON(dst []byte, keys []fstore.Column, list *fstore.FeatureList
 	}
 	dst = append(dst, `},"features":[`...)
 	for i := range a.Features {
+		if err := checkText(&a.Features[i].Column); err != nil {
+			return dst, err
+		}
 		dst = appendFeatureJSON(comma(dst, i), &a.Features[i], a.Rows)
 		if limit > 0 && len(dst) > limit {
 			return dst, fstore.Errorf(fstore.ErrTooLarge, "an answer of more than %d bytes of JSON", limit).

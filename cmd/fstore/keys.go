@@ -267,6 +267,9 @@ func (k *keyRows) addKnown(raw json.RawMessage) error {
 // parseObject returns the members of a JSON object, and their names in order. A name that is given twice is an error,
 // where the last one would win elsewhere.
 func parseObject(raw json.RawMessage) (values map[string]json.RawMessage, names []string, err error) {
+	if err := fstore.CheckJSON(raw); err != nil {
+		return nil, nil, err
+	}
 	in := json.NewDecoder(bytes.NewReader(raw))
 	bad := func(err error) error {
 		if err == io.EOF {

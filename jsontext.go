@@ -1,0 +1,68 @@
+package fstore
+
+import (
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// CheckJSON returns an error (ErrInvalid) unless JSON text is UTF-8 and its \u escapes are characters. encoding/json
+// replaces bytes that are not UTF-8, and halves of surrogate pairs such as \ud800, by U+FFFD, so that two different
+// texts become one. All JSON that comes from outside passes through here before it is decoded.
+//
+// CheckJSON does not check that the text is JSON: the decoder does that.
+func CheckJSON(text []byte) error {
+	for i := 0; i < len(text); {
+		switch c := text[i]; {
+		case c == '\\':
+			size, ok := escapeSize(text[i:])
+			if !ok {
+				return Errorf(ErrInvalid, "byte %d: %s is half of a surrogate pair, not a character", i+1, text[i:i+size]).
+					WithHint(`write the character itself, or both halves: \ud83d\ude00`)
+			}
+			i += size
+		case c < utf8.RuneSelf:
+			i++
+		default:
+			r, size := utf8.DecodeRune(text[i:])
+			if r == utf8.RuneError && size == 1 {
+				return Errorf(ErrInvalid, "byte %d: 0x%02x is not UTF-8", i+1, c).WithHint("write the text in UTF-8")
+			}
+			i += size
+		}
+	}
+	return nil
+}
+
+// escapeSize returns how many bytes the escape at the start of text has, and false if it is half of a surrogate pair.
+func escapeSize(text []byte) (size int, ok bool) {
+	first, isUnicode := unicodeEscape(text)
+	if !isUnicode {
+		return min(2, len(text)), true // \n and the like; the decoder refuses others
+	}
+	if !utf16.IsSurrogate(first) {
+		return 6, true
+	}
+	second, _ := unicodeEscape(text[6:])
+	if utf16.DecodeRune(first, second) == utf8.RuneError {
+		return 6, false
+	}
+	return 12, true
+}
+
+// unicodeEscape reads the four digits of \uXXXX.
+func unicodeEscape(text []byte) (rune, bool) {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	return rune(n), err == nil
+}
+
+// checkText returns an error unless text is UTF-8.
+func checkText(text string) error {
+	if !utf8.ValidString(text) {
+		return Errorf(ErrInvalid, "%q is not UTF-8", text)
+	}
+	return nil
+}
