@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -185,7 +184,12 @@ func (c *collector) view(ctx context.Context, ref fstore.ViewRef) error {
 	life, known := c.lives[ref]
 	_, published := c.found.Pointers[ref]
 	generations := c.generations(ref)
-	_, folder := os.Stat(c.stateOf(ref))
+	dir, err := stateFolder(c.o.State, ref)
+	if err != nil {
+		c.keep(ref, "", "its name is not one that fstore gives: %q", ref.Name)
+		return nil
+	}
+	_, folder := os.Stat(dir)
 	nothing := len(generations) == 0 && !published && folder != nil
 	switch {
 	case nothing:
@@ -202,7 +206,7 @@ func (c *collector) view(ctx context.Context, ref fstore.ViewRef) error {
 		c.keep(ref, "", "not live since %s, within the grace period", fstore.FormatTime(life.Idle))
 		return nil
 	}
-	read, err := readRuns(c.stateOf(ref))
+	read, err := readRuns(dir)
 	if err != nil {
 		return err
 	}
@@ -241,8 +245,6 @@ func newerState(format int) string {
 func (l Life) due(o *CollectOptions) bool {
 	return !l.Idle.IsZero() && !l.Idle.Add(o.Grace).After(o.Now)
 }
-
-func (c *collector) stateOf(ref fstore.ViewRef) string { return filepath.Join(c.o.State, ref.String()) }
 
 // othersData reports whether a generation was written for another definition of the view version, which only another
 // registry can have. An abandoned load has no fingerprint.
@@ -297,7 +299,11 @@ func (c *collector) leftOver(ctx context.Context, ref fstore.ViewRef, g fstore.G
 	if h.Complete || !h.Published.IsZero() || h.Fingerprint == "" {
 		return "", nil
 	}
-	read, err := readRuns(c.stateOf(ref))
+	dir, err := stateFolder(c.o.State, ref)
+	if err != nil {
+		return "", err
+	}
+	read, err := readRuns(dir)
 	if err != nil {
 		return "", err
 	}

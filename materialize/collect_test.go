@@ -214,6 +214,23 @@ func TestWhatIsNotOursStays(t *testing.T) {
 	}
 }
 
+// A version that a registry or store names by a path leads to no folder outside the state.
+func TestANameThatIsAPathIsLeftAlone(t *testing.T) {
+	g := newGarden(t)
+	g.life = Life{Ref: fstore.ViewRef{Name: "../precious", Version: 1}, Idle: g.now.AddDate(-1, 0, 0)}
+	precious := filepath.Join(g.state, "../precious@1")
+	if err := os.MkdirAll(precious, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	g.expect(t, "a path", "", `its name is not one that fstore gives: "../precious"`)
+	if _, err := os.Stat(precious); err != nil {
+		t.Error(err)
+	}
+	if _, _, _, err := Holds(g.state, fstore.Header{View: g.life.Ref}, 1); !errors.Is(err, fstore.ErrInvalid) {
+		t.Errorf("Holds: %v", err)
+	}
+}
+
 // A run that holds the lease keeps its version; a collection that finds it alive again leaves it.
 func TestCollectingWhileARunIsUnderWay(t *testing.T) {
 	g := newGarden(t)

@@ -106,7 +106,11 @@ func (c *collector) condemnHeld(ctx context.Context, items []Waste, token string
 	if err := c.confirm(ctx, ref, token); err != nil {
 		return nil, err
 	}
-	return items, os.RemoveAll(c.stateOf(ref))
+	dir, err := stateFolder(c.o.State, ref)
+	if err != nil {
+		return nil, err
+	}
+	return items, os.RemoveAll(dir)
 }
 
 func (c *collector) condemnLeftOvers(ctx context.Context, items []Waste, token string) (out []Waste, err error) {

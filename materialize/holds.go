@@ -3,7 +3,6 @@ package materialize
 import (
 	"bytes"
 	"errors"
-	"path/filepath"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -11,7 +10,10 @@ import (
 // Holds returns how many keys a generation has, and the first few of them, by the manifest of the run that its header
 // names; false where the state folder does not know that run.
 func Holds(state string, h fstore.Header, few int) (keys int64, some [][]byte, known bool, err error) {
-	dir := filepath.Join(state, h.View.String())
+	dir, err := stateFolder(state, h.View)
+	if err != nil {
+		return 0, nil, false, err
+	}
 	read, err := readRuns(dir)
 	r := read.runs[h.Run]
 	if err != nil || r == nil || !r.of(&h) {

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"path/filepath"
 	"time"
 
 	"github.com/fstore-dev/fstore"
@@ -88,8 +87,11 @@ func (j *job) look(ctx context.Context) (*facts, error) {
 	if err := j.step("lease"); err != nil {
 		return nil, err
 	}
-	var err error
-	if j.state, err = openState(filepath.Join(j.o.State, j.v.Ref.String())); err != nil {
+	dir, err := stateFolder(j.o.State, j.v.Ref)
+	if err != nil {
+		return nil, err
+	}
+	if j.state, err = openState(dir); err != nil {
 		return nil, err
 	}
 	f := &facts{headers: map[fstore.Generation]*fstore.Header{}, runsRead: j.state.runsRead, intact: j.state.intact}

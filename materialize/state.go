@@ -3,6 +3,7 @@ package materialize
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -63,6 +64,15 @@ type state struct {
 type runsRead struct {
 	runs  map[string]*run
 	newer map[string]int // the formats of runs that a newer fstore made
+}
+
+// stateFolder returns the folder of a view version in the project's state. The error is ErrInvalid for a version whose
+// name is not a name: it came out of a registry or a store, and as a path it could lead out of the state.
+func stateFolder(state string, ref fstore.ViewRef) (string, error) {
+	if err := fstore.CheckName(ref.Name); err != nil {
+		return "", fmt.Errorf("state of %q: %w", ref, err)
+	}
+	return filepath.Join(state, ref.String()), nil
 }
 
 // openState reads the folder, making it where it is missing.

@@ -205,9 +205,13 @@ type pinnedSource struct {
 }
 
 // pin says which file to read for each that the lock names. The error is ErrNotFound where there is none; a file that
-// has changed is read as it is. Where folders are columns, files that are elsewhere are read through links in dir, by
-// the path they had.
+// has changed is read as it is. Where folders are columns, files that are elsewhere are read through links in dir.
 func (l *Lock) pin(found []Input, dir string) (*pinned, error) {
+	links, err := newLinks(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer links.close()
 	p, missing := &pinned{}, []string{}
 	next := func() string {
 		in := found[0]
@@ -225,14 +229,9 @@ func (l *Lock) pin(found []Input, dir string) (*pinned, error) {
 		for _, f := range ps.Files {
 			use := next()
 			if ps.Partitioned && use != "" && use != f.Path {
-				link := filepath.Join(dir, "inputs", f.Path)
-				if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+				if use, err = links.link(use, f.Path); err != nil {
 					return nil, err
 				}
-				if err := os.Symlink(use, link); err != nil && !errors.Is(err, fs.ErrExist) {
-					return nil, err
-				}
-				use = link
 			}
 			ps.use = append(ps.use, use)
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -154,19 +155,61 @@ func (l *Lock) checkSources() error {
 			return fmt.Errorf("sources: there is no %s with path %s", all[i].Name, all[i].Path)
 		}
 	}
-	files := []LockFile{l.Output.LockFile}
-	if l.Labels.File != nil {
-		files = append(files, *l.Labels.File)
+	if err := l.Output.LockFile.check(); err != nil {
+		return fmt.Errorf("output.%w", err)
 	}
-	for _, s := range l.Sources {
+	if f := l.Labels.File; f != nil {
+		if err := f.check(); err != nil {
+			return fmt.Errorf("labels.file.%w", err)
+		}
+	}
+	for i, s := range l.Sources {
 		if len(s.Files) == 0 {
 			return fmt.Errorf("source %s: it has no files", s.Name)
 		}
-		files = append(files, s.Files...)
+		for j, f := range s.Files {
+			if err := f.check(); err != nil {
+				return fmt.Errorf("sources[%d].files[%d].%w", i, j, err)
+			}
+		}
 	}
-	for _, f := range files {
-		if b, err := hex.DecodeString(f.SHA256); err != nil || len(b) != sha256.Size || f.Path == "" || f.Size < 0 {
-			return fmt.Errorf("file %q: path, size and sha256 are not those of a file", f.Path)
+	return nil
+}
+
+// Bounds of a path in a lock: no file system that fstore runs on opens a longer one.
+const (
+	maxPath = 4096 // bytes of a path
+	maxStep = 255  // bytes of a folder's or file's name
+)
+
+// check returns an error that begins with the wrong field, unless a file is as fstore writes it.
+func (f *LockFile) check() error {
+	if err := checkPath(f.Path); err != nil {
+		return fmt.Errorf("path: %.300q %w", f.Path, err)
+	}
+	if !blobName.MatchString(f.SHA256) {
+		return fmt.Errorf("sha256: %.80q is not 64 hexadecimal digits in lower case", f.SHA256)
+	}
+	if f.Size < 0 {
+		return fmt.Errorf("size: %d is negative", f.Size)
+	}
+	return nil
+}
+
+// checkPath returns an error unless a path names one place: it is absolute, and has no steps such as .. that lead out of
+// a folder to which it may be joined.
+func checkPath(path string) error {
+	switch {
+	case strings.ContainsRune(path, 0):
+		return errors.New("contains a zero byte")
+	case len(path) > maxPath:
+		return fmt.Errorf("is longer than %d bytes", maxPath)
+	case !filepath.IsAbs(path) || filepath.Clean(path) != path:
+		return errors.New("is not a clean absolute path: it has to begin at the root and must not contain . or .. or an empty step")
+	}
+	for _, step := range strings.Split(path, string(filepath.Separator)) {
+		if len(step) > maxStep {
+			return fmt.Errorf("has a step longer than %d bytes", maxStep)
 		}
 	}
 	return nil

@@ -35,10 +35,10 @@ func (e *Engine) expand(path string) (string, error) {
 	return out, nil
 }
 
-// absolute returns a path relative to the repo as one that is not.
+// absolute returns a path relative to the repo as a clean absolute one, as locks need it.
 func (e *Engine) absolute(path string) string {
 	if filepath.IsAbs(path) {
-		return path
+		return filepath.Clean(path)
 	}
 	return filepath.Join(e.opts.Dir, path)
 }
@@ -46,7 +46,7 @@ func (e *Engine) absolute(path string) string {
 // pattern does the same for a pattern: the characters of the repo's own path mean themselves.
 func (e *Engine) pattern(path string) string {
 	if filepath.IsAbs(path) {
-		return path
+		return filepath.Clean(path)
 	}
 	return filepath.Join(escapedPath.Replace(e.opts.Dir), path)
 }
