@@ -105,6 +105,11 @@ func (s *session) labelFile(l *labels, path string) (err error) {
 	if err := checkRegular(l.file); err != nil {
 		return err
 	}
+	if s.pinned == nil {
+		if err := checkTables([]string{l.file}, filepath.Dir(l.file)); err != nil {
+			return err
+		}
+	}
 	l.stamp, err = stampOf(l.file)
 	return err
 }

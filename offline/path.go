@@ -12,27 +12,13 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}`)
-
-// expand replaces ${VAR} and ${VAR:-default} in a path; an empty variable counts as unset. What comes out may be
-// relative to the repo.
+// expand replaces the variables in a path. What comes out may be relative to the repo.
 func (e *Engine) expand(path string) (string, error) {
-	missing := ""
-	out := variable.ReplaceAllStringFunc(path, func(ref string) string {
-		m := variable.FindStringSubmatch(ref)
-		if v, ok := e.opts.Lookup(m[1]); ok && v != "" {
-			return v
-		}
-		if m[2] == "" {
-			missing = m[1]
-		}
-		return m[3]
-	})
-	if missing != "" {
-		return "", fstore.Errorf(fstore.ErrInvalid, "path %s: variable %s is not set", path, missing).
-			WithHint("set it, or write ${%s:-default}", missing)
+	expanded, err := fstore.Expand(path, e.opts.Lookup)
+	if err != nil {
+		return "", fmt.Errorf("path %s: %w", path, err)
 	}
-	return out, nil
+	return expanded, nil
 }
 
 // absolute returns a path relative to the repo as a clean absolute one, as locks need it.
@@ -64,9 +50,15 @@ func (s *session) files(ctx context.Context, path string) ([]string, error) {
 	info, err := os.Stat(file)
 	switch {
 	case err == nil && info.IsDir():
-		return nil, fstore.Errorf(fstore.ErrInvalid, "path %s is a folder", file).WithHint("write %s/*.parquet", path)
+		if err := (tableFolders{}).check(file, file); err != nil {
+			return nil, err
+		}
+		return nil, fstore.Errorf(fstore.ErrInvalid, "path %s is a folder", file).WithHint("write %s/*.parquet", strings.TrimRight(path, "/"))
 	case err == nil:
-		return []string{file}, checkRegular(file)
+		if err := checkRegular(file); err != nil {
+			return nil, err
+		}
+		return []string{file}, checkTables([]string{file}, filepath.Dir(file))
 	}
 	pattern := s.e.pattern(expanded)
 	b, err := s.query(ctx, "SELECT file\nFROM glob("+text(pattern)+")\nORDER BY file")
@@ -78,6 +70,9 @@ func (s *session) files(ctx context.Context, path string) ([]string, error) {
 		found = b.Columns[0].Strings
 	}
 	if err := passedOver(path, pattern, found); err != nil {
+		return nil, fmt.Errorf("path %s: %w", path, err)
+	}
+	if err := checkTables(found, patternRoot(pattern)); err != nil {
 		return nil, fmt.Errorf("path %s: %w", path, err)
 	}
 	if len(found) == 0 {
@@ -108,6 +103,9 @@ func passedOver(path, pattern string, found []string) error {
 		case err != nil:
 			return readError(m, err)
 		case info.IsDir() && strings.EqualFold(filepath.Ext(m), ".parquet"):
+			if err := (tableFolders{}).check(m, m); err != nil {
+				return err
+			}
 			return fstore.Errorf(fstore.ErrInvalid, "%s is a folder", m).WithHint("move it away, or name what is in such folders: %s/*.parquet", path)
 		case !info.IsDir():
 			if err := checkRegular(m); err != nil {

@@ -18,10 +18,11 @@ type checker struct {
 	repo   *Repo
 	prints *fingerprinter
 
-	problems Problems
-	warnings Problems
-	compared int   // names, for suggestions
-	failed   error // why the engine cannot go on, whatever the definitions are
+	problems  Problems
+	warnings  Problems
+	unchecked Problems
+	compared  int   // names, for suggestions
+	failed    error // why the engine cannot go on, whatever the definitions are
 
 	entities map[string]*entity
 	sources  map[string]*source
@@ -87,7 +88,7 @@ func Check(ctx context.Context, repo *Repo, engine Engine) (*Definitions, error)
 
 // definitions collects the result once nothing is wrong.
 func (c *checker) definitions() (*Definitions, error) {
-	d := &Definitions{Services: c.services, Warnings: c.warnings.sorted(), prints: c.prints}
+	d := &Definitions{Services: c.services, Warnings: c.warnings.sorted(), Unchecked: c.unchecked.sorted(), prints: c.prints}
 	for _, name := range slices.Sorted(maps.Keys(c.entities)) {
 		d.Entities = append(d.Entities, c.entities[name].def)
 	}

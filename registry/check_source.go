@@ -63,9 +63,16 @@ func (c *checker) readSources() {
 		c.sourceTimes(s)
 		c.sourceRename(s)
 		s.ok = len(c.problems) == before
-		if _, err := fstore.Expand(s.def.Path, func(string) (string, bool) { return "", true }); err == nil && s.def.Path != "" {
-			c.sourceColumns(s)
+		if s.def.Path == "" {
+			continue // reported
 		}
+		if _, err := fstore.Expand(s.def.Path, c.repo.lookup); err != nil {
+			var e *fstore.Error
+			errors.As(err, &e) // it always is one
+			c.unchecked.add(spec.Path.Pos, e.Hint, "source %s and the views that read it are not checked: %s", s.def.Name, e.Message)
+			continue
+		}
+		c.sourceColumns(s)
 	}
 }
 

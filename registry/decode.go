@@ -190,7 +190,11 @@ func (d *decoder) text(n ast.Node, into reflect.Value, k key) {
 		return
 	}
 	t := Text{Value: scalarText(s), Pos: d.pos(n)}
-	expanded, err := fstore.Expand(t.Value, d.lookup)
+	lookup := d.lookup
+	if k.form == "path" { // its variables are replaced when files are read: here they only have to be well formed
+		lookup = func(string) (string, bool) { return "x", true }
+	}
+	expanded, err := fstore.Expand(t.Value, lookup)
 	if err != nil {
 		d.problems.addError(t.Pos, err)
 		d.reported(n, into)

@@ -27,6 +27,9 @@ type Definitions struct {
 	Views    []fstore.ViewVersion
 	Services []ServiceVersion
 	Warnings []Problem // by position
+	// Unchecked says which sources were not checked, as a variable in their path is not set. Without their files,
+	// columns and types may be wrong.
+	Unchecked Problems
 
 	prints *fingerprinter
 }

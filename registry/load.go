@@ -26,7 +26,8 @@ type Repo struct {
 	// Problems is what the loader found wrong. Check reports it together with what it finds itself.
 	Problems Problems
 
-	sql map[string]string // text of the SQL files that views name, by path in the repo
+	sql    map[string]string // text of the SQL files that views name, by path in the repo
+	lookup func(string) (string, bool)
 }
 
 // settings is the file of a repo's settings, which has no definitions. A folder that has one is a repo.
@@ -37,7 +38,7 @@ const settings = "fstore.yaml"
 // lookup; the path of a source stays as written. The error says that dir cannot be read; what is wrong with the files
 // in it is in Problems.
 func Load(dir string, lookup func(string) (string, bool)) (*Repo, error) {
-	repo := &Repo{Dir: dir, sql: map[string]string{}}
+	repo := &Repo{Dir: dir, sql: map[string]string{}, lookup: lookup}
 	root := os.DirFS(dir)
 	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {

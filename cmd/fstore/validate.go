@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/cobra"
@@ -14,7 +15,8 @@ func (a *app) validateCommand() *cobra.Command {
 		Use:   "validate",
 		Short: "Check the definitions, without a registry",
 		Long: `Check every definition of the repo and report all mistakes at once, each with file, line and column, what is wrong
-and what would be right. The registry and the online store are not needed.`,
+and what would be right. The registry and the online store are not needed. Sources are checked against their files. Where a
+variable in a path is not set there are no files to check: this is a warning here, and an error of plan and apply.`,
 		Example: "  fstore validate\n  fstore validate --output json",
 		Args:    args(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.validate(cmd.Context()) },
@@ -28,7 +30,7 @@ func (a *app) validate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defs, err := a.definitions(ctx, s)
+	defs, err := a.checked(ctx, s)
 	var problems registry.Problems
 	if err != nil && !errors.As(err, &problems) {
 		return err
@@ -36,7 +38,7 @@ func (a *app) validate(ctx context.Context) error {
 	if a.json() {
 		warnings := []registry.Problem{}
 		if defs != nil {
-			warnings = a.masked(defs.Warnings)
+			warnings = a.masked(slices.Concat(defs.Unchecked, defs.Warnings))
 		}
 		out := struct {
 			Valid    bool               `json:"valid"`
@@ -51,14 +53,23 @@ func (a *app) validate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.printWarnings(defs.Warnings)
+	a.printWarnings(slices.Concat(defs.Unchecked, defs.Warnings))
 	_, err = fmt.Fprintf(a.stdout, "%s, %s, %s and %s are right.\n", count(len(defs.Entities), "entity"), count(len(defs.Sources), "source"),
 		count(len(defs.Views), "feature view"), count(len(defs.Services), "feature service"))
 	return err
 }
 
-// definitions loads and checks the definitions of the repo.
+// definitions returns the definitions of the repo once all of them are checked.
 func (a *app) definitions(ctx context.Context, s *Settings) (*registry.Definitions, error) {
+	defs, err := a.checked(ctx, s)
+	if err == nil && len(defs.Unchecked) > 0 {
+		return nil, defs.Unchecked
+	}
+	return defs, err
+}
+
+// checked loads and checks the definitions of the repo.
+func (a *app) checked(ctx context.Context, s *Settings) (*registry.Definitions, error) {
 	repo, err := registry.Load(s.Dir, a.lookup)
 	if err != nil {
 		return nil, err
