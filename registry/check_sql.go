@@ -30,7 +30,6 @@ func (c *checker) sqlView(v *view, path []string) {
 	if !known || !ok {
 		return
 	}
-	c.keywords(v, columns)
 	out, err := c.engine.BindSQL(c.ctx, v.text, columns)
 	if err != nil {
 		if len(v.query.refused) == 0 { // else it may be the same mistake again
@@ -204,18 +203,6 @@ func engineType(t fstore.Type) string {
 		return engineTypes[t.Elem()] + "[]"
 	}
 	return engineTypes[t]
-}
-
-// keywords refuses words of SQL that stand for a value unless an input has such a column.
-func (c *checker) keywords(v *view, inputs []fstore.Relation) {
-	for _, w := range v.query.keywords {
-		r := keywordRefusal(w.name)
-		isColumn := v.query.named[w.name] && !beforeAliases(w.name) || slices.ContainsFunc(inputs, func(in fstore.Relation) bool { return column(in.Columns, w.name) != nil })
-		if !isColumn {
-			v.query.refused = append(v.query.refused, finding{w.offset, w.name + " " + r.why, r.instead})
-			c.problems.add(c.sqlPos(v, w.offset), r.instead, "%s %s", w.name, r.why)
-		}
-	}
 }
 
 // sqlOutputs checks the columns that the SQL yields.

@@ -24,12 +24,10 @@ type tableRead struct {
 
 // query is what the gate knows of a view's SQL.
 type query struct {
-	root     node
-	tables   []tableRead     // every table that is not a CTE, in the order of the text
-	keywords []tableRead     // unqualified columns whose name is a word of SQL, if no table has such a column
-	named    map[string]bool // names that the SQL itself gives to columns, in lower case
-	refused  []finding
-	doubts   []finding
+	root    node
+	tables  []tableRead // every table that is not a CTE, in the order of the text
+	refused []finding
+	doubts  []finding
 
 	groups []node // what the query being walked groups by
 }
@@ -42,26 +40,9 @@ func (q *query) doubt(n node, hint, format string, args ...any) {
 	q.doubts = append(q.doubts, finding{n.offset(), fmt.Sprintf(format, args...), hint})
 }
 
-// scope is the CTE names in sight.
-type scope struct {
-	name  string // lower case
-	outer *scope
-}
-
-func (s *scope) has(name string) bool {
-	for ; s != nil; s = s.outer {
-		if s.name == fold(name) {
-			return true
-		}
-	}
-	return false
-}
-
-func (s *scope) with(name string) *scope { return &scope{fold(name), s} }
-
 // inspect walks the tree of a query, of which text is the SQL.
 func inspect(root node, text string) *query {
-	q := &query{root: root, named: map[string]bool{}}
+	q := &query{root: root}
 	q.walk(map[string]any(root), nil)
 	placeParameters(q.refused, text)
 	slices.SortStableFunc(q.tables, func(a, b tableRead) int { return a.offset - b.offset })
@@ -69,7 +50,6 @@ func inspect(root node, text string) *query {
 }
 
 func (q *query) walk(v any, s *scope) {
-	q.names(asNode(v))
 	switch v := v.(type) {
 	case []any:
 		for _, e := range v {
@@ -90,13 +70,6 @@ func (q *query) walk(v any, s *scope) {
 	}
 }
 
-// names remembers the names that a node gives to columns.
-func (q *query) names(n node) {
-	for _, name := range append(append(n.strings("aliases"), n.strings("column_name_alias")...), n.str("alias")) {
-		q.named[strings.ToLower(name)] = true
-	}
-}
-
 func has(n node, key string) bool { _, ok := n[key]; return ok }
 
 func (q *query) children(n node, s *scope) {
@@ -105,13 +78,11 @@ func (q *query) children(n node, s *scope) {
 	}
 }
 
-// queryNode walks a SELECT or a set operation. A CTE sees those before it; a recursive one sees itself, which the
-// tree says by a node of its own.
+// queryNode walks a SELECT or a set operation. A CTE sees those before it.
 func (q *query) queryNode(n node, s *scope) {
 	switch n.str("type") {
 	case "SELECT_NODE", "SET_OPERATION_NODE":
 	case "RECURSIVE_CTE_NODE":
-		s = s.with(n.str("cte_name"))
 		if len(n.list("key_targets")) > 0 {
 			q.refuse(n, "keep all rows, and choose one by ORDER BY", "USING KEY keeps any of several rows of one key")
 		}
@@ -121,6 +92,7 @@ func (q *query) queryNode(n node, s *scope) {
 	}
 	for _, e := range n.child("cte_map").list("map") {
 		cte := asNode(e)
+		q.relationName(n, cte.str("key"))
 		q.walk(cte["value"], s)
 		s = s.with(cte.str("key"))
 	}
@@ -131,13 +103,18 @@ func (q *query) queryNode(n node, s *scope) {
 	defer func(outer []node) { q.groups = outer }(q.groups)
 	q.groups = groupedBy(n)
 	for _, key := range n.keys() {
-		if key != "cte_map" && key != "sample" {
+		switch key {
+		case "cte_map", "sample":
+		case "right":
+			q.walk(n[key], s.recursive(n))
+		default:
 			q.walk(n[key], s)
 		}
 	}
 }
 
 func (q *query) tableRef(n node, s *scope) {
+	q.relationName(n, n.str("alias"))
 	if n["sample"] != nil {
 		q.refuse(n, "filter by a key instead", "a sample is random")
 	}
@@ -150,7 +127,7 @@ func (q *query) tableRef(n node, s *scope) {
 		q.refuse(n, "write a SELECT", "DESCRIBE, SUMMARIZE and SHOW are not queries of data")
 	case "JOIN":
 		for _, name := range n.strings("using_columns") {
-			q.word(name, n)
+			q.rowid(n, name)
 		}
 		switch n.str("ref_type") {
 		case "POSITIONAL":
@@ -159,26 +136,15 @@ func (q *query) tableRef(n node, s *scope) {
 			q.doubt(n, "make the right side one row per key and time", "ASOF JOIN picks any of several rows with one time")
 		}
 		q.children(n, s)
-	case "SUBQUERY", "EXPRESSION_LIST", "EMPTY", "PIVOT":
+	case "PIVOT":
+		for _, name := range n.strings("groups") {
+			q.column(n, name)
+		}
+		q.children(n, s)
+	case "SUBQUERY", "EXPRESSION_LIST", "EMPTY":
 		q.children(n, s)
 	default:
 		q.refuse(n, "", "%s is not known to fstore", kindName(n))
-	}
-}
-
-func (q *query) baseTable(n node, s *scope) {
-	name := n.str("table_name")
-	qualified := strings.Trim(n.str("catalog_name")+"."+n.str("schema_name"), ".")
-	switch {
-	case n["at_clause"] != nil:
-		q.refuse(n, "write only "+name, "AT is not known to sources and views")
-	case qualified != "":
-		q.refuse(n, "sources and views have no schema: write "+name, "%s.%s is in another catalog", qualified, name)
-	case s.has(name):
-	case strings.ContainsAny(name, "./*\\:"):
-		q.refuse(n, refusedFunctions["read_parquet"].instead, "'%s' is a file", name)
-	default:
-		q.tables = append(q.tables, tableRead{name, n.offset()})
 	}
 }
 
@@ -201,7 +167,7 @@ func (q *query) expression(n node, s *scope) {
 		q.constant(n)
 		return
 	case "COLUMN_REF":
-		q.column(n)
+		q.column(n, n.strings("column_names")...)
 		return
 	case "CAST":
 		q.walk(n["child"], s)
@@ -258,49 +224,9 @@ func kindName(n node) string {
 	return strings.ReplaceAll(name, "_", " ")
 }
 
-// words that are values where no table has such a column. rowid is the engine's own column.
-var keywordValues = map[string]refusal{
-	"current_date": {}, "current_time": {}, "current_timestamp": {}, "localtime": {}, "localtimestamp": {},
-	"current_user": {}, "current_role": {}, "current_catalog": {}, "current_schema": {}, "session_user": {}, "user": {},
-	"rowid": {"depends on how the files are read", "use a column of the source, under another name"},
-}
-
-func (q *query) column(n node) {
-	names := n.strings("column_names")
-	if len(names) == 0 {
-		return
-	}
-	if last := names[len(names)-1]; len(names) == 1 || strings.EqualFold(last, "rowid") {
-		q.word(last, n)
-	}
-}
-
-// word remembers a name that is a value where no table has such a column.
-func (q *query) word(name string, n node) {
-	if _, ok := keywordValues[strings.ToLower(name)]; ok {
-		q.keywords = append(q.keywords, tableRead{strings.ToLower(name), n.offset()})
-	}
-}
-
-// beforeAliases reports whether a word stands for the time or the place of a row, whatever the SQL itself gives
-// that name to.
-func beforeAliases(word string) bool {
-	return word == "rowid" || keywordRefusal(word) == refusedFunctions["now"]
-}
-
-// keywordRefusal says what is wrong with a word that no table has as a column.
-func keywordRefusal(word string) refusal {
-	switch {
-	case keywordValues[word].why != "":
-		return keywordValues[word]
-	case strings.HasPrefix(word, "local"), strings.HasPrefix(word, "current_date"), strings.HasPrefix(word, "current_time"):
-		return refusedFunctions["now"]
-	}
-	return refusedFunctions["current_user"]
-}
-
 func (q *query) call(n node) {
 	name := callName(n)
+	q.qualifier(n, name)
 	if !allowedFunctions[name] {
 		if r, ok := refusedFunctions[name]; ok {
 			q.refuse(n, r.instead, "%s() %s", name, r.why)
@@ -345,14 +271,4 @@ func (q *query) aggregateByName(n node, name string) {
 	case !allowedFunctions[value]:
 		q.refuse(n, DidYouMean(value, functionNames), "%s() calls %s, which is not on the list of functions", name, value)
 	}
-}
-
-// arguments counts the arguments of a call; in ts.age() the one before the dot is in the place of a schema.
-func arguments(n node) int {
-	count := len(n.list("children"))
-	switch n.str("schema") {
-	case "", "main", "pg_catalog":
-		return count
-	}
-	return count + 1
 }

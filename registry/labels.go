@@ -24,7 +24,6 @@ func (s *Snapshot) LabelInputs(ctx context.Context, engine Engine, sql string) (
 		return nil, nil, fmt.Errorf("%s: %w", labelQuery, err)
 	}
 	q := inspect(root, sql)
-	q.labelWords()
 	if len(q.refused) > 0 {
 		f := q.refused[0]
 		return nil, nil, fstore.Errorf(fstore.ErrInvalid, "%s: %s", fstore.PosIn(labelQuery, sql, f.offset), f.message).WithHint("%s", f.hint)
@@ -51,15 +50,4 @@ func (s *Snapshot) LabelInputs(ctx context.Context, engine Engine, sql string) (
 		}
 	}
 	return byName(sources), views, nil
-}
-
-// labelWords refuses words of SQL that stand for a value. Which columns the sources have is not known here.
-func (q *query) labelWords() {
-	for _, w := range q.keywords {
-		if r := keywordRefusal(w.name); !q.named[w.name] || beforeAliases(w.name) {
-			hint := r.instead + "; a column of that name is read with the name of its table: lines." + w.name
-			q.refused = append(q.refused, finding{w.offset, w.name + " " + r.why, hint})
-		}
-	}
-	slices.SortStableFunc(q.refused, func(a, b finding) int { return a.offset - b.offset })
 }

@@ -152,21 +152,45 @@ func (a *app) settingsForLock(dir string) (*Settings, error) {
 	return s, nil
 }
 
+// lockedSQL is a query in a lock with what it may read.
+type lockedSQL struct {
+	name, sql string
+	inputs    []string
+}
+
+// queries returns the SQL in a lock: of the labels, and of every view with those that it reads.
+func queries(l *offline.Lock) []lockedSQL {
+	var out []lockedSQL
+	add := func(sources []fstore.Source, views []fstore.View) []string {
+		var names []string
+		for _, s := range sources {
+			names = append(names, s.Name)
+		}
+		for _, v := range views {
+			if v.SQL != "" {
+				out = append(out, lockedSQL{v.Name, v.SQL, slices.Clone(names)})
+			}
+			names = append(names, v.Name)
+		}
+		return names
+	}
+	inputs := add(l.Labels.Inputs, l.Labels.Views)
+	if l.Labels.SQL != "" {
+		out = append(out, lockedSQL{"the labels", l.Labels.SQL, inputs})
+	}
+	for _, v := range l.Views {
+		add(v.Sources, append(slices.Clone(v.Views), v.View))
+	}
+	return out
+}
+
 // checkSQL sends the SQL of a lock that came as a file through the gate of definitions, as it is going to be run.
 func (set *lockedSet) checkSQL(ctx context.Context, engine *offline.Engine) error {
 	if set.record != nil {
 		return nil
 	}
-	views := slices.Clone(set.lock.Labels.Views)
-	for _, v := range set.lock.Views {
-		views = append(append(views, v.Views...), v.View)
-	}
-	views = append(views, fstore.View{Name: "the labels", SQL: set.lock.Labels.SQL})
-	for _, v := range views {
-		if v.SQL == "" {
-			continue
-		}
-		if err := registry.CheckLockedSQL(ctx, engine, v.Name, v.SQL); err != nil {
+	for _, q := range queries(set.lock) {
+		if err := registry.CheckLockedSQL(ctx, engine, q.name, q.sql, q.inputs); err != nil {
 			return fmt.Errorf("%s: %w", set.file, err)
 		}
 	}
