@@ -85,20 +85,11 @@ func (e *Engine) SourceColumns(ctx context.Context, def *fstore.Source) ([]fstor
 // BindSQL returns the output columns of a query over relations, of which only the columns are needed. The error
 // of a wrong query is an *fstore.SQLError.
 func (e *Engine) BindSQL(ctx context.Context, sql string, inputs []fstore.Relation) ([]fstore.EngineColumn, error) {
-	s, err := e.session(ctx)
+	s, err := e.empty(ctx, inputs)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
-	for _, in := range inputs {
-		columns := make([]string, 0, len(in.Columns))
-		for _, c := range in.Columns {
-			columns = append(columns, ident(c.Name)+" "+c.Type)
-		}
-		if err := s.exec(ctx, "CREATE TEMP TABLE "+ident(in.Name)+" (\n  "+list(columns)+"\n)"); err != nil {
-			return nil, fmt.Errorf("make an empty %s: %w", in.Name, err)
-		}
-	}
 	const prefix = "DESCRIBE "
 	b, err := s.query(ctx, prefix+sql)
 	if err != nil {
@@ -109,6 +100,51 @@ func (e *Engine) BindSQL(ctx context.Context, sql string, inputs []fstore.Relati
 		out = append(out, fstore.EngineColumn{Name: b.Columns[0].Strings[i], Type: b.Columns[1].Strings[i]})
 	}
 	return out, nil
+}
+
+// PlanSQL returns the plan of a query over relations, of which only the columns are needed, as DuckDB's
+// json_serialize_plan writes it: bound, and not optimized.
+func (e *Engine) PlanSQL(ctx context.Context, sql string, inputs []fstore.Relation) ([]byte, error) {
+	s, err := e.empty(ctx, inputs)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	b, err := s.query(ctx, "SELECT json_serialize_plan("+text(sql)+"::VARCHAR)::VARCHAR")
+	if err != nil {
+		return nil, err
+	}
+	plan := infinite.ReplaceAllString(b.Columns[0].Strings[0], `"value":"$1"`)
+	var answer struct {
+		Error   bool   `json:"error"`
+		Message string `json:"error_message"`
+	}
+	if err := json.Unmarshal([]byte(plan), &answer); err != nil {
+		return nil, fmt.Errorf("read the plan of a statement: %w", err)
+	}
+	if answer.Error {
+		return nil, &fstore.SQLError{Message: answer.Message, Offset: -1}
+	}
+	return []byte(plan), nil
+}
+
+// empty returns a session with empty relations of some columns. The caller closes it.
+func (e *Engine) empty(ctx context.Context, inputs []fstore.Relation) (*session, error) {
+	s, err := e.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, in := range inputs {
+		columns := make([]string, 0, len(in.Columns))
+		for _, c := range in.Columns {
+			columns = append(columns, ident(c.Name)+" "+c.Type)
+		}
+		if err := s.exec(ctx, "CREATE TEMP TABLE "+ident(in.Name)+" (\n  "+list(columns)+"\n)"); err != nil {
+			s.close()
+			return nil, fmt.Errorf("make an empty %s: %w", in.Name, err)
+		}
+	}
+	return s, nil
 }
 
 // sqlError turns an error of the engine into one about a user's SQL, which stood behind a prefix.

@@ -21,9 +21,7 @@ func (c *checker) sqlView(v *view, path []string) {
 	for _, f := range v.query.refused {
 		c.problems.add(c.sqlPos(v, f.offset), f.hint, "%s", f.message)
 	}
-	for _, f := range v.query.doubts {
-		c.warnings.add(c.sqlPos(v, f.offset), f.hint, "%s", f.message)
-	}
+	defer c.sqlDoubts(v)
 	known := c.inputs(v, path)
 	c.sqlTimes(v)
 	columns, ok := c.relations(v)
@@ -38,7 +36,7 @@ func (c *checker) sqlView(v *view, path []string) {
 		return
 	}
 	c.sqlOutputs(v, out)
-	c.sqlDoubts(v, columns, out)
+	c.sqlPlan(v, columns, out)
 }
 
 func (c *checker) sqlPos(v *view, offset int) fstore.Pos {
@@ -237,24 +235,9 @@ func (v *view) takes(name string) bool {
 }
 
 // sqlDoubts warns of SQL that runs but hardly does what is wanted.
-func (c *checker) sqlDoubts(v *view, inputs []fstore.Relation, out []fstore.EngineColumn) {
-	columns := floats{}
-	for _, in := range inputs {
-		for _, col := range in.Columns {
-			if isFloat(col.Type) {
-				columns[strings.ToLower(col.Name)] = true
-			}
-		}
-	}
-	for _, n := range plainFloatSums(v.query.root, columns) {
-		hint := "it cannot be rebuilt to the bit"
-		switch name := n.str("function_name"); name {
-		case "sum", "fsum", "kahan_sum", "sumkahan":
-			hint = "exact_sum() gives the same bits always"
-		case "avg", "mean", "favg":
-			hint = "exact_avg() gives the same bits always"
-		}
-		c.warnings.add(c.sqlPos(v, n.offset()), hint, "%s() of floats depends on the number of threads in its last bits", n.str("function_name"))
+func (c *checker) sqlDoubts(v *view) {
+	for _, f := range v.query.doubts {
+		c.warnings.add(c.sqlPos(v, f.offset), f.hint, "%s", f.message)
 	}
 	if at := oneRowPerKey(v.query.root, &v.def); at != nil {
 		c.warnings.add(c.sqlPos(v, at.offset()), "yield a row per instant at which a value changes: group by the event time as well, or use windows over it",

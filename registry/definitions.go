@@ -15,6 +15,8 @@ type Engine interface {
 	SourceColumns(ctx context.Context, s *fstore.Source) ([]fstore.EngineColumn, error)
 	// BindSQL returns the columns that SQL yields over inputs.
 	BindSQL(ctx context.Context, sql string, inputs []fstore.Relation) ([]fstore.EngineColumn, error)
+	// PlanSQL returns the plan that the engine's binder makes of SQL over inputs, before it is optimized, as JSON.
+	PlanSQL(ctx context.Context, sql string, inputs []fstore.Relation) ([]byte, error)
 	// Converts reports whether a column of an engine's type converts to a type if its values fit.
 	Converts(engineType string, to fstore.Type) bool
 }

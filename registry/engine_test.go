@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -26,7 +27,7 @@ var shared = sync.OnceValues(func() (*sql.DB, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	_, err = db.Exec(`create macro exact_sum(x) as sum(x); create macro exact_avg(x) as avg(x)`)
+	_, err = db.Exec(`create macro exact_sum(x) as sum(x::decimal(38, 9))::double; create macro exact_avg(x) as avg(x::decimal(38, 9))`)
 	return db, err
 })
 
@@ -56,21 +57,11 @@ func (e *engine) SourceColumns(_ context.Context, s *fstore.Source) ([]fstore.En
 }
 
 func (e *engine) BindSQL(ctx context.Context, text string, inputs []fstore.Relation) ([]fstore.EngineColumn, error) {
-	conn, err := e.db.Conn(ctx)
+	conn, err := e.empty(ctx, inputs)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
-	for _, in := range inputs {
-		columns := make([]string, len(in.Columns))
-		for i, c := range in.Columns {
-			columns[i] = fmt.Sprintf("null::%s as %q", c.Type, c.Name)
-		}
-		if _, err := conn.ExecContext(ctx, fmt.Sprintf("create or replace temp view %q as select %s where false", in.Name, strings.Join(columns, ", "))); err != nil {
-			return nil, err
-		}
-		defer conn.ExecContext(ctx, fmt.Sprintf("drop view %q", in.Name))
-	}
 	rows, err := conn.QueryContext(ctx, "describe "+text)
 	if err != nil {
 		return nil, &fstore.SQLError{Message: err.Error(), Offset: -1}
@@ -86,6 +77,39 @@ func (e *engine) BindSQL(ctx context.Context, text string, inputs []fstore.Relat
 		out = append(out, c)
 	}
 	return out, rows.Err()
+}
+
+func (e *engine) PlanSQL(ctx context.Context, text string, inputs []fstore.Relation) ([]byte, error) {
+	conn, err := e.empty(ctx, inputs)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	var plan []byte
+	err = conn.QueryRowContext(ctx, "select json_serialize_plan(?::varchar)::varchar", text).Scan(&plan)
+	if bytes.Contains(plan[:min(len(plan), 20)], []byte(`"error":true`)) {
+		return nil, &fstore.SQLError{Message: string(plan), Offset: -1}
+	}
+	return infinite.ReplaceAll(plan, []byte(`"value":"$1"`)), err
+}
+
+// empty returns the connection with empty tables for inputs.
+func (e *engine) empty(ctx context.Context, inputs []fstore.Relation) (*sql.Conn, error) {
+	conn, err := e.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, in := range inputs {
+		columns := make([]string, len(in.Columns))
+		for i, c := range in.Columns {
+			columns[i] = fmt.Sprintf("%q %s", c.Name, c.Type)
+		}
+		if _, err := conn.ExecContext(ctx, fmt.Sprintf("create or replace temp table %q (%s)", in.Name, strings.Join(columns, ", "))); err != nil {
+			conn.Close()
+			return nil, err
+		}
+	}
+	return conn, nil
 }
 
 // Converts holds the rules of DESIGN §3, roughly.
@@ -143,6 +167,10 @@ func (noEngine) SourceColumns(context.Context, *fstore.Source) ([]fstore.EngineC
 }
 
 func (noEngine) BindSQL(context.Context, string, []fstore.Relation) ([]fstore.EngineColumn, error) {
+	return nil, fstore.ErrNotFound
+}
+
+func (noEngine) PlanSQL(context.Context, string, []fstore.Relation) ([]byte, error) {
 	return nil, fstore.ErrNotFound
 }
 

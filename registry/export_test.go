@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -31,7 +32,6 @@ func Inspect(tree []byte) {
 	for _, f := range append(q.refused, q.doubts...) {
 		_ = fstore.PosIn("f.sql", "select 1", f.offset)
 	}
-	plainFloatSums(root, floats{})
 	canonical(root)
 }
 
@@ -48,21 +48,52 @@ func Canonical(tree []byte) string {
 	return sum
 }
 
-// FloatSums returns the sums of floats in a parse tree over a table with these float columns.
-func FloatSums(tree []byte, columns ...string) []string {
+// PlanFindings returns what there is to say of the plan of a query: what is refused, and the doubts behind "doubt: ".
+func PlanFindings(ctx context.Context, engine Engine, sql string, inputs ...fstore.Relation) []string {
+	tree, err := engine.ParseSQL(ctx, sql)
+	if err != nil {
+		return []string{err.Error()}
+	}
 	root, err := parseTree(tree)
 	if err != nil {
 		return []string{err.Error()}
 	}
-	known := floats{}
-	for _, name := range columns {
-		known[name] = true
+	found, err := judgePlan(ctx, engine, sql, root, inputs, -1)
+	if err != nil {
+		return []string{err.Error()}
 	}
 	var out []string
-	for _, n := range plainFloatSums(root, known) {
-		out = append(out, callName(n))
+	for _, f := range found {
+		if f.doubt {
+			f.message = "doubt: " + f.message
+		}
+		out = append(out, f.message)
 	}
+	slices.SortStableFunc(out, func(a, b string) int { return strings.Index(a, "doubt: ") - strings.Index(b, "doubt: ") })
 	return out
+}
+
+// OrderFindings returns what there is to say of a query, but for that it looks ahead: of its tree, then of its plan.
+func OrderFindings(ctx context.Context, engine Engine, sql string, inputs ...fstore.Relation) []string {
+	tree, err := engine.ParseSQL(ctx, sql)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	root, err := parseTree(tree)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	q := inspect(root, sql)
+	var out []string
+	for _, f := range append(q.refused, q.doubts...) {
+		if !strings.HasSuffix(f.message, notKnownYet) {
+			out = append(out, f.message)
+		}
+	}
+	if len(q.refused) > 0 {
+		return out
+	}
+	return append(out, PlanFindings(ctx, engine, sql, inputs...)...)
 }
 
 // Refusals returns what the gate refuses in a parse tree.

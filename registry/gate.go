@@ -44,6 +44,7 @@ func (q *query) doubt(n node, hint, format string, args ...any) {
 func inspect(root node, text string) *query {
 	q := &query{root: root}
 	q.walk(map[string]any(root), nil)
+	q.collations()
 	placeParameters(q.refused, text)
 	slices.SortStableFunc(q.tables, func(a, b tableRead) int { return a.offset - b.offset })
 	return q

@@ -42,6 +42,23 @@ func (q *query) modifiers(n node) {
 	}
 }
 
+// collations refuses text that compares equal where it differs, wherever it is written: max(), DISTINCT, GROUP BY and
+// what else keeps one of equal values would keep any of them.
+func (q *query) collations() {
+	eachNode(map[string]any(q.root), func(n node) {
+		name := n.child("cast_type").child("type_info").str("collation")
+		if n.str("class") == "COLLATE" {
+			name = n.str("collation")
+		}
+		if !plainCollations[strings.ToLower(name)] {
+			q.refuse(n, "compare lower(x), or strip_accents(x)", "COLLATE %s makes texts equal that differ", name)
+		}
+	})
+}
+
+// plainCollations compare texts byte by byte.
+var plainCollations = map[string]bool{"": true, "binary": true, "c": true, "posix": true}
+
 const totalOrder = "add an ORDER BY that leaves no two rows equal"
 
 // aggregate checks a call without OVER.
@@ -56,6 +73,8 @@ func (q *query) aggregate(n node, name string) {
 		q.doubt(n, name+"(… ORDER BY …) decides it", "%s() takes any of several equal rows", name)
 	}
 }
+
+const notKnownYet = "which were not known yet"
 
 // window checks a call with OVER.
 func (q *query) window(n node, name string) {
@@ -77,9 +96,9 @@ func (q *query) window(n node, name string) {
 	switch {
 	case (name == "lead") != descends(orders) && ordered, strings.Contains(n.str("end"), "FOLLOWING") && n.str("type") == "WINDOW_AGGREGATE":
 		q.doubt(n, "look back only: order by the event time and use lag(), or a frame that ends at the current row",
-			"%s() reads later rows, which were not known yet", name)
+			"%s() reads later rows, "+notKnownYet, name)
 	case n.str("type") == "WINDOW_AGGREGATE" && !ordered:
-		q.doubt(n, "over (… order by the event time)", "%s() over all rows reads later ones, which were not known yet", name)
+		q.doubt(n, "over (… order by the event time)", "%s() over all rows reads later ones, "+notKnownYet, name)
 	}
 }
 

@@ -121,6 +121,21 @@ func parseTree(raw []byte) (node, error) {
 	return query, nil
 }
 
+// parsePlan reads the JSON of the plan that the engine's binder makes of a query.
+func parsePlan(raw []byte) (node, error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var top map[string]any
+	if err := dec.Decode(&top); err != nil {
+		return nil, fstore.Errorf(fstore.ErrCorrupt, "the engine's plan is not JSON: %s", err)
+	}
+	plans := node(top).list("plans")
+	if len(plans) != 1 {
+		return nil, fstore.Errorf(fstore.ErrCorrupt, "the engine gives %d plans for one query", len(plans))
+	}
+	return asNode(plans[0]), nil
+}
+
 // position reads the constant of GROUP BY 1.
 func position(n node) (int, bool) {
 	if n.str("class") != "CONSTANT" {
