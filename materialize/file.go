@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/regular"
 )
 
 // castagnoli is the polynomial whose checksum processors compute.
@@ -90,7 +91,7 @@ func syncDir(dir string) error {
 
 // checkFile says whether a file is the one remembered. The error is ErrCorrupt where it is another or is gone.
 func checkFile(dir string, want fileInfo) error {
-	f, err := os.Open(filepath.Join(dir, want.Name))
+	f, err := regular.Open(filepath.Join(dir, want.Name), regular.AnySize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fstore.Errorf(fstore.ErrCorrupt, "%s is missing", want.Name)
 	}

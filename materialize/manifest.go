@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/regular"
 	"github.com/parquet-go/parquet-go"
 )
 
@@ -109,7 +110,7 @@ type manifestReader struct {
 }
 
 func openManifest(dir string, info fileInfo) (m *manifestReader, err error) {
-	f, err := os.Open(filepath.Join(dir, info.Name))
+	f, err := regular.Open(filepath.Join(dir, info.Name), regular.AnySize)
 	if err != nil {
 		return nil, err
 	}

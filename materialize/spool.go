@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/regular"
 )
 
 // The spool holds a run's differences, a frame per batch, in key order:
@@ -105,7 +106,7 @@ type spoolReader struct {
 }
 
 func openSpool(dir string, info fileInfo) (*spoolReader, error) {
-	f, err := os.Open(filepath.Join(dir, info.Name))
+	f, err := regular.Open(filepath.Join(dir, info.Name), regular.AnySize)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/regular"
 )
 
 // The state of a view version is a folder of runs. Each run has up to three files, named by its random id:
@@ -43,6 +44,7 @@ type run struct {
 
 const (
 	stateFormat    = 1
+	maxRun         = 1 << 20 // bytes of <run>.json
 	runSuffix      = ".json"
 	manifestSuffix = ".manifest.parquet"
 	spoolSuffix    = ".spool"
@@ -145,7 +147,7 @@ func (s *state) removeJunk() error {
 // readRun returns nil for what cannot be read: a run that is not known is a state that is lost, which is safe. It also
 // returns the format that the file states, 0 where there is none: what else a newer one says cannot be known.
 func readRun(path, id string) (*run, int) {
-	b, err := os.ReadFile(path)
+	b, err := regular.Read(path, maxRun)
 	if err != nil {
 		return nil, 0
 	}

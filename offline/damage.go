@@ -13,6 +13,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/regular"
 )
 
 const rewrite = "write the file again, or remove it"
@@ -26,10 +27,7 @@ func checkParquet(path string) error {
 	bad := func(format string, args ...any) error {
 		return fstore.Errorf(fstore.ErrInvalid, "%s "+format, append([]any{path}, args...)...).WithHint(rewrite)
 	}
-	if err := checkRegular(path); err != nil {
-		return err
-	}
-	f, err := os.Open(path)
+	f, err := regular.Open(path, regular.AnySize)
 	if err != nil {
 		return readError(path, err)
 	}
@@ -67,7 +65,12 @@ func checkParquet(path string) error {
 	return nil
 }
 
+// readError says why a file cannot be opened or read.
 func readError(path string, err error) error {
+	var bad *fstore.Error
+	if errors.As(err, &bad) {
+		return fstore.Errorf(fstore.ErrInvalid, "%s %s", path, bad.Message).WithHint("%s", bad.Hint)
+	}
 	var e *os.PathError
 	if errors.As(err, &e) {
 		err = e.Err
@@ -75,16 +78,11 @@ func readError(path string, err error) error {
 	return fstore.Errorf(fstore.ErrInvalid, "%s cannot be read: %v", path, err)
 }
 
-// checkRegular returns an error unless a path names a file: to open a pipe waits, and a device may have no end.
+// checkRegular returns an error unless a path names a file. DuckDB opens files by their paths, so it is asked right
+// before.
 func checkRegular(path string) error {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
+	if _, err := regular.Stat(path); err != nil {
 		return readError(path, err)
-	case info.IsDir():
-		return fstore.Errorf(fstore.ErrInvalid, "%s is a folder", path)
-	case !info.Mode().IsRegular():
-		return fstore.Errorf(fstore.ErrInvalid, "%s is not a file", path).WithHint("name a file: a pipe or a device cannot be read twice")
 	}
 	return nil
 }
@@ -95,7 +93,7 @@ func OpenParquet(path string) (_ *os.File, _ *parquet.File, err error) {
 	if err := checkParquet(path); err != nil {
 		return nil, nil, err
 	}
-	f, err := os.Open(path)
+	f, err := regular.Open(path, regular.AnySize)
 	if err != nil {
 		return nil, nil, readError(path, err)
 	}

@@ -10,13 +10,14 @@ import (
 	"os"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/regular"
 )
 
 // stamp tells whether a file is still what it was, without reading it.
 type stamp struct{ info os.FileInfo }
 
 func stampOf(path string) (stamp, error) {
-	info, err := os.Stat(path)
+	info, err := regular.Stat(path)
 	return stamp{info}, err
 }
 
@@ -51,7 +52,7 @@ func digestWithMD5(ctx context.Context, path string) (LockFile, string, error) {
 // digestFile reads a file for its size and SHA-256, and hands its bytes on. It also returns what the file was, by its
 // descriptor, when its last byte had been read.
 func digestFile(ctx context.Context, path string, also io.Writer) (*LockFile, os.FileInfo, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path, regular.AnySize)
 	if err != nil {
 		return nil, nil, err
 	}

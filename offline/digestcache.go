@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	stdsync "sync"
 	"time"
+
+	"github.com/fstore-dev/fstore/regular"
 )
 
 // digests gives the digests of files, and remembers them so that a big source is read once for all its training sets.
@@ -31,6 +33,9 @@ type knownDigest struct {
 	Inode   uint64 `json:"inode"`
 	SHA256  string `json:"sha256"`
 }
+
+// maxDigests bounds the file in which digests are remembered: that of 500,000 files. A larger one remembers nothing.
+const maxDigests = 128 << 20
 
 // settled is how long a file must have been left alone before its digest is remembered: within the resolution of a
 // file system's times it could change again without that being seen.
@@ -64,7 +69,7 @@ func (d *digests) remember(path string, k knownDigest) {
 // load reads the file. One that cannot be read remembers nothing.
 func (d *digests) load() map[string]knownDigest {
 	var known map[string]knownDigest
-	if text, err := os.ReadFile(d.file); err != nil || json.Unmarshal(text, &known) != nil || known == nil {
+	if text, err := regular.Read(d.file, maxDigests); err != nil || json.Unmarshal(text, &known) != nil || known == nil {
 		return map[string]knownDigest{}
 	}
 	return known
@@ -72,7 +77,7 @@ func (d *digests) load() map[string]knownDigest {
 
 // of returns the digest of a file as it is now.
 func (d *digests) of(ctx context.Context, path string) (*LockFile, error) {
-	info, err := os.Stat(path)
+	info, err := regular.Stat(path)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/regular"
 )
 
 // InputState is what has become of a file that a training set was made from.
@@ -189,8 +190,12 @@ func (f *finder) same(ctx context.Context, file LockFile, path string) (bool, er
 
 // SameFile reports whether a path has the content of a file. It reads it. The error is fs.ErrNotExist if it is not there.
 func (e *Engine) SameFile(ctx context.Context, file LockFile, path string) (bool, error) {
+	info, err := regular.Stat(path)
+	if err != nil || info.Size() != file.Size {
+		return false, err
+	}
 	now, err := digest(ctx, path)
-	return err == nil && now.Size == file.Size && now.SHA256 == file.SHA256, err
+	return err == nil && now.SHA256 == file.SHA256, err
 }
 
 // pinned are the files that a training set is made again from, whatever its sources' paths match now.

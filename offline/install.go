@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/regular"
 )
 
 // A training set is a file, the lock beside it and what the caller records of it. They appear together whatever stops
@@ -136,7 +137,7 @@ func eachAbandoned(dir string, do func(*scratch) error) error {
 // settle puts the folder's training set into its place, if it is recorded.
 func (s *scratch) settle(ctx context.Context, recorded func(lock []byte) (out string, ok bool, err error)) (string, error) {
 	temp, ready := filepath.Join(s.path, readyFile), filepath.Join(s.path, readyLock)
-	lock, err := os.ReadFile(ready)
+	lock, err := regular.Read(ready, MaxLock)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil // it was not ready, or is all in its place
 	}

@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"strings"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/duckdb"
+	"github.com/fstore-dev/fstore/regular"
 )
 
 // labelCSV reads a CSV file with a header, as RFC 4180 has it: nothing about it is guessed but the delimiter, which
@@ -67,15 +67,18 @@ func (s *session) labelCSV(ctx context.Context, l *labels, req *TrainingRequest)
 	return nil
 }
 
+// csvHead bounds the header of a CSV file, in bytes.
+const csvHead = 1 << 20
+
 // csvHeader returns the columns of a CSV file and what stands between them: of comma, semicolon, tab and bar the one
 // that gives the most columns.
 func csvHeader(path string) (names []string, delimiter rune, err error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path, regular.AnySize)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer f.Close()
-	head, err := io.ReadAll(io.LimitReader(f, 1<<20))
+	head, err := io.ReadAll(io.LimitReader(f, csvHead))
 	if err != nil {
 		return nil, 0, err
 	}
@@ -86,6 +89,9 @@ func csvHeader(path string) (names []string, delimiter rune, err error) {
 		return !quoted && (r == '\n' || r == '\r')
 	}); end >= 0 {
 		head = head[:end]
+	}
+	if len(head) == csvHead || bytes.IndexByte(head, 0) >= 0 {
+		return nil, 0, fstore.Errorf(fstore.ErrInvalid, "%s is not CSV: its first line is longer than 1 MB or contains a zero byte", path)
 	}
 	if len(head) == 0 {
 		return nil, 0, fstore.Errorf(fstore.ErrInvalid, "%s does not begin with a header", path).WithHint("the first line names the columns")

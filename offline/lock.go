@@ -15,6 +15,9 @@ import (
 // development builds: it had no digests of the content.
 const LockFormat = 2
 
+// MaxLock bounds a lock, in bytes: one of 100,000 columns, or of 300,000 files, fits.
+const MaxLock = 64 << 20
+
 // Lock says what a training set was made from and what came out: enough to make it again, and to see that it is the
 // same. docs/lock.md explains it.
 type Lock struct {

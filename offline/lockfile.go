@@ -21,7 +21,12 @@ func EncodeLock(l *Lock) ([]byte, error) {
 		return nil, err
 	}
 	l.Digest = digest
-	return json.MarshalIndent(l, "", "  ")
+	text, err := json.MarshalIndent(l, "", "  ")
+	if err == nil && len(text) > MaxLock {
+		return nil, fstore.Errorf(fstore.ErrTooLarge, "the lock would have %d MB, more than %d", len(text)>>20, MaxLock>>20).
+			WithHint("read fewer files, or write fewer columns")
+	}
+	return text, err
 }
 
 // sum returns the digest of a lock: of its JSON, compact, without the digest. So another layout of the file is the same
@@ -42,6 +47,9 @@ func (l *Lock) sum() (string, error) {
 func ReadLock(text []byte) (*Lock, error) {
 	if err := fstore.CheckJSON(text); err != nil {
 		return nil, fmt.Errorf("it is not a lock: %w", err)
+	}
+	if len(text) > MaxLock {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "it is not a lock: it has %d MB, more than %d", len(text)>>20, MaxLock>>20)
 	}
 	var head struct {
 		Format *int `json:"format"`

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/regular"
 )
 
 // Snapshots is a folder in which the inputs of training sets are kept by their content, so that a lock outlives what
@@ -76,7 +77,7 @@ const halfKept = ".unfinished-"
 
 // copyFile copies a file for reading only. The system shares the blocks where it can.
 func copyFile(ctx context.Context, from, to string) error {
-	in, err := os.Open(from)
+	in, err := regular.Open(from, regular.AnySize)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/regular"
 )
 
 //go:embed schema.sql
@@ -101,18 +102,22 @@ func sqlitePath(url string) (string, error) {
 	return path, nil
 }
 
-// regularFile returns the size of a file, 0 where there is none yet, or an error if the path names something else.
+// regularFile returns the size of a file, 0 where there is none yet, or an error if the path, or what SQLite keeps beside
+// it, names something else.
 func regularFile(url, path string) (int64, error) {
+	var bad *fstore.Error
+	switch err := regular.Database(path); {
+	case errors.As(err, &bad):
+		return 0, fstore.Errorf(fstore.ErrInvalid, "open registry %s: it %s", url, bad.Message).WithHint(ownFile)
+	case err != nil:
+		return 0, fileError(url, err)
+	}
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return 0, nil
 	case err != nil:
 		return 0, fileError(url, err)
-	case info.IsDir():
-		return 0, fstore.Errorf(fstore.ErrInvalid, "open registry %s: it is a folder", url).WithHint(ownFile)
-	case !info.Mode().IsRegular():
-		return 0, fstore.Errorf(fstore.ErrInvalid, "open registry %s: it is not a file", url).WithHint(ownFile)
 	}
 	return info.Size(), nil
 }

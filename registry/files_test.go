@@ -32,13 +32,13 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		{"link to itself", "x.yaml", link("x.yaml"), "x.yaml: cannot be read: too many levels of symbolic links" + cannot},
 		{"link to nothing", "x.yaml", link("nowhere.yaml"), "x.yaml: cannot be read: no such file or directory" + cannot},
 		{"link to a folder", "x.yaml", link("/"), "x.yaml: cannot be read: it is a folder" + cannot},
-		{"pipe", "x.yaml", pipe, "x.yaml: cannot be read: it is not a file" + cannot},
-		{"endless", "x.yaml", link("/dev/zero"), "x.yaml: cannot be read: it is not a file" + cannot},
+		{"pipe", "x.yaml", pipe, "x.yaml: cannot be read: it is not a file but a named pipe" + cannot},
+		{"endless", "x.yaml", link("/dev/zero"), "x.yaml: cannot be read: it is not a file but a device" + cannot},
 		{"folder", "x.yaml", folder, ""},
 		{"link to the folder above", "x", link("."), ""},
-		{"SQL that is a pipe", "v.sql", pipe, "d.yaml:13:6: v.sql cannot be read: it is not a file\n\tknown: other.sql\n"},
+		{"SQL that is a pipe", "v.sql", pipe, "d.yaml:13:6: v.sql cannot be read: it is not a file but a named pipe\n\tknown: other.sql\n"},
 		{"SQL that is a folder", "v.sql", folder, "d.yaml:13:6: v.sql cannot be read: it is a folder\n\tknown: other.sql\n"},
-		{"SQL that is endless", "v.sql", link("/dev/zero"), "d.yaml:13:6: v.sql cannot be read: it is not a file\n\tknown: other.sql\n"},
+		{"SQL that is endless", "v.sql", link("/dev/zero"), "d.yaml:13:6: v.sql cannot be read: it is not a file but a device\n\tknown: other.sql\n"},
 		{"SQL that is huge", "v.sql", huge, "v.sql:1:1: the file has 5242880 bytes, more than 4194304\n\tsplit it into several files\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -3,7 +3,6 @@ package registry
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"reflect"
@@ -13,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/regular"
 )
 
 // Repo is the definitions of a feature repo as they are written, with their positions.
@@ -39,7 +39,7 @@ const settings = "fstore.yaml"
 // in it is in Problems.
 func Load(dir string, lookup func(string) (string, bool)) (*Repo, error) {
 	repo := &Repo{Dir: dir, sql: map[string]string{}, lookup: lookup}
-	root := os.DirFS(dir)
+	root := regular.DirFS(dir)
 	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil && name == ".":

@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/regular"
 )
 
 // What a file must be before it is parsed. The parsers take any bytes, memory that is a multiple of the file, and
@@ -30,10 +31,8 @@ func ReadText(root fs.FS, name string) ([]byte, *Problem) {
 	switch {
 	case err != nil:
 		return nil, unreadable(name, err)
-	case info.IsDir():
-		return nil, unreadable(name, errors.New("it is a folder"))
-	case !info.Mode().IsRegular(): // a pipe may have no end, or no beginning
-		return nil, unreadable(name, errors.New("it is not a file"))
+	case !info.Mode().IsRegular():
+		return nil, unreadable(name, errors.New("it is "+regular.What(info.Mode())))
 	case info.Size() > maxFile:
 		return nil, tooLarge(name, info.Size())
 	}

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -41,10 +43,16 @@ features: [{name: amount, type: float64}]
 func newSandbox(f *testing.F) *sandbox {
 	f.Helper()
 	s := &sandbox{dir: f.TempDir()}
-	for _, dir := range []string{"tmp", "home/.config/autostart", "work/.git/hooks", "locks", "out", "repo/data/day=1", "repo/data/day=2"} {
+	for _, dir := range []string{"tmp", "home/.config/autostart", "work/.git/hooks", "locks", "out", "special", "repo/data/day=1", "repo/data/day=2"} {
 		if err := os.MkdirAll(filepath.Join(s.dir, dir), 0o755); err != nil {
 			f.Fatal(err)
 		}
+	}
+	special := filepath.Join(s.dir, "special")
+	sparse := filepath.Join(special, "sparse.csv")
+	if err := errors.Join(syscall.Mkfifo(filepath.Join(special, "pipe.csv"), 0o600), os.Symlink("/dev/zero", filepath.Join(special, "zero.parquet")),
+		os.WriteFile(sparse, nil, 0o600), os.Truncate(sparse, 200<<20)); err != nil {
+		f.Fatal(err)
 	}
 	f.Setenv("TMPDIR", filepath.Join(s.dir, "tmp"))
 	f.Setenv("HOME", filepath.Join(s.dir, "home"))
@@ -140,6 +148,7 @@ func FuzzLockIsVerified(f *testing.F) {
 		up + "$S/home/.config/autostart/x.desktop", up + "$S/work/.git/hooks/pre-commit", "/k=v" + up + "$S/home/x", "../../../../home/x", "$S/home/x/", "$S//home/x",
 		"$S/home/day=1/x", "$S/home/day=1/../x", "$S/tmp/day=1/x.parquet", "/day=\x00/x", "/day=1\n/x", `/day=..\..\x/y`, "/" + strings.Repeat("day=1/", 600) + "x",
 		"/day=" + strings.Repeat("1", 300) + "/x", "/day=[a]*?/x", "/'; copy (select 1) to '$S/home/x'; --/day=1/x", "$S/repo/data/day=1", "$S/locks/t.lock.json", "/dev/null", "",
+		"$S/special/pipe.csv", "$S/special/zero.parquet", "$S/special/sparse.csv",
 	} {
 		f.Add(uint8(0), path, true)
 		f.Add(uint8(1+i%3), path, false)

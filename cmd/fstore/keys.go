@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/regular"
 )
 
 // keyRows collects the rows that get asks about: the columns that a feature list needs, in name order.
@@ -155,8 +156,11 @@ func (k *keyRows) addFile(path string) error {
 	return nil
 }
 
+// maxKeys bounds a file of keys, in bytes: its keys are held in memory.
+const maxKeys = 128 << 20
+
 func withFile(path string, read func(io.Reader) error) error {
-	f, err := os.Open(path)
+	f, err := regular.Open(path, maxKeys)
 	if err != nil {
 		return err
 	}

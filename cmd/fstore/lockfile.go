@@ -14,6 +14,7 @@ import (
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/regular"
 )
 
 const lockSuffix = ".lock.json"
@@ -47,7 +48,7 @@ func lockBeside(out string) (*offline.Lock, error) {
 	case !info.Mode().IsRegular():
 		return nil, conflict("which is not a file")
 	}
-	text, err := os.ReadFile(path)
+	text, err := regular.Read(path, offline.MaxLock)
 	if err != nil {
 		return nil, fmt.Errorf("--out %s: read its lock: %w", out, err)
 	}
@@ -110,7 +111,7 @@ func (a *app) fromRegistry(ctx context.Context, set *lockedSet, name string) err
 // fromFile reads a lock. The training set is the file beside it, where they have moved together.
 func (set *lockedSet) fromFile(arg string) error {
 	var err error
-	if set.text, err = os.ReadFile(set.file); err != nil {
+	if set.text, err = regular.Read(set.file, offline.MaxLock); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return fstore.Errorf(fstore.ErrNotFound, "there is no lock %s", arg).WithHint("a training set is named by its name, or by its lock: churn%s", lockSuffix)
 		}

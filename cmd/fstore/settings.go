@@ -14,6 +14,7 @@ import (
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/regular"
 	"github.com/spf13/viper"
 )
 
@@ -128,7 +129,7 @@ func (a *app) settings() (*Settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, problem := registry.ReadText(os.DirFS(dir), settingsFile)
+	text, problem := registry.ReadText(regular.DirFS(dir), settingsFile)
 	if problem != nil {
 		return nil, problemError(problem)
 	}

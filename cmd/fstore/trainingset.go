@@ -14,6 +14,7 @@ import (
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/regular"
 	"github.com/spf13/cobra"
 )
 
@@ -256,7 +257,7 @@ func labelText(flag string) (string, error) {
 		}
 		return flag, nil
 	}
-	query, problem := registry.ReadText(os.DirFS(filepath.Dir(flag)), filepath.Base(flag))
+	query, problem := registry.ReadText(regular.DirFS(filepath.Dir(flag)), filepath.Base(flag))
 	switch {
 	case problem == nil:
 		return string(query), nil

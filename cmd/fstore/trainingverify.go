@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/regular"
 	"github.com/spf13/cobra"
 )
 
@@ -147,7 +147,7 @@ func stateOf(ctx context.Context, engine *offline.Engine, set *lockedSet) (fileS
 // lockState says whether the lock beside a training set is the one that the registry has.
 func lockState(set *lockedSet) (*fileState, error) {
 	f := &fileState{set.file, offline.Unchanged}
-	text, err := os.ReadFile(set.file)
+	text, err := regular.Read(set.file, offline.MaxLock)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		f.State = offline.Vanished

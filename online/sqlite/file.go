@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/regular"
 	driver "modernc.org/sqlite"
 	codes "modernc.org/sqlite/lib"
 )
@@ -63,8 +64,9 @@ func (b *Backend) file(ctx context.Context, how access) (*file, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, b.failed(err)
 	}
-	if err == nil && !info.Mode().IsRegular() {
-		return nil, fstore.Errorf(fstore.ErrInvalid, "online store %s: it is not a file", b.path).WithHint(ownFile)
+	var bad *fstore.Error
+	if errors.As(regular.Database(b.path), &bad) {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "online store %s: it %s", b.path, bad.Message).WithHint(ownFile)
 	}
 	if b.open != nil { // the file was deleted or replaced: what is open is not the store any more
 		b.open.close()

@@ -1,0 +1,153 @@
+// Package regular opens files that a user, a lock or a definition names. It opens regular files only: a named pipe would
+// wait for a writer forever, and a device has no end and may act when it is opened.
+package regular
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// AnySize is for readers that take a file of any size, because they do not hold it in memory.
+const AnySize = 0
+
+// Open opens a regular file of at most so many bytes for reading. The error is an *fs.PathError: of what the system says,
+// or of ErrInvalid with what the path names instead of such a file.
+func Open(path string, most int64) (*os.File, error) {
+	if _, err := Stat(path); err != nil {
+		return nil, err
+	}
+	// The path may name something else by now. O_NONBLOCK opens a pipe without a writer, and the descriptor tells what
+	// it is. O_NOCTTY keeps a terminal from becoming this process's.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := check(f, path, most); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func check(f *os.File, path string, most int64) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if err := refuse(path, info.Mode()); err != nil {
+		return err
+	}
+	if most != AnySize && info.Size() > most {
+		return tooLarge(path, info.Size(), most)
+	}
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var blocking error
+	err = raw.Control(func(fd uintptr) { blocking = syscall.SetNonblock(int(fd), false) })
+	return errors.Join(err, blocking)
+}
+
+func refuse(path string, mode fs.FileMode) error {
+	what := What(mode)
+	if what == "" {
+		return nil
+	}
+	err := fstore.Errorf(fstore.ErrInvalid, "is %s", what)
+	if !mode.IsDir() {
+		err = err.WithHint("name a file: a pipe or a device cannot be read twice")
+	}
+	return &fs.PathError{Op: "open", Path: path, Err: err}
+}
+
+func tooLarge(path string, size, most int64) error {
+	return &fs.PathError{Op: "open", Path: path, Err: fstore.Errorf(fstore.ErrInvalid, "has %d MB, more than %d", size>>20, most>>20)}
+}
+
+// Read returns what is in a regular file of at most so many bytes.
+func Read(path string, most int64) ([]byte, error) {
+	f, err := Open(path, most)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(text)) > most { // it grows
+		err = tooLarge(path, int64(len(text)), most)
+	}
+	return text, err
+}
+
+// Stat describes a regular file, for readers that open it by its path. The error is as that of Open.
+func Stat(path string) (fs.FileInfo, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	return info, refuse(path, info.Mode())
+}
+
+// What names what is not a regular file, such as "a folder"; it is empty for a regular file.
+func What(mode fs.FileMode) string {
+	switch {
+	case mode.IsRegular():
+		return ""
+	case mode.IsDir():
+		return "a folder"
+	case mode&fs.ModeNamedPipe != 0:
+		return "not a file but a named pipe"
+	case mode&fs.ModeSocket != 0:
+		return "not a file but a socket"
+	case mode&fs.ModeDevice != 0:
+		return "not a file but a device"
+	case mode&fs.ModeSymlink != 0:
+		return "not a file but a link"
+	}
+	return "not a file"
+}
+
+// Database checks the files of an SQLite database before SQLite opens them by their names: the file itself, its journal,
+// its log and the log's index. Files that are not there yet are fine. The error is as that of Open.
+func Database(path string) error {
+	for _, suffix := range []string{"", "-journal", "-wal", "-shm"} {
+		_, err := Stat(path + suffix)
+		var bad *fstore.Error
+		switch {
+		case err == nil || errors.Is(err, fs.ErrNotExist):
+		case suffix != "" && errors.As(err, &bad):
+			return &fs.PathError{Op: "open", Path: path, Err: fstore.Errorf(fstore.ErrInvalid, "cannot be opened: %s %s", path+suffix, bad.Message)}
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// DirFS is os.DirFS without what is neither a folder nor a regular file: it is listed and cannot be opened.
+func DirFS(dir string) fs.FS { return folder{os.DirFS(dir), dir} }
+
+type folder struct {
+	fs.FS
+	dir string
+}
+
+// Open opens a folder or a regular file.
+func (f folder) Open(name string) (fs.File, error) {
+	info, err := fs.Stat(f.FS, name)
+	if err != nil || info.IsDir() {
+		return f.FS.Open(name)
+	}
+	return Open(filepath.Join(f.dir, filepath.FromSlash(name)), AnySize)
+}
+
+// Stat describes a file of any kind, without opening it.
+func (f folder) Stat(name string) (fs.FileInfo, error) { return fs.Stat(f.FS, name) }
+
+// ReadDir lists a folder.
+func (f folder) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(f.FS, name) }
