@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -27,6 +28,7 @@ type app struct {
 	config  *viper.Viper      // the settings as given: defaults, environment, file and flags
 	given   map[string]string // flags that were given, by the setting they stand for
 	secrets []string          // passwords seen in settings: never printed
+	drains  atomic.Bool       // a server ends by itself once it has answered what is in flight
 }
 
 const about = `fstore is a feature store: what you trained on is what you serve, and you can prove it.
@@ -134,21 +136,22 @@ func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 
 // terminal reports whether a stream is one that a person looks at.
 func terminal(stream any) bool {
+	if s, ok := stream.(*screen); ok {
+		stream = s.to
+	}
 	f, ok := stream.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())
 }
 
-// color reports whether results may be coloured.
+// color reports whether results may be colored.
 func (a *app) color() bool {
 	noColor, _ := a.lookup("NO_COLOR")
 	term, _ := a.lookup("TERM")
 	return noColor == "" && term != "dumb" && terminal(a.stdout)
 }
 
-// logger writes to stderr, with passwords masked.
-func (a *app) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(masking{a, a.stderr}, nil))
-}
+// logger writes to stderr.
+func (a *app) logger() *slog.Logger { return slog.New(slog.NewTextHandler(a.stderr, nil)) }
 
 // mask replaces every password seen in settings.
 func (a *app) mask(s string) string {
@@ -162,17 +165,4 @@ func (a *app) addSecret(s string) {
 	if s != "" && !slices.Contains(a.secrets, s) {
 		a.secrets = append(a.secrets, s)
 	}
-}
-
-// masking is a writer that masks passwords; a log line comes in one Write.
-type masking struct {
-	app *app
-	to  io.Writer
-}
-
-func (m masking) Write(b []byte) (int, error) {
-	if _, err := io.WriteString(m.to, m.app.mask(string(b))); err != nil {
-		return 0, err
-	}
-	return len(b), nil
 }

@@ -100,7 +100,7 @@ func (a *app) promoteReachable(ctx context.Context, s *Settings, db *registry.DB
 }
 
 func (a *app) notLookedAt(err error) {
-	fmt.Fprintf(a.stderr, "warning: what is published was not looked at: %s\n", a.mask(err.Error()))
+	fmt.Fprintf(a.stderr, "warning: what is published was not looked at: %s\n", err)
 }
 
 // unread says that the online store could not be read.

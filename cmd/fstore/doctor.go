@@ -323,7 +323,8 @@ func (a *app) printExamination(e *examination) error {
 	} else {
 		for _, c := range e.checks {
 			color := map[string]string{"ok": green, "warning": yellow, "failed": red}[c.Status]
-			fmt.Fprintf(a.stdout, "%s  %-16s  %s\n", a.paint(color, fmt.Sprintf("%-7s", c.Status)), c.Name, c.Message)
+			a.paint(color, fmt.Sprintf("%-7s", c.Status))
+			fmt.Fprintf(a.stdout, "  %-16s  %s\n", c.Name, c.Message)
 			if c.Hint != "" {
 				fmt.Fprintf(a.stdout, "%27s%s\n", "", c.Hint)
 			}

@@ -103,9 +103,9 @@ func (a *app) fail(err error) int {
 		return code
 	}
 	message, hints := explain(err)
-	fmt.Fprintf(a.stderr, "fstore: %s\n", a.mask(message))
+	fmt.Fprintf(a.stderr, "fstore: %s\n", message)
 	for _, h := range hints {
-		fmt.Fprintf(a.stderr, "hint: %s\n", a.mask(h))
+		fmt.Fprintf(a.stderr, "hint: %s\n", h)
 	}
 	return code
 }
@@ -114,9 +114,9 @@ func (a *app) fail(err error) int {
 func (a *app) printProblems(problems registry.Problems) {
 	fmt.Fprintf(a.stderr, "fstore: %s in the definitions\n", count(len(problems), "mistake"))
 	for _, p := range problems {
-		fmt.Fprintf(a.stderr, "%s: %s\n", p.Pos, a.mask(p.Message))
+		fmt.Fprintf(a.stderr, "%s: %s\n", p.Pos, p.Message)
 		if p.Hint != "" {
-			fmt.Fprintf(a.stderr, "        %s\n", a.mask(p.Hint))
+			fmt.Fprintf(a.stderr, "        %s\n", p.Hint)
 		}
 	}
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -25,21 +26,42 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	signal.Ignore(syscall.SIGXFSZ) // beyond a limit on the size of files a write then fails, where a thread of the engine's would die
 	context.AfterFunc(ctx, stop)   // a second signal ends the program at once, whatever it waits for
 	a := &app{
-		stdin: stdin, stdout: stdout, stderr: stderr,
-		lookup: os.LookupEnv, environ: os.Environ, now: time.Now,
+		stdin: stdin, lookup: os.LookupEnv, environ: os.Environ, now: time.Now,
 	}
+	out, messages := newScreen(stdout, nil), newScreen(stderr, a.mask)
+	a.stdout, a.stderr = out, messages
+	defer a.endWithin(ctx)()
 	root := a.command()
 	strict(root)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := errors.Join(root.ExecuteContext(ctx), out.Close())
 	if err != nil && ctx.Err() != nil {
 		err = interrupted{err}
 	}
 	code := a.fail(err)
+	_ = messages.Close()
 	if code != statusDone && !errors.Is(err, planChanged) && slices.ContainsFunc(args, detailed) {
 		return statusFailed // 2 says that there are changes, so no mistake may
 	}
 	return code
+}
+
+// patience is how long a command may take to end once it was told to. Some calls cannot be interrupted: the engine's
+// parser, a read from a network file system. Every command can be killed at any instant and loses nothing by it, so
+// the program ends without waiting for them.
+const patience = 700 * time.Millisecond
+
+// endWithin ends the program, patience after ctx has ended, unless the function it returns was called before. A
+// server has as long as it takes to answer what is in flight.
+func (a *app) endWithin(ctx context.Context) (returned func() bool) {
+	return context.AfterFunc(ctx, func() {
+		if a.drains.Load() {
+			return
+		}
+		time.Sleep(patience)
+		fmt.Fprintln(os.Stderr, "fstore: stopped")
+		os.Exit(statusFailed)
+	})
 }
 
 // detailed reports whether an argument asks for the exit statuses of plan --detailed-exitcode.

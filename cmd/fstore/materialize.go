@@ -187,7 +187,7 @@ func (a *app) checkStore(ctx context.Context, store *online.Store) error {
 		return fmt.Errorf("check the online store: %w", err)
 	}
 	if warning != "" {
-		fmt.Fprintf(a.stderr, "warning: %s\n", a.mask(warning))
+		fmt.Fprintf(a.stderr, "warning: %s\n", warning)
 	}
 	return store.CheckWrite(ctx)
 }

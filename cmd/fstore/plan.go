@@ -139,8 +139,8 @@ func (a *app) printChange(c registry.Change) {
 	case registry.Remove:
 		sign, color = "-", red
 	}
-	line := fmt.Sprintf("  %s %s %s", sign, c.Kind, c.Name)
-	fmt.Fprintf(a.stdout, "%s%s\n", a.paint(color, line), versionNote(c))
+	a.paint(color, fmt.Sprintf("  %s %s %s", sign, c.Kind, c.Name))
+	fmt.Fprintln(a.stdout, versionNote(c))
 	for _, f := range c.Fields {
 		a.printField(f)
 	}
@@ -193,9 +193,9 @@ func (a *app) printLines(old, now string) {
 	for _, l := range lineDiff(strings.Split(old, "\n"), strings.Split(now, "\n")) {
 		switch l[0] {
 		case '-':
-			fmt.Fprintf(a.stdout, "        %s\n", a.paint(red, l))
+			a.printPainted(red, "        "+l)
 		case '+':
-			fmt.Fprintf(a.stdout, "        %s\n", a.paint(green, l))
+			a.printPainted(green, "        "+l)
 		}
 	}
 }

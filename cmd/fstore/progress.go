@@ -2,21 +2,20 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"time"
 )
 
 // progress is one line on a terminal that says how far long work has come; nowhere else it says anything.
 type progress struct {
-	out   io.Writer // nil: not a terminal
+	out   *screen // nil: not a terminal
 	now   func() time.Time
 	shown time.Time
 }
 
 func (a *app) progress() *progress {
 	p := &progress{now: a.now}
-	if terminal(a.stderr) {
-		p.out = a.stderr
+	if s, ok := a.stderr.(*screen); ok && terminal(s) {
+		p.out = s
 	}
 	return p
 }
@@ -44,13 +43,14 @@ func (p *progress) line(what, amount string) {
 		return
 	}
 	p.shown = p.now()
-	fmt.Fprintf(p.out, "\r\x1b[K%s  %s", what, amount)
+	p.out.erase()
+	fmt.Fprintf(p.out, "%s  %s", what, amount)
 }
 
 // clear takes the line away.
 func (p *progress) clear() {
 	if p.out != nil && !p.shown.IsZero() {
-		fmt.Fprint(p.out, "\r\x1b[K")
+		p.out.erase()
 		p.shown = time.Time{}
 	}
 }

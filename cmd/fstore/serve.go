@@ -77,6 +77,7 @@ func (a *app) serve(ctx context.Context) error {
 	srv := server.New(server.Options{
 		Catalog: catalog{reg}, Store: store, Logger: a.logger(), Clock: a.now, Version: buildVersion(),
 	})
+	a.drains.Store(true)
 	return srv.Serve(ctx, grpc, web)
 }
 

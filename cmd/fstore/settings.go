@@ -3,11 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,55 +55,6 @@ type Settings struct {
 	GRPC, HTTP string
 
 	Grace time.Duration // of gc
-}
-
-// URL is where a store is. It may hold a password, so it prints without it; reveal gives the whole.
-type URL struct{ raw string }
-
-func (u URL) reveal() string { return u.raw }
-
-// scheme returns what is before ://.
-func (u URL) scheme() string {
-	scheme, _, _ := strings.Cut(u.raw, "://")
-	return scheme
-}
-
-// path returns what is behind ://.
-func (u URL) path() string {
-	_, path, _ := strings.Cut(u.raw, "://")
-	return path
-}
-
-// secrets returns the passwords in the URL. It does not rely on the URL being well-formed.
-func (u URL) secrets() []string {
-	var out []string
-	_, rest, _ := strings.Cut(u.raw, "://")
-	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
-		if _, password, _ := strings.Cut(rest[:at], ":"); password != "" {
-			out = append(out, password)
-		}
-	}
-	for _, m := range secretOption.FindAllStringSubmatch(u.raw, -1) {
-		out = append(out, m[1])
-	}
-	for _, raw := range slices.Clone(out) {
-		if plain, err := url.QueryUnescape(raw); err == nil && plain != raw && plain != "" {
-			out = append(out, plain) // as a server or a library may repeat it
-		}
-	}
-	return out
-}
-
-var secretOption = regexp.MustCompile(`(?i)[?&](?:password|passwd|pass|auth|token|secret)=([^&]+)`)
-
-// String returns the URL with its passwords masked.
-func (u URL) String() string {
-	s := u.raw
-	for _, secret := range u.secrets() {
-		s = strings.Replace(s, ":"+secret+"@", ":***@", 1)
-		s = strings.ReplaceAll(s, "="+secret, "=***")
-	}
-	return s
 }
 
 // newConfig returns viper with the defaults and the environment.

@@ -21,7 +21,8 @@ func newApp(t *testing.T, yaml string, env map[string]string) (a *app, dir strin
 	for name, value := range env {
 		t.Setenv(name, value) // viper looks there itself
 	}
-	a = &app{stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}, lookup: os.LookupEnv, environ: os.Environ}
+	a = &app{stdout: &bytes.Buffer{}, lookup: os.LookupEnv, environ: os.Environ}
+	a.stderr = newScreen(&bytes.Buffer{}, a.mask)
 	a.command()
 	a.repo = dir
 	return a, dir
@@ -120,7 +121,7 @@ func TestPasswordsAreNeverPrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.logger().Error("cannot connect", "url", "redis://:s3cret@127.0.0.1:1/0")
-	if out := a.stderr.(*bytes.Buffer).String(); strings.Contains(out, "s3cret") || !strings.Contains(out, "***") {
+	if out := a.stderr.(*screen).to.(*bytes.Buffer).String(); strings.Contains(out, "s3cret") || !strings.Contains(out, "***") {
 		t.Errorf("logged %s", out)
 	}
 }
@@ -159,7 +160,7 @@ func TestTheQuestionOfApply(t *testing.T) {
 func TestProgress(t *testing.T) {
 	now := time.Unix(0, 0)
 	var out bytes.Buffer
-	p := &progress{out: &out, now: func() time.Time { now = now.Add(time.Second); return now }}
+	p := &progress{out: newScreen(&out, nil), now: func() time.Time { now = now.Add(time.Second); return now }}
 	p.percent("join", 0.256)
 	p.show("customer_orders@1 compute", 1200, 0)
 	p.show("write", 1, 4)

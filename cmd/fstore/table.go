@@ -19,7 +19,12 @@ type table struct {
 
 func newTable(header ...string) *table { return &table{header: header} }
 
-func (t *table) row(cells ...string) { t.rows = append(t.rows, cells) }
+func (t *table) row(cells ...string) {
+	for i, c := range cells {
+		cells[i] = inCell(c)
+	}
+	t.rows = append(t.rows, cells)
+}
 
 // print writes the table; nothing where it has no rows.
 func (t *table) print(w io.Writer) error {
@@ -52,19 +57,26 @@ func (a *app) printJSON(v any) error {
 	return enc.Encode(v)
 }
 
-// The colours of plan.
+// The colors of plan.
 const (
 	green  = "32"
 	red    = "31"
 	yellow = "33"
 )
 
-// paint colours a text where results may be coloured.
-func (a *app) paint(color, s string) string {
-	if !a.color() {
-		return s
+// paint prints a text to stdout, in a color where results may be colored.
+func (a *app) paint(color, text string) {
+	if s, ok := a.stdout.(*screen); ok && a.color() {
+		s.paint(color, text)
+		return
 	}
-	return "\x1b[" + color + "m" + s + "\x1b[0m"
+	fmt.Fprint(a.stdout, text)
+}
+
+// printPainted prints a line of one color.
+func (a *app) printPainted(color, line string) {
+	a.paint(color, line)
+	fmt.Fprintln(a.stdout)
 }
 
 // count writes a number with its noun: 1 view, 2 views, 2 entities.

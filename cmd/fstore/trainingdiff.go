@@ -174,13 +174,13 @@ func (a *app) printAfter(something bool, t *table) error {
 func (a *app) printViewDifference(v viewDifference) {
 	switch {
 	case v.Old == 0:
-		fmt.Fprintf(a.stdout, "%s\n", a.paint(green, fmt.Sprintf("+ feature_view %s@%d", v.View, v.New)))
+		a.printPainted(green, fmt.Sprintf("+ feature_view %s@%d", v.View, v.New))
 		return
 	case v.New == 0:
-		fmt.Fprintf(a.stdout, "%s\n", a.paint(red, fmt.Sprintf("- feature_view %s@%d", v.View, v.Old)))
+		a.printPainted(red, fmt.Sprintf("- feature_view %s@%d", v.View, v.Old))
 		return
 	}
-	fmt.Fprintf(a.stdout, "%s\n", a.paint(yellow, fmt.Sprintf("~ feature_view %s@%d → @%d", v.View, v.Old, v.New)))
+	a.printPainted(yellow, fmt.Sprintf("~ feature_view %s@%d → @%d", v.View, v.Old, v.New))
 	for _, c := range v.Fields {
 		a.printField(c)
 	}

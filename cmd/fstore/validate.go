@@ -93,7 +93,7 @@ func (a *app) masked(problems []registry.Problem) []registry.Problem {
 }
 
 func (a *app) printWarnings(warnings []registry.Problem) {
-	for _, w := range a.masked(warnings) {
+	for _, w := range warnings {
 		fmt.Fprintf(a.stderr, "%s %s: %s\n", "warning:", w.Pos, w.Message)
 		if w.Hint != "" {
 			fmt.Fprintf(a.stderr, "  hint: %s\n", w.Hint)

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// screen is what every command prints through, to stdout and to stderr. Descriptions, keys, paths and messages of
+// other programs come from outside, and a terminal obeys some of their characters. screen writes those characters as
+// \u escapes, which JSON reads back as the same text, and bytes that are not UTF-8 as \x escapes. Only paint and
+// erase give orders to the terminal.
+//
+// What goes to stderr also has passwords masked. Results on stdout do not: a short password would change values there,
+// so whoever prints a message to stdout masks it.
+type screen struct {
+	to      io.Writer
+	mask    func(string) string // nil: nothing is masked
+	partial []byte              // the beginning of a character whose end has not been written yet
+}
+
+func newScreen(to io.Writer, mask func(string) string) *screen { return &screen{to: to, mask: mask} }
+
+// Write implements io.Writer. A character may be split over several writes; Close writes what is left of one.
+func (s *screen) Write(b []byte) (int, error) {
+	text := append(s.partial, b...)
+	if s.mask != nil {
+		text = []byte(s.mask(string(text)))
+	}
+	whole := len(text) - unfinished(text)
+	s.partial = append([]byte(nil), text[whole:]...)
+	if _, err := s.to.Write(printable(text[:whole])); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// Close writes the beginning of a character that never got its end.
+func (s *screen) Close() error {
+	if len(s.partial) == 0 {
+		return nil
+	}
+	_, err := s.to.Write(printable(s.partial))
+	s.partial = nil
+	return err
+}
+
+// paint writes a text in a color.
+func (s *screen) paint(color, text string) {
+	fmt.Fprintf(s.to, "\x1b[%sm%s\x1b[0m", color, printable([]byte(text)))
+}
+
+// erase goes back to the beginning of the line and empties it.
+func (s *screen) erase() { _, _ = io.WriteString(s.to, "\r\x1b[K") }
+
+// unfinished counts the bytes at the end of a text that begin a character and do not end it.
+func unfinished(text []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
+		if b := text[len(text)-n]; utf8.RuneStart(b) {
+			if !utf8.FullRune(text[len(text)-n:]) {
+				return n
+			}
+			return 0
+		}
+	}
+	return 0
+}
+
+// printable returns a text with every character escaped that a terminal may obey or hide. Newlines and tabs stay.
+func printable(text []byte) []byte {
+	if isPlain(text) {
+		return text
+	}
+	var out []byte
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			out = fmt.Appendf(out, `\x%02x`, text[0])
+		case r == '\n', r == '\t', !obeyed(r):
+			out = append(out, text[:size]...)
+		default:
+			for _, unit := range utf16.Encode([]rune{r}) {
+				out = fmt.Appendf(out, `\u%04x`, unit)
+			}
+		}
+		text = text[size:]
+	}
+	return out
+}
+
+func isPlain(text []byte) bool {
+	for _, b := range text {
+		if (b < ' ' && b != '\n' && b != '\t') || b > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// obeyed reports whether a terminal may obey a character instead of showing it: control characters, those that turn
+// the direction of a line, separators of lines, and the invisible tags.
+func obeyed(r rune) bool {
+	switch {
+	case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r):
+		return true
+	case r == '\u2028', r == '\u2029', r == '\ufeff', r >= 0xe0000 && r <= 0xe007f:
+		return true
+	}
+	return false
+}
+
+// inCell returns a text for a cell of a table, on one line.
+func inCell(s string) string {
+	return string(printable([]byte(strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(s))))
+}
