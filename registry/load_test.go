@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -20,6 +21,13 @@ func TestFilesThatAreNoText(t *testing.T) {
 		{"brackets", "kind: " + strings.Repeat("[", 1<<20), "d.yaml:1:107: nested more than 100 deep\n\tclose the brackets\n"},
 		{"braces", strings.Repeat("{a: ", 1<<18), "d.yaml:1:401: nested more than 100 deep\n\tclose the brackets\n"},
 		{"dashes", strings.Repeat("- ", 1<<20), "d.yaml:1:201: nested more than 100 deep\n\tclose the brackets\n"},
+		{"lines", "kind: entity\ntags:\n" + strings.Repeat("- a\n", 60_000), "d.yaml:50001:1: more than 100000 lines and values in one file\n\tsplit it into several files\n"},
+		{"a list in brackets", "kind: entity\ntags: [" + strings.Repeat("a,", 120_000) + "a]\n", "d.yaml:2:200001: more than 100000 lines and values in one file\n\tsplit it into several files\n"},
+		{"documents", strings.Repeat("kind: entity\n---\n", 5000), "d.yaml:10000:1: more than 5000 documents in one file\n\tsplit it\n"},
+		{"keys", "kind: entity\n" + numbered("k%d: 1\n", 4000), "d.yaml:4001:6: more than 4000 keys in one mapping\n\tsplit it\n"},
+		{"keys of a mapping within", "kind: entity\ntags:\n" + numbered("  k%d: 1\n", 4001), "d.yaml:4003:8: more than 4000 keys in one mapping\n\tsplit it\n"},
+		{"keys in braces", "kind: entity\ntags: {" + numbered("k%d: 1, ", 4001) + "}\n", "d.yaml:2:38903: more than 4000 keys in one mapping\n\tsplit it\n"},
+		{"as many keys, in mappings of their own", entity + "tags:\n" + numbered("  k%d: 1\n", 3000) + "---\n" + strings.ReplaceAll(entity, "user", "item") + "tags:\n" + numbered("  k%d: 1\n", 3000), ""},
 		{"a line of dashes", "# " + strings.Repeat("-", 300) + "\n" + entity, ""},
 		{"tab", "kind: entity\nname: user\njoin_keys:\n\t- {name: id}\n", "d.yaml:4:1: not YAML: found character '\t' that cannot start any token\n\tYAML is indented with spaces\n"},
 		{"colon", "kind: entity\ndescription: a: b\n", "d.yaml:2:14: not YAML: mapping value is not allowed in this context\n\tput the text in quotes, or correct the indentation\n"},
@@ -32,6 +40,15 @@ func TestFilesThatAreNoText(t *testing.T) {
 			}
 		})
 	}
+}
+
+// numbered repeats a format with the numbers from 0 on.
+func numbered(format string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i)
+	}
+	return b.String()
 }
 
 func TestSQLThatIsNoText(t *testing.T) {

@@ -11,7 +11,9 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/regular"
@@ -20,8 +22,11 @@ import (
 // What a file must be before it is parsed. The parsers take any bytes, memory that is a multiple of the file, and
 // stacks and time that grow with the square of how deep brackets are nested.
 const (
-	maxFile  = 4 << 20
-	maxDepth = 100
+	maxFile      = 4 << 20
+	maxDepth     = 100
+	maxItems     = 100_000 // lines, and separators within lines
+	maxDocuments = 5_000
+	maxKeys      = 4_000 // of one mapping, beyond which the parser's time grows with their square
 )
 
 // ReadText reads a file of a repo, of YAML or SQL, without its byte order mark. A problem with a line is one of what
@@ -116,12 +121,90 @@ func checkDepth(name string, content []byte) *Problem {
 	return nil
 }
 
+// checkItems reports that a file has more in it than the lexer is given.
+func checkItems(name string, content []byte) *Problem {
+	items := 0
+	for at, c := range content {
+		switch c {
+		case '\n', ',', ':', '[', '{', '-', '?':
+			items++
+		}
+		if items > maxItems {
+			return &Problem{Pos: bytePlace(name, content, at), Message: fmt.Sprintf("more than %d lines and values in one file", maxItems), Hint: "split it into several files"}
+		}
+	}
+	return nil
+}
+
+// checkCounts reports more documents in a file, or more keys in a mapping, than the parser is given.
+func checkCounts(name string, tokens token.Tokens) *Problem {
+	documents := 1
+	var open []mapping // those around the token, from the outside in
+	inner := func(column int) {
+		for len(open) > 0 && !open[len(open)-1].flow && open[len(open)-1].column > column {
+			open = open[:len(open)-1]
+		}
+	}
+	for i, t := range tokens {
+		switch t.Type {
+		case token.DocumentHeaderType:
+			documents, open = documents+1, nil
+			if documents > maxDocuments {
+				return tooMany(name, t, "documents in one file", maxDocuments)
+			}
+		case token.MappingStartType, token.SequenceStartType:
+			open = append(open, mapping{flow: true})
+		case token.MappingEndType, token.SequenceEndType:
+			for len(open) > 0 && !open[len(open)-1].flow {
+				open = open[:len(open)-1]
+			}
+			open = open[:max(0, len(open)-1)]
+		case token.SequenceEntryType:
+			inner(t.Position.Column)
+		case token.MappingValueType:
+			column := t.Position.Column
+			if i > 0 {
+				column = tokens[i-1].Position.Column // of the key
+			}
+			inner(column)
+			if len(open) == 0 || !open[len(open)-1].flow && open[len(open)-1].column < column {
+				open = append(open, mapping{column: column})
+			}
+			last := &open[len(open)-1]
+			if last.keys++; last.keys > maxKeys {
+				return tooMany(name, t, "keys in one mapping", maxKeys)
+			}
+		}
+	}
+	return nil
+}
+
+// mapping counts the keys of a mapping of YAML, by the column they begin in or, in braces, wherever they are.
+type mapping struct {
+	flow         bool
+	column, keys int
+}
+
+func tooMany(name string, t *token.Token, what string, bound int) *Problem {
+	return &Problem{
+		Pos:     fstore.Pos{File: name, Line: max(1, t.Position.Line), Col: max(1, t.Position.Column)},
+		Message: fmt.Sprintf("more than %d %s", bound, what), Hint: "split it",
+	}
+}
+
 // ParseYAML parses the text of a file. Keys may be given twice in it.
 func ParseYAML(name string, content []byte) (*ast.File, *Problem) {
 	if p := checkDepth(name, content); p != nil {
 		return nil, p
 	}
-	file, err := parser.ParseBytes(content, 0, parser.AllowDuplicateMapKey())
+	if p := checkItems(name, content); p != nil {
+		return nil, p
+	}
+	tokens := lexer.Tokenize(string(content))
+	if p := checkCounts(name, tokens); p != nil {
+		return nil, p
+	}
+	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err == nil {
 		return file, nil
 	}

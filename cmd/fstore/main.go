@@ -21,10 +21,8 @@ func main() {
 
 // run is the whole program: it returns the exit status. Results go to stdout, everything else to stderr.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal()
 	defer stop()
-	signal.Ignore(syscall.SIGXFSZ) // beyond a limit on the size of files a write then fails, where a thread of the engine's would die
-	context.AfterFunc(ctx, stop)   // a second signal ends the program at once, whatever it waits for
 	a := &app{
 		stdin: stdin, lookup: os.LookupEnv, environ: os.Environ, now: time.Now,
 	}
@@ -44,6 +42,14 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return statusFailed // 2 says that there are changes, so no mistake may
 	}
 	return code
+}
+
+// untilSignal returns a context that ends with the first signal to stop. The second one ends the program at once.
+func untilSignal() (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signal.Ignore(syscall.SIGXFSZ) // beyond a limit on the size of files a write then fails, where a thread of the engine's would die
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }
 
 // patience is how long a command may take to end once it was told to. Some calls cannot be interrupted: the engine's
