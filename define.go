@@ -241,12 +241,17 @@ type Service struct {
 // Generation is one copy of a view version's data in the online store: 8 random bytes in hex.
 type Generation string
 
+// RecordLayout is the layout of the records that this build writes; see Pointer.Layout.
+const RecordLayout = 2
+
 // Pointer says which generation of a view version answers, and as of when. The fingerprint tells a store that some
 // other registry wrote: its customer_orders@1 need not be ours.
 type Pointer struct {
 	Generation  Generation `json:"generation"`
 	Published   time.Time  `json:"published"`
+	Servable    time.Time  `json:"servable,omitzero"` // Publish.ServableFrom(Published); zero where Layout is 0
 	Fingerprint string     `json:"fingerprint"`
+	Layout      int        `json:"layout,omitempty"` // of the generation's records; 0: an fstore wrote them that knew no checksums
 
 	Damaged string `json:"-"` // what the store holds in its place, where that is no pointer; then all else is zero
 }
@@ -257,6 +262,7 @@ type Header struct {
 	View        ViewRef    `json:"view"`
 	Generation  Generation `json:"generation"`
 	Fingerprint string     `json:"fingerprint"`
+	Layout      int        `json:"layout,omitempty"`    // of its records; see Pointer
 	Published   time.Time  `json:"published,omitzero"`  // the last publication of this generation; zero: none yet
 	Run         string     `json:"run"`                 // the last run that wrote to it
 	RunAt       time.Time  `json:"run_at"`              // the P of that run

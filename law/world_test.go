@@ -166,7 +166,9 @@ type holder struct {
 // sink is a store as materialize wants it.
 type sink struct{ *online.Store }
 
-func (s sink) Encoder(v *fstore.ViewVersion) materialize.Encoder { return s.Store.Encoder(v) }
+func (s sink) Encoder(v *fstore.ViewVersion, g fstore.Generation) (materialize.Encoder, error) {
+	return s.Store.Encoder(v, g)
+}
 
 // grants are leases that nobody contests.
 type grants struct{ given int }
