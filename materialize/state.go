@@ -35,11 +35,11 @@ type run struct {
 	Fingerprint string            `json:"fingerprint"`
 	Generation  fstore.Generation `json:"generation"`
 	Layout      int               `json:"layout,omitempty"` // of the records; see fstore.Pointer
-	At          time.Time         `json:"at"`             // P
-	Base        string            `json:"base,omitempty"` // the run whose manifest it is built on; empty: a new generation
-	Keys        int64             `json:"keys"`           // in the manifest
-	Writes      int64             `json:"writes"`         // in the spool
-	Deletes     int64             `json:"deletes"`        // in the spool
+	At          time.Time         `json:"at"`               // P
+	Base        string            `json:"base,omitempty"`   // the run whose manifest it is built on; empty: a new generation
+	Keys        int64             `json:"keys"`             // in the manifest
+	Writes      int64             `json:"writes"`           // in the spool
+	Deletes     int64             `json:"deletes"`          // in the spool
 	Manifest    fileInfo          `json:"manifest"`
 	Spool       fileInfo          `json:"spool"`
 	CRC         uint32            `json:"crc,omitempty"` // see sum; absent where Layout is
