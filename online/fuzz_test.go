@@ -147,7 +147,9 @@ func FuzzDecode(f *testing.F) {
 		}
 	}
 	f.Add(0, []byte{})
-	idKey := func(id int64) []byte { return fstore.AppendKey(nil, []*fstore.Column{{Type: fstore.Int64, Int64s: []int64{id}}}, 0) }
+	idKey := func(id int64) []byte {
+		return fstore.AppendKey(nil, []*fstore.Column{{Type: fstore.Int64, Int64s: []int64{id}}}, 0)
+	}
 	f.Fuzz(func(t *testing.T, which int, body []byte) {
 		which = int(uint(which) % uint(len(shapes)))
 		v := shapes[which]
