@@ -48,8 +48,9 @@ func (a Available) String() string {
 // Source is rows in Parquet files. Event is empty for a static table, which holds for all time.
 type Source struct {
 	Name      string            `json:"name"`
-	Path      string            `json:"path"`             // as written: before ${VAR} is replaced, and relative to the repo
-	Rename    map[string]string `json:"rename,omitempty"` // column in the files → name in fstore
+	Path      string            `json:"path"`                       // as written: before ${VAR} is replaced, and relative to the repo
+	Rename    map[string]string `json:"rename,omitempty"`           // column in the files → name in fstore
+	Optional  []string          `json:"optional_columns,omitempty"` // by name in fstore, in name order: null in files that lack them
 	Event     string            `json:"event_timestamp,omitempty"`
 	Created   string            `json:"created_timestamp,omitempty"`
 	Available Available         `json:"available,omitzero"` // as it applies, defaults filled in
@@ -277,7 +278,19 @@ func (h *Header) String() string { return fmt.Sprintf("%s generation %s", h.View
 // EngineColumn is a column as an SQL engine sees it, with the engine's own name for its type: DECIMAL(18,2).
 type EngineColumn struct {
 	Name string
+	Type string // of a source: as SQL sees it; empty where no type holds the values of all files
+
+	// Of a source whose files differ.
+	Types      []ColumnType // the types that its files have the column in; nil: Type, in every file
+	Dates      bool         // some of its times are days
+	Unreadable *Error       // why nobody can read the column, such as files that lack it
+	Untyped    *Error       // why SQL cannot read it: see Type
+}
+
+// ColumnType is a type that a column has in some files.
+type ColumnType struct {
 	Type string
+	File string // the first of them; empty: no file has the column
 }
 
 // Relation is a table that SQL may name, with its columns.

@@ -132,7 +132,7 @@ func checkNames(names []string) error {
 }
 
 func (s *session) labelQuery(ctx context.Context, l *labels, in Labels, c cut) error {
-	v := &fstore.ViewVersion{Sources: in.Sources, Views: in.Views}
+	v := &fstore.ViewVersion{View: fstore.View{SQL: in.SQL}, Sources: in.Sources, Views: in.Views}
 	if err := s.inputs(ctx, v, c, "_label_input"); err != nil {
 		return err
 	}
