@@ -85,7 +85,7 @@ func (s *session) makeRows(ctx context.Context, r *rows, v *fstore.ViewVersion) 
 func (r *rows) columns(rel relation) ([]string, error) {
 	p := rowsPart{relation: rel}
 	column := func(name string, to fstore.Type) (string, error) {
-		f, err := newField(rel.columns, name, to)
+		f, err := newField(rel, name, to)
 		p.fields = append(p.fields, f)
 		return f.sql("view " + r.ref.String()), err
 	}
@@ -114,14 +114,19 @@ func (r *rows) columns(rel relation) ([]string, error) {
 }
 
 // newField finds a column and checks that it may be declared as a type.
-func newField(have []fstore.EngineColumn, name string, to fstore.Type) (field, error) {
+func newField(rel relation, name string, to fstore.Type) (field, error) {
+	have := rel.columns
 	i := columnIndex(have, name)
 	if i < 0 {
 		return field{}, noColumn(have, name)
 	}
 	f := field{column: name, from: parseType(have[i].Type), to: to}
 	if !f.from.converts(to) {
-		return field{}, fstore.Errorf(fstore.ErrInvalid, "column %s is %s, which cannot be declared %s", name, have[i].Type, to)
+		in := ""
+		if rel.file != "" {
+			in = " in " + rel.file
+		}
+		return field{}, fstore.Errorf(fstore.ErrInvalid, "column %s is %s%s, which cannot be declared %s", name, have[i].Type, in, to)
 	}
 	return f, nil
 }
@@ -266,7 +271,7 @@ func (s *session) upstream(ctx context.Context, v *fstore.View, from []relation)
 func upstreamSQL(v *fstore.View, rel relation) (string, error) {
 	var columns []string
 	add := func(column, name string, to fstore.Type) error {
-		f, err := newField(rel.columns, column, to)
+		f, err := newField(rel, column, to)
 		columns = append(columns, f.sql("view "+v.Name)+" AS "+ident(name))
 		return err
 	}

@@ -112,15 +112,19 @@ func (src *source) hiddenByFolders(file string, wanted []*sourceColumn) bool {
 type relation struct {
 	from    string
 	columns []fstore.EngineColumn
-	part    *part // of a source
+	file    string // the first of its files, where other files of the source have other types
 }
 
 // relations returns the rows of the source, part by part, in the types that the files have: renamed, event and created in
 // microseconds UTC, without rows whose event is null and without those the cut hides.
 func (src *source) relations(c cut, wanted []*sourceColumn) []relation {
 	var out []relation
-	for _, p := range src.parts(wanted) {
-		r := relation{part: p}
+	parts := src.parts(wanted)
+	for _, p := range parts {
+		r := relation{}
+		if len(parts) > 1 {
+			r.file = p.files[0]
+		}
 		selected := make([]string, 0, len(wanted))
 		for k, col := range wanted {
 			x, t := p.values[k], p.types[k].text
