@@ -15,28 +15,64 @@ func (y *tally) settleBins(m measure) {
 	if (m != ofNumbers && m != ofInstants) || y.infinite || len(y.sample) == 0 {
 		return
 	}
-	sorted := make([]float64, 0, len(y.sample))
+	values := make([]float64, 0, len(y.sample))
 	for _, s := range y.sample {
-		sorted = append(sorted, s.x)
+		values = append(values, s.x)
 	}
-	slices.Sort(sorted)
-	for i := 1; i < bins; i++ {
-		y.edges = append(y.edges, sorted[(len(sorted)-1)*i/bins])
-	}
-	y.edges = slices.Compact(y.edges)
+	y.edges = slices.Compact(quantiles(values, bins))
 	y.upTo = make([]int64, len(y.edges))
 	y.again = y.mask != 0 || m == ofInstants && (beyondFloat(y.least.Int64s[0]) || beyondFloat(y.greatest.Int64s[0]))
 	if !y.again {
-		at := 0
-		for i, edge := range y.edges {
-			for at < len(sorted) && sorted[at] <= edge {
-				at++
-			}
-			y.upTo[i] = int64(at)
+		for _, x := range values {
+			y.bin(x)
 		}
 	}
-	y.sample = nil
 }
+
+// quantiles returns the values that divide others into n parts of one size, in order. It reorders what it is given.
+func quantiles(values []float64, n int) []float64 {
+	out := make([]float64, 0, n-1)
+	from := 0
+	for i := 1; i < n; i++ {
+		rank := (len(values) - 1) * i / n
+		selectRank(values[from:], rank-from)
+		out = append(out, values[rank])
+		from = rank
+	}
+	return out
+}
+
+// selectRank moves the value of a rank to its place, smaller ones before it and greater ones after it (Hoare's select).
+func selectRank(values []float64, rank int) {
+	for len(values) > 16 {
+		pivot := median(values[0], values[len(values)/2], values[len(values)-1])
+		i, j := 0, len(values)-1
+		for i <= j {
+			for values[i] < pivot {
+				i++
+			}
+			for values[j] > pivot {
+				j--
+			}
+			if i <= j {
+				values[i], values[j] = values[j], values[i]
+				i++
+				j--
+			}
+		}
+		switch { // up to j none is greater than the pivot, from i on none is smaller, between them all are equal to it
+		case rank <= j:
+			values = values[:j+1]
+		case rank >= i:
+			values, rank = values[i:], rank-i
+		default:
+			return
+		}
+	}
+	slices.Sort(values)
+}
+
+func median(a, b, c float64) float64 { return max(min(a, b), min(max(a, b), c)) }
 
 // beyondFloat reports whether a float64 may not hold a whole number exactly.
 func beyondFloat(n int64) bool { return n > 1<<53 || n < -1<<53 }
@@ -53,32 +89,35 @@ func (y *tally) takeAgain(c *fstore.Column) {
 	case fstore.Float64:
 		binNumbers(y, c, c.Float64s)
 	case fstore.Timestamp:
-		whole := make([]int64, len(y.edges))
-		for i, edge := range y.edges {
-			whole[i] = wholeOf(edge)
-		}
-		binAll(y, c, c.Int64s, whole)
+		binInstants(y, c)
 	}
 }
 
 // binNumbers compares numbers as float64, as the edges are.
 func binNumbers[T int32 | int64 | float32 | float64](y *tally, c *fstore.Column, values []T) {
-	floats := make([]float64, len(values))
 	for i, v := range values {
-		floats[i] = float64(v)
+		if x := float64(v); !c.IsNull(i) && x == x {
+			y.bin(x)
+		}
 	}
-	binAll(y, c, floats, y.edges)
 }
 
-// binAll counts, for each edge, the values up to it. NaN is above all of them.
-func binAll[T int64 | float64](y *tally, c *fstore.Column, values, edges []T) {
-	for i, v := range values {
+// binInstants compares instants exactly.
+func binInstants(y *tally, c *fstore.Column) {
+	for i, v := range c.Int64s {
 		if c.IsNull(i) {
 			continue
 		}
-		for e := len(edges) - 1; e >= 0 && v <= edges[e]; e-- {
+		for e := len(y.edges) - 1; e >= 0 && v <= wholeOf(y.edges[e]); e-- {
 			y.upTo[e]++
 		}
+	}
+}
+
+// bin counts a value for every edge that it is not above.
+func (y *tally) bin(x float64) {
+	for e := len(y.edges) - 1; e >= 0 && x <= y.edges[e]; e-- {
+		y.upTo[e]++
 	}
 }
 

@@ -66,8 +66,10 @@ func (s *session) content(ctx context.Context, file string, o *LockOutput, known
 // readColumns reads all columns, a group at a time, and puts what was read into o. take gets the rows of a column.
 func (s *session) readColumns(ctx context.Context, from string, described []fstore.EngineColumn, o *LockOutput, take takeRows) error {
 	o.Columns = make([]LockColumn, 0, len(described))
+	var columns []*contentColumn
 	for group := range slices.Chunk(described, groupColumns) {
-		columns, err := s.groupOf(ctx, from, group)
+		var err error
+		columns, err = s.groupOf(ctx, from, group, columns)
 		if err == nil {
 			o.Rows, err = s.readContent(ctx, from, columns, take)
 		}
@@ -89,18 +91,21 @@ func (s *session) readColumns(ctx context.Context, from string, described []fsto
 	return nil
 }
 
-// groupOf returns columns ready to be read.
-func (s *session) groupOf(ctx context.Context, from string, group []fstore.EngineColumn) ([]*contentColumn, error) {
+// groupOf returns columns ready to be read. They take over the memory of those that have been read.
+func (s *session) groupOf(ctx context.Context, from string, group []fstore.EngineColumn, read []*contentColumn) ([]*contentColumn, error) {
 	withNulls, err := s.listsWithNulls(ctx, from, group)
 	if err != nil {
 		return nil, err
 	}
 	columns := make([]*contentColumn, 0, len(group))
-	for _, d := range group {
+	for i, d := range group {
 		c := &contentColumn{LockColumn: LockColumn{Name: d.Name, Type: d.Type}, hash: sha256.New()}
 		c.expression, c.measure = readAs(ident(d.Name), d.Type)
 		if withNulls[d.Name] {
 			c.expression += "::VARCHAR"
+		}
+		if i < len(read) {
+			c.buffer, c.tally = read[i].buffer, read[i].tally.reuse()
 		}
 		c.hash.Write(append([]byte(d.Type), 0))
 		columns = append(columns, c)

@@ -37,6 +37,12 @@ type tally struct {
 	again bool      // they are to be counted by a second pass
 }
 
+// reuse returns a tally without rows that has the memory of one that is no longer needed.
+func (y *tally) reuse() tally {
+	clear(y.distinct.slots)
+	return tally{sample: y.sample[:0], distinct: distinct{slots: y.distinct.slots}}
+}
+
 // sampled is a value and the hash of its row's number: every second row, say, would miss what goes by twos.
 type sampled struct {
 	x    float64
@@ -220,6 +226,9 @@ func (y *tally) number(x float64, row int64) {
 	h := mix(uint64(row))
 	if h&y.mask != 0 {
 		return
+	}
+	if y.sample == nil {
+		y.sample = make([]sampled, 0, 2*sampledRows)
 	}
 	y.sample = append(y.sample, sampled{x, h})
 	if len(y.sample) >= 2*sampledRows { // half of them from now on
