@@ -263,7 +263,7 @@ func (t *training) lockFile(ctx context.Context, path string, before stamp) (*Lo
 		err = t.req.Keep.keep(ctx, f)
 	}
 	if err == nil {
-		err = before.unchanged(path)
+		err = before.unchanged(path, func() (*LockFile, error) { return f, nil })
 	}
 	return f, err
 }

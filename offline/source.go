@@ -67,7 +67,7 @@ func (s *session) look(ctx context.Context, def *fstore.Source) (*source, error)
 		return nil, err
 	}
 	for _, file := range src.files {
-		st, err := stampOf(file)
+		st, err := s.stamp(ctx, file)
 		if err != nil {
 			return nil, err
 		}

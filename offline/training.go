@@ -110,6 +110,7 @@ func (e *Engine) TrainingSet(ctx context.Context, req TrainingRequest) (*Trainin
 		return nil, err
 	}
 	defer s.close()
+	s.locks = true
 	t := &training{session: s, req: &req, byRef: map[fstore.ViewRef]*rows{}}
 	t.summary = &TrainingSummary{Name: req.Name, Out: req.Out, LockFile: lockFile(req.Out)}
 	if err := t.blame(ctx, t.run(ctx)); err != nil {
