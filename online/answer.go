@@ -71,6 +71,8 @@ type Answer struct {
 	Rows     int
 	Features []AnswerFeature
 	Versions []AnswerVersion // the view versions that answered, in the order of the list's uses
+
+	RecordBytes int // of the records that were read
 }
 
 // AnswerFeature is one feature for all rows.

@@ -226,19 +226,21 @@ func (p *Prepared) share(rows int, sc *scratch) {
 
 // answer decodes what was asked for.
 func (p *Prepared) answer(req *Request, rows int, sc *scratch, stats *Stats) (*Answer, error) {
+	recordBytes := 0
 	for i := range p.versions {
 		l := p.versions[i].layout
 		for j, rec := range sc.read[i] {
 			if rec == nil {
 				continue
 			}
+			recordBytes += len(rec)
 			k := &sc.keys[sc.wanted[i][j]]
 			if err := l.check(sc.at[i], sc.arena[k.from:k.to], rec); err != nil {
 				return nil, fmt.Errorf("key %x: %w", sc.arena[k.from:k.to], err)
 			}
 		}
 	}
-	a := &Answer{Rows: rows, Features: make([]AnswerFeature, len(p.outputs)), Versions: make([]AnswerVersion, len(p.versions))}
+	a := &Answer{Rows: rows, RecordBytes: recordBytes, Features: make([]AnswerFeature, len(p.outputs)), Versions: make([]AnswerVersion, len(p.versions))}
 	for i := range p.versions {
 		known := sc.at[i]
 		v := &p.versions[i]
