@@ -21,6 +21,9 @@ const rewrite = "write the file again, or remove it"
 // parquetMagic is what a Parquet file begins and ends with.
 const parquetMagic = "PAR1"
 
+// encryptedMagic is what it begins and ends with where its footer is encrypted.
+const encryptedMagic = "PARE"
+
 // checkParquet returns an error, ErrInvalid, that says what is wrong with a file that does not begin and end as a Parquet
 // file does. What is between is not looked at.
 func checkParquet(path string) error {
@@ -46,6 +49,9 @@ func checkParquet(path string) error {
 		if _, err := f.ReadAt(head[:], 0); err != nil {
 			return readError(path, err)
 		}
+	}
+	if string(head[:]) == encryptedMagic {
+		return encrypted(path)
 	}
 	if string(head[:]) != parquetMagic {
 		return bad("is no Parquet file: it does not begin as one")
@@ -87,6 +93,10 @@ func checkRegular(path string) error {
 	return nil
 }
 
+func encrypted(path string) *fstore.Error {
+	return fstore.Errorf(fstore.ErrInvalid, "%s is encrypted, which fstore cannot read", path).WithHint("write it without Parquet's encryption; encrypt the disk instead")
+}
+
 // OpenParquet opens a Parquet file and reads its footer. The caller closes the file. The error, ErrInvalid, says what is
 // wrong with one that is not a Parquet file or is damaged.
 func OpenParquet(path string) (_ *os.File, _ *parquet.File, err error) {
@@ -120,8 +130,30 @@ func reason(f *failure) string {
 	return strings.TrimRightFunc(message, func(r rune) bool { return r == ':' || r == utf8.RuneError || !unicode.IsPrint(r) || unicode.IsSpace(r) })
 }
 
+// damaged says what is wrong with a file that the engine cannot read: damage, or what it does not support.
 func damaged(path, why string) *fstore.Error {
+	switch lower := strings.ToLower(why); {
+	case strings.Contains(lower, "encrypt"):
+		return encrypted(path)
+	case strings.Contains(lower, "codec"):
+		return fstore.Errorf(fstore.ErrInvalid, "%s is compressed in a way that fstore cannot read: %s", path, why).
+			WithHint("write it with zstd, snappy, gzip, brotli or lz4_raw, or without compression")
+	}
 	return fstore.Errorf(fstore.ErrInvalid, "%s is damaged: %s", path, why).WithHint(rewrite)
+}
+
+// misread says what is wrong with a file whose pages the engine cannot read. Where the footer is plain, the pages may
+// still be encrypted.
+func misread(path, why string) *fstore.Error {
+	f, file, err := OpenParquet(path)
+	if err != nil {
+		return damaged(path, why)
+	}
+	defer f.Close()
+	if file.Metadata().EncryptionAlgorithm.Value != nil {
+		return encrypted(path)
+	}
+	return damaged(path, why)
 }
 
 // unreadable says which of a source's files is the reason of an error, if one is.
@@ -145,7 +177,7 @@ func (s *session) unreadable(ctx context.Context, src *source, err error) error 
 			return ctx.Err()
 		}
 		if errors.As(alone, &f) {
-			return damaged(file, reason(f))
+			return misread(file, reason(f))
 		}
 	}
 	return err
@@ -154,9 +186,6 @@ func (s *session) unreadable(ctx context.Context, src *source, err error) error 
 // blame says which file an error of the engine is about that does not name one: some damage of a file is noticed where
 // the engine does not know any more what it reads. Then each file is read by itself.
 func (s *session) blame(ctx context.Context, err error) error {
-	if message, ok := misfitOf(err); ok {
-		return s.locateInSources(ctx, message)
-	}
 	var f *failure
 	if !errors.As(err, &f) || !ofDamage[f.cause.Type] {
 		return err
@@ -168,7 +197,7 @@ func (s *session) blame(ctx context.Context, err error) error {
 				return ctx.Err()
 			}
 			if alone != nil {
-				found := damaged(file, reason(f))
+				found := misread(file, reason(f))
 				found.Message = "source " + src.def.Name + ": " + found.Message
 				return found
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/fstore-dev/fstore"
@@ -73,7 +74,6 @@ type session struct {
 	conn    *duckdb.Conn
 	sources map[string]*source // by sourceKey
 	tables  int                // relations made so far, for their names
-	locks   bool               // a lock is going to say what was read
 	pinned  *pinned            // the files to read; nil: those that the paths match
 }
 
@@ -137,17 +137,34 @@ func plain(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	message, _, _ := strings.Cut(strings.TrimSpace(e.Message), "\n\nPossible solutions:")
 	if !outOfMemory(err) {
-		return &failure{message: message, cause: e}
+		return &failure{message: withoutAdvice(e.Message), cause: e}
 	}
-	first, rest, _ := strings.Cut(message, "\n")
-	if strings.Contains(rest, "max_temp_directory_size") || strings.Contains(first, "max_temp_directory_size") {
+	first, _, _ := strings.Cut(strings.TrimSpace(e.Message), "\n")
+	if strings.Contains(e.Message, "max_temp_directory_size") {
 		return fstore.Errorf(fstore.ErrTooLarge, "the temporary folder is full: %s", first).
 			WithHint("free space on the disk of offline.temp_dir, or raise offline.memory_limit, see fstore.yaml")
 	}
 	return fstore.Errorf(fstore.ErrTooLarge, "out of memory: %s", first).
 		WithHint("raise offline.memory_limit, see fstore.yaml")
+}
+
+// advice finds where a message of the engine says what to do about it, in settings and options that the user of fstore
+// does not have.
+var advice = regexp.MustCompile(`(?i)possible (fixes|solutions?)\b|\b(strict_mode|ignore_errors|union_by_name|null_padding|sample_size|all_varchar|auto_detect|maximum_object_size|max_line_size|binary_as_string|encryption_config|hive_types(_autocast)?|hive_partitioning|store_rejects|parallel|max_expression_depth|scalar_subquery_error_on_multiple_rows|preserve_insertion_order|null_?str|allow_quoted_nulls)\b|\btry setting\b|\b(set|pragma|install|load|call) [a-z_]+ ?(=|;|\()|"(set|pragma|install|load) |configuration option|\bfor more information\b|https?://`)
+
+// withoutAdvice returns a message of the engine up to the sentence in which its advice begins.
+func withoutAdvice(message string) string {
+	message = strings.TrimSpace(message)
+	at := advice.FindStringIndex(message)
+	if at == nil {
+		return message
+	}
+	end := max(strings.LastIndexByte(message[:at[0]], '\n'), strings.LastIndex(message[:at[0]], ". "), strings.LastIndex(message[:at[0]], "? "))
+	if end <= 0 {
+		return strings.TrimRight(message[:at[0]], " (,:-\"'") // the advice stands in the sentence itself
+	}
+	return strings.TrimSpace(message[:end+1])
 }
 
 func outOfMemory(err error) bool {

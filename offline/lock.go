@@ -263,26 +263,18 @@ func (t *training) lockFile(ctx context.Context, path string, before stamp) (*Lo
 		err = t.req.Keep.keep(ctx, f)
 	}
 	if err == nil {
-		err = before.unchanged(path, func() (*LockFile, error) { return f, nil })
+		err = before.unchanged(path)
 	}
 	return f, err
 }
 
-// lockOutput describes a finished training set, without its statistics if its content is one that is known. The file's
-// bytes are digested while its rows are read.
+// lockOutput describes a finished training set, without its distributions if its content is one that is known.
 func (s *session) lockOutput(ctx context.Context, file, known string) (LockOutput, error) {
-	o, bytes := LockOutput{}, make(chan error, 1)
-	var digested LockFile
-	var sum string
-	go func() {
-		var err error
-		digested, sum, err = digestWithMD5(ctx, file)
-		bytes <- err
-	}()
-	err := s.content(ctx, file, &o, known)
-	if failed := <-bytes; err == nil {
-		err = failed
+	o := LockOutput{}
+	var err error
+	if o.LockFile, o.MD5, err = digestWithMD5(ctx, file); err != nil {
+		return o, err
 	}
-	o.LockFile, o.MD5 = digested, sum
+	err = s.content(ctx, file, &o, known)
 	return o, err
 }

@@ -60,7 +60,6 @@ type version struct {
 	state       *versionState
 	layout      *layout
 	fingerprint string
-	publish     *fstore.Publish
 }
 
 // output is one feature of the answer.
@@ -152,7 +151,7 @@ func (p *Prepared) addVersion(v *fstore.ViewVersion) int {
 			return i
 		}
 	}
-	p.versions = append(p.versions, version{p.store.version(v.Ref), newLayout(v), v.Fingerprint, v.View.Publish})
+	p.versions = append(p.versions, version{p.store.version(v.Ref), newLayout(v), v.Fingerprint})
 	return len(p.versions) - 1
 }
 

@@ -46,6 +46,9 @@ func (c *checker) sqlPos(v *view, offset int) fstore.Pos {
 // sqlError reports what the engine says about SQL text.
 func (c *checker) sqlError(v *view, err error) {
 	if p, ok := sqlProblem(v.def.SQLFile, v.text, err); ok {
+		if p.Hint == "" {
+			p.Hint = c.prints.quoteHint(c.ctx, v.text, err)
+		}
 		c.problems = append(c.problems, p)
 		return
 	}
@@ -163,7 +166,7 @@ func (c *checker) relations(v *view) ([]fstore.Relation, bool) {
 			continue
 		}
 		columns := c.sources[name].columns
-		if columns == nil || slices.ContainsFunc(columns, func(col fstore.EngineColumn) bool { return col.Type == "" && col.Untyped == nil }) {
+		if columns == nil || slices.ContainsFunc(columns, func(col fstore.EngineColumn) bool { return col.Type == "" }) {
 			return nil, false
 		}
 		out = append(out, fstore.Relation{Name: name, Columns: columns})

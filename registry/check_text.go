@@ -131,7 +131,7 @@ func (c *checker) defaultValue(l Literal, t fstore.Type) *fstore.Value {
 		case t == fstore.Bytes:
 			hint = "bytes are written in base64"
 		case t == fstore.String:
-			hint = fmt.Sprintf("quote it: \"%s\"", l.JSON)
+			hint = fmt.Sprintf("quote it: %q", l.Written)
 		}
 		c.problems.add(l.Pos, hint, "default %s is not a %s", l.JSON, t)
 		return nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -251,7 +252,13 @@ func (d *decoder) literal(n ast.Node, into *Literal, k key) {
 		return
 	}
 	into.JSON = raw
+	if n, ok := scalar(n); ok {
+		into.Written = scalarText(n)
+	}
 }
+
+// octal is an integer that YAML 1.1 reads to base 8 and YAML 1.2, as people do, to base 10.
+var octal = regexp.MustCompile(`^[+-]?0[0-7_]+$`)
 
 // json writes a scalar or a list of scalars as JSON.
 func (d *decoder) json(n ast.Node, into *Literal) (json.RawMessage, error) {
@@ -277,6 +284,10 @@ func (d *decoder) json(n ast.Node, into *Literal) (json.RawMessage, error) {
 	case *ast.NanNode:
 		return json.RawMessage(`"NaN"`), nil
 	case *ast.IntegerNode:
+		if written := scalarText(n); octal.MatchString(written) {
+			return nil, fstore.Errorf(fstore.ErrDefinition, "default %s is %v in some readers of YAML, and another number in others", written, n.Value).
+				WithHint("for text quote it: \"%s\"; a number is written without the 0 in front", written)
+		}
 		return json.RawMessage(fmt.Sprint(n.Value)), nil
 	case *ast.FloatNode:
 		return number(scalarText(n), n.Value)

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,8 +17,12 @@ const labelQuery = "the query for labels"
 // views, each behind those it reads, all as head has them. The gate holds for it as for a view's SQL, or its labels
 // could not be made again. The errors are ErrInvalid, with the place in the query.
 func (s *Snapshot) LabelInputs(ctx context.Context, engine Engine, sql string) ([]fstore.Source, []fstore.View, error) {
-	root, err := newFingerprinter(engine).tree(ctx, sql)
+	prints := newFingerprinter(engine)
+	root, err := prints.tree(ctx, sql)
 	if p, ok := sqlProblem(labelQuery, sql, err); ok {
+		if p.Hint == "" {
+			p.Hint = prints.quoteHint(ctx, sql, err)
+		}
 		return nil, nil, fstore.Errorf(fstore.ErrInvalid, "%s: %s", p.Pos, p.Message).WithHint("%s", p.Hint)
 	}
 	if err != nil {
@@ -27,6 +32,9 @@ func (s *Snapshot) LabelInputs(ctx context.Context, engine Engine, sql string) (
 	if len(q.refused) > 0 {
 		f := q.refused[0]
 		return nil, nil, fstore.Errorf(fstore.ErrInvalid, "%s: %s", fstore.PosIn(labelQuery, sql, f.offset), f.message).WithHint("%s", f.hint)
+	}
+	if err := s.judgeLabels(ctx, engine, sql, q); err != nil {
+		return nil, nil, err
 	}
 	sources, views := map[string]fstore.Source{}, []fstore.View{}
 	for _, t := range q.tables {
@@ -50,4 +58,37 @@ func (s *Snapshot) LabelInputs(ctx context.Context, engine Engine, sql string) (
 		}
 	}
 	return byName(sources), views, nil
+}
+
+// judgeLabels judges the plan of a query for labels. Where a name or a file is missing there is no plan, and the error
+// is found by whoever reads it.
+func (s *Snapshot) judgeLabels(ctx context.Context, engine Engine, sql string, q *query) error {
+	var inputs []fstore.Relation
+	seen := map[string]bool{}
+	for _, t := range q.tables {
+		name := strings.ToLower(t.name)
+		in := fstore.Relation{Name: name}
+		if src, ok := s.state.sources[name]; ok {
+			in.Columns, _ = engine.SourceColumns(ctx, &src)
+		} else if v := s.state.headViews[name]; v != nil {
+			in.Columns = rows(&v.View)
+		}
+		if len(in.Columns) == 0 {
+			return nil
+		}
+		if !seen[name] {
+			inputs = append(inputs, in)
+		}
+		seen[name] = true
+	}
+	found, err := judgePlan(ctx, engine, sql, q.root, inputs, -1)
+	if errors.As(err, new(*fstore.SQLError)) {
+		return nil
+	}
+	for _, v := range found {
+		if !v.doubt {
+			return fstore.Errorf(fstore.ErrInvalid, "%s: %s", fstore.PosIn(labelQuery, sql, v.offset), v.message).WithHint("%s", v.hint)
+		}
+	}
+	return err
 }

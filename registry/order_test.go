@@ -376,7 +376,7 @@ func (g *sqlWriter) query() string {
 		key := g.expr(f, g.pick("i", "t", "z", "f"), 1)
 		return "select distinct on (" + key + ") " + key + " as key, " + g.expr(f, g.kind(), 1) + " as v from " + f.sql + " order by " + key + ", " + strings.TrimPrefix(g.order(f, []string{key}), "order by ")
 	}
-	agg := g.pick("first", "last", "any_value") + "(" + g.pick("x", "w", "id") + " order by " + g.pick("id", "k", "w", "m, id", "w, k", "(select 1)") + ")"
+	agg := g.pick("first", "last", "any_value") + "(" + g.pick("x", "w", "id") + " order by " + g.pick("id", "k", "k, (select 1)", "m, id", "w, id", "(select 1)") + ")"
 	return "select * from (pivot (select id, k, x, w, m from " + g.pick("a", "b") + ") on k in (0, 1, 2) using " + g.pick(agg, "max(-x)", "sum(x)", "max(w)") + " group by " + g.pick("w", "m") + ")"
 }
 

@@ -25,6 +25,8 @@ func (f Flag) given() bool { return f.Pos.Line > 0 }
 // Literal is a value of a type that is known only later: a default. It is kept as JSON.
 type Literal struct {
 	JSON []byte
+	// Written is the text of a plain scalar as the file has it: 0042, of which JSON has 34.
+	Written string
 	// Expanded is the text behind ${VAR} in a plain scalar: ${N:-0} may be a number.
 	Expanded string
 	Pos      fstore.Pos
@@ -65,7 +67,6 @@ type SourceSpec struct {
 	Name         Text       `yaml:"name,required" form:"name" doc:"Name that views and SQL read it by."`
 	Path         Text       `yaml:"path,required" form:"path" doc:"Parquet files: a path or glob, relative to the repo; hive partitions are columns; ${VAR:-default} is replaced when files are read."`
 	Rename       []Pair     `yaml:"rename" doc:"Column in the files: name in fstore."`
-	Optional     []Text     `yaml:"optional_columns" doc:"Columns that files may lack: there they are null. Any other column that is used must be in every file."`
 	Event        Text       `yaml:"event_timestamp" doc:"Column with the instant at which a row was true. Absent: a static table, which holds for all time."`
 	Created      Text       `yaml:"created_timestamp" doc:"Column with the instant at which a row became known."`
 	Availability Text       `yaml:"availability" form:"availability" doc:"When a row may be used: created (default where created_timestamp is named), event (default otherwise), or event + 2h."`

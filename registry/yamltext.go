@@ -53,8 +53,13 @@ func ReadText(root fs.FS, name string) ([]byte, *Problem) {
 	case len(content) > maxFile: // it grows
 		return nil, tooLarge(name, int64(len(content)))
 	}
-	content = bytes.TrimPrefix(content, byteOrderMark)
+	content = lineEndings(bytes.TrimPrefix(content, byteOrderMark))
 	return content, checkText(name, content)
+}
+
+// lineEndings returns text whose lines end in \n, so that a definition is the same text on Windows and Linux.
+func lineEndings(text []byte) []byte {
+	return bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), []byte("\r"), []byte("\n"))
 }
 
 func unreadable(name string, err error) *Problem {

@@ -44,13 +44,10 @@ func tailOf(list *fstore.FeatureList) (b []byte) {
 }
 
 // encoded is an answer as bytes, ready to be sent.
-type encoded struct {
-	buf   *[]byte
-	lease *lease // the bytes' part of the budget
-}
+type encoded struct{ buf *[]byte }
 
 // slice hands the bytes over to gRPC, which gives the buffer back once they are sent.
-func (e encoded) slice() mem.BufferSlice { return mem.BufferSlice{mem.NewBuffer(e.buf, e.lease)} }
+func (e encoded) slice() mem.BufferSlice { return mem.BufferSlice{mem.NewBuffer(e.buf, &buffers)} }
 
 // encode returns an answer as bytes. The error is ErrCorrupt where a string is no UTF-8, which no client could read.
 func (t *target) encode(a *online.Answer) (encoded, error) {
@@ -83,7 +80,7 @@ func (t *target) encode(a *online.Answer) (encoded, error) {
 		b = appendVersion(b, &a.Versions[i])
 	}
 	*buf = append(b, t.tail...)
-	return encoded{buf: buf}, nil
+	return encoded{buf}, nil
 }
 
 // sizes are the lengths of a feature's message and of those within it.

@@ -7,13 +7,12 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
-	grpcproto "google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/encoding/proto"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
@@ -22,11 +21,7 @@ import (
 
 const (
 	maxStreams     = 1000     // requests that one connection may have under way
-	maxHeaderBytes = 16 << 10 // of metadata, by gRPC's default 16 MB a request
-
-	// A connection is given up in peace once it is old, so that the streams of health and reflection end, too.
-	maxAge      = 30 * time.Minute
-	maxAgeGrace = 2 * maxLife
+	maxHeaderBytes = 64 << 10 // of metadata, by gRPC's default 16 MB a request
 
 	// A client that is gone without a word is found out by a ping: by gRPC's default after two hours.
 	pingAfter   = time.Minute // of silence
@@ -35,16 +30,12 @@ const (
 
 func (s *Server) newGRPC() *grpc.Server {
 	g := grpc.NewServer(
-		grpc.Creds(s.connections.credentials()),
-		grpc.InTapHandle(s.admit),
-		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(grpcproto.Name)}),
+		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(proto.Name)}),
 		grpc.MaxRecvMsgSize(s.maxRequestBytes),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.ConnectionTimeout(headerTimeout),
-		grpc.KeepaliveParams(keepalive.ServerParameters{
-			Time: pingAfter, Timeout: pingTimeout, MaxConnectionAge: maxAge, MaxConnectionAgeGrace: maxAgeGrace,
-		}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingAfter, Timeout: pingTimeout}),
 		grpc.StreamInterceptor(s.stream),
 		grpc.UnaryInterceptor(s.guardedCall),
 		grpc.WaitForHandlers(true),
@@ -67,30 +58,23 @@ var grpcGet, httpGet = method{"grpc", getOnlineFeatures}, method{"http", getOnli
 // that bytes that are no message are counted and are the caller's fault.
 func (s *Server) handleGet(_ any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 	var answer encoded
-	r := &received{lease: lease{hold: hold{budget: &s.inFlight}}}
 	refused := s.run(ctx, grpcGet, func(ctx context.Context) error {
-		err := receive(r)
-		ended := callOf(ctx).arrived()
+		var r received
+		err := receive(&r)
 		switch {
-		case ended != nil:
-			return ended
 		case status.Code(err) == codes.ResourceExhausted: // gRPC has sent this, with its own words
 			return fstore.Errorf(fstore.ErrTooLarge, "the request has more than %d bytes", s.maxRequestBytes)
-		case err != nil && ctx.Err() != nil:
-			return ctx.Err()
 		case err != nil:
 			return fstore.Errorf(fstore.ErrInvalid, "the request did not arrive: %v", err)
 		case r.err != nil:
-			return r.err
+			return fstore.Errorf(fstore.ErrInvalid, "the request is not a message of %s", getOnlineFeatures)
 		}
-		answer, err = s.get(ctx, r)
+		answer, err = s.get(ctx, &r.message)
 		return err
 	})
 	if refused != nil {
-		r.lease.hold.release()
 		return nil, refused.grpc()
 	}
-	r.lease.join(connectionOf(ctx))
 	return answer, nil
 }
 
@@ -98,26 +82,10 @@ func (s *Server) handleGet(_ any, ctx context.Context, receive func(any) error, 
 // what is wrong with its bytes: gRPC itself would answer INTERNAL, as if the fault were here.
 type codec struct{ encoding.CodecV2 }
 
-// received is a request, or why it could not be decoded, and the budget of it and then of its answer.
+// received is a request and why it could not be decoded.
 type received struct {
 	message fstorev1.GetOnlineFeaturesRequest
 	err     error
-	lease   lease
-}
-
-// decode decodes a request whose elements are not too many.
-func (r *received) decode(data []byte) error {
-	bytes, err := sizeOfMessage(data)
-	if err != nil {
-		return err
-	}
-	if err := r.lease.hold.to(bytes); err != nil {
-		return err
-	}
-	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(data, &r.message); err != nil {
-		return fstore.Errorf(fstore.ErrInvalid, "the request is not a message of %s", getOnlineFeatures)
-	}
-	return nil
 }
 
 // Marshal implements encoding.CodecV2.
@@ -131,9 +99,7 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 // Unmarshal implements encoding.CodecV2.
 func (c codec) Unmarshal(data mem.BufferSlice, into any) error {
 	if r, ok := into.(*received); ok {
-		whole := data.MaterializeToBuffer(mem.DefaultBufferPool())
-		defer whole.Free()
-		r.err = r.decode(whole.ReadOnlyData())
+		r.err = c.CodecV2.Unmarshal(data, &r.message)
 		return nil
 	}
 	return c.CodecV2.Unmarshal(data, into)
@@ -154,9 +120,9 @@ func (s *Server) guardedCall(ctx context.Context, req any, info *grpc.UnaryServe
 // ever, and catches their panics.
 func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	done := make(chan error, 1)
-	s.underWay.Add(1)
+	s.inFlight.Add(1)
 	go func() {
-		defer s.underWay.Done()
+		defer s.inFlight.Done()
 		defer func() {
 			if p := recover(); p != nil {
 				s.panicked(method{"grpc", info.FullMethod}, p)
@@ -173,9 +139,8 @@ func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 	}
 }
 
-// get answers a request, which it leaves empty.
-func (s *Server) get(ctx context.Context, r *received) (encoded, error) {
-	req := &r.message
+// get answers a request.
+func (s *Server) get(ctx context.Context, req *fstorev1.GetOnlineFeaturesRequest) (encoded, error) {
 	var t *target
 	var err error
 	switch by := req.GetSelection().(type) {
@@ -203,22 +168,11 @@ func (s *Server) get(ctx context.Context, r *received) (encoded, error) {
 	if req.GetEventTimestamps() {
 		events = online.WithEventTimes
 	}
-	answer, err := s.lookup(ctx, t, keys, events, &r.lease.hold)
+	answer, err := s.lookup(ctx, t, keys, events)
 	if err != nil {
 		return encoded{}, err
 	}
-	e, err := t.encode(answer)
-	if err != nil {
-		return encoded{}, err
-	}
-	t.learn(answer, len(*e.buf))
-	proto.Reset(req)
-	e.lease = &r.lease
-	if err := r.lease.hold.to(int64(cap(*e.buf))); err != nil {
-		buffers.Put(e.buf)
-		return encoded{}, err
-	}
-	return e, nil
+	return t.encode(answer)
 }
 
 // columnsFrom returns the key columns of a request.

@@ -75,8 +75,7 @@ func (a *app) getCommand() *cobra.Command {
 		Long: `Get the features of keys from the online store, as a server would answer. Each --entity is one row; --entities
 reads rows from a Parquet, CSV or JSON file. Where the features have no keys there is one row.
 
---at sets the clock that age (ttl) is judged by. It may not lie before the instant from which a view's publication is
-servable: training at an earlier instant uses the publication before it.
+--at sets the clock that age (ttl) is judged by; it may not lie before the instant a view is published at.
 --grpc asks a running server instead; the answer has the same form.`,
 		Example: `  fstore get --service churn --entity customer_id=12003
   fstore get --service recommend --entity customer_id=12013,stock_code=P10322 --entity '{"customer_id":12013,"stock_code":"P11057"}'
@@ -158,6 +157,9 @@ func (a *app) servingList(ctx context.Context, s *Settings, sel selection) (*fst
 // rows reads the rows that are asked about.
 func (q *question) rows(list *fstore.FeatureList) (*keyRows, error) {
 	rows := newKeyRows(list.KeyColumns())
+	if err := splitRow(q.entities); err != nil {
+		return nil, err
+	}
 	for _, text := range q.entities {
 		if err := rows.addFlag(text); err != nil {
 			return nil, err
