@@ -48,8 +48,9 @@ func (a Available) String() string {
 // Source is rows in Parquet files. Event is empty for a static table, which holds for all time.
 type Source struct {
 	Name      string            `json:"name"`
-	Path      string            `json:"path"`             // as written: before ${VAR} is replaced, and relative to the repo
-	Rename    map[string]string `json:"rename,omitempty"` // column in the files → name in fstore
+	Path      string            `json:"path"`                       // as written: before ${VAR} is replaced, and relative to the repo
+	Rename    map[string]string `json:"rename,omitempty"`           // column in the files → name in fstore
+	Optional  []string          `json:"optional_columns,omitempty"` // by name in fstore, in name order: null in files that lack them
 	Event     string            `json:"event_timestamp,omitempty"`
 	Created   string            `json:"created_timestamp,omitempty"`
 	Available Available         `json:"available,omitzero"` // as it applies, defaults filled in
@@ -241,12 +242,17 @@ type Service struct {
 // Generation is one copy of a view version's data in the online store: 8 random bytes in hex.
 type Generation string
 
+// RecordLayout is the layout of the records that this build writes; see Pointer.Layout.
+const RecordLayout = 2
+
 // Pointer says which generation of a view version answers, and as of when. The fingerprint tells a store that some
 // other registry wrote: its customer_orders@1 need not be ours.
 type Pointer struct {
 	Generation  Generation `json:"generation"`
 	Published   time.Time  `json:"published"`
+	Servable    time.Time  `json:"servable,omitzero"` // Publish.ServableFrom(Published); zero where Layout is 0
 	Fingerprint string     `json:"fingerprint"`
+	Layout      int        `json:"layout,omitempty"` // of the generation's records; 0: an fstore wrote them that knew no checksums
 
 	Damaged string `json:"-"` // what the store holds in its place, where that is no pointer; then all else is zero
 }
@@ -257,6 +263,7 @@ type Header struct {
 	View        ViewRef    `json:"view"`
 	Generation  Generation `json:"generation"`
 	Fingerprint string     `json:"fingerprint"`
+	Layout      int        `json:"layout,omitempty"`    // of its records; see Pointer
 	Published   time.Time  `json:"published,omitzero"`  // the last publication of this generation; zero: none yet
 	Run         string     `json:"run"`                 // the last run that wrote to it
 	RunAt       time.Time  `json:"run_at"`              // the P of that run
@@ -271,7 +278,19 @@ func (h *Header) String() string { return fmt.Sprintf("%s generation %s", h.View
 // EngineColumn is a column as an SQL engine sees it, with the engine's own name for its type: DECIMAL(18,2).
 type EngineColumn struct {
 	Name string
+	Type string // of a source: as SQL sees it; empty where no type holds the values of all files
+
+	// Of a source whose files differ.
+	Types      []ColumnType // the types that its files have the column in; nil: Type, in every file
+	Dates      bool         // some of its times are days
+	Unreadable *Error       // why nobody can read the column, such as files that lack it
+	Untyped    *Error       // why SQL cannot read it: see Type
+}
+
+// ColumnType is a type that a column has in some files.
+type ColumnType struct {
 	Type string
+	File string // the first of them; empty: no file has the column
 }
 
 // Relation is a table that SQL may name, with its columns.

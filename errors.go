@@ -99,7 +99,8 @@ func PosIn(file, text string, offset int) Pos {
 // SQLError is a mistake in SQL text, as an engine reports it.
 type SQLError struct {
 	Message string
-	Offset  int // byte offset into the SQL text; -1 where unknown
+	Hint    string // what would be right; may be empty
+	Offset  int    // byte offset into the SQL text; -1 where unknown
 }
 
 func (e *SQLError) Error() string { return e.Message }

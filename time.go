@@ -147,6 +147,15 @@ func (p *Publish) Servable(t time.Time) time.Time {
 	return p.floor(Micros(t) - p.Delay.Micros())
 }
 
+// ServableFrom returns the first instant t with Servable(t) = published: what is published at an instant of the grid
+// counts Delay later.
+func (p *Publish) ServableFrom(published time.Time) time.Time {
+	if p == nil {
+		return published
+	}
+	return published.Add(time.Duration(p.Delay))
+}
+
 // Run returns the instant that a run for t publishes: the last instant of the grid that is not after t.
 func (p *Publish) Run(t time.Time) time.Time {
 	if p == nil {

@@ -176,7 +176,9 @@ func pipe(b *testing.B, from string) time.Duration {
 // sink is a store as materialize wants it.
 type sink struct{ *online.Store }
 
-func (s sink) Encoder(v *fstore.ViewVersion) materialize.Encoder { return s.Store.Encoder(v) }
+func (s sink) Encoder(v *fstore.ViewVersion, g fstore.Generation) (materialize.Encoder, error) {
+	return s.Store.Encoder(v, g)
+}
 
 // free are leases that nobody contests.
 type free struct{}

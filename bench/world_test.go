@@ -67,11 +67,14 @@ func fill(b *testing.B, store *online.Store, v *fstore.ViewVersion, rows *fstore
 	b.Helper()
 	ctx := context.Background()
 	g := fstore.Generation(fmt.Sprintf("%016x", len(v.Ref.Name)*31+int(v.Ref.Name[len(v.Ref.Name)-1])))
-	h := fstore.Header{View: v.Ref, Generation: g, Fingerprint: v.Fingerprint, Run: "r", RunAt: epoch, Token: "t"}
+	h := fstore.Header{View: v.Ref, Generation: g, Fingerprint: v.Fingerprint, Layout: fstore.RecordLayout, Run: "r", RunAt: epoch, Token: "t"}
 	if err := store.SetHeader(ctx, nil, h); err != nil {
 		b.Fatal(err)
 	}
-	enc := store.Encoder(v)
+	enc, err := store.Encoder(v, g)
+	if err != nil {
+		b.Fatal(err)
+	}
 	var keys, values [][]byte
 	for i := range rows.Len {
 		k, r, err := enc.Encode(rows, i, nil, nil)
@@ -88,7 +91,7 @@ func fill(b *testing.B, store *online.Store, v *fstore.ViewVersion, rows *fstore
 	}
 	is := h
 	is.Published, is.Complete = epoch, true
-	if err := store.Publish(ctx, h, is, nil, fstore.Pointer{Generation: g, Published: epoch, Fingerprint: v.Fingerprint}); err != nil {
+	if err := store.Publish(ctx, h, is, nil, fstore.Pointer{Generation: g, Published: epoch, Fingerprint: v.Fingerprint, Layout: fstore.RecordLayout}); err != nil {
 		b.Fatal(err)
 	}
 }

@@ -69,7 +69,7 @@ cat "$tmp/addresses"
 grpc=$(awk '$1 == "grpc" {print $2}' "$tmp/addresses")
 run "fstore get --grpc $grpc --service churn --entity customer_id=12003"
 if command -v curl >/dev/null; then
-	run "curl -s $(awk '$1 == "http" {print $2}' "$tmp/addresses")/v1/online-features -d '{\"features\":[\"customer_totals.*\"],\"entities\":{\"customer_id\":[12003,12004]}}'"
+	run "curl -s $(awk '$1 == "http" {print $2}' "$tmp/addresses")/v1/online-features -H 'Content-Type: application/json' -d '{\"features\":[\"customer_totals.*\"],\"entities\":{\"customer_id\":[12003,12004]}}'"
 fi
 
 say "A definition changes: values without tax. plan says what that means, for whom, and what stays alive meanwhile."

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -19,8 +20,9 @@ import (
 )
 
 // The law of the product: after publishing P, until the next run's first write, over the same files: for every T
-// with P(T) = P, get at T equals training at T, value for value, for every key, on every backend. And the store is
-// what one fresh full run at P makes, whatever runs went before.
+// with P(T) = P, get at T equals training at T, value for value, for every key, on every backend. For an earlier T, that
+// before P and those within the delay, get at T is refused. And the store is what one fresh full run at P makes, whatever
+// runs went before.
 //
 // A check draws a repo of source views and causal SQL views, then lets time pass: rows arrive, late ones too, are
 // corrected, restated in place and vanish; after every run both halves must hold.
@@ -99,6 +101,7 @@ func (w *world) holds(t testing.TB, v *fstore.ViewVersion, to int64, keys [][]an
 	}
 	trained, _ := w.training(t, list, labels)
 	for _, h := range holders {
+		w.withholds(t, v, h, p, instants[0], keys)
 		for i, at := range instants {
 			got := w.get(t, h, list, keys, at)
 			for k := range keys {
@@ -109,6 +112,23 @@ func (w *world) holds(t testing.TB, v *fstore.ViewVersion, to int64, keys [][]an
 					}
 				}
 			}
+		}
+	}
+}
+
+// withholds checks that a chosen clock gets nothing of what was published at p before the instant from which training
+// uses it: P(T) is an earlier instant there, which the store no longer holds.
+func (w *world) withholds(t testing.TB, v *fstore.ViewVersion, h *holder, p, servable int64, keys [][]any) {
+	t.Helper()
+	for _, at := range []int64{p - 1, p, (p + servable) / 2, servable - 1} {
+		if at >= servable {
+			continue
+		}
+		if before := fstore.Micros(v.View.Publish.Servable(fstore.FromMicros(at))); before >= p {
+			t.Fatalf("%s: at %d training uses %d, published %d", v.Ref, at, before, p)
+		}
+		if _, err := w.lookUp(h, listOf(v), keys, at); !errors.Is(err, fstore.ErrInvalid) {
+			t.Fatalf("%s: %s at %d, published %d and servable from %d: got %v, want ErrInvalid", h.name, v.Ref, at, p, servable, err)
 		}
 	}
 }
@@ -200,7 +220,7 @@ func sameStore(t testing.TB, v *fstore.ViewVersion, got, want *holder) {
 	}
 }
 
-// records returns what the live generation of a view holds, by key.
+// records returns what the live generation of a view holds, by key, without checksums.
 func records(t testing.TB, h *holder, v *fstore.ViewVersion) map[string][]byte {
 	t.Helper()
 	ctx := context.Background()
@@ -220,7 +240,7 @@ func records(t testing.TB, h *holder, v *fstore.ViewVersion) map[string][]byte {
 			if err != nil {
 				return err
 			}
-			out[string(key[tag+len(generation):])] = values[0]
+			out[string(key[tag+len(generation):])] = values[0][:len(values[0])-4] // the checksum is the generation's own
 		}
 		return nil
 	})

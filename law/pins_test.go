@@ -232,7 +232,9 @@ func (w *pinWorld) materialize(one *fstore.ViewVersion) {
 
 type pinSink struct{ *online.Store }
 
-func (s pinSink) Encoder(v *fstore.ViewVersion) materialize.Encoder { return s.Store.Encoder(v) }
+func (s pinSink) Encoder(v *fstore.ViewVersion, g fstore.Generation) (materialize.Encoder, error) {
+	return s.Store.Encoder(v, g)
+}
 
 // pin pins what head has; a version that is pinned to something else refuses.
 func (w *pinWorld) pin(version string) {

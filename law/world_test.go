@@ -166,7 +166,9 @@ type holder struct {
 // sink is a store as materialize wants it.
 type sink struct{ *online.Store }
 
-func (s sink) Encoder(v *fstore.ViewVersion) materialize.Encoder { return s.Store.Encoder(v) }
+func (s sink) Encoder(v *fstore.ViewVersion, g fstore.Generation) (materialize.Encoder, error) {
+	return s.Store.Encoder(v, g)
+}
 
 // grants are leases that nobody contests.
 type grants struct{ given int }
@@ -210,6 +212,22 @@ func (w *world) publish(t testing.TB, h *holder, mode materialize.Mode, to int64
 // get looks keys up at an instant and returns the features of each.
 func (w *world) get(t testing.TB, h *holder, list *fstore.FeatureList, keys [][]any, at int64) [][]any {
 	t.Helper()
+	answer, err := w.lookUp(h, list, keys, at)
+	if err != nil {
+		t.Fatalf("%s: get at %d: %v\n%s", h.name, at, err, w.definitions())
+	}
+	out := make([][]any, len(keys))
+	for i := range keys {
+		row := min(i, answer.Rows-1)
+		for f := range answer.Features {
+			out[i] = append(out[i], plain(answer.Features[f].Column.Value(row)))
+		}
+	}
+	return out
+}
+
+// lookUp asks for keys at an instant.
+func (w *world) lookUp(h *holder, list *fstore.FeatureList, keys [][]any, at int64) (*online.Answer, error) {
 	req := online.Request{Rows: len(keys), Now: fstore.FromMicros(at), Clock: online.ChosenClock}
 	columns := list.KeyColumns()
 	if len(columns) == 0 {
@@ -226,18 +244,7 @@ func (w *world) get(t testing.TB, h *holder, list *fstore.FeatureList, keys [][]
 		}
 		req.Keys = append(req.Keys, c)
 	}
-	answer, err := h.store.Lookup(context.Background(), list, req)
-	if err != nil {
-		t.Fatalf("%s: get at %d: %v\n%s", h.name, at, err, w.definitions())
-	}
-	out := make([][]any, len(keys))
-	for i := range keys {
-		row := min(i, answer.Rows-1)
-		for f := range answer.Features {
-			out[i] = append(out[i], plain(answer.Features[f].Column.Value(row)))
-		}
-	}
-	return out
+	return h.store.Lookup(context.Background(), list, req)
 }
 
 // backends returns a fresh store of every kind in a folder, real Redis included, as projects of their own.

@@ -35,9 +35,9 @@ func cut(data []byte, ends []int, i int) []byte {
 // blocks is how many blocks there are: one being filled, one being compared, one on its way.
 const blocks = 3
 
-// encode computes the view and sends its rows encoded, in blocks that come back through free, the last one marked.
+// encode computes the view for a generation and sends its rows encoded, in blocks that come back through free, the last one marked.
 // It closes filled.
-func (j *job) encode(ctx context.Context, filled chan<- *block, free <-chan *block) {
+func (j *job) encode(ctx context.Context, g fstore.Generation, filled chan<- *block, free <-chan *block) {
 	defer close(filled)
 	b := <-free
 	b.reset()
@@ -45,7 +45,11 @@ func (j *job) encode(ctx context.Context, filled chan<- *block, free <-chan *blo
 		b.last, b.err = true, err
 		filled <- b // there is room for every block
 	}
-	enc := j.o.Sink.Encoder(j.v)
+	enc, err := j.o.Sink.Encoder(j.v, g)
+	if err != nil {
+		end(err)
+		return
+	}
 	for batch, err := range j.o.Source.AsOf(ctx, j.v, j.p) {
 		if err != nil {
 			end(err)
@@ -87,13 +91,13 @@ type diff struct {
 // compute makes the run durable in state: its manifest, and in its spool what differs from the base's manifest.
 // It returns nil where nothing differs and the base published P already.
 func (j *job) compute(ctx context.Context, base *run, g fstore.Generation) (*run, error) {
-	r := &run{Format: stateFormat, Run: newID(16), Store: j.o.Store, View: j.v.Ref, Fingerprint: j.v.Fingerprint, Generation: g, At: j.p}
+	r := &run{Format: stateFormat, Run: newID(16), Store: j.o.Store, View: j.v.Ref, Fingerprint: j.v.Fingerprint, Generation: g, Layout: fstore.RecordLayout, At: j.p}
 	d := &diff{}
 	defer func() { d.abort() }()
 	if err := d.open(j, r, base); err != nil {
 		return nil, err
 	}
-	if err := j.diff(ctx, d); err != nil {
+	if err := j.diff(ctx, d, g); err != nil {
 		return nil, err
 	}
 	r.Keys, r.Writes, r.Deletes = d.manifest.keys, d.spool.writes, d.spool.deletes
@@ -158,14 +162,14 @@ func (d *diff) abort() {
 }
 
 // diff streams the view through the comparison.
-func (j *job) diff(ctx context.Context, d *diff) error {
+func (j *job) diff(ctx context.Context, d *diff, g fstore.Generation) error {
 	ctx, cancel := context.WithCancel(ctx)
 	filled, free := make(chan *block, blocks), make(chan *block, blocks)
 	for range blocks {
 		free <- &block{}
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { j.encode(ctx, filled, free) })
+	wg.Go(func() { j.encode(ctx, g, filled, free) })
 	defer wg.Wait()
 	defer close(free)
 	defer cancel()

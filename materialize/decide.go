@@ -87,7 +87,7 @@ func (f *facts) unfinishedLoad(v *fstore.ViewVersion, seen, p time.Time) (*run, 
 	var found []*run
 	for _, r := range f.runs {
 		h := f.headers[r.Generation]
-		if h == nil || h.Complete || !h.Published.IsZero() || !r.of(h) || r.Fingerprint != v.Fingerprint || r.At.After(p) ||
+		if h == nil || h.Layout != fstore.RecordLayout || h.Complete || !h.Published.IsZero() || !r.of(h) || r.Fingerprint != v.Fingerprint || r.At.After(p) ||
 			r.At.Before(seen) || f.pointer != nil && f.pointer.Generation == r.Generation {
 			continue
 		}
@@ -114,6 +114,8 @@ func (f *facts) inPlace(v *fstore.ViewVersion, live *fstore.Header) (plan, error
 		return plan{reason: "the store has no readable header for what it holds"}, nil
 	case live.Fingerprint != v.Fingerprint || live.View != v.Ref:
 		return plan{reason: "the store holds another definition's values"}, nil
+	case live.Layout != fstore.RecordLayout:
+		return plan{reason: fmt.Sprintf("the store's records have layout %d, this fstore writes %d", live.Layout, fstore.RecordLayout)}, nil
 	}
 	if format := f.newer[live.Run]; format > 0 {
 		return plan{reason: fmt.Sprintf("the state of run %s, which the store holds, is a newer fstore's: format %d", live.Run, format)}, nil

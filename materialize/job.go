@@ -49,7 +49,7 @@ func (j *job) run(ctx context.Context) error {
 		if err := j.apply(ctx, todo.finish, StageFinish, &j.s.Seconds.Finish); err != nil {
 			return err
 		}
-		j.s.Published, j.s.Generation = j.pointer.Published, j.pointer.Generation
+		j.published()
 	}
 	if err := j.update(ctx, todo.base); err != nil {
 		return err
@@ -78,8 +78,16 @@ func (j *job) update(ctx context.Context, base *run) error {
 			return err
 		}
 	}
-	j.s.Published, j.s.Generation = j.pointer.Published, g
+	j.published()
 	return nil
+}
+
+// published notes in the summary what readers see.
+func (j *job) published() {
+	j.s.Generation, j.s.Published = j.pointer.Generation, j.pointer.Published
+	if servable := j.v.View.Publish.ServableFrom(j.pointer.Published); servable.After(j.pointer.Published) {
+		j.s.Servable = servable
+	}
 }
 
 // look reads the store and the state.
@@ -164,7 +172,7 @@ func (j *job) begin(ctx context.Context, r *run) error {
 		return err
 	}
 	p := j.pens[r.Generation]
-	is := fstore.Header{View: j.v.Ref, Generation: r.Generation, Fingerprint: r.Fingerprint, Run: r.Run, RunAt: r.At, Token: j.token}
+	is := fstore.Header{View: j.v.Ref, Generation: r.Generation, Fingerprint: r.Fingerprint, Layout: r.Layout, Run: r.Run, RunAt: r.At, Token: j.token}
 	if p.header != nil {
 		is.Published = p.header.Published
 	}

@@ -32,8 +32,8 @@ type Sink interface {
 	Header(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) (fstore.Header, bool, error)
 	// SetHeader writes a header if the one there equals was; a nil was stands for none.
 	SetHeader(ctx context.Context, was *fstore.Header, is fstore.Header) error
-	// Encoder returns the packer of a view version's rows.
-	Encoder(v *fstore.ViewVersion) Encoder
+	// Encoder returns the packer of the rows of a generation of a view version.
+	Encoder(v *fstore.ViewVersion, g fstore.Generation) (Encoder, error)
 	// WriteBatch sets and deletes records and writes the header, atomically, if the header there equals was.
 	// Keys are as the Encoder made them; values[i] belongs to keys[i].
 	WriteBatch(ctx context.Context, was, is fstore.Header, keys, values, deletes [][]byte) error
@@ -118,6 +118,7 @@ type Summary struct {
 	View          fstore.ViewRef      `json:"view"`
 	Generation    fstore.Generation   `json:"generation,omitempty"`
 	Published     time.Time           `json:"published,omitzero"`       // P; zero where the run failed before it published
+	Servable      time.Time           `json:"servable,omitzero"`        // P + delay, from which training uses what is published; zero: P itself
 	Keys          int64               `json:"keys"`                     // the view's keys as of P
 	Written       int64               `json:"written"`                  // records written, those of a finished earlier run included
 	Deleted       int64               `json:"deleted"`                  // records deleted, likewise

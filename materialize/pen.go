@@ -39,8 +39,10 @@ func (p *pen) write(ctx context.Context, is fstore.Header, b *batch) error {
 }
 
 // publish moves the header on and the pointer from where the run found it to the header's generation.
-func (p *pen) publish(ctx context.Context, is fstore.Header, from *fstore.Pointer) (fstore.Pointer, error) {
-	to := fstore.Pointer{Generation: is.Generation, Published: is.Published, Fingerprint: is.Fingerprint}
+func (p *pen) publish(ctx context.Context, is fstore.Header, from *fstore.Pointer, servable time.Time) (fstore.Pointer, error) {
+	to := fstore.Pointer{
+		Generation: is.Generation, Published: is.Published, Servable: servable, Fingerprint: is.Fingerprint, Layout: is.Layout,
+	}
 	return to, p.move(ctx, is, func() error { return p.sink.Publish(ctx, *p.header, is, from, to) })
 }
 

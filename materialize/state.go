@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -33,13 +34,15 @@ type run struct {
 	View        fstore.ViewRef    `json:"view"`
 	Fingerprint string            `json:"fingerprint"`
 	Generation  fstore.Generation `json:"generation"`
-	At          time.Time         `json:"at"`             // P
-	Base        string            `json:"base,omitempty"` // the run whose manifest it is built on; empty: a new generation
-	Keys        int64             `json:"keys"`           // in the manifest
-	Writes      int64             `json:"writes"`         // in the spool
-	Deletes     int64             `json:"deletes"`        // in the spool
+	Layout      int               `json:"layout,omitempty"` // of the records; see fstore.Pointer
+	At          time.Time         `json:"at"`               // P
+	Base        string            `json:"base,omitempty"`   // the run whose manifest it is built on; empty: a new generation
+	Keys        int64             `json:"keys"`             // in the manifest
+	Writes      int64             `json:"writes"`           // in the spool
+	Deletes     int64             `json:"deletes"`          // in the spool
 	Manifest    fileInfo          `json:"manifest"`
 	Spool       fileInfo          `json:"spool"`
+	CRC         uint32            `json:"crc,omitempty"` // see sum; absent where Layout is
 }
 
 const (
@@ -49,6 +52,16 @@ const (
 	manifestSuffix = ".manifest.parquet"
 	spoolSuffix    = ".spool"
 )
+
+// sum returns the CRC-32C of all other fields.
+func (r run) sum() uint32 {
+	r.CRC = 0
+	b, err := json.Marshal(r)
+	if err != nil { // a year beyond 9999: no run publishes that
+		return 0
+	}
+	return crc32.Checksum(b, castagnoli)
+}
 
 // of reports whether the run is the one a header names.
 func (r *run) of(h *fstore.Header) bool {
@@ -158,7 +171,8 @@ func readRun(path, id string) (*run, int) {
 		return nil, head.Format
 	}
 	var r run
-	if json.Unmarshal(b, &r) != nil || r.Run != id || r.Manifest.Name != id+manifestSuffix || r.Spool.Name != id+spoolSuffix {
+	if json.Unmarshal(b, &r) != nil || r.Run != id || r.Manifest.Name != id+manifestSuffix || r.Spool.Name != id+spoolSuffix ||
+		(r.Layout > 0 || r.CRC > 0) && r.CRC != r.sum() {
 		return nil, head.Format
 	}
 	return &r, head.Format
@@ -169,6 +183,7 @@ func (s *state) add(r *run) error {
 	if err := syncDir(s.dir); err != nil {
 		return err
 	}
+	r.CRC = r.sum()
 	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err

@@ -95,7 +95,9 @@ func (t *table) AsOf(ctx context.Context, v *fstore.ViewVersion, p time.Time) it
 // sink is online.Store as the package wants it: what cmd does, too.
 type sink struct{ *online.Store }
 
-func (s sink) Encoder(v *fstore.ViewVersion) Encoder { return s.Store.Encoder(v) }
+func (s sink) Encoder(v *fstore.ViewVersion, g fstore.Generation) (Encoder, error) {
+	return s.Store.Encoder(v, g)
+}
 
 // shaky is a backend that fails when told to.
 type shaky struct {
@@ -257,7 +259,7 @@ func dump(t fataler, m online.Backend) held {
 		if out[g] == nil {
 			out[g] = map[string]string{}
 		}
-		out[g][string(k[14:])] = string(values[i])
+		out[g][string(k[14:])] = string(values[i][:len(values[i])-4]) // the checksum is the generation's own
 	}
 	return out
 }
@@ -283,7 +285,10 @@ func (w *world) live(t fataler) (fstore.Pointer, map[string]string) {
 func (w *world) fresh(t fataler, p time.Time) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	enc := w.store.Encoder(w.table.view)
+	enc, err := w.store.Encoder(w.table.view, "0102030405060708")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for b, err := range (&table{view: w.table.view, rows: w.table.rows}).AsOf(context.Background(), w.table.view, p) {
 		if err != nil {
 			t.Fatal(err)
@@ -293,7 +298,7 @@ func (w *world) fresh(t fataler, p time.Time) map[string]string {
 			if err != nil {
 				t.Fatal(err)
 			}
-			out[string(k)] = string(r)
+			out[string(k)] = string(r[:len(r)-4])
 		}
 	}
 	return out

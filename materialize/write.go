@@ -64,7 +64,7 @@ func (j *job) publish(ctx context.Context, r *run, p *pen) error {
 	}
 	is := *p.header
 	is.Published, is.Complete, is.Watermark = r.At, true, nil
-	pointer, err := p.publish(ctx, is, j.pointer)
+	pointer, err := p.publish(ctx, is, j.pointer, j.v.View.Publish.ServableFrom(r.At))
 	if err != nil {
 		return err
 	}

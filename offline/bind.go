@@ -1,11 +1,13 @@
 package offline
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -68,7 +70,7 @@ func firstPlace(tree []byte) int {
 }
 
 // SourceColumns returns the columns of a source as SQL sees them: renamed, event and created as TIMESTAMP. It
-// reads the footers of the files.
+// reads the footers of the files, and values only where they decide a type.
 func (e *Engine) SourceColumns(ctx context.Context, def *fstore.Source) ([]fstore.EngineColumn, error) {
 	s, err := e.session(ctx)
 	if err != nil {
@@ -79,13 +81,28 @@ func (e *Engine) SourceColumns(ctx context.Context, def *fstore.Source) ([]fstor
 	if err != nil {
 		return nil, err
 	}
-	return src.columns, nil
+	out := make([]fstore.EngineColumn, 0, len(src.columns))
+	for _, c := range src.columns {
+		seen, err := s.sqlType(ctx, src, c)
+		if err != nil {
+			return nil, fmt.Errorf("source %s: %w", def.Name, err)
+		}
+		col := fstore.EngineColumn{Name: c.name, Type: seen.t.text, Dates: c.dates, Unreadable: c.unreadable, Untyped: seen.untyped}
+		if seen.untyped != nil {
+			col.Type = ""
+		}
+		if len(c.types) != 1 || c.types[0].Type != col.Type && !src.isTime(c) {
+			col.Types = c.types
+		}
+		out = append(out, col)
+	}
+	return out, nil
 }
 
 // BindSQL returns the output columns of a query over relations, of which only the columns are needed. The error
 // of a wrong query is an *fstore.SQLError.
 func (e *Engine) BindSQL(ctx context.Context, sql string, inputs []fstore.Relation) ([]fstore.EngineColumn, error) {
-	s, err := e.empty(ctx, inputs)
+	s, err := e.empty(ctx, sql, inputs)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +122,7 @@ func (e *Engine) BindSQL(ctx context.Context, sql string, inputs []fstore.Relati
 // PlanSQL returns the plan of a query over relations, of which only the columns are needed, as DuckDB's
 // json_serialize_plan writes it: bound, and not optimized.
 func (e *Engine) PlanSQL(ctx context.Context, sql string, inputs []fstore.Relation) ([]byte, error) {
-	s, err := e.empty(ctx, inputs)
+	s, err := e.empty(ctx, sql, inputs)
 	if err != nil {
 		return nil, err
 	}
@@ -128,23 +145,52 @@ func (e *Engine) PlanSQL(ctx context.Context, sql string, inputs []fstore.Relati
 	return []byte(plan), nil
 }
 
-// empty returns a session with empty relations of some columns. The caller closes it.
-func (e *Engine) empty(ctx context.Context, inputs []fstore.Relation) (*session, error) {
+// empty returns a session with empty relations of some columns, for a query over them. A column that cannot be read is left
+// out, unless the query may use it: that is a mistake in the query. The caller closes the session.
+func (e *Engine) empty(ctx context.Context, sql string, inputs []fstore.Relation) (*session, error) {
 	s, err := e.session(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, in := range inputs {
-		columns := make([]string, 0, len(in.Columns))
-		for _, c := range in.Columns {
-			columns = append(columns, ident(c.Name)+" "+c.Type)
-		}
-		if err := s.exec(ctx, "CREATE TEMP TABLE "+ident(in.Name)+" (\n  "+list(columns)+"\n)"); err != nil {
+		if err := s.createEmpty(ctx, sql, in); err != nil {
 			s.close()
-			return nil, fmt.Errorf("make an empty %s: %w", in.Name, err)
+			return nil, err
 		}
 	}
 	return s, nil
+}
+
+func (s *session) createEmpty(ctx context.Context, sql string, in fstore.Relation) error {
+	used := &usage{all: true, star: -1}
+	if isPartlyReadable(in) {
+		var err error
+		if used, err = s.usageOf(ctx, sql); err != nil {
+			return err
+		}
+	}
+	columns := make([]string, 0, len(in.Columns))
+	for _, c := range in.Columns {
+		wrong := cmp.Or(c.Unreadable, c.Untyped)
+		if wrong != nil && used.uses(c.Name) {
+			return &fstore.SQLError{Message: "source " + in.Name + ": " + wrong.Message, Hint: wrong.Hint, Offset: used.place(c.Name)}
+		}
+		if wrong == nil {
+			columns = append(columns, ident(c.Name)+" "+c.Type)
+		}
+	}
+	if len(columns) == 0 {
+		columns = []string{ident("_") + " INTEGER"}
+	}
+	if err := s.exec(ctx, "CREATE TEMP TABLE "+ident(in.Name)+" (\n  "+list(columns)+"\n)"); err != nil {
+		return fmt.Errorf("make an empty %s: %w", in.Name, err)
+	}
+	return nil
+}
+
+// isPartlyReadable reports whether a query over a relation has to leave some of its columns alone.
+func isPartlyReadable(r fstore.Relation) bool {
+	return slices.ContainsFunc(r.Columns, func(c fstore.EngineColumn) bool { return c.Unreadable != nil || c.Untyped != nil })
 }
 
 // sqlError turns an error of the engine into one about a user's SQL, which stood behind a prefix.

@@ -9,7 +9,11 @@ import (
 	"fmt"
 	"hash"
 	"math"
+	"runtime"
+	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -25,6 +29,7 @@ type contentColumn struct {
 	hash       hash.Hash
 	buffer     []byte
 	tally      tally
+	rows       *fstore.Column // that take is about to get
 }
 
 // measure says which statistics a column has.
@@ -38,47 +43,99 @@ const (
 	ofInstants // microseconds
 )
 
+// groupColumns is how many columns of a training set are read together. It bounds memory: what a column's statistics need is
+// below 1 MB.
+const groupColumns = 256
+
 // content reads a finished training set and puts its rows, schema, digests and statistics into o. Rows are read in the
-// order of the file. If the content is one that is known, its distributions are not worked out.
+// order of the file. If the content is one that is known, its statistics are not worked out.
 func (s *session) content(ctx context.Context, file string, o *LockOutput, known string) error {
 	from := readParquet([]string{file}, false)
 	described, err := s.describe(ctx, "SELECT *\nFROM "+from)
 	if err != nil {
 		return err
 	}
-	columns := make([]*contentColumn, 0, len(described))
-	selected := make([]string, 0, len(described))
-	for _, d := range described {
-		c := &contentColumn{LockColumn: LockColumn{Name: d.Name, Type: d.Type}, hash: sha256.New()}
-		if c.expression, c.measure, err = s.readAs(ctx, from, d); err != nil {
+	if known != "" {
+		if err := s.readColumns(ctx, from, described, o, (*contentColumn).digest); err != nil || o.Content == known {
 			return err
 		}
-		c.hash.Write(append([]byte(d.Type), 0))
-		columns = append(columns, c)
-		selected = append(selected, fmt.Sprintf("%s AS c%d", c.expression, len(selected)))
 	}
-	if o.Rows, err = s.readContent(ctx, "SELECT\n  "+list(selected)+"\nFROM "+from, columns); err != nil {
-		return err
-	}
-	for _, c := range columns {
-		c.Content = hex.EncodeToString(c.hash.Sum(nil))
-		c.Statistics = c.tally.statistics(c.measure)
-	}
-	describe := func() {
-		o.Columns = []LockColumn{}
+	return s.readColumns(ctx, from, described, o, (*contentColumn).take)
+}
+
+// readColumns reads all columns, a group at a time, and puts what was read into o. take gets the rows of a column.
+func (s *session) readColumns(ctx context.Context, from string, described []fstore.EngineColumn, o *LockOutput, take takeRows) error {
+	o.Columns = make([]LockColumn, 0, len(described))
+	var columns []*contentColumn
+	for group := range slices.Chunk(described, groupColumns) {
+		var err error
+		columns, err = s.groupOf(ctx, from, group, columns)
+		if err == nil {
+			o.Rows, err = s.readContent(ctx, from, columns, take)
+		}
+		if err == nil {
+			eachColumn(columns, func(c *contentColumn) { c.tally.settleBins(c.measure) })
+			again := slices.DeleteFunc(slices.Clone(columns), func(c *contentColumn) bool { return !c.tally.again })
+			_, err = s.readContent(ctx, from, again, (*contentColumn).takeAgain)
+		}
+		if err != nil {
+			return err
+		}
 		for _, c := range columns {
+			c.Content = hex.EncodeToString(c.hash.Sum(nil))
+			c.Statistics = c.statistics()
 			o.Columns = append(o.Columns, c.LockColumn)
 		}
 	}
-	describe()
-	if o.Content = contentDigest(o.Rows, o.Columns); o.Content == known {
-		return nil
-	}
-	if err := s.distributions(ctx, from, columns); err != nil {
-		return err
-	}
-	describe()
+	o.Content = contentDigest(o.Rows, o.Columns)
 	return nil
+}
+
+// groupOf returns columns ready to be read. They take over the memory of those that have been read.
+func (s *session) groupOf(ctx context.Context, from string, group []fstore.EngineColumn, read []*contentColumn) ([]*contentColumn, error) {
+	withNulls, err := s.listsWithNulls(ctx, from, group)
+	if err != nil {
+		return nil, err
+	}
+	columns := make([]*contentColumn, 0, len(group))
+	for i, d := range group {
+		c := &contentColumn{LockColumn: LockColumn{Name: d.Name, Type: d.Type}, hash: sha256.New()}
+		c.expression, c.measure = readAs(ident(d.Name), d.Type)
+		if withNulls[d.Name] {
+			c.expression += "::VARCHAR"
+		}
+		if i < len(read) {
+			c.buffer, c.tally = read[i].buffer, read[i].tally.reuse()
+		}
+		c.hash.Write(append([]byte(d.Type), 0))
+		columns = append(columns, c)
+	}
+	return columns, nil
+}
+
+// listsWithNulls returns the columns of lists that have null elements, of which there are none among features. They are
+// read as text.
+func (s *session) listsWithNulls(ctx context.Context, from string, group []fstore.EngineColumn) (map[string]bool, error) {
+	var names, found []string
+	for _, c := range group {
+		if x := ident(c.Name); strings.HasSuffix(c.Type, "]") {
+			if as, _ := readAs(x, c.Type); as == x {
+				names, found = append(names, c.Name), append(found, "coalesce(bool_or(len(list_filter("+x+", lambda e: e IS NULL)) > 0), false)")
+			}
+		}
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	b, err := s.query(ctx, "SELECT\n  "+list(found)+"\nFROM "+from)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]bool{}
+	for i, name := range names {
+		out[name] = b.Columns[i].Bools[0]
+	}
+	return out, nil
 }
 
 // contentDigest returns the digest of a training set from those of its columns.
@@ -90,20 +147,6 @@ func contentDigest(rows int64, columns []LockColumn) string {
 		h.Write(append(line, '\n'))
 	}
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-// readAs returns how a column is read for its content, and what is measured of it. Lists with null elements, of which
-// there are none among features, are read as text.
-func (s *session) readAs(ctx context.Context, from string, c fstore.EngineColumn) (string, measure, error) {
-	x, m := readAs(ident(c.Name), c.Type)
-	if parseType(c.Type).name != "LIST" || x != ident(c.Name) {
-		return x, m, nil
-	}
-	b, err := s.query(ctx, "SELECT 1\nFROM "+from+"\nWHERE len(list_filter("+x+", lambda e: e IS NULL)) > 0\nLIMIT 1")
-	if err == nil && b.Len > 0 {
-		x += "::VARCHAR"
-	}
-	return x, m, err
 }
 
 // readAs returns how a column of an engine's type is read. What has no type of ours is read as text; whole numbers that
@@ -141,10 +184,20 @@ func (t *engineType) native() bool {
 	return false
 }
 
-// readContent runs the query of the columns and takes all its rows in, each column by itself, while the engine makes the next
-// rows. It returns how many there are.
-func (s *session) readContent(ctx context.Context, sql string, columns []*contentColumn) (int64, error) {
-	rows, err := s.conn.Query(ctx, sql)
+// takeRows gets the next rows of a column; at is the number of the first.
+type takeRows func(c *contentColumn, rows *fstore.Column, at int64)
+
+// readContent reads columns and hands their rows to take, each column by itself, while the engine makes the next rows. It
+// returns how many rows there are.
+func (s *session) readContent(ctx context.Context, from string, columns []*contentColumn, take takeRows) (int64, error) {
+	if len(columns) == 0 {
+		return 0, nil
+	}
+	selected := make([]string, 0, len(columns))
+	for i, c := range columns {
+		selected = append(selected, fmt.Sprintf("%s AS c%d", c.expression, i))
+	}
+	rows, err := s.conn.Query(ctx, "SELECT\n  "+list(selected)+"\nFROM "+from)
 	if err != nil {
 		return 0, plain(err)
 	}
@@ -167,27 +220,57 @@ func (s *session) readContent(ctx context.Context, sql string, columns []*conten
 		if got.batch == nil {
 			return n, plain(got.err)
 		}
-		var all sync.WaitGroup
-		for i, c := range columns {
-			all.Go(func() { c.take(&got.batch.Columns[i], n) })
+		for i := range columns {
+			columns[i].rows = &got.batch.Columns[i]
 		}
-		all.Wait()
+		eachColumn(columns, func(c *contentColumn) { take(c, c.rows, n) })
 		n += int64(got.batch.Len)
 	}
 }
 
-// take adds the next rows of the column to its digest and its statistics; at is the number of the first.
+// eachColumn calls do for every column, some at once.
+func eachColumn(columns []*contentColumn, do func(*contentColumn)) {
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(columns)) {
+		all.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(columns) {
+					return
+				}
+				do(columns[i])
+			}
+		})
+	}
+	all.Wait()
+}
+
+// take adds rows to the column's digest and its statistics.
 func (c *contentColumn) take(rows *fstore.Column, at int64) {
-	c.buffer = c.buffer[:0]
-	for i := range rows.Len {
-		if rows.IsNull(i) {
-			c.buffer = append(c.buffer, 0)
+	c.digest(rows, at)
+	c.tally.take(c.measure, rows, at)
+}
+
+// takeAgain adds rows of a second pass to the column's histogram.
+func (c *contentColumn) takeAgain(rows *fstore.Column, _ int64) { c.tally.takeAgain(rows) }
+
+// digest adds rows to the column's digest.
+func (c *contentColumn) digest(rows *fstore.Column, _ int64) {
+	c.buffer = appendColumn(c.buffer[:0], rows)
+	c.hash.Write(c.buffer)
+}
+
+// appendColumn appends every row: 0 for a null, else 1 and the value.
+func appendColumn(dst []byte, c *fstore.Column) []byte {
+	for i := range c.Len {
+		if c.Valid != nil && c.IsNull(i) {
+			dst = append(dst, 0)
 			continue
 		}
-		c.buffer = appendValue(append(c.buffer, 1), rows, i)
+		dst = appendValue(append(dst, 1), c, i)
 	}
-	c.hash.Write(c.buffer)
-	c.tally.take(c.measure, rows, at)
+	return dst
 }
 
 // appendValue appends the encoding of a value that is not null: numbers in as many bytes as they have, the least first;

@@ -18,6 +18,12 @@ type conversion struct {
 
 // convert returns the conversion of an expression. The type must be one that converts.
 func convert(x string, from engineType, to fstore.Type) conversion {
+	switch {
+	case from.is(nullType):
+		return conversion{cast: "NULL::" + sqlType(to)}
+	case from.is(folderType):
+		return fromFolder(x, to)
+	}
 	switch to {
 	case fstore.Int32, fstore.Int64:
 		return toInteger(x, from, to)
@@ -45,7 +51,7 @@ func toInteger(x string, from engineType, to fstore.Type) conversion {
 	case from.bits > 0:
 		c.fits = x + " " + bounds
 	case from.mantissa > 0:
-		c.fits = fmt.Sprintf("%s = trunc(%s) AND abs(%s) < %d", x, x, x, uint64(1)<<53)
+		c.fits = isWhole(x)
 		if to == fstore.Int32 {
 			c.fits += " AND " + x + " " + bounds
 		}
@@ -104,7 +110,10 @@ func toTimestamp(x string, from engineType) conversion {
 // roundedUp returns the first microsecond that is not before a time, as a TIMESTAMP: for event and created. What is
 // infinite stays so: created at infinity is never known, and must not become a null, which counts as the event.
 func roundedUp(x string, from engineType) string {
-	at := toTimestamp(x, from).cast
+	if from.is(nullType) {
+		return "NULL::TIMESTAMP"
+	}
+	at := convert(x, from, fstore.Timestamp).cast
 	switch from.name {
 	case "TIMESTAMP_NS":
 		at = fmt.Sprintf("make_timestamp(epoch_ns(%s) // 1000 + (epoch_ns(%s) %% 1000 > 0)::BIGINT)", x, x)
@@ -143,6 +152,9 @@ func (f field) sql(relation string) string {
 	complain := func(value string) string {
 		return fmt.Sprintf("error(%s || %s || %s)", text(misfit+relation+", column "+f.column+": "), value, text(" is not a "+f.to.String()))
 	}
+	if f.from.is(nullType) {
+		return "NULL::" + sqlType(f.to)
+	}
 	if !f.to.IsList() {
 		return f.checked(x, f.from, complain)
 	}
@@ -164,6 +176,9 @@ func (f field) checked(x string, from engineType, complain func(string) string) 
 // unfit returns the condition under which sql complains, empty where it never does.
 func (f field) unfit() string {
 	x := ident(f.column)
+	if f.from.is(nullType) {
+		return ""
+	}
 	if !f.to.IsList() {
 		if c := convert(x, f.from, f.to); c.fits != "" {
 			return fmt.Sprintf("%s IS NOT NULL AND (%s) IS NOT TRUE", x, c.fits)

@@ -76,7 +76,7 @@ func TestDamagedFilesAreNamed(t *testing.T) {
 // Damage that leaves a page readable cannot be seen: Parquet files seldom have checksums.
 func TestRandomDamage(t *testing.T) {
 	r := newRepo(t, 2)
-	r.write("s/a.parquet", values("k BIGINT | event TIMESTAMP | x BIGINT", "1 | 2011-12-01 | 1"))
+	r.write("s/a.parquet", values("k BIGINT | event TIMESTAMP | x BIGINT | y VARCHAR", "1 | 2011-12-01 | 1 | a"))
 	r.write("s/b.parquet", "SELECT i AS k, TIMESTAMP '2011-12-02' + to_seconds(i) AS event, hash(i) AS x, md5(i::VARCHAR) AS y FROM range(2000) t(i)")
 	r.write("l.parquet", values("k BIGINT | t TIMESTAMP", "1 | 2011-12-10"))
 	path := filepath.Join(r.dir, "s", "b.parquet")

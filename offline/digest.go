@@ -13,24 +13,57 @@ import (
 	"github.com/fstore-dev/fstore/regular"
 )
 
-// stamp tells whether a file is still what it was, without reading it.
-type stamp struct{ info os.FileInfo }
-
-func stampOf(path string) (stamp, error) {
-	info, err := regular.Stat(path)
-	return stamp{info}, err
+// stamp tells whether a file is still what it was before it was read.
+type stamp struct {
+	info   os.FileInfo
+	sha256 string // of a file that was written so recently that its times may hide another change; else empty
 }
 
-// unchanged returns an error if a file is not what it was when it was stamped.
-func (s stamp) unchanged(path string) error {
-	now, err := stampOf(path)
+// stamp describes a file before anything is read of it.
+func (s *session) stamp(ctx context.Context, path string) (stamp, error) {
+	info, err := regular.Stat(path)
 	if err != nil {
+		return stamp{}, readError(path, err)
+	}
+	st := stamp{info: info}
+	if !s.locks || s.e.digests.isSettled(info) {
+		return st, nil
+	}
+	f, err := s.e.digests.of(ctx, path)
+	if err != nil {
+		return st, err
+	}
+	st.sha256 = f.SHA256
+	return st, st.same(path)
+}
+
+// unchanged returns an error unless a file is what it was when it was stamped. digest is that of the file as it is now.
+func (s stamp) unchanged(path string, digest func() (*LockFile, error)) error {
+	if err := s.same(path); err != nil || s.sha256 == "" {
 		return err
 	}
-	if !os.SameFile(s.info, now.info) || s.info.Size() != now.info.Size() || !s.info.ModTime().Equal(now.info.ModTime()) {
-		return fstore.Errorf(fstore.ErrConflict, "%s has changed while it was read", path).WithHint("run it again when nothing writes the file")
+	now, err := digest()
+	if err == nil && now.SHA256 != s.sha256 {
+		err = hasChanged(path)
+	}
+	return err
+}
+
+// same returns an error unless a file's inode, size and times are what they were. Nobody can set the ctime back, as tools
+// do with the mtime.
+func (s stamp) same(path string) error {
+	now, err := regular.Stat(path)
+	if err != nil {
+		return readError(path, err)
+	}
+	if known(now, "") != known(s.info, "") || !os.SameFile(now, s.info) {
+		return hasChanged(path)
 	}
 	return nil
+}
+
+func hasChanged(path string) error {
+	return fstore.Errorf(fstore.ErrConflict, "%s has changed while it was read", path).WithHint("run it again when nothing writes the file")
 }
 
 // digest reads a file for its size and SHA-256.
@@ -57,12 +90,19 @@ func digestFile(ctx context.Context, path string, also io.Writer) (*LockFile, os
 		return nil, nil, err
 	}
 	defer f.Close()
+	before, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
 	h := sha256.New()
 	n, err := io.Copy(io.MultiWriter(h, also), &cancelled{ctx, f})
 	if err != nil {
 		return nil, nil, fmt.Errorf("digest %s: %w", path, err)
 	}
 	info, err := f.Stat()
+	if err == nil && (known(before, "") != known(info, "") || n != info.Size()) {
+		err = hasChanged(path)
+	}
 	return &LockFile{path, n, hex.EncodeToString(h.Sum(nil))}, info, err
 }
 

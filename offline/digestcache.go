@@ -17,12 +17,14 @@ import (
 // A digest holds as long as a file's size, times and inode are what they were. Its ctime is among them: nobody can
 // set it back, as tools do with the mtime.
 type digests struct {
-	file  string // where they are kept; empty: nowhere
-	probe string // a file to learn the file system's time from
+	file  string        // where they are kept; empty: nowhere
+	probe string        // a file to learn the file system's time from
+	rest  time.Duration // settled, or shorter in tests
 
 	mu    stdsync.Mutex          // guards what follows
 	known map[string]knownDigest // nil: not read yet
 	news  bool
+	clock time.Time // the file system's, at some time in the past
 }
 
 // knownDigest is a digest with what the file was when it was taken.
@@ -43,7 +45,7 @@ const settled = 2 * time.Second
 
 // newDigests returns the digests that a file remembers. It is read when one is asked for.
 func newDigests(file, scratch string) *digests {
-	return &digests{file: file, probe: filepath.Join(scratch, "now")}
+	return &digests{file: file, probe: filepath.Join(scratch, "now"), rest: settled}
 }
 
 // remembered returns what is known of a path.
@@ -93,13 +95,24 @@ func (d *digests) read(ctx context.Context, path string) (*LockFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	if k := known(info, f.SHA256); k.Size == f.Size && d.file != "" {
-		now, err := d.now()
-		if err == nil && now.Sub(time.Unix(0, max(k.Changed, k.Written))) > settled {
-			d.remember(path, k)
-		}
+	if k := known(info, f.SHA256); d.file != "" && d.isSettled(info) {
+		d.remember(path, k)
 	}
 	return f, nil
+}
+
+// isSettled reports whether a file was left alone for so long that any further change shows in its times.
+func (d *digests) isSettled(info os.FileInfo) bool {
+	k := known(info, "")
+	last := time.Unix(0, max(k.Changed, k.Written))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.clock.Sub(last) <= d.rest { // it may be later by now
+		if now, err := d.now(); err == nil {
+			d.clock = now
+		}
+	}
+	return d.clock.Sub(last) > d.rest
 }
 
 func known(info os.FileInfo, sha string) knownDigest {

@@ -74,6 +74,7 @@ type session struct {
 	conn    *duckdb.Conn
 	sources map[string]*source // by sourceKey
 	tables  int                // relations made so far, for their names
+	locks   bool               // a lock is going to say what was read
 	pinned  *pinned            // the files to read; nil: those that the paths match
 }
 

@@ -19,7 +19,7 @@ import (
 // its header shows, or else a line might be lost as a comment or a preamble. Keys are read as the entity's types,
 // the instant as a time, and the other columns as the first type of guesses that all their values are of.
 func (s *session) labelCSV(ctx context.Context, l *labels, req *TrainingRequest) error {
-	if err := s.labelFile(l, req.Labels.Path); err != nil {
+	if err := s.labelFile(ctx, l, req.Labels.Path); err != nil {
 		return err
 	}
 	file := l.file

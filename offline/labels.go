@@ -63,7 +63,7 @@ func (s *session) labels(ctx context.Context, req *TrainingRequest, c cut) (*lab
 }
 
 func (s *session) labelParquet(ctx context.Context, l *labels, path string) error {
-	err := s.labelFile(l, path)
+	err := s.labelFile(ctx, l, path)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (s *session) labelParquet(ctx context.Context, l *labels, path string) erro
 }
 
 // labelFile looks at the file of labels: it is one file, so that they have one order.
-func (s *session) labelFile(l *labels, path string) (err error) {
+func (s *session) labelFile(ctx context.Context, l *labels, path string) (err error) {
 	if l.file = s.e.absolute(path); s.pinned != nil {
 		l.file = s.pinned.labels
 	}
@@ -110,7 +110,7 @@ func (s *session) labelFile(l *labels, path string) (err error) {
 			return err
 		}
 	}
-	l.stamp, err = stampOf(l.file)
+	l.stamp, err = s.stamp(ctx, l.file)
 	return err
 }
 
@@ -132,7 +132,7 @@ func checkNames(names []string) error {
 }
 
 func (s *session) labelQuery(ctx context.Context, l *labels, in Labels, c cut) error {
-	v := &fstore.ViewVersion{Sources: in.Sources, Views: in.Views}
+	v := &fstore.ViewVersion{View: fstore.View{SQL: in.SQL}, Sources: in.Sources, Views: in.Views}
 	if err := s.inputs(ctx, v, c, "_label_input"); err != nil {
 		return err
 	}

@@ -263,18 +263,26 @@ func (t *training) lockFile(ctx context.Context, path string, before stamp) (*Lo
 		err = t.req.Keep.keep(ctx, f)
 	}
 	if err == nil {
-		err = before.unchanged(path)
+		err = before.unchanged(path, func() (*LockFile, error) { return f, nil })
 	}
 	return f, err
 }
 
-// lockOutput describes a finished training set, without its distributions if its content is one that is known.
+// lockOutput describes a finished training set, without its statistics if its content is one that is known. The file's
+// bytes are digested while its rows are read.
 func (s *session) lockOutput(ctx context.Context, file, known string) (LockOutput, error) {
-	o := LockOutput{}
-	var err error
-	if o.LockFile, o.MD5, err = digestWithMD5(ctx, file); err != nil {
-		return o, err
+	o, bytes := LockOutput{}, make(chan error, 1)
+	var digested LockFile
+	var sum string
+	go func() {
+		var err error
+		digested, sum, err = digestWithMD5(ctx, file)
+		bytes <- err
+	}()
+	err := s.content(ctx, file, &o, known)
+	if failed := <-bytes; err == nil {
+		err = failed
 	}
-	err = s.content(ctx, file, &o, known)
+	o.LockFile, o.MD5 = digested, sum
 	return o, err
 }

@@ -180,7 +180,22 @@ func (t *training) copy(ctx context.Context, from, path string) error {
 	for i, o := range t.req.List.Outputs {
 		columns = append(columns, fmt.Sprintf("o%d AS %s", i, ident(o.Name)))
 	}
-	return t.conn.Exec(ctx, "COPY (\nSELECT\n  "+list(columns)+"\nFROM "+from+"\nORDER BY "+from+".row\n) TO "+text(path)+" ("+fileOptions+")")
+	rest := from + "\nORDER BY " + from + ".row"
+	if t.labels.wide() {
+		rest = t.besideLabels(from)
+	}
+	return t.conn.Exec(ctx, "COPY (\nSELECT\n  "+list(columns)+"\nFROM "+rest+"\n) TO "+text(path)+" ("+fileOptions+")")
+}
+
+// besideLabels returns the FROM clause of the labels, in their order, with the features of a relation beside them. A
+// positional join reads both on one thread, in order; a label that met another's features would be an error.
+func (t *training) besideLabels(from string) string {
+	features := []string{"row"}
+	for i := range t.req.List.Outputs {
+		features = append(features, fmt.Sprintf("o%d", i))
+	}
+	return "_labels\nPOSITIONAL JOIN (\n  SELECT\n  " + list(features) + "\n  FROM " + from + "\n  ORDER BY row\n) AS features\n" +
+		"WHERE CASE WHEN _labels.row IS NOT DISTINCT FROM features.row THEN true ELSE error('labels and features are out of step') END"
 }
 
 // joinOneByOne makes what _joined is as a table, and returns its name.

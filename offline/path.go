@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/fstore-dev/fstore"
@@ -116,34 +114,15 @@ func passedOver(path, pattern string, found []string) error {
 	return nil
 }
 
-// readParquet returns the FROM item that reads files as one relation, by column name. More options may follow.
-// Folders such as day=2011-12-09 are columns if partitioned.
+// readParquet returns the FROM item that reads files as one relation, by column name; the first of them says which
+// columns and types there are. More options may follow. Folders such as day=2011-12-09 are columns of text if
+// partitioned.
 func readParquet(files []string, partitioned bool, options ...string) string {
-	args := []string{escaped(files)}
-	if len(files) > 1 {
-		args = append(args, "union_by_name = true")
+	args := []string{escaped(files), fmt.Sprintf("hive_partitioning = %v", partitioned)}
+	if partitioned {
+		args = append(args, "hive_types_autocast = false")
 	}
-	args = append(args, fmt.Sprintf("hive_partitioning = %v", partitioned))
 	return "read_parquet(" + strings.Join(append(args, options...), ", ") + ")"
-}
-
-var partition = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)=`)
-
-// partitions returns the columns that folders such as day=2011-12-09 name, in which the files lie. The folders
-// that hold the repo are none of its business.
-func (e *Engine) partitions(files []string) []string {
-	var out []string
-	for _, f := range files {
-		if rel, err := filepath.Rel(e.opts.Dir, f); err == nil && filepath.IsLocal(rel) {
-			f = rel
-		}
-		for _, dir := range strings.Split(filepath.ToSlash(filepath.Dir(f)), "/") {
-			if m := partition.FindStringSubmatch(dir); m != nil && !slices.Contains(out, m[1]) {
-				out = append(out, m[1])
-			}
-		}
-	}
-	return out
 }
 
 // rowNumber is the column, and the option of it, in which the engine counts the rows of a Parquet file from 0.

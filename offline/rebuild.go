@@ -76,6 +76,7 @@ func (e *Engine) rebuild(ctx context.Context, req *RebuildRequest) (*Rebuilt, er
 		return nil, err
 	}
 	defer s.close()
+	s.locks = true
 	if s.pinned, err = req.Lock.pin(req.Inputs, dir.path); err != nil {
 		return nil, err
 	}
@@ -129,7 +130,7 @@ func (r *Rebuilt) install(req *RebuildRequest, temp string) error {
 // compare describes what was made and compares it with the lock. A file that has changed while it was read is an error.
 func (t *training) compare(ctx context.Context, req *RebuildRequest, temp string, out *Rebuilt) error {
 	l := req.Lock
-	if err := t.readUnchanged(); err != nil {
+	if err := t.readUnchanged(ctx); err != nil {
 		return err
 	}
 	o, err := t.lockOutput(ctx, temp, l.Output.Content)
@@ -184,18 +185,23 @@ WHERE was IS DISTINCT FROM now`, ident(d.Name), readParquet([]string{original}, 
 }
 
 // readUnchanged returns an error if a file has changed since it was looked at.
-func (t *training) readUnchanged() error {
+func (t *training) readUnchanged(ctx context.Context) error {
 	if t.labels.file != "" {
-		if err := t.labels.stamp.unchanged(t.labels.file); err != nil {
+		if err := t.unchanged(ctx, t.labels.stamp, t.labels.file); err != nil {
 			return fmt.Errorf("labels: %w", err)
 		}
 	}
 	for _, src := range t.readSources() {
 		for i, path := range src.files {
-			if err := src.stamps[i].unchanged(path); err != nil {
+			if err := t.unchanged(ctx, src.stamps[i], path); err != nil {
 				return fmt.Errorf("source %s: %w", src.def.Name, err)
 			}
 		}
 	}
 	return nil
+}
+
+// unchanged returns an error if a file has changed since it was stamped.
+func (s *session) unchanged(ctx context.Context, before stamp, path string) error {
+	return before.unchanged(path, func() (*LockFile, error) { return s.e.digests.of(ctx, path) })
 }

@@ -2,8 +2,8 @@ package offline
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fstore-dev/fstore"
@@ -19,9 +19,14 @@ type rows struct {
 	cut    cut              // what of the sources it was made from
 	nulls  []DroppedRows    // rows left out
 
-	fields []field // the columns that are converted
-	source *source // of a view that takes a source's columns as they are
-	sql    string  // else the relation that is its query
+	source *source    // of a view that takes a source's columns as they are
+	parts  []rowsPart // of its files; else only one, the view's query
+}
+
+// rowsPart is a relation that rows are read from, with the columns of it that are converted.
+type rowsPart struct {
+	relation
+	fields []field
 }
 
 // rows makes the history of a view version. Rows of a query are computed once and kept; those of a source are
@@ -41,11 +46,7 @@ func (s *session) makeRows(ctx context.Context, r *rows, v *fstore.ViewVersion) 
 			return err
 		}
 	}
-	from, columns, err := s.from(ctx, v, &v.View, r.cut, r.name)
-	if err != nil {
-		return err
-	}
-	selected, err := r.columns(columns)
+	from, err := s.from(ctx, v, &v.View, r.cut, r.name)
 	if err != nil {
 		return err
 	}
@@ -55,10 +56,16 @@ func (s *session) makeRows(ctx context.Context, r *rows, v *fstore.ViewVersion) 
 		if r.source, err = s.source(ctx, v.Source(v.View.Source)); err != nil {
 			return err
 		}
-	} else {
-		r.sql = from
 	}
-	if err := s.exec(ctx, "CREATE TEMP "+kind+" "+all+" AS\nSELECT\n  "+list(selected)+"\nFROM "+from); err != nil {
+	var queries []string
+	for _, rel := range from {
+		selected, err := r.columns(rel)
+		if err != nil {
+			return err
+		}
+		queries = append(queries, "SELECT\n  "+list(selected)+"\nFROM "+rel.from)
+	}
+	if err := s.exec(ctx, "CREATE TEMP "+kind+" "+all+" AS\n"+strings.Join(queries, "\nUNION ALL\n")); err != nil {
 		return s.locate(ctx, []*rows{r}, err)
 	}
 	where := []string{"event IS NOT NULL"}
@@ -74,52 +81,62 @@ func (s *session) makeRows(ctx context.Context, r *rows, v *fstore.ViewVersion) 
 	return s.countNulls(ctx, r, v)
 }
 
-// columns returns the columns of the history from those of the view's source or query.
-func (r *rows) columns(have []fstore.EngineColumn) ([]string, error) {
+// columns returns the columns of the history from those of a relation, and remembers how they are converted.
+func (r *rows) columns(rel relation) ([]string, error) {
+	p := rowsPart{relation: rel}
+	column := func(name string, to fstore.Type) (string, error) {
+		f, err := newField(rel, name, to)
+		p.fields = append(p.fields, f)
+		return f.sql("view " + r.ref.String()), err
+	}
 	var out []string
 	for i, k := range r.view.Keys {
-		x, err := r.column(have, k.Name, k.Type)
+		x, err := column(k.Name, k.Type)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, fmt.Sprintf("%s AS k%d", x, i))
 	}
-	times, err := timeColumns(r.view, have)
+	times, err := timeColumns(r.view, rel.columns)
 	if err != nil {
 		return nil, err
 	}
 	out = append(out, times...)
 	for i, f := range r.record {
-		x, err := r.column(have, f.Column, f.Type)
+		x, err := column(f.Column, f.Type)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, fmt.Sprintf("%s AS f%d", x, i))
 	}
+	r.parts = append(r.parts, p)
 	return out, nil
 }
 
-// column converts a column to a declared type and remembers that it does.
-func (r *rows) column(have []fstore.EngineColumn, name string, to fstore.Type) (string, error) {
-	f, err := newField(have, name, to)
-	if err != nil {
-		return "", err
-	}
-	r.fields = append(r.fields, f)
-	return f.sql("view " + r.ref.String()), nil
-}
-
 // newField finds a column and checks that it may be declared as a type.
-func newField(have []fstore.EngineColumn, name string, to fstore.Type) (field, error) {
+func newField(rel relation, name string, to fstore.Type) (field, error) {
+	have := rel.columns
 	i := columnIndex(have, name)
 	if i < 0 {
-		return field{}, fstore.Errorf(fstore.ErrInvalid, "there is no column %s", name).WithHint("the columns are %s", columnNames(have))
+		return field{}, noColumn(have, name)
 	}
 	f := field{column: name, from: parseType(have[i].Type), to: to}
 	if !f.from.converts(to) {
-		return field{}, fstore.Errorf(fstore.ErrInvalid, "column %s is %s, which cannot be declared %s", name, have[i].Type, to)
+		in := ""
+		if rel.file != "" {
+			in = " in " + rel.file
+		}
+		return field{}, fstore.Errorf(fstore.ErrInvalid, "column %s is %s%s, which cannot be declared %s", name, have[i].Type, in, to)
 	}
 	return f, nil
+}
+
+func noColumn(have []fstore.EngineColumn, name string) *fstore.Error {
+	names := make([]string, 0, len(have))
+	for _, c := range have {
+		names = append(names, c.Name)
+	}
+	return fstore.Errorf(fstore.ErrInvalid, "there is no column %s", name).WithHint("%s", otherNames(name, names))
 }
 
 // timeColumns returns event and created.
@@ -144,7 +161,7 @@ func timeColumns(v *fstore.View, have []fstore.EngineColumn) ([]string, error) {
 func timeColumn(have []fstore.EngineColumn, name string) (string, error) {
 	i := columnIndex(have, name)
 	if i < 0 {
-		return "", fstore.Errorf(fstore.ErrInvalid, "there is no column %s", name).WithHint("the columns are %s", columnNames(have))
+		return "", noColumn(have, name)
 	}
 	t := parseType(have[i].Type)
 	if !t.isTime() {
@@ -153,41 +170,65 @@ func timeColumn(have []fstore.EngineColumn, name string) (string, error) {
 	return roundedUp(ident(name), t), nil
 }
 
-// from returns the FROM item of what a view reads and its columns: the source, or the view's query, for which all
-// that it names is made. The name begins the names of what is made.
-func (s *session) from(ctx context.Context, v *fstore.ViewVersion, view *fstore.View, c cut, name string) (string, []fstore.EngineColumn, error) {
+// from returns the relations that a view reads: those of its source, which together have its rows, or its query, for which
+// all that it names is made. The name begins the names of what is made.
+func (s *session) from(ctx context.Context, v *fstore.ViewVersion, view *fstore.View, c cut, name string) ([]relation, error) {
 	if view.Source != "" {
 		src, err := s.source(ctx, v.Source(view.Source))
 		if err != nil {
-			return "", nil, err
+			return nil, err
 		}
-		return "(\n" + src.sql(c) + "\n)", src.columns, nil
+		wanted, err := src.named(taken(view)...)
+		if err != nil {
+			return nil, err
+		}
+		return src.relations(c, wanted), nil
 	}
 	if view == &v.View {
 		if err := s.inputs(ctx, v, c, name); err != nil {
-			return "", nil, err
+			return nil, err
 		}
 	}
 	query := name + "_sql"
 	if err := s.exec(ctx, "CREATE TEMP VIEW "+query+" AS\n"+view.SQL); err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	columns, err := s.describe(ctx, "SELECT *\nFROM "+query)
-	return query, columns, err
+	return []relation{{from: query, columns: columns}}, err
+}
+
+// taken returns the columns that a view takes of its source, event and created aside.
+func taken(v *fstore.View) []string {
+	var out []string
+	for _, k := range v.Keys {
+		out = append(out, k.Name)
+	}
+	for _, f := range v.Features {
+		out = append(out, f.Column)
+	}
+	return out
 }
 
 // inputs makes the sources and upstream views of a version under their own names.
 func (s *session) inputs(ctx context.Context, v *fstore.ViewVersion, c cut, name string) error {
+	queries := []string{v.View.SQL}
+	for _, up := range v.Views {
+		queries = append(queries, up.SQL)
+	}
+	used, err := s.usageOf(ctx, slices.DeleteFunc(queries, func(sql string) bool { return sql == "" })...)
+	if err != nil {
+		return err
+	}
 	for i := range v.Sources {
-		if err := s.sourceView(ctx, &v.Sources[i], c); err != nil {
+		if err := s.sourceView(ctx, &v.Sources[i], c, used); err != nil {
 			return err
 		}
 	}
 	for i := range v.Views {
 		up := &v.Views[i]
-		from, columns, err := s.from(ctx, v, up, c, fmt.Sprintf("%s_%d", name, i))
+		from, err := s.from(ctx, v, up, c, fmt.Sprintf("%s_%d", name, i))
 		if err == nil {
-			err = s.upstream(ctx, up, from, columns)
+			err = s.upstream(ctx, up, from)
 		}
 		if err != nil {
 			return fmt.Errorf("view %s: %w", up.Name, err)
@@ -196,42 +237,47 @@ func (s *session) inputs(ctx context.Context, v *fstore.ViewVersion, c cut, name
 	return nil
 }
 
-func (s *session) sourceView(ctx context.Context, def *fstore.Source, c cut) error {
+// sourceView makes a source under its own name, with the columns that are used.
+func (s *session) sourceView(ctx context.Context, def *fstore.Source, c cut, used *usage) error {
 	src, err := s.source(ctx, def)
 	if err != nil {
 		return err
 	}
-	return s.exec(ctx, "CREATE OR REPLACE TEMP VIEW "+ident(def.Name)+" AS\n"+src.settled(c))
-}
-
-// settled returns the query that reads the source for SQL: max(), DISTINCT and whatever else keeps one of equal values
-// would keep 0.0 or -0.0, and any NaN, so that there is one of each.
-func (src *source) settled(c cut) string {
-	var columns []string
-	for _, col := range src.columns {
-		x := ident(col.Name)
-		if to, ok := map[string]fstore.Type{"DOUBLE": fstore.Float64, "FLOAT": fstore.Float32}[col.Type]; ok {
-			columns = append(columns, canonical(x, to)+" AS "+x)
-		}
+	columns, err := used.columns(src)
+	if err != nil {
+		return err
 	}
-	if len(columns) == 0 {
-		return src.sql(c)
+	sql, err := s.sourceSQL(ctx, src, c, columns)
+	if err != nil {
+		return err
 	}
-	return "SELECT * REPLACE (\n  " + list(columns) + "\n)\nFROM (\n" + src.sql(c) + "\n)"
+	return s.exec(ctx, "CREATE OR REPLACE TEMP VIEW "+ident(def.Name)+" AS\n"+sql)
 }
 
 // upstream makes the relation that SQL reads of a view: keys, event and created under their declared names,
 // features by name and declared type.
-func (s *session) upstream(ctx context.Context, v *fstore.View, from string, have []fstore.EngineColumn) error {
+func (s *session) upstream(ctx context.Context, v *fstore.View, from []relation) error {
+	var queries []string
+	for _, rel := range from {
+		q, err := upstreamSQL(v, rel)
+		if err != nil {
+			return err
+		}
+		queries = append(queries, q)
+	}
+	return s.exec(ctx, "CREATE OR REPLACE TEMP VIEW "+ident(v.Name)+" AS\n"+strings.Join(queries, "\nUNION ALL\n"))
+}
+
+func upstreamSQL(v *fstore.View, rel relation) (string, error) {
 	var columns []string
 	add := func(column, name string, to fstore.Type) error {
-		f, err := newField(have, column, to)
+		f, err := newField(rel, column, to)
 		columns = append(columns, f.sql("view "+v.Name)+" AS "+ident(name))
 		return err
 	}
 	for _, k := range v.Keys {
 		if err := add(k.Name, k.Name, k.Type); err != nil {
-			return err
+			return "", err
 		}
 	}
 	var where []string
@@ -239,9 +285,9 @@ func (s *session) upstream(ctx context.Context, v *fstore.View, from string, hav
 		if name == "" {
 			continue
 		}
-		x, err := timeColumn(have, name)
+		x, err := timeColumn(rel.columns, name)
 		if err != nil {
-			return err
+			return "", err
 		}
 		columns = append(columns, x+" AS "+ident(name))
 		if name == v.Event {
@@ -250,10 +296,10 @@ func (s *session) upstream(ctx context.Context, v *fstore.View, from string, hav
 	}
 	for _, f := range v.Features {
 		if err := add(f.Column, f.Name, f.Type); err != nil {
-			return err
+			return "", err
 		}
 	}
-	return s.exec(ctx, "CREATE OR REPLACE TEMP VIEW "+ident(v.Name)+" AS\nSELECT\n  "+list(columns)+"\nFROM "+from+"\nWHERE "+and(where))
+	return "SELECT\n  " + list(columns) + "\nFROM " + rel.from + "\nWHERE " + and(where), nil
 }
 
 // countNulls counts the rows left out because their event is null, of the sources and of the view's query.
@@ -278,60 +324,4 @@ func (s *session) countNulls(ctx context.Context, r *rows, v *fstore.ViewVersion
 	}
 	r.nulls = append(r.nulls, DroppedRows{"view " + r.ref.String(), b.Columns[0].Int64s[0]})
 	return nil
-}
-
-// locate adds to the error of a value that does not fit where it is: the file and row of a source, or the key of
-// a query's row.
-func (s *session) locate(ctx context.Context, all []*rows, err error) error {
-	var f *failure
-	if !errors.As(err, &f) || !strings.HasPrefix(f.message, misfit) {
-		return s.blame(ctx, err)
-	}
-	wrong := fstore.Errorf(fstore.ErrInvalid, "%s", f.message).WithHint("declare a type that holds it, or correct the data")
-	for _, r := range all {
-		prefix := misfit + "view " + r.ref.String() + ", column "
-		for _, f := range r.fields {
-			if f.unfit() == "" || !strings.HasPrefix(wrong.Message, prefix+f.column+": ") {
-				continue
-			}
-			where, err := s.whereabouts(ctx, r, f)
-			if err != nil && ctx.Err() != nil {
-				return ctx.Err()
-			}
-			wrong.Message += where
-			return wrong
-		}
-	}
-	return wrong
-}
-
-func (s *session) whereabouts(ctx context.Context, r *rows, f field) (string, error) {
-	if r.source == nil {
-		keys := []string{"''"}
-		for _, k := range r.view.Keys {
-			keys = append(keys, text(" "+k.Name+" ")+" || coalesce("+ident(k.Name)+"::VARCHAR, 'null')")
-		}
-		b, err := s.query(ctx, "SELECT "+strings.Join(keys, " || ")+"\nFROM "+r.sql+"\nWHERE "+f.unfit()+"\nLIMIT 1")
-		if err != nil || b.Len == 0 {
-			return "", err
-		}
-		return ", in the row of" + b.Columns[0].Strings[0], nil
-	}
-	raw := r.source.raw
-	file, row := unused(raw, "_file"), rowNumber
-	options := []string{"filename = " + text(file), rowNumber + " = true"}
-	if named(raw, rowNumber) >= 0 { // then the engine cannot count them
-		row, options = "-1", options[:1]
-	}
-	x := ident(raw[columnIndex(r.source.columns, f.column)].Name)
-	f.column = "x"
-	b, err := s.query(ctx, "SELECT file, (row + 1)::BIGINT\nFROM (\n  SELECT "+x+" AS x, "+ident(file)+" AS file, "+row+" AS row\n  FROM "+
-		r.source.read(options...)+"\n)\nWHERE "+f.unfit()+"\nORDER BY ALL\nLIMIT 1")
-	if err != nil || b.Len == 0 {
-		return "", err
-	}
-	if row != rowNumber {
-		return ", in " + b.Columns[0].Strings[0], nil
-	}
-	return fmt.Sprintf(", in %s row %d", b.Columns[0].Strings[0], b.Columns[1].Int64s[0]), nil
 }

@@ -16,11 +16,25 @@ import (
 type source struct {
 	def         *fstore.Source
 	files       []string
-	stamps      []stamp               // of the files, before anything was read of them
-	partitioned bool                  // folders such as day=2011-12-09 are columns
-	checked     bool                  // for times that the engine reads inexactly
-	raw         []fstore.EngineColumn // columns as the files have them
-	columns     []fstore.EngineColumn // columns as SQL sees them
+	stamps      []stamp         // of the files, before anything was read of them
+	shapes      []*shape        // of each file
+	folders     [][]folderValue // of each file, if columns come from folders such as day=2011-12-09
+	partitioned bool            // there are such columns
+	lenient     bool            // files may lack any column: a lock names them
+	checked     bool            // for times that the engine reads inexactly
+	columns     []*sourceColumn // those of the files in their order, then those of folders
+}
+
+// sourceColumn is a column of a source over all its files.
+type sourceColumn struct {
+	file       string // its name in the files
+	name       string // as SQL sees it: renamed
+	folder     bool   // it comes from folders
+	types      []fstore.ColumnType
+	dates      bool          // some times of a folder are days
+	missing    []string      // files that lack it
+	unreadable *fstore.Error // why nobody can read it; nil: it can be read
+	sql        *sqlColumn    // nil: not looked for yet
 }
 
 // cut limits what a computation may see. The zero cut sees everything.
@@ -47,29 +61,31 @@ func (s *session) source(ctx context.Context, def *fstore.Source) (*source, erro
 }
 
 func (s *session) look(ctx context.Context, def *fstore.Source) (*source, error) {
-	src := &source{def: def}
+	src := &source{def: def, lenient: s.pinned != nil}
 	var err error
 	if src.files, err = s.sourceFiles(ctx, def); err != nil {
 		return nil, err
 	}
 	for _, file := range src.files {
-		st, err := stampOf(file)
+		st, err := s.stamp(ctx, file)
 		if err != nil {
 			return nil, err
 		}
 		src.stamps = append(src.stamps, st)
 	}
-	if src.raw, err = s.describe(ctx, "SELECT *\nFROM "+src.read()); err != nil {
+	if src.shapes, err = s.shapes(ctx, src.files); err != nil {
 		return nil, s.unreadable(ctx, src, err)
 	}
-	if err := s.partitions(ctx, src); err != nil {
+	src.fileColumns()
+	if err := s.folderColumns(src); err != nil {
 		return nil, err
-	}
-	if err := s.checkFiles(ctx, src); err != nil {
-		return nil, s.unreadable(ctx, src, err)
 	}
 	if err := src.rename(); err != nil {
 		return nil, err
+	}
+	src.optional()
+	for _, c := range src.columns {
+		src.findUnreadable(c)
 	}
 	for _, name := range []string{def.Event, def.Created} {
 		if err := src.checkTime(name); err != nil {
@@ -91,69 +107,80 @@ func (s *session) sourceFiles(ctx context.Context, def *fstore.Source) ([]string
 	return p.use, nil
 }
 
-// partitions adds the columns that folders such as day=2011-12-09 are, unless the files have them all themselves:
-// the engine would take the folder's value and the file's statistics, and be wrong where they differ.
-func (s *session) partitions(ctx context.Context, src *source) error {
-	var in, out []string
-	if s.pinned != nil && !s.pinned.of(src.def).Partitioned {
-		return nil
-	}
-	for _, name := range s.e.partitions(src.files) {
-		if named(src.raw, name) >= 0 {
-			in = append(in, name)
-		} else {
-			out = append(out, name)
-		}
-	}
-	if len(out) == 0 {
-		return nil
-	}
-	if len(in) > 0 {
-		return fstore.Errorf(fstore.ErrInvalid, "column %s is in the files and in the names of their folders, and column %s in those names only", in[0], out[0]).
-			WithHint("write the files with all columns of their folders, or with none")
-	}
-	src.partitioned = true
-	columns, err := s.describe(ctx, "SELECT *\nFROM "+src.read())
-	src.raw = columns
-	return err
-}
-
-// read returns the FROM item of the source's files as they are.
-func (src *source) read(options ...string) string {
-	return readParquet(src.files, src.partitioned, options...)
-}
-
-// rename makes the columns that SQL sees from those of the files.
+// rename gives the columns the names that SQL sees.
 func (src *source) rename() error {
-	have := map[string]bool{}
-	for _, c := range src.raw {
-		have[c.Name] = true
-		name := c.Name
-		if to, ok := src.def.Rename[c.Name]; ok {
-			name = to
-		}
-		typ := c.Type
-		if name == src.def.Event || name == src.def.Created {
-			typ = "TIMESTAMP"
-		}
-		src.columns = append(src.columns, fstore.EngineColumn{Name: name, Type: typ})
-	}
 	from := make([]string, 0, len(src.def.Rename))
 	for name := range src.def.Rename {
 		from = append(from, name)
 	}
 	sort.Strings(from)
 	for _, name := range from {
-		if !have[name] {
-			return fstore.Errorf(fstore.ErrInvalid, "rename: the files have no column %s", name).WithHint("they have %s", columnNames(src.raw))
+		i := slices.IndexFunc(src.columns, func(c *sourceColumn) bool { return c.file == name })
+		if i < 0 {
+			return fstore.Errorf(fstore.ErrInvalid, "rename: the files have no column %s", name).WithHint("%s", otherNames(name, src.names()))
 		}
+		src.columns[i].name = src.def.Rename[name]
 	}
 	for i, c := range src.columns {
-		if slices.ContainsFunc(src.columns[:i], func(o fstore.EngineColumn) bool { return strings.EqualFold(o.Name, c.Name) }) {
-			return fstore.Errorf(fstore.ErrInvalid, "there are two columns named %s", c.Name).WithHint("rename one of them to another name")
+		for _, o := range src.columns[:i] {
+			if strings.EqualFold(o.name, c.name) && (c.name != c.file || o.name != o.file) {
+				return fstore.Errorf(fstore.ErrInvalid, "there are two columns named %s", c.name).WithHint("rename one of them to another name")
+			}
 		}
 	}
 	return nil
+}
+
+// names returns the names of the columns as SQL sees them.
+func (src *source) names() []string {
+	out := make([]string, 0, len(src.columns))
+	for _, c := range src.columns {
+		out = append(out, c.name)
+	}
+	return out
+}
+
+// otherNames says what is right instead of a name that is none of the given ones.
+func otherNames(name string, all []string) string {
+	for _, other := range all {
+		if strings.EqualFold(other, name) {
+			return "it is written " + other + ": names of columns match exactly, case included"
+		}
+	}
+	return "the columns are " + strings.Join(all, ", ")
+}
+
+// named returns the columns of the given names, each once and in the order of the source, with event and created. It is
+// an error if there is no such column, or if it cannot be read.
+func (src *source) named(names ...string) ([]*sourceColumn, error) {
+	want := map[string]bool{src.def.Event: true, src.def.Created: true}
+	for _, name := range names {
+		if !slices.ContainsFunc(src.columns, func(c *sourceColumn) bool { return c.name == name }) {
+			return nil, fstore.Errorf(fstore.ErrInvalid, "there is no column %s", name).WithHint("%s", otherNames(name, src.names()))
+		}
+		want[name] = true
+	}
+	return src.selected(func(c *sourceColumn) bool { return want[c.name] })
+}
+
+// selected returns columns in the order of the source. It is an error if one cannot be read.
+func (src *source) selected(wanted func(*sourceColumn) bool) ([]*sourceColumn, error) {
+	var out []*sourceColumn
+	for _, c := range src.columns {
+		if !wanted(c) && !src.isTime(c) {
+			continue
+		}
+		if c.unreadable != nil {
+			return nil, fmt.Errorf("source %s: %w", src.def.Name, c.unreadable)
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// isTime reports whether a column is the event or created time.
+func (src *source) isTime(c *sourceColumn) bool {
+	return c.name != "" && (c.name == src.def.Event || c.name == src.def.Created)
 }
 
 // checkTime returns an error unless the column of an event or created time is there and holds times.
@@ -161,14 +188,28 @@ func (src *source) checkTime(name string) error {
 	if name == "" {
 		return nil
 	}
-	i := columnIndex(src.columns, name)
+	i := slices.IndexFunc(src.columns, func(c *sourceColumn) bool { return c.name == name })
 	if i < 0 {
-		return fstore.Errorf(fstore.ErrInvalid, "there is no column %s", name).WithHint("the columns are %s", columnNames(src.columns))
+		return fstore.Errorf(fstore.ErrInvalid, "there is no column %s", name).WithHint("%s", otherNames(name, src.names()))
 	}
-	if !parseType(src.raw[i].Type).isTime() {
-		return fstore.Errorf(fstore.ErrInvalid, "column %s is %s, not a time", name, src.raw[i].Type)
+	c := src.columns[i]
+	if c.unreadable != nil {
+		return c.unreadable
 	}
-	return nil
+	for _, t := range c.types {
+		if !parseType(t.Type).converts(fstore.Timestamp) {
+			return fstore.Errorf(fstore.ErrInvalid, "column %s is %s%s, not a time", name, t.Type, c.inFile(t))
+		}
+	}
+	return src.checkFolderTimes(c)
+}
+
+// inFile says which file has a column in a type, where others have it in another.
+func (c *sourceColumn) inFile(t fstore.ColumnType) string {
+	if len(c.types) < 2 {
+		return ""
+	}
+	return " in " + t.File
 }
 
 // checkNanos returns an error if the engine would read an event or created time inexactly.
@@ -185,94 +226,38 @@ func (s *session) checkNanos(ctx context.Context, def *fstore.Source) error {
 }
 
 func (src *source) checkNanos(ctx context.Context) error {
-	for i, c := range src.columns {
-		if (c.Name != src.def.Event && c.Name != src.def.Created) || src.raw[i].Type != "TIMESTAMP WITH TIME ZONE" {
-			continue
-		}
-		for _, file := range src.files {
-			units, err := timeUnits(file)
+	for _, sh := range src.distinctShapes() {
+		for _, c := range src.columns {
+			if !src.isTime(c) || sh.types[c.file].name != "TIMESTAMP WITH TIME ZONE" {
+				continue
+			}
+			units, err := timeUnits(sh.files[0])
 			if err != nil {
 				return err
 			}
-			if units[src.raw[i].Name] != zonedNanos {
+			if units[c.file] != zonedNanos {
 				continue
 			}
-			if err := checkNanos(ctx, file, src.raw[i].Name); err != nil {
-				return err
+			for _, file := range sh.files {
+				if err := checkNanos(ctx, file, c.file); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
 }
 
-// sql returns the query that reads the source as SQL sees it: renamed, event and created in microseconds UTC,
-// without rows whose event is null and without those the cut hides.
-func (src *source) sql(c cut) string {
-	columns := make([]string, 0, len(src.raw))
-	for i, raw := range src.raw {
-		x, name := ident(raw.Name), src.columns[i].Name
-		if name == src.def.Event || name == src.def.Created {
-			x = roundedUp(x, parseType(raw.Type))
+// distinctShapes returns the shapes of the files, each once, in their order.
+func (src *source) distinctShapes() []*shape {
+	var out []*shape
+	seen := map[*shape]bool{}
+	for _, sh := range src.shapes {
+		if !seen[sh] {
+			seen[sh], out = true, append(out, sh)
 		}
-		if as := ident(name); as != x {
-			x += " AS " + as
-		}
-		columns = append(columns, x)
-	}
-	q := "SELECT\n  " + list(columns) + "\nFROM " + src.read()
-	if src.def.Static() {
-		return q
-	}
-	event := ident(src.def.Event)
-	where := append([]string{event + " IS NOT NULL"}, c.conditions(event, createdOr(src.def.Created, event), src.def.Available)...)
-	return "SELECT *\nFROM (\n" + q + "\n)\nWHERE " + and(where)
-}
-
-// createdOr returns the created time of a row, its event time where there is none.
-func createdOr(column, event string) string {
-	if column == "" {
-		return event
-	}
-	return "coalesce(" + ident(column) + ", " + event + ")"
-}
-
-// conditions returns what rows with an event and a created time must meet to be seen.
-func (c cut) conditions(event, created string, a fstore.Available) []string {
-	var out []string
-	if c.visible != nil {
-		out = append(out, event+" <= "+instant(*c.visible))
-		if at := available(event, created, a); at != event {
-			out = append(out, at+" <= "+instant(*c.visible))
-		}
-	}
-	if c.known != nil && created != event {
-		out = append(out, created+" <= "+instant(*c.known))
 	}
 	return out
-}
-
-// available returns when a row becomes available. A null created has been replaced by the event.
-func available(event, created string, a fstore.Available) string {
-	switch {
-	case a.Created:
-		return created
-	case a.Lag == 0:
-		return event
-	}
-	return event + " + " + interval(a.Lag)
-}
-
-// dropped counts the rows left out because their event is null.
-func (s *session) dropped(ctx context.Context, src *source) (int64, error) {
-	if src.def.Static() {
-		return 0, nil
-	}
-	event := ident(src.raw[columnIndex(src.columns, src.def.Event)].Name)
-	b, err := s.query(ctx, "SELECT count(*)\nFROM "+src.read()+"\nWHERE "+event+" IS NULL")
-	if err != nil {
-		return 0, err
-	}
-	return b.Columns[0].Int64s[0], nil
 }
 
 // readSources returns the sources the session has read, in name order.

@@ -27,16 +27,27 @@ func (r *repo) source(def fstore.Source) ([]fstore.EngineColumn, [][]string, err
 	if err != nil {
 		r.Fatal(err)
 	}
-	described, err := s.describe(r.Context(), src.sql(cut{}))
+	wanted, err := (&usage{all: true}).columns(src)
+	if err != nil {
+		return nil, nil, err
+	}
+	sql, err := s.sourceSQL(r.Context(), src, cut{}, wanted)
+	if err != nil {
+		return nil, nil, err
+	}
+	described, err := s.describe(r.Context(), sql)
 	if err != nil {
 		r.Fatal(err)
+	}
+	for i, c := range columns { // what files have is not for SQL
+		columns[i] = fstore.EngineColumn{Name: c.Name, Type: c.Type}
 	}
 	if diff := cmp.Diff(columns, described); diff != "" {
 		r.Errorf("the columns are not those of the query: %s", diff)
 	}
-	b, err := s.query(r.Context(), "SELECT COLUMNS(*)::VARCHAR FROM ("+src.sql(cut{})+") ORDER BY ALL")
+	b, err := s.query(r.Context(), "SELECT COLUMNS(*)::VARCHAR FROM ("+sql+") ORDER BY ALL")
 	if err != nil {
-		r.Fatal(err)
+		return columns, nil, s.blame(r.Context(), err)
 	}
 	return columns, boxed(b), nil
 }
@@ -45,7 +56,9 @@ func TestFilesOfOneSourceAreReadByColumnName(t *testing.T) {
 	r := newRepo(t, 2)
 	r.write("s/1.parquet", values("k BIGINT | event TIMESTAMP | x INTEGER", "1 | 2011-12-01 | 10"))
 	r.write("s/2.parquet", values("x BIGINT | y DOUBLE | event DATE | k BIGINT", "9007199254740993 | 1.5 | 2011-12-02 | 2"))
-	columns, rows, err := r.source(source_("s/*.parquet"))
+	src := source_("s/*.parquet")
+	src.Optional = []string{"y"}
+	columns, rows, err := r.source(src)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +69,7 @@ func TestFilesOfOneSourceAreReadByColumnName(t *testing.T) {
 	r.check(rows, "1 | 2011-12-01 00:00:00 | 10 | NULL", "2 | 2011-12-02 00:00:00 | 9007199254740993 | 1.5")
 }
 
-func TestTypesThatDoNotWidenNameBothFiles(t *testing.T) {
+func TestTypesThatNoTypeHoldsNameBothFiles(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
 		ok   bool
@@ -65,21 +78,21 @@ func TestTypesThatDoNotWidenNameBothFiles(t *testing.T) {
 		{"UBIGINT", "BIGINT", true},
 		{"INTEGER", "DOUBLE", true},
 		{"FLOAT", "DOUBLE", true},
-		{"BIGINT", "DOUBLE", false},
-		{"INTEGER", "FLOAT", false},
+		{"BIGINT", "DOUBLE", true},
+		{"INTEGER", "FLOAT", true},
 		{"BIGINT", "VARCHAR", false},
 		{"BOOLEAN", "INTEGER", false},
 		{"DECIMAL(10,2)", "DECIMAL(12,4)", true},
 		{"DECIMAL(38,0)", "DECIMAL(38,10)", false},
-		{"DECIMAL(10,2)", "DOUBLE", false},
+		{"DECIMAL(10,2)", "DOUBLE", true},
 		{"INTEGER", "DECIMAL(10,2)", true},
 		{"DATE", "TIMESTAMP", true},
 		{"TIMESTAMP", "TIMESTAMP_NS", true},
 		{"TIMESTAMP", "TIMESTAMPTZ", true},
 		{"TIMESTAMP_NS", "TIMESTAMPTZ", true},
 		{"INTEGER[]", "BIGINT[]", true},
-		{"BIGINT[]", "DOUBLE[]", false},
-		{"UUID", "VARCHAR", false},
+		{"BIGINT[]", "DOUBLE[]", true},
+		{"UUID", "VARCHAR", true},
 	} {
 		t.Run(c.a+" and "+c.b, func(t *testing.T) {
 			r := newRepo(t, 1)
@@ -138,27 +151,27 @@ func TestAColumnOfTheFilesIsNotTakenFromTheirFolders(t *testing.T) {
 	r.fails(err, "column k is in the files and in the names of their folders, and column y in those names only")
 }
 
-func TestColumnsThatDifferInCaseAreOne(t *testing.T) {
+func TestColumnsThatDifferInCaseAreNotOne(t *testing.T) {
 	r := newRepo(t, 2)
-	r.write("s/1.parquet", values("k BIGINT | event TIMESTAMP | Price BIGINT", "1 | 2011-12-01 | 10"))
-	r.write("s/2.parquet", values("K BIGINT | Event TIMESTAMP | PRICE DOUBLE", "2 | 2011-12-02 | 1.5"))
-	r.write("s/3.parquet", values("K BIGINT | Event TIMESTAMP | price VARCHAR", "2 | 2011-12-02 | a"))
-	_, _, err := r.source(source_("s/*.parquet"))
-	r.fails(err, "column Price is BIGINT in ", "s/1.parquet but ", "s/2.parquet")
-	r.write("s/1.parquet", values("k BIGINT | event TIMESTAMP | Price INTEGER", "1 | 2011-12-01 | 10"))
-	_, _, err = r.source(source_("s/*.parquet"))
-	r.fails(err, "column Price is INTEGER in ", "s/1.parquet but VARCHAR in ", "s/3.parquet")
-	if err := os.Remove(filepath.Join(r.dir, "s/3.parquet")); err != nil {
-		t.Fatal(err)
+	r.write("s/1.parquet", values("k BIGINT | event TIMESTAMP | Price BIGINT | x BIGINT", "1 | 2011-12-01 | 10 | 1"))
+	r.write("s/2.parquet", values("k BIGINT | event TIMESTAMP | PRICE BIGINT | x BIGINT", "2 | 2011-12-02 | 20 | 2"))
+	for _, c := range []struct {
+		column string
+		want   []string
+	}{
+		{"price", []string{"there is no column price", "it is written Price: names of columns match exactly, case included"}},
+		{"Price", []string{"source s: column Price is missing from 1 of 2 files: ", "s/2.parquet", "Price is written PRICE in ", "s/2.parquet: names of columns match exactly"}},
+		{"PRICE", []string{"source s: column PRICE is missing from 1 of 2 files: ", "s/1.parquet", "PRICE is written Price in ", "s/1.parquet"}},
+	} {
+		v := view(source_("s/*.parquet"), []string{"k int64"}, []string{"x int64"})
+		v.View.Features[0].Column = c.column
+		_, err := r.asOf(v, day)
+		r.fails(err, c.want...)
+		_, err = r.asOf(query("SELECT k, event, "+c.column+" AS x FROM s", []string{"k int64"}, []string{"x int64"}, source_("s/*.parquet")), day)
+		r.fails(err, "source s: column Price is missing from 1 of 2 files: ") // SQL means either
 	}
-	columns, rows, err := r.source(source_("s/*.parquet"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]fstore.EngineColumn{{Name: "k", Type: "BIGINT"}, {Name: "event", Type: "TIMESTAMP"}, {Name: "Price", Type: "DOUBLE"}}, columns); diff != "" {
-		t.Error(diff)
-	}
-	r.check(rows, "1 | 2011-12-01 00:00:00 | 10.0", "2 | 2011-12-02 00:00:00 | 1.5")
+	r.checkAsOf(view(source_("s/*.parquet"), []string{"k int64"}, []string{"x int64"}), 0, "1 | 2011-12-01T00:00:00Z | 1", "2 | 2011-12-02T00:00:00Z | 2")
+	r.checkAsOf(query("SELECT k, event, x FROM s", []string{"k int64"}, []string{"x int64"}, source_("s/*.parquet")), 0, "1 | 2011-12-01T00:00:00Z | 1", "2 | 2011-12-02T00:00:00Z | 2")
 }
 
 func TestARepoWhoseOwnPathLooksLikeAPatternIsRead(t *testing.T) {

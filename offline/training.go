@@ -110,6 +110,7 @@ func (e *Engine) TrainingSet(ctx context.Context, req TrainingRequest) (*Trainin
 		return nil, err
 	}
 	defer s.close()
+	s.locks = true
 	t := &training{session: s, req: &req, byRef: map[fstore.ViewRef]*rows{}}
 	t.summary = &TrainingSummary{Name: req.Name, Out: req.Out, LockFile: lockFile(req.Out)}
 	if err := t.blame(ctx, t.run(ctx)); err != nil {
@@ -202,16 +203,13 @@ func containsRelation(all []DroppedRows, name string) bool {
 }
 
 // join finds for every label and use the row that the label sees: from which instant it holds, then which it is. It
-// makes _joined: the labels, in any order, with the columns of the training set.
+// makes _joined: the labels, in any order, with the columns of the training set; of wide labels, the features alone.
 func (t *training) join(ctx context.Context) error {
 	do := func(sql string) error { return t.locate(ctx, t.histories(), t.exec(ctx, sql)) }
 	if err := do("CREATE TEMP TABLE _at AS\n" + t.atSQL()); err != nil {
 		return err
 	}
-	columns, joins := []string{"labels.row"}, ""
-	for i := range t.labels.columns {
-		columns = append(columns, fmt.Sprintf("labels.l%d", i))
-	}
+	columns, joins := t.carried(), ""
 	for i := range t.req.List.Outputs {
 		columns = append(columns, fmt.Sprintf("%s AS o%d", t.output(i), i))
 	}
@@ -224,13 +222,29 @@ func (t *training) join(ctx context.Context) error {
 	return do("CREATE TEMP VIEW _joined AS\nSELECT\n  " + list(columns) + "\nFROM _at AS labels" + joins)
 }
 
+// carriedColumns is up to how many columns of labels go through the joins and the sort: each costs them a few random
+// accesses to memory for every row. Of wider labels only what finds their features does, and write reads the rest again.
+const carriedColumns = 64
+
+// wide reports whether the label columns do not go through the joins.
+func (l *labels) wide() bool { return len(l.columns) > carriedColumns }
+
+// carried returns the columns of labels that go through the joins.
+func (t *training) carried() []string {
+	out := []string{"labels.row"}
+	if t.labels.wide() {
+		return out
+	}
+	for i := range t.labels.columns {
+		out = append(out, fmt.Sprintf("labels.l%d", i))
+	}
+	return out
+}
+
 // atSQL returns the query of the labels with their keys for every use, j0_0…, and the instant v0, v1… from which the
 // row holds that they see, null where they see none.
 func (t *training) atSQL() string {
-	columns, made, joins := []string{"labels.row", "labels.t"}, []string{}, ""
-	for i := range t.labels.columns {
-		columns = append(columns, fmt.Sprintf("labels.l%d", i))
-	}
+	columns, made, joins := append(t.carried(), "labels.t"), []string{}, ""
 	for i, u := range t.uses {
 		made = append(made, fmt.Sprintf("%s AS p%d", u.published("t"), i))
 		on := []string{}

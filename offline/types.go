@@ -1,7 +1,6 @@
 package offline
 
 import (
-	"math"
 	"strconv"
 	"strings"
 
@@ -10,6 +9,7 @@ import (
 
 // engineType is a parsed name of a type of the engine's: DECIMAL(18,2), TIMESTAMP_NS, FLOAT[3].
 type engineType struct {
+	text     string // as it was parsed
 	name     string // upper case, without parameters; LIST for lists and arrays
 	digits   int    // of DECIMAL: all digits
 	scale    int    // of DECIMAL: those behind the point
@@ -36,10 +36,10 @@ func parseType(s string) engineType {
 	if strings.HasSuffix(s, "]") {
 		if i := strings.LastIndexByte(s, '['); i > 0 {
 			elem := parseType(s[:i])
-			return engineType{name: "LIST", elem: &elem, array: i+2 < len(s)}
+			return engineType{text: s, name: "LIST", elem: &elem, array: i+2 < len(s)}
 		}
 	}
-	t := engineType{name: s}
+	t := engineType{text: s, name: s}
 	if i := strings.IndexByte(s, '('); i > 0 {
 		t.name = s[:i]
 	}
@@ -55,35 +55,27 @@ func parseType(s string) engineType {
 	return t
 }
 
+var (
+	nullType   = parseType(`"NULL"`) // of a column that is all null, where the writer did not know its type
+	folderType = parseType("FOLDER") // of the values of folders such as day=2011-12-09: text that becomes any type
+)
+
+func (t engineType) String() string { return t.text }
+
+func (t engineType) is(o engineType) bool { return t.text == o.text }
+
+func listOf(elem engineType) engineType { return parseType(elem.text + "[]") }
+
+func decimal(digits, scale int) engineType {
+	return parseType("DECIMAL(" + strconv.Itoa(digits) + "," + strconv.Itoa(scale) + ")")
+}
+
 // valueBits returns the bits of an integer type's values without the sign.
 func (t engineType) valueBits() int {
 	if t.unsigned {
 		return t.bits
 	}
 	return t.bits - 1
-}
-
-// widens reports whether every value of type t is one of type to, so that files of both can be read as one.
-func (t engineType) widens(to engineType) bool {
-	switch {
-	case t.name == to.name && t.name != "DECIMAL" && t.name != "LIST":
-		return true
-	case t.name == "LIST" && to.name == "LIST":
-		return t.elem.widens(*to.elem)
-	case t.bits > 0 && to.bits > 0:
-		return t.valueBits() <= to.valueBits() && (t.unsigned || !to.unsigned)
-	case t.bits > 0 && to.mantissa > 0:
-		return t.valueBits() <= to.mantissa
-	case t.bits > 0 && to.name == "DECIMAL":
-		return int(math.Ceil(float64(t.valueBits())*math.Log10(2))) <= to.digits-to.scale
-	case t.name == "DECIMAL" && to.name == "DECIMAL":
-		return t.scale <= to.scale && t.digits-t.scale <= to.digits-to.scale
-	case t.mantissa > 0 && to.mantissa > 0:
-		return t.mantissa <= to.mantissa
-	case t.unit > 0 && to.unit > 0:
-		return t.unit >= to.unit
-	}
-	return t.name == `"NULL"`
 }
 
 // isTime reports whether the type can be an event or created time.
@@ -96,8 +88,13 @@ func (e *Engine) Converts(engineType string, to fstore.Type) bool {
 }
 
 func (t engineType) converts(to fstore.Type) bool {
-	if to.IsList() {
+	switch {
+	case t.is(nullType):
+		return true
+	case to.IsList():
 		return t.name == "LIST" && t.elem.converts(to.Elem())
+	case t.is(folderType):
+		return true
 	}
 	switch to {
 	case fstore.Bool:

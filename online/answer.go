@@ -46,8 +46,8 @@ const (
 	// MachineClock: Now is the time of the machine that answers. It may lie before a published instant, because the
 	// clocks of two machines differ.
 	MachineClock Clock = iota
-	// ChosenClock: the caller chose Now. Before a published instant it is ErrInvalid: the store no longer holds what
-	// was served then.
+	// ChosenClock: the caller chose Now. Before the servable instant of what is published it is ErrInvalid: training at
+	// Now uses an earlier publication, which the store no longer holds.
 	ChosenClock
 )
 
@@ -71,6 +71,8 @@ type Answer struct {
 	Rows     int
 	Features []AnswerFeature
 	Versions []AnswerVersion // the view versions that answered, in the order of the list's uses
+
+	RecordBytes int // of the records that were read
 }
 
 // AnswerFeature is one feature for all rows.
@@ -102,4 +104,5 @@ type AnswerVersion struct {
 	Ref        fstore.ViewRef
 	Generation fstore.Generation
 	Published  time.Time
+	Servable   time.Time // training at this instant and later uses what is published; a live request may get it before
 }

@@ -21,7 +21,10 @@ func BenchmarkEncode(b *testing.B) {
 	for range 50 {
 		batch.Columns = append(batch.Columns, fstore.Column{Type: fstore.Float64, Len: 1, Float64s: []float64{1.5}})
 	}
-	e := s.Encoder(v)
+	e, err := s.Encoder(v, "0102030405060708")
+	if err != nil {
+		b.Fatal(err)
+	}
 	var key, record []byte
 	b.ReportAllocs()
 	for b.Loop() {

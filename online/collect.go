@@ -95,7 +95,7 @@ func (s *Store) Inventory(ctx context.Context) (*fstore.Inventory, error) {
 			continue // gone since
 		}
 		g := fstore.Generation("")
-		if known, err := decodePointer(of[i].ref, raw); err == nil {
+		if known, err := decodePointer(of[i].ref, pointers[i], raw); err == nil {
 			g = known.pointer.Generation
 		}
 		if of[i].project == s.project {
@@ -139,7 +139,7 @@ func (s *Store) Unpublish(ctx context.Context, ref fstore.ViewRef, g fstore.Gene
 	if raws[0] == nil {
 		return nil
 	}
-	if named := readPointer(ref, raws[0]).Generation; named != g {
+	if named := readPointer(ref, key, raws[0]).Generation; named != g {
 		return fstore.Errorf(fstore.ErrConflict, "the pointer of %s names generation %s by now", ref, named)
 	}
 	if err := s.backend.Commit(ctx, Commit{Guards: []Guard{{key, raws[0]}}, Delete: [][]byte{key}}); err != nil {

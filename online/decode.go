@@ -7,7 +7,7 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// Records reads the records of a generation's keys as they are, in one round trip: nil for a key without one.
+// Records reads the records of a generation's keys as they are, unchecked, in one round trip: nil for a key without one.
 func (s *Store) Records(ctx context.Context, g fstore.Generation, keys [][]byte) ([][]byte, error) {
 	physical, err := recordKeys(g, keys)
 	if err != nil {
@@ -22,13 +22,19 @@ func (s *Store) Records(ctx context.Context, g fstore.Generation, keys [][]byte)
 
 // Decoder turns keys and records back into batches, by the code that answers look-ups. It may be used by several
 // goroutines at once.
-type Decoder struct{ layout *layout }
+type Decoder struct {
+	layout *layout
+	at     *knownPointer
+}
 
-// Decoder returns the decoder of a view version.
-func (s *Store) Decoder(v *fstore.ViewVersion) *Decoder { return &Decoder{newLayout(v)} }
+// Decoder returns the decoder of the generation of a view version that a pointer names.
+func (s *Store) Decoder(v *fstore.ViewVersion, p fstore.Pointer) (*Decoder, error) {
+	g, err := parseGeneration(p.Generation)
+	return &Decoder{newLayout(v), &knownPointer{pointer: p, generation: g, sum: generationSum(g)}}, err
+}
 
 // Decode returns the batch that Encode took the keys and records from, one row each; the event column is called
-// "event". No default is applied. The error is ErrCorrupt.
+// "event". No default is applied. The error is ErrCorrupt, for a record under another key than it was made for, too.
 func (d *Decoder) Decode(keys, records [][]byte) (*fstore.Batch, error) {
 	l := d.layout
 	if len(keys) != len(records) {
@@ -48,7 +54,7 @@ func (d *Decoder) Decode(keys, records [][]byte) (*fstore.Batch, error) {
 		if err := fstore.DecodeKey(keys[i], columns); err != nil {
 			return nil, err
 		}
-		if err := l.check(rec); err != nil {
+		if err := l.check(d.at, keys[i], rec); err != nil {
 			return nil, fmt.Errorf("key %x: %w", keys[i], err)
 		}
 		if us, ok := l.eventOf(rec); ok {

@@ -10,14 +10,20 @@ import (
 
 // Encoder turns the rows of a view version's as-of batches into keys and records. It may be used by several
 // goroutines at once.
-type Encoder struct{ layout *layout }
+type Encoder struct {
+	layout *layout
+	sum    uint32 // generationSum
+}
 
-// Encoder returns the encoder of a view version.
-func (s *Store) Encoder(v *fstore.ViewVersion) *Encoder { return &Encoder{newLayout(v)} }
+// Encoder returns the encoder of a generation of a view version.
+func (s *Store) Encoder(v *fstore.ViewVersion, g fstore.Generation) (*Encoder, error) {
+	gen, err := parseGeneration(g)
+	return &Encoder{newLayout(v), generationSum(gen)}, err
+}
 
 // Encode appends the key and the record of a row to key and record and returns both. The batch has the columns of
 // an as-of batch: the join keys in name order, the event time (null in a static view), the features in name order.
-// Equal rows have equal bytes: -0.0 is written as 0.0, and a NaN in one form. The error is ErrInvalid: columns that
+// Equal rows of a generation have equal bytes: -0.0 is written as 0.0, and a NaN in one form. The error is ErrInvalid: columns that
 // are not the view's, a null key or event time, or a record over 4 GB.
 func (e *Encoder) Encode(b *fstore.Batch, row int, key, record []byte) (k, r []byte, err error) {
 	l, nk := e.layout, len(e.layout.keys)
@@ -47,10 +53,11 @@ func (e *Encoder) Encode(b *fstore.Batch, row int, key, record []byte) (k, r []b
 		}
 		at = event.Int64s[row]
 	}
+	k, from := fstore.AppendKey(key, keys, row), len(record)
 	if record, err = l.append(record, b.Columns[nk+1:], row, at); err != nil {
 		return key, record, err
 	}
-	return fstore.AppendKey(key, keys, row), record, nil
+	return k, le.AppendUint32(record, recordSum(e.sum, k[len(key):], record[from:])), nil
 }
 
 func (l *layout) wrongColumn(c *fstore.Column, name string, want fstore.Type) error {
@@ -76,14 +83,14 @@ func (l *layout) append(dst []byte, cols []fstore.Column, row int, event int64) 
 	if size > math.MaxUint32 {
 		return dst, fstore.Errorf(fstore.ErrInvalid, "%s: row %d: a record of %d bytes", l.ref, row, size)
 	}
-	dst = slices.Grow(dst, head+size)[:start+head]
+	dst = slices.Grow(dst, head+size+checksumSize)[:start+head]
 	rec := dst[start:]
 	clear(rec)
 	if l.event {
 		flags |= flagEvent
 		le.PutUint64(rec[recordHead:], uint64(event))
 	}
-	rec[0], rec[1] = codecVersion, flags
+	rec[0], rec[1] = fstore.RecordLayout, flags
 	le.PutUint16(rec[2:], l.id)
 	for i := range l.fields {
 		f, c := &l.fields[i], &cols[i]

@@ -41,7 +41,7 @@ func (p *Prepared) fetch(ctx context.Context, sc *scratch, stats *Stats) error {
 				}
 				changed = true
 			}
-			if sc.at[v], err = decodePointer(p.versions[v].state.ref, pointers[i]); err != nil {
+			if sc.at[v], err = decodePointer(p.versions[v].state.ref, p.versions[v].state.pointerKey, pointers[i]); err != nil {
 				return err
 			}
 			p.versions[v].state.known.Store(sc.at[v])

@@ -98,10 +98,9 @@ func (s *shelf) Get(_ context.Context, keys, pointers [][]byte) (records, ptrs [
 
 // lookUp asks for features of a view for the ids 0 (the record), 9 (none), null, 1 (a right one) and 0 again.
 func lookUp(v *fstore.ViewVersion, features []fstore.Feature, record, right []byte) (*Answer, error) {
-	s := New(&shelf{
-		pointer: encodePointer(fstore.Pointer{Generation: "0102030405060708", Published: fstore.FromMicros(0), Fingerprint: v.Fingerprint}),
-		records: map[int64][]byte{0: record, 1: right},
-	}, "p")
+	shelf := &shelf{records: map[int64][]byte{0: record, 1: right}}
+	s := New(shelf, "p")
+	shelf.pointer = encodePointer(s.pointerKey(v.Ref), pointerOf(v))
 	list := &fstore.FeatureList{Uses: []fstore.ViewUse{{Version: v, Keys: []fstore.KeyBinding{{Key: v.View.Keys[0], Column: "id"}}}}}
 	for _, f := range features {
 		list.Outputs = append(list.Outputs, fstore.FeatureOutput{Name: f.Name, Feature: f.Name})
@@ -113,23 +112,28 @@ func lookUp(v *fstore.ViewVersion, features []fstore.Feature, record, right []by
 	return s.Lookup(context.Background(), list, Request{Keys: []fstore.Column{id}, Now: fstore.FromMicros(0), EventTimes: WithEventTimes})
 }
 
-// FuzzDecode: any bytes are a record of the view, decoded as often as you like to the same values, or ErrCorrupt. A
-// look-up of all features, or of every third one in another order, gives what decoding the whole record gives. And no
-// record makes more memory than its length can fill.
+// FuzzDecode: any bytes before a right checksum are a record of the view, decoded as often as you like to the same
+// values, or ErrCorrupt; and ErrCorrupt as they are, under another key, and where a layout without checksums says the
+// same. A look-up of all features, or of every third one in another order, gives what decoding the whole record gives.
+// And no record makes more memory than its length can fill.
 func FuzzDecode(f *testing.F) {
-	shapes, s := fuzzShapes(), New(nil, "p")
+	shapes := fuzzShapes()
 	rights := make([][]byte, len(shapes))
 	for which, v := range shapes {
+		e, _ := codec(v)
 		for row := range 3 {
-			_, good, err := s.Encoder(v).Encode(fuzzRows(v), row, nil, nil)
+			_, good, err := e.Encode(fuzzRows(v), row, nil, nil)
 			if err != nil {
 				f.Fatal(err)
 			}
+			if row == 1 {
+				rights[which] = good
+			}
+			good = good[:len(good)-checksumSize]
 			f.Add(which, good)
 			if row != 1 {
 				continue
 			}
-			rights[which] = good
 			f.Add(which, good[:len(good)-1])
 			f.Add(which, append(bytes.Clone(good), 0))
 			for i := range good { // each byte spoilt
@@ -143,11 +147,19 @@ func FuzzDecode(f *testing.F) {
 		}
 	}
 	f.Add(0, []byte{})
-	f.Fuzz(func(t *testing.T, which int, record []byte) {
+	idKey := func(id int64) []byte {
+		return fstore.AppendKey(nil, []*fstore.Column{{Type: fstore.Int64, Int64s: []int64{id}}}, 0)
+	}
+	f.Fuzz(func(t *testing.T, which int, body []byte) {
 		which = int(uint(which) % uint(len(shapes)))
 		v := shapes[which]
-		d, e := s.Decoder(v), s.Encoder(v)
-		keys := [][]byte{fstore.AppendKey(nil, []*fstore.Column{{Type: fstore.Int64, Int64s: []int64{0}}}, 0), fstore.AppendKey(nil, []*fstore.Column{{Type: fstore.Int64, Int64s: []int64{1}}}, 0)}
+		e, d := codec(v)
+		if len(body) > 0 && body[0] == versionBeforeChecksums { // as most of the corpus has it
+			body = append([]byte{fstore.RecordLayout}, body[1:]...)
+		}
+		keys := [][]byte{idKey(0), idKey(1)}
+		record := le.AppendUint32(bytes.Clone(body), recordSum(e.sum, keys[0], body))
+		unsealed(t, v, d, keys, body, record)
 		var b *fstore.Batch
 		var err error
 		// at worst a byte of the record is an empty string: a string or slice of it, and its end, each in a slice that grew
@@ -190,6 +202,32 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// unsealed checks what becomes of a record whose checksum is missing or another key's, and that the layout before
+// checksums says the same of what is before it.
+func unsealed(t *testing.T, v *fstore.ViewVersion, d *Decoder, keys [][]byte, body, record []byte) {
+	t.Helper()
+	for name, try := range map[string]struct{ key, record []byte }{"no checksum": {keys[0], body}, "another key": {keys[1], record}} {
+		if _, err := d.Decode([][]byte{try.key}, [][]byte{try.record}); !errors.Is(err, fstore.ErrCorrupt) {
+			t.Fatalf("%s: got %v, want ErrCorrupt", name, err)
+		}
+	}
+	p := pointerOf(v)
+	p.Layout = 0
+	before, err := New(nil, "p").Decoder(v, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := bytes.Clone(body)
+	if len(old) > 0 && old[0] == fstore.RecordLayout {
+		old[0] = versionBeforeChecksums
+	}
+	want, errWant := d.Decode(keys[:1], [][]byte{record})
+	got, errGot := before.Decode(keys[:1], [][]byte{old})
+	if (errWant == nil) != (errGot == nil) || errWant == nil && !cmp.Equal(text(want), text(got)) {
+		t.Fatalf("with a checksum %v, %v; without %v, %v", want, errWant, got, errGot)
+	}
+}
+
 // sameAsDecoded compares an answer of lookUp with the decoded records of ids 0 and 1.
 func sameAsDecoded(t *testing.T, a *Answer, b *fstore.Batch) {
 	t.Helper()
@@ -220,28 +258,39 @@ func sameAsDecoded(t *testing.T, a *Answer, b *fstore.Batch) {
 // written and read again.
 func FuzzPointerAndHeader(f *testing.F) {
 	ref := fstore.ViewRef{Name: "v", Version: 1}
-	f.Add(encodePointer(fstore.Pointer{Generation: "0102030405060708", Published: fstore.FromMicros(1500000), Fingerprint: "f00d"}))
-	f.Add(encodeHeader(fstore.Header{View: ref, Generation: "0102030405060708", Fingerprint: "f00d", Run: "r", RunAt: fstore.FromMicros(1), Token: "t", Watermark: []byte{1}}))
+	s := New(nil, "p")
+	pointer, header := s.pointerKey(ref), s.headerKey(ref, "0102030405060708")
+	for _, layout := range []int{0, fstore.RecordLayout} {
+		f.Add(encodePointer(pointer, fstore.Pointer{Generation: "0102030405060708", Published: fstore.FromMicros(1500000), Fingerprint: "f00d", Layout: layout}))
+		f.Add(encodeHeader(header, fstore.Header{View: ref, Generation: "0102030405060708", Fingerprint: "f00d", Layout: layout, Run: "r", RunAt: fstore.FromMicros(1), Token: "t", Watermark: []byte{1}}))
+	}
 	f.Add([]byte(`{"generation":"xx"}`))
 	f.Add([]byte(`{"published":"9999-12-31T23:59:59.999999999Z","generation":"0102030405060708"}`))
 	f.Add([]byte(`{"published":"9999-12-31T23:59:59-23:59","run_at":"9999-12-31T23:59:59-23:59","generation":"0102030405060708"}`)) // the year 10000
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		alloctest.AtMost(t, 32*len(raw), func() {
-			if k, err := decodePointer(ref, raw); err != nil {
-				if !errors.Is(err, fstore.ErrCorrupt) {
-					t.Errorf("pointer: got %v, want ErrCorrupt", err)
-				}
-			} else if again, err := decodePointer(ref, encodePointer(k.pointer)); err != nil || again.generation != k.generation || !bytes.Equal(encodePointer(again.pointer), encodePointer(k.pointer)) {
-				t.Errorf("%+v became %+v, %v", k.pointer, again, err)
-			}
-			if h, err := decodeHeader(ref, raw); err != nil {
-				if !errors.Is(err, fstore.ErrCorrupt) {
-					t.Errorf("header: got %v, want ErrCorrupt", err)
-				}
-			} else if again, err := decodeHeader(ref, encodeHeader(h)); err != nil || !bytes.Equal(encodeHeader(again), encodeHeader(h)) {
-				t.Errorf("%+v became %+v, %v", h, again, err)
-			}
-		})
+		alloctest.AtMost(t, 32*len(raw), func() { readAgain(t, ref, pointer, header, raw) })
+		if len(raw) > 1 {
+			readAgain(t, ref, pointer, header, sealJSON(pointer, raw))
+			readAgain(t, ref, pointer, header, sealJSON(header, raw))
+		}
 	})
+}
+
+// readAgain checks what bytes are as a pointer and as a header.
+func readAgain(t *testing.T, ref fstore.ViewRef, pointer, header, raw []byte) {
+	if k, err := decodePointer(ref, pointer, raw); err != nil {
+		if !errors.Is(err, fstore.ErrCorrupt) {
+			t.Errorf("pointer: got %v, want ErrCorrupt", err)
+		}
+	} else if again, err := decodePointer(ref, pointer, encodePointer(pointer, k.pointer)); err != nil || again.generation != k.generation || !bytes.Equal(encodePointer(pointer, again.pointer), encodePointer(pointer, k.pointer)) {
+		t.Errorf("%+v became %+v, %v", k.pointer, again, err)
+	}
+	if h, err := decodeHeader(ref, header, raw); err != nil {
+		if !errors.Is(err, fstore.ErrCorrupt) {
+			t.Errorf("header: got %v, want ErrCorrupt", err)
+		}
+	} else if again, err := decodeHeader(ref, header, encodeHeader(header, h)); err != nil || !bytes.Equal(encodeHeader(header, again), encodeHeader(header, h)) {
+		t.Errorf("%+v became %+v, %v", h, again, err)
+	}
 }

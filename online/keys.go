@@ -76,41 +76,47 @@ type knownPointer struct {
 	raw        string
 	pointer    fstore.Pointer
 	generation generation
+	sum        uint32 // generationSum
 }
 
-func decodePointer(ref fstore.ViewRef, raw []byte) (*knownPointer, error) {
+func decodePointer(ref fstore.ViewRef, key, raw []byte) (*knownPointer, error) {
 	k := &knownPointer{raw: string(raw)}
-	err := json.Unmarshal(raw, &k.pointer)
+	sealed, err := decodeJSON(key, raw, &k.pointer)
 	if err == nil {
-		k.generation, err = parseGeneration(k.pointer.Generation)
+		err = errors.Join(writable(k.pointer.Published), writable(k.pointer.Servable))
 	}
-	if err == nil {
-		err = writable(k.pointer.Published)
+	switch {
+	case err != nil:
+	case sealed != (k.pointer.Layout > 0), !sealed && !bytes.Equal(encodePointer(key, k.pointer), raw):
+		err = errors.New("it is not as an fstore writes it")
+	default:
+		k.generation, err = parseGeneration(k.pointer.Generation)
 	}
 	if err != nil {
 		return nil, fstore.Errorf(fstore.ErrCorrupt, "pointer of %s: %v", ref, err).
 			WithHint("run: fstore materialize %s --full", ref)
 	}
+	k.sum = generationSum(k.generation)
 	return k, nil
 }
 
-func encodePointer(p fstore.Pointer) []byte {
+func encodePointer(key []byte, p fstore.Pointer) []byte {
 	if p.Damaged != "" {
 		return []byte(p.Damaged)
 	}
-	p.Published = micros(p.Published)
-	return mustJSON(p)
+	p.Published, p.Servable = micros(p.Published), micros(p.Servable)
+	return encodeJSON(key, p, p.Layout)
 }
 
 // encodeHeader is deterministic: equal headers have equal bytes, which is what compare-and-set compares.
-func encodeHeader(h fstore.Header) []byte {
+func encodeHeader(key []byte, h fstore.Header) []byte {
 	h.Published, h.RunAt = micros(h.Published), micros(h.RunAt)
-	return mustJSON(h)
+	return encodeJSON(key, h, h.Layout)
 }
 
-func decodeHeader(ref fstore.ViewRef, raw []byte) (fstore.Header, error) {
+func decodeHeader(ref fstore.ViewRef, key, raw []byte) (fstore.Header, error) {
 	var h fstore.Header
-	err := json.Unmarshal(raw, &h)
+	_, err := decodeJSON(key, raw, &h)
 	if err == nil {
 		err = errors.Join(writable(h.Published), writable(h.RunAt))
 	}
@@ -118,7 +124,7 @@ func decodeHeader(ref fstore.ViewRef, raw []byte) (fstore.Header, error) {
 		return h, fstore.Errorf(fstore.ErrCorrupt, "header of %s: %v", ref, err)
 	}
 	h.Published, h.RunAt = micros(h.Published), micros(h.RunAt)
-	if !bytes.Equal(encodeHeader(h), raw) { // a compare-and-set would never hold
+	if !bytes.Equal(encodeHeader(key, h), raw) { // a compare-and-set would never hold
 		return h, fstore.Errorf(fstore.ErrCorrupt, "header of %s: it is not as this fstore writes it", ref)
 	}
 	return h, nil
@@ -140,10 +146,24 @@ func writable(t time.Time) error {
 	return nil
 }
 
-func mustJSON[T fstore.Pointer | fstore.Header](v T) []byte {
+// encodeJSON writes a pointer or header. Those of layout 0 have no checksum: they must stay as they were written, byte
+// for byte, to be compared with.
+func encodeJSON[T fstore.Pointer | fstore.Header](key []byte, v T, layout int) []byte {
 	b, err := json.Marshal(v)
 	if err != nil { // only a year beyond 9999 can do this
 		panic("online: " + err.Error())
 	}
-	return b
+	if layout == 0 {
+		return b
+	}
+	return sealJSON(key, b)
+}
+
+// decodeJSON reads a pointer or header, and reports whether it has a checksum, which is then right.
+func decodeJSON[T fstore.Pointer | fstore.Header](key, raw []byte, v *T) (sealed bool, err error) {
+	object, sealed, err := unsealJSON(key, raw)
+	if err != nil {
+		return sealed, err
+	}
+	return sealed, json.Unmarshal(object, v)
 }

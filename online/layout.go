@@ -8,7 +8,7 @@ import (
 
 // The record codec. A record holds one key's values of one view version, features in name order:
 //
-//	0       version of the codec: 1
+//	0       version of the codec: fstore.RecordLayout
 //	1       flags: 1 = there is an event time, 2 = the offset table is wide
 //	2       id of the layout, 2 bytes: a hash of the features' names and types, so that a record written for another
 //	        definition is an error and never other features' values
@@ -18,10 +18,14 @@ import (
 //	…       offset table: for each of the other features where it ends, from the table's end; 2 bytes each, 4 if wide
 //	…       the values of those: strings and bytes as they are; lists of fixed-width elements one behind the other;
 //	        lists of strings and bytes with each element's length as a uvarint before it
+//	…       checksum, 4 bytes: see checksum.go
+//
+// Generations of layout 0 were written before there were checksums. Their records have the version 1 and no checksum, and
+// are the same otherwise. They are served until the next run replaces the generation.
 //
 // All numbers are little-endian. Any one feature is reached without touching the others.
 const (
-	codecVersion = 1
+	versionBeforeChecksums = 1
 
 	flagEvent = 1
 	flagWide  = 2
@@ -92,12 +96,24 @@ func (l *layout) field(name string) int {
 	return -1
 }
 
-// check says whether a record has this layout, so that fixed-width features can be read without further checks.
-func (l *layout) check(rec []byte) error {
+// check says whether a record of a key is what was written under it in a generation, in this layout; fixed-width
+// features can then be read without further checks.
+func (l *layout) check(at *knownPointer, key, rec []byte) error {
+	if at.pointer.Layout == 0 {
+		return l.checkBody(rec, versionBeforeChecksums)
+	}
+	if err := l.checkSum(at.sum, key, rec); err != nil {
+		return err
+	}
+	return l.checkBody(rec[:len(rec)-checksumSize], fstore.RecordLayout)
+}
+
+// checkBody checks what is before the checksum.
+func (l *layout) checkBody(rec []byte, version byte) error {
 	switch {
 	case len(rec) < l.table:
 		return l.corrupt("%d bytes are too few", len(rec))
-	case rec[0] != codecVersion:
+	case rec[0] != version:
 		return l.corrupt("version %d of the codec is not known", rec[0])
 	case le.Uint16(rec[2:]) != l.id || (rec[1]&flagEvent != 0) != l.event:
 		return l.corrupt("written for another definition").WithHint("run: fstore materialize --full %s", l.ref)
@@ -143,8 +159,8 @@ func (l *layout) bytes(rec []byte, i int) ([]byte, error) {
 		from = l.end(rec, i-1)
 	}
 	to := l.end(rec, i)
-	if from > to || to > len(values) {
-		return nil, l.corrupt("offsets %d and %d of %d bytes", from, to, len(values))
+	if last := l.end(rec, l.vars-1); from > to || to > last {
+		return nil, l.corrupt("offsets %d and %d of %d bytes", from, to, last)
 	}
 	return values[from:to], nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
+	"time"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -84,25 +85,41 @@ func (p *Prepared) lookup(ctx context.Context, req *Request, sc *scratch, stats 
 		return nil, err
 	}
 	for i := range p.versions {
-		if err := p.versions[i].check(&sc.at[i].pointer); err != nil {
+		if err := p.versions[i].check(&sc.at[i].pointer, req); err != nil {
 			return nil, err
-		}
-		published := sc.at[i].pointer.Published
-		if req.Clock == ChosenClock && req.Now.Before(published) {
-			return nil, fstore.Errorf(fstore.ErrInvalid, "%s lies before %s, the published instant of %s",
-				fstore.FormatTime(req.Now), fstore.FormatTime(published), p.versions[i].state.ref)
 		}
 	}
 	return p.answer(req, rows, sc, stats)
 }
 
-// check refuses what was published from another definition of the same name and version, by another registry.
-func (v *version) check(p *fstore.Pointer) error {
-	if p.Fingerprint == v.fingerprint {
+// check refuses what was published from another definition of the same name and version, by another registry; by a
+// newer fstore in a layout of its own; and later than a chosen clock could have known.
+func (v *version) check(p *fstore.Pointer, req *Request) error {
+	ref, servable := v.state.ref, v.servable(p)
+	switch {
+	case p.Fingerprint != v.fingerprint:
+		return fstore.Errorf(fstore.ErrNotReady, "%s: the online store holds another definition of that name and version", ref).
+			WithHint("run: fstore materialize %s", ref)
+	case p.Layout > fstore.RecordLayout:
+		return fstore.Errorf(fstore.ErrNotReady, "%s: a newer fstore wrote its records: layout %d", ref, p.Layout).
+			WithHint("upgrade this fstore")
+	case req.Clock != ChosenClock || !req.Now.Before(servable):
 		return nil
+	case req.Now.Before(p.Published):
+		return fstore.Errorf(fstore.ErrInvalid, "%s lies before %s, the published instant of %s",
+			fstore.FormatTime(req.Now), fstore.FormatTime(p.Published), ref).WithHint("ask at %s or later", fstore.FormatTime(servable))
 	}
-	return fstore.Errorf(fstore.ErrNotReady, "%s: the online store holds another definition of that name and version", v.state.ref).
-		WithHint("run: fstore materialize %s", v.state.ref)
+	return fstore.Errorf(fstore.ErrInvalid, "%s lies within the delay of %s, published at %s: training does not use that before %s",
+		fstore.FormatTime(req.Now), ref, fstore.FormatTime(p.Published), fstore.FormatTime(servable)).
+		WithHint("ask at %s or later", fstore.FormatTime(servable))
+}
+
+// servable returns the first instant at which training uses what a pointer publishes.
+func (v *version) servable(p *fstore.Pointer) time.Time {
+	if p.Servable.IsZero() { // an older fstore published it
+		return v.publish.ServableFrom(p.Published)
+	}
+	return p.Servable
 }
 
 // makeKeys encodes every row's key for every key group, each distinct one once.
@@ -209,21 +226,25 @@ func (p *Prepared) share(rows int, sc *scratch) {
 
 // answer decodes what was asked for.
 func (p *Prepared) answer(req *Request, rows int, sc *scratch, stats *Stats) (*Answer, error) {
+	recordBytes := 0
 	for i := range p.versions {
 		l := p.versions[i].layout
 		for j, rec := range sc.read[i] {
 			if rec == nil {
 				continue
 			}
-			if err := l.check(rec); err != nil {
-				return nil, sc.atKey(err, sc.wanted[i][j])
+			recordBytes += len(rec)
+			k := &sc.keys[sc.wanted[i][j]]
+			if err := l.check(sc.at[i], sc.arena[k.from:k.to], rec); err != nil {
+				return nil, fmt.Errorf("key %x: %w", sc.arena[k.from:k.to], err)
 			}
 		}
 	}
-	a := &Answer{Rows: rows, Features: make([]AnswerFeature, len(p.outputs)), Versions: make([]AnswerVersion, len(p.versions))}
+	a := &Answer{Rows: rows, RecordBytes: recordBytes, Features: make([]AnswerFeature, len(p.outputs)), Versions: make([]AnswerVersion, len(p.versions))}
 	for i := range p.versions {
 		known := sc.at[i]
-		a.Versions[i] = AnswerVersion{p.versions[i].state.ref, known.pointer.Generation, known.pointer.Published}
+		v := &p.versions[i]
+		a.Versions[i] = AnswerVersion{v.state.ref, known.pointer.Generation, known.pointer.Published, v.servable(&known.pointer)}
 	}
 	f := filler{rows: rows, stats: stats, text: sc.text, limit: p.store.Limits.MaxAnswerBytes, size: rows * p.rowBytes(req.EventTimes)}
 	f.room(&p.perType)
@@ -288,12 +309,6 @@ func (p *Prepared) useRows(req *Request, u *use, rows int, sc *scratch) ([]int64
 		}
 	}
 	return events, valid
-}
-
-// atKey says at which key a record is corrupt.
-func (sc *scratch) atKey(err error, id int32) error {
-	k := sc.keys[id]
-	return fmt.Errorf("key %x: %w", sc.arena[k.from:k.to], err)
 }
 
 // grown returns s with length n and any content.

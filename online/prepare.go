@@ -60,6 +60,7 @@ type version struct {
 	state       *versionState
 	layout      *layout
 	fingerprint string
+	publish     *fstore.Publish
 }
 
 // output is one feature of the answer.
@@ -151,7 +152,7 @@ func (p *Prepared) addVersion(v *fstore.ViewVersion) int {
 			return i
 		}
 	}
-	p.versions = append(p.versions, version{p.store.version(v.Ref), newLayout(v), v.Fingerprint})
+	p.versions = append(p.versions, version{p.store.version(v.Ref), newLayout(v), v.Fingerprint, v.View.Publish})
 	return len(p.versions) - 1
 }
 

@@ -48,15 +48,15 @@ func (s *Store) Pointers(ctx context.Context, refs []fstore.ViewRef) (map[fstore
 	out := make(map[fstore.ViewRef]fstore.Pointer, len(refs))
 	for i, raw := range raws {
 		if raw != nil {
-			out[refs[i]] = readPointer(refs[i], raw)
+			out[refs[i]] = readPointer(refs[i], keys[i], raw)
 		}
 	}
 	return out, nil
 }
 
 // readPointer returns what is under the key of a pointer, as Pointers does.
-func readPointer(ref fstore.ViewRef, raw []byte) fstore.Pointer {
-	if known, err := decodePointer(ref, raw); err == nil && string(encodePointer(known.pointer)) == known.raw {
+func readPointer(ref fstore.ViewRef, key, raw []byte) fstore.Pointer {
+	if known, err := decodePointer(ref, key, raw); err == nil && string(encodePointer(key, known.pointer)) == known.raw {
 		return known.pointer
 	}
 	return fstore.Pointer{Damaged: string(raw)}
@@ -64,14 +64,15 @@ func readPointer(ref fstore.ViewRef, raw []byte) fstore.Pointer {
 
 // Header returns the header of a generation of a view version; false where there is none.
 func (s *Store) Header(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) (fstore.Header, bool, error) {
-	_, raws, err := s.backend.Get(ctx, nil, [][]byte{s.headerKey(ref, g)})
+	key := s.headerKey(ref, g)
+	_, raws, err := s.backend.Get(ctx, nil, [][]byte{key})
 	if err != nil {
 		return fstore.Header{}, false, fmt.Errorf("read the header of %s: %w", ref, err)
 	}
 	if raws[0] == nil {
 		return fstore.Header{}, false, nil
 	}
-	h, err := decodeHeader(ref, raws[0])
+	h, err := decodeHeader(ref, key, raws[0])
 	return h, err == nil, err
 }
 
@@ -83,12 +84,12 @@ func (s *Store) SetHeader(ctx context.Context, was *fstore.Header, is fstore.Hea
 		if err := sameGeneration(*was, is); err != nil {
 			return err
 		}
-		guard.Want = encodeHeader(*was)
+		guard.Want = encodeHeader(key, *was)
 	}
 	if _, err := parseGeneration(is.Generation); err != nil {
 		return err
 	}
-	set := []KV{{key, encodeHeader(is)}}
+	set := []KV{{key, encodeHeader(key, is)}}
 	return s.commit(ctx, "set the header of", &is, Commit{Guards: []Guard{guard}, Set: set})
 }
 
@@ -115,8 +116,8 @@ func (s *Store) WriteBatch(ctx context.Context, was, is fstore.Header, keys, val
 		set = append(set, KV{k, values[i]})
 	}
 	key := s.headerKey(is.View, is.Generation)
-	set = append(set, KV{key, encodeHeader(is)})
-	return s.commit(ctx, "write to", &is, Commit{Guards: []Guard{{key, encodeHeader(was)}}, Set: set, Delete: gone})
+	set = append(set, KV{key, encodeHeader(key, is)})
+	return s.commit(ctx, "write to", &is, Commit{Guards: []Guard{{key, encodeHeader(key, was)}}, Set: set, Delete: gone})
 }
 
 // Publish makes p the pointer of the header's view version, and replaces the header was by is, in one commit. from is
@@ -127,15 +128,15 @@ func (s *Store) Publish(ctx context.Context, was, is fstore.Header, from *fstore
 	if err := sameGeneration(was, is); err != nil {
 		return err
 	}
-	if p.Generation != is.Generation || p.Fingerprint != is.Fingerprint {
-		return fstore.Errorf(fstore.ErrInvalid, "%s: publish generation %s of fingerprint %q", &is, p.Generation, p.Fingerprint)
+	if p.Generation != is.Generation || p.Fingerprint != is.Fingerprint || p.Layout != is.Layout {
+		return fstore.Errorf(fstore.ErrInvalid, "%s: publish generation %s of fingerprint %q and layout %d", &is, p.Generation, p.Fingerprint, p.Layout)
 	}
 	header, pointer := s.headerKey(is.View, is.Generation), s.pointerKey(is.View)
-	guards := []Guard{{Key: header, Want: encodeHeader(was)}, {Key: pointer}}
+	guards := []Guard{{Key: header, Want: encodeHeader(header, was)}, {Key: pointer}}
 	if from != nil {
-		guards[1].Want = encodePointer(*from)
+		guards[1].Want = encodePointer(pointer, *from)
 	}
-	set := []KV{{header, encodeHeader(is)}, {pointer, encodePointer(p)}}
+	set := []KV{{header, encodeHeader(header, is)}, {pointer, encodePointer(pointer, p)}}
 	return s.commit(ctx, "publish", &is, Commit{Guards: guards, Set: set})
 }
 
@@ -159,7 +160,7 @@ func (s *Store) Drop(ctx context.Context, g fstore.Generation, keys [][]byte) er
 // DropHeader deletes the header h. ErrConflict: the store has another.
 func (s *Store) DropHeader(ctx context.Context, h fstore.Header) error {
 	key := s.headerKey(h.View, h.Generation)
-	return s.commit(ctx, "drop the header of", &h, Commit{Guards: []Guard{{key, encodeHeader(h)}}, Delete: [][]byte{key}})
+	return s.commit(ctx, "drop the header of", &h, Commit{Guards: []Guard{{key, encodeHeader(key, h)}}, Delete: [][]byte{key}})
 }
 
 func (s *Store) commit(ctx context.Context, doing string, h *fstore.Header, c Commit) error {

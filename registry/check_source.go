@@ -2,6 +2,7 @@ package registry
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -62,6 +63,7 @@ func (c *checker) readSources() {
 		before := len(c.problems)
 		c.sourceTimes(s)
 		c.sourceRename(s)
+		c.sourceOptional(s)
 		s.ok = len(c.problems) == before
 		if s.def.Path == "" {
 			continue // reported
@@ -121,10 +123,39 @@ func (c *checker) sourceRename(s *source) {
 	}
 }
 
+// sourceOptional reads which columns files may lack.
+func (c *checker) sourceOptional(s *source) {
+	for i, t := range s.spec.Optional {
+		switch {
+		case t.Value == "": // reported
+		case slices.ContainsFunc(s.spec.Optional[:i], func(o Text) bool { return o.Value == t.Value }):
+			c.problems.add(t.Pos, "", "optional column %s is listed twice", t.Value)
+		case t.Value == s.def.Event:
+			c.problems.add(t.Pos, "a row without an event time is never read: write the files with the column", "event_timestamp %s cannot be optional", t.Value)
+		default:
+			s.def.Optional = append(s.def.Optional, t.Value)
+		}
+	}
+	slices.Sort(s.def.Optional)
+}
+
+// inFiles returns what the files call a column.
+func (s *source) inFiles(name string) string {
+	for from, to := range s.def.Rename {
+		if to == name {
+			return from
+		}
+	}
+	return name
+}
+
 // sourceColumns asks the engine for the columns of the files, as they are, and checks those that are named.
 func (c *checker) sourceColumns(s *source) {
 	raw := s.def
-	raw.Rename, raw.Event, raw.Created, raw.Available = nil, "", "", fstore.Available{}
+	raw.Rename, raw.Event, raw.Created, raw.Available, raw.Optional = nil, "", "", fstore.Available{}, nil
+	for _, name := range s.def.Optional {
+		raw.Optional = append(raw.Optional, s.inFiles(name))
+	}
 	columns, err := c.engine.SourceColumns(c.ctx, &raw)
 	if err != nil {
 		c.engineError(s.spec.Path.Pos, "source "+s.def.Name+": ", err)
@@ -133,33 +164,90 @@ func (c *checker) sourceColumns(s *source) {
 	}
 	before := len(c.problems)
 	columns = c.renamed(s, columns)
-	names := columnNames(columns)
 	for i, col := range columns {
-		if first := column(columns[:i], col.Name); first != nil {
+		if first := column(columns[:i], col.Name); first != nil && first.Unreadable == nil && col.Unreadable == nil {
 			c.problems.add(s.spec.Path.Pos, "rename: {"+col.Name+": another_name}", "source %s has two columns %s; SQL does not tell case apart", s.def.Name, col.Name)
 		}
 	}
+	c.optionalColumns(s, columns)
 	for _, t := range []Text{s.spec.Event, s.spec.Created} {
-		if t.Value == "" || s.def.Static() {
-			continue
+		if t.Value != "" && !s.def.Static() {
+			c.sourceTime(s, columns, t)
 		}
-		col := column(columns, t.Value)
-		switch {
-		case col == nil:
-			c.problems.add(t.Pos, DidYouMean(t.Value, names), "source %s has no column %q", s.def.Name, t.Value)
-			continue
-		case col.Type != "" && !c.engine.Converts(col.Type, fstore.Timestamp):
-			c.problems.add(t.Pos, "a TIMESTAMP or a DATE", "column %s is %s, not an instant", t.Value, col.Type)
-		case isDate(col.Type) && t == s.spec.Event && !s.spec.Availability.given():
-			c.problems.add(t.Pos, "availability: event + 1d when a row sums up its day, event when it is known at 00:00",
-				"column %s is a DATE, which does not say when in the day a row is known", t.Value)
-		}
-		col.Type = "TIMESTAMP"
 	}
 	if len(c.problems) > before {
 		s.ok = false
 	}
 	s.columns = columns
+}
+
+// sourceTime checks the column of an event or created time, in every file.
+func (c *checker) sourceTime(s *source, columns []fstore.EngineColumn, t Text) {
+	i := slices.IndexFunc(columns, func(col fstore.EngineColumn) bool { return col.Name == t.Value })
+	if i < 0 {
+		c.problems.add(t.Pos, otherColumn(t.Value, columns), "source %s has no column %q", s.def.Name, t.Value)
+		return
+	}
+	col := &columns[i]
+	if col.Unreadable != nil {
+		c.problems.add(t.Pos, col.Unreadable.Hint, "source %s: %s", s.def.Name, col.Unreadable.Message)
+		return
+	}
+	dates := ""
+	for _, in := range typesOf(col) {
+		switch {
+		case in.Type != "" && !c.engine.Converts(in.Type, fstore.Timestamp):
+			c.problems.add(t.Pos, "a TIMESTAMP or a DATE", "column %s is %s%s, not an instant", t.Value, in.Type, inFile(col, in))
+			return
+		case isDate(in.Type) || col.Dates:
+			dates = inFile(col, in)
+			col.Dates = true
+		}
+	}
+	if col.Dates && t == s.spec.Event && !s.spec.Availability.given() {
+		c.problems.add(t.Pos, "availability: event + 1d when a row sums up its day, event when it is known at 00:00",
+			"column %s is a DATE%s, which does not say when in the day a row is known", t.Value, dates)
+	}
+	col.Type, col.Untyped = "TIMESTAMP", nil
+}
+
+// optionalColumns warns of optional columns that no file has, which may be mistakes.
+func (c *checker) optionalColumns(s *source, columns []fstore.EngineColumn) {
+	var names []string
+	for _, col := range columns {
+		if len(col.Types) != 1 || col.Types[0].File != "" {
+			names = append(names, col.Name)
+		}
+	}
+	for _, t := range s.spec.Optional {
+		if t.Value != "" && t.Value != s.def.Event && !slices.Contains(names, t.Value) {
+			c.warnings.add(t.Pos, DidYouMean(t.Value, names), "no file of source %s has the optional column %s", s.def.Name, t.Value)
+		}
+	}
+}
+
+// typesOf returns the types that the files have a column in.
+func typesOf(col *fstore.EngineColumn) []fstore.ColumnType {
+	if col.Types != nil {
+		return col.Types
+	}
+	return []fstore.ColumnType{{Type: col.Type}}
+}
+
+// inFile says which file has a column in a type, where others have it in another.
+func inFile(col *fstore.EngineColumn, in fstore.ColumnType) string {
+	if len(col.Types) < 2 {
+		return ""
+	}
+	return " in " + in.File
+}
+
+// otherColumn says what may be right instead of a name that no column has.
+func otherColumn(name string, columns []fstore.EngineColumn) string {
+	if col := column(columns, name); col != nil {
+		return fmt.Sprintf("did you mean %q?", col.Name)
+	}
+	return DidYouMean(name, columnNames(columns))
 }
 
 // renamed applies the source's renames to the columns of its files. A column that is not there gets no type.
@@ -170,7 +258,7 @@ func (c *checker) renamed(s *source, files []fstore.EngineColumn) []fstore.Engin
 		switch {
 		case p.Value.Value == "":
 		case i < 0:
-			c.problems.add(p.Key.Pos, DidYouMean(p.Key.Value, columnNames(files)), "the files of source %s have no column %q", s.def.Name, p.Key.Value)
+			c.problems.add(p.Key.Pos, otherColumn(p.Key.Value, files), "the files of source %s have no column %q", s.def.Name, p.Key.Value)
 			columns = append(columns, fstore.EngineColumn{Name: p.Value.Value}) // so that this is said once
 		default:
 			columns[i].Name = p.Value.Value

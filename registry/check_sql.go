@@ -166,7 +166,7 @@ func (c *checker) relations(v *view) ([]fstore.Relation, bool) {
 			continue
 		}
 		columns := c.sources[name].columns
-		if columns == nil || slices.ContainsFunc(columns, func(col fstore.EngineColumn) bool { return col.Type == "" }) {
+		if columns == nil || slices.ContainsFunc(columns, func(col fstore.EngineColumn) bool { return col.Type == "" && col.Untyped == nil }) {
 			return nil, false
 		}
 		out = append(out, fstore.Relation{Name: name, Columns: columns})

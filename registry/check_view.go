@@ -207,14 +207,23 @@ func (c *checker) featureColumns(v *view, columns []fstore.EngineColumn, from st
 	}
 }
 
-// output checks one column that a view takes, and its type.
+// output checks one column that a view takes, and its type in every file.
 func (c *checker) output(v *view, columns []fstore.EngineColumn, from string, pos fstore.Pos, what, name string, t fstore.Type) {
-	col := column(columns, name)
-	switch {
-	case col == nil:
-		c.problems.add(pos, DidYouMean(name, columnNames(columns)), "%s: %s has no column %q", what, from, name)
-	case t != fstore.Invalid && col.Type != "" && !c.engine.Converts(col.Type, t):
-		c.problems.add(pos, c.typesFor(col.Type, strings.HasPrefix(what, "join key")), "%s: column %s is %s, which does not convert to %s", what, col.Name, col.Type, t)
+	i := slices.IndexFunc(columns, func(col fstore.EngineColumn) bool { return col.Name == name })
+	if i < 0 {
+		c.problems.add(pos, otherColumn(name, columns), "%s: %s has no column %q", what, from, name)
+		return
+	}
+	col := &columns[i]
+	if col.Unreadable != nil {
+		c.problems.add(pos, col.Unreadable.Hint, "%s: %s", what, col.Unreadable.Message)
+		return
+	}
+	for _, in := range typesOf(col) {
+		if t != fstore.Invalid && in.Type != "" && !c.engine.Converts(in.Type, t) {
+			c.problems.add(pos, c.typesFor(in.Type, strings.HasPrefix(what, "join key")), "%s: column %s is %s%s, which does not convert to %s", what, col.Name, in.Type, inFile(col, in), t)
+			return
+		}
 	}
 }
 

@@ -79,6 +79,7 @@ func sourceFields(s *fstore.Source, prefix string, withMeta bool) []field {
 	for _, from := range slices.Sorted(maps.Keys(s.Rename)) {
 		l.counts(prefix+"rename."+from, s.Rename[from], "it counts where a view takes the column")
 	}
+	l.counts(prefix+"optional_columns", strings.Join(s.Optional, ", "), "it counts where a view takes the column")
 	l.counts(prefix+"event_timestamp", s.Event, "it decides when a row is true")
 	l.counts(prefix+"created_timestamp", s.Created, "it decides when a row is known, and which of two rows wins")
 	if !s.Static() {

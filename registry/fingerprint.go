@@ -67,7 +67,8 @@ type rowsPrint struct {
 	Event   string        `json:"event,omitempty"`
 	Created string        `json:"created,omitempty"`
 	Path    string        `json:"path,omitempty"`
-	Columns []renamed     `json:"columns,omitempty"` // the keys' columns in the files, where they are renamed
+	Columns []renamed     `json:"columns,omitempty"`  // the keys' columns in the files, where they are renamed
+	Nulls   []string      `json:"optional,omitempty"` // the columns it takes, as the files call them, that files may lack
 	SQL     any           `json:"sql,omitempty"`
 	Sources []sourcePrint `json:"sources,omitempty"`
 	Views   []inputPrint  `json:"views,omitempty"`
@@ -82,6 +83,7 @@ type sourcePrint struct {
 	Name      string            `json:"name"`
 	Path      string            `json:"path"`
 	Rename    []renamed         `json:"rename,omitempty"`
+	Optional  []string          `json:"optional,omitempty"`
 	Event     string            `json:"event,omitempty"`
 	Created   string            `json:"created,omitempty"`
 	Available *fstore.Available `json:"available,omitempty"`
@@ -188,11 +190,26 @@ func sourceRows(s *fstore.Source, v *fstore.View) (rowsPrint, func(string) strin
 			r.Columns = append(r.Columns, renamed{from, k.Name})
 		}
 	}
+	for _, name := range s.Optional {
+		if takesColumn(v, name) {
+			r.Nulls = append(r.Nulls, original(name))
+		}
+	}
+	slices.Sort(r.Nulls)
 	return r, original
+}
+
+// takesColumn reports whether a view takes a column of its source.
+func takesColumn(v *fstore.View, name string) bool {
+	return name == v.Event || name == v.Created || slices.ContainsFunc(v.Keys, func(k fstore.Field) bool { return k.Name == name }) ||
+		slices.ContainsFunc(v.Features, func(f fstore.Feature) bool { return f.Column == name })
 }
 
 func printSource(s *fstore.Source) sourcePrint {
 	p := sourcePrint{Name: s.Name, Path: s.Path, Event: fold(s.Event), Created: fold(s.Created)}
+	for _, name := range s.Optional {
+		p.Optional = append(p.Optional, fold(name))
+	}
 	for from, to := range s.Rename {
 		p.Rename = append(p.Rename, renamed{fold(from), fold(to)})
 	}

@@ -67,6 +67,7 @@ type SourceSpec struct {
 	Name         Text       `yaml:"name,required" form:"name" doc:"Name that views and SQL read it by."`
 	Path         Text       `yaml:"path,required" form:"path" doc:"Parquet files: a path or glob, relative to the repo; hive partitions are columns; ${VAR:-default} is replaced when files are read."`
 	Rename       []Pair     `yaml:"rename" doc:"Column in the files: name in fstore."`
+	Optional     []Text     `yaml:"optional_columns" doc:"Columns that files may lack: there they are null. Any other column that is used must be in every file."`
 	Event        Text       `yaml:"event_timestamp" doc:"Column with the instant at which a row was true. Absent: a static table, which holds for all time."`
 	Created      Text       `yaml:"created_timestamp" doc:"Column with the instant at which a row became known."`
 	Availability Text       `yaml:"availability" form:"availability" doc:"When a row may be used: created (default where created_timestamp is named), event (default otherwise), or event + 2h."`

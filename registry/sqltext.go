@@ -216,7 +216,7 @@ func sqlProblem(file, text string, err error) (Problem, bool) {
 	for _, prefix := range []string{"Binder Error: ", "Parser Error: ", "Catalog Error: "} {
 		message = strings.TrimPrefix(message, prefix)
 	}
-	p := Problem{Message: message}
+	p := Problem{Message: message, Hint: e.Hint}
 	for _, line := range strings.Split(rest, "\n") {
 		line = strings.TrimSpace(line)
 		for _, prefix := range []string{"Candidate bindings:", "Did you mean:", "Did you mean"} {

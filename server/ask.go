@@ -38,8 +38,18 @@ func (s *Server) resolveModel(ref fstore.ModelRef) (*target, error) {
 	return catalog.model(ref)
 }
 
-// lookup answers a resolved request.
-func (s *Server) lookup(ctx context.Context, t *target, keys []fstore.Column, events online.EventTimes) (*online.Answer, error) {
+// lookup answers a resolved request. The hold, which has the request's bytes, takes those of the look-up, too.
+func (s *Server) lookup(ctx context.Context, t *target, keys []fstore.Column, events online.EventTimes, h *hold) (*online.Answer, error) {
+	rows := 1
+	if len(keys) > 0 {
+		rows = keys[0].Len
+	}
+	if limit := s.store.Limits.MaxRows; limit > 0 {
+		rows = min(rows, limit) // beyond it the look-up is refused
+	}
+	if err := h.to(h.n + int64(rows)*t.rowCost.Load()); err != nil {
+		return nil, err
+	}
 	return t.prepared.Lookup(ctx, online.Request{Keys: keys, Now: s.clock(), Clock: online.MachineClock, EventTimes: events})
 }
 
@@ -51,8 +61,8 @@ func errBothOrNone() error {
 // run does one request: with a deadline, counted and timed, its panics caught. It returns nil where do does, else how
 // the error is to be answered; what is not the caller's doing is logged here and nowhere else.
 func (s *Server) run(ctx context.Context, m method, do func(context.Context) error) (r *refusal) {
-	s.inFlight.Add(1)
-	defer s.inFlight.Done()
+	s.underWay.Add(1)
+	defer s.underWay.Done()
 	start := s.clock()
 	defer func() {
 		if p := recover(); p != nil {

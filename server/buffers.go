@@ -9,6 +9,9 @@ var buffers bufferPool
 // maxPooled is the largest buffer worth keeping.
 const maxPooled = 1 << 20
 
+// minBuffer is the smallest buffer: gRPC tells nothing of the end of those up to 1 kB.
+const minBuffer = 2 << 10
+
 // bufferPool is a mem.BufferPool whose buffers grow to the sizes that are asked for. What Get returns is not cleared.
 type bufferPool struct{ pool sync.Pool }
 
@@ -18,8 +21,8 @@ func (p *bufferPool) Get(n int) *[]byte {
 	if b == nil {
 		b = new([]byte)
 	}
-	if cap(*b) < n {
-		*b = make([]byte, n, n+n/4)
+	if cap(*b) < max(n, minBuffer) {
+		*b = make([]byte, n, max(n+n/4, minBuffer))
 	}
 	*b = (*b)[:n]
 	return b

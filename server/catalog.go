@@ -47,6 +47,21 @@ type target struct {
 	keys     []fstore.Field // the columns a request must bring, in name order
 	heads    [][]byte       // what is the same in every answer: see headsOf and tailOf
 	tail     []byte
+
+	rowCost atomic.Int64 // bytes that a row takes while it is looked up: records, columns, and the answer
+}
+
+// unknownCost is what a row of one view is taken to cost before any was looked up: an answer of the largest size has rows of
+// a third of it.
+const unknownCost = 10 << 10
+
+// learn takes in what an answer of so many bytes has cost. Costs rise at once and fall slowly.
+func (t *target) learn(a *online.Answer, bytes int) {
+	cost := int64(a.RecordBytes+2*bytes)/int64(max(a.Rows, 1)) + 1
+	if was := t.rowCost.Load(); cost < was {
+		cost = was - (was-cost+7)/8
+	}
+	t.rowCost.Store(cost)
 }
 
 // bounds of the cache of lists that requests name feature by feature.
@@ -150,7 +165,9 @@ func (r *resolved) prepare(list *fstore.FeatureList) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &target{list: list, prepared: p, keys: list.KeyColumns(), heads: headsOf(list), tail: tailOf(list)}, nil
+	t := &target{list: list, prepared: p, keys: list.KeyColumns(), heads: headsOf(list), tail: tailOf(list)}
+	t.rowCost.Store(unknownCost * int64(len(list.Uses)))
+	return t, nil
 }
 
 // follower keeps the catalog at hand as the registry moves. The registry may be away: the last revision stays.

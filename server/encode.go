@@ -44,10 +44,13 @@ func tailOf(list *fstore.FeatureList) (b []byte) {
 }
 
 // encoded is an answer as bytes, ready to be sent.
-type encoded struct{ buf *[]byte }
+type encoded struct {
+	buf   *[]byte
+	lease *lease // the bytes' part of the budget
+}
 
 // slice hands the bytes over to gRPC, which gives the buffer back once they are sent.
-func (e encoded) slice() mem.BufferSlice { return mem.BufferSlice{mem.NewBuffer(e.buf, &buffers)} }
+func (e encoded) slice() mem.BufferSlice { return mem.BufferSlice{mem.NewBuffer(e.buf, e.lease)} }
 
 // encode returns an answer as bytes. The error is ErrCorrupt where a string is no UTF-8, which no client could read.
 func (t *target) encode(a *online.Answer) (encoded, error) {
@@ -80,7 +83,7 @@ func (t *target) encode(a *online.Answer) (encoded, error) {
 		b = appendVersion(b, &a.Versions[i])
 	}
 	*buf = append(b, t.tail...)
-	return encoded{buf}, nil
+	return encoded{buf: buf}, nil
 }
 
 // sizes are the lengths of a feature's message and of those within it.

@@ -34,6 +34,8 @@ var classes = []class{
 	{fstore.ErrNotFound, codes.NotFound, "NOT_FOUND", http.StatusNotFound, ""},
 	{fstore.ErrNotReady, codes.FailedPrecondition, "FAILED_PRECONDITION", http.StatusConflict, ""},
 	{fstore.ErrTooLarge, codes.ResourceExhausted, "RESOURCE_EXHAUSTED", http.StatusRequestEntityTooLarge, ""},
+	{errBusy, codes.ResourceExhausted, "RESOURCE_EXHAUSTED", http.StatusTooManyRequests, "the server has as many requests and answers in flight as it may (serve.max_in_flight); try again"},
+	{errDraining, codes.Unavailable, "UNAVAILABLE", http.StatusServiceUnavailable, "the server is shutting down; try again"},
 	{fstore.ErrConflict, codes.Aborted, "ABORTED", http.StatusConflict, ""},
 	{fstore.ErrCorrupt, codes.DataLoss, "DATA_LOSS", http.StatusInternalServerError, "the online store holds what cannot be read; the server's log says more"},
 	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", http.StatusGatewayTimeout, "the deadline passed before the answer was there"},

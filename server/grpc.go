@@ -7,12 +7,13 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
-	"google.golang.org/grpc/encoding/proto"
+	grpcproto "google.golang.org/grpc/encoding/proto"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
@@ -21,7 +22,11 @@ import (
 
 const (
 	maxStreams     = 1000     // requests that one connection may have under way
-	maxHeaderBytes = 64 << 10 // of metadata, by gRPC's default 16 MB a request
+	maxHeaderBytes = 16 << 10 // of metadata, by gRPC's default 16 MB a request
+
+	// A connection is given up in peace once it is old, so that the streams of health and reflection end, too.
+	maxAge      = 30 * time.Minute
+	maxAgeGrace = 2 * maxLife
 
 	// A client that is gone without a word is found out by a ping: by gRPC's default after two hours.
 	pingAfter   = time.Minute // of silence
@@ -30,12 +35,16 @@ const (
 
 func (s *Server) newGRPC() *grpc.Server {
 	g := grpc.NewServer(
-		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(proto.Name)}),
+		grpc.Creds(s.connections.credentials()),
+		grpc.InTapHandle(s.admit),
+		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(grpcproto.Name)}),
 		grpc.MaxRecvMsgSize(s.maxRequestBytes),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.ConnectionTimeout(headerTimeout),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingAfter, Timeout: pingTimeout}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			Time: pingAfter, Timeout: pingTimeout, MaxConnectionAge: maxAge, MaxConnectionAgeGrace: maxAgeGrace,
+		}),
 		grpc.StreamInterceptor(s.stream),
 		grpc.UnaryInterceptor(s.guardedCall),
 		grpc.WaitForHandlers(true),
@@ -58,23 +67,30 @@ var grpcGet, httpGet = method{"grpc", getOnlineFeatures}, method{"http", getOnli
 // that bytes that are no message are counted and are the caller's fault.
 func (s *Server) handleGet(_ any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 	var answer encoded
+	r := &received{lease: lease{hold: hold{budget: &s.inFlight}}}
 	refused := s.run(ctx, grpcGet, func(ctx context.Context) error {
-		var r received
-		err := receive(&r)
+		err := receive(r)
+		ended := callOf(ctx).arrived()
 		switch {
+		case ended != nil:
+			return ended
 		case status.Code(err) == codes.ResourceExhausted: // gRPC has sent this, with its own words
 			return fstore.Errorf(fstore.ErrTooLarge, "the request has more than %d bytes", s.maxRequestBytes)
+		case err != nil && ctx.Err() != nil:
+			return ctx.Err()
 		case err != nil:
 			return fstore.Errorf(fstore.ErrInvalid, "the request did not arrive: %v", err)
 		case r.err != nil:
-			return fstore.Errorf(fstore.ErrInvalid, "the request is not a message of %s", getOnlineFeatures)
+			return r.err
 		}
-		answer, err = s.get(ctx, &r.message)
+		answer, err = s.get(ctx, r)
 		return err
 	})
 	if refused != nil {
+		r.lease.hold.release()
 		return nil, refused.grpc()
 	}
+	r.lease.join(connectionOf(ctx))
 	return answer, nil
 }
 
@@ -82,10 +98,26 @@ func (s *Server) handleGet(_ any, ctx context.Context, receive func(any) error, 
 // what is wrong with its bytes: gRPC itself would answer INTERNAL, as if the fault were here.
 type codec struct{ encoding.CodecV2 }
 
-// received is a request and why it could not be decoded.
+// received is a request, or why it could not be decoded, and the budget of it and then of its answer.
 type received struct {
 	message fstorev1.GetOnlineFeaturesRequest
 	err     error
+	lease   lease
+}
+
+// decode decodes a request whose elements are not too many.
+func (r *received) decode(data []byte) error {
+	bytes, err := sizeOfMessage(data)
+	if err != nil {
+		return err
+	}
+	if err := r.lease.hold.to(bytes); err != nil {
+		return err
+	}
+	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(data, &r.message); err != nil {
+		return fstore.Errorf(fstore.ErrInvalid, "the request is not a message of %s", getOnlineFeatures)
+	}
+	return nil
 }
 
 // Marshal implements encoding.CodecV2.
@@ -99,7 +131,9 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 // Unmarshal implements encoding.CodecV2.
 func (c codec) Unmarshal(data mem.BufferSlice, into any) error {
 	if r, ok := into.(*received); ok {
-		r.err = c.CodecV2.Unmarshal(data, &r.message)
+		whole := data.MaterializeToBuffer(mem.DefaultBufferPool())
+		defer whole.Free()
+		r.err = r.decode(whole.ReadOnlyData())
 		return nil
 	}
 	return c.CodecV2.Unmarshal(data, into)
@@ -120,9 +154,9 @@ func (s *Server) guardedCall(ctx context.Context, req any, info *grpc.UnaryServe
 // ever, and catches their panics.
 func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	done := make(chan error, 1)
-	s.inFlight.Add(1)
+	s.underWay.Add(1)
 	go func() {
-		defer s.inFlight.Done()
+		defer s.underWay.Done()
 		defer func() {
 			if p := recover(); p != nil {
 				s.panicked(method{"grpc", info.FullMethod}, p)
@@ -139,8 +173,9 @@ func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 	}
 }
 
-// get answers a request.
-func (s *Server) get(ctx context.Context, req *fstorev1.GetOnlineFeaturesRequest) (encoded, error) {
+// get answers a request, which it leaves empty.
+func (s *Server) get(ctx context.Context, r *received) (encoded, error) {
+	req := &r.message
 	var t *target
 	var err error
 	switch by := req.GetSelection().(type) {
@@ -168,11 +203,22 @@ func (s *Server) get(ctx context.Context, req *fstorev1.GetOnlineFeaturesRequest
 	if req.GetEventTimestamps() {
 		events = online.WithEventTimes
 	}
-	answer, err := s.lookup(ctx, t, keys, events)
+	answer, err := s.lookup(ctx, t, keys, events, &r.lease.hold)
 	if err != nil {
 		return encoded{}, err
 	}
-	return t.encode(answer)
+	e, err := t.encode(answer)
+	if err != nil {
+		return encoded{}, err
+	}
+	t.learn(answer, len(*e.buf))
+	proto.Reset(req)
+	e.lease = &r.lease
+	if err := r.lease.hold.to(int64(cap(*e.buf))); err != nil {
+		buffers.Put(e.buf)
+		return encoded{}, err
+	}
+	return e, nil
 }
 
 // columnsFrom returns the key columns of a request.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -29,12 +30,13 @@ const onlineFeaturesPath = "/v1/online-features"
 
 func (s *Server) newHTTP(ctx context.Context) *http.Server {
 	return &http.Server{
-		Handler:           s.closing(s.guarded(s.routes())),
+		Handler:           s.closing(s.guarded(s.hosts.check(s.routes()))),
 		ConnState:         s.web.changed,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       bodyTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
@@ -49,7 +51,7 @@ func (s *Server) routes() http.Handler {
 	})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.getReady)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{ErrorLog: scrapeLog{s}}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{ErrorLog: scrapeLog{s}, MaxRequestsInFlight: maxScrapes}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusNotFound, "NOT_FOUND", "there is nothing at this path",
 			"POST "+onlineFeaturesPath+", or GET /healthz, /readyz, /metrics")
@@ -79,11 +81,25 @@ func (l scrapeLog) Println(what ...any) {
 }
 
 func (s *Server) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
+	if !isJSON(r) {
+		writeError(w, http.StatusUnsupportedMediaType, "INVALID_ARGUMENT", "the request's Content-Type is "+quoted(r.Header.Get("Content-Type")), "send Content-Type: application/json")
+		return
+	}
 	buf := buffers.Get(0)
 	defer buffers.Put(buf)
+	arriving, h := hold{budget: &s.arriving}, hold{budget: &s.inFlight}
+	defer h.release()
 	refused := s.run(r.Context(), httpGet, func(ctx context.Context) error {
-		body, err := s.readBody(w, r)
+		defer arriving.release()
+		body, err := s.readBody(w, r, &arriving)
 		if err != nil {
+			return err
+		}
+		size, err := sizeOfJSON(body)
+		if err != nil {
+			return err
+		}
+		if err := h.to(size); err != nil {
 			return err
 		}
 		req, err := decodeRequest(body)
@@ -103,12 +119,15 @@ func (s *Server) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return err
 		}
-		answer, err := s.lookup(ctx, t, keys, req.events)
+		answer, err := s.lookup(ctx, t, keys, req.events, &h)
 		if err != nil {
 			return err
 		}
-		*buf, err = appendAnswerJSON((*buf)[:0], keys, t.list, answer, s.store.Limits.MaxAnswerBytes)
-		return err
+		if *buf, err = appendAnswerJSON((*buf)[:0], keys, t.list, answer, s.store.Limits.MaxAnswerBytes); err != nil {
+			return err
+		}
+		t.learn(answer, len(*buf))
+		return h.to(int64(cap(*buf)))
 	})
 	if refused != nil {
 		writeError(w, refused.http, refused.name, refused.message, refused.hint)
@@ -119,20 +138,41 @@ func (s *Server) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(*buf) // a client that went away is nobody's error
 }
 
-func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// readBody reads the body of a request. The hold takes its bytes as they arrive.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, h *hold) ([]byte, error) {
 	if how := r.Header.Get("Content-Encoding"); how != "" && how != "identity" {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "the body is encoded as %s", how).WithHint("send it as it is")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(s.maxRequestBytes)))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return nil, fstore.Errorf(fstore.ErrTooLarge, "the body has more than %d bytes", tooLarge.Limit).WithHint("ask for fewer rows at a time")
-	case err != nil:
-		return nil, fstore.Errorf(fstore.ErrInvalid, "the body did not arrive: %v", err)
+	defer context.AfterFunc(s.late, func() { _ = http.NewResponseController(w).SetReadDeadline(time.Now()) })()
+	from := http.MaxBytesReader(w, r.Body, int64(s.maxRequestBytes))
+	body := make([]byte, 0, firstRead)
+	for {
+		n, err := from.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		var tooLarge *http.MaxBytesError
+		switch {
+		case err == io.EOF:
+			return body, nil
+		case errors.As(err, &tooLarge):
+			return nil, fstore.Errorf(fstore.ErrTooLarge, "the body has more than %d bytes", tooLarge.Limit).WithHint("ask for fewer rows at a time")
+		case err != nil && s.late.Err() != nil:
+			return nil, errDraining
+		case err != nil:
+			return nil, fstore.Errorf(fstore.ErrInvalid, "the body did not arrive: %v", err)
+		}
+		if len(body) == cap(body) {
+			if err := h.to(int64(2 * cap(body))); err != nil {
+				return nil, err
+			}
+			body = slices.Grow(body, cap(body))
+		}
 	}
-	return body, nil
 }
+
+const (
+	firstRead  = 4 << 10 // bytes; most bodies have fewer
+	maxScrapes = 4       // of /metrics at a time
+)
 
 // errorBody is the body of every answer that is an error.
 type errorBody struct {
@@ -150,6 +190,9 @@ func writeError(w http.ResponseWriter, status int, code, message, hint string) {
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body) // a client that went away is nobody's error
 }
+
+// quoted returns what a caller sent as a short text in quotes.
+func quoted(s string) string { return strconv.Quote(shorten(s)) }
 
 func writeText(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -15,16 +15,21 @@ import (
 type connections struct {
 	mu   sync.Mutex // guards the rest
 	open int
-	none chan struct{} // closed once open is 0; nil: nobody waits
+	none chan struct{}         // closed once open is 0; nil: nobody waits
+	mute map[net.Conn]struct{} // those that have sent nothing, or less than the headers of a first request
 }
 
 // changed is the server's ConnState.
-func (c *connections) changed(_ net.Conn, to http.ConnState) {
+func (c *connections) changed(conn net.Conn, to http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	delete(c.mute, conn)
 	switch to {
 	case http.StateNew:
-		c.open++
+		c.mute[conn] = struct{}{}
+		if c.open++; c.open > maxConnections {
+			_ = conn.Close() // the server finds it closed
+		}
 	case http.StateClosed, http.StateHijacked:
 		c.open--
 	}
@@ -47,6 +52,15 @@ func (c *connections) wait(ctx context.Context) {
 	select {
 	case <-none:
 	case <-ctx.Done():
+	}
+}
+
+// closeMute closes the connections that no request has come over: Shutdown would wait 5 s for one.
+func (c *connections) closeMute() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn := range c.mute {
+		_ = conn.Close() // the server finds it closed
 	}
 }
 

@@ -30,9 +30,11 @@ type Options struct {
 
 	Poll            time.Duration // between looks at the registry, and at a store that is away at first; default: a second
 	Timeout         time.Duration // of requests whose caller sets no deadline; default: 5 s
-	DrainTimeout    time.Duration // for requests under way when the server is told to end; default: 20 s
-	Linger          time.Duration // that HTTP clients have to give up the connections they keep open; default: half a second
+	DrainTimeout    time.Duration // for requests under way when the server is told to end; default: 10 s
+	Linger          time.Duration // that HTTP clients have to give up the connections they keep open, and requests to arrive in full; default: half a second
 	MaxRequestBytes int           // of a gRPC message or an HTTP body; default: 4 MiB
+	Hosts           []string      // names, beside those of loopback, that HTTP requests may be for; default: none
+	MaxInFlight     int64         // bytes of all requests and answers in flight; default: 192 MiB
 }
 
 // Server answers requests until Serve's context ends.
@@ -49,13 +51,20 @@ type Server struct {
 	drainTimeout    time.Duration
 	linger          time.Duration
 	maxRequestBytes int
+	hosts           hosts
+
+	arriving    budget // bytes of requests as they arrive: a third of what may be in flight, so that slow callers leave room for others
+	inFlight    budget // bytes of requests, look-ups and answers: the rest
+	connections *grpcConnections
+	late        context.Context // ends where a draining server no longer waits for requests to arrive
+	hurry       context.CancelFunc
 
 	health   *health.Server
 	grpc     *grpc.Server
 	web      connections
 	usable   chan struct{}  // closed once the online store was found right
 	draining chan struct{}  // closed when the server is told to end
-	inFlight sync.WaitGroup // requests and streams
+	underWay sync.WaitGroup // requests and streams
 }
 
 // New returns a server that has not begun. It takes over the store's Observe and Elapsed, so no look-up may be under
@@ -67,13 +76,21 @@ func New(o Options) *Server {
 		clock:           o.Clock,
 		poll:            or(o.Poll, time.Second),
 		timeout:         or(o.Timeout, 5*time.Second),
-		drainTimeout:    or(o.DrainTimeout, 20*time.Second),
+		drainTimeout:    or(o.DrainTimeout, 10*time.Second),
 		linger:          or(o.Linger, 500*time.Millisecond),
 		maxRequestBytes: or(o.MaxRequestBytes, 4<<20),
 		health:          health.NewServer(),
 		usable:          make(chan struct{}),
 		draining:        make(chan struct{}),
 	}
+	for _, host := range o.Hosts {
+		s.hosts = append(s.hosts, hostName(host))
+	}
+	total := or(o.MaxInFlight, 192<<20)
+	s.arriving.limit, s.inFlight.limit = total/3, total-total/3
+	s.connections = newConnections(&s.arriving)
+	s.web.mute = map[net.Conn]struct{}{}
+	s.late, s.hurry = context.WithCancel(context.Background())
 	if s.clock == nil {
 		s.clock = time.Now
 	}
@@ -129,6 +146,7 @@ func (s *Server) Serve(ctx context.Context, grpcListener, httpListener net.Liste
 	}
 	group.Go(func() { s.follower.run(ctx, tick) })
 	group.Go(func() { s.awaitStore(ctx) })
+	group.Go(func() { s.closeSlow(ctx) })
 	s.follower.first(ctx)
 	if grpcListener != nil {
 		serve(0, "grpc", func() error { return s.grpc.Serve(grpcListener) })
@@ -152,6 +170,17 @@ func (s *Server) drain(web *http.Server) error {
 	var group sync.WaitGroup
 	var lateGRPC, lateHTTP bool
 	stopped := make(chan struct{})
+	lingering, end := context.WithTimeout(ctx, s.linger)
+	defer end()
+	group.Go(func() {
+		<-lingering.Done()
+		s.hurry()
+		s.web.closeMute()
+		s.connections.endReceiving(errDraining)
+		if s.connections.quiet(stopped, s.linger) {
+			s.grpc.Stop() // GracefulStop waits 5 s for a client that does not answer its ping
+		}
+	})
 	group.Go(func() {
 		defer close(stopped)
 		s.grpc.GracefulStop()
@@ -165,8 +194,6 @@ func (s *Server) drain(web *http.Server) error {
 		}
 	})
 	group.Go(func() {
-		lingering, end := context.WithTimeout(ctx, s.linger)
-		defer end()
 		s.web.wait(lingering)
 		if web.Shutdown(ctx) != nil {
 			lateHTTP = true
@@ -174,9 +201,32 @@ func (s *Server) drain(web *http.Server) error {
 		}
 	})
 	group.Wait()
-	s.inFlight.Wait()
+	s.underWay.Wait()
 	if lateGRPC || lateHTTP {
 		return fmt.Errorf("requests were still under way after %s and were ended", s.drainTimeout)
 	}
 	return nil
+}
+
+const (
+	sendTimeout = time.Minute     // for an answer to be read
+	sendHurry   = 5 * time.Second // for the same, where the answers in flight take nearly all there may be
+)
+
+// closeSlow closes the gRPC connections of clients that do not read their answers, until ctx ends.
+func (s *Server) closeSlow(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		patience := sendTimeout
+		if s.inFlight.used.Load() > s.inFlight.limit/2 {
+			patience = sendHurry
+		}
+		s.connections.closeSlow(time.Now().Add(-patience))
+	}
 }

@@ -186,9 +186,12 @@ func publish(t testing.TB, s *online.Store, v *fstore.ViewVersion, at time.Time,
 	if !found {
 		g = fstore.Generation(fmt.Sprintf("%08x%08x", len(v.Ref.Name)*256+v.Ref.Version, 0))
 	}
-	h := fstore.Header{View: v.Ref, Generation: g, Fingerprint: v.Fingerprint, Run: "run", RunAt: at, Token: "token"}
+	h := fstore.Header{View: v.Ref, Generation: g, Fingerprint: v.Fingerprint, Layout: fstore.RecordLayout, Run: "run", RunAt: at, Token: "token"}
 	var keys, records [][]byte
-	enc := s.Encoder(v)
+	enc, err := s.Encoder(v, g)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i := range b.Len {
 		k, r, err := enc.Encode(&b, i, nil, nil)
 		if err != nil {
@@ -201,7 +204,7 @@ func publish(t testing.TB, s *online.Store, v *fstore.ViewVersion, at time.Time,
 	if err := errors.Join(
 		s.SetHeader(ctx, nil, h),
 		s.WriteBatch(ctx, h, h, keys, records, nil),
-		s.Publish(ctx, h, is, was, fstore.Pointer{Generation: g, Published: at, Fingerprint: v.Fingerprint}),
+		s.Publish(ctx, h, is, was, fstore.Pointer{Generation: g, Published: at, Fingerprint: v.Fingerprint, Layout: fstore.RecordLayout}),
 	); err != nil {
 		t.Fatal(err)
 	}

@@ -148,6 +148,7 @@ func askHTTP(ctx context.Context, client *http.Client, address string, q *ask) *
 	if err != nil {
 		return &answer{code: "CLIENT", message: err.Error()}
 	}
+	req.Header.Set("Content-Type", "application/json")
 	resp, err := client.Do(req)
 	if err != nil {
 		return &answer{code: "CLIENT", message: err.Error()}

@@ -222,6 +222,7 @@ func send(t *testing.T, s *served, method, path, body string, header ...string) 
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Header.Set("Content-Type", "application/json")
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
@@ -285,8 +286,8 @@ func TestWrongRequestsOverHTTP(t *testing.T) {
 		{`{"features":[` + names + `,"customer_orders.order_value"],` + keys + `}`, 413, []string{"2001 features; the limit is 2000"}},
 		{`{"features":[` + names + `],"entities":{"customer_id":[` + strings.Repeat("0,", 9_999) + `0]}}`, 413, []string{"an answer of 180000000 bytes", "the limit is 33554432"}},
 		{`{"service":"` + strings.Repeat("x", 5<<20) + `"}`, 413, []string{"the body has more than 4194304 bytes", "ask for fewer rows"}},
-		{`{"service":"churn","entities":` + strings.Repeat("[", 1<<20), 400, []string{"exceeded max depth"}},
-		{`{"service":"churn","entities":` + strings.Repeat(`{"a":`, 1<<18), 400, []string{"exceeded max depth"}},
+		{`{"service":"churn","entities":` + strings.Repeat("[", 1<<20), 400, []string{"more than 16 deep"}},
+		{`{"service":"churn","entities":` + strings.Repeat(`{"a":`, 1<<18), 400, []string{"more than 16 deep"}},
 	} {
 		name := c.body[:min(60, len(c.body))]
 		code, text := send(t, s, "POST", "/v1/online-features", c.body)
@@ -320,7 +321,7 @@ func TestWrongRequestsOverHTTP(t *testing.T) {
 		{"GET", "/%2e%2e/etc/passwd", nil, 404, "there is nothing at this path"},
 		{"POST", "/metrics", nil, 404, "there is nothing at this path"},
 		{"POST", "/v1/online-features", []string{"Content-Encoding", "gzip"}, 400, "the body is encoded as gzip"},
-		{"POST", "/v1/online-features", []string{"Content-Type", "text/xml"}, 200, "77.58"}, // what it is called decides nothing
+		{"POST", "/v1/online-features", []string{"Content-Type", "text/xml"}, 415, "send Content-Type: application/json"},
 		{"POST", "/v1/online-features", []string{"Content-Type", "application/json; charset=utf-8"}, 200, "77.58"},
 		{"POST", "/v1/online-features", []string{"X-Huge", strings.Repeat("x", 2<<20)}, 431, ""},
 	} {

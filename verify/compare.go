@@ -33,7 +33,11 @@ type comparison struct {
 
 // compare looks at every key that the view has offline or the store holds, or at a sample of both.
 func (r *runner) compare(ctx context.Context, v *fstore.ViewVersion, at *standing, out *View) error {
-	c := &comparison{r: r, v: v, out: out, decoder: r.o.Store.Decoder(v)}
+	decoder, err := r.o.Store.Decoder(v, at.pointer)
+	if err != nil {
+		return err
+	}
+	c := &comparison{r: r, v: v, out: out, decoder: decoder}
 	defer func() {
 		for _, cur := range c.cursors {
 			cur.stop()
@@ -58,7 +62,6 @@ func (r *runner) compare(ctx context.Context, v *fstore.ViewVersion, at *standin
 	for _, key := range strays.strays {
 		c.tell(Difference{Kind: Extra, Key: c.keyText(key), Detail: "it lies where no look-up of the key looks"})
 	}
-	var err error
 	if c.held, err = r.keys[at.pointer.Generation].sorted(); err != nil {
 		return err
 	}

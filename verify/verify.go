@@ -37,7 +37,7 @@ type Store interface {
 	Records(ctx context.Context, g fstore.Generation, keys [][]byte) ([][]byte, error)
 	// ScanRecords calls fn with the key of every record, in no order; it ends with fn's first error.
 	ScanRecords(ctx context.Context, fn func(fstore.StoredKey) error) error
-	Decoder(v *fstore.ViewVersion) Decoder
+	Decoder(v *fstore.ViewVersion, p fstore.Pointer) (Decoder, error)
 }
 
 // Options are what Run needs. Shown, SortBytes and Progress may be zero.

@@ -181,11 +181,11 @@ func TestAViewWithoutKeys(t *testing.T) {
 	w.view.View.Keys = nil
 	source := keyless{w}
 	ctx := context.Background()
-	h := fstore.Header{View: w.view.Ref, Generation: generation, Fingerprint: "f", Run: "r", Complete: true, Published: day(1)}
+	h := fstore.Header{View: w.view.Ref, Generation: generation, Fingerprint: "f", Layout: fstore.RecordLayout, Run: "r", Complete: true, Published: day(1)}
 	if err := w.SetHeader(ctx, nil, h); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Publish(ctx, h, h, nil, fstore.Pointer{Generation: generation, Published: day(1), Fingerprint: "f"}); err != nil {
+	if err := w.Publish(ctx, h, h, nil, fstore.Pointer{Generation: generation, Published: day(1), Fingerprint: "f", Layout: fstore.RecordLayout}); err != nil {
 		t.Fatal(err)
 	}
 	o := w.options(0)
@@ -194,7 +194,11 @@ func TestAViewWithoutKeys(t *testing.T) {
 	if err != nil || got[0].Missing != 1 || got[0].Differences[0].Key != "{}" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	k, r, err := w.Encoder(w.view).Encode(source.one(), 0, nil, nil)
+	enc, err := w.Encoder(w.view, generation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, r, err := enc.Encode(source.one(), 0, nil, nil)
 	if err != nil || len(k) != 0 {
 		t.Fatal(k, err)
 	}

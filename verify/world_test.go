@@ -85,7 +85,9 @@ func (w *world) batch(p time.Time, rows []row) *fstore.Batch {
 	return b
 }
 
-func (w *world) Decoder(v *fstore.ViewVersion) verify.Decoder { return w.Store.Decoder(v) }
+func (w *world) Decoder(v *fstore.ViewVersion, p fstore.Pointer) (verify.Decoder, error) {
+	return w.Store.Decoder(v, p)
+}
 
 func (w *world) Records(ctx context.Context, g fstore.Generation, keys [][]byte) ([][]byte, error) {
 	w.reads += len(keys)
@@ -104,7 +106,7 @@ func (w *world) load(p time.Time) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	is := fstore.Header{View: w.view.Ref, Generation: generation, Fingerprint: "f", Run: "run " + p.String(), RunAt: p, Published: from.Published}
+	is := fstore.Header{View: w.view.Ref, Generation: generation, Fingerprint: "f", Layout: fstore.RecordLayout, Run: "run " + p.String(), RunAt: p, Published: from.Published}
 	was, pointer := &w.header, &from
 	if !published {
 		was, pointer = nil, nil
@@ -116,7 +118,7 @@ func (w *world) load(p time.Time) {
 	w.put(p, w.rows[p]...)
 	done := w.header
 	done.Complete, done.Published = true, p
-	if err := w.Publish(ctx, w.header, done, pointer, fstore.Pointer{Generation: generation, Published: p, Fingerprint: "f"}); err != nil {
+	if err := w.Publish(ctx, w.header, done, pointer, fstore.Pointer{Generation: generation, Published: p, Fingerprint: "f", Layout: fstore.RecordLayout}); err != nil {
 		w.t.Fatal(err)
 	}
 	w.header = done
@@ -130,8 +132,12 @@ func (w *world) put(p time.Time, rows ...row) {
 	}
 	var keys, records [][]byte
 	b := w.batch(p, rows)
+	enc, err := w.Encoder(w.view, generation)
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	for i := range rows {
-		k, r, err := w.Encoder(w.view).Encode(b, i, nil, nil)
+		k, r, err := enc.Encode(b, i, nil, nil)
 		if err != nil {
 			w.t.Fatal(err)
 		}

@@ -75,7 +75,8 @@ func (a *app) getCommand() *cobra.Command {
 		Long: `Get the features of keys from the online store, as a server would answer. Each --entity is one row; --entities
 reads rows from a Parquet, CSV or JSON file. Where the features have no keys there is one row.
 
---at sets the clock that age (ttl) is judged by; it may not lie before the instant a view is published at.
+--at sets the clock that age (ttl) is judged by. It may not lie before the instant from which a view's publication is
+servable: training at an earlier instant uses the publication before it.
 --grpc asks a running server instead; the answer has the same form.`,
 		Example: `  fstore get --service churn --entity customer_id=12003
   fstore get --service recommend --entity customer_id=12013,stock_code=P10322 --entity '{"customer_id":12013,"stock_code":"P11057"}'

@@ -227,7 +227,9 @@ func (a *app) printSummaries(summaries []materialize.Summary) error {
 // sink is the write side of the online store as a run wants it.
 type sink struct{ *online.Store }
 
-func (s sink) Encoder(v *fstore.ViewVersion) materialize.Encoder { return s.Store.Encoder(v) }
+func (s sink) Encoder(v *fstore.ViewVersion, g fstore.Generation) (materialize.Encoder, error) {
+	return s.Store.Encoder(v, g)
+}
 
 // leases are those of this process in the registry of a project.
 type leases struct {

@@ -145,6 +145,7 @@ func request(ts *testscript.TestScript, neg bool, args []string) {
 	body := strings.Join(args[2:], " ")
 	req, err := http.NewRequest(args[0], args[1], strings.NewReader(body))
 	ts.Check(err)
+	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	ts.Check(err)
 	defer resp.Body.Close()

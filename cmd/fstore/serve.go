@@ -22,17 +22,23 @@ func (a *app) serveCommand() *cobra.Command {
 		Long: `Answer look-ups from the online store: gRPC fstore.v1.FeatureStore with health and reflection, and HTTP with
 POST /v1/online-features, /healthz, /readyz and /metrics. What is applied or published later is picked up by itself.
 An online store that is away is waited for.
-The addresses are printed first: port 0 takes a free one. SIGTERM ends the server once what is under way is answered.`,
+The addresses are printed first: port 0 takes a free one. SIGTERM ends the server once what is under way is answered.
+
+There is no TLS and no authentication yet, so an address beyond this machine needs --insecure. HTTP requests must be for
+localhost, the server's address or a name in the setting serve.hosts.`,
 		Example: `  fstore serve
-  fstore serve --grpc 0.0.0.0:6566 --http 127.0.0.1:0
+  fstore serve --grpc 127.0.0.1:0 --http 127.0.0.1:0
+  fstore serve --grpc 0.0.0.0:6566 --insecure
   FSTORE_ONLINE=redis://127.0.0.1:6379/0 fstore serve`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context()) },
 	}
 	cmd.Flags().String("grpc", "", "address of the gRPC server (setting serve.grpc)")
 	cmd.Flags().String("http", "", "address of the HTTP server (setting serve.http)")
+	cmd.Flags().Bool("insecure", false, "listen beyond this machine too, without TLS and authentication (setting serve.insecure)")
 	settingFlag(cmd, "grpc", "serve.grpc")
 	settingFlag(cmd, "http", "serve.http")
+	settingFlag(cmd, "insecure", "serve.insecure")
 	return cmd
 }
 
@@ -59,11 +65,11 @@ func (a *app) serve(ctx context.Context) error {
 	if _, err := store.Check(ctx); err != nil && !errors.Is(err, fstore.ErrUnavailable) {
 		return fmt.Errorf("check the online store: %w", err)
 	}
-	grpc, err := listen("serve.grpc", s.GRPC)
+	grpc, err := a.listen(s, "serve.grpc", s.GRPC)
 	if err != nil {
 		return err
 	}
-	web, err := listen("serve.http", s.HTTP)
+	web, err := a.listen(s, "serve.http", s.HTTP)
 	if err != nil {
 		grpc.Close()
 		return err
@@ -71,17 +77,27 @@ func (a *app) serve(ctx context.Context) error {
 	if err := a.printAddresses(grpc.Addr(), web.Addr()); err != nil {
 		return err
 	}
-	if _, set := a.lookup("GOGC"); !set {
-		debug.SetGCPercent(garbagePercent)
-	}
+	a.tuneGarbage(s)
 	srv := server.New(server.Options{
 		Catalog: catalog{reg}, Store: store, Logger: a.logger(), Clock: a.now, Version: buildVersion(),
+		MaxInFlight: s.MaxInFlight, Hosts: s.Hosts,
 	})
 	a.drains.Store(true)
 	return srv.Serve(ctx, grpc, web)
 }
 
-func listen(key, address string) (net.Listener, error) {
+// tuneGarbage has Go collect garbage seldom, but keep to what a server may need: what is in flight, its garbage, and as
+// much as the largest registries take.
+func (a *app) tuneGarbage(s *Settings) {
+	if _, set := a.lookup("GOGC"); !set {
+		debug.SetGCPercent(garbagePercent)
+	}
+	if _, set := a.lookup("GOMEMLIMIT"); !set {
+		debug.SetMemoryLimit(128<<20 + s.MaxInFlight/3*4)
+	}
+}
+
+func (a *app) listen(s *Settings, key, address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		kind := fstore.ErrInvalid
@@ -89,6 +105,11 @@ func listen(key, address string) (net.Listener, error) {
 			kind = fstore.ErrConflict
 		}
 		return nil, fstore.Errorf(kind, "%s: %v", key, err).WithHint("set %s to another address; port 0 takes a free one", key)
+	}
+	if at, ok := l.Addr().(*net.TCPAddr); !s.Insecure && (!ok || !at.IP.IsLoopback()) {
+		l.Close() // nothing was accepted
+		return nil, a.misset(s.file, key, fmt.Sprintf("%s is open to other machines, and there is neither TLS nor authentication yet", address),
+			"listen on 127.0.0.1, behind a proxy that has both, or pass --insecure (setting serve.insecure)")
 	}
 	return l, nil
 }

@@ -35,12 +35,16 @@ var settingKeys = []settingKey{
 	{"offline.temp_dir", ".fstore/tmp", "folder the offline engine spills to"},
 	{"serve.grpc", "127.0.0.1:6566", "address of the gRPC server; port 0 takes a free one"},
 	{"serve.http", "127.0.0.1:6567", "address of the HTTP server; port 0 takes a free one"},
+	{"serve.insecure", "false", "true lets the server listen beyond this machine, without TLS and without authentication"},
+	{"serve.hosts", "", "names that HTTP requests may be for, beside localhost and the server's address; separated by commas"},
+	{"serve.max_in_flight", "192MB", "bytes of requests and answers that a server may hold at a time; beyond it callers get RESOURCE_EXHAUSTED"},
 	{"gc.grace", "1d", "how long gc leaves the data of a view version after it stopped being live"},
 }
 
 // Settings are those of a feature repo, checked; paths are absolute.
 type Settings struct {
 	Dir      string // of fstore.yaml
+	file     *settingsText
 	Project  string
 	Registry URL
 	Online   URL
@@ -52,7 +56,10 @@ type Settings struct {
 	MemoryLimit string
 	TempDir     string
 
-	GRPC, HTTP string
+	GRPC, HTTP  string
+	Insecure    bool
+	Hosts       []string
+	MaxInFlight int64 // bytes
 
 	Grace time.Duration // of gc
 }
@@ -130,14 +137,14 @@ func problemError(p *registry.Problem) error {
 
 // check turns the merged keys into settings. All mistakes are reported at once, each with where it was made.
 func (a *app) check(dir string, file *settingsText) (*Settings, error) {
-	v, s := a.config, &Settings{Dir: dir}
+	v, s := a.config, &Settings{Dir: dir, file: file}
 	var wrong []error
 	bad := func(key, hint, format string, args ...any) {
 		wrong = append(wrong, a.misset(file, key, fmt.Sprintf(format, args...), hint))
 	}
 	value := func(key string) string {
 		text := v.GetString(key)
-		if text == "" && key != "project" {
+		if text == "" && key != "project" && key != "serve.hosts" {
 			bad(key, "leave it out for "+fallback(key)+", or give a value", "is empty")
 			return fallback(key)
 		}
@@ -188,6 +195,20 @@ func (a *app) check(dir string, file *settingsText) (*Settings, error) {
 			bad(key, "for example 127.0.0.1:6566", "%q is not an address", address)
 		}
 	}
+	if s.Insecure, err = strconv.ParseBool(value("serve.insecure")); err != nil {
+		bad("serve.insecure", "true or false", "%q is neither true nor false", v.GetString("serve.insecure"))
+	}
+	for name := range strings.FieldsFuncSeq(value("serve.hosts"), func(r rune) bool { return r == ',' || r == ' ' }) {
+		if !isHost(name) {
+			bad("serve.hosts", "for example fstore.example.com,10.0.0.7", "%q is not the name or address of a host", name)
+		}
+		s.Hosts = append(s.Hosts, name)
+	}
+	inFlight, ok := parseMemory(value("serve.max_in_flight"))
+	if !ok || inFlight < minInFlight || inFlight > maxMemory {
+		bad("serve.max_in_flight", fmt.Sprintf("for example 192MB; at least %dMB", minInFlight), "%q is not an amount of memory that requests and answers may take", v.GetString("serve.max_in_flight"))
+	}
+	s.MaxInFlight = int64(inFlight * 1e6)
 	if len(wrong) > 0 {
 		return nil, errors.Join(wrong...)
 	}

@@ -10,9 +10,10 @@ import (
 
 // What a setting may be.
 const (
-	maxThreads = 1024
-	minMemory  = 32      // MB: with less the engine cannot even read definitions
-	maxMemory  = 1 << 40 // MB
+	maxThreads  = 1024
+	minMemory   = 32      // MB: with less the engine cannot even read definitions
+	maxMemory   = 1 << 40 // MB
+	minInFlight = 16      // MB: a third of it takes the largest request
 )
 
 var memoryLimit = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([KMGT])i?B$`)
@@ -39,6 +40,11 @@ func isAddress(s string) bool {
 	_, err = strconv.ParseUint(port, 10, 16)
 	return err == nil
 }
+
+var hostName = regexp.MustCompile(`^(?i:[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*(?i:[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)$`)
+
+// isHost reports whether a text is the name or address of a host, without a port.
+func isHost(s string) bool { return hostName.MatchString(s) || net.ParseIP(s) != nil }
 
 // onlineMistake says what is wrong with the URL of an online store and what would be right; "" if it has the form of one.
 func onlineMistake(u URL) (what, hint string) {

@@ -230,6 +230,7 @@ func (a *app) printShown(s shown) error {
 		for from, to := range s.Source.Rename {
 			fact("rename", from+" → "+to)
 		}
+		fact("optional", strings.Join(s.Source.Optional, ", "))
 		metaFacts(fact, s.Source.Meta)
 	case s.View != nil:
 		viewFacts(fact, s)

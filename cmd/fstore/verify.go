@@ -62,7 +62,9 @@ are differences, which the next run of materialize mends.`,
 // verifiable is the reading side of the online store as verify wants it.
 type verifiable struct{ *online.Store }
 
-func (s verifiable) Decoder(v *fstore.ViewVersion) verify.Decoder { return s.Store.Decoder(v) }
+func (s verifiable) Decoder(v *fstore.ViewVersion, p fstore.Pointer) (verify.Decoder, error) {
+	return s.Store.Decoder(v, p)
+}
 
 func (a *app) verify(ctx context.Context, args []string, f verifyFlags) error {
 	s, err := a.settings()

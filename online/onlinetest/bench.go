@@ -37,7 +37,7 @@ func Benchmark(b *testing.B, open Open) {
 		}
 	}
 	v := lists[1].Uses[0].Version
-	keys50, _ := encode(b, s, v, rowsOf(v, keys)...)
+	keys50, _ := encode(b, s, v, generation1, rowsOf(v, keys)...)
 	for _, rows := range []int{1, 100} {
 		b.Run(fmt.Sprintf("bare/keys=%d/views=1", rows), func(b *testing.B) {
 			b.ReportAllocs()
@@ -103,7 +103,7 @@ func benchmarkWrite(b *testing.B, backend online.Backend, features int) {
 	const size = 2000
 	v, rows := wide("write", features, size)
 	s := online.New(backend, fmt.Sprint("write", features, b.N))
-	h := fstore.Header{View: v.Ref, Generation: generation1, Fingerprint: fingerprint, RunAt: published}
+	h := fstore.Header{View: v.Ref, Generation: generation1, Fingerprint: fingerprint, Layout: fstore.RecordLayout, RunAt: published}
 	if err := s.SetHeader(context.Background(), nil, h); err != nil {
 		b.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func benchmarkWrite(b *testing.B, backend online.Backend, features int) {
 		for i := range rows {
 			rows[i][0] = int64(n + i)
 		}
-		keys, records := encode(b, s, v, rows...)
+		keys, records := encode(b, s, v, generation1, rows...)
 		b.StartTimer()
 		is := h
 		is.Watermark = fmt.Append(nil, n)

@@ -97,7 +97,7 @@ var concurrentTests = []test{
 		const last = 60
 		var all sync.WaitGroup
 		all.Go(func() {
-			keys, _ := encode(t, writer, v, rows(0)...)
+			keys, _ := encode(t, writer, v, generation1, rows(0)...)
 			for n := 1; n <= last; n++ {
 				load(t, writer, v, generation(n), at(n), rows(n)...)
 				if err := writer.Drop(context.Background(), generation(n-1), keys); err != nil {

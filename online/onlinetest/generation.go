@@ -57,7 +57,7 @@ var generationTests = []test{
 			t.Fatal(err)
 		}
 		same(t, show(a), []string{"x: 2"})
-		same(t, a.Versions, []online.AnswerVersion{{Ref: v.Ref, Generation: generation2, Published: published.Add(time.Hour)}})
+		same(t, a.Versions, []online.AnswerVersion{{Ref: v.Ref, Generation: generation2, Published: published.Add(time.Hour), Servable: published.Add(time.Hour)}})
 	}},
 	{"a_flip_during_a_read_asks_only_that_view_again", func(t *testing.T, b online.Backend) {
 		hook := &hooked{Backend: b}
@@ -86,7 +86,7 @@ var generationTests = []test{
 		later := published.Add(time.Hour)
 		hook.after = func() {
 			hook.after = nil
-			keys, records := encode(t, writer, v, row{int64(1), later, int64(2)})
+			keys, records := encode(t, writer, v, generation1, row{int64(1), later, int64(2)})
 			if err := writer.WriteBatch(context.Background(), was, was, keys, records, nil); err != nil {
 				t.Error(err)
 			}

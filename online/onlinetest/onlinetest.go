@@ -27,6 +27,7 @@ func Run(t *testing.T, open Open) {
 		{"lookup", lookupTests},
 		{"request", requestTests},
 		{"generation", generationTests},
+		{"damage", damageTests},
 		{"collect", collectTests},
 		{"concurrent", concurrentTests},
 	} {
@@ -138,10 +139,14 @@ func batch(v *fstore.ViewVersion, rows ...row) *fstore.Batch {
 	return b
 }
 
-// encode returns the keys and records of rows.
-func encode(t testing.TB, s *online.Store, v *fstore.ViewVersion, rows ...row) (keys, records [][]byte) {
+// encode returns the keys and records of rows in a generation.
+func encode(t testing.TB, s *online.Store, v *fstore.ViewVersion, g fstore.Generation, rows ...row) (keys, records [][]byte) {
 	t.Helper()
-	b, e := batch(v, rows...), s.Encoder(v)
+	b := batch(v, rows...)
+	e, err := s.Encoder(v, g)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i := range rows {
 		key, record, err := e.Encode(b, i, nil, nil)
 		if err != nil {
@@ -157,19 +162,19 @@ const fingerprint = "test"
 
 // pointerTo is the pointer to a generation of any view of the suite.
 func pointerTo(g fstore.Generation, at time.Time) *fstore.Pointer {
-	return &fstore.Pointer{Generation: g, Published: at, Fingerprint: fingerprint}
+	return &fstore.Pointer{Generation: g, Published: at, Fingerprint: fingerprint, Layout: fstore.RecordLayout}
 }
 
 // load writes rows as a generation of a view and publishes it.
 func load(t testing.TB, s *online.Store, v *fstore.ViewVersion, g fstore.Generation, at time.Time, rows ...row) fstore.Header {
 	t.Helper()
 	ctx := context.Background()
-	keys, records := encode(t, s, v, rows...)
+	keys, records := encode(t, s, v, g, rows...)
 	from, found, err := s.Pointer(ctx, v.Ref)
 	if err != nil {
 		t.Fatal(err)
 	}
-	begun := fstore.Header{View: v.Ref, Generation: g, Fingerprint: v.Fingerprint, Run: "run", RunAt: at, Token: "token"}
+	begun := fstore.Header{View: v.Ref, Generation: g, Fingerprint: v.Fingerprint, Layout: fstore.RecordLayout, Run: "run", RunAt: at, Token: "token"}
 	if err := s.SetHeader(ctx, nil, begun); err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +187,7 @@ func load(t testing.TB, s *online.Store, v *fstore.ViewVersion, g fstore.Generat
 	if done.Published = at; !found {
 		was = nil
 	}
-	if err := s.Publish(ctx, written, done, was, fstore.Pointer{Generation: g, Published: at, Fingerprint: v.Fingerprint}); err != nil {
+	if err := s.Publish(ctx, written, done, was, fstore.Pointer{Generation: g, Published: at, Fingerprint: v.Fingerprint, Layout: fstore.RecordLayout}); err != nil {
 		t.Fatal(err)
 	}
 	return done

@@ -70,7 +70,7 @@ var writeTests = []test{
 		}
 		is := was
 		is.Watermark = []byte("w")
-		keys, records := encode(t, s, v, row{int64(1), published, int64(11)}, row{int64(2), published, int64(20)})
+		keys, records := encode(t, s, v, generation1, row{int64(1), published, int64(11)}, row{int64(2), published, int64(20)})
 		conflict(t, s.WriteBatch(ctx, was, is, keys, records, nil))
 		conflict(t, s.WriteBatch(ctx, was, is, nil, nil, keys))
 		conflict(t, s.Publish(ctx, was, is, pointerTo(generation1, published), *pointerTo(generation1, published.Add(time.Hour))))
@@ -83,7 +83,7 @@ var writeTests = []test{
 	{"a_batch_sets_deletes_and_moves_the_header", func(t *testing.T, b online.Backend) {
 		s, ctx, v := online.New(b, "p"), context.Background(), view("v", "id int64", "x int64")
 		was := load(t, s, v, generation1, published, row{int64(1), published, int64(10)}, row{int64(2), published, int64(20)})
-		keys, records := encode(t, s, v, row{int64(1), published, int64(11)}, row{int64(3), published, int64(30)}, row{int64(2), published, int64(0)})
+		keys, records := encode(t, s, v, generation1, row{int64(1), published, int64(11)}, row{int64(3), published, int64(30)}, row{int64(2), published, int64(0)})
 		is := was
 		is.Watermark = keys[1]
 		if err := s.WriteBatch(ctx, was, is, keys[:2], records[:2], keys[2:]); err != nil {
@@ -200,7 +200,7 @@ var writeTests = []test{
 		}
 		load(t, s, v, generation1, published, rows...)
 		load(t, s, v, generation2, published, rows...)
-		keys, _ := encode(t, s, v, append(rows, row{int64(9999), published, int64(0)})...)
+		keys, _ := encode(t, s, v, generation1, append(rows, row{int64(9999), published, int64(0)})...)
 		if err := s.Drop(context.Background(), generation1, keys); err != nil {
 			t.Fatal(err)
 		}
@@ -240,12 +240,16 @@ var writeTests = []test{
 			{int64(3), "}{\x00", published, []float64{}, "", int64(0)},
 		}
 		load(t, s, v, generation1, published, rows...)
-		keys, _ := encode(t, s, v, rows...)
+		keys, _ := encode(t, s, v, generation1, rows...)
 		records, err := s.Records(context.Background(), generation1, keys)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := s.Decoder(v).Decode(keys, records)
+		decoder, err := s.Decoder(v, *pointerTo(generation1, published))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := decoder.Decode(keys, records)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -259,7 +263,7 @@ var writeTests = []test{
 }
 
 func header() fstore.Header {
-	return fstore.Header{View: fstore.ViewRef{Name: "v", Version: 1}, Generation: generation1, Fingerprint: fingerprint, Run: "r", RunAt: published, Token: "first"}
+	return fstore.Header{View: fstore.ViewRef{Name: "v", Version: 1}, Generation: generation1, Fingerprint: fingerprint, Layout: fstore.RecordLayout, Run: "r", RunAt: published, Token: "first"}
 }
 
 func found(records [][]byte) (n int) {

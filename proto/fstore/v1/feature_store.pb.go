@@ -59,6 +59,8 @@ const (
 	// There is no record for the key: the value is the feature's default where it has one, else null.
 	Status_STATUS_NOT_FOUND Status = 2
 	// The newest record is older than the view's ttl allows: the value is the default where there is one, else null.
+	// The next run removes such records, so the status of a key that gets no new row moves on to STATUS_NOT_FOUND at any
+	// publication. Treat the two alike: their values are the same.
 	Status_STATUS_OUTSIDE_MAX_AGE Status = 3
 )
 

@@ -1,0 +1,195 @@
+package offline
+
+import (
+	"encoding/json"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// settleBins decides where the bins of a column end, once all its rows have passed. Where the sample is all of them, it
+// counts the bins too; otherwise a second pass must (see takeAgain).
+func (y *tally) settleBins(m measure) {
+	if (m != ofNumbers && m != ofInstants) || y.infinite || len(y.sample) == 0 {
+		return
+	}
+	values := make([]float64, 0, len(y.sample))
+	for _, s := range y.sample {
+		values = append(values, s.x)
+	}
+	y.edges = slices.Compact(quantiles(values, bins))
+	y.upTo = make([]int64, len(y.edges))
+	y.again = y.mask != 0 || m == ofInstants && (beyondFloat(y.least.Int64s[0]) || beyondFloat(y.greatest.Int64s[0]))
+	if !y.again {
+		for _, x := range values {
+			y.bin(x)
+		}
+	}
+}
+
+// quantiles returns the values that divide others into n parts of one size, in order. It reorders what it is given.
+func quantiles(values []float64, n int) []float64 {
+	out := make([]float64, 0, n-1)
+	from := 0
+	for i := 1; i < n; i++ {
+		rank := (len(values) - 1) * i / n
+		selectRank(values[from:], rank-from)
+		out = append(out, values[rank])
+		from = rank
+	}
+	return out
+}
+
+// selectRank moves the value of a rank to its place, smaller ones before it and greater ones after it (Hoare's select).
+func selectRank(values []float64, rank int) {
+	for len(values) > 16 {
+		pivot := median(values[0], values[len(values)/2], values[len(values)-1])
+		i, j := 0, len(values)-1
+		for i <= j {
+			for values[i] < pivot {
+				i++
+			}
+			for values[j] > pivot {
+				j--
+			}
+			if i <= j {
+				values[i], values[j] = values[j], values[i]
+				i++
+				j--
+			}
+		}
+		switch { // up to j none is greater than the pivot, from i on none is smaller, between them all are equal to it
+		case rank <= j:
+			values = values[:j+1]
+		case rank >= i:
+			values, rank = values[i:], rank-i
+		default:
+			return
+		}
+	}
+	slices.Sort(values)
+}
+
+func median(a, b, c float64) float64 { return max(min(a, b), min(max(a, b), c)) }
+
+// beyondFloat reports whether a float64 may not hold a whole number exactly.
+func beyondFloat(n int64) bool { return n > 1<<53 || n < -1<<53 }
+
+// takeAgain counts the rows of a second pass in the bins.
+func (y *tally) takeAgain(c *fstore.Column) {
+	switch c.Type {
+	case fstore.Int32:
+		binNumbers(y, c, c.Int32s)
+	case fstore.Int64:
+		binNumbers(y, c, c.Int64s)
+	case fstore.Float32:
+		binNumbers(y, c, c.Float32s)
+	case fstore.Float64:
+		binNumbers(y, c, c.Float64s)
+	case fstore.Timestamp:
+		binInstants(y, c)
+	}
+}
+
+// binNumbers compares numbers as float64, as the edges are.
+func binNumbers[T int32 | int64 | float32 | float64](y *tally, c *fstore.Column, values []T) {
+	for i, v := range values {
+		if x := float64(v); !c.IsNull(i) && x == x {
+			y.bin(x)
+		}
+	}
+}
+
+// binInstants compares instants exactly.
+func binInstants(y *tally, c *fstore.Column) {
+	for i, v := range c.Int64s {
+		if c.IsNull(i) {
+			continue
+		}
+		for e := len(y.edges) - 1; e >= 0 && v <= wholeOf(y.edges[e]); e-- {
+			y.upTo[e]++
+		}
+	}
+}
+
+// bin counts a value for every edge that it is not above.
+func (y *tally) bin(x float64) {
+	for e := len(y.edges) - 1; e >= 0 && x <= y.edges[e]; e-- {
+		y.upTo[e]++
+	}
+}
+
+// histogram returns the bins of a column.
+func (c *contentColumn) histogram() []Bin {
+	if c.measure == ofTexts || c.measure == ofTruths {
+		return c.valueBins()
+	}
+	var out []Bin
+	below := int64(0)
+	add := func(upTo json.RawMessage, n int64) {
+		if n > below {
+			out = append(out, Bin{upTo, n - below})
+		}
+		below = n
+	}
+	for i, n := range c.tally.upTo {
+		add(c.edge(c.tally.edges[i]), n)
+	}
+	if len(c.tally.edges) > 0 { // the last bin has those above: up to the greatest
+		add(textOf(c.tally.greatest), c.tally.count-c.tally.nans)
+	}
+	return out
+}
+
+// edge writes an edge as the column has values.
+func (c *contentColumn) edge(x float64) json.RawMessage {
+	one := fstore.NewColumn("", c.tally.least.Type, 1)
+	switch one.Type {
+	case fstore.Int32:
+		one.Append(int32(x))
+	case fstore.Int64:
+		one.Append(wholeOf(x))
+	case fstore.Timestamp:
+		one.Append(fstore.FromMicros(wholeOf(x)))
+	case fstore.Float32:
+		one.Append(float32(x))
+	default:
+		one.Append(x)
+	}
+	return one.AppendJSON(nil, 0)
+}
+
+// wholeOf is the nearest int64 of a float64 made of one.
+func wholeOf(x float64) int64 {
+	if x >= math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return int64(x)
+}
+
+// valueBins counts each value in ascending order, if there are few and none is long.
+func (c *contentColumn) valueBins() []Bin {
+	if c.tally.many {
+		return nil
+	}
+	var out []Bin
+	for _, v := range slices.Sorted(maps.Keys(c.tally.values)) {
+		one := fstore.NewColumn("", c.tally.least.Type, 1)
+		switch one.Type {
+		case fstore.Bool:
+			one.Append(v != falseText)
+		case fstore.Bytes:
+			one.Append([]byte(v))
+		default:
+			one.Append(v)
+		}
+		upTo := textOf(&one)
+		if upTo == nil {
+			return nil
+		}
+		out = append(out, Bin{upTo, c.tally.values[v]})
+	}
+	return out
+}

@@ -1,0 +1,204 @@
+package offline
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// statisticsOf returns the statistics of the columns of a query's rows.
+func (r *repo) statisticsOf(sql string) map[string]Statistics {
+	r.Helper()
+	r.write("statistics.parquet", sql)
+	s, err := r.e.session(context.Background())
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer s.close()
+	var o LockOutput
+	if err := s.content(context.Background(), filepath.Join(r.dir, "statistics.parquet"), &o, ""); err != nil {
+		r.Fatal(err)
+	}
+	out := map[string]Statistics{}
+	for _, c := range o.Columns {
+		out[c.Name] = c.Statistics
+	}
+	return out
+}
+
+// TestStatisticsAreWhatTheEngineCounts holds every figure to the engine's own, for few rows, whose bins one pass counts,
+// and for many, which need two.
+func TestStatisticsAreWhatTheEngineCounts(t *testing.T) {
+	r := newRepo(t, 2)
+	for _, rows := range []int{1, 3_000, 40_000} {
+		t.Run(fmt.Sprint(rows), func(t *testing.T) {
+			r := &repo{t, r.e, r.dir}
+			got := r.statisticsOf(`SELECT
+  CASE WHEN i % 7 > 0 THEN (hash(i) % 1000)::INTEGER - 500 END AS small,
+  (hash(i) % 1000000000000000000)::BIGINT * CASE WHEN i % 2 = 0 THEN 1 ELSE -1 END AS great,
+  CASE WHEN i % 5 = 0 THEN 'nan'::FLOAT WHEN i % 3 = 0 THEN NULL ELSE (hash(i) % 100)::FLOAT / 8 END AS f32,
+  CASE WHEN i % 4 = 0 THEN -0.0 WHEN i % 4 = 1 THEN 0.0 ELSE (hash(i) % 12345) / 1000 END::DOUBLE AS f64,
+  make_timestamp((hash(i) % 31536000000000)::BIGINT) AS at,
+  make_timestamp(9123456789012345600 + (i % 40)) AS far,
+  i % 3 = 0 AS truth,
+  chr(65 + (i % 26)::INTEGER) AS few,
+  hash(i)::VARCHAR AS many,
+  encode(chr(65 + (i % 20)::INTEGER)) AS raw,
+  repeat('long', 100) AS long,
+  NULL::BIGINT AS nothing
+FROM range(` + fmt.Sprint(rows) + `) t(i)`)
+			for name, statistics := range got {
+				r.checkStatistics(name, statistics)
+			}
+		})
+	}
+}
+
+// checkStatistics holds the statistics of a column of statistics.parquet to the engine's.
+func (r *repo) checkStatistics(name string, got Statistics) {
+	r.Helper()
+	from := text(filepath.Join(r.dir, "statistics.parquet"))
+	ask := func(sql string) []string {
+		rows, _ := r.rowsOf("SELECT " + strings.ReplaceAll(sql, "§", ident(name)) + " FROM " + from)
+		return rows[0]
+	}
+	want := ask("count(§)::VARCHAR, count_if(§ IS NULL)::VARCHAR, count(DISTINCT §)::VARCHAR")
+	if have := []string{fmt.Sprint(got.Count), fmt.Sprint(got.Nulls)}; !slices.Equal(have, want[:2]) {
+		r.Errorf("%s: count and nulls %v, want %v", name, have, want[:2])
+	}
+	var distinct float64
+	_, _ = fmt.Sscan(want[2], &distinct)
+	switch {
+	case got.Count == 0:
+		if got.Distinct != nil || got.Histogram != nil {
+			r.Errorf("%s: %+v of no value", name, got)
+		}
+	case distinct < 2*countedWell && (got.Approximate || *got.Distinct != int64(distinct)):
+		r.Errorf("%s: %d distinct values, approximate %v, want %v", name, *got.Distinct, got.Approximate, distinct)
+	case distinct >= 2*countedWell && (!got.Approximate || float64(*got.Distinct) < 0.95*distinct || float64(*got.Distinct) > 1.05*distinct):
+		r.Errorf("%s: about %d distinct values, want %v", name, *got.Distinct, distinct)
+	}
+	total := int64(0)
+	for i, bin := range got.Histogram {
+		upTo := strings.Trim(string(bin.UpTo), `"`)
+		total += bin.Count
+		condition, want := "= ", bin.Count
+		switch name {
+		case "small", "great", "f32", "f64":
+			upTo, condition, want = upTo+"::DOUBLE", "::DOUBLE <= ", total
+		case "at", "far":
+			upTo, condition, want = text(upTo)+"::TIMESTAMP", "<= ", total
+		case "truth":
+		case "raw":
+			upTo = "encode(chr(65 + " + fmt.Sprint(i) + "))" // JSON has bytes as base64
+		default:
+			upTo = text(upTo)
+		}
+		if n := ask("count_if(§" + condition + upTo + ")::VARCHAR")[0]; n != fmt.Sprint(want) {
+			r.Errorf("%s: bin %d up to %s has %d, the engine counts %s", name, i, bin.UpTo, want, n)
+		}
+	}
+	if len(got.Histogram) > 0 && total != got.Count-got.NaNs {
+		r.Errorf("%s: bins hold %d values of %d", name, total, got.Count-got.NaNs)
+	}
+	if (len(got.Histogram) == 0) != (got.Count == got.NaNs || name == "long" || name == "many" && got.Count > fewValues) {
+		r.Errorf("%s: histogram %v", name, got.Histogram)
+	}
+}
+
+func (r *repo) rowsOf(sql string) ([][]string, error) {
+	r.Helper()
+	s, err := r.e.session(context.Background())
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer s.close()
+	b, err := s.query(context.Background(), sql)
+	if err != nil {
+		r.Fatal(err)
+	}
+	return boxed(b), nil
+}
+
+// TestDistinctDoesNotDependOnOrder counts the same hashes in another order, with duplicates.
+func TestDistinctDoesNotDependOnOrder(t *testing.T) {
+	for _, n := range []int{0, 1, 2*countedWell - 1, 2 * countedWell, 100_000} {
+		hashes := make([]uint64, 0, 2*n)
+		for i := range n {
+			hashes = append(hashes, mix(uint64(i)), mix(uint64(i)))
+		}
+		var forward, shuffled distinct
+		for _, h := range hashes {
+			forward.add(h)
+		}
+		rand.New(rand.NewPCG(1, 2)).Shuffle(len(hashes), func(i, j int) { hashes[i], hashes[j] = hashes[j], hashes[i] })
+		for _, h := range hashes {
+			shuffled.add(h)
+		}
+		a, approximate := forward.count()
+		b, _ := shuffled.count()
+		if a != b || approximate != (n >= 2*countedWell) || !approximate && a != int64(n) {
+			t.Errorf("%d distinct values counted as %d and %d, approximate %v", n, a, b, approximate)
+		}
+	}
+}
+
+func TestQuantilesAreThoseOfSortedValues(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 500 {
+		values := make([]float64, 1+random.IntN(300))
+		for i := range values {
+			values[i] = float64(random.IntN(1 + random.IntN(400)))
+		}
+		sorted := slices.Sorted(slices.Values(values))
+		var want []float64
+		for i := 1; i < bins; i++ {
+			want = append(want, sorted[(len(sorted)-1)*i/bins])
+		}
+		if diff := cmp.Diff(want, quantiles(values, bins)); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+}
+
+// TestNoFigureIsLeftOutOfAComparison changes one figure at a time.
+func TestNoFigureIsLeftOutOfAComparison(t *testing.T) {
+	number := func(x float64) *float64 { return &x }
+	many := func(x int64) *int64 { return &x }
+	same := func() *Statistics {
+		return &Statistics{
+			Count: 4, Nulls: 1, NaNs: 1, Min: json.RawMessage("1"), Max: json.RawMessage("3"), Mean: number(2), Stddev: number(1), Distinct: many(3),
+			Histogram: []Bin{{json.RawMessage("1"), 1}, {json.RawMessage("2"), 1}, {json.RawMessage("3"), 1}},
+		}
+	}
+	for _, test := range []struct {
+		want   string
+		change func(*Statistics)
+	}{
+		{"others, or in other rows, with the same statistics", func(*Statistics) {}},
+		{"count 4 → 5", func(s *Statistics) { s.Count = 5 }},
+		{"nulls 1 → 0", func(s *Statistics) { s.Nulls = 0 }},
+		{"NaNs 1 → 0", func(s *Statistics) { s.NaNs = 0 }},
+		{"min 1 → none", func(s *Statistics) { s.Min = nil }},
+		{"max 3 → 4", func(s *Statistics) { s.Max = json.RawMessage("4") }},
+		{"mean 2 → 2.0000000001", func(s *Statistics) { s.Mean = number(2.0000000001) }},
+		{"stddev 1 → none", func(s *Statistics) { s.Stddev = nil }},
+		{"distinct 3 → none", func(s *Statistics) { s.Distinct = nil }},
+		{"distinct 3 → about 3", func(s *Statistics) { s.Approximate = true }},
+		{"histogram: 2: 1 → 2: 2", func(s *Statistics) { s.Histogram[1].Count = 2 }},
+		{"histogram: 2 bins, the first 2: 1 → 3: 2", func(s *Statistics) { s.Histogram = []Bin{s.Histogram[0], {json.RawMessage("3"), 2}} }},
+	} {
+		now := same()
+		test.change(now)
+		if got := same().against(now); got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
+	}
+}

@@ -1,0 +1,270 @@
+package offline
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/fstore-dev/fstore"
+)
+
+const (
+	bins        = 10   // of a histogram of numbers
+	fewValues   = 32   // up to so many distinct texts are a histogram
+	longestText = 256  // bytes of a text in statistics
+	sampledRows = 8192 // at least so many rows say where bins end, of as many as there are
+)
+
+// tally collects the statistics of a column while its rows pass by, once. Sums follow the order of the rows, so they do
+// not depend on threads. Its memory does not grow with the rows.
+type tally struct {
+	nulls, nans, finite int64
+	count               int64
+	infinite            bool
+	least, greatest     *fstore.Column // of one row; nil: no value yet
+	mean, squares       float64        // Welford
+	sample              []sampled      // of the rows whose hash has all of mask's bits zero
+	mask                uint64
+	distinct            distinct
+	values              map[string]int64 // texts and truth values, counted while they are few and short
+	many                bool             // they are not
+
+	edges []float64 // upper bounds of all bins but the last
+	upTo  []int64   // values up to each edge
+	again bool      // they are to be counted by a second pass
+}
+
+// reuse returns a tally without rows that has the memory of one that is no longer needed.
+func (y *tally) reuse() tally {
+	clear(y.distinct.slots)
+	return tally{sample: y.sample[:0], distinct: distinct{slots: y.distinct.slots}}
+}
+
+// sampled is a value and the hash of its row's number: every second row, say, would miss what goes by twos.
+type sampled struct {
+	x    float64
+	hash uint64
+}
+
+// mix spreads the bits of a number (splitmix64). No two numbers have one hash.
+func mix(n uint64) uint64 {
+	n += 0x9e3779b97f4a7c15
+	n = (n ^ n>>30) * 0xbf58476d1ce4e5b9
+	n = (n ^ n>>27) * 0x94d049bb133111eb
+	return n ^ n>>31
+}
+
+// take adds rows; at is the number of the first.
+func (y *tally) take(m measure, c *fstore.Column, at int64) {
+	switch {
+	case m == onlyCounts:
+		for i := range c.Len {
+			if c.IsNull(i) {
+				y.nulls++
+			}
+		}
+		y.count = at + int64(c.Len) - y.nulls
+	case c.Type == fstore.Int32:
+		takeNumbers(y, c, c.Int32s, at)
+	case c.Type == fstore.Int64:
+		takeNumbers(y, c, c.Int64s, at)
+	case c.Type == fstore.Float32:
+		takeNumbers(y, c, c.Float32s, at)
+	case c.Type == fstore.Float64:
+		takeNumbers(y, c, c.Float64s, at)
+	case c.Type == fstore.Timestamp:
+		y.takeInstants(c, at)
+	default:
+		y.takeTexts(c)
+	}
+}
+
+// takeNumbers adds numbers. NaN counts among the values and the distinct ones, and is in none of the rest.
+func takeNumbers[T int32 | int64 | float32 | float64](y *tally, c *fstore.Column, values []T, at int64) {
+	least, greatest := -1, -1
+	for i, v := range values {
+		if c.Valid != nil && c.IsNull(i) {
+			y.nulls++
+			continue
+		}
+		y.count++
+		x := float64(v)
+		if x != x {
+			y.nans++
+			y.distinct.add(mix(math.Float64bits(math.NaN())))
+			continue
+		}
+		y.distinct.add(mix(identity(v)))
+		y.number(x, at+int64(i))
+		if least < 0 || v < values[least] {
+			least = i
+		}
+		if greatest < 0 || v > values[greatest] {
+			greatest = i
+		}
+	}
+	y.extremes(c, least, greatest)
+}
+
+// identity returns the bits by which equal numbers are equal.
+func identity[T int32 | int64 | float32 | float64](v T) uint64 {
+	switch v := any(v).(type) {
+	case int32:
+		return uint64(v)
+	case int64:
+		return uint64(v)
+	case float32:
+		return math.Float64bits(float64(v) + 0) // -0.0 is 0.0
+	case float64:
+		return math.Float64bits(v + 0)
+	}
+	panic("unreachable")
+}
+
+// takeInstants adds instants. Infinite ones count among the values and the distinct ones only.
+func (y *tally) takeInstants(c *fstore.Column, at int64) {
+	least, greatest := -1, -1
+	for i, v := range c.Int64s {
+		if c.IsNull(i) {
+			y.nulls++
+			continue
+		}
+		y.count++
+		y.distinct.add(mix(uint64(v)))
+		if v == math.MaxInt64 || v <= -math.MaxInt64 {
+			y.infinite = true
+			continue
+		}
+		y.number(float64(v), at+int64(i))
+		if least < 0 || v < c.Int64s[least] {
+			least = i
+		}
+		if greatest < 0 || v > c.Int64s[greatest] {
+			greatest = i
+		}
+	}
+	y.extremes(c, least, greatest)
+}
+
+// takeTexts adds texts, bytes or truth values.
+func (y *tally) takeTexts(c *fstore.Column) {
+	least, greatest := -1, -1
+	for i := range c.Len {
+		if c.IsNull(i) {
+			y.nulls++
+			continue
+		}
+		y.count++
+		y.text(textAt(c, i))
+		if least < 0 || compareRows(c, i, c, least) < 0 {
+			least = i
+		}
+		if greatest < 0 || compareRows(c, i, c, greatest) > 0 {
+			greatest = i
+		}
+	}
+	y.extremes(c, least, greatest)
+}
+
+// textAt returns a text, bytes, or a truth value in words.
+func textAt(c *fstore.Column, i int) string {
+	switch c.Type {
+	case fstore.String:
+		return c.Strings[i]
+	case fstore.Bytes:
+		return string(c.Bytes[i])
+	}
+	return [...]string{falseText, "true"}[boolInt(c.Bools[i])]
+}
+
+const falseText = "false"
+
+func (y *tally) text(s string) {
+	y.distinct.add(xxhash.Sum64String(s))
+	if y.many {
+		return
+	}
+	if n, ok := y.values[s]; ok {
+		y.values[s] = n + 1
+		return
+	}
+	if len(y.values) == fewValues || len(s) > longestText {
+		y.values, y.many = nil, true
+		return
+	}
+	if y.values == nil {
+		y.values = map[string]int64{}
+	}
+	y.values[strings.Clone(s)] = 1
+}
+
+// extremes takes in the rows with the least and the greatest value of some; -1 where there is none.
+func (y *tally) extremes(c *fstore.Column, least, greatest int) {
+	if least < 0 {
+		return
+	}
+	if y.least == nil || compareRows(c, least, y.least, 0) < 0 {
+		y.least = oneRow(c, least)
+	}
+	if y.greatest == nil || compareRows(c, greatest, y.greatest, 0) > 0 {
+		y.greatest = oneRow(c, greatest)
+	}
+}
+
+func (y *tally) number(x float64, row int64) {
+	if math.IsInf(x, 0) {
+		y.infinite = true
+		return
+	}
+	y.finite++
+	d := x - y.mean
+	y.mean += d / float64(y.finite)
+	y.squares += d * (x - y.mean)
+	h := mix(uint64(row))
+	if h&y.mask != 0 {
+		return
+	}
+	if y.sample == nil {
+		y.sample = make([]sampled, 0, 2*sampledRows)
+	}
+	y.sample = append(y.sample, sampled{x, h})
+	if len(y.sample) >= 2*sampledRows { // half of them from now on
+		y.mask = y.mask<<1 | 1
+		y.sample = slices.DeleteFunc(y.sample, func(s sampled) bool { return s.hash&y.mask != 0 })
+	}
+}
+
+func oneRow(c *fstore.Column, i int) *fstore.Column {
+	one := fstore.NewColumn("", c.Type, 1)
+	one.AppendFrom(c, i)
+	return &one
+}
+
+// compareRows orders two values of scalar columns of one type.
+func compareRows(a *fstore.Column, i int, b *fstore.Column, j int) int {
+	switch a.Type {
+	case fstore.Bool:
+		return boolInt(a.Bools[i]) - boolInt(b.Bools[j])
+	case fstore.Int32:
+		return cmp.Compare(a.Int32s[i], b.Int32s[j])
+	case fstore.Int64, fstore.Timestamp:
+		return cmp.Compare(a.Int64s[i], b.Int64s[j])
+	case fstore.Float32:
+		return cmp.Compare(a.Float32s[i], b.Float32s[j])
+	case fstore.Float64:
+		return cmp.Compare(a.Float64s[i], b.Float64s[j])
+	case fstore.String:
+		return cmp.Compare(a.Strings[i], b.Strings[j])
+	}
+	return slices.Compare(a.Bytes[i], b.Bytes[j])
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

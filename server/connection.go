@@ -1,0 +1,265 @@
+package server
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/http2"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/peer"
+)
+
+// gRPC's transport keeps what a client sends and what it does not read, and tells nobody how much. So every connection
+// counts for itself: the requests' bytes as they arrive, by following the frames, and the answers' until the transport
+// has given their buffers back.
+
+const (
+	maxConnections = 1000 // of each protocol
+	maxCalls       = 2000 // streams of all gRPC connections
+)
+
+// frameCost is what a DATA frame costs in memory beside its bytes: a message may come in frames of one byte.
+const frameCost = 64
+
+// grpcConnections is all gRPC connections of a server.
+type grpcConnections struct {
+	arriving *budget // bytes of requests, until their streams end
+	streams  atomic.Int64
+
+	mu  sync.Mutex // guards all
+	all map[*connection]struct{}
+}
+
+// connection is a gRPC connection. It is the AuthInfo of its peer, so that calls find it.
+type connection struct {
+	net.Conn
+	of      *grpcConnections
+	in, out frames
+	joined  bool // for the reader alone
+
+	mu        sync.Mutex
+	newest    uint32             // the largest number of a stream the client has opened
+	open      map[uint32]int64   // by stream: bytes of it that have arrived
+	bytes     int64              // the sum of open
+	receiving map[*call]struct{} // calls whose request has not arrived
+	answers   lease              // head of the ring of answers that are being sent, oldest first
+	closed    bool
+}
+
+// AuthType implements credentials.AuthInfo.
+func (*connection) AuthType() string { return "none" }
+
+// watching is gRPC's credentials for no security, which has the server see its connections' bytes.
+type watching struct {
+	credentials.TransportCredentials
+	of *grpcConnections
+}
+
+func newConnections(arriving *budget) *grpcConnections {
+	return &grpcConnections{arriving: arriving, all: map[*connection]struct{}{}}
+}
+
+func (g *grpcConnections) credentials() credentials.TransportCredentials {
+	return watching{insecure.NewCredentials(), g}
+}
+
+// Clone implements credentials.TransportCredentials.
+func (w watching) Clone() credentials.TransportCredentials {
+	return watching{w.TransportCredentials.Clone(), w.of}
+}
+
+// ServerHandshake implements credentials.TransportCredentials. The error is gRPC's to close the connection with.
+func (w watching) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	c := &connection{
+		Conn: raw, of: w.of, open: map[uint32]int64{}, receiving: map[*call]struct{}{}, in: frames{skip: len(http2.ClientPreface)},
+	}
+	c.answers.next, c.answers.prev = &c.answers, &c.answers
+	return c, c, nil
+}
+
+// join makes the connection one of the server's. That is left to its first read: gRPC closes whatever it reads from.
+func (c *connection) join() error {
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	if len(c.of.all) >= maxConnections {
+		return errTooManyConnections
+	}
+	c.joined = true
+	c.of.all[c] = struct{}{}
+	return nil
+}
+
+// connectionOf returns the connection that a call came over; nil in tests that call without one.
+func connectionOf(ctx context.Context) *connection {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return nil
+	}
+	c, _ := p.AuthInfo.(*connection)
+	return c
+}
+
+// Read implements net.Conn.
+func (c *connection) Read(p []byte) (int, error) {
+	if !c.joined {
+		if err := c.join(); err != nil {
+			return 0, err
+		}
+	}
+	n, err := c.Conn.Read(p)
+	c.in.scan(p[:n], c.arrived)
+	return n, err
+}
+
+// Write implements net.Conn.
+func (c *connection) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.out.scan(p[:n], c.sent)
+	return n, err
+}
+
+// Close implements net.Conn. Nothing is in flight after it: what gRPC had not sent is dropped.
+func (c *connection) Close() error {
+	c.of.mu.Lock()
+	delete(c.of.all, c)
+	c.of.mu.Unlock()
+	c.mu.Lock()
+	for stream := range c.open {
+		c.end(stream)
+	}
+	for c.answers.next != &c.answers {
+		c.answers.next.leave()
+	}
+	c.closed = true
+	c.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// arrived takes in a frame that the client sent.
+func (c *connection) arrived(f frame) {
+	c.mu.Lock()
+	fits := true
+	switch f.kind {
+	case http2.FrameHeaders:
+		if f.stream > c.newest && !c.closed {
+			c.newest = f.stream
+			c.open[f.stream] = 0
+			c.of.streams.Add(1)
+		}
+	case http2.FrameData:
+		if held, ok := c.open[f.stream]; ok {
+			n := int64(f.length + frameCost)
+			c.open[f.stream] = held + n
+			c.bytes += n
+			fits = c.of.arriving.add(n)
+		}
+	case http2.FrameRSTStream:
+		c.end(f.stream)
+	}
+	c.mu.Unlock()
+	if !fits {
+		c.of.makeRoom()
+	}
+}
+
+// sent takes in a frame that the server sent.
+func (c *connection) sent(f frame) {
+	if !f.ends() {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.end(f.stream)
+}
+
+// end forgets a stream. c.mu is held.
+func (c *connection) end(stream uint32) {
+	held, ok := c.open[stream]
+	if !ok {
+		return
+	}
+	delete(c.open, stream)
+	c.bytes -= held
+	c.of.arriving.add(-held)
+	c.of.streams.Add(-1)
+}
+
+// list returns the connections there are.
+func (g *grpcConnections) list() []*connection {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	all := make([]*connection, 0, len(g.all))
+	for c := range g.all {
+		all = append(all, c)
+	}
+	return all
+}
+
+// makeRoom ends the requests that are still arriving on the connection with the most bytes of such.
+func (g *grpcConnections) makeRoom() {
+	var most *connection
+	var bytes int64
+	for _, c := range g.list() {
+		c.mu.Lock()
+		if c.bytes > bytes && len(c.receiving) > 0 {
+			most, bytes = c, c.bytes
+		}
+		c.mu.Unlock()
+	}
+	if most != nil {
+		most.endReceiving(errBusy)
+	}
+}
+
+// endReceiving ends the calls whose request has not arrived; why is what they are answered.
+func (c *connection) endReceiving(why error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for call := range c.receiving {
+		call.why = why
+		call.cancel()
+	}
+	clear(c.receiving)
+}
+
+// endReceiving does it on all connections.
+func (g *grpcConnections) endReceiving(why error) {
+	for _, c := range g.list() {
+		c.endReceiving(why)
+	}
+}
+
+// quiet returns true once no stream was open for a while, or false once end is closed.
+func (g *grpcConnections) quiet(end <-chan struct{}, while time.Duration) bool {
+	const looks = 10
+	tick := time.NewTicker(max(while/looks, time.Millisecond))
+	defer tick.Stop()
+	for n := 0; n < looks; n++ {
+		select {
+		case <-end:
+			return false
+		case <-tick.C:
+		}
+		if g.streams.Load() > 0 {
+			n = -1
+		}
+	}
+	return true
+}
+
+// closeSlow closes the connections that have an answer which was to be sent before an instant.
+func (g *grpcConnections) closeSlow(before time.Time) {
+	for _, c := range g.list() {
+		c.mu.Lock()
+		oldest := c.answers.next
+		slow := oldest != &c.answers && oldest.since.Before(before)
+		c.mu.Unlock()
+		if slow {
+			_ = c.Close() // the transport finds it closed
+		}
+	}
+}
