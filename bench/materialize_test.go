@@ -61,7 +61,7 @@ func materializeOnce(b *testing.B, features int) {
 		began := time.Now()
 		now := epoch.Add(time.Duration(hours) * time.Hour)
 		s, err := materialize.Run(context.Background(), materialize.Options{
-			Views: []*fstore.ViewVersion{v}, To: now, Now: now, State: filepath.Join(dir, "state"),
+			Views: []*fstore.ViewVersion{v}, To: now, Now: func() time.Time { return now }, State: filepath.Join(dir, "state"),
 			Source: engine, Sink: sink{store}, Leases: free{}, Clock: machine{},
 		})
 		if err != nil {

@@ -223,7 +223,7 @@ func (w *pinWorld) materialize(one *fstore.ViewVersion) {
 	}
 	w.calls = 0
 	_, err := materialize.Run(context.Background(), materialize.Options{
-		Views: views, Now: now, State: filepath.Join(w.dir, "state"), Source: pinEngine{}, Sink: pinSink{w.store}, Leases: pinLeases{w},
+		Views: views, Now: func() time.Time { return now }, State: filepath.Join(w.dir, "state"), Source: pinEngine{}, Sink: pinSink{w.store}, Leases: pinLeases{w},
 		Clock: pinClock{now}, BatchKeys: 3,
 	})
 	w.done(err)

@@ -107,6 +107,8 @@ const pinKeys = 8
 func variantOf(v *fstore.ViewVersion) int { return int(v.View.TTL.Micros()/(24*3600*1e6)) - pinTTL(0) }
 
 // AsOf implements materialize.Source.
+func (pinEngine) Stamp(context.Context, *fstore.ViewVersion) string { return "" }
+
 func (pinEngine) AsOf(_ context.Context, v *fstore.ViewVersion, p time.Time) iter.Seq2[*fstore.Batch, error] {
 	return func(yield func(*fstore.Batch, error) bool) {
 		b := &fstore.Batch{Columns: []fstore.Column{

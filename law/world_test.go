@@ -200,7 +200,7 @@ func (machine) Sleep(ctx context.Context, d time.Duration) error {
 func (w *world) publish(t testing.TB, h *holder, mode materialize.Mode, to int64, views ...*fstore.ViewVersion) []materialize.Summary {
 	t.Helper()
 	summaries, err := materialize.Run(context.Background(), materialize.Options{
-		Views: views, To: fstore.FromMicros(to), Now: far, Mode: mode, State: h.state,
+		Views: views, To: fstore.FromMicros(to), Now: func() time.Time { return far }, Mode: mode, State: h.state,
 		Source: w.engine, Sink: sink{h.store}, Leases: &grants{}, Clock: machine{},
 	})
 	if err != nil {

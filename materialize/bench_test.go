@@ -32,6 +32,8 @@ func newWide(n int) *wide {
 	return &wide{view: v, n: n}
 }
 
+func (w *wide) Stamp(context.Context, *fstore.ViewVersion) string { return "" }
+
 func (w *wide) AsOf(context.Context, *fstore.ViewVersion, time.Time) iter.Seq2[*fstore.Batch, error] {
 	return func(yield func(*fstore.Batch, error) bool) {
 		const rows = 2048
@@ -77,7 +79,7 @@ func (n null) Drop(context.Context, fstore.Generation, [][]byte) error { return 
 
 func wideOptions(w *wide, s Sink, state string) Options {
 	return Options{
-		Views: []*fstore.ViewVersion{w.view}, To: day(1), Now: day(1), State: state, Source: w, Sink: s,
+		Views: []*fstore.ViewVersion{w.view}, To: day(1), Now: func() time.Time { return day(1) }, State: state, Source: w, Sink: s,
 		Leases: newLeases(), Clock: &clock{now: day(0)},
 	}
 }

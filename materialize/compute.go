@@ -92,7 +92,8 @@ type diff struct {
 // It returns nil where nothing differs and the base published P already.
 func (j *job) compute(ctx context.Context, base *run, g fstore.Generation) (*run, error) {
 	r := &run{Format: stateFormat, Run: newID(16), Store: j.o.Store, View: j.v.Ref, Fingerprint: j.v.Fingerprint, Generation: g, Layout: fstore.RecordLayout, At: j.p}
-	d := &diff{}
+	r.Build = j.o.Build
+	d, inputs := &diff{}, j.o.Source.Stamp(ctx, j.v)
 	defer func() { d.abort() }()
 	if err := d.open(j, r, base); err != nil {
 		return nil, err
@@ -102,8 +103,11 @@ func (j *job) compute(ctx context.Context, base *run, g fstore.Generation) (*run
 	}
 	r.Keys, r.Writes, r.Deletes = d.manifest.keys, d.spool.writes, d.spool.deletes
 	j.s.Keys, j.s.Unchanged = r.Keys, d.unchanged
+	if inputs == j.o.Source.Stamp(ctx, j.v) { // else they changed meanwhile, and nobody knows which were read
+		r.Inputs = inputs
+	}
 	if base != nil && r.Writes+r.Deletes == 0 && j.pointer.Published.Equal(j.p) {
-		return nil, nil
+		return nil, j.state.same(base, r)
 	}
 	if err := j.step("computed"); err != nil {
 		return nil, err

@@ -11,10 +11,11 @@ import (
 
 // facts are what a run finds: in the store, and in state what explains it.
 type facts struct {
-	pointer  *fstore.Pointer                        // nil: never published
-	headers  map[fstore.Generation]*fstore.Header   // of the pointer's generation and of all that state knows
-	runsRead                                        // in state
-	intact   func(r *run, spool bool) (bool, error) // are the run's manifest, and its spool, as they were written
+	pointer   *fstore.Pointer                        // nil: never published
+	headers   map[fstore.Generation]*fstore.Header   // of the pointer's generation and of all that state knows
+	runsRead                                         // in state
+	leftovers bool                                   // state has files that are to be removed
+	intact    func(r *run, spool bool) (bool, error) // are the run's manifest, and its spool, as they were written
 }
 
 // plan is what a run does about what it found.
@@ -22,11 +23,38 @@ type plan struct {
 	finish *run   // the interrupted run to finish first
 	base   *run   // the run whose manifest is what the store then holds; nil: a new generation
 	reason string // why there is a new generation
+
+	later      bool // nothing is to be done: a later instant is published
+	finishOnly bool // nothing is to be done but to finish, for the same reason
+}
+
+// standing returns the run that the store holds whole, if it is for p, of this build, and nothing is left of any other:
+// where its inputs are what they were, a run would change nothing.
+func (f *facts) standing(v *fstore.ViewVersion, p time.Time, o *Options) *run {
+	if f.pointer == nil || f.pointer.Damaged != "" || o.Mode&Full != 0 {
+		return nil
+	}
+	h := f.headers[f.pointer.Generation]
+	if h == nil || !h.Complete || h.View != v.Ref || h.Layout != fstore.RecordLayout ||
+		h.Fingerprint != v.Fingerprint || f.pointer.Fingerprint != v.Fingerprint {
+		return nil
+	}
+	r := f.runs[h.Run]
+	if r == nil || !r.of(h) || r.Inputs == "" || r.Build != o.Build || len(f.runs)+len(f.newer) > 1 || f.leftovers {
+		return nil
+	}
+	for _, at := range []time.Time{f.pointer.Published, h.Published, h.RunAt, r.At} {
+		if !at.Equal(p) {
+			return nil
+		}
+	}
+	return r
 }
 
 // decide says how a run for p goes about it. It is the whole of the recovery: what it does not recognise is left to a
 // new generation.
-func decide(f *facts, v *fstore.ViewVersion, p time.Time, mode Mode) (plan, error) {
+func decide(f *facts, v *fstore.ViewVersion, p time.Time, o *Options) (plan, error) {
+	mode := o.Mode
 	var live *fstore.Header
 	if f.pointer != nil {
 		live = f.headers[f.pointer.Generation]
@@ -38,6 +66,11 @@ func decide(f *facts, v *fstore.ViewVersion, p time.Time, mode Mode) (plan, erro
 	}
 	seen, what := f.seen(live)
 	if p.Before(seen) && mode&Rewind == 0 {
+		if o.To.IsZero() && mode == 0 { // nobody asked for p: it is what this machine's clock says
+			if todo, err := f.aheadOf(v, live, p); err != nil || todo.later || todo.finishOnly {
+				return todo, err
+			}
+		}
 		return plan{}, fstore.Errorf(fstore.ErrInvalid, "cannot materialize as of %s: %s %s",
 			fstore.FormatTime(p), what, fstore.FormatTime(seen)).WithHint("--rewind goes back in time")
 	}
@@ -58,6 +91,17 @@ func decide(f *facts, v *fstore.ViewVersion, p time.Time, mode Mode) (plan, erro
 		return plan{reason: "nothing is published yet"}, nil
 	}
 	return f.inPlace(v, live)
+}
+
+// aheadOf says what is left to do for a run as of now where readers have seen a later instant: to finish the run that
+// began it, or nothing.
+func (f *facts) aheadOf(v *fstore.ViewVersion, live *fstore.Header, p time.Time) (plan, error) {
+	if live != nil && !live.Complete {
+		todo, err := f.inPlace(v, live)
+		todo.finishOnly = todo.finish != nil
+		return todo, err
+	}
+	return plan{later: f.pointer.Fingerprint == v.Fingerprint && f.pointer.Published.After(p)}, nil
 }
 
 // seen returns the latest instant whose values readers may have seen, and how so; the zero time where there is none. live is

@@ -23,8 +23,14 @@ type job struct {
 	pens    map[fstore.Generation]*pen
 }
 
+// newJob is called under the lease: a run that had to wait for it publishes as of when the wait ended, and so never
+// before what the run that it waited for has published.
 func newJob(o *Options, v *fstore.ViewVersion, token string, s *Summary) *job {
-	return &job{o: o, v: v, token: token, p: v.View.Publish.Run(o.To), s: s, pens: map[fstore.Generation]*pen{}}
+	to := o.To
+	if to.IsZero() {
+		to = o.Now()
+	}
+	return &job{o: o, v: v, token: token, p: v.View.Publish.Run(to), s: s, pens: map[fstore.Generation]*pen{}}
 }
 
 // run goes through the protocol of docs/materialize.md.
@@ -33,9 +39,16 @@ func (j *job) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	todo, err := decide(f, j.v, j.p, j.o.Mode)
+	if r := f.standing(j.v, j.p, j.o); r != nil && r.Inputs == j.o.Source.Stamp(ctx, j.v) {
+		j.s.Keys, j.s.Unchanged = r.Keys, r.Keys
+		return j.skip(ctx, Unchanged)
+	}
+	todo, err := decide(f, j.v, j.p, j.o)
 	if err != nil {
 		return err
+	}
+	if todo.later {
+		return j.skip(ctx, PublishedLater)
 	}
 	j.s.NewGeneration = todo.reason
 	if err := j.fence(ctx, todo); err != nil {
@@ -51,8 +64,10 @@ func (j *job) run(ctx context.Context) error {
 		}
 		j.published()
 	}
-	if err := j.update(ctx, todo.base); err != nil {
-		return err
+	if !todo.finishOnly {
+		if err := j.update(ctx, todo.base); err != nil {
+			return err
+		}
 	}
 	return j.timed(&j.s.Seconds.Clean, func() error { return j.clean(ctx) })
 }
@@ -82,6 +97,17 @@ func (j *job) update(ctx context.Context, base *run) error {
 	return nil
 }
 
+// skip ends a run that computes nothing and has written nothing. A run that slept past its lease learns here that it
+// did: what it has seen is of the past.
+func (j *job) skip(ctx context.Context, why Skip) error {
+	if err := j.o.Leases.Renew(ctx, j.v.Ref, j.token, j.o.LeaseTTL, j.o.Clock.Now()); err != nil {
+		return err
+	}
+	j.s.Skipped = why
+	j.published()
+	return nil
+}
+
 // published notes in the summary what readers see.
 func (j *job) published() {
 	j.s.Generation, j.s.Published = j.pointer.Generation, j.pointer.Published
@@ -102,7 +128,7 @@ func (j *job) look(ctx context.Context) (*facts, error) {
 	if j.state, err = openState(dir); err != nil {
 		return nil, err
 	}
-	f := &facts{headers: map[fstore.Generation]*fstore.Header{}, runsRead: j.state.runsRead, intact: j.state.intact}
+	f := &facts{headers: map[fstore.Generation]*fstore.Header{}, runsRead: j.state.runsRead, leftovers: j.state.leftovers(), intact: j.state.intact}
 	if j.pointer, err = j.readPointer(ctx); err != nil {
 		return nil, err
 	}

@@ -63,7 +63,7 @@ func victimRun(dir string, seed int) error {
 	t := seeded(seed)
 	fmt.Println("begun")
 	_, err = Run(context.Background(), Options{
-		Views: []*fstore.ViewVersion{t.view}, To: day(seed), Now: day(seed), State: filepath.Join(dir, "state"),
+		Views: []*fstore.ViewVersion{t.view}, To: day(seed), Now: func() time.Time { return day(seed) }, State: filepath.Join(dir, "state"),
 		Source: t, Sink: sink{online.New(b, "p")}, Leases: oneLease{}, Clock: wall{}, BatchKeys: 50,
 	})
 	return err

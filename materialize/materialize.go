@@ -15,6 +15,11 @@ type Source interface {
 	// AsOf returns the view as of p: one row per key in ascending key order, stale rows left out. The columns are
 	// the join keys in name order, the event time, and the features in name order. A batch is valid until the next.
 	AsOf(ctx context.Context, v *fstore.ViewVersion, p time.Time) iter.Seq2[*fstore.Batch, error]
+
+	// Stamp identifies all that AsOf depends on beside the definition and p: as long as the text is the same, so are the
+	// rows. It reads no file. An empty text says that this cannot be told: files are missing, or were written just now and
+	// could be written again without that being seen.
+	Stamp(ctx context.Context, v *fstore.ViewVersion) string
 }
 
 // Encoder packs the rows of one view version.
@@ -76,12 +81,13 @@ const (
 // Options are what Run needs. Mode, Wait, LeaseTTL, BatchKeys, BatchBytes and Progress may be zero.
 type Options struct {
 	Views  []*fstore.ViewVersion // run in this order
-	To     time.Time             // T: each view is published at View.Publish.Run(T); zero: Now
-	Now    time.Time
+	To     time.Time             // T: each view is published at View.Publish.Run(T); zero: now, once the view's lease is held
+	Now    func() time.Time      // the clock that To is judged by
 	Mode   Mode
 	Wait   time.Duration // how long to wait for a lease that somebody holds; zero: not at all
 	State  string        // folder of the project's state; a folder per view version is made in it
 	Store  string        // names the store, for when runs in State belong to another one; any text
+	Build  string        // names this build: no run of another one is taken to have computed the same
 	Source Source
 	Sink   Sink
 	Leases Leases
@@ -125,11 +131,21 @@ type Summary struct {
 	Unchanged     int64               `json:"unchanged"`                // keys the store held already
 	Bytes         int64               `json:"bytes"`                    // of keys and records written
 	Seconds       Seconds             `json:"seconds"`                  // by stage
+	Skipped       Skip                `json:"skipped,omitempty"`        // why nothing was computed; empty: it was
 	NewGeneration string              `json:"new_generation,omitempty"` // why there is a new generation; empty: there is none
 	Finished      time.Time           `json:"finished,omitzero"`        // P of the interrupted run that was finished first
 	Left          []fstore.Generation `json:"left,omitempty"`           // dead generations whose list of keys is damaged: their records stay
 	Error         string              `json:"error,omitempty"`
 }
+
+// Skip says why a run computed nothing.
+type Skip string
+
+// The reasons to compute nothing.
+const (
+	Unchanged      Skip = "unchanged"       // the last publication was computed from the same inputs, for the same P
+	PublishedLater Skip = "published later" // another machine, whose clock is ahead, has published a later P than now's
+)
 
 // Seconds are a run's times by stage.
 type Seconds struct {
@@ -146,9 +162,9 @@ type Seconds struct {
 // reached), ErrCorrupt (the view's keys are out of order), and what Source and Sink return.
 func Run(ctx context.Context, o Options) ([]Summary, error) {
 	o.defaults()
-	if o.To.After(o.Now) {
+	if now := o.Now(); o.To.After(now) {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "cannot materialize to %s: it is after now, %s",
-			fstore.FormatTime(o.To), fstore.FormatTime(o.Now)).WithHint("what is not yet known cannot be published")
+			fstore.FormatTime(o.To), fstore.FormatTime(now)).WithHint("what is not yet known cannot be published")
 	}
 	var summaries []Summary
 	var errs []error
@@ -168,9 +184,6 @@ func Run(ctx context.Context, o Options) ([]Summary, error) {
 }
 
 func (o *Options) defaults() {
-	if o.To.IsZero() {
-		o.To = o.Now
-	}
 	if o.LeaseTTL == 0 {
 		o.LeaseTTL = time.Minute
 	}

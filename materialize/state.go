@@ -42,7 +42,9 @@ type run struct {
 	Deletes     int64             `json:"deletes"`          // in the spool
 	Manifest    fileInfo          `json:"manifest"`
 	Spool       fileInfo          `json:"spool"`
-	CRC         uint32            `json:"crc,omitempty"` // see sum; absent where Layout is
+	Build       string            `json:"build,omitempty"`  // Options.Build
+	Inputs      string            `json:"inputs,omitempty"` // Source.Stamp, before and after the view was computed; empty: not known
+	CRC         uint32            `json:"crc,omitempty"`    // see sum; absent where Layout is
 }
 
 const (
@@ -201,6 +203,28 @@ func (s *state) add(r *run) error {
 	}
 	s.runs[r.Run] = r
 	return syncDir(s.dir)
+}
+
+// same notes of a run that another one, which comes to nothing, has computed the same from other inputs.
+func (s *state) same(held, computed *run) error {
+	if computed.Inputs == "" || held.Inputs == computed.Inputs && held.Build == computed.Build {
+		return nil
+	}
+	held.Inputs, held.Build = computed.Inputs, computed.Build
+	return s.add(held)
+}
+
+// leftovers reports whether the folder has files that clean or removeJunk would remove, beside whole earlier runs.
+func (s *state) leftovers() bool {
+	if len(s.junk) > 0 {
+		return true
+	}
+	for _, r := range s.runs {
+		if _, err := os.Lstat(filepath.Join(s.dir, r.Spool.Name)); !errors.Is(err, fs.ErrNotExist) {
+			return true
+		}
+	}
+	return false
 }
 
 // remove forgets a run: its description first, so that nothing half-removed is ever believed.

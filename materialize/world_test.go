@@ -68,6 +68,14 @@ func (t *table) latest(p time.Time) map[string]tableRow {
 	return out
 }
 
+// Stamp implements Source.
+func (t *table) Stamp(context.Context, *fstore.ViewVersion) string {
+	if t.err != nil {
+		return ""
+	}
+	return fmt.Sprint(t.rows)
+}
+
 // AsOf implements Source, three rows to a batch.
 func (t *table) AsOf(ctx context.Context, v *fstore.ViewVersion, p time.Time) iter.Seq2[*fstore.Batch, error] {
 	return func(yield func(*fstore.Batch, error) bool) {
@@ -226,7 +234,7 @@ func (w *world) replace(m *memory.Backend) {
 
 func (w *world) options(p time.Time, mode Mode) Options {
 	return Options{
-		Views: []*fstore.ViewVersion{w.table.view}, To: p, Now: w.now, Mode: mode, State: w.state, Store: w.name,
+		Views: []*fstore.ViewVersion{w.table.view}, To: p, Now: func() time.Time { return w.now }, Mode: mode, State: w.state, Store: w.name,
 		Source: w.table, Sink: sink{w.store}, Leases: w.leases, Clock: w.clock, BatchKeys: 4,
 	}
 }

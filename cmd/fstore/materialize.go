@@ -28,7 +28,8 @@ func (a *app) materializeCommand() *cobra.Command {
 		Use:   "materialize [VIEW[@VERSION]…]",
 		Short: "Make the online store hold views as of an instant",
 		Long: `Make the online store hold every live view version, or those named, as of an instant: compute the view, compare
-it with what the store holds, write what differs, and publish. A repeat writes nothing. Serving is never interrupted;
+it with what the store holds, write what differs, and publish. A repeat writes nothing; where files, definition and
+build are those of the last publication at the same instant it does not even compute. Serving is never interrupted;
 afterwards services whose new views are all published begin to serve them.
 
 A view with a publish schedule is published at the last instant of its schedule by --to, any other at --to itself.`,
@@ -51,7 +52,7 @@ A view with a publish schedule is published at the last instant of its schedule 
 
 // materialize runs the views, prints a summary of each and lets what is now published serve.
 func (a *app) materialize(ctx context.Context, args []string, f materializeFlags) error {
-	o := materialize.Options{Now: a.now(), Clock: clock{a.now}}
+	o := materialize.Options{Now: a.now, Build: buildIdentity(), Clock: clock{a.now}}
 	if err := f.options(&o); err != nil {
 		return err
 	}
@@ -212,6 +213,10 @@ func (a *app) printSummaries(summaries []materialize.Summary) error {
 		switch {
 		case s.Published.IsZero():
 			published, note = "-", "failed"
+		case s.Skipped == materialize.Unchanged:
+			note = "unchanged inputs: nothing to compute"
+		case s.Skipped == materialize.PublishedLater:
+			note = "published already, at a later instant than now"
 		case s.NewGeneration != "":
 			note = "new generation: " + s.NewGeneration
 		case !s.Finished.IsZero():

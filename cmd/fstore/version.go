@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/fstore-dev/fstore/offline/duckdb"
 	"github.com/spf13/cobra"
@@ -11,6 +13,24 @@ import (
 
 // version is set when fstore is built by make.
 var version string
+
+// buildIdentity tells this build from any other. What is built from a working copy has no version of its own: the
+// program's file stands in.
+func buildIdentity() string {
+	version := buildVersion()
+	if version != "dev" && version != "(devel)" && !strings.Contains(version, "dirty") {
+		return version
+	}
+	path, err := os.Executable()
+	if err != nil {
+		return version
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return version
+	}
+	return fmt.Sprintf("%s %s %d %d", version, path, info.Size(), info.ModTime().UnixNano())
+}
 
 // buildVersion returns the version of this build: make's, else that of the module.
 func buildVersion() string {
