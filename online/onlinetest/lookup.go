@@ -275,6 +275,25 @@ var lookupTests = []test{
 			}
 		}
 	}},
+	{"a_stale_key_has_the_values_of_one_that_is_gone", func(t *testing.T, b online.Backend) {
+		s := online.New(b, "p")
+		v := ttl(view("v", "id int64", "a int64, b int64=7, c string, d string=\"none\", e list<float64>, f list<float64>=[1,2], g bool=true"), time.Hour)
+		was := load(t, s, v, generation1, published, row{int64(1), published, int64(1), int64(2), "c", "d", []float64{1}, []float64{2}, false})
+		req := online.Request{Keys: []fstore.Column{ids(int64(1))}, Now: published.Add(time.Hour + time.Microsecond)}
+		stale := ask(t, s, list(use(v)), req)
+		keys, _ := encode(t, s, v, generation1, row{int64(1), published, nil, nil, nil, nil, nil, nil, nil})
+		is := was
+		is.Watermark = keys[0] // as the next run removes it
+		if err := s.WriteBatch(context.Background(), was, is, nil, nil, keys); err != nil {
+			t.Fatal(err)
+		}
+		gone := ask(t, s, list(use(v)), req)
+		for i := range gone {
+			if was := strings.ReplaceAll(stale[i], "OUTSIDE_MAX_AGE", "NOT_FOUND"); was == stale[i] || was != gone[i] {
+				t.Errorf("stale: %s; gone: %s", stale[i], gone[i])
+			}
+		}
+	}},
 	{"a_record_of_another_definition_is_corrupt", func(t *testing.T, b online.Backend) {
 		s, v := online.New(b, "p"), view("v", "id int64", "x int64, y int64")
 		load(t, s, v, generation1, published, row{int64(1), published, int64(1), int64(2)})
