@@ -61,9 +61,15 @@ func (c *testCase) explains(t testing.TB, labels []label, summary *offline.Train
 	for _, l := range labels {
 		_, why := lookup(&c.view, history, l.key, l.at)
 		want[why]++
+		if late(&c.view, history, l.key, l.at) {
+			want["late"]++
+		}
+		if unpublished(&c.view, history, l.key, l.at) {
+			want["unpublished"]++
+		}
 	}
 	s := summary.Views[0]
-	got := map[outcome]int64{found: s.WithValue - s.Older, older: s.Older, stale: s.Stale, notAvailable: s.NotAvailable, noRow: s.NoRow}
+	got := map[outcome]int64{found: s.WithValue, stale: s.Stale, notAvailable: s.NotAvailable, noRow: s.NoRow, "late": s.Late, "unpublished": s.Unpublished}
 	for why := range got {
 		if got[why] != want[why] {
 			t.Fatalf("%s:%d %s: the summary counts %v, the oracle %v\n%s", c.file, c.line, c.name, got, want, c.text())

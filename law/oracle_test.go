@@ -26,7 +26,6 @@ type outcome string
 
 const (
 	found        outcome = "found"
-	older        outcome = "found, but a row of a later event was not yet available or published"
 	stale        outcome = "stale"
 	notAvailable outcome = "there was a row by T, but not yet available or published"
 	noRow        outcome = "no row"
@@ -35,32 +34,53 @@ const (
 // lookup answers one label: the row with its key that was visible at P(t) and has the greatest (event,
 // created), unless that row is older than the ttl.
 func lookup(v *fstore.View, history []row, key []any, t int64) (*row, outcome) {
-	p := fstore.Micros(v.Publish.Servable(fstore.FromMicros(t)))
-	var newest *row
-	happened := int64(math.MinInt64) // the latest event by T, whether known or not
-	for i := range history {
-		r := &history[i]
-		if !sameKey(r.key, key) {
-			continue
-		}
-		if r.event != nil && *r.event <= t {
-			happened = max(happened, *r.event)
-		}
-		if visible(v, r, p) && (newest == nil || newer(v, r, newest)) {
-			newest = r
-		}
-	}
+	newest := newestAt(v, history, key, publishedBy(v, t))
 	switch {
-	case newest == nil && happened == math.MinInt64:
+	case newest == nil && happenedBy(v, history, key, t) == nil:
 		return nil, noRow
 	case newest == nil:
 		return nil, notAvailable
 	case v.TTL != nil && *newest.event < t-v.TTL.Micros():
 		return nil, stale
-	case !v.Static() && happened > *newest.event:
-		return newest, older
 	}
 	return newest, found
+}
+
+// publishedBy is P(t).
+func publishedBy(v *fstore.View, t int64) int64 {
+	return fstore.Micros(v.Publish.Servable(fstore.FromMicros(t)))
+}
+
+// newestAt is the newest row of a key that was visible at p.
+func newestAt(v *fstore.View, history []row, key []any, p int64) *row {
+	return newestOf(v, history, key, func(r *row) bool { return visible(v, r, p) })
+}
+
+// happenedBy is the newest row of a key whose event is not after t, whether it was available or not.
+func happenedBy(v *fstore.View, history []row, key []any, t int64) *row {
+	return newestOf(v, history, key, func(r *row) bool { return v.Static() || r.event != nil && *r.event <= t })
+}
+
+func newestOf(v *fstore.View, history []row, key []any, counts func(*row) bool) *row {
+	var newest *row
+	for i := range history {
+		if r := &history[i]; sameKey(r.key, key) && counts(r) && (newest == nil || newer(v, r, newest)) {
+			newest = r
+		}
+	}
+	return newest
+}
+
+// late: a label has a value, and a newer row had happened by t that became available after t.
+func late(v *fstore.View, history []row, key []any, t int64) bool {
+	_, why := lookup(v, history, key, t)
+	return why == found && happenedBy(v, history, key, t) != newestAt(v, history, key, t)
+}
+
+// unpublished: a label has a value, and a newer row was available by t that was not published by then.
+func unpublished(v *fstore.View, history []row, key []any, t int64) bool {
+	_, why := lookup(v, history, key, t)
+	return why == found && newestAt(v, history, key, t) != newestAt(v, history, key, publishedBy(v, t))
 }
 
 // sameKey: a null part matches nothing, not even a null.

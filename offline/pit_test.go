@@ -154,8 +154,8 @@ func TestCreatedDecidesWhenARowIsSeen(t *testing.T) {
 			"5 | 2011-12-02 00:00:00 | NULL", "5 | 2011-12-03 00:00:00 | 91",
 		)
 		// No row: 2 at the 4th, 5 at the 2nd, and the padding. Not yet available: 1 at the 1st, 3 at the 3rd.
-		// Older: 1 at the 4th, where the event of the 4th is not known yet.
-		if v := s.Views[0]; v.WithValue != 11 || v.NotAvailable != 2 || v.Older != 1 || v.NoRow != s.Rows-13 {
+		// Late: for 1 at the 4th the event of the 4th is not known yet, for 4 at the 3rd the correction.
+		if v := s.Views[0]; v.WithValue != 11 || v.NotAvailable != 2 || v.Late != 2 || v.Unpublished != 0 || v.NoRow != s.Rows-13 {
 			r.Errorf("summary %+v", v)
 		}
 		for p, want := range map[int][]string{
@@ -181,7 +181,7 @@ func TestALagDelaysEveryRow(t *testing.T) {
 		got, s := r.train(r.request("l.parquet", all(v)))
 		r.check(got,
 			"1 | 2011-12-09 11:59:59.999999 | NULL", "1 | 2011-12-09 12:00:00 | 10", "1 | 2011-12-09 13:00:00 | 11")
-		if v := s.Views[0]; v.WithValue != 2 || v.NotAvailable != 1 || v.Older != 1 {
+		if v := s.Views[0]; v.WithValue != 2 || v.NotAvailable != 1 || v.Late != 1 || v.Unpublished != 0 {
 			r.Errorf("summary %+v", v)
 		}
 		r.checkAsOf(v, 12*time.Hour, "1 | 2011-12-09T10:00:00Z | 10")
@@ -215,7 +215,7 @@ func TestPublishShowsWhatTheLastRunHadSeen(t *testing.T) {
 			"1 | 1969-12-31 02:59:59.999999 | 1",
 			"1 | 1969-12-31 03:00:00 | 2",
 		)
-		if v := s.Views[0]; v.Older != 4 || len(s.Continuous) != 0 {
+		if v := s.Views[0]; v.Unpublished != 4 || v.Late != 0 || len(s.Continuous) != 0 {
 			r.Errorf("summary %+v", s)
 		}
 		for _, at := range []string{"2011-12-09T02:59:59.999999Z", "2011-12-09T03:00:00Z", "1969-12-31T02:59:59.999999Z", "1969-12-31T03:00:00Z", "1960-01-01T00:00:00.000001Z"} {

@@ -60,7 +60,8 @@ type ViewSummary struct {
 	NoRow        int64          `json:"no_row"`        // the key had no row by T, or part of it was null
 	Stale        int64          `json:"stale"`         // the row was older than the view's ttl
 	NotAvailable int64          `json:"not_available"` // there was a row by T, but not yet available or published
-	Older        int64          `json:"older"`         // of WithValue: an older row, as a newer one was not yet available
+	Late         int64          `json:"late"`          // of WithValue: a newer row had happened by T and became available after T
+	Unpublished  int64          `json:"unpublished"`   // of WithValue: a newer row was available by T and not yet published
 }
 
 // DroppedRows counts rows that a source or view lost because their event time was null.

@@ -298,13 +298,13 @@ func (a *app) printTrainingSummary(sum *offline.TrainingSummary, list *fstore.Fe
 	}
 	fmt.Fprintf(a.stdout, "Training set %s: %s, %s.\n", sum.Name, count(int(sum.Rows), "row"), count(len(list.Outputs), "feature"))
 	fmt.Fprintf(a.stdout, "  %s\n  %s\n\n", shortPath(sum.Out), shortPath(sum.LockFile))
-	t := newTable("VIEW", "KEYS", "WITH VALUE", "NO ROW", "STALE", "NOT AVAILABLE", "OLDER VALUE")
+	t := newTable("VIEW", "KEYS", "WITH VALUE", "NO ROW", "STALE", "NOT AVAILABLE", "KNOWN LATE", "UNPUBLISHED")
 	for _, v := range sum.Views {
 		keys := strings.Join(v.Keys, ", ")
 		if keys == "" {
 			keys = "-"
 		}
-		t.row(v.View.String(), keys, thousands(v.WithValue), thousands(v.NoRow), thousands(v.Stale), thousands(v.NotAvailable), thousands(v.Older))
+		t.row(v.View.String(), keys, thousands(v.WithValue), thousands(v.NoRow), thousands(v.Stale), thousands(v.NotAvailable), thousands(v.Late), thousands(v.Unpublished))
 	}
 	if err := t.print(a.stdout); err != nil {
 		return err
