@@ -72,7 +72,8 @@ type Answer struct {
 	Features []AnswerFeature
 	Versions []AnswerVersion // the view versions that answered, in the order of the list's uses
 
-	RecordBytes int // of the records that were read
+	RecordBytes int       // of the records that were read
+	Replayed    time.Time // the instant that a server replays, which sets it; zero: it does not
 }
 
 // AnswerFeature is one feature for all rows.

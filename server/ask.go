@@ -50,7 +50,16 @@ func (s *Server) lookup(ctx context.Context, t *target, keys []fstore.Column, ev
 	if err := h.to(h.n + int64(rows)*t.rowCost.Load()); err != nil {
 		return nil, err
 	}
-	return t.prepared.Lookup(ctx, online.Request{Keys: keys, Now: s.clock(), Clock: online.MachineClock, EventTimes: events})
+	req := online.Request{Keys: keys, Now: s.clock(), Clock: online.MachineClock, EventTimes: events}
+	if !s.replay.IsZero() {
+		req.Now, req.Clock = s.replay, online.ChosenClock
+	}
+	answer, err := t.prepared.Lookup(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	answer.Replayed = s.replay
+	return answer, nil
 }
 
 // errBothOrNone is the answer to a request that names features in no way, or in several.

@@ -61,6 +61,9 @@ func answerFrom(r *fstorev1.GetOnlineFeaturesResponse) (*fstore.FeatureList, *on
 		Model:   fstore.ModelRef{Name: r.GetModel().GetName(), Version: r.GetModel().GetVersion()},
 	}
 	a := &online.Answer{Rows: int(r.GetRows())}
+	if r.ReplayedMicros != nil {
+		a.Replayed = fstore.FromMicros(r.GetReplayedMicros())
+	}
 	for _, f := range r.GetFeatures() {
 		c, err := columnFrom(f.GetName(), f.GetValues(), f.GetValidity())
 		if err != nil {

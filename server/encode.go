@@ -72,6 +72,9 @@ func (t *target) encode(a *online.Answer) (encoded, error) {
 		total += sizeField(sizeVersion(&a.Versions[i]))
 	}
 	total += len(t.tail)
+	if !a.Replayed.IsZero() {
+		total += 1 + 8
+	}
 	buf := buffers.Get(total)
 	b := appendUint((*buf)[:0], 1, uint64(a.Rows))
 	for i := range a.Features {
@@ -82,7 +85,12 @@ func (t *target) encode(a *online.Answer) (encoded, error) {
 	for i := range a.Versions {
 		b = appendVersion(b, &a.Versions[i])
 	}
-	*buf = append(b, t.tail...)
+	b = append(b, t.tail...)
+	if !a.Replayed.IsZero() {
+		b = protowire.AppendTag(b, 6, protowire.Fixed64Type)
+		b = protowire.AppendFixed64(b, uint64(fstore.Micros(a.Replayed)))
+	}
+	*buf = b
 	return encoded{buf: buf}, nil
 }
 

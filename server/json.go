@@ -15,7 +15,7 @@ import (
 //	 "versions":[{"view":"customer_orders","version":3,"generation":"5f…","published":"2011-12-10T00:00:00Z"}],
 //	 "service":{"name":"churn","version":2}}
 //
-// or, of a model, "model":{"name":"fraud","version":"3"}.
+// or, of a model, "model":{"name":"fraud","version":"3"}. A server that replays an instant adds "replayed":"2011-12-10T00:00:00Z".
 //
 // keys are the columns that were asked for. event_timestamps is there where the answer has event times, null where
 // there is none; service or model where the list is one's.
@@ -66,6 +66,9 @@ func appendAnswerJSON(dst []byte, keys []fstore.Column, list *fstore.FeatureList
 		dst = strconv.AppendQuote(append(dst, `,"model":{"name":`...), list.Model.Name)
 		dst = strconv.AppendQuote(append(dst, `,"version":`...), list.Model.Version)
 		dst = append(dst, '}')
+	}
+	if !a.Replayed.IsZero() {
+		dst = append(append(append(dst, `,"replayed":"`...), fstore.FormatTime(a.Replayed)...), '"')
 	}
 	return append(dst, "}\n"...), nil
 }

@@ -26,6 +26,7 @@ type Options struct {
 	Registry *prometheus.Registry // what /metrics shows; default: a new one
 	Logger   *slog.Logger         // default: nothing is logged
 	Clock    func() time.Time     // default: time.Now
+	Replay   time.Time            // the instant that ages are judged at, and that every answer carries; zero: Clock's now
 	Version  string               // of this build, for fstore_build_info; default: "unknown"
 
 	Poll            time.Duration // between looks at the registry, and at a store that is away at first; default: a second
@@ -45,6 +46,7 @@ type Server struct {
 	failures        *failures
 	logger          *slog.Logger
 	clock           func() time.Time
+	replay          time.Time
 	poll            time.Duration
 	tick            <-chan time.Time // when to poll; nil: every poll
 	timeout         time.Duration
@@ -74,6 +76,7 @@ func New(o Options) *Server {
 		store:           o.Store,
 		logger:          or(o.Logger, slog.New(slog.DiscardHandler)),
 		clock:           o.Clock,
+		replay:          o.Replay,
 		poll:            or(o.Poll, time.Second),
 		timeout:         or(o.Timeout, 5*time.Second),
 		drainTimeout:    or(o.DrainTimeout, 10*time.Second),

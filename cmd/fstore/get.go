@@ -278,6 +278,9 @@ func (a *app) printVersions(list *fstore.FeatureList, answer *online.Answer) err
 	if list.Model.Name != "" {
 		fmt.Fprintf(a.stdout, "model %s, from:\n", list.Model)
 	}
+	if !answer.Replayed.IsZero() {
+		fmt.Fprintf(a.stdout, "replayed at %s\n", fstore.FormatTime(answer.Replayed))
+	}
 	t := newTable("VIEW", "PUBLISHED", "GENERATION")
 	for _, v := range answer.Versions {
 		t.row(v.Ref.String(), fstore.FormatTime(v.Published), string(v.Generation))

@@ -8,6 +8,7 @@ import (
 	"net"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry"
@@ -16,6 +17,7 @@ import (
 )
 
 func (a *app) serveCommand() *cobra.Command {
+	var r replay
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Answer look-ups over gRPC and HTTP",
@@ -25,14 +27,21 @@ An online store that is away is waited for.
 The addresses are printed first: port 0 takes a free one. SIGTERM ends the server once what is under way is answered.
 
 There is no TLS and no authentication yet, so an address beyond this machine needs --insecure. HTTP requests must be for
-localhost, the server's address or a name in the setting serve.hosts.`,
+localhost, the server's address or a name in the setting serve.hosts.
+
+--at replays a past day: what is published is answered as of that instant, which every answer carries. It may not lie before
+the instant that a view is servable from. A store that is not the embedded one needs --replay, too: its server
+could be taken for one that answers as of now.`,
 		Example: `  fstore serve
   fstore serve --grpc 127.0.0.1:0 --http 127.0.0.1:0
   fstore serve --grpc 0.0.0.0:6566 --insecure
-  FSTORE_ONLINE=redis://127.0.0.1:6379/0 fstore serve`,
+  FSTORE_ONLINE=redis://127.0.0.1:6379/0 fstore serve
+  fstore serve --at 2025-12-01T06:00:00Z --grpc 127.0.0.1:0 --http 127.0.0.1:0`,
 		Args: args(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), &r) },
 	}
+	cmd.Flags().StringVar(&r.at, "at", "", "replay: judge ages at this instant instead of now")
+	cmd.Flags().BoolVar(&r.confirmed, "replay", false, "with --at: replay from a store that others may serve from, such as Redis")
 	cmd.Flags().String("grpc", "", "address of the gRPC server (setting serve.grpc)")
 	cmd.Flags().String("http", "", "address of the HTTP server (setting serve.http)")
 	cmd.Flags().Bool("insecure", false, "listen beyond this machine too, without TLS and authentication (setting serve.insecure)")
@@ -47,8 +56,31 @@ localhost, the server's address or a name in the setting serve.hosts.`,
 // what it is worth.
 const garbagePercent = 400
 
-func (a *app) serve(ctx context.Context) error {
+// replay is what serve is told of a past instant to answer as of.
+type replay struct {
+	at        string // --at
+	confirmed bool   // --replay
+}
+
+// instant returns the instant to replay; zero where there is none.
+func (r *replay) instant(s *Settings) (at time.Time, err error) {
+	switch {
+	case r.at == "" && r.confirmed:
+		return at, usageWithHint("--replay says nothing without --at", "give the instant, such as --at 2025-12-01T06:00:00Z")
+	case r.at == "":
+		return at, nil
+	case s.Online.scheme() != "sqlite" && !r.confirmed:
+		return at, usageWithHint(fmt.Sprintf("--at would replay from %s, which other servers may use", s.Online), "pass --replay, too, if no caller takes this server for one that answers as of now")
+	}
+	return instant("--at", r.at)
+}
+
+func (a *app) serve(ctx context.Context, r *replay) error {
 	s, err := a.settings()
+	if err != nil {
+		return err
+	}
+	at, err := r.instant(s)
 	if err != nil {
 		return err
 	}
@@ -74,12 +106,20 @@ func (a *app) serve(ctx context.Context) error {
 		grpc.Close()
 		return err
 	}
-	if err := a.printAddresses(grpc.Addr(), web.Addr()); err != nil {
+	if err := a.printAddresses(grpc.Addr(), web.Addr(), at); err != nil {
 		return err
 	}
 	a.tuneGarbage(s)
+	logger := a.logger()
+	if !at.IsZero() {
+		logger = logger.With("replay", fstore.FormatTime(at))
+		logger.Warn("this server replays a past instant")
+	}
+	if s.Insecure {
+		logger.Warn("there is no TLS and no authentication: whoever reaches this server is answered")
+	}
 	srv := server.New(server.Options{
-		Catalog: catalog{reg}, Store: store, Logger: a.logger(), Clock: a.now, Version: buildVersion(),
+		Catalog: catalog{reg}, Store: store, Logger: logger, Clock: a.now, Replay: at, Version: buildVersion(),
 		MaxInFlight: s.MaxInFlight, Hosts: s.Hosts,
 	})
 	a.drains.Store(true)
@@ -114,12 +154,25 @@ func (a *app) listen(s *Settings, key, address string) (net.Listener, error) {
 	return l, nil
 }
 
-func (a *app) printAddresses(grpc, web net.Addr) error {
-	if a.json() {
-		return json.NewEncoder(a.stdout).Encode(map[string]string{"grpc": grpc.String(), "http": web.String()}) // one line, to be read while it runs
+// printAddresses says where the server listens, and which instant it replays, if any.
+func (a *app) printAddresses(grpc, web net.Addr, replayed time.Time) error {
+	lines := []string{"grpc", grpc.String(), "http", web.String()}
+	if !replayed.IsZero() {
+		lines = append(lines, "replay", fstore.FormatTime(replayed))
 	}
-	_, err := fmt.Fprintf(a.stdout, "grpc %s\nhttp %s\n", grpc, web)
-	return err
+	if a.json() {
+		out := map[string]string{}
+		for i := 0; i < len(lines); i += 2 {
+			out[lines[i]] = lines[i+1]
+		}
+		return json.NewEncoder(a.stdout).Encode(out) // one line, to be read while it runs
+	}
+	for i := 0; i < len(lines); i += 2 {
+		if _, err := fmt.Fprintf(a.stdout, "%s %s\n", lines[i], lines[i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // followed returns what follows the registry, to which something must have been applied.

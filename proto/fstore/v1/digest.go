@@ -3,4 +3,4 @@
 package fstorev1
 
 // protoDigest is the sha256 of the feature_store.proto that the code of this package was generated from.
-const protoDigest = "3919ebf64940b7183450e51fab055c15624aa16c55571b05bbdcbc40db6b3612"
+const protoDigest = "0992f15577319702a7cbc8343092e1547d2204b1fa8116f9310379aea7540697"

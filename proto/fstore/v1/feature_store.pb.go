@@ -1021,9 +1021,12 @@ type GetOnlineFeaturesResponse struct {
 	// The service that answered; absent where something else was asked for.
 	Service *ServiceAnswer `protobuf:"bytes,4,opt,name=service,proto3" json:"service,omitempty"`
 	// The model that answered; absent where something else was asked for.
-	Model         *ModelAnswer `protobuf:"bytes,5,opt,name=model,proto3" json:"model,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Model *ModelAnswer `protobuf:"bytes,5,opt,name=model,proto3" json:"model,omitempty"`
+	// The instant that the server replays, in UTC microseconds since the Unix epoch: ages were judged by it and not by
+	// the clock. Absent where the server does not replay.
+	ReplayedMicros *int64 `protobuf:"fixed64,6,opt,name=replayed_micros,json=replayedMicros,proto3,oneof" json:"replayed_micros,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *GetOnlineFeaturesResponse) Reset() {
@@ -1089,6 +1092,13 @@ func (x *GetOnlineFeaturesResponse) GetModel() *ModelAnswer {
 		return x.Model
 	}
 	return nil
+}
+
+func (x *GetOnlineFeaturesResponse) GetReplayedMicros() int64 {
+	if x != nil && x.ReplayedMicros != nil {
+		return *x.ReplayedMicros
+	}
+	return 0
 }
 
 // Feature is one feature of all rows.
@@ -1470,13 +1480,15 @@ const file_fstore_v1_feature_store_proto_rawDesc = "" +
 	"\n" +
 	"ListValues\x12\x18\n" +
 	"\aoffsets\x18\x01 \x03(\x05R\aoffsets\x12-\n" +
-	"\belements\x18\x02 \x01(\v2\x11.fstore.v1.ValuesR\belements\"\xee\x01\n" +
+	"\belements\x18\x02 \x01(\v2\x11.fstore.v1.ValuesR\belements\"\xb0\x02\n" +
 	"\x19GetOnlineFeaturesResponse\x12\x12\n" +
 	"\x04rows\x18\x01 \x01(\rR\x04rows\x12.\n" +
 	"\bfeatures\x18\x02 \x03(\v2\x12.fstore.v1.FeatureR\bfeatures\x12+\n" +
 	"\x05views\x18\x03 \x03(\v2\x15.fstore.v1.ViewAnswerR\x05views\x122\n" +
 	"\aservice\x18\x04 \x01(\v2\x18.fstore.v1.ServiceAnswerR\aservice\x12,\n" +
-	"\x05model\x18\x05 \x01(\v2\x16.fstore.v1.ModelAnswerR\x05model\"\xdb\x01\n" +
+	"\x05model\x18\x05 \x01(\v2\x16.fstore.v1.ModelAnswerR\x05model\x12,\n" +
+	"\x0freplayed_micros\x18\x06 \x01(\x10H\x00R\x0ereplayedMicros\x88\x01\x01B\x12\n" +
+	"\x10_replayed_micros\"\xdb\x01\n" +
 	"\aFeature\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12)\n" +
@@ -1597,6 +1609,7 @@ func file_fstore_v1_feature_store_proto_init() {
 		(*Values_TimestampValues)(nil),
 		(*Values_ListValues)(nil),
 	}
+	file_fstore_v1_feature_store_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
