@@ -1,6 +1,9 @@
 package fstore
 
 import (
+	"bytes"
+	"encoding/json"
+	"io"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -65,4 +68,49 @@ func checkText(text string) error {
 		return Errorf(ErrInvalid, "%q is not UTF-8", text)
 	}
 	return nil
+}
+
+// ParseObject returns the members of a JSON object, and their names in order. The error is ErrInvalid, for text that
+// CheckJSON refuses and for a name that is given twice, too: elsewhere the last one would win.
+func ParseObject(raw json.RawMessage) (values map[string]json.RawMessage, names []string, err error) {
+	if err := CheckJSON(raw); err != nil {
+		return nil, nil, err
+	}
+	in := json.NewDecoder(bytes.NewReader(raw))
+	bad := func(err error) error {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return Errorf(ErrInvalid, "not a JSON object: %v", err)
+	}
+	begin, err := in.Token()
+	if err != nil {
+		return nil, nil, bad(err)
+	}
+	if begin != json.Delim('{') {
+		return nil, nil, Errorf(ErrInvalid, "%.100s is not a JSON object", raw)
+	}
+	values = map[string]json.RawMessage{}
+	for in.More() {
+		token, err := in.Token()
+		if err != nil {
+			return nil, nil, bad(err)
+		}
+		name, _ := token.(string)
+		if _, twice := values[name]; twice {
+			return nil, nil, Errorf(ErrInvalid, "%s is given twice", name)
+		}
+		var value json.RawMessage
+		if err := in.Decode(&value); err != nil {
+			return nil, nil, bad(err)
+		}
+		values[name], names = value, append(names, name)
+	}
+	if _, err := in.Token(); err != nil {
+		return nil, nil, bad(err)
+	}
+	if rest, err := in.Token(); err != io.EOF {
+		return nil, nil, Errorf(ErrInvalid, "not a JSON object: %v behind it", rest)
+	}
+	return values, names, nil
 }

@@ -3,14 +3,13 @@ package offline
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/fstore-dev/fstore"
 )
 
-// Labels are the rows to enrich: join keys, an instant, and any other columns. They are a Parquet file, a CSV
-// file (by its ending .csv), or a query over sources and views, whose ORDER BY makes their order.
+// Labels are the rows to enrich: join keys, an instant, and any other columns. They are a file of rows, Parquet or CSV
+// (see ReadKeys), or a query over sources and views, whose ORDER BY makes their order.
 type Labels struct {
 	Path string
 
@@ -21,21 +20,10 @@ type Labels struct {
 
 // labels is labels as a relation of the session.
 type labels struct {
-	from    string // FROM item with the columns and order
-	file    string // of labels in a file
-	stamp   stamp  // of that file, before anything was read of it
-	order   string // the column that counts the rows, from 0
-	columns []fstore.EngineColumn
-	units   map[string]timeUnit // of a Parquet file
-	time    int                 // index of the column that holds T
-	keys    []labelKey          // in the order of FeatureList.KeyColumns
+	rowFile             // of labels in a file; of a query its relation, columns and order alone
+	time    int         // index of the column that holds T
+	keys    []keyColumn // in the order of FeatureList.KeyColumns
 	rows    int64
-}
-
-// labelKey is a label column that gives a join key.
-type labelKey struct {
-	field        // of relation
-	name  string // of the column
 }
 
 // labels opens the labels of a request and checks them: every row has an instant, and every key fits its type.
@@ -45,10 +33,8 @@ func (s *session) labels(ctx context.Context, req *TrainingRequest, c cut) (*lab
 	switch {
 	case req.Labels.SQL != "":
 		err = s.labelQuery(ctx, l, req.Labels, c)
-	case strings.EqualFold(filepath.Ext(req.Labels.Path), ".csv"):
-		err = s.labelCSV(ctx, l, req)
 	default:
-		err = s.labelParquet(ctx, l, req.Labels.Path)
+		l.rowFile, err = s.rowFile(ctx, req.Labels.Path, rowsWanted{req.List.KeyColumns(), req.Timestamp})
 	}
 	if err == nil {
 		err = l.bind(req)
@@ -60,75 +46,6 @@ func (s *session) labels(ctx context.Context, req *TrainingRequest, c cut) (*lab
 		return nil, fmt.Errorf("labels: %w", err)
 	}
 	return l, nil
-}
-
-func (s *session) labelParquet(ctx context.Context, l *labels, path string) error {
-	err := s.labelFile(ctx, l, path)
-	if err != nil {
-		return err
-	}
-	file := l.file
-	if l.units, err = timeUnits(file); err != nil {
-		return err
-	}
-	for column, unit := range l.units {
-		if unit == zonedNanos {
-			if err := checkNanos(ctx, file, column); err != nil {
-				return err
-			}
-		}
-	}
-	if l.columns, err = s.describe(ctx, "SELECT *\nFROM "+readParquet([]string{file}, false)); err != nil {
-		return err
-	}
-	names, err := parquetNames(file)
-	if err != nil {
-		return err
-	}
-	if err := checkNames(names); err != nil {
-		return err
-	}
-	l.order = unused(l.columns, "_row")
-	at, options := rowNumber, []string{rowNumber + " = true"}
-	if named(l.columns, rowNumber) >= 0 { // then the engine cannot count them by itself
-		at, options = "row_number() OVER () - 1", nil
-	}
-	l.from = "(\n  SELECT *, " + at + " AS " + ident(l.order) + "\n  FROM " + readParquet([]string{file}, false, options...) + "\n)"
-	return nil
-}
-
-// labelFile looks at the file of labels: it is one file, so that they have one order.
-func (s *session) labelFile(ctx context.Context, l *labels, path string) (err error) {
-	if l.file = s.e.absolute(path); s.pinned != nil {
-		l.file = s.pinned.labels
-	}
-	if err := checkRegular(l.file); err != nil {
-		return err
-	}
-	if s.pinned == nil {
-		if err := checkTables([]string{l.file}, filepath.Dir(l.file)); err != nil {
-			return err
-		}
-	}
-	l.stamp, err = s.stamp(ctx, l.file)
-	return err
-}
-
-// checkNames returns an error unless the engine can tell all columns apart: it renames one of two that differ in
-// nothing but case, and labels must come out as they are.
-func checkNames(names []string) error {
-	seen := map[string]string{}
-	for i, name := range names {
-		if name == "" {
-			return fstore.Errorf(fstore.ErrInvalid, "column %d has no name", i+1).WithHint("give it one")
-		}
-		if other, ok := seen[strings.ToLower(name)]; ok {
-			return fstore.Errorf(fstore.ErrInvalid, "columns %s and %s have one name", other, name).
-				WithHint("rename one of them; upper and lower case do not tell columns apart")
-		}
-		seen[strings.ToLower(name)] = name
-	}
-	return nil
 }
 
 func (s *session) labelQuery(ctx context.Context, l *labels, in Labels, c cut) error {
@@ -184,17 +101,9 @@ func (l *labels) bind(req *TrainingRequest) error {
 	if t := l.columns[l.time].Type; !parseType(t).isTime() {
 		return fstore.Errorf(fstore.ErrInvalid, "column %s is %s, not a time", req.Timestamp, t).WithHint("write it as TIMESTAMP or DATE")
 	}
-	for _, k := range req.List.KeyColumns() {
-		i := columnIndex(l.columns, k.Name)
-		if i < 0 {
-			return fstore.Errorf(fstore.ErrInvalid, "there is no column %s, a join key of the features", k.Name).
-				WithHint("the columns are %s; a service may name another with keys: {%s: COLUMN}", columnNames(l.columns), k.Name)
-		}
-		f := field{column: fmt.Sprintf("l%d", i), from: parseType(l.columns[i].Type), to: k.Type}
-		if !f.from.converts(k.Type) {
-			return fstore.Errorf(fstore.ErrInvalid, "column %s is %s, but the join key is %s, and they are never equal", k.Name, l.columns[i].Type, k.Type)
-		}
-		l.keys = append(l.keys, labelKey{f, k.Name})
+	var err error
+	if l.keys, err = l.keyColumns(req.List.KeyColumns()); err != nil {
+		return err
 	}
 	return l.checkOutputs(req.List)
 }
@@ -215,12 +124,8 @@ func (l *labels) checkOutputs(list *fstore.FeatureList) error {
 
 // relation returns the query of the labels with their columns as l0, l1…, their order and their instant.
 func (l *labels) relation() string {
-	columns := []string{ident(l.order) + " AS row"}
-	for i, c := range l.columns {
-		columns = append(columns, fmt.Sprintf("%s AS l%d", ident(c.Name), i))
-	}
 	at := roundedDown(fmt.Sprintf("l%d", l.time), parseType(l.columns[l.time].Type))
-	return "SELECT *, " + at + " AS t\nFROM (\n  SELECT\n  " + list(columns) + "\n  FROM " + l.from + "\n)"
+	return "SELECT *, " + at + " AS t\nFROM (\n" + l.numbered() + "\n)"
 }
 
 // output returns label column i of the training set, in the type it came in.
@@ -232,8 +137,7 @@ func (l *labels) output(i int) string {
 	return x + " AS " + ident(l.columns[i].Name)
 }
 
-// key returns the join key that a column gives, converted. Of the labels NaN is a missing key: that is how
-// data frames write one.
+// key returns the join key that a column gives, converted.
 func (l *labels) key(column string) string {
 	for _, k := range l.keys {
 		if k.name == column {
@@ -243,30 +147,12 @@ func (l *labels) key(column string) string {
 	panic("offline: the list has no key column " + column)
 }
 
-func (k labelKey) joinKey() string {
-	c := convert(k.column, k.from, k.to)
-	if k.from.mantissa == 0 {
-		return c.cast
-	}
-	return "CASE WHEN NOT isnan(" + k.column + ") THEN " + c.cast + " END"
-}
-
 // checkLabels counts the labels and returns an error naming the first row without an instant, or with a key that
 // does not fit its type.
 func (s *session) checkLabels(ctx context.Context, l *labels) error {
 	columns := []string{"count(*)", "min(row) FILTER (WHERE t IS NULL)", fmt.Sprintf("arg_min(coalesce(l%d::VARCHAR, ''), row) FILTER (WHERE t IS NULL)", l.time)}
-	var checked []labelKey
-	for _, k := range l.keys {
-		unfit := k.unfit()
-		if unfit == "" {
-			continue
-		}
-		if k.from.mantissa > 0 {
-			unfit = "NOT isnan(" + k.column + ") AND " + unfit
-		}
-		checked = append(checked, k)
-		columns = append(columns, "min(row) FILTER (WHERE "+unfit+")", "arg_min("+k.column+"::VARCHAR, row) FILTER (WHERE "+unfit+")")
-	}
+	checked, misfits := misfits(l.keys)
+	columns = append(columns, misfits...)
 	b, err := s.query(ctx, "SELECT\n  "+list(columns)+"\nFROM (\n"+l.relation()+"\n)")
 	if err != nil {
 		return err
@@ -279,10 +165,5 @@ func (s *session) checkLabels(ctx context.Context, l *labels) error {
 		}
 		return err.WithHint("every label needs the instant it is asked for")
 	}
-	for i, k := range checked {
-		if row := &b.Columns[3+2*i]; !row.IsNull(0) {
-			return fstore.Errorf(fstore.ErrInvalid, "row %d: column %s: %s is not a %s", row.Int64s[0]+1, k.name, b.Columns[4+2*i].Strings[0], k.to)
-		}
-	}
-	return nil
+	return firstMisfit(checked, b.Columns[3:])
 }

@@ -48,18 +48,24 @@ func timeUnits(path string) (map[string]timeUnit, error) {
 	return out, nil
 }
 
-// parquetNames returns the names of a Parquet file's columns as they are written there.
-func parquetNames(path string) ([]string, error) {
+// parquetColumns returns the names of a Parquet file's columns as they are written there, and which of them have no type.
+func parquetColumns(path string) (names []string, untyped map[string]bool, err error) {
 	f, file, err := OpenParquet(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer f.Close()
-	var names []string
+	untyped = map[string]bool{}
 	for _, c := range file.Schema().Fields() {
 		names = append(names, c.Name())
+		if !c.Leaf() || c.Type().LogicalType() == nil {
+			continue
+		}
+		if _, isNull := c.Type().LogicalType().Value.(*format.NullType); isNull {
+			untyped[c.Name()] = true
+		}
 	}
-	return names, nil
+	return names, untyped, nil
 }
 
 // checkNanos returns an error naming the first row of a zonedNanos column that is finer than a microsecond: DuckDB

@@ -101,7 +101,7 @@ servable: training at an earlier instant uses the publication before it.
 	q.modelFlag(a, cmd, "model whose pinned features are wanted: fraud@3, or an alias, fraud@champion")
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&q.entities, "entity", "e", nil, "one row of keys: k=v,k2=v2 or a JSON object (repeatable)")
-	flags.StringArrayVar(&q.files, "entities", nil, "file with rows of keys: .parquet, .csv, .json or .jsonl (repeatable)")
+	flags.StringArrayVar(&q.files, "entities", nil, "file with rows of keys: Parquet, CSV or JSON, by its name (repeatable)")
 	flags.StringVar(&q.at, "at", "", "instant that age is judged at (default: now)")
 	flags.BoolVar(&q.events, "event-timestamps", false, "show when each value was true")
 	flags.StringVar(&q.grpc, "grpc", "", "ask the server at this address instead of reading the store")
@@ -119,7 +119,7 @@ func (a *app) get(ctx context.Context, q *question) error {
 	if err != nil {
 		return err
 	}
-	rows, err := q.rows(list)
+	rows, err := a.keyRows(ctx, s, q, list)
 	if err != nil {
 		return err
 	}
@@ -155,8 +155,8 @@ func (a *app) servingList(ctx context.Context, s *Settings, sel selection) (*fst
 	return list, err
 }
 
-// rows reads the rows that are asked about.
-func (q *question) rows(list *fstore.FeatureList) (*keyRows, error) {
+// keyRows reads the rows that are asked about.
+func (a *app) keyRows(ctx context.Context, s *Settings, q *question, list *fstore.FeatureList) (*keyRows, error) {
 	rows := newKeyRows(list.KeyColumns())
 	if err := splitRow(q.entities); err != nil {
 		return nil, err
@@ -166,8 +166,8 @@ func (q *question) rows(list *fstore.FeatureList) (*keyRows, error) {
 			return nil, err
 		}
 	}
-	for _, path := range q.files {
-		if err := rows.addFile(path); err != nil {
+	if len(q.files) > 0 {
+		if err := a.keyFiles(ctx, s, q.files, rows); err != nil {
 			return nil, err
 		}
 	}
@@ -178,6 +178,24 @@ func (q *question) rows(list *fstore.FeatureList) (*keyRows, error) {
 		}
 	}
 	return rows, nil
+}
+
+// keyFiles reads the rows of files.
+func (a *app) keyFiles(ctx context.Context, s *Settings, files []string, rows *keyRows) error {
+	if len(rows.columns) == 0 {
+		return &usageError{message: "--entities: these features have no keys", hint: "leave it out: the answer has one row"}
+	}
+	engine, err := a.openEngine(s)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	for _, path := range files {
+		if err := rows.addFile(ctx, engine, path); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // askStore reads the online store itself.

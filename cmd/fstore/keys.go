@@ -1,20 +1,16 @@
 package main
 
 import (
-	"bytes"
-	"encoding/csv"
+	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
 	fstore "github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/regular"
+	"github.com/fstore-dev/fstore/offline"
 )
 
 // keyRows collects the rows that get asks about: the columns that a feature list needs, in name order.
@@ -114,7 +110,7 @@ func (k *keyRows) addPairs(text string) error {
 }
 
 func (k *keyRows) addObject(raw json.RawMessage) error {
-	values, given, err := parseObject(raw)
+	values, given, err := fstore.ParseObject(raw)
 	if err != nil {
 		return err
 	}
@@ -127,188 +123,37 @@ func (k *keyRows) addObject(raw json.RawMessage) error {
 	})
 }
 
-// addFile adds the rows of a file: Parquet, CSV with a header (an empty field is null), JSON (an array of objects) or
-// JSON lines, by the name's ending. Columns that are not keys are passed over.
-func (k *keyRows) addFile(path string) error {
+// addFile adds the rows of a file, by the rules of labels. Columns that are not keys are passed over.
+func (k *keyRows) addFile(ctx context.Context, engine *offline.Engine, path string) error {
 	info, err := os.Stat(path)
-	if err == nil && info.IsDir() {
+	switch {
+	case err != nil:
+		return &usageError{message: fmt.Sprintf("--entities %s: %v", path, underlying(err))}
+	case info.IsDir():
 		return &usageError{message: "--entities " + path + " is a folder", hint: "name the files in it, each with --entities"}
+	case !offline.IsKeyFile(path):
+		return &usageError{message: "--entities " + path + ": what kind of file is it?", hint: "its name ends in one of " + strings.Join(offline.KeyFileEndings, ", ")}
 	}
-	switch strings.ToLower(filepath.Ext(path)) {
-	case ".parquet":
-		err = k.addParquet(path)
-	case ".csv":
-		err = withFile(path, k.addCSV)
-	case ".json":
-		err = withFile(path, func(r io.Reader) error { return k.addJSON(r, someValues) })
-	case ".jsonl", ".ndjson":
-		err = withFile(path, func(r io.Reader) error { return k.addJSON(r, anyValues) })
-	default:
-		return &usageError{message: "--entities " + path + ": what kind of file is it?", hint: "its name ends in .parquet, .csv, .json or .jsonl"}
+	full, err := filepath.Abs(path)
+	if err != nil {
+		return fmt.Errorf("--entities %s: %w", path, err)
 	}
-	var opening *fs.PathError
-	if errors.As(err, &opening) {
-		return &usageError{message: fmt.Sprintf("--entities %s: %v", path, opening.Err)}
-	}
+	batch, err := engine.ReadKeys(ctx, full, k.fields())
 	if err != nil {
 		return fmt.Errorf("read the keys of %s: %w", path, err)
+	}
+	for i := range k.columns {
+		for row := range batch.Len {
+			k.columns[i].AppendFrom(&batch.Columns[i], row)
+		}
 	}
 	return nil
 }
 
-// maxKeys bounds a file of keys, in bytes: its keys are held in memory.
-const maxKeys = 128 << 20
-
-func withFile(path string, read func(io.Reader) error) error {
-	f, err := regular.Open(path, maxKeys)
-	if err != nil {
-		return err
+func (k *keyRows) fields() []fstore.Field {
+	out := make([]fstore.Field, len(k.columns))
+	for i, c := range k.columns {
+		out[i] = fstore.Field{Name: c.Name, Type: c.Type}
 	}
-	defer f.Close()
-	return read(f)
-}
-
-func (k *keyRows) addCSV(r io.Reader) error {
-	in := csv.NewReader(r)
-	header, err := in.Read()
-	if err == io.EOF {
-		return fstore.Errorf(fstore.ErrInvalid, "the file is empty").WithHint("the first line names the columns: %s", k.names())
-	}
-	if err != nil {
-		return fmt.Errorf("the header: %w", err)
-	}
-	at := map[string]int{}
-	for i, name := range header {
-		name = strings.TrimPrefix(name, "\ufeff")
-		if _, twice := at[name]; twice && k.column(name) != nil {
-			return fstore.Errorf(fstore.ErrInvalid, "the header names %s twice", name)
-		}
-		at[name] = i
-	}
-	for _, c := range k.columns {
-		if _, ok := at[c.Name]; !ok {
-			return fstore.Errorf(fstore.ErrInvalid, "there is no column %s", c.Name).WithHint("the header has %.200s", strings.Join(header, ", "))
-		}
-	}
-	for row := 1; ; row++ {
-		record, err := in.Read()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		err = k.add(nil, func(c *fstore.Column) error {
-			text := record[at[c.Name]]
-			switch {
-			case text == "":
-				c.AppendNull()
-				return nil
-			case !utf8.ValidString(text):
-				return fstore.Errorf(fstore.ErrInvalid, "%q is not UTF-8", text)
-			}
-			return c.AppendText(text)
-		})
-		if err != nil {
-			return fmt.Errorf("row %d: %w", row, err)
-		}
-	}
-}
-
-// howMany says whether a file of JSON may be empty: JSON lines may, JSON is a value.
-type howMany int
-
-const (
-	anyValues howMany = iota
-	someValues
-)
-
-func (k *keyRows) addJSON(r io.Reader, least howMany) error {
-	in := json.NewDecoder(r)
-	for row, values := 1, 0; ; values++ {
-		var raw json.RawMessage
-		err := in.Decode(&raw)
-		switch {
-		case err == io.EOF && values == 0 && least == someValues:
-			return fstore.Errorf(fstore.ErrInvalid, "the file is empty").WithHint("an array of objects, [{…}, {…}], or an object for each row")
-		case err == io.EOF:
-			return nil
-		case err != nil:
-			return fstore.Errorf(fstore.ErrInvalid, "behind row %d: not JSON: %v", row-1, err)
-		case !utf8.Valid(raw):
-			return fstore.Errorf(fstore.ErrInvalid, "behind row %d: not UTF-8", row-1)
-		}
-		objects := []json.RawMessage{raw}
-		if raw[0] == '[' {
-			if err := json.Unmarshal(raw, &objects); err != nil {
-				return err
-			}
-		}
-		for _, object := range objects {
-			if err := k.addKnown(object); err != nil {
-				return fmt.Errorf("row %d: %w", row, err)
-			}
-			row++
-		}
-	}
-}
-
-// addKnown adds the row of an object that may have other members than keys.
-func (k *keyRows) addKnown(raw json.RawMessage) error {
-	values, _, err := parseObject(raw)
-	if err != nil {
-		return err
-	}
-	return k.add(nil, func(c *fstore.Column) error {
-		value, ok := values[c.Name]
-		if !ok {
-			return errMissing
-		}
-		return c.AppendParsed(value)
-	})
-}
-
-// parseObject returns the members of a JSON object, and their names in order. A name that is given twice is an error,
-// where the last one would win elsewhere.
-func parseObject(raw json.RawMessage) (values map[string]json.RawMessage, names []string, err error) {
-	if err := fstore.CheckJSON(raw); err != nil {
-		return nil, nil, err
-	}
-	in := json.NewDecoder(bytes.NewReader(raw))
-	bad := func(err error) error {
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
-		return fstore.Errorf(fstore.ErrInvalid, "not a JSON object: %v", err)
-	}
-	begin, err := in.Token()
-	if err != nil {
-		return nil, nil, bad(err)
-	}
-	if begin != json.Delim('{') {
-		return nil, nil, fstore.Errorf(fstore.ErrInvalid, "%.100s is not a JSON object", raw)
-	}
-	values = map[string]json.RawMessage{}
-	for in.More() {
-		token, err := in.Token()
-		if err != nil {
-			return nil, nil, bad(err)
-		}
-		name, _ := token.(string)
-		if _, twice := values[name]; twice {
-			return nil, nil, fstore.Errorf(fstore.ErrInvalid, "%s is given twice", name)
-		}
-		var value json.RawMessage
-		if err := in.Decode(&value); err != nil {
-			return nil, nil, bad(err)
-		}
-		values[name], names = value, append(names, name)
-	}
-	if _, err := in.Token(); err != nil {
-		return nil, nil, bad(err)
-	}
-	if rest, err := in.Token(); err != io.EOF {
-		return nil, nil, fstore.Errorf(fstore.ErrInvalid, "not a JSON object: %v behind it", rest)
-	}
-	return values, names, nil
+	return out
 }

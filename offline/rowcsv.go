@@ -2,6 +2,7 @@ package offline
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -9,50 +10,34 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/duckdb"
 	"github.com/fstore-dev/fstore/regular"
 )
 
-// labelCSV reads a CSV file with a header, as RFC 4180 has it: nothing about it is guessed but the delimiter, which
+// openCSV reads a CSV file with a header, as RFC 4180 has it: nothing about it is guessed but the delimiter, which
 // its header shows, or else a line might be lost as a comment or a preamble. Keys are read as the entity's types,
 // the instant as a time, and the other columns as the first type of guesses that all their values are of.
-func (s *session) labelCSV(ctx context.Context, l *labels, req *TrainingRequest) error {
-	if err := s.labelFile(ctx, l, req.Labels.Path); err != nil {
-		return err
-	}
-	file := l.file
-	names, delimiter, err := csvHeader(file)
+func (s *session) openCSV(ctx context.Context, r *rowFile, format csvFormat, want rowsWanted) error {
+	names, delimiter, err := format.header(r.file)
 	if err != nil {
 		return err
 	}
 	if err := checkNames(names); err != nil {
 		return err
 	}
-	if err := s.readCSV(ctx, file, len(names), delimiter); err != nil {
+	if err := s.readCSV(ctx, r.file, len(names), delimiter, format); err != nil {
 		return err
 	}
-	keys := map[string]fstore.Type{}
-	for _, k := range req.List.KeyColumns() {
-		keys[k.Name] = k.Type
-	}
-	typed := make([]string, 0, len(names)+1)
+	var typed []string
 	for i, name := range names {
-		x := fmt.Sprintf("c%d", i)
-		var conv conversion
-		to := ""
-		wanted := form{}
-		if key, ok := keys[name]; ok {
-			conv, to = keyFromText(x, key), sqlType(key)
-			wanted = form{"a " + key.String(), "the join key has that type; an empty field is a missing key"}
-		} else if name == req.Timestamp {
-			conv, to, err = s.instantColumn(ctx, x)
-			wanted = form{"an instant", "for example 2011-12-09T12:50:00Z or 2011-12-09"}
-		} else {
-			to, err = s.guess(ctx, x, guesses)
-			conv.cast = "TRY_CAST(" + x + " AS " + to + ")"
+		if !want.column(name) {
+			continue
 		}
+		x := fmt.Sprintf("c%d", i)
+		conv, to, wanted, err := s.csvColumn(ctx, x, name, want)
 		if err == nil {
 			err = s.checkText(ctx, x, name, conv, wanted)
 		}
@@ -60,29 +45,47 @@ func (s *session) labelCSV(ctx context.Context, l *labels, req *TrainingRequest)
 			return err
 		}
 		typed = append(typed, conv.cast+" AS "+ident(name))
-		l.columns = append(l.columns, fstore.EngineColumn{Name: name, Type: to})
+		r.columns = append(r.columns, fstore.EngineColumn{Name: name, Type: to})
 	}
-	l.order = unused(l.columns, "_row")
-	l.from = "(\n  SELECT\n  " + list(append(typed, "row AS "+ident(l.order))) + "\n  FROM _csv\n)"
+	if len(typed) == 0 { // a key is missing; the caller says which
+		for _, name := range names {
+			r.columns = append(r.columns, fstore.EngineColumn{Name: name, Type: "VARCHAR"})
+		}
+	}
+	r.order = unused(r.columns, "_row")
+	r.from = "(\n  SELECT\n  " + list(append(typed, "row AS "+ident(r.order))) + "\n  FROM _csv\n)"
 	return nil
+}
+
+// csvColumn returns how the text x of a column is read, as which type of the engine's, and what it has to be.
+func (s *session) csvColumn(ctx context.Context, x, name string, want rowsWanted) (conversion, string, form, error) {
+	if key := want.key(name); key != nil {
+		return keyFromText(x, key.Type), sqlType(key.Type), form{"a " + key.Type.String(), "the join key has that type; an empty field is a missing key"}, nil
+	}
+	if name == want.timestamp {
+		conv, to, err := s.instantColumn(ctx, x)
+		return conv, to, form{"an instant", "for example 2011-12-09T12:50:00Z or 2011-12-09"}, err
+	}
+	to, err := s.guess(ctx, x, guesses)
+	return conversion{cast: "TRY_CAST(" + x + " AS " + to + ")"}, to, form{}, err
+}
+
+// csvFormat is how a file of CSV is written, by the ending of its name.
+type csvFormat struct {
+	delimiter   rune   // 0: the header shows it
+	compression string // as the engine names it
 }
 
 // csvHead bounds the header of a CSV file, in bytes.
 const csvHead = 1 << 20
 
-// csvHeader returns the columns of a CSV file and what stands between them: of comma, semicolon, tab and bar the one
-// that gives the most columns.
-func csvHeader(path string) (names []string, delimiter rune, err error) {
-	f, err := regular.Open(path, regular.AnySize)
+// header returns the columns of a file and what stands between them: of comma, semicolon, tab and bar the one that
+// gives the most columns, unless the format says it.
+func (c csvFormat) header(path string) (names []string, delimiter rune, err error) {
+	head, err := c.head(path)
 	if err != nil {
 		return nil, 0, err
 	}
-	defer f.Close()
-	head, err := io.ReadAll(io.LimitReader(f, csvHead))
-	if err != nil {
-		return nil, 0, err
-	}
-	head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
 	quoted := false
 	if end := bytes.IndexFunc(head, func(r rune) bool {
 		quoted = quoted != (r == '"')
@@ -90,13 +93,17 @@ func csvHeader(path string) (names []string, delimiter rune, err error) {
 	}); end >= 0 {
 		head = head[:end]
 	}
-	if len(head) == csvHead || bytes.IndexByte(head, 0) >= 0 {
-		return nil, 0, fstore.Errorf(fstore.ErrInvalid, "%s is not CSV: its first line is longer than 1 MB or contains a zero byte", path)
-	}
 	if len(head) == 0 {
 		return nil, 0, fstore.Errorf(fstore.ErrInvalid, "%s does not begin with a header", path).WithHint("the first line names the columns")
 	}
-	for _, d := range []rune{',', ';', '\t', '|'} {
+	if !utf8.Valid(head) {
+		return nil, 0, fstore.Errorf(fstore.ErrInvalid, "%s: the header is not UTF-8: %.100q", path, head).WithHint("save the file as UTF-8")
+	}
+	delimiters := []rune{',', ';', '\t', '|'}
+	if c.delimiter != 0 {
+		delimiters = []rune{c.delimiter}
+	}
+	for _, d := range delimiters {
 		r := csv.NewReader(bytes.NewReader(head))
 		r.Comma = d
 		if fields, err := r.Read(); err == nil && len(fields) > len(names) {
@@ -114,15 +121,40 @@ func csvHeader(path string) (names []string, delimiter rune, err error) {
 	return names, delimiter, nil
 }
 
+// head returns the start of a file's text, which holds its header.
+func (c csvFormat) head(path string) ([]byte, error) {
+	f, err := regular.Open(path, regular.AnySize)
+	if err != nil {
+		return nil, readError(path, err)
+	}
+	defer f.Close()
+	var text io.Reader = f
+	if c.compression == gzipped {
+		if text, err = gzip.NewReader(f); err != nil {
+			return nil, fstore.Errorf(fstore.ErrInvalid, "%s is not compressed with gzip: %v", path, err)
+		}
+	}
+	head, err := io.ReadAll(io.LimitReader(text, csvHead))
+	if err != nil {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "%s cannot be read: %v", path, err)
+	}
+	return bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), nil
+}
+
+const (
+	gzipped      = "gzip"
+	uncompressed = "none"
+)
+
 // readCSV makes _csv: a file's columns c0, c1… as text, empty ones null, and row, which counts from 0.
-func (s *session) readCSV(ctx context.Context, file string, columns int, delimiter rune) error {
+func (s *session) readCSV(ctx context.Context, file string, columns int, delimiter rune, format csvFormat) error {
 	types := make([]string, 0, columns)
 	for i := range columns {
 		types = append(types, fmt.Sprintf("c%d: 'VARCHAR'", i))
 	}
 	err := s.exec(ctx, "CREATE TEMP TABLE _csv AS\nSELECT *, row_number() OVER () - 1 AS row\nFROM read_csv("+escaped([]string{file})+
 		", auto_detect = false, header = true, columns = {"+strings.Join(types, ", ")+"}, delim = "+text(string(delimiter))+
-		", quote = '\"', escape = '\"', comment = '', max_line_size = 16777216)")
+		", quote = '\"', escape = '\"', comment = '', max_line_size = 16777216, compression = "+text(format.compression)+")")
 	return csvError(err)
 }
 

@@ -1,0 +1,80 @@
+package offline
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/regular"
+)
+
+// least says whether a file of JSON may be empty: JSON lines may, JSON is a value.
+type least int
+
+const (
+	anyValues least = iota
+	someValues
+)
+
+// readKeyJSON reads the rows of a file of JSON: an array of objects, or objects one behind the other. The engine's own
+// reader is not used: it would read a large integer as a double, and take the last of two members with one name.
+func readKeyJSON(path string, keys []fstore.Field, least least) (*fstore.Batch, error) {
+	f, err := regular.Open(path, maxKeyFile)
+	if err != nil {
+		return nil, readError(path, err)
+	}
+	defer f.Close()
+	b := &fstore.Batch{}
+	for _, k := range keys {
+		b.Columns = append(b.Columns, fstore.NewColumn(k.Name, k.Type, 0))
+	}
+	return b, appendJSON(b, f, least)
+}
+
+func appendJSON(b *fstore.Batch, r io.Reader, least least) error {
+	in := json.NewDecoder(r)
+	for values := 0; ; values++ {
+		var raw json.RawMessage
+		err := in.Decode(&raw)
+		switch {
+		case err == io.EOF && values == 0 && least == someValues:
+			return fstore.Errorf(fstore.ErrInvalid, "the file is empty").WithHint("an array of objects, [{…}, {…}], or an object for each row")
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return fstore.Errorf(fstore.ErrInvalid, "after row %d: not JSON: %v", b.Len, err)
+		}
+		objects := []json.RawMessage{raw}
+		if raw[0] == '[' {
+			if err := json.Unmarshal(raw, &objects); err != nil {
+				return err
+			}
+		}
+		for _, object := range objects {
+			if err := appendObject(b, object); err != nil {
+				return fmt.Errorf("row %d: %w", b.Len+1, err)
+			}
+		}
+	}
+}
+
+// appendObject adds the row of an object, which may have other members than keys.
+func appendObject(b *fstore.Batch, raw json.RawMessage) error {
+	values, _, err := fstore.ParseObject(raw)
+	if err != nil {
+		return err
+	}
+	for i := range b.Columns {
+		c := &b.Columns[i]
+		value, ok := values[c.Name]
+		if !ok {
+			return fstore.Errorf(fstore.ErrInvalid, "column %s: the key is missing", c.Name).WithHint("write null where a row has none")
+		}
+		if err := c.AppendParsed(value); err != nil {
+			return fmt.Errorf("column %s: %w", c.Name, err)
+		}
+	}
+	b.Len++
+	return nil
+}

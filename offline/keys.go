@@ -1,0 +1,75 @@
+package offline
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/regular"
+)
+
+// KeyFileEndings are the endings of the files that ReadKeys reads, in the order in which people should hear of them.
+var KeyFileEndings = []string{parquetEnding, ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".json", ".jsonl", ".ndjson"}
+
+// IsKeyFile reports whether ReadKeys reads a file, by its name.
+func IsKeyFile(path string) bool { return slices.Contains(KeyFileEndings, ending(path)) }
+
+// Bounds of a file of keys, which are held in memory.
+const (
+	maxKeyFile = 128 << 20 // bytes
+	maxKeyRows = 10_000_000
+)
+
+// ReadKeys reads rows of join keys from a file: Parquet, CSV or JSON by its name (KeyFileEndings). Its other columns are
+// passed over. The rules are those of labels: a column converts to the key's type where no value is lost, text is never a
+// number or bytes, and a value that does not fit is ErrInvalid with its row and column. A null, NaN and an empty field of
+// CSV are missing keys. The batch has the columns in the order of keys, and no rows where the file has none. The error does not name the file.
+func (e *Engine) ReadKeys(ctx context.Context, path string, keys []fstore.Field) (*fstore.Batch, error) {
+	if !IsKeyFile(path) {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "what kind of file is it?").WithHint("its name ends in one of %s", strings.Join(KeyFileEndings, ", "))
+	}
+	if least, ok := jsonEndings[ending(path)]; ok {
+		return readKeyJSON(e.absolute(path), keys, least)
+	}
+	s, err := e.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	if f, err := regular.Open(e.absolute(path), maxKeyFile); err != nil {
+		return nil, readError(path, err)
+	} else if err := f.Close(); err != nil {
+		return nil, err
+	}
+	r, err := s.rowFile(ctx, path, rowsWanted{keys: keys})
+	if err != nil {
+		return nil, err
+	}
+	columns, err := r.keyColumns(keys)
+	if err != nil {
+		return nil, err
+	}
+	if checked, aggregates := misfits(columns); len(checked) > 0 {
+		found, err := s.query(ctx, "SELECT\n  "+list(aggregates)+"\nFROM (\n"+r.numbered()+"\n)")
+		if err == nil {
+			err = firstMisfit(checked, found.Columns)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	var selected []string
+	for _, k := range columns {
+		selected = append(selected, k.joinKey()+" AS "+ident(k.name))
+	}
+	b, err := s.query(ctx, "SELECT\n  "+list(selected)+"\nFROM (\n"+r.numbered()+"\n)\nORDER BY row\nLIMIT "+strconv.Itoa(maxKeyRows+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case b.Len > maxKeyRows:
+		return nil, fstore.Errorf(fstore.ErrTooLarge, "more than %d rows of keys", maxKeyRows).WithHint("split the file")
+	}
+	return b, r.stamp.unchanged(r.file)
+}
