@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -183,6 +184,28 @@ func TestKeysOfOldTimestamps(t *testing.T) {
 	}
 	_, err = r.keys("k.parquet", "int64")
 	r.fails(err, "column k is TIMESTAMP", "never equal")
+}
+
+// pandas writes a column that is all null, and every column of an empty frame of objects, without a type.
+func TestAColumnWithoutATypeIsNullsOfTheKeysType(t *testing.T) {
+	r := newRepo(t, 1)
+	v := history(r)
+	for _, rows := range []int{0, 2} {
+		content, err := os.ReadFile(fmt.Sprintf("testdata/untyped/rows%d.parquet", rows))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.put("k.parquet", string(content))
+		for _, typ := range []string{"int64", "string", "bytes", "bool", "timestamp"} {
+			got, err := r.keys("k.parquet", typ)
+			if diff := cmp.Diff([]string{"NULL", "NULL"}[:rows], got); err != nil || diff != "" {
+				t.Errorf("%s: %v %s", typ, err, diff)
+			}
+		}
+		if got, _ := r.train(r.request("k.parquet", all(v))); len(got) != rows {
+			t.Errorf("labels: got %q", got)
+		}
+	}
 }
 
 func TestAFileWithoutRowsHasNoKeys(t *testing.T) {

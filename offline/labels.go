@@ -105,6 +105,9 @@ func (l *labels) bind(req *TrainingRequest) error {
 	if l.keys, err = l.keyColumns(req.List.KeyColumns()); err != nil {
 		return err
 	}
+	if err := checkTargets(req.Targets, l.columns, req.List, req.Timestamp); err != nil {
+		return err
+	}
 	return l.checkOutputs(req.List)
 }
 

@@ -83,7 +83,9 @@ type LockLabels struct {
 	Inputs    []fstore.Source `json:"inputs,omitempty" doc:"The sources that the query reads, in full."`
 	Views     []fstore.View   `json:"views,omitempty" doc:"The views that it reads, in full, each behind those it reads."`
 	Timestamp string          `json:"timestamp" doc:"The column with the instant of a row."`
+	Targets   []string        `json:"targets,omitempty" doc:"The columns that a model learns to predict."`
 	Rows      int64           `json:"rows" doc:"Number of labels."`
+	Sample    *Sample         `json:"sample,omitempty" doc:"The labels that were taken; absent: all."`
 }
 
 // LockSource is a source with every file that was read of it.
@@ -164,7 +166,7 @@ func (t *training) makeLock(ctx context.Context, temp string) (*Lock, error) {
 	list := t.req.List
 	l := &Lock{
 		Format: LockFormat, Name: t.req.Name, Created: t.req.Now.UTC(), Build: t.req.build(), Registry: t.req.Registry, AsOf: t.req.AsOf.UTC(),
-		Labels:   LockLabels{SQL: t.req.Labels.SQL, Inputs: t.req.Labels.Sources, Views: t.req.Labels.Views, Timestamp: t.req.Timestamp, Rows: t.labels.rows},
+		Labels:   LockLabels{SQL: t.req.Labels.SQL, Inputs: t.req.Labels.Sources, Views: t.req.Labels.Views, Timestamp: t.req.Timestamp, Targets: t.req.Targets, Rows: t.labels.rows, Sample: t.req.Sample},
 		Features: []LockFeature{}, Uses: []LockUse{}, Views: []*fstore.ViewVersion{}, Sources: []LockSource{},
 	}
 	if list.Service.Name != "" {

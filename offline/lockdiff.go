@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -47,6 +48,8 @@ func CompareLocks(old, now *Lock) *LockDifference {
 	d.About = compare(d.About, "known by", fstore.FormatTime(old.AsOf), fstore.FormatTime(now.AsOf))
 	d.Labels = compare(nil, "query", old.Labels.SQL, now.Labels.SQL)
 	d.Labels = compare(d.Labels, "timestamp", old.Labels.Timestamp, now.Labels.Timestamp)
+	d.Labels = compare(d.Labels, "target", strings.Join(old.Labels.Targets, ", "), strings.Join(now.Labels.Targets, ", "))
+	d.Labels = compare(d.Labels, "sample", old.Labels.Sample.String(), now.Labels.Sample.String())
 	d.Labels = compare(d.Labels, "rows", strconv.FormatInt(old.Labels.Rows, 10), strconv.FormatInt(now.Labels.Rows, 10))
 	d.Settings = CompareSettings(old.Settings, now.Settings)
 	return d

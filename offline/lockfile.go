@@ -149,7 +149,7 @@ func (l *Lock) check() error {
 	if l.Output.Content != contentDigest(l.Output.Rows, l.Output.Columns) {
 		return errors.New("output: the digest of the content is not that of its columns")
 	}
-	return nil
+	return l.checkTargets()
 }
 
 // checkSources returns an error unless the files of every source are there, each with its digest.

@@ -82,7 +82,7 @@ func (e *Engine) rebuild(ctx context.Context, req *RebuildRequest) (*Rebuilt, er
 	}
 	l := req.Lock
 	t := &training{session: s, byRef: map[fstore.ViewRef]*rows{}, summary: &TrainingSummary{}, req: &TrainingRequest{
-		Name: l.Name, List: l.List(), Labels: Labels{SQL: l.Labels.SQL, Sources: l.Labels.Inputs, Views: l.Labels.Views}, Timestamp: l.Labels.Timestamp,
+		Name: l.Name, List: l.List(), Labels: Labels{SQL: l.Labels.SQL, Sources: l.Labels.Inputs, Views: l.Labels.Views}, Timestamp: l.Labels.Timestamp, Targets: l.Labels.Targets, Sample: l.Labels.Sample,
 		Out: req.Out, AsOf: &l.AsOf, Now: req.Now, Progress: req.Progress, Version: l.Build.Fstore,
 	}}
 	if l.Labels.File != nil {

@@ -144,8 +144,9 @@ func (r *rowFile) numbered() string {
 
 // keyColumn is a column that gives a join key.
 type keyColumn struct {
-	field        // of numbered
-	name  string // of the column
+	field          // of numbered
+	name    string // of the column
+	untyped bool   // it has no type, and so nothing but nulls
 }
 
 // keyColumns finds the columns that give join keys.
@@ -158,19 +159,20 @@ func (r *rowFile) keyColumns(keys []fstore.Field) ([]keyColumn, error) {
 				WithHint("the columns are %s; a service may name another with keys: {%s: COLUMN}", columnNames(r.columns), k.Name)
 		}
 		f := field{column: fmt.Sprintf("l%d", i), from: parseType(r.columns[i].Type), to: k.Type}
-		if r.untyped[k.Name] {
-			f = field{column: "NULL::" + sqlType(k.Type), from: parseType(sqlType(k.Type)), to: k.Type}
-		}
-		if !f.from.converts(k.Type) {
+		untyped := r.untyped[k.Name]
+		if !untyped && !f.from.converts(k.Type) {
 			return nil, fstore.Errorf(fstore.ErrInvalid, "column %s is %s, but the join key is %s, and they are never equal", k.Name, r.columns[i].Type, k.Type)
 		}
-		out = append(out, keyColumn{f, k.Name})
+		out = append(out, keyColumn{f, k.Name, untyped})
 	}
 	return out, nil
 }
 
 // joinKey returns the join key, converted. NaN is a missing key: that is how data frames write one.
 func (k keyColumn) joinKey() string {
+	if k.untyped {
+		return "NULL::" + sqlType(k.to)
+	}
 	c := convert(k.column, k.from, k.to)
 	if k.from.mantissa == 0 {
 		return c.cast
@@ -183,7 +185,7 @@ func (k keyColumn) joinKey() string {
 func misfits(keys []keyColumn) (checked []keyColumn, aggregates []string) {
 	for _, k := range keys {
 		unfit := k.unfit()
-		if unfit == "" {
+		if unfit == "" || k.untyped {
 			continue
 		}
 		if k.from.mantissa > 0 {

@@ -19,6 +19,8 @@ type TrainingRequest struct {
 	List      *fstore.FeatureList
 	Labels    Labels
 	Timestamp string         // label column that holds T; empty: DefaultTimestamp
+	Targets   []string       // label columns that a model learns to predict, for the lock
+	Sample    *Sample        // the labels that are taken; nil: all
 	Out       string         // the Parquet file to write; its lock is written beside it
 	AsOf      *time.Time     // rows created later do not exist; nil: Now
 	Now       time.Time      // when the training set is made
@@ -44,6 +46,7 @@ type TrainingSummary struct {
 	Out         string          `json:"out"`
 	LockFile    string          `json:"lock_file"`
 	Rows        int64           `json:"rows"`
+	Labels      int64           `json:"labels"` // of which Rows were taken
 	Views       []ViewSummary   `json:"views"`
 	Continuous  []string        `json:"continuous,omitempty"` // views without publish: taken to be servable at once
 	DroppedRows []DroppedRows   `json:"dropped_rows,omitempty"`
@@ -155,8 +158,8 @@ func (t *training) readLabels(ctx context.Context) (err error) {
 	if t.labels, err = t.session.labels(ctx, t.req, cut{known: t.req.AsOf}); err != nil {
 		return err
 	}
-	t.summary.Rows = t.labels.rows
-	return t.exec(ctx, "CREATE TEMP VIEW _labels AS\n"+t.labels.relation())
+	t.summary.Rows, t.summary.Labels = t.req.Sample.size(t.labels.rows), t.labels.rows
+	return t.exec(ctx, "CREATE TEMP VIEW _labels AS\n"+t.req.Sample.sampled(t.labels.relation(), t.labels.rows))
 }
 
 // readViews makes the history of every view that is used.

@@ -73,7 +73,8 @@ func (a *app) getCommand() *cobra.Command {
 		Use:   "get",
 		Short: "Get the features of keys from the online store",
 		Long: `Get the features of keys from the online store, as a server would answer. Each --entity is one row; --entities
-reads rows from a Parquet, CSV or JSON file. Where the features have no keys there is one row.
+reads rows from a Parquet, CSV (.csv, .tsv, also with .gz) or JSON file (.json, .jsonl), by the rules of labels. Where
+the features have no keys there is one row.
 
 --at sets the clock that age (ttl) is judged by. It may not lie before the instant from which a view's publication is
 servable: training at an earlier instant uses the publication before it.
@@ -106,6 +107,7 @@ servable: training at an earlier instant uses the publication before it.
 	flags.BoolVar(&q.events, "event-timestamps", false, "show when each value was true")
 	flags.StringVar(&q.grpc, "grpc", "", "ask the server at this address instead of reading the store")
 	_ = cmd.RegisterFlagCompletionFunc("service", a.completeServices)
+	_ = cmd.MarkFlagFilename("entities", "parquet", "csv", "tsv", "gz", "json", "jsonl", "ndjson")
 	return cmd
 }
 
@@ -231,7 +233,11 @@ func instant(flag, text string) (time.Time, error) {
 
 // printAnswer prints one table: a line for each row of keys, or, of a single row, a line for each feature.
 func (a *app) printAnswer(keys []fstore.Column, list *fstore.FeatureList, answer *online.Answer) error {
-	if answer.Rows == 1 {
+	switch answer.Rows {
+	case 0:
+		fmt.Fprintln(a.stdout, "There are no rows of keys.")
+		return a.printVersions(list, answer)
+	case 1:
 		return a.printOneRow(keys, list, answer)
 	}
 	t := newTable()

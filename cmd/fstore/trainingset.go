@@ -43,6 +43,8 @@ type trainingFlags struct {
 	out               string
 	asOf              string
 	replace, snapshot bool
+	targets           []string
+	sample, seed      int64
 }
 
 func (a *app) createTrainingSetCommand() *cobra.Command {
@@ -53,13 +55,17 @@ func (a *app) createTrainingSetCommand() *cobra.Command {
 		Long: `Write the labels, with the features of each row as they were known at its instant, as Parquet; write a lock beside
 it that says exactly what it was made from, and record both under a name. Every label is there once, in its order.
 
-Labels are Parquet or CSV, or a query over sources and views. The instant of a row is in the column event_timestamp,
-or in the one that --timestamp names. The versions in head are used, whether or not they are published.`,
+Labels are Parquet or CSV (.csv, .tsv, also with .gz), or a query over sources and views. The instant of a row is in the column event_timestamp,
+or in the one that --timestamp names. The versions in head are used, whether or not they are published.
+
+--label names the column that a model learns to predict; the lock keeps it. --sample N takes N of the labels, in their
+order; the lock keeps which, so that verify and rebuild take the same.`,
 		Example: `  fstore training-set create churn_2025 --service churn --labels data/labels.parquet --out churn.parquet
   fstore training-set create quick --features 'customer_orders.*,shop.share_returned=returns' --labels data/labels.parquet --out quick.parquet
   fstore training-set create orders --service churn --out orders.parquet --timestamp at \
       --labels-sql 'select customer_id, invoice_date as at from lines where customer_id is not null'
-  fstore training-set create kept --service churn --labels data/labels.parquet --out kept.parquet --snapshot`,
+  fstore training-set create kept --service churn --labels data/labels.parquet --out kept.parquet --snapshot
+  fstore training-set create small --service churn --labels data/labels.parquet --out small.parquet --label reordered --sample 100`,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(cmd); err != nil {
@@ -73,11 +79,14 @@ or in the one that --timestamp names. The versions in head are used, whether or 
 	flags.StringVar(&f.labels, "labels", "", "file with the rows to enrich: Parquet or CSV")
 	flags.StringVar(&f.labelsSQL, "labels-sql", "", "query over sources and views that yields them instead, or a .sql file that holds it")
 	flags.StringVar(&f.timestamp, "timestamp", offline.DefaultTimestamp, "label column with the instant of a row")
+	flags.StringArrayVar(&f.targets, "label", nil, "label column that a model learns to predict, for the lock (repeatable)")
+	flags.Int64Var(&f.sample, "sample", 0, "take this many of the labels, always the same ones")
+	flags.Int64Var(&f.seed, "sample-seed", 0, "take others, by another seed")
 	flags.StringVar(&f.out, "out", "", "Parquet file to write")
 	flags.StringVar(&f.asOf, "as-of", "", "leave out rows that were created later (default: now)")
 	flags.BoolVar(&f.replace, "replace", false, "retire a training set that has the name")
 	flags.BoolVar(&f.snapshot, "snapshot", false, "keep what it is made from, so that it can be made again whatever happens to the sources")
-	_ = cmd.MarkFlagFilename("labels", "parquet", "csv")
+	_ = cmd.MarkFlagFilename("labels", "parquet", "csv", "tsv", "gz")
 	_ = cmd.MarkFlagFilename("out", "parquet")
 	_ = cmd.RegisterFlagCompletionFunc("service", a.completeServices)
 	a.engineFlags(cmd)
@@ -88,6 +97,10 @@ func (f *trainingFlags) check(cmd *cobra.Command) error {
 	switch {
 	case (f.labels == "") == (f.labelsSQL == ""):
 		return usagef(cmd, "name either --labels or --labels-sql")
+	case cmd.Flags().Changed("sample") && f.sample < 1:
+		return usagef(cmd, "--sample %d: a sample has at least one row", f.sample)
+	case cmd.Flags().Changed("sample-seed") && f.sample == 0:
+		return usagef(cmd, "--sample-seed goes with --sample")
 	}
 	if err := checkOut(cmd, f.out); err != nil {
 		return err
@@ -99,7 +112,10 @@ func (a *app) createTrainingSet(ctx context.Context, name string, f *trainingFla
 	if err := fstore.CheckName(name); err != nil {
 		return usageOf("training-set create: ", err)
 	}
-	req := offline.TrainingRequest{Name: name, Timestamp: f.timestamp, Now: a.now().UTC().Truncate(time.Microsecond), Clock: a.now, Version: buildVersion()}
+	req := offline.TrainingRequest{Name: name, Timestamp: f.timestamp, Targets: f.targets, Now: a.now().UTC().Truncate(time.Microsecond), Clock: a.now, Version: buildVersion()}
+	if f.sample > 0 {
+		req.Sample = &offline.Sample{Rows: f.sample, Seed: f.seed}
+	}
 	if f.asOf != "" {
 		asOf, err := instant("--as-of", f.asOf)
 		if err != nil {
@@ -296,7 +312,11 @@ func (a *app) printTrainingSummary(sum *offline.TrainingSummary, list *fstore.Fe
 	if a.json() {
 		return a.printJSON(sum)
 	}
-	fmt.Fprintf(a.stdout, "Training set %s: %s, %s.\n", sum.Name, count(int(sum.Rows), "row"), count(len(list.Outputs), "feature"))
+	rows := count(int(sum.Rows), "row")
+	if sum.Rows < sum.Labels {
+		rows = fmt.Sprintf("sample of %s of %s", thousands(sum.Rows), count(int(sum.Labels), "row"))
+	}
+	fmt.Fprintf(a.stdout, "Training set %s: %s, %s.\n", sum.Name, rows, count(len(list.Outputs), "feature"))
 	fmt.Fprintf(a.stdout, "  %s\n  %s\n\n", shortPath(sum.Out), shortPath(sum.LockFile))
 	t := newTable("VIEW", "KEYS", "WITH VALUE", "NO ROW", "STALE", "NOT AVAILABLE", "KNOWN LATE", "UNPUBLISHED")
 	for _, v := range sum.Views {

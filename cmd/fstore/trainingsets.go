@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/fstore-dev/fstore/offline"
@@ -126,6 +127,12 @@ func (a *app) printTrainingSet(set *lockedSet) error {
 	facts.row("content", lock.Output.Content)
 	facts.row("rows", thousands(r.Rows))
 	facts.row("labels", labels+", at "+lock.Labels.Timestamp)
+	if len(lock.Labels.Targets) > 0 {
+		facts.row("target", strings.Join(lock.Labels.Targets, ", "))
+	}
+	if s := lock.Labels.Sample; s != nil {
+		facts.row("sample", fmt.Sprintf("%s of %s, seed %d", thousands(lock.Output.Rows), count(int(lock.Labels.Rows), "row"), s.Seed))
+	}
 	facts.row("known by", shortTime(lock.AsOf))
 	facts.row("definitions", from)
 	for _, s := range lock.Sources {

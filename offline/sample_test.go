@@ -1,0 +1,122 @@
+package offline
+
+import (
+	"cmp"
+	"crypto/md5"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+)
+
+// rowsOfSample is the definition of a sample: the numbers with the smallest MD5, in order.
+func rowsOfSample(s Sample, rows int64) []int64 {
+	var all []int64
+	for i := range rows {
+		all = append(all, i)
+	}
+	sum := func(i int64) string { return fmt.Sprintf("%x", md5.Sum(fmt.Appendf(nil, "%d:%d", s.Seed, i))) }
+	slices.SortFunc(all, func(a, b int64) int { return cmp.Compare(sum(a), sum(b)) })
+	all = all[:min(s.Rows, rows)]
+	slices.Sort(all)
+	return all
+}
+
+func TestSampleTakesTheSameLabelsInTheirOrder(t *testing.T) {
+	for _, threads := range []int{1, 4} {
+		r := newRepo(t, threads)
+		v := history(r)
+		r.write("l.parquet", "SELECT 1::BIGINT AS k, TIMESTAMP '2011-12-10' AS t, range AS n, range % 3 AS churned FROM range(5000)")
+		for _, s := range []Sample{{1, 0}, {100, 0}, {100, 7}, {4999, -1}, {5000, 0}, {9000, 3}} {
+			req := r.request("l.parquet", all(v))
+			req.Sample, req.Targets = &s, []string{"churned"}
+			rows, sum := r.train(req)
+			var got []int64
+			for _, row := range rows {
+				var n int64
+				fmt.Sscan(row[2], &n)
+				got = append(got, n)
+			}
+			if diff := gocmp.Diff(rowsOfSample(s, 5000), got); diff != "" {
+				t.Errorf("%v: %s", s, diff)
+			}
+			if sum.Rows != int64(len(rows)) || sum.Labels != 5000 || sum.Views[0].WithValue != sum.Rows {
+				t.Errorf("%v: summary %+v", s, sum)
+			}
+			text, err := os.ReadFile(filepath.Join(r.dir, "out.lock.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			lock, err := ReadLock(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := gocmp.Diff(&s, lock.Labels.Sample); diff != "" || lock.Labels.Rows != 5000 || !slices.Equal(lock.Labels.Targets, []string{"churned"}) {
+				t.Errorf("%v: the lock has %+v", s, lock.Labels)
+			}
+			inputs, err := r.e.Inputs(t.Context(), lock, Search{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := r.e.Rebuild(t.Context(), RebuildRequest{Lock: lock, Text: text, Inputs: inputs, Now: req.Now})
+			if err != nil || !again.Same || !again.SameBytes {
+				t.Errorf("%v: made again: %+v, %v", s, again, err)
+			}
+		}
+	}
+}
+
+func TestTargetMustBeAColumnToLearn(t *testing.T) {
+	r := newRepo(t, 1)
+	v := history(r)
+	r.write("l.parquet", "SELECT 1::BIGINT AS k, TIMESTAMP '2011-12-10' AS t, true AS churned")
+	for _, c := range []struct {
+		targets []string
+		want    string
+	}{
+		{[]string{"chrned"}, "there is no column chrned, the target"},
+		{[]string{"k"}, "column k is a join key"},
+		{[]string{"t"}, "column t holds the instants"},
+		{[]string{"x"}, "there is no column x, the target"}, // a feature
+		{[]string{"churned", "churned"}, "is the target twice"},
+	} {
+		req := r.request("l.parquet", all(v))
+		req.Targets = c.targets
+		_, err := r.e.TrainingSet(t.Context(), req)
+		r.fails(err, c.want)
+	}
+}
+
+// A lock says of its sample and targets what its output bears out.
+func TestLockOfAnotherSampleContradictsItself(t *testing.T) {
+	r := newRepo(t, 1)
+	v := history(r)
+	r.write("l.parquet", "SELECT 1::BIGINT AS k, TIMESTAMP '2011-12-10' AS t, range AS churned FROM range(10)")
+	req := r.request("l.parquet", all(v))
+	req.Sample, req.Targets = &Sample{Rows: 4}, []string{"churned"}
+	_, sum := r.train(req)
+	for name, change := range map[string]func(*Lock){
+		"no rows":    func(l *Lock) { l.Labels.Sample.Rows = 0 },
+		"more rows":  func(l *Lock) { l.Labels.Sample.Rows = 5 },
+		"no sample":  func(l *Lock) { l.Labels.Sample = nil },
+		"a key":      func(l *Lock) { l.Labels.Targets = []string{"k"} },
+		"a feature":  func(l *Lock) { l.Labels.Targets = []string{"x"} },
+		"no feature": func(l *Lock) { l.Labels.Targets = []string{"nothing"} },
+	} {
+		lock, err := ReadLock(sum.Lock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(lock)
+		text, err := EncodeLock(lock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadLock(text); err == nil {
+			t.Errorf("%s: the lock is taken", name)
+		}
+	}
+}
