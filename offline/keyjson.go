@@ -9,17 +9,17 @@ import (
 	"github.com/fstore-dev/fstore/regular"
 )
 
-// least says whether a file of JSON may be empty: JSON lines may, JSON is a value.
-type least int
+// emptyFile says whether a file of JSON may be empty: JSON lines may, JSON is a value.
+type emptyFile int
 
 const (
-	anyValues least = iota
+	anyValues emptyFile = iota
 	someValues
 )
 
 // readKeyJSON reads the rows of a file of JSON: an array of objects, or objects one behind the other. The engine's own
 // reader is not used: it would read a large integer as a double, and take the last of two members with one name.
-func readKeyJSON(path string, keys []fstore.Field, least least) (*fstore.Batch, error) {
+func readKeyJSON(path string, keys []fstore.Field, empty emptyFile) (*fstore.Batch, error) {
 	f, err := regular.Open(path, maxKeyFile)
 	if err != nil {
 		return nil, readError(path, err)
@@ -29,16 +29,16 @@ func readKeyJSON(path string, keys []fstore.Field, least least) (*fstore.Batch, 
 	for _, k := range keys {
 		b.Columns = append(b.Columns, fstore.NewColumn(k.Name, k.Type, 0))
 	}
-	return b, appendJSON(b, f, least)
+	return b, appendJSON(b, f, empty)
 }
 
-func appendJSON(b *fstore.Batch, r io.Reader, least least) error {
+func appendJSON(b *fstore.Batch, r io.Reader, empty emptyFile) error {
 	in := json.NewDecoder(r)
 	for values := 0; ; values++ {
 		var raw json.RawMessage
 		err := in.Decode(&raw)
 		switch {
-		case err == io.EOF && values == 0 && least == someValues:
+		case err == io.EOF && values == 0 && empty == someValues:
 			return fstore.Errorf(fstore.ErrInvalid, "the file is empty").WithHint("an array of objects, [{…}, {…}], or an object for each row")
 		case err == io.EOF:
 			return nil

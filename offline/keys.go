@@ -30,8 +30,8 @@ func (e *Engine) ReadKeys(ctx context.Context, path string, keys []fstore.Field)
 	if !IsKeyFile(path) {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "what kind of file is it?").WithHint("its name ends in one of %s", strings.Join(KeyFileEndings, ", "))
 	}
-	if least, ok := jsonEndings[ending(path)]; ok {
-		return readKeyJSON(e.absolute(path), keys, least)
+	if empty, ok := jsonEndings[ending(path)]; ok {
+		return readKeyJSON(e.absolute(path), keys, empty)
 	}
 	s, err := e.session(ctx)
 	if err != nil {
@@ -71,5 +71,5 @@ func (e *Engine) ReadKeys(ctx context.Context, path string, keys []fstore.Field)
 	case b.Len > maxKeyRows:
 		return nil, fstore.Errorf(fstore.ErrTooLarge, "more than %d rows of keys", maxKeyRows).WithHint("split the file")
 	}
-	return b, r.stamp.unchanged(r.file)
+	return b, s.unchanged(ctx, r.stamp, r.file)
 }

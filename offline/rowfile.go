@@ -45,7 +45,7 @@ var csvEndings = map[string]csvFormat{
 }
 
 // jsonEndings are the endings of JSON files, and whether they may be empty.
-var jsonEndings = map[string]least{".json": someValues, ".jsonl": anyValues, ".ndjson": anyValues}
+var jsonEndings = map[string]emptyFile{".json": someValues, ".jsonl": anyValues, ".ndjson": anyValues}
 
 const parquetEnding = ".parquet"
 

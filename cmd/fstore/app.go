@@ -81,7 +81,7 @@ func (a *app) command() *cobra.Command {
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.MarkPersistentFlagDirname("repo")
 	root.AddCommand(
-		a.initCommand(), a.validateCommand(), a.planCommand(), a.applyCommand(), a.listCommand(), a.showCommand(),
+		a.initCommand(), a.validateCommand(), a.planCommand(), a.applyCommand(), a.listCommand(), a.showCommand(), a.queryCommand(),
 		a.trainingSetCommand(), a.modelCommand(), a.materializeCommand(), a.getCommand(), a.serveCommand(), a.verifyCommand(), a.gcCommand(), a.doctorCommand(), a.versionCommand(),
 	)
 	return root

@@ -148,7 +148,7 @@ func members(v any, depth int, into map[string]bool) {
 // An editor finds the schema that the first line of a YAML file names.
 func TestANewRepoHasItsSchemas(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "shop")
-	if err := writeRepo(dir); err != nil {
+	if err := writeRepo(dir, writeFiles); err != nil {
 		t.Fatal(err)
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))

@@ -14,24 +14,32 @@ import (
 )
 
 func (a *app) initCommand() *cobra.Command {
-	return &cobra.Command{
+	empty := false
+	cmd := &cobra.Command{
 		Use:   "init DIR",
-		Short: "Write an example repo with sample data that works at once",
-		Long: `Write an example feature repo into DIR: an online shop with definitions, settings and 20,000 invoice lines of
-sample data. DIR may exist, but must be empty. The sample data is the same every time.`,
-		Example: "  fstore init shop\n  cd shop && fstore plan",
+		Short: "Start a feature repo: an example that works at once, or an empty one",
+		Long: `Write a feature repo into DIR, which may exist but must be empty. Without a flag it is an example that works at once:
+an online shop with definitions and 20,000 invoice lines of sample data, the same every time.
+
+--empty writes settings and a file for definitions whose comments show the first steps.`,
+		Example: "  fstore init shop\n  cd shop && fstore plan\n  fstore init mine --empty",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if args[0] == "" {
+			dir := args[0]
+			switch {
+			case dir == "":
 				return &usageError{message: "init: DIR is empty", hint: "give the name of a new folder"}
+			case empty:
+				return a.initRepo(dir, writeEmpty(dir), emptyWritten)
 			}
-			if err := writeRepo(args[0]); err != nil {
-				return err
-			}
-			if a.json() {
-				return a.printJSON(map[string]string{"repo": args[0]})
-			}
-			fmt.Fprintf(a.stdout, `Wrote a feature repo to %[1]s:
+			return a.initRepo(dir, writeFiles, exampleWritten)
+		},
+	}
+	cmd.Flags().BoolVar(&empty, "empty", false, "write settings and an empty file for definitions")
+	return cmd
+}
+
+const exampleWritten = `Wrote a feature repo to %[1]s:
   fstore.yaml            settings
   *.yaml, *.sql          definitions: entities, sources, feature views, feature services
   data/                  sample data: invoice lines, customers, products, labels
@@ -44,10 +52,18 @@ Next:
   fstore training-set create churn_2025 --service churn --labels data/labels.parquet --out churn.parquet
   fstore materialize --to 2025-12-01      the sample data ends there
   fstore get --service churn --entity customer_id=12003
-`, args[0])
-			return nil
-		},
+`
+
+// initRepo writes a repo and says what was written.
+func (a *app) initRepo(dir string, write func(dir string) error, written string) error {
+	if err := writeRepo(dir, write); err != nil {
+		return err
 	}
+	if a.json() {
+		return a.printJSON(map[string]string{"repo": dir})
+	}
+	_, err := fmt.Fprintf(a.stdout, written, dir)
+	return err
 }
 
 // schemaDir is the folder of a new repo that has the schemas for editors. Only YAML is read for definitions.
@@ -62,8 +78,8 @@ func schemaLine(name string) string {
 	return "# yaml-language-server: $schema=" + schemaDir + "/" + which + "\n"
 }
 
-// writeRepo writes the example repo and its sample data into a new or empty folder.
-func writeRepo(dir string) error {
+// writeRepo writes a repo into a new or empty folder.
+func writeRepo(dir string, write func(dir string) error) error {
 	entries, err := os.ReadDir(dir)
 	if err == nil && len(entries) > 0 {
 		return fstore.Errorf(fstore.ErrConflict, "init %s: the folder is not empty", dir).WithHint("give the name of a new folder")
@@ -74,7 +90,7 @@ func writeRepo(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("init %s: %w", dir, underlying(err))
 	}
-	if err := writeFiles(dir); err != nil {
+	if err := write(dir); err != nil {
 		empty(dir) // or the next try would find that the folder is not empty
 		return fmt.Errorf("init %s: %w", dir, err)
 	}
@@ -89,6 +105,7 @@ func empty(dir string) {
 	}
 }
 
+// writeFiles writes the example repo and its sample data.
 func writeFiles(dir string) error {
 	files, err := fs.Glob(featurerepo.Files, "*")
 	if err != nil {

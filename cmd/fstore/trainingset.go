@@ -154,7 +154,7 @@ func (a *app) createTrainingSet(ctx context.Context, name string, f *trainingFla
 		return err
 	}
 	if f.labelsSQL != "" {
-		query, err := labelText(f.labelsSQL)
+		query, err := queryText("--labels-sql", f.labelsSQL)
 		if err != nil {
 			return err
 		}
@@ -265,11 +265,11 @@ func (f *trainingFlags) outIsFree(ctx context.Context, s *Settings, db *registry
 	return fstore.Errorf(fstore.ErrConflict, "--out %s is the file of training set %s", f.out, was.Name).WithHint("name a new file")
 }
 
-// labelText returns the query of --labels-sql, which is the query itself or a file that holds it.
-func labelText(flag string) (string, error) {
+// queryText returns the query that a flag gives: the query itself, or the name of a .sql file that holds it.
+func queryText(name, flag string) (string, error) {
 	if !strings.HasSuffix(flag, ".sql") {
 		if !utf8.ValidString(flag) {
-			return "", &usageError{message: fmt.Sprintf("--labels-sql %q is not UTF-8", flag)}
+			return "", &usageError{message: fmt.Sprintf("%s %q is not UTF-8", name, flag)}
 		}
 		return flag, nil
 	}
@@ -278,10 +278,10 @@ func labelText(flag string) (string, error) {
 	case problem == nil:
 		return string(query), nil
 	case problem.Pos.Line == 0:
-		return "", &usageError{message: fmt.Sprintf("--labels-sql %s %s", flag, problem.Message)}
+		return "", &usageError{message: fmt.Sprintf("%s %s %s", name, flag, problem.Message)}
 	}
 	problem.Pos.File = flag
-	return "", fstore.Errorf(fstore.ErrInvalid, "--labels-sql %s: %s", problem.Pos, problem.Message).WithHint("%s", problem.Hint)
+	return "", fstore.Errorf(fstore.ErrInvalid, "%s %s: %s", name, problem.Pos, problem.Message).WithHint("%s", problem.Hint)
 }
 
 // headList resolves the selection to the versions in head.

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/docs/schema"
+)
+
+const emptyWritten = `Wrote an empty feature repo to %[1]s:
+  fstore.yaml            settings
+  definitions.yaml       a place for definitions; its comments show the first steps
+  schema/                JSON Schemas, by which editors complete and check the YAML
+
+Next: write an entity, a source and a feature view into definitions.yaml, then
+  cd %[1]s
+  fstore validate
+`
+
+// writeEmpty returns a function that writes a repo without definitions.
+func writeEmpty(dir string) func(string) error {
+	return func(string) error { return writeBare(dir, emptyDefinitions) }
+}
+
+// writeBare writes a repo's settings, schemas and definitions, without data.
+func writeBare(dir, definitions string) error {
+	for name, text := range map[string]string{
+		settingsFile:       schemaLine(settingsFile) + "# Settings. Relative paths are relative to this file.\nproject: " + projectName(dir) + "\n",
+		"definitions.yaml": schemaLine("definitions.yaml") + definitions,
+		".gitignore":       "/.fstore/\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return os.CopyFS(filepath.Join(dir, schemaDir), schema.Files)
+}
+
+var notInName = regexp.MustCompile(`[^a-z0-9_]+`)
+
+// nameOf turns a text into a name of fstore's: [a-z][a-z0-9_]*. It is empty where nothing is left.
+func nameOf(text string) string {
+	name := strings.Trim(notInName.ReplaceAllString(strings.ToLower(snake.ReplaceAllString(text, "${1}_${2}")), "_"), "_")
+	name = strings.TrimLeft(name, "0123456789_")
+	if fstore.CheckName(name) != nil {
+		return ""
+	}
+	return name
+}
+
+var snake = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+
+// projectName names a project like the folder of its repo.
+func projectName(dir string) string {
+	if full, err := filepath.Abs(dir); err == nil {
+		dir = full
+	}
+	if name := nameOf(filepath.Base(dir)); name != "" {
+		return name
+	}
+	return "features"
+}
+
+const emptyDefinitions = `# Definitions of this feature repo. Any number of *.yaml files may hold them, several to a file.
+# Remove the # in front of what follows, and write your own names, files and columns. Then run: fstore validate
+#
+# kind: entity                       # what features describe
+# name: customer
+# join_keys: [{name: customer_id, type: int64}]
+# ---
+# kind: source                       # rows in Parquet files
+# name: orders
+# path: data/orders/*.parquet        # relative to this folder
+# event_timestamp: ordered_at        # when a row was true
+# created_timestamp: loaded_at       # when it became known; leave it out if no column says so
+# ---
+# kind: feature_view
+# name: customer_orders
+# entities: [customer]
+# source: orders                     # or sql: a file with a SELECT over sources
+# features:
+#   - {name: order_value, type: float64}
+# ---
+# kind: feature_service              # what one model uses
+# name: churn
+# features: [customer_orders.*]
+`

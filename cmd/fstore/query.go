@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/registry"
+	"github.com/spf13/cobra"
+)
+
+// queryFlags are what query asks for.
+type queryFlags struct {
+	sql   string
+	keys  []string
+	at    string
+	limit int
+}
+
+func (a *app) queryCommand() *cobra.Command {
+	var f queryFlags
+	cmd := &cobra.Command{
+		Use:   "query [VIEW|SOURCE]",
+		Short: "Look at the rows of a view, a source or a query",
+		Long: `Look at rows, computed from the sources by the definitions in head. The online store is not read.
+
+Of a view the rows of its history are shown, the newest first: its keys, event, created (the event where a row has
+none), available (when a row became visible) and its features, before defaults. Of a source its rows are shown as SQL sees
+them. --sql takes a query over sources and views, or a .sql file that holds one; the rules of --labels-sql hold.
+
+--at T shows only what was visible at T. It does not choose one row for each key, and a view's publish and ttl do not
+count: training-set create and get do that.`,
+		Example: `  fstore query customer_orders --key customer_id=12003
+  fstore query lines --at 2025-06-01 --limit 5
+  fstore query --sql 'select country, count(*) as n from lines group by country order by n desc, country'`,
+		Args: args(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case (len(args) == 1) == (f.sql != ""):
+				return usagef(cmd, "name a view or a source, or give --sql")
+			case f.limit < 1:
+				return usagef(cmd, "--limit %d: at least one row", f.limit)
+			}
+			return a.query(cmd.Context(), strings.Join(args, ""), &f)
+		},
+		ValidArgsFunction: a.completeRelations,
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.sql, "sql", "", "query over sources and views, or a .sql file that holds it")
+	flags.StringArrayVar(&f.keys, "key", nil, "only rows with this value: column=value (repeatable)")
+	flags.StringVar(&f.at, "at", "", "only rows that were visible at this instant")
+	flags.IntVar(&f.limit, "limit", 20, "show at most this many rows")
+	a.engineFlags(cmd)
+	return cmd
+}
+
+func (a *app) query(ctx context.Context, name string, f *queryFlags) error {
+	req := offline.QueryRequest{Limit: f.limit}
+	if f.at != "" {
+		at, err := instant("--at", f.at)
+		if err != nil {
+			return err
+		}
+		req.At = &at
+	}
+	for _, pair := range f.keys {
+		column, value, ok := strings.Cut(pair, "=")
+		if !ok || column == "" {
+			return &usageError{message: fmt.Sprintf("--key %q is not column=value", pair), hint: "for example --key customer_id=12003"}
+		}
+		req.Where = append(req.Where, offline.ColumnValue{Column: column, Value: value})
+	}
+	s, err := a.settings()
+	if err != nil {
+		return err
+	}
+	engine, err := a.openEngine(s)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	err = withSnapshot(ctx, s, func(snap *registry.Snapshot) error { return f.read(ctx, snap, engine, name, &req) })
+	if err != nil {
+		return err
+	}
+	result, err := engine.Query(ctx, req)
+	if err != nil {
+		return fmt.Errorf("query: %w", err)
+	}
+	return a.printRows(result)
+}
+
+// read finds what is asked about in head.
+func (f *queryFlags) read(ctx context.Context, snap *registry.Snapshot, engine *offline.Engine, name string, req *offline.QueryRequest) (err error) {
+	if f.sql != "" {
+		if req.SQL.SQL, err = queryText("--sql", f.sql); err != nil {
+			return err
+		}
+		req.SQL.Sources, req.SQL.Views, err = snap.LabelInputs(ctx, engine, req.SQL.SQL)
+		return err
+	}
+	var known []string
+	for _, src := range snap.Sources() {
+		if src.Name == name {
+			req.Source = &src
+			return nil
+		}
+		known = append(known, src.Name)
+	}
+	for _, v := range snap.Views() {
+		if v.Ref.Name == name {
+			req.View = snap.View(v.Ref)
+			return nil
+		}
+		known = append(known, v.Ref.Name)
+	}
+	return fstore.Errorf(fstore.ErrNotFound, "there is no view or source %q", name).WithHint("%s", registry.DidYouMean(name, known))
+}
+
+// printRows prints rows as a table, or as JSON: one object for each row.
+func (a *app) printRows(result *offline.QueryResult) error {
+	b := result.Rows
+	if a.json() {
+		rows := make([]json.RawMessage, b.Len)
+		for row := range rows {
+			rows[row] = rowJSON(b, row)
+		}
+		return a.printJSON(struct {
+			Rows []json.RawMessage `json:"rows"`
+			More bool              `json:"more"`
+		}{rows, result.More})
+	}
+	t := newTable()
+	for i := range b.Columns {
+		t.header = append(t.header, b.Columns[i].Name)
+	}
+	for row := range b.Len {
+		var cells []string
+		for i := range b.Columns {
+			cells = append(cells, cell(&b.Columns[i], row))
+		}
+		t.row(cells...)
+	}
+	if err := t.print(a.stdout); err != nil {
+		return err
+	}
+	switch {
+	case b.Len == 0:
+		_, err := fmt.Fprintln(a.stdout, "There are no such rows.")
+		return err
+	case result.More:
+		_, err := fmt.Fprintf(a.stdout, "There are more than these %s; --limit shows more.\n", count(b.Len, "row"))
+		return err
+	}
+	return nil
+}
+
+func rowJSON(b *fstore.Batch, row int) json.RawMessage {
+	out := []byte{'{'}
+	for i := range b.Columns {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		name, _ := json.Marshal(b.Columns[i].Name) // cannot fail for a string
+		out = append(append(out, name...), ':')
+		out = b.Columns[i].AppendJSON(out, row)
+	}
+	return append(out, '}')
+}
+
+// completeRelations completes the names of views and sources from the registry.
+func (a *app) completeRelations(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return a.complete(cmd.Context(), func(snap *registry.Snapshot) (names []string) {
+		for _, s := range snap.Sources() {
+			names = append(names, s.Name+"\t"+s.Description)
+		}
+		for _, v := range snap.Views() {
+			names = append(names, v.Ref.Name+"\t"+v.View.Description)
+		}
+		return names
+	})
+}

@@ -1,0 +1,178 @@
+package offline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// QueryRequest asks to look at rows: of the history of a view, of a source, or of a query over sources and views.
+type QueryRequest struct {
+	View   *fstore.ViewVersion // one of View, Source and SQL.SQL is given
+	Source *fstore.Source
+	SQL    Labels        // its SQL, Sources and Views
+	Where  []ColumnValue // rows with these values only
+	At     *time.Time    // rows visible at this instant only; nil: all
+	Limit  int           // rows at most
+}
+
+// ColumnValue is a value that a column must have, written as text.
+type ColumnValue struct{ Column, Value string }
+
+// QueryResult is the rows that were found. Times are timestamps and whole numbers int64; what is no type of fstore, such
+// as a DECIMAL or a struct, is a string, as the engine writes it.
+type QueryResult struct {
+	Rows *fstore.Batch
+	More bool // there are more rows than the limit
+}
+
+// Names of the columns that a view's history has besides its keys and features.
+const (
+	eventColumn     = "event"
+	createdColumn   = "created"
+	availableColumn = "available"
+)
+
+// Query returns the rows that a request asks for. A view's are those of its history: its keys, event, created and
+// available (when the row became visible), and its features; the newest come first. A source's, and those of a query, come
+// in their own order.
+func (e *Engine) Query(ctx context.Context, req QueryRequest) (*QueryResult, error) {
+	s, err := e.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	from, order, err := s.queried(ctx, &req)
+	if err != nil {
+		return nil, err
+	}
+	columns, err := s.describe(ctx, "SELECT *\nFROM "+from)
+	if err != nil {
+		return nil, err
+	}
+	where, err := s.matching(ctx, columns, req.Where)
+	if err != nil {
+		return nil, err
+	}
+	selected := make([]string, 0, len(columns))
+	for _, c := range columns {
+		selected = append(selected, shown(ident(c.Name), parseType(c.Type))+" AS "+ident(c.Name))
+	}
+	b, err := s.query(ctx, fmt.Sprintf("SELECT\n  %s\nFROM (\nSELECT *\nFROM %s%s%s\nLIMIT %d\n)", list(selected), from, where, order, req.Limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if b.Len <= req.Limit {
+		return &QueryResult{Rows: b}, nil
+	}
+	return &QueryResult{Rows: first(b, req.Limit), More: true}, nil
+}
+
+// queried returns the FROM item of what is asked about, and the ORDER BY of its rows.
+func (s *session) queried(ctx context.Context, req *QueryRequest) (from, order string, err error) {
+	c := cut{visible: req.At}
+	switch {
+	case req.View != nil:
+		r, err := s.rows(ctx, req.View, c)
+		if err != nil {
+			return "", "", err
+		}
+		from, order = r.history(c)
+		return from, order, nil
+	case req.Source != nil:
+		req.SQL = Labels{SQL: "SELECT *\nFROM " + ident(req.Source.Name), Sources: []fstore.Source{*req.Source}}
+	}
+	v := &fstore.ViewVersion{View: fstore.View{SQL: req.SQL.SQL}, Sources: req.SQL.Sources, Views: req.SQL.Views}
+	if err := s.inputs(ctx, v, c, "_query_input"); err != nil {
+		return "", "", err
+	}
+	const prefix = "CREATE TEMP VIEW _query_sql AS\n"
+	if err := plain(s.conn.Exec(ctx, prefix+req.SQL.SQL)); err != nil {
+		return "", "", placed(sqlError(err, prefix, req.SQL.SQL), req.SQL.SQL)
+	}
+	return "_query_sql", "", nil
+}
+
+// history returns the FROM item of a view's rows under the names of the view, and their order: the newest first.
+func (r *rows) history(c cut) (from, order string) {
+	var columns, names []string
+	add := func(x, name string) {
+		columns, names = append(columns, x+" AS "+ident(name)), append(names, ident(name))
+	}
+	for i, k := range r.view.Keys {
+		add(fmt.Sprintf("k%d", i), k.Name)
+	}
+	where, by := "", ""
+	if !r.view.Static() {
+		event, at := unusedName(r.view, eventColumn), available("event", "created", r.view.Available)
+		add("event", event)
+		add("created", unusedName(r.view, createdColumn))
+		add("greatest(event, "+at+")", unusedName(r.view, availableColumn))
+		if conditions := c.conditions("event", "created", r.view.Available); len(conditions) > 0 {
+			where = "\n  WHERE " + and(conditions)
+		}
+		by = ident(event) + " DESC, " + ident(unusedName(r.view, createdColumn)) + " DESC, "
+	}
+	for i, f := range r.record {
+		add(fmt.Sprintf("f%d", i), f.Name)
+	}
+	return "(\n  SELECT\n  " + list(columns) + "\n  FROM " + r.name + where + "\n)", "\nORDER BY " + by + list(names)
+}
+
+// unusedName returns a name for a column of a history that no key or feature has.
+func unusedName(v *fstore.View, name string) string {
+	for slices.ContainsFunc(v.Keys, func(k fstore.Field) bool { return k.Name == name }) || v.Feature(name) != nil {
+		name = "_" + name
+	}
+	return name
+}
+
+// matching returns the WHERE of the rows whose columns have values.
+func (s *session) matching(ctx context.Context, columns []fstore.EngineColumn, values []ColumnValue) (string, error) {
+	var out []string
+	for _, v := range values {
+		i := columnIndex(columns, v.Column)
+		if i < 0 {
+			return "", fstore.Errorf(fstore.ErrInvalid, "there is no column %s", v.Column).WithHint("the columns are %s", columnNames(columns))
+		}
+		cast := text(v.Value) + "::" + columns[i].Type
+		b, err := s.query(ctx, "SELECT TRY_CAST("+text(v.Value)+" AS "+columns[i].Type+") IS NOT NULL")
+		if err != nil || !b.Columns[0].Bools[0] {
+			return "", fstore.Errorf(fstore.ErrInvalid, "column %s is %s, and %q is not one", v.Column, columns[i].Type, v.Value)
+		}
+		out = append(out, ident(v.Column)+" = "+cast)
+	}
+	if len(out) == 0 {
+		return "", nil
+	}
+	return "\nWHERE " + and(out), nil
+}
+
+// shown returns a column in a type that a batch can have.
+func shown(x string, t engineType) string {
+	switch {
+	case t.name == "BOOLEAN" || t.name == "BLOB" || t.mantissa > 0:
+		return x
+	case t.bits > 0 && (t.bits < 64 || t.bits == 64 && !t.unsigned):
+		return x + "::BIGINT"
+	case t.isTime():
+		return "CASE WHEN isfinite(" + x + "::TIMESTAMP) THEN " + roundedDown(x, t) + " END"
+	}
+	return x + "::VARCHAR"
+}
+
+// first returns the first rows of a batch.
+func first(b *fstore.Batch, n int) *fstore.Batch {
+	out := &fstore.Batch{Len: n}
+	for i := range b.Columns {
+		c := fstore.NewColumn(b.Columns[i].Name, b.Columns[i].Type, n)
+		for row := range n {
+			c.AppendFrom(&b.Columns[i], row)
+		}
+		out.Columns = append(out.Columns, c)
+	}
+	return out
+}
