@@ -143,6 +143,7 @@ kind: source
 name: src
 path: data/*/*.parquet
 rename: {CustomerID: customer_id}
+optional_columns: [x, y]
 event_timestamp: event
 ---
 kind: feature_view

@@ -141,6 +141,11 @@ func widen(x string, from, to engineType) conversion {
 	case from.name == "TIMESTAMP WITH TIME ZONE":
 		x = "make_timestamp(epoch_us(" + x + "))"
 		fallthrough
+	case from.isTime() && to.name == "TIMESTAMP_NS": // TRY_CAST to it fails instead of giving a null
+		return conversion{
+			fits: "isfinite(" + x + ") AND epoch_us(" + x + "::TIMESTAMP) BETWEEN -9223372036854775 AND 9223372036854775",
+			cast: x + "::" + to.text,
+		}
 	case from.isTime():
 		return conversion{fits: "TRY_CAST(" + x + " AS " + to.text + ") IS NOT NULL", cast: x + "::" + to.text}
 	}

@@ -20,7 +20,7 @@ func TestWhatConvertsToWhat(t *testing.T) {
 		"timestamp": "TIMESTAMP,TIMESTAMP_S,TIMESTAMP_MS,TIMESTAMP_NS,TIMESTAMP WITH TIME ZONE,DATE",
 	}
 	e := &Engine{}
-	all := map[string]bool{"TIME": true, "INTERVAL": true, "STRUCT(a INTEGER)": true, "MAP(INTEGER, INTEGER)": true, "BIT": true, "JSON": true, `"NULL"`: true}
+	all := map[string]bool{"TIME": true, "INTERVAL": true, "STRUCT(a INTEGER)": true, "MAP(INTEGER, INTEGER)": true, "BIT": true, "JSON": true}
 	for _, types := range yes {
 		for _, engine := range splitTypes(types) {
 			all[engine] = true
@@ -43,6 +43,18 @@ func TestWhatConvertsToWhat(t *testing.T) {
 			}
 			if e.Converts(engine, fstore.List(to)) || e.Converts(engine+"[]", to) {
 				t.Errorf("%s and a list of it are one", engine)
+			}
+		}
+	}
+}
+
+// A column without a type is nulls of any type, and the text of a folder may become any that is no list.
+func TestWhatConvertsToAnything(t *testing.T) {
+	e := &Engine{}
+	for to := fstore.Bool; to <= fstore.Timestamp; to++ {
+		for from, want := range map[string][2]bool{`"NULL"`: {true, true}, `"NULL"[]`: {false, true}, "FOLDER": {true, false}} {
+			if got := [2]bool{e.Converts(from, to), e.Converts(from, fstore.List(to))}; got != want {
+				t.Errorf("%s to %s and a list of it: %v, want %v", from, to, got, want)
 			}
 		}
 	}
