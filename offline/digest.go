@@ -56,7 +56,7 @@ func (s stamp) same(path string) error {
 	if err != nil {
 		return readError(path, err)
 	}
-	if known(now, "") != known(s.info, "") || !os.SameFile(now, s.info) {
+	if known(now, "").fileID != known(s.info, "").fileID || !os.SameFile(now, s.info) {
 		return hasChanged(path)
 	}
 	return nil
@@ -100,7 +100,7 @@ func digestFile(ctx context.Context, path string, also io.Writer) (*LockFile, os
 		return nil, nil, fmt.Errorf("digest %s: %w", path, err)
 	}
 	info, err := f.Stat()
-	if err == nil && (known(before, "") != known(info, "") || n != info.Size()) {
+	if err == nil && (known(before, "").fileID != known(info, "").fileID || n != info.Size()) {
 		err = hasChanged(path)
 	}
 	return &LockFile{path, n, hex.EncodeToString(h.Sum(nil))}, info, err

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	stdsync "sync"
 	"time"
 
@@ -27,13 +28,19 @@ type digests struct {
 	clock time.Time // the file system's, at some time in the past
 }
 
-// knownDigest is a digest with what the file was when it was taken.
+// knownDigest is what is known of a file as long as it stays what it was.
 type knownDigest struct {
+	fileID
+	SHA256 string   `json:"sha256,omitempty"` // empty: it was not digested
+	Right  []string `json:"right,omitempty"`  // columns of which the statistics in the footer are right (checkFooter)
+}
+
+// fileID tells whether a file is still what it was.
+type fileID struct {
 	Size    int64  `json:"size"`
 	Changed int64  `json:"changed"` // ctime in nanoseconds
 	Written int64  `json:"written"` // mtime in nanoseconds
 	Inode   uint64 `json:"inode"`
-	SHA256  string `json:"sha256"`
 }
 
 // maxDigests bounds the file in which digests are remembered: that of 500,000 files. A larger one remembers nothing.
@@ -59,13 +66,30 @@ func (d *digests) remembered(path string) (knownDigest, bool) {
 	return k, ok
 }
 
+// remember adds what is known of a path to what is remembered of the same file.
 func (d *digests) remember(path string, k knownDigest) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.known == nil {
 		d.known = d.load()
 	}
-	d.known[path], d.news = k, true
+	d.known[path], d.news = k.with(d.known[path]), true
+}
+
+// with adds what was known of the same file before.
+func (k knownDigest) with(was knownDigest) knownDigest {
+	if was.fileID != k.fileID {
+		return k
+	}
+	if k.SHA256 == "" {
+		k.SHA256 = was.SHA256
+	}
+	for _, c := range was.Right {
+		if !slices.Contains(k.Right, c) {
+			k.Right = append(slices.Clone(k.Right), c)
+		}
+	}
+	return k
 }
 
 // load reads the file. One that cannot be read remembers nothing.
@@ -83,7 +107,7 @@ func (d *digests) of(ctx context.Context, path string) (*LockFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	if k, ok := d.remembered(path); ok && k == known(info, k.SHA256) {
+	if k, ok := d.remembered(path); ok && k.SHA256 != "" && k.fileID == known(info, "").fileID {
 		return &LockFile{path, k.Size, k.SHA256}, nil
 	}
 	return d.read(ctx, path)
@@ -117,7 +141,7 @@ func (d *digests) isSettled(info os.FileInfo) bool {
 
 func known(info os.FileInfo, sha string) knownDigest {
 	changed, inode := changedAt(info)
-	return knownDigest{Size: info.Size(), Changed: changed, Written: info.ModTime().UnixNano(), Inode: inode, SHA256: sha}
+	return knownDigest{fileID: fileID{Size: info.Size(), Changed: changed, Written: info.ModTime().UnixNano(), Inode: inode}, SHA256: sha}
 }
 
 // now returns the time by the file system, which stamps the files.
@@ -139,12 +163,12 @@ func (d *digests) now() (time.Time, error) {
 func (d *digests) save() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.news {
+	if !d.news || d.file == "" {
 		return nil
 	}
 	all := d.load()
 	for path, k := range d.known {
-		all[path] = k
+		all[path] = k.with(all[path])
 	}
 	for path := range all {
 		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {

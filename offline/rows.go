@@ -45,6 +45,9 @@ func (s *session) makeRows(ctx context.Context, r *rows, v *fstore.ViewVersion) 
 		if err := s.checkNanos(ctx, &v.Sources[i]); err != nil {
 			return err
 		}
+		if err := s.checkFooters(ctx, &v.Sources[i], keyNames(v)); err != nil {
+			return err
+		}
 	}
 	from, err := s.from(ctx, v, &v.View, r.cut, r.name)
 	if err != nil {
@@ -79,6 +82,17 @@ func (s *session) makeRows(ctx context.Context, r *rows, v *fstore.ViewVersion) 
 		return nil
 	}
 	return s.countNulls(ctx, r, v)
+}
+
+// keyNames returns the names of the join keys of a view and of the views that it reads.
+func keyNames(v *fstore.ViewVersion) []string {
+	var names []string
+	for _, view := range append(slices.Clone(v.Views), v.View) {
+		for _, k := range view.Keys {
+			names = append(names, k.Name)
+		}
+	}
+	return names
 }
 
 // columns returns the columns of the history from those of a relation, and remembers how they are converted.
