@@ -56,8 +56,11 @@ type Request struct {
 	// Keys are the columns that the list's key bindings name, all of one length, in any order; each has its join key's
 	// type, except that int32 and int64 stand for each other where the values fit. A null matches nothing.
 	Keys []fstore.Column
-	// Rows is the length of Keys, or 0: then it is taken from them. A list without keys has one row.
+	// Rows is the length of Keys, or 0: then it is taken from them. A list without keys has one row where Keys is empty.
 	Rows int
+	// Also names key columns that other features need. Keys may have them: they must be as long as the others, and
+	// are ignored otherwise.
+	Also map[string]bool
 	// Now is the instant that age is judged at.
 	Now   time.Time
 	Clock Clock

@@ -188,6 +188,7 @@ func (p *Prepared) bind(req *Request, sc *scratch) (int, error) {
 		c := &req.Keys[i]
 		at := slices.IndexFunc(p.columns, func(f fstore.Field) bool { return f.Name == c.Name })
 		switch {
+		case at < 0 && req.Also[c.Name]:
 		case at < 0:
 			return 0, p.unknownColumn(c.Name)
 		case sc.columns[at] != nil:
@@ -203,7 +204,9 @@ func (p *Prepared) bind(req *Request, sc *scratch) (int, error) {
 		if c.Len != rows {
 			return 0, fstore.Errorf(fstore.ErrInvalid, "key column %s has %d rows, not %d", c.Name, c.Len, rows)
 		}
-		sc.columns[at] = c
+		if at >= 0 {
+			sc.columns[at] = c
+		}
 	}
 	var missing []string
 	for i, c := range sc.columns {
@@ -214,7 +217,7 @@ func (p *Prepared) bind(req *Request, sc *scratch) (int, error) {
 	if missing != nil {
 		return 0, fstore.Errorf(fstore.ErrInvalid, "key column %s is missing", strings.Join(missing, ", "))
 	}
-	if len(p.columns) == 0 {
+	if len(p.columns) == 0 && len(req.Keys) == 0 {
 		if rows > 1 || rows < 0 {
 			return 0, fstore.Errorf(fstore.ErrInvalid, "%d rows of a list without keys, which has one", rows)
 		}

@@ -29,6 +29,7 @@ type Plan struct {
 	Materialize []fstore.ViewRef `json:"materialize,omitempty"` // view versions that become live
 	Kept        []Kept           `json:"kept,omitempty"`        // older versions that stay live, and why
 	Models      []ModelImpact    `json:"models,omitempty"`      // what it means for every pinned model
+	Services    []ServiceImpact  `json:"services,omitempty"`    // what it means for callers of serving services
 	Costs       []Cost           `json:"costs,omitempty"`       // what it takes to materialize, by view version; whoever knows fills it in
 	Notes       []string         `json:"notes,omitempty"`       // what is taken for granted of the views that change
 	Warnings    []Problem        `json:"warnings,omitempty"`
@@ -129,6 +130,7 @@ func diff(ctx context.Context, project string, before *state, d *Definitions) (*
 		}
 	}
 	p.Models = impacts(before, after)
+	p.Services = serviceImpacts(before, after)
 	p.Notes = notes(p.Changes, after)
 	return p, nil
 }

@@ -69,7 +69,16 @@ func (s *Snapshot) features(refs []string, current func(string) (*fstore.ViewVer
 			list.Outputs = append(list.Outputs, fstore.FeatureOutput{Name: name, Use: use, Feature: feature})
 		}
 	}
-	return list, checkKeyTypes(list)
+	if err := checkKeyTypes(list); err != nil {
+		return nil, err
+	}
+	for _, k := range list.KeyColumns() {
+		if full, clash := names[k.Name]; clash {
+			return nil, fstore.Errorf(fstore.ErrInvalid, "feature %s has the name of key column %s", full, k.Name).
+				WithHint("%s=%s_value", full, k.Name)
+		}
+	}
+	return list, nil
 }
 
 // feature resolves one reference to a view version and the names of its features.

@@ -50,7 +50,7 @@ func (s *Server) lookup(ctx context.Context, t *target, keys []fstore.Column, ev
 	if err := h.to(h.n + int64(rows)*t.rowCost.Load()); err != nil {
 		return nil, err
 	}
-	req := online.Request{Keys: keys, Now: s.clock(), Clock: online.MachineClock, EventTimes: events}
+	req := online.Request{Keys: keys, Also: t.also, Now: s.clock(), Clock: online.MachineClock, EventTimes: events}
 	if !s.replay.IsZero() {
 		req.Now, req.Clock = s.replay, online.ChosenClock
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,8 @@ type Names interface {
 	// Features returns the list of references such as view.feature, view.*, view.feature=name or view@2.feature.
 	// The errors are those of Service, and ErrInvalid.
 	Features(refs []string) (*fstore.FeatureList, error)
+	// KeyColumns returns the names of the key columns that a request may carry although its features do not need them.
+	KeyColumns() map[string]bool
 	// Live returns the view versions that are kept fresh, each once: those whose age is worth watching.
 	Live() []*fstore.ViewVersion
 }
@@ -44,8 +47,9 @@ type Names interface {
 type target struct {
 	list     *fstore.FeatureList
 	prepared *online.Prepared
-	keys     []fstore.Field // the columns a request must bring, in name order
-	heads    [][]byte       // what is the same in every answer: see headsOf and tailOf
+	keys     []fstore.Field  // the columns a request must bring, in name order
+	also     map[string]bool // the columns that it may bring
+	heads    [][]byte        // what is the same in every answer: see headsOf and tailOf
 	tail     []byte
 
 	rowCost atomic.Int64 // bytes that a row takes while it is looked up: records, columns, and the answer
@@ -64,6 +68,11 @@ func (t *target) learn(a *online.Answer, bytes int) {
 	t.rowCost.Store(cost)
 }
 
+// needs reports whether a request must bring a key column.
+func (t *target) needs(column string) bool {
+	return slices.ContainsFunc(t.keys, func(f fstore.Field) bool { return f.Name == column })
+}
+
 // bounds of the cache of lists that requests name feature by feature.
 const (
 	maxLists     = 1024
@@ -76,6 +85,8 @@ type resolved struct {
 	revision Revision
 	names    Names
 	store    *online.Store
+
+	also map[string]bool // the key columns that any request may bring
 
 	mu        sync.RWMutex                // guards the rest
 	services  map[string]*target          // there are only as many as the registry has services
@@ -165,7 +176,7 @@ func (r *resolved) prepare(list *fstore.FeatureList) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &target{list: list, prepared: p, keys: list.KeyColumns(), heads: headsOf(list), tail: tailOf(list)}
+	t := &target{list: list, prepared: p, keys: list.KeyColumns(), also: r.also, heads: headsOf(list), tail: tailOf(list)}
 	t.rowCost.Store(unknownCost * int64(len(list.Uses)))
 	return t, nil
 }
@@ -260,7 +271,7 @@ func (f *follower) load(ctx context.Context) (next *resolved, err error) {
 		return nil, err
 	}
 	return &resolved{
-		revision: revision, names: names, store: f.store,
+		revision: revision, names: names, store: f.store, also: names.KeyColumns(),
 		services: map[string]*target{}, models: map[fstore.ModelRef]*target{}, lists: map[string]*target{},
 	}, nil
 }

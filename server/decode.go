@@ -161,18 +161,22 @@ func notJSON(d *json.Decoder, err error, want string) error {
 	return fstore.Errorf(fstore.ErrInvalid, "not JSON at byte %d: %v", d.InputOffset(), err).WithHint("%s", requestHint)
 }
 
-// columns reads the key columns as the types that the features need. A column they do not need is handed on empty,
-// for the store to name. The errors are ErrInvalid, with column and row, and ErrTooLarge.
-func (r *jsonRequest) columns(keys []fstore.Field, maxRows int) ([]fstore.Column, error) {
+// columns reads the key columns as the types that the features need. Of a column they do not need only the length is
+// read, and of one that no features need not even that: the store names it. The errors are ErrInvalid, with column and
+// row, and ErrTooLarge.
+func (r *jsonRequest) columns(t *target, maxRows int) ([]fstore.Column, error) {
 	out := make([]fstore.Column, len(r.entities))
 	for i, e := range r.entities {
-		at := slices.IndexFunc(keys, func(f fstore.Field) bool { return f.Name == e.name })
-		if at < 0 {
-			out[i] = fstore.Column{Name: e.name}
+		at := slices.IndexFunc(t.keys, func(f fstore.Field) bool { return f.Name == e.name })
+		c, add := fstore.Column{Name: e.name}, countValue
+		switch {
+		case at >= 0:
+			c, add = fstore.NewColumn(e.name, t.keys[at].Type, 1), (*fstore.Column).AppendParsed
+		case !t.also[e.name]:
+			out[i] = c
 			continue
 		}
-		c := fstore.NewColumn(e.name, keys[at].Type, 1)
-		if err := parseColumn(&c, e.values, maxRows); err != nil {
+		if err := parseColumn(&c, e.values, maxRows, add); err != nil {
 			return nil, fmt.Errorf("key column %s%w", e.name, err)
 		}
 		out[i] = c
@@ -180,8 +184,14 @@ func (r *jsonRequest) columns(keys []fstore.Field, maxRows int) ([]fstore.Column
 	return out, nil
 }
 
+// countValue counts a value that is not read.
+func countValue(c *fstore.Column, _ json.RawMessage) error {
+	c.Len++
+	return nil
+}
+
 // parseColumn adds the values of a JSON array to a column, one at a time: a long array costs no more than the limit.
-func parseColumn(c *fstore.Column, array json.RawMessage, maxRows int) error {
+func parseColumn(c *fstore.Column, array json.RawMessage, maxRows int, add func(*fstore.Column, json.RawMessage) error) error {
 	if array[0] != '[' {
 		return fmt.Errorf(": %w", fstore.Errorf(fstore.ErrInvalid, "not a list of values").WithHint("%s", requestHint))
 	}
@@ -197,7 +207,7 @@ func parseColumn(c *fstore.Column, array json.RawMessage, maxRows int) error {
 		if err := d.Decode(&raw); err != nil {
 			return fmt.Errorf(": %w", notJSON(d, err, "a list"))
 		}
-		if err := c.AppendParsed(raw); err != nil {
+		if err := add(c, raw); err != nil {
 			return fmt.Errorf(", row %d: %w", c.Len+1, err)
 		}
 	}

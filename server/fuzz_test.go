@@ -289,7 +289,7 @@ func readsAs(t *testing.T, req *jsonRequest, typ fstore.Type, n int) {
 	}
 	var columns []fstore.Column
 	var err error
-	alloctest.AtMost(t, 100*n, func() { columns, err = req.columns(keys, 1000) })
+	alloctest.AtMost(t, 100*n, func() { columns, err = req.columns(&target{keys: keys}, 1000) })
 	if err != nil {
 		if name := refuse(t.Context(), err).name; name != "INVALID_ARGUMENT" && name != "RESOURCE_EXHAUSTED" {
 			t.Errorf("%v", err)
@@ -305,7 +305,7 @@ func readsAs(t *testing.T, req *jsonRequest, typ fstore.Type, n int) {
 			t.Fatalf("%d values, and column %d has %d rows of %s", len(values), i, columns[i].Len, columns[i].Type)
 		}
 		again := fstore.NewColumn("", typ, 1)
-		if err := parseColumn(&again, appendColumnJSON(nil, &columns[i]), 1000); err != nil {
+		if err := parseColumn(&again, appendColumnJSON(nil, &columns[i]), 1000, (*fstore.Column).AppendParsed); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(printed(&columns[i]), printed(&again)); diff != "" {

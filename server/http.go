@@ -115,7 +115,7 @@ func (s *Server) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return err
 		}
-		keys, err := req.columns(t.keys, s.store.Limits.MaxRows)
+		keys, err := req.columns(t, s.store.Limits.MaxRows)
 		if err != nil {
 			return err
 		}
@@ -123,6 +123,7 @@ func (s *Server) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return err
 		}
+		keys = slices.DeleteFunc(keys, func(c fstore.Column) bool { return !t.needs(c.Name) })
 		if *buf, err = appendAnswerJSON((*buf)[:0], keys, t.list, answer, s.store.Limits.MaxAnswerBytes); err != nil {
 			return err
 		}

@@ -204,7 +204,7 @@ func TestKeyColumnsOfEveryTypeFromJSON(t *testing.T) {
 	for i, typ := range types {
 		keys = append(keys, fstore.Field{Name: string(rune('a' + i)), Type: typ})
 	}
-	columns, err := req.columns(keys, 10)
+	columns, err := req.columns(&target{keys: keys}, 10)
 	if err != nil {
 		t.Fatal(err)
 	}

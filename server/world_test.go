@@ -109,6 +109,16 @@ func (p page) Features(refs []string) (*fstore.FeatureList, error) {
 	return l, nil
 }
 
+func (p page) KeyColumns() map[string]bool {
+	out := map[string]bool{}
+	for _, v := range p.views {
+		for _, k := range v.View.Keys {
+			out[k.Name] = true
+		}
+	}
+	return out
+}
+
 func (p page) Live() (out []*fstore.ViewVersion) {
 	for _, v := range p.views {
 		out = append(out, v)

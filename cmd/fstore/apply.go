@@ -17,32 +17,41 @@ import (
 )
 
 func (a *app) applyCommand() *cobra.Command {
-	var yes bool
-	var message string
+	var f applyFlags
 	cmd := &cobra.Command{
 		Use:   "apply",
 		Short: "Register the definitions, as plan shows them",
 		Long: `Do what plan shows, in one transaction or not at all. On a terminal it shows the plan and asks; elsewhere --yes is
-needed. What serves goes on serving until the new versions have been materialized.`,
-		Example: "  fstore apply\n  fstore apply --yes --message 'returns count against the order'",
+needed. What serves goes on serving until the new versions have been materialized.
+
+A plan that breaks callers of a serving service is refused without --breaking: one that makes them send another key
+column, takes an output away, changes a type, or removes the service.`,
+		Example: "  fstore apply\n  fstore apply --yes --message 'returns count against the order'\n  fstore apply --breaking",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !yes && !terminal(a.stdin) {
+			if !f.yes && !terminal(a.stdin) {
 				return &usageError{message: "apply asks first, but this is not a terminal", hint: "give --yes to apply without being asked"}
 			}
-			if !yes && a.json() {
+			if !f.yes && a.json() {
 				return usagef(cmd, "--output json does not ask: give --yes too")
 			}
-			return a.apply(cmd.Context(), yes, message)
+			return a.apply(cmd.Context(), f)
 		},
 	}
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
-	cmd.Flags().StringVarP(&message, "message", "m", "", "why, for the record")
+	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask")
+	cmd.Flags().BoolVar(&f.breaking, "breaking", false, "apply although callers of a serving service break")
+	cmd.Flags().StringVarP(&f.message, "message", "m", "", "why, for the record")
 	a.engineFlags(cmd)
 	return cmd
 }
 
-func (a *app) apply(ctx context.Context, yes bool, message string) error {
+// applyFlags are those of apply.
+type applyFlags struct {
+	yes, breaking bool
+	message       string
+}
+
+func (a *app) apply(ctx context.Context, f applyFlags) error {
 	s, err := a.settings()
 	if err != nil {
 		return err
@@ -66,14 +75,17 @@ func (a *app) apply(ctx context.Context, yes bool, message string) error {
 			return err
 		}
 	}
+	if err := refuseBreaking(p); err != nil && !f.breaking {
+		return err
+	}
 	var commit *registry.Commit
 	if !p.Empty() {
-		if !yes && !a.confirm(ctx) {
+		if !f.yes && !a.confirm(ctx) {
 			fmt.Fprintln(a.stdout, "Nothing was applied.")
 			return exitCode(statusFailed)
 		}
 		info := commitInfo(ctx, s.Dir)
-		info.Now, info.Message = a.now(), message
+		info.Now, info.Message = a.now(), f.message
 		if commit, err = db.Apply(ctx, p, info); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/cobra"
 )
@@ -88,11 +89,48 @@ func (a *app) printPlan(p *registry.Plan) error {
 			fmt.Fprintf(a.stdout, "    %s (%s)\n", k.Ref, strings.Join(k.Why, ", "))
 		}
 	}
+	a.printServices(p.Services)
 	a.printModels(p.Models)
 	a.printNotes(p.Notes)
 	_, err := fmt.Fprintf(a.stdout, "\nPlan: %d to add, %d to change, %d to remove.\n",
 		counts[registry.Add], counts[registry.Modify], counts[registry.Remove])
 	return err
+}
+
+// printServices says what changes for the callers of serving services.
+func (a *app) printServices(services []registry.ServiceImpact) {
+	if len(services) > 0 {
+		fmt.Fprintln(a.stdout, "\nChanges for callers of services, once the new version serves:")
+	}
+	for _, s := range services {
+		if s.To == 0 {
+			a.printPainted(red, fmt.Sprintf("    %s@%d goes at once: its callers get NOT_FOUND   # BREAKING", s.Service, s.From))
+			continue
+		}
+		fmt.Fprintf(a.stdout, "    %s@%d → @%d\n", s.Service, s.From, s.To)
+		for _, c := range s.Changes {
+			if c.Breaking {
+				a.printPainted(red, fmt.Sprintf("      %s   # BREAKING", c))
+			} else {
+				fmt.Fprintf(a.stdout, "      %s\n", c)
+			}
+		}
+	}
+}
+
+// refuseBreaking is the error of an apply that breaks callers of services.
+func refuseBreaking(p *registry.Plan) error {
+	broken := p.Breaking()
+	if len(broken) == 0 {
+		return nil
+	}
+	var names []string
+	for _, s := range broken {
+		names = append(names, fmt.Sprintf("%s@%d", s.Service, s.From))
+	}
+	return fstore.Errorf(errCheck, "the plan breaks callers of %s, which serves now: fstore plan shows how", strings.Join(names, ", ")).
+		WithHint("keep what callers use: a new feature_service beside the old one, a new output beside the old one. Callers can send a new key " +
+			"column before it is needed. If no caller breaks, run fstore apply --breaking")
 }
 
 // printModels says of each pinned model that it is not affected, and what it keeps alive.

@@ -219,4 +219,6 @@ func (n names) Model(ref fstore.ModelRef) (*fstore.FeatureList, error) {
 func (n names) Features(refs []string) (*fstore.FeatureList, error) {
 	return n.snap.ServingFeatures(refs)
 }
+func (n names) KeyColumns() map[string]bool { return n.snap.KeyColumns() }
+
 func (n names) Live() []*fstore.ViewVersion { return n.snap.Live() }

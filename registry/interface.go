@@ -1,0 +1,176 @@
+package registry
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// ServiceImpact says how a plan changes what callers of a serving service must send and what they get. The change
+// takes effect when the new version begins to serve, or at once where the service goes.
+type ServiceImpact struct {
+	Service string            `json:"service"`
+	From    int               `json:"from"`         // the version that serves now
+	To      int               `json:"to,omitempty"` // the version that will; 0: the service goes
+	Changes []InterfaceChange `json:"changes"`
+}
+
+// InterfaceChange is one difference between two versions of a service as their callers see them.
+type InterfaceChange struct {
+	Part     InterfacePart `json:"part"`
+	Name     string        `json:"name"`
+	Old      string        `json:"old,omitempty"` // the type before; absent: there was none
+	New      string        `json:"new,omitempty"` // the type afterwards; absent: there is none
+	Breaking bool          `json:"breaking"`      // a caller of the version that serves now can fail, or misses something
+}
+
+// InterfacePart is a part of what callers see.
+type InterfacePart string
+
+// The parts.
+const (
+	KeyColumn     InterfacePart = "key column"
+	ServiceOutput InterfacePart = "output"
+)
+
+func (c InterfaceChange) String() string {
+	switch {
+	case c.Old == "" && c.Part == KeyColumn:
+		return fmt.Sprintf("callers must also send key column %s (%s)", c.Name, c.New)
+	case c.Old == "":
+		return fmt.Sprintf("output %s (%s) is added", c.Name, c.New)
+	case c.New == "":
+		return fmt.Sprintf("%s %s (%s) goes", c.Part, c.Name, c.Old)
+	}
+	return fmt.Sprintf("%s %s changes from %s to %s", c.Part, c.Name, c.Old, c.New)
+}
+
+// Breaking returns the impacts that break callers.
+func (p *Plan) Breaking() []ServiceImpact {
+	var out []ServiceImpact
+	for _, s := range p.Services {
+		if s.Breaking() {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Breaking reports whether a caller of the version that serves now can fail, or misses something.
+func (s ServiceImpact) Breaking() bool {
+	return s.To == 0 || slices.ContainsFunc(s.Changes, func(c InterfaceChange) bool { return c.Breaking })
+}
+
+// serviceImpacts compares what serves with what an apply would leave. A difference that head had already before the
+// plan is left out: whoever applied it has accepted it.
+func serviceImpacts(before, after *state) []ServiceImpact {
+	var out []ServiceImpact
+	for _, name := range sortedKeys(before.serving[KindService]) {
+		at := func(version int) *ServiceVersion {
+			return before.services[fstore.ViewRef{Name: name, Version: version}]
+		}
+		serving, head := at(before.serving[KindService][name]), at(before.head[KindService][name])
+		if serving == nil {
+			continue
+		}
+		impact := ServiceImpact{Service: name, From: serving.Ref.Version}
+		next := after.services[fstore.ViewRef{Name: name, Version: after.head[KindService][name]}]
+		if next == nil {
+			out = append(out, impact)
+			continue
+		}
+		impact.To = next.Ref.Version
+		var accepted []InterfaceChange
+		if head != nil {
+			accepted = interfaceChanges(serving, head, before.views)
+		}
+		for _, c := range interfaceChanges(serving, next, after.views) {
+			if !slices.Contains(accepted, c) {
+				impact.Changes = append(impact.Changes, c)
+			}
+		}
+		if impact.Changes != nil {
+			out = append(out, impact)
+		}
+	}
+	return out
+}
+
+// interfaceChanges returns what callers see change from one version of a service to another: key columns, then outputs.
+func interfaceChanges(old, next *ServiceVersion, views map[fstore.ViewRef]*fstore.ViewVersion) []InterfaceChange {
+	var out []InterfaceChange
+	for _, part := range []struct {
+		part     InterfacePart
+		old, new map[string]string
+	}{
+		{KeyColumn, keyTypes(old), keyTypes(next)},
+		{ServiceOutput, outputTypes(old, views), outputTypes(next, views)},
+	} {
+		all := maps.Clone(part.old)
+		maps.Copy(all, part.new)
+		for _, name := range sortedKeys(all) {
+			c := InterfaceChange{Part: part.part, Name: name, Old: part.old[name], New: part.new[name]}
+			if c.Old != c.New {
+				c.Breaking = part.part == KeyColumn || c.Old != ""
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+// keyTypes returns the types of the key columns that a service version needs, by name.
+func keyTypes(s *ServiceVersion) map[string]string {
+	out := map[string]string{}
+	for _, u := range s.Uses {
+		for _, k := range u.Keys {
+			out[k.Column] = k.Key.Type.String()
+		}
+	}
+	return out
+}
+
+// outputTypes returns the types of a service version's outputs, by name.
+func outputTypes(s *ServiceVersion, views map[fstore.ViewRef]*fstore.ViewVersion) map[string]string {
+	out := map[string]string{}
+	for _, o := range s.Outputs {
+		if v := views[s.Uses[o.Use].View]; v != nil {
+			if f := v.View.Feature(o.Feature); f != nil {
+				out[o.Name] = f.Type.String()
+			}
+		}
+	}
+	return out
+}
+
+// KeyColumns returns the names of the key columns that any request may carry: those that a live version of a view, a
+// head or serving version of a service, or a pin needs. A caller can so send a new key before it is needed, and go on
+// sending one for as long as anything needs it.
+func (s *Snapshot) KeyColumns() map[string]bool {
+	out := map[string]bool{}
+	for ref := range s.state.live() {
+		for _, k := range s.state.views[ref].View.Keys {
+			out[k.Name] = true
+		}
+	}
+	uses := func(of []ServiceUse) {
+		for _, u := range of {
+			for _, k := range u.Keys {
+				out[k.Column] = true
+			}
+		}
+	}
+	for _, versions := range []map[string]int{s.state.head[KindService], s.state.serving[KindService]} {
+		for name, version := range versions {
+			if v := s.state.services[fstore.ViewRef{Name: name, Version: version}]; v != nil {
+				uses(v.Uses)
+			}
+		}
+	}
+	for _, m := range s.state.models {
+		uses(m.Uses)
+	}
+	return out
+}
