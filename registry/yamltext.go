@@ -24,8 +24,8 @@ import (
 const (
 	maxFile      = 4 << 20
 	maxDepth     = 100
-	maxItems     = 100_000 // lines, and separators within lines
-	maxDocuments = 5_000
+	maxItems     = 200_000 // lines, and separators within lines
+	maxDocuments = 10_000
 	maxKeys      = 4_000 // of one mapping, beyond which the parser's time grows with their square
 )
 
@@ -131,8 +131,12 @@ func checkItems(name string, content []byte) *Problem {
 	items := 0
 	for at, c := range content {
 		switch c {
-		case '\n', ',', ':', '[', '{', '-', '?':
+		case '\n', ',', ':', '[', '{', '?':
 			items++
+		case '-':
+			if at+1 < len(content) && content[at+1] == ' ' {
+				items++
+			}
 		}
 		if items > maxItems {
 			return &Problem{Pos: bytePlace(name, content, at), Message: fmt.Sprintf("more than %d lines and values in one file", maxItems), Hint: "split it into several files"}
@@ -143,7 +147,7 @@ func checkItems(name string, content []byte) *Problem {
 
 // checkCounts reports more documents in a file, or more keys in a mapping, than the parser is given.
 func checkCounts(name string, tokens token.Tokens) *Problem {
-	documents := 1
+	documents := 0
 	var open []mapping // those around the token, from the outside in
 	inner := func(column int) {
 		for len(open) > 0 && !open[len(open)-1].flow && open[len(open)-1].column > column {
@@ -153,6 +157,9 @@ func checkCounts(name string, tokens token.Tokens) *Problem {
 	for i, t := range tokens {
 		switch t.Type {
 		case token.DocumentHeaderType:
+			if documents == 0 && i > 0 {
+				documents++ // the first one has no header
+			}
 			documents, open = documents+1, nil
 			if documents > maxDocuments {
 				return tooMany(name, t, "documents in one file", maxDocuments)
