@@ -95,9 +95,9 @@ func (c *catalog) Load(context.Context) (server.Names, error)          { return 
 func (c *catalog) Service(string) (*fstore.FeatureList, error)         { return c.list, nil }
 func (c *catalog) Features(refs []string) (*fstore.FeatureList, error) { return c.list, nil }
 func (c *catalog) Model(fstore.ModelRef) (*fstore.FeatureList, error)  { return c.list, nil }
-func (c *catalog) KeyColumns() map[string]bool { return nil }
+func (c *catalog) KeyColumns() map[string]bool                         { return nil }
 
-func (c *catalog) Live() []*fstore.ViewVersion                         { return c.live }
+func (c *catalog) Live() []*fstore.ViewVersion { return c.live }
 
 // serve runs a gRPC server on a free port until the benchmark ends and returns a connection to it.
 func serve(b *testing.B, run func(context.Context, net.Listener) error) *grpc.ClientConn {
