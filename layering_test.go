@@ -18,8 +18,9 @@ const module = "github.com/fstore-dev/fstore"
 var layers = map[string][]string{
 	"":             {},
 	"regular":      {},
-	"registry":     {"registry", "regular"},
-	"offline":      {"offline", "regular"},
+	"functions":    {},
+	"registry":     {"registry", "regular", "functions"},
+	"offline":      {"offline", "regular", "functions"},
 	"online":       {"online", "regular"},
 	"materialize":  {"materialize", "regular"},
 	"verify":       {"verify"},

@@ -21,12 +21,11 @@ var infinite = regexp.MustCompile(`"value":(-?Infinity|NaN)\b`)
 // ParseSQL returns the syntax tree of one SELECT statement, as DuckDB's json_serialize_sql writes it; a number that is
 // infinite is a string in it. The error is an *fstore.SQLError.
 func (e *Engine) ParseSQL(ctx context.Context, sql string) ([]byte, error) {
-	s, err := e.session(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer s.close()
-	b, err := s.query(ctx, "SELECT json_serialize_sql("+text(sql)+"::VARCHAR)::VARCHAR")
+	var b *fstore.Batch
+	err := e.bind(ctx, func(s *session) (err error) {
+		b, err = s.query(ctx, "SELECT json_serialize_sql("+text(sql)+"::VARCHAR)::VARCHAR")
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -99,14 +98,21 @@ func (e *Engine) SourceColumns(ctx context.Context, def *fstore.Source) ([]fstor
 	return out, nil
 }
 
-// BindSQL returns the output columns of a query over relations, of which only the columns are needed. The error
-// of a wrong query is an *fstore.SQLError.
-func (e *Engine) BindSQL(ctx context.Context, sql string, inputs []fstore.Relation) ([]fstore.EngineColumn, error) {
-	s, err := e.empty(ctx, sql, inputs)
-	if err != nil {
+// BindSQL returns the output columns of a query over relations, of which only the columns are needed. The error of a
+// wrong query is an *fstore.SQLError, and so is that of one whose plan reads anything but the relations or calls a
+// function that is not on the list.
+func (e *Engine) BindSQL(ctx context.Context, sql string, inputs []fstore.Relation) (out []fstore.EngineColumn, err error) {
+	err = e.bind(ctx, func(s *session) (err error) {
+		out, err = s.bindSQL(ctx, sql, inputs)
+		return err
+	})
+	return out, err
+}
+
+func (s *session) bindSQL(ctx context.Context, sql string, inputs []fstore.Relation) ([]fstore.EngineColumn, error) {
+	if err := s.empty(ctx, sql, inputs); err != nil {
 		return nil, err
 	}
-	defer s.close()
 	const prefix = "DESCRIBE "
 	b, err := s.query(ctx, prefix+sql)
 	if err != nil {
@@ -116,49 +122,52 @@ func (e *Engine) BindSQL(ctx context.Context, sql string, inputs []fstore.Relati
 	for i := range b.Len {
 		out = append(out, fstore.EngineColumn{Name: b.Columns[0].Strings[i], Type: b.Columns[1].Strings[i]})
 	}
-	return out, nil
+	return out, s.checkPlan(ctx, sql, inputs)
 }
 
 // PlanSQL returns the plan of a query over relations, of which only the columns are needed, as DuckDB's
 // json_serialize_plan writes it: bound, and not optimized.
-func (e *Engine) PlanSQL(ctx context.Context, sql string, inputs []fstore.Relation) ([]byte, error) {
-	s, err := e.empty(ctx, sql, inputs)
+func (e *Engine) PlanSQL(ctx context.Context, sql string, inputs []fstore.Relation) (plan []byte, err error) {
+	err = e.bind(ctx, func(s *session) error {
+		if err := s.empty(ctx, sql, inputs); err != nil {
+			return err
+		}
+		plan, err = s.plan(ctx, sql, "")
+		return err
+	})
+	return plan, err
+}
+
+// plan returns the plan of a query as json_serialize_plan writes it with some options. The error of a query without one
+// is an *fstore.SQLError.
+func (s *session) plan(ctx context.Context, sql, options string) ([]byte, error) {
+	b, err := s.query(ctx, "SELECT json_serialize_plan("+text(sql)+"::VARCHAR"+options+")::VARCHAR")
 	if err != nil {
 		return nil, err
 	}
-	defer s.close()
-	b, err := s.query(ctx, "SELECT json_serialize_plan("+text(sql)+"::VARCHAR)::VARCHAR")
-	if err != nil {
-		return nil, err
-	}
-	plan := infinite.ReplaceAllString(b.Columns[0].Strings[0], `"value":"$1"`)
+	plan := infinite.ReplaceAll([]byte(b.Columns[0].Strings[0]), []byte(`"value":"$1"`))
 	var answer struct {
 		Error   bool   `json:"error"`
 		Message string `json:"error_message"`
 	}
-	if err := json.Unmarshal([]byte(plan), &answer); err != nil {
-		return nil, fmt.Errorf("read the plan of a statement: %w", err)
+	if err := json.Unmarshal(plan, &answer); err != nil {
+		return nil, fmt.Errorf("read the plan of a query: %w", err)
 	}
 	if answer.Error {
 		return nil, &fstore.SQLError{Message: answer.Message, Offset: -1}
 	}
-	return []byte(plan), nil
+	return plan, nil
 }
 
-// empty returns a session with empty relations of some columns, for a query over them. A column that cannot be read is left
-// out, unless the query may use it: that is a mistake in the query. The caller closes the session.
-func (e *Engine) empty(ctx context.Context, sql string, inputs []fstore.Relation) (*session, error) {
-	s, err := e.session(ctx)
-	if err != nil {
-		return nil, err
-	}
+// empty makes empty relations of some columns, for a query over them. A column that cannot be read is left out, unless
+// the query may use it: that is a mistake in the query.
+func (s *session) empty(ctx context.Context, sql string, inputs []fstore.Relation) error {
 	for _, in := range inputs {
 		if err := s.createEmpty(ctx, sql, in); err != nil {
-			s.close()
-			return nil, err
+			return err
 		}
 	}
-	return s, nil
+	return nil
 }
 
 func (s *session) createEmpty(ctx context.Context, sql string, in fstore.Relation) error {

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/duckdb"
@@ -21,11 +24,14 @@ type Options struct {
 	Digests     string                      // file in which digests of files are remembered; empty: they are not
 }
 
-// Engine answers questions about the offline data. It is safe for concurrent use.
+// Engine answers questions about the offline data. It is safe for concurrent use. Users' SQL never runs on db: see
+// isolated.
 type Engine struct {
-	db   *duckdb.DB
-	opts Options
-	temp *scratch // for what exceeds the memory limit
+	db        *duckdb.DB
+	opts      Options
+	temp      *scratch     // for what exceeds the memory limit
+	databases atomic.Int64 // opened so far, for the names of their folders in temp
+	binder    binder
 
 	digests *digests
 }
@@ -40,15 +46,18 @@ func Open(o Options) (*Engine, error) {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "make the temporary folder: %v", err).
 			WithHint("set offline.temp_dir in fstore.yaml to a folder that can be written")
 	}
-	db, err := duckdb.Open(duckdb.Config{Threads: o.Threads, MemoryLimit: o.MemoryLimit, TempDir: temp.path})
-	if err != nil {
+	e := &Engine{opts: o, temp: temp, digests: newDigests(o.Digests, temp.path)}
+	if e.db, err = e.open(); err != nil {
 		return nil, errors.Join(err, temp.remove())
 	}
-	e := &Engine{db: db, opts: o, temp: temp, digests: newDigests(o.Digests, temp.path)}
-	if err := e.createMacros(context.Background()); err != nil {
-		return nil, errors.Join(err, e.Close())
-	}
 	return e, nil
+}
+
+// open opens a database with the engine's settings. Its spill files have fixed names, so it gets a folder of its own,
+// which DuckDB makes when it needs it.
+func (e *Engine) open() (*duckdb.DB, error) {
+	temp := filepath.Join(e.temp.path, strconv.FormatInt(e.databases.Add(1), 10))
+	return duckdb.Open(duckdb.Config{Threads: e.opts.Threads, MemoryLimit: e.opts.MemoryLimit, TempDir: temp})
 }
 
 // spillFolder makes a folder of this engine's own below dir, as DuckDB's spill files have fixed names.
@@ -65,12 +74,14 @@ func spillFolder(dir string) (*scratch, error) {
 // Close releases the engine. Nothing may run on it any more.
 func (e *Engine) Close() error {
 	_ = e.digests.save() // what is not remembered is read again
+	e.binder.close()
 	return errors.Join(e.db.Close(), e.temp.remove())
 }
 
 // session is one operation's connection, with what it has learned of sources so far.
 type session struct {
 	e       *Engine
+	own     *duckdb.DB // of this session alone; nil: the engine's
 	conn    *duckdb.Conn
 	sources map[string]*source // by sourceKey
 	tables  int                // relations made so far, for their names
@@ -86,7 +97,12 @@ func (e *Engine) session(ctx context.Context) (*session, error) {
 	return &session{e: e, conn: conn, sources: map[string]*source{}}, nil
 }
 
-func (s *session) close() { s.conn.Close() }
+func (s *session) close() {
+	s.conn.Close()
+	if s.own != nil {
+		_ = s.own.Close()
+	}
+}
 
 // query returns all rows of a small result.
 func (s *session) query(ctx context.Context, sql string) (*fstore.Batch, error) {

@@ -48,10 +48,22 @@ func (s *session) labels(ctx context.Context, req *TrainingRequest, c cut) (*lab
 	return l, nil
 }
 
+// labelPath returns where the file of labels is.
+func (s *session) labelPath(path string) string {
+	if s.pinned != nil {
+		return s.pinned.labels
+	}
+	return s.e.absolute(path)
+}
+
 func (s *session) labelQuery(ctx context.Context, l *labels, in Labels, c cut) error {
 	v := &fstore.ViewVersion{View: fstore.View{SQL: in.SQL}, Sources: in.Sources, Views: in.Views}
-	if err := s.inputs(ctx, v, c, "_label_input"); err != nil {
+	reads, err := s.inputs(ctx, v, c, "_label_input")
+	if err != nil {
 		return err
+	}
+	if err := s.admit(ctx, in.SQL, reads); err != nil {
+		return placed(err, in.SQL)
 	}
 	const prefix = "CREATE TEMP VIEW _label_sql AS\n"
 	if err := plain(s.conn.Exec(ctx, prefix+in.SQL)); err != nil {

@@ -19,12 +19,7 @@ const (
 // summed: sixteens and units apart in 128 bits each, so that no sum on the way can overflow, in whatever order.
 // Nulls are left out, and no values have no sum. NaN and infinities give what adding them gives in any order. A
 // value or sum of 2^67 (1.4e20) or more is an error.
-func (e *Engine) createMacros(ctx context.Context) error {
-	s, err := e.session(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.close()
+func (s *session) createMacros(ctx context.Context) error {
 	const (
 		x        = "x::DOUBLE"
 		sixteens = "trunc(" + x + " / 16)"

@@ -176,7 +176,7 @@ func TestLabelColumnsMayHaveAnyName(t *testing.T) {
 	for _, name := range []string{"_row", "_ROW", "row", "file_row_number", "filename", "event", "k0", "l0", "l1", "t0", "e0", "o0", "p0", "j0_0", "visible", "a b", `q"uo'te`, "ünï", "Select", "rowid", "_labels"} {
 		r.write("l.parquet", "SELECT 1::BIGINT AS k, 5000 - i AS "+ident(name)+", TIMESTAMP '2011-12-10' AS t FROM range(5000) t(i)")
 		sql := r.request("", all(v))
-		sql.Labels = Labels{SQL: "SELECT 1::BIGINT AS k, 5000 - i AS " + ident(name) + ", TIMESTAMP '2011-12-10' AS t FROM range(5000) t(i) ORDER BY i", Sources: v.Sources}
+		sql.Labels = Labels{SQL: "SELECT 1::BIGINT AS k, 5000 - i AS " + ident(name) + ", TIMESTAMP '2011-12-10' AS t FROM (SELECT unnest(range(5000)) AS i) ORDER BY i", Sources: v.Sources}
 		for _, req := range []TrainingRequest{r.request("l.parquet", all(v)), sql} {
 			if _, err := r.e.TrainingSet(t.Context(), req); err != nil {
 				t.Errorf("%s: %v", name, err)

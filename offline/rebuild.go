@@ -71,7 +71,7 @@ func (e *Engine) rebuild(ctx context.Context, req *RebuildRequest) (*Rebuilt, er
 		return nil, err
 	}
 	defer func() { _ = dir.remove() }()
-	s, err := e.session(ctx)
+	s, err := e.isolated(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +85,9 @@ func (e *Engine) rebuild(ctx context.Context, req *RebuildRequest) (*Rebuilt, er
 		Name: l.Name, List: l.List(), Labels: Labels{SQL: l.Labels.SQL, Sources: l.Labels.Inputs, Views: l.Labels.Views}, Timestamp: l.Labels.Timestamp, Targets: l.Labels.Targets, Sample: l.Labels.Sample,
 		Out: req.Out, AsOf: &l.AsOf, Now: req.Now, Progress: req.Progress, Version: l.Build.Fstore,
 	}}
+	if req.Original != "" {
+		t.reads = append(t.reads, req.Original)
+	}
 	if l.Labels.File != nil {
 		t.req.Labels.Path = l.Labels.File.Path
 	}

@@ -49,7 +49,7 @@ func (s *session) makeRows(ctx context.Context, r *rows, v *fstore.ViewVersion) 
 			return err
 		}
 	}
-	from, err := s.from(ctx, v, &v.View, r.cut, r.name)
+	from, err := s.from(ctx, v, &v.View, r.cut, r.name, nil)
 	if err != nil {
 		return err
 	}
@@ -185,8 +185,9 @@ func timeColumn(have []fstore.EngineColumn, name string) (string, error) {
 }
 
 // from returns the relations that a view reads: those of its source, which together have its rows, or its query, for which
-// all that it names is made. The name begins the names of what is made.
-func (s *session) from(ctx context.Context, v *fstore.ViewVersion, view *fstore.View, c cut, name string) ([]relation, error) {
+// all that it names is made. The name begins the names of what is made. A view that another reads is told what has been
+// made for it to read.
+func (s *session) from(ctx context.Context, v *fstore.ViewVersion, view *fstore.View, c cut, name string, reads []fstore.Relation) ([]relation, error) {
 	if view.Source != "" {
 		src, err := s.source(ctx, v.Source(view.Source))
 		if err != nil {
@@ -199,9 +200,13 @@ func (s *session) from(ctx context.Context, v *fstore.ViewVersion, view *fstore.
 		return src.relations(c, wanted), nil
 	}
 	if view == &v.View {
-		if err := s.inputs(ctx, v, c, name); err != nil {
+		var err error
+		if reads, err = s.inputs(ctx, v, c, name); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.admit(ctx, view.SQL, reads); err != nil {
+		return nil, invalid(err)
 	}
 	query := name + "_sql"
 	if err := s.exec(ctx, "CREATE TEMP VIEW "+query+" AS\n"+view.SQL); err != nil {
@@ -223,32 +228,43 @@ func taken(v *fstore.View) []string {
 	return out
 }
 
-// inputs makes the sources and upstream views of a version under their own names.
-func (s *session) inputs(ctx context.Context, v *fstore.ViewVersion, c cut, name string) error {
+// inputs makes the sources and upstream views of a version under their own names, and returns them.
+func (s *session) inputs(ctx context.Context, v *fstore.ViewVersion, c cut, name string) (made []fstore.Relation, err error) {
 	queries := []string{v.View.SQL}
 	for _, up := range v.Views {
 		queries = append(queries, up.SQL)
 	}
 	used, err := s.usageOf(ctx, slices.DeleteFunc(queries, func(sql string) bool { return sql == "" })...)
 	if err != nil {
+		return nil, err
+	}
+	add := func(name string) error {
+		columns, err := s.describe(ctx, "SELECT *\nFROM "+ident(name))
+		made = append(made, fstore.Relation{Name: name, Columns: columns})
 		return err
 	}
 	for i := range v.Sources {
 		if err := s.sourceView(ctx, &v.Sources[i], c, used); err != nil {
-			return err
+			return nil, err
+		}
+		if err := add(v.Sources[i].Name); err != nil {
+			return nil, err
 		}
 	}
 	for i := range v.Views {
 		up := &v.Views[i]
-		from, err := s.from(ctx, v, up, c, fmt.Sprintf("%s_%d", name, i))
+		from, err := s.from(ctx, v, up, c, fmt.Sprintf("%s_%d", name, i), made)
 		if err == nil {
 			err = s.upstream(ctx, up, from)
 		}
+		if err == nil {
+			err = add(up.Name)
+		}
 		if err != nil {
-			return fmt.Errorf("view %s: %w", up.Name, err)
+			return nil, fmt.Errorf("view %s: %w", up.Name, err)
 		}
 	}
-	return nil
+	return made, nil
 }
 
 // sourceView makes a source under its own name, with the columns that are used.

@@ -156,7 +156,7 @@ func TestExactSumsHaveTheSameBitsInAnyOrder(t *testing.T) {
 		r.write("a.parquet", "SELECT i % 7 AS g, sin(i) * 1e6 AS x FROM range(200000) t(i)")
 		r.write("b.parquet", "SELECT i % 7 AS g, sin(i) * 1e6 AS x FROM range(200000) t(i) ORDER BY hash(i)")
 		for _, name := range []string{"a", "b"} {
-			s, err := r.e.session(t.Context())
+			s, err := r.e.isolated(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -183,7 +183,7 @@ func flatten(rows [][]string) []string {
 
 func TestExactSumOfAwkwardValues(t *testing.T) {
 	r := newRepo(t, 1)
-	s, err := r.e.session(t.Context())
+	s, err := r.e.isolated(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,6 +88,7 @@ type training struct {
 	uses    []*use
 	byRef   map[fstore.ViewRef]*rows
 	summary *TrainingSummary
+	reads   []string // files to read beside labels and sources
 
 	recorded bool // and not yet in its place
 }
@@ -109,7 +111,7 @@ func (e *Engine) TrainingSet(ctx context.Context, req TrainingRequest) (*Trainin
 	if req.AsOf == nil {
 		req.AsOf = &req.Now
 	}
-	s, err := e.session(ctx)
+	s, err := e.isolated(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +149,12 @@ type step struct {
 // building returns the steps that make a training set, as a file that is not in its place yet.
 func (t *training) building(temp string) []step {
 	return []step{
-		{"read labels", t.readLabels},
+		{"read labels", func(ctx context.Context) error {
+			if err := t.sealFor(ctx, filepath.Dir(temp)); err != nil {
+				return err
+			}
+			return t.readLabels(ctx)
+		}},
 		{"read views", t.readViews},
 		{"join", t.join},
 		{"write", func(ctx context.Context) error { return t.write(ctx, temp) }},
@@ -160,6 +167,25 @@ func (t *training) readLabels(ctx context.Context) (err error) {
 	}
 	t.summary.Rows, t.summary.Labels = t.req.Sample.size(t.labels.rows), t.labels.rows
 	return t.exec(ctx, "CREATE TEMP VIEW _labels AS\n"+t.req.Sample.sampled(t.labels.relation(), t.labels.rows))
+}
+
+// sealFor seals the session's database: it reads the files that the request names, and writes to a folder.
+func (t *training) sealFor(ctx context.Context, folder string) error {
+	l, files := &t.req.Labels, slices.Clone(t.reads)
+	for i := range l.Sources {
+		if _, err := t.source(ctx, &l.Sources[i]); err != nil {
+			return fmt.Errorf("labels: %w", err)
+		}
+	}
+	if l.SQL == "" {
+		files = append(files, t.labelPath(l.Path))
+	}
+	for _, u := range t.req.List.Uses {
+		if err := t.lookAt(ctx, u.Version); err != nil {
+			return err
+		}
+	}
+	return t.seal(ctx, files, []string{folder})
 }
 
 // readViews makes the history of every view that is used.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/functions"
 )
 
 // Tables returns the names that a parse tree reads, for tests.
@@ -143,7 +144,7 @@ func Judge(tree []byte, text string) (*Verdict, error) {
 func EachNode(tree any, visit func(map[string]any)) { eachNode(tree, func(n node) { visit(n) }) }
 
 // Allowed reports whether SQL may call a function.
-func Allowed(name string) bool { return allowedFunctions[name] }
+func Allowed(name string) bool { return functions.Allowed(name) }
 
 // Words returns where the names and parameters of SQL text stand.
 func Words(text string) []int {

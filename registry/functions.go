@@ -4,10 +4,9 @@ import (
 	_ "embed" // the lists
 	"slices"
 	"strings"
-)
 
-//go:embed functions.txt
-var functionsText string
+	"github.com/fstore-dev/fstore/functions"
+)
 
 //go:embed refused.txt
 var refusedText string
@@ -16,8 +15,7 @@ var refusedText string
 var orderText string
 
 var (
-	allowedFunctions = functionSet(functionsText)
-	functionNames    = wordsOnly(allowedFunctions)
+	functionNames    = wordsOnly(functions.Names())
 	refusedFunctions = refusals(refusedText)
 
 	orderedAggregates = functionSet(orderLine("aggregates"))
@@ -45,14 +43,8 @@ func functionSet(text string) map[string]bool {
 }
 
 // wordsOnly leaves out operators, which nobody means when they mistype a function.
-func wordsOnly(set map[string]bool) []string {
-	var names []string
-	for name := range set {
-		if name[0] >= 'a' && name[0] <= 'z' {
-			names = append(names, name)
-		}
-	}
-	return names
+func wordsOnly(names []string) []string {
+	return slices.DeleteFunc(names, func(name string) bool { return name[0] < 'a' || name[0] > 'z' })
 }
 
 func orderLine(label string) string {

@@ -31,7 +31,7 @@ func TestFunctionsAreTheEngines(t *testing.T) {
 		}
 		unstable[name] = is
 	}
-	list := words(t, "functions.txt")
+	list := words(t, "../functions/functions.txt")
 	if len(list) < 400 {
 		t.Fatalf("the list has %d functions", len(list))
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/fstore-dev/fstore/functions"
 )
 
 // The gate walks the parse tree of a view's SQL. It finds every table that is read, wherever the tree has it, and
@@ -228,7 +230,7 @@ func kindName(n node) string {
 func (q *query) call(n node) {
 	name := callName(n)
 	q.qualifier(n, name)
-	if !allowedFunctions[name] {
+	if !functions.Allowed(name) {
 		if r, ok := refusedFunctions[name]; ok {
 			q.refuse(n, r.instead, "%s() %s", name, r.why)
 		} else {
@@ -269,7 +271,7 @@ func (q *query) aggregateByName(n node, name string) {
 		q.refuse(n, "write its name out: "+name+"(l, 'sum')", "%s() calls an aggregate that is not known here", name)
 	case r.why != "":
 		q.refuse(n, r.instead, "%s() calls %s, which %s", name, value, r.why)
-	case !allowedFunctions[value]:
+	case !functions.Allowed(value):
 		q.refuse(n, DidYouMean(value, functionNames), "%s() calls %s, which is not on the list of functions", name, value)
 	}
 }
