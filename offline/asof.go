@@ -24,17 +24,11 @@ func (e *Engine) AsOf(ctx context.Context, v *fstore.ViewVersion, p time.Time) i
 }
 
 func (e *Engine) asOf(ctx context.Context, v *fstore.ViewVersion, p time.Time, yield func(*fstore.Batch, error) bool) error {
-	s, err := e.isolated(ctx)
+	s, err := e.sessionFor(ctx, v)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := s.lookAt(ctx, v); err != nil {
-		return err
-	}
-	if err := s.seal(ctx, nil, nil); err != nil {
-		return err
-	}
 	r, err := s.rows(ctx, v, cut{visible: &p})
 	if err != nil {
 		return err

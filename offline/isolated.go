@@ -31,6 +31,23 @@ func (e *Engine) isolated(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
+// sessionFor starts a session that computes a view: where users' SQL takes part, on a database that is sealed to the
+// files of its sources.
+func (e *Engine) sessionFor(ctx context.Context, v *fstore.ViewVersion) (*session, error) {
+	if v.View.Source != "" {
+		return e.session(ctx)
+	}
+	s, err := e.isolated(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(s.lookAt(ctx, v), s.seal(ctx, nil, nil)); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
 // lookAt looks at the sources of view versions, which only a database that is not sealed can.
 func (s *session) lookAt(ctx context.Context, versions ...*fstore.ViewVersion) error {
 	for _, v := range versions {
