@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,6 +65,14 @@ func hostile(secret string) []string {
 		for _, place := range places {
 			out = append(out, fmt.Sprintf(place, relation))
 		}
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 500 { // a place within a place within a place
+		relation := undeclared(secret)[random.IntN(len(undeclared(secret)))]
+		for range 2 + random.IntN(2) {
+			relation = "(" + fmt.Sprintf(places[random.IntN(len(places))], relation) + ")"
+		}
+		out = append(out, "SELECT * FROM lines, "+relation+" AS q")
 	}
 	for _, value := range []string{
 		"now()", "current_date", "current_timestamp", "localtime", "MAIN.age(event)", "system.age(event)", "event.age()", "lines.event.age()", "random()", "uuid()",

@@ -25,7 +25,7 @@ func (c *checker) sqlView(v *view, path []string) {
 	known := c.inputs(v, path)
 	c.sqlTimes(v)
 	columns, ok := c.relations(v)
-	if !known || !ok {
+	if !known || !ok || v.query.large {
 		return
 	}
 	out, err := c.engine.BindSQL(c.ctx, v.text, columns)

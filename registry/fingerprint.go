@@ -31,6 +31,9 @@ func (p *fingerprinter) tree(ctx context.Context, sql string) (node, error) {
 	if n, ok := p.trees[sql]; ok {
 		return n, nil
 	}
+	if err := checkBounds(sql); err != nil {
+		return nil, err
+	}
 	raw, err := p.engine.ParseSQL(ctx, sql)
 	if err != nil {
 		return nil, err

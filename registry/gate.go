@@ -29,6 +29,7 @@ type query struct {
 	root    node
 	tables  []tableRead // every table that is not a CTE, in the order of the text
 	refused []finding
+	large   bool // beyond a bound of what the engine can bind in time
 	doubts  []finding
 
 	groups []node // what the query being walked groups by
@@ -45,6 +46,7 @@ func (q *query) doubt(n node, hint, format string, args ...any) {
 // inspect walks the tree of a query, of which text is the SQL.
 func inspect(root node, text string) *query {
 	q := &query{root: root}
+	q.large = q.bounds(root)
 	q.walk(map[string]any(root), nil)
 	q.collations()
 	placeParameters(q.refused, text)

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -12,16 +13,27 @@ import (
 // The engine does not say of everything where it stands in the text: not of parameters, and not of all names it does
 // not know. The words of the text are searched for them.
 
-// word is a name or a parameter in SQL text, without the quotes of a name.
+// word is a name, a parameter or a sign in SQL text, without the quotes of a name.
 type word struct {
 	text      string
 	offset    int // in bytes
 	parameter bool
+	sign      bool
 }
 
 // words returns the names and parameters of SQL text, outside of strings and comments, in order.
 func words(text string) []word {
 	var out []word
+	scan(text, func(w word) {
+		if !w.sign {
+			out = append(out, w)
+		}
+	})
+	return out
+}
+
+// scan calls each with the names, parameters and signs of SQL text, outside of strings and comments, in order.
+func scan(text string, each func(word)) {
 	for at := 0; at < len(text); {
 		rest := text[at:]
 		switch c := rest[0]; {
@@ -33,7 +45,7 @@ func words(text string) []word {
 			at += quotedLength(rest, quoting(text[:at]))
 		case c == '"':
 			n := quotedLength(rest, doubledQuotes)
-			out = append(out, word{text: strings.ReplaceAll(strings.Trim(rest[:n], `"`), `""`, `"`), offset: at})
+			each(word{text: strings.ReplaceAll(strings.Trim(rest[:n], `"`), `""`, `"`), offset: at})
 			at += n
 		case c == '$':
 			n := 1 + nameLength(rest[1:])
@@ -41,25 +53,24 @@ func words(text string) []word {
 				at += n + 1 + lengthTo(rest[n+1:], rest[:n+1])
 				continue
 			}
-			out = append(out, word{text: rest[:n], offset: at, parameter: true})
+			each(word{text: rest[:n], offset: at, parameter: true})
 			at += n
 		case c == '?':
-			out = append(out, word{text: "?", offset: at, parameter: true})
+			each(word{text: "?", offset: at, parameter: true})
 			at++
 		case c >= '0' && c <= '9':
 			at += len(numberText.FindString(rest)) // a letter right behind it begins a name
+		case c == ' ' || c == '\n' || c == '\t' || c == '\r':
+			at++
 		default:
 			n := nameLength(rest)
-			if n > 0 {
-				for n < len(rest) && rest[n] == '$' { // which a name may have behind its first letter
-					n += 1 + nameLength(rest[n+1:])
-				}
-				out = append(out, word{text: rest[:n], offset: at})
+			for n > 0 && n < len(rest) && rest[n] == '$' { // which a name may have behind its first letter
+				n += 1 + nameLength(rest[n+1:])
 			}
+			each(word{text: rest[:max(n, 1)], offset: at, sign: n == 0})
 			at += max(n, 1)
 		}
 	}
-	return out
 }
 
 var numberText = regexp.MustCompile(`^(?:0[xX][0-9a-fA-F_]+|0[bB][01_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9][0-9_]*)?)`)
@@ -195,6 +206,7 @@ var engineMessages = []struct{ contains, message, hint string }{
 	{"there is no statement", "there is no statement", "a view is one SELECT"},
 	{"there is more than one statement", "there is more than one statement", "a view is one SELECT; WITH gives a part of it a name"},
 	{"positional parameters", parameterMessage, "write the value out"},
+	{"brackets within each other", fmt.Sprintf("nested too deep: more than %d brackets within each other", maxNesting), "give a part of it a name: WITH name AS (…)"},
 	{"memory exhausted", "nested too deep", "give a part of it a name: WITH name AS (…)"},
 	{"max expression depth", "an expression of more than 1,000 parts within each other", "a list, CASE or join instead; or give a part of it a name: WITH name AS (…)"},
 	{"pg_verifymbstr", "an escape in e'…' that is no character", "chr(…), or the character itself"},
