@@ -135,3 +135,12 @@ func (s *session) admit(ctx context.Context, sql string, inputs []fstore.Relatio
 	_, err := s.e.BindSQL(ctx, sql, inputs)
 	return err
 }
+
+// invalid turns an error about SQL, whose text an operation was given, into ErrInvalid.
+func invalid(err error) error {
+	var wrong *fstore.SQLError
+	if errors.As(err, &wrong) {
+		return fstore.Errorf(fstore.ErrInvalid, "%s", wrong.Message)
+	}
+	return err
+}

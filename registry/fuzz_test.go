@@ -1,10 +1,12 @@
 package registry_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +14,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
+	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry"
 )
 
@@ -129,6 +132,9 @@ func FuzzGate(f *testing.F) {
 }
 
 var seedSQL = []string{
+	`with recursive "x.csv" as (from "x.csv" union from "x.csv") from "x.csv", a`, "with recursive duckdb_views as (from duckdb_views union from duckdb_views) from duckdb_views, a",
+	`from "."."/x.csv"`, `from ".".".".duckdb_views`, "select MAIN.age(t), system.now(), a.t.age(), user.lower() from a", `select x as "user", user, "current_schema", lines.user from a`,
+	"with a as (from a), b as (with recursive a as (from a union from b) from a) from a, b, lateral (from c)", "from (with c as (from a) from c), c",
 	"from a", "with r as (from b limit 3) select sum(x) over (order by y) from r asof join c using (t)",
 	"select distinct on (a) a, now() from range(3) where x in (select y from t tablesample 3%)", "select 'x' union select $1", "describe t",
 	"select e'\\'?', '?', \"?\", $$ ? $$, $a$ $1 $a$, ?, $2 /* ? /* $3 */ */ -- ?\n from a", "select $x + $y", "select 1 a$, b$1, ?", "select ?, 1e400, -1e400 from a.b.c",
@@ -206,8 +212,32 @@ func FuzzSQL(f *testing.F) {
 		for _, what := range append(found.parameters, found.forbidden...) {
 			t.Errorf("taken, and has %s", what)
 		}
+		// What the engine's binder makes of it scans nothing but those tables, which are temporary here.
+		var inputs []fstore.Relation
+		for name := range verdict.Tables {
+			in := fstore.Relation{Name: name}
+			for _, column := range strings.Fields("a b c x y z k id t n l user") {
+				in.Columns = append(in.Columns, fstore.EngineColumn{Name: column, Type: "BIGINT"})
+			}
+			inputs = append(inputs, in)
+		}
+		plan, err := e.PlanSQL(t.Context(), sql, inputs)
+		if err != nil {
+			return
+		}
+		scans := scanOfTable.FindAllSubmatch(plan, -1)
+		if n := bytes.Count(plan, []byte(`"LOGICAL_GET"`)); n != len(scans) {
+			t.Errorf("taken, and %d of %d scans are of no table: %.2000s", n-len(scans), n, plan)
+		}
+		for _, scan := range scans {
+			if !verdict.Tables[strings.ToLower(string(scan[1]))] {
+				t.Errorf("taken, and scans %s, which the gate does not name", scan[1])
+			}
+		}
 	})
 }
+
+var scanOfTable = regexp.MustCompile(`"catalog":"temp","schema":"main","table":"([^"]*)"`)
 
 // surveyed is what there is anywhere in a tree, as far as one need not know where.
 type surveyed struct {
