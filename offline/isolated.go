@@ -34,7 +34,7 @@ func (e *Engine) isolated(ctx context.Context) (*session, error) {
 // sessionFor starts a session that computes a view: where users' SQL takes part, on a database that is sealed to the
 // files of its sources.
 func (e *Engine) sessionFor(ctx context.Context, v *fstore.ViewVersion) (*session, error) {
-	if v.View.Source != "" {
+	if v.View.SQL == "" {
 		return e.session(ctx)
 	}
 	s, err := e.isolated(ctx)
@@ -52,8 +52,10 @@ func (e *Engine) sessionFor(ctx context.Context, v *fstore.ViewVersion) (*sessio
 func (s *session) lookAt(ctx context.Context, versions ...*fstore.ViewVersion) error {
 	for _, v := range versions {
 		for i := range v.Sources {
-			if _, err := s.source(ctx, &v.Sources[i]); err != nil {
+			if _, err := s.source(ctx, &v.Sources[i]); err != nil && v.Ref.Name != "" {
 				return fmt.Errorf("view %s: %w", v.Ref, err)
+			} else if err != nil {
+				return err
 			}
 		}
 	}

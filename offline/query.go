@@ -40,7 +40,11 @@ const (
 // available (when the row became visible), and its features; the newest come first. A source's, and those of a query, come
 // in their own order.
 func (e *Engine) Query(ctx context.Context, req QueryRequest) (*QueryResult, error) {
-	s, err := e.session(ctx)
+	v := req.View
+	if v == nil {
+		v = &fstore.ViewVersion{View: fstore.View{SQL: req.SQL.SQL}, Sources: req.SQL.Sources, Views: req.SQL.Views}
+	}
+	s, err := e.sessionFor(ctx, v)
 	if err != nil {
 		return nil, err
 	}
@@ -86,8 +90,12 @@ func (s *session) queried(ctx context.Context, req *QueryRequest) (from, order s
 		req.SQL = Labels{SQL: "SELECT *\nFROM " + ident(req.Source.Name), Sources: []fstore.Source{*req.Source}}
 	}
 	v := &fstore.ViewVersion{View: fstore.View{SQL: req.SQL.SQL}, Sources: req.SQL.Sources, Views: req.SQL.Views}
-	if err := s.inputs(ctx, v, c, "_query_input"); err != nil {
+	reads, err := s.inputs(ctx, v, c, "_query_input")
+	if err != nil {
 		return "", "", err
+	}
+	if err := s.admit(ctx, req.SQL.SQL, reads); err != nil {
+		return "", "", placed(err, req.SQL.SQL)
 	}
 	const prefix = "CREATE TEMP VIEW _query_sql AS\n"
 	if err := plain(s.conn.Exec(ctx, prefix+req.SQL.SQL)); err != nil {

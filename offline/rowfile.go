@@ -61,9 +61,7 @@ func ending(path string) string {
 
 // rowFile opens a file of rows: CSV by its ending, else Parquet.
 func (s *session) rowFile(ctx context.Context, path string, want rowsWanted) (r rowFile, err error) {
-	if r.file = s.e.absolute(path); s.pinned != nil {
-		r.file = s.pinned.labels
-	}
+	r.file = s.labelPath(path)
 	if err := checkRegular(r.file); err != nil {
 		return r, err
 	}
