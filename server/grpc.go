@@ -90,7 +90,7 @@ func (s *Server) handleGet(_ any, ctx context.Context, receive func(any) error, 
 		r.lease.hold.release()
 		return nil, refused.grpc()
 	}
-	r.lease.join(connectionOf(ctx))
+	r.lease.join(connectionOf(ctx), s.clock())
 	return answer, nil
 }
 

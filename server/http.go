@@ -144,7 +144,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, h *hold) ([]by
 	if how := r.Header.Get("Content-Encoding"); how != "" && how != "identity" {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "the body is encoded as %s", how).WithHint("send it as it is")
 	}
-	defer context.AfterFunc(s.late, func() { _ = http.NewResponseController(w).SetReadDeadline(time.Now()) })()
+	defer context.AfterFunc(s.late, func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(0, 1)) })() // it has passed
 	from := http.MaxBytesReader(w, r.Body, int64(s.maxRequestBytes))
 	body := make([]byte, 0, firstRead)
 	for {

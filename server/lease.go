@@ -13,11 +13,11 @@ type lease struct {
 }
 
 // join puts the lease into its connection's ring.
-func (l *lease) join(c *connection) {
+func (l *lease) join(c *connection, now time.Time) {
 	if c == nil {
 		return
 	}
-	l.conn, l.since = c, time.Now()
+	l.conn, l.since = c, now
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {

@@ -230,6 +230,6 @@ func (s *Server) closeSlow(ctx context.Context) {
 		if s.inFlight.used.Load() > s.inFlight.limit/2 {
 			patience = sendHurry
 		}
-		s.connections.closeSlow(time.Now().Add(-patience))
+		s.connections.closeSlow(s.clock().Add(-patience))
 	}
 }
