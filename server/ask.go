@@ -38,7 +38,8 @@ func (s *Server) resolveModel(ref fstore.ModelRef) (*target, error) {
 	return catalog.model(ref)
 }
 
-// lookup answers a resolved request. The hold, which has the request's bytes, takes those of the look-up, too.
+// lookup answers a resolved request. The hold, which has the request's bytes, takes those of the look-up, too: an estimate
+// before it, what it came to after it.
 func (s *Server) lookup(ctx context.Context, t *target, keys []fstore.Column, events online.EventTimes, h *hold) (*online.Answer, error) {
 	rows := 1
 	if len(keys) > 0 {
@@ -47,7 +48,8 @@ func (s *Server) lookup(ctx context.Context, t *target, keys []fstore.Column, ev
 	if limit := s.store.Limits.MaxRows; limit > 0 {
 		rows = min(rows, limit) // beyond it the look-up is refused
 	}
-	if err := h.to(h.n + int64(rows)*t.rowCost.Load()); err != nil {
+	request := h.n
+	if err := h.to(request + t.cost.of(rows)); err != nil {
 		return nil, err
 	}
 	req := online.Request{Keys: keys, Also: t.also, Now: s.clock(), Clock: online.MachineClock, EventTimes: events}
@@ -56,6 +58,11 @@ func (s *Server) lookup(ctx context.Context, t *target, keys []fstore.Column, ev
 	}
 	answer, err := t.prepared.Lookup(ctx, req)
 	if err != nil {
+		return nil, err
+	}
+	records := float64(answer.RecordBytes)
+	t.cost.learn(answer.Rows, records)
+	if err := h.to(request + t.cost.with(answer.Rows, records)); err != nil {
 		return nil, err
 	}
 	answer.Replayed = s.replay

@@ -51,21 +51,7 @@ type target struct {
 	also     map[string]bool // the columns that it may bring
 	heads    [][]byte        // what is the same in every answer: see headsOf and tailOf
 	tail     []byte
-
-	rowCost atomic.Int64 // bytes that a row takes while it is looked up: records, columns, and the answer
-}
-
-// unknownCost is what a row of one view is taken to cost before any was looked up: an answer of the largest size has rows of
-// a third of it.
-const unknownCost = 10 << 10
-
-// learn takes in what an answer of so many bytes has cost. Costs rise at once and fall slowly.
-func (t *target) learn(a *online.Answer, bytes int) {
-	cost := int64(a.RecordBytes+2*bytes)/int64(max(a.Rows, 1)) + 1
-	if was := t.rowCost.Load(); cost < was {
-		cost = was - (was-cost+7)/8
-	}
-	t.rowCost.Store(cost)
+	cost     *cost // of a look-up in memory
 }
 
 // needs reports whether a request must bring a key column.
@@ -176,9 +162,9 @@ func (r *resolved) prepare(list *fstore.FeatureList) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &target{list: list, prepared: p, keys: list.KeyColumns(), also: r.also, heads: headsOf(list), tail: tailOf(list)}
-	t.rowCost.Store(unknownCost * int64(len(list.Uses)))
-	return t, nil
+	return &target{
+		list: list, prepared: p, keys: list.KeyColumns(), also: r.also, heads: headsOf(list), tail: tailOf(list), cost: newCost(list),
+	}, nil
 }
 
 // follower keeps the catalog at hand as the registry moves. The registry may be away: the last revision stays.

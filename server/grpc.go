@@ -211,7 +211,6 @@ func (s *Server) get(ctx context.Context, r *received) (encoded, error) {
 	if err != nil {
 		return encoded{}, err
 	}
-	t.learn(answer, len(*e.buf))
 	proto.Reset(req)
 	e.lease = &r.lease
 	if err := r.lease.hold.to(int64(cap(*e.buf))); err != nil {

@@ -127,7 +127,6 @@ func (s *Server) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
 		if *buf, err = appendAnswerJSON((*buf)[:0], keys, t.list, answer, s.store.Limits.MaxAnswerBytes); err != nil {
 			return err
 		}
-		t.learn(answer, len(*buf))
 		return h.to(int64(cap(*buf)))
 	})
 	if refused != nil {

@@ -1,0 +1,74 @@
+package server
+
+import (
+	"math"
+	"sync/atomic"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// cost estimates the memory of a look-up: its records, the columns made of them, and the encoded answer. Types tell
+// how much that is, except for strings, bytes and lists, whose part is learned from the records of earlier look-ups.
+type cost struct {
+	values int64         // bytes of a row's values in the columns and in the encoded answer, without texts and elements
+	copied float64       // texts and elements in the columns and in the answer, for each byte of a record
+	record atomic.Uint64 // bits of a float64: bytes of a row's records
+}
+
+const (
+	recordBytes   = 32 // of a record beside its values
+	variableBytes = 24 // of a string, bytes or list beside its content: its header in a column, and its length in the answer
+	guessedBytes  = 32 // of the content of a string, bytes or list before any look-up
+	copies        = 2  // of that content beside the record: in a column and in the answer
+	habit         = 64 // rows that change the learned size of a record by half
+)
+
+// newCost returns the estimate for a list that was not looked up yet.
+func newCost(list *fstore.FeatureList) *cost {
+	c := &cost{}
+	asked, all := 0, 0 // strings, bytes and lists
+	for i := range list.Outputs {
+		if w := int64(list.Feature(i).Type.Width()); w > 0 {
+			c.values += 2*w + 2 // and two bytes for whether it is null, and why
+		} else {
+			c.values += variableBytes
+			asked++
+		}
+	}
+	record := 0
+	for _, u := range list.Uses {
+		record += recordBytes
+		for _, f := range u.Version.View.Record() {
+			if w := f.Type.Width(); w > 0 {
+				record += w
+			} else {
+				record += guessedBytes
+				all++
+			}
+		}
+	}
+	c.copied = copies * float64(asked) / float64(max(all, 1))
+	c.record.Store(math.Float64bits(float64(record)))
+	return c
+}
+
+// of returns the bytes of a look-up of so many rows.
+func (c *cost) of(rows int) int64 {
+	return c.with(rows, float64(rows)*math.Float64frombits(c.record.Load()))
+}
+
+// with returns the same once the bytes of the records are known.
+func (c *cost) with(rows int, records float64) int64 {
+	return int64(rows)*c.values + int64((1+c.copied)*records)
+}
+
+// learn takes in a look-up. The more rows it had, the more it counts: the one large record of a one-row request does not
+// make every batch look large.
+func (c *cost) learn(rows int, records float64) {
+	if rows == 0 {
+		return
+	}
+	was := math.Float64frombits(c.record.Load())
+	seen, weight := records/float64(rows), float64(rows)/float64(rows+habit)
+	c.record.Store(math.Float64bits(was + (seen-was)*weight))
+}
