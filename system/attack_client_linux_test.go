@@ -33,8 +33,8 @@ type hostile struct {
 	done     chan struct{} // closed once the connection is
 }
 
-// attack opens a connection, on which the server may send answers of window bytes until it is told more; it never is.
-func attack(t testing.TB, address string, window uint32) *hostile {
+// assault opens a connection, on which the server may send answers of window bytes until it is told more; it never is.
+func assault(t testing.TB, address string, window uint32) *hostile {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
 	if err != nil {

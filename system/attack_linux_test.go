@@ -47,28 +47,32 @@ func nested(n int, repeat string, within ...byte) []byte {
 	return b
 }
 
-// A server keeps its memory, whatever is sent to it: each attack is made by as many callers as its kind needs, and
-// meanwhile and afterwards the server answers others.
+// attack is what callers may do to a server, by as many of them as its kind needs.
+type attack struct {
+	name string
+	run  func(t testing.TB, s *served)
+}
+
+var attacks = []attack{
+	{"messages of many elements", manyElements},
+	{"answers that nobody reads", unreadAnswers},
+	{"messages without their last byte", cutMessages},
+	{"messages in frames of one byte", tinyFrames},
+	{"streams on which nothing is sent", emptyStreams},
+	{"large headers", largeHeaders},
+	{"compressed messages", compressedMessages},
+	{"bodies of many elements", manyValues},
+	{"bodies without their last byte", cutBodies},
+	{"HTTP answers that nobody reads", unreadHTTPAnswers},
+	{"connections that say nothing", idleConnections},
+}
+
+// A server keeps its memory, whatever is sent to it, and answers others meanwhile and afterwards.
 func TestAttacksDoNotGrowAServer(t *testing.T) {
 	_, s := servedShop(t)
 	want := firstAnswer(t, s)
 	idle := peakRSS(t, s.cmd.Process.Pid)
-	for _, a := range []struct {
-		name string
-		run  func(t *testing.T, s *served)
-	}{
-		{"messages of many elements", manyElements},
-		{"answers that nobody reads", unreadAnswers},
-		{"messages without their last byte", cutMessages},
-		{"messages in frames of one byte", tinyFrames},
-		{"streams on which nothing is sent", emptyStreams},
-		{"large headers", largeHeaders},
-		{"compressed messages", compressedMessages},
-		{"bodies of many elements", manyValues},
-		{"bodies without their last byte", cutBodies},
-		{"HTTP answers that nobody reads", unreadHTTPAnswers},
-		{"connections that say nothing", idleConnections},
-	} {
+	for _, a := range attacks {
 		t.Run(a.name, func(t *testing.T) {
 			a.run(t, s)
 			recovers(t, s, want, 30*time.Second)
@@ -84,8 +88,33 @@ func TestAttacksDoNotGrowAServer(t *testing.T) {
 	}
 }
 
+// BenchmarkAttacks measures the peak memory of a server under each attack, and under all of them one after the other. Its
+// limit is the most that a server may have.
+func BenchmarkAttacks(b *testing.B) {
+	measure := func(name string, all []attack) {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				_, s := servedShop(b)
+				want := firstAnswer(b, s)
+				for _, a := range all {
+					a.run(b, s)
+					recovers(b, s, want, 30*time.Second)
+				}
+				b.ReportMetric(float64(peakRSS(b, s.cmd.Process.Pid)), "peak_MB")
+			}
+			b.ReportMetric(mostRSS, "limit_MB")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+	measure("none", nil)
+	for i := range attacks {
+		measure(attacks[i].name, attacks[i:i+1])
+	}
+	measure("all", attacks)
+}
+
 // manyElements sends 4 MiB of what a few bytes each are an element of, eight callers at a time.
-func manyElements(t *testing.T, s *served) {
+func manyElements(t testing.TB, s *served) {
 	const n = 4<<20 - 64
 	for name, message := range map[string][]byte{
 		"columns":           nested(n, "\x22\x00"),
@@ -123,15 +152,15 @@ func largest(t testing.TB) []byte {
 
 // unreadAnswers asks for 60 of the largest answers on one connection, and for 40 on connections of their own, and takes
 // none of them.
-func unreadAnswers(t *testing.T, s *served) {
+func unreadAnswers(t testing.TB, s *served) {
 	message := framed(largest(t))
-	h := attack(t, s.grpc, 0)
+	h := assault(t, s.grpc, 0)
 	for range 60 {
 		h.send(h.open(), message, 16<<10, true)
 	}
 	defer h.close()
 	for range 40 {
-		h := attack(t, s.grpc, 65535)
+		h := assault(t, s.grpc, 65535)
 		h.send(h.open(), message, 16<<10, true)
 		defer h.close()
 	}
@@ -149,10 +178,10 @@ func unreadAnswers(t *testing.T, s *served) {
 }
 
 // cutMessages sends 80 messages of 4 MiB but for their last byte, on eight connections. Others are answered meanwhile.
-func cutMessages(t *testing.T, s *served) {
+func cutMessages(t testing.TB, s *served) {
 	message := framed(make([]byte, 4<<20))
 	for range 8 {
-		h := attack(t, s.grpc, 65535)
+		h := assault(t, s.grpc, 65535)
 		defer h.close()
 		for range 10 {
 			h.send(h.open("grpc-timeout", "1H"), message[:len(message)-1], 16<<10, false)
@@ -164,10 +193,10 @@ func cutMessages(t *testing.T, s *served) {
 }
 
 // tinyFrames sends messages in frames of one byte, all but the last.
-func tinyFrames(t *testing.T, s *served) {
+func tinyFrames(t testing.TB, s *served) {
 	message := framed(make([]byte, 1<<20))
 	together(4, func(int) {
-		h := attack(t, s.grpc, 65535)
+		h := assault(t, s.grpc, 65535)
 		defer h.close()
 		for range 2 {
 			h.send(h.open("grpc-timeout", "1H"), message[:len(message)-1], 1, false)
@@ -176,10 +205,10 @@ func tinyFrames(t *testing.T, s *served) {
 }
 
 // emptyStreams opens 6,000 streams and sends nothing on them.
-func emptyStreams(t *testing.T, s *served) {
+func emptyStreams(t testing.TB, s *served) {
 	var all []*hostile
 	for range 6 {
-		h := attack(t, s.grpc, 65535)
+		h := assault(t, s.grpc, 65535)
 		defer h.close()
 		for range 1000 {
 			h.open("grpc-timeout", "1H")
@@ -198,9 +227,9 @@ func emptyStreams(t *testing.T, s *served) {
 }
 
 // largeHeaders opens streams with as large headers as are taken, and with larger ones.
-func largeHeaders(t *testing.T, s *served) {
+func largeHeaders(t testing.TB, s *served) {
 	for _, size := range []int{15 << 10, 17 << 10} { // a frame has 16 kB, and digits take five bits each
-		h := attack(t, s.grpc, 65535)
+		h := assault(t, s.grpc, 65535)
 		for range 500 {
 			h.open("x", strings.Repeat("0", size))
 		}
@@ -210,9 +239,9 @@ func largeHeaders(t *testing.T, s *served) {
 }
 
 // compressedMessages sends messages that say they are compressed.
-func compressedMessages(t *testing.T, s *served) {
+func compressedMessages(t testing.TB, s *served) {
 	for _, how := range []string{"gzip", "deflate", "snappy", "zstd"} {
-		h := attack(t, s.grpc, 65535)
+		h := assault(t, s.grpc, 65535)
 		message := framed(bytes.Repeat([]byte{0x1f}, 100))
 		message[0] = 1
 		h.send(h.open("grpc-encoding", how), message, 16<<10, true)
@@ -229,7 +258,7 @@ func compressedMessages(t *testing.T, s *served) {
 }
 
 // manyValues posts 4 MiB of JSON of a few bytes each, eight callers at a time.
-func manyValues(t *testing.T, s *served) {
+func manyValues(t testing.TB, s *served) {
 	fill := func(begin, some, end string) string {
 		return begin + strings.Repeat(some, (4<<20-len(begin)-len(end))/len(some)) + end
 	}
@@ -257,7 +286,7 @@ func manyValues(t *testing.T, s *served) {
 const postHead = "POST /v1/online-features HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 
 // cutBodies posts 80 bodies of 4 MiB but for their last byte.
-func cutBodies(t *testing.T, s *served) {
+func cutBodies(t testing.TB, s *served) {
 	for range 80 {
 		conn := webAttack(t, s.http, fmt.Sprintf(postHead, 4<<20), strings.Repeat(" ", 4<<20-1))
 		defer conn.Close()
@@ -268,7 +297,7 @@ func cutBodies(t *testing.T, s *served) {
 }
 
 // unreadHTTPAnswers asks for 60 answers of nearly 32 MB and reads none.
-func unreadHTTPAnswers(t *testing.T, s *served) {
+func unreadHTTPAnswers(t testing.TB, s *served) {
 	body := fmt.Sprintf(`{"features":["%s"],"entities":{"customer_id":[%s0]}}`, strings.Join(manyNames(150), `","`), strings.Repeat("0,", 9_999))
 	for range 60 {
 		conn := webAttack(t, s.http, fmt.Sprintf(postHead, len(body)), body)
@@ -277,7 +306,7 @@ func unreadHTTPAnswers(t *testing.T, s *served) {
 }
 
 // idleConnections opens 1,500 connections to either port and sends nothing, or no more than a beginning.
-func idleConnections(t *testing.T, s *served) {
+func idleConnections(t testing.TB, s *served) {
 	for _, address := range []string{s.grpc, s.http} {
 		for i := range 1500 {
 			conn := webAttack(t, address, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[:i%24])
@@ -288,17 +317,17 @@ func idleConnections(t *testing.T, s *served) {
 
 // A server that is told to end does so in time, whatever is still arriving or unread.
 func TestAttacksDoNotHoldUpTheEnd(t *testing.T) {
-	for name, begin := range map[string]func(*testing.T, *served){
-		"messages without their last byte": func(t *testing.T, s *served) {
+	for name, begin := range map[string]func(testing.TB, *served){
+		"messages without their last byte": func(t testing.TB, s *served) {
 			message := framed(make([]byte, 100_000))
-			h := attack(t, s.grpc, 65535)
+			h := assault(t, s.grpc, 65535)
 			for range 3 {
 				h.send(h.open("grpc-timeout", "1H"), message[:len(message)-1], 16<<10, false)
 			}
 			h.open("grpc-timeout", "1H")
 			h.flush()
 		},
-		"bodies without their last byte": func(t *testing.T, s *served) {
+		"bodies without their last byte": func(t testing.TB, s *served) {
 			webAttack(t, s.http, fmt.Sprintf(postHead, 100), strings.Repeat(" ", 99))
 			webAttack(t, s.http, "POST /v1/online-features HTTP/1.1\r\nHost: local")
 		},
