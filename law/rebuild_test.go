@@ -12,6 +12,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/registry"
 )
 
 // rebuilds is how often a training set over real data is made again in each way. -rebuilds=20 is the long run.
@@ -125,7 +126,7 @@ func (w *world) locked(t testing.TB, rt *rapid.T, asOf int64) (*offline.Lock, []
 			"SELECT k, g, event AS event_timestamp, z AS label FROM by_both ORDER BY z DESC LIMIT 7",
 		}).Draw(rt, "query")
 		var err error
-		if req.Labels.Sources, req.Labels.Views, err = snap.LabelInputs(context.Background(), w.engine, req.Labels.SQL); err != nil {
+		if req.Labels.Sources, req.Labels.Views, err = snap.QueryInputs(context.Background(), w.engine, registry.QueryText{Name: "the query for labels", SQL: req.Labels.SQL}); err != nil {
 			t.Fatal(err)
 		}
 	} else {

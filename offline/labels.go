@@ -63,11 +63,11 @@ func (s *session) labelQuery(ctx context.Context, l *labels, in Labels, c cut) e
 		return err
 	}
 	if err := s.admit(ctx, in.SQL, reads); err != nil {
-		return placed(err, in.SQL)
+		return placed(err, labelQuery, in.SQL)
 	}
 	const prefix = "CREATE TEMP VIEW _label_sql AS\n"
 	if err := plain(s.conn.Exec(ctx, prefix+in.SQL)); err != nil {
-		return placed(sqlError(err, prefix, in.SQL), in.SQL)
+		return placed(sqlError(err, prefix, in.SQL), labelQuery, in.SQL)
 	}
 	written, err := s.query(ctx, "DESCRIBE "+in.SQL)
 	if err != nil {
@@ -90,8 +90,11 @@ func (s *session) labelQuery(ctx context.Context, l *labels, in Labels, c cut) e
 	return s.exec(ctx, "CREATE TEMP TABLE _label_rows AS\nSELECT *, row_number() OVER () - 1 AS "+ident(l.order)+"\nFROM _label_ordered")
 }
 
-// placed turns an error about the query for labels into one that says where in it.
-func placed(err error, sql string) error {
+// labelQuery is what errors call the query for labels.
+const labelQuery = "the query for labels"
+
+// placed turns an error about a query into one that says where in it.
+func placed(err error, name, sql string) error {
 	e, ok := err.(*fstore.SQLError)
 	if !ok {
 		return err
@@ -101,7 +104,7 @@ func placed(err error, sql string) error {
 	if candidates, _, _ = strings.Cut(candidates, "\n"); candidates != "" {
 		candidates = "did you mean " + strings.Trim(candidates, " :") + "?"
 	}
-	return fstore.Errorf(fstore.ErrInvalid, "%s: %s", fstore.PosIn("the query for labels", sql, e.Offset), strings.TrimSpace(message)).WithHint("%s", candidates)
+	return fstore.Errorf(fstore.ErrInvalid, "%s: %s", fstore.PosIn(name, sql, e.Offset), strings.TrimSpace(message)).WithHint("%s", candidates)
 }
 
 // bind finds the columns that the list of features needs.

@@ -75,6 +75,9 @@ func (e *Engine) Query(ctx context.Context, req QueryRequest) (*QueryResult, err
 	return &QueryResult{Rows: first(b, req.Limit), More: true}, nil
 }
 
+// theQuery is what errors call the query of a request.
+const theQuery = "the query"
+
 // queried returns the FROM item of what is asked about, and the ORDER BY of its rows.
 func (s *session) queried(ctx context.Context, req *QueryRequest) (from, order string, err error) {
 	c := cut{visible: req.At}
@@ -95,11 +98,11 @@ func (s *session) queried(ctx context.Context, req *QueryRequest) (from, order s
 		return "", "", err
 	}
 	if err := s.admit(ctx, req.SQL.SQL, reads); err != nil {
-		return "", "", placed(err, req.SQL.SQL)
+		return "", "", placed(err, theQuery, req.SQL.SQL)
 	}
 	const prefix = "CREATE TEMP VIEW _query_sql AS\n"
 	if err := plain(s.conn.Exec(ctx, prefix+req.SQL.SQL)); err != nil {
-		return "", "", placed(sqlError(err, prefix, req.SQL.SQL), req.SQL.SQL)
+		return "", "", placed(sqlError(err, prefix, req.SQL.SQL), theQuery, req.SQL.SQL)
 	}
 	return "_query_sql", "", nil
 }

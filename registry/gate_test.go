@@ -302,7 +302,7 @@ func TestAQueryForLabelsReadsNoClock(t *testing.T) {
 		"select rowid from lines":                                     "depends on how the files are read",
 		"select lines.user from lines":                                "<nil>",
 	} {
-		_, _, err := s.LabelInputs(context.Background(), newEngine(t), sql)
+		_, _, err := s.QueryInputs(context.Background(), newEngine(t), registry.QueryText{Name: "the query for labels", SQL: sql})
 		if got := fmt.Sprint(err); !strings.Contains(got, want) {
 			t.Errorf("%s: got %q, want %q", sql, got, want)
 		}
@@ -389,7 +389,7 @@ func TestNamesThatAreNotDeclared(t *testing.T) {
 	} {
 		// A view reads events, which is what oneView has; the others read lines.
 		asView := func(text string) string { return strings.ReplaceAll(text, "lines", "events") }
-		_, _, labels := s.LabelInputs(context.Background(), e, c.sql)
+		_, _, labels := s.QueryInputs(context.Background(), e, registry.QueryText{Name: "the query for labels", SQL: c.sql})
 		lock := registry.CheckLockedSQL(context.Background(), e, "labels", c.sql, []string{"lines"})
 		for _, got := range []struct{ way, got, want string }{
 			{"view", report(check(t, oneView(asView(c.sql)))), asView(c.want)},

@@ -10,30 +10,39 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// labelQuery stands for the file in places in the SQL of labels.
-const labelQuery = "the query for labels"
+// QueryText is a query over sources and views that is no definition, such as one for labels.
+type QueryText struct {
+	Name string // what errors call it: "the query for labels"
+	SQL  string
+}
 
-// LabelInputs returns what a query for labels reads: the sources, those behind views included, in name order, and the
-// views, each behind those it reads, all as head has them. The gate holds for it as for a view's SQL, or its labels
-// could not be made again. The errors are ErrInvalid, with the place in the query.
-func (s *Snapshot) LabelInputs(ctx context.Context, engine Engine, sql string) ([]fstore.Source, []fstore.View, error) {
+// errorAt returns an error about a place in the query.
+func (t QueryText) errorAt(offset int, format string, args ...any) *fstore.Error {
+	return fstore.Errorf(fstore.ErrInvalid, "%s: %s", fstore.PosIn(t.Name, t.SQL, offset), fmt.Sprintf(format, args...))
+}
+
+// QueryInputs returns what a query reads: the sources, those behind views included, in name order, and the views, each
+// behind those it reads, all as head has them. The gate holds for it as for a view's SQL, or its rows could not be made
+// again. The errors are ErrInvalid, with the place in the query.
+func (s *Snapshot) QueryInputs(ctx context.Context, engine Engine, text QueryText) ([]fstore.Source, []fstore.View, error) {
+	sql := text.SQL
 	prints := newFingerprinter(engine)
 	root, err := prints.tree(ctx, sql)
-	if p, ok := sqlProblem(labelQuery, sql, err); ok {
+	if p, ok := sqlProblem(text.Name, sql, err); ok {
 		if p.Hint == "" {
 			p.Hint = prints.quoteHint(ctx, sql, err)
 		}
 		return nil, nil, fstore.Errorf(fstore.ErrInvalid, "%s: %s", p.Pos, p.Message).WithHint("%s", p.Hint)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", labelQuery, err)
+		return nil, nil, fmt.Errorf("%s: %w", text.Name, err)
 	}
 	q := inspect(root, sql)
 	if len(q.refused) > 0 {
 		f := q.refused[0]
-		return nil, nil, fstore.Errorf(fstore.ErrInvalid, "%s: %s", fstore.PosIn(labelQuery, sql, f.offset), f.message).WithHint("%s", f.hint)
+		return nil, nil, text.errorAt(f.offset, "%s", f.message).WithHint("%s", f.hint)
 	}
-	if err := s.judgeLabels(ctx, engine, sql, q); err != nil {
+	if err := s.judgeQuery(ctx, engine, text, q); err != nil {
 		return nil, nil, err
 	}
 	sources, views := map[string]fstore.Source{}, []fstore.View{}
@@ -45,7 +54,7 @@ func (s *Snapshot) LabelInputs(ctx context.Context, engine Engine, sql string) (
 		}
 		v := s.state.headViews[name]
 		if v == nil {
-			return nil, nil, fstore.Errorf(fstore.ErrInvalid, "%s: unknown source or view %q", fstore.PosIn(labelQuery, sql, t.offset), t.name).
+			return nil, nil, text.errorAt(t.offset, "unknown source or view %q", t.name).
 				WithHint("%s", DidYouMean(name, append(sortedKeys(s.state.sources), sortedKeys(s.state.headViews)...)))
 		}
 		for _, src := range v.Sources {
@@ -60,9 +69,9 @@ func (s *Snapshot) LabelInputs(ctx context.Context, engine Engine, sql string) (
 	return byName(sources), views, nil
 }
 
-// judgeLabels judges the plan of a query for labels. Where a name or a file is missing there is no plan, and the error
+// judgeQuery judges the plan of a query. Where a name or a file is missing there is no plan, and the error
 // is found by whoever reads it.
-func (s *Snapshot) judgeLabels(ctx context.Context, engine Engine, sql string, q *query) error {
+func (s *Snapshot) judgeQuery(ctx context.Context, engine Engine, text QueryText, q *query) error {
 	var inputs []fstore.Relation
 	seen := map[string]bool{}
 	for _, t := range q.tables {
@@ -81,13 +90,13 @@ func (s *Snapshot) judgeLabels(ctx context.Context, engine Engine, sql string, q
 		}
 		seen[name] = true
 	}
-	found, err := judgePlan(ctx, engine, sql, q.root, inputs, -1)
+	found, err := judgePlan(ctx, engine, text.SQL, q.root, inputs, -1)
 	if errors.As(err, new(*fstore.SQLError)) {
 		return nil
 	}
 	for _, v := range found {
 		if !v.doubt {
-			return fstore.Errorf(fstore.ErrInvalid, "%s: %s", fstore.PosIn(labelQuery, sql, v.offset), v.message).WithHint("%s", v.hint)
+			return text.errorAt(v.offset, "%s", v.message).WithHint("%s", v.hint)
 		}
 	}
 	return err

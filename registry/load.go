@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"path"
@@ -105,7 +106,11 @@ func (r *Repo) loadFile(name string, content []byte, lookup func(string) (string
 		r.document(d, doc.Body)
 	}
 	if !found {
-		r.Problems.add(fstore.Pos{File: name}, "remove the file, or give it a document with a kind", "no definition in the file")
+		hint := "remove the file, or give it a document with a kind"
+		if bytes.Contains(content, []byte("# kind: ")) {
+			hint = "write a first definition, or remove the # in front of one that is a comment"
+		}
+		r.Problems.add(fstore.Pos{File: name}, hint, "no definition in the file")
 	}
 }
 

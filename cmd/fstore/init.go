@@ -15,27 +15,38 @@ import (
 
 func (a *app) initCommand() *cobra.Command {
 	empty := false
+	var from []string
 	cmd := &cobra.Command{
 		Use:   "init DIR",
-		Short: "Start a feature repo: an example that works at once, or an empty one",
-		Long: `Write a feature repo into DIR, which may exist but must be empty. Without a flag it is an example that works at once:
+		Short: "Start a feature repo: an example, an empty one, or one from your files",
+		Long: `Write a feature repo into DIR, which may exist but must be empty. Without a flag the repo is an example that works at once:
 an online shop with definitions and 20,000 invoice lines of sample data, the same every time.
 
---empty writes settings and a file for definitions whose comments show the first steps.`,
-		Example: "  fstore init shop\n  cd shop && fstore plan\n  fstore init mine --empty",
+--empty writes settings and a file for definitions whose comments show the first steps.
+
+--from reads the columns of Parquet files and proposes entities, sources and views for them. Comments mark what was
+guessed. It takes a file, a folder or a pattern; with it DIR may hold other files, and none is written over. Paths of
+sources are relative where --from is, or where the files lie in DIR.`,
+		Example: "  fstore init shop\n  cd shop && fstore plan\n  fstore init mine --empty\n  fstore init mine --from 'data/*.parquet'",
 		Args:    args(cobra.ExactArgs(1)),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := args[0]
 			switch {
 			case dir == "":
 				return &usageError{message: "init: DIR is empty", hint: "give the name of a new folder"}
+			case empty && len(from) > 0:
+				return usagef(cmd, "name either --empty or --from")
 			case empty:
 				return a.initRepo(dir, writeEmpty(dir), emptyWritten)
+			case len(from) > 0:
+				return a.initFrom(cmd.Context(), dir, from)
 			}
 			return a.initRepo(dir, writeFiles, exampleWritten)
 		},
 	}
 	cmd.Flags().BoolVar(&empty, "empty", false, "write settings and an empty file for definitions")
+	cmd.Flags().StringArrayVar(&from, "from", nil, "propose definitions for Parquet files: a file, a folder or a pattern (repeatable)")
+	_ = cmd.MarkFlagFilename("from", "parquet")
 	return cmd
 }
 

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -28,15 +30,29 @@ func writeEmpty(dir string) func(string) error {
 // writeBare writes a repo's settings, schemas and definitions, without data.
 func writeBare(dir, definitions string) error {
 	for name, text := range map[string]string{
-		settingsFile:       schemaLine(settingsFile) + "# Settings. Relative paths are relative to this file.\nproject: " + projectName(dir) + "\n",
-		"definitions.yaml": schemaLine("definitions.yaml") + definitions,
-		".gitignore":       "/.fstore/\n",
+		settingsFile:    schemaLine(settingsFile) + "# Settings. Relative paths are relative to this file.\nproject: " + projectName(dir) + "\n",
+		definitionsFile: schemaLine(definitionsFile) + definitions,
+		".gitignore":    "/.fstore/\n",
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+		err := writeNew(filepath.Join(dir, name), text)
+		if err != nil && !(name == ".gitignore" && errors.Is(err, fs.ErrExist)) { // the folder may be in a tree of Git
 			return err
 		}
 	}
 	return os.CopyFS(filepath.Join(dir, schemaDir), schema.Files)
+}
+
+// definitionsFile is the file of definitions of a new repo.
+const definitionsFile = "definitions.yaml"
+
+// writeNew writes a file that is not there yet.
+func writeNew(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
 }
 
 var notInName = regexp.MustCompile(`[^a-z0-9_]+`)

@@ -99,7 +99,7 @@ func (f *queryFlags) read(ctx context.Context, snap *registry.Snapshot, engine *
 		if req.SQL.SQL, err = queryText("--sql", f.sql); err != nil {
 			return err
 		}
-		req.SQL.Sources, req.SQL.Views, err = snap.LabelInputs(ctx, engine, req.SQL.SQL)
+		req.SQL.Sources, req.SQL.Views, err = snap.QueryInputs(ctx, engine, registry.QueryText{Name: "the query", SQL: req.SQL.SQL})
 		return err
 	}
 	var known []string

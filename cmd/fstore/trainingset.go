@@ -159,7 +159,7 @@ func (a *app) createTrainingSet(ctx context.Context, name string, f *trainingFla
 			return err
 		}
 		req.Labels.SQL = query
-		if req.Labels.Sources, req.Labels.Views, err = snap.LabelInputs(ctx, engine, query); err != nil {
+		if req.Labels.Sources, req.Labels.Views, err = snap.QueryInputs(ctx, engine, registry.QueryText{Name: "the query for labels", SQL: query}); err != nil {
 			return err
 		}
 	}
