@@ -99,6 +99,9 @@ func (c csvFormat) header(path string) (names []string, delimiter rune, err erro
 	if !utf8.Valid(head) {
 		return nil, 0, fstore.Errorf(fstore.ErrInvalid, "%s: the header is not UTF-8: %.100q", path, head).WithHint("save the file as UTF-8")
 	}
+	if at := bytes.IndexByte(head, 0); at >= 0 {
+		return nil, 0, fstore.Errorf(fstore.ErrInvalid, "%s: the header is not text: byte %d is zero", path, at+1).WithHint("save the file as CSV in UTF-8")
+	}
 	delimiters := []rune{',', ';', '\t', '|'}
 	if c.delimiter != 0 {
 		delimiters = []rune{c.delimiter}

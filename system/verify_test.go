@@ -2,7 +2,9 @@ package system
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
+	"hash/crc32"
 	"slices"
 	"testing"
 
@@ -39,12 +41,13 @@ func TestVerifyFindsEveryWrongKey(t *testing.T) {
 			}
 			slices.Sort(places)
 			first, second := places[0], places[1]
-			wrong := []byte(all[first])
-			wrong[len(wrong)-1] ^= 1
+			damaged := []byte(all[first])
+			damaged[len(damaged)/2] ^= 1
 			for _, c := range []struct{ kind, place, record string }{
 				{"undecodable", first, all[first][:3]},
-				{"differing", first, string(wrong)},
-				{"differing", first, all[second]},
+				{"undecodable", first, string(damaged)},
+				{"undecodable", first, all[second]}, // its checksum is of its own key
+				{"differing", first, otherRecord(first, all[first])},
 				{"missing", first, ""},
 				{"extra", first + "\x01", all[first]},
 			} {
@@ -64,6 +67,15 @@ func TestVerifyFindsEveryWrongKey(t *testing.T) {
 			}
 		})
 	}
+}
+
+// otherRecord returns a record of the same key with another value and the right checksum: the CRC-32C of its
+// generation, its key and all bytes before it.
+func otherRecord(physical, record string) string {
+	other := []byte(record[:len(record)-4])
+	other[len(other)-1] ^= 1
+	sum := crc32.Checksum(append([]byte(physical[6:]), other...), crc32.MakeTable(crc32.Castagnoli))
+	return string(binary.LittleEndian.AppendUint32(other, sum))
 }
 
 // put writes a record by hand; an empty one is deleted.
