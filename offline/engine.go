@@ -86,6 +86,7 @@ type session struct {
 	sources map[string]*source // by sourceKey
 	tables  int                // relations made so far, for their names
 	locks   bool               // a lock is going to say what was read
+	early   *earlyDigests      // of what is read; nil: none are wanted
 	pinned  *pinned            // the files to read; nil: those that the paths match
 }
 
