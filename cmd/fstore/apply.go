@@ -26,7 +26,7 @@ needed. What serves goes on serving until the new versions have been materialize
 
 A plan that breaks callers of a serving service is refused without --breaking: one that makes them send another key
 column, takes an output away, changes a type, or removes the service.`,
-		Example: "  fstore apply\n  fstore apply --yes --message 'returns count against the order'\n  fstore apply --breaking",
+		Example: "  fstore apply\n  fstore apply --yes --message 'returns count against the order'\n  fstore apply --yes --breaking",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !f.yes && !terminal(a.stdin) {
