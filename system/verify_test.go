@@ -45,10 +45,11 @@ func TestVerifyFindsEveryWrongKey(t *testing.T) {
 			damaged[len(damaged)/2] ^= 1
 			for _, c := range []struct{ kind, place, record string }{
 				{"undecodable", first, all[first][:3]},
+				{"undecodable", first, ""},
 				{"undecodable", first, string(damaged)},
 				{"undecodable", first, all[second]}, // its checksum is of its own key
 				{"differing", first, otherRecord(first, all[first])},
-				{"missing", first, ""},
+				{"missing", first, gone},
 				{"extra", first + "\x01", all[first]},
 			} {
 				put(t, b, c.place, c.record)
@@ -62,7 +63,11 @@ func TestVerifyFindsEveryWrongKey(t *testing.T) {
 				if err := json.Unmarshal([]byte(got.stdout), &said); err != nil || got.status != 4 || said.OK || len(said.Views[0].Differences) != 1 || said.Views[0].Differences[0].Kind != c.kind {
 					t.Errorf("%s: status %d, %v\n%s%s", c.kind, got.status, err, got.stdout, got.stderr)
 				}
-				put(t, b, c.place, all[c.place])
+				was, ok := all[c.place]
+				if !ok {
+					was = gone
+				}
+				put(t, b, c.place, was)
 				r.must("verify", "customer_orders")
 			}
 		})
@@ -78,11 +83,14 @@ func otherRecord(physical, record string) string {
 	return string(binary.LittleEndian.AppendUint32(other, sum))
 }
 
-// put writes a record by hand; an empty one is deleted.
+// gone is what put deletes a record for.
+const gone = "gone"
+
+// put writes a record by hand, or deletes it.
 func put(t *testing.T, b online.Backend, physical, record string) {
 	t.Helper()
 	c := online.Commit{Set: []online.KV{{Key: []byte(physical), Value: []byte(record)}}}
-	if record == "" {
+	if record == gone {
 		c = online.Commit{Delete: [][]byte{[]byte(physical)}}
 	}
 	if err := b.Commit(context.Background(), c); err != nil {
