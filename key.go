@@ -74,7 +74,7 @@ func DecodeKey(key []byte, into []*Column) error {
 	var err error
 	for k, c := range into {
 		if rest, err = decodePart(rest, c, k == len(into)-1); err != nil {
-			return Errorf(ErrCorrupt, "key %x: part %d is not a %s", key, k+1, c.Type)
+			return Errorf(ErrCorrupt, "key %x: part %d is not %s", key, k+1, c.Type.WithArticle())
 		}
 	}
 	if len(rest) > 0 {

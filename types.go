@@ -68,6 +68,14 @@ func (t Type) String() string {
 	return name
 }
 
+// WithArticle returns the name as in "is not an int64".
+func (t Type) WithArticle() string {
+	if t == Int32 || t == Int64 {
+		return "an " + t.String()
+	}
+	return "a " + t.String()
+}
+
 // ParseType reads a type as definitions write it. The error names the types there are.
 func ParseType(s string) (Type, error) {
 	name, list := s, false

@@ -108,7 +108,7 @@ func (c *Column) AppendParsed(raw json.RawMessage) error {
 	}
 	var elems []json.RawMessage
 	if err := json.Unmarshal(raw, &elems); err != nil {
-		return Errorf(ErrInvalid, "%s is not a %s", raw, c.Type)
+		return Errorf(ErrInvalid, "%s is not %s", raw, c.Type.WithArticle())
 	}
 	before := c.elems()
 	for _, e := range elems {
@@ -131,7 +131,7 @@ func (c *Column) truncate(n int) {
 }
 
 func (c *Column) parseElem(raw json.RawMessage) error {
-	bad := func() *Error { return Errorf(ErrInvalid, "%s is not a %s", raw, c.Type.Elem()) }
+	bad := func() *Error { return Errorf(ErrInvalid, "%s is not %s", raw, c.Type.Elem().WithArticle()) }
 	text, isString := "", false
 	if len(raw) > 0 && raw[0] == '"' {
 		if err := CheckJSON(raw); err != nil {
@@ -238,7 +238,7 @@ func (c *Column) AppendText(s string) error {
 		return c.AppendParsed(quoted)
 	}
 	if s == "null" || s == "" || s[0] == '"' {
-		return Errorf(ErrInvalid, "%q is not a %s", s, c.Type)
+		return Errorf(ErrInvalid, "%q is not %s", s, c.Type.WithArticle())
 	}
 	return c.AppendParsed(json.RawMessage(s))
 }

@@ -35,14 +35,14 @@ func (e *Engine) asOf(ctx context.Context, v *fstore.ViewVersion, p time.Time, y
 	}
 	q, err := s.conn.Query(ctx, r.asOf(instant(p)))
 	if err != nil {
-		return s.locate(ctx, []*rows{r}, plain(err))
+		return s.locate(ctx, plain(err))
 	}
 	defer q.Close()
 	for {
 		b, err := q.Next()
 		if err != nil {
 			q.Close() // before the connection is asked where
-			return s.locate(ctx, []*rows{r}, plain(err))
+			return s.locate(ctx, plain(err))
 		}
 		if b == nil {
 			return nil

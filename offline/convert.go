@@ -3,6 +3,7 @@ package offline
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -150,7 +151,7 @@ type field struct {
 func (f field) sql(relation string) string {
 	x := ident(f.column)
 	complain := func(value string) string {
-		return fmt.Sprintf("error(%s || %s || %s)", text(misfit+relation+", column "+f.column+": "), value, text(" is not a "+f.to.String()))
+		return fmt.Sprintf("error(%s || %s || %s)", text(misfit+relation+", column "+f.column+": "), value, text(" is not "+f.to.WithArticle()))
 	}
 	if f.from.is(nullType) {
 		return "NULL::" + sqlType(f.to)
@@ -162,7 +163,7 @@ func (f field) sql(relation string) string {
 		x += "::" + arrayAsList(f.from)
 	}
 	elem := f.checked("e", *f.from.elem, complain)
-	return fmt.Sprintf("list_transform(%s, lambda e: CASE WHEN e IS NULL THEN %s ELSE %s END)", x, complain("'a list with a null element'"), elem)
+	return fmt.Sprintf("list_transform(%s, lambda e: CASE WHEN e IS NULL THEN %s ELSE %s END)", x, complain(text(nullElement)), elem)
 }
 
 func (f field) checked(x string, from engineType, complain func(string) string) string {
@@ -170,7 +171,29 @@ func (f field) checked(x string, from engineType, complain func(string) string) 
 	if c.fits == "" {
 		return c.cast
 	}
-	return fmt.Sprintf("CASE WHEN %s IS NULL OR %s THEN %s ELSE %s END", x, c.fits, c.cast, complain(x+"::VARCHAR"))
+	return fmt.Sprintf("CASE WHEN %s IS NULL OR %s THEN %s ELSE %s END", x, c.fits, c.cast, complain(quotedValue(x, from)))
+}
+
+const nullElement = "a list with a null element"
+
+// quotedValue returns a value as messages show it.
+func quotedValue(x string, t engineType) string {
+	if t.isText() {
+		return "'\"' || " + x + " || '\"'"
+	}
+	return x + "::VARCHAR"
+}
+
+// misfit returns what sql complains of in a value.
+func (f field) misfit() string {
+	x := ident(f.column)
+	if !f.to.IsList() || f.from.elem == nil {
+		return quotedValue(x, f.from)
+	}
+	if f.from.array {
+		x += "::" + arrayAsList(f.from)
+	}
+	return fmt.Sprintf("coalesce(list_filter(%s, lambda e: %s)[1]::VARCHAR, %s)", x, f.badElement(), text(nullElement))
 }
 
 // unfit returns the condition under which sql complains, empty where it never does.
@@ -188,11 +211,24 @@ func (f field) unfit() string {
 	if f.from.array {
 		x += "::" + arrayAsList(f.from)
 	}
+	return fmt.Sprintf("len(list_filter(%s, lambda e: %s)) > 0", x, f.badElement())
+}
+
+// badElement returns the condition under which an element e does not fit.
+func (f field) badElement() string {
 	bad := "e IS NULL"
 	if c := convert("e", *f.from.elem, f.to.Elem()); c.fits != "" {
 		bad += " OR (" + c.fits + ") IS NOT TRUE"
 	}
-	return fmt.Sprintf("len(list_filter(%s, lambda e: %s)) > 0", x, bad)
+	return bad
+}
+
+// withArticle returns a type's name as in "is not an int64".
+func withArticle(name string) string {
+	if strings.ContainsRune("aeiouAEIOU", rune(name[0])) && !strings.HasPrefix(name, "U") {
+		return "an " + name
+	}
+	return "a " + name
 }
 
 // arrayAsList returns the list type for an array's elements.

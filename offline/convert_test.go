@@ -198,13 +198,13 @@ func TestAValueThatDoesNotFitIsNamedWithFileAndRow(t *testing.T) {
 	v := view(src, []string{"k int64"}, []string{"y int32"})
 	r.write("l.parquet", values("k BIGINT | t TIMESTAMP", "1 | 2011-12-10"))
 	_, err := r.e.TrainingSet(t.Context(), r.request("l.parquet", all(v)))
-	r.fails(err, "view v@1, column y: 3000000000 is not a int32", "s/b.parquet row 2")
+	r.fails(err, "view v@1, column y: 3000000000 is not an int32", "s/b.parquet row 2")
 	_, err = r.asOf(v, day)
-	r.fails(err, "view v@1, column y: 3000000000 is not a int32", "s/b.parquet row 2")
+	r.fails(err, "view v@1, column y: 3000000000 is not an int32", "s/b.parquet row 2")
 
 	sql := query("SELECT k, event, y FROM s", []string{"k int64"}, []string{"y int32"}, src)
 	_, err = r.asOf(sql, day)
-	r.fails(err, "view v@1, column y: 3000000000 is not a int32", "row of k 1")
+	r.fails(err, "view v@1, column y: 3000000000 is not an int32", "row of k 1")
 }
 
 func TestAMisfitIsFoundWhateverTheColumnIsCalled(t *testing.T) {
@@ -215,11 +215,11 @@ func TestAMisfitIsFoundWhateverTheColumnIsCalled(t *testing.T) {
 		src.Event = "at"
 		v := view(src, []string{"k int64"}, []string{name + " int64"})
 		_, err := r.asOf(v, day)
-		r.fails(err, "column "+name+": 7.5 is not a int64", "s.parquet row 2")
+		r.fails(err, "column "+name+": 7.5 is not an int64", "s.parquet row 2")
 	}
 	r.write("s.parquet", "SELECT 1 AS k, TIMESTAMP '2011-12-01' AS event, 7.5 AS file_row_number")
 	_, err := r.asOf(view(source_("s.parquet"), []string{"k int64"}, []string{"file_row_number int64"}), day)
-	r.fails(err, "column file_row_number: 7.5 is not a int64", "s.parquet")
+	r.fails(err, "column file_row_number: 7.5 is not an int64", "s.parquet")
 }
 
 func TestInfinityIsNoInstantOfALabelAndNeverKnownAsCreated(t *testing.T) {

@@ -186,8 +186,8 @@ func (s *session) unreadable(ctx context.Context, src *source, err error) error 
 // blame says which file an error of the engine is about that does not name one: some damage of a file is noticed where
 // the engine does not know any more what it reads. Then each file is read by itself.
 func (s *session) blame(ctx context.Context, err error) error {
-	if message, ok := misfitOf(err); ok {
-		return s.locateInSources(ctx, message)
+	if _, ok := misfitOf(err); ok {
+		return s.locate(ctx, err)
 	}
 	var f *failure
 	if !errors.As(err, &f) || !ofDamage[f.cause.Type] {

@@ -30,7 +30,7 @@ func TestTheDeclaredTypeReadsFolders(t *testing.T) {
 			v := view(source_("s/*/*.parquet"), []string{"k int64"}, []string{"store " + c.typ})
 			got, err := r.asOf(v, day)
 			if c.want == "!" {
-				r.fails(err, "view v@1, column store: ", " is not a "+c.typ, "s/store="+c.folder+"/0.parquet row 1")
+				r.fails(err, "view v@1, column store: ", " is not "+withArticle(c.typ), "s/store="+c.folder+"/0.parquet row 1")
 				return
 			}
 			if err != nil {

@@ -113,6 +113,9 @@ func (l *labels) bind(req *TrainingRequest) error {
 		return fstore.Errorf(fstore.ErrInvalid, "there is no column %s for the instant of a row", req.Timestamp).
 			WithHint("name one with --timestamp; the columns are %s", columnNames(l.columns))
 	}
+	if l.untyped[req.Timestamp] {
+		return fstore.Errorf(fstore.ErrInvalid, "column %s has no type: every value in it is null", req.Timestamp).WithHint("every label needs the instant it is asked for")
+	}
 	if t := l.columns[l.time].Type; !parseType(t).isTime() {
 		return fstore.Errorf(fstore.ErrInvalid, "column %s is %s, not a time", req.Timestamp, t).WithHint("write it as TIMESTAMP or DATE")
 	}

@@ -141,7 +141,7 @@ func TestCSVLabels(t *testing.T) {
 		"NULL | 007 | 2011-12-10 00:00:00+00 | 1 | NULL | 1 | NULL",
 		"1 | 7 | 2011-12-10 00:00:00+00 | 1 | 2.0 | 1 | NULL")
 	for text, want := range map[string]string{
-		"k,zip,t\n1,a,2011-12-09\n1.5,a,2011-12-09\n": `row 2: column k: "1.5" is not a int64`,
+		"k,zip,t\n1,a,2011-12-09\n1.5,a,2011-12-09\n": `row 2: column k: "1.5" is not an int64`,
 		"k,zip,t\n9223372036854775808,a,2011-12-09\n": "row 1: column k",
 		"k,zip,t\n1,a,2011-12-09\n1,a,yesterday\n":    `row 2: column t: "yesterday" is not an instant`,
 		"k,zip,t\n1,a,\n":            "row 1 has no instant",

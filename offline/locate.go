@@ -4,33 +4,79 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fstore-dev/fstore"
 )
 
-// locate adds to the error of a value that does not fit where it is: the file and row of a source, or the key of
-// a query's row.
-func (s *session) locate(ctx context.Context, all []*rows, err error) error {
+// site is where values are converted: the columns that a view takes, or those of a source that SQL reads. The engine says
+// that a value did not fit; which one it meets first depends on its threads. So the first in the data is looked for, and
+// value and place come from one row.
+type site struct {
+	relation string // as messages name it
+	hint     string
+	columns  []converted
+	cut      cut
+	source   *source        // whose files the columns are in; nil: they come from a query
+	from     string         // the query
+	keys     []fstore.Field // of its rows
+}
+
+// converted is a column of a site.
+type converted struct {
+	name string
+	from engineType // of a query's column
+	to   string     // with its article
+	// wrong returns the condition under which a value of a type does not fit, empty if each fits, and what is wrong with it.
+	wrong func(x string, from engineType) (unfit, value string)
+}
+
+func (f field) converted() converted {
+	return converted{f.column, f.from, f.to.WithArticle(), func(x string, from engineType) (string, string) {
+		f := field{x, from, f.to}
+		return f.unfit(), f.misfit()
+	}}
+}
+
+func (w widened) converted() converted {
+	return converted{w.column, w.from, w.expected(), func(x string, from engineType) (string, string) {
+		return widened{x, from, w.to}.unfit(ident(x)), ident(x) + "::VARCHAR"
+	}}
+}
+
+// convertsFields remembers where the columns of a view are converted.
+func (s *session) convertsFields(relation string, src *source, c cut, v *fstore.View, from string, fields []field) {
+	at := site{relation: relation, source: src, cut: c, from: from, keys: v.Keys, hint: "declare a type that holds it, or correct the data"}
+	for _, f := range fields {
+		at.columns = append(at.columns, f.converted())
+	}
+	s.sites = append(s.sites, at)
+}
+
+// locate says which value does not fit, and where it is: the file and row of a source, or the key of a query's row. Other
+// errors it returns as blame does.
+func (s *session) locate(ctx context.Context, err error) error {
 	message, ok := misfitOf(err)
 	if !ok {
 		return s.blame(ctx, err)
 	}
-	for _, r := range all {
-		for _, p := range r.parts {
-			for _, f := range p.fields {
-				if f.unfit() == "" || !strings.HasPrefix(message, misfit+"view "+r.ref.String()+", column "+f.column+": ") {
-					continue
-				}
-				where, err := s.whereabouts(ctx, r, f.column)
-				if err != nil && ctx.Err() != nil {
-					return ctx.Err()
-				}
-				return misfitError(message + where)
-			}
+	out := fstore.Errorf(fstore.ErrInvalid, "%s", message).WithHint("declare a type that holds it, or correct the data")
+	for i := range s.sites {
+		at := &s.sites[i]
+		if !strings.HasPrefix(message, misfit+at.relation+", column ") {
+			continue
+		}
+		found, err := s.first(ctx, at)
+		if err != nil && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil && found != nil {
+			return fstore.Errorf(fstore.ErrInvalid, "%s%s, column %s: %s is not %s%s", misfit, at.relation, found.column.name, found.value, found.column.to, found.place()).
+				WithHint("%s", at.hint)
 		}
 	}
-	return s.locateInSources(ctx, message)
+	return out
 }
 
 // misfitOf returns the message of an error about a value that does not fit; false if it is another error.
@@ -42,118 +88,120 @@ func misfitOf(err error) (string, bool) {
 	return f.message, true
 }
 
-func misfitError(message string) *fstore.Error {
-	return fstore.Errorf(fstore.ErrInvalid, "%s", message).WithHint("declare a type that holds it, or correct the data")
+// misfitting is a value that does not fit.
+type misfitting struct {
+	column *converted
+	value  string
+	file   string // empty: the row is a query's
+	row    int64  // in the file, counted from 1; 0: the engine cannot count them
+	key    string // of a query's row
 }
 
-// locateInSources adds where a value is that does not fit the type in which SQL reads a column of a source.
-func (s *session) locateInSources(ctx context.Context, message string) error {
-	for _, src := range s.readSources() {
-		for _, c := range src.columns {
-			if c.sql == nil || !strings.HasPrefix(message, misfit+"source "+src.def.Name+", column "+c.name+": ") {
-				continue
-			}
-			where, err := s.firstRow(ctx, src.parts([]*sourceColumn{c}), 0, func(p *part) string {
-				return widened{c.name, p.types[0], c.sql.t}.unfit("x")
-			})
-			if err != nil && ctx.Err() != nil {
-				return ctx.Err()
-			}
-			return misfitError(message + where).WithHint("correct the data, or write the files with one type")
-		}
-	}
-	return misfitError(message)
-}
-
-// whereabouts says where the first value of a column is that does not fit.
-func (s *session) whereabouts(ctx context.Context, r *rows, column string) (string, error) {
-	if r.source == nil {
-		return s.keyOf(ctx, r, column)
-	}
-	wanted, err := r.source.named(column)
-	if err != nil {
-		return "", err
-	}
-	k := 0
-	for wanted[k].name != column {
-		k++
-	}
-	to := r.declared(column)
-	return s.firstRow(ctx, r.source.parts(wanted), k, func(p *part) string { return field{"x", p.types[k], to}.unfit() })
-}
-
-// declared returns the type that a column is declared as.
-func (r *rows) declared(column string) fstore.Type {
-	for _, p := range r.parts {
-		for _, f := range p.fields {
-			if f.column == column && f.unfit() != "" {
-				return f.to
-			}
-		}
-	}
-	return fstore.Invalid
-}
-
-// keyOf names the row of a view's query whose value does not fit by its key.
-func (s *session) keyOf(ctx context.Context, r *rows, column string) (string, error) {
-	keys := []string{"''"}
-	for _, k := range r.view.Keys {
-		keys = append(keys, text(" "+k.Name+" ")+" || coalesce("+ident(k.Name)+"::VARCHAR, 'null')")
-	}
-	for _, f := range r.parts[0].fields {
-		if f.column != column || f.unfit() == "" {
-			continue
-		}
-		b, err := s.query(ctx, "SELECT "+strings.Join(keys, " || ")+"\nFROM "+r.parts[0].from+"\nWHERE "+f.unfit()+"\nLIMIT 1")
-		if err != nil || b.Len == 0 {
-			return "", err
-		}
-		return ", in the row of" + b.Columns[0].Strings[0], nil
-	}
-	return "", nil
-}
-
-// firstRow says in which file and row the first value x of wanted column k is that meets a condition.
-func (s *session) firstRow(ctx context.Context, parts []*part, k int, condition func(*part) string) (string, error) {
-	first, firstRow := "", int64(0)
-	for _, p := range parts {
-		where := condition(p)
-		if where == "" {
-			continue
-		}
-		file, row, err := s.firstIn(ctx, p, p.values[k], where)
-		if err != nil {
-			return "", err
-		}
-		if file != "" && (first == "" || file < first) {
-			first, firstRow = file, row
-		}
-	}
+func (m *misfitting) place() string {
 	switch {
-	case first == "":
-		return "", nil
-	case firstRow == 0:
-		return ", in " + first, nil
+	case m.file == "":
+		return ", in the row of" + m.key
+	case m.row == 0:
+		return ", in " + m.file
 	}
-	return fmt.Sprintf(", in %s row %d", first, firstRow), nil
+	return fmt.Sprintf(", in %s row %d", m.file, m.row)
 }
 
-// firstIn returns the file and row, counted from 1, of the first value x of a part that meets a condition: no file if there
-// is none, no row if the engine cannot count them.
-func (s *session) firstIn(ctx context.Context, p *part, value, where string) (string, int64, error) {
+func (m *misfitting) before(o *misfitting) bool {
+	return m.file < o.file || m.file == o.file && m.row < o.row
+}
+
+// first returns the first value of a site that does not fit: of the first file by name, its first row, and there the first
+// column. It is nil if there is none.
+func (s *session) first(ctx context.Context, at *site) (*misfitting, error) {
+	if at.source == nil {
+		return s.firstOfQuery(ctx, at)
+	}
+	names := make([]string, 0, len(at.columns))
+	for _, c := range at.columns {
+		names = append(names, c.name)
+	}
+	wanted, err := at.source.named(names...)
+	if err != nil {
+		return nil, err
+	}
+	var first *misfitting
+	for i := range at.columns {
+		c := &at.columns[i]
+		k := slices.IndexFunc(wanted, func(w *sourceColumn) bool { return w.name == c.name })
+		for _, p := range at.source.parts(wanted) {
+			found, err := s.firstIn(ctx, at, p, wanted, k, c)
+			if err != nil {
+				return nil, err
+			}
+			if found != nil && (first == nil || found.before(first)) {
+				first = found
+			}
+		}
+	}
+	return first, nil
+}
+
+// firstIn returns the first value of a column that does not fit in the files of a part.
+func (s *session) firstIn(ctx context.Context, at *site, p *part, wanted []*sourceColumn, k int, c *converted) (*misfitting, error) {
+	x, from := p.values[k], p.types[k]
+	if at.source.isTime(wanted[k]) {
+		x, from = roundedUp(x, from), parseType("TIMESTAMP")
+	}
+	unfit, value := c.wrong("x", from)
+	if unfit == "" {
+		return nil, nil
+	}
 	have, err := s.describe(ctx, "SELECT *\nFROM "+p.read())
 	if err != nil {
-		return "", 0, err
+		return nil, err
 	}
 	file, row := unused(have, "_file"), rowNumber
 	options := []string{"filename = " + text(file), rowNumber + " = true"}
 	if named(have, rowNumber) >= 0 { // then the engine cannot count them
 		row, options = "-1", options[:1]
 	}
-	b, err := s.query(ctx, "SELECT file, (row + 1)::BIGINT\nFROM (\n  SELECT "+value+" AS x, "+ident(file)+" AS file, "+row+" AS row\n  FROM "+
-		p.read(options...)+"\n)\nWHERE "+where+"\nORDER BY ALL\nLIMIT 1")
-	if err != nil || b.Len == 0 {
-		return "", 0, err
+	selected, where := []string{x + " AS x", ident(file) + " AS file", row + " AS row"}, []string{"(" + unfit + ")"}
+	def := at.source.def
+	for i, w := range wanted {
+		if w.name == def.Event {
+			selected, where = append(selected, roundedUp(p.values[i], p.types[i])+" AS event"), append(where, "event IS NOT NULL")
+		}
+		if w.name == def.Created {
+			selected = append(selected, roundedUp(p.values[i], p.types[i])+" AS created")
+		}
 	}
-	return b.Columns[0].Strings[0], b.Columns[1].Int64s[0], nil
+	where = append(where, at.cut.conditions("event", createdOr(strings.Repeat("created", min(len(def.Created), 1)), "event"), def.Available)...)
+	if def.Static() {
+		where = where[:1]
+	}
+	b, err := s.query(ctx, "SELECT file, (row + 1)::BIGINT, "+value+"\nFROM (\n  SELECT "+strings.Join(selected, ", ")+"\n  FROM "+p.read(options...)+
+		"\n)\nWHERE "+and(where)+"\nORDER BY ALL\nLIMIT 1")
+	if err != nil || b.Len == 0 {
+		return nil, err
+	}
+	return &misfitting{column: c, file: b.Columns[0].Strings[0], row: b.Columns[1].Int64s[0], value: b.Columns[2].Strings[0]}, nil
+}
+
+// firstOfQuery returns the first value that does not fit by the keys of its row.
+func (s *session) firstOfQuery(ctx context.Context, at *site) (*misfitting, error) {
+	keys := []string{"''"}
+	for _, k := range at.keys {
+		keys = append(keys, text(" "+k.Name+" ")+" || coalesce("+ident(k.Name)+"::VARCHAR, 'null')")
+	}
+	for i := range at.columns {
+		c := &at.columns[i]
+		unfit, value := c.wrong(c.name, c.from)
+		if unfit == "" {
+			continue
+		}
+		b, err := s.query(ctx, "SELECT "+strings.Join(keys, " || ")+", "+value+"\nFROM "+at.from+"\nWHERE "+unfit+"\nORDER BY ALL\nLIMIT 1")
+		if err != nil {
+			return nil, err
+		}
+		if b.Len > 0 {
+			return &misfitting{column: c, key: b.Columns[0].Strings[0], value: b.Columns[1].Strings[0]}, nil
+		}
+	}
+	return nil, nil
 }

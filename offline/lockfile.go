@@ -238,7 +238,7 @@ func checkVersion(v *fstore.ViewVersion) error {
 		}
 		for _, f := range view.Features {
 			if f.Default != nil && (f.Default.Type != f.Type || f.Default.Len != 1 || f.Default.IsNull(0)) {
-				return fmt.Errorf("%s.%s: its default is not a %s", view.Name, f.Name, f.Type)
+				return fmt.Errorf("%s.%s: its default is not %s", view.Name, f.Name, f.Type.WithArticle())
 			}
 		}
 	}

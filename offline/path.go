@@ -51,7 +51,7 @@ func (s *session) files(ctx context.Context, path string) ([]string, error) {
 		if err := (tableFolders{}).check(file, file); err != nil {
 			return nil, err
 		}
-		return nil, fstore.Errorf(fstore.ErrInvalid, "path %s is a folder", file).WithHint("write %s/*.parquet", strings.TrimRight(path, "/"))
+		return nil, fstore.Errorf(fstore.ErrInvalid, "path %s is a folder", file).WithHint("write %s", patternIn(path, file))
 	case err == nil:
 		if err := checkRegular(file); err != nil {
 			return nil, err
@@ -138,4 +138,13 @@ func escaped(files []string) string {
 		out = append(out, escapedPath.Replace(f))
 	}
 	return texts(out)
+}
+
+// patternIn returns a pattern of the Parquet files in a folder, which a path names: of those below it, if none is in it itself.
+func patternIn(path, folder string) string {
+	pattern := strings.TrimRight(path, "/")
+	if found, err := filepath.Glob(filepath.Join(escapedPath.Replace(folder), "*.parquet")); err == nil && len(found) == 0 {
+		pattern += "/**"
+	}
+	return pattern + "/*.parquet"
 }

@@ -67,7 +67,7 @@ func (e *Engine) Query(ctx context.Context, req QueryRequest) (*QueryResult, err
 	}
 	b, err := s.query(ctx, fmt.Sprintf("SELECT\n  %s\nFROM (\nSELECT *\nFROM %s%s%s\nLIMIT %d\n)", list(selected), from, where, order, req.Limit+1))
 	if err != nil {
-		return nil, err
+		return nil, s.locate(ctx, err)
 	}
 	if b.Len <= req.Limit {
 		return &QueryResult{Rows: b}, nil

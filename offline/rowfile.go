@@ -73,7 +73,6 @@ func (s *session) rowFile(ctx context.Context, path string, want rowsWanted) (r 
 	if r.stamp, err = s.stamp(ctx, r.file); err != nil {
 		return r, err
 	}
-	s.early.start([]string{r.file}, []stamp{r.stamp})
 	end := ending(path)
 	if format, ok := csvEndings[end]; ok {
 		return r, s.openCSV(ctx, &r, format, want)
@@ -200,7 +199,7 @@ func misfits(keys []keyColumn) (checked []keyColumn, aggregates []string) {
 func firstMisfit(checked []keyColumn, found []fstore.Column) error {
 	for i, k := range checked {
 		if row := &found[2*i]; !row.IsNull(0) {
-			return fstore.Errorf(fstore.ErrInvalid, "row %d: column %s: %s is not a %s", row.Int64s[0]+1, k.name, found[2*i+1].Strings[0], k.to)
+			return fstore.Errorf(fstore.ErrInvalid, "row %d: column %s: %s is not %s", row.Int64s[0]+1, k.name, found[2*i+1].Strings[0], k.to.WithArticle())
 		}
 	}
 	return nil

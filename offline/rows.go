@@ -68,8 +68,9 @@ func (s *session) makeRows(ctx context.Context, r *rows, v *fstore.ViewVersion) 
 		}
 		queries = append(queries, "SELECT\n  "+list(selected)+"\nFROM "+rel.from)
 	}
+	s.convertsFields("view "+r.ref.String(), r.source, r.cut, r.view, from[0].from, r.parts[0].fields)
 	if err := s.exec(ctx, "CREATE TEMP "+kind+" "+all+" AS\n"+strings.Join(queries, "\nUNION ALL\n")); err != nil {
-		return s.locate(ctx, []*rows{r}, err)
+		return s.locate(ctx, err)
 	}
 	where := []string{"event IS NOT NULL"}
 	if r.cut.known != nil && r.view.Created != "" {
@@ -255,7 +256,7 @@ func (s *session) inputs(ctx context.Context, v *fstore.ViewVersion, c cut, name
 		up := &v.Views[i]
 		from, err := s.from(ctx, v, up, c, fmt.Sprintf("%s_%d", name, i), made)
 		if err == nil {
-			err = s.upstream(ctx, up, from)
+			err = s.upstream(ctx, v, up, c, from)
 		}
 		if err == nil {
 			err = add(up.Name)
@@ -286,28 +287,38 @@ func (s *session) sourceView(ctx context.Context, def *fstore.Source, c cut, use
 
 // upstream makes the relation that SQL reads of a view: keys, event and created under their declared names,
 // features by name and declared type.
-func (s *session) upstream(ctx context.Context, v *fstore.View, from []relation) error {
+func (s *session) upstream(ctx context.Context, of *fstore.ViewVersion, v *fstore.View, c cut, from []relation) error {
 	var queries []string
+	var fields []field
 	for _, rel := range from {
-		q, err := upstreamSQL(v, rel)
+		q, converted, err := upstreamSQL(v, rel)
 		if err != nil {
 			return err
 		}
-		queries = append(queries, q)
+		queries, fields = append(queries, q), converted
 	}
+	var src *source
+	if v.Source != "" {
+		var err error
+		if src, err = s.source(ctx, of.Source(v.Source)); err != nil {
+			return err
+		}
+	}
+	s.convertsFields("view "+v.Name, src, c, v, from[0].from, fields)
 	return s.exec(ctx, "CREATE OR REPLACE TEMP VIEW "+ident(v.Name)+" AS\n"+strings.Join(queries, "\nUNION ALL\n"))
 }
 
-func upstreamSQL(v *fstore.View, rel relation) (string, error) {
+func upstreamSQL(v *fstore.View, rel relation) (sql string, fields []field, err error) {
 	var columns []string
 	add := func(column, name string, to fstore.Type) error {
 		f, err := newField(rel, column, to)
+		fields = append(fields, f)
 		columns = append(columns, f.sql("view "+v.Name)+" AS "+ident(name))
 		return err
 	}
 	for _, k := range v.Keys {
 		if err := add(k.Name, k.Name, k.Type); err != nil {
-			return "", err
+			return "", nil, err
 		}
 	}
 	var where []string
@@ -317,7 +328,7 @@ func upstreamSQL(v *fstore.View, rel relation) (string, error) {
 		}
 		x, err := timeColumn(rel.columns, name)
 		if err != nil {
-			return "", err
+			return "", nil, err
 		}
 		columns = append(columns, x+" AS "+ident(name))
 		if name == v.Event {
@@ -326,10 +337,10 @@ func upstreamSQL(v *fstore.View, rel relation) (string, error) {
 	}
 	for _, f := range v.Features {
 		if err := add(f.Column, f.Name, f.Type); err != nil {
-			return "", err
+			return "", nil, err
 		}
 	}
-	return "SELECT\n  " + list(columns) + "\nFROM " + rel.from + "\nWHERE " + and(where), nil
+	return "SELECT\n  " + list(columns) + "\nFROM " + rel.from + "\nWHERE " + and(where), fields, nil
 }
 
 // countNulls counts the rows left out because their event is null, of the sources and of the view's query.

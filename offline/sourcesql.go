@@ -287,6 +287,11 @@ func (s *session) sourceSQL(ctx context.Context, src *source, c cut, wanted []*s
 		}
 		to[k] = seen.t
 	}
+	at := site{relation: "source " + src.def.Name, source: src, cut: c, hint: "correct the data, or write the files with one type"}
+	for k, col := range wanted {
+		at.columns = append(at.columns, widened{column: col.name, to: to[k]}.converted())
+	}
+	s.sites = append(s.sites, at)
 	var queries []string
 	for _, r := range src.relations(c, wanted) {
 		columns, same := make([]string, len(wanted)), true
@@ -333,8 +338,13 @@ func (w widened) sql(relation string) string {
 		}
 		return c.cast + " AS " + x
 	}
-	complaint := fmt.Sprintf("error(%s || %s::VARCHAR || %s)", text(misfit+relation+", column "+w.column+": "), x, text(" is not a "+w.to.text+", as which SQL reads the column"))
+	complaint := fmt.Sprintf("error(%s || %s::VARCHAR || %s)", text(misfit+relation+", column "+w.column+": "), x, text(" is not "+w.expected()))
 	return fmt.Sprintf("CASE WHEN %s IS NULL OR %s THEN %s ELSE %s END AS %s", x, c.fits, c.cast, complaint, x)
+}
+
+// expected says what the values should be.
+func (w widened) expected() string {
+	return withArticle(w.to.text) + ", as which SQL reads the column"
 }
 
 // unfit returns the condition under which sql complains, empty where it never does.

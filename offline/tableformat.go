@@ -1,6 +1,7 @@
 package offline
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,7 +56,11 @@ func (t tableFolders) check(path, root string) error {
 		above := 0
 		for dir := place; above <= foldersAbove; dir = filepath.Dir(dir) {
 			if f := t.of(dir); f != nil {
-				return fstore.Errorf(fstore.ErrInvalid, "%s is a file of %s (%s): which of its rows count is in the table's log, which fstore does not read", path, f.name, dir).
+				what := path + " is " + f.name
+				if dir != path {
+					what = fmt.Sprintf("%s is a file of %s (%s)", path, f.name, dir)
+				}
+				return fstore.Errorf(fstore.ErrInvalid, "%s: which of its rows count is in the table's log, which fstore does not read", what).
 					WithHint("write the rows of the table to plain Parquet files elsewhere, such as %s, and name those", f.export)
 			}
 			if filepath.Dir(dir) == dir {

@@ -116,8 +116,7 @@ func (e *Engine) TrainingSet(ctx context.Context, req TrainingRequest) (*Trainin
 		return nil, err
 	}
 	defer s.close()
-	s.locks, s.early = true, newEarlyDigests(ctx, e.digests)
-	defer s.early.close()
+	s.locks = true
 	t := &training{session: s, req: &req, byRef: map[fstore.ViewRef]*rows{}}
 	t.summary = &TrainingSummary{Name: req.Name, Out: req.Out, LockFile: lockFile(req.Out)}
 	if err := t.blame(ctx, t.run(ctx)); err != nil {
@@ -236,7 +235,7 @@ func containsRelation(all []DroppedRows, name string) bool {
 // join finds for every label and use the row that the label sees: from which instant it holds, then which it is. It
 // makes _joined: the labels, in any order, with the columns of the training set; of wide labels, the features alone.
 func (t *training) join(ctx context.Context) error {
-	do := func(sql string) error { return t.locate(ctx, t.histories(), t.exec(ctx, sql)) }
+	do := func(sql string) error { return t.locate(ctx, t.exec(ctx, sql)) }
 	if err := do("CREATE TEMP TABLE _at AS\n" + t.atSQL()); err != nil {
 		return err
 	}
@@ -316,14 +315,6 @@ func (u *use) found() string {
 	}
 	on = append(on, fmt.Sprintf("labels.v%d = use%d.visible", u.number, u.number))
 	return fmt.Sprintf("\nLEFT JOIN _winners_%d AS use%d\n  ON %s", u.number, u.number, and(on))
-}
-
-func (t *training) histories() []*rows {
-	out := make([]*rows, 0, len(t.uses))
-	for _, u := range t.uses {
-		out = append(out, u.rows)
-	}
-	return out
 }
 
 // output returns the value of an output column: that of the row found, unless there is none or it is stale; then

@@ -133,7 +133,7 @@ func (c *checker) defaultValue(l Literal, t fstore.Type) *fstore.Value {
 		case t == fstore.String:
 			hint = fmt.Sprintf("quote it: %q", l.Written)
 		}
-		c.problems.add(l.Pos, hint, "default %s is not a %s", l.JSON, t)
+		c.problems.add(l.Pos, hint, "default %s is not %s", l.JSON, t.WithArticle())
 		return nil
 	}
 	return &v

@@ -102,18 +102,10 @@ func (a *app) fail(err error) int {
 		a.printProblems(problems)
 		return code
 	}
-	before, said := "fstore: ", map[string]bool{}
-	var hints []string
-	for _, one := range separate(err) {
-		message, its := explain(one)
-		fmt.Fprintf(a.stderr, "%s%s\n", before, indented(message))
-		before, hints = "", append(hints, its...)
-	}
+	message, hints := explain(err)
+	fmt.Fprintf(a.stderr, "fstore: %s\n", message)
 	for _, h := range hints {
-		if !said[h] {
-			said[h] = true
-			fmt.Fprintf(a.stderr, "hint: %s\n", indented(h))
-		}
+		fmt.Fprintf(a.stderr, "hint: %s\n", h)
 	}
 	return code
 }
@@ -122,32 +114,11 @@ func (a *app) fail(err error) int {
 func (a *app) printProblems(problems registry.Problems) {
 	fmt.Fprintf(a.stderr, "fstore: %s in the definitions\n", count(len(problems), "mistake"))
 	for _, p := range problems {
-		fmt.Fprintf(a.stderr, "%s: %s\n", inCell(p.Pos.String()), indented(p.Message))
+		fmt.Fprintf(a.stderr, "%s: %s\n", p.Pos, p.Message)
 		if p.Hint != "" {
-			fmt.Fprintf(a.stderr, "        %s\n", indented(p.Hint))
+			fmt.Fprintf(a.stderr, "        %s\n", p.Hint)
 		}
 	}
-}
-
-// separate returns the errors that errors.Join put together, which it prints a line each.
-func separate(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{err}
-	}
-	inner := joined.Unwrap()
-	lines := make([]string, len(inner))
-	for i, e := range inner {
-		lines[i] = e.Error()
-	}
-	if len(inner) == 0 || strings.Join(lines, "\n") != err.Error() {
-		return []error{err}
-	}
-	var out []error
-	for _, e := range inner {
-		out = append(out, separate(e)...)
-	}
-	return out
 }
 
 // explain splits an error into what is wrong and what to do, each hint once.

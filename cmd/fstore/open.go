@@ -22,9 +22,6 @@ func (a *app) openEngine(s *Settings) (*offline.Engine, error) {
 	if s.State != "" {
 		o.Digests = filepath.Join(s.State, "digests.json")
 	}
-	if megabytes, ok := parseMemory(s.MemoryLimit); ok {
-		a.watched.Do(func() { a.watchMemory(megabytes) })
-	}
 	return offline.Open(o)
 }
 
