@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// BenchmarkWideTrainingSet makes whole training sets of 10,000 labels with more and more columns, features or labels, beside a
+// BenchmarkWideTrainingSet makes whole training sets of 10,000 labels with more and more columns, features or labels or labels in CSV, beside a
 // bare ASOF join that reads and writes as many. The goal is 3 times its time, and as much time a column whatever their number.
 // FSTORE_BENCH_COLUMNS adds a number of columns.
 func BenchmarkWideTrainingSet(b *testing.B) {
@@ -17,7 +17,7 @@ func BenchmarkWideTrainingSet(b *testing.B) {
 	if n := size("FSTORE_BENCH_COLUMNS", 0); n > 0 {
 		columns = []int{n}
 	}
-	for _, kind := range []string{"features", "labels"} {
+	for _, kind := range []string{"features", "labels", "csv"} {
 		for _, n := range columns {
 			b.Run(fmt.Sprintf("%s=%d", kind, n), func(b *testing.B) { measureWide(b, kind, n) })
 		}
@@ -48,7 +48,11 @@ func measureWide(b *testing.B, kind string, n int) {
 		return q + ", random() AS " + of[:1] + " FROM range(10000) t(i)"
 	}
 	r.write("s.parquet", rows("features", "event"))
-	r.write("l.parquet", rows("labels", "t"))
+	labels := "l.parquet"
+	if kind == "csv" {
+		kind, labels = "labels", "l.csv"
+	}
+	r.write(labels, rows("labels", "t"))
 	names := make([]string, 0, len(features))
 	for _, f := range features {
 		names = append(names, "s."+strings.TrimSuffix(f, " float64"))
@@ -57,10 +61,10 @@ func measureWide(b *testing.B, kind string, n int) {
 	limit, ours := 0.0, 0.0
 	for b.Loop() {
 		began := time.Now()
-		r.run(b, "COPY (SELECT l.*, "+strings.Join(names, ", ")+" FROM "+text(r.dir+"/l.parquet")+" l ASOF LEFT JOIN "+text(r.dir+"/s.parquet")+
+		r.run(b, "COPY (SELECT l.*, "+strings.Join(names, ", ")+" FROM "+text(r.dir+"/"+labels)+" l ASOF LEFT JOIN "+text(r.dir+"/s.parquet")+
 			" s ON l.k = s.k AND l.t >= s.event) TO "+text(r.dir+"/limit.parquet")+" ("+fileOptions+")")
 		limit += time.Since(began).Seconds()
-		req := r.request("l.parquet", all(v))
+		req := r.request(labels, all(v))
 		req.Clock = time.Now
 		began = time.Now()
 		s, err := e.TrainingSet(context.Background(), req)

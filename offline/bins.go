@@ -20,7 +20,7 @@ func (y *tally) settleBins(m measure) {
 		values = append(values, s.x)
 	}
 	y.edges = slices.Compact(quantiles(values, bins))
-	y.upTo = make([]int64, len(y.edges))
+	y.inBin = make([]int64, len(y.edges)+1)
 	y.again = y.mask != 0 || m == ofInstants && (beyondFloat(y.least.Int64s[0]) || beyondFloat(y.greatest.Int64s[0]))
 	if !y.again {
 		for _, x := range values {
@@ -108,17 +108,26 @@ func binInstants(y *tally, c *fstore.Column) {
 		if c.IsNull(i) {
 			continue
 		}
-		for e := len(y.edges) - 1; e >= 0 && v <= wholeOf(y.edges[e]); e-- {
-			y.upTo[e]++
+		at := 0
+		for at < len(y.edges) && v > wholeOf(y.edges[at]) {
+			at++
 		}
+		y.inBin[at]++
 	}
 }
 
-// bin counts a value for every edge that it is not above.
+// bin counts a value for the first edge that it is not above. The loop has no branch that depends on the value: it would
+// be mispredicted most times.
 func (y *tally) bin(x float64) {
-	for e := len(y.edges) - 1; e >= 0 && x <= y.edges[e]; e-- {
-		y.upTo[e]++
+	at := 0
+	for _, edge := range y.edges {
+		above := 0
+		if x > edge {
+			above = 1
+		}
+		at += above
 	}
+	y.inBin[at]++
 }
 
 // histogram returns the bins of a column.
@@ -127,18 +136,14 @@ func (c *contentColumn) histogram() []Bin {
 		return c.valueBins()
 	}
 	var out []Bin
-	below := int64(0)
-	add := func(upTo json.RawMessage, n int64) {
-		if n > below {
-			out = append(out, Bin{upTo, n - below})
+	for i, n := range c.tally.inBin {
+		upTo := textOf(c.tally.greatest) // of the last bin
+		if i < len(c.tally.edges) {
+			upTo = c.edge(c.tally.edges[i])
 		}
-		below = n
-	}
-	for i, n := range c.tally.upTo {
-		add(c.edge(c.tally.edges[i]), n)
-	}
-	if len(c.tally.edges) > 0 { // the last bin has those above: up to the greatest
-		add(textOf(c.tally.greatest), c.tally.count-c.tally.nans)
+		if n > 0 {
+			out = append(out, Bin{upTo, n})
+		}
 	}
 	return out
 }

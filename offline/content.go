@@ -29,7 +29,9 @@ type contentColumn struct {
 	hash       hash.Hash
 	buffer     []byte
 	tally      tally
-	rows       *fstore.Column // that take is about to get
+	rows       *fstore.Column   // that take is about to get
+	room       int64            // how many rows may be kept for the bins
+	kept       []*fstore.Column // all rows so far; nil: there are too many
 }
 
 // measure says which statistics a column has.
@@ -46,6 +48,10 @@ const (
 // groupColumns is how many columns of a training set are read together. It bounds memory: what a column's statistics need is
 // below 1 MB.
 const groupColumns = 256
+
+// keptValues is how many numbers of a group of columns are kept at most, so that they need not be read again for their bins:
+// 128 MB of them.
+const keptValues = 16 << 20
 
 // content reads a finished training set and puts its rows, schema, digests and statistics into o. Rows are read in the
 // order of the file. If the content is one that is known, its statistics are not worked out.
@@ -74,7 +80,7 @@ func (s *session) readColumns(ctx context.Context, from string, described []fsto
 			o.Rows, err = s.readContent(ctx, from, columns, take)
 		}
 		if err == nil {
-			eachColumn(columns, func(c *contentColumn) { c.tally.settleBins(c.measure) })
+			eachColumn(columns, (*contentColumn).settleBins)
 			again := slices.DeleteFunc(slices.Clone(columns), func(c *contentColumn) bool { return !c.tally.again })
 			_, err = s.readContent(ctx, from, again, (*contentColumn).takeAgain)
 		}
@@ -99,7 +105,7 @@ func (s *session) groupOf(ctx context.Context, from string, group []fstore.Engin
 	}
 	columns := make([]*contentColumn, 0, len(group))
 	for i, d := range group {
-		c := &contentColumn{LockColumn: LockColumn{Name: d.Name, Type: d.Type}, hash: sha256.New()}
+		c := &contentColumn{LockColumn: LockColumn{Name: d.Name, Type: d.Type}, hash: sha256.New(), room: int64(keptValues / len(group))}
 		c.expression, c.measure = readAs(ident(d.Name), d.Type)
 		if withNulls[d.Name] {
 			c.expression += "::VARCHAR"
@@ -250,6 +256,24 @@ func eachColumn(columns []*contentColumn, do func(*contentColumn)) {
 func (c *contentColumn) take(rows *fstore.Column, at int64) {
 	c.digest(rows, at)
 	c.tally.take(c.measure, rows, at)
+	if c.measure != ofNumbers && c.measure != ofInstants {
+		return
+	}
+	if c.kept = append(c.kept, rows); at+int64(rows.Len) > c.room {
+		c.kept, c.room = nil, 0
+	}
+}
+
+// settleBins decides where the bins of a column end, and counts them if its rows were kept.
+func (c *contentColumn) settleBins() {
+	c.tally.settleBins(c.measure)
+	if c.kept == nil || !c.tally.again {
+		return
+	}
+	for _, rows := range c.kept {
+		c.tally.takeAgain(rows)
+	}
+	c.kept, c.tally.again = nil, false
 }
 
 // takeAgain adds rows of a second pass to the column's histogram.

@@ -87,6 +87,7 @@ type session struct {
 	sites   []site             // where values are converted
 	tables  int                // relations made so far, for their names
 	locks   bool               // a lock is going to say what was read
+	early   *earlyDigests      // of what is read; nil: none are wanted
 	pinned  *pinned            // the files to read; nil: those that the paths match
 }
 

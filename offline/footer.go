@@ -1,6 +1,7 @@
 package offline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
@@ -77,24 +79,31 @@ func footerIsRight(ctx context.Context, path string, columns []string) (err erro
 	}
 	defer f.Close()
 	counts := nullCounts(f)
-	for _, name := range columns {
-		leaf, ok := file.Schema().Lookup(name)
-		if !ok || leaf.MaxRepetitionLevel > 0 {
-			continue // the file does not have it
+	found := make([]error, len(columns))
+	var all sync.WaitGroup
+	for i, name := range columns {
+		if leaf, ok := file.Schema().Lookup(name); ok && leaf.MaxRepetitionLevel == 0 { // else the file does not have it
+			all.Go(func() { found[i] = columnIsRight(ctx, path, file, leaf, name, counts) })
 		}
-		for g, group := range file.Metadata().RowGroups {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			st := newStated(leaf.Node.Type(), &group.Columns[leaf.ColumnIndex].MetaData.Statistics, counts.of(g, leaf.ColumnIndex))
-			if !st.anything() || !isDecoded(file.Metadata().CreatedBy, &group.Columns[leaf.ColumnIndex].MetaData) {
-				continue
-			}
-			got, ok := bounds(ctx, file.RowGroups()[g].ColumnChunks()[leaf.ColumnIndex])
-			if what := st.wrong(got); ok && what != "" {
-				return fstore.Errorf(fstore.ErrInvalid, "%s: the statistics of column %s in row group %d are wrong: %s", path, name, g, what).
-					WithHint("the engine would pass over rows: write the file again with another writer")
-			}
+	}
+	all.Wait()
+	return cmp.Or(found...)
+}
+
+// columnIsRight returns an error that names the first row group in which the statistics of a column are wrong.
+func columnIsRight(ctx context.Context, path string, file *parquet.File, leaf parquet.LeafColumn, name string, counts *footerCounts) error {
+	for g, group := range file.Metadata().RowGroups {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		st := newStated(leaf.Node.Type(), &group.Columns[leaf.ColumnIndex].MetaData.Statistics, counts.of(g, leaf.ColumnIndex))
+		if !st.anything() || !isDecoded(file.Metadata().CreatedBy, &group.Columns[leaf.ColumnIndex].MetaData) {
+			continue
+		}
+		got, ok := bounds(ctx, file.RowGroups()[g].ColumnChunks()[leaf.ColumnIndex])
+		if what := st.wrong(got); ok && what != "" {
+			return fstore.Errorf(fstore.ErrInvalid, "%s: the statistics of column %s in row group %d are wrong: %s", path, name, g, what).
+				WithHint("the engine would pass over rows: write the file again with another writer")
 		}
 	}
 	return nil

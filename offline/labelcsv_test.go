@@ -118,6 +118,7 @@ func TestMistakesInCSVLabelsAreNamedInOneLine(t *testing.T) {
 	r := newRepo(t, 2)
 	for text, want := range map[string]string{
 		"":                               "does not begin with a header",
+		"k,t,\x00\n1,2011-12-10,a\n":     "the header is not text: byte 5 is zero",
 		"k,t,c\n1,2011-12-10\n":          "line 2: fields: 2, in the header: 3",
 		"k,t,c\n1,2011-12-10,a,b\n":      "line 2: fields: 4, in the header: 3",
 		"k,t,c\n1,2011-12-10,\"a\n":      "line 2: Value with unterminated quote found",

@@ -185,10 +185,10 @@ func (t *training) makeLock(ctx context.Context, temp string) (*Lock, error) {
 	if l.Settings, err = t.settings(ctx); err != nil {
 		return nil, err
 	}
-	if err := t.lockInputs(ctx, l); err != nil {
+	if l.Output, err = t.lockOutput(ctx, temp, ""); err != nil {
 		return nil, err
 	}
-	if l.Output, err = t.lockOutput(ctx, temp, ""); err != nil {
+	if err := t.lockInputs(ctx, l); err != nil { // last, so that their digests have as long as they can
 		return nil, err
 	}
 	l.Output.Path = t.req.Out
@@ -260,7 +260,7 @@ func (l *Lock) source(def *fstore.Source) *LockSource {
 
 // lockFile digests a file that was read. The lock must say what was read: it is an error if the file has changed since.
 func (t *training) lockFile(ctx context.Context, path string, before stamp) (*LockFile, error) {
-	f, err := t.e.digests.of(ctx, path)
+	f, err := t.early.of(ctx, path)
 	if err == nil && t.req.Keep != nil {
 		err = t.req.Keep.keep(ctx, f)
 	}

@@ -31,17 +31,18 @@ func (s *session) openCSV(ctx context.Context, r *rowFile, format csvFormat, wan
 	if err := s.readCSV(ctx, r.file, len(names), delimiter, format); err != nil {
 		return err
 	}
+	guessed, err := s.guessColumns(ctx, names, want)
+	if err != nil {
+		return err
+	}
 	var typed []string
 	for i, name := range names {
 		if !want.column(name) {
 			continue
 		}
 		x := fmt.Sprintf("c%d", i)
-		conv, to, wanted, err := s.csvColumn(ctx, x, name, want)
-		if err == nil {
-			err = s.checkText(ctx, x, name, conv, wanted)
-		}
-		if err != nil {
+		conv, to, wanted := csvColumn(x, name, want, guessed[i])
+		if err := s.checkText(ctx, x, name, conv, wanted); err != nil {
 			return err
 		}
 		typed = append(typed, conv.cast+" AS "+ident(name))
@@ -57,17 +58,19 @@ func (s *session) openCSV(ctx context.Context, r *rowFile, format csvFormat, wan
 	return nil
 }
 
-// csvColumn returns how the text x of a column is read, as which type of the engine's, and what it has to be.
-func (s *session) csvColumn(ctx context.Context, x, name string, want rowsWanted) (conversion, string, form, error) {
+// csvColumn returns how the text x of a column is read, as which type of the engine's, and what it has to be. guessed is the
+// type that all its texts are of.
+func csvColumn(x, name string, want rowsWanted, guessed string) (conversion, string, form) {
 	if key := want.key(name); key != nil {
-		return keyFromText(x, key.Type), sqlType(key.Type), form{key.Type.WithArticle(), "the join key has that type; an empty field is a missing key"}, nil
+		return keyFromText(x, key.Type), sqlType(key.Type), form{key.Type.WithArticle(), "the join key has that type; an empty field is a missing key"}
 	}
 	if name == want.timestamp {
-		conv, to, err := s.instantColumn(ctx, x)
-		return conv, to, form{"an instant", "for example 2011-12-09T12:50:00Z or 2011-12-09"}, err
+		if guessed == "VARCHAR" { // such as 2011-12-09 00:00:00 UTC, or empty
+			guessed = "TIMESTAMP WITH TIME ZONE"
+		}
+		return timeFromText(x, guessed), guessed, form{"an instant", "for example 2011-12-09T12:50:00Z or 2011-12-09"}
 	}
-	to, err := s.guess(ctx, x, guesses)
-	return conversion{cast: "TRY_CAST(" + x + " AS " + to + ")"}, to, form{}, err
+	return conversion{cast: "TRY_CAST(" + x + " AS " + guessed + ")"}, guessed, form{}
 }
 
 // csvFormat is how a file of CSV is written, by the ending of its name.
@@ -98,6 +101,9 @@ func (c csvFormat) header(path string) (names []string, delimiter rune, err erro
 	}
 	if !utf8.Valid(head) {
 		return nil, 0, fstore.Errorf(fstore.ErrInvalid, "%s: the header is not UTF-8: %.100q", path, head).WithHint("save the file as UTF-8")
+	}
+	if at := bytes.IndexByte(head, 0); at >= 0 {
+		return nil, 0, fstore.Errorf(fstore.ErrInvalid, "%s: the header is not text: byte %d is zero", path, at+1).WithHint("save the file as CSV in UTF-8")
 	}
 	delimiters := []rune{',', ';', '\t', '|'}
 	if c.delimiter != 0 {
@@ -183,40 +189,6 @@ func csvError(err error) error {
 		WithHint("write it as RFC 4180 has it, in UTF-8: as many fields in each line as in the header, and \"…\" around text with delimiters, quotes or line breaks")
 }
 
-// guess is a type and the condition under which a text is a value of it and nothing else: what would come out of
-// another text stays text (0042, +49…, 0x1F, yes, more digits than a double has).
-type guess struct {
-	to   string
-	fits string // %[1]s is the text
-}
-
-var timeGuesses = []guess{
-	{"DATE", `regexp_full_match(%[1]s, '[0-9]{4}-[0-9]{2}-[0-9]{2}')`},
-	{"TIMESTAMP", `regexp_full_match(%[1]s, '[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?')`},
-	{"TIMESTAMP WITH TIME ZONE", `regexp_full_match(%[1]s, '[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)')`},
-}
-
-var guesses = append([]guess{
-	{"BIGINT", `TRY_CAST(%[1]s AS BIGINT)::VARCHAR = trim(%[1]s)`},
-	{"DOUBLE", `(regexp_full_match(trim(%[1]s), '-?(0|[1-9][0-9]{0,14}|(0|[1-9][0-9]{0,15})?\.[0-9]*([eE][+-]?[0-9]+)?|[1-9][0-9]*[eE][+-]?[0-9]+)') ` +
-		`AND isfinite(TRY_CAST(%[1]s AS DOUBLE)) OR regexp_full_match(%[1]s, '(?i)nan|-?inf'))`},
-	{"BOOLEAN", `lower(%[1]s) IN ('true', 'false')`},
-	{"TIME", `regexp_full_match(%[1]s, '[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?')`},
-}, timeGuesses...)
-
-// guess returns the first type that all texts of a column of _csv are of; VARCHAR where there is none.
-func (s *session) guess(ctx context.Context, x string, among []guess) (string, error) {
-	for _, g := range among {
-		fits := "(" + fmt.Sprintf(g.fits, x) + ") AND TRY_CAST(" + x + " AS " + g.to + ") IS NOT NULL"
-		b, err := s.query(ctx, "SELECT x IS NULL\nFROM (\n  SELECT max("+x+") AS x\n  FROM _csv\n)\nWHERE x IS NULL\nUNION ALL\nSELECT true\nFROM (\n  FROM _csv\n  WHERE "+
-			x+" IS NOT NULL AND ("+fits+") IS NOT TRUE\n  LIMIT 1\n)")
-		if err != nil || b.Len == 0 {
-			return g.to, err
-		}
-	}
-	return "VARCHAR", nil
-}
-
 // form is what a text has to be, for messages.
 type form struct{ what, hint string }
 
@@ -254,15 +226,6 @@ func keyFromText(x string, to fstore.Type) conversion {
 	}
 	cast := "TRY_CAST(" + x + " AS " + sqlType(to) + ")"
 	return conversion{fits: cast + " IS NOT NULL", cast: cast}
-}
-
-// instantColumn returns how the texts of the instants are read and as what: with a zone unless none has one.
-func (s *session) instantColumn(ctx context.Context, x string) (conversion, string, error) {
-	to, err := s.guess(ctx, cutDigits(x), timeGuesses)
-	if to == "VARCHAR" { // such as 2011-12-09 00:00:00 UTC, or empty
-		to = "TIMESTAMP WITH TIME ZONE"
-	}
-	return timeFromText(x, to), to, err
 }
 
 // timeFromText reads an instant with or without a zone as a type of times.

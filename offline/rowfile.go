@@ -73,6 +73,7 @@ func (s *session) rowFile(ctx context.Context, path string, want rowsWanted) (r 
 	if r.stamp, err = s.stamp(ctx, r.file); err != nil {
 		return r, err
 	}
+	s.early.start([]string{r.file}, []stamp{r.stamp})
 	end := ending(path)
 	if format, ok := csvEndings[end]; ok {
 		return r, s.openCSV(ctx, &r, format, want)

@@ -73,6 +73,7 @@ func (s *session) look(ctx context.Context, def *fstore.Source) (*source, error)
 		}
 		src.stamps = append(src.stamps, st)
 	}
+	s.early.start(src.files, src.stamps)
 	if src.shapes, err = s.shapes(ctx, src.files); err != nil {
 		return nil, s.unreadable(ctx, src, err)
 	}

@@ -33,7 +33,7 @@ type tally struct {
 	many                bool             // they are not
 
 	edges []float64 // upper bounds of all bins but the last
-	upTo  []int64   // values up to each edge
+	inBin []int64   // values in each bin
 	again bool      // they are to be counted by a second pass
 }
 

@@ -116,7 +116,8 @@ func (e *Engine) TrainingSet(ctx context.Context, req TrainingRequest) (*Trainin
 		return nil, err
 	}
 	defer s.close()
-	s.locks = true
+	s.locks, s.early = true, newEarlyDigests(ctx, e.digests)
+	defer s.early.close()
 	t := &training{session: s, req: &req, byRef: map[fstore.ViewRef]*rows{}}
 	t.summary = &TrainingSummary{Name: req.Name, Out: req.Out, LockFile: lockFile(req.Out)}
 	if err := t.blame(ctx, t.run(ctx)); err != nil {

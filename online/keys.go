@@ -100,8 +100,15 @@ func decodePointer(ref fstore.ViewRef, key, raw []byte) (*knownPointer, error) {
 	return k, nil
 }
 
+// noBytes is the Damaged of a pointer that was cut to nothing.
+const noBytes = "(no bytes)"
+
 func encodePointer(key []byte, p fstore.Pointer) []byte {
-	if p.Damaged != "" {
+	switch p.Damaged {
+	case "":
+	case noBytes:
+		return []byte{}
+	default:
 		return []byte(p.Damaged)
 	}
 	p.Published, p.Servable = micros(p.Published), micros(p.Servable)

@@ -18,10 +18,11 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// KV is a key and the value stored under it. A value is never empty.
+// KV is a key and the value stored under it.
 type KV struct{ Key, Value []byte }
 
-// Guard is a condition of a Commit: the value at Key is Want, byte for byte; a nil Want says that there is none.
+// Guard is a condition of a Commit: the value at Key is Want, byte for byte; a nil Want says that there is none, an empty
+// one that it has no bytes.
 type Guard struct{ Key, Want []byte }
 
 // Commit is a change that applies as a whole or not at all.
@@ -31,14 +32,15 @@ type Commit struct {
 	Delete [][]byte // keys that need not exist; none that is also set
 }
 
-// Backend moves bytes. It must be safe for concurrent use. Keys are any bytes, values any bytes but none at all.
+// Backend moves bytes. It must be safe for concurrent use. Keys and values are any bytes, perhaps none: a value
+// that was cut to nothing is not one that is absent.
 //
 // Its errors are ErrUnavailable where the same call may succeed later (also for a context that is done, whose error
 // they then wrap too), ErrInvalid where the settings are wrong, ErrCorrupt where the storage is damaged. They never
 // hold a password.
 type Backend interface {
 	// Get reads the values of keys and of pointers, in the order given, in one round trip: nil for a key that is
-	// absent. No pointer is read before a record: if a change is committed between the two, the pointers show it.
+	// absent, and for no other. No pointer is read before a record: if a change is committed between the two, the pointers show it.
 	// A key may be asked for twice. The caller does not change what is returned; the backend keeps neither argument.
 	Get(ctx context.Context, keys, pointers [][]byte) (records, ptrs [][]byte, err error)
 

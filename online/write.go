@@ -59,6 +59,9 @@ func readPointer(ref fstore.ViewRef, key, raw []byte) fstore.Pointer {
 	if known, err := decodePointer(ref, key, raw); err == nil && string(encodePointer(key, known.pointer)) == known.raw {
 		return known.pointer
 	}
+	if len(raw) == 0 {
+		return fstore.Pointer{Damaged: noBytes}
+	}
 	return fstore.Pointer{Damaged: string(raw)}
 }
 

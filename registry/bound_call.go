@@ -34,6 +34,10 @@ func (b *binding) aggregate(op node) relation {
 	groups := b.list(op.list("groups"), in.columns)
 	simple := len(op.list("grouping_sets")) <= 1
 	out := relation{single: len(groups) == 0 && simple}
+	grouped := slices.Clone(groups)
+	if !simple {
+		grouped = nil
+	}
 	for i, g := range groups {
 		g = b.choose("GROUP BY", g, names(op.list("groups")[i]))
 		if !simple { // null in the rows of other sets
@@ -43,6 +47,7 @@ func (b *binding) aggregate(op node) relation {
 	}
 	for _, e := range op.list("expressions") {
 		t := b.call(asNode(e), in.columns, b.alike(groups))
+		b.anyValue(asNode(e), in.columns, grouped)
 		t.op, t.of, t.varies = b.unique("aggregate"), slices.Clone(out.columns[:len(groups)]), !simple
 		out.columns = append(out.columns, b.intern(t))
 	}
@@ -70,6 +75,18 @@ func (b *binding) call(e node, in, given []int) term {
 	return b.result(e, in, len(orders) == 0)
 }
 
+// anyValue checks an any_value() without ORDER BY, which is fine where its argument is what the rows are grouped by.
+func (b *binding) anyValue(e node, in, groups []int) {
+	args := e.list("children")
+	if callOf(e) != "any_value" || len(e.child("order_bys").list("orders")) > 0 || len(args) != 1 || slices.Contains(groups, b.term(asNode(args[0]), in)) {
+		return
+	}
+	b.found = append(b.found, verdict{
+		finding: finding{-1, "any_value() depends on the order of rows", "any_value(… ORDER BY …), by columns that leave no two rows equal"},
+		call:    "any_value", names: names(map[string]any(e)),
+	})
+}
+
 // result returns what is known of the result of an aggregate, over rows in any order or not.
 func (b *binding) result(e node, in []int, unordered bool) term {
 	name, of := callOf(e), names(map[string]any(e))
@@ -86,7 +103,7 @@ func (b *binding) result(e node, in []int, unordered bool) term {
 		for _, a := range args {
 			t.zero = max(t.zero, b.terms[a].zero)
 		}
-		if unordered && unsettledLists[name] && t.zero == signed {
+		if unordered && (unsettledLists[name] || name == "any_value") && t.zero == signed {
 			t.zero = chance
 		}
 		if !holdsFloat(typ) || !alwaysFloat[name] && b.terms[args[0]].zero == unsigned {
@@ -114,9 +131,11 @@ func (b *binding) floatSum(e node, name string, of []string) {
 	if !floatAggregates[name] || !alwaysFloat[name] && !isFloat {
 		return
 	}
-	b.found = append(b.found, verdict{
-		finding: finding{-1, name + "() of floats depends on the number of threads in its last bits", ""}, doubt: true, call: name, names: of,
-	})
+	message := name + "() of floats depends on the number of threads in its last bits"
+	if alwaysFloat[name] {
+		message = name + "() computes in float64, and its last bits depend on the number of threads"
+	}
+	b.found = append(b.found, verdict{finding: finding{-1, message, ""}, doubt: true, call: name, names: of})
 }
 
 // window checks a call with OVER and returns its term.

@@ -166,7 +166,7 @@ func (c *checker) sourceColumns(s *source) {
 	columns = c.renamed(s, columns)
 	for i, col := range columns {
 		if first := column(columns[:i], col.Name); first != nil && first.Unreadable == nil && col.Unreadable == nil {
-			c.problems.add(s.spec.Path.Pos, "rename: {"+col.Name+": another_name}", "source %s has two columns %s; SQL does not tell case apart", s.def.Name, col.Name)
+			c.problems.add(s.spec.Path.Pos, "rename: {"+col.Name+": another_name}", "source %s has the columns %s and %s, which SQL takes for one: it ignores case", s.def.Name, first.Name, col.Name)
 		}
 	}
 	c.optionalColumns(s, columns)

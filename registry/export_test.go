@@ -154,3 +154,6 @@ func Words(text string) []int {
 	}
 	return out
 }
+
+// Macros returns the names of what is a macro to the engine.
+func Macros() map[string]bool { return macros }

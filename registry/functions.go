@@ -23,6 +23,7 @@ var (
 	tiedAggregates    = functionSet(orderLine("ties"))
 	unsettledLists    = functionSet(orderLine("unsettled"))
 	settlingFunctions = functionSet(orderLine("settling"))
+	macros            = functionSet(orderLine("macros"))
 )
 
 // refusal says why a function may not be called and what to write instead.

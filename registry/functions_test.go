@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fstore-dev/fstore/functions"
 	"github.com/fstore-dev/fstore/registry"
 )
 
@@ -136,5 +139,27 @@ func TestGateLetsOrdinarySQLPass(t *testing.T) {
 		if got := registry.Refusals(tree); len(got) > 0 {
 			t.Errorf("%s\n%s", sql, strings.Join(got, "\n"))
 		}
+	}
+}
+
+// The list of macros is the engine's, as far as SQL may call them, and fstore's own.
+func TestMacrosAreTheEngines(t *testing.T) {
+	rows, err := newEngine(t).db.Query("select distinct lower(function_name) from duckdb_functions() where function_type = 'macro'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	want := map[string]bool{"exact_sum": true, "exact_avg": true}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		if functions.Allowed(name) {
+			want[name] = true
+		}
+	}
+	if diff := cmp.Diff(want, registry.Macros()); diff != "" {
+		t.Errorf("order.txt (-engine +list)\n%s", diff)
 	}
 }

@@ -83,6 +83,8 @@ func (q *query) children(n node, s *scope) {
 	}
 }
 
+const sampleHint = "choose rows by a key: where md5(customer_id::text) < '1' keeps one in 16"
+
 // queryNode walks a SELECT or a set operation. A CTE sees those before it.
 func (q *query) queryNode(n node, s *scope) {
 	switch n.str("type") {
@@ -102,7 +104,7 @@ func (q *query) queryNode(n node, s *scope) {
 		s = s.with(cte.str("key"))
 	}
 	if n["sample"] != nil {
-		q.refuse(n, "filter by a key: where hash bytes of it fall in a range", "a sample is random")
+		q.refuse(n, sampleHint, "a sample is random")
 	}
 	q.modifiers(n)
 	defer func(outer []node) { q.groups = outer }(q.groups)
@@ -121,7 +123,7 @@ func (q *query) queryNode(n node, s *scope) {
 func (q *query) tableRef(n node, s *scope) {
 	q.relationName(n, n.str("alias"))
 	if n["sample"] != nil {
-		q.refuse(n, "filter by a key instead", "a sample is random")
+		q.refuse(n, sampleHint, "a sample is random")
 	}
 	switch n.str("type") {
 	case "BASE_TABLE":
@@ -249,11 +251,38 @@ func (q *query) call(n node) {
 	if aggregatesByName[name] {
 		q.aggregateByName(n, name)
 	}
+	if macros[name] && !q.macro(n, name) {
+		return
+	}
 	if n.str("class") == "WINDOW" {
 		q.window(n, name)
 	} else {
 		q.aggregate(n, name)
 	}
+}
+
+// macro reports whether a call of a macro has nothing but arguments, and refuses what the engine takes for functions
+// only, as it does not say where that stands.
+func (q *query) macro(n node, name string) bool {
+	sum, exact := strings.CutPrefix(name, "exact_")
+	refuse := func(what, hint string) bool {
+		if !exact {
+			hint = "write out what it stands for, with functions that take " + what
+		}
+		q.refuse(n, hint, "%s() takes no %s", name, what)
+		return false
+	}
+	switch {
+	case n.str("class") == "WINDOW":
+		return refuse("OVER", sum+"(x::DECIMAL(38, 9)) OVER (…) is exact too")
+	case n["filter"] != nil:
+		return refuse("FILTER", name+"(CASE WHEN … THEN x END)")
+	case n["distinct"] == true:
+		return refuse("DISTINCT", "select "+name+"(x) from (select distinct x from …)")
+	case len(n.child("order_bys").list("orders")) > 0:
+		return refuse("ORDER BY", name+"(x), which is the same in every order")
+	}
+	return true
 }
 
 // aggregatesByName call the aggregate that their second argument names.

@@ -21,7 +21,7 @@ func exactHint(n node) string {
 	exact := map[string]string{"sum": "exact_sum", "fsum": "exact_sum", "kahan_sum": "exact_sum", "sumkahan": "exact_sum", "avg": "exact_avg", "mean": "exact_avg", "favg": "exact_avg"}[name]
 	switch {
 	case exact == "":
-		return "it cannot be rebuilt to the bit"
+		return "keep it where last bits do not matter, or build it from exact sums: var_pop(x) is exact_avg(x * x) - exact_avg(x) ^ 2"
 	case n.str("class") == "WINDOW": // exact_sum is a macro, which has no OVER
 		return "a sum of decimals is exact: " + strings.TrimPrefix(exact, "exact_") + "(x::DECIMAL(38, 9)) OVER (…)"
 	}

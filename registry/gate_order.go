@@ -23,8 +23,11 @@ func (q *query) modifiers(n node) {
 		m := asNode(m)
 		switch m.str("type") {
 		case "LIMIT_MODIFIER", "LIMIT_PERCENT_MODIFIER":
-			if !isOrdered(orders, nil) {
+			switch {
+			case len(orders) == 0:
 				q.refuse(m, totalOrder, "LIMIT and OFFSET take any rows without ORDER BY")
+			case !isOrdered(orders, nil):
+				q.refuse(m, totalOrder, "LIMIT and OFFSET take any rows:%s", sameOrder(orders, " the"))
 			}
 		case "DISTINCT_MODIFIER":
 			var on []node
@@ -35,6 +38,8 @@ func (q *query) modifiers(n node) {
 			case len(on) == 0 || isOrdered(orders, on):
 			case isOrdered(orders, nil):
 				q.refuse(m, totalOrder, "DISTINCT ON keeps any row: the ORDER BY names only what is distinct")
+			case len(orders) > 0:
+				q.refuse(m, totalOrder, "DISTINCT ON keeps any row: the ORDER BY is the same for all rows of a key")
 			default:
 				q.refuse(m, totalOrder, "DISTINCT ON keeps any row without ORDER BY")
 			}
@@ -43,9 +48,21 @@ func (q *query) modifiers(n node) {
 }
 
 // collations refuses text that compares equal where it differs, wherever it is written: max(), DISTINCT, GROUP BY and
-// what else keeps one of equal values would keep any of them.
+// what else keeps one of equal values would keep any of them. A comparison keeps nothing: what it gives is a boolean,
+// which follows from its row alone.
 func (q *query) collations() {
+	compared := map[uintptr]bool{}
 	eachNode(map[string]any(q.root), func(n node) {
+		if n.str("class") == "COMPARISON" {
+			for _, side := range []node{n.child("left"), n.child("right")} {
+				compared[reflect.ValueOf(side).Pointer()] = foldingCollations[strings.ToLower(side.str("collation"))]
+			}
+		}
+	})
+	eachNode(map[string]any(q.root), func(n node) {
+		if compared[reflect.ValueOf(n).Pointer()] {
+			return
+		}
 		name := n.child("cast_type").child("type_info").str("collation")
 		if n.str("class") == "COLLATE" {
 			name = n.str("collation")
@@ -59,19 +76,38 @@ func (q *query) collations() {
 // plainCollations compare texts byte by byte.
 var plainCollations = map[string]bool{"": true, "binary": true, "c": true, "posix": true}
 
+// foldingCollations compare what functions of the engine make of texts. Others come with tables that may change.
+var foldingCollations = map[string]bool{"nocase": true, "noaccent": true, "nocase.noaccent": true, "noaccent.nocase": true}
+
 const totalOrder = "add an ORDER BY that leaves no two rows equal"
 
 // aggregate checks a call without OVER.
 func (q *query) aggregate(n node, name string) {
-	ordered := isOrdered(n.child("order_bys").list("orders"), q.groups)
+	orders := n.child("order_bys").list("orders")
+	ordered := isOrdered(orders, q.groups)
 	switch {
+	case name == "any_value" && len(orders) == 0 && q.isGrouped(n.list("children")):
 	case orderedAggregates[name] && !ordered:
-		q.refuse(n, name+"(… ORDER BY …), by columns that leave no two rows equal", "%s() depends on the order of rows", name)
+		q.refuse(n, name+"(… ORDER BY …), by columns that leave no two rows equal", "%s() depends on the order of rows%s", name, sameOrder(orders, ", and its"))
 	case unsettledLists[name] && !orderedAggregates[name]:
 		q.refuse(n, "list_sort("+name+"(…))", "%s() gives its values in no order that is promised", name)
 	case tiedAggregates[name] && !ordered:
 		q.doubt(n, name+"(… ORDER BY …) decides it", "%s() takes any of several equal rows", name)
 	}
+}
+
+// isGrouped reports whether an argument looks like what the query groups by, so that it has one value in each group:
+// the plan tells whether it has.
+func (q *query) isGrouped(args []any) bool {
+	return len(args) == 1 && slices.ContainsFunc(q.groups, func(g node) bool { return sameExpression(g, asNode(args[0])) })
+}
+
+// sameOrder says of an ORDER BY, if there is one, that it tells no rows apart.
+func sameOrder(orders []any, its string) string {
+	if len(orders) == 0 {
+		return ""
+	}
+	return its + " ORDER BY is the same for all of them"
 }
 
 const notKnownYet = "which were not known yet"
@@ -82,24 +118,36 @@ func (q *query) window(n node, name string) {
 	for _, e := range n.list("partitions") {
 		partition = append(partition, asNode(e))
 	}
-	ordered := isOrdered(n.list("orders"), partition)
+	orders, argOrders := n.list("orders"), n.list("arg_orders")
+	ordered := isOrdered(orders, partition)
 	rows := countsRows(n.str("start")) || countsRows(n.str("end"))
 	switch {
-	case !ordered && !isOrdered(n.list("arg_orders"), partition) && (orderedWindows[name] || orderedAggregates[name]):
-		q.refuse(n, "over (… order by …), by columns that leave no two rows equal", "%s() depends on the order of rows", name)
-		return
+	case !ordered && !isOrdered(argOrders, partition) && (orderedWindows[name] || orderedAggregates[name]):
+		q.refuse(n, "over (… order by …), by columns that leave no two rows equal", "%s() depends on the order of rows%s", name, sameOrder(slices.Concat(orders, argOrders), ", and its"))
 	case !ordered && rows:
-		q.refuse(n, "over (… order by …), by columns that leave no two rows equal", "a frame of ROWS depends on their order")
-		return
-	}
-	orders := n.list("orders")
-	switch {
-	case (name == "lead") != descends(orders) && ordered, strings.Contains(n.str("end"), "FOLLOWING") && n.str("type") == "WINDOW_AGGREGATE":
+		q.refuse(n, "over (… order by …), by columns that leave no two rows equal", "a frame of ROWS depends on their order%s", sameOrder(orders, ", and the"))
+	case ordered && readsLater(n, name, partition):
 		q.doubt(n, "look back only: order by the event time and use lag(), or a frame that ends at the current row",
 			"%s() reads later rows, "+notKnownYet, name)
 	case n.str("type") == "WINDOW_AGGREGATE" && !ordered:
 		q.doubt(n, "over (… order by the event time)", "%s() over all rows reads later ones, "+notKnownYet, name)
 	}
+}
+
+// framed are the window functions, aggregates aside, that read the frame of a row.
+var framed = functionSet(`first_value last_value nth_value`)
+
+// readsLater reports whether a call with OVER reads rows that come later in time: what follows in an ascending order,
+// and what precedes in a descending one.
+func readsLater(n node, name string, partition []node) bool {
+	down := descends(n.list("orders"), partition)
+	switch {
+	case n.str("type") != "WINDOW_AGGREGATE" && !framed[name]:
+		return (name == "lead") != down
+	case down:
+		return strings.Contains(n.str("start"), "PRECEDING")
+	}
+	return strings.Contains(n.str("end"), "FOLLOWING")
 }
 
 // countsRows reports whether a bound of a frame counts rows or groups of them: which rows these are depends on
@@ -182,6 +230,8 @@ func groupedBy(n node) []node {
 	return out
 }
 
-func descends(orders []any) bool {
-	return len(orders) > 0 && asNode(orders[0]).str("type") == "DESCENDING"
+// descends reports whether the first of an ORDER BY that tells rows apart is descending.
+func descends(orders []any, same []node) bool {
+	at := slices.IndexFunc(orders, func(o any) bool { return isOrdered([]any{o}, same) })
+	return at >= 0 && asNode(orders[at]).str("type") == "DESCENDING"
 }

@@ -108,3 +108,20 @@ func withDefault(typ, written string) *txtar.Archive {
 	a.Files[0].Data = []byte(strings.Replace(string(a.Files[0].Data), "type: float64}]", "type: float64}, {name: d, type: "+typ+", default: "+written+"}]", 1))
 	return a
 }
+
+// What the hints say to write instead of a sample and of an aggregate in float64 is accepted.
+func TestHintsGiveSQLThatIsAccepted(t *testing.T) {
+	for sql, want := range map[string][2]string{
+		"select id, ts, x from events using sample 10%":                     {"where md5(customer_id::text) < '1'", "select id, ts, x from events where md5(id::text) < '1'"},
+		"select id, ts, x from events tablesample 10%":                      {"where md5(customer_id::text) < '1'", "select id, ts, x from events where md5(id::text) < '1'"},
+		"select id, ts, var_pop(id) as x from events group by id, ts":       {"exact_avg(x * x) - exact_avg(x) ^ 2", "select id, ts, exact_avg(x * x) - exact_avg(x) ^ 2 as x from events group by id, ts"},
+		"select id, ts, entropy(id::text) as x from events group by id, ts": {"entropy() computes in float64", "select id, ts, exact_avg(id * id) - exact_avg(id) ^ 2 as x from events group by id, ts"},
+	} {
+		if said := report(check(t, oneView(sql))); !strings.Contains(said, want[0]) {
+			t.Errorf("%s: no %q in\n%s", sql, want[0], said)
+		}
+		if said := report(check(t, oneView(want[1]))); strings.Contains(said, "v.sql") {
+			t.Errorf("%s:\n%s", want[1], said)
+		}
+	}
+}

@@ -47,13 +47,16 @@ func (c InterfaceChange) String() string {
 	return fmt.Sprintf("%s %s changes from %s to %s", c.Part, c.Name, c.Old, c.New)
 }
 
-// Breaking returns the impacts that break callers.
-func (p *Plan) Breaking() []ServiceImpact {
-	var out []ServiceImpact
+// Breaking says whom the plan breaks: callers of which services, and who sends which key columns.
+func (p *Plan) Breaking() []string {
+	var out []string
 	for _, s := range p.Services {
 		if s.Breaking() {
-			out = append(out, s)
+			out = append(out, fmt.Sprintf("callers of %s@%d", s.Service, s.From))
 		}
+	}
+	for _, name := range p.Forgotten {
+		out = append(out, "callers that send key column "+name)
 	}
 	return out
 }
@@ -113,7 +116,8 @@ func interfaceChanges(old, next *ServiceVersion, views map[fstore.ViewRef]*fstor
 		for _, name := range sortedKeys(all) {
 			c := InterfaceChange{Part: part.part, Name: name, Old: part.old[name], New: part.new[name]}
 			if c.Old != c.New {
-				c.Breaking = part.part == KeyColumn || c.Old != ""
+				// a key column that goes is ignored as long as anything needs it: see forgottenKeys
+				c.Breaking = part.part == KeyColumn && c.New != "" || part.part == ServiceOutput && c.Old != ""
 				out = append(out, c)
 			}
 		}
@@ -145,31 +149,54 @@ func outputTypes(s *ServiceVersion, views map[fstore.ViewRef]*fstore.ViewVersion
 	return out
 }
 
+// forgottenKeys returns the key columns that requests may carry before a plan and not after it. Callers may send any of
+// them, so where something serves that breaks them.
+func forgottenKeys(before, after *state) []string {
+	if len(before.serving[KindService])+len(before.serving[KindView]) == 0 {
+		return nil
+	}
+	var out []string
+	kept := after.keyColumns(after.head)
+	for _, name := range sortedKeys(before.keyColumns(before.head)) {
+		if !kept[name] {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 // KeyColumns returns the names of the key columns that any request may carry: those that a live version of a view, a
 // head or serving version of a service, or a pin needs. A caller can so send a new key before it is needed, and go on
 // sending one for as long as anything needs it.
 func (s *Snapshot) KeyColumns() map[string]bool {
+	return s.state.keyColumns(s.state.head, s.state.serving)
+}
+
+// keyColumns returns the key columns that these versions and the pins need.
+func (s *state) keyColumns(versions ...map[Kind]map[string]int) map[string]bool {
 	out := map[string]bool{}
-	for ref := range s.state.live() {
-		for _, k := range s.state.views[ref].View.Keys {
-			out[k.Name] = true
-		}
-	}
 	uses := func(of []ServiceUse) {
 		for _, u := range of {
 			for _, k := range u.Keys {
-				out[k.Column] = true
+				out[k.Column], out[k.Key.Name] = true, true
 			}
 		}
 	}
-	for _, versions := range []map[string]int{s.state.head[KindService], s.state.serving[KindService]} {
-		for name, version := range versions {
-			if v := s.state.services[fstore.ViewRef{Name: name, Version: version}]; v != nil {
-				uses(v.Uses)
+	for _, v := range versions {
+		for name, version := range v[KindView] {
+			if view := s.views[fstore.ViewRef{Name: name, Version: version}]; view != nil {
+				for _, k := range view.View.Keys {
+					out[k.Name] = true
+				}
+			}
+		}
+		for name, version := range v[KindService] {
+			if service := s.services[fstore.ViewRef{Name: name, Version: version}]; service != nil {
+				uses(service.Uses)
 			}
 		}
 	}
-	for _, m := range s.state.models {
+	for _, m := range s.models {
 		uses(m.Uses)
 	}
 	return out

@@ -30,6 +30,7 @@ type Plan struct {
 	Kept        []Kept           `json:"kept,omitempty"`        // older versions that stay live, and why
 	Models      []ModelImpact    `json:"models,omitempty"`      // what it means for every pinned model
 	Services    []ServiceImpact  `json:"services,omitempty"`    // what it means for callers of serving services
+	Forgotten   []string         `json:"forgotten,omitempty"`   // key columns that requests may carry now and, once this serves, may not
 	Costs       []Cost           `json:"costs,omitempty"`       // what it takes to materialize, by view version; whoever knows fills it in
 	Notes       []string         `json:"notes,omitempty"`       // what is taken for granted of the views that change
 	Warnings    []Problem        `json:"warnings,omitempty"`
@@ -130,7 +131,7 @@ func diff(ctx context.Context, project string, before *state, d *Definitions) (*
 		}
 	}
 	p.Models = impacts(before, after)
-	p.Services = serviceImpacts(before, after)
+	p.Services, p.Forgotten = serviceImpacts(before, after), forgottenKeys(before, after)
 	p.Notes = notes(p.Changes, after)
 	return p, nil
 }

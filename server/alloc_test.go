@@ -8,6 +8,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
+
 	"github.com/fstore-dev/fstore"
 )
 
@@ -34,7 +36,9 @@ func TestACallAllocatesLittle(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		receive := func(into any) error { return proto.Unmarshal(message, &into.(*received).message) }
+		receive := func(into any) error {
+			return proto.Unmarshal(message, &into.(*received[fstorev1.GetOnlineFeaturesRequest]).message)
+		}
 		got := testing.AllocsPerRun(200, func() {
 			answer, err := w.handleGet(nil, context.Background(), receive, nil)
 			if err != nil {

@@ -67,7 +67,7 @@ func BenchmarkAnswer(b *testing.B) {
 			req := byService("wide", int64s("customer_id", make([]int64, keys)...))
 			b.ReportAllocs()
 			for b.Loop() {
-				r := &received{lease: lease{hold: hold{budget: &w.inFlight}}}
+				r := &received[fstorev1.GetOnlineFeaturesRequest]{lease: lease{hold: hold{budget: &w.inFlight}}}
 				r.message.Selection, r.message.Entities = req.Selection, req.Entities
 				answer, err := w.get(context.Background(), r)
 				if err != nil {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -51,39 +52,35 @@ func (s *Server) newGRPC() *grpc.Server {
 	)
 	desc := fstorev1.FeatureStore_ServiceDesc
 	desc.HandlerType = (*any)(nil) // answers are not messages but their bytes
-	desc.Methods = []grpc.MethodDesc{{MethodName: getOnlineFeatures, Handler: s.handleGet}}
+	desc.Methods = []grpc.MethodDesc{
+		{MethodName: getOnlineFeatures, Handler: s.handleGet},
+		{MethodName: describeFeatures, Handler: s.handleDescribe},
+	}
 	g.RegisterService(&desc, s)
 	healthpb.RegisterHealthServer(g, s.health)
 	reflection.Register(g)
 	return g
 }
 
-// getOnlineFeatures is the one method there is.
-const getOnlineFeatures = "GetOnlineFeatures"
+// The methods.
+const (
+	getOnlineFeatures = "GetOnlineFeatures"
+	describeFeatures  = "DescribeFeatures"
+)
 
-var grpcGet, httpGet = method{"grpc", getOnlineFeatures}, method{"http", getOnlineFeatures}
+var (
+	grpcGet, httpGet           = method{"grpc", getOnlineFeatures}, method{"http", getOnlineFeatures}
+	grpcDescribe, httpDescribe = method{"grpc", describeFeatures}, method{"http", describeFeatures}
+)
 
-// handleGet handles a call of GetOnlineFeatures, within run, which stands around the receiving of the request too, so
-// that bytes that are no message are counted and are the caller's fault.
+// handleGet handles a call of GetOnlineFeatures.
 func (s *Server) handleGet(_ any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 	var answer encoded
-	r := &received{lease: lease{hold: hold{budget: &s.inFlight}}}
-	refused := s.run(ctx, grpcGet, func(ctx context.Context) error {
-		err := receive(r)
-		ended := callOf(ctx).arrived()
-		switch {
-		case ended != nil:
-			return ended
-		case status.Code(err) == codes.ResourceExhausted: // gRPC has sent this, with its own words
-			return fstore.Errorf(fstore.ErrTooLarge, "the request has more than %d bytes", s.maxRequestBytes)
-		case err != nil && ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil:
-			return fstore.Errorf(fstore.ErrInvalid, "the request did not arrive: %v", err)
-		case r.err != nil:
-			return r.err
+	r := &received[fstorev1.GetOnlineFeaturesRequest]{lease: lease{hold: hold{budget: &s.inFlight}}}
+	refused := s.run(ctx, grpcGet, func(ctx context.Context) (err error) {
+		if err = s.arrive(ctx, receive(r), r.err); err == nil {
+			answer, err = s.get(ctx, r)
 		}
-		answer, err = s.get(ctx, r)
 		return err
 	})
 	if refused != nil {
@@ -94,19 +91,60 @@ func (s *Server) handleGet(_ any, ctx context.Context, receive func(any) error, 
 	return answer, nil
 }
 
+// handleDescribe handles a call of DescribeFeatures.
+func (s *Server) handleDescribe(_ any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+	var answer *fstorev1.DescribeFeaturesResponse
+	r := &received[fstorev1.DescribeFeaturesRequest]{lease: lease{hold: hold{budget: &s.inFlight}}}
+	defer r.lease.hold.release()
+	refused := s.run(ctx, grpcDescribe, func(ctx context.Context) error {
+		if err := s.arrive(ctx, receive(r), r.err); err != nil {
+			return err
+		}
+		t, err := s.selected(r.message.GetSelection())
+		if err == nil {
+			answer = describe(t.list)
+		}
+		return err
+	})
+	if refused != nil {
+		return nil, refused.grpc()
+	}
+	return answer, nil
+}
+
+// arrive returns why a request did not arrive or could not be decoded, in words for its caller. It stands within run,
+// so that bytes that are no message are counted and are the caller's fault.
+func (s *Server) arrive(ctx context.Context, err, undecoded error) error {
+	ended := callOf(ctx).arrived()
+	switch {
+	case ended != nil:
+		return ended
+	case status.Code(err) == codes.ResourceExhausted: // gRPC has sent this, with its own words
+		return fstore.Errorf(fstore.ErrTooLarge, "the request has more than %d bytes", s.maxRequestBytes)
+	case err != nil && ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return fstore.Errorf(fstore.ErrInvalid, "the request did not arrive: %v", err)
+	}
+	return undecoded
+}
+
 // codec is gRPC's for protobuf, except that an encoded answer is sent as it is, and that a received tells its receiver
 // what is wrong with its bytes: gRPC itself would answer INTERNAL, as if the fault were here.
 type codec struct{ encoding.CodecV2 }
 
 // received is a request, or why it could not be decoded, and the budget of it and then of its answer.
-type received struct {
-	message fstorev1.GetOnlineFeaturesRequest
+type received[M any] struct {
+	message M
 	err     error
 	lease   lease
 }
 
+// take decodes a request; err says what is wrong with its bytes.
+func (r *received[M]) take(data []byte) { r.err = r.decode(data) }
+
 // decode decodes a request whose elements are not too many.
-func (r *received) decode(data []byte) error {
+func (r *received[M]) decode(data []byte) error {
 	bytes, err := sizeOfMessage(data)
 	if err != nil {
 		return err
@@ -114,8 +152,10 @@ func (r *received) decode(data []byte) error {
 	if err := r.lease.hold.to(bytes); err != nil {
 		return err
 	}
-	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(data, &r.message); err != nil {
-		return fstore.Errorf(fstore.ErrInvalid, "the request is not a message of %s", getOnlineFeatures)
+	message := any(&r.message).(proto.Message)
+	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(data, message); err != nil {
+		method := strings.TrimSuffix(string(message.ProtoReflect().Descriptor().Name()), "Request")
+		return fstore.Errorf(fstore.ErrInvalid, "the request is not a message of %s", method)
 	}
 	return nil
 }
@@ -130,10 +170,10 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 
 // Unmarshal implements encoding.CodecV2.
 func (c codec) Unmarshal(data mem.BufferSlice, into any) error {
-	if r, ok := into.(*received); ok {
+	if r, ok := into.(interface{ take(data []byte) }); ok {
 		whole := data.MaterializeToBuffer(mem.DefaultBufferPool())
 		defer whole.Free()
-		r.err = r.decode(whole.ReadOnlyData())
+		r.take(whole.ReadOnlyData())
 		return nil
 	}
 	return c.CodecV2.Unmarshal(data, into)
@@ -174,24 +214,9 @@ func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 }
 
 // get answers a request, which it leaves empty.
-func (s *Server) get(ctx context.Context, r *received) (encoded, error) {
+func (s *Server) get(ctx context.Context, r *received[fstorev1.GetOnlineFeaturesRequest]) (encoded, error) {
 	req := &r.message
-	var t *target
-	var err error
-	switch by := req.GetSelection().(type) {
-	case *fstorev1.GetOnlineFeaturesRequest_Service:
-		t, err = s.resolve(by.Service, nil)
-	case *fstorev1.GetOnlineFeaturesRequest_Features:
-		refs := by.Features.GetRefs()
-		if refs == nil {
-			refs = []string{}
-		}
-		t, err = s.resolve("", refs)
-	case *fstorev1.GetOnlineFeaturesRequest_Model:
-		t, err = s.resolveModel(fstore.ModelRef{Name: by.Model.GetName(), Version: by.Model.GetVersion()})
-	default:
-		err = errBothOrNone()
-	}
+	t, err := s.selected(req.GetSelection())
 	if err != nil {
 		return encoded{}, err
 	}
@@ -218,6 +243,37 @@ func (s *Server) get(ctx context.Context, r *received) (encoded, error) {
 		return encoded{}, err
 	}
 	return e, nil
+}
+
+// selected returns what a request names, by the selection of its message.
+func (s *Server) selected(selection any) (*target, error) {
+	switch by := selection.(type) {
+	case *fstorev1.GetOnlineFeaturesRequest_Service:
+		return s.resolve(by.Service, nil)
+	case *fstorev1.DescribeFeaturesRequest_Service:
+		return s.resolve(by.Service, nil)
+	case *fstorev1.GetOnlineFeaturesRequest_Features:
+		return s.resolve("", refsOf(by.Features))
+	case *fstorev1.DescribeFeaturesRequest_Features:
+		return s.resolve("", refsOf(by.Features))
+	case *fstorev1.GetOnlineFeaturesRequest_Model:
+		return s.resolveModel(modelOf(by.Model))
+	case *fstorev1.DescribeFeaturesRequest_Model:
+		return s.resolveModel(modelOf(by.Model))
+	}
+	return nil, errBothOrNone()
+}
+
+// refsOf returns the references of a list, which is never nil.
+func refsOf(list *fstorev1.FeatureRefs) []string {
+	if refs := list.GetRefs(); refs != nil {
+		return refs
+	}
+	return []string{}
+}
+
+func modelOf(m *fstorev1.ModelRef) fstore.ModelRef {
+	return fstore.ModelRef{Name: m.GetName(), Version: m.GetVersion()}
 }
 
 // columnsFrom returns the key columns of a request.

@@ -44,17 +44,19 @@ func (s *Server) newHTTP(ctx context.Context) *http.Server {
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+onlineFeaturesPath, s.postOnlineFeatures)
-	mux.HandleFunc(onlineFeaturesPath, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Allow", http.MethodPost)
-		writeError(w, http.StatusMethodNotAllowed, "INVALID_ARGUMENT", "the method must be POST", "")
-	})
+	for path, answer := range map[string]http.HandlerFunc{onlineFeaturesPath: s.postOnlineFeatures, describePath: s.postDescribe} {
+		mux.HandleFunc("POST "+path, answer)
+		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Allow", http.MethodPost)
+			writeError(w, http.StatusMethodNotAllowed, "INVALID_ARGUMENT", "the method must be POST", "")
+		})
+	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.getReady)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{ErrorLog: scrapeLog{s}, MaxRequestsInFlight: maxScrapes}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusNotFound, "NOT_FOUND", "there is nothing at this path",
-			"POST "+onlineFeaturesPath+", or GET /healthz, /readyz, /metrics")
+			"POST "+onlineFeaturesPath+", POST "+describePath+", or GET /healthz, /readyz, /metrics")
 	})
 	return mux
 }
@@ -81,15 +83,48 @@ func (l scrapeLog) Println(what ...any) {
 }
 
 func (s *Server) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
+	buf := buffers.Get(0)
+	defer buffers.Put(buf)
+	s.answerJSON(w, r, httpGet, func(ctx context.Context, req *jsonRequest, h *hold) ([]byte, error) {
+		t, err := s.named(req)
+		if err != nil {
+			return nil, err
+		}
+		keys, err := req.columns(t, s.store.Limits.MaxRows)
+		if err != nil {
+			return nil, err
+		}
+		answer, err := s.lookup(ctx, t, keys, req.events, h)
+		if err != nil {
+			return nil, err
+		}
+		keys = slices.DeleteFunc(keys, func(c fstore.Column) bool { return !t.needs(c.Name) })
+		if *buf, err = appendAnswerJSON((*buf)[:0], keys, t.list, answer, s.store.Limits.MaxAnswerBytes); err != nil {
+			return nil, err
+		}
+		return *buf, h.to(int64(cap(*buf)))
+	})
+}
+
+// named returns what a request names.
+func (s *Server) named(req *jsonRequest) (*target, error) {
+	if req.model.Name != "" {
+		return s.resolveModel(req.model)
+	}
+	return s.resolve(req.service, req.features)
+}
+
+// answerJSON does one request with a body of JSON, and sends the bytes that answer returns, which may be used again
+// once it has returned. The hold has the request's bytes.
+func (s *Server) answerJSON(w http.ResponseWriter, r *http.Request, m method, answer func(context.Context, *jsonRequest, *hold) ([]byte, error)) {
 	if !isJSON(r) {
 		writeError(w, http.StatusUnsupportedMediaType, "INVALID_ARGUMENT", "the request's Content-Type is "+quoted(r.Header.Get("Content-Type")), "send Content-Type: application/json")
 		return
 	}
-	buf := buffers.Get(0)
-	defer buffers.Put(buf)
 	arriving, h := hold{budget: &s.arriving}, hold{budget: &s.inFlight}
 	defer h.release()
-	refused := s.run(r.Context(), httpGet, func(ctx context.Context) error {
+	var out []byte
+	refused := s.run(r.Context(), m, func(ctx context.Context) error {
 		defer arriving.release()
 		body, err := s.readBody(w, r, &arriving)
 		if err != nil {
@@ -106,36 +141,16 @@ func (s *Server) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return err
 		}
-		var t *target
-		if req.model.Name != "" {
-			t, err = s.resolveModel(req.model)
-		} else {
-			t, err = s.resolve(req.service, req.features)
-		}
-		if err != nil {
-			return err
-		}
-		keys, err := req.columns(t, s.store.Limits.MaxRows)
-		if err != nil {
-			return err
-		}
-		answer, err := s.lookup(ctx, t, keys, req.events, &h)
-		if err != nil {
-			return err
-		}
-		keys = slices.DeleteFunc(keys, func(c fstore.Column) bool { return !t.needs(c.Name) })
-		if *buf, err = appendAnswerJSON((*buf)[:0], keys, t.list, answer, s.store.Limits.MaxAnswerBytes); err != nil {
-			return err
-		}
-		return h.to(int64(cap(*buf)))
+		out, err = answer(ctx, req, &h)
+		return err
 	})
 	if refused != nil {
 		writeError(w, refused.http, refused.name, refused.message, refused.hint)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(*buf)))
-	_, _ = w.Write(*buf) // a client that went away is nobody's error
+	w.Header().Set("Content-Length", strconv.Itoa(len(out)))
+	_, _ = w.Write(out) // a client that went away is nobody's error
 }
 
 // readBody reads the body of a request. The hold takes its bytes as they arrive.

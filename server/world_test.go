@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -41,6 +42,7 @@ type page struct {
 	models   map[fstore.ModelRef]*fstore.FeatureList
 	views    map[string]*fstore.ViewVersion
 	resolved func(refs []string) // called by Features, if set
+	also     map[string]bool     // key columns beside those of the views
 }
 
 func (b *book) set(p page) {
@@ -116,6 +118,7 @@ func (p page) KeyColumns() map[string]bool {
 			out[k.Name] = true
 		}
 	}
+	maps.Copy(out, p.also)
 	return out
 }
 

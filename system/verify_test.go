@@ -2,7 +2,9 @@ package system
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
+	"hash/crc32"
 	"slices"
 	"testing"
 
@@ -39,13 +41,15 @@ func TestVerifyFindsEveryWrongKey(t *testing.T) {
 			}
 			slices.Sort(places)
 			first, second := places[0], places[1]
-			wrong := []byte(all[first])
-			wrong[len(wrong)-1] ^= 1
+			damaged := []byte(all[first])
+			damaged[len(damaged)/2] ^= 1
 			for _, c := range []struct{ kind, place, record string }{
 				{"undecodable", first, all[first][:3]},
-				{"differing", first, string(wrong)},
-				{"differing", first, all[second]},
-				{"missing", first, ""},
+				{"undecodable", first, ""},
+				{"undecodable", first, string(damaged)},
+				{"undecodable", first, all[second]}, // its checksum is of its own key
+				{"differing", first, otherRecord(first, all[first])},
+				{"missing", first, gone},
 				{"extra", first + "\x01", all[first]},
 			} {
 				put(t, b, c.place, c.record)
@@ -59,18 +63,34 @@ func TestVerifyFindsEveryWrongKey(t *testing.T) {
 				if err := json.Unmarshal([]byte(got.stdout), &said); err != nil || got.status != 4 || said.OK || len(said.Views[0].Differences) != 1 || said.Views[0].Differences[0].Kind != c.kind {
 					t.Errorf("%s: status %d, %v\n%s%s", c.kind, got.status, err, got.stdout, got.stderr)
 				}
-				put(t, b, c.place, all[c.place])
+				was, ok := all[c.place]
+				if !ok {
+					was = gone
+				}
+				put(t, b, c.place, was)
 				r.must("verify", "customer_orders")
 			}
 		})
 	}
 }
 
-// put writes a record by hand; an empty one is deleted.
+// otherRecord returns a record of the same key with another value and the right checksum: the CRC-32C of its
+// generation, its key and all bytes before it.
+func otherRecord(physical, record string) string {
+	other := []byte(record[:len(record)-4])
+	other[len(other)-1] ^= 1
+	sum := crc32.Checksum(append([]byte(physical[6:]), other...), crc32.MakeTable(crc32.Castagnoli))
+	return string(binary.LittleEndian.AppendUint32(other, sum))
+}
+
+// gone is what put deletes a record for.
+const gone = "gone"
+
+// put writes a record by hand, or deletes it.
 func put(t *testing.T, b online.Backend, physical, record string) {
 	t.Helper()
 	c := online.Commit{Set: []online.KV{{Key: []byte(physical), Value: []byte(record)}}}
-	if record == "" {
+	if record == gone {
 		c = online.Commit{Delete: [][]byte{[]byte(physical)}}
 	}
 	if err := b.Commit(context.Background(), c); err != nil {

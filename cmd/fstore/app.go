@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +29,7 @@ type app struct {
 	config  *viper.Viper      // the settings as given: defaults, environment, file and flags
 	given   map[string]string // flags that were given, by the setting they stand for
 	secrets []string          // passwords seen in settings: never printed
+	watched sync.Once         // the program's memory is watched once an engine is open
 	drains  atomic.Bool       // a server ends by itself once it has answered what is in flight
 }
 

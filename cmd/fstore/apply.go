@@ -25,8 +25,8 @@ func (a *app) applyCommand() *cobra.Command {
 needed. What serves goes on serving until the new versions have been materialized.
 
 A plan that breaks callers of a serving service is refused without --breaking: one that makes them send another key
-column, takes an output away, changes a type, or removes the service.`,
-		Example: "  fstore apply\n  fstore apply --yes --message 'returns count against the order'\n  fstore apply --breaking",
+column, takes an output away, changes a type, removes the service, or leaves a key column that they may send unknown.`,
+		Example: "  fstore apply\n  fstore apply --yes --message 'returns count against the order'\n  fstore apply --yes --breaking",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !f.yes && !terminal(a.stdin) {

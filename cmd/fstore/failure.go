@@ -102,10 +102,18 @@ func (a *app) fail(err error) int {
 		a.printProblems(problems)
 		return code
 	}
-	message, hints := explain(err)
-	fmt.Fprintf(a.stderr, "fstore: %s\n", message)
+	before, said := "fstore: ", map[string]bool{}
+	var hints []string
+	for _, one := range separate(err) {
+		message, its := explain(one)
+		fmt.Fprintf(a.stderr, "%s%s\n", before, indented(message))
+		before, hints = "", append(hints, its...)
+	}
 	for _, h := range hints {
-		fmt.Fprintf(a.stderr, "hint: %s\n", h)
+		if !said[h] {
+			said[h] = true
+			fmt.Fprintf(a.stderr, "hint: %s\n", indented(h))
+		}
 	}
 	return code
 }
@@ -114,11 +122,32 @@ func (a *app) fail(err error) int {
 func (a *app) printProblems(problems registry.Problems) {
 	fmt.Fprintf(a.stderr, "fstore: %s in the definitions\n", count(len(problems), "mistake"))
 	for _, p := range problems {
-		fmt.Fprintf(a.stderr, "%s: %s\n", p.Pos, p.Message)
+		fmt.Fprintf(a.stderr, "%s: %s\n", inCell(p.Pos.String()), indented(p.Message))
 		if p.Hint != "" {
-			fmt.Fprintf(a.stderr, "        %s\n", p.Hint)
+			fmt.Fprintf(a.stderr, "        %s\n", indented(p.Hint))
 		}
 	}
+}
+
+// separate returns the errors that errors.Join put together, which it prints a line each.
+func separate(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	inner := joined.Unwrap()
+	lines := make([]string, len(inner))
+	for i, e := range inner {
+		lines[i] = e.Error()
+	}
+	if len(inner) == 0 || strings.Join(lines, "\n") != err.Error() {
+		return []error{err}
+	}
+	var out []error
+	for _, e := range inner {
+		out = append(out, separate(e)...)
+	}
+	return out
 }
 
 // explain splits an error into what is wrong and what to do, each hint once.

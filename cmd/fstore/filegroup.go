@@ -132,6 +132,9 @@ func (g *fileGroup) locate(ctx context.Context, engine *offline.Engine, repo str
 	folder := g.shown(repo, g.folder)
 	if len(g.files) == 1 && !strings.Contains(g.folder, "=*") {
 		g.path, g.name = literal(g.shown(repo, g.files[0])), nameOfFile(g.files[0])
+		if g.name == "" {
+			g.name = nameOfFile(g.folder)
+		}
 		return []*fileGroup{g}, nil
 	}
 	for _, base := range g.patterns() {

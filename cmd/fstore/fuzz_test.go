@@ -38,7 +38,7 @@ func FuzzKeys(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		k := newKeyRows([]fstore.Field{{Name: "k", Type: fstore.Int64}, {Name: "s", Type: fstore.String}})
+		k := newKeyRows([]fstore.Field{{Name: "k", Type: fstore.Int64}, {Name: "s", Type: fstore.String}}, nil)
 		err := k.addFlag(text)
 		if err == nil && k.columns[0].Len != k.columns[1].Len {
 			t.Errorf("columns of %d and %d rows", k.columns[0].Len, k.columns[1].Len)

@@ -117,11 +117,11 @@ func (a *app) get(ctx context.Context, q *question) error {
 	if err != nil {
 		return err
 	}
-	list, err := a.servingList(ctx, s, q.selection)
+	list, also, err := a.servingList(ctx, s, q.selection)
 	if err != nil {
 		return err
 	}
-	rows, err := a.keyRows(ctx, s, q, list)
+	rows, err := a.keyRows(ctx, s, q, newKeyRows(list.KeyColumns(), also))
 	if err != nil {
 		return err
 	}
@@ -140,10 +140,11 @@ func (a *app) get(ctx context.Context, q *question) error {
 	return a.printAnswer(rows.columns, list, answer)
 }
 
-// servingList resolves the selection to the versions that serve.
-func (a *app) servingList(ctx context.Context, s *Settings, sel selection) (*fstore.FeatureList, error) {
-	var list *fstore.FeatureList
-	err := withSnapshot(ctx, s, func(snap *registry.Snapshot) (err error) {
+// servingList resolves the selection to the versions that serve. It also returns the key columns that any request may
+// carry.
+func (a *app) servingList(ctx context.Context, s *Settings, sel selection) (list *fstore.FeatureList, also map[string]bool, err error) {
+	err = withSnapshot(ctx, s, func(snap *registry.Snapshot) (err error) {
+		also = snap.KeyColumns()
 		switch {
 		case sel.service != "":
 			list, err = snap.ServingService(sel.service)
@@ -154,12 +155,11 @@ func (a *app) servingList(ctx context.Context, s *Settings, sel selection) (*fst
 		}
 		return err
 	})
-	return list, err
+	return list, also, err
 }
 
 // keyRows reads the rows that are asked about.
-func (a *app) keyRows(ctx context.Context, s *Settings, q *question, list *fstore.FeatureList) (*keyRows, error) {
-	rows := newKeyRows(list.KeyColumns())
+func (a *app) keyRows(ctx context.Context, s *Settings, q *question, rows *keyRows) (*keyRows, error) {
 	if err := splitRow(q.entities); err != nil {
 		return nil, err
 	}

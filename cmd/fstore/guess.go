@@ -56,6 +56,9 @@ func typeFor(engineType string) fstore.Type {
 	return guessTypes[parameters.ReplaceAllString(engineType, "")]
 }
 
+// isRenamed reports whether the source gives the column another name.
+func (c *guessedColumn) isRenamed() bool { return c.file != "" && c.name != c.file }
+
 // guessedColumn is a column of a source under the name that it gets.
 type guessedColumn struct {
 	file   string // its name in the files
@@ -87,6 +90,8 @@ func guessColumns(columns []fstore.EngineColumn) []guessedColumn {
 		}
 		g.dates = g.dates || c.Dates || c.Type == "DATE"
 		switch {
+		case c.Name == "":
+			g.typ, g.why = fstore.Invalid, "SQL cannot read a column whose name is empty"
 		case c.Unreadable != nil:
 			g.typ, g.why = fstore.Invalid, c.Unreadable.Message
 		case c.Untyped != nil:

@@ -27,7 +27,7 @@ an online shop with definitions and 20,000 invoice lines of sample data, the sam
 --from reads the columns of Parquet files and proposes entities, sources and views for them. Comments mark what was
 guessed. It takes a file, a folder or a pattern; with it DIR may hold other files, and none is written over. Paths of
 sources are relative where --from is, or where the files lie in DIR.`,
-		Example: "  fstore init shop\n  cd shop && fstore plan\n  fstore init mine --empty\n  fstore init mine --from 'data/*.parquet'",
+		Example: "  fstore init shop\n  cd shop && fstore plan\n  fstore init mine --empty\n  fstore init proposed --from 'data/*.parquet'",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := args[0]

@@ -16,10 +16,11 @@ import (
 // keyRows collects the rows that get asks about: the columns that a feature list needs, in name order.
 type keyRows struct {
 	columns []fstore.Column
+	also    map[string]bool // names that a row may have although these features do not need them
 }
 
-func newKeyRows(fields []fstore.Field) *keyRows {
-	k := &keyRows{columns: make([]fstore.Column, len(fields))}
+func newKeyRows(fields []fstore.Field, also map[string]bool) *keyRows {
+	k := &keyRows{also: also, columns: make([]fstore.Column, len(fields))}
 	for i, f := range fields {
 		k.columns[i] = fstore.NewColumn(f.Name, f.Type, 0)
 	}
@@ -39,7 +40,7 @@ func (k *keyRows) names() string {
 // has and that must all be keys.
 func (k *keyRows) add(given []string, value func(c *fstore.Column) error) error {
 	for _, name := range given {
-		if k.column(name) == nil {
+		if k.column(name) == nil && !k.also[name] {
 			return fstore.Errorf(fstore.ErrInvalid, "%s is not a key of these features", name).WithHint("their keys are %s", k.names())
 		}
 	}

@@ -18,6 +18,8 @@ type shownModel struct {
 	Views     []fstore.ViewRef `json:"views"`               // each once
 	Published []modelView      `json:"published,omitempty"` // absent where the online store cannot be reached
 	Ready     *bool            `json:"ready,omitempty"`     // all of them are published, so that the model is served; likewise
+
+	Interface *fstore.Description `json:"interface,omitempty"` // what callers send and get
 }
 
 // modelView is a view version of a model as the online store has it.
@@ -64,6 +66,9 @@ func (a *app) modelsShown(ctx context.Context, s *Settings, snap *registry.Snaps
 	out := make([]*shownModel, len(models))
 	for i, m := range models {
 		out[i] = &shownModel{ModelVersion: m, Views: usedViews(m)}
+		if list, err := snap.ModelFeatures(m.Ref); err == nil {
+			out[i].Interface = list.Describe()
+		}
 		refs = append(refs, out[i].Views...)
 	}
 	pointers, err := modelPointers(ctx, s, refs)
@@ -196,6 +201,9 @@ func (a *app) printModel(m *shownModel) error {
 	facts.row("pinned", shortTime(m.Pinned)+by)
 	facts.row("from", m.Origin())
 	facts.row("state", m.state())
+	if m.Interface != nil {
+		facts.row("callers send", orDash(fieldList(m.Interface.KeyColumns)))
+	}
 	for _, v := range m.Published {
 		at := "not published"
 		if !v.At.IsZero() {
@@ -207,14 +215,5 @@ func (a *app) printModel(m *shownModel) error {
 		return err
 	}
 	fmt.Fprintln(a.stdout)
-	t := newTable("FEATURE", "VIEW", "FEATURE IN VIEW", "KEYS")
-	for _, o := range m.Outputs {
-		use := m.Uses[o.Use]
-		keys := make([]string, len(use.Keys))
-		for i, k := range use.Keys {
-			keys[i] = k.Column
-		}
-		t.row(o.Name, use.View.String(), o.Feature, orDash(strings.Join(keys, ", ")))
-	}
-	return t.print(a.stdout)
+	return outputTable(m.Uses, m.Outputs, m.Interface).print(a.stdout)
 }

@@ -22,6 +22,9 @@ func (a *app) openEngine(s *Settings) (*offline.Engine, error) {
 	if s.State != "" {
 		o.Digests = filepath.Join(s.State, "digests.json")
 	}
+	if megabytes, ok := parseMemory(s.MemoryLimit); ok {
+		a.watched.Do(func() { a.watchMemory(megabytes) })
+	}
 	return offline.Open(o)
 }
 

@@ -89,7 +89,7 @@ func (a *app) printPlan(p *registry.Plan) error {
 			fmt.Fprintf(a.stdout, "    %s (%s)\n", k.Ref, strings.Join(k.Why, ", "))
 		}
 	}
-	a.printServices(p.Services)
+	a.printServices(p)
 	a.printModels(p.Models)
 	a.printNotes(p.Notes)
 	_, err := fmt.Fprintf(a.stdout, "\nPlan: %d to add, %d to change, %d to remove.\n",
@@ -98,11 +98,14 @@ func (a *app) printPlan(p *registry.Plan) error {
 }
 
 // printServices says what changes for the callers of serving services.
-func (a *app) printServices(services []registry.ServiceImpact) {
-	if len(services) > 0 {
-		fmt.Fprintln(a.stdout, "\nChanges for callers of services, once the new version serves:")
+func (a *app) printServices(p *registry.Plan) {
+	if len(p.Services)+len(p.Forgotten) > 0 {
+		fmt.Fprintln(a.stdout, "\nChanges for callers, once the new versions serve:")
 	}
-	for _, s := range services {
+	for _, name := range p.Forgotten {
+		a.printPainted(red, fmt.Sprintf("    requests with key column %s are refused: nothing needs it any longer   # BREAKING", name))
+	}
+	for _, s := range p.Services {
 		if s.To == 0 {
 			a.printPainted(red, fmt.Sprintf("    %s@%d goes at once: its callers get NOT_FOUND   # BREAKING", s.Service, s.From))
 			continue
@@ -124,11 +127,7 @@ func refuseBreaking(p *registry.Plan) error {
 	if len(broken) == 0 {
 		return nil
 	}
-	var names []string
-	for _, s := range broken {
-		names = append(names, fmt.Sprintf("%s@%d", s.Service, s.From))
-	}
-	return fstore.Errorf(errCheck, "the plan breaks callers of %s, which serves now: fstore plan shows how", strings.Join(names, ", ")).
+	return fstore.Errorf(errCheck, "the plan breaks %s: fstore plan shows how", strings.Join(broken, ", ")).
 		WithHint("keep what callers use: a new feature_service beside the old one, a new output beside the old one. Callers can send a new key " +
 			"column before it is needed. If no caller breaks, run fstore apply --breaking")
 }

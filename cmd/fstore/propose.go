@@ -92,7 +92,7 @@ func (s *guessedSource) guess(columns []fstore.EngineColumn) {
 func (s *guessedSource) definition() *fstore.Source {
 	def := &fstore.Source{Name: s.name, Path: s.group.path, Rename: map[string]string{}}
 	for _, c := range s.columns {
-		if c.name != c.file {
+		if c.isRenamed() {
 			def.Rename[c.file] = c.name
 		}
 		if c.optional {

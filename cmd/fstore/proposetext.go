@@ -19,7 +19,7 @@ func (p *proposal) text() string {
 	files := 0
 	var docs []string
 	for _, e := range p.entities {
-		docs = append(docs, fmt.Sprintf("kind: entity\nname: %s\njoin_keys: [{name: %s, type: %s}] # guessed: by its name in %s; check\n", e.name, e.key, e.typ, e.from))
+		docs = append(docs, fmt.Sprintf("kind: entity\nname: %s\njoin_keys: [{name: %s, type: %s}] # guessed: by its name in %s; check\n", scalar(e.name), scalar(e.key), e.typ, e.from))
 	}
 	for _, s := range p.sources {
 		files += len(s.group.files)
@@ -41,14 +41,14 @@ func (s *guessedSource) text() string {
 		return "# " + commentText(s.missing()) + "\n"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "kind: source\nname: %s\npath: %s # %s\n", s.name, scalar(s.group.path), count(len(s.group.files), "file"))
+	fmt.Fprintf(&b, "kind: source\nname: %s\npath: %s # %s\n", scalar(s.name), scalar(s.group.path), count(len(s.group.files), "file"))
 	var renames, optional []string
 	for _, c := range s.columns {
-		if c.name != c.file {
-			renames = append(renames, "  "+scalar(c.file)+": "+c.name+"\n")
+		if c.isRenamed() {
+			renames = append(renames, "  "+scalar(c.file)+": "+scalar(c.name)+"\n")
 		}
 		if c.optional {
-			optional = append(optional, c.name)
+			optional = append(optional, scalar(c.name))
 		}
 	}
 	if len(renames) > 0 {
@@ -83,14 +83,14 @@ func (s *guessedSource) times(b *strings.Builder) {
 			others = append(others, c.name)
 		}
 	}
-	fmt.Fprintf(b, "event_timestamp: %s # guessed: when a row was true", s.event.name)
+	fmt.Fprintf(b, "event_timestamp: %s # guessed: when a row was true", scalar(s.event.name))
 	if len(others) > 0 {
 		b.WriteString(", not " + strings.Join(others, " or "))
 	}
 	b.WriteString("; check\n")
 	switch {
 	case s.created != nil:
-		fmt.Fprintf(b, "created_timestamp: %s # guessed: when a row became known; check\n", s.created.name)
+		fmt.Fprintf(b, "created_timestamp: %s # guessed: when a row became known; check\n", scalar(s.created.name))
 		if s.event.dates {
 			b.WriteString("availability: created\n")
 		}
@@ -108,19 +108,23 @@ func (v *guessedView) text(s *guessedSource) string {
 	for _, k := range v.keys {
 		keys = append(keys, k.column.name)
 	}
+	var entities []string
+	for _, e := range v.entities {
+		entities = append(entities, scalar(e))
+	}
 	rows := "the latest row of each " + keys[0] + " counts"
 	if s.event == nil {
 		rows = "there is one row for each " + strings.Join(keys, ", ")
 	}
-	fmt.Fprintf(&b, "kind: feature_view\nname: %s\nentities: [%s] # guessed: %s; check\n", v.name, strings.Join(v.entities, ", "), rows)
+	fmt.Fprintf(&b, "kind: feature_view\nname: %s\nentities: [%s] # guessed: %s; check\n", scalar(v.name), strings.Join(entities, ", "), rows)
 	for _, k := range v.keys {
 		if k.typ == fstore.Int64 && (k.column.typ == fstore.Float64 || k.column.typ == fstore.Float32) {
 			fmt.Fprintf(&b, "# guessed: %s is %s in the files, with whole numbers only; check\n", k.column.name, k.column.engine)
 		}
 	}
-	fmt.Fprintf(&b, "source: %s\nfeatures:\n", s.name)
+	fmt.Fprintf(&b, "source: %s\nfeatures:\n", scalar(s.name))
 	for _, f := range v.features {
-		fmt.Fprintf(&b, "  - {name: %s, type: %s}\n", f.name, f.typ)
+		fmt.Fprintf(&b, "  - {name: %s, type: %s}\n", scalar(f.name), f.typ)
 	}
 	return b.String()
 }

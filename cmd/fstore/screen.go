@@ -102,16 +102,22 @@ func isPlain(text []byte) bool {
 }
 
 // obeyed reports whether a terminal may obey a character instead of showing it: control characters, those that turn
-// the direction of a line, separators of lines, and the invisible tags.
+// the direction of a line, separators of lines, and characters that cannot be seen. Joiners stay: scripts and emoji need them.
 func obeyed(r rune) bool {
 	switch {
 	case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r):
 		return true
 	case r == '\u2028', r == '\u2029', r == '\ufeff', r >= 0xe0000 && r <= 0xe007f:
 		return true
+	case r == '\u00ad', r == '\u200b', r >= '\u2060' && r <= '\u2064':
+		return true
 	}
 	return false
 }
+
+// indented returns a text of several lines with all but the first indented, so that no text from outside can begin a
+// line as a message of fstore does.
+func indented(s string) string { return strings.ReplaceAll(s, "\n", "\n        ") }
 
 // inCell returns a text for a cell of a table, on one line.
 func inCell(s string) string {

@@ -3,11 +3,15 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
+
+	fstore "github.com/fstore-dev/fstore"
 )
 
 func TestWhatATerminalObeysIsEscaped(t *testing.T) {
@@ -26,6 +30,7 @@ func TestWhatATerminalObeysIsEscaped(t *testing.T) {
 		"tag \U000e0041":              `tag \udb40\udc41`,
 		"not UTF-8 \xff\xc3":          `not UTF-8 \xff\xc3`,
 		"nul \x00":                    `nul \u0000`,
+		"zero \u200bwidth \u00ad":     `zero \u200bwidth \u00ad`,
 	} {
 		var out bytes.Buffer
 		s := newScreen(&out, nil)
@@ -113,5 +118,17 @@ func TestMistypedURLsPrintNoPassword(t *testing.T) {
 		if out := a.stderr.(*screen).to.(*bytes.Buffer).String(); strings.Contains(out, "s3cr3t") {
 			t.Errorf("%s: printed %s", url, out)
 		}
+	}
+}
+
+// Text from outside may have several lines. None of them begins as a message of fstore does.
+func TestNoLineOfAMessageIsForged(t *testing.T) {
+	a, _ := newApp(t, "project: shop\n", nil)
+	forged := fstore.Errorf(fstore.ErrInvalid, "no file x\nfstore: all is well").WithHint("try y\nhint: run it")
+	a.fail(errors.Join(fmt.Errorf("read: %w", forged), errors.New("another")))
+	got := a.stderr.(*screen).to.(*bytes.Buffer).String()
+	const want = "fstore: read: no file x\n        fstore: all is well\nanother\nhint: try y\n        hint: run it\n"
+	if got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

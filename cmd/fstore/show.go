@@ -38,6 +38,8 @@ type shown struct {
 	Source   *fstore.Source           `json:"source,omitempty"`
 	View     *fstore.ViewVersion      `json:"view,omitempty"`
 	Service  *registry.ServiceVersion `json:"service,omitempty"`
+
+	Interface *fstore.Description `json:"interface,omitempty"` // of a service: what callers send and get
 }
 
 func (a *app) show(ctx context.Context, arg string) error {
@@ -143,7 +145,11 @@ func find(snap *registry.Snapshot, kind string, ref fstore.ViewRef) []shown {
 	if wanted(registry.KindService) {
 		for _, s := range snap.Services() {
 			if s.Ref.Name == ref.Name && (ref.Version == 0 || ref.Version == s.Ref.Version) {
-				out = append(out, shown{Kind: registry.KindService, Name: ref.Name, Version: s.Ref.Version, Serving: s.Serving, Service: &s.ServiceVersion, UsedBy: []string{}})
+				found := shown{Kind: registry.KindService, Name: ref.Name, Version: s.Ref.Version, Serving: s.Serving, Service: &s.ServiceVersion, UsedBy: []string{}}
+				if list, err := snap.ServiceVersion(s.Ref); err == nil {
+					found.Interface = list.Describe()
+				}
+				out = append(out, found)
 			}
 		}
 	}
@@ -236,6 +242,9 @@ func (a *app) printShown(s shown) error {
 		viewFacts(fact, s)
 	case s.Service != nil:
 		fact("version", fmt.Sprintf("@%d, served %s", s.Version, versionText(s.Serving)))
+		if s.Interface != nil {
+			fact("callers send", orDash(fieldList(s.Interface.KeyColumns)))
+		}
 		metaFacts(fact, s.Service.Service.Meta)
 	}
 	if len(s.UsedBy) > 0 {
@@ -280,6 +289,23 @@ func viewFacts(fact func(name, value string), s shown) {
 	metaFacts(fact, v.Meta)
 }
 
+// outputTable lists the features of a service or model: their types, where they come from, and by which key columns.
+func outputTable(uses []registry.ServiceUse, outputs []fstore.FeatureOutput, d *fstore.Description) *table {
+	t := newTable("FEATURE", "TYPE", "VIEW", "FEATURE IN VIEW", "KEYS")
+	for i, o := range outputs {
+		use, typ := uses[o.Use], ""
+		if d != nil {
+			typ = d.Features[i].Type.String()
+		}
+		keys := make([]string, len(use.Keys))
+		for j, k := range use.Keys {
+			keys[j] = k.Column
+		}
+		t.row(o.Name, orDash(typ), use.View.String(), o.Feature, orDash(strings.Join(keys, ", ")))
+	}
+	return t
+}
+
 func (a *app) printFeatures(s shown) error {
 	var t *table
 	switch {
@@ -293,15 +319,7 @@ func (a *app) printFeatures(s shown) error {
 			t.row(f.Name, f.Type.String(), value, f.Description)
 		}
 	case s.Service != nil:
-		t = newTable("FEATURE", "VIEW", "FEATURE IN VIEW", "KEYS")
-		for _, o := range s.Service.Outputs {
-			use := s.Service.Uses[o.Use]
-			keys := make([]string, len(use.Keys))
-			for i, k := range use.Keys {
-				keys[i] = k.Column
-			}
-			t.row(o.Name, use.View.String(), o.Feature, orDash(strings.Join(keys, ", ")))
-		}
+		t = outputTable(s.Service.Uses, s.Service.Outputs, s.Interface)
 	default:
 		return nil
 	}

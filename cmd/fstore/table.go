@@ -17,7 +17,12 @@ type table struct {
 	rows   [][]string
 }
 
-func newTable(header ...string) *table { return &table{header: header} }
+func newTable(header ...string) *table {
+	for i, c := range header {
+		header[i] = inCell(c)
+	}
+	return &table{header: header}
+}
 
 func (t *table) row(cells ...string) {
 	for i, c := range cells {

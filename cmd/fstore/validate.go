@@ -94,9 +94,9 @@ func (a *app) masked(problems []registry.Problem) []registry.Problem {
 
 func (a *app) printWarnings(warnings []registry.Problem) {
 	for _, w := range warnings {
-		fmt.Fprintf(a.stderr, "%s %s: %s\n", "warning:", w.Pos, w.Message)
+		fmt.Fprintf(a.stderr, "%s %s: %s\n", "warning:", inCell(w.Pos.String()), indented(w.Message))
 		if w.Hint != "" {
-			fmt.Fprintf(a.stderr, "  hint: %s\n", w.Hint)
+			fmt.Fprintf(a.stderr, "  hint: %s\n", indented(w.Hint))
 		}
 	}
 }

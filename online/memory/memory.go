@@ -51,7 +51,7 @@ func (b *Backend) Commit(ctx context.Context, c online.Commit) error {
 		}
 	}
 	for _, kv := range c.Set {
-		b.data[string(kv.Key)] = bytes.Clone(kv.Value)
+		b.data[string(kv.Key)] = append([]byte{}, kv.Value...) // never nil, which says absent
 	}
 	for _, k := range c.Delete {
 		delete(b.data, string(k))

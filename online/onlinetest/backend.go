@@ -76,6 +76,37 @@ var backendTests = []test{
 			}
 		}
 	}},
+	{"a_value_of_no_bytes_is_not_absent", func(t *testing.T, b online.Backend) {
+		ctx := context.Background()
+		for _, empty := range [][]byte{nil, {}} {
+			if err := b.Commit(ctx, online.Commit{Set: []online.KV{{Key: []byte("a"), Value: empty}, {Key: []byte("b"), Value: []byte("1")}}}); err != nil {
+				t.Fatal(err)
+			}
+			records, pointers, err := b.Get(ctx, bs("none", "a", "b"), bs("a", "none"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			same(t, records, [][]byte{nil, {}, []byte("1")})
+			same(t, pointers, [][]byte{{}, nil})
+			conflict(t, b.Commit(ctx, online.Commit{Guards: []online.Guard{{Key: []byte("a")}}}))
+			conflict(t, b.Commit(ctx, online.Commit{Guards: []online.Guard{{Key: []byte("none"), Want: []byte{}}}}))
+			if err := b.Commit(ctx, online.Commit{Guards: []online.Guard{{Key: []byte("a"), Want: []byte{}}, {Key: []byte("none")}}, Delete: bs("a")}); err != nil {
+				t.Error(err)
+			}
+		}
+		many := make([][]byte, 3500) // more than a backend asks for at once
+		for i := range many {
+			many[i] = fmt.Append(nil, "k", i)
+		}
+		set(t, b, "k3499", "")
+		records, _, err := b.Get(ctx, many, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if records[0] != nil || records[3499] == nil {
+			t.Errorf("got %q and %q, want nil and no bytes", records[0], records[3499])
+		}
+	}},
 	{"commit_changes_all_or_nothing", func(t *testing.T, b online.Backend) {
 		set(t, b, "guard", "is", "gone", "1")
 		c := online.Commit{Guards: []online.Guard{{Key: []byte("guard"), Want: []byte("other")}}, Set: kvs("new", "1"), Delete: bs("gone")}

@@ -15,6 +15,16 @@ import (
 )
 
 var damageTests = []test{
+	{"what_has_no_bytes_is_damaged_and_not_absent", func(t *testing.T, b online.Backend) {
+		d := newDamaged(t, b)
+		for _, key := range d.keys {
+			d.put(key, nil)
+			if !d.errs(fmt.Sprintf("%q: empty", key)) && d.read[string(key)] {
+				t.Errorf("%q is empty: no error", key)
+			}
+			d.put(key, d.values[string(key)])
+		}
+	}},
 	{"what_is_damaged_is_an_error_and_never_a_wrong_value", func(t *testing.T, b online.Backend) {
 		d := newDamaged(t, b)
 		rng := rand.New(rand.NewPCG(1, 2))
@@ -133,7 +143,7 @@ func (d *damaged) spoil(rng *rand.Rand, key []byte) (how string, value []byte) {
 		}
 		return "zeros", v
 	case 3:
-		return "cut", v[:max(at, 1)] // no backend holds an empty value
+		return "cut", v[:at]
 	case 4:
 		return "longer", append(v, v[at:]...)
 	}

@@ -1,6 +1,7 @@
 package onlinetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -134,7 +135,7 @@ var writeTests = []test{
 		}
 		is := was
 		for i, garbage := range []string{
-			"garbage", "null", `{"generation":"none"}`,
+			"", "garbage", "null", `{"generation":"none"}`,
 			`{"generation":"` + string(generation1) + `","published":"2026-01-01T00:00:00Z","fingerprint":"test","newer":1}`,
 		} {
 			put(garbage)
@@ -142,7 +143,7 @@ var writeTests = []test{
 			if err != nil || !ok {
 				t.Fatal(ok, err)
 			}
-			same(t, damaged, fstore.Pointer{Damaged: garbage})
+			same(t, damaged, fstore.Pointer{Damaged: cmp.Or(garbage, "(no bytes)")})
 			is.Token = fmt.Sprint(i)
 			conflict(t, s.Publish(ctx, was, is, nil, right))
 			conflict(t, s.Publish(ctx, was, is, &right, right))
@@ -165,7 +166,7 @@ var writeTests = []test{
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, garbage := range []string{"garbage", " " + string(raw[0]), `{"newer":1,` + string(raw[0][1:])} {
+		for _, garbage := range []string{"", "garbage", " " + string(raw[0]), `{"newer":1,` + string(raw[0][1:])} {
 			if err := b.Commit(ctx, online.Commit{Set: []online.KV{{Key: key, Value: []byte(garbage)}}}); err != nil {
 				t.Fatal(err)
 			}

@@ -120,14 +120,14 @@ func (b *Backend) get(ctx context.Context, keys, pointers [][]byte) (records, pt
 // appendValues appends the values of an MGET: read only, as Get says.
 func appendValues(out [][]byte, cmd *driver.StringSliceCmd) [][]byte {
 	for _, s := range cmd.Val() {
-		var value []byte
-		if s != "" { // the driver gives "" for nil; no value is empty
-			value = unsafe.Slice(unsafe.StringData(s), len(s))
-		}
-		out = append(out, value)
+		out = append(out, bytesOf(s))
 	}
 	return out
 }
+
+// bytesOf returns the bytes of a value in the answer to an MGET, nil where it is absent. The driver gives "" for that,
+// which points to nothing, while a value of no bytes points into what was received.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 // arg is a key that the driver writes without an allocation of its own, given as a pointer.
 type arg []byte
@@ -206,7 +206,7 @@ func (b *Backend) watch(ctx context.Context, conn *driver.Conn, guards []online.
 		return b.failed(ctx, err)
 	}
 	for i, have := range values.Val() {
-		if have != string(guards[i].Want) {
+		if want := guards[i].Want; have != string(want) || (bytesOf(have) == nil) != (want == nil) {
 			return fstore.Errorf(fstore.ErrConflict, "%q was changed meanwhile", guards[i].Key)
 		}
 	}

@@ -101,7 +101,7 @@ func (b *Backend) get(ctx context.Context, f *file, keys string, out [][]byte) e
 		if err := rows.Scan(&at, &value); err != nil {
 			return b.failed(err)
 		}
-		out[at] = value
+		out[at] = blob(value)
 	}
 	return b.failed(rows.Err())
 }
@@ -202,7 +202,7 @@ func (b *Backend) apply(ctx context.Context, tx *sql.Tx, c online.Commit) error 
 	return nil
 }
 
-// blob keeps an empty key from being NULL.
+// blob keeps an empty key or value from being NULL, and what is read from looking absent: the driver gives nil for no bytes.
 func blob(b []byte) []byte {
 	if b == nil {
 		return []byte{}

@@ -3,4 +3,4 @@
 package fstorev1
 
 // protoDigest is the sha256 of the feature_store.proto that the code of this package was generated from.
-const protoDigest = "0992f15577319702a7cbc8343092e1547d2204b1fa8116f9310379aea7540697"
+const protoDigest = "7b6206b416b1f0172ee42308202d2f2c73552c9e971bf966088467e9c1351e5d"

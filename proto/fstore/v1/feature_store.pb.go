@@ -118,9 +118,11 @@ type GetOnlineFeaturesRequest struct {
 	//	*GetOnlineFeaturesRequest_Features
 	//	*GetOnlineFeaturesRequest_Model
 	Selection isGetOnlineFeaturesRequest_Selection `protobuf_oneof:"selection"`
-	// The join keys, one column each, by name and in any order: exactly the columns that the features need. A service
-	// that binds a key to another column ("keys: {airport: origin}") wants it under that name. Empty where all views
-	// have no entity: the answer then has one row.
+	// The join keys, one column each, by name and in any order: the columns that the features need. A service that binds
+	// a key to another column ("keys: {airport: origin}") wants it under that name. Empty where all views have no
+	// entity: the answer then has one row. A column that other features of the project need may be there too: its length
+	// is checked and its values are ignored. So a caller can send a key column before its service needs it. Any other
+	// column is an error.
 	//
 	// The kind of values must be that of the key; of int32 and int64 either is taken for the other where the values fit. A row with a null in a key is answered, with NOT_FOUND for the features behind that key.
 	Entities []*Column `protobuf:"bytes,4,rep,name=entities,proto3" json:"entities,omitempty"`
@@ -1426,6 +1428,324 @@ func (x *ModelAnswer) GetVersion() string {
 	return ""
 }
 
+// DescribeFeaturesRequest says which features are to be described.
+type DescribeFeaturesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which features; exactly one of these is set, as in GetOnlineFeaturesRequest.
+	//
+	// Types that are valid to be assigned to Selection:
+	//
+	//	*DescribeFeaturesRequest_Service
+	//	*DescribeFeaturesRequest_Features
+	//	*DescribeFeaturesRequest_Model
+	Selection     isDescribeFeaturesRequest_Selection `protobuf_oneof:"selection"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DescribeFeaturesRequest) Reset() {
+	*x = DescribeFeaturesRequest{}
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DescribeFeaturesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DescribeFeaturesRequest) ProtoMessage() {}
+
+func (x *DescribeFeaturesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DescribeFeaturesRequest.ProtoReflect.Descriptor instead.
+func (*DescribeFeaturesRequest) Descriptor() ([]byte, []int) {
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *DescribeFeaturesRequest) GetSelection() isDescribeFeaturesRequest_Selection {
+	if x != nil {
+		return x.Selection
+	}
+	return nil
+}
+
+func (x *DescribeFeaturesRequest) GetService() string {
+	if x != nil {
+		if x, ok := x.Selection.(*DescribeFeaturesRequest_Service); ok {
+			return x.Service
+		}
+	}
+	return ""
+}
+
+func (x *DescribeFeaturesRequest) GetFeatures() *FeatureRefs {
+	if x != nil {
+		if x, ok := x.Selection.(*DescribeFeaturesRequest_Features); ok {
+			return x.Features
+		}
+	}
+	return nil
+}
+
+func (x *DescribeFeaturesRequest) GetModel() *ModelRef {
+	if x != nil {
+		if x, ok := x.Selection.(*DescribeFeaturesRequest_Model); ok {
+			return x.Model
+		}
+	}
+	return nil
+}
+
+type isDescribeFeaturesRequest_Selection interface {
+	isDescribeFeaturesRequest_Selection()
+}
+
+type DescribeFeaturesRequest_Service struct {
+	Service string `protobuf:"bytes,1,opt,name=service,proto3,oneof"`
+}
+
+type DescribeFeaturesRequest_Features struct {
+	Features *FeatureRefs `protobuf:"bytes,2,opt,name=features,proto3,oneof"`
+}
+
+type DescribeFeaturesRequest_Model struct {
+	Model *ModelRef `protobuf:"bytes,3,opt,name=model,proto3,oneof"`
+}
+
+func (*DescribeFeaturesRequest_Service) isDescribeFeaturesRequest_Selection() {}
+
+func (*DescribeFeaturesRequest_Features) isDescribeFeaturesRequest_Selection() {}
+
+func (*DescribeFeaturesRequest_Model) isDescribeFeaturesRequest_Selection() {}
+
+// DescribeFeaturesResponse is what callers of GetOnlineFeatures with the same selection must send and what they get.
+type DescribeFeaturesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The key columns that a request must bring, by name.
+	KeyColumns []*KeyColumn `protobuf:"bytes,1,rep,name=key_columns,json=keyColumns,proto3" json:"key_columns,omitempty"`
+	// The features in the order of an answer.
+	Features []*FeatureDescription `protobuf:"bytes,2,rep,name=features,proto3" json:"features,omitempty"`
+	// The service that answers; absent where something else was asked for.
+	Service *ServiceAnswer `protobuf:"bytes,3,opt,name=service,proto3" json:"service,omitempty"`
+	// The model that answers; absent where something else was asked for.
+	Model         *ModelAnswer `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DescribeFeaturesResponse) Reset() {
+	*x = DescribeFeaturesResponse{}
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DescribeFeaturesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DescribeFeaturesResponse) ProtoMessage() {}
+
+func (x *DescribeFeaturesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DescribeFeaturesResponse.ProtoReflect.Descriptor instead.
+func (*DescribeFeaturesResponse) Descriptor() ([]byte, []int) {
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *DescribeFeaturesResponse) GetKeyColumns() []*KeyColumn {
+	if x != nil {
+		return x.KeyColumns
+	}
+	return nil
+}
+
+func (x *DescribeFeaturesResponse) GetFeatures() []*FeatureDescription {
+	if x != nil {
+		return x.Features
+	}
+	return nil
+}
+
+func (x *DescribeFeaturesResponse) GetService() *ServiceAnswer {
+	if x != nil {
+		return x.Service
+	}
+	return nil
+}
+
+func (x *DescribeFeaturesResponse) GetModel() *ModelAnswer {
+	if x != nil {
+		return x.Model
+	}
+	return nil
+}
+
+// KeyColumn is a column of join keys.
+type KeyColumn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its type as definitions write it: "int64". Int32 and int64 values are taken for each other where they fit.
+	Type          string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeyColumn) Reset() {
+	*x = KeyColumn{}
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeyColumn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeyColumn) ProtoMessage() {}
+
+func (x *KeyColumn) ProtoReflect() protoreflect.Message {
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeyColumn.ProtoReflect.Descriptor instead.
+func (*KeyColumn) Descriptor() ([]byte, []int) {
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *KeyColumn) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *KeyColumn) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+// FeatureDescription is a feature of an answer.
+type FeatureDescription struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its output name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its type as definitions write it: "float64", "list<float32>".
+	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	// The view that it comes from, and the version of it.
+	View        string `protobuf:"bytes,3,opt,name=view,proto3" json:"view,omitempty"`
+	ViewVersion uint32 `protobuf:"varint,4,opt,name=view_version,json=viewVersion,proto3" json:"view_version,omitempty"`
+	// Its name in the view.
+	Feature string `protobuf:"bytes,5,opt,name=feature,proto3" json:"feature,omitempty"`
+	// What its definition says of it.
+	Description   string `protobuf:"bytes,6,opt,name=description,proto3" json:"description,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeatureDescription) Reset() {
+	*x = FeatureDescription{}
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeatureDescription) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeatureDescription) ProtoMessage() {}
+
+func (x *FeatureDescription) ProtoReflect() protoreflect.Message {
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeatureDescription.ProtoReflect.Descriptor instead.
+func (*FeatureDescription) Descriptor() ([]byte, []int) {
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *FeatureDescription) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *FeatureDescription) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *FeatureDescription) GetView() string {
+	if x != nil {
+		return x.View
+	}
+	return ""
+}
+
+func (x *FeatureDescription) GetViewVersion() uint32 {
+	if x != nil {
+		return x.ViewVersion
+	}
+	return 0
+}
+
+func (x *FeatureDescription) GetFeature() string {
+	if x != nil {
+		return x.Feature
+	}
+	return ""
+}
+
+func (x *FeatureDescription) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
 var File_fstore_v1_feature_store_proto protoreflect.FileDescriptor
 
 const file_fstore_v1_feature_store_proto_rawDesc = "" +
@@ -1512,14 +1832,36 @@ const file_fstore_v1_feature_store_proto_rawDesc = "" +
 	"\aversion\x18\x02 \x01(\rR\aversion\";\n" +
 	"\vModelAnswer\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\tR\aversion*e\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\"\xa5\x01\n" +
+	"\x17DescribeFeaturesRequest\x12\x1a\n" +
+	"\aservice\x18\x01 \x01(\tH\x00R\aservice\x124\n" +
+	"\bfeatures\x18\x02 \x01(\v2\x16.fstore.v1.FeatureRefsH\x00R\bfeatures\x12+\n" +
+	"\x05model\x18\x03 \x01(\v2\x13.fstore.v1.ModelRefH\x00R\x05modelB\v\n" +
+	"\tselection\"\xee\x01\n" +
+	"\x18DescribeFeaturesResponse\x125\n" +
+	"\vkey_columns\x18\x01 \x03(\v2\x14.fstore.v1.KeyColumnR\n" +
+	"keyColumns\x129\n" +
+	"\bfeatures\x18\x02 \x03(\v2\x1d.fstore.v1.FeatureDescriptionR\bfeatures\x122\n" +
+	"\aservice\x18\x03 \x01(\v2\x18.fstore.v1.ServiceAnswerR\aservice\x12,\n" +
+	"\x05model\x18\x04 \x01(\v2\x16.fstore.v1.ModelAnswerR\x05model\"3\n" +
+	"\tKeyColumn\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\"\xaf\x01\n" +
+	"\x12FeatureDescription\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x12\n" +
+	"\x04view\x18\x03 \x01(\tR\x04view\x12!\n" +
+	"\fview_version\x18\x04 \x01(\rR\vviewVersion\x12\x18\n" +
+	"\afeature\x18\x05 \x01(\tR\afeature\x12 \n" +
+	"\vdescription\x18\x06 \x01(\tR\vdescription*e\n" +
 	"\x06Status\x12\x12\n" +
 	"\x0eSTATUS_PRESENT\x10\x00\x12\x15\n" +
 	"\x11STATUS_NULL_VALUE\x10\x01\x12\x14\n" +
 	"\x10STATUS_NOT_FOUND\x10\x02\x12\x1a\n" +
-	"\x16STATUS_OUTSIDE_MAX_AGE\x10\x032s\n" +
+	"\x16STATUS_OUTSIDE_MAX_AGE\x10\x032\xd5\x01\n" +
 	"\fFeatureStore\x12c\n" +
-	"\x11GetOnlineFeatures\x12#.fstore.v1.GetOnlineFeaturesRequest\x1a$.fstore.v1.GetOnlineFeaturesResponse\"\x03\x90\x02\x01B7Z5github.com/fstore-dev/fstore/proto/fstore/v1;fstorev1b\x06proto3"
+	"\x11GetOnlineFeatures\x12#.fstore.v1.GetOnlineFeaturesRequest\x1a$.fstore.v1.GetOnlineFeaturesResponse\"\x03\x90\x02\x01\x12`\n" +
+	"\x10DescribeFeatures\x12\".fstore.v1.DescribeFeaturesRequest\x1a#.fstore.v1.DescribeFeaturesResponse\"\x03\x90\x02\x01B7Z5github.com/fstore-dev/fstore/proto/fstore/v1;fstorev1b\x06proto3"
 
 var (
 	file_fstore_v1_feature_store_proto_rawDescOnce sync.Once
@@ -1534,7 +1876,7 @@ func file_fstore_v1_feature_store_proto_rawDescGZIP() []byte {
 }
 
 var file_fstore_v1_feature_store_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_fstore_v1_feature_store_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_fstore_v1_feature_store_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_fstore_v1_feature_store_proto_goTypes = []any{
 	(Status)(0),                       // 0: fstore.v1.Status
 	(*GetOnlineFeaturesRequest)(nil),  // 1: fstore.v1.GetOnlineFeaturesRequest
@@ -1557,6 +1899,10 @@ var file_fstore_v1_feature_store_proto_goTypes = []any{
 	(*ViewAnswer)(nil),                // 18: fstore.v1.ViewAnswer
 	(*ServiceAnswer)(nil),             // 19: fstore.v1.ServiceAnswer
 	(*ModelAnswer)(nil),               // 20: fstore.v1.ModelAnswer
+	(*DescribeFeaturesRequest)(nil),   // 21: fstore.v1.DescribeFeaturesRequest
+	(*DescribeFeaturesResponse)(nil),  // 22: fstore.v1.DescribeFeaturesResponse
+	(*KeyColumn)(nil),                 // 23: fstore.v1.KeyColumn
+	(*FeatureDescription)(nil),        // 24: fstore.v1.FeatureDescription
 }
 var file_fstore_v1_feature_store_proto_depIdxs = []int32{
 	2,  // 0: fstore.v1.GetOnlineFeaturesRequest.features:type_name -> fstore.v1.FeatureRefs
@@ -1579,13 +1925,21 @@ var file_fstore_v1_feature_store_proto_depIdxs = []int32{
 	20, // 17: fstore.v1.GetOnlineFeaturesResponse.model:type_name -> fstore.v1.ModelAnswer
 	5,  // 18: fstore.v1.Feature.values:type_name -> fstore.v1.Values
 	17, // 19: fstore.v1.Feature.event_timestamps:type_name -> fstore.v1.EventTimestamps
-	1,  // 20: fstore.v1.FeatureStore.GetOnlineFeatures:input_type -> fstore.v1.GetOnlineFeaturesRequest
-	15, // 21: fstore.v1.FeatureStore.GetOnlineFeatures:output_type -> fstore.v1.GetOnlineFeaturesResponse
-	21, // [21:22] is the sub-list for method output_type
-	20, // [20:21] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	2,  // 20: fstore.v1.DescribeFeaturesRequest.features:type_name -> fstore.v1.FeatureRefs
+	3,  // 21: fstore.v1.DescribeFeaturesRequest.model:type_name -> fstore.v1.ModelRef
+	23, // 22: fstore.v1.DescribeFeaturesResponse.key_columns:type_name -> fstore.v1.KeyColumn
+	24, // 23: fstore.v1.DescribeFeaturesResponse.features:type_name -> fstore.v1.FeatureDescription
+	19, // 24: fstore.v1.DescribeFeaturesResponse.service:type_name -> fstore.v1.ServiceAnswer
+	20, // 25: fstore.v1.DescribeFeaturesResponse.model:type_name -> fstore.v1.ModelAnswer
+	1,  // 26: fstore.v1.FeatureStore.GetOnlineFeatures:input_type -> fstore.v1.GetOnlineFeaturesRequest
+	21, // 27: fstore.v1.FeatureStore.DescribeFeatures:input_type -> fstore.v1.DescribeFeaturesRequest
+	15, // 28: fstore.v1.FeatureStore.GetOnlineFeatures:output_type -> fstore.v1.GetOnlineFeaturesResponse
+	22, // 29: fstore.v1.FeatureStore.DescribeFeatures:output_type -> fstore.v1.DescribeFeaturesResponse
+	28, // [28:30] is the sub-list for method output_type
+	26, // [26:28] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_fstore_v1_feature_store_proto_init() }
@@ -1610,13 +1964,18 @@ func file_fstore_v1_feature_store_proto_init() {
 		(*Values_ListValues)(nil),
 	}
 	file_fstore_v1_feature_store_proto_msgTypes[14].OneofWrappers = []any{}
+	file_fstore_v1_feature_store_proto_msgTypes[20].OneofWrappers = []any{
+		(*DescribeFeaturesRequest_Service)(nil),
+		(*DescribeFeaturesRequest_Features)(nil),
+		(*DescribeFeaturesRequest_Model)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fstore_v1_feature_store_proto_rawDesc), len(file_fstore_v1_feature_store_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   20,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -47,6 +47,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	FeatureStore_GetOnlineFeatures_FullMethodName = "/fstore.v1.FeatureStore/GetOnlineFeatures"
+	FeatureStore_DescribeFeatures_FullMethodName  = "/fstore.v1.FeatureStore/DescribeFeatures"
 )
 
 // FeatureStoreClient is the client API for FeatureStore service.
@@ -58,6 +59,9 @@ type FeatureStoreClient interface {
 	// GetOnlineFeatures returns the asked features of every row of keys, as they were last published. It changes
 	// nothing and may be repeated.
 	GetOnlineFeatures(ctx context.Context, in *GetOnlineFeaturesRequest, opts ...grpc.CallOption) (*GetOnlineFeaturesResponse, error)
+	// DescribeFeatures returns what a service, a model or a list of features needs and gives: the key columns that a
+	// request must bring, and the features of its answer, with their types and view versions. It reads no values.
+	DescribeFeatures(ctx context.Context, in *DescribeFeaturesRequest, opts ...grpc.CallOption) (*DescribeFeaturesResponse, error)
 }
 
 type featureStoreClient struct {
@@ -78,6 +82,16 @@ func (c *featureStoreClient) GetOnlineFeatures(ctx context.Context, in *GetOnlin
 	return out, nil
 }
 
+func (c *featureStoreClient) DescribeFeatures(ctx context.Context, in *DescribeFeaturesRequest, opts ...grpc.CallOption) (*DescribeFeaturesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DescribeFeaturesResponse)
+	err := c.cc.Invoke(ctx, FeatureStore_DescribeFeatures_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // FeatureStoreServer is the server API for FeatureStore service.
 // All implementations must embed UnimplementedFeatureStoreServer
 // for forward compatibility.
@@ -87,6 +101,9 @@ type FeatureStoreServer interface {
 	// GetOnlineFeatures returns the asked features of every row of keys, as they were last published. It changes
 	// nothing and may be repeated.
 	GetOnlineFeatures(context.Context, *GetOnlineFeaturesRequest) (*GetOnlineFeaturesResponse, error)
+	// DescribeFeatures returns what a service, a model or a list of features needs and gives: the key columns that a
+	// request must bring, and the features of its answer, with their types and view versions. It reads no values.
+	DescribeFeatures(context.Context, *DescribeFeaturesRequest) (*DescribeFeaturesResponse, error)
 	mustEmbedUnimplementedFeatureStoreServer()
 }
 
@@ -99,6 +116,9 @@ type UnimplementedFeatureStoreServer struct{}
 
 func (UnimplementedFeatureStoreServer) GetOnlineFeatures(context.Context, *GetOnlineFeaturesRequest) (*GetOnlineFeaturesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetOnlineFeatures not implemented")
+}
+func (UnimplementedFeatureStoreServer) DescribeFeatures(context.Context, *DescribeFeaturesRequest) (*DescribeFeaturesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DescribeFeatures not implemented")
 }
 func (UnimplementedFeatureStoreServer) mustEmbedUnimplementedFeatureStoreServer() {}
 func (UnimplementedFeatureStoreServer) testEmbeddedByValue()                      {}
@@ -139,6 +159,24 @@ func _FeatureStore_GetOnlineFeatures_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _FeatureStore_DescribeFeatures_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DescribeFeaturesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FeatureStoreServer).DescribeFeatures(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FeatureStore_DescribeFeatures_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FeatureStoreServer).DescribeFeatures(ctx, req.(*DescribeFeaturesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // FeatureStore_ServiceDesc is the grpc.ServiceDesc for FeatureStore service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -149,6 +187,10 @@ var FeatureStore_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetOnlineFeatures",
 			Handler:    _FeatureStore_GetOnlineFeatures_Handler,
+		},
+		{
+			MethodName: "DescribeFeatures",
+			Handler:    _FeatureStore_DescribeFeatures_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

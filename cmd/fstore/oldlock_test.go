@@ -1,0 +1,45 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/fstore-dev/fstore/offline"
+)
+
+// testdata/oldlock holds training sets of the data in testdata/upgrade, with their locks, as an fstore wrote them that knew
+// neither targets, samples nor optional columns. Locks outlive builds: this one reads and verifies them, and makes the same
+// content again.
+func TestLocksOfAnOlderBuild(t *testing.T) {
+	dir := t.TempDir()
+	for to, from := range map[string]string{dir: "testdata/oldlock", filepath.Join(dir, "data"): "testdata/upgrade/data"} {
+		if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sh := &shell{t: t, dir: dir}
+	for _, name := range []string{"old", "by_query"} {
+		lock := name + lockSuffix
+		has(t, sh.run("fstore training-set verify "+lock), "file     unchanged", "rebuild  same", "is what its lock says")
+		has(t, sh.run("fstore training-set rebuild "+lock+" --out again/"+name+".parquet"), "rebuild  same")
+		was, now := readLock(t, filepath.Join(dir, lock)), readLock(t, filepath.Join(dir, "again", lock))
+		if was.Output.Content != now.Output.Content || was.Labels.Targets != nil || was.Labels.Sample != nil {
+			t.Errorf("%s: the lock beside the new file is another", lock)
+		}
+	}
+	has(t, sh.run("fstore training-set diff old"+lockSuffix+" by_query"+lockSuffix), "labels")
+}
+
+func readLock(t *testing.T, path string) *offline.Lock {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := offline.ReadLock(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}

@@ -1,0 +1,28 @@
+package fstore
+
+// Description says what a list of features needs and gives.
+type Description struct {
+	KeyColumns []Field              `json:"key_columns"` // that labels and requests must bring, by name
+	Features   []FeatureDescription `json:"features"`    // in the list's order
+}
+
+// FeatureDescription is a feature of a list: its output name and type, and where it comes from.
+type FeatureDescription struct {
+	Name        string  `json:"name"`
+	Type        Type    `json:"type"`
+	View        ViewRef `json:"view"`
+	Feature     string  `json:"feature"` // its name in the view
+	Description string  `json:"description,omitempty"`
+}
+
+// Describe returns what the list needs and gives.
+func (l *FeatureList) Describe() *Description {
+	d := &Description{KeyColumns: l.KeyColumns(), Features: make([]FeatureDescription, len(l.Outputs))}
+	for i, o := range l.Outputs {
+		f := l.Feature(i)
+		d.Features[i] = FeatureDescription{
+			Name: o.Name, Type: f.Type, View: l.Uses[o.Use].Version.Ref, Feature: o.Feature, Description: f.Description,
+		}
+	}
+	return d
+}
