@@ -32,6 +32,7 @@ type contentColumn struct {
 	rows       *fstore.Column   // that take is about to get
 	room       int64            // how many rows may be kept for the bins
 	kept       []*fstore.Column // all rows so far; nil: there are too many
+	settled    bool             // its statistics are made
 }
 
 // measure says which statistics a column has.
@@ -73,6 +74,7 @@ func (s *session) content(ctx context.Context, file string, o *LockOutput, known
 func (s *session) readColumns(ctx context.Context, from string, described []fstore.EngineColumn, o *LockOutput, take takeRows) error {
 	o.Columns = make([]LockColumn, 0, len(described))
 	var columns []*contentColumn
+	var memory sync.Pool
 	for group := range slices.Chunk(described, groupColumns) {
 		var err error
 		columns, err = s.groupOf(ctx, from, group, columns)
@@ -80,7 +82,7 @@ func (s *session) readColumns(ctx context.Context, from string, described []fsto
 			o.Rows, err = s.readContent(ctx, from, columns, take)
 		}
 		if err == nil {
-			eachColumn(columns, (*contentColumn).settleBins)
+			eachColumn(columns, func(c *contentColumn) { c.settle(&memory) })
 			again := slices.DeleteFunc(slices.Clone(columns), func(c *contentColumn) bool { return !c.tally.again })
 			_, err = s.readContent(ctx, from, again, (*contentColumn).takeAgain)
 		}
@@ -89,7 +91,9 @@ func (s *session) readColumns(ctx context.Context, from string, described []fsto
 		}
 		for _, c := range columns {
 			c.Content = hex.EncodeToString(c.hash.Sum(nil))
-			c.Statistics = c.statistics()
+			if !c.settled {
+				c.Statistics = c.statistics()
+			}
 			o.Columns = append(o.Columns, c.LockColumn)
 		}
 	}
@@ -105,8 +109,11 @@ func (s *session) groupOf(ctx context.Context, from string, group []fstore.Engin
 	}
 	columns := make([]*contentColumn, 0, len(group))
 	for i, d := range group {
-		c := &contentColumn{LockColumn: LockColumn{Name: d.Name, Type: d.Type}, hash: sha256.New(), room: int64(keptValues / len(group))}
+		c := &contentColumn{LockColumn: LockColumn{Name: d.Name, Type: d.Type}, hash: sha256.New()}
 		c.expression, c.measure = readAs(ident(d.Name), d.Type)
+		if c.measure == ofNumbers || c.measure == ofInstants {
+			c.room = int64(keptValues / len(group))
+		}
 		if withNulls[d.Name] {
 			c.expression += "::VARCHAR"
 		}
@@ -252,28 +259,50 @@ func eachColumn(columns []*contentColumn, do func(*contentColumn)) {
 	all.Wait()
 }
 
-// take adds rows to the column's digest and its statistics.
+// take adds rows to the column's digest and its statistics. The statistics of numbers wait while all rows can be kept:
+// what they need of one column stays in the processor's cache, and that of many does not.
 func (c *contentColumn) take(rows *fstore.Column, at int64) {
 	c.digest(rows, at)
-	c.tally.take(c.measure, rows, at)
-	if c.measure != ofNumbers && c.measure != ofInstants {
+	if c.room == 0 {
+		c.tally.take(c.measure, rows, at)
 		return
 	}
 	if c.kept = append(c.kept, rows); at+int64(rows.Len) > c.room {
+		c.takeKept()
 		c.kept, c.room = nil, 0
 	}
 }
 
-// settleBins decides where the bins of a column end, and counts them if its rows were kept.
-func (c *contentColumn) settleBins() {
-	c.tally.settleBins(c.measure)
-	if c.kept == nil || !c.tally.again {
+// takeKept adds the rows that were kept to the statistics.
+func (c *contentColumn) takeKept() {
+	at := int64(0)
+	for _, rows := range c.kept {
+		c.tally.take(c.measure, rows, at)
+		at += int64(rows.Len)
+	}
+}
+
+// settle makes the statistics, but for bins that need a second pass. Columns whose rows were kept take turns with the memory
+// of a tally.
+func (c *contentColumn) settle(memory *sync.Pool) {
+	if c.kept == nil {
+		c.tally.settleBins(c.measure)
 		return
 	}
-	for _, rows := range c.kept {
-		c.tally.takeAgain(rows)
+	if last, ok := memory.Get().(*tally); ok {
+		c.tally = last.reuse()
 	}
-	c.kept, c.tally.again = nil, false
+	c.takeKept()
+	c.tally.settleBins(c.measure)
+	if c.tally.again {
+		for _, rows := range c.kept {
+			c.tally.takeAgain(rows)
+		}
+	}
+	c.Statistics, c.settled = c.statistics(), true
+	used := c.tally
+	memory.Put(&used)
+	c.kept, c.tally = nil, tally{}
 }
 
 // takeAgain adds rows of a second pass to the column's histogram.
