@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -54,6 +55,25 @@ func writeStamps(t *testing.T, path string, rows ...stamps) {
 	t.Helper()
 	if err := parquet.WriteFile(path, rows); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Nanoseconds are looked for by parquet-go, which makes other values of LZ4 pages at times: those are refused.
+func TestZonedNanosecondsInLZ4AreRefused(t *testing.T) {
+	r := newRepo(t, 1)
+	v := history(r)
+	path := filepath.Join(r.dir, "l.parquet")
+	for codec, taken := range map[compress.Codec]bool{&parquet.Lz4Raw: false, &parquet.Zstd: true, &parquet.Snappy: true} {
+		if err := parquet.WriteFile(path, []stamps{{1, day.UnixNano(), 1}}, parquet.Compression(codec)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := r.e.TrainingSet(t.Context(), r.request("l.parquet", all(v)))
+		if taken && err != nil {
+			t.Errorf("%s: %v", codec, err)
+		}
+		if !taken {
+			r.fails(err, "column t has nanoseconds with a time zone, compressed as LZ4", "l.parquet")
+		}
 	}
 }
 

@@ -83,9 +83,13 @@ func checkNanos(ctx context.Context, path, column string) (err error) {
 	}()
 	leaf, _ := file.Schema().Lookup(column)
 	row := int64(0)
-	for _, group := range file.RowGroups() {
+	for g, group := range file.RowGroups() {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if meta := file.Metadata(); !isDecoded(meta.CreatedBy, &meta.RowGroups[g].Columns[leaf.ColumnIndex].MetaData) {
+			return fstore.Errorf(fstore.ErrInvalid, "column %s has nanoseconds with a time zone, compressed as LZ4, in %s, which cannot be read exactly", column, path).
+				WithHint("write it in microseconds, or without the zone, or compressed as zstd or snappy")
 		}
 		at, n, err := finer(group.ColumnChunks()[leaf.ColumnIndex].Pages())
 		if err != nil {
