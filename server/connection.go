@@ -30,8 +30,9 @@ type grpcConnections struct {
 	arriving *budget // bytes of requests, until their streams end
 	streams  atomic.Int64
 
-	mu  sync.Mutex // guards all
-	all map[*connection]struct{}
+	mu       sync.Mutex // guards the rest
+	all      map[*connection]struct{}
+	draining bool
 }
 
 // connection is a gRPC connection. It is the AuthInfo of its peer, so that calls find it.
@@ -39,7 +40,8 @@ type connection struct {
 	net.Conn
 	of      *grpcConnections
 	in, out frames
-	joined  bool // for the reader alone
+	joined  bool        // for the reader alone
+	greeted atomic.Bool // the client's preface and its settings have arrived
 
 	mu        sync.Mutex
 	newest    uint32             // the largest number of a stream the client has opened
@@ -85,6 +87,9 @@ func (w watching) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo,
 func (c *connection) join() error {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
+	if c.of.draining {
+		return errDraining
+	}
 	if len(c.of.all) >= maxConnections {
 		return errTooManyConnections
 	}
@@ -112,6 +117,9 @@ func (c *connection) Read(p []byte) (int, error) {
 	}
 	n, err := c.Conn.Read(p)
 	c.in.scan(p[:n], c.arrived)
+	if !c.greeted.Load() && c.in.pastFirst() {
+		c.greeted.Store(true)
+	}
 	return n, err
 }
 
@@ -230,6 +238,19 @@ func (c *connection) endReceiving(why error) {
 func (g *grpcConnections) endReceiving(why error) {
 	for _, c := range g.list() {
 		c.endReceiving(why)
+	}
+}
+
+// closeMute closes the connections whose client has not greeted, and those that come: GracefulStop would wait 10 s for
+// one.
+func (g *grpcConnections) closeMute() {
+	g.mu.Lock()
+	g.draining = true
+	g.mu.Unlock()
+	for _, c := range g.list() {
+		if !c.greeted.Load() {
+			_ = c.Close() // the transport finds it closed
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ type frames struct {
 	skip   int // bytes to pass over: the client's preface, or the rest of a payload
 	header [frameHeaderBytes]byte
 	have   int // bytes of header seen
+	begun  int // frames whose header was seen
 }
 
 const frameHeaderBytes = 9
@@ -25,6 +26,9 @@ func (f frame) ends() bool {
 		(f.kind == http2.FrameHeaders || f.kind == http2.FrameData) && f.flags.Has(http2.FlagDataEndStream)
 }
 
+// pastFirst reports whether the first frame has gone by as a whole.
+func (s *frames) pastFirst() bool { return s.begun > 1 || s.begun == 1 && s.skip == 0 }
+
 // scan calls each with every frame whose header ends in p.
 func (s *frames) scan(p []byte, each func(frame)) {
 	for len(p) > 0 {
@@ -41,6 +45,7 @@ func (s *frames) scan(p []byte, each func(frame)) {
 			return
 		}
 		h := &s.header
+		s.begun++
 		s.have, s.skip = 0, int(h[0])<<16|int(h[1])<<8|int(h[2])
 		each(frame{
 			kind: http2.FrameType(h[3]), flags: http2.Flags(h[4]), length: s.skip,

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc/codes"
 )
 
@@ -183,5 +184,32 @@ func TestNobodyIsAnsweredBeforeTheCatalogWasRead(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAConnectionThatHasNotGreetedDoesNotHoldUpTheDrain(t *testing.T) {
+	settings := "\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x64"
+	for name, sent := range map[string]string{
+		"nothing": "", "no HTTP/2": "hello", "a part of the preface": http2.ClientPreface[:10], "no settings": http2.ClientPreface,
+		"a part of the settings' header": http2.ClientPreface + settings[:5], "a part of the settings": http2.ClientPreface + settings[:12],
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, nil).start(t)
+			conn, err := w.pipe.Dial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if _, err := io.WriteString(conn, sent); err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			if err := w.stop(); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(start); took > headerTimeout/2 {
+				t.Errorf("the drain took %s", took)
+			}
+		})
 	}
 }

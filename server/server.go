@@ -184,6 +184,7 @@ func (s *Server) drain(web *http.Server) error {
 			s.grpc.Stop() // GracefulStop waits 5 s for a client that does not answer its ping
 		}
 	})
+	s.connections.closeMute()
 	group.Go(func() {
 		defer close(stopped)
 		s.grpc.GracefulStop()

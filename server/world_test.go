@@ -226,6 +226,7 @@ func publish(t testing.TB, s *online.Store, v *fstore.ViewVersion, at time.Time,
 
 // world is a server over a store in memory, reached in-process.
 type world struct {
+	pipe *bufconn.Listener // gRPC's
 	*Server
 	store   *online.Store
 	backend *backend
@@ -325,6 +326,7 @@ func (w *world) start(t testing.TB) *world {
 func (w *world) begin(t testing.TB) {
 	t.Helper()
 	pipe := bufconn.Listen(1 << 20)
+	w.pipe = pipe
 	web, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
