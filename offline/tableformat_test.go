@@ -37,10 +37,16 @@ func TestFilesOfATableAreNotASource(t *testing.T) {
 		paths           []string
 		want            string
 	}{
-		{"delta", "t/_delta_log/00000000000000000000.json", "t/part-0.parquet",
-			[]string{"t/*.parquet", "t/part-0.parquet", "t", "t/", "*/*.parquet", "**/*.parquet", "**", "t/part-?.parquet", "t/[p]*", "./t/../t/*.parquet", "${T:-t}/*.parquet"}, delta},
-		{"delta, partitioned", "t/_delta_log/", "t/day=2011-12-09/region=eu/part-0.parquet",
-			[]string{"t/*/*/*.parquet", "t/day=2011-12-09/*/*.parquet", "t/day=2011-12-09/region=eu/*.parquet", "t/day=2011-12-09/region=eu/part-0.parquet", "t/day=2011-12-09", "t/**/*.parquet"}, delta},
+		{
+			"delta", "t/_delta_log/00000000000000000000.json", "t/part-0.parquet",
+			[]string{"t/*.parquet", "t/part-0.parquet", "t", "t/", "*/*.parquet", "**/*.parquet", "**", "t/part-?.parquet", "t/[p]*", "./t/../t/*.parquet", "${T:-t}/*.parquet"},
+			delta,
+		},
+		{
+			"delta, partitioned", "t/_delta_log/", "t/day=2011-12-09/region=eu/part-0.parquet",
+			[]string{"t/*/*/*.parquet", "t/day=2011-12-09/*/*.parquet", "t/day=2011-12-09/region=eu/*.parquet", "t/day=2011-12-09/region=eu/part-0.parquet", "t/day=2011-12-09", "t/**/*.parquet"},
+			delta,
+		},
 		{"a checkpoint of delta", "t/_delta_log/", "t/_delta_log/00000000000000000010.checkpoint.parquet", []string{"t/_delta_log/*.parquet", "t/*/*.parquet"}, delta},
 		{"named like a file", "t.parquet/_delta_log/", "t.parquet/part-0.parquet", []string{"*.parquet", "t.parquet", "t.parquet/*.parquet"}, delta},
 		{"iceberg", "t/metadata/v1.metadata.json", "t/data/a.parquet", []string{"t/data/*.parquet", "t/data/a.parquet", "t/data", "t", "t/**/*.parquet", "t/*/*.parquet"}, iceberg},

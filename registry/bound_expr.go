@@ -213,8 +213,10 @@ func (b *binding) zeroOfCast(e node, z zero) zero {
 
 func (b *binding) toldApart(e node, what string) {
 	b.found = append(b.found, verdict{
-		finding: finding{e.ownOffset(), "0.0 and -0.0 are equal, so that either may be kept here, and " + what + " tells them apart",
-			"add 0.0 first, which turns -0.0 into 0.0: max(x + 0.0)"},
+		finding: finding{
+			e.ownOffset(), "0.0 and -0.0 are equal, so that either may be kept here, and " + what + " tells them apart",
+			"add 0.0 first, which turns -0.0 into 0.0: max(x + 0.0)",
+		},
 		doubt: true, call: strings.ToLower(e.str("name")),
 	})
 }

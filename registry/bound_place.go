@@ -14,9 +14,19 @@ type place struct {
 
 // sameFunction lists names of one function, as the SQL and the plan have them, and macros under what they call.
 var sameFunction = [][]string{
-	{"arg_max", "argmax", "max_by"}, {"arg_min", "argmin", "min_by"}, {"list", "array_agg"}, {"string_agg", "group_concat", "listagg"},
-	{"first", "first_value", "arbitrary"}, {"last", "last_value"}, {"stddev_samp", "stddev"}, {"var_samp", "variance"}, {"fsum", "kahan_sum", "sumkahan"},
-	{"avg", "mean", "geomean", "geometric_mean"}, {"sum", "wavg", "weighted_avg"}, {"quantile_disc", "quantile"}, {"list_aggr", "list_aggregate", "array_aggr", "array_aggregate", "aggregate"},
+	{"arg_max", "argmax", "max_by"},
+	{"arg_min", "argmin", "min_by"},
+	{"list", "array_agg"},
+	{"string_agg", "group_concat", "listagg"},
+	{"first", "first_value", "arbitrary"},
+	{"last", "last_value"},
+	{"stddev_samp", "stddev"},
+	{"var_samp", "variance"},
+	{"fsum", "kahan_sum", "sumkahan"},
+	{"avg", "mean", "geomean", "geometric_mean"},
+	{"sum", "wavg", "weighted_avg"},
+	{"quantile_disc", "quantile"},
+	{"list_aggr", "list_aggregate", "array_aggr", "array_aggregate", "aggregate"},
 }
 
 func isCallOf(n node, name string) bool {

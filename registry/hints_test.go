@@ -73,8 +73,12 @@ func TestTextOfHintsIsAccepted(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ typ, written, want string }{
-		{"string", "0042", `quote it: "0042"`}, {"string", "42", `quote it: "42"`},
-		{"string", "true", `quote it: "true"`}, {"string", "0x1F", `quote it: "0x1F"`}, {"string", "1.50", `quote it: "1.50"`}, {"string", "-007", `quote it: "-007"`},
+		{"string", "0042", `quote it: "0042"`},
+		{"string", "42", `quote it: "42"`},
+		{"string", "true", `quote it: "true"`},
+		{"string", "0x1F", `quote it: "0x1F"`},
+		{"string", "1.50", `quote it: "1.50"`},
+		{"string", "-007", `quote it: "-007"`},
 	} {
 		said := report(check(t, withDefault(c.typ, c.written)))
 		if !strings.Contains(said, c.want) {

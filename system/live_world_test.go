@@ -95,7 +95,7 @@ func (w *liveWorld) data() {
 func (w *liveWorld) apply() {
 	w.t.Helper()
 	end := w.expectApply()
-	w.r.must("apply", "--yes")
+	w.r.must("apply", "--yes", "--breaking") // its edits take outputs away
 	end()
 	w.agree()
 }

@@ -182,7 +182,8 @@ func FuzzLockIsVerified(f *testing.F) {
 		}
 		before := s.tree(t)
 		for _, args := range [][]string{
-			{"training-set", "verify", lock}, {"training-set", "verify", lock, "--no-rebuild", "--rehash"},
+			{"training-set", "verify", lock},
+			{"training-set", "verify", lock, "--no-rebuild", "--rehash"},
 			{"training-set", "rebuild", lock, "--anyway", "--out", filepath.Join(s.dir, "out/again.parquet")},
 		} {
 			var out bytes.Buffer

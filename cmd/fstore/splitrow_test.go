@@ -8,8 +8,17 @@ import (
 // -e a=1 -e b=2 is two rows where one was meant.
 func TestOneRowInSeveralFlags(t *testing.T) {
 	for _, c := range []struct{ flags, want string }{
-		{"a=1 b=2", "a=1,b=2"}, {"a=1 b=2 a=3 b=4", "a=1,b=2"}, {"a=1 b=2 c=x", "a=1,b=2,c=x"}, {"b=1 b=2 a=3", "b=1,a=3"},
-		{"a=1 a=2", ""}, {"a=1", ""}, {"a=1,b=2 a=3,b=4", ""}, {`{"a":1} {"b":2}`, ""}, {"a=1,b=2 a=3", ""}, {"", ""}, {"a b", ""},
+		{"a=1 b=2", "a=1,b=2"},
+		{"a=1 b=2 a=3 b=4", "a=1,b=2"},
+		{"a=1 b=2 c=x", "a=1,b=2,c=x"},
+		{"b=1 b=2 a=3", "b=1,a=3"},
+		{"a=1 a=2", ""},
+		{"a=1", ""},
+		{"a=1,b=2 a=3,b=4", ""},
+		{`{"a":1} {"b":2}`, ""},
+		{"a=1,b=2 a=3", ""},
+		{"", ""},
+		{"a b", ""},
 	} {
 		err := splitRow(strings.Fields(c.flags))
 		hint := ""
