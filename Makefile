@@ -16,11 +16,11 @@ demo: build
 
 # The tests start their own redis-server, on a socket or a free port, and stop it.
 test: redis
-	go test ./...
+	go test -timeout 30m ./...
 
 # What runs concurrently, under the race detector.
 race: redis
-	go test -race ./online/... ./server/... ./materialize/... ./registry/...
+	go test -timeout 30m -race ./online/... ./server/... ./materialize/... ./registry/...
 
 # Every fuzz target for a few seconds.
 fuzz:
