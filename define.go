@@ -254,7 +254,7 @@ type Pointer struct {
 	Fingerprint string     `json:"fingerprint"`
 	Layout      int        `json:"layout,omitempty"` // of the generation's records; 0: an fstore wrote them that knew no checksums
 
-	Damaged string `json:"-"` // what the store holds in its place, where that is no pointer, "(no bytes)" for none; then all else is zero
+	Damaged string `json:"-"` // what the store holds there if it cannot be read as a pointer ("(no bytes)" if it is empty); all other fields are then zero
 }
 
 // Header is what the online store itself knows of one generation of a view version (DESIGN §8). It travels with

@@ -48,7 +48,7 @@ func TestWhatConvertsToWhat(t *testing.T) {
 	}
 }
 
-// A column without a type is nulls of any type, and the text of a folder may become any that is no list.
+// A column without a type converts to any type, as nulls. The text of a folder converts to any type but a list.
 func TestWhatConvertsToAnything(t *testing.T) {
 	e := &Engine{}
 	for to := fstore.Bool; to <= fstore.Timestamp; to++ {

@@ -17,7 +17,7 @@ const (
 	someValues
 )
 
-// readKeyJSON reads the rows of a file of JSON: an array of objects, or objects one behind the other. The engine's own
+// readKeyJSON reads the rows of a file of JSON: an array of objects, or objects one after another. The engine's own
 // reader is not used: it would read a large integer as a double, and take the last of two members with one name.
 func readKeyJSON(path string, keys []fstore.Field, empty emptyFile) (*fstore.Batch, error) {
 	f, err := regular.Open(path, maxKeyFile)

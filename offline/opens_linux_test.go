@@ -27,7 +27,7 @@ func watchOpens(t *testing.T, folder string) func() []string {
 				return names
 			}
 			for at := 0; at < n; {
-				const size = syscall.SizeofInotifyEvent // its last field is the length of the name behind it
+				const size = syscall.SizeofInotifyEvent // its last field is the length of the name that follows
 				length := int(binary.NativeEndian.Uint32(buffer[at+12:]))
 				name := string(bytes.TrimRight(buffer[at+size:at+size+length], "\x00"))
 				if name != "" {

@@ -198,7 +198,7 @@ func escapeFolders(folder string) string {
 // literal writes a path so that it holds no variable.
 func literal(path string) string { return strings.ReplaceAll(path, "${", "$${") }
 
-// wholeFolder returns the last folder that is no partition.
+// wholeFolder returns the last folder that is not a partition.
 func wholeFolder(folder string) string {
 	for partitionFolder.MatchString(filepath.Base(folder)) {
 		folder = filepath.Dir(folder)
