@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/alloctest"
+	"github.com/fstore-dev/fstore/internal/alloctest"
 	"pgregory.net/rapid"
 )
 

@@ -29,24 +29,22 @@ var layers = map[string][]string{
 	"feature_repo": {"feature_repo"},
 	"docs":         {},
 	"cmd":          {"cmd", "registry", "offline", "online", "materialize", "verify", "server", "proto", "feature_repo", "docs", "regular"},
-	"law":          {"law"},
 	"examples":     {"examples"},
-	"system":       {},
-	"alloctest":    {},
-	"bench":        {"bench", "registry", "offline", "online", "materialize", "server", "proto", "feature_repo"},
+	"internal":     {},
+	"test":         {"test", "registry", "offline", "online", "materialize", "server", "proto", "feature_repo"},
 }
 
 // homes says where a dependency may be imported from: cgo and every wire format stay in one place.
 var homes = map[string][]string{
-	"github.com/duckdb/":                             {"offline", "bench"},
-	"google.golang.org/protobuf":                     {"proto", "server", "cmd", "bench"},
-	"google.golang.org/grpc":                         {"proto", "server", "cmd", "bench"},
-	"github.com/redis/go-redis":                      {"online/redis", "bench"},
+	"github.com/duckdb/":                             {"offline", "test"},
+	"google.golang.org/protobuf":                     {"proto", "server", "cmd", "test"},
+	"google.golang.org/grpc":                         {"proto", "server", "cmd", "test"},
+	"github.com/redis/go-redis":                      {"online/redis", "test"},
 	"modernc.org/sqlite":                             {"registry", "online/sqlite"},
 	"github.com/prometheus/client_golang":            {"server", "cmd"},
 	"github.com/spf13/":                              {"cmd"},
 	"github.com/goccy/go-yaml":                       {"registry", "cmd"},
-	"github.com/parquet-go/parquet-go":               {"offline", "materialize", "feature_repo", "cmd", "bench"},
+	"github.com/parquet-go/parquet-go":               {"offline", "materialize", "feature_repo", "cmd", "test"},
 	"github.com/google/go-cmp":                       {"online/onlinetest"}, // else tests only
 	"pgregory.net/rapid":                             {"online/onlinetest"},
 	"github.com/rogpeppe/go-internal":                {}, // tests only
@@ -117,7 +115,7 @@ func under(path string, dirs []string) bool {
 // The clock is a parameter everywhere but in cmd: two runs over the same input at the same now are the same.
 func TestNoLibraryReadsTheClock(t *testing.T) {
 	for dir := range packages(t) {
-		if strings.HasPrefix(dir, "cmd") || strings.HasPrefix(dir, "bench") {
+		if strings.HasPrefix(dir, "cmd") || strings.HasPrefix(dir, "test/bench") {
 			continue
 		}
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))

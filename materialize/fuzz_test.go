@@ -15,7 +15,7 @@ import (
 	"testing"
 
 	"github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/alloctest"
+	"github.com/fstore-dev/fstore/internal/alloctest"
 )
 
 // sampleManifest writes a manifest of n keys.

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/alloctest"
+	"github.com/fstore-dev/fstore/internal/alloctest"
 	"github.com/google/go-cmp/cmp"
 )
 

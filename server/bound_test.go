@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fstore-dev/fstore/alloctest"
+	"github.com/fstore-dev/fstore/internal/alloctest"
 )
 
 // Large bodies, each made to cost as much as it can.

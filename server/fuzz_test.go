@@ -17,7 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/alloctest"
+	"github.com/fstore-dev/fstore/internal/alloctest"
 	"github.com/fstore-dev/fstore/online"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 )

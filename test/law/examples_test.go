@@ -27,7 +27,7 @@ var program = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	bin := filepath.Join(programDir, "fstore")
-	out, err := exec.Command("go", "build", "-o", bin, "../cmd/fstore").CombinedOutput()
+	out, err := exec.Command("go", "build", "-o", bin, "../../cmd/fstore").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
 	}
@@ -47,7 +47,7 @@ func newExample(t *testing.T, name, online string) *example {
 	t.Helper()
 	data := os.Getenv("FSTORE_EXAMPLE_DATA")
 	if data == "" {
-		data = "../../shared/data"
+		data = "../../../shared/data"
 	}
 	data, err := filepath.Abs(data)
 	if err != nil {
@@ -57,7 +57,7 @@ func newExample(t *testing.T, name, online string) *example {
 		t.Skipf("the real data is not there; set FSTORE_EXAMPLE_DATA to its folder: %v", err)
 	}
 	e := &example{t: t, dir: tempDir(t), data: data, online: online}
-	files, err := filepath.Glob(filepath.Join("../examples", name, "[a-z]*.*"))
+	files, err := filepath.Glob(filepath.Join("../../examples", name, "[a-z]*.*"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("example %s: %d files, %v", name, len(files), err)
 	}
