@@ -1,30 +1,40 @@
-# make demo shows the product; make test runs all tests. Needs Go, a C compiler (DuckDB) and make.
+# make demo shows the product; make test runs all tests; make help lists the rest. Each target does its own set-up.
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT     = mvdan.cc/gofumpt@v0.12.0
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME    = 5s
 VERSION     = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: build demo test race fuzz bench lint redis clean
+.PHONY: help setup build install demo test race fuzz bench cover lint vuln generate clean go compiler redis protoc
 
-build:
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-10s %s\n", $$1, $$2 }'
+
+setup: go compiler redis ## Install what is missing to build and test, and download the modules
+	go mod download
+
+build: go compiler ## Build bin/fstore
 	go build -ldflags '-X main.version=$(VERSION)' -o bin/fstore ./cmd/fstore
 
-demo: build
+install: go compiler ## Install fstore into GOBIN
+	go install -ldflags '-X main.version=$(VERSION)' ./cmd/fstore
+
+demo: build ## Show the whole life of a feature repo on sample data
 	@go build -o bin/generate ./feature_repo/generate
 	@feature_repo/demo.sh
 
 # The tests start their own redis-server, on a socket or a free port, and stop it.
-test: redis
+test: go compiler redis ## Run all tests
 	go test -timeout 30m ./...
 
 # What runs concurrently, under the race detector.
-race: redis
+race: go compiler redis ## Run what is concurrent under the race detector
 	go test -timeout 30m -race ./online/... ./server/... ./materialize/... ./registry/...
 
 # Every fuzz target for a few seconds. The go command may end with "context deadline exceeded" where nothing failed
 # (go.dev/issue/48591), so a target that fails runs once more: a real failure was saved and fails again.
-fuzz:
+fuzz: go compiler ## Run every fuzz target for FUZZTIME (5s)
 	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \
 			echo "fuzz $$(dirname $$file) $$target"; \
@@ -33,25 +43,41 @@ fuzz:
 		done; \
 	done
 
-bench: redis
+bench: go compiler redis ## Run the benchmarks
 	go test -run '^$$' -bench . -benchmem $$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -r -n1 dirname | sort -u)
 
-lint:
+lint: go compiler ## Check the code with vet and the linters
 	go vet ./...
 	go run $(STATICCHECK) ./...
 	@echo gofumpt -l .; unformatted=$$(go run $(GOFUMPT) -l .) && \
 		if [ -n "$$unformatted" ]; then echo "not formatted; run go run $(GOFUMPT) -w on:"; echo "$$unformatted"; exit 1; fi
 
-redis:
-	@if ! command -v redis-server >/dev/null; then \
-		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			echo "redis-server is missing: installing it with apt-get"; \
-			apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends redis-server; \
-		else \
-			echo "redis-server is missing: install it (sudo apt-get install redis-server, or brew install redis) and run make again"; \
-			exit 1; \
-		fi; \
-	fi
+cover: go compiler redis ## Run all tests and write bin/cover.html, the coverage of every line
+	@mkdir -p bin
+	go test -timeout 60m -coverpkg ./... -coverprofile bin/cover.out ./...
+	go tool cover -html bin/cover.out -o bin/cover.html
+	go tool cover -func bin/cover.out | tail -n 1
 
-clean:
+vuln: go compiler ## Look for known vulnerabilities in what fstore links
+	@.ci/vuln $(GOVULNCHECK)
+
+# A generated file is named by a go:generate comment beside its source. A test fails while the file is out of date.
+generate: go compiler protoc ## Generate everything that is generated
+	go generate ./...
+
+clean: ## Remove what the other targets made
 	rm -rf bin feature_repo/.fstore feature_repo/data
+
+# What the targets above need. Each installs what is missing where it may, and otherwise says what to run.
+go:
+	@command -v go >/dev/null || { echo "Go is missing. Install it from https://go.dev/dl, then run make again."; exit 1; }
+
+# DuckDB is C++.
+compiler:
+	@.ci/need $(firstword $(shell go env CXX 2>/dev/null) c++) g++ gcc
+
+redis:
+	@.ci/need redis-server redis-server redis
+
+protoc:
+	@.ci/need protoc protobuf-compiler protobuf
