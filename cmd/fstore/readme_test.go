@@ -13,33 +13,61 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write what the commands print into the README")
+var update = flag.Bool("update", false, "write what the commands print into the pages")
 
 // What differs from run to run: generations, and seconds.
 var volatile = regexp.MustCompile(`\b([0-9a-f]{16}|[0-9]\.[0-9]{2})\b`)
 
-// TestTheReadmeIsTrue runs the commands of the README's console blocks, one after another in a new folder, and
-// compares what they print with what the README says.
 func TestTheReadmeIsTrue(t *testing.T) {
 	const path = "../../README.md"
+	pageIsTrue(t, path)
 	readme, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if n := strings.Count(string(readme), "\n"); n > 100 {
+		t.Errorf("the README has %d lines", n)
+	}
+}
+
+func TestGettingStartedIsTrue(t *testing.T) {
+	pageIsTrue(t, "../../docs/getting-started.md")
+}
+
+// pageIsTrue runs the commands in the console blocks of a page, one after another in a new folder, and compares what
+// they print with what the page says. A command begins with "$ " and goes on in lines that begin with "> ".
+func pageIsTrue(t *testing.T, path string) {
+	t.Helper()
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
 	sh := &shell{t: t, dir: t.TempDir()}
-	var got strings.Builder
+	var got, command strings.Builder
+	run := func() {
+		if command.Len() > 0 {
+			got.WriteString(sh.run(command.String()))
+			command.Reset()
+		}
+	}
 	inside := false
-	for line := range strings.Lines(string(readme)) {
-		command, isCommand := strings.CutPrefix(line, "$ ")
+	for line := range strings.Lines(string(page)) {
+		first, begins := strings.CutPrefix(line, "$ ")
+		next, goesOn := strings.CutPrefix(line, "> ")
 		switch {
 		case strings.HasPrefix(line, "```"):
+			run()
 			inside = line == "```console\n"
 			got.WriteString(line)
 		case !inside:
 			got.WriteString(line)
-		case isCommand:
+		case begins:
+			run()
 			got.WriteString(line)
-			got.WriteString(sh.run(strings.TrimSpace(command)))
+			command.WriteString(first)
+		case goesOn && command.Len() > 0:
+			got.WriteString(line)
+			command.WriteString(next)
 		}
 	}
 	if *update {
@@ -48,12 +76,9 @@ func TestTheReadmeIsTrue(t *testing.T) {
 		}
 		return
 	}
-	want := volatile.ReplaceAllString(string(readme), "…")
+	want := volatile.ReplaceAllString(string(page), "…")
 	if d := cmp.Diff(want, volatile.ReplaceAllString(got.String(), "…")); d != "" {
-		t.Errorf("go test ./cmd/fstore -run Readme -update writes it anew (-README +printed)\n%s", d)
-	}
-	if n := strings.Count(string(readme), "\n"); n > 100 {
-		t.Errorf("the README has %d lines", n)
+		t.Errorf("go test ./cmd/fstore -run IsTrue -update writes %s again (-page +printed)\n%s", path, d)
 	}
 }
 
