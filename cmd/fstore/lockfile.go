@@ -13,6 +13,7 @@ import (
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/offline/duckdb"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/fstore-dev/fstore/regular"
 )
@@ -183,6 +184,29 @@ func queries(l *offline.Lock) []lockedSQL {
 		add(v.Sources, append(slices.Clone(v.Views), v.View))
 	}
 	return out
+}
+
+// check returns an error unless a lock's SQL may be run and its definitions are what their fingerprints say.
+func (set *lockedSet) check(ctx context.Context, engine *offline.Engine) error {
+	if err := set.checkSQL(ctx, engine); err != nil {
+		return err
+	}
+	return set.checkFingerprints(ctx, engine)
+}
+
+// checkFingerprints works out the fingerprints of a lock's views again. A lock of another build has its own way to do so.
+func (set *lockedSet) checkFingerprints(ctx context.Context, engine *offline.Engine) error {
+	if b := set.lock.Build; b.Fstore != buildVersion() || b.DuckDB != duckdb.Version() {
+		return nil
+	}
+	other, err := registry.Contradicted(ctx, engine, set.lock.Views)
+	if err != nil {
+		return fmt.Errorf("%s: %w", set.file, err)
+	}
+	if other != nil {
+		return fmt.Errorf("%s: %w", set.file, offline.Contradiction(fmt.Errorf("view %s: its definition is not the one that its fingerprint is of", other.Ref)))
+	}
+	return nil
 }
 
 // checkSQL sends the SQL of a lock that came as a file through the gate of definitions, as it is going to be run.

@@ -60,6 +60,11 @@ func (a *app) diffTrainingSets(ctx context.Context, first, second string) error 
 		return err
 	}
 	defer engine.Close()
+	for _, set := range []*lockedSet{old, now} {
+		if err := set.check(ctx, engine); err != nil {
+			return err
+		}
+	}
 	d := &setDifference{
 		Old: first, New: second, SameContent: old.lock.Output.Content == now.lock.Output.Content,
 		Definitions: viewDifferences(ctx, engine, old.lock.Views, now.lock.Views), LockDifference: offline.CompareLocks(old.lock, now.lock),
@@ -68,8 +73,8 @@ func (a *app) diffTrainingSets(ctx context.Context, first, second string) error 
 	return a.printDifference(d)
 }
 
-// viewDifferences compares the views of one name. Where a training set has several versions of one, those that both have
-// are taken to be each other's, then the others in their order.
+// viewDifferences compares the views of one name. Where a training set has several versions of one, those that are the same
+// in both are taken to be each other's, then the others in their order.
 func viewDifferences(ctx context.Context, engine *offline.Engine, old, now []*fstore.ViewVersion) []viewDifference {
 	out := []viewDifference{}
 	names := []string{}
@@ -82,7 +87,7 @@ func viewDifferences(ctx context.Context, engine *offline.Engine, old, now []*fs
 	for _, name := range names {
 		was, is := versionsOf(old, name), versionsOf(now, name)
 		for _, v := range slices.Clone(was) {
-			if i := slices.IndexFunc(is, func(o *fstore.ViewVersion) bool { return o.Fingerprint == v.Fingerprint }); i >= 0 {
+			if i := slices.IndexFunc(is, func(o *fstore.ViewVersion) bool { return sameVersion(ctx, engine, v, o) }); i >= 0 {
 				is = slices.Delete(is, i, i+1)
 				was = slices.DeleteFunc(was, func(o *fstore.ViewVersion) bool { return o == v })
 			}
@@ -103,6 +108,13 @@ func viewDifferences(ctx context.Context, engine *offline.Engine, old, now []*fs
 		}
 	}
 	return out
+}
+
+// sameVersion reports whether two versions give the same values, by their fingerprints and by their definitions: in the lock
+// of another build the two may contradict each other.
+func sameVersion(ctx context.Context, engine *offline.Engine, a, b *fstore.ViewVersion) bool {
+	return a.Fingerprint == b.Fingerprint &&
+		!slices.ContainsFunc(registry.CompareVersions(ctx, engine, a, b), func(c registry.FieldChange) bool { return c.Counts })
 }
 
 func versionsOf(views []*fstore.ViewVersion, name string) []*fstore.ViewVersion {

@@ -80,7 +80,7 @@ func (a *app) rebuildTrainingSet(ctx context.Context, arg string, f *rebuildFlag
 		return err
 	}
 	defer engine.Close()
-	if err := set.checkSQL(ctx, engine); err != nil {
+	if err := set.check(ctx, engine); err != nil {
 		return err
 	}
 	if req.Inputs, err = engine.Inputs(ctx, set.lock, set.search()); err != nil {

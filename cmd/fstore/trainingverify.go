@@ -72,7 +72,7 @@ func (a *app) verifyTrainingSet(ctx context.Context, arg string, f *lockVerifyFl
 		return err
 	}
 	defer engine.Close()
-	if err := set.checkSQL(ctx, engine); err != nil {
+	if err := set.check(ctx, engine); err != nil {
 		return err
 	}
 	v := &verified{Name: set.lock.Name, OK: true}

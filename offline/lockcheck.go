@@ -1,0 +1,281 @@
+package offline
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// A lock states many things twice: the type of a feature in its list, in its view and in the output's columns, for one. The
+// digest says only that nobody edited the lock after a program had sealed it. The checks here say that all its members
+// agree.
+
+// check returns an error unless everything that a lock names is in it, and what it states twice is the same.
+func (l *Lock) check() error {
+	if err := fstore.CheckName(l.Name); err != nil {
+		return fmt.Errorf("name: %w", err)
+	}
+	for _, check := range []func() error{l.checkViews, l.checkUses, l.checkFeatures, l.checkLabels, l.checkSources, l.checkFiles, l.checkOutput, l.checkTargets} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkViews returns an error unless every view version is there once, and can be computed from what is in it.
+func (l *Lock) checkViews() error {
+	for i, v := range l.Views {
+		switch {
+		case v == nil:
+			return fmt.Errorf("views: %d is null", i)
+		case l.view(v.Ref) != v:
+			return fmt.Errorf("views: %s is there twice", v.Ref)
+		case v.Ref.Name != v.View.Name || v.Ref.Version < 1:
+			return fmt.Errorf("views: %s is called %s in its definition", v.Ref, v.View.Name)
+		}
+		if err := checkDefinitions(v.Sources, append(slices.Clone(v.Views), v.View)); err != nil {
+			return fmt.Errorf("view %s: %w", v.Ref, err)
+		}
+	}
+	return nil
+}
+
+// checkDefinitions returns an error unless views, each behind those it reads, can be computed from what is given.
+func checkDefinitions(sources []fstore.Source, views []fstore.View) error {
+	known := map[string]*fstore.Source{} // nil: a view
+	for i := range sources {
+		if _, twice := known[sources[i].Name]; twice {
+			return fmt.Errorf("source %s is there twice", sources[i].Name)
+		}
+		known[sources[i].Name] = &sources[i]
+	}
+	for i := range views {
+		view := &views[i]
+		if _, twice := known[view.Name]; twice {
+			return fmt.Errorf("%s is there twice", view.Name)
+		}
+		if err := checkView(view, known); err != nil {
+			return fmt.Errorf("%s: %w", view.Name, err)
+		}
+		known[view.Name] = nil
+	}
+	return nil
+}
+
+// checkView returns an error unless a view can be computed from what is known.
+func checkView(view *fstore.View, known map[string]*fstore.Source) error {
+	switch {
+	case (view.Source == "") == (view.SQL == ""):
+		return errors.New("either a source or SQL gives its rows")
+	case view.Publish != nil && view.Publish.Every <= 0:
+		return errors.New("publish.every is not positive")
+	}
+	if view.Source != "" {
+		s := known[view.Source]
+		switch {
+		case s == nil:
+			return fmt.Errorf("there is no source %s", view.Source)
+		case view.Event != s.Event || view.Created != s.Created || view.Available != s.Available:
+			return fmt.Errorf("its times are not those of source %s", s.Name)
+		case !slices.Equal(view.Inputs, []string{s.Name}):
+			return fmt.Errorf("it reads source %s, and inputs says %s", s.Name, strings.Join(view.Inputs, ", "))
+		}
+	}
+	for _, name := range view.Inputs {
+		if _, ok := known[name]; !ok {
+			return fmt.Errorf("there is no %s, one of its inputs", name)
+		}
+	}
+	for i, f := range view.Features {
+		switch {
+		case view.Feature(f.Name) != &view.Features[i]:
+			return fmt.Errorf("feature %s is there twice", f.Name)
+		case f.Default != nil && (f.Default.Type != f.Type || f.Default.Len != 1 || f.Default.IsNull(0)):
+			return fmt.Errorf("feature %s: its default is not %s", f.Name, f.Type.WithArticle())
+		}
+	}
+	return nil
+}
+
+// checkUses returns an error unless every use binds the keys of its view, and every view has a use.
+func (l *Lock) checkUses() error {
+	for i, u := range l.Uses {
+		v := l.view(u.View)
+		if v == nil {
+			return fmt.Errorf("uses: there is no view %s", u.View)
+		}
+		keys := []fstore.Field{}
+		for _, k := range u.Keys {
+			keys = append(keys, k.Key)
+		}
+		if !slices.Equal(keys, append([]fstore.Field{}, v.View.Keys...)) {
+			return fmt.Errorf("uses: %d binds other keys than those of %s", i, u.View)
+		}
+	}
+	for _, v := range l.Views {
+		if !slices.ContainsFunc(l.Uses, func(u LockUse) bool { return u.View == v.Ref }) {
+			return fmt.Errorf("uses: there is none of view %s", v.Ref)
+		}
+	}
+	return nil
+}
+
+// checkFeatures returns an error unless every feature is one of the view that it names.
+func (l *Lock) checkFeatures() error {
+	for _, f := range l.Features {
+		if f.Use < 0 || f.Use >= len(l.Uses) || l.Uses[f.Use].View != f.View {
+			return fmt.Errorf("feature %s: use %d is not one of %s", f.Name, f.Use, f.View)
+		}
+		if in := l.view(f.View).View.Feature(f.Feature); in == nil || in.Type != f.Type {
+			return fmt.Errorf("feature %s: %s has no feature %s of type %s", f.Name, f.View, f.Feature, f.Type)
+		}
+	}
+	return nil
+}
+
+// checkLabels returns an error unless labels are either a file or a query with all that it reads.
+func (l *Lock) checkLabels() error {
+	switch {
+	case (l.Labels.File == nil) == (l.Labels.SQL == ""):
+		return errors.New("labels: either a file or a query makes them")
+	case l.Labels.File != nil && len(l.Labels.Inputs)+len(l.Labels.Views) > 0:
+		return errors.New("labels: a file makes them, and it reads no sources or views")
+	}
+	if err := checkDefinitions(l.Labels.Inputs, l.Labels.Views); err != nil {
+		return fmt.Errorf("labels: %w", err)
+	}
+	return nil
+}
+
+// checkSources returns an error unless the sources that the definitions name are there with their files, and no others.
+func (l *Lock) checkSources() error {
+	read := slices.Clone(l.Labels.Inputs)
+	for _, v := range l.Views {
+		read = append(read, v.Sources...)
+	}
+	for i := range read {
+		if l.source(&read[i]) == nil {
+			return fmt.Errorf("sources: there is no %s with path %s", read[i].Name, read[i].Path)
+		}
+	}
+	for i := range l.Sources {
+		s := &l.Sources[i]
+		switch {
+		case len(s.Files) == 0:
+			return fmt.Errorf("source %s: it has no files", s.Name)
+		case l.source(&fstore.Source{Name: s.Name, Path: s.Path}) != s:
+			return fmt.Errorf("source %s: it is there twice with path %s", s.Name, s.Path)
+		case !slices.ContainsFunc(read, func(r fstore.Source) bool { return r.Name == s.Name && r.Path == s.Path }):
+			return fmt.Errorf("source %s: no definition has it with path %s", s.Name, s.Path)
+		}
+	}
+	return nil
+}
+
+// checkFiles returns an error unless every file is as fstore writes it, and one that is named twice is the same in both
+// places.
+func (l *Lock) checkFiles() error {
+	seen := map[string]LockFile{}
+	check := func(field string, f LockFile) error {
+		if err := f.check(); err != nil {
+			return fmt.Errorf("%s.%w", field, err)
+		}
+		if same, ok := seen[f.Path]; ok && same != f {
+			return fmt.Errorf("%s: %s has another size or digest where it is named before", field, f.Path)
+		}
+		seen[f.Path] = f
+		return nil
+	}
+	if f := l.Labels.File; f != nil {
+		if err := check("labels.file", *f); err != nil {
+			return err
+		}
+	}
+	for i, s := range l.Sources {
+		for j, f := range s.Files {
+			if err := check(fmt.Sprintf("sources[%d].files[%d]", i, j), f); err != nil {
+				return err
+			}
+		}
+	}
+	clear(seen) // the training set may have been written over one of its inputs
+	return check("output", l.Output.LockFile)
+}
+
+// checkOutput returns an error unless the columns are those of labels with the instant and the join keys, and behind them
+// the features, and their statistics count the rows.
+func (l *Lock) checkOutput() error {
+	o := &l.Output
+	if o.Content != contentDigest(o.Rows, o.Columns) {
+		return errors.New("output: the digest of the content is not that of its columns")
+	}
+	labels := len(o.Columns) - len(l.Features)
+	if labels < 1 {
+		return fmt.Errorf("output: it has %d columns, of which %d are features", len(o.Columns), len(l.Features))
+	}
+	for i, f := range l.Features {
+		if c := o.Columns[labels+i]; c.Name != f.Name || c.Type != sqlType(f.Type) {
+			return fmt.Errorf("output: column %d is %s %s, and feature %d is %s %s", labels+i+1, c.Name, c.Type, i+1, f.Name, sqlType(f.Type))
+		}
+	}
+	seen := map[string]*LockColumn{}
+	for i := range o.Columns {
+		c := &o.Columns[i]
+		if folded := strings.ToLower(c.Name); seen[folded] != nil {
+			return fmt.Errorf("output: column %s is there twice", c.Name)
+		}
+		seen[strings.ToLower(c.Name)] = c
+		if err := c.Statistics.check(o.Rows); err != nil {
+			return fmt.Errorf("output: column %s: %w", c.Name, err)
+		}
+	}
+	return l.checkLabelColumns(o.Columns[:labels])
+}
+
+// checkLabelColumns returns an error unless the labels have the instant and the join keys, in types that can be such.
+func (l *Lock) checkLabelColumns(labels []LockColumn) error {
+	find := func(name string) *LockColumn {
+		if i := slices.IndexFunc(labels, func(c LockColumn) bool { return c.Name == name }); i >= 0 {
+			return &labels[i]
+		}
+		return nil
+	}
+	if c := find(l.Labels.Timestamp); c == nil || !parseType(c.Type).isTime() {
+		return fmt.Errorf("labels: the output has no column %s of instants", l.Labels.Timestamp)
+	}
+	for _, k := range l.List().KeyColumns() {
+		// a column without a value may have been written without a type
+		if c := find(k.Name); c == nil || c.Statistics.Count > 0 && !parseType(c.Type).converts(k.Type) {
+			return fmt.Errorf("uses: the output has no column %s of labels for a join key of type %s", k.Name, k.Type)
+		}
+	}
+	return nil
+}
+
+// check returns an error unless the counts add up to the rows.
+func (s *Statistics) check(rows int64) error {
+	binned := int64(0)
+	for _, b := range s.Histogram {
+		if b.Count < 0 {
+			return errors.New("a bin of the histogram counts less than nothing")
+		}
+		binned += b.Count
+	}
+	switch {
+	case s.Count < 0 || s.Nulls < 0 || s.Count+s.Nulls != rows:
+		return fmt.Errorf("%d values and %d nulls are not %d rows", s.Count, s.Nulls, rows)
+	case s.NaNs < 0 || s.NaNs > s.Count:
+		return fmt.Errorf("%d of %d values are NaN", s.NaNs, s.Count)
+	case s.Distinct != nil && (*s.Distinct < 0 || *s.Distinct > s.Count && !s.Approximate):
+		return fmt.Errorf("%d of %d values are distinct", *s.Distinct, s.Count)
+	case len(s.Histogram) > 0 && binned != s.Count-s.NaNs:
+		return fmt.Errorf("the histogram counts %d of %d values", binned, s.Count-s.NaNs)
+	case (s.Min == nil) != (s.Max == nil):
+		return errors.New("only one of the least and the greatest value is there")
+	}
+	return nil
+}
