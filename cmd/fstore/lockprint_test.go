@@ -38,7 +38,9 @@ func TestEditedDefinitionsInLocks(t *testing.T) {
 		name string
 		edit func(*offline.Lock)
 	}{
-		{"sql", func(l *offline.Lock) { orders(l).SQL = strings.Replace(orders(l).SQL, "exact_sum(", "2 * exact_sum(", 1) }},
+		{"sql", func(l *offline.Lock) {
+			orders(l).SQL = strings.Replace(orders(l).SQL, "exact_sum(", "2 * exact_sum(", 1)
+		}},
 		{"sql_upstream", func(l *offline.Lock) {
 			up := &view(l, "customer_large_orders").Views[0]
 			up.SQL = strings.Replace(up.SQL, "exact_sum(", "2 * exact_sum(", 1)
