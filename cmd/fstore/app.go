@@ -35,14 +35,14 @@ type app struct {
 
 const about = `fstore is a feature store: what you trained on is what you serve, and you can prove it.
 
-Feature definitions are YAML and SQL in a repo. fstore versions them, makes point-in-time-correct training sets
-from Parquet, materializes the same features into an online store and serves them over gRPC.`
+You define features in YAML and SQL. fstore versions the definitions, builds point-in-time correct training sets from
+Parquet, materializes the same features into an online store, and serves them over gRPC and HTTP.`
 
 const firstSteps = `  fstore init shop && cd shop      write an example repo with sample data
-  fstore plan                      what would change
+  fstore plan                      show what would change
   fstore apply                     register the definitions
   fstore training-set create churn_2025 --service churn --labels data/labels.parquet --out data/churn.parquet
-  fstore materialize --to 2025-12-01      bring the online store up to date; without --to, as of now
+  fstore materialize --to 2025-12-01      update the online store; without --to, as of now
   fstore get --service churn --entity customer_id=12003
   fstore serve                     answer over gRPC and HTTP`
 
@@ -73,7 +73,7 @@ func (a *app) command() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.repo, "repo", "", "folder of the feature repo (default: the nearest one upward with fstore.yaml)")
 	flags.StringVarP(&a.output, "output", "o", "table", "table or json")
-	flags.String("project", "", "project in registry and store (setting project)")
+	flags.String("project", "", "name that scopes registry and store (setting project)")
 	flags.String("registry", "", "registry URL (setting registry)")
 	flags.String("online", "", "online store URL (setting online)")
 	for _, name := range []string{"project", "registry", "online"} {

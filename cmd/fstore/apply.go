@@ -20,12 +20,13 @@ func (a *app) applyCommand() *cobra.Command {
 	var f applyFlags
 	cmd := &cobra.Command{
 		Use:   "apply",
-		Short: "Register the definitions, as plan shows them",
-		Long: `Do what plan shows, in one transaction or not at all. On a terminal it shows the plan and asks; elsewhere --yes is
-needed. What serves goes on serving until the new versions have been materialized.
+		Short: "Register the definitions",
+		Long: `Register the definitions, in one transaction. On a terminal, apply shows the plan and asks; elsewhere give --yes.
+The old versions are served until the new ones have been materialized.
 
-A plan that breaks callers of a serving service is refused without --breaking: one that makes them send another key
-column, takes an output away, changes a type, removes the service, or leaves a key column that they may send unknown.`,
+apply refuses a plan that breaks callers of a serving service, unless --breaking is given. A plan breaks callers if they
+must send another key column, if an output is removed or changes its type, if the service is removed, or if a key
+column that they may send becomes unknown.`,
 		Example: "  fstore apply\n  fstore apply --yes --message 'returns count against the order'\n  fstore apply --yes --breaking",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -39,8 +40,8 @@ column, takes an output away, changes a type, removes the service, or leaves a k
 		},
 	}
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask")
-	cmd.Flags().BoolVar(&f.breaking, "breaking", false, "apply although callers of a serving service break")
-	cmd.Flags().StringVarP(&f.message, "message", "m", "", "why, for the record")
+	cmd.Flags().BoolVar(&f.breaking, "breaking", false, "apply even if callers of a serving service break")
+	cmd.Flags().StringVarP(&f.message, "message", "m", "", "reason for the change, recorded with the commit")
 	a.engineFlags(cmd)
 	return cmd
 }

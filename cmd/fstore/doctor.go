@@ -18,10 +18,10 @@ import (
 func (a *app) doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
-		Short: "Check settings, registry, state and online store, and say what to run",
-		Long: `Check what fstore needs and say what is wrong and what to run: the settings and the environment, the definitions, the
-registry and whether it has them, the state and temporary folders, the online store, and what is published in it.
-The exit status is 4 if something has to be repaired; warnings alone do not count.`,
+		Short: "Check the set-up, and say what to run",
+		Long: `Check the settings, the environment, the definitions, the registry, the state and temporary folders, and the online
+store with what is published in it. For each problem, doctor says what to run. The exit status is 4 if something needs
+repair; warnings alone do not count.`,
 		Example: "  fstore doctor\n  fstore doctor --output json",
 		Args:    args(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context()) },

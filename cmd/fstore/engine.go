@@ -16,7 +16,7 @@ func settingFlag(cmd *cobra.Command, flag, setting string) {
 // engineFlags gives a command that uses the offline engine its settings as flags.
 func (a *app) engineFlags(cmd *cobra.Command) {
 	cmd.Flags().Int("threads", 0, "threads of the offline engine (setting offline.threads)")
-	cmd.Flags().String("memory-limit", "", "memory it may use, such as 4GB (setting offline.memory_limit)")
+	cmd.Flags().String("memory-limit", "", "memory of the offline engine, such as 4GB (setting offline.memory_limit)")
 	settingFlag(cmd, "threads", "offline.threads")
 	settingFlag(cmd, "memory-limit", "offline.memory_limit")
 }

@@ -20,19 +20,18 @@ func (a *app) gcCommand() *cobra.Command {
 	var dry bool
 	cmd := &cobra.Command{
 		Use:   "gc",
-		Short: "Delete data that nothing uses any more",
-		Long: `Delete the data of view versions that are not live and past the grace period (neither head, nor serving, nor pinned to a
-model), generations that readers have left, and records that nobody knows: from the online store and the state folder;
-and snapshots of the inputs of training sets that no lock needs any more. It first says what. Definitions stay, all of
-them: head may move back to one, and locks name them.
+		Short: "Delete data that nothing uses",
+		Long: `Delete unused data from the online store and the state folder: view versions that head, serving and model pins have
+not used for the grace period, old generations, and records that belong to nothing. Delete snapshots of inputs that no
+lock needs. gc first lists what it will delete. Definitions always stay.
 
-It works in small steps beside runs and readers. A view that is being materialized is left for the next time.`,
+gc works in small steps and does not disturb runs and readers. It skips a view that is being materialized.`,
 		Example: "  fstore gc --dry-run\n  fstore gc --grace 12h --output json",
 		Args:    args(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.gc(cmd.Context(), dry) },
 	}
-	cmd.Flags().BoolVar(&dry, "dry-run", false, "only say what would be deleted")
-	cmd.Flags().String("grace", "", "how long data stays after its version stopped being live, such as 12h (setting gc.grace)")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "list what would be deleted, and delete nothing")
+	cmd.Flags().String("grace", "", "keep data this long after its version stopped being live, such as 12h (setting gc.grace)")
 	settingFlag(cmd, "grace", "gc.grace")
 	return cmd
 }

@@ -32,8 +32,8 @@ type selection struct {
 }
 
 func (s *selection) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&s.service, "service", "s", "", "feature service whose features are wanted")
-	cmd.Flags().StringSliceVarP(&s.features, "features", "f", nil, "features instead: view.f, view.*, view.f=name, view@2.f")
+	cmd.Flags().StringVarP(&s.service, "service", "s", "", "feature service that names the features")
+	cmd.Flags().StringSliceVarP(&s.features, "features", "f", nil, "list of features: view.f, view.*, view.f=name, view@2.f")
 }
 
 // modelFlag adds the flag that names a model.
@@ -71,14 +71,15 @@ func (a *app) getCommand() *cobra.Command {
 	var q question
 	cmd := &cobra.Command{
 		Use:   "get",
-		Short: "Get the features of keys from the online store",
-		Long: `Get the features of keys from the online store, as a server would answer. Each --entity is one row; --entities
-reads rows from a Parquet, CSV (.csv, .tsv, also with .gz) or JSON file (.json, .jsonl), by the rules of labels. Where
-the features have no keys there is one row.
+		Short: "Look up features in the online store",
+		Long: `Look up the features of keys in the online store, as a server would answer. Each --entity is one row. --entities reads
+rows from a Parquet, CSV (.csv, .tsv, also with .gz) or JSON file (.json, .jsonl), by the rules of labels. If the
+features have no keys, there is one row.
 
---at sets the clock that age (ttl) is judged by. It may not lie before the instant from which a view's publication is
-servable: training at an earlier instant uses the publication before it.
---grpc asks a running server instead; the answer has the same form.`,
+--at sets the clock that judges age (ttl). It may not be before the instant from which a view's publication is
+servable, because training before that instant uses an earlier publication.
+
+--grpc asks a running server instead. The answer has the same form.`,
 		Example: `  fstore get --service churn --entity customer_id=12003
   fstore get --service recommend --entity customer_id=12013,stock_code=P10322 --entity '{"customer_id":12013,"stock_code":"P11057"}'
   fstore get --features 'customer_orders.*,customer_profile.country=home' --entities data/labels.parquet --output json
@@ -99,7 +100,7 @@ servable: training at an earlier instant uses the publication before it.
 		},
 	}
 	q.flags(cmd)
-	q.modelFlag(a, cmd, "model whose pinned features are wanted: fraud@3, or an alias, fraud@champion")
+	q.modelFlag(a, cmd, "model version whose pinned features to use: fraud@3, or an alias: fraud@champion")
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&q.entities, "entity", "e", nil, "one row of keys: k=v,k2=v2 or a JSON object (repeatable)")
 	flags.StringArrayVar(&q.files, "entities", nil, "file with rows of keys: Parquet, CSV or JSON, by its name (repeatable)")

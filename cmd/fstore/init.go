@@ -18,15 +18,15 @@ func (a *app) initCommand() *cobra.Command {
 	var from []string
 	cmd := &cobra.Command{
 		Use:   "init DIR",
-		Short: "Start a feature repo: an example, an empty one, or one from your files",
-		Long: `Write a feature repo into DIR, which may exist but must be empty. Without a flag the repo is an example that works at once:
-an online shop with definitions and 20,000 invoice lines of sample data, the same every time.
+		Short: "Create a feature repo: an example, an empty one, or one from your files",
+		Long: `Create a feature repo in DIR, which must be empty or not exist. Without a flag the repo is an example that works at
+once: an online shop with definitions and 20,000 invoice lines of sample data, the same every time.
 
---empty writes settings and a file for definitions whose comments show the first steps.
+--empty writes settings and an empty file of definitions, whose comments show the first steps.
 
---from reads the columns of Parquet files and proposes entities, sources and views for them. Comments mark what was
-guessed. It takes a file, a folder or a pattern; with it DIR may hold other files, and none is written over. Paths of
-sources are relative where --from is, or where the files lie in DIR.`,
+--from reads the columns of Parquet files and proposes entities, sources and views. Comments mark each guess. It takes
+a file, a folder or a pattern. With --from, DIR may hold other files; init overwrites none. Source paths are relative if
+--from is relative or if the files are in DIR.`,
 		Example: "  fstore init shop\n  cd shop && fstore plan\n  fstore init mine --empty\n  fstore init proposed --from 'data/*.parquet'",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -44,8 +44,8 @@ sources are relative where --from is, or where the files lie in DIR.`,
 			return a.initRepo(dir, writeFiles, exampleWritten)
 		},
 	}
-	cmd.Flags().BoolVar(&empty, "empty", false, "write settings and an empty file for definitions")
-	cmd.Flags().StringArrayVar(&from, "from", nil, "propose definitions for Parquet files: a file, a folder or a pattern (repeatable)")
+	cmd.Flags().BoolVar(&empty, "empty", false, "write settings and an empty file of definitions")
+	cmd.Flags().StringArrayVar(&from, "from", nil, "propose definitions for these Parquet files: a file, a folder or a pattern (repeatable)")
 	_ = cmd.MarkFlagFilename("from", "parquet")
 	return cmd
 }

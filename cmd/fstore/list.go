@@ -16,10 +16,10 @@ var kinds = []string{"entities", "sources", "views", "services", "models", "comm
 func (a *app) listCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list [entities|sources|views|services|models|commits]",
-		Short: "List what is registered",
-		Long: `List what is registered: of head, that is of the last apply. HEAD is the version of the definitions, SERVED the one
-that answers look-ups; they differ until the new version has been materialized. Without a kind, views and services.
-list models is model list.`,
+		Short: "List registered definitions, models and commits",
+		Long: `List what the last apply registered; without a kind, views and services. HEAD is the version in the definitions, and
+SERVED is the version that answers look-ups. They differ until the new version has been materialized. "list models" is
+the same as "model list".`,
 		Example:   "  fstore list\n  fstore list views --output json\n  fstore list commits",
 		Args:      args(cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs)),
 		ValidArgs: kinds,

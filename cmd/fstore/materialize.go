@@ -26,26 +26,26 @@ func (a *app) materializeCommand() *cobra.Command {
 	var f materializeFlags
 	cmd := &cobra.Command{
 		Use:   "materialize [VIEW[@VERSION]…]",
-		Short: "Make the online store hold views as of an instant",
-		Long: `Make the online store hold every live view version, or those named, as of an instant: compute the view, compare
-it with what the store holds, write what differs, and publish. A repeat writes nothing; where files, definition and
-build are those of the last publication at the same instant it does not even compute. Serving is never interrupted;
-afterwards services whose new views are all published begin to serve them.
+		Short: "Update the online store",
+		Long: `Update the online store to an instant: compute each live view version (or those named), compare it with what the
+store holds, write the differences, and publish. Running it again writes nothing. If files, definition and build have
+not changed since the last publication, it does not even compute. Serving is never interrupted. Services switch to new
+versions once all their views are published.
 
-A view with a publish schedule is published at the last instant of its schedule by --to, any other at --to itself.`,
+A view with a publish schedule is published at the last instant of its schedule up to --to, any other view at --to.`,
 		Example: `  fstore materialize customer_orders --to 2025-12-01
   fstore materialize
-  fstore materialize --wait 10m --output json      from a scheduler; one line of JSON for each view`,
+  fstore materialize --wait 10m --output json      from a scheduler; one line of JSON per view`,
 		ValidArgsFunction: a.completeViews,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.materialize(cmd.Context(), args, f)
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.to, "to", "", "instant to materialize to (default: now)")
-	flags.BoolVar(&f.full, "full", false, "write everything to a new generation, whatever the store holds, and replace a pointer that cannot be read")
+	flags.StringVar(&f.to, "to", "", "instant to update to (default: now)")
+	flags.BoolVar(&f.full, "full", false, "write everything to a new generation, whatever the store holds; replaces an unreadable pointer")
 	flags.BoolVar(&f.rewind, "rewind", false, "allow an instant before the published one")
-	flags.StringVar(&f.wait, "wait", "", "how long to wait for another run of the same view, such as 10m (default: not at all)")
+	flags.StringVar(&f.wait, "wait", "", "wait this long for another run of the same view, such as 10m (default: do not wait)")
 	a.engineFlags(cmd)
 	return cmd
 }

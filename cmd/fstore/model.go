@@ -14,9 +14,10 @@ import (
 func (a *app) modelCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "model",
-		Short: "Pin features to the models that were trained on them",
-		Long: `Pin features to a version of a model: it is served exactly those, in that order, from those view versions, however
-the definitions change. While a pin lives, materialize keeps its view versions fresh and gc leaves them.`,
+		Short: "Pin features to model versions",
+		Long: `Pin features to a model version. The model is then served exactly these features, in this order, from these view
+versions, however the definitions change. While a pin lives, materialize keeps its view versions fresh and gc keeps
+their data.`,
 		Example: "  fstore model pin fraud 4 --training-set churn_2025\n  fstore model list",
 		Args:    noCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -43,10 +44,11 @@ func (a *app) pinModelCommand() *cobra.Command {
 	var set, service string
 	cmd := &cobra.Command{
 		Use:   "pin NAME VERSION",
-		Short: "Pin the features of a training set or service to a version of a model",
-		Long: `Pin features to a version of a model: those of the training set it was trained on, from exactly the view versions in
-its lock, or those of a service as head has it now (--service churn) or had it (--service churn@2). VERSION is any word,
-such as 3 or 2025-12-01. To pin the same again changes nothing; a version is never pinned to something else.`,
+		Short: "Pin the features of a training set or service to a model version",
+		Long: `Pin features to a model version. --training-set takes the view versions from the lock of the training set that the
+model was trained on. --service takes them from a service in head (churn), or from an earlier version of it (churn@2).
+VERSION is any word, such as 3 or 2025-12-01. Pinning the same again changes nothing. Pinning something else to the
+same version is refused.`,
 		Example: `  fstore model pin fraud 4 --training-set churn_2025
   fstore model pin suggest 2025-12-01 --service recommend`,
 		Args: args(cobra.RangeArgs(1, 2)),
@@ -62,7 +64,7 @@ such as 3 or 2025-12-01. To pin the same again changes nothing; a version is nev
 		},
 	}
 	cmd.Flags().StringVar(&set, "training-set", "", "training set that the model was trained on")
-	cmd.Flags().StringVarP(&service, "service", "s", "", "service whose features it gets, NAME or NAME@VERSION")
+	cmd.Flags().StringVarP(&service, "service", "s", "", "service whose features the model gets: NAME or NAME@VERSION")
 	_ = cmd.RegisterFlagCompletionFunc("service", a.completeServices)
 	_ = cmd.RegisterFlagCompletionFunc("training-set", func(cmd *cobra.Command, _ []string, text string) ([]string, cobra.ShellCompDirective) {
 		return a.completeTrainingSets(cmd, nil, text)
@@ -151,9 +153,9 @@ func (a *app) aliasModelCommand() *cobra.Command {
 	var remove bool
 	cmd := &cobra.Command{
 		Use:   "alias NAME ALIAS [VERSION]",
-		Short: "Let a name such as champion stand for a version of a model",
-		Long: `Let an alias stand for a version of a model, in requests too; it stands for one at a time. Servers take a change over
-within about a second. --delete removes the alias.`,
+		Short: "Name a model version, such as champion",
+		Long: `Let an alias stand for a model version, also in requests. An alias stands for one version at a time. Servers follow a
+change within about a second. --delete removes the alias.`,
 		Example: "  fstore model alias fraud champion 3\n  fstore model alias fraud former --delete",
 		Args: args(func(cmd *cobra.Command, args []string) error {
 			if remove {
@@ -209,10 +211,10 @@ func (a *app) aliasModel(ctx context.Context, args []string) error {
 func (a *app) unpinModelCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "unpin NAME VERSION",
-		Short: "Serve a version of a model no more",
-		Long: `Remove the pin of a model version: requests for it are refused from then on. View versions that nothing else uses are
-not materialized any more; gc removes their data. The training set and its lock stay. A version that an alias stands for
-is not unpinned.`,
+		Short: "Remove the pin of a model version",
+		Long: `Remove the pin of a model version. Requests for it are then refused. View versions that nothing else uses are no
+longer materialized, and gc removes their data. The training set and its lock stay. A version that has an alias cannot
+be unpinned.`,
 		Example:           "  fstore model unpin fraud 2",
 		Args:              args(cobra.RangeArgs(1, 2)),
 		ValidArgsFunction: a.completeModels,

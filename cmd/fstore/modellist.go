@@ -97,7 +97,7 @@ func (a *app) modelsShown(ctx context.Context, s *Settings, snap *registry.Snaps
 func (a *app) listModelsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
-		Short:   "List the versions of models that are pinned",
+		Short:   "List the pinned model versions",
 		Example: "  fstore model list\n  fstore model list --output json",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -132,7 +132,7 @@ func (a *app) listModels(ctx context.Context, s *Settings, snap *registry.Snapsh
 func (a *app) showModelCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "show NAME[@VERSION]",
-		Short:             "Show what is pinned to a version of a model, or its versions",
+		Short:             "Show the pin of a model version, or all versions of a model",
 		Example:           "  fstore model show fraud@3\n  fstore model show fraud@champion --output json\n  fstore model show fraud",
 		Args:              args(cobra.RangeArgs(1, 2)),
 		ValidArgsFunction: a.completeModels,

@@ -15,13 +15,13 @@ func (a *app) planCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what apply would change",
-		Long: `Compare the definitions with the registry and show what apply would change: what is added, changed and removed,
-which versions that makes and why, what depends on it, and what will have to be materialized. Nothing is written.`,
+		Long: `Compare the definitions with the registry, and show what apply would do: what is added, changed and removed, which new
+versions that makes and why, what depends on them, and what must be materialized. plan writes nothing.`,
 		Example: "  fstore plan\n  fstore plan --detailed-exitcode     0: no changes, 2: changes, 1: an error",
 		Args:    args(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.plan(cmd.Context(), detailed) },
 	}
-	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 where there are changes, 1 for any error")
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 if there are changes, and with 1 for any error")
 	a.engineFlags(cmd)
 	return cmd
 }

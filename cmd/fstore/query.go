@@ -24,15 +24,15 @@ func (a *app) queryCommand() *cobra.Command {
 	var f queryFlags
 	cmd := &cobra.Command{
 		Use:   "query [VIEW|SOURCE]",
-		Short: "Look at the rows of a view, a source or a query",
-		Long: `Look at rows, computed from the sources by the definitions in head. The online store is not read.
+		Short: "Show rows of a view, a source or a query",
+		Long: `Show rows, computed from the sources by the definitions in head. The online store is not read.
 
-Of a view the rows of its history are shown, the newest first: its keys, event, created (the event where a row has
-none), available (when a row became visible) and its features, before defaults. Of a source its rows are shown as SQL sees
-them. --sql takes a query over sources and views, or a .sql file that holds one; the rules of --labels-sql hold.
+For a view, query shows its history, newest rows first: keys, event, created (or the event, if a row has none),
+available (when the row became visible) and features, before defaults. For a source, it shows the rows as SQL sees
+them. --sql takes a query over sources and views, or a .sql file with one; the rules of --labels-sql apply.
 
---at T shows only what was visible at T. It does not choose one row for each key, and a view's publish and ttl do not
-count: training-set create and get do that.`,
+--at T shows only rows that were visible at T. It does not pick one row per key, and it ignores publish and ttl: use
+training-set create or get for that.`,
 		Example: `  fstore query customer_orders --key customer_id=12003
   fstore query lines --at 2025-06-01 --limit 5
   fstore query --sql 'select country, count(*) as n from lines group by country order by n desc, country'`,
@@ -49,7 +49,7 @@ count: training-set create and get do that.`,
 		ValidArgsFunction: a.completeRelations,
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.sql, "sql", "", "query over sources and views, or a .sql file that holds it")
+	flags.StringVar(&f.sql, "sql", "", "query over sources and views, or a .sql file with one")
 	flags.StringArrayVar(&f.keys, "key", nil, "only rows with this value: column=value (repeatable)")
 	flags.StringVar(&f.at, "at", "", "only rows that were visible at this instant")
 	flags.IntVar(&f.limit, "limit", 20, "show at most this many rows")

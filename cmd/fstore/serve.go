@@ -20,18 +20,19 @@ func (a *app) serveCommand() *cobra.Command {
 	var r replay
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Answer look-ups over gRPC and HTTP",
-		Long: `Answer look-ups from the online store: gRPC fstore.v1.FeatureStore with health and reflection, and HTTP with
-POST /v1/online-features, /healthz, /readyz and /metrics. What is applied or published later is picked up by itself.
-An online store that is away is waited for.
-The addresses are printed first: port 0 takes a free one. SIGTERM ends the server once what is under way is answered.
+		Short: "Serve look-ups over gRPC and HTTP",
+		Long: `Serve look-ups from the online store: gRPC fstore.v1.FeatureStore with health and reflection, and HTTP with
+POST /v1/online-features, POST /v1/describe, /healthz, /readyz and /metrics. The server picks up later applies and
+publications by itself. If the online store is down, it waits for it.
 
-There is no TLS and no authentication yet, so an address beyond this machine needs --insecure. HTTP requests must be for
-localhost, the server's address or a name in the setting serve.hosts.
+The server first prints its addresses; port 0 takes a free port. On SIGTERM it answers the requests in flight and exits.
 
---at replays a past day: what is published is answered as of that instant, which every answer carries. It may not lie before
-the instant that a view is servable from. A store that is not the embedded one needs --replay, too: its server
-could be taken for one that answers as of now.`,
+There is no TLS and no authentication yet, so an address that other machines can reach needs --insecure. HTTP requests
+must be for localhost, the server's address or a name in the setting serve.hosts.
+
+--at replays a past day: ages are judged at that instant, and every answer states it. It may not be before the instant
+from which a view is servable. A store other than the embedded one also needs --replay, because others could take this
+server for a live one.`,
 		Example: `  fstore serve
   fstore serve --grpc 127.0.0.1:0 --http 127.0.0.1:0
   fstore serve --grpc 0.0.0.0:6566 --insecure
@@ -41,10 +42,10 @@ could be taken for one that answers as of now.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), &r) },
 	}
 	cmd.Flags().StringVar(&r.at, "at", "", "replay: judge ages at this instant instead of now")
-	cmd.Flags().BoolVar(&r.confirmed, "replay", false, "with --at: replay from a store that others may serve from, such as Redis")
+	cmd.Flags().BoolVar(&r.confirmed, "replay", false, "with --at: allow a store that other servers may use, such as Redis")
 	cmd.Flags().String("grpc", "", "address of the gRPC server (setting serve.grpc)")
 	cmd.Flags().String("http", "", "address of the HTTP server (setting serve.http)")
-	cmd.Flags().Bool("insecure", false, "listen beyond this machine too, without TLS and authentication (setting serve.insecure)")
+	cmd.Flags().Bool("insecure", false, "allow addresses that other machines can reach, without TLS and authentication (setting serve.insecure)")
 	settingFlag(cmd, "grpc", "serve.grpc")
 	settingFlag(cmd, "http", "serve.http")
 	settingFlag(cmd, "insecure", "serve.insecure")

@@ -15,8 +15,8 @@ func (a *app) showCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [KIND/]NAME[@VERSION]",
 		Short: "Show one definition, its versions and what uses it",
-		Long: `Show one definition as it was applied. Where a name is used by several kinds, write entity/NAME, source/NAME, view/NAME
-or service/NAME. model/NAME[@VERSION] is model show.`,
+		Long: `Show one definition as it was applied, its versions and what uses it. If several kinds share a name, write
+entity/NAME, source/NAME, view/NAME or service/NAME. "show model/NAME[@VERSION]" is the same as "model show".`,
 		Example:           "  fstore show customer_orders\n  fstore show customer_orders@1 --output json\n  fstore show service/churn",
 		Args:              args(cobra.ExactArgs(1)),
 		ValidArgsFunction: a.completeViews,

@@ -15,10 +15,10 @@ import (
 func (a *app) diffTrainingSetsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff NAME|LOCKFILE NAME|LOCKFILE",
-		Short: "Show what differs between two training sets",
-		Long: `Show what differs between two training sets, by their locks alone: what made them, the definitions of the views field by
-field, the lists of features, labels, input files and settings, and the columns, whose values are told by their
-statistics. The files themselves are not read. The exit status is 0 whether they differ or not; the JSON says which.`,
+		Short: "Compare two training sets",
+		Long: `Compare two training sets by their locks: builds, definitions field by field, features, labels, input files, settings,
+and the columns by their statistics. The Parquet files are not read. The exit status is 0 whether they differ or not;
+the JSON output says which.`,
 		Example: "  fstore training-set diff churn_2025 churn_2024\n  fstore training-set diff churn_2025 churn_2024.lock.json --output json",
 		Args:    args(cobra.ExactArgs(2)), ValidArgsFunction: a.completeLocks,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -18,14 +18,14 @@ func (a *app) rebuildTrainingSetCommand() *cobra.Command {
 	var f rebuildFlags
 	cmd := &cobra.Command{
 		Use:   "rebuild NAME|LOCKFILE",
-		Short: "Make a training set again from its lock",
-		Long: `Make a training set again, from the definitions in its lock and the files that it names, whatever the registry and the
-files of its sources hold now. A lock is enough: it needs no registry. The same build on the same platform gives the
-same bytes, another one the same content.
+		Short: "Rebuild a training set from its lock",
+		Long: `Rebuild a training set from the definitions and files in its lock, whatever the registry and the sources hold now. A
+lock file is enough; no registry is needed. The same build on the same platform gives the same bytes. Another one gives
+the same content.
 
-Files that have moved are found where their source's path matches now, or beside the training set as they were; where a
-file has changed or vanished, the snapshot is read (training-set create --snapshot). What comes out is compared with
-the lock. If it has another content, nothing is written and the columns are named; the exit status is then 4.`,
+A file that has moved is found if its source's path matches it, or if it moved together with the training set. A file
+that has changed or vanished is read from the snapshot (training-set create --snapshot). The result is compared with
+the lock. If its content differs, rebuild writes nothing, names the columns, and exits with status 4.`,
 		Example: "  fstore training-set rebuild churn_2025 --out again.parquet\n  fstore training-set rebuild churn.lock.json --out churn.parquet --overwrite",
 		Args:    args(cobra.ExactArgs(1)), ValidArgsFunction: a.completeLocks,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -36,9 +36,9 @@ the lock. If it has another content, nothing is written and the columns are name
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.out, "out", "", "Parquet file to write; its lock is written beside it")
-	flags.BoolVar(&f.overwrite, "overwrite", false, "write over the training set itself, or an earlier rebuild of it")
-	flags.BoolVar(&f.anyway, "anyway", false, "write it though its content is not what the lock says, without a lock")
+	flags.StringVar(&f.out, "out", "", "Parquet file to write; the lock goes beside it")
+	flags.BoolVar(&f.overwrite, "overwrite", false, "overwrite the training set itself or an earlier rebuild of it")
+	flags.BoolVar(&f.anyway, "anyway", false, "write the file even if its content differs, without a lock")
 	_ = cmd.MarkFlagFilename("out", "parquet")
 	a.engineFlags(cmd)
 	return cmd

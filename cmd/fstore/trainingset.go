@@ -21,7 +21,7 @@ import (
 func (a *app) trainingSetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "training-set",
-		Short:   "Make training sets, check them, make them again and compare them",
+		Short:   "Create, verify, rebuild and compare training sets",
 		Example: "  fstore training-set create churn_2025 --service churn --labels data/labels.parquet --out churn.parquet\n  fstore training-set list",
 		Args:    noCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -51,15 +51,16 @@ func (a *app) createTrainingSetCommand() *cobra.Command {
 	var f trainingFlags
 	cmd := &cobra.Command{
 		Use:   "create NAME",
-		Short: "Give each label the features as they were known at its instant",
-		Long: `Write the labels, with the features of each row as they were known at its instant, as Parquet; write a lock beside
-it that says exactly what it was made from, and record both under a name. Every label is there once, in its order.
+		Short: "Create a training set",
+		Long: `Create a training set: each label with the features as they were known at its instant, as Parquet. Every label appears
+once, in its order. The lock file beside it records every input. The registry records both under NAME.
 
-Labels are Parquet or CSV (.csv, .tsv, also with .gz), or a query over sources and views. The instant of a row is in the column event_timestamp,
-or in the one that --timestamp names. The versions in head are used, whether or not they are published.
+Labels are a Parquet or CSV file (.csv, .tsv, also with .gz), or a query over sources and views. The column
+event_timestamp, or the one that --timestamp names, holds the instant of a row. The versions in head are used, published
+or not.
 
---label names the column that a model learns to predict; the lock keeps it. --sample N takes N of the labels, in their
-order; the lock keeps which, so that verify and rebuild take the same.`,
+--label records which column the model learns to predict. --sample N takes N of the labels, in their order. The lock
+records which ones, so verify and rebuild take the same.`,
 		Example: `  fstore training-set create churn_2025 --service churn --labels data/labels.parquet --out churn.parquet
   fstore training-set create quick --features 'customer_orders.*,shop.share_returned=returns' --labels data/labels.parquet --out quick.parquet
   fstore training-set create orders --service churn --out orders.parquet --timestamp at \
@@ -76,16 +77,16 @@ order; the lock keeps which, so that verify and rebuild take the same.`,
 	}
 	f.flags(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.labels, "labels", "", "file with the rows to enrich: Parquet or CSV")
-	flags.StringVar(&f.labelsSQL, "labels-sql", "", "query over sources and views that yields them instead, or a .sql file that holds it")
+	flags.StringVar(&f.labels, "labels", "", "Parquet or CSV file with the rows to enrich")
+	flags.StringVar(&f.labelsSQL, "labels-sql", "", "query over sources and views that yields the labels, or a .sql file with one")
 	flags.StringVar(&f.timestamp, "timestamp", offline.DefaultTimestamp, "label column with the instant of a row")
-	flags.StringArrayVar(&f.targets, "label", nil, "label column that a model learns to predict, for the lock (repeatable)")
-	flags.Int64Var(&f.sample, "sample", 0, "take this many of the labels, always the same ones")
-	flags.Int64Var(&f.seed, "sample-seed", 0, "take others, by another seed")
+	flags.StringArrayVar(&f.targets, "label", nil, "label column that the model learns to predict, recorded in the lock (repeatable)")
+	flags.Int64Var(&f.sample, "sample", 0, "take only this many of the labels, always the same ones")
+	flags.Int64Var(&f.seed, "sample-seed", 0, "take other labels, by another seed")
 	flags.StringVar(&f.out, "out", "", "Parquet file to write")
-	flags.StringVar(&f.asOf, "as-of", "", "leave out rows that were created later (default: now)")
-	flags.BoolVar(&f.replace, "replace", false, "retire a training set that has the name")
-	flags.BoolVar(&f.snapshot, "snapshot", false, "keep what it is made from, so that it can be made again whatever happens to the sources")
+	flags.StringVar(&f.asOf, "as-of", "", "ignore rows that were created later (default: now)")
+	flags.BoolVar(&f.replace, "replace", false, "retire the training set that has this name")
+	flags.BoolVar(&f.snapshot, "snapshot", false, "keep a copy of every input, so that a rebuild is possible whatever happens to the sources")
 	_ = cmd.MarkFlagFilename("labels", "parquet", "csv", "tsv", "gz")
 	_ = cmd.MarkFlagFilename("out", "parquet")
 	_ = cmd.RegisterFlagCompletionFunc("service", a.completeServices)

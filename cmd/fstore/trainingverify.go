@@ -18,19 +18,19 @@ func (a *app) verifyTrainingSetCommand() *cobra.Command {
 	var f lockVerifyFlags
 	cmd := &cobra.Command{
 		Use:   "verify NAME|LOCKFILE",
-		Short: "Check that a training set is what its lock says, and can be made again",
-		Long: `Check a training set against its lock: whether the files that it was made from are unchanged, whether its own file is,
-and whether making it again gives the same content. The exit status is 4 if a file that it was made from has changed or
-vanished and no snapshot has it, if its own file is not what it was, or if it comes out different.
+		Short: "Check a training set against its lock",
+		Long: `Check a training set against its lock: are the inputs unchanged, is its own file unchanged, and does a rebuild give the
+same content? The exit status is 4 if an input has changed or vanished and no snapshot has it, if the training set's own
+file has changed, or if the rebuild differs.
 
-A lock is enough: it needs no registry, and none of the definitions as they are now. Files that have appeared since do
-not count, nor do files that are found elsewhere; both are named.`,
+A lock file is enough; no registry and no definitions are needed. New files in a source and files that have moved are
+listed and do not count as failures.`,
 		Example: "  fstore training-set verify churn_2025\n  fstore training-set verify churn.lock.json --no-rebuild\n  fstore training-set verify churn_2025 --output json",
 		Args:    args(cobra.ExactArgs(1)), ValidArgsFunction: a.completeLocks,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.verifyTrainingSet(cmd.Context(), args[0], &f) },
 	}
-	cmd.Flags().BoolVar(&f.noRebuild, "no-rebuild", false, "look at the files alone")
-	cmd.Flags().BoolVar(&f.rehash, "rehash", false, "read every input again, though its size and times are what they were")
+	cmd.Flags().BoolVar(&f.noRebuild, "no-rebuild", false, "check the files only")
+	cmd.Flags().BoolVar(&f.rehash, "rehash", false, "read every input again, even if its size and times are unchanged")
 	a.engineFlags(cmd)
 	return cmd
 }

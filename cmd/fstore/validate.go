@@ -13,10 +13,10 @@ import (
 func (a *app) validateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate",
-		Short: "Check the definitions, without a registry",
-		Long: `Check every definition of the repo and report all mistakes at once, each with file, line and column, what is wrong
-and what would be right. The registry and the online store are not needed. Sources are checked against their files. Where a
-variable in a path is not set there are no files to check: this is a warning here, and an error of plan and apply.`,
+		Short: "Check the definitions",
+		Long: `Check every definition of the repo, and report all mistakes at once: file, line and column, what is wrong and what would
+be right. Sources are checked against their files. If a variable in a path is not set, validate warns, because it has no
+files to check; plan and apply refuse. The registry and the online store are not needed.`,
 		Example: "  fstore validate\n  fstore validate --output json",
 		Args:    args(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.validate(cmd.Context()) },

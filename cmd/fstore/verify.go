@@ -22,14 +22,14 @@ func (a *app) verifyCommand() *cobra.Command {
 	var f verifyFlags
 	cmd := &cobra.Command{
 		Use:   "verify [VIEW[@VERSION]…]",
-		Short: "Compare every key that is served with the offline result",
-		Long: `Read every key of the live view versions, or of those named, back from the online store, by the decoder that answers
-look-ups, and compare it with the view computed offline as of the instant it is published at. Behind a run that has begun
-and not finished, that run's values are right too. The exit status is 4 if a key is missing, extra, different or cannot be
-decoded, or a view is not published.
+		Short: "Compare the online store with the offline result",
+		Long: `Read every key of the live view versions (or of those named) from the online store, with the decoder that answers
+look-ups, and compare it with the view computed offline at the published instant. While a run is unfinished, that run's
+values are accepted too. The exit status is 4 if a key is missing, extra, different or undecodable, or if a view is not
+published.
 
-It computes from the source files as they are now: rows that came later than the last run and count for its instant
-are differences, which the next run of materialize mends.`,
+verify computes from the source files as they are now. Rows that arrived since the last run and count for its instant
+show as differences; the next materialize fixes them.`,
 		Example: `  fstore verify
   fstore verify --service churn --sample 1000
   fstore verify --model fraud@3 --output json`,
@@ -50,9 +50,9 @@ are differences, which the next run of materialize mends.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&f.service, "service", "s", "", "only what this service is answered from")
-	flags.StringVarP(&f.modelArg, "model", "m", "", "only what this model is answered from: fraud@3, or an alias")
-	flags.IntVar(&f.sample, "sample", 0, "look at this many keys of each view, chosen at random (default: all)")
+	flags.StringVarP(&f.service, "service", "s", "", "check only the views of this service")
+	flags.StringVarP(&f.modelArg, "model", "m", "", "check only the views of this model: fraud@3, or an alias")
+	flags.IntVar(&f.sample, "sample", 0, "check this many keys of each view, chosen at random (default: all)")
 	_ = cmd.RegisterFlagCompletionFunc("service", a.completeServices)
 	_ = cmd.RegisterFlagCompletionFunc("model", a.completeModels)
 	a.engineFlags(cmd)
