@@ -1,7 +1,6 @@
 # make demo shows the product; make test runs all tests; make help lists the rest. Each target does its own set-up.
 
-STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
-GOFUMPT     = mvdan.cc/gofumpt@v0.12.0
+GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME    = 5s
 VERSION     = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -46,11 +45,9 @@ fuzz: go compiler ## Run every fuzz target for FUZZTIME (5s)
 bench: go compiler redis ## Run the benchmarks
 	go test -run '^$$' -bench . -benchmem $$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -r -n1 dirname | sort -u)
 
-lint: go compiler ## Check the code with vet and the linters
+lint: go compiler ## Check the code, its format and the workflows
 	go vet ./...
-	go run $(STATICCHECK) ./...
-	@echo gofumpt -l .; unformatted=$$(go run $(GOFUMPT) -l .) && \
-		if [ -n "$$unformatted" ]; then echo "not formatted; run go run $(GOFUMPT) -w on:"; echo "$$unformatted"; exit 1; fi
+	go run $(GOLANGCI) run ./...
 
 cover: go compiler redis ## Run all tests and write bin/cover.html, the coverage of every line
 	@mkdir -p bin

@@ -194,6 +194,7 @@ func (c *Column) Value(i int) any {
 		return c.Strings[from:to]
 	case Bytes:
 		return c.Bytes[from:to]
+	case Timestamp: // below
 	}
 	times := make([]time.Time, 0, to-from)
 	for _, us := range c.Int64s[from:to] {

@@ -102,6 +102,9 @@ func decodePart(b []byte, c *Column, last bool) ([]byte, error) {
 			c.Append(v)
 		}
 		return rest, nil
+	case Float32, Float64: // no join key has them
+		return nil, ErrCorrupt
+	case String, Bytes: // below
 	}
 	text, rest := b, []byte(nil)
 	if !last {

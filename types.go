@@ -43,6 +43,7 @@ func (t Type) Width() int {
 		return 4
 	case Int64, Float64, Timestamp:
 		return 8
+	case String, Bytes: // vary
 	}
 	return 0
 }
@@ -52,6 +53,7 @@ func (t Type) IsKey() bool {
 	switch t {
 	case Bool, Int32, Int64, String, Bytes, Timestamp:
 		return true
+	case Float32, Float64: // rounded, so they identify nothing
 	}
 	return false
 }

@@ -71,6 +71,7 @@ func (c *Column) appendElemJSON(dst []byte, i int) []byte {
 		dst = append(dst, '"')
 		dst = base64.StdEncoding.AppendEncode(dst, c.Bytes[i])
 		return append(dst, '"')
+	case Timestamp: // below
 	}
 	dst = append(dst, '"')
 	dst = append(dst, FormatTime(FromMicros(c.Int64s[i]))...)
@@ -172,6 +173,7 @@ func (c *Column) parseElem(raw json.RawMessage) error {
 			c.Float64s = append(c.Float64s, f+0)
 		}
 		return nil
+	case String, Bytes, Timestamp: // are texts, below
 	}
 	if !isString {
 		return bad()
@@ -236,6 +238,7 @@ func (c *Column) AppendText(s string) error {
 			return err
 		}
 		return c.AppendParsed(quoted)
+	case Bool, Int32, Int64, Float32, Float64: // are written as in JSON, below
 	}
 	if s == "null" || s == "" || s[0] == '"' {
 		return Errorf(ErrInvalid, "%q is not %s", s, c.Type.WithArticle())

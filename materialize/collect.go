@@ -187,7 +187,7 @@ func (c *collector) view(ctx context.Context, ref fstore.ViewRef) error {
 	dir, err := stateFolder(c.o.State, ref)
 	if err != nil {
 		c.keep(ref, "", "its name is not one that fstore gives: %q", ref.Name)
-		return nil
+		return nil //nolint:nilerr // keep notes it
 	}
 	_, folder := os.Stat(dir)
 	nothing := len(generations) == 0 && !published && folder != nil

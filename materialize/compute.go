@@ -158,7 +158,7 @@ func (d *diff) open(j *job, r, base *run) (err error) {
 }
 
 func (d *diff) abort() {
-	d.base.close()
+	_ = d.base.close()
 	d.manifest.abort()
 	if d.spool != nil {
 		d.spool.out.abort()

@@ -238,10 +238,10 @@ func TestStoreFailsAtEveryOperation(t *testing.T) {
 			return once(b, func(func() error) error { return unavailable })
 		}, true},
 		"done_but_not_told": {func(b *shaky) func(context.Context, func() error) error {
-			return once(b, func(apply func() error) error { apply(); return unavailable })
+			return once(b, func(apply func() error) error { _ = apply(); return unavailable })
 		}, true},
 		"client_repeats": {func(b *shaky) func(context.Context, func() error) error {
-			return once(b, func(apply func() error) error { apply(); return apply() })
+			return once(b, func(apply func() error) error { _ = apply(); return apply() })
 		}, true},
 		"gone": {func(b *shaky) func(context.Context, func() error) error {
 			return func(context.Context, func() error) error { return unavailable }
@@ -250,7 +250,7 @@ func TestStoreFailsAtEveryOperation(t *testing.T) {
 			n := 0
 			return func(_ context.Context, apply func() error) error {
 				if n++; n == 1 {
-					apply()
+					_ = apply()
 				}
 				return unavailable
 			}
@@ -262,7 +262,7 @@ func TestStoreFailsAtEveryOperation(t *testing.T) {
 			n := 0
 			return func(_ context.Context, apply func() error) error {
 				if n++; n == 1 {
-					apply()
+					_ = apply()
 				}
 				return errCrash
 			}

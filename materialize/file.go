@@ -65,7 +65,7 @@ func (o *outFile) commit() (fileInfo, error) {
 		err = os.Rename(tmp, filepath.Join(o.dir, o.name))
 	}
 	if err != nil {
-		os.Remove(tmp) // a full disk needs the space
+		_ = os.Remove(tmp) // a full disk needs the space
 	}
 	return fileInfo{o.name, o.size, o.crc}, err
 }
@@ -75,9 +75,9 @@ func (o *outFile) abort() {
 	if o == nil || o.f == nil {
 		return
 	}
-	o.f.Close()
+	_ = o.f.Close()
 	o.f = nil
-	os.Remove(filepath.Join(o.dir, o.name+tmpSuffix))
+	_ = os.Remove(filepath.Join(o.dir, o.name+tmpSuffix))
 }
 
 // syncDir makes the names in a folder durable.

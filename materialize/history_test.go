@@ -96,7 +96,7 @@ func (h *history) run(t *rapid.T) {
 		after, first := rapid.Bool().Draw(t, "after"), true
 		h.shaky.how = func(_ context.Context, apply func() error) error {
 			if after && first {
-				apply()
+				_ = apply()
 			}
 			first = false
 			return errCrash

@@ -104,7 +104,7 @@ func TestKilledProcesses(t *testing.T) {
 		}
 		begun := time.Now()
 		if seed%4 != 1 {
-			timer := time.AfterFunc(rand.N(whole), func() { cmd.Process.Signal(syscall.SIGKILL) })
+			timer := time.AfterFunc(rand.N(whole), func() { _ = cmd.Process.Signal(syscall.SIGKILL) })
 			err := cmd.Wait()
 			timer.Stop()
 			if err != nil {

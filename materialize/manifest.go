@@ -117,7 +117,7 @@ func openManifest(dir string, info fileInfo) (m *manifestReader, err error) {
 	m = &manifestReader{f: f}
 	defer func() {
 		if err != nil {
-			f.Close()
+			_ = f.Close()
 		}
 	}()
 	defer damaged(&err)
@@ -249,7 +249,7 @@ func (m *manifestReader) close() error {
 			parquet.Release(m.page[i])
 		}
 		if m.pages[i] != nil {
-			m.pages[i].Close()
+			_ = m.pages[i].Close()
 		}
 	}
 	return m.f.Close()

@@ -119,7 +119,7 @@ func openSpool(dir string, info fileInfo) (*spoolReader, error) {
 		err = r.begin(f, info.Size)
 	}
 	if err != nil {
-		f.Close()
+		_ = f.Close()
 		return nil, err
 	}
 	return r, nil

@@ -90,6 +90,7 @@ func (y *tally) takeAgain(c *fstore.Column) {
 		binNumbers(y, c, c.Float64s)
 	case fstore.Timestamp:
 		binInstants(y, c)
+	case fstore.Bool, fstore.String, fstore.Bytes: // have values, not bins
 	}
 }
 

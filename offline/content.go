@@ -366,6 +366,7 @@ func appendElement(dst []byte, c *fstore.Column, i int) []byte {
 	case fstore.String:
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(len(c.Strings[i])))
 		return append(dst, c.Strings[i]...)
+	case fstore.Bytes: // below
 	}
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(c.Bytes[i])))
 	return append(dst, c.Bytes[i]...)

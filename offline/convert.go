@@ -32,6 +32,7 @@ func convert(x string, from engineType, to fstore.Type) conversion {
 		return toFloat(x, from, to)
 	case fstore.Timestamp:
 		return toTimestamp(x, from)
+	case fstore.Bool, fstore.String, fstore.Bytes: // are cast, below
 	}
 	if from.name == sqlType(to) {
 		return conversion{cast: x}

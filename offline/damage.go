@@ -113,7 +113,7 @@ func OpenParquet(path string) (_ *os.File, _ *parquet.File, err error) {
 	}
 	defer func() {
 		if p := recover(); p != nil { // what the package does with some footers
-			f.Close()
+			_ = f.Close()
 			err = damaged(path, fmt.Sprint(p))
 		}
 	}()

@@ -2,7 +2,7 @@ package offline
 
 import (
 	"context"
-	"crypto/md5" //nolint:gosec // DVC knows files by it; nothing is trusted to it
+	"crypto/md5" //nolint:gosec // G501: DVC knows files by it; nothing is trusted to it
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -74,7 +74,7 @@ func digest(ctx context.Context, path string) (*LockFile, error) {
 
 // digestWithMD5 reads a file for both of its digests.
 func digestWithMD5(ctx context.Context, path string) (LockFile, string, error) {
-	h := md5.New() //nolint:gosec // see above
+	h := md5.New() //nolint:gosec // G401: see above
 	f, _, err := digestFile(ctx, path, h)
 	if err != nil {
 		return LockFile{}, "", err

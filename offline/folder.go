@@ -92,6 +92,7 @@ func fromFolder(x string, to fstore.Type) conversion {
 	case fstore.Timestamp:
 		at := "make_timestamp(epoch_us(TRY_CAST(" + x + " AS TIMESTAMPTZ)))"
 		return conversion{fits: like(folderInstant) + " AND " + at + " IS NOT NULL", cast: at}
+	case fstore.String: // is text already
 	}
 	return conversion{cast: x}
 }

@@ -126,7 +126,7 @@ func (r *repo) train(req TrainingRequest) ([][]string, *TrainingSummary) {
 }
 
 // source returns a source over a file.
-func source_(path string) fstore.Source {
+func source_(path string) fstore.Source { //nolint:revive // source is what tests call its result
 	return fstore.Source{Name: "s", Path: path, Event: "event"}
 }
 

@@ -70,14 +70,14 @@ func lockPlaces(out string) (release func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", out, err)
 	}
-	return func() { s.lock.Close() }, nil
+	return func() { _ = s.lock.Close() }, nil
 }
 
 // leave ends the use of the folder in which a training set was made. One that is recorded and not in its place is left
 // to Settle.
 func (t *training) leave(f *outFolder) {
 	if t.recorded {
-		f.lock.Close()
+		_ = f.lock.Close()
 		return
 	}
 	_ = f.remove()

@@ -138,9 +138,9 @@ func TestEnginesRunOnlyWhatIsDeclared(t *testing.T) {
 	src := source_("lines.parquet")
 	src.Name = "lines"
 	opened := watchOpens(t, filepath.Dir(secret))
-	all_ := hostile(secret)
-	for i := 0; i < len(all_); i += 37 { // each is bound above
-		sql := all_[i]
+	queries := hostile(secret)
+	for i := 0; i < len(queries); i += 37 { // each is bound above
+		sql := queries[i]
 		v := query(sql, []string{"k int64"}, []string{"x int64"}, src)
 		if _, err := r.asOf(v, day); err == nil {
 			t.Errorf("materialize: %s", sql)

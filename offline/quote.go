@@ -80,6 +80,7 @@ func scalar(c *fstore.Column, i int) string {
 		return text(c.Strings[i])
 	case fstore.Bytes:
 		return "unhex('" + hex.EncodeToString(c.Bytes[i]) + "')"
+	case fstore.Timestamp: // below
 	}
 	return instant(fstore.FromMicros(c.Int64s[i]))
 }

@@ -223,6 +223,7 @@ func keyFromText(x string, to fstore.Type) conversion {
 		return conversion{fits: cast + " IS NOT NULL", cast: cast}
 	case fstore.Timestamp:
 		return timeFromText(x, "TIMESTAMP")
+	case fstore.Bool, fstore.Float32, fstore.Float64: // are cast, below
 	}
 	cast := "TRY_CAST(" + x + " AS " + sqlType(to) + ")"
 	return conversion{fits: cast + " IS NOT NULL", cast: cast}

@@ -37,7 +37,9 @@ func TestSampleTakesTheSameLabelsInTheirOrder(t *testing.T) {
 			var got []int64
 			for _, row := range rows {
 				var n int64
-				fmt.Sscan(row[2], &n)
+				if _, err := fmt.Sscan(row[2], &n); err != nil {
+					t.Fatal(err)
+				}
 				got = append(got, n)
 			}
 			if diff := gocmp.Diff(rowsOfSample(s, 5000), got); diff != "" {

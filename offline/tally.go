@@ -176,8 +176,9 @@ func textAt(c *fstore.Column, i int) string {
 		return c.Strings[i]
 	case fstore.Bytes:
 		return string(c.Bytes[i])
+	default: // Bool: numbers and instants have no text
+		return [...]string{falseText, "true"}[boolInt(c.Bools[i])]
 	}
-	return [...]string{falseText, "true"}[boolInt(c.Bools[i])]
 }
 
 const falseText = "false"
@@ -258,6 +259,7 @@ func compareRows(a *fstore.Column, i int, b *fstore.Column, j int) int {
 		return cmp.Compare(a.Float64s[i], b.Float64s[j])
 	case fstore.String:
 		return cmp.Compare(a.Strings[i], b.Strings[j])
+	case fstore.Bytes: // below
 	}
 	return slices.Compare(a.Bytes[i], b.Bytes[j])
 }

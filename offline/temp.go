@@ -48,7 +48,7 @@ func makeScratch(dir, prefix string) (*scratch, error) {
 		if _, err := os.Stat(path); err == nil {
 			return s, nil
 		}
-		s.lock.Close() // likewise, before it was locked
+		_ = s.lock.Close() // likewise, before it was locked
 	}
 }
 

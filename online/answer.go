@@ -43,10 +43,10 @@ const (
 type Clock uint8
 
 const (
-	// MachineClock: Now is the time of the machine that answers. It may lie before a published instant, because the
+	// MachineClock means that Now is the time of the machine that answers. It may lie before a published instant, because the
 	// clocks of two machines differ.
 	MachineClock Clock = iota
-	// ChosenClock: the caller chose Now. Before the servable instant of what is published it is ErrInvalid: training at
+	// ChosenClock means that the caller chose Now. Before the servable instant of what is published it is ErrInvalid: training at
 	// Now uses an earlier publication, which the store no longer holds.
 	ChosenClock
 )

@@ -134,6 +134,7 @@ func putFixed(dst []byte, c *fstore.Column, i int) {
 		le.PutUint32(dst, float32Bits(c.Float32s[i]))
 	case fstore.Float64:
 		le.PutUint64(dst, float64Bits(c.Float64s[i]))
+	case fstore.String, fstore.Bytes: // have no fixed width
 	}
 }
 

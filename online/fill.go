@@ -108,6 +108,7 @@ func (f *filler) fill(out *AnswerFeature, fd *field, def *fstore.Column) error {
 				c.Float64s[row] = def.Float64s[0]
 			}
 		}
+	case fstore.String, fstore.Bytes: // have no fixed width
 	}
 	return nil
 }
@@ -224,6 +225,7 @@ func appendFixedElems(c *fstore.Column, b []byte, w int) {
 			c.Float32s = append(c.Float32s, math.Float32frombits(le.Uint32(b)))
 		case fstore.Float64:
 			c.Float64s = append(c.Float64s, math.Float64frombits(le.Uint64(b)))
+		case fstore.String, fstore.Bytes: // have no fixed width
 		}
 	}
 }
@@ -288,5 +290,6 @@ func (t *textBuffer) finish(c *fstore.Column) {
 			}
 			from = to
 		}
+	default: // the others have no text
 	}
 }

@@ -269,6 +269,7 @@ func whole(c *fstore.Column) bool {
 		n = len(c.Strings)
 	case fstore.Bytes:
 		n = len(c.Bytes)
+	case fstore.Float32, fstore.Float64: // no join key has them
 	}
 	return c.Len >= 0 && n >= c.Len && (c.Valid == nil || len(c.Valid) >= (c.Len+7)/8)
 }

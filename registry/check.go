@@ -13,7 +13,7 @@ import (
 // checker holds what is known of a repo while it is checked. A definition with a mistake stays known by its name
 // and whatever else of it is right, so that one mistake is reported once.
 type checker struct {
-	ctx    context.Context // of the one call of Check
+	ctx    context.Context //nolint:containedctx // lives as long as one call of Check
 	engine Engine
 	repo   *Repo
 	prints *fingerprinter

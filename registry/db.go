@@ -52,7 +52,7 @@ func Open(ctx context.Context, url string) (*DB, error) {
 		return nil, err
 	}
 	if err := r.prepare(ctx); err != nil {
-		r.db.Close()
+		_ = r.db.Close()
 		return nil, wrap("open registry "+url, err)
 	}
 	return r, nil
@@ -77,7 +77,7 @@ func OpenReadOnly(ctx context.Context, url string) (*DB, error) {
 		if err == nil && schema > 0 {
 			return r, nil
 		}
-		r.db.Close()
+		_ = r.db.Close()
 		if err != nil {
 			return nil, wrap("open registry "+url, err)
 		}
@@ -88,7 +88,7 @@ func OpenReadOnly(ctx context.Context, url string) (*DB, error) {
 	}
 	r.db.SetMaxOpenConns(1) // each connection would have a database of its own
 	if err := r.migrate(ctx); err != nil {
-		r.db.Close()
+		_ = r.db.Close()
 		return nil, wrap("open registry "+url, err)
 	}
 	return r, nil

@@ -22,7 +22,7 @@ type FieldChange struct {
 
 // differ compares two states object by object.
 type differ struct {
-	ctx           context.Context
+	ctx           context.Context //nolint:containedctx // lives as long as one comparison
 	before, after *state
 	prints        *fingerprinter
 	fresh         map[Kind]map[string]bool
@@ -177,6 +177,7 @@ func readsObject(v *fstore.ViewVersion, kind Kind, name string) bool {
 		return v.Source(name) != nil
 	case KindView:
 		return slices.ContainsFunc(v.Views, func(u fstore.View) bool { return u.Name == name })
+	case KindService: // no view reads one
 	}
 	return false
 }

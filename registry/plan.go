@@ -173,7 +173,7 @@ func notes(changes []Change, after *state) []string {
 
 // numbering finds the version of every view and service.
 type numbering struct {
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // lives as long as one plan
 	before *state
 	prints *fingerprinter
 	target []object

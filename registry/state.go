@@ -206,6 +206,7 @@ func (s *state) latest(kind Kind, name string) int {
 				n = max(n, ref.Version)
 			}
 		}
+	case KindEntity, KindSource: // have no versions
 	}
 	return n
 }

@@ -14,10 +14,10 @@ import (
 // call is the context of a look-up over gRPC, from its headers on: its life is bounded, and until its request has
 // arrived the server can end it.
 type call struct {
-	context.Context
-	cancel context.CancelFunc
-	conn   *connection
-	why    error // why the server ended it; guarded by conn.mu
+	context.Context //nolint:containedctx // a call is a context
+	cancel          context.CancelFunc
+	conn            *connection
+	why             error // why the server ended it; guarded by conn.mu
 }
 
 type callKey struct{}

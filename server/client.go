@@ -81,7 +81,7 @@ func answerFrom(r *fstorev1.GetOnlineFeaturesResponse) (*fstore.FeatureList, *on
 		}
 		out := online.AnswerFeature{Column: c, Events: events.GetValues(), EventsValid: events.GetValidity()}
 		if len(statuses) > 0 {
-			out.Statuses = unsafe.Slice((*online.Status)(unsafe.SliceData(statuses)), len(statuses))
+			out.Statuses = unsafe.Slice((*online.Status)(unsafe.SliceData(statuses)), len(statuses)) //nolint:gosec // G103: a Status is a byte
 		}
 		a.Features = append(a.Features, out)
 	}

@@ -20,12 +20,12 @@ func describe(list *fstore.FeatureList) *fstorev1.DescribeFeaturesResponse {
 	}
 	for _, f := range d.Features {
 		answer.Features = append(answer.Features, &fstorev1.FeatureDescription{
-			Name: f.Name, Type: f.Type.String(), View: f.View.Name, ViewVersion: uint32(f.View.Version), //nolint:gosec // versions are small
+			Name: f.Name, Type: f.Type.String(), View: f.View.Name, ViewVersion: uint32(f.View.Version),
 			Feature: f.Feature, Description: f.Description,
 		})
 	}
 	if list.Service.Name != "" {
-		answer.Service = &fstorev1.ServiceAnswer{Name: list.Service.Name, Version: uint32(list.Service.Version)} //nolint:gosec // likewise
+		answer.Service = &fstorev1.ServiceAnswer{Name: list.Service.Name, Version: uint32(list.Service.Version)}
 	}
 	if list.Model.Name != "" {
 		answer.Model = &fstorev1.ModelAnswer{Name: list.Model.Name, Version: list.Model.Version}

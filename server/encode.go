@@ -139,7 +139,7 @@ const (
 
 // statusBytes returns statuses as bytes, without a copy: a Status is a byte.
 func statusBytes(s []online.Status) []byte {
-	return unsafe.Slice((*byte)(unsafe.SliceData(s)), len(s))
+	return unsafe.Slice((*byte)(unsafe.SliceData(s)), len(s)) //nolint:gosec // G103: a Status is a byte
 }
 
 func sizeVersion(v *online.AnswerVersion) int {
@@ -251,6 +251,7 @@ func sizePacked(c *fstore.Column) int {
 		return 8 * len(c.Float64s)
 	case fstore.Timestamp:
 		return 8 * len(c.Int64s)
+	case fstore.Int32, fstore.Int64, fstore.String, fstore.Bytes: // varints, below; texts are not packed
 	}
 	n := 0
 	for _, v := range c.Int32s {
@@ -286,6 +287,7 @@ func appendPacked(b []byte, c *fstore.Column) []byte {
 		}
 	case fstore.Timestamp:
 		b = appendFixed64s(b, c.Int64s)
+	case fstore.String, fstore.Bytes: // are not packed
 	}
 	return b
 }

@@ -46,7 +46,7 @@ func TestKindsOfErrorHaveCodes(t *testing.T) {
 	const store = "the online store cannot answer now; try again"
 	for _, c := range []struct {
 		name    string
-		ctx     context.Context
+		ctx     context.Context //nolint:containedctx // of one case
 		err     error
 		code    codes.Code
 		http    int

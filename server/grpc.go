@@ -74,7 +74,7 @@ var (
 )
 
 // handleGet handles a call of GetOnlineFeatures.
-func (s *Server) handleGet(_ any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+func (s *Server) handleGet(_ any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // grpc gives the context second
 	var answer encoded
 	r := &received[fstorev1.GetOnlineFeaturesRequest]{lease: lease{hold: hold{budget: &s.inFlight}}}
 	refused := s.run(ctx, grpcGet, func(ctx context.Context) (err error) {
@@ -92,7 +92,7 @@ func (s *Server) handleGet(_ any, ctx context.Context, receive func(any) error, 
 }
 
 // handleDescribe handles a call of DescribeFeatures.
-func (s *Server) handleDescribe(_ any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+func (s *Server) handleDescribe(_ any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // grpc gives the context second
 	var answer *fstorev1.DescribeFeaturesResponse
 	r := &received[fstorev1.DescribeFeaturesRequest]{lease: lease{hold: hold{budget: &s.inFlight}}}
 	defer r.lease.hold.release()

@@ -58,7 +58,7 @@ type Server struct {
 	arriving    budget // bytes of requests as they arrive: a third of what may be in flight, so that slow callers leave room for others
 	inFlight    budget // bytes of requests, look-ups and answers: the rest
 	connections *grpcConnections
-	late        context.Context // ends where a draining server no longer waits for requests to arrive
+	late        context.Context //nolint:containedctx // ends where a draining server no longer waits for requests to arrive
 	hurry       context.CancelFunc
 
 	health   *health.Server

@@ -135,7 +135,7 @@ func (c *comparison) offer(ctx context.Context, key []byte) error {
 	if c.offered <= int64(n) {
 		one.add(key, stored, c.cursors)
 		c.reservoir = append(c.reservoir, one)
-	} else if at := rand.Int64N(c.offered); at < int64(n) {
+	} else if at := rand.Int64N(c.offered); at < int64(n) { //nolint:gosec // G404: it picks a sample to compare
 		one.add(key, stored, c.cursors)
 		c.reservoir[at] = one
 	}

@@ -121,8 +121,10 @@ func (k *keySorter) spill() error {
 	if err != nil {
 		return err
 	}
-	os.Remove(f.Name()) // the open file is all that is needed
 	k.files = append(k.files, f)
+	if err := os.Remove(f.Name()); err != nil { // the open file is all that is needed
+		return err
+	}
 	w := bufio.NewWriterSize(f, 64<<10)
 	var size [binary.MaxVarintLen64]byte
 	for _, at := range k.keys {
@@ -136,7 +138,7 @@ func (k *keySorter) spill() error {
 
 func (k *keySorter) close() {
 	for _, f := range k.files {
-		f.Close()
+		_ = f.Close()
 	}
 	k.files = nil
 }

@@ -184,7 +184,7 @@ func (a *app) confirm(ctx context.Context) bool {
 // commitInfo says who applies, and from which revision of the repo's own history.
 func commitInfo(ctx context.Context, dir string) registry.CommitInfo {
 	git := func(args ...string) string {
-		out, err := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...).Output()
+		out, err := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...).Output() //nolint:gosec // G204: git takes dir as a folder only
 		if err != nil {
 			return "" // no git, or no repository: then nothing is known of it
 		}

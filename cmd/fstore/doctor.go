@@ -135,8 +135,7 @@ func (e *examination) folder(name, setting, dir string) {
 		if err == nil {
 			var probe *os.File
 			if probe, err = os.CreateTemp(at, ".fstore-doctor-*"); err == nil {
-				probe.Close()
-				err = os.Remove(probe.Name())
+				err = errors.Join(probe.Close(), os.Remove(probe.Name()))
 			}
 		}
 		if err != nil {
@@ -206,7 +205,7 @@ func (e *examination) store(ctx context.Context, s *Settings) *online.Store {
 	warning, err := store.Check(ctx)
 	if err != nil {
 		e.wrong("online store", err)
-		store.Close()
+		_ = store.Close()
 		return nil
 	}
 	if warning != "" {

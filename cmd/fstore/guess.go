@@ -221,6 +221,7 @@ func keyType(c *guessedColumn) fstore.Type {
 		return c.typ
 	case fstore.Float64, fstore.Float32:
 		return fstore.Int64
+	case fstore.Bool, fstore.Timestamp: // no key is guessed from them
 	}
 	return fstore.Invalid
 }

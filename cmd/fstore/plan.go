@@ -175,6 +175,7 @@ func (a *app) printChange(c registry.Change) {
 		sign, color = "+", green
 	case registry.Remove:
 		sign, color = "-", red
+	case registry.Modify: // as above
 	}
 	a.paint(color, fmt.Sprintf("  %s %s %s", sign, c.Kind, c.Name))
 	fmt.Fprintln(a.stdout, versionNote(c))

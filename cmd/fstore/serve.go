@@ -104,7 +104,7 @@ func (a *app) serve(ctx context.Context, r *replay) error {
 	}
 	web, err := a.listen(s, "serve.http", s.HTTP)
 	if err != nil {
-		grpc.Close()
+		_ = grpc.Close()
 		return err
 	}
 	if err := a.printAddresses(grpc.Addr(), web.Addr(), at); err != nil {
@@ -148,7 +148,7 @@ func (a *app) listen(s *Settings, key, address string) (net.Listener, error) {
 		return nil, fstore.Errorf(kind, "%s: %v", key, err).WithHint("set %s to another address; port 0 takes a free one", key)
 	}
 	if at, ok := l.Addr().(*net.TCPAddr); !s.Insecure && (!ok || !at.IP.IsLoopback()) {
-		l.Close() // nothing was accepted
+		_ = l.Close() // nothing was accepted
 		return nil, a.misset(s.file, key, fmt.Sprintf("%s is open to other machines, and there is neither TLS nor authentication yet", address),
 			"listen on 127.0.0.1, behind a proxy that has both, or pass --insecure (setting serve.insecure)")
 	}

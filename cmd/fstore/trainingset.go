@@ -175,7 +175,7 @@ func (a *app) createTrainingSet(ctx context.Context, name string, f *trainingFla
 		if err != nil {
 			return err
 		}
-		defer release()
+		defer func() { _ = release() }()
 	}
 	req.Record = func(sum *offline.TrainingSummary) error {
 		if err := f.outIsFree(ctx, s, db, name); err != nil { // another create may have taken it meanwhile

@@ -127,7 +127,7 @@ func appendValues(out [][]byte, cmd *driver.StringSliceCmd) [][]byte {
 
 // bytesOf returns the bytes of a value in the answer to an MGET, nil where it is absent. The driver gives "" for that,
 // which points to nothing, while a value of no bytes points into what was received.
-func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) } //nolint:gosec // G103: nobody writes to it
 
 // arg is a key that the driver writes without an allocation of its own, given as a pointer.
 type arg []byte

@@ -299,7 +299,7 @@ const (
 	checkpoints      = 20
 )
 
-func (f *file) truncate(ctx context.Context) error {
+func (f *file) truncate(ctx context.Context) (err error) {
 	conn, err := f.db.Conn(ctx)
 	if err != nil {
 		return err
@@ -308,7 +308,10 @@ func (f *file) truncate(ctx context.Context) error {
 	if _, err := conn.ExecContext(ctx, fmt.Sprintf("pragma busy_timeout = %d", checkpointMillis)); err != nil {
 		return err
 	}
-	defer conn.ExecContext(context.WithoutCancel(ctx), fmt.Sprintf("pragma busy_timeout = %d", busyMillis))
+	defer func() {
+		_, again := conn.ExecContext(context.WithoutCancel(ctx), fmt.Sprintf("pragma busy_timeout = %d", busyMillis))
+		err = errors.Join(err, again)
+	}()
 	for range checkpoints {
 		var busy, frames, copied int
 		if err := conn.QueryRowContext(ctx, "pragma wal_checkpoint(truncate)").Scan(&busy, &frames, &copied); err != nil {
@@ -324,9 +327,9 @@ func (f *file) truncate(ctx context.Context) error {
 func (f *file) close() {
 	f.closed.Store(true)
 	if f.get != nil {
-		f.get.Close()
+		_ = f.get.Close()
 	}
-	f.db.Close()
+	_ = f.db.Close()
 }
 
 // failed says what kind an error is and which file it is about; nil stays nil.

@@ -143,7 +143,9 @@ func TestAppliesRace(t *testing.T) {
 		for i, got := range results {
 			var commit int
 			if _, text, ok := strings.Cut(got.stdout, "Applied as commit "); ok {
-				fmt.Sscan(text, &commit)
+				if _, err := fmt.Sscan(text, &commit); err != nil {
+					t.Fatal(err)
+				}
 			}
 			switch {
 			case got.status == 0 && commit > 0:

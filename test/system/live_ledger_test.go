@@ -255,7 +255,7 @@ func hasFeature(version int, feature string) bool {
 func (s *names) view(name string) (view string, version int, code string) {
 	view, pinned, isPinned := strings.Cut(name, "@")
 	if isPinned {
-		fmt.Sscan(pinned, &version)
+		_, _ = fmt.Sscan(pinned, &version) // version 0, which nothing has, where it is no number
 		if version > s.known[view] {
 			return "", 0, "NOT_FOUND"
 		}

@@ -59,7 +59,9 @@ func (s *storage) taken() int64 {
 		var n int64
 		if _, after, ok := strings.Cut(info, "cmdstat_"+command+":calls="); ok {
 			after, _, _ = strings.Cut(after, ",")
-			fmt.Sscan(after, &n)
+			if _, err := fmt.Sscan(after, &n); err != nil {
+				s.t.Fatal(err)
+			}
 		}
 		total += n
 	}

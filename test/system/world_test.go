@@ -334,7 +334,7 @@ func records(all map[string]string, g fstore.Generation) (mine map[string]string
 	var raw [8]byte
 	if _, err := fmt.Sscanf(string(g), "%16x", new(uint64)); err == nil {
 		for i := range raw {
-			fmt.Sscanf(string(g[2*i:2*i+2]), "%02x", &raw[i])
+			_, _ = fmt.Sscanf(string(g[2*i:2*i+2]), "%02x", &raw[i]) // it was read above
 		}
 	}
 	mine = map[string]string{}
