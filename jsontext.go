@@ -109,8 +109,8 @@ func ParseObject(raw json.RawMessage) (values map[string]json.RawMessage, names 
 	if _, err := in.Token(); err != nil {
 		return nil, nil, bad(err)
 	}
-	if rest, err := in.Token(); err != io.EOF {
-		return nil, nil, Errorf(ErrInvalid, "not a JSON object: %v behind it", rest)
+	if rest := bytes.TrimSpace(raw[in.InputOffset():]); len(rest) > 0 {
+		return nil, nil, Errorf(ErrInvalid, "text follows the JSON object: %.100q", rest)
 	}
 	return values, names, nil
 }

@@ -24,6 +24,18 @@ func TestCheckJSONRefusesWhatADecoderWouldReplace(t *testing.T) {
 	}
 }
 
+func TestTextAfterAJSONObjectIsNamed(t *testing.T) {
+	for text, want := range map[string]string{
+		`{} {}`: `text follows the JSON object: "{}"`, `{"a":1}x`: `text follows the JSON object: "x"`, `{} null`: `text follows the JSON object: "null"`,
+		`{}]`: `text follows the JSON object: "]"`, "{}\n": "", `{"a":{}} `: "",
+	} {
+		_, _, err := fstore.ParseObject([]byte(text))
+		if (err == nil) != (want == "") || err != nil && (err.Error() != want || !errors.Is(err, fstore.ErrInvalid)) {
+			t.Errorf("%s: got %v, want %q", text, err, want)
+		}
+	}
+}
+
 func TestACheckedValueNeverBecomesAnother(t *testing.T) {
 	for _, raw := range []string{`"\ud800"`, "\"a\xff\""} {
 		for _, typ := range []fstore.Type{fstore.String, fstore.List(fstore.String)} {

@@ -127,11 +127,17 @@ func callOf(e node) string {
 
 // floatSum reports an aggregate that adds up floats in no fixed order.
 func (b *binding) floatSum(e node, name string, of []string) {
-	isFloat := slices.ContainsFunc(e.list("children"), func(c any) bool { return holdsFloat(typeOf(asNode(c))) })
-	if !floatAggregates[name] || !alwaysFloat[name] && !isFloat {
+	args := e.list("children")
+	at := slices.IndexFunc(args, func(c any) bool { return holdsFloat(typeOf(asNode(c))) })
+	if !floatAggregates[name] || !alwaysFloat[name] && at < 0 {
 		return
 	}
 	message := name + "() of floats depends on the number of threads in its last bits"
+	if at >= 0 {
+		if from := typeOf(asNode(args[at]).child("child")); from != nil && !holdsFloat(from) { // the binder or the SQL casts it
+			message = name + "() of " + from.str("id") + " as float64 depends on the number of threads in its last bits"
+		}
+	}
 	if alwaysFloat[name] {
 		message = name + "() computes in float64, and its last bits depend on the number of threads"
 	}
@@ -157,7 +163,7 @@ func (b *binding) window(e node, in []int) int {
 	case ordered || len(orders) == 0 && len(argOrders) == 0: // the parse tree shows where there is no ORDER BY
 	case name == "row_number" && e.str("end") == "CURRENT_ROW_ROWS": // what the binder makes of a LIMIT in a subquery that reads outer columns
 		b.found = append(b.found, anyRows(orders))
-	case (orderedWindows[name] || orderedAggregates[name]) && !b.orders(argOrders, in, partition):
+	case (windowFunctions[e.str("type")].ordered || orderedAggregates[name]) && !b.orders(argOrders, in, partition):
 		report(name+"() depends on the order of rows, and its ORDER BY is the same for all of them", false)
 	case rows && isAggregate:
 		report("a frame of ROWS depends on their order, and the ORDER BY is the same for all of them", false)

@@ -36,6 +36,40 @@ func Inspect(tree []byte) {
 	canonical(root)
 }
 
+// Doubts returns what the gate warns of in a parse tree.
+func Doubts(tree []byte) []string {
+	root, err := parseTree(tree)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var out []string
+	for _, f := range inspect(root, "").doubts {
+		out = append(out, f.message)
+	}
+	return out
+}
+
+// WindowKind returns the engine's kind of the first call with OVER in a parse tree, "" where there is none.
+func WindowKind(tree []byte) string {
+	root, err := parseTree(tree)
+	if err != nil {
+		return ""
+	}
+	kind := ""
+	eachNode(map[string]any(root), func(n node) {
+		if n.str("class") == "WINDOW" && kind == "" {
+			kind = n.str("type")
+		}
+	})
+	return kind
+}
+
+// JudgesWindow reports whether the gate knows a kind of window function.
+func JudgesWindow(kind string) bool {
+	_, known := windowFunctions[kind]
+	return known
+}
+
 // Canonical returns the encoding of a parse tree.
 func Canonical(tree []byte) string {
 	root, err := parseTree(tree)

@@ -19,7 +19,6 @@ var (
 	refusedFunctions = refusals(refusedText)
 
 	orderedAggregates = functionSet(orderLine("aggregates"))
-	orderedWindows    = functionSet(orderLine("windows"))
 	tiedAggregates    = functionSet(orderLine("ties"))
 	unsettledLists    = functionSet(orderLine("unsettled"))
 	settlingFunctions = functionSet(orderLine("settling"))

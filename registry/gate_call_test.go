@@ -1,7 +1,6 @@
 package registry_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -40,37 +39,6 @@ func TestAnyValueOfWhatIsGroupedBy(t *testing.T) {
 	}
 	if got := strings.Join(findings(t, "select 1 / any_value(-x) from a group by -x"), "; "); !strings.Contains(got, "0.0 and -0.0 are equal") {
 		t.Errorf("any_value() may take either zero: %q", got)
-	}
-}
-
-// What looks ahead in a frame follows from the direction of its ORDER BY.
-func TestFramesLookAheadInTheirDirection(t *testing.T) {
-	for _, c := range []struct {
-		call, order, frame string
-		ahead              bool
-	}{
-		{"max(x)", "ts desc", "rows between current row and unbounded following", false},
-		{"max(x)", "ts desc", "rows between 1 following and 3 following", false},
-		{"max(x)", "ts desc", "range between interval 1 day preceding and current row", true},
-		{"max(x)", "ts desc", "rows between 3 preceding and 1 preceding", true},
-		{"max(x)", "ts desc", "", true},
-		{"max(x)", "id, ts desc", "rows between current row and unbounded following", false},
-		{"max(x)", "id desc, ts", "rows between current row and unbounded following", true},
-		{"max(x)", "ts", "rows between current row and unbounded following", true},
-		{"max(x)", "ts", "rows between 3 preceding and 1 preceding", false},
-		{"max(x)", "ts", "", false},
-		{"first_value(x)", "ts desc", "rows between current row and unbounded following", false},
-		{"last_value(x)", "ts", "rows between current row and unbounded following", true},
-		{"last_value(x)", "ts", "", false},
-		{"last_value(x)", "ts desc", "", true},
-		{"lead(x)", "ts desc", "", false},
-		{"lag(x)", "ts desc", "", true},
-		{"lead(x)", "id, ts desc", "", false},
-	} {
-		sql := fmt.Sprintf("select id, ts, %s over (partition by id order by %s %s) as x from events", c.call, c.order, c.frame)
-		if got := report(check(t, oneView(sql))); strings.Contains(got, "reads later rows") != c.ahead {
-			t.Errorf("%s: looks ahead: want %v\n%s", sql, c.ahead, got)
-		}
 	}
 }
 

@@ -110,52 +110,6 @@ func sameOrder(orders []any, its string) string {
 	return its + " ORDER BY is the same for all of them"
 }
 
-const notKnownYet = "which were not known yet"
-
-// window checks a call with OVER.
-func (q *query) window(n node, name string) {
-	var partition []node
-	for _, e := range n.list("partitions") {
-		partition = append(partition, asNode(e))
-	}
-	orders, argOrders := n.list("orders"), n.list("arg_orders")
-	ordered := isOrdered(orders, partition)
-	rows := countsRows(n.str("start")) || countsRows(n.str("end"))
-	switch {
-	case !ordered && !isOrdered(argOrders, partition) && (orderedWindows[name] || orderedAggregates[name]):
-		q.refuse(n, "over (… order by …), by columns that leave no two rows equal", "%s() depends on the order of rows%s", name, sameOrder(slices.Concat(orders, argOrders), ", and its"))
-	case !ordered && rows:
-		q.refuse(n, "over (… order by …), by columns that leave no two rows equal", "a frame of ROWS depends on their order%s", sameOrder(orders, ", and the"))
-	case ordered && readsLater(n, name, partition):
-		q.doubt(n, "look back only: order by the event time and use lag(), or a frame that ends at the current row",
-			"%s() reads later rows, "+notKnownYet, name)
-	case n.str("type") == "WINDOW_AGGREGATE" && !ordered:
-		q.doubt(n, "over (… order by the event time)", "%s() over all rows reads later ones, "+notKnownYet, name)
-	}
-}
-
-// framed are the window functions, aggregates aside, that read the frame of a row.
-var framed = functionSet(`first_value last_value nth_value`)
-
-// readsLater reports whether a call with OVER reads rows that come later in time: what follows in an ascending order,
-// and what precedes in a descending one.
-func readsLater(n node, name string, partition []node) bool {
-	down := descends(n.list("orders"), partition)
-	switch {
-	case n.str("type") != "WINDOW_AGGREGATE" && !framed[name]:
-		return (name == "lead") != down
-	case down:
-		return strings.Contains(n.str("start"), "PRECEDING")
-	}
-	return strings.Contains(n.str("end"), "FOLLOWING")
-}
-
-// countsRows reports whether a bound of a frame counts rows or groups of them: which rows these are depends on
-// the order, where a bound of RANGE does not.
-func countsRows(bound string) bool {
-	return strings.HasSuffix(bound, "_ROWS") || strings.HasSuffix(bound, "_GROUPS")
-}
-
 // isOrdered reports whether there is an ORDER BY that tells any rows apart: a constant does not, nor what is the
 // same for all rows that are ordered, such as what they are grouped by.
 func isOrdered(orders []any, same []node) bool {
