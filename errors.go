@@ -3,7 +3,9 @@ package fstore
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 )
 
@@ -12,6 +14,8 @@ import (
 var (
 	// ErrInvalid: what the caller gave cannot be used: a bad argument, column, label file or value.
 	ErrInvalid = errors.New("invalid")
+	// ErrUsage: an argument, flag or setting that a person gave cannot be used.
+	ErrUsage = errors.New("wrong usage")
 	// ErrDefinition: a definition in a feature repo is wrong.
 	ErrDefinition = errors.New("definition is wrong")
 	// ErrNotFound: a name, version or file that was asked for does not exist.
@@ -26,6 +30,8 @@ var (
 	ErrCorrupt = errors.New("corrupt")
 	// ErrTooLarge: a request, its answer, or the memory or disk that it takes is over a limit.
 	ErrTooLarge = errors.New("too large")
+	// ErrCheck: a check found something wrong.
+	ErrCheck = errors.New("a check failed")
 )
 
 // Error is a failure of one kind with a message for people and, where there is one, the command to run.
@@ -65,6 +71,34 @@ func MessageOf(err error) string {
 		return e.Message
 	}
 	return err.Error()
+}
+
+// Explain splits an error into what is wrong and what to do, each hint once.
+func Explain(err error) (message string, hints []string) {
+	message = err.Error()
+	var walk func(error)
+	walk = func(err error) {
+		switch e := err.(type) {
+		case *Error:
+			if e.Hint != "" {
+				message = strings.ReplaceAll(message, " ("+e.Hint+")", "")
+				if !slices.Contains(hints, e.Hint) {
+					hints = append(hints, e.Hint)
+				}
+			}
+		case interface{ Unwrap() error }:
+			walk(e.Unwrap())
+		case interface{ Unwrap() []error }:
+			for _, inner := range e.Unwrap() {
+				walk(inner)
+			}
+		}
+	}
+	walk(err)
+	if len(hints) == 0 && errors.Is(err, syscall.ENOSPC) {
+		hints = append(hints, "free space on that disk")
+	}
+	return message, hints
 }
 
 // Pos is a place in a file of definitions. Line and Col count from 1; 0 means unknown.

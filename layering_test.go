@@ -14,7 +14,7 @@ const module = "github.com/fstore-dev/fstore"
 
 // layers says which packages of fstore each package may import, tests aside. A name stands for the package and
 // those beneath it; "" is the root, which everything may import. registry, offline, online and materialize never
-// see each other: cmd/fstore alone sees them all.
+// see each other: project sees them all.
 var layers = map[string][]string{
 	"":             {},
 	"regular":      {},
@@ -28,10 +28,11 @@ var layers = map[string][]string{
 	"server":       {"server", "online", "proto"},
 	"feature_repo": {"feature_repo"},
 	"docs":         {},
-	"cmd":          {"cmd", "registry", "offline", "online", "materialize", "verify", "server", "proto", "feature_repo", "docs", "regular"},
+	"project":      {"project", "registry", "offline", "online", "materialize", "verify", "server", "feature_repo", "docs", "regular", "internal"},
+	"cmd":          {"cmd", "project", "registry", "offline", "online", "materialize", "verify", "server", "proto", "internal"},
 	"examples":     {"examples"},
 	"internal":     {},
-	"test":         {"test", "registry", "offline", "online", "materialize", "server", "proto", "feature_repo"},
+	"test":         {"test", "project", "registry", "offline", "online", "materialize", "server", "proto", "feature_repo"},
 }
 
 // homes says where a dependency may be imported from: cgo and every wire format stay in one place.
@@ -42,8 +43,8 @@ var homes = map[string][]string{
 	"github.com/redis/go-redis":                      {"online/redis", "test"},
 	"modernc.org/sqlite":                             {"registry", "online/sqlite"},
 	"github.com/prometheus/client_golang":            {"server", "cmd"},
-	"github.com/spf13/":                              {"cmd"},
-	"github.com/goccy/go-yaml":                       {"registry", "cmd"},
+	"github.com/spf13/":                              {"cmd", "project"},
+	"github.com/goccy/go-yaml":                       {"registry", "project"},
 	"github.com/parquet-go/parquet-go":               {"offline", "materialize", "feature_repo", "cmd", "test"},
 	"github.com/google/go-cmp":                       {"online/onlinetest"}, // else tests only
 	"pgregory.net/rapid":                             {"online/onlinetest"},

@@ -36,7 +36,7 @@ func (f *facts) standing(v *fstore.ViewVersion, p time.Time, o *Options) *run {
 	}
 	h := f.headers[f.pointer.Generation]
 	if h == nil || !h.Complete || h.View != v.Ref || h.Layout != fstore.RecordLayout ||
-		h.Fingerprint != v.Fingerprint || f.pointer.Fingerprint != v.Fingerprint {
+		h.Fingerprint != v.Fingerprint || !f.pointer.Serves(v) {
 		return nil
 	}
 	r := f.runs[h.Run]
@@ -101,7 +101,7 @@ func (f *facts) aheadOf(v *fstore.ViewVersion, live *fstore.Header, p time.Time)
 		todo.finishOnly = todo.finish != nil
 		return todo, err
 	}
-	return plan{later: f.pointer.Fingerprint == v.Fingerprint && f.pointer.Published.After(p)}, nil
+	return plan{later: f.pointer.Serves(v) && f.pointer.Published.After(p)}, nil
 }
 
 // seen returns the latest instant whose values readers may have seen, and how so; the zero time where there is none. live is

@@ -164,7 +164,7 @@ func (a *ages) Collect(out chan<- prometheus.Metric) {
 	pointers := a.read(refs)
 	for _, v := range live {
 		name, number := v.Ref.Name, strconv.Itoa(v.Ref.Version)
-		if p, ok := pointers[v.Ref]; ok && p.Fingerprint == v.Fingerprint { // else look-ups refuse it
+		if p := pointers[v.Ref]; p.Serves(v) { // else look-ups refuse it
 			gauge(viewAge, now.Sub(p.Published).Seconds(), name, number)
 			gauge(viewPublished, 1, name, number)
 		} else {

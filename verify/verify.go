@@ -191,7 +191,7 @@ func (r *runner) view(ctx context.Context, v *fstore.ViewVersion) (*View, error)
 		case !before.published:
 			out.Problem, out.Hint = "it is not published", "run fstore materialize "+v.Ref.String()
 			return out, nil
-		case before.pointer.Fingerprint != v.Fingerprint:
+		case !before.pointer.Serves(v):
 			out.Problem = "the store holds another definition of it, from another registry"
 			out.Hint = "give each registry its own project or its own online store"
 			return out, nil

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -11,9 +10,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/project"
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
-	"github.com/spf13/viper"
 )
 
 // app is what the commands share: the streams, the environment, the clock and the flags every command has.
@@ -24,13 +24,12 @@ type app struct {
 	environ        func() []string
 	now            func() time.Time
 
-	repo    string            // --repo
-	output  string            // --output
-	config  *viper.Viper      // the settings as given: defaults, environment, file and flags
-	given   map[string]string // flags that were given, by the setting they stand for
-	secrets []string          // passwords seen in settings: never printed
-	watched sync.Once         // the program's memory is watched once an engine is open
-	drains  atomic.Bool       // a server ends by itself once it has answered what is in flight
+	repo    string                     // --repo
+	output  string                     // --output
+	given   map[string]project.Setting // flags that were given, by the setting they stand for
+	secrets []string                   // passwords seen in settings: never printed
+	watched sync.Once                  // the program's memory is watched once an engine is open
+	drains  atomic.Bool                // a server ends by itself once it has answered what is in flight
 }
 
 const about = `fstore is a feature store: what you trained on is what you serve, and you can prove it.
@@ -79,7 +78,7 @@ func (a *app) command() *cobra.Command {
 	for _, name := range []string{"project", "registry", "online"} {
 		_ = flags.SetAnnotation(name, settingOf, []string{name})
 	}
-	a.config, a.given = newConfig(), map[string]string{}
+	a.given = map[string]project.Setting{}
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.MarkPersistentFlagDirname("repo")
 	root.AddCommand(
@@ -107,7 +106,7 @@ func noCommand(cmd *cobra.Command, args []string) error {
 	err := usagef(cmd, "there is no command %q", strings.TrimSpace(strings.TrimPrefix(cmd.CommandPath(), "fstore")+" "+args[0]))
 	cmd.SuggestionsMinimumDistance = 2 // cobra sets it only where it writes the error itself
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		err.hint = "did you mean " + strings.Join(near, " or ") + "?"
+		return err.WithHint("did you mean %s?", strings.Join(near, " or "))
 	}
 	return err
 }
@@ -125,11 +124,11 @@ func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 		case wanted == "":
 			return usagef(cmd, "%s takes no arguments: %s", name, args[0])
 		case len(cmd.ValidArgs) > 0:
-			return &usageError{message: fmt.Sprintf("%s: there is no %q", name, strings.Join(args, " ")), hint: "one of " + strings.Join(cmd.ValidArgs, ", ")}
+			return usagef(nil, "%s: there is no %q", name, strings.Join(args, " ")).WithHint("one of %s", strings.Join(cmd.ValidArgs, ", "))
 		case len(args) == 0:
 			return usagef(cmd, "%s: %s is missing", name, wanted)
 		case strings.Contains(wanted, " "):
-			return usagef(cmd, "%s takes %s, and here are %s", name, wanted, count(len(args), "argument"))
+			return usagef(cmd, "%s takes %s, and here are %s", name, wanted, english.Count(len(args), "argument"))
 		default:
 			return usagef(cmd, "%s takes one argument, %s, and here are %d", name, wanted, len(args))
 		}

@@ -5,13 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
-	"os/user"
 	"strings"
-	"time"
 
-	fstore "github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/cobra"
 )
@@ -31,12 +27,12 @@ column that they may send becomes unknown.`,
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !f.yes && !terminal(a.stdin) {
-				return &usageError{message: "apply asks first, but this is not a terminal", hint: "give --yes to apply without being asked"}
+				return usagef(nil, "apply asks first, but this is not a terminal").WithHint("give --yes to apply without being asked")
 			}
 			if !f.yes && a.json() {
 				return usagef(cmd, "--output json does not ask: give --yes too")
 			}
-			return a.apply(cmd.Context(), f)
+			return a.with(cmd.Context(), func(p *project.Project) error { return a.apply(cmd.Context(), p, f) })
 		},
 	}
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask")
@@ -52,113 +48,28 @@ type applyFlags struct {
 	message       string
 }
 
-func (a *app) apply(ctx context.Context, f applyFlags) error {
-	s, err := a.settings()
+func (a *app) apply(ctx context.Context, p *project.Project, f applyFlags) error {
+	plan, err := p.Plan(ctx)
 	if err != nil {
 		return err
 	}
-	defs, err := a.definitions(ctx, s)
-	if err != nil {
-		return err
-	}
-	db, err := registry.Open(ctx, s.Registry.reveal())
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	p, err := db.Plan(ctx, s.Project, defs)
-	if err != nil {
-		return err
-	}
-	a.estimate(ctx, s, db, p)
 	if !a.json() {
-		if err := a.printPlan(p); err != nil {
+		if err := a.printPlan(plan); err != nil {
 			return err
 		}
 	}
-	if err := refuseBreaking(p); err != nil && !f.breaking {
+	if err := project.CheckBreaking(plan); err != nil && !f.breaking {
 		return err
 	}
-	var commit *registry.Commit
-	if !p.Empty() {
-		if !f.yes && !a.confirm(ctx) {
-			fmt.Fprintln(a.stdout, "Nothing was applied.")
-			return exitCode(statusFailed)
-		}
-		info := commitInfo(ctx, s.Dir)
-		info.Now, info.Message = a.now(), f.message
-		if commit, err = db.Apply(ctx, p, info); err != nil {
-			return err
-		}
+	if !plan.Empty() && !f.yes && !a.confirm(ctx) {
+		fmt.Fprintln(a.stdout, "Nothing was applied.")
+		return exitCode(statusFailed)
 	}
-	promoted, promoting := a.promoteReachable(ctx, s, db)
-	return errors.Join(a.printApplied(p, commit, promoted), promoting) // what is applied is, whatever came behind it
-}
-
-// promoteReachable is promote where the online store can be read; an apply does not depend on it, and has happened.
-func (a *app) promoteReachable(ctx context.Context, s *Settings, db *registry.DB) ([]registry.Promotion, error) {
-	store, err := openStore(s)
-	if err != nil {
-		a.notLookedAt(err)
-		return nil, nil
+	applied, err := p.Apply(ctx, plan, project.ApplyOptions{Message: f.message, Breaking: f.breaking})
+	if applied == nil {
+		return err
 	}
-	defer store.Close()
-	promoted, err := a.promote(ctx, s, db, store)
-	var away unread
-	if errors.As(err, &away) {
-		a.notLookedAt(err)
-		return nil, nil
-	}
-	return promoted, err
-}
-
-func (a *app) notLookedAt(err error) {
-	fmt.Fprintf(a.stderr, "warning: what is published was not looked at: %s\n", err)
-}
-
-// unread says that the online store could not be read.
-type unread struct{ error }
-
-func (u unread) Unwrap() error { return u.error }
-
-// promote lets head's versions serve where everything they use is published. The error is an unread where that could
-// not be seen.
-func (a *app) promote(ctx context.Context, s *Settings, db *registry.DB, store *online.Store) ([]registry.Promotion, error) {
-	snap, err := db.Snapshot(ctx, s.Project)
-	if err != nil {
-		return nil, err
-	}
-	published, err := publishedInstants(ctx, snap, store)
-	if err != nil {
-		return nil, unread{err}
-	}
-	return db.Promote(ctx, s.Project, published, a.now())
-}
-
-// publishedInstants returns the instant each live view version is published at; those that are not are
-// absent, and so are those that another registry published under the same name.
-func publishedInstants(ctx context.Context, snap *registry.Snapshot, store *online.Store) (map[fstore.ViewRef]time.Time, error) {
-	live := snap.Live()
-	pointers, err := livePointers(ctx, live, store)
-	if err != nil {
-		return nil, err
-	}
-	published := make(map[fstore.ViewRef]time.Time, len(pointers))
-	for _, v := range live {
-		if p, ok := pointers[v.Ref]; ok && p.Fingerprint == v.Fingerprint {
-			published[v.Ref] = p.Published
-		}
-	}
-	return published, nil
-}
-
-// livePointers reads the pointers of view versions in one round trip; those without one are absent.
-func livePointers(ctx context.Context, live []*fstore.ViewVersion, store *online.Store) (map[fstore.ViewRef]fstore.Pointer, error) {
-	refs := make([]fstore.ViewRef, len(live))
-	for i, v := range live {
-		refs[i] = v.Ref
-	}
-	return store.Pointers(ctx, refs)
+	return errors.Join(a.printApplied(applied), err) // what is applied is, whatever came after it
 }
 
 // confirm asks. No answer is no, and so is a signal.
@@ -181,41 +92,16 @@ func (a *app) confirm(ctx context.Context) bool {
 	}
 }
 
-// commitInfo says who applies, and from which revision of the repo's own history.
-func commitInfo(ctx context.Context, dir string) registry.CommitInfo {
-	git := func(args ...string) string {
-		out, err := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...).Output() //nolint:gosec // G204: git takes dir as a folder only
-		if err != nil {
-			return "" // no git, or no repository: then nothing is known of it
-		}
-		return strings.TrimSpace(string(out))
-	}
-	info := registry.CommitInfo{Author: git("config", "user.email"), GitRevision: git("rev-parse", "HEAD")}
-	if info.GitRevision != "" {
-		info.Dirty = git("status", "--porcelain", "--", ".") != ""
-	}
-	if info.Author == "" {
-		if u, err := user.Current(); err == nil {
-			info.Author = u.Username
-		}
-	}
-	return info
-}
-
-func (a *app) printApplied(p *registry.Plan, commit *registry.Commit, promoted []registry.Promotion) error {
+func (a *app) printApplied(applied *project.Applied) error {
 	if a.json() {
-		p.Changes = append([]registry.Change{}, p.Changes...)
-		return a.printJSON(struct {
-			Commit     *registry.Commit     `json:"commit"`
-			Plan       *registry.Plan       `json:"plan"`
-			Promotions []registry.Promotion `json:"promotions"`
-		}{commit, p, append([]registry.Promotion{}, promoted...)})
+		applied.Plan.Changes = append([]registry.Change{}, applied.Plan.Changes...)
+		return a.printJSON(applied)
 	}
-	if commit != nil {
-		fmt.Fprintf(a.stdout, "Applied as commit %d.\n", commit.ID)
+	if applied.Commit != nil {
+		fmt.Fprintf(a.stdout, "Applied as commit %d.\n", applied.Commit.ID)
 	}
-	a.printPromotions(promoted)
-	if commit != nil && len(p.Materialize) > 0 {
+	a.printPromotions(applied.Promotions)
+	if applied.Commit != nil && len(applied.Plan.Materialize) > 0 {
 		fmt.Fprintln(a.stdout, "Next: fstore materialize")
 	}
 	return nil

@@ -18,10 +18,10 @@ func askServer(ctx context.Context, q *question, keys []fstore.Column) (*fstore.
 	conn, err := grpc.NewClient("passthrough:///"+q.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64<<20)))
 	if err != nil {
-		return nil, nil, &usageError{message: "--grpc " + q.grpc + ": " + err.Error()}
+		return nil, nil, usagef(nil, "--grpc %s: %v", q.grpc, err)
 	}
 	defer conn.Close()
-	ask := server.Question{Service: q.service, Model: q.model, Features: q.features, Keys: keys}
+	ask := server.Question{Service: q.selected.Service, Model: q.selected.Model, Features: q.selected.Features, Keys: keys}
 	if q.events {
 		ask.EventTimes = online.WithEventTimes
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/cobra"
 )
@@ -30,13 +31,10 @@ func (a *app) completeViews(cmd *cobra.Command, _ []string, _ string) ([]string,
 // completeTrainingSets completes the names of training sets from the registry.
 func (a *app) completeTrainingSets(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
 	if len(args) == 0 {
-		asIs := func(context.Context, *Settings, *registry.DB, []registry.TrainingSetRecord) {}
-		records, _ := a.trainingSets(cmd.Context(), asIs) // none, if they cannot be read
-		for _, r := range records {
-			if r.Retired.IsZero() {
-				names = append(names, r.Name)
-			}
-		}
+		_ = a.with(cmd.Context(), func(p *project.Project) error { // none, if they cannot be read
+			names = p.TrainingSetNames(cmd.Context())
+			return nil
+		})
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
@@ -62,7 +60,7 @@ func (a *app) completeModels(cmd *cobra.Command, args []string, _ string) ([]str
 
 // completeLocks completes names of training sets, and files: a lock is named by either.
 func (a *app) completeLocks(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
-	if isLockFile(prefix) {
+	if project.IsLockFile(prefix) {
 		return []string{"json", "parquet"}, cobra.ShellCompDirectiveFilterFileExt
 	}
 	names, _ := a.completeTrainingSets(cmd, nil, prefix)
@@ -72,11 +70,9 @@ func (a *app) completeLocks(cmd *cobra.Command, args []string, prefix string) ([
 // complete reads names; where there are none to read, nothing is completed.
 func (a *app) complete(ctx context.Context, names func(*registry.Snapshot) []string) ([]string, cobra.ShellCompDirective) {
 	var out []string
-	if s, err := a.settings(); err == nil {
-		_ = withSnapshot(ctx, s, func(snap *registry.Snapshot) error {
-			out = names(snap)
-			return nil
-		})
-	}
+	_ = a.withGraph(ctx, func(_ *project.Project, g project.Graph) error {
+		out = names(g.Snapshot)
+		return nil
+	})
 	return out, cobra.ShellCompDirectiveNoFileComp
 }

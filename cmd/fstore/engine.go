@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -25,8 +26,7 @@ func (a *app) engineFlags(cmd *cobra.Command) {
 func (a *app) bindFlags(cmd *cobra.Command) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		if key := f.Annotations[settingOf]; len(key) == 1 {
-			a.given[key[0]] = "--" + f.Name
-			a.config.Set(key[0], f.Value.String())
+			a.given[key[0]] = project.Setting{Value: f.Value.String(), From: "--" + f.Name}
 		}
 	})
 }

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"syscall"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/cobra"
 )
@@ -23,15 +23,13 @@ const (
 	statusUnavailable = 6
 )
 
-// errCheck is the kind of a check that failed: doctor's.
-var errCheck = errors.New("a check failed")
-
 // The table from kinds of error to exit statuses; the first that fits counts, any other is statusFailed.
 var statuses = []struct {
 	kind   error
 	status int
 }{
-	{errCheck, statusCheck},
+	{fstore.ErrUsage, statusUsage},
+	{fstore.ErrCheck, statusCheck},
 	{fstore.ErrDefinition, statusDefinition},
 	{fstore.ErrConflict, statusConflict},
 	{fstore.ErrUnavailable, statusUnavailable},
@@ -41,14 +39,11 @@ var statuses = []struct {
 // status returns the exit status of an error.
 func status(err error) int {
 	var code exitCode
-	var usage *usageError
 	switch {
 	case err == nil:
 		return statusDone
 	case errors.As(err, &code):
 		return int(code)
-	case errors.As(err, &usage):
-		return statusUsage
 	}
 	for _, s := range statuses {
 		if errors.Is(err, s.kind) {
@@ -69,18 +64,11 @@ type interrupted struct{ error }
 
 func (e interrupted) Unwrap() error { return e.error }
 
-// usageError is a mistake in a flag or an argument.
-type usageError struct {
-	message, hint string
-}
-
-func (e *usageError) Error() string { return e.message }
-
 // usagef returns a mistake in a flag or an argument; the hint names the help of cmd, where it is given.
-func usagef(cmd *cobra.Command, format string, args ...any) *usageError {
-	e := &usageError{message: fmt.Sprintf(format, args...)}
+func usagef(cmd *cobra.Command, format string, args ...any) *fstore.Error {
+	e := fstore.Errorf(fstore.ErrUsage, format, args...)
 	if cmd != nil {
-		e.hint = "see " + cmd.CommandPath() + " --help"
+		return e.WithHint("see %s --help", cmd.CommandPath())
 	}
 	return e
 }
@@ -105,7 +93,7 @@ func (a *app) fail(err error) int {
 	before, said := "fstore: ", map[string]bool{}
 	var hints []string
 	for _, one := range separate(err) {
-		message, its := explain(one)
+		message, its := fstore.Explain(one)
 		fmt.Fprintf(a.stderr, "%s%s\n", before, indented(message))
 		before, hints = "", append(hints, its...)
 	}
@@ -120,7 +108,7 @@ func (a *app) fail(err error) int {
 
 // printProblems prints mistakes in definitions, each on a line that begins with its place, as editors read it.
 func (a *app) printProblems(problems registry.Problems) {
-	fmt.Fprintf(a.stderr, "fstore: %s in the definitions\n", count(len(problems), "mistake"))
+	fmt.Fprintf(a.stderr, "fstore: %s in the definitions\n", english.Count(len(problems), "mistake"))
 	for _, p := range problems {
 		fmt.Fprintf(a.stderr, "%s: %s\n", inCell(p.Pos.String()), indented(p.Message))
 		if p.Hint != "" {
@@ -148,38 +136,4 @@ func separate(err error) []error {
 		out = append(out, separate(e)...)
 	}
 	return out
-}
-
-// explain splits an error into what is wrong and what to do, each hint once.
-func explain(err error) (message string, hints []string) {
-	message = err.Error()
-	seen := map[string]bool{}
-	var walk func(error)
-	walk = func(err error) {
-		switch e := err.(type) {
-		case *fstore.Error:
-			if e.Hint != "" {
-				message = strings.ReplaceAll(message, " ("+e.Hint+")", "")
-				if !seen[e.Hint] {
-					seen[e.Hint] = true
-					hints = append(hints, e.Hint)
-				}
-			}
-		case *usageError:
-			if e.hint != "" {
-				hints = append(hints, e.hint)
-			}
-		case interface{ Unwrap() error }:
-			walk(e.Unwrap())
-		case interface{ Unwrap() []error }:
-			for _, inner := range e.Unwrap() {
-				walk(inner)
-			}
-		}
-	}
-	walk(err)
-	if len(hints) == 0 && errors.Is(err, syscall.ENOSPC) {
-		hints = append(hints, "free space on that disk")
-	}
-	return message, hints
 }

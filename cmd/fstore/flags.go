@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
@@ -21,7 +20,7 @@ func flagError(cmd *cobra.Command, err error) error {
 		var known []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, "--"+f.Name) })
 		if near := registry.DidYouMean("--"+unknown.GetSpecifiedName(), known); strings.HasPrefix(near, "did you mean") {
-			e.hint = near
+			return e.WithHint("%s", near)
 		}
 		return e
 	case errors.As(err, &value):
@@ -40,7 +39,7 @@ func checkEmpty(cmd *cobra.Command) error {
 		isText := f.Value.Type() == "string" && f.Value.String() == ""
 		isSetting := len(f.Annotations[settingOf]) > 0 // what is wrong with its value is said with it
 		if isText && !isSetting && f.Name != "message" && wrong == nil {
-			wrong = &usageError{message: "--" + f.Name + " is empty", hint: "leave it out, or give a value"}
+			wrong = usagef(nil, "--%s is empty", f.Name).WithHint("leave it out, or give a value")
 		}
 	})
 	return wrong
@@ -51,8 +50,8 @@ func usageOf(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	message, hints := explain(err)
-	return &usageError{message: what + message, hint: strings.Join(hints, "; ")}
+	message, hints := fstore.Explain(err)
+	return fstore.Errorf(fstore.ErrUsage, "%s%s", what, message).WithHint("%s", strings.Join(hints, "; "))
 }
 
 // given returns how many of several ways to say something were taken.
@@ -69,10 +68,8 @@ func given(ways ...bool) int {
 // checkService refuses what cannot be the name of a service.
 func checkService(name string) error {
 	if service, version, ok := strings.Cut(name, "@"); ok && fstore.CheckName(service) == nil {
-		return &usageError{
-			message: fmt.Sprintf("--service %s: a service is named without a version", name),
-			hint:    fmt.Sprintf("--service %s; views have versions: --features view@%s.feature", service, version),
-		}
+		return usagef(nil, "--service %s: a service is named without a version", name).
+			WithHint("--service %s; views have versions: --features view@%s.feature", service, version)
 	}
 	return usageOf("--service: ", fstore.CheckName(name))
 }

@@ -2,17 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
-	"strings"
-	"time"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/materialize"
-	"github.com/fstore-dev/fstore/offline"
-	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
 )
 
@@ -28,7 +24,9 @@ lock needs. gc first lists what it will delete. Definitions always stay.
 gc works in small steps and does not disturb runs and readers. It skips a view that is being materialized.`,
 		Example: "  fstore gc --dry-run\n  fstore gc --grace 12h --output json",
 		Args:    args(cobra.NoArgs),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.gc(cmd.Context(), dry) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(cmd.Context(), func(p *project.Project) error { return a.gc(cmd.Context(), p, dry) })
+		},
 	}
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "list what would be deleted, and delete nothing")
 	cmd.Flags().String("grace", "", "keep data this long after its version stopped being live, such as 12h (setting gc.grace)")
@@ -36,113 +34,37 @@ gc works in small steps and does not disturb runs and readers. It skips a view t
 	return cmd
 }
 
-// collected is what gc prints as JSON.
-type collected struct {
-	DryRun bool   `json:"dry_run"`
-	Grace  string `json:"grace"`
-	*materialize.Garbage
-	Snapshots []offline.Blob `json:"snapshots,omitempty"` // inputs of training sets that no lock needs any more
-	Leases    []string       `json:"leases,omitempty"`    // that expired long ago and were forgotten
-}
-
-// leaseRest is how long an expired lease is left: a holder that was slow to renew it may still do so.
-const leaseRest = 24 * time.Hour
-
-func (a *app) gc(ctx context.Context, dry bool) error {
-	s, db, err := a.openRegistry(ctx)
+func (a *app) gc(ctx context.Context, p *project.Project, dry bool) error {
+	progress, known := a.progress(), 0
+	out, err := p.GC(ctx, project.GCOptions{
+		DryRun: dry,
+		Found: func(g *project.Garbage) error {
+			if known = len(g.Kept); a.json() {
+				return nil
+			}
+			return a.printGarbage(g)
+		},
+		Progress: func(dropped, total int64) { progress.show("gc", dropped, total) },
+	})
+	progress.clear()
 	if err != nil {
 		return err
-	}
-	defer db.Close()
-	store, err := openStore(s)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	leases, err := newLeases(db, s.Project)
-	if err != nil {
-		return err
-	}
-	if !dry {
-		if err := db.NoteIdle(ctx, s.Project, a.now()); err != nil {
-			return err
-		}
-	}
-	progress := a.progress()
-	o := materialize.CollectOptions{
-		Lives: func(ctx context.Context) ([]materialize.Life, error) { return lives(ctx, db, s.Project) },
-		Now:   a.now(), Grace: s.Grace, State: filepath.Join(s.State, s.Project), Storage: store, Leases: leases, Clock: clock{a.now},
-	}
-	found, err := materialize.Survey(ctx, o)
-	if err != nil {
-		return err
-	}
-	snapshots, err := unneededSnapshots(ctx, s, db)
-	if err := keptSnapshots(found, err); err != nil {
-		return err
-	}
-	defer snapshots.Close()
-	out := collected{DryRun: dry, Grace: fstore.Duration(s.Grace).String(), Garbage: found, Snapshots: snapshots.Blobs()}
-	if !a.json() {
-		if err := a.printGarbage(out); err != nil {
-			return err
-		}
-	}
-	if !dry {
-		total := int64(0)
-		for _, w := range found.Items {
-			total += w.Records
-		}
-		o.Progress = func(dropped int64) { progress.show("gc", dropped, total) }
-		out.Garbage, err = materialize.Collect(ctx, o, found)
-		progress.clear()
-		if err != nil {
-			return err
-		}
-		if err := snapshots.Remove(); err != nil {
-			return err
-		}
-		if out.Leases, err = db.DropLeases(ctx, s.Project, a.now().Add(-leaseRest)); err != nil {
-			return err
-		}
 	}
 	if a.json() {
 		return a.printJSON(out)
 	}
-	return a.printCollected(out, len(found.Kept))
-}
-
-// keptSnapshots says why no snapshot can be deleted now; what else there is to collect is collected all the same.
-func keptSnapshots(found *materialize.Garbage, err error) error {
-	for _, kind := range []error{fstore.ErrConflict, fstore.ErrInvalid, fstore.ErrCorrupt} {
-		if errors.Is(err, kind) {
-			message, hints := explain(err)
-			found.Kept = append(found.Kept, materialize.Kept{Why: strings.Join(append([]string{"snapshots of training sets: " + message}, hints...), "; ")})
-			return nil
-		}
-	}
-	return err
-}
-
-// lives returns what the registry says of every view version, as a collection wants it.
-func lives(ctx context.Context, db *registry.DB, project string) ([]materialize.Life, error) {
-	all, err := db.Lives(ctx, project)
-	out := make([]materialize.Life, len(all))
-	for i, l := range all {
-		out[i] = materialize.Life(l)
-	}
-	return out, err
+	return a.printCollected(out, known)
 }
 
 // printGarbage says what can be deleted and what cannot be yet.
-func (a *app) printGarbage(c collected) error {
+func (a *app) printGarbage(c *project.Garbage) error {
 	if len(c.Items)+len(c.Snapshots) > 0 {
 		t := newTable("DELETE", "VIEW", "GENERATION", "RECORDS", "WHY")
 		for _, w := range c.Items {
-			t.row(string(w.Kind), viewText(w.View), orDash(string(w.Generation)), thousands(w.Records), w.Why)
+			t.row(string(w.Kind), viewText(w.View), orDash(string(w.Generation)), english.Thousands(w.Records), w.Why)
 		}
 		for _, b := range c.Snapshots {
-			t.row("snapshot", "-", b.SHA256[:16], "-", "no lock needs it: "+thousands(b.Size)+" bytes")
+			t.row("snapshot", "-", b.SHA256[:16], "-", "no lock needs it: "+english.Thousands(b.Size)+" bytes")
 		}
 		if err := t.print(a.stdout); err != nil {
 			return err
@@ -170,7 +92,7 @@ func viewText(ref fstore.ViewRef) string {
 }
 
 // printCollected says what was deleted, and what was kept that the survey took for garbage.
-func (a *app) printCollected(c collected, known int) error {
+func (a *app) printCollected(c *project.Garbage, known int) error {
 	if err := a.printKept(c.Kept[min(known, len(c.Kept)):]); err != nil || c.DryRun && len(c.Items)+len(c.Snapshots) > 0 {
 		return err
 	}
@@ -187,11 +109,11 @@ func (a *app) printCollected(c collected, known int) error {
 	}
 	also := ""
 	if n := len(c.Snapshots); n > 0 {
-		also = " and " + count(n, "snapshot")
+		also = " and " + english.Count(n, "snapshot")
 	}
 	fmt.Fprintf(a.stdout, "Deleted %s%s.\n", recordCount(records), also)
 	if len(views) > 0 {
-		fmt.Fprintf(a.stdout, "Gone from the store: %s\n", joined(views))
+		fmt.Fprintf(a.stdout, "Gone from the store: %s\n", project.Joined(views))
 	}
 	return nil
 }
@@ -200,5 +122,5 @@ func recordCount(n int64) string {
 	if n == 1 {
 		return "1 record"
 	}
-	return thousands(n) + " records"
+	return english.Thousands(n) + " records"
 }

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/fstore-dev/fstore/server"
 	"github.com/spf13/cobra"
@@ -25,15 +27,13 @@ type question struct {
 
 // selection names features: a service, a list of references or, of what is served, a version of a model.
 type selection struct {
-	service  string
-	features []string
-	modelArg string          // --model
-	model    fstore.ModelRef // what it says
+	selected project.Selection
+	modelArg string // --model
 }
 
 func (s *selection) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&s.service, "service", "s", "", "feature service that names the features")
-	cmd.Flags().StringSliceVarP(&s.features, "features", "f", nil, "list of features: view.f, view.*, view.f=name, view@2.f")
+	cmd.Flags().StringVarP(&s.selected.Service, "service", "s", "", "feature service that names the features")
+	cmd.Flags().StringSliceVarP(&s.selected.Features, "features", "f", nil, "list of features: view.f, view.*, view.f=name, view@2.f")
 }
 
 // modelFlag adds the flag that names a model.
@@ -43,23 +43,23 @@ func (s *selection) modelFlag(a *app, cmd *cobra.Command, usage string) {
 }
 
 func (s *selection) check(cmd *cobra.Command) (err error) {
-	named := given(s.service != "", len(s.features) > 0, s.modelArg != "")
+	named := given(s.selected.Service != "", len(s.selected.Features) > 0, s.modelArg != "")
 	switch {
 	case named == 1 && s.modelArg != "":
-		s.model, err = modelNamed("--model", s.modelArg)
+		s.selected.Model, err = modelNamed("--model", s.modelArg)
 	case named == 1:
 	case cmd.Flags().Lookup("model") != nil:
 		return usagef(cmd, "name one of --service, --model and --features")
 	default:
 		return usagef(cmd, "name either --service or --features")
 	}
-	if err != nil || s.service == "" && len(s.features) == 0 {
+	if err != nil || s.selected.Service == "" && len(s.selected.Features) == 0 {
 		return err
 	}
-	if s.service != "" {
-		return checkService(s.service)
+	if s.selected.Service != "" {
+		return checkService(s.selected.Service)
 	}
-	for _, ref := range s.features {
+	for _, ref := range s.selected.Features {
 		if err := registry.CheckReference(ref); err != nil {
 			return usageOf("--features: ", err)
 		}
@@ -93,10 +93,10 @@ servable, because training before that instant uses an earlier publication.
 			if q.grpc != "" && q.at != "" {
 				return usagef(cmd, "--at and --grpc: a server judges age by its own clock")
 			}
-			if q.grpc != "" && !isAddress(q.grpc) {
-				return &usageError{message: fmt.Sprintf("--grpc %q is not an address", q.grpc), hint: "for example 127.0.0.1:6566"}
+			if q.grpc != "" && !project.IsAddress(q.grpc) {
+				return usagef(nil, "--grpc %q is not an address", q.grpc).WithHint("for example 127.0.0.1:6566")
 			}
-			return a.get(cmd.Context(), &q)
+			return a.with(cmd.Context(), func(p *project.Project) error { return a.get(cmd.Context(), p, &q) })
 		},
 	}
 	q.flags(cmd)
@@ -113,114 +113,69 @@ servable, because training before that instant uses an earlier publication.
 }
 
 // get asks and prints.
-func (a *app) get(ctx context.Context, q *question) error {
-	s, err := a.settings()
+func (a *app) get(ctx context.Context, p *project.Project, q *question) error {
+	list, also, err := p.Serving(ctx, q.selected)
 	if err != nil {
 		return err
 	}
-	list, also, err := a.servingList(ctx, s, q.selection)
-	if err != nil {
-		return err
-	}
-	rows, err := a.keyRows(ctx, s, q, newKeyRows(list.KeyColumns(), also))
-	if err != nil {
+	rows := project.NewKeyRows(list.KeyColumns(), also)
+	if err := readKeys(ctx, p, q, rows); err != nil {
 		return err
 	}
 	var answer *online.Answer
 	if q.grpc != "" {
-		list, answer, err = askServer(ctx, q, rows.columns)
+		list, answer, err = askServer(ctx, q, rows.Columns)
 	} else {
-		answer, err = a.askStore(ctx, s, q, list, rows.columns)
+		answer, err = askStore(ctx, p, q, list, rows.Columns)
 	}
 	if err != nil {
 		return err
 	}
 	if a.json() {
-		return server.WriteAnswerJSON(a.stdout, rows.columns, list, answer)
+		return server.WriteAnswerJSON(a.stdout, rows.Columns, list, answer)
 	}
-	return a.printAnswer(rows.columns, list, answer)
+	return a.printAnswer(rows.Columns, list, answer)
 }
 
-// servingList resolves the selection to the versions that serve. It also returns the key columns that any request may
-// carry.
-func (a *app) servingList(ctx context.Context, s *Settings, sel selection) (list *fstore.FeatureList, also map[string]bool, err error) {
-	err = withSnapshot(ctx, s, func(snap *registry.Snapshot) (err error) {
-		also = snap.KeyColumns()
-		switch {
-		case sel.service != "":
-			list, err = snap.ServingService(sel.service)
-		case sel.model.Name != "":
-			list, err = snap.ModelFeatures(sel.model)
-		default:
-			list, err = snap.ServingFeatures(sel.features)
-		}
-		return err
-	})
-	return list, also, err
-}
-
-// keyRows reads the rows that are asked about.
-func (a *app) keyRows(ctx context.Context, s *Settings, q *question, rows *keyRows) (*keyRows, error) {
+// readKeys reads the rows that are asked about.
+func readKeys(ctx context.Context, p *project.Project, q *question, rows *project.KeyRows) error {
 	if err := splitRow(q.entities); err != nil {
-		return nil, err
+		return err
 	}
 	for _, text := range q.entities {
-		if err := rows.addFlag(text); err != nil {
-			return nil, err
+		if err := rows.AddText(text); err != nil {
+			return usageOf("--entity "+text+": ", err)
 		}
 	}
-	if len(q.files) > 0 {
-		if err := a.keyFiles(ctx, s, q.files, rows); err != nil {
-			return nil, err
-		}
+	if len(q.files) > 0 && len(rows.Columns) == 0 {
+		return usagef(nil, "--entities: these features have no keys").WithHint("leave it out: the answer has one row")
 	}
-	if len(rows.columns) > 0 && len(q.entities)+len(q.files) == 0 {
-		return nil, &usageError{
-			message: "whose features? these need " + rows.names(),
-			hint:    fmt.Sprintf("give --entity %s=…, once for each row, or --entities FILE", rows.columns[0].Name),
-		}
-	}
-	return rows, nil
-}
-
-// keyFiles reads the rows of files.
-func (a *app) keyFiles(ctx context.Context, s *Settings, files []string, rows *keyRows) error {
-	if len(rows.columns) == 0 {
-		return &usageError{message: "--entities: these features have no keys", hint: "leave it out: the answer has one row"}
-	}
-	engine, err := a.openEngine(s)
-	if err != nil {
-		return err
-	}
-	defer engine.Close()
-	for _, path := range files {
-		if err := rows.addFile(ctx, engine, path); err != nil {
+	for _, path := range q.files {
+		if err := p.ReadKeys(ctx, rows, path); err != nil {
+			if errors.Is(err, fstore.ErrUsage) {
+				return flagged("--entities", err)
+			}
 			return err
 		}
+	}
+	if len(rows.Columns) > 0 && len(q.entities)+len(q.files) == 0 {
+		return usagef(nil, "whose features? these need %s", rows.Names()).
+			WithHint("give --entity %s=…, once for each row, or --entities FILE", rows.Columns[0].Name)
 	}
 	return nil
 }
 
 // askStore reads the online store itself.
-func (a *app) askStore(ctx context.Context, s *Settings, q *question, list *fstore.FeatureList, keys []fstore.Column) (*online.Answer, error) {
-	r := online.Request{Keys: keys, Now: a.now()}
+func askStore(ctx context.Context, p *project.Project, q *question, list *fstore.FeatureList, keys []fstore.Column) (*online.Answer, error) {
+	o := project.GetOptions{EventTimes: q.events}
 	if q.at != "" {
 		at, err := instant("--at", q.at)
 		if err != nil {
 			return nil, err
 		}
-		r.Now, r.Clock = at, online.ChosenClock
+		o.At = &at
 	}
-	if q.events {
-		r.EventTimes = online.WithEventTimes
-	}
-	store, err := openStore(s)
-	if err != nil {
-		return nil, err
-	}
-	defer store.Close()
-	store.Limits = online.Limits{} // those of a server: here the one who asks is the one who waits
-	return store.Lookup(ctx, list, r)
+	return p.Get(ctx, list, keys, o)
 }
 
 // instant reads the instant of a flag.

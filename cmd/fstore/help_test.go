@@ -6,7 +6,6 @@ import (
 	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -141,40 +140,6 @@ func members(v any, depth int, into map[string]bool) {
 			if !opaque {
 				members(inner, depth+1, into)
 			}
-		}
-	}
-}
-
-// An editor finds the schema that the first line of a YAML file names.
-func TestANewRepoHasItsSchemas(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "shop")
-	if err := writeRepo(dir, writeFiles); err != nil {
-		t.Fatal(err)
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
-	if err != nil || len(files) < 5 {
-		t.Fatal(files, err)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		first, _, _ := strings.Cut(string(text), "\n")
-		path, ok := strings.CutPrefix(first, "# yaml-language-server: $schema=")
-		if !ok {
-			t.Errorf("%s begins with %s", file, first)
-		}
-		written, err := os.ReadFile(filepath.Join(dir, path))
-		if err != nil {
-			t.Fatal(err)
-		}
-		shipped, err := os.ReadFile(filepath.Join("../../docs", path))
-		if err != nil || !bytes.Equal(written, shipped) {
-			t.Errorf("%s is not docs/%s (%v)", path, path, err)
-		}
-		if settings := filepath.Base(file) == settingsFile; settings != strings.Contains(path, "settings") {
-			t.Errorf("%s has the schema %s", file, path)
 		}
 	}
 }

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"errors"
+	"context"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"strings"
 
-	fstore "github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/docs/schema"
-	featurerepo "github.com/fstore-dev/fstore/feature_repo"
+	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/project/scaffold"
 	"github.com/spf13/cobra"
 )
 
@@ -33,15 +30,15 @@ a file, a folder or a pattern. With --from, DIR may hold other files; init overw
 			dir := args[0]
 			switch {
 			case dir == "":
-				return &usageError{message: "init: DIR is empty", hint: "give the name of a new folder"}
+				return usagef(nil, "init: DIR is empty").WithHint("give the name of a new folder")
 			case empty && len(from) > 0:
 				return usagef(cmd, "name either --empty or --from")
 			case empty:
-				return a.initRepo(dir, writeEmpty(dir), emptyWritten)
+				return a.initRepo(dir, scaffold.Empty, emptyWritten)
 			case len(from) > 0:
 				return a.initFrom(cmd.Context(), dir, from)
 			}
-			return a.initRepo(dir, writeFiles, exampleWritten)
+			return a.initRepo(dir, scaffold.Example, exampleWritten)
 		},
 	}
 	cmd.Flags().BoolVar(&empty, "empty", false, "write settings and an empty file of definitions")
@@ -65,9 +62,19 @@ Next:
   fstore get --service churn --entity customer_id=12003
 `
 
+const emptyWritten = `Wrote an empty feature repo to %[1]s:
+  fstore.yaml            settings
+  definitions.yaml       a place for definitions; its comments show the first steps
+  schema/                JSON Schemas, by which editors complete and check the YAML
+
+Next: write an entity, a source and a feature view into definitions.yaml, then
+  cd %[1]s
+  fstore validate
+`
+
 // initRepo writes a repo and says what was written.
 func (a *app) initRepo(dir string, write func(dir string) error, written string) error {
-	if err := writeRepo(dir, write); err != nil {
+	if err := write(dir); err != nil {
 		return err
 	}
 	if a.json() {
@@ -77,65 +84,34 @@ func (a *app) initRepo(dir string, write func(dir string) error, written string)
 	return err
 }
 
-// schemaDir is the folder of a new repo that has the schemas for editors. Only YAML is read for definitions.
-const schemaDir = "schema"
-
-// schemaLine tells an editor which schema a YAML file of a repo has.
-func schemaLine(name string) string {
-	which := "definitions.json"
-	if name == settingsFile {
-		which = "settings.json"
-	}
-	return "# yaml-language-server: $schema=" + schemaDir + "/" + which + "\n"
-}
-
-// writeRepo writes a repo into a new or empty folder.
-func writeRepo(dir string, write func(dir string) error) error {
-	entries, err := os.ReadDir(dir)
-	if err == nil && len(entries) > 0 {
-		return fstore.Errorf(fstore.ErrConflict, "init %s: the folder is not empty", dir).WithHint("give the name of a new folder")
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("init %s: %w", dir, underlying(err))
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("init %s: %w", dir, underlying(err))
-	}
-	if err := write(dir); err != nil {
-		empty(dir) // or the next try would find that the folder is not empty
-		return fmt.Errorf("init %s: %w", dir, err)
-	}
-	return nil
-}
-
-// empty removes what is in a folder.
-func empty(dir string) {
-	entries, _ := os.ReadDir(dir) // what cannot be removed stays
-	for _, e := range entries {
-		_ = os.RemoveAll(filepath.Join(dir, e.Name()))
-	}
-}
-
-// writeFiles writes the example repo and its sample data.
-func writeFiles(dir string) error {
-	files, err := fs.Glob(featurerepo.Files, "*")
+// initFrom writes a repo whose definitions are proposed from files, and says what was proposed and what was not.
+func (a *app) initFrom(ctx context.Context, dir string, from []string) error {
+	p, err := scaffold.From(ctx, dir, from, a.lookup)
 	if err != nil {
 		return err
 	}
-	for _, name := range files {
-		text, err := fs.ReadFile(featurerepo.Files, name)
-		if err != nil {
-			return err
+	if a.json() {
+		return a.printJSON(struct {
+			Repo    string   `json:"repo"`
+			Missing []string `json:"missing,omitempty"`
+		}{dir, p.Missing})
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Wrote a feature repo to %s. Its definitions.yaml proposes:\n", dir)
+	for _, s := range p.Sources {
+		time := "a static table"
+		if s.Event != "" {
+			time = "event time " + s.Event
 		}
-		if filepath.Ext(name) == ".yaml" {
-			text = append([]byte(schemaLine(name)), text...)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
-			return err
+		fmt.Fprintf(&b, "  source %s: %s, %s\n", s.Name, english.Count(s.Files, "file"), time)
+		for _, v := range s.Views {
+			fmt.Fprintf(&b, "    feature_view %s of %s: %s\n", v.Name, strings.Join(v.Entities, ", "), english.Count(v.Features, "feature"))
 		}
 	}
-	if err := os.CopyFS(filepath.Join(dir, schemaDir), schema.Files); err != nil {
-		return err
+	for _, line := range p.Missing {
+		b.WriteString("Note: " + inCell(line) + "\n")
 	}
-	return featurerepo.Generate(featurerepo.Small).Write(filepath.Join(dir, "data"))
+	fmt.Fprintf(&b, "\nNext: check the lines of definitions.yaml marked \"guessed\", then\n  cd %s\n  fstore validate\n  fstore plan\n", dir)
+	_, err = fmt.Fprint(a.stdout, b.String())
+	return err
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/cobra"
 )
@@ -34,17 +36,13 @@ the same as "model list".`,
 }
 
 func (a *app) list(ctx context.Context, kind string) error {
-	s, err := a.settings()
-	if err != nil {
-		return err
+	switch kind {
+	case "commits":
+		return a.with(ctx, func(p *project.Project) error { return a.listCommits(ctx, p) })
+	case "models":
+		return a.with(ctx, func(p *project.Project) error { return a.listModels(ctx, p) })
 	}
-	if kind == "commits" {
-		return a.listCommits(ctx, s)
-	}
-	return withSnapshot(ctx, s, func(snap *registry.Snapshot) error {
-		if kind == "models" {
-			return a.listModels(ctx, s, snap)
-		}
+	return a.withGraph(ctx, func(p *project.Project, snap project.Graph) error {
 		if kind == "" && a.json() {
 			return a.printJSON(map[string]any{"views": listJSON(snap, "views"), "services": listJSON(snap, "services")})
 		}
@@ -52,7 +50,7 @@ func (a *app) list(ctx context.Context, kind string) error {
 			return a.printJSON(listJSON(snap, kind))
 		}
 		if snap.Revision == 0 {
-			_, err := fmt.Fprintf(a.stderr, "Nothing was applied to project %s yet. fstore apply does it.\n", s.Project)
+			_, err := fmt.Fprintf(a.stderr, "Nothing was applied to project %s yet. fstore apply does it.\n", p.Settings.Project)
 			return err
 		}
 		if kind != "" {
@@ -85,7 +83,7 @@ type listed struct {
 	Offline   bool              `json:"offline,omitempty"`
 }
 
-func listJSON(snap *registry.Snapshot, kind string) []listed {
+func listJSON(snap project.Graph, kind string) []listed {
 	out := []listed{}
 	switch kind {
 	case "entities":
@@ -123,7 +121,7 @@ func listJSON(snap *registry.Snapshot, kind string) []listed {
 	return out
 }
 
-func listTable(snap *registry.Snapshot, kind string) *table {
+func listTable(snap project.Graph, kind string) *table {
 	var t *table
 	switch kind {
 	case "entities":
@@ -153,7 +151,7 @@ func listTable(snap *registry.Snapshot, kind string) *table {
 	default:
 		t = newTable("SERVICE", "HEAD", "SERVED", "FEATURES", "DESCRIPTION")
 		for _, s := range snap.Services() {
-			t.row(s.Ref.Name, versionText(s.Ref.Version), versionText(s.Serving), count(len(s.Outputs), "feature"), s.Service.Description)
+			t.row(s.Ref.Name, versionText(s.Ref.Version), versionText(s.Serving), english.Count(len(s.Outputs), "feature"), s.Service.Description)
 		}
 	}
 	return t
@@ -210,13 +208,8 @@ func ttlText(d *fstore.Duration) string {
 	return d.String()
 }
 
-func (a *app) listCommits(ctx context.Context, s *Settings) error {
-	db, err := openExisting(ctx, s)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	commits, err := db.Commits(ctx, s.Project)
+func (a *app) listCommits(ctx context.Context, p *project.Project) error {
+	commits, err := p.Commits(ctx)
 	if err != nil {
 		return err
 	}

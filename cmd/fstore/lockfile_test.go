@@ -44,7 +44,7 @@ func TestLocksOfOthers(t *testing.T) {
 		{"another setting", "churn", func(l *offline.Lock) { l.Settings[1].Value = "Europe/Paris" }, statusDone, "TimeZone: Europe/Paris then, UTC now"},
 		{"as it is", "by_query", func(*offline.Lock) {}, statusDone, "content and bytes"},
 	} {
-		text, err := os.ReadFile(filepath.Join(repo, c.of+lockSuffix))
+		text, err := os.ReadFile(filepath.Join(repo, c.of+".lock.json"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +56,7 @@ func TestLocksOfOthers(t *testing.T) {
 		if text, err = offline.EncodeLock(l); err != nil {
 			t.Fatal(err)
 		}
-		path, out := filepath.Join(t.TempDir(), "x"+lockSuffix), filepath.Join(t.TempDir(), "x.parquet")
+		path, out := filepath.Join(t.TempDir(), "x"+".lock.json"), filepath.Join(t.TempDir(), "x.parquet")
 		if err := os.WriteFile(path, text, 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -17,16 +17,16 @@ import (
 func TestEditedDefinitionsInLocks(t *testing.T) {
 	sh := newRepo(t, "apply --yes", "training-set create churn --service churn --labels data/labels.parquet --out churn.parquet")
 	lock := func(name string, edit func(*offline.Lock)) string {
-		l := readLock(t, filepath.Join(sh.dir, "churn"+lockSuffix))
+		l := readLock(t, filepath.Join(sh.dir, "churn"+".lock.json"))
 		edit(l)
 		text, err := offline.EncodeLock(l)
 		if err == nil {
-			err = os.WriteFile(filepath.Join(sh.dir, name+lockSuffix), text, 0o644)
+			err = os.WriteFile(filepath.Join(sh.dir, name+".lock.json"), text, 0o644)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		return filepath.Join(sh.dir, name+lockSuffix)
+		return filepath.Join(sh.dir, name+".lock.json")
 	}
 	diff := func(a, b string) (int, string) {
 		var out bytes.Buffer

@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/offline"
-	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
 )
 
@@ -41,7 +41,7 @@ func modelVersion(args []string) (fstore.ModelRef, error) {
 }
 
 func (a *app) pinModelCommand() *cobra.Command {
-	var set, service string
+	var r project.PinRequest
 	cmd := &cobra.Command{
 		Use:   "pin NAME VERSION",
 		Short: "Pin the features of a training set or service to a model version",
@@ -53,18 +53,18 @@ same version is refused.`,
   fstore model pin suggest 2025-12-01 --service recommend`,
 		Args: args(cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if (set == "") == (service == "") {
+			if (r.TrainingSet == "") == (r.Service == "") {
 				return usagef(cmd, "name either --training-set or --service")
 			}
-			ref, err := modelVersion(args)
-			if err != nil {
+			var err error
+			if r.Model, err = modelVersion(args); err != nil {
 				return err
 			}
-			return a.pinModel(cmd.Context(), ref, set, service)
+			return a.with(cmd.Context(), func(p *project.Project) error { return a.pinModel(cmd.Context(), p, r) })
 		},
 	}
-	cmd.Flags().StringVar(&set, "training-set", "", "training set that the model was trained on")
-	cmd.Flags().StringVarP(&service, "service", "s", "", "service whose features the model gets: NAME or NAME@VERSION")
+	cmd.Flags().StringVar(&r.TrainingSet, "training-set", "", "training set that the model was trained on")
+	cmd.Flags().StringVarP(&r.Service, "service", "s", "", "service whose features the model gets: NAME or NAME@VERSION")
 	_ = cmd.RegisterFlagCompletionFunc("service", a.completeServices)
 	_ = cmd.RegisterFlagCompletionFunc("training-set", func(cmd *cobra.Command, _ []string, text string) ([]string, cobra.ShellCompDirective) {
 		return a.completeTrainingSets(cmd, nil, text)
@@ -72,81 +72,23 @@ same version is refused.`,
 	return cmd
 }
 
-func (a *app) pinModel(ctx context.Context, ref fstore.ModelRef, set, service string) error {
-	s, db, err := a.openRegistry(ctx)
+func (a *app) pinModel(ctx context.Context, p *project.Project, r project.PinRequest) error {
+	m, err := p.Pin(ctx, r)
 	if err != nil {
-		return err
-	}
-	defer db.Close()
-	pin := registry.Pin{Model: ref, TrainingSet: set, Author: commitInfo(ctx, s.Dir).Author, Now: a.now()}
-	if pin.List, err = pinnedList(ctx, s, db, set, service); err != nil {
-		return err
-	}
-	m, pinned, err := db.PinModel(ctx, s.Project, pin)
-	if err != nil {
-		return err
-	}
-	snap, err := db.Snapshot(ctx, s.Project)
-	if err != nil {
-		return err
-	}
-	shown, err := a.modelShown(ctx, s, snap, m)
-	if err != nil {
-		return err
+		return usageIn("--service", err)
 	}
 	if a.json() {
-		return a.printJSON(struct {
-			Pinned bool `json:"new_pin"`
-			*shownModel
-		}{pinned == registry.NewPin, shown})
+		return a.printJSON(m)
 	}
-	if pinned == registry.SamePin {
-		fmt.Fprintf(a.stdout, "Model %s is pinned to this already, since %s.\n", ref, shortTime(m.Pinned))
+	if m.New {
+		fmt.Fprintf(a.stdout, "Model %s is pinned to %s of %s (%s).\n", m.Ref, english.Count(len(m.Outputs), "feature"), project.Joined(m.Views), m.Origin())
 	} else {
-		fmt.Fprintf(a.stdout, "Model %s is pinned to %s of %s (%s).\n", ref, count(len(m.Outputs), "feature"), joined(shown.Views), m.Origin())
+		fmt.Fprintf(a.stdout, "Model %s is pinned to this already, since %s.\n", m.Ref, shortTime(m.Pinned))
 	}
-	if missing := shown.missing(); len(missing) > 0 {
-		fmt.Fprintf(a.stdout, "Next: fstore materialize %s\n", joined(missing))
+	if missing := m.Missing(); len(missing) > 0 {
+		fmt.Fprintf(a.stdout, "Next: fstore materialize %s\n", project.Joined(missing))
 	}
 	return nil
-}
-
-// pinnedList returns the features to pin, with the view versions that they come from.
-func pinnedList(ctx context.Context, s *Settings, db *registry.DB, set, service string) (*fstore.FeatureList, error) {
-	if set != "" {
-		record, err := db.TrainingSet(ctx, s.Project, set)
-		if err != nil {
-			return nil, err
-		}
-		return lockedList(record)
-	}
-	ref, err := fstore.ParseRef(service)
-	if err != nil {
-		return nil, usageOf("--service: ", err)
-	}
-	snap, err := db.Snapshot(ctx, s.Project)
-	if err != nil {
-		return nil, err
-	}
-	return snap.ServiceVersion(ref)
-}
-
-// lockedList returns the features of a training set, from its lock.
-func lockedList(record *registry.TrainingSetRecord) (*fstore.FeatureList, error) {
-	lock, err := offline.ReadLock(record.Lock)
-	if err != nil {
-		return nil, fmt.Errorf("the lock of training set %s: %w", record.Name, err)
-	}
-	return lock.List(), nil
-}
-
-// joined writes references behind one another.
-func joined(refs []fstore.ViewRef) string {
-	parts := make([]string, len(refs))
-	for i, r := range refs {
-		parts[i] = r.String()
-	}
-	return strings.Join(parts, " ")
 }
 
 func (a *app) aliasModelCommand() *cobra.Command {
@@ -163,24 +105,21 @@ change within about a second. --delete removes the alias.`,
 			}
 			return cobra.ExactArgs(3)(cmd, args)
 		}),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.aliasModel(cmd.Context(), args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, name := range args[:2] {
+				if err := fstore.CheckName(name); err != nil {
+					return usageOf("model alias: ", err)
+				}
+			}
+			return a.with(cmd.Context(), func(p *project.Project) error { return a.aliasModel(cmd.Context(), p, args) })
+		},
 	}
 	cmd.Flags().BoolVar(&remove, "delete", false, "remove the alias")
 	return cmd
 }
 
 // aliasModel sets an alias or, without a version, removes it.
-func (a *app) aliasModel(ctx context.Context, args []string) error {
-	for _, name := range args[:2] {
-		if err := fstore.CheckName(name); err != nil {
-			return usageOf("model alias: ", err)
-		}
-	}
-	s, db, err := a.openRegistry(ctx)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
+func (a *app) aliasModel(ctx context.Context, p *project.Project, args []string) (err error) {
 	change := struct {
 		Model   string `json:"model_name"`
 		Alias   string `json:"alias"`
@@ -188,10 +127,10 @@ func (a *app) aliasModel(ctx context.Context, args []string) error {
 		Was     string `json:"was,omitempty"`
 	}{Model: args[0], Alias: args[1]}
 	if len(args) == 2 {
-		change.Was, err = db.DropAlias(ctx, s.Project, args[0], args[1], a.now())
+		change.Was, err = p.DropAlias(ctx, args[0], args[1])
 	} else {
 		change.Version = args[2]
-		change.Was, err = db.AliasModel(ctx, s.Project, args[0], args[1], args[2], a.now())
+		change.Was, err = p.AliasModel(ctx, args[0], args[1], args[2])
 	}
 	switch {
 	case err != nil:
@@ -223,30 +162,15 @@ be unpinned.`,
 			if err != nil {
 				return err
 			}
-			return a.unpinModel(cmd.Context(), ref)
+			return a.with(cmd.Context(), func(p *project.Project) error { return a.unpinModel(cmd.Context(), p, ref) })
 		},
 	}
 }
 
-func (a *app) unpinModel(ctx context.Context, ref fstore.ModelRef) error {
-	s, db, err := a.openRegistry(ctx)
+func (a *app) unpinModel(ctx context.Context, p *project.Project, ref fstore.ModelRef) error {
+	idle, err := p.Unpin(ctx, ref)
 	if err != nil {
 		return err
-	}
-	defer db.Close()
-	m, err := db.UnpinModel(ctx, s.Project, ref, a.now())
-	if err != nil {
-		return err
-	}
-	snap, err := db.Snapshot(ctx, s.Project)
-	if err != nil {
-		return err
-	}
-	idle := []fstore.ViewRef{} // what it alone kept alive
-	for _, ref := range usedViews(m) {
-		if !isLive(snap, ref) {
-			idle = append(idle, ref)
-		}
 	}
 	if a.json() {
 		return a.printJSON(struct {
@@ -254,41 +178,9 @@ func (a *app) unpinModel(ctx context.Context, ref fstore.ModelRef) error {
 			Idle  []fstore.ViewRef `json:"not_live"`
 		}{ref, idle})
 	}
-	fmt.Fprintf(a.stdout, "Model %s is not pinned any more.\n", ref)
+	fmt.Fprintf(a.stdout, "Model %s is no longer pinned.\n", ref)
 	if len(idle) > 0 {
-		fmt.Fprintf(a.stdout, "Not live any more: %s. fstore gc removes their data after the grace period.\n", joined(idle))
+		fmt.Fprintf(a.stdout, "No longer live: %s. fstore gc removes their data after the grace period.\n", project.Joined(idle))
 	}
 	return nil
-}
-
-func isLive(snap *registry.Snapshot, ref fstore.ViewRef) bool {
-	for _, v := range snap.Live() {
-		if v.Ref == ref {
-			return true
-		}
-	}
-	return false
-}
-
-// usedViews returns the view versions of a model, each once, in the order of their first use.
-func usedViews(m *registry.ModelVersion) []fstore.ViewRef {
-	var out []fstore.ViewRef
-	seen := map[fstore.ViewRef]bool{}
-	for _, u := range m.Uses {
-		if !seen[u.View] {
-			seen[u.View] = true
-			out = append(out, u.View)
-		}
-	}
-	return out
-}
-
-// modelPointers reads where the view versions of models are published. A store that cannot be reached knows nothing.
-func modelPointers(ctx context.Context, s *Settings, refs []fstore.ViewRef) (map[fstore.ViewRef]fstore.Pointer, error) {
-	store, err := openStore(s)
-	if err != nil {
-		return nil, err
-	}
-	defer store.Close()
-	return store.Pointers(ctx, refs)
 }

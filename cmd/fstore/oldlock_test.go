@@ -20,7 +20,7 @@ func TestLocksOfAnOlderBuild(t *testing.T) {
 	}
 	sh := &shell{t: t, dir: dir}
 	for _, name := range []string{"old", "by_query"} {
-		lock := name + lockSuffix
+		lock := name + ".lock.json"
 		has(t, sh.run("fstore training-set verify "+lock), "file     unchanged", "rebuild  same", "is what its lock says")
 		has(t, sh.run("fstore training-set rebuild "+lock+" --out again/"+name+".parquet"), "rebuild  same")
 		was, now := readLock(t, filepath.Join(dir, lock)), readLock(t, filepath.Join(dir, "again", lock))
@@ -28,7 +28,7 @@ func TestLocksOfAnOlderBuild(t *testing.T) {
 			t.Errorf("%s: the lock beside the new file is another", lock)
 		}
 	}
-	has(t, sh.run("fstore training-set diff old"+lockSuffix+" by_query"+lockSuffix), "labels")
+	has(t, sh.run("fstore training-set diff old"+".lock.json"+" by_query"+".lock.json"), "labels")
 }
 
 func readLock(t *testing.T, path string) *offline.Lock {

@@ -4,83 +4,86 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	fstore "github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/offline"
-	"github.com/fstore-dev/fstore/online"
-	"github.com/fstore-dev/fstore/online/redis"
-	"github.com/fstore-dev/fstore/online/sqlite"
-	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/project"
 )
 
-// openEngine opens the offline engine of a repo.
-func (a *app) openEngine(s *Settings) (*offline.Engine, error) {
-	o := offline.Options{Threads: s.Threads, MemoryLimit: s.MemoryLimit, TempDir: s.TempDir, Dir: s.Dir, Lookup: a.lookup}
-	if s.State != "" {
-		o.Digests = filepath.Join(s.State, "digests.json")
+// options say how the command line opens a repo.
+func (a *app) options() project.Options {
+	return project.Options{
+		Settings: a.given, Lookup: a.lookup, Environ: a.environ, Clock: a.now, Version: buildVersion(),
+		Notify: a.notify, Secret: a.addSecret,
+		EngineOpened: func(s *project.Settings) {
+			if megabytes, ok := project.ParseMemory(s.MemoryLimit); ok {
+				a.watched.Do(func() { a.watchMemory(megabytes) })
+			}
+		},
 	}
-	if megabytes, ok := parseMemory(s.MemoryLimit); ok {
-		a.watched.Do(func() { a.watchMemory(megabytes) })
-	}
-	return offline.Open(o)
 }
 
-// openExisting opens a registry that something was applied to.
-func openExisting(ctx context.Context, s *Settings) (*registry.DB, error) {
-	if _, err := os.Stat(s.Registry.path()); errors.Is(err, fs.ErrNotExist) {
-		return nil, fstore.Errorf(fstore.ErrNotReady, "there is no registry yet at %s", s.Registry).WithHint("run fstore apply")
+// notify prints what a person should know beside results.
+func (a *app) notify(n project.Notice) {
+	if n.Warning {
+		fmt.Fprintf(a.stderr, "warning: %s\n", n.Text)
+		return
 	}
-	return registry.Open(ctx, s.Registry.reveal())
+	fmt.Fprintln(a.stderr, n.Text)
 }
 
-// openRegistry opens the registry of the repo, to which something was applied, and returns its settings, too.
-func (a *app) openRegistry(ctx context.Context) (*Settings, *registry.DB, error) {
-	s, err := a.settings()
+// with opens the repo for as long as f runs.
+func (a *app) with(ctx context.Context, f func(*project.Project) error) error {
+	p, err := project.Open(ctx, a.repo, a.options())
 	if err != nil {
-		return nil, nil, err
+		return asFlags(err)
 	}
-	db, err := openExisting(ctx, s)
-	return s, db, err
+	defer p.Close()
+	return f(p)
 }
 
-// nothingApplied is the error of commands that have nothing to do for a project that the registry does not know.
-func nothingApplied(s *Settings) error {
-	return fstore.Errorf(fstore.ErrNotReady, "nothing was applied to project %s at %s yet", s.Project, s.Registry).WithHint("run fstore apply")
+// withGraph opens the repo and reads its registry as it is now.
+func (a *app) withGraph(ctx context.Context, f func(*project.Project, project.Graph) error) error {
+	return a.with(ctx, func(p *project.Project) error {
+		g, err := p.Graph(ctx)
+		if err != nil {
+			return err
+		}
+		return f(p, g)
+	})
 }
 
-// withSnapshot reads the registry as it is now.
-func withSnapshot(ctx context.Context, s *Settings, f func(*registry.Snapshot) error) error {
-	db, err := openExisting(ctx, s)
+// withLocks opens what the training sets of arguments need: a lock in a file needs no repo.
+func (a *app) withLocks(ctx context.Context, f func(*project.Project) error, args ...string) error {
+	for _, arg := range args {
+		if !project.IsLockFile(arg) {
+			return a.with(ctx, f)
+		}
+	}
+	p, err := project.OpenForLock(ctx, a.repo, filepath.Dir(args[0]), a.options())
 	if err != nil {
-		return err
+		return asFlags(err)
 	}
-	defer db.Close()
-	snap, err := db.Snapshot(ctx, s.Project)
-	if err != nil {
-		return err
-	}
-	return f(snap)
+	defer p.Close()
+	return f(p)
 }
 
-// openStore opens the online store. It does not connect yet.
-func openStore(s *Settings) (*online.Store, error) {
-	b, err := openBackend(s.Online)
-	if err != nil {
-		return nil, fmt.Errorf("open the online store %s: %w", s.Online, err)
+// flagged puts the name of a flag in front of an error about its value.
+func flagged(flag string, err error) error { return fmt.Errorf("%s %w", flag, err) }
+
+// asFlags puts the flag in the place of the argument that an error is about.
+func asFlags(err error) error {
+	var argument *project.ArgumentError
+	if errors.As(err, &argument) {
+		return flagged("--"+argument.Name, argument.Err)
 	}
-	return online.New(b, s.Project), nil
+	return err
 }
 
-// openBackend is the one place that knows which backend a URL means.
-func openBackend(url URL) (online.Backend, error) {
-	switch url.scheme() {
-	case "sqlite":
-		return sqlite.Open(url.path())
-	case "redis", "rediss", "unix":
-		return redis.Open(url.reveal())
+// usageIn puts the name of a command or flag in front of an error about what it was given.
+func usageIn(name string, err error) error {
+	if errors.Is(err, fstore.ErrUsage) {
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	return nil, fstore.Errorf(fstore.ErrInvalid, "%q is not an online store's URL", url)
+	return err
 }

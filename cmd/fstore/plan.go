@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/cobra"
 )
@@ -19,7 +20,9 @@ func (a *app) planCommand() *cobra.Command {
 versions that makes and why, what depends on them, and what must be materialized. plan writes nothing.`,
 		Example: "  fstore plan\n  fstore plan --detailed-exitcode     0: no changes, 2: changes, 1: an error",
 		Args:    args(cobra.NoArgs),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.plan(cmd.Context(), detailed) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(cmd.Context(), func(p *project.Project) error { return a.plan(cmd.Context(), p, detailed) })
+		},
 	}
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 if there are changes, and with 1 for any error")
 	a.engineFlags(cmd)
@@ -29,32 +32,18 @@ versions that makes and why, what depends on them, and what must be materialized
 // planChanged is how plan --detailed-exitcode ends where there are changes.
 const planChanged = exitCode(2)
 
-func (a *app) plan(ctx context.Context, detailed bool) error {
-	s, err := a.settings()
+func (a *app) plan(ctx context.Context, p *project.Project, detailed bool) error {
+	plan, err := p.Plan(ctx)
 	if err != nil {
 		return err
 	}
-	defs, err := a.definitions(ctx, s)
-	if err != nil {
-		return err
-	}
-	db, err := registry.OpenReadOnly(ctx, s.Registry.reveal())
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	p, err := db.Plan(ctx, s.Project, defs)
-	if err != nil {
-		return err
-	}
-	a.estimate(ctx, s, db, p)
 	if a.json() {
-		p.Changes, p.Warnings = append([]registry.Change{}, p.Changes...), a.masked(p.Warnings)
-		err = a.printJSON(p)
+		plan.Changes, plan.Warnings = append([]registry.Change{}, plan.Changes...), a.masked(plan.Warnings)
+		err = a.printJSON(plan)
 	} else {
-		err = a.printPlan(p)
+		err = a.printPlan(plan)
 	}
-	if err == nil && detailed && !p.Empty() {
+	if err == nil && detailed && !plan.Empty() {
 		return planChanged
 	}
 	return err
@@ -121,17 +110,6 @@ func (a *app) printServices(p *registry.Plan) {
 	}
 }
 
-// refuseBreaking is the error of an apply that breaks callers of services.
-func refuseBreaking(p *registry.Plan) error {
-	broken := p.Breaking()
-	if len(broken) == 0 {
-		return nil
-	}
-	return fstore.Errorf(errCheck, "the plan breaks %s: fstore plan shows how", strings.Join(broken, ", ")).
-		WithHint("keep what callers use: a new feature_service beside the old one, a new output beside the old one. Callers can send a new key " +
-			"column before it is needed. If no caller breaks, run fstore apply --breaking")
-}
-
 // printModels says of each pinned model that it is not affected, and what it keeps alive.
 func (a *app) printModels(models []registry.ModelImpact) {
 	if len(models) > 0 {
@@ -143,7 +121,7 @@ func (a *app) printModels(models []registry.ModelImpact) {
 			what = "AFFECTED: the registry has lost what is pinned to it"
 		}
 		if len(m.Keeps) > 0 {
-			what += ", keeps " + joined(m.Keeps)
+			what += ", keeps " + project.Joined(m.Keeps)
 		}
 		fmt.Fprintf(a.stdout, "    %s %s\n", m.Model, what)
 	}
@@ -270,4 +248,15 @@ func lineDiff(old, now []string) []string {
 		}
 	}
 	return out
+}
+
+// costText says what it takes to materialize a view version.
+func costText(c registry.Cost) string {
+	switch {
+	case c.Rows == nil:
+		return "rows and bytes are not known: no version of it is published"
+	case c.Bytes == nil:
+		return fmt.Sprintf("about %s rows, as %s has", english.Thousands(*c.Rows), c.From)
+	}
+	return fmt.Sprintf("about %s rows and %s bytes, as %s has", english.Thousands(*c.Rows), english.Thousands(*c.Bytes), c.From)
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"time"
+
+	"github.com/fstore-dev/fstore/internal/english"
 )
 
 // progress is one line on a terminal that says how far long work has come; nowhere else it says anything.
@@ -30,9 +32,9 @@ func (p *progress) show(what string, done, total int64) {
 	amount := ""
 	switch {
 	case total > 0:
-		amount = fmt.Sprintf("%3d%%  %s of %s", 100*done/total, thousands(done), thousands(total))
+		amount = fmt.Sprintf("%3d%%  %s of %s", 100*done/total, english.Thousands(done), english.Thousands(total))
 	case done > 0:
-		amount = thousands(done)
+		amount = english.Thousands(done)
 	}
 	p.line(what, amount)
 }

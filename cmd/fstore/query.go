@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/cobra"
 )
@@ -35,7 +37,7 @@ them. --sql takes a query over sources and views, or a .sql file with one; the r
 training-set create or get for that.`,
 		Example: `  fstore query customer_orders --key customer_id=12003
   fstore query lines --at 2025-06-01 --limit 5
-  fstore query --sql 'select country, count(*) as n from lines group by country order by n desc, country'`,
+  fstore query --sql 'select country, english.Count(*) as n from lines group by country order by n desc, country'`,
 		Args: args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -44,7 +46,7 @@ training-set create or get for that.`,
 			case f.limit < 1:
 				return usagef(cmd, "--limit %d: at least one row", f.limit)
 			}
-			return a.query(cmd.Context(), strings.Join(args, ""), &f)
+			return a.with(cmd.Context(), func(p *project.Project) error { return a.query(cmd.Context(), p, strings.Join(args, ""), &f) })
 		},
 		ValidArgsFunction: a.completeRelations,
 	}
@@ -57,67 +59,32 @@ training-set create or get for that.`,
 	return cmd
 }
 
-func (a *app) query(ctx context.Context, name string, f *queryFlags) error {
-	req := offline.QueryRequest{Limit: f.limit}
+func (a *app) query(ctx context.Context, p *project.Project, name string, f *queryFlags) (err error) {
+	r := project.QueryRequest{Name: name, Limit: f.limit}
 	if f.at != "" {
 		at, err := instant("--at", f.at)
 		if err != nil {
 			return err
 		}
-		req.At = &at
+		r.At = &at
 	}
 	for _, pair := range f.keys {
 		column, value, ok := strings.Cut(pair, "=")
 		if !ok || column == "" {
-			return &usageError{message: fmt.Sprintf("--key %q is not column=value", pair), hint: "for example --key customer_id=12003"}
+			return usagef(nil, "--key %q is not column=value", pair).WithHint("for example --key customer_id=12003")
 		}
-		req.Where = append(req.Where, offline.ColumnValue{Column: column, Value: value})
+		r.Where = append(r.Where, offline.ColumnValue{Column: column, Value: value})
 	}
-	s, err := a.settings()
+	if f.sql != "" {
+		if r.SQL, err = project.QueryText(f.sql); err != nil {
+			return flagged("--sql", err)
+		}
+	}
+	result, err := p.Query(ctx, r)
 	if err != nil {
 		return err
-	}
-	engine, err := a.openEngine(s)
-	if err != nil {
-		return err
-	}
-	defer engine.Close()
-	err = withSnapshot(ctx, s, func(snap *registry.Snapshot) error { return f.read(ctx, snap, engine, name, &req) })
-	if err != nil {
-		return err
-	}
-	result, err := engine.Query(ctx, req)
-	if err != nil {
-		return fmt.Errorf("query: %w", err)
 	}
 	return a.printRows(result)
-}
-
-// read finds what is asked about in head.
-func (f *queryFlags) read(ctx context.Context, snap *registry.Snapshot, engine *offline.Engine, name string, req *offline.QueryRequest) (err error) {
-	if f.sql != "" {
-		if req.SQL.SQL, err = queryText("--sql", f.sql); err != nil {
-			return err
-		}
-		req.SQL.Sources, req.SQL.Views, err = snap.QueryInputs(ctx, engine, registry.QueryText{Name: "the query", SQL: req.SQL.SQL})
-		return err
-	}
-	var known []string
-	for _, src := range snap.Sources() {
-		if src.Name == name {
-			req.Source = &src
-			return nil
-		}
-		known = append(known, src.Name)
-	}
-	for _, v := range snap.Views() {
-		if v.Ref.Name == name {
-			req.View = snap.View(v.Ref)
-			return nil
-		}
-		known = append(known, v.Ref.Name)
-	}
-	return fstore.Errorf(fstore.ErrNotFound, "there is no view or source %q", name).WithHint("%s", registry.DidYouMean(name, known))
 }
 
 // printRows prints rows as a table, or as JSON: one object for each row.
@@ -152,7 +119,7 @@ func (a *app) printRows(result *offline.QueryResult) error {
 		_, err := fmt.Fprintln(a.stdout, "There are no such rows.")
 		return err
 	case result.More:
-		_, err := fmt.Fprintf(a.stdout, "There are more than these %s; --limit shows more.\n", count(b.Len, "row"))
+		_, err := fmt.Fprintf(a.stdout, "There are more than these %s; --limit shows more.\n", english.Count(b.Len, "row"))
 		return err
 	}
 	return nil

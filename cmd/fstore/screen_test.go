@@ -106,10 +106,10 @@ func TestMistypedURLsPrintNoPassword(t *testing.T) {
 		"redis://host:6379?password=s3cr3t", "redis:host;password=s3cr3t", "redis://host/0&token=s3cr3t", "redis://s3cr3t@",
 		"redis://user:p@s3cr3t@host", "redis://user:s3cr3t#x@host", "rediss:\\\\u:s3cr3t@h", "sqlite:x.db?key=s3cr3t", "redis ://u:s3cr3t@h",
 	} {
-		a, _ := newApp(t, "project: shop\n", map[string]string{"FSTORE_ONLINE": url})
-		_, err := a.settings()
+		a := newApp(t, "project: shop\n", map[string]string{"FSTORE_ONLINE": url})
+		s, err := a.settings(t)
 		if err == nil {
-			if shown := (URL{url}).String(); strings.Contains(shown, "s3cr3t") {
+			if shown := s.Online.String(); strings.Contains(shown, "s3cr3t") {
 				t.Errorf("%s prints as %s", url, shown)
 			}
 			continue
@@ -123,7 +123,7 @@ func TestMistypedURLsPrintNoPassword(t *testing.T) {
 
 // Text from outside may have several lines. None of them begins as a message of fstore does.
 func TestNoLineOfAMessageIsForged(t *testing.T) {
-	a, _ := newApp(t, "project: shop\n", nil)
+	a := newApp(t, "project: shop\n", nil)
 	forged := fstore.Errorf(fstore.ErrInvalid, "no file x\nfstore: all is well").WithHint("try y\nhint: run it")
 	a.fail(errors.Join(fmt.Errorf("read: %w", forged), errors.New("another")))
 	got := a.stderr.(*screen).to.(*bytes.Buffer).String()

@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"net"
 	"runtime/debug"
-	"syscall"
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/registry"
-	"github.com/fstore-dev/fstore/server"
+	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
 )
 
@@ -39,7 +37,9 @@ server for a live one.`,
   FSTORE_ONLINE=redis://127.0.0.1:6379/0 fstore serve
   fstore serve --at 2025-12-01T06:00:00Z --grpc 127.0.0.1:0 --http 127.0.0.1:0`,
 		Args: args(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), &r) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(cmd.Context(), func(p *project.Project) error { return a.serve(cmd.Context(), p, &r) })
+		},
 	}
 	cmd.Flags().StringVar(&r.at, "at", "", "replay: judge ages at this instant instead of now")
 	cmd.Flags().BoolVar(&r.confirmed, "replay", false, "with --at: allow a store that other servers may use, such as Redis")
@@ -64,95 +64,53 @@ type replay struct {
 }
 
 // instant returns the instant to replay; zero where there is none.
-func (r *replay) instant(s *Settings) (at time.Time, err error) {
+func (r *replay) instant() (time.Time, error) {
 	switch {
 	case r.at == "" && r.confirmed:
-		return at, usageWithHint("--replay says nothing without --at", "give the instant, such as --at 2025-12-01T06:00:00Z")
+		return time.Time{}, usagef(nil, "--replay says nothing without --at").WithHint("give the instant, such as --at 2025-12-01T06:00:00Z")
 	case r.at == "":
-		return at, nil
-	case s.Online.scheme() != "sqlite" && !r.confirmed:
-		return at, usageWithHint(fmt.Sprintf("--at would replay from %s, which other servers may use", s.Online), "pass --replay, too, if no caller takes this server for one that answers as of now")
+		return time.Time{}, nil
 	}
 	return instant("--at", r.at)
 }
 
-func (a *app) serve(ctx context.Context, r *replay) error {
-	s, err := a.settings()
+func (a *app) serve(ctx context.Context, p *project.Project, r *replay) error {
+	at, err := r.instant()
 	if err != nil {
 		return err
 	}
-	at, err := r.instant(s)
-	if err != nil {
-		return err
-	}
-	reg, err := followed(ctx, s)
-	if err != nil {
-		return err
-	}
-	store, err := openStore(s)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	// A store that is away may come: the server waits for it. One that is set up wrong is for somebody to see to.
-	if _, err := store.Check(ctx); err != nil && !errors.Is(err, fstore.ErrUnavailable) {
-		return fmt.Errorf("check the online store: %w", err)
-	}
-	grpc, err := a.listen(s, "serve.grpc", s.GRPC)
-	if err != nil {
-		return err
-	}
-	web, err := a.listen(s, "serve.http", s.HTTP)
-	if err != nil {
-		_ = grpc.Close()
-		return err
-	}
-	if err := a.printAddresses(grpc.Addr(), web.Addr(), at); err != nil {
-		return err
-	}
-	a.tuneGarbage(s)
 	logger := a.logger()
 	if !at.IsZero() {
 		logger = logger.With("replay", fstore.FormatTime(at))
+	}
+	srv, err := p.Server(ctx, project.ServerOptions{Logger: logger, At: at, Replay: r.confirmed})
+	if err != nil {
+		return err
+	}
+	grpc, web := srv.Addresses()
+	if err := a.printAddresses(grpc, web, at); err != nil {
+		return errors.Join(err, srv.Close())
+	}
+	a.tuneGarbage(p.Settings)
+	if !at.IsZero() {
 		logger.Warn("this server replays a past instant")
 	}
-	if s.Insecure {
+	if p.Settings.Insecure {
 		logger.Warn("there is no TLS and no authentication: whoever reaches this server is answered")
 	}
-	srv := server.New(server.Options{
-		Catalog: catalog{reg}, Store: store, Logger: logger, Clock: a.now, Replay: at, Version: buildVersion(),
-		MaxInFlight: s.MaxInFlight, Hosts: s.Hosts,
-	})
 	a.drains.Store(true)
-	return srv.Serve(ctx, grpc, web)
+	return srv.Serve(ctx)
 }
 
 // tuneGarbage has Go collect garbage seldom, but keep to what a server may need: what is in flight, its garbage, and as
 // much as the largest registries take.
-func (a *app) tuneGarbage(s *Settings) {
+func (a *app) tuneGarbage(s *project.Settings) {
 	if _, set := a.lookup("GOGC"); !set {
 		debug.SetGCPercent(garbagePercent)
 	}
 	if _, set := a.lookup("GOMEMLIMIT"); !set {
 		debug.SetMemoryLimit(128<<20 + s.MaxInFlight/3*4)
 	}
-}
-
-func (a *app) listen(s *Settings, key, address string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		kind := fstore.ErrInvalid
-		if errors.Is(err, syscall.EADDRINUSE) {
-			kind = fstore.ErrConflict
-		}
-		return nil, fstore.Errorf(kind, "%s: %v", key, err).WithHint("set %s to another address; port 0 takes a free one", key)
-	}
-	if at, ok := l.Addr().(*net.TCPAddr); !s.Insecure && (!ok || !at.IP.IsLoopback()) {
-		_ = l.Close() // nothing was accepted
-		return nil, a.misset(s.file, key, fmt.Sprintf("%s is open to other machines, and there is neither TLS nor authentication yet", address),
-			"listen on 127.0.0.1, behind a proxy that has both, or pass --insecure (setting serve.insecure)")
-	}
-	return l, nil
 }
 
 // printAddresses says where the server listens, and which instant it replays, if any.
@@ -175,51 +133,3 @@ func (a *app) printAddresses(grpc, web net.Addr, replayed time.Time) error {
 	}
 	return nil
 }
-
-// followed returns what follows the registry, to which something must have been applied.
-func followed(ctx context.Context, s *Settings) (*registry.Follower, error) {
-	db, err := openExisting(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	revision, err := db.Revision(ctx, s.Project)
-	if err := errors.Join(err, db.Close()); err != nil {
-		return nil, err
-	}
-	if revision == 0 {
-		return nil, nothingApplied(s)
-	}
-	return registry.Follow(s.Registry.reveal(), s.Project)
-}
-
-// catalog shows the server the registry of one project.
-type catalog struct{ registry *registry.Follower }
-
-func (c catalog) Revision(ctx context.Context) (server.Revision, error) {
-	seen, err := c.registry.Look(ctx)
-	return server.Revision{Registry: seen.File, Number: seen.Revision}, err
-}
-
-func (c catalog) Load(ctx context.Context) (server.Names, error) {
-	snap, err := c.registry.Snapshot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return names{snap}, nil
-}
-
-// names are those of a snapshot, as a server asks for them: whatever serves.
-type names struct{ snap *registry.Snapshot }
-
-func (n names) Service(name string) (*fstore.FeatureList, error) { return n.snap.ServingService(name) }
-
-func (n names) Model(ref fstore.ModelRef) (*fstore.FeatureList, error) {
-	return n.snap.ModelFeatures(ref)
-}
-
-func (n names) Features(refs []string) (*fstore.FeatureList, error) {
-	return n.snap.ServingFeatures(refs)
-}
-func (n names) KeyColumns() map[string]bool { return n.snap.KeyColumns() }
-
-func (n names) Live() []*fstore.ViewVersion { return n.snap.Live() }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/cobra"
 )
@@ -26,22 +27,6 @@ entity/NAME, source/NAME, view/NAME or service/NAME. "show model/NAME[@VERSION]"
 	}
 }
 
-// shown is a definition as show --output json prints it. Of the definitions one is set.
-type shown struct {
-	Kind     registry.Kind            `json:"kind"`
-	Name     string                   `json:"name"`
-	Version  int                      `json:"version,omitempty"`
-	Serving  int                      `json:"serving,omitempty"`  // 0: nothing yet
-	Versions []int                    `json:"versions,omitempty"` // of a view, all there ever were
-	UsedBy   []string                 `json:"used_by"`
-	Entity   *fstore.Entity           `json:"entity,omitempty"`
-	Source   *fstore.Source           `json:"source,omitempty"`
-	View     *fstore.ViewVersion      `json:"view,omitempty"`
-	Service  *registry.ServiceVersion `json:"service,omitempty"`
-
-	Interface *fstore.Description `json:"interface,omitempty"` // of a service: what callers send and get
-}
-
 func (a *app) show(ctx context.Context, arg string) error {
 	kind, name, qualified := strings.Cut(arg, "/")
 	if qualified && (kind == "model" || kind == "models") {
@@ -50,172 +35,32 @@ func (a *app) show(ctx context.Context, arg string) error {
 	if !qualified {
 		kind, name = "", arg
 	}
-	if qualified && !slices.ContainsFunc(shownKinds, func(k registry.Kind) bool { return isKind(kind, k) }) {
-		return &usageError{message: fmt.Sprintf("show %s: there is no kind %q", arg, kind), hint: "entity, source, view or service"}
+	if qualified && !slices.ContainsFunc(project.ShownKinds, func(k registry.Kind) bool { return project.IsKind(kind, k) }) {
+		return usagef(nil, "show %s: there is no kind %q", arg, kind).WithHint("entity, source, view or service")
 	}
 	ref, err := fstore.ParseRef(name)
 	if err != nil {
 		return usageOf("show: ", err)
 	}
-	s, err := a.settings()
-	if err != nil {
-		return err
-	}
-	return withSnapshot(ctx, s, func(snap *registry.Snapshot) error {
-		found := find(snap, kind, ref)
+	return a.withGraph(ctx, func(_ *project.Project, g project.Graph) error {
+		found := g.Find(kind, ref)
 		switch {
 		case len(found) == 0:
-			return fstore.Errorf(fstore.ErrNotFound, "there is no definition %s", arg).WithHint("%s", nearest(snap, kind, ref))
+			return fstore.Errorf(fstore.ErrNotFound, "there is no definition %s", arg).WithHint("%s", g.Nearest(kind, ref))
 		case len(found) > 1:
 			var names []string
-			for _, f := range found {
-				names = append(names, strings.TrimPrefix(string(f.Kind), "feature_")+"/"+f.Name)
+			for _, d := range found {
+				names = append(names, strings.TrimPrefix(string(d.Kind), "feature_")+"/"+d.Name)
 			}
-			return &usageError{message: "several definitions are called " + name, hint: "write " + strings.Join(names, " or ")}
+			return usagef(nil, "several definitions are called %s", name).WithHint("write %s", strings.Join(names, " or "))
 		case a.json():
 			return a.printJSON(found[0])
 		}
-		return a.printShown(found[0])
+		return a.printShown(&found[0])
 	})
 }
 
-var shownKinds = []registry.Kind{registry.KindEntity, registry.KindSource, registry.KindView, registry.KindService}
-
-// isKind reports whether a kind is meant by what is typed for it: view, views or feature_view.
-func isKind(typed string, k registry.Kind) bool {
-	typed = strings.TrimSuffix(typed, "s")
-	if typed == "entitie" {
-		typed = "entity"
-	}
-	return strings.TrimPrefix(string(k), "feature_") == strings.TrimPrefix(typed, "feature_")
-}
-
-// nearest says what could be meant by a name, or by a version of one, that is not there.
-func nearest(snap *registry.Snapshot, kind string, ref fstore.ViewRef) string {
-	if found := find(snap, kind, fstore.ViewRef{Name: ref.Name}); len(found) > 0 {
-		f := found[0]
-		switch {
-		case len(f.Versions) > 0:
-			return fmt.Sprintf("its versions are %s", strings.Trim(fmt.Sprint(f.Versions), "[]"))
-		case f.Version > 0:
-			return fmt.Sprintf("head has %s@%d; of services only that one is shown", f.Name, f.Version)
-		}
-		return "an " + string(f.Kind) + " has no versions: fstore show " + f.Name
-	}
-	if found := find(snap, "", fstore.ViewRef{Name: ref.Name}); len(found) > 0 {
-		kind := string(found[0].Kind)
-		return fmt.Sprintf("%s is a %s: fstore show %s/%[1]s", ref.Name, kind, strings.TrimPrefix(kind, "feature_"))
-	}
-	var names []string
-	for _, kind := range kinds {
-		for _, l := range listJSON(snap, kind) {
-			names = append(names, l.Name)
-		}
-	}
-	slices.Sort(names)
-	if hint := registry.DidYouMean(ref.Name, slices.Compact(names)); strings.HasPrefix(hint, "did you mean") {
-		return hint
-	}
-	return "fstore list shows those there are"
-}
-
-// find returns the definitions of a name, of one kind where it is given.
-func find(snap *registry.Snapshot, kind string, ref fstore.ViewRef) []shown {
-	var out []shown
-	wanted := func(k registry.Kind) bool { return kind == "" || isKind(kind, k) }
-	if wanted(registry.KindEntity) && ref.Version == 0 {
-		for _, e := range snap.Entities() {
-			if e.Name == ref.Name {
-				out = append(out, shown{Kind: registry.KindEntity, Name: e.Name, Entity: &e, UsedBy: usersOfEntity(snap, e.Name)})
-			}
-		}
-	}
-	if wanted(registry.KindSource) && ref.Version == 0 {
-		for _, s := range snap.Sources() {
-			if s.Name == ref.Name {
-				out = append(out, shown{Kind: registry.KindSource, Name: s.Name, Source: &s, UsedBy: usersOfInput(snap, s.Name)})
-			}
-		}
-	}
-	if wanted(registry.KindView) {
-		if v := findView(snap, ref); v != nil {
-			out = append(out, *v)
-		}
-	}
-	if wanted(registry.KindService) {
-		for _, s := range snap.Services() {
-			if s.Ref.Name == ref.Name && (ref.Version == 0 || ref.Version == s.Ref.Version) {
-				found := shown{Kind: registry.KindService, Name: ref.Name, Version: s.Ref.Version, Serving: s.Serving, Service: &s.ServiceVersion, UsedBy: []string{}}
-				if list, err := snap.ServiceVersion(s.Ref); err == nil {
-					found.Interface = list.Describe()
-				}
-				out = append(out, found)
-			}
-		}
-	}
-	return out
-}
-
-func findView(snap *registry.Snapshot, ref fstore.ViewRef) *shown {
-	view := snap.View(ref)
-	if view == nil {
-		return nil
-	}
-	out := &shown{Kind: registry.KindView, Name: ref.Name, Version: view.Ref.Version, View: view, UsedBy: usersOfInput(snap, ref.Name)}
-	for _, v := range snap.Versions(ref.Name) {
-		out.Versions = append(out.Versions, v.Ref.Version)
-	}
-	for _, head := range snap.Views() {
-		if head.Ref.Name != ref.Name {
-			continue
-		}
-		out.Serving = head.Serving
-		if head.Ref == view.Ref {
-			out.View = &head.ViewVersion // with what it says to people now
-		}
-	}
-	for _, s := range snap.Services() {
-		for _, u := range s.Uses {
-			if u.View == view.Ref {
-				out.UsedBy = append(out.UsedBy, "feature_service "+s.Ref.String())
-				break
-			}
-		}
-	}
-	for _, m := range snap.Models() {
-		if slices.Contains(usedViews(m), view.Ref) {
-			out.UsedBy = append(out.UsedBy, "model "+m.Ref.String())
-		}
-	}
-	return out
-}
-
-func usersOfEntity(snap *registry.Snapshot, name string) []string {
-	users := []string{}
-	for _, v := range snap.Views() {
-		for _, e := range v.View.Entities {
-			if e == name {
-				users = append(users, "feature_view "+v.Ref.String())
-			}
-		}
-	}
-	return users
-}
-
-// usersOfInput returns the views that read a source or a view themselves.
-func usersOfInput(snap *registry.Snapshot, name string) []string {
-	users := []string{}
-	for _, v := range snap.Views() {
-		for _, input := range v.View.Inputs {
-			if input == name {
-				users = append(users, "feature_view "+v.Ref.String())
-			}
-		}
-	}
-	return users
-}
-
-func (a *app) printShown(s shown) error {
+func (a *app) printShown(s *project.Definition) error {
 	facts := newTable(string(s.Kind), s.Name)
 	fact := func(name, value string) {
 		if value != "" {
@@ -267,7 +112,7 @@ func metaFacts(fact func(name, value string), m fstore.Meta) {
 	}
 }
 
-func viewFacts(fact func(name, value string), s shown) {
+func viewFacts(fact func(name, value string), s *project.Definition) {
 	v := &s.View.View
 	versions := make([]string, len(s.Versions))
 	for i, n := range s.Versions {
@@ -306,7 +151,7 @@ func outputTable(uses []registry.ServiceUse, outputs []fstore.FeatureOutput, d *
 	return t
 }
 
-func (a *app) printFeatures(s shown) error {
+func (a *app) printFeatures(s *project.Definition) error {
 	var t *table
 	switch {
 	case s.View != nil:

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/fstore-dev/fstore/project"
 )
 
 // What is kept for a training set goes when its name is given to another, unless another lock needs it.
@@ -14,12 +16,12 @@ func TestSnapshotsGoWithTheLastLockThatNeedsThem(t *testing.T) {
 		"training-set create a --features 'customer_profile.*' --labels data/labels.parquet --out a.parquet --snapshot",
 		"training-set create b --features 'customer_orders.*' --labels data/labels.parquet --out b.parquet --snapshot")
 	repo := sh.dir
-	if matches, _ := filepath.Glob(filepath.Join(repo, settingsFile)); len(matches) == 0 {
+	if matches, _ := filepath.Glob(filepath.Join(repo, project.SettingsFile)); len(matches) == 0 {
 		repo = filepath.Join(repo, "shop")
 	}
-	a, _ := newApp(t, "", nil)
+	a := newApp(t, "", nil)
 	a.repo = repo
-	s, err := a.settings()
+	s, err := a.settings(t)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +38,7 @@ func TestSnapshotsGoWithTheLastLockThatNeedsThem(t *testing.T) {
 		if status := run([]string{"gc", "--repo", repo, "--output", "json"}, nil, &stdout, &stderr); status != statusDone {
 			t.Fatalf("%s%s", &stdout, &stderr)
 		}
-		var gone collected
+		var gone project.Garbage
 		if err := json.Unmarshal(stdout.Bytes(), &gone); err != nil || len(gone.Snapshots) != want {
 			t.Errorf("%d snapshots removed, want %d: %v", len(gone.Snapshots), want, err)
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 )
 
@@ -26,8 +25,6 @@ func splitRow(entities []string) error {
 	if len(row) < 2 {
 		return nil
 	}
-	return &usageError{
-		message: fmt.Sprintf("--entity is one row with all its keys, and %s and %s have a key each", row[0], row[1]),
-		hint:    "for one row write --entity " + strings.Join(row, ","),
-	}
+	return usagef(nil, "--entity is one row with all its keys, and %s and %s have a key each", row[0], row[1]).
+		WithHint("for one row write --entity %s", strings.Join(row, ","))
 }

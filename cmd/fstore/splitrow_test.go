@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	fstore "github.com/fstore-dev/fstore"
 )
 
 // -e a=1 -e b=2 is two rows where one was meant.
@@ -22,8 +24,8 @@ func TestOneRowInSeveralFlags(t *testing.T) {
 	} {
 		err := splitRow(strings.Fields(c.flags))
 		hint := ""
-		if e, ok := err.(*usageError); ok {
-			hint = strings.TrimPrefix(e.hint, "for one row write --entity ")
+		if e, ok := err.(*fstore.Error); ok {
+			hint = strings.TrimPrefix(e.Hint, "for one row write --entity ")
 		}
 		if hint != c.want {
 			t.Errorf("%q: got %q, want %q (%v)", c.flags, hint, c.want, err)

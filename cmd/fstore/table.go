@@ -84,28 +84,4 @@ func (a *app) printPainted(color, line string) {
 	fmt.Fprintln(a.stdout)
 }
 
-// count writes a number with its noun: 1 view, 2 views, 2 entities.
-func count(n int, noun string) string {
-	switch stem, ends := strings.CutSuffix(noun, "y"); {
-	case n == 1:
-		return "1 " + noun
-	case ends:
-		return thousands(int64(n)) + " " + stem + "ies"
-	}
-	return thousands(int64(n)) + " " + noun + "s"
-}
-
-// thousands writes a number in groups of three digits: 12,345.
-func thousands(n int64) string {
-	s := fmt.Sprint(n)
-	from := 0
-	if n < 0 {
-		from = 1
-	}
-	for i := len(s) - 3; i > from; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

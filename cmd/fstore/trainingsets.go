@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,7 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/cobra"
 )
@@ -21,30 +22,34 @@ func (a *app) listTrainingSetsCommand() *cobra.Command {
 		Example: "  fstore training-set list\n  fstore training-set list --output json",
 		Args:    args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			records, err := a.trainingSets(cmd.Context(), a.settleBeside)
-			if err != nil {
-				return err
-			}
-			if a.json() {
-				return a.printJSON(listedTrainingSets(records))
-			}
-			t := newTable("NAME", "CREATED", "SERVICE", "ROWS", "FILE")
-			for _, r := range records {
-				name, service := r.Name, r.Service
-				if !r.Retired.IsZero() {
-					name += " (retired)"
-				}
-				if service == "" {
-					service = "-"
-				}
-				t.row(name, shortTime(r.Created), service, thousands(r.Rows), shortPath(r.Out))
-			}
-			if len(records) == 0 {
-				fmt.Fprintln(a.stderr, "There are no training sets. fstore training-set create makes one.")
-			}
-			return t.print(a.stdout)
+			return a.with(cmd.Context(), func(p *project.Project) error { return a.listTrainingSets(cmd.Context(), p) })
 		},
 	}
+}
+
+func (a *app) listTrainingSets(ctx context.Context, p *project.Project) error {
+	records, err := p.TrainingSets(ctx)
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.printJSON(listedTrainingSets(records))
+	}
+	t := newTable("NAME", "CREATED", "SERVICE", "ROWS", "FILE")
+	for _, r := range records {
+		name, service := r.Name, r.Service
+		if !r.Retired.IsZero() {
+			name += " (retired)"
+		}
+		if service == "" {
+			service = "-"
+		}
+		t.row(name, shortTime(r.Created), service, english.Thousands(r.Rows), project.ShortPath(r.Out))
+	}
+	if len(records) == 0 {
+		fmt.Fprintln(a.stderr, "There are no training sets. fstore training-set create makes one.")
+	}
+	return t.print(a.stdout)
 }
 
 // listedTrainingSet is a training set as list --output json shows it; its lock is what show is for.
@@ -65,18 +70,6 @@ func listedTrainingSets(records []registry.TrainingSetRecord) []listedTrainingSe
 	return out
 }
 
-// trainingSets returns the records of all training sets, and lets mend see them first.
-func (a *app) trainingSets(ctx context.Context, mend func(context.Context, *Settings, *registry.DB, []registry.TrainingSetRecord)) ([]registry.TrainingSetRecord, error) {
-	s, db, err := a.openRegistry(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer db.Close()
-	records, err := db.TrainingSets(ctx, s.Project)
-	mend(ctx, s, db, records)
-	return records, err
-}
-
 func (a *app) showTrainingSetCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "show NAME|LOCKFILE",
@@ -85,31 +78,25 @@ func (a *app) showTrainingSetCommand() *cobra.Command {
 		Args:              args(cobra.ExactArgs(1)),
 		ValidArgsFunction: a.completeLocks,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			set, err := a.lockedSet(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			if set.record == nil {
-				set.record = &registry.TrainingSetRecord{
-					Name: set.lock.Name, Created: set.lock.Created, Rows: set.lock.Output.Rows, Out: set.out, Lock: bytes.TrimSpace(set.text),
+			return a.withLocks(cmd.Context(), func(p *project.Project) error {
+				set, err := p.LockedSet(cmd.Context(), args[0])
+				if err != nil {
+					return err
 				}
-				if set.lock.Service != nil {
-					set.record.Service = set.lock.Service.String()
+				if a.json() {
+					return a.printJSON(set.AsRecord())
 				}
-			}
-			if a.json() {
-				return a.printJSON(set.record)
-			}
-			return a.printTrainingSet(set)
+				return a.printTrainingSet(set)
+			}, args[0])
 		},
 	}
 }
 
-func (a *app) printTrainingSet(set *lockedSet) error {
-	r, lock := set.record, set.lock
+func (a *app) printTrainingSet(set *project.LockedSet) error {
+	r, lock := set.AsRecord(), set.Lock
 	labels := oneLine(lock.Labels.SQL)
 	if lock.Labels.File != nil {
-		labels = shortPath(lock.Labels.File.Path)
+		labels = project.ShortPath(lock.Labels.File.Path)
 	}
 	from := fmt.Sprintf("project %s, revision %d", lock.Registry.Project, lock.Registry.Revision)
 	if lock.Registry.GitRevision != "" {
@@ -121,17 +108,17 @@ func (a *app) printTrainingSet(set *lockedSet) error {
 	facts := newTable("training set", r.Name)
 	facts.row("created", shortTime(r.Created)+" by fstore "+lock.Build.Fstore+", DuckDB "+lock.Build.DuckDB+" on "+lock.Build.Platform)
 	facts.row("service", orDash(r.Service))
-	facts.row("file", shortPath(r.Out))
+	facts.row("file", project.ShortPath(r.Out))
 	facts.row("sha256", lock.Output.SHA256)
 	facts.row("md5", lock.Output.MD5)
 	facts.row("content", lock.Output.Content)
-	facts.row("rows", thousands(r.Rows))
+	facts.row("rows", english.Thousands(r.Rows))
 	facts.row("labels", labels+", at "+lock.Labels.Timestamp)
 	if len(lock.Labels.Targets) > 0 {
 		facts.row("target", strings.Join(lock.Labels.Targets, ", "))
 	}
 	if s := lock.Labels.Sample; s != nil {
-		facts.row("sample", fmt.Sprintf("%s of %s, seed %d", thousands(lock.Output.Rows), count(int(lock.Labels.Rows), "row"), s.Seed))
+		facts.row("sample", fmt.Sprintf("%s of %s, seed %d", english.Thousands(lock.Output.Rows), english.Count(int(lock.Labels.Rows), "row"), s.Seed))
 	}
 	facts.row("known by", shortTime(lock.AsOf))
 	facts.row("definitions", from)
@@ -140,7 +127,7 @@ func (a *app) printTrainingSet(set *lockedSet) error {
 		for _, f := range s.Files {
 			size += f.Size
 		}
-		facts.row("source "+s.Name, count(len(s.Files), "file")+", "+thousands(size)+" bytes")
+		facts.row("source "+s.Name, english.Count(len(s.Files), "file")+", "+english.Thousands(size)+" bytes")
 	}
 	if lock.Snapshot {
 		facts.row("snapshot", "what it was made from is kept")
@@ -166,7 +153,7 @@ func (a *app) printTrainingSet(set *lockedSet) error {
 func statisticsCells(s *offline.Statistics) []string {
 	distinct, mean := "-", "-"
 	if s.Distinct != nil {
-		distinct = thousands(*s.Distinct)
+		distinct = english.Thousands(*s.Distinct)
 		if s.Approximate {
 			distinct = "~" + distinct
 		}
@@ -174,7 +161,7 @@ func statisticsCells(s *offline.Statistics) []string {
 	if s.Mean != nil {
 		mean = strconv.FormatFloat(*s.Mean, 'g', 6, 64)
 	}
-	return []string{thousands(s.Nulls), distinct, orDash(valueText(s.Min)), mean, orDash(valueText(s.Max))}
+	return []string{english.Thousands(s.Nulls), distinct, orDash(valueText(s.Min)), mean, orDash(valueText(s.Max))}
 }
 
 // valueText writes a value of JSON as tables have values: texts bare.

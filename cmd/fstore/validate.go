@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/cobra"
 )
@@ -19,18 +21,16 @@ be right. Sources are checked against their files. If a variable in a path is no
 files to check; plan and apply refuse. The registry and the online store are not needed.`,
 		Example: "  fstore validate\n  fstore validate --output json",
 		Args:    args(cobra.NoArgs),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.validate(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(cmd.Context(), func(p *project.Project) error { return a.validate(cmd.Context(), p) })
+		},
 	}
 	a.engineFlags(cmd)
 	return cmd
 }
 
-func (a *app) validate(ctx context.Context) error {
-	s, err := a.settings()
-	if err != nil {
-		return err
-	}
-	defs, err := a.checked(ctx, s)
+func (a *app) validate(ctx context.Context, p *project.Project) error {
+	defs, err := p.Validate(ctx)
 	var problems registry.Problems
 	if err != nil && !errors.As(err, &problems) {
 		return err
@@ -54,32 +54,9 @@ func (a *app) validate(ctx context.Context) error {
 		return err
 	}
 	a.printWarnings(slices.Concat(defs.Unchecked, defs.Warnings))
-	_, err = fmt.Fprintf(a.stdout, "%s, %s, %s and %s are right.\n", count(len(defs.Entities), "entity"), count(len(defs.Sources), "source"),
-		count(len(defs.Views), "feature view"), count(len(defs.Services), "feature service"))
+	_, err = fmt.Fprintf(a.stdout, "%s, %s, %s and %s are right.\n", english.Count(len(defs.Entities), "entity"), english.Count(len(defs.Sources), "source"),
+		english.Count(len(defs.Views), "feature view"), english.Count(len(defs.Services), "feature service"))
 	return err
-}
-
-// definitions returns the definitions of the repo once all of them are checked.
-func (a *app) definitions(ctx context.Context, s *Settings) (*registry.Definitions, error) {
-	defs, err := a.checked(ctx, s)
-	if err == nil && len(defs.Unchecked) > 0 {
-		return nil, defs.Unchecked
-	}
-	return defs, err
-}
-
-// checked loads and checks the definitions of the repo.
-func (a *app) checked(ctx context.Context, s *Settings) (*registry.Definitions, error) {
-	repo, err := registry.Load(s.Dir, a.lookup)
-	if err != nil {
-		return nil, err
-	}
-	engine, err := a.openEngine(s)
-	if err != nil {
-		return nil, err
-	}
-	defer engine.Close()
-	return registry.Check(ctx, repo, engine)
 }
 
 // masked returns problems with the passwords in their words masked.

@@ -6,20 +6,15 @@ import (
 	"slices"
 
 	fstore "github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/online"
-	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/verify"
 	"github.com/spf13/cobra"
 )
 
-type verifyFlags struct {
-	service, modelArg string
-	model             fstore.ModelRef
-	sample            int
-}
-
 func (a *app) verifyCommand() *cobra.Command {
-	var f verifyFlags
+	var f project.VerifyRequest
+	var model string
 	cmd := &cobra.Command{
 		Use:   "verify [VIEW[@VERSION]…]",
 		Short: "Compare the online store with the offline result",
@@ -35,66 +30,38 @@ show as differences; the next materialize fixes them.`,
   fstore verify --model fraud@3 --output json`,
 		ValidArgsFunction: a.completeViews,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if given(f.service != "", f.modelArg != "", len(args) > 0) > 1 {
+			if given(f.Service != "", model != "", len(args) > 0) > 1 {
 				return usagef(cmd, "name views, or --service, or --model")
 			}
-			if f.sample < 0 || f.sample == 0 && cmd.Flags().Changed("sample") {
-				return &usageError{message: fmt.Sprintf("--sample %d is not a number of keys", f.sample), hint: "leave it out to compare all"}
+			if f.Sample < 0 || f.Sample == 0 && cmd.Flags().Changed("sample") {
+				return usagef(nil, "--sample %d is not a number of keys", f.Sample).WithHint("leave it out to compare all")
 			}
-			if f.modelArg != "" {
-				if f.model, err = modelNamed("--model", f.modelArg); err != nil {
+			if model != "" {
+				if f.Model, err = modelNamed("--model", model); err != nil {
 					return err
 				}
 			}
-			return a.verify(cmd.Context(), args, f)
+			f.Views = args
+			return a.with(cmd.Context(), func(p *project.Project) error { return a.verify(cmd.Context(), p, f) })
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&f.service, "service", "s", "", "check only the views of this service")
-	flags.StringVarP(&f.modelArg, "model", "m", "", "check only the views of this model: fraud@3, or an alias")
-	flags.IntVar(&f.sample, "sample", 0, "check this many keys of each view, chosen at random (default: all)")
+	flags.StringVarP(&f.Service, "service", "s", "", "check only the views of this service")
+	flags.StringVarP(&model, "model", "m", "", "check only the views of this model: fraud@3, or an alias")
+	flags.IntVar(&f.Sample, "sample", 0, "check this many keys of each view, chosen at random (default: all)")
 	_ = cmd.RegisterFlagCompletionFunc("service", a.completeServices)
 	_ = cmd.RegisterFlagCompletionFunc("model", a.completeModels)
 	a.engineFlags(cmd)
 	return cmd
 }
 
-// verifiable is the reading side of the online store as verify wants it.
-type verifiable struct{ *online.Store }
-
-func (s verifiable) Decoder(v *fstore.ViewVersion, p fstore.Pointer) (verify.Decoder, error) {
-	return s.Store.Decoder(v, p)
-}
-
-func (a *app) verify(ctx context.Context, args []string, f verifyFlags) error {
-	s, err := a.settings()
-	if err != nil {
-		return err
-	}
-	o := verify.Options{Sample: f.sample, TempDir: s.TempDir}
-	if err := withSnapshot(ctx, s, func(snap *registry.Snapshot) (err error) {
-		o.Views, err = f.views(snap, args)
-		return err
-	}); err != nil {
-		return err
-	}
-	store, err := openStore(s)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	engine, err := a.openEngine(s)
-	if err != nil {
-		return err
-	}
-	defer engine.Close()
+func (a *app) verify(ctx context.Context, p *project.Project, r project.VerifyRequest) error {
 	progress := a.progress()
-	o.Source, o.Store = engine, verifiable{store}
-	o.Progress = func(view fstore.ViewRef, checked int64) { progress.show(view.String()+" verify", checked, 0) }
-	views, err := verify.Run(ctx, o)
+	r.Progress = func(view fstore.ViewRef, checked int64) { progress.show(view.String()+" verify", checked, 0) }
+	views, err := p.Verify(ctx, r)
 	progress.clear()
 	if err != nil {
-		return err
+		return usageIn("verify", err)
 	}
 	right := !slices.ContainsFunc(views, func(v verify.View) bool { return !v.Right() })
 	if a.json() {
@@ -109,30 +76,6 @@ func (a *app) verify(ctx context.Context, args []string, f verifyFlags) error {
 		return exitCode(statusCheck)
 	}
 	return err
-}
-
-// views returns the view versions to verify.
-func (f verifyFlags) views(snap *registry.Snapshot, args []string) ([]*fstore.ViewVersion, error) {
-	var list *fstore.FeatureList
-	var err error
-	switch {
-	case f.service != "":
-		list, err = snap.ServingService(f.service)
-	case f.model.Name != "":
-		list, err = snap.ModelFeatures(f.model)
-	default:
-		return viewsNamed(snap, args)
-	}
-	if err != nil {
-		return nil, err
-	}
-	var out []*fstore.ViewVersion
-	for _, u := range list.Uses {
-		if !slices.ContainsFunc(out, func(v *fstore.ViewVersion) bool { return v.Ref == u.Version.Ref }) {
-			out = append(out, u.Version)
-		}
-	}
-	return out, nil
 }
 
 func (a *app) printVerified(views []verify.View) error {
@@ -150,8 +93,8 @@ func (a *app) printVerified(views []verify.View) error {
 		if v.Hint != "" {
 			note += ": " + v.Hint
 		}
-		t.row(v.View.String(), published, thousands(v.Keys), thousands(v.Checked), thousands(v.Missing), thousands(v.Extra),
-			thousands(v.Differing), thousands(v.Undecodable), note)
+		t.row(v.View.String(), published, english.Thousands(v.Keys), english.Thousands(v.Checked), english.Thousands(v.Missing), english.Thousands(v.Extra),
+			english.Thousands(v.Differing), english.Thousands(v.Undecodable), note)
 		for _, x := range v.Differences {
 			online := orDash(x.Online)
 			if x.Detail != "" {
@@ -170,7 +113,7 @@ func (a *app) printVerified(views []verify.View) error {
 		return err
 	}
 	if wrong > int64(told) {
-		fmt.Fprintf(a.stdout, "and %s more\n", thousands(wrong-int64(told)))
+		fmt.Fprintf(a.stdout, "and %s more\n", english.Thousands(wrong-int64(told)))
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package main
+package scaffold
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/english"
 )
 
 const proposedHead = `# Proposed from the columns of Parquet files: %s.
@@ -28,7 +29,7 @@ func (p *proposal) text() string {
 			docs = append(docs, s.views[i].text(s))
 		}
 	}
-	head := fmt.Sprintf(proposedHead, count(files, "file"))
+	head := fmt.Sprintf(proposedHead, english.Count(files, "file"))
 	if slices.ContainsFunc(p.sources, func(s *guessedSource) bool { return s.problem == "" }) {
 		return head + strings.Join(docs, "---\n")
 	}
@@ -41,7 +42,7 @@ func (s *guessedSource) text() string {
 		return "# " + commentText(s.missing()) + "\n"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "kind: source\nname: %s\npath: %s # %s\n", scalar(s.name), scalar(s.group.path), count(len(s.group.files), "file"))
+	fmt.Fprintf(&b, "kind: source\nname: %s\npath: %s # %s\n", scalar(s.name), scalar(s.group.path), english.Count(len(s.group.files), "file"))
 	var renames, optional []string
 	for _, c := range s.columns {
 		if c.isRenamed() {

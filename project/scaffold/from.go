@@ -1,4 +1,4 @@
-package main
+package scaffold
 
 import (
 	"context"
@@ -8,22 +8,23 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
 )
 
-// initFrom writes a repo whose definitions are proposed from the columns of files.
-func (a *app) initFrom(ctx context.Context, dir string, from []string) error {
+// From writes a repo whose definitions are proposed from the columns of Parquet files: paths, folders or patterns. The
+// folder may hold other files; none is written over. lookup returns variables of the environment.
+func From(ctx context.Context, dir string, from []string, lookup func(string) (string, bool)) (*Proposal, error) {
 	fresh, err := room(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	p, err := a.proposeFrom(ctx, dir, from)
+	p, err := proposeFrom(ctx, dir, from, lookup)
 	if err != nil {
-		return fmt.Errorf("init %s: %w", dir, err)
+		return nil, fmt.Errorf("init %s: %w", dir, err)
 	}
 	write := func(dir string) error { return writeBare(dir, p.text()) }
 	if fresh {
@@ -35,13 +36,13 @@ func (a *app) initFrom(ctx context.Context, dir string, from []string) error {
 		err = fmt.Errorf("init %s: %w", dir, err)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return a.printProposal(dir, p)
+	return p.summary(), nil
 }
 
 // repoFiles are the files and folders that every repo has.
-var repoFiles = []string{settingsFile, definitionsFile, schemaDir}
+var repoFiles = []string{project.SettingsFile, definitionsFile, schemaDir}
 
 // room returns an error if a repo in a folder would write over something, or read YAML that is something else. It reports
 // whether the folder is empty or not there.
@@ -70,12 +71,12 @@ func room(dir string) (fresh bool, err error) {
 }
 
 // proposeFrom finds the files and guesses definitions for them.
-func (a *app) proposeFrom(ctx context.Context, dir string, from []string) (*proposal, error) {
+func proposeFrom(ctx context.Context, dir string, from []string, lookup func(string) (string, bool)) (*proposal, error) {
 	repo, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
 	}
-	engine, err := offline.Open(offline.Options{Dir: repo, Lookup: a.lookup})
+	engine, err := offline.Open(offline.Options{Dir: repo, Lookup: lookup})
 	if err != nil {
 		return nil, err
 	}
@@ -132,39 +133,44 @@ func filesFrom(ctx context.Context, engine *offline.Engine, path string) ([]stri
 	return found, err
 }
 
-// printProposal says what was proposed, and what was not.
-func (a *app) printProposal(dir string, p *proposal) error {
-	var missing []string
+// Proposal is what files suggest.
+type Proposal struct {
+	Sources []ProposedSource
+	Missing []string // what is not proposed, and why
+}
+
+// ProposedSource is a source and its views.
+type ProposedSource struct {
+	Name  string
+	Files int
+	Event string // the column of event times; "": a static table
+	Views []ProposedView
+}
+
+// ProposedView is a view of a source.
+type ProposedView struct {
+	Name     string
+	Entities []string
+	Features int
+}
+
+func (p *proposal) summary() *Proposal {
+	out := &Proposal{}
 	for _, s := range p.sources {
 		if line := s.missing(); line != "" {
-			missing = append(missing, line)
+			out.Missing = append(out.Missing, line)
 		}
-	}
-	if a.json() {
-		return a.printJSON(struct {
-			Repo    string   `json:"repo"`
-			Missing []string `json:"missing,omitempty"`
-		}{dir, missing})
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "Wrote a feature repo to %s. Its definitions.yaml proposes:\n", dir)
-	for _, s := range p.sources {
 		if s.problem != "" {
 			continue
 		}
-		time := "a static table"
+		source := ProposedSource{Name: s.name, Files: len(s.group.files)}
 		if s.event != nil {
-			time = "event time " + s.event.name
+			source.Event = s.event.name
 		}
-		fmt.Fprintf(&b, "  source %s: %s, %s\n", s.name, count(len(s.group.files), "file"), time)
 		for _, v := range s.views {
-			fmt.Fprintf(&b, "    feature_view %s of %s: %s\n", v.name, strings.Join(v.entities, ", "), count(len(v.features), "feature"))
+			source.Views = append(source.Views, ProposedView{v.name, v.entities, len(v.features)})
 		}
+		out.Sources = append(out.Sources, source)
 	}
-	for _, line := range missing {
-		b.WriteString("Note: " + commentText(line) + "\n")
-	}
-	fmt.Fprintf(&b, "\nNext: check the lines of definitions.yaml marked \"guessed\", then\n  cd %s\n  fstore validate\n  fstore plan\n", dir)
-	_, err := fmt.Fprint(a.stdout, b.String())
-	return err
+	return out
 }

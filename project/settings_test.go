@@ -1,37 +1,45 @@
-package main
+package project
 
 import (
-	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	fstore "github.com/fstore-dev/fstore"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// newApp returns an app in a repo whose fstore.yaml has a text.
-func newApp(t *testing.T, yaml string, env map[string]string) (a *app, dir string) {
+// write writes the fstore.yaml of a new repo.
+func write(t *testing.T, yaml string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, settingsFile), []byte(yaml), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, SettingsFile), []byte(yaml), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for name, value := range env {
-		t.Setenv(name, value) // viper looks there itself
+	return dir
+}
+
+// settings returns the settings of a repo in an environment.
+func settings(t *testing.T, dir string, environment map[string]string, given map[string]Setting) (*Settings, error) {
+	t.Helper()
+	p, err := Open(t.Context(), dir, Options{Settings: given, Lookup: func(name string) (string, bool) {
+		value, ok := environment[name]
+		return value, ok
+	}})
+	if err != nil {
+		return nil, err
 	}
-	a = &app{stdout: &bytes.Buffer{}, lookup: os.LookupEnv, environ: os.Environ}
-	a.stderr = newScreen(&bytes.Buffer{}, a.mask)
-	a.command()
-	a.repo = dir
-	return a, dir
+	return p.Settings, p.Close()
 }
 
 func TestSettingsOfAnEmptyRepoAreTheDefaults(t *testing.T) {
-	a, dir := newApp(t, "project: shop\n", nil)
-	got, err := a.settings()
+	dir := write(t, "project: shop\n")
+	got, err := settings(t, dir, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,23 +52,41 @@ func TestSettingsOfAnEmptyRepoAreTheDefaults(t *testing.T) {
 	}
 }
 
-func TestEnvironmentStandsOverTheFileAndFlagsOverBoth(t *testing.T) {
-	a, _ := newApp(t, "project: file\nstate: ${STATE:-/a}\noffline: {threads: 2}\n",
-		map[string]string{"FSTORE_PROJECT": "environment", "FSTORE_OFFLINE_THREADS": "3", "STATE": "/b"})
-	s, err := a.settings()
+func TestEnvironmentStandsOverTheFileAndTheCallerOverBoth(t *testing.T) {
+	dir := write(t, "project: file\nstate: ${STATE:-/a}\noffline: {threads: 2}\n")
+	environment := map[string]string{"FSTORE_PROJECT": "environment", "FSTORE_OFFLINE_THREADS": "3", "STATE": "/b", "FSTORE_ONLINE": ""}
+	s, err := settings(t, dir, environment, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Project != "environment" || s.Threads != 3 || s.State != "/b" {
+	if s.Project != "environment" || s.Threads != 3 || s.State != "/b" || s.Online.scheme() != "sqlite" {
 		t.Errorf("got %+v", s)
 	}
-	root := a.command()
-	root.SetArgs([]string{"version", "--project", "flag", "--repo", s.Dir})
-	if err := root.Execute(); err != nil {
-		t.Fatal(err)
-	}
-	if s, err = a.settings(); err != nil || s.Project != "flag" {
+	if s, err = settings(t, dir, environment, map[string]Setting{"project": {Value: "caller"}}); err != nil || s.Project != "caller" {
 		t.Errorf("got %+v, %v", s, err)
+	}
+}
+
+func TestMistakesNameWhereASettingWasGiven(t *testing.T) {
+	dir := write(t, "project: shop\n")
+	for _, c := range []struct {
+		environment map[string]string
+		given       map[string]Setting
+		want        string
+	}{
+		{map[string]string{"FSTORE_PROJECT": "A"}, nil, `FSTORE_PROJECT: "A" is not a name`},
+		{nil, map[string]Setting{"project": {Value: "A", From: "--project"}}, `--project: "A" is not a name`},
+		{nil, map[string]Setting{"project": {Value: "A"}}, `project: "A" is not a name`},
+		{nil, map[string]Setting{"projct": {}}, `projct is not a setting (did you mean "project"?)`},
+	} {
+		_, err := settings(t, dir, c.environment, c.given)
+		if !errors.Is(err, fstore.ErrUsage) {
+			t.Errorf("want %s, got %v", c.want, err)
+			continue
+		}
+		if got, _ := fstore.Explain(err); got != c.want {
+			t.Errorf("want %s, got %s", c.want, got)
+		}
 	}
 }
 
@@ -84,20 +110,19 @@ func TestMistakesInSettingsAreFoundAllAtOnce(t *testing.T) {
 		"a_key_given_twice":       {"project: a\nproject: b\n", "fstore.yaml:2:1: "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, _ := newApp(t, c.yaml, nil)
-			_, err := a.settings()
+			_, err := settings(t, write(t, c.yaml), nil, nil)
 			if err == nil {
 				t.Fatal("no error")
 			}
-			got, _ := explain(err)
+			got, _ := fstore.Explain(err)
 			if strings.HasSuffix(c.want, ": ") && strings.HasPrefix(got, c.want) {
 				got = c.want
 			}
 			if d := cmp.Diff(c.want, got); d != "" {
 				t.Errorf("(-want +got)\n%s", d)
 			}
-			if status(err) != statusDefinition {
-				t.Errorf("exit status %d", status(err))
+			if !errors.Is(err, fstore.ErrDefinition) {
+				t.Errorf("%v is not of the kind ErrDefinition", err)
 			}
 		})
 	}
@@ -117,19 +142,17 @@ func TestPasswordsAreNeverPrinted(t *testing.T) {
 			t.Errorf("%s prints as %s, want %s", url, got, want)
 		}
 	}
-	a, _ := newApp(t, "project: shop\nonline: redis://:s3cret@127.0.0.1:1/0\n", nil)
-	if _, err := a.settings(); err != nil {
-		t.Fatal(err)
+	var secrets []string
+	p, err := Open(t.Context(), write(t, "project: shop\nonline: redis://:s3cret@127.0.0.1:1/0\n"), Options{Secret: func(s string) { secrets = append(secrets, s) }})
+	if err != nil || !slices.Equal(secrets, []string{"s3cret"}) {
+		t.Errorf("told of %q (%v)", secrets, err)
 	}
-	a.logger().Error("cannot connect", "url", "redis://:s3cret@127.0.0.1:1/0")
-	if out := a.stderr.(*screen).to.(*bytes.Buffer).String(); strings.Contains(out, "s3cret") || !strings.Contains(out, "***") {
-		t.Errorf("logged %s", out)
-	}
+	p.Close()
 }
 
 // docs/configuration.md must name every setting.
 func TestEverySettingIsDocumented(t *testing.T) {
-	text, err := os.ReadFile("../../docs/configuration.md")
+	text, err := os.ReadFile("../docs/configuration.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,35 +163,4 @@ func TestEverySettingIsDocumented(t *testing.T) {
 			}
 		}
 	}
-}
-
-// No answer is no, and the next line begins on its own.
-func TestTheQuestionOfApply(t *testing.T) {
-	for answer, want := range map[string]bool{"yes\n": true, "yes": true, "no\n": false, "y\n": false, "\n": false, "": false} {
-		var stderr bytes.Buffer
-		a := &app{stdin: strings.NewReader(answer), stderr: &stderr}
-		if got := a.confirm(t.Context()); got != want {
-			t.Errorf("%q is taken for %v", answer, got)
-		}
-		// a terminal shows the answer, its end of line included
-		if shown := strings.HasSuffix(answer, "\n"); shown == strings.HasSuffix(stderr.String(), "\n") {
-			t.Errorf("%q leaves the line open, or ends it twice: %q", answer, stderr.String())
-		}
-	}
-}
-
-// Progress is a line that is written over: of a share without amounts, of amounts with a share where the whole is known.
-func TestProgress(t *testing.T) {
-	now := time.Unix(0, 0)
-	var out bytes.Buffer
-	p := &progress{out: newScreen(&out, nil), now: func() time.Time { now = now.Add(time.Second); return now }}
-	p.percent("join", 0.256)
-	p.show("customer_orders@1 compute", 1200, 0)
-	p.show("write", 1, 4)
-	p.clear()
-	const start = "\r\x1b[K"
-	if want := start + "join   26%" + start + "customer_orders@1 compute  1,200" + start + "write   25%  1 of 4" + start; out.String() != want {
-		t.Errorf("%q", out.String())
-	}
-	(&progress{now: p.now}).percent("nowhere", 1) // no terminal: no line
 }

@@ -1,10 +1,11 @@
-package main
+package project
 
 import (
 	"net"
 	"regexp"
 	"strconv"
 
+	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online/redis"
 )
 
@@ -18,8 +19,8 @@ const (
 
 var memoryLimit = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([KMGT])i?B$`)
 
-// parseMemory returns an amount of memory such as 4GB in megabytes.
-func parseMemory(s string) (megabytes float64, ok bool) {
+// ParseMemory returns an amount of memory such as 4GB in megabytes.
+func ParseMemory(s string) (megabytes float64, ok bool) {
 	m := memoryLimit.FindStringSubmatch(s)
 	if m == nil {
 		return 0, false
@@ -31,8 +32,8 @@ func parseMemory(s string) (megabytes float64, ok bool) {
 	return n * map[string]float64{"K": 1e-3, "M": 1, "G": 1e3, "T": 1e6}[m[2]], true
 }
 
-// isAddress reports whether a text has the form host:port; the host may be empty, the port is a number.
-func isAddress(s string) bool {
+// IsAddress reports whether a text has the form host:port; the host may be empty, the port is a number.
+func IsAddress(s string) bool {
 	_, port, err := net.SplitHostPort(s)
 	if err != nil {
 		return false
@@ -55,7 +56,7 @@ func onlineMistake(u URL) (what, hint string) {
 	}
 	if isRedis {
 		if err := redis.CheckURL(u.reveal()); err != nil {
-			_, hints := explain(err)
+			_, hints := fstore.Explain(err)
 			return "is not the URL of a Redis server", hints[0]
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package scaffold
 
 import (
 	"errors"
@@ -10,29 +10,15 @@ import (
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/docs/schema"
+	"github.com/fstore-dev/fstore/project"
 )
-
-const emptyWritten = `Wrote an empty feature repo to %[1]s:
-  fstore.yaml            settings
-  definitions.yaml       a place for definitions; its comments show the first steps
-  schema/                JSON Schemas, by which editors complete and check the YAML
-
-Next: write an entity, a source and a feature view into definitions.yaml, then
-  cd %[1]s
-  fstore validate
-`
-
-// writeEmpty returns a function that writes a repo without definitions.
-func writeEmpty(dir string) func(string) error {
-	return func(string) error { return writeBare(dir, emptyDefinitions) }
-}
 
 // writeBare writes a repo's settings, schemas and definitions, without data.
 func writeBare(dir, definitions string) error {
 	for name, text := range map[string]string{
-		settingsFile:    schemaLine(settingsFile) + "# Settings. Relative paths are relative to this file.\nproject: " + projectName(dir) + "\n",
-		definitionsFile: schemaLine(definitionsFile) + definitions,
-		".gitignore":    "/.fstore/\n",
+		project.SettingsFile: schemaLine(project.SettingsFile) + "# Settings. Relative paths are relative to this file.\nproject: " + projectName(dir) + "\n",
+		definitionsFile:      schemaLine(definitionsFile) + definitions,
+		".gitignore":         "/.fstore/\n",
 	} {
 		err := writeNew(filepath.Join(dir, name), text)
 		if err != nil && !(name == ".gitignore" && errors.Is(err, fs.ErrExist)) { // the folder may be in a tree of Git

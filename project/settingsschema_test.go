@@ -1,7 +1,8 @@
-package main
+package project
 
 import (
 	"encoding/json"
+	"flag"
 	"os"
 	"strings"
 	"testing"
@@ -36,8 +37,10 @@ func settingsSchema() ([]byte, error) {
 	return append(b, '\n'), err
 }
 
+var update = flag.Bool("update", false, "write the schema of the settings anew")
+
 func TestSettingsSchemaIsCurrent(t *testing.T) {
-	const path = "../../docs/schema/settings.json"
+	const path = "../docs/schema/settings.json"
 	got, err := settingsSchema()
 	if err != nil {
 		t.Fatal(err)
@@ -52,6 +55,6 @@ func TestSettingsSchemaIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(string(want), string(got)); d != "" {
-		t.Errorf("go test ./cmd/fstore -run SettingsSchema -update writes it anew (-file +settings)\n%s", d)
+		t.Errorf("go test ./project -run SettingsSchema -update writes it anew (-file +settings)\n%s", d)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package project
 
 import (
 	"errors"
@@ -139,7 +139,7 @@ func (w *settingsWalk) value(key string, n ast.Node) {
 	}
 	text, err := fstore.Expand(text, w.lookup)
 	if err != nil {
-		message, hints := explain(err)
+		message, hints := fstore.Explain(err)
 		w.wrong = append(w.wrong, fstore.Errorf(fstore.ErrDefinition, "%s: %s: %s", w.at(n), key, message).WithHint("%s", hints[0]))
 	}
 	w.out.values[key] = text

@@ -1,4 +1,4 @@
-package main
+package project
 
 import (
 	"errors"
@@ -18,9 +18,9 @@ func FuzzSettings(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		got, err := parseSettings(settingsFile, []byte(text), func(string) (string, bool) { return "x", true })
+		got, err := parseSettings(SettingsFile, []byte(text), func(string) (string, bool) { return "x", true })
 		switch {
-		case err != nil && (!errors.Is(err, fstore.ErrDefinition) || !strings.HasPrefix(err.Error(), settingsFile+":")):
+		case err != nil && (!errors.Is(err, fstore.ErrDefinition) || !strings.HasPrefix(err.Error(), SettingsFile+":")):
 			t.Errorf("%v has no position", err)
 		case err == nil:
 			for key := range got.values {
@@ -38,12 +38,12 @@ func FuzzKeys(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		k := newKeyRows([]fstore.Field{{Name: "k", Type: fstore.Int64}, {Name: "s", Type: fstore.String}}, nil)
-		err := k.addFlag(text)
-		if err == nil && k.columns[0].Len != k.columns[1].Len {
-			t.Errorf("columns of %d and %d rows", k.columns[0].Len, k.columns[1].Len)
+		k := NewKeyRows([]fstore.Field{{Name: "k", Type: fstore.Int64}, {Name: "s", Type: fstore.String}}, nil)
+		err := k.AddText(text)
+		if err == nil && k.Columns[0].Len != k.Columns[1].Len {
+			t.Errorf("columns of %d and %d rows", k.Columns[0].Len, k.Columns[1].Len)
 		}
-		for i, s := range k.columns[1].Strings {
+		for i, s := range k.Columns[1].Strings {
 			if !utf8.ValidString(s) {
 				t.Errorf("row %d is %q", i, s)
 			}

@@ -1,0 +1,73 @@
+package project
+
+import (
+	"context"
+	"time"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/materialize"
+	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/verify"
+)
+
+// Sink is the write side of the online store as materialize wants it.
+type Sink struct{ *online.Store }
+
+// Encoder returns what encodes the rows of a view version for a generation.
+func (s Sink) Encoder(v *fstore.ViewVersion, g fstore.Generation) (materialize.Encoder, error) {
+	return s.Store.Encoder(v, g)
+}
+
+// verifiable is the reading side of the online store as verify wants it.
+type verifiable struct{ *online.Store }
+
+func (s verifiable) Decoder(v *fstore.ViewVersion, p fstore.Pointer) (verify.Decoder, error) {
+	return s.Store.Decoder(v, p)
+}
+
+// Leases are those of this process in the registry of a project, as materialize wants them.
+type Leases struct {
+	db      *registry.DB
+	project string
+	self    registry.Holder
+}
+
+// NewLeases returns the leases of this process.
+func NewLeases(db *registry.DB, project string) (*Leases, error) {
+	self, err := registry.Self()
+	return &Leases{db, project, self}, err
+}
+
+// Acquire implements materialize.Leases.
+func (l *Leases) Acquire(ctx context.Context, view fstore.ViewRef, ttl time.Duration, now time.Time) (string, error) {
+	return l.db.AcquireLease(ctx, l.project, view.String(), l.self, ttl, now)
+}
+
+// Renew implements materialize.Leases.
+func (l *Leases) Renew(ctx context.Context, view fstore.ViewRef, token string, ttl time.Duration, now time.Time) error {
+	return l.db.RenewLease(ctx, l.project, view.String(), token, ttl, now)
+}
+
+// Release implements materialize.Leases.
+func (l *Leases) Release(ctx context.Context, view fstore.ViewRef, token string) error {
+	return l.db.ReleaseLease(ctx, l.project, view.String(), token)
+}
+
+// Clock sleeps by the machine's clock and tells the time by a function.
+type Clock struct{ Time func() time.Time }
+
+// Now tells the time.
+func (c Clock) Now() time.Time { return c.Time() }
+
+// Sleep waits, unless ctx ends before.
+func (c Clock) Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,133 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"os/user"
+	"strings"
+	"time"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/registry"
+)
+
+// ApplyOptions say how a plan is applied.
+type ApplyOptions struct {
+	Message  string // why, for the record
+	Breaking bool   // apply although callers of a serving service break
+}
+
+// Applied is what an apply did.
+type Applied struct {
+	Commit     *registry.Commit     `json:"commit"` // nil: there were no changes
+	Plan       *registry.Plan       `json:"plan"`
+	Promotions []registry.Promotion `json:"promotions"` // versions that serve now and did not before
+}
+
+// Apply registers what a plan shows, in one transaction or not at all, and lets serve what is published already.
+// ErrConflict: the registry has moved since the plan was made. ErrCheck: the plan breaks callers. An error beside a
+// result is about what serves; the plan is applied.
+func (p *Project) Apply(ctx context.Context, plan *registry.Plan, o ApplyOptions) (*Applied, error) {
+	if err := CheckBreaking(plan); err != nil && !o.Breaking {
+		return nil, err
+	}
+	db, err := p.createdRegistry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &Applied{Plan: plan, Promotions: []registry.Promotion{}}
+	if !plan.Empty() {
+		info := p.commitInfo(ctx)
+		info.Message = o.Message
+		if out.Commit, err = db.Apply(ctx, plan, info); err != nil {
+			return nil, err
+		}
+	}
+	promoted, err := p.Promote(ctx)
+	var away unread
+	if errors.As(err, &away) { // an apply does not depend on the online store, and has happened
+		p.notLookedAt(err)
+		return out, nil
+	}
+	out.Promotions = append(out.Promotions, promoted...)
+	return out, err
+}
+
+func (p *Project) notLookedAt(err error) {
+	p.warn("what is published was not looked at: %s", err)
+}
+
+// unread says that the online store could not be read.
+type unread struct{ error }
+
+func (u unread) Unwrap() error { return u.error }
+
+// Promote lets head's versions serve where everything they use is published, and returns those that did not serve before.
+func (p *Project) Promote(ctx context.Context) ([]registry.Promotion, error) {
+	db, err := p.registry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	snap, err := db.Snapshot(ctx, p.Settings.Project)
+	if err != nil {
+		return nil, err
+	}
+	store, err := p.openedStore()
+	if err != nil {
+		return nil, unread{err}
+	}
+	published, err := publishedInstants(ctx, snap, store)
+	if err != nil {
+		return nil, unread{err}
+	}
+	return db.Promote(ctx, p.Settings.Project, published, p.now())
+}
+
+// publishedInstants returns the instant each live view version is published at; those that are not are
+// absent, and so are those that another registry published under the same name.
+func publishedInstants(ctx context.Context, snap *registry.Snapshot, store *online.Store) (map[fstore.ViewRef]time.Time, error) {
+	live := snap.Live()
+	pointers, err := livePointers(ctx, live, store)
+	if err != nil {
+		return nil, err
+	}
+	published := make(map[fstore.ViewRef]time.Time, len(pointers))
+	for _, v := range live {
+		if pointer := pointers[v.Ref]; pointer.Serves(v) {
+			published[v.Ref] = pointer.Published
+		}
+	}
+	return published, nil
+}
+
+// livePointers reads the pointers of view versions in one round trip; those without one are absent.
+func livePointers(ctx context.Context, live []*fstore.ViewVersion, store *online.Store) (map[fstore.ViewRef]fstore.Pointer, error) {
+	refs := make([]fstore.ViewRef, len(live))
+	for i, v := range live {
+		refs[i] = v.Ref
+	}
+	return store.Pointers(ctx, refs)
+}
+
+// commitInfo says who applies, when, and from which revision of the repo's own history.
+func (p *Project) commitInfo(ctx context.Context) registry.CommitInfo {
+	git := func(args ...string) string {
+		out, err := exec.CommandContext(ctx, "git", append([]string{"-C", p.Settings.Dir}, args...)...).Output() //nolint:gosec // G204: git takes the folder as a folder only
+		if err != nil {
+			return "" // no git, or no repository: then nothing is known of it
+		}
+		return strings.TrimSpace(string(out))
+	}
+	info := registry.CommitInfo{Now: p.now(), Author: git("config", "user.email"), GitRevision: git("rev-parse", "HEAD")}
+	if info.GitRevision != "" {
+		info.Dirty = git("status", "--porcelain", "--", ".") != ""
+	}
+	if info.Author == "" {
+		if u, err := user.Current(); err == nil {
+			info.Author = u.Username
+		}
+	}
+	return info
+}

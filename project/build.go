@@ -1,0 +1,33 @@
+package project
+
+import (
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strings"
+)
+
+// ModuleVersion returns the version of the program's main module.
+func ModuleVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+// buildIdentity tells a build of a version from any other. What is built from a working copy has no version of its
+// own: the program's file stands in.
+func buildIdentity(version string) string {
+	if version != "dev" && version != "(devel)" && !strings.Contains(version, "dirty") {
+		return version
+	}
+	path, err := os.Executable()
+	if err != nil {
+		return version
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return version
+	}
+	return fmt.Sprintf("%s %s %d %d", version, path, info.Size(), info.ModTime().UnixNano())
+}

@@ -1,0 +1,30 @@
+package project
+
+import (
+	"context"
+
+	"github.com/fstore-dev/fstore/registry"
+)
+
+// Validate loads and checks the definitions of the repo. The error is registry.Problems if they are wrong. What could
+// not be checked, because a variable in a path is not set, is in Unchecked.
+func (p *Project) Validate(ctx context.Context) (*registry.Definitions, error) {
+	repo, err := registry.Load(p.Settings.Dir, p.options.Lookup)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := p.openedEngine()
+	if err != nil {
+		return nil, err
+	}
+	return registry.Check(ctx, repo, engine)
+}
+
+// Definitions returns the definitions of the repo once all of them are checked.
+func (p *Project) Definitions(ctx context.Context) (*registry.Definitions, error) {
+	defs, err := p.Validate(ctx)
+	if err == nil && len(defs.Unchecked) > 0 {
+		return nil, defs.Unchecked
+	}
+	return defs, err
+}

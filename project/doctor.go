@@ -1,0 +1,328 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/registry"
+)
+
+// Diagnosis is what Doctor found.
+type Diagnosis struct {
+	OK     bool    `json:"ok"` // nothing has to be repaired; warnings alone do not count
+	Checks []Check `json:"checks"`
+}
+
+// Check is the outcome of one check of Doctor.
+type Check struct {
+	Name    string `json:"name"`
+	Status  string `json:"status"` // ok, warning or failed
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// Doctor checks what a repo needs, whatever state it is in: the settings and the environment, the definitions, the
+// registry, the folders, the online store and what is published in it. dir is that of Open.
+func Doctor(ctx context.Context, dir string, o Options) *Diagnosis {
+	o.defaults()
+	asked, lookup := map[string]bool{}, o.Lookup
+	o.Lookup = func(name string) (string, bool) {
+		asked[name] = true
+		return lookup(name)
+	}
+	e := &examination{out: &Diagnosis{OK: true}}
+	p, err := Open(ctx, dir, o)
+	if err != nil {
+		e.wrong("settings", err)
+	} else {
+		defer p.Close()
+		e.p = p
+		e.all(ctx)
+	}
+	e.environment(&o, asked)
+	return e.out
+}
+
+// Doctor checks what the repo needs. See the function of this name, which needs no settings that can be read.
+func (p *Project) Doctor(ctx context.Context) *Diagnosis {
+	e := &examination{p: p, out: &Diagnosis{OK: true}}
+	e.all(ctx)
+	return e.out
+}
+
+// examination collects the outcomes.
+type examination struct {
+	p   *Project
+	out *Diagnosis
+}
+
+func (e *examination) all(ctx context.Context) {
+	s := e.p.Settings
+	e.ok("settings", "%s, project %s", filepath.Join(s.Dir, SettingsFile), s.Project)
+	e.folder("state folder", "state", s.State)
+	e.folder("temporary folder", "offline.temp_dir", s.TempDir)
+	defs := e.definitions(ctx)
+	snap := e.registry(ctx, defs)
+	store := e.store(ctx)
+	if snap != nil && store != nil {
+		e.published(ctx, snap, store)
+	}
+	if snap != nil {
+		e.serving(snap)
+	}
+	if snap != nil && store != nil {
+		e.models(ctx, snap, store)
+	}
+}
+
+func (e *examination) ok(name, format string, args ...any) {
+	e.add(Check{Name: name, Status: "ok", Message: fmt.Sprintf(format, args...)})
+}
+
+func (e *examination) warn(name, hint, format string, args ...any) {
+	e.add(Check{Name: name, Status: "warning", Message: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+func (e *examination) bad(name, hint, format string, args ...any) {
+	e.out.OK = false
+	e.add(Check{Name: name, Status: "failed", Message: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+// wrong records an error with its own hint.
+func (e *examination) wrong(name string, err error) {
+	message, hints := fstore.Explain(err)
+	if len(hints) == 0 && errors.Is(err, fstore.ErrUnavailable) {
+		hints = []string{"see that it runs and can be reached, or set another in fstore.yaml"}
+	}
+	e.bad(name, strings.Join(hints, "; "), "%s", message)
+}
+
+func (e *examination) add(c Check) { e.out.Checks = append(e.out.Checks, c) }
+
+// environment warns of variables that look like settings but are none, nor ${…} in the repo: those that nothing asked for.
+func (e *examination) environment(o *Options, asked map[string]bool) {
+	known := maps.Clone(asked)
+	known[repoVariable] = true
+	for _, k := range settingKeys {
+		known[envName(k.name)] = true
+	}
+	for _, v := range o.Environ() {
+		name, value, _ := strings.Cut(v, "=")
+		if strings.HasPrefix(name, "FSTORE_") && !known[name] && value != "" {
+			key := strings.ToLower(strings.TrimPrefix(name, "FSTORE_"))
+			e.warn("environment", "unset it, if it was meant as a setting"+suggestion(key), "%s is set, but it is not a setting", name)
+		}
+	}
+}
+
+// folder checks that a folder can be written, or made.
+func (e *examination) folder(name, setting, dir string) {
+	for at := dir; ; at = filepath.Dir(at) {
+		info, err := os.Stat(at)
+		if errors.Is(err, os.ErrNotExist) && at != filepath.Dir(at) {
+			continue // materialize makes it: what counts is the folder above
+		}
+		if err == nil && !info.IsDir() {
+			err = fmt.Errorf("%s is a file", at)
+		}
+		if err == nil {
+			var probe *os.File
+			if probe, err = os.CreateTemp(at, ".fstore-doctor-*"); err == nil {
+				err = errors.Join(probe.Close(), os.Remove(probe.Name()))
+			}
+		}
+		if err != nil {
+			e.bad(name, "set "+setting+" to a folder that can be written", "%s cannot be written: %v", dir, underlying(err))
+			return
+		}
+		e.ok(name, "%s can be written", dir)
+		return
+	}
+}
+
+func (e *examination) definitions(ctx context.Context) *registry.Definitions {
+	defs, err := e.p.Definitions(ctx)
+	var problems registry.Problems
+	switch {
+	case errors.As(err, &problems):
+		e.bad("definitions", "run fstore validate", "%s found, the first is %s: %s", english.Count(len(problems), "mistake"), problems[0].Pos, problems[0].Message)
+	case err != nil:
+		e.wrong("definitions", err)
+	case len(defs.Warnings) > 0:
+		e.warn("definitions", "run fstore validate", "right, with %s", english.Count(len(defs.Warnings), "warning"))
+	default:
+		e.ok("definitions", "%s, %s", english.Count(len(defs.Views), "feature view"), english.Count(len(defs.Services), "feature service"))
+	}
+	return defs
+}
+
+// registry checks that the registry can be read and holds what is defined.
+func (e *examination) registry(ctx context.Context, defs *registry.Definitions) *registry.Snapshot {
+	s := e.p.Settings
+	db, err := registry.OpenReadOnly(ctx, s.Registry.reveal())
+	if err != nil {
+		e.wrong("registry", err)
+		return nil
+	}
+	defer db.Close()
+	snap, err := db.Snapshot(ctx, s.Project)
+	if err != nil {
+		e.wrong("registry", err)
+		return nil
+	}
+	if snap.Revision == 0 {
+		e.bad("registry", "run fstore apply", "nothing was applied to project %s at %s yet", s.Project, s.Registry)
+		return nil
+	}
+	if defs != nil {
+		plan, err := db.Plan(ctx, s.Project, defs)
+		if err != nil {
+			e.wrong("registry", err)
+			return snap
+		}
+		if !plan.Empty() {
+			e.warn("registry", "run fstore plan, then fstore apply", "%s at revision %d; %s not applied yet",
+				s.Registry, snap.Revision, english.Count(len(plan.Changes), "change"))
+			return snap
+		}
+	}
+	e.ok("registry", "%s at revision %d", s.Registry, snap.Revision)
+	return snap
+}
+
+func (e *examination) store(ctx context.Context) *online.Store {
+	store, err := e.p.openedStore()
+	if err != nil {
+		e.wrong("online store", err)
+		return nil
+	}
+	warning, err := store.Check(ctx)
+	if err != nil {
+		e.wrong("online store", err)
+		return nil
+	}
+	if warning != "" {
+		e.warn("online store", "", "%s", warning)
+	} else {
+		e.ok("online store", "%s can be used", e.p.Settings.Online)
+	}
+	return store
+}
+
+// published compares what the store says of itself with the live versions and the state folder.
+func (e *examination) published(ctx context.Context, snap *registry.Snapshot, store *online.Store) {
+	live := snap.Live()
+	pointers, err := livePointers(ctx, live, store)
+	if err != nil {
+		e.wrong("published", err)
+		return
+	}
+	right := 0
+	for _, v := range live {
+		pointer, ok := pointers[v.Ref]
+		if e.publishedView(ctx, store, v, pointer, ok) {
+			right++
+		}
+	}
+	if right > 0 {
+		e.ok("published", "%d of %s", right, english.Count(len(live), "live view version"))
+	}
+}
+
+// publishedView checks one view version, whose pointer was found or not, and reports whether all is well.
+func (e *examination) publishedView(ctx context.Context, store *online.Store, v *fstore.ViewVersion, pointer fstore.Pointer, found bool) bool {
+	ref := v.Ref
+	run := "run fstore materialize " + ref.String()
+	switch {
+	case !found:
+		e.bad("published", run, "%s was never materialized", ref)
+		return false
+	case pointer.Damaged != "":
+		e.bad("published", run+" --full", "the store's pointer of %s cannot be read", ref)
+		return false
+	case !pointer.Serves(v):
+		e.bad("published", "give each registry its own project or its own online store, then "+run, "the store holds another definition of %s, from another registry", ref)
+		return false
+	}
+	header, found, err := store.Header(ctx, ref, pointer.Generation)
+	_, noState := os.Stat(filepath.Join(e.p.stateDir(), ref.String()))
+	switch {
+	case err != nil:
+		e.wrong("published", err)
+	case !found:
+		e.bad("published", run, "the store has lost what it knew of %s", ref)
+	case !header.Complete:
+		e.warn("published", run, "a run of %s for %s was interrupted or is under way", ref, fstore.FormatTime(header.RunAt))
+	case noState != nil:
+		e.warn("published", run, "the state folder knows nothing of %s: the next run writes all of it anew", ref)
+	default:
+		return true
+	}
+	return false
+}
+
+// serving says which services do not answer from head.
+func (e *examination) serving(snap *registry.Snapshot) {
+	right := 0
+	for _, s := range snap.Services() {
+		switch s.Serving {
+		case s.Ref.Version:
+			right++
+		case 0:
+			e.bad("serving", "run fstore materialize", "%s is not served yet", s.Ref)
+		default:
+			e.warn("serving", "run fstore materialize", "%s is served; %s waits for its views", fstore.ViewRef{Name: s.Ref.Name, Version: s.Serving}, s.Ref)
+		}
+	}
+	if right > 0 {
+		e.ok("serving", "%s from head", english.Count(right, "feature service"))
+	}
+}
+
+// models says which pinned models are not served because what is pinned to them is not published.
+func (e *examination) models(ctx context.Context, snap *registry.Snapshot, store *online.Store) {
+	models := snap.Models()
+	var refs []fstore.ViewRef
+	for _, m := range models {
+		refs = append(refs, usedViews(m)...)
+	}
+	pointers, err := store.Pointers(ctx, refs)
+	if err != nil {
+		e.wrong("models", err)
+		return
+	}
+	served := 0
+	for _, m := range models {
+		var missing []fstore.ViewRef
+		for _, ref := range usedViews(m) {
+			if !pointers[ref].Serves(snap.View(ref)) {
+				missing = append(missing, ref)
+			}
+		}
+		if missing != nil {
+			e.bad("models", "run fstore materialize "+Joined(missing), "%s is not served: not everything pinned to it is published", m.Ref)
+			continue
+		}
+		served++
+	}
+	if served > 0 {
+		e.ok("models", "%s served from what is pinned to them", english.Count(served, "model version"))
+	}
+}
+
+// Joined writes references in one line, as arguments of a command.
+func Joined(refs []fstore.ViewRef) string {
+	parts := make([]string, len(refs))
+	for i, r := range refs {
+		parts[i] = r.String()
+	}
+	return strings.Join(parts, " ")
+}

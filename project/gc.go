@@ -1,0 +1,120 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/materialize"
+	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/registry"
+)
+
+// GCOptions say how garbage is collected.
+type GCOptions struct {
+	DryRun   bool                       // only say what would be deleted
+	Found    func(*Garbage) error       // called before anything is deleted; its error stops the collection
+	Progress func(dropped, total int64) // records
+}
+
+// Garbage is what nothing uses any longer and, after a collection, what was deleted.
+type Garbage struct {
+	DryRun bool   `json:"dry_run"`
+	Grace  string `json:"grace"`
+	*materialize.Garbage
+	Snapshots []offline.Blob `json:"snapshots,omitempty"` // inputs of training sets that no lock needs any more
+	Leases    []string       `json:"leases,omitempty"`    // that expired long ago and were forgotten
+}
+
+// leaseRest is how long an expired lease is left: a holder that was slow to renew it may still do so.
+const leaseRest = 24 * time.Hour
+
+// GC deletes the data that nothing uses any longer: from the online store, the state folder and the snapshots of
+// training sets. It works in small steps beside runs and readers; a view that is being materialized is left.
+func (p *Project) GC(ctx context.Context, o GCOptions) (*Garbage, error) {
+	db, err := p.registry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	store, err := p.openedStore()
+	if err != nil {
+		return nil, err
+	}
+	leases, err := NewLeases(db, p.Settings.Project)
+	if err != nil {
+		return nil, err
+	}
+	if !o.DryRun {
+		if err := db.NoteIdle(ctx, p.Settings.Project, p.now()); err != nil {
+			return nil, err
+		}
+	}
+	c := materialize.CollectOptions{
+		Lives: func(ctx context.Context) ([]materialize.Life, error) { return p.lives(ctx, db) },
+		Now:   p.now(), Grace: p.Settings.Grace, State: p.stateDir(), Storage: store, Leases: leases, Clock: Clock{p.options.Clock},
+	}
+	found, err := materialize.Survey(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	snapshots, err := p.unneededSnapshots(ctx, db)
+	if err := keptSnapshots(found, err); err != nil {
+		return nil, err
+	}
+	defer snapshots.Close()
+	out := &Garbage{DryRun: o.DryRun, Grace: fstore.Duration(p.Settings.Grace).String(), Garbage: found, Snapshots: snapshots.Blobs()}
+	if o.Found != nil {
+		if err := o.Found(out); err != nil {
+			return nil, err
+		}
+	}
+	if o.DryRun {
+		return out, nil
+	}
+	if o.Progress != nil {
+		total := int64(0)
+		for _, w := range found.Items {
+			total += w.Records
+		}
+		c.Progress = func(dropped int64) { o.Progress(dropped, total) }
+	}
+	if out.Garbage, err = materialize.Collect(ctx, c, found); err != nil {
+		return nil, err
+	}
+	if err := snapshots.Remove(); err != nil {
+		return nil, err
+	}
+	out.Leases, err = db.DropLeases(ctx, p.Settings.Project, p.now().Add(-leaseRest))
+	return out, err
+}
+
+// unneededSnapshots returns the inputs that are kept (training-set create --snapshot) and that no lock in the registry
+// needs, of any project. The caller closes it: until then no training set with a snapshot is made. The error is
+// ErrConflict while one is.
+func (p *Project) unneededSnapshots(ctx context.Context, db *registry.DB) (*offline.Sweep, error) {
+	return offline.NewSnapshots(p.Settings.Snapshots).Sweep(func() ([][]byte, error) { return db.Locks(ctx) })
+}
+
+// keptSnapshots says why no snapshot can be deleted now; what else there is to collect is collected all the same.
+func keptSnapshots(found *materialize.Garbage, err error) error {
+	for _, kind := range []error{fstore.ErrConflict, fstore.ErrInvalid, fstore.ErrCorrupt} {
+		if errors.Is(err, kind) {
+			message, hints := fstore.Explain(err)
+			found.Kept = append(found.Kept, materialize.Kept{Why: strings.Join(append([]string{"snapshots of training sets: " + message}, hints...), "; ")})
+			return nil
+		}
+	}
+	return err
+}
+
+// lives returns what the registry says of every view version, as a collection wants it.
+func (p *Project) lives(ctx context.Context, db *registry.DB) ([]materialize.Life, error) {
+	all, err := db.Lives(ctx, p.Settings.Project)
+	out := make([]materialize.Life, len(all))
+	for i, l := range all {
+		out[i] = materialize.Life(l)
+	}
+	return out, err
+}

@@ -1,0 +1,184 @@
+package project
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry"
+)
+
+// Graph is what is registered and what reads what.
+type Graph struct{ *registry.Snapshot }
+
+// Graph reads the registry as it is now.
+func (p *Project) Graph(ctx context.Context) (Graph, error) {
+	snap, err := p.Snapshot(ctx)
+	return Graph{snap}, err
+}
+
+// Definition is a definition in the registry and what uses it. One of Entity, Source, View and Service is set.
+type Definition struct {
+	Kind     registry.Kind            `json:"kind"`
+	Name     string                   `json:"name"`
+	Version  int                      `json:"version,omitempty"`
+	Serving  int                      `json:"serving,omitempty"`  // 0: nothing yet
+	Versions []int                    `json:"versions,omitempty"` // of a view, all there ever were
+	UsedBy   []string                 `json:"used_by"`            // kind and name, or reference
+	Entity   *fstore.Entity           `json:"entity,omitempty"`
+	Source   *fstore.Source           `json:"source,omitempty"`
+	View     *fstore.ViewVersion      `json:"view,omitempty"`
+	Service  *registry.ServiceVersion `json:"service,omitempty"`
+
+	Interface *fstore.Description `json:"interface,omitempty"` // of a service: what callers send and get
+}
+
+// ShownKinds are the kinds of definitions that Find finds.
+var ShownKinds = []registry.Kind{registry.KindEntity, registry.KindSource, registry.KindView, registry.KindService}
+
+// IsKind reports whether a kind is meant by what is typed for it: view, views or feature_view.
+func IsKind(typed string, k registry.Kind) bool {
+	typed = strings.TrimSuffix(typed, "s")
+	if typed == "entitie" {
+		typed = "entity"
+	}
+	return strings.TrimPrefix(string(k), "feature_") == strings.TrimPrefix(typed, "feature_")
+}
+
+// Find returns the definitions of a name, of one kind where it is not empty. A reference without a version stands for
+// the one in head.
+func (g Graph) Find(kind string, ref fstore.ViewRef) []Definition {
+	var out []Definition
+	wanted := func(k registry.Kind) bool { return kind == "" || IsKind(kind, k) }
+	if wanted(registry.KindEntity) && ref.Version == 0 {
+		for _, e := range g.Entities() {
+			if e.Name == ref.Name {
+				out = append(out, Definition{Kind: registry.KindEntity, Name: e.Name, Entity: &e, UsedBy: g.usersOfEntity(e.Name)})
+			}
+		}
+	}
+	if wanted(registry.KindSource) && ref.Version == 0 {
+		for _, s := range g.Sources() {
+			if s.Name == ref.Name {
+				out = append(out, Definition{Kind: registry.KindSource, Name: s.Name, Source: &s, UsedBy: g.usersOfInput(s.Name)})
+			}
+		}
+	}
+	if wanted(registry.KindView) {
+		if v := g.findView(ref); v != nil {
+			out = append(out, *v)
+		}
+	}
+	if wanted(registry.KindService) {
+		out = append(out, g.findService(ref)...)
+	}
+	return out
+}
+
+func (g Graph) findService(ref fstore.ViewRef) (out []Definition) {
+	for _, s := range g.Services() {
+		if s.Ref.Name != ref.Name || ref.Version != 0 && ref.Version != s.Ref.Version {
+			continue
+		}
+		d := Definition{Kind: registry.KindService, Name: ref.Name, Version: s.Ref.Version, Serving: s.Serving, Service: &s.ServiceVersion, UsedBy: []string{}}
+		if list, err := g.ServiceVersion(s.Ref); err == nil {
+			d.Interface = list.Describe()
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+func (g Graph) findView(ref fstore.ViewRef) *Definition {
+	view := g.View(ref)
+	if view == nil {
+		return nil
+	}
+	out := &Definition{Kind: registry.KindView, Name: ref.Name, Version: view.Ref.Version, View: view, UsedBy: g.usersOfInput(ref.Name)}
+	for _, v := range g.Snapshot.Versions(ref.Name) {
+		out.Versions = append(out.Versions, v.Ref.Version)
+	}
+	for _, head := range g.Views() {
+		if head.Ref.Name != ref.Name {
+			continue
+		}
+		out.Serving = head.Serving
+		if head.Ref == view.Ref {
+			out.View = &head.ViewVersion // with what it says to people now
+		}
+	}
+	for _, s := range g.Services() {
+		if slices.ContainsFunc(s.Uses, func(u registry.ServiceUse) bool { return u.View == view.Ref }) {
+			out.UsedBy = append(out.UsedBy, "feature_service "+s.Ref.String())
+		}
+	}
+	for _, m := range g.Snapshot.Models() {
+		if slices.Contains(usedViews(m), view.Ref) {
+			out.UsedBy = append(out.UsedBy, "model "+m.Ref.String())
+		}
+	}
+	return out
+}
+
+// usersOfEntity returns the views that describe an entity.
+func (g Graph) usersOfEntity(name string) []string {
+	return g.viewsThat(func(v *fstore.View) bool { return slices.Contains(v.Entities, name) })
+}
+
+// usersOfInput returns the views that read a source or a view themselves.
+func (g Graph) usersOfInput(name string) []string {
+	return g.viewsThat(func(v *fstore.View) bool { return slices.Contains(v.Inputs, name) })
+}
+
+func (g Graph) viewsThat(uses func(*fstore.View) bool) []string {
+	users := []string{}
+	for _, v := range g.Views() {
+		if uses(&v.View) {
+			users = append(users, "feature_view "+v.Ref.String())
+		}
+	}
+	return users
+}
+
+// Nearest says what could be meant by a name, or by a version of one, that is not there.
+func (g Graph) Nearest(kind string, ref fstore.ViewRef) string {
+	if found := g.Find(kind, fstore.ViewRef{Name: ref.Name}); len(found) > 0 {
+		d := found[0]
+		switch {
+		case len(d.Versions) > 0:
+			return fmt.Sprintf("its versions are %s", strings.Trim(fmt.Sprint(d.Versions), "[]"))
+		case d.Version > 0:
+			return fmt.Sprintf("head has %s@%d; of services only that one is shown", d.Name, d.Version)
+		}
+		return "an " + string(d.Kind) + " has no versions: fstore show " + d.Name
+	}
+	if found := g.Find("", fstore.ViewRef{Name: ref.Name}); len(found) > 0 {
+		kind := string(found[0].Kind)
+		return fmt.Sprintf("%s is a %s: fstore show %s/%[1]s", ref.Name, kind, strings.TrimPrefix(kind, "feature_"))
+	}
+	if hint := registry.DidYouMean(ref.Name, g.names()); strings.HasPrefix(hint, "did you mean") {
+		return hint
+	}
+	return "fstore list shows those there are"
+}
+
+// names returns the names of all definitions in head, in order.
+func (g Graph) names() []string {
+	var names []string
+	for _, e := range g.Entities() {
+		names = append(names, e.Name)
+	}
+	for _, s := range g.Sources() {
+		names = append(names, s.Name)
+	}
+	for _, v := range g.Views() {
+		names = append(names, v.Ref.Name)
+	}
+	for _, s := range g.Services() {
+		names = append(names, s.Ref.Name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}

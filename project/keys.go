@@ -1,0 +1,154 @@
+package project
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline"
+)
+
+// KeyRows collects rows of keys: the columns that a feature list needs, in name order.
+type KeyRows struct {
+	Columns []fstore.Column
+	also    map[string]bool // names that a row may have although these features do not need them
+}
+
+// NewKeyRows returns no rows yet of the columns that a list needs. A row may also have those in also.
+func NewKeyRows(fields []fstore.Field, also map[string]bool) *KeyRows {
+	k := &KeyRows{also: also, Columns: make([]fstore.Column, len(fields))}
+	for i, f := range fields {
+		k.Columns[i] = fstore.NewColumn(f.Name, f.Type, 0)
+	}
+	return k
+}
+
+// Names lists the columns for messages.
+func (k *KeyRows) Names() string {
+	names := make([]string, len(k.Columns))
+	for i, c := range k.Columns {
+		names[i] = c.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+// add appends one row: value appends that of one column, or says what was expected. given are the names that the row
+// has and that must all be keys.
+func (k *KeyRows) add(given []string, value func(c *fstore.Column) error) error {
+	for _, name := range given {
+		if k.column(name) == nil && !k.also[name] {
+			return fstore.Errorf(fstore.ErrInvalid, "%s is not a key of these features", name).WithHint("their keys are %s", k.Names())
+		}
+	}
+	for i := range k.Columns {
+		c := &k.Columns[i]
+		if err := value(c); err != nil {
+			return fmt.Errorf("%s: %w", c.Name, err)
+		}
+	}
+	return nil
+}
+
+func (k *KeyRows) column(name string) *fstore.Column {
+	for i := range k.Columns {
+		if k.Columns[i].Name == name {
+			return &k.Columns[i]
+		}
+	}
+	return nil
+}
+
+var errMissing = fstore.Errorf(fstore.ErrInvalid, "the key is missing")
+
+// AddText adds one row: k=v,k2=v2 or a JSON object. ErrInvalid: it is not a row of these keys.
+func (k *KeyRows) AddText(text string) error {
+	switch {
+	case !utf8.ValidString(text):
+		return fstore.Errorf(fstore.ErrInvalid, "the text is not UTF-8")
+	case strings.HasPrefix(strings.TrimSpace(text), "{"):
+		return k.addObject(json.RawMessage(text))
+	}
+	return k.addPairs(text)
+}
+
+func (k *KeyRows) addPairs(text string) error {
+	values := map[string]string{}
+	var given []string
+	for _, pair := range strings.Split(text, ",") {
+		name, value, ok := strings.Cut(pair, "=")
+		name = strings.TrimSpace(name)
+		if !ok || name == "" {
+			return fstore.Errorf(fstore.ErrInvalid, "%q is not key=value", pair).WithHint(`write k=v,k2=v2, or {"k":"v"} where a value holds a comma`)
+		}
+		if _, twice := values[name]; twice {
+			return fstore.Errorf(fstore.ErrInvalid, "%s is given twice", name)
+		}
+		values[name] = value
+		given = append(given, name)
+	}
+	return k.add(given, func(c *fstore.Column) error {
+		value, ok := values[c.Name]
+		if !ok {
+			return errMissing
+		}
+		return c.AppendText(value)
+	})
+}
+
+func (k *KeyRows) addObject(raw json.RawMessage) error {
+	values, given, err := fstore.ParseObject(raw)
+	if err != nil {
+		return err
+	}
+	return k.add(given, func(c *fstore.Column) error {
+		value, ok := values[c.Name]
+		if !ok {
+			return errMissing
+		}
+		return c.AppendParsed(value)
+	})
+}
+
+// ReadKeys adds the rows of a file, by the rules of labels. Columns that are not keys are passed over.
+func (p *Project) ReadKeys(ctx context.Context, k *KeyRows, path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return fstore.Errorf(fstore.ErrUsage, "%s: %v", path, underlying(err))
+	case info.IsDir():
+		return fstore.Errorf(fstore.ErrUsage, "%s is a folder", path).WithHint("name the files in it, one by one")
+	case !offline.IsKeyFile(path):
+		return fstore.Errorf(fstore.ErrUsage, "%s: what kind of file is it?", path).WithHint("its name ends in one of %s", strings.Join(offline.KeyFileEndings, ", "))
+	}
+	full, err := filepath.Abs(path)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	engine, err := p.openedEngine()
+	if err != nil {
+		return err
+	}
+	batch, err := engine.ReadKeys(ctx, full, k.fields())
+	if err != nil {
+		return fmt.Errorf("read the keys of %s: %w", path, err)
+	}
+	for i := range k.Columns {
+		for row := range batch.Len {
+			k.Columns[i].AppendFrom(&batch.Columns[i], row)
+		}
+	}
+	return nil
+}
+
+func (k *KeyRows) fields() []fstore.Field {
+	out := make([]fstore.Field, len(k.Columns))
+	for i, c := range k.Columns {
+		out[i] = fstore.Field{Name: c.Name, Type: c.Type}
+	}
+	return out
+}

@@ -1,0 +1,220 @@
+package project
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/offline/duckdb"
+	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/regular"
+)
+
+const (
+	parquetSuffix = ".parquet"
+	lockSuffix    = ".lock.json"
+)
+
+// LockPath returns where the lock of a training set's file is.
+func LockPath(out string) string { return strings.TrimSuffix(out, parquetSuffix) + lockSuffix }
+
+// LockedSet is a training set with its lock.
+type LockedSet struct {
+	Lock   *offline.Lock
+	Text   []byte                      // the lock as it was written
+	Out    string                      // the training set's file
+	File   string                      // the lock's
+	Record *registry.TrainingSetRecord // nil: the lock came as a file
+}
+
+// IsLockFile reports whether an argument is a file and not a name: it has a dot or a slash, as no name has.
+func IsLockFile(arg string) bool { return strings.ContainsAny(arg, `./\`) }
+
+// LockedSet finds a training set: by its name in the registry, or by the path of its lock or of its file. A lock in a
+// file is enough by itself. ErrNotFound; ErrCorrupt: the lock cannot be read.
+func (p *Project) LockedSet(ctx context.Context, arg string) (*LockedSet, error) {
+	if !IsLockFile(arg) {
+		return p.recordedSet(ctx, arg)
+	}
+	if strings.HasSuffix(arg, parquetSuffix) {
+		arg = LockPath(arg)
+	}
+	file, err := filepath.Abs(arg)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", arg, err)
+	}
+	return lockedFile(file, arg)
+}
+
+func (p *Project) recordedSet(ctx context.Context, name string) (*LockedSet, error) {
+	db, err := p.registry(ctx)
+	if errors.Is(err, fstore.ErrNotReady) {
+		return nil, fstore.Errorf(fstore.ErrNotReady, "training set %s: there is no registry yet at %s", name, p.Settings.Registry).
+			WithHint("run fstore apply; or name the lock, which is enough by itself: %s%s", name, lockSuffix)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("training set %s: %w", name, err)
+	}
+	record, err := db.TrainingSet(ctx, p.Settings.Project, name)
+	if err != nil {
+		return nil, err
+	}
+	p.settleBeside(ctx, db, []registry.TrainingSetRecord{*record})
+	set := &LockedSet{Record: record, Text: append(bytes.TrimSpace(record.Lock), '\n'), Out: record.Out, File: LockPath(record.Out)}
+	if set.Lock, err = offline.ReadLock(set.Text); err != nil {
+		return nil, fmt.Errorf("the registry's lock of training set %s: %w", name, err)
+	}
+	return set, nil
+}
+
+// lockedFile reads a lock, which the caller calls shown. The training set is the file beside it, where they have moved
+// together.
+func lockedFile(file, shown string) (*LockedSet, error) {
+	set := &LockedSet{File: file}
+	var err error
+	if set.Text, err = regular.Read(file, offline.MaxLock); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fstore.Errorf(fstore.ErrNotFound, "there is no lock %s", shown).WithHint("a training set is named by its name, or by its lock: churn%s", lockSuffix)
+		}
+		return nil, fmt.Errorf("read the lock: %w", err)
+	}
+	if set.Lock, err = offline.ReadLock(set.Text); err != nil {
+		return nil, fmt.Errorf("%s: %w", shown, err)
+	}
+	set.Out = strings.TrimSuffix(file, lockSuffix) + parquetSuffix
+	if _, err := os.Stat(set.Out); err == nil {
+		return set, nil
+	}
+	if _, err := os.Stat(set.Lock.Output.Path); err == nil || filepath.Base(set.Out) != filepath.Base(set.Lock.Output.Path) {
+		set.Out = set.Lock.Output.Path // a copy of the lock alone
+	}
+	return set, nil
+}
+
+// lockBeside returns the lock beside a file that is going to be written, nil where there is none. What else is in its
+// place is somebody's: the error is ErrConflict. A folder there is left to who writes the lock.
+func lockBeside(out string) (*offline.Lock, error) {
+	path := LockPath(out)
+	conflict := func(what string) error {
+		return fstore.Errorf(fstore.ErrConflict, "%s: its lock would replace %s, %s", out, path, what).WithHint("name a new file, or remove that one")
+	}
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir():
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("%s: read its lock: %w", out, err)
+	case !info.Mode().IsRegular():
+		return nil, conflict("which is not a file")
+	}
+	text, err := regular.Read(path, offline.MaxLock)
+	if err != nil {
+		return nil, fmt.Errorf("%s: read its lock: %w", out, err)
+	}
+	lock, err := offline.ReadLock(text)
+	if err != nil {
+		message, _ := fstore.Explain(err)
+		return nil, conflict("which cannot be read: " + message)
+	}
+	return lock, nil
+}
+
+// isLockedBy reports whether a lock is the one of the training set, or of an earlier rebuild of it.
+func (set *LockedSet) isLockedBy(l *offline.Lock) bool {
+	return l.Name == set.Lock.Name && l.Created.Equal(set.Lock.Created)
+}
+
+// lockedSQL is a query in a lock with what it may read.
+type lockedSQL struct {
+	name, sql string
+	inputs    []string
+}
+
+// queries returns the SQL in a lock: of the labels, and of every view with those that it reads.
+func queries(l *offline.Lock) []lockedSQL {
+	var out []lockedSQL
+	add := func(sources []fstore.Source, views []fstore.View) []string {
+		var names []string
+		for _, s := range sources {
+			names = append(names, s.Name)
+		}
+		for _, v := range views {
+			if v.SQL != "" {
+				out = append(out, lockedSQL{v.Name, v.SQL, slices.Clone(names)})
+			}
+			names = append(names, v.Name)
+		}
+		return names
+	}
+	inputs := add(l.Labels.Inputs, l.Labels.Views)
+	if l.Labels.SQL != "" {
+		out = append(out, lockedSQL{"the labels", l.Labels.SQL, inputs})
+	}
+	for _, v := range l.Views {
+		add(v.Sources, append(slices.Clone(v.Views), v.View))
+	}
+	return out
+}
+
+// checkLock returns an error unless a lock's SQL may be run and its definitions are what their fingerprints say.
+func (p *Project) checkLock(ctx context.Context, engine *offline.Engine, set *LockedSet) error {
+	if err := set.checkSQL(ctx, engine); err != nil {
+		return err
+	}
+	return p.checkFingerprints(ctx, engine, set)
+}
+
+// checkFingerprints works out the fingerprints of a lock's views again. A lock of another build has its own way to do so.
+func (p *Project) checkFingerprints(ctx context.Context, engine *offline.Engine, set *LockedSet) error {
+	if b := set.Lock.Build; b.Fstore != p.options.Version || b.DuckDB != duckdb.Version() {
+		return nil
+	}
+	other, err := registry.Contradicted(ctx, engine, set.Lock.Views)
+	if err != nil {
+		return fmt.Errorf("%s: %w", set.File, err)
+	}
+	if other != nil {
+		return fmt.Errorf("%s: %w", set.File, offline.Contradiction(fmt.Errorf("view %s: its definition is not the one that its fingerprint is of", other.Ref)))
+	}
+	return nil
+}
+
+// checkSQL sends the SQL of a lock that came as a file through the gate of definitions, as it is going to be run.
+func (set *LockedSet) checkSQL(ctx context.Context, engine *offline.Engine) error {
+	if set.Record != nil {
+		return nil
+	}
+	for _, q := range queries(set.Lock) {
+		if err := registry.CheckLockedSQL(ctx, engine, q.name, q.sql, q.inputs); err != nil {
+			return fmt.Errorf("%s: %w", set.File, err)
+		}
+	}
+	return nil
+}
+
+// search says where the inputs of a lock may be.
+func (p *Project) search(set *LockedSet) offline.Search {
+	return offline.Search{Kept: offline.NewSnapshots(p.Settings.Snapshots), Near: filepath.Dir(set.Out)}
+}
+
+// AsRecord returns what the registry has of the training set or, of a lock that came as a file, what it would have.
+func (set *LockedSet) AsRecord() *registry.TrainingSetRecord {
+	if set.Record != nil {
+		return set.Record
+	}
+	r := &registry.TrainingSetRecord{
+		Name: set.Lock.Name, Created: set.Lock.Created, Rows: set.Lock.Output.Rows, Out: set.Out, Lock: bytes.TrimSpace(set.Text),
+	}
+	if set.Lock.Service != nil {
+		r.Service = set.Lock.Service.String()
+	}
+	return r
+}

@@ -1,0 +1,134 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/materialize"
+	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/registry"
+)
+
+// MaterializeRequest says which views are made current, and as of when.
+type MaterializeRequest struct {
+	Views    []string         // NAME or NAME@VERSION; none: every live view version
+	To       time.Time        // zero: now
+	Mode     materialize.Mode // Full, Rewind
+	Wait     time.Duration    // for another run of the same view
+	Progress func(materialize.Progress)
+}
+
+// Materialized is what a run did.
+type Materialized struct {
+	Views      []materialize.Summary // in the order in which they ran
+	Promotions []registry.Promotion  // versions that serve now and did not before
+}
+
+// Materialize makes the online store hold views as of an instant, and lets serve what is then published. A view that
+// fails does not stop the others: the result says what was done, whatever the error is.
+func (p *Project) Materialize(ctx context.Context, r MaterializeRequest) (*Materialized, error) {
+	out := &Materialized{}
+	db, err := p.registry(ctx)
+	if err != nil {
+		return out, err
+	}
+	o := materialize.Options{
+		To: r.To, Mode: r.Mode, Wait: r.Wait, Progress: r.Progress, Now: p.options.Clock, Build: buildIdentity(p.options.Version),
+		Clock: Clock{p.options.Clock}, State: p.stateDir(), Store: p.Settings.Online.String(),
+	}
+	snap, err := db.Snapshot(ctx, p.Settings.Project)
+	if err != nil {
+		return out, err
+	}
+	if snap.Revision == 0 {
+		return out, p.Settings.nothingApplied()
+	}
+	if o.Views, err = viewsNamed(snap, r.Views); err != nil {
+		return out, err
+	}
+	store, err := p.openedStore()
+	if err != nil {
+		return out, err
+	}
+	if err := p.checkStore(ctx, store); err != nil {
+		return out, err
+	}
+	if o.Source, err = p.openedEngine(); err != nil {
+		return out, err
+	}
+	o.Sink = Sink{store}
+	if o.Leases, err = NewLeases(db, p.Settings.Project); err != nil {
+		return out, err
+	}
+	var runErr error
+	out.Views, runErr = materialize.Run(ctx, o)
+	out.Promotions, err = p.Promote(context.WithoutCancel(ctx))
+	return out, errors.Join(runErr, err)
+}
+
+// checkStore refuses a store that loses what it is given or takes nothing, and passes on its warning.
+func (p *Project) checkStore(ctx context.Context, store *online.Store) error {
+	warning, err := store.Check(ctx)
+	if err != nil {
+		return fmt.Errorf("check the online store: %w", err)
+	}
+	if warning != "" {
+		p.warn("%s", warning)
+	}
+	return store.CheckWrite(ctx)
+}
+
+// viewsNamed returns the live view versions of the names given; without names, all. A name with a version stands
+// for that version alone.
+func viewsNamed(snap *registry.Snapshot, args []string) ([]*fstore.ViewVersion, error) {
+	live := snap.Live()
+	if len(args) == 0 {
+		return live, nil
+	}
+	var views []*fstore.ViewVersion
+	for _, arg := range args {
+		ref, err := fstore.ParseRef(arg)
+		if err != nil {
+			return nil, usage(err)
+		}
+		var named []*fstore.ViewVersion
+		if ref.Version == 0 {
+			named = slices.DeleteFunc(slices.Clone(live), func(v *fstore.ViewVersion) bool { return v.Ref.Name != ref.Name })
+		} else if v := snap.View(ref); v != nil {
+			named = append(named, v)
+		}
+		if len(named) == 0 {
+			return nil, noLiveView(snap, ref)
+		}
+		for _, v := range named {
+			if !slices.Contains(views, v) {
+				views = append(views, v)
+			}
+		}
+	}
+	return views, nil
+}
+
+// noLiveView says that there is no such view to materialize.
+func noLiveView(snap *registry.Snapshot, ref fstore.ViewRef) error {
+	var names []string
+	for _, v := range snap.Live() {
+		names = append(names, v.Ref.Name)
+	}
+	switch {
+	case ref.Version > 0 && slices.Contains(names, ref.Name):
+		return fstore.Errorf(fstore.ErrNotFound, "there is no feature_view %s", ref).WithHint("run fstore show %s for its versions", ref.Name)
+	case slices.ContainsFunc(snap.Services(), func(s registry.ServiceStatus) bool { return s.Ref.Name == ref.Name }):
+		return fstore.Errorf(fstore.ErrNotFound, "there is no live view %s: it is a feature_service", ref.Name).
+			WithHint("name its views, which fstore show service/%s lists; without names all are materialized", ref.Name)
+	}
+	hint := registry.DidYouMean(ref.Name, slices.Compact(names))
+	if hint == "" {
+		hint = "fstore list views shows those there are"
+	}
+	return fstore.Errorf(fstore.ErrNotFound, "there is no live view %s", ref.Name).WithHint("%s", hint)
+}

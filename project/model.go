@@ -1,0 +1,237 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/registry"
+)
+
+// Model is a pinned version of a model, with what the online store has for it.
+type Model struct {
+	*registry.ModelVersion
+	Views     []fstore.ViewRef `json:"views"`               // each once
+	Published []ModelView      `json:"published,omitempty"` // absent where the online store cannot be reached
+	Ready     *bool            `json:"ready,omitempty"`     // all of them are published, so that the model is served; likewise
+
+	Interface *fstore.Description `json:"interface,omitempty"` // what callers send and get
+}
+
+// ModelView is a view version of a model as the online store has it.
+type ModelView struct {
+	View fstore.ViewRef `json:"view"`
+	At   time.Time      `json:"published,omitzero"` // zero: it is not
+}
+
+// Missing returns the view versions that are not published.
+func (m *Model) Missing() []fstore.ViewRef {
+	var out []fstore.ViewRef
+	for _, v := range m.Published {
+		if v.At.IsZero() {
+			out = append(out, v.View)
+		}
+	}
+	return out
+}
+
+// Pinned is the outcome of a pin.
+type Pinned struct {
+	New bool `json:"new_pin"` // false: it was pinned to the same already
+	*Model
+}
+
+// PinRequest says what is pinned to a version of a model: the features of a training set, or those of a service, NAME
+// as head has it or NAME@VERSION as head had it.
+type PinRequest struct {
+	Model       fstore.ModelRef
+	TrainingSet string
+	Service     string
+}
+
+// Pin pins features to a version of a model. To pin the same again changes nothing. ErrConflict: the version is pinned
+// to something else.
+func (p *Project) Pin(ctx context.Context, r PinRequest) (*Pinned, error) {
+	db, err := p.registry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	info := p.commitInfo(ctx)
+	pin := registry.Pin{Model: r.Model, TrainingSet: r.TrainingSet, Author: info.Author, Now: info.Now}
+	if pin.List, err = p.pinnedList(ctx, db, r); err != nil {
+		return nil, err
+	}
+	m, pinned, err := db.PinModel(ctx, p.Settings.Project, pin)
+	if err != nil {
+		return nil, err
+	}
+	snap, err := db.Snapshot(ctx, p.Settings.Project)
+	if err != nil {
+		return nil, err
+	}
+	models, err := p.models(ctx, snap, []*registry.ModelVersion{m})
+	if err != nil {
+		return nil, err
+	}
+	return &Pinned{pinned == registry.NewPin, models[0]}, nil
+}
+
+// pinnedList returns the features to pin, with the view versions that they come from.
+func (p *Project) pinnedList(ctx context.Context, db *registry.DB, r PinRequest) (*fstore.FeatureList, error) {
+	if r.TrainingSet != "" {
+		record, err := db.TrainingSet(ctx, p.Settings.Project, r.TrainingSet)
+		if err != nil {
+			return nil, err
+		}
+		lock, err := offline.ReadLock(record.Lock)
+		if err != nil {
+			return nil, fmt.Errorf("the lock of training set %s: %w", record.Name, err)
+		}
+		return lock.List(), nil
+	}
+	ref, err := fstore.ParseRef(r.Service)
+	if err != nil {
+		return nil, usage(err)
+	}
+	snap, err := db.Snapshot(ctx, p.Settings.Project)
+	if err != nil {
+		return nil, err
+	}
+	return snap.ServiceVersion(ref)
+}
+
+// AliasModel lets an alias stand for a version of a model and returns the version that it stood for before, if any.
+func (p *Project) AliasModel(ctx context.Context, model, alias, version string) (was string, err error) {
+	db, err := p.registry(ctx)
+	if err != nil {
+		return "", err
+	}
+	return db.AliasModel(ctx, p.Settings.Project, model, alias, version, p.now())
+}
+
+// DropAlias removes an alias of a model and returns the version that it stood for.
+func (p *Project) DropAlias(ctx context.Context, model, alias string) (was string, err error) {
+	db, err := p.registry(ctx)
+	if err != nil {
+		return "", err
+	}
+	return db.DropAlias(ctx, p.Settings.Project, model, alias, p.now())
+}
+
+// Unpin removes the pin of a model version and returns the view versions that nothing uses any longer.
+func (p *Project) Unpin(ctx context.Context, ref fstore.ModelRef) (idle []fstore.ViewRef, err error) {
+	db, err := p.registry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m, err := db.UnpinModel(ctx, p.Settings.Project, ref, p.now())
+	if err != nil {
+		return nil, err
+	}
+	snap, err := db.Snapshot(ctx, p.Settings.Project)
+	if err != nil {
+		return nil, err
+	}
+	live := map[fstore.ViewRef]bool{}
+	for _, v := range snap.Live() {
+		live[v.Ref] = true
+	}
+	idle = []fstore.ViewRef{}
+	for _, ref := range usedViews(m) {
+		if !live[ref] {
+			idle = append(idle, ref)
+		}
+	}
+	return idle, nil
+}
+
+// usedViews returns the view versions of a model, each once, in the order of their first use.
+func usedViews(m *registry.ModelVersion) []fstore.ViewRef {
+	var out []fstore.ViewRef
+	seen := map[fstore.ViewRef]bool{}
+	for _, u := range m.Uses {
+		if !seen[u.View] {
+			seen[u.View] = true
+			out = append(out, u.View)
+		}
+	}
+	return out
+}
+
+// Models returns every pinned version of every model.
+func (p *Project) Models(ctx context.Context) ([]*Model, error) {
+	snap, err := p.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.models(ctx, snap, snap.Models())
+}
+
+// Model returns a version of a model or, of a name alone, the only one or all of them.
+func (p *Project) Model(ctx context.Context, ref fstore.ModelRef) ([]*Model, error) {
+	snap, err := p.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var models []*registry.ModelVersion
+	for _, m := range snap.Models() {
+		if ref.Version == "" && m.Ref.Name == ref.Name {
+			models = append(models, m)
+		}
+	}
+	if len(models) == 0 {
+		m, err := snap.Model(ref)
+		if err != nil {
+			return nil, err
+		}
+		models = append(models, m)
+	}
+	return p.models(ctx, snap, models)
+}
+
+// models looks up what the online store has for versions of models, in one round trip. A store that is away is a
+// warning: what is pinned is the registry's to say.
+func (p *Project) models(ctx context.Context, snap *registry.Snapshot, models []*registry.ModelVersion) ([]*Model, error) {
+	var refs []fstore.ViewRef
+	out := make([]*Model, len(models))
+	for i, m := range models {
+		out[i] = &Model{ModelVersion: m, Views: usedViews(m)}
+		if list, err := snap.ModelFeatures(m.Ref); err == nil {
+			out[i].Interface = list.Describe()
+		}
+		refs = append(refs, out[i].Views...)
+	}
+	pointers, err := p.pointers(ctx, refs)
+	if errors.Is(err, fstore.ErrUnavailable) {
+		p.notLookedAt(err)
+		return out, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range out {
+		ready := true
+		for _, ref := range m.Views {
+			v := ModelView{View: ref}
+			if pointer := pointers[ref]; pointer.Serves(snap.View(ref)) {
+				v.At = pointer.Published
+			}
+			ready = ready && !v.At.IsZero()
+			m.Published = append(m.Published, v)
+		}
+		m.Ready = &ready
+	}
+	return out, nil
+}
+
+// pointers reads where view versions are published.
+func (p *Project) pointers(ctx context.Context, refs []fstore.ViewRef) (map[fstore.ViewRef]fstore.Pointer, error) {
+	store, err := p.openedStore()
+	if err != nil {
+		return nil, err
+	}
+	return store.Pointers(ctx, refs)
+}

@@ -1,0 +1,104 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/online/redis"
+	"github.com/fstore-dev/fstore/online/sqlite"
+	"github.com/fstore-dev/fstore/registry"
+)
+
+// registry returns the registry, to which something was applied. ErrNotReady: there is none yet.
+func (p *Project) registry(ctx context.Context) (*registry.DB, error) {
+	return p.openedRegistry(ctx, registryExists)
+}
+
+// createdRegistry returns the registry and creates it where there is none yet.
+func (p *Project) createdRegistry(ctx context.Context) (*registry.DB, error) {
+	return p.openedRegistry(ctx, func(*Settings) error { return nil })
+}
+
+func (p *Project) openedRegistry(ctx context.Context, check func(*Settings) error) (*registry.DB, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.db != nil {
+		return p.db, nil
+	}
+	if err := check(p.Settings); err != nil {
+		return nil, err
+	}
+	db, err := registry.Open(ctx, p.Settings.Registry.reveal())
+	if err != nil {
+		return nil, err
+	}
+	p.db = db
+	return db, nil
+}
+
+func registryExists(s *Settings) error {
+	if _, err := os.Stat(s.Registry.path()); errors.Is(err, fs.ErrNotExist) {
+		return fstore.Errorf(fstore.ErrNotReady, "there is no registry yet at %s", s.Registry).WithHint("run fstore apply")
+	}
+	return nil
+}
+
+// nothingApplied is the error for a project that the registry does not know.
+func (s *Settings) nothingApplied() error {
+	return fstore.Errorf(fstore.ErrNotReady, "nothing was applied to project %s at %s yet", s.Project, s.Registry).WithHint("run fstore apply")
+}
+
+// openedEngine returns the offline engine of the repo.
+func (p *Project) openedEngine() (*offline.Engine, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.engine != nil {
+		return p.engine, nil
+	}
+	s := p.Settings
+	o := offline.Options{Threads: s.Threads, MemoryLimit: s.MemoryLimit, TempDir: s.TempDir, Dir: s.Dir, Lookup: p.options.Lookup}
+	if s.State != "" {
+		o.Digests = filepath.Join(s.State, "digests.json")
+	}
+	p.options.EngineOpened(s)
+	engine, err := offline.Open(o)
+	if err != nil {
+		return nil, err
+	}
+	p.engine = engine
+	return engine, nil
+}
+
+// openedStore returns the online store. It may not have connected yet.
+func (p *Project) openedStore() (*online.Store, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.store != nil {
+		return p.store, nil
+	}
+	b, err := openBackend(p.Settings.Online)
+	if err != nil {
+		return nil, fmt.Errorf("open the online store %s: %w", p.Settings.Online, err)
+	}
+	p.store = online.New(b, p.Settings.Project)
+	p.store.Limits = online.Limits{} // those of a server: here the one who asks is the one who waits
+	return p.store, nil
+}
+
+// openBackend is the one place that knows which backend a URL means.
+func openBackend(url URL) (online.Backend, error) {
+	switch url.scheme() {
+	case "sqlite":
+		return sqlite.Open(url.path())
+	case "redis", "rediss", "unix":
+		return redis.Open(url.reveal())
+	}
+	return nil, fstore.Errorf(fstore.ErrInvalid, "%q is not an online store's URL", url)
+}

@@ -1,0 +1,99 @@
+package project
+
+import (
+	"context"
+	"strings"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/materialize"
+	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/registry"
+)
+
+// Plan compares the definitions with the registry. Nothing is written.
+func (p *Project) Plan(ctx context.Context) (*registry.Plan, error) {
+	defs, err := p.Definitions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	db, err := registry.OpenReadOnly(ctx, p.Settings.Registry.reveal())
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	plan, err := db.Plan(ctx, p.Settings.Project, defs)
+	if err != nil {
+		return nil, err
+	}
+	p.estimate(ctx, db, plan)
+	return plan, nil
+}
+
+// CheckBreaking returns an error of kind ErrCheck if a plan breaks callers of serving services.
+func CheckBreaking(plan *registry.Plan) error {
+	broken := plan.Breaking()
+	if len(broken) == 0 {
+		return nil
+	}
+	return fstore.Errorf(fstore.ErrCheck, "the plan breaks %s: fstore plan shows how", strings.Join(broken, ", ")).
+		WithHint("keep what callers use: a new feature_service beside the old one, a new output beside the old one. Callers can send a new key " +
+			"column before it is needed. If no caller breaks, run fstore apply --breaking")
+}
+
+// costSample is how many records an estimate of their size is made from.
+const costSample = 1000
+
+// estimate fills in what it takes to materialize what a plan makes live: as much as the version that is published now
+// has. What is not known, because nothing is published, or the store or the state folder cannot be read, stays so: a
+// plan does not depend on it.
+func (p *Project) estimate(ctx context.Context, db *registry.DB, plan *registry.Plan) {
+	if len(plan.Materialize) == 0 {
+		return
+	}
+	snap, err := db.Snapshot(ctx, p.Settings.Project)
+	if err != nil {
+		return
+	}
+	store, err := p.openedStore()
+	if err != nil {
+		return
+	}
+	for _, ref := range plan.Materialize {
+		c := registry.Cost{View: ref}
+		for _, v := range snap.Versions(ref.Name) { // the newest that is published
+			if rows, bytes, ok := p.holding(ctx, store, v); ok {
+				c.Rows, c.Bytes, c.From = &rows, bytes, &v.Ref
+				break
+			}
+		}
+		plan.Costs = append(plan.Costs, c)
+	}
+}
+
+// holding returns how many rows the online store has of a view version, and about how many bytes.
+func (p *Project) holding(ctx context.Context, store *online.Store, v *fstore.ViewVersion) (rows int64, bytes *int64, ok bool) {
+	pointer, ok, err := store.Pointer(ctx, v.Ref)
+	if err != nil || !ok || !pointer.Serves(v) {
+		return 0, nil, false
+	}
+	h, ok, err := store.Header(ctx, v.Ref, pointer.Generation)
+	if err != nil || !ok {
+		return 0, nil, false
+	}
+	rows, keys, ok, err := materialize.Holds(p.stateDir(), h, costSample)
+	if err != nil || !ok {
+		return 0, nil, false
+	}
+	records, err := store.Records(ctx, pointer.Generation, keys)
+	if err != nil {
+		return rows, nil, true
+	}
+	size := int64(0)
+	for i := range records {
+		size += int64(len(keys[i]) + len(records[i]))
+	}
+	if len(keys) > 0 {
+		size = size * rows / int64(len(keys))
+	}
+	return rows, &size, true
+}

@@ -1,0 +1,246 @@
+// Package project is fstore as a library: one feature repo, opened with its settings, its registry, its offline engine
+// and its online store, and what can be done with it. The command line is a thin layer over it.
+//
+// A Project opens the registry, the engine and the store when they are first needed and keeps them until Close. Nothing
+// here prints or exits: what a person should know beside results goes to Options.Notify.
+//
+// Errors are of the kinds of package fstore. ErrUsage: an argument or a setting cannot be used. ErrDefinition: a file
+// of the repo is wrong. ErrNotReady: nothing was applied yet.
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/registry"
+)
+
+// SettingsFile is the name of the file that makes a folder a feature repo.
+const SettingsFile = "fstore.yaml"
+
+// Options say how a repo is opened. The zero value opens it as the command line does.
+type Options struct {
+	// Settings stand over those of fstore.yaml and the environment, by their names, such as "online".
+	Settings map[string]Setting
+	// Lookup returns a variable of the environment; nil is os.LookupEnv.
+	Lookup func(name string) (value string, ok bool)
+	// Environ returns the whole environment as NAME=value, for Doctor; nil is os.Environ.
+	Environ func() []string
+	// Clock tells the time; nil is time.Now.
+	Clock func() time.Time
+	// Version is that of the program, for the locks of training sets; empty is the version of its main module.
+	Version string
+	// Notify gets what a person should know beside results; nil drops it. Calls come one at a time.
+	Notify func(Notice)
+	// Secret gets every password in the settings, before anything can print it; nil drops it.
+	Secret func(password string)
+	// EngineOpened is called before the offline engine opens, which may take as much memory as the settings let it.
+	EngineOpened func(*Settings)
+}
+
+// A Setting is the value of a setting, and where it was given, for errors: such as --memory-limit.
+type Setting struct {
+	Value, From string
+}
+
+// as names a setting in an error.
+func (s Setting) as(key string) string {
+	if s.From != "" {
+		return s.From
+	}
+	return key
+}
+
+// A Notice is something that a person should know beside results.
+type Notice struct {
+	Warning bool
+	Text    string
+}
+
+func (o *Options) defaults() {
+	if o.Lookup == nil {
+		o.Lookup = os.LookupEnv
+	}
+	if o.Environ == nil {
+		o.Environ = os.Environ
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Version == "" {
+		o.Version = ModuleVersion()
+	}
+	if o.Notify == nil {
+		o.Notify = func(Notice) {}
+	}
+	if o.Secret == nil {
+		o.Secret = func(string) {}
+	}
+	if o.EngineOpened == nil {
+		o.EngineOpened = func(*Settings) {}
+	}
+}
+
+// Project is an open feature repo. Its methods may be called concurrently.
+type Project struct {
+	Settings *Settings
+
+	options Options
+
+	mu     sync.Mutex // guards what follows: each is nil until it is needed
+	db     *registry.DB
+	engine *offline.Engine
+	store  *online.Store
+}
+
+// Open opens the feature repo in a folder; "" is the one that FSTORE_REPO names, else the nearest one upward from the
+// working directory. The caller closes it.
+func Open(ctx context.Context, dir string, o Options) (*Project, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	o.defaults()
+	dir, err := find(dir, o.Lookup)
+	if err != nil {
+		return nil, err
+	}
+	s, err := loadSettings(dir, &o)
+	if err != nil {
+		return nil, err
+	}
+	return &Project{Settings: s, options: o}, nil
+}
+
+// OpenForLock opens what locks in a folder need: the repo, as Open does, or where there is none the offline engine
+// alone, with its default settings. The caller closes it.
+func OpenForLock(ctx context.Context, dir, folder string, o Options) (*Project, error) {
+	o.defaults()
+	_, err := find(dir, o.Lookup)
+	if named, _ := o.Lookup(repoVariable); err == nil || dir != "" || named != "" {
+		return Open(ctx, dir, o)
+	}
+	if folder, err = filepath.Abs(folder); err != nil {
+		return nil, fmt.Errorf("find the lock: %w", err)
+	}
+	s, err := merge(folder, &settingsText{}, map[string]string{"project": "none"}, &o)
+	if err != nil {
+		return nil, err
+	}
+	s.State, s.TempDir = "", "" // nothing is remembered in a folder that is not a repo
+	return &Project{Settings: s, options: o}, nil
+}
+
+// repoVariable is the variable of the environment that names the folder of the repo.
+const repoVariable = "FSTORE_REPO"
+
+// find returns the absolute folder of the feature repo.
+func find(dir string, lookup func(string) (string, bool)) (string, error) {
+	fromEnvironment := dir == ""
+	if fromEnvironment {
+		dir, _ = lookup(repoVariable)
+	}
+	if dir != "" {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return "", fmt.Errorf("find the repo: %w", err)
+		}
+		if _, err := os.Stat(filepath.Join(abs, SettingsFile)); err != nil {
+			err := fstore.Errorf(fstore.ErrUsage, "%s: there is no fstore.yaml", dir).WithHint("run fstore init %s to write a repo", dir)
+			if fromEnvironment {
+				return "", fmt.Errorf("%s=%w", repoVariable, err)
+			}
+			return "", about("repo", err)
+		}
+		return abs, nil
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the repo: %w", err)
+	}
+	for dir := here; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, SettingsFile)); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fstore.Errorf(fstore.ErrUsage, "no fstore.yaml in this folder or above it").
+				WithHint("give --repo DIR, or run fstore init DIR to write a repo")
+		}
+	}
+}
+
+// Close closes what was opened.
+func (p *Project) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var errs []error
+	if p.engine != nil {
+		errs = append(errs, p.engine.Close())
+	}
+	if p.store != nil {
+		errs = append(errs, p.store.Close())
+	}
+	if p.db != nil {
+		errs = append(errs, p.db.Close())
+	}
+	p.engine, p.store, p.db = nil, nil, nil
+	return errors.Join(errs...)
+}
+
+// now returns the time as records hold it.
+func (p *Project) now() time.Time { return p.options.Clock() }
+
+func (p *Project) note(format string, args ...any) {
+	p.options.Notify(Notice{Text: fmt.Sprintf(format, args...)})
+}
+
+func (p *Project) warn(format string, args ...any) {
+	p.options.Notify(Notice{Warning: true, Text: fmt.Sprintf(format, args...)})
+}
+
+// usage turns an error about an argument into one of kind ErrUsage.
+func usage(err error) error {
+	message, hints := fstore.Explain(err)
+	return fstore.Errorf(fstore.ErrUsage, "%s", message).WithHint("%s", strings.Join(hints, "; "))
+}
+
+// stateDir is where runs of this project keep what they remember.
+func (p *Project) stateDir() string { return filepath.Join(p.Settings.State, p.Settings.Project) }
+
+// Snapshot reads the registry as it is now. ErrNotReady: there is no registry yet.
+func (p *Project) Snapshot(ctx context.Context) (*registry.Snapshot, error) {
+	db, err := p.registry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return db.Snapshot(ctx, p.Settings.Project)
+}
+
+// ShortPath writes a path relative to the working directory, if it is beneath it.
+func ShortPath(path string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if rel, err := filepath.Rel(here, path); err == nil && !strings.HasPrefix(rel, "..") {
+		return rel
+	}
+	return path
+}
+
+// Commits returns the commits of the project, the newest first.
+func (p *Project) Commits(ctx context.Context) ([]registry.Commit, error) {
+	db, err := p.registry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return db.Commits(ctx, p.Settings.Project)
+}

@@ -1,0 +1,67 @@
+package project
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/registry"
+)
+
+// QueryRequest says which rows to look at: those of a view or a source in head, or of a query over them.
+type QueryRequest struct {
+	Name  string // of a view or a source
+	SQL   string // instead
+	Where []offline.ColumnValue
+	At    *time.Time // only rows that were visible then; nil: all
+	Limit int
+}
+
+// Query computes rows from the sources. The online store is not read.
+func (p *Project) Query(ctx context.Context, r QueryRequest) (*offline.QueryResult, error) {
+	engine, err := p.openedEngine()
+	if err != nil {
+		return nil, err
+	}
+	snap, err := p.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	req := offline.QueryRequest{Limit: r.Limit, Where: r.Where, At: r.At}
+	if r.SQL != "" {
+		req.SQL.SQL = r.SQL
+		req.SQL.Sources, req.SQL.Views, err = snap.QueryInputs(ctx, engine, registry.QueryText{Name: "the query", SQL: r.SQL})
+	} else {
+		err = relation(snap, r.Name, &req)
+	}
+	if err != nil {
+		return nil, err
+	}
+	result, err := engine.Query(ctx, req)
+	if err != nil {
+		return nil, fmt.Errorf("query: %w", err)
+	}
+	return result, nil
+}
+
+// relation finds a view or a source in head.
+func relation(snap *registry.Snapshot, name string, req *offline.QueryRequest) error {
+	var known []string
+	for _, src := range snap.Sources() {
+		if src.Name == name {
+			req.Source = &src
+			return nil
+		}
+		known = append(known, src.Name)
+	}
+	for _, v := range snap.Views() {
+		if v.Ref.Name == name {
+			req.View = snap.View(v.Ref)
+			return nil
+		}
+		known = append(known, v.Ref.Name)
+	}
+	return fstore.Errorf(fstore.ErrNotFound, "there is no view or source %q", name).WithHint("%s", registry.DidYouMean(name, known))
+}

@@ -1,0 +1,83 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline"
+)
+
+// RebuildOptions say where a training set is made again.
+type RebuildOptions struct {
+	Out       string                 // Parquet file to write, relative to the working directory; its lock is written beside it
+	Overwrite bool                   // write over the training set itself, or an earlier rebuild of it
+	Anyway    bool                   // write it though its content is not what the lock says, without a lock
+	Progress  func(offline.Progress) // nil: nobody looks
+}
+
+// RebuiltSet is a training set that was made again, and what it was made from.
+type RebuiltSet struct {
+	Name   string          `json:"name"`
+	Inputs []offline.Input `json:"inputs"`
+	*offline.Rebuilt
+}
+
+// RebuildTrainingSet makes a training set, by its name or lock, again from the definitions in its lock and the files that
+// it names. If it comes out with another content, nothing is written unless Anyway says so, and Same is false.
+func (p *Project) RebuildTrainingSet(ctx context.Context, arg string, o RebuildOptions) (*RebuiltSet, error) {
+	set, err := p.LockedSet(ctx, arg)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.outIsFree(set); err != nil {
+		return nil, about("out", err)
+	}
+	req := offline.RebuildRequest{Lock: set.Lock, Text: set.Text, Now: p.now(), Progress: o.Progress}
+	if o.Anyway {
+		req.Anyway = offline.EvenOther
+	}
+	if req.Out, err = filepath.Abs(o.Out); err != nil {
+		return nil, about("out", fmt.Errorf("%s: %w", o.Out, err))
+	}
+	engine, err := p.openedEngine()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.checkLock(ctx, engine, set); err != nil {
+		return nil, err
+	}
+	if req.Inputs, err = engine.Inputs(ctx, set.Lock, p.search(set)); err != nil {
+		return nil, fmt.Errorf("training set %s: %w", set.Lock.Name, err)
+	}
+	r, err := engine.Rebuild(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return &RebuiltSet{set.Lock.Name, req.Inputs, r}, nil
+}
+
+// outIsFree refuses to write over anything but the training set itself, and over that unless it was asked for.
+func (o *RebuildOptions) outIsFree(set *LockedSet) error {
+	_, err := os.Lstat(o.Out)
+	there := !errors.Is(err, fs.ErrNotExist)
+	beside, err := lockBeside(o.Out)
+	switch {
+	case err != nil:
+		return err
+	case !there && (beside == nil || set.isLockedBy(beside)):
+		return nil
+	case !there:
+		return fstore.Errorf(fstore.ErrConflict, "%s: its lock would replace that of training set %s", o.Out, beside.Name).WithHint("name a new file")
+	case beside == nil || !set.isLockedBy(beside):
+		return fstore.Errorf(fstore.ErrConflict, "%s is there already, and is not this training set: the lock beside it is not", o.Out).
+			WithHint("name a new file, or remove it")
+	case !o.Overwrite:
+		return fstore.Errorf(fstore.ErrConflict, "%s is there already", o.Out).WithHint("name a new file, or --overwrite to replace it")
+	}
+	return nil
+}

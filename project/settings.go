@@ -1,0 +1,270 @@
+package project
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/regular"
+	"github.com/spf13/viper"
+)
+
+// A key of fstore.yaml, with its default and what it means. Every key is also an environment variable, FSTORE_ and
+// the key in capitals with _ for the dot. docs/configuration.md lists them.
+type settingKey struct {
+	name, fallback, doc string
+}
+
+var settingKeys = []settingKey{
+	{"project", "", "scopes everything in registry and online store: dev and prod may share both"},
+	{"registry", "sqlite://.fstore/registry.db", "URL of the registry: sqlite://FILE"},
+	{"online", "sqlite://.fstore/online.db", "URL of the online store: sqlite://FILE, redis://, rediss:// or unix://"},
+	{"state", ".fstore/state", "folder in which materialize keeps what it remembers"},
+	{"snapshots", ".fstore/snapshots", "folder in which training-set create --snapshot keeps what a training set is made from"},
+	{"offline.threads", "0", "threads of the offline engine; 0 is one for each CPU"},
+	{"offline.memory_limit", "4GB", "memory the offline engine may use before it spills to temp_dir"},
+	{"offline.temp_dir", ".fstore/tmp", "folder the offline engine spills to"},
+	{"serve.grpc", "127.0.0.1:6566", "address of the gRPC server; port 0 takes a free one"},
+	{"serve.http", "127.0.0.1:6567", "address of the HTTP server; port 0 takes a free one"},
+	{"serve.insecure", "false", "true lets the server listen beyond this machine, without TLS and without authentication"},
+	{"serve.hosts", "", "names that HTTP requests may be for, beside localhost and the server's address; separated by commas"},
+	{"serve.max_in_flight", "192MB", "bytes of requests and answers that a server may hold at a time; beyond it callers get RESOURCE_EXHAUSTED"},
+	{"gc.grace", "1d", "how long gc leaves the data of a view version after it stopped being live"},
+}
+
+// Settings are those of a feature repo, checked; paths are absolute.
+type Settings struct {
+	Dir      string // of fstore.yaml
+	Project  string
+	Registry URL
+	Online   URL
+	State    string // folder; "" remembers nothing
+
+	Snapshots string // folder
+
+	Threads     int    // of the engine; 0 is one for each CPU
+	MemoryLimit string // of the engine, such as 4GB
+	TempDir     string // of the engine; "" is the system's
+
+	GRPC, HTTP  string // addresses
+	Insecure    bool
+	Hosts       []string
+	MaxInFlight int64 // bytes
+
+	Grace time.Duration // of gc
+
+	checks *settingsCheck // says where a setting was given, for errors
+}
+
+// loadSettings reads the fstore.yaml of a folder and puts the environment and the caller's settings over it.
+func loadSettings(dir string, o *Options) (*Settings, error) {
+	text, problem := registry.ReadText(regular.DirFS(dir), SettingsFile)
+	if problem != nil {
+		return nil, problemError(problem)
+	}
+	file, err := parseSettings(SettingsFile, text, o.Lookup)
+	if err != nil {
+		return nil, err
+	}
+	return merge(dir, file, nil, o)
+}
+
+func problemError(p *registry.Problem) error {
+	return fstore.Errorf(fstore.ErrDefinition, "%s: %s", p.Pos, p.Message).WithHint("%s", p.Hint)
+}
+
+// merge puts the settings of a file, the environment and the caller over the defaults, in this order, and checks them.
+func merge(dir string, file *settingsText, defaults map[string]string, o *Options) (*Settings, error) {
+	v := viper.New()
+	for _, k := range settingKeys {
+		v.SetDefault(k.name, k.fallback)
+	}
+	for key, value := range defaults {
+		v.SetDefault(key, value)
+	}
+	if err := v.MergeConfigMap(file.nested()); err != nil {
+		return nil, fmt.Errorf("read the settings: %w", err)
+	}
+	for _, k := range settingKeys {
+		if value, ok := o.Lookup(envName(k.name)); ok && value != "" {
+			v.Set(k.name, value)
+		}
+	}
+	for key, given := range o.Settings {
+		if !isSetting(key) {
+			return nil, fstore.Errorf(fstore.ErrUsage, "%s is not a setting%s", key, suggestion(key))
+		}
+		v.Set(key, given.Value)
+	}
+	return (&settingsCheck{dir: dir, file: file, values: v, options: o}).settings()
+}
+
+func envName(key string) string {
+	return "FSTORE_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+}
+
+// settingsCheck turns merged values into settings.
+type settingsCheck struct {
+	dir     string
+	file    *settingsText
+	values  *viper.Viper
+	options *Options
+	wrong   []error
+}
+
+// settings checks every value. All mistakes are reported at once, each with where it was made.
+func (c *settingsCheck) settings() (*Settings, error) {
+	s := &Settings{Dir: c.dir, Project: c.project(), checks: c}
+	s.Registry, s.Online = c.stores()
+	s.State, s.Snapshots = absolute(c.dir, c.value("state")), absolute(c.dir, c.value("snapshots"))
+	s.Threads, s.MemoryLimit = c.threads(), c.memoryLimit()
+	s.TempDir = absolute(c.dir, c.value("offline.temp_dir"))
+	s.Grace = c.grace()
+	s.GRPC, s.HTTP = c.address("serve.grpc"), c.address("serve.http")
+	s.Insecure, s.Hosts, s.MaxInFlight = c.insecure(), c.hosts(), c.maxInFlight()
+	if len(c.wrong) > 0 {
+		return nil, errors.Join(c.wrong...)
+	}
+	return s, nil
+}
+
+func (c *settingsCheck) bad(key, hint, format string, args ...any) {
+	c.wrong = append(c.wrong, c.misset(key, fmt.Sprintf(format, args...), hint))
+}
+
+func (c *settingsCheck) value(key string) string {
+	text := c.values.GetString(key)
+	if text == "" && key != "project" && key != "serve.hosts" {
+		c.bad(key, "leave it out for "+fallback(key)+", or give a value", "is empty")
+		return fallback(key)
+	}
+	return text
+}
+
+func (c *settingsCheck) project() string {
+	name := c.value("project")
+	if name == "" {
+		c.bad("project", "a name such as shop: it scopes everything in registry and online store", "is missing")
+	} else if err := fstore.CheckName(name); err != nil {
+		message, hints := fstore.Explain(err)
+		c.bad("project", hints[0], "%s", message)
+	}
+	return name
+}
+
+func (c *settingsCheck) stores() (registry, online URL) {
+	registry, online = URL{absoluteURL(c.dir, c.value("registry"))}, URL{absoluteURL(c.dir, c.value("online"))}
+	for _, secret := range append(registry.secrets(), online.secrets()...) {
+		c.options.Secret(secret)
+	}
+	if registry.scheme() != "sqlite" || registry.path() == "" {
+		c.bad("registry", "for example sqlite://.fstore/registry.db", "%q is not a registry URL", registry)
+	}
+	if what, hint := onlineMistake(online); what != "" {
+		c.bad("online", hint, "%q %s", online, what)
+	}
+	return registry, online
+}
+
+func (c *settingsCheck) threads() int {
+	text := c.value("offline.threads")
+	threads, err := strconv.Atoi(text)
+	if err != nil || threads < 0 || threads > maxThreads {
+		c.bad("offline.threads", fmt.Sprintf("1 to %d; 0 is one for each CPU", maxThreads), "%q is not a number of threads", text)
+	}
+	return threads
+}
+
+func (c *settingsCheck) memoryLimit() string {
+	const key = "offline.memory_limit"
+	text := c.value(key)
+	switch megabytes, ok := ParseMemory(text); {
+	case !ok:
+		c.bad(key, "for example 4GB: a number and KB, MB, GB or TB; no share of the machine's memory", "%q is not an amount of memory", text)
+	case megabytes < minMemory:
+		c.bad(key, "for example 4GB; at least 32MB", "%s is not enough memory to work with", text)
+	case megabytes > maxMemory:
+		c.bad(key, "for example 4GB", "%s is more memory than there can be", text)
+	}
+	return text
+}
+
+func (c *settingsCheck) grace() time.Duration {
+	grace, err := fstore.ParseDuration(c.value("gc.grace"))
+	if err != nil {
+		message, hints := fstore.Explain(err)
+		c.bad("gc.grace", hints[0], "%s", message)
+	}
+	return time.Duration(grace)
+}
+
+func (c *settingsCheck) address(key string) string {
+	address := c.value(key)
+	if !IsAddress(address) {
+		c.bad(key, "for example 127.0.0.1:6566", "%q is not an address", address)
+	}
+	return address
+}
+
+func (c *settingsCheck) insecure() bool {
+	text := c.value("serve.insecure")
+	insecure, err := strconv.ParseBool(text)
+	if err != nil {
+		c.bad("serve.insecure", "true or false", "%q is neither true nor false", text)
+	}
+	return insecure
+}
+
+func (c *settingsCheck) hosts() (hosts []string) {
+	for name := range strings.FieldsFuncSeq(c.value("serve.hosts"), func(r rune) bool { return r == ',' || r == ' ' }) {
+		if !isHost(name) {
+			c.bad("serve.hosts", "for example fstore.example.com,10.0.0.7", "%q is not the name or address of a host", name)
+		}
+		hosts = append(hosts, name)
+	}
+	return hosts
+}
+
+func (c *settingsCheck) maxInFlight() int64 {
+	text := c.value("serve.max_in_flight")
+	megabytes, ok := ParseMemory(text)
+	if !ok || megabytes < minInFlight || megabytes > maxMemory {
+		c.bad("serve.max_in_flight", fmt.Sprintf("for example 192MB; at least %dMB", minInFlight), "%q is not an amount of memory that requests and answers may take", text)
+	}
+	return int64(megabytes * 1e6)
+}
+
+// misset says that a key's value is wrong: a wrong definition in the file, a usage mistake elsewhere.
+func (c *settingsCheck) misset(key, what, hint string) error {
+	if given, ok := c.options.Settings[key]; ok {
+		return fstore.Errorf(fstore.ErrUsage, "%s: %s", given.as(key), what).WithHint("%s", hint)
+	}
+	if value, ok := c.options.Lookup(envName(key)); ok && value != "" {
+		return fstore.Errorf(fstore.ErrUsage, "%s: %s", envName(key), what).WithHint("%s", hint)
+	}
+	pos, ok := c.file.pos[key]
+	if !ok {
+		pos = fstore.Pos{File: SettingsFile}
+	}
+	return fstore.Errorf(fstore.ErrDefinition, "%s: %s: %s", pos, key, what).WithHint("%s", hint)
+}
+
+func absolute(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+// absoluteURL makes the path of a sqlite URL absolute.
+func absoluteURL(dir, url string) string {
+	if path, ok := strings.CutPrefix(url, "sqlite://"); ok && path != "" {
+		return "sqlite://" + absolute(dir, path)
+	}
+	return url
+}

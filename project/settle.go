@@ -1,0 +1,71 @@
+package project
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+
+	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/registry"
+)
+
+// settle finishes in a folder what killed processes had recorded and not yet put in its place.
+func (p *Project) settle(ctx context.Context, db *registry.DB, dir string) error {
+	finished, err := offline.Settle(ctx, dir, func(lock []byte) (string, bool, error) {
+		records, err := db.TrainingSets(ctx, p.Settings.Project)
+		if err != nil {
+			return "", false, err
+		}
+		for _, r := range records {
+			if r.Retired.IsZero() && bytes.Equal(bytes.TrimSpace(r.Lock), lock) {
+				return r.Out, true, nil
+			}
+		}
+		return "", false, nil
+	})
+	for _, out := range finished {
+		p.note("%s and its lock are in place now: the process that made them was stopped before", ShortPath(out))
+	}
+	return err
+}
+
+// settleBeside does so in the folders of training sets. A command that only reads them warns if that fails.
+func (p *Project) settleBeside(ctx context.Context, db *registry.DB, records []registry.TrainingSetRecord) {
+	seen := map[string]bool{}
+	for _, r := range records {
+		dir := filepath.Dir(r.Out)
+		if seen[dir] || !r.Retired.IsZero() {
+			continue
+		}
+		seen[dir] = true
+		if err := p.settle(ctx, db, dir); err != nil {
+			p.warn("%v", err)
+		}
+	}
+}
+
+// TrainingSets returns the records of all training sets, the retired ones too.
+func (p *Project) TrainingSets(ctx context.Context) ([]registry.TrainingSetRecord, error) {
+	db, err := p.registry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	records, err := db.TrainingSets(ctx, p.Settings.Project)
+	p.settleBeside(ctx, db, records)
+	return records, err
+}
+
+// TrainingSetNames returns the names of the training sets, without the retired ones; none if they cannot be read.
+func (p *Project) TrainingSetNames(ctx context.Context) (names []string) {
+	db, err := p.registry(ctx)
+	if err != nil {
+		return nil
+	}
+	records, _ := db.TrainingSets(ctx, p.Settings.Project)
+	for _, r := range records {
+		if r.Retired.IsZero() {
+			names = append(names, r.Name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,259 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/regular"
+)
+
+// TrainingSetRequest says what a training set is made from. Paths are relative to the working directory.
+type TrainingSetRequest struct {
+	Name      string
+	Selection Selection       // a service or features, from the versions in head
+	Labels    string          // Parquet or CSV file with the rows to enrich
+	LabelsSQL string          // a query over sources and views that yields them instead
+	Timestamp string          // label column with the instant of a row; "" is offline.DefaultTimestamp
+	Targets   []string        // label columns that a model learns to predict, for the lock
+	Sample    *offline.Sample // nil: all labels
+	AsOf      *time.Time      // rows that were created later are left out; nil: now
+	Out       string          // Parquet file to write; its lock is written beside it
+	Replace   bool            // retire a training set that has the name
+	Snapshot  bool            // keep the inputs
+
+	Progress func(offline.Progress) // nil: nobody looks
+}
+
+// TrainingSet is a training set that was made, and the features in it.
+type TrainingSet struct {
+	*offline.TrainingSummary
+	List *fstore.FeatureList `json:"-"`
+}
+
+// CreateTrainingSet gives each label the features as they were known at its instant, writes them with a lock, and
+// records both in the registry. Either all of it happens or nothing.
+func (p *Project) CreateTrainingSet(ctx context.Context, r TrainingSetRequest) (*TrainingSet, error) {
+	if err := fstore.CheckName(r.Name); err != nil {
+		return nil, err
+	}
+	db, err := p.registry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := &creation{p: p, db: db, r: r}
+	return c.create(ctx)
+}
+
+// creation is the work on one training set.
+type creation struct {
+	p      *Project
+	db     *registry.DB
+	snap   *registry.Snapshot
+	r      TrainingSetRequest
+	engine *offline.Engine
+	req    offline.TrainingRequest
+}
+
+func (c *creation) create(ctx context.Context) (_ *TrainingSet, err error) {
+	p := c.p
+	if c.snap, err = c.db.Snapshot(ctx, p.Settings.Project); err != nil {
+		return nil, err
+	}
+	c.req = offline.TrainingRequest{
+		Name: c.r.Name, Timestamp: c.r.Timestamp, Targets: c.r.Targets, Sample: c.r.Sample, AsOf: c.r.AsOf,
+		Now: p.now().UTC().Truncate(time.Microsecond), Clock: p.options.Clock, Version: p.options.Version, Progress: c.r.Progress,
+	}
+	if c.req.Timestamp == "" {
+		c.req.Timestamp = offline.DefaultTimestamp
+	}
+	if c.req.List, err = c.r.Selection.inHead(c.snap); err != nil {
+		return nil, err
+	}
+	if err := p.settle(ctx, c.db, filepath.Dir(c.r.Out)); err != nil {
+		return nil, err
+	}
+	if err := c.nameIsFree(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.outIsFree(ctx); err != nil {
+		return nil, about("out", err)
+	}
+	if c.engine, err = p.openedEngine(); err != nil {
+		return nil, err
+	}
+	if err := c.inputs(ctx); err != nil {
+		return nil, err
+	}
+	if c.req.Registry, err = lockRegistry(ctx, c.db, c.snap); err != nil {
+		return nil, err
+	}
+	if c.r.Snapshot {
+		c.req.Keep = offline.NewSnapshots(p.Settings.Snapshots)
+		release, err := c.req.Keep.Hold() // until the registry has the lock
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = release() }()
+	}
+	c.req.Record = func(sum *offline.TrainingSummary) error { return c.record(ctx, sum) }
+	summary, err := c.engine.TrainingSet(ctx, c.req)
+	if err != nil {
+		return nil, err
+	}
+	return &TrainingSet{summary, c.req.List}, nil
+}
+
+// record writes a training set down in the registry.
+func (c *creation) record(ctx context.Context, sum *offline.TrainingSummary) error {
+	if err := c.outIsFree(ctx); err != nil { // another create may have taken it meanwhile
+		return about("out", err)
+	}
+	record := registry.TrainingSetRecord{Name: c.r.Name, Created: c.req.Now, Rows: sum.Rows, Out: sum.Out, Lock: sum.Lock}
+	if c.req.List.Service.Name != "" {
+		record.Service = c.req.List.Service.String()
+	}
+	use := registry.RefuseName
+	if c.r.Replace {
+		use = registry.ReplaceName
+	}
+	return c.db.AddTrainingSet(ctx, c.p.Settings.Project, record, use)
+}
+
+// inputs fills in the labels and where to write.
+func (c *creation) inputs(ctx context.Context) (err error) {
+	if c.req.Out, err = filepath.Abs(c.r.Out); err != nil {
+		return about("out", fmt.Errorf("%s: %w", c.r.Out, err))
+	}
+	if c.r.Labels != "" {
+		if c.req.Labels.Path, err = labelsFile(c.r.Labels); err != nil {
+			return about("labels", err)
+		}
+	}
+	if c.r.LabelsSQL != "" {
+		c.req.Labels.SQL = c.r.LabelsSQL
+		query := registry.QueryText{Name: "the query for labels", SQL: c.r.LabelsSQL}
+		c.req.Labels.Sources, c.req.Labels.Views, err = c.snap.QueryInputs(ctx, c.engine, query)
+	}
+	return err
+}
+
+// labelsFile returns the absolute path of a file of labels.
+func labelsFile(path string) (string, error) {
+	if info, err := os.Stat(path); err != nil {
+		return "", fstore.Errorf(fstore.ErrUsage, "%s: %v", path, underlying(err))
+	} else if info.IsDir() {
+		return "", fstore.Errorf(fstore.ErrUsage, "%s is a folder", path).
+			WithHint("labels are one file, so that they have one order; --labels-sql can read a source of many")
+	}
+	full, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return full, nil
+}
+
+// outIsFree refuses to write over a file that is not a training set (labels, or a source's), over the file of another
+// training set, and over a file in the lock's place that is not a lock. A training set is known by the lock beside it.
+func (c *creation) outIsFree(ctx context.Context) error {
+	path := c.r.Out
+	info, err := os.Lstat(path) // not Stat: what a link stands for would not be replaced, but the link
+	there := err == nil
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return fstore.Errorf(fstore.ErrInvalid, "%s cannot be written: %v", path, underlying(err)).WithHint("name a file in a folder")
+	case there && !info.Mode().IsRegular():
+		return fstore.Errorf(fstore.ErrConflict, "%s is there already and is not a file", path).WithHint("name a new file")
+	}
+	was, err := lockBeside(path)
+	switch {
+	case err != nil:
+		return err
+	case was == nil && there:
+		return fstore.Errorf(fstore.ErrConflict, "%s is there already and is not a training set: it has no lock", path).
+			WithHint("name a new file, or remove it")
+	case was == nil || was.Name == c.r.Name:
+		return nil
+	}
+	out, err := filepath.Abs(path)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	other, err := c.db.TrainingSet(ctx, c.p.Settings.Project, was.Name)
+	switch {
+	case err == nil && other.Out != out:
+		return nil // the registry has the lock, and it is not needed here
+	case err != nil && !errors.Is(err, fstore.ErrNotFound):
+		return err
+	}
+	return fstore.Errorf(fstore.ErrConflict, "%s is the file of training set %s", path, was.Name).WithHint("name a new file")
+}
+
+// nameIsFree says early, before the work is done, that a name is taken.
+func (c *creation) nameIsFree(ctx context.Context) error {
+	if c.r.Replace {
+		return nil
+	}
+	_, err := c.db.TrainingSet(ctx, c.p.Settings.Project, c.r.Name)
+	switch {
+	case errors.Is(err, fstore.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	}
+	return fstore.Errorf(fstore.ErrConflict, "there is a training set %s", c.r.Name).
+		WithHint("choose another name, or --replace to retire the old one")
+}
+
+// lockRegistry says which state of the registry gives the definitions.
+func lockRegistry(ctx context.Context, db *registry.DB, snap *registry.Snapshot) (offline.LockRegistry, error) {
+	r := offline.LockRegistry{Project: snap.Project, Revision: snap.Revision}
+	commits, err := db.Commits(ctx, snap.Project)
+	if err != nil {
+		return r, err
+	}
+	for _, c := range commits { // the newest first
+		if c.Revision <= snap.Revision {
+			r.Commit, r.GitRevision, r.Dirty = c.ID, c.GitRevision, c.Dirty
+			break
+		}
+	}
+	return r, nil
+}
+
+// QueryText returns a query that a person gave: the query itself, or the text of the .sql file that it names.
+func QueryText(given string) (string, error) {
+	if !strings.HasSuffix(given, ".sql") {
+		if !utf8.ValidString(given) {
+			return "", fstore.Errorf(fstore.ErrUsage, "%q is not UTF-8", given)
+		}
+		return given, nil
+	}
+	query, problem := registry.ReadText(regular.DirFS(filepath.Dir(given)), filepath.Base(given))
+	switch {
+	case problem == nil:
+		return string(query), nil
+	case problem.Pos.Line == 0:
+		return "", fstore.Errorf(fstore.ErrUsage, "%s %s", given, problem.Message)
+	}
+	problem.Pos.File = given
+	return "", fstore.Errorf(fstore.ErrInvalid, "%s: %s", problem.Pos, problem.Message).WithHint("%s", problem.Hint)
+}
+
+// underlying leaves out of a file error what its message says already.
+func underlying(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}

@@ -1,0 +1,61 @@
+package project
+
+import (
+	"context"
+	"slices"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/verify"
+)
+
+// VerifyRequest says which of the served keys are compared with the offline result: those of Views, of what a service or
+// of what a model is answered from; with none of them, of every live view version.
+type VerifyRequest struct {
+	Views    []string // NAME or NAME@VERSION
+	Service  string
+	Model    fstore.ModelRef
+	Sample   int // keys of each view, chosen at random; 0: all
+	Progress func(view fstore.ViewRef, checked int64)
+}
+
+// Verify reads every key back from the online store and compares it with the view computed offline as of the instant that
+// it is published at. That a view is not right is a finding, not an error.
+func (p *Project) Verify(ctx context.Context, r VerifyRequest) ([]verify.View, error) {
+	snap, err := p.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o := verify.Options{Sample: r.Sample, TempDir: p.Settings.TempDir, Progress: r.Progress}
+	if o.Views, err = r.views(snap); err != nil {
+		return nil, err
+	}
+	store, err := p.openedStore()
+	if err != nil {
+		return nil, err
+	}
+	engine, err := p.openedEngine()
+	if err != nil {
+		return nil, err
+	}
+	o.Source, o.Store = engine, verifiable{store}
+	return verify.Run(ctx, o)
+}
+
+// views returns the view versions to verify.
+func (r *VerifyRequest) views(snap *registry.Snapshot) ([]*fstore.ViewVersion, error) {
+	if r.Service == "" && r.Model.Name == "" {
+		return viewsNamed(snap, r.Views)
+	}
+	list, err := Selection{Service: r.Service, Model: r.Model}.serving(snap)
+	if err != nil {
+		return nil, err
+	}
+	var out []*fstore.ViewVersion
+	for _, u := range list.Uses {
+		if !slices.ContainsFunc(out, func(v *fstore.ViewVersion) bool { return v.Ref == u.Version.Ref }) {
+			out = append(out, u.Version)
+		}
+	}
+	return out, nil
+}
