@@ -37,7 +37,7 @@ them. --sql takes a query over sources and views, or a .sql file with one; the r
 training-set create or get for that.`,
 		Example: `  fstore query customer_orders --key customer_id=12003
   fstore query lines --at 2025-06-01 --limit 5
-  fstore query --sql 'select country, english.Count(*) as n from lines group by country order by n desc, country'`,
+  fstore query --sql 'select country, count(*) as n from lines group by country order by n desc, country'`,
 		Args: args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
