@@ -258,7 +258,9 @@ type Pointer struct {
 }
 
 // Serves reports whether a view version is published and the generation that answers was made from this very definition.
-func (p Pointer) Serves(v *ViewVersion) bool { return p.Fingerprint != "" && p.Fingerprint == v.Fingerprint }
+func (p Pointer) Serves(v *ViewVersion) bool {
+	return p.Fingerprint != "" && p.Fingerprint == v.Fingerprint
+}
 
 // Header is what the online store itself knows of one generation of a view version (DESIGN §8). It travels with
 // the data: a store that goes back in time takes its header back with it.
