@@ -47,7 +47,7 @@ var homes = map[string][]string{
 	"github.com/goccy/go-yaml":                       {"registry", "project"},
 	"github.com/parquet-go/parquet-go":               {"offline", "materialize", "feature_repo", "cmd", "test"},
 	"github.com/google/go-cmp":                       {"online/onlinetest"}, // else tests only
-	"pgregory.net/rapid":                             {"online/onlinetest"},
+	"pgregory.net/rapid":                             {"online/onlinetest", "internal/columntest"},
 	"github.com/rogpeppe/go-internal":                {}, // tests only
 	"github.com/fstore-dev/fstore/online/onlinetest": {},
 }

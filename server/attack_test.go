@@ -3,11 +3,13 @@ package server
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/net/http2"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
@@ -62,7 +64,7 @@ func TestElementsAreCountedAsProtobufDecodesThem(t *testing.T) {
 		s.count(marshalled(t, req), requestMessage, 0)
 		values := len(req.GetFeatures().GetRefs())
 		for _, e := range req.Entities {
-			if c, err := columnFrom(e.Name, e.Values, e.Validity); err == nil && !c.Type.IsList() {
+			if c, err := fstorev1.ColumnOf(e); err == nil && !c.Type.IsList() {
 				values += c.Len
 			}
 		}
@@ -75,6 +77,18 @@ func TestElementsAreCountedAsProtobufDecodesThem(t *testing.T) {
 	if most.elements > maxElements {
 		t.Errorf("%d elements are too many", most.elements)
 	}
+}
+
+// Two bytes of a request are an empty key column, which takes hundreds of bytes once it is decoded. So columns are bounded.
+func TestRequestsOfManyColumnsAreRefused(t *testing.T) {
+	w := shop(t, nil)
+	columns := func(n int) *fstorev1.GetOnlineFeaturesRequest {
+		return byService("churn", slices.Repeat([]*fstorev1.Column{{}}, n)...)
+	}
+	_, err := w.client.GetOnlineFeatures(context.Background(), columns(maxMembers+20))
+	wantStatus(t, err, codes.ResourceExhausted, "the request has more than 1000 key columns")
+	_, err = w.client.GetOnlineFeatures(context.Background(), columns(maxMembers))
+	wantStatus(t, err, codes.InvalidArgument, "it has no values set")
 }
 
 // What callers do, the budget is whole once they are gone.

@@ -260,7 +260,7 @@ func TestCatalogAndPublicationsUnderLoad(t *testing.T) {
 func checkWhole(t *testing.T, got *fstorev1.GetOnlineFeaturesResponse, expect func(int, fstore.Generation) int64) {
 	want := expect(int(got.Views[0].Version), fstore.Generation(got.Views[0].Generation))
 	for _, f := range got.Features {
-		for _, v := range f.Values.GetInt64Values().Values {
+		for _, v := range f.Int64Values {
 			if v != want {
 				t.Errorf("%s of %v: got %d, want %d", f.Name, got.Views[0], v, want)
 			}

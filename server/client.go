@@ -47,9 +47,7 @@ func requestOf(q Question) *fstorev1.GetOnlineFeaturesRequest {
 		req.Selection = &fstorev1.GetOnlineFeaturesRequest_Features{Features: &fstorev1.FeatureRefs{Refs: q.Features}}
 	}
 	for i := range q.Keys {
-		c := &fstorev1.Column{Name: q.Keys[i].Name, Validity: q.Keys[i].Valid, Values: &fstorev1.Values{}}
-		valuesOf(c.Values, &q.Keys[i])
-		req.Entities = append(req.Entities, c)
+		req.Entities = append(req.Entities, fstorev1.NewColumn(&q.Keys[i]))
 	}
 	return req
 }
@@ -65,7 +63,7 @@ func answerFrom(r *fstorev1.GetOnlineFeaturesResponse) (*fstore.FeatureList, *on
 		a.Replayed = fstore.FromMicros(r.GetReplayedMicros())
 	}
 	for _, f := range r.GetFeatures() {
-		c, err := columnFrom(f.GetName(), f.GetValues(), f.GetValidity())
+		c, err := fstorev1.ColumnOf(f)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -76,10 +74,10 @@ func answerFrom(r *fstorev1.GetOnlineFeaturesResponse) (*fstore.FeatureList, *on
 		if n := len(statuses); n > 0 && n != a.Rows {
 			return nil, nil, fstore.Errorf(fstore.ErrCorrupt, "feature %s has %d statuses for %d rows", f.GetName(), n, a.Rows)
 		}
-		if n, m := len(events.GetValues()), len(events.GetValidity()); n > 0 && n != a.Rows || m > 0 && m != (a.Rows+7)/8 {
+		if n, m := len(events), len(f.GetEventValidity()); n > 0 && n != a.Rows || m > 0 && m != (a.Rows+7)/8 {
 			return nil, nil, fstore.Errorf(fstore.ErrCorrupt, "feature %s has %d event times for %d rows", f.GetName(), n, a.Rows)
 		}
-		out := online.AnswerFeature{Column: c, Events: events.GetValues(), EventsValid: events.GetValidity()}
+		out := online.AnswerFeature{Column: c, Events: events, EventsValid: f.GetEventValidity()}
 		if len(statuses) > 0 {
 			out.Statuses = unsafe.Slice((*online.Status)(unsafe.SliceData(statuses)), len(statuses)) //nolint:gosec // G103: a Status is a byte
 		}

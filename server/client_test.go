@@ -69,8 +69,8 @@ func TestAskRefusesAnswersThatAreNotWhole(t *testing.T) {
 	good := func() *fstorev1.GetOnlineFeaturesResponse {
 		c := int64s("x", 1, 2)
 		return &fstorev1.GetOnlineFeaturesResponse{Rows: 2, Features: []*fstorev1.Feature{{
-			Name: "x", Type: "int64", Values: c.Values, Statuses: []byte{0, 1},
-			EventTimestamps: &fstorev1.EventTimestamps{Values: []int64{5, 6}, Validity: []byte{1}},
+			Name: "x", Type: "int64", Int64Values: c.Int64Values, Statuses: []byte{0, 1},
+			EventTimestamps: []int64{5, 6}, EventValidity: []byte{1},
 		}}}
 	}
 	for _, c := range []struct {
@@ -80,11 +80,13 @@ func TestAskRefusesAnswersThatAreNotWhole(t *testing.T) {
 		{"whole", "", func(*fstorev1.GetOnlineFeaturesResponse) {}},
 		{"values", "2 values for 3 rows", func(r *fstorev1.GetOnlineFeaturesResponse) { r.Rows = 3 }},
 		{"statuses", "1 statuses for 2 rows", func(r *fstorev1.GetOnlineFeaturesResponse) { r.Features[0].Statuses = []byte{1} }},
-		{"event times", "1 event times for 2 rows", func(r *fstorev1.GetOnlineFeaturesResponse) { r.Features[0].EventTimestamps.Values = []int64{5} }},
+		{"event times", "1 event times for 2 rows", func(r *fstorev1.GetOnlineFeaturesResponse) { r.Features[0].EventTimestamps = []int64{5} }},
 		{"their validity", "event times for 2 rows", func(r *fstorev1.GetOnlineFeaturesResponse) {
-			r.Features[0].EventTimestamps.Validity = []byte{1, 1}
+			r.Features[0].EventValidity = []byte{1, 1}
 		}},
-		{"no kind of values", "it has no values set", func(r *fstorev1.GetOnlineFeaturesResponse) { r.Features[0].Values = nil }},
+		{"no values", "0 values for 2 rows", func(r *fstorev1.GetOnlineFeaturesResponse) { r.Features[0].Int64Values = nil }},
+		{"no values and no type", "it has no values set", func(r *fstorev1.GetOnlineFeaturesResponse) { r.Features[0].Int64Values, r.Features[0].Type = nil, "" }},
+		{"another type", "its type is int64", func(r *fstorev1.GetOnlineFeaturesResponse) { r.Features[0].Int64Values, r.Features[0].BoolValues = nil, []bool{true, false} }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			reply := good()

@@ -15,6 +15,9 @@ const (
 	maxElements = 200_000
 	// maxNesting bounds messages in messages, and lists and objects in JSON. A request has no more than six.
 	maxNesting = 16
+	// maxMessages bounds the messages of a request: one a key column, and a few more. A message takes two bytes of a
+	// request and hundreds of memory.
+	maxMessages = maxMembers + 10
 )
 
 var requestMessage = (&fstorev1.GetOnlineFeaturesRequest{}).ProtoReflect().Descriptor()
@@ -22,11 +25,12 @@ var requestMessage = (&fstorev1.GetOnlineFeaturesRequest{}).ProtoReflect().Descr
 // size is what a message comes to once it is decoded.
 type size struct {
 	elements int   // fields and values, those of the messages in it included
+	messages int   // itself included
 	bytes    int64 // of memory, about
 }
 
 const (
-	messageCost = 128 // of a message that may have no bytes at all
+	messageCost = 384 // of a message that may have no bytes at all: a Column has a slice for each type
 	valueCost   = 24  // of a value: as much as the header of a slice
 )
 
@@ -37,8 +41,11 @@ func (s *size) count(b []byte, m protoreflect.MessageDescriptor, nesting int) {
 		s.elements = maxElements + 1
 	}
 	s.bytes += messageCost
+	if s.messages++; s.messages > maxMessages {
+		return
+	}
 	fields := m.Fields()
-	for len(b) > 0 && s.elements <= maxElements {
+	for len(b) > 0 && s.elements <= maxElements && s.messages <= maxMessages {
 		number, kind, tag := protowire.ConsumeTag(b)
 		if tag < 0 {
 			return
@@ -85,7 +92,10 @@ func (s *size) countField(value []byte, field protoreflect.FieldDescriptor, nest
 func sizeOfMessage(b []byte) (bytes int64, err error) {
 	var s size
 	s.count(b, requestMessage, 0)
-	if s.elements > maxElements {
+	switch {
+	case s.messages > maxMessages:
+		return 0, fstore.Errorf(fstore.ErrTooLarge, "the request has more than %d key columns", maxMembers)
+	case s.elements > maxElements:
 		return 0, tooManyElements()
 	}
 	return s.bytes, nil

@@ -94,39 +94,37 @@ func (t *target) encode(a *online.Answer) (encoded, error) {
 	return encoded{buf: buf}, nil
 }
 
-// sizes are the lengths of a feature's message and of those within it.
-type sizes struct {
-	feature int
-	kind    int // of the values of one kind, such as Float64Values
-	events  int // of EventTimestamps
-}
-
+// sizesOf returns the length of a feature's message and, within it, of its packed values.
 func sizesOf(f *online.AnswerFeature, head int) sizes {
-	s := sizes{kind: sizeKind(&f.Column)}
-	s.feature = head + sizeField(sizeField(s.kind)) +
-		sizeBytes(len(f.Column.Valid)) + sizeBytes(len(f.Statuses))
-	if f.Events != nil {
-		s.events = sizeBytes(8*len(f.Events)) + sizeBytes(len(f.EventsValid))
-		s.feature += sizeField(s.events)
-	}
+	c := &f.Column
+	s := sizes{packed: sizePacked(c), offsets: sizeOffsets(c.Offsets)}
+	s.feature = head + sizeBytes(s.packed) + sizeTexts(c.Strings) + sizeTexts(c.Bytes) + sizeBytes(s.offsets) +
+		sizeBytes(len(c.Valid)) + sizeBytes(len(f.Statuses)) + sizeBytes(8*len(f.Events)) + sizeBytes(len(f.EventsValid))
 	return s
 }
 
+type sizes struct{ feature, packed, offsets int }
+
 func appendFeature(b []byte, f *online.AnswerFeature, s sizes) []byte {
-	kind := fieldOf(f.Column.Type)
-	b = appendHead(b, 3, sizeField(s.kind))
-	b = appendHead(b, kind, s.kind)
-	b = appendKind(b, &f.Column)
-	b = appendText(b, 4, f.Column.Valid)
-	b = appendText(b, 5, statusBytes(f.Statuses))
-	if f.Events != nil {
-		b = appendHead(b, 6, s.events)
-		if len(f.Events) > 0 {
-			b = appendFixed64s(appendHead(b, 1, 8*len(f.Events)), f.Events)
-		}
-		b = appendText(b, 2, f.EventsValid)
+	c := &f.Column
+	field := fieldOf(c.Type)
+	if s.packed > 0 {
+		b = appendPacked(appendHead(b, field, s.packed), c)
 	}
-	return b
+	b = appendTexts(b, field, c.Strings)
+	b = appendTexts(b, field, c.Bytes)
+	if s.offsets > 0 {
+		b = appendHead(b, 11, s.offsets)
+		for _, v := range c.Offsets {
+			b = protowire.AppendVarint(b, uint64(v))
+		}
+	}
+	b = appendText(b, 12, c.Valid)
+	b = appendText(b, 13, statusBytes(f.Statuses))
+	if len(f.Events) > 0 {
+		b = appendFixed64s(appendHead(b, 14, 8*len(f.Events)), f.Events)
+	}
+	return appendText(b, 15, f.EventsValid)
 }
 
 // The statuses have the same numbers on the wire, so that their bytes can be handed on.
@@ -161,62 +159,11 @@ func appendVersion(b []byte, v *online.AnswerVersion) []byte {
 	return b
 }
 
-// fieldOf returns the field of Values that holds values of a type: 1 for bool to 8 for timestamp, in the order of
-// fstore's own types, and 9 for lists.
-func fieldOf(t fstore.Type) protowire.Number {
-	if t.IsList() {
-		return 9
-	}
-	return protowire.Number(t)
-}
+// fieldOf returns the field of Feature that holds values of a type, or elements of a list type: 3 for bool to 10 for
+// timestamp, in the order of fstore's own types.
+func fieldOf(t fstore.Type) protowire.Number { return protowire.Number(t.Elem()) + 2 }
 
-// elementsOf returns the elements of a list column as a column of their own; its Len is not set.
-func elementsOf(c *fstore.Column) fstore.Column {
-	elements := *c
-	elements.Type, elements.Offsets, elements.Valid, elements.Len = c.Type.Elem(), nil, nil, 0
-	return elements
-}
-
-// sizeKind returns the length of a column's values as the message of their kind.
-func sizeKind(c *fstore.Column) int {
-	switch {
-	case c.Type.IsList():
-		elements := elementsOf(c)
-		return sizeBytes(sizeOffsets(c.Offsets)) + sizeField(sizeField(sizeKind(&elements)))
-	case c.Type == fstore.String:
-		return sizeTexts(c.Strings)
-	case c.Type == fstore.Bytes:
-		return sizeTexts(c.Bytes)
-	}
-	return sizeBytes(sizePacked(c))
-}
-
-// appendKind appends a column's values as the message of their kind.
-func appendKind(b []byte, c *fstore.Column) []byte {
-	switch {
-	case c.Type.IsList():
-		elements := elementsOf(c)
-		if n := sizeOffsets(c.Offsets); n > 0 {
-			b = appendHead(b, 1, n)
-			for _, v := range c.Offsets {
-				b = protowire.AppendVarint(b, uint64(v))
-			}
-		}
-		size, field := sizeKind(&elements), fieldOf(elements.Type)
-		b = appendHead(b, 2, sizeField(size))
-		return appendKind(appendHead(b, field, size), &elements)
-	case c.Type == fstore.String:
-		return appendTexts(b, c.Strings)
-	case c.Type == fstore.Bytes:
-		return appendTexts(b, c.Bytes)
-	}
-	if n := sizePacked(c); n > 0 {
-		b = appendPacked(appendHead(b, 1, n), c)
-	}
-	return b
-}
-
-// sizeTexts returns the length of strings or bytes as field 1. They are not packed: an empty one has a length, too.
+// sizeTexts returns the length of strings or bytes. They are not packed: an empty one has a tag and a length, too.
 func sizeTexts[T ~string | ~[]byte](values []T) int {
 	n := 0
 	for _, v := range values {
@@ -225,9 +172,9 @@ func sizeTexts[T ~string | ~[]byte](values []T) int {
 	return n
 }
 
-func appendTexts[T ~string | ~[]byte](b []byte, values []T) []byte {
+func appendTexts[T ~string | ~[]byte](b []byte, field protowire.Number, values []T) []byte {
 	for _, v := range values {
-		b = append(appendHead(b, 1, len(v)), v...)
+		b = append(appendHead(b, field, len(v)), v...)
 	}
 	return b
 }
@@ -242,7 +189,7 @@ func sizeOffsets(offsets []int32) int {
 
 // sizePacked returns the length of the values of a column of numbers, bools or instants.
 func sizePacked(c *fstore.Column) int {
-	switch c.Type {
+	switch c.Type.Elem() {
 	case fstore.Bool:
 		return len(c.Bools)
 	case fstore.Float32:
@@ -264,7 +211,7 @@ func sizePacked(c *fstore.Column) int {
 }
 
 func appendPacked(b []byte, c *fstore.Column) []byte {
-	switch c.Type {
+	switch c.Type.Elem() {
 	case fstore.Bool:
 		for _, v := range c.Bools {
 			b = append(b, byte(protowire.EncodeBool(v)))

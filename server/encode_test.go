@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/columntest"
 	"github.com/fstore-dev/fstore/online"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 )
@@ -19,15 +20,13 @@ import (
 func responseOf(list *fstore.FeatureList, a *online.Answer) *fstorev1.GetOnlineFeaturesResponse {
 	out := &fstorev1.GetOnlineFeaturesResponse{Rows: uint32(a.Rows)}
 	for _, from := range a.Features {
-		to := &fstorev1.Feature{
-			Name: from.Column.Name, Type: from.Column.Type.String(), Validity: from.Column.Valid,
-			Statuses: statusBytes(from.Statuses), Values: &fstorev1.Values{},
-		}
-		valuesOf(to.Values, &from.Column)
-		if from.Events != nil {
-			to.EventTimestamps = &fstorev1.EventTimestamps{Values: from.Events, Validity: from.EventsValid}
-		}
-		out.Features = append(out.Features, to)
+		c := fstorev1.NewColumn(&from.Column)
+		out.Features = append(out.Features, &fstorev1.Feature{
+			Name: c.Name, Type: c.Type, BoolValues: c.BoolValues, Int32Values: c.Int32Values, Int64Values: c.Int64Values,
+			Float32Values: c.Float32Values, Float64Values: c.Float64Values, StringValues: c.StringValues, BytesValues: c.BytesValues,
+			TimestampValues: c.TimestampValues, Offsets: c.Offsets, Validity: c.Validity,
+			Statuses: statusBytes(from.Statuses), EventTimestamps: from.Events, EventValidity: from.EventsValid,
+		})
 	}
 	for _, v := range a.Versions {
 		out.Views = append(out.Views, &fstorev1.ViewAnswer{
@@ -50,7 +49,7 @@ func TestAnAnswersBytesAreItsMessages(t *testing.T) {
 		rows := rapid.IntRange(0, 12).Draw(t, "rows")
 		list, a := &fstore.FeatureList{Uses: []fstore.ViewUse{{Version: &fstore.ViewVersion{}}}}, &online.Answer{Rows: rows}
 		for i := range rapid.IntRange(0, 80).Draw(t, "features") {
-			f := online.AnswerFeature{Column: drawColumn(t, rapid.SampledFrom(allTypes()).Draw(t, "type"), rows)}
+			f := online.AnswerFeature{Column: columntest.Draw(t, rapid.SampledFrom(columntest.Types()).Draw(t, "type"), rows)}
 			f.Column.Name = fmt.Sprint("f", i)
 			if rapid.Bool().Draw(t, "has statuses") {
 				f.Statuses = rapid.SliceOfN(rapid.SampledFrom([]online.Status{online.Present, online.NullValue, online.NotFound, online.OutsideMaxAge}), rows, rows).Draw(t, "statuses")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"strings"
 	"testing"
 
@@ -18,6 +17,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/alloctest"
+	"github.com/fstore-dev/fstore/internal/columntest"
 	"github.com/fstore-dev/fstore/online"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 )
@@ -43,20 +43,20 @@ func fuzzWorld(f *testing.F) *world {
 }
 
 func strs(name string, values ...string) *fstorev1.Column {
-	return &fstorev1.Column{Name: name, Values: &fstorev1.Values{Kind: &fstorev1.Values_StringValues{StringValues: &fstorev1.StringValues{Values: values}}}}
+	return &fstorev1.Column{Name: name, StringValues: values}
 }
 
 func times(name string, values ...int64) *fstorev1.Column {
-	return &fstorev1.Column{Name: name, Values: &fstorev1.Values{Kind: &fstorev1.Values_TimestampValues{TimestampValues: &fstorev1.TimestampValues{Values: values}}}}
+	return &fstorev1.Column{Name: name, TimestampValues: values}
 }
 
 // fuzzRequests are requests that are right, and some that are nearly.
 func fuzzRequests() []*fstorev1.GetOnlineFeaturesRequest {
 	texts, at := strs("s", "a", ""), times("t", now.UnixMicro(), 0)
 	texts.Validity = []byte{1}
-	bytesOf := &fstorev1.Column{Name: "b", Values: &fstorev1.Values{Kind: &fstorev1.Values_BytesValues{BytesValues: &fstorev1.BytesValues{Values: [][]byte{[]byte("b"), {}}}}}}
-	bools := &fstorev1.Column{Name: "o", Values: &fstorev1.Values{Kind: &fstorev1.Values_BoolValues{BoolValues: &fstorev1.BoolValues{Values: []bool{true, false}}}}}
-	lists := &fstorev1.Column{Name: "i", Values: &fstorev1.Values{Kind: &fstorev1.Values_ListValues{ListValues: &fstorev1.ListValues{Offsets: []int32{0, 1, 1}, Elements: int64s("", 1).Values}}}}
+	bytesOf := &fstorev1.Column{Name: "b", BytesValues: [][]byte{[]byte("b"), {}}}
+	bools := &fstorev1.Column{Name: "o", BoolValues: []bool{true, false}}
+	lists := &fstorev1.Column{Name: "i", Int64Values: []int64{1}, Offsets: []int32{0, 1, 1}}
 	events := byService("both", int64s("i", 1, -1), texts, at, bytesOf, bools)
 	events.EventTimestamps = true
 	return []*fstorev1.GetOnlineFeaturesRequest{
@@ -144,7 +144,7 @@ func marshalled(t testing.TB, m proto.Message) []byte {
 func whole(t *testing.T, req *fstorev1.GetOnlineFeaturesRequest, answer *fstorev1.GetOnlineFeaturesResponse) {
 	t.Helper()
 	for _, e := range req.Entities {
-		if c, err := columnFrom(e.Name, e.Values, e.Validity); err != nil || c.Len != int(answer.Rows) {
+		if c, err := fstorev1.ColumnOf(e); err != nil || c.Len != int(answer.Rows) {
 			t.Fatalf("%d rows of key column %s (%v) had %d rows of answer", c.Len, e.Name, err, answer.Rows)
 		}
 	}
@@ -152,7 +152,7 @@ func whole(t *testing.T, req *fstorev1.GetOnlineFeaturesRequest, answer *fstorev
 		t.Fatalf("%d rows, %d features, %d views", answer.Rows, len(answer.Features), len(answer.Views))
 	}
 	for _, feature := range answer.Features {
-		c, err := columnFrom(feature.Name, feature.Values, feature.Validity)
+		c, err := fstorev1.ColumnOf(feature)
 		if err != nil || c.Len != int(answer.Rows) || c.Type.String() != feature.Type {
 			t.Fatalf("%s has %d rows of %d, of %s: %v", feature.Name, c.Len, answer.Rows, feature.Type, err)
 		}
@@ -162,64 +162,10 @@ func whole(t *testing.T, req *fstorev1.GetOnlineFeaturesRequest, answer *fstorev
 				t.Fatalf("%s, row %d: present is %v, null is %v", feature.Name, i+1, present, c.IsNull(i))
 			}
 		}
-		if n := len(feature.GetEventTimestamps().GetValues()); req.EventTimestamps && n != c.Len || !req.EventTimestamps && n != 0 {
+		if n := len(feature.GetEventTimestamps()); req.EventTimestamps && n != c.Len || !req.EventTimestamps && n != 0 {
 			t.Fatalf("%s has %d event times for %d rows", feature.Name, n, c.Len)
 		}
 	}
-}
-
-// FuzzColumn holds that no message makes columnFrom panic or allocate, that what it takes is whole, and that it is the
-// same after another way over the wire.
-func FuzzColumn(f *testing.F) {
-	for _, req := range fuzzRequests() {
-		for _, c := range req.Entities {
-			f.Add(marshalled(f, c))
-		}
-	}
-	for _, c := range []*fstorev1.Column{
-		int64s("k", 1, -2, math.MaxInt64),
-		{},
-		{Values: &fstorev1.Values{Kind: &fstorev1.Values_ListValues{ListValues: &fstorev1.ListValues{
-			Offsets: []int32{0, 1}, Elements: &fstorev1.Values{Kind: &fstorev1.Values_BytesValues{BytesValues: &fstorev1.BytesValues{Values: [][]byte{{1}}}}},
-		}}}},
-		{Validity: []byte{0xff}, Values: &fstorev1.Values{Kind: &fstorev1.Values_ListValues{ListValues: &fstorev1.ListValues{
-			Offsets: []int32{0, 2, 2}, Elements: &fstorev1.Values{Kind: &fstorev1.Values_Float64Values{Float64Values: &fstorev1.Float64Values{Values: []float64{math.NaN(), -0.5}}}},
-		}}}},
-		{Values: &fstorev1.Values{Kind: &fstorev1.Values_ListValues{ListValues: &fstorev1.ListValues{Offsets: []int32{0, math.MaxInt32}, Elements: int64s("", 1).Values}}}},
-	} {
-		f.Add(marshalled(f, c))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		var m fstorev1.Column
-		if proto.Unmarshal(b, &m) != nil {
-			return
-		}
-		var c fstore.Column
-		var err error
-		alloctest.AtMost(t, 8*len(b), func() { c, err = columnFrom(m.Name, m.Values, m.Validity) })
-		if err != nil {
-			if classOf(err).code != codes.InvalidArgument {
-				t.Fatal(err)
-			}
-			return
-		}
-		var values fstorev1.Values
-		valuesOf(&values, &c)
-		var again fstorev1.Column
-		if err := proto.Unmarshal(marshalled(t, &fstorev1.Column{Name: c.Name, Values: &values, Validity: c.Valid}), &again); err != nil {
-			t.Fatal(err)
-		}
-		back, err := columnFrom(again.Name, again.Values, again.Validity)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if back.Name != c.Name || back.Type != c.Type || back.Len != c.Len {
-			t.Fatalf("%s %s of %d rows became %s %s of %d", c.Name, c.Type, c.Len, back.Name, back.Type, back.Len)
-		}
-		if diff := cmp.Diff(printed(&c), printed(&back)); diff != "" {
-			t.Fatal(diff)
-		}
-	})
 }
 
 // FuzzRequestJSON holds that no body makes the decoder panic or allocate more than a multiple of it; that it takes
@@ -271,7 +217,7 @@ func FuzzRequestJSON(f *testing.F) {
 				t.Fatalf("%q: column %q was read as %q", body, e.name, e.values)
 			}
 		}
-		for _, typ := range allTypes() {
+		for _, typ := range columntest.Types() {
 			if typ.IsKey() {
 				readsAs(t, req, typ, len(body))
 			}
@@ -308,7 +254,7 @@ func readsAs(t *testing.T, req *jsonRequest, typ fstore.Type, n int) {
 		if err := parseColumn(&again, appendColumnJSON(nil, &columns[i]), 1000, (*fstore.Column).AppendParsed); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(printed(&columns[i]), printed(&again)); diff != "" {
+		if diff := cmp.Diff(columntest.Rows(&columns[i]), columntest.Rows(&again)); diff != "" {
 			t.Fatal(diff)
 		}
 	}

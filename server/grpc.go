@@ -280,7 +280,7 @@ func modelOf(m *fstorev1.ModelRef) fstore.ModelRef {
 func columnsFrom(entities []*fstorev1.Column) ([]fstore.Column, error) {
 	keys := make([]fstore.Column, len(entities))
 	for i, e := range entities {
-		c, err := columnFrom(e.GetName(), e.GetValues(), e.GetValidity())
+		c, err := fstorev1.ColumnOf(e)
 		if err != nil {
 			return nil, err
 		}

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/columntest"
 	"github.com/fstore-dev/fstore/online"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 )
@@ -47,11 +48,11 @@ func TestGetOnlineFeatures(t *testing.T) {
 		t.Fatal(err)
 	}
 	fresh, old := now.Add(-time.Hour).UnixMicro(), now.AddDate(0, 0, -31).UnixMicro()
-	events := fmt.Sprintf(`{"values": ["%d", "%d", "%d", "0", "0"], "validity": "Bw=="}`, fresh, fresh, old)
+	events := fmt.Sprintf(`["%d", "%d", "%d", "0", "0"], "eventValidity": "Bw=="`, fresh, fresh, old)
 	want := message(t, fmt.Sprintf(`{"rows": 5, "features": [
-		{"name": "value", "type": "float64", "values": {"float64Values": {"values": [10.5, 0, 0, 0, 0]}},
+		{"name": "value", "type": "float64", "float64Values": [10.5, 0, 0, 0, 0],
 		 "validity": "AQ==", "statuses": "AAEDAgI=", "eventTimestamps": %s},
-		{"name": "lines", "type": "int64", "values": {"int64Values": {"values": ["3", "0", "0", "0", "0"]}},
+		{"name": "lines", "type": "int64", "int64Values": ["3", "0", "0", "0", "0"],
 		 "statuses": "AAEDAgI=", "eventTimestamps": %s}],
 		"views": [{"name": "orders", "version": 1, "generation": "0000060100000000", "publishedMicros": "%d"}],
 		"service": {"name": "churn", "version": 2}}`, events, events, now.Add(-10*time.Minute).UnixMicro()))
@@ -103,7 +104,7 @@ func TestListWithoutKeysHasOneRow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Rows != 1 || !got.Features[0].Values.GetBoolValues().Values[0] {
+	if got.Rows != 1 || !got.Features[0].BoolValues[0] {
 		t.Errorf("got %v", got)
 	}
 }
@@ -114,7 +115,7 @@ func TestNoRowsHaveAnEmptyAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Rows != 0 || len(got.Features) != 2 || got.Features[0].Values.GetFloat64Values() == nil {
+	if got.Rows != 0 || len(got.Features) != 2 || got.Features[0].Type != "float64" {
 		t.Errorf("got %v", got)
 	}
 }
@@ -130,7 +131,7 @@ func TestEveryTypeIsServed(t *testing.T) {
 	}
 	var features []fstore.Feature
 	full, empty := row{"a", now}, row{"b", now}
-	for i, typ := range allTypes() {
+	for i, typ := range columntest.Types() {
 		features = append(features, fstore.Feature{Name: fmt.Sprintf("f%02d", i), Type: typ})
 		full, empty = append(full, values[typ]), append(empty, nil)
 	}
@@ -139,7 +140,7 @@ func TestEveryTypeIsServed(t *testing.T) {
 	w.book.set(page{services: map[string]*fstore.FeatureList{"types": serviceOf("types", 1, v)}})
 	publish(t, w.store, v, now, full, empty)
 	w.start(t)
-	strings := &fstorev1.Column{Name: "k", Values: &fstorev1.Values{Kind: &fstorev1.Values_StringValues{StringValues: &fstorev1.StringValues{Values: []string{"a", "b", "c"}}}}}
+	strings := &fstorev1.Column{Name: "k", StringValues: []string{"a", "b", "c"}}
 	got, err := w.client.GetOnlineFeatures(context.Background(), byService("types", strings))
 	if err != nil {
 		t.Fatal(err)
@@ -150,14 +151,14 @@ func TestEveryTypeIsServed(t *testing.T) {
 		want.Append(values[features[i].Type])
 		want.AppendNull()
 		want.AppendNull()
-		c, err := columnFrom(f.Name, f.Values, f.Validity)
+		c, err := fstorev1.ColumnOf(f)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if f.Type != features[i].Type.String() || c.Type != features[i].Type {
 			t.Errorf("%s: got type %s with values of %s, want %s", f.Name, f.Type, c.Type, features[i].Type)
 		}
-		if diff := cmp.Diff(printed(&want), printed(&c)); diff != "" {
+		if diff := cmp.Diff(columntest.Rows(&want), columntest.Rows(&c)); diff != "" {
 			t.Errorf("%s %s (-want +got):\n%s", f.Name, f.Type, diff)
 		}
 		if diff := cmp.Diff([]byte{0, 1, 2}, f.Statuses); diff != "" {
@@ -175,7 +176,7 @@ func TestBadRequests(t *testing.T) {
 	w := shop(t, func(o *Options) { o.MaxRequestBytes = 100_000 })
 	w.store.Limits = online.Limits{MaxRows: 5, MaxFeatures: 3, MaxAnswerBytes: 64}
 	id := func(values ...int64) *fstorev1.Column { return int64s("customer_id", values...) }
-	floats := &fstorev1.Column{Name: "customer_id", Values: &fstorev1.Values{Kind: &fstorev1.Values_Float64Values{Float64Values: &fstorev1.Float64Values{Values: []float64{1}}}}}
+	floats := &fstorev1.Column{Name: "customer_id", Float64Values: []float64{1}}
 	short := id(1, 2)
 	short.Validity = []byte{1, 1}
 	for _, c := range []struct {

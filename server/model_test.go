@@ -50,7 +50,7 @@ func TestAModelIsServedWhatIsPinnedToIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := got.Features
-		if len(f) != 2 || f[0].Name != "count" || f[0].Values.GetInt64Values().Values[0] != 11 || f[1].Name != "amount" || f[1].Values.GetFloat64Values().Values[0] != 1.5 {
+		if len(f) != 2 || f[0].Name != "count" || f[0].Int64Values[0] != 11 || f[1].Name != "amount" || f[1].Float64Values[0] != 1.5 {
 			t.Errorf("%s: got %v", named, f)
 		}
 		if got.Model.GetName() != "fraud" || got.Model.GetVersion() != "1" || got.Service != nil || got.Views[0].Version != 1 {
@@ -58,7 +58,7 @@ func TestAModelIsServedWhatIsPinnedToIt(t *testing.T) {
 		}
 	}
 	got, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", 1)))
-	if err != nil || got.Model != nil || got.Features[0].Values.GetFloat64Values().Values[0] != 2.5 {
+	if err != nil || got.Model != nil || got.Features[0].Float64Values[0] != 2.5 {
 		t.Errorf("head beside it: %v, %v", got, err)
 	}
 	code, body := w.post(t, `{"model":{"name":"fraud","version":"champion"},"entities":{"customer_id":[1]}}`)

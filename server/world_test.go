@@ -391,9 +391,11 @@ func today() *fstore.ViewVersion {
 }
 
 func int64s(name string, values ...int64) *fstorev1.Column {
-	return &fstorev1.Column{Name: name, Values: &fstorev1.Values{Kind: &fstorev1.Values_Int64Values{
-		Int64Values: &fstorev1.Int64Values{Values: values},
-	}}}
+	c := &fstorev1.Column{Name: name, Int64Values: values}
+	if len(values) == 0 {
+		c.Type = "int64"
+	}
+	return c
 }
 
 func byService(name string, entities ...*fstorev1.Column) *fstorev1.GetOnlineFeaturesRequest {

@@ -26,24 +26,24 @@ def key_column(argument):
     name, _, text = argument.partition("=")
     values = text.split(",")
     try:
-        return pb.Column(name=name, values=pb.Values(int64_values=pb.Int64Values(values=[int(v) for v in values])))
+        return pb.Column(name=name, int64_values=[int(v) for v in values])
     except ValueError:
-        return pb.Column(name=name, values=pb.Values(string_values=pb.StringValues(values=values)))
+        return pb.Column(name=name, string_values=values)
 
 
 def instant(micros):
     return EPOCH + datetime.timedelta(microseconds=micros)
 
 
-def python_values(values):
-    """Returns packed values as a list; a list feature gives a list of lists."""
-    kind = values.WhichOneof("kind")
-    if kind == "list_values":
-        elements = python_values(values.list_values.elements)
-        offsets = values.list_values.offsets
-        return [elements[start:end] for start, end in zip(offsets, offsets[1:])]
-    packed = list(getattr(values, kind).values)
-    return [instant(v) for v in packed] if kind == "timestamp_values" else packed
+def python_values(feature):
+    """Returns the values of a feature as a list; a list feature gives a list of lists."""
+    element = feature.type.removeprefix("list<").removesuffix(">")
+    values = list(getattr(feature, f"{element}_values"))
+    if element == "timestamp":
+        values = [instant(v) for v in values]
+    if not feature.offsets:
+        return values
+    return [values[start:end] for start, end in zip(feature.offsets, feature.offsets[1:])]
 
 
 def nullable(values, validity):
@@ -58,12 +58,12 @@ def read(answer):
         numbers = feature.statuses or bytes(answer.rows)  # no statuses: all are STATUS_PRESENT, which is 0
         column = {
             "type": feature.type,
-            "values": nullable(python_values(feature.values), feature.validity),
+            "values": nullable(python_values(feature), feature.validity),
             "statuses": [pb.Status.Name(n).removeprefix("STATUS_") for n in numbers],
         }
-        if feature.HasField("event_timestamps"):
-            events = feature.event_timestamps
-            column["event_timestamps"] = nullable([instant(v) for v in events.values], events.validity)
+        if feature.event_timestamps:
+            events = [instant(v) for v in feature.event_timestamps]
+            column["event_timestamps"] = nullable(events, feature.event_validity)
         columns[feature.name] = column
     return columns
 

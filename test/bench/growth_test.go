@@ -52,15 +52,13 @@ func measureGrowth(b *testing.B, keys int, views ...*fstore.ViewVersion) {
 
 // ask is a request for the service "bench" and that many keys.
 func ask(keys int) *fstorev1.GetOnlineFeaturesRequest {
-	column := &fstorev1.Int64Values{}
-	for i := range keys {
-		column.Values = append(column.Values, int64(i))
+	ids := make([]int64, keys)
+	for i := range ids {
+		ids[i] = int64(i)
 	}
 	return &fstorev1.GetOnlineFeaturesRequest{
 		Selection: &fstorev1.GetOnlineFeaturesRequest_Service{Service: "bench"},
-		Entities: []*fstorev1.Column{{
-			Name: "customer_id", Values: &fstorev1.Values{Kind: &fstorev1.Values_Int64Values{Int64Values: column}},
-		}},
+		Entities:  []*fstorev1.Column{{Name: "customer_id", Int64Values: ids}},
 	}
 }
 

@@ -80,7 +80,7 @@ func newLoad(b *testing.B, address string, keys int) *load {
 // request asks for other keys each time.
 func (l *load) request(r *rand.Rand) *fstorev1.GetOnlineFeaturesRequest {
 	req := ask(l.keys)
-	ids := req.Entities[0].Values.GetInt64Values().Values
+	ids := req.Entities[0].Int64Values
 	for i := range ids {
 		ids[i] = r.Int64N(10_000)
 	}

@@ -70,9 +70,7 @@ func churnOf(s *served, deadline time.Duration, customers ...int64) (*fstorev1.G
 func churnRequest(customers ...int64) *fstorev1.GetOnlineFeaturesRequest {
 	return &fstorev1.GetOnlineFeaturesRequest{
 		Selection: &fstorev1.GetOnlineFeaturesRequest_Service{Service: "churn"},
-		Entities: []*fstorev1.Column{{Name: "customer_id", Values: &fstorev1.Values{Kind: &fstorev1.Values_Int64Values{
-			Int64Values: &fstorev1.Int64Values{Values: customers},
-		}}}},
+		Entities:  []*fstorev1.Column{{Name: "customer_id", Int64Values: customers}},
 	}
 }
 
@@ -104,7 +102,7 @@ func anew(t testing.TB, s *served, before *fstorev1.GetOnlineFeaturesResponse) *
 func firstAnswer(t testing.TB, s *served) *fstorev1.GetOnlineFeaturesResponse {
 	t.Helper()
 	a, err := churnOf(s, 10*time.Second)
-	if err != nil || a.GetRows() != 3 || a.Features[0].Values.GetFloat64Values().GetValues()[0] != 77.58 {
+	if err != nil || a.GetRows() != 3 || a.Features[0].Float64Values[0] != 77.58 {
 		t.Fatalf("%v, %v\n%s", a, err, s.log)
 	}
 	return a

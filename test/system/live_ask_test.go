@@ -78,9 +78,7 @@ func askGRPC(ctx context.Context, client fstorev1.FeatureStoreClient, q *ask) *a
 		req.Selection = &fstorev1.GetOnlineFeaturesRequest_Features{Features: &fstorev1.FeatureRefs{Refs: q.refs}}
 	}
 	for name, keys := range q.columns {
-		req.Entities = append(req.Entities, &fstorev1.Column{Name: name, Values: &fstorev1.Values{
-			Kind: &fstorev1.Values_Int64Values{Int64Values: &fstorev1.Int64Values{Values: keys}},
-		}})
+		req.Entities = append(req.Entities, &fstorev1.Column{Name: name, Int64Values: keys})
 	}
 	resp, err := client.GetOnlineFeatures(ctx, req)
 	if err != nil {
@@ -100,8 +98,8 @@ func askGRPC(ctx context.Context, client fstorev1.FeatureStoreClient, q *ask) *a
 	}
 	for _, f := range resp.GetFeatures() {
 		a.features = append(a.features, featureAnswer{
-			name: f.GetName(), typ: f.GetType(), ints: f.GetValues().GetInt64Values().GetValues(), texts: f.GetValues().GetStringValues().GetValues(),
-			statuses: f.GetStatuses(), events: f.GetEventTimestamps().GetValues(),
+			name: f.GetName(), typ: f.GetType(), ints: f.GetInt64Values(), texts: f.GetStringValues(),
+			statuses: f.GetStatuses(), events: f.GetEventTimestamps(),
 		})
 	}
 	return a

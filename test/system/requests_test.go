@@ -59,16 +59,16 @@ func unharmed(t testing.TB, s *served, want *fstorev1.GetOnlineFeaturesResponse)
 }
 
 func column(name string, kind any) *fstorev1.Column {
-	c := &fstorev1.Column{Name: name, Values: &fstorev1.Values{}}
+	c := &fstorev1.Column{Name: name}
 	switch v := kind.(type) {
 	case []int64:
-		c.Values.Kind = &fstorev1.Values_Int64Values{Int64Values: &fstorev1.Int64Values{Values: v}}
+		c.Int64Values = v
 	case []int32:
-		c.Values.Kind = &fstorev1.Values_Int32Values{Int32Values: &fstorev1.Int32Values{Values: v}}
+		c.Int32Values = v
 	case []float64:
-		c.Values.Kind = &fstorev1.Values_Float64Values{Float64Values: &fstorev1.Float64Values{Values: v}}
+		c.Float64Values = v
 	case []string:
-		c.Values.Kind = &fstorev1.Values_StringValues{StringValues: &fstorev1.StringValues{Values: v}}
+		c.StringValues = v
 	case nil:
 	default:
 		panic("no such kind")
@@ -126,15 +126,12 @@ func TestWrongRequestsOverGRPC(t *testing.T) {
 		{"a double for a number", ofService("churn", column("customer_id", []float64{12003})), codes.InvalidArgument, []string{"customer_id is float64, not int64"}},
 		{"a number for a string", ofService("recommend", column("customer_id", one), column("stock_code", one)), codes.InvalidArgument, []string{"stock_code is int64, not string"}},
 		{"no values", ofService("churn", column("customer_id", nil)), codes.InvalidArgument, []string{`"customer_id": it has no values set`}},
-		{"no values, and no message for them", ofService("churn", &fstorev1.Column{Name: "customer_id"}), codes.InvalidArgument, []string{"it has no values set"}},
+		{"values of two types", ofService("churn", &fstorev1.Column{Name: "customer_id", Int64Values: one, StringValues: []string{"a"}}), codes.InvalidArgument, []string{"values of more than one type"}},
+		{"values of another type than it says", ofService("churn", &fstorev1.Column{Name: "customer_id", Type: "string", Int64Values: one}), codes.InvalidArgument, []string{"its type is string and its values are int64_values"}},
 		{"too short a validity", ofService("churn", valid(column("customer_id", make([]int64, 9)), 1)), codes.InvalidArgument, []string{"its validity has 1 bytes, want 2 for 9 rows"}},
 		{"too long a validity", ofService("churn", valid(column("customer_id", one), 1, 0)), codes.InvalidArgument, []string{"its validity has 2 bytes, want 1 for 1 rows"}},
-		{"a list for a key", ofService("churn", &fstorev1.Column{Name: "customer_id", Values: &fstorev1.Values{Kind: &fstorev1.Values_ListValues{ListValues: &fstorev1.ListValues{
-			Offsets: []int32{0, 1}, Elements: column("", one).Values,
-		}}}}), codes.InvalidArgument, []string{"customer_id is list<int64>, not int64"}},
-		{"offsets that fall", ofService("churn", &fstorev1.Column{Name: "customer_id", Values: &fstorev1.Values{Kind: &fstorev1.Values_ListValues{ListValues: &fstorev1.ListValues{
-			Offsets: []int32{0, 5, -1}, Elements: column("", one).Values,
-		}}}}), codes.InvalidArgument, []string{"offset 1 of its lists is wrong"}},
+		{"a list for a key", ofService("churn", &fstorev1.Column{Name: "customer_id", Int64Values: one, Offsets: []int32{0, 1}}), codes.InvalidArgument, []string{"customer_id is list<int64>, not int64"}},
+		{"offsets that fall", ofService("churn", &fstorev1.Column{Name: "customer_id", Int64Values: one, Offsets: []int32{0, 5, -1}}), codes.InvalidArgument, []string{"offset 1 of its lists is wrong"}},
 		{"too many rows", ofService("churn", column("customer_id", make([]int64, 10_001))), codes.ResourceExhausted, []string{"10001 rows of keys; the limit is 10000"}},
 		{"too many features", ofFeatures(manyNames(2001), column("customer_id", one)), codes.ResourceExhausted, []string{"2001 features; the limit is 2000"}},
 		{"too large an answer", ofFeatures(manyNames(2000), column("customer_id", make([]int64, 10_000))), codes.ResourceExhausted, []string{"an answer of 180000000 bytes", "the limit is 33554432", "ask for fewer rows or features"}},
@@ -183,10 +180,10 @@ func TestStrangeRequestsThatAreRight(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	a, err := s.client.GetOnlineFeatures(ctx, ofService("churn", null))
-	if err != nil || string(a.Features[0].Statuses) != "\x00\x02\x00" || a.Features[0].Values.GetFloat64Values().Values[2] != 77.58 {
+	if err != nil || string(a.Features[0].Statuses) != "\x00\x02\x00" || a.Features[0].Float64Values[2] != 77.58 {
 		t.Errorf("a null key: %v, %v", a, err)
 	}
-	if a, err = s.client.GetOnlineFeatures(ctx, ofService("churn", column("customer_id", []int32{12003}))); err != nil || a.Features[0].Values.GetFloat64Values().Values[0] != 77.58 {
+	if a, err = s.client.GetOnlineFeatures(ctx, ofService("churn", column("customer_id", []int32{12003}))); err != nil || a.Features[0].Float64Values[0] != 77.58 {
 		t.Errorf("an int32 for an int64: %v, %v", a, err)
 	}
 	if a, err = s.client.GetOnlineFeatures(ctx, ofService("churn", column("customer_id", []int64{}))); err != nil || a.Rows != 0 || len(a.Features) != 9 {

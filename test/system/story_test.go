@@ -2,7 +2,6 @@ package system
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -196,7 +195,7 @@ func (x *clients) one() bool {
 	for i := range ids {
 		ids[i] = any.keys[rand.IntN(len(any.keys))]
 	}
-	req.Entities = []*fstorev1.Column{{Name: "customer_id", Values: &fstorev1.Values{Kind: &fstorev1.Values_Int64Values{Int64Values: &fstorev1.Int64Values{Values: ids}}}}}
+	req.Entities = []*fstorev1.Column{{Name: "customer_id", Int64Values: ids}}
 	got, err := x.s.client.GetOnlineFeatures(context.Background(), req)
 	if err != nil {
 		x.fail("model %q: %v", model, err)
@@ -245,17 +244,11 @@ func valueOf(f *fstorev1.Feature, i int) any {
 	if len(f.Validity) > 0 && f.Validity[i/8]&(1<<(i%8)) == 0 {
 		return nil
 	}
-	switch k := f.Values.Kind.(type) {
-	case *fstorev1.Values_Float64Values:
-		return k.Float64Values.Values[i]
-	case *fstorev1.Values_Int64Values:
-		return k.Int64Values.Values[i]
-	case *fstorev1.Values_StringValues:
-		return k.StringValues.Values[i]
-	case *fstorev1.Values_BoolValues:
-		return k.BoolValues.Values[i]
+	c, err := fstorev1.ColumnOf(f)
+	if err != nil {
+		return err
 	}
-	return fmt.Sprintf("%T", f.Values.Kind)
+	return c.Value(i)
 }
 
 func (x *clients) fail(format string, args ...any) {
@@ -282,7 +275,7 @@ func (x *clients) await(model string, code codes.Code) {
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		_, err := x.s.client.GetOnlineFeatures(context.Background(), &fstorev1.GetOnlineFeaturesRequest{
 			Selection: &fstorev1.GetOnlineFeaturesRequest_Model{Model: &fstorev1.ModelRef{Name: "fraud", Version: model}},
-			Entities:  []*fstorev1.Column{{Name: "customer_id", Values: &fstorev1.Values{Kind: &fstorev1.Values_Int64Values{Int64Values: &fstorev1.Int64Values{Values: []int64{1}}}}}},
+			Entities:  []*fstorev1.Column{{Name: "customer_id", Int64Values: []int64{1}}},
 		})
 		if status.Code(err) == code {
 			return

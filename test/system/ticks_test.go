@@ -237,7 +237,7 @@ func (r *reader) ask(ctx context.Context) {
 	before := r.toward.Load()
 	answer, err := r.server.client.GetOnlineFeatures(ctx, &fstorev1.GetOnlineFeaturesRequest{
 		Selection: &fstorev1.GetOnlineFeaturesRequest_Service{Service: "now"},
-		Entities:  []*fstorev1.Column{{Name: "k", Values: &fstorev1.Values{Kind: &fstorev1.Values_Int64Values{Int64Values: &fstorev1.Int64Values{Values: keys}}}}},
+		Entities:  []*fstorev1.Column{{Name: "k", Int64Values: keys}},
 	})
 	if err != nil {
 		code := status.Code(err)
@@ -268,7 +268,7 @@ func judge(answer *fstorev1.GetOnlineFeaturesResponse, keys []int64, toward uint
 	if f.GetStatuses() != nil || f.GetValidity() != nil {
 		return fmt.Sprintf("as of %d: statuses %v", n, f.GetStatuses())
 	}
-	values := f.GetValues().GetInt64Values().GetValues()
+	values := f.GetInt64Values()
 	for i, k := range keys {
 		is := values[i] - of(k, 0)
 		if is != n && (is < 0 || is >= instants || toward&(1<<is) == 0) {

@@ -32,9 +32,7 @@ func TestTheShopOverBothStores(t *testing.T) {
 			s := r.serve()
 			answer, err := s.client.GetOnlineFeatures(context.Background(), &fstorev1.GetOnlineFeaturesRequest{
 				Selection: &fstorev1.GetOnlineFeaturesRequest_Service{Service: "churn"},
-				Entities: []*fstorev1.Column{{Name: "customer_id", Values: &fstorev1.Values{Kind: &fstorev1.Values_Int64Values{
-					Int64Values: &fstorev1.Int64Values{Values: []int64{12003}},
-				}}}},
+				Entities:  []*fstorev1.Column{{Name: "customer_id", Int64Values: []int64{12003}}},
 			})
 			if err != nil || answer.GetRows() != 1 {
 				t.Fatalf("%v, %v\n%s", answer, err, s.log)

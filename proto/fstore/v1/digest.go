@@ -3,4 +3,4 @@
 package fstorev1
 
 // protoDigest is the sha256 of the feature_store.proto that the code of this package was generated from.
-const protoDigest = "7b6206b416b1f0172ee42308202d2f2c73552c9e971bf966088467e9c1351e5d"
+const protoDigest = "748c1c1c2f5f009d1807c0c0599d3d52fe93cd9b8de4ef53ba2ca13c0bc67a4f"

@@ -1,18 +1,26 @@
-// The online interface of fstore: the features of a service, or of a list, for a number of keys at once.
+// The online interface of fstore: the features of a service, a model or a list, for many keys at once.
 //
-// The wire is columnar on purpose. A request brings one column per join key and an answer one column per feature,
-// each with its values packed by type, so that a client reads an array and not a message per value.
+// The wire is columnar. A request brings one column per join key; an answer has one column per feature. The values of a
+// column are packed directly into its message, in the one field of their type. A client reads arrays, not a message per
+// value.
 //
-// Rules that hold in every message here:
+// Rules for every message:
 //
-//   - Rows are numbered from 0. All columns of a request have the same number of rows; so have all of an answer,
-//     and row i of the answer belongs to row i of the request. Equal rows are answered alike, each in its place.
-//   - A validity is a bitmap: row i is not null if bit i%8 (1 << (i%8)) of byte i/8 is set. It has (rows+7)/8 bytes,
-//     or it is absent, and then no row is null. This is Arrow's layout. The slot of a null holds the zero value, so
-//     that values[i] is always the value of row i.
+//   - Rows are numbered from 0. All columns of a request have the same number of rows, and so have all columns of an
+//     answer. Row i of the answer belongs to row i of the request. Equal rows get equal answers, each in its place.
+//   - The values of a column are in the field of its type: int64_values for int64. All other value fields are empty.
+//     Every row has a value; a null row has the zero value (0, false, ""). So values[i] is always the value of row i.
+//   - A column of lists has offsets, and the elements of all rows in the field of the element type, row after row. Row i
+//     has the elements from offsets[i] up to, but not including, offsets[i+1]. There is one more offset than there are
+//     rows; the first is 0, the last is the number of elements. A null row has no elements. Elements are never null.
+//   - A validity is a bitmap: row i is not null if bit i%8 (1 << (i%8)) of byte i/8 is set. It has (rows+7)/8 bytes. If
+//     it is absent, no row is null. This is Arrow's layout. Validity alone says which rows are null; a status says why.
 //   - An instant is UTC, in microseconds since 1970-01-01T00:00:00Z.
-//   - Fields may be added; none changes its number or meaning within fstore.v1. Clients must pass over fields, and
-//     kinds of values, that they do not know.
+//
+// What may still change. fstore.v1 is frozen: no field, method or enum value changes its number, type or meaning, and
+// none is removed. Only these may be added: fields that a client may ignore, methods, values of Status (treat an unknown
+// one as STATUS_NULL_VALUE), and value fields for new types. New fields of a request are off by default. The
+// reserved numbers are kept for fields that are planned. Golden bytes of a request and an answer are in testdata.
 //
 // Errors are gRPC statuses, never a half answer. A message that names a row counts from 1, as people do.
 //
@@ -124,7 +132,8 @@ type GetOnlineFeaturesRequest struct {
 	// is checked and its values are ignored. So a caller can send a key column before its service needs it. Any other
 	// column is an error.
 	//
-	// The kind of values must be that of the key; of int32 and int64 either is taken for the other where the values fit. A row with a null in a key is answered, with NOT_FOUND for the features behind that key.
+	// The values must have the type of the key, except that int32 and int64 stand for each other where the values fit. A
+	// row with a null key gets STATUS_NOT_FOUND for the features of that key.
 	Entities []*Column `protobuf:"bytes,4,rep,name=entities,proto3" json:"entities,omitempty"`
 	// Whether to send each value's event time too.
 	EventTimestamps bool `protobuf:"varint,5,opt,name=event_timestamps,json=eventTimestamps,proto3" json:"event_timestamps,omitempty"`
@@ -338,13 +347,28 @@ func (x *ModelRef) GetVersion() string {
 	return ""
 }
 
-// Column is a named run of values of one type: a join key of a request.
+// Column is the values of a join key, one per row.
 type Column struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Name   string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Values *Values                `protobuf:"bytes,2,opt,name=values,proto3" json:"values,omitempty"`
-	// The rows that are not null; absent where none is.
-	Validity      []byte `protobuf:"bytes,3,opt,name=validity,proto3" json:"validity,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The type of the values, as definitions write it: "int64". It may be absent where there are values, because their
+	// field tells the type. A column of no rows needs it: without it, a column without values is an error.
+	Type        string  `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	BoolValues  []bool  `protobuf:"varint,3,rep,packed,name=bool_values,json=boolValues,proto3" json:"bool_values,omitempty"`
+	Int32Values []int32 `protobuf:"zigzag32,4,rep,packed,name=int32_values,json=int32Values,proto3" json:"int32_values,omitempty"`
+	// Exact integers. Beware of languages whose numbers are doubles.
+	Int64Values []int64 `protobuf:"zigzag64,5,rep,packed,name=int64_values,json=int64Values,proto3" json:"int64_values,omitempty"`
+	// NaN and infinities are ordinary values of float32 and float64.
+	Float32Values []float32 `protobuf:"fixed32,6,rep,packed,name=float32_values,json=float32Values,proto3" json:"float32_values,omitempty"`
+	Float64Values []float64 `protobuf:"fixed64,7,rep,packed,name=float64_values,json=float64Values,proto3" json:"float64_values,omitempty"`
+	StringValues  []string  `protobuf:"bytes,8,rep,name=string_values,json=stringValues,proto3" json:"string_values,omitempty"`
+	BytesValues   [][]byte  `protobuf:"bytes,9,rep,name=bytes_values,json=bytesValues,proto3" json:"bytes_values,omitempty"`
+	// UTC microseconds since the Unix epoch.
+	TimestampValues []int64 `protobuf:"fixed64,10,rep,packed,name=timestamp_values,json=timestampValues,proto3" json:"timestamp_values,omitempty"`
+	// Of a column of lists: where the elements of each row begin and end.
+	Offsets []int32 `protobuf:"varint,11,rep,packed,name=offsets,proto3" json:"offsets,omitempty"`
+	// The rows that are not null; absent where no row is null.
+	Validity      []byte `protobuf:"bytes,12,opt,name=validity,proto3" json:"validity,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -386,9 +410,72 @@ func (x *Column) GetName() string {
 	return ""
 }
 
-func (x *Column) GetValues() *Values {
+func (x *Column) GetType() string {
 	if x != nil {
-		return x.Values
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Column) GetBoolValues() []bool {
+	if x != nil {
+		return x.BoolValues
+	}
+	return nil
+}
+
+func (x *Column) GetInt32Values() []int32 {
+	if x != nil {
+		return x.Int32Values
+	}
+	return nil
+}
+
+func (x *Column) GetInt64Values() []int64 {
+	if x != nil {
+		return x.Int64Values
+	}
+	return nil
+}
+
+func (x *Column) GetFloat32Values() []float32 {
+	if x != nil {
+		return x.Float32Values
+	}
+	return nil
+}
+
+func (x *Column) GetFloat64Values() []float64 {
+	if x != nil {
+		return x.Float64Values
+	}
+	return nil
+}
+
+func (x *Column) GetStringValues() []string {
+	if x != nil {
+		return x.StringValues
+	}
+	return nil
+}
+
+func (x *Column) GetBytesValues() [][]byte {
+	if x != nil {
+		return x.BytesValues
+	}
+	return nil
+}
+
+func (x *Column) GetTimestampValues() []int64 {
+	if x != nil {
+		return x.TimestampValues
+	}
+	return nil
+}
+
+func (x *Column) GetOffsets() []int32 {
+	if x != nil {
+		return x.Offsets
 	}
 	return nil
 }
@@ -396,617 +483,6 @@ func (x *Column) GetValues() *Values {
 func (x *Column) GetValidity() []byte {
 	if x != nil {
 		return x.Validity
-	}
-	return nil
-}
-
-// Values is the values of a column, in row order, packed by type. Exactly one kind is set, even for no rows.
-type Values struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Types that are valid to be assigned to Kind:
-	//
-	//	*Values_BoolValues
-	//	*Values_Int32Values
-	//	*Values_Int64Values
-	//	*Values_Float32Values
-	//	*Values_Float64Values
-	//	*Values_StringValues
-	//	*Values_BytesValues
-	//	*Values_TimestampValues
-	//	*Values_ListValues
-	Kind          isValues_Kind `protobuf_oneof:"kind"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Values) Reset() {
-	*x = Values{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[4]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Values) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Values) ProtoMessage() {}
-
-func (x *Values) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[4]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Values.ProtoReflect.Descriptor instead.
-func (*Values) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{4}
-}
-
-func (x *Values) GetKind() isValues_Kind {
-	if x != nil {
-		return x.Kind
-	}
-	return nil
-}
-
-func (x *Values) GetBoolValues() *BoolValues {
-	if x != nil {
-		if x, ok := x.Kind.(*Values_BoolValues); ok {
-			return x.BoolValues
-		}
-	}
-	return nil
-}
-
-func (x *Values) GetInt32Values() *Int32Values {
-	if x != nil {
-		if x, ok := x.Kind.(*Values_Int32Values); ok {
-			return x.Int32Values
-		}
-	}
-	return nil
-}
-
-func (x *Values) GetInt64Values() *Int64Values {
-	if x != nil {
-		if x, ok := x.Kind.(*Values_Int64Values); ok {
-			return x.Int64Values
-		}
-	}
-	return nil
-}
-
-func (x *Values) GetFloat32Values() *Float32Values {
-	if x != nil {
-		if x, ok := x.Kind.(*Values_Float32Values); ok {
-			return x.Float32Values
-		}
-	}
-	return nil
-}
-
-func (x *Values) GetFloat64Values() *Float64Values {
-	if x != nil {
-		if x, ok := x.Kind.(*Values_Float64Values); ok {
-			return x.Float64Values
-		}
-	}
-	return nil
-}
-
-func (x *Values) GetStringValues() *StringValues {
-	if x != nil {
-		if x, ok := x.Kind.(*Values_StringValues); ok {
-			return x.StringValues
-		}
-	}
-	return nil
-}
-
-func (x *Values) GetBytesValues() *BytesValues {
-	if x != nil {
-		if x, ok := x.Kind.(*Values_BytesValues); ok {
-			return x.BytesValues
-		}
-	}
-	return nil
-}
-
-func (x *Values) GetTimestampValues() *TimestampValues {
-	if x != nil {
-		if x, ok := x.Kind.(*Values_TimestampValues); ok {
-			return x.TimestampValues
-		}
-	}
-	return nil
-}
-
-func (x *Values) GetListValues() *ListValues {
-	if x != nil {
-		if x, ok := x.Kind.(*Values_ListValues); ok {
-			return x.ListValues
-		}
-	}
-	return nil
-}
-
-type isValues_Kind interface {
-	isValues_Kind()
-}
-
-type Values_BoolValues struct {
-	BoolValues *BoolValues `protobuf:"bytes,1,opt,name=bool_values,json=boolValues,proto3,oneof"`
-}
-
-type Values_Int32Values struct {
-	Int32Values *Int32Values `protobuf:"bytes,2,opt,name=int32_values,json=int32Values,proto3,oneof"`
-}
-
-type Values_Int64Values struct {
-	Int64Values *Int64Values `protobuf:"bytes,3,opt,name=int64_values,json=int64Values,proto3,oneof"`
-}
-
-type Values_Float32Values struct {
-	Float32Values *Float32Values `protobuf:"bytes,4,opt,name=float32_values,json=float32Values,proto3,oneof"`
-}
-
-type Values_Float64Values struct {
-	Float64Values *Float64Values `protobuf:"bytes,5,opt,name=float64_values,json=float64Values,proto3,oneof"`
-}
-
-type Values_StringValues struct {
-	StringValues *StringValues `protobuf:"bytes,6,opt,name=string_values,json=stringValues,proto3,oneof"`
-}
-
-type Values_BytesValues struct {
-	BytesValues *BytesValues `protobuf:"bytes,7,opt,name=bytes_values,json=bytesValues,proto3,oneof"`
-}
-
-type Values_TimestampValues struct {
-	TimestampValues *TimestampValues `protobuf:"bytes,8,opt,name=timestamp_values,json=timestampValues,proto3,oneof"`
-}
-
-type Values_ListValues struct {
-	ListValues *ListValues `protobuf:"bytes,9,opt,name=list_values,json=listValues,proto3,oneof"`
-}
-
-func (*Values_BoolValues) isValues_Kind() {}
-
-func (*Values_Int32Values) isValues_Kind() {}
-
-func (*Values_Int64Values) isValues_Kind() {}
-
-func (*Values_Float32Values) isValues_Kind() {}
-
-func (*Values_Float64Values) isValues_Kind() {}
-
-func (*Values_StringValues) isValues_Kind() {}
-
-func (*Values_BytesValues) isValues_Kind() {}
-
-func (*Values_TimestampValues) isValues_Kind() {}
-
-func (*Values_ListValues) isValues_Kind() {}
-
-// BoolValues is the values of type bool.
-type BoolValues struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Values        []bool                 `protobuf:"varint,1,rep,packed,name=values,proto3" json:"values,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *BoolValues) Reset() {
-	*x = BoolValues{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[5]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *BoolValues) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*BoolValues) ProtoMessage() {}
-
-func (x *BoolValues) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[5]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use BoolValues.ProtoReflect.Descriptor instead.
-func (*BoolValues) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{5}
-}
-
-func (x *BoolValues) GetValues() []bool {
-	if x != nil {
-		return x.Values
-	}
-	return nil
-}
-
-// Int32Values is the values of type int32.
-type Int32Values struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Values        []int32                `protobuf:"zigzag32,1,rep,packed,name=values,proto3" json:"values,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Int32Values) Reset() {
-	*x = Int32Values{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[6]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Int32Values) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Int32Values) ProtoMessage() {}
-
-func (x *Int32Values) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[6]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Int32Values.ProtoReflect.Descriptor instead.
-func (*Int32Values) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{6}
-}
-
-func (x *Int32Values) GetValues() []int32 {
-	if x != nil {
-		return x.Values
-	}
-	return nil
-}
-
-// Int64Values is the values of type int64. They are exact: beware of languages whose numbers are doubles.
-type Int64Values struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Values        []int64                `protobuf:"zigzag64,1,rep,packed,name=values,proto3" json:"values,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Int64Values) Reset() {
-	*x = Int64Values{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[7]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Int64Values) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Int64Values) ProtoMessage() {}
-
-func (x *Int64Values) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[7]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Int64Values.ProtoReflect.Descriptor instead.
-func (*Int64Values) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{7}
-}
-
-func (x *Int64Values) GetValues() []int64 {
-	if x != nil {
-		return x.Values
-	}
-	return nil
-}
-
-// Float32Values is the values of type float32. NaN and infinities are values like others.
-type Float32Values struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Values        []float32              `protobuf:"fixed32,1,rep,packed,name=values,proto3" json:"values,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Float32Values) Reset() {
-	*x = Float32Values{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[8]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Float32Values) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Float32Values) ProtoMessage() {}
-
-func (x *Float32Values) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[8]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Float32Values.ProtoReflect.Descriptor instead.
-func (*Float32Values) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{8}
-}
-
-func (x *Float32Values) GetValues() []float32 {
-	if x != nil {
-		return x.Values
-	}
-	return nil
-}
-
-// Float64Values is the values of type float64. NaN and infinities are values like others.
-type Float64Values struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Values        []float64              `protobuf:"fixed64,1,rep,packed,name=values,proto3" json:"values,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Float64Values) Reset() {
-	*x = Float64Values{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[9]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Float64Values) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Float64Values) ProtoMessage() {}
-
-func (x *Float64Values) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[9]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Float64Values.ProtoReflect.Descriptor instead.
-func (*Float64Values) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{9}
-}
-
-func (x *Float64Values) GetValues() []float64 {
-	if x != nil {
-		return x.Values
-	}
-	return nil
-}
-
-// StringValues is the values of type string.
-type StringValues struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Values        []string               `protobuf:"bytes,1,rep,name=values,proto3" json:"values,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *StringValues) Reset() {
-	*x = StringValues{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[10]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *StringValues) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*StringValues) ProtoMessage() {}
-
-func (x *StringValues) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[10]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use StringValues.ProtoReflect.Descriptor instead.
-func (*StringValues) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{10}
-}
-
-func (x *StringValues) GetValues() []string {
-	if x != nil {
-		return x.Values
-	}
-	return nil
-}
-
-// BytesValues is the values of type bytes.
-type BytesValues struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Values        [][]byte               `protobuf:"bytes,1,rep,name=values,proto3" json:"values,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *BytesValues) Reset() {
-	*x = BytesValues{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[11]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *BytesValues) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*BytesValues) ProtoMessage() {}
-
-func (x *BytesValues) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[11]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use BytesValues.ProtoReflect.Descriptor instead.
-func (*BytesValues) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{11}
-}
-
-func (x *BytesValues) GetValues() [][]byte {
-	if x != nil {
-		return x.Values
-	}
-	return nil
-}
-
-// TimestampValues is the values of type timestamp, in UTC microseconds since the Unix epoch.
-type TimestampValues struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Values        []int64                `protobuf:"fixed64,1,rep,packed,name=values,proto3" json:"values,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *TimestampValues) Reset() {
-	*x = TimestampValues{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[12]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *TimestampValues) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*TimestampValues) ProtoMessage() {}
-
-func (x *TimestampValues) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[12]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use TimestampValues.ProtoReflect.Descriptor instead.
-func (*TimestampValues) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{12}
-}
-
-func (x *TimestampValues) GetValues() []int64 {
-	if x != nil {
-		return x.Values
-	}
-	return nil
-}
-
-// ListValues is the values of a list type such as list<float32>, the elements of all rows one behind the other.
-type ListValues struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Row i has the elements from offsets[i] up to, not including, offsets[i+1]: one more entry than there are rows,
-	// the first of them 0. An empty list and a null have no elements; validity tells them apart.
-	Offsets []int32 `protobuf:"varint,1,rep,packed,name=offsets,proto3" json:"offsets,omitempty"`
-	// The elements; never lists themselves, and never null.
-	Elements      *Values `protobuf:"bytes,2,opt,name=elements,proto3" json:"elements,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListValues) Reset() {
-	*x = ListValues{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[13]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListValues) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListValues) ProtoMessage() {}
-
-func (x *ListValues) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[13]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListValues.ProtoReflect.Descriptor instead.
-func (*ListValues) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{13}
-}
-
-func (x *ListValues) GetOffsets() []int32 {
-	if x != nil {
-		return x.Offsets
-	}
-	return nil
-}
-
-func (x *ListValues) GetElements() *Values {
-	if x != nil {
-		return x.Elements
 	}
 	return nil
 }
@@ -1033,7 +509,7 @@ type GetOnlineFeaturesResponse struct {
 
 func (x *GetOnlineFeaturesResponse) Reset() {
 	*x = GetOnlineFeaturesResponse{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[14]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1045,7 +521,7 @@ func (x *GetOnlineFeaturesResponse) String() string {
 func (*GetOnlineFeaturesResponse) ProtoMessage() {}
 
 func (x *GetOnlineFeaturesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[14]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1058,7 +534,7 @@ func (x *GetOnlineFeaturesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOnlineFeaturesResponse.ProtoReflect.Descriptor instead.
 func (*GetOnlineFeaturesResponse) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{14}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GetOnlineFeaturesResponse) GetRows() uint32 {
@@ -1103,28 +579,44 @@ func (x *GetOnlineFeaturesResponse) GetReplayedMicros() int64 {
 	return 0
 }
 
-// Feature is one feature of all rows.
+// Feature is one feature of all rows. Fields 1 to 12 are those of Column.
 type Feature struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its output name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Its type as definitions write it: "float64", "list<float32>". It agrees with the kind of the values.
+	// Its type, as definitions write it: "float64", "list<float32>". Never absent. It says which field has the values.
 	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
-	// One value a row; of a null, the zero value.
-	Values *Values `protobuf:"bytes,3,opt,name=values,proto3" json:"values,omitempty"`
-	// The rows whose value is not null; absent where none is.
-	Validity []byte `protobuf:"bytes,4,opt,name=validity,proto3" json:"validity,omitempty"`
-	// One byte a row, the number of its Status; absent where all are STATUS_PRESENT.
-	Statuses []byte `protobuf:"bytes,5,opt,name=statuses,proto3" json:"statuses,omitempty"`
-	// The event time of each row's record, where the request wants it.
-	EventTimestamps *EventTimestamps `protobuf:"bytes,6,opt,name=event_timestamps,json=eventTimestamps,proto3" json:"event_timestamps,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// One value per row, in the field of the type; the zero value where the row is null.
+	BoolValues  []bool  `protobuf:"varint,3,rep,packed,name=bool_values,json=boolValues,proto3" json:"bool_values,omitempty"`
+	Int32Values []int32 `protobuf:"zigzag32,4,rep,packed,name=int32_values,json=int32Values,proto3" json:"int32_values,omitempty"`
+	// Exact integers. Beware of languages whose numbers are doubles.
+	Int64Values []int64 `protobuf:"zigzag64,5,rep,packed,name=int64_values,json=int64Values,proto3" json:"int64_values,omitempty"`
+	// NaN and infinities are ordinary values of float32 and float64.
+	Float32Values []float32 `protobuf:"fixed32,6,rep,packed,name=float32_values,json=float32Values,proto3" json:"float32_values,omitempty"`
+	Float64Values []float64 `protobuf:"fixed64,7,rep,packed,name=float64_values,json=float64Values,proto3" json:"float64_values,omitempty"`
+	StringValues  []string  `protobuf:"bytes,8,rep,name=string_values,json=stringValues,proto3" json:"string_values,omitempty"`
+	BytesValues   [][]byte  `protobuf:"bytes,9,rep,name=bytes_values,json=bytesValues,proto3" json:"bytes_values,omitempty"`
+	// UTC microseconds since the Unix epoch.
+	TimestampValues []int64 `protobuf:"fixed64,10,rep,packed,name=timestamp_values,json=timestampValues,proto3" json:"timestamp_values,omitempty"`
+	// Of a list type: where the elements of each row begin and end.
+	Offsets []int32 `protobuf:"varint,11,rep,packed,name=offsets,proto3" json:"offsets,omitempty"`
+	// The rows whose value is not null; absent where no row is null. A row without a usable value has the feature's
+	// default where it has one, and is then not null.
+	Validity []byte `protobuf:"bytes,12,opt,name=validity,proto3" json:"validity,omitempty"`
+	// One byte per row, the number of its Status; absent where all are STATUS_PRESENT.
+	Statuses []byte `protobuf:"bytes,13,opt,name=statuses,proto3" json:"statuses,omitempty"`
+	// The event time of each row's record, where the request wants it; 0 where there is none.
+	EventTimestamps []int64 `protobuf:"fixed64,14,rep,packed,name=event_timestamps,json=eventTimestamps,proto3" json:"event_timestamps,omitempty"`
+	// The rows that have an event time; absent where all have one. A row without a record has none, nor has a row of a
+	// static view.
+	EventValidity []byte `protobuf:"bytes,15,opt,name=event_validity,json=eventValidity,proto3" json:"event_validity,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Feature) Reset() {
 	*x = Feature{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[15]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1136,7 +628,7 @@ func (x *Feature) String() string {
 func (*Feature) ProtoMessage() {}
 
 func (x *Feature) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[15]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1149,7 +641,7 @@ func (x *Feature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Feature.ProtoReflect.Descriptor instead.
 func (*Feature) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{15}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Feature) GetName() string {
@@ -1166,9 +658,65 @@ func (x *Feature) GetType() string {
 	return ""
 }
 
-func (x *Feature) GetValues() *Values {
+func (x *Feature) GetBoolValues() []bool {
 	if x != nil {
-		return x.Values
+		return x.BoolValues
+	}
+	return nil
+}
+
+func (x *Feature) GetInt32Values() []int32 {
+	if x != nil {
+		return x.Int32Values
+	}
+	return nil
+}
+
+func (x *Feature) GetInt64Values() []int64 {
+	if x != nil {
+		return x.Int64Values
+	}
+	return nil
+}
+
+func (x *Feature) GetFloat32Values() []float32 {
+	if x != nil {
+		return x.Float32Values
+	}
+	return nil
+}
+
+func (x *Feature) GetFloat64Values() []float64 {
+	if x != nil {
+		return x.Float64Values
+	}
+	return nil
+}
+
+func (x *Feature) GetStringValues() []string {
+	if x != nil {
+		return x.StringValues
+	}
+	return nil
+}
+
+func (x *Feature) GetBytesValues() [][]byte {
+	if x != nil {
+		return x.BytesValues
+	}
+	return nil
+}
+
+func (x *Feature) GetTimestampValues() []int64 {
+	if x != nil {
+		return x.TimestampValues
+	}
+	return nil
+}
+
+func (x *Feature) GetOffsets() []int32 {
+	if x != nil {
+		return x.Offsets
 	}
 	return nil
 }
@@ -1187,64 +735,16 @@ func (x *Feature) GetStatuses() []byte {
 	return nil
 }
 
-func (x *Feature) GetEventTimestamps() *EventTimestamps {
+func (x *Feature) GetEventTimestamps() []int64 {
 	if x != nil {
 		return x.EventTimestamps
 	}
 	return nil
 }
 
-// EventTimestamps is when the record that a value comes from was true.
-type EventTimestamps struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// One instant a row, in UTC microseconds since the Unix epoch; 0 where there is none.
-	Values []int64 `protobuf:"fixed64,1,rep,packed,name=values,proto3" json:"values,omitempty"`
-	// The rows that have one; absent where all have. A row has none where there is no record, or its view is static.
-	Validity      []byte `protobuf:"bytes,2,opt,name=validity,proto3" json:"validity,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *EventTimestamps) Reset() {
-	*x = EventTimestamps{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[16]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *EventTimestamps) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*EventTimestamps) ProtoMessage() {}
-
-func (x *EventTimestamps) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[16]
+func (x *Feature) GetEventValidity() []byte {
 	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use EventTimestamps.ProtoReflect.Descriptor instead.
-func (*EventTimestamps) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{16}
-}
-
-func (x *EventTimestamps) GetValues() []int64 {
-	if x != nil {
-		return x.Values
-	}
-	return nil
-}
-
-func (x *EventTimestamps) GetValidity() []byte {
-	if x != nil {
-		return x.Validity
+		return x.EventValidity
 	}
 	return nil
 }
@@ -1266,7 +766,7 @@ type ViewAnswer struct {
 
 func (x *ViewAnswer) Reset() {
 	*x = ViewAnswer{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[17]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1278,7 +778,7 @@ func (x *ViewAnswer) String() string {
 func (*ViewAnswer) ProtoMessage() {}
 
 func (x *ViewAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[17]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1291,7 +791,7 @@ func (x *ViewAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewAnswer.ProtoReflect.Descriptor instead.
 func (*ViewAnswer) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{17}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ViewAnswer) GetName() string {
@@ -1333,7 +833,7 @@ type ServiceAnswer struct {
 
 func (x *ServiceAnswer) Reset() {
 	*x = ServiceAnswer{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[18]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1345,7 +845,7 @@ func (x *ServiceAnswer) String() string {
 func (*ServiceAnswer) ProtoMessage() {}
 
 func (x *ServiceAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[18]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1358,7 +858,7 @@ func (x *ServiceAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceAnswer.ProtoReflect.Descriptor instead.
 func (*ServiceAnswer) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{18}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ServiceAnswer) GetName() string {
@@ -1386,7 +886,7 @@ type ModelAnswer struct {
 
 func (x *ModelAnswer) Reset() {
 	*x = ModelAnswer{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[19]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1398,7 +898,7 @@ func (x *ModelAnswer) String() string {
 func (*ModelAnswer) ProtoMessage() {}
 
 func (x *ModelAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[19]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1411,7 +911,7 @@ func (x *ModelAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelAnswer.ProtoReflect.Descriptor instead.
 func (*ModelAnswer) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{19}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ModelAnswer) GetName() string {
@@ -1445,7 +945,7 @@ type DescribeFeaturesRequest struct {
 
 func (x *DescribeFeaturesRequest) Reset() {
 	*x = DescribeFeaturesRequest{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[20]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1457,7 +957,7 @@ func (x *DescribeFeaturesRequest) String() string {
 func (*DescribeFeaturesRequest) ProtoMessage() {}
 
 func (x *DescribeFeaturesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[20]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1470,7 +970,7 @@ func (x *DescribeFeaturesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeFeaturesRequest.ProtoReflect.Descriptor instead.
 func (*DescribeFeaturesRequest) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{20}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DescribeFeaturesRequest) GetSelection() isDescribeFeaturesRequest_Selection {
@@ -1546,7 +1046,7 @@ type DescribeFeaturesResponse struct {
 
 func (x *DescribeFeaturesResponse) Reset() {
 	*x = DescribeFeaturesResponse{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[21]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1558,7 +1058,7 @@ func (x *DescribeFeaturesResponse) String() string {
 func (*DescribeFeaturesResponse) ProtoMessage() {}
 
 func (x *DescribeFeaturesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[21]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1571,7 +1071,7 @@ func (x *DescribeFeaturesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeFeaturesResponse.ProtoReflect.Descriptor instead.
 func (*DescribeFeaturesResponse) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{21}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DescribeFeaturesResponse) GetKeyColumns() []*KeyColumn {
@@ -1614,7 +1114,7 @@ type KeyColumn struct {
 
 func (x *KeyColumn) Reset() {
 	*x = KeyColumn{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[22]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1626,7 +1126,7 @@ func (x *KeyColumn) String() string {
 func (*KeyColumn) ProtoMessage() {}
 
 func (x *KeyColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[22]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1639,7 +1139,7 @@ func (x *KeyColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyColumn.ProtoReflect.Descriptor instead.
 func (*KeyColumn) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{22}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *KeyColumn) GetName() string {
@@ -1676,7 +1176,7 @@ type FeatureDescription struct {
 
 func (x *FeatureDescription) Reset() {
 	*x = FeatureDescription{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[23]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1688,7 +1188,7 @@ func (x *FeatureDescription) String() string {
 func (*FeatureDescription) ProtoMessage() {}
 
 func (x *FeatureDescription) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[23]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1701,7 +1201,7 @@ func (x *FeatureDescription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeatureDescription.ProtoReflect.Descriptor instead.
 func (*FeatureDescription) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{23}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *FeatureDescription) GetName() string {
@@ -1750,57 +1250,34 @@ var File_fstore_v1_feature_store_proto protoreflect.FileDescriptor
 
 const file_fstore_v1_feature_store_proto_rawDesc = "" +
 	"\n" +
-	"\x1dfstore/v1/feature_store.proto\x12\tfstore.v1\"\x80\x02\n" +
+	"\x1dfstore/v1/feature_store.proto\x12\tfstore.v1\"\xc1\x02\n" +
 	"\x18GetOnlineFeaturesRequest\x12\x1a\n" +
 	"\aservice\x18\x01 \x01(\tH\x00R\aservice\x124\n" +
 	"\bfeatures\x18\x02 \x01(\v2\x16.fstore.v1.FeatureRefsH\x00R\bfeatures\x12+\n" +
 	"\x05model\x18\x03 \x01(\v2\x13.fstore.v1.ModelRefH\x00R\x05model\x12-\n" +
 	"\bentities\x18\x04 \x03(\v2\x11.fstore.v1.ColumnR\bentities\x12)\n" +
 	"\x10event_timestamps\x18\x05 \x01(\bR\x0feventTimestampsB\v\n" +
-	"\tselection\"!\n" +
+	"\tselectionJ\x04\b\x06\x10\aJ\x04\b\a\x10\bJ\x04\b\b\x10\tR\x0earrow_entitiesR\farrow_answerR\x0frequest_columns\"!\n" +
 	"\vFeatureRefs\x12\x12\n" +
 	"\x04refs\x18\x01 \x03(\tR\x04refs\"8\n" +
 	"\bModelRef\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\tR\aversion\"c\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\"\x8e\x03\n" +
 	"\x06Column\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12)\n" +
-	"\x06values\x18\x02 \x01(\v2\x11.fstore.v1.ValuesR\x06values\x12\x1a\n" +
-	"\bvalidity\x18\x03 \x01(\fR\bvalidity\"\xca\x04\n" +
-	"\x06Values\x128\n" +
-	"\vbool_values\x18\x01 \x01(\v2\x15.fstore.v1.BoolValuesH\x00R\n" +
-	"boolValues\x12;\n" +
-	"\fint32_values\x18\x02 \x01(\v2\x16.fstore.v1.Int32ValuesH\x00R\vint32Values\x12;\n" +
-	"\fint64_values\x18\x03 \x01(\v2\x16.fstore.v1.Int64ValuesH\x00R\vint64Values\x12A\n" +
-	"\x0efloat32_values\x18\x04 \x01(\v2\x18.fstore.v1.Float32ValuesH\x00R\rfloat32Values\x12A\n" +
-	"\x0efloat64_values\x18\x05 \x01(\v2\x18.fstore.v1.Float64ValuesH\x00R\rfloat64Values\x12>\n" +
-	"\rstring_values\x18\x06 \x01(\v2\x17.fstore.v1.StringValuesH\x00R\fstringValues\x12;\n" +
-	"\fbytes_values\x18\a \x01(\v2\x16.fstore.v1.BytesValuesH\x00R\vbytesValues\x12G\n" +
-	"\x10timestamp_values\x18\b \x01(\v2\x1a.fstore.v1.TimestampValuesH\x00R\x0ftimestampValues\x128\n" +
-	"\vlist_values\x18\t \x01(\v2\x15.fstore.v1.ListValuesH\x00R\n" +
-	"listValuesB\x06\n" +
-	"\x04kind\"$\n" +
-	"\n" +
-	"BoolValues\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\bR\x06values\"%\n" +
-	"\vInt32Values\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\x11R\x06values\"%\n" +
-	"\vInt64Values\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\x12R\x06values\"'\n" +
-	"\rFloat32Values\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\x02R\x06values\"'\n" +
-	"\rFloat64Values\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\x01R\x06values\"&\n" +
-	"\fStringValues\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\tR\x06values\"%\n" +
-	"\vBytesValues\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\fR\x06values\")\n" +
-	"\x0fTimestampValues\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\x10R\x06values\"U\n" +
-	"\n" +
-	"ListValues\x12\x18\n" +
-	"\aoffsets\x18\x01 \x03(\x05R\aoffsets\x12-\n" +
-	"\belements\x18\x02 \x01(\v2\x11.fstore.v1.ValuesR\belements\"\xb0\x02\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1f\n" +
+	"\vbool_values\x18\x03 \x03(\bR\n" +
+	"boolValues\x12!\n" +
+	"\fint32_values\x18\x04 \x03(\x11R\vint32Values\x12!\n" +
+	"\fint64_values\x18\x05 \x03(\x12R\vint64Values\x12%\n" +
+	"\x0efloat32_values\x18\x06 \x03(\x02R\rfloat32Values\x12%\n" +
+	"\x0efloat64_values\x18\a \x03(\x01R\rfloat64Values\x12#\n" +
+	"\rstring_values\x18\b \x03(\tR\fstringValues\x12!\n" +
+	"\fbytes_values\x18\t \x03(\fR\vbytesValues\x12)\n" +
+	"\x10timestamp_values\x18\n" +
+	" \x03(\x10R\x0ftimestampValues\x12\x18\n" +
+	"\aoffsets\x18\v \x03(\x05R\aoffsets\x12\x1a\n" +
+	"\bvalidity\x18\f \x01(\fR\bvalidity\"\xdf\x02\n" +
 	"\x19GetOnlineFeaturesResponse\x12\x12\n" +
 	"\x04rows\x18\x01 \x01(\rR\x04rows\x12.\n" +
 	"\bfeatures\x18\x02 \x03(\v2\x12.fstore.v1.FeatureR\bfeatures\x12+\n" +
@@ -1808,17 +1285,26 @@ const file_fstore_v1_feature_store_proto_rawDesc = "" +
 	"\aservice\x18\x04 \x01(\v2\x18.fstore.v1.ServiceAnswerR\aservice\x12,\n" +
 	"\x05model\x18\x05 \x01(\v2\x16.fstore.v1.ModelAnswerR\x05model\x12,\n" +
 	"\x0freplayed_micros\x18\x06 \x01(\x10H\x00R\x0ereplayedMicros\x88\x01\x01B\x12\n" +
-	"\x10_replayed_micros\"\xdb\x01\n" +
+	"\x10_replayed_microsJ\x04\b\a\x10\bJ\x04\b\b\x10\tJ\x04\b\t\x10\n" +
+	"R\fclock_microsR\x05arrowR\x06builds\"\xfd\x03\n" +
 	"\aFeature\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
-	"\x04type\x18\x02 \x01(\tR\x04type\x12)\n" +
-	"\x06values\x18\x03 \x01(\v2\x11.fstore.v1.ValuesR\x06values\x12\x1a\n" +
-	"\bvalidity\x18\x04 \x01(\fR\bvalidity\x12\x1a\n" +
-	"\bstatuses\x18\x05 \x01(\fR\bstatuses\x12E\n" +
-	"\x10event_timestamps\x18\x06 \x01(\v2\x1a.fstore.v1.EventTimestampsR\x0feventTimestamps\"E\n" +
-	"\x0fEventTimestamps\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\x10R\x06values\x12\x1a\n" +
-	"\bvalidity\x18\x02 \x01(\fR\bvalidity\"\x85\x01\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1f\n" +
+	"\vbool_values\x18\x03 \x03(\bR\n" +
+	"boolValues\x12!\n" +
+	"\fint32_values\x18\x04 \x03(\x11R\vint32Values\x12!\n" +
+	"\fint64_values\x18\x05 \x03(\x12R\vint64Values\x12%\n" +
+	"\x0efloat32_values\x18\x06 \x03(\x02R\rfloat32Values\x12%\n" +
+	"\x0efloat64_values\x18\a \x03(\x01R\rfloat64Values\x12#\n" +
+	"\rstring_values\x18\b \x03(\tR\fstringValues\x12!\n" +
+	"\fbytes_values\x18\t \x03(\fR\vbytesValues\x12)\n" +
+	"\x10timestamp_values\x18\n" +
+	" \x03(\x10R\x0ftimestampValues\x12\x18\n" +
+	"\aoffsets\x18\v \x03(\x05R\aoffsets\x12\x1a\n" +
+	"\bvalidity\x18\f \x01(\fR\bvalidity\x12\x1a\n" +
+	"\bstatuses\x18\r \x01(\fR\bstatuses\x12)\n" +
+	"\x10event_timestamps\x18\x0e \x03(\x10R\x0feventTimestamps\x12%\n" +
+	"\x0eevent_validity\x18\x0f \x01(\fR\reventValidity\"\xa4\x01\n" +
 	"\n" +
 	"ViewAnswer\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -1826,7 +1312,8 @@ const file_fstore_v1_feature_store_proto_rawDesc = "" +
 	"\n" +
 	"generation\x18\x03 \x01(\tR\n" +
 	"generation\x12)\n" +
-	"\x10published_micros\x18\x04 \x01(\x10R\x0fpublishedMicros\"=\n" +
+	"\x10published_micros\x18\x04 \x01(\x10R\x0fpublishedMicrosJ\x04\b\x05\x10\x06J\x04\b\x06\x10\aR\n" +
+	"run_microsR\x05stale\"=\n" +
 	"\rServiceAnswer\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\";\n" +
@@ -1876,70 +1363,46 @@ func file_fstore_v1_feature_store_proto_rawDescGZIP() []byte {
 }
 
 var file_fstore_v1_feature_store_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_fstore_v1_feature_store_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_fstore_v1_feature_store_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_fstore_v1_feature_store_proto_goTypes = []any{
 	(Status)(0),                       // 0: fstore.v1.Status
 	(*GetOnlineFeaturesRequest)(nil),  // 1: fstore.v1.GetOnlineFeaturesRequest
 	(*FeatureRefs)(nil),               // 2: fstore.v1.FeatureRefs
 	(*ModelRef)(nil),                  // 3: fstore.v1.ModelRef
 	(*Column)(nil),                    // 4: fstore.v1.Column
-	(*Values)(nil),                    // 5: fstore.v1.Values
-	(*BoolValues)(nil),                // 6: fstore.v1.BoolValues
-	(*Int32Values)(nil),               // 7: fstore.v1.Int32Values
-	(*Int64Values)(nil),               // 8: fstore.v1.Int64Values
-	(*Float32Values)(nil),             // 9: fstore.v1.Float32Values
-	(*Float64Values)(nil),             // 10: fstore.v1.Float64Values
-	(*StringValues)(nil),              // 11: fstore.v1.StringValues
-	(*BytesValues)(nil),               // 12: fstore.v1.BytesValues
-	(*TimestampValues)(nil),           // 13: fstore.v1.TimestampValues
-	(*ListValues)(nil),                // 14: fstore.v1.ListValues
-	(*GetOnlineFeaturesResponse)(nil), // 15: fstore.v1.GetOnlineFeaturesResponse
-	(*Feature)(nil),                   // 16: fstore.v1.Feature
-	(*EventTimestamps)(nil),           // 17: fstore.v1.EventTimestamps
-	(*ViewAnswer)(nil),                // 18: fstore.v1.ViewAnswer
-	(*ServiceAnswer)(nil),             // 19: fstore.v1.ServiceAnswer
-	(*ModelAnswer)(nil),               // 20: fstore.v1.ModelAnswer
-	(*DescribeFeaturesRequest)(nil),   // 21: fstore.v1.DescribeFeaturesRequest
-	(*DescribeFeaturesResponse)(nil),  // 22: fstore.v1.DescribeFeaturesResponse
-	(*KeyColumn)(nil),                 // 23: fstore.v1.KeyColumn
-	(*FeatureDescription)(nil),        // 24: fstore.v1.FeatureDescription
+	(*GetOnlineFeaturesResponse)(nil), // 5: fstore.v1.GetOnlineFeaturesResponse
+	(*Feature)(nil),                   // 6: fstore.v1.Feature
+	(*ViewAnswer)(nil),                // 7: fstore.v1.ViewAnswer
+	(*ServiceAnswer)(nil),             // 8: fstore.v1.ServiceAnswer
+	(*ModelAnswer)(nil),               // 9: fstore.v1.ModelAnswer
+	(*DescribeFeaturesRequest)(nil),   // 10: fstore.v1.DescribeFeaturesRequest
+	(*DescribeFeaturesResponse)(nil),  // 11: fstore.v1.DescribeFeaturesResponse
+	(*KeyColumn)(nil),                 // 12: fstore.v1.KeyColumn
+	(*FeatureDescription)(nil),        // 13: fstore.v1.FeatureDescription
 }
 var file_fstore_v1_feature_store_proto_depIdxs = []int32{
 	2,  // 0: fstore.v1.GetOnlineFeaturesRequest.features:type_name -> fstore.v1.FeatureRefs
 	3,  // 1: fstore.v1.GetOnlineFeaturesRequest.model:type_name -> fstore.v1.ModelRef
 	4,  // 2: fstore.v1.GetOnlineFeaturesRequest.entities:type_name -> fstore.v1.Column
-	5,  // 3: fstore.v1.Column.values:type_name -> fstore.v1.Values
-	6,  // 4: fstore.v1.Values.bool_values:type_name -> fstore.v1.BoolValues
-	7,  // 5: fstore.v1.Values.int32_values:type_name -> fstore.v1.Int32Values
-	8,  // 6: fstore.v1.Values.int64_values:type_name -> fstore.v1.Int64Values
-	9,  // 7: fstore.v1.Values.float32_values:type_name -> fstore.v1.Float32Values
-	10, // 8: fstore.v1.Values.float64_values:type_name -> fstore.v1.Float64Values
-	11, // 9: fstore.v1.Values.string_values:type_name -> fstore.v1.StringValues
-	12, // 10: fstore.v1.Values.bytes_values:type_name -> fstore.v1.BytesValues
-	13, // 11: fstore.v1.Values.timestamp_values:type_name -> fstore.v1.TimestampValues
-	14, // 12: fstore.v1.Values.list_values:type_name -> fstore.v1.ListValues
-	5,  // 13: fstore.v1.ListValues.elements:type_name -> fstore.v1.Values
-	16, // 14: fstore.v1.GetOnlineFeaturesResponse.features:type_name -> fstore.v1.Feature
-	18, // 15: fstore.v1.GetOnlineFeaturesResponse.views:type_name -> fstore.v1.ViewAnswer
-	19, // 16: fstore.v1.GetOnlineFeaturesResponse.service:type_name -> fstore.v1.ServiceAnswer
-	20, // 17: fstore.v1.GetOnlineFeaturesResponse.model:type_name -> fstore.v1.ModelAnswer
-	5,  // 18: fstore.v1.Feature.values:type_name -> fstore.v1.Values
-	17, // 19: fstore.v1.Feature.event_timestamps:type_name -> fstore.v1.EventTimestamps
-	2,  // 20: fstore.v1.DescribeFeaturesRequest.features:type_name -> fstore.v1.FeatureRefs
-	3,  // 21: fstore.v1.DescribeFeaturesRequest.model:type_name -> fstore.v1.ModelRef
-	23, // 22: fstore.v1.DescribeFeaturesResponse.key_columns:type_name -> fstore.v1.KeyColumn
-	24, // 23: fstore.v1.DescribeFeaturesResponse.features:type_name -> fstore.v1.FeatureDescription
-	19, // 24: fstore.v1.DescribeFeaturesResponse.service:type_name -> fstore.v1.ServiceAnswer
-	20, // 25: fstore.v1.DescribeFeaturesResponse.model:type_name -> fstore.v1.ModelAnswer
-	1,  // 26: fstore.v1.FeatureStore.GetOnlineFeatures:input_type -> fstore.v1.GetOnlineFeaturesRequest
-	21, // 27: fstore.v1.FeatureStore.DescribeFeatures:input_type -> fstore.v1.DescribeFeaturesRequest
-	15, // 28: fstore.v1.FeatureStore.GetOnlineFeatures:output_type -> fstore.v1.GetOnlineFeaturesResponse
-	22, // 29: fstore.v1.FeatureStore.DescribeFeatures:output_type -> fstore.v1.DescribeFeaturesResponse
-	28, // [28:30] is the sub-list for method output_type
-	26, // [26:28] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	6,  // 3: fstore.v1.GetOnlineFeaturesResponse.features:type_name -> fstore.v1.Feature
+	7,  // 4: fstore.v1.GetOnlineFeaturesResponse.views:type_name -> fstore.v1.ViewAnswer
+	8,  // 5: fstore.v1.GetOnlineFeaturesResponse.service:type_name -> fstore.v1.ServiceAnswer
+	9,  // 6: fstore.v1.GetOnlineFeaturesResponse.model:type_name -> fstore.v1.ModelAnswer
+	2,  // 7: fstore.v1.DescribeFeaturesRequest.features:type_name -> fstore.v1.FeatureRefs
+	3,  // 8: fstore.v1.DescribeFeaturesRequest.model:type_name -> fstore.v1.ModelRef
+	12, // 9: fstore.v1.DescribeFeaturesResponse.key_columns:type_name -> fstore.v1.KeyColumn
+	13, // 10: fstore.v1.DescribeFeaturesResponse.features:type_name -> fstore.v1.FeatureDescription
+	8,  // 11: fstore.v1.DescribeFeaturesResponse.service:type_name -> fstore.v1.ServiceAnswer
+	9,  // 12: fstore.v1.DescribeFeaturesResponse.model:type_name -> fstore.v1.ModelAnswer
+	1,  // 13: fstore.v1.FeatureStore.GetOnlineFeatures:input_type -> fstore.v1.GetOnlineFeaturesRequest
+	10, // 14: fstore.v1.FeatureStore.DescribeFeatures:input_type -> fstore.v1.DescribeFeaturesRequest
+	5,  // 15: fstore.v1.FeatureStore.GetOnlineFeatures:output_type -> fstore.v1.GetOnlineFeaturesResponse
+	11, // 16: fstore.v1.FeatureStore.DescribeFeatures:output_type -> fstore.v1.DescribeFeaturesResponse
+	15, // [15:17] is the sub-list for method output_type
+	13, // [13:15] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_fstore_v1_feature_store_proto_init() }
@@ -1952,19 +1415,8 @@ func file_fstore_v1_feature_store_proto_init() {
 		(*GetOnlineFeaturesRequest_Features)(nil),
 		(*GetOnlineFeaturesRequest_Model)(nil),
 	}
-	file_fstore_v1_feature_store_proto_msgTypes[4].OneofWrappers = []any{
-		(*Values_BoolValues)(nil),
-		(*Values_Int32Values)(nil),
-		(*Values_Int64Values)(nil),
-		(*Values_Float32Values)(nil),
-		(*Values_Float64Values)(nil),
-		(*Values_StringValues)(nil),
-		(*Values_BytesValues)(nil),
-		(*Values_TimestampValues)(nil),
-		(*Values_ListValues)(nil),
-	}
-	file_fstore_v1_feature_store_proto_msgTypes[14].OneofWrappers = []any{}
-	file_fstore_v1_feature_store_proto_msgTypes[20].OneofWrappers = []any{
+	file_fstore_v1_feature_store_proto_msgTypes[4].OneofWrappers = []any{}
+	file_fstore_v1_feature_store_proto_msgTypes[9].OneofWrappers = []any{
 		(*DescribeFeaturesRequest_Service)(nil),
 		(*DescribeFeaturesRequest_Features)(nil),
 		(*DescribeFeaturesRequest_Model)(nil),
@@ -1975,7 +1427,7 @@ func file_fstore_v1_feature_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fstore_v1_feature_store_proto_rawDesc), len(file_fstore_v1_feature_store_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   24,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1,18 +1,26 @@
-// The online interface of fstore: the features of a service, or of a list, for a number of keys at once.
+// The online interface of fstore: the features of a service, a model or a list, for many keys at once.
 //
-// The wire is columnar on purpose. A request brings one column per join key and an answer one column per feature,
-// each with its values packed by type, so that a client reads an array and not a message per value.
+// The wire is columnar. A request brings one column per join key; an answer has one column per feature. The values of a
+// column are packed directly into its message, in the one field of their type. A client reads arrays, not a message per
+// value.
 //
-// Rules that hold in every message here:
+// Rules for every message:
 //
-//   - Rows are numbered from 0. All columns of a request have the same number of rows; so have all of an answer,
-//     and row i of the answer belongs to row i of the request. Equal rows are answered alike, each in its place.
-//   - A validity is a bitmap: row i is not null if bit i%8 (1 << (i%8)) of byte i/8 is set. It has (rows+7)/8 bytes,
-//     or it is absent, and then no row is null. This is Arrow's layout. The slot of a null holds the zero value, so
-//     that values[i] is always the value of row i.
+//   - Rows are numbered from 0. All columns of a request have the same number of rows, and so have all columns of an
+//     answer. Row i of the answer belongs to row i of the request. Equal rows get equal answers, each in its place.
+//   - The values of a column are in the field of its type: int64_values for int64. All other value fields are empty.
+//     Every row has a value; a null row has the zero value (0, false, ""). So values[i] is always the value of row i.
+//   - A column of lists has offsets, and the elements of all rows in the field of the element type, row after row. Row i
+//     has the elements from offsets[i] up to, but not including, offsets[i+1]. There is one more offset than there are
+//     rows; the first is 0, the last is the number of elements. A null row has no elements. Elements are never null.
+//   - A validity is a bitmap: row i is not null if bit i%8 (1 << (i%8)) of byte i/8 is set. It has (rows+7)/8 bytes. If
+//     it is absent, no row is null. This is Arrow's layout. Validity alone says which rows are null; a status says why.
 //   - An instant is UTC, in microseconds since 1970-01-01T00:00:00Z.
-//   - Fields may be added; none changes its number or meaning within fstore.v1. Clients must pass over fields, and
-//     kinds of values, that they do not know.
+//
+// What may still change. fstore.v1 is frozen: no field, method or enum value changes its number, type or meaning, and
+// none is removed. Only these may be added: fields that a client may ignore, methods, values of Status (treat an unknown
+// one as STATUS_NULL_VALUE), and value fields for new types. New fields of a request are off by default. The
+// reserved numbers are kept for fields that are planned. Golden bytes of a request and an answer are in testdata.
 //
 // Errors are gRPC statuses, never a half answer. A message that names a row counts from 1, as people do.
 //
