@@ -62,7 +62,7 @@ func column(name string, kind any) *fstorev1.Column {
 	c := &fstorev1.Column{Name: name}
 	switch v := kind.(type) {
 	case []int64:
-		c.Int64Values = v
+		c.Type, c.Int64Values = "int64", v
 	case []int32:
 		c.Int32Values = v
 	case []float64:
