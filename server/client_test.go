@@ -86,7 +86,9 @@ func TestAskRefusesAnswersThatAreNotWhole(t *testing.T) {
 		}},
 		{"no values", "0 values for 2 rows", func(r *fstorev1.GetOnlineFeaturesResponse) { r.Features[0].Int64Values = nil }},
 		{"no values and no type", "it has no values set", func(r *fstorev1.GetOnlineFeaturesResponse) { r.Features[0].Int64Values, r.Features[0].Type = nil, "" }},
-		{"another type", "its type is int64", func(r *fstorev1.GetOnlineFeaturesResponse) { r.Features[0].Int64Values, r.Features[0].BoolValues = nil, []bool{true, false} }},
+		{"another type", "its type is int64", func(r *fstorev1.GetOnlineFeaturesResponse) {
+			r.Features[0].Int64Values, r.Features[0].BoolValues = nil, []bool{true, false}
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			reply := good()
