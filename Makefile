@@ -1,14 +1,16 @@
 # make demo shows the product; make test runs all tests; make help lists the rest. Each target does its own set-up.
 
 GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+ACTIONLINT  = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+GORELEASER  = github.com/goreleaser/goreleaser/v2@v2.15.1
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME    = 5s
 VERSION     = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: help setup build install demo test race fuzz bench cover lint vuln generate clean go compiler redis protoc
+.PHONY: help setup build install demo test race fuzz bench cover lint vuln dist release-check generate clean go compiler redis protoc
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
 
 setup: go compiler redis ## Install what is missing to build and test, and download the modules
 	go mod download
@@ -48,6 +50,7 @@ bench: go compiler redis ## Run the benchmarks
 lint: go compiler ## Check the code, its format and the workflows
 	go vet ./...
 	go run $(GOLANGCI) run ./...
+	go run $(ACTIONLINT)
 
 cover: go compiler redis ## Run all tests and write bin/cover.html, the coverage of every line
 	@mkdir -p bin
@@ -58,12 +61,19 @@ cover: go compiler redis ## Run all tests and write bin/cover.html, the coverage
 vuln: go compiler ## Look for known vulnerabilities in what fstore links
 	@.ci/vuln $(GOVULNCHECK)
 
+# A commit without a tag is packed as a snapshot.
+dist: go compiler ## Build, pack and checksum a release for this platform, in dist/
+	go run $(GORELEASER) release --clean --skip publish $(shell git describe --exact-match --tags >/dev/null 2>&1 || echo --snapshot)
+
+release-check: go ## Check the configuration of releases
+	go run $(GORELEASER) check
+
 # A generated file is named by a go:generate comment beside its source. A test fails while the file is out of date.
 generate: go compiler protoc ## Generate everything that is generated
 	go generate ./...
 
 clean: ## Remove what the other targets made
-	rm -rf bin feature_repo/.fstore feature_repo/data
+	rm -rf bin dist feature_repo/.fstore feature_repo/data
 
 # What the targets above need. Each installs what is missing where it may, and otherwise says what to run.
 go:
