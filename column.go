@@ -1,6 +1,9 @@
 package fstore
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Bitmap is a set of row numbers: row i is in it if bit i%8 of byte i/8 is set. It is the layout of Arrow and
 // of the wire, so that it can be handed on as it is.
@@ -279,4 +282,18 @@ func (c *Column) Append(v any) {
 // elems returns how many elements the column's value slice holds.
 func (c *Column) elems() int {
 	return len(c.Bools) + len(c.Int32s) + len(c.Int64s) + len(c.Float32s) + len(c.Float64s) + len(c.Strings) + len(c.Bytes)
+}
+
+// AppendRowJSON appends a row as a JSON object, its columns in their order.
+func (b *Batch) AppendRowJSON(out []byte, row int) []byte {
+	out = append(out, '{')
+	for i := range b.Columns {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		name, _ := json.Marshal(b.Columns[i].Name) // cannot fail for a string
+		out = append(append(out, name...), ':')
+		out = b.Columns[i].AppendJSON(out, row)
+	}
+	return append(out, '}')
 }

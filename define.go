@@ -242,6 +242,18 @@ type Service struct {
 // Generation is one copy of a view version's data in the online store: 8 random bytes in hex.
 type Generation string
 
+// String returns the schedule in words: every 1d at 6h + 10m.
+func (p *Publish) String() string {
+	s := "every " + p.Every.String()
+	if p.Offset > 0 {
+		s += " at " + p.Offset.String()
+	}
+	if p.Delay > 0 {
+		s += " + " + p.Delay.String()
+	}
+	return s
+}
+
 // RecordLayout is the layout of the records that this build writes; see Pointer.Layout.
 const RecordLayout = 2
 

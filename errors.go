@@ -101,6 +101,27 @@ func Explain(err error) (message string, hints []string) {
 	return message, hints
 }
 
+// Separate returns the errors that errors.Join put together, which print on a line each.
+func Separate(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	inner := joined.Unwrap()
+	lines := make([]string, len(inner))
+	for i, e := range inner {
+		lines[i] = e.Error()
+	}
+	if len(inner) == 0 || strings.Join(lines, "\n") != err.Error() {
+		return []error{err}
+	}
+	var out []error
+	for _, e := range inner {
+		out = append(out, Separate(e)...)
+	}
+	return out
+}
+
 // Pos is a place in a file of definitions. Line and Col count from 1; 0 means unknown.
 type Pos struct {
 	File string `json:"file,omitempty"`

@@ -31,7 +31,7 @@ var layers = map[string][]string{
 	"project":      {"project", "registry", "offline", "online", "materialize", "verify", "server", "feature_repo", "docs", "regular", "internal"},
 	"cmd":          {"cmd", "project", "registry", "offline", "online", "materialize", "verify", "server", "proto", "internal"},
 	"examples":     {"examples"},
-	"internal":     {},
+	"internal":     {"internal", "registry"},
 	"test":         {"test", "project", "registry", "offline", "online", "materialize", "server", "proto", "feature_repo"},
 }
 
@@ -43,7 +43,7 @@ var homes = map[string][]string{
 	"github.com/redis/go-redis":                      {"online/redis", "test"},
 	"modernc.org/sqlite":                             {"registry", "online/sqlite"},
 	"github.com/prometheus/client_golang":            {"server", "cmd"},
-	"github.com/spf13/":                              {"cmd", "project"},
+	"github.com/spf13/":                              {"cmd", "project", "internal/usage"},
 	"github.com/goccy/go-yaml":                       {"registry", "project"},
 	"github.com/parquet-go/parquet-go":               {"offline", "materialize", "feature_repo", "cmd", "test"},
 	"github.com/google/go-cmp":                       {"online/onlinetest"}, // else tests only

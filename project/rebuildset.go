@@ -30,6 +30,9 @@ type RebuiltSet struct {
 // RebuildTrainingSet makes a training set, by its name or lock, again from the definitions in its lock and the files that
 // it names. If it comes out with another content, nothing is written unless Anyway says so, and Same is false.
 func (p *Project) RebuildTrainingSet(ctx context.Context, arg string, o RebuildOptions) (*RebuiltSet, error) {
+	if err := checkOut(o.Out); err != nil {
+		return nil, about("out", err)
+	}
 	set, err := p.LockedSet(ctx, arg)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"path/filepath"
+	"time"
 
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/registry"
@@ -44,15 +45,29 @@ func (p *Project) settleBeside(ctx context.Context, db *registry.DB, records []r
 	}
 }
 
-// TrainingSets returns the records of all training sets, the retired ones too.
-func (p *Project) TrainingSets(ctx context.Context) ([]registry.TrainingSetRecord, error) {
+// ListedTrainingSet is a training set without its lock.
+type ListedTrainingSet struct {
+	Name    string    `json:"name"`
+	Created time.Time `json:"created"`
+	Service string    `json:"service,omitempty"`
+	Rows    int64     `json:"rows"`
+	Out     string    `json:"out"`
+	Retired time.Time `json:"retired,omitzero"`
+}
+
+// TrainingSets returns all training sets, the retired ones too.
+func (p *Project) TrainingSets(ctx context.Context) ([]ListedTrainingSet, error) {
 	db, err := p.registry(ctx)
 	if err != nil {
 		return nil, err
 	}
 	records, err := db.TrainingSets(ctx, p.Settings.Project)
 	p.settleBeside(ctx, db, records)
-	return records, err
+	out := make([]ListedTrainingSet, len(records))
+	for i, r := range records {
+		out[i] = ListedTrainingSet{Name: r.Name, Created: r.Created, Service: r.Service, Rows: r.Rows, Out: r.Out, Retired: r.Retired}
+	}
+	return out, err
 }
 
 // TrainingSetNames returns the names of the training sets, without the retired ones; none if they cannot be read.

@@ -46,12 +46,23 @@ func (p *Project) CreateTrainingSet(ctx context.Context, r TrainingSetRequest) (
 	if err := fstore.CheckName(r.Name); err != nil {
 		return nil, err
 	}
+	if err := checkOut(r.Out); err != nil {
+		return nil, about("out", err)
+	}
 	db, err := p.registry(ctx)
 	if err != nil {
 		return nil, err
 	}
 	c := &creation{p: p, db: db, r: r}
 	return c.create(ctx)
+}
+
+// checkOut checks the name of a file that a training set is written to.
+func checkOut(out string) error {
+	if name := filepath.Base(out); !strings.HasSuffix(name, parquetSuffix) || name == parquetSuffix {
+		return fstore.Errorf(fstore.ErrUsage, "%s: a training set is a Parquet file", out).WithHint("give it a name that ends in %s", parquetSuffix)
+	}
+	return nil
 }
 
 // creation is the work on one training set.

@@ -3,16 +3,15 @@ package main
 import (
 	"io"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/internal/terminal"
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
-	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 )
 
@@ -59,15 +58,15 @@ func (a *app) command() *cobra.Command {
 			if err := a.checkOutput(); err != nil {
 				return err
 			}
-			return checkEmpty(cmd)
+			return usage.CheckEmpty(cmd)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		Args: noCommand,
+		Args: usage.NoCommand,
 	}
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(usage.FlagError)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.repo, "repo", "", "folder of the feature repo (default: the nearest one upward with fstore.yaml)")
@@ -76,7 +75,7 @@ func (a *app) command() *cobra.Command {
 	flags.String("registry", "", "registry URL (setting registry)")
 	flags.String("online", "", "online store URL (setting online)")
 	for _, name := range []string{"project", "registry", "online"} {
-		_ = flags.SetAnnotation(name, settingOf, []string{name})
+		_ = flags.SetAnnotation(name, usage.SettingOf, []string{name})
 	}
 	a.given = map[string]project.Setting{}
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
@@ -90,7 +89,7 @@ func (a *app) command() *cobra.Command {
 
 func (a *app) checkOutput() error {
 	if a.output != "table" && a.output != "json" {
-		return usagef(nil, "--output %q: table or json", a.output)
+		return usage.Errorf(nil, "--output %q: table or json", a.output)
 	}
 	return nil
 }
@@ -98,57 +97,11 @@ func (a *app) checkOutput() error {
 // json reports whether results are wanted as JSON.
 func (a *app) json() bool { return a.output == "json" }
 
-// noCommand is the argument check of a command that only has commands beneath it.
-func noCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	err := usagef(cmd, "there is no command %q", strings.TrimSpace(strings.TrimPrefix(cmd.CommandPath(), "fstore")+" "+args[0]))
-	cmd.SuggestionsMinimumDistance = 2 // cobra sets it only where it writes the error itself
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		return err.WithHint("did you mean %s?", strings.Join(near, " or "))
-	}
-	return err
-}
-
-// args wraps an argument check so that its mistakes are usage mistakes.
-func args(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		err := check(cmd, args)
-		if err == nil {
-			return nil
-		}
-		name := strings.TrimPrefix(cmd.CommandPath(), "fstore ")
-		_, wanted, _ := strings.Cut(cmd.Use, " ")
-		switch {
-		case wanted == "":
-			return usagef(cmd, "%s takes no arguments: %s", name, args[0])
-		case len(cmd.ValidArgs) > 0:
-			return usagef(nil, "%s: there is no %q", name, strings.Join(args, " ")).WithHint("one of %s", strings.Join(cmd.ValidArgs, ", "))
-		case len(args) == 0:
-			return usagef(cmd, "%s: %s is missing", name, wanted)
-		case strings.Contains(wanted, " "):
-			return usagef(cmd, "%s takes %s, and here are %s", name, wanted, english.Count(len(args), "argument"))
-		default:
-			return usagef(cmd, "%s takes one argument, %s, and here are %d", name, wanted, len(args))
-		}
-	}
-}
-
-// terminal reports whether a stream is one that a person looks at.
-func terminal(stream any) bool {
-	if s, ok := stream.(*screen); ok {
-		stream = s.to
-	}
-	f, ok := stream.(*os.File)
-	return ok && isatty.IsTerminal(f.Fd())
-}
-
 // color reports whether results may be colored.
 func (a *app) color() bool {
 	noColor, _ := a.lookup("NO_COLOR")
 	term, _ := a.lookup("TERM")
-	return noColor == "" && term != "dumb" && terminal(a.stdout)
+	return noColor == "" && term != "dumb" && terminal.IsTerminal(a.stdout)
 }
 
 // logger writes to stderr.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/terminal"
 	"github.com/fstore-dev/fstore/project"
 )
 
@@ -23,11 +26,21 @@ func newApp(t *testing.T, yaml string, env map[string]string) *app {
 		t.Setenv(name, value)
 	}
 	a := &app{stdout: &bytes.Buffer{}, lookup: os.LookupEnv, environ: os.Environ, now: time.Now}
-	a.stderr = newScreen(&bytes.Buffer{}, a.mask)
+	messages := &bytes.Buffer{}
+	a.stderr = testScreen{terminal.NewScreen(messages, a.mask), messages}
 	a.command()
 	a.repo = dir
 	return a
 }
+
+// testScreen remembers what was printed.
+type testScreen struct {
+	*terminal.Screen
+	messages *bytes.Buffer
+}
+
+// printed returns what a printed to stderr.
+func printed(a *app) string { return a.stderr.(testScreen).messages.String() }
 
 // settings returns those that a command has.
 func (a *app) settings(t *testing.T) (*project.Settings, error) {
@@ -73,7 +86,7 @@ func TestPasswordsAreNeverLogged(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.logger().Error("cannot connect", "url", "redis://:s3cret@127.0.0.1:1/0")
-	if out := a.stderr.(*screen).to.(*bytes.Buffer).String(); strings.Contains(out, "s3cret") || !strings.Contains(out, "***") {
+	if out := printed(a); strings.Contains(out, "s3cret") || !strings.Contains(out, "***") {
 		t.Errorf("logged %s", out)
 	}
 }
@@ -93,18 +106,37 @@ func TestTheQuestionOfApply(t *testing.T) {
 	}
 }
 
-// Progress is a line that is written over: of a share without amounts, of amounts with a share where the whole is known.
-func TestProgress(t *testing.T) {
-	now := time.Unix(0, 0)
-	var out bytes.Buffer
-	p := &progress{out: newScreen(&out, nil), now: func() time.Time { now = now.Add(time.Second); return now }}
-	p.percent("join", 0.256)
-	p.show("customer_orders@1 compute", 1200, 0)
-	p.show("write", 1, 4)
-	p.clear()
-	const start = "\r\x1b[K"
-	if want := start + "join   26%" + start + "customer_orders@1 compute  1,200" + start + "write   25%  1 of 4" + start; out.String() != want {
-		t.Errorf("%q", out.String())
+// A store's URL may be mistyped. What could be a password is not printed, wherever it stands.
+func TestMistypedURLsPrintNoPassword(t *testing.T) {
+	for _, url := range []string{
+		"redis:s3cr3t@host:6379/0", "redis:/:s3cr3t@host", "redis//:s3cr3t@host", "://:s3cr3t@host", "s3cr3t@host:6379",
+		"redis://:s3cr3t", "redis://user:s3cr3t", "redis://user:s3cr3t/0", "redis:user:s3cr3t", "redis=//u:s3cr3t@h",
+		"redis://host:6379?password=s3cr3t", "redis:host;password=s3cr3t", "redis://host/0&token=s3cr3t", "redis://s3cr3t@",
+		"redis://user:p@s3cr3t@host", "redis://user:s3cr3t#x@host", "rediss:\\\\u:s3cr3t@h", "sqlite:x.db?key=s3cr3t", "redis ://u:s3cr3t@h",
+	} {
+		a := newApp(t, "project: shop\n", map[string]string{"FSTORE_ONLINE": url})
+		s, err := a.settings(t)
+		if err == nil {
+			if shown := s.Online.String(); strings.Contains(shown, "s3cr3t") {
+				t.Errorf("%s prints as %s", url, shown)
+			}
+			continue
+		}
+		a.fail(err)
+		if out := printed(a); strings.Contains(out, "s3cr3t") {
+			t.Errorf("%s: printed %s", url, out)
+		}
 	}
-	(&progress{now: p.now}).percent("nowhere", 1) // no terminal: no line
+}
+
+// Text from outside may have several lines. None of them begins as a message of fstore does.
+func TestNoLineOfAMessageIsForged(t *testing.T) {
+	a := newApp(t, "project: shop\n", nil)
+	forged := fstore.Errorf(fstore.ErrInvalid, "no file x\nfstore: all is well").WithHint("try y\nhint: run it")
+	a.fail(errors.Join(fmt.Errorf("read: %w", forged), errors.New("another")))
+	got := printed(a)
+	const want = "fstore: read: no file x\n        fstore: all is well\nanother\nhint: try y\n        hint: run it\n"
+	if got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/fstore-dev/fstore/internal/terminal"
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/cobra"
@@ -24,13 +26,13 @@ apply refuses a plan that breaks callers of a serving service, unless --breaking
 must send another key column, if an output is removed or changes its type, if the service is removed, or if a key
 column that they may send becomes unknown.`,
 		Example: "  fstore apply\n  fstore apply --yes --message 'returns count against the order'\n  fstore apply --yes --breaking",
-		Args:    args(cobra.NoArgs),
+		Args:    usage.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !f.yes && !terminal(a.stdin) {
-				return usagef(nil, "apply asks first, but this is not a terminal").WithHint("give --yes to apply without being asked")
+			if !f.yes && !terminal.IsTerminal(a.stdin) {
+				return usage.Errorf(nil, "apply asks first, but this is not a terminal").WithHint("give --yes to apply without being asked")
 			}
 			if !f.yes && a.json() {
-				return usagef(cmd, "--output json does not ask: give --yes too")
+				return usage.Errorf(cmd, "--output json does not ask: give --yes too")
 			}
 			return a.with(cmd.Context(), func(p *project.Project) error { return a.apply(cmd.Context(), p, f) })
 		},

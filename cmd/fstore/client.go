@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/server"
 	"google.golang.org/grpc"
@@ -18,7 +19,7 @@ func askServer(ctx context.Context, q *question, keys []fstore.Column) (*fstore.
 	conn, err := grpc.NewClient("passthrough:///"+q.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64<<20)))
 	if err != nil {
-		return nil, nil, usagef(nil, "--grpc %s: %v", q.grpc, err)
+		return nil, nil, usage.Errorf(nil, "--grpc %s: %v", q.grpc, err)
 	}
 	defer conn.Close()
 	ask := server.Question{Service: q.selected.Service, Model: q.selected.Model, Features: q.selected.Features, Keys: keys}

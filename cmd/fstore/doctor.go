@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
 )
@@ -16,7 +17,7 @@ func (a *app) doctorCommand() *cobra.Command {
 store with what is published in it. For each problem, doctor says what to run. The exit status is 4 if something needs
 repair; warnings alone do not count.`,
 		Example: "  fstore doctor\n  fstore doctor --output json",
-		Args:    args(cobra.NoArgs),
+		Args:    usage.Args(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context()) },
 	}
 }

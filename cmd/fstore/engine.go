@@ -1,17 +1,15 @@
 package main
 
 import (
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-// settingOf is the annotation of a flag that stands for a setting.
-const settingOf = "fstore_setting"
-
 // settingFlag makes a flag of a command stand for a setting.
 func settingFlag(cmd *cobra.Command, flag, setting string) {
-	_ = cmd.Flags().SetAnnotation(flag, settingOf, []string{setting})
+	_ = cmd.Flags().SetAnnotation(flag, usage.SettingOf, []string{setting})
 }
 
 // engineFlags gives a command that uses the offline engine its settings as flags.
@@ -25,7 +23,7 @@ func (a *app) engineFlags(cmd *cobra.Command) {
 // bindFlags puts the flags that a command was given over its settings.
 func (a *app) bindFlags(cmd *cobra.Command) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if key := f.Annotations[settingOf]; len(key) == 1 {
+		if key := f.Annotations[usage.SettingOf]; len(key) == 1 {
 			a.given[key[0]] = project.Setting{Value: f.Value.String(), From: "--" + f.Name}
 		}
 	})

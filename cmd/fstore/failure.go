@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/internal/terminal"
 	"github.com/fstore-dev/fstore/registry"
-	"github.com/spf13/cobra"
 )
 
 // The exit statuses (docs/cli.md).
@@ -64,15 +63,6 @@ type interrupted struct{ error }
 
 func (e interrupted) Unwrap() error { return e.error }
 
-// usagef returns a mistake in a flag or an argument; the hint names the help of cmd, where it is given.
-func usagef(cmd *cobra.Command, format string, args ...any) *fstore.Error {
-	e := fstore.Errorf(fstore.ErrUsage, format, args...)
-	if cmd != nil {
-		return e.WithHint("see %s --help", cmd.CommandPath())
-	}
-	return e
-}
-
 // fail prints an error for people, if there is one, and returns the exit status.
 func (a *app) fail(err error) int {
 	code := status(err)
@@ -92,15 +82,15 @@ func (a *app) fail(err error) int {
 	}
 	before, said := "fstore: ", map[string]bool{}
 	var hints []string
-	for _, one := range separate(err) {
+	for _, one := range fstore.Separate(err) {
 		message, its := fstore.Explain(one)
-		fmt.Fprintf(a.stderr, "%s%s\n", before, indented(message))
+		fmt.Fprintf(a.stderr, "%s%s\n", before, terminal.Indented(message))
 		before, hints = "", append(hints, its...)
 	}
 	for _, h := range hints {
 		if !said[h] {
 			said[h] = true
-			fmt.Fprintf(a.stderr, "hint: %s\n", indented(h))
+			fmt.Fprintf(a.stderr, "hint: %s\n", terminal.Indented(h))
 		}
 	}
 	return code
@@ -110,30 +100,9 @@ func (a *app) fail(err error) int {
 func (a *app) printProblems(problems registry.Problems) {
 	fmt.Fprintf(a.stderr, "fstore: %s in the definitions\n", english.Count(len(problems), "mistake"))
 	for _, p := range problems {
-		fmt.Fprintf(a.stderr, "%s: %s\n", inCell(p.Pos.String()), indented(p.Message))
+		fmt.Fprintf(a.stderr, "%s: %s\n", terminal.InCell(p.Pos.String()), terminal.Indented(p.Message))
 		if p.Hint != "" {
-			fmt.Fprintf(a.stderr, "        %s\n", indented(p.Hint))
+			fmt.Fprintf(a.stderr, "        %s\n", terminal.Indented(p.Hint))
 		}
 	}
-}
-
-// separate returns the errors that errors.Join put together, which it prints a line each.
-func separate(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{err}
-	}
-	inner := joined.Unwrap()
-	lines := make([]string, len(inner))
-	for i, e := range inner {
-		lines[i] = e.Error()
-	}
-	if len(inner) == 0 || strings.Join(lines, "\n") != err.Error() {
-		return []error{err}
-	}
-	var out []error
-	for _, e := range inner {
-		out = append(out, separate(e)...)
-	}
-	return out
 }

@@ -7,6 +7,8 @@ import (
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/internal/terminal"
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/materialize"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
@@ -23,7 +25,7 @@ lock needs. gc first lists what it will delete. Definitions always stay.
 
 gc works in small steps and does not disturb runs and readers. It skips a view that is being materialized.`,
 		Example: "  fstore gc --dry-run\n  fstore gc --grace 12h --output json",
-		Args:    args(cobra.NoArgs),
+		Args:    usage.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.with(cmd.Context(), func(p *project.Project) error { return a.gc(cmd.Context(), p, dry) })
 		},
@@ -44,9 +46,9 @@ func (a *app) gc(ctx context.Context, p *project.Project, dry bool) error {
 			}
 			return a.printGarbage(g)
 		},
-		Progress: func(dropped, total int64) { progress.show("gc", dropped, total) },
+		Progress: func(dropped, total int64) { progress.Show("gc", dropped, total) },
 	})
-	progress.clear()
+	progress.Clear()
 	if err != nil {
 		return err
 	}
@@ -59,14 +61,14 @@ func (a *app) gc(ctx context.Context, p *project.Project, dry bool) error {
 // printGarbage says what can be deleted and what cannot be yet.
 func (a *app) printGarbage(c *project.Garbage) error {
 	if len(c.Items)+len(c.Snapshots) > 0 {
-		t := newTable("DELETE", "VIEW", "GENERATION", "RECORDS", "WHY")
+		t := terminal.NewTable("DELETE", "VIEW", "GENERATION", "RECORDS", "WHY")
 		for _, w := range c.Items {
-			t.row(string(w.Kind), viewText(w.View), orDash(string(w.Generation)), english.Thousands(w.Records), w.Why)
+			t.Row(string(w.Kind), viewText(w.View), orDash(string(w.Generation)), english.Thousands(w.Records), w.Why)
 		}
 		for _, b := range c.Snapshots {
-			t.row("snapshot", "-", b.SHA256[:16], "-", "no lock needs it: "+english.Thousands(b.Size)+" bytes")
+			t.Row("snapshot", "-", b.SHA256[:16], "-", "no lock needs it: "+english.Thousands(b.Size)+" bytes")
 		}
-		if err := t.print(a.stdout); err != nil {
+		if err := t.Print(a.stdout); err != nil {
 			return err
 		}
 	}
@@ -77,11 +79,11 @@ func (a *app) printKept(kept []materialize.Kept) error {
 	if len(kept) == 0 {
 		return nil
 	}
-	t := newTable("KEEP", "GENERATION", "WHY")
+	t := terminal.NewTable("KEEP", "GENERATION", "WHY")
 	for _, k := range kept {
-		t.row(viewText(k.View), orDash(string(k.Generation)), k.Why)
+		t.Row(viewText(k.View), orDash(string(k.Generation)), k.Why)
 	}
-	return t.print(a.stdout)
+	return t.Print(a.stdout)
 }
 
 func viewText(ref fstore.ViewRef) string {

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/terminal"
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
@@ -43,15 +44,15 @@ func (s *selection) modelFlag(a *app, cmd *cobra.Command, usage string) {
 }
 
 func (s *selection) check(cmd *cobra.Command) (err error) {
-	named := given(s.selected.Service != "", len(s.selected.Features) > 0, s.modelArg != "")
+	named := usage.Given(s.selected.Service != "", len(s.selected.Features) > 0, s.modelArg != "")
 	switch {
 	case named == 1 && s.modelArg != "":
 		s.selected.Model, err = modelNamed("--model", s.modelArg)
 	case named == 1:
 	case cmd.Flags().Lookup("model") != nil:
-		return usagef(cmd, "name one of --service, --model and --features")
+		return usage.Errorf(cmd, "name one of --service, --model and --features")
 	default:
-		return usagef(cmd, "name either --service or --features")
+		return usage.Errorf(cmd, "name either --service or --features")
 	}
 	if err != nil || s.selected.Service == "" && len(s.selected.Features) == 0 {
 		return err
@@ -61,7 +62,7 @@ func (s *selection) check(cmd *cobra.Command) (err error) {
 	}
 	for _, ref := range s.selected.Features {
 		if err := registry.CheckReference(ref); err != nil {
-			return usageOf("--features: ", err)
+			return usage.Of("--features: ", err)
 		}
 	}
 	return nil
@@ -85,16 +86,16 @@ servable, because training before that instant uses an earlier publication.
   fstore get --features 'customer_orders.*,customer_profile.country=home' --entities data/labels.parquet --output json
   fstore get --model fraud@3 --entity customer_id=12003
   fstore get --grpc 127.0.0.1:6566 --service churn --entity customer_id=12003`,
-		Args: args(cobra.NoArgs),
+		Args: usage.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := q.check(cmd); err != nil {
 				return err
 			}
 			if q.grpc != "" && q.at != "" {
-				return usagef(cmd, "--at and --grpc: a server judges age by its own clock")
+				return usage.Errorf(cmd, "--at and --grpc: a server judges age by its own clock")
 			}
 			if q.grpc != "" && !project.IsAddress(q.grpc) {
-				return usagef(nil, "--grpc %q is not an address", q.grpc).WithHint("for example 127.0.0.1:6566")
+				return usage.Errorf(nil, "--grpc %q is not an address", q.grpc).WithHint("for example 127.0.0.1:6566")
 			}
 			return a.with(cmd.Context(), func(p *project.Project) error { return a.get(cmd.Context(), p, &q) })
 		},
@@ -139,27 +140,27 @@ func (a *app) get(ctx context.Context, p *project.Project, q *question) error {
 
 // readKeys reads the rows that are asked about.
 func readKeys(ctx context.Context, p *project.Project, q *question, rows *project.KeyRows) error {
-	if err := splitRow(q.entities); err != nil {
+	if err := usage.SplitRow(q.entities); err != nil {
 		return err
 	}
 	for _, text := range q.entities {
 		if err := rows.AddText(text); err != nil {
-			return usageOf("--entity "+text+": ", err)
+			return usage.Of("--entity "+text+": ", err)
 		}
 	}
 	if len(q.files) > 0 && len(rows.Columns) == 0 {
-		return usagef(nil, "--entities: these features have no keys").WithHint("leave it out: the answer has one row")
+		return usage.Errorf(nil, "--entities: these features have no keys").WithHint("leave it out: the answer has one row")
 	}
 	for _, path := range q.files {
 		if err := p.ReadKeys(ctx, rows, path); err != nil {
 			if errors.Is(err, fstore.ErrUsage) {
-				return flagged("--entities", err)
+				return usage.Flagged("--entities", err)
 			}
 			return err
 		}
 	}
 	if len(rows.Columns) > 0 && len(q.entities)+len(q.files) == 0 {
-		return usagef(nil, "whose features? these need %s", rows.Names()).
+		return usage.Errorf(nil, "whose features? these need %s", rows.Names()).
 			WithHint("give --entity %s=…, once for each row, or --entities FILE", rows.Columns[0].Name)
 	}
 	return nil
@@ -184,7 +185,7 @@ func instant(flag, text string) (time.Time, error) {
 	if err == nil && !at.After(time.Time{}) { // which stands for none
 		err = fstore.Errorf(fstore.ErrInvalid, "%q is too early", text).WithHint("instants begin after 0001-01-01")
 	}
-	return at, usageOf(flag+": ", err)
+	return at, usage.Of(flag+": ", err)
 }
 
 // printAnswer prints one table: a line for each row of keys, or, of a single row, a line for each feature.
@@ -196,21 +197,21 @@ func (a *app) printAnswer(keys []fstore.Column, list *fstore.FeatureList, answer
 	case 1:
 		return a.printOneRow(keys, list, answer)
 	}
-	t := newTable()
+	t := terminal.NewTable()
 	for i := range keys {
-		t.header = append(t.header, keys[i].Name)
+		t.Header = append(t.Header, keys[i].Name)
 	}
 	for i := range answer.Features {
-		t.header = append(t.header, answer.Features[i].Column.Name)
+		t.Header = append(t.Header, answer.Features[i].Column.Name)
 	}
 	for row := range answer.Rows {
 		var cells []string
 		for i := range keys {
-			cells = append(cells, cell(&keys[i], row))
+			cells = append(cells, terminal.Value(keys[i].AppendJSON(nil, row)))
 		}
 		for i := range answer.Features {
 			f := &answer.Features[i]
-			text := cell(&f.Column, row)
+			text := terminal.Value(f.Column.AppendJSON(nil, row))
 			if s := f.Status(row); s != online.Present {
 				text += " " + s.String()
 			}
@@ -219,9 +220,9 @@ func (a *app) printAnswer(keys []fstore.Column, list *fstore.FeatureList, answer
 			}
 			cells = append(cells, text)
 		}
-		t.row(cells...)
+		t.Row(cells...)
 	}
-	if err := t.print(a.stdout); err != nil {
+	if err := t.Print(a.stdout); err != nil {
 		return err
 	}
 	return a.printVersions(list, answer)
@@ -229,21 +230,21 @@ func (a *app) printAnswer(keys []fstore.Column, list *fstore.FeatureList, answer
 
 func (a *app) printOneRow(keys []fstore.Column, list *fstore.FeatureList, answer *online.Answer) error {
 	for i := range keys {
-		fmt.Fprintf(a.stdout, "%s = %s\n", keys[i].Name, cell(&keys[i], 0))
+		fmt.Fprintf(a.stdout, "%s = %s\n", keys[i].Name, terminal.Value(keys[i].AppendJSON(nil, 0)))
 	}
-	t := newTable("FEATURE", "VALUE", "TYPE", "STATUS")
+	t := terminal.NewTable("FEATURE", "VALUE", "TYPE", "STATUS")
 	if len(answer.Features) > 0 && answer.Features[0].Events != nil {
-		t.header = append(t.header, "EVENT")
+		t.Header = append(t.Header, "EVENT")
 	}
 	for i := range answer.Features {
 		f := &answer.Features[i]
-		cells := []string{f.Column.Name, cell(&f.Column, 0), f.Column.Type.String(), f.Status(0).String()}
+		cells := []string{f.Column.Name, terminal.Value(f.Column.AppendJSON(nil, 0)), f.Column.Type.String(), f.Status(0).String()}
 		if at, ok := f.Event(0); ok {
 			cells = append(cells, fstore.FormatTime(at))
 		}
-		t.row(cells...)
+		t.Row(cells...)
 	}
-	if err := t.print(a.stdout); err != nil {
+	if err := t.Print(a.stdout); err != nil {
 		return err
 	}
 	return a.printVersions(list, answer)
@@ -261,22 +262,9 @@ func (a *app) printVersions(list *fstore.FeatureList, answer *online.Answer) err
 	if !answer.Replayed.IsZero() {
 		fmt.Fprintf(a.stdout, "replayed at %s\n", fstore.FormatTime(answer.Replayed))
 	}
-	t := newTable("VIEW", "PUBLISHED", "GENERATION")
+	t := terminal.NewTable("VIEW", "PUBLISHED", "GENERATION")
 	for _, v := range answer.Versions {
-		t.row(v.Ref.String(), fstore.FormatTime(v.Published), string(v.Generation))
+		t.Row(v.Ref.String(), fstore.FormatTime(v.Published), string(v.Generation))
 	}
-	return t.print(a.stdout)
-}
-
-// cell writes a value for people: as JSON does, but text without quotes where it cannot be mistaken.
-func cell(c *fstore.Column, row int) string {
-	text := string(c.AppendJSON(nil, row))
-	if text[0] != '"' {
-		return text
-	}
-	bare := text[1 : len(text)-1]
-	if bare == "" || bare == "null" || strings.Contains(bare, `\`) || strings.TrimSpace(bare) != bare {
-		return text
-	}
-	return bare
+	return t.Print(a.stdout)
 }

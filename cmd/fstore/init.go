@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/internal/terminal"
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project/scaffold"
 	"github.com/spf13/cobra"
 )
@@ -25,14 +27,14 @@ once: an online shop with definitions and 20,000 invoice lines of sample data, t
 a file, a folder or a pattern. With --from, DIR may hold other files; init overwrites none. Source paths are relative if
 --from is relative or if the files are in DIR.`,
 		Example: "  fstore init shop\n  cd shop && fstore plan\n  fstore init mine --empty\n  fstore init proposed --from 'data/*.parquet'",
-		Args:    args(cobra.ExactArgs(1)),
+		Args:    usage.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := args[0]
 			switch {
 			case dir == "":
-				return usagef(nil, "init: DIR is empty").WithHint("give the name of a new folder")
+				return usage.Errorf(nil, "init: DIR is empty").WithHint("give the name of a new folder")
 			case empty && len(from) > 0:
-				return usagef(cmd, "name either --empty or --from")
+				return usage.Errorf(cmd, "name either --empty or --from")
 			case empty:
 				return a.initRepo(dir, scaffold.Empty, emptyWritten)
 			case len(from) > 0:
@@ -109,7 +111,7 @@ func (a *app) initFrom(ctx context.Context, dir string, from []string) error {
 		}
 	}
 	for _, line := range p.Missing {
-		b.WriteString("Note: " + inCell(line) + "\n")
+		b.WriteString("Note: " + terminal.InCell(line) + "\n")
 	}
 	fmt.Fprintf(&b, "\nNext: check the lines of definitions.yaml marked \"guessed\", then\n  cd %s\n  fstore validate\n  fstore plan\n", dir)
 	_, err = fmt.Fprint(a.stdout, b.String())

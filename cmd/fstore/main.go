@@ -13,6 +13,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/fstore-dev/fstore/internal/terminal"
+	"github.com/fstore-dev/fstore/internal/usage"
 )
 
 func main() {
@@ -26,11 +29,11 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{
 		stdin: stdin, lookup: os.LookupEnv, environ: os.Environ, now: time.Now,
 	}
-	out, messages := newScreen(stdout, nil), newScreen(stderr, a.mask)
+	out, messages := terminal.NewScreen(stdout, nil), terminal.NewScreen(stderr, a.mask)
 	a.stdout, a.stderr = out, messages
 	defer a.endWithin(ctx)()
 	root := a.command()
-	strict(root)
+	usage.Strict(root)
 	root.SetArgs(args)
 	err := errors.Join(root.ExecuteContext(ctx), out.Close())
 	if err != nil && ctx.Err() != nil {

@@ -8,6 +8,8 @@ import (
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/internal/terminal"
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/materialize"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
@@ -55,16 +57,16 @@ func (a *app) materialize(ctx context.Context, views []string, f materializeFlag
 	}
 	return a.with(ctx, func(p *project.Project) error {
 		progress := a.progress()
-		r.Progress = func(p materialize.Progress) { progress.show(p.View.String()+" "+string(p.Stage), p.Done, p.Total) }
+		r.Progress = func(p materialize.Progress) { progress.Show(p.View.String()+" "+string(p.Stage), p.Done, p.Total) }
 		done, err := p.Materialize(ctx, r)
-		progress.clear()
+		progress.Clear()
 		if err := a.printSummaries(done.Views); err != nil {
 			return err
 		}
 		if !a.json() {
 			a.printPromotions(done.Promotions)
 		}
-		return usageIn("materialize", err)
+		return usage.In("materialize", err)
 	})
 }
 
@@ -86,7 +88,7 @@ func (f materializeFlags) options(r *project.MaterializeRequest) error {
 	if f.wait != "" {
 		wait, err := fstore.ParseDuration(f.wait)
 		if err != nil {
-			return usageOf("--wait: ", err)
+			return usage.Of("--wait: ", err)
 		}
 		r.Wait = time.Duration(wait)
 	}
@@ -107,7 +109,7 @@ func (a *app) printSummaries(summaries []materialize.Summary) error {
 		}
 		return nil
 	}
-	t := newTable("VIEW", "PUBLISHED", "KEYS", "WRITTEN", "DELETED", "UNCHANGED", "BYTES", "SECONDS", "")
+	t := terminal.NewTable("VIEW", "PUBLISHED", "KEYS", "WRITTEN", "DELETED", "UNCHANGED", "BYTES", "SECONDS", "")
 	for _, s := range summaries {
 		published, note := fstore.FormatTime(s.Published), ""
 		switch {
@@ -123,8 +125,8 @@ func (a *app) printSummaries(summaries []materialize.Summary) error {
 			note = "finished the interrupted run for " + fstore.FormatTime(s.Finished)
 		}
 		seconds := s.Seconds.Finish + s.Seconds.Compute + s.Seconds.Write + s.Seconds.Publish + s.Seconds.Clean
-		t.row(s.View.String(), published, english.Thousands(s.Keys), english.Thousands(s.Written), english.Thousands(s.Deleted), english.Thousands(s.Unchanged),
+		t.Row(s.View.String(), published, english.Thousands(s.Keys), english.Thousands(s.Written), english.Thousands(s.Deleted), english.Thousands(s.Unchanged),
 			english.Thousands(s.Bytes), fmt.Sprintf("%.2f", seconds), note)
 	}
-	return t.print(a.stdout)
+	return t.Print(a.stdout)
 }

@@ -7,6 +7,7 @@ import (
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
 )
@@ -19,7 +20,7 @@ func (a *app) modelCommand() *cobra.Command {
 versions, however the definitions change. While a pin lives, materialize keeps its view versions fresh and gc keeps
 their data.`,
 		Example: "  fstore model pin fraud 4 --training-set churn_2025\n  fstore model list",
-		Args:    noCommand,
+		Args:    usage.NoCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.pinModelCommand(), a.listModelsCommand(), a.showModelCommand(), a.aliasModelCommand(), a.unpinModelCommand())
@@ -32,7 +33,7 @@ func modelNamed(where, text string) (fstore.ModelRef, error) {
 	if err == nil && ref.Version == "" {
 		err = fstore.Errorf(fstore.ErrInvalid, "%q has no version", text).WithHint("such as %s@3, or an alias of a version", text)
 	}
-	return ref, usageOf(where+": ", err)
+	return ref, usage.Of(where+": ", err)
 }
 
 // modelVersion reads the arguments NAME VERSION, which may also be written as one, NAME@VERSION.
@@ -51,10 +52,10 @@ VERSION is any word, such as 3 or 2025-12-01. Pinning the same again changes not
 same version is refused.`,
 		Example: `  fstore model pin fraud 4 --training-set churn_2025
   fstore model pin suggest 2025-12-01 --service recommend`,
-		Args: args(cobra.RangeArgs(1, 2)),
+		Args: usage.Args(cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (r.TrainingSet == "") == (r.Service == "") {
-				return usagef(cmd, "name either --training-set or --service")
+				return usage.Errorf(cmd, "name either --training-set or --service")
 			}
 			var err error
 			if r.Model, err = modelVersion(args); err != nil {
@@ -75,7 +76,7 @@ same version is refused.`,
 func (a *app) pinModel(ctx context.Context, p *project.Project, r project.PinRequest) error {
 	m, err := p.Pin(ctx, r)
 	if err != nil {
-		return usageIn("--service", err)
+		return usage.In("--service", err)
 	}
 	if a.json() {
 		return a.printJSON(m)
@@ -99,7 +100,7 @@ func (a *app) aliasModelCommand() *cobra.Command {
 		Long: `Let an alias stand for a model version, also in requests. An alias stands for one version at a time. Servers follow a
 change within about a second. --delete removes the alias.`,
 		Example: "  fstore model alias fraud champion 3\n  fstore model alias fraud former --delete",
-		Args: args(func(cmd *cobra.Command, args []string) error {
+		Args: usage.Args(func(cmd *cobra.Command, args []string) error {
 			if remove {
 				return cobra.ExactArgs(2)(cmd, args)
 			}
@@ -108,7 +109,7 @@ change within about a second. --delete removes the alias.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, name := range args[:2] {
 				if err := fstore.CheckName(name); err != nil {
-					return usageOf("model alias: ", err)
+					return usage.Of("model alias: ", err)
 				}
 			}
 			return a.with(cmd.Context(), func(p *project.Project) error { return a.aliasModel(cmd.Context(), p, args) })
@@ -155,7 +156,7 @@ func (a *app) unpinModelCommand() *cobra.Command {
 longer materialized, and gc removes their data. The training set and its lock stay. A version that has an alias cannot
 be unpinned.`,
 		Example:           "  fstore model unpin fraud 2",
-		Args:              args(cobra.RangeArgs(1, 2)),
+		Args:              usage.Args(cobra.RangeArgs(1, 2)),
 		ValidArgsFunction: a.completeModels,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ref, err := modelVersion(args)

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/terminal"
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
 )
@@ -26,7 +28,7 @@ func (a *app) listModelsCommand() *cobra.Command {
 		Use:     "list",
 		Short:   "List the pinned model versions",
 		Example: "  fstore model list\n  fstore model list --output json",
-		Args:    args(cobra.NoArgs),
+		Args:    usage.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.with(cmd.Context(), func(p *project.Project) error { return a.listModels(cmd.Context(), p) })
 		},
@@ -45,11 +47,11 @@ func (a *app) listModels(ctx context.Context, p *project.Project) error {
 		_, err := fmt.Fprintln(a.stderr, "No model is pinned. fstore model pin does it.")
 		return err
 	}
-	t := newTable("MODEL", "ALIASES", "PINNED", "FEATURES", "FROM", "STATE")
+	t := terminal.NewTable("MODEL", "ALIASES", "PINNED", "FEATURES", "FROM", "STATE")
 	for _, m := range models {
-		t.row(m.Ref.String(), orDash(strings.Join(m.Aliases, ", ")), shortTime(m.Pinned), fmt.Sprint(len(m.Outputs)), m.Origin(), stateText(m))
+		t.Row(m.Ref.String(), orDash(strings.Join(m.Aliases, ", ")), shortTime(m.Pinned), fmt.Sprint(len(m.Outputs)), m.Origin(), stateText(m))
 	}
-	return t.print(a.stdout)
+	return t.Print(a.stdout)
 }
 
 func (a *app) showModelCommand() *cobra.Command {
@@ -57,7 +59,7 @@ func (a *app) showModelCommand() *cobra.Command {
 		Use:               "show NAME[@VERSION]",
 		Short:             "Show the pin of a model version, or all versions of a model",
 		Example:           "  fstore model show fraud@3\n  fstore model show fraud@champion --output json\n  fstore model show fraud",
-		Args:              args(cobra.RangeArgs(1, 2)),
+		Args:              usage.Args(cobra.RangeArgs(1, 2)),
 		ValidArgsFunction: a.completeModels,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.showModelNamed(cmd.Context(), strings.Join(args, "@"))
@@ -68,7 +70,7 @@ func (a *app) showModelCommand() *cobra.Command {
 func (a *app) showModelNamed(ctx context.Context, name string) error {
 	ref, err := fstore.ParseModelRef(name)
 	if err != nil {
-		return usageOf("", err)
+		return usage.Of("", err)
 	}
 	return a.with(ctx, func(p *project.Project) error { return a.showModel(ctx, p, ref) })
 }
@@ -96,30 +98,30 @@ func (a *app) showModel(ctx context.Context, p *project.Project, ref fstore.Mode
 }
 
 func (a *app) printModel(m *project.Model) error {
-	facts := newTable("model", m.Ref.String())
+	facts := terminal.NewTable("model", m.Ref.String())
 	if len(m.Aliases) > 0 {
-		facts.row("aliases", strings.Join(m.Aliases, ", "))
+		facts.Row("aliases", strings.Join(m.Aliases, ", "))
 	}
 	by := ""
 	if m.Author != "" {
 		by = " by " + m.Author
 	}
-	facts.row("pinned", shortTime(m.Pinned)+by)
-	facts.row("from", m.Origin())
-	facts.row("state", stateText(m))
+	facts.Row("pinned", shortTime(m.Pinned)+by)
+	facts.Row("from", m.Origin())
+	facts.Row("state", stateText(m))
 	if m.Interface != nil {
-		facts.row("callers send", orDash(fieldList(m.Interface.KeyColumns)))
+		facts.Row("callers send", orDash(fieldList(m.Interface.KeyColumns)))
 	}
 	for _, v := range m.Published {
 		at := "not published"
 		if !v.At.IsZero() {
 			at = "published at " + fstore.FormatTime(v.At)
 		}
-		facts.row("view", v.View.String()+", "+at)
+		facts.Row("view", v.View.String()+", "+at)
 	}
-	if err := facts.print(a.stdout); err != nil {
+	if err := facts.Print(a.stdout); err != nil {
 		return err
 	}
 	fmt.Fprintln(a.stdout)
-	return outputTable(m.Uses, m.Outputs, m.Interface).print(a.stdout)
+	return outputTable(m.Uses, m.Outputs, m.Interface).Print(a.stdout)
 }

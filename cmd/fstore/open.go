@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
-	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/memory"
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
 )
 
@@ -17,10 +19,22 @@ func (a *app) options() project.Options {
 		Notify: a.notify, Secret: a.addSecret,
 		EngineOpened: func(s *project.Settings) {
 			if megabytes, ok := project.ParseMemory(s.MemoryLimit); ok {
-				a.watched.Do(func() { a.watchMemory(megabytes) })
+				a.watched.Do(func() { memory.Watch(int64(megabytes*1.25)*1_000_000+memorySpare, a.outOfMemory) })
 			}
 		},
 	}
+}
+
+// The engine keeps to offline.memory_limit for tables, joins and sorts, but not for the lists and texts that functions
+// such as range() and repeat() make of one row. So the program ends before the machine runs out of memory: like a kill,
+// that loses nothing. memorySpare is how many bytes it may hold beyond the limit and a quarter of it, for what is not the
+// engine's.
+const memorySpare = 2 << 30
+
+func (a *app) outOfMemory(held int64) {
+	fmt.Fprintf(a.stderr, "fstore: out of memory: the program holds %d MB, far more than offline.memory_limit\n"+
+		"hint: look for SQL that makes long lists or texts of one row, as range() and repeat() do; or raise offline.memory_limit, see fstore.yaml\n", held>>20)
+	os.Exit(statusFailed)
 }
 
 // notify prints what a person should know beside results.
@@ -68,22 +82,11 @@ func (a *app) withLocks(ctx context.Context, f func(*project.Project) error, arg
 	return f(p)
 }
 
-// flagged puts the name of a flag in front of an error about its value.
-func flagged(flag string, err error) error { return fmt.Errorf("%s %w", flag, err) }
-
 // asFlags puts the flag in the place of the argument that an error is about.
 func asFlags(err error) error {
 	var argument *project.ArgumentError
 	if errors.As(err, &argument) {
-		return flagged("--"+argument.Name, argument.Err)
-	}
-	return err
-}
-
-// usageIn puts the name of a command or flag in front of an error about what it was given.
-func usageIn(name string, err error) error {
-	if errors.Is(err, fstore.ErrUsage) {
-		return fmt.Errorf("%s: %w", name, err)
+		return usage.Flagged("--"+argument.Name, argument.Err)
 	}
 	return err
 }

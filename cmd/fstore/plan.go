@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/internal/terminal"
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/cobra"
@@ -19,7 +21,7 @@ func (a *app) planCommand() *cobra.Command {
 		Long: `Compare the definitions with the registry, and show what apply would do: what is added, changed and removed, which new
 versions that makes and why, what depends on them, and what must be materialized. plan writes nothing.`,
 		Example: "  fstore plan\n  fstore plan --detailed-exitcode     0: no changes, 2: changes, 1: an error",
-		Args:    args(cobra.NoArgs),
+		Args:    usage.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.with(cmd.Context(), func(p *project.Project) error { return a.plan(cmd.Context(), p, detailed) })
 		},
@@ -206,7 +208,7 @@ func (a *app) printField(f registry.FieldChange) {
 
 // printLines shows a text of several lines: those that went, those that came, and how many stayed.
 func (a *app) printLines(old, now string) {
-	for _, l := range lineDiff(strings.Split(old, "\n"), strings.Split(now, "\n")) {
+	for _, l := range terminal.LineDiff(strings.Split(old, "\n"), strings.Split(now, "\n")) {
 		switch l[0] {
 		case '-':
 			a.printPainted(red, "        "+l)
@@ -214,40 +216,6 @@ func (a *app) printLines(old, now string) {
 			a.printPainted(green, "        "+l)
 		}
 	}
-}
-
-// lineDiff returns the lines of both texts, each behind a sign: "-" only in old, "+" only in now, " " in both. It is the
-// longest common subsequence; definitions are short.
-func lineDiff(old, now []string) []string {
-	common := make([][]int, len(old)+1) // of old[i:] and now[j:]
-	for i := range common {
-		common[i] = make([]int, len(now)+1)
-	}
-	for i := len(old) - 1; i >= 0; i-- {
-		for j := len(now) - 1; j >= 0; j-- {
-			if old[i] == now[j] {
-				common[i][j] = common[i+1][j+1] + 1
-			} else {
-				common[i][j] = max(common[i+1][j], common[i][j+1])
-			}
-		}
-	}
-	var out []string
-	i, j := 0, 0
-	for i < len(old) || j < len(now) {
-		switch {
-		case i < len(old) && j < len(now) && old[i] == now[j]:
-			out = append(out, "  "+old[i])
-			i, j = i+1, j+1
-		case j == len(now) || i < len(old) && common[i+1][j] >= common[i][j+1]:
-			out = append(out, "- "+old[i])
-			i++
-		default:
-			out = append(out, "+ "+now[j])
-			j++
-		}
-	}
-	return out
 }
 
 // costText says what it takes to materialize a view version.

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"strings"
 
-	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/internal/terminal"
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
@@ -38,13 +39,13 @@ training-set create or get for that.`,
 		Example: `  fstore query customer_orders --key customer_id=12003
   fstore query lines --at 2025-06-01 --limit 5
   fstore query --sql 'select country, count(*) as n from lines group by country order by n desc, country'`,
-		Args: args(cobra.MaximumNArgs(1)),
+		Args: usage.Args(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case (len(args) == 1) == (f.sql != ""):
-				return usagef(cmd, "name a view or a source, or give --sql")
+				return usage.Errorf(cmd, "name a view or a source, or give --sql")
 			case f.limit < 1:
-				return usagef(cmd, "--limit %d: at least one row", f.limit)
+				return usage.Errorf(cmd, "--limit %d: at least one row", f.limit)
 			}
 			return a.with(cmd.Context(), func(p *project.Project) error { return a.query(cmd.Context(), p, strings.Join(args, ""), &f) })
 		},
@@ -71,13 +72,13 @@ func (a *app) query(ctx context.Context, p *project.Project, name string, f *que
 	for _, pair := range f.keys {
 		column, value, ok := strings.Cut(pair, "=")
 		if !ok || column == "" {
-			return usagef(nil, "--key %q is not column=value", pair).WithHint("for example --key customer_id=12003")
+			return usage.Errorf(nil, "--key %q is not column=value", pair).WithHint("for example --key customer_id=12003")
 		}
 		r.Where = append(r.Where, offline.ColumnValue{Column: column, Value: value})
 	}
 	if f.sql != "" {
 		if r.SQL, err = project.QueryText(f.sql); err != nil {
-			return flagged("--sql", err)
+			return usage.Flagged("--sql", err)
 		}
 	}
 	result, err := p.Query(ctx, r)
@@ -93,25 +94,25 @@ func (a *app) printRows(result *offline.QueryResult) error {
 	if a.json() {
 		rows := make([]json.RawMessage, b.Len)
 		for row := range rows {
-			rows[row] = rowJSON(b, row)
+			rows[row] = b.AppendRowJSON(nil, row)
 		}
 		return a.printJSON(struct {
 			Rows []json.RawMessage `json:"rows"`
 			More bool              `json:"more"`
 		}{rows, result.More})
 	}
-	t := newTable()
+	t := terminal.NewTable()
 	for i := range b.Columns {
-		t.header = append(t.header, b.Columns[i].Name)
+		t.Header = append(t.Header, b.Columns[i].Name)
 	}
 	for row := range b.Len {
 		var cells []string
 		for i := range b.Columns {
-			cells = append(cells, cell(&b.Columns[i], row))
+			cells = append(cells, terminal.Value(b.Columns[i].AppendJSON(nil, row)))
 		}
-		t.row(cells...)
+		t.Row(cells...)
 	}
-	if err := t.print(a.stdout); err != nil {
+	if err := t.Print(a.stdout); err != nil {
 		return err
 	}
 	switch {
@@ -123,19 +124,6 @@ func (a *app) printRows(result *offline.QueryResult) error {
 		return err
 	}
 	return nil
-}
-
-func rowJSON(b *fstore.Batch, row int) json.RawMessage {
-	out := []byte{'{'}
-	for i := range b.Columns {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		name, _ := json.Marshal(b.Columns[i].Name) // cannot fail for a string
-		out = append(append(out, name...), ':')
-		out = b.Columns[i].AppendJSON(out, row)
-	}
-	return append(out, '}')
 }
 
 // completeRelations completes the names of views and sources from the registry.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
 )
@@ -36,7 +37,7 @@ server for a live one.`,
   fstore serve --grpc 0.0.0.0:6566 --insecure
   FSTORE_ONLINE=redis://127.0.0.1:6379/0 fstore serve
   fstore serve --at 2025-12-01T06:00:00Z --grpc 127.0.0.1:0 --http 127.0.0.1:0`,
-		Args: args(cobra.NoArgs),
+		Args: usage.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.with(cmd.Context(), func(p *project.Project) error { return a.serve(cmd.Context(), p, &r) })
 		},
@@ -67,7 +68,7 @@ type replay struct {
 func (r *replay) instant() (time.Time, error) {
 	switch {
 	case r.at == "" && r.confirmed:
-		return time.Time{}, usagef(nil, "--replay says nothing without --at").WithHint("give the instant, such as --at 2025-12-01T06:00:00Z")
+		return time.Time{}, usage.Errorf(nil, "--replay says nothing without --at").WithHint("give the instant, such as --at 2025-12-01T06:00:00Z")
 	case r.at == "":
 		return time.Time{}, nil
 	}

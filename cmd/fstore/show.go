@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/terminal"
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/cobra"
@@ -19,7 +21,7 @@ func (a *app) showCommand() *cobra.Command {
 		Long: `Show one definition as it was applied, its versions and what uses it. If several kinds share a name, write
 entity/NAME, source/NAME, view/NAME or service/NAME. "show model/NAME[@VERSION]" is the same as "model show".`,
 		Example:           "  fstore show customer_orders\n  fstore show customer_orders@1 --output json\n  fstore show service/churn",
-		Args:              args(cobra.ExactArgs(1)),
+		Args:              usage.Args(cobra.ExactArgs(1)),
 		ValidArgsFunction: a.completeViews,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.show(cmd.Context(), args[0])
@@ -36,11 +38,11 @@ func (a *app) show(ctx context.Context, arg string) error {
 		kind, name = "", arg
 	}
 	if qualified && !slices.ContainsFunc(project.ShownKinds, func(k registry.Kind) bool { return project.IsKind(kind, k) }) {
-		return usagef(nil, "show %s: there is no kind %q", arg, kind).WithHint("entity, source, view or service")
+		return usage.Errorf(nil, "show %s: there is no kind %q", arg, kind).WithHint("entity, source, view or service")
 	}
 	ref, err := fstore.ParseRef(name)
 	if err != nil {
-		return usageOf("show: ", err)
+		return usage.Of("show: ", err)
 	}
 	return a.withGraph(ctx, func(_ *project.Project, g project.Graph) error {
 		found := g.Find(kind, ref)
@@ -52,7 +54,7 @@ func (a *app) show(ctx context.Context, arg string) error {
 			for _, d := range found {
 				names = append(names, strings.TrimPrefix(string(d.Kind), "feature_")+"/"+d.Name)
 			}
-			return usagef(nil, "several definitions are called %s", name).WithHint("write %s", strings.Join(names, " or "))
+			return usage.Errorf(nil, "several definitions are called %s", name).WithHint("write %s", strings.Join(names, " or "))
 		case a.json():
 			return a.printJSON(found[0])
 		}
@@ -61,10 +63,10 @@ func (a *app) show(ctx context.Context, arg string) error {
 }
 
 func (a *app) printShown(s *project.Definition) error {
-	facts := newTable(string(s.Kind), s.Name)
+	facts := terminal.NewTable(string(s.Kind), s.Name)
 	fact := func(name, value string) {
 		if value != "" {
-			facts.row(name, value)
+			facts.Row(name, value)
 		}
 	}
 	switch {
@@ -95,10 +97,10 @@ func (a *app) printShown(s *project.Definition) error {
 	if len(s.UsedBy) > 0 {
 		fact("used by", strings.Join(s.UsedBy, ", "))
 	}
-	if len(facts.rows) == 0 {
+	if facts.Empty() {
 		fact("", "-")
 	}
-	if err := facts.print(a.stdout); err != nil {
+	if err := facts.Print(a.stdout); err != nil {
 		return err
 	}
 	return a.printFeatures(s)
@@ -129,14 +131,14 @@ func viewFacts(fact func(name, value string), s *project.Definition) {
 		fact("created", v.Created)
 		fact("available", v.Available.String())
 	}
-	fact("publish", publishText(v.Publish))
-	fact("ttl", ttlText(v.TTL))
+	fact("publish", textOr(v.Publish))
+	fact("ttl", textOr(v.TTL))
 	metaFacts(fact, v.Meta)
 }
 
 // outputTable lists the features of a service or model: their types, where they come from, and by which key columns.
-func outputTable(uses []registry.ServiceUse, outputs []fstore.FeatureOutput, d *fstore.Description) *table {
-	t := newTable("FEATURE", "TYPE", "VIEW", "FEATURE IN VIEW", "KEYS")
+func outputTable(uses []registry.ServiceUse, outputs []fstore.FeatureOutput, d *fstore.Description) *terminal.Table {
+	t := terminal.NewTable("FEATURE", "TYPE", "VIEW", "FEATURE IN VIEW", "KEYS")
 	for i, o := range outputs {
 		use, typ := uses[o.Use], ""
 		if d != nil {
@@ -146,22 +148,22 @@ func outputTable(uses []registry.ServiceUse, outputs []fstore.FeatureOutput, d *
 		for j, k := range use.Keys {
 			keys[j] = k.Column
 		}
-		t.row(o.Name, orDash(typ), use.View.String(), o.Feature, orDash(strings.Join(keys, ", ")))
+		t.Row(o.Name, orDash(typ), use.View.String(), o.Feature, orDash(strings.Join(keys, ", ")))
 	}
 	return t
 }
 
 func (a *app) printFeatures(s *project.Definition) error {
-	var t *table
+	var t *terminal.Table
 	switch {
 	case s.View != nil:
-		t = newTable("FEATURE", "TYPE", "DEFAULT", "DESCRIPTION")
+		t = terminal.NewTable("FEATURE", "TYPE", "DEFAULT", "DESCRIPTION")
 		for _, f := range s.View.View.Features {
 			value := "-"
 			if f.Default != nil {
-				value = cell(&f.Default.Column, 0)
+				value = terminal.Value(f.Default.Column.AppendJSON(nil, 0))
 			}
-			t.row(f.Name, f.Type.String(), value, f.Description)
+			t.Row(f.Name, f.Type.String(), value, f.Description)
 		}
 	case s.Service != nil:
 		t = outputTable(s.Service.Uses, s.Service.Outputs, s.Interface)
@@ -169,7 +171,7 @@ func (a *app) printFeatures(s *project.Definition) error {
 		return nil
 	}
 	fmt.Fprintln(a.stdout)
-	if err := t.print(a.stdout); err != nil {
+	if err := t.Print(a.stdout); err != nil {
 		return err
 	}
 	if s.View != nil && s.View.View.SQL != "" {

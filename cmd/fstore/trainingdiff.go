@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/fstore-dev/fstore/internal/terminal"
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
@@ -17,7 +19,7 @@ func (a *app) diffTrainingSetsCommand() *cobra.Command {
 and the columns by their statistics. The Parquet files are not read. The exit status is 0 whether they differ or not;
 the JSON output says which.`,
 		Example: "  fstore training-set diff churn_2025 churn_2024\n  fstore training-set diff churn_2025 churn_2024.lock.json --output json",
-		Args:    args(cobra.ExactArgs(2)), ValidArgsFunction: a.completeLocks,
+		Args:    usage.Args(cobra.ExactArgs(2)), ValidArgsFunction: a.completeLocks,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withLocks(cmd.Context(), func(p *project.Project) error {
 				d, err := p.DiffTrainingSets(cmd.Context(), args[0], args[1])
@@ -42,32 +44,32 @@ func (a *app) printDifference(d *project.SetDifference) error {
 	for _, v := range d.Definitions {
 		a.printViewDifference(v)
 	}
-	t := newTable("WHAT", "", d.Old, d.New)
+	t := terminal.NewTable("WHAT", "", d.Old, d.New)
 	for _, group := range []struct {
 		name string
 		all  []offline.Difference
 	}{{"made", d.About}, {"setting", d.Settings}, {"labels", d.Labels}, {"feature", d.Features}} {
 		for _, x := range group.all {
-			t.row(group.name, x.Name, orDash(oneLine(x.Old)), orDash(oneLine(x.New)))
+			t.Row(group.name, x.Name, orDash(oneLine(x.Old)), orDash(oneLine(x.New)))
 		}
 	}
 	if err := a.printAfter(len(d.Definitions) > 0, t); err != nil {
 		return err
 	}
-	files := newTable("INPUT", "CHANGE", "FILE")
+	files := terminal.NewTable("INPUT", "CHANGE", "FILE")
 	for _, in := range d.Inputs {
 		path := project.ShortPath(in.Path)
 		if in.From != "" {
 			path = project.ShortPath(in.From) + " → " + path
 		}
-		files.row(orElse(in.Source, "labels"), in.Change, path)
+		files.Row(orElse(in.Source, "labels"), in.Change, path)
 	}
 	if err := a.printAfter(true, files); err != nil {
 		return err
 	}
-	columns := newTable("COLUMN", "DIFFERENCE")
+	columns := terminal.NewTable("COLUMN", "DIFFERENCE")
 	for _, c := range d.Columns {
-		columns.row(c.Name, c.What)
+		columns.Row(c.Name, c.What)
 	}
 	if err := a.printAfter(true, columns); err != nil {
 		return err
@@ -86,11 +88,11 @@ func orElse(s, other string) string {
 }
 
 // printAfter prints a table that has rows, behind an empty line where there is something before it.
-func (a *app) printAfter(something bool, t *table) error {
-	if something && len(t.rows) > 0 {
+func (a *app) printAfter(something bool, t *terminal.Table) error {
+	if something && !t.Empty() {
 		fmt.Fprintln(a.stdout)
 	}
-	return t.print(a.stdout)
+	return t.Print(a.stdout)
 }
 
 func (a *app) printViewDifference(v project.ViewDifference) {

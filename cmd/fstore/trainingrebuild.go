@@ -3,9 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 
 	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/internal/terminal"
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
@@ -24,10 +25,10 @@ A file that has moved is found if its source's path matches it, or if it moved t
 that has changed or vanished is read from the snapshot (training-set create --snapshot). The result is compared with
 the lock. If its content differs, rebuild writes nothing, names the columns, and exits with status 4.`,
 		Example: "  fstore training-set rebuild churn_2025 --out again.parquet\n  fstore training-set rebuild churn.lock.json --out churn.parquet --overwrite",
-		Args:    args(cobra.ExactArgs(1)), ValidArgsFunction: a.completeLocks,
+		Args:    usage.Args(cobra.ExactArgs(1)), ValidArgsFunction: a.completeLocks,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkOut(cmd, o.Out); err != nil {
-				return err
+			if o.Out == "" {
+				return usage.Errorf(cmd, "--out is missing: the Parquet file to write")
 			}
 			rebuild := func(p *project.Project) error { return a.rebuildTrainingSet(cmd.Context(), p, args[0], o) }
 			return a.withLocks(cmd.Context(), rebuild, args[0])
@@ -42,22 +43,11 @@ the lock. If its content differs, rebuild writes nothing, names the columns, and
 	return cmd
 }
 
-// checkOut checks the name of a file that a training set is written to.
-func checkOut(cmd *cobra.Command, out string) error {
-	switch {
-	case out == "":
-		return usagef(cmd, "--out is missing: the Parquet file to write")
-	case filepath.Ext(out) != ".parquet" || filepath.Base(out) == ".parquet":
-		return usagef(nil, "--out %s: a training set is a Parquet file", out).WithHint("give it a name that ends in .parquet")
-	}
-	return nil
-}
-
 func (a *app) rebuildTrainingSet(ctx context.Context, p *project.Project, arg string, o project.RebuildOptions) error {
 	progress := a.progress()
-	o.Progress = func(p offline.Progress) { progress.percent(p.Stage, p.Done) }
+	o.Progress = func(p offline.Progress) { progress.Percent(p.Stage, p.Done) }
 	r, err := p.RebuildTrainingSet(ctx, arg, o)
-	progress.clear()
+	progress.Clear()
 	if err != nil {
 		return asFlags(err)
 	}
@@ -71,14 +61,14 @@ func (a *app) printRebuilt(r *project.RebuiltSet) error {
 	if a.json() {
 		return a.printJSON(r)
 	}
-	t := newTable("CHECK", "RESULT", "WHAT")
+	t := terminal.NewTable("CHECK", "RESULT", "WHAT")
 	for _, in := range r.Inputs {
 		if in.State != offline.Unchanged && in.State != offline.Appeared {
-			t.row("input", string(in.State), inputText(in))
+			t.Row("input", string(in.State), inputText(in))
 		}
 	}
 	rebuiltRows(t, r.Rebuilt)
-	if err := t.print(a.stdout); err != nil {
+	if err := t.Print(a.stdout); err != nil {
 		return err
 	}
 	switch {

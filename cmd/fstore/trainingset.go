@@ -8,6 +8,8 @@ import (
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/internal/terminal"
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
@@ -18,7 +20,7 @@ func (a *app) trainingSetCommand() *cobra.Command {
 		Use:     "training-set",
 		Short:   "Create, verify, rebuild and compare training sets",
 		Example: "  fstore training-set create churn_2025 --service churn --labels data/labels.parquet --out churn.parquet\n  fstore training-set list",
-		Args:    noCommand,
+		Args:    usage.NoCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
@@ -56,13 +58,13 @@ records which ones, so verify and rebuild take the same.`,
       --labels-sql 'select customer_id, invoice_date as at from lines where customer_id is not null'
   fstore training-set create kept --service churn --labels data/labels.parquet --out kept.parquet --snapshot
   fstore training-set create small --service churn --labels data/labels.parquet --out small.parquet --label reordered --sample 100`,
-		Args: args(cobra.ExactArgs(1)),
+		Args: usage.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(cmd); err != nil {
 				return err
 			}
 			if f.Name = args[0]; fstore.CheckName(f.Name) != nil {
-				return usageOf("training-set create: ", fstore.CheckName(f.Name))
+				return usage.Of("training-set create: ", fstore.CheckName(f.Name))
 			}
 			return a.with(cmd.Context(), func(p *project.Project) error { return a.createTrainingSet(cmd.Context(), p, &f) })
 		},
@@ -89,14 +91,13 @@ records which ones, so verify and rebuild take the same.`,
 func (f *trainingFlags) check(cmd *cobra.Command) error {
 	switch {
 	case (f.Labels == "") == (f.labelsSQL == ""):
-		return usagef(cmd, "name either --labels or --labels-sql")
+		return usage.Errorf(cmd, "name either --labels or --labels-sql")
 	case cmd.Flags().Changed("sample") && f.sample < 1:
-		return usagef(cmd, "--sample %d: a sample has at least one row", f.sample)
+		return usage.Errorf(cmd, "--sample %d: a sample has at least one row", f.sample)
+	case f.Out == "":
+		return usage.Errorf(cmd, "--out is missing: the Parquet file to write")
 	case cmd.Flags().Changed("sample-seed") && f.sample == 0:
-		return usagef(cmd, "--sample-seed goes with --sample")
-	}
-	if err := checkOut(cmd, f.Out); err != nil {
-		return err
+		return usage.Errorf(cmd, "--sample-seed goes with --sample")
 	}
 	return f.selection.check(cmd)
 }
@@ -117,13 +118,13 @@ func (a *app) createTrainingSet(ctx context.Context, p *project.Project, f *trai
 	if f.labelsSQL != "" {
 		var err error
 		if r.LabelsSQL, err = project.QueryText(f.labelsSQL); err != nil {
-			return flagged("--labels-sql", err)
+			return usage.Flagged("--labels-sql", err)
 		}
 	}
 	progress := a.progress()
-	r.Progress = func(p offline.Progress) { progress.percent(p.Stage, p.Done) }
+	r.Progress = func(p offline.Progress) { progress.Percent(p.Stage, p.Done) }
 	set, err := p.CreateTrainingSet(ctx, r)
-	progress.clear()
+	progress.Clear()
 	if err != nil {
 		return asFlags(err)
 	}
@@ -140,15 +141,15 @@ func (a *app) printTrainingSummary(sum *offline.TrainingSummary, list *fstore.Fe
 	}
 	fmt.Fprintf(a.stdout, "Training set %s: %s, %s.\n", sum.Name, rows, english.Count(len(list.Outputs), "feature"))
 	fmt.Fprintf(a.stdout, "  %s\n  %s\n\n", project.ShortPath(sum.Out), project.ShortPath(sum.LockFile))
-	t := newTable("VIEW", "KEYS", "WITH VALUE", "NO ROW", "STALE", "NOT AVAILABLE", "KNOWN LATE", "UNPUBLISHED")
+	t := terminal.NewTable("VIEW", "KEYS", "WITH VALUE", "NO ROW", "STALE", "NOT AVAILABLE", "KNOWN LATE", "UNPUBLISHED")
 	for _, v := range sum.Views {
 		keys := strings.Join(v.Keys, ", ")
 		if keys == "" {
 			keys = "-"
 		}
-		t.row(v.View.String(), keys, english.Thousands(v.WithValue), english.Thousands(v.NoRow), english.Thousands(v.Stale), english.Thousands(v.NotAvailable), english.Thousands(v.Late), english.Thousands(v.Unpublished))
+		t.Row(v.View.String(), keys, english.Thousands(v.WithValue), english.Thousands(v.NoRow), english.Thousands(v.Stale), english.Thousands(v.NotAvailable), english.Thousands(v.Late), english.Thousands(v.Unpublished))
 	}
-	if err := t.print(a.stdout); err != nil {
+	if err := t.Print(a.stdout); err != nil {
 		return err
 	}
 	for _, d := range sum.DroppedRows {

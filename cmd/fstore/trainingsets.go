@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/internal/terminal"
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/project"
-	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/cobra"
 )
 
@@ -20,7 +20,7 @@ func (a *app) listTrainingSetsCommand() *cobra.Command {
 		Use:     "list",
 		Short:   "List the training sets",
 		Example: "  fstore training-set list\n  fstore training-set list --output json",
-		Args:    args(cobra.NoArgs),
+		Args:    usage.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.with(cmd.Context(), func(p *project.Project) error { return a.listTrainingSets(cmd.Context(), p) })
 		},
@@ -33,9 +33,9 @@ func (a *app) listTrainingSets(ctx context.Context, p *project.Project) error {
 		return err
 	}
 	if a.json() {
-		return a.printJSON(listedTrainingSets(records))
+		return a.printJSON(records)
 	}
-	t := newTable("NAME", "CREATED", "SERVICE", "ROWS", "FILE")
+	t := terminal.NewTable("NAME", "CREATED", "SERVICE", "ROWS", "FILE")
 	for _, r := range records {
 		name, service := r.Name, r.Service
 		if !r.Retired.IsZero() {
@@ -44,30 +44,12 @@ func (a *app) listTrainingSets(ctx context.Context, p *project.Project) error {
 		if service == "" {
 			service = "-"
 		}
-		t.row(name, shortTime(r.Created), service, english.Thousands(r.Rows), project.ShortPath(r.Out))
+		t.Row(name, shortTime(r.Created), service, english.Thousands(r.Rows), project.ShortPath(r.Out))
 	}
 	if len(records) == 0 {
 		fmt.Fprintln(a.stderr, "There are no training sets. fstore training-set create makes one.")
 	}
-	return t.print(a.stdout)
-}
-
-// listedTrainingSet is a training set as list --output json shows it; its lock is what show is for.
-type listedTrainingSet struct {
-	Name    string    `json:"name"`
-	Created time.Time `json:"created"`
-	Service string    `json:"service,omitempty"`
-	Rows    int64     `json:"rows"`
-	Out     string    `json:"out"`
-	Retired time.Time `json:"retired,omitzero"`
-}
-
-func listedTrainingSets(records []registry.TrainingSetRecord) []listedTrainingSet {
-	out := make([]listedTrainingSet, len(records))
-	for i, r := range records {
-		out[i] = listedTrainingSet{Name: r.Name, Created: r.Created, Service: r.Service, Rows: r.Rows, Out: r.Out, Retired: r.Retired}
-	}
-	return out
+	return t.Print(a.stdout)
 }
 
 func (a *app) showTrainingSetCommand() *cobra.Command {
@@ -75,7 +57,7 @@ func (a *app) showTrainingSetCommand() *cobra.Command {
 		Use:               "show NAME|LOCKFILE",
 		Short:             "Show a training set and its lock",
 		Example:           "  fstore training-set show churn_2025\n  fstore training-set show churn.lock.json\n  fstore training-set show churn_2025 --output json",
-		Args:              args(cobra.ExactArgs(1)),
+		Args:              usage.Args(cobra.ExactArgs(1)),
 		ValidArgsFunction: a.completeLocks,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withLocks(cmd.Context(), func(p *project.Project) error {
@@ -105,38 +87,38 @@ func (a *app) printTrainingSet(set *project.LockedSet) error {
 			from += " and changes to it"
 		}
 	}
-	facts := newTable("training set", r.Name)
-	facts.row("created", shortTime(r.Created)+" by fstore "+lock.Build.Fstore+", DuckDB "+lock.Build.DuckDB+" on "+lock.Build.Platform)
-	facts.row("service", orDash(r.Service))
-	facts.row("file", project.ShortPath(r.Out))
-	facts.row("sha256", lock.Output.SHA256)
-	facts.row("md5", lock.Output.MD5)
-	facts.row("content", lock.Output.Content)
-	facts.row("rows", english.Thousands(r.Rows))
-	facts.row("labels", labels+", at "+lock.Labels.Timestamp)
+	facts := terminal.NewTable("training set", r.Name)
+	facts.Row("created", shortTime(r.Created)+" by fstore "+lock.Build.Fstore+", DuckDB "+lock.Build.DuckDB+" on "+lock.Build.Platform)
+	facts.Row("service", orDash(r.Service))
+	facts.Row("file", project.ShortPath(r.Out))
+	facts.Row("sha256", lock.Output.SHA256)
+	facts.Row("md5", lock.Output.MD5)
+	facts.Row("content", lock.Output.Content)
+	facts.Row("rows", english.Thousands(r.Rows))
+	facts.Row("labels", labels+", at "+lock.Labels.Timestamp)
 	if len(lock.Labels.Targets) > 0 {
-		facts.row("target", strings.Join(lock.Labels.Targets, ", "))
+		facts.Row("target", strings.Join(lock.Labels.Targets, ", "))
 	}
 	if s := lock.Labels.Sample; s != nil {
-		facts.row("sample", fmt.Sprintf("%s of %s, seed %d", english.Thousands(lock.Output.Rows), english.Count(int(lock.Labels.Rows), "row"), s.Seed))
+		facts.Row("sample", fmt.Sprintf("%s of %s, seed %d", english.Thousands(lock.Output.Rows), english.Count(int(lock.Labels.Rows), "row"), s.Seed))
 	}
-	facts.row("known by", shortTime(lock.AsOf))
-	facts.row("definitions", from)
+	facts.Row("known by", shortTime(lock.AsOf))
+	facts.Row("definitions", from)
 	for _, s := range lock.Sources {
 		size := int64(0)
 		for _, f := range s.Files {
 			size += f.Size
 		}
-		facts.row("source "+s.Name, english.Count(len(s.Files), "file")+", "+english.Thousands(size)+" bytes")
+		facts.Row("source "+s.Name, english.Count(len(s.Files), "file")+", "+english.Thousands(size)+" bytes")
 	}
 	if lock.Snapshot {
-		facts.row("snapshot", "what it was made from is kept")
+		facts.Row("snapshot", "what it was made from is kept")
 	}
-	if err := facts.print(a.stdout); err != nil {
+	if err := facts.Print(a.stdout); err != nil {
 		return err
 	}
 	fmt.Fprintln(a.stdout)
-	t := newTable("FEATURE", "TYPE", "VIEW", "FEATURE IN VIEW", "NULLS", "DISTINCT", "MIN", "MEAN", "MAX")
+	t := terminal.NewTable("FEATURE", "TYPE", "VIEW", "FEATURE IN VIEW", "NULLS", "DISTINCT", "MIN", "MEAN", "MAX")
 	for _, f := range lock.Features {
 		var s offline.Statistics
 		for _, c := range lock.Output.Columns {
@@ -144,9 +126,9 @@ func (a *app) printTrainingSet(set *project.LockedSet) error {
 				s = c.Statistics
 			}
 		}
-		t.row(append([]string{f.Name, f.Type.String(), f.View.String(), f.Feature}, statisticsCells(&s)...)...)
+		t.Row(append([]string{f.Name, f.Type.String(), f.View.String(), f.Feature}, statisticsCells(&s)...)...)
 	}
-	return t.print(a.stdout)
+	return t.Print(a.stdout)
 }
 
 // statisticsCells writes nulls, distinct values, and the least, mean and greatest.

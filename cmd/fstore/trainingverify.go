@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 
 	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/internal/terminal"
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
@@ -23,7 +25,7 @@ file has changed, or if the rebuild differs.
 A lock file is enough; no registry and no definitions are needed. New files in a source and files that have moved are
 listed and do not count as failures.`,
 		Example: "  fstore training-set verify churn_2025\n  fstore training-set verify churn.lock.json --no-rebuild\n  fstore training-set verify churn_2025 --output json",
-		Args:    args(cobra.ExactArgs(1)), ValidArgsFunction: a.completeLocks,
+		Args:    usage.Args(cobra.ExactArgs(1)), ValidArgsFunction: a.completeLocks,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			verify := func(p *project.Project) error { return a.verifyTrainingSet(cmd.Context(), p, args[0], o) }
 			return a.withLocks(cmd.Context(), verify, args[0])
@@ -37,9 +39,9 @@ listed and do not count as failures.`,
 
 func (a *app) verifyTrainingSet(ctx context.Context, p *project.Project, arg string, o project.VerifySetOptions) error {
 	progress := a.progress()
-	o.Progress = func(p offline.Progress) { progress.percent(p.Stage, p.Done) }
+	o.Progress = func(p offline.Progress) { progress.Percent(p.Stage, p.Done) }
 	v, err := p.VerifyTrainingSet(ctx, arg, o)
-	progress.clear()
+	progress.Clear()
 	if err != nil {
 		return err
 	}
@@ -53,30 +55,30 @@ func (a *app) printLockVerified(v *project.VerifiedSet) error {
 	if a.json() {
 		return a.printJSON(v)
 	}
-	t := newTable("CHECK", "RESULT", "WHAT")
+	t := terminal.NewTable("CHECK", "RESULT", "WHAT")
 	unchanged := 0
 	for _, in := range v.Inputs {
 		if in.State == offline.Unchanged {
 			unchanged++
 		}
 	}
-	t.row("inputs", fmt.Sprintf("%d of %s unchanged", unchanged, english.Count(len(v.Inputs)-appeared(v.Inputs), "file")))
+	t.Row("inputs", fmt.Sprintf("%d of %s unchanged", unchanged, english.Count(len(v.Inputs)-appeared(v.Inputs), "file")))
 	for _, in := range v.Inputs {
 		if in.State != offline.Unchanged {
-			t.row("", string(in.State), inputText(in))
+			t.Row("", string(in.State), inputText(in))
 		}
 	}
-	t.row("file", string(v.File.State), project.ShortPath(v.File.Path))
+	t.Row("file", string(v.File.State), project.ShortPath(v.File.Path))
 	if v.LockFile != nil {
-		t.row("lock", string(v.LockFile.State), project.ShortPath(v.LockFile.Path))
+		t.Row("lock", string(v.LockFile.State), project.ShortPath(v.LockFile.Path))
 	}
 	switch {
 	case v.Problem != "":
-		t.row("rebuild", "impossible", v.Problem)
+		t.Row("rebuild", "impossible", v.Problem)
 	case v.Rebuild != nil:
 		rebuiltRows(t, v.Rebuild)
 	}
-	if err := t.print(a.stdout); err != nil {
+	if err := t.Print(a.stdout); err != nil {
 		return err
 	}
 	if v.File.State == offline.Vanished {
@@ -116,19 +118,19 @@ func inputText(in offline.Input) string {
 }
 
 // rebuiltRows says how a training set that was made again compares.
-func rebuiltRows(t *table, r *offline.Rebuilt) {
+func rebuiltRows(t *terminal.Table, r *offline.Rebuilt) {
 	switch {
 	case r.Same && r.SameBytes:
-		t.row("rebuild", "same", "content and bytes")
+		t.Row("rebuild", "same", "content and bytes")
 	case r.Same:
-		t.row("rebuild", "same", "content; other bytes, made by fstore "+r.Build.Fstore+", DuckDB "+r.Build.DuckDB+" on "+r.Build.Platform)
+		t.Row("rebuild", "same", "content; other bytes, made by fstore "+r.Build.Fstore+", DuckDB "+r.Build.DuckDB+" on "+r.Build.Platform)
 	default:
-		t.row("rebuild", "different", english.Count(len(r.Columns), "column"))
+		t.Row("rebuild", "different", english.Count(len(r.Columns), "column"))
 	}
 	for _, c := range r.Columns {
-		t.row("", c.Name, c.What)
+		t.Row("", c.Name, c.What)
 	}
 	for _, s := range r.Settings {
-		t.row("", "setting", s)
+		t.Row("", "setting", s)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/internal/terminal"
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/cobra"
@@ -20,7 +22,7 @@ func (a *app) validateCommand() *cobra.Command {
 be right. Sources are checked against their files. If a variable in a path is not set, validate warns, because it has no
 files to check; plan and apply refuse. The registry and the online store are not needed.`,
 		Example: "  fstore validate\n  fstore validate --output json",
-		Args:    args(cobra.NoArgs),
+		Args:    usage.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.with(cmd.Context(), func(p *project.Project) error { return a.validate(cmd.Context(), p) })
 		},
@@ -71,9 +73,9 @@ func (a *app) masked(problems []registry.Problem) []registry.Problem {
 
 func (a *app) printWarnings(warnings []registry.Problem) {
 	for _, w := range warnings {
-		fmt.Fprintf(a.stderr, "%s %s: %s\n", "warning:", inCell(w.Pos.String()), indented(w.Message))
+		fmt.Fprintf(a.stderr, "%s %s: %s\n", "warning:", terminal.InCell(w.Pos.String()), terminal.Indented(w.Message))
 		if w.Hint != "" {
-			fmt.Fprintf(a.stderr, "  hint: %s\n", indented(w.Hint))
+			fmt.Fprintf(a.stderr, "  hint: %s\n", terminal.Indented(w.Hint))
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/internal/terminal"
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/verify"
 	"github.com/spf13/cobra"
@@ -30,11 +32,11 @@ show as differences; the next materialize fixes them.`,
   fstore verify --model fraud@3 --output json`,
 		ValidArgsFunction: a.completeViews,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if given(f.Service != "", model != "", len(args) > 0) > 1 {
-				return usagef(cmd, "name views, or --service, or --model")
+			if usage.Given(f.Service != "", model != "", len(args) > 0) > 1 {
+				return usage.Errorf(cmd, "name views, or --service, or --model")
 			}
 			if f.Sample < 0 || f.Sample == 0 && cmd.Flags().Changed("sample") {
-				return usagef(nil, "--sample %d is not a number of keys", f.Sample).WithHint("leave it out to compare all")
+				return usage.Errorf(nil, "--sample %d is not a number of keys", f.Sample).WithHint("leave it out to compare all")
 			}
 			if model != "" {
 				if f.Model, err = modelNamed("--model", model); err != nil {
@@ -57,11 +59,11 @@ show as differences; the next materialize fixes them.`,
 
 func (a *app) verify(ctx context.Context, p *project.Project, r project.VerifyRequest) error {
 	progress := a.progress()
-	r.Progress = func(view fstore.ViewRef, checked int64) { progress.show(view.String()+" verify", checked, 0) }
+	r.Progress = func(view fstore.ViewRef, checked int64) { progress.Show(view.String()+" verify", checked, 0) }
 	views, err := p.Verify(ctx, r)
-	progress.clear()
+	progress.Clear()
 	if err != nil {
-		return usageIn("verify", err)
+		return usage.In("verify", err)
 	}
 	right := !slices.ContainsFunc(views, func(v verify.View) bool { return !v.Right() })
 	if a.json() {
@@ -79,8 +81,8 @@ func (a *app) verify(ctx context.Context, p *project.Project, r project.VerifyRe
 }
 
 func (a *app) printVerified(views []verify.View) error {
-	t := newTable("VIEW", "PUBLISHED", "KEYS", "CHECKED", "MISSING", "EXTRA", "DIFFERING", "UNDECODABLE", "")
-	d := newTable("VIEW", "KEY", "WRONG", "FEATURE", "OFFLINE", "ONLINE")
+	t := terminal.NewTable("VIEW", "PUBLISHED", "KEYS", "CHECKED", "MISSING", "EXTRA", "DIFFERING", "UNDECODABLE", "")
+	d := terminal.NewTable("VIEW", "KEY", "WRONG", "FEATURE", "OFFLINE", "ONLINE")
 	told, wrong := 0, int64(0)
 	for _, v := range views {
 		published, note := "-", v.Problem
@@ -93,23 +95,23 @@ func (a *app) printVerified(views []verify.View) error {
 		if v.Hint != "" {
 			note += ": " + v.Hint
 		}
-		t.row(v.View.String(), published, english.Thousands(v.Keys), english.Thousands(v.Checked), english.Thousands(v.Missing), english.Thousands(v.Extra),
+		t.Row(v.View.String(), published, english.Thousands(v.Keys), english.Thousands(v.Checked), english.Thousands(v.Missing), english.Thousands(v.Extra),
 			english.Thousands(v.Differing), english.Thousands(v.Undecodable), note)
 		for _, x := range v.Differences {
 			online := orDash(x.Online)
 			if x.Detail != "" {
 				online = x.Detail
 			}
-			d.row(v.View.String(), x.Key, string(x.Kind), orDash(x.Feature), orDash(x.Offline), online)
+			d.Row(v.View.String(), x.Key, string(x.Kind), orDash(x.Feature), orDash(x.Offline), online)
 		}
 		told += len(v.Differences)
 		wrong += v.Missing + v.Extra + v.Differing + v.Undecodable
 	}
-	if err := t.print(a.stdout); err != nil || told == 0 {
+	if err := t.Print(a.stdout); err != nil || told == 0 {
 		return err
 	}
 	fmt.Fprintln(a.stdout)
-	if err := d.print(a.stdout); err != nil {
+	if err := d.Print(a.stdout); err != nil {
 		return err
 	}
 	if wrong > int64(told) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 
+	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/offline/duckdb"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
@@ -25,7 +26,7 @@ func (a *app) versionCommand() *cobra.Command {
 		Use:     "version",
 		Short:   "Print the versions of fstore, Go and DuckDB",
 		Example: "  fstore version\n  fstore version --output json",
-		Args:    args(cobra.NoArgs),
+		Args:    usage.Args(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			v := struct {
 				Fstore   string `json:"fstore"`

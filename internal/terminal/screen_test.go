@@ -1,17 +1,13 @@
-package main
+package terminal
 
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
-
-	fstore "github.com/fstore-dev/fstore"
 )
 
 func TestWhatATerminalObeysIsEscaped(t *testing.T) {
@@ -33,7 +29,7 @@ func TestWhatATerminalObeysIsEscaped(t *testing.T) {
 		"zero \u200bwidth \u00ad":     `zero \u200bwidth \u00ad`,
 	} {
 		var out bytes.Buffer
-		s := newScreen(&out, nil)
+		s := NewScreen(&out, nil)
 		if _, err := s.Write([]byte(text)); err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +44,7 @@ func TestScreenPrintsTheSameHoweverItIsWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.OneOf(rapid.SliceOf(rapid.Byte()), rapid.Map(rapid.String(), func(s string) []byte { return []byte(s) })).Draw(t, "text")
 		var out bytes.Buffer
-		s := newScreen(&out, nil)
+		s := NewScreen(&out, nil)
 		for rest := text; len(rest) > 0; {
 			n := rapid.IntRange(1, len(rest)).Draw(t, "n")
 			if _, err := s.Write(rest[:n]); err != nil {
@@ -75,8 +71,7 @@ func TestScreenKeepsJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := rapid.OneOf(rapid.String(), rapid.StringOf(rapid.SampledFrom([]rune("a\u009b\x7f\u202e\U000e0041\u2028\x1b\n")))).Draw(t, "text")
 		var out bytes.Buffer
-		a := &app{stdout: newScreen(&out, nil)}
-		if err := a.printJSON(want); err != nil {
+		if err := PrintJSON(NewScreen(&out, nil), want); err != nil {
 			t.Fatal(err)
 		}
 		var got string
@@ -87,10 +82,10 @@ func TestScreenKeepsJSON(t *testing.T) {
 }
 
 func TestACellIsOnOneLine(t *testing.T) {
-	table := newTable("NAME", "DESCRIPTION")
-	table.row("a\tb", "two\nlines\x1b[2J")
+	table := NewTable("NAME", "DESCRIPTION")
+	table.Row("a\tb", "two\nlines\x1b[2J")
 	var out bytes.Buffer
-	if err := table.print(&out); err != nil {
+	if err := table.Print(&out); err != nil {
 		t.Fatal(err)
 	}
 	if want := "NAME  DESCRIPTION\na\\tb  two\\nlines\\u001b[2J\n"; out.String() != want {
@@ -98,37 +93,18 @@ func TestACellIsOnOneLine(t *testing.T) {
 	}
 }
 
-// A store's URL may be mistyped. What could be a password is not printed, wherever it stands.
-func TestMistypedURLsPrintNoPassword(t *testing.T) {
-	for _, url := range []string{
-		"redis:s3cr3t@host:6379/0", "redis:/:s3cr3t@host", "redis//:s3cr3t@host", "://:s3cr3t@host", "s3cr3t@host:6379",
-		"redis://:s3cr3t", "redis://user:s3cr3t", "redis://user:s3cr3t/0", "redis:user:s3cr3t", "redis=//u:s3cr3t@h",
-		"redis://host:6379?password=s3cr3t", "redis:host;password=s3cr3t", "redis://host/0&token=s3cr3t", "redis://s3cr3t@",
-		"redis://user:p@s3cr3t@host", "redis://user:s3cr3t#x@host", "rediss:\\\\u:s3cr3t@h", "sqlite:x.db?key=s3cr3t", "redis ://u:s3cr3t@h",
-	} {
-		a := newApp(t, "project: shop\n", map[string]string{"FSTORE_ONLINE": url})
-		s, err := a.settings(t)
-		if err == nil {
-			if shown := s.Online.String(); strings.Contains(shown, "s3cr3t") {
-				t.Errorf("%s prints as %s", url, shown)
-			}
-			continue
-		}
-		a.fail(err)
-		if out := a.stderr.(*screen).to.(*bytes.Buffer).String(); strings.Contains(out, "s3cr3t") {
-			t.Errorf("%s: printed %s", url, out)
-		}
+// Progress is a line that is written over: of a share without amounts, of amounts with a share where the whole is known.
+func TestProgress(t *testing.T) {
+	now := time.Unix(0, 0)
+	var out bytes.Buffer
+	p := &Progress{out: NewScreen(&out, nil), now: func() time.Time { now = now.Add(time.Second); return now }}
+	p.Percent("join", 0.256)
+	p.Show("customer_orders@1 compute", 1200, 0)
+	p.Show("write", 1, 4)
+	p.Clear()
+	const start = "\r\x1b[K"
+	if want := start + "join   26%" + start + "customer_orders@1 compute  1,200" + start + "write   25%  1 of 4" + start; out.String() != want {
+		t.Errorf("%q", out.String())
 	}
-}
-
-// Text from outside may have several lines. None of them begins as a message of fstore does.
-func TestNoLineOfAMessageIsForged(t *testing.T) {
-	a := newApp(t, "project: shop\n", nil)
-	forged := fstore.Errorf(fstore.ErrInvalid, "no file x\nfstore: all is well").WithHint("try y\nhint: run it")
-	a.fail(errors.Join(fmt.Errorf("read: %w", forged), errors.New("another")))
-	got := a.stderr.(*screen).to.(*bytes.Buffer).String()
-	const want = "fstore: read: no file x\n        fstore: all is well\nanother\nhint: try y\n        hint: run it\n"
-	if got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
+	(&Progress{now: p.now}).Percent("nowhere", 1) // no terminal: no line
 }

@@ -1,31 +1,36 @@
-package main
+// Package terminal prints for people: text that gives the terminal no orders, tables, and how far long work has come.
+package terminal
 
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/mattn/go-isatty"
 )
 
-// screen is what every command prints through, to stdout and to stderr. Descriptions, keys, paths and messages of
-// other programs come from outside, and a terminal obeys some of their characters. screen writes those characters as
-// \u escapes, which JSON reads back as the same text, and bytes that are not UTF-8 as \x escapes. Only paint and
-// erase give orders to the terminal.
+// Screen is what every command prints through, to stdout and to stderr. Descriptions, keys, paths and messages of
+// other programs come from outside, and a terminal obeys some of their characters. Screen writes those characters as
+// \u escapes, which JSON reads back as the same text, and bytes that are not UTF-8 as \x escapes. Only Paint and
+// Erase give orders to the terminal.
 //
 // What goes to stderr also has passwords masked. Results on stdout do not: a short password would change values there,
 // so whoever prints a message to stdout masks it.
-type screen struct {
+type Screen struct {
 	to      io.Writer
 	mask    func(string) string // nil: nothing is masked
 	partial []byte              // the beginning of a character whose end has not been written yet
 }
 
-func newScreen(to io.Writer, mask func(string) string) *screen { return &screen{to: to, mask: mask} }
+// NewScreen returns a screen that writes to a stream; mask may be nil.
+func NewScreen(to io.Writer, mask func(string) string) *Screen { return &Screen{to: to, mask: mask} }
 
 // Write implements io.Writer. A character may be split over several writes; Close writes what is left of one.
-func (s *screen) Write(b []byte) (int, error) {
+func (s *Screen) Write(b []byte) (int, error) {
 	text := append(s.partial, b...)
 	if s.mask != nil {
 		text = []byte(s.mask(string(text)))
@@ -39,7 +44,7 @@ func (s *screen) Write(b []byte) (int, error) {
 }
 
 // Close writes the beginning of a character that never got its end.
-func (s *screen) Close() error {
+func (s *Screen) Close() error {
 	if len(s.partial) == 0 {
 		return nil
 	}
@@ -48,13 +53,13 @@ func (s *screen) Close() error {
 	return err
 }
 
-// paint writes a text in a color.
-func (s *screen) paint(color, text string) {
+// Paint writes a text in a color.
+func (s *Screen) Paint(color, text string) {
 	fmt.Fprintf(s.to, "\x1b[%sm%s\x1b[0m", color, printable([]byte(text)))
 }
 
-// erase goes back to the beginning of the line and empties it.
-func (s *screen) erase() { _, _ = io.WriteString(s.to, "\r\x1b[K") }
+// Erase goes back to the beginning of the line and empties it.
+func (s *Screen) Erase() { _, _ = io.WriteString(s.to, "\r\x1b[K") }
 
 // unfinished counts the bytes at the end of a text that begin a character and do not end it.
 func unfinished(text []byte) int {
@@ -115,11 +120,20 @@ func obeyed(r rune) bool {
 	return false
 }
 
-// indented returns a text of several lines with all but the first indented, so that no text from outside can begin a
+// Indented returns a text of several lines with all but the first indented, so that no text from outside can begin a
 // line as a message of fstore does.
-func indented(s string) string { return strings.ReplaceAll(s, "\n", "\n        ") }
+func Indented(s string) string { return strings.ReplaceAll(s, "\n", "\n        ") }
 
-// inCell returns a text for a cell of a table, on one line.
-func inCell(s string) string {
+// InCell returns a text for a cell of a table, on one line.
+func InCell(s string) string {
 	return string(printable([]byte(strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(s))))
+}
+
+// IsTerminal reports whether a stream, or what is behind a screen, is one that a person looks at.
+func IsTerminal(stream any) bool {
+	if s, ok := stream.(*Screen); ok {
+		stream = s.to
+	}
+	f, ok := stream.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
 }

@@ -1,11 +1,11 @@
-package main
+package usage
 
 import (
 	"strings"
 )
 
-// splitRow returns an error if the keys of one row were given with a flag each: -e a=1 -e b=2 is two rows.
-func splitRow(entities []string) error {
+// SplitRow returns an error if the keys of one row were given with a flag each: -e a=1 -e b=2 is two rows.
+func SplitRow(entities []string) error {
 	names := make([]string, len(entities))
 	for i, text := range entities {
 		var ok bool
@@ -25,6 +25,6 @@ func splitRow(entities []string) error {
 	if len(row) < 2 {
 		return nil
 	}
-	return usagef(nil, "--entity is one row with all its keys, and %s and %s have a key each", row[0], row[1]).
+	return Errorf(nil, "--entity is one row with all its keys, and %s and %s have a key each", row[0], row[1]).
 		WithHint("for one row write --entity %s", strings.Join(row, ","))
 }

@@ -1,4 +1,4 @@
-package main
+package usage
 
 import (
 	"strings"
@@ -22,7 +22,7 @@ func TestOneRowInSeveralFlags(t *testing.T) {
 		{"", ""},
 		{"a b", ""},
 	} {
-		err := splitRow(strings.Fields(c.flags))
+		err := SplitRow(strings.Fields(c.flags))
 		hint := ""
 		if e, ok := err.(*fstore.Error); ok {
 			hint = strings.TrimPrefix(e.Hint, "for one row write --entity ")

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/fstore-dev/fstore/internal/terminal"
+)
+
+func (a *app) printJSON(v any) error { return terminal.PrintJSON(a.stdout, v) }
+
+func (a *app) progress() *terminal.Progress { return terminal.NewProgress(a.stderr, a.now) }
+
+// The colors of plan.
+const (
+	green  = "32"
+	red    = "31"
+	yellow = "33"
+)
+
+// paint prints a text to stdout, in a color where results may be colored.
+func (a *app) paint(color, text string) {
+	if s, ok := a.stdout.(*terminal.Screen); ok && a.color() {
+		s.Paint(color, text)
+		return
+	}
+	fmt.Fprint(a.stdout, text)
+}
+
+// printPainted prints a line of one color.
+func (a *app) printPainted(color, line string) {
+	a.paint(color, line)
+	fmt.Fprintln(a.stdout)
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,128 @@
+// Package usage says what is wrong with a command line. Its errors are of the kind fstore.ErrUsage.
+package usage
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/registry"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// SettingOf is the annotation of a flag that stands for a setting.
+const SettingOf = "fstore_setting"
+
+// Errorf returns a mistake in a flag or an argument; the hint names the help of cmd, where it is given.
+func Errorf(cmd *cobra.Command, format string, args ...any) *fstore.Error {
+	e := fstore.Errorf(fstore.ErrUsage, format, args...)
+	if cmd != nil {
+		return e.WithHint("see %s --help", cmd.CommandPath())
+	}
+	return e
+}
+
+// NoCommand is the argument check of a command that only has commands beneath it.
+func NoCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := Errorf(cmd, "there is no command %q", strings.TrimSpace(strings.TrimPrefix(cmd.CommandPath(), "fstore")+" "+args[0]))
+	cmd.SuggestionsMinimumDistance = 2 // cobra sets it only where it writes the error itself
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return err.WithHint("did you mean %s?", strings.Join(near, " or "))
+	}
+	return err
+}
+
+// Args wraps an argument check so that its mistakes are usage mistakes.
+func Args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		err := check(cmd, args)
+		if err == nil {
+			return nil
+		}
+		name := strings.TrimPrefix(cmd.CommandPath(), "fstore ")
+		_, wanted, _ := strings.Cut(cmd.Use, " ")
+		switch {
+		case wanted == "":
+			return Errorf(cmd, "%s takes no arguments: %s", name, args[0])
+		case len(cmd.ValidArgs) > 0:
+			return Errorf(nil, "%s: there is no %q", name, strings.Join(args, " ")).WithHint("one of %s", strings.Join(cmd.ValidArgs, ", "))
+		case len(args) == 0:
+			return Errorf(cmd, "%s: %s is missing", name, wanted)
+		case strings.Contains(wanted, " "):
+			return Errorf(cmd, "%s takes %s, and here are %s", name, wanted, english.Count(len(args), "argument"))
+		default:
+			return Errorf(cmd, "%s takes one argument, %s, and here are %d", name, wanted, len(args))
+		}
+	}
+}
+
+// FlagError says in our own words what is wrong with a flag.
+func FlagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	var value *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
+		e := Errorf(cmd, "unknown flag: --%s", unknown.GetSpecifiedName())
+		var known []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, "--"+f.Name) })
+		if near := registry.DidYouMean("--"+unknown.GetSpecifiedName(), known); strings.HasPrefix(near, "did you mean") {
+			return e.WithHint("%s", near)
+		}
+		return e
+	case errors.As(err, &value):
+		kinds := map[string]string{"int": "a whole number", "bool": "true or false"}
+		if kind, ok := kinds[value.GetFlag().Value.Type()]; ok {
+			return Errorf(cmd, "--%s %q: %s is wanted", value.GetFlag().Name, value.GetValue(), kind)
+		}
+	}
+	return Errorf(cmd, "%v", err)
+}
+
+// CheckEmpty refuses a flag that was given without a value: --to "$TO" is no wish for the default where TO is not set.
+func CheckEmpty(cmd *cobra.Command) error {
+	var wrong error
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		isText := f.Value.Type() == "string" && f.Value.String() == ""
+		isSetting := len(f.Annotations[SettingOf]) > 0 // what is wrong with its value is said with it
+		if isText && !isSetting && f.Name != "message" && wrong == nil {
+			wrong = Errorf(nil, "--%s is empty", f.Name).WithHint("leave it out, or give a value")
+		}
+	})
+	return wrong
+}
+
+// Given returns how many of several ways to say something were taken.
+func Given(ways ...bool) int {
+	n := 0
+	for _, taken := range ways {
+		if taken {
+			n++
+		}
+	}
+	return n
+}
+
+// Strict makes cobra's own commands refuse arguments that they would pass over.
+func Strict(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "completion":
+			cmd.Args, cmd.RunE = NoCommand, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		case "help":
+			cmd.Args = func(_ *cobra.Command, args []string) error {
+				of, rest, err := root.Find(args)
+				if err != nil || len(rest) > 0 {
+					return NoCommand(of, rest)
+				}
+				return nil
+			}
+		}
+	}
+}

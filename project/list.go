@@ -1,0 +1,61 @@
+package project
+
+import fstore "github.com/fstore-dev/fstore"
+
+// Listed is a definition in head, in short.
+type Listed struct {
+	Name    string `json:"name"`
+	Version int    `json:"version,omitempty"` // in head
+	Serving *int   `json:"serving,omitempty"` // 0: nothing yet; absent where the kind has none
+	fstore.Meta
+	Entities []string       `json:"entities,omitempty"`
+	Keys     []fstore.Field `json:"keys,omitempty"`
+	Features []string       `json:"features,omitempty"`
+	Path     string         `json:"path,omitempty"`
+
+	Event     string            `json:"event_timestamp,omitempty"` // of a source: absent, it is static
+	Created   string            `json:"created_timestamp,omitempty"`
+	Available *fstore.Available `json:"available,omitempty"`
+	TTL       *fstore.Duration  `json:"ttl,omitempty"` // of a view
+	Publish   *fstore.Publish   `json:"publish,omitempty"`
+	Offline   bool              `json:"offline,omitempty"`
+}
+
+// List returns the definitions of a kind: entities, sources, views or services.
+func (g Graph) List(kind string) []Listed {
+	out := []Listed{}
+	switch kind {
+	case "entities":
+		for _, e := range g.Entities() {
+			out = append(out, Listed{Name: e.Name, Meta: e.Meta, Keys: e.JoinKeys})
+		}
+	case "sources":
+		for _, s := range g.Sources() {
+			l := Listed{Name: s.Name, Meta: s.Meta, Path: s.Path, Event: s.Event, Created: s.Created}
+			if !s.Static() {
+				l.Available = &s.Available
+			}
+			out = append(out, l)
+		}
+	case "views":
+		for _, v := range g.Views() {
+			l := Listed{
+				Name: v.Ref.Name, Version: v.Ref.Version, Serving: &v.Serving, Meta: v.View.Meta, Entities: v.View.Entities, Keys: v.View.Keys,
+				TTL: v.View.TTL, Publish: v.View.Publish, Offline: v.View.Offline,
+			}
+			for _, f := range v.View.Features {
+				l.Features = append(l.Features, f.Name)
+			}
+			out = append(out, l)
+		}
+	case "services":
+		for _, s := range g.Services() {
+			l := Listed{Name: s.Ref.Name, Version: s.Ref.Version, Serving: &s.Serving, Meta: s.Service.Meta}
+			for _, o := range s.Outputs {
+				l.Features = append(l.Features, o.Name)
+			}
+			out = append(out, l)
+		}
+	}
+	return out
+}
