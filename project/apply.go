@@ -56,7 +56,7 @@ func (p *Project) Apply(ctx context.Context, plan *registry.Plan, o ApplyOptions
 }
 
 func (p *Project) notLookedAt(err error) {
-	p.warn("what is published was not looked at: %s", err)
+	p.warn("cannot tell what is published: %s", err)
 }
 
 // unread says that the online store could not be read.

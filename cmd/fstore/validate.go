@@ -56,7 +56,7 @@ func (a *app) validate(ctx context.Context, p *project.Project) error {
 		return err
 	}
 	a.printWarnings(slices.Concat(defs.Unchecked, defs.Warnings))
-	_, err = fmt.Fprintf(a.stdout, "%s, %s, %s and %s are right.\n", english.Count(len(defs.Entities), "entity"), english.Count(len(defs.Sources), "source"),
+	_, err = fmt.Fprintf(a.stdout, "%s, %s, %s and %s are valid.\n", english.Count(len(defs.Entities), "entity"), english.Count(len(defs.Sources), "source"),
 		english.Count(len(defs.Views), "feature view"), english.Count(len(defs.Services), "feature service"))
 	return err
 }

@@ -54,9 +54,9 @@ func Args(check cobra.PositionalArgs) cobra.PositionalArgs {
 		case len(args) == 0:
 			return Errorf(cmd, "%s: %s is missing", name, wanted)
 		case strings.Contains(wanted, " "):
-			return Errorf(cmd, "%s takes %s, and here are %s", name, wanted, english.Count(len(args), "argument"))
+			return Errorf(cmd, "%s expects %s, got %s", name, wanted, english.Count(len(args), "argument"))
 		default:
-			return Errorf(cmd, "%s takes one argument, %s, and here are %d", name, wanted, len(args))
+			return Errorf(cmd, "%s expects one argument, %s, got %d", name, wanted, len(args))
 		}
 	}
 }
@@ -77,7 +77,7 @@ func FlagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &value):
 		kinds := map[string]string{"int": "a whole number", "bool": "true or false"}
 		if kind, ok := kinds[value.GetFlag().Value.Type()]; ok {
-			return Errorf(cmd, "--%s %q: %s is wanted", value.GetFlag().Name, value.GetValue(), kind)
+			return Errorf(cmd, "--%s %q: expected %s", value.GetFlag().Name, value.GetValue(), kind)
 		}
 	}
 	return Errorf(cmd, "%v", err)

@@ -18,8 +18,9 @@ import (
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/materialize"
 	"github.com/fstore-dev/fstore/offline"
-	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/online/redis/redistest"
+	"github.com/fstore-dev/fstore/project"
+	"github.com/fstore-dev/fstore/test/free"
 )
 
 const manyKeys = 1_000_000
@@ -62,7 +63,7 @@ func materializeOnce(b *testing.B, features int) {
 		now := epoch.Add(time.Duration(hours) * time.Hour)
 		s, err := materialize.Run(context.Background(), materialize.Options{
 			Views: []*fstore.ViewVersion{v}, To: now, Now: func() time.Time { return now }, State: filepath.Join(dir, "state"),
-			Source: engine, Sink: sink{store}, Leases: free{}, Clock: machine{},
+			Source: engine, Sink: project.Sink{Store: store}, Leases: &free.Leases{}, Clock: project.Clock{Time: time.Now},
 		})
 		if err != nil {
 			b.Fatal(err)
@@ -171,36 +172,4 @@ func pipe(b *testing.B, from string) time.Duration {
 		b.Fatalf("%v\n%s", err, out)
 	}
 	return time.Since(began)
-}
-
-// sink is a store as materialize wants it.
-type sink struct{ *online.Store }
-
-func (s sink) Encoder(v *fstore.ViewVersion, g fstore.Generation) (materialize.Encoder, error) {
-	return s.Store.Encoder(v, g)
-}
-
-// free are leases that nobody contests.
-type free struct{}
-
-func (free) Acquire(context.Context, fstore.ViewRef, time.Duration, time.Time) (string, error) {
-	return "token", nil
-}
-
-func (free) Renew(context.Context, fstore.ViewRef, string, time.Duration, time.Time) error {
-	return nil
-}
-func (free) Release(context.Context, fstore.ViewRef, string) error { return nil }
-
-type machine struct{}
-
-func (machine) Now() time.Time { return time.Now() }
-
-func (machine) Sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
 }

@@ -2,7 +2,6 @@ package law
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +16,9 @@ import (
 	"github.com/fstore-dev/fstore/online/redis"
 	"github.com/fstore-dev/fstore/online/redis/redistest"
 	"github.com/fstore-dev/fstore/online/sqlite"
+	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/test/free"
 )
 
 // far is the clock of the tests: later than every instant they ask for.
@@ -163,45 +164,12 @@ type holder struct {
 	state   string
 }
 
-// sink is a store as materialize wants it.
-type sink struct{ *online.Store }
-
-func (s sink) Encoder(v *fstore.ViewVersion, g fstore.Generation) (materialize.Encoder, error) {
-	return s.Store.Encoder(v, g)
-}
-
-// grants are leases that nobody contests.
-type grants struct{ given int }
-
-func (g *grants) Acquire(context.Context, fstore.ViewRef, time.Duration, time.Time) (string, error) {
-	g.given++
-	return fmt.Sprintf("token %d", g.given), nil
-}
-
-func (g *grants) Renew(context.Context, fstore.ViewRef, string, time.Duration, time.Time) error {
-	return nil
-}
-func (g *grants) Release(context.Context, fstore.ViewRef, string) error { return nil }
-
-type machine struct{}
-
-func (machine) Now() time.Time { return time.Now() }
-
-func (machine) Sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
-}
-
 // publish materializes view versions to an instant.
 func (w *world) publish(t testing.TB, h *holder, mode materialize.Mode, to int64, views ...*fstore.ViewVersion) []materialize.Summary {
 	t.Helper()
 	summaries, err := materialize.Run(context.Background(), materialize.Options{
 		Views: views, To: fstore.FromMicros(to), Now: func() time.Time { return far }, Mode: mode, State: h.state,
-		Source: w.engine, Sink: sink{h.store}, Leases: &grants{}, Clock: machine{},
+		Source: w.engine, Sink: project.Sink{Store: h.store}, Leases: &free.Leases{}, Clock: project.Clock{Time: time.Now},
 	})
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", h.name, err, w.definitions())
