@@ -18,6 +18,8 @@ var update = flag.Bool("update", false, "write the files that the tests compare 
 
 const lockSchemaFile = "../docs/schema/lock.json"
 
+//go:generate go test . -run TestLockSchemaIsCurrent -update
+
 // The schema that the docs ship is the one of the types.
 func TestLockSchemaIsCurrent(t *testing.T) {
 	got, err := LockSchema()

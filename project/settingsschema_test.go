@@ -39,6 +39,8 @@ func settingsSchema() ([]byte, error) {
 
 var update = flag.Bool("update", false, "write the schema of the settings anew")
 
+//go:generate go test . -run TestSettingsSchemaIsCurrent -update
+
 func TestSettingsSchemaIsCurrent(t *testing.T) {
 	const path = "../docs/schema/settings.json"
 	got, err := settingsSchema()

@@ -13,6 +13,8 @@ import (
 
 const schemaFile = "../docs/schema/definitions.json"
 
+//go:generate go test . -run TestSchemaIsCurrent -update
+
 // The schema that the docs ship is the one of the types.
 func TestSchemaIsCurrent(t *testing.T) {
 	got, err := registry.JSONSchema()

@@ -18,6 +18,8 @@ var update = flag.Bool("update", false, "write what the commands print into the 
 // What differs from run to run: generations, and seconds.
 var volatile = regexp.MustCompile(`\b([0-9a-f]{16}|[0-9]\.[0-9]{2})\b`)
 
+//go:generate go test . -run IsTrue -update
+
 func TestTheReadmeIsTrue(t *testing.T) {
 	const path = "../../README.md"
 	pageIsTrue(t, path)
