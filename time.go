@@ -3,6 +3,7 @@ package fstore
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -14,8 +15,23 @@ func Micros(t time.Time) int64 { return t.UnixMicro() }
 // FromMicros is the inverse of Micros.
 func FromMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
-// FormatTime writes an instant as RFC 3339 in UTC, with microseconds where there are any.
-func FormatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.999999Z07:00") }
+// The microseconds by which SQL engines stand for an instant after or before all others.
+const (
+	infinity      = math.MaxInt64
+	minusInfinity = -math.MaxInt64
+)
+
+// FormatTime writes an instant as RFC 3339 in UTC, with microseconds where there are any; "infinity" and "-infinity" where
+// an engine means the instant after or before all others.
+func FormatTime(t time.Time) string {
+	switch Micros(t) {
+	case infinity:
+		return "infinity"
+	case minusInfinity:
+		return "-infinity"
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.999999Z07:00")
+}
 
 // ParseTime reads an instant: RFC 3339, a date, or a date and time without a zone, which is UTC.
 func ParseTime(s string) (time.Time, error) {

@@ -179,12 +179,13 @@ func (s *session) createEmpty(ctx context.Context, sql string, in fstore.Relatio
 		}
 	}
 	columns := make([]string, 0, len(in.Columns))
-	for _, c := range in.Columns {
-		wrong := cmp.Or(c.Unreadable, c.Untyped)
-		if wrong != nil && used.uses(c.Name) {
+	for _, c := range exactFirst(used, in.Columns, func(c fstore.EngineColumn) string { return c.Name }) {
+		if wrong := cmp.Or(c.Unreadable, c.Untyped); wrong != nil && used.uses(c.Name) {
 			return &fstore.SQLError{Message: "source " + in.Name + ": " + wrong.Message, Hint: wrong.Hint, Offset: used.place(c.Name)}
 		}
-		if wrong == nil {
+	}
+	for _, c := range in.Columns {
+		if c.Unreadable == nil && c.Untyped == nil {
 			columns = append(columns, ident(c.Name)+" "+c.Type)
 		}
 	}

@@ -26,23 +26,32 @@ type site struct {
 // converted is a column of a site.
 type converted struct {
 	name string
-	from engineType // of a query's column
-	to   string     // with its article
+	from engineType                                  // of a query's column
+	to   string                                      // with its article
+	null func(c *sourceColumn, from engineType) bool // whether a source's column is null where files have it in a type
 	// wrong returns the condition under which a value of a type does not fit, empty if each fits, and what is wrong with it.
 	wrong func(x string, from engineType) (unfit, value string)
 }
 
 func (f field) converted() converted {
-	return converted{f.column, f.from, f.to.WithArticle(), func(x string, from engineType) (string, string) {
-		f := field{x, from, f.to}
-		return f.unfit(), f.misfit()
-	}}
+	return converted{
+		name: f.column, from: f.from, to: f.to.WithArticle(),
+		null: func(c *sourceColumn, from engineType) bool { return c.isNull(from, f.to) },
+		wrong: func(x string, from engineType) (string, string) {
+			f := field{x, from, f.to}
+			return f.unfit(), f.misfit()
+		},
+	}
 }
 
 func (w widened) converted() converted {
-	return converted{w.column, w.from, w.expected(), func(x string, from engineType) (string, string) {
-		return widened{x, from, w.to}.unfit(ident(x)), ident(x) + "::VARCHAR"
-	}}
+	return converted{
+		name: w.column, from: w.from, to: w.expected(),
+		null: func(c *sourceColumn, from engineType) bool { return c.sql != nil && c.sql.nulls[from.text] },
+		wrong: func(x string, from engineType) (string, string) {
+			return widened{x, from, w.to}.unfit(ident(x)), ident(x) + "::VARCHAR"
+		},
+	}
 }
 
 // convertsFields remembers where the columns of a view are converted.
@@ -147,6 +156,9 @@ func (s *session) firstIn(ctx context.Context, at *site, p *part, wanted []*sour
 	x, from := p.values[k], p.types[k]
 	if at.source.isTime(wanted[k]) {
 		x, from = roundedUp(x, from), parseType("TIMESTAMP")
+	}
+	if c.null(wanted[k], from) {
+		return nil, nil
 	}
 	unfit, value := c.wrong("x", from)
 	if unfit == "" {

@@ -170,7 +170,7 @@ func shown(x string, t engineType) string {
 	case t.bits > 0 && (t.bits < 64 || t.bits == 64 && !t.unsigned):
 		return x + "::BIGINT"
 	case t.isTime():
-		return "CASE WHEN isfinite(" + x + "::TIMESTAMP) THEN " + roundedDown(x, t) + " END"
+		return "CASE WHEN isfinite(" + x + "::TIMESTAMP) THEN " + roundedDown(x, t) + " ELSE " + x + "::TIMESTAMP END"
 	}
 	return x + "::VARCHAR"
 }

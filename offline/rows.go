@@ -136,6 +136,9 @@ func newField(rel relation, name string, to fstore.Type) (field, error) {
 		return field{}, noColumn(have, name)
 	}
 	f := field{column: name, from: parseType(have[i].Type), to: to}
+	if rel.of != nil && rel.of[i].isNull(f.from, to) {
+		f.from = nullType
+	}
 	if !f.from.converts(to) {
 		in := ""
 		if rel.file != "" {
@@ -195,6 +198,9 @@ func (s *session) from(ctx context.Context, v *fstore.ViewVersion, view *fstore.
 			return nil, err
 		}
 		wanted, err := src.named(taken(view)...)
+		if err == nil {
+			err = s.findEmpty(ctx, src, view)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -31,10 +31,11 @@ type sourceColumn struct {
 	name       string // as SQL sees it: renamed
 	folder     bool   // it comes from folders
 	types      []fstore.ColumnType
-	dates      bool          // some times of a folder are days
-	missing    []string      // files that lack it
-	unreadable *fstore.Error // why nobody can read it; nil: it can be read
-	sql        *sqlColumn    // nil: not looked for yet
+	dates      bool            // some times of a folder are days
+	missing    []string        // files that lack it
+	unreadable *fstore.Error   // why nobody can read it; nil: it can be read
+	sql        *sqlColumn      // nil: not looked for yet
+	empty      map[string]bool // by type: whether no file that has the column in it holds a value, where that was asked
 }
 
 // cut limits what a computation may see. The zero cut sees everything.
@@ -89,7 +90,7 @@ func (s *session) look(ctx context.Context, def *fstore.Source) (*source, error)
 		src.findUnreadable(c)
 	}
 	for _, name := range []string{def.Event, def.Created} {
-		if err := src.checkTime(name); err != nil {
+		if err := s.checkTime(ctx, src, name); err != nil {
 			return nil, err
 		}
 	}
@@ -185,7 +186,7 @@ func (src *source) isTime(c *sourceColumn) bool {
 }
 
 // checkTime returns an error unless the column of an event or created time is there and holds times.
-func (src *source) checkTime(name string) error {
+func (s *session) checkTime(ctx context.Context, src *source, name string) error {
 	if name == "" {
 		return nil
 	}
@@ -198,7 +199,15 @@ func (src *source) checkTime(name string) error {
 		return c.unreadable
 	}
 	for _, t := range c.types {
-		if !parseType(t.Type).converts(fstore.Timestamp) {
+		from := parseType(t.Type)
+		if from.converts(fstore.Timestamp) {
+			continue
+		}
+		empty, err := s.isEmpty(ctx, src, c, from)
+		if err != nil {
+			return err
+		}
+		if !empty {
 			return fstore.Errorf(fstore.ErrInvalid, "column %s is %s%s, not a time", name, t.Type, c.inFile(t))
 		}
 	}

@@ -132,7 +132,7 @@ func (src *source) lacking(c *sourceColumn) *fstore.Error {
 	}
 	for _, o := range src.columns {
 		if o != c && strings.EqualFold(o.file, c.file) {
-			return err.WithHint("%s is written %s in %s: names of columns match exactly, case included", c.file, o.file, o.types[0].File)
+			return err.WithHint("%s is written %s in %s: names of columns match exactly, case included; write that file with %s", c.file, o.file, o.types[0].File, c.file)
 		}
 	}
 	return err.WithHint("write the files with the column; or, if they may lack it, list it in the source: optional_columns: [%s]", c.name)
@@ -154,7 +154,7 @@ func (src *source) checkFolderTimes(c *sourceColumn) error {
 	return nil
 }
 
-// twoColumns is the error of two columns whose names differ in case only.
+// twoColumns is the error of two columns whose names differ in case only; the second may be renamed.
 func twoColumns(a, b string) *fstore.Error {
 	return fstore.Errorf(fstore.ErrInvalid, "SQL cannot tell columns %s and %s apart", a, b).WithHint("rename one of them: rename: {%s: another_name}", b)
 }

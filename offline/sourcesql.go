@@ -45,7 +45,7 @@ func (src *source) parts(wanted []*sourceColumn) []*part {
 			} else {
 				t = sh.types[c.file]
 			}
-			if value == "" || t.text == "" { // the file lacks it
+			if value == "" || t.text == "" || src.isTime(c) && c.isNull(t, fstore.Timestamp) { // the file lacks it, or its values
 				value, t = "NULL", nullType
 			}
 			p.values, p.types = append(p.values, value), append(p.types, t)
@@ -112,7 +112,8 @@ func (src *source) hiddenByFolders(file string, wanted []*sourceColumn) bool {
 type relation struct {
 	from    string
 	columns []fstore.EngineColumn
-	file    string // the first of its files, where other files of the source have other types
+	of      []*sourceColumn // the source's, of columns; nil: a query gives them
+	file    string          // the first of its files, where other files of the source have other types
 }
 
 // relations returns the rows of the source, part by part, in the types that the files have: renamed, event and created in
@@ -121,7 +122,7 @@ func (src *source) relations(c cut, wanted []*sourceColumn) []relation {
 	var out []relation
 	parts := src.parts(wanted)
 	for _, p := range parts {
-		r := relation{}
+		r := relation{of: wanted}
 		if len(parts) > 1 {
 			r.file = p.files[0]
 		}
@@ -209,7 +210,8 @@ func (s *session) dropped(ctx context.Context, src *source) (int64, error) {
 // sqlColumn is a column as SQL sees it.
 type sqlColumn struct {
 	t       engineType
-	untyped *fstore.Error // why there is no type; nil: there is
+	nulls   map[string]bool // types in which files have it and hold no value: they are nulls of t
+	untyped *fstore.Error   // why there is no type; nil: there is
 }
 
 // sqlType finds the type in which SQL sees a column. It reads values only where they decide it: see common.
@@ -217,18 +219,20 @@ func (s *session) sqlType(ctx context.Context, src *source, c *sourceColumn) (*s
 	if c.sql != nil {
 		return c.sql, nil
 	}
-	var types []engineType
-	for _, t := range c.types {
-		types = append(types, parseType(t.Type))
-	}
-	whole := false
-	if undecided(types) {
-		var err error
-		if whole, err = s.allWhole(ctx, src, c); err != nil {
-			return nil, err
+	found := &sqlColumn{}
+	t, ok, err := s.commonType(ctx, src, c, nil)
+	if err == nil && !ok {
+		found.nulls = map[string]bool{}
+		for _, t := range c.types {
+			if found.nulls[t.Type], err = s.isEmpty(ctx, src, c, parseType(t.Type)); err != nil {
+				return nil, err
+			}
 		}
+		t, ok, err = s.commonType(ctx, src, c, found.nulls)
 	}
-	t, ok := common(types, whole)
+	if err != nil {
+		return nil, err
+	}
 	switch {
 	case src.isTime(c):
 		t, ok = parseType("TIMESTAMP"), true
@@ -237,7 +241,7 @@ func (s *session) sqlType(ctx context.Context, src *source, c *sourceColumn) (*s
 	case t.is(folderType):
 		t = parseType("VARCHAR")
 	}
-	found := &sqlColumn{t: t}
+	found.t = t
 	if !ok {
 		a, b := unlike(c.types)
 		found.untyped = fstore.Errorf(fstore.ErrInvalid, "column %s is %s in %s but %s in %s, and no type holds the values of both", c.name, a.Type, a.File, b.Type, b.File).
@@ -245,6 +249,26 @@ func (s *session) sqlType(ctx context.Context, src *source, c *sourceColumn) (*s
 	}
 	c.sql = found
 	return found, nil
+}
+
+// commonType returns the least type that holds every value of a column, but those of the types that hold none; false if
+// there is none.
+func (s *session) commonType(ctx context.Context, src *source, c *sourceColumn, nulls map[string]bool) (engineType, bool, error) {
+	var types []engineType
+	for _, t := range c.types {
+		if !nulls[t.Type] {
+			types = append(types, parseType(t.Type))
+		}
+	}
+	whole := false
+	if undecided(types) {
+		var err error
+		if whole, err = s.allWhole(ctx, src, c); err != nil {
+			return nullType, false, err
+		}
+	}
+	t, ok := common(types, whole)
+	return t, ok, nil
 }
 
 // unlike returns two types that no type holds both of; the first two if each pair would do.
@@ -297,6 +321,9 @@ func (s *session) sourceSQL(ctx context.Context, src *source, c cut, wanted []*s
 		columns, same := make([]string, len(wanted)), true
 		for k := range wanted {
 			w := widened{r.columns[k].Name, parseType(r.columns[k].Type), to[k]}
+			if wanted[k].sql.nulls[w.from.text] {
+				w.from = nullType
+			}
 			columns[k], same = w.sql("source "+src.def.Name), same && w.from.is(w.to)
 		}
 		if same {

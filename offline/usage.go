@@ -11,14 +11,15 @@ import (
 // usage is which columns of its inputs a query may use. It never leaves one out: every name in the query counts, and
 // whatever may stand for all columns counts as all of them.
 type usage struct {
-	names map[string]int // in lower case, with the place of one in the SQL; -1: not known
-	all   bool           // such as select *
-	star  int            // the place of what stands for all
+	names map[string]int  // in lower case, with the place of one in the SQL; -1: not known
+	exact map[string]bool // the same as they are written
+	all   bool            // such as select *
+	star  int             // the place of what stands for all
 }
 
 // usageOf returns what queries use.
 func (s *session) usageOf(ctx context.Context, queries ...string) (*usage, error) {
-	u := &usage{names: map[string]int{}, star: -1}
+	u := &usage{names: map[string]int{}, exact: map[string]bool{}, star: -1}
 	for _, sql := range queries {
 		b, err := s.query(ctx, "SELECT json_serialize_sql("+text(sql)+"::VARCHAR)::VARCHAR")
 		if err != nil {
@@ -39,6 +40,7 @@ func (s *session) usageOf(ctx context.Context, queries ...string) (*usage, error
 func (u *usage) walk(tree any, at int, relations map[string]bool) {
 	switch n := tree.(type) {
 	case string:
+		u.exact[n] = true
 		name := strings.ToLower(n)
 		if _, ok := u.names[name]; !ok || u.names[name] < 0 {
 			u.names[name] = at
@@ -119,15 +121,33 @@ func (u *usage) place(name string) int {
 	return u.star
 }
 
+// exactFirst returns columns with those before the others that a query writes as they are: of columns that differ in case
+// only, an error is about the one that was asked for.
+func exactFirst[C any](u *usage, columns []C, name func(C) string) []C {
+	rank := func(c C) int {
+		if u.exact[name(c)] {
+			return 0
+		}
+		return 1
+	}
+	return slices.SortedStableFunc(slices.Values(columns), func(a, b C) int { return rank(a) - rank(b) })
+}
+
 // columns returns the columns of a source that a query uses.
 func (u *usage) columns(src *source) ([]*sourceColumn, error) {
+	for _, c := range exactFirst(u, src.columns, func(c *sourceColumn) string { return c.name }) {
+		if u.uses(c.name) && c.unreadable != nil {
+			return nil, fmt.Errorf("source %s: %w", src.def.Name, c.unreadable)
+		}
+	}
 	used, err := src.selected(func(c *sourceColumn) bool { return u.uses(c.name) })
 	if err != nil {
 		return nil, err
 	}
 	for i, c := range used {
 		if j := slices.IndexFunc(used[:i], func(o *sourceColumn) bool { return strings.EqualFold(o.name, c.name) }); j >= 0 {
-			return nil, fmt.Errorf("source %s: %w", src.def.Name, twoColumns(used[j].name, c.name))
+			two := exactFirst(u, []string{used[j].name, c.name}, strings.Clone)
+			return nil, fmt.Errorf("source %s: %w", src.def.Name, twoColumns(two[0], two[1]))
 		}
 	}
 	return used, nil

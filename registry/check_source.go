@@ -149,13 +149,36 @@ func (s *source) inFiles(name string) string {
 	return name
 }
 
-// sourceColumns asks the engine for the columns of the files, as they are, and checks those that are named.
-func (c *checker) sourceColumns(s *source) {
+// asFilesAre returns the source without rename and times.
+func (s *source) asFilesAre() fstore.Source {
 	raw := s.def
 	raw.Rename, raw.Event, raw.Created, raw.Available, raw.Optional = nil, "", "", fstore.Available{}, nil
 	for _, name := range s.def.Optional {
 		raw.Optional = append(raw.Optional, s.inFiles(name))
 	}
+	return raw
+}
+
+// converts reports whether a column that files of a source have in an engine's type converts to a type: by its type, or as
+// it holds no value. Columns of a query come without a source.
+func (c *checker) converts(s *source, column, engineType string, to fstore.Type) bool {
+	if c.engine.Converts(engineType, to) {
+		return true
+	}
+	if s == nil {
+		return false
+	}
+	raw := s.asFilesAre()
+	empty, err := c.engine.HoldsNothing(c.ctx, &raw, s.inFiles(column), engineType)
+	if err != nil {
+		c.engineError(s.spec.Path.Pos, "source "+s.def.Name+": ", err)
+	}
+	return empty || err != nil
+}
+
+// sourceColumns asks the engine for the columns of the files, as they are, and checks those that are named.
+func (c *checker) sourceColumns(s *source) {
+	raw := s.asFilesAre()
 	columns, err := c.engine.SourceColumns(c.ctx, &raw)
 	if err != nil {
 		c.engineError(s.spec.Path.Pos, "source "+s.def.Name+": ", err)
@@ -196,7 +219,7 @@ func (c *checker) sourceTime(s *source, columns []fstore.EngineColumn, t Text) {
 	dates := ""
 	for _, in := range typesOf(col) {
 		switch {
-		case in.Type != "" && !c.engine.Converts(in.Type, fstore.Timestamp):
+		case in.Type != "" && !c.converts(s, t.Value, in.Type, fstore.Timestamp):
 			c.problems.add(t.Pos, "a TIMESTAMP or a DATE", "column %s is %s%s, not an instant", t.Value, in.Type, inFile(col, in))
 			return
 		case isDate(in.Type) || col.Dates:

@@ -220,7 +220,7 @@ func (c *checker) output(v *view, columns []fstore.EngineColumn, from string, po
 		return
 	}
 	for _, in := range typesOf(col) {
-		if t != fstore.Invalid && in.Type != "" && !c.engine.Converts(in.Type, t) {
+		if t != fstore.Invalid && in.Type != "" && !c.converts(c.sources[v.def.Source], col.Name, in.Type, t) {
 			c.problems.add(pos, c.typesFor(in.Type, strings.HasPrefix(what, "join key")), "%s: column %s is %s%s, which does not convert to %s", what, col.Name, in.Type, inFile(col, in), t)
 			return
 		}

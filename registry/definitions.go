@@ -19,6 +19,9 @@ type Engine interface {
 	PlanSQL(ctx context.Context, sql string, inputs []fstore.Relation) ([]byte, error)
 	// Converts reports whether a column of an engine's type converts to a type if its values fit.
 	Converts(engineType string, to fstore.Type) bool
+	// HoldsNothing reports whether no file of a source that has a column in an engine's type holds a value in it, NaN aside.
+	// Such a column converts to any type.
+	HoldsNothing(ctx context.Context, s *fstore.Source, column, engineType string) (bool, error)
 }
 
 // Definitions is a repo that was checked: every name resolved and every default filled in. Objects are in name

@@ -139,6 +139,11 @@ func (e *engine) Converts(from string, to fstore.Type) bool {
 	return false
 }
 
+// HoldsNothing says that every column of a test's tables holds values.
+func (e *engine) HoldsNothing(context.Context, *fstore.Source, string, string) (bool, error) {
+	return false, nil
+}
+
 // parseTables reads "path: column TYPE, column TYPE" lines.
 func parseTables(text string) map[string][]fstore.EngineColumn {
 	files := map[string][]fstore.EngineColumn{}
@@ -175,3 +180,7 @@ func (noEngine) PlanSQL(context.Context, string, []fstore.Relation) ([]byte, err
 }
 
 func (noEngine) Converts(string, fstore.Type) bool { return false }
+
+func (noEngine) HoldsNothing(context.Context, *fstore.Source, string, string) (bool, error) {
+	return false, nil
+}

@@ -95,6 +95,10 @@ func (pinEngine) BindSQL(context.Context, string, []fstore.Relation) ([]fstore.E
 	return nil, errors.New("there is no SQL")
 }
 
+func (pinEngine) HoldsNothing(context.Context, *fstore.Source, string, string) (bool, error) {
+	return false, nil
+}
+
 func (pinEngine) Converts(string, fstore.Type) bool { return true }
 
 // pinValue is what a view of a variant says of a key as of hour p; a key is there in four hours of five.

@@ -1,0 +1,93 @@
+package offline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// Writers give a column without values the type they please: pandas DOUBLE, R BOOLEAN. Where a column's type in some files
+// is wrong, those files are asked whether they hold a value of it. If none does, the column is null there, of any type.
+
+// isDoubtful reports whether a column of a type converts to another only if it holds no value but NaN.
+func isDoubtful(from engineType, to fstore.Type) bool {
+	return !from.converts(to) || from.mantissa > 0 && (to == fstore.Int32 || to == fstore.Int64)
+}
+
+// isEmpty reports whether no file that has a column in a type holds a value in it. NaN is not a value: data frames write
+// what is missing so.
+func (s *session) isEmpty(ctx context.Context, src *source, c *sourceColumn, t engineType) (bool, error) {
+	if empty, known := c.empty[t.text]; known {
+		return empty, nil
+	}
+	var files []string
+	for _, sh := range src.distinctShapes() {
+		if has, ok := sh.types[c.file]; ok && has.is(t) {
+			files = append(files, sh.files...)
+		}
+	}
+	if c.folder || len(files) == 0 {
+		return false, nil
+	}
+	where := ident(c.file) + " IS NOT NULL"
+	if t.mantissa > 0 {
+		where += " AND NOT isnan(" + ident(c.file) + ")"
+	}
+	b, err := s.query(ctx, "SELECT 1\nFROM "+readParquet(files, false)+"\nWHERE "+where+"\nLIMIT 1")
+	if err != nil {
+		return false, fmt.Errorf("source %s: %w", src.def.Name, err)
+	}
+	if c.empty == nil {
+		c.empty = map[string]bool{}
+	}
+	c.empty[t.text] = b.Len == 0
+	return b.Len == 0, nil
+}
+
+// findEmpty asks the files for values of the columns that a view declares as types to which they may not convert.
+func (s *session) findEmpty(ctx context.Context, src *source, v *fstore.View) error {
+	declared := slices.Clone(v.Keys)
+	for _, f := range v.Features {
+		declared = append(declared, fstore.Field{Name: f.Column, Type: f.Type})
+	}
+	for _, d := range declared {
+		i := slices.IndexFunc(src.columns, func(c *sourceColumn) bool { return c.name == d.Name })
+		if i < 0 || src.columns[i].unreadable != nil {
+			continue
+		}
+		for _, t := range src.columns[i].types {
+			if from := parseType(t.Type); isDoubtful(from, d.Type) {
+				if _, err := s.isEmpty(ctx, src, src.columns[i], from); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// isNull reports whether a column that files have in a type is null there where it is declared as another.
+func (c *sourceColumn) isNull(from engineType, to fstore.Type) bool {
+	return c.empty[from.text] && isDoubtful(from, to)
+}
+
+// HoldsNothing reports whether no file of a source that has a column in a type, as SourceColumns names both, holds a value
+// in it. Such a column converts to any type.
+func (e *Engine) HoldsNothing(ctx context.Context, def *fstore.Source, column, engineType string) (bool, error) {
+	s, err := e.session(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer s.close()
+	src, err := s.source(ctx, def)
+	if err != nil {
+		return false, err
+	}
+	i := slices.IndexFunc(src.columns, func(c *sourceColumn) bool { return c.name == column })
+	if i < 0 {
+		return false, nil
+	}
+	return s.isEmpty(ctx, src, src.columns[i], parseType(engineType))
+}
