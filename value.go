@@ -52,6 +52,27 @@ func (c *Column) AppendJSON(dst []byte, i int) []byte {
 	return append(dst, ']')
 }
 
+// AppendValuesJSON appends all rows as a JSON array.
+func (c *Column) AppendValuesJSON(dst []byte) []byte {
+	dst = append(dst, '[')
+	if c.Type == Float64 && c.Valid == nil { // most features: without a look at type and null for each value
+		for i, f := range c.Float64s {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = appendFloatJSON(dst, f, 64)
+		}
+		return append(dst, ']')
+	}
+	for i := range c.Len {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = c.AppendJSON(dst, i)
+	}
+	return append(dst, ']')
+}
+
 func (c *Column) appendElemJSON(dst []byte, i int) []byte {
 	switch c.Type.Elem() {
 	case Bool:
@@ -79,7 +100,10 @@ func (c *Column) appendElemJSON(dst []byte, i int) []byte {
 }
 
 func appendFloatJSON(dst []byte, f float64, bits int) []byte {
+	a := math.Abs(f)
 	switch {
+	case a >= 1e-6 && a < 1e21 || a == 0: // nearly all
+		return strconv.AppendFloat(dst, f, 'f', -1, bits)
 	case math.IsNaN(f):
 		return append(dst, `"NaN"`...)
 	case math.IsInf(f, 1):
@@ -87,10 +111,7 @@ func appendFloatJSON(dst []byte, f float64, bits int) []byte {
 	case math.IsInf(f, -1):
 		return append(dst, `"-Infinity"`...)
 	}
-	if a := math.Abs(f); a != 0 && (a < 1e-6 || a >= 1e21) {
-		return strconv.AppendFloat(dst, f, 'e', -1, bits)
-	}
-	return strconv.AppendFloat(dst, f, 'f', -1, bits)
+	return strconv.AppendFloat(dst, f, 'e', -1, bits)
 }
 
 // AppendParsed adds a row given as JSON, in the form AppendJSON writes; null adds a null. An int64 is read

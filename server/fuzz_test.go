@@ -251,7 +251,7 @@ func readsAs(t *testing.T, req *jsonRequest, typ fstore.Type, n int) {
 			t.Fatalf("%d values, and column %d has %d rows of %s", len(values), i, columns[i].Len, columns[i].Type)
 		}
 		again := fstore.NewColumn("", typ, 1)
-		if err := parseColumn(&again, appendColumnJSON(nil, &columns[i]), 1000, (*fstore.Column).AppendParsed); err != nil {
+		if err := parseColumn(&again, columns[i].AppendValuesJSON(nil), 1000, (*fstore.Column).AppendParsed); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(columntest.Rows(&columns[i]), columntest.Rows(&again)); diff != "" {

@@ -164,7 +164,7 @@ func TestEveryTypeIsServed(t *testing.T) {
 		if diff := cmp.Diff([]byte{0, 1, 2}, f.Statuses); diff != "" {
 			t.Errorf("%s: statuses %s", f.Name, diff)
 		}
-		if json := string(appendColumnJSON(nil, &want)); !containsText(body, `"type":"`+f.Type+`","values":`+json) {
+		if json := string((&want).AppendValuesJSON(nil)); !containsText(body, `"type":"`+f.Type+`","values":`+json) {
 			t.Errorf("%s: the JSON answer has no %s", f.Type, json)
 		}
 	}

@@ -60,7 +60,7 @@ func TestPostOnlineFeatures(t *testing.T) {
 		 "event_timestamps":["2026-03-01T11:00:00Z","2026-03-01T11:00:00Z","2026-01-29T12:00:00Z",null]},
 		{"name":"lines","type":"int64","values":[3,0,0,0],"statuses":["PRESENT","NULL_VALUE","OUTSIDE_MAX_AGE","NOT_FOUND"],
 		 "event_timestamps":["2026-03-01T11:00:00Z","2026-03-01T11:00:00Z","2026-01-29T12:00:00Z",null]},
-		{"name":"holiday","type":"bool","values":[true,true,true,true],"statuses":["PRESENT","PRESENT","PRESENT","PRESENT"],
+		{"name":"holiday","type":"bool","values":[true,true,true,true],
 		 "event_timestamps":["2026-03-01T11:00:00Z","2026-03-01T11:00:00Z","2026-03-01T11:00:00Z","2026-03-01T11:00:00Z"]}],
 		"versions":[{"view":"orders","version":1,"generation":"0000060100000000","published":"2026-03-01T11:50:00Z"},
 		 {"view":"today","version":1,"generation":"0000050100000000","published":"2026-03-01T11:59:00Z"}],
@@ -73,7 +73,7 @@ func TestPostOnlineFeatures(t *testing.T) {
 func TestPostFeaturesByReference(t *testing.T) {
 	w := shop(t, nil)
 	code, got := w.post(t, ` { "features" : ["today.holiday=free"] , "entities": {} } `)
-	want := `{"entities":{},"features":[{"name":"free","type":"bool","values":[true],"statuses":["PRESENT"]}],
+	want := `{"entities":{},"features":[{"name":"free","type":"bool","values":[true]}],
 		"versions":[{"view":"today","version":1,"generation":"0000050100000000","published":"2026-03-01T11:59:00Z"}]}`
 	if diff := cmp.Diff(indented(t, []byte(want)), indented(t, got)); code != 200 || diff != "" {
 		t.Errorf("got %d (-want +got):\n%s", code, diff)

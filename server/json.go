@@ -10,8 +10,8 @@ import (
 
 // WriteAnswerJSON writes an answer as one line of JSON, the form of `fstore get` and of POST /v1/online-features:
 //
-//	{"entities":{"customer_id":[17850]},
-//	 "features":[{"name":"order_value","type":"float64","values":[15.3],"statuses":["PRESENT"],"event_timestamps":["2011-12-09T12:50:00Z"]}],
+//	{"entities":{"customer_id":[17850,1]},
+//	 "features":[{"name":"order_value","type":"float64","values":[15.3,null],"statuses":["PRESENT","NOT_FOUND"],"event_timestamps":["2011-12-09T12:50:00Z",null]}],
 //	 "versions":[{"view":"customer_orders","version":3,"generation":"5f…","published":"2011-12-10T00:00:00Z"}],
 //	 "service":{"name":"churn","version":2}}
 //
@@ -34,7 +34,7 @@ func appendAnswerJSON(dst []byte, keys []fstore.Column, list *fstore.FeatureList
 	for i := range keys {
 		dst = comma(dst, i)
 		dst = append(strconv.AppendQuote(dst, keys[i].Name), ':') // a name of a join key: [a-z0-9_]
-		dst = appendColumnJSON(dst, &keys[i])
+		dst = keys[i].AppendValuesJSON(dst)
 	}
 	dst = append(dst, `},"features":[`...)
 	for i := range a.Features {
@@ -76,12 +76,14 @@ func appendAnswerJSON(dst []byte, keys []fstore.Column, list *fstore.FeatureList
 func appendFeatureJSON(dst []byte, f *online.AnswerFeature, rows int) []byte {
 	dst = strconv.AppendQuote(append(dst, `{"name":`...), f.Column.Name)
 	dst = strconv.AppendQuote(append(dst, `,"type":`...), f.Column.Type.String())
-	dst = appendColumnJSON(append(dst, `,"values":`...), &f.Column)
-	dst = append(dst, `,"statuses":[`...)
-	for i := range rows {
-		dst = append(append(append(comma(dst, i), '"'), f.Status(i).String()...), '"')
+	dst = f.Column.AppendValuesJSON(append(dst, `,"values":`...))
+	if f.Statuses != nil {
+		dst = append(dst, `,"statuses":[`...)
+		for i := range rows {
+			dst = append(append(append(comma(dst, i), '"'), f.Status(i).String()...), '"')
+		}
+		dst = append(dst, ']')
 	}
-	dst = append(dst, ']')
 	if f.Events != nil {
 		dst = append(dst, `,"event_timestamps":[`...)
 		for i := range rows {
@@ -95,14 +97,6 @@ func appendFeatureJSON(dst []byte, f *online.AnswerFeature, rows int) []byte {
 		dst = append(dst, ']')
 	}
 	return append(dst, '}')
-}
-
-func appendColumnJSON(dst []byte, c *fstore.Column) []byte {
-	dst = append(dst, '[')
-	for i := range c.Len {
-		dst = c.AppendJSON(comma(dst, i), i)
-	}
-	return append(dst, ']')
 }
 
 func comma(dst []byte, i int) []byte {

@@ -62,8 +62,8 @@ func TestAModelIsServedWhatIsPinnedToIt(t *testing.T) {
 		t.Errorf("head beside it: %v, %v", got, err)
 	}
 	code, body := w.post(t, `{"model":{"name":"fraud","version":"champion"},"entities":{"customer_id":[1]}}`)
-	want := `{"entities":{"customer_id":[1]},"features":[{"name":"count","type":"int64","values":[11],"statuses":["PRESENT"]},
-		{"name":"amount","type":"float64","values":[1.5],"statuses":["PRESENT"]}],
+	want := `{"entities":{"customer_id":[1]},"features":[{"name":"count","type":"int64","values":[11]},
+		{"name":"amount","type":"float64","values":[1.5]}],
 		"versions":[{"view":"orders","version":1,"generation":"0000060100000000","published":"2026-03-01T12:00:00Z"}],"model":{"name":"fraud","version":"1"}}`
 	if diff := cmp.Diff(indented(t, []byte(want)), indented(t, body)); code != http.StatusOK || diff != "" {
 		t.Errorf("got %d (-want +got):\n%s", code, diff)

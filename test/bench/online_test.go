@@ -2,8 +2,12 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,6 +70,56 @@ func measureGet(b *testing.B, keys int, views []*fstore.ViewVersion) {
 	b.ReportMetric(float64(median(ours))/float64(limit), "x_of_limit")
 	b.ReportMetric(float64(median(asBytes))/float64(limit), "x_as_bytes")
 	b.ReportMetric(0, "ns/op") // three calls an iteration: the time of all of them says nothing
+}
+
+// BenchmarkGetOnlineFeaturesHTTP measures the p50 of an answer over HTTP, read in full, beside the same answer over gRPC,
+// alternating within one run. The goal is 1.6 times its time.
+func BenchmarkGetOnlineFeaturesHTTP(b *testing.B) {
+	const keys = 100
+	v := wideView("v0", 50)
+	store := openRedis(b, redistest.StartTCP(b))
+	fill(b, store, v, rowsOf(v, 0, 1000))
+	srv := server.New(server.Options{Catalog: &catalog{listOf(v), []*fstore.ViewVersion{v}}, Store: store})
+	web, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	conn := serve(b, func(ctx context.Context, l net.Listener) error { return srv.Serve(ctx, l, web) })
+	client, req := fstorev1.NewFeatureStoreClient(conn), ask(keys)
+	firstAnswer(b, client, req)
+	ids, err := json.Marshal(req.Entities[0].Int64Values)
+	if err != nil {
+		b.Fatal(err)
+	}
+	body := fmt.Sprintf(`{"service":"bench","entities":{"customer_id":%s}}`, ids)
+	var size int64
+	var overHTTP, overGRPC []time.Duration
+	for b.Loop() {
+		overGRPC = append(overGRPC, timed(b, func() error { _, err := client.GetOnlineFeatures(b.Context(), req); return err }))
+		overHTTP = append(overHTTP, timed(b, func() (err error) {
+			size, err = post("http://"+web.Addr().String()+"/v1/online-features", body)
+			return err
+		}))
+	}
+	b.ReportMetric(float64(median(overHTTP).Microseconds()), "p50_µs")
+	b.ReportMetric(float64(median(overGRPC).Microseconds()), "grpc_µs")
+	b.ReportMetric(float64(median(overHTTP))/float64(median(overGRPC)), "x_of_grpc")
+	b.ReportMetric(float64(size), "answer_B")
+	b.ReportMetric(0, "ns/op")
+}
+
+// post sends JSON and returns how many bytes were answered.
+func post(url, body string) (int64, error) {
+	resp, err := http.Post(url, "application/json", strings.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	n, err := io.Copy(io.Discard, resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("HTTP status %d", resp.StatusCode)
+	}
+	return n, err
 }
 
 // firstAnswer waits until the server has loaded its catalog.
