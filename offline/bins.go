@@ -31,15 +31,27 @@ func (y *tally) settleBins(m measure) {
 
 // quantiles returns the values that divide others into n parts of one size, in order. It reorders what it is given.
 func quantiles(values []float64, n int) []float64 {
-	out := make([]float64, 0, n-1)
-	from := 0
+	ranks := make([]int, 0, n-1)
 	for i := 1; i < n; i++ {
-		rank := (len(values) - 1) * i / n
-		selectRank(values[from:], rank-from)
-		out = append(out, values[rank])
-		from = rank
+		ranks = append(ranks, (len(values)-1)*i/n)
 	}
+	out := make([]float64, len(ranks))
+	selectRanks(values, 0, ranks, out)
 	return out
+}
+
+// selectRanks puts the values of ascending ranks into out; first is the rank of the least value. The middle rank halves the
+// values in which the others are looked for.
+func selectRanks(values []float64, first int, ranks []int, out []float64) {
+	if len(ranks) == 0 {
+		return
+	}
+	middle := len(ranks) / 2
+	at := ranks[middle] - first
+	selectRank(values, at)
+	out[middle] = values[at]
+	selectRanks(values[:at+1], first, ranks[:middle], out[:middle])
+	selectRanks(values[at:], ranks[middle], ranks[middle+1:], out[middle+1:])
 }
 
 // selectRank moves the value of a rank to its place, smaller ones before it and greater ones after it (Hoare's select).

@@ -167,6 +167,16 @@ func (f field) sql(relation string) string {
 	return fmt.Sprintf("list_transform(%s, lambda e: CASE WHEN e IS NULL THEN %s ELSE %s END)", x, complain(text(nullElement)), elem)
 }
 
+// asStored is sql, but leaves floats of the declared type as they are: rows.feature makes them canonical.
+func (f field) asStored(relation string) string {
+	if isFloat(f.to) && f.from.name == sqlType(f.to) {
+		return ident(f.column)
+	}
+	return f.sql(relation)
+}
+
+func isFloat(t fstore.Type) bool { return t == fstore.Float32 || t == fstore.Float64 }
+
 func (f field) checked(x string, from engineType, complain func(string) string) string {
 	c := convert(x, from, f.to.Elem())
 	if c.fits == "" {

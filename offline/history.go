@@ -122,7 +122,8 @@ func (r *rows) asOf(at string) string {
 		columns[len(columns)-1] = "NULL::TIMESTAMP AS event"
 	}
 	for i := range r.record {
-		columns = append(columns, fmt.Sprintf("f%d", i))
+		f := fmt.Sprintf("f%d", i)
+		columns = append(columns, r.feature(i, f)+" AS "+f)
 	}
 	where, fresh := r.keyed(), "true"
 	if !r.view.Static() {

@@ -128,7 +128,7 @@ func (r *rows) history(c cut) (from, order string) {
 		by = ident(event) + " DESC, " + ident(unusedName(r.view, createdColumn)) + " DESC, "
 	}
 	for i, f := range r.record {
-		add(fmt.Sprintf("f%d", i), f.Name)
+		add(r.feature(i, fmt.Sprintf("f%d", i)), f.Name)
 	}
 	return "(\n  SELECT\n  " + list(columns) + "\n  FROM " + r.name + where + "\n)", "\nORDER BY " + by + list(names)
 }

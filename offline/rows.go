@@ -10,7 +10,8 @@ import (
 )
 
 // rows is the history of a view version as a relation of the session: k0, k1…, event, created, f0, f1…
-// A null created is the event time in it; a static view's rows have the event of the epoch.
+// A null created is the event time in it; a static view's rows have the event of the epoch. Floats may still be -0.0 or
+// any NaN: feature returns their values.
 type rows struct {
 	name   string // of the relation
 	ref    fstore.ViewRef
@@ -53,9 +54,7 @@ func (s *session) makeRows(ctx context.Context, r *rows, v *fstore.ViewVersion) 
 	if err != nil {
 		return err
 	}
-	all, kind := r.name+"_all", "TABLE"
 	if v.View.Source != "" {
-		kind = "VIEW"
 		if r.source, err = s.source(ctx, v.Source(v.View.Source)); err != nil {
 			return err
 		}
@@ -69,20 +68,33 @@ func (s *session) makeRows(ctx context.Context, r *rows, v *fstore.ViewVersion) 
 		queries = append(queries, "SELECT\n  "+list(selected)+"\nFROM "+rel.from)
 	}
 	s.convertsFields("view "+r.ref.String(), r.source, r.cut, r.view, from[0].from, r.parts[0].fields)
-	if err := s.exec(ctx, "CREATE TEMP "+kind+" "+all+" AS\n"+strings.Join(queries, "\nUNION ALL\n")); err != nil {
-		return s.locate(ctx, err)
+	all := "(\n" + strings.Join(queries, "\nUNION ALL\n") + "\n)"
+	if r.source == nil {
+		if err := s.exec(ctx, "CREATE TEMP TABLE "+r.name+"_all AS\nFROM "+all); err != nil {
+			return s.locate(ctx, err)
+		}
+		all = r.name + "_all"
 	}
 	where := []string{"event IS NOT NULL"}
 	if r.cut.known != nil && r.view.Created != "" {
 		where = append(where, "created <= "+instant(*r.cut.known))
 	}
 	if err := s.exec(ctx, "CREATE TEMP VIEW "+r.name+" AS\nSELECT *\nFROM "+all+"\nWHERE "+and(where)); err != nil {
-		return err
+		return s.locate(ctx, err)
 	}
 	if r.cut.visible != nil { // training sets say what was dropped
 		return nil
 	}
 	return s.countNulls(ctx, r, v)
+}
+
+// feature returns the value of a feature, given what the history has of it. Few rows of a history are ever asked for: to make
+// the floats of all of them canonical would take a tenth of a join.
+func (r *rows) feature(i int, x string) string {
+	if t := r.record[i].Type; isFloat(t) {
+		return canonical(x, t)
+	}
+	return x
 }
 
 // keyNames returns the names of the join keys of a view and of the views that it reads.
@@ -102,7 +114,7 @@ func (r *rows) columns(rel relation) ([]string, error) {
 	column := func(name string, to fstore.Type) (string, error) {
 		f, err := newField(rel, name, to)
 		p.fields = append(p.fields, f)
-		return f.sql("view " + r.ref.String()), err
+		return f.asStored("view " + r.ref.String()), err
 	}
 	var out []string
 	for i, k := range r.view.Keys {

@@ -323,7 +323,8 @@ func (u *use) found() string {
 func (t *training) output(i int) string {
 	o := t.req.List.Outputs[i]
 	u := t.uses[o.Use]
-	x := fmt.Sprintf("use%d.f%d", o.Use, u.rows.position(o.Feature))
+	at := u.rows.position(o.Feature)
+	x := u.rows.feature(at, fmt.Sprintf("use%d.f%d", o.Use, at))
 	if fresh := u.fresh(); fresh != "" {
 		x = "CASE WHEN " + fresh + " THEN " + x + " END"
 	}

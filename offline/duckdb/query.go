@@ -2,8 +2,9 @@ package duckdb
 
 import (
 	"context"
+	"time"
 
-	bindings "github.com/duckdb/duckdb-go-bindings" // for ExecutePreparedStreaming alone, which mapping does not re-export
+	bindings "github.com/duckdb/duckdb-go-bindings" // for PendingPreparedStreaming alone, which mapping does not re-export
 	"github.com/duckdb/duckdb-go/v2/mapping"
 
 	"github.com/fstore-dev/fstore"
@@ -39,10 +40,7 @@ func (c *Conn) Query(ctx context.Context, sql string) (*Rows, error) {
 		r.Close()
 		return nil, err
 	}
-	state := bindings.ExecutePreparedStreaming(r.stmt, &r.result)
-	r.open = true
-	if state != mapping.StateSuccess {
-		err := r.fail(mapping.ResultError(&r.result))
+	if err := r.execute(); err != nil {
 		r.Close()
 		return nil, err
 	}
@@ -51,6 +49,42 @@ func (c *Conn) Query(ctx context.Context, sql string) (*Rows, error) {
 	}
 	return r, nil
 }
+
+// execute runs the statement until it has rows or is done. The engine's own call asks for tasks without a pause, and for
+// their progress each time, while other threads run the last ones: that takes a processor, and locks, from those who work.
+func (r *Rows) execute() error {
+	var pending mapping.PendingResult
+	defer mapping.DestroyPending(&pending)
+	if bindings.PendingPreparedStreaming(r.stmt, &pending) != mapping.StateSuccess {
+		return r.fail(mapping.PendingError(pending))
+	}
+	pause := shortestPause
+	for {
+		switch mapping.PendingExecuteTask(pending) {
+		case mapping.PendingStateNoTasksAvailable:
+			time.Sleep(pause)
+			pause = min(2*pause, longestPause)
+			continue
+		case mapping.PendingStateResultNotReady:
+			pause = shortestPause
+			continue
+		case mapping.PendingStateError:
+			return r.fail(mapping.PendingError(pending))
+		}
+		state := mapping.ExecutePending(pending, &r.result)
+		r.open = true
+		if state != mapping.StateSuccess {
+			return r.fail(mapping.ResultError(&r.result))
+		}
+		return nil
+	}
+}
+
+// Pauses of execute while there is no task.
+const (
+	shortestPause = 10 * time.Microsecond
+	longestPause  = time.Millisecond
+)
 
 func (r *Rows) columnType(i mapping.IdxT) fstore.Type {
 	t := mapping.ColumnLogicalType(&r.result, i)
