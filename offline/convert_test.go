@@ -1,6 +1,10 @@
 package offline
 
 import (
+	"fmt"
+	"maps"
+	"math"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -285,5 +289,46 @@ func TestLiteralsComeBackAsTheyWere(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"it's\n\\ \"ü\""}, b.Columns[0].Strings); diff != "" || b.Columns[0].Name != `a "quoted" name` {
 		t.Errorf("%s %s", diff, b.Columns[0].Name)
+	}
+}
+
+// The history of a view leaves floats as its files have them: each of its readers makes them canonical.
+func TestFloatsAreCanonicalWhereverAHistoryIsRead(t *testing.T) {
+	r := newRepo(t, 1)
+	r.write("s.parquet", "SELECT k, TIMESTAMP '2011-12-09' AS event, x::DOUBLE AS x, x::FLOAT AS y\nFROM (VALUES (1, -0.0::DOUBLE), (2, -'nan'::DOUBLE)) AS v (k, x)")
+	r.write("l.parquet", "SELECT k, TIMESTAMP '2011-12-10' AS t\nFROM (VALUES (1), (2)) AS v (k)")
+	v := view(source_("s.parquet"), []string{"k int64"}, []string{"x float64", "y float32"})
+	r.train(r.request("l.parquet", all(v)))
+	s, err := r.e.session(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	trained, err := s.query(t.Context(), "SELECT x, y\nFROM "+readParquet([]string{filepath.Join(r.dir, "out.parquet")}, false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := map[string]*fstore.Batch{"training set": trained}
+	for b, err := range r.e.AsOf(t.Context(), v, day.AddDate(0, 0, 1)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		read["as of"] = b
+	}
+	found, err := r.e.Query(t.Context(), QueryRequest{View: v, Limit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read["query"] = found.Rows
+	for name, b := range read {
+		n := len(b.Columns)
+		x, y := b.Columns[n-2].Float64s, b.Columns[n-1].Float32s
+		seen := map[string]bool{}
+		for i := range b.Len {
+			seen[fmt.Sprintf("%x %x", math.Float64bits(x[i]), math.Float32bits(y[i]))] = true
+		}
+		if want := map[string]bool{"0 0": true, "7ff8000000000000 7fc00000": true}; !maps.Equal(seen, want) {
+			t.Errorf("%s: got the bits %v, want %v", name, seen, want)
+		}
 	}
 }
