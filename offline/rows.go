@@ -88,8 +88,8 @@ func (s *session) makeRows(ctx context.Context, r *rows, v *fstore.ViewVersion) 
 	return s.countNulls(ctx, r, v)
 }
 
-// feature returns the value of a feature, given what the history has of it. Few rows of a history are ever asked for: to make
-// the floats of all of them canonical would take a tenth of a join.
+// feature returns the value of a feature, given what the history has of it. Most rows of a history are never asked for:
+// making the floats of all of them canonical took a tenth of the time in which winners finds its rows.
 func (r *rows) feature(i int, x string) string {
 	if t := r.record[i].Type; isFloat(t) {
 		return canonical(x, t)

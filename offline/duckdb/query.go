@@ -50,8 +50,8 @@ func (c *Conn) Query(ctx context.Context, sql string) (*Rows, error) {
 	return r, nil
 }
 
-// execute runs the statement until it has rows or is done. The engine's own call asks for tasks without a pause, and for
-// their progress each time, while other threads run the last ones: that takes a processor, and locks, from those who work.
+// execute runs the statement until it has rows or is done. DuckDB's own call polls for tasks, and for their progress, without
+// a pause while other threads run the last tasks. That takes a processor and locks from them, so execute sleeps instead.
 func (r *Rows) execute() error {
 	var pending mapping.PendingResult
 	defer mapping.DestroyPending(&pending)
