@@ -2,7 +2,8 @@ package offline
 
 import (
 	"fmt"
-	"math"
+
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // Files of one source may have a column in several types. What declares no type, which is SQL, sees the column in one:
@@ -11,143 +12,114 @@ import (
 // common returns the least type that holds every value of the given types; false if there is none. Of 64-bit integers and
 // floats there are two, of which whole picks one: pandas makes floats of integers where one of them is missing, so floats
 // that are all whole numbers are read as integers.
-func common(types []engineType, whole bool) (engineType, bool) {
-	out := nullType
+func common(types []sqltype.Type, whole bool) (sqltype.Type, bool) {
+	out := sqltype.Null
 	for _, t := range types {
-		if t.mantissa > 0 && whole {
-			t = parseType("BIGINT")
+		if t.Mantissa > 0 && whole {
+			t = sqltype.Parse("BIGINT")
 		}
 		var ok bool
 		if out, ok = least(out, t); !ok {
-			return nullType, false
+			return sqltype.Null, false
 		}
 	}
 	return out, true
 }
 
 // undecided reports whether the values of floats among the types decide what type holds them all: see common.
-func undecided(types []engineType) bool {
+func undecided(types []sqltype.Type) bool {
 	bits, floats := 0, false
 	for _, t := range types {
 		switch {
-		case t.name == "DECIMAL":
+		case t.Name == "DECIMAL":
 			return false
-		case t.mantissa > 0:
+		case t.Mantissa > 0:
 			floats = true
-		case t.bits > 0:
-			bits = max(bits, t.valueBits())
+		case t.Bits > 0:
+			bits = max(bits, t.ValueBits())
 		}
 	}
 	return floats && bits > 53
 }
 
 // least returns the least type that holds the values of two.
-func least(a, b engineType) (engineType, bool) {
+func least(a, b sqltype.Type) (sqltype.Type, bool) {
 	switch {
-	case a.is(b), b.is(nullType):
+	case a.Is(b), b.Is(sqltype.Null):
 		return a, true
-	case a.is(nullType):
+	case a.Is(sqltype.Null):
 		return b, true
-	case a.name == "LIST" && b.name == "LIST":
-		elem, ok := least(*a.elem, *b.elem)
-		return listOf(elem), ok
-	case a.isNumber() && b.isNumber():
+	case a.Name == "LIST" && b.Name == "LIST":
+		elem, ok := least(*a.Elem, *b.Elem)
+		return sqltype.ListOf(elem), ok
+	case a.IsNumber() && b.IsNumber():
 		return leastNumber(a, b)
-	case a.isTime() && b.isTime():
-		return leastTime(a, b), true
-	case a.isText() && b.isText():
-		return parseType("VARCHAR"), true
+	case a.IsTime() && b.IsTime():
+		return sqltype.LeastTime(a, b), true
+	case a.IsText() && b.IsText():
+		return sqltype.Parse("VARCHAR"), true
 	}
-	return nullType, false
+	return sqltype.Null, false
 }
 
-func leastNumber(a, b engineType) (engineType, bool) {
+func leastNumber(a, b sqltype.Type) (sqltype.Type, bool) {
 	switch {
-	case a.bits > 0 && b.bits > 0:
+	case a.Bits > 0 && b.Bits > 0:
 		return leastInteger(a, b)
-	case a.mantissa > 0 || b.mantissa > 0:
-		for _, pair := range [][2]engineType{{a, b}, {b, a}} {
-			if i, f := pair[0], pair[1]; i.bits > 0 && i.valueBits() <= f.mantissa {
+	case a.Mantissa > 0 || b.Mantissa > 0:
+		for _, pair := range [][2]sqltype.Type{{a, b}, {b, a}} {
+			if i, f := pair[0], pair[1]; i.Bits > 0 && i.ValueBits() <= f.Mantissa {
 				return f, true
 			}
 		}
-		return parseType("DOUBLE"), true
+		return sqltype.Parse("DOUBLE"), true
 	}
-	whole, scale := max(a.wholeDigits(), b.wholeDigits()), max(a.scale, b.scale)
-	return decimal(whole+scale, scale), whole+scale <= 38
+	whole, scale := max(a.WholeDigits(), b.WholeDigits()), max(a.Scale, b.Scale)
+	return sqltype.Decimal(whole+scale, scale), whole+scale <= 38
 }
 
-func leastInteger(a, b engineType) (engineType, bool) {
-	for _, t := range []engineType{a, b} {
-		if a.withinInteger(t) && b.withinInteger(t) {
+func leastInteger(a, b sqltype.Type) (sqltype.Type, bool) {
+	for _, t := range []sqltype.Type{a, b} {
+		if a.WithinInteger(t) && b.WithinInteger(t) {
 			return t, true
 		}
 	}
 	for _, name := range []string{"SMALLINT", "INTEGER", "BIGINT", "HUGEINT"} {
-		if t := parseType(name); a.withinInteger(t) && b.withinInteger(t) {
+		if t := sqltype.Parse(name); a.WithinInteger(t) && b.WithinInteger(t) {
 			return t, true
 		}
 	}
-	return nullType, false
-}
-
-// withinInteger reports whether every value of an integer type is one of another.
-func (t engineType) withinInteger(to engineType) bool {
-	return t.valueBits() <= to.valueBits() && (t.unsigned || !to.unsigned)
-}
-
-// wholeDigits returns how many decimal digits values have before the point.
-func (t engineType) wholeDigits() int {
-	if t.bits > 0 {
-		return int(math.Ceil(float64(t.valueBits()) * math.Log10(2)))
-	}
-	return t.digits - t.scale
-}
-
-func leastTime(a, b engineType) engineType {
-	for _, name := range []string{"TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"} {
-		if a.name == name || b.name == name {
-			return parseType(name)
-		}
-	}
-	return parseType("TIMESTAMP")
-}
-
-func (t engineType) isNumber() bool { return t.bits > 0 || t.mantissa > 0 || t.name == "DECIMAL" }
-
-// isText reports whether every value of the type has one text that stands for it.
-func (t engineType) isText() bool {
-	return t.name == "VARCHAR" || t.name == "ENUM" || t.name == "UUID" || t.is(folderType)
+	return sqltype.Null, false
 }
 
 // widen converts an expression to a type that holds every value of several: see common.
-func widen(x string, from, to engineType) conversion {
-	y := x + "::" + to.text
+func widen(x string, from, to sqltype.Type) conversion {
+	y := x + "::" + to.Text
 	switch {
-	case from.is(to), from.is(folderType) && to.name == "VARCHAR":
+	case from.Is(to), from.Is(sqltype.Folder) && to.Name == "VARCHAR":
 		return conversion{cast: x}
-	case from.is(nullType):
-		return conversion{cast: "NULL::" + to.text}
-	case from.name == "LIST":
-		c := widen("e", *from.elem, *to.elem)
+	case from.Is(sqltype.Null):
+		return conversion{cast: "NULL::" + to.Text}
+	case from.Name == "LIST":
+		c := widen("e", *from.Elem, *to.Elem)
 		if c.fits != "" {
 			c.fits = fmt.Sprintf("len(list_filter(%s, lambda e: e IS NOT NULL AND (%s) IS NOT TRUE)) = 0", x, c.fits)
 		}
 		return conversion{fits: c.fits, cast: fmt.Sprintf("list_transform(%s, lambda e: %s)", x, c.cast)}
-	case from.mantissa > 0 && to.bits > 0:
+	case from.Mantissa > 0 && to.Bits > 0:
 		return conversion{fits: isWhole(x), cast: y}
-	case from.bits > 0 && to.mantissa > 0 && from.valueBits() > to.mantissa:
+	case from.Bits > 0 && to.Mantissa > 0 && from.ValueBits() > to.Mantissa:
 		return conversion{fits: fmt.Sprintf("TRY_CAST(%s AS %s) = %s", y, wider(from), x), cast: y}
-	case from.name == "TIMESTAMP WITH TIME ZONE":
+	case from.Name == "TIMESTAMP WITH TIME ZONE":
 		x = "make_timestamp(epoch_us(" + x + "))"
 		fallthrough
-	case from.isTime() && to.name == "TIMESTAMP_NS": // TRY_CAST to it fails instead of giving a null
+	case from.IsTime() && to.Name == "TIMESTAMP_NS": // TRY_CAST to it fails instead of giving a null
 		return conversion{
 			fits: "isfinite(" + x + ") AND epoch_us(" + x + "::TIMESTAMP) BETWEEN -9223372036854775 AND 9223372036854775",
-			cast: x + "::" + to.text,
+			cast: x + "::" + to.Text,
 		}
-	case from.isTime():
-		return conversion{fits: "TRY_CAST(" + x + " AS " + to.text + ") IS NOT NULL", cast: x + "::" + to.text}
+	case from.IsTime():
+		return conversion{fits: "TRY_CAST(" + x + " AS " + to.Text + ") IS NOT NULL", cast: x + "::" + to.Text}
 	}
 	return conversion{cast: y}
 }

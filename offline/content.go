@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // The logical content of a training set is its rows and columns, whatever Parquet makes of them. docs/lock.md has the
@@ -165,32 +166,32 @@ func contentDigest(rows int64, columns []LockColumn) string {
 // readAs returns how a column of an engine's type is read. What has no type of ours is read as text; whole numbers that
 // fit are read as int32 or int64.
 func readAs(x, typ string) (string, measure) {
-	switch t := parseType(typ); {
-	case t.name == "BOOLEAN":
+	switch t := sqltype.Parse(typ); {
+	case t.Name == "BOOLEAN":
 		return x, ofTruths
-	case t.name == "INTEGER", t.name == "BIGINT", t.name == "FLOAT", t.name == "DOUBLE":
+	case t.Name == "INTEGER", t.Name == "BIGINT", t.Name == "FLOAT", t.Name == "DOUBLE":
 		return x, ofNumbers
-	case t.bits > 0 && t.valueBits() < 32:
+	case t.Bits > 0 && t.ValueBits() < 32:
 		return x + "::INTEGER", ofNumbers
-	case t.bits > 0 && t.valueBits() < 64:
+	case t.Bits > 0 && t.ValueBits() < 64:
 		return x + "::BIGINT", ofNumbers
-	case t.name == "VARCHAR", t.name == "BLOB":
+	case t.Name == "VARCHAR", t.Name == "BLOB":
 		return x, ofTexts
-	case t.name == "TIMESTAMP":
+	case t.Name == "TIMESTAMP":
 		return x, ofInstants
-	case t.name == "TIMESTAMP WITH TIME ZONE", t.name == "TIMESTAMP_MS", t.name == "TIMESTAMP_S":
+	case t.Name == "TIMESTAMP WITH TIME ZONE", t.Name == "TIMESTAMP_MS", t.Name == "TIMESTAMP_S":
 		return x + "::TIMESTAMP", ofInstants
-	case t.name == "LIST" && !t.array && t.elem.native():
+	case t.Name == "LIST" && !t.Array && isNative(t.Elem):
 		return x, onlyCounts
-	case t.bits > 0, t.name == "DECIMAL", t.unit > 0, t.name == "TIME", t.name == "UUID":
+	case t.Bits > 0, t.Name == "DECIMAL", t.Unit > 0, t.Name == "TIME", t.Name == "UUID":
 		return x + "::VARCHAR", ofTexts
 	}
 	return x + "::VARCHAR", onlyCounts
 }
 
-// native reports whether values of the type are read as they are.
-func (t *engineType) native() bool {
-	switch t.name {
+// isNative reports whether values of the type are read as they are.
+func isNative(t *sqltype.Type) bool {
+	switch t.Name {
 	case "BOOLEAN", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "VARCHAR", "BLOB", "TIMESTAMP":
 		return true
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // misfit begins the message of a value that cannot be converted.
@@ -18,11 +19,11 @@ type conversion struct {
 }
 
 // convert returns the conversion of an expression. The type must be one that converts.
-func convert(x string, from engineType, to fstore.Type) conversion {
+func convert(x string, from sqltype.Type, to fstore.Type) conversion {
 	switch {
-	case from.is(nullType):
-		return conversion{cast: "NULL::" + sqlType(to)}
-	case from.is(folderType):
+	case from.Is(sqltype.Null):
+		return conversion{cast: "NULL::" + sqltype.Of(to)}
+	case from.Is(sqltype.Folder):
 		return fromFolder(x, to)
 	}
 	switch to {
@@ -34,57 +35,57 @@ func convert(x string, from engineType, to fstore.Type) conversion {
 		return toTimestamp(x, from)
 	case fstore.Bool, fstore.String, fstore.Bytes: // are cast, below
 	}
-	if from.name == sqlType(to) {
+	if from.Name == sqltype.Of(to) {
 		return conversion{cast: x}
 	}
-	return conversion{cast: x + "::" + sqlType(to)}
+	return conversion{cast: x + "::" + sqltype.Of(to)}
 }
 
-func toInteger(x string, from engineType, to fstore.Type) conversion {
+func toInteger(x string, from sqltype.Type, to fstore.Type) conversion {
 	bits := to.Width() * 8
-	c := conversion{cast: x + "::" + sqlType(to)}
+	c := conversion{cast: x + "::" + sqltype.Of(to)}
 	bounds := fmt.Sprintf("BETWEEN -%d AND %d", uint64(1)<<(bits-1), uint64(1)<<(bits-1)-1)
 	switch {
-	case from.name == sqlType(to):
+	case from.Name == sqltype.Of(to):
 		c.cast = x
-	case from.bits > 0 && from.valueBits() < bits:
-	case from.unsigned:
-		c.fits = fmt.Sprintf("%s <= %d::%s", x, uint64(1)<<(bits-1)-1, from.name)
-	case from.bits > 0:
+	case from.Bits > 0 && from.ValueBits() < bits:
+	case from.Unsigned:
+		c.fits = fmt.Sprintf("%s <= %d::%s", x, uint64(1)<<(bits-1)-1, from.Name)
+	case from.Bits > 0:
 		c.fits = x + " " + bounds
-	case from.mantissa > 0:
+	case from.Mantissa > 0:
 		c.fits = isWhole(x)
 		if to == fstore.Int32 {
 			c.fits += " AND " + x + " " + bounds
 		}
 	default: // DECIMAL
 		c.fits = fmt.Sprintf("%s::HUGEINT %s", x, bounds)
-		if from.scale > 0 {
-			c.fits += fmt.Sprintf(" AND TRY_CAST(%s::HUGEINT AS DECIMAL(%d, %d)) = %s", x, from.digits, from.scale, x)
+		if from.Scale > 0 {
+			c.fits += fmt.Sprintf(" AND TRY_CAST(%s::HUGEINT AS DECIMAL(%d, %d)) = %s", x, from.Digits, from.Scale, x)
 		}
 	}
 	return c
 }
 
 // wider returns a type in which values of an integer type compare with any bounds.
-func wider(t engineType) string {
-	if t.name == "UHUGEINT" {
-		return t.name
+func wider(t sqltype.Type) string {
+	if t.Name == "UHUGEINT" {
+		return t.Name
 	}
 	return "HUGEINT"
 }
 
-func toFloat(x string, from engineType, to fstore.Type) conversion {
+func toFloat(x string, from sqltype.Type, to fstore.Type) conversion {
 	mantissa := map[fstore.Type]int{fstore.Float32: 24, fstore.Float64: 53}[to]
-	y := x + "::" + sqlType(to)
+	y := x + "::" + sqltype.Of(to)
 	switch {
-	case from.mantissa == mantissa:
+	case from.Mantissa == mantissa:
 		return conversion{cast: canonical(x, to)}
-	case from.mantissa > mantissa:
+	case from.Mantissa > mantissa:
 		return conversion{fits: fmt.Sprintf("isnan(%s) OR TRY_CAST(%s AS FLOAT)::DOUBLE = %s", x, x, x), cast: canonical(y, to)}
-	case from.mantissa > 0:
+	case from.Mantissa > 0:
 		return conversion{cast: canonical(y, to)}
-	case from.bits > 0 && from.valueBits() > mantissa:
+	case from.Bits > 0 && from.ValueBits() > mantissa:
 		return conversion{fits: fmt.Sprintf("TRY_CAST(%s AS %s) = %s", y, wider(from), x), cast: y}
 	}
 	return conversion{cast: y} // a small integer, or a DECIMAL, whose nearest value is meant
@@ -92,11 +93,11 @@ func toFloat(x string, from engineType, to fstore.Type) conversion {
 
 // canonical makes -0.0 and the many NaNs one value each, so that equal values have equal bits.
 func canonical(x string, t fstore.Type) string {
-	return fmt.Sprintf("CASE WHEN %s = 0 THEN 0::%s WHEN isnan(%s) THEN 'nan'::%s ELSE %s END", x, sqlType(t), x, sqlType(t), x)
+	return fmt.Sprintf("CASE WHEN %s = 0 THEN 0::%s WHEN isnan(%s) THEN 'nan'::%s ELSE %s END", x, sqltype.Of(t), x, sqltype.Of(t), x)
 }
 
-func toTimestamp(x string, from engineType) conversion {
-	switch from.name {
+func toTimestamp(x string, from sqltype.Type) conversion {
+	switch from.Name {
 	case "TIMESTAMP":
 		return conversion{fits: "isfinite(" + x + ")", cast: x}
 	case "TIMESTAMP WITH TIME ZONE":
@@ -111,12 +112,12 @@ func toTimestamp(x string, from engineType) conversion {
 
 // roundedUp returns the first microsecond that is not before a time, as a TIMESTAMP: for event and created. What is
 // infinite stays so: created at infinity is never known, and must not become a null, which counts as the event.
-func roundedUp(x string, from engineType) string {
-	if from.is(nullType) {
+func roundedUp(x string, from sqltype.Type) string {
+	if from.Is(sqltype.Null) {
 		return "NULL::TIMESTAMP"
 	}
 	at := convert(x, from, fstore.Timestamp).cast
-	switch from.name {
+	switch from.Name {
 	case "TIMESTAMP_NS":
 		at = fmt.Sprintf("make_timestamp(epoch_ns(%s) // 1000 + (epoch_ns(%s) %% 1000 > 0)::BIGINT)", x, x)
 	case "TIMESTAMP WITH TIME ZONE":
@@ -128,8 +129,8 @@ func roundedUp(x string, from engineType) string {
 
 // roundedDown returns the last microsecond that is not behind a time, as a TIMESTAMP: for labels. It is null for
 // what is infinite or beyond a TIMESTAMP.
-func roundedDown(x string, from engineType) string {
-	switch from.name {
+func roundedDown(x string, from sqltype.Type) string {
+	switch from.Name {
 	case "TIMESTAMP_NS":
 		at := fmt.Sprintf("make_timestamp(epoch_ns(%s) // 1000 - (epoch_ns(%s) %% 1000 < 0)::BIGINT)", x, x)
 		return fmt.Sprintf("CASE WHEN isfinite(%s) THEN %s END", x, at)
@@ -143,7 +144,7 @@ func roundedDown(x string, from engineType) string {
 // field is a column of a relation that is read as a declared type.
 type field struct {
 	column string // as SQL names it
-	from   engineType
+	from   sqltype.Type
 	to     fstore.Type
 }
 
@@ -154,22 +155,22 @@ func (f field) sql(relation string) string {
 	complain := func(value string) string {
 		return fmt.Sprintf("error(%s || %s || %s)", text(misfit+relation+", column "+f.column+": "), value, text(" is not "+f.to.WithArticle()))
 	}
-	if f.from.is(nullType) {
-		return "NULL::" + sqlType(f.to)
+	if f.from.Is(sqltype.Null) {
+		return "NULL::" + sqltype.Of(f.to)
 	}
 	if !f.to.IsList() {
 		return f.checked(x, f.from, complain)
 	}
-	if f.from.array {
+	if f.from.Array {
 		x += "::" + arrayAsList(f.from)
 	}
-	elem := f.checked("e", *f.from.elem, complain)
+	elem := f.checked("e", *f.from.Elem, complain)
 	return fmt.Sprintf("list_transform(%s, lambda e: CASE WHEN e IS NULL THEN %s ELSE %s END)", x, complain(text(nullElement)), elem)
 }
 
 // asStored is sql, but leaves floats of the declared type as they are: rows.feature makes them canonical.
 func (f field) asStored(relation string) string {
-	if isFloat(f.to) && f.from.name == sqlType(f.to) {
+	if isFloat(f.to) && f.from.Name == sqltype.Of(f.to) {
 		return ident(f.column)
 	}
 	return f.sql(relation)
@@ -177,7 +178,7 @@ func (f field) asStored(relation string) string {
 
 func isFloat(t fstore.Type) bool { return t == fstore.Float32 || t == fstore.Float64 }
 
-func (f field) checked(x string, from engineType, complain func(string) string) string {
+func (f field) checked(x string, from sqltype.Type, complain func(string) string) string {
 	c := convert(x, from, f.to.Elem())
 	if c.fits == "" {
 		return c.cast
@@ -188,8 +189,8 @@ func (f field) checked(x string, from engineType, complain func(string) string) 
 const nullElement = "a list with a null element"
 
 // quotedValue returns a value as messages show it.
-func quotedValue(x string, t engineType) string {
-	if t.isText() {
+func quotedValue(x string, t sqltype.Type) string {
+	if t.IsText() {
 		return "'\"' || " + x + " || '\"'"
 	}
 	return x + "::VARCHAR"
@@ -198,10 +199,10 @@ func quotedValue(x string, t engineType) string {
 // misfit returns what sql complains of in a value.
 func (f field) misfit() string {
 	x := ident(f.column)
-	if !f.to.IsList() || f.from.elem == nil {
+	if !f.to.IsList() || f.from.Elem == nil {
 		return quotedValue(x, f.from)
 	}
-	if f.from.array {
+	if f.from.Array {
 		x += "::" + arrayAsList(f.from)
 	}
 	return fmt.Sprintf("coalesce(list_filter(%s, lambda e: %s)[1]::VARCHAR, %s)", x, f.badElement(), text(nullElement))
@@ -210,7 +211,7 @@ func (f field) misfit() string {
 // unfit returns the condition under which sql complains, empty where it never does.
 func (f field) unfit() string {
 	x := ident(f.column)
-	if f.from.is(nullType) {
+	if f.from.Is(sqltype.Null) {
 		return ""
 	}
 	if !f.to.IsList() {
@@ -219,7 +220,7 @@ func (f field) unfit() string {
 		}
 		return ""
 	}
-	if f.from.array {
+	if f.from.Array {
 		x += "::" + arrayAsList(f.from)
 	}
 	return fmt.Sprintf("len(list_filter(%s, lambda e: %s)) > 0", x, f.badElement())
@@ -228,7 +229,7 @@ func (f field) unfit() string {
 // badElement returns the condition under which an element e does not fit.
 func (f field) badElement() string {
 	bad := "e IS NULL"
-	if c := convert("e", *f.from.elem, f.to.Elem()); c.fits != "" {
+	if c := convert("e", *f.from.Elem, f.to.Elem()); c.fits != "" {
 		bad += " OR (" + c.fits + ") IS NOT TRUE"
 	}
 	return bad
@@ -243,10 +244,16 @@ func withArticle(name string) string {
 }
 
 // arrayAsList returns the list type for an array's elements.
-func arrayAsList(t engineType) string {
-	name := t.elem.name
+func arrayAsList(t sqltype.Type) string {
+	name := t.Elem.Name
 	if name == "DECIMAL" {
-		name += "(" + strconv.Itoa(t.elem.digits) + ", " + strconv.Itoa(t.elem.scale) + ")"
+		name += "(" + strconv.Itoa(t.Elem.Digits) + ", " + strconv.Itoa(t.Elem.Scale) + ")"
 	}
 	return name + "[]"
+}
+
+// Converts reports whether a column of an engine's type may be declared as a type: its kind of value is the
+// same, and each value that fits is kept exactly (docs/definitions.md). One that does not fit is an error when read.
+func (e *Engine) Converts(engineType string, to fstore.Type) bool {
+	return sqltype.Parse(engineType).Converts(to)
 }

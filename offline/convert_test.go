@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 func TestWhatConvertsToWhat(t *testing.T) {
@@ -164,7 +165,7 @@ func TestConversionsKeepEveryValueOrFail(t *testing.T) {
 			if !r.e.Converts(columns[0].Type, to) {
 				t.Fatalf("%s does not convert to %s", columns[0].Type, to)
 			}
-			f := field{"x", parseType(columns[0].Type), to}
+			f := field{"x", sqltype.Parse(columns[0].Type), to}
 			b, err := s.query(t.Context(), "SELECT "+f.sql("view v")+" FROM "+from)
 			if c.want == "" && c.from != "''" {
 				r.fails(err, misfit+"view v, column x: ")

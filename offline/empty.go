@@ -6,25 +6,26 @@ import (
 	"slices"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // Writers give a column without values the type they please: pandas DOUBLE, R BOOLEAN. Where a column's type in some files
 // is wrong, those files are asked whether they hold a value of it. If none does, the column is null there, of any type.
 
 // isDoubtful reports whether a column of a type converts to another only if it holds no value but NaN.
-func isDoubtful(from engineType, to fstore.Type) bool {
-	return !from.converts(to) || from.mantissa > 0 && (to == fstore.Int32 || to == fstore.Int64)
+func isDoubtful(from sqltype.Type, to fstore.Type) bool {
+	return !from.Converts(to) || from.Mantissa > 0 && (to == fstore.Int32 || to == fstore.Int64)
 }
 
 // isEmpty reports whether no file that has a column in a type holds a value in it. NaN is not a value: data frames write
 // what is missing so.
-func (s *session) isEmpty(ctx context.Context, src *source, c *sourceColumn, t engineType) (bool, error) {
-	if empty, known := c.empty[t.text]; known {
+func (s *session) isEmpty(ctx context.Context, src *source, c *sourceColumn, t sqltype.Type) (bool, error) {
+	if empty, known := c.empty[t.Text]; known {
 		return empty, nil
 	}
 	var files []string
 	for _, sh := range src.distinctShapes() {
-		if has, ok := sh.types[c.file]; ok && has.is(t) {
+		if has, ok := sh.types[c.file]; ok && has.Is(t) {
 			files = append(files, sh.files...)
 		}
 	}
@@ -32,7 +33,7 @@ func (s *session) isEmpty(ctx context.Context, src *source, c *sourceColumn, t e
 		return false, nil
 	}
 	where := ident(c.file) + " IS NOT NULL"
-	if t.mantissa > 0 {
+	if t.Mantissa > 0 {
 		where += " AND NOT isnan(" + ident(c.file) + ")"
 	}
 	b, err := s.query(ctx, "SELECT 1\nFROM "+readParquet(files, false)+"\nWHERE "+where+"\nLIMIT 1")
@@ -42,7 +43,7 @@ func (s *session) isEmpty(ctx context.Context, src *source, c *sourceColumn, t e
 	if c.empty == nil {
 		c.empty = map[string]bool{}
 	}
-	c.empty[t.text] = b.Len == 0
+	c.empty[t.Text] = b.Len == 0
 	return b.Len == 0, nil
 }
 
@@ -58,7 +59,7 @@ func (s *session) findEmpty(ctx context.Context, src *source, v *fstore.View) er
 			continue
 		}
 		for _, t := range src.columns[i].types {
-			if from := parseType(t.Type); isDoubtful(from, d.Type) {
+			if from := sqltype.Parse(t.Type); isDoubtful(from, d.Type) {
 				if _, err := s.isEmpty(ctx, src, src.columns[i], from); err != nil {
 					return err
 				}
@@ -69,8 +70,8 @@ func (s *session) findEmpty(ctx context.Context, src *source, v *fstore.View) er
 }
 
 // isNull reports whether a column that files have in a type is null there where it is declared as another.
-func (c *sourceColumn) isNull(from engineType, to fstore.Type) bool {
-	return c.empty[from.text] && isDoubtful(from, to)
+func (c *sourceColumn) isNull(from sqltype.Type, to fstore.Type) bool {
+	return c.empty[from.Text] && isDoubtful(from, to)
 }
 
 // HoldsNothing reports whether no file of a source that has a column in a type, as SourceColumns names both, holds a value
@@ -89,5 +90,5 @@ func (e *Engine) HoldsNothing(ctx context.Context, def *fstore.Source, column, e
 	if i < 0 {
 		return false, nil
 	}
-	return s.isEmpty(ctx, src, src.columns[i], parseType(engineType))
+	return s.isEmpty(ctx, src, src.columns[i], sqltype.Parse(engineType))
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // Folders such as store=009 give columns. A value is the text that the folder has behind the =, with %20 and the like
@@ -75,7 +76,7 @@ var (
 // fromFolder returns the conversion of the text of a folder.
 func fromFolder(x string, to fstore.Type) conversion {
 	like := func(pattern string) string { return "regexp_full_match(" + x + ", " + text(pattern) + ")" }
-	cast := fmt.Sprintf("TRY_CAST(%s AS %s)", x, sqlType(to))
+	cast := fmt.Sprintf("TRY_CAST(%s AS %s)", x, sqltype.Of(to))
 	switch to {
 	case fstore.Bool:
 		return conversion{fits: "lower(" + x + ") IN ('true', 'false')", cast: "lower(" + x + ") = 'true'"}
@@ -85,7 +86,7 @@ func fromFolder(x string, to fstore.Type) conversion {
 		return conversion{fits: "regexp_full_match(lower(" + x + "), " + text(folderFloat) + ") AND " + cast + " IS NOT NULL", cast: canonical(cast, to)}
 	case fstore.Float32:
 		double := "TRY_CAST(" + x + " AS DOUBLE)"
-		exact := toFloat(double, parseType("DOUBLE"), to)
+		exact := toFloat(double, sqltype.Parse("DOUBLE"), to)
 		return conversion{fits: "regexp_full_match(lower(" + x + "), " + text(folderFloat) + ") AND (" + exact.fits + ")", cast: exact.cast}
 	case fstore.Bytes:
 		return conversion{cast: "encode(" + x + ")"}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // Labels are the rows to enrich: join keys, an instant, and any other columns. They are a file of rows, Parquet or CSV
@@ -116,7 +117,7 @@ func (l *labels) bind(req *TrainingRequest) error {
 	if l.untyped[req.Timestamp] {
 		return fstore.Errorf(fstore.ErrInvalid, "column %s has no type: every value in it is null", req.Timestamp).WithHint("every label needs the instant it is asked for")
 	}
-	if t := l.columns[l.time].Type; !parseType(t).isTime() {
+	if t := l.columns[l.time].Type; !sqltype.Parse(t).IsTime() {
 		return fstore.Errorf(fstore.ErrInvalid, "column %s is %s, not a time", req.Timestamp, t).WithHint("write it as TIMESTAMP or DATE")
 	}
 	var err error
@@ -145,7 +146,7 @@ func (l *labels) checkOutputs(list *fstore.FeatureList) error {
 
 // relation returns the query of the labels with their columns as l0, l1…, their order and their instant.
 func (l *labels) relation() string {
-	at := roundedDown(fmt.Sprintf("l%d", l.time), parseType(l.columns[l.time].Type))
+	at := roundedDown(fmt.Sprintf("l%d", l.time), sqltype.Parse(l.columns[l.time].Type))
 	return "SELECT *, " + at + " AS t\nFROM (\n" + l.numbered() + "\n)"
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // site is where values are converted: the columns that a view takes, or those of a source that SQL reads. The engine says
@@ -26,18 +27,18 @@ type site struct {
 // converted is a column of a site.
 type converted struct {
 	name string
-	from engineType                                  // of a query's column
-	to   string                                      // with its article
-	null func(c *sourceColumn, from engineType) bool // whether a source's column is null where files have it in a type
+	from sqltype.Type                                  // of a query's column
+	to   string                                        // with its article
+	null func(c *sourceColumn, from sqltype.Type) bool // whether a source's column is null where files have it in a type
 	// wrong returns the condition under which a value of a type does not fit, empty if each fits, and what is wrong with it.
-	wrong func(x string, from engineType) (unfit, value string)
+	wrong func(x string, from sqltype.Type) (unfit, value string)
 }
 
 func (f field) converted() converted {
 	return converted{
 		name: f.column, from: f.from, to: f.to.WithArticle(),
-		null: func(c *sourceColumn, from engineType) bool { return c.isNull(from, f.to) },
-		wrong: func(x string, from engineType) (string, string) {
+		null: func(c *sourceColumn, from sqltype.Type) bool { return c.isNull(from, f.to) },
+		wrong: func(x string, from sqltype.Type) (string, string) {
 			f := field{x, from, f.to}
 			return f.unfit(), f.misfit()
 		},
@@ -47,8 +48,8 @@ func (f field) converted() converted {
 func (w widened) converted() converted {
 	return converted{
 		name: w.column, from: w.from, to: w.expected(),
-		null: func(c *sourceColumn, from engineType) bool { return c.sql != nil && c.sql.nulls[from.text] },
-		wrong: func(x string, from engineType) (string, string) {
+		null: func(c *sourceColumn, from sqltype.Type) bool { return c.sql != nil && c.sql.nulls[from.Text] },
+		wrong: func(x string, from sqltype.Type) (string, string) {
 			return widened{x, from, w.to}.unfit(ident(x)), ident(x) + "::VARCHAR"
 		},
 	}
@@ -155,7 +156,7 @@ func (s *session) first(ctx context.Context, at *site) (*misfitting, error) {
 func (s *session) firstIn(ctx context.Context, at *site, p *part, wanted []*sourceColumn, k int, c *converted) (*misfitting, error) {
 	x, from := p.values[k], p.types[k]
 	if at.source.isTime(wanted[k]) {
-		x, from = roundedUp(x, from), parseType("TIMESTAMP")
+		x, from = roundedUp(x, from), sqltype.Parse("TIMESTAMP")
 	}
 	if c.null(wanted[k], from) {
 		return nil, nil

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // A lock states many things twice: the type of a feature in its list, in its view and in the output's columns, for one. The
@@ -218,8 +219,8 @@ func (l *Lock) checkOutput() error {
 		return fmt.Errorf("output: it has %d columns, of which %d are features", len(o.Columns), len(l.Features))
 	}
 	for i, f := range l.Features {
-		if c := o.Columns[labels+i]; c.Name != f.Name || c.Type != sqlType(f.Type) {
-			return fmt.Errorf("output: column %d is %s %s, and feature %d is %s %s", labels+i+1, c.Name, c.Type, i+1, f.Name, sqlType(f.Type))
+		if c := o.Columns[labels+i]; c.Name != f.Name || c.Type != sqltype.Of(f.Type) {
+			return fmt.Errorf("output: column %d is %s %s, and feature %d is %s %s", labels+i+1, c.Name, c.Type, i+1, f.Name, sqltype.Of(f.Type))
 		}
 	}
 	seen := map[string]*LockColumn{}
@@ -244,12 +245,12 @@ func (l *Lock) checkLabelColumns(labels []LockColumn) error {
 		}
 		return nil
 	}
-	if c := find(l.Labels.Timestamp); c == nil || !parseType(c.Type).isTime() {
+	if c := find(l.Labels.Timestamp); c == nil || !sqltype.Parse(c.Type).IsTime() {
 		return fmt.Errorf("labels: the output has no column %s of instants", l.Labels.Timestamp)
 	}
 	for _, k := range l.List().KeyColumns() {
 		// a column without a value may have been written without a type
-		if c := find(k.Name); c == nil || c.Statistics.Count > 0 && !parseType(c.Type).converts(k.Type) {
+		if c := find(k.Name); c == nil || c.Statistics.Count > 0 && !sqltype.Parse(c.Type).Converts(k.Type) {
 			return fmt.Errorf("uses: the output has no column %s of labels for a join key of type %s", k.Name, k.Type)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // QueryRequest asks to look at rows: of the history of a view, of a source, or of a query over sources and views.
@@ -63,7 +64,7 @@ func (e *Engine) Query(ctx context.Context, req QueryRequest) (*QueryResult, err
 	}
 	selected := make([]string, 0, len(columns))
 	for _, c := range columns {
-		selected = append(selected, shown(ident(c.Name), parseType(c.Type))+" AS "+ident(c.Name))
+		selected = append(selected, shown(ident(c.Name), sqltype.Parse(c.Type))+" AS "+ident(c.Name))
 	}
 	b, err := s.query(ctx, fmt.Sprintf("SELECT\n  %s\nFROM (\nSELECT *\nFROM %s%s%s\nLIMIT %d\n)", list(selected), from, where, order, req.Limit+1))
 	if err != nil {
@@ -163,13 +164,13 @@ func (s *session) matching(ctx context.Context, columns []fstore.EngineColumn, v
 }
 
 // shown returns a column in a type that a batch can have.
-func shown(x string, t engineType) string {
+func shown(x string, t sqltype.Type) string {
 	switch {
-	case t.name == "BOOLEAN" || t.name == "BLOB" || t.mantissa > 0:
+	case t.Name == "BOOLEAN" || t.Name == "BLOB" || t.Mantissa > 0:
 		return x
-	case t.bits > 0 && (t.bits < 64 || t.bits == 64 && !t.unsigned):
+	case t.Bits > 0 && (t.Bits < 64 || t.Bits == 64 && !t.Unsigned):
 		return x + "::BIGINT"
-	case t.isTime():
+	case t.IsTime():
 		return "CASE WHEN isfinite(" + x + "::TIMESTAMP) THEN " + roundedDown(x, t) + " ELSE " + x + "::TIMESTAMP END"
 	}
 	return x + "::VARCHAR"

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // Identifiers and literals are quoted here and nowhere else.
@@ -34,20 +35,6 @@ func instant(t time.Time) string { return fmt.Sprintf("make_timestamp(%d)", fsto
 // interval writes an INTERVAL literal.
 func interval(d fstore.Duration) string { return fmt.Sprintf("to_microseconds(%d)", d.Micros()) }
 
-// sqlTypes are the engine's names of our scalar types.
-var sqlTypes = map[fstore.Type]string{
-	fstore.Bool: "BOOLEAN", fstore.Int32: "INTEGER", fstore.Int64: "BIGINT", fstore.Float32: "FLOAT", fstore.Float64: "DOUBLE",
-	fstore.String: "VARCHAR", fstore.Bytes: "BLOB", fstore.Timestamp: "TIMESTAMP",
-}
-
-// sqlType returns the engine's name of a type.
-func sqlType(t fstore.Type) string {
-	if t.IsList() {
-		return sqlTypes[t.Elem()] + "[]"
-	}
-	return sqlTypes[t]
-}
-
 // literal writes a value with its type.
 func literal(v *fstore.Value) string {
 	if !v.Type.IsList() {
@@ -57,7 +44,7 @@ func literal(v *fstore.Value) string {
 	for i := v.Offsets[0]; i < v.Offsets[1]; i++ {
 		elems = append(elems, scalar(&v.Column, int(i)))
 	}
-	return "[" + strings.Join(elems, ", ") + "]::" + sqlType(v.Type)
+	return "[" + strings.Join(elems, ", ") + "]::" + sqltype.Of(v.Type)
 }
 
 func scalar(c *fstore.Column, i int) string {
@@ -66,13 +53,13 @@ func scalar(c *fstore.Column, i int) string {
 	case fstore.Bool:
 		return strconv.FormatBool(c.Bools[i])
 	case fstore.Int32:
-		return text(strconv.Itoa(int(c.Int32s[i]))) + "::" + sqlType(t)
+		return text(strconv.Itoa(int(c.Int32s[i]))) + "::" + sqltype.Of(t)
 	case fstore.Int64:
-		return text(strconv.FormatInt(c.Int64s[i], 10)) + "::" + sqlType(t)
+		return text(strconv.FormatInt(c.Int64s[i], 10)) + "::" + sqltype.Of(t)
 	case fstore.Float32:
-		return float(float64(c.Float32s[i]), 32) + "::" + sqlType(t)
+		return float(float64(c.Float32s[i]), 32) + "::" + sqltype.Of(t)
 	case fstore.Float64:
-		return float(c.Float64s[i], 64) + "::" + sqlType(t)
+		return float(c.Float64s[i], 64) + "::" + sqltype.Of(t)
 	case fstore.String:
 		if s := c.Strings[i]; strings.ContainsRune(s, 0) { // the parser ends a statement at a zero byte
 			return "decode(unhex('" + hex.EncodeToString([]byte(s)) + "'))"

@@ -15,6 +15,7 @@ import (
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/duckdb"
 	"github.com/fstore-dev/fstore/regular"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // openCSV reads a CSV file with a header, as RFC 4180 has it: nothing about it is guessed but the delimiter, which
@@ -62,7 +63,7 @@ func (s *session) openCSV(ctx context.Context, r *rowFile, format csvFormat, wan
 // type that all its texts are of.
 func csvColumn(x, name string, want rowsWanted, guessed string) (conversion, string, form) {
 	if key := want.key(name); key != nil {
-		return keyFromText(x, key.Type), sqlType(key.Type), form{key.Type.WithArticle(), "the join key has that type; an empty field is a missing key"}
+		return keyFromText(x, key.Type), sqltype.Of(key.Type), form{key.Type.WithArticle(), "the join key has that type; an empty field is a missing key"}
 	}
 	if name == want.timestamp {
 		if guessed == "VARCHAR" { // such as 2011-12-09 00:00:00 UTC, or empty
@@ -216,7 +217,7 @@ func keyFromText(x string, to fstore.Type) conversion {
 		return conversion{cast: x}
 	case fstore.Int32, fstore.Int64:
 		whole := "nullif(lower(regexp_replace(trim(" + x + "), '\\.0*$', '')), 'nan')"
-		cast := "TRY_CAST(" + whole + " AS " + sqlType(to) + ")"
+		cast := "TRY_CAST(" + whole + " AS " + sqltype.Of(to) + ")"
 		return conversion{fits: whole + " IS NULL OR regexp_full_match(" + whole + ", '[+-]?[0-9]+') AND " + cast + " IS NOT NULL", cast: cast}
 	case fstore.Bytes:
 		cast := "TRY(from_base64(" + x + "))"
@@ -225,7 +226,7 @@ func keyFromText(x string, to fstore.Type) conversion {
 		return timeFromText(x, "TIMESTAMP")
 	case fstore.Bool, fstore.Float32, fstore.Float64: // are cast, below
 	}
-	cast := "TRY_CAST(" + x + " AS " + sqlType(to) + ")"
+	cast := "TRY_CAST(" + x + " AS " + sqltype.Of(to) + ")"
 	return conversion{fits: cast + " IS NOT NULL", cast: cast}
 }
 

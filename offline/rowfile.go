@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // rowFile is a file of rows as a relation of the session: of labels, or of keys to look up. Both have the same rules.
@@ -157,9 +158,9 @@ func (r *rowFile) keyColumns(keys []fstore.Field) ([]keyColumn, error) {
 			return nil, fstore.Errorf(fstore.ErrInvalid, "there is no column %s, a join key of the features", k.Name).
 				WithHint("the columns are %s; a service may name another with keys: {%s: COLUMN}", columnNames(r.columns), k.Name)
 		}
-		f := field{column: fmt.Sprintf("l%d", i), from: parseType(r.columns[i].Type), to: k.Type}
+		f := field{column: fmt.Sprintf("l%d", i), from: sqltype.Parse(r.columns[i].Type), to: k.Type}
 		untyped := r.untyped[k.Name]
-		if !untyped && !f.from.converts(k.Type) {
+		if !untyped && !f.from.Converts(k.Type) {
 			return nil, fstore.Errorf(fstore.ErrInvalid, "column %s is %s, but the join key is %s, and they are never equal", k.Name, r.columns[i].Type, k.Type)
 		}
 		out = append(out, keyColumn{f, k.Name, untyped})
@@ -170,10 +171,10 @@ func (r *rowFile) keyColumns(keys []fstore.Field) ([]keyColumn, error) {
 // joinKey returns the join key, converted. NaN is a missing key: that is how data frames write one.
 func (k keyColumn) joinKey() string {
 	if k.untyped {
-		return "NULL::" + sqlType(k.to)
+		return "NULL::" + sqltype.Of(k.to)
 	}
 	c := convert(k.column, k.from, k.to)
-	if k.from.mantissa == 0 {
+	if k.from.Mantissa == 0 {
 		return c.cast
 	}
 	return "CASE WHEN NOT isnan(" + k.column + ") THEN " + c.cast + " END"
@@ -187,7 +188,7 @@ func misfits(keys []keyColumn) (checked []keyColumn, aggregates []string) {
 		if unfit == "" || k.untyped {
 			continue
 		}
-		if k.from.mantissa > 0 {
+		if k.from.Mantissa > 0 {
 			unfit = "NOT isnan(" + k.column + ") AND " + unfit
 		}
 		checked = append(checked, k)

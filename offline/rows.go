@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // rows is the history of a view version as a relation of the session: k0, k1…, event, created, f0, f1…
@@ -147,11 +148,11 @@ func newField(rel relation, name string, to fstore.Type) (field, error) {
 	if i < 0 {
 		return field{}, noColumn(have, name)
 	}
-	f := field{column: name, from: parseType(have[i].Type), to: to}
+	f := field{column: name, from: sqltype.Parse(have[i].Type), to: to}
 	if rel.of != nil && rel.of[i].isNull(f.from, to) {
-		f.from = nullType
+		f.from = sqltype.Null
 	}
-	if !f.from.converts(to) {
+	if !f.from.Converts(to) {
 		in := ""
 		if rel.file != "" {
 			in = " in " + rel.file
@@ -193,8 +194,8 @@ func timeColumn(have []fstore.EngineColumn, name string) (string, error) {
 	if i < 0 {
 		return "", noColumn(have, name)
 	}
-	t := parseType(have[i].Type)
-	if !t.isTime() {
+	t := sqltype.Parse(have[i].Type)
+	if !t.IsTime() {
 		return "", fstore.Errorf(fstore.ErrInvalid, "column %s is %s, not a time", name, have[i].Type)
 	}
 	return roundedUp(ident(name), t), nil

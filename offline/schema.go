@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // shape is the columns of a file, as its footer names them. Files with the same columns share one.
 type shape struct {
 	files   []string // that have it, in the order of the source
 	columns []string // as the files write their names
-	types   map[string]engineType
+	types   map[string]sqltype.Type
 }
 
 // shapes reads the footer of every file and returns the shape of each. Files of one shape cost nothing more, however
@@ -32,7 +33,7 @@ GROUP BY columns`)
 	}
 	of := map[string]*shape{}
 	for i := range b.Len {
-		sh := &shape{types: map[string]engineType{}}
+		sh := &shape{types: map[string]sqltype.Type{}}
 		for _, file := range b.Columns[0].Value(i).([]string) {
 			of[file] = sh
 		}
@@ -77,12 +78,12 @@ ORDER BY column_id`)
 			open += children[end] - 1
 			noType = untyped[end]
 		}
-		t := parseType(c.Type)
+		t := sqltype.Parse(c.Type)
 		switch {
-		case noType && t.elem != nil && t.elem.elem == nil:
-			t = listOf(nullType)
-		case noType && t.elem == nil:
-			t = nullType
+		case noType && t.Elem != nil && t.Elem.Elem == nil:
+			t = sqltype.ListOf(sqltype.Null)
+		case noType && t.Elem == nil:
+			t = sqltype.Null
 		}
 		sh.columns, sh.types[names[at]] = append(sh.columns, names[at]), t
 		at = end

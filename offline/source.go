@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // source is a source whose files have been looked at.
@@ -199,8 +200,8 @@ func (s *session) checkTime(ctx context.Context, src *source, name string) error
 		return c.unreadable
 	}
 	for _, t := range c.types {
-		from := parseType(t.Type)
-		if from.converts(fstore.Timestamp) {
+		from := sqltype.Parse(t.Type)
+		if from.Converts(fstore.Timestamp) {
 			continue
 		}
 		empty, err := s.isEmpty(ctx, src, c, from)
@@ -238,7 +239,7 @@ func (s *session) checkNanos(ctx context.Context, def *fstore.Source) error {
 func (src *source) checkNanos(ctx context.Context) error {
 	for _, sh := range src.distinctShapes() {
 		for _, c := range src.columns {
-			if !src.isTime(c) || sh.types[c.file].name != "TIMESTAMP WITH TIME ZONE" {
+			if !src.isTime(c) || sh.types[c.file].Name != "TIMESTAMP WITH TIME ZONE" {
 				continue
 			}
 			units, err := timeUnits(sh.files[0])

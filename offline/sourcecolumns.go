@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // fileColumns finds the columns that the files have, in which types, and which files lack them.
@@ -33,9 +34,9 @@ func (src *source) fileColumns() {
 }
 
 // add remembers that a file has the column in a type.
-func (c *sourceColumn) add(t engineType, file string) {
-	if !slices.ContainsFunc(c.types, func(o fstore.ColumnType) bool { return o.Type == t.text }) {
-		c.types = append(c.types, fstore.ColumnType{Type: t.text, File: file})
+func (c *sourceColumn) add(t sqltype.Type, file string) {
+	if !slices.ContainsFunc(c.types, func(o fstore.ColumnType) bool { return o.Type == t.Text }) {
+		c.types = append(c.types, fstore.ColumnType{Type: t.Text, File: file})
 	}
 }
 
@@ -59,7 +60,7 @@ func (s *session) folderColumns(src *source) error {
 				c = &sourceColumn{file: v.name, name: v.name, folder: true}
 				given[v.name], order = c, append(order, c)
 			}
-			c.add(folderType, file)
+			c.add(sqltype.Folder, file)
 			c.dates = c.dates || isFolderDate.MatchString(v.text())
 		}
 	}
@@ -99,7 +100,7 @@ func (s *session) folderColumns(src *source) error {
 func (src *source) optional() {
 	for _, name := range src.def.Optional {
 		if !slices.ContainsFunc(src.columns, func(c *sourceColumn) bool { return c.name == name }) {
-			none := fstore.ColumnType{Type: nullType.text}
+			none := fstore.ColumnType{Type: sqltype.Null.Text}
 			src.columns = append(src.columns, &sourceColumn{file: name, name: name, types: []fstore.ColumnType{none}, missing: src.files})
 		}
 	}

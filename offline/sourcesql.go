@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // part is the files of a source that one read_parquet reads: the columns that are wanted have the same types in all of
@@ -13,8 +14,8 @@ import (
 type part struct {
 	files       []string
 	partitioned bool
-	values      []string     // of the wanted columns: their expressions over the files
-	types       []engineType // and their types
+	values      []string       // of the wanted columns: their expressions over the files
+	types       []sqltype.Type // and their types
 }
 
 // read returns the FROM item of the files.
@@ -39,14 +40,14 @@ func (src *source) parts(wanted []*sourceColumn) []*part {
 		}
 		p.files = []string{file}
 		for k, c := range wanted {
-			value, t := ident(c.file), folderType
+			value, t := ident(c.file), sqltype.Folder
 			if c.folder {
 				value = folders[k]
 			} else {
 				t = sh.types[c.file]
 			}
-			if value == "" || t.text == "" || src.isTime(c) && c.isNull(t, fstore.Timestamp) { // the file lacks it, or its values
-				value, t = "NULL", nullType
+			if value == "" || t.Text == "" || src.isTime(c) && c.isNull(t, fstore.Timestamp) { // the file lacks it, or its values
+				value, t = "NULL", sqltype.Null
 			}
 			p.values, p.types = append(p.values, value), append(p.types, t)
 		}
@@ -59,7 +60,7 @@ func (src *source) parts(wanted []*sourceColumn) []*part {
 func shapeKey(sh *shape, wanted []*sourceColumn) string {
 	var b strings.Builder
 	for _, c := range wanted {
-		b.WriteString(sh.types[c.file].text)
+		b.WriteString(sh.types[c.file].Text)
 		b.WriteByte(0)
 	}
 	return b.String()
@@ -128,7 +129,7 @@ func (src *source) relations(c cut, wanted []*sourceColumn) []relation {
 		}
 		selected := make([]string, 0, len(wanted))
 		for k, col := range wanted {
-			x, t := p.values[k], p.types[k].text
+			x, t := p.values[k], p.types[k].Text
 			if src.isTime(col) {
 				x, t = roundedUp(x, p.types[k]), "TIMESTAMP"
 			}
@@ -209,7 +210,7 @@ func (s *session) dropped(ctx context.Context, src *source) (int64, error) {
 
 // sqlColumn is a column as SQL sees it.
 type sqlColumn struct {
-	t       engineType
+	t       sqltype.Type
 	nulls   map[string]bool // types in which files have it and hold no value: they are nulls of t
 	untyped *fstore.Error   // why there is no type; nil: there is
 }
@@ -224,7 +225,7 @@ func (s *session) sqlType(ctx context.Context, src *source, c *sourceColumn) (*s
 	if err == nil && !ok {
 		found.nulls = map[string]bool{}
 		for _, t := range c.types {
-			if found.nulls[t.Type], err = s.isEmpty(ctx, src, c, parseType(t.Type)); err != nil {
+			if found.nulls[t.Type], err = s.isEmpty(ctx, src, c, sqltype.Parse(t.Type)); err != nil {
 				return nil, err
 			}
 		}
@@ -235,11 +236,11 @@ func (s *session) sqlType(ctx context.Context, src *source, c *sourceColumn) (*s
 	}
 	switch {
 	case src.isTime(c):
-		t, ok = parseType("TIMESTAMP"), true
-	case t.is(nullType):
-		t = parseType("INTEGER") // as the engine has it
-	case t.is(folderType):
-		t = parseType("VARCHAR")
+		t, ok = sqltype.Parse("TIMESTAMP"), true
+	case t.Is(sqltype.Null):
+		t = sqltype.Parse("INTEGER") // as the engine has it
+	case t.Is(sqltype.Folder):
+		t = sqltype.Parse("VARCHAR")
 	}
 	found.t = t
 	if !ok {
@@ -253,18 +254,18 @@ func (s *session) sqlType(ctx context.Context, src *source, c *sourceColumn) (*s
 
 // commonType returns the least type that holds every value of a column, but those of the types that hold none; false if
 // there is none.
-func (s *session) commonType(ctx context.Context, src *source, c *sourceColumn, nulls map[string]bool) (engineType, bool, error) {
-	var types []engineType
+func (s *session) commonType(ctx context.Context, src *source, c *sourceColumn, nulls map[string]bool) (sqltype.Type, bool, error) {
+	var types []sqltype.Type
 	for _, t := range c.types {
 		if !nulls[t.Type] {
-			types = append(types, parseType(t.Type))
+			types = append(types, sqltype.Parse(t.Type))
 		}
 	}
 	whole := false
 	if undecided(types) {
 		var err error
 		if whole, err = s.allWhole(ctx, src, c); err != nil {
-			return nullType, false, err
+			return sqltype.Null, false, err
 		}
 	}
 	t, ok := common(types, whole)
@@ -275,7 +276,7 @@ func (s *session) commonType(ctx context.Context, src *source, c *sourceColumn, 
 func unlike(types []fstore.ColumnType) (a, b fstore.ColumnType) {
 	for i, b := range types {
 		for _, a := range types[:i] {
-			if _, ok := least(parseType(a.Type), parseType(b.Type)); !ok {
+			if _, ok := least(sqltype.Parse(a.Type), sqltype.Parse(b.Type)); !ok {
 				return a, b
 			}
 		}
@@ -286,7 +287,7 @@ func unlike(types []fstore.ColumnType) (a, b fstore.ColumnType) {
 // allWhole reports whether the files that have a column as floats have only whole numbers in it.
 func (s *session) allWhole(ctx context.Context, src *source, c *sourceColumn) (bool, error) {
 	for _, p := range src.parts([]*sourceColumn{c}) {
-		if p.types[0].mantissa == 0 {
+		if p.types[0].Mantissa == 0 {
 			continue
 		}
 		x := p.values[0]
@@ -300,7 +301,7 @@ func (s *session) allWhole(ctx context.Context, src *source, c *sourceColumn) (b
 
 // sourceSQL returns the query that reads a source as SQL sees it.
 func (s *session) sourceSQL(ctx context.Context, src *source, c cut, wanted []*sourceColumn) (string, error) {
-	to := make([]engineType, len(wanted))
+	to := make([]sqltype.Type, len(wanted))
 	for k, col := range wanted {
 		seen, err := s.sqlType(ctx, src, col)
 		if err == nil && seen.untyped != nil {
@@ -320,11 +321,11 @@ func (s *session) sourceSQL(ctx context.Context, src *source, c cut, wanted []*s
 	for _, r := range src.relations(c, wanted) {
 		columns, same := make([]string, len(wanted)), true
 		for k := range wanted {
-			w := widened{r.columns[k].Name, parseType(r.columns[k].Type), to[k]}
-			if wanted[k].sql.nulls[w.from.text] {
-				w.from = nullType
+			w := widened{r.columns[k].Name, sqltype.Parse(r.columns[k].Type), to[k]}
+			if wanted[k].sql.nulls[w.from.Text] {
+				w.from = sqltype.Null
 			}
-			columns[k], same = w.sql("source "+src.def.Name), same && w.from.is(w.to)
+			columns[k], same = w.sql("source "+src.def.Name), same && w.from.Is(w.to)
 		}
 		if same {
 			columns = []string{"*"}
@@ -336,10 +337,10 @@ func (s *session) sourceSQL(ctx context.Context, src *source, c cut, wanted []*s
 
 // oneZero returns a query whose floats have one zero and one NaN: max(), DISTINCT and whatever else keeps one of equal
 // values would keep 0.0 or -0.0.
-func oneZero(query string, columns []*sourceColumn, types []engineType) string {
+func oneZero(query string, columns []*sourceColumn, types []sqltype.Type) string {
 	var floats []string
 	for i, c := range columns {
-		if to, ok := map[string]fstore.Type{"DOUBLE": fstore.Float64, "FLOAT": fstore.Float32}[types[i].name]; ok {
+		if to, ok := map[string]fstore.Type{"DOUBLE": fstore.Float64, "FLOAT": fstore.Float32}[types[i].Name]; ok {
 			floats = append(floats, canonical(ident(c.name), to)+" AS "+ident(c.name))
 		}
 	}
@@ -352,7 +353,7 @@ func oneZero(query string, columns []*sourceColumn, types []engineType) string {
 // widened is a column that is read as the type in which SQL sees it.
 type widened struct {
 	column   string
-	from, to engineType
+	from, to sqltype.Type
 }
 
 // sql returns the converted column. A value that does not fit ends the query with a message that begins with misfit.
@@ -371,7 +372,7 @@ func (w widened) sql(relation string) string {
 
 // expected says what the values should be.
 func (w widened) expected() string {
-	return withArticle(w.to.text) + ", as which SQL reads the column"
+	return withArticle(w.to.Text) + ", as which SQL reads the column"
 }
 
 // unfit returns the condition under which sql complains, empty where it never does.
