@@ -24,7 +24,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"fstore": main, "smalldisk": smallDisk, "stuck": stuck})
+	testscript.Main(m, map[string]func(){"fstore": checkedMain, "smalldisk": smallDisk, "stuck": stuck})
 }
 
 // TestScripts runs testdata/script/*.txtar: every command as a user types it, with what it prints and its exit

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fstore-dev/fstore/internal/schematest"
+)
+
+const schemasOfOutput = "../../docs/commands/schema/"
+
+// TestTheJSONIsAsItsSchemaSays runs every command with --output json and checks what it prints against the command's
+// schema in docs/commands/schema. Every member that a schema names must be printed by one of the runs or be rare.
+func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
+	sh := newRepo(t, "apply --yes", "materialize --to 2025-12-01",
+		"training-set create quick --features 'customer_orders.*' --labels data/labels.parquet --out quick.parquet")
+	sh.run("fstore model pin fraud 1 --service churn && fstore model alias fraud champion 1")
+	sh.run("sed -i.old 's/ttl: 30d/ttl: 60d/' customer.yaml; sed -i.old 's/as: last_large_order/as: large/' services.yaml; rm *.old")
+	schemas := schematest.New()
+	for _, run := range []struct{ schema, command string }{
+		{"init", "init other"},
+		{"init", "init proposed --from data"},
+		{"validate", "validate"},
+		{"plan", "plan"},
+		{"list", "list"},
+		{"list_entities", "list entities"},
+		{"list_sources", "list sources"},
+		{"list_views", "list views"},
+		{"list_services", "list services"},
+		{"list_commits", "list commits"},
+		{"list_models", "list models"},
+		{"show", "show view/shop"},
+		{"show", "show customer_orders"},
+		{"show", "show customer_profile"},
+		{"show", "show churn"},
+		{"show", "show recommend"},
+		{"show", "show customer"},
+		{"show", "show lines"},
+		{"query", "query customer_orders --limit 2"},
+		{"training-set_list", "training-set list"},
+		{"training-set_show", "training-set show quick"},
+		{"training-set_create", "training-set create again --service churn --labels data/labels.parquet --out again.parquet"},
+		{"training-set_verify", "training-set verify quick"},
+		{"training-set_rebuild", "training-set rebuild quick --out quick_again.parquet"},
+		{"training-set_diff", "training-set diff quick again"},
+		{"apply", "apply --yes --breaking --message changed"},
+		{"apply", "apply --yes"},
+		{"materialize", "materialize --to 2025-12-01"},
+		{"get", "get --service churn --entity customer_id=12003 --entity customer_id=99999 --event-timestamps"},
+		{"get", "get --model fraud@champion --entity customer_id=12003"},
+		{"model_pin", "model pin fraud 2 --training-set again"},
+		{"model_list", "model list"},
+		{"model_show", "model show fraud@1"},
+		{"model_show", "model show fraud"},
+		{"model_alias", "model alias fraud champion 2"},
+		{"model_unpin", "model unpin fraud 1"},
+		{"training-set_create", "training-set create again --replace --service churn --labels data/labels.parquet --out new.parquet"},
+		{"training-set_list", "training-set list"},
+		{"training-set_diff", "training-set diff quick again"},
+		{"verify", "verify"},
+		{"verify", "verify --model fraud@champion --sample 5"},
+		{"gc", "gc --dry-run --grace 0s"},
+		{"gc", "gc --grace 0s"},
+		{"doctor", "doctor"},
+		{"version", "version"},
+	} {
+		for line := range bytes.Lines(sh.json(run.command)) {
+			var v any
+			if err := json.Unmarshal(line, &v); err != nil {
+				t.Fatalf("%s: %v in %s", run.command, err, line)
+			}
+			if wrong := schemas.Violations(schemasOfOutput+run.schema+".json", v); len(wrong) > 0 {
+				t.Errorf("fstore %s is not as docs/commands/schema/%s.json says:\n%s", run.command, run.schema, strings.Join(wrong, "\n"))
+			}
+		}
+	}
+	for _, file := range pages(t, schemasOfOutput+"*.json") {
+		for _, member := range schemas.Unmet(file) {
+			if !slices.Contains(rare, member) && filepath.Base(file) != "serve.json" {
+				t.Errorf("no command printed %s of %s: run one that does, or add it to rare", member, filepath.Base(file))
+			}
+		}
+	}
+}
+
+// rare are members that take a failure, an interruption or a rare state to print. Where scripts print them, main checks
+// them too.
+var rare = []string{
+	"column_difference.rows", "commit.dirty", "commit.git_revision", "doctor.checks.hint", "gc.kept", "gc.leases", "gc.snapshots",
+	"get.replayed", "init.missing", "input.found", "input.kept", "listed_entity.owner", "listed_entity.tags", "listed_service.tags",
+	"listed_source.owner", "listed_source.tags", "listed_view.offline", "materialize.error", "materialize.finished", "materialize.left",
+	"materialize.seconds.finish", "materialize.skipped", "model.set_retired", "model_pin.aliases", "model_pin.set_retired",
+	"plan.forgotten", "plan.models.keeps", "plan.warnings", "problem.hint", "problem.message", "problem.position", "position.col",
+	"position.file", "position.line", "rebuild.lock_file", "rebuild.out", "rebuild.settings", "show.entity.owner", "show.entity.tags",
+	"show.service.service.features.keys", "show.service.service.tags", "training-set_create.dropped_rows",
+	"training-set_diff.definitions.old", "training-set_diff.inputs.from", "training-set_rebuild.settings", "training-set_show.retired",
+	"training-set_show.service", "training-set_verify.problem", "verify.views.differences", "verify.views.hint", "verify.views.problem",
+	"verify.views.run_at",
+}
+
+// checkedMain is main, but it also checks every JSON document that a command prints against the command's schema, in
+// every test and script. If one does not match, the program exits with status 99.
+func checkedMain() {
+	var printed bytes.Buffer
+	status := run(os.Args[1:], os.Stdin, io.MultiWriter(os.Stdout, &printed), os.Stderr)
+	if schema := schemaOf(os.Args[1:]); schema != "" {
+		_, here, _, _ := runtime.Caller(0)
+		path := filepath.Join(filepath.Dir(here), schemasOfOutput, schema+".json")
+		schemas, decoder := schematest.New(), json.NewDecoder(&printed)
+		for {
+			var v any
+			if err := decoder.Decode(&v); err != nil {
+				break // the end; or output that was cut off, which its own test looks at
+			}
+			if wrong := schemas.Violations(path, v); len(wrong) > 0 {
+				fmt.Fprintf(os.Stderr, "%q prints what %s.json does not allow:\n%s\n", os.Args[1:], schema, strings.Join(wrong, "\n"))
+				status = 99
+			}
+		}
+	}
+	os.Exit(status)
+}
+
+// schemaOf returns the name of the schema of what a command prints; "" if it prints no JSON.
+func schemaOf(args []string) string {
+	a := &app{lookup: os.LookupEnv}
+	root := a.command()
+	cmd, rest, err := root.Find(args)
+	if err != nil || cmd.ParseFlags(rest) != nil || a.output != "json" || cmd.HasSubCommands() {
+		return ""
+	}
+	name := strings.ReplaceAll(strings.TrimPrefix(cmd.CommandPath(), "fstore "), " ", "_")
+	if kinds := cmd.Flags().Args(); name == "list" && len(kinds) > 0 {
+		name += "_" + kinds[0]
+	}
+	if model := cmd.Flags().Args(); name == "show" && len(model) > 0 && strings.HasPrefix(model[0], "model/") {
+		name = "model_show"
+	}
+	return name
+}
