@@ -27,20 +27,21 @@ var layers = map[string][]string{
 	"verify":       {"verify"},
 	"proto":        {},
 	"server":       {"server", "online", "proto"},
+	"client":       {"client", "online", "proto"},
 	"feature_repo": {"feature_repo"},
 	"docs":         {},
 	"project":      {"project", "registry", "offline", "online", "materialize", "verify", "server", "feature_repo", "docs", "regular", "internal"},
-	"cmd":          {"cmd", "project", "registry", "offline", "online", "materialize", "verify", "server", "proto", "internal"},
+	"cmd":          {"cmd", "project", "registry", "offline", "online", "materialize", "verify", "server", "client", "internal"},
 	"examples":     {"examples"},
 	"internal":     {"internal", "registry"},
-	"test":         {"test", "project", "registry", "offline", "online", "materialize", "server", "proto", "feature_repo"},
+	"test":         {"test", "client", "project", "registry", "offline", "online", "materialize", "server", "proto", "feature_repo"},
 }
 
 // homes says where a dependency may be imported from: cgo and every wire format stay in one place.
 var homes = map[string][]string{
 	"github.com/duckdb/":                             {"offline", "test"},
-	"google.golang.org/protobuf":                     {"proto", "server", "cmd", "test"},
-	"google.golang.org/grpc":                         {"proto", "server", "cmd", "test"},
+	"google.golang.org/protobuf":                     {"proto", "server", "test"},
+	"google.golang.org/grpc":                         {"proto", "server", "client", "test"},
 	"github.com/redis/go-redis":                      {"online/redis", "test"},
 	"modernc.org/sqlite":                             {"registry", "online/sqlite"},
 	"github.com/prometheus/client_golang":            {"server", "cmd"},

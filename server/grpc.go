@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,7 +36,8 @@ const (
 	pingTimeout = 20 * time.Second
 )
 
-func (s *Server) newGRPC() *grpc.Server {
+// newGRPC returns the gRPC server. The error is a method of the proto without a handler.
+func (s *Server) newGRPC() (*grpc.Server, error) {
 	g := grpc.NewServer(
 		grpc.Creds(s.connections.credentials()),
 		grpc.InTapHandle(s.admit),
@@ -50,16 +53,44 @@ func (s *Server) newGRPC() *grpc.Server {
 		grpc.UnaryInterceptor(s.guardedCall),
 		grpc.WaitForHandlers(true),
 	)
-	desc := fstorev1.FeatureStore_ServiceDesc
-	desc.HandlerType = (*any)(nil) // answers are not messages but their bytes
-	desc.Methods = []grpc.MethodDesc{
-		{MethodName: getOnlineFeatures, Handler: s.handleGet},
-		{MethodName: describeFeatures, Handler: s.handleDescribe},
+	desc, err := withHandlers(fstorev1.FeatureStore_ServiceDesc, map[string]grpc.MethodHandler{
+		getOnlineFeatures: s.handleGet, describeFeatures: s.handleDescribe,
+	})
+	if err != nil {
+		return nil, err
 	}
-	g.RegisterService(&desc, s)
+	g.RegisterService(desc, s)
 	healthpb.RegisterHealthServer(g, s.health)
 	reflection.Register(g)
-	return g
+	return g, nil
+}
+
+// withHandlers returns a generated service with handlers of our own: its answers are not messages but their bytes. The
+// error names every method that has no handler, and every handler that has no method.
+func withHandlers(generated grpc.ServiceDesc, handlers map[string]grpc.MethodHandler) (*grpc.ServiceDesc, error) {
+	desc := generated
+	desc.HandlerType, desc.Methods = (*any)(nil), nil
+	var wrong []string
+	for _, m := range generated.Methods {
+		if handlers[m.MethodName] == nil {
+			wrong = append(wrong, "method "+m.MethodName+" has no handler")
+			continue
+		}
+		desc.Methods = append(desc.Methods, grpc.MethodDesc{MethodName: m.MethodName, Handler: handlers[m.MethodName]})
+	}
+	for _, stream := range generated.Streams {
+		wrong = append(wrong, "stream "+stream.StreamName+" has no handler")
+	}
+	for name := range handlers {
+		if !slices.ContainsFunc(generated.Methods, func(m grpc.MethodDesc) bool { return m.MethodName == name }) {
+			wrong = append(wrong, "handler "+name+" has no method")
+		}
+	}
+	if wrong != nil {
+		slices.Sort(wrong)
+		return nil, fmt.Errorf("gRPC service %s: %s", generated.ServiceName, strings.Join(wrong, ", "))
+	}
+	return &desc, nil
 }
 
 // The methods.

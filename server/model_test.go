@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/client"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 )
 
@@ -68,9 +69,11 @@ func TestAModelIsServedWhatIsPinnedToIt(t *testing.T) {
 	if diff := cmp.Diff(indented(t, []byte(want)), indented(t, body)); code != http.StatusOK || diff != "" {
 		t.Errorf("got %d (-want +got):\n%s", code, diff)
 	}
-	list, answer, err := Ask(context.Background(), w.conn, Question{Model: fstore.ModelRef{Name: "fraud", Version: "champion"}, Keys: keysOf(1)})
-	if err != nil || list.Model.Version != "1" || answer.Features[0].Column.Int64s[0] != 11 {
-		t.Errorf("%v, %v, %v", list, answer, err)
+	answer, err := client.New(w.conn, client.Options{}).Get(context.Background(), client.Request{
+		Selection: client.Selection{Model: fstore.ModelRef{Name: "fraud", Version: "champion"}}, Keys: keysOf(1),
+	})
+	if err != nil || answer.Model.Version != "1" || answer.Features[0].Column.Int64s[0] != 11 {
+		t.Errorf("%v, %v", answer, err)
 	}
 }
 

@@ -63,6 +63,7 @@ type Server struct {
 
 	health   *health.Server
 	grpc     *grpc.Server
+	unfit    error // why this server cannot begin
 	web      connections
 	usable   chan struct{}  // closed once the online store was found right
 	draining chan struct{}  // closed when the server is told to end
@@ -108,7 +109,7 @@ func New(o Options) *Server {
 	s.store.Observe = s.metrics.lookup
 	s.store.Elapsed = func() time.Duration { return s.clock().Sub(started) }
 	s.setHealth(healthpb.HealthCheckResponse_NOT_SERVING)
-	s.grpc = s.newGRPC()
+	s.grpc, s.unfit = s.newGRPC()
 	return s
 }
 
@@ -127,6 +128,9 @@ func or[T comparable](v, otherwise T) T {
 // over, what is under way is finished within the drain timeout, and what is not by then is ended. It returns when all of its goroutines have: nil after a drain in time, else what went wrong. It
 // closes the listeners. It may be called once.
 func (s *Server) Serve(ctx context.Context, grpcListener, httpListener net.Listener) error {
+	if s.unfit != nil {
+		return errors.Join(s.unfit, closeAll(grpcListener, httpListener))
+	}
 	// Requests outlive ctx while the server drains.
 	web := s.newHTTP(context.WithoutCancel(ctx))
 	ctx, end := context.WithCancel(ctx)
@@ -161,6 +165,15 @@ func (s *Server) Serve(ctx context.Context, grpcListener, httpListener net.Liste
 	late := s.drain(web)
 	group.Wait()
 	return errors.Join(failed[0], failed[1], late)
+}
+
+func closeAll(listeners ...net.Listener) (err error) {
+	for _, l := range listeners {
+		if l != nil {
+			err = errors.Join(err, l.Close())
+		}
+	}
+	return err
 }
 
 // drain ends both servers and waits for what is under way.

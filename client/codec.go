@@ -1,0 +1,40 @@
+package client
+
+import (
+	"sync"
+
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/mem"
+)
+
+// wireCodec is gRPC's codec for protobuf with buffers of our own for answers: gRPC's pool gives one of 32 kB or more a
+// buffer of 1 MB and clears it each time.
+var wireCodec = codec{encoding.GetCodecV2(proto.Name)}
+
+type codec struct{ encoding.CodecV2 }
+
+// Unmarshal implements encoding.CodecV2.
+func (c codec) Unmarshal(data mem.BufferSlice, into any) error {
+	if len(data) == 1 {
+		return c.CodecV2.Unmarshal(data, into)
+	}
+	whole := buffers.Get().(*[]byte)
+	defer func() {
+		if cap(*whole) <= maxPooled {
+			buffers.Put(whole)
+		}
+	}()
+	n := data.Len()
+	if cap(*whole) < n {
+		*whole = make([]byte, n)
+	}
+	*whole = (*whole)[:n]
+	data.CopyTo(*whole)
+	return c.CodecV2.Unmarshal(mem.BufferSlice{mem.SliceBuffer(*whole)}, into) // protobuf copies strings and bytes
+}
+
+// maxPooled is the largest buffer worth keeping.
+const maxPooled = 1 << 20
+
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
