@@ -1,0 +1,21 @@
+SELECT
+  note,
+  order_value > 50 AS big,
+  "at",
+  items > 1 AS f_bool,
+  CASE WHEN items > 1 THEN items::INTEGER END AS f_int32,
+  9007199254740993 + items AS f_int64,
+  order_value::FLOAT AS f_float32,
+  order_value / 3 AS f_float64,
+  CASE WHEN items > 1 THEN 'naïve ' || note END AS f_string,
+  encode(note || chr(1)) AS f_bytes,
+  "at" AS f_timestamp,
+  [true, coalesce(items > 1, false)] AS l_bool,
+  [coalesce(items, 7)::INTEGER, -1] AS l_int32,
+  [9007199254740993, coalesce(items, 7)] AS l_int64,
+  [order_value::FLOAT, 0.5::FLOAT] AS l_float32,
+  [order_value, 1e300] AS l_float64,
+  [note, ''] AS l_string,
+  [encode(note), encode('')] AS l_bytes,
+  ["at", "at" + INTERVAL 1 MICROSECOND] AS l_timestamp
+FROM orders
