@@ -158,7 +158,7 @@ func (g Graph) Nearest(kind string, ref fstore.ViewRef) string {
 		kind := string(found[0].Kind)
 		return fmt.Sprintf("%s is a %s: fstore show %s/%[1]s", ref.Name, kind, strings.TrimPrefix(kind, "feature_"))
 	}
-	if hint := registry.DidYouMean(ref.Name, g.names()); strings.HasPrefix(hint, "did you mean") {
+	if hint := fstore.DidYouMean(ref.Name, g.names()); strings.HasPrefix(hint, "did you mean") {
 		return hint
 	}
 	return "fstore list shows those there are"

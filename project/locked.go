@@ -15,6 +15,7 @@ import (
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/offline/duckdb"
 	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/sqlgate"
 	"github.com/fstore-dev/fstore/regular"
 )
 
@@ -193,7 +194,7 @@ func (set *LockedSet) checkSQL(ctx context.Context, engine *offline.Engine) erro
 		return nil
 	}
 	for _, q := range queries(set.Lock) {
-		if err := registry.CheckLockedSQL(ctx, engine, q.name, q.sql, q.inputs); err != nil {
+		if err := sqlgate.CheckQuery(ctx, engine, q.name, q.sql, q.inputs); err != nil {
 			return fmt.Errorf("%s: %w", set.File, err)
 		}
 	}

@@ -126,7 +126,7 @@ func noLiveView(snap *registry.Snapshot, ref fstore.ViewRef) error {
 		return fstore.Errorf(fstore.ErrNotFound, "there is no live view %s: it is a feature_service", ref.Name).
 			WithHint("name its views, which fstore show service/%s lists; without names all are materialized", ref.Name)
 	}
-	hint := registry.DidYouMean(ref.Name, slices.Compact(names))
+	hint := fstore.DidYouMean(ref.Name, slices.Compact(names))
 	if hint == "" {
 		hint = "fstore list views shows those there are"
 	}

@@ -63,5 +63,5 @@ func relation(snap *registry.Snapshot, name string, req *offline.QueryRequest) e
 		}
 		known = append(known, v.Ref.Name)
 	}
-	return fstore.Errorf(fstore.ErrNotFound, "there is no view or source %q", name).WithHint("%s", registry.DidYouMean(name, known))
+	return fstore.Errorf(fstore.ErrNotFound, "there is no view or source %q", name).WithHint("%s", fstore.DidYouMean(name, known))
 }

@@ -184,5 +184,5 @@ func suggestion(key string) string {
 	for i, k := range settingKeys {
 		names[i] = k.name
 	}
-	return " (" + registry.DidYouMean(key, names) + ")"
+	return " (" + fstore.DidYouMean(key, names) + ")"
 }

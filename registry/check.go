@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry/sqlgate"
 )
 
 // checker holds what is known of a repo while it is checked. A definition with a mistake stays known by its name
@@ -46,7 +47,7 @@ type view struct {
 	spec    *FeatureViewSpec
 	def     fstore.View
 	text    string // of its SQL
-	query   *query
+	query   *sqlgate.Query
 	ok      bool
 	checked progress // of the walk over what views read
 }
@@ -147,5 +148,5 @@ func (c *checker) suggest(name string, known ...iter.Seq[string]) string {
 		all = slices.AppendSeq(all, some)
 	}
 	c.compared += len(all)
-	return DidYouMean(name, all)
+	return fstore.DidYouMean(name, all)
 }

@@ -70,7 +70,7 @@ func (b *serviceBuilder) add(spec RefSpec) {
 	if ref.Feature != "*" {
 		f := v.def.Feature(ref.Feature)
 		if f == nil {
-			c.problems.add(spec.Ref.Pos, DidYouMean(ref.Feature, featureNames(&v.def)), "feature_view %s has no feature %q", ref.View, ref.Feature)
+			c.problems.add(spec.Ref.Pos, fstore.DidYouMean(ref.Feature, featureNames(&v.def)), "feature_view %s has no feature %q", ref.View, ref.Feature)
 			return
 		}
 		features = []fstore.Feature{*f}
@@ -100,7 +100,7 @@ func (b *serviceBuilder) keyColumns(spec RefSpec, v *view) (map[string]string, b
 			for i, k := range v.def.Keys {
 				names[i] = k.Name
 			}
-			b.c.problems.add(p.Key.Pos, DidYouMean(p.Key.Value, names), "feature_view %s has no join key %q", v.def.Name, p.Key.Value)
+			b.c.problems.add(p.Key.Pos, fstore.DidYouMean(p.Key.Value, names), "feature_view %s has no join key %q", v.def.Name, p.Key.Value)
 			return nil, false
 		}
 		if p.Value.Value != "" && p.Value.Value != p.Key.Value {

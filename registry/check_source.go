@@ -244,7 +244,7 @@ func (c *checker) optionalColumns(s *source, columns []fstore.EngineColumn) {
 	}
 	for _, t := range s.spec.Optional {
 		if t.Value != "" && t.Value != s.def.Event && !slices.Contains(names, t.Value) {
-			c.warnings.add(t.Pos, DidYouMean(t.Value, names), "no file of source %s has the optional column %s", s.def.Name, t.Value)
+			c.warnings.add(t.Pos, fstore.DidYouMean(t.Value, names), "no file of source %s has the optional column %s", s.def.Name, t.Value)
 		}
 	}
 }
@@ -270,7 +270,7 @@ func otherColumn(name string, columns []fstore.EngineColumn) string {
 	if col := column(columns, name); col != nil {
 		return fmt.Sprintf("did you mean %q?", col.Name)
 	}
-	return DidYouMean(name, columnNames(columns))
+	return fstore.DidYouMean(name, columnNames(columns))
 }
 
 // renamed applies the source's renames to the columns of its files. A column that is not there gets no type.

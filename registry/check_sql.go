@@ -12,25 +12,25 @@ import (
 func (c *checker) sqlView(v *view, path []string) {
 	v.text = c.repo.sql[v.def.SQLFile]
 	v.def.SQL = v.text
-	root, err := c.prints.tree(c.ctx, v.text)
+	tree, err := c.prints.gate.Parse(c.ctx, v.text)
 	if err != nil {
 		c.sqlError(v, err)
 		return
 	}
-	v.query = inspect(root, v.text)
-	for _, f := range v.query.refused {
-		c.problems.add(c.sqlPos(v, f.offset), f.hint, "%s", f.message)
+	v.query = tree.Inspect()
+	for _, f := range v.query.Refused {
+		c.problems.add(c.sqlPos(v, f.Offset), f.Hint, "%s", f.Message)
 	}
 	defer c.sqlDoubts(v)
 	known := c.inputs(v, path)
 	c.sqlTimes(v)
 	columns, ok := c.relations(v)
-	if !known || !ok || v.query.large {
+	if !known || !ok || v.query.TooLarge {
 		return
 	}
 	out, err := c.engine.BindSQL(c.ctx, v.text, columns)
 	if err != nil {
-		if len(v.query.refused) == 0 { // else it may be the same mistake again
+		if len(v.query.Refused) == 0 { // else it may be the same mistake again
 			c.sqlError(v, err)
 		}
 		return
@@ -45,11 +45,8 @@ func (c *checker) sqlPos(v *view, offset int) fstore.Pos {
 
 // sqlError reports what the engine says about SQL text.
 func (c *checker) sqlError(v *view, err error) {
-	if p, ok := sqlProblem(v.def.SQLFile, v.text, err); ok {
-		if p.Hint == "" {
-			p.Hint = c.prints.quoteHint(c.ctx, v.text, err)
-		}
-		c.problems = append(c.problems, p)
+	if f, ok := c.prints.gate.Explain(c.ctx, v.text, err); ok {
+		c.problems = append(c.problems, Problem{c.sqlPos(v, f.Offset), f.Message, f.Hint})
 		return
 	}
 	c.engineError(fstore.Pos{File: v.def.SQLFile}, "", err)
@@ -58,21 +55,21 @@ func (c *checker) sqlError(v *view, err error) {
 // inputs resolves the tables that the SQL reads and checks the views among them. It returns false if one is unknown.
 func (c *checker) inputs(v *view, path []string) bool {
 	known := true
-	if len(v.query.tables) == 0 && len(v.query.refused) == 0 {
+	if len(v.query.Tables) == 0 && len(v.query.Refused) == 0 {
 		c.problems.add(fstore.Pos{File: v.def.SQLFile}, "from a source or a view", "the SQL reads no source and no view")
 		return false
 	}
-	for _, t := range v.query.tables {
-		name := strings.ToLower(t.name)
+	for _, t := range v.query.Tables {
+		name := strings.ToLower(t.Name)
 		up := c.views[name]
 		switch {
 		case up == nil && c.sources[name] == nil:
-			c.problems.add(c.sqlPos(v, t.offset), c.suggest(name, maps.Keys(c.sources), maps.Keys(c.views)), "unknown source or view %q", t.name)
+			c.problems.add(c.sqlPos(v, t.Offset), c.suggest(name, maps.Keys(c.sources), maps.Keys(c.views)), "unknown source or view %q", t.Name)
 			known = false
 			continue
 		case up != nil && up.checked == underway:
 			cycle := append(slices.Clone(path[slices.Index(path, name):]), name)
-			c.problems.add(c.sqlPos(v, t.offset), "let one of them read sources instead", "views read each other in a circle: %s", strings.Join(cycle, " → "))
+			c.problems.add(c.sqlPos(v, t.Offset), "let one of them read sources instead", "views read each other in a circle: %s", strings.Join(cycle, " → "))
 			known = false
 			continue
 		case up != nil:
@@ -239,11 +236,11 @@ func (v *view) takes(name string) bool {
 
 // sqlDoubts warns of SQL that runs but hardly does what is wanted.
 func (c *checker) sqlDoubts(v *view) {
-	for _, f := range v.query.doubts {
-		c.warnings.add(c.sqlPos(v, f.offset), f.hint, "%s", f.message)
+	for _, f := range v.query.Doubts {
+		c.warnings.add(c.sqlPos(v, f.Offset), f.Hint, "%s", f.Message)
 	}
-	if at := oneRowPerKey(v.query.root, &v.def); at != nil {
-		c.warnings.add(c.sqlPos(v, at.offset()), "yield a row per instant at which a value changes: group by the event time as well, or use windows over it",
+	if at, ok := v.query.OneRowPerKey(&v.def); ok {
+		c.warnings.add(c.sqlPos(v, at), "yield a row per instant at which a value changes: group by the event time as well, or use windows over it",
 			"the SQL yields one row per key, not a history: the past would be gone")
 	}
 }

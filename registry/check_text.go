@@ -47,7 +47,7 @@ func typeHint(s string) string {
 	if elem, ok := strings.CutSuffix(lower, "[]"); ok {
 		return fmt.Sprintf("a list is written list<%s>", elem)
 	}
-	return DidYouMean(s, typeNames())
+	return fstore.DidYouMean(s, typeNames())
 }
 
 func typeNames() []string {

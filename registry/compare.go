@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -28,24 +27,4 @@ func Contradicted(ctx context.Context, engine Engine, versions []*fstore.ViewVer
 		}
 	}
 	return nil, nil
-}
-
-// CheckLockedSQL returns an error unless the gate that definitions go through lets a query pass, and the query reads
-// nothing but the inputs. Locks come from elsewhere, and their SQL is run.
-func CheckLockedSQL(ctx context.Context, engine Engine, name, sql string, inputs []string) error {
-	root, err := newFingerprinter(engine).tree(ctx, sql)
-	if err != nil {
-		return fstore.Errorf(fstore.ErrInvalid, "%s: %s", name, firstLine(err.Error()))
-	}
-	q := inspect(root, sql)
-	if len(q.refused) > 0 {
-		f := q.refused[0]
-		return fstore.Errorf(fstore.ErrInvalid, "%s: %s", fstore.PosIn(name, sql, f.offset), f.message).WithHint("%s", f.hint)
-	}
-	for _, t := range q.tables {
-		if !slices.Contains(inputs, fold(t.name)) {
-			return fstore.Errorf(fstore.ErrInvalid, "%s: the lock has no source or view %q", fstore.PosIn(name, sql, t.offset), t.name).WithHint("%s", DidYouMean(t.name, inputs))
-		}
-	}
-	return nil
 }

@@ -11,13 +11,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry"
 )
-
-const shopFile = "testdata/check/shop.txtar"
 
 var epoch = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
@@ -29,28 +26,6 @@ func shop(t testing.TB, edits ...string) *registry.Definitions {
 		t.Fatal(err)
 	}
 	return d
-}
-
-func shopArchive(t testing.TB, edits ...string) *txtar.Archive {
-	t.Helper()
-	archive, err := txtar.ParseFile(shopFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i < len(edits); i += 2 {
-		found := false
-		for j := range archive.Files {
-			f := &archive.Files[j]
-			if f.Name != "want" && strings.Contains(string(f.Data), edits[i]) {
-				f.Data = []byte(strings.ReplaceAll(string(f.Data), edits[i], edits[i+1]))
-				found = true
-			}
-		}
-		if !found {
-			t.Fatalf("the repo has no %q", edits[i])
-		}
-	}
-	return archive
 }
 
 func open(t testing.TB) *registry.DB {

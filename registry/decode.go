@@ -92,7 +92,7 @@ func (d *decoder) mapping(n ast.Node, into reflect.Value) {
 		seen[name] = at
 		k := find(keys, name)
 		if k == nil {
-			hint := DidYouMean(name, strings.Split(keyNames(keys), ", "))
+			hint := fstore.DidYouMean(name, strings.Split(keyNames(keys), ", "))
 			if flow, _ := n.(*ast.MappingNode); flow != nil && flow.IsFlowStyle && it.Value().Type() == ast.NullType {
 				hint = "inside { } a comma ends a text: put the text before it in quotes"
 			}

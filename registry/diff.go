@@ -134,12 +134,12 @@ func sameNames(a, b string) bool {
 
 // sameSQL reports whether two texts are the same query.
 func (f *differ) sameSQL(a, b string) bool {
-	x, err := f.prints.tree(f.ctx, a)
+	x, err := f.prints.gate.Parse(f.ctx, a)
 	if err != nil {
 		return false
 	}
-	y, err := f.prints.tree(f.ctx, b)
-	return err == nil && reflect.DeepEqual(canonical(x), canonical(y))
+	y, err := f.prints.gate.Parse(f.ctx, b)
+	return err == nil && reflect.DeepEqual(x.Canonical(), y.Canonical())
 }
 
 // dependents names what reads or uses a definition before or after the change, directly or through others.

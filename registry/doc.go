@@ -5,5 +5,5 @@
 // Apply records them as one commit, and a Snapshot resolves names to exact versions for everybody else. It also
 // keeps the leases of materialization and the locks of training sets. Everything is scoped by project.
 //
-// The package knows SQL only as the tree that an Engine parses it into.
+// What SQL may do is decided by sqlgate.
 package registry

@@ -1,14 +1,9 @@
 package registry_test
 
 import (
-	"context"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	"golang.org/x/tools/txtar"
 
 	"github.com/fstore-dev/fstore/registry"
 )
@@ -193,28 +188,4 @@ func versions(t *testing.T, db *registry.DB) map[string]int {
 		out[s.Ref.Name] = s.Ref.Version
 	}
 	return out
-}
-
-// checkWhere checks a repo in an environment.
-func checkWhere(t *testing.T, archive *txtar.Archive, lookup func(string) (string, bool)) (*registry.Definitions, error) {
-	t.Helper()
-	e, dir := newEngine(t), t.TempDir()
-	for _, f := range archive.Files {
-		path := filepath.Join(dir, f.Name)
-		if f.Name == "tables" {
-			e.files = parseTables(string(f.Data))
-			continue
-		}
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, f.Data, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	repo, err := registry.Load(dir, lookup)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return registry.Check(context.Background(), repo, e)
 }

@@ -47,7 +47,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 			e, dir := newEngine(t), t.TempDir()
 			for _, f := range archive.Files {
 				if f.Name == "tables" {
-					e.files = parseTables(string(f.Data))
+					e.Files = parseTables(string(f.Data))
 				} else if f.Name != c.file {
 					if err := os.WriteFile(filepath.Join(dir, f.Name), f.Data, 0o644); err != nil {
 						t.Fatal(err)

@@ -9,42 +9,17 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry/sqlgate"
 )
 
 // algorithm is the id of the encoding below, stored with every version. It changes when the encoding does; the
 // fingerprints of stored versions are then worked out again, so that this alone makes no new versions.
 const algorithm = "fstore-2"
 
-// fingerprinter encodes definitions. It keeps the parse trees of SQL it has seen, so that a view that many read
-// is parsed once.
-type fingerprinter struct {
-	engine Engine
-	trees  map[string]node // by SQL text
-}
+// fingerprinter encodes definitions.
+type fingerprinter struct{ gate *sqlgate.Gate }
 
-func newFingerprinter(engine Engine) *fingerprinter {
-	return &fingerprinter{engine: engine, trees: map[string]node{}}
-}
-
-// tree parses SQL.
-func (p *fingerprinter) tree(ctx context.Context, sql string) (node, error) {
-	if n, ok := p.trees[sql]; ok {
-		return n, nil
-	}
-	if err := checkBounds(sql); err != nil {
-		return nil, err
-	}
-	raw, err := p.engine.ParseSQL(ctx, sql)
-	if err != nil {
-		return nil, err
-	}
-	n, err := parseTree(raw)
-	if err != nil {
-		return nil, err
-	}
-	p.trees[sql] = n
-	return n, nil
-}
+func newFingerprinter(engine Engine) *fingerprinter { return &fingerprinter{sqlgate.New(engine)} }
 
 // The encoding of a view: everything that can change one of its values, and nothing else.
 type viewPrint struct {
@@ -147,11 +122,11 @@ func (p *fingerprinter) rows(ctx context.Context, in *fstore.ViewVersion, v *fst
 		r, columnOf := sourceRows(s, v)
 		return r, columnOf, nil
 	}
-	tree, err := p.tree(ctx, v.SQL)
+	tree, err := p.gate.Parse(ctx, v.SQL)
 	if err != nil {
 		return rowsPrint{}, nil, err
 	}
-	r := rowsPrint{Event: fold(v.Event), Created: fold(v.Created), SQL: canonical(tree)}
+	r := rowsPrint{Event: sqlgate.Fold(v.Event), Created: sqlgate.Fold(v.Created), SQL: tree.Canonical()}
 	for _, name := range v.Inputs {
 		if s := in.Source(name); s != nil {
 			r.Sources = append(r.Sources, printSource(s))
@@ -168,7 +143,7 @@ func (p *fingerprinter) rows(ctx context.Context, in *fstore.ViewVersion, v *fst
 		}
 		r.Views = append(r.Views, inputPrint{Name: name, Keys: up.Keys, Features: featurePrints(up, columnOf), Rows: rows})
 	}
-	return r, fold, nil
+	return r, sqlgate.Fold, nil
 }
 
 // sourceRows encodes a view that takes a source's columns as they are: only the renames that it uses count.
@@ -176,10 +151,10 @@ func sourceRows(s *fstore.Source, v *fstore.View) (rowsPrint, func(string) strin
 	original := func(name string) string {
 		for from, to := range s.Rename {
 			if strings.EqualFold(to, name) {
-				return fold(from)
+				return sqlgate.Fold(from)
 			}
 		}
-		return fold(name)
+		return sqlgate.Fold(name)
 	}
 	r := rowsPrint{Path: s.Path}
 	if s.Event != "" {
@@ -209,12 +184,12 @@ func takesColumn(v *fstore.View, name string) bool {
 }
 
 func printSource(s *fstore.Source) sourcePrint {
-	p := sourcePrint{Name: s.Name, Path: s.Path, Event: fold(s.Event), Created: fold(s.Created)}
+	p := sourcePrint{Name: s.Name, Path: s.Path, Event: sqlgate.Fold(s.Event), Created: sqlgate.Fold(s.Created)}
 	for _, name := range s.Optional {
-		p.Optional = append(p.Optional, fold(name))
+		p.Optional = append(p.Optional, sqlgate.Fold(name))
 	}
 	for from, to := range s.Rename {
-		p.Rename = append(p.Rename, renamed{fold(from), fold(to)})
+		p.Rename = append(p.Rename, renamed{sqlgate.Fold(from), sqlgate.Fold(to)})
 	}
 	slices.SortFunc(p.Rename, func(a, b renamed) int { return strings.Compare(a.From, b.From) })
 	if !s.Static() {

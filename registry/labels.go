@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry/sqlgate"
 )
 
 // QueryText is a query over sources and views that is no definition, such as one for labels.
@@ -21,41 +22,41 @@ func (t QueryText) errorAt(offset int, format string, args ...any) *fstore.Error
 	return fstore.Errorf(fstore.ErrInvalid, "%s: %s", fstore.PosIn(t.Name, t.SQL, offset), fmt.Sprintf(format, args...))
 }
 
+func (t QueryText) refused(f sqlgate.Finding) error {
+	return t.errorAt(f.Offset, "%s", f.Message).WithHint("%s", f.Hint)
+}
+
 // QueryInputs returns what a query reads: the sources, those behind views included, in name order, and the views, each
 // behind those it reads, all as head has them. The gate holds for it as for a view's SQL, or its rows could not be made
 // again. The errors are ErrInvalid, with the place in the query.
 func (s *Snapshot) QueryInputs(ctx context.Context, engine Engine, text QueryText) ([]fstore.Source, []fstore.View, error) {
 	sql := text.SQL
-	prints := newFingerprinter(engine)
-	root, err := prints.tree(ctx, sql)
-	if p, ok := sqlProblem(text.Name, sql, err); ok {
-		if p.Hint == "" {
-			p.Hint = prints.quoteHint(ctx, sql, err)
-		}
-		return nil, nil, fstore.Errorf(fstore.ErrInvalid, "%s: %s", p.Pos, p.Message).WithHint("%s", p.Hint)
+	gate := sqlgate.New(engine)
+	tree, err := gate.Parse(ctx, sql)
+	if f, ok := gate.Explain(ctx, sql, err); ok {
+		return nil, nil, text.refused(f)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", text.Name, err)
 	}
-	q := inspect(root, sql)
-	if len(q.refused) > 0 {
-		f := q.refused[0]
-		return nil, nil, text.errorAt(f.offset, "%s", f.message).WithHint("%s", f.hint)
+	q := tree.Inspect()
+	if len(q.Refused) > 0 {
+		return nil, nil, text.refused(q.Refused[0])
 	}
 	if err := s.judgeQuery(ctx, engine, text, q); err != nil {
 		return nil, nil, err
 	}
 	sources, views := map[string]fstore.Source{}, []fstore.View{}
-	for _, t := range q.tables {
-		name := strings.ToLower(t.name)
+	for _, t := range q.Tables {
+		name := strings.ToLower(t.Name)
 		if src, ok := s.state.sources[name]; ok {
 			sources[name] = src
 			continue
 		}
 		v := s.state.headViews[name]
 		if v == nil {
-			return nil, nil, text.errorAt(t.offset, "unknown source or view %q", t.name).
-				WithHint("%s", DidYouMean(name, append(sortedKeys(s.state.sources), sortedKeys(s.state.headViews)...)))
+			return nil, nil, text.errorAt(t.Offset, "unknown source or view %q", t.Name).
+				WithHint("%s", fstore.DidYouMean(name, append(sortedKeys(s.state.sources), sortedKeys(s.state.headViews)...)))
 		}
 		for _, src := range v.Sources {
 			sources[src.Name] = src
@@ -71,11 +72,11 @@ func (s *Snapshot) QueryInputs(ctx context.Context, engine Engine, text QueryTex
 
 // judgeQuery judges the plan of a query. Where a name or a file is missing there is no plan, and the error
 // is found by whoever reads it.
-func (s *Snapshot) judgeQuery(ctx context.Context, engine Engine, text QueryText, q *query) error {
+func (s *Snapshot) judgeQuery(ctx context.Context, engine Engine, text QueryText, q *sqlgate.Query) error {
 	var inputs []fstore.Relation
 	seen := map[string]bool{}
-	for _, t := range q.tables {
-		name := strings.ToLower(t.name)
+	for _, t := range q.Tables {
+		name := strings.ToLower(t.Name)
 		in := fstore.Relation{Name: name}
 		if src, ok := s.state.sources[name]; ok {
 			in.Columns, _ = engine.SourceColumns(ctx, &src)
@@ -90,14 +91,16 @@ func (s *Snapshot) judgeQuery(ctx context.Context, engine Engine, text QueryText
 		}
 		seen[name] = true
 	}
-	found, err := judgePlan(ctx, engine, text.SQL, q.root, inputs, -1)
+	plan, err := engine.PlanSQL(ctx, text.SQL, inputs)
 	if errors.As(err, new(*fstore.SQLError)) {
 		return nil
 	}
-	for _, v := range found {
-		if !v.doubt {
-			return text.errorAt(v.offset, "%s", v.message).WithHint("%s", v.hint)
-		}
+	if err != nil {
+		return err
+	}
+	refused, err := q.Judge(plan, -1, false)
+	if len(refused) > 0 {
+		return text.refused(refused[0])
 	}
 	return err
 }

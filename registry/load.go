@@ -145,7 +145,7 @@ func (r *Repo) document(d *decoder, body ast.Node) {
 	case "":
 		d.problems.add(at, "kind: "+strings.Join(kinds, ", "), "the document has no kind")
 	default:
-		d.problems.add(kind.Pos, DidYouMean(kind.Value, kinds), "unknown kind %q", kind.Value)
+		d.problems.add(kind.Pos, fstore.DidYouMean(kind.Value, kinds), "unknown kind %q", kind.Value)
 	}
 }
 
@@ -171,7 +171,7 @@ func (r *Repo) loadSQL(root fs.FS) {
 		content, problem := ReadText(root, name)
 		if problem != nil {
 			if problem.Pos.Line == 0 { // it cannot be read at all, so that only the definition has a place
-				problem = &Problem{Pos: sql.Pos, Message: name + " " + problem.Message, Hint: DidYouMean(path.Base(name), sqlFiles(root, name))}
+				problem = &Problem{Pos: sql.Pos, Message: name + " " + problem.Message, Hint: fstore.DidYouMean(path.Base(name), sqlFiles(root, name))}
 			}
 			r.Problems = append(r.Problems, *problem)
 			*sql = Text{Pos: sql.Pos}

@@ -43,7 +43,7 @@ func (s *state) model(ref fstore.ModelRef, by Naming) (*ModelVersion, error) {
 	}
 	if versions == nil {
 		return nil, fstore.Errorf(fstore.ErrNotFound, "there is no model %q", ref.Name).
-			WithHint("%s", orElse(DidYouMean(ref.Name, names), "fstore model pin makes one"))
+			WithHint("%s", orElse(fstore.DidYouMean(ref.Name, names), "fstore model pin makes one"))
 	}
 	if by == ByVersionOrAlias {
 		for alias := range s.aliases {
@@ -53,7 +53,7 @@ func (s *state) model(ref fstore.ModelRef, by Naming) (*ModelVersion, error) {
 		}
 	}
 	return nil, fstore.Errorf(fstore.ErrNotFound, "model %s has no version %q", ref.Name, ref.Version).
-		WithHint("%s", orElse(DidYouMean(ref.Version, versions), "run fstore model list"))
+		WithHint("%s", orElse(fstore.DidYouMean(ref.Version, versions), "run fstore model list"))
 }
 
 func compareModels(a, b fstore.ModelRef) int {

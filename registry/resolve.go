@@ -40,7 +40,7 @@ func (s *Snapshot) ServingFeatures(refs []string) (*fstore.FeatureList, error) {
 
 func (s *Snapshot) noView(name string) error {
 	return fstore.Errorf(fstore.ErrNotFound, "there is no feature_view %q", name).
-		WithHint("%s", orElse(DidYouMean(name, sortedKeys(s.state.headViews)), "run fstore apply"))
+		WithHint("%s", orElse(fstore.DidYouMean(name, sortedKeys(s.state.headViews)), "run fstore apply"))
 }
 
 func (s *Snapshot) features(refs []string, current func(string) (*fstore.ViewVersion, error)) (*fstore.FeatureList, error) {
@@ -144,7 +144,7 @@ func (s *Snapshot) noFeature(v *fstore.ViewVersion, feature string) error {
 			WithHint("run fstore materialize %s", v.Ref.Name)
 	}
 	e := fstore.Errorf(fstore.ErrNotFound, "feature_view %s has no feature %q", v.Ref, feature)
-	if hint := DidYouMean(feature, featureNames(&v.View)); hint != "" {
+	if hint := fstore.DidYouMean(feature, featureNames(&v.View)); hint != "" {
 		e = e.WithHint("%s", hint)
 	}
 	return e

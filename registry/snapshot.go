@@ -179,7 +179,7 @@ func (s *Snapshot) ServingService(name string) (*fstore.FeatureList, error) {
 }
 
 func (s *Snapshot) noService(name string) error {
-	return fstore.Errorf(fstore.ErrNotFound, "there is no feature_service %q", name).WithHint("%s", orElse(DidYouMean(name, sortedKeys(s.head)), "run fstore apply"))
+	return fstore.Errorf(fstore.ErrNotFound, "there is no feature_service %q", name).WithHint("%s", orElse(fstore.DidYouMean(name, sortedKeys(s.head)), "run fstore apply"))
 }
 
 func orElse(s, other string) string {

@@ -113,7 +113,7 @@ func (r *DB) noTrainingSet(ctx context.Context, project, name string) error {
 			names = append(names, rec.Name)
 		}
 	}
-	return fstore.Errorf(fstore.ErrNotFound, "there is no training set %q", name).WithHint("%s", orElse(DidYouMean(name, names), "run fstore training-set list"))
+	return fstore.Errorf(fstore.ErrNotFound, "there is no training set %q", name).WithHint("%s", orElse(fstore.DidYouMean(name, names), "run fstore training-set list"))
 }
 
 func scanTrainingSet(row interface{ Scan(...any) error }) (TrainingSetRecord, error) {

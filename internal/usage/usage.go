@@ -7,7 +7,6 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/english"
-	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -70,7 +69,7 @@ func FlagError(cmd *cobra.Command, err error) error {
 		e := Errorf(cmd, "unknown flag: --%s", unknown.GetSpecifiedName())
 		var known []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, "--"+f.Name) })
-		if near := registry.DidYouMean("--"+unknown.GetSpecifiedName(), known); strings.HasPrefix(near, "did you mean") {
+		if near := fstore.DidYouMean("--"+unknown.GetSpecifiedName(), known); strings.HasPrefix(near, "did you mean") {
 			return e.WithHint("%s", near)
 		}
 		return e

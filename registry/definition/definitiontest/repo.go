@@ -1,0 +1,139 @@
+// Package definitiontest checks small repos with a DuckDB in memory, for the tests of definitions and of the SQL gate.
+package definitiontest
+
+import (
+	"context"
+	_ "embed" // a repo
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry"
+)
+
+// Check writes the archive's repo to a folder, loads and checks it. The variables SET… are set.
+func Check(t testing.TB, archive *txtar.Archive) (*registry.Definitions, error) {
+	t.Helper()
+	return CheckWhere(t, archive, func(name string) (string, bool) { return "from-" + name, strings.HasPrefix(name, "SET") })
+}
+
+// CheckWhere is Check in an environment.
+func CheckWhere(t testing.TB, archive *txtar.Archive, lookup func(string) (string, bool)) (*registry.Definitions, error) {
+	t.Helper()
+	e := New(t)
+	dir := t.TempDir()
+	for _, f := range archive.Files {
+		switch f.Name {
+		case "want":
+		case "tables":
+			e.Files = ParseTables(string(f.Data))
+		default:
+			path := filepath.Join(dir, f.Name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, f.Data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	repo, err := registry.Load(dir, lookup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return registry.Check(context.Background(), repo, e)
+}
+
+// Report writes what Check says as commands show it.
+func Report(d *registry.Definitions, err error) string {
+	var b strings.Builder
+	var problems registry.Problems
+	if errors.As(err, &problems) {
+		for _, p := range problems {
+			fmt.Fprintf(&b, "%s: %s\n", p.Pos, p.Message)
+			if p.Hint != "" {
+				fmt.Fprintf(&b, "\t%s\n", p.Hint)
+			}
+		}
+		return b.String()
+	}
+	if err != nil {
+		return "error: " + err.Error() + "\n"
+	}
+	for _, w := range d.Warnings {
+		fmt.Fprintf(&b, "warning: %s: %s\n\t%s\n", w.Pos, w.Message, w.Hint)
+	}
+	for _, v := range d.Views {
+		fmt.Fprintf(&b, "view %s reads %s; keys %s; event %q created %q available %s\n", v.Ref.Name, strings.Join(v.View.Inputs, ", "),
+			fields(v.View.Keys), v.View.Event, v.View.Created, v.View.Available)
+	}
+	for _, s := range d.Services {
+		for _, o := range s.Outputs {
+			u := s.Uses[o.Use]
+			fmt.Fprintf(&b, "service %s: %s = %s.%s by %v\n", s.Ref.Name, o.Name, u.View.Name, o.Feature, u.Keys)
+		}
+	}
+	return b.String()
+}
+
+func fields(fs []fstore.Field) string {
+	parts := make([]string, len(fs))
+	for i, f := range fs {
+		parts[i] = f.Name + " " + f.Type.String()
+	}
+	return strings.Join(parts, ", ")
+}
+
+// OneView is a repo with one view by SQL over events.
+func OneView(sql string) *txtar.Archive {
+	return txtar.Parse([]byte(`
+-- d.yaml --
+kind: entity
+name: customer
+join_keys: [{name: id, type: int64}]
+---
+kind: source
+name: events
+path: e.parquet
+event_timestamp: ts
+---
+kind: feature_view
+name: v
+entities: [customer]
+sql: v.sql
+event_timestamp: ts
+features: [{name: x, type: float64}]
+-- tables --
+e.parquet: id BIGINT; ts TIMESTAMP; x DOUBLE
+-- v.sql --
+` + sql))
+}
+
+//go:embed shop.txtar
+var shop []byte
+
+// Shop is a repo of orders, customers and weather, after replacing texts in its files: old, new, old, new …
+func Shop(t testing.TB, edits ...string) *txtar.Archive {
+	t.Helper()
+	archive := txtar.Parse(shop)
+	for i := 0; i < len(edits); i += 2 {
+		found := false
+		for j := range archive.Files {
+			f := &archive.Files[j]
+			if f.Name != "want" && strings.Contains(string(f.Data), edits[i]) {
+				f.Data = []byte(strings.ReplaceAll(string(f.Data), edits[i], edits[i+1]))
+				found = true
+			}
+		}
+		if !found {
+			t.Fatalf("the repo has no %q", edits[i])
+		}
+	}
+	return archive
+}

@@ -1,0 +1,125 @@
+// Package sqlgate decides which SQL users may write, and says what it reads. It alone knows the parse tree that DuckDB
+// makes of SQL text and the plan that DuckDB's binder makes of it.
+//
+// A Gate parses text. A Tree shows which tables the text reads and what is refused in it; Query.Judge adds what only the
+// binder's plan shows. docs/design/sql-gate.md says why there is a gate, and what stands behind it.
+package sqlgate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// Parser is an SQL engine as far as the gate needs it. Its mistakes in SQL are *fstore.SQLError.
+type Parser interface {
+	// ParseSQL returns the engine's parse tree of SQL text, as JSON.
+	ParseSQL(ctx context.Context, sql string) ([]byte, error)
+}
+
+// Gate parses SQL. It keeps the trees, so that text that many definitions read is parsed once.
+type Gate struct {
+	parser Parser
+	trees  map[string]Tree // by SQL text
+}
+
+// New returns a gate for the SQL of an engine.
+func New(parser Parser) *Gate { return &Gate{parser: parser, trees: map[string]Tree{}} }
+
+// Tree is the parse tree of a query.
+type Tree struct {
+	root node
+	text string
+}
+
+// Parse parses SQL. The error is an *fstore.SQLError for text that is not one query within the limits.
+func (g *Gate) Parse(ctx context.Context, sql string) (Tree, error) {
+	if t, ok := g.trees[sql]; ok {
+		return t, nil
+	}
+	if err := checkBounds(sql); err != nil {
+		return Tree{}, err
+	}
+	raw, err := g.parser.ParseSQL(ctx, sql)
+	if err != nil {
+		return Tree{}, err
+	}
+	root, err := parseTree(raw)
+	if err != nil {
+		return Tree{}, err
+	}
+	g.trees[sql] = Tree{root, sql}
+	return g.trees[sql], nil
+}
+
+// Explain says what an error about SQL text means and what to write instead; false if the error is not about the text.
+func (g *Gate) Explain(ctx context.Context, sql string, err error) (Finding, bool) {
+	var wrong *fstore.SQLError
+	if !errors.As(err, &wrong) {
+		return Finding{}, false
+	}
+	f := explain(sql, wrong)
+	if f.Hint == "" {
+		f.Hint = g.quoteHint(ctx, sql, wrong)
+	}
+	return f, true
+}
+
+// Inspect walks the tree.
+func (t Tree) Inspect() *Query { return inspect(t.root, t.text) }
+
+// Canonical returns the tree, ready for JSON, without what cannot change a result. Two queries with one canonical tree are
+// the same.
+func (t Tree) Canonical() any { return canonical(t.root) }
+
+// Judge adds to the doubts what the plan of the query shows, and returns what is refused in it. The event time is in the
+// output column of that number, -1 if there is none. known says that rows of one event time become known at once, so that
+// a window over them looks ahead at nothing.
+func (q *Query) Judge(plan []byte, event int, known bool) (refused []Finding, err error) {
+	found, err := inspectPlan(plan, event)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range locate(found, q.root) {
+		switch {
+		case v.Message == sameInstant && !known:
+		case v.Message == sameInstant:
+			q.Doubts = slices.DeleteFunc(q.Doubts, func(d Finding) bool {
+				return strings.HasSuffix(d.Message, notKnownYet) && d.Offset == v.Offset
+			})
+		case v.doubt:
+			q.Doubts = append(q.Doubts, v.Finding)
+		default:
+			refused = append(refused, v.Finding)
+		}
+	}
+	return refused, nil
+}
+
+// CheckQuery returns an error unless the gate lets a query pass and the query reads nothing but inputs. It is for SQL from
+// elsewhere, such as that of a lock.
+func CheckQuery(ctx context.Context, parser Parser, name, sql string, inputs []string) error {
+	tree, err := New(parser).Parse(ctx, sql)
+	if err != nil {
+		line, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
+		return fstore.Errorf(fstore.ErrInvalid, "%s: %s", name, strings.TrimSpace(line))
+	}
+	at := func(offset int, format string, args ...any) *fstore.Error {
+		return fstore.Errorf(fstore.ErrInvalid, "%s: %s", fstore.PosIn(name, sql, offset), fmt.Sprintf(format, args...))
+	}
+	q := tree.Inspect()
+	if len(q.Refused) > 0 {
+		f := q.Refused[0]
+		return at(f.Offset, "%s", f.Message).WithHint("%s", f.Hint)
+	}
+	for _, t := range q.Tables {
+		if !slices.Contains(inputs, Fold(t.Name)) {
+			return at(t.Offset, "the lock has no source or view %q", t.Name).WithHint("%s", fstore.DidYouMean(t.Name, inputs))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,191 @@
+package sqlgate
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Results that depend on the order of rows, and rows that would depend on later ones.
+
+// modifiers checks the ORDER BY, LIMIT and DISTINCT ON of a query.
+func (q *Query) modifiers(n node) {
+	selected := n.list("select_list")
+	orders := []any{}
+	for _, m := range n.list("modifiers") {
+		for _, o := range asNode(m).list("orders") {
+			by := selectedAt(asNode(o).child("expression"), selected)
+			orders = append(orders, map[string]any{"expression": map[string]any(by)})
+		}
+	}
+	for _, m := range n.list("modifiers") {
+		m := asNode(m)
+		switch m.str("type") {
+		case "LIMIT_MODIFIER", "LIMIT_PERCENT_MODIFIER":
+			switch {
+			case len(orders) == 0:
+				q.refuse(m, totalOrder, "LIMIT and OFFSET take any rows without ORDER BY")
+			case !isOrdered(orders, nil):
+				q.refuse(m, totalOrder, "LIMIT and OFFSET take any rows:%s", sameOrder(orders, " the"))
+			}
+		case "DISTINCT_MODIFIER":
+			var on []node
+			for _, e := range m.list("distinct_on_targets") {
+				on = append(on, selectedAt(asNode(e), selected))
+			}
+			switch {
+			case len(on) == 0 || isOrdered(orders, on):
+			case isOrdered(orders, nil):
+				q.refuse(m, totalOrder, "DISTINCT ON keeps any row: the ORDER BY names only what is distinct")
+			case len(orders) > 0:
+				q.refuse(m, totalOrder, "DISTINCT ON keeps any row: the ORDER BY is the same for all rows of a key")
+			default:
+				q.refuse(m, totalOrder, "DISTINCT ON keeps any row without ORDER BY")
+			}
+		}
+	}
+}
+
+// collations refuses text that compares equal where it differs, wherever it is written: max(), DISTINCT, GROUP BY and
+// what else keeps one of equal values would keep any of them. A comparison keeps nothing: what it gives is a boolean,
+// which follows from its row alone.
+func (q *Query) collations() {
+	compared := map[uintptr]bool{}
+	eachNode(map[string]any(q.root), func(n node) {
+		if n.str("class") == "COMPARISON" {
+			for _, side := range []node{n.child("left"), n.child("right")} {
+				compared[reflect.ValueOf(side).Pointer()] = foldingCollations[strings.ToLower(side.str("collation"))]
+			}
+		}
+	})
+	eachNode(map[string]any(q.root), func(n node) {
+		if compared[reflect.ValueOf(n).Pointer()] {
+			return
+		}
+		name := n.child("cast_type").child("type_info").str("collation")
+		if n.str("class") == "COLLATE" {
+			name = n.str("collation")
+		}
+		if !plainCollations[strings.ToLower(name)] {
+			q.refuse(n, "compare lower(x), or strip_accents(x)", "COLLATE %s makes texts equal that differ", name)
+		}
+	})
+}
+
+// plainCollations compare texts byte by byte.
+var plainCollations = map[string]bool{"": true, "binary": true, "c": true, "posix": true}
+
+// foldingCollations compare what functions of the engine make of texts. Others come with tables that may change.
+var foldingCollations = map[string]bool{"nocase": true, "noaccent": true, "nocase.noaccent": true, "noaccent.nocase": true}
+
+const totalOrder = "add an ORDER BY that leaves no two rows equal"
+
+// aggregate checks a call without OVER.
+func (q *Query) aggregate(n node, name string) {
+	orders := n.child("order_bys").list("orders")
+	ordered := isOrdered(orders, q.groups)
+	switch {
+	case name == "any_value" && len(orders) == 0 && q.isGrouped(n.list("children")):
+	case orderedAggregates[name] && !ordered:
+		q.refuse(n, name+"(… ORDER BY …), by columns that leave no two rows equal", "%s() depends on the order of rows%s", name, sameOrder(orders, ", and its"))
+	case unsettledLists[name] && !orderedAggregates[name]:
+		q.refuse(n, "list_sort("+name+"(…))", "%s() gives its values in no order that is promised", name)
+	case tiedAggregates[name] && !ordered:
+		q.doubt(n, name+"(… ORDER BY …) decides it", "%s() takes any of several equal rows", name)
+	}
+}
+
+// isGrouped reports whether an argument looks like what the query groups by, so that it has one value in each group:
+// the plan tells whether it has.
+func (q *Query) isGrouped(args []any) bool {
+	return len(args) == 1 && slices.ContainsFunc(q.groups, func(g node) bool { return sameExpression(g, asNode(args[0])) })
+}
+
+// sameOrder says of an ORDER BY, if there is one, that it tells no rows apart.
+func sameOrder(orders []any, its string) string {
+	if len(orders) == 0 {
+		return ""
+	}
+	return its + " ORDER BY is the same for all of them"
+}
+
+// isOrdered reports whether there is an ORDER BY that tells any rows apart: a constant does not, nor what is the
+// same for all rows that are ordered, such as what they are grouped by.
+func isOrdered(orders []any, same []node) bool {
+	for _, o := range orders {
+		by := asNode(o).child("expression")
+		if varies(map[string]any(by)) && !slices.ContainsFunc(same, func(n node) bool { return sameExpression(n, by) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// varies reports whether an expression reads anything.
+func varies(v any) bool {
+	switch v := v.(type) {
+	case []any:
+		return slices.ContainsFunc(v, varies)
+	case map[string]any:
+		switch node(v).str("class") {
+		case "COLUMN_REF", "STAR", "SUBQUERY", "POSITIONAL_REFERENCE":
+			return true
+		}
+		for _, e := range v {
+			if varies(e) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// sameExpression reports whether two expressions of one query are certainly the same. A column without its table
+// is the one of that name.
+func sameExpression(a, b node) bool {
+	x, y := a.strings("column_names"), b.strings("column_names")
+	if a.str("class") == "COLUMN_REF" && b.str("class") == "COLUMN_REF" && len(x) > 0 && len(y) > 0 && (len(x) == 1 || len(y) == 1) {
+		return strings.EqualFold(x[len(x)-1], y[len(y)-1])
+	}
+	p, q := maps.Clone(a), maps.Clone(b)
+	delete(p, "alias")
+	delete(q, "alias")
+	return reflect.DeepEqual(strip(map[string]any(p), false), strip(map[string]any(q), false))
+}
+
+// selectedAt returns what an expression of ORDER BY 1 or GROUP BY 1 stands for: an expression, or the place of a
+// column that the tree does not show.
+func selectedAt(n node, selected []any) node {
+	at, ok := position(n)
+	if !ok {
+		return n
+	}
+	isStar := func(e any) bool { return asNode(e).str("class") == "STAR" }
+	if at < 1 || at > len(selected) || slices.ContainsFunc(selected[:at], isStar) {
+		return node{"class": "POSITIONAL_REFERENCE"}
+	}
+	return asNode(selected[at-1])
+}
+
+// groupedBy returns what a SELECT groups by.
+func groupedBy(n node) []node {
+	var out []node
+	for _, e := range n.list("group_expressions") {
+		out = append(out, selectedAt(asNode(e), n.list("select_list")))
+	}
+	if n.str("aggregate_handling") == "FORCE_AGGREGATES" { // GROUP BY ALL: by what has no aggregate
+		for _, e := range n.list("select_list") {
+			if !aggregates(e) {
+				out = append(out, asNode(e))
+			}
+		}
+	}
+	return out
+}
+
+// descends reports whether the first of an ORDER BY that tells rows apart is descending.
+func descends(orders []any, same []node) bool {
+	at := slices.IndexFunc(orders, func(o any) bool { return isOrdered([]any{o}, same) })
+	return at >= 0 && asNode(orders[at]).str("type") == "DESCENDING"
+}

@@ -1,0 +1,216 @@
+package sqlgate
+
+import (
+	"slices"
+	"strings"
+)
+
+// choosing are the aggregates that keep one of equal values.
+var choosing = functionSet(`max min mode median quantile quantile_cont quantile_disc mad histogram histogram_exact`)
+
+// summing are the aggregates whose result is a sum, or as good as one, which is never -0.0.
+var summing = functionSet(`sum avg mean favg fsum kahan_sum sumkahan count stddev stddev_pop stddev_samp variance var_pop var_samp`)
+
+// counting are the aggregates that give the same whichever of equal values DISTINCT keeps.
+var counting = functionSet(`count sum avg mean sum_no_overflow fsum kahan_sum sumkahan favg stddev stddev_pop stddev_samp variance var_pop var_samp
+	bool_and bool_or regr_count`)
+
+// names returns the names of the columns in parts of a plan.
+func names(v any) []string {
+	var out []string
+	eachNode(v, func(n node) {
+		if n.str("expression_class") == "BOUND_REF" {
+			out = append(out, lastName(n.str("alias")))
+		}
+	})
+	return out
+}
+
+func lastName(s string) string { return strings.ToLower(s[strings.LastIndexByte(s, '.')+1:]) }
+
+// aggregate walks a GROUP BY, or the aggregates of a SELECT without one.
+func (b *binding) aggregate(op node) relation {
+	in := b.below(op, 0)
+	groups := b.list(op.list("groups"), in.columns)
+	simple := len(op.list("grouping_sets")) <= 1
+	out := relation{single: len(groups) == 0 && simple}
+	grouped := slices.Clone(groups)
+	if !simple {
+		grouped = nil
+	}
+	for i, g := range groups {
+		g = b.choose("GROUP BY", g, names(op.list("groups")[i]))
+		if !simple { // null in the rows of other sets
+			g = b.intern(term{op: b.unique("set"), of: []int{g}, varies: true, zero: b.terms[g].zero})
+		}
+		out.columns = append(out.columns, g)
+	}
+	for _, e := range op.list("expressions") {
+		t := b.call(asNode(e), in.columns, b.alike(groups))
+		b.anyValue(asNode(e), in.columns, grouped)
+		t.op, t.of, t.varies = b.unique("aggregate"), slices.Clone(out.columns[:len(groups)]), !simple
+		out.columns = append(out.columns, b.intern(t))
+	}
+	for range op.list("grouping_functions") {
+		out.columns = append(out.columns, b.column(nil, unsigned))
+	}
+	return out
+}
+
+// call checks an aggregate over rows in which the given terms are the same, and returns what is known of its result.
+func (b *binding) call(e node, in, given []int) term {
+	name := callOf(e)
+	orders := e.child("order_bys").list("orders")
+	if filter := e.child("filter"); filter != nil {
+		b.term(filter, in)
+		given = append(slices.Clone(given), b.held(filter, in)...)
+	}
+	b.list(orderExpressions(orders), in)
+	if len(orders) > 0 && (orderedAggregates[name] || tiedAggregates[name]) && !b.orders(orders, in, given) {
+		b.found = append(b.found, verdict{
+			Finding: Finding{-1, name + "() depends on the order of rows, and its ORDER BY is the same for all of them", name + "(… ORDER BY …), by columns that leave no two rows equal"},
+			doubt:   !orderedAggregates[name], call: name, names: names(map[string]any(e)),
+		})
+	}
+	return b.result(e, in, len(orders) == 0)
+}
+
+// anyValue checks an any_value() without ORDER BY, which is fine where its argument is what the rows are grouped by.
+func (b *binding) anyValue(e node, in, groups []int) {
+	args := e.list("children")
+	if callOf(e) != "any_value" || len(e.child("order_bys").list("orders")) > 0 || len(args) != 1 || slices.Contains(groups, b.term(asNode(args[0]), in)) {
+		return
+	}
+	b.found = append(b.found, verdict{
+		Finding: Finding{-1, "any_value() depends on the order of rows", "any_value(… ORDER BY …), by columns that leave no two rows equal"},
+		call:    "any_value", names: names(map[string]any(e)),
+	})
+}
+
+// result returns what is known of the result of an aggregate, over rows in any order or not.
+func (b *binding) result(e node, in []int, unordered bool) term {
+	name, of := callOf(e), names(map[string]any(e))
+	typ := typeOf(e)
+	t := term{zero: zeroIn(typ), interval: holdsInterval(typ)}
+	args := b.list(e.list("children"), in)
+	if isDistinct := e.str("aggregate_type") == "DISTINCT" || e["distinct"] == true; choosing[name] || isDistinct && !counting[name] {
+		for i, a := range args {
+			args[i] = b.choose(name+"()", a, of)
+		}
+	}
+	if len(args) > 0 {
+		t.zero = min(t.zero, signed)
+		for _, a := range args {
+			t.zero = max(t.zero, b.terms[a].zero)
+		}
+		if unordered && (unsettledLists[name] || name == "any_value") && t.zero == signed {
+			t.zero = chance
+		}
+		if !holdsFloat(typ) || !alwaysFloat[name] && b.terms[args[0]].zero == unsigned {
+			t.zero = unsigned
+		}
+	}
+	if summing[name] {
+		t.zero = unsigned
+	}
+	b.floatSum(e, name, of)
+	return t
+}
+
+func callOf(e node) string {
+	name := e.str("name")
+	if name == "" {
+		name = strings.TrimPrefix(e.str("type"), "WINDOW_")
+	}
+	return strings.ToLower(name)
+}
+
+// floatSum reports an aggregate that adds up floats in no fixed order.
+func (b *binding) floatSum(e node, name string, of []string) {
+	args := e.list("children")
+	at := slices.IndexFunc(args, func(c any) bool { return holdsFloat(typeOf(asNode(c))) })
+	if !floatAggregates[name] || !alwaysFloat[name] && at < 0 {
+		return
+	}
+	message := name + "() of floats depends on the number of threads in its last bits"
+	if at >= 0 {
+		if from := typeOf(asNode(args[at]).child("child")); from != nil && !holdsFloat(from) { // the binder or the SQL casts it
+			message = name + "() of " + from.str("id") + " as float64 depends on the number of threads in its last bits"
+		}
+	}
+	if alwaysFloat[name] {
+		message = name + "() computes in float64, and its last bits depend on the number of threads"
+	}
+	b.found = append(b.found, verdict{Finding: Finding{-1, message, ""}, doubt: true, call: name, names: of})
+}
+
+// window checks a call with OVER and returns its term.
+func (b *binding) window(e node, in []int) int {
+	name := callOf(e)
+	partition := b.alike(b.list(e.list("partitions"), in))
+	orders, argOrders := e.list("orders"), e.list("arg_orders")
+	ordered := b.orders(orders, in, partition)
+	rows := countsRows(e.str("start")) || countsRows(e.str("end"))
+	if filter := e.child("filter_expr"); filter != nil {
+		b.term(filter, in)
+	}
+	b.windows = append(b.windows, windowed{partition, verdict{Finding: Finding{-1, sameInstant, ""}, doubt: true, call: name, names: names(map[string]any(e))}})
+	const hint = "over (… order by …), by columns that leave no two rows equal"
+	report := func(message string, doubt bool) {
+		b.found = append(b.found, verdict{Finding: Finding{-1, message, hint}, doubt: doubt, call: name, names: names(map[string]any(e))})
+	}
+	switch isAggregate := e.str("type") == "WINDOW_AGGREGATE"; {
+	case ordered || len(orders) == 0 && len(argOrders) == 0: // the parse tree shows where there is no ORDER BY
+	case name == "row_number" && e.str("end") == "CURRENT_ROW_ROWS": // what the binder makes of a LIMIT in a subquery that reads outer columns
+		b.found = append(b.found, anyRows(orders))
+	case (windowFunctions[e.str("type")].ordered || orderedAggregates[name]) && !b.orders(argOrders, in, partition):
+		report(name+"() depends on the order of rows, and its ORDER BY is the same for all of them", false)
+	case rows && isAggregate:
+		report("a frame of ROWS depends on their order, and the ORDER BY is the same for all of them", false)
+	case tiedAggregates[name]:
+		report(name+"() takes any of several equal rows", true)
+	}
+	t := b.result(e, in, len(orders) == 0 && len(argOrders) == 0)
+	t.op, t.varies = b.unique("window"), true
+	if e.str("type") == "WINDOW_AGGREGATE" && len(orders) == 0 && !rows {
+		t.of, t.varies = partition, false
+	}
+	if name == "row_number" {
+		t.numbers = append([]int{}, partition...)
+	}
+	return b.intern(t)
+}
+
+// limit checks a LIMIT or OFFSET.
+func (b *binding) limit(op node) relation {
+	in := b.below(op, 0)
+	if len(in.same) > 0 {
+		b.found = append(b.found, anyRows(in.same))
+	}
+	limit := op.child("limit_val")
+	return relation{columns: in.columns, single: in.single || limit.str("type") == "CONSTANT_VALUE" && numeral(limit, "constant_integer") == "1"}
+}
+
+func anyRows(orders []any) verdict {
+	return verdict{Finding: Finding{-1, "LIMIT and OFFSET take any rows: the ORDER BY is the same for all of them", totalOrder}, call: "LIMIT", names: names(orders)}
+}
+
+// distinct checks a DISTINCT or DISTINCT ON.
+func (b *binding) distinct(op node) relation {
+	in := b.below(op, 0)
+	targets := b.alike(b.list(op.list("distinct_targets"), in.columns))
+	if op.str("distinct_type") != "DISTINCT_ON" {
+		what := "DISTINCT"
+		if len(op.list("children")) == 1 && asNode(op.list("children")[0]).str("type") == "LOGICAL_UNION" {
+			what = "UNION"
+		}
+		return relation{columns: b.chooseAll(what, in.columns), single: in.single}
+	}
+	if orders := op.child("order_by").list("orders"); len(orders) > 0 && !b.orders(orders, in.columns, targets) {
+		b.found = append(b.found, verdict{
+			Finding: Finding{-1, "DISTINCT ON keeps any row: the ORDER BY is the same for all rows of a key", totalOrder},
+			call:    "DISTINCT ON", names: names(orders),
+		})
+	}
+	return relation{columns: b.perKey(in.columns, targets), single: in.single}
+}

@@ -1,0 +1,15 @@
+package sqlgate_test
+
+import (
+	"testing"
+
+	"github.com/fstore-dev/fstore/registry/definition/definitiontest"
+)
+
+var (
+	check   = definitiontest.Check
+	report  = definitiontest.Report
+	oneView = definitiontest.OneView
+)
+
+func newEngine(t testing.TB) *definitiontest.Engine { return definitiontest.New(t) }

@@ -1,0 +1,183 @@
+package sqlgate
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// Which rows a call with OVER reads. A row may be computed only from rows that were known at its event time, so the gate
+// warns of calls that read later rows. It takes the ORDER BY of a window for the order of time.
+
+// windowFunction is what the gate knows of a window function.
+type windowFunction struct {
+	reads   reach
+	ordered bool // its result depends on the order of rows that the ORDER BY leaves equal
+	crashes bool // DuckDB 1.5 ends the process where it has an ORDER BY of its own and the frame of a row is empty
+}
+
+// reach is which rows of its partition a window function reads.
+type reach int
+
+const (
+	readsFrame     reach = iota // those in the frame of the row
+	readsPreceding              // those before the row
+	readsLag                    // the one that is an offset before the row
+	readsLead                   // the one that is an offset after the row
+	readsAll                    // all of them
+)
+
+// windowFunctions are DuckDB's, by their kind in the parse tree and in the plan. With an ORDER BY among its arguments,
+// any of them reads the frame instead, but for fill(), which no SQL may call yet.
+var windowFunctions = map[string]windowFunction{
+	"WINDOW_AGGREGATE":    {reads: readsFrame},
+	"WINDOW_FIRST_VALUE":  {reads: readsFrame, ordered: true},
+	"WINDOW_LAST_VALUE":   {reads: readsFrame, ordered: true},
+	"WINDOW_NTH_VALUE":    {reads: readsFrame, ordered: true},
+	"WINDOW_ROW_NUMBER":   {reads: readsPreceding, ordered: true},
+	"WINDOW_RANK":         {reads: readsPreceding},
+	"WINDOW_RANK_DENSE":   {reads: readsPreceding},
+	"WINDOW_LAG":          {reads: readsLag, ordered: true},
+	"WINDOW_LEAD":         {reads: readsLead, ordered: true},
+	"WINDOW_NTILE":        {reads: readsAll, ordered: true, crashes: true},
+	"WINDOW_PERCENT_RANK": {reads: readsAll, crashes: true},
+	"WINDOW_CUME_DIST":    {reads: readsAll},
+	"WINDOW_FILL":         {reads: readsAll, ordered: true},
+}
+
+const (
+	notKnownYet  = "which were not known yet"
+	lookBack     = "look back only: order by the event time and use lag(), or a frame that ends at the current row"
+	orderTheRows = "over (… order by …), by columns that leave no two rows equal"
+)
+
+// window checks a call with OVER.
+func (q *Query) window(n node, name string) {
+	var partition []node
+	for _, e := range n.list("partitions") {
+		partition = append(partition, asNode(e))
+	}
+	orders, argOrders := n.list("orders"), n.list("arg_orders")
+	ordered := isOrdered(orders, partition)
+	rows := countsRows(n.str("start")) || countsRows(n.str("end"))
+	function, known := windowFunctions[n.str("type")]
+	switch {
+	case !known:
+		q.refuse(n, "", "%s() is not a window function that fstore knows", name)
+	case function.crashes && len(argOrders) > 0 && !frameHoldsRow(n):
+		q.refuse(n, "leave the frame out: it ends at the current row then", "%s() with an ORDER BY of its own needs a frame that includes the current row", name)
+	case !ordered && !isOrdered(argOrders, partition) && (function.ordered || orderedAggregates[name]):
+		q.refuse(n, orderTheRows, "%s() depends on the order of rows%s", name, sameOrder(slices.Concat(orders, argOrders), ", and its"))
+	case !ordered && rows:
+		q.refuse(n, orderTheRows, "a frame of ROWS depends on their order%s", sameOrder(orders, ", and the"))
+	case ordered:
+		q.lookAhead(n, name, function, descends(orders, partition))
+	case function.reads == readsFrame || len(argOrders) > 0:
+		q.doubt(n, "over (… order by the event time)", "%s() over all rows reads later ones, "+notKnownYet, name)
+	}
+}
+
+// lookAhead warns of a call that reads later rows: those after the row in an ascending order, those before it in a
+// descending one.
+func (q *Query) lookAhead(n node, name string, function windowFunction, descending bool) {
+	reads := function.reads
+	if len(n.list("arg_orders")) > 0 && n.str("type") != "WINDOW_FILL" {
+		reads = readsFrame
+	}
+	if reads == readsAll {
+		q.doubt(n, name+"(… ORDER BY x) OVER (… ORDER BY the event time) counts only the rows so far",
+			"%s() depends on how many rows its partition has, and counts later ones, "+notKnownYet, name)
+		return
+	}
+	switch farthest := reaches(n, reads, descending); {
+	case farthest == unknown:
+		q.doubt(n, "write the offset as a number", "%s() may read later rows, "+notKnownYet, name)
+	case farthest == after && !descending, farthest == before && descending:
+		q.doubt(n, lookBack, "%s() reads later rows, "+notKnownYet, name)
+	}
+}
+
+// side is where a row is, seen from the current one, in the order of the window.
+type side int
+
+const (
+	before side = iota - 1
+	here
+	after
+	unknown // it depends on a value
+)
+
+func (s side) opposite() side {
+	if s == unknown {
+		return s
+	}
+	return -s
+}
+
+// reaches returns where the row is that a call reads and that is farthest in the direction of time.
+func reaches(n node, reads reach, descending bool) side {
+	switch {
+	case reads == readsPreceding:
+		return before
+	case reads == readsLag:
+		return offsetSide(n.child("offset_expr")).opposite()
+	case reads == readsLead:
+		return offsetSide(n.child("offset_expr"))
+	case descending:
+		return boundSide(n.str("start"), n.child("start_expr"))
+	}
+	return boundSide(n.str("end"), n.child("end_expr"))
+}
+
+// frameHoldsRow reports whether the frame of each row certainly includes that row.
+func frameHoldsRow(n node) bool {
+	start, end := boundSide(n.str("start"), n.child("start_expr")), boundSide(n.str("end"), n.child("end_expr"))
+	return start <= here && end >= here && end != unknown
+}
+
+// boundSide returns where a bound of a frame is. The engine takes a negative offset for a bound of ROWS only.
+func boundSide(bound string, offset node) side {
+	moved := after
+	if strings.HasSuffix(bound, "_ROWS") {
+		moved = offsetSide(offset)
+	}
+	switch {
+	case strings.HasPrefix(bound, "UNBOUNDED_PRECEDING"):
+		return before
+	case strings.HasPrefix(bound, "UNBOUNDED_FOLLOWING"):
+		return after
+	case strings.HasPrefix(bound, "EXPR_PRECEDING"):
+		return moved.opposite()
+	case strings.HasPrefix(bound, "EXPR_FOLLOWING"):
+		return moved
+	}
+	return here
+}
+
+// offsetSide returns where a row is that is an offset after the current one. The offset is 1 where there is none.
+func offsetSide(offset node) side {
+	if offset == nil {
+		return after
+	}
+	number, isNumber := offset.child("value")["value"].(json.Number)
+	children := offset.list("children")
+	switch {
+	case offset.str("class") == "CAST":
+		return offsetSide(offset.child("child"))
+	case callName(offset) == "-" && len(children) == 1:
+		return offsetSide(asNode(children[0])).opposite()
+	case !isNumber || offset.str("class") != "CONSTANT":
+		return unknown
+	case strings.HasPrefix(string(number), "-"):
+		return before
+	case number == "0":
+		return here
+	}
+	return after
+}
+
+// countsRows reports whether a bound of a frame counts rows or groups of them: which rows these are depends on
+// the order, where a bound of RANGE does not.
+func countsRows(bound string) bool {
+	return strings.HasSuffix(bound, "_ROWS") || strings.HasSuffix(bound, "_GROUPS")
+}
