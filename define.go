@@ -28,7 +28,7 @@ type Entity struct {
 	Meta
 }
 
-// Available says when a row became known (DESIGN §3, availability).
+// Available says when a row became known (docs/definitions.md, availability).
 type Available struct {
 	Created bool     `json:"created,omitempty"` // at its created time (a null one counts as the event time)
 	Lag     Duration `json:"lag,omitzero"`      // otherwise: at its event time plus this
@@ -274,7 +274,7 @@ func (p Pointer) Serves(v *ViewVersion) bool {
 	return p.Fingerprint != "" && p.Fingerprint == v.Fingerprint
 }
 
-// Header is what the online store itself knows of one generation of a view version (DESIGN §8). It travels with
+// Header is what the online store itself knows of one generation of a view version (docs/materialize.md). It travels with
 // the data: a store that goes back in time takes its header back with it.
 type Header struct {
 	View        ViewRef    `json:"view"`

@@ -146,7 +146,7 @@ func (d *Duration) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// Publish is the batch schedule of a view (DESIGN §4): a run publishes instants of the grid
+// Publish is the batch schedule of a view (docs/point-in-time.md): a run publishes instants of the grid
 // offset + n·every, counted from the Unix epoch, and takes delay to become servable.
 type Publish struct {
 	Every  Duration `json:"every"`

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Type is the type of a feature, a join key or a column: a scalar, or a list of one (DESIGN "Types").
+// Type is the type of a feature, a join key or a column: a scalar, or a list of one (docs/definitions.md, feature_view).
 type Type uint8
 
 // The scalar types. A Timestamp is UTC microseconds since the Unix epoch.

@@ -1,6 +1,6 @@
 // Package offline computes features from their history with DuckDB: training sets that are right at a point in
 // time, the values of a view as of an instant for the online store, and what the registry must know of SQL.
-// Its meaning is DESIGN §3 and §4; docs/point-in-time.md explains the SQL it writes.
+// docs/point-in-time.md is the rule it follows; docs/design/point-in-time-join.md explains the SQL it writes.
 //
 // Every operation opens its own connection. On it a source or view becomes a temporary view under its own name,
 // so that a user's SQL runs as it was written. Relations of this package begin with an underscore, which no

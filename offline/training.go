@@ -103,7 +103,7 @@ type use struct {
 
 // TrainingSet writes the labels with the features as of each row's instant to req.Out, as Parquet, and beside it
 // the lock. Both files appear complete or not at all, whatever happens to the process (Settle). Every label is there once, in order, its columns first and
-// unchanged; DESIGN §4 says which values the features have.
+// unchanged; docs/point-in-time.md says which values the features have.
 func (e *Engine) TrainingSet(ctx context.Context, req TrainingRequest) (*TrainingSummary, error) {
 	if req.Timestamp == "" {
 		req.Timestamp = DefaultTimestamp

@@ -7,7 +7,7 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// Status says what is known of one value of an answer (DESIGN §9).
+// Status says what is known of one value of an answer (docs/serving.md, Statuses).
 type Status uint8
 
 // The statuses. All but Present send the feature's default if it has one, else null.

@@ -1,5 +1,5 @@
 // Package online reads and writes the online store: one packed record per view version, generation and key
-// (DESIGN §9).
+// (docs/design/online-store.md).
 //
 // Store is concrete and deep: it owns the encoding of keys and records, the order of reads and writes, the sharing
 // of fetches, freshness, defaults and the kinds of error. A Backend beneath it only moves bytes, so that Redis,

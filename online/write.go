@@ -7,7 +7,7 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// The write side follows the protocol of DESIGN §8. Whoever writes holds a generation's header as it last saw it:
+// The write side follows docs/materialize.md. Whoever writes holds a generation's header as it last saw it:
 // every change applies only if the store still has that header, so a writer that was fenced off changes nothing.
 // After ErrUnavailable a change may or may not have been applied; the header, read again, tells.
 

@@ -2,7 +2,7 @@
 // version, read back by the decoder that answers look-ups, against the view as of the instant it is published at.
 //
 // A value is right if it is the offline one at the published instant or, behind a run that has begun and not finished,
-// at that run's: what the store itself says its keys hold (DESIGN §8). Memory is bounded whatever the view's size: the
+// at that run's: what the store itself says its keys hold (docs/materialize.md). Memory is bounded whatever the view's size: the
 // offline rows come in key order, and the store's keys, which come in none, are sorted in files.
 package verify
 
