@@ -1,6 +1,7 @@
 package fstore
 
 import (
+	"cmp"
 	"fmt"
 	"sort"
 	"strconv"
@@ -91,6 +92,15 @@ type View struct {
 // Static reports whether the view's rows hold for all time and have no event time.
 func (v *View) Static() bool { return v.Event == "" }
 
+// FeatureNames returns the names of the view's features, in their order.
+func (v *View) FeatureNames() []string {
+	names := make([]string, len(v.Features))
+	for i, f := range v.Features {
+		names[i] = f.Name
+	}
+	return names
+}
+
 // Feature returns the feature of a name, or nil.
 func (v *View) Feature(name string) *Feature {
 	for i := range v.Features {
@@ -115,6 +125,11 @@ type ViewRef struct {
 }
 
 func (r ViewRef) String() string { return r.Name + "@" + strconv.Itoa(r.Version) }
+
+// Compare orders references by name, then by version.
+func (r ViewRef) Compare(o ViewRef) int {
+	return cmp.Or(strings.Compare(r.Name, o.Name), r.Version-o.Version)
+}
 
 // ParseRef reads "name" (version 0: whichever serves) or "name@3".
 func ParseRef(s string) (ViewRef, error) {

@@ -30,7 +30,7 @@ var layers = map[string][]string{
 	"regular":      {},
 	"functions":    {},
 	"sqltype":      {},
-	"registry":     {"registry", "regular", "sqltype"},
+	"registry":     {"registry", "regular"},
 	"offline":      {"offline", "regular", "functions", "sqltype"},
 	"online":       {"online", "regular"},
 	"materialize":  {"materialize", "regular"},
@@ -47,8 +47,8 @@ var layers = map[string][]string{
 	"test":         {"test", "client", "project", "registry", "offline", "online", "materialize", "server", "proto", "feature_repo"},
 
 	// Packages within a folder that may import less, or more, than the folder.
-	"registry/sqlgate":                   {"functions"},
-	"registry/definition/definitiontest": {"registry"},
+	"registry/sqlgate":    {"functions"},
+	"registry/definition": {"registry/definition", "registry/sqlgate", "regular", "sqltype"},
 }
 
 // homes says where a dependency may be imported from: cgo and every wire format stay in one place.

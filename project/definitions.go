@@ -2,14 +2,13 @@ package project
 
 import (
 	"context"
-
-	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 )
 
-// Validate loads and checks the definitions of the repo. The error is registry.Problems if they are wrong. What could
+// Validate loads and checks the definitions of the repo. The error is definition.Problems if they are wrong. What could
 // not be checked, because a variable in a path is not set, is in Unchecked.
-func (p *Project) Validate(ctx context.Context) (*registry.Definitions, error) {
-	repo, err := registry.Load(p.Settings.Dir, p.options.Lookup)
+func (p *Project) Validate(ctx context.Context) (*definition.Definitions, error) {
+	repo, err := definition.Load(p.Settings.Dir, p.options.Lookup)
 	if err != nil {
 		return nil, err
 	}
@@ -17,11 +16,11 @@ func (p *Project) Validate(ctx context.Context) (*registry.Definitions, error) {
 	if err != nil {
 		return nil, err
 	}
-	return registry.Check(ctx, repo, engine)
+	return definition.Check(ctx, repo, engine)
 }
 
 // Definitions returns the definitions of the repo once all of them are checked.
-func (p *Project) Definitions(ctx context.Context) (*registry.Definitions, error) {
+func (p *Project) Definitions(ctx context.Context) (*definition.Definitions, error) {
 	defs, err := p.Validate(ctx)
 	if err == nil && len(defs.Unchecked) > 0 {
 		return nil, defs.Unchecked

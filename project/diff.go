@@ -6,7 +6,7 @@ import (
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
-	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 )
 
 // SetDifference is what differs between two training sets.
@@ -21,10 +21,10 @@ type SetDifference struct {
 
 // ViewDifference is a view that two training sets were made from different versions of.
 type ViewDifference struct {
-	View   string                 `json:"view"`
-	Old    int                    `json:"old,omitempty"` // version; 0: it is not used
-	New    int                    `json:"new,omitempty"`
-	Fields []registry.FieldChange `json:"fields"`
+	View   string                   `json:"view"`
+	Old    int                      `json:"old,omitempty"` // version; 0: it is not used
+	New    int                      `json:"new,omitempty"`
+	Fields []definition.FieldChange `json:"fields"`
 }
 
 // DiffTrainingSets compares two training sets, by their names or locks. Their files are not read.
@@ -82,8 +82,8 @@ func viewDifferences(ctx context.Context, engine *offline.Engine, old, now []*fs
 			if i < len(is) {
 				b, d.New = is[i], is[i].Ref.Version
 			}
-			if d.Fields = registry.CompareVersions(ctx, engine, a, b); d.Fields == nil {
-				d.Fields = []registry.FieldChange{}
+			if d.Fields = definition.CompareVersions(ctx, engine, a, b); d.Fields == nil {
+				d.Fields = []definition.FieldChange{}
 			}
 			out = append(out, d)
 		}
@@ -95,7 +95,7 @@ func viewDifferences(ctx context.Context, engine *offline.Engine, old, now []*fs
 // of another build the two may contradict each other.
 func sameVersion(ctx context.Context, engine *offline.Engine, a, b *fstore.ViewVersion) bool {
 	return a.Fingerprint == b.Fingerprint &&
-		!slices.ContainsFunc(registry.CompareVersions(ctx, engine, a, b), func(c registry.FieldChange) bool { return c.Counts })
+		!slices.ContainsFunc(definition.CompareVersions(ctx, engine, a, b), func(c definition.FieldChange) bool { return c.Counts })
 }
 
 func versionsOf(views []*fstore.ViewVersion, name string) []*fstore.ViewVersion {

@@ -13,6 +13,7 @@ import (
 	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 )
 
 // Diagnosis is what Doctor found.
@@ -148,9 +149,9 @@ func (e *examination) folder(name, setting, dir string) {
 	}
 }
 
-func (e *examination) definitions(ctx context.Context) *registry.Definitions {
+func (e *examination) definitions(ctx context.Context) *definition.Definitions {
 	defs, err := e.p.Definitions(ctx)
-	var problems registry.Problems
+	var problems definition.Problems
 	switch {
 	case errors.As(err, &problems):
 		e.bad("definitions", "run fstore validate", "%s found, the first is %s: %s", english.Count(len(problems), "mistake"), problems[0].Pos, problems[0].Message)
@@ -165,7 +166,7 @@ func (e *examination) definitions(ctx context.Context) *registry.Definitions {
 }
 
 // registry checks that the registry can be read and holds what is defined.
-func (e *examination) registry(ctx context.Context, defs *registry.Definitions) *registry.Snapshot {
+func (e *examination) registry(ctx context.Context, defs *definition.Definitions) *registry.Snapshot {
 	s := e.p.Settings
 	db, err := registry.OpenReadOnly(ctx, s.Registry.reveal())
 	if err != nil {

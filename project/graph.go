@@ -8,6 +8,7 @@ import (
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 )
 
 // Graph is what is registered and what reads what.
@@ -21,16 +22,16 @@ func (p *Project) Graph(ctx context.Context) (Graph, error) {
 
 // Definition is a definition in the registry and what uses it. One of Entity, Source, View and Service is set.
 type Definition struct {
-	Kind     registry.Kind            `json:"kind"`
-	Name     string                   `json:"name"`
-	Version  int                      `json:"version,omitempty"`
-	Serving  int                      `json:"serving,omitempty"`  // 0: nothing yet
-	Versions []int                    `json:"versions,omitempty"` // of a view, all there ever were
-	UsedBy   []string                 `json:"used_by"`            // kind and name, or reference
-	Entity   *fstore.Entity           `json:"entity,omitempty"`
-	Source   *fstore.Source           `json:"source,omitempty"`
-	View     *fstore.ViewVersion      `json:"view,omitempty"`
-	Service  *registry.ServiceVersion `json:"service,omitempty"`
+	Kind     registry.Kind              `json:"kind"`
+	Name     string                     `json:"name"`
+	Version  int                        `json:"version,omitempty"`
+	Serving  int                        `json:"serving,omitempty"`  // 0: nothing yet
+	Versions []int                      `json:"versions,omitempty"` // of a view, all there ever were
+	UsedBy   []string                   `json:"used_by"`            // kind and name, or reference
+	Entity   *fstore.Entity             `json:"entity,omitempty"`
+	Source   *fstore.Source             `json:"source,omitempty"`
+	View     *fstore.ViewVersion        `json:"view,omitempty"`
+	Service  *definition.ServiceVersion `json:"service,omitempty"`
 
 	Interface *fstore.Description `json:"interface,omitempty"` // of a service: what callers send and get
 }
@@ -110,7 +111,7 @@ func (g Graph) findView(ref fstore.ViewRef) *Definition {
 		}
 	}
 	for _, s := range g.Services() {
-		if slices.ContainsFunc(s.Uses, func(u registry.ServiceUse) bool { return u.View == view.Ref }) {
+		if slices.ContainsFunc(s.Uses, func(u definition.ServiceUse) bool { return u.View == view.Ref }) {
 			out.UsedBy = append(out.UsedBy, "feature_service "+s.Ref.String())
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/offline/duckdb"
 	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/fstore-dev/fstore/registry/sqlgate"
 	"github.com/fstore-dev/fstore/regular"
 )
@@ -178,7 +179,7 @@ func (p *Project) checkFingerprints(ctx context.Context, engine *offline.Engine,
 	if b := set.Lock.Build; b.Fstore != p.options.Version || b.DuckDB != duckdb.Version() {
 		return nil
 	}
-	other, err := registry.Contradicted(ctx, engine, set.Lock.Views)
+	other, err := definition.Contradicted(ctx, engine, set.Lock.Views)
 	if err != nil {
 		return fmt.Errorf("%s: %w", set.File, err)
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/fstore-dev/fstore/regular"
 	"github.com/spf13/viper"
 )
@@ -63,7 +63,7 @@ type Settings struct {
 
 // loadSettings reads the fstore.yaml of a folder and puts the environment and the caller's settings over it.
 func loadSettings(dir string, o *Options) (*Settings, error) {
-	text, problem := registry.ReadText(regular.DirFS(dir), SettingsFile)
+	text, problem := definition.ReadText(regular.DirFS(dir), SettingsFile)
 	if problem != nil {
 		return nil, problemError(problem)
 	}
@@ -74,7 +74,7 @@ func loadSettings(dir string, o *Options) (*Settings, error) {
 	return merge(dir, file, nil, o)
 }
 
-func problemError(p *registry.Problem) error {
+func problemError(p *definition.Problem) error {
 	return fstore.Errorf(fstore.ErrDefinition, "%s: %s", p.Pos, p.Message).WithHint("%s", p.Hint)
 }
 

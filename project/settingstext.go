@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/goccy/go-yaml/ast"
 )
 
@@ -39,7 +39,7 @@ func (t *settingsText) nested() map[string]any {
 // are reported at once, each with its position: not YAML, a key that is not a setting, a value that is not one.
 func parseSettings(file string, text []byte, lookup func(string) (string, bool)) (*settingsText, error) {
 	t := &settingsText{values: map[string]string{}, pos: map[string]fstore.Pos{}}
-	parsed, problem := registry.ParseYAML(file, text)
+	parsed, problem := definition.ParseYAML(file, text)
 	if problem != nil {
 		return nil, problemError(problem)
 	}

@@ -14,6 +14,7 @@ import (
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/fstore-dev/fstore/regular"
 )
 
@@ -249,7 +250,7 @@ func QueryText(given string) (string, error) {
 		}
 		return given, nil
 	}
-	query, problem := registry.ReadText(regular.DirFS(filepath.Dir(given)), filepath.Base(given))
+	query, problem := definition.ReadText(regular.DirFS(filepath.Dir(given)), filepath.Base(given))
 	switch {
 	case problem == nil:
 		return string(query), nil

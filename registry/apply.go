@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry/definition"
 )
 
 // CommitInfo says who applies, when and from which code.
@@ -94,18 +95,18 @@ func writeHead(ctx context.Context, tx *sql.Tx, p *Plan) error {
 		return err
 	}
 	for _, o := range p.target {
-		definition, err := json.Marshal(o.definition)
+		encoded, err := json.Marshal(o.definition)
 		if err != nil {
 			return fstore.Errorf(fstore.ErrCorrupt, "encode %s %s: %s", o.kind, o.name, err)
 		}
 		if o.fresh {
 			if _, err := tx.ExecContext(ctx, "insert into versions values (?, ?, ?, ?, ?, ?, ?)",
-				p.Project, o.kind, o.name, o.version, o.fingerprint, algorithm, string(definition)); err != nil {
+				p.Project, o.kind, o.name, o.version, o.fingerprint, definition.Algorithm, string(encoded)); err != nil {
 				return err
 			}
 		}
 		version := sql.NullInt64{Int64: int64(o.version), Valid: o.version > 0}
-		if _, err := tx.ExecContext(ctx, "insert into head values (?, ?, ?, ?, ?)", p.Project, o.kind, o.name, version, string(definition)); err != nil {
+		if _, err := tx.ExecContext(ctx, "insert into head values (?, ?, ?, ?, ?)", p.Project, o.kind, o.name, version, string(encoded)); err != nil {
 			return err
 		}
 	}

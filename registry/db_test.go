@@ -14,12 +14,13 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 )
 
 var epoch = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
 // shop checks the shop repo after replacing texts in its files: old, new, old, new …
-func shop(t testing.TB, edits ...string) *registry.Definitions {
+func shop(t testing.TB, edits ...string) *definition.Definitions {
 	t.Helper()
 	d, err := check(t, shopArchive(t, edits...))
 	if err != nil {
@@ -38,7 +39,7 @@ func open(t testing.TB) *registry.DB {
 	return db
 }
 
-func plan(t testing.TB, db *registry.DB, d *registry.Definitions) *registry.Plan {
+func plan(t testing.TB, db *registry.DB, d *definition.Definitions) *registry.Plan {
 	t.Helper()
 	p, err := db.Plan(context.Background(), "shop", d)
 	if err != nil {
@@ -47,7 +48,7 @@ func plan(t testing.TB, db *registry.DB, d *registry.Definitions) *registry.Plan
 	return p
 }
 
-func apply(t testing.TB, db *registry.DB, d *registry.Definitions) *registry.Commit {
+func apply(t testing.TB, db *registry.DB, d *definition.Definitions) *registry.Commit {
 	t.Helper()
 	c, err := db.Apply(context.Background(), plan(t, db, d), registry.CommitInfo{Now: epoch, Author: "ann", Message: "m", GitRevision: "abc", Dirty: true})
 	if err != nil {

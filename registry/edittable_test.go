@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 )
 
 // An edit of the shop's repo, and what it makes new versions of: of everything else it must make none.
@@ -164,7 +165,7 @@ func TestEditsMakeNewVersionsWhereTheyMust(t *testing.T) {
 }
 
 // edited returns the definitions of the shop as an edit makes them.
-func edited(t *testing.T, c edit) *registry.Definitions {
+func edited(t *testing.T, c edit) *definition.Definitions {
 	t.Helper()
 	if c.texts != nil {
 		return shop(t, c.texts...)

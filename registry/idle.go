@@ -101,7 +101,7 @@ func lives(ctx context.Context, tx *sql.Tx, project string, s *state) ([]ViewLif
 	}
 	live := s.live()
 	var out []ViewLife
-	for _, ref := range slices.SortedFunc(maps.Keys(s.views), compareRefs) {
+	for _, ref := range slices.SortedFunc(maps.Keys(s.views), fstore.ViewRef.Compare) {
 		l := ViewLife{Ref: ref, Fingerprint: s.views[ref].Fingerprint, Live: live[ref] != nil}
 		if !l.Live {
 			l.Idle = since[ref]

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry/definition"
 )
 
 // ServiceImpact says how a plan changes what callers of a serving service must send and what they get. The change
@@ -71,7 +72,7 @@ func (s ServiceImpact) Breaking() bool {
 func serviceImpacts(before, after *state) []ServiceImpact {
 	var out []ServiceImpact
 	for _, name := range sortedKeys(before.serving[KindService]) {
-		at := func(version int) *ServiceVersion {
+		at := func(version int) *definition.ServiceVersion {
 			return before.services[fstore.ViewRef{Name: name, Version: version}]
 		}
 		serving, head := at(before.serving[KindService][name]), at(before.head[KindService][name])
@@ -102,7 +103,7 @@ func serviceImpacts(before, after *state) []ServiceImpact {
 }
 
 // interfaceChanges returns what callers see change from one version of a service to another: key columns, then outputs.
-func interfaceChanges(old, next *ServiceVersion, views map[fstore.ViewRef]*fstore.ViewVersion) []InterfaceChange {
+func interfaceChanges(old, next *definition.ServiceVersion, views map[fstore.ViewRef]*fstore.ViewVersion) []InterfaceChange {
 	var out []InterfaceChange
 	for _, part := range []struct {
 		part     InterfacePart
@@ -126,7 +127,7 @@ func interfaceChanges(old, next *ServiceVersion, views map[fstore.ViewRef]*fstor
 }
 
 // keyTypes returns the types of the key columns that a service version needs, by name.
-func keyTypes(s *ServiceVersion) map[string]string {
+func keyTypes(s *definition.ServiceVersion) map[string]string {
 	out := map[string]string{}
 	for _, u := range s.Uses {
 		for _, k := range u.Keys {
@@ -137,7 +138,7 @@ func keyTypes(s *ServiceVersion) map[string]string {
 }
 
 // outputTypes returns the types of a service version's outputs, by name.
-func outputTypes(s *ServiceVersion, views map[fstore.ViewRef]*fstore.ViewVersion) map[string]string {
+func outputTypes(s *definition.ServiceVersion, views map[fstore.ViewRef]*fstore.ViewVersion) map[string]string {
 	out := map[string]string{}
 	for _, o := range s.Outputs {
 		if v := views[s.Uses[o.Use].View]; v != nil {
@@ -175,7 +176,7 @@ func (s *Snapshot) KeyColumns() map[string]bool {
 // keyColumns returns the key columns that these versions and the pins need.
 func (s *state) keyColumns(versions ...map[Kind]map[string]int) map[string]bool {
 	out := map[string]bool{}
-	uses := func(of []ServiceUse) {
+	uses := func(of []definition.ServiceUse) {
 		for _, u := range of {
 			for _, k := range u.Keys {
 				out[k.Column], out[k.Key.Name] = true, true

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/fstore-dev/fstore/registry/sqlgate"
 )
 
@@ -29,7 +30,7 @@ func (t QueryText) refused(f sqlgate.Finding) error {
 // QueryInputs returns what a query reads: the sources, those behind views included, in name order, and the views, each
 // behind those it reads, all as head has them. The gate holds for it as for a view's SQL, or its rows could not be made
 // again. The errors are ErrInvalid, with the place in the query.
-func (s *Snapshot) QueryInputs(ctx context.Context, engine Engine, text QueryText) ([]fstore.Source, []fstore.View, error) {
+func (s *Snapshot) QueryInputs(ctx context.Context, engine definition.Engine, text QueryText) ([]fstore.Source, []fstore.View, error) {
 	sql := text.SQL
 	gate := sqlgate.New(engine)
 	tree, err := gate.Parse(ctx, sql)
@@ -72,7 +73,7 @@ func (s *Snapshot) QueryInputs(ctx context.Context, engine Engine, text QueryTex
 
 // judgeQuery judges the plan of a query. Where a name or a file is missing there is no plan, and the error
 // is found by whoever reads it.
-func (s *Snapshot) judgeQuery(ctx context.Context, engine Engine, text QueryText, q *sqlgate.Query) error {
+func (s *Snapshot) judgeQuery(ctx context.Context, engine definition.Engine, text QueryText, q *sqlgate.Query) error {
 	var inputs []fstore.Relation
 	seen := map[string]bool{}
 	for _, t := range q.Tables {
@@ -81,7 +82,7 @@ func (s *Snapshot) judgeQuery(ctx context.Context, engine Engine, text QueryText
 		if src, ok := s.state.sources[name]; ok {
 			in.Columns, _ = engine.SourceColumns(ctx, &src)
 		} else if v := s.state.headViews[name]; v != nil {
-			in.Columns = rows(&v.View)
+			in.Columns = definition.Columns(&v.View)
 		}
 		if len(in.Columns) == 0 {
 			return nil

@@ -9,28 +9,29 @@ import (
 	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry/definition"
 )
 
 // ModelVersion is a version of a model and the exact features pinned to it: in order, by the names that the model
 // knows, from view versions that never change. It is written once.
 type ModelVersion struct {
-	Ref         fstore.ModelRef        `json:"model"`
-	Pinned      time.Time              `json:"pinned"`
-	Author      string                 `json:"author,omitempty"`
-	Service     fstore.ViewRef         `json:"service,omitzero"`       // where the features came from, if from a service
-	TrainingSet string                 `json:"training_set,omitempty"` // and if from a training set
-	Retired     bool                   `json:"set_retired,omitempty"`  // its name was given to another since
-	Aliases     []string               `json:"aliases,omitempty"`      // by name
-	Uses        []ServiceUse           `json:"uses"`                   // view versions and their keys
-	Outputs     []fstore.FeatureOutput `json:"outputs"`                // the features in order
+	Ref         fstore.ModelRef         `json:"model"`
+	Pinned      time.Time               `json:"pinned"`
+	Author      string                  `json:"author,omitempty"`
+	Service     fstore.ViewRef          `json:"service,omitzero"`       // where the features came from, if from a service
+	TrainingSet string                  `json:"training_set,omitempty"` // and if from a training set
+	Retired     bool                    `json:"set_retired,omitempty"`  // its name was given to another since
+	Aliases     []string                `json:"aliases,omitempty"`      // by name
+	Uses        []definition.ServiceUse `json:"uses"`                   // view versions and their keys
+	Outputs     []fstore.FeatureOutput  `json:"outputs"`                // the features in order
 
 	set int64 // training_sets.id; 0: none
 }
 
 // pinned is what models.features holds.
 type pinned struct {
-	Uses    []ServiceUse           `json:"uses"`
-	Outputs []fstore.FeatureOutput `json:"outputs"`
+	Uses    []definition.ServiceUse `json:"uses"`
+	Outputs []fstore.FeatureOutput  `json:"outputs"`
 }
 
 // Pin is what to pin to a model.
@@ -112,7 +113,7 @@ func (m *ModelVersion) take(ctx context.Context, tx *sql.Tx, project string, s *
 			return fstore.Errorf(fstore.ErrInvalid, "feature_view %s has online: false: it cannot be served", v.Ref).
 				WithHint("remove online: false from its definition and apply")
 		}
-		m.Uses = append(m.Uses, ServiceUse{View: u.Version.Ref, Keys: u.Keys})
+		m.Uses = append(m.Uses, definition.ServiceUse{View: u.Version.Ref, Keys: u.Keys})
 	}
 	m.Outputs = slices.Clone(list.Outputs)
 	if len(m.Outputs) == 0 {

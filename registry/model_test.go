@@ -16,6 +16,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 )
 
 func model(version string) fstore.ModelRef { return fstore.ModelRef{Name: "fraud", Version: version} }
@@ -254,7 +255,7 @@ func TestIdleSince(t *testing.T) {
 		}
 	}
 	hour := func(n int) time.Time { return epoch.Add(time.Duration(n) * time.Hour) }
-	applyAt := func(n int, d *registry.Definitions) {
+	applyAt := func(n int, d *definition.Definitions) {
 		t.Helper()
 		if _, err := db.Apply(ctx, plan(t, db, d), registry.CommitInfo{Now: hour(n)}); err != nil {
 			t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry/definition"
 )
 
 // Action is what an apply does to a definition.
@@ -26,14 +27,14 @@ type Plan struct {
 	Revision int64    `json:"revision"`
 	Changes  []Change `json:"changes"` // entities, sources, views, services; each by name
 
-	Materialize []fstore.ViewRef `json:"materialize,omitempty"` // view versions that become live
-	Kept        []Kept           `json:"kept,omitempty"`        // older versions that stay live, and why
-	Models      []ModelImpact    `json:"models,omitempty"`      // what it means for every pinned model
-	Services    []ServiceImpact  `json:"services,omitempty"`    // what it means for callers of serving services
-	Forgotten   []string         `json:"forgotten,omitempty"`   // key columns that requests may carry now and, once this serves, may not
-	Costs       []Cost           `json:"costs,omitempty"`       // what it takes to materialize, by view version; whoever knows fills it in
-	Notes       []string         `json:"notes,omitempty"`       // what is taken for granted of the views that change
-	Warnings    []Problem        `json:"warnings,omitempty"`
+	Materialize []fstore.ViewRef     `json:"materialize,omitempty"` // view versions that become live
+	Kept        []Kept               `json:"kept,omitempty"`        // older versions that stay live, and why
+	Models      []ModelImpact        `json:"models,omitempty"`      // what it means for every pinned model
+	Services    []ServiceImpact      `json:"services,omitempty"`    // what it means for callers of serving services
+	Forgotten   []string             `json:"forgotten,omitempty"`   // key columns that requests may carry now and, once this serves, may not
+	Costs       []Cost               `json:"costs,omitempty"`       // what it takes to materialize, by view version; whoever knows fills it in
+	Notes       []string             `json:"notes,omitempty"`       // what is taken for granted of the views that change
+	Warnings    []definition.Problem `json:"warnings,omitempty"`
 
 	target []object // everything head will be
 }
@@ -43,14 +44,14 @@ func (p *Plan) Empty() bool { return len(p.Changes) == 0 }
 
 // Change is what happens to one definition.
 type Change struct {
-	Kind       Kind          `json:"kind"`
-	Name       string        `json:"name"`
-	Action     Action        `json:"action"`
-	From       int           `json:"from,omitempty"` // version in head before; 0 where there is none
-	To         int           `json:"to,omitempty"`   // version in head afterwards
-	Version    Versioning    `json:"version,omitempty"`
-	Fields     []FieldChange `json:"fields,omitempty"`
-	Dependents []string      `json:"dependents,omitempty"` // what reads or uses it, directly or through others
+	Kind       Kind                     `json:"kind"`
+	Name       string                   `json:"name"`
+	Action     Action                   `json:"action"`
+	From       int                      `json:"from,omitempty"` // version in head before; 0 where there is none
+	To         int                      `json:"to,omitempty"`   // version in head afterwards
+	Version    Versioning               `json:"version,omitempty"`
+	Fields     []definition.FieldChange `json:"fields,omitempty"`
+	Dependents []string                 `json:"dependents,omitempty"` // what reads or uses it, directly or through others
 }
 
 // Versioning says which version a view or service gets.
@@ -96,7 +97,7 @@ type object struct {
 }
 
 // Plan compares definitions with the registry. It changes nothing.
-func (r *DB) Plan(ctx context.Context, project string, d *Definitions) (*Plan, error) {
+func (r *DB) Plan(ctx context.Context, project string, d *definition.Definitions) (*Plan, error) {
 	var before *state
 	err := r.read(ctx, func(tx *sql.Tx) (err error) {
 		before, err = readState(ctx, tx, project)
@@ -110,17 +111,17 @@ func (r *DB) Plan(ctx context.Context, project string, d *Definitions) (*Plan, e
 }
 
 // diff is a function of the registry's state and the definitions alone.
-func diff(ctx context.Context, project string, before *state, d *Definitions) (*Plan, error) {
-	n := &numbering{ctx: ctx, before: before, prints: d.prints}
+func diff(ctx context.Context, project string, before *state, d *definition.Definitions) (*Plan, error) {
+	n := &numbering{ctx: ctx, before: before, prints: d.Fingerprinter()}
 	after, err := n.number(d)
 	if err != nil {
 		return nil, err
 	}
 	p := &Plan{Project: project, Revision: before.revision, Warnings: d.Warnings, target: n.target}
-	f := &differ{ctx: ctx, before: before, after: after, prints: d.prints, fresh: n.fresh}
+	f := &differ{ctx: ctx, before: before, after: after, prints: d.Fingerprinter(), fresh: n.fresh}
 	p.Changes = append([]Change{}, f.changes()...)
 	live, was := after.live(), before.live()
-	for _, ref := range slices.SortedFunc(maps.Keys(live), compareRefs) {
+	for _, ref := range slices.SortedFunc(maps.Keys(live), fstore.ViewRef.Compare) {
 		if was[ref] == nil {
 			p.Materialize = append(p.Materialize, ref)
 		}
@@ -175,19 +176,19 @@ func notes(changes []Change, after *state) []string {
 type numbering struct {
 	ctx    context.Context //nolint:containedctx // lives as long as one plan
 	before *state
-	prints *fingerprinter
+	prints *definition.Fingerprinter
 	target []object
 	fresh  map[Kind]map[string]bool
 }
 
 // number returns the state that an apply would leave, with what serves as far as it stays.
-func (n *numbering) number(d *Definitions) (*state, error) {
+func (n *numbering) number(d *definition.Definitions) (*state, error) {
 	n.fresh = map[Kind]map[string]bool{KindView: {}, KindService: {}}
 	after := &state{
 		entities: map[string]fstore.Entity{}, sources: map[string]fstore.Source{},
 		head:      map[Kind]map[string]int{KindView: {}, KindService: {}},
 		serving:   map[Kind]map[string]int{KindView: {}, KindService: {}},
-		headViews: map[string]*fstore.ViewVersion{}, headServices: map[string]*ServiceVersion{},
+		headViews: map[string]*fstore.ViewVersion{}, headServices: map[string]*definition.ServiceVersion{},
 		views: maps.Clone(n.before.views), services: maps.Clone(n.before.services),
 		models: n.before.models, aliases: n.before.aliases,
 	}
@@ -231,7 +232,7 @@ func (n *numbering) view(v *fstore.ViewVersion) error {
 		stored := n.before.views[ref]
 		same := stored.Fingerprint == v.Fingerprint
 		if !same {
-			again, err := n.prints.view(n.ctx, stored)
+			again, err := n.prints.View(n.ctx, stored)
 			if n.ctx.Err() != nil {
 				return n.ctx.Err()
 			}
@@ -276,16 +277,16 @@ func b2i(b bool) int {
 }
 
 // service resolves a service's views to their versions and gives it a number likewise.
-func (n *numbering) service(s ServiceVersion, after *state) *ServiceVersion {
+func (n *numbering) service(s definition.ServiceVersion, after *state) *definition.ServiceVersion {
 	s.Uses = slices.Clone(s.Uses)
 	for i := range s.Uses {
 		s.Uses[i].View.Version = after.head[KindView][s.Uses[i].View.Name]
 	}
 	print := func(ref fstore.ViewRef) string { return after.views[ref].Fingerprint }
-	s.Fingerprint = serviceFingerprint(&s, print)
+	s.Fingerprint = definition.ServiceFingerprint(&s, print)
 	head := n.before.head[KindService][s.Ref.Name]
 	for ref, stored := range n.before.services {
-		if ref.Name != s.Ref.Name || stored.Fingerprint != s.Fingerprint && serviceFingerprint(stored, print) != s.Fingerprint {
+		if ref.Name != s.Ref.Name || stored.Fingerprint != s.Fingerprint && definition.ServiceFingerprint(stored, print) != s.Fingerprint {
 			continue
 		}
 		if s.Ref.Version == 0 || ref.Version == head || ref.Version > s.Ref.Version && s.Ref.Version != head {

@@ -57,7 +57,7 @@ func (s *Snapshot) features(refs []string, current func(string) (*fstore.ViewVer
 		use := slices.IndexFunc(list.Uses, func(u fstore.ViewUse) bool { return u.Version.Ref == v.Ref })
 		if use < 0 {
 			use = len(list.Uses)
-			list.Uses = append(list.Uses, fstore.ViewUse{Version: v, Keys: bind(v.View.Keys, nil)})
+			list.Uses = append(list.Uses, fstore.ViewUse{Version: v, Keys: ownKeys(&v.View)})
 		}
 		for _, feature := range features {
 			full, name := v.Ref.String()+"."+feature, orElse(as, feature)
@@ -144,15 +144,30 @@ func (s *Snapshot) noFeature(v *fstore.ViewVersion, feature string) error {
 			WithHint("run fstore materialize %s", v.Ref.Name)
 	}
 	e := fstore.Errorf(fstore.ErrNotFound, "feature_view %s has no feature %q", v.Ref, feature)
-	if hint := fstore.DidYouMean(feature, featureNames(&v.View)); hint != "" {
+	if hint := fstore.DidYouMean(feature, v.View.FeatureNames()); hint != "" {
 		e = e.WithHint("%s", hint)
 	}
 	return e
 }
 
+// ownKeys returns the keys of a view, each in the column of its own name.
+func ownKeys(v *fstore.View) []fstore.KeyBinding {
+	out := make([]fstore.KeyBinding, len(v.Keys))
+	for i, k := range v.Keys {
+		out[i] = fstore.KeyBinding{Key: k, Column: k.Name}
+	}
+	return out
+}
+
+// keyColumn is a column that gives a key.
+type keyColumn struct {
+	typ  fstore.Type
+	view string
+}
+
 // checkKeyTypes refuses a list in which one column would be keys of two types.
 func checkKeyTypes(list *fstore.FeatureList) error {
-	seen := map[string]labelColumn{}
+	seen := map[string]keyColumn{}
 	for _, u := range list.Uses {
 		for _, k := range u.Keys {
 			have, ok := seen[k.Column]
@@ -160,7 +175,7 @@ func checkKeyTypes(list *fstore.FeatureList) error {
 				return fstore.Errorf(fstore.ErrInvalid, "column %s is the %s key of %s and the %s key of %s", k.Column, have.typ, have.view, k.Key.Type, u.Version.Ref).
 					WithHint("%s", fmt.Sprintf("define a feature_service with keys: {%s: …}", k.Key.Name))
 			}
-			seen[k.Column] = labelColumn{k.Key.Type, u.Version.Ref.String()}
+			seen[k.Column] = keyColumn{k.Key.Type, u.Version.Ref.String()}
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry/definition"
 )
 
 // Snapshot is one revision of a project, with every name resolved. It never changes and may be shared.
@@ -27,7 +28,7 @@ type ViewStatus struct {
 
 // ServiceStatus is a service of head and what its name answers with.
 type ServiceStatus struct {
-	ServiceVersion
+	definition.ServiceVersion
 	Serving int `json:"serving"`
 }
 
@@ -65,7 +66,7 @@ func (s *Snapshot) list(ref fstore.ViewRef) (*fstore.FeatureList, error) {
 }
 
 // uses resolves view versions.
-func (s *Snapshot) uses(of []ServiceUse) ([]fstore.ViewUse, error) {
+func (s *Snapshot) uses(of []definition.ServiceUse) ([]fstore.ViewUse, error) {
 	var out []fstore.ViewUse
 	for _, u := range of {
 		view := s.state.views[u.View]
@@ -135,7 +136,7 @@ func (s *Snapshot) Versions(name string) []*fstore.ViewVersion {
 // that serve, of views and of services, and those pinned to models.
 func (s *Snapshot) Live() []*fstore.ViewVersion {
 	var out []*fstore.ViewVersion
-	for _, ref := range slices.SortedFunc(maps.Keys(s.state.live()), compareRefs) {
+	for _, ref := range slices.SortedFunc(maps.Keys(s.state.live()), fstore.ViewRef.Compare) {
 		v := s.state.views[ref]
 		if v.View.Offline { // it was when the version was made, and has no say in what a version is
 			online := *v

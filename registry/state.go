@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry/definition"
 )
 
 // Kind is the kind of a definition, as YAML writes it.
@@ -30,9 +31,9 @@ type state struct {
 	serving  map[Kind]map[string]int
 
 	headViews    map[string]*fstore.ViewVersion // as head writes them: descriptions, order
-	headServices map[string]*ServiceVersion
+	headServices map[string]*definition.ServiceVersion
 	views        map[fstore.ViewRef]*fstore.ViewVersion
-	services     map[fstore.ViewRef]*ServiceVersion
+	services     map[fstore.ViewRef]*definition.ServiceVersion
 
 	models  map[fstore.ModelRef]*ModelVersion
 	aliases map[fstore.ModelRef]string // model and alias → version
@@ -43,8 +44,8 @@ func readState(ctx context.Context, tx *sql.Tx, project string) (*state, error) 
 		entities: map[string]fstore.Entity{}, sources: map[string]fstore.Source{},
 		head:      map[Kind]map[string]int{KindView: {}, KindService: {}},
 		serving:   map[Kind]map[string]int{KindView: {}, KindService: {}},
-		headViews: map[string]*fstore.ViewVersion{}, headServices: map[string]*ServiceVersion{},
-		views: map[fstore.ViewRef]*fstore.ViewVersion{}, services: map[fstore.ViewRef]*ServiceVersion{},
+		headViews: map[string]*fstore.ViewVersion{}, headServices: map[string]*definition.ServiceVersion{},
+		views: map[fstore.ViewRef]*fstore.ViewVersion{}, services: map[fstore.ViewRef]*definition.ServiceVersion{},
 		models: map[fstore.ModelRef]*ModelVersion{}, aliases: map[fstore.ModelRef]string{},
 	}
 	err := tx.QueryRowContext(ctx, "select revision from projects where project = ?", project).Scan(&s.revision)
@@ -86,16 +87,16 @@ func (s *state) readVersions(ctx context.Context, tx *sql.Tx, project string) er
 	return each(rows, func() error {
 		var kind Kind
 		var ref fstore.ViewRef
-		var definition []byte
-		if err := rows.Scan(&kind, &ref.Name, &ref.Version, &definition); err != nil {
+		var encoded []byte
+		if err := rows.Scan(&kind, &ref.Name, &ref.Version, &encoded); err != nil {
 			return err
 		}
 		if kind == KindView {
 			s.views[ref] = &fstore.ViewVersion{}
-			return decodeDefinition(kind, ref.String(), definition, s.views[ref])
+			return decodeDefinition(kind, ref.String(), encoded, s.views[ref])
 		}
-		s.services[ref] = &ServiceVersion{}
-		return decodeDefinition(kind, ref.String(), definition, s.services[ref])
+		s.services[ref] = &definition.ServiceVersion{}
+		return decodeDefinition(kind, ref.String(), encoded, s.services[ref])
 	})
 }
 
@@ -107,38 +108,38 @@ func (s *state) readHead(ctx context.Context, tx *sql.Tx, project string) error 
 	return each(rows, func() error {
 		var kind Kind
 		var ref fstore.ViewRef
-		var definition []byte
-		if err := rows.Scan(&kind, &ref.Name, &ref.Version, &definition); err != nil {
+		var encoded []byte
+		if err := rows.Scan(&kind, &ref.Name, &ref.Version, &encoded); err != nil {
 			return err
 		}
 		switch kind {
 		case KindEntity:
 			var e fstore.Entity
-			if err := decodeDefinition(kind, ref.Name, definition, &e); err != nil {
+			if err := decodeDefinition(kind, ref.Name, encoded, &e); err != nil {
 				return err
 			}
 			s.entities[ref.Name] = e
 		case KindSource:
 			var src fstore.Source
-			if err := decodeDefinition(kind, ref.Name, definition, &src); err != nil {
+			if err := decodeDefinition(kind, ref.Name, encoded, &src); err != nil {
 				return err
 			}
 			s.sources[ref.Name] = src
 		case KindView:
 			s.head[kind][ref.Name] = ref.Version
 			s.headViews[ref.Name] = &fstore.ViewVersion{}
-			return decodeDefinition(kind, ref.Name, definition, s.headViews[ref.Name])
+			return decodeDefinition(kind, ref.Name, encoded, s.headViews[ref.Name])
 		case KindService:
 			s.head[kind][ref.Name] = ref.Version
-			s.headServices[ref.Name] = &ServiceVersion{}
-			return decodeDefinition(kind, ref.Name, definition, s.headServices[ref.Name])
+			s.headServices[ref.Name] = &definition.ServiceVersion{}
+			return decodeDefinition(kind, ref.Name, encoded, s.headServices[ref.Name])
 		}
 		return nil
 	})
 }
 
-func decodeDefinition(kind Kind, name string, definition []byte, into any) error {
-	if err := json.Unmarshal(definition, into); err != nil {
+func decodeDefinition(kind Kind, name string, encoded []byte, into any) error {
+	if err := json.Unmarshal(encoded, into); err != nil {
 		return fstore.Errorf(fstore.ErrCorrupt, "the registry's %s %s: %s", kind, name, err)
 	}
 	return nil

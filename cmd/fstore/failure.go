@@ -8,7 +8,7 @@ import (
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/internal/terminal"
-	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 )
 
 // The exit statuses (docs/cli.md).
@@ -75,7 +75,7 @@ func (a *app) fail(err error) int {
 		fmt.Fprintln(a.stderr, "fstore: stopped")
 		return code
 	}
-	var problems registry.Problems
+	var problems definition.Problems
 	if errors.As(err, &problems) {
 		a.printProblems(problems)
 		return code
@@ -97,7 +97,7 @@ func (a *app) fail(err error) int {
 }
 
 // printProblems prints mistakes in definitions, each on a line that begins with its place, as editors read it.
-func (a *app) printProblems(problems registry.Problems) {
+func (a *app) printProblems(problems definition.Problems) {
 	fmt.Fprintf(a.stderr, "fstore: %s in the definitions\n", english.Count(len(problems), "mistake"))
 	for _, p := range problems {
 		fmt.Fprintf(a.stderr, "%s: %s\n", terminal.InCell(p.Pos.String()), terminal.Indented(p.Message))

@@ -10,6 +10,7 @@ import (
 	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/spf13/cobra"
 )
 
@@ -185,7 +186,7 @@ func versionNote(c registry.Change) string {
 }
 
 // printField shows one field of a definition, before and after.
-func (a *app) printField(f registry.FieldChange) {
+func (a *app) printField(f definition.FieldChange) {
 	old, now := strings.TrimSpace(f.Old), strings.TrimSpace(f.New)
 	why := ""
 	if f.Why != "" {

@@ -11,6 +11,7 @@ import (
 	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/spf13/cobra"
 )
 
@@ -137,7 +138,7 @@ func viewFacts(fact func(name, value string), s *project.Definition) {
 }
 
 // outputTable lists the features of a service or model: their types, where they come from, and by which key columns.
-func outputTable(uses []registry.ServiceUse, outputs []fstore.FeatureOutput, d *fstore.Description) *terminal.Table {
+func outputTable(uses []definition.ServiceUse, outputs []fstore.FeatureOutput, d *fstore.Description) *terminal.Table {
 	t := terminal.NewTable("FEATURE", "TYPE", "VIEW", "FEATURE IN VIEW", "KEYS")
 	for i, o := range outputs {
 		use, typ := uses[o.Use], ""

@@ -10,7 +10,7 @@ import (
 	"github.com/fstore-dev/fstore/internal/terminal"
 	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
-	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/spf13/cobra"
 )
 
@@ -33,19 +33,19 @@ files to check; plan and apply refuse. The registry and the online store are not
 
 func (a *app) validate(ctx context.Context, p *project.Project) error {
 	defs, err := p.Validate(ctx)
-	var problems registry.Problems
+	var problems definition.Problems
 	if err != nil && !errors.As(err, &problems) {
 		return err
 	}
 	if a.json() {
-		warnings := []registry.Problem{}
+		warnings := []definition.Problem{}
 		if defs != nil {
 			warnings = a.masked(slices.Concat(defs.Unchecked, defs.Warnings))
 		}
 		out := struct {
-			Valid    bool               `json:"valid"`
-			Problems []registry.Problem `json:"problems"`
-			Warnings []registry.Problem `json:"warnings"`
+			Valid    bool                 `json:"valid"`
+			Problems []definition.Problem `json:"problems"`
+			Warnings []definition.Problem `json:"warnings"`
 		}{err == nil, a.masked(problems), warnings}
 		if printing := a.printJSON(out); printing != nil || err == nil {
 			return printing
@@ -62,8 +62,8 @@ func (a *app) validate(ctx context.Context, p *project.Project) error {
 }
 
 // masked returns problems with the passwords in their words masked.
-func (a *app) masked(problems []registry.Problem) []registry.Problem {
-	out := make([]registry.Problem, len(problems))
+func (a *app) masked(problems []definition.Problem) []definition.Problem {
+	out := make([]definition.Problem, len(problems))
 	for i, p := range problems {
 		p.Message, p.Hint = a.mask(p.Message), a.mask(p.Hint)
 		out[i] = p
@@ -71,7 +71,7 @@ func (a *app) masked(problems []registry.Problem) []registry.Problem {
 	return out
 }
 
-func (a *app) printWarnings(warnings []registry.Problem) {
+func (a *app) printWarnings(warnings []definition.Problem) {
 	for _, w := range warnings {
 		fmt.Fprintf(a.stderr, "%s %s: %s\n", "warning:", terminal.InCell(w.Pos.String()), terminal.Indented(w.Message))
 		if w.Hint != "" {

@@ -12,7 +12,7 @@ import (
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/project"
-	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 )
 
 // From writes a repo whose definitions are proposed from the columns of Parquet files: paths, folders or patterns. The
@@ -59,7 +59,7 @@ func room(dir string) (fresh bool, err error) {
 			return false, fstore.Errorf(fstore.ErrConflict, "init %s: %s is there already", dir, name).WithHint("give the name of a new folder")
 		}
 	}
-	repo, err := registry.Load(dir, os.LookupEnv)
+	repo, err := definition.Load(dir, os.LookupEnv)
 	if err != nil {
 		return false, fmt.Errorf("init %s: %w", dir, err)
 	}

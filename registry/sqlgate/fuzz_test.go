@@ -56,7 +56,7 @@ func FuzzSQL(f *testing.F) {
 	for _, sql := range seedSQL {
 		f.Add(sql)
 	}
-	files, _ := filepath.Glob("../testdata/check/*.txtar")
+	files, _ := filepath.Glob("../definition/testdata/check/*.txtar")
 	for _, file := range append(files, "../definition/definitiontest/shop.txtar") {
 		archive, err := txtar.ParseFile(file)
 		if err != nil {

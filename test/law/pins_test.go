@@ -16,6 +16,7 @@ import (
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/online/memory"
 	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 )
 
 // Random sequences of apply, materialize, pin, unpin, alias and gc, any of which the store may fail in the middle of,
@@ -132,11 +133,11 @@ func (w *pinWorld) apply(to variants) {
 	if err := os.WriteFile(filepath.Join(w.dir, "all.yaml"), fmt.Appendf(nil, pinDefinitions, pinTTL(to.v), pinTTL(to.w)), 0o644); err != nil {
 		w.t.Fatal(err)
 	}
-	repo, err := registry.Load(w.dir, os.LookupEnv)
+	repo, err := definition.Load(w.dir, os.LookupEnv)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defs, err := registry.Check(ctx, repo, pinEngine{})
+	defs, err := definition.Check(ctx, repo, pinEngine{})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/fstore-dev/fstore/online/sqlite"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/fstore-dev/fstore/test/free"
 )
 
@@ -75,11 +76,11 @@ func (w *world) write(t testing.TB, files map[string]string) {
 func (w *world) apply(t testing.TB) *registry.Snapshot {
 	t.Helper()
 	ctx := context.Background()
-	repo, err := registry.Load(w.dir, os.LookupEnv)
+	repo, err := definition.Load(w.dir, os.LookupEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
-	definitions, err := registry.Check(ctx, repo, w.engine)
+	definitions, err := definition.Check(ctx, repo, w.engine)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, w.definitions())
 	}

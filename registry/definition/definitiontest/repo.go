@@ -14,17 +14,17 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 )
 
 // Check writes the archive's repo to a folder, loads and checks it. The variables SET… are set.
-func Check(t testing.TB, archive *txtar.Archive) (*registry.Definitions, error) {
+func Check(t testing.TB, archive *txtar.Archive) (*definition.Definitions, error) {
 	t.Helper()
 	return CheckWhere(t, archive, func(name string) (string, bool) { return "from-" + name, strings.HasPrefix(name, "SET") })
 }
 
 // CheckWhere is Check in an environment.
-func CheckWhere(t testing.TB, archive *txtar.Archive, lookup func(string) (string, bool)) (*registry.Definitions, error) {
+func CheckWhere(t testing.TB, archive *txtar.Archive, lookup func(string) (string, bool)) (*definition.Definitions, error) {
 	t.Helper()
 	e := New(t)
 	dir := t.TempDir()
@@ -43,17 +43,17 @@ func CheckWhere(t testing.TB, archive *txtar.Archive, lookup func(string) (strin
 			}
 		}
 	}
-	repo, err := registry.Load(dir, lookup)
+	repo, err := definition.Load(dir, lookup)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return registry.Check(context.Background(), repo, e)
+	return definition.Check(context.Background(), repo, e)
 }
 
 // Report writes what Check says as commands show it.
-func Report(d *registry.Definitions, err error) string {
+func Report(d *definition.Definitions, err error) string {
 	var b strings.Builder
-	var problems registry.Problems
+	var problems definition.Problems
 	if errors.As(err, &problems) {
 		for _, p := range problems {
 			fmt.Fprintf(&b, "%s: %s\n", p.Pos, p.Message)

@@ -1,4 +1,4 @@
-package registry
+package definition
 
 import (
 	"context"
@@ -17,7 +17,7 @@ type checker struct {
 	ctx    context.Context //nolint:containedctx // lives as long as one call of Check
 	engine Engine
 	repo   *Repo
-	prints *fingerprinter
+	prints *Fingerprinter
 
 	problems  Problems
 	warnings  Problems
@@ -65,7 +65,7 @@ const (
 // files cannot be used at all.
 func Check(ctx context.Context, repo *Repo, engine Engine) (*Definitions, error) {
 	c := &checker{
-		ctx: ctx, engine: engine, repo: repo, prints: newFingerprinter(engine), problems: slices.Clone(repo.Problems),
+		ctx: ctx, engine: engine, repo: repo, prints: NewFingerprinter(engine), problems: slices.Clone(repo.Problems),
 		entities: map[string]*entity{}, sources: map[string]*source{}, views: map[string]*view{},
 	}
 	c.readEntities()
@@ -99,15 +99,15 @@ func (c *checker) definitions() (*Definitions, error) {
 	for _, name := range slices.Sorted(maps.Keys(c.views)) {
 		v := c.closure(c.views[name])
 		var err error
-		if v.Fingerprint, err = c.prints.view(c.ctx, &v); err != nil {
+		if v.Fingerprint, err = c.prints.View(c.ctx, &v); err != nil {
 			return nil, err
 		}
 		d.Views = append(d.Views, v)
 	}
 	for i := range d.Services {
-		d.Services[i].Fingerprint = serviceFingerprint(&d.Services[i], func(r fstore.ViewRef) string { return d.View(r.Name).Fingerprint })
+		d.Services[i].Fingerprint = ServiceFingerprint(&d.Services[i], func(r fstore.ViewRef) string { return d.View(r.Name).Fingerprint })
 	}
-	slices.SortFunc(d.Services, func(a, b ServiceVersion) int { return compareRefs(a.Ref, b.Ref) })
+	slices.SortFunc(d.Services, func(a, b ServiceVersion) int { return a.Ref.Compare(b.Ref) })
 	return d, nil
 }
 

@@ -1,4 +1,4 @@
-package registry
+package definition
 
 import (
 	"fmt"
@@ -70,7 +70,7 @@ func (b *serviceBuilder) add(spec RefSpec) {
 	if ref.Feature != "*" {
 		f := v.def.Feature(ref.Feature)
 		if f == nil {
-			c.problems.add(spec.Ref.Pos, fstore.DidYouMean(ref.Feature, featureNames(&v.def)), "feature_view %s has no feature %q", ref.View, ref.Feature)
+			c.problems.add(spec.Ref.Pos, fstore.DidYouMean(ref.Feature, v.def.FeatureNames()), "feature_view %s has no feature %q", ref.View, ref.Feature)
 			return
 		}
 		features = []fstore.Feature{*f}
@@ -188,19 +188,4 @@ func parseFeatureRef(s string) (fstore.FeatureRef, error) {
 		return fstore.FeatureRef{}, fstore.Errorf(fstore.ErrDefinition, "%q is not a reference to a feature", s).WithHint("view.feature, or view.* for all of a view")
 	}
 	return fstore.FeatureRef{View: viewName, Feature: feature}, nil
-}
-
-func featureNames(v *fstore.View) []string {
-	names := map[string]bool{}
-	for _, f := range v.Features {
-		names[f.Name] = true
-	}
-	return slices.Collect(maps.Keys(names))
-}
-
-func compareRefs(a, b fstore.ViewRef) int {
-	if a.Name != b.Name {
-		return strings.Compare(a.Name, b.Name)
-	}
-	return a.Version - b.Version
 }

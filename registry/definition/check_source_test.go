@@ -1,4 +1,4 @@
-package registry_test
+package definition_test
 
 import (
 	"strings"
@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
-	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 )
 
 // repoAt is a repo of one source at a path, which has the given columns under that path, and a view of it.
@@ -71,8 +71,8 @@ func TestASourceThatCannotBeCheckedIsNamed(t *testing.T) {
 	}
 	for _, path := range []string{"${1}/x", "${/x", "$${a}${"} {
 		_, err := check(t, repoAt(path, "id BIGINT; ts TIMESTAMP; x DOUBLE"))
-		var problems registry.Problems
-		if problems, _ = err.(registry.Problems); len(problems) != 1 || !strings.Contains(problems[0].Message, "is not a variable") {
+		var problems definition.Problems
+		if problems, _ = err.(definition.Problems); len(problems) != 1 || !strings.Contains(problems[0].Message, "is not a variable") {
 			t.Errorf("%s: got %v", path, err)
 		}
 	}

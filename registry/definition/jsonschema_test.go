@@ -1,4 +1,4 @@
-package registry_test
+package definition_test
 
 import (
 	"encoding/json"
@@ -8,16 +8,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 )
 
-const schemaFile = "../docs/schema/definitions.json"
+const schemaFile = "../../docs/schema/definitions.json"
 
 //go:generate go test . -run TestSchemaIsCurrent -update
 
 // The schema that the docs ship is the one of the types.
 func TestSchemaIsCurrent(t *testing.T) {
-	got, err := registry.JSONSchema()
+	got, err := definition.JSONSchema()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,12 +31,12 @@ func TestSchemaIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("run go test ./registry -run TestSchemaIsCurrent -update (-file +types)\n%s", diff)
+		t.Errorf("run go test ./registry/definition -run TestSchemaIsCurrent -update (-file +types)\n%s", diff)
 	}
 }
 
 func TestEveryKeyIsDescribed(t *testing.T) {
-	raw, err := registry.JSONSchema()
+	raw, err := definition.JSONSchema()
 	if err != nil {
 		t.Fatal(err)
 	}

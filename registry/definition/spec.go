@@ -1,4 +1,4 @@
-package registry
+package definition
 
 import "github.com/fstore-dev/fstore"
 

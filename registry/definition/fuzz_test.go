@@ -1,4 +1,4 @@
-package registry_test
+package definition_test
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
-	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/fstore-dev/fstore/registry/definition/definitiontest"
 )
 
@@ -22,7 +22,7 @@ const slow = 20 * time.Second
 // that are in the files, and do not break or go on for long.
 func FuzzLoad(f *testing.F) {
 	files, _ := filepath.Glob("testdata/check/*.txtar")
-	for _, file := range append(files, "definition/definitiontest/shop.txtar") {
+	for _, file := range append(files, "definitiontest/shop.txtar") {
 		archive, err := txtar.ParseFile(file)
 		if err != nil {
 			f.Fatal(err)
@@ -71,14 +71,14 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-func loadAndCheck(t *testing.T, dir string) registry.Problems {
+func loadAndCheck(t *testing.T, dir string) definition.Problems {
 	t.Helper()
-	repo, err := registry.Load(dir, func(name string) (string, bool) { return "x", name != "B" })
+	repo, err := definition.Load(dir, func(name string) (string, bool) { return "x", name != "B" })
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = registry.Check(context.Background(), repo, definitiontest.NoEngine{})
-	problems, _ := err.(registry.Problems)
+	_, err = definition.Check(context.Background(), repo, definitiontest.NoEngine{})
+	problems, _ := err.(definition.Problems)
 	if err != nil && problems == nil {
 		t.Errorf("an error that is no problem of the repo: %v", err)
 	}
@@ -90,7 +90,7 @@ func loadAndCheck(t *testing.T, dir string) registry.Problems {
 
 // checkProblem holds a problem to what all of them promise: words that are text, not the whole file again, and a place
 // in a file, where an editor can go.
-func checkProblem(t *testing.T, p registry.Problem, text map[string]string) {
+func checkProblem(t *testing.T, p definition.Problem, text map[string]string) {
 	t.Helper()
 	for _, s := range []string{p.Message, p.Hint} {
 		if !utf8.ValidString(s) || len(s) > 1000 {

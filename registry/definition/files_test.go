@@ -1,4 +1,4 @@
-package registry_test
+package definition_test
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
-	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 )
 
 // What cannot be read as a file is a mistake of the repo like any other: it has a place, the others are reported
@@ -57,11 +57,11 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 			if err := c.make(filepath.Join(dir, c.file)); err != nil {
 				t.Fatal(err)
 			}
-			repo, err := registry.Load(dir, func(string) (string, bool) { return "", false })
+			repo, err := definition.Load(dir, func(string) (string, bool) { return "", false })
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := report(registry.Check(t.Context(), repo, e))
+			got := report(definition.Check(t.Context(), repo, e))
 			if c.want == "" {
 				c.want = "view v reads events; keys id int64; event \"ts\" created \"\" available event\n"
 			}
@@ -73,7 +73,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 }
 
 func TestAFolderThatCannotBeRead(t *testing.T) {
-	_, err := registry.Load(filepath.Join(t.TempDir(), "nowhere"), func(string) (string, bool) { return "", false })
+	_, err := definition.Load(filepath.Join(t.TempDir(), "nowhere"), func(string) (string, bool) { return "", false })
 	if err == nil || !strings.Contains(err.Error(), "load definitions: ") {
 		t.Errorf("got %v", err)
 	}
@@ -127,7 +127,7 @@ func TestTenThousandWrongNames(t *testing.T) {
 	start := processorTime(t)
 	_, err := check(t, archive)
 	took := processorTime(t) - start
-	problems, _ := err.(registry.Problems)
+	problems, _ := err.(definition.Problems)
 	if len(problems) != 3*n {
 		t.Fatalf("%d problems, want %d", len(problems), 3*n)
 	}

@@ -1,4 +1,4 @@
-package registry_test
+package definition_test
 
 import (
 	"regexp"
@@ -10,7 +10,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
 )
 
 // A definition is the same whatever the line endings of its files, and whether they begin with a byte order mark.
@@ -42,7 +42,7 @@ func TestLineEndingsAreNoChange(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(registry.Definitions{}), cmp.Comparer(func(a, b fstore.Value) bool { return true })); diff != "" {
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(definition.Definitions{}), cmp.Comparer(func(a, b fstore.Value) bool { return true })); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", name, diff)
 		}
 	}

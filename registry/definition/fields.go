@@ -1,4 +1,4 @@
-package registry
+package definition
 
 import (
 	"fmt"
@@ -26,14 +26,14 @@ const (
 	asOrder            // of names: shown only if they are the same names
 )
 
-// fieldList collects fields and leaves out those that say nothing.
-type fieldList []field
+// Fields is what a definition says, without what says nothing.
+type Fields []field
 
-func (l *fieldList) counts(path, value, why string) { l.add(field{path, value, true, why, asText}) }
+func (l *Fields) counts(path, value, why string) { l.add(field{path, value, true, why, asText}) }
 
-func (l *fieldList) silent(path, value, why string) { l.add(field{path, value, false, why, asText}) }
+func (l *Fields) silent(path, value, why string) { l.add(field{path, value, false, why, asText}) }
 
-func (l *fieldList) add(f field) {
+func (l *Fields) add(f field) {
 	if f.value != "" {
 		*l = append(*l, f)
 	}
@@ -44,7 +44,7 @@ const (
 	tagsWhy   = "tags change no value"
 )
 
-func (l *fieldList) meta(prefix string, m fstore.Meta) {
+func (l *Fields) meta(prefix string, m fstore.Meta) {
 	l.silent(prefix+"description", m.Description, forPeople)
 	l.silent(prefix+"owner", m.Owner, forPeople)
 	for _, k := range slices.Sorted(maps.Keys(m.Tags)) {
@@ -60,8 +60,9 @@ func fieldTexts(fs []fstore.Field) string {
 	return strings.Join(parts, ", ")
 }
 
-func entityFields(e *fstore.Entity) []field {
-	var l fieldList
+// EntityFields lists what an entity says.
+func EntityFields(e *fstore.Entity) Fields {
+	var l Fields
 	keys := slices.Clone(e.JoinKeys)
 	fstore.SortFields(keys)
 	l.counts("join_keys", fieldTexts(keys), "it is the key of every view of the entity")
@@ -72,9 +73,12 @@ func entityFields(e *fstore.Entity) []field {
 	return l
 }
 
+// SourceFields lists what a source says.
+func SourceFields(s *fstore.Source) Fields { return sourceFields(s, "", true) }
+
 // sourceFields lists what a source says; withMeta is left out of the source of a view.
-func sourceFields(s *fstore.Source, prefix string, withMeta bool) []field {
-	var l fieldList
+func sourceFields(s *fstore.Source, prefix string, withMeta bool) Fields {
+	var l Fields
 	l.counts(prefix+"path", s.Path, "other files have other rows")
 	for _, from := range slices.Sorted(maps.Keys(s.Rename)) {
 		l.counts(prefix+"rename."+from, s.Rename[from], "it counts where a view takes the column")
@@ -91,11 +95,12 @@ func sourceFields(s *fstore.Source, prefix string, withMeta bool) []field {
 	return l
 }
 
-func viewVersionFields(v *fstore.ViewVersion) []field {
+// ViewFields lists what a version of a view says, with what it reads; nothing for nil.
+func ViewFields(v *fstore.ViewVersion) Fields {
 	if v == nil {
 		return nil
 	}
-	l := fieldList(viewFields(&v.View, ""))
+	l := viewFields(&v.View, "")
 	l.schedule(&v.View)
 	l.meta("", v.View.Meta)
 	for i := range v.Sources {
@@ -116,7 +121,7 @@ func viewVersionFields(v *fstore.ViewVersion) []field {
 }
 
 // schedule lists what only look-ups of the view itself depend on.
-func (l *fieldList) schedule(v *fstore.View) {
+func (l *Fields) schedule(v *fstore.View) {
 	if v.TTL != nil {
 		l.counts("ttl", v.TTL.String(), "it decides which values are too old")
 	}
@@ -146,8 +151,8 @@ func (l *fieldList) schedule(v *fstore.View) {
 }
 
 // viewFields lists what the rows of a view depend on.
-func viewFields(v *fstore.View, prefix string) []field {
-	var l fieldList
+func viewFields(v *fstore.View, prefix string) Fields {
+	var l Fields
 	l.silent(prefix+"entities", strings.Join(v.Entities, ", "), "their keys count, not their names")
 	l.counts(prefix+"keys", fieldTexts(v.Keys), "they say which rows are of one thing")
 	l.silent(prefix+"source", v.Source, "its columns count, not its name")
@@ -164,11 +169,12 @@ func viewFields(v *fstore.View, prefix string) []field {
 	return l
 }
 
-func serviceFields(s *ServiceVersion) []field {
+// ServiceFields lists what a version of a service says; nothing for nil.
+func ServiceFields(s *ServiceVersion) Fields {
 	if s == nil {
 		return nil
 	}
-	var l fieldList
+	var l Fields
 	names := make([]string, len(s.Outputs))
 	for i, o := range s.Outputs {
 		names[i] = o.Name

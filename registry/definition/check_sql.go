@@ -1,4 +1,4 @@
-package registry
+package definition
 
 import (
 	"maps"
@@ -159,7 +159,7 @@ func (c *checker) relations(v *view) ([]fstore.Relation, bool) {
 			if !up.ok {
 				return nil, false
 			}
-			out = append(out, fstore.Relation{Name: name, Columns: rows(&up.def)})
+			out = append(out, fstore.Relation{Name: name, Columns: Columns(&up.def)})
 			continue
 		}
 		columns := c.sources[name].columns
@@ -171,9 +171,9 @@ func (c *checker) relations(v *view) ([]fstore.Relation, bool) {
 	return out, true
 }
 
-// rows returns the columns that SQL sees of a view: keys, event and created under their declared names, and the
+// Columns returns the columns that SQL sees of a view: keys, event and created under their declared names, and the
 // features by name, in their declared types.
-func rows(v *fstore.View) []fstore.EngineColumn {
+func Columns(v *fstore.View) []fstore.EngineColumn {
 	var out []fstore.EngineColumn
 	add := func(name string, t fstore.Type) {
 		if name != "" && column(out, name) == nil {

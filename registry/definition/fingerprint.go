@@ -1,10 +1,11 @@
-package registry
+package definition
 
 import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -12,18 +13,21 @@ import (
 	"github.com/fstore-dev/fstore/registry/sqlgate"
 )
 
-// algorithm is the id of the encoding below, stored with every version. It changes when the encoding does; the
+// Algorithm is the id of the encoding below, stored with every version. It changes when the encoding does; the
 // fingerprints of stored versions are then worked out again, so that this alone makes no new versions.
-const algorithm = "fstore-2"
+const Algorithm = "fstore-2"
 
-// fingerprinter encodes definitions.
-type fingerprinter struct{ gate *sqlgate.Gate }
+// Fingerprinter encodes definitions.
+type Fingerprinter struct{ gate *sqlgate.Gate }
 
-func newFingerprinter(engine Engine) *fingerprinter { return &fingerprinter{sqlgate.New(engine)} }
+// NewFingerprinter returns a fingerprinter for the SQL of an engine.
+func NewFingerprinter(engine sqlgate.Parser) *Fingerprinter {
+	return &Fingerprinter{sqlgate.New(engine)}
+}
 
 // The encoding of a view: everything that can change one of its values, and nothing else.
 type viewPrint struct {
-	Algorithm string            `json:"algorithm"`
+	Algorithm string            `json:"Algorithm"`
 	Keys      []fstore.Field    `json:"keys"`
 	Features  []featurePrint    `json:"features"` // by name
 	TTL       *fstore.Duration  `json:"ttl,omitempty"`
@@ -75,14 +79,14 @@ type inputPrint struct {
 	Rows     rowsPrint      `json:"rows"`
 }
 
-// view returns the fingerprint of a view version: 64 hex digits.
-func (p *fingerprinter) view(ctx context.Context, v *fstore.ViewVersion) (string, error) {
+// View returns the fingerprint of a view version: 64 hex digits.
+func (p *Fingerprinter) View(ctx context.Context, v *fstore.ViewVersion) (string, error) {
 	rows, columnOf, err := p.rows(ctx, v, &v.View)
 	if err != nil {
 		return "", err
 	}
 	print := viewPrint{
-		Algorithm: algorithm, Keys: v.View.Keys, Features: featurePrints(&v.View, columnOf), TTL: v.View.TTL,
+		Algorithm: Algorithm, Keys: v.View.Keys, Features: featurePrints(&v.View, columnOf), TTL: v.View.TTL,
 		Publish: v.View.Publish, Rows: rows,
 	}
 	if !v.View.Static() {
@@ -113,7 +117,7 @@ func featurePrints(v *fstore.View, columnOf func(string) string) []featurePrint 
 
 // rows encodes where the rows of a view come from, out of the definitions that the version holds, and returns how
 // its columns are called there.
-func (p *fingerprinter) rows(ctx context.Context, in *fstore.ViewVersion, v *fstore.View) (rowsPrint, func(string) string, error) {
+func (p *Fingerprinter) rows(ctx context.Context, in *fstore.ViewVersion, v *fstore.View) (rowsPrint, func(string) string, error) {
 	if v.Source != "" {
 		s := in.Source(v.Source)
 		if s == nil {
@@ -198,8 +202,8 @@ func printSource(s *fstore.Source) sourcePrint {
 	return p
 }
 
-// serviceFingerprint is over the ordered outputs: name, view by its fingerprint, feature, key columns.
-func serviceFingerprint(s *ServiceVersion, viewPrint func(fstore.ViewRef) string) string {
+// ServiceFingerprint is over the ordered outputs: name, view by its fingerprint, feature, key columns.
+func ServiceFingerprint(s *ServiceVersion, viewPrint func(fstore.ViewRef) string) string {
 	type output struct {
 		Name    string              `json:"name"`
 		View    string              `json:"view"`
@@ -207,13 +211,29 @@ func serviceFingerprint(s *ServiceVersion, viewPrint func(fstore.ViewRef) string
 		Keys    []fstore.KeyBinding `json:"keys"`
 	}
 	print := struct {
-		Algorithm string   `json:"algorithm"`
+		Algorithm string   `json:"Algorithm"`
 		Outputs   []output `json:"outputs"`
-	}{Algorithm: algorithm}
+	}{Algorithm: Algorithm}
 	for _, o := range s.Outputs {
 		u := s.Uses[o.Use]
 		print.Outputs = append(print.Outputs, output{o.Name, viewPrint(u.View), o.Feature, u.Keys})
 	}
 	sum, _ := digest(print) // texts and types of checked definitions always encode
 	return sum
+}
+
+// Contradicted returns the first of some view versions whose definition is not the one that its fingerprint is of; nil if
+// there is none. Fingerprints of another build may have another algorithm.
+func Contradicted(ctx context.Context, parser sqlgate.Parser, versions []*fstore.ViewVersion) (*fstore.ViewVersion, error) {
+	prints := NewFingerprinter(parser)
+	for _, v := range versions {
+		print, err := prints.View(ctx, v)
+		if err != nil {
+			return nil, fmt.Errorf("view %s: %w", v.Ref, err)
+		}
+		if print != v.Fingerprint {
+			return v, nil
+		}
+	}
+	return nil, nil
 }

@@ -1,4 +1,9 @@
-package registry
+// Package definition reads the definitions of a feature repo and checks them.
+//
+// Load reads the YAML and SQL files. Check finds everything that is wrong with them, at once and with positions, resolves
+// every name, and works out what each view reads. A Fingerprinter tells which definitions give the same values, and which
+// fields differ between two versions.
+package definition
 
 import (
 	"context"
@@ -36,8 +41,11 @@ type Definitions struct {
 	// columns and types may be wrong.
 	Unchecked Problems
 
-	prints *fingerprinter
+	prints *Fingerprinter
 }
+
+// Fingerprinter returns what made the fingerprints, with the SQL that it has parsed.
+func (d *Definitions) Fingerprinter() *Fingerprinter { return d.prints }
 
 // ServiceVersion is an immutable version of a service: exactly which features of which view versions it gives.
 type ServiceVersion struct {

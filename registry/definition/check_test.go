@@ -1,4 +1,4 @@
-package registry_test
+package definition_test
 
 import (
 	"flag"
@@ -19,7 +19,7 @@ func TestCheck(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no cases", err)
 	}
-	files = append(files, "definition/definitiontest/shop.txtar")
+	files = append(files, "definitiontest/shop.txtar")
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			archive, err := txtar.ParseFile(file)

@@ -1,0 +1,70 @@
+package definition
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry/sqlgate"
+)
+
+// FieldChange is one thing that a definition says differently.
+type FieldChange struct {
+	Field  string `json:"field"`         // for example features.order_value.type
+	Old    string `json:"old,omitempty"` // empty where it was not there
+	New    string `json:"new,omitempty"`
+	Counts bool   `json:"counts"`        // it can change a value, so that a view or service gets a new version
+	Why    string `json:"why,omitempty"` // why it counts, or why it does not
+}
+
+// CompareVersions lists what two versions of a view say differently, as a plan does. Either may be nil.
+func CompareVersions(ctx context.Context, parser sqlgate.Parser, old, now *fstore.ViewVersion) []FieldChange {
+	return NewFingerprinter(parser).Compare(ctx, ViewFields(old), ViewFields(now))
+}
+
+// Compare lists the fields that differ, in the order of the new definition, then what is gone.
+func (p *Fingerprinter) Compare(ctx context.Context, was, is Fields) []FieldChange {
+	var out []FieldChange
+	for _, now := range is {
+		i := slices.IndexFunc(was, func(o field) bool { return o.path == now.path })
+		switch {
+		case i < 0:
+			out = append(out, FieldChange{now.path, "", now.value, now.counts, now.why})
+		case was[i].value != now.value:
+			c := FieldChange{now.path, was[i].value, now.value, now.counts, now.why}
+			switch {
+			case now.as == asOrder && !sameNames(c.Old, c.New):
+				continue
+			case now.as == asSQL && p.sameSQL(ctx, c.Old, c.New):
+				c.Counts, c.Why = false, "only layout, comments or the case of words differ"
+			}
+			out = append(out, c)
+		}
+	}
+	for _, old := range was {
+		if !slices.ContainsFunc(is, func(n field) bool { return n.path == old.path }) {
+			out = append(out, FieldChange{old.path, old.value, "", old.counts, old.why})
+		}
+	}
+	return out
+}
+
+// sameNames reports whether two lists hold the same names in any order.
+func sameNames(a, b string) bool {
+	x, y := strings.Split(a, ", "), strings.Split(b, ", ")
+	slices.Sort(x)
+	slices.Sort(y)
+	return slices.Equal(x, y)
+}
+
+// sameSQL reports whether two texts are the same query.
+func (p *Fingerprinter) sameSQL(ctx context.Context, a, b string) bool {
+	x, err := p.gate.Parse(ctx, a)
+	if err != nil {
+		return false
+	}
+	y, err := p.gate.Parse(ctx, b)
+	return err == nil && reflect.DeepEqual(x.Canonical(), y.Canonical())
+}

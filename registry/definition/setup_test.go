@@ -1,0 +1,17 @@
+package definition_test
+
+import (
+	"testing"
+
+	"github.com/fstore-dev/fstore/registry/definition/definitiontest"
+)
+
+var (
+	check       = definitiontest.Check
+	report      = definitiontest.Report
+	oneView     = definitiontest.OneView
+	shopArchive = definitiontest.Shop
+	parseTables = definitiontest.ParseTables
+)
+
+func newEngine(t testing.TB) *definitiontest.Engine { return definitiontest.New(t) }
