@@ -1,5 +1,5 @@
--- One row for each state of an order that was ever known: when late lines of an order are loaded, it gets a new
--- row with the same invoice_date and a later loaded_at. So the row that a moment sees holds what was known then.
+-- One row for each state of an order that was ever known. When late lines of an order are loaded, the order gets a new
+-- row with the same invoice_date and a later loaded_at. So at every instant the latest row has what was known then.
 select
     state.customer_id,
     state.invoice_date,

@@ -1,4 +1,4 @@
--- Totals move when lines are loaded, so there is one row for each load, true as of the newest line known by then.
+-- Totals change when lines are loaded. So there is one row per load, with the time of the newest line known by then.
 select
     customer_id,
     max(max(invoice_date)) over known as invoice_date,

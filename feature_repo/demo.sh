@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The whole life of a feature repo, in a temporary copy: make demo. Prints each command and what came back.
+# The whole life of a feature repo, in a temporary copy: make demo. Prints each command and its output.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -29,11 +29,11 @@ cd "$tmp/shop"
 export PATH="$bin:$PATH"
 unset "${!FSTORE_@}" "${!SHOP_@}"
 
-say "An online shop: half a million invoice lines with returns, late loads and missing customers, the same every time."
+say "An online shop: half a million invoice lines with returns, late loads and missing customers. The data is the same every time."
 run generate data
 run ls
 
-say "A view is SQL over all rows: a history, one row for each instant at which a value changes."
+say "A feature view in SQL yields a history: one row for each instant at which a value changes."
 run cat customer_orders.sql
 
 say "Nothing is registered yet. plan shows what apply would do."
@@ -41,21 +41,21 @@ run fstore plan
 say "apply does exactly that, in one transaction."
 run "fstore apply --yes --message 'first version' | tail -n 2"
 
-say "A training set: each label gets the features as they were known at its instant, and not a microsecond later."
+say "Create a training set. Each label gets the features as they were known at its instant, and not a microsecond later."
 run "fstore training-set create churn_2025 --service churn --labels data/labels.parquet --out churn.parquet"
 run "fstore training-set list"
 
-say "Materialize computes the same features as of an instant and writes what differs to the online store."
+say "materialize computes the same features as of an instant, and writes the differences to the online store."
 run "fstore materialize --to 2025-12-01"
-say "The same again: nothing to write."
+say "Run it again: there is nothing to write."
 run "fstore materialize --to 2025-12-01"
 
-say "Ask the store what it serves; 99999 is nobody."
+say "Look up two customers. 99999 does not exist."
 run "fstore get --service churn --entity customer_id=12003 --entity customer_id=99999 --at 2025-12-01"
-say "Another model, by customer and product, as a program would read it."
+say "Look up the features of another model, by customer and product, as JSON."
 run "fstore get --service recommend --entity customer_id=12013,stock_code=P10322 --at 2025-12-01 --output json"
 
-say "Serve it over gRPC and HTTP, and ask the server. It judges age by its own clock: see last_large_order (ttl 180d)."
+say "Serve over gRPC and HTTP, and ask the server. It judges age by its own clock: see last_large_order (ttl 180d)."
 : >"$tmp/addresses"
 printf '%s$ fstore serve &%s\n' "$bold" "$plain"
 fstore serve --grpc 127.0.0.1:0 --http 127.0.0.1:0 >"$tmp/addresses" 2>"$tmp/log" &
@@ -72,11 +72,11 @@ if command -v curl >/dev/null; then
 	run "curl -s $(awk '$1 == "http" {print $2}' "$tmp/addresses")/v1/online-features -H 'Content-Type: application/json' -d '{\"features\":[\"customer_totals.*\"],\"entities\":{\"customer_id\":[12003,12004]}}'"
 fi
 
-say "A definition changes: values without tax. plan says what that means, for whom, and what stays alive meanwhile."
+say "Change a definition: values without tax. plan shows what changes, for whom, and which versions stay live."
 run "sed -i.old 's/exact_sum(line.quantity/exact_sum(0.8 * line.quantity/' customer_orders.sql && rm customer_orders.sql.old"
 run fstore plan
 run "fstore apply --yes --message 'values without tax' | tail -n 2"
-say "An apply is never an outage: the old version is served until the new one has been materialized."
+say "An apply is never an outage. The old version is served until the new one has been materialized."
 run "fstore list services"
 run "fstore get --grpc $grpc --features customer_orders.order_value --entity customer_id=12003"
 run "fstore materialize --to 2025-12-01"
@@ -86,6 +86,6 @@ for _ in $(seq 50); do # the server looks about once a second
 done
 run "fstore get --grpc $grpc --features customer_orders.order_value --entity customer_id=12003"
 
-say "The server drains and stops on SIGTERM."
+say "On SIGTERM the server answers the requests in flight and stops."
 stop
-say "Done. fstore init DIR writes this repo, with a small sample, for you to change."
+say "Done. To try it yourself: fstore init DIR writes this repo with a small sample."

@@ -1,5 +1,5 @@
-// Package featurerepo is the example repo of fstore, an online shop: its definitions, which `fstore init` writes
-// and the README, the demo and the tests use, and a generator of sample data for them.
+// Package featurerepo is the sample feature repo, an online shop: its definitions and a generator of its data. `fstore
+// init` writes it, and the README, the demo and the tests use it.
 package featurerepo
 
 import "embed"

@@ -1,5 +1,5 @@
-// Package functions lists the functions that users' SQL may call. The gate of the registry reads the list when it looks
-// at the text of a query, and the offline engine when it looks at the plan of it.
+// Package functions lists the functions that users' SQL may call. The check of a query's text and the check of its plan
+// both read the list (docs/design/sql-gate.md).
 package functions
 
 import (

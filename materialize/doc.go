@@ -1,7 +1,7 @@
-// Package materialize makes the online store hold a view version as of an instant P: it computes the view,
-// compares it with the manifest of what the store holds, writes the difference in key order and publishes.
+// Package materialize updates the online store to hold a view version as of an instant P. It computes the view, compares
+// it with the manifest of what the store holds, writes the difference in key order, and publishes.
 //
-// The rules it keeps, whatever stops it and whenever:
+// It keeps these rules, whatever stops it and whenever:
 //
 //   - The header in the store is the truth; the state folder only explains it. A manifest counts only if its
 //     generation and run are the header's. Otherwise the run fills a new generation beside what is there and

@@ -1,5 +1,5 @@
-// Package offline computes features from their history with DuckDB: training sets that are right at a point in
-// time, the values of a view as of an instant for the online store, and what the registry must know of SQL.
+// Package offline computes features from their history with DuckDB: point-in-time correct training sets, the values of a
+// view as of an instant for the online store, and what the registry must know about SQL.
 // docs/point-in-time.md is the rule it follows; docs/design/point-in-time-join.md explains the SQL it writes.
 //
 // Every operation opens its own connection. On it a source or view becomes a temporary view under its own name,

@@ -1,5 +1,5 @@
-// Package regular opens files that a user, a lock or a definition names. It opens regular files only: a named pipe would
-// wait for a writer forever, and a device has no end and may act when it is opened.
+// Package regular opens files named by a user, a lock or a definition, and only regular files. A named pipe would wait
+// for a writer forever, and a device has no end and may act when it is opened.
 package regular
 
 import (

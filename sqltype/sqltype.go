@@ -1,4 +1,4 @@
-// Package sqltype has the types of columns as DuckDB names them, and which types of fstore each may be declared as.
+// Package sqltype maps DuckDB's column types to the fstore types that a column may be declared as.
 package sqltype
 
 import (

@@ -1,9 +1,9 @@
-// Package verify compares what an online store serves with what the offline engine computes: every key of a view
-// version, read back by the decoder that answers look-ups, against the view as of the instant it is published at.
+// Package verify compares what an online store serves with what the offline engine computes. It reads every key of a view
+// version with the decoder that answers look-ups, and compares it with the view at the published instant.
 //
-// A value is right if it is the offline one at the published instant or, behind a run that has begun and not finished,
-// at that run's: what the store itself says its keys hold (docs/materialize.md). Memory is bounded whatever the view's size: the
-// offline rows come in key order, and the store's keys, which come in none, are sorted in files.
+// While a run is unfinished, the value at that run's instant is right too (docs/materialize.md). Memory is bounded
+// whatever the size of the view: the offline rows come in key order, and the store's keys, which come in no order, are
+// sorted in files.
 package verify
 
 import (

@@ -54,7 +54,7 @@ server for a live one.`,
 }
 
 // garbagePercent is how much garbage a server lets come together, in percent of what it holds, unless GOGC says. It holds
-// little, some 10 MB, so that with Go's own 100 every core is busy collecting many times a second; docs/performance.md has
+// little, some 10 MB, so that with Go's own 100 every core is busy collecting many times a second; docs/design/speed.md has
 // what it is worth.
 const garbagePercent = 400
 

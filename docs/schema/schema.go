@@ -1,4 +1,4 @@
-// Package schema holds the JSON Schemas of definitions and settings, which editors complete and check YAML with.
+// Package schema embeds the JSON Schemas of definitions and settings, with which editors complete and check YAML.
 package schema
 
 import "embed"

@@ -1,5 +1,5 @@
-// Package alloctest holds what decodes bytes from outside to a bound of memory: an input of n bytes may allocate a
-// multiple of n, and never what it merely claims to hold.
+// Package alloctest limits in tests how much memory a decoder allocates: a multiple of its input's size, and never what
+// the input merely claims to hold.
 package alloctest
 
 import (

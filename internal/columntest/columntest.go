@@ -1,4 +1,4 @@
-// Package columntest draws columns for property tests.
+// Package columntest generates random columns for property tests.
 package columntest
 
 import (

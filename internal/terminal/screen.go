@@ -1,4 +1,4 @@
-// Package terminal prints for people: text that gives the terminal no orders, tables, and how far long work has come.
+// Package terminal prints for people: tables, progress, and text without control sequences.
 package terminal
 
 import (

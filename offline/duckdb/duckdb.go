@@ -1,5 +1,5 @@
 // Package duckdb is a thin typed wrapper over DuckDB's C interface: a database in memory, connections, and
-// queries that stream column batches. It knows nothing of feature stores beyond the types of package fstore.
+// queries that stream column batches. It knows nothing about feature stores beyond the types of package fstore.
 //
 // A Conn is used by one goroutine at a time. Cancelling the context of a call interrupts the query. Nothing
 // returned points into DuckDB's memory, so a batch stays valid after the query is closed.

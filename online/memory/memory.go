@@ -1,4 +1,4 @@
-// Package memory is an online.Backend in memory: the reference of the conformance suite, and for tests.
+// Package memory is an online.Backend in memory, for tests. It is the reference of the conformance suite.
 package memory
 
 import (

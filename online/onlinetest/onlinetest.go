@@ -1,6 +1,6 @@
-// Package onlinetest is the conformance suite of online.Backends: every promise of online.Backend and of online.Store
-// is a subtest, and every backend passes all of them. It tests through online.Store wherever that can be done, because
-// that is how a backend is used.
+// Package onlinetest is the conformance suite of online.Backend. Every promise of online.Backend and online.Store is a
+// subtest, and every backend passes all of them. The suite tests through online.Store if it can, because that is how a
+// backend is used.
 package onlinetest
 
 import (

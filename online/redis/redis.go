@@ -1,8 +1,8 @@
 // Package redis is an online.Backend in one Redis server, 6.0 or later.
 //
-// A look-up is one MGET, or several in one pipeline on one connection, so that no pointer is read before a record. A commit is WATCH, MGET,
-// MULTI … EXEC: it applies whole, and only if its guards hold. Nothing is ever sent twice: whether a commit whose answer
-// was lost has been applied is for the caller to find out.
+// A look-up is one MGET, or several in one pipeline on one connection, so that no pointer is read before a record. A
+// commit is WATCH, MGET, MULTI … EXEC: it applies as a whole, and only if its guards hold. Nothing is ever sent twice. If
+// the answer to a commit is lost, the caller must find out whether it was applied.
 package redis
 
 import (

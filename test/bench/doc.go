@@ -1,3 +1,4 @@
-// Package bench holds the benchmarks that cross packages. Each measures a row of the speed goals beside its limit,
-// in the same run, and reports the ratio; the offline rows are in package offline. Run them with make bench.
+// Package bench holds the benchmarks that cross packages. Each measures one of the speed goals (docs/performance.md) and
+// its limit in the same run, and reports the ratio. Benchmarks of offline work are in package offline. Run them all with
+// make bench.
 package bench

@@ -1,4 +1,4 @@
-// Package free has leases that nobody contests, for runs without a registry.
+// Package free provides leases that nobody contests, for runs without a registry.
 package free
 
 import (

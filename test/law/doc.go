@@ -1,4 +1,3 @@
-// Package law holds the tests of what all parts promise together: what a training set says of an instant is what
-// the online store answers at that instant (the law of the product), and both say what the oracle says. It has
-// no code of its own.
+// Package law tests what all parts promise together: a training set and the online store have the same values for the
+// same instant (the law of the product), and both agree with a brute-force oracle. It has no code of its own.
 package law

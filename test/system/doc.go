@@ -1,4 +1,3 @@
-// Package system holds the tests of the built program as its users run it: real processes, a real redis-server, and
-// what goes wrong around them: kills, crashes of stores, several runs at once, load, hostile input. It has no code of its
-// own.
+// Package system tests the built program as its users run it, with real processes and a real redis-server: kills, crashes
+// of stores, several runs at once, load, hostile input. It has no code of its own.
 package system
