@@ -29,9 +29,15 @@ demo: build ## Show the whole life of a feature repo on sample data
 test: go compiler redis ## Run all tests
 	go test -timeout 30m ./...
 
-# What runs concurrently, under the race detector.
+# What runs concurrently, under the race detector; a test checks that no package is forgotten. Left out of offline are its longest
+# tests, which take the same paths as others over more rows, and of cmd/fstore what only parses and prints.
+RACE      = ./online/... ./server/... ./materialize/... ./registry/... ./project/... ./client/... ./internal/... ./proto/...
+RACE_SKIP = SampleTakes|OnEveryRun|LargerThanMemory|MadeAgainToTheByte|NoFalseAlarm|AnyName|WideLabels|FindsItsInputs|LongCSV
+RACE_RUN  = TestScripts/(story|materialize_get|serve|lease|training_set|redis|doctor)$$|Signal|Memory|Screen
 race: go compiler redis ## Run what is concurrent under the race detector
-	go test -timeout 30m -race ./online/... ./server/... ./materialize/... ./registry/...
+	go test -timeout 30m -race $(RACE)
+	go test -timeout 30m -race -skip '$(RACE_SKIP)' ./offline/...
+	go test -timeout 30m -race -run '$(RACE_RUN)' ./cmd/fstore/...
 
 # Every fuzz target for a few seconds. The go command may end with "context deadline exceeded" where nothing failed
 # (go.dev/issue/48591), so a target that fails runs once more: a real failure was saved and fails again.

@@ -285,3 +285,41 @@ func TestWhatIsCitedExists(t *testing.T) {
 		}
 	}
 }
+
+// A package that starts goroutines or holds locks is tested under the race detector: make race names it.
+func TestMakeRaceCoversWhatIsConcurrent(t *testing.T) {
+	makefile, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var raced []string
+	for _, m := range regexp.MustCompile(`(?m)^(?:RACE |\tgo test .*-race ).*`).FindAllString(string(makefile), -1) {
+		for _, word := range strings.Fields(m) {
+			if dir, ok := strings.CutPrefix(word, "./"); ok {
+				raced = append(raced, strings.TrimSuffix(dir, "/..."))
+			}
+		}
+	}
+	concurrent := regexp.MustCompile(`"sync(/atomic)?"|\bgo func\b|\bgo [\w.]+\(`)
+	for dir := range packages(t) {
+		if under(dir, raced) || under(dir, []string{"test"}) { // test holds programs that watch others
+			continue
+		}
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(string(text)) {
+				code, _, _ := strings.Cut(line, "//")
+				if !strings.HasSuffix(file, "_test.go") && concurrent.MatchString(code) {
+					t.Errorf("%s is concurrent (%s), and make race does not run its tests", file, strings.TrimSpace(code))
+				}
+			}
+		}
+	}
+}
