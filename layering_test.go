@@ -103,6 +103,36 @@ func layersOf(dir string) (allowed []string, known bool) {
 	}
 }
 
+// engineless are packages that programs use which have no use for the engine: they come without DuckDB and cgo.
+var engineless = []string{"offline/lock", "client"}
+
+func TestPackagesWithoutTheEngine(t *testing.T) {
+	all := packages(t)
+	for _, dir := range engineless {
+		seen := map[string]bool{}
+		var walk func(dir string)
+		walk = func(dir string) {
+			if seen[dir] {
+				return
+			}
+			seen[dir] = true
+			if all[dir] == nil {
+				t.Errorf("there is no package %s", dir)
+				return
+			}
+			for _, path := range all[dir].Imports {
+				if inner, ours := strings.CutPrefix(path, module+"/"); ours {
+					walk(inner)
+				}
+				if path == "C" || strings.HasPrefix(path, "github.com/duckdb/") {
+					t.Errorf("%s imports %s", dir, path)
+				}
+			}
+		}
+		walk(dir)
+	}
+}
+
 // packages returns every package by its folder; the root is "". Imports are those without tests.
 func packages(t *testing.T) map[string]*build.Package {
 	t.Helper()

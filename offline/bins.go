@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/lock"
 )
 
 // settleBins decides where the bins of a column end, once all its rows have passed. Where the sample is all of them, it
@@ -144,18 +145,18 @@ func (y *tally) bin(x float64) {
 }
 
 // histogram returns the bins of a column.
-func (c *contentColumn) histogram() []Bin {
+func (c *contentColumn) histogram() []lock.Bin {
 	if c.measure == ofTexts || c.measure == ofTruths {
 		return c.valueBins()
 	}
-	var out []Bin
+	var out []lock.Bin
 	for i, n := range c.tally.inBin {
 		upTo := textOf(c.tally.greatest) // of the last bin
 		if i < len(c.tally.edges) {
 			upTo = c.edge(c.tally.edges[i])
 		}
 		if n > 0 {
-			out = append(out, Bin{upTo, n})
+			out = append(out, lock.Bin{UpTo: upTo, Count: n})
 		}
 	}
 	return out
@@ -188,11 +189,11 @@ func wholeOf(x float64) int64 {
 }
 
 // valueBins counts each value in ascending order, if there are few and none is long.
-func (c *contentColumn) valueBins() []Bin {
+func (c *contentColumn) valueBins() []lock.Bin {
 	if c.tally.many {
 		return nil
 	}
-	var out []Bin
+	var out []lock.Bin
 	for _, v := range slices.Sorted(maps.Keys(c.tally.values)) {
 		one := fstore.NewColumn("", c.tally.least.Type, 1)
 		switch one.Type {
@@ -207,7 +208,7 @@ func (c *contentColumn) valueBins() []Bin {
 		if upTo == nil {
 			return nil
 		}
-		out = append(out, Bin{upTo, c.tally.values[v]})
+		out = append(out, lock.Bin{UpTo: upTo, Count: c.tally.values[v]})
 	}
 	return out
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/lock"
 )
 
 // twins writes two files of the same size, in which every value is 1 or 2, and returns what is in them.
@@ -106,7 +107,7 @@ func TestAFileThatChangesWhileItIsReadIsNamed(t *testing.T) {
 	}
 }
 
-func digestOf(t *testing.T, f LockFile) [32]byte {
+func digestOf(t *testing.T, f lock.File) [32]byte {
 	t.Helper()
 	b, err := hex.DecodeString(f.SHA256)
 	if err != nil || len(b) != 32 {
@@ -143,7 +144,7 @@ func TestALockIsOfTheBytesThatWereRead(t *testing.T) {
 			continue // torn, or seen to have changed
 		}
 		locks++
-		l, err := ReadLock(s.Lock)
+		l, err := lock.Read(s.Lock)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"hash"
 	"math"
@@ -16,6 +15,7 @@ import (
 	"sync/atomic"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
@@ -24,7 +24,7 @@ import (
 
 // contentColumn is a column of a training set that is being read.
 type contentColumn struct {
-	LockColumn
+	lock.Column
 	expression string // how it is read
 	measure    measure
 	hash       hash.Hash
@@ -57,7 +57,7 @@ const keptValues = 16 << 20
 
 // content reads a finished training set and puts its rows, schema, digests and statistics into o. Rows are read in the
 // order of the file. If the content is one that is known, its statistics are not worked out.
-func (s *session) content(ctx context.Context, file string, o *LockOutput, known string) error {
+func (s *session) content(ctx context.Context, file string, o *lock.Output, known string) error {
 	from := readParquet([]string{file}, false)
 	described, err := s.describe(ctx, "SELECT *\nFROM "+from)
 	if err != nil {
@@ -72,8 +72,8 @@ func (s *session) content(ctx context.Context, file string, o *LockOutput, known
 }
 
 // readColumns reads all columns, a group at a time, and puts what was read into o. take gets the rows of a column.
-func (s *session) readColumns(ctx context.Context, from string, described []fstore.EngineColumn, o *LockOutput, take takeRows) error {
-	o.Columns = make([]LockColumn, 0, len(described))
+func (s *session) readColumns(ctx context.Context, from string, described []fstore.EngineColumn, o *lock.Output, take takeRows) error {
+	o.Columns = make([]lock.Column, 0, len(described))
 	var columns []*contentColumn
 	var memory sync.Pool
 	for group := range slices.Chunk(described, groupColumns) {
@@ -95,10 +95,10 @@ func (s *session) readColumns(ctx context.Context, from string, described []fsto
 			if !c.settled {
 				c.Statistics = c.statistics()
 			}
-			o.Columns = append(o.Columns, c.LockColumn)
+			o.Columns = append(o.Columns, c.Column)
 		}
 	}
-	o.Content = contentDigest(o.Rows, o.Columns)
+	o.Content = lock.ContentDigest(o.Rows, o.Columns)
 	return nil
 }
 
@@ -110,7 +110,7 @@ func (s *session) groupOf(ctx context.Context, from string, group []fstore.Engin
 	}
 	columns := make([]*contentColumn, 0, len(group))
 	for i, d := range group {
-		c := &contentColumn{LockColumn: LockColumn{Name: d.Name, Type: d.Type}, hash: sha256.New()}
+		c := &contentColumn{Column: lock.Column{Name: d.Name, Type: d.Type}, hash: sha256.New()}
 		c.expression, c.measure = readAs(ident(d.Name), d.Type)
 		if c.measure == ofNumbers || c.measure == ofInstants {
 			c.room = int64(keptValues / len(group))
@@ -150,17 +150,6 @@ func (s *session) listsWithNulls(ctx context.Context, from string, group []fstor
 		out[name] = b.Columns[i].Bools[0]
 	}
 	return out, nil
-}
-
-// contentDigest returns the digest of a training set from those of its columns.
-func contentDigest(rows int64, columns []LockColumn) string {
-	h := sha256.New()
-	fmt.Fprintf(h, "fstore content 1\n%d\n", rows)
-	for _, c := range columns {
-		line, _ := json.Marshal([]string{c.Name, c.Type, c.Content}) // texts always encode
-		h.Write(append(line, '\n'))
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }
 
 // readAs returns how a column of an engine's type is read. What has no type of ours is read as text; whole numbers that

@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/regular"
 )
 
@@ -38,7 +39,7 @@ func (s *session) stamp(ctx context.Context, path string) (stamp, error) {
 }
 
 // unchanged returns an error unless a file is what it was when it was stamped. digest is that of the file as it is now.
-func (s stamp) unchanged(path string, digest func() (*LockFile, error)) error {
+func (s stamp) unchanged(path string, digest func() (*lock.File, error)) error {
 	if err := s.same(path); err != nil || s.sha256 == "" {
 		return err
 	}
@@ -67,24 +68,24 @@ func hasChanged(path string) error {
 }
 
 // digest reads a file for its size and SHA-256.
-func digest(ctx context.Context, path string) (*LockFile, error) {
+func digest(ctx context.Context, path string) (*lock.File, error) {
 	f, _, err := digestFile(ctx, path, io.Discard)
 	return f, err
 }
 
 // digestWithMD5 reads a file for both of its digests.
-func digestWithMD5(ctx context.Context, path string) (LockFile, string, error) {
+func digestWithMD5(ctx context.Context, path string) (lock.File, string, error) {
 	h := md5.New() //nolint:gosec // G401: see above
 	f, _, err := digestFile(ctx, path, h)
 	if err != nil {
-		return LockFile{}, "", err
+		return lock.File{}, "", err
 	}
 	return *f, hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // digestFile reads a file for its size and SHA-256, and hands its bytes on. It also returns what the file was, by its
 // descriptor, when its last byte had been read.
-func digestFile(ctx context.Context, path string, also io.Writer) (*LockFile, os.FileInfo, error) {
+func digestFile(ctx context.Context, path string, also io.Writer) (*lock.File, os.FileInfo, error) {
 	f, err := regular.Open(path, regular.AnySize)
 	if err != nil {
 		return nil, nil, err
@@ -103,7 +104,7 @@ func digestFile(ctx context.Context, path string, also io.Writer) (*LockFile, os
 	if err == nil && (known(before, "").fileID != known(info, "").fileID || n != info.Size()) {
 		err = hasChanged(path)
 	}
-	return &LockFile{path, n, hex.EncodeToString(h.Sum(nil))}, info, err
+	return &lock.File{Path: path, Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}, info, err
 }
 
 // cancelled is a reader that ends with its context.

@@ -11,6 +11,7 @@ import (
 	stdsync "sync"
 	"time"
 
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/regular"
 )
 
@@ -102,19 +103,19 @@ func (d *digests) load() map[string]knownDigest {
 }
 
 // of returns the digest of a file as it is now.
-func (d *digests) of(ctx context.Context, path string) (*LockFile, error) {
+func (d *digests) of(ctx context.Context, path string) (*lock.File, error) {
 	info, err := regular.Stat(path)
 	if err != nil {
 		return nil, err
 	}
 	if k, ok := d.remembered(path); ok && k.SHA256 != "" && k.fileID == known(info, "").fileID {
-		return &LockFile{path, k.Size, k.SHA256}, nil
+		return &lock.File{Path: path, Size: k.Size, SHA256: k.SHA256}, nil
 	}
 	return d.read(ctx, path)
 }
 
 // read reads a file for its digest, whatever is remembered.
-func (d *digests) read(ctx context.Context, path string) (*LockFile, error) {
+func (d *digests) read(ctx context.Context, path string) (*lock.File, error) {
 	f, info, err := digestFile(ctx, path, io.Discard)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,8 @@ package offline
 import (
 	"context"
 	"sync"
+
+	"github.com/fstore-dev/fstore/offline/lock"
 )
 
 // earlyDigests digests files while the engine reads them, one file at a time. A digest counts only if the file is still
@@ -10,17 +12,17 @@ import (
 type earlyDigests struct {
 	ctx    context.Context //nolint:containedctx // lives as long as the training set being made
 	cancel context.CancelFunc
-	read   func(context.Context, string) (*LockFile, error)
+	read   func(context.Context, string) (*lock.File, error)
 	all    sync.WaitGroup
 	turn   sync.Mutex // held while a file is read
 
-	mu    sync.Mutex           // guards what follows
-	files map[string]*LockFile // by path
+	mu    sync.Mutex            // guards what follows
+	files map[string]*lock.File // by path
 }
 
 // newEarlyDigests returns none yet. The caller closes it.
 func newEarlyDigests(ctx context.Context, d *digests) *earlyDigests {
-	e := &earlyDigests{read: d.of, files: map[string]*LockFile{}}
+	e := &earlyDigests{read: d.of, files: map[string]*lock.File{}}
 	e.ctx, e.cancel = context.WithCancel(ctx)
 	return e
 }
@@ -56,7 +58,7 @@ func (e *earlyDigests) start(paths []string, stamps []stamp) {
 }
 
 // of returns the digest of a file, once everything that was started has ended.
-func (e *earlyDigests) of(ctx context.Context, path string) (*LockFile, error) {
+func (e *earlyDigests) of(ctx context.Context, path string) (*lock.File, error) {
 	e.all.Wait()
 	if f := e.have(path); f != nil {
 		return f, nil
@@ -65,7 +67,7 @@ func (e *earlyDigests) of(ctx context.Context, path string) (*LockFile, error) {
 }
 
 // have returns the digest of a file if there is one yet, or nil.
-func (e *earlyDigests) have(path string) *LockFile {
+func (e *earlyDigests) have(path string) *lock.File {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.files[path]

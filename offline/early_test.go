@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -14,13 +15,13 @@ func TestDigestsAreMadeEarly(t *testing.T) {
 	var mu sync.Mutex
 	reads := map[string]int{}
 	e := newEarlyDigests(t.Context(), &digests{})
-	e.read = func(_ context.Context, path string) (*LockFile, error) {
+	e.read = func(_ context.Context, path string) (*lock.File, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if reads[path]++; path == "broken" && reads[path] == 1 {
 			return nil, errors.New("broken")
 		}
-		return &LockFile{Path: path}, nil
+		return &lock.File{Path: path}, nil
 	}
 	e.start([]string{"labels"}, []stamp{{}})
 	e.start([]string{"a", "fresh", "broken", "a"}, []stamp{{}, {sha256: "1"}, {}, {}})
@@ -42,7 +43,7 @@ func TestDigestsAreMadeEarly(t *testing.T) {
 // A training set that fails, or is given up, leaves no reader behind.
 func TestEarlyDigestsEnd(t *testing.T) {
 	e := newEarlyDigests(t.Context(), &digests{})
-	e.read = func(ctx context.Context, _ string) (*LockFile, error) {
+	e.read = func(ctx context.Context, _ string) (*lock.File, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/regular"
 )
 
@@ -33,24 +34,12 @@ type Input struct {
 	Found  string     `json:"found,omitempty"` // where it is now, if it has moved
 	Kept   bool       `json:"kept,omitempty"`  // a snapshot has it as it was
 
-	file LockFile
+	file lock.File
 	use  string // the file that has its content, or what comes closest to that; empty: there is none
 }
 
 // Lost reports whether the content that the training set was made from is nowhere to be found.
 func (i *Input) Lost() bool { return !i.Kept && (i.State == Changed || i.State == Vanished) }
-
-// inputs returns the files that a lock names: labels, then the sources' in order.
-func (l *Lock) inputs() []LockFile {
-	var out []LockFile
-	if l.Labels.File != nil {
-		out = append(out, *l.Labels.File)
-	}
-	for _, s := range l.Sources {
-		out = append(out, s.Files...)
-	}
-	return out
-}
 
 // Search says where the inputs of a lock may be.
 type Search struct {
@@ -62,7 +51,7 @@ type Search struct {
 // Inputs looks for every file that a training set was made from: in its place; among the files that its source's path
 // matches now; and as far from the training set as it was, in case they have moved together. It returns them in the
 // order of the lock, those that have appeared behind the others of their source.
-func (e *Engine) Inputs(ctx context.Context, l *Lock, where Search) ([]Input, error) {
+func (e *Engine) Inputs(ctx context.Context, l *lock.Lock, where Search) ([]Input, error) {
 	s, err := e.session(ctx)
 	if err != nil {
 		return nil, err
@@ -90,11 +79,11 @@ func (e *Engine) Inputs(ctx context.Context, l *Lock, where Search) ([]Input, er
 // finder looks for the inputs of one lock.
 type finder struct {
 	*session
-	lock  *Lock
+	lock  *lock.Lock
 	where Search
 }
 
-func (f *finder) source(ctx context.Context, src *LockSource) ([]Input, error) {
+func (f *finder) source(ctx context.Context, src *lock.Source) ([]Input, error) {
 	now, err := f.files(ctx, src.Path)
 	if errors.Is(err, fstore.ErrNotFound) || errors.Is(err, fstore.ErrInvalid) {
 		now, err = nil, nil // a variable that is not set, for one: then only the places in the lock are known
@@ -127,7 +116,7 @@ func (f *finder) source(ctx context.Context, src *LockSource) ([]Input, error) {
 }
 
 // find looks for one file.
-func (f *finder) find(ctx context.Context, file LockFile, others []string) (Input, error) {
+func (f *finder) find(ctx context.Context, file lock.File, others []string) (Input, error) {
 	in := Input{Path: file.Path, file: file, State: Unchanged, use: file.Path}
 	same, err := f.same(ctx, file, file.Path)
 	switch {
@@ -163,7 +152,7 @@ func (f *finder) find(ctx context.Context, file LockFile, others []string) (Inpu
 }
 
 // near returns where a file is if it and the training set have moved together.
-func (f *finder) near(file LockFile) []string {
+func (f *finder) near(file lock.File) []string {
 	if f.where.Near == "" || f.where.Near == filepath.Dir(f.lock.Output.Path) {
 		return nil
 	}
@@ -175,7 +164,7 @@ func (f *finder) near(file LockFile) []string {
 }
 
 // same reports whether a path has the content of a file.
-func (f *finder) same(ctx context.Context, file LockFile, path string) (bool, error) {
+func (f *finder) same(ctx context.Context, file lock.File, path string) (bool, error) {
 	info, err := os.Stat(path)
 	if err != nil || info.Size() != file.Size || !info.Mode().IsRegular() {
 		return false, err
@@ -189,7 +178,7 @@ func (f *finder) same(ctx context.Context, file LockFile, path string) (bool, er
 }
 
 // SameFile reports whether a path has the content of a file. It reads it. The error is fs.ErrNotExist if it is not there.
-func (e *Engine) SameFile(ctx context.Context, file LockFile, path string) (bool, error) {
+func (e *Engine) SameFile(ctx context.Context, file lock.File, path string) (bool, error) {
 	info, err := regular.Stat(path)
 	if err != nil || info.Size() != file.Size {
 		return false, err
@@ -205,13 +194,13 @@ type pinned struct {
 }
 
 type pinnedSource struct {
-	*LockSource
+	*lock.Source
 	use []string
 }
 
 // pin says which file to read for each that the lock names. The error is ErrNotFound where there is none; a file that
 // has changed is read as it is. Where folders are columns, files that are elsewhere are read through links in dir.
-func (l *Lock) pin(found []Input, dir string) (*pinned, error) {
+func pin(l *lock.Lock, found []Input, dir string) (*pinned, error) {
 	links, err := newLinks(dir)
 	if err != nil {
 		return nil, err
@@ -230,7 +219,7 @@ func (l *Lock) pin(found []Input, dir string) (*pinned, error) {
 		p.labels = next()
 	}
 	for i := range l.Sources {
-		ps := pinnedSource{LockSource: &l.Sources[i]}
+		ps := pinnedSource{Source: &l.Sources[i]}
 		for _, f := range ps.Files {
 			use := next()
 			if ps.Partitioned && use != "" && use != f.Path {

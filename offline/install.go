@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/regular"
 )
 
@@ -137,14 +138,14 @@ func eachAbandoned(dir string, do func(*scratch) error) error {
 // settle puts the folder's training set into its place, if it is recorded.
 func (s *scratch) settle(ctx context.Context, recorded func(lock []byte) (out string, ok bool, err error)) (string, error) {
 	temp, ready := filepath.Join(s.path, readyFile), filepath.Join(s.path, readyLock)
-	lock, err := regular.Read(ready, MaxLock)
+	text, err := regular.Read(ready, lock.MaxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil // it was not ready, or is all in its place
 	}
 	if err != nil {
 		return "", err
 	}
-	out, ok, err := recorded(bytes.TrimSpace(lock))
+	out, ok, err := recorded(bytes.TrimSpace(text))
 	if err != nil || !ok {
 		return "", err
 	}
@@ -155,16 +156,16 @@ func (s *scratch) settle(ctx context.Context, recorded func(lock []byte) (out st
 	}
 	defer release()
 	if _, err := os.Lstat(temp); err == nil {
-		return out, installBoth(temp, out, ready, lockFile(out))
+		return out, installBoth(temp, out, ready, lock.Path(out))
 	}
-	var l Lock
-	if err := json.Unmarshal(lock, &l); err != nil {
+	var l lock.Lock
+	if err := json.Unmarshal(text, &l); err != nil {
 		return "", fstore.Errorf(fstore.ErrCorrupt, "%s: %v", ready, err)
 	}
 	if have, err := digest(ctx, out); err != nil || have.SHA256 != l.Output.SHA256 {
 		return "", nil // the file was in its place, and is another by now: its lock is of no use
 	}
-	return out, moveDurably(ready, lockFile(out))
+	return out, moveDurably(ready, lock.Path(out))
 }
 
 // installBoth moves a finished training set and its lock to their places. What can be found wrong is found before

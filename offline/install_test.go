@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fstore-dev/fstore/offline/lock"
 )
 
 // errKilled stands for the end of the process.
@@ -24,12 +26,12 @@ func TestAKilledTrainingSetIsThereOrNot(t *testing.T) {
 		{"before_the_lock_is_ready", false, func(dir, _ string) error { return os.Remove(filepath.Join(dir, readyLock)) }},
 		{"before_it_is_recorded", false, func(string, string) error { return nil }},
 		{"before_the_old_lock_is_removed", true, func(string, string) error { return nil }},
-		{"before_the_file_is_moved", true, func(_, out string) error { return os.Remove(lockFile(out)) }},
+		{"before_the_file_is_moved", true, func(_, out string) error { return os.Remove(lock.Path(out)) }},
 		{"before_the_lock_is_moved", true, func(dir, out string) error {
-			return errors.Join(os.Remove(lockFile(out)), os.Rename(filepath.Join(dir, readyFile), out))
+			return errors.Join(os.Remove(lock.Path(out)), os.Rename(filepath.Join(dir, readyFile), out))
 		}},
 		{"before_the_folder_is_removed", true, func(dir, out string) error {
-			return errors.Join(os.Rename(filepath.Join(dir, readyFile), out), os.Rename(filepath.Join(dir, readyLock), lockFile(out)))
+			return errors.Join(os.Rename(filepath.Join(dir, readyFile), out), os.Rename(filepath.Join(dir, readyLock), lock.Path(out)))
 		}},
 	}
 	for _, m := range moves {
@@ -97,15 +99,15 @@ func TestAKilledTrainingSetIsThereOrNot(t *testing.T) {
 func TestSettleGivesNoFileALockThatIsNotIts(t *testing.T) {
 	r := newRepo(t, 1)
 	dir, out := filepath.Join(r.dir, ".out.parquet-unfinished-1"), filepath.Join(r.dir, "out.parquet")
-	lock := `{"output":{"sha256":"00"}}`
-	if err := errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, readyLock), []byte(lock+"\n"), 0o644), os.WriteFile(out, []byte("another"), 0o644)); err != nil {
+	text := `{"output":{"sha256":"00"}}`
+	if err := errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, readyLock), []byte(text+"\n"), 0o644), os.WriteFile(out, []byte("another"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	done, err := Settle(t.Context(), r.dir, func([]byte) (string, bool, error) { return out, true, nil })
 	if err != nil || len(done) > 0 {
 		t.Errorf("settled %v: %v", done, err)
 	}
-	if _, err := os.Stat(lockFile(out)); !os.IsNotExist(err) {
+	if _, err := os.Stat(lock.Path(out)); !os.IsNotExist(err) {
 		t.Errorf("the file has a lock: %v", err)
 	}
 }
@@ -115,6 +117,6 @@ type filePair struct{ file, lock string }
 
 func (r *repo) pair(out string) filePair {
 	file, _ := os.ReadFile(out)
-	lock, _ := os.ReadFile(lockFile(out))
+	lock, _ := os.ReadFile(lock.Path(out))
 	return filePair{string(file), string(lock)}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
@@ -124,7 +125,7 @@ func (l *labels) bind(req *TrainingRequest) error {
 	if l.keys, err = l.keyColumns(req.List.KeyColumns()); err != nil {
 		return err
 	}
-	if err := checkTargets(req.Targets, l.columns, req.List, req.Timestamp); err != nil {
+	if err := lock.CheckTargets(req.Targets, l.columns, req.List, req.Timestamp); err != nil {
 		return err
 	}
 	return l.checkOutputs(req.List)

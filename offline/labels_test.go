@@ -13,6 +13,7 @@ import (
 	"github.com/parquet-go/parquet-go/compress"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/lock"
 )
 
 // history writes a history of key 1 with one value, from the start of the 9th on.
@@ -197,7 +198,7 @@ func TestSameInputsSameBytesOnAnyNumberOfThreads(t *testing.T) {
 		v := view(src, []string{"k int64"}, []string{"a int64", "b int64", "c float64"})
 		r.write("l.parquet", "SELECT (hash(i) % 500)::BIGINT AS k, TIMESTAMP '2011-12-01' + to_minutes((hash(i + 5) % 20000)::BIGINT) AS t FROM range(20000) t(i)")
 		_, s := r.train(r.request("l.parquet", all(v)))
-		var l Lock
+		var l lock.Lock
 		if err := json.Unmarshal(s.Lock, &l); err != nil {
 			t.Fatal(err)
 		}

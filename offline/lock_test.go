@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/lock"
 )
 
 func TestTheLockSaysWhatWentInAndWhatCameOut(t *testing.T) {
@@ -26,7 +27,7 @@ func TestTheLockSaysWhatWentInAndWhatCameOut(t *testing.T) {
 	r.write("l.parquet", values("k BIGINT | t TIMESTAMP", "1 | 2011-12-10"))
 	req := r.request("l.parquet", all(v))
 	req.Version = "v0.1"
-	req.Registry = LockRegistry{Project: "shop", Revision: 7, Commit: 3, GitRevision: "abc", Dirty: true}
+	req.Registry = lock.Registry{Project: "shop", Revision: 7, Commit: 3, GitRevision: "abc", Dirty: true}
 	var stages []string
 	req.Progress = func(p Progress) {
 		if p.Done == 0 {
@@ -38,17 +39,17 @@ func TestTheLockSaysWhatWentInAndWhatCameOut(t *testing.T) {
 	if err != nil || s.LockFile != filepath.Join(r.dir, "out.lock.json") {
 		t.Fatal(s.LockFile, err)
 	}
-	l, err := ReadLock(written)
+	l, err := lock.Read(written)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum := func(name string) (LockFile, string) {
+	sum := func(name string) (lock.File, string) {
 		b, err := os.ReadFile(filepath.Join(r.dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
 		h, m := sha256.Sum256(b), md5.Sum(b)
-		return LockFile{filepath.Join(r.dir, name), int64(len(b)), hex.EncodeToString(h[:])}, hex.EncodeToString(m[:])
+		return lock.File{Path: filepath.Join(r.dir, name), Size: int64(len(b)), SHA256: hex.EncodeToString(h[:])}, hex.EncodeToString(m[:])
 	}
 	labels, _ := sum("l.parquet")
 	source, _ := sum("s.parquet")
@@ -60,24 +61,24 @@ func TestTheLockSaysWhatWentInAndWhatCameOut(t *testing.T) {
 	int64s := func(x int64) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(x)) }
 	one, ten := 1.0, 10.0
 	single := int64(1)
-	bin := func(v string) []Bin { return []Bin{{json.RawMessage(v), 1}} }
-	want := &Lock{
-		Format: 2, Name: "t", Created: req.Now, Build: LockBuild{"v0.1", "v1.5.6", runtime.GOOS + "/" + runtime.GOARCH}, Registry: req.Registry, AsOf: req.Now,
-		Features: []LockFeature{{"x", v.Ref, "x", fstore.Int64, 0}}, Views: []*fstore.ViewVersion{v}, Uses: []LockUse{{v.Ref, req.List.Uses[0].Keys}},
-		Labels:  LockLabels{File: &labels, Timestamp: "t", Rows: 1},
-		Sources: []LockSource{{"s", "s.parquet", false, []LockFile{source}}},
-		Output: LockOutput{LockFile: out, MD5: md5, Rows: 1, Columns: []LockColumn{
-			{"k", "BIGINT", column("BIGINT", int64s(1)...), Statistics{Count: 1, Min: json.RawMessage("1"), Max: json.RawMessage("1"), Mean: &one, Distinct: &single, Histogram: bin("1")}},
-			{"t", "TIMESTAMP", column("TIMESTAMP", int64s(fstore.Micros(day.AddDate(0, 0, 1)))...), Statistics{
+	bin := func(v string) []lock.Bin { return []lock.Bin{{UpTo: json.RawMessage(v), Count: 1}} }
+	want := &lock.Lock{
+		Format: 2, Name: "t", Created: req.Now, Build: lock.Build{Fstore: "v0.1", DuckDB: "v1.5.6", Platform: runtime.GOOS + "/" + runtime.GOARCH}, Registry: req.Registry, AsOf: req.Now,
+		Features: []lock.Feature{{Name: "x", View: v.Ref, Feature: "x", Type: fstore.Int64}}, Views: []*fstore.ViewVersion{v}, Uses: []lock.Use{{View: v.Ref, Keys: req.List.Uses[0].Keys}},
+		Labels:  lock.Labels{File: &labels, Timestamp: "t", Rows: 1},
+		Sources: []lock.Source{{Name: "s", Path: "s.parquet", Files: []lock.File{source}}},
+		Output: lock.Output{File: out, MD5: md5, Rows: 1, Columns: []lock.Column{
+			{Name: "k", Type: "BIGINT", Content: column("BIGINT", int64s(1)...), Statistics: lock.Statistics{Count: 1, Min: json.RawMessage("1"), Max: json.RawMessage("1"), Mean: &one, Distinct: &single, Histogram: bin("1")}},
+			{Name: "t", Type: "TIMESTAMP", Content: column("TIMESTAMP", int64s(fstore.Micros(day.AddDate(0, 0, 1)))...), Statistics: lock.Statistics{
 				Count: 1, Min: json.RawMessage(`"2011-12-10T00:00:00Z"`), Max: json.RawMessage(`"2011-12-10T00:00:00Z"`), Distinct: &single, Histogram: bin(`"2011-12-10T00:00:00Z"`),
 			}},
-			{"x", "BIGINT", column("BIGINT", int64s(10)...), Statistics{Count: 1, Min: json.RawMessage("10"), Max: json.RawMessage("10"), Mean: &ten, Distinct: &single, Histogram: bin("10")}},
+			{Name: "x", Type: "BIGINT", Content: column("BIGINT", int64s(10)...), Statistics: lock.Statistics{Count: 1, Min: json.RawMessage("10"), Max: json.RawMessage("10"), Mean: &ten, Distinct: &single, Histogram: bin("10")}},
 		}},
 	}
 	c := want.Output.Columns
 	content := sha256.Sum256([]byte(fmt.Sprintf("fstore content 1\n1\n[\"k\",\"BIGINT\",\"%s\"]\n[\"t\",\"TIMESTAMP\",\"%s\"]\n[\"x\",\"BIGINT\",\"%s\"]\n", c[0].Content, c[1].Content, c[2].Content)))
 	want.Output.Content = hex.EncodeToString(content[:])
-	if diff := cmp.Diff(want, l, cmpopts.IgnoreFields(Lock{}, "Digest", "Settings")); diff != "" {
+	if diff := cmp.Diff(want, l, cmpopts.IgnoreFields(lock.Lock{}, "Digest", "Settings")); diff != "" {
 		t.Error(diff)
 	}
 	settings := map[string]string{}
@@ -98,7 +99,7 @@ func TestTheLockSaysWhatWentInAndWhatCameOut(t *testing.T) {
 // The digest of a column is that of its values as they are, in order, and of its type, for columns of every kind.
 func TestEveryValueCountsInTheContent(t *testing.T) {
 	r := newRepo(t, 2)
-	content := func(sql string) LockOutput {
+	content := func(sql string) lock.Output {
 		r.write("c.parquet", sql)
 		s, err := r.e.session(t.Context())
 		if err != nil {
@@ -211,7 +212,7 @@ FROM range(100000) r(i)`)
 	if total != x.Count || len(x.Histogram) != 10 || string(x.Histogram[9].UpTo) != "99999" {
 		t.Errorf("histogram %v", x.Histogram)
 	}
-	if *y.Distinct != 3 || y.Approximate || cmp.Diff(y.Histogram, []Bin{{json.RawMessage(`"a"`), 33334}, {json.RawMessage(`"b"`), 33333}, {json.RawMessage(`"c"`), 33333}}) != "" {
+	if *y.Distinct != 3 || y.Approximate || cmp.Diff(y.Histogram, []lock.Bin{{UpTo: json.RawMessage(`"a"`), Count: 33334}, {UpTo: json.RawMessage(`"b"`), Count: 33333}, {UpTo: json.RawMessage(`"c"`), Count: 33333}}) != "" {
 		t.Errorf("y: %+v", y)
 	}
 	if z.Histogram != nil || z.Mean != nil || *z.Distinct < 97000 || *z.Distinct > 103000 {

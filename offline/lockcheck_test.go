@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/lock"
 )
 
 // A lock that a program has sealed which does not know the rules is refused as well.
@@ -14,95 +15,95 @@ func TestALockThatContradictsItselfIsRefused(t *testing.T) {
 	text := realLocks(r)[0].text
 	for _, c := range []struct {
 		name, want string
-		do         func(*Lock)
+		do         func(*lock.Lock)
 	}{
-		{"no such use", "use 9 is not one of", func(l *Lock) { l.Features[0].Use = 9 }},
-		{"use of another view", "is not one of", func(l *Lock) { l.Features[0].Use = 1 }},
-		{"no such view", "there is no view w@9", func(l *Lock) { l.Uses[1].View.Version = 9 }},
-		{"no such feature", "has no feature q", func(l *Lock) { l.Features[0].Feature = "q" }},
-		{"another type", "has no feature a of type string", func(l *Lock) { l.Features[0].Type = l.Features[1].Type }},
-		{"other keys", "binds other keys", func(l *Lock) { l.Uses[0].Keys = nil }},
-		{"no source", "there is no source s", func(l *Lock) { l.Views[0].Sources = nil }},
-		{"source without files", "there is no s with path", func(l *Lock) { l.Sources[0].Path = "elsewhere" }},
-		{"no files", "it has no files", func(l *Lock) { l.Sources[0].Files = nil }},
-		{"no digest", `sources[0].files[0].sha256: "../../x" is not 64`, func(l *Lock) { l.Sources[0].Files[0].SHA256 = "../../x" }},
-		{"a digest in upper case", "output.sha256: \"" + strings.Repeat("A", 64), func(l *Lock) { l.Output.SHA256 = strings.Repeat("A", 64) }},
-		{"no size", "labels.file.size: -1", func(l *Lock) { l.Labels.File.Size = -1 }},
-		{"no path", `sources[0].files[0].path: "" is not a clean absolute path`, func(l *Lock) { l.Sources[0].Files[0].Path = "" }},
-		{"a path that leads out", `path: "/../../home/x" is not a clean absolute path`, func(l *Lock) { l.Sources[0].Files[0].Path = "/../../home/x" }},
-		{"a step out in a path", `path: "/data/day=1/../x" is not a clean`, func(l *Lock) { l.Sources[0].Files[0].Path = "/data/day=1/../x" }},
-		{"a path with an empty step", `labels.file.path: "/data//x"`, func(l *Lock) { l.Labels.File.Path = "/data//x" }},
-		{"a path with a slash at its end", `output.path: "/data/"`, func(l *Lock) { l.Output.Path = "/data/" }},
-		{"a path from nowhere", `output.path: "x.parquet"`, func(l *Lock) { l.Output.Path = "x.parquet" }},
-		{"a zero byte", `path: "/a\x00b" contains a zero byte`, func(l *Lock) { l.Sources[0].Files[0].Path = "/a\x00b" }},
-		{"a long path", "is longer than 4096 bytes", func(l *Lock) { l.Sources[0].Files[0].Path = strings.Repeat("/a", 3000) }},
-		{"a long step", "has a step longer than 255 bytes", func(l *Lock) { l.Sources[0].Files[0].Path = "/k=" + strings.Repeat("v", 300) }},
-		{"neither file nor query", "either a file or a query", func(l *Lock) { l.Labels.File = nil }},
-		{"another content", "the digest of the content", func(l *Lock) { l.Output.Rows++ }},
-		{"a name that is none", "name", func(l *Lock) { l.Name = "../x" }},
-		{"a view twice", "v@1 is there twice", func(l *Lock) { l.Views = append(l.Views, l.Views[0]) }},
-		{"a view without a use", "there is none of view spare@1", func(l *Lock) {
+		{"no such use", "use 9 is not one of", func(l *lock.Lock) { l.Features[0].Use = 9 }},
+		{"use of another view", "is not one of", func(l *lock.Lock) { l.Features[0].Use = 1 }},
+		{"no such view", "there is no view w@9", func(l *lock.Lock) { l.Uses[1].View.Version = 9 }},
+		{"no such feature", "has no feature q", func(l *lock.Lock) { l.Features[0].Feature = "q" }},
+		{"another type", "has no feature a of type string", func(l *lock.Lock) { l.Features[0].Type = l.Features[1].Type }},
+		{"other keys", "binds other keys", func(l *lock.Lock) { l.Uses[0].Keys = nil }},
+		{"no source", "there is no source s", func(l *lock.Lock) { l.Views[0].Sources = nil }},
+		{"source without files", "there is no s with path", func(l *lock.Lock) { l.Sources[0].Path = "elsewhere" }},
+		{"no files", "it has no files", func(l *lock.Lock) { l.Sources[0].Files = nil }},
+		{"no digest", `sources[0].files[0].sha256: "../../x" is not 64`, func(l *lock.Lock) { l.Sources[0].Files[0].SHA256 = "../../x" }},
+		{"a digest in upper case", "output.sha256: \"" + strings.Repeat("A", 64), func(l *lock.Lock) { l.Output.SHA256 = strings.Repeat("A", 64) }},
+		{"no size", "labels.file.size: -1", func(l *lock.Lock) { l.Labels.File.Size = -1 }},
+		{"no path", `sources[0].files[0].path: "" is not a clean absolute path`, func(l *lock.Lock) { l.Sources[0].Files[0].Path = "" }},
+		{"a path that leads out", `path: "/../../home/x" is not a clean absolute path`, func(l *lock.Lock) { l.Sources[0].Files[0].Path = "/../../home/x" }},
+		{"a step out in a path", `path: "/data/day=1/../x" is not a clean`, func(l *lock.Lock) { l.Sources[0].Files[0].Path = "/data/day=1/../x" }},
+		{"a path with an empty step", `labels.file.path: "/data//x"`, func(l *lock.Lock) { l.Labels.File.Path = "/data//x" }},
+		{"a path with a slash at its end", `output.path: "/data/"`, func(l *lock.Lock) { l.Output.Path = "/data/" }},
+		{"a path from nowhere", `output.path: "x.parquet"`, func(l *lock.Lock) { l.Output.Path = "x.parquet" }},
+		{"a zero byte", `path: "/a\x00b" contains a zero byte`, func(l *lock.Lock) { l.Sources[0].Files[0].Path = "/a\x00b" }},
+		{"a long path", "is longer than 4096 bytes", func(l *lock.Lock) { l.Sources[0].Files[0].Path = strings.Repeat("/a", 3000) }},
+		{"a long step", "has a step longer than 255 bytes", func(l *lock.Lock) { l.Sources[0].Files[0].Path = "/k=" + strings.Repeat("v", 300) }},
+		{"neither file nor query", "either a file or a query", func(l *lock.Lock) { l.Labels.File = nil }},
+		{"another content", "the digest of the content", func(l *lock.Lock) { l.Output.Rows++ }},
+		{"a name that is none", "name", func(l *lock.Lock) { l.Name = "../x" }},
+		{"a view twice", "v@1 is there twice", func(l *lock.Lock) { l.Views = append(l.Views, l.Views[0]) }},
+		{"a view without a use", "there is none of view spare@1", func(l *lock.Lock) {
 			spare := *l.Views[0]
 			spare.Ref.Name, spare.View.Name = "spare", "spare"
 			l.Views = append(l.Views, &spare)
 		}},
-		{"a view of another name", "v@1 is called w in its definition", func(l *Lock) { l.Views[0].View.Name = "w" }},
-		{"another event time", "its times are not those of source s", func(l *Lock) { l.Views[0].View.Event = "elsewhen" }},
-		{"another created time", "its times are not those of source s", func(l *Lock) { l.Views[0].View.Created = "elsewhen" }},
-		{"another availability", "its times are not those of source s", func(l *Lock) { l.Views[0].View.Available.Lag += fstore.Duration(time.Hour) }},
-		{"other inputs", "it reads source s, and inputs says r", func(l *Lock) { l.Views[0].View.Inputs = []string{"r"} }},
-		{"a source of a view twice", "source s is there twice", func(l *Lock) { l.Views[0].Sources = append(l.Views[0].Sources, l.Views[0].Sources[0]) }},
-		{"a feature of a view twice", "feature a is there twice", func(l *Lock) {
+		{"a view of another name", "v@1 is called w in its definition", func(l *lock.Lock) { l.Views[0].View.Name = "w" }},
+		{"another event time", "its times are not those of source s", func(l *lock.Lock) { l.Views[0].View.Event = "elsewhen" }},
+		{"another created time", "its times are not those of source s", func(l *lock.Lock) { l.Views[0].View.Created = "elsewhen" }},
+		{"another availability", "its times are not those of source s", func(l *lock.Lock) { l.Views[0].View.Available.Lag += fstore.Duration(time.Hour) }},
+		{"other inputs", "it reads source s, and inputs says r", func(l *lock.Lock) { l.Views[0].View.Inputs = []string{"r"} }},
+		{"a source of a view twice", "source s is there twice", func(l *lock.Lock) { l.Views[0].Sources = append(l.Views[0].Sources, l.Views[0].Sources[0]) }},
+		{"a feature of a view twice", "feature a is there twice", func(l *lock.Lock) {
 			l.Views[0].View.Features = append(l.Views[0].View.Features, l.Views[0].View.Features[0])
 		}},
-		{"sources for a file of labels", "a file makes them, and it reads no sources", func(l *Lock) { l.Labels.Inputs = l.Views[0].Sources }},
-		{"a source twice", "it is there twice with path", func(l *Lock) { l.Sources = append(l.Sources, l.Sources[0]) }},
-		{"a source that nothing reads", "no definition has it with path", func(l *Lock) {
+		{"sources for a file of labels", "a file makes them, and it reads no sources", func(l *lock.Lock) { l.Labels.Inputs = l.Views[0].Sources }},
+		{"a source twice", "it is there twice with path", func(l *lock.Lock) { l.Sources = append(l.Sources, l.Sources[0]) }},
+		{"a source that nothing reads", "no definition has it with path", func(l *lock.Lock) {
 			l.Sources = append(l.Sources, l.Sources[0])
 			l.Sources[len(l.Sources)-1].Name = "r"
 		}},
-		{"a file of two sizes", "has another size or digest where it is named before", func(l *Lock) {
+		{"a file of two sizes", "has another size or digest where it is named before", func(l *lock.Lock) {
 			l.Sources[0].Files = append(l.Sources[0].Files, l.Sources[0].Files[0])
 			l.Sources[0].Files[1].Size++
 		}},
-		{"a file of two digests", "has another size or digest where it is named before", func(l *Lock) {
+		{"a file of two digests", "has another size or digest where it is named before", func(l *lock.Lock) {
 			l.Sources[0].Files[0].Path = l.Labels.File.Path
 		}},
-		{"another name of a column", "and feature 1 is a BIGINT", func(l *Lock) { lastColumns(l)[0].Name = "z" }},
-		{"another type of a column", "and feature 1 is a BIGINT", func(l *Lock) { lastColumns(l)[0].Type = "DOUBLE" }},
-		{"a feature that is not in the output", "output: column", func(l *Lock) { l.Features = append(l.Features, l.Features[0]) }},
-		{"a column that is not a feature", "output: column", func(l *Lock) { l.Features = l.Features[:len(l.Features)-1] }},
-		{"more features than columns", "output: it has 0 columns", func(l *Lock) { l.Output.Columns = nil }},
-		{"a column twice", "is there twice", func(l *Lock) { l.Output.Columns = append([]LockColumn{l.Output.Columns[0]}, l.Output.Columns...) }},
-		{"another instant", "the output has no column nope of instants", func(l *Lock) { l.Labels.Timestamp = "nope" }},
-		{"an instant that is none", "of instants", func(l *Lock) { l.Labels.Timestamp = "k" }},
-		{"another column for a key", "the output has no column nope of labels for a join key", func(l *Lock) { l.Uses[0].Keys[0].Column = "nope" }},
-		{"a key of another type", "the output has no column k of labels for a join key", func(l *Lock) { l.Output.Columns[0].Type = "BLOB" }},
-		{"other rows of labels", "rows are taken, and the output has", func(l *Lock) { l.Labels.Rows++ }},
-		{"other counts", "values and", func(l *Lock) { l.Output.Columns[0].Statistics.Count-- }},
-		{"fewer than no nulls", "values and", func(l *Lock) {
+		{"another name of a column", "and feature 1 is a BIGINT", func(l *lock.Lock) { lastColumns(l)[0].Name = "z" }},
+		{"another type of a column", "and feature 1 is a BIGINT", func(l *lock.Lock) { lastColumns(l)[0].Type = "DOUBLE" }},
+		{"a feature that is not in the output", "output: column", func(l *lock.Lock) { l.Features = append(l.Features, l.Features[0]) }},
+		{"a column that is not a feature", "output: column", func(l *lock.Lock) { l.Features = l.Features[:len(l.Features)-1] }},
+		{"more features than columns", "output: it has 0 columns", func(l *lock.Lock) { l.Output.Columns = nil }},
+		{"a column twice", "is there twice", func(l *lock.Lock) { l.Output.Columns = append([]lock.Column{l.Output.Columns[0]}, l.Output.Columns...) }},
+		{"another instant", "the output has no column nope of instants", func(l *lock.Lock) { l.Labels.Timestamp = "nope" }},
+		{"an instant that is none", "of instants", func(l *lock.Lock) { l.Labels.Timestamp = "k" }},
+		{"another column for a key", "the output has no column nope of labels for a join key", func(l *lock.Lock) { l.Uses[0].Keys[0].Column = "nope" }},
+		{"a key of another type", "the output has no column k of labels for a join key", func(l *lock.Lock) { l.Output.Columns[0].Type = "BLOB" }},
+		{"other rows of labels", "rows are taken, and the output has", func(l *lock.Lock) { l.Labels.Rows++ }},
+		{"other counts", "values and", func(l *lock.Lock) { l.Output.Columns[0].Statistics.Count-- }},
+		{"fewer than no nulls", "values and", func(l *lock.Lock) {
 			s := &lastColumns(l)[0].Statistics
 			s.Count, s.Nulls = s.Count+s.Nulls+1, -1
 		}},
-		{"more NaNs than values", "values are NaN", func(l *Lock) { s := &l.Output.Columns[0].Statistics; s.NaNs = s.Count + 1 }},
-		{"more distinct values than values", "values are distinct", func(l *Lock) { s := &l.Output.Columns[0].Statistics; *s.Distinct = s.Count + 1 }},
-		{"another histogram", "the histogram counts", func(l *Lock) { l.Output.Columns[0].Statistics.Histogram[0].Count++ }},
-		{"a least value without a greatest", "only one of the least", func(l *Lock) { l.Output.Columns[0].Statistics.Max = nil }},
+		{"more NaNs than values", "values are NaN", func(l *lock.Lock) { s := &l.Output.Columns[0].Statistics; s.NaNs = s.Count + 1 }},
+		{"more distinct values than values", "values are distinct", func(l *lock.Lock) { s := &l.Output.Columns[0].Statistics; *s.Distinct = s.Count + 1 }},
+		{"another histogram", "the histogram counts", func(l *lock.Lock) { l.Output.Columns[0].Statistics.Histogram[0].Count++ }},
+		{"a least value without a greatest", "only one of the least", func(l *lock.Lock) { l.Output.Columns[0].Statistics.Max = nil }},
 	} {
-		l, err := ReadLock(text)
+		l, err := lock.Read(text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		rows := l.Output.Rows
 		c.do(l)
 		if l.Output.Rows == rows { // else it is the digest of the content that contradicts
-			l.Output.Content = contentDigest(rows, l.Output.Columns)
+			l.Output.Content = lock.ContentDigest(rows, l.Output.Columns)
 		}
-		sealed, err := EncodeLock(l)
+		sealed, err := lock.Encode(l)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = ReadLock(sealed)
+		_, err = lock.Read(sealed)
 		if err == nil {
 			t.Errorf("%s: it is read", c.name)
 			continue
@@ -112,6 +113,6 @@ func TestALockThatContradictsItselfIsRefused(t *testing.T) {
 }
 
 // lastColumns returns the columns of the features.
-func lastColumns(l *Lock) []LockColumn {
+func lastColumns(l *lock.Lock) []lock.Column {
 	return l.Output.Columns[len(l.Output.Columns)-len(l.Features):]
 }

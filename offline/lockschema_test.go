@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -22,7 +23,7 @@ const lockSchemaFile = "../docs/schema/lock.json"
 
 // The schema that the docs ship is the one of the types.
 func TestLockSchemaIsCurrent(t *testing.T) {
-	got, err := LockSchema()
+	got, err := lock.Schema()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +98,7 @@ func TestEveryMemberOfALockIsDescribed(t *testing.T) {
 func realLocks(r *repo) []*made {
 	r.Helper()
 	req := ties(r)
-	req.Name, req.Registry = "ties", LockRegistry{Project: "shop", Revision: 3, Commit: 2, GitRevision: "abc", Dirty: true}
+	req.Name, req.Registry = "ties", lock.Registry{Project: "shop", Revision: 3, Commit: 2, GitRevision: "abc", Dirty: true}
 	src := source_("s/*.parquet")
 	global := query("SELECT event, max(a) AS top FROM s GROUP BY ALL", nil, []string{"top int64"}, src)
 	global.Ref.Name, global.View.Name = "g", "g"
@@ -117,26 +118,26 @@ func TestSeedsAreLocks(t *testing.T) {
 	r := newRepo(t, 2)
 	if *update {
 		for _, m := range realLocks(r) {
-			l := &Lock{}
+			l := &lock.Lock{}
 			if err := json.Unmarshal(bytes.ReplaceAll(m.text, []byte(r.dir), []byte("/repo")), l); err != nil {
 				t.Fatal(err)
 			}
-			text, err := EncodeLock(l)
+			text, err := lock.Encode(l)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile("testdata/lock/"+l.Name+lockSuffix, append(text, '\n'), 0o644); err != nil {
+			if err := os.WriteFile("testdata/lock/"+l.Name+lock.Suffix, append(text, '\n'), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	seeds := glob(t, "testdata/lock/*"+lockSuffix)
+	seeds := glob(t, "testdata/lock/*"+lock.Suffix)
 	for _, seed := range seeds {
 		text, err := os.ReadFile(seed)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ReadLock(text); err != nil {
+		if _, err := lock.Read(text); err != nil {
 			t.Errorf("%s: %v", seed, err)
 		}
 	}
@@ -271,23 +272,23 @@ func FuzzLock(f *testing.F) {
 	f.Add([]byte(`null`), false)
 	f.Fuzz(func(t *testing.T, text []byte, sealed bool) {
 		if sealed { // as a program would that does not know the rules
-			l := &Lock{}
+			l := &lock.Lock{}
 			if json.Unmarshal(text, l) != nil {
 				return
 			}
-			if again, err := EncodeLock(l); err == nil {
+			if again, err := lock.Encode(l); err == nil {
 				text = again
 			}
 		}
-		l, err := ReadLock(text)
+		l, err := lock.Read(text)
 		if err != nil {
 			return
 		}
-		again, err := EncodeLock(l)
+		again, err := lock.Encode(l)
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := ReadLock(again)
+		m, err := lock.Read(again)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -299,7 +300,7 @@ func FuzzLock(f *testing.F) {
 		for i := range l.Features {
 			l.List().Feature(i)
 		}
-		CompareLocks(l, m)
+		lock.Compare(l, m)
 	})
 }
 
@@ -328,7 +329,7 @@ func TestMistakesInLocksAreNamed(t *testing.T) {
 		if damaged == text {
 			t.Fatalf("%s changes nothing", c.name)
 		}
-		l, err := ReadLock([]byte(damaged))
+		l, err := lock.Read([]byte(damaged))
 		if l != nil {
 			t.Errorf("%s: it is read", c.name)
 		}
@@ -338,7 +339,7 @@ func TestMistakesInLocksAreNamed(t *testing.T) {
 	if err := json.Compact(&layout, []byte(text)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReadLock(layout.Bytes()); err != nil {
+	if _, err := lock.Read(layout.Bytes()); err != nil {
 		t.Errorf("another layout is the same lock: %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/lock"
 )
 
 // outFolder is a folder beside a file to be written, on the same file system, for what is not finished yet.
@@ -21,7 +22,7 @@ type outFolder struct {
 
 // newOutFolder makes it.
 func newOutFolder(out string) (*outFolder, error) {
-	for _, path := range []string{out, lockFile(out)} {
+	for _, path := range []string{out, lock.Path(out)} {
 		if info, err := os.Lstat(path); err == nil && info.IsDir() {
 			return nil, fstore.Errorf(fstore.ErrInvalid, "write %s: it is a folder", path).WithHint("name a file that is not there yet")
 		}
@@ -101,7 +102,7 @@ func (t *training) checkOut() error {
 	if t.req.Out == "" {
 		return nil
 	}
-	for _, out := range []string{t.req.Out, lockFile(t.req.Out)} {
+	for _, out := range []string{t.req.Out, lock.Path(t.req.Out)} {
 		if t.labels.file != "" && sameFile(out, t.labels.file) {
 			return fstore.Errorf(fstore.ErrInvalid, "%s is the file of the labels", out).WithHint("write the training set to another file")
 		}
@@ -221,6 +222,3 @@ func (t *training) joinOneByOne(ctx context.Context) (string, error) {
 	}
 	return from, nil
 }
-
-// lockFile returns where the lock of a training set is.
-func lockFile(out string) string { return strings.TrimSuffix(out, ".parquet") + lockSuffix }

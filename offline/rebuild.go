@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/lock"
 )
 
 // RebuildRequest asks for a training set to be made again from its lock.
 type RebuildRequest struct {
-	Lock     *Lock
+	Lock     *lock.Lock
 	Text     []byte  // the lock as it was written, for a copy beside the file
 	Inputs   []Input // as Engine.Inputs found them
 	Original string  // the training set itself, if it is what the lock says: differences are told by rows then; empty: it is not
@@ -34,24 +35,15 @@ const (
 
 // Rebuilt says how a training set that was made again compares with its lock.
 type Rebuilt struct {
-	Same      bool               `json:"same"`       // the content is the same
-	SameBytes bool               `json:"same_bytes"` // the file is the same
-	Columns   []ColumnDifference `json:"columns"`    // what is not the same
-	Rows      int64              `json:"rows"`
-	SHA256    string             `json:"sha256"`
-	Build     LockBuild          `json:"build"`               // what made it now
-	Settings  []string           `json:"settings,omitempty"`  // settings that are not what they were, threads and memory aside
-	Out       string             `json:"out,omitempty"`       // what was written
-	LockFile  string             `json:"lock_file,omitempty"` // the copy of the lock beside it
-}
-
-// ColumnDifference is a column that is not what it was.
-type ColumnDifference struct {
-	Name string `json:"name"`
-	What string `json:"what"`
-	Rows int64  `json:"rows,omitempty"` // that differ, where both files were there to be compared
-
-	values bool // it is the values that differ
+	Same      bool                    `json:"same"`       // the content is the same
+	SameBytes bool                    `json:"same_bytes"` // the file is the same
+	Columns   []lock.ColumnDifference `json:"columns"`    // what is not the same
+	Rows      int64                   `json:"rows"`
+	SHA256    string                  `json:"sha256"`
+	Build     lock.Build              `json:"build"`               // what made it now
+	Settings  []string                `json:"settings,omitempty"`  // settings that are not what they were, threads and memory aside
+	Out       string                  `json:"out,omitempty"`       // what was written
+	LockFile  string                  `json:"lock_file,omitempty"` // the copy of the lock beside it
 }
 
 // Rebuild makes a training set again from the definitions in its lock and from the files that were found for it,
@@ -77,7 +69,7 @@ func (e *Engine) rebuild(ctx context.Context, req *RebuildRequest) (*Rebuilt, er
 	}
 	defer s.close()
 	s.locks = true
-	if s.pinned, err = req.Lock.pin(req.Inputs, dir.path); err != nil {
+	if s.pinned, err = pin(req.Lock, req.Inputs, dir.path); err != nil {
 		return nil, err
 	}
 	l := req.Lock
@@ -92,7 +84,7 @@ func (e *Engine) rebuild(ctx context.Context, req *RebuildRequest) (*Rebuilt, er
 		t.req.Labels.Path = l.Labels.File.Path
 	}
 	temp := filepath.Join(dir.path, readyFile)
-	out := &Rebuilt{Columns: []ColumnDifference{}}
+	out := &Rebuilt{Columns: []lock.ColumnDifference{}}
 	for _, stage := range append(t.building(temp), step{"compare", func(ctx context.Context) error { return t.compare(ctx, req, temp, out) }}) {
 		if err := t.stage(ctx, stage.name, stage.do); err != nil {
 			return nil, t.blame(ctx, dir.explain(err))
@@ -117,12 +109,12 @@ func (e *Engine) rebuildFolder(req *RebuildRequest) (*outFolder, error) {
 func (r *Rebuilt) install(req *RebuildRequest, temp string) error {
 	r.Out = req.Out
 	if !r.Same {
-		if err := os.Remove(lockFile(req.Out)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := os.Remove(lock.Path(req.Out)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 		return moveDurably(temp, req.Out)
 	}
-	r.LockFile = lockFile(req.Out)
+	r.LockFile = lock.Path(req.Out)
 	tempLock := temp + ".lock"
 	if err := os.WriteFile(tempLock, req.Text, 0o644); err != nil {
 		return err
@@ -142,7 +134,7 @@ func (t *training) compare(ctx context.Context, req *RebuildRequest, temp string
 	}
 	out.Rows, out.SHA256, out.Build = o.Rows, o.SHA256, t.req.build()
 	out.Same, out.SameBytes = o.Content == l.Output.Content, o.SHA256 == l.Output.SHA256
-	out.Columns = append(out.Columns, CompareColumns(&l.Output, &o)...)
+	out.Columns = append(out.Columns, lock.CompareColumns(&l.Output, &o)...)
 	if req.Original != "" && o.Rows == l.Output.Rows {
 		for i := range out.Columns {
 			if err := t.compareRows(ctx, &out.Columns[i], req.Original, temp); err != nil {
@@ -154,7 +146,7 @@ func (t *training) compare(ctx context.Context, req *RebuildRequest, temp string
 	if err != nil {
 		return err
 	}
-	for _, d := range CompareSettings(l.Settings, settings) {
+	for _, d := range lock.CompareSettings(l.Settings, settings) {
 		if d.Name != "threads" && d.Name != "memory_limit" {
 			out.Settings = append(out.Settings, d.Name+": "+d.Old+" then, "+d.New+" now")
 		}
@@ -163,8 +155,8 @@ func (t *training) compare(ctx context.Context, req *RebuildRequest, temp string
 }
 
 // compareRows says in how many rows the values of a column differ, and in the first of them how.
-func (t *training) compareRows(ctx context.Context, d *ColumnDifference, original, again string) error {
-	if !d.values {
+func (t *training) compareRows(ctx context.Context, d *lock.ColumnDifference, original, again string) error {
+	if !d.Values {
 		return nil
 	}
 	b, err := t.query(ctx, fmt.Sprintf(`SELECT count(*), min(row), arg_min(coalesce(was::VARCHAR, 'null'), row), arg_min(coalesce(now::VARCHAR, 'null'), row)
@@ -206,5 +198,5 @@ func (t *training) readUnchanged(ctx context.Context) error {
 
 // unchanged returns an error if a file has changed since it was stamped.
 func (s *session) unchanged(ctx context.Context, before stamp, path string) error {
-	return before.unchanged(path, func() (*LockFile, error) { return s.e.digests.of(ctx, path) })
+	return before.unchanged(path, func() (*lock.File, error) { return s.e.digests.of(ctx, path) })
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/lock"
 )
 
 // rebuilds is how often a training set is made again in each way. -rebuilds=20 is the long run.
@@ -19,7 +20,7 @@ var rebuilds = flag.Int("rebuilds", 1, "how often a training set is made again i
 // made is a training set with its lock.
 type made struct {
 	*repo
-	lock *Lock
+	lock *lock.Lock
 	text []byte
 	file []byte
 	kept *Snapshots
@@ -33,7 +34,7 @@ func (r *repo) make(req TrainingRequest) *made {
 		r.Fatal(err)
 	}
 	m := &made{repo: r, text: append(s.Lock, '\n'), kept: req.Keep}
-	if m.lock, err = ReadLock(s.Lock); err != nil {
+	if m.lock, err = lock.Read(s.Lock); err != nil {
 		r.Fatal(err)
 	}
 	if m.file, err = os.ReadFile(req.Out); err != nil {
@@ -65,7 +66,7 @@ func (m *made) again(e *Engine, found []Input) *Rebuilt {
 		m.Fatal(err)
 	}
 	file, err := os.ReadFile(out)
-	lock, lockErr := os.ReadFile(lockFile(out))
+	lock, lockErr := os.ReadFile(lock.Path(out))
 	if !r.Same {
 		if err == nil || lockErr == nil || len(r.Columns) == 0 {
 			m.Errorf("it comes out different, in %v, and was written", r.Columns)
@@ -226,14 +227,14 @@ func TestARebuildThatComesOutDifferentNamesTheColumns(t *testing.T) {
 		t.Errorf("%+v, want …%s", byRow.Columns, want)
 	}
 	out := filepath.Join(r.dir, "other.parquet")
-	if err := os.WriteFile(lockFile(out), []byte("an earlier lock"), 0o644); err != nil {
+	if err := os.WriteFile(lock.Path(out), []byte("an earlier lock"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	got, err = r.e.Rebuild(t.Context(), RebuildRequest{Lock: m.lock, Text: m.text, Inputs: found, Out: out, Now: day, Anyway: EvenOther})
 	if err != nil || got.Same || got.Out != out || got.LockFile != "" {
 		t.Errorf("%+v %v", got, err)
 	}
-	if _, err := os.Stat(lockFile(out)); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(lock.Path(out)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a lock lies beside what it does not describe: %v", err)
 	}
 	if o, err := digest(t.Context(), out); err != nil || o.SHA256 != got.SHA256 {

@@ -9,11 +9,12 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/fstore-dev/fstore/offline/lock"
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
 // rowsOfSample is the definition of a sample: the numbers with the smallest MD5, in order.
-func rowsOfSample(s Sample, rows int64) []int64 {
+func rowsOfSample(s lock.Sample, rows int64) []int64 {
 	var all []int64
 	for i := range rows {
 		all = append(all, i)
@@ -30,7 +31,7 @@ func TestSampleTakesTheSameLabelsInTheirOrder(t *testing.T) {
 		r := newRepo(t, threads)
 		v := history(r)
 		r.write("l.parquet", "SELECT 1::BIGINT AS k, TIMESTAMP '2011-12-10' AS t, range AS n, range % 3 AS churned FROM range(5000)")
-		for _, s := range []Sample{{1, 0}, {100, 0}, {100, 7}, {4999, -1}, {5000, 0}, {9000, 3}} {
+		for _, s := range []lock.Sample{{Rows: 1, Seed: 0}, {Rows: 100, Seed: 0}, {Rows: 100, Seed: 7}, {Rows: 4999, Seed: -1}, {Rows: 5000, Seed: 0}, {Rows: 9000, Seed: 3}} {
 			req := r.request("l.parquet", all(v))
 			req.Sample, req.Targets = &s, []string{"churned"}
 			rows, sum := r.train(req)
@@ -52,7 +53,7 @@ func TestSampleTakesTheSameLabelsInTheirOrder(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			lock, err := ReadLock(text)
+			lock, err := lock.Read(text)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,26 +99,26 @@ func TestLockOfAnotherSampleContradictsItself(t *testing.T) {
 	v := history(r)
 	r.write("l.parquet", "SELECT 1::BIGINT AS k, TIMESTAMP '2011-12-10' AS t, range AS churned FROM range(10)")
 	req := r.request("l.parquet", all(v))
-	req.Sample, req.Targets = &Sample{Rows: 4}, []string{"churned"}
+	req.Sample, req.Targets = &lock.Sample{Rows: 4}, []string{"churned"}
 	_, sum := r.train(req)
-	for name, change := range map[string]func(*Lock){
-		"no rows":    func(l *Lock) { l.Labels.Sample.Rows = 0 },
-		"more rows":  func(l *Lock) { l.Labels.Sample.Rows = 5 },
-		"no sample":  func(l *Lock) { l.Labels.Sample = nil },
-		"a key":      func(l *Lock) { l.Labels.Targets = []string{"k"} },
-		"a feature":  func(l *Lock) { l.Labels.Targets = []string{"x"} },
-		"no feature": func(l *Lock) { l.Labels.Targets = []string{"nothing"} },
+	for name, change := range map[string]func(*lock.Lock){
+		"no rows":    func(l *lock.Lock) { l.Labels.Sample.Rows = 0 },
+		"more rows":  func(l *lock.Lock) { l.Labels.Sample.Rows = 5 },
+		"no sample":  func(l *lock.Lock) { l.Labels.Sample = nil },
+		"a key":      func(l *lock.Lock) { l.Labels.Targets = []string{"k"} },
+		"a feature":  func(l *lock.Lock) { l.Labels.Targets = []string{"x"} },
+		"no feature": func(l *lock.Lock) { l.Labels.Targets = []string{"nothing"} },
 	} {
-		lock, err := ReadLock(sum.Lock)
+		l, err := lock.Read(sum.Lock)
 		if err != nil {
 			t.Fatal(err)
 		}
-		change(lock)
-		text, err := EncodeLock(lock)
+		change(l)
+		text, err := lock.Encode(l)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ReadLock(text); err == nil {
+		if _, err := lock.Read(text); err == nil {
 			t.Errorf("%s: the lock is taken", name)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/regular"
 )
 
@@ -35,7 +36,7 @@ func (s *Snapshots) path(sha string) string { return filepath.Join(s.dir, sha[:2
 
 // find returns where the content of a file is kept; false where it is not. Whether it is still what it was is for the
 // reader to see.
-func (s *Snapshots) find(f LockFile) (string, bool) {
+func (s *Snapshots) find(f lock.File) (string, bool) {
 	if s == nil {
 		return "", false
 	}
@@ -44,7 +45,7 @@ func (s *Snapshots) find(f LockFile) (string, bool) {
 }
 
 // keep copies a file, unless its content is kept already. The error is ErrConflict if it is not what its digest says.
-func (s *Snapshots) keep(ctx context.Context, f *LockFile) error {
+func (s *Snapshots) keep(ctx context.Context, f *lock.File) error {
 	to := s.path(f.SHA256)
 	if _, ok := s.find(*f); ok {
 		have, err := digest(ctx, to)
@@ -62,7 +63,7 @@ func (s *Snapshots) keep(ctx context.Context, f *LockFile) error {
 	temp := filepath.Join(scratch.path, f.SHA256)
 	err = copyFile(ctx, f.Path, temp)
 	if err == nil {
-		var copied *LockFile
+		var copied *lock.File
 		if copied, err = digest(ctx, temp); err == nil && copied.SHA256 != f.SHA256 {
 			err = fstore.Errorf(fstore.ErrConflict, "%s has changed while it was read", f.Path).WithHint("run it again when nothing writes the file")
 		}
@@ -165,11 +166,11 @@ func (w *Sweep) find(locks func() ([][]byte, error)) error {
 	}
 	needed := map[string]bool{}
 	for _, text := range texts {
-		l, err := ReadLock(text)
+		l, err := lock.Read(text)
 		if err != nil {
 			return err
 		}
-		for _, f := range l.inputs() {
+		for _, f := range l.Files() {
 			needed[f.SHA256] = true
 		}
 	}

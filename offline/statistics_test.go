@@ -2,7 +2,6 @@ package offline
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -10,11 +9,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/google/go-cmp/cmp"
 )
 
 // statisticsOf returns the statistics of the columns of a query's rows.
-func (r *repo) statisticsOf(sql string) map[string]Statistics {
+func (r *repo) statisticsOf(sql string) map[string]lock.Statistics {
 	r.Helper()
 	r.write("statistics.parquet", sql)
 	s, err := r.e.session(context.Background())
@@ -22,11 +22,11 @@ func (r *repo) statisticsOf(sql string) map[string]Statistics {
 		r.Fatal(err)
 	}
 	defer s.close()
-	var o LockOutput
+	var o lock.Output
 	if err := s.content(context.Background(), filepath.Join(r.dir, "statistics.parquet"), &o, ""); err != nil {
 		r.Fatal(err)
 	}
-	out := map[string]Statistics{}
+	out := map[string]lock.Statistics{}
 	for _, c := range o.Columns {
 		out[c.Name] = c.Statistics
 	}
@@ -62,7 +62,7 @@ FROM range(` + fmt.Sprint(rows) + `) t(i)`)
 }
 
 // checkStatistics holds the statistics of a column of statistics.parquet to the engine's.
-func (r *repo) checkStatistics(name string, got Statistics) {
+func (r *repo) checkStatistics(name string, got lock.Statistics) {
 	r.Helper()
 	from := text(filepath.Join(r.dir, "statistics.parquet"))
 	ask := func(sql string) []string {
@@ -164,41 +164,6 @@ func TestQuantilesAreThoseOfSortedValues(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, quantiles(values, bins)); diff != "" {
 			t.Fatal(diff)
-		}
-	}
-}
-
-// TestNoFigureIsLeftOutOfAComparison changes one figure at a time.
-func TestNoFigureIsLeftOutOfAComparison(t *testing.T) {
-	number := func(x float64) *float64 { return &x }
-	many := func(x int64) *int64 { return &x }
-	same := func() *Statistics {
-		return &Statistics{
-			Count: 4, Nulls: 1, NaNs: 1, Min: json.RawMessage("1"), Max: json.RawMessage("3"), Mean: number(2), Stddev: number(1), Distinct: many(3),
-			Histogram: []Bin{{json.RawMessage("1"), 1}, {json.RawMessage("2"), 1}, {json.RawMessage("3"), 1}},
-		}
-	}
-	for _, test := range []struct {
-		want   string
-		change func(*Statistics)
-	}{
-		{"others, or in other rows, with the same statistics", func(*Statistics) {}},
-		{"count 4 → 5", func(s *Statistics) { s.Count = 5 }},
-		{"nulls 1 → 0", func(s *Statistics) { s.Nulls = 0 }},
-		{"NaNs 1 → 0", func(s *Statistics) { s.NaNs = 0 }},
-		{"min 1 → none", func(s *Statistics) { s.Min = nil }},
-		{"max 3 → 4", func(s *Statistics) { s.Max = json.RawMessage("4") }},
-		{"mean 2 → 2.0000000001", func(s *Statistics) { s.Mean = number(2.0000000001) }},
-		{"stddev 1 → none", func(s *Statistics) { s.Stddev = nil }},
-		{"distinct 3 → none", func(s *Statistics) { s.Distinct = nil }},
-		{"distinct 3 → about 3", func(s *Statistics) { s.Approximate = true }},
-		{"histogram: 2: 1 → 2: 2", func(s *Statistics) { s.Histogram[1].Count = 2 }},
-		{"histogram: 2 bins, the first 2: 1 → 3: 2", func(s *Statistics) { s.Histogram = []Bin{s.Histogram[0], {json.RawMessage("3"), 2}} }},
-	} {
-		now := same()
-		test.change(now)
-		if got := same().against(now); got != test.want {
-			t.Errorf("got %q, want %q", got, test.want)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/lock"
 )
 
 // DefaultTimestamp is the label column that holds the instant of a row unless a request names another.
@@ -21,11 +22,11 @@ type TrainingRequest struct {
 	Labels    Labels
 	Timestamp string         // label column that holds T; empty: DefaultTimestamp
 	Targets   []string       // label columns that a model learns to predict, for the lock
-	Sample    *Sample        // the labels that are taken; nil: all
+	Sample    *lock.Sample   // the labels that are taken; nil: all
 	Out       string         // the Parquet file to write; its lock is written beside it
 	AsOf      *time.Time     // rows created later do not exist; nil: Now
 	Now       time.Time      // when the training set is made
-	Registry  LockRegistry   // what gave the definitions, for the lock
+	Registry  lock.Registry  // what gave the definitions, for the lock
 	Version   string         // of fstore, for the lock
 	Keep      *Snapshots     // where the inputs are kept; nil: they are not
 	Progress  func(Progress) // called now and then; nil: not
@@ -119,7 +120,7 @@ func (e *Engine) TrainingSet(ctx context.Context, req TrainingRequest) (*Trainin
 	s.locks, s.early = true, newEarlyDigests(ctx, e.digests)
 	defer s.early.close()
 	t := &training{session: s, req: &req, byRef: map[fstore.ViewRef]*rows{}}
-	t.summary = &TrainingSummary{Name: req.Name, Out: req.Out, LockFile: lockFile(req.Out)}
+	t.summary = &TrainingSummary{Name: req.Name, Out: req.Out, LockFile: lock.Path(req.Out)}
 	if err := t.blame(ctx, t.run(ctx)); err != nil {
 		return nil, fmt.Errorf("training set %s: %w", req.Name, err)
 	}
@@ -166,8 +167,8 @@ func (t *training) readLabels(ctx context.Context) (err error) {
 	if t.labels, err = t.session.labels(ctx, t.req, cut{known: t.req.AsOf}); err != nil {
 		return err
 	}
-	t.summary.Rows, t.summary.Labels = t.req.Sample.size(t.labels.rows), t.labels.rows
-	return t.exec(ctx, "CREATE TEMP VIEW _labels AS\n"+t.req.Sample.sampled(t.labels.relation(), t.labels.rows))
+	t.summary.Rows, t.summary.Labels = t.req.Sample.Size(t.labels.rows), t.labels.rows
+	return t.exec(ctx, "CREATE TEMP VIEW _labels AS\n"+sampleSQL(t.req.Sample, t.labels.relation(), t.labels.rows))
 }
 
 // sealFor seals the session's database: it reads the files that the request names, and writes to a folder.

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/lock"
 )
 
 // TestWideLabelsComeOutUnchanged makes a training set of labels that do not go through the joins, from a file of each kind
@@ -29,21 +30,21 @@ func TestWideLabelsComeOutUnchanged(t *testing.T) {
 	src := fstore.Source{Name: "w", Path: "wide.parquet", Event: "t"}
 	list := all(view(source_("s.parquet"), []string{"k int64"}, []string{"f float64"}))
 
-	content := func(l Labels) *LockOutput {
+	content := func(l Labels) *lock.Output {
 		req := r.request("", list)
 		req.Labels = l
 		s, err := r.e.TrainingSet(context.Background(), req)
 		if err != nil {
 			t.Fatal(err)
 		}
-		lock, err := ReadLock(s.Lock)
+		lock, err := lock.Read(s.Lock)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return &lock.Output
 	}
 	narrow := content(Labels{Path: "narrow.parquet"})
-	var asked LockOutput
+	var asked lock.Output
 	s, err := r.e.session(context.Background())
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/registry/definition"
 )
 
@@ -16,7 +17,7 @@ type SetDifference struct {
 	Same        bool             `json:"same"`         // nothing differs
 	SameContent bool             `json:"same_content"` // the rows and columns do not
 	Definitions []ViewDifference `json:"definitions"`
-	*offline.LockDifference
+	*lock.Differences
 }
 
 // ViewDifference is a view that two training sets were made from different versions of.
@@ -48,7 +49,7 @@ func (p *Project) DiffTrainingSets(ctx context.Context, first, second string) (*
 	}
 	d := &SetDifference{
 		Old: first, New: second, SameContent: old.Lock.Output.Content == now.Lock.Output.Content,
-		Definitions: viewDifferences(ctx, engine, old.Lock.Views, now.Lock.Views), LockDifference: offline.CompareLocks(old.Lock, now.Lock),
+		Definitions: viewDifferences(ctx, engine, old.Lock.Views, now.Lock.Views), Differences: lock.Compare(old.Lock, now.Lock),
 	}
 	d.Same = d.SameContent && len(d.Definitions)+len(d.About)+len(d.Settings)+len(d.Labels)+len(d.Features)+len(d.Inputs)+len(d.Columns) == 0
 	return d, nil

@@ -14,23 +14,18 @@ import (
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/offline/duckdb"
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/fstore-dev/fstore/registry/sqlgate"
 	"github.com/fstore-dev/fstore/regular"
 )
 
-const (
-	parquetSuffix = ".parquet"
-	lockSuffix    = ".lock.json"
-)
-
-// LockPath returns where the lock of a training set's file is.
-func LockPath(out string) string { return strings.TrimSuffix(out, parquetSuffix) + lockSuffix }
+const parquetSuffix = ".parquet"
 
 // LockedSet is a training set with its lock.
 type LockedSet struct {
-	Lock   *offline.Lock
+	Lock   *lock.Lock
 	Text   []byte                      // the lock as it was written
 	Out    string                      // the training set's file
 	File   string                      // the lock's
@@ -47,7 +42,7 @@ func (p *Project) LockedSet(ctx context.Context, arg string) (*LockedSet, error)
 		return p.recordedSet(ctx, arg)
 	}
 	if strings.HasSuffix(arg, parquetSuffix) {
-		arg = LockPath(arg)
+		arg = lock.Path(arg)
 	}
 	file, err := filepath.Abs(arg)
 	if err != nil {
@@ -60,7 +55,7 @@ func (p *Project) recordedSet(ctx context.Context, name string) (*LockedSet, err
 	db, err := p.registry(ctx)
 	if errors.Is(err, fstore.ErrNotReady) {
 		return nil, fstore.Errorf(fstore.ErrNotReady, "training set %s: there is no registry yet at %s", name, p.Settings.Registry).
-			WithHint("run fstore apply; or name the lock, which is enough by itself: %s%s", name, lockSuffix)
+			WithHint("run fstore apply; or name the lock, which is enough by itself: %s%s", name, lock.Suffix)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("training set %s: %w", name, err)
@@ -70,8 +65,8 @@ func (p *Project) recordedSet(ctx context.Context, name string) (*LockedSet, err
 		return nil, err
 	}
 	p.settleBeside(ctx, db, []registry.TrainingSetRecord{*record})
-	set := &LockedSet{Record: record, Text: append(bytes.TrimSpace(record.Lock), '\n'), Out: record.Out, File: LockPath(record.Out)}
-	if set.Lock, err = offline.ReadLock(set.Text); err != nil {
+	set := &LockedSet{Record: record, Text: append(bytes.TrimSpace(record.Lock), '\n'), Out: record.Out, File: lock.Path(record.Out)}
+	if set.Lock, err = lock.Read(set.Text); err != nil {
 		return nil, fmt.Errorf("the registry's lock of training set %s: %w", name, err)
 	}
 	return set, nil
@@ -82,16 +77,16 @@ func (p *Project) recordedSet(ctx context.Context, name string) (*LockedSet, err
 func lockedFile(file, shown string) (*LockedSet, error) {
 	set := &LockedSet{File: file}
 	var err error
-	if set.Text, err = regular.Read(file, offline.MaxLock); err != nil {
+	if set.Text, err = regular.Read(file, lock.MaxBytes); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fstore.Errorf(fstore.ErrNotFound, "there is no lock %s", shown).WithHint("a training set is named by its name, or by its lock: churn%s", lockSuffix)
+			return nil, fstore.Errorf(fstore.ErrNotFound, "there is no lock %s", shown).WithHint("a training set is named by its name, or by its lock: churn%s", lock.Suffix)
 		}
 		return nil, fmt.Errorf("read the lock: %w", err)
 	}
-	if set.Lock, err = offline.ReadLock(set.Text); err != nil {
+	if set.Lock, err = lock.Read(set.Text); err != nil {
 		return nil, fmt.Errorf("%s: %w", shown, err)
 	}
-	set.Out = strings.TrimSuffix(file, lockSuffix) + parquetSuffix
+	set.Out = strings.TrimSuffix(file, lock.Suffix) + parquetSuffix
 	if _, err := os.Stat(set.Out); err == nil {
 		return set, nil
 	}
@@ -103,8 +98,8 @@ func lockedFile(file, shown string) (*LockedSet, error) {
 
 // lockBeside returns the lock beside a file that is going to be written, nil where there is none. What else is in its
 // place is somebody's: the error is ErrConflict. A folder there is left to who writes the lock.
-func lockBeside(out string) (*offline.Lock, error) {
-	path := LockPath(out)
+func lockBeside(out string) (*lock.Lock, error) {
+	path := lock.Path(out)
 	conflict := func(what string) error {
 		return fstore.Errorf(fstore.ErrConflict, "%s: its lock would replace %s, %s", out, path, what).WithHint("name a new file, or remove that one")
 	}
@@ -117,11 +112,11 @@ func lockBeside(out string) (*offline.Lock, error) {
 	case !info.Mode().IsRegular():
 		return nil, conflict("which is not a file")
 	}
-	text, err := regular.Read(path, offline.MaxLock)
+	text, err := regular.Read(path, lock.MaxBytes)
 	if err != nil {
 		return nil, fmt.Errorf("%s: read its lock: %w", out, err)
 	}
-	lock, err := offline.ReadLock(text)
+	lock, err := lock.Read(text)
 	if err != nil {
 		message, _ := fstore.Explain(err)
 		return nil, conflict("which cannot be read: " + message)
@@ -130,7 +125,7 @@ func lockBeside(out string) (*offline.Lock, error) {
 }
 
 // isLockedBy reports whether a lock is the one of the training set, or of an earlier rebuild of it.
-func (set *LockedSet) isLockedBy(l *offline.Lock) bool {
+func (set *LockedSet) isLockedBy(l *lock.Lock) bool {
 	return l.Name == set.Lock.Name && l.Created.Equal(set.Lock.Created)
 }
 
@@ -141,7 +136,7 @@ type lockedSQL struct {
 }
 
 // queries returns the SQL in a lock: of the labels, and of every view with those that it reads.
-func queries(l *offline.Lock) []lockedSQL {
+func queries(l *lock.Lock) []lockedSQL {
 	var out []lockedSQL
 	add := func(sources []fstore.Source, views []fstore.View) []string {
 		var names []string
@@ -184,7 +179,7 @@ func (p *Project) checkFingerprints(ctx context.Context, engine *offline.Engine,
 		return fmt.Errorf("%s: %w", set.File, err)
 	}
 	if other != nil {
-		return fmt.Errorf("%s: %w", set.File, offline.Contradiction(fmt.Errorf("view %s: its definition is not the one that its fingerprint is of", other.Ref)))
+		return fmt.Errorf("%s: %w", set.File, lock.Contradiction(fmt.Errorf("view %s: its definition is not the one that its fingerprint is of", other.Ref)))
 	}
 	return nil
 }

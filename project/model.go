@@ -7,7 +7,7 @@ import (
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/registry"
 )
 
@@ -86,7 +86,7 @@ func (p *Project) pinnedList(ctx context.Context, db *registry.DB, r PinRequest)
 		if err != nil {
 			return nil, err
 		}
-		lock, err := offline.ReadLock(record.Lock)
+		lock, err := lock.Read(record.Lock)
 		if err != nil {
 			return nil, fmt.Errorf("the lock of training set %s: %w", record.Name, err)
 		}

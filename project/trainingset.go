@@ -13,6 +13,7 @@ import (
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/fstore-dev/fstore/regular"
@@ -21,16 +22,16 @@ import (
 // TrainingSetRequest says what a training set is made from. Paths are relative to the working directory.
 type TrainingSetRequest struct {
 	Name      string
-	Selection Selection       // a service or features, from the versions in head
-	Labels    string          // Parquet or CSV file with the rows to enrich
-	LabelsSQL string          // a query over sources and views that yields them instead
-	Timestamp string          // label column with the instant of a row; "" is offline.DefaultTimestamp
-	Targets   []string        // label columns that a model learns to predict, for the lock
-	Sample    *offline.Sample // nil: all labels
-	AsOf      *time.Time      // rows that were created later are left out; nil: now
-	Out       string          // Parquet file to write; its lock is written beside it
-	Replace   bool            // retire a training set that has the name
-	Snapshot  bool            // keep the inputs
+	Selection Selection    // a service or features, from the versions in head
+	Labels    string       // Parquet or CSV file with the rows to enrich
+	LabelsSQL string       // a query over sources and views that yields them instead
+	Timestamp string       // label column with the instant of a row; "" is offline.DefaultTimestamp
+	Targets   []string     // label columns that a model learns to predict, for the lock
+	Sample    *lock.Sample // nil: all labels
+	AsOf      *time.Time   // rows that were created later are left out; nil: now
+	Out       string       // Parquet file to write; its lock is written beside it
+	Replace   bool         // retire a training set that has the name
+	Snapshot  bool         // keep the inputs
 
 	Progress func(offline.Progress) // nil: nobody looks
 }
@@ -227,8 +228,8 @@ func (c *creation) nameIsFree(ctx context.Context) error {
 }
 
 // lockRegistry says which state of the registry gives the definitions.
-func lockRegistry(ctx context.Context, db *registry.DB, snap *registry.Snapshot) (offline.LockRegistry, error) {
-	r := offline.LockRegistry{Project: snap.Project, Revision: snap.Revision}
+func lockRegistry(ctx context.Context, db *registry.DB, snap *registry.Snapshot) (lock.Registry, error) {
+	r := lock.Registry{Project: snap.Project, Revision: snap.Revision}
 	commits, err := db.Commits(ctx, snap.Project)
 	if err != nil {
 		return r, err

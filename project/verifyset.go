@@ -9,6 +9,7 @@ import (
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/regular"
 )
 
@@ -107,7 +108,7 @@ func (p *Project) rebuildToVerify(ctx context.Context, engine *offline.Engine, s
 // fileState says whether a training set's file is what its lock says.
 func (set *LockedSet) fileState(ctx context.Context, engine *offline.Engine) (FileState, error) {
 	f := FileState{set.Out, offline.Unchanged}
-	same, err := engine.SameFile(ctx, set.Lock.Output.LockFile, set.Out)
+	same, err := engine.SameFile(ctx, set.Lock.Output.File, set.Out)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		f.State = offline.Vanished
@@ -122,7 +123,7 @@ func (set *LockedSet) fileState(ctx context.Context, engine *offline.Engine) (Fi
 // lockState says whether the lock beside a training set is the one that the registry has.
 func (set *LockedSet) lockState() (*FileState, error) {
 	f := &FileState{set.File, offline.Unchanged}
-	text, err := regular.Read(set.File, offline.MaxLock)
+	text, err := regular.Read(set.File, lock.MaxBytes)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		f.State = offline.Vanished

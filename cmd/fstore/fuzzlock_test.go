@@ -12,9 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/parquet-go/parquet-go"
-
-	"github.com/fstore-dev/fstore/offline"
 )
 
 // sandbox is a folder with a training set over a source in partition folders, and everything that a command may touch:
@@ -123,17 +122,17 @@ func (s *sandbox) tree(t *testing.T) string {
 }
 
 // lockFields are what the fuzz target writes into a lock.
-var lockFields = []func(l *offline.Lock, value string){
-	func(l *offline.Lock, value string) { l.Sources[0].Files[0].Path = value },
-	func(l *offline.Lock, value string) { l.Sources[0].Files[1].Path = value },
-	func(l *offline.Lock, value string) { l.Labels.File.Path = value },
-	func(l *offline.Lock, value string) { l.Output.Path = value },
-	func(l *offline.Lock, value string) { l.Sources[0].Files[0].SHA256 = value },
-	func(l *offline.Lock, value string) { l.Labels.File, l.Labels.SQL = nil, value },
-	func(l *offline.Lock, value string) { l.Labels.Timestamp = value },
-	func(l *offline.Lock, value string) { l.Name = value },
-	func(l *offline.Lock, value string) { l.Views[0].Sources[0].Rename = map[string]string{value: "x"} },
-	func(l *offline.Lock, value string) { l.Features[0].Name = value },
+var lockFields = []func(l *lock.Lock, value string){
+	func(l *lock.Lock, value string) { l.Sources[0].Files[0].Path = value },
+	func(l *lock.Lock, value string) { l.Sources[0].Files[1].Path = value },
+	func(l *lock.Lock, value string) { l.Labels.File.Path = value },
+	func(l *lock.Lock, value string) { l.Output.Path = value },
+	func(l *lock.Lock, value string) { l.Sources[0].Files[0].SHA256 = value },
+	func(l *lock.Lock, value string) { l.Labels.File, l.Labels.SQL = nil, value },
+	func(l *lock.Lock, value string) { l.Labels.Timestamp = value },
+	func(l *lock.Lock, value string) { l.Name = value },
+	func(l *lock.Lock, value string) { l.Views[0].Sources[0].Rename = map[string]string{value: "x"} },
+	func(l *lock.Lock, value string) { l.Features[0].Name = value },
 }
 
 // Whatever a lock says, to verify it or to make its training set again leaves no file anywhere but what rebuild is told
@@ -157,7 +156,7 @@ func FuzzLockIsVerified(f *testing.F) {
 	f.Add(uint8(5), "copy (select 1) to '$S/home/x'", true)
 	f.Add(uint8(7), "../x", true)
 	f.Fuzz(func(t *testing.T, field uint8, value string, elsewhere bool) {
-		l, err := offline.ReadLock(s.lock)
+		l, err := lock.Read(s.lock)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -172,7 +171,7 @@ func FuzzLockIsVerified(f *testing.F) {
 		}
 		l.Sources[0].Partitioned = true
 		lockFields[int(field)%len(lockFields)](l, strings.ReplaceAll(value, "$S", s.dir))
-		text, err := offline.EncodeLock(l)
+		text, err := lock.Encode(l)
 		if err != nil {
 			return
 		}

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	fstore "github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/offline/lock"
 )
 
 // A lock comes from anywhere, and its SQL is run: it passes the gate of definitions or is refused. One that another
@@ -26,34 +26,34 @@ func TestLocksOfOthers(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name, of string
-		edit     func(*offline.Lock)
+		edit     func(*lock.Lock)
 		status   int
 		want     string
 	}{
-		{"a file in a view", "churn", func(l *offline.Lock) {
+		{"a file in a view", "churn", func(l *lock.Lock) {
 			view(l, "customer_orders").View.SQL = "select 1 as customer_id, now() as invoice_date, now() as loaded_at, a::double as order_value, 1 as order_lines from read_csv('" + secret + "')"
 		}, statusFailed, "read_csv() "},
-		{"a file behind a view", "churn", func(l *offline.Lock) {
+		{"a file behind a view", "churn", func(l *lock.Lock) {
 			v := view(l, "customer_large_orders")
 			v.Views[0].SQL = "select * from '" + secret + "'"
 		}, statusFailed, "is a file"},
-		{"a file in labels", "by_query", func(l *offline.Lock) { l.Labels.SQL = "select a as customer_id from '" + secret + "'" }, statusFailed, "is a file"},
-		{"no query", "by_query", func(l *offline.Lock) { l.Labels.SQL = "drop table lines" }, statusFailed, "the labels: "},
-		{"several statements", "by_query", func(l *offline.Lock) { l.Labels.SQL += "; copy lines to '" + secret + "'" }, statusFailed, "the labels: "},
-		{"another build", "churn", func(l *offline.Lock) { l.Build.DuckDB, l.Output.SHA256 = "v1.4.0", strings.Repeat("0", 64) }, statusDone, "content; other bytes, made by"},
-		{"another setting", "churn", func(l *offline.Lock) { l.Settings[1].Value = "Europe/Paris" }, statusDone, "TimeZone: Europe/Paris then, UTC now"},
-		{"as it is", "by_query", func(*offline.Lock) {}, statusDone, "content and bytes"},
+		{"a file in labels", "by_query", func(l *lock.Lock) { l.Labels.SQL = "select a as customer_id from '" + secret + "'" }, statusFailed, "is a file"},
+		{"no query", "by_query", func(l *lock.Lock) { l.Labels.SQL = "drop table lines" }, statusFailed, "the labels: "},
+		{"several statements", "by_query", func(l *lock.Lock) { l.Labels.SQL += "; copy lines to '" + secret + "'" }, statusFailed, "the labels: "},
+		{"another build", "churn", func(l *lock.Lock) { l.Build.DuckDB, l.Output.SHA256 = "v1.4.0", strings.Repeat("0", 64) }, statusDone, "content; other bytes, made by"},
+		{"another setting", "churn", func(l *lock.Lock) { l.Settings[1].Value = "Europe/Paris" }, statusDone, "TimeZone: Europe/Paris then, UTC now"},
+		{"as it is", "by_query", func(*lock.Lock) {}, statusDone, "content and bytes"},
 	} {
 		text, err := os.ReadFile(filepath.Join(repo, c.of+".lock.json"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := offline.ReadLock(text)
+		l, err := lock.Read(text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		c.edit(l)
-		if text, err = offline.EncodeLock(l); err != nil {
+		if text, err = lock.Encode(l); err != nil {
 			t.Fatal(err)
 		}
 		path, out := filepath.Join(t.TempDir(), "x"+".lock.json"), filepath.Join(t.TempDir(), "x.parquet")
@@ -72,7 +72,7 @@ func TestLocksOfOthers(t *testing.T) {
 }
 
 // view returns a view version of a lock.
-func view(l *offline.Lock, name string) *fstore.ViewVersion {
+func view(l *lock.Lock, name string) *fstore.ViewVersion {
 	for _, v := range l.Views {
 		if v.Ref.Name == name {
 			return v

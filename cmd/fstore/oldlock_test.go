@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/offline/lock"
 )
 
 // testdata/oldlock holds training sets of the data in testdata/upgrade, with their locks, as an fstore wrote them that knew
@@ -31,13 +31,13 @@ func TestLocksOfAnOlderBuild(t *testing.T) {
 	has(t, sh.run("fstore training-set diff old"+".lock.json"+" by_query"+".lock.json"), "labels")
 }
 
-func readLock(t *testing.T, path string) *offline.Lock {
+func readLock(t *testing.T, path string) *lock.Lock {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := offline.ReadLock(text)
+	l, err := lock.Read(text)
 	if err != nil {
 		t.Fatal(err)
 	}

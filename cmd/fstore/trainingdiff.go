@@ -6,7 +6,7 @@ import (
 
 	"github.com/fstore-dev/fstore/internal/terminal"
 	"github.com/fstore-dev/fstore/internal/usage"
-	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
 )
@@ -47,7 +47,7 @@ func (a *app) printDifference(d *project.SetDifference) error {
 	t := terminal.NewTable("WHAT", "", d.Old, d.New)
 	for _, group := range []struct {
 		name string
-		all  []offline.Difference
+		all  []lock.Difference
 	}{{"made", d.About}, {"setting", d.Settings}, {"labels", d.Labels}, {"feature", d.Features}} {
 		for _, x := range group.all {
 			t.Row(group.name, x.Name, orDash(oneLine(x.Old)), orDash(oneLine(x.New)))

@@ -11,6 +11,7 @@ import (
 	"github.com/fstore-dev/fstore/internal/terminal"
 	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
 )
@@ -106,7 +107,7 @@ func (a *app) createTrainingSet(ctx context.Context, p *project.Project, f *trai
 	r := f.TrainingSetRequest
 	r.Selection = f.selected
 	if f.sample > 0 {
-		r.Sample = &offline.Sample{Rows: f.sample, Seed: f.seed}
+		r.Sample = &lock.Sample{Rows: f.sample, Seed: f.seed}
 	}
 	if f.asOf != "" {
 		asOf, err := instant("--as-of", f.asOf)

@@ -10,7 +10,7 @@ import (
 	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/internal/terminal"
 	"github.com/fstore-dev/fstore/internal/usage"
-	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
 )
@@ -75,43 +75,43 @@ func (a *app) showTrainingSetCommand() *cobra.Command {
 }
 
 func (a *app) printTrainingSet(set *project.LockedSet) error {
-	r, lock := set.AsRecord(), set.Lock
-	labels := oneLine(lock.Labels.SQL)
-	if lock.Labels.File != nil {
-		labels = project.ShortPath(lock.Labels.File.Path)
+	r, l := set.AsRecord(), set.Lock
+	labels := oneLine(l.Labels.SQL)
+	if l.Labels.File != nil {
+		labels = project.ShortPath(l.Labels.File.Path)
 	}
-	from := fmt.Sprintf("project %s, revision %d", lock.Registry.Project, lock.Registry.Revision)
-	if lock.Registry.GitRevision != "" {
-		from += ", git " + lock.Registry.GitRevision
-		if lock.Registry.Dirty {
+	from := fmt.Sprintf("project %s, revision %d", l.Registry.Project, l.Registry.Revision)
+	if l.Registry.GitRevision != "" {
+		from += ", git " + l.Registry.GitRevision
+		if l.Registry.Dirty {
 			from += " and changes to it"
 		}
 	}
 	facts := terminal.NewTable("training set", r.Name)
-	facts.Row("created", shortTime(r.Created)+" by fstore "+lock.Build.Fstore+", DuckDB "+lock.Build.DuckDB+" on "+lock.Build.Platform)
+	facts.Row("created", shortTime(r.Created)+" by fstore "+l.Build.Fstore+", DuckDB "+l.Build.DuckDB+" on "+l.Build.Platform)
 	facts.Row("service", orDash(r.Service))
 	facts.Row("file", project.ShortPath(r.Out))
-	facts.Row("sha256", lock.Output.SHA256)
-	facts.Row("md5", lock.Output.MD5)
-	facts.Row("content", lock.Output.Content)
+	facts.Row("sha256", l.Output.SHA256)
+	facts.Row("md5", l.Output.MD5)
+	facts.Row("content", l.Output.Content)
 	facts.Row("rows", english.Thousands(r.Rows))
-	facts.Row("labels", labels+", at "+lock.Labels.Timestamp)
-	if len(lock.Labels.Targets) > 0 {
-		facts.Row("target", strings.Join(lock.Labels.Targets, ", "))
+	facts.Row("labels", labels+", at "+l.Labels.Timestamp)
+	if len(l.Labels.Targets) > 0 {
+		facts.Row("target", strings.Join(l.Labels.Targets, ", "))
 	}
-	if s := lock.Labels.Sample; s != nil {
-		facts.Row("sample", fmt.Sprintf("%s of %s, seed %d", english.Thousands(lock.Output.Rows), english.Count(int(lock.Labels.Rows), "row"), s.Seed))
+	if s := l.Labels.Sample; s != nil {
+		facts.Row("sample", fmt.Sprintf("%s of %s, seed %d", english.Thousands(l.Output.Rows), english.Count(int(l.Labels.Rows), "row"), s.Seed))
 	}
-	facts.Row("known by", shortTime(lock.AsOf))
+	facts.Row("known by", shortTime(l.AsOf))
 	facts.Row("definitions", from)
-	for _, s := range lock.Sources {
+	for _, s := range l.Sources {
 		size := int64(0)
 		for _, f := range s.Files {
 			size += f.Size
 		}
 		facts.Row("source "+s.Name, english.Count(len(s.Files), "file")+", "+english.Thousands(size)+" bytes")
 	}
-	if lock.Snapshot {
+	if l.Snapshot {
 		facts.Row("snapshot", "what it was made from is kept")
 	}
 	if err := facts.Print(a.stdout); err != nil {
@@ -119,9 +119,9 @@ func (a *app) printTrainingSet(set *project.LockedSet) error {
 	}
 	fmt.Fprintln(a.stdout)
 	t := terminal.NewTable("FEATURE", "TYPE", "VIEW", "FEATURE IN VIEW", "NULLS", "DISTINCT", "MIN", "MEAN", "MAX")
-	for _, f := range lock.Features {
-		var s offline.Statistics
-		for _, c := range lock.Output.Columns {
+	for _, f := range l.Features {
+		var s lock.Statistics
+		for _, c := range l.Output.Columns {
 			if c.Name == f.Name {
 				s = c.Statistics
 			}
@@ -132,7 +132,7 @@ func (a *app) printTrainingSet(set *project.LockedSet) error {
 }
 
 // statisticsCells writes nulls, distinct values, and the least, mean and greatest.
-func statisticsCells(s *offline.Statistics) []string {
+func statisticsCells(s *lock.Statistics) []string {
 	distinct, mean := "-", "-"
 	if s.Distinct != nil {
 		distinct = english.Thousands(*s.Distinct)

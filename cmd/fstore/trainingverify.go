@@ -9,6 +9,7 @@ import (
 	"github.com/fstore-dev/fstore/internal/terminal"
 	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
 )
@@ -82,7 +83,7 @@ func (a *app) printLockVerified(v *project.VerifiedSet) error {
 		return err
 	}
 	if v.File.State == offline.Vanished {
-		fmt.Fprintf(a.stderr, "hint: if it was moved with its lock, name the lock instead: …/%s\n", filepath.Base(project.LockPath(v.File.Path)))
+		fmt.Fprintf(a.stderr, "hint: if it was moved with its lock, name the lock instead: …/%s\n", filepath.Base(lock.Path(v.File.Path)))
 	}
 	if v.OK {
 		fmt.Fprintf(a.stdout, "Training set %s is what its lock says.\n", v.Name)

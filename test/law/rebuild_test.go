@@ -12,6 +12,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/registry"
 )
 
@@ -114,7 +115,7 @@ func indexes(n int) []int {
 }
 
 // locked makes a training set of some views, with labels from a file or from a query that leaves their order open.
-func (w *world) locked(t testing.TB, rt *rapid.T, asOf int64) (*offline.Lock, []byte) {
+func (w *world) locked(t testing.TB, rt *rapid.T, asOf int64) (*lock.Lock, []byte) {
 	t.Helper()
 	snap := w.apply(t)
 	at := fstore.FromMicros(asOf)
@@ -143,7 +144,7 @@ func (w *world) locked(t testing.TB, rt *rapid.T, asOf int64) (*offline.Lock, []
 	if err != nil {
 		t.Fatalf("%v\n%s", err, w.definitions())
 	}
-	l, err := offline.ReadLock(summary.Lock)
+	l, err := lock.Read(summary.Lock)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package offline
+package lock
 
 import (
 	"cmp"
@@ -10,8 +10,8 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// LockDifference is what differs between two training sets, the definitions of views aside. What is the same is not in it.
-type LockDifference struct {
+// Differences is what differs between two training sets, the definitions of views aside. What is the same is not in it.
+type Differences struct {
 	About    []Difference       `json:"about"`    // what made them, from which registry, when they end
 	Settings []Difference       `json:"settings"` // of the engine and the file
 	Labels   []Difference       `json:"labels"`   // where they come from, and how many they are
@@ -35,9 +35,9 @@ type InputDifference struct {
 	From   string `json:"from,omitempty"` // where it was, if it has moved
 }
 
-// CompareLocks says what differs between two training sets.
-func CompareLocks(old, now *Lock) *LockDifference {
-	d := &LockDifference{Features: compareFeatures(old, now), Inputs: compareInputs(old, now), Columns: CompareColumns(&old.Output, &now.Output)}
+// Compare says what differs between two training sets.
+func Compare(old, now *Lock) *Differences {
+	d := &Differences{Features: compareFeatures(old, now), Inputs: compareInputs(old, now), Columns: CompareColumns(&old.Output, &now.Output)}
 	d.About = compare(nil, "fstore", old.Build.Fstore, now.Build.Fstore)
 	d.About = compare(d.About, "duckdb", old.Build.DuckDB, now.Build.DuckDB)
 	d.About = compare(d.About, "platform", old.Build.Platform, now.Build.Platform)
@@ -143,7 +143,7 @@ func compareInputs(old, now *Lock) []InputDifference {
 // filesBySource returns the digests of all files that were read, by source and path; the labels' source is "".
 func (l *Lock) filesBySource() map[string]map[string]string {
 	out := map[string]map[string]string{}
-	add := func(source string, f LockFile) {
+	add := func(source string, f File) {
 		if out[source] == nil {
 			out[source] = map[string]string{}
 		}
@@ -169,10 +169,10 @@ func keysOf[V any](m map[string]V) []string {
 }
 
 // CompareSettings returns the settings that differ, by name.
-func CompareSettings(old, new []LockSetting) []Difference {
+func CompareSettings(old, new []Setting) []Difference {
 	out := []Difference{}
-	value := func(of []LockSetting, name string) string {
-		i := slices.IndexFunc(of, func(s LockSetting) bool { return s.Name == name })
+	value := func(of []Setting, name string) string {
+		i := slices.IndexFunc(of, func(s Setting) bool { return s.Name == name })
 		if i < 0 {
 			return ""
 		}
@@ -194,10 +194,10 @@ func CompareSettings(old, new []LockSetting) []Difference {
 
 // CompareColumns returns the columns of two training sets that differ: in their place, their type or their values, of
 // which it says what their statistics show.
-func CompareColumns(old, new *LockOutput) []ColumnDifference {
+func CompareColumns(old, new *Output) []ColumnDifference {
 	out := []ColumnDifference{}
-	place := func(o *LockOutput, name string) int {
-		return slices.IndexFunc(o.Columns, func(c LockColumn) bool { return c.Name == name })
+	place := func(o *Output, name string) int {
+		return slices.IndexFunc(o.Columns, func(c Column) bool { return c.Name == name })
 	}
 	for i, was := range old.Columns {
 		j := place(new, was.Name)
@@ -210,7 +210,7 @@ func CompareColumns(old, new *LockOutput) []ColumnDifference {
 		case is.Type != was.Type:
 			out = append(out, ColumnDifference{Name: was.Name, What: was.Type + " became " + is.Type})
 		case is.Content != was.Content:
-			out = append(out, ColumnDifference{Name: was.Name, What: "values: " + was.Statistics.against(&is.Statistics), values: true})
+			out = append(out, ColumnDifference{Name: was.Name, What: "values: " + was.Statistics.against(&is.Statistics), Values: true})
 		case i != j:
 			out = append(out, ColumnDifference{Name: was.Name, What: fmt.Sprintf("column %d became column %d", i+1, j+1)})
 		}
@@ -221,4 +221,13 @@ func CompareColumns(old, new *LockOutput) []ColumnDifference {
 		}
 	}
 	return out
+}
+
+// ColumnDifference is a column that is not what it was.
+type ColumnDifference struct {
+	Name string `json:"name"`
+	What string `json:"what"`
+	Rows int64  `json:"rows,omitempty"` // that differ, where both files were there to be compared
+
+	Values bool `json:"-"` // it is the values that differ
 }

@@ -1,4 +1,4 @@
-package offline
+package lock
 
 import (
 	"encoding/json"
@@ -9,14 +9,14 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// LockSchema returns the JSON Schema of locks. It is made from the types that are written and read, so that it cannot
+// Schema returns the JSON Schema of locks. It is made from the types that are written and read, so that it cannot
 // say anything else.
-func LockSchema() ([]byte, error) {
+func Schema() ([]byte, error) {
 	w := &lockSchema{defs: map[string]any{}}
 	root := w.object(reflect.TypeFor[Lock]())
 	root["$schema"], root["title"] = "https://json-schema.org/draft/2020-12/schema", "fstore lock"
 	root["description"] = "What a training set was made from and what came out, as fstore training-set create writes it (docs/lock.md)."
-	root["properties"].(map[string]any)["format"].(map[string]any)["const"] = LockFormat
+	root["properties"].(map[string]any)["format"].(map[string]any)["const"] = Format
 	root["$defs"] = w.defs
 	b, err := json.MarshalIndent(root, "", "  ")
 	return append(b, '\n'), err

@@ -1,4 +1,4 @@
-package offline
+package lock
 
 import (
 	"errors"
@@ -33,7 +33,7 @@ func (l *Lock) checkViews() error {
 		switch {
 		case v == nil:
 			return fmt.Errorf("views: %d is null", i)
-		case l.view(v.Ref) != v:
+		case l.View(v.Ref) != v:
 			return fmt.Errorf("views: %s is there twice", v.Ref)
 		case v.Ref.Name != v.View.Name || v.Ref.Version < 1:
 			return fmt.Errorf("views: %s is called %s in its definition", v.Ref, v.View.Name)
@@ -105,7 +105,7 @@ func checkView(view *fstore.View, known map[string]*fstore.Source) error {
 // checkUses returns an error unless every use binds the keys of its view, and every view has a use.
 func (l *Lock) checkUses() error {
 	for i, u := range l.Uses {
-		v := l.view(u.View)
+		v := l.View(u.View)
 		if v == nil {
 			return fmt.Errorf("uses: there is no view %s", u.View)
 		}
@@ -118,7 +118,7 @@ func (l *Lock) checkUses() error {
 		}
 	}
 	for _, v := range l.Views {
-		if !slices.ContainsFunc(l.Uses, func(u LockUse) bool { return u.View == v.Ref }) {
+		if !slices.ContainsFunc(l.Uses, func(u Use) bool { return u.View == v.Ref }) {
 			return fmt.Errorf("uses: there is none of view %s", v.Ref)
 		}
 	}
@@ -131,7 +131,7 @@ func (l *Lock) checkFeatures() error {
 		if f.Use < 0 || f.Use >= len(l.Uses) || l.Uses[f.Use].View != f.View {
 			return fmt.Errorf("feature %s: use %d is not one of %s", f.Name, f.Use, f.View)
 		}
-		if in := l.view(f.View).View.Feature(f.Feature); in == nil || in.Type != f.Type {
+		if in := l.View(f.View).View.Feature(f.Feature); in == nil || in.Type != f.Type {
 			return fmt.Errorf("feature %s: %s has no feature %s of type %s", f.Name, f.View, f.Feature, f.Type)
 		}
 	}
@@ -159,7 +159,7 @@ func (l *Lock) checkSources() error {
 		read = append(read, v.Sources...)
 	}
 	for i := range read {
-		if l.source(&read[i]) == nil {
+		if l.Source(&read[i]) == nil {
 			return fmt.Errorf("sources: there is no %s with path %s", read[i].Name, read[i].Path)
 		}
 	}
@@ -168,7 +168,7 @@ func (l *Lock) checkSources() error {
 		switch {
 		case len(s.Files) == 0:
 			return fmt.Errorf("source %s: it has no files", s.Name)
-		case l.source(&fstore.Source{Name: s.Name, Path: s.Path}) != s:
+		case l.Source(&fstore.Source{Name: s.Name, Path: s.Path}) != s:
 			return fmt.Errorf("source %s: it is there twice with path %s", s.Name, s.Path)
 		case !slices.ContainsFunc(read, func(r fstore.Source) bool { return r.Name == s.Name && r.Path == s.Path }):
 			return fmt.Errorf("source %s: no definition has it with path %s", s.Name, s.Path)
@@ -180,8 +180,8 @@ func (l *Lock) checkSources() error {
 // checkFiles returns an error unless every file is as fstore writes it, and one that is named twice is the same in both
 // places.
 func (l *Lock) checkFiles() error {
-	seen := map[string]LockFile{}
-	check := func(field string, f LockFile) error {
+	seen := map[string]File{}
+	check := func(field string, f File) error {
 		if err := f.check(); err != nil {
 			return fmt.Errorf("%s.%w", field, err)
 		}
@@ -204,14 +204,14 @@ func (l *Lock) checkFiles() error {
 		}
 	}
 	clear(seen) // the training set may have been written over one of its inputs
-	return check("output", l.Output.LockFile)
+	return check("output", l.Output.File)
 }
 
 // checkOutput returns an error unless the columns are those of labels with the instant and the join keys, and behind them
 // the features, and their statistics count the rows.
 func (l *Lock) checkOutput() error {
 	o := &l.Output
-	if o.Content != contentDigest(o.Rows, o.Columns) {
+	if o.Content != ContentDigest(o.Rows, o.Columns) {
 		return errors.New("output: the digest of the content is not that of its columns")
 	}
 	labels := len(o.Columns) - len(l.Features)
@@ -223,7 +223,7 @@ func (l *Lock) checkOutput() error {
 			return fmt.Errorf("output: column %d is %s %s, and feature %d is %s %s", labels+i+1, c.Name, c.Type, i+1, f.Name, sqltype.Of(f.Type))
 		}
 	}
-	seen := map[string]*LockColumn{}
+	seen := map[string]*Column{}
 	for i := range o.Columns {
 		c := &o.Columns[i]
 		if folded := strings.ToLower(c.Name); seen[folded] != nil {
@@ -238,9 +238,9 @@ func (l *Lock) checkOutput() error {
 }
 
 // checkLabelColumns returns an error unless the labels have the instant and the join keys, in types that can be such.
-func (l *Lock) checkLabelColumns(labels []LockColumn) error {
-	find := func(name string) *LockColumn {
-		if i := slices.IndexFunc(labels, func(c LockColumn) bool { return c.Name == name }); i >= 0 {
+func (l *Lock) checkLabelColumns(labels []Column) error {
+	find := func(name string) *Column {
+		if i := slices.IndexFunc(labels, func(c Column) bool { return c.Name == name }); i >= 0 {
 			return &labels[i]
 		}
 		return nil

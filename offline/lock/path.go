@@ -1,9 +1,10 @@
-package offline
+package lock
 
 import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -14,11 +15,11 @@ const (
 )
 
 // check returns an error that begins with the wrong field, unless a file is as fstore writes it.
-func (f *LockFile) check() error {
+func (f *File) check() error {
 	if err := checkPath(f.Path); err != nil {
 		return fmt.Errorf("path: %.300q %w", f.Path, err)
 	}
-	if !blobName.MatchString(f.SHA256) {
+	if !sha256Name.MatchString(f.SHA256) {
 		return fmt.Errorf("sha256: %.80q is not 64 hexadecimal digits in lower case", f.SHA256)
 	}
 	if f.Size < 0 {
@@ -45,3 +46,6 @@ func checkPath(path string) error {
 	}
 	return nil
 }
+
+// sha256Name is a digest as fstore writes it.
+var sha256Name = regexp.MustCompile("^[0-9a-f]{64}$")

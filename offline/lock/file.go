@@ -1,4 +1,4 @@
-package offline
+package lock
 
 import (
 	"bytes"
@@ -12,16 +12,16 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// EncodeLock writes a lock and seals it with its digest.
-func EncodeLock(l *Lock) ([]byte, error) {
+// Encode writes a lock and seals it with its digest.
+func Encode(l *Lock) ([]byte, error) {
 	digest, err := l.sum()
 	if err != nil {
 		return nil, err
 	}
 	l.Digest = digest
 	text, err := json.MarshalIndent(l, "", "  ")
-	if err == nil && len(text) > MaxLock {
-		return nil, fstore.Errorf(fstore.ErrTooLarge, "the lock would have %d MB, more than %d", len(text)>>20, MaxLock>>20).
+	if err == nil && len(text) > MaxBytes {
+		return nil, fstore.Errorf(fstore.ErrTooLarge, "the lock would have %d MB, more than %d", len(text)>>20, MaxBytes>>20).
 			WithHint("read fewer files, or write fewer columns")
 	}
 	return text, err
@@ -40,14 +40,14 @@ func (l *Lock) sum() (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// ReadLock reads a lock. The error is ErrInvalid for what is no lock of this format, with what is wrong, and ErrCorrupt
+// Read reads a lock. The error is ErrInvalid for what is no lock of this format, with what is wrong, and ErrCorrupt
 // for a lock that was changed after it was written.
-func ReadLock(text []byte) (*Lock, error) {
+func Read(text []byte) (*Lock, error) {
 	if err := fstore.CheckJSON(text); err != nil {
 		return nil, fmt.Errorf("it is not a lock: %w", err)
 	}
-	if len(text) > MaxLock {
-		return nil, fstore.Errorf(fstore.ErrInvalid, "it is not a lock: it has %d MB, more than %d", len(text)>>20, MaxLock>>20)
+	if len(text) > MaxBytes {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "it is not a lock: it has %d MB, more than %d", len(text)>>20, MaxBytes>>20)
 	}
 	var head struct {
 		Format *int `json:"format"`
@@ -57,12 +57,12 @@ func ReadLock(text []byte) (*Lock, error) {
 	}
 	switch {
 	case head.Format == nil:
-		return nil, fstore.Errorf(fstore.ErrInvalid, "it is not a lock: it has no format").WithHint("the lock of a training set lies beside it and is named …%s", lockSuffix)
-	case *head.Format > LockFormat:
-		return nil, fstore.Errorf(fstore.ErrInvalid, "the lock has format %d, and this fstore knows formats up to %d", *head.Format, LockFormat).
+		return nil, fstore.Errorf(fstore.ErrInvalid, "it is not a lock: it has no format").WithHint("the lock of a training set lies beside it and is named …%s", Suffix)
+	case *head.Format > Format:
+		return nil, fstore.Errorf(fstore.ErrInvalid, "the lock has format %d, and this fstore knows formats up to %d", *head.Format, Format).
 			WithHint("use the newer fstore that wrote it")
-	case *head.Format < LockFormat:
-		return nil, fstore.Errorf(fstore.ErrInvalid, "the lock has format %d, which a development build of fstore wrote; this fstore reads format %d", *head.Format, LockFormat).
+	case *head.Format < Format:
+		return nil, fstore.Errorf(fstore.ErrInvalid, "the lock has format %d, which a development build of fstore wrote; this fstore reads format %d", *head.Format, Format).
 			WithHint("make the training set again")
 	}
 	l := &Lock{}
@@ -80,10 +80,13 @@ func ReadLock(text []byte) (*Lock, error) {
 	return l, nil
 }
 
-const (
-	lockSuffix  = ".lock.json"
-	restoreLock = "a lock is never edited: take the one that was written, from version control or by fstore training-set show NAME --output json"
-)
+// Suffix ends the name of a lock.
+const Suffix = ".lock.json"
+
+// Path returns where the lock of a training set's file is: beside it.
+func Path(out string) string { return strings.TrimSuffix(out, ".parquet") + Suffix }
+
+const restoreLock = "a lock is never edited: take the one that was written, from version control or by fstore training-set show NAME --output json"
 
 // Contradiction is the error of a lock in which two members do not agree.
 func Contradiction(err error) error {

@@ -1,0 +1,166 @@
+// Package lock is the lock of a training set: a file that says what the training set was made from and what came out, with
+// statistics of every column. It reads, writes, checks and compares locks and needs no engine. docs/lock.md explains the
+// format.
+package lock
+
+import (
+	"time"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// Format is the format of locks that this build writes, and the only one it reads. Format 1 was that of
+// development builds: it had no digests of the content.
+const Format = 2
+
+// MaxBytes bounds a lock, in bytes: one of 100,000 columns, or of 300,000 files, fits.
+const MaxBytes = 64 << 20
+
+// Lock says what a training set was made from and what came out: enough to make it again, and to see that it is the
+// same. docs/lock.md explains it.
+type Lock struct {
+	Format   int                   `json:"format" doc:"Format of this file. A reader refuses one that it does not know."`
+	Digest   string                `json:"digest" doc:"SHA-256 of all the rest: an edited lock is refused."`
+	Name     string                `json:"name" doc:"Name of the training set."`
+	Created  time.Time             `json:"created" doc:"When it was made."`
+	Build    Build                 `json:"build" doc:"What made it. The same build and platform give the same bytes again, another one the same content."`
+	Settings []Setting             `json:"settings" doc:"Settings of the engine and of the file that could change a result, by name."`
+	Registry Registry              `json:"registry" doc:"Where the definitions came from. They are all here in full; nothing is read from there again."`
+	Service  *fstore.ViewRef       `json:"service,omitempty" doc:"The feature service asked for; absent for a list of features."`
+	AsOf     time.Time             `json:"as_of" doc:"Knowledge cut-off: rows created later do not exist."`
+	Features []Feature             `json:"features" doc:"The features in the order of their columns, which stand behind those of the labels."`
+	Uses     []Use                 `json:"uses" doc:"Each use of a view, by one role of its keys; features name them by their place, from 0."`
+	Views    []*fstore.ViewVersion `json:"views" doc:"The view versions used, in full: with the sources and views that they read."`
+	Labels   Labels                `json:"labels" doc:"The rows that were enriched."`
+	Sources  []Source              `json:"sources" doc:"Every source that was read, with every file of it."`
+	Snapshot bool                  `json:"snapshot,omitempty" doc:"The inputs are kept, by content, in the folder of the setting snapshots."`
+	Output   Output                `json:"output" doc:"The training set itself."`
+}
+
+// Build is what made a training set.
+type Build struct {
+	Fstore   string `json:"fstore" doc:"Version of fstore."`
+	DuckDB   string `json:"duckdb" doc:"Version of DuckDB."`
+	Platform string `json:"platform" doc:"Operating system and processor, such as linux/amd64."`
+}
+
+// Setting is a setting and its value.
+type Setting struct {
+	Name  string `json:"name" doc:"Name of the setting."`
+	Value string `json:"value" doc:"Its value."`
+}
+
+// Registry is the state of the registry that gave the definitions.
+type Registry struct {
+	Project     string `json:"project" doc:"Project in the registry."`
+	Revision    int64  `json:"revision" doc:"Revision of the project."`
+	Commit      int64  `json:"commit,omitempty" doc:"The last apply before it, as fstore list commits counts them."`
+	GitRevision string `json:"git_revision,omitempty" doc:"Git revision that was applied."`
+	Dirty       bool   `json:"dirty,omitempty" doc:"The tree that was applied had changes which the git revision does not hold."`
+}
+
+// Feature is one output column that is a feature.
+type Feature struct {
+	Name    string         `json:"name" doc:"Column of the training set."`
+	View    fstore.ViewRef `json:"view" doc:"The view version that gives it."`
+	Feature string         `json:"feature" doc:"Its name in the view."`
+	Type    fstore.Type    `json:"type" doc:"Its type."`
+	Use     int            `json:"use" doc:"Place of its use in uses, from 0."`
+}
+
+// Use is one use of a view: by which columns of the labels its rows are found.
+type Use struct {
+	View fstore.ViewRef      `json:"view" doc:"The view version."`
+	Keys []fstore.KeyBinding `json:"keys" doc:"The label column for each join key, in the order of the view's keys."`
+}
+
+// Labels is where the labels came from: a file, or a query over sources and views.
+type Labels struct {
+	File      *File           `json:"file,omitempty" doc:"The file, Parquet or CSV by its name."`
+	SQL       string          `json:"sql,omitempty" doc:"The query."`
+	Inputs    []fstore.Source `json:"inputs,omitempty" doc:"The sources that the query reads, in full."`
+	Views     []fstore.View   `json:"views,omitempty" doc:"The views that it reads, in full, each behind those it reads."`
+	Timestamp string          `json:"timestamp" doc:"The column with the instant of a row."`
+	Targets   []string        `json:"targets,omitempty" doc:"The columns that a model learns to predict."`
+	Rows      int64           `json:"rows" doc:"Number of labels."`
+	Sample    *Sample         `json:"sample,omitempty" doc:"The labels that were taken; absent: all."`
+}
+
+// Source is a source with every file that was read of it.
+type Source struct {
+	Name        string `json:"name" doc:"Name of the source."`
+	Path        string `json:"path" doc:"Its path as the definition writes it, before variables are replaced."`
+	Partitioned bool   `json:"partitioned,omitempty" doc:"Folders such as day=2011-12-09 are columns."`
+	Files       []File `json:"files" doc:"The files, in the order in which they were read."`
+}
+
+// File is a file and its content's digest.
+type File struct {
+	Path   string `json:"path" doc:"Absolute path."`
+	Size   int64  `json:"size" doc:"Bytes."`
+	SHA256 string `json:"sha256" doc:"SHA-256 of the bytes."`
+}
+
+// Output is the training set itself.
+type Output struct {
+	File
+	MD5     string   `json:"md5" doc:"MD5 of the bytes, by which DVC knows a file."`
+	Rows    int64    `json:"rows" doc:"Number of rows."`
+	Content string   `json:"content" doc:"Digest of the rows and columns, whatever the file's encoding (docs/lock.md)."`
+	Columns []Column `json:"columns" doc:"The columns, in order: those of the labels, then the features."`
+}
+
+// Column is a column of the training set.
+type Column struct {
+	Name       string     `json:"name" doc:"Name of the column."`
+	Type       string     `json:"type" doc:"Type as DuckDB calls it."`
+	Content    string     `json:"content" doc:"Digest of the values in order, whatever the file's encoding."`
+	Statistics Statistics `json:"statistics" doc:"What the values are like."`
+}
+
+// List returns the features that the lock names, as a request wants them.
+func (l *Lock) List() *fstore.FeatureList {
+	out := &fstore.FeatureList{}
+	if l.Service != nil {
+		out.Service = *l.Service
+	}
+	for _, u := range l.Uses {
+		out.Uses = append(out.Uses, fstore.ViewUse{Version: l.View(u.View), Keys: u.Keys})
+	}
+	for _, f := range l.Features {
+		out.Outputs = append(out.Outputs, fstore.FeatureOutput{Name: f.Name, Use: f.Use, Feature: f.Feature})
+	}
+	return out
+}
+
+// View returns the version that a reference names, or nil.
+func (l *Lock) View(ref fstore.ViewRef) *fstore.ViewVersion {
+	for _, v := range l.Views {
+		if v.Ref == ref {
+			return v
+		}
+	}
+	return nil
+}
+
+// Source returns the files of a source, or nil.
+func (l *Lock) Source(def *fstore.Source) *Source {
+	for i := range l.Sources {
+		if s := &l.Sources[i]; s.Name == def.Name && s.Path == def.Path {
+			return s
+		}
+	}
+	return nil
+}
+
+// Files returns the files that a lock names: labels, then the sources' in order.
+func (l *Lock) Files() []File {
+	var out []File
+	if l.Labels.File != nil {
+		out = append(out, *l.Labels.File)
+	}
+	for _, s := range l.Sources {
+		out = append(out, s.Files...)
+	}
+	return out
+}

@@ -1,0 +1,146 @@
+package offline
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/duckdb"
+	"github.com/fstore-dev/fstore/offline/lock"
+)
+
+// lock writes the lock beside the training set, whose file is still at temp, and puts both into place.
+func (t *training) lock(ctx context.Context, temp string) error {
+	l, err := t.makeLock(ctx, temp)
+	if err != nil {
+		return err
+	}
+	if t.summary.Lock, err = lock.Encode(l); err != nil {
+		return err
+	}
+	tempLock := temp + ".lock"
+	defer os.Remove(tempLock)
+	if err := os.WriteFile(tempLock, append(t.summary.Lock, '\n'), 0o644); err != nil {
+		return err
+	}
+	return t.install(temp, tempLock)
+}
+
+func (t *training) makeLock(ctx context.Context, temp string) (*lock.Lock, error) {
+	list := t.req.List
+	l := &lock.Lock{
+		Format: lock.Format, Name: t.req.Name, Created: t.req.Now.UTC(), Build: t.req.build(), Registry: t.req.Registry, AsOf: t.req.AsOf.UTC(),
+		Labels:   lock.Labels{SQL: t.req.Labels.SQL, Inputs: t.req.Labels.Sources, Views: t.req.Labels.Views, Timestamp: t.req.Timestamp, Targets: t.req.Targets, Rows: t.labels.rows, Sample: t.req.Sample},
+		Features: []lock.Feature{}, Uses: []lock.Use{}, Views: []*fstore.ViewVersion{}, Sources: []lock.Source{},
+	}
+	if list.Service.Name != "" {
+		l.Service = &list.Service
+	}
+	for _, u := range list.Uses {
+		l.Uses = append(l.Uses, lock.Use{View: u.Version.Ref, Keys: u.Keys})
+		if l.View(u.Version.Ref) == nil {
+			l.Views = append(l.Views, u.Version)
+		}
+	}
+	for i, o := range list.Outputs {
+		l.Features = append(l.Features, lock.Feature{Name: o.Name, View: list.Uses[o.Use].Version.Ref, Feature: o.Feature, Type: list.Feature(i).Type, Use: o.Use})
+	}
+	var err error
+	if l.Settings, err = t.settings(ctx); err != nil {
+		return nil, err
+	}
+	if l.Output, err = t.lockOutput(ctx, temp, ""); err != nil {
+		return nil, err
+	}
+	if err := t.lockInputs(ctx, l); err != nil { // last, so that their digests have as long as they can
+		return nil, err
+	}
+	l.Output.Path = t.req.Out
+	return l, nil
+}
+
+// build is what makes the training set.
+func (r *TrainingRequest) build() lock.Build {
+	return lock.Build{Fstore: r.Version, DuckDB: duckdb.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+}
+
+// engineSettings are the settings of DuckDB that could change a value or the order of rows. threads and memory_limit
+// change nothing but the last bits of plain sums of floats.
+var engineSettings = []string{
+	"Calendar", "TimeZone", "default_collation", "default_null_order", "default_order", "ieee_floating_point_ops", "integer_division",
+	"memory_limit", "preserve_insertion_order", "threads",
+}
+
+// settings returns the settings that could change a result.
+func (s *session) settings(ctx context.Context) ([]lock.Setting, error) {
+	b, err := s.query(ctx, "SELECT name, value\nFROM duckdb_settings()\nWHERE name IN (SELECT unnest("+texts(engineSettings)+"))\nORDER BY name")
+	if err != nil {
+		return nil, err
+	}
+	out := []lock.Setting{}
+	for i := range b.Len {
+		out = append(out, lock.Setting{Name: b.Columns[0].Strings[i], Value: b.Columns[1].Strings[i]})
+	}
+	return append(out, lock.Setting{Name: "parquet", Value: fileOptions}), nil
+}
+
+// lockInputs digests every file that was read, and keeps it if the request says so. Those of one source come in the
+// order they were read in.
+func (t *training) lockInputs(ctx context.Context, l *lock.Lock) error {
+	if t.labels.file != "" {
+		f, err := t.lockFile(ctx, t.labels.file, t.labels.stamp)
+		if err != nil {
+			return fmt.Errorf("labels: %w", err)
+		}
+		l.Labels.File = f
+	}
+	for _, src := range t.readSources() {
+		if l.Source(src.def) != nil {
+			continue // another definition of the same files
+		}
+		ls := lock.Source{Name: src.def.Name, Path: src.def.Path, Partitioned: src.partitioned, Files: []lock.File{}}
+		for i, path := range src.files {
+			f, err := t.lockFile(ctx, path, src.stamps[i])
+			if err != nil {
+				return fmt.Errorf("source %s: %w", src.def.Name, err)
+			}
+			ls.Files = append(ls.Files, *f)
+		}
+		l.Sources = append(l.Sources, ls)
+	}
+	l.Snapshot = t.req.Keep != nil
+	return nil
+}
+
+// lockFile digests a file that was read. The lock must say what was read: it is an error if the file has changed since.
+func (t *training) lockFile(ctx context.Context, path string, before stamp) (*lock.File, error) {
+	f, err := t.early.of(ctx, path)
+	if err == nil && t.req.Keep != nil {
+		err = t.req.Keep.keep(ctx, f)
+	}
+	if err == nil {
+		err = before.unchanged(path, func() (*lock.File, error) { return f, nil })
+	}
+	return f, err
+}
+
+// lockOutput describes a finished training set, without its statistics if its content is one that is known. The file's
+// bytes are digested while its rows are read.
+func (s *session) lockOutput(ctx context.Context, file, known string) (lock.Output, error) {
+	o, bytes := lock.Output{}, make(chan error, 1)
+	var digested lock.File
+	var sum string
+	go func() {
+		var err error
+		digested, sum, err = digestWithMD5(ctx, file)
+		bytes <- err
+	}()
+	err := s.content(ctx, file, &o, known)
+	if failed := <-bytes; err == nil {
+		err = failed
+	}
+	o.File, o.MD5 = digested, sum
+	return o, err
+}
