@@ -10,11 +10,11 @@ import (
 )
 
 // ServiceImpact says how a plan changes what callers of a serving service must send and what they get. The change
-// takes effect when the new version begins to serve, or at once where the service goes.
+// takes effect when the new version begins to serve, or with the apply where the service is removed.
 type ServiceImpact struct {
 	Service string            `json:"service"`
 	From    int               `json:"from"`         // the version that serves now
-	To      int               `json:"to,omitempty"` // the version that will; 0: the service goes
+	To      int               `json:"to,omitempty"` // the version that will; 0: the service is removed
 	Changes []InterfaceChange `json:"changes"`
 }
 
@@ -42,8 +42,10 @@ func (c InterfaceChange) String() string {
 		return fmt.Sprintf("callers must also send key column %s (%s)", c.Name, c.New)
 	case c.Old == "":
 		return fmt.Sprintf("output %s (%s) is added", c.Name, c.New)
+	case c.New == "" && c.Part == KeyColumn:
+		return fmt.Sprintf("key column %s (%s) is no longer needed", c.Name, c.Old)
 	case c.New == "":
-		return fmt.Sprintf("%s %s (%s) goes", c.Part, c.Name, c.Old)
+		return fmt.Sprintf("output %s (%s) is removed", c.Name, c.Old)
 	}
 	return fmt.Sprintf("%s %s changes from %s to %s", c.Part, c.Name, c.Old, c.New)
 }

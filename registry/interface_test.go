@@ -65,13 +65,13 @@ func TestWhatAPlanMeansForCallers(t *testing.T) {
 		{
 			"another key column",
 			[]string{"keys: {airport: destination}, prefix: destination_}", "keys: {airport: via}, prefix: destination_}"},
-			"churn: key column destination (string) goes\nchurn: callers must also send key column via (string), breaking\ndestination is forgotten, breaking",
+			"churn: key column destination (string) is no longer needed\nchurn: callers must also send key column via (string), breaking\ndestination is forgotten, breaking",
 		},
-		{"an output goes", []string{"  - world.population\n", ""}, "churn: output population (int64) goes, breaking"},
+		{"an output goes", []string{"  - world.population\n", ""}, "churn: output population (int64) is removed, breaking"},
 		{
 			"an output is renamed",
 			[]string{"as: last_order_value", "as: latest"},
-			"churn: output last_order_value (float64) goes, breaking\nchurn: output latest (float64) is added",
+			"churn: output last_order_value (float64) is removed, breaking\nchurn: output latest (float64) is added",
 		},
 		{"an output is added", []string{"  - world.population\n", "  - world.population\n  - {ref: world.population, as: people}\n"}, "churn: output people (int64) is added"},
 		{"a type of an output", []string{"name: order_lines, type: int64", "name: order_lines, type: int32"}, "churn: output order_lines changes from int64 to int32, breaking"},
@@ -104,7 +104,7 @@ func TestACallIsBrokenOnce(t *testing.T) {
 	if got := told(plan(t, db, shop(t, append(without, "owner: growth@", "owner: team@")...))); got != "" {
 		t.Errorf("it was accepted before: %s", got)
 	}
-	if got := told(plan(t, db, shop(t, append(without, "as: last_order_value", "as: latest")...))); !strings.Contains(got, "last_order_value (float64) goes, breaking") || strings.Contains(got, "population") {
+	if got := told(plan(t, db, shop(t, append(without, "as: last_order_value", "as: latest")...))); !strings.Contains(got, "last_order_value (float64) is removed, breaking") || strings.Contains(got, "population") {
 		t.Errorf("got %s", got)
 	}
 }

@@ -89,19 +89,25 @@ func (a *app) printPlan(p *registry.Plan) error {
 	return err
 }
 
-// printServices says what changes for the callers of serving services.
+// printServices says what changes for the callers of serving services: with the apply, and later.
 func (a *app) printServices(p *registry.Plan) {
-	if len(p.Services)+len(p.Forgotten) > 0 {
-		fmt.Fprintln(a.stdout, "\nChanges for callers, once the new versions serve:")
+	heading := "\nChanges for callers, once this is applied:"
+	for _, s := range p.Services {
+		if s.To == 0 {
+			a.printUnder(&heading)
+			a.printPainted(red, fmt.Sprintf("    %s@%d is removed: its callers get NOT_FOUND   # BREAKING", s.Service, s.From))
+		}
 	}
+	heading = "\nChanges for callers, once the new versions serve:"
 	for _, name := range p.Forgotten {
+		a.printUnder(&heading)
 		a.printPainted(red, fmt.Sprintf("    requests with key column %s are refused: nothing needs it any longer   # BREAKING", name))
 	}
 	for _, s := range p.Services {
 		if s.To == 0 {
-			a.printPainted(red, fmt.Sprintf("    %s@%d goes at once: its callers get NOT_FOUND   # BREAKING", s.Service, s.From))
 			continue
 		}
+		a.printUnder(&heading)
 		fmt.Fprintf(a.stdout, "    %s@%d → @%d\n", s.Service, s.From, s.To)
 		for _, c := range s.Changes {
 			if c.Breaking {
@@ -111,6 +117,14 @@ func (a *app) printServices(p *registry.Plan) {
 			}
 		}
 	}
+}
+
+// printUnder prints a heading before the first of what stands under it.
+func (a *app) printUnder(heading *string) {
+	if *heading != "" {
+		fmt.Fprintln(a.stdout, *heading)
+	}
+	*heading = ""
 }
 
 // printModels says of each pinned model that it is not affected, and what it keeps alive.

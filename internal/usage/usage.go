@@ -74,10 +74,11 @@ func FlagError(cmd *cobra.Command, err error) error {
 		}
 		return e
 	case errors.As(err, &value):
-		kinds := map[string]string{"int": "a whole number", "bool": "true or false"}
-		if kind, ok := kinds[value.GetFlag().Value.Type()]; ok {
-			return Errorf(cmd, "--%s %q: expected %s", value.GetFlag().Name, value.GetValue(), kind)
+		kind := map[string]string{"int": "a whole number", "int64": "a whole number", "bool": "true or false", "duration": "a duration such as 10m"}[value.GetFlag().Value.Type()]
+		if kind == "" {
+			kind = value.GetFlag().Value.Type()
 		}
+		return Errorf(cmd, "--%s %q: expected %s", value.GetFlag().Name, value.GetValue(), kind)
 	}
 	return Errorf(cmd, "%v", err)
 }

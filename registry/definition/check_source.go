@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 func (c *checker) readEntities() {
@@ -162,7 +163,7 @@ func (s *source) asFilesAre() fstore.Source {
 // converts reports whether a column that files of a source have in an engine's type converts to a type: by its type, or as
 // it holds no value. Columns of a query come without a source.
 func (c *checker) converts(s *source, column, engineType string, to fstore.Type) bool {
-	if c.engine.Converts(engineType, to) {
+	if sqltype.Parse(engineType).Converts(to) {
 		return true
 	}
 	if s == nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // sqlView checks a view by SQL: what it reads, what the gate says, and what it yields.
@@ -177,7 +178,7 @@ func Columns(v *fstore.View) []fstore.EngineColumn {
 	var out []fstore.EngineColumn
 	add := func(name string, t fstore.Type) {
 		if name != "" && column(out, name) == nil {
-			out = append(out, fstore.EngineColumn{Name: name, Type: engineType(t)})
+			out = append(out, fstore.EngineColumn{Name: name, Type: sqltype.Of(t)})
 		}
 	}
 	for _, k := range v.Keys {
@@ -189,18 +190,6 @@ func Columns(v *fstore.View) []fstore.EngineColumn {
 		add(f.Name, f.Type)
 	}
 	return out
-}
-
-var engineTypes = map[fstore.Type]string{
-	fstore.Bool: "BOOLEAN", fstore.Int32: "INTEGER", fstore.Int64: "BIGINT", fstore.Float32: "FLOAT",
-	fstore.Float64: "DOUBLE", fstore.String: "VARCHAR", fstore.Bytes: "BLOB", fstore.Timestamp: "TIMESTAMP",
-}
-
-func engineType(t fstore.Type) string {
-	if t.IsList() {
-		return engineTypes[t.Elem()] + "[]"
-	}
-	return engineTypes[t]
 }
 
 // sqlOutputs checks the columns that the SQL yields.

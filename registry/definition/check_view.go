@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // readViews reads what views declare. What they read is checked afterwards, when all names are known.
@@ -231,12 +232,12 @@ func (c *checker) output(v *view, columns []fstore.EngineColumn, from string, po
 func (c *checker) typesFor(engineType string, key bool) string {
 	var fit []string
 	for t := fstore.Bool; t <= fstore.Timestamp; t++ {
-		if (t.IsKey() || !key) && c.engine.Converts(engineType, t) {
+		if (t.IsKey() || !key) && sqltype.Parse(engineType).Converts(t) {
 			fit = append(fit, t.String())
 		}
 	}
 	for t := fstore.Bool; t <= fstore.Timestamp && len(fit) == 0; t++ {
-		if c.engine.Converts(engineType, fstore.List(t)) {
+		if sqltype.Parse(engineType).Converts(fstore.List(t)) {
 			fit = append(fit, fstore.List(t).String())
 		}
 	}

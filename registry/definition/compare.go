@@ -1,6 +1,7 @@
 package definition
 
 import (
+	"cmp"
 	"context"
 	"reflect"
 	"slices"
@@ -31,7 +32,7 @@ func (p *Fingerprinter) Compare(ctx context.Context, was, is Fields) []FieldChan
 		i := slices.IndexFunc(was, func(o field) bool { return o.path == now.path })
 		switch {
 		case i < 0:
-			out = append(out, FieldChange{now.path, "", now.value, now.counts, now.why})
+			out = append(out, FieldChange{now.path, "", now.value, now.counts, cmp.Or(now.added, now.why)})
 		case was[i].value != now.value:
 			c := FieldChange{now.path, was[i].value, now.value, now.counts, now.why}
 			switch {
@@ -45,7 +46,7 @@ func (p *Fingerprinter) Compare(ctx context.Context, was, is Fields) []FieldChan
 	}
 	for _, old := range was {
 		if !slices.ContainsFunc(is, func(n field) bool { return n.path == old.path }) {
-			out = append(out, FieldChange{old.path, old.value, "", old.counts, old.why})
+			out = append(out, FieldChange{old.path, old.value, "", old.counts, cmp.Or(old.gone, old.why)})
 		}
 	}
 	return out

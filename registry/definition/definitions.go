@@ -22,8 +22,6 @@ type Engine interface {
 	BindSQL(ctx context.Context, sql string, inputs []fstore.Relation) ([]fstore.EngineColumn, error)
 	// PlanSQL returns the plan that the engine's binder makes of SQL over inputs, before it is optimized, as JSON.
 	PlanSQL(ctx context.Context, sql string, inputs []fstore.Relation) ([]byte, error)
-	// Converts reports whether a column of an engine's type converts to a type if its values fit.
-	Converts(engineType string, to fstore.Type) bool
 	// HoldsNothing reports whether no file of a source that has a column in an engine's type holds a value in it, NaN aside.
 	// Such a column converts to any type.
 	HoldsNothing(ctx context.Context, s *fstore.Source, column, engineType string) (bool, error)

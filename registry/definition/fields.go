@@ -15,6 +15,7 @@ type field struct {
 	counts      bool
 	why         string
 	as          comparison
+	added, gone string // why it counts where only one version says it; empty: as why says
 }
 
 // comparison says how two values of a field are compared.
@@ -29,9 +30,16 @@ const (
 // Fields is what a definition says, without what says nothing.
 type Fields []field
 
-func (l *Fields) counts(path, value, why string) { l.add(field{path, value, true, why, asText}) }
+func (l *Fields) counts(path, value, why string) {
+	l.add(field{path: path, value: value, counts: true, why: why})
+}
 
-func (l *Fields) silent(path, value, why string) { l.add(field{path, value, false, why, asText}) }
+func (l *Fields) silent(path, value, why string) { l.add(field{path: path, value: value, why: why}) }
+
+// part adds what a definition has, such as a feature, with why it counts if it is changed, added or gone.
+func (l *Fields) part(path, value, changed, added, gone string) {
+	l.add(field{path: path, value: value, counts: true, why: changed, added: added, gone: gone})
+}
 
 func (l *Fields) add(f field) {
 	if f.value != "" {
@@ -147,7 +155,7 @@ func (l *Fields) schedule(v *fstore.View) {
 	for i, f := range v.Features {
 		names[i] = f.Name
 	}
-	l.add(field{"features order", strings.Join(names, ", "), false, "a record holds features by name", asOrder})
+	l.add(field{path: "features order", value: strings.Join(names, ", "), why: "a record holds features by name", as: asOrder})
 }
 
 // viewFields lists what the rows of a view depend on.
@@ -157,14 +165,15 @@ func viewFields(v *fstore.View, prefix string) Fields {
 	l.counts(prefix+"keys", fieldTexts(v.Keys), "they say which rows are of one thing")
 	l.silent(prefix+"source", v.Source, "its columns count, not its name")
 	l.silent(prefix+"sql_file", v.SQLFile, "the text counts, not the file")
-	l.add(field{prefix + "sql", v.SQL, true, "another query has other rows", asSQL})
+	l.add(field{path: prefix + "sql", value: v.SQL, counts: true, why: "another query has other rows", as: asSQL})
 	if v.SQL != "" {
 		l.counts(prefix+"event_timestamp", v.Event, "it decides when a row is true")
 		l.counts(prefix+"created_timestamp", v.Created, "it decides when a row is known, and which of two rows wins")
 	}
 	for _, f := range v.Record() {
-		l.counts(prefix+"features."+f.Name+".type", f.Type.String(), "the view has other values")
-		l.counts(prefix+"features."+f.Name+".column", f.Column, "the view has other values")
+		const added, gone = "the view has one more feature", "the view no longer has the feature"
+		l.part(prefix+"features."+f.Name+".type", f.Type.String(), "the feature has values of another type", added, gone)
+		l.part(prefix+"features."+f.Name+".column", f.Column, "the feature has the values of another column", added, gone)
 	}
 	return l
 }
@@ -185,14 +194,14 @@ func ServiceFields(s *ServiceVersion) Fields {
 				value += fmt.Sprintf(" by %s = %s", k.Key.Name, k.Column)
 			}
 		}
-		l.counts("features."+o.Name, value, "a model gets other values")
+		l.part("features."+o.Name, value, "the output has the values of another feature or key", "the service has one more output", "the service no longer has the output")
 	}
 	for _, u := range s.Uses {
 		if !slices.ContainsFunc(l, func(f field) bool { return f.path == "uses."+u.View.Name }) {
-			l.counts("uses."+u.View.Name, fmt.Sprintf("%s@%d", u.View.Name, u.View.Version), "the view has another version")
+			l.part("uses."+u.View.Name, fmt.Sprintf("%s@%d", u.View.Name, u.View.Version), "the service uses another version of the view", "the service uses one more view", "the service no longer uses the view")
 		}
 	}
-	l.add(field{"features order", strings.Join(names, ", "), true, "a model reads its features in order", asOrder})
+	l.add(field{path: "features order", value: strings.Join(names, ", "), counts: true, why: "a model reads its features in order", as: asOrder})
 	l.meta("", s.Service.Meta)
 	return l
 }

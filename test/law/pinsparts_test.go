@@ -99,7 +99,6 @@ func (pinEngine) HoldsNothing(context.Context, *fstore.Source, string, string) (
 	return false, nil
 }
 
-func (pinEngine) Converts(string, fstore.Type) bool { return true }
 
 // pinValue is what a view of a variant says of a key as of hour p; a key is there in four hours of five.
 func pinValue(variant int, key, p int64) (int64, bool) {

@@ -113,33 +113,6 @@ func (e *Engine) empty(ctx context.Context, inputs []fstore.Relation) (*sql.Conn
 	return conn, nil
 }
 
-// Converts holds the rules of DESIGN §3, roughly.
-func (e *Engine) Converts(from string, to fstore.Type) bool {
-	if elem, ok := strings.CutSuffix(from, "[]"); ok {
-		return to.IsList() && e.Converts(elem, to.Elem())
-	}
-	if to.IsList() {
-		return false
-	}
-	switch {
-	case from == "BOOLEAN":
-		return to == fstore.Bool
-	case strings.HasSuffix(from, "INT") || strings.HasSuffix(from, "INTEGER"):
-		return to == fstore.Int32 || to == fstore.Int64 || to == fstore.Float64
-	case from == "FLOAT":
-		return to == fstore.Float32 || to == fstore.Float64
-	case from == "DOUBLE" || strings.HasPrefix(from, "DECIMAL"):
-		return to == fstore.Float64
-	case from == "VARCHAR" || from == "UUID" || strings.HasPrefix(from, "ENUM"):
-		return to == fstore.String
-	case from == "BLOB":
-		return to == fstore.Bytes
-	case from == "DATE" || strings.HasPrefix(from, "TIMESTAMP"):
-		return to == fstore.Timestamp
-	}
-	return false
-}
-
 // HoldsNothing says that every column of a test's tables holds values.
 func (e *Engine) HoldsNothing(context.Context, *fstore.Source, string, string) (bool, error) {
 	return false, nil
@@ -179,8 +152,6 @@ func (NoEngine) BindSQL(context.Context, string, []fstore.Relation) ([]fstore.En
 func (NoEngine) PlanSQL(context.Context, string, []fstore.Relation) ([]byte, error) {
 	return nil, fstore.ErrNotFound
 }
-
-func (NoEngine) Converts(string, fstore.Type) bool { return false }
 
 func (NoEngine) HoldsNothing(context.Context, *fstore.Source, string, string) (bool, error) {
 	return false, nil
