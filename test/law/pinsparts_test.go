@@ -99,7 +99,6 @@ func (pinEngine) HoldsNothing(context.Context, *fstore.Source, string, string) (
 	return false, nil
 }
 
-
 // pinValue is what a view of a variant says of a key as of hour p; a key is there in four hours of five.
 func pinValue(variant int, key, p int64) (int64, bool) {
 	return int64(variant)*1_000_000 + p*100 + key, (key+p)%5 != 0
