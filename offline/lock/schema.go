@@ -89,11 +89,12 @@ func (w *lockSchema) value(t reflect.Type) map[string]any {
 	case reflect.Map:
 		return map[string]any{"type": "object", "additionalProperties": w.value(t.Elem())}
 	case reflect.Struct:
-		if w.defs[t.Name()] == nil {
-			w.defs[t.Name()] = map[string]any{} // so that it is not entered twice
-			w.defs[t.Name()] = w.object(t)
+		name := definitionName(t)
+		if w.defs[name] == nil {
+			w.defs[name] = map[string]any{} // so that it is not entered twice
+			w.defs[name] = w.object(t)
 		}
-		return map[string]any{"$ref": "#/$defs/" + t.Name()}
+		return map[string]any{"$ref": "#/$defs/" + name}
 	case reflect.Bool:
 		return map[string]any{"type": "boolean"}
 	case reflect.Float64:
@@ -102,4 +103,17 @@ func (w *lockSchema) value(t reflect.Type) map[string]any {
 		return map[string]any{"type": "string"}
 	}
 	return map[string]any{"type": "integer"}
+}
+
+// definitionName names a struct in the schema. Structs of this package that a definition also has, such as Feature, are
+// told apart by the prefix Lock.
+func definitionName(t reflect.Type) string {
+	switch t {
+	case reflect.TypeFor[Statistics](), reflect.TypeFor[Bin](), reflect.TypeFor[Sample]():
+		return t.Name()
+	}
+	if t.PkgPath() == reflect.TypeFor[Lock]().PkgPath() {
+		return "Lock" + t.Name()
+	}
+	return t.Name()
 }
