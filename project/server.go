@@ -13,6 +13,8 @@ import (
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/fstore-dev/fstore/server"
+	"github.com/fstore-dev/fstore/server/grpcapi"
+	"github.com/fstore-dev/fstore/server/httpapi"
 )
 
 // ServerOptions say how look-ups are answered.
@@ -28,6 +30,7 @@ type ServerOptions struct {
 type Server struct {
 	grpc, http net.Listener
 	server     *server.Server
+	grpcAPI    *grpcapi.API
 	store      *online.Store
 }
 
@@ -67,7 +70,8 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 		Catalog: catalog{follower}, Store: out.store, Logger: o.Logger, Clock: p.options.Clock, Replay: o.At, Version: p.options.Version,
 		MaxInFlight: s.MaxInFlight, Hosts: s.Hosts,
 	})
-	return out, nil
+	out.grpcAPI, err = grpcapi.New(out.server)
+	return out, err
 }
 
 // Addresses returns where the server listens.
@@ -75,7 +79,7 @@ func (s *Server) Addresses() (grpc, http net.Addr) { return s.grpc.Addr(), s.htt
 
 // Serve answers until ctx ends and what is in flight then is answered.
 func (s *Server) Serve(ctx context.Context) error {
-	err := s.server.Serve(ctx, s.grpc, s.http)
+	err := s.server.Serve(ctx, server.Endpoint{Protocol: s.grpcAPI, Listener: s.grpc}, server.Endpoint{Protocol: httpapi.New(s.server), Listener: s.http})
 	return errors.Join(err, s.store.Close())
 }
 

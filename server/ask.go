@@ -11,8 +11,8 @@ import (
 	"github.com/fstore-dev/fstore/online"
 )
 
-// resolve returns what a request names: a service, or a list of references. refs is nil where a service is named.
-func (s *Server) resolve(service string, refs []string) (*target, error) {
+// Resolve returns what a request names: a service, or a list of references. refs is nil where a service is named.
+func (s *Server) Resolve(service string, refs []string) (*Target, error) {
 	catalog := s.follower.current.Load()
 	if catalog == nil {
 		return nil, errNoCatalog
@@ -29,8 +29,8 @@ func (s *Server) resolve(service string, refs []string) (*target, error) {
 	return catalog.features(refs)
 }
 
-// resolveModel returns what is pinned to a version of a model.
-func (s *Server) resolveModel(ref fstore.ModelRef) (*target, error) {
+// ResolveModel returns what is pinned to a version of a model.
+func (s *Server) ResolveModel(ref fstore.ModelRef) (*Target, error) {
 	catalog := s.follower.current.Load()
 	if catalog == nil {
 		return nil, errNoCatalog
@@ -38,9 +38,9 @@ func (s *Server) resolveModel(ref fstore.ModelRef) (*target, error) {
 	return catalog.model(ref)
 }
 
-// lookup answers a resolved request. The hold, which has the request's bytes, takes those of the look-up, too: an estimate
+// Lookup answers a resolved request. The hold, which has the request's bytes, takes those of the look-up, too: an estimate
 // before it, what it came to after it.
-func (s *Server) lookup(ctx context.Context, t *target, keys []fstore.Column, events online.EventTimes, h *hold) (*online.Answer, error) {
+func (s *Server) Lookup(ctx context.Context, t *Target, keys []fstore.Column, events online.EventTimes, h *Hold) (*online.Answer, error) {
 	rows := 1
 	if len(keys) > 0 {
 		rows = keys[0].Len
@@ -49,12 +49,12 @@ func (s *Server) lookup(ctx context.Context, t *target, keys []fstore.Column, ev
 		rows = min(rows, limit) // beyond it the look-up is refused
 	}
 	request := h.n
-	if err := h.to(request + t.cost.of(rows)); err != nil {
+	if err := h.To(request + t.cost.of(rows)); err != nil {
 		return nil, err
 	}
-	req := online.Request{Keys: keys, Also: t.also, Now: s.clock(), Clock: online.MachineClock, EventTimes: events}
-	if !s.replay.IsZero() {
-		req.Now, req.Clock = s.replay, online.ChosenClock
+	req := online.Request{Keys: keys, Also: t.Also, Now: s.options.Clock(), Clock: online.MachineClock, EventTimes: events}
+	if !s.options.Replay.IsZero() {
+		req.Now, req.Clock = s.options.Replay, online.ChosenClock
 	}
 	answer, err := t.prepared.Lookup(ctx, req)
 	if err != nil {
@@ -62,54 +62,59 @@ func (s *Server) lookup(ctx context.Context, t *target, keys []fstore.Column, ev
 	}
 	records := float64(answer.RecordBytes)
 	t.cost.learn(answer.Rows, records)
-	if err := h.to(request + t.cost.with(answer.Rows, records)); err != nil {
+	if err := h.To(request + t.cost.with(answer.Rows, records)); err != nil {
 		return nil, err
 	}
-	answer.Replayed = s.replay
+	answer.Replayed = s.options.Replay
 	return answer, nil
 }
 
-// errBothOrNone is the answer to a request that names features in no way, or in several.
-func errBothOrNone() error {
+// NotOneSelection is the answer to a request that names features in no way, or in several.
+func NotOneSelection() error {
 	return fstore.Errorf(fstore.ErrInvalid, "the request must name one of a service, a model and features")
 }
 
-// run does one request: with a deadline, counted and timed, its panics caught. It returns nil where do does, else how
+// Run does one request: with a deadline, counted and timed, its panics caught. It returns nil where do does, else how
 // the error is to be answered; what is not the caller's doing is logged here and nowhere else.
-func (s *Server) run(ctx context.Context, m method, do func(context.Context) error) (r *refusal) {
+func (s *Server) Run(ctx context.Context, m Method, do func(context.Context) error) (r *Refusal) {
 	s.underWay.Add(1)
 	defer s.underWay.Done()
-	start := s.clock()
+	start := s.options.Clock()
 	defer func() {
 		if p := recover(); p != nil {
-			r = &refusal{class: internal, message: internal.says}
-			s.panicked(m, p)
+			r = Fault
+			s.Panicked(m, p)
 		}
 		code := codes.OK
 		if r != nil {
-			code = r.code
+			code = r.Code
 		}
-		s.metrics.request(m, code, s.clock().Sub(start))
+		s.metrics.request(m, code, s.options.Clock().Sub(start))
 	}()
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, s.timeout)
+		ctx, cancel = context.WithTimeout(ctx, s.options.Timeout)
 		defer cancel()
 	}
 	if err := do(ctx); err != nil {
-		if r = refuse(ctx, err); !r.callers() {
-			s.failures.log(s.clock(), r.name, "a request failed", "method", m.String(), "code", r.name, "error", r.cause)
+		if r = Refuse(ctx, err); !r.callers() {
+			s.failures.log(s.options.Clock(), r.Name, "a request failed", "method", m.String(), "code", r.Name, "error", r.cause)
 		}
 	}
 	return r
 }
 
-// panicked logs a panic, with the stack of the goroutine that calls it.
-func (s *Server) panicked(m method, p any) {
-	s.failures.log(s.clock(), "panic", "panic in a request", "method", m.String(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+// Panicked logs a panic, with the stack of the goroutine that calls it.
+func (s *Server) Panicked(m Method, p any) {
+	s.failures.log(s.options.Clock(), "panic", "panic in a request", "method", m.String(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 }
 
-// method is one way to call, as metrics and logs have it.
-type method struct{ transport, name string }
+// Failed logs what went wrong beside a request, at most once a second for each kind.
+func (s *Server) Failed(kind, message string, args ...any) {
+	s.failures.log(s.options.Clock(), kind, message, args...)
+}
 
-func (m method) String() string { return m.transport + " " + m.name }
+// Method is one way to call, as metrics and logs have it.
+type Method struct{ Transport, Name string }
+
+func (m Method) String() string { return m.Transport + " " + m.Name }

@@ -1,11 +1,10 @@
-package server
+package server_test
 
 import (
 	"context"
 	"fmt"
 	"net"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -59,26 +58,6 @@ func BenchmarkGetOnlineFeatures(b *testing.B) {
 	}
 }
 
-// BenchmarkAnswer is the part of a call that is this package's: from a decoded request to the bytes to send.
-func BenchmarkAnswer(b *testing.B) {
-	for _, keys := range []int{1, 100} {
-		b.Run(fmt.Sprintf("%dx50", keys), func(b *testing.B) {
-			w := wide(b, keys, 50)
-			req := byService("wide", int64s("customer_id", make([]int64, keys)...))
-			b.ReportAllocs()
-			for b.Loop() {
-				r := &received[fstorev1.GetOnlineFeaturesRequest]{lease: lease{hold: hold{budget: &w.inFlight}}}
-				r.message.Selection, r.message.Entities = req.Selection, req.Entities
-				answer, err := w.get(context.Background(), r)
-				if err != nil {
-					b.Fatal(err)
-				}
-				answer.slice().Free()
-			}
-		})
-	}
-}
-
 func median(d []time.Duration) time.Duration {
 	slices.Sort(d)
 	return d[len(d)/2]
@@ -88,35 +67,24 @@ func median(d []time.Duration) time.Duration {
 func wide(b *testing.B, customers, features int) *world {
 	v := wideView(0, features)
 	w := newWorld(b, nil)
-	w.book.set(page{services: map[string]*fstore.FeatureList{"wide": serviceOf("wide", 1, v)}})
+	w.book.Set(page{Services: map[string]*fstore.FeatureList{"wide": serviceOf("wide", 1, v)}})
 	publish(b, w.store, v, now, wideRows(customers, features)...)
 	return w.start(b)
 }
 
-// wideView returns a view of that many float64 features, whose names no other number's view has.
-func wideView(number, features int) *fstore.ViewVersion {
-	var fs []fstore.Feature
-	for i := range features {
-		fs = append(fs, fstore.Feature{Name: fmt.Sprintf("v%d_f%03d", number, i), Type: fstore.Float64})
-	}
-	return view(fmt.Sprint("wide", strings.Repeat("_", number)), 1, customerKey, fs...)
-}
-
-// wideRows returns a row of wideView for each of the customers 0, 1, …
-func wideRows(customers, features int) (rows []row) {
-	for i := range customers {
-		r := row{int64(i), now}
-		for f := range features {
-			r = append(r, float64(i*f)/7)
-		}
-		rows = append(rows, r)
-	}
-	return rows
-}
-
 // dialTCP returns a connection to the world's gRPC server over TCP.
 func (w *world) dialTCP(b *testing.B) *grpc.ClientConn {
-	return serveTCP(b, w.Server.grpc)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	go func() { _ = w.grpc.Serve(l) }()
+	conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { conn.Close() })
+	return conn
 }
 
 func serveTCP(b *testing.B, s *grpc.Server) *grpc.ClientConn {

@@ -2,9 +2,9 @@ package server
 
 import "sync"
 
-// buffers holds what answers are written into before they are sent: an answer is whole or not begun. gRPC's own pool
+// Buffers holds what answers are written into before they are sent: an answer is whole or not begun. gRPC's own pool
 // gives an answer of 17 kB a buffer of 1 MB and clears it each time.
-var buffers bufferPool
+var Buffers BufferPool
 
 // maxPooled is the largest buffer worth keeping.
 const maxPooled = 1 << 20
@@ -12,11 +12,11 @@ const maxPooled = 1 << 20
 // minBuffer is the smallest buffer: gRPC tells nothing of the end of those up to 1 kB.
 const minBuffer = 2 << 10
 
-// bufferPool is a mem.BufferPool whose buffers grow to the sizes that are asked for. What Get returns is not cleared.
-type bufferPool struct{ pool sync.Pool }
+// BufferPool is a mem.BufferPool whose buffers grow to the sizes that are asked for. What Get returns is not cleared.
+type BufferPool struct{ pool sync.Pool }
 
 // Get returns a buffer of n bytes of any content.
-func (p *bufferPool) Get(n int) *[]byte {
+func (p *BufferPool) Get(n int) *[]byte {
 	b, _ := p.pool.Get().(*[]byte)
 	if b == nil {
 		b = new([]byte)
@@ -29,7 +29,7 @@ func (p *bufferPool) Get(n int) *[]byte {
 }
 
 // Put takes a buffer back.
-func (p *bufferPool) Put(b *[]byte) {
+func (p *BufferPool) Put(b *[]byte) {
 	if cap(*b) <= maxPooled {
 		p.pool.Put(b)
 	}

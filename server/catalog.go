@@ -43,20 +43,29 @@ type Names interface {
 	Live() []*fstore.ViewVersion
 }
 
-// target is what a request comes down to: a list of features, ready to be looked up.
-type target struct {
-	list     *fstore.FeatureList
+// Target is what a request comes down to: a list of features, ready to be looked up.
+type Target struct {
+	List     *fstore.FeatureList
+	Keys     []fstore.Field  // the columns a request must bring, in name order
+	Also     map[string]bool // the columns that it may bring
 	prepared *online.Prepared
-	keys     []fstore.Field  // the columns a request must bring, in name order
-	also     map[string]bool // the columns that it may bring
-	heads    [][]byte        // what is the same in every answer: see headsOf and tailOf
-	tail     []byte
-	cost     *cost // of a look-up in memory
+	cost     *cost    // of a look-up in memory
+	kept     sync.Map // see Keep
 }
 
-// needs reports whether a request must bring a key column.
-func (t *target) needs(column string) bool {
-	return slices.ContainsFunc(t.keys, func(f fstore.Field) bool { return f.Name == column })
+// Needs reports whether a request must bring a key column.
+func (t *Target) Needs(column string) bool {
+	return slices.ContainsFunc(t.Keys, func(f fstore.Field) bool { return f.Name == column })
+}
+
+// Keep returns what a protocol keeps with a target under a key of its own: what make returned, once or, where calls
+// race, a few times.
+func (t *Target) Keep(key any, make func(*fstore.FeatureList) any) any {
+	if kept, ok := t.kept.Load(key); ok {
+		return kept
+	}
+	kept, _ := t.kept.LoadOrStore(key, make(t.List))
+	return kept
 }
 
 // bounds of the cache of lists that requests name feature by feature.
@@ -75,24 +84,24 @@ type resolved struct {
 	also map[string]bool // the key columns that any request may bring
 
 	mu        sync.RWMutex                // guards the rest
-	services  map[string]*target          // there are only as many as the registry has services
-	models    map[fstore.ModelRef]*target // by version and by alias: as many as the registry has of both
-	lists     map[string]*target          // by the references, each ended by a zero byte
+	services  map[string]*Target          // there are only as many as the registry has services
+	models    map[fstore.ModelRef]*Target // by version and by alias: as many as the registry has of both
+	lists     map[string]*Target          // by the references, each ended by a zero byte
 	listBytes int
 }
 
 // service returns the look-up of a service.
-func (r *resolved) service(name string) (*target, error) {
+func (r *resolved) service(name string) (*Target, error) {
 	return once(r, r.services, name, r.names.Service)
 }
 
 // model returns the look-up of a version of a model.
-func (r *resolved) model(ref fstore.ModelRef) (*target, error) {
+func (r *resolved) model(ref fstore.ModelRef) (*Target, error) {
 	return once(r, r.models, ref, r.names.Model)
 }
 
 // once returns the look-up of a name, which is found and prepared the first time and then kept in known.
-func once[K comparable](r *resolved, known map[K]*target, name K, find func(K) (*fstore.FeatureList, error)) (*target, error) {
+func once[K comparable](r *resolved, known map[K]*Target, name K, find func(K) (*fstore.FeatureList, error)) (*Target, error) {
 	r.mu.RLock()
 	t := known[name]
 	r.mu.RUnlock()
@@ -113,7 +122,7 @@ func once[K comparable](r *resolved, known map[K]*target, name K, find func(K) (
 }
 
 // features returns the look-up of a list of references.
-func (r *resolved) features(refs []string) (*target, error) {
+func (r *resolved) features(refs []string) (*Target, error) {
 	var buf [512]byte
 	key := buf[:0]
 	for _, ref := range refs {
@@ -137,7 +146,7 @@ func (r *resolved) features(refs []string) (*target, error) {
 }
 
 // remember keeps a list's look-up, at the cost of others, taken at random, where there are too many.
-func (r *resolved) remember(key string, t *target) {
+func (r *resolved) remember(key string, t *Target) {
 	if len(key) > maxListBytes/16 {
 		return
 	}
@@ -157,14 +166,12 @@ func (r *resolved) remember(key string, t *target) {
 	r.listBytes += len(key)
 }
 
-func (r *resolved) prepare(list *fstore.FeatureList) (*target, error) {
+func (r *resolved) prepare(list *fstore.FeatureList) (*Target, error) {
 	p, err := r.store.Prepare(list)
 	if err != nil {
 		return nil, err
 	}
-	return &target{
-		list: list, prepared: p, keys: list.KeyColumns(), also: r.also, heads: headsOf(list), tail: tailOf(list), cost: newCost(list),
-	}, nil
+	return &Target{List: list, Keys: list.KeyColumns(), Also: r.also, prepared: p, cost: newCost(list)}, nil
 }
 
 // follower keeps the catalog at hand as the registry moves. The registry may be away: the last revision stays.
@@ -212,6 +219,9 @@ func (f *follower) run(ctx context.Context, tick <-chan time.Time) {
 	}
 }
 
+// Poll looks at the catalog once. It is for programs that do not call Serve.
+func (s *Server) Poll(ctx context.Context) { s.follower.poll(ctx) }
+
 // poll takes over a new revision, if there is one. Only a change is logged.
 func (f *follower) poll(ctx context.Context) {
 	pollCtx, cancel := context.WithTimeout(ctx, pollTimeout)
@@ -258,7 +268,7 @@ func (f *follower) load(ctx context.Context) (next *resolved, err error) {
 	}
 	return &resolved{
 		revision: revision, names: names, store: f.store, also: names.KeyColumns(),
-		services: map[string]*target{}, models: map[fstore.ModelRef]*target{}, lists: map[string]*target{},
+		services: map[string]*Target{}, models: map[fstore.ModelRef]*Target{}, lists: map[string]*Target{},
 	}, nil
 }
 

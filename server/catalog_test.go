@@ -1,4 +1,4 @@
-package server
+package server_test
 
 import (
 	"context"
@@ -14,14 +14,15 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
+	"github.com/fstore-dev/fstore/server"
 )
 
 func TestNamesAreResolvedOncePerRevision(t *testing.T) {
 	w := shop(t, nil)
 	var resolved atomic.Int32
-	p := w.book.page
-	p.resolved = func([]string) { resolved.Add(1) }
-	w.book.set(p)
+	p := w.book.Page
+	p.Resolved = func([]string) { resolved.Add(1) }
+	w.book.Set(p)
 	w.refresh()
 	ask := func(refs ...string) {
 		t.Helper()
@@ -41,49 +42,11 @@ func TestNamesAreResolvedOncePerRevision(t *testing.T) {
 	if got := resolved.Load(); got != 2 {
 		t.Errorf("a look at an unchanged registry made a list be resolved again: %d times", got)
 	}
-	w.book.set(p)
+	w.book.Set(p)
 	w.refresh()
 	ask("orders.value", "orders.lines")
 	if got := resolved.Load(); got != 3 {
 		t.Errorf("a new revision: resolved %d times in all, want 3", got)
-	}
-}
-
-func TestAListsNamesAreNotMixedUp(t *testing.T) {
-	r := &resolved{names: page{}, lists: map[string]*target{}}
-	a, b := &target{}, &target{}
-	r.remember("ab\x00c\x00", a)
-	r.remember("a\x00bc\x00", b)
-	for i, refs := range [][]string{{"ab", "c"}, {"a", "bc"}} {
-		if got, err := r.features(refs); err != nil || got != []*target{a, b}[i] {
-			t.Errorf("%q: got another list's look-up (%v)", refs, err)
-		}
-	}
-}
-
-func TestCacheOfListsIsBounded(t *testing.T) {
-	r := &resolved{lists: map[string]*target{}}
-	check := func() {
-		t.Helper()
-		bytes := 0
-		for key := range r.lists {
-			bytes += len(key)
-		}
-		if len(r.lists) > maxLists || bytes > maxListBytes || bytes != r.listBytes {
-			t.Fatalf("%d lists, %d bytes, counted %d", len(r.lists), bytes, r.listBytes)
-		}
-	}
-	for i := range 3 * maxLists {
-		r.remember(fmt.Sprint(i), &target{})
-	}
-	check()
-	for i := range 100 {
-		r.remember(fmt.Sprint(i)+strings.Repeat("x", maxListBytes/16-10), &target{})
-		r.remember(strings.Repeat("y", maxListBytes), &target{})
-	}
-	check()
-	if len(r.lists) == 0 {
-		t.Error("nothing is remembered")
 	}
 }
 
@@ -95,7 +58,7 @@ func TestRegistryThatIsAwayLeavesTheLastRevisionServing(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	w.book.fail(errors.New("registry.db: no such file"))
+	w.book.Fail(errors.New("registry.db: no such file"))
 	for range 5 {
 		w.refresh()
 	}
@@ -103,9 +66,9 @@ func TestRegistryThatIsAwayLeavesTheLastRevisionServing(t *testing.T) {
 	if got := strings.Count(w.log.String(), "no such file"); got != 1 {
 		t.Errorf("logged %d times, want once:\n%s", got, w.log)
 	}
-	w.book.fail(errors.New("registry.db: locked"))
+	w.book.Fail(errors.New("registry.db: locked"))
 	w.refresh()
-	w.book.fail(nil)
+	w.book.Fail(nil)
 	w.refresh()
 	w.refresh()
 	ask()
@@ -120,10 +83,7 @@ func TestRegistryThatIsAwayLeavesTheLastRevisionServing(t *testing.T) {
 func TestARegistryThatWasReplacedIsReadAnew(t *testing.T) {
 	w := shop(t, nil)
 	v := orders(1)
-	w.book.mu.Lock()
-	w.book.revision.Registry++
-	w.book.page = page{services: map[string]*fstore.FeatureList{"other": serviceOf("other", 1, v)}}
-	w.book.mu.Unlock()
+	w.book.Replace(page{Services: map[string]*fstore.FeatureList{"other": serviceOf("other", 1, v)}})
 	w.refresh()
 	if _, err := w.client.GetOnlineFeatures(context.Background(), byService("other", int64s("customer_id", 1))); err != nil {
 		t.Error(err)
@@ -137,11 +97,11 @@ func TestARegistryThatWasReplacedIsReadAnew(t *testing.T) {
 
 // panickyCatalog panics until told otherwise.
 type panickyCatalog struct {
-	Catalog
+	server.Catalog
 	calm atomic.Bool
 }
 
-func (p *panickyCatalog) Revision(ctx context.Context) (Revision, error) {
+func (p *panickyCatalog) Revision(ctx context.Context) (server.Revision, error) {
 	if !p.calm.Load() {
 		panic("in the registry")
 	}
@@ -150,32 +110,32 @@ func (p *panickyCatalog) Revision(ctx context.Context) (Revision, error) {
 
 func TestPanicOfTheCatalogEndsOnlyItsPoll(t *testing.T) {
 	catalog := &panickyCatalog{}
-	w := newWorld(t, func(o *Options) {
+	w := newWorld(t, func(o *server.Options) {
 		catalog.Catalog = o.Catalog
 		o.Catalog = catalog
 	})
-	w.book.set(page{})
+	w.book.Set(page{})
 	w.start(t)
 	if log := w.log.String(); !strings.Contains(log, "in the registry") {
 		t.Errorf("the panic is not in the log: %s", log)
 	}
 	catalog.calm.Store(true)
 	w.refresh()
-	if w.follower.current.Load() == nil {
+	if !w.Loaded() {
 		t.Error("no catalog was loaded behind the panic")
 	}
 }
 
 func TestTheServerPollsByItself(t *testing.T) {
-	w := newWorld(t, func(o *Options) { o.Poll = time.Millisecond })
-	w.tick = nil
+	w := newWorld(t, func(o *server.Options) { o.Poll = time.Millisecond })
+	w.SetTick(nil)
 	loaded := make(chan struct{}, 1)
-	w.follower.loaded = func() { loaded <- struct{}{} }
+	w.OnLoad(func() { loaded <- struct{}{} })
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
-	go func() { done <- w.Serve(ctx, nil, nil) }()
+	go func() { done <- w.Serve(ctx) }()
 	for range 3 {
-		w.book.set(page{})
+		w.book.Set(page{})
 		<-loaded
 	}
 	cancel()
@@ -205,7 +165,7 @@ func TestCatalogAndPublicationsUnderLoad(t *testing.T) {
 	}
 	set := func(version int) {
 		l := serviceOf("s", version, view(version))
-		w.book.set(page{services: map[string]*fstore.FeatureList{"s": l}, views: map[string]*fstore.ViewVersion{"v": view(version)}})
+		w.book.Set(page{Services: map[string]*fstore.FeatureList{"s": l}, Views: map[string]*fstore.ViewVersion{"v": view(version)}})
 	}
 	put(1, 0)
 	set(1)
@@ -270,7 +230,7 @@ func checkWhole(t *testing.T, got *fstorev1.GetOnlineFeaturesResponse, expect fu
 
 func TestRemovedNameIsNotFoundAtOnce(t *testing.T) {
 	w := shop(t, nil)
-	w.book.set(page{})
+	w.book.Set(page{})
 	w.refresh()
 	_, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", 1)))
 	wantStatus(t, err, codes.NotFound, "churn")

@@ -1,19 +1,17 @@
-package server
+package server_test
 
 import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/client"
 	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/server/httpapi"
 )
 
 // TestTheClientGivesWhatTheStoreAnswers compares the answer of a server with that of the store beneath it.
@@ -29,12 +27,12 @@ func TestTheClientGivesWhatTheStoreAnswers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := w.store.Lookup(context.Background(), w.book.page.services["both"], online.Request{Keys: q.Keys, Now: now, EventTimes: events})
+		want, err := w.store.Lookup(context.Background(), w.book.Page.Services["both"], online.Request{Keys: q.Keys, Now: now, EventTimes: events})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var a, b bytes.Buffer
-		if err := errors.Join(WriteAnswerJSON(&a, q.Keys, w.book.page.services["both"], want), WriteAnswerJSON(&b, q.Keys, &fstore.FeatureList{Service: got.Service}, &got.Answer)); err != nil {
+		if err := errors.Join(httpapi.WriteAnswerJSON(&a, q.Keys, w.book.Page.Services["both"], want), httpapi.WriteAnswerJSON(&b, q.Keys, &fstore.FeatureList{Service: got.Service}, &got.Answer)); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(a.String(), b.String()); diff != "" {
@@ -62,32 +60,8 @@ func TestTheClientDescribesWhatTheServerDoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &client.Description{Description: *w.book.page.services["churn"].Describe(), Service: fstore.ViewRef{Name: "churn", Version: 2}}
+	want := &client.Description{Description: *w.book.Page.Services["churn"].Describe(), Service: fstore.ViewRef{Name: "churn", Version: 2}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
-// refuses fails every call with one error.
-type refuses struct {
-	grpc.ClientConnInterface
-	err error
-}
-
-func (r refuses) Invoke(context.Context, string, any, any, ...grpc.CallOption) error { return r.err }
-
-// The client takes a code for the first kind of error that the server answers with it.
-func TestTheClientsKindsAreTheServers(t *testing.T) {
-	seen := map[codes.Code]bool{}
-	for _, c := range classes {
-		if seen[c.code] {
-			continue
-		}
-		seen[c.code] = true
-		conn := refuses{err: refuse(context.Background(), fmt.Errorf("what happened: %w", c.kind)).grpc()}
-		_, err := client.New(conn, client.Options{Attempts: 1}).Get(context.Background(), client.Request{})
-		if !errors.Is(err, c.kind) {
-			t.Errorf("%s is %v, want %v", c.name, err, c.kind)
-		}
 	}
 }

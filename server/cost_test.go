@@ -1,4 +1,4 @@
-package server
+package server_test
 
 import (
 	"context"
@@ -17,7 +17,7 @@ func (w *world) together(n int, ask func(i int) error) (refused []error) {
 	var arrived atomic.Int64
 	all := make(chan struct{})
 	open := sync.OnceFunc(func() { close(all) })
-	w.backend.hook(func(ctx context.Context) error {
+	w.backend.Hook(func(ctx context.Context) error {
 		if arrived.Add(1) == int64(n) {
 			open()
 		}
@@ -27,7 +27,7 @@ func (w *world) together(n int, ask func(i int) error) (refused []error) {
 		}
 		return nil
 	})
-	defer w.backend.hook(nil)
+	defer w.backend.Hook(nil)
 	errs := make([]error, n)
 	var group sync.WaitGroup
 	for i := range n {
@@ -48,7 +48,7 @@ func (w *world) together(n int, ask func(i int) error) (refused []error) {
 
 // ordinary is a world of ten views of 50 features each, every second of which is a string.
 func ordinary(t testing.TB, customers int) *world {
-	p := page{services: map[string]*fstore.FeatureList{}, views: map[string]*fstore.ViewVersion{}}
+	p := page{Services: map[string]*fstore.FeatureList{}, Views: map[string]*fstore.ViewVersion{}}
 	w := newWorld(t, nil)
 	for n := range 10 {
 		var fs []fstore.Feature
@@ -65,9 +65,9 @@ func ordinary(t testing.TB, customers int) *world {
 			rows = append(rows, r)
 		}
 		publish(t, w.store, v, now, rows...)
-		p.views[v.View.Name], p.services[v.View.Name] = v, serviceOf(v.View.Name, 1, v)
+		p.Views[v.View.Name], p.Services[v.View.Name] = v, serviceOf(v.View.Name, 1, v)
 	}
-	w.book.set(p)
+	w.book.Set(p)
 	return w.start(t)
 }
 
@@ -104,7 +104,7 @@ func TestOrdinaryLoadIsNeverRefused(t *testing.T) {
 		}},
 		{"16 clients, 1000 keys, 50 features over HTTP", 16, 1000, func(w *world, _ int, ids []int64) error {
 			body := fmt.Sprintf(`{"service":"view","entities":{"customer_id":%s}}`, strings.ReplaceAll(fmt.Sprint(ids), " ", ","))
-			resp, err := http.Post(w.web+onlineFeaturesPath, "application/json", strings.NewReader(body))
+			resp, err := http.Post(w.web+"/v1/online-features", "application/json", strings.NewReader(body))
 			if err != nil {
 				return err
 			}
@@ -137,24 +137,5 @@ func TestOrdinaryLoadIsNeverRefused(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// One large record among small ones does not make a later batch look large, and a batch tells soon what rows cost.
-func TestCostsAreLearnedFromManyRows(t *testing.T) {
-	v := view("texts", 1, customerKey, fstore.Feature{Name: "text", Type: fstore.String})
-	c := newCost(serviceOf("texts", 1, v))
-	c.learn(1000, 1000*100)
-	c.learn(1, 10_000)
-	if got := c.of(1000); got > 3*1000*400 {
-		t.Errorf("after one large record a thousand rows cost %d bytes", got)
-	}
-	c.learn(1000, 1000*10_000)
-	if got, least := c.of(1000), int64(3*1000*8000); got < least {
-		t.Errorf("after large records a thousand rows cost %d bytes, want %d at least", got, least)
-	}
-	c.learn(0, 0)
-	if got := c.of(0); got != 0 {
-		t.Errorf("no rows cost %d bytes", got)
 	}
 }

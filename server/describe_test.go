@@ -1,4 +1,4 @@
-package server
+package server_test
 
 import (
 	"context"
@@ -32,7 +32,7 @@ func TestDescribeFeatures(t *testing.T) {
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 		t.Errorf("description differs (-want +got):\n%s", diff)
 	}
-	code, body := w.call(t, "POST", describePath, `{"service":"churn"}`)
+	code, body := w.call(t, "POST", "/v1/describe", `{"service":"churn"}`)
 	const inJSON = `{"key_columns":[{"name":"customer_id","type":"int64"}],"features":[` +
 		`{"name":"value","type":"float64","view":{"name":"orders","version":1},"feature":"value"},` +
 		`{"name":"lines","type":"int64","view":{"name":"orders","version":1},"feature":"lines"}],"service":{"name":"churn","version":2}}` + "\n"
@@ -42,7 +42,7 @@ func TestDescribeFeatures(t *testing.T) {
 	for body, want := range map[string]int{
 		`{"service":"nope"}`: 404, `{}`: 400, `{"service":"churn","entities":{"customer_id":[1]}}`: 400, `{"features":["orders.value=v"]}`: 200,
 	} {
-		if code, answer := w.call(t, "POST", describePath, body); code != want {
+		if code, answer := w.call(t, "POST", "/v1/describe", body); code != want {
 			t.Errorf("%s: got %d %s, want %d", body, code, answer, want)
 		}
 	}
@@ -55,9 +55,9 @@ func TestDescribeFeatures(t *testing.T) {
 // A request may carry key columns that other features need: their values are ignored, their length is not.
 func TestKeyColumnsThatOtherFeaturesNeedAreIgnored(t *testing.T) {
 	w := shop(t, nil)
-	next := w.book.page
-	next.also = map[string]bool{"product_id": true}
-	w.book.set(next)
+	next := w.book.Page
+	next.Also = map[string]bool{"product_id": true}
+	w.book.Set(next)
 	w.refresh()
 	want, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", 1, 2)))
 	if err != nil {

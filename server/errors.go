@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
@@ -34,8 +33,8 @@ var classes = []class{
 	{fstore.ErrNotFound, codes.NotFound, "NOT_FOUND", http.StatusNotFound, ""},
 	{fstore.ErrNotReady, codes.FailedPrecondition, "FAILED_PRECONDITION", http.StatusConflict, ""},
 	{fstore.ErrTooLarge, codes.ResourceExhausted, "RESOURCE_EXHAUSTED", http.StatusRequestEntityTooLarge, ""},
-	{errBusy, codes.ResourceExhausted, "RESOURCE_EXHAUSTED", http.StatusTooManyRequests, "the server has as many requests and answers in flight as it may (serve.max_in_flight); try again"},
-	{errDraining, codes.Unavailable, "UNAVAILABLE", http.StatusServiceUnavailable, "the server is shutting down; try again"},
+	{ErrBusy, codes.ResourceExhausted, "RESOURCE_EXHAUSTED", http.StatusTooManyRequests, "the server has as many requests and answers in flight as it may (serve.max_in_flight); try again"},
+	{ErrDraining, codes.Unavailable, "UNAVAILABLE", http.StatusServiceUnavailable, "the server is shutting down; try again"},
 	{fstore.ErrConflict, codes.Aborted, "ABORTED", http.StatusConflict, ""},
 	{fstore.ErrCorrupt, codes.DataLoss, "DATA_LOSS", http.StatusInternalServerError, "the online store holds what cannot be read; the server's log says more"},
 	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", http.StatusGatewayTimeout, "the deadline passed before the answer was there"},
@@ -56,28 +55,38 @@ var errNoCatalog = errors.New("no catalog is loaded")
 // maxMessage bounds the message of an answer, which may quote the request.
 const maxMessage = 1000
 
-// refusal is an error as a caller gets it.
-type refusal struct {
-	class
-	message string
-	hint    string // what would be right, or the command to run; may be empty
-	cause   error  // what happened; logged where it is not the caller's doing
+// ErrDraining is the answer to a request that had not arrived when the server was told to end.
+var ErrDraining = errors.New("the server is shutting down")
+
+// Refusal is an error as a caller gets it, in any protocol.
+type Refusal struct {
+	Code    codes.Code
+	Name    string // the canonical name of Code, as HTTP answers and metrics have it
+	HTTP    int    // HTTP's status
+	Message string
+	Hint    string // what would be right, or the command to run; may be empty
+
+	cause error // what happened; logged where it is not the caller's doing
+	ours  bool  // the caller cannot mend the request
 }
 
-// refuse says how a request with an error is answered. ctx is the request's: whatever a store makes of a deadline or
+// Fault is the answer where something went wrong in here.
+var Fault = &Refusal{Code: internal.code, Name: internal.name, HTTP: internal.http, Message: internal.says, ours: true}
+
+// Refuse says how a request with an error is answered. ctx is the request's: whatever a store makes of a deadline or
 // of a caller that went away, these come first.
-func refuse(ctx context.Context, err error) *refusal {
-	r := &refusal{class: classify(ctx, err), cause: err}
-	if r.says != "" {
-		r.message = r.says
+func Refuse(ctx context.Context, err error) *Refusal {
+	c := classify(ctx, err)
+	r := &Refusal{Code: c.code, Name: c.name, HTTP: c.http, Message: c.says, cause: err, ours: c.says != ""}
+	if r.ours {
 		return r
 	}
-	r.message = err.Error()
+	r.Message = err.Error()
 	var e *fstore.Error
 	if errors.As(err, &e) && e.Hint != "" {
-		r.message, r.hint = strings.TrimSuffix(r.message, " ("+e.Hint+")"), shorten(e.Hint)
+		r.Message, r.Hint = strings.TrimSuffix(r.Message, " ("+e.Hint+")"), Shorten(e.Hint)
 	}
-	r.message = shorten(r.message)
+	r.Message = Shorten(r.Message)
 	return r
 }
 
@@ -100,8 +109,8 @@ func classOf(err error) class {
 	return internal
 }
 
-// shorten cuts a message to maxMessage bytes of valid UTF-8.
-func shorten(s string) string {
+// Shorten cuts a message to maxMessage bytes of valid UTF-8.
+func Shorten(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) <= maxMessage {
 		return s
@@ -114,12 +123,15 @@ func shorten(s string) string {
 }
 
 // callers reports whether the caller can mend the request; then there is nothing to log.
-func (r *refusal) callers() bool { return r.says == "" || r.code == codes.Canceled }
+func (r *Refusal) callers() bool { return !r.ours || r.Code == codes.Canceled }
 
-// grpc returns the refusal as the error of a gRPC handler.
-func (r *refusal) grpc() error {
-	if r.hint == "" {
-		return status.Error(r.code, r.message)
+// CheckText returns an error (ErrCorrupt) unless every string of a feature is UTF-8, as all protocols have it: what a
+// store holds may be damaged.
+func CheckText(c *fstore.Column) error {
+	for i, s := range c.Strings {
+		if !utf8.ValidString(s) {
+			return fstore.Errorf(fstore.ErrCorrupt, "feature %s: string %d is not UTF-8", c.Name, i+1)
+		}
 	}
-	return status.Error(r.code, r.message+" ("+r.hint+")")
+	return nil
 }

@@ -1,4 +1,4 @@
-package server
+package server_test
 
 import (
 	"context"
@@ -25,6 +25,7 @@ import (
 	"github.com/fstore-dev/fstore/internal/columntest"
 	"github.com/fstore-dev/fstore/online"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
+	"github.com/fstore-dev/fstore/server"
 )
 
 func message(t *testing.T, text string) *fstorev1.GetOnlineFeaturesResponse {
@@ -137,7 +138,7 @@ func TestEveryTypeIsServed(t *testing.T) {
 	}
 	v := view("types", 1, []fstore.Field{{Name: "k", Type: fstore.String}}, features...)
 	w := newWorld(t, nil)
-	w.book.set(page{services: map[string]*fstore.FeatureList{"types": serviceOf("types", 1, v)}})
+	w.book.Set(page{Services: map[string]*fstore.FeatureList{"types": serviceOf("types", 1, v)}})
 	publish(t, w.store, v, now, full, empty)
 	w.start(t)
 	strings := &fstorev1.Column{Name: "k", StringValues: []string{"a", "b", "c"}}
@@ -173,7 +174,7 @@ func TestEveryTypeIsServed(t *testing.T) {
 func containsText(b []byte, s string) bool { return strings.Contains(string(b), s) }
 
 func TestBadRequests(t *testing.T) {
-	w := shop(t, func(o *Options) { o.MaxRequestBytes = 100_000 })
+	w := shop(t, func(o *server.Options) { o.MaxRequestBytes = 100_000 })
 	w.store.Limits = online.Limits{MaxRows: 5, MaxFeatures: 3, MaxAnswerBytes: 64}
 	id := func(values ...int64) *fstorev1.Column { return int64s("customer_id", values...) }
 	floats := &fstorev1.Column{Name: "customer_id", Float64Values: []float64{1}}
@@ -217,7 +218,7 @@ func TestBadRequests(t *testing.T) {
 func TestColumnsOfDifferentLengths(t *testing.T) {
 	v := view("pairs", 1, []fstore.Field{{Name: "a", Type: fstore.Int64}, {Name: "b", Type: fstore.Int32}}, fstore.Feature{Name: "x", Type: fstore.Int64})
 	w := newWorld(t, nil)
-	w.book.set(page{services: map[string]*fstore.FeatureList{"pairs": serviceOf("pairs", 1, v)}})
+	w.book.Set(page{Services: map[string]*fstore.FeatureList{"pairs": serviceOf("pairs", 1, v)}})
 	publish(t, w.store, v, now, row{int64(1), int32(23), now, int64(5)})
 	w.start(t)
 	_, err := w.client.GetOnlineFeatures(context.Background(), byService("pairs", int64s("a", 1, 12), int64s("b", 23)))
@@ -262,7 +263,7 @@ func TestGarbageOnBothPortsEndsOnlyItsConnection(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- w.Serve(ctx, l, web) }()
+	go func() { done <- w.Serve(ctx, w.overGRPC(l), w.overHTTP(web)) }()
 	for _, addr := range []net.Addr{l.Addr(), web.Addr()} {
 		for _, text := range []string{
 			"\x00\x01\x02\xff\xfe garbage, and more of it\r\n\r\n", "GET / HTTP/9.9\r\nHost: somewhere.example\r\n\r\n",
@@ -295,7 +296,7 @@ func TestPanicEndsOnlyItsRequest(t *testing.T) {
 	if strings.Contains(err.Error(), "secret") {
 		t.Errorf("the answer tells of the inside: %v", err)
 	}
-	if log := w.log.String(); !strings.Contains(log, "secret of the inside") || !strings.Contains(log, "world_test.go") {
+	if log := w.log.String(); !strings.Contains(log, "secret of the inside") || !strings.Contains(log, "servertest.go") {
 		t.Errorf("the log has no panic with a stack:\n%s", log)
 	}
 	code, _ := w.post(t, `{"service":"panics"}`)
@@ -308,8 +309,8 @@ func TestPanicEndsOnlyItsRequest(t *testing.T) {
 }
 
 func TestStoreThatHangsEndsAtTheDeadline(t *testing.T) {
-	w := shop(t, func(o *Options) { o.Timeout = 20 * time.Millisecond })
-	w.backend.hook(func(ctx context.Context) error {
+	w := shop(t, func(o *server.Options) { o.Timeout = 20 * time.Millisecond })
+	w.backend.Hook(func(ctx context.Context) error {
 		<-ctx.Done()
 		return fstore.Errorf(fstore.ErrUnavailable, "redis at 10.0.0.7: %v", ctx.Err())
 	})
@@ -323,7 +324,7 @@ func TestStoreThatHangsEndsAtTheDeadline(t *testing.T) {
 
 func TestStoreThatIsAwayAndBack(t *testing.T) {
 	w := shop(t, nil)
-	w.backend.hook(func(context.Context) error {
+	w.backend.Hook(func(context.Context) error {
 		return fstore.Errorf(fstore.ErrUnavailable, "redis at 10.0.0.7: connection refused")
 	})
 	_, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", 1)))
@@ -331,7 +332,7 @@ func TestStoreThatIsAwayAndBack(t *testing.T) {
 	if strings.Contains(err.Error(), "10.0.0.7") || !strings.Contains(w.log.String(), "10.0.0.7") {
 		t.Errorf("the address belongs to the log and not to the answer: %v", err)
 	}
-	w.backend.hook(nil)
+	w.backend.Hook(nil)
 	if _, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", 1))); err != nil {
 		t.Error(err)
 	}
@@ -339,7 +340,7 @@ func TestStoreThatIsAwayAndBack(t *testing.T) {
 
 func TestStoreThatIsSetUpWrongIsNotTheCallersFault(t *testing.T) {
 	w := shop(t, nil)
-	w.backend.hook(func(context.Context) error {
+	w.backend.Hook(func(context.Context) error {
 		return fstore.Errorf(fstore.ErrInvalid, "redis at 10.0.0.7: NOAUTH Authentication required")
 	})
 	_, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", 1)))
@@ -373,7 +374,7 @@ func TestHealthFollowsTheCatalogAndTheDrain(t *testing.T) {
 	if got, err := watch.Recv(); err != nil || got.Status != healthpb.HealthCheckResponse_NOT_SERVING {
 		t.Fatalf("watch: got %v, %v", got, err)
 	}
-	w.book.set(page{})
+	w.book.Set(page{})
 	w.refresh()
 	check("", healthpb.HealthCheckResponse_SERVING)
 	check("fstore.v1.FeatureStore", healthpb.HealthCheckResponse_SERVING)

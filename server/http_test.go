@@ -1,4 +1,4 @@
-package server
+package server_test
 
 import (
 	"bytes"
@@ -7,17 +7,16 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/server"
 )
 
 func (w *world) post(t *testing.T, body string) (int, []byte) {
 	t.Helper()
-	return w.call(t, http.MethodPost, onlineFeaturesPath, body)
+	return w.call(t, http.MethodPost, "/v1/online-features", body)
 }
 
 func (w *world) call(t *testing.T, method, path, body string) (int, []byte) {
@@ -81,7 +80,7 @@ func TestPostFeaturesByReference(t *testing.T) {
 }
 
 func TestBadBodies(t *testing.T) {
-	w := shop(t, func(o *Options) { o.MaxRequestBytes = 10_000 })
+	w := shop(t, func(o *server.Options) { o.MaxRequestBytes = 10_000 })
 	w.store.Limits = online.Limits{MaxRows: 5, MaxFeatures: 3}
 	const shape = `such as {"service":"churn","entities":{"customer_id":[17850]}}`
 	const fields = "there are service, model, features, entities and event_timestamps"
@@ -131,7 +130,9 @@ func TestBadBodies(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			status, body := w.post(t, c.body)
-			var got, want errorBody
+			var got, want struct {
+				Error struct{ Code, Message, Hint string }
+			}
 			if err := json.Unmarshal(body, &got); err != nil {
 				t.Fatalf("%v: %s", err, body)
 			}
@@ -161,7 +162,7 @@ func TestPathsAndMethods(t *testing.T) {
 		status       int
 		text         string
 	}{
-		{"GET", onlineFeaturesPath, 405, "the method must be POST"},
+		{"GET", "/v1/online-features", 405, "the method must be POST"},
 		{"GET", "/", 404, "there is nothing at this path"},
 		{"POST", "/v1/nope", 404, "there is nothing at this path"},
 		{"GET", "/healthz", 200, "ok\n"},
@@ -185,36 +186,9 @@ func TestReadyOnceACatalogIsLoaded(t *testing.T) {
 	if status, _ := w.call(t, "GET", "/healthz", ""); status != 200 {
 		t.Errorf("healthz before: got %d", status)
 	}
-	w.book.set(page{})
+	w.book.Set(page{})
 	w.refresh()
 	if status, body := w.call(t, "GET", "/readyz", ""); status != 200 {
 		t.Errorf("after: got %d %s", status, body)
-	}
-}
-
-// TestKeyColumnsOfEveryTypeFromJSON reads what AppendJSON writes as keys.
-func TestKeyColumnsOfEveryTypeFromJSON(t *testing.T) {
-	body := `{"service":"s","entities":{"a":[true,null],"b":[-3,3.0],"c":[9007199254740993,0],"d":["","x"],"e":["AP8=",null],"f":["2026-01-01T00:00:00.000001Z","2026-01-01"]}}`
-	req, err := decodeRequest([]byte(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	types := []fstore.Type{fstore.Bool, fstore.Int32, fstore.Int64, fstore.String, fstore.Bytes, fstore.Timestamp}
-	var keys []fstore.Field
-	for i, typ := range types {
-		keys = append(keys, fstore.Field{Name: string(rune('a' + i)), Type: typ})
-	}
-	columns, err := req.columns(&target{keys: keys}, 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []any
-	for i := range columns {
-		got = append(got, columns[i].Value(0), columns[i].Value(1))
-	}
-	day := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	want := []any{true, nil, int32(-3), int32(3), int64(9007199254740993), int64(0), "", "x", []byte{0, 255}, nil, day.Add(time.Microsecond), day}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

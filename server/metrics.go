@@ -74,10 +74,10 @@ func newMetrics(registry *prometheus.Registry, version string) *metrics {
 	return m
 }
 
-func (m *metrics) request(by method, code codes.Code, took time.Duration) {
+func (m *metrics) request(by Method, code codes.Code, took time.Duration) {
 	name := codeName(code)
-	m.requests.WithLabelValues(by.transport, by.name, name).Inc()
-	m.seconds.WithLabelValues(by.transport, by.name, name).Observe(took.Seconds())
+	m.requests.WithLabelValues(by.Transport, by.Name, name).Inc()
+	m.seconds.WithLabelValues(by.Transport, by.Name, name).Observe(took.Seconds())
 }
 
 func codeName(code codes.Code) string {
@@ -112,7 +112,7 @@ type ages struct {
 	follower *follower
 	store    *online.Store
 	clock    func() time.Time
-	panicked func(method, any)
+	panicked func(Method, any)
 
 	mu       sync.Mutex // guards pointers
 	pointers map[fstore.ViewRef]fstore.Pointer
@@ -143,7 +143,7 @@ func (a *ages) Describe(out chan<- *prometheus.Desc) {
 func (a *ages) Collect(out chan<- prometheus.Metric) {
 	defer func() {
 		if p := recover(); p != nil {
-			a.panicked(method{"http", "/metrics"}, p)
+			a.panicked(Method{"http", "/metrics"}, p)
 		}
 	}()
 	catalog := a.follower.current.Load()

@@ -1,4 +1,4 @@
-package server
+package server_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/client"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
+	"github.com/fstore-dev/fstore/server/servertest"
 )
 
 func byModel(name, version string, entities ...*fstorev1.Column) *fstorev1.GetOnlineFeaturesRequest {
@@ -27,14 +28,14 @@ func models(t *testing.T) *world {
 	w := newWorld(t, nil)
 	pin := func(version string, v *fstore.ViewVersion) *fstore.FeatureList {
 		l := &fstore.FeatureList{Model: fstore.ModelRef{Name: "fraud", Version: version}}
-		add(l, v, "count", "lines")
-		add(l, v, "amount", "value")
+		servertest.Add(l, v, "count", "lines")
+		servertest.Add(l, v, "amount", "value")
 		return l
 	}
 	one, two, three := orders(1), orders(2), orders(3)
-	w.book.set(page{
-		services: map[string]*fstore.FeatureList{"churn": serviceOf("churn", 2, two)},
-		models: map[fstore.ModelRef]*fstore.FeatureList{
+	w.book.Set(page{
+		Services: map[string]*fstore.FeatureList{"churn": serviceOf("churn", 2, two)},
+		Models: map[fstore.ModelRef]*fstore.FeatureList{
 			{Name: "fraud", Version: "1"}: pin("1", one), {Name: "fraud", Version: "champion"}: pin("1", one), {Name: "fraud", Version: "3"}: pin("3", three),
 		},
 	})
@@ -129,14 +130,14 @@ func TestAnAliasIsResolvedAtEachRevision(t *testing.T) {
 	if got := ask(); got != "1" {
 		t.Error(got)
 	}
-	p := w.book.page
-	p.models = map[fstore.ModelRef]*fstore.FeatureList{{Name: "fraud", Version: "champion"}: p.models[fstore.ModelRef{Name: "fraud", Version: "3"}]}
-	w.book.set(p)
+	p := w.book.Page
+	p.Models = map[fstore.ModelRef]*fstore.FeatureList{{Name: "fraud", Version: "champion"}: p.Models[fstore.ModelRef{Name: "fraud", Version: "3"}]}
+	w.book.Set(p)
 	w.refresh()
 	if got := ask(); got != "FailedPrecondition" {
 		t.Error("it stands for a version that is not published:", got)
 	}
-	w.book.set(page{})
+	w.book.Set(page{})
 	w.refresh()
 	if got := ask(); got != "NotFound" {
 		t.Error("it is gone:", got)

@@ -1,13 +1,10 @@
-package server
+package server_test
 
 import (
 	"context"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 )
 
@@ -21,7 +18,7 @@ func TestAPanicAnywhereEndsNothingElse(t *testing.T) {
 	if err := ask(); err != nil {
 		t.Fatal(err)
 	}
-	w.backend.hook(func(context.Context) error { panic("secret of the store") })
+	w.backend.Hook(func(context.Context) error { panic("secret of the store") })
 	wantStatus(t, ask(), codes.Internal, "a fault in the server")
 	if code, body := w.post(t, `{"service":"churn","entities":{"customer_id":[1]}}`); code != 500 || !strings.Contains(string(body), "INTERNAL") {
 		t.Errorf("over HTTP: %d %s", code, body)
@@ -31,7 +28,7 @@ func TestAPanicAnywhereEndsNothingElse(t *testing.T) {
 	if code != 200 || !strings.Contains(string(body), "fstore_catalog_revision 1") {
 		t.Errorf("metrics: %d %.500s", code, body)
 	}
-	w.backend.hook(nil)
+	w.backend.Hook(nil)
 	if err := ask(); err != nil {
 		t.Error(err)
 	}
@@ -40,21 +37,5 @@ func TestAPanicAnywhereEndsNothingElse(t *testing.T) {
 	}
 	if log := w.log.String(); !strings.Contains(log, "secret of the store") || !strings.Contains(log, "goroutine ") {
 		t.Errorf("the log has no panic with a stack:\n%s", log)
-	}
-}
-
-func TestAPanicOfAHandlerIsInternal(t *testing.T) {
-	w := newWorld(t, nil)
-	answer := httptest.NewRecorder()
-	w.guarded(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret of the handler") })).
-		ServeHTTP(answer, httptest.NewRequest("GET", "/readyz", nil))
-	if body := answer.Body.String(); answer.Code != 500 || !strings.Contains(body, `"code":"INTERNAL"`) || strings.Contains(body, "secret") {
-		t.Errorf("%d %s", answer.Code, body)
-	}
-	_, err := w.guardedCall(context.Background(), nil, &grpc.UnaryServerInfo{FullMethod: "/grpc.health.v1.Health/Check"},
-		func(context.Context, any) (any, error) { panic("secret of the call") })
-	wantStatus(t, err, codes.Internal, "a fault in the server")
-	if log := w.log.String(); !strings.Contains(log, "secret of the handler") {
-		t.Errorf("the log does not tell:\n%s", log)
 	}
 }

@@ -1,4 +1,4 @@
-package server
+package server_test
 
 import (
 	"bytes"
@@ -36,7 +36,7 @@ func TestPythonReadsFeaturesOverGRPC(t *testing.T) {
 	v := view("visits", 4, []fstore.Field{{Name: "day", Type: fstore.Int32}, {Name: "site", Type: fstore.String}},
 		fstore.Feature{Name: "count", Type: fstore.Int64}, fstore.Feature{Name: "share", Type: fstore.Float64}, tags, seen)
 	w := newWorld(t, nil)
-	w.book.set(page{services: map[string]*fstore.FeatureList{"visits": serviceOf("visits", 1, v)}, views: map[string]*fstore.ViewVersion{"visits": v}})
+	w.book.Set(page{Services: map[string]*fstore.FeatureList{"visits": serviceOf("visits", 1, v)}, Views: map[string]*fstore.ViewVersion{"visits": v}})
 	publish(t, w.store, v, now, row{int32(7), "a.example", now, int64(1)<<53 + 1, now, 0.25, []string{"x", ""}},
 		row{int32(8), "a.example", now, nil, nil, nil, nil})
 	address := w.serveOnTCP(t)
@@ -79,7 +79,7 @@ func (w *world) serveOnTCP(t *testing.T) string {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- w.Serve(ctx, l, nil) }()
+	go func() { done <- w.Serve(ctx, w.overGRPC(l)) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {

@@ -2,12 +2,7 @@ package server
 
 import (
 	"context"
-	"net/http"
 	"time"
-
-	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-
-	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 )
 
 // A server is ready once the registry was read and the online store was found right, each once. A server that begins
@@ -27,19 +22,19 @@ func (s *Server) awaitStore(ctx context.Context) {
 			return
 		case err == nil:
 			if warning != "" {
-				s.logger.Warn("the online store", "warning", warning)
+				s.options.Logger.Warn("the online store", "warning", warning)
 			}
 			if before != "" {
-				s.logger.Info("the online store can be used now")
+				s.options.Logger.Info("the online store can be used now")
 			}
 			close(s.usable)
 			s.announce()
 			return
 		case err.Error() != before:
-			s.logger.Warn("the online store cannot be used; requests are refused as long as that is so", "error", err)
+			s.options.Logger.Warn("the online store cannot be used; requests are refused as long as that is so", "error", err)
 			before = err.Error()
 		}
-		pause := time.NewTimer(s.poll)
+		pause := time.NewTimer(s.options.Poll)
 		select {
 		case <-ctx.Done():
 		case <-pause.C:
@@ -55,15 +50,20 @@ func (s *Server) checkStore(ctx context.Context) (warning string, err error) {
 	return s.store.Check(ctx)
 }
 
-// announce tells the clients of gRPC health that the server is ready, if it is.
+// OnReady has a protocol told that the server is ready, maybe several times. It is called before Serve.
+func (s *Server) OnReady(tell func()) { s.onReady = append(s.onReady, tell) }
+
+// announce tells the protocols that the server is ready, if it is.
 func (s *Server) announce() {
-	if s.unready() == "" {
-		s.setHealth(healthpb.HealthCheckResponse_SERVING)
+	if s.Unready() == "" {
+		for _, tell := range s.onReady {
+			tell()
+		}
 	}
 }
 
-// unready says what the server waits for; "" where it is ready, if it is not draining.
-func (s *Server) unready() string {
+// Unready says what the server waits for; "" where it is ready, if it is not draining.
+func (s *Server) Unready() string {
 	if s.follower.current.Load() == nil {
 		return "the registry has not been read yet"
 	}
@@ -73,24 +73,4 @@ func (s *Server) unready() string {
 	default:
 		return "the online store has not been reached yet"
 	}
-}
-
-func (s *Server) setHealth(status healthpb.HealthCheckResponse_ServingStatus) {
-	s.health.SetServingStatus("", status)
-	s.health.SetServingStatus(fstorev1.FeatureStore_ServiceDesc.ServiceName, status)
-}
-
-// getReady answers as announce does, until the server drains.
-func (s *Server) getReady(w http.ResponseWriter, _ *http.Request) {
-	select {
-	case <-s.draining:
-		writeText(w, http.StatusServiceUnavailable, "draining\n")
-		return
-	default:
-	}
-	if waits := s.unready(); waits != "" {
-		writeText(w, http.StatusServiceUnavailable, waits+"\n")
-		return
-	}
-	writeText(w, http.StatusOK, "ready\n")
 }

@@ -1,4 +1,4 @@
-package server
+package server_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/server"
 )
 
 // A server whose store is away when it begins answers UNAVAILABLE, is not ready, and is both right by itself once the
@@ -18,12 +19,12 @@ import (
 func TestAServerWaitsForItsStore(t *testing.T) {
 	var away atomic.Pointer[error]
 	fail := func(err error) { away.Store(&err) }
-	w := newWorld(t, func(o *Options) { o.Poll = time.Millisecond })
-	w.backend.check = func(context.Context) error { return *away.Load() }
-	w.backend.hook(func(context.Context) error { return *away.Load() })
+	w := newWorld(t, func(o *server.Options) { o.Poll = time.Millisecond })
+	w.backend.Checks = func(context.Context) error { return *away.Load() }
+	w.backend.Hook(func(context.Context) error { return *away.Load() })
 	fail(nil)
 	v := orders(1)
-	w.book.set(page{services: map[string]*fstore.FeatureList{"churn": serviceOf("churn", 1, v)}})
+	w.book.Set(page{Services: map[string]*fstore.FeatureList{"churn": serviceOf("churn", 1, v)}})
 	publish(t, w.store, v, now, row{int64(1), now, int64(3), 10.5})
 	fail(fstore.Errorf(fstore.ErrUnavailable, "redis at secret: connection refused"))
 	w.begin(t)
@@ -54,7 +55,7 @@ func TestAServerWaitsForItsStore(t *testing.T) {
 		}
 	}
 	fail(nil)
-	<-w.usable
+	<-w.Usable()
 	for end := time.Now().Add(10 * time.Second); state() != healthpb.HealthCheckResponse_SERVING; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("health does not become SERVING")
@@ -79,14 +80,14 @@ func TestAServerWaitsForItsStore(t *testing.T) {
 // A panic while the store is looked at is one more reason why it cannot be used.
 func TestAPanicOfTheStoresCheckEndsNothing(t *testing.T) {
 	var calm atomic.Bool
-	w := newWorld(t, func(o *Options) { o.Poll = time.Millisecond })
-	w.backend.check = func(context.Context) error {
+	w := newWorld(t, func(o *server.Options) { o.Poll = time.Millisecond })
+	w.backend.Checks = func(context.Context) error {
 		if !calm.Load() {
 			panic("in the driver")
 		}
 		return nil
 	}
-	w.book.set(page{})
+	w.book.Set(page{})
 	w.begin(t)
 	w.refresh()
 	for end := time.Now().Add(10 * time.Second); !strings.Contains(w.log.String(), "in the driver"); time.Sleep(time.Millisecond) {
@@ -95,5 +96,5 @@ func TestAPanicOfTheStoresCheckEndsNothing(t *testing.T) {
 		}
 	}
 	calm.Store(true)
-	<-w.usable
+	<-w.Usable()
 }

@@ -1,4 +1,4 @@
-package server
+package server_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fstore-dev/fstore/server"
 	"golang.org/x/net/http2"
 	"google.golang.org/grpc/codes"
 )
@@ -17,7 +18,7 @@ import (
 // hold makes the store's next reads wait until release is called; arrived receives one signal for each of them.
 func (w *world) hold() (arrived chan struct{}, release func()) {
 	arrived, free := make(chan struct{}, 10), make(chan struct{})
-	w.backend.hook(func(ctx context.Context) error {
+	w.backend.Hook(func(ctx context.Context) error {
 		arrived <- struct{}{}
 		select {
 		case <-free:
@@ -46,7 +47,7 @@ func TestDrainFinishesWhatIsUnderWay(t *testing.T) {
 	<-arrived
 	stopped := make(chan error, 1)
 	go func() { stopped <- w.stop() }()
-	<-w.draining
+	<-w.Draining()
 	release()
 	if err := <-results; err != nil {
 		t.Errorf("gRPC: %v", err)
@@ -62,11 +63,11 @@ func TestDrainFinishesWhatIsUnderWay(t *testing.T) {
 }
 
 func TestAConnectionKeptOpenIsAnsweredWhileDraining(t *testing.T) {
-	w := shop(t, func(o *Options) { o.Linger = time.Hour })
+	w := shop(t, func(o *server.Options) { o.Linger = time.Hour })
 	client := &http.Client{Transport: &http.Transport{}} // with connections of its own
 	ask := func() *http.Response {
 		t.Helper()
-		r, err := client.Post(w.web+onlineFeaturesPath, "application/json", strings.NewReader(`{"service":"churn","entities":{"customer_id":[1]}}`))
+		r, err := client.Post(w.web+"/v1/online-features", "application/json", strings.NewReader(`{"service":"churn","entities":{"customer_id":[1]}}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +82,7 @@ func TestAConnectionKeptOpenIsAnsweredWhileDraining(t *testing.T) {
 	}
 	stopped := make(chan error, 1)
 	go func() { stopped <- w.stop() }()
-	<-w.draining
+	<-w.Draining()
 	if !ask().Close {
 		t.Error("the client is not told to give its connection up")
 	}
@@ -91,7 +92,7 @@ func TestAConnectionKeptOpenIsAnsweredWhileDraining(t *testing.T) {
 }
 
 func TestDrainEndsWhatTakesTooLong(t *testing.T) {
-	w := shop(t, func(o *Options) { o.DrainTimeout = 10 * time.Millisecond; o.Timeout = time.Hour })
+	w := shop(t, func(o *server.Options) { o.DrainTimeout = 10 * time.Millisecond; o.Timeout = time.Hour })
 	arrived, release := w.hold()
 	defer release()
 	result := make(chan error, 1)
@@ -117,7 +118,7 @@ func TestListenerThatFailsEndsTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	web.Close()
-	if err := w.Serve(context.Background(), l, web); err == nil || !strings.HasPrefix(err.Error(), "serve http: ") {
+	if err := w.Serve(context.Background(), w.overGRPC(l), w.overHTTP(web)); err == nil || !strings.HasPrefix(err.Error(), "serve http: ") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := l.Accept(); err == nil {
@@ -133,19 +134,19 @@ func TestServerToldToEndBeforeItBegins(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := w.Serve(ctx, l, nil); err != nil {
+	if err := w.Serve(ctx, w.overGRPC(l)); err != nil {
 		t.Error(err)
 	}
 }
 
 // late is a catalog that is read only after the server has begun to accept, or a while has passed.
 type late struct {
-	Catalog
+	server.Catalog
 	accepts <-chan struct{}
 	early   chan bool
 }
 
-func (l late) Load(ctx context.Context) (Names, error) {
+func (l late) Load(ctx context.Context) (server.Names, error) {
 	select {
 	case <-l.accepts:
 		l.early <- true
@@ -168,15 +169,15 @@ func (w watched) Accept() (net.Conn, error) {
 
 func TestNobodyIsAnsweredBeforeTheCatalogWasRead(t *testing.T) {
 	accepts, early := make(chan struct{}), make(chan bool, 1)
-	w := newWorld(t, func(o *Options) { o.Catalog = late{o.Catalog, accepts, early} })
-	w.book.set(page{})
+	w := newWorld(t, func(o *server.Options) { o.Catalog = late{o.Catalog, accepts, early} })
+	w.book.Set(page{})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- w.Serve(ctx, watched{l, sync.OnceFunc(func() { close(accepts) })}, nil) }()
+	go func() { done <- w.Serve(ctx, w.overGRPC(watched{l, sync.OnceFunc(func() { close(accepts) })})) }()
 	if <-early {
 		t.Error("the server accepts connections before its catalog was read")
 	}
@@ -207,7 +208,7 @@ func TestAConnectionThatHasNotGreetedDoesNotHoldUpTheDrain(t *testing.T) {
 			if err := w.stop(); err != nil {
 				t.Error(err)
 			}
-			if took := time.Since(start); took > headerTimeout/2 {
+			if took := time.Since(start); took > server.HeaderTimeout/2 {
 				t.Errorf("the drain took %s", took)
 			}
 		})

@@ -6,19 +6,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/health"
-	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/fstore-dev/fstore/online"
 )
 
-// Options are what a Server is made of. Catalog and Store must be set; of the others zero means the default.
+// Options are what a Server is made of. Catalog and Store must be set; for the others, zero means the default.
 type Options struct {
 	Catalog Catalog       // where names come from
 	Store   *online.Store // where values come from; the server sets its Observe and Elapsed
@@ -38,33 +35,36 @@ type Options struct {
 	MaxInFlight     int64         // bytes of all requests and answers in flight; default: 192 MiB
 }
 
-// Server answers requests until Serve's context ends.
+// Protocol is a way in which requests come, such as gRPC. It resolves, runs and refuses them with its Server.
+type Protocol interface {
+	// Name is what errors call it.
+	Name() string
+	// Serve answers requests on a listener, which it closes, until Drain.
+	Serve(l net.Listener) error
+	// Drain ends the protocol: it accepts nothing new, and waits for what is under way until ctx ends. It reports whether
+	// that was in time; if not, the rest has been ended.
+	Drain(ctx context.Context) (inTime bool)
+}
+
+// Endpoint is a protocol and where it listens.
+type Endpoint struct {
+	Protocol Protocol
+	Listener net.Listener
+}
+
+// Server resolves, runs and refuses the requests of its protocols until Serve's context ends.
 type Server struct {
-	store           *online.Store
-	follower        *follower
-	metrics         *metrics
-	failures        *failures
-	logger          *slog.Logger
-	clock           func() time.Time
-	replay          time.Time
-	poll            time.Duration
-	tick            <-chan time.Time // when to poll; nil: every poll
-	timeout         time.Duration
-	drainTimeout    time.Duration
-	linger          time.Duration
-	maxRequestBytes int
-	hosts           hosts
+	options  Options
+	store    *online.Store
+	follower *follower
+	metrics  *metrics
+	failures *failures
+	tick     <-chan time.Time // when to poll; nil: every Poll
 
-	arriving    budget // bytes of requests as they arrive: a third of what may be in flight, so that slow callers leave room for others
-	inFlight    budget // bytes of requests, look-ups and answers: the rest
-	connections *grpcConnections
-	late        context.Context //nolint:containedctx // ends where a draining server no longer waits for requests to arrive
-	hurry       context.CancelFunc
+	arriving Budget // bytes of requests as they arrive: a third of what may be in flight, so that slow callers leave room for others
+	inFlight Budget // bytes of requests, look-ups and answers: the rest
 
-	health   *health.Server
-	grpc     *grpc.Server
-	unfit    error // why this server cannot begin
-	web      connections
+	onReady  []func()       // called by announce
 	usable   chan struct{}  // closed once the online store was found right
 	draining chan struct{}  // closed when the server is told to end
 	underWay sync.WaitGroup // requests and streams
@@ -73,43 +73,29 @@ type Server struct {
 // New returns a server that has not begun. It takes over the store's Observe and Elapsed, so no look-up may be under
 // way.
 func New(o Options) *Server {
-	s := &Server{
-		store:           o.Store,
-		logger:          or(o.Logger, slog.New(slog.DiscardHandler)),
-		clock:           o.Clock,
-		replay:          o.Replay,
-		poll:            or(o.Poll, time.Second),
-		timeout:         or(o.Timeout, 5*time.Second),
-		drainTimeout:    or(o.DrainTimeout, 10*time.Second),
-		linger:          or(o.Linger, 500*time.Millisecond),
-		maxRequestBytes: or(o.MaxRequestBytes, 4<<20),
-		health:          health.NewServer(),
-		usable:          make(chan struct{}),
-		draining:        make(chan struct{}),
+	o.Logger = or(o.Logger, slog.New(slog.DiscardHandler))
+	o.Registry = or(o.Registry, prometheus.NewRegistry())
+	o.Poll = or(o.Poll, time.Second)
+	o.Timeout = or(o.Timeout, 5*time.Second)
+	o.DrainTimeout = or(o.DrainTimeout, 10*time.Second)
+	o.Linger = or(o.Linger, 500*time.Millisecond)
+	o.MaxRequestBytes = or(o.MaxRequestBytes, 4<<20)
+	o.MaxInFlight = or(o.MaxInFlight, 192<<20)
+	if o.Clock == nil {
+		o.Clock = time.Now
 	}
-	for _, host := range o.Hosts {
-		s.hosts = append(s.hosts, hostName(host))
-	}
-	total := or(o.MaxInFlight, 192<<20)
-	s.arriving.limit, s.inFlight.limit = total/3, total-total/3
-	s.connections = newConnections(&s.arriving)
-	s.web.mute = map[net.Conn]struct{}{}
-	s.late, s.hurry = context.WithCancel(context.Background())
-	if s.clock == nil {
-		s.clock = time.Now
-	}
-	s.failures = &failures{logger: s.logger, kinds: map[string]*failureKind{}}
-	s.metrics = newMetrics(or(o.Registry, prometheus.NewRegistry()), or(o.Version, "unknown"))
+	s := &Server{options: o, store: o.Store, usable: make(chan struct{}), draining: make(chan struct{})}
+	s.arriving.limit, s.inFlight.limit = o.MaxInFlight/3, o.MaxInFlight-o.MaxInFlight/3
+	s.failures = &failures{logger: o.Logger, kinds: map[string]*failureKind{}}
+	s.metrics = newMetrics(o.Registry, or(o.Version, "unknown"))
 	s.follower = &follower{
-		catalog: o.Catalog, store: o.Store, clock: s.clock, log: s.logger, polled: make(chan struct{}),
+		catalog: o.Catalog, store: o.Store, clock: o.Clock, log: o.Logger, polled: make(chan struct{}),
 		loaded: s.announce,
 	}
-	s.metrics.registry.MustRegister(&ages{follower: s.follower, store: o.Store, clock: s.clock, panicked: s.panicked})
-	started := s.clock()
+	o.Registry.MustRegister(&ages{follower: s.follower, store: o.Store, clock: o.Clock, panicked: s.Panicked})
+	started := o.Clock()
 	s.store.Observe = s.metrics.lookup
-	s.store.Elapsed = func() time.Duration { return s.clock().Sub(started) }
-	s.setHealth(healthpb.HealthCheckResponse_NOT_SERVING)
-	s.grpc, s.unfit = s.newGRPC()
+	s.store.Elapsed = func() time.Duration { return o.Clock().Sub(started) }
 	return s
 }
 
@@ -122,128 +108,71 @@ func or[T comparable](v, otherwise T) T {
 	return v
 }
 
-// Serve answers gRPC and HTTP on the listeners, of which one may be nil, until ctx ends; then it drains. It begins once
-// the catalog was read, or could not be: who connects before that waits. Draining, health says
-// NOT_SERVING, gRPC accepts nothing new, nor does HTTP once its clients have given up their connections or the linger is
-// over, what is under way is finished within the drain timeout, and what is not by then is ended. It returns when all of its goroutines have: nil after a drain in time, else what went wrong. It
-// closes the listeners. It may be called once.
-func (s *Server) Serve(ctx context.Context, grpcListener, httpListener net.Listener) error {
-	if s.unfit != nil {
-		return errors.Join(s.unfit, closeAll(grpcListener, httpListener))
-	}
-	// Requests outlive ctx while the server drains.
-	web := s.newHTTP(context.WithoutCancel(ctx))
+// Options returns what the server is made of, with every default filled in.
+func (s *Server) Options() Options { return s.options }
+
+// Arriving is the budget of requests that have not arrived in full.
+func (s *Server) Arriving() *Budget { return &s.arriving }
+
+// InFlight is the budget of requests, look-ups and answers.
+func (s *Server) InFlight() *Budget { return &s.inFlight }
+
+// Draining is closed once the server was told to end.
+func (s *Server) Draining() <-chan struct{} { return s.draining }
+
+// Track counts a stream as under way until done is called: Serve waits for it.
+func (s *Server) Track() (done func()) {
+	s.underWay.Add(1)
+	return s.underWay.Done
+}
+
+// Serve answers requests at every endpoint until ctx ends; then it drains. It begins once the catalog was read, or could
+// not be: callers that connect earlier wait. A draining server is not ready, accepts nothing new, and finishes what is
+// under way within the drain timeout. Serve returns when all of its goroutines have: nil after a drain in time, else what
+// went wrong. It closes the listeners. It may be called once.
+func (s *Server) Serve(ctx context.Context, endpoints ...Endpoint) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	var group sync.WaitGroup
-	var failed [2]error
-	serve := func(i int, name string, run func() error) {
-		group.Go(func() {
-			if err := run(); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, grpc.ErrServerStopped) {
-				failed[i] = fmt.Errorf("serve %s: %w", name, err)
-				end() // one without the other is no server
-			}
-		})
-	}
 	tick := s.tick
 	if tick == nil {
-		ticker := time.NewTicker(s.poll)
+		ticker := time.NewTicker(s.options.Poll)
 		defer ticker.Stop()
 		tick = ticker.C
 	}
+	var group sync.WaitGroup
 	group.Go(func() { s.follower.run(ctx, tick) })
 	group.Go(func() { s.awaitStore(ctx) })
-	group.Go(func() { s.closeSlow(ctx) })
 	s.follower.first(ctx)
-	if grpcListener != nil {
-		serve(0, "grpc", func() error { return s.grpc.Serve(grpcListener) })
-	}
-	if httpListener != nil {
-		serve(1, "http", func() error { return web.Serve(httpListener) })
+	failed := make([]error, len(endpoints))
+	for i, e := range endpoints {
+		group.Go(func() {
+			if err := e.Protocol.Serve(e.Listener); err != nil {
+				failed[i] = fmt.Errorf("serve %s: %w", e.Protocol.Name(), err)
+				end() // one without the others is no server
+			}
+		})
 	}
 	<-ctx.Done()
-	late := s.drain(web)
+	late := s.drain(endpoints)
 	group.Wait()
-	return errors.Join(failed[0], failed[1], late)
+	return errors.Join(append(failed, late)...)
 }
 
-func closeAll(listeners ...net.Listener) (err error) {
-	for _, l := range listeners {
-		if l != nil {
-			err = errors.Join(err, l.Close())
-		}
-	}
-	return err
-}
-
-// drain ends both servers and waits for what is under way.
-func (s *Server) drain(web *http.Server) error {
-	s.logger.Info("draining")
-	s.health.Shutdown()
+// drain ends all protocols and waits for what is under way.
+func (s *Server) drain(endpoints []Endpoint) error {
+	s.options.Logger.Info("draining")
 	close(s.draining)
-	ctx, cancel := context.WithTimeout(context.Background(), s.drainTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), s.options.DrainTimeout)
 	defer cancel()
 	var group sync.WaitGroup
-	var lateGRPC, lateHTTP bool
-	stopped := make(chan struct{})
-	lingering, end := context.WithTimeout(ctx, s.linger)
-	defer end()
-	group.Go(func() {
-		<-lingering.Done()
-		s.hurry()
-		s.web.closeMute()
-		s.connections.endReceiving(errDraining)
-		if s.connections.quiet(stopped, s.linger) {
-			s.grpc.Stop() // GracefulStop waits 5 s for a client that does not answer its ping
-		}
-	})
-	s.connections.closeMute()
-	group.Go(func() {
-		defer close(stopped)
-		s.grpc.GracefulStop()
-	})
-	group.Go(func() {
-		select {
-		case <-stopped:
-		case <-ctx.Done():
-			lateGRPC = true
-			s.grpc.Stop()
-		}
-	})
-	group.Go(func() {
-		s.web.wait(lingering)
-		if web.Shutdown(ctx) != nil {
-			lateHTTP = true
-			_ = web.Close() // the error is the listener's, which is closed already
-		}
-	})
+	inTime := make([]bool, len(endpoints))
+	for i, e := range endpoints {
+		group.Go(func() { inTime[i] = e.Protocol.Drain(ctx) })
+	}
 	group.Wait()
 	s.underWay.Wait()
-	if lateGRPC || lateHTTP {
-		return fmt.Errorf("requests were still under way after %s and were ended", s.drainTimeout)
+	if slices.Contains(inTime, false) {
+		return fmt.Errorf("requests were still under way after %s and were ended", s.options.DrainTimeout)
 	}
 	return nil
-}
-
-const (
-	sendTimeout = time.Minute     // for an answer to be read
-	sendHurry   = 5 * time.Second // for the same, where the answers in flight take nearly all there may be
-)
-
-// closeSlow closes the gRPC connections of clients that do not read their answers, until ctx ends.
-func (s *Server) closeSlow(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		patience := sendTimeout
-		if s.inFlight.used.Load() > s.inFlight.limit/2 {
-			patience = sendHurry
-		}
-		s.connections.closeSlow(s.clock().Add(-patience))
-	}
 }

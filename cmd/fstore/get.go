@@ -12,7 +12,7 @@ import (
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
-	"github.com/fstore-dev/fstore/server"
+	"github.com/fstore-dev/fstore/server/httpapi"
 	"github.com/spf13/cobra"
 )
 
@@ -133,7 +133,7 @@ func (a *app) get(ctx context.Context, p *project.Project, q *question) error {
 		return err
 	}
 	if a.json() {
-		return server.WriteAnswerJSON(a.stdout, rows.Columns, list, answer)
+		return httpapi.WriteAnswerJSON(a.stdout, rows.Columns, list, answer)
 	}
 	return a.printAnswer(rows.Columns, list, answer)
 }

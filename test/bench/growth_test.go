@@ -39,7 +39,7 @@ func measureGrowth(b *testing.B, keys int, views ...*fstore.ViewVersion) {
 		fill(b, store, v, rowsOf(v, 0, max(keys, 100)))
 	}
 	srv := server.New(server.Options{Catalog: &catalog{listOf(views...), views}, Store: store})
-	conn := serve(b, func(ctx context.Context, l net.Listener) error { return srv.Serve(ctx, l, nil) })
+	conn := serve(b, func(ctx context.Context, l net.Listener) error { return srv.Serve(ctx, overGRPC(b, srv, l)) })
 	client, req := fstorev1.NewFeatureStoreClient(conn), ask(keys)
 	firstAnswer(b, client, req)
 	var took []time.Duration

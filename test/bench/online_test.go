@@ -21,6 +21,8 @@ import (
 	"github.com/fstore-dev/fstore/online/redis/redistest"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 	"github.com/fstore-dev/fstore/server"
+	"github.com/fstore-dev/fstore/server/grpcapi"
+	"github.com/fstore-dev/fstore/server/httpapi"
 )
 
 // BenchmarkGetOnlineFeatures measures the p50 of GetOnlineFeatures over loopback gRPC and a real Redis beside its
@@ -47,7 +49,7 @@ func measureGet(b *testing.B, keys int, views []*fstore.ViewVersion) {
 		fill(b, store, v, rowsOf(v, 0, 1000))
 	}
 	srv := server.New(server.Options{Catalog: &catalog{listOf(views...), views}, Store: store})
-	conn := serve(b, func(ctx context.Context, l net.Listener) error { return srv.Serve(ctx, l, nil) })
+	conn := serve(b, func(ctx context.Context, l net.Listener) error { return srv.Serve(ctx, overGRPC(b, srv, l)) })
 	client, req := fstorev1.NewFeatureStoreClient(conn), ask(keys)
 	answer := firstAnswer(b, client, req)
 
@@ -84,7 +86,9 @@ func BenchmarkGetOnlineFeaturesHTTP(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	conn := serve(b, func(ctx context.Context, l net.Listener) error { return srv.Serve(ctx, l, web) })
+	conn := serve(b, func(ctx context.Context, l net.Listener) error {
+		return srv.Serve(ctx, overGRPC(b, srv, l), server.Endpoint{Protocol: httpapi.New(srv), Listener: web})
+	})
 	client, req := fstorev1.NewFeatureStoreClient(conn), ask(keys)
 	firstAnswer(b, client, req)
 	ids, err := json.Marshal(req.Entities[0].Int64Values)
@@ -152,6 +156,15 @@ func (c *catalog) Model(fstore.ModelRef) (*fstore.FeatureList, error)  { return 
 func (c *catalog) KeyColumns() map[string]bool                         { return nil }
 
 func (c *catalog) Live() []*fstore.ViewVersion { return c.live }
+
+// overGRPC returns the endpoint at which a server answers gRPC.
+func overGRPC(b *testing.B, srv *server.Server, l net.Listener) server.Endpoint {
+	api, err := grpcapi.New(srv)
+	if err != nil {
+		b.Error(err)
+	}
+	return server.Endpoint{Protocol: api, Listener: l}
+}
 
 // serve runs a gRPC server on a free port until the benchmark ends and returns a connection to it.
 func serve(b *testing.B, run func(context.Context, net.Listener) error) *grpc.ClientConn {

@@ -1,4 +1,4 @@
-package server
+package grpcapi
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/tap"
 
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
+	"github.com/fstore-dev/fstore/server"
 )
 
 // call is the context of a look-up over gRPC, from its headers on: its life is bounded, and until its request has
@@ -30,18 +31,15 @@ func (c *call) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// errDraining is the answer to a request that had not arrived when the server was told to end.
-var errDraining = errors.New("the server is shutting down")
-
 // admit is gRPC's tap handle: it takes a stream on as its headers have arrived, or refuses it.
-func (s *Server) admit(ctx context.Context, info *tap.Info) (context.Context, error) {
-	if s.connections.streams.Load() > maxCalls {
-		return ctx, refuse(ctx, errBusy).grpc()
+func (a *API) admit(ctx context.Context, info *tap.Info) (context.Context, error) {
+	if a.connections.streams.Load() > maxCalls {
+		return ctx, statusOf(server.Refuse(ctx, server.ErrBusy))
 	}
 	if isLong(info.FullMethodName) {
 		return ctx, nil
 	}
-	limit := s.timeout
+	limit := a.o.Timeout
 	if _, ok := ctx.Deadline(); ok {
 		limit = maxLife
 	}

@@ -1,11 +1,15 @@
-package server
+package grpcapi
 
-import "time"
+import (
+	"time"
+
+	"github.com/fstore-dev/fstore/server"
+)
 
 // lease is the budget of an answer until the transport has sent it, or its connection is closed. It is the mem.BufferPool
 // that the answer's buffer is given back to.
 type lease struct {
-	hold  hold
+	hold  server.Hold
 	conn  *connection // nil: nobody waits for it
 	since time.Time
 
@@ -21,7 +25,7 @@ func (l *lease) join(c *connection, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		l.hold.release()
+		l.hold.Release()
 		return
 	}
 	l.prev, l.next = c.answers.prev, &c.answers
@@ -35,17 +39,17 @@ func (l *lease) leave() {
 	}
 	l.prev.next, l.next.prev = l.next, l.prev
 	l.prev, l.next = nil, nil
-	l.hold.release()
+	l.hold.Release()
 }
 
 // Get implements mem.BufferPool. Nobody gets a buffer from a lease.
-func (l *lease) Get(n int) *[]byte { return buffers.Get(n) }
+func (l *lease) Get(n int) *[]byte { return server.Buffers.Get(n) }
 
 // Put implements mem.BufferPool: the buffer was sent, or never will be.
 func (l *lease) Put(b *[]byte) {
-	buffers.Put(b)
+	server.Buffers.Put(b)
 	if l.conn == nil {
-		l.hold.release()
+		l.hold.Release()
 		return
 	}
 	l.conn.mu.Lock()

@@ -1,4 +1,4 @@
-package server
+package grpcapi
 
 import (
 	"bytes"
@@ -16,7 +16,9 @@ import (
 
 // Over gRPC text that is not UTF-8 is refused before it is looked at, in a key as in a name.
 func TestRequestThatIsNotUTF8IsRefused(t *testing.T) {
-	w := shop(t, nil)
+	w := newWorld(t)
+	w.Shop(t)
+	w.Poll(context.Background())
 	wire := codec{encoding.GetCodecV2(grpcproto.Name)}
 	for name, req := range map[string]*fstorev1.GetOnlineFeaturesRequest{
 		"key":       byService("churn", strs("customer_id", "aZZ")),

@@ -1,4 +1,4 @@
-package server
+package grpcapi
 
 import (
 	"context"
@@ -21,11 +21,11 @@ import (
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
+	"github.com/fstore-dev/fstore/server"
 )
 
 const (
-	maxStreams     = 1000     // requests that one connection may have under way
-	maxHeaderBytes = 16 << 10 // of metadata, by gRPC's default 16 MB a request
+	maxStreams = 1000 // requests that one connection may have under way
 
 	// A connection is given up in peace once it is old, so that the streams of health and reflection end, too.
 	maxAge      = 30 * time.Minute
@@ -37,30 +37,30 @@ const (
 )
 
 // newGRPC returns the gRPC server. The error is a method of the proto without a handler.
-func (s *Server) newGRPC() (*grpc.Server, error) {
+func (a *API) newGRPC() (*grpc.Server, error) {
 	g := grpc.NewServer(
-		grpc.Creds(s.connections.credentials()),
-		grpc.InTapHandle(s.admit),
+		grpc.Creds(a.connections.credentials()),
+		grpc.InTapHandle(a.admit),
 		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(grpcproto.Name)}),
-		grpc.MaxRecvMsgSize(s.maxRequestBytes),
+		grpc.MaxRecvMsgSize(a.o.MaxRequestBytes),
 		grpc.MaxConcurrentStreams(maxStreams),
-		grpc.MaxHeaderListSize(maxHeaderBytes),
-		grpc.ConnectionTimeout(headerTimeout),
+		grpc.MaxHeaderListSize(server.MaxHeaderBytes),
+		grpc.ConnectionTimeout(server.HeaderTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			Time: pingAfter, Timeout: pingTimeout, MaxConnectionAge: maxAge, MaxConnectionAgeGrace: maxAgeGrace,
 		}),
-		grpc.StreamInterceptor(s.stream),
-		grpc.UnaryInterceptor(s.guardedCall),
+		grpc.StreamInterceptor(a.stream),
+		grpc.UnaryInterceptor(a.guardedCall),
 		grpc.WaitForHandlers(true),
 	)
 	desc, err := withHandlers(fstorev1.FeatureStore_ServiceDesc, map[string]grpc.MethodHandler{
-		getOnlineFeatures: s.handleGet, describeFeatures: s.handleDescribe,
+		getOnlineFeatures: a.handleGet, describeFeatures: a.handleDescribe,
 	})
 	if err != nil {
 		return nil, err
 	}
-	g.RegisterService(desc, s)
-	healthpb.RegisterHealthServer(g, s.health)
+	g.RegisterService(desc, a)
+	healthpb.RegisterHealthServer(g, a.health)
 	reflection.Register(g)
 	return g, nil
 }
@@ -100,58 +100,58 @@ const (
 )
 
 var (
-	grpcGet, httpGet           = method{"grpc", getOnlineFeatures}, method{"http", getOnlineFeatures}
-	grpcDescribe, httpDescribe = method{"grpc", describeFeatures}, method{"http", describeFeatures}
+	grpcGet      = server.Method{Transport: "grpc", Name: getOnlineFeatures}
+	grpcDescribe = server.Method{Transport: "grpc", Name: describeFeatures}
 )
 
 // handleGet handles a call of GetOnlineFeatures.
-func (s *Server) handleGet(_ any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // grpc gives the context second
+func (a *API) handleGet(_ any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // grpc gives the context second
 	var answer encoded
-	r := &received[fstorev1.GetOnlineFeaturesRequest]{lease: lease{hold: hold{budget: &s.inFlight}}}
-	refused := s.run(ctx, grpcGet, func(ctx context.Context) (err error) {
-		if err = s.arrive(ctx, receive(r), r.err); err == nil {
-			answer, err = s.get(ctx, r)
+	r := &received[fstorev1.GetOnlineFeaturesRequest]{lease: lease{hold: server.NewHold(a.core.InFlight())}}
+	refused := a.core.Run(ctx, grpcGet, func(ctx context.Context) (err error) {
+		if err = a.arrive(ctx, receive(r), r.err); err == nil {
+			answer, err = a.get(ctx, r)
 		}
 		return err
 	})
 	if refused != nil {
-		r.lease.hold.release()
-		return nil, refused.grpc()
+		r.lease.hold.Release()
+		return nil, statusOf(refused)
 	}
-	r.lease.join(connectionOf(ctx), s.clock())
+	r.lease.join(connectionOf(ctx), a.o.Clock())
 	return answer, nil
 }
 
 // handleDescribe handles a call of DescribeFeatures.
-func (s *Server) handleDescribe(_ any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // grpc gives the context second
+func (a *API) handleDescribe(_ any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // grpc gives the context second
 	var answer *fstorev1.DescribeFeaturesResponse
-	r := &received[fstorev1.DescribeFeaturesRequest]{lease: lease{hold: hold{budget: &s.inFlight}}}
-	defer r.lease.hold.release()
-	refused := s.run(ctx, grpcDescribe, func(ctx context.Context) error {
-		if err := s.arrive(ctx, receive(r), r.err); err != nil {
+	r := &received[fstorev1.DescribeFeaturesRequest]{lease: lease{hold: server.NewHold(a.core.InFlight())}}
+	defer r.lease.hold.Release()
+	refused := a.core.Run(ctx, grpcDescribe, func(ctx context.Context) error {
+		if err := a.arrive(ctx, receive(r), r.err); err != nil {
 			return err
 		}
-		t, err := s.selected(r.message.GetSelection())
+		t, err := a.selected(r.message.GetSelection())
 		if err == nil {
-			answer = describe(t.list)
+			answer = describe(t.List)
 		}
 		return err
 	})
 	if refused != nil {
-		return nil, refused.grpc()
+		return nil, statusOf(refused)
 	}
 	return answer, nil
 }
 
 // arrive returns why a request did not arrive or could not be decoded, in words for its caller. It stands within run,
 // so that bytes that are no message are counted and are the caller's fault.
-func (s *Server) arrive(ctx context.Context, err, undecoded error) error {
+func (a *API) arrive(ctx context.Context, err, undecoded error) error {
 	ended := callOf(ctx).arrived()
 	switch {
 	case ended != nil:
 		return ended
 	case status.Code(err) == codes.ResourceExhausted: // gRPC has sent this, with its own words
-		return fstore.Errorf(fstore.ErrTooLarge, "the request has more than %d bytes", s.maxRequestBytes)
+		return fstore.Errorf(fstore.ErrTooLarge, "the request has more than %d bytes", a.o.MaxRequestBytes)
 	case err != nil && ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
@@ -180,7 +180,7 @@ func (r *received[M]) decode(data []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := r.lease.hold.to(bytes); err != nil {
+	if err := r.lease.hold.To(bytes); err != nil {
 		return err
 	}
 	message := any(&r.message).(proto.Message)
@@ -211,11 +211,11 @@ func (c codec) Unmarshal(data mem.BufferSlice, into any) error {
 }
 
 // guardedCall answers a panic of a call that is not a look-up, such as health's, with INTERNAL. Look-ups have run for that.
-func (s *Server) guardedCall(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (answer any, err error) {
+func (a *API) guardedCall(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (answer any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.panicked(method{"grpc", info.FullMethod}, p)
-			answer, err = nil, status.Error(internal.code, internal.says)
+			a.core.Panicked(server.Method{Transport: "grpc", Name: info.FullMethod}, p)
+			answer, err = nil, statusOf(server.Fault)
 		}
 	}()
 	return handle(ctx, req)
@@ -223,15 +223,14 @@ func (s *Server) guardedCall(ctx context.Context, req any, info *grpc.UnaryServe
 
 // stream ends the streams of health and reflection when the server drains, which their clients would keep open for
 // ever, and catches their panics.
-func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-	done := make(chan error, 1)
-	s.underWay.Add(1)
+func (a *API) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	done, over := make(chan error, 1), a.core.Track()
 	go func() {
-		defer s.underWay.Done()
+		defer over()
 		defer func() {
 			if p := recover(); p != nil {
-				s.panicked(method{"grpc", info.FullMethod}, p)
-				done <- status.Error(internal.code, internal.says)
+				a.core.Panicked(server.Method{Transport: "grpc", Name: info.FullMethod}, p)
+				done <- statusOf(server.Fault)
 			}
 		}()
 		done <- handle(srv, stream)
@@ -239,15 +238,15 @@ func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 	select {
 	case err := <-done:
 		return err
-	case <-s.draining:
+	case <-a.core.Draining():
 		return status.Error(codes.Unavailable, "the server is shutting down")
 	}
 }
 
 // get answers a request, which it leaves empty.
-func (s *Server) get(ctx context.Context, r *received[fstorev1.GetOnlineFeaturesRequest]) (encoded, error) {
+func (a *API) get(ctx context.Context, r *received[fstorev1.GetOnlineFeaturesRequest]) (encoded, error) {
 	req := &r.message
-	t, err := s.selected(req.GetSelection())
+	t, err := a.selected(req.GetSelection())
 	if err != nil {
 		return encoded{}, err
 	}
@@ -259,40 +258,40 @@ func (s *Server) get(ctx context.Context, r *received[fstorev1.GetOnlineFeatures
 	if req.GetEventTimestamps() {
 		events = online.WithEventTimes
 	}
-	answer, err := s.lookup(ctx, t, keys, events, &r.lease.hold)
+	answer, err := a.core.Lookup(ctx, t, keys, events, &r.lease.hold)
 	if err != nil {
 		return encoded{}, err
 	}
-	e, err := t.encode(answer)
+	e, err := partsOf(t).encode(answer)
 	if err != nil {
 		return encoded{}, err
 	}
 	proto.Reset(req)
 	e.lease = &r.lease
-	if err := r.lease.hold.to(int64(cap(*e.buf))); err != nil {
-		buffers.Put(e.buf)
+	if err := r.lease.hold.To(int64(cap(*e.buf))); err != nil {
+		server.Buffers.Put(e.buf)
 		return encoded{}, err
 	}
 	return e, nil
 }
 
 // selected returns what a request names, by the selection of its message.
-func (s *Server) selected(selection any) (*target, error) {
+func (a *API) selected(selection any) (*server.Target, error) {
 	switch by := selection.(type) {
 	case *fstorev1.GetOnlineFeaturesRequest_Service:
-		return s.resolve(by.Service, nil)
+		return a.core.Resolve(by.Service, nil)
 	case *fstorev1.DescribeFeaturesRequest_Service:
-		return s.resolve(by.Service, nil)
+		return a.core.Resolve(by.Service, nil)
 	case *fstorev1.GetOnlineFeaturesRequest_Features:
-		return s.resolve("", refsOf(by.Features))
+		return a.core.Resolve("", refsOf(by.Features))
 	case *fstorev1.DescribeFeaturesRequest_Features:
-		return s.resolve("", refsOf(by.Features))
+		return a.core.Resolve("", refsOf(by.Features))
 	case *fstorev1.GetOnlineFeaturesRequest_Model:
-		return s.resolveModel(modelOf(by.Model))
+		return a.core.ResolveModel(modelOf(by.Model))
 	case *fstorev1.DescribeFeaturesRequest_Model:
-		return s.resolveModel(modelOf(by.Model))
+		return a.core.ResolveModel(modelOf(by.Model))
 	}
-	return nil, errBothOrNone()
+	return nil, server.NotOneSelection()
 }
 
 // refsOf returns the references of a list, which is never nil.

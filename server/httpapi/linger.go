@@ -1,7 +1,8 @@
-package server
+package httpapi
 
 import (
 	"context"
+	"github.com/fstore-dev/fstore/server"
 	"net"
 	"net/http"
 	"sync"
@@ -27,7 +28,7 @@ func (c *connections) changed(conn net.Conn, to http.ConnState) {
 	switch to {
 	case http.StateNew:
 		c.mute[conn] = struct{}{}
-		if c.open++; c.open > maxConnections {
+		if c.open++; c.open > server.MaxConnections {
 			_ = conn.Close() // the server finds it closed
 		}
 	case http.StateClosed, http.StateHijacked:
@@ -65,10 +66,10 @@ func (c *connections) closeMute() {
 }
 
 // closing has every answer of a draining server close its connection.
-func (s *Server) closing(answer http.Handler) http.Handler {
+func (a *API) closing(answer http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
-		case <-s.draining:
+		case <-a.core.Draining():
 			w.Header().Set("Connection", "close")
 		default:
 		}

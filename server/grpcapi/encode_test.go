@@ -1,4 +1,4 @@
-package server
+package grpcapi
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"github.com/fstore-dev/fstore/internal/columntest"
 	"github.com/fstore-dev/fstore/online"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
+	"github.com/fstore-dev/fstore/server"
 )
 
 // responseOf returns an answer as a message: what encode writes the bytes of.
@@ -77,11 +78,11 @@ func TestAnAnswersBytesAreItsMessages(t *testing.T) {
 		if rapid.Bool().Draw(t, "a model") {
 			list.Model = fstore.ModelRef{Name: "m", Version: rapid.SampledFrom([]string{"3", "2025-12", ""}).Draw(t, "model version")}
 		}
-		answer, err := (&target{list: list, heads: headsOf(list), tail: tailOf(list)}).encode(a)
+		answer, err := (&parts{headsOf(list), tailOf(list)}).encode(a)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer buffers.Put(answer.buf)
+		defer server.Buffers.Put(answer.buf)
 		message := responseOf(list, a)
 		want, err := proto.MarshalOptions{Deterministic: true}.Marshal(message)
 		if err != nil {
@@ -102,8 +103,6 @@ func TestTextThatNoClientCanReadIsCorrupt(t *testing.T) {
 	c := fstore.NewColumn("name", fstore.String, 2)
 	c.Append("fine")
 	c.Append("\xff\xfe")
-	_, err := (&target{list: &fstore.FeatureList{}, heads: [][]byte{nil}}).encode(&online.Answer{Rows: 2, Features: []online.AnswerFeature{{Column: c}}})
-	wantRefusal(t, err, fstore.ErrCorrupt, "feature name: string 2 is not UTF-8")
-	_, err = appendAnswerJSON(nil, nil, &fstore.FeatureList{}, &online.Answer{Rows: 2, Features: []online.AnswerFeature{{Column: c}}}, 0)
+	_, err := (&parts{heads: [][]byte{nil}}).encode(&online.Answer{Rows: 2, Features: []online.AnswerFeature{{Column: c}}})
 	wantRefusal(t, err, fstore.ErrCorrupt, "feature name: string 2 is not UTF-8")
 }

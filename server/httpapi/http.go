@@ -1,4 +1,4 @@
-package server
+package httpapi
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -16,35 +15,34 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/server"
 )
 
 // Times that a client may take, so that idle and slow ones do not pile up.
 const (
-	headerTimeout = 10 * time.Second
-	bodyTimeout   = 30 * time.Second
-	writeTimeout  = 60 * time.Second
-	idleTimeout   = 3 * time.Minute
+	bodyTimeout  = 30 * time.Second
+	writeTimeout = 60 * time.Second
+	idleTimeout  = 3 * time.Minute
 )
 
 const onlineFeaturesPath = "/v1/online-features"
 
-func (s *Server) newHTTP(ctx context.Context) *http.Server {
+func (a *API) newHTTP() *http.Server {
 	return &http.Server{
-		Handler:           s.closing(s.guarded(s.hosts.check(s.routes()))),
-		ConnState:         s.web.changed,
-		ReadHeaderTimeout: headerTimeout,
+		Handler:           a.closing(a.guarded(a.hosts.check(a.routes()))),
+		ConnState:         a.web.changed,
+		ReadHeaderTimeout: server.HeaderTimeout,
 		ReadTimeout:       bodyTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
-		BaseContext:       func(net.Listener) context.Context { return ctx },
+		MaxHeaderBytes:    server.MaxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(a.o.Logger.Handler(), slog.LevelDebug),
 	}
 }
 
-func (s *Server) routes() http.Handler {
+func (a *API) routes() http.Handler {
 	mux := http.NewServeMux()
-	for path, answer := range map[string]http.HandlerFunc{onlineFeaturesPath: s.postOnlineFeatures, describePath: s.postDescribe} {
+	for path, answer := range map[string]http.HandlerFunc{onlineFeaturesPath: a.postOnlineFeatures, describePath: a.postDescribe} {
 		mux.HandleFunc("POST "+path, answer)
 		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Allow", http.MethodPost)
@@ -52,8 +50,8 @@ func (s *Server) routes() http.Handler {
 		})
 	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok\n") })
-	mux.HandleFunc("GET /readyz", s.getReady)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{ErrorLog: scrapeLog{s}, MaxRequestsInFlight: maxScrapes}))
+	mux.HandleFunc("GET /readyz", a.getReady)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.o.Registry, promhttp.HandlerOpts{ErrorLog: scrapeLog{a.core}, MaxRequestsInFlight: maxScrapes}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusNotFound, "NOT_FOUND", "there is nothing at this path",
 			"POST "+onlineFeaturesPath+", POST "+describePath+", or GET /healthz, /readyz, /metrics")
@@ -62,12 +60,12 @@ func (s *Server) routes() http.Handler {
 }
 
 // guarded answers a panic of a handler with INTERNAL, where nothing was answered yet. Look-ups have run for that.
-func (s *Server) guarded(answer http.Handler) http.Handler {
+func (a *API) guarded(answer http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if p := recover(); p != nil {
-				s.panicked(method{"http", r.URL.Path}, p)
-				writeError(w, internal.http, internal.name, internal.says, "")
+				a.core.Panicked(server.Method{Transport: "http", Name: r.URL.Path}, p)
+				writeError(w, server.Fault.HTTP, server.Fault.Name, server.Fault.Message, "")
 			}
 		}()
 		answer.ServeHTTP(w, r)
@@ -75,58 +73,58 @@ func (s *Server) guarded(answer http.Handler) http.Handler {
 }
 
 // scrapeLog takes what goes wrong in showing metrics, a client that goes away included: no more often than requests.
-type scrapeLog struct{ server *Server }
+type scrapeLog struct{ core *server.Server }
 
 // Println implements promhttp.Logger.
 func (l scrapeLog) Println(what ...any) {
-	l.server.failures.log(l.server.clock(), "metrics", "metrics could not be shown", "error", fmt.Sprint(what...))
+	l.core.Failed("metrics", "metrics could not be shown", "error", fmt.Sprint(what...))
 }
 
-func (s *Server) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
-	buf := buffers.Get(0)
-	defer buffers.Put(buf)
-	s.answerJSON(w, r, httpGet, func(ctx context.Context, req *jsonRequest, h *hold) ([]byte, error) {
-		t, err := s.named(req)
+func (a *API) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
+	buf := server.Buffers.Get(0)
+	defer server.Buffers.Put(buf)
+	a.answerJSON(w, r, httpGet, func(ctx context.Context, req *jsonRequest, h *server.Hold) ([]byte, error) {
+		t, err := a.named(req)
 		if err != nil {
 			return nil, err
 		}
-		keys, err := req.columns(t, s.store.Limits.MaxRows)
+		keys, err := req.columns(t, a.o.Store.Limits.MaxRows)
 		if err != nil {
 			return nil, err
 		}
-		answer, err := s.lookup(ctx, t, keys, req.events, h)
+		answer, err := a.core.Lookup(ctx, t, keys, req.events, h)
 		if err != nil {
 			return nil, err
 		}
-		keys = slices.DeleteFunc(keys, func(c fstore.Column) bool { return !t.needs(c.Name) })
-		if *buf, err = appendAnswerJSON((*buf)[:0], keys, t.list, answer, s.store.Limits.MaxAnswerBytes); err != nil {
+		keys = slices.DeleteFunc(keys, func(c fstore.Column) bool { return !t.Needs(c.Name) })
+		if *buf, err = appendAnswerJSON((*buf)[:0], keys, t.List, answer, a.o.Store.Limits.MaxAnswerBytes); err != nil {
 			return nil, err
 		}
-		return *buf, h.to(int64(cap(*buf)))
+		return *buf, h.To(int64(cap(*buf)))
 	})
 }
 
 // named returns what a request names.
-func (s *Server) named(req *jsonRequest) (*target, error) {
+func (a *API) named(req *jsonRequest) (*server.Target, error) {
 	if req.model.Name != "" {
-		return s.resolveModel(req.model)
+		return a.core.ResolveModel(req.model)
 	}
-	return s.resolve(req.service, req.features)
+	return a.core.Resolve(req.service, req.features)
 }
 
 // answerJSON does one request with a body of JSON, and sends the bytes that answer returns, which may be used again
 // once it has returned. The hold has the request's bytes.
-func (s *Server) answerJSON(w http.ResponseWriter, r *http.Request, m method, answer func(context.Context, *jsonRequest, *hold) ([]byte, error)) {
+func (a *API) answerJSON(w http.ResponseWriter, r *http.Request, m server.Method, answer func(context.Context, *jsonRequest, *server.Hold) ([]byte, error)) {
 	if !isJSON(r) {
 		writeError(w, http.StatusUnsupportedMediaType, "INVALID_ARGUMENT", "the request's Content-Type is "+quoted(r.Header.Get("Content-Type")), "send Content-Type: application/json")
 		return
 	}
-	arriving, h := hold{budget: &s.arriving}, hold{budget: &s.inFlight}
-	defer h.release()
+	arriving, h := server.NewHold(a.core.Arriving()), server.NewHold(a.core.InFlight())
+	defer h.Release()
 	var out []byte
-	refused := s.run(r.Context(), m, func(ctx context.Context) error {
-		defer arriving.release()
-		body, err := s.readBody(w, r, &arriving)
+	refused := a.core.Run(r.Context(), m, func(ctx context.Context) error {
+		defer arriving.Release()
+		body, err := a.readBody(w, r, &arriving)
 		if err != nil {
 			return err
 		}
@@ -134,7 +132,7 @@ func (s *Server) answerJSON(w http.ResponseWriter, r *http.Request, m method, an
 		if err != nil {
 			return err
 		}
-		if err := h.to(size); err != nil {
+		if err := h.To(size); err != nil {
 			return err
 		}
 		req, err := decodeRequest(body)
@@ -145,7 +143,7 @@ func (s *Server) answerJSON(w http.ResponseWriter, r *http.Request, m method, an
 		return err
 	})
 	if refused != nil {
-		writeError(w, refused.http, refused.name, refused.message, refused.hint)
+		writeError(w, refused.HTTP, refused.Name, refused.Message, refused.Hint)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -154,12 +152,12 @@ func (s *Server) answerJSON(w http.ResponseWriter, r *http.Request, m method, an
 }
 
 // readBody reads the body of a request. The hold takes its bytes as they arrive.
-func (s *Server) readBody(w http.ResponseWriter, r *http.Request, h *hold) ([]byte, error) {
+func (a *API) readBody(w http.ResponseWriter, r *http.Request, h *server.Hold) ([]byte, error) {
 	if how := r.Header.Get("Content-Encoding"); how != "" && how != "identity" {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "the body is encoded as %s", how).WithHint("send it as it is")
 	}
-	defer context.AfterFunc(s.late, func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(0, 1)) })() // it has passed
-	from := http.MaxBytesReader(w, r.Body, int64(s.maxRequestBytes))
+	defer context.AfterFunc(a.late, func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(0, 1)) })() // it has passed
+	from := http.MaxBytesReader(w, r.Body, int64(a.o.MaxRequestBytes))
 	body := make([]byte, 0, firstRead)
 	for {
 		n, err := from.Read(body[len(body):cap(body)])
@@ -170,13 +168,13 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, h *hold) ([]by
 			return body, nil
 		case errors.As(err, &tooLarge):
 			return nil, fstore.Errorf(fstore.ErrTooLarge, "the body has more than %d bytes", tooLarge.Limit).WithHint("ask for fewer rows at a time")
-		case err != nil && s.late.Err() != nil:
-			return nil, errDraining
+		case err != nil && a.late.Err() != nil:
+			return nil, server.ErrDraining
 		case err != nil:
 			return nil, fstore.Errorf(fstore.ErrInvalid, "the body did not arrive: %v", err)
 		}
 		if len(body) == cap(body) {
-			if err := h.to(int64(2 * cap(body))); err != nil {
+			if err := h.To(int64(2 * cap(body))); err != nil {
 				return nil, err
 			}
 			body = slices.Grow(body, cap(body))
@@ -207,10 +205,25 @@ func writeError(w http.ResponseWriter, status int, code, message, hint string) {
 }
 
 // quoted returns what a caller sent as a short text in quotes.
-func quoted(s string) string { return strconv.Quote(shorten(s)) }
+func quoted(s string) string { return strconv.Quote(server.Shorten(s)) }
 
 func writeText(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, text)
+}
+
+// getReady answers whether the server is ready, until it drains.
+func (a *API) getReady(w http.ResponseWriter, _ *http.Request) {
+	select {
+	case <-a.core.Draining():
+		writeText(w, http.StatusServiceUnavailable, "draining\n")
+		return
+	default:
+	}
+	if waits := a.core.Unready(); waits != "" {
+		writeText(w, http.StatusServiceUnavailable, waits+"\n")
+		return
+	}
+	writeText(w, http.StatusOK, "ready\n")
 }

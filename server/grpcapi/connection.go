@@ -1,4 +1,4 @@
-package server
+package grpcapi
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fstore-dev/fstore/server"
 	"golang.org/x/net/http2"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
@@ -17,17 +18,14 @@ import (
 // counts for itself: the requests' bytes as they arrive, by following the frames, and the answers' until the transport
 // has given their buffers back.
 
-const (
-	maxConnections = 1000 // of each protocol
-	maxCalls       = 2000 // streams of all gRPC connections
-)
+const maxCalls = 2000 // streams of all connections
 
 // frameCost is what a DATA frame costs in memory beside its bytes: a message may come in frames of one byte.
 const frameCost = 64
 
 // grpcConnections is all gRPC connections of a server.
 type grpcConnections struct {
-	arriving *budget // bytes of requests, until their streams end
+	arriving *server.Budget // bytes of requests, until their streams end
 	streams  atomic.Int64
 
 	mu       sync.Mutex // guards the rest
@@ -61,7 +59,7 @@ type watching struct {
 	of *grpcConnections
 }
 
-func newConnections(arriving *budget) *grpcConnections {
+func newConnections(arriving *server.Budget) *grpcConnections {
 	return &grpcConnections{arriving: arriving, all: map[*connection]struct{}{}}
 }
 
@@ -88,9 +86,9 @@ func (c *connection) join() error {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
 	if c.of.draining {
-		return errDraining
+		return server.ErrDraining
 	}
-	if len(c.of.all) >= maxConnections {
+	if len(c.of.all) >= server.MaxConnections {
 		return errTooManyConnections
 	}
 	c.joined = true
@@ -163,7 +161,7 @@ func (c *connection) arrived(f frame) {
 			n := int64(f.length + frameCost)
 			c.open[f.stream] = held + n
 			c.bytes += n
-			fits = c.of.arriving.add(n)
+			fits = c.of.arriving.Add(n)
 		}
 	case http2.FrameRSTStream:
 		c.end(f.stream)
@@ -192,7 +190,7 @@ func (c *connection) end(stream uint32) {
 	}
 	delete(c.open, stream)
 	c.bytes -= held
-	c.of.arriving.add(-held)
+	c.of.arriving.Add(-held)
 	c.of.streams.Add(-1)
 }
 
@@ -219,7 +217,7 @@ func (g *grpcConnections) makeRoom() {
 		c.mu.Unlock()
 	}
 	if most != nil {
-		most.endReceiving(errBusy)
+		most.endReceiving(server.ErrBusy)
 	}
 }
 

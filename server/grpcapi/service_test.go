@@ -1,9 +1,7 @@
-package server
+package grpcapi
 
 import (
 	"context"
-	"errors"
-	"net"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -33,20 +31,5 @@ func TestEveryMethodOfTheProtoHasAHandler(t *testing.T) {
 		if c.want == "" && (err != nil || len(desc.Methods) != len(c.generated.Methods)) || c.want != "" && (err == nil || err.Error() != c.want) {
 			t.Errorf("got %v, want %q", err, c.want)
 		}
-	}
-}
-
-func TestAServerThatIsUnfitDoesNotBegin(t *testing.T) {
-	w := newWorld(t, nil)
-	w.unfit = errors.New("a method has no handler")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Serve(t.Context(), l, nil); !errors.Is(err, w.unfit) {
-		t.Errorf("got %v, want %v", err, w.unfit)
-	}
-	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("the listener is open: %v", err)
 	}
 }

@@ -1,6 +1,6 @@
 //go:build !race
 
-package server
+package grpcapi
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/server"
 )
 
 // A call allocates, above the backend and gRPC itself: the request's message (as many as it has columns and kinds), its
@@ -20,14 +21,14 @@ func TestACallAllocatesLittle(t *testing.T) {
 	for _, c := range []struct{ rows, views, features, most int }{
 		{1, 1, 50, 23}, {100, 1, 50, 23}, {1000, 1, 50, 23}, {100, 5, 10, 23}, {100, 1, 250, 24},
 	} {
-		w := newWorld(t, nil)
+		w := newWorld(t)
 		var views []*fstore.ViewVersion
 		for i := range c.views {
 			views = append(views, wideView(i, c.features))
-			publish(t, w.store, views[i], now, wideRows(c.rows, c.features)...)
+			publish(t, w.Store, views[i], now, wideRows(c.rows, c.features)...)
 		}
-		w.book.set(page{services: map[string]*fstore.FeatureList{"wide": serviceOf("wide", 1, views...)}})
-		w.follower.poll(context.Background())
+		w.Book.Set(page{Services: map[string]*fstore.FeatureList{"wide": serviceOf("wide", 1, views...)}})
+		w.Poll(context.Background())
 		ids := make([]int64, c.rows)
 		for i := range ids {
 			ids[i] = int64(i)
@@ -44,7 +45,7 @@ func TestACallAllocatesLittle(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			buffers.Put(answer.(encoded).buf)
+			server.Buffers.Put(answer.(encoded).buf)
 		})
 		if int(got) > c.most {
 			t.Errorf("%d rows, %d views of %d features: %v allocations, at most %d are allowed", c.rows, c.views, c.features, got, c.most)

@@ -1,4 +1,4 @@
-package server
+package httpapi
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/server"
 )
 
 // jsonRequest is the body of POST /v1/online-features. Reading it is strict: names are matched exactly, each may be
@@ -75,7 +76,7 @@ func decodeRequest(body []byte) (*jsonRequest, error) {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "the request has unknown fields: %s", strings.Join(unknown, ", ")).
 			WithHint("there are service, model, features, entities and event_timestamps")
 	case ways != 1:
-		return nil, errBothOrNone()
+		return nil, server.NotOneSelection()
 	}
 	return req, nil
 }
@@ -125,8 +126,8 @@ func eachMember(object []byte, fn func(name string, value json.RawMessage) error
 		if slices.Contains(seen, name) {
 			return fstore.Errorf(fstore.ErrInvalid, "%q is there twice", name)
 		}
-		if seen = append(seen, name); len(seen) > maxMembers {
-			return fstore.Errorf(fstore.ErrInvalid, "an object has more than %d fields", maxMembers)
+		if seen = append(seen, name); len(seen) > server.MaxColumns {
+			return fstore.Errorf(fstore.ErrInvalid, "an object has more than %d fields", server.MaxColumns)
 		}
 		var value json.RawMessage
 		if err := d.Decode(&value); err != nil {
@@ -145,9 +146,6 @@ func eachMember(object []byte, fn func(name string, value json.RawMessage) error
 	return nil
 }
 
-// maxMembers bounds the objects of a request; no list of features has as many key columns.
-const maxMembers = 1000
-
 func notJSON(d *json.Decoder, err error, want string) error {
 	var syntax *json.SyntaxError
 	switch {
@@ -164,15 +162,15 @@ func notJSON(d *json.Decoder, err error, want string) error {
 // columns reads the key columns as the types that the features need. Of a column they do not need only the length is
 // read, and of one that no features need not even that: the store names it. The errors are ErrInvalid, with column and
 // row, and ErrTooLarge.
-func (r *jsonRequest) columns(t *target, maxRows int) ([]fstore.Column, error) {
+func (r *jsonRequest) columns(t *server.Target, maxRows int) ([]fstore.Column, error) {
 	out := make([]fstore.Column, len(r.entities))
 	for i, e := range r.entities {
-		at := slices.IndexFunc(t.keys, func(f fstore.Field) bool { return f.Name == e.name })
+		at := slices.IndexFunc(t.Keys, func(f fstore.Field) bool { return f.Name == e.name })
 		c, add := fstore.Column{Name: e.name}, countValue
 		switch {
 		case at >= 0:
-			c, add = fstore.NewColumn(e.name, t.keys[at].Type, 1), (*fstore.Column).AppendParsed
-		case !t.also[e.name]:
+			c, add = fstore.NewColumn(e.name, t.Keys[at].Type, 1), (*fstore.Column).AppendParsed
+		case !t.Also[e.name]:
 			out[i] = c
 			continue
 		}

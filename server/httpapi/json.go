@@ -1,4 +1,4 @@
-package server
+package httpapi
 
 import (
 	"io"
@@ -6,6 +6,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/server"
 )
 
 // WriteAnswerJSON writes an answer as one line of JSON, the form of `fstore get` and of POST /v1/online-features:
@@ -38,7 +39,7 @@ func appendAnswerJSON(dst []byte, keys []fstore.Column, list *fstore.FeatureList
 	}
 	dst = append(dst, `},"features":[`...)
 	for i := range a.Features {
-		if err := checkText(&a.Features[i].Column); err != nil {
+		if err := server.CheckText(&a.Features[i].Column); err != nil {
 			return dst, err
 		}
 		dst = appendFeatureJSON(comma(dst, i), &a.Features[i], a.Rows)

@@ -1,0 +1,68 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/fstore-dev/fstore"
+)
+
+func TestAListsNamesAreNotMixedUp(t *testing.T) {
+	r := &resolved{lists: map[string]*Target{}}
+	a, b := &Target{}, &Target{}
+	r.remember("ab\x00c\x00", a)
+	r.remember("a\x00bc\x00", b)
+	for i, refs := range [][]string{{"ab", "c"}, {"a", "bc"}} {
+		if got, err := r.features(refs); err != nil || got != []*Target{a, b}[i] {
+			t.Errorf("%q: got another list's look-up (%v)", refs, err)
+		}
+	}
+}
+
+func TestCacheOfListsIsBounded(t *testing.T) {
+	r := &resolved{lists: map[string]*Target{}}
+	check := func() {
+		t.Helper()
+		bytes := 0
+		for key := range r.lists {
+			bytes += len(key)
+		}
+		if len(r.lists) > maxLists || bytes > maxListBytes || bytes != r.listBytes {
+			t.Fatalf("%d lists, %d bytes, counted %d", len(r.lists), bytes, r.listBytes)
+		}
+	}
+	for i := range 3 * maxLists {
+		r.remember(fmt.Sprint(i), &Target{})
+	}
+	check()
+	for i := range 100 {
+		r.remember(fmt.Sprint(i)+strings.Repeat("x", maxListBytes/16-10), &Target{})
+		r.remember(strings.Repeat("y", maxListBytes), &Target{})
+	}
+	check()
+	if len(r.lists) == 0 {
+		t.Error("nothing is remembered")
+	}
+}
+
+// One large record among small ones does not make a later batch look large, and a batch tells soon what rows cost.
+func TestCostsAreLearnedFromManyRows(t *testing.T) {
+	v := fstore.View{Name: "texts", Features: []fstore.Feature{{Name: "text", Type: fstore.String}}}
+	c := newCost(&fstore.FeatureList{
+		Uses: []fstore.ViewUse{{Version: &fstore.ViewVersion{View: v}}}, Outputs: []fstore.FeatureOutput{{Name: "text", Feature: "text"}},
+	})
+	c.learn(1000, 1000*100)
+	c.learn(1, 10_000)
+	if got := c.of(1000); got > 3*1000*400 {
+		t.Errorf("after one large record a thousand rows cost %d bytes", got)
+	}
+	c.learn(1000, 1000*10_000)
+	if got, least := c.of(1000), int64(3*1000*8000); got < least {
+		t.Errorf("after large records a thousand rows cost %d bytes, want %d at least", got, least)
+	}
+	c.learn(0, 0)
+	if got := c.of(0); got != 0 {
+		t.Errorf("no rows cost %d bytes", got)
+	}
+}

@@ -1,0 +1,17 @@
+package server
+
+import "time"
+
+// What tests of the server with its protocols see of its inside.
+
+// SetTick has the server look at its catalog at each tick.
+func (s *Server) SetTick(tick <-chan time.Time) { s.tick = tick }
+
+// OnLoad has fn called after each revision taken over.
+func (s *Server) OnLoad(fn func()) { s.follower.loaded = fn }
+
+// Usable is closed once the store was found right.
+func (s *Server) Usable() <-chan struct{} { return s.usable }
+
+// Loaded reports whether a catalog was loaded.
+func (s *Server) Loaded() bool { return s.follower.current.Load() != nil }
