@@ -68,7 +68,11 @@ var homes = map[string][]string{
 	"github.com/fstore-dev/fstore/online/onlinetest": {},
 
 	"github.com/fstore-dev/fstore/registry/definition/definitiontest": {},
+	"github.com/fstore-dev/fstore/server/servertest":                  {},
 }
+
+// apart are packages that never import each other, because each is one way of doing the same.
+var apart = [][]string{{"server/grpcapi", "server/httpapi"}}
 
 func TestEveryPackageImportsOnlyWhatItMay(t *testing.T) {
 	for dir, pkg := range packages(t) {
@@ -79,6 +83,11 @@ func TestEveryPackageImportsOnlyWhatItMay(t *testing.T) {
 		}
 		for _, path := range imports {
 			inner, ours := strings.CutPrefix(path, module+"/")
+			for _, siblings := range apart {
+				if dir != inner && slices.Contains(siblings, dir) && slices.Contains(siblings, inner) {
+					t.Errorf("%s imports %s: the two stay apart", dir, path)
+				}
+			}
 			if ours && !under(inner, allowed) {
 				t.Errorf("%s imports %s", dir, path)
 			}
