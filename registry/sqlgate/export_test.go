@@ -202,3 +202,6 @@ func Words(text string) []int {
 
 // Macros returns the names of what is a macro to the engine.
 func Macros() map[string]bool { return macros }
+
+// BuildsType reports whether a function gives a type that holds those of all its arguments.
+func BuildsType(name string) bool { return buildingFunctions[name] }

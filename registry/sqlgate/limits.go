@@ -108,6 +108,9 @@ func (q *Query) bounds(root node) bool {
 	if stars(map[string]any(root)) > maxStars {
 		q.refuse(root, "name the columns", "its stars multiply the columns by more than %d", maxStars)
 	}
+	if len(q.Refused) == before {
+		q.typeSizes(root)
+	}
 	return len(q.Refused) > before
 }
 

@@ -65,6 +65,13 @@ func TestBoundsOfSQL(t *testing.T) {
 			return "with " + strings.Join(parts, ", ") + fmt.Sprintf(" select count(*) as x from c%d", n)
 		}, 8, 30, "its stars multiply the columns by more than 256"},
 		{"columns(*)", func(n int) string { return "select " + list(n, "columns(*)", ", ") + " from lines" }, 200, 9_000, "its stars multiply the columns by more than 256"},
+		{"types", func(n int) string {
+			parts := []string{"c0 as (select s from lines)"}
+			for i := range n {
+				parts = append(parts, fmt.Sprintf("c%d as (select {'a': s, 'b': s} as s from c%d)", i+1, i))
+			}
+			return "with " + strings.Join(parts, ", ") + fmt.Sprintf(" from c%d", n)
+		}, 13, 40, "types of more than 20000 parts"},
 		{"a list", func(n int) string { return "from lines where x in (" + list(n, "#", ", ") + ")" }, 50_000, 300_000, "more than 200000 words and signs"},
 	} {
 		start := time.Now()
