@@ -21,20 +21,20 @@ type settingKey struct {
 }
 
 var settingKeys = []settingKey{
-	{"project", "", "scopes everything in registry and online store: dev and prod may share both"},
+	{"project", "", "name that scopes registry and online store, so that dev and prod may share both"},
 	{"registry", "sqlite://.fstore/registry.db", "URL of the registry: sqlite://FILE"},
 	{"online", "sqlite://.fstore/online.db", "URL of the online store: sqlite://FILE, redis://, rediss:// or unix://"},
-	{"state", ".fstore/state", "folder in which materialize keeps what it remembers"},
-	{"snapshots", ".fstore/snapshots", "folder in which training-set create --snapshot keeps what a training set is made from"},
-	{"offline.threads", "0", "threads of the offline engine; 0 is one for each CPU"},
-	{"offline.memory_limit", "4GB", "memory the offline engine may use before it spills to temp_dir"},
-	{"offline.temp_dir", ".fstore/tmp", "folder the offline engine spills to"},
+	{"state", ".fstore/state", "folder for the state of materialize"},
+	{"snapshots", ".fstore/snapshots", "folder in which training-set create --snapshot keeps inputs"},
+	{"offline.threads", "0", "threads of the offline engine; 0 means one per CPU"},
+	{"offline.memory_limit", "4GB", "memory that the offline engine may use before it spills to temp_dir"},
+	{"offline.temp_dir", ".fstore/tmp", "folder to which the offline engine spills"},
 	{"serve.grpc", "127.0.0.1:6566", "address of the gRPC server; port 0 takes a free one"},
 	{"serve.http", "127.0.0.1:6567", "address of the HTTP server; port 0 takes a free one"},
-	{"serve.insecure", "false", "true lets the server listen beyond this machine, without TLS and without authentication"},
-	{"serve.hosts", "", "names that HTTP requests may be for, beside localhost and the server's address; separated by commas"},
-	{"serve.max_in_flight", "192MB", "bytes of requests and answers that a server may hold at a time; beyond it callers get RESOURCE_EXHAUSTED"},
-	{"gc.grace", "1d", "how long gc leaves the data of a view version after it stopped being live"},
+	{"serve.insecure", "false", "true allows addresses that other machines can reach, without TLS and without authentication"},
+	{"serve.hosts", "", "host names that HTTP requests may use besides localhost and the server's address, separated by commas"},
+	{"serve.max_in_flight", "192MB", "bytes of requests and answers that a server may hold at once; beyond that, callers get RESOURCE_EXHAUSTED"},
+	{"gc.grace", "1d", "how long gc keeps the data of a view version after it stopped being live"},
 }
 
 // Settings are those of a feature repo, checked; paths are absolute.

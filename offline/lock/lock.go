@@ -20,20 +20,20 @@ const MaxBytes = 64 << 20
 // same. docs/lock.md explains it.
 type Lock struct {
 	Format   int                   `json:"format" doc:"Format of this file. A reader refuses one that it does not know."`
-	Digest   string                `json:"digest" doc:"SHA-256 of all the rest: an edited lock is refused."`
+	Digest   string                `json:"digest" doc:"SHA-256 of everything else. An edited lock is refused."`
 	Name     string                `json:"name" doc:"Name of the training set."`
-	Created  time.Time             `json:"created" doc:"When it was made."`
-	Build    Build                 `json:"build" doc:"What made it. The same build and platform give the same bytes again, another one the same content."`
-	Settings []Setting             `json:"settings" doc:"Settings of the engine and of the file that could change a result, by name."`
-	Registry Registry              `json:"registry" doc:"Where the definitions came from. They are all here in full; nothing is read from there again."`
-	Service  *fstore.ViewRef       `json:"service,omitempty" doc:"The feature service asked for; absent for a list of features."`
-	AsOf     time.Time             `json:"as_of" doc:"Knowledge cut-off: rows created later do not exist."`
-	Features []Feature             `json:"features" doc:"The features in the order of their columns, which stand behind those of the labels."`
-	Uses     []Use                 `json:"uses" doc:"Each use of a view, by one role of its keys; features name them by their place, from 0."`
-	Views    []*fstore.ViewVersion `json:"views" doc:"The view versions used, in full: with the sources and views that they read."`
+	Created  time.Time             `json:"created" doc:"When it was created."`
+	Build    Build                 `json:"build" doc:"The build that created it. The same build and platform give the same bytes again; another one gives the same content."`
+	Settings []Setting             `json:"settings" doc:"Settings of the engine and the file that can change a result, by name."`
+	Registry Registry              `json:"registry" doc:"Where the definitions came from. The lock has them in full, so the registry is not read again."`
+	Service  *fstore.ViewRef       `json:"service,omitempty" doc:"The feature service; absent for a list of features."`
+	AsOf     time.Time             `json:"as_of" doc:"Knowledge cut-off: rows created later are ignored."`
+	Features []Feature             `json:"features" doc:"The features, in column order. Their columns follow those of the labels."`
+	Uses     []Use                 `json:"uses" doc:"Each use of a view, by one role of its keys. Features refer to a use by its index, from 0."`
+	Views    []*fstore.ViewVersion `json:"views" doc:"The view versions used, in full, with the sources and views that they read."`
 	Labels   Labels                `json:"labels" doc:"The rows that were enriched."`
-	Sources  []Source              `json:"sources" doc:"Every source that was read, with every file of it."`
-	Snapshot bool                  `json:"snapshot,omitempty" doc:"The inputs are kept, by content, in the folder of the setting snapshots."`
+	Sources  []Source              `json:"sources" doc:"Every source that was read, with all its files."`
+	Snapshot bool                  `json:"snapshot,omitempty" doc:"Whether the inputs are kept in the folder of the setting snapshots."`
 	Output   Output                `json:"output" doc:"The training set itself."`
 }
 
@@ -56,16 +56,16 @@ type Registry struct {
 	Revision    int64  `json:"revision" doc:"Revision of the project."`
 	Commit      int64  `json:"commit,omitempty" doc:"The last apply before it, as fstore list commits counts them."`
 	GitRevision string `json:"git_revision,omitempty" doc:"Git revision that was applied."`
-	Dirty       bool   `json:"dirty,omitempty" doc:"The tree that was applied had changes which the git revision does not hold."`
+	Dirty       bool   `json:"dirty,omitempty" doc:"Whether the applied repo had changes that the git revision does not contain."`
 }
 
 // Feature is one output column that is a feature.
 type Feature struct {
 	Name    string         `json:"name" doc:"Column of the training set."`
-	View    fstore.ViewRef `json:"view" doc:"The view version that gives it."`
+	View    fstore.ViewRef `json:"view" doc:"The view version that it comes from."`
 	Feature string         `json:"feature" doc:"Its name in the view."`
 	Type    fstore.Type    `json:"type" doc:"Its type."`
-	Use     int            `json:"use" doc:"Place of its use in uses, from 0."`
+	Use     int            `json:"use" doc:"Index of its use in uses, from 0."`
 }
 
 // Use is one use of a view: by which columns of the labels its rows are found.
@@ -79,18 +79,18 @@ type Labels struct {
 	File      *File           `json:"file,omitempty" doc:"The file, Parquet or CSV by its name."`
 	SQL       string          `json:"sql,omitempty" doc:"The query."`
 	Inputs    []fstore.Source `json:"inputs,omitempty" doc:"The sources that the query reads, in full."`
-	Views     []fstore.View   `json:"views,omitempty" doc:"The views that it reads, in full, each behind those it reads."`
+	Views     []fstore.View   `json:"views,omitempty" doc:"The views that it reads, in full, each after those it reads."`
 	Timestamp string          `json:"timestamp" doc:"The column with the instant of a row."`
 	Targets   []string        `json:"targets,omitempty" doc:"The columns that a model learns to predict."`
 	Rows      int64           `json:"rows" doc:"Number of labels."`
-	Sample    *Sample         `json:"sample,omitempty" doc:"The labels that were taken; absent: all."`
+	Sample    *Sample         `json:"sample,omitempty" doc:"The sample; absent if all labels were taken."`
 }
 
 // Source is a source with every file that was read of it.
 type Source struct {
 	Name        string `json:"name" doc:"Name of the source."`
-	Path        string `json:"path" doc:"Its path as the definition writes it, before variables are replaced."`
-	Partitioned bool   `json:"partitioned,omitempty" doc:"Folders such as day=2011-12-09 are columns."`
+	Path        string `json:"path" doc:"Its path as written in the definition, before variables are replaced."`
+	Partitioned bool   `json:"partitioned,omitempty" doc:"Whether folders such as day=2011-12-09 are columns."`
 	Files       []File `json:"files" doc:"The files, in the order in which they were read."`
 }
 
@@ -104,18 +104,18 @@ type File struct {
 // Output is the training set itself.
 type Output struct {
 	File
-	MD5     string   `json:"md5" doc:"MD5 of the bytes, by which DVC knows a file."`
+	MD5     string   `json:"md5" doc:"MD5 of the bytes, which DVC uses."`
 	Rows    int64    `json:"rows" doc:"Number of rows."`
-	Content string   `json:"content" doc:"Digest of the rows and columns, whatever the file's encoding (docs/lock.md)."`
+	Content string   `json:"content" doc:"Digest of rows and columns, independent of the file's encoding (docs/lock.md)."`
 	Columns []Column `json:"columns" doc:"The columns, in order: those of the labels, then the features."`
 }
 
 // Column is a column of the training set.
 type Column struct {
 	Name       string     `json:"name" doc:"Name of the column."`
-	Type       string     `json:"type" doc:"Type as DuckDB calls it."`
-	Content    string     `json:"content" doc:"Digest of the values in order, whatever the file's encoding."`
-	Statistics Statistics `json:"statistics" doc:"What the values are like."`
+	Type       string     `json:"type" doc:"Type, as DuckDB names it."`
+	Content    string     `json:"content" doc:"Digest of the values in order, independent of the file's encoding."`
+	Statistics Statistics `json:"statistics" doc:"Statistics of the values."`
 }
 
 // List returns the features that the lock names, as a request wants them.

@@ -12,21 +12,21 @@ import (
 type Statistics struct {
 	Count       int64           `json:"count" doc:"Values that are not null."`
 	Nulls       int64           `json:"nulls" doc:"Nulls."`
-	NaNs        int64           `json:"nans,omitempty" doc:"NaNs, which are in none of the figures below."`
-	Min         json.RawMessage `json:"min,omitempty" doc:"Least value: a number, a text, true or false, or an instant."`
-	Max         json.RawMessage `json:"max,omitempty" doc:"Greatest value."`
-	Mean        *float64        `json:"mean,omitempty" doc:"Mean of numbers, where all are finite."`
-	Stddev      *float64        `json:"stddev,omitempty" doc:"Standard deviation of a sample, of two numbers or more."`
+	NaNs        int64           `json:"nans,omitempty" doc:"NaNs. They count in none of the figures below."`
+	Min         json.RawMessage `json:"min,omitempty" doc:"Smallest value: a number, a text, true or false, or an instant."`
+	Max         json.RawMessage `json:"max,omitempty" doc:"Largest value."`
+	Mean        *float64        `json:"mean,omitempty" doc:"Mean of numbers, if all are finite."`
+	Stddev      *float64        `json:"stddev,omitempty" doc:"Sample standard deviation, of two or more numbers."`
 	Distinct    *int64          `json:"distinct,omitempty" doc:"Distinct values."`
-	Approximate bool            `json:"approximate,omitempty" doc:"distinct is an estimate, to about a percent: there are more than some 10,000."`
-	Histogram   []Bin           `json:"histogram,omitempty" doc:"Numbers and instants: about as many in each bin. Few distinct texts or truth values: each of them."`
+	Approximate bool            `json:"approximate,omitempty" doc:"distinct is an estimate within about one percent, because there are more than about 10,000."`
+	Histogram   []Bin           `json:"histogram,omitempty" doc:"Bins with about equally many numbers or instants. For booleans and few distinct texts, each value."`
 }
 
 // Bin is a part of a histogram: the values up to and including one, above the bin before. Of texts and truth values it
 // is that value alone.
 type Bin struct {
-	UpTo  json.RawMessage `json:"up_to" doc:"Greatest value of the bin, or the value itself."`
-	Count int64           `json:"count" doc:"Values in it."`
+	UpTo  json.RawMessage `json:"up_to" doc:"Largest value of the bin, or the value itself."`
+	Count int64           `json:"count" doc:"Values in the bin."`
 }
 
 // against says in which figures two statistics differ, old and new.

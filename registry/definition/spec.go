@@ -40,7 +40,7 @@ type Pair struct{ Key, Value Text }
 // MetaSpec is what a definition says to people.
 type MetaSpec struct {
 	Description Text   `yaml:"description" doc:"What it is, for people. Changing it makes no new version."`
-	Owner       Text   `yaml:"owner" doc:"Who answers for it: a team or an address."`
+	Owner       Text   `yaml:"owner" doc:"Who is responsible: a team or an address."`
 	Tags        []Pair `yaml:"tags" doc:"Free labels, name: value."`
 }
 
@@ -65,12 +65,12 @@ type SourceSpec struct {
 	Pos          fstore.Pos `yaml:"-"`
 	Kind         Text       `yaml:"kind,required" form:"const source"`
 	Name         Text       `yaml:"name,required" form:"name" doc:"Name that views and SQL read it by."`
-	Path         Text       `yaml:"path,required" form:"path" doc:"Parquet files: a path or glob, relative to the repo; hive partitions are columns; ${VAR:-default} is replaced when files are read."`
+	Path         Text       `yaml:"path,required" form:"path" doc:"Parquet files: a path or a glob, relative to the repo. Hive partitions become columns. ${VAR:-default} is replaced each time the files are read."`
 	Rename       []Pair     `yaml:"rename" doc:"Column in the files: name in fstore."`
-	Optional     []Text     `yaml:"optional_columns" doc:"Columns that files may lack: there they are null. Any other column that is used must be in every file."`
-	Event        Text       `yaml:"event_timestamp" doc:"Column with the instant at which a row was true. Absent: a static table, which holds for all time."`
+	Optional     []Text     `yaml:"optional_columns" doc:"Columns that files may lack; they are null there. Every other column that is used must be in every file."`
+	Event        Text       `yaml:"event_timestamp" doc:"Column with the instant at which a row was true. Absent: a static table, valid for all time."`
 	Created      Text       `yaml:"created_timestamp" doc:"Column with the instant at which a row became known."`
-	Availability Text       `yaml:"availability" form:"availability" doc:"When a row may be used: created (default where created_timestamp is named), event (default otherwise), or event + 2h."`
+	Availability Text       `yaml:"availability" form:"availability" doc:"When a row may be used: created (the default if created_timestamp is set), event (the default otherwise), or event + 2h."`
 	MetaSpec
 }
 
@@ -79,15 +79,15 @@ type FeatureViewSpec struct {
 	Pos          fstore.Pos    `yaml:"-"`
 	Kind         Text          `yaml:"kind,required" form:"const feature_view"`
 	Name         Text          `yaml:"name,required" form:"name" doc:"Name that services, SQL and commands use."`
-	Entities     []Text        `yaml:"entities,required" form:"name" doc:"The entities it describes: its key is the union of their join keys. [] is one global record that every label matches."`
+	Entities     []Text        `yaml:"entities,required" form:"name" doc:"The entities it describes. Its key is the union of their join keys. [] is one global record that every label matches."`
 	Source       Text          `yaml:"source" form:"name" doc:"The source whose columns it takes as they are. Either this or sql."`
 	SQL          Text          `yaml:"sql" form:"sqlfile" doc:"File beside this one with a SELECT over sources and views that yields keys, event time and features."`
-	Event        Text          `yaml:"event_timestamp" doc:"Column of the SQL's output with the event time. Not with source:, which has its own."`
+	Event        Text          `yaml:"event_timestamp" doc:"Column of the SQL's output with the event time. Not with source, which declares its own."`
 	Created      Text          `yaml:"created_timestamp" doc:"Column of the SQL's output with the instant at which a row became known."`
-	Availability Text          `yaml:"availability" form:"availability" doc:"When a row of the SQL's output may be used: created, event, or event + 2h. Default: created where created_timestamp is named, else the largest lag of its inputs."`
-	TTL          Text          `yaml:"ttl" form:"duration" doc:"How old a value may be, for example 90d. Absent: values never expire."`
-	Publish      *PublishSpec  `yaml:"publish" doc:"The batch schedule. Absent: values are taken to be servable at once."`
-	Online       Flag          `yaml:"online" doc:"false keeps an intermediate view out of services and of materialization. Default true."`
+	Availability Text          `yaml:"availability" form:"availability" doc:"When a row of the SQL's output may be used: created, event, or event + 2h. Default: created if created_timestamp is set, else the largest lag of its inputs."`
+	TTL          Text          `yaml:"ttl" form:"duration" doc:"Maximum age of a value, for example 90d. Absent: values never expire."`
+	Publish      *PublishSpec  `yaml:"publish" doc:"The batch schedule. Absent: values count as servable at once."`
+	Online       Flag          `yaml:"online" doc:"false: an intermediate view, which is neither materialized nor served. Default true."`
 	Features     []FeatureSpec `yaml:"features,required" doc:"The features, in the order that view.* gives."`
 	MetaSpec
 }
@@ -105,8 +105,8 @@ type FeatureSpec struct {
 	Pos     fstore.Pos `yaml:"-"`
 	Name    Text       `yaml:"name,required" form:"name" doc:"Name of the feature."`
 	Type    Text       `yaml:"type,required" form:"type" doc:"Type of its values."`
-	Column  Text       `yaml:"column" doc:"Column of the source or of the SQL's output; the name where it is absent."`
-	Default Literal    `yaml:"default" doc:"Value sent instead of a missing or null one, in training and online."`
+	Column  Text       `yaml:"column" doc:"Column of the source or of the SQL's output. Default: the name."`
+	Default Literal    `yaml:"default" doc:"Value to use instead of a missing or null one, in training and online."`
 	MetaSpec
 }
 
@@ -125,5 +125,5 @@ type RefSpec struct {
 	Ref    Text       `yaml:"ref,required,short" form:"ref" doc:"view.feature, or view.* for all of a view."`
 	As     Text       `yaml:"as" form:"name" doc:"Output name of a single feature."`
 	Prefix Text       `yaml:"prefix" doc:"Put before the output names."`
-	Keys   []Pair     `yaml:"keys" doc:"Join key: column of labels and requests that gives it, where they differ; for example airport: origin."`
+	Keys   []Pair     `yaml:"keys" doc:"Join key: the column of labels and requests that holds it, if the names differ; for example airport: origin."`
 }
