@@ -33,6 +33,23 @@ type Entity struct {
 type Available struct {
 	Created bool     `json:"created,omitempty"` // at its created time (a null one counts as the event time)
 	Lag     Duration `json:"lag,omitzero"`      // otherwise: at its event time plus this
+	Stated  bool     `json:"stated,omitempty"`  // the definition writes it; false: it is the default, or an older build did not record it
+}
+
+// IsEvent reports whether rows are available at their event time itself.
+func (a Available) IsEvent() bool { return !a.Created && a.Lag == 0 }
+
+// CheckDay returns the error of an event column that holds days although no availability is stated: a day does not say when
+// in it a row is known. in names the file, and may be empty.
+func (a Available) CheckDay(column, in string) *Error {
+	if a.Stated {
+		return nil
+	}
+	if in != "" {
+		in = " in " + in
+	}
+	return Errorf(ErrInvalid, "column %s is a DATE%s, which does not say when in the day a row is known", column, in).
+		WithHint("availability: event + 1d when a row sums up its day, event when it is known at 00:00")
 }
 
 // String writes the availability as definitions do.

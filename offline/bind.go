@@ -86,7 +86,7 @@ func (e *Engine) SourceColumns(ctx context.Context, def *fstore.Source) ([]fstor
 		if err != nil {
 			return nil, fmt.Errorf("source %s: %w", def.Name, err)
 		}
-		col := fstore.EngineColumn{Name: c.name, Type: seen.t.Text, Dates: c.dates, Unreadable: c.unreadable, Untyped: seen.untyped}
+		col := fstore.EngineColumn{Name: c.name, Type: seen.t.Text, Dates: c.dayFolder != "", Unreadable: c.unreadable, Untyped: seen.untyped}
 		if seen.untyped != nil {
 			col.Type = ""
 		}

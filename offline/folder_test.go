@@ -101,7 +101,7 @@ func TestFoldersAsTimesAndKeys(t *testing.T) {
 	r.write("s/day=2011-12-02 12%3A30%3A00/k=7/a.parquet", values("x BIGINT", "20"))
 	r.write("s/day=__HIVE_DEFAULT_PARTITION__/k=7/a.parquet", values("x BIGINT", "30"))
 	src := source_("s/*/*/*.parquet")
-	src.Event, src.Available = "day", fstore.Available{}
+	src.Event, src.Available = "day", fstore.Available{Stated: true}
 	v := view(src, []string{"k int64"}, []string{"x int64"})
 	v.View.Event = "day"
 	r.checkAsOf(v, 0, "7 | 2011-12-02T12:30:00Z | 20")

@@ -125,9 +125,9 @@ func (r *repo) train(req TrainingRequest) ([][]string, *TrainingSummary) {
 	return rows, s
 }
 
-// source returns a source over a file.
+// source returns a source over a file, whose rows are available at their event time.
 func source_(path string) fstore.Source { //nolint:revive // source is what tests call its result
-	return fstore.Source{Name: "s", Path: path, Event: "event"}
+	return fstore.Source{Name: "s", Path: path, Event: "event", Available: fstore.Available{Stated: true}}
 }
 
 // view returns version 1 of a view over a source by join keys and features, both given as "name type".

@@ -233,6 +233,9 @@ func (s *session) from(ctx context.Context, v *fstore.ViewVersion, view *fstore.
 		return nil, err
 	}
 	columns, err := s.describe(ctx, "SELECT *\nFROM "+query)
+	if i := columnIndex(columns, view.Event); err == nil && i >= 0 && columns[i].Type == "DATE" && s.pinned == nil {
+		err = unstatedDay(view.Available, view.Event, "")
+	}
 	return []relation{{from: query, columns: columns}}, err
 }
 

@@ -32,7 +32,7 @@ type sourceColumn struct {
 	name       string // as SQL sees it: renamed
 	folder     bool   // it comes from folders
 	types      []fstore.ColumnType
-	dates      bool            // some times of a folder are days
+	dayFolder  string          // the first file whose folder names a day
 	missing    []string        // files that lack it
 	unreadable *fstore.Error   // why nobody can read it; nil: it can be read
 	sql        *sqlColumn      // nil: not looked for yet
@@ -95,7 +95,7 @@ func (s *session) look(ctx context.Context, def *fstore.Source) (*source, error)
 			return nil, err
 		}
 	}
-	return src, nil
+	return src, src.checkDays()
 }
 
 // sourceFiles returns the files of a source: those that its path matches, or those that a lock names.
@@ -213,6 +213,39 @@ func (s *session) checkTime(ctx context.Context, src *source, name string) error
 		}
 	}
 	return src.checkFolderTimes(c)
+}
+
+// checkDays returns an error if a file has days as event times and the definition does not say when in the day a row is
+// known. A training set is made again from the files in its lock as it was made then.
+func (src *source) checkDays() error {
+	if src.lenient || src.def.Static() {
+		return nil
+	}
+	i := slices.IndexFunc(src.columns, func(c *sourceColumn) bool { return c.name == src.def.Event })
+	if file := src.columns[i].dayFile(); file != "" {
+		return unstatedDay(src.def.Available, src.def.Event, file)
+	}
+	return nil
+}
+
+// dayFile returns the first file that has days in a column, if there is one.
+func (c *sourceColumn) dayFile() string {
+	i := slices.IndexFunc(c.types, func(t fstore.ColumnType) bool { return t.Type == "DATE" })
+	if i >= 0 {
+		return c.types[i].File
+	}
+	return c.dayFolder
+}
+
+// unstatedDay returns the error of days as event times, unless the availability is more than the default: event.
+func unstatedDay(a fstore.Available, column, file string) error {
+	if !a.IsEvent() {
+		return nil
+	}
+	if err := a.CheckDay(column, file); err != nil {
+		return err.WithHint("%s; fstore apply then makes a new version. Or write the data with a TIMESTAMP", err.Hint)
+	}
+	return nil
 }
 
 // inFile says which file has a column in a type, where others have it in another.

@@ -61,7 +61,9 @@ func (s *session) folderColumns(src *source) error {
 				given[v.name], order = c, append(order, c)
 			}
 			c.add(sqltype.Folder, file)
-			c.dates = c.dates || isFolderDate.MatchString(v.text())
+			if c.dayFolder == "" && isFolderDate.MatchString(v.text()) {
+				c.dayFolder = file
+			}
 		}
 	}
 	var in, out []*sourceColumn

@@ -96,6 +96,12 @@ func TestAStoreWithoutChecksumsServesUntilTheNextRunRebuildsIt(t *testing.T) {
 	}
 }
 
+// The definitions of an older build are the same versions in this one.
+func TestARegistryOfAnOlderBuildHasNothingToApply(t *testing.T) {
+	_, fstore := upgraded(t, "published")
+	has(t, fstore(0, "plan"), "No changes")
+}
+
 func TestADamagedRecordIsAnErrorAndVerifyCountsIt(t *testing.T) {
 	dir, fstore := upgraded(t, "published")
 	fstore(0, "materialize", "--to", "2025-03-10T12:00:00Z")

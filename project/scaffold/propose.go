@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
@@ -100,13 +101,19 @@ func (s *guessedSource) definition() *fstore.Source {
 		}
 	}
 	if s.event != nil {
-		def.Event = s.event.name
+		def.Event, def.Available = s.event.name, fstore.Available{Stated: s.event.dates}
 	}
 	if s.created != nil {
-		def.Created = s.created.name
+		def.Created, def.Available.Created = s.created.name, true
+	}
+	if s.event != nil && s.event.dates && s.created == nil {
+		def.Available.Lag = oneDay
 	}
 	return def
 }
+
+// oneDay is the lag of rows that sum up a day.
+const oneDay = fstore.Duration(24 * time.Hour)
 
 // views proposes a view for each key of a source. The rows of a static table are about one thing only: their own key, or all
 // keys together.

@@ -96,7 +96,7 @@ func (s *guessedSource) times(b *strings.Builder) {
 			b.WriteString("availability: created\n")
 		}
 	case s.event.dates:
-		b.WriteString("availability: event + 1d # guessed: a row is known when its day is over; check\n")
+		b.WriteString("availability: event + " + oneDay.String() + " # guessed: a row is known when its day is over; check\n")
 	default:
 		b.WriteString("# guessed: a row is known at its event time. If it is loaded later, add availability: event + 2h, say; check\n")
 	}

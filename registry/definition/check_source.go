@@ -217,22 +217,30 @@ func (c *checker) sourceTime(s *source, columns []fstore.EngineColumn, t Text) {
 		c.problems.add(t.Pos, col.Unreadable.Hint, "source %s: %s", s.def.Name, col.Unreadable.Message)
 		return
 	}
-	dates := ""
+	dayFile := ""
 	for _, in := range typesOf(col) {
 		switch {
 		case in.Type != "" && !c.converts(s, t.Value, in.Type, fstore.Timestamp):
 			c.problems.add(t.Pos, "a TIMESTAMP or a DATE", "column %s is %s%s, not an instant", t.Value, in.Type, inFile(col, in))
 			return
-		case isDate(in.Type) || col.Dates:
-			dates = inFile(col, in)
+		case isDate(in.Type):
 			col.Dates = true
+			if len(col.Types) > 1 {
+				dayFile = in.File
+			}
 		}
 	}
-	if col.Dates && t == s.spec.Event && !s.spec.Availability.given() {
-		c.problems.add(t.Pos, "availability: event + 1d when a row sums up its day, event when it is known at 00:00",
-			"column %s is a DATE%s, which does not say when in the day a row is known", t.Value, dates)
+	if col.Dates && t == s.spec.Event {
+		c.checkDay(t, s.spec.Availability, dayFile)
 	}
 	col.Type, col.Untyped = "TIMESTAMP", nil
+}
+
+// checkDay reports an event column that holds days although no availability is stated.
+func (c *checker) checkDay(event, availability Text, file string) {
+	if err := (fstore.Available{Stated: availability.given()}).CheckDay(event.Value, file); err != nil {
+		c.problems.addError(event.Pos, err)
+	}
 }
 
 // optionalColumns warns of optional columns that no file has, which may be mistakes.

@@ -205,9 +205,8 @@ func (c *checker) sqlOutputs(v *view, out []fstore.EngineColumn) {
 	}
 	if v.def.Event != "" {
 		c.output(v, out, from, v.spec.Event.Pos, "event_timestamp", v.def.Event, fstore.Timestamp)
-		if col := column(out, v.def.Event); col != nil && isDate(col.Type) && !v.spec.Availability.given() {
-			c.problems.add(v.spec.Event.Pos, "availability: event + 1d when a row sums up its day, event when it is known at 00:00",
-				"column %s is a DATE, which does not say when in the day a row is known", v.def.Event)
+		if col := column(out, v.def.Event); col != nil && isDate(col.Type) {
+			c.checkDay(v.spec.Event, v.spec.Availability, "")
 		}
 	}
 	if v.def.Created != "" {

@@ -79,12 +79,12 @@ func (c *checker) availability(t Text) (fstore.Available, bool) {
 	base = strings.TrimSpace(base)
 	switch {
 	case base == "created" && !added:
-		return fstore.Available{Created: true}, true
+		return fstore.Available{Created: true, Stated: true}, true
 	case base == "event" && !added:
-		return fstore.Available{}, true
+		return fstore.Available{Stated: true}, true
 	case base == "event":
 		if d := c.duration(Text{strings.TrimSpace(lag), t.Pos}); d != nil {
-			return fstore.Available{Lag: *d}, true
+			return fstore.Available{Lag: *d, Stated: true}, true
 		}
 		if strings.TrimSpace(lag) == "" {
 			c.problems.add(t.Pos, "event + 2h", "availability says event + but not how much")

@@ -95,12 +95,22 @@ func sourceFields(s *fstore.Source, prefix string, withMeta bool) Fields {
 	l.counts(prefix+"event_timestamp", s.Event, "it decides when a row is true")
 	l.counts(prefix+"created_timestamp", s.Created, "it decides when a row is known, and which of two rows wins")
 	if !s.Static() {
-		l.counts(prefix+"availability", s.Available.String(), "it decides when a row may be used")
+		l.counts(prefix+"availability", availabilityText(s.Available), availabilityWhy)
 	}
 	if withMeta {
 		l.meta("", s.Meta)
 	}
 	return l
+}
+
+const availabilityWhy = "it decides when a row may be used"
+
+// availabilityText tells apart what the fingerprint tells apart.
+func availabilityText(a fstore.Available) string {
+	if a.IsEvent() && !a.Stated {
+		return "event (default)"
+	}
+	return a.String()
 }
 
 // ViewFields lists what a version of a view says, with what it reads; nothing for nil.
@@ -140,7 +150,7 @@ func (l *Fields) schedule(v *fstore.View) {
 		l.counts("publish.delay", p.Delay.String(), why)
 	}
 	if !v.Static() {
-		l.counts("availability", v.Available.String(), "it decides when a row may be used")
+		l.counts("availability", availabilityText(v.Available), availabilityWhy)
 	}
 	if v.Offline {
 		l.silent("online", "false", "it decides where the view is used, not its values")

@@ -76,6 +76,7 @@ type inputPrint struct {
 	Name     string         `json:"name"`
 	Keys     []fstore.Field `json:"keys"`
 	Features []featurePrint `json:"features"`
+	Stated   bool           `json:"stated,omitempty"` // its availability is event, and written: see printAvailable
 	Rows     rowsPrint      `json:"rows"`
 }
 
@@ -90,12 +91,19 @@ func (p *Fingerprinter) View(ctx context.Context, v *fstore.ViewVersion) (string
 		Publish: v.View.Publish, Rows: rows,
 	}
 	if !v.View.Static() {
-		print.Available = &v.View.Available
+		print.Available = printAvailable(v.View.Available)
 	}
 	for i := range print.Features {
 		print.Features[i].Default = v.View.Feature(print.Features[i].Name).Default
 	}
 	return digest(print)
+}
+
+// printAvailable encodes an availability. Whether it is stated counts only for the event time itself: without it, a file
+// whose event times are days is refused, so a definition that states what was the default is a new version.
+func printAvailable(a fstore.Available) *fstore.Available {
+	a.Stated = a.Stated && a.IsEvent()
+	return &a
 }
 
 func digest(print any) (string, error) {
@@ -145,7 +153,7 @@ func (p *Fingerprinter) rows(ctx context.Context, in *fstore.ViewVersion, v *fst
 		if err != nil {
 			return r, nil, err
 		}
-		r.Views = append(r.Views, inputPrint{Name: name, Keys: up.Keys, Features: featurePrints(up, columnOf), Rows: rows})
+		r.Views = append(r.Views, inputPrint{Name: name, Keys: up.Keys, Features: featurePrints(up, columnOf), Stated: printAvailable(up.Available).Stated, Rows: rows})
 	}
 	return r, sqlgate.Fold, nil
 }
@@ -197,7 +205,7 @@ func printSource(s *fstore.Source) sourcePrint {
 	}
 	slices.SortFunc(p.Rename, func(a, b renamed) int { return strings.Compare(a.From, b.From) })
 	if !s.Static() {
-		p.Available = &s.Available
+		p.Available = printAvailable(s.Available)
 	}
 	return p
 }
