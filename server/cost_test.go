@@ -8,8 +8,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/server"
 )
 
 // together makes n requests, all of which are in the store at the same time, and returns those that were refused.
@@ -49,7 +51,7 @@ func (w *world) together(n int, ask func(i int) error) (refused []error) {
 // ordinary is a world of ten views of 50 features each, every second of which is a string.
 func ordinary(t testing.TB, customers int) *world {
 	p := page{Services: map[string]*fstore.FeatureList{}, Views: map[string]*fstore.ViewVersion{}}
-	w := newWorld(t, nil)
+	w := newWorld(t, func(o *server.Options) { o.Timeout = time.Hour }) // a busy machine takes its time
 	for n := range 10 {
 		var fs []fstore.Feature
 		for i := range 50 {
