@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/fstore-dev/fstore/internal/english"
@@ -82,7 +83,7 @@ func (a *app) initRepo(dir string, write func(dir string) error, written string)
 	if a.json() {
 		return a.printJSON(map[string]string{"repo": dir})
 	}
-	_, err := fmt.Fprintf(a.stdout, written, dir)
+	_, err := fmt.Fprint(a.stdout, thisFolder(fmt.Sprintf(written, dir), dir))
 	return err
 }
 
@@ -114,6 +115,15 @@ func (a *app) initFrom(ctx context.Context, dir string, from []string) error {
 		b.WriteString("Note: " + terminal.InCell(line) + "\n")
 	}
 	fmt.Fprintf(&b, "\nNext: check the lines of definitions.yaml marked \"guessed\", then\n  cd %s\n  fstore validate\n  fstore plan\n", dir)
-	_, err = fmt.Fprint(a.stdout, b.String())
+	_, err = fmt.Fprint(a.stdout, thisFolder(b.String(), dir))
 	return err
+}
+
+// thisFolder returns what is said of a new repo, in other words where the repo is the current folder.
+func thisFolder(text, dir string) string {
+	if filepath.Clean(dir) != "." {
+		return text
+	}
+	text = strings.Replace(text, "feature repo to "+dir, "feature repo to this folder", 1)
+	return strings.Replace(text, "  cd "+dir+"\n", "", 1)
 }
