@@ -110,6 +110,19 @@ func (e *Engine) BindSQL(ctx context.Context, sql string, inputs []fstore.Relati
 }
 
 func (s *session) bindSQL(ctx context.Context, sql string, inputs []fstore.Relation) ([]fstore.EngineColumn, error) {
+	out, err := s.outputs(ctx, sql, inputs)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := s.plan(ctx, sql, ", skip_null := true, skip_empty := true, skip_default := true")
+	if err != nil {
+		return nil, err
+	}
+	return out, checkPlan(plan, sql, inputs)
+}
+
+// outputs makes empty relations for inputs, and returns the output columns of a query over them.
+func (s *session) outputs(ctx context.Context, sql string, inputs []fstore.Relation) ([]fstore.EngineColumn, error) {
 	if err := s.empty(ctx, sql, inputs); err != nil {
 		return nil, err
 	}
@@ -122,20 +135,22 @@ func (s *session) bindSQL(ctx context.Context, sql string, inputs []fstore.Relat
 	for i := range b.Len {
 		out = append(out, fstore.EngineColumn{Name: b.Columns[0].Strings[i], Type: b.Columns[1].Strings[i]})
 	}
-	return out, s.checkPlan(ctx, sql, inputs)
+	return out, nil
 }
 
-// PlanSQL returns the plan of a query over relations, of which only the columns are needed, as DuckDB's
-// json_serialize_plan writes it: bound, and not optimized.
-func (e *Engine) PlanSQL(ctx context.Context, sql string, inputs []fstore.Relation) (plan []byte, err error) {
-	err = e.bind(ctx, func(s *session) error {
-		if err := s.empty(ctx, sql, inputs); err != nil {
+// PlanSQL is BindSQL, and returns also the plan of the query, as DuckDB's json_serialize_plan writes it: bound, and not
+// optimized.
+func (e *Engine) PlanSQL(ctx context.Context, sql string, inputs []fstore.Relation) (out []fstore.EngineColumn, plan []byte, err error) {
+	err = e.bind(ctx, func(s *session) (err error) {
+		if out, err = s.outputs(ctx, sql, inputs); err != nil {
 			return err
 		}
-		plan, err = s.plan(ctx, sql, "")
-		return err
+		if plan, err = s.plan(ctx, sql, ""); err != nil {
+			return err
+		}
+		return checkPlan(plan, sql, inputs)
 	})
-	return plan, err
+	return out, plan, err
 }
 
 // plan returns the plan of a query as json_serialize_plan writes it with some options. The error of a query without one

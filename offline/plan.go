@@ -2,7 +2,6 @@ package offline
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -40,11 +39,7 @@ func nameSet(text string) map[string]bool {
 
 // checkPlan returns an *fstore.SQLError unless the plan of a query scans nothing but the inputs, which are temporary
 // tables here, and calls nothing but the functions of the list.
-func (s *session) checkPlan(ctx context.Context, sql string, inputs []fstore.Relation) error {
-	raw, err := s.plan(ctx, sql, ", skip_null := true, skip_empty := true, skip_default := true")
-	if err != nil {
-		return err
-	}
+func checkPlan(raw []byte, sql string, inputs []fstore.Relation) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	var answer struct {

@@ -92,7 +92,7 @@ func (s *Snapshot) judgeQuery(ctx context.Context, engine definition.Engine, tex
 		}
 		seen[name] = true
 	}
-	plan, err := engine.PlanSQL(ctx, text.SQL, inputs)
+	_, plan, err := engine.PlanSQL(ctx, text.SQL, inputs)
 	if errors.As(err, new(*fstore.SQLError)) {
 		return nil
 	}

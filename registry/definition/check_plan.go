@@ -7,13 +7,8 @@ import (
 )
 
 // sqlPlan judges what the engine's binder makes of the SQL, which yields the columns of out.
-func (c *checker) sqlPlan(v *view, inputs []fstore.Relation, out []fstore.EngineColumn) {
+func (c *checker) sqlPlan(v *view, plan []byte, out []fstore.EngineColumn) {
 	if len(v.query.Refused) > 0 {
-		return
-	}
-	plan, err := c.engine.PlanSQL(c.ctx, v.text, inputs)
-	if err != nil {
-		c.sqlError(v, err)
 		return
 	}
 	event := slices.IndexFunc(out, func(col fstore.EngineColumn) bool { return v.def.Event != "" && col.Name == v.def.Event })

@@ -29,7 +29,7 @@ func (c *checker) sqlView(v *view, path []string) {
 	if !known || !ok || v.query.TooLarge {
 		return
 	}
-	out, err := c.engine.BindSQL(c.ctx, v.text, columns)
+	out, plan, err := c.engine.PlanSQL(c.ctx, v.text, columns)
 	if err != nil {
 		if len(v.query.Refused) == 0 { // else it may be the same mistake again
 			c.sqlError(v, err)
@@ -37,7 +37,7 @@ func (c *checker) sqlView(v *view, path []string) {
 		return
 	}
 	c.sqlOutputs(v, out)
-	c.sqlPlan(v, columns, out)
+	c.sqlPlan(v, plan, out)
 }
 
 func (c *checker) sqlPos(v *view, offset int) fstore.Pos {

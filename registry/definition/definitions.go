@@ -18,10 +18,9 @@ type Engine interface {
 	// SourceColumns returns the columns of a source's files. Check asks without rename and times, which it
 	// looks into itself, to say where in the definition a mistake is.
 	SourceColumns(ctx context.Context, s *fstore.Source) ([]fstore.EngineColumn, error)
-	// BindSQL returns the columns that SQL yields over inputs.
-	BindSQL(ctx context.Context, sql string, inputs []fstore.Relation) ([]fstore.EngineColumn, error)
-	// PlanSQL returns the plan that the engine's binder makes of SQL over inputs, before it is optimized, as JSON.
-	PlanSQL(ctx context.Context, sql string, inputs []fstore.Relation) ([]byte, error)
+	// PlanSQL returns the columns that SQL yields over inputs, and the plan that the engine's binder makes of it, before it is
+	// optimized, as JSON.
+	PlanSQL(ctx context.Context, sql string, inputs []fstore.Relation) (columns []fstore.EngineColumn, plan []byte, err error)
 	// HoldsNothing reports whether no file of a source that has a column in an engine's type holds a value in it, NaN aside.
 	// Such a column converts to any type.
 	HoldsNothing(ctx context.Context, s *fstore.Source, column, engineType string) (bool, error)

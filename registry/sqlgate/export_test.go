@@ -87,7 +87,7 @@ func Canonical(tree []byte) string {
 // Engine gives trees and plans.
 type Engine interface {
 	Parser
-	PlanSQL(ctx context.Context, sql string, inputs []fstore.Relation) ([]byte, error)
+	PlanSQL(ctx context.Context, sql string, inputs []fstore.Relation) ([]fstore.EngineColumn, []byte, error)
 }
 
 // PlanFindings returns what there is to say of the plan of a query: what is refused, and the doubts behind "doubt: ".
@@ -100,7 +100,7 @@ func PlanFindings(ctx context.Context, engine Engine, sql string, inputs ...fsto
 	if err != nil {
 		return []string{err.Error()}
 	}
-	plan, err := engine.PlanSQL(ctx, sql, inputs)
+	_, plan, err := engine.PlanSQL(ctx, sql, inputs)
 	if err != nil {
 		return []string{err.Error()}
 	}

@@ -124,7 +124,7 @@ func FuzzSQL(f *testing.F) {
 			}
 			inputs = append(inputs, in)
 		}
-		plan, err := e.PlanSQL(t.Context(), sql, inputs)
+		_, plan, err := e.PlanSQL(t.Context(), sql, inputs)
 		if err != nil {
 			return
 		}

@@ -87,12 +87,8 @@ func (pinEngine) SourceColumns(context.Context, *fstore.Source) ([]fstore.Engine
 	return []fstore.EngineColumn{{Name: "k", Type: "BIGINT"}, {Name: "event", Type: "TIMESTAMP"}, {Name: "a", Type: "BIGINT"}, {Name: "b", Type: "BIGINT"}}, nil
 }
 
-func (pinEngine) PlanSQL(context.Context, string, []fstore.Relation) ([]byte, error) {
-	return nil, errors.ErrUnsupported
-}
-
-func (pinEngine) BindSQL(context.Context, string, []fstore.Relation) ([]fstore.EngineColumn, error) {
-	return nil, errors.New("there is no SQL")
+func (pinEngine) PlanSQL(context.Context, string, []fstore.Relation) ([]fstore.EngineColumn, []byte, error) {
+	return nil, nil, errors.New("there is no SQL")
 }
 
 func (pinEngine) HoldsNothing(context.Context, *fstore.Source, string, string) (bool, error) {

@@ -80,18 +80,22 @@ func (e *Engine) BindSQL(ctx context.Context, text string, inputs []fstore.Relat
 	return out, rows.Err()
 }
 
-func (e *Engine) PlanSQL(ctx context.Context, text string, inputs []fstore.Relation) ([]byte, error) {
+func (e *Engine) PlanSQL(ctx context.Context, text string, inputs []fstore.Relation) ([]fstore.EngineColumn, []byte, error) {
+	out, err := e.BindSQL(ctx, text, inputs)
+	if err != nil {
+		return nil, nil, err
+	}
 	conn, err := e.empty(ctx, inputs)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer conn.Close()
 	var plan []byte
 	err = conn.QueryRowContext(ctx, "select json_serialize_plan(?::varchar)::varchar", text).Scan(&plan)
 	if bytes.Contains(plan[:min(len(plan), 20)], []byte(`"error":true`)) {
-		return nil, &fstore.SQLError{Message: string(plan), Offset: -1}
+		return nil, nil, &fstore.SQLError{Message: string(plan), Offset: -1}
 	}
-	return infinite.ReplaceAll(plan, []byte(`"value":"$1"`)), err
+	return out, infinite.ReplaceAll(plan, []byte(`"value":"$1"`)), err
 }
 
 // empty returns the connection with empty tables for inputs.
@@ -145,12 +149,8 @@ func (NoEngine) SourceColumns(context.Context, *fstore.Source) ([]fstore.EngineC
 	return nil, fstore.ErrNotFound
 }
 
-func (NoEngine) BindSQL(context.Context, string, []fstore.Relation) ([]fstore.EngineColumn, error) {
-	return nil, fstore.ErrNotFound
-}
-
-func (NoEngine) PlanSQL(context.Context, string, []fstore.Relation) ([]byte, error) {
-	return nil, fstore.ErrNotFound
+func (NoEngine) PlanSQL(context.Context, string, []fstore.Relation) ([]fstore.EngineColumn, []byte, error) {
+	return nil, nil, fstore.ErrNotFound
 }
 
 func (NoEngine) HoldsNothing(context.Context, *fstore.Source, string, string) (bool, error) {
