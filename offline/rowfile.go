@@ -144,9 +144,8 @@ func (r *rowFile) numbered() string {
 
 // keyColumn is a column that gives a join key.
 type keyColumn struct {
-	field          // of numbered
-	name    string // of the column
-	untyped bool   // it has no type, and so nothing but nulls
+	field        // of numbered
+	name  string // of the column
 }
 
 // keyColumns finds the columns that give join keys.
@@ -159,20 +158,19 @@ func (r *rowFile) keyColumns(keys []fstore.Field) ([]keyColumn, error) {
 				WithHint("the columns are %s; a service may name another with keys: {%s: COLUMN}", columnNames(r.columns), k.Name)
 		}
 		f := field{column: fmt.Sprintf("l%d", i), from: sqltype.Parse(r.columns[i].Type), to: k.Type}
-		untyped := r.untyped[k.Name]
-		if !untyped && !f.from.Converts(k.Type) {
+		if r.untyped[k.Name] {
+			f.from = sqltype.Null
+		}
+		if !f.from.Converts(k.Type) {
 			return nil, fstore.Errorf(fstore.ErrInvalid, "column %s is %s, but the join key is %s, and they are never equal", k.Name, r.columns[i].Type, k.Type)
 		}
-		out = append(out, keyColumn{f, k.Name, untyped})
+		out = append(out, keyColumn{f, k.Name})
 	}
 	return out, nil
 }
 
 // joinKey returns the join key, converted. NaN is a missing key: that is how data frames write one.
 func (k keyColumn) joinKey() string {
-	if k.untyped {
-		return "NULL::" + sqltype.Of(k.to)
-	}
 	c := convert(k.column, k.from, k.to)
 	if k.from.Mantissa == 0 {
 		return c.cast
@@ -185,7 +183,7 @@ func (k keyColumn) joinKey() string {
 func misfits(keys []keyColumn) (checked []keyColumn, aggregates []string) {
 	for _, k := range keys {
 		unfit := k.unfit()
-		if unfit == "" || k.untyped {
+		if unfit == "" {
 			continue
 		}
 		if k.from.Mantissa > 0 {
