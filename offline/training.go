@@ -380,29 +380,3 @@ func (t *training) stage(ctx context.Context, name string, do func(context.Conte
 	t.summary.Seconds = append(t.summary.Seconds, StageDuration{name, clock().Sub(start).Seconds()})
 	return err
 }
-
-// report calls the request's Progress until stop is called, which waits for the last call.
-func (t *training) report(stage string) (stop func()) {
-	if t.req.Progress == nil {
-		return func() {}
-	}
-	t.req.Progress(Progress{Stage: stage})
-	ended, finished := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(finished)
-		tick := time.NewTicker(200 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ended:
-				return
-			case <-tick.C:
-				t.req.Progress(Progress{stage, t.conn.Progress()})
-			}
-		}
-	}()
-	return func() {
-		close(ended)
-		<-finished
-	}
-}

@@ -15,7 +15,7 @@ import (
 // options say how the command line opens a repo.
 func (a *app) options() project.Options {
 	return project.Options{
-		Settings: a.given, Lookup: a.lookup, Environ: a.environ, Clock: a.now, Version: buildVersion(),
+		Settings: a.given, Lookup: a.lookup, Environ: a.environ, Clock: a.now, Version: version,
 		Notify: a.notify, Secret: a.addSecret,
 		EngineOpened: func(s *project.Settings) {
 			if megabytes, ok := project.ParseMemory(s.MemoryLimit); ok {

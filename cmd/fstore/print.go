@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/fstore-dev/fstore/internal/terminal"
 )
@@ -33,5 +31,3 @@ func (a *app) printPainted(color, line string) {
 	a.paint(color, line)
 	fmt.Fprintln(a.stdout)
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

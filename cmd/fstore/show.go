@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -110,7 +111,7 @@ func (a *app) printShown(s *project.Definition) error {
 func metaFacts(fact func(name, value string), m fstore.Meta) {
 	fact("description", m.Description)
 	fact("owner", m.Owner)
-	for _, k := range sortedKeys(m.Tags) {
+	for _, k := range slices.Sorted(maps.Keys(m.Tags)) {
 		fact("tag "+k, m.Tags[k])
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 
@@ -12,14 +13,6 @@ import (
 
 // version is set when fstore is built by make.
 var version string
-
-// buildVersion returns the version of this build: make's, else that of the module.
-func buildVersion() string {
-	if version != "" {
-		return version
-	}
-	return project.ModuleVersion()
-}
 
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
@@ -33,7 +26,7 @@ func (a *app) versionCommand() *cobra.Command {
 				Go       string `json:"go"`
 				DuckDB   string `json:"duckdb"`
 				Platform string `json:"platform"`
-			}{buildVersion(), runtime.Version(), duckdb.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+			}{cmp.Or(version, project.ModuleVersion()), runtime.Version(), duckdb.Version(), runtime.GOOS + "/" + runtime.GOARCH}
 			if a.json() {
 				return a.printJSON(v)
 			}
