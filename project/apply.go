@@ -26,17 +26,21 @@ type Applied struct {
 	Promotions []registry.Promotion `json:"promotions"` // versions that serve now and did not before
 }
 
-// Apply registers what a plan shows, in one transaction or not at all, and lets serve what is published already.
+// Apply registers what a plan shows, in one transaction or not at all, and switches serving to what is published already.
 // ErrConflict: the registry has moved since the plan was made. ErrCheck: the plan breaks callers. An error beside a
 // result is about what serves; the plan is applied.
 func (p *Project) Apply(ctx context.Context, plan *registry.Plan, o ApplyOptions) (*Applied, error) {
+	if plan == nil || plan.Project != p.Settings.Project {
+		return nil, fstore.Errorf(fstore.ErrUsage, "the plan is not one of project %s", p.Settings.Project)
+	}
 	if err := CheckBreaking(plan); err != nil && !o.Breaking {
 		return nil, err
 	}
-	db, err := p.createdRegistry(ctx)
+	db, err := registry.Open(ctx, p.Settings.Registry.reveal())
 	if err != nil {
 		return nil, err
 	}
+	defer db.Close()
 	out := &Applied{Plan: plan, Promotions: []registry.Promotion{}}
 	if !plan.Empty() {
 		info := p.commitInfo(ctx)
@@ -70,6 +74,7 @@ func (p *Project) Promote(ctx context.Context) ([]registry.Promotion, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer db.Close()
 	snap, err := db.Snapshot(ctx, p.Settings.Project)
 	if err != nil {
 		return nil, err

@@ -7,10 +7,18 @@ import (
 	"strings"
 )
 
-// ModuleVersion returns the version of the program's main module.
+const module = "github.com/fstore-dev/fstore"
+
+// ModuleVersion returns the version of fstore that the program was built with.
 func ModuleVersion() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "(devel)"
+	}
+	for _, m := range append(info.Deps, &info.Main) {
+		if m.Path == module && m.Version != "" {
+			return m.Version
+		}
 	}
 	return "(devel)"
 }

@@ -2,6 +2,7 @@ package project
 
 import (
 	"context"
+
 	"github.com/fstore-dev/fstore/registry/definition"
 )
 

@@ -15,7 +15,7 @@ type SetDifference struct {
 	Old         string           `json:"old"`
 	New         string           `json:"new"`
 	Same        bool             `json:"same"`         // nothing differs
-	SameContent bool             `json:"same_content"` // the rows and columns do not
+	SameContent bool             `json:"same_content"` // rows and columns are the same
 	Definitions []ViewDifference `json:"definitions"`
 	*lock.Differences
 }

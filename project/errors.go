@@ -1,10 +1,14 @@
 package project
 
-import "errors"
+import (
+	"errors"
+
+	fstore "github.com/fstore-dev/fstore"
+)
 
 // ArgumentError is an error about one argument of a request. The command line shows the flag instead of the name.
 type ArgumentError struct {
-	Name string // out, labels or repo
+	Name string // such as out, labels, repo or at
 	Err  error
 }
 
@@ -20,4 +24,18 @@ func about(name string, err error) error {
 		return err
 	}
 	return &ArgumentError{name, err}
+}
+
+// oneOf returns an error unless exactly one of several ways to say something was taken.
+func oneOf(what string, given ...bool) error {
+	n := 0
+	for _, taken := range given {
+		if taken {
+			n++
+		}
+	}
+	if n != 1 {
+		return fstore.Errorf(fstore.ErrUsage, "name one of %s, got %d", what, n)
+	}
+	return nil
 }

@@ -38,6 +38,7 @@ func (p *Project) GC(ctx context.Context, o GCOptions) (*Garbage, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer db.Close()
 	store, err := p.openedStore()
 	if err != nil {
 		return nil, err

@@ -153,16 +153,23 @@ func (g Graph) Nearest(kind string, ref fstore.ViewRef) string {
 		case d.Version > 0:
 			return fmt.Sprintf("head has %s@%d; of services only that one is shown", d.Name, d.Version)
 		}
-		return "an " + string(d.Kind) + " has no versions: fstore show " + d.Name
+		return withArticle(string(d.Kind)) + " has no versions: fstore show " + d.Name
 	}
 	if found := g.Find("", fstore.ViewRef{Name: ref.Name}); len(found) > 0 {
 		kind := string(found[0].Kind)
-		return fmt.Sprintf("%s is a %s: fstore show %s/%[1]s", ref.Name, kind, strings.TrimPrefix(kind, "feature_"))
+		return fmt.Sprintf("%s is %s: fstore show %s/%[1]s", ref.Name, withArticle(kind), strings.TrimPrefix(kind, "feature_"))
 	}
 	if hint := fstore.DidYouMean(ref.Name, g.names()); strings.HasPrefix(hint, "did you mean") {
 		return hint
 	}
 	return "fstore list shows those there are"
+}
+
+func withArticle(kind string) string {
+	if kind == string(registry.KindEntity) {
+		return "an " + kind
+	}
+	return "a " + kind
 }
 
 // names returns the names of all definitions in head, in order.

@@ -45,11 +45,15 @@ func (k *KeyRows) add(given []string, value func(c *fstore.Column) error) error 
 			return fstore.Errorf(fstore.ErrInvalid, "%s is not a key of these features", name).WithHint("their keys are %s", k.Names())
 		}
 	}
-	for i := range k.Columns {
-		c := &k.Columns[i]
-		if err := value(c); err != nil {
+	row := make([]fstore.Column, len(k.Columns)) // whole before any of it is added
+	for i, c := range k.Columns {
+		row[i] = fstore.NewColumn(c.Name, c.Type, 0)
+		if err := value(&row[i]); err != nil {
 			return fmt.Errorf("%s: %w", c.Name, err)
 		}
+	}
+	for i := range row {
+		k.Columns[i].AppendFrom(&row[i], 0)
 	}
 	return nil
 }

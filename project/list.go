@@ -1,6 +1,9 @@
 package project
 
-import fstore "github.com/fstore-dev/fstore"
+import (
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry"
+)
 
 // Listed is a definition in head, in short.
 type Listed struct {
@@ -21,15 +24,15 @@ type Listed struct {
 	Offline   bool              `json:"offline,omitempty"`
 }
 
-// List returns the definitions of a kind: entities, sources, views or services.
+// List returns the definitions of a kind, named as for Find; none of a kind that it does not know.
 func (g Graph) List(kind string) []Listed {
 	out := []Listed{}
-	switch kind {
-	case "entities":
+	switch {
+	case IsKind(kind, registry.KindEntity):
 		for _, e := range g.Entities() {
 			out = append(out, Listed{Name: e.Name, Meta: e.Meta, Keys: e.JoinKeys})
 		}
-	case "sources":
+	case IsKind(kind, registry.KindSource):
 		for _, s := range g.Sources() {
 			l := Listed{Name: s.Name, Meta: s.Meta, Path: s.Path, Event: s.Event, Created: s.Created}
 			if !s.Static() {
@@ -37,7 +40,7 @@ func (g Graph) List(kind string) []Listed {
 			}
 			out = append(out, l)
 		}
-	case "views":
+	case IsKind(kind, registry.KindView):
 		for _, v := range g.Views() {
 			l := Listed{
 				Name: v.Ref.Name, Version: v.Ref.Version, Serving: &v.Serving, Meta: v.View.Meta, Entities: v.View.Entities, Keys: v.View.Keys,
@@ -48,7 +51,7 @@ func (g Graph) List(kind string) []Listed {
 			}
 			out = append(out, l)
 		}
-	case "services":
+	case IsKind(kind, registry.KindService):
 		for _, s := range g.Services() {
 			l := Listed{Name: s.Ref.Name, Version: s.Ref.Version, Serving: &s.Serving, Meta: s.Service.Meta}
 			for _, o := range s.Outputs {

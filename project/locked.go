@@ -60,6 +60,7 @@ func (p *Project) recordedSet(ctx context.Context, name string) (*LockedSet, err
 	if err != nil {
 		return nil, fmt.Errorf("training set %s: %w", name, err)
 	}
+	defer db.Close()
 	record, err := db.TrainingSet(ctx, p.Settings.Project, name)
 	if err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ type MaterializeRequest struct {
 	Mode     materialize.Mode // Full, Rewind
 	Wait     time.Duration    // for another run of the same view
 	Progress func(materialize.Progress)
+	Ran      func([]materialize.Summary) error // called once the views ran, before what serves changes
 }
 
 // Materialized is what a run did.
@@ -28,14 +29,15 @@ type Materialized struct {
 	Promotions []registry.Promotion  // versions that serve now and did not before
 }
 
-// Materialize makes the online store hold views as of an instant, and lets serve what is then published. A view that
-// fails does not stop the others: the result says what was done, whatever the error is.
+// Materialize makes the online store hold views as of an instant, and switches serving to what is then published. A view
+// that fails does not stop the others: the result says what was done, whatever the error is.
 func (p *Project) Materialize(ctx context.Context, r MaterializeRequest) (*Materialized, error) {
 	out := &Materialized{}
 	db, err := p.registry(ctx)
 	if err != nil {
 		return out, err
 	}
+	defer db.Close()
 	o := materialize.Options{
 		To: r.To, Mode: r.Mode, Wait: r.Wait, Progress: r.Progress, Now: p.options.Clock, Build: buildIdentity(p.options.Version),
 		Clock: Clock{p.options.Clock}, State: p.stateDir(), Store: p.Settings.Online.String(),
@@ -66,6 +68,9 @@ func (p *Project) Materialize(ctx context.Context, r MaterializeRequest) (*Mater
 	}
 	var runErr error
 	out.Views, runErr = materialize.Run(ctx, o)
+	if r.Ran != nil {
+		runErr = errors.Join(runErr, r.Ran(out.Views))
+	}
 	out.Promotions, err = p.Promote(context.WithoutCancel(ctx))
 	return out, errors.Join(runErr, err)
 }

@@ -55,10 +55,14 @@ type PinRequest struct {
 // Pin pins features to a version of a model. To pin the same again changes nothing. ErrConflict: the version is pinned
 // to something else.
 func (p *Project) Pin(ctx context.Context, r PinRequest) (*Pinned, error) {
+	if err := oneOf("a training set or a service", r.TrainingSet != "", r.Service != ""); err != nil {
+		return nil, err
+	}
 	db, err := p.registry(ctx)
 	if err != nil {
 		return nil, err
 	}
+	defer db.Close()
 	info := p.commitInfo(ctx)
 	pin := registry.Pin{Model: r.Model, TrainingSet: r.TrainingSet, Author: info.Author, Now: info.Now}
 	if pin.List, err = p.pinnedList(ctx, db, r); err != nil {
@@ -109,6 +113,7 @@ func (p *Project) AliasModel(ctx context.Context, model, alias, version string) 
 	if err != nil {
 		return "", err
 	}
+	defer db.Close()
 	return db.AliasModel(ctx, p.Settings.Project, model, alias, version, p.now())
 }
 
@@ -118,6 +123,7 @@ func (p *Project) DropAlias(ctx context.Context, model, alias string) (was strin
 	if err != nil {
 		return "", err
 	}
+	defer db.Close()
 	return db.DropAlias(ctx, p.Settings.Project, model, alias, p.now())
 }
 
@@ -127,6 +133,7 @@ func (p *Project) Unpin(ctx context.Context, ref fstore.ModelRef) (idle []fstore
 	if err != nil {
 		return nil, err
 	}
+	defer db.Close()
 	m, err := db.UnpinModel(ctx, p.Settings.Project, ref, p.now())
 	if err != nil {
 		return nil, err

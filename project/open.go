@@ -16,31 +16,13 @@ import (
 	"github.com/fstore-dev/fstore/registry"
 )
 
-// registry returns the registry, to which something was applied. ErrNotReady: there is none yet.
+// registry opens the registry, to which something was applied. The caller closes it: it is open for one operation only,
+// because its file may be replaced by another one, such as a copy that is restored. ErrNotReady: there is none yet.
 func (p *Project) registry(ctx context.Context) (*registry.DB, error) {
-	return p.openedRegistry(ctx, registryExists)
-}
-
-// createdRegistry returns the registry and creates it where there is none yet.
-func (p *Project) createdRegistry(ctx context.Context) (*registry.DB, error) {
-	return p.openedRegistry(ctx, func(*Settings) error { return nil })
-}
-
-func (p *Project) openedRegistry(ctx context.Context, check func(*Settings) error) (*registry.DB, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.db != nil {
-		return p.db, nil
-	}
-	if err := check(p.Settings); err != nil {
+	if err := registryExists(p.Settings); err != nil {
 		return nil, err
 	}
-	db, err := registry.Open(ctx, p.Settings.Registry.reveal())
-	if err != nil {
-		return nil, err
-	}
-	p.db = db
-	return db, nil
+	return registry.Open(ctx, p.Settings.Registry.reveal())
 }
 
 func registryExists(s *Settings) error {
@@ -57,17 +39,17 @@ func (s *Settings) nothingApplied() error {
 
 // openedEngine returns the offline engine of the repo.
 func (p *Project) openedEngine() (*offline.Engine, error) {
+	p.once.Do(func() { p.options.BeforeEngine(p.Settings) })
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.engine != nil {
-		return p.engine, nil
+	if p.engine != nil || p.closed {
+		return p.engine, p.usable()
 	}
 	s := p.Settings
 	o := offline.Options{Threads: s.Threads, MemoryLimit: s.MemoryLimit, TempDir: s.TempDir, Dir: s.Dir, Lookup: p.options.Lookup}
 	if s.State != "" {
 		o.Digests = filepath.Join(s.State, "digests.json")
 	}
-	p.options.EngineOpened(s)
 	engine, err := offline.Open(o)
 	if err != nil {
 		return nil, err
@@ -80,8 +62,8 @@ func (p *Project) openedEngine() (*offline.Engine, error) {
 func (p *Project) openedStore() (*online.Store, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.store != nil {
-		return p.store, nil
+	if p.store != nil || p.closed {
+		return p.store, p.usable()
 	}
 	b, err := openBackend(p.Settings.Online)
 	if err != nil {

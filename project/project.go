@@ -1,11 +1,13 @@
 // Package project is fstore as a library: one feature repo, opened with its settings, its registry, its offline engine
 // and its online store, and what can be done with it. The command line is a thin layer over it.
 //
-// A Project opens the registry, the engine and the store when they are first needed and keeps them until Close. Nothing
-// here prints or exits: what a person should know beside results goes to Options.Notify.
+// A Project opens the engine and the store when they are first needed and keeps them until Close; the registry is open only
+// while an operation needs it. Nothing here prints or exits: what a person should know beside results goes to
+// Options.Notify. Texts may hold passwords that a server or a library repeats: whoever shows them masks what
+// Options.Secret was told.
 //
 // Errors are of the kinds of package fstore. ErrUsage: an argument or a setting cannot be used. ErrDefinition: a file
-// of the repo is wrong. ErrNotReady: nothing was applied yet.
+// of the repo is wrong. ErrNotReady: something has to be run first, such as the first apply.
 package project
 
 import (
@@ -37,14 +39,14 @@ type Options struct {
 	Environ func() []string
 	// Clock tells the time; nil is time.Now.
 	Clock func() time.Time
-	// Version is that of the program, for the locks of training sets; empty is the version of its main module.
+	// Version is that of fstore, for the locks of training sets; empty is the version that the program was built with.
 	Version string
 	// Notify gets what a person should know beside results; nil drops it. Calls come one at a time.
 	Notify func(Notice)
 	// Secret gets every password in the settings, before anything can print it; nil drops it.
 	Secret func(password string)
-	// EngineOpened is called before the offline engine opens, which may take as much memory as the settings let it.
-	EngineOpened func(*Settings)
+	// BeforeEngine is called once, before the offline engine opens, which may take as much memory as the settings let it.
+	BeforeEngine func(*Settings)
 }
 
 // A Setting is the value of a setting, and where it was given, for errors: such as --memory-limit.
@@ -85,21 +87,32 @@ func (o *Options) defaults() {
 	if o.Secret == nil {
 		o.Secret = func(string) {}
 	}
-	if o.EngineOpened == nil {
-		o.EngineOpened = func(*Settings) {}
+	if o.BeforeEngine == nil {
+		o.BeforeEngine = func(*Settings) {}
 	}
 }
 
-// Project is an open feature repo. Its methods may be called concurrently.
+// Project is an open feature repo. Its methods may be called concurrently, but not while Close runs nor after it. Nobody
+// changes its settings.
 type Project struct {
 	Settings *Settings
 
-	options Options
+	options  Options
+	once     sync.Once  // Options.BeforeEngine was called
+	noticing sync.Mutex // held while Options.Notify runs
 
-	mu     sync.Mutex // guards what follows: each is nil until it is needed
-	db     *registry.DB
-	engine *offline.Engine
-	store  *online.Store
+	mu     sync.Mutex // guards what follows
+	closed bool
+	engine *offline.Engine // nil until it is needed
+	store  *online.Store   // likewise
+}
+
+// usable returns an error once the project is closed.
+func (p *Project) usable() error {
+	if p.closed {
+		return fstore.Errorf(fstore.ErrInvalid, "the project is closed")
+	}
+	return nil
 }
 
 // Open opens the feature repo in a folder; "" is the one that FSTORE_REPO names, else the nearest one upward from the
@@ -177,7 +190,7 @@ func find(dir string, lookup func(string) (string, bool)) (string, error) {
 	}
 }
 
-// Close closes what was opened.
+// Close closes what was opened. No method may run, and none works afterwards.
 func (p *Project) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -188,10 +201,7 @@ func (p *Project) Close() error {
 	if p.store != nil {
 		errs = append(errs, p.store.Close())
 	}
-	if p.db != nil {
-		errs = append(errs, p.db.Close())
-	}
-	p.engine, p.store, p.db = nil, nil, nil
+	p.engine, p.store, p.closed = nil, nil, true
 	return errors.Join(errs...)
 }
 
@@ -199,11 +209,17 @@ func (p *Project) Close() error {
 func (p *Project) now() time.Time { return p.options.Clock() }
 
 func (p *Project) note(format string, args ...any) {
-	p.options.Notify(Notice{Text: fmt.Sprintf(format, args...)})
+	p.notify(Notice{Text: fmt.Sprintf(format, args...)})
 }
 
 func (p *Project) warn(format string, args ...any) {
-	p.options.Notify(Notice{Warning: true, Text: fmt.Sprintf(format, args...)})
+	p.notify(Notice{Warning: true, Text: fmt.Sprintf(format, args...)})
+}
+
+func (p *Project) notify(n Notice) {
+	p.noticing.Lock()
+	defer p.noticing.Unlock()
+	p.options.Notify(n)
 }
 
 // usage turns an error about an argument into one of kind ErrUsage.
@@ -215,12 +231,14 @@ func usage(err error) error {
 // stateDir is where runs of this project keep what they remember.
 func (p *Project) stateDir() string { return filepath.Join(p.Settings.State, p.Settings.Project) }
 
-// Snapshot reads the registry as it is now. ErrNotReady: there is no registry yet.
+// Snapshot reads the registry as it is now. ErrNotReady: there is no registry yet. A project to which nothing was applied
+// has revision 0.
 func (p *Project) Snapshot(ctx context.Context) (*registry.Snapshot, error) {
 	db, err := p.registry(ctx)
 	if err != nil {
 		return nil, err
 	}
+	defer db.Close()
 	return db.Snapshot(ctx, p.Settings.Project)
 }
 
@@ -242,5 +260,6 @@ func (p *Project) Commits(ctx context.Context) ([]registry.Commit, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer db.Close()
 	return db.Commits(ctx, p.Settings.Project)
 }

@@ -16,11 +16,20 @@ type QueryRequest struct {
 	SQL   string // instead
 	Where []offline.ColumnValue
 	At    *time.Time // only rows that were visible then; nil: all
-	Limit int
+	Limit int        // of rows; 0: 20
 }
 
 // Query computes rows from the sources. The online store is not read.
 func (p *Project) Query(ctx context.Context, r QueryRequest) (*offline.QueryResult, error) {
+	switch {
+	case r.Limit < 0:
+		return nil, fstore.Errorf(fstore.ErrUsage, "limit %d: at least one row", r.Limit)
+	case r.Limit == 0:
+		r.Limit = 20
+	}
+	if err := oneOf("a view or source, or SQL", r.Name != "", r.SQL != ""); err != nil {
+		return nil, err
+	}
 	engine, err := p.openedEngine()
 	if err != nil {
 		return nil, err

@@ -35,6 +35,9 @@ func (s Selection) serving(snap *registry.Snapshot) (*fstore.FeatureList, error)
 
 // Serving resolves a selection to the versions that serve. It also returns the key columns that any request may carry.
 func (p *Project) Serving(ctx context.Context, s Selection) (list *fstore.FeatureList, also map[string]bool, err error) {
+	if err := oneOf("a service, a model or a list of features", s.Service != "", s.Model.Name != "", len(s.Features) > 0); err != nil {
+		return nil, nil, err
+	}
 	snap, err := p.Snapshot(ctx)
 	if err != nil {
 		return nil, nil, err

@@ -39,8 +39,8 @@ type Server struct {
 func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err error) {
 	s := p.Settings
 	if !o.At.IsZero() && s.Online.scheme() != "sqlite" && !o.Replay {
-		return nil, fstore.Errorf(fstore.ErrUsage, "--at would replay from %s, which other servers may use", s.Online).
-			WithHint("pass --replay, too, if no caller takes this server for one that answers as of now")
+		return nil, about("at", fstore.Errorf(fstore.ErrUsage, "would replay from %s, which other servers may use", s.Online).
+			WithHint("pass --replay, too, if no caller takes this server for one that answers as of now"))
 	}
 	follower, err := p.followed(ctx)
 	if err != nil {

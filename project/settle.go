@@ -61,6 +61,7 @@ func (p *Project) TrainingSets(ctx context.Context) ([]ListedTrainingSet, error)
 	if err != nil {
 		return nil, err
 	}
+	defer db.Close()
 	records, err := db.TrainingSets(ctx, p.Settings.Project)
 	p.settleBeside(ctx, db, records)
 	out := make([]ListedTrainingSet, len(records))
@@ -76,6 +77,7 @@ func (p *Project) TrainingSetNames(ctx context.Context) (names []string) {
 	if err != nil {
 		return nil
 	}
+	defer db.Close()
 	records, _ := db.TrainingSets(ctx, p.Settings.Project)
 	for _, r := range records {
 		if r.Retired.IsZero() {

@@ -48,6 +48,9 @@ func (p *Project) CreateTrainingSet(ctx context.Context, r TrainingSetRequest) (
 	if err := fstore.CheckName(r.Name); err != nil {
 		return nil, err
 	}
+	if err := r.check(); err != nil {
+		return nil, err
+	}
 	if err := checkOut(r.Out); err != nil {
 		return nil, about("out", err)
 	}
@@ -55,13 +58,25 @@ func (p *Project) CreateTrainingSet(ctx context.Context, r TrainingSetRequest) (
 	if err != nil {
 		return nil, err
 	}
+	defer db.Close()
 	c := &creation{p: p, db: db, r: r}
 	return c.create(ctx)
 }
 
+// check refuses what contradicts itself.
+func (r *TrainingSetRequest) check() error {
+	if r.Sample != nil && r.Sample.Rows < 1 {
+		return fstore.Errorf(fstore.ErrUsage, "sample of %d rows: at least one", r.Sample.Rows)
+	}
+	if err := oneOf("a file of labels or a query for labels", r.Labels != "", r.LabelsSQL != ""); err != nil {
+		return err
+	}
+	return oneOf("a service or a list of features", r.Selection.Service != "", len(r.Selection.Features) > 0)
+}
+
 // checkOut checks the name of a file that a training set is written to.
 func checkOut(out string) error {
-	if name := filepath.Base(out); !strings.HasSuffix(name, parquetSuffix) || name == parquetSuffix {
+	if !strings.HasSuffix(out, parquetSuffix) || filepath.Base(out) == parquetSuffix { // a folder's name may end so, and then in a slash
 		return fstore.Errorf(fstore.ErrUsage, "%s: a training set is a Parquet file", out).WithHint("give it a name that ends in %s", parquetSuffix)
 	}
 	return nil

@@ -22,6 +22,11 @@ type VerifyRequest struct {
 // Verify reads every key back from the online store and compares it with the view computed offline as of the instant that
 // it is published at. That a view is not right is a finding, not an error.
 func (p *Project) Verify(ctx context.Context, r VerifyRequest) ([]verify.View, error) {
+	if r.Service != "" || r.Model.Name != "" || len(r.Views) > 0 {
+		if err := oneOf("views, a service or a model", r.Service != "", r.Model.Name != "", len(r.Views) > 0); err != nil {
+			return nil, err
+		}
+	}
 	snap, err := p.Snapshot(ctx)
 	if err != nil {
 		return nil, err

@@ -39,7 +39,8 @@ type FileState struct {
 
 // VerifyTrainingSet checks a training set, by its name or lock, against its lock: whether the files that it was made from
 // are unchanged, whether its own file is, and whether making it again gives the same content. That something is not as
-// the lock says is a finding, not an error. ErrCheck: the lock itself cannot be read.
+// the lock says is a finding, not an error. ErrCheck: the lock was changed after it was written. A
+// result beside an error says what was found before it.
 func (p *Project) VerifyTrainingSet(ctx context.Context, arg string, o VerifySetOptions) (*VerifiedSet, error) {
 	set, err := p.LockedSet(ctx, arg)
 	if errors.Is(err, fstore.ErrCorrupt) {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
@@ -26,7 +27,7 @@ func (a *app) doctor(ctx context.Context) error {
 	d := project.Doctor(ctx, a.repo, a.options())
 	for i := range d.Checks {
 		c := &d.Checks[i]
-		c.Message, c.Hint = a.mask(c.Message), a.mask(c.Hint)
+		c.Message, c.Hint = a.mask(strings.Replace(c.Message, "repo "+a.repo+":", "--repo "+a.repo+":", 1)), a.mask(c.Hint)
 	}
 	if err := a.printDiagnosis(d); err != nil || d.OK {
 		return err

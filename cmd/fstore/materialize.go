@@ -58,11 +58,11 @@ func (a *app) materialize(ctx context.Context, views []string, f materializeFlag
 	return a.with(ctx, func(p *project.Project) error {
 		progress := a.progress()
 		r.Progress = func(p materialize.Progress) { progress.Show(p.View.String()+" "+string(p.Stage), p.Done, p.Total) }
-		done, err := p.Materialize(ctx, r)
-		progress.Clear()
-		if err := a.printSummaries(done.Views); err != nil {
-			return err
+		r.Ran = func(views []materialize.Summary) error {
+			progress.Clear()
+			return a.printSummaries(views)
 		}
+		done, err := p.Materialize(ctx, r)
 		if !a.json() {
 			a.printPromotions(done.Promotions)
 		}

@@ -17,7 +17,7 @@ func (a *app) options() project.Options {
 	return project.Options{
 		Settings: a.given, Lookup: a.lookup, Environ: a.environ, Clock: a.now, Version: version,
 		Notify: a.notify, Secret: a.addSecret,
-		EngineOpened: func(s *project.Settings) {
+		BeforeEngine: func(s *project.Settings) {
 			if megabytes, ok := project.ParseMemory(s.MemoryLimit); ok {
 				a.watched.Do(func() { memory.Watch(int64(megabytes*1.25)*1_000_000+memorySpare, a.outOfMemory) })
 			}

@@ -86,7 +86,7 @@ func (a *app) serve(ctx context.Context, p *project.Project, r *replay) error {
 	}
 	srv, err := p.Server(ctx, project.ServerOptions{Logger: logger, At: at, Replay: r.confirmed})
 	if err != nil {
-		return err
+		return asFlags(err)
 	}
 	grpc, web := srv.Addresses()
 	if err := a.printAddresses(grpc, web, at); err != nil {

@@ -18,7 +18,7 @@ import (
 // From writes a repo whose definitions are proposed from the columns of Parquet files: paths, folders or patterns. The
 // folder may hold other files; none is written over. lookup returns variables of the environment.
 func From(ctx context.Context, dir string, from []string, lookup func(string) (string, bool)) (*Proposal, error) {
-	fresh, err := room(dir)
+	fresh, err := room(dir, lookup)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ var repoFiles = []string{project.SettingsFile, definitionsFile, schemaDir}
 
 // room returns an error if a repo in a folder would write over something, or read YAML that is something else. It reports
 // whether the folder is empty or not there.
-func room(dir string) (fresh bool, err error) {
+func room(dir string, lookup func(string) (string, bool)) (fresh bool, err error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return true, nil
@@ -59,7 +59,7 @@ func room(dir string) (fresh bool, err error) {
 			return false, fstore.Errorf(fstore.ErrConflict, "init %s: %s is there already", dir, name).WithHint("give the name of a new folder")
 		}
 	}
-	repo, err := definition.Load(dir, os.LookupEnv)
+	repo, err := definition.Load(dir, lookup)
 	if err != nil {
 		return false, fmt.Errorf("init %s: %w", dir, err)
 	}
