@@ -40,7 +40,7 @@ var layers = map[string][]string{
 	"client":       {"client", "online", "proto"},
 	"feature_repo": {"feature_repo"},
 	"docs":         {},
-	"project":      {"project", "registry", "offline", "online", "materialize", "verify", "server", "feature_repo", "docs", "regular", "internal"},
+	"project":      {"project", "sqltype", "registry", "offline", "online", "materialize", "verify", "server", "feature_repo", "docs", "regular", "internal"},
 	"cmd":          {"cmd", "project", "registry", "offline", "online", "materialize", "verify", "server", "client", "internal"},
 	"examples":     {"examples"},
 	"internal":     {"internal"},

@@ -12,12 +12,12 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// Labels by a query come in the order of its ORDER BY. Rows that this leaves equal, or all of them where it has none,
+// The rows of a query come in the order of its ORDER BY. Rows that this leaves equal, or all of them where it has none,
 // would come in any order, another one on another number of threads. So they are ordered by all columns then, one after
 // the other; rows that are equal in those too are the same.
 
-// totalOrder returns the query of _label_sql with an ORDER BY that settles the order of its rows. It has so many columns.
-func (s *session) totalOrder(ctx context.Context, sql string, columns int) (string, error) {
+// totalOrder returns a query, which a view has, with an ORDER BY that settles the order of its rows. It has so many columns.
+func (s *session) totalOrder(ctx context.Context, view, sql string, columns int) (string, error) {
 	tree, err := s.parse(ctx, sql)
 	if err != nil {
 		return "", err
@@ -26,7 +26,7 @@ func (s *session) totalOrder(ctx context.Context, sql string, columns int) (stri
 	orders, selected := query.orders(), query.list("select_list")
 	switch {
 	case orders == nil:
-		return "SELECT *\nFROM _label_sql\nORDER BY ALL", nil
+		return "SELECT *\nFROM " + view + "\nORDER BY ALL", nil
 	case ordersAll(orders.list("orders"), selected):
 		return sql, nil
 	}

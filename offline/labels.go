@@ -81,7 +81,7 @@ func (s *session) labelQuery(ctx context.Context, l *labels, in Labels, c cut) e
 	if l.columns, err = s.describe(ctx, "SELECT *\nFROM _label_sql"); err != nil {
 		return err
 	}
-	ordered, err := s.totalOrder(ctx, in.SQL, len(l.columns))
+	ordered, err := s.totalOrder(ctx, "_label_sql", in.SQL, len(l.columns))
 	if err != nil {
 		return err
 	}

@@ -38,8 +38,8 @@ const (
 )
 
 // Query returns the rows that a request asks for. A view's are those of its history: its keys, event, created and
-// available (when the row became visible), and its features; the newest come first. A source's, and those of a query, come
-// in their own order.
+// available (when the row became visible), and its features; the newest come first. A source's come
+// in their own order, those of a query in one that no number of threads changes.
 func (e *Engine) Query(ctx context.Context, req QueryRequest) (*QueryResult, error) {
 	v := req.View
 	if v == nil {
@@ -105,7 +105,18 @@ func (s *session) queried(ctx context.Context, req *QueryRequest) (from, order s
 	if err := plain(s.conn.Exec(ctx, prefix+req.SQL.SQL)); err != nil {
 		return "", "", placed(sqlError(err, prefix, req.SQL.SQL), theQuery, req.SQL.SQL)
 	}
-	return "_query_sql", "", nil
+	if req.Source != nil {
+		return "_query_sql", "", nil
+	}
+	columns, err := s.describe(ctx, "SELECT *\nFROM _query_sql")
+	if err != nil {
+		return "", "", err
+	}
+	ordered, err := s.totalOrder(ctx, "_query_sql", req.SQL.SQL, len(columns))
+	if err != nil {
+		return "", "", err
+	}
+	return "_query_ordered", "", s.exec(ctx, "CREATE TEMP VIEW _query_ordered AS\n"+ordered)
 }
 
 // history returns the FROM item of a view's rows under the names of the view, and their order: the newest first.
@@ -128,10 +139,12 @@ func (r *rows) history(c cut) (from, order string) {
 		}
 		by = ident(event) + " DESC, " + ident(unusedName(r.view, createdColumn)) + " DESC, "
 	}
+	sorted := names
 	for i, f := range r.record {
 		add(r.feature(i, fmt.Sprintf("f%d", i)), f.Name)
+		sorted = append(sorted[:len(sorted):len(sorted)], ident(f.Name)+" DESC NULLS LAST") // of a tie the row that counts is first
 	}
-	return "(\n  SELECT\n  " + list(columns) + "\n  FROM " + r.name + where + "\n)", "\nORDER BY " + by + list(names)
+	return "(\n  SELECT\n  " + list(columns) + "\n  FROM " + r.name + where + "\n)", "\nORDER BY " + by + list(sorted)
 }
 
 // unusedName returns a name for a column of a history that no key or feature has.

@@ -16,6 +16,7 @@ func (c *contentColumn) statistics() lock.Statistics {
 		return s
 	}
 	n, approximate := y.distinct.count()
+	n = min(n, y.count) // an estimate may be above it
 	s.Distinct, s.Approximate, s.Histogram = &n, approximate, c.histogram()
 	if c.measure == ofNumbers && y.finite > 0 && !y.infinite {
 		mean := y.mean

@@ -244,7 +244,7 @@ func (e *examination) publishedView(ctx context.Context, store *online.Store, v 
 	run := "run fstore materialize " + ref.String()
 	switch {
 	case !found:
-		e.bad("published", run, "%s was never materialized", ref)
+		e.bad("published", run, "%s is not published in this store", ref)
 		return false
 	case pointer.Damaged != "":
 		e.bad("published", run+" --full", "the store's pointer of %s cannot be read", ref)

@@ -52,6 +52,9 @@ func (p *Project) Materialize(ctx context.Context, r MaterializeRequest) (*Mater
 	if o.Views, err = viewsNamed(snap, r.Views); err != nil {
 		return out, err
 	}
+	if len(o.Views) == 0 {
+		p.note("There are no feature views to materialize.")
+	}
 	store, err := p.openedStore()
 	if err != nil {
 		return out, err

@@ -101,6 +101,10 @@ func (c *creation) create(ctx context.Context) (_ *TrainingSet, err error) {
 		Name: c.r.Name, Timestamp: c.r.Timestamp, Targets: c.r.Targets, Sample: c.r.Sample, AsOf: c.r.AsOf,
 		Now: p.now().UTC().Truncate(time.Microsecond), Clock: p.options.Clock, Version: p.options.Version, Progress: c.r.Progress,
 	}
+	if c.r.AsOf != nil && c.r.AsOf.After(c.req.Now) {
+		return nil, about("as-of", fstore.Errorf(fstore.ErrUsage, "%s is after now, %s", fstore.FormatTime(*c.r.AsOf), fstore.FormatTime(c.req.Now)).
+			WithHint("what is not yet known cannot be in a training set"))
+	}
 	if c.req.Timestamp == "" {
 		c.req.Timestamp = offline.DefaultTimestamp
 	}

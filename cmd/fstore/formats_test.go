@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -120,6 +121,11 @@ func features(t *testing.T, answer string) any {
 	from.UseNumber()
 	if err := from.Decode(&a); err != nil || len(a.Features) == 0 {
 		t.Fatalf("%v: %s", err, answer)
+	}
+	for i := range a.Features {
+		if f := &a.Features[i]; f.Statuses == nil { // all are PRESENT
+			f.Statuses = slices.Repeat([]string{"PRESENT"}, len(f.Values))
+		}
 	}
 	return a
 }

@@ -120,7 +120,7 @@ func (a *app) printRows(result *offline.QueryResult) error {
 		_, err := fmt.Fprintln(a.stdout, "There are no such rows.")
 		return err
 	case result.More:
-		_, err := fmt.Fprintf(a.stdout, "There are more than these %s; --limit shows more.\n", english.Count(b.Len, "row"))
+		_, err := fmt.Fprintf(a.stdout, "There are more rows than the %s shown; --limit shows more.\n", english.Thousands(int64(b.Len)))
 		return err
 	}
 	return nil

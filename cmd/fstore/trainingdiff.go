@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -62,7 +63,7 @@ func (a *app) printDifference(d *project.SetDifference) error {
 		if in.From != "" {
 			path = project.ShortPath(in.From) + " → " + path
 		}
-		files.Row(orElse(in.Source, "labels"), in.Change, path)
+		files.Row(cmp.Or(in.Source, "labels"), in.Change, path)
 	}
 	if err := a.printAfter(true, files); err != nil {
 		return err
@@ -78,13 +79,6 @@ func (a *app) printDifference(d *project.SetDifference) error {
 		fmt.Fprintln(a.stdout, "\nThe content is the same.")
 	}
 	return nil
-}
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
 
 // printAfter prints a table that has rows, behind an empty line where there is something before it.

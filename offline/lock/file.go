@@ -86,7 +86,7 @@ const Suffix = ".lock.json"
 // Path returns where the lock of a training set's file is: beside it.
 func Path(out string) string { return strings.TrimSuffix(out, ".parquet") + Suffix }
 
-const restoreLock = "a lock is never edited: take the one that was written, from version control or by fstore training-set show NAME --output json"
+const restoreLock = "a lock is never edited: take the one that was written, from version control, or the member lock of what fstore training-set show NAME --output json prints"
 
 // Contradiction is the error of a lock in which two members do not agree.
 func Contradiction(err error) error {

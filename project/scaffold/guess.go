@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // What the names and types of columns suggest. The tables of names are patterns of path.Match over names in snake_case; an
@@ -81,10 +82,10 @@ func guessColumns(columns []fstore.EngineColumn) []guessedColumn {
 		for k, t := range c.Types {
 			g.folder = g.folder || t.Type == "FOLDER"
 			g.dates = g.dates || t.Type == "DATE"
-			if t.Type == `"NULL"` && len(c.Types) == 1 {
+			if t.Type == sqltype.Null.Text && len(c.Types) == 1 {
 				g.typ, g.why = fstore.Invalid, "all null, without a type"
 			}
-			if k > 0 && typeFor(t.Type) == fstore.Invalid {
+			if k > 0 && t.Type != sqltype.Null.Text && typeFor(t.Type) == fstore.Invalid {
 				g.typ = fstore.Invalid
 			}
 		}
