@@ -27,7 +27,7 @@ func NewFingerprinter(engine sqlgate.Parser) *Fingerprinter {
 
 // The encoding of a view: everything that can change one of its values, and nothing else.
 type viewPrint struct {
-	Algorithm string            `json:"Algorithm"`
+	Algorithm string            `json:"algorithm"`
 	Keys      []fstore.Field    `json:"keys"`
 	Features  []featurePrint    `json:"features"` // by name
 	TTL       *fstore.Duration  `json:"ttl,omitempty"`
@@ -219,7 +219,7 @@ func ServiceFingerprint(s *ServiceVersion, viewPrint func(fstore.ViewRef) string
 		Keys    []fstore.KeyBinding `json:"keys"`
 	}
 	print := struct {
-		Algorithm string   `json:"Algorithm"`
+		Algorithm string   `json:"algorithm"`
 		Outputs   []output `json:"outputs"`
 	}{Algorithm: Algorithm}
 	for _, o := range s.Outputs {
