@@ -101,7 +101,7 @@ func featureFrom(f *fstorev1.Feature, rows int, events online.EventTimes) (out o
 				statuses[i] = byte(online.NullValue)
 			}
 		}
-		out.Statuses = unsafe.Slice((*online.Status)(unsafe.SliceData(statuses)), len(statuses))
+		out.Statuses = unsafe.Slice((*online.Status)(unsafe.SliceData(statuses)), len(statuses)) //nolint:gosec // G103: a Status is a byte
 	}
 	if out.Events = times; events == online.WithEventTimes && times == nil {
 		out.Events = []int64{}

@@ -19,8 +19,10 @@ import (
 func TestInfiniteValuesAreTold(t *testing.T) {
 	nan, inf, always := math.NaN(), math.Inf(1), fstore.FromMicros(-math.MaxInt64)
 	features := []fstore.Feature{
-		{Name: "a", Type: fstore.Float32}, {Name: "b", Type: fstore.Float64},
-		{Name: "c", Type: fstore.List(fstore.Float32)}, {Name: "d", Type: fstore.List(fstore.Float64)},
+		{Name: "a", Type: fstore.Float32},
+		{Name: "b", Type: fstore.Float64},
+		{Name: "c", Type: fstore.List(fstore.Float32)},
+		{Name: "d", Type: fstore.List(fstore.Float64)},
 	}
 	v := view("v", 1, []fstore.Field{{Name: "k", Type: fstore.String}}, features...)
 	expires := view("brief", 1, []fstore.Field{{Name: "k", Type: fstore.String}}, fstore.Feature{Name: "e", Type: fstore.Int64})

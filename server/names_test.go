@@ -17,13 +17,10 @@ var (
 	serviceOf = servertest.ServiceOf
 	publish   = servertest.Publish
 	orders    = servertest.Orders
-	today     = servertest.Today
 	wideView  = servertest.WideView
 	wideRows  = servertest.WideRows
 
 	int64s    = servertest.Int64s
-	strs      = servertest.Strings
-	times     = servertest.Times
 	byService = servertest.ByService
 	byRefs    = servertest.ByRefs
 )

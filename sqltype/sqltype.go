@@ -57,6 +57,7 @@ func Parse(s string) Type {
 	return t
 }
 
+// Types that only files have, and no value.
 var (
 	Null   = Parse(`"NULL"`) // of a column that is all null, where the writer did not know its type
 	Folder = Parse("FOLDER") // of the values of folders such as day=2011-12-09: text that becomes any type

@@ -53,8 +53,11 @@ func TestEditedDefinitionsInLocks(t *testing.T) {
 	} {
 		edited := write(c.name, c.edit)
 		for _, args := range [][]string{
-			{"verify", edited, "--no-rebuild"}, {"verify", edited}, {"rebuild", edited, "--out", filepath.Join(sh.dir, "x.parquet")},
-			{"diff", edited, "churn"}, {"diff", "churn", edited},
+			{"verify", edited, "--no-rebuild"},
+			{"verify", edited},
+			{"rebuild", edited, "--out", filepath.Join(sh.dir, "x.parquet")},
+			{"diff", edited, "churn"},
+			{"diff", "churn", edited},
 		} {
 			var out bytes.Buffer
 			got := run(append([]string{"training-set"}, append(args, "--repo", sh.dir)...), nil, &out, &out)

@@ -10,14 +10,11 @@ type (
 )
 
 var (
-	now         = servertest.Now
-	customerKey = servertest.CustomerKey
+	now = servertest.Now
 
 	view      = servertest.View
 	serviceOf = servertest.ServiceOf
 	publish   = servertest.Publish
-	orders    = servertest.Orders
-	today     = servertest.Today
 	wideView  = servertest.WideView
 	wideRows  = servertest.WideRows
 

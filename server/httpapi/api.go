@@ -23,7 +23,7 @@ type API struct {
 	hosts hosts
 	web   connections
 	http  *http.Server
-	late  context.Context // ends where a draining server no longer waits for requests to arrive
+	late  context.Context //nolint:containedctx // lives as long as the server; ends where a draining server no longer waits for requests to arrive
 	hurry context.CancelFunc
 }
 

@@ -2,10 +2,11 @@ package httpapi
 
 import (
 	"context"
-	"github.com/fstore-dev/fstore/server"
 	"net"
 	"net/http"
 	"sync"
+
+	"github.com/fstore-dev/fstore/server"
 )
 
 // A connection that an HTTP client keeps open cannot be closed without a risk: a request may be on its way, and is then

@@ -110,7 +110,7 @@ func (e *Engine) empty(ctx context.Context, inputs []fstore.Relation) (*sql.Conn
 			columns[i] = fmt.Sprintf("%q %s", c.Name, c.Type)
 		}
 		if _, err := conn.ExecContext(ctx, fmt.Sprintf("create or replace temp table %q (%s)", in.Name, strings.Join(columns, ", "))); err != nil {
-			conn.Close()
+			_ = conn.Close()
 			return nil, err
 		}
 	}
