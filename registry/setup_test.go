@@ -12,7 +12,6 @@ var (
 	oneView     = definitiontest.OneView
 	checkWhere  = definitiontest.CheckWhere
 	shopArchive = definitiontest.Shop
-	parseTables = definitiontest.ParseTables
 )
 
 func newEngine(t testing.TB) *definitiontest.Engine { return definitiontest.New(t) }

@@ -35,7 +35,7 @@ type Book struct {
 	Page     Page
 }
 
-// page is a revision of a Book.
+// Page is a revision of a Book.
 type Page struct {
 	Services map[string]*fstore.FeatureList
 	Models   map[fstore.ModelRef]*fstore.FeatureList
