@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry/definition"
@@ -52,11 +53,14 @@ func (c InterfaceChange) String() string {
 
 // Breaking says whom the plan breaks: callers of which services, and who sends which key columns.
 func (p *Plan) Breaking() []string {
-	var out []string
+	var out, services []string
 	for _, s := range p.Services {
 		if s.Breaking() {
-			out = append(out, fmt.Sprintf("callers of %s@%d", s.Service, s.From))
+			services = append(services, fmt.Sprintf("%s@%d", s.Service, s.From))
 		}
+	}
+	if len(services) > 0 {
+		out = append(out, "callers of "+strings.Join(services, ", "))
 	}
 	for _, name := range p.Forgotten {
 		out = append(out, "callers that send key column "+name)

@@ -181,7 +181,7 @@ func (a *app) unpinModel(ctx context.Context, p *project.Project, ref fstore.Mod
 	}
 	fmt.Fprintf(a.stdout, "Model %s is no longer pinned.\n", ref)
 	if len(idle) > 0 {
-		fmt.Fprintf(a.stdout, "No longer live: %s. fstore gc removes their data after the grace period.\n", project.Joined(idle))
+		fmt.Fprintf(a.stdout, "No longer live: %s. fstore gc removes the data after the grace period.\n", project.Joined(idle))
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ training-set create or get for that.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case (len(args) == 1) == (f.sql != ""):
-				return usage.Errorf(cmd, "name a view or a source, or give --sql")
+				return usage.Errorf(cmd, "name a view or a source, or give --sql, and not both")
 			case f.limit < 1:
 				return usage.Errorf(cmd, "--limit %d: at least one row", f.limit)
 			}

@@ -69,6 +69,9 @@ func FlagError(cmd *cobra.Command, err error) error {
 		e := Errorf(cmd, "unknown flag: --%s", unknown.GetSpecifiedName())
 		var known []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, "--"+f.Name) })
+		if unknown.GetSpecifiedName() == "version" {
+			return e.WithHint("run fstore version")
+		}
 		if near := fstore.DidYouMean("--"+unknown.GetSpecifiedName(), known); strings.HasPrefix(near, "did you mean") {
 			return e.WithHint("%s", near)
 		}

@@ -51,7 +51,7 @@ func (q *Query) baseTable(n node, s *scope) {
 	case n["at_clause"] != nil:
 		q.refuse(n, "write only "+name, "AT is not known to sources and views")
 	case n.str("catalog_name") != "" || n.str("schema_name") != "":
-		q.refuse(n, "sources and views have no schema: write "+name, "%s is in another catalog", qualified(n.str("catalog_name"), n.str("schema_name"), name))
+		q.refuse(n, "sources and views have no schema: write "+name, "%s is in another schema or catalog", qualified(n.str("catalog_name"), n.str("schema_name"), name))
 	case s.has(name):
 	case strings.ContainsAny(name, pathCharacters):
 		q.refuse(n, refusedFunctions["read_parquet"].instead, "'%s' is a file", name)
