@@ -9,7 +9,7 @@ import (
 // DidYouMean returns `did you mean "x"?` for the known name nearest to s, else the list of known names where it
 // is short, else "".
 func DidYouMean(s string, known []string) string {
-	best, distance := "", 1+min(max(1, len(s)/3), max(0, len(s)-1)) // of one letter that is replaced nothing is left
+	best, distance := "", 1+max(1, len(s)/3)
 	for _, k := range slices.Sorted(slices.Values(known)) {
 		if d := editDistance(strings.ToLower(s), strings.ToLower(k), distance); d < distance {
 			best, distance = k, d
