@@ -73,7 +73,7 @@ func away(t testing.TB) string {
 // define writes definitions, of two views and thereby of both services, in repo and twin.
 func (a *applies) define(product, large string) {
 	for _, r := range []*repo{a.repo, a.twin} {
-		text, err := os.ReadFile(filepath.Join("..", "feature_repo", "customer.yaml"))
+		text, err := os.ReadFile(filepath.Join("..", "..", "feature_repo", "customer.yaml"))
 		if err != nil {
 			a.t.Fatal(err)
 		}
