@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
-	"fmt"
 	"os"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
+	"github.com/fstore-dev/fstore/internal/schematest"
 	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/google/go-cmp/cmp"
 )
@@ -44,13 +42,13 @@ func TestLockSchemaIsCurrent(t *testing.T) {
 // Real locks are as the schema says, and every kind of damage to one is not.
 func TestLocksAreAsTheSchemaSays(t *testing.T) {
 	r := newRepo(t, 2)
-	schema := readJSON(t, lockSchemaFile)
+	schemas := schematest.New()
 	for _, l := range realLocks(r) {
 		var lock any
 		if err := json.Unmarshal(l.text, &lock); err != nil {
 			t.Fatal(err)
 		}
-		if wrong := violations(schema, schema, lock, ""); len(wrong) > 0 {
+		if wrong := schemas.Violations(lockSchemaFile, lock); len(wrong) > 0 {
 			t.Errorf("%s: %s", l.lock.Name, strings.Join(wrong, "\n"))
 		}
 		for _, damage := range []struct {
@@ -69,7 +67,7 @@ func TestLocksAreAsTheSchemaSays(t *testing.T) {
 				t.Fatal(err)
 			}
 			damage.do(copied)
-			if len(violations(schema, schema, copied, "")) == 0 {
+			if len(schemas.Violations(lockSchemaFile, copied)) == 0 {
 				t.Errorf("%s: the schema lets it pass", damage.name)
 			}
 		}
@@ -78,7 +76,10 @@ func TestLocksAreAsTheSchemaSays(t *testing.T) {
 
 // Every member of the lock itself is described.
 func TestEveryMemberOfALockIsDescribed(t *testing.T) {
-	schema := readJSON(t, lockSchemaFile)
+	schema, err := schematest.New().File(lockSchemaFile)
+	if err != nil {
+		t.Fatal(err)
+	}
 	check := func(name string, o map[string]any) {
 		for key, p := range o["properties"].(map[string]any) {
 			if d, _ := p.(map[string]any)["description"].(string); d == "" {
@@ -144,110 +145,6 @@ func TestSeedsAreLocks(t *testing.T) {
 	if len(seeds) != 2 {
 		t.Errorf("%d seeds", len(seeds))
 	}
-}
-
-func readJSON(t *testing.T, path string) map[string]any {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var v map[string]any
-	if err := json.Unmarshal(text, &v); err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
-
-// violations checks a value against as much of JSON Schema as the schema of locks uses; another keyword is one too.
-func violations(root, schema map[string]any, v any, path string) (wrong []string) {
-	bad := func(format string, args ...any) { wrong = append(wrong, path+": "+fmt.Sprintf(format, args...)) }
-	if ref, ok := schema["$ref"].(string); ok {
-		def, ok := root["$defs"].(map[string]any)[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any)
-		if !ok {
-			bad("there is no %s", ref)
-			return wrong
-		}
-		wrong = append(wrong, violations(root, def, v, path)...)
-	}
-	for keyword, want := range schema {
-		switch keyword {
-		case "$schema", "$ref", "$defs", "title", "description", "format", "properties", "additionalProperties":
-		case "type":
-			if types := oneOrMore(want); !slices.Contains(types, jsonType(v)) && !(jsonType(v) == "integer" && slices.Contains(types, "number")) {
-				bad("%v is not %v", v, want)
-			}
-		case "const":
-			if v != want {
-				bad("%v is not %v", v, want)
-			}
-		case "enum":
-			if !slices.Contains(want.([]any), v) {
-				bad("%v is not one of %v", v, want)
-			}
-		case "pattern":
-			if s, ok := v.(string); !ok || !regexp.MustCompile(want.(string)).MatchString(s) {
-				bad("%v does not match %v", v, want)
-			}
-		case "required":
-			for _, name := range want.([]any) {
-				if o, ok := v.(map[string]any); ok && o[name.(string)] == nil && !has(o, name.(string)) {
-					bad("it has no %v", name)
-				}
-			}
-		case "items":
-			list, _ := v.([]any)
-			for i, e := range list {
-				wrong = append(wrong, violations(root, want.(map[string]any), e, fmt.Sprintf("%s[%d]", path, i))...)
-			}
-		default:
-			bad("the test does not know %s", keyword)
-		}
-	}
-	o, _ := v.(map[string]any)
-	properties, _ := schema["properties"].(map[string]any)
-	for name, e := range o {
-		if p, ok := properties[name].(map[string]any); ok {
-			wrong = append(wrong, violations(root, p, e, path+"."+name)...)
-		} else if more, ok := schema["additionalProperties"].(map[string]any); ok {
-			wrong = append(wrong, violations(root, more, e, path+"."+name)...)
-		} else if schema["additionalProperties"] == false {
-			bad("%s is unknown", name)
-		}
-	}
-	return wrong
-}
-
-func has(o map[string]any, name string) bool { _, ok := o[name]; return ok }
-
-func oneOrMore(v any) []string {
-	if s, ok := v.(string); ok {
-		return []string{s}
-	}
-	var out []string
-	for _, e := range v.([]any) {
-		out = append(out, e.(string))
-	}
-	return out
-}
-
-func jsonType(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "null"
-	case bool:
-		return "boolean"
-	case string:
-		return "string"
-	case []any:
-		return "array"
-	case float64:
-		if v == float64(int64(v)) {
-			return "integer"
-		}
-		return "number"
-	}
-	return "object"
 }
 
 // FuzzLock reads what may be a lock: it never panics, and what it takes for one says the same when written again.

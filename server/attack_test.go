@@ -12,6 +12,7 @@ import (
 
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 	"github.com/fstore-dev/fstore/server"
+	"github.com/fstore-dev/fstore/server/servertest"
 )
 
 // Two bytes of a request are an empty key column, which takes hundreds of bytes once it is decoded. So columns are bounded.
@@ -21,9 +22,9 @@ func TestRequestsOfManyColumnsAreRefused(t *testing.T) {
 		return byService("churn", slices.Repeat([]*fstorev1.Column{{}}, n)...)
 	}
 	_, err := w.client.GetOnlineFeatures(context.Background(), columns(server.MaxColumns+20))
-	wantStatus(t, err, codes.ResourceExhausted, "the request has more than 1000 key columns")
+	servertest.WantStatus(t, err, codes.ResourceExhausted, "the request has more than 1000 key columns")
 	_, err = w.client.GetOnlineFeatures(context.Background(), columns(server.MaxColumns))
-	wantStatus(t, err, codes.InvalidArgument, "it has no values set")
+	servertest.WantStatus(t, err, codes.InvalidArgument, "it has no values set")
 }
 
 // What callers do, the budget is whole once they are gone.
@@ -69,7 +70,7 @@ func TestRequestsBeyondTheBudgetAreRefusedAtOnce(t *testing.T) {
 	}()
 	<-arrived
 	_, err := w.client.GetOnlineFeatures(context.Background(), large)
-	wantStatus(t, err, 8, "serve.max_in_flight")
+	servertest.WantStatus(t, err, 8, "serve.max_in_flight")
 	if code, said := w.post(t, `{"service":"churn","entities":{"customer_id":[1`+strings.Repeat(",1", 5000)+`]}}`); code != 429 || !containsText(said, "RESOURCE_EXHAUSTED") {
 		t.Errorf("over HTTP: %d %s", code, said)
 	}

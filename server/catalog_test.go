@@ -15,6 +15,7 @@ import (
 	"github.com/fstore-dev/fstore"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 	"github.com/fstore-dev/fstore/server"
+	"github.com/fstore-dev/fstore/server/servertest"
 )
 
 func TestNamesAreResolvedOncePerRevision(t *testing.T) {
@@ -89,7 +90,7 @@ func TestARegistryThatWasReplacedIsReadAnew(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", 1)))
-	wantStatus(t, err, codes.NotFound, "churn")
+	servertest.WantStatus(t, err, codes.NotFound, "churn")
 	if !strings.Contains(w.log.String(), "the registry was replaced by another one") {
 		t.Errorf("the log does not say so:\n%s", w.log)
 	}
@@ -233,5 +234,5 @@ func TestRemovedNameIsNotFoundAtOnce(t *testing.T) {
 	w.book.Set(page{})
 	w.refresh()
 	_, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", 1)))
-	wantStatus(t, err, codes.NotFound, "churn")
+	servertest.WantStatus(t, err, codes.NotFound, "churn")
 }

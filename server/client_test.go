@@ -12,6 +12,7 @@ import (
 	"github.com/fstore-dev/fstore/client"
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/server/httpapi"
+	"github.com/fstore-dev/fstore/server/servertest"
 )
 
 // TestTheClientGivesWhatTheStoreAnswers compares the answer of a server with that of the store beneath it.
@@ -48,10 +49,10 @@ func TestTheClientKeepsTheKindOfAnError(t *testing.T) {
 		_, err := c.Get(context.Background(), client.Request{Selection: s})
 		return err
 	}
-	wantRefusal(t, get(client.Selection{Service: "nope"}), fstore.ErrNotFound, `there is no service "nope" (run: fstore list)`)
-	wantRefusal(t, get(client.Selection{Features: []string{"orders.value"}}), fstore.ErrInvalid, "customer_id is missing")
+	servertest.WantRefusal(t, get(client.Selection{Service: "nope"}), fstore.ErrNotFound, `there is no service "nope" (run: fstore list)`)
+	servertest.WantRefusal(t, get(client.Selection{Features: []string{"orders.value"}}), fstore.ErrInvalid, "customer_id is missing")
 	_ = w.stop()
-	wantRefusal(t, get(client.Selection{Service: "churn"}), fstore.ErrUnavailable, "")
+	servertest.WantRefusal(t, get(client.Selection{Service: "churn"}), fstore.ErrUnavailable, "")
 }
 
 func TestTheClientDescribesWhatTheServerDoes(t *testing.T) {

@@ -26,6 +26,7 @@ import (
 	"github.com/fstore-dev/fstore/online"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 	"github.com/fstore-dev/fstore/server"
+	"github.com/fstore-dev/fstore/server/servertest"
 )
 
 func message(t *testing.T, text string) *fstorev1.GetOnlineFeaturesResponse {
@@ -207,7 +208,7 @@ func TestBadRequests(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := w.client.GetOnlineFeatures(context.Background(), c.req)
-			wantStatus(t, err, c.code, c.text)
+			servertest.WantStatus(t, err, c.code, c.text)
 		})
 	}
 	if _, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", id(1))); err != nil {
@@ -222,9 +223,9 @@ func TestColumnsOfDifferentLengths(t *testing.T) {
 	publish(t, w.store, v, now, row{int64(1), int32(23), now, int64(5)})
 	w.start(t)
 	_, err := w.client.GetOnlineFeatures(context.Background(), byService("pairs", int64s("a", 1, 12), int64s("b", 23)))
-	wantStatus(t, err, codes.InvalidArgument, "key column b has 1 rows, not 2")
+	servertest.WantStatus(t, err, codes.InvalidArgument, "key column b has 1 rows, not 2")
 	_, err = w.client.GetOnlineFeatures(context.Background(), byService("pairs", int64s("a", 1, 12), int64s("b", 23, 1<<40)))
-	wantStatus(t, err, codes.InvalidArgument, "in row 2 does not fit int32")
+	servertest.WantStatus(t, err, codes.InvalidArgument, "in row 2 does not fit int32")
 	got, err := w.client.GetOnlineFeatures(context.Background(), byService("pairs", int64s("b", 23, 3), int64s("a", 1, 12)))
 	if err != nil {
 		t.Fatal(err)
@@ -238,9 +239,9 @@ func TestBytesThatAreNoMessage(t *testing.T) {
 	w := shop(t, nil)
 	var out fstorev1.GetOnlineFeaturesResponse
 	err := w.conn.Invoke(context.Background(), fstorev1.FeatureStore_GetOnlineFeatures_FullMethodName, &out, &out, grpc.ForceCodecV2(garbage{}))
-	wantStatus(t, err, codes.InvalidArgument, "the request is not a message of GetOnlineFeatures")
+	servertest.WantStatus(t, err, codes.InvalidArgument, "the request is not a message of GetOnlineFeatures")
 	err = w.conn.Invoke(context.Background(), "/fstore.v1.FeatureStore/Nope", &out, &out)
-	wantStatus(t, err, codes.Unimplemented, "")
+	servertest.WantStatus(t, err, codes.Unimplemented, "")
 }
 
 // garbage is a codec whose every message is bytes that are no protobuf.
@@ -292,7 +293,7 @@ func TestGarbageOnBothPortsEndsOnlyItsConnection(t *testing.T) {
 func TestPanicEndsOnlyItsRequest(t *testing.T) {
 	w := shop(t, nil)
 	_, err := w.client.GetOnlineFeatures(context.Background(), byService("panics"))
-	wantStatus(t, err, codes.Internal, "a fault in the server; its log says more")
+	servertest.WantStatus(t, err, codes.Internal, "a fault in the server; its log says more")
 	if strings.Contains(err.Error(), "secret") {
 		t.Errorf("the answer tells of the inside: %v", err)
 	}
@@ -315,7 +316,7 @@ func TestStoreThatHangsEndsAtTheDeadline(t *testing.T) {
 		return fstore.Errorf(fstore.ErrUnavailable, "redis at 10.0.0.7: %v", ctx.Err())
 	})
 	_, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", 1)))
-	wantStatus(t, err, codes.DeadlineExceeded, "the deadline passed")
+	servertest.WantStatus(t, err, codes.DeadlineExceeded, "the deadline passed")
 	code, body := w.post(t, `{"service":"churn","entities":{"customer_id":[1]}}`)
 	if code != 504 || !containsText(body, "DEADLINE_EXCEEDED") {
 		t.Errorf("over HTTP: got %d %s", code, body)
@@ -328,7 +329,7 @@ func TestStoreThatIsAwayAndBack(t *testing.T) {
 		return fstore.Errorf(fstore.ErrUnavailable, "redis at 10.0.0.7: connection refused")
 	})
 	_, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", 1)))
-	wantStatus(t, err, codes.Unavailable, "the online store cannot answer now")
+	servertest.WantStatus(t, err, codes.Unavailable, "the online store cannot answer now")
 	if strings.Contains(err.Error(), "10.0.0.7") || !strings.Contains(w.log.String(), "10.0.0.7") {
 		t.Errorf("the address belongs to the log and not to the answer: %v", err)
 	}
@@ -344,7 +345,7 @@ func TestStoreThatIsSetUpWrongIsNotTheCallersFault(t *testing.T) {
 		return fstore.Errorf(fstore.ErrInvalid, "redis at 10.0.0.7: NOAUTH Authentication required")
 	})
 	_, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", 1)))
-	wantStatus(t, err, codes.Unavailable, "the online store cannot answer now")
+	servertest.WantStatus(t, err, codes.Unavailable, "the online store cannot answer now")
 	if code, body := w.post(t, `{"service":"churn","entities":{"customer_id":[1]}}`); code != 503 || containsText(body, "10.0.0.7") {
 		t.Errorf("over HTTP: got %d %s", code, body)
 	}
@@ -366,7 +367,7 @@ func TestHealthFollowsTheCatalogAndTheDrain(t *testing.T) {
 	check("", healthpb.HealthCheckResponse_NOT_SERVING)
 	check("fstore.v1.FeatureStore", healthpb.HealthCheckResponse_NOT_SERVING)
 	_, err := w.client.GetOnlineFeatures(context.Background(), byService("churn"))
-	wantStatus(t, err, codes.Unavailable, "has not read the registry yet")
+	servertest.WantStatus(t, err, codes.Unavailable, "has not read the registry yet")
 	watch, err := health.Watch(context.Background(), &healthpb.HealthCheckRequest{})
 	if err != nil {
 		t.Fatal(err)

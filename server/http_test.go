@@ -118,7 +118,7 @@ func TestBadBodies(t *testing.T) {
 		{"entities are rows", `{"service":"churn","entities":[{"customer_id":1}]}`, 400, "INVALID_ARGUMENT", "entities: not an object", shape},
 		{"column is a value", `{"service":"churn","entities":{"customer_id":1}}`, 400, "INVALID_ARGUMENT", "key column customer_id: not a list of values", shape},
 		{"value of a wrong type", `{"service":"churn","entities":{"customer_id":[1,"2"]}}`, 400, "INVALID_ARGUMENT", `key column customer_id, row 2: "2" is not an int64`, ""},
-		{"value that is no integer", `{"service":"churn","entities":{"customer_id":[1.5]}}`, 400, "INVALID_ARGUMENT", `key column customer_id, row 1: 1.5 is not an int64`, ""},
+		{"value that is not an integer", `{"service":"churn","entities":{"customer_id":[1.5]}}`, 400, "INVALID_ARGUMENT", `key column customer_id, row 1: 1.5 is not an int64`, ""},
 		{"value too large", `{"service":"churn","entities":{"customer_id":[1,2,9223372036854775808]}}`, 400, "INVALID_ARGUMENT", `key column customer_id, row 3: 9223372036854775808 is not an int64`, ""},
 		{"unknown column", `{"service":"churn","entities":{"typo":["x"]}}`, 400, "INVALID_ARGUMENT", "key column typo is not known", "the key columns are customer_id"},
 		{"missing column", `{"service":"churn"}`, 400, "INVALID_ARGUMENT", "key column customer_id is missing", ""},

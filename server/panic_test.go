@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fstore-dev/fstore/server/servertest"
 	"google.golang.org/grpc/codes"
 )
 
@@ -19,7 +20,7 @@ func TestAPanicAnywhereEndsNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.backend.Hook(func(context.Context) error { panic("secret of the store") })
-	wantStatus(t, ask(), codes.Internal, "a fault in the server")
+	servertest.WantStatus(t, ask(), codes.Internal, "a fault in the server")
 	if code, body := w.post(t, `{"service":"churn","entities":{"customer_id":[1]}}`); code != 500 || !strings.Contains(string(body), "INTERNAL") {
 		t.Errorf("over HTTP: %d %s", code, body)
 	}

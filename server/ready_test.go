@@ -12,6 +12,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/server"
+	"github.com/fstore-dev/fstore/server/servertest"
 )
 
 // A server whose store is away when it begins answers UNAVAILABLE, is not ready, and is both right by itself once the
@@ -42,7 +43,7 @@ func TestAServerWaitsForItsStore(t *testing.T) {
 		_, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", 1)))
 		return err
 	}
-	wantStatus(t, ask(), codes.Unavailable, "the online store cannot answer now")
+	servertest.WantStatus(t, ask(), codes.Unavailable, "the online store cannot answer now")
 	if status, body := w.call(t, "GET", "/readyz", ""); status != 503 || !strings.Contains(string(body), "the online store has not been reached yet") {
 		t.Errorf("readyz: %d %s", status, body)
 	}
@@ -65,7 +66,7 @@ func TestAServerWaitsForItsStore(t *testing.T) {
 		t.Error(err)
 	}
 	fail(fstore.Errorf(fstore.ErrUnavailable, "away again"))
-	wantStatus(t, ask(), codes.Unavailable, "")
+	servertest.WantStatus(t, ask(), codes.Unavailable, "")
 	if status, body := w.call(t, "GET", "/readyz", ""); status != 200 || state() != healthpb.HealthCheckResponse_SERVING {
 		t.Errorf("readyz: %d %s, health %v", status, body, state())
 	}

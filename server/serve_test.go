@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fstore-dev/fstore/server"
+	"github.com/fstore-dev/fstore/server/servertest"
 	"golang.org/x/net/http2"
 	"google.golang.org/grpc/codes"
 )
@@ -59,7 +60,7 @@ func TestDrainFinishesWhatIsUnderWay(t *testing.T) {
 		t.Errorf("Serve: %v", err)
 	}
 	_, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", 1)))
-	wantStatus(t, err, codes.Unavailable, "")
+	servertest.WantStatus(t, err, codes.Unavailable, "")
 }
 
 func TestAConnectionKeptOpenIsAnsweredWhileDraining(t *testing.T) {
@@ -104,7 +105,7 @@ func TestDrainEndsWhatTakesTooLong(t *testing.T) {
 	if err := w.stop(); err == nil || !strings.Contains(err.Error(), "still under way after 10ms") {
 		t.Errorf("Serve: got %v", err)
 	}
-	wantStatus(t, <-result, codes.Unavailable, "")
+	servertest.WantStatus(t, <-result, codes.Unavailable, "")
 }
 
 func TestListenerThatFailsEndsTheServer(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"github.com/fstore-dev/fstore/online"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 	"github.com/fstore-dev/fstore/server"
+	"github.com/fstore-dev/fstore/server/servertest"
 )
 
 // responseOf returns an answer as a message: what encode writes the bytes of.
@@ -104,5 +105,5 @@ func TestTextThatNoClientCanReadIsCorrupt(t *testing.T) {
 	c.Append("fine")
 	c.Append("\xff\xfe")
 	_, err := (&parts{heads: [][]byte{nil}}).encode(&online.Answer{Rows: 2, Features: []online.AnswerFeature{{Column: c}}})
-	wantRefusal(t, err, fstore.ErrCorrupt, "feature name: string 2 is not UTF-8")
+	servertest.WantRefusal(t, err, fstore.ErrCorrupt, "feature name: string 2 is not UTF-8")
 }

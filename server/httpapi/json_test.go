@@ -5,6 +5,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/server/servertest"
 )
 
 func TestTextThatNoClientCanReadIsCorrupt(t *testing.T) {
@@ -12,5 +13,5 @@ func TestTextThatNoClientCanReadIsCorrupt(t *testing.T) {
 	c.Append("fine")
 	c.Append("\xff\xfe")
 	_, err := appendAnswerJSON(nil, nil, &fstore.FeatureList{}, &online.Answer{Rows: 2, Features: []online.AnswerFeature{{Column: c}}}, 0)
-	wantRefusal(t, err, fstore.ErrCorrupt, "feature name: string 2 is not UTF-8")
+	servertest.WantRefusal(t, err, fstore.ErrCorrupt, "feature name: string 2 is not UTF-8")
 }

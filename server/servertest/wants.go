@@ -1,4 +1,4 @@
-package server_test
+package servertest
 
 import (
 	"errors"
@@ -9,8 +9,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// wantRefusal checks an error's kind, and that its message contains a text.
-func wantRefusal(t *testing.T, err, kind error, text string) {
+// WantRefusal checks an error's kind, and that its message contains a text.
+func WantRefusal(t *testing.T, err, kind error, text string) {
 	t.Helper()
 	if !errors.Is(err, kind) {
 		t.Fatalf("got error %v, want one of kind %v", err, kind)
@@ -20,8 +20,8 @@ func wantRefusal(t *testing.T, err, kind error, text string) {
 	}
 }
 
-// wantStatus checks a gRPC error's code, and that its message contains a text.
-func wantStatus(t *testing.T, err error, code codes.Code, text string) {
+// WantStatus checks a gRPC error's code, and that its message contains a text.
+func WantStatus(t *testing.T, err error, code codes.Code, text string) {
 	t.Helper()
 	if got := status.Code(err); got != code {
 		t.Errorf("got code %v (%v), want %v", got, err, code)
