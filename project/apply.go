@@ -49,7 +49,7 @@ func (p *Project) Apply(ctx context.Context, plan *registry.Plan, o ApplyOptions
 			return nil, err
 		}
 	}
-	promoted, err := p.Promote(ctx)
+	promoted, err := p.promote(ctx, db)
 	var away unread
 	if errors.As(err, &away) { // an apply does not depend on the online store, and has happened
 		p.notLookedAt(err)
@@ -75,6 +75,10 @@ func (p *Project) Promote(ctx context.Context) ([]registry.Promotion, error) {
 		return nil, err
 	}
 	defer db.Close()
+	return p.promote(ctx, db)
+}
+
+func (p *Project) promote(ctx context.Context, db *registry.DB) ([]registry.Promotion, error) {
 	snap, err := db.Snapshot(ctx, p.Settings.Project)
 	if err != nil {
 		return nil, err

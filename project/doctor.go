@@ -14,6 +14,7 @@ import (
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/fstore-dev/fstore/registry/definition"
+	"github.com/fstore-dev/fstore/regular"
 )
 
 // Diagnosis is what Doctor found.
@@ -141,7 +142,7 @@ func (e *examination) folder(name, setting, dir string) {
 			}
 		}
 		if err != nil {
-			e.bad(name, "set "+setting+" to a folder that can be written", "%s cannot be written: %v", dir, underlying(err))
+			e.bad(name, "set "+setting+" to a folder that can be written", "%s cannot be written: %v", dir, regular.Cause(err))
 			return
 		}
 		e.ok(name, "%s can be written", dir)

@@ -11,6 +11,7 @@ import (
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/regular"
 )
 
 // KeyRows collects rows of keys: the columns that a feature list needs, in name order.
@@ -123,7 +124,7 @@ func (p *Project) ReadKeys(ctx context.Context, k *KeyRows, path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return fstore.Errorf(fstore.ErrUsage, "%s: %v", path, underlying(err))
+		return fstore.Errorf(fstore.ErrUsage, "%s: %v", path, regular.Cause(err))
 	case info.IsDir():
 		return fstore.Errorf(fstore.ErrUsage, "%s is a folder", path).WithHint("name the files in it, one by one")
 	case !offline.IsKeyFile(path):

@@ -74,7 +74,7 @@ func (p *Project) Materialize(ctx context.Context, r MaterializeRequest) (*Mater
 	if r.Ran != nil {
 		runErr = errors.Join(runErr, r.Ran(out.Views))
 	}
-	out.Promotions, err = p.Promote(context.WithoutCancel(ctx))
+	out.Promotions, err = p.promote(context.WithoutCancel(ctx), db)
 	return out, errors.Join(runErr, err)
 }
 

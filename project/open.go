@@ -65,13 +65,21 @@ func (p *Project) openedStore() (*online.Store, error) {
 	if p.store != nil || p.closed {
 		return p.store, p.usable()
 	}
-	b, err := openBackend(p.Settings.Online)
+	store, err := p.Settings.openStore()
 	if err != nil {
-		return nil, fmt.Errorf("open the online store %s: %w", p.Settings.Online, err)
+		return nil, err
 	}
-	p.store = online.New(b, p.Settings.Project)
+	p.store = store
 	p.store.Limits = online.Limits{} // those of a server: here the one who asks is the one who waits
 	return p.store, nil
+}
+
+func (s *Settings) openStore() (*online.Store, error) {
+	b, err := openBackend(s.Online)
+	if err != nil {
+		return nil, fmt.Errorf("open the online store %s: %w", s.Online, err)
+	}
+	return online.New(b, s.Project), nil
 }
 
 // openBackend is the one place that knows which backend a URL means.

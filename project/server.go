@@ -46,11 +46,11 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 	if err != nil {
 		return nil, err
 	}
-	b, err := openBackend(s.Online)
+	store, err := s.openStore()
 	if err != nil {
-		return nil, fmt.Errorf("open the online store %s: %w", s.Online, err)
+		return nil, err
 	}
-	out := &Server{store: online.New(b, s.Project)}
+	out := &Server{store: store}
 	defer func() {
 		if err != nil {
 			_ = out.Close()
@@ -114,10 +114,7 @@ func (s *Settings) listen(key, address string) (net.Listener, error) {
 
 // followed returns what follows the registry, to which something must have been applied. No file of it is held open.
 func (p *Project) followed(ctx context.Context) (*registry.Follower, error) {
-	if err := registryExists(p.Settings); err != nil {
-		return nil, err
-	}
-	db, err := registry.Open(ctx, p.Settings.Registry.reveal())
+	db, err := p.registry(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -182,7 +182,7 @@ func (c *creation) inputs(ctx context.Context) (err error) {
 // labelsFile returns the absolute path of a file of labels.
 func labelsFile(path string) (string, error) {
 	if info, err := os.Stat(path); err != nil {
-		return "", fstore.Errorf(fstore.ErrUsage, "%s: %v", path, underlying(err))
+		return "", fstore.Errorf(fstore.ErrUsage, "%s: %v", path, regular.Cause(err))
 	} else if info.IsDir() {
 		return "", fstore.Errorf(fstore.ErrUsage, "%s is a folder", path).
 			WithHint("labels are one file, so that they have one order; --labels-sql can read a source of many")
@@ -202,7 +202,7 @@ func (c *creation) outIsFree(ctx context.Context) error {
 	there := err == nil
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return fstore.Errorf(fstore.ErrInvalid, "%s cannot be written: %v", path, underlying(err)).WithHint("name a file in a folder")
+		return fstore.Errorf(fstore.ErrInvalid, "%s cannot be written: %v", path, regular.Cause(err)).WithHint("name a file in a folder")
 	case there && !info.Mode().IsRegular():
 		return fstore.Errorf(fstore.ErrConflict, "%s is there already and is not a file", path).WithHint("name a new file")
 	}
@@ -279,13 +279,4 @@ func QueryText(given string) (string, error) {
 	}
 	problem.Pos.File = given
 	return "", fstore.Errorf(fstore.ErrInvalid, "%s: %s", problem.Pos, problem.Message).WithHint("%s", problem.Hint)
-}
-
-// underlying leaves out of a file error what its message says already.
-func underlying(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
 }

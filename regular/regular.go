@@ -151,3 +151,13 @@ func (f folder) Stat(name string) (fs.FileInfo, error) { return fs.Stat(f.FS, na
 
 // ReadDir lists a folder.
 func (f folder) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(f.FS, name) }
+
+// Cause returns what a file error is about, without the operation and the path, which a message says by itself. Any
+// other error stays as it is.
+func Cause(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}

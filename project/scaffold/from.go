@@ -13,6 +13,7 @@ import (
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry/definition"
+	"github.com/fstore-dev/fstore/regular"
 )
 
 // From writes a repo whose definitions are proposed from the columns of Parquet files: paths, folders or patterns. The
@@ -52,7 +53,7 @@ func room(dir string, lookup func(string) (string, bool)) (fresh bool, err error
 		return true, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("init %s: %w", dir, underlying(err))
+		return false, fmt.Errorf("init %s: %w", dir, regular.Cause(err))
 	}
 	for _, name := range repoFiles {
 		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/fstore-dev/fstore/docs/schema"
 	featurerepo "github.com/fstore-dev/fstore/feature_repo"
 	"github.com/fstore-dev/fstore/project"
+	"github.com/fstore-dev/fstore/regular"
 )
 
 // Example writes a feature repo that works at once, with sample data, into a new or empty folder.
@@ -41,10 +42,10 @@ func writeRepo(dir string, write func(dir string) error) error {
 		return fstore.Errorf(fstore.ErrConflict, "init %s: the folder is not empty", dir).WithHint("give the name of a new folder")
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("init %s: %w", dir, underlying(err))
+		return fmt.Errorf("init %s: %w", dir, regular.Cause(err))
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("init %s: %w", dir, underlying(err))
+		return fmt.Errorf("init %s: %w", dir, regular.Cause(err))
 	}
 	if err := write(dir); err != nil {
 		empty(dir) // or the next try would find that the folder is not empty
@@ -83,13 +84,4 @@ func writeFiles(dir string) error {
 		return err
 	}
 	return featurerepo.Generate(featurerepo.Small).Write(filepath.Join(dir, "data"))
-}
-
-// underlying leaves out of a file error what its message says already.
-func underlying(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
 }

@@ -63,12 +63,7 @@ func lineEndings(text []byte) []byte {
 }
 
 func unreadable(name string, err error) *Problem {
-	reason := err.Error()
-	var e *fs.PathError
-	if errors.As(err, &e) {
-		reason = e.Err.Error()
-	}
-	return &Problem{Pos: fstore.Pos{File: name}, Message: "cannot be read: " + reason, Hint: "make it a file that can be read, or remove it"}
+	return &Problem{Pos: fstore.Pos{File: name}, Message: "cannot be read: " + regular.Cause(err).Error(), Hint: "make it a file that can be read, or remove it"}
 }
 
 func tooLarge(name string, size int64) *Problem {
