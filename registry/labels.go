@@ -12,7 +12,7 @@ import (
 	"github.com/fstore-dev/fstore/registry/sqlgate"
 )
 
-// QueryText is a query over sources and views that is no definition, such as one for labels.
+// QueryText is a query over sources and views that is not part of a definition, such as one for labels.
 type QueryText struct {
 	Name string // what errors call it: "the query for labels"
 	SQL  string

@@ -80,7 +80,7 @@ func loadAndCheck(t *testing.T, dir string) definition.Problems {
 	_, err = definition.Check(context.Background(), repo, definitiontest.NoEngine{})
 	problems, _ := err.(definition.Problems)
 	if err != nil && problems == nil {
-		t.Errorf("an error that is no problem of the repo: %v", err)
+		t.Errorf("an error that is not among the problems of the repo: %v", err)
 	}
 	if err == nil && len(repo.Problems) > 0 {
 		t.Error("the problems of the loader are lost")

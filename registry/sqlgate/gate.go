@@ -2,7 +2,7 @@
 // makes of SQL text and the plan that DuckDB's binder makes of it.
 //
 // A Gate parses text. A Tree shows which tables the text reads and what is refused in it; Query.Judge adds what only the
-// binder's plan shows. docs/design/sql-gate.md says why there is a gate, and what stands behind it.
+// binder's plan shows. docs/design/sql-gate.md explains why there is a gate, and what backs it up.
 package sqlgate
 
 import (

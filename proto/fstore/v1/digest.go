@@ -3,4 +3,4 @@
 package fstorev1
 
 // protoDigest is the sha256 of the feature_store.proto that the code of this package was generated from.
-const protoDigest = "748c1c1c2f5f009d1807c0c0599d3d52fe93cd9b8de4ef53ba2ca13c0bc67a4f"
+const protoDigest = "6a89d4b6dcf43d9c7a6f274469df78f810b47567c74ef7ede5350f056a78cd4a"

@@ -1106,7 +1106,7 @@ func (x *DescribeFeaturesResponse) GetModel() *ModelAnswer {
 type KeyColumn struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Its type as definitions write it: "int64". Int32 and int64 values are taken for each other where they fit.
+	// Its type as definitions write it: "int64". int32 and int64 values stand for each other where they fit.
 	Type          string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
