@@ -3,7 +3,6 @@ package scaffold
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -33,28 +32,33 @@ var (
 	partitionTimes = []string{"year", "month", "day", "hour", "date", "dt", "week"}
 )
 
-// guessTypes are the types of fstore that types of the engine become. The parameters of DECIMAL and ENUM are left out.
-var guessTypes = map[string]fstore.Type{
-	"BOOLEAN": fstore.Bool,
-	"TINYINT": fstore.Int32, "SMALLINT": fstore.Int32, "INTEGER": fstore.Int32, "UTINYINT": fstore.Int32, "USMALLINT": fstore.Int32,
-	"BIGINT": fstore.Int64, "UINTEGER": fstore.Int64, "UBIGINT": fstore.Int64, "HUGEINT": fstore.Int64, "UHUGEINT": fstore.Int64,
-	"FLOAT": fstore.Float32, "DOUBLE": fstore.Float64, "DECIMAL": fstore.Float64,
-	"VARCHAR": fstore.String, "ENUM": fstore.String, "UUID": fstore.String, "BLOB": fstore.Bytes,
-	"DATE": fstore.Timestamp, "TIMESTAMP": fstore.Timestamp, "TIMESTAMP_S": fstore.Timestamp, "TIMESTAMP_MS": fstore.Timestamp,
-	"TIMESTAMP_NS": fstore.Timestamp, "TIMESTAMP WITH TIME ZONE": fstore.Timestamp,
-}
-
-var parameters = regexp.MustCompile(`\(.*\)$`)
-
 // typeFor returns the type of fstore for a type of the engine; Invalid if there is none.
-func typeFor(engineType string) fstore.Type {
-	if i := strings.LastIndexByte(engineType, '['); i > 0 && strings.HasSuffix(engineType, "]") {
-		if elem := typeFor(engineType[:i]); elem != fstore.Invalid && !elem.IsList() {
+func typeFor(engineType string) fstore.Type { return typeOf(sqltype.Parse(engineType)) }
+
+func typeOf(t sqltype.Type) fstore.Type {
+	switch {
+	case t.Name == "LIST":
+		if elem := typeOf(*t.Elem); elem != fstore.Invalid && !elem.IsList() {
 			return fstore.List(elem)
 		}
-		return fstore.Invalid
+	case t.Name == "BOOLEAN":
+		return fstore.Bool
+	case t.Bits > 0 && t.ValueBits() < 32:
+		return fstore.Int32
+	case t.Bits > 0:
+		return fstore.Int64
+	case t.Name == "FLOAT":
+		return fstore.Float32
+	case t.IsNumber():
+		return fstore.Float64
+	case t.IsText() && !t.Is(sqltype.Folder):
+		return fstore.String
+	case t.Name == "BLOB":
+		return fstore.Bytes
+	case t.IsTime():
+		return fstore.Timestamp
 	}
-	return guessTypes[parameters.ReplaceAllString(engineType, "")]
+	return fstore.Invalid
 }
 
 // isRenamed reports whether the source gives the column another name.

@@ -71,6 +71,17 @@ func TestNamesOfColumnsAreValidAndUnique(t *testing.T) {
 	}
 }
 
+// guessTypes are the types of fstore that types of the engine become.
+var guessTypes = map[string]fstore.Type{
+	"BOOLEAN": fstore.Bool,
+	"TINYINT": fstore.Int32, "SMALLINT": fstore.Int32, "INTEGER": fstore.Int32, "UTINYINT": fstore.Int32, "USMALLINT": fstore.Int32,
+	"BIGINT": fstore.Int64, "UINTEGER": fstore.Int64, "UBIGINT": fstore.Int64, "HUGEINT": fstore.Int64, "UHUGEINT": fstore.Int64,
+	"FLOAT": fstore.Float32, "DOUBLE": fstore.Float64, "DECIMAL": fstore.Float64,
+	"VARCHAR": fstore.String, "ENUM": fstore.String, "UUID": fstore.String, "BLOB": fstore.Bytes,
+	"DATE": fstore.Timestamp, "TIMESTAMP": fstore.Timestamp, "TIMESTAMP_S": fstore.Timestamp, "TIMESTAMP_MS": fstore.Timestamp,
+	"TIMESTAMP_NS": fstore.Timestamp, "TIMESTAMP WITH TIME ZONE": fstore.Timestamp,
+}
+
 // Every type that is proposed is one that the engine converts to.
 func TestTypesThatAreProposed(t *testing.T) {
 	e, err := offline.Open(offline.Options{Threads: 1})
