@@ -74,9 +74,9 @@ func (c *sourceColumn) isNull(from sqltype.Type, to fstore.Type) bool {
 	return c.empty[from.Text] && isDoubtful(from, to)
 }
 
-// HoldsNothing reports whether no file of a source that has a column in a type, as SourceColumns names both, holds a value
+// HasNoValues reports whether no file of a source that has a column in a type, as SourceColumns names both, holds a value
 // in it. Such a column converts to any type.
-func (e *Engine) HoldsNothing(ctx context.Context, def *fstore.Source, column, engineType string) (bool, error) {
+func (e *Engine) HasNoValues(ctx context.Context, def *fstore.Source, column, engineType string) (bool, error) {
 	s, err := e.session(ctx)
 	if err != nil {
 		return false, err

@@ -175,7 +175,7 @@ func (p *Project) checkFingerprints(ctx context.Context, engine *offline.Engine,
 	if b := set.Lock.Build; b.Fstore != p.options.Version || b.DuckDB != duckdb.Version() {
 		return nil
 	}
-	other, err := definition.Contradicted(ctx, engine, set.Lock.Views)
+	other, err := definition.FirstMismatch(ctx, engine, set.Lock.Views)
 	if err != nil {
 		return fmt.Errorf("%s: %w", set.File, err)
 	}

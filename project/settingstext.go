@@ -111,7 +111,7 @@ func (w *settingsWalk) mapping(n ast.Node, group string) {
 // once reports a key that is given a second time.
 func (w *settingsWalk) once(key string, n ast.Node) bool {
 	if first, twice := w.keys[key]; twice {
-		w.bad(n, "%s is given twice, first in line %d", key, first)
+		w.bad(n, "%s is given twice, first on line %d", key, first)
 		return false
 	}
 	w.keys[key] = w.at(n).Line
@@ -132,7 +132,7 @@ func (w *settingsWalk) value(key string, n ast.Node) {
 		what := "expected one value"
 		switch n.Type() {
 		case ast.AnchorType, ast.AliasType, ast.TagType:
-			what = "anchors, aliases and tags of YAML are not read here"
+			what = "YAML anchors, aliases and tags are not supported"
 		}
 		w.bad(n, "%s: %s", key, what)
 		return

@@ -11,8 +11,8 @@ import (
 	"github.com/fstore-dev/fstore/registry/sqlgate"
 )
 
-// checker holds what is known of a repo while it is checked. A definition with a mistake stays known by its name
-// and whatever else of it is right, so that one mistake is reported once.
+// checker holds what is known about a repo while it is checked. A definition with a mistake keeps its name and its
+// correct parts, so that each mistake is reported once.
 type checker struct {
 	ctx    context.Context //nolint:containedctx // lives as long as one call of Check
 	engine Engine
@@ -22,8 +22,8 @@ type checker struct {
 	problems  Problems
 	warnings  Problems
 	unchecked Problems
-	compared  int   // names, for suggestions
-	failed    error // why the engine cannot go on, whatever the definitions are
+	compared  int   // names compared for suggestions
+	failed    error // an error of the engine that no definition causes
 
 	entities map[string]*entity
 	sources  map[string]*source
@@ -39,17 +39,17 @@ type entity struct {
 type source struct {
 	spec    *SourceSpec
 	def     fstore.Source
-	columns []fstore.EngineColumn // as SQL sees them; nil where they are not known
+	columns []fstore.EngineColumn // as SQL sees them; nil if unknown
 	ok      bool
 }
 
 type view struct {
 	spec    *FeatureViewSpec
 	def     fstore.View
-	text    string // of its SQL
+	text    string // the SQL text
 	query   *sqlgate.Query
 	ok      bool
-	checked progress // of the walk over what views read
+	checked progress // state of the walk over the views' inputs
 }
 
 type progress int
@@ -60,9 +60,9 @@ const (
 	done
 )
 
-// Check finds everything that is wrong with a repo and returns it as Problems, those of the loader included.
-// Where nothing is wrong it returns the definitions, with warnings. Another error says that the engine or the
-// files cannot be used at all.
+// Check finds everything that is wrong with a repo and returns it as Problems, including the loader's. If nothing is
+// wrong, it returns the definitions with their warnings. Any other error means that the engine or the files cannot be
+// used at all.
 func Check(ctx context.Context, repo *Repo, engine Engine) (*Definitions, error) {
 	c := &checker{
 		ctx: ctx, engine: engine, repo: repo, prints: NewFingerprinter(engine), problems: slices.Clone(repo.Problems),
@@ -111,7 +111,7 @@ func (c *checker) definitions() (*Definitions, error) {
 	return d, nil
 }
 
-// closure returns a view with the sources and views that it reads, directly or through others.
+// closure returns a view with the sources and views that it reads, directly or indirectly.
 func (c *checker) closure(v *view) fstore.ViewVersion {
 	out := fstore.ViewVersion{Ref: fstore.ViewRef{Name: v.def.Name}, View: v.def}
 	sources := map[string]bool{}
@@ -135,10 +135,11 @@ func (c *checker) closure(v *view) fstore.ViewVersion {
 	return out
 }
 
-// maxCompared bounds what suggestions cost: thousands of wrong names among thousands of names would take minutes.
+// maxCompared bounds the cost of suggestions: thousands of wrong names among thousands of names would take minutes.
 const maxCompared = 1_000_000
 
-// suggest says which of the repo's names is nearest to one that is unknown, until that has cost enough.
+// suggest returns a hint with the repo's name that is nearest to an unknown one. It stops once maxCompared is
+// reached.
 func (c *checker) suggest(name string, known ...iter.Seq[string]) string {
 	if c.compared > maxCompared {
 		return ""

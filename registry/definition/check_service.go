@@ -13,7 +13,7 @@ func (c *checker) checkServices() {
 	places := map[string]fstore.Pos{}
 	for i := range c.repo.Services {
 		spec := &c.repo.Services[i]
-		if !c.name(spec.Name) || c.twice("feature_service", spec.Name, places) {
+		if !c.name(spec.Name) || c.isDuplicate("feature_service", spec.Name, places) {
 			continue
 		}
 		if spec.Features != nil && len(spec.Features) == 0 {
@@ -38,7 +38,7 @@ func (c *checker) checkServices() {
 type serviceBuilder struct {
 	c       *checker
 	out     ServiceVersion
-	names   map[string]Text        // output name → the ref that gives it
+	names   map[string]Text        // output name → the ref that yields it
 	columns map[string]labelColumn // columns that labels and requests must have
 }
 
@@ -77,7 +77,7 @@ func (b *serviceBuilder) add(spec RefSpec) {
 	}
 	ref.As, ref.Prefix = spec.As.Value, spec.Prefix.Value
 	if ref.Feature == "*" && spec.As.given() {
-		c.problems.add(spec.As.Pos, "prefix: …, or name the features one by one", "as is for one feature, not for %s", spec.Ref.Value)
+		c.problems.add(spec.As.Pos, "prefix: …, or name the features one by one", "as names a single feature, not %s", spec.Ref.Value)
 		return
 	}
 	var ok bool
@@ -91,7 +91,7 @@ func (b *serviceBuilder) add(spec RefSpec) {
 	}
 }
 
-// keyColumns reads the mapping of join keys to columns.
+// keyColumns reads the mapping from join keys to columns.
 func (b *serviceBuilder) keyColumns(spec RefSpec, v *view) (map[string]string, bool) {
 	var keys map[string]string
 	for _, p := range spec.Keys {
@@ -130,7 +130,7 @@ func bound(keys map[string]string, key string) string {
 	return key
 }
 
-// use returns the index of the view's look-up by these key columns, adding it if it is new.
+// use returns the index of the view's look-up by these key columns and adds the look-up if it is new.
 func (b *serviceBuilder) use(v *view, keys map[string]string) int {
 	bindings := bind(v.def.Keys, keys)
 	for i, u := range b.out.Uses {
@@ -178,14 +178,14 @@ func (b *serviceBuilder) output(spec RefSpec, ref fstore.FeatureRef, feature str
 	b.out.Outputs = append(b.out.Outputs, fstore.FeatureOutput{Name: name, Use: use, Feature: feature})
 }
 
-// parseFeatureRef reads view.feature or view.*, of a service.
+// parseFeatureRef reads view.feature or view.* from a service.
 func parseFeatureRef(s string) (fstore.FeatureRef, error) {
 	viewName, feature, found := strings.Cut(s, ".")
 	if strings.Contains(viewName, "@") {
-		return fstore.FeatureRef{}, fstore.Errorf(fstore.ErrDefinition, "%q names a version", s).WithHint("a feature_service uses the versions of head; its own versions keep theirs")
+		return fstore.FeatureRef{}, fstore.Errorf(fstore.ErrDefinition, "%q names a version", s).WithHint("name the view alone: a feature_service uses the versions at head, and its own versions pin them")
 	}
 	if !found || feature == "" || fstore.CheckName(viewName) != nil || feature != "*" && fstore.CheckName(feature) != nil {
-		return fstore.FeatureRef{}, fstore.Errorf(fstore.ErrDefinition, "%q is not a reference to a feature", s).WithHint("view.feature, or view.* for all of a view")
+		return fstore.FeatureRef{}, fstore.Errorf(fstore.ErrDefinition, "%q is not a reference to a feature", s).WithHint("write view.feature, or view.* for every feature of a view")
 	}
 	return fstore.FeatureRef{View: viewName, Feature: feature}, nil
 }

@@ -14,7 +14,7 @@ func (c *checker) readEntities() {
 	places := map[string]fstore.Pos{}
 	for i := range c.repo.Entities {
 		spec := &c.repo.Entities[i]
-		if !c.name(spec.Name) || c.twice("entity", spec.Name, places) {
+		if !c.name(spec.Name) || c.isDuplicate("entity", spec.Name, places) {
 			continue
 		}
 		e := &entity{def: fstore.Entity{Name: spec.Name.Value, Meta: meta(spec.MetaSpec)}, ok: true}
@@ -29,7 +29,7 @@ func (c *checker) readEntities() {
 				c.problems.add(k.Type.Pos, "one of bool, int32, int64, string, bytes, timestamp", "a join key cannot be %s", t)
 				ok = false
 			}
-			if !c.name(k.Name) || c.twice("join key", k.Name, seen) || !ok {
+			if !c.name(k.Name) || c.isDuplicate("join key", k.Name, seen) || !ok {
 				e.ok = false
 				continue
 			}
@@ -39,8 +39,8 @@ func (c *checker) readEntities() {
 	}
 }
 
-// twice reports a name that was seen before, and remembers it.
-func (c *checker) twice(what string, t Text, places map[string]fstore.Pos) bool {
+// isDuplicate records a name and reports it as a problem if it was recorded before.
+func (c *checker) isDuplicate(what string, t Text, places map[string]fstore.Pos) bool {
 	if first, ok := places[t.Value]; ok {
 		c.problems.add(t.Pos, "rename one of them, or remove it", "%s %s is defined twice, first at %s", what, t.Value, first)
 		return true
@@ -53,7 +53,7 @@ func (c *checker) readSources() {
 	places := map[string]fstore.Pos{}
 	for i := range c.repo.Sources {
 		spec := &c.repo.Sources[i]
-		if !c.name(spec.Name) || c.twice("source", spec.Name, places) {
+		if !c.name(spec.Name) || c.isDuplicate("source", spec.Name, places) {
 			continue
 		}
 		s := &source{spec: spec, ok: true, def: fstore.Source{
@@ -67,7 +67,7 @@ func (c *checker) readSources() {
 		c.sourceOptional(s)
 		s.ok = len(c.problems) == before
 		if s.def.Path == "" {
-			continue // reported
+			continue // reported by sourceTimes
 		}
 		if _, err := fstore.Expand(s.def.Path, c.repo.lookup); err != nil {
 			var e *fstore.Error
@@ -79,11 +79,11 @@ func (c *checker) readSources() {
 	}
 }
 
-// sourceTimes reads when rows were true and known.
+// sourceTimes reads the times of a source: event, created and availability.
 func (c *checker) sourceTimes(s *source) {
 	spec := s.spec
 	if s.def.Static() && spec.Event.given() {
-		return // it is wrong, and reported
+		return // the text is wrong, and reported
 	}
 	if s.def.Static() {
 		const hint = "name event_timestamp, or leave this out: without one the source is a static table"
@@ -124,7 +124,7 @@ func (c *checker) sourceRename(s *source) {
 	}
 }
 
-// sourceOptional reads which columns files may lack.
+// sourceOptional reads the columns that files may lack.
 func (c *checker) sourceOptional(s *source) {
 	for i, t := range s.spec.Optional {
 		switch {
@@ -132,7 +132,7 @@ func (c *checker) sourceOptional(s *source) {
 		case slices.ContainsFunc(s.spec.Optional[:i], func(o Text) bool { return o.Value == t.Value }):
 			c.problems.add(t.Pos, "", "optional column %s is listed twice", t.Value)
 		case t.Value == s.def.Event:
-			c.problems.add(t.Pos, "a row without an event time is never read: write the files with the column", "event_timestamp %s cannot be optional", t.Value)
+			c.problems.add(t.Pos, "fstore never reads a row without an event time: add the column to the files", "event_timestamp %s cannot be optional", t.Value)
 		default:
 			s.def.Optional = append(s.def.Optional, t.Value)
 		}
@@ -140,8 +140,8 @@ func (c *checker) sourceOptional(s *source) {
 	slices.Sort(s.def.Optional)
 }
 
-// inFiles returns what the files call a column.
-func (s *source) inFiles(name string) string {
+// fileColumn returns a column's name in the files.
+func (s *source) fileColumn(name string) string {
 	for from, to := range s.def.Rename {
 		if to == name {
 			return from
@@ -150,18 +150,18 @@ func (s *source) inFiles(name string) string {
 	return name
 }
 
-// asFilesAre returns the source without rename and times.
-func (s *source) asFilesAre() fstore.Source {
+// raw returns the source without renames and times.
+func (s *source) raw() fstore.Source {
 	raw := s.def
 	raw.Rename, raw.Event, raw.Created, raw.Available, raw.Optional = nil, "", "", fstore.Available{}, nil
 	for _, name := range s.def.Optional {
-		raw.Optional = append(raw.Optional, s.inFiles(name))
+		raw.Optional = append(raw.Optional, s.fileColumn(name))
 	}
 	return raw
 }
 
-// converts reports whether a column that files of a source have in an engine's type converts to a type: by its type, or as
-// it holds no value. Columns of a query come without a source.
+// converts reports whether a column converts to a type, either by its engine type or because the files hold no value
+// of that type. For columns of a query, s is nil.
 func (c *checker) converts(s *source, column, engineType string, to fstore.Type) bool {
 	if sqltype.Parse(engineType).Converts(to) {
 		return true
@@ -169,17 +169,18 @@ func (c *checker) converts(s *source, column, engineType string, to fstore.Type)
 	if s == nil {
 		return false
 	}
-	raw := s.asFilesAre()
-	empty, err := c.engine.HoldsNothing(c.ctx, &raw, s.inFiles(column), engineType)
+	raw := s.raw()
+	empty, err := c.engine.HasNoValues(c.ctx, &raw, s.fileColumn(column), engineType)
 	if err != nil {
 		c.engineError(s.spec.Path.Pos, "source "+s.def.Name+": ", err)
 	}
 	return empty || err != nil
 }
 
-// sourceColumns asks the engine for the columns of the files, as they are, and checks those that are named.
+// sourceColumns asks the engine for the columns of the files, without renames, and checks those that the source
+// names.
 func (c *checker) sourceColumns(s *source) {
-	raw := s.asFilesAre()
+	raw := s.raw()
 	columns, err := c.engine.SourceColumns(c.ctx, &raw)
 	if err != nil {
 		c.engineError(s.spec.Path.Pos, "source "+s.def.Name+": ", err)
@@ -190,7 +191,7 @@ func (c *checker) sourceColumns(s *source) {
 	columns = c.renamed(s, columns)
 	for i, col := range columns {
 		if first := column(columns[:i], col.Name); first != nil && first.Unreadable == nil && col.Unreadable == nil {
-			c.problems.add(s.spec.Path.Pos, "rename: {"+col.Name+": another_name}", "source %s has the columns %s and %s, which SQL takes for one: it ignores case", s.def.Name, first.Name, col.Name)
+			c.problems.add(s.spec.Path.Pos, "rename: {"+col.Name+": another_name}", "source %s has the columns %s and %s, which SQL cannot tell apart: it ignores case", s.def.Name, first.Name, col.Name)
 		}
 	}
 	c.optionalColumns(s, columns)
@@ -205,11 +206,11 @@ func (c *checker) sourceColumns(s *source) {
 	s.columns = columns
 }
 
-// sourceTime checks the column of an event or created time, in every file.
+// sourceTime checks the column of an event or created time in every file.
 func (c *checker) sourceTime(s *source, columns []fstore.EngineColumn, t Text) {
 	i := slices.IndexFunc(columns, func(col fstore.EngineColumn) bool { return col.Name == t.Value })
 	if i < 0 {
-		c.problems.add(t.Pos, otherColumn(t.Value, columns), "source %s has no column %q", s.def.Name, t.Value)
+		c.problems.add(t.Pos, suggestColumn(t.Value, columns), "source %s has no column %q", s.def.Name, t.Value)
 		return
 	}
 	col := &columns[i]
@@ -236,14 +237,14 @@ func (c *checker) sourceTime(s *source, columns []fstore.EngineColumn, t Text) {
 	col.Type, col.Untyped = "TIMESTAMP", nil
 }
 
-// checkDay reports an event column that holds days although no availability is stated.
+// checkDay reports an event column that holds days if the definition states no availability.
 func (c *checker) checkDay(event, availability Text, file string) {
 	if err := (fstore.Available{Stated: availability.given()}).CheckDay(event.Value, file); err != nil {
 		c.problems.addError(event.Pos, err)
 	}
 }
 
-// optionalColumns warns of optional columns that no file has, which may be mistakes.
+// optionalColumns warns of optional columns that no file has: they may be mistakes.
 func (c *checker) optionalColumns(s *source, columns []fstore.EngineColumn) {
 	var names []string
 	for _, col := range columns {
@@ -258,7 +259,7 @@ func (c *checker) optionalColumns(s *source, columns []fstore.EngineColumn) {
 	}
 }
 
-// typesOf returns the types that the files have a column in.
+// typesOf returns every type that the column has in some file.
 func typesOf(col *fstore.EngineColumn) []fstore.ColumnType {
 	if col.Types != nil {
 		return col.Types
@@ -266,7 +267,7 @@ func typesOf(col *fstore.EngineColumn) []fstore.ColumnType {
 	return []fstore.ColumnType{{Type: col.Type}}
 }
 
-// inFile says which file has a column in a type, where others have it in another.
+// inFile names the file in which a column has the type in, if other files have another type.
 func inFile(col *fstore.EngineColumn, in fstore.ColumnType) string {
 	if len(col.Types) < 2 {
 		return ""
@@ -274,15 +275,15 @@ func inFile(col *fstore.EngineColumn, in fstore.ColumnType) string {
 	return " in " + in.File
 }
 
-// otherColumn says what may be right instead of a name that no column has.
-func otherColumn(name string, columns []fstore.EngineColumn) string {
+// suggestColumn returns a hint for a name that no column has.
+func suggestColumn(name string, columns []fstore.EngineColumn) string {
 	if col := column(columns, name); col != nil {
 		return fmt.Sprintf("did you mean %q?", col.Name)
 	}
 	return fstore.DidYouMean(name, columnNames(columns))
 }
 
-// renamed applies the source's renames to the columns of its files. A column that is not there gets no type.
+// renamed applies the source's renames to the columns of its files. A renamed column that no file has gets no type.
 func (c *checker) renamed(s *source, files []fstore.EngineColumn) []fstore.EngineColumn {
 	columns := slices.Clone(files)
 	for _, p := range s.spec.Rename {
@@ -290,8 +291,8 @@ func (c *checker) renamed(s *source, files []fstore.EngineColumn) []fstore.Engin
 		switch {
 		case p.Value.Value == "":
 		case i < 0:
-			c.problems.add(p.Key.Pos, otherColumn(p.Key.Value, files), "the files of source %s have no column %q", s.def.Name, p.Key.Value)
-			columns = append(columns, fstore.EngineColumn{Name: p.Value.Value}) // so that this is said once
+			c.problems.add(p.Key.Pos, suggestColumn(p.Key.Value, files), "the files of source %s have no column %q", s.def.Name, p.Key.Value)
+			columns = append(columns, fstore.EngineColumn{Name: p.Value.Value}) // so that this is reported once
 		default:
 			columns[i].Name = p.Value.Value
 		}
@@ -318,7 +319,7 @@ func (c *checker) engineError(pos fstore.Pos, what string, err error) {
 
 func isDate(engineType string) bool { return strings.EqualFold(engineType, "DATE") }
 
-// column returns the column of a name, in any case, or nil.
+// column returns the column with a name, ignoring case, or nil.
 func column(columns []fstore.EngineColumn, name string) *fstore.EngineColumn {
 	for i := range columns {
 		if strings.EqualFold(columns[i].Name, name) {

@@ -9,7 +9,7 @@ import (
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
-// sqlView checks a view by SQL: what it reads, what the gate says, and what it yields.
+// sqlView checks a view by SQL: what it reads, what the gate refuses, and what it yields.
 func (c *checker) sqlView(v *view, path []string) {
 	v.text = c.repo.sql[v.def.SQLFile]
 	v.def.SQL = v.text
@@ -22,7 +22,7 @@ func (c *checker) sqlView(v *view, path []string) {
 	for _, f := range v.query.Refused {
 		c.problems.add(c.sqlPos(v, f.Offset), f.Hint, "%s", f.Message)
 	}
-	defer c.sqlDoubts(v)
+	defer c.warnSQL(v)
 	known := c.inputs(v, path)
 	c.sqlTimes(v)
 	columns, ok := c.relations(v)
@@ -31,7 +31,7 @@ func (c *checker) sqlView(v *view, path []string) {
 	}
 	out, plan, err := c.engine.PlanSQL(c.ctx, v.text, columns)
 	if err != nil {
-		if len(v.query.Refused) == 0 { // else it may be the same mistake again
+		if len(v.query.Refused) == 0 { // otherwise it may be the same mistake again
 			c.sqlError(v, err)
 		}
 		return
@@ -70,7 +70,7 @@ func (c *checker) inputs(v *view, path []string) bool {
 			continue
 		case up != nil && up.checked == underway:
 			cycle := append(slices.Clone(path[slices.Index(path, name):]), name)
-			c.problems.add(c.sqlPos(v, t.Offset), "let one of them read sources instead", "views read each other in a circle: %s", strings.Join(cycle, " → "))
+			c.problems.add(c.sqlPos(v, t.Offset), "let one of them read sources instead", "views form a cycle: %s", strings.Join(cycle, " → "))
 			known = false
 			continue
 		case up != nil:
@@ -84,7 +84,7 @@ func (c *checker) inputs(v *view, path []string) bool {
 	return known
 }
 
-// sqlTimes works out when the rows of the SQL's output are true and known.
+// sqlTimes works out when the rows of the SQL's output are true and when they become known.
 func (c *checker) sqlTimes(v *view) {
 	var timed, created []string
 	lag := fstore.Duration(0)
@@ -100,7 +100,7 @@ func (c *checker) sqlTimes(v *view) {
 		lag = max(lag, available.Lag)
 	}
 	if v.def.Static() {
-		if !v.spec.Event.given() { // else it is wrong, and reported
+		if !v.spec.Event.given() { // otherwise the text is wrong, and reported
 			c.staticSQL(v, timed)
 		}
 		return
@@ -112,14 +112,14 @@ func (c *checker) sqlTimes(v *view) {
 	case ok:
 		v.def.Available = stated
 		if !stated.Created && stated.Lag < lag {
-			c.warnings.add(v.spec.Availability.Pos, "availability: event + "+lag.String(), "availability is %s, but an input is known only after %s", stated, lag)
+			c.warnings.add(v.spec.Availability.Pos, "availability: event + "+lag.String(), "availability is %s, but an input becomes known only after %s", stated, lag)
 		}
 	case v.spec.Availability.given():
 	case v.def.Created != "":
 		v.def.Available = fstore.Available{Created: true}
 	case len(created) > 0:
 		c.problems.add(v.spec.Pos, "yield a created column, such as max(created), and name it created_timestamp; or state availability, such as event + 1d",
-			"feature_view %s reads %s, whose rows are known at their created time, but says nothing of its own", v.def.Name, strings.Join(created, ", "))
+			"feature_view %s reads %s, whose rows become known at their created time, but declares no availability", v.def.Name, strings.Join(created, ", "))
 	default:
 		v.def.Available = fstore.Available{Lag: lag}
 	}
@@ -134,7 +134,7 @@ func (c *checker) timesOf(name string) (string, fstore.Available) {
 	return s.def.Event, s.def.Available
 }
 
-// staticSQL checks a view that names no event time: it may only read static tables.
+// staticSQL checks a view without an event time: it may read only static tables.
 func (c *checker) staticSQL(v *view, timed []string) {
 	if len(timed) > 0 {
 		c.problems.add(v.spec.Pos, "event_timestamp: the column of the SQL's output with the event time",
@@ -152,7 +152,7 @@ func (c *checker) staticSQL(v *view, timed []string) {
 	c.staticView(v, "the SQL yields none")
 }
 
-// relations returns the inputs of a view with their columns; false if those of one are not known.
+// relations returns the inputs of a view with their columns, or false if the columns of one are unknown.
 func (c *checker) relations(v *view) ([]fstore.Relation, bool) {
 	var out []fstore.Relation
 	for _, name := range v.def.Inputs {
@@ -172,8 +172,8 @@ func (c *checker) relations(v *view) ([]fstore.Relation, bool) {
 	return out, true
 }
 
-// Columns returns the columns that SQL sees of a view: keys, event and created under their declared names, and the
-// features by name, in their declared types.
+// Columns returns the columns that SQL sees of a view: the keys, the event and created times under their declared
+// names, and the features by name in their declared types.
 func Columns(v *fstore.View) []fstore.EngineColumn {
 	var out []fstore.EngineColumn
 	add := func(name string, t fstore.Type) {
@@ -196,8 +196,8 @@ func Columns(v *fstore.View) []fstore.EngineColumn {
 func (c *checker) sqlOutputs(v *view, out []fstore.EngineColumn) {
 	const from = "the SQL's output"
 	for i, col := range out {
-		if column(out[:i], col.Name) != nil && v.takes(col.Name) {
-			c.problems.add(fstore.Pos{File: v.def.SQLFile}, "give one another name with AS", "the SQL yields two columns %s", col.Name)
+		if column(out[:i], col.Name) != nil && v.usesColumn(col.Name) {
+			c.problems.add(fstore.Pos{File: v.def.SQLFile}, "rename one with AS", "the SQL yields two columns named %s", col.Name)
 		}
 	}
 	for _, k := range v.def.Keys {
@@ -215,20 +215,20 @@ func (c *checker) sqlOutputs(v *view, out []fstore.EngineColumn) {
 	c.featureColumns(v, out, from)
 }
 
-// takes reports whether the view uses a column of its SQL's output.
-func (v *view) takes(name string) bool {
+// usesColumn reports whether the view uses a column of its SQL's output.
+func (v *view) usesColumn(name string) bool {
 	return strings.EqualFold(name, v.def.Event) || strings.EqualFold(name, v.def.Created) ||
 		slices.ContainsFunc(v.def.Keys, func(k fstore.Field) bool { return strings.EqualFold(k.Name, name) }) ||
 		slices.ContainsFunc(v.def.Features, func(f fstore.Feature) bool { return strings.EqualFold(f.Column, name) })
 }
 
-// sqlDoubts warns of SQL that runs but hardly does what is wanted.
-func (c *checker) sqlDoubts(v *view) {
+// warnSQL warns of SQL that runs but probably does not do what its author wants.
+func (c *checker) warnSQL(v *view) {
 	for _, f := range v.query.Doubts {
 		c.warnings.add(c.sqlPos(v, f.Offset), f.Hint, "%s", f.Message)
 	}
 	if at, ok := v.query.OneRowPerKey(&v.def); ok {
 		c.warnings.add(c.sqlPos(v, at), "yield a row per instant at which a value changes: group by the event time as well, or use windows over it",
-			"the SQL yields one row per key, not a history: the past would be gone")
+			"the SQL yields one row per key, not a history: past values would be lost")
 	}
 }

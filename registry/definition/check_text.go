@@ -7,7 +7,7 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// Reading the texts of definitions. Each reports what is wrong with a text that was given and returns false.
+// The functions below read the texts of definitions. Each reports a text that is wrong and then returns false.
 
 func (c *checker) name(t Text) bool {
 	if !t.given() || t.Value == "" {
@@ -32,7 +32,7 @@ func (c *checker) typ(t Text) (fstore.Type, bool) {
 	return typ, true
 }
 
-// otherTypes are names that other tools give to types.
+// otherTypes maps the type names of other tools to fstore's.
 var otherTypes = map[string]string{
 	"int": "int64", "integer": "int64", "bigint": "int64", "long": "int64", "float": "float64", "double": "float64", "real": "float32",
 	"text": "string", "varchar": "string", "str": "string", "boolean": "bool", "blob": "bytes", "binary": "bytes", "date": "timestamp",
@@ -70,7 +70,7 @@ func (c *checker) duration(t Text) *fstore.Duration {
 	return &d
 }
 
-// availability reads created, event, or event + 2h; false where none was given or it is wrong.
+// availability reads created, event, or event + 2h. It returns false if the text is absent or wrong.
 func (c *checker) availability(t Text) (fstore.Available, bool) {
 	if !t.given() || t.Value == "" {
 		return fstore.Available{}, false
@@ -87,7 +87,7 @@ func (c *checker) availability(t Text) (fstore.Available, bool) {
 			return fstore.Available{Lag: *d, Stated: true}, true
 		}
 		if strings.TrimSpace(lag) == "" {
-			c.problems.add(t.Pos, "event + 2h", "availability says event + but not how much")
+			c.problems.add(t.Pos, "event + 2h", "availability says event + without a duration")
 		}
 		return fstore.Available{}, false
 	}

@@ -10,12 +10,12 @@ import (
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
-// readViews reads what views declare. What they read is checked afterwards, when all names are known.
+// readViews reads what views declare. Their inputs are checked afterwards, once all names are known.
 func (c *checker) readViews() {
 	places := map[string]fstore.Pos{}
 	for i := range c.repo.Views {
 		spec := &c.repo.Views[i]
-		if !c.name(spec.Name) || c.twice("feature_view", spec.Name, places) {
+		if !c.name(spec.Name) || c.isDuplicate("feature_view", spec.Name, places) {
 			continue
 		}
 		v := &view{spec: spec, def: fstore.View{
@@ -73,7 +73,7 @@ func (c *checker) viewFeatures(v *view) {
 	seen := map[string]fstore.Pos{}
 	for _, spec := range v.spec.Features {
 		t, ok := c.typ(spec.Type)
-		if !c.name(spec.Name) || c.twice("feature", spec.Name, seen) {
+		if !c.name(spec.Name) || c.isDuplicate("feature", spec.Name, seen) {
 			v.ok = false
 			continue
 		}
@@ -126,7 +126,8 @@ func (c *checker) viewSchedule(v *view) {
 	v.def.Publish = p
 }
 
-// checkView checks what a view reads and yields, those it reads first. path is the views that led here.
+// checkView checks the inputs and the output of a view, after those of the views that it reads. path lists the views
+// that led here.
 func (c *checker) checkView(v *view, path []string) {
 	if v.checked == done {
 		return
@@ -181,18 +182,18 @@ func (c *checker) sourceView(v *view) {
 	c.featureColumns(v, s.columns, "source "+name)
 }
 
-// staticView reports what a view without event time cannot have.
+// staticView reports settings that a view without an event time cannot have.
 func (c *checker) staticView(v *view, why string) {
 	from := c.sources[v.def.Source]
 	if v.spec.Event.given() || from != nil && from.spec.Event.given() {
-		return // it has one, or what is wrong with it is reported
+		return // the view has an event time, or a mistake in it is reported
 	}
 	if v.def.Static() && v.spec.TTL.given() {
 		c.problems.add(v.spec.TTL.Pos, "remove it", "ttl needs an event time, but %s", why)
 	}
 }
 
-// featureColumns checks that the features' columns are there and convert.
+// featureColumns checks that the features' columns exist and convert.
 func (c *checker) featureColumns(v *view, columns []fstore.EngineColumn, from string) {
 	for _, f := range v.def.Features {
 		i := slices.IndexFunc(v.spec.Features, func(s FeatureSpec) bool { return s.Name.Value == f.Name })
@@ -203,16 +204,16 @@ func (c *checker) featureColumns(v *view, columns []fstore.EngineColumn, from st
 		c.output(v, columns, from, pos, "feature "+f.Name, f.Column, f.Type)
 		if strings.EqualFold(f.Name, v.def.Event) && !strings.EqualFold(f.Column, v.def.Event) ||
 			strings.EqualFold(f.Name, v.def.Created) && !strings.EqualFold(f.Column, v.def.Created) {
-			c.problems.add(pos, "give it another name", "feature %s has the name of a timestamp column of the view but is another column", f.Name)
+			c.problems.add(pos, "rename the feature", "feature %s has the name of a timestamp column of the view but is another column", f.Name)
 		}
 	}
 }
 
-// output checks one column that a view takes, and its type in every file.
+// output checks one column that a view uses, and its type in every file.
 func (c *checker) output(v *view, columns []fstore.EngineColumn, from string, pos fstore.Pos, what, name string, t fstore.Type) {
 	i := slices.IndexFunc(columns, func(col fstore.EngineColumn) bool { return col.Name == name })
 	if i < 0 {
-		c.problems.add(pos, otherColumn(name, columns), "%s: %s has no column %q", what, from, name)
+		c.problems.add(pos, suggestColumn(name, columns), "%s: %s has no column %q", what, from, name)
 		return
 	}
 	col := &columns[i]
@@ -228,7 +229,7 @@ func (c *checker) output(v *view, columns []fstore.EngineColumn, from string, po
 	}
 }
 
-// typesFor says which types a column could be declared as.
+// typesFor says which types would fit a column.
 func (c *checker) typesFor(engineType string, key bool) string {
 	var fit []string
 	for t := fstore.Bool; t <= fstore.Timestamp; t++ {

@@ -11,21 +11,21 @@ import (
 	"github.com/fstore-dev/fstore/registry/sqlgate"
 )
 
-// FieldChange is one thing that a definition says differently.
+// FieldChange is one field in which two definitions differ.
 type FieldChange struct {
 	Field  string `json:"field"`         // for example features.order_value.type
-	Old    string `json:"old,omitempty"` // empty where it was not there
+	Old    string `json:"old,omitempty"` // empty if the field was added
 	New    string `json:"new,omitempty"`
-	Counts bool   `json:"counts"`        // it can change a value, so that a view or service gets a new version
+	Counts bool   `json:"counts"`        // it can change a value, so it makes a new version
 	Why    string `json:"why,omitempty"` // why it counts, or why it does not
 }
 
-// CompareVersions lists what two versions of a view say differently, as a plan does. Either may be nil.
+// CompareVersions lists the fields in which two versions of a view differ, as a plan shows them. Either may be nil.
 func CompareVersions(ctx context.Context, parser sqlgate.Parser, old, now *fstore.ViewVersion) []FieldChange {
 	return NewFingerprinter(parser).Compare(ctx, ViewFields(old), ViewFields(now))
 }
 
-// Compare lists the fields that differ, in the order of the new definition, then what is gone.
+// Compare lists the fields that differ in the order of the new definition, and then the fields that were removed.
 func (p *Fingerprinter) Compare(ctx context.Context, was, is Fields) []FieldChange {
 	var out []FieldChange
 	for _, now := range is {
@@ -39,7 +39,7 @@ func (p *Fingerprinter) Compare(ctx context.Context, was, is Fields) []FieldChan
 			case now.as == asOrder && !sameNames(c.Old, c.New):
 				continue
 			case now.as == asSQL && p.sameSQL(ctx, c.Old, c.New):
-				c.Counts, c.Why = false, "only layout, comments or the case of words differ"
+				c.Counts, c.Why = false, "only layout, comments or letter case differ"
 			}
 			out = append(out, c)
 		}
@@ -52,7 +52,7 @@ func (p *Fingerprinter) Compare(ctx context.Context, was, is Fields) []FieldChan
 	return out
 }
 
-// sameNames reports whether two lists hold the same names in any order.
+// sameNames reports whether two lists hold the same names, in any order.
 func sameNames(a, b string) bool {
 	x, y := strings.Split(a, ", "), strings.Split(b, ", ")
 	slices.Sort(x)

@@ -12,14 +12,14 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// decoder fills spec types from one file's syntax tree and collects what does not fit.
+// decoder fills spec types from the syntax tree of one file and collects what does not fit.
 type decoder struct {
 	file     string
 	lookup   func(string) (string, bool)
 	problems *Problems
 }
 
-// nouns say in messages what a mapping is.
+// nouns are the names of mappings in messages.
 var nouns = map[string]string{
 	"EntitySpec": "an entity", "JoinKeySpec": "a join key", "SourceSpec": "a source", "FeatureViewSpec": "a feature_view",
 	"PublishSpec": "publish", "FeatureSpec": "a feature", "FeatureServiceSpec": "a feature_service", "RefSpec": "an entry of a feature_service",
@@ -33,7 +33,7 @@ type key struct {
 	typ             reflect.Type
 }
 
-// keysOf returns the keys of a spec type in order, those of MetaSpec last.
+// keysOf returns the keys of a spec type in order, with those of MetaSpec last.
 func keysOf(t reflect.Type) []key {
 	var keys []key
 	for _, f := range reflect.VisibleFields(t) {
@@ -79,14 +79,14 @@ func (d *decoder) mapping(n ast.Node, into reflect.Value) {
 	}
 	m, ok := n.(ast.MapNode)
 	if !ok {
-		d.problems.add(at, "write its keys: "+keyNames(keys), "%s is a mapping, not %s", noun, describe(n))
+		d.problems.add(at, "write its keys: "+keyNames(keys), "%s must be a mapping, not %s", noun, describe(n))
 		return
 	}
 	seen := map[string]fstore.Pos{}
 	for it := m.MapRange(); it.Next(); {
 		name, at := keyText(it.Key()), d.pos(it.Key())
 		if first, ok := seen[name]; ok {
-			d.problems.add(at, "remove one of them", "%s is given twice, first in line %d", name, first.Line)
+			d.problems.add(at, "remove one of them", "%s is given twice, first on line %d", name, first.Line)
 			continue
 		}
 		seen[name] = at
@@ -94,7 +94,7 @@ func (d *decoder) mapping(n ast.Node, into reflect.Value) {
 		if k == nil {
 			hint := fstore.DidYouMean(name, strings.Split(keyNames(keys), ", "))
 			if flow, _ := n.(*ast.MappingNode); flow != nil && flow.IsFlowStyle && it.Value().Type() == ast.NullType {
-				hint = "inside { } a comma ends a text: put the text before it in quotes"
+				hint = "inside { } a comma ends a value: quote text that contains a comma"
 			}
 			d.problems.add(at, hint, "unknown key %q in %s", name, noun)
 			continue
@@ -129,12 +129,12 @@ func keyNames(keys []key) string {
 func (d *decoder) value(n ast.Node, into reflect.Value, k key) {
 	switch n.Type() {
 	case ast.AnchorType, ast.AliasType, ast.TagType, ast.MergeKeyType:
-		d.problems.add(d.pos(n), "write the value out", "%s: anchors, aliases and tags of YAML are not read here", k.name)
+		d.problems.add(d.pos(n), "write the value out", "%s: YAML anchors, aliases and tags are not supported", k.name)
 		d.reported(n, into)
 		return
 	case ast.NullType:
 		if into.Type() != reflect.TypeFor[Literal]() {
-			d.problems.add(d.pos(n), "leave the key out, or give a value", "%s is empty", k.name)
+			d.problems.add(d.pos(n), "give a value, or remove the key", "%s is empty", k.name)
 			d.reported(n, into)
 			return
 		}
@@ -162,7 +162,7 @@ func (d *decoder) compound(n ast.Node, into reflect.Value, k key) {
 	case reflect.Slice:
 		list, ok := n.(*ast.SequenceNode)
 		if !ok {
-			d.problems.add(d.pos(n), fmt.Sprintf("%s: [ … ]", k.name), "%s is a list, not %s", k.name, describe(n))
+			d.problems.add(d.pos(n), fmt.Sprintf("%s: [ … ]", k.name), "%s must be a list, not %s", k.name, describe(n))
 			return
 		}
 		into.Set(reflect.MakeSlice(into.Type(), len(list.Values), len(list.Values)))
@@ -176,7 +176,7 @@ func (d *decoder) compound(n ast.Node, into reflect.Value, k key) {
 	}
 }
 
-// reported remembers that a text was given but is wrong, so that nothing says that it is missing.
+// reported remembers that a text was given but is wrong, so that nothing reports it as missing.
 func (d *decoder) reported(n ast.Node, into reflect.Value) {
 	if t, ok := into.Addr().Interface().(*Text); ok {
 		*t = Text{Pos: d.pos(n)}
@@ -186,13 +186,13 @@ func (d *decoder) reported(n ast.Node, into reflect.Value) {
 func (d *decoder) text(n ast.Node, into reflect.Value, k key) {
 	s, ok := scalar(n)
 	if !ok {
-		d.problems.add(d.pos(n), "", "%s is a text, not %s", k.name, describe(n))
+		d.problems.add(d.pos(n), "", "%s must be text, not %s", k.name, describe(n))
 		d.reported(n, into)
 		return
 	}
 	t := Text{Value: scalarText(s), Pos: d.pos(n)}
 	lookup := d.lookup
-	if k.form == "path" { // its variables are replaced when files are read: here they only have to be well formed
+	if k.form == "path" { // path variables are replaced when the files are read: here they only have to be well formed
 		lookup = func(string) (string, bool) { return "x", true }
 	}
 	expanded, err := fstore.Expand(t.Value, lookup)
@@ -201,11 +201,11 @@ func (d *decoder) text(n ast.Node, into reflect.Value, k key) {
 		d.reported(n, into)
 		return
 	}
-	if k.form != "path" { // a path stays as written, so that data can move under old versions
+	if k.form != "path" { // a path keeps its variables, so that data can move under old versions
 		t.Value = expanded
 	}
 	if t.Value == "" {
-		d.problems.add(t.Pos, "leave the key out, or give a value", "%s is empty", k.name)
+		d.problems.add(t.Pos, "give a value, or remove the key", "%s is empty", k.name)
 	}
 	into.Set(reflect.ValueOf(t))
 }
@@ -218,7 +218,7 @@ func (d *decoder) flag(n ast.Node, into *Flag, k key) {
 		*into = Flag{Value: t.Value == "true", Pos: t.Pos}
 	default:
 		if t.Value != "" {
-			d.problems.add(t.Pos, "", "%s is true or false, not %q", k.name, t.Value)
+			d.problems.add(t.Pos, "", "%s must be true or false, not %q", k.name, t.Value)
 		}
 	}
 }
@@ -226,7 +226,7 @@ func (d *decoder) flag(n ast.Node, into *Flag, k key) {
 func (d *decoder) pairs(n ast.Node, into *[]Pair, k key) {
 	m, ok := n.(ast.MapNode)
 	if !ok {
-		d.problems.add(d.pos(n), fmt.Sprintf("%s: {name: value}", k.name), "%s is a mapping, not %s", k.name, describe(n))
+		d.problems.add(d.pos(n), fmt.Sprintf("%s: {name: value}", k.name), "%s must be a mapping, not %s", k.name, describe(n))
 		return
 	}
 	*into = []Pair{}
@@ -257,7 +257,7 @@ func (d *decoder) literal(n ast.Node, into *Literal, k key) {
 	}
 }
 
-// octal is an integer that YAML 1.1 reads to base 8 and YAML 1.2, as people do, to base 10.
+// octal matches integers that YAML 1.1 reads as octal, and YAML 1.2 and people read as decimal.
 var octal = regexp.MustCompile(`^[+-]?0[0-7_]+$`)
 
 // json writes a scalar or a list of scalars as JSON.
@@ -285,8 +285,8 @@ func (d *decoder) json(n ast.Node, into *Literal) (json.RawMessage, error) {
 		return json.RawMessage(`"NaN"`), nil
 	case *ast.IntegerNode:
 		if written := scalarText(n); octal.MatchString(written) {
-			return nil, fstore.Errorf(fstore.ErrDefinition, "default %s is %v in some readers of YAML, and another number in others", written, n.Value).
-				WithHint("for text quote it: \"%s\"; a number is written without the 0 in front", written)
+			return nil, fstore.Errorf(fstore.ErrDefinition, "default %s is %v to some YAML parsers and another number to others", written, n.Value).
+				WithHint("quote it: \"%s\"; or write the number without the leading 0", written)
 		}
 		return json.RawMessage(fmt.Sprint(n.Value)), nil
 	case *ast.FloatNode:
@@ -294,18 +294,18 @@ func (d *decoder) json(n ast.Node, into *Literal) (json.RawMessage, error) {
 	}
 	s, ok := scalar(n)
 	if !ok {
-		return nil, fstore.Errorf(fstore.ErrDefinition, "default is a value or a list of values, not %s", describe(n))
+		return nil, fstore.Errorf(fstore.ErrDefinition, "default must be a value or a list of values, not %s", describe(n))
 	}
 	text := scalarText(s)
 	expanded, err := fstore.Expand(text, d.lookup)
 	if err == nil && expanded != text {
 		into.Expanded = expanded
 	}
-	raw, _ := json.Marshal(expanded) // cannot fail for a string
+	raw, _ := json.Marshal(expanded) // a string always encodes
 	return raw, err
 }
 
-// number keeps the digits as written where JSON can have them.
+// number keeps the digits as written if they are valid JSON.
 func number(text string, value float64) (json.RawMessage, error) {
 	if json.Valid([]byte(text)) {
 		return json.RawMessage(text), nil
@@ -313,7 +313,7 @@ func number(text string, value float64) (json.RawMessage, error) {
 	return json.Marshal(value)
 }
 
-// scalar returns a node that stands for one text; an anchor, an alias or a null does not.
+// scalar returns a node if it is one text: not an anchor, an alias or a null.
 func scalar(n ast.Node) (ast.ScalarNode, bool) {
 	switch n := n.(type) {
 	case *ast.StringNode, *ast.LiteralNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:

@@ -9,25 +9,25 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// field is one thing that a definition says, as plan shows it.
+// field is one field of a definition, as plan shows it.
 type field struct {
 	path, value string
 	counts      bool
 	why         string
 	as          comparison
-	added, gone string // why it counts where only one version says it; empty: as why says
+	added, gone string // why it counts if only one version has it; empty means why
 }
 
-// comparison says how two values of a field are compared.
+// comparison is how two values of a field are compared.
 type comparison int
 
 const (
 	asText  comparison = iota
-	asSQL              // the same query in another layout does not count
-	asOrder            // of names: shown only if they are the same names
+	asSQL              // as queries: layout does not count
+	asOrder            // as an order of names: shown only if both have the same names
 )
 
-// Fields is what a definition says, without what says nothing.
+// Fields lists the fields of a definition that have a value.
 type Fields []field
 
 func (l *Fields) counts(path, value, why string) {
@@ -36,7 +36,7 @@ func (l *Fields) counts(path, value, why string) {
 
 func (l *Fields) silent(path, value, why string) { l.add(field{path: path, value: value, why: why}) }
 
-// part adds what a definition has, such as a feature, with why it counts if it is changed, added or gone.
+// part adds a part of a definition, such as a feature, and why it counts if it is changed, added or removed.
 func (l *Fields) part(path, value, changed, added, gone string) {
 	l.add(field{path: path, value: value, counts: true, why: changed, added: added, gone: gone})
 }
@@ -48,7 +48,7 @@ func (l *Fields) add(f field) {
 }
 
 const (
-	forPeople = "it is for people and changes no value"
+	forPeople = "it is documentation and changes no value"
 	tagsWhy   = "tags change no value"
 )
 
@@ -68,30 +68,30 @@ func fieldTexts(fs []fstore.Field) string {
 	return strings.Join(parts, ", ")
 }
 
-// EntityFields lists what an entity says.
+// EntityFields lists the fields of an entity.
 func EntityFields(e *fstore.Entity) Fields {
 	var l Fields
 	keys := slices.Clone(e.JoinKeys)
 	fstore.SortFields(keys)
 	l.counts("join_keys", fieldTexts(keys), "it is the key of every view of the entity")
 	if order := fieldTexts(e.JoinKeys); order != fieldTexts(keys) {
-		l.silent("join_keys order", order, "keys are taken by name")
+		l.silent("join_keys order", order, "keys are matched by name")
 	}
 	l.meta("", e.Meta)
 	return l
 }
 
-// SourceFields lists what a source says.
+// SourceFields lists the fields of a source.
 func SourceFields(s *fstore.Source) Fields { return sourceFields(s, "", true) }
 
-// sourceFields lists what a source says; withMeta is left out of the source of a view.
+// sourceFields lists the fields of a source. A view's own source is listed without its metadata.
 func sourceFields(s *fstore.Source, prefix string, withMeta bool) Fields {
 	var l Fields
-	l.counts(prefix+"path", s.Path, "other files have other rows")
+	l.counts(prefix+"path", s.Path, "different files have different rows")
 	for _, from := range slices.Sorted(maps.Keys(s.Rename)) {
-		l.counts(prefix+"rename."+from, s.Rename[from], "it counts where a view takes the column")
+		l.counts(prefix+"rename."+from, s.Rename[from], "it counts only where a view uses the column")
 	}
-	l.counts(prefix+"optional_columns", strings.Join(s.Optional, ", "), "it counts where a view takes the column")
+	l.counts(prefix+"optional_columns", strings.Join(s.Optional, ", "), "it counts only where a view uses the column")
 	l.counts(prefix+"event_timestamp", s.Event, "it decides when a row is true")
 	l.counts(prefix+"created_timestamp", s.Created, "it decides when a row is known, and which of two rows wins")
 	if !s.Static() {
@@ -105,7 +105,7 @@ func sourceFields(s *fstore.Source, prefix string, withMeta bool) Fields {
 
 const availabilityWhy = "it decides when a row may be used"
 
-// availabilityText tells apart what the fingerprint tells apart.
+// availabilityText distinguishes availabilities exactly as the fingerprint does.
 func availabilityText(a fstore.Available) string {
 	if a.IsEvent() && !a.Stated {
 		return "event (default)"
@@ -113,7 +113,7 @@ func availabilityText(a fstore.Available) string {
 	return a.String()
 }
 
-// ViewFields lists what a version of a view says, with what it reads; nothing for nil.
+// ViewFields lists the fields of a version of a view and of its inputs. It returns nil for nil.
 func ViewFields(v *fstore.ViewVersion) Fields {
 	if v == nil {
 		return nil
@@ -124,7 +124,7 @@ func ViewFields(v *fstore.ViewVersion) Fields {
 	for i := range v.Sources {
 		prefix := v.Sources[i].Name + "."
 		if v.Sources[i].Name == v.View.Source {
-			prefix = "source." // its name does not count
+			prefix = "source." // the source's name does not count
 		}
 		for _, f := range sourceFields(&v.Sources[i], prefix, false) {
 			l.add(f)
@@ -138,7 +138,7 @@ func ViewFields(v *fstore.ViewVersion) Fields {
 	return l
 }
 
-// schedule lists what only look-ups of the view itself depend on.
+// schedule lists the fields that affect only look-ups of the view itself.
 func (l *Fields) schedule(v *fstore.View) {
 	if v.TTL != nil {
 		l.counts("ttl", v.TTL.String(), "it decides which values are too old")
@@ -157,7 +157,7 @@ func (l *Fields) schedule(v *fstore.View) {
 	}
 	for _, f := range v.Features {
 		if f.Default != nil {
-			l.counts("features."+f.Name+".default", string(f.Default.AppendJSON(nil, 0)), "it is sent for missing values")
+			l.counts("features."+f.Name+".default", string(f.Default.AppendJSON(nil, 0)), "it replaces missing values")
 		}
 		l.meta("features."+f.Name+".", f.Meta)
 	}
@@ -165,30 +165,30 @@ func (l *Fields) schedule(v *fstore.View) {
 	for i, f := range v.Features {
 		names[i] = f.Name
 	}
-	l.add(field{path: "features order", value: strings.Join(names, ", "), why: "a record holds features by name", as: asOrder})
+	l.add(field{path: "features order", value: strings.Join(names, ", "), why: "records store features by name", as: asOrder})
 }
 
-// viewFields lists what the rows of a view depend on.
+// viewFields lists the fields that the rows of a view depend on.
 func viewFields(v *fstore.View, prefix string) Fields {
 	var l Fields
 	l.silent(prefix+"entities", strings.Join(v.Entities, ", "), "their keys count, not their names")
-	l.counts(prefix+"keys", fieldTexts(v.Keys), "they say which rows are of one thing")
+	l.counts(prefix+"keys", fieldTexts(v.Keys), "they identify the entity of a row")
 	l.silent(prefix+"source", v.Source, "its columns count, not its name")
 	l.silent(prefix+"sql_file", v.SQLFile, "the text counts, not the file")
-	l.add(field{path: prefix + "sql", value: v.SQL, counts: true, why: "another query has other rows", as: asSQL})
+	l.add(field{path: prefix + "sql", value: v.SQL, counts: true, why: "a different query has different rows", as: asSQL})
 	if v.SQL != "" {
 		l.counts(prefix+"event_timestamp", v.Event, "it decides when a row is true")
 		l.counts(prefix+"created_timestamp", v.Created, "it decides when a row is known, and which of two rows wins")
 	}
 	for _, f := range v.Record() {
 		const added, gone = "the view has one more feature", "the view no longer has the feature"
-		l.part(prefix+"features."+f.Name+".type", f.Type.String(), "the feature has values of another type", added, gone)
-		l.part(prefix+"features."+f.Name+".column", f.Column, "the feature has the values of another column", added, gone)
+		l.part(prefix+"features."+f.Name+".type", f.Type.String(), "the feature has another type", added, gone)
+		l.part(prefix+"features."+f.Name+".column", f.Column, "the feature comes from another column", added, gone)
 	}
 	return l
 }
 
-// ServiceFields lists what a version of a service says; nothing for nil.
+// ServiceFields lists the fields of a version of a service. It returns nil for nil.
 func ServiceFields(s *ServiceVersion) Fields {
 	if s == nil {
 		return nil
@@ -204,7 +204,7 @@ func ServiceFields(s *ServiceVersion) Fields {
 				value += fmt.Sprintf(" by %s = %s", k.Key.Name, k.Column)
 			}
 		}
-		l.part("features."+o.Name, value, "the output has the values of another feature or key", "the service has one more output", "the service no longer has the output")
+		l.part("features."+o.Name, value, "the output comes from another feature or key", "the service has one more output", "the service no longer has the output")
 	}
 	for _, u := range s.Uses {
 		if !slices.ContainsFunc(l, func(f field) bool { return f.path == "uses."+u.View.Name }) {

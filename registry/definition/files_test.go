@@ -39,7 +39,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		{"SQL that is a pipe", "v.sql", pipe, "d.yaml:13:6: v.sql cannot be read: it is not a file but a named pipe\n\tknown: other.sql\n"},
 		{"SQL that is a folder", "v.sql", folder, "d.yaml:13:6: v.sql cannot be read: it is a folder\n\tknown: other.sql\n"},
 		{"SQL that is endless", "v.sql", link("/dev/zero"), "d.yaml:13:6: v.sql cannot be read: it is not a file but a device\n\tknown: other.sql\n"},
-		{"SQL that is huge", "v.sql", huge, "v.sql:1:1: the file has 5242880 bytes, more than 4194304\n\tsplit it into several files\n"},
+		{"SQL that is huge", "v.sql", huge, "v.sql:1:1: the file has 5242880 bytes; the limit is 4194304\n\tsplit it into several files\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			archive := oneView("select id, ts, x from events")

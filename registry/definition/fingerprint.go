@@ -13,11 +13,11 @@ import (
 	"github.com/fstore-dev/fstore/registry/sqlgate"
 )
 
-// Algorithm is the id of the encoding below, stored with every version. It changes when the encoding does; the
-// fingerprints of stored versions are then worked out again, so that this alone makes no new versions.
+// Algorithm identifies the encoding below and is stored with every version. It changes when the encoding changes. The
+// registry then recomputes the fingerprints of stored versions, so a new encoding alone creates no new versions.
 const Algorithm = "fstore-2"
 
-// Fingerprinter encodes definitions.
+// Fingerprinter computes the fingerprints of definitions.
 type Fingerprinter struct{ gate *sqlgate.Gate }
 
 // NewFingerprinter returns a fingerprinter for the SQL of an engine.
@@ -25,14 +25,14 @@ func NewFingerprinter(engine sqlgate.Parser) *Fingerprinter {
 	return &Fingerprinter{sqlgate.New(engine)}
 }
 
-// The encoding of a view: everything that can change one of its values, and nothing else.
+// viewPrint encodes a view: everything that can change one of its values, and nothing else.
 type viewPrint struct {
 	Algorithm string            `json:"algorithm"`
 	Keys      []fstore.Field    `json:"keys"`
 	Features  []featurePrint    `json:"features"` // by name
 	TTL       *fstore.Duration  `json:"ttl,omitempty"`
 	Publish   *fstore.Publish   `json:"publish,omitempty"`
-	Available *fstore.Available `json:"available,omitempty"` // not of a static view
+	Available *fstore.Available `json:"available,omitempty"` // absent for a static view
 	Rows      rowsPrint         `json:"rows"`
 }
 
@@ -43,14 +43,14 @@ type featurePrint struct {
 	Default *fstore.Value `json:"default,omitempty"`
 }
 
-// rowsPrint says where the rows of a view come from: a source, whose columns are called as the files call them,
-// or SQL over what it names.
+// rowsPrint encodes where the rows of a view come from: a source, with the columns' names in its files, or SQL and
+// the inputs that it names.
 type rowsPrint struct {
 	Event   string        `json:"event,omitempty"`
 	Created string        `json:"created,omitempty"`
 	Path    string        `json:"path,omitempty"`
-	Columns []renamed     `json:"columns,omitempty"`  // the keys' columns in the files, where they are renamed
-	Nulls   []string      `json:"optional,omitempty"` // the columns it takes, as the files call them, that files may lack
+	Columns []renamed     `json:"columns,omitempty"`  // the key columns' names in the files, if renamed
+	Nulls   []string      `json:"optional,omitempty"` // the names in the files of the columns that it uses and that files may lack
 	SQL     any           `json:"sql,omitempty"`
 	Sources []sourcePrint `json:"sources,omitempty"`
 	Views   []inputPrint  `json:"views,omitempty"`
@@ -71,12 +71,12 @@ type sourcePrint struct {
 	Available *fstore.Available `json:"available,omitempty"`
 }
 
-// inputPrint is an upstream view as far as its rows go: no ttl, publish, defaults or availability.
+// inputPrint encodes what affects the rows of an upstream view: not its ttl, publish, defaults or availability.
 type inputPrint struct {
 	Name     string         `json:"name"`
 	Keys     []fstore.Field `json:"keys"`
 	Features []featurePrint `json:"features"`
-	Stated   bool           `json:"stated,omitempty"` // its availability is event, and written: see printAvailable
+	Stated   bool           `json:"stated,omitempty"` // event availability is written out: see printAvailable
 	Rows     rowsPrint      `json:"rows"`
 }
 
@@ -99,8 +99,8 @@ func (p *Fingerprinter) View(ctx context.Context, v *fstore.ViewVersion) (string
 	return digest(print)
 }
 
-// printAvailable encodes an availability. Whether it is stated counts only for the event time itself: without it, a file
-// whose event times are days is refused, so a definition that states what was the default is a new version.
+// printAvailable encodes an availability. Whether it is stated counts only for the event time itself: a file whose
+// event times are days is refused if it is not stated. So a definition that states the default is a new version.
 func printAvailable(a fstore.Available) *fstore.Available {
 	a.Stated = a.Stated && a.IsEvent()
 	return &a
@@ -123,8 +123,8 @@ func featurePrints(v *fstore.View, columnOf func(string) string) []featurePrint 
 	return out
 }
 
-// rows encodes where the rows of a view come from, out of the definitions that the version holds, and returns how
-// its columns are called there.
+// rows encodes where the rows of a view come from, using the definitions in the version. It also returns a function
+// that maps a column to its name there.
 func (p *Fingerprinter) rows(ctx context.Context, in *fstore.ViewVersion, v *fstore.View) (rowsPrint, func(string) string, error) {
 	if v.Source != "" {
 		s := in.Source(v.Source)
@@ -158,7 +158,7 @@ func (p *Fingerprinter) rows(ctx context.Context, in *fstore.ViewVersion, v *fst
 	return r, sqlgate.Fold, nil
 }
 
-// sourceRows encodes a view that takes a source's columns as they are: only the renames that it uses count.
+// sourceRows encodes a view that takes a source's columns as they are. Only the renames that it uses count.
 func sourceRows(s *fstore.Source, v *fstore.View) (rowsPrint, func(string) string) {
 	original := func(name string) string {
 		for from, to := range s.Rename {
@@ -181,7 +181,7 @@ func sourceRows(s *fstore.Source, v *fstore.View) (rowsPrint, func(string) strin
 		}
 	}
 	for _, name := range s.Optional {
-		if takesColumn(v, name) {
+		if usesColumn(v, name) {
 			r.Nulls = append(r.Nulls, original(name))
 		}
 	}
@@ -189,8 +189,8 @@ func sourceRows(s *fstore.Source, v *fstore.View) (rowsPrint, func(string) strin
 	return r, original
 }
 
-// takesColumn reports whether a view takes a column of its source.
-func takesColumn(v *fstore.View, name string) bool {
+// usesColumn reports whether a view uses a column of its source.
+func usesColumn(v *fstore.View, name string) bool {
 	return name == v.Event || name == v.Created || slices.ContainsFunc(v.Keys, func(k fstore.Field) bool { return k.Name == name }) ||
 		slices.ContainsFunc(v.Features, func(f fstore.Feature) bool { return f.Column == name })
 }
@@ -210,7 +210,7 @@ func printSource(s *fstore.Source) sourcePrint {
 	return p
 }
 
-// ServiceFingerprint is over the ordered outputs: name, view by its fingerprint, feature, key columns.
+// ServiceFingerprint covers the ordered outputs: name, fingerprint of the view, feature, key columns.
 func ServiceFingerprint(s *ServiceVersion, viewPrint func(fstore.ViewRef) string) string {
 	type output struct {
 		Name    string              `json:"name"`
@@ -226,13 +226,13 @@ func ServiceFingerprint(s *ServiceVersion, viewPrint func(fstore.ViewRef) string
 		u := s.Uses[o.Use]
 		print.Outputs = append(print.Outputs, output{o.Name, viewPrint(u.View), o.Feature, u.Keys})
 	}
-	sum, _ := digest(print) // texts and types of checked definitions always encode
+	sum, _ := digest(print) // checked definitions always encode
 	return sum
 }
 
-// Contradicted returns the first of some view versions whose definition is not the one that its fingerprint is of; nil if
-// there is none. Fingerprints of another build may have another algorithm.
-func Contradicted(ctx context.Context, parser sqlgate.Parser, versions []*fstore.ViewVersion) (*fstore.ViewVersion, error) {
+// FirstMismatch returns the first view version whose definition does not match its fingerprint, or nil. Fingerprints
+// made by another build may use another algorithm.
+func FirstMismatch(ctx context.Context, parser sqlgate.Parser, versions []*fstore.ViewVersion) (*fstore.ViewVersion, error) {
 	prints := NewFingerprinter(parser)
 	for _, v := range versions {
 		print, err := prints.View(ctx, v)

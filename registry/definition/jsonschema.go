@@ -8,8 +8,8 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// JSONSchema returns the JSON Schema of definition files, for editors. It is made from the types that the loader
-// reads, so that it cannot say anything else.
+// JSONSchema returns the JSON Schema of definition files, for editors. It is generated from the types that the loader
+// reads, so the two cannot disagree.
 func JSONSchema() ([]byte, error) {
 	g := &schemaWriter{defs: map[string]*jsonSchema{}}
 	root := &jsonSchema{
@@ -32,7 +32,7 @@ func JSONSchema() ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-// jsonSchema is as much of the vocabulary as definitions need.
+// jsonSchema is the part of the vocabulary that definitions need.
 type jsonSchema struct {
 	Schema               string                 `json:"$schema,omitempty"`
 	Ref                  string                 `json:"$ref,omitempty"`
@@ -57,7 +57,7 @@ type jsonSchema struct {
 
 type schemaWriter struct{ defs map[string]*jsonSchema }
 
-// object describes a spec type; nested ones become definitions.
+// object describes a spec type. Nested types become definitions of the schema.
 func (g *schemaWriter) object(t reflect.Type) *jsonSchema {
 	s := &jsonSchema{Type: "object", Properties: map[string]*jsonSchema{}, AdditionalProperties: false}
 	for _, k := range keysOf(t) {
@@ -94,7 +94,7 @@ func (g *schemaWriter) value(t reflect.Type, k key) *jsonSchema {
 	return g.ref(t)
 }
 
-// ref describes a nested mapping. One with a short form may also be the text of that key.
+// ref describes a nested mapping. If the mapping has a short form, it may also be the text of that key.
 func (g *schemaWriter) ref(t reflect.Type) *jsonSchema {
 	name := strings.TrimSuffix(t.Name(), "Spec")
 	if g.defs[name] == nil {
@@ -109,7 +109,7 @@ func (g *schemaWriter) ref(t reflect.Type) *jsonSchema {
 	return ref
 }
 
-// variable lets a value be given by ${VAR} where it has to look like something.
+// variable matches a value given by ${VAR}, where the value otherwise has a fixed form.
 const variable = `.*\$\{.*\}.*`
 
 // text describes a text by its form.
@@ -149,7 +149,7 @@ func text(form string) *jsonSchema {
 			}
 		}
 	default:
-		s.Type = "" // numbers and truth values are texts too
+		s.Type = "" // numbers and booleans are valid texts too
 	}
 	return s
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/fstore-dev/fstore/regular"
 )
 
-// Repo is the definitions of a feature repo as they are written, with their positions.
+// Repo holds the definitions of a feature repo as written, with their positions.
 type Repo struct {
 	Dir      string
 	Entities []EntitySpec
@@ -24,20 +24,19 @@ type Repo struct {
 	Views    []FeatureViewSpec
 	Services []FeatureServiceSpec
 
-	// Problems is what the loader found wrong. Check reports it together with what it finds itself.
+	// Problems lists the mistakes that the loader found. Check reports them together with its own.
 	Problems Problems
 
 	sql    map[string]string // text of the SQL files that views name, by path in the repo
 	lookup func(string) (string, bool)
 }
 
-// settings is the file of a repo's settings, which has no definitions. A folder that has one is a repo.
+// settings is the name of a repo's settings file, which has no definitions. A folder with this file is a repo.
 const settings = "fstore.yaml"
 
-// Load reads every *.yaml and *.yml file under dir except fstore.yaml, and the SQL files that they name. Hidden
-// folders, links to folders, and repos within the repo are left out. Values have ${VAR} replaced, looked up with
-// lookup; the path of a source stays as written. The error says that dir cannot be read; what is wrong with the files
-// in it is in Problems.
+// Load reads every *.yaml and *.yml file under dir except fstore.yaml, and the SQL files that they name. It skips
+// hidden folders, links to folders, and nested repos. It replaces ${VAR} in values by lookup, except in the path of a
+// source. It returns an error if dir cannot be read. Mistakes in the files are in Problems.
 func Load(dir string, lookup func(string) (string, bool)) (*Repo, error) {
 	repo := &Repo{Dir: dir, sql: map[string]string{}, lookup: lookup}
 	root := regular.DirFS(dir)
@@ -108,7 +107,7 @@ func (r *Repo) loadFile(name string, content []byte, lookup func(string) (string
 	if !found {
 		hint := "remove the file, or give it a document with a kind"
 		if bytes.Contains(content, []byte("# kind: ")) {
-			hint = "write a first definition, or remove the # in front of one that is a comment"
+			hint = "write a first definition, or uncomment one"
 		}
 		r.Problems.add(fstore.Pos{File: name}, hint, "no definition in the file")
 	}
@@ -121,7 +120,7 @@ func (r *Repo) document(d *decoder, body ast.Node) {
 	at := d.pos(body)
 	m, ok := body.(ast.MapNode)
 	if !ok {
-		d.problems.add(at, "every document has a kind: "+strings.Join(kinds, ", "), "a definition is a mapping, not %s", describe(body))
+		d.problems.add(at, "every document has a kind: "+strings.Join(kinds, ", "), "a definition must be a mapping, not %s", describe(body))
 		return
 	}
 	kind := Text{}
@@ -164,13 +163,13 @@ func (r *Repo) loadSQL(root fs.FS) {
 		}
 		name := path.Join(path.Dir(sql.Pos.File), filepath.ToSlash(sql.Value))
 		if path.Ext(name) != ".sql" || !fs.ValidPath(name) || path.IsAbs(sql.Value) {
-			r.Problems.add(sql.Pos, "sql: "+exampleSQL(r.Views[i].Name.Value), "sql names a .sql file of the repo, beside this file, not %q", firstLine(sql.Value))
+			r.Problems.add(sql.Pos, "sql: "+exampleSQL(r.Views[i].Name.Value), "sql must name a .sql file in the repo, relative to this file, not %q", firstLine(sql.Value))
 			*sql = Text{Pos: sql.Pos}
 			continue
 		}
 		content, problem := ReadText(root, name)
 		if problem != nil {
-			if problem.Pos.Line == 0 { // it cannot be read at all, so that only the definition has a place
+			if problem.Pos.Line == 0 { // the file cannot be read at all, so the position is that of the definition
 				problem = &Problem{Pos: sql.Pos, Message: name + " " + problem.Message, Hint: fstore.DidYouMean(path.Base(name), sqlFiles(root, name))}
 			}
 			r.Problems = append(r.Problems, *problem)
@@ -189,7 +188,7 @@ func exampleSQL(view string) string {
 	return view + ".sql"
 }
 
-// sqlFiles returns the names of the SQL files beside one that cannot be read.
+// sqlFiles returns the names of the SQL files in the folder of a missing one.
 func sqlFiles(root fs.FS, missing string) []string {
 	names, _ := fs.Glob(root, path.Join(path.Dir(missing), "*.sql")) // only for a suggestion
 	names = slices.DeleteFunc(names, func(n string) bool { return n == missing })

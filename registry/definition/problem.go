@@ -10,7 +10,7 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// Problem is something wrong, or doubtful, in a definition.
+// Problem is a mistake in a definition, or a warning about one.
 type Problem struct {
 	Pos     fstore.Pos `json:"position"`
 	Message string     `json:"message"`        // what is wrong
@@ -29,10 +29,10 @@ func (p Problem) String() string {
 	return s
 }
 
-// Problems is everything that is wrong with a repo, in the order of files and lines. It is an ErrDefinition.
+// Problems lists everything that is wrong with a repo, ordered by file and line. It is an ErrDefinition.
 type Problems []Problem
 
-// Error returns one line a problem.
+// Error returns one line per problem.
 func (ps Problems) Error() string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
@@ -41,7 +41,7 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap says that the definitions are wrong.
+// Unwrap makes Problems match fstore.ErrDefinition.
 func (ps Problems) Unwrap() error { return fstore.ErrDefinition }
 
 // add records a problem. The hint may be empty.
@@ -49,7 +49,7 @@ func (ps *Problems) add(pos fstore.Pos, hint, format string, args ...any) {
 	*ps = append(*ps, Problem{Pos: pos, Message: brief(fmt.Sprintf(format, args...)), Hint: brief(hint)})
 }
 
-// brief cuts a text that repeats what a file holds, which may be megabytes.
+// brief shortens a text that quotes a file, which may have megabytes.
 func brief(s string) string {
 	const most = 600
 	if len(s) <= most {
@@ -58,7 +58,7 @@ func brief(s string) string {
 	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
-// addError records an error, keeping the hint of an fstore.Error apart.
+// addError records an error and keeps the hint of an fstore.Error separate.
 func (ps *Problems) addError(pos fstore.Pos, err error) {
 	var e *fstore.Error
 	if errors.As(err, &e) {
@@ -68,7 +68,7 @@ func (ps *Problems) addError(pos fstore.Pos, err error) {
 	ps.add(pos, "", "%s", err)
 }
 
-// sorted returns the problems by position, without repetitions.
+// sorted returns the problems by position, without duplicates.
 func (ps Problems) sorted() Problems {
 	out := slices.Clone(ps)
 	slices.SortStableFunc(out, func(a, b Problem) int {

@@ -2,11 +2,11 @@ package definition
 
 import "github.com/fstore-dev/fstore"
 
-// The definitions as YAML writes them, with the place of every value. These types are what the loader reads and
-// what the JSON Schema for editors is generated from: a `yaml` tag gives the key (",required"), a `doc` tag its
-// description and a `form` tag what its text must look like.
+// The types below are the definitions as written in YAML, with the position of every value. The loader reads them,
+// and the JSON Schema for editors is generated from them. A `yaml` tag gives the key (",required"), a `doc` tag its
+// description, and a `form` tag the form of its text.
 
-// Text is a scalar with ${VAR} replaced, and where it stands. A Text that was not given has no line.
+// Text is a scalar with ${VAR} replaced, and its position. The Line of a Text that was not given is 0.
 type Text struct {
 	Value string
 	Pos   fstore.Pos
@@ -14,7 +14,7 @@ type Text struct {
 
 func (t Text) given() bool { return t.Pos.Line > 0 }
 
-// Flag is true or false, and where it stands.
+// Flag is true or false, and its position.
 type Flag struct {
 	Value bool
 	Pos   fstore.Pos
@@ -22,24 +22,24 @@ type Flag struct {
 
 func (f Flag) given() bool { return f.Pos.Line > 0 }
 
-// Literal is a value of a type that is known only later: a default. It is kept as JSON.
+// Literal is a default, whose type becomes known later. It is kept as JSON.
 type Literal struct {
 	JSON []byte
-	// Written is the text of a plain scalar as the file has it: 0042, of which JSON has 34.
+	// Written is the text of a plain scalar as it stands in the file: JSON has 34 for 0042.
 	Written string
-	// Expanded is the text behind ${VAR} in a plain scalar: ${N:-0} may be a number.
+	// Expanded is the text of a plain scalar with ${VAR} replaced: ${N:-0} may be a number.
 	Expanded string
 	Pos      fstore.Pos
 }
 
 func (l Literal) given() bool { return l.Pos.Line > 0 }
 
-// Pair is an entry of a mapping whose keys are free.
+// Pair is an entry of a mapping with free keys.
 type Pair struct{ Key, Value Text }
 
-// MetaSpec is what a definition says to people.
+// MetaSpec is the documentation of a definition.
 type MetaSpec struct {
-	Description Text   `yaml:"description" doc:"What it is, for people. Changing it makes no new version."`
+	Description Text   `yaml:"description" doc:"A description for people. Changing it creates no new version."`
 	Owner       Text   `yaml:"owner" doc:"Who is responsible: a team or an address."`
 	Tags        []Pair `yaml:"tags" doc:"Free labels, name: value."`
 }
@@ -64,9 +64,9 @@ type JoinKeySpec struct {
 type SourceSpec struct {
 	Pos          fstore.Pos `yaml:"-"`
 	Kind         Text       `yaml:"kind,required" form:"const source"`
-	Name         Text       `yaml:"name,required" form:"name" doc:"Name that views and SQL read it by."`
+	Name         Text       `yaml:"name,required" form:"name" doc:"Name by which views and SQL read it."`
 	Path         Text       `yaml:"path,required" form:"path" doc:"Parquet files: a path or a glob, relative to the repo. Hive partitions become columns. ${VAR:-default} is replaced each time the files are read."`
-	Rename       []Pair     `yaml:"rename" doc:"Column in the files: name in fstore."`
+	Rename       []Pair     `yaml:"rename" doc:"Maps the name of a column in the files to its name in fstore."`
 	Optional     []Text     `yaml:"optional_columns" doc:"Columns that files may lack; they are null there. Every other column that is used must be in every file."`
 	Event        Text       `yaml:"event_timestamp" doc:"Column with the instant at which a row was true. Absent: a static table, valid for all time."`
 	Created      Text       `yaml:"created_timestamp" doc:"Column with the instant at which a row became known."`
@@ -88,7 +88,7 @@ type FeatureViewSpec struct {
 	TTL          Text          `yaml:"ttl" form:"duration" doc:"Maximum age of a value, for example 90d. Absent: values never expire."`
 	Publish      *PublishSpec  `yaml:"publish" doc:"The batch schedule. Absent: values count as servable at once."`
 	Online       Flag          `yaml:"online" doc:"false: an intermediate view, which is neither materialized nor served. Default true."`
-	Features     []FeatureSpec `yaml:"features,required" doc:"The features, in the order that view.* gives."`
+	Features     []FeatureSpec `yaml:"features,required" doc:"The features, in the order of view.*."`
 	MetaSpec
 }
 
@@ -119,11 +119,11 @@ type FeatureServiceSpec struct {
 	MetaSpec
 }
 
-// RefSpec is an entry of a service: a mapping, or only the text of its ref.
+// RefSpec is an entry of a service: a mapping, or just the text of its ref.
 type RefSpec struct {
 	Pos    fstore.Pos `yaml:"-"`
-	Ref    Text       `yaml:"ref,required,short" form:"ref" doc:"view.feature, or view.* for all of a view."`
+	Ref    Text       `yaml:"ref,required,short" form:"ref" doc:"view.feature, or view.* for every feature of a view."`
 	As     Text       `yaml:"as" form:"name" doc:"Output name of a single feature."`
-	Prefix Text       `yaml:"prefix" doc:"Put before the output names."`
+	Prefix Text       `yaml:"prefix" doc:"Prefix of the output names."`
 	Keys   []Pair     `yaml:"keys" doc:"Join key: the column of labels and requests that holds it, if the names differ; for example airport: origin."`
 }

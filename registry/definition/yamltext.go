@@ -19,18 +19,18 @@ import (
 	"github.com/fstore-dev/fstore/regular"
 )
 
-// What a file must be before it is parsed. The parsers take any bytes, memory that is a multiple of the file, and
-// stacks and time that grow with the square of how deep brackets are nested.
+// Limits that a file must meet before it is parsed. The parsers accept any bytes. They use several times the file's
+// size in memory, and stack and time that grow with the square of the nesting depth.
 const (
 	maxFile      = 4 << 20
 	maxDepth     = 100
 	maxItems     = 200_000 // lines, and separators within lines
 	maxDocuments = 10_000
-	maxKeys      = 4_000 // of one mapping, beyond which the parser's time grows with their square
+	maxKeys      = 4_000 // of one mapping: the parser's time grows with the square of their number
 )
 
-// ReadText reads a file of a repo, of YAML or SQL, without its byte order mark. A problem with a line is one of what
-// stands in the file, one without says that it cannot be read.
+// ReadText reads a YAML or SQL file of a repo, without its byte order mark. A problem with a line is about the file's
+// contents. A problem without one says that the file cannot be read.
 func ReadText(root fs.FS, name string) ([]byte, *Problem) {
 	info, err := fs.Stat(root, name)
 	switch {
@@ -50,14 +50,14 @@ func ReadText(root fs.FS, name string) ([]byte, *Problem) {
 	switch {
 	case err != nil:
 		return nil, unreadable(name, err)
-	case len(content) > maxFile: // it grows
+	case len(content) > maxFile: // it has grown since Stat
 		return nil, tooLarge(name, int64(len(content)))
 	}
 	content = lineEndings(bytes.TrimPrefix(content, byteOrderMark))
 	return content, checkText(name, content)
 }
 
-// lineEndings returns text whose lines end in \n, so that a definition is the same text on Windows and Linux.
+// lineEndings converts line endings to \n, so that a definition is the same text on Windows and Linux.
 func lineEndings(text []byte) []byte {
 	return bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), []byte("\r"), []byte("\n"))
 }
@@ -68,14 +68,14 @@ func unreadable(name string, err error) *Problem {
 
 func tooLarge(name string, size int64) *Problem {
 	return &Problem{
-		Pos: fstore.Pos{File: name, Line: 1, Col: 1}, Message: fmt.Sprintf("the file has %d bytes, more than %d", size, maxFile),
+		Pos: fstore.Pos{File: name, Line: 1, Col: 1}, Message: fmt.Sprintf("the file has %d bytes; the limit is %d", size, maxFile),
 		Hint: "split it into several files",
 	}
 }
 
 var byteOrderMark = []byte("\ufeff")
 
-// checkText reports what makes a file no text: bytes that are not UTF-8, and control characters.
+// checkText reports bytes that are not UTF-8, and control characters.
 func checkText(name string, content []byte) *Problem {
 	for at := 0; at < len(content); {
 		r, size := utf8.DecodeRune(content[at:])
@@ -83,20 +83,20 @@ func checkText(name string, content []byte) *Problem {
 		case r == utf8.RuneError && size == 1:
 			return &Problem{Pos: bytePlace(name, content, at), Message: fmt.Sprintf("byte 0x%02x is not UTF-8", content[at]), Hint: "save the file as UTF-8"}
 		case r < ' ' && r != '\t' && r != '\n' && r != '\r' && r != '\f' || r == 0x7f:
-			return &Problem{Pos: bytePlace(name, content, at), Message: fmt.Sprintf("a control character, 0x%02x, in the file", r), Hint: "remove it"}
+			return &Problem{Pos: bytePlace(name, content, at), Message: fmt.Sprintf("control character 0x%02x in the file", r), Hint: "remove it"}
 		}
 		at += size
 	}
 	return nil
 }
 
-// bytePlace is a place in a file that may not be text.
+// bytePlace is a position in a file that may not be text.
 func bytePlace(name string, content []byte, at int) fstore.Pos {
 	before := content[:at]
 	return fstore.Pos{File: name, Line: 1 + bytes.Count(before, []byte("\n")), Col: 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])}
 }
 
-// checkDepth reports that a file is nested deeper than the parser of YAML is given.
+// checkDepth reports a file that is nested too deep for the YAML parser.
 func checkDepth(name string, content []byte) *Problem {
 	depth, dashes := 0, 0
 	for at, c := range content {
@@ -121,7 +121,7 @@ func checkDepth(name string, content []byte) *Problem {
 	return nil
 }
 
-// checkItems reports that a file has more in it than the lexer is given.
+// checkItems reports a file that has too many items for the lexer.
 func checkItems(name string, content []byte) *Problem {
 	items := 0
 	for at, c := range content {
@@ -140,10 +140,10 @@ func checkItems(name string, content []byte) *Problem {
 	return nil
 }
 
-// checkCounts reports more documents in a file, or more keys in a mapping, than the parser is given.
+// checkCounts reports too many documents in a file, or too many keys in a mapping.
 func checkCounts(name string, tokens token.Tokens) *Problem {
 	documents := 0
-	var open []mapping // those around the token, from the outside in
+	var open []mapping // open mappings around the token, outermost first
 	inner := func(column int) {
 		for len(open) > 0 && !open[len(open)-1].flow && open[len(open)-1].column > column {
 			open = open[:len(open)-1]
@@ -186,7 +186,7 @@ func checkCounts(name string, tokens token.Tokens) *Problem {
 	return nil
 }
 
-// mapping counts the keys of a mapping of YAML, by the column they begin in or, in braces, wherever they are.
+// mapping counts the keys of a YAML mapping. Block mappings are told apart by the column of their keys.
 type mapping struct {
 	flow         bool
 	column, keys int
@@ -199,7 +199,7 @@ func tooMany(name string, t *token.Token, what string, bound int) *Problem {
 	}
 }
 
-// ParseYAML parses the text of a file. Keys may be given twice in it.
+// ParseYAML parses the text of a file. It accepts duplicate keys.
 func ParseYAML(name string, content []byte) (*ast.File, *Problem) {
 	if p := checkDepth(name, content); p != nil {
 		return nil, p
@@ -230,17 +230,17 @@ func ParseYAML(name string, content []byte) (*ast.File, *Problem) {
 	return nil, &Problem{Pos: pos, Message: brief("not YAML: " + firstLine(message)), Hint: syntaxHint(message, line)}
 }
 
-// syntaxHint says what would be right where the parser only says what is wrong.
+// syntaxHint says how to fix an error for which the parser only says what is wrong.
 func syntaxHint(message, line string) string {
 	switch {
 	case strings.Contains(line, "${"):
 		return `a value with ${…} inside { } or [ ] needs quotes: "${DATA:-data}/x.parquet"`
 	case strings.Contains(message, "'\t'"):
-		return "YAML is indented with spaces"
+		return "indent YAML with spaces"
 	case strings.Contains(message, "mapping value is not allowed"), strings.Contains(message, "reserved character"), strings.Contains(message, "unexpected directive"):
-		return "put the text in quotes, or correct the indentation"
+		return "quote the text, or fix its indentation"
 	case strings.Contains(message, "could not find end character"), strings.Contains(message, "not found"), strings.Contains(message, "must be specified"):
-		return "close what is opened here"
+		return "close the quote or bracket that opens here"
 	}
 	return ""
 }

@@ -73,7 +73,7 @@ func TestColumnsThatDifferInCaseOnly(t *testing.T) {
 		return report(check(t, txtar.Parse([]byte("-- d.yaml --\nkind: source\nname: s\npath: e.parquet\nevent_timestamp: ts\n"+rename+
 			"-- tables --\ne.parquet: ts TIMESTAMP; price DOUBLE; Price DOUBLE\n"))))
 	}
-	if said := source(""); !strings.Contains(said, "source s has the columns price and Price, which SQL takes for one: it ignores case") || !strings.Contains(said, "rename: {Price: another_name}") {
+	if said := source(""); !strings.Contains(said, "source s has the columns price and Price, which SQL cannot tell apart: it ignores case") || !strings.Contains(said, "rename: {Price: another_name}") {
 		t.Error(said)
 	}
 	if said := source("rename: {Price: another_name}\n"); strings.Contains(said, "Price") {

@@ -91,7 +91,7 @@ func (pinEngine) PlanSQL(context.Context, string, []fstore.Relation) ([]fstore.E
 	return nil, nil, errors.New("there is no SQL")
 }
 
-func (pinEngine) HoldsNothing(context.Context, *fstore.Source, string, string) (bool, error) {
+func (pinEngine) HasNoValues(context.Context, *fstore.Source, string, string) (bool, error) {
 	return false, nil
 }
 

@@ -12,10 +12,10 @@ import (
 
 	"github.com/fstore-dev/fstore"
 
-	_ "github.com/duckdb/duckdb-go/v2" // the engine whose parse trees the package reads
+	_ "github.com/duckdb/duckdb-go/v2" // parses the SQL that definitions are checked with
 )
 
-// Engine is DuckDB as far as definitions need it. Files are tables that a test names.
+// Engine is as much of DuckDB as definitions need. The test names its tables, which stand for files.
 type Engine struct {
 	DB    *sql.DB
 	Files map[string][]fstore.EngineColumn // by path as written
@@ -98,7 +98,7 @@ func (e *Engine) PlanSQL(ctx context.Context, text string, inputs []fstore.Relat
 	return out, infinite.ReplaceAll(plan, []byte(`"value":"$1"`)), err
 }
 
-// empty returns the connection with empty tables for inputs.
+// empty returns a connection with an empty table for each input.
 func (e *Engine) empty(ctx context.Context, inputs []fstore.Relation) (*sql.Conn, error) {
 	conn, err := e.DB.Conn(ctx)
 	if err != nil {
@@ -117,8 +117,8 @@ func (e *Engine) empty(ctx context.Context, inputs []fstore.Relation) (*sql.Conn
 	return conn, nil
 }
 
-// HoldsNothing says that every column of a test's tables holds values.
-func (e *Engine) HoldsNothing(context.Context, *fstore.Source, string, string) (bool, error) {
+// HasNoValues returns false: every column of a test's tables has values.
+func (e *Engine) HasNoValues(context.Context, *fstore.Source, string, string) (bool, error) {
 	return false, nil
 }
 
@@ -138,7 +138,7 @@ func ParseTables(text string) map[string][]fstore.EngineColumn {
 	return files
 }
 
-// NoEngine knows no files and reads no SQL.
+// NoEngine has no files and parses no SQL.
 type NoEngine struct{}
 
 func (NoEngine) ParseSQL(context.Context, string) ([]byte, error) {
@@ -153,6 +153,6 @@ func (NoEngine) PlanSQL(context.Context, string, []fstore.Relation) ([]fstore.En
 	return nil, nil, fstore.ErrNotFound
 }
 
-func (NoEngine) HoldsNothing(context.Context, *fstore.Source, string, string) (bool, error) {
+func (NoEngine) HasNoValues(context.Context, *fstore.Source, string, string) (bool, error) {
 	return false, nil
 }

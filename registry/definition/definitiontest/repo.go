@@ -3,7 +3,7 @@ package definitiontest
 
 import (
 	"context"
-	_ "embed" // a repo
+	_ "embed" // shop.txtar
 	"errors"
 	"fmt"
 	"os"
@@ -17,13 +17,13 @@ import (
 	"github.com/fstore-dev/fstore/registry/definition"
 )
 
-// Check writes the archive's repo to a folder, loads and checks it. The variables SET… are set.
+// Check writes the archive's repo to a folder, loads it and checks it. Variables whose names begin with SET are set.
 func Check(t testing.TB, archive *txtar.Archive) (*definition.Definitions, error) {
 	t.Helper()
 	return CheckWhere(t, archive, func(name string) (string, bool) { return "from-" + name, strings.HasPrefix(name, "SET") })
 }
 
-// CheckWhere is Check in an environment.
+// CheckWhere is Check with lookup for variables.
 func CheckWhere(t testing.TB, archive *txtar.Archive, lookup func(string) (string, bool)) (*definition.Definitions, error) {
 	t.Helper()
 	e := New(t)
@@ -50,7 +50,7 @@ func CheckWhere(t testing.TB, archive *txtar.Archive, lookup func(string) (strin
 	return definition.Check(context.Background(), repo, e)
 }
 
-// Report writes what Check says as commands show it.
+// Report formats the result of Check as commands show it.
 func Report(d *definition.Definitions, err error) string {
 	var b strings.Builder
 	var problems definition.Problems
@@ -118,7 +118,7 @@ e.parquet: id BIGINT; ts TIMESTAMP; x DOUBLE
 //go:embed shop.txtar
 var shop []byte
 
-// Shop is a repo of orders, customers and weather, after replacing texts in its files: old, new, old, new …
+// Shop is a repo of orders, customers and weather. edits are pairs of texts, old and new, to replace in its files.
 func Shop(t testing.TB, edits ...string) *txtar.Archive {
 	t.Helper()
 	archive := txtar.Parse(shop)
