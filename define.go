@@ -218,26 +218,17 @@ type ViewUse struct {
 	Keys    []KeyBinding `json:"keys"` // in the order of View.Keys, that is by key name
 }
 
-// FeatureOutput is one feature of a list: which use of which view gives it, and its name in the answer.
-type FeatureOutput struct {
-	Name    string `json:"name"`    // output name, unique in the list
-	Use     int    `json:"use"`     // index into FeatureList.Uses
-	Feature string `json:"feature"` // name in the view
-}
-
 // FeatureList is what a service, a model or a request comes down to: the ordered features with the exact view
 // versions that give them. Training sets and online answers are made from it alone.
 type FeatureList struct {
-	Service ViewRef         `json:"service,omitzero"` // where it came from a service
-	Model   ModelRef        `json:"model,omitzero"`   // where it is pinned to a model
-	Uses    []ViewUse       `json:"uses"`
-	Outputs []FeatureOutput `json:"outputs"`
+	Service ViewRef   `json:"service,omitzero"` // where it came from a service
+	Model   ModelRef  `json:"model,omitzero"`   // where it is pinned to a model
+	Uses    []ViewUse `json:"uses"`
+	Outputs Outputs   `json:"outputs"`
 }
 
-// Feature returns the definition of output i.
-func (l *FeatureList) Feature(i int) *Feature {
-	return l.Uses[l.Outputs[i].Use].Version.View.Feature(l.Outputs[i].Feature)
-}
+// Feature returns the type, the default and the description of output i; nil if its view has no such feature.
+func (l *FeatureList) Feature(i int) *Feature { return l.Outputs[i].definition(l.Uses) }
 
 // KeyColumns returns the columns of labels or of a request that the list needs, in name order.
 func (l *FeatureList) KeyColumns() []Field {

@@ -19,10 +19,7 @@ type FeatureDescription struct {
 func (l *FeatureList) Describe() *Description {
 	d := &Description{KeyColumns: l.KeyColumns(), Features: make([]FeatureDescription, len(l.Outputs))}
 	for i, o := range l.Outputs {
-		f := l.Feature(i)
-		d.Features[i] = FeatureDescription{
-			Name: o.Name, Type: f.Type, View: l.Uses[o.Use].Version.Ref, Feature: o.Feature, Description: f.Description,
-		}
+		d.Features[i] = o.describe(l.Uses)
 	}
 	return d
 }

@@ -92,8 +92,10 @@ func BenchmarkTrainingSetOfThreeViews(b *testing.B) {
 		views = append(views, v)
 	}
 	list := all(views...)
-	for i := range list.Outputs {
-		list.Outputs[i].Name = fmt.Sprintf("v%d_%s", list.Outputs[i].Use, list.Outputs[i].Feature)
+	for i, o := range list.Outputs {
+		f := o.(fstore.FeatureOutput)
+		f.As = fmt.Sprintf("v%d_%s", f.Use, f.Feature)
+		list.Outputs[i] = f
 	}
 	for b.Loop() {
 		columns, joins := "l.*", ""

@@ -81,7 +81,7 @@ func TestAFileThatChangesWhileItIsReadIsNamed(t *testing.T) {
 					r.e.digests.rest = rest
 					tick(t, r.e.digests, path)
 					req := r.request("l.parquet", all(view(source_("s/*.parquet"), []string{"k int64"}, []string{"a int64"})))
-					req.List.Outputs[0].Name = "was"
+					req.List.Outputs[0] = fstore.FeatureOutput{As: "was", Feature: "a"}
 					req.Timestamp = "event"
 					done := false
 					req.Progress = func(p Progress) {

@@ -170,7 +170,7 @@ func all(views ...*fstore.ViewVersion) *fstore.FeatureList {
 		}
 		l.Uses = append(l.Uses, u)
 		for _, f := range v.View.Features {
-			l.Outputs = append(l.Outputs, fstore.FeatureOutput{Name: f.Name, Use: i, Feature: f.Name})
+			l.Outputs = append(l.Outputs, fstore.FeatureOutput{As: f.Name, Use: i, Feature: f.Name})
 		}
 	}
 	return l

@@ -135,10 +135,11 @@ func (l *labels) bind(req *TrainingRequest) error {
 func (l *labels) checkOutputs(list *fstore.FeatureList) error {
 	for i, o := range list.Outputs {
 		for _, c := range l.columns {
-			if strings.EqualFold(c.Name, o.Name) {
-				ref := list.Uses[o.Use].Version.View.Name + "." + o.Feature
-				return fstore.Errorf(fstore.ErrInvalid, "feature %s has the name of a label column", list.Outputs[i].Name).
-					WithHint("give it another: {ref: %s, as: %s_feature} in the service, %s=%s_feature with --features, or prefix:", ref, o.Name, ref, o.Name)
+			if name := o.Name(); strings.EqualFold(c.Name, name) {
+				from := list.Describe().Features[i]
+				ref := from.View.Name + "." + from.Feature
+				return fstore.Errorf(fstore.ErrInvalid, "feature %s has the name of a label column", name).
+					WithHint("give it another: {ref: %s, as: %s_feature} in the service, %s=%s_feature with --features, or prefix:", ref, name, ref, name)
 			}
 		}
 	}

@@ -45,7 +45,10 @@ func (t *training) makeLock(ctx context.Context, temp string) (*lock.Lock, error
 		}
 	}
 	for i, o := range list.Outputs {
-		l.Features = append(l.Features, lock.Feature{Name: o.Name, View: list.Uses[o.Use].Version.Ref, Feature: o.Feature, Type: list.Feature(i).Type, Use: o.Use})
+		switch o := o.(type) {
+		case fstore.FeatureOutput:
+			l.Features = append(l.Features, lock.Feature{Name: o.As, View: list.Uses[o.Use].Version.Ref, Feature: o.Feature, Type: list.Feature(i).Type, Use: o.Use})
+		}
 	}
 	var err error
 	if l.Settings, err = t.settings(ctx); err != nil {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/fstore-dev/fstore"
@@ -179,7 +180,7 @@ func (t *training) copy(ctx context.Context, from, path string) error {
 		columns = append(columns, t.labels.output(i))
 	}
 	for i, o := range t.req.List.Outputs {
-		columns = append(columns, fmt.Sprintf("o%d AS %s", i, ident(o.Name)))
+		columns = append(columns, fmt.Sprintf("o%d AS %s", i, ident(o.Name())))
 	}
 	rest := from + "\nORDER BY " + from + ".row"
 	if t.labels.wide() {
@@ -205,7 +206,7 @@ func (t *training) joinOneByOne(ctx context.Context) (string, error) {
 	for i, u := range t.uses {
 		columns := []string{"labels.*"}
 		for o, out := range t.req.List.Outputs {
-			if out.Use == i {
+			if slices.ContainsFunc(out.Reads(), func(f fstore.UsedFeature) bool { return f.Use == i }) {
 				columns = append(columns, fmt.Sprintf("%s AS o%d", t.output(o), o))
 			}
 		}

@@ -354,7 +354,7 @@ func TestOneViewByTwoKeyRoles(t *testing.T) {
 				{Version: v, Keys: []fstore.KeyBinding{{Key: k, Column: "origin"}}},
 				{Version: v, Keys: []fstore.KeyBinding{{Key: k, Column: "destination"}}},
 			},
-			Outputs: []fstore.FeatureOutput{{Name: "origin_wind", Use: 0, Feature: "wind"}, {Name: "destination_wind", Use: 1, Feature: "wind"}},
+			Outputs: fstore.Outputs{fstore.FeatureOutput{As: "origin_wind", Use: 0, Feature: "wind"}, fstore.FeatureOutput{As: "destination_wind", Use: 1, Feature: "wind"}},
 		}
 		r.write("l.parquet", labels(values("origin VARCHAR | destination VARCHAR | t TIMESTAMP",
 			"ZRH | LHR | 2011-12-09", "LHR | ZRH | 2011-12-10")))

@@ -143,7 +143,7 @@ func TestTwoVersionsOfAViewReadTheirOwnSources(t *testing.T) {
 	v2 := query("SELECT k, event, x * 10 AS x FROM s", []string{"k int64"}, []string{"x int64"}, source_("new.parquet"))
 	v2.Ref.Version = 2
 	list := all(v1, v2)
-	list.Outputs[1].Name = "x2"
+	list.Outputs[1] = fstore.FeatureOutput{As: "x2", Use: 1, Feature: "x"}
 	r.write("l.parquet", values("k BIGINT | t TIMESTAMP", "1 | 2011-12-09"))
 	got, _ := r.train(r.request("l.parquet", list))
 	r.check(got, "1 | 2011-12-09 00:00:00 | 1 | 20")

@@ -204,8 +204,10 @@ func (t *training) readViews(ctx context.Context) error {
 		}
 		made := &use{ViewUse: u, number: i, rows: r}
 		for _, o := range t.req.List.Outputs {
-			if o.Use == i {
-				made.features = append(made.features, r.position(o.Feature))
+			for _, f := range o.Reads() {
+				if f.Use == i {
+					made.features = append(made.features, r.position(f.Feature))
+				}
 			}
 		}
 		t.uses = append(t.uses, made)
@@ -319,18 +321,25 @@ func (u *use) found() string {
 	return fmt.Sprintf("\nLEFT JOIN _winners_%d AS use%d\n  ON %s", u.number, u.number, and(on))
 }
 
-// output returns the value of an output column: that of the row found, unless there is none or it is stale; then
-// or where it is null, the feature's default.
-func (t *training) output(i int) string {
-	o := t.req.List.Outputs[i]
+// output returns the value of an output column. Where it is null, it is the output's default.
+func (t *training) output(i int) (x string) {
+	switch o := t.req.List.Outputs[i].(type) {
+	case fstore.FeatureOutput:
+		x = t.featureSQL(o)
+	}
+	if d := t.req.List.Feature(i).Default; d != nil {
+		x = "coalesce(" + x + ", " + literal(d) + ")"
+	}
+	return x
+}
+
+// featureSQL returns the value of a feature in the row found. It is null where there is no row or the row is stale.
+func (t *training) featureSQL(o fstore.FeatureOutput) string {
 	u := t.uses[o.Use]
 	at := u.rows.position(o.Feature)
 	x := u.rows.feature(at, fmt.Sprintf("use%d.f%d", o.Use, at))
 	if fresh := u.fresh(); fresh != "" {
-		x = "CASE WHEN " + fresh + " THEN " + x + " END"
-	}
-	if d := t.req.List.Feature(i).Default; d != nil {
-		x = "coalesce(" + x + ", " + literal(d) + ")"
+		return "CASE WHEN " + fresh + " THEN " + x + " END"
 	}
 	return x
 }

@@ -103,7 +103,7 @@ func lookUp(v *fstore.ViewVersion, features []fstore.Feature, record, right []by
 	shelf.pointer = encodePointer(s.pointerKey(v.Ref), pointerOf(v))
 	list := &fstore.FeatureList{Uses: []fstore.ViewUse{{Version: v, Keys: []fstore.KeyBinding{{Key: v.View.Keys[0], Column: "id"}}}}}
 	for _, f := range features {
-		list.Outputs = append(list.Outputs, fstore.FeatureOutput{Name: f.Name, Feature: f.Name})
+		list.Outputs = append(list.Outputs, fstore.FeatureOutput{As: f.Name, Feature: f.Name})
 	}
 	id := fstore.NewColumn("id", fstore.Int64, 5)
 	for _, v := range []any{int64(0), int64(9), nil, int64(1), int64(0)} {

@@ -87,32 +87,45 @@ func (s *Store) Prepare(list *fstore.FeatureList) (*Prepared, error) {
 		same[i] = at
 	}
 	for i, o := range list.Outputs {
-		if o.Use < 0 || o.Use >= len(same) {
-			return nil, fstore.Errorf(fstore.ErrInvalid, "feature %s: the list has no use %d", o.Name, o.Use)
+		var err error
+		switch o := o.(type) {
+		case fstore.FeatureOutput:
+			err = p.addFeature(list, i, o, same)
 		}
-		u := &p.uses[same[o.Use]]
-		l := p.versions[u.version].layout
-		at := l.field(o.Feature)
-		if at < 0 {
-			return nil, fstore.Errorf(fstore.ErrInvalid, "%s has no feature %s", l.ref, o.Feature)
+		if err != nil {
+			return nil, err
 		}
-		out := output{name: o.Name, use: same[o.Use], field: &l.fields[at]}
-		if d := list.Feature(i).Default; d != nil {
-			if d.Type != out.field.typ || d.Len != 1 || d.IsNull(0) {
-				return nil, fstore.Errorf(fstore.ErrInvalid, "%s: the default of %s is not one %s", l.ref, o.Feature, out.field.typ)
-			}
-			out.def = &d.Column
-		}
-		if w := out.field.width; w > 0 {
-			p.fixed += w + statusBytes
-			p.perType[out.field.typ]++
-		} else {
-			p.fixed += variableBytes + statusBytes
-		}
-		u.outputs = append(u.outputs, i)
-		p.outputs = append(p.outputs, out)
 	}
 	return p, nil
+}
+
+// addFeature adds output i of the list, a feature of a view. same gives for each use of the list the one of p.
+func (p *Prepared) addFeature(list *fstore.FeatureList, i int, o fstore.FeatureOutput, same []int) error {
+	if o.Use < 0 || o.Use >= len(same) {
+		return fstore.Errorf(fstore.ErrInvalid, "feature %s: the list has no use %d", o.As, o.Use)
+	}
+	u := &p.uses[same[o.Use]]
+	l := p.versions[u.version].layout
+	at := l.field(o.Feature)
+	if at < 0 {
+		return fstore.Errorf(fstore.ErrInvalid, "%s has no feature %s", l.ref, o.Feature)
+	}
+	out := output{name: o.As, use: same[o.Use], field: &l.fields[at]}
+	if d := list.Feature(i).Default; d != nil {
+		if d.Type != out.field.typ || d.Len != 1 || d.IsNull(0) {
+			return fstore.Errorf(fstore.ErrInvalid, "%s: the default of %s is not one %s", l.ref, o.Feature, out.field.typ)
+		}
+		out.def = &d.Column
+	}
+	if w := out.field.width; w > 0 {
+		p.fixed += w + statusBytes
+		p.perType[out.field.typ]++
+	} else {
+		p.fixed += variableBytes + statusBytes
+	}
+	u.outputs = append(u.outputs, i)
+	p.outputs = append(p.outputs, out)
+	return nil
 }
 
 // addUse returns the index of a use, sharing those that look the same version up by the same columns.

@@ -55,7 +55,7 @@ func (g Graph) List(kind string) []Listed {
 		for _, s := range g.Services() {
 			l := Listed{Name: s.Ref.Name, Version: s.Ref.Version, Serving: &s.Serving, Meta: s.Service.Meta}
 			for _, o := range s.Outputs {
-				l.Features = append(l.Features, o.Name)
+				l.Features = append(l.Features, o.Name())
 			}
 			out = append(out, l)
 		}

@@ -145,12 +145,14 @@ func keyTypes(s *definition.ServiceVersion) map[string]string {
 
 // outputTypes returns the types of a service version's outputs, by name.
 func outputTypes(s *definition.ServiceVersion, views map[fstore.ViewRef]*fstore.ViewVersion) map[string]string {
+	list := fstore.FeatureList{Outputs: s.Outputs}
+	for _, u := range s.Uses {
+		list.Uses = append(list.Uses, fstore.ViewUse{Version: views[u.View], Keys: u.Keys})
+	}
 	out := map[string]string{}
-	for _, o := range s.Outputs {
-		if v := views[s.Uses[o.Use].View]; v != nil {
-			if f := v.View.Feature(o.Feature); f != nil {
-				out[o.Name] = f.Type.String()
-			}
+	for i, o := range s.Outputs {
+		if f := list.Feature(i); f != nil {
+			out[o.Name()] = f.Type.String()
 		}
 	}
 	return out

@@ -23,7 +23,7 @@ type ModelVersion struct {
 	Retired     bool                    `json:"set_retired,omitempty"`  // its name was given to another since
 	Aliases     []string                `json:"aliases,omitempty"`      // by name
 	Uses        []definition.ServiceUse `json:"uses"`                   // view versions and their keys
-	Outputs     []fstore.FeatureOutput  `json:"outputs"`                // the features in order
+	Outputs     fstore.Outputs          `json:"outputs"`                // the features in order
 
 	set int64 // training_sets.id; 0: none
 }
@@ -31,7 +31,7 @@ type ModelVersion struct {
 // pinned is what models.features holds.
 type pinned struct {
 	Uses    []definition.ServiceUse `json:"uses"`
-	Outputs []fstore.FeatureOutput  `json:"outputs"`
+	Outputs fstore.Outputs          `json:"outputs"`
 }
 
 // Pin is what to pin to a model.

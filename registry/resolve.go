@@ -66,7 +66,7 @@ func (s *Snapshot) features(refs []string, current func(string) (*fstore.ViewVer
 					WithHint("%s.%s=%s_%s", v.Ref.Name, feature, v.Ref.Name, feature)
 			}
 			names[name] = full
-			list.Outputs = append(list.Outputs, fstore.FeatureOutput{Name: name, Use: use, Feature: feature})
+			list.Outputs = append(list.Outputs, fstore.FeatureOutput{As: name, Use: use, Feature: feature})
 		}
 	}
 	if err := checkKeyTypes(list); err != nil {

@@ -91,7 +91,9 @@ func TestFeatureReferences(t *testing.T) {
 	}
 	var got []string
 	for _, o := range list.Outputs {
-		got = append(got, fmt.Sprintf("%s=%s.%s", o.Name, list.Uses[o.Use].Version.Ref, o.Feature))
+		for _, f := range o.Reads() {
+			got = append(got, fmt.Sprintf("%s=%s.%s", o.Name(), list.Uses[f.Use].Version.Ref, f.Feature))
+		}
 	}
 	want := []string{
 		"n=customer_orders@2.order_lines", "temperature=airport_weather@1.temperature", "codes=airport_weather@1.codes",

@@ -50,7 +50,7 @@ func TestCacheOfListsIsBounded(t *testing.T) {
 func TestCostsAreLearnedFromManyRows(t *testing.T) {
 	v := fstore.View{Name: "texts", Features: []fstore.Feature{{Name: "text", Type: fstore.String}}}
 	c := newCost(&fstore.FeatureList{
-		Uses: []fstore.ViewUse{{Version: &fstore.ViewVersion{View: v}}}, Outputs: []fstore.FeatureOutput{{Name: "text", Feature: "text"}},
+		Uses: []fstore.ViewUse{{Version: &fstore.ViewVersion{View: v}}}, Outputs: fstore.Outputs{fstore.FeatureOutput{As: "text", Feature: "text"}},
 	})
 	c.learn(1000, 1000*100)
 	c.learn(1, 10_000)

@@ -139,18 +139,17 @@ func viewFacts(fact func(name, value string), s *project.Definition) {
 }
 
 // outputTable lists the features of a service or model: their types, where they come from, and by which key columns.
-func outputTable(uses []definition.ServiceUse, outputs []fstore.FeatureOutput, d *fstore.Description) *terminal.Table {
+func outputTable(uses []definition.ServiceUse, outputs fstore.Outputs, d *fstore.Description) *terminal.Table {
 	t := terminal.NewTable("FEATURE", "TYPE", "VIEW", "FEATURE IN VIEW", "KEYS")
 	for i, o := range outputs {
-		use, typ := uses[o.Use], ""
+		var typ string
 		if d != nil {
 			typ = d.Features[i].Type.String()
 		}
-		keys := make([]string, len(use.Keys))
-		for j, k := range use.Keys {
-			keys[j] = k.Column
+		for _, f := range o.Reads() {
+			use := uses[f.Use]
+			t.Row(o.Name(), orDash(typ), use.View.String(), f.Feature, orDash(strings.Join(use.Columns(), ", ")))
 		}
-		t.Row(o.Name, orDash(typ), use.View.String(), o.Feature, orDash(strings.Join(keys, ", ")))
 	}
 	return t
 }

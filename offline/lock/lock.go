@@ -128,7 +128,7 @@ func (l *Lock) List() *fstore.FeatureList {
 		out.Uses = append(out.Uses, fstore.ViewUse{Version: l.View(u.View), Keys: u.Keys})
 	}
 	for _, f := range l.Features {
-		out.Outputs = append(out.Outputs, fstore.FeatureOutput{Name: f.Name, Use: f.Use, Feature: f.Feature})
+		out.Outputs = append(out.Outputs, fstore.FeatureOutput{As: f.Name, Use: f.Use, Feature: f.Feature})
 	}
 	return out
 }

@@ -99,8 +99,9 @@ func newDamaged(t *testing.T, b online.Backend) *damaged {
 	d.header = load(t, d.warm, v, generation2, published, rows(200)...)
 	load(t, d.warm, w, generation(7), published, rows(300)...)
 	d.list = list(use(v), use(w))
-	for i := range d.list.Outputs {
-		d.list.Outputs[i].Name = fmt.Sprint(d.list.Outputs[i].Name, i)
+	for i, o := range d.list.Outputs {
+		f := o.Reads()[0]
+		d.list.Outputs[i] = fstore.FeatureOutput{As: fmt.Sprint(o.Name(), i), Use: f.Use, Feature: f.Feature}
 	}
 	var asked []any
 	for i := range keys {

@@ -95,8 +95,8 @@ var lookupTests = []test{
 		count := &counting{Backend: b}
 		s, v := online.New(count, "p"), view("airport", "code string", "temp float64")
 		load(t, s, v, generation1, published, row{"LHR", published, 8.0}, row{"JFK", published, 3.0})
-		l := &fstore.FeatureList{Uses: []fstore.ViewUse{use(v, "origin"), use(v, "destination")}, Outputs: []fstore.FeatureOutput{
-			{Name: "destination_temp", Use: 1, Feature: "temp"}, {Name: "origin_temp", Use: 0, Feature: "temp"},
+		l := &fstore.FeatureList{Uses: []fstore.ViewUse{use(v, "origin"), use(v, "destination")}, Outputs: fstore.Outputs{
+			fstore.FeatureOutput{As: "destination_temp", Use: 1, Feature: "temp"}, fstore.FeatureOutput{As: "origin_temp", Use: 0, Feature: "temp"},
 		}}
 		req := online.Request{Keys: []fstore.Column{
 			column("origin", fstore.String, "LHR", "JFK", "XXX"), column("destination", fstore.String, "JFK", "LHR", "LHR"),
@@ -242,8 +242,9 @@ var lookupTests = []test{
 		s, v, w := online.New(b, "p"), view("v", "id int64", "z int64, x_y int64, a int64"), view("v_x", "id int64", "y int64")
 		load(t, s, v, generation1, published, row{int64(1), published, int64(1), int64(2), int64(3)})
 		load(t, s, w, generation2, published, row{int64(1), published, int64(4)})
-		l := &fstore.FeatureList{Uses: []fstore.ViewUse{use(v), use(w)}, Outputs: []fstore.FeatureOutput{
-			{Name: "z", Use: 0, Feature: "z"}, {Name: "v_x_y", Use: 1, Feature: "y"}, {Name: "again", Use: 0, Feature: "z"}, {Name: "x_y", Use: 0, Feature: "x_y"},
+		l := &fstore.FeatureList{Uses: []fstore.ViewUse{use(v), use(w)}, Outputs: fstore.Outputs{
+			fstore.FeatureOutput{As: "z", Use: 0, Feature: "z"}, fstore.FeatureOutput{As: "v_x_y", Use: 1, Feature: "y"},
+			fstore.FeatureOutput{As: "again", Use: 0, Feature: "z"}, fstore.FeatureOutput{As: "x_y", Use: 0, Feature: "x_y"},
 		}}
 		same(t, ask(t, s, l, online.Request{Keys: []fstore.Column{ids(int64(1))}}), []string{"z: 3", "v_x_y: 4", "again: 3", "x_y: 2"})
 	}},

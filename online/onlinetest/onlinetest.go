@@ -199,7 +199,7 @@ func list(uses ...fstore.ViewUse) *fstore.FeatureList {
 	l := &fstore.FeatureList{Uses: uses}
 	for i, u := range uses {
 		for _, f := range u.Version.View.Features {
-			l.Outputs = append(l.Outputs, fstore.FeatureOutput{Name: f.Name, Use: i, Feature: f.Name})
+			l.Outputs = append(l.Outputs, fstore.FeatureOutput{As: f.Name, Use: i, Feature: f.Name})
 		}
 	}
 	return l

@@ -64,9 +64,9 @@ var requestTests = []test{
 	{"wrong_lists_say_what_is_wrong", func(t *testing.T, b online.Backend) {
 		s, v := online.New(b, "p"), view("v", "id int64", "x int64")
 		noFeature := list(use(v))
-		noFeature.Outputs[0].Feature = "nope"
+		noFeature.Outputs[0] = fstore.FeatureOutput{As: "x", Feature: "nope"}
 		noUse := list(use(v))
-		noUse.Outputs[0].Use = 1
+		noUse.Outputs[0] = fstore.FeatureOutput{As: "x", Use: 1, Feature: "x"}
 		unbound := list(use(v))
 		unbound.Uses[0].Keys = nil
 		clash := list(use(v), use(view("w", "id string", "y int64")))

@@ -175,7 +175,7 @@ func (b *serviceBuilder) output(spec RefSpec, ref fstore.FeatureRef, feature str
 		return
 	}
 	b.names[name] = Text{Value: full, Pos: pos}
-	b.out.Outputs = append(b.out.Outputs, fstore.FeatureOutput{Name: name, Use: use, Feature: feature})
+	b.out.Outputs = append(b.out.Outputs, fstore.FeatureOutput{As: name, Use: use, Feature: feature})
 }
 
 // parseFeatureRef reads view.feature or view.* from a service.

@@ -45,17 +45,26 @@ func (d *Definitions) Fingerprinter() *Fingerprinter { return d.prints }
 
 // ServiceVersion is an immutable version of a service: the exact features and view versions that it serves.
 type ServiceVersion struct {
-	Ref         fstore.ViewRef         `json:"ref"`
-	Fingerprint string                 `json:"fingerprint"` // hex sha256 over the outputs and their views' fingerprints
-	Service     fstore.Service         `json:"service"`
-	Uses        []ServiceUse           `json:"uses"`
-	Outputs     []fstore.FeatureOutput `json:"outputs"`
+	Ref         fstore.ViewRef `json:"ref"`
+	Fingerprint string         `json:"fingerprint"` // hex sha256 over the outputs and their views' fingerprints
+	Service     fstore.Service `json:"service"`
+	Uses        []ServiceUse   `json:"uses"`
+	Outputs     fstore.Outputs `json:"outputs"`
 }
 
 // ServiceUse is a view version that a service looks up by one key role.
 type ServiceUse struct {
 	View fstore.ViewRef      `json:"view"`
 	Keys []fstore.KeyBinding `json:"keys"` // by key name
+}
+
+// Columns returns the columns that give the keys, in the order of the keys.
+func (u ServiceUse) Columns() []string {
+	out := make([]string, len(u.Keys))
+	for i, k := range u.Keys {
+		out[i] = k.Column
+	}
+	return out
 }
 
 // View returns the view with a name, or nil.

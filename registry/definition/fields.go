@@ -196,15 +196,8 @@ func ServiceFields(s *ServiceVersion) Fields {
 	var l Fields
 	names := make([]string, len(s.Outputs))
 	for i, o := range s.Outputs {
-		names[i] = o.Name
-		u := s.Uses[o.Use]
-		value := u.View.Name + "." + o.Feature
-		for _, k := range u.Keys {
-			if k.Column != k.Key.Name {
-				value += fmt.Sprintf(" by %s = %s", k.Key.Name, k.Column)
-			}
-		}
-		l.part("features."+o.Name, value, "the output comes from another feature or key", "the service has one more output", "the service no longer has the output")
+		names[i] = o.Name()
+		l.part("features."+o.Name(), outputText(s, o), "the output comes from another feature or key", "the service has one more output", "the service no longer has the output")
 	}
 	for _, u := range s.Uses {
 		if !slices.ContainsFunc(l, func(f field) bool { return f.path == "uses."+u.View.Name }) {
@@ -214,4 +207,19 @@ func ServiceFields(s *ServiceVersion) Fields {
 	l.add(field{path: "features order", value: strings.Join(names, ", "), counts: true, why: "a model reads its features in order", as: asOrder})
 	l.meta("", s.Service.Meta)
 	return l
+}
+
+// outputText says where the value of an output comes from.
+func outputText(s *ServiceVersion, o fstore.Output) (value string) {
+	switch o := o.(type) {
+	case fstore.FeatureOutput:
+		u := s.Uses[o.Use]
+		value = u.View.Name + "." + o.Feature
+		for _, k := range u.Keys {
+			if k.Column != k.Key.Name {
+				value += fmt.Sprintf(" by %s = %s", k.Key.Name, k.Column)
+			}
+		}
+	}
+	return value
 }

@@ -223,8 +223,11 @@ func ServiceFingerprint(s *ServiceVersion, viewPrint func(fstore.ViewRef) string
 		Outputs   []output `json:"outputs"`
 	}{Algorithm: Algorithm}
 	for _, o := range s.Outputs {
-		u := s.Uses[o.Use]
-		print.Outputs = append(print.Outputs, output{o.Name, viewPrint(u.View), o.Feature, u.Keys})
+		switch o := o.(type) {
+		case fstore.FeatureOutput:
+			u := s.Uses[o.Use]
+			print.Outputs = append(print.Outputs, output{o.As, viewPrint(u.View), o.Feature, u.Keys})
+		}
 	}
 	sum, _ := digest(print) // checked definitions always encode
 	return sum

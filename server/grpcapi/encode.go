@@ -36,7 +36,7 @@ func partsOf(t *server.Target) *parts {
 func headsOf(list *fstore.FeatureList) [][]byte {
 	heads := make([][]byte, len(list.Outputs))
 	for i, o := range list.Outputs {
-		b := appendText(nil, 1, o.Name)
+		b := appendText(nil, 1, o.Name())
 		heads[i] = appendText(b, 2, list.Feature(i).Type.String())
 	}
 	return heads

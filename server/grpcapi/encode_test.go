@@ -65,7 +65,7 @@ func TestAnAnswersBytesAreItsMessages(t *testing.T) {
 			a.Features = append(a.Features, f)
 			view := &list.Uses[0].Version.View
 			view.Features = append(view.Features, fstore.Feature{Name: f.Column.Name, Type: f.Column.Type})
-			list.Outputs = append(list.Outputs, fstore.FeatureOutput{Name: f.Column.Name, Feature: f.Column.Name})
+			list.Outputs = append(list.Outputs, fstore.FeatureOutput{As: f.Column.Name, Feature: f.Column.Name})
 		}
 		for i := range rapid.IntRange(0, 3).Draw(t, "versions") {
 			a.Versions = append(a.Versions, online.AnswerVersion{

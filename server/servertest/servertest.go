@@ -148,7 +148,7 @@ func Add(l *fstore.FeatureList, v *fstore.ViewVersion, name, feature string) {
 		}
 		at, l.Uses = len(l.Uses), append(l.Uses, use)
 	}
-	l.Outputs = append(l.Outputs, fstore.FeatureOutput{Name: name, Use: at, Feature: feature})
+	l.Outputs = append(l.Outputs, fstore.FeatureOutput{As: name, Use: at, Feature: feature})
 }
 
 // ServiceOf returns the list of all features of views, as a service.

@@ -35,7 +35,7 @@ func listOf(views ...*fstore.ViewVersion) *fstore.FeatureList {
 		binding := fstore.KeyBinding{Key: v.View.Keys[0], Column: v.View.Keys[0].Name}
 		l.Uses = append(l.Uses, fstore.ViewUse{Version: v, Keys: []fstore.KeyBinding{binding}})
 		for _, f := range v.View.Features {
-			l.Outputs = append(l.Outputs, fstore.FeatureOutput{Name: v.View.Name + "_" + f.Name, Use: i, Feature: f.Name})
+			l.Outputs = append(l.Outputs, fstore.FeatureOutput{As: v.View.Name + "_" + f.Name, Use: i, Feature: f.Name})
 		}
 	}
 	return l

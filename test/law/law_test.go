@@ -108,7 +108,7 @@ func (w *world) holds(t testing.TB, v *fstore.ViewVersion, to int64, keys [][]an
 				for f := range got[k] {
 					if want := trained[i*len(keys)+k][f]; !same(got[k][f], want) {
 						t.Fatalf("%s: %s at %d (published %d), key %v: %s: get %v, training %v\n%s", h.name, v.Ref, at, p,
-							keys[k], list.Outputs[f].Name, got[k][f], want, w.definitions())
+							keys[k], list.Outputs[f].Name(), got[k][f], want, w.definitions())
 					}
 				}
 			}
@@ -199,7 +199,7 @@ func listOf(v *fstore.ViewVersion) *fstore.FeatureList {
 	}
 	list := &fstore.FeatureList{Uses: []fstore.ViewUse{use}}
 	for _, f := range v.View.Features {
-		list.Outputs = append(list.Outputs, fstore.FeatureOutput{Name: "v_" + f.Name, Feature: f.Name})
+		list.Outputs = append(list.Outputs, fstore.FeatureOutput{As: "v_" + f.Name, Feature: f.Name})
 	}
 	return list
 }

@@ -98,9 +98,10 @@ func some(rt *rapid.T, all *fstore.FeatureList) *fstore.FeatureList {
 		list.Uses = append(list.Uses, all.Uses[use])
 	}
 	for _, o := range all.Outputs {
-		if use, ok := place[o.Use]; ok {
-			o.Use = use
-			list.Outputs = append(list.Outputs, o)
+		f := o.(fstore.FeatureOutput)
+		if use, ok := place[f.Use]; ok {
+			f.Use = use
+			list.Outputs = append(list.Outputs, f)
 		}
 	}
 	return list

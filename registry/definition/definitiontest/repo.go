@@ -75,8 +75,10 @@ func Report(d *definition.Definitions, err error) string {
 	}
 	for _, s := range d.Services {
 		for _, o := range s.Outputs {
-			u := s.Uses[o.Use]
-			fmt.Fprintf(&b, "service %s: %s = %s.%s by %v\n", s.Ref.Name, o.Name, u.View.Name, o.Feature, u.Keys)
+			for _, f := range o.Reads() {
+				u := s.Uses[f.Use]
+				fmt.Fprintf(&b, "service %s: %s = %s.%s by %v\n", s.Ref.Name, o.Name(), u.View.Name, f.Feature, u.Keys)
+			}
 		}
 	}
 	return b.String()
