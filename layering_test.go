@@ -49,6 +49,8 @@ var layers = map[string][]string{
 	// Packages within a folder that may import less, or more, than the folder.
 	"registry/sqlgate":    {"functions"},
 	"registry/definition": {"registry/definition", "registry/sqlgate", "regular", "sqltype"},
+	"registry/record":     {},
+	"registry/sqlite":     {"registry/record", "regular"},
 }
 
 // homes says where a dependency may be imported from: cgo and every wire format stay in one place.
@@ -57,7 +59,8 @@ var homes = map[string][]string{
 	"google.golang.org/protobuf":                     {"proto", "server", "test"},
 	"google.golang.org/grpc":                         {"proto", "server", "client", "test"},
 	"github.com/redis/go-redis":                      {"online/redis", "test"},
-	"modernc.org/sqlite":                             {"registry", "online/sqlite"},
+	"modernc.org/sqlite":                             {"registry/sqlite", "online/sqlite"},
+	"database/sql":                                   {"registry/sqlite", "online/sqlite"},
 	"github.com/prometheus/client_golang":            {"server", "cmd"},
 	"github.com/spf13/":                              {"cmd", "project", "internal/usage"},
 	"github.com/goccy/go-yaml":                       {"registry", "project"},

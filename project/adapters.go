@@ -28,20 +28,16 @@ func (s verifiable) Decoder(v *fstore.ViewVersion, p fstore.Pointer) (verify.Dec
 
 // Leases are those of this process in the registry of a project, as materialize wants them.
 type Leases struct {
-	db      *registry.DB
+	db      *registry.Store
 	project string
-	self    registry.Holder
 }
 
 // NewLeases returns the leases of this process.
-func NewLeases(db *registry.DB, project string) (*Leases, error) {
-	self, err := registry.Self()
-	return &Leases{db, project, self}, err
-}
+func NewLeases(db *registry.Store, project string) *Leases { return &Leases{db, project} }
 
 // Acquire implements materialize.Leases.
 func (l *Leases) Acquire(ctx context.Context, view fstore.ViewRef, ttl time.Duration, now time.Time) (string, error) {
-	return l.db.AcquireLease(ctx, l.project, view.String(), l.self, ttl, now)
+	return l.db.AcquireLease(ctx, l.project, view.String(), ttl, now)
 }
 
 // Renew implements materialize.Leases.

@@ -36,7 +36,7 @@ func (p *Project) Apply(ctx context.Context, plan *registry.Plan, o ApplyOptions
 	if err := CheckBreaking(plan); err != nil && !o.Breaking {
 		return nil, err
 	}
-	db, err := registry.Open(ctx, p.Settings.Registry.reveal())
+	db, err := openRegistry(ctx, p.Settings.Registry)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (p *Project) Promote(ctx context.Context) ([]registry.Promotion, error) {
 	return p.promote(ctx, db)
 }
 
-func (p *Project) promote(ctx context.Context, db *registry.DB) ([]registry.Promotion, error) {
+func (p *Project) promote(ctx context.Context, db *registry.Store) ([]registry.Promotion, error) {
 	snap, err := db.Snapshot(ctx, p.Settings.Project)
 	if err != nil {
 		return nil, err

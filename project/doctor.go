@@ -169,7 +169,7 @@ func (e *examination) definitions(ctx context.Context) *definition.Definitions {
 // registry checks that the registry can be read and holds what is defined.
 func (e *examination) registry(ctx context.Context, defs *definition.Definitions) *registry.Snapshot {
 	s := e.p.Settings
-	db, err := registry.OpenReadOnly(ctx, s.Registry.reveal())
+	db, err := readRegistry(ctx, s.Registry)
 	if err != nil {
 		e.wrong("registry", err)
 		return nil

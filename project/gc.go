@@ -43,10 +43,6 @@ func (p *Project) GC(ctx context.Context, o GCOptions) (*Garbage, error) {
 	if err != nil {
 		return nil, err
 	}
-	leases, err := NewLeases(db, p.Settings.Project)
-	if err != nil {
-		return nil, err
-	}
 	if !o.DryRun {
 		if err := db.NoteIdle(ctx, p.Settings.Project, p.now()); err != nil {
 			return nil, err
@@ -54,7 +50,7 @@ func (p *Project) GC(ctx context.Context, o GCOptions) (*Garbage, error) {
 	}
 	c := materialize.CollectOptions{
 		Lives: func(ctx context.Context) ([]materialize.Life, error) { return p.lives(ctx, db) },
-		Now:   p.now(), Grace: p.Settings.Grace, State: p.stateDir(), Storage: store, Leases: leases, Clock: Clock{p.options.Clock},
+		Now:   p.now(), Grace: p.Settings.Grace, State: p.stateDir(), Storage: store, Leases: NewLeases(db, p.Settings.Project), Clock: Clock{p.options.Clock},
 	}
 	found, err := materialize.Survey(ctx, c)
 	if err != nil {
@@ -94,7 +90,7 @@ func (p *Project) GC(ctx context.Context, o GCOptions) (*Garbage, error) {
 // unneededSnapshots returns the inputs that are kept (training-set create --snapshot) and that no lock in the registry
 // needs, of any project. The caller closes it: until then no training set with a snapshot is made. The error is
 // ErrConflict while one is.
-func (p *Project) unneededSnapshots(ctx context.Context, db *registry.DB) (*offline.Sweep, error) {
+func (p *Project) unneededSnapshots(ctx context.Context, db *registry.Store) (*offline.Sweep, error) {
 	return offline.NewSnapshots(p.Settings.Snapshots).Sweep(func() ([][]byte, error) { return db.Locks(ctx) })
 }
 
@@ -111,7 +107,7 @@ func keptSnapshots(found *materialize.Garbage, err error) error {
 }
 
 // lives returns what the registry says of every view version, as a collection wants it.
-func (p *Project) lives(ctx context.Context, db *registry.DB) ([]materialize.Life, error) {
+func (p *Project) lives(ctx context.Context, db *registry.Store) ([]materialize.Life, error) {
 	all, err := db.Lives(ctx, p.Settings.Project)
 	out := make([]materialize.Life, len(all))
 	for i, l := range all {

@@ -66,9 +66,7 @@ func (p *Project) Materialize(ctx context.Context, r MaterializeRequest) (*Mater
 		return out, err
 	}
 	o.Sink = Sink{store}
-	if o.Leases, err = NewLeases(db, p.Settings.Project); err != nil {
-		return out, err
-	}
+	o.Leases = NewLeases(db, p.Settings.Project)
 	var runErr error
 	out.Views, runErr = materialize.Run(ctx, o)
 	if r.Ran != nil {

@@ -84,7 +84,7 @@ func (p *Project) Pin(ctx context.Context, r PinRequest) (*Pinned, error) {
 }
 
 // pinnedList returns the features to pin, with the view versions that they come from.
-func (p *Project) pinnedList(ctx context.Context, db *registry.DB, r PinRequest) (*fstore.FeatureList, error) {
+func (p *Project) pinnedList(ctx context.Context, db *registry.Store, r PinRequest) (*fstore.FeatureList, error) {
 	if r.TrainingSet != "" {
 		record, err := db.TrainingSet(ctx, p.Settings.Project, r.TrainingSet)
 		if err != nil {

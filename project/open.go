@@ -14,15 +14,44 @@ import (
 	"github.com/fstore-dev/fstore/online/redis"
 	"github.com/fstore-dev/fstore/online/sqlite"
 	"github.com/fstore-dev/fstore/registry"
+	registrysqlite "github.com/fstore-dev/fstore/registry/sqlite"
 )
 
 // registry opens the registry, to which something was applied. The caller closes it: it is open for one operation only,
 // because its file may be replaced by another one, such as a copy that is restored. ErrNotReady: there is none yet.
-func (p *Project) registry(ctx context.Context) (*registry.DB, error) {
+func (p *Project) registry(ctx context.Context) (*registry.Store, error) {
 	if err := registryExists(p.Settings); err != nil {
 		return nil, err
 	}
-	return registry.Open(ctx, p.Settings.Registry.reveal())
+	return openRegistry(ctx, p.Settings.Registry)
+}
+
+// openRegistry opens a registry for reading and writing, and creates it if there is none. With readRegistry and
+// watchRegistry it is the one place that knows which backend a URL means.
+func openRegistry(ctx context.Context, url URL) (*registry.Store, error) {
+	b, err := registrysqlite.Open(ctx, url.reveal())
+	if err != nil {
+		return nil, err
+	}
+	return registry.New(b), nil
+}
+
+// readRegistry opens a registry for reading. One that does not exist yet is empty, and is not created.
+func readRegistry(ctx context.Context, url URL) (*registry.Store, error) {
+	b, err := registrysqlite.OpenReadOnly(ctx, url.reveal())
+	if err != nil {
+		return nil, err
+	}
+	return registry.New(b), nil
+}
+
+// watchRegistry follows a project of a registry. No file of it is held open.
+func watchRegistry(url URL, project string) (*registry.Follower, error) {
+	w, err := registrysqlite.Watch(url.reveal(), project)
+	if err != nil {
+		return nil, err
+	}
+	return registry.Follow(w, project), nil
 }
 
 func registryExists(s *Settings) error {

@@ -16,7 +16,7 @@ func (p *Project) Plan(ctx context.Context) (*registry.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := registry.OpenReadOnly(ctx, p.Settings.Registry.reveal())
+	db, err := readRegistry(ctx, p.Settings.Registry)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ const costSample = 1000
 // estimate fills in what it takes to materialize what a plan makes live: as much as the version that is published now
 // has. What is not known, because nothing is published, or the store or the state folder cannot be read, stays so: a
 // plan does not depend on it.
-func (p *Project) estimate(ctx context.Context, db *registry.DB, plan *registry.Plan) {
+func (p *Project) estimate(ctx context.Context, db *registry.Store, plan *registry.Plan) {
 	if len(plan.Materialize) == 0 {
 		return
 	}

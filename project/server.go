@@ -125,7 +125,7 @@ func (p *Project) followed(ctx context.Context) (*registry.Follower, error) {
 	if revision == 0 {
 		return nil, p.Settings.nothingApplied()
 	}
-	return registry.Follow(p.Settings.Registry.reveal(), p.Settings.Project)
+	return watchRegistry(p.Settings.Registry, p.Settings.Project)
 }
 
 // catalog shows the server the registry of one project.
@@ -133,7 +133,7 @@ type catalog struct{ registry *registry.Follower }
 
 func (c catalog) Revision(ctx context.Context) (server.Revision, error) {
 	seen, err := c.registry.Look(ctx)
-	return server.Revision{Registry: seen.File, Number: seen.Revision}, err
+	return server.Revision{Registry: seen.Storage, Number: seen.Revision}, err
 }
 
 func (c catalog) Load(ctx context.Context) (server.Names, error) {

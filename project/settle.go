@@ -11,7 +11,7 @@ import (
 )
 
 // settle finishes in a folder what killed processes had recorded and not yet put in its place.
-func (p *Project) settle(ctx context.Context, db *registry.DB, dir string) error {
+func (p *Project) settle(ctx context.Context, db *registry.Store, dir string) error {
 	finished, err := offline.Settle(ctx, dir, func(lock []byte) (string, bool, error) {
 		records, err := db.TrainingSets(ctx, p.Settings.Project)
 		if err != nil {
@@ -31,7 +31,7 @@ func (p *Project) settle(ctx context.Context, db *registry.DB, dir string) error
 }
 
 // settleBeside does so in the folders of training sets. A command that only reads them warns if that fails.
-func (p *Project) settleBeside(ctx context.Context, db *registry.DB, records []registry.TrainingSetRecord) {
+func (p *Project) settleBeside(ctx context.Context, db *registry.Store, records []registry.TrainingSetRecord) {
 	seen := map[string]bool{}
 	for _, r := range records {
 		dir := filepath.Dir(r.Out)

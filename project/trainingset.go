@@ -85,7 +85,7 @@ func checkOut(out string) error {
 // creation is the work on one training set.
 type creation struct {
 	p      *Project
-	db     *registry.DB
+	db     *registry.Store
 	snap   *registry.Snapshot
 	r      TrainingSetRequest
 	engine *offline.Engine
@@ -247,7 +247,7 @@ func (c *creation) nameIsFree(ctx context.Context) error {
 }
 
 // lockRegistry says which state of the registry gives the definitions.
-func lockRegistry(ctx context.Context, db *registry.DB, snap *registry.Snapshot) (lock.Registry, error) {
+func lockRegistry(ctx context.Context, db *registry.Store, snap *registry.Snapshot) (lock.Registry, error) {
 	r := lock.Registry{Project: snap.Project, Revision: snap.Revision}
 	commits, err := db.Commits(ctx, snap.Project)
 	if err != nil {

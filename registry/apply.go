@@ -2,12 +2,12 @@ package registry
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"time"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry/definition"
+	"github.com/fstore-dev/fstore/registry/record"
 )
 
 // CommitInfo says who applies, when and from which code.
@@ -41,7 +41,7 @@ type CommitObject struct {
 
 // Apply does what a plan says in one transaction, or nothing. It returns ErrConflict if the registry moved since
 // the plan was made, and ErrInvalid for a plan that is empty.
-func (r *DB) Apply(ctx context.Context, p *Plan, info CommitInfo) (*Commit, error) {
+func (r *Store) Apply(ctx context.Context, p *Plan, info CommitInfo) (*Commit, error) {
 	if p.Empty() {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "apply %s: there is nothing to apply", p.Project)
 	}
@@ -52,21 +52,21 @@ func (r *DB) Apply(ctx context.Context, p *Plan, info CommitInfo) (*Commit, erro
 	for _, change := range p.Changes {
 		c.Objects = append(c.Objects, CommitObject{change.Kind, change.Name, change.Action, change.To})
 	}
-	err := r.write(ctx, func(tx *sql.Tx) error {
-		before, err := readState(ctx, tx, p.Project)
+	err := r.backend.Write(ctx, p.Project, func(tx record.Tx) error {
+		before, err := readState(ctx, tx)
 		if err != nil {
 			return err
 		}
-		if err := advance(ctx, tx, p.Project, p.Revision); err != nil {
+		if err := advance(ctx, tx, p.Revision); err != nil {
 			return err
 		}
-		if err := writeHead(ctx, tx, p); err != nil {
+		if err := writeHead(ctx, tx, before, p); err != nil {
 			return err
 		}
-		if err := writeIdle(ctx, tx, p.Project, before, c.Time); err != nil {
+		if err := writeIdle(ctx, tx, before, c.Time); err != nil {
 			return err
 		}
-		return writeCommit(ctx, tx, p.Project, c)
+		return c.write(ctx, tx)
 	})
 	if err != nil {
 		return nil, wrap("apply "+p.Project, err)
@@ -75,81 +75,120 @@ func (r *DB) Apply(ctx context.Context, p *Plan, info CommitInfo) (*Commit, erro
 }
 
 // advance raises a project's revision by one if it is what was expected, creating the project.
-func advance(ctx context.Context, tx *sql.Tx, project string, from int64) error {
-	if _, err := tx.ExecContext(ctx, "insert into projects values (?, 0) on conflict do nothing", project); err != nil {
+func advance(ctx context.Context, tx record.Tx, from int64) error {
+	var p record.Project
+	if _, err := tx.Get(ctx, &p); err != nil {
 		return err
 	}
-	result, err := tx.ExecContext(ctx, "update projects set revision = revision + 1 where project = ? and revision = ?", project, from)
-	if err != nil {
-		return err
+	if p.Revision != from {
+		return fstore.Errorf(fstore.ErrConflict, "the registry has moved since the plan was made").WithHint("run fstore plan again")
 	}
-	if n, err := result.RowsAffected(); err != nil || n == 1 {
-		return err
-	}
-	return fstore.Errorf(fstore.ErrConflict, "the registry has moved since the plan was made").WithHint("run fstore plan again")
+	return tx.Put(ctx, &record.Project{Revision: from + 1})
 }
 
 // writeHead replaces head by the plan's, adds the new versions, and ends what no longer serves.
-func writeHead(ctx context.Context, tx *sql.Tx, p *Plan) error {
-	if _, err := tx.ExecContext(ctx, "delete from head where project = ?", p.Project); err != nil {
-		return err
-	}
+func writeHead(ctx context.Context, tx record.Tx, before *state, p *Plan) error {
+	stays, serves := map[record.Head]bool{}, map[record.Head]bool{}
 	for _, o := range p.target {
 		encoded, err := json.Marshal(o.definition)
 		if err != nil {
 			return fstore.Errorf(fstore.ErrCorrupt, "encode %s %s: %s", o.kind, o.name, err)
 		}
 		if o.fresh {
-			if _, err := tx.ExecContext(ctx, "insert into versions values (?, ?, ?, ?, ?, ?, ?)",
-				p.Project, o.kind, o.name, o.version, o.fingerprint, definition.Algorithm, string(encoded)); err != nil {
+			if err := addVersion(ctx, tx, o, string(encoded)); err != nil {
 				return err
 			}
 		}
-		version := sql.NullInt64{Int64: int64(o.version), Valid: o.version > 0}
-		if _, err := tx.ExecContext(ctx, "insert into head values (?, ?, ?, ?, ?)", p.Project, o.kind, o.name, version, string(encoded)); err != nil {
+		head := record.Head{Kind: string(o.kind), Name: o.name}
+		view, isView := o.definition.(*fstore.ViewVersion)
+		stays[head], serves[head] = true, !isView || !view.View.Offline
+		head.Version, head.Definition = o.version, string(encoded)
+		if err := tx.Put(ctx, &head); err != nil {
 			return err
 		}
 	}
-	_, err := tx.ExecContext(ctx, `
-		delete from serving
-		where project = ? and not exists (
-			select 1 from head
-			where head.project = serving.project and head.kind = serving.kind and head.name = serving.name
-				and coalesce(json_extract(head.definition, '$.view.offline'), 0) = 0)`, p.Project)
-	return err
+	for _, old := range before.headNames() {
+		if !stays[old] {
+			if err := tx.Delete(ctx, &old); err != nil {
+				return err
+			}
+		}
+	}
+	for kind, names := range before.serving {
+		for name := range names {
+			if !serves[record.Head{Kind: string(kind), Name: name}] {
+				if err := tx.Delete(ctx, &record.Serving{Kind: string(kind), Name: name}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
-func writeCommit(ctx context.Context, tx *sql.Tx, project string, c *Commit) error {
+// addVersion adds a version. None is ever changed, so that its number must be free.
+func addVersion(ctx context.Context, tx record.Tx, o object, encoded string) error {
+	v := &record.Version{Kind: string(o.kind), Name: o.name, Version: o.version}
+	if used, err := tx.Get(ctx, v); err != nil {
+		return err
+	} else if used {
+		return corrupt("%s %s@%d is there already", o.kind, o.name, o.version)
+	}
+	v.Fingerprint, v.Algorithm, v.Definition = o.fingerprint, definition.Algorithm, encoded
+	return tx.Put(ctx, v)
+}
+
+// headNames returns the keys of everything in head.
+func (s *state) headNames() (out []record.Head) {
+	add := func(kind Kind, names []string) {
+		for _, name := range names {
+			out = append(out, record.Head{Kind: string(kind), Name: name})
+		}
+	}
+	add(KindEntity, sortedKeys(s.entities))
+	add(KindSource, sortedKeys(s.sources))
+	add(KindView, sortedKeys(s.headViews))
+	add(KindService, sortedKeys(s.headServices))
+	return out
+}
+
+// write records the commit under the next ID.
+func (c *Commit) write(ctx context.Context, tx record.Tx) error {
+	c.ID = 1
+	for last, err := range records[record.Commit](ctx, tx) {
+		if err != nil {
+			return err
+		}
+		c.ID = last.ID + 1
+		break
+	}
 	objects, err := json.Marshal(c.Objects)
 	if err != nil {
 		return err
 	}
-	return tx.QueryRowContext(ctx, `
-		insert into commits
-		select ?1, 1 + coalesce(max(id), 0), ?2, ?3, ?4, ?5, ?6, ?7, ?8 from commits where project = ?1
-		returning id`,
-		project, c.Revision, fstore.Micros(c.Time), c.Author, c.Message, c.GitRevision, c.Dirty, string(objects)).Scan(&c.ID)
+	return tx.Put(ctx, &record.Commit{
+		ID: c.ID, Revision: c.Revision, Time: fstore.Micros(c.Time), Author: c.Author, Message: c.Message,
+		GitRevision: c.GitRevision, Dirty: c.Dirty, Objects: string(objects),
+	})
 }
 
 // Commits returns the applies of a project, the newest first.
-func (r *DB) Commits(ctx context.Context, project string) ([]Commit, error) {
-	rows, err := r.db.QueryContext(ctx, `
-		select id, revision, time, author, message, git_revision, dirty, objects
-		from commits where project = ? order by id desc`, project)
-	if err != nil {
-		return nil, wrap("read commits", err)
-	}
-	var out []Commit
-	err = each(rows, func() error {
-		var c Commit
-		var micros int64
-		var objects []byte
-		if err := rows.Scan(&c.ID, &c.Revision, &micros, &c.Author, &c.Message, &c.GitRevision, &c.Dirty, &objects); err != nil {
-			return err
+func (r *Store) Commits(ctx context.Context, project string) (out []Commit, err error) {
+	err = r.backend.Read(ctx, project, func(tx record.Tx) error {
+		for r, err := range records[record.Commit](ctx, tx) {
+			if err != nil {
+				return err
+			}
+			c := Commit{
+				ID: r.ID, Revision: r.Revision, Time: fstore.FromMicros(r.Time), Author: r.Author, Message: r.Message,
+				GitRevision: r.GitRevision, Dirty: r.Dirty,
+			}
+			if err := json.Unmarshal([]byte(r.Objects), &c.Objects); err != nil {
+				return corrupt("the objects of commit %d: %s", r.ID, err)
+			}
+			out = append(out, c)
 		}
-		c.Time = fstore.FromMicros(micros)
-		out = append(out, c)
-		return json.Unmarshal(objects, &out[len(out)-1].Objects)
+		return nil
 	})
 	return out, wrap("read commits", err)
 }

@@ -29,9 +29,9 @@ func shop(t testing.TB, edits ...string) *definition.Definitions {
 	return d
 }
 
-func open(t testing.TB) *registry.DB {
+func open(t testing.TB) *registry.Store {
 	t.Helper()
-	db, err := registry.Open(context.Background(), "sqlite://"+filepath.Join(t.TempDir(), "reg", "registry.db"))
+	db, err := openURL(context.Background(), "sqlite://"+filepath.Join(t.TempDir(), "reg", "registry.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func open(t testing.TB) *registry.DB {
 	return db
 }
 
-func plan(t testing.TB, db *registry.DB, d *definition.Definitions) *registry.Plan {
+func plan(t testing.TB, db *registry.Store, d *definition.Definitions) *registry.Plan {
 	t.Helper()
 	p, err := db.Plan(context.Background(), "shop", d)
 	if err != nil {
@@ -48,7 +48,7 @@ func plan(t testing.TB, db *registry.DB, d *definition.Definitions) *registry.Pl
 	return p
 }
 
-func apply(t testing.TB, db *registry.DB, d *definition.Definitions) *registry.Commit {
+func apply(t testing.TB, db *registry.Store, d *definition.Definitions) *registry.Commit {
 	t.Helper()
 	c, err := db.Apply(context.Background(), plan(t, db, d), registry.CommitInfo{Now: epoch, Author: "ann", Message: "m", GitRevision: "abc", Dirty: true})
 	if err != nil {
@@ -57,7 +57,7 @@ func apply(t testing.TB, db *registry.DB, d *definition.Definitions) *registry.C
 	return c
 }
 
-func snapshot(t testing.TB, db *registry.DB) *registry.Snapshot {
+func snapshot(t testing.TB, db *registry.Store) *registry.Snapshot {
 	t.Helper()
 	s, err := db.Snapshot(context.Background(), "shop")
 	if err != nil {
@@ -66,7 +66,7 @@ func snapshot(t testing.TB, db *registry.DB) *registry.Snapshot {
 	return s
 }
 
-func promote(t testing.TB, db *registry.DB, published map[fstore.ViewRef]time.Time) string {
+func promote(t testing.TB, db *registry.Store, published map[fstore.ViewRef]time.Time) string {
 	t.Helper()
 	ps, err := db.Promote(context.Background(), "shop", published, epoch)
 	if err != nil {

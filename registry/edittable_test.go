@@ -178,7 +178,7 @@ func edited(t *testing.T, c edit) *definition.Definitions {
 }
 
 // versions returns the versions in head, by name.
-func versions(t *testing.T, db *registry.DB) map[string]int {
+func versions(t *testing.T, db *registry.Store) map[string]int {
 	t.Helper()
 	out := map[string]int{}
 	snap := snapshot(t, db)

@@ -6,14 +6,13 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/fstore-dev/fstore/registry"
 )
 
 // Another build may encode definitions another way: versions whose stored fingerprints it cannot make are
 // compared by their definitions.
 func TestAnotherAlgorithmMakesNoVersions(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "registry.db")
-	db, err := registry.Open(context.Background(), "sqlite://"+path)
+	db, err := openURL(context.Background(), "sqlite://"+path)
 	if err != nil {
 		t.Fatal(err)
 	}

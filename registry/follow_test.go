@@ -10,6 +10,8 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/record"
+	"github.com/fstore-dev/fstore/registry/sqlite"
 )
 
 // followed is a registry at a path, and what follows it.
@@ -21,17 +23,17 @@ type followed struct {
 
 func follow(t *testing.T) *followed {
 	path := filepath.Join(t.TempDir(), "registry.db")
-	f, err := registry.Follow("sqlite://"+path, "shop")
+	w, err := sqlite.Watch("sqlite://"+path, "shop")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &followed{f, t, path}
+	return &followed{registry.Follow(w, "shop"), t, path}
 }
 
 // apply applies the shop to the registry at a path.
 func (f *followed) apply(path string, edits ...string) {
 	f.t.Helper()
-	db, err := registry.Open(context.Background(), "sqlite://"+path)
+	db, err := openURL(context.Background(), "sqlite://"+path)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -39,7 +41,7 @@ func (f *followed) apply(path string, edits ...string) {
 	apply(f.t, db, shop(f.t, edits...))
 }
 
-func (f *followed) sees(want registry.Seen) {
+func (f *followed) sees(want record.Seen) {
 	f.t.Helper()
 	for range 4 { // the file is opened at the first looks, and not at the later ones
 		if got, err := f.Look(context.Background()); err != nil || got != want {
@@ -64,14 +66,14 @@ func TestAFollowerSeesEachApply(t *testing.T) {
 	f := follow(t)
 	f.failsWith(fstore.ErrUnavailable, "the file is gone")
 	f.apply(f.path)
-	f.sees(registry.Seen{File: 1, Revision: 1})
+	f.sees(record.Seen{Storage: 1, Revision: 1})
 	edits := []string{"ttl: 90d", "ttl: 30d"}
 	for revision := int64(2); revision < 10; revision++ {
 		f.apply(f.path, edits[:2*((revision+1)%2)]...)
 		if revision%3 == 0 { // looks may come at any time
 			continue
 		}
-		f.sees(registry.Seen{File: 1, Revision: revision})
+		f.sees(record.Seen{Storage: 1, Revision: revision})
 		snap, err := f.Snapshot(context.Background())
 		if err != nil || snap.Revision != revision {
 			t.Fatalf("got %v, %v", snap, err)
@@ -82,7 +84,7 @@ func TestAFollowerSeesEachApply(t *testing.T) {
 // A commit whose process still has the file open lies in the log alone.
 func TestAFollowerSeesWhatLiesInTheLogAlone(t *testing.T) {
 	f := follow(t)
-	db, err := registry.Open(context.Background(), "sqlite://"+f.path)
+	db, err := openURL(context.Background(), "sqlite://"+f.path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,23 +102,23 @@ func TestAFollowerSeesWhatLiesInTheLogAlone(t *testing.T) {
 func TestAFollowerSeesThatTheRegistryWasReplaced(t *testing.T) {
 	f := follow(t)
 	f.apply(f.path)
-	f.sees(registry.Seen{File: 1, Revision: 1})
+	f.sees(record.Seen{Storage: 1, Revision: 1})
 
 	f.move(f.path, f.path+".away")
 	f.failsWith(fstore.ErrUnavailable, "the file is gone")
 	f.move(f.path+".away", f.path)
-	f.sees(registry.Seen{File: 1, Revision: 1})
+	f.sees(record.Seen{Storage: 1, Revision: 1})
 
 	other := f.path + ".other"
 	f.apply(other, "ttl: 90d", "ttl: 30d")
 	f.move(other, f.path)
-	f.sees(registry.Seen{File: 2, Revision: 1})
+	f.sees(record.Seen{Storage: 2, Revision: 1})
 	snap, err := f.Snapshot(context.Background())
 	if err != nil || snap.View(fstore.ViewRef{Name: "customer_orders"}).View.TTL.String() != "30d" {
 		t.Errorf("got %v, %v: not the other registry's", snap, err)
 	}
 
-	db, err := registry.Open(context.Background(), "sqlite://"+other) // nothing was applied to it yet
+	db, err := openURL(context.Background(), "sqlite://"+other) // nothing was applied to it yet
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,14 +138,14 @@ func TestAFollowerSeesThatTheRegistryWasReplaced(t *testing.T) {
 		}
 	}
 	f.move(good, f.path)
-	f.sees(registry.Seen{File: 2, Revision: 1})
+	f.sees(record.Seen{Storage: 2, Revision: 1})
 }
 
 // What is damaged in place, and mended in place, is the same file.
 func TestAFollowerSeesThatTheRegistryWasMendedInPlace(t *testing.T) {
 	f := follow(t)
 	f.apply(f.path)
-	f.sees(registry.Seen{File: 1, Revision: 1})
+	f.sees(record.Seen{Storage: 1, Revision: 1})
 	good, err := os.ReadFile(f.path)
 	if err != nil {
 		t.Fatal(err)
@@ -154,7 +156,7 @@ func TestAFollowerSeesThatTheRegistryWasMendedInPlace(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 		f.write(f.path, string(good))
-		f.sees(registry.Seen{File: 1, Revision: 1})
+		f.sees(record.Seen{Storage: 1, Revision: 1})
 	}
 }
 

@@ -2,32 +2,32 @@ package registry
 
 import (
 	"context"
-	"database/sql"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry/record"
 )
 
 // writeIdle notes which view versions stopped being live with the change that the transaction has made to before, and
 // forgets those that are live again.
-func writeIdle(ctx context.Context, tx *sql.Tx, project string, before *state, now time.Time) error {
-	after, err := readState(ctx, tx, project)
+func writeIdle(ctx context.Context, tx record.Tx, before *state, now time.Time) error {
+	after, err := readState(ctx, tx)
 	if err != nil {
 		return err
 	}
 	was, is := before.live(), after.live()
 	for ref := range was {
 		if is[ref] == nil {
-			if err := setIdle(ctx, tx, project, ref, now); err != nil {
+			if err := setIdle(ctx, tx, ref, now); err != nil {
 				return err
 			}
 		}
 	}
 	for ref := range is {
 		if was[ref] == nil {
-			if _, err := tx.ExecContext(ctx, "delete from idle where project = ? and name = ? and version = ?", project, ref.Name, ref.Version); err != nil {
+			if err := tx.Delete(ctx, &record.Idle{Name: ref.Name, Version: ref.Version}); err != nil {
 				return err
 			}
 		}
@@ -35,9 +35,14 @@ func writeIdle(ctx context.Context, tx *sql.Tx, project string, before *state, n
 	return nil
 }
 
-func setIdle(ctx context.Context, tx *sql.Tx, project string, ref fstore.ViewRef, since time.Time) error {
-	_, err := tx.ExecContext(ctx, "insert into idle values (?, ?, ?, ?) on conflict do nothing", project, ref.Name, ref.Version, fstore.Micros(since))
-	return err
+// setIdle notes since when a view version is idle, unless that is known already.
+func setIdle(ctx context.Context, tx record.Tx, ref fstore.ViewRef, since time.Time) error {
+	idle := &record.Idle{Name: ref.Name, Version: ref.Version}
+	if known, err := tx.Get(ctx, idle); err != nil || known {
+		return err
+	}
+	idle.Since = fstore.Micros(since)
+	return tx.Put(ctx, idle)
 }
 
 // ViewLife says whether a view version is live, and if it is not, since when.
@@ -45,59 +50,29 @@ type ViewLife struct {
 	Ref         fstore.ViewRef
 	Fingerprint string
 	Live        bool
-	Idle        time.Time // zero where it is live, or where it is not known since when it is not
+	Idle        time.Time // zero if it is live, or if nobody noted when it stopped being live
 }
 
 // Lives returns every view version there ever was, by name and version.
-func (r *DB) Lives(ctx context.Context, project string) (out []ViewLife, err error) {
-	err = r.read(ctx, func(tx *sql.Tx) error {
-		s, err := readState(ctx, tx, project)
+func (r *Store) Lives(ctx context.Context, project string) (out []ViewLife, err error) {
+	err = r.backend.Read(ctx, project, func(tx record.Tx) error {
+		s, err := readState(ctx, tx)
 		if err != nil {
 			return err
 		}
-		out, err = lives(ctx, tx, project, s)
+		out, err = lives(ctx, tx, s)
 		return err
 	})
 	return out, wrap("read registry", err)
 }
 
-// NoteIdle writes now down for the view versions of which it is not known since when they are not live: an older
-// fstore did not note it.
-func (r *DB) NoteIdle(ctx context.Context, project string, now time.Time) error {
-	err := r.write(ctx, func(tx *sql.Tx) error {
-		s, err := readState(ctx, tx, project)
-		if err != nil {
-			return err
-		}
-		live := s.live()
-		for ref := range s.views {
-			if live[ref] == nil {
-				if err := setIdle(ctx, tx, project, ref, now); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
-	return wrap("write registry", err)
-}
-
-func lives(ctx context.Context, tx *sql.Tx, project string, s *state) ([]ViewLife, error) {
+func lives(ctx context.Context, tx record.Tx, s *state) ([]ViewLife, error) {
 	since := map[fstore.ViewRef]time.Time{}
-	rows, err := tx.QueryContext(ctx, "select name, version, since from idle where project = ?", project)
-	if err != nil {
-		return nil, err
-	}
-	if err := each(rows, func() error {
-		var ref fstore.ViewRef
-		var micros int64
-		if err := rows.Scan(&ref.Name, &ref.Version, &micros); err != nil {
-			return err
+	for r, err := range records[record.Idle](ctx, tx) {
+		if err != nil {
+			return nil, err
 		}
-		since[ref] = fstore.FromMicros(micros)
-		return nil
-	}); err != nil {
-		return nil, err
+		since[fstore.ViewRef{Name: r.Name, Version: r.Version}] = fstore.FromMicros(r.Since)
 	}
 	live := s.live()
 	var out []ViewLife
@@ -111,19 +86,23 @@ func lives(ctx context.Context, tx *sql.Tx, project string, s *state) ([]ViewLif
 	return out, nil
 }
 
-// DropLeases forgets leases that expired before an instant, and returns their names.
-func (r *DB) DropLeases(ctx context.Context, project string, before time.Time) ([]string, error) {
-	rows, err := r.db.QueryContext(ctx, "delete from leases where project = ? and expires < ? returning name", project, fstore.Micros(before))
-	if err != nil {
-		return nil, wrap("drop leases", err)
-	}
-	var names []string
-	err = each(rows, func() error {
-		var name string
-		err := rows.Scan(&name)
-		names = append(names, name)
-		return err
+// NoteIdle writes down now for the view versions that are idle since an unknown instant: an older fstore did not note
+// it.
+func (r *Store) NoteIdle(ctx context.Context, project string, now time.Time) error {
+	err := r.backend.Write(ctx, project, func(tx record.Tx) error {
+		s, err := readState(ctx, tx)
+		if err != nil {
+			return err
+		}
+		live := s.live()
+		for ref := range s.views {
+			if live[ref] == nil {
+				if err := setIdle(ctx, tx, ref, now); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
 	})
-	slices.Sort(names)
-	return names, wrap("drop leases", err)
+	return wrap("write registry", err)
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // served applies the shop and lets all of it serve.
-func served(t *testing.T) *registry.DB {
+func served(t *testing.T) *registry.Store {
 	t.Helper()
 	db := open(t)
 	apply(t, db, shop(t))
@@ -19,7 +19,7 @@ func served(t *testing.T) *registry.DB {
 	return db
 }
 
-func promoteAll(t *testing.T, db *registry.DB) {
+func promoteAll(t *testing.T, db *registry.Store) {
 	t.Helper()
 	s, err := db.Snapshot(context.Background(), "shop")
 	if err != nil {

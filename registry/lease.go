@@ -3,99 +3,107 @@ package registry
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry/record"
 )
 
-// Holder is the process that holds a lease.
-type Holder struct {
-	Host    string `json:"host"`
-	PID     int    `json:"pid"`
-	Started string `json:"started,omitempty"` // tells the process from a later one of the same PID
-	Space   string `json:"space,omitempty"`   // of process ids: in another one, PID is somebody else
-}
-
-func (h Holder) String() string { return fmt.Sprintf("process %d on %s", h.PID, h.Host) }
-
-// AcquireLease takes the lease of a name until now + ttl and returns its token. The error is ErrConflict, naming
-// the holder, while another process holds it. A holder whose process is gone loses it at once, where that can be
-// seen, which is on the same host; any other loses it when it expires.
-func (r *DB) AcquireLease(ctx context.Context, project, name string, holder Holder, ttl time.Duration, now time.Time) (string, error) {
-	token, err := newToken()
-	if err != nil {
-		return "", err
+// AcquireLease takes the lease of a name for this process until now + ttl and returns its token. The error is
+// ErrConflict, naming the holder, while another process holds it. A holder that is gone loses the lease at once if the
+// backend can tell; any other loses it when it expires.
+func (r *Store) AcquireLease(ctx context.Context, project, name string, ttl time.Duration, now time.Time) (string, error) {
+	lease, err := r.newLease(name, now.Add(ttl))
+	if err == nil {
+		err = r.backend.Write(ctx, project, func(tx record.Tx) error {
+			if err := r.checkFree(ctx, tx, name, now); err != nil {
+				return err
+			}
+			return tx.Put(ctx, lease)
+		})
 	}
-	me, err := json.Marshal(holder)
-	if err != nil {
-		return "", err
-	}
-	err = r.write(ctx, func(tx *sql.Tx) error {
-		if err := heldByOther(ctx, tx, project, name, holder, now); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, `
-			insert into leases values (?, ?, ?, ?, ?)
-			on conflict do update set token = excluded.token, holder = excluded.holder, expires = excluded.expires`,
-			project, name, token, string(me), fstore.Micros(now.Add(ttl)))
-		return err
-	})
 	if err != nil {
 		return "", wrap("lease "+name, err)
 	}
-	return token, nil
+	return lease.Token, nil
 }
 
-func newToken() (string, error) {
-	var b [16]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(b[:]), nil
-}
-
-// heldByOther returns ErrConflict while the lease is held by a process that may be alive.
-func heldByOther(ctx context.Context, tx *sql.Tx, project, name string, me Holder, now time.Time) error {
-	var holder Holder
-	var raw []byte
-	var expires int64
-	err := tx.QueryRowContext(ctx, "select holder, expires from leases where project = ? and name = ?", project, name).Scan(&raw, &expires)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
+func (r *Store) newLease(name string, expires time.Time) (*record.Lease, error) {
+	self, err := r.backend.Self()
 	if err != nil {
+		return nil, err
+	}
+	var token [16]byte
+	if _, err := rand.Read(token[:]); err != nil {
+		return nil, err
+	}
+	return &record.Lease{Name: name, Token: hex.EncodeToString(token[:]), Holder: self, Expires: fstore.Micros(expires)}, nil
+}
+
+// checkFree returns ErrConflict while the lease is held by a process that may be alive.
+func (r *Store) checkFree(ctx context.Context, tx record.Tx, name string, now time.Time) error {
+	lease := &record.Lease{Name: name}
+	if held, err := tx.Get(ctx, lease); err != nil || !held {
 		return err
 	}
-	if err := json.Unmarshal(raw, &holder); err != nil {
-		return fstore.Errorf(fstore.ErrCorrupt, "its holder: %s", err)
+	holder, err := r.backend.Holder(lease.Holder)
+	if err != nil || holder.Gone || lease.Expires <= fstore.Micros(now) {
+		return err
 	}
-	if expires <= fstore.Micros(now) || gone(holder, me) {
-		return nil
-	}
-	return fstore.Errorf(fstore.ErrConflict, "it is held by %s until %s", holder, fstore.FormatTime(fstore.FromMicros(expires))).
+	return fstore.Errorf(fstore.ErrConflict, "it is held by %s until %s", holder.Name, fstore.FormatTime(fstore.FromMicros(lease.Expires))).
 		WithHint("wait for it with --wait 10m")
 }
 
 // RenewLease holds a lease until now + ttl. The error is ErrConflict if another process has taken it.
-func (r *DB) RenewLease(ctx context.Context, project, name, token string, ttl time.Duration, now time.Time) error {
-	result, err := r.db.ExecContext(ctx, "update leases set expires = ? where project = ? and name = ? and token = ?",
-		fstore.Micros(now.Add(ttl)), project, name, token)
-	if err != nil {
-		return wrap("renew lease "+name, err)
-	}
-	if n, err := result.RowsAffected(); err != nil || n == 1 {
-		return wrap("renew lease "+name, err)
-	}
-	return fstore.Errorf(fstore.ErrConflict, "renew lease %s: another process has taken it", name)
+func (r *Store) RenewLease(ctx context.Context, project, name, token string, ttl time.Duration, now time.Time) error {
+	err := r.backend.Write(ctx, project, func(tx record.Tx) error {
+		lease := &record.Lease{Name: name}
+		held, err := tx.Get(ctx, lease)
+		if err != nil {
+			return err
+		}
+		if !held || lease.Token != token {
+			return fstore.Errorf(fstore.ErrConflict, "another process has taken it")
+		}
+		lease.Expires = fstore.Micros(now.Add(ttl))
+		return tx.Put(ctx, lease)
+	})
+	return wrap("renew lease "+name, err)
 }
 
-// ReleaseLease gives a lease back. One that was lost already is nothing to say.
-func (r *DB) ReleaseLease(ctx context.Context, project, name, token string) error {
-	_, err := r.db.ExecContext(ctx, "delete from leases where project = ? and name = ? and token = ?", project, name, token)
+// ReleaseLease gives a lease back. Releasing a lost lease is not an error.
+func (r *Store) ReleaseLease(ctx context.Context, project, name, token string) error {
+	err := r.backend.Write(ctx, project, func(tx record.Tx) error {
+		lease := &record.Lease{Name: name}
+		if held, err := tx.Get(ctx, lease); err != nil || !held || lease.Token != token {
+			return err
+		}
+		return tx.Delete(ctx, lease)
+	})
 	return wrap("release lease "+name, err)
+}
+
+// DropLeases forgets leases that expired before an instant, and returns their names.
+func (r *Store) DropLeases(ctx context.Context, project string, before time.Time) ([]string, error) {
+	var names []string
+	err := r.backend.Write(ctx, project, func(tx record.Tx) error {
+		leases, err := collect(records[record.Lease](ctx, tx))
+		if err != nil {
+			return err
+		}
+		for _, l := range leases {
+			if l.Expires >= fstore.Micros(before) {
+				continue
+			}
+			if err := tx.Delete(ctx, l); err != nil {
+				return err
+			}
+			names = append(names, l.Name)
+		}
+		return nil
+	})
+	slices.Sort(names)
+	return names, wrap("drop leases", err)
 }

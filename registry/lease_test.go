@@ -2,24 +2,46 @@ package registry_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/record"
+	"github.com/fstore-dev/fstore/registry/sqlite"
 )
 
+// process is a backend as another process would open it.
+type process struct {
+	registry.Backend
+	holder sqlite.Holder
+}
+
+func (p process) Self() (record.Holder, error) { return p.holder.Record() }
+
 func TestLeases(t *testing.T) {
-	db, ctx := open(t), context.Background()
-	me, err := registry.Self()
+	ctx := context.Background()
+	b, err := sqlite.Open(ctx, "sqlite://"+filepath.Join(t.TempDir(), "registry.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	far := registry.Holder{Host: "elsewhere", PID: 1, Started: "x"}
-	acquire := func(project string, h registry.Holder, now time.Time) (string, error) {
-		return db.AcquireLease(ctx, project, "v@1", h, time.Minute, now)
+	defer b.Close()
+	db := registry.New(b)
+	self, err := b.Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var me sqlite.Holder
+	if err := json.Unmarshal([]byte(self), &me); err != nil {
+		t.Fatal(err)
+	}
+	far := sqlite.Holder{Host: "elsewhere", PID: 1, Started: "x"}
+	acquire := func(project string, h sqlite.Holder, now time.Time) (string, error) {
+		return registry.New(process{b, h}).AcquireLease(ctx, project, "v@1", time.Minute, now)
 	}
 	first, err := acquire("shop", far, epoch)
 	if err != nil {

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"reflect"
 	"slices"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry/definition"
+	"github.com/fstore-dev/fstore/registry/record"
 )
 
 // ModelVersion is a version of a model and the exact features pinned to it: in order, by the names that the model
@@ -25,10 +25,10 @@ type ModelVersion struct {
 	Uses        []definition.ServiceUse `json:"uses"`                   // view versions and their keys
 	Outputs     fstore.Outputs          `json:"outputs"`                // the features in order
 
-	set int64 // training_sets.id; 0: none
+	set int64 // record.TrainingSet.ID; 0: none
 }
 
-// pinned is what models.features holds.
+// pinned is what record.Model.Features holds, as JSON.
 type pinned struct {
 	Uses    []definition.ServiceUse `json:"uses"`
 	Outputs fstore.Outputs          `json:"outputs"`
@@ -55,15 +55,15 @@ const (
 // PinModel pins features to a model version. The view versions are live from then on. A version that is pinned to the
 // same already stays as it is. The errors are ErrConflict for one pinned to something else, or whose name is an
 // alias; ErrNotFound for a training set, or a view version, that the registry does not know; ErrInvalid.
-func (r *DB) PinModel(ctx context.Context, project string, p Pin) (*ModelVersion, Pinned, error) {
+func (r *Store) PinModel(ctx context.Context, project string, p Pin) (*ModelVersion, Pinned, error) {
 	m := &ModelVersion{Ref: p.Model, Pinned: fstore.FromMicros(fstore.Micros(p.Now)), Author: p.Author, Service: p.List.Service, TrainingSet: p.TrainingSet}
 	is := NewPin
-	err := r.write(ctx, func(tx *sql.Tx) error {
-		s, err := readState(ctx, tx, project)
+	err := r.backend.Write(ctx, project, func(tx record.Tx) error {
+		s, err := readState(ctx, tx)
 		if err != nil {
 			return err
 		}
-		if err := m.take(ctx, tx, project, s, p.List); err != nil {
+		if err := m.take(ctx, tx, s, p.List); err != nil {
 			return err
 		}
 		if old := s.models[p.Model]; old != nil {
@@ -81,10 +81,10 @@ func (r *DB) PinModel(ctx context.Context, project string, p Pin) (*ModelVersion
 		if to, taken := s.aliases[p.Model]; taken {
 			return fstore.Errorf(fstore.ErrConflict, "%s is an alias, of version %s", p.Model.Version, to).WithHint("give the version another name, or remove the alias")
 		}
-		if err := m.insert(ctx, tx, project); err != nil {
+		if err := m.write(ctx, tx); err != nil {
 			return err
 		}
-		return changed(ctx, tx, project, s, p.Now)
+		return changed(ctx, tx, s, p.Now)
 	})
 	if err != nil {
 		return nil, is, wrap("pin model "+p.Model.String(), err)
@@ -93,7 +93,7 @@ func (r *DB) PinModel(ctx context.Context, project string, p Pin) (*ModelVersion
 }
 
 // take checks a list and takes what is to be pinned from it.
-func (m *ModelVersion) take(ctx context.Context, tx *sql.Tx, project string, s *state, list *fstore.FeatureList) error {
+func (m *ModelVersion) take(ctx context.Context, tx record.Tx, s *state, list *fstore.FeatureList) error {
 	if err := fstore.CheckName(m.Ref.Name); err != nil {
 		return err
 	}
@@ -122,11 +122,12 @@ func (m *ModelVersion) take(ctx context.Context, tx *sql.Tx, project string, s *
 	if m.TrainingSet == "" {
 		return nil
 	}
-	err := tx.QueryRowContext(ctx, "select id from training_sets where project = ? and name = ? and retired is null", project, m.TrainingSet).Scan(&m.set)
-	if err == sql.ErrNoRows {
-		return fstore.Errorf(fstore.ErrNotFound, "there is no training set %q", m.TrainingSet).WithHint("run fstore training-set list")
+	set, err := findTrainingSet(ctx, tx, m.TrainingSet)
+	if err != nil {
+		return err
 	}
-	return err
+	m.set = set.ID
+	return nil
 }
 
 // Origin says where the features came from: "training set churn_2025" or "service churn@2".
@@ -153,7 +154,7 @@ func (m *ModelVersion) pinned() pinned {
 	return pinned{uses, m.Outputs}
 }
 
-func (m *ModelVersion) insert(ctx context.Context, tx *sql.Tx, project string) error {
+func (m *ModelVersion) write(ctx context.Context, tx record.Tx) error {
 	features, err := json.Marshal(m.pinned())
 	if err != nil {
 		return err
@@ -162,25 +163,26 @@ func (m *ModelVersion) insert(ctx context.Context, tx *sql.Tx, project string) e
 	if m.Service.Name != "" {
 		service = m.Service.String()
 	}
-	_, err = tx.ExecContext(ctx, "insert into models values (?, ?, ?, ?, ?, ?, ?, ?)", project, m.Ref.Name, m.Ref.Version,
-		fstore.Micros(m.Pinned), m.Author, string(features), service, sql.NullInt64{Int64: m.set, Valid: m.set != 0})
-	return err
+	return tx.Put(ctx, &record.Model{
+		Name: m.Ref.Name, Version: m.Ref.Version, Pinned: fstore.Micros(m.Pinned), Author: m.Author,
+		Features: string(features), Service: service, TrainingSet: m.set,
+	})
 }
 
-// changed notes what is live after a change of models and raises the revision, so that servers take notice.
-func changed(ctx context.Context, tx *sql.Tx, project string, before *state, now time.Time) error {
-	if err := writeIdle(ctx, tx, project, before, now); err != nil {
+// changed notes what is live after a change and raises the revision, so that servers take notice.
+func changed(ctx context.Context, tx record.Tx, before *state, now time.Time) error {
+	if err := writeIdle(ctx, tx, before, now); err != nil {
 		return err
 	}
-	return advance(ctx, tx, project, before.revision)
+	return advance(ctx, tx, before.revision)
 }
 
 // UnpinModel removes a version of a model. What nothing else uses is not live any more. The errors are ErrNotFound,
 // and ErrConflict while an alias names it.
-func (r *DB) UnpinModel(ctx context.Context, project string, ref fstore.ModelRef, now time.Time) (*ModelVersion, error) {
+func (r *Store) UnpinModel(ctx context.Context, project string, ref fstore.ModelRef, now time.Time) (*ModelVersion, error) {
 	var m *ModelVersion
-	err := r.write(ctx, func(tx *sql.Tx) error {
-		s, err := readState(ctx, tx, project)
+	err := r.backend.Write(ctx, project, func(tx record.Tx) error {
+		s, err := readState(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -191,10 +193,10 @@ func (r *DB) UnpinModel(ctx context.Context, project string, ref fstore.ModelRef
 			return fstore.Errorf(fstore.ErrConflict, "the alias %s names it", m.Aliases[0]).
 				WithHint("move the alias first: fstore model alias %s %s VERSION, or remove it with --delete", ref.Name, m.Aliases[0])
 		}
-		if _, err := tx.ExecContext(ctx, "delete from models where project = ? and name = ? and version = ?", project, ref.Name, ref.Version); err != nil {
+		if err := tx.Delete(ctx, &record.Model{Name: ref.Name, Version: ref.Version}); err != nil {
 			return err
 		}
-		return changed(ctx, tx, project, s, now)
+		return changed(ctx, tx, s, now)
 	})
 	if err != nil {
 		return nil, wrap("unpin model "+ref.String(), err)
@@ -204,9 +206,9 @@ func (r *DB) UnpinModel(ctx context.Context, project string, ref fstore.ModelRef
 
 // AliasModel lets an alias name a version of a model; it names one at a time. It returns the version it named before,
 // or "". The errors are ErrNotFound, ErrInvalid, and ErrConflict for an alias that is a version.
-func (r *DB) AliasModel(ctx context.Context, project, model, alias, version string, now time.Time) (was string, err error) {
-	err = r.write(ctx, func(tx *sql.Tx) error {
-		s, err := readState(ctx, tx, project)
+func (r *Store) AliasModel(ctx context.Context, project, model, alias, version string, now time.Time) (was string, err error) {
+	err = r.backend.Write(ctx, project, func(tx record.Tx) error {
+		s, err := readState(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -222,20 +224,18 @@ func (r *DB) AliasModel(ctx context.Context, project, model, alias, version stri
 		if was = s.aliases[fstore.ModelRef{Name: model, Version: alias}]; was == version {
 			return nil
 		}
-		if _, err := tx.ExecContext(ctx, `
-			insert into model_aliases values (?, ?, ?, ?)
-			on conflict do update set version = excluded.version`, project, model, alias, version); err != nil {
+		if err := tx.Put(ctx, &record.Alias{Model: model, Alias: alias, Version: version}); err != nil {
 			return err
 		}
-		return changed(ctx, tx, project, s, now)
+		return changed(ctx, tx, s, now)
 	})
 	return was, wrap("alias "+alias+" of model "+model, err)
 }
 
 // DropAlias removes an alias and returns the version it named. The error is ErrNotFound.
-func (r *DB) DropAlias(ctx context.Context, project, model, alias string, now time.Time) (was string, err error) {
-	err = r.write(ctx, func(tx *sql.Tx) error {
-		s, err := readState(ctx, tx, project)
+func (r *Store) DropAlias(ctx context.Context, project, model, alias string, now time.Time) (was string, err error) {
+	err = r.backend.Write(ctx, project, func(tx record.Tx) error {
+		s, err := readState(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -243,10 +243,10 @@ func (r *DB) DropAlias(ctx context.Context, project, model, alias string, now ti
 		if was, ok = s.aliases[fstore.ModelRef{Name: model, Version: alias}]; !ok {
 			return fstore.Errorf(fstore.ErrNotFound, "there is no such alias").WithHint("run fstore model list")
 		}
-		if _, err := tx.ExecContext(ctx, "delete from model_aliases where project = ? and model = ? and alias = ?", project, model, alias); err != nil {
+		if err := tx.Delete(ctx, &record.Alias{Model: model, Alias: alias}); err != nil {
 			return err
 		}
-		return changed(ctx, tx, project, s, now)
+		return changed(ctx, tx, s, now)
 	})
 	return was, wrap("remove alias "+alias+" of model "+model, err)
 }

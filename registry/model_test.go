@@ -22,7 +22,7 @@ import (
 func model(version string) fstore.ModelRef { return fstore.ModelRef{Name: "fraud", Version: version} }
 
 // pin pins what head's churn is.
-func pin(t *testing.T, db *registry.DB, version string, now time.Time) (registry.Pinned, error) {
+func pin(t *testing.T, db *registry.Store, version string, now time.Time) (registry.Pinned, error) {
 	t.Helper()
 	list, err := snapshot(t, db).HeadService("churn")
 	if err != nil {
@@ -285,7 +285,7 @@ func TestIdleSince(t *testing.T) {
 // A registry of an older fstore opens, and has what it had; opened for reading it is not changed.
 func TestARegistryOfSchema1(t *testing.T) {
 	ctx, path := context.Background(), filepath.Join(t.TempDir(), "registry.db")
-	db, err := registry.Open(ctx, "sqlite://"+path)
+	db, err := openURL(ctx, "sqlite://"+path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -307,7 +307,7 @@ func TestARegistryOfSchema1(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if db, err = registry.OpenReadOnly(ctx, "sqlite://"+path); err != nil {
+	if db, err = openReadOnly(ctx, "sqlite://"+path); err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(want.Live(), snapshot(t, db).Live()); d != "" {
@@ -321,7 +321,7 @@ func TestARegistryOfSchema1(t *testing.T) {
 		t.Error("reading changed the file", err)
 	}
 
-	if db, err = registry.Open(ctx, "sqlite://"+path); err != nil {
+	if db, err = openURL(ctx, "sqlite://"+path); err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()

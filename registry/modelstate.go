@@ -3,11 +3,11 @@ package registry
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"maps"
 	"slices"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry/record"
 )
 
 // Naming says what may name a version of a model.
@@ -85,59 +85,59 @@ func (s *state) offline(v *fstore.ViewVersion) bool {
 	return v.View.Offline
 }
 
-// readModels reads models and aliases, of which registries of schema 1 have none.
-func (s *state) readModels(ctx context.Context, tx *sql.Tx, project string) error {
-	if schema, err := schemaOf(ctx, tx); err != nil || schema < 2 {
-		return err
-	}
-	rows, err := tx.QueryContext(ctx, `
-		select m.name, version, pinned, author, features, m.service, coalesce(training_set, 0), coalesce(t.name, ''), t.retired is not null
-		from models m
-		left join training_sets t on t.id = training_set
-		where m.project = ?`, project)
+// readModels reads models and aliases.
+func (s *state) readModels(ctx context.Context, tx record.Tx) error {
+	models, err := collect(records[record.Model](ctx, tx))
 	if err != nil {
 		return err
 	}
-	if err := each(rows, func() error {
-		m := &ModelVersion{}
-		var micros int64
-		var features []byte
-		var service string
-		if err := rows.Scan(&m.Ref.Name, &m.Ref.Version, &micros, &m.Author, &features, &service, &m.set, &m.TrainingSet, &m.Retired); err != nil {
+	for _, r := range models {
+		m, err := readModel(ctx, tx, r)
+		if err != nil {
 			return err
 		}
-		m.Pinned = fstore.FromMicros(micros)
-		var p pinned
-		if err := decodeDefinition("model", m.Ref.String(), features, &p); err != nil {
-			return err
-		}
-		if service != "" {
-			var err error
-			if m.Service, err = fstore.ParseRef(service); err != nil {
-				return err
-			}
-		}
-		m.Uses, m.Outputs = p.Uses, p.Outputs
 		s.models[m.Ref] = m
-		return nil
-	}); err != nil {
-		return err
 	}
-	rows, err = tx.QueryContext(ctx, "select model, alias, version from model_aliases where project = ? order by alias", project)
-	if err != nil {
-		return err
-	}
-	return each(rows, func() error {
-		var model, alias, version string
-		if err := rows.Scan(&model, &alias, &version); err != nil {
+	for r, err := range records[record.Alias](ctx, tx) {
+		if err != nil {
 			return err
 		}
-		s.aliases[fstore.ModelRef{Name: model, Version: alias}] = version
-		if m := s.models[fstore.ModelRef{Name: model, Version: version}]; m != nil {
-			m.Aliases = append(m.Aliases, alias)
+		m := s.models[fstore.ModelRef{Name: r.Model, Version: r.Version}]
+		if m == nil {
+			return corrupt("alias %s of model %s names version %s, which is not there", r.Alias, r.Model, r.Version)
 		}
-		return nil
-	})
+		s.aliases[fstore.ModelRef{Name: r.Model, Version: r.Alias}] = r.Version
+		m.Aliases = append(m.Aliases, r.Alias)
+		slices.Sort(m.Aliases)
+	}
+	return nil
+}
+
+func readModel(ctx context.Context, tx record.Tx, r *record.Model) (*ModelVersion, error) {
+	m := &ModelVersion{
+		Ref: fstore.ModelRef{Name: r.Name, Version: r.Version}, Pinned: fstore.FromMicros(r.Pinned), Author: r.Author, set: r.TrainingSet,
+	}
+	var p pinned
+	if err := decode("model", m.Ref.String(), r.Features, &p); err != nil {
+		return nil, err
+	}
+	m.Uses, m.Outputs = p.Uses, p.Outputs
+	if r.Service != "" {
+		var err error
+		if m.Service, err = fstore.ParseRef(r.Service); err != nil {
+			return nil, corrupt("the service of model %s: %s", m.Ref, err)
+		}
+	}
+	if m.set == 0 {
+		return m, nil
+	}
+	set := &record.TrainingSet{ID: m.set}
+	known, err := tx.Get(ctx, set)
+	if err == nil && !known {
+		err = corrupt("the training set of model %s is not there", m.Ref)
+	}
+	m.TrainingSet, m.Retired = set.Name, set.Retired != 0
+	return m, err
 }
 
 // Models returns the pinned versions of models, by name and version.
@@ -161,9 +161,5 @@ func (s *Snapshot) ModelFeatures(ref fstore.ModelRef) (*fstore.FeatureList, erro
 	if err != nil {
 		return nil, err
 	}
-	list := &fstore.FeatureList{Model: m.Ref, Outputs: m.Outputs}
-	if list.Uses, err = s.uses(m.Uses); err != nil {
-		return nil, err
-	}
-	return list, nil
+	return &fstore.FeatureList{Model: m.Ref, Uses: s.uses(m.Uses), Outputs: m.Outputs}, nil
 }

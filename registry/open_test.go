@@ -18,7 +18,7 @@ import (
 func TestOpening(t *testing.T) {
 	ctx, dir := context.Background(), t.TempDir()
 	path := filepath.Join(dir, "deep", "a b?#%.db")
-	db, err := registry.OpenReadOnly(ctx, "sqlite://"+path)
+	db, err := openReadOnly(ctx, "sqlite://"+path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func TestOpening(t *testing.T) {
 		t.Error("a plan created the registry")
 	}
 
-	if db, err = registry.Open(ctx, "sqlite://"+path); err != nil {
+	if db, err = openURL(ctx, "sqlite://"+path); err != nil {
 		t.Fatal(err)
 	}
 	apply(t, db, shop(t))
@@ -38,7 +38,7 @@ func TestOpening(t *testing.T) {
 	if _, err := os.Stat(path); err != nil {
 		t.Error(err)
 	}
-	if db, err = registry.OpenReadOnly(ctx, "sqlite://"+path); err != nil {
+	if db, err = openReadOnly(ctx, "sqlite://"+path); err != nil {
 		t.Fatal(err)
 	}
 	if p := plan(t, db, shop(t)); !p.Empty() {
@@ -49,7 +49,7 @@ func TestOpening(t *testing.T) {
 	}
 	db.Close()
 
-	if _, err := registry.Open(ctx, "postgres://x"); !errors.Is(err, fstore.ErrInvalid) {
+	if _, err := openURL(ctx, "postgres://x"); !errors.Is(err, fstore.ErrInvalid) {
 		t.Error(err)
 	}
 }
@@ -61,7 +61,7 @@ func TestOpeningAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
-			db, err := registry.Open(context.Background(), url)
+			db, err := openURL(context.Background(), url)
 			if err != nil {
 				t.Error(err)
 				return
@@ -89,7 +89,7 @@ func TestABrokenRegistrySaysWhatToDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	cut := filepath.Join(dir, "cut.db")
-	db, err := registry.Open(ctx, "sqlite://"+cut)
+	db, err := openURL(ctx, "sqlite://"+cut)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestABrokenRegistrySaysWhatToDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, kind := range map[string]error{garbage: fstore.ErrInvalid, cut: fstore.ErrCorrupt} {
-		db, err := registry.OpenReadOnly(ctx, "sqlite://"+path)
+		db, err := openReadOnly(ctx, "sqlite://"+path)
 		if err == nil {
 			_, err = db.Plan(ctx, "shop", shop(t))
 			db.Close()
@@ -128,7 +128,7 @@ func TestFilesThatAreNoRegistry(t *testing.T) {
 	}
 	made := func(t *testing.T, path string) {
 		t.Helper()
-		db, err := registry.Open(ctx, "sqlite://"+path)
+		db, err := openURL(ctx, "sqlite://"+path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +176,7 @@ func TestFilesThatAreNoRegistry(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "r.db")
 			c.make(t, path)
 			before, _ := os.ReadFile(path) // of a folder nothing
-			for how, open := range map[string]func(context.Context, string) (*registry.DB, error){"to write": registry.Open, "to read": registry.OpenReadOnly} {
+			for how, open := range map[string]func(context.Context, string) (*registry.Store, error){"to write": openURL, "to read": openReadOnly} {
 				db, err := open(ctx, "sqlite://"+path)
 				if err == nil {
 					db.Close()
@@ -199,7 +199,7 @@ func TestFilesThatAreNoRegistry(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := registry.Open(ctx, "sqlite://"+filepath.Join(dir, beneath)); !errors.Is(err, fstore.ErrInvalid) || !strings.Contains(err.Error(), "not a directory") {
+		if _, err := openURL(ctx, "sqlite://"+filepath.Join(dir, beneath)); !errors.Is(err, fstore.ErrInvalid) || !strings.Contains(err.Error(), "not a directory") {
 			t.Errorf("%s: got %v", beneath, err)
 		}
 	}

@@ -3,12 +3,12 @@ package registry
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"maps"
 	"slices"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry/definition"
+	"github.com/fstore-dev/fstore/registry/record"
 )
 
 // Action is what an apply does to a definition.
@@ -97,10 +97,10 @@ type object struct {
 }
 
 // Plan compares definitions with the registry. It changes nothing.
-func (r *DB) Plan(ctx context.Context, project string, d *definition.Definitions) (*Plan, error) {
+func (r *Store) Plan(ctx context.Context, project string, d *definition.Definitions) (*Plan, error) {
 	var before *state
-	err := r.read(ctx, func(tx *sql.Tx) (err error) {
-		before, err = readState(ctx, tx, project)
+	err := r.backend.Read(ctx, project, func(tx record.Tx) (err error) {
+		before, err = readState(ctx, tx)
 		return err
 	})
 	if err != nil {

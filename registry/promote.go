@@ -2,10 +2,10 @@ package registry
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry/record"
 )
 
 // Promotion is a name that answers from another version now.
@@ -19,10 +19,10 @@ type Promotion struct {
 // Promote lets each view and service name answer from head's version once its data is there: when every view
 // version that it uses is published, at an instant not before the one it replaces. published gives the instants
 // of the view versions that the online store holds. The revision rises if anything moved; nothing ever moves back.
-func (r *DB) Promote(ctx context.Context, project string, published map[fstore.ViewRef]time.Time, now time.Time) ([]Promotion, error) {
+func (r *Store) Promote(ctx context.Context, project string, published map[fstore.ViewRef]time.Time, now time.Time) ([]Promotion, error) {
 	var out []Promotion
-	err := r.write(ctx, func(tx *sql.Tx) error {
-		s, err := readState(ctx, tx, project)
+	err := r.backend.Write(ctx, project, func(tx record.Tx) error {
+		s, err := readState(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -30,17 +30,11 @@ func (r *DB) Promote(ctx context.Context, project string, published map[fstore.V
 			return nil
 		}
 		for _, p := range out {
-			if _, err := tx.ExecContext(ctx, `
-				insert into serving values (?, ?, ?, ?, ?)
-				on conflict do update set version = excluded.version, since = excluded.since`,
-				project, p.Kind, p.Name, p.To, fstore.Micros(now)); err != nil {
+			if err := tx.Put(ctx, &record.Serving{Kind: string(p.Kind), Name: p.Name, Version: p.To, Since: fstore.Micros(now)}); err != nil {
 				return err
 			}
 		}
-		if err := writeIdle(ctx, tx, project, s, now); err != nil {
-			return err
-		}
-		return advance(ctx, tx, project, s.revision)
+		return changed(ctx, tx, s, now)
 	})
 	if err != nil {
 		return nil, wrap("promote "+project, err)

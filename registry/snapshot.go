@@ -2,12 +2,12 @@ package registry
 
 import (
 	"context"
-	"database/sql"
 	"maps"
 	"slices"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry/definition"
+	"github.com/fstore-dev/fstore/registry/record"
 )
 
 // Snapshot is one revision of a project, with every name resolved. It never changes and may be shared.
@@ -33,49 +33,48 @@ type ServiceStatus struct {
 }
 
 // Snapshot reads the project as it is now. A project that was never applied is empty.
-func (r *DB) Snapshot(ctx context.Context, project string) (*Snapshot, error) {
-	s := &Snapshot{Project: project, head: map[string]*fstore.FeatureList{}, serving: map[string]*fstore.FeatureList{}}
-	err := r.read(ctx, func(tx *sql.Tx) (err error) {
-		s.state, err = readState(ctx, tx, project)
+func (r *Store) Snapshot(ctx context.Context, project string) (*Snapshot, error) {
+	return readSnapshot(ctx, project, func(ctx context.Context, do func(record.Tx) error) error {
+		return r.backend.Read(ctx, project, do)
+	})
+}
+
+func readSnapshot(ctx context.Context, project string, read func(context.Context, func(record.Tx) error) error) (*Snapshot, error) {
+	s := &Snapshot{Project: project}
+	err := read(ctx, func(tx record.Tx) (err error) {
+		s.state, err = readState(ctx, tx)
 		return err
 	})
 	if err != nil {
 		return nil, wrap("read registry", err)
 	}
 	s.Revision = s.state.revision
-	for kind, lists := range map[*map[string]*fstore.FeatureList]map[string]int{&s.head: s.state.head[KindService], &s.serving: s.state.serving[KindService]} {
-		for name, version := range lists {
-			list, err := s.list(fstore.ViewRef{Name: name, Version: version})
-			if err != nil {
-				return nil, err
-			}
-			(*kind)[name] = list
-		}
-	}
+	s.head, s.serving = s.lists(s.state.head[KindService]), s.lists(s.state.serving[KindService])
 	return s, nil
 }
 
-// list resolves a service version.
-func (s *Snapshot) list(ref fstore.ViewRef) (*fstore.FeatureList, error) {
-	v := s.state.services[ref]
-	if v == nil {
-		return nil, fstore.Errorf(fstore.ErrCorrupt, "the registry has no definition of feature_service %s", ref)
+// lists resolves versions of services.
+func (s *Snapshot) lists(versions map[string]int) map[string]*fstore.FeatureList {
+	out := make(map[string]*fstore.FeatureList, len(versions))
+	for name, version := range versions {
+		out[name] = s.list(fstore.ViewRef{Name: name, Version: version})
 	}
-	uses, err := s.uses(v.Uses)
-	return &fstore.FeatureList{Service: ref, Uses: uses, Outputs: v.Outputs}, err
+	return out
+}
+
+// list resolves a service version that is there.
+func (s *Snapshot) list(ref fstore.ViewRef) *fstore.FeatureList {
+	v := s.state.services[ref]
+	return &fstore.FeatureList{Service: ref, Uses: s.uses(v.Uses), Outputs: v.Outputs}
 }
 
 // uses resolves view versions.
-func (s *Snapshot) uses(of []definition.ServiceUse) ([]fstore.ViewUse, error) {
+func (s *Snapshot) uses(of []definition.ServiceUse) []fstore.ViewUse {
 	var out []fstore.ViewUse
 	for _, u := range of {
-		view := s.state.views[u.View]
-		if view == nil {
-			return nil, fstore.Errorf(fstore.ErrCorrupt, "the registry has no definition of feature_view %s", u.View)
-		}
-		out = append(out, fstore.ViewUse{Version: view, Keys: u.Keys})
+		out = append(out, fstore.ViewUse{Version: s.state.views[u.View], Keys: u.Keys})
 	}
-	return out, nil
+	return out
 }
 
 // Entities returns the entities of head, by name.
@@ -156,7 +155,7 @@ func (s *Snapshot) ServiceVersion(ref fstore.ViewRef) (*fstore.FeatureList, erro
 	if s.state.services[ref] == nil {
 		return nil, fstore.Errorf(fstore.ErrNotFound, "there is no feature_service %s", ref).WithHint("run fstore show service/%s", ref.Name)
 	}
-	return s.list(ref)
+	return s.list(ref), nil
 }
 
 // HeadService resolves a service as head defines it: for training. The error is ErrNotFound.

@@ -2,13 +2,13 @@ package registry
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry/definition"
+	"github.com/fstore-dev/fstore/registry/record"
 )
 
 // Kind is the kind of a definition, as YAML writes it.
@@ -39,7 +39,7 @@ type state struct {
 	aliases map[fstore.ModelRef]string // model and alias → version
 }
 
-func readState(ctx context.Context, tx *sql.Tx, project string) (*state, error) {
+func readState(ctx context.Context, tx record.Tx) (*state, error) {
 	s := &state{
 		entities: map[string]fstore.Entity{}, sources: map[string]fstore.Source{},
 		head:      map[Kind]map[string]int{KindView: {}, KindService: {}},
@@ -48,112 +48,179 @@ func readState(ctx context.Context, tx *sql.Tx, project string) (*state, error) 
 		views: map[fstore.ViewRef]*fstore.ViewVersion{}, services: map[fstore.ViewRef]*definition.ServiceVersion{},
 		models: map[fstore.ModelRef]*ModelVersion{}, aliases: map[fstore.ModelRef]string{},
 	}
-	err := tx.QueryRowContext(ctx, "select revision from projects where project = ?", project).Scan(&s.revision)
-	if errors.Is(err, sql.ErrNoRows) {
-		return s, nil
+	var p record.Project
+	if known, err := tx.Get(ctx, &p); err != nil || !known {
+		return s, err
 	}
-	if err != nil {
-		return nil, err
-	}
-	if err := s.readVersions(ctx, tx, project); err != nil {
-		return nil, err
-	}
-	if err := s.readHead(ctx, tx, project); err != nil {
-		return nil, err
-	}
-	if err := s.readModels(ctx, tx, project); err != nil {
-		return nil, err
-	}
-	rows, err := tx.QueryContext(ctx, "select kind, name, version from serving where project = ?", project)
-	if err != nil {
-		return nil, err
-	}
-	return s, each(rows, func() error {
-		var kind Kind
-		var ref fstore.ViewRef
-		if err := rows.Scan(&kind, &ref.Name, &ref.Version); err != nil {
-			return err
+	s.revision = p.Revision
+	for _, read := range []func(context.Context, record.Tx) error{s.readVersions, s.readHead, s.readModels, s.readServing} {
+		if err := read(ctx, tx); err != nil {
+			return nil, err
 		}
-		s.serving[kind][ref.Name] = ref.Version
-		return nil
-	})
+	}
+	return s, s.check()
 }
 
-func (s *state) readVersions(ctx context.Context, tx *sql.Tx, project string) error {
-	rows, err := tx.QueryContext(ctx, "select kind, name, version, definition from versions where project = ?", project)
-	if err != nil {
-		return err
-	}
-	return each(rows, func() error {
-		var kind Kind
-		var ref fstore.ViewRef
-		var encoded []byte
-		if err := rows.Scan(&kind, &ref.Name, &ref.Version, &encoded); err != nil {
+func (s *state) readVersions(ctx context.Context, tx record.Tx) error {
+	for r, err := range records[record.Version](ctx, tx) {
+		if err != nil {
 			return err
 		}
-		if kind == KindView {
-			s.views[ref] = &fstore.ViewVersion{}
-			return decodeDefinition(kind, ref.String(), encoded, s.views[ref])
-		}
-		s.services[ref] = &definition.ServiceVersion{}
-		return decodeDefinition(kind, ref.String(), encoded, s.services[ref])
-	})
-}
-
-func (s *state) readHead(ctx context.Context, tx *sql.Tx, project string) error {
-	rows, err := tx.QueryContext(ctx, "select kind, name, coalesce(version, 0), definition from head where project = ?", project)
-	if err != nil {
-		return err
-	}
-	return each(rows, func() error {
-		var kind Kind
-		var ref fstore.ViewRef
-		var encoded []byte
-		if err := rows.Scan(&kind, &ref.Name, &ref.Version, &encoded); err != nil {
-			return err
-		}
-		switch kind {
-		case KindEntity:
-			var e fstore.Entity
-			if err := decodeDefinition(kind, ref.Name, encoded, &e); err != nil {
-				return err
-			}
-			s.entities[ref.Name] = e
-		case KindSource:
-			var src fstore.Source
-			if err := decodeDefinition(kind, ref.Name, encoded, &src); err != nil {
-				return err
-			}
-			s.sources[ref.Name] = src
+		ref := fstore.ViewRef{Name: r.Name, Version: r.Version}
+		switch Kind(r.Kind) {
 		case KindView:
-			s.head[kind][ref.Name] = ref.Version
-			s.headViews[ref.Name] = &fstore.ViewVersion{}
-			return decodeDefinition(kind, ref.Name, encoded, s.headViews[ref.Name])
+			s.views[ref], err = decodeView(ref, r.Definition)
 		case KindService:
-			s.head[kind][ref.Name] = ref.Version
-			s.headServices[ref.Name] = &definition.ServiceVersion{}
-			return decodeDefinition(kind, ref.Name, encoded, s.headServices[ref.Name])
+			s.services[ref], err = decodeService(ref, r.Definition)
+		case KindEntity, KindSource:
+			fallthrough // have no versions
+		default:
+			err = corrupt("version %s is of kind %q", ref, r.Kind)
 		}
-		return nil
-	})
-}
-
-func decodeDefinition(kind Kind, name string, encoded []byte, into any) error {
-	if err := json.Unmarshal(encoded, into); err != nil {
-		return fstore.Errorf(fstore.ErrCorrupt, "the registry's %s %s: %s", kind, name, err)
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// each calls f for every row.
-func each(rows *sql.Rows, f func() error) error {
-	defer rows.Close()
-	for rows.Next() {
-		if err := f(); err != nil {
+func (s *state) readHead(ctx context.Context, tx record.Tx) error {
+	for r, err := range records[record.Head](ctx, tx) {
+		if err != nil {
+			return err
+		}
+		ref := fstore.ViewRef{Name: r.Name, Version: r.Version}
+		switch kind := Kind(r.Kind); kind {
+		case KindEntity:
+			var e fstore.Entity
+			if err = decode(kind, r.Name, r.Definition, &e); err == nil {
+				err = another(kind, r.Name, e.Name)
+			}
+			s.entities[r.Name] = e
+		case KindSource:
+			var src fstore.Source
+			if err = decode(kind, r.Name, r.Definition, &src); err == nil {
+				err = another(kind, r.Name, src.Name)
+			}
+			s.sources[r.Name] = src
+		case KindView:
+			s.head[kind][r.Name] = r.Version
+			s.headViews[r.Name], err = decodeView(ref, r.Definition)
+		case KindService:
+			s.head[kind][r.Name] = r.Version
+			s.headServices[r.Name], err = decodeService(ref, r.Definition)
+		default:
+			err = corrupt("%s is of kind %q", r.Name, r.Kind)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return rows.Err()
+	return nil
+}
+
+func (s *state) readServing(ctx context.Context, tx record.Tx) error {
+	for r, err := range records[record.Serving](ctx, tx) {
+		if err != nil {
+			return err
+		}
+		serving := s.serving[Kind(r.Kind)]
+		if serving == nil {
+			return corrupt("%s serves, and is of kind %q", r.Name, r.Kind)
+		}
+		serving[r.Name] = r.Version
+	}
+	return nil
+}
+
+// check returns ErrCorrupt unless every version that the state refers to is there.
+func (s *state) check() error {
+	for _, versions := range []map[Kind]map[string]int{s.head, s.serving} {
+		for name, version := range versions[KindView] {
+			if err := s.hasView(fstore.ViewRef{Name: name, Version: version}); err != nil {
+				return err
+			}
+		}
+		for name, version := range versions[KindService] {
+			if ref := (fstore.ViewRef{Name: name, Version: version}); s.services[ref] == nil {
+				return corrupt("there is no definition of %s %s", KindService, ref)
+			}
+		}
+	}
+	for ref, service := range s.services {
+		if err := s.checkUses(KindService, ref, service.Uses, service.Outputs); err != nil {
+			return err
+		}
+	}
+	for ref, m := range s.models {
+		if err := s.checkUses("model", ref, m.Uses, m.Outputs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkUses checks what a service or a model refers to.
+func (s *state) checkUses(kind Kind, ref fmt.Stringer, uses []definition.ServiceUse, outputs []fstore.FeatureOutput) error {
+	for _, u := range uses {
+		if err := s.hasView(u.View); err != nil {
+			return err
+		}
+	}
+	for _, o := range outputs {
+		if o.Use < 0 || o.Use >= len(uses) || s.views[uses[o.Use].View].View.Feature(o.Feature) == nil {
+			return corrupt("output %s of %s %s is not a feature of a view that it uses", o.Name, kind, ref)
+		}
+	}
+	return nil
+}
+
+func (s *state) hasView(ref fstore.ViewRef) error {
+	if s.views[ref] == nil {
+		return corrupt("there is no definition of %s %s", KindView, ref)
+	}
+	return nil
+}
+
+func decodeView(ref fstore.ViewRef, text string) (*fstore.ViewVersion, error) {
+	v := &fstore.ViewVersion{}
+	if err := decode(KindView, ref.String(), text, v); err != nil {
+		return nil, err
+	}
+	if v.Ref != ref || v.View.Name != ref.Name {
+		return nil, another(KindView, ref.String(), v.Ref.String())
+	}
+	return v, nil
+}
+
+func decodeService(ref fstore.ViewRef, text string) (*definition.ServiceVersion, error) {
+	v := &definition.ServiceVersion{}
+	if err := decode(KindService, ref.String(), text, v); err != nil {
+		return nil, err
+	}
+	if v.Ref != ref {
+		return nil, another(KindService, ref.String(), v.Ref.String())
+	}
+	return v, nil
+}
+
+func decode(kind Kind, name, text string, into any) error {
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		return corrupt("the definition of %s %s: %s", kind, name, err)
+	}
+	return nil
+}
+
+// another returns ErrCorrupt for a record that holds the definition of something else, unless the names are the same.
+func another(kind Kind, name, got string) error {
+	if name == got {
+		return nil
+	}
+	return corrupt("the definition of %s %s is that of %q", kind, name, got)
+}
+
+func corrupt(format string, args ...any) error {
+	return fstore.Errorf(fstore.ErrCorrupt, "the registry is damaged: "+format, args...).WithHint("restore it from a backup")
 }
 
 // live returns the view versions that must be fresh online and why: head and serving versions of views, what head and

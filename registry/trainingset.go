@@ -1,13 +1,15 @@
 package registry
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry/record"
 )
 
 // TrainingSetRecord is a training set as the registry remembers it.
@@ -31,99 +33,146 @@ const (
 )
 
 // AddTrainingSet records a training set. A name in use is ErrConflict, or retires its owner at rec.Created.
-func (r *DB) AddTrainingSet(ctx context.Context, project string, rec TrainingSetRecord, use NameUse) error {
-	err := r.write(ctx, func(tx *sql.Tx) error {
-		if use == ReplaceName {
-			if _, err := tx.ExecContext(ctx, "update training_sets set retired = ? where project = ? and name = ? and retired is null",
-				fstore.Micros(rec.Created), project, rec.Name); err != nil {
+func (r *Store) AddTrainingSet(ctx context.Context, project string, rec TrainingSetRecord, use NameUse) error {
+	err := r.backend.Write(ctx, project, func(tx record.Tx) error {
+		switch old, err := findTrainingSet(ctx, tx, rec.Name); {
+		case err == nil && use == ReplaceName:
+			old.Retired = fstore.Micros(rec.Created)
+			if err := tx.Put(ctx, old); err != nil {
 				return err
 			}
-		}
-		taken := 0
-		if err := tx.QueryRowContext(ctx, "select count(*) from training_sets where project = ? and name = ? and retired is null",
-			project, rec.Name).Scan(&taken); err != nil {
+		case err == nil:
+			return fstore.Errorf(fstore.ErrConflict, "there is a training set of that name").WithHint("choose another name, or --replace to retire the old one")
+		case !errors.Is(err, fstore.ErrNotFound):
 			return err
 		}
-		if taken > 0 {
-			return fstore.Errorf(fstore.ErrConflict, "there is a training set of that name").WithHint("choose another name, or --replace to retire the old one")
+		set := &record.TrainingSet{Name: rec.Name, Created: fstore.Micros(rec.Created), Service: rec.Service, Rows: rec.Rows, Out: rec.Out}
+		if err := tx.Put(ctx, set); err != nil {
+			return err
 		}
-		_, err := tx.ExecContext(ctx, "insert into training_sets (project, name, created, service, rows, out, lock) values (?, ?, ?, ?, ?, ?, ?)",
-			project, rec.Name, fstore.Micros(rec.Created), rec.Service, rec.Rows, rec.Out, string(rec.Lock))
-		return err
+		return tx.Put(ctx, &record.Lock{ID: set.ID, JSON: string(rec.Lock)})
 	})
 	return wrap("record training set "+rec.Name, err)
 }
 
-const trainingSetColumns = "name, created, service, rows, out, lock, coalesce(retired, 0)"
+// findTrainingSet returns the training set that has a name. The error is ErrNotFound.
+func findTrainingSet(ctx context.Context, tx record.Tx, name string) (*record.TrainingSet, error) {
+	var names []string
+	for set, err := range records[record.TrainingSet](ctx, tx) {
+		switch {
+		case err != nil:
+			return nil, err
+		case set.Retired != 0:
+		case set.Name == name:
+			return set, nil
+		default:
+			names = append(names, set.Name)
+		}
+	}
+	return nil, fstore.Errorf(fstore.ErrNotFound, "there is no training set %q", name).
+		WithHint("%s", orElse(fstore.DidYouMean(name, names), "run fstore training-set list"))
+}
 
 // TrainingSets returns the training sets of a project, the newest first, retired ones included.
-func (r *DB) TrainingSets(ctx context.Context, project string) ([]TrainingSetRecord, error) {
-	rows, err := r.db.QueryContext(ctx, "select "+trainingSetColumns+" from training_sets where project = ? order by id desc", project)
-	if err != nil {
-		return nil, wrap("read training sets", err)
-	}
-	var out []TrainingSetRecord
-	err = each(rows, func() error {
-		rec, err := scanTrainingSet(rows)
-		out = append(out, rec)
-		return err
+func (r *Store) TrainingSets(ctx context.Context, project string) (out []TrainingSetRecord, err error) {
+	err = r.backend.Read(ctx, project, func(tx record.Tx) error {
+		locks := map[int64]string{}
+		for lock, err := range records[record.Lock](ctx, tx) {
+			if err != nil {
+				return err
+			}
+			locks[lock.ID] = lock.JSON
+		}
+		for set, err := range records[record.TrainingSet](ctx, tx) {
+			if err != nil {
+				return err
+			}
+			out = append(out, trainingSet(set, locks[set.ID]))
+		}
+		return nil
 	})
 	return out, wrap("read training sets", err)
 }
 
 // TrainingSet returns the training set that has a name. The error is ErrNotFound.
-func (r *DB) TrainingSet(ctx context.Context, project, name string) (*TrainingSetRecord, error) {
-	rec, err := scanTrainingSet(r.db.QueryRowContext(ctx, "select "+trainingSetColumns+
-		" from training_sets where project = ? and name = ? and retired is null", project, name))
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, r.noTrainingSet(ctx, project, name)
-	}
-	if err != nil {
-		return nil, wrap("read training set "+name, err)
-	}
-	return &rec, nil
-}
-
-// Locks returns the locks of all training sets of all projects, those aside whose name was given to another and that no
-// model is pinned to: what is kept for them is still needed.
-func (r *DB) Locks(ctx context.Context) ([][]byte, error) {
-	rows, err := r.db.QueryContext(ctx, "select lock from training_sets where retired is null or id in (select training_set from models) order by id")
-	if err != nil {
-		return nil, wrap("read training sets", err)
-	}
-	var out [][]byte
-	err = each(rows, func() error {
-		var lock []byte
-		err := rows.Scan(&lock)
-		out = append(out, lock)
+func (r *Store) TrainingSet(ctx context.Context, project, name string) (*TrainingSetRecord, error) {
+	var out TrainingSetRecord
+	var unknown error // says what to do by itself
+	err := r.backend.Read(ctx, project, func(tx record.Tx) error {
+		set, err := findTrainingSet(ctx, tx, name)
+		if errors.Is(err, fstore.ErrNotFound) {
+			unknown = err
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		lock, err := lockOf(ctx, tx, set.ID)
+		out = trainingSet(set, lock)
 		return err
 	})
+	if err = wrap("read training set "+name, err); err != nil || unknown != nil {
+		return nil, cmp.Or(err, unknown)
+	}
+	return &out, nil
+}
+
+func trainingSet(set *record.TrainingSet, lock string) TrainingSetRecord {
+	rec := TrainingSetRecord{
+		Name: set.Name, Created: fstore.FromMicros(set.Created), Service: set.Service, Rows: set.Rows, Out: set.Out, Lock: json.RawMessage(lock),
+	}
+	if set.Retired != 0 {
+		rec.Retired = fstore.FromMicros(set.Retired)
+	}
+	return rec
+}
+
+func lockOf(ctx context.Context, tx record.Tx, set int64) (string, error) {
+	lock := &record.Lock{ID: set}
+	known, err := tx.Get(ctx, lock)
+	if err == nil && !known {
+		err = corrupt("training set %d has no lock", set)
+	}
+	return lock.JSON, err
+}
+
+// Locks returns the locks of training sets that need what is kept for them, of all projects. A retired set needs it
+// while a model is pinned to the set.
+func (r *Store) Locks(ctx context.Context) (out [][]byte, err error) {
+	projects, err := r.backend.Projects(ctx)
+	for i := 0; i < len(projects) && err == nil; i++ {
+		err = r.backend.Read(ctx, projects[i], func(tx record.Tx) error {
+			needed, err := neededSets(ctx, tx)
+			if err != nil {
+				return err
+			}
+			for _, set := range needed {
+				lock, err := lockOf(ctx, tx, set)
+				if err != nil {
+					return err
+				}
+				out = append(out, []byte(lock))
+			}
+			return nil
+		})
+	}
 	return out, wrap("read training sets", err)
 }
 
-// noTrainingSet says which name is nearest to one that there is no training set of.
-func (r *DB) noTrainingSet(ctx context.Context, project, name string) error {
-	all, err := r.TrainingSets(ctx, project)
+// neededSets returns the training sets that have their names or that a model is pinned to, the oldest first.
+func neededSets(ctx context.Context, tx record.Tx) (ids []int64, err error) {
+	models, err := collect(records[record.Model](ctx, tx))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var names []string
-	for _, rec := range all {
-		if rec.Retired.IsZero() {
-			names = append(names, rec.Name)
+	for set, err := range records[record.TrainingSet](ctx, tx) {
+		if err != nil {
+			return nil, err
+		}
+		if set.Retired == 0 || slices.ContainsFunc(models, func(m *record.Model) bool { return m.TrainingSet == set.ID }) {
+			ids = append(ids, set.ID)
 		}
 	}
-	return fstore.Errorf(fstore.ErrNotFound, "there is no training set %q", name).WithHint("%s", orElse(fstore.DidYouMean(name, names), "run fstore training-set list"))
-}
-
-func scanTrainingSet(row interface{ Scan(...any) error }) (TrainingSetRecord, error) {
-	var rec TrainingSetRecord
-	var created, retired int64
-	var lock []byte
-	err := row.Scan(&rec.Name, &created, &rec.Service, &rec.Rows, &rec.Out, &lock, &retired)
-	rec.Created, rec.Lock = fstore.FromMicros(created), lock
-	if retired != 0 {
-		rec.Retired = fstore.FromMicros(retired)
-	}
-	return rec, err
+	slices.Sort(ids)
+	return ids, nil
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/fstore-dev/fstore/online/redis/redistest"
 	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/sqlite"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -180,16 +181,15 @@ func lease(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: lease PROJECT VIEW hold|release")
 	}
 	ctx := context.Background()
-	db, err := registry.Open(ctx, "sqlite://"+ts.MkAbs(".fstore/registry.db"))
+	b, err := sqlite.Open(ctx, "sqlite://"+ts.MkAbs(".fstore/registry.db"))
 	ts.Check(err)
+	db := registry.New(b)
 	defer db.Close()
 	if args[2] == "release" {
 		ts.Check(db.ReleaseLease(ctx, args[0], args[1], ts.Getenv("LEASE")))
 		return
 	}
-	self, err := registry.Self()
-	ts.Check(err)
-	token, err := db.AcquireLease(ctx, args[0], args[1], self, time.Hour, time.Now())
+	token, err := db.AcquireLease(ctx, args[0], args[1], time.Hour, time.Now())
 	ts.Check(err)
 	ts.Setenv("LEASE", token)
 }

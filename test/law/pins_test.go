@@ -65,7 +65,7 @@ type variants struct{ v, w int }
 type pinWorld struct {
 	t      testing.TB
 	dir    string
-	db     *registry.DB
+	db     *registry.Store
 	mem    *memory.Backend
 	store  *online.Store // over the backend that fails
 	failAt int           // the call of the backend that fails, as do all after it; 0: none
@@ -105,7 +105,7 @@ func newPinWorld(t testing.TB, dir string) *pinWorld {
 		t.Fatal(err)
 	}
 	var err error
-	if w.db, err = registry.Open(context.Background(), "sqlite://"+filepath.Join(dir, "registry.db")); err != nil {
+	if w.db, err = openRegistry("sqlite://" + filepath.Join(dir, "registry.db")); err != nil {
 		t.Fatal(err)
 	}
 	w.store = online.New(failing{w.mem, w}, "law")

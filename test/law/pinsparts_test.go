@@ -142,11 +142,7 @@ func (pinClock) Sleep(ctx context.Context, d time.Duration) error {
 type pinLeases struct{ w *pinWorld }
 
 func (l pinLeases) Acquire(ctx context.Context, view fstore.ViewRef, ttl time.Duration, now time.Time) (string, error) {
-	self, err := registry.Self()
-	if err != nil {
-		return "", err
-	}
-	return l.w.db.AcquireLease(ctx, "law", view.String(), self, ttl, now)
+	return l.w.db.AcquireLease(ctx, "law", view.String(), ttl, now)
 }
 
 func (l pinLeases) Renew(ctx context.Context, view fstore.ViewRef, token string, ttl time.Duration, now time.Time) error {

@@ -19,6 +19,7 @@ import (
 	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/fstore-dev/fstore/registry/definition"
+	registrysqlite "github.com/fstore-dev/fstore/registry/sqlite"
 	"github.com/fstore-dev/fstore/test/free"
 )
 
@@ -29,7 +30,7 @@ var far = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 type world struct {
 	dir    string
 	engine *offline.Engine
-	db     *registry.DB
+	db     *registry.Store
 }
 
 // newWorld writes files into a new repo and opens it. A repo of a test that ends is removed; rapid's checks run in
@@ -43,11 +44,20 @@ func newWorld(t testing.TB, dir string, threads int, files map[string]string) *w
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.db, err = registry.Open(context.Background(), "sqlite://"+filepath.Join(dir, "registry.db"))
+	w.db, err = openRegistry("sqlite://" + filepath.Join(dir, "registry.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// openRegistry opens a registry in an SQLite file.
+func openRegistry(url string) (*registry.Store, error) {
+	b, err := registrysqlite.Open(context.Background(), url)
+	if err != nil {
+		return nil, err
+	}
+	return registry.New(b), nil
 }
 
 func (w *world) close(t testing.TB) {
