@@ -30,7 +30,7 @@ var layers = map[string][]string{
 	"regular":      {},
 	"functions":    {},
 	"sqltype":      {},
-	"registry":     {"registry", "regular"},
+	"registry":     {"registry/definition", "registry/sqlgate", "registry/record"},
 	"offline":      {"offline", "regular", "functions", "sqltype"},
 	"online":       {"online", "regular"},
 	"materialize":  {"materialize", "regular"},
@@ -51,6 +51,7 @@ var layers = map[string][]string{
 	"registry/definition": {"registry/definition", "registry/sqlgate", "regular", "sqltype"},
 	"registry/record":     {},
 	"registry/sqlite":     {"registry/record", "regular"},
+	"registry/memory":     {"registry/record"},
 }
 
 // homes says where a dependency may be imported from: cgo and every wire format stay in one place.
@@ -60,7 +61,7 @@ var homes = map[string][]string{
 	"google.golang.org/grpc":                         {"proto", "server", "client", "test"},
 	"github.com/redis/go-redis":                      {"online/redis", "test"},
 	"modernc.org/sqlite":                             {"registry/sqlite", "online/sqlite"},
-	"database/sql":                                   {"registry/sqlite", "online/sqlite"},
+	"database/sql":                                   {"registry/sqlite", "online/sqlite", "registry/definition/definitiontest"},
 	"github.com/prometheus/client_golang":            {"server", "cmd"},
 	"github.com/spf13/":                              {"cmd", "project", "internal/usage"},
 	"github.com/goccy/go-yaml":                       {"registry", "project"},
@@ -111,6 +112,34 @@ func layersOf(dir string) (allowed []string, known bool) {
 	for at := dir; ; at = path.Dir(at) {
 		if allowed, known = layers[at]; known || !strings.Contains(at, "/") {
 			return allowed, known
+		}
+	}
+}
+
+// beneath has what only a backend of the registry may know: how it stores records, and which processes there are.
+var beneath = regexp.MustCompile(`(?i)\b(select|insert into|delete from|update \w+ set|create table|pragma)\s|sqlite|-wal|os\.Getpid|/proc/`)
+
+// The rules of the registry are the same over every backend.
+func TestTheRegistryKnowsNoBackend(t *testing.T) {
+	for _, dir := range []string{"registry", "registry/record"} {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatal(files, err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, line := range strings.Split(string(text), "\n") {
+				code, _, _ := strings.Cut(line, "//")
+				if what := beneath.FindString(code); what != "" {
+					t.Errorf("%s:%d: %q belongs into a backend", file, i+1, what)
+				}
+			}
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"path/filepath"
 	"testing"
-
 )
 
 // Another build may encode definitions another way: versions whose stored fingerprints it cannot make are
