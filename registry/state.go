@@ -161,15 +161,17 @@ func (s *state) check() error {
 }
 
 // checkUses checks what a service or a model refers to.
-func (s *state) checkUses(kind Kind, ref fmt.Stringer, uses []definition.ServiceUse, outputs []fstore.FeatureOutput) error {
+func (s *state) checkUses(kind Kind, ref fmt.Stringer, uses []definition.ServiceUse, outputs fstore.Outputs) error {
 	for _, u := range uses {
 		if err := s.hasView(u.View); err != nil {
 			return err
 		}
 	}
 	for _, o := range outputs {
-		if o.Use < 0 || o.Use >= len(uses) || s.views[uses[o.Use].View].View.Feature(o.Feature) == nil {
-			return corrupt("output %s of %s %s is not a feature of a view that it uses", o.Name, kind, ref)
+		for _, f := range o.Reads() {
+			if f.Use < 0 || f.Use >= len(uses) || s.views[uses[f.Use].View].View.Feature(f.Feature) == nil {
+				return corrupt("output %s of %s %s reads no feature of a view that it uses", o.Name(), kind, ref)
+			}
 		}
 	}
 	return nil
