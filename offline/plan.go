@@ -103,12 +103,12 @@ func (p *plan) walk(v any) {
 func (p *plan) operator(n object) {
 	kind := strings.TrimPrefix(n.str("type"), "LOGICAL_")
 	if !planOperators[kind] {
-		p.refuse(n, "%s is not known to fstore", strings.ReplaceAll(kind, "_", " "))
+		p.refuse(n, "fstore does not support %s", strings.ReplaceAll(kind, "_", " "))
 		return
 	}
 	for _, child := range n.list("children") {
 		if child := asObject(child); !strings.HasPrefix(child.str("type"), "LOGICAL_") {
-			p.refuse(child, "a part of its plan is not known to fstore")
+			p.refuse(child, "fstore does not support a part of its plan")
 		}
 	}
 	if kind != "GET" {
@@ -128,7 +128,7 @@ func (p *plan) expression(n object, class string) {
 	name := strings.ToLower(n.str("name"))
 	switch {
 	case !planExpressions[class]:
-		p.refuse(n, "%s is not known to fstore", strings.ReplaceAll(class, "_", " "))
+		p.refuse(n, "fstore does not support %s", strings.ReplaceAll(class, "_", " "))
 	case class == "WINDOW" && name == "" && n.str("type") != "WINDOW_AGGREGATE": // such as row_number
 	case class != "FUNCTION" && class != "AGGREGATE" && class != "WINDOW":
 	case !functions.Allowed(name) && !planFunctions[name]:

@@ -80,7 +80,7 @@ func TestNamesThatAreNotDeclared(t *testing.T) {
 		{"name", `from pg_tables`, `pg_tables"`},
 		{"name", `from duckdb_settings()`, "is a table function"},
 		{"name", `from lines, query_table('lines')`, "query_table()"},
-		{"name", `show tables`, "are not queries of data"},
+		{"name", `show tables`, "do not query data"},
 
 		// Functions: of a schema, whatever its case, and called on a column.
 		{"function", "select MAIN.age(ts) from lines", "MAIN.age() names a schema"},

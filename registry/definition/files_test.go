@@ -82,8 +82,8 @@ func TestAFolderThatCannotBeRead(t *testing.T) {
 // SQL that is nested too deep for the engine is a mistake with words that say so.
 func TestDeepSQL(t *testing.T) {
 	for name, c := range map[string]struct{ x, want string }{
-		"brackets": {strings.Repeat("(", 20_000) + "x" + strings.Repeat(")", 20_000), "v.sql:1:72: nested too deep: more than 64 brackets within each other\n"},
-		"a chain":  {strings.Repeat("1+", 2_000) + "x", "v.sql: an expression of more than 1,000 parts within each other\n"},
+		"brackets": {strings.Repeat("(", 20_000) + "x" + strings.Repeat(")", 20_000), "v.sql:1:72: nested too deep: more than 64 nested brackets\n"},
+		"a chain":  {strings.Repeat("1+", 2_000) + "x", "v.sql: an expression nested more than 1,000 levels deep\n"},
 	} {
 		got := report(check(t, oneView("select "+c.x+" as x, id, ts from events")))
 		if place, _, _ := strings.Cut(got, "\t"); place != c.want || !strings.Contains(got, "WITH name AS") {

@@ -50,7 +50,7 @@ func TestLineEndingsAreNoChange(t *testing.T) {
 
 // A hint that gives text to write gives text that is accepted.
 func TestTextOfHintsIsAccepted(t *testing.T) {
-	quoted := regexp.MustCompile(`double quotes, ("[^"]+")`)
+	quoted := regexp.MustCompile(`as a name, write ("[^"]+")`)
 	for _, sql := range []string{
 		"select id, ts, x, at from events", "select id, ts, at x from events", "select id, ts, x from events where at > 1",
 		"select id, at as ts, x from events", "select id, ts, x, end from events", "select id, desc as x, ts from events",

@@ -2,13 +2,13 @@ package sqlgate
 
 import "strings"
 
-// canonical returns a parse tree without what cannot change a result: positions, and the case of identifiers,
-// which SQL does not tell apart. The engine has left out comments, layout and the case of keywords already.
+// canonical returns a parse tree without what cannot change a result: positions, and the case of identifiers, which
+// SQL ignores. The engine has already dropped comments, layout and the case of keywords.
 func canonical(root node) any {
 	return strip(map[string]any(root), namesAreValues(root))
 }
 
-// strip copies a tree without positions; constants, and everything where keepCase is set, keep their case.
+// strip copies a tree without positions. Constants, and everything if keepCase is set, keep their case.
 func strip(v any, keepCase bool) any {
 	switch v := v.(type) {
 	case string:
@@ -39,7 +39,7 @@ func strip(v any, keepCase bool) any {
 	return v
 }
 
-// Fold makes names comparable that the engine takes for the same: it ignores the case of ASCII letters only.
+// Fold normalizes names that the engine takes for the same: it ignores the case of ASCII letters only.
 func Fold(name string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
@@ -49,8 +49,8 @@ func Fold(name string) string {
 	}, name)
 }
 
-// namesAreValues reports whether a query can turn the name of a column into a value, as to_json of a struct does.
-// The case of identifiers then matters. It may say so once too often: a new version is the safe side.
+// namesAreValues reports whether a query can turn the name of a column into a value, as to_json of a struct does. The
+// case of identifiers then matters. A false positive is safe: it only makes a new version.
 func namesAreValues(root node) bool {
 	tables := map[string]bool{}
 	single := map[string]bool{}
@@ -74,7 +74,7 @@ func namesAreValues(root node) bool {
 		}
 	})
 	for name := range single {
-		found = found || tables[name] // a table as a column is a struct
+		found = found || tables[name] // a table used as a column is a struct
 	}
 	return found
 }

@@ -1,8 +1,8 @@
-// Package sqlgate decides which SQL users may write, and says what it reads. It alone knows the parse tree that DuckDB
-// makes of SQL text and the plan that DuckDB's binder makes of it.
+// Package sqlgate decides which SQL users may write, and says what it reads. No other package knows DuckDB's parse
+// tree of SQL text or the plan of its binder.
 //
-// A Gate parses text. A Tree shows which tables the text reads and what is refused in it; Query.Judge adds what only the
-// binder's plan shows. docs/design/sql-gate.md explains why there is a gate, and what backs it up.
+// A Gate parses text. A Tree shows which tables the text reads and what is refused in it. Query.Judge adds what only
+// the binder's plan shows. docs/design/sql-gate.md explains why there is a gate, and what backs it up.
 package sqlgate
 
 import (
@@ -15,13 +15,13 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// Parser is an SQL engine as far as the gate needs it. Its mistakes in SQL are *fstore.SQLError.
+// Parser is as much of an SQL engine as the gate needs. It reports mistakes in SQL as *fstore.SQLError.
 type Parser interface {
 	// ParseSQL returns the engine's parse tree of SQL text, as JSON.
 	ParseSQL(ctx context.Context, sql string) ([]byte, error)
 }
 
-// Gate parses SQL. It keeps the trees, so that text that many definitions read is parsed once.
+// Gate parses SQL. It caches the trees, so text that many definitions read is parsed once.
 type Gate struct {
 	parser Parser
 	trees  map[string]Tree // by SQL text
@@ -36,7 +36,7 @@ type Tree struct {
 	text string
 }
 
-// Parse parses SQL. The error is an *fstore.SQLError for text that is not one query within the limits.
+// Parse parses SQL. It returns an *fstore.SQLError if the text is not one query within the limits.
 func (g *Gate) Parse(ctx context.Context, sql string) (Tree, error) {
 	if t, ok := g.trees[sql]; ok {
 		return t, nil
@@ -56,7 +56,8 @@ func (g *Gate) Parse(ctx context.Context, sql string) (Tree, error) {
 	return g.trees[sql], nil
 }
 
-// Explain says what an error about SQL text means and what to write instead; false if the error is not about the text.
+// Explain turns an error about SQL text into a finding with a hint. It returns false if the error is not about the
+// text.
 func (g *Gate) Explain(ctx context.Context, sql string, err error) (Finding, bool) {
 	var wrong *fstore.SQLError
 	if !errors.As(err, &wrong) {
@@ -72,13 +73,13 @@ func (g *Gate) Explain(ctx context.Context, sql string, err error) (Finding, boo
 // Inspect walks the tree.
 func (t Tree) Inspect() *Query { return inspect(t.root, t.text) }
 
-// Canonical returns the tree, ready for JSON, without what cannot change a result. Two queries with one canonical tree are
-// the same.
+// Canonical returns the tree as a JSON value without what cannot change a result. Queries with the same canonical
+// tree are the same.
 func (t Tree) Canonical() any { return canonical(t.root) }
 
-// Judge adds to the doubts what the plan of the query shows, and returns what is refused in it. The event time is in the
-// output column of that number, -1 if there is none. known says that rows of one event time become known at once, so that
-// a window over them looks ahead at nothing.
+// Judge returns what the plan of the query shows to be refused, and adds to the doubts. event is the index of the
+// output column with the event time, or -1. If known is true, rows with the same event time become known together, so
+// a window over them cannot look ahead.
 func (q *Query) Judge(plan []byte, event int, known bool) (refused []Finding, err error) {
 	found, err := inspectPlan(plan, event)
 	if err != nil {
@@ -100,8 +101,8 @@ func (q *Query) Judge(plan []byte, event int, known bool) (refused []Finding, er
 	return refused, nil
 }
 
-// CheckQuery returns an error unless the gate lets a query pass and the query reads nothing but inputs. It is for SQL from
-// elsewhere, such as that of a lock.
+// CheckQuery returns an error unless the gate accepts the query and the query reads nothing but inputs. It is for SQL
+// from outside the repo, such as that in a lock.
 func CheckQuery(ctx context.Context, parser Parser, name, sql string, inputs []string) error {
 	tree, err := New(parser).Parse(ctx, sql)
 	if err != nil {

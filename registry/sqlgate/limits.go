@@ -6,24 +6,24 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// DuckDB's parser and binder cannot be interrupted, and some constructs take them a time that grows with the square of
-// their number, or doubles with each level. The bounds here keep SQL of any length to about a second; what each of them
-// is measured by is in docs/design/sql-gate.md. Those on the text hold before DuckDB sees it, those on the tree before
-// DuckDB binds it.
+// DuckDB's parser and binder cannot be interrupted. Some constructs take time that grows with the square of their
+// number, or doubles with each level. The bounds below limit SQL of any length to about a second.
+// docs/design/sql-gate.md lists the measurements. Bounds on the text are checked before DuckDB sees it, bounds on the
+// tree before DuckDB binds it.
 const (
-	maxSigns      = 200_000 // names and signs, strings, numbers and comments aside
+	maxSigns      = 200_000 // except names, strings, numbers and comments
 	maxNesting    = 64      // of brackets
-	maxConditions = 5_000   // AND and OR: the parser flattens chains of them, in quadratic time
+	maxConditions = 5_000   // AND and OR: the parser flattens chains of them in quadratic time
 	maxSetWords   = 2_000   // UNION, INTERSECT and EXCEPT
-	maxGroups     = 4_000   // commas in GROUP BY: the parser compares each with all
+	maxGroups     = 4_000   // commas in GROUP BY: the parser compares each expression with all others
 
-	maxLambdas   = 5      // within each other: each level binds the next twice
-	maxColumns   = 10_000 // of one SELECT or row of VALUES: names are made unique in quadratic time
-	maxExpansion = 20_000 // parts that aliases stand for: a reference to an alias copies its expression
-	maxStars     = 256    // by which stars multiply the columns: two in each of eight queries after each other
+	maxLambdas   = 5      // nested: each level binds the next twice
+	maxColumns   = 10_000 // of one SELECT or row of VALUES: the binder makes names unique in quadratic time
+	maxExpansion = 20_000 // parts after aliases are expanded: each reference to an alias copies its expression
+	maxStars     = 256    // by which stars multiply the columns, as two stars in each of eight nested queries do
 )
 
-// checkBounds returns an *fstore.SQLError if SQL text is beyond a bound.
+// checkBounds returns an *fstore.SQLError if SQL text exceeds a bound.
 func checkBounds(text string) error {
 	b := textBounds{}
 	scan(text, b.next)
@@ -37,7 +37,7 @@ type textBounds struct {
 	beyond *fstore.SQLError
 
 	signs, conditions, sets, groups int
-	grouping                        []bool // of each open bracket: whether a GROUP BY goes on
+	grouping                        []bool // for each open bracket: whether a GROUP BY continues
 	last                            string
 }
 
@@ -47,7 +47,7 @@ func (b *textBounds) exceed(w word, format string, args ...any) {
 	}
 }
 
-// clauseWords end a GROUP BY.
+// clauseWords are the keywords that end a GROUP BY.
 var clauseWords = functionSet("having window qualify order limit offset union intersect except select from where")
 
 func (b *textBounds) next(w word) {
@@ -77,19 +77,19 @@ func (b *textBounds) next(w word) {
 	b.last = name
 	switch {
 	case b.signs > maxSigns:
-		b.exceed(w, "the SQL has more than %d words and signs: read long lists from a source, and join it", maxSigns)
+		b.exceed(w, "the SQL has more than %d words and symbols: read long lists from a source and join it", maxSigns)
 	case len(b.grouping)-1 > maxNesting:
-		b.exceed(w, "nested too deep: more than %d brackets within each other", maxNesting)
+		b.exceed(w, "nested too deep: more than %d nested brackets", maxNesting)
 	case b.conditions > maxConditions:
-		b.exceed(w, "the SQL has more than %d AND and OR: write x IN (…), or join a source", maxConditions)
+		b.exceed(w, "the SQL has more than %d ANDs and ORs: write x IN (…), or join a source", maxConditions)
 	case b.sets > maxSetWords:
-		b.exceed(w, "the SQL has more than %d UNION, INTERSECT and EXCEPT: read the parts from one source", maxSetWords)
+		b.exceed(w, "the SQL has more than %d UNIONs, INTERSECTs and EXCEPTs: read the parts from one source", maxSetWords)
 	case b.groups > maxGroups:
 		b.exceed(w, "the SQL groups by more than %d expressions: GROUP BY ALL groups by every column without an aggregate", maxGroups)
 	}
 }
 
-// bounds refuses a tree that takes DuckDB's binder too long, and reports whether it did.
+// bounds refuses a tree that DuckDB's binder would take too long for, and reports whether it did.
 func (q *Query) bounds(root node) bool {
 	before := len(q.Refused)
 	q.lambdas(map[string]any(root), 0)
@@ -120,7 +120,7 @@ func (q *Query) columnCount(n node, columns []any) {
 	}
 }
 
-// lambdas refuses lambdas within lambdas beyond the bound.
+// lambdas refuses lambdas nested beyond the bound.
 func (q *Query) lambdas(v any, depth int) {
 	switch v := v.(type) {
 	case []any:
@@ -132,7 +132,7 @@ func (q *Query) lambdas(v any, depth int) {
 		if n.str("class") == "LAMBDA" {
 			if depth++; depth > maxLambdas {
 				if depth == maxLambdas+1 {
-					q.refuse(n, "give a part of it a name: WITH name AS (…)", "more than %d lambdas within each other", maxLambdas)
+					q.refuse(n, "name a part of it: WITH name AS (…)", "more than %d nested lambdas", maxLambdas)
 				}
 				return
 			}
@@ -143,7 +143,8 @@ func (q *Query) lambdas(v any, depth int) {
 	}
 }
 
-// expansion refuses a SELECT whose aliases stand for too much: SELECT x + x AS y, y + y AS z doubles with each.
+// expansion refuses a SELECT whose aliases expand to too much: in SELECT x + x AS y, y + y AS z, each alias doubles
+// the size.
 func (q *Query) expansion(n node) {
 	size, total := map[string]int{}, 0
 	expanded := func(e any) (parts, copied int) {
@@ -167,12 +168,12 @@ func (q *Query) expansion(n node) {
 		total = min(total+copied, 2*maxExpansion)
 	}
 	if total > maxExpansion {
-		q.refuse(n, "give a part of it a name: WITH name AS (…)", "its aliases stand for more than %d parts: each use of one repeats its expression", maxExpansion)
+		q.refuse(n, "name a part of it: WITH name AS (…)", "its aliases stand for more than %d parts: each use of one repeats its expression", maxExpansion)
 	}
 }
 
-// stars returns by how much stars multiply the columns at most: SELECT *, * doubles them, and again in a query that reads
-// it. CTEs count as if each read the one before.
+// stars returns an upper bound of the factor by which stars multiply the columns. SELECT *, * doubles them, and so
+// does a query that reads its result that way. CTEs count as if each read the previous one.
 func stars(v any) int {
 	growth := 1
 	switch v := v.(type) {

@@ -32,24 +32,24 @@ func TestBoundsOfSQL(t *testing.T) {
 	}{
 		{"lambdas", func(n int) string {
 			return "select " + list(n, "list_transform(l, lambda x#: ", "") + "1" + strings.Repeat(")", n) + " as y from lines"
-		}, 5, 50, "more than 5 lambdas within each other"},
+		}, 5, 50, "more than 5 nested lambdas"},
 		{"comprehensions", func(n int) string {
 			return "select " + strings.Repeat("[", n) + "x0" + list(n, " for x# in l]", "") + " as y from lines"
-		}, 5, 50, "more than 5 lambdas within each other"},
+		}, 5, 50, "more than 5 nested lambdas"},
 		{"columns", func(n int) string { return "select " + list(n, "x as c#", ", ") + " from lines" }, 5_000, 30_000, "a SELECT of more than 10000 columns"},
-		{"very many columns", func(n int) string { return "select " + list(n, "x as c#", ", ") + " from lines" }, 10_000, 100_000, "more than 200000 words and signs"},
+		{"very many columns", func(n int) string { return "select " + list(n, "x as c#", ", ") + " from lines" }, 10_000, 100_000, "more than 200000 words and symbols"},
 		{"values", func(n int) string { return "from lines, (values (" + list(n, "#", ", ") + "))" }, 5_000, 30_000, "a SELECT of more than 10000 columns"},
-		{"conditions", func(n int) string { return "from lines where " + list(n, "x <> #", " and ") }, 5_000, 60_000, "more than 5000 AND and OR"},
-		{"alternatives", func(n int) string { return "from lines where " + list(n, "x = #", " or ") }, 5_000, 60_000, "more than 5000 AND and OR"},
-		{"unions", func(n int) string { return list(n, "select x + # as x from lines", " union all ") }, 2_000, 50_000, "more than 2000 UNION, INTERSECT and EXCEPT"},
+		{"conditions", func(n int) string { return "from lines where " + list(n, "x <> #", " and ") }, 5_000, 60_000, "more than 5000 ANDs and ORs"},
+		{"alternatives", func(n int) string { return "from lines where " + list(n, "x = #", " or ") }, 5_000, 60_000, "more than 5000 ANDs and ORs"},
+		{"unions", func(n int) string { return list(n, "select x + # as x from lines", " union all ") }, 2_000, 50_000, "more than 2000 UNIONs, INTERSECTs and EXCEPTs"},
 		{"groups", func(n int) string { return "select max(x) as x from lines group by " + list(n, "x + #", ", ") }, 2_000, 20_000, "groups by more than 4000 expressions"},
 		{"groups of functions", func(n int) string {
 			return "select max(x) as x from lines group by " + list(n, "greatest(x, #)", ", ")
 		}, 1_000, 20_000, "groups by more than 4000 expressions"},
 		{"brackets", func(n int) string {
 			return "select " + strings.Repeat("[", n) + "x" + strings.Repeat("]", n) + " as y from lines"
-		}, 60, 500, "more than 64 brackets within each other"},
-		{"queries", func(n int) string { return "from " + strings.Repeat("(from ", n) + "lines" + strings.Repeat(")", n) }, 60, 400, "more than 64 brackets within each other"},
+		}, 60, 500, "more than 64 nested brackets"},
+		{"queries", func(n int) string { return "from " + strings.Repeat("(from ", n) + "lines" + strings.Repeat(")", n) }, 60, 400, "more than 64 nested brackets"},
 		{"aliases of aliases", func(n int) string {
 			parts := []string{"x as c0"}
 			for i := range n {
@@ -72,7 +72,7 @@ func TestBoundsOfSQL(t *testing.T) {
 			}
 			return "with " + strings.Join(parts, ", ") + fmt.Sprintf(" from c%d", n)
 		}, 13, 40, "types of more than 20000 parts"},
-		{"a list", func(n int) string { return "from lines where x in (" + list(n, "#", ", ") + ")" }, 50_000, 300_000, "more than 200000 words and signs"},
+		{"a list", func(n int) string { return "from lines where x in (" + list(n, "#", ", ") + ")" }, 50_000, 300_000, "more than 200000 words and symbols"},
 	} {
 		start := time.Now()
 		err := sqlgate.CheckQuery(context.Background(), e, "v", c.sql(c.beyond), []string{"lines"})

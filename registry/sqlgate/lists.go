@@ -1,7 +1,7 @@
 package sqlgate
 
 import (
-	_ "embed" // the lists
+	_ "embed" // refused.txt and order.txt
 	"slices"
 	"strings"
 
@@ -42,7 +42,7 @@ func functionSet(text string) map[string]bool {
 	return set
 }
 
-// wordsOnly leaves out operators, which nobody means when they mistype a function.
+// wordsOnly drops operators, which are never a mistyped function.
 func wordsOnly(names []string) []string {
 	return slices.DeleteFunc(names, func(name string) bool { return name[0] < 'a' || name[0] > 'z' })
 }

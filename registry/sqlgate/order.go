@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Results that depend on the order of rows, and rows that would depend on later ones.
+// This file finds results that depend on the order of rows, and rows that depend on later ones.
 
 // modifiers checks the ORDER BY, LIMIT and DISTINCT ON of a query.
 func (q *Query) modifiers(n node) {
@@ -25,9 +25,9 @@ func (q *Query) modifiers(n node) {
 		case "LIMIT_MODIFIER", "LIMIT_PERCENT_MODIFIER":
 			switch {
 			case len(orders) == 0:
-				q.refuse(m, totalOrder, "LIMIT and OFFSET take any rows without ORDER BY")
+				q.refuse(m, totalOrder, "LIMIT and OFFSET take arbitrary rows without ORDER BY")
 			case !isOrdered(orders, nil):
-				q.refuse(m, totalOrder, "LIMIT and OFFSET take any rows:%s", sameOrder(orders, " the"))
+				q.refuse(m, totalOrder, "LIMIT and OFFSET take arbitrary rows:%s", constantOrder(orders, " the"))
 			}
 		case "DISTINCT_MODIFIER":
 			var on []node
@@ -37,19 +37,19 @@ func (q *Query) modifiers(n node) {
 			switch {
 			case len(on) == 0 || isOrdered(orders, on):
 			case isOrdered(orders, nil):
-				q.refuse(m, totalOrder, "DISTINCT ON keeps any row: the ORDER BY names only what is distinct")
+				q.refuse(m, totalOrder, "DISTINCT ON keeps an arbitrary row: the ORDER BY lists only the DISTINCT ON expressions")
 			case len(orders) > 0:
-				q.refuse(m, totalOrder, "DISTINCT ON keeps any row: the ORDER BY is the same for all rows of a key")
+				q.refuse(m, totalOrder, "DISTINCT ON keeps an arbitrary row: the ORDER BY is the same for all rows of a key")
 			default:
-				q.refuse(m, totalOrder, "DISTINCT ON keeps any row without ORDER BY")
+				q.refuse(m, totalOrder, "DISTINCT ON keeps an arbitrary row without ORDER BY")
 			}
 		}
 	}
 }
 
-// collations refuses text that compares equal where it differs, wherever it is written: max(), DISTINCT, GROUP BY and
-// what else keeps one of equal values would keep any of them. A comparison keeps nothing: what it gives is a boolean,
-// which follows from its row alone.
+// collations refuses collations under which different texts compare equal, wherever they are written: max(),
+// DISTINCT, GROUP BY and others keep one of several equal values, and could keep any of them. A comparison is fine:
+// it yields a boolean that depends on its row alone.
 func (q *Query) collations() {
 	compared := map[uintptr]bool{}
 	eachNode(map[string]any(q.root), func(n node) {
@@ -68,7 +68,7 @@ func (q *Query) collations() {
 			name = n.str("collation")
 		}
 		if !plainCollations[strings.ToLower(name)] {
-			q.refuse(n, "compare lower(x), or strip_accents(x)", "COLLATE %s makes texts equal that differ", name)
+			q.refuse(n, "compare lower(x), or strip_accents(x)", "COLLATE %s makes different texts equal", name)
 		}
 	})
 }
@@ -76,10 +76,10 @@ func (q *Query) collations() {
 // plainCollations compare texts byte by byte.
 var plainCollations = map[string]bool{"": true, "binary": true, "c": true, "posix": true}
 
-// foldingCollations compare what functions of the engine make of texts. Others come with tables that may change.
+// foldingCollations compare what functions of the engine make of texts. Other collations use tables that may change.
 var foldingCollations = map[string]bool{"nocase": true, "noaccent": true, "nocase.noaccent": true, "noaccent.nocase": true}
 
-const totalOrder = "add an ORDER BY that leaves no two rows equal"
+const totalOrder = "add an ORDER BY without ties"
 
 // aggregate checks a call without OVER.
 func (q *Query) aggregate(n node, name string) {
@@ -88,30 +88,30 @@ func (q *Query) aggregate(n node, name string) {
 	switch {
 	case name == "any_value" && len(orders) == 0 && q.isGrouped(n.list("children")):
 	case orderedAggregates[name] && !ordered:
-		q.refuse(n, name+"(… ORDER BY …), by columns that leave no two rows equal", "%s() depends on the order of rows%s", name, sameOrder(orders, ", and its"))
+		q.refuse(n, name+"(… ORDER BY …), by columns without ties", "%s() depends on the order of rows%s", name, constantOrder(orders, ", and its"))
 	case unsettledLists[name] && !orderedAggregates[name]:
-		q.refuse(n, "list_sort("+name+"(…))", "%s() gives its values in no order that is promised", name)
+		q.refuse(n, "list_sort("+name+"(…))", "%s() returns its values in no guaranteed order", name)
 	case tiedAggregates[name] && !ordered:
-		q.doubt(n, name+"(… ORDER BY …) decides it", "%s() takes any of several equal rows", name)
+		q.doubt(n, name+"(… ORDER BY …) decides it", "%s() takes an arbitrary one of several equal rows", name)
 	}
 }
 
-// isGrouped reports whether an argument looks like what the query groups by, so that it has one value in each group:
-// the plan tells whether it has.
+// isGrouped reports whether an argument looks like an expression that the query groups by, and so has one value in
+// each group. The plan tells for certain.
 func (q *Query) isGrouped(args []any) bool {
 	return len(args) == 1 && slices.ContainsFunc(q.groups, func(g node) bool { return sameExpression(g, asNode(args[0])) })
 }
 
-// sameOrder says of an ORDER BY, if there is one, that it tells no rows apart.
-func sameOrder(orders []any, its string) string {
+// constantOrder says in a message that an ORDER BY, if there is one, does not tell rows apart.
+func constantOrder(orders []any, its string) string {
 	if len(orders) == 0 {
 		return ""
 	}
-	return its + " ORDER BY is the same for all of them"
+	return its + " ORDER BY does not tell them apart"
 }
 
-// isOrdered reports whether there is an ORDER BY that tells any rows apart: a constant does not, nor what is the
-// same for all rows that are ordered, such as what they are grouped by.
+// isOrdered reports whether an ORDER BY tells any rows apart. A constant does not. Neither does what is the same for
+// all the ordered rows, such as the expressions that they are grouped by.
 func isOrdered(orders []any, same []node) bool {
 	for _, o := range orders {
 		by := asNode(o).child("expression")
@@ -122,7 +122,7 @@ func isOrdered(orders []any, same []node) bool {
 	return false
 }
 
-// varies reports whether an expression reads anything.
+// varies reports whether an expression reads any column.
 func varies(v any) bool {
 	switch v := v.(type) {
 	case []any:
@@ -141,8 +141,8 @@ func varies(v any) bool {
 	return false
 }
 
-// sameExpression reports whether two expressions of one query are certainly the same. A column without its table
-// is the one of that name.
+// sameExpression reports whether two expressions of one query are certainly the same. An unqualified column matches
+// the qualified one of that name.
 func sameExpression(a, b node) bool {
 	x, y := a.strings("column_names"), b.strings("column_names")
 	if a.str("class") == "COLUMN_REF" && b.str("class") == "COLUMN_REF" && len(x) > 0 && len(y) > 0 && (len(x) == 1 || len(y) == 1) {
@@ -154,7 +154,7 @@ func sameExpression(a, b node) bool {
 	return reflect.DeepEqual(strip(map[string]any(p), false), strip(map[string]any(q), false))
 }
 
-// selectedAt returns what an expression of ORDER BY 1 or GROUP BY 1 stands for: an expression, or the place of a
+// selectedAt returns what an expression of ORDER BY 1 or GROUP BY 1 stands for: an expression, or the position of a
 // column that the tree does not show.
 func selectedAt(n node, selected []any) node {
 	at, ok := position(n)
@@ -168,13 +168,13 @@ func selectedAt(n node, selected []any) node {
 	return asNode(selected[at-1])
 }
 
-// groupedBy returns what a SELECT groups by.
+// groupedBy returns the expressions that a SELECT groups by.
 func groupedBy(n node) []node {
 	var out []node
 	for _, e := range n.list("group_expressions") {
 		out = append(out, selectedAt(asNode(e), n.list("select_list")))
 	}
-	if n.str("aggregate_handling") == "FORCE_AGGREGATES" { // GROUP BY ALL: by what has no aggregate
+	if n.str("aggregate_handling") == "FORCE_AGGREGATES" { // GROUP BY ALL: every expression without an aggregate
 		for _, e := range n.list("select_list") {
 			if !aggregates(e) {
 				out = append(out, asNode(e))
@@ -184,7 +184,7 @@ func groupedBy(n node) []node {
 	return out
 }
 
-// descends reports whether the first of an ORDER BY that tells rows apart is descending.
+// descends reports whether the first expression of an ORDER BY that tells rows apart is descending.
 func descends(orders []any, same []node) bool {
 	at := slices.IndexFunc(orders, func(o any) bool { return isOrdered([]any{o}, same) })
 	return at >= 0 && asNode(orders[at]).str("type") == "DESCENDING"

@@ -8,61 +8,61 @@ import (
 	"strings"
 )
 
-// The parse tree has neither scopes nor types. The plan that the engine's binder makes of SQL has both, so questions
-// that need them are asked of the plan: whether an ORDER BY tells rows apart, which equal values can be told apart,
-// and which sums are sums of floats. Each column of each relation in the plan is a term: what it is computed from,
-// down to the columns of the inputs, through subqueries, CTEs and joins.
+// The parse tree has neither scopes nor types. The plan of the engine's binder has both, so it answers the questions
+// that need them: whether an ORDER BY tells rows apart, which equal values can be told apart, and which sums add
+// floats. Each column of each relation in the plan is a term. A term knows what it is computed from, through
+// subqueries, CTEs and joins down to the columns of the inputs.
 
 // term is a column or an expression.
 type term struct {
-	op       string // tells terms over the same terms apart
+	op       string // distinguishes terms computed from the same terms
 	of       []int  // the terms that it is computed from
-	varies   bool   // it differs between rows even where the terms that it is computed from do not
+	varies   bool   // it may differ between rows even if the terms that it is computed from do not
 	zero     zero
 	interval bool
-	cast     bool  // a cast of the one term that it is computed from
-	alike    bool  // equal where the one term that it is computed from is equal
-	numbers  []int // of row_number(): what it is partitioned by
+	cast     bool  // a cast of its only operand
+	alike    bool  // equal wherever its only operand is equal
+	numbers  []int // for row_number(): its PARTITION BY
 }
 
 // relation is the output of an operator of a plan.
 type relation struct {
 	columns []int
 	single  bool  // at most one row
-	same    []any // the ORDER BY of its rows, if it is the same for all of them
+	same    []any // the ORDER BY of its rows, if it does not tell them apart
 }
 
 // binding walks a plan.
 type binding struct {
 	terms  []term
 	ids    map[string]int
-	known  map[uintptr]int // the terms of expressions, by their place in memory
+	known  map[uintptr]int // the terms of expressions, by their address
 	fresh  int
 	ctes   map[string]relation
-	delims [][]int // the outer columns that the subqueries around this place read
+	delims [][]int // the outer columns that the enclosing subqueries read
 	found  []verdict
 
 	windows []windowed
 }
 
-// windowed is a call with OVER and what it is partitioned by.
+// windowed is a call with OVER and its PARTITION BY.
 type windowed struct {
 	partition []int
 	verdict   verdict
 }
 
-// verdict is a finding in a plan, which does not say of everything where it stands in the SQL.
+// verdict is a finding about a plan. The plan does not always say where in the SQL it is.
 type verdict struct {
 	Finding
 	doubt bool
-	call  string   // the function in question, or what else is: LIMIT, DISTINCT ON
-	names []string // of the columns in it
+	call  string   // the function, or the clause: LIMIT, DISTINCT ON
+	names []string // of its columns
 }
 
-// sameInstant is the verdict of a window all of whose rows have one event time.
+// sameInstant is the verdict for a window whose partitions hold rows of one event time only.
 const sameInstant = "all rows have one event time"
 
-// inspectPlan judges the plan of a query. The event time is in an output column, -1 if there is none.
+// inspectPlan judges the plan of a query. event is the index of the output column with the event time, or -1.
 func inspectPlan(raw []byte, event int) ([]verdict, error) {
 	plan, err := parsePlan(raw)
 	if err != nil {
@@ -80,7 +80,7 @@ func inspectPlan(raw []byte, event int) ([]verdict, error) {
 	return b.found, nil
 }
 
-// intern returns the term that is op over some terms, the same for the same.
+// intern returns the term of an op and its operands: the same term for the same op and operands.
 func (b *binding) intern(t term) int {
 	var key strings.Builder
 	key.WriteString(t.op)
@@ -101,12 +101,12 @@ func (b *binding) unique(what string) string {
 	return what + "#" + strconv.Itoa(b.fresh)
 }
 
-// column returns a new column of a type that differs between rows.
+// column returns a new column of a type. Its values differ between rows.
 func (b *binding) column(typ node, z zero) int {
 	return b.intern(term{op: b.unique("column"), varies: true, zero: z, interval: holdsInterval(typ)})
 }
 
-// like returns a new term that has the values of one and is computed from others.
+// like returns a new term with the values of t that is computed from the terms of.
 func (b *binding) like(t int, of []int) int {
 	return b.intern(term{op: b.unique("like"), of: of, zero: b.terms[t].zero, interval: b.terms[t].interval})
 }
@@ -129,7 +129,7 @@ func (b *binding) fixed(t int, given []int) bool {
 	return fixed(t)
 }
 
-// alike returns terms with those that the engine compares them by: it compares intervals in a normal form.
+// alike adds to terms those that the engine compares them by: it compares intervals in a normal form.
 func (b *binding) alike(terms []int) []int {
 	out := slices.Clone(terms)
 	for i := 0; i < len(out); i++ {
@@ -145,7 +145,7 @@ func (b *binding) orders(list []any, in, given []int) bool {
 	return slices.ContainsFunc(list, func(o any) bool { return !b.fixed(b.term(asNode(o).child("expression"), in), given) })
 }
 
-// perKey returns columns of a relation with one row per key.
+// perKey returns the columns of a relation that has one row per key.
 func (b *binding) perKey(columns, keys []int) []int {
 	out := make([]int, len(columns))
 	for i, c := range columns {
@@ -156,7 +156,7 @@ func (b *binding) perKey(columns, keys []int) []int {
 	return out
 }
 
-// relation walks an operator and what is below it.
+// relation walks an operator and its inputs.
 func (b *binding) relation(op node) relation {
 	r := b.operator(op)
 	if r.single {
@@ -227,12 +227,12 @@ func (b *binding) operator(op node) relation {
 	case "LOGICAL_EMPTY_RESULT":
 		return b.typed(op.list("return_types"))
 	default:
-		b.found = append(b.found, verdict{Finding: Finding{-1, fmt.Sprintf("%s is not known to fstore", strings.ReplaceAll(strings.TrimPrefix(kind, "LOGICAL_"), "_", " ")), ""}})
+		b.found = append(b.found, verdict{Finding: Finding{-1, fmt.Sprintf("fstore does not support %s", strings.ReplaceAll(strings.TrimPrefix(kind, "LOGICAL_"), "_", " ")), ""}})
 		return relation{}
 	}
 }
 
-// list returns the terms of expressions over the columns below.
+// list returns the terms of expressions over the input columns.
 func (b *binding) list(expressions []any, in []int) []int {
 	out := make([]int, len(expressions))
 	for i, e := range expressions {
@@ -257,7 +257,7 @@ func orderExpressions(orders []any) []any {
 	return out
 }
 
-// project keeps the columns at some places, all where there are none.
+// project keeps the columns at some positions, or all columns if there are no positions.
 func project(r relation, places []any) relation {
 	if len(places) == 0 {
 		return r
@@ -282,7 +282,7 @@ func index(v any) int {
 
 func numeral(n node, key string) string { s, _ := n[key].(json.Number); return string(s) }
 
-// typed returns a relation of new columns.
+// typed returns a relation of new columns with these types.
 func (b *binding) typed(types []any) relation {
 	var r relation
 	for _, t := range types {
@@ -293,7 +293,7 @@ func (b *binding) typed(types []any) relation {
 
 func (b *binding) constant(op string) int { return b.intern(term{op: op}) }
 
-// scan returns the columns of an input. fstore reads 0.0 for -0.0, but not within lists and structs.
+// scan returns the columns of an input. fstore reads -0.0 as 0.0, except within lists and structs.
 func (b *binding) scan(op node) []int {
 	types := op.list("returned_types")
 	var out []int
@@ -311,7 +311,7 @@ func (b *binding) scan(op node) []int {
 	return project(relation{columns: out}, op.list("projection_ids")).columns
 }
 
-// values is VALUES.
+// values walks a VALUES clause.
 func (b *binding) values(op node) relation {
 	in := b.below(op, 0)
 	rows := op.list("expressions")

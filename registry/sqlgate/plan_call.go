@@ -8,14 +8,14 @@ import (
 // choosing are the aggregates that keep one of equal values.
 var choosing = functionSet(`max min mode median quantile quantile_cont quantile_disc mad histogram histogram_exact`)
 
-// summing are the aggregates whose result is a sum, or as good as one, which is never -0.0.
+// summing are the aggregates whose result is a sum or derived from one, and so is never -0.0.
 var summing = functionSet(`sum avg mean favg fsum kahan_sum sumkahan count stddev stddev_pop stddev_samp variance var_pop var_samp`)
 
-// counting are the aggregates that give the same whichever of equal values DISTINCT keeps.
+// counting are the aggregates whose result does not depend on which of several equal values DISTINCT keeps.
 var counting = functionSet(`count sum avg mean sum_no_overflow fsum kahan_sum sumkahan favg stddev stddev_pop stddev_samp variance var_pop var_samp
 	bool_and bool_or regr_count`)
 
-// names returns the names of the columns in parts of a plan.
+// names returns the names of the columns in a part of a plan.
 func names(v any) []string {
 	var out []string
 	eachNode(v, func(n node) {
@@ -40,7 +40,7 @@ func (b *binding) aggregate(op node) relation {
 	}
 	for i, g := range groups {
 		g = b.choose("GROUP BY", g, names(op.list("groups")[i]))
-		if !simple { // null in the rows of other sets
+		if !simple { // null in the rows of other grouping sets
 			g = b.intern(term{op: b.unique("set"), of: []int{g}, varies: true, zero: b.terms[g].zero})
 		}
 		out.columns = append(out.columns, g)
@@ -57,7 +57,7 @@ func (b *binding) aggregate(op node) relation {
 	return out
 }
 
-// call checks an aggregate over rows in which the given terms are the same, and returns what is known of its result.
+// call checks an aggregate over rows in which the given terms are the same. It returns the properties of its result.
 func (b *binding) call(e node, in, given []int) term {
 	name := callOf(e)
 	orders := e.child("order_bys").list("orders")
@@ -68,26 +68,26 @@ func (b *binding) call(e node, in, given []int) term {
 	b.list(orderExpressions(orders), in)
 	if len(orders) > 0 && (orderedAggregates[name] || tiedAggregates[name]) && !b.orders(orders, in, given) {
 		b.found = append(b.found, verdict{
-			Finding: Finding{-1, name + "() depends on the order of rows, and its ORDER BY is the same for all of them", name + "(… ORDER BY …), by columns that leave no two rows equal"},
+			Finding: Finding{-1, name + "() depends on the order of rows, and its ORDER BY does not tell them apart", name + "(… ORDER BY …), by columns without ties"},
 			doubt:   !orderedAggregates[name], call: name, names: names(map[string]any(e)),
 		})
 	}
 	return b.result(e, in, len(orders) == 0)
 }
 
-// anyValue checks an any_value() without ORDER BY, which is fine where its argument is what the rows are grouped by.
+// anyValue refuses any_value() without ORDER BY, unless the rows are grouped by its argument.
 func (b *binding) anyValue(e node, in, groups []int) {
 	args := e.list("children")
 	if callOf(e) != "any_value" || len(e.child("order_bys").list("orders")) > 0 || len(args) != 1 || slices.Contains(groups, b.term(asNode(args[0]), in)) {
 		return
 	}
 	b.found = append(b.found, verdict{
-		Finding: Finding{-1, "any_value() depends on the order of rows", "any_value(… ORDER BY …), by columns that leave no two rows equal"},
+		Finding: Finding{-1, "any_value() depends on the order of rows", "any_value(… ORDER BY …), by columns without ties"},
 		call:    "any_value", names: names(map[string]any(e)),
 	})
 }
 
-// result returns what is known of the result of an aggregate, over rows in any order or not.
+// result returns the properties of an aggregate's result. unordered says that no ORDER BY orders its rows.
 func (b *binding) result(e node, in []int, unordered bool) term {
 	name, of := callOf(e), names(map[string]any(e))
 	typ := typeOf(e)
@@ -125,21 +125,21 @@ func callOf(e node) string {
 	return strings.ToLower(name)
 }
 
-// floatSum reports an aggregate that adds up floats in no fixed order.
+// floatSum warns of an aggregate that adds up floats in no fixed order.
 func (b *binding) floatSum(e node, name string, of []string) {
 	args := e.list("children")
 	at := slices.IndexFunc(args, func(c any) bool { return holdsFloat(typeOf(asNode(c))) })
 	if !floatAggregates[name] || !alwaysFloat[name] && at < 0 {
 		return
 	}
-	message := name + "() of floats depends on the number of threads in its last bits"
+	message := "the last bits of " + name + "() of floats depend on the number of threads"
 	if at >= 0 {
-		if from := typeOf(asNode(args[at]).child("child")); from != nil && !holdsFloat(from) { // the binder or the SQL casts it
-			message = name + "() of " + from.str("id") + " as float64 depends on the number of threads in its last bits"
+		if from := typeOf(asNode(args[at]).child("child")); from != nil && !holdsFloat(from) { // cast by the binder or by the SQL
+			message = "the last bits of " + name + "() of " + from.str("id") + " as float64 depend on the number of threads"
 		}
 	}
 	if alwaysFloat[name] {
-		message = name + "() computes in float64, and its last bits depend on the number of threads"
+		message = name + "() computes in float64, so its last bits depend on the number of threads"
 	}
 	b.found = append(b.found, verdict{Finding: Finding{-1, message, ""}, doubt: true, call: name, names: of})
 }
@@ -155,20 +155,20 @@ func (b *binding) window(e node, in []int) int {
 		b.term(filter, in)
 	}
 	b.windows = append(b.windows, windowed{partition, verdict{Finding: Finding{-1, sameInstant, ""}, doubt: true, call: name, names: names(map[string]any(e))}})
-	const hint = "over (… order by …), by columns that leave no two rows equal"
+	const hint = "over (… order by …), by columns without ties"
 	report := func(message string, doubt bool) {
 		b.found = append(b.found, verdict{Finding: Finding{-1, message, hint}, doubt: doubt, call: name, names: names(map[string]any(e))})
 	}
 	switch isAggregate := e.str("type") == "WINDOW_AGGREGATE"; {
-	case ordered || len(orders) == 0 && len(argOrders) == 0: // the parse tree shows where there is no ORDER BY
-	case name == "row_number" && e.str("end") == "CURRENT_ROW_ROWS": // what the binder makes of a LIMIT in a subquery that reads outer columns
+	case ordered || len(orders) == 0 && len(argOrders) == 0: // the parse tree shows a missing ORDER BY
+	case name == "row_number" && e.str("end") == "CURRENT_ROW_ROWS": // the binder turns a LIMIT in a correlated subquery into this
 		b.found = append(b.found, anyRows(orders))
 	case (windowFunctions[e.str("type")].ordered || orderedAggregates[name]) && !b.orders(argOrders, in, partition):
-		report(name+"() depends on the order of rows, and its ORDER BY is the same for all of them", false)
+		report(name+"() depends on the order of rows, and its ORDER BY does not tell them apart", false)
 	case rows && isAggregate:
-		report("a frame of ROWS depends on their order, and the ORDER BY is the same for all of them", false)
+		report("a frame of ROWS depends on their order, and the ORDER BY does not tell them apart", false)
 	case tiedAggregates[name]:
-		report(name+"() takes any of several equal rows", true)
+		report(name+"() takes an arbitrary one of several equal rows", true)
 	}
 	t := b.result(e, in, len(orders) == 0 && len(argOrders) == 0)
 	t.op, t.varies = b.unique("window"), true
@@ -192,7 +192,7 @@ func (b *binding) limit(op node) relation {
 }
 
 func anyRows(orders []any) verdict {
-	return verdict{Finding: Finding{-1, "LIMIT and OFFSET take any rows: the ORDER BY is the same for all of them", totalOrder}, call: "LIMIT", names: names(orders)}
+	return verdict{Finding: Finding{-1, "LIMIT and OFFSET take arbitrary rows: the ORDER BY does not tell them apart", totalOrder}, call: "LIMIT", names: names(orders)}
 }
 
 // distinct checks a DISTINCT or DISTINCT ON.
@@ -208,7 +208,7 @@ func (b *binding) distinct(op node) relation {
 	}
 	if orders := op.child("order_by").list("orders"); len(orders) > 0 && !b.orders(orders, in.columns, targets) {
 		b.found = append(b.found, verdict{
-			Finding: Finding{-1, "DISTINCT ON keeps any row: the ORDER BY is the same for all rows of a key", totalOrder},
+			Finding: Finding{-1, "DISTINCT ON keeps an arbitrary row: the ORDER BY is the same for all rows of a key", totalOrder},
 			call:    "DISTINCT ON", names: names(orders),
 		})
 	}

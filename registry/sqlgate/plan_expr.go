@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// zero is what is known of the zeros of a float. 0.0 and -0.0 are equal, so whatever keeps one of equal values, such
-// as max() and DISTINCT, keeps either of them.
+// zero describes the zeros of a float. 0.0 and -0.0 are equal, so whatever keeps one of several equal values, such as
+// max() and DISTINCT, may keep either.
 type zero int
 
 const (
 	unsigned zero = iota // it is never -0.0
-	signed               // it may be -0.0, depending on its row alone
-	chance               // it may be 0.0 or -0.0, depending on which row was read first
+	signed               // it may be -0.0, which depends on its row alone
+	chance               // it may be 0.0 or -0.0, which depends on the row that was read first
 )
 
 // typeOf returns the type of a bound expression.
@@ -29,14 +29,14 @@ func holdsInterval(typ node) bool { return holdsType(typ, "INTERVAL") }
 
 func holdsFloat(typ node) bool { return holdsType(typ, "DOUBLE", "FLOAT") }
 
-// holdsType reports whether a type is one of some, or a list, struct or map with one in it.
+// holdsType reports whether a type is one of ids, or a list, struct or map that contains one.
 func holdsType(typ node, ids ...string) bool {
 	found := false
 	eachNode(map[string]any(typ), func(n node) { found = found || slices.Contains(ids, n.str("id")) })
 	return found
 }
 
-// zeroIn returns what is known of the zeros in values of a type.
+// zeroIn returns the zeros that values of a type may have.
 func zeroIn(typ node) zero {
 	if holdsFloat(typ) {
 		return signed
@@ -44,7 +44,7 @@ func zeroIn(typ node) zero {
 	return unsigned
 }
 
-// term returns the term of an expression over the columns below.
+// term returns the term of an expression over the input columns.
 func (b *binding) term(e node, in []int) int {
 	switch e.str("expression_class") {
 	case "":
@@ -70,13 +70,13 @@ func (b *binding) term(e node, in []int) int {
 	return t
 }
 
-// rendering writes an expression with its parts left out, which are terms.
+// rendering writes an expression without its operands, which are terms of their own.
 type rendering struct {
 	b    *binding
 	in   []int
 	of   []int
 	text strings.Builder
-	raw  bool // references in it are not to columns: in the body of a lambda
+	raw  bool // in the body of a lambda, where references are not to columns
 }
 
 func (r *rendering) write(v any) {
@@ -117,7 +117,7 @@ func (r *rendering) part(v any) {
 	r.write(v)
 }
 
-// Functions by what they do to the sign of a zero.
+// The functions by their effect on the sign of a zero.
 var (
 	zeroKeeping = functionSet(`- * % mod fmod add subtract multiply round round_even roundbankers trunc floor ceil ceiling sqrt cbrt sin tan asin atan sinh tanh asinh atanh
 		degrees radians greatest least list_value list_pack array_value struct_pack row struct_extract struct_extract_at array_extract list_extract
@@ -130,8 +130,8 @@ var (
 		array_unique list_aggr list_aggregate array_aggr array_aggregate aggregate even sign typeof cardinality map_contains error`)
 )
 
-// zeroOf returns what is known of the zeros that an expression gives, and reports those whose sign is left to chance
-// where something tells them apart.
+// zeroOf returns the zeros that an expression may yield. It reports zeros of arbitrary sign that something tells
+// apart.
 func (b *binding) zeroOf(e node, in []int) zero {
 	typ := typeOf(e)
 	parts := func(list []any) zero {
@@ -177,7 +177,7 @@ func (b *binding) zeroOf(e node, in []int) zero {
 		return own
 	case name == "/" && len(e.list("children")) == 2:
 		if parts(e.list("children")[1:]) == chance {
-			b.toldApart(e, "a division by it")
+			b.reportZeros(e, "a division by it")
 		}
 		return max(own, parts(e.list("children")[:1]))
 	case zeroKeeping[name]:
@@ -187,7 +187,7 @@ func (b *binding) zeroOf(e node, in []int) zero {
 		return max(own, args)
 	}
 	if args == chance {
-		b.toldApart(e, name+"()")
+		b.reportZeros(e, name+"()")
 	}
 	return own
 }
@@ -206,27 +206,27 @@ func (b *binding) zeroOfCast(e node, z zero) zero {
 	case holdsFloat(to):
 		return z
 	case z == chance && holdsType(to, "VARCHAR"):
-		b.toldApart(e, "a cast to text")
+		b.reportZeros(e, "a cast to text")
 	}
 	return unsigned
 }
 
-func (b *binding) toldApart(e node, what string) {
+func (b *binding) reportZeros(e node, what string) {
 	b.found = append(b.found, verdict{
 		Finding: Finding{
-			e.ownOffset(), "0.0 and -0.0 are equal, so that either may be kept here, and " + what + " tells them apart",
+			e.ownOffset(), "0.0 and -0.0 are equal, so either may be kept here, but " + what + " tells them apart",
 			"add 0.0 first, which turns -0.0 into 0.0: max(x + 0.0)",
 		},
 		doubt: true, call: strings.ToLower(e.str("name")),
 	})
 }
 
-// choose returns the term of what is left of equal values of one where any of them may be kept.
+// choose returns the term of one of several equal values, where any of them may be kept.
 func (b *binding) choose(what string, t int, names []string) int {
 	c := b.terms[t]
 	if c.interval {
 		b.found = append(b.found, verdict{
-			Finding: Finding{-1, what + " keeps any of equal intervals, and 1 month is equal to 30 days", "use a number: epoch(x)"},
+			Finding: Finding{-1, what + " keeps an arbitrary one of several equal intervals, and 1 month equals 30 days", "use a number: epoch(x)"},
 			call:    strings.TrimSuffix(what, "()"), names: names,
 		})
 	}
@@ -236,7 +236,7 @@ func (b *binding) choose(what string, t int, names []string) int {
 	if c.zero == signed {
 		c.zero = chance
 	}
-	return b.intern(term{op: b.unique("chosen"), of: []int{t}, zero: c.zero}) // an interval is reported once
+	return b.intern(term{op: b.unique("chosen"), of: []int{t}, zero: c.zero}) // so that an interval is reported once
 }
 
 func (b *binding) chooseAll(what string, columns []int) []int {
@@ -247,11 +247,11 @@ func (b *binding) chooseAll(what string, columns []int) []int {
 	return out
 }
 
-// choosingLists are functions of lists that keep any of equal elements, or put equal ones in any order.
+// choosingLists are list functions that keep one of several equal elements, or order equal ones arbitrarily.
 var choosingLists = functionSet(`list_sort list_reverse_sort array_sort array_reverse_sort list_distinct array_distinct list_intersect array_intersect
 	list_grade_up array_grade_up grade_up`)
 
-// lists checks a call of a function of lists.
+// lists checks a call of a list function.
 func (b *binding) lists(e node) {
 	name := strings.ToLower(e.str("name"))
 	if e.str("expression_class") != "BOUND_FUNCTION" {
@@ -271,5 +271,5 @@ func (b *binding) lists(e node) {
 }
 
 func intervals(name string, offset int) verdict {
-	return verdict{Finding: Finding{offset, name + "() keeps any of equal intervals, and 1 month is equal to 30 days", "use a number: epoch(x)"}, call: name}
+	return verdict{Finding: Finding{offset, name + "() keeps an arbitrary one of several equal intervals, and 1 month equals 30 days", "use a number: epoch(x)"}, call: name}
 }

@@ -34,15 +34,15 @@ func (b *binding) join(op node) relation {
 	return relation{columns: append(slices.Clone(l.columns), r.columns...), single: single}
 }
 
-// joined is two relations and what their join compares.
+// joined is the two sides of a join and the comparisons of its condition.
 type joined struct {
 	b                   *binding
 	left, right         relation
 	leftKeys, rightKeys []int
-	other               bool // a condition is not a comparison of one side with the other
+	other               bool // the condition has more than comparisons between the two sides
 }
 
-// conditions reads what a join compares. In an inner join equal columns are one.
+// conditions reads the condition of a join. In an inner join, columns that are equal become one term.
 func (j *joined) conditions(op node) {
 	for _, c := range op.list("conditions") {
 		c := asNode(c)
@@ -52,7 +52,7 @@ func (j *joined) conditions(op node) {
 			j.right.columns = replaced(j.right.columns, r, l)
 		}
 	}
-	if condition := op.child("condition"); condition != nil { // of any kind, over both sides
+	if condition := op.child("condition"); condition != nil { // a condition of any form, over both sides
 		j.b.term(condition, append(slices.Clone(j.left.columns), j.right.columns...))
 		j.other = true
 	}
@@ -62,7 +62,7 @@ func (j *joined) conditions(op node) {
 	}
 }
 
-// missing returns columns that are null where the other side has no match.
+// missing returns columns that are null in rows without a match on the other side.
 func (j *joined) missing(columns, keys []int) []int {
 	out := make([]int, len(columns))
 	for i, c := range columns {
@@ -86,8 +86,8 @@ func replaced(columns []int, old, with int) []int {
 	return out
 }
 
-// filter walks a WHERE, HAVING or QUALIFY: columns that it holds equal are one, those that it holds equal to a
-// constant are constant, and row_number() = 1 leaves one row per partition.
+// filter walks a WHERE, HAVING or QUALIFY. Columns that it holds equal become one term. Columns that it holds equal
+// to a constant are constant. row_number() = 1 leaves one row per partition.
 func (b *binding) filter(op node) relation {
 	in := b.below(op, 0)
 	out := relation{columns: slices.Clone(in.columns), single: in.single}
@@ -110,7 +110,7 @@ func (b *binding) filter(op node) relation {
 	return project(out, op.list("projection_map"))
 }
 
-// conjuncts returns the comparisons that all hold where a condition does.
+// conjuncts returns the comparisons that a condition implies.
 func conjuncts(e node) []node {
 	switch {
 	case e.str("expression_class") == "BOUND_COMPARISON":
@@ -132,7 +132,7 @@ func isOne(e node) bool {
 	return e.str("expression_class") == "BOUND_CONSTANT" && numeral(e.child("value"), "value") == "1"
 }
 
-// held returns the terms that a condition holds constant; where a cast of one is held, so is the one.
+// held returns the terms that a condition holds constant, including the operand of a cast that it holds constant.
 func (b *binding) held(e node, in []int) []int {
 	var out []int
 	for _, c := range conjuncts(e) {

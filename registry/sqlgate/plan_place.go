@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// place is a call or a clause in a parse tree, which a verdict may be about.
+// place is a call or a clause in the parse tree that a verdict may be about.
 type place struct {
 	n     node // the call; nil for a clause
 	at    int
 	names map[string]bool
 }
 
-// sameFunction lists names of one function, as the SQL and the plan have them, and macros under what they call.
+// sameFunction lists groups of names for one function: in the SQL, in the plan, and what macros call.
 var sameFunction = [][]string{
 	{"arg_max", "argmax", "max_by"},
 	{"arg_min", "argmin", "min_by"},
@@ -37,7 +37,7 @@ func isCallOf(n node, name string) bool {
 	return called == name || slices.ContainsFunc(sameFunction, func(same []string) bool { return slices.Contains(same, called) && slices.Contains(same, name) })
 }
 
-// places returns where a verdict may be about.
+// places returns the calls or clauses that a verdict about call may be about.
 func places(root node, call string) []place {
 	var out []place
 	add := func(n node, at int, parts ...any) {
@@ -73,8 +73,8 @@ func places(root node, call string) []place {
 	return out
 }
 
-// locate gives verdicts their places in the parse tree: a call of that name, the one with the most of its columns.
-// Verdicts that are the same there are one.
+// locate finds the place of each verdict in the parse tree: the call of that name with the most of its columns. Equal
+// verdicts at one place become one.
 func locate(found []verdict, root node) []verdict {
 	var out []verdict
 	for _, v := range found {
@@ -92,7 +92,7 @@ func locate(found []verdict, root node) []verdict {
 			}
 		}
 		if best < 0 && len(all) > 0 {
-			continue // one call makes several in the plan
+			continue // one call can be several in the plan
 		}
 		if best >= 0 {
 			p := all[best]

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// union returns the columns of rows of two relations.
+// union returns the columns of the rows of two relations.
 func (b *binding) union(left, right []int) []int {
 	out := make([]int, min(len(left), len(right)))
 	for i := range out {
@@ -33,7 +33,7 @@ func (b *binding) setOperation(op node) relation {
 func (b *binding) recursive(op node) relation {
 	anchor := b.below(op, 0)
 	columns := make([]int, len(anchor.columns))
-	for i, c := range anchor.columns { // what the later rounds give is not known yet
+	for i, c := range anchor.columns { // what later rounds yield is not known yet
 		t := b.terms[c]
 		columns[i] = b.intern(term{op: b.unique("recursive"), varies: true, zero: max(t.zero, signed), interval: t.interval})
 	}
@@ -45,7 +45,7 @@ func (b *binding) recursive(op node) relation {
 	return relation{columns: columns}
 }
 
-// cteRef returns a CTE's columns as those of other rows than any other reference to it has.
+// cteRef returns the columns of a CTE as new terms: another reference to the CTE reads other rows.
 func (b *binding) cteRef(op node) relation {
 	cte, ok := b.ctes[numeral(op, "cte_index")]
 	if !ok {
@@ -77,7 +77,7 @@ func (b *binding) cteRef(op node) relation {
 	return out
 }
 
-// outer returns the columns of the outer query that a subquery reads: the same as there.
+// outer returns the columns of the outer query that a subquery reads, with the same terms as there.
 func (b *binding) outer(op node) relation {
 	types := op.list("chunk_types")
 	if len(b.delims) == 0 || len(b.delims[len(b.delims)-1]) != len(types) {

@@ -9,9 +9,9 @@ import (
 	"github.com/fstore-dev/fstore/functions"
 )
 
-// Finding is something the gate has to say about a place in SQL.
+// Finding is a refusal or a warning about a place in SQL.
 type Finding struct {
-	Offset  int    // in bytes; -1: not known
+	Offset  int    // in bytes, or -1 if unknown
 	Message string // what is wrong
 	Hint    string // what would be right; may be empty
 }
@@ -22,15 +22,15 @@ type Table struct {
 	Offset int
 }
 
-// Query is what the gate knows of SQL text.
+// Query is the result of inspecting SQL text.
 type Query struct {
-	Tables   []Table // every table that is not a CTE, in the order of the text
+	Tables   []Table // every table that is not a CTE, in text order
 	Refused  []Finding
-	Doubts   []Finding // what runs but is rarely what is wanted
-	TooLarge bool      // beyond a limit of what the engine can bind in time
+	Doubts   []Finding // valid SQL that is rarely what its author wants
+	TooLarge bool      // it exceeds a limit of what the engine binds in time
 
 	root   node
-	groups []node // what the query being walked groups by
+	groups []node // the GROUP BY of the query being walked
 }
 
 func (q *Query) refuse(n node, hint, format string, args ...any) {
@@ -41,9 +41,9 @@ func (q *Query) doubt(n node, hint, format string, args ...any) {
 	q.Doubts = append(q.Doubts, Finding{n.offset(), fmt.Sprintf(format, args...), hint})
 }
 
-// inspect walks the tree of a query, of which text is the SQL. It finds every table that is read, wherever the tree has
-// it, and refuses whatever could give another result tomorrow, on more threads or on another machine: it knows a list of
-// node kinds and of functions, and what is not on a list is refused.
+// inspect walks the tree of a query and lists every table that it reads. It refuses whatever could give another
+// result tomorrow, with more threads or on another machine: node kinds and functions that are not on its lists. text
+// is the SQL.
 func inspect(root node, text string) *Query {
 	q := &Query{root: root}
 	q.TooLarge = q.bounds(root)
@@ -85,16 +85,16 @@ func (q *Query) children(n node, s *scope) {
 
 const sampleHint = "choose rows by a key: where md5(customer_id::text) < '1' keeps one in 16"
 
-// queryNode walks a SELECT or a set operation. A CTE sees those before it.
+// queryNode walks a SELECT or a set operation. A CTE sees the CTEs before it.
 func (q *Query) queryNode(n node, s *scope) {
 	switch n.str("type") {
 	case "SELECT_NODE", "SET_OPERATION_NODE":
 	case "RECURSIVE_CTE_NODE":
 		if len(n.list("key_targets")) > 0 {
-			q.refuse(n, "keep all rows, and choose one by ORDER BY", "USING KEY keeps any of several rows of one key")
+			q.refuse(n, "keep all rows, and choose one by ORDER BY", "USING KEY keeps an arbitrary one of several rows with one key")
 		}
 	default:
-		q.refuse(n, "", "%s is not known to fstore", kindName(n))
+		q.refuse(n, "", "fstore does not support %s", kindName(n))
 		return
 	}
 	for _, e := range n.child("cte_map").list("map") {
@@ -131,7 +131,7 @@ func (q *Query) tableRef(n node, s *scope) {
 	case "TABLE_FUNCTION":
 		q.tableFunction(n.child("function"))
 	case "SHOW_REF":
-		q.refuse(n, "write a SELECT", "DESCRIBE, SUMMARIZE and SHOW are not queries of data")
+		q.refuse(n, "write a SELECT", "DESCRIBE, SUMMARIZE and SHOW do not query data")
 	case "JOIN":
 		for _, name := range n.strings("using_columns") {
 			q.rowid(n, name)
@@ -140,7 +140,7 @@ func (q *Query) tableRef(n node, s *scope) {
 		case "POSITIONAL":
 			q.refuse(n, "join on columns", "a POSITIONAL JOIN depends on the order of rows")
 		case "ASOF":
-			q.doubt(n, "make the right side one row per key and time", "ASOF JOIN picks any of several rows with one time")
+			q.doubt(n, "make the right side one row per key and time", "ASOF JOIN picks an arbitrary one of several rows with the same time")
 		}
 		q.children(n, s)
 	case "PIVOT":
@@ -151,7 +151,7 @@ func (q *Query) tableRef(n node, s *scope) {
 	case "SUBQUERY", "EXPRESSION_LIST", "EMPTY":
 		q.children(n, s)
 	default:
-		q.refuse(n, "", "%s is not known to fstore", kindName(n))
+		q.refuse(n, "", "fstore does not support %s", kindName(n))
 	}
 }
 
@@ -195,23 +195,23 @@ func (q *Query) expression(n node, s *scope) {
 		return
 	case "COMPARISON", "CONJUNCTION", "OPERATOR", "CASE", "BETWEEN", "SUBQUERY", "STAR", "LAMBDA", "COLLATE", "POSITIONAL_REFERENCE":
 	default:
-		q.refuse(n, "", "%s is not known to fstore", kindName(n))
+		q.refuse(n, "", "fstore does not support %s", kindName(n))
 		return
 	}
 	q.children(n, s)
 }
 
-// constant refuses a number that would become another one: the engine takes 1e400 for infinity.
+// constant refuses a number that would change silently: the engine reads 1e400 as infinity.
 func (q *Query) constant(n node) {
 	value := n.child("value")
 	if _, infinite := value["value"].(string); infinite && value.child("type").str("id") == "DOUBLE" {
-		q.refuse(n, "'inf'::double, if that is meant", "a number greater than a float64 holds")
+		q.refuse(n, "write 'inf'::double if you mean infinity", "a number too large for a float64")
 	}
 }
 
-const parameterMessage = "a parameter has no value here"
+const parameterMessage = "SQL of a view has no parameters"
 
-// argument walks an argument of a call. It may be a list in any order where the call gives the same for all of them.
+// argument walks an argument of a call. The argument may be an unordered list if the order does not affect the call.
 func (q *Query) argument(call, n node, s *scope) {
 	if settlingFunctions[callName(call)] && n.str("class") == "FUNCTION" && unsettledLists[callName(n)] {
 		q.children(n, s)
@@ -222,7 +222,7 @@ func (q *Query) argument(call, n node, s *scope) {
 
 func callName(n node) string { return strings.ToLower(n.str("function_name")) }
 
-// kindName is the engine's name for a node, as words.
+// kindName returns the engine's name for a node, with spaces.
 func kindName(n node) string {
 	name := n.str("class")
 	if name == "" {
@@ -238,7 +238,7 @@ func (q *Query) call(n node) {
 		if r, ok := refusedFunctions[name]; ok {
 			q.refuse(n, r.instead, "%s() %s", name, r.why)
 		} else {
-			q.refuse(n, fstore.DidYouMean(name, functionNames), "%s() is not on the list of functions that SQL of a view may call", name)
+			q.refuse(n, fstore.DidYouMean(name, functionNames), "%s() is not on the list of functions that a view's SQL may call", name)
 		}
 		return
 	}
@@ -246,7 +246,7 @@ func (q *Query) call(n node) {
 		q.refuse(n, "age(later, earlier)", "age() with one argument reads the clock")
 	}
 	if name == "bitstring_agg" && arguments(n) < 3 {
-		q.refuse(n, "bitstring_agg(x, least, greatest)", "bitstring_agg() with one argument takes its range from what the files say of theirs")
+		q.refuse(n, "bitstring_agg(x, least, greatest)", "bitstring_agg() with one argument takes its range from the statistics in the files")
 	}
 	if aggregatesByName[name] {
 		q.aggregateByName(n, name)
@@ -261,8 +261,8 @@ func (q *Query) call(n node) {
 	}
 }
 
-// macro reports whether a call of a macro has nothing but arguments, and refuses what the engine takes for functions
-// only, as it does not say where that stands.
+// macro reports whether a call of a macro has only arguments. It refuses OVER, FILTER, DISTINCT and ORDER BY, for
+// which the engine's error has no position.
 func (q *Query) macro(n node, name string) bool {
 	sum, exact := strings.CutPrefix(name, "exact_")
 	refuse := func(what, hint string) bool {
@@ -285,7 +285,7 @@ func (q *Query) macro(n node, name string) bool {
 	return true
 }
 
-// aggregatesByName call the aggregate that their second argument names.
+// aggregatesByName lists functions whose second argument names an aggregate to call.
 var aggregatesByName = functionSet("list_aggregate list_aggr array_aggregate array_aggr aggregate")
 
 func (q *Query) aggregateByName(n node, name string) {
@@ -299,7 +299,7 @@ func (q *Query) aggregateByName(n node, name string) {
 	value = strings.ToLower(value)
 	switch r := refusedFunctions[value]; {
 	case value == "":
-		q.refuse(n, "write its name out: "+name+"(l, 'sum')", "%s() calls an aggregate that is not known here", name)
+		q.refuse(n, "write its name out: "+name+"(l, 'sum')", "%s() calls an aggregate whose name is not a constant", name)
 	case r.why != "":
 		q.refuse(n, r.instead, "%s() calls %s, which %s", name, value, r.why)
 	case !functions.Allowed(value):

@@ -9,8 +9,9 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// quoteHint returns what to write where SQL does not parse because a name in it is a word of SQL, such as at or order:
-// the word at the error or the one before, if the SQL gets further with it in quotes. It returns "" if neither is.
+// quoteHint returns a hint to quote a name that is an SQL keyword, such as at or order, if that is why the text does
+// not parse. It tries the word at the error and the one before it, and returns "" if quoting neither gets the parser
+// further.
 func (g *Gate) quoteHint(ctx context.Context, text string, wrong *fstore.SQLError) string {
 	if !strings.Contains(wrong.Message, "syntax error") {
 		return ""
@@ -44,17 +45,17 @@ func (g *Gate) quoteHint(ctx context.Context, text string, wrong *fstore.SQLErro
 }
 
 var (
-	// clause has words that are hardly meant as names.
+	// clause has keywords that are unlikely to be meant as names.
 	clause = functionSet("from where select join on using and or not as by having with union except intersect in is between when then else case")
-	// nextClause has words before which something is missing, rather than that they are names.
+	// nextClause has keywords that often follow a mistake rather than being meant as names.
 	nextClause = functionSet("order group limit offset window qualify")
 )
 
 func quoteWord(w word) string {
-	return fmt.Sprintf(`%[1]s is a word of SQL: as a name it is written in double quotes, "%[1]s"`, w.text)
+	return fmt.Sprintf(`%[1]s is an SQL keyword: to use it as a name, write "%[1]s"`, w.text)
 }
 
-// parsesFurther reports whether SQL parses, or parses further than the error, with a word in quotes.
+// parsesFurther reports whether the SQL parses, or parses beyond the error, once a word is quoted.
 func (g *Gate) parsesFurther(ctx context.Context, text string, w word, at int) bool {
 	end := w.offset + len(w.text)
 	_, err := g.Parse(ctx, text[:w.offset]+`"`+w.text+`"`+text[end:])

@@ -6,8 +6,8 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// OneRowPerKey returns the place in a query that keeps one row per key of a view with event times, false where there is
-// none: GROUP BY or DISTINCT ON over nothing but keys. It looks at the outermost SELECT only.
+// OneRowPerKey reports whether a query keeps one row per key of a view with event times, by a GROUP BY or DISTINCT ON
+// over keys alone, and returns its offset. It looks only at the outermost SELECT.
 func (q *Query) OneRowPerKey(v *fstore.View) (offset int, found bool) {
 	if n := oneRowPerKey(q.root, v); n != nil {
 		return n.offset(), true
@@ -49,7 +49,7 @@ func oneRowPerKey(root node, v *fstore.View) node {
 	return nil
 }
 
-// outputName returns the name that an expression of GROUP BY has in the output, in lower case, or "".
+// outputName returns the lower-case output name of a GROUP BY expression, or "".
 func outputName(n node, selected []any) string {
 	if at, ok := position(n); ok && at >= 1 && at <= len(selected) {
 		n = asNode(selected[at-1])
@@ -71,7 +71,7 @@ func outputName(n node, selected []any) string {
 	return last
 }
 
-// aggregates reports whether an expression calls an aggregate, subqueries and windows aside.
+// aggregates reports whether an expression calls an aggregate outside subqueries and windows.
 func aggregates(v any) bool {
 	switch v := v.(type) {
 	case []any:
@@ -99,6 +99,6 @@ func aggregates(v any) bool {
 	return false
 }
 
-// aggregateNames are the usual aggregates; the heuristic needs no more.
+// aggregateNames are the usual aggregates. The heuristic needs no more.
 var aggregateNames = functionSet(`sum avg mean min max count count_star count_if first last any_value arg_max arg_min max_by min_by list
 	array_agg string_agg median quantile_cont quantile_disc mode stddev variance bool_and bool_or exact_sum exact_avg product`)

@@ -9,10 +9,10 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// The engine does not say of everything where it stands in the text: not of parameters, and not of all names it does
-// not know. The words of the text are searched for them.
+// The engine does not give every position: not that of parameters, and not that of all unknown names. So the gate
+// searches the words of the text for them.
 
-// word is a name, a parameter or a sign in SQL text, without the quotes of a name.
+// word is a name, a parameter or a symbol in SQL text. A name has no quotes.
 type word struct {
 	text      string
 	offset    int // in bytes
@@ -20,7 +20,7 @@ type word struct {
 	sign      bool
 }
 
-// words returns the names and parameters of SQL text, outside of strings and comments, in order.
+// words returns the names and parameters of SQL text in order, without those in strings and comments.
 func words(text string) []word {
 	var out []word
 	scan(text, func(w word) {
@@ -31,7 +31,7 @@ func words(text string) []word {
 	return out
 }
 
-// scan calls each with the names, parameters and signs of SQL text, outside of strings and comments, in order.
+// scan calls each with every name, parameter and symbol of SQL text in order, without those in strings and comments.
 func scan(text string, each func(word)) {
 	for at := 0; at < len(text); {
 		rest := text[at:]
@@ -58,12 +58,12 @@ func scan(text string, each func(word)) {
 			each(word{text: "?", offset: at, parameter: true})
 			at++
 		case c >= '0' && c <= '9':
-			at += len(numberText.FindString(rest)) // a letter right behind it begins a name
+			at += len(numberText.FindString(rest)) // a letter right after a number begins a name
 		case c == ' ' || c == '\n' || c == '\t' || c == '\r':
 			at++
 		default:
 			n := nameLength(rest)
-			for n > 0 && n < len(rest) && rest[n] == '$' { // which a name may have behind its first letter
+			for n > 0 && n < len(rest) && rest[n] == '$' { // a name may contain $ after its first letter
 				n += 1 + nameLength(rest[n+1:])
 			}
 			each(word{text: rest[:max(n, 1)], offset: at, sign: n == 0})
@@ -74,7 +74,7 @@ func scan(text string, each func(word)) {
 
 var numberText = regexp.MustCompile(`^(?:0[xX][0-9a-fA-F_]+|0[bB][01_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9][0-9_]*)?)`)
 
-// lengthTo returns how much of text there is up to and with end, all of it where there is none.
+// lengthTo returns the length of text through the first end, or of all of text if there is none.
 func lengthTo(text, end string) int {
 	if n := strings.Index(text, end); n >= 0 {
 		return n + len(end)
@@ -82,7 +82,7 @@ func lengthTo(text, end string) int {
 	return len(text)
 }
 
-// commentLength returns the length of the comment that a text begins with; comments nest.
+// commentLength returns the length of the comment that text begins with. Comments nest.
 func commentLength(text string) int {
 	depth := 0
 	for at := 0; at < len(text); {
@@ -103,15 +103,15 @@ func commentLength(text string) int {
 	return len(text)
 }
 
-// quotes says how a quoted text has its quote in it.
+// quotes says how a quoted text escapes its quote.
 type quotes int
 
 const (
 	doubledQuotes quotes = iota
-	escapedQuotes        // doubled too, or behind a backslash
+	escapedQuotes        // doubled, or after a backslash
 )
 
-// quoting returns how the string is written that begins behind a text: e'…' has escapes.
+// quoting returns how the string after before escapes its quote: e'…' has backslash escapes.
 func quoting(before string) quotes {
 	if strings.HasSuffix(before, "e") || strings.HasSuffix(before, "E") {
 		if nameLength(lastByte(before[:len(before)-1])) == 0 {
@@ -123,7 +123,7 @@ func quoting(before string) quotes {
 
 func lastByte(s string) string { return s[max(0, len(s)-1):] }
 
-// quotedLength returns the length of the quoted text that a text begins with.
+// quotedLength returns the length of the quoted text that text begins with.
 func quotedLength(text string, how quotes) int {
 	quote := text[0]
 	for at := 1; at < len(text); at++ {
@@ -139,7 +139,7 @@ func quotedLength(text string, how quotes) int {
 	return len(text)
 }
 
-// nameLength returns the length of the letters, digits and underscores that a text begins with.
+// nameLength returns the length of the letters, digits and underscores that text begins with.
 func nameLength(text string) int {
 	for i, r := range text {
 		isName := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r >= utf8.RuneSelf
@@ -150,7 +150,7 @@ func nameLength(text string) int {
 	return len(text)
 }
 
-// placeParameters gives parameters their places, in order: what is said of one is said of all of them.
+// placeParameters gives findings about parameters their positions, in order. All of them have the same message.
 func placeParameters(found []Finding, text string) {
 	places := parameters(text)
 	for i := range found {
@@ -160,7 +160,7 @@ func placeParameters(found []Finding, text string) {
 	}
 }
 
-// parameters returns where the parameters of SQL text stand.
+// parameters returns the offsets of the parameters in SQL text.
 func parameters(text string) []int {
 	var places []int
 	for _, w := range words(text) {
@@ -180,7 +180,7 @@ func firstParameter(text string) int {
 
 var quotedName = regexp.MustCompile(`"([^"]+)"`)
 
-// placeOf returns where the name stands that a message quotes first, if it stands in one place only; else -1.
+// placeOf returns the offset of the first name that a message quotes, if it occurs exactly once in text, or -1.
 func placeOf(message, text string) int {
 	m := quotedName.FindStringSubmatch(message)
 	if m == nil {
@@ -198,25 +198,25 @@ func placeOf(message, text string) int {
 	return at
 }
 
-// engineMessages are messages of the engine that do not say what to do, by what they contain.
+// engineMessages replaces engine messages that do not say what to do. contains selects them.
 var engineMessages = []struct{ contains, message, hint string }{
 	{"only select statements", notSelect, notSelectHint},
 	{"only a select statement", notSelect, notSelectHint},
 	{"there is no statement", "there is no statement", "a view is one SELECT"},
-	{"there is more than one statement", "there is more than one statement", "a view is one SELECT; WITH gives a part of it a name"},
+	{"there is more than one statement", "there is more than one statement", "a view is one SELECT; WITH names its parts"},
 	{"positional parameters", parameterMessage, "write the value out"},
-	{"brackets within each other", fmt.Sprintf("nested too deep: more than %d brackets within each other", maxNesting), "give a part of it a name: WITH name AS (…)"},
-	{"memory exhausted", "nested too deep", "give a part of it a name: WITH name AS (…)"},
-	{"max expression depth", "an expression of more than 1,000 parts within each other", "a list, CASE or join instead; or give a part of it a name: WITH name AS (…)"},
-	{"pg_verifymbstr", "an escape in e'…' that is no character", "chr(…), or the character itself"},
+	{"nested brackets", fmt.Sprintf("nested too deep: more than %d nested brackets", maxNesting), "name a part of it: WITH name AS (…)"},
+	{"memory exhausted", "nested too deep", "name a part of it: WITH name AS (…)"},
+	{"max expression depth", "an expression nested more than 1,000 levels deep", "use a list, CASE or join; or name a part of it: WITH name AS (…)"},
+	{"pg_verifymbstr", "an escape in e'…' that is not a character", "chr(…), or the character itself"},
 }
 
 const (
 	notSelect     = "this is not a SELECT"
-	notSelectHint = "a view is one SELECT, WITH … SELECT, or FROM; a PIVOT lists its values: IN (…)"
+	notSelectHint = "a view is one SELECT, WITH … SELECT, or FROM; a PIVOT must list its values: IN (…)"
 )
 
-// explain says what the engine's error about SQL text means.
+// explain turns the engine's error about SQL text into a finding.
 func explain(text string, e *fstore.SQLError) Finding {
 	message, rest, _ := strings.Cut(strings.TrimSpace(e.Message), "\n")
 	message = strings.TrimSpace(message)

@@ -10,7 +10,7 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// node is an object of the engine's parse tree. Only this file, the gate and the fingerprint know its keys.
+// node is an object of the engine's parse tree. Only this package knows its keys.
 type node map[string]any
 
 func (n node) str(key string) string { s, _ := n[key].(string); return s }
@@ -31,10 +31,10 @@ func (n node) strings(key string) []string {
 
 func asNode(v any) node { m, _ := v.(map[string]any); return m }
 
-// keys returns the node's keys in order, so that walks are repeatable.
+// keys returns the node's keys in order, so that walks are deterministic.
 func (n node) keys() []string { return slices.Sorted(maps.Keys(n)) }
 
-// eachNode visits every node in a part of a tree, one before what is in it, in the order of its keys.
+// eachNode visits every node in a part of a tree, each before its children, in the order of their keys.
 func eachNode(v any, visit func(node)) {
 	switch v := v.(type) {
 	case []any:
@@ -50,8 +50,7 @@ func eachNode(v any, visit func(node)) {
 	}
 }
 
-// offset is where the node stands in the SQL text, in bytes: its own place, else the first of what is in it,
-// else -1.
+// offset returns the node's offset in the SQL text, in bytes: its own, or the first one of a child, or -1.
 func (n node) offset() int {
 	if at := n.ownOffset(); at >= 0 {
 		return at
@@ -88,7 +87,7 @@ func (n node) ownOffset() int {
 	return int(at)
 }
 
-// parseTree reads the JSON of the engine's parse tree and returns the query of its one statement.
+// parseTree reads the JSON of the engine's parse tree and returns the query of its only statement.
 func parseTree(raw []byte) (node, error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
@@ -121,7 +120,7 @@ func parseTree(raw []byte) (node, error) {
 	return query, nil
 }
 
-// parsePlan reads the JSON of the plan that the engine's binder makes of a query.
+// parsePlan reads the JSON of the binder's plan of a query.
 func parsePlan(raw []byte) (node, error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()

@@ -2,23 +2,23 @@ package sqlgate
 
 import "strings"
 
-// A type that holds another one twice doubles with each query that does so again, and the binder takes as long as the type
-// is large. The size of a type, in parts, is worked out here from the parse tree alone: names are resolved as far as they
-// matter, and where that is not certain, the larger size is taken.
+// A type that contains another type twice doubles with each query that does so again, and the binder's time grows
+// with the size of the type. This file computes the size of types, in parts, from the parse tree alone. It resolves
+// names as far as needed, and takes the larger size when in doubt.
 
 // maxTypeParts bounds the types of the columns of one SELECT.
 const maxTypeParts = 20_000
 
-// assumedColumns is how many columns an input is taken to have where it is read as one struct.
+// assumedColumns is the assumed number of columns of an input that is read as one struct.
 const assumedColumns = 64
 
 // sizedRelation is a relation with the sizes of its columns' types.
 type sizedRelation struct {
 	name    string
 	columns []sizedColumn
-	rest    int // of a column that is not among them, as those of an input; 0: there are no others
+	rest    int // size of any other column, for inputs; 0: there are no others
 
-	byName map[string]int // the columns, once the relation is in sight
+	byName map[string]int // the columns, once the relation is in scope
 }
 
 type sizedColumn struct {
@@ -26,19 +26,19 @@ type sizedColumn struct {
 	size int
 }
 
-// sight is what names in an expression may stand for.
+// sight is what names in an expression may refer to.
 type sight struct {
 	relations []sizedRelation
-	named     map[string]int // aliases of the same SELECT, and parameters of lambdas
+	named     map[string]int // aliases of the same SELECT, and lambda parameters
 	replaced  map[string]int // columns that a star replaces
 	outer     *sight
 	ctes      map[string]sizedRelation
 }
 
-// typeSizes refuses a SELECT whose columns have larger types than the binder takes in time.
+// typeSizes refuses a SELECT whose column types are too large for the binder.
 func (q *Query) typeSizes(root node) { q.sizedQuery(root, &sight{ctes: map[string]sizedRelation{}}) }
 
-// sum adds sizes, to no more than twice the bound.
+// sum adds sizes, up to twice the bound.
 func sum(sizes ...int) int {
 	total := 0
 	for _, s := range sizes {
@@ -65,7 +65,7 @@ func (r *sizedRelation) largest() int {
 	return size
 }
 
-// reference returns the size of what a column reference stands for.
+// reference returns the size of what a column reference refers to.
 func (s *sight) reference(names []string) int {
 	for ; s != nil && len(names) > 0; s = s.outer {
 		first := Fold(names[0])
@@ -113,7 +113,7 @@ func (q *Query) sizedQuery(n node, outer *sight) sizedRelation {
 		out = q.sizedQuery(n.child("left"), s)
 		out.rename(n.strings("aliases"))
 		s.ctes[Fold(n.str("cte_name"))] = out
-		q.sizedQuery(n.child("right"), s) // its rows become those of the first half
+		q.sizedQuery(n.child("right"), s) // its rows join those of the first half
 	default:
 		parts := append([]any{n["left"], n["right"]}, n.list("children")...)
 		for _, part := range parts {
@@ -128,7 +128,7 @@ func (q *Query) sizedQuery(n node, outer *sight) sizedRelation {
 	return out
 }
 
-// sizedSelect returns the output of a SELECT, and refuses it where that is too large.
+// sizedSelect returns the output of a SELECT, and refuses the SELECT if it is too large.
 func (q *Query) sizedSelect(n node, s *sight) sizedRelation {
 	q.sizedFrom(n.child("from_table"), s)
 	var out sizedRelation
@@ -148,16 +148,16 @@ func (q *Query) sizedSelect(n node, s *sight) sizedRelation {
 	}
 	total := 0
 	for _, c := range out.columns {
-		total = sum(total, c.size-1) // plain columns have a bound of their own
+		total = sum(total, c.size-1) // plain columns have their own bound
 	}
 	if total > maxTypeParts {
-		q.refuse(n, "keep fewer levels of structs, lists and maps in each other", "its columns have types of more than %d parts", maxTypeParts)
-		return sizedRelation{rest: 1} // so that it is said once
+		q.refuse(n, "use fewer nested structs, lists and maps", "its columns have types of more than %d parts", maxTypeParts)
+		return sizedRelation{rest: 1} // so that it is reported once
 	}
 	return out
 }
 
-// stars adds the columns that a star stands for, as they are or in an expression of a size.
+// stars adds the columns of a star, as they are (plain) or within an expression of the given size.
 func (r *sizedRelation) stars(s *sight, size int, plain bool) {
 	for _, from := range s.relations {
 		for _, c := range from.columns {
@@ -174,7 +174,7 @@ func (r *sizedRelation) stars(s *sight, size int, plain bool) {
 			}
 		}
 	}
-	for _, size := range s.replaced { // of an input, perhaps
+	for _, size := range s.replaced { // it may be a column of an input
 		r.rest = max(r.rest, min(size, r.rest*size))
 	}
 	clear(s.replaced)
@@ -186,7 +186,7 @@ func hasStar(e node) bool {
 	return found
 }
 
-// union returns what two parts of a set operation give: the columns of the first, as large as those of either.
+// union returns the columns of a set operation: those of the first part, each as large as in the larger part.
 func (r sizedRelation) union(o sizedRelation) sizedRelation {
 	if r.columns == nil && r.rest == 0 {
 		return o
@@ -204,7 +204,7 @@ func (r sizedRelation) union(o sizedRelation) sizedRelation {
 	return r
 }
 
-// rename gives the first columns other names.
+// rename renames the first columns.
 func (r *sizedRelation) rename(names []string) {
 	for i, name := range names {
 		if i < len(r.columns) {
@@ -213,7 +213,7 @@ func (r *sizedRelation) rename(names []string) {
 	}
 }
 
-// sizedFrom adds the relations of a FROM clause to what is in sight.
+// sizedFrom adds the relations of a FROM clause to the scope.
 func (q *Query) sizedFrom(n node, s *sight) {
 	var r sizedRelation
 	switch n.str("type") {
@@ -268,13 +268,13 @@ func (s *sight) cte(name string) (sizedRelation, bool) {
 }
 
 var (
-	// buildingFunctions give a type that holds those of all their arguments.
+	// buildingFunctions return a type that contains the types of all their arguments.
 	buildingFunctions = functionSet("struct_pack row map struct_insert struct_update union_value list_zip array_zip struct_concat")
-	// spellingFunctions give a type that is written in their arguments.
+	// spellingFunctions return a type that one of their arguments spells out.
 	spellingFunctions = functionSet("from_json from_json_strict json_transform json_transform_strict regexp_extract")
 )
 
-// sizeOf returns the size of the type of the largest expression in a part of a tree.
+// sizeOf returns the size of the largest expression type in a part of a tree.
 func (q *Query) sizeOf(v any, s *sight) int {
 	switch v := v.(type) {
 	case []any:

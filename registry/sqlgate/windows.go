@@ -6,17 +6,18 @@ import (
 	"strings"
 )
 
-// Which rows a call with OVER reads. A row may be computed only from rows that were known at its event time, so the gate
-// warns of calls that read later rows. It takes the ORDER BY of a window for the order of time.
+// This file works out which rows a call with OVER reads. A row may be computed only from rows that were known at its
+// event time, so the gate warns of calls that read later rows. It assumes that the ORDER BY of a window is the order
+// of time.
 
 // windowFunction is what the gate knows of a window function.
 type windowFunction struct {
 	reads   reach
-	ordered bool // its result depends on the order of rows that the ORDER BY leaves equal
-	crashes bool // DuckDB 1.5 ends the process where it has an ORDER BY of its own and the frame of a row is empty
+	ordered bool // its result depends on the order of rows that tie in the ORDER BY
+	crashes bool // DuckDB 1.5 crashes if it has its own ORDER BY and the frame of a row is empty
 }
 
-// reach is which rows of its partition a window function reads.
+// reach says which rows of its partition a window function reads.
 type reach int
 
 const (
@@ -27,8 +28,8 @@ const (
 	readsAll                    // all of them
 )
 
-// windowFunctions are DuckDB's, by their kind in the parse tree and in the plan. With an ORDER BY among its arguments,
-// any of them reads the frame instead, but for fill(), which no SQL may call yet.
+// windowFunctions lists DuckDB's window functions by their kind in the parse tree and the plan. With an ORDER BY
+// among its arguments, each reads the frame instead, except fill(), which SQL may not call yet.
 var windowFunctions = map[string]windowFunction{
 	"WINDOW_AGGREGATE":    {reads: readsFrame},
 	"WINDOW_FIRST_VALUE":  {reads: readsFrame, ordered: true},
@@ -48,7 +49,7 @@ var windowFunctions = map[string]windowFunction{
 const (
 	notKnownYet  = "which were not known yet"
 	lookBack     = "look back only: order by the event time and use lag(), or a frame that ends at the current row"
-	orderTheRows = "over (… order by …), by columns that leave no two rows equal"
+	orderTheRows = "over (… order by …), by columns without ties"
 )
 
 // window checks a call with OVER.
@@ -65,11 +66,11 @@ func (q *Query) window(n node, name string) {
 	case !known:
 		q.refuse(n, "", "%s() is not a window function that fstore knows", name)
 	case function.crashes && len(argOrders) > 0 && !frameHoldsRow(n):
-		q.refuse(n, "leave the frame out: it ends at the current row then", "%s() with an ORDER BY of its own needs a frame that includes the current row", name)
+		q.refuse(n, "omit the frame: it then ends at the current row", "%s() with an ORDER BY of its own needs a frame that includes the current row", name)
 	case !ordered && !isOrdered(argOrders, partition) && (function.ordered || orderedAggregates[name]):
-		q.refuse(n, orderTheRows, "%s() depends on the order of rows%s", name, sameOrder(slices.Concat(orders, argOrders), ", and its"))
+		q.refuse(n, orderTheRows, "%s() depends on the order of rows%s", name, constantOrder(slices.Concat(orders, argOrders), ", and its"))
 	case !ordered && rows:
-		q.refuse(n, orderTheRows, "a frame of ROWS depends on their order%s", sameOrder(orders, ", and the"))
+		q.refuse(n, orderTheRows, "a frame of ROWS depends on their order%s", constantOrder(orders, ", and the"))
 	case ordered:
 		q.lookAhead(n, name, function, descends(orders, partition))
 	case function.reads == readsFrame || len(argOrders) > 0:
@@ -77,8 +78,8 @@ func (q *Query) window(n node, name string) {
 	}
 }
 
-// lookAhead warns of a call that reads later rows: those after the row in an ascending order, those before it in a
-// descending one.
+// lookAhead warns of a call that reads later rows: rows after the current one in ascending order, or before it in
+// descending order.
 func (q *Query) lookAhead(n node, name string, function windowFunction, descending bool) {
 	reads := function.reads
 	if len(n.list("arg_orders")) > 0 && n.str("type") != "WINDOW_FILL" {
@@ -97,7 +98,7 @@ func (q *Query) lookAhead(n node, name string, function windowFunction, descendi
 	}
 }
 
-// side is where a row is, seen from the current one, in the order of the window.
+// side is the position of a row relative to the current one, in the order of the window.
 type side int
 
 const (
@@ -114,7 +115,7 @@ func (s side) opposite() side {
 	return -s
 }
 
-// reaches returns where the row is that a call reads and that is farthest in the direction of time.
+// reaches returns the position of the row farthest in the direction of time that a call reads.
 func reaches(n node, reads reach, descending bool) side {
 	switch {
 	case reads == readsPreceding:
@@ -129,13 +130,13 @@ func reaches(n node, reads reach, descending bool) side {
 	return boundSide(n.str("end"), n.child("end_expr"))
 }
 
-// frameHoldsRow reports whether the frame of each row certainly includes that row.
+// frameHoldsRow reports whether the frame of every row certainly includes that row.
 func frameHoldsRow(n node) bool {
 	start, end := boundSide(n.str("start"), n.child("start_expr")), boundSide(n.str("end"), n.child("end_expr"))
 	return start <= here && end >= here && end != unknown
 }
 
-// boundSide returns where a bound of a frame is. The engine takes a negative offset for a bound of ROWS only.
+// boundSide returns the position of a frame bound. The engine accepts negative offsets only in bounds of ROWS.
 func boundSide(bound string, offset node) side {
 	moved := after
 	if strings.HasSuffix(bound, "_ROWS") {
@@ -154,7 +155,7 @@ func boundSide(bound string, offset node) side {
 	return here
 }
 
-// offsetSide returns where a row is that is an offset after the current one. The offset is 1 where there is none.
+// offsetSide returns the position of the row that is an offset after the current one. The default offset is 1.
 func offsetSide(offset node) side {
 	if offset == nil {
 		return after
@@ -176,8 +177,8 @@ func offsetSide(offset node) side {
 	return after
 }
 
-// countsRows reports whether a bound of a frame counts rows or groups of them: which rows these are depends on
-// the order, where a bound of RANGE does not.
+// countsRows reports whether a frame bound counts rows or groups. Which rows these are depends on the order, unlike
+// with RANGE.
 func countsRows(bound string) bool {
 	return strings.HasSuffix(bound, "_ROWS") || strings.HasSuffix(bound, "_GROUPS")
 }
