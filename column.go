@@ -1,6 +1,8 @@
 package fstore
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"time"
 )
@@ -153,6 +155,12 @@ func (c *Column) AppendFrom(src *Column, i int) {
 		from, to = int(src.Offsets[i]), int(src.Offsets[i+1])
 		c.Offsets = append(c.Offsets, c.Offsets[c.Len]+int32(to-from))
 	}
+	c.AppendElements(src, from, to)
+	c.grew()
+}
+
+// AppendElements adds values of src, a column whose elements have the same type, to those of the column. It adds no row.
+func (c *Column) AppendElements(src *Column, from, to int) {
 	switch c.Type.Elem() {
 	case Bool:
 		c.Bools = append(c.Bools, src.Bools[from:to]...)
@@ -169,7 +177,33 @@ func (c *Column) AppendFrom(src *Column, i int) {
 	case Bytes:
 		c.Bytes = append(c.Bytes, src.Bytes[from:to]...)
 	}
-	c.grew()
+}
+
+// CompareElements orders two values, of columns whose elements have the same type: false before true, numbers and instants by
+// size with NaN before them, strings and bytes bytewise. The indexes are those of the value slices.
+func CompareElements(a *Column, i int, b *Column, j int) int {
+	switch a.Type.Elem() {
+	case Bool:
+		switch {
+		case a.Bools[i] == b.Bools[j]:
+			return 0
+		case b.Bools[j]:
+			return -1
+		}
+		return 1
+	case Int32:
+		return cmp.Compare(a.Int32s[i], b.Int32s[j])
+	case Int64, Timestamp:
+		return cmp.Compare(a.Int64s[i], b.Int64s[j])
+	case Float32:
+		return cmp.Compare(a.Float32s[i], b.Float32s[j])
+	case Float64:
+		return cmp.Compare(a.Float64s[i], b.Float64s[j])
+	case String:
+		return cmp.Compare(a.Strings[i], b.Strings[j])
+	case Bytes: // below
+	}
+	return bytes.Compare(a.Bytes[i], b.Bytes[j])
 }
 
 // Value returns row i boxed, for messages and tests: nil for null, bool, int32, int64, float32, float64,

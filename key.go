@@ -37,7 +37,7 @@ func AppendKey(dst []byte, keys []*Column, i int) []byte {
 			dst = appendText(dst, c.Strings[i], last)
 		case Bytes:
 			dst = appendText(dst, c.Bytes[i], last)
-		default:
+		case Float32, Float64:
 			panic("fstore: " + c.Type.String() + " cannot be a join key")
 		}
 	}

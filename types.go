@@ -19,11 +19,27 @@ const (
 	String
 	Bytes
 	Timestamp
+	endOfTypes // comes after the last type
 
 	listBit Type = 0x80
 )
 
-var typeNames = [...]string{"invalid", "bool", "int32", "int64", "float32", "float64", "string", "bytes", "timestamp"}
+// NumTypes bounds the scalar types: every one is smaller.
+const NumTypes = int(endOfTypes)
+
+var typeNames = [NumTypes]string{
+	Invalid: "invalid", Bool: "bool", Int32: "int32", Int64: "int64", Float32: "float32", Float64: "float64",
+	String: "string", Bytes: "bytes", Timestamp: "timestamp",
+}
+
+// Scalars returns every scalar type. Each has a list type: see List.
+func Scalars() []Type {
+	var out []Type
+	for t := Invalid + 1; t < endOfTypes; t++ {
+		out = append(out, t)
+	}
+	return out
+}
 
 // List returns the type of lists of t, which must be a scalar.
 func List(t Type) Type { return t | listBit }
@@ -61,7 +77,7 @@ func (t Type) IsKey() bool {
 // String returns the type as definitions write it: int64, list<float32>.
 func (t Type) String() string {
 	name := "invalid"
-	if e := t.Elem(); int(e) < len(typeNames) {
+	if e := t.Elem(); e < endOfTypes {
 		name = typeNames[e]
 	}
 	if t.IsList() {
@@ -87,7 +103,7 @@ func ParseType(s string) (Type, error) {
 		}
 		list = true
 	}
-	for t := Bool; t <= Timestamp; t++ {
+	for t := Invalid + 1; t < endOfTypes; t++ {
 		if typeNames[t] == name {
 			if list {
 				return List(t), nil
@@ -101,7 +117,7 @@ func ParseType(s string) (Type, error) {
 
 // MarshalText writes the type as definitions do.
 func (t Type) MarshalText() ([]byte, error) {
-	if t.Elem() == Invalid || t.Elem() > Timestamp {
+	if t.Elem() == Invalid || t.Elem() >= endOfTypes {
 		return nil, fmt.Errorf("type %d: %w", t, ErrInvalid)
 	}
 	return []byte(t.String()), nil

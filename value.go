@@ -208,12 +208,13 @@ func (c *Column) parseElem(raw json.RawMessage) error {
 			return bad().WithHint("bytes are written in base64")
 		}
 		c.Bytes = append(c.Bytes, b)
-	default:
+	case Timestamp:
 		t, err := ParseTime(text)
 		if err != nil {
 			return err
 		}
 		c.Int64s = append(c.Int64s, Micros(t))
+	case Bool, Int32, Int64, Float32, Float64: // above
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func Values[T Value](a *Answer, feature string) ([]T, error) {
 		values = c.Strings
 	case fstore.Bytes:
 		values = c.Bytes
-	default:
+	case fstore.Timestamp:
 		instants := make([]time.Time, len(c.Int64s))
 		for i, us := range c.Int64s {
 			instants[i] = fstore.FromMicros(us)

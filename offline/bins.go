@@ -174,8 +174,9 @@ func (c *contentColumn) edge(x float64) json.RawMessage {
 		one.Append(fstore.FromMicros(wholeOf(x)))
 	case fstore.Float32:
 		one.Append(float32(x))
-	default:
+	case fstore.Float64:
 		one.Append(x)
+	case fstore.Bool, fstore.String, fstore.Bytes: // have values, not edges
 	}
 	return one.AppendJSON(nil, 0)
 }
@@ -201,8 +202,9 @@ func (c *contentColumn) valueBins() []lock.Bin {
 			one.Append(v != falseText)
 		case fstore.Bytes:
 			one.Append([]byte(v))
-		default:
+		case fstore.String:
 			one.Append(v)
+		case fstore.Int32, fstore.Int64, fstore.Float32, fstore.Float64, fstore.Timestamp: // have edges
 		}
 		upTo := textOf(&one)
 		if upTo == nil {

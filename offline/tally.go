@@ -1,7 +1,6 @@
 package offline
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -59,25 +58,27 @@ func mix(n uint64) uint64 {
 
 // take adds rows; at is the number of the first.
 func (y *tally) take(m measure, c *fstore.Column, at int64) {
-	switch {
-	case m == onlyCounts:
+	if m == onlyCounts {
 		for i := range c.Len {
 			if c.IsNull(i) {
 				y.nulls++
 			}
 		}
 		y.count = at + int64(c.Len) - y.nulls
-	case c.Type == fstore.Int32:
+		return
+	}
+	switch c.Type {
+	case fstore.Int32:
 		takeNumbers(y, c, c.Int32s, at)
-	case c.Type == fstore.Int64:
+	case fstore.Int64:
 		takeNumbers(y, c, c.Int64s, at)
-	case c.Type == fstore.Float32:
+	case fstore.Float32:
 		takeNumbers(y, c, c.Float32s, at)
-	case c.Type == fstore.Float64:
+	case fstore.Float64:
 		takeNumbers(y, c, c.Float64s, at)
-	case c.Type == fstore.Timestamp:
+	case fstore.Timestamp:
 		y.takeInstants(c, at)
-	default:
+	case fstore.Bool, fstore.String, fstore.Bytes:
 		y.takeTexts(c)
 	}
 }
@@ -159,10 +160,10 @@ func (y *tally) takeTexts(c *fstore.Column) {
 		}
 		y.count++
 		y.text(textAt(c, i))
-		if least < 0 || compareRows(c, i, c, least) < 0 {
+		if least < 0 || fstore.CompareElements(c, i, c, least) < 0 {
 			least = i
 		}
-		if greatest < 0 || compareRows(c, i, c, greatest) > 0 {
+		if greatest < 0 || fstore.CompareElements(c, i, c, greatest) > 0 {
 			greatest = i
 		}
 	}
@@ -176,9 +177,14 @@ func textAt(c *fstore.Column, i int) string {
 		return c.Strings[i]
 	case fstore.Bytes:
 		return string(c.Bytes[i])
-	default: // Bool: numbers and instants have no text
-		return [...]string{falseText, "true"}[boolInt(c.Bools[i])]
+	case fstore.Bool:
+		if c.Bools[i] {
+			return "true"
+		}
+		return falseText
+	case fstore.Int32, fstore.Int64, fstore.Float32, fstore.Float64, fstore.Timestamp: // have no text
 	}
+	return ""
 }
 
 const falseText = "false"
@@ -207,10 +213,10 @@ func (y *tally) extremes(c *fstore.Column, least, greatest int) {
 	if least < 0 {
 		return
 	}
-	if y.least == nil || compareRows(c, least, y.least, 0) < 0 {
+	if y.least == nil || fstore.CompareElements(c, least, y.least, 0) < 0 {
 		y.least = oneRow(c, least)
 	}
-	if y.greatest == nil || compareRows(c, greatest, y.greatest, 0) > 0 {
+	if y.greatest == nil || fstore.CompareElements(c, greatest, y.greatest, 0) > 0 {
 		y.greatest = oneRow(c, greatest)
 	}
 }
@@ -242,31 +248,4 @@ func oneRow(c *fstore.Column, i int) *fstore.Column {
 	one := fstore.NewColumn("", c.Type, 1)
 	one.AppendFrom(c, i)
 	return &one
-}
-
-// compareRows orders two values of scalar columns of one type.
-func compareRows(a *fstore.Column, i int, b *fstore.Column, j int) int {
-	switch a.Type {
-	case fstore.Bool:
-		return boolInt(a.Bools[i]) - boolInt(b.Bools[j])
-	case fstore.Int32:
-		return cmp.Compare(a.Int32s[i], b.Int32s[j])
-	case fstore.Int64, fstore.Timestamp:
-		return cmp.Compare(a.Int64s[i], b.Int64s[j])
-	case fstore.Float32:
-		return cmp.Compare(a.Float32s[i], b.Float32s[j])
-	case fstore.Float64:
-		return cmp.Compare(a.Float64s[i], b.Float64s[j])
-	case fstore.String:
-		return cmp.Compare(a.Strings[i], b.Strings[j])
-	case fstore.Bytes: // below
-	}
-	return slices.Compare(a.Bytes[i], b.Bytes[j])
-}
-
-func boolInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

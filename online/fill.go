@@ -29,7 +29,7 @@ type filler struct {
 }
 
 // room makes the values of all fixed-width outputs, given how many there are of each type.
-func (f *filler) room(perType *[listMax]int) {
+func (f *filler) room(perType *[fstore.NumTypes]int) {
 	f.bools = room[bool](f.rows * perType[fstore.Bool])
 	f.int32s = room[int32](f.rows * perType[fstore.Int32])
 	f.int64s = room[int64](f.rows * (perType[fstore.Int64] + perType[fstore.Timestamp]))
@@ -290,6 +290,6 @@ func (t *textBuffer) finish(c *fstore.Column) {
 			}
 			from = to
 		}
-	default: // the others have no text
+	case fstore.Bool, fstore.Int32, fstore.Int64, fstore.Float32, fstore.Float64, fstore.Timestamp: // have no text
 	}
 }

@@ -19,8 +19,8 @@ type Prepared struct {
 	versions []version
 	outputs  []output
 
-	fixed   int          // bytes of a row: see rowBytes
-	perType [listMax]int // outputs of each fixed-width type
+	fixed   int                  // bytes of a row: see rowBytes
+	perType [fstore.NumTypes]int // outputs of each fixed-width type
 }
 
 // What a value of an answer takes beside its contents.
@@ -38,8 +38,6 @@ func (p *Prepared) rowBytes(events EventTimes) int {
 	}
 	return p.fixed
 }
-
-const listMax = int(fstore.Timestamp) + 1
 
 // keyGroup is a way of making keys from the request's columns; uses with the same one share the keys.
 type keyGroup struct {

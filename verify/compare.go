@@ -290,7 +290,7 @@ func equal(a *fstore.Column, i int, b *fstore.Column, j int) bool {
 		return false
 	}
 	if !a.Type.IsList() {
-		return equalElements(a, i, b, j)
+		return fstore.CompareElements(a, i, b, j) == 0
 	}
 	from, n := int(a.Offsets[i]), int(a.Offsets[i+1]-a.Offsets[i])
 	other := int(b.Offsets[j])
@@ -298,29 +298,9 @@ func equal(a *fstore.Column, i int, b *fstore.Column, j int) bool {
 		return false
 	}
 	for k := range n {
-		if !equalElements(a, from+k, b, other+k) {
+		if fstore.CompareElements(a, from+k, b, other+k) != 0 {
 			return false
 		}
 	}
 	return true
-}
-
-func equalElements(a *fstore.Column, i int, b *fstore.Column, j int) bool {
-	switch a.Type.Elem() {
-	case fstore.Bool:
-		return a.Bools[i] == b.Bools[j]
-	case fstore.Int32:
-		return a.Int32s[i] == b.Int32s[j]
-	case fstore.Int64, fstore.Timestamp:
-		return a.Int64s[i] == b.Int64s[j]
-	case fstore.Float32:
-		return cmp.Compare(a.Float32s[i], b.Float32s[j]) == 0
-	case fstore.Float64:
-		return cmp.Compare(a.Float64s[i], b.Float64s[j]) == 0
-	case fstore.String:
-		return a.Strings[i] == b.Strings[j]
-	case fstore.Bytes:
-		return bytes.Equal(a.Bytes[i], b.Bytes[j])
-	}
-	return false
 }

@@ -12,7 +12,7 @@ import (
 
 // Types returns every type there is.
 func Types() (out []fstore.Type) {
-	for t := fstore.Bool; t <= fstore.Timestamp; t++ {
+	for _, t := range fstore.Scalars() {
 		out = append(out, t, fstore.List(t))
 	}
 	return out

@@ -188,22 +188,6 @@ func gather(c, all *fstore.Column, entries []listEntry) {
 		if c.IsNull(i) {
 			continue
 		}
-		from, to := e.offset, e.offset+e.length
-		switch c.Type.Elem() {
-		case fstore.Bool:
-			c.Bools = append(c.Bools, all.Bools[from:to]...)
-		case fstore.Int32:
-			c.Int32s = append(c.Int32s, all.Int32s[from:to]...)
-		case fstore.Int64, fstore.Timestamp:
-			c.Int64s = append(c.Int64s, all.Int64s[from:to]...)
-		case fstore.Float32:
-			c.Float32s = append(c.Float32s, all.Float32s[from:to]...)
-		case fstore.Float64:
-			c.Float64s = append(c.Float64s, all.Float64s[from:to]...)
-		case fstore.String:
-			c.Strings = append(c.Strings, all.Strings[from:to]...)
-		case fstore.Bytes:
-			c.Bytes = append(c.Bytes, all.Bytes[from:to]...)
-		}
+		c.AppendElements(all, int(e.offset), int(e.offset+e.length))
 	}
 }

@@ -71,7 +71,7 @@ func (w *lockSchema) value(t reflect.Type) map[string]any {
 		return map[string]any{}
 	case reflect.TypeFor[fstore.Type]():
 		names := []string{}
-		for t := fstore.Bool; t <= fstore.Timestamp; t++ {
+		for _, t := range fstore.Scalars() {
 			names = append(names, t.String(), fstore.List(t).String())
 		}
 		return map[string]any{"enum": names}

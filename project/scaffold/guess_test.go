@@ -5,7 +5,9 @@ import (
 	"testing"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/columntest"
 	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/sqltype"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -128,5 +130,14 @@ func TestFilesAreGrouped(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+}
+
+// A column that the engine has in the type of a feature is proposed as that type.
+func TestEveryTypeIsProposed(t *testing.T) {
+	for _, typ := range columntest.Types() {
+		if got := typeFor(sqltype.Of(typ)); got != typ {
+			t.Errorf("a column of type %s is proposed as %s, want %s", sqltype.Of(typ), got, typ)
+		}
 	}
 }

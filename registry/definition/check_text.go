@@ -52,7 +52,7 @@ func typeHint(s string) string {
 
 func typeNames() []string {
 	var names []string
-	for t := fstore.Bool; t <= fstore.Timestamp; t++ {
+	for _, t := range fstore.Scalars() {
 		names = append(names, t.String())
 	}
 	return append(names, "list<float32>")

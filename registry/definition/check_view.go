@@ -232,14 +232,14 @@ func (c *checker) output(v *view, columns []fstore.EngineColumn, from string, po
 // typesFor says which types would fit a column.
 func (c *checker) typesFor(engineType string, key bool) string {
 	var fit []string
-	for t := fstore.Bool; t <= fstore.Timestamp; t++ {
+	for _, t := range fstore.Scalars() {
 		if (t.IsKey() || !key) && sqltype.Parse(engineType).Converts(t) {
 			fit = append(fit, t.String())
 		}
 	}
-	for t := fstore.Bool; t <= fstore.Timestamp && len(fit) == 0; t++ {
-		if sqltype.Parse(engineType).Converts(fstore.List(t)) {
-			fit = append(fit, fstore.List(t).String())
+	for _, t := range fstore.Scalars() {
+		if list := fstore.List(t); sqltype.Parse(engineType).Converts(list) && !key {
+			fit = append(fit, list.String())
 		}
 	}
 	if len(fit) == 0 {

@@ -136,14 +136,14 @@ func text(form string) *jsonSchema {
 	case "path":
 		s.Examples = []string{"${DATA:-data}/lines/*.parquet"}
 	case "type":
-		for t := fstore.Bool; t <= fstore.Timestamp; t++ {
+		for _, t := range fstore.Scalars() {
 			s.Enum = append(s.Enum, t.String())
 		}
-		for t := fstore.Bool; t <= fstore.Timestamp; t++ {
+		for _, t := range fstore.Scalars() {
 			s.Enum = append(s.Enum, fstore.List(t).String())
 		}
 	case "keytype":
-		for t := fstore.Bool; t <= fstore.Timestamp; t++ {
+		for _, t := range fstore.Scalars() {
 			if t.IsKey() {
 				s.Enum = append(s.Enum, t.String())
 			}

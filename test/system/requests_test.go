@@ -211,7 +211,7 @@ func TestStrangeRequestsThatAreRight(t *testing.T) {
 }
 
 // send does one HTTP request and returns what came back.
-func send(t *testing.T, s *served, method, path, body string, header ...string) (int, string) {
+func send(t testing.TB, s *served, method, path, body string, header ...string) (int, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
