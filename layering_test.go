@@ -52,6 +52,8 @@ var layers = map[string][]string{
 	"registry/record":     {},
 	"registry/sqlite":     {"registry/record", "regular"},
 	"registry/memory":     {"registry/record"},
+
+	"registry/registrytest": {"registry"},
 }
 
 // homes says where a dependency may be imported from: cgo and every wire format stay in one place.
@@ -66,12 +68,13 @@ var homes = map[string][]string{
 	"github.com/spf13/":                              {"cmd", "project", "internal/usage"},
 	"github.com/goccy/go-yaml":                       {"registry", "project"},
 	"github.com/parquet-go/parquet-go":               {"offline", "materialize", "feature_repo", "cmd", "test"},
-	"github.com/google/go-cmp":                       {"online/onlinetest"}, // else tests only
+	"github.com/google/go-cmp":                       {"online/onlinetest", "registry/registrytest"}, // else tests only
 	"pgregory.net/rapid":                             {"online/onlinetest", "internal/columntest"},
 	"github.com/rogpeppe/go-internal":                {}, // tests only
 	"github.com/fstore-dev/fstore/online/onlinetest": {},
 
-	"github.com/fstore-dev/fstore/registry/definition/definitiontest": {},
+	"github.com/fstore-dev/fstore/registry/registrytest":              {},
+	"github.com/fstore-dev/fstore/registry/definition/definitiontest": {"registry/registrytest"},
 	"github.com/fstore-dev/fstore/server/servertest":                  {},
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/fstore-dev/fstore/registry/definition"
+	"github.com/fstore-dev/fstore/registry/memory"
 )
 
 var epoch = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
@@ -29,12 +29,10 @@ func shop(t testing.TB, edits ...string) *definition.Definitions {
 	return d
 }
 
+// open opens a registry in memory.
 func open(t testing.TB) *registry.Store {
 	t.Helper()
-	db, err := openURL(context.Background(), "sqlite://"+filepath.Join(t.TempDir(), "reg", "registry.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := registry.New(memory.New().Open("test"))
 	t.Cleanup(func() { db.Close() })
 	return db
 }

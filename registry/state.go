@@ -189,10 +189,10 @@ func decodeView(ref fstore.ViewRef, text string) (*fstore.ViewVersion, error) {
 	if err := decode(KindView, ref.String(), text, v); err != nil {
 		return nil, err
 	}
-	if v.Ref != ref || v.View.Name != ref.Name {
-		return nil, another(KindView, ref.String(), v.Ref.String())
+	if err := another(KindView, ref.String(), v.Ref.String()); err != nil {
+		return nil, err
 	}
-	return v, nil
+	return v, another(KindView, ref.Name, v.View.Name)
 }
 
 func decodeService(ref fstore.ViewRef, text string) (*definition.ServiceVersion, error) {
@@ -200,10 +200,7 @@ func decodeService(ref fstore.ViewRef, text string) (*definition.ServiceVersion,
 	if err := decode(KindService, ref.String(), text, v); err != nil {
 		return nil, err
 	}
-	if v.Ref != ref {
-		return nil, another(KindService, ref.String(), v.Ref.String())
-	}
-	return v, nil
+	return v, another(KindService, ref.String(), v.Ref.String())
 }
 
 func decode(kind Kind, name, text string, into any) error {

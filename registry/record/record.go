@@ -32,7 +32,7 @@ type Tx interface {
 	// Put adds a record, or replaces the one with its key. A TrainingSet with ID 0 gets a new ID.
 	Put(ctx context.Context, r Record) error
 
-	// Delete removes the record that has the key of r, if there is one.
+	// Delete removes the record that has the key of r, if there is one. Training sets and their locks are never deleted.
 	Delete(ctx context.Context, r Record) error
 }
 

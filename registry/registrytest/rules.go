@@ -1,0 +1,291 @@
+package registrytest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/registry/definition"
+	"github.com/fstore-dev/fstore/registry/definition/definitiontest"
+	"github.com/fstore-dev/fstore/registry/record"
+)
+
+// operation is something that a project does with a registry.
+type operation struct {
+	name string
+	do   func(ctx context.Context, r *registry.Store) error
+}
+
+// operations has every operation that writes, in an order in which each of them writes something.
+func operations(t testing.TB) []operation {
+	var token string
+	set := registry.TrainingSetRecord{Name: "q4", Created: epoch, Service: "churn@1", Rows: 7, Out: "q4.parquet", Lock: []byte(`{"a":1}`)}
+	model := fstore.ModelRef{Name: "fraud", Version: "1"}
+	first, second := checked(t), checked(t, "ttl: 90d", "ttl: 30d", "  - world.population\n", "")
+	apply := func(d *definition.Definitions) func(ctx context.Context, r *registry.Store) error {
+		return func(ctx context.Context, r *registry.Store) error {
+			p, err := r.Plan(ctx, shop, d)
+			if err != nil {
+				return err
+			}
+			_, err = r.Apply(ctx, p, registry.CommitInfo{Now: epoch, Author: "ann", Message: "m"})
+			return err
+		}
+	}
+	pin := func(version, set string) func(ctx context.Context, r *registry.Store) error {
+		return func(ctx context.Context, r *registry.Store) error {
+			s, err := r.Snapshot(ctx, shop)
+			if err != nil {
+				return err
+			}
+			list, err := s.HeadService("churn")
+			if err != nil {
+				return err
+			}
+			p := registry.Pin{Model: fstore.ModelRef{Name: "fraud", Version: version}, List: list, TrainingSet: set, Now: epoch}
+			_, _, err = r.PinModel(ctx, shop, p)
+			return err
+		}
+	}
+	return []operation{
+		{"apply", apply(first)},
+		{"promote", func(ctx context.Context, r *registry.Store) error {
+			s, err := r.Snapshot(ctx, shop)
+			if err != nil {
+				return err
+			}
+			published := map[fstore.ViewRef]time.Time{}
+			for _, v := range s.Live() {
+				published[v.Ref] = epoch
+			}
+			_, err = r.Promote(ctx, shop, published, epoch)
+			return err
+		}},
+		{"record a training set", func(ctx context.Context, r *registry.Store) error {
+			return r.AddTrainingSet(ctx, shop, set, registry.RefuseName)
+		}},
+		{"pin a training set", pin("1", "q4")},
+		{"pin a service", pin("2", "")},
+		{"name an alias", func(ctx context.Context, r *registry.Store) error {
+			_, err := r.AliasModel(ctx, shop, "fraud", "champion", "1", epoch)
+			return err
+		}},
+		{"replace a training set", func(ctx context.Context, r *registry.Store) error {
+			return r.AddTrainingSet(ctx, shop, set, registry.ReplaceName)
+		}},
+		{"apply a change", apply(second)},
+		{"take a lease", func(ctx context.Context, r *registry.Store) (err error) {
+			token, err = r.AcquireLease(ctx, shop, "v@1", time.Minute, epoch)
+			return err
+		}},
+		{"renew a lease", func(ctx context.Context, r *registry.Store) error {
+			return r.RenewLease(ctx, shop, "v@1", token, time.Minute, epoch.Add(time.Second))
+		}},
+		{"drop leases", func(ctx context.Context, r *registry.Store) error {
+			_, err := r.DropLeases(ctx, shop, epoch.Add(time.Hour))
+			return err
+		}},
+		{"unpin", func(ctx context.Context, r *registry.Store) error {
+			_, err := r.UnpinModel(ctx, shop, fstore.ModelRef{Name: "fraud", Version: "2"}, epoch)
+			return err
+		}},
+		{"drop an alias", func(ctx context.Context, r *registry.Store) error {
+			_, err := r.DropAlias(ctx, shop, "fraud", "champion", epoch)
+			return err
+		}},
+		{"unpin the last", func(ctx context.Context, r *registry.Store) error {
+			_, err := r.UnpinModel(ctx, shop, model, epoch)
+			return err
+		}},
+		{"apply the first again", apply(first)},
+	}
+}
+
+// checked checks the shop after replacing texts in its files.
+func checked(t testing.TB, edits ...string) *definition.Definitions {
+	t.Helper()
+	d, err := definitiontest.Check(t, definitiontest.Shop(t, edits...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// failedOperationsLeaveNothing lets each use of a transaction fail in turn, until the operation succeeds.
+func failedOperationsLeaveNothing(t *testing.T, s *Storage) {
+	ctx, b := context.Background(), s.open(t)
+	sound := registry.New(b)
+	for _, op := range operations(t) {
+		before := text(all(t, b, shop))
+		uses := &failing{Backend: b}
+		for fails := 0; ; fails++ {
+			uses.left = fails
+			err := op.do(ctx, registry.New(uses))
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, fstore.ErrUnavailable) || fails > 500 {
+				t.Fatalf("%s: %v", op.name, err)
+			}
+			if d := cmp.Diff(before, text(all(t, b, shop))); d != "" {
+				t.Fatalf("%s, failed at use %d, has left something (-before +after)\n%s", op.name, fails, d)
+			}
+		}
+		if cmp.Equal(before, text(all(t, b, shop))) {
+			t.Errorf("%s has written nothing", op.name)
+		}
+		if err := readAll(ctx, sound); err != nil {
+			t.Errorf("after %s: %v", op.name, err)
+		}
+	}
+}
+
+// failing is a Backend whose transactions fail after a number of uses.
+type failing struct {
+	registry.Backend
+	left int
+}
+
+func (f *failing) use() error {
+	if f.left--; f.left < 0 {
+		return fstore.Errorf(fstore.ErrUnavailable, "the storage fails")
+	}
+	return nil
+}
+
+func (f *failing) Read(ctx context.Context, project string, do func(record.Tx) error) error {
+	return f.Backend.Read(ctx, project, func(tx record.Tx) error { return do(failingTx{tx, f}) })
+}
+
+func (f *failing) Write(ctx context.Context, project string, do func(record.Tx) error) error {
+	return f.Backend.Write(ctx, project, func(tx record.Tx) error { return do(failingTx{tx, f}) })
+}
+
+type failingTx struct {
+	record.Tx
+	of *failing
+}
+
+func (tx failingTx) Get(ctx context.Context, r record.Record) (bool, error) {
+	if err := tx.of.use(); err != nil {
+		return false, err
+	}
+	return tx.Tx.Get(ctx, r)
+}
+
+func (tx failingTx) List(ctx context.Context, r record.Record) iter.Seq2[record.Record, error] {
+	return func(yield func(record.Record, error) bool) {
+		for r, err := range tx.Tx.List(ctx, r) {
+			if failed := tx.of.use(); failed != nil {
+				r, err = nil, failed
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (tx failingTx) Put(ctx context.Context, r record.Record) error {
+	if err := tx.of.use(); err != nil {
+		return err
+	}
+	return tx.Tx.Put(ctx, r)
+}
+
+func (tx failingTx) Delete(ctx context.Context, r record.Record) error {
+	if err := tx.of.use(); err != nil {
+		return err
+	}
+	return tx.Tx.Delete(ctx, r)
+}
+
+// readAll asks a registry for everything. What is not there is fine; any other error is returned.
+func readAll(ctx context.Context, r *registry.Store) error {
+	_, commits := r.Commits(ctx, shop)
+	_, lives := r.Lives(ctx, shop)
+	_, sets := r.TrainingSets(ctx, shop)
+	_, locks := r.Locks(ctx)
+	_, set := r.TrainingSet(ctx, shop, "q4")
+	s, err := r.Snapshot(ctx, shop)
+	errs := []error{commits, lives, sets, locks, set, err}
+	if err == nil {
+		s.Live()
+		s.Entities()
+		s.Sources()
+		s.Views()
+		s.Services()
+		s.KeyColumns()
+		s.Versions("world")
+		_, head := s.HeadService("churn")
+		_, serving := s.ServingService("churn")
+		_, first := s.ServiceVersion(fstore.ViewRef{Name: "churn", Version: 1})
+		_, headFeatures := s.HeadFeatures([]string{"customer_orders.*", "world@1.*"})
+		_, servingFeatures := s.ServingFeatures([]string{"customer_orders.order_value", "world.*"})
+		errs = append(errs, head, serving, first, headFeatures, servingFeatures)
+		for _, m := range s.Models() {
+			_, features := s.ModelFeatures(m.Ref)
+			errs = append(errs, features)
+		}
+	}
+	for _, err := range errs {
+		if err != nil && !errors.Is(err, fstore.ErrNotFound) && !errors.Is(err, fstore.ErrNotReady) && !errors.Is(err, fstore.ErrInvalid) {
+			return err
+		}
+	}
+	return nil
+}
+
+// filled returns a storage with something of everything.
+func filled(t *testing.T, s *Storage) (registry.Backend, []record.Record) {
+	t.Helper()
+	ctx, b := context.Background(), s.open(t)
+	for _, op := range operations(t)[:10] {
+		if err := op.do(ctx, registry.New(b)); err != nil {
+			t.Fatalf("%s: %v", op.name, err)
+		}
+	}
+	return b, all(t, b, shop)
+}
+
+// probe reads everything while the storage is spoilt, and says how it was.
+func probe(b registry.Backend) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	ctx := context.Background()
+	r := registry.New(b)
+	if err := readAll(ctx, r); err != nil {
+		return err
+	}
+	if _, err := r.Promote(ctx, shop, nil, epoch); err != nil {
+		return err
+	}
+	return r.NoteIdle(ctx, shop, epoch)
+}
+
+// undone is a backend in whose transactions one more change is made, and nothing is kept.
+type undone struct {
+	tx record.Tx
+	registry.Backend
+}
+
+func (u undone) Read(_ context.Context, project string, do func(record.Tx) error) error {
+	return u.Write(context.Background(), project, do)
+}
+
+func (u undone) Write(_ context.Context, project string, do func(record.Tx) error) error {
+	if project != shop {
+		return nil
+	}
+	return do(u.tx)
+}
