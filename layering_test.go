@@ -47,6 +47,9 @@ var layers = map[string][]string{
 	"test":         {"test", "client", "project", "registry", "offline", "online", "materialize", "server", "proto", "feature_repo"},
 
 	// Packages within a folder that may import less, or more, than the folder.
+	"offline/lock":        {"regular", "sqltype"},
+	"offline/trainset":    {"offline/lock", "regular"},
+	"offline/duckdb":      {},
 	"registry/sqlgate":    {"functions"},
 	"registry/definition": {"registry/definition", "registry/sqlgate", "regular", "sqltype"},
 	"registry/record":     {},
@@ -58,7 +61,8 @@ var layers = map[string][]string{
 
 // homes says where a dependency may be imported from: cgo and every wire format stay in one place.
 var homes = map[string][]string{
-	"github.com/duckdb/":                             {"offline", "test", "registry/definition/definitiontest"},
+	"C":                                              {"offline/duckdb"},
+	"github.com/duckdb/":                             {"offline/duckdb", "test", "registry/definition/definitiontest"},
 	"google.golang.org/protobuf":                     {"proto", "server", "test"},
 	"google.golang.org/grpc":                         {"proto", "server", "client", "test"},
 	"github.com/redis/go-redis":                      {"online/redis", "test"},
@@ -71,6 +75,7 @@ var homes = map[string][]string{
 	"github.com/google/go-cmp":                       {"online/onlinetest", "registry/registrytest"}, // else tests only
 	"pgregory.net/rapid":                             {"online/onlinetest", "internal/columntest"},
 	"github.com/rogpeppe/go-internal":                {}, // tests only
+	"github.com/fstore-dev/fstore/offline/duckdb":    {"offline"},
 	"github.com/fstore-dev/fstore/online/onlinetest": {},
 
 	"github.com/fstore-dev/fstore/registry/registrytest":              {},
@@ -148,7 +153,7 @@ func TestTheRegistryKnowsNoBackend(t *testing.T) {
 }
 
 // engineless are packages that programs use which have no use for the engine: they come without DuckDB and cgo.
-var engineless = []string{"offline/lock", "client"}
+var engineless = []string{"offline/lock", "offline/trainset", "client"}
 
 func TestPackagesWithoutTheEngine(t *testing.T) {
 	all := packages(t)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/offline/trainset"
 )
 
 // twins writes two files of the same size, in which every value is 1 or 2, and returns what is in them.
@@ -45,18 +46,18 @@ func overwrite(t testing.TB, path string, text []byte) {
 }
 
 // tick waits until the file system's clock shows another time than a file has.
-func tick(t testing.TB, d *digests, path string) {
+func tick(t testing.TB, d *trainset.Digests, path string) {
 	t.Helper()
 	for {
 		info, err := os.Stat(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		now, err := d.now()
+		now, err := d.Now()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if changed, _ := changedAt(info); now.UnixNano() > changed {
+		if trainset.Identify(info).Changed < now.UnixNano() {
 			return
 		}
 	}
@@ -67,7 +68,7 @@ func tick(t testing.TB, d *digests, path string) {
 func TestAFileThatChangesWhileItIsReadIsNamed(t *testing.T) {
 	for _, stage := range []string{"read views", "join", "write", "summarize", "lock"} {
 		for _, file := range []string{"s/a.parquet", "l.parquet"} {
-			for _, rest := range []time.Duration{0, settled} {
+			for _, rest := range []time.Duration{0, trainset.Settled} {
 				t.Run(fmt.Sprint(stage, " ", file, " ", rest), func(t *testing.T) {
 					r := newRepo(t, 2)
 					one, two := twins(r)
@@ -78,13 +79,13 @@ func TestAFileThatChangesWhileItIsReadIsNamed(t *testing.T) {
 							t.Fatal(err)
 						}
 					}
-					r.e.digests.rest = rest
+					r.e.digests.TrustAfter(rest)
 					tick(t, r.e.digests, path)
 					req := r.request("l.parquet", all(view(source_("s/*.parquet"), []string{"k int64"}, []string{"a int64"})))
 					req.List.Outputs[0] = fstore.FeatureOutput{As: "was", Feature: "a"}
 					req.Timestamp = "event"
 					done := false
-					req.Progress = func(p Progress) {
+					req.Progress = func(p trainset.Progress) {
 						// labels are stamped in "read labels", the source in "read views"
 						if p.Stage == stage && !done && (file == "l.parquet" || stage != "read views") {
 							done = true

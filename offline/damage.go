@@ -32,12 +32,12 @@ func checkParquet(path string) error {
 	}
 	f, err := regular.Open(path, regular.AnySize)
 	if err != nil {
-		return readError(path, err)
+		return regular.ReadError(path, err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return readError(path, err)
+		return regular.ReadError(path, err)
 	}
 	size := info.Size()
 	if size == 0 {
@@ -47,7 +47,7 @@ func checkParquet(path string) error {
 	var footer [8]byte
 	if size >= int64(len(head)) {
 		if _, err := f.ReadAt(head[:], 0); err != nil {
-			return readError(path, err)
+			return regular.ReadError(path, err)
 		}
 	}
 	if string(head[:]) == encryptedMagic {
@@ -58,7 +58,7 @@ func checkParquet(path string) error {
 	}
 	if size >= int64(len(head)+len(footer)) {
 		if _, err := f.ReadAt(footer[:], size-int64(len(footer))); err != nil {
-			return readError(path, err)
+			return regular.ReadError(path, err)
 		}
 		copy(tail[:], footer[4:])
 	}
@@ -71,24 +71,11 @@ func checkParquet(path string) error {
 	return nil
 }
 
-// readError says why a file cannot be opened or read.
-func readError(path string, err error) error {
-	var bad *fstore.Error
-	if errors.As(err, &bad) {
-		return fstore.Errorf(fstore.ErrInvalid, "%s %s", path, bad.Message).WithHint("%s", bad.Hint)
-	}
-	var e *os.PathError
-	if errors.As(err, &e) {
-		err = e.Err
-	}
-	return fstore.Errorf(fstore.ErrInvalid, "%s cannot be read: %v", path, err)
-}
-
 // checkRegular returns an error unless a path names a file. DuckDB opens files by their paths, so it is asked right
 // before.
 func checkRegular(path string) error {
 	if _, err := regular.Stat(path); err != nil {
-		return readError(path, err)
+		return regular.ReadError(path, err)
 	}
 	return nil
 }
@@ -105,7 +92,7 @@ func OpenParquet(path string) (_ *os.File, _ *parquet.File, err error) {
 	}
 	f, err := regular.Open(path, regular.AnySize)
 	if err != nil {
-		return nil, nil, readError(path, err)
+		return nil, nil, regular.ReadError(path, err)
 	}
 	info, err := f.Stat()
 	if err != nil {

@@ -132,7 +132,7 @@ func TestATrainingSetOfDaysIsMadeAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, found := m.states("")
-	if again := m.again(r.e, found); !again.Same {
+	if again := m.rebuild(r.e, found); !again.Same {
 		t.Errorf("it comes out different: %v", again.Columns)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/duckdb"
+	"github.com/fstore-dev/fstore/offline/trainset"
 )
 
 // Options is what an Engine is opened with.
@@ -29,11 +30,11 @@ type Options struct {
 type Engine struct {
 	db        *duckdb.DB
 	opts      Options
-	temp      *scratch     // for what exceeds the memory limit
-	databases atomic.Int64 // opened so far, for the names of their folders in temp
+	temp      *trainset.Scratch // for what exceeds the memory limit
+	databases atomic.Int64      // opened so far, for the names of their folders in temp
 	binder    binder
 
-	digests *digests
+	digests *trainset.Digests
 }
 
 // Open starts an engine. The caller closes it.
@@ -46,36 +47,39 @@ func Open(o Options) (*Engine, error) {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "make the temporary folder: %v", err).
 			WithHint("set offline.temp_dir in fstore.yaml to a folder that can be written")
 	}
-	e := &Engine{opts: o, temp: temp, digests: newDigests(o.Digests, temp.path)}
+	e := &Engine{opts: o, temp: temp, digests: trainset.NewDigests(o.Digests, temp.Path())}
 	if e.db, err = e.open(); err != nil {
-		return nil, errors.Join(err, temp.remove())
+		return nil, errors.Join(err, temp.Remove())
 	}
 	return e, nil
 }
 
+// DuckDBVersion returns the version of the engine, such as v1.4.1.
+func DuckDBVersion() string { return duckdb.Version() }
+
 // open opens a database with the engine's settings. Its spill files have fixed names, so it gets a folder of its own,
 // which DuckDB makes when it needs it.
 func (e *Engine) open() (*duckdb.DB, error) {
-	temp := filepath.Join(e.temp.path, strconv.FormatInt(e.databases.Add(1), 10))
+	temp := filepath.Join(e.temp.Path(), strconv.FormatInt(e.databases.Add(1), 10))
 	return duckdb.Open(duckdb.Config{Threads: e.opts.Threads, MemoryLimit: e.opts.MemoryLimit, TempDir: temp})
 }
 
 // spillFolder makes a folder of this engine's own below dir, as DuckDB's spill files have fixed names.
-func spillFolder(dir string) (*scratch, error) {
+func spillFolder(dir string) (*trainset.Scratch, error) {
 	if dir == "" {
 		dir = os.TempDir()
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	return newScratch(dir, "fstore-spill-")
+	return trainset.NewScratch(dir, "fstore-spill-")
 }
 
 // Close releases the engine. Nothing may run on it any more.
 func (e *Engine) Close() error {
-	_ = e.digests.save() // what is not remembered is read again
+	_ = e.digests.Save() // what is not remembered is read again
 	e.binder.close()
-	return errors.Join(e.db.Close(), e.temp.remove())
+	return errors.Join(e.db.Close(), e.temp.Remove())
 }
 
 // session is one operation's connection, with what it has learned of sources so far.
@@ -83,12 +87,12 @@ type session struct {
 	e       *Engine
 	own     *duckdb.DB // of this session alone; nil: the engine's
 	conn    *duckdb.Conn
-	sources map[string]*source // by sourceKey
-	sites   []site             // where values are converted
-	tables  int                // relations made so far, for their names
-	locks   bool               // a lock is going to say what was read
-	early   *earlyDigests      // of what is read; nil: none are wanted
-	pinned  *pinned            // the files to read; nil: those that the paths match
+	sources map[string]*source     // by sourceKey
+	sites   []site                 // where values are converted
+	tables  int                    // relations made so far, for their names
+	locks   bool                   // a lock is going to say what was read
+	early   *trainset.EarlyDigests // of what is read; nil: none are wanted
+	pinned  *trainset.Pinned       // the files to read; nil: those that the paths match
 }
 
 func (e *Engine) session(ctx context.Context) (*session, error) {

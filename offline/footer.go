@@ -40,35 +40,16 @@ func (s *session) checkFooters(ctx context.Context, def *fstore.Source, keys []s
 		}
 	}
 	for _, file := range src.files {
-		if err := s.e.digests.checkFooter(ctx, file, columns); err != nil {
+		if err := s.e.checkFooter(ctx, file, columns); err != nil {
 			return fmt.Errorf("source %s: %w", def.Name, err)
 		}
 	}
 	return nil
 }
 
-// checkFooter checks the columns of one file of which it is not remembered that they are right.
-func (d *digests) checkFooter(ctx context.Context, path string, columns []string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return readError(path, err)
-	}
-	was, _ := d.remembered(path)
-	if was.fileID != known(info, "").fileID {
-		was = known(info, "")
-	}
-	columns = slices.DeleteFunc(slices.Clone(columns), func(c string) bool { return slices.Contains(was.Right, c) })
-	if len(columns) == 0 {
-		return nil
-	}
-	if err := footerIsRight(ctx, path, columns); err != nil {
-		return err
-	}
-	if now, err := os.Stat(path); err == nil && known(now, "").fileID == was.fileID && d.isSettled(now) {
-		was.Right = append(slices.Clone(was.Right), columns...)
-		d.remember(path, was)
-	}
-	return nil
+// checkFooter checks those columns of a file whose statistics are not known to be right.
+func (e *Engine) checkFooter(ctx context.Context, path string, columns []string) error {
+	return e.digests.CheckColumns(path, columns, func(columns []string) error { return footerIsRight(ctx, path, columns) })
 }
 
 // footerIsRight returns an error that names the first column and row group whose statistics are wrong.

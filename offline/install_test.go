@@ -10,6 +10,13 @@ import (
 	"time"
 
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/offline/trainset"
+)
+
+// Names of the files in a staging folder.
+const (
+	stagedFile = "out.parquet"
+	stagedLock = "out.lock.json"
 )
 
 // errKilled stands for the end of the process.
@@ -23,15 +30,15 @@ func TestAKilledTrainingSetIsThereOrNot(t *testing.T) {
 		recorded bool
 		undo     func(dir, out string) error // takes back what comes behind the point
 	}{
-		{"before_the_lock_is_ready", false, func(dir, _ string) error { return os.Remove(filepath.Join(dir, readyLock)) }},
+		{"before_the_lock_is_ready", false, func(dir, _ string) error { return os.Remove(filepath.Join(dir, stagedLock)) }},
 		{"before_it_is_recorded", false, func(string, string) error { return nil }},
 		{"before_the_old_lock_is_removed", true, func(string, string) error { return nil }},
 		{"before_the_file_is_moved", true, func(_, out string) error { return os.Remove(lock.Path(out)) }},
 		{"before_the_lock_is_moved", true, func(dir, out string) error {
-			return errors.Join(os.Remove(lock.Path(out)), os.Rename(filepath.Join(dir, readyFile), out))
+			return errors.Join(os.Remove(lock.Path(out)), os.Rename(filepath.Join(dir, stagedFile), out))
 		}},
 		{"before_the_folder_is_removed", true, func(dir, out string) error {
-			return errors.Join(os.Rename(filepath.Join(dir, readyFile), out), os.Rename(filepath.Join(dir, readyLock), lock.Path(out)))
+			return errors.Join(os.Rename(filepath.Join(dir, stagedFile), out), os.Rename(filepath.Join(dir, stagedLock), lock.Path(out)))
 		}},
 	}
 	for _, m := range moves {
@@ -71,12 +78,12 @@ func TestAKilledTrainingSetIsThereOrNot(t *testing.T) {
 			recorded := func(have []byte) (string, bool, error) {
 				return req.Out, m.recorded && string(have) == string(lock), nil
 			}
-			done, err := Settle(t.Context(), r.dir, recorded)
+			done, err := trainset.Settle(t.Context(), r.dir, recorded)
 			if err != nil {
 				t.Fatal(err)
 			}
 			got := r.pair(req.Out)
-			whole, err := digest(context.Background(), req.Out)
+			whole, err := trainset.Digest(context.Background(), req.Out)
 			switch {
 			case err != nil:
 				t.Error(err)
@@ -92,23 +99,6 @@ func TestAKilledTrainingSetIsThereOrNot(t *testing.T) {
 				t.Errorf("left over: %v", left)
 			}
 		})
-	}
-}
-
-// TestSettleGivesNoFileALockThatIsNotIts puts another file in the place before the lock comes.
-func TestSettleGivesNoFileALockThatIsNotIts(t *testing.T) {
-	r := newRepo(t, 1)
-	dir, out := filepath.Join(r.dir, ".out.parquet-unfinished-1"), filepath.Join(r.dir, "out.parquet")
-	text := `{"output":{"sha256":"00"}}`
-	if err := errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, readyLock), []byte(text+"\n"), 0o644), os.WriteFile(out, []byte("another"), 0o644)); err != nil {
-		t.Fatal(err)
-	}
-	done, err := Settle(t.Context(), r.dir, func([]byte) (string, bool, error) { return out, true, nil })
-	if err != nil || len(done) > 0 {
-		t.Errorf("settled %v: %v", done, err)
-	}
-	if _, err := os.Stat(lock.Path(out)); !os.IsNotExist(err) {
-		t.Errorf("the file has a lock: %v", err)
 	}
 }
 

@@ -22,7 +22,7 @@ const (
 func readKeyJSON(path string, keys []fstore.Field, empty emptyFile) (*fstore.Batch, error) {
 	f, err := regular.Open(path, maxKeyFile)
 	if err != nil {
-		return nil, readError(path, err)
+		return nil, regular.ReadError(path, err)
 	}
 	defer f.Close()
 	b := &fstore.Batch{}

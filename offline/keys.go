@@ -39,7 +39,7 @@ func (e *Engine) ReadKeys(ctx context.Context, path string, keys []fstore.Field)
 	}
 	defer s.close()
 	if f, err := regular.Open(e.absolute(path), maxKeyFile); err != nil {
-		return nil, readError(path, err)
+		return nil, regular.ReadError(path, err)
 	} else if err := f.Close(); err != nil {
 		return nil, err
 	}
@@ -71,5 +71,5 @@ func (e *Engine) ReadKeys(ctx context.Context, path string, keys []fstore.Field)
 	case b.Len > maxKeyRows:
 		return nil, fstore.Errorf(fstore.ErrTooLarge, "more than %d rows of keys", maxKeyRows).WithHint("split the file")
 	}
-	return b, s.unchanged(ctx, r.stamp, r.file)
+	return b, s.checkFile(ctx, r.stamp, r.file)
 }

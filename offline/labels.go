@@ -53,7 +53,7 @@ func (s *session) labels(ctx context.Context, req *TrainingRequest, c cut) (*lab
 // labelPath returns where the file of labels is.
 func (s *session) labelPath(path string) string {
 	if s.pinned != nil {
-		return s.pinned.labels
+		return s.pinned.Labels
 	}
 	return s.e.absolute(path)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/offline/trainset"
 )
 
 // history writes a history of key 1 with one value, from the start of the 9th on.
@@ -216,7 +217,7 @@ func TestACancelledTrainingSetLeavesNothing(t *testing.T) {
 	r.write("l.parquet", "SELECT i % 500 AS k, TIMESTAMP '2011-12-09' AS t FROM range(200000) t(i)")
 	ctx, cancel := context.WithCancel(t.Context())
 	req := r.request("l.parquet", all(v))
-	req.Progress = func(p Progress) {
+	req.Progress = func(p trainset.Progress) {
 		if p.Stage == "join" {
 			cancel()
 		}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/offline/trainset"
 )
 
 func TestTheLockSaysWhatWentInAndWhatCameOut(t *testing.T) {
@@ -29,15 +30,15 @@ func TestTheLockSaysWhatWentInAndWhatCameOut(t *testing.T) {
 	req.Version = "v0.1"
 	req.Registry = lock.Registry{Project: "shop", Revision: 7, Commit: 3, GitRevision: "abc", Dirty: true}
 	var stages []string
-	req.Progress = func(p Progress) {
+	req.Progress = func(p trainset.Progress) {
 		if p.Done == 0 {
 			stages = append(stages, p.Stage)
 		}
 	}
 	_, s := r.train(req)
 	written, err := os.ReadFile(filepath.Join(r.dir, "out.lock.json"))
-	if err != nil || s.LockFile != filepath.Join(r.dir, "out.lock.json") {
-		t.Fatal(s.LockFile, err)
+	if err != nil || s.LockPath != filepath.Join(r.dir, "out.lock.json") {
+		t.Fatal(s.LockPath, err)
 	}
 	l, err := lock.Read(written)
 	if err != nil {

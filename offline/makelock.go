@@ -3,32 +3,32 @@ package offline
 import (
 	"context"
 	"fmt"
-	"os"
 	"runtime"
+	"slices"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/duckdb"
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/offline/trainset"
 )
 
-// lock writes the lock beside the training set, whose file is still at temp, and puts both into place.
-func (t *training) lock(ctx context.Context, temp string) error {
-	l, err := t.makeLock(ctx, temp)
+// lock makes the lock of the training set in the staging folder, and installs both.
+func (t *training) lock(ctx context.Context) error {
+	l, err := t.makeLock(ctx, t.staging.File())
 	if err != nil {
 		return err
 	}
 	if t.summary.Lock, err = lock.Encode(l); err != nil {
 		return err
 	}
-	tempLock := temp + ".lock"
-	defer os.Remove(tempLock)
-	if err := os.WriteFile(tempLock, append(t.summary.Lock, '\n'), 0o644); err != nil {
-		return err
+	var record func() error
+	if t.req.Record != nil {
+		record = func() error { return t.req.Record(t.summary) }
 	}
-	return t.install(temp, tempLock)
+	return t.staging.Install(append(slices.Clone(t.summary.Lock), '\n'), record)
 }
 
-func (t *training) makeLock(ctx context.Context, temp string) (*lock.Lock, error) {
+func (t *training) makeLock(ctx context.Context, file string) (*lock.Lock, error) {
 	list := t.req.List
 	l := &lock.Lock{
 		Format: lock.Format, Name: t.req.Name, Created: t.req.Now.UTC(), Build: t.req.build(), Registry: t.req.Registry, AsOf: t.req.AsOf.UTC(),
@@ -54,7 +54,7 @@ func (t *training) makeLock(ctx context.Context, temp string) (*lock.Lock, error
 	if l.Settings, err = t.settings(ctx); err != nil {
 		return nil, err
 	}
-	if l.Output, err = t.lockOutput(ctx, temp, ""); err != nil {
+	if l.Output, err = t.lockOutput(ctx, file, ""); err != nil {
 		return nil, err
 	}
 	if err := t.lockInputs(ctx, l); err != nil { // last, so that their digests have as long as they can
@@ -89,8 +89,8 @@ func (s *session) settings(ctx context.Context) ([]lock.Setting, error) {
 	return append(out, lock.Setting{Name: "parquet", Value: fileOptions}), nil
 }
 
-// lockInputs digests every file that was read, and keeps it if the request says so. Those of one source come in the
-// order they were read in.
+// lockInputs digests every file that was read, and keeps a copy if the request says so. The files of a source are in the
+// order in which they were read.
 func (t *training) lockInputs(ctx context.Context, l *lock.Lock) error {
 	if t.labels.file != "" {
 		f, err := t.lockFile(ctx, t.labels.file, t.labels.stamp)
@@ -113,31 +113,31 @@ func (t *training) lockInputs(ctx context.Context, l *lock.Lock) error {
 		}
 		l.Sources = append(l.Sources, ls)
 	}
-	l.Snapshot = t.req.Keep != nil
+	l.Snapshot = t.req.Archive != nil
 	return nil
 }
 
-// lockFile digests a file that was read. The lock must say what was read: it is an error if the file has changed since.
-func (t *training) lockFile(ctx context.Context, path string, before stamp) (*lock.File, error) {
-	f, err := t.early.of(ctx, path)
-	if err == nil && t.req.Keep != nil {
-		err = t.req.Keep.keep(ctx, f)
+// lockFile digests a file that was read. The lock must say what was read, so it is an error if the file has changed since.
+func (t *training) lockFile(ctx context.Context, path string, before trainset.Stamp) (*lock.File, error) {
+	f, err := t.early.Of(ctx, path)
+	if err == nil && t.req.Archive != nil {
+		err = t.req.Archive.Keep(ctx, f)
 	}
 	if err == nil {
-		err = before.unchanged(path, func() (*lock.File, error) { return f, nil })
+		err = before.CheckUnchanged(path, func() (*lock.File, error) { return f, nil })
 	}
 	return f, err
 }
 
-// lockOutput describes a finished training set, without its statistics if its content is one that is known. The file's
-// bytes are digested while its rows are read.
+// lockOutput describes a finished training set. It leaves out the statistics if the content is the known one. It digests
+// the file's bytes while it reads the rows.
 func (s *session) lockOutput(ctx context.Context, file, known string) (lock.Output, error) {
 	o, bytes := lock.Output{}, make(chan error, 1)
 	var digested lock.File
 	var sum string
 	go func() {
 		var err error
-		digested, sum, err = digestWithMD5(ctx, file)
+		digested, sum, err = trainset.DigestWithMD5(ctx, file)
 		bytes <- err
 	}()
 	err := s.content(ctx, file, &o, known)

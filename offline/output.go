@@ -2,9 +2,7 @@ package offline
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,89 +11,6 @@ import (
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/lock"
 )
-
-// outFolder is a folder beside a file to be written, on the same file system, for what is not finished yet.
-type outFolder struct {
-	*scratch
-	out  string
-	made []string // the folders above it that were not there, the innermost first
-}
-
-// newOutFolder makes it.
-func newOutFolder(out string) (*outFolder, error) {
-	for _, path := range []string{out, lock.Path(out)} {
-		if info, err := os.Lstat(path); err == nil && info.IsDir() {
-			return nil, fstore.Errorf(fstore.ErrInvalid, "write %s: it is a folder", path).WithHint("name a file that is not there yet")
-		}
-	}
-	dir := filepath.Dir(out)
-	f := &outFolder{out: out}
-	for d := dir; d != filepath.Dir(d); d = filepath.Dir(d) {
-		if _, err := os.Lstat(d); !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		f.made = append(f.made, d)
-	}
-	err := os.MkdirAll(dir, 0o755)
-	if err == nil {
-		err = removeUnready(dir)
-	}
-	if err == nil {
-		f.scratch, err = makeScratch(dir, "."+strings.TrimSuffix(filepath.Base(out), ".parquet")+unfinished)
-	}
-	if err != nil {
-		f.removeMade()
-		return nil, f.failed(err)
-	}
-	return f, nil
-}
-
-// remove removes the folder with what is not finished in it, and those that were made for a file that is not there.
-func (f *outFolder) remove() error {
-	err := f.scratch.remove()
-	f.removeMade()
-	return err
-}
-
-func (f *outFolder) removeMade() {
-	for _, dir := range f.made {
-		if os.Remove(dir) != nil { // something is in it
-			return
-		}
-	}
-}
-
-// explain says of an error that it is about the file to be written, if it is: what is not finished has names that say
-// nothing to anybody.
-func (f *outFolder) explain(err error) error {
-	if err == nil || !strings.Contains(err.Error(), f.path) {
-		return err
-	}
-	return f.failed(err)
-}
-
-func (f *outFolder) failed(err error) error {
-	reason := err.Error()
-	var path *fs.PathError
-	var link *os.LinkError
-	switch {
-	case errors.As(err, &path):
-		reason = path.Err.Error()
-	case errors.As(err, &link):
-		reason = link.Err.Error()
-	default: // the engine quotes the name of the file
-		if _, after, ok := strings.Cut(reason, "\": "); ok {
-			reason = after
-		}
-	}
-	hint := "name a file in a folder that can be written"
-	for _, full := range []string{"no space left", "file too large", "quota exceeded"} {
-		if strings.Contains(strings.ToLower(reason), full) {
-			hint = "free space on its disk, or write it to another"
-		}
-	}
-	return fstore.Errorf(fstore.ErrInvalid, "write %s: %s", f.out, reason).WithHint("%s", hint)
-}
 
 // checkOut returns an error if the training set or its lock would replace what it is made from, or become a file of
 // a source itself.

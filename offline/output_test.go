@@ -12,6 +12,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/trainset"
 )
 
 func TestATrainingSetNeverReplacesWhatItIsMadeFrom(t *testing.T) {
@@ -74,22 +75,8 @@ func (r *repo) files() map[string][]byte {
 func TestATrainingSetAndItsLockAppearTogetherOrNotAtAll(t *testing.T) {
 	r := newRepo(t, 2)
 	path := func(name string) string { return filepath.Join(r.dir, name) }
-	put := func(name, content string) {
-		if err := os.WriteFile(path(name), []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, before := range []string{"", "old"} {
-		put("new", "new")
-		if before != "" {
-			put("out.parquet", before)
-		}
-		if err := installBoth(path("new"), path("out.parquet"), path("no lock"), path("out.lock.json")); err == nil {
-			t.Error("no error")
-		}
-		if got, _ := os.ReadFile(path("out.parquet")); string(got) != before {
-			t.Errorf("the output is %q, was %q", got, before)
-		}
+	if err := os.WriteFile(path("out.parquet"), []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
 	}
 	v := history(r)
 	r.write("l.parquet", values("k BIGINT | t TIMESTAMP", "1 | 2011-12-10"))
@@ -109,7 +96,7 @@ func TestAFileThatChangesWhileItIsReadIsNotLocked(t *testing.T) {
 		v := history(r)
 		r.write("l.parquet", values("k BIGINT | t TIMESTAMP", "1 | 2011-12-10"))
 		req := r.request("l.parquet", all(v))
-		req.Progress = func(p Progress) {
+		req.Progress = func(p trainset.Progress) {
 			if p.Stage == "write" {
 				later := time.Now().Add(time.Hour)
 				if err := os.Chtimes(filepath.Join(r.dir, name), later, later); err != nil {
@@ -132,14 +119,14 @@ func TestWhatAKilledProcessLeftIsRemovedAndWhatALiveOneUsesIsNot(t *testing.T) {
 	r := newRepo(t, 1)
 	v := history(r)
 	r.write("l.parquet", values("k BIGINT | t TIMESTAMP", "1 | 2011-12-10"))
-	left := filepath.Join(r.dir, ".other.parquet-unfinished-1", readyFile)
-	ready := filepath.Join(r.dir, ".other.parquet-unfinished-2", readyLock) // may be recorded
+	left := filepath.Join(r.dir, ".other.parquet-unfinished-1", stagedFile)
+	ready := filepath.Join(r.dir, ".other.parquet-unfinished-2", stagedLock) // may be recorded
 	for _, file := range []string{left, ready} {
 		if err := errors.Join(os.Mkdir(filepath.Dir(file), 0o755), os.WriteFile(file, []byte("half of it"), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	live, err := newOutFolder(filepath.Join(r.dir, "live.parquet"))
+	live, err := trainset.NewStaging(filepath.Join(r.dir, "live.parquet"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,25 +134,25 @@ func TestWhatAKilledProcessLeftIsRemovedAndWhatALiveOneUsesIsNot(t *testing.T) {
 	if _, err := os.Stat(filepath.Dir(left)); !os.IsNotExist(err) {
 		t.Errorf("what a killed process left: %v", err)
 	}
-	for _, path := range []string{live.path, ready} {
+	for _, path := range []string{live.Folder(), ready} {
 		if _, err := os.Stat(path); err != nil {
 			t.Error(err)
 		}
 	}
 	none := func([]byte) (string, bool, error) { return "", false, nil }
-	if done, err := Settle(t.Context(), r.dir, none); err != nil || len(done) > 0 {
+	if done, err := trainset.Settle(t.Context(), r.dir, none); err != nil || len(done) > 0 {
 		t.Errorf("settled %v: %v", done, err)
 	}
-	if _, err := os.Stat(live.path); err != nil {
+	if _, err := os.Stat(live.Folder()); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(filepath.Dir(ready)); !os.IsNotExist(err) {
 		t.Errorf("what nobody has recorded: %v", err)
 	}
-	if err := live.remove(); err != nil {
+	if err := live.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := os.Stat(live.path); !os.IsNotExist(err) {
+	if _, err := os.Stat(live.Folder()); !os.IsNotExist(err) {
 		t.Errorf("removed: %v", err)
 	}
 }

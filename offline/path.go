@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/regular"
 )
 
 // expand replaces the variables in a path. What comes out may be relative to the repo.
@@ -99,7 +100,7 @@ func passedOver(path, pattern string, found []string) error {
 		info, err := os.Stat(m)
 		switch {
 		case err != nil:
-			return readError(m, err)
+			return regular.ReadError(m, err)
 		case info.IsDir() && strings.EqualFold(filepath.Ext(m), ".parquet"):
 			if err := (tableFolders{}).check(m, m); err != nil {
 				return err

@@ -1,13 +1,17 @@
 package offline
 
-import "time"
+import (
+	"time"
 
-// report calls the request's Progress until stop is called, which waits for the last call.
+	"github.com/fstore-dev/fstore/offline/trainset"
+)
+
+// report calls the request's Progress until stop is called. stop waits for the last call.
 func (t *training) report(stage string) (stop func()) {
 	if t.req.Progress == nil {
 		return func() {}
 	}
-	t.req.Progress(Progress{Stage: stage})
+	t.req.Progress(trainset.Progress{Stage: stage})
 	ended, finished := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(finished)
@@ -18,7 +22,7 @@ func (t *training) report(stage string) (stop func()) {
 			case <-ended:
 				return
 			case <-tick.C:
-				t.req.Progress(Progress{stage, t.conn.Progress()})
+				t.req.Progress(trainset.Progress{Stage: stage, Done: t.conn.Progress()})
 			}
 		}
 	}()

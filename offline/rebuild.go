@@ -2,76 +2,41 @@ package offline
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"time"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/offline/trainset"
 )
 
-// RebuildRequest asks for a training set to be made again from its lock.
-type RebuildRequest struct {
-	Lock     *lock.Lock
-	Text     []byte  // the lock as it was written, for a copy beside the file
-	Inputs   []Input // as Engine.Inputs found them
-	Original string  // the training set itself, if it is what the lock says: differences are told by rows then; empty: it is not
-	Out      string  // Parquet file to write; empty: nothing is written, only compared
-	Anyway   Anyway  // whether to write what has another content
-	Progress func(Progress)
-	Now      time.Time
-}
+// TempDir returns a folder for files that nobody keeps. It exists until the engine is closed.
+func (e *Engine) TempDir() string { return e.temp.Path() }
 
-// Anyway says whether a training set is written although its content is not what the lock says.
-type Anyway int
+// Digests returns the digests of files that the engine remembers.
+func (e *Engine) Digests() *trainset.Digests { return e.digests }
 
-// The choices.
-const (
-	OnlySame  Anyway = iota // nothing is written, and what was there stays
-	EvenOther               // it is written, without a lock: none is true for it
-)
-
-// Rebuilt says how a training set that was made again compares with its lock.
-type Rebuilt struct {
-	Same      bool                    `json:"same"`       // the content is the same
-	SameBytes bool                    `json:"same_bytes"` // the file is the same
-	Columns   []lock.ColumnDifference `json:"columns"`    // what is not the same
-	Rows      int64                   `json:"rows"`
-	SHA256    string                  `json:"sha256"`
-	Build     lock.Build              `json:"build"`               // what made it now
-	Settings  []string                `json:"settings,omitempty"`  // settings that are not what they were, threads and memory aside
-	Out       string                  `json:"out,omitempty"`       // what was written
-	LockFile  string                  `json:"lock_file,omitempty"` // the copy of the lock beside it
-}
-
-// Rebuild makes a training set again from the definitions in its lock and from the files that were found for it,
-// whatever the registry holds now, and compares the two. If the request says where, it is written there, with the lock
-// beside it; both appear complete or not at all. The error is ErrNotFound if a file is gone.
-func (e *Engine) Rebuild(ctx context.Context, req RebuildRequest) (*Rebuilt, error) {
-	r, err := e.rebuild(ctx, &req)
-	if err != nil {
-		return nil, fmt.Errorf("rebuild %s: %w", req.Lock.Name, err)
-	}
-	return r, nil
-}
-
-func (e *Engine) rebuild(ctx context.Context, req *RebuildRequest) (*Rebuilt, error) {
-	dir, err := e.rebuildFolder(req)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = dir.remove() }()
+// Recompute writes the training set of a lock again, from pinned files, and compares it with the lock. A file that
+// changes while it is read is an error.
+func (e *Engine) Recompute(ctx context.Context, req trainset.Recomputation) (*trainset.Recomputed, error) {
 	s, err := e.isolated(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
-	s.locks = true
-	if s.pinned, err = pin(req.Lock, req.Inputs, dir.path); err != nil {
-		return nil, err
+	s.locks, s.pinned = true, req.Inputs
+	t := s.trainingAgain(&req)
+	made := &trainset.Recomputed{Columns: []lock.ColumnDifference{}, Build: t.req.build()}
+	file := req.Staging.File()
+	for _, stage := range append(t.building(file), step{"compare", func(ctx context.Context) error { return t.compare(ctx, &req, made) }}) {
+		if err := t.stage(ctx, stage.name, stage.do); err != nil {
+			return nil, t.blame(ctx, req.Staging.Explain(err))
+		}
 	}
+	return made, nil
+}
+
+// trainingAgain returns the training set of a lock, ready to be made.
+func (s *session) trainingAgain(req *trainset.Recomputation) *training {
 	l := req.Lock
 	t := &training{session: s, byRef: map[fstore.ViewRef]*rows{}, summary: &TrainingSummary{}, req: &TrainingRequest{
 		Name: l.Name, List: l.List(), Labels: Labels{SQL: l.Labels.SQL, Sources: l.Labels.Inputs, Views: l.Labels.Views}, Timestamp: l.Labels.Timestamp, Targets: l.Labels.Targets, Sample: l.Labels.Sample,
@@ -83,79 +48,33 @@ func (e *Engine) rebuild(ctx context.Context, req *RebuildRequest) (*Rebuilt, er
 	if l.Labels.File != nil {
 		t.req.Labels.Path = l.Labels.File.Path
 	}
-	temp := filepath.Join(dir.path, readyFile)
-	out := &Rebuilt{Columns: []lock.ColumnDifference{}}
-	for _, stage := range append(t.building(temp), step{"compare", func(ctx context.Context) error { return t.compare(ctx, req, temp, out) }}) {
-		if err := t.stage(ctx, stage.name, stage.do); err != nil {
-			return nil, t.blame(ctx, dir.explain(err))
-		}
-	}
-	if req.Out == "" || !out.Same && req.Anyway == OnlySame {
-		return out, nil
-	}
-	return out, dir.explain(out.install(req, temp))
+	return t
 }
 
-// rebuildFolder makes the folder of what is not finished: beside what is to be written, or with what is spilled.
-func (e *Engine) rebuildFolder(req *RebuildRequest) (*outFolder, error) {
-	if req.Out == "" {
-		s, err := newScratch(e.temp.path, "rebuild-")
-		return &outFolder{scratch: s, out: "the training set that is made to be compared"}, err
-	}
-	return newOutFolder(req.Out)
-}
-
-// install moves what was made to where it belongs.
-func (r *Rebuilt) install(req *RebuildRequest, temp string) error {
-	r.Out = req.Out
-	if !r.Same {
-		if err := os.Remove(lock.Path(req.Out)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		return moveDurably(temp, req.Out)
-	}
-	r.LockFile = lock.Path(req.Out)
-	tempLock := temp + ".lock"
-	if err := os.WriteFile(tempLock, req.Text, 0o644); err != nil {
+// compare describes the new file and compares it with the lock.
+func (t *training) compare(ctx context.Context, req *trainset.Recomputation, made *trainset.Recomputed) error {
+	l, file := req.Lock, req.Staging.File()
+	if err := t.checkUnchanged(ctx); err != nil {
 		return err
 	}
-	return installBoth(temp, req.Out, tempLock, r.LockFile)
-}
-
-// compare describes what was made and compares it with the lock. A file that has changed while it was read is an error.
-func (t *training) compare(ctx context.Context, req *RebuildRequest, temp string, out *Rebuilt) error {
-	l := req.Lock
-	if err := t.readUnchanged(ctx); err != nil {
+	var err error
+	if made.Output, err = t.lockOutput(ctx, file, l.Output.Content); err != nil {
 		return err
 	}
-	o, err := t.lockOutput(ctx, temp, l.Output.Content)
-	if err != nil {
-		return err
-	}
-	out.Rows, out.SHA256, out.Build = o.Rows, o.SHA256, t.req.build()
-	out.Same, out.SameBytes = o.Content == l.Output.Content, o.SHA256 == l.Output.SHA256
-	out.Columns = append(out.Columns, lock.CompareColumns(&l.Output, &o)...)
-	if req.Original != "" && o.Rows == l.Output.Rows {
-		for i := range out.Columns {
-			if err := t.compareRows(ctx, &out.Columns[i], req.Original, temp); err != nil {
+	made.Columns = append(made.Columns, lock.CompareColumns(&l.Output, &made.Output)...)
+	if req.Original != "" && made.Output.Rows == l.Output.Rows {
+		for i := range made.Columns {
+			if err := t.compareRows(ctx, &made.Columns[i], req.Original, file); err != nil {
 				return err
 			}
 		}
 	}
-	settings, err := t.settings(ctx)
-	if err != nil {
-		return err
-	}
-	for _, d := range lock.CompareSettings(l.Settings, settings) {
-		if d.Name != "threads" && d.Name != "memory_limit" {
-			out.Settings = append(out.Settings, d.Name+": "+d.Old+" then, "+d.New+" now")
-		}
-	}
-	return nil
+	made.Settings, err = t.settings(ctx)
+	return err
 }
 
-// compareRows says in how many rows the values of a column differ, and in the first of them how.
-func (t *training) compareRows(ctx context.Context, d *lock.ColumnDifference, original, again string) error {
+// compareRows says in how many rows the values of a column differ, and how they differ in the first of these rows.
+func (t *training) compareRows(ctx context.Context, d *lock.ColumnDifference, original, remade string) error {
 	if !d.Values {
 		return nil
 	}
@@ -165,7 +84,7 @@ FROM (
   FROM (SELECT %[1]s AS was FROM %[2]s)
   POSITIONAL JOIN (SELECT %[1]s AS now FROM %[3]s)
 )
-WHERE was IS DISTINCT FROM now`, ident(d.Name), readParquet([]string{original}, false), readParquet([]string{again}, false)))
+WHERE was IS DISTINCT FROM now`, ident(d.Name), readParquet([]string{original}, false), readParquet([]string{remade}, false)))
 	if err != nil || b.Columns[0].Int64s[0] == 0 {
 		return err
 	}
@@ -179,16 +98,16 @@ WHERE was IS DISTINCT FROM now`, ident(d.Name), readParquet([]string{original}, 
 	return nil
 }
 
-// readUnchanged returns an error if a file has changed since it was looked at.
-func (t *training) readUnchanged(ctx context.Context) error {
+// checkUnchanged returns an error if a file has changed since it was stamped.
+func (t *training) checkUnchanged(ctx context.Context) error {
 	if t.labels.file != "" {
-		if err := t.unchanged(ctx, t.labels.stamp, t.labels.file); err != nil {
+		if err := t.checkFile(ctx, t.labels.stamp, t.labels.file); err != nil {
 			return fmt.Errorf("labels: %w", err)
 		}
 	}
 	for _, src := range t.readSources() {
 		for i, path := range src.files {
-			if err := t.unchanged(ctx, src.stamps[i], path); err != nil {
+			if err := t.checkFile(ctx, src.stamps[i], path); err != nil {
 				return fmt.Errorf("source %s: %w", src.def.Name, err)
 			}
 		}
@@ -196,7 +115,7 @@ func (t *training) readUnchanged(ctx context.Context) error {
 	return nil
 }
 
-// unchanged returns an error if a file has changed since it was stamped.
-func (s *session) unchanged(ctx context.Context, before stamp, path string) error {
-	return before.unchanged(path, func() (*lock.File, error) { return s.e.digests.of(ctx, path) })
+// checkFile returns an error if a file has changed since it was stamped.
+func (s *session) checkFile(ctx context.Context, before trainset.Stamp, path string) error {
+	return before.CheckUnchanged(path, func() (*lock.File, error) { return s.e.digests.Of(ctx, path) })
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/offline/trainset"
 )
 
 // rebuilds is how often a training set is made again in each way. -rebuilds=20 is the long run.
@@ -20,10 +21,10 @@ var rebuilds = flag.Int("rebuilds", 1, "how often a training set is made again i
 // made is a training set with its lock.
 type made struct {
 	*repo
-	lock *lock.Lock
-	text []byte
-	file []byte
-	kept *Snapshots
+	lock    *lock.Lock
+	text    []byte
+	file    []byte
+	archive *trainset.Archive
 }
 
 // make makes a training set.
@@ -33,7 +34,7 @@ func (r *repo) make(req TrainingRequest) *made {
 	if err != nil {
 		r.Fatal(err)
 	}
-	m := &made{repo: r, text: append(s.Lock, '\n'), kept: req.Keep}
+	m := &made{repo: r, text: append(s.Lock, '\n'), archive: req.Archive}
 	if m.lock, err = lock.Read(s.Lock); err != nil {
 		r.Fatal(err)
 	}
@@ -44,9 +45,9 @@ func (r *repo) make(req TrainingRequest) *made {
 }
 
 // states returns what has become of the inputs, by file.
-func (m *made) states(near string) (string, []Input) {
+func (m *made) states(near string) (string, []trainset.Input) {
 	m.Helper()
-	found, err := m.e.Inputs(m.Context(), m.lock, Search{Kept: m.kept, Near: near})
+	found, err := trainset.FindInputs(m.Context(), m.e, m.lock, trainset.Search{Archive: m.archive, Near: near})
 	if err != nil {
 		m.Fatal(err)
 	}
@@ -57,11 +58,11 @@ func (m *made) states(near string) (string, []Input) {
 	return strings.Join(out, ", "), found
 }
 
-// again makes the training set again and compares the outcome, and the file if the content is the same.
-func (m *made) again(e *Engine, found []Input) *Rebuilt {
+// rebuild makes the training set again and compares the outcome, and the file if the content is the same.
+func (m *made) rebuild(e *Engine, found []trainset.Input) *trainset.Rebuilt {
 	m.Helper()
 	out := filepath.Join(m.TempDir(), "again.parquet")
-	r, err := e.Rebuild(m.Context(), RebuildRequest{Lock: m.lock, Text: m.text, Inputs: found, Out: out, Now: day})
+	r, err := trainset.Rebuild(m.Context(), e, trainset.RebuildRequest{Lock: m.lock, Text: m.text, Inputs: found, Out: out, Now: day})
 	if err != nil {
 		m.Fatal(err)
 	}
@@ -111,7 +112,7 @@ func TestATrainingSetIsMadeAgainToTheByte(t *testing.T) {
 			if states != "l.parquet unchanged, s/a.parquet unchanged" {
 				t.Fatal(states)
 			}
-			if got := m.again(e, found); !got.Same || len(got.Columns) > 0 || len(got.Settings) > 0 {
+			if got := m.rebuild(e, found); !got.Same || len(got.Columns) > 0 || len(got.Settings) > 0 {
 				t.Fatalf("threads %d, memory %s: %+v", o.Threads, o.MemoryLimit, got)
 			}
 		}
@@ -149,7 +150,7 @@ func TestARebuildFindsItsInputs(t *testing.T) {
 			if states != c.states {
 				t.Errorf("%s, want %s", states, c.states)
 			}
-			if got := m.again(r.e, found); !got.Same {
+			if got := m.rebuild(r.e, found); !got.Same {
 				t.Errorf("%+v", got)
 			}
 		})
@@ -179,13 +180,13 @@ func TestRowsThatWereCreatedLaterChangeNothing(t *testing.T) {
 	if want := "l.parquet unchanged, s/a.parquet unchanged, s/b.parquet appeared"; states != want {
 		t.Errorf("%s, want %s", states, want)
 	}
-	m.again(r.e, found)
+	m.rebuild(r.e, found)
 	r.write("s/c.parquet", "FROM read_parquet('"+r.dir+"/s/a.parquet') UNION ALL BY NAME "+later)
 	r.rename("s/c.parquet", "s/a.parquet")
 	if states, found = m.states(""); !strings.Contains(states, "s/a.parquet changed") {
 		t.Errorf("%s", states)
 	}
-	if got := m.again(r.e, found); !got.Same {
+	if got := m.rebuild(r.e, found); !got.Same {
 		t.Errorf("%+v", got.Columns)
 	}
 	if !found[1].Lost() {
@@ -195,7 +196,7 @@ func TestRowsThatWereCreatedLaterChangeNothing(t *testing.T) {
 	r.write("s/c.parquet", strings.ReplaceAll("FROM read_parquet('"+r.dir+"/s/a.parquet') UNION ALL BY NAME "+later, fmt.Sprint(fstore.Micros(asOf)+1), fmt.Sprint(fstore.Micros(asOf))))
 	r.rename("s/c.parquet", "s/a.parquet")
 	_, found = m.states("")
-	if got := m.again(r.e, found); got.Same {
+	if got := m.rebuild(r.e, found); got.Same {
 		t.Error("rows that were known change nothing")
 	}
 }
@@ -206,11 +207,11 @@ func TestARebuildThatComesOutDifferentNamesTheColumns(t *testing.T) {
 	r.write("s/b.parquet", "SELECT * REPLACE (CASE WHEN k = 7 THEN 99 ELSE a END AS a) FROM read_parquet('"+r.dir+"/s/a.parquet')")
 	r.rename("s/b.parquet", "s/a.parquet")
 	_, found := m.states("")
-	got := m.again(r.e, found)
+	got := m.rebuild(r.e, found)
 	if got.Same || len(got.Columns) != 1 || got.Columns[0].Name != "a" || !strings.Contains(got.Columns[0].What, "max 2 → 99") {
 		t.Errorf("%+v", got.Columns)
 	}
-	byRow, err := r.e.Rebuild(t.Context(), RebuildRequest{Lock: m.lock, Inputs: found, Now: day, Original: m.lock.Output.Path})
+	byRow, err := trainset.Rebuild(t.Context(), r.e, trainset.RebuildRequest{Lock: m.lock, Inputs: found, Now: day, Original: m.lock.Output.Path})
 	if err != nil || len(byRow.Columns) != 1 {
 		t.Fatal(byRow, err)
 	}
@@ -230,14 +231,14 @@ func TestARebuildThatComesOutDifferentNamesTheColumns(t *testing.T) {
 	if err := os.WriteFile(lock.Path(out), []byte("an earlier lock"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	got, err = r.e.Rebuild(t.Context(), RebuildRequest{Lock: m.lock, Text: m.text, Inputs: found, Out: out, Now: day, Anyway: EvenOther})
-	if err != nil || got.Same || got.Out != out || got.LockFile != "" {
+	got, err = trainset.Rebuild(t.Context(), r.e, trainset.RebuildRequest{Lock: m.lock, Text: m.text, Inputs: found, Out: out, Now: day, Mismatch: trainset.WriteMismatch})
+	if err != nil || got.Same || got.Out != out || got.LockPath != "" {
 		t.Errorf("%+v %v", got, err)
 	}
 	if _, err := os.Stat(lock.Path(out)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a lock lies beside what it does not describe: %v", err)
 	}
-	if o, err := digest(t.Context(), out); err != nil || o.SHA256 != got.SHA256 {
+	if o, err := trainset.Digest(t.Context(), out); err != nil || o.SHA256 != got.SHA256 {
 		t.Error(o, err)
 	}
 }

@@ -132,7 +132,7 @@ func (c csvFormat) header(path string) (names []string, delimiter rune, err erro
 func (c csvFormat) head(path string) ([]byte, error) {
 	f, err := regular.Open(path, regular.AnySize)
 	if err != nil {
-		return nil, readError(path, err)
+		return nil, regular.ReadError(path, err)
 	}
 	defer f.Close()
 	var text io.Reader = f

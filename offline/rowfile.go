@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/trainset"
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
@@ -15,8 +16,8 @@ import (
 type rowFile struct {
 	from    string // FROM item with the columns and order
 	file    string
-	stamp   stamp  // of the file, before anything was read of it
-	order   string // the column that counts the rows, from 0
+	stamp   trainset.Stamp // of the file, before anything was read from it
+	order   string         // the column that counts the rows, from 0
 	columns []fstore.EngineColumn
 	units   map[string]timeUnit // of a Parquet file
 	untyped map[string]bool     // columns of a Parquet file that are nulls of no type: pandas writes what is all null so
@@ -74,7 +75,7 @@ func (s *session) rowFile(ctx context.Context, path string, want rowsWanted) (r 
 	if r.stamp, err = s.stamp(ctx, r.file); err != nil {
 		return r, err
 	}
-	s.early.start([]string{r.file}, []stamp{r.stamp})
+	s.early.Start([]string{r.file}, []trainset.Stamp{r.stamp})
 	end := ending(path)
 	if format, ok := csvEndings[end]; ok {
 		return r, s.openCSV(ctx, &r, format, want)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/offline/trainset"
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
@@ -60,11 +61,11 @@ func TestSampleTakesTheSameLabelsInTheirOrder(t *testing.T) {
 			if diff := gocmp.Diff(&s, lock.Labels.Sample); diff != "" || lock.Labels.Rows != 5000 || !slices.Equal(lock.Labels.Targets, []string{"churned"}) {
 				t.Errorf("%v: the lock has %+v", s, lock.Labels)
 			}
-			inputs, err := r.e.Inputs(t.Context(), lock, Search{})
+			inputs, err := trainset.FindInputs(t.Context(), r.e, lock, trainset.Search{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			again, err := r.e.Rebuild(t.Context(), RebuildRequest{Lock: lock, Text: text, Inputs: inputs, Now: req.Now})
+			again, err := trainset.Rebuild(t.Context(), r.e, trainset.RebuildRequest{Lock: lock, Text: text, Inputs: inputs, Now: req.Now})
 			if err != nil || !again.Same || !again.SameBytes {
 				t.Errorf("%v: made again: %+v, %v", s, again, err)
 			}

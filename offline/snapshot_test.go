@@ -6,16 +6,14 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
-
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/trainset"
 )
 
 // A snapshot has the inputs as they were, whatever they are called and whether their folders are columns.
 func TestASnapshotOutlivesItsSources(t *testing.T) {
 	r := newRepo(t, 2)
-	kept := NewSnapshots(filepath.Join(r.dir, "kept"))
+	kept := trainset.NewArchive(filepath.Join(r.dir, "kept"))
 	for _, d := range []string{"9", "10"} {
 		r.write("h/day="+d+"/x.parquet", "SELECT i AS k, TIMESTAMP '2011-12-09' AS event, i AS x FROM range("+d+") t(i)")
 	}
@@ -23,7 +21,7 @@ func TestASnapshotOutlivesItsSources(t *testing.T) {
 	v := query("SELECT k, event, max(day)::BIGINT AS x FROM s GROUP BY ALL", []string{"k int64"}, []string{"x int64"}, src)
 	r.write("l.csv", "SELECT i AS k, TIMESTAMP '2011-12-10' AS t FROM range(12) t(i)")
 	req := r.request("l.csv", all(v))
-	req.Keep = kept
+	req.Archive = kept
 	m := r.make(req)
 	if !m.lock.Snapshot || !m.lock.Sources[0].Partitioned {
 		t.Errorf("snapshot %v, partitioned %v", m.lock.Snapshot, m.lock.Sources[0].Partitioned)
@@ -40,16 +38,17 @@ func TestASnapshotOutlivesItsSources(t *testing.T) {
 		t.Errorf("%s, want %s", states, want)
 	}
 	for _, in := range found {
-		if !in.Kept || in.Lost() {
+		if !in.InSnapshot || in.Lost() {
 			t.Errorf("%s is lost", in.Path)
 		}
 	}
-	if got := m.again(r.e, found); !got.Same {
+	if got := m.rebuild(r.e, found); !got.Same {
 		t.Errorf("%+v", got.Columns)
 	}
 
 	// what is damaged is not taken for what it was
-	blob := kept.path(m.lock.Sources[0].Files[0].SHA256)
+	sha := m.lock.Sources[0].Files[0].SHA256
+	blob := filepath.Join(r.dir, "kept", sha[:2], sha)
 	if err := os.Chmod(blob, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -62,11 +61,11 @@ func TestASnapshotOutlivesItsSources(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, found = m.states("")
-	if found[1].Kept || !found[1].Lost() {
+	if found[1].InSnapshot || !found[1].Lost() {
 		t.Error("a damaged snapshot is taken for what it was")
 	}
-	_, err = r.e.Rebuild(t.Context(), RebuildRequest{Lock: m.lock, Inputs: found, Now: day})
-	r.fails(err, "rebuild t: ", "h/day=10/x.parquet is not there any more", "training-set create --snapshot")
+	_, err = trainset.Rebuild(t.Context(), r.e, trainset.RebuildRequest{Lock: m.lock, Inputs: found, Now: day})
+	r.fails(err, "rebuild t: ", "h/day=10/x.parquet is no longer there", "training-set create --snapshot")
 	if !errors.Is(err, fstore.ErrNotFound) {
 		t.Error(err)
 	}
@@ -74,32 +73,32 @@ func TestASnapshotOutlivesItsSources(t *testing.T) {
 
 func TestWhatNoLockNeedsIsSweptAndNothingElse(t *testing.T) {
 	r := newRepo(t, 2)
-	kept := NewSnapshots(filepath.Join(r.dir, "kept"))
+	kept := trainset.NewArchive(filepath.Join(r.dir, "kept"))
 	if w, err := kept.Sweep(func() ([][]byte, error) { return nil, errors.New("not asked") }); err != nil || len(w.Unreferenced) != 0 || w.Remove() != nil || w.Close() != nil {
 		t.Fatal(w, err)
 	}
 	v := history(r)
 	r.write("l.parquet", values("k BIGINT | t TIMESTAMP", "1 | 2011-12-10"))
 	req := r.request("l.parquet", all(v))
-	req.Keep = kept
+	req.Archive = kept
 	a := r.make(req)
 	r.write("l.parquet", values("k BIGINT | t TIMESTAMP", "1 | 2011-12-11"))
 	b := r.make(req)
 	blobs := func() []string {
-		files, _ := filepath.Glob(filepath.Join(kept.dir, "??", "*"))
+		files, _ := filepath.Glob(filepath.Join(filepath.Join(r.dir, "kept"), "??", "*"))
 		return files
 	}
 	if len(blobs()) != 3 { // two files of labels, one of the source
 		t.Fatalf("kept: %v", blobs())
 	}
-	stranger := filepath.Join(kept.dir, "ab", "notes.txt")
+	stranger := filepath.Join(filepath.Join(r.dir, "kept"), "ab", "notes.txt")
 	if err := os.MkdirAll(filepath.Dir(stranger), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(stranger, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	sweep := func(locks ...[]byte) []Blob {
+	sweep := func(locks ...[]byte) []trainset.Blob {
 		t.Helper()
 		w, err := kept.Sweep(func() ([][]byte, error) { return locks, nil })
 		if err != nil {
@@ -117,7 +116,7 @@ func TestWhatNoLockNeedsIsSweptAndNothingElse(t *testing.T) {
 	if gone := sweep(b.text); len(gone) != 1 || gone[0].SHA256 != a.lock.Labels.File.SHA256 || gone[0].Size != a.lock.Labels.File.Size {
 		t.Errorf("removed %v", gone)
 	}
-	if _, found := b.states(""); !found[0].Kept || !found[1].Kept {
+	if _, found := b.states(""); !found[0].InSnapshot || !found[1].InSnapshot {
 		t.Error("what a lock needs was removed")
 	}
 	if w, err := kept.Sweep(func() ([][]byte, error) { return [][]byte{b.text, []byte("{}")}, nil }); err == nil {
@@ -145,11 +144,11 @@ func TestWhatNoLockNeedsIsSweptAndNothingElse(t *testing.T) {
 // A snapshot is a file of its own: what is written into the source later, even in place, does not reach it.
 func TestASnapshotIsNoLink(t *testing.T) {
 	r := newRepo(t, 1)
-	kept := NewSnapshots(filepath.Join(r.dir, "kept"))
+	kept := trainset.NewArchive(filepath.Join(r.dir, "kept"))
 	v := history(r)
 	r.write("l.parquet", values("k BIGINT | t TIMESTAMP", "1 | 2011-12-10"))
 	req := r.request("l.parquet", all(v))
-	req.Keep = kept
+	req.Archive = kept
 	m := r.make(req)
 	f, err := os.OpenFile(filepath.Join(r.dir, "s.parquet"), os.O_WRONLY, 0)
 	if err != nil {
@@ -160,78 +159,8 @@ func TestASnapshotIsNoLink(t *testing.T) {
 	}
 	f.Close()
 	states, found := m.states("")
-	if states != "l.parquet unchanged, s.parquet changed" || !found[1].Kept {
-		t.Errorf("%s, kept %v", states, found[1].Kept)
+	if states != "l.parquet unchanged, s.parquet changed" || !found[1].InSnapshot {
+		t.Errorf("%s, kept %v", states, found[1].InSnapshot)
 	}
-	m.again(r.e, found)
-}
-
-// A digest is remembered until a file changes, even if its size and mtime are set back.
-func TestDigestsAreRememberedAndNeverBelieved(t *testing.T) {
-	dir := t.TempDir()
-	file, cache := filepath.Join(dir, "f"), filepath.Join(dir, "state", "digests.json")
-	put := func(text string) {
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	put("one")
-	d := newDigests(cache, dir)
-	of := func() string {
-		f, err := d.of(t.Context(), file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return f.SHA256
-	}
-	first := of()
-	if len(d.known) != 0 {
-		t.Error("what has just been written may be written again without that being seen")
-	}
-	info, err := os.Stat(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.remember(file, known(info, "remembered")) // as if it had been read some time ago
-	if of() != "remembered" {
-		t.Error("it is not remembered")
-	}
-	d.remember("/nowhere", knownDigest{})
-	if err := d.save(); err != nil {
-		t.Fatal(err)
-	}
-	d = newDigests(cache, dir)
-	if of() != "remembered" || len(d.known) != 1 {
-		t.Errorf("read again: %v", d.known)
-	}
-	put("two")
-	if err := os.Chtimes(file, info.ModTime(), info.ModTime()); err != nil {
-		t.Fatal(err)
-	}
-	if got := of(); got == "remembered" || got == first {
-		t.Error("it has changed, with its size and mtime as before")
-	}
-	for _, damaged := range []string{"{not json", "null", "[]", `{"f": 1}`, ""} {
-		if err := os.WriteFile(cache, []byte(damaged), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		d = newDigests(cache, dir)
-		of()
-		d.remember(file, known(info, "remembered"))
-		if err := d.save(); err != nil {
-			t.Error(err)
-		}
-	}
-	if diff := cmp.Diff([]string{cache}, glob(t, filepath.Join(dir, "state", "*")), cmpopts.EquateEmpty()); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func glob(t *testing.T, pattern string) []string {
-	t.Helper()
-	files, err := filepath.Glob(pattern)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return files
+	m.rebuild(r.e, found)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/trainset"
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
@@ -17,13 +18,13 @@ import (
 type source struct {
 	def         *fstore.Source
 	files       []string
-	stamps      []stamp         // of the files, before anything was read of them
-	shapes      []*shape        // of each file
-	folders     [][]folderValue // of each file, if columns come from folders such as day=2011-12-09
-	partitioned bool            // there are such columns
-	lenient     bool            // files may lack any column: a lock names them
-	checked     bool            // for times that the engine reads inexactly
-	columns     []*sourceColumn // those of the files in their order, then those of folders
+	stamps      []trainset.Stamp // of the files, before anything was read from them
+	shapes      []*shape         // of each file
+	folders     [][]folderValue  // of each file, if columns come from folders such as day=2011-12-09
+	partitioned bool             // there are such columns
+	lenient     bool             // files may lack any column: a lock names them
+	checked     bool             // for times that the engine reads inexactly
+	columns     []*sourceColumn  // those of the files in their order, then those of folders
 }
 
 // sourceColumn is a column of a source over all its files.
@@ -75,7 +76,7 @@ func (s *session) look(ctx context.Context, def *fstore.Source) (*source, error)
 		}
 		src.stamps = append(src.stamps, st)
 	}
-	s.early.start(src.files, src.stamps)
+	s.early.Start(src.files, src.stamps)
 	if src.shapes, err = s.shapes(ctx, src.files); err != nil {
 		return nil, s.unreadable(ctx, src, err)
 	}
@@ -98,16 +99,25 @@ func (s *session) look(ctx context.Context, def *fstore.Source) (*source, error)
 	return src, src.checkDays()
 }
 
+// stamp describes a file before anything is read from it. Files that a lock will name are stamped so that no change
+// escapes.
+func (s *session) stamp(ctx context.Context, path string) (trainset.Stamp, error) {
+	if s.locks {
+		return s.e.digests.Stamp(ctx, path)
+	}
+	return trainset.NewStamp(path)
+}
+
 // sourceFiles returns the files of a source: those that its path matches, or those that a lock names.
 func (s *session) sourceFiles(ctx context.Context, def *fstore.Source) ([]string, error) {
 	if s.pinned == nil {
 		return s.files(ctx, def.Path)
 	}
-	p := s.pinned.of(def)
+	p := s.pinned.Source(def)
 	if p == nil {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "the lock does not say which files it had")
 	}
-	return p.use, nil
+	return p.Use, nil
 }
 
 // rename gives the columns the names that SQL sees.

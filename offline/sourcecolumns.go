@@ -43,7 +43,7 @@ func (c *sourceColumn) add(t sqltype.Type, file string) {
 // folderColumns adds the columns that folders such as day=2011-12-09 give, unless the files have them all themselves: the
 // engine would take the folder's value and the file's statistics, and be wrong where they differ.
 func (s *session) folderColumns(src *source) error {
-	if s.pinned != nil && !s.pinned.of(src.def).Partitioned {
+	if s.pinned != nil && !s.pinned.Source(src.def).Partitioned {
 		return nil
 	}
 	folders := make([][]folderValue, len(src.files))

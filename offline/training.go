@@ -10,6 +10,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/offline/trainset"
 )
 
 // DefaultTimestamp is the label column that holds the instant of a row unless a request names another.
@@ -20,33 +21,27 @@ type TrainingRequest struct {
 	Name      string
 	List      *fstore.FeatureList
 	Labels    Labels
-	Timestamp string         // label column that holds T; empty: DefaultTimestamp
-	Targets   []string       // label columns that a model learns to predict, for the lock
-	Sample    *lock.Sample   // the labels that are taken; nil: all
-	Out       string         // the Parquet file to write; its lock is written beside it
-	AsOf      *time.Time     // rows created later do not exist; nil: Now
-	Now       time.Time      // when the training set is made
-	Registry  lock.Registry  // what gave the definitions, for the lock
-	Version   string         // of fstore, for the lock
-	Keep      *Snapshots     // where the inputs are kept; nil: they are not
-	Progress  func(Progress) // called now and then; nil: not
-	// Record is called when the training set is complete and durable, before it appears in its place: its error leaves
-	// everything as it was. Behind it the training set exists; see Settle. nil: nothing is recorded.
+	Timestamp string                  // label column that holds T; empty: DefaultTimestamp
+	Targets   []string                // label columns that a model learns to predict, for the lock
+	Sample    *lock.Sample            // the labels that are taken; nil: all
+	Out       string                  // the Parquet file to write; its lock is written beside it
+	AsOf      *time.Time              // rows created later do not exist; nil: Now
+	Now       time.Time               // when the training set is made
+	Registry  lock.Registry           // what gave the definitions, for the lock
+	Version   string                  // of fstore, for the lock
+	Archive   *trainset.Archive       // where copies of the inputs are kept; nil: none are kept
+	Progress  func(trainset.Progress) // called now and then; nil: not
+	// Record is called when the training set is complete and durable, before it appears in its place. An error leaves
+	// everything as it was. After Record returns, the training set exists (see trainset.Settle). nil: nothing is recorded.
 	Record func(*TrainingSummary) error
 	Clock  func() time.Time // for the summary's Seconds; nil: they are not measured
-}
-
-// Progress says how far a long operation is.
-type Progress struct {
-	Stage string  // what is being done
-	Done  float64 // share of the stage, from 0 to 1
 }
 
 // TrainingSummary says what a training set holds and why values are missing.
 type TrainingSummary struct {
 	Name        string          `json:"name"`
 	Out         string          `json:"out"`
-	LockFile    string          `json:"lock_file"`
+	LockPath    string          `json:"lock_file"`
 	Rows        int64           `json:"rows"`
 	Labels      int64           `json:"labels"` // of which Rows were taken
 	Views       []ViewSummary   `json:"views"`
@@ -84,14 +79,13 @@ type StageDuration struct {
 // training is a training set being made.
 type training struct {
 	*session
+	staging *trainset.Staging // where it is made, if it is going to be installed
 	req     *TrainingRequest
 	labels  *labels
 	uses    []*use
 	byRef   map[fstore.ViewRef]*rows
 	summary *TrainingSummary
 	reads   []string // files to read beside labels and sources
-
-	recorded bool // and not yet in its place
 }
 
 // use is one use of a view: its history, looked up by label columns.
@@ -103,8 +97,8 @@ type use struct {
 }
 
 // TrainingSet writes the labels with the features as of each row's instant to req.Out, as Parquet, and beside it
-// the lock. Both files appear complete or not at all, whatever happens to the process (Settle). Every label is there once, in order, its columns first and
-// unchanged; docs/point-in-time.md says which values the features have.
+// the lock. Both files appear atomically, whenever the process dies (trainset.Settle). Every label row is there exactly
+// once, in order, its columns first and unchanged. docs/point-in-time.md says which values the features have.
 func (e *Engine) TrainingSet(ctx context.Context, req TrainingRequest) (*TrainingSummary, error) {
 	if req.Timestamp == "" {
 		req.Timestamp = DefaultTimestamp
@@ -117,26 +111,24 @@ func (e *Engine) TrainingSet(ctx context.Context, req TrainingRequest) (*Trainin
 		return nil, err
 	}
 	defer s.close()
-	s.locks, s.early = true, newEarlyDigests(ctx, e.digests)
-	defer s.early.close()
+	s.locks, s.early = true, e.digests.Early(ctx)
+	defer s.early.Close()
 	t := &training{session: s, req: &req, byRef: map[fstore.ViewRef]*rows{}}
-	t.summary = &TrainingSummary{Name: req.Name, Out: req.Out, LockFile: lock.Path(req.Out)}
+	t.summary = &TrainingSummary{Name: req.Name, Out: req.Out, LockPath: lock.Path(req.Out)}
 	if err := t.blame(ctx, t.run(ctx)); err != nil {
 		return nil, fmt.Errorf("training set %s: %w", req.Name, err)
 	}
 	return t.summary, nil
 }
 
-func (t *training) run(ctx context.Context) error {
-	dir, err := newOutFolder(t.req.Out)
-	if err != nil {
+func (t *training) run(ctx context.Context) (err error) {
+	if t.staging, err = trainset.NewStaging(t.req.Out); err != nil {
 		return err
 	}
-	defer t.leave(dir)
-	temp := filepath.Join(dir.path, readyFile)
-	for _, stage := range append(t.building(temp), step{"summarize", t.summarize}, step{"lock", func(ctx context.Context) error { return t.lock(ctx, temp) }}) {
+	defer func() { _ = t.staging.Close() }()
+	for _, stage := range append(t.building(t.staging.File()), step{"summarize", t.summarize}, step{"lock", t.lock}) {
 		if err := t.stage(ctx, stage.name, stage.do); err != nil {
-			return dir.explain(err)
+			return t.staging.Explain(err)
 		}
 	}
 	return nil

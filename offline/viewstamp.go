@@ -10,28 +10,28 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/duckdb"
+	"github.com/fstore-dev/fstore/offline/trainset"
 )
 
-// currentInputs is all that the rows of a view depend on beside its definition and the instant they are as of.
+// currentInputs is everything that the rows of a view depend on, apart from its definition and the instant.
 type currentInputs struct {
 	DuckDB  string                   `json:"duckdb"`
 	Threads int                      `json:"threads"` // the last bits of plain float sums depend on them
 	Sources map[string][]currentFile `json:"sources"`
 }
 
-// currentFile is a file of a source by what tells, without reading it, that its content is what it was: what a remembered
-// digest is trusted by, too.
+// currentFile identifies a file of a source, without reading it.
 type currentFile struct {
-	Path string      `json:"path"`
-	File knownDigest `json:"file"`
+	Path string          `json:"path"`
+	File trainset.FileID `json:"file"`
 }
 
-// Stamp identifies what AsOf computes a view from beside p: a text that stays the same as long as the engine, its
-// settings, and the list and content of the files of all the view's sources do. It reads no file. It is empty where that
-// cannot be told: a file is missing, or was written just now, and could be written again within the resolution of its
-// times.
+// Stamp identifies everything that AsOf computes a view from, apart from p: the engine, its settings, and the list and
+// content of the files of all the view's sources. The stamp changes when any of them does. Stamp reads no file. The stamp
+// is empty if that cannot be told: a file is missing, or was written just now and could change again within the
+// resolution of its times.
 func (e *Engine) Stamp(ctx context.Context, v *fstore.ViewVersion) string {
-	now, err := e.digests.now()
+	now, err := e.digests.Now()
 	if err != nil {
 		return ""
 	}
@@ -56,8 +56,8 @@ func (s *session) viewStamp(ctx context.Context, v *fstore.ViewVersion, now time
 			if err != nil {
 				return ""
 			}
-			file := known(info, "")
-			if now.Sub(time.Unix(0, max(file.Changed, file.Written))) <= settled {
+			file := trainset.Identify(info)
+			if !file.IsSettled(now) {
 				return ""
 			}
 			list = append(list, currentFile{path, file})

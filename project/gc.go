@@ -8,7 +8,7 @@ import (
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/materialize"
-	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/offline/trainset"
 	"github.com/fstore-dev/fstore/registry"
 )
 
@@ -24,8 +24,8 @@ type Garbage struct {
 	DryRun bool   `json:"dry_run"`
 	Grace  string `json:"grace"`
 	*materialize.Garbage
-	Snapshots []offline.Blob `json:"snapshots,omitempty"` // inputs of training sets that no lock needs any more
-	Leases    []string       `json:"leases,omitempty"`    // that expired long ago and were forgotten
+	Snapshots []trainset.Blob `json:"snapshots,omitempty"` // inputs of training sets that no lock needs any more
+	Leases    []string        `json:"leases,omitempty"`    // that expired long ago and were forgotten
 }
 
 // leaseRest is how long an expired lease is left: a holder that was slow to renew it may still do so.
@@ -90,8 +90,8 @@ func (p *Project) GC(ctx context.Context, o GCOptions) (*Garbage, error) {
 // unneededSnapshots returns the inputs that are kept (training-set create --snapshot) and that no lock in the registry
 // needs, of any project. The caller closes it: until then no training set with a snapshot is made. The error is
 // ErrConflict while one is.
-func (p *Project) unneededSnapshots(ctx context.Context, db *registry.Store) (*offline.Sweep, error) {
-	return offline.NewSnapshots(p.Settings.Snapshots).Sweep(func() ([][]byte, error) { return db.Locks(ctx) })
+func (p *Project) unneededSnapshots(ctx context.Context, db *registry.Store) (*trainset.Sweep, error) {
+	return trainset.NewArchive(p.Settings.Snapshots).Sweep(func() ([][]byte, error) { return db.Locks(ctx) })
 }
 
 // keptSnapshots says why no snapshot can be deleted now; what else there is to collect is collected all the same.

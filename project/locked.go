@@ -13,8 +13,8 @@ import (
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
-	"github.com/fstore-dev/fstore/offline/duckdb"
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/offline/trainset"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/fstore-dev/fstore/registry/sqlgate"
@@ -172,7 +172,7 @@ func (p *Project) checkLock(ctx context.Context, engine *offline.Engine, set *Lo
 
 // checkFingerprints works out the fingerprints of a lock's views again. A lock of another build has its own way to do so.
 func (p *Project) checkFingerprints(ctx context.Context, engine *offline.Engine, set *LockedSet) error {
-	if b := set.Lock.Build; b.Fstore != p.options.Version || b.DuckDB != duckdb.Version() {
+	if b := set.Lock.Build; b.Fstore != p.options.Version || b.DuckDB != offline.DuckDBVersion() {
 		return nil
 	}
 	other, err := definition.FirstMismatch(ctx, engine, set.Lock.Views)
@@ -199,8 +199,8 @@ func (set *LockedSet) checkSQL(ctx context.Context, engine *offline.Engine) erro
 }
 
 // search says where the inputs of a lock may be.
-func (p *Project) search(set *LockedSet) offline.Search {
-	return offline.Search{Kept: offline.NewSnapshots(p.Settings.Snapshots), Near: filepath.Dir(set.Out)}
+func (p *Project) search(set *LockedSet) trainset.Search {
+	return trainset.Search{Archive: trainset.NewArchive(p.Settings.Snapshots), Near: filepath.Dir(set.Out)}
 }
 
 // AsRecord returns what the registry has of the training set or, of a lock that came as a file, what it would have.

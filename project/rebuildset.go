@@ -9,22 +9,22 @@ import (
 	"path/filepath"
 
 	fstore "github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/offline/trainset"
 )
 
 // RebuildOptions say where a training set is made again.
 type RebuildOptions struct {
-	Out       string                 // Parquet file to write, relative to the working directory; its lock is written beside it
-	Overwrite bool                   // write over the training set itself, or an earlier rebuild of it
-	Anyway    bool                   // write it though its content is not what the lock says, without a lock
-	Progress  func(offline.Progress) // nil: nobody looks
+	Out       string                  // Parquet file to write, relative to the working directory; its lock is written beside it
+	Overwrite bool                    // write over the training set itself, or an earlier rebuild of it
+	Anyway    bool                    // write it though its content is not what the lock says, without a lock
+	Progress  func(trainset.Progress) // nil: nobody looks
 }
 
 // RebuiltSet is a training set that was made again, and what it was made from.
 type RebuiltSet struct {
-	Name   string          `json:"name"`
-	Inputs []offline.Input `json:"inputs"`
-	*offline.Rebuilt
+	Name   string           `json:"name"`
+	Inputs []trainset.Input `json:"inputs"`
+	*trainset.Rebuilt
 }
 
 // RebuildTrainingSet makes a training set, by its name or lock, again from the definitions in its lock and the files that
@@ -40,9 +40,9 @@ func (p *Project) RebuildTrainingSet(ctx context.Context, arg string, o RebuildO
 	if err := o.outIsFree(set); err != nil {
 		return nil, about("out", err)
 	}
-	req := offline.RebuildRequest{Lock: set.Lock, Text: set.Text, Now: p.now(), Progress: o.Progress}
+	req := trainset.RebuildRequest{Lock: set.Lock, Text: set.Text, Now: p.now(), Progress: o.Progress}
 	if o.Anyway {
-		req.Anyway = offline.EvenOther
+		req.Mismatch = trainset.WriteMismatch
 	}
 	if req.Out, err = filepath.Abs(o.Out); err != nil {
 		return nil, about("out", fmt.Errorf("%s: %w", o.Out, err))
@@ -54,10 +54,10 @@ func (p *Project) RebuildTrainingSet(ctx context.Context, arg string, o RebuildO
 	if err := p.checkLock(ctx, engine, set); err != nil {
 		return nil, err
 	}
-	if req.Inputs, err = engine.Inputs(ctx, set.Lock, p.search(set)); err != nil {
+	if req.Inputs, err = trainset.FindInputs(ctx, engine, set.Lock, p.search(set)); err != nil {
 		return nil, fmt.Errorf("training set %s: %w", set.Lock.Name, err)
 	}
-	r, err := engine.Rebuild(ctx, req)
+	r, err := trainset.Rebuild(ctx, engine, req)
 	if err != nil {
 		return nil, err
 	}

@@ -6,13 +6,13 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/offline/trainset"
 	"github.com/fstore-dev/fstore/registry"
 )
 
 // settle finishes in a folder what killed processes had recorded and not yet put in its place.
 func (p *Project) settle(ctx context.Context, db *registry.Store, dir string) error {
-	finished, err := offline.Settle(ctx, dir, func(lock []byte) (string, bool, error) {
+	finished, err := trainset.Settle(ctx, dir, func(lock []byte) (string, bool, error) {
 		records, err := db.TrainingSets(ctx, p.Settings.Project)
 		if err != nil {
 			return "", false, err

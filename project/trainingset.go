@@ -14,6 +14,7 @@ import (
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/offline/trainset"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/fstore-dev/fstore/regular"
@@ -33,7 +34,7 @@ type TrainingSetRequest struct {
 	Replace   bool         // retire a training set that has the name
 	Snapshot  bool         // keep the inputs
 
-	Progress func(offline.Progress) // nil: nobody looks
+	Progress func(trainset.Progress) // nil: nobody looks
 }
 
 // TrainingSet is a training set that was made, and the features in it.
@@ -130,8 +131,8 @@ func (c *creation) create(ctx context.Context) (_ *TrainingSet, err error) {
 		return nil, err
 	}
 	if c.r.Snapshot {
-		c.req.Keep = offline.NewSnapshots(p.Settings.Snapshots)
-		release, err := c.req.Keep.Hold() // until the registry has the lock
+		c.req.Archive = trainset.NewArchive(p.Settings.Snapshots)
+		release, err := c.req.Archive.Hold() // until the registry has the lock
 		if err != nil {
 			return nil, err
 		}

@@ -93,6 +93,19 @@ func Stat(path string) (fs.FileInfo, error) {
 	return info, refuse(path, info.Mode())
 }
 
+// ReadError says why a file cannot be opened or read, in one sentence that names it. The error is ErrInvalid.
+func ReadError(path string, err error) error {
+	var bad *fstore.Error
+	if errors.As(err, &bad) {
+		return fstore.Errorf(fstore.ErrInvalid, "%s %s", path, bad.Message).WithHint("%s", bad.Hint)
+	}
+	var e *fs.PathError
+	if errors.As(err, &e) {
+		err = e.Err
+	}
+	return fstore.Errorf(fstore.ErrInvalid, "%s cannot be read: %v", path, err)
+}
+
 // What names what is not a regular file, such as "a folder"; it is empty for a regular file.
 func What(mode fs.FileMode) string {
 	switch {

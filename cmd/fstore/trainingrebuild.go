@@ -7,7 +7,7 @@ import (
 	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/internal/terminal"
 	"github.com/fstore-dev/fstore/internal/usage"
-	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/offline/trainset"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
 )
@@ -45,7 +45,7 @@ the lock. If its content differs, rebuild writes nothing, names the columns, and
 
 func (a *app) rebuildTrainingSet(ctx context.Context, p *project.Project, arg string, o project.RebuildOptions) error {
 	progress := a.progress()
-	o.Progress = func(p offline.Progress) { progress.Percent(p.Stage, p.Done) }
+	o.Progress = func(p trainset.Progress) { progress.Percent(p.Stage, p.Done) }
 	r, err := p.RebuildTrainingSet(ctx, arg, o)
 	progress.Clear()
 	if err != nil {
@@ -63,7 +63,7 @@ func (a *app) printRebuilt(r *project.RebuiltSet) error {
 	}
 	t := terminal.NewTable("CHECK", "RESULT", "WHAT")
 	for _, in := range r.Inputs {
-		if in.State != offline.Unchanged && in.State != offline.Appeared {
+		if in.State != trainset.Unchanged && in.State != trainset.Appeared {
 			t.Row("input", string(in.State), inputText(in))
 		}
 	}
@@ -76,7 +76,7 @@ func (a *app) printRebuilt(r *project.RebuiltSet) error {
 		fmt.Fprintf(a.stdout, "Training set %s comes out different: nothing was written.\n", r.Name)
 		fmt.Fprintln(a.stderr, "hint: --anyway writes it all the same")
 	case r.Same:
-		fmt.Fprintf(a.stdout, "Training set %s again: %s.\n  %s\n  %s\n", r.Name, english.Count(int(r.Rows), "row"), project.ShortPath(r.Out), project.ShortPath(r.LockFile))
+		fmt.Fprintf(a.stdout, "Training set %s again: %s.\n  %s\n  %s\n", r.Name, english.Count(int(r.Rows), "row"), project.ShortPath(r.Out), project.ShortPath(r.LockPath))
 	default:
 		fmt.Fprintf(a.stdout, "Training set %s comes out different: %s.\n  %s\n", r.Name, english.Count(int(r.Rows), "row"), project.ShortPath(r.Out))
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/offline/trainset"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
 )
@@ -123,7 +124,7 @@ func (a *app) createTrainingSet(ctx context.Context, p *project.Project, f *trai
 		}
 	}
 	progress := a.progress()
-	r.Progress = func(p offline.Progress) { progress.Percent(p.Stage, p.Done) }
+	r.Progress = func(p trainset.Progress) { progress.Percent(p.Stage, p.Done) }
 	set, err := p.CreateTrainingSet(ctx, r)
 	progress.Clear()
 	if err != nil {
@@ -141,7 +142,7 @@ func (a *app) printTrainingSummary(sum *offline.TrainingSummary, list *fstore.Fe
 		rows = fmt.Sprintf("sample of %s of %s", english.Thousands(sum.Rows), english.Count(int(sum.Labels), "row"))
 	}
 	fmt.Fprintf(a.stdout, "Training set %s: %s, %s.\n", sum.Name, rows, english.Count(len(list.Outputs), "feature"))
-	fmt.Fprintf(a.stdout, "  %s\n  %s\n\n", project.ShortPath(sum.Out), project.ShortPath(sum.LockFile))
+	fmt.Fprintf(a.stdout, "  %s\n  %s\n\n", project.ShortPath(sum.Out), project.ShortPath(sum.LockPath))
 	t := terminal.NewTable("VIEW", "KEYS", "WITH VALUE", "NO ROW", "STALE", "NOT AVAILABLE", "KNOWN LATE", "UNPUBLISHED")
 	for _, v := range sum.Views {
 		keys := strings.Join(v.Keys, ", ")

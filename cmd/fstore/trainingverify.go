@@ -8,8 +8,8 @@ import (
 	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/internal/terminal"
 	"github.com/fstore-dev/fstore/internal/usage"
-	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/offline/trainset"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
 )
@@ -40,7 +40,7 @@ listed and do not count as failures.`,
 
 func (a *app) verifyTrainingSet(ctx context.Context, p *project.Project, arg string, o project.VerifySetOptions) error {
 	progress := a.progress()
-	o.Progress = func(p offline.Progress) { progress.Percent(p.Stage, p.Done) }
+	o.Progress = func(p trainset.Progress) { progress.Percent(p.Stage, p.Done) }
 	v, err := p.VerifyTrainingSet(ctx, arg, o)
 	progress.Clear()
 	if err != nil {
@@ -59,13 +59,13 @@ func (a *app) printLockVerified(v *project.VerifiedSet) error {
 	t := terminal.NewTable("CHECK", "RESULT", "WHAT")
 	unchanged := 0
 	for _, in := range v.Inputs {
-		if in.State == offline.Unchanged {
+		if in.State == trainset.Unchanged {
 			unchanged++
 		}
 	}
 	t.Row("inputs", fmt.Sprintf("%d of %s unchanged", unchanged, english.Count(len(v.Inputs)-appeared(v.Inputs), "file")))
 	for _, in := range v.Inputs {
-		if in.State != offline.Unchanged {
+		if in.State != trainset.Unchanged {
 			t.Row("", string(in.State), inputText(in))
 		}
 	}
@@ -82,7 +82,7 @@ func (a *app) printLockVerified(v *project.VerifiedSet) error {
 	if err := t.Print(a.stdout); err != nil {
 		return err
 	}
-	if v.File.State == offline.Vanished {
+	if v.File.State == trainset.Vanished {
 		fmt.Fprintf(a.stderr, "hint: if it was moved with its lock, name the lock instead: …/%s\n", filepath.Base(lock.Path(v.File.Path)))
 	}
 	if v.OK {
@@ -93,17 +93,17 @@ func (a *app) printLockVerified(v *project.VerifiedSet) error {
 	return nil
 }
 
-func appeared(inputs []offline.Input) int {
+func appeared(inputs []trainset.Input) int {
 	n := 0
 	for _, in := range inputs {
-		if in.State == offline.Appeared {
+		if in.State == trainset.Appeared {
 			n++
 		}
 	}
 	return n
 }
 
-func inputText(in offline.Input) string {
+func inputText(in trainset.Input) string {
 	text := "labels "
 	if in.Source != "" {
 		text = "source " + in.Source + " "
@@ -112,14 +112,14 @@ func inputText(in offline.Input) string {
 	if in.Found != "" {
 		text += " to " + project.ShortPath(in.Found)
 	}
-	if in.Kept && in.Found == "" {
+	if in.InSnapshot && in.Found == "" {
 		text += " (the snapshot has it)"
 	}
 	return text
 }
 
 // rebuiltRows says how a training set that was made again compares.
-func rebuiltRows(t *terminal.Table, r *offline.Rebuilt) {
+func rebuiltRows(t *terminal.Table, r *trainset.Rebuilt) {
 	switch {
 	case r.Same && r.SameBytes:
 		t.Row("rebuild", "same", "content and bytes")

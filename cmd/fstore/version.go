@@ -6,7 +6,7 @@ import (
 	"runtime"
 
 	"github.com/fstore-dev/fstore/internal/usage"
-	"github.com/fstore-dev/fstore/offline/duckdb"
+	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
 )
@@ -26,7 +26,7 @@ func (a *app) versionCommand() *cobra.Command {
 				Go       string `json:"go"`
 				DuckDB   string `json:"duckdb"`
 				Platform string `json:"platform"`
-			}{cmp.Or(version, project.ModuleVersion()), runtime.Version(), duckdb.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+			}{cmp.Or(version, project.ModuleVersion()), runtime.Version(), offline.DuckDBVersion(), runtime.GOOS + "/" + runtime.GOARCH}
 			if a.json() {
 				return a.printJSON(v)
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/offline/trainset"
 	"github.com/fstore-dev/fstore/registry"
 )
 
@@ -76,11 +77,11 @@ func rebuildStory(t testing.TB, rt *rapid.T, dir string) {
 	}
 	defer elsewhere.Close()
 	out := filepath.Join(dir, "again.parquet")
-	inputs, err := elsewhere.Inputs(context.Background(), l, offline.Search{})
+	inputs, err := trainset.FindInputs(context.Background(), elsewhere, l, trainset.Search{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := elsewhere.Rebuild(context.Background(), offline.RebuildRequest{Lock: l, Text: text, Inputs: inputs, Out: out, Now: far})
+	r, err := trainset.Rebuild(context.Background(), elsewhere, trainset.RebuildRequest{Lock: l, Text: text, Inputs: inputs, Out: out, Now: far})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, w.definitions())
 	}

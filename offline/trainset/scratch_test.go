@@ -1,4 +1,4 @@
-package offline
+package trainset
 
 import (
 	"os"
@@ -11,14 +11,14 @@ func TestScratchFoldersMadeTogetherAllLive(t *testing.T) {
 	dir, done := t.TempDir(), make(chan error)
 	work := func() error {
 		for range 200 {
-			s, err := newScratch(dir, "spill-")
+			s, err := NewScratch(dir, "spill-")
 			if err != nil {
 				return err
 			}
-			if _, err := os.Stat(s.path); err != nil {
+			if _, err := os.Stat(s.Path()); err != nil {
 				return err
 			}
-			if err := s.remove(); err != nil {
+			if err := s.Remove(); err != nil {
 				return err
 			}
 		}

@@ -1,4 +1,4 @@
-package offline
+package trainset
 
 import (
 	"crypto/sha256"
@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// links is a folder of symbolic links, under which files in folders such as day=2011-12-09 can be read from another place.
-// The paths come from a lock, which anybody can write. So every link is made through an os.Root, which refuses to leave
-// the folder, and its name is a digest.
+// links is a folder of symbolic links. Through a link, a file whose folders are columns (day=2011-12-09) can be read from
+// another place. The paths come from a lock, which anybody can write. So every link is made through an os.Root, which
+// refuses to leave the folder, and the names of links are digests.
 type links struct{ root *os.Root }
 
 // newLinks makes the folder in dir. The caller closes it.
@@ -28,10 +28,10 @@ func newLinks(dir string) (*links, error) {
 	return &links{root}, nil
 }
 
-// link returns a link to the file use. Its folders that hold an = are those of the path, so that both give the same
-// columns.
-func (l *links) link(use, path string) (string, error) {
-	sum := sha256.Sum256([]byte(path + "\x00" + use))
+// link returns a link to the file target. The link has those folders of path that contain an =, so it gives the same
+// columns as path.
+func (l *links) link(target, path string) (string, error) {
+	sum := sha256.Sum256([]byte(path + "\x00" + target))
 	name := hex.EncodeToString(sum[:])
 	for _, folder := range strings.Split(filepath.Dir(path), string(filepath.Separator)) {
 		if strings.Contains(folder, "=") {
@@ -42,7 +42,7 @@ func (l *links) link(use, path string) (string, error) {
 		return "", err
 	}
 	name = filepath.Join(name, hex.EncodeToString(sum[:])+".parquet")
-	if err := l.root.Symlink(use, name); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := l.root.Symlink(target, name); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
 	return filepath.Join(l.root.Name(), name), nil
