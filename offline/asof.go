@@ -29,11 +29,11 @@ func (e *Engine) asOf(ctx context.Context, v *fstore.ViewVersion, p time.Time, y
 		return err
 	}
 	defer s.close()
-	r, err := s.rows(ctx, v, cut{visible: &p})
+	l, err := e.lookups(ctx, s, v, cut{visible: &p})
 	if err != nil {
 		return err
 	}
-	q, err := s.conn.Query(ctx, r.asOf(instant(p)))
+	q, err := s.conn.Query(ctx, l.asOfSQL(instant(p)))
 	if err != nil {
 		return s.locate(ctx, plain(err))
 	}
@@ -41,13 +41,13 @@ func (e *Engine) asOf(ctx context.Context, v *fstore.ViewVersion, p time.Time, y
 	for {
 		b, err := q.Next()
 		if err != nil {
-			q.Close() // before the connection is asked where
+			q.Close() // before locate uses the connection
 			return s.locate(ctx, plain(err))
 		}
 		if b == nil {
 			return nil
 		}
-		r.nameColumns(b)
+		nameColumns(b, &v.View)
 		if !yield(b, nil) {
 			return nil
 		}
@@ -55,13 +55,13 @@ func (e *Engine) asOf(ctx context.Context, v *fstore.ViewVersion, p time.Time, y
 }
 
 // nameColumns gives the columns of an as-of batch their names.
-func (r *rows) nameColumns(b *fstore.Batch) {
-	n := len(r.view.Keys)
-	for i, k := range r.view.Keys {
+func nameColumns(b *fstore.Batch, v *fstore.View) {
+	n := len(v.Keys)
+	for i, k := range v.Keys {
 		b.Columns[i].Name = k.Name
 	}
 	b.Columns[n].Name = "event"
-	for i, f := range r.record {
+	for i, f := range v.Record() {
 		b.Columns[n+1+i].Name = f.Name
 	}
 }

@@ -9,8 +9,9 @@
 //	_rows_0     the history of a view: k0, k1… (join keys by name), event, created, f0, f1… (features by name),
 //	            converted to the declared types, rows without an event time left out
 //	_labels     the labels, in order: row, t (the instant, rounded down to a microsecond), l0, l1…
-//	_at         _labels with the keys of every use (j0_0…) and from when the row holds that they see (v0…)
-//	_winners_0  for one use, the rows that labels see: k0, k1…, visible (the instant it holds from), event, f0…
+//	_at         _labels with the keys of every use (j0_0…) and what its look-up adds, such as the instant from which the
+//	            row holds that a label sees (v0…)
+//	_seen_0     what the labels see by one use; of the newest row: k0, k1…, visible (the instant it holds from), event, f0…
 //	_joined     _labels with the features of every use
 //	_joined_0   the same of the first uses, where memory does not hold all joins at once
 package offline

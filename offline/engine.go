@@ -33,6 +33,7 @@ type Engine struct {
 	temp      *trainset.Scratch // for what exceeds the memory limit
 	databases atomic.Int64      // opened so far, for the names of their folders in temp
 	binder    binder
+	lookups   newLookup // lookupOf, except in tests
 
 	digests *trainset.Digests
 }
@@ -47,7 +48,7 @@ func Open(o Options) (*Engine, error) {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "make the temporary folder: %v", err).
 			WithHint("set offline.temp_dir in fstore.yaml to a folder that can be written")
 	}
-	e := &Engine{opts: o, temp: temp, digests: trainset.NewDigests(o.Digests, temp.Path())}
+	e := &Engine{opts: o, temp: temp, lookups: lookupOf, digests: trainset.NewDigests(o.Digests, temp.Path())}
 	if e.db, err = e.open(); err != nil {
 		return nil, errors.Join(err, temp.Remove())
 	}

@@ -12,8 +12,7 @@ import (
 	"github.com/fstore-dev/fstore/offline/lock"
 )
 
-// checkOut returns an error if the training set or its lock would replace what it is made from, or become a file of
-// a source itself.
+// checkOut returns an error if the training set or its lock would replace an input, or become a file of a source.
 func (t *training) checkOut() error {
 	if t.req.Out == "" {
 		return nil
@@ -71,8 +70,8 @@ func matchParts(pattern, path []string) bool {
 	return err == nil && ok && matchParts(pattern[1:], path[1:])
 }
 
-// write copies the training set to a Parquet file in the order of the labels. All its joins at once, and the sort
-// behind them, are the fastest; where memory does not hold what they need together they are done one by one.
+// write copies the training set to a Parquet file in the order of the labels. All joins at once, and
+// then the sort, are the fastest. If memory cannot hold what they need together, write does one join at a time.
 func (t *training) write(ctx context.Context, path string) error {
 	err := t.copy(ctx, "_joined", path)
 	if !outOfMemory(err) {
@@ -85,10 +84,10 @@ func (t *training) write(ctx context.Context, path string) error {
 	return plain(t.copy(ctx, from, path))
 }
 
-// fileOptions say how a training set is written. They could change its bytes, so a lock has them.
+// fileOptions say how a training set is written. They can change its bytes, so they are in the lock.
 const fileOptions = "FORMAT parquet, COMPRESSION snappy"
 
-// copy writes a relation. Its order is that of its own row: row alone could be a label column.
+// copy writes a relation in the order of its column row. An unqualified row could be a label column.
 func (t *training) copy(ctx context.Context, from, path string) error {
 	columns := []string{}
 	for i := range t.labels.columns {
@@ -105,7 +104,7 @@ func (t *training) copy(ctx context.Context, from, path string) error {
 }
 
 // besideLabels returns the FROM clause of the labels, in their order, with the features of a relation beside them. A
-// positional join reads both on one thread, in order; a label that met another's features would be an error.
+// positional join reads both on one thread, in order. The query fails if a label would get another label's features.
 func (t *training) besideLabels(from string) string {
 	features := []string{"row"}
 	for i := range t.req.List.Outputs {
@@ -115,18 +114,18 @@ func (t *training) besideLabels(from string) string {
 		"WHERE CASE WHEN _labels.row IS NOT DISTINCT FROM features.row THEN true ELSE error('labels and features are out of step') END"
 }
 
-// joinOneByOne makes what _joined is as a table, and returns its name.
+// joinOneByOne makes a table of what _joined is a view of, and returns its name.
 func (t *training) joinOneByOne(ctx context.Context) (string, error) {
 	from := "_at"
 	for i, u := range t.uses {
 		columns := []string{"labels.*"}
 		for o, out := range t.req.List.Outputs {
 			if slices.ContainsFunc(out.Reads(), func(f fstore.UsedFeature) bool { return f.Use == i }) {
-				columns = append(columns, fmt.Sprintf("%s AS o%d", t.output(o), o))
+				columns = append(columns, fmt.Sprintf("%s AS o%d", t.outputSQL(o), o))
 			}
 		}
 		next := fmt.Sprintf("_joined_%d", i)
-		if err := t.exec(ctx, "CREATE TEMP TABLE "+next+" AS\nSELECT\n  "+list(columns)+"\nFROM "+from+" AS labels"+u.found()); err != nil {
+		if err := t.exec(ctx, "CREATE TEMP TABLE "+next+" AS\nSELECT\n  "+list(columns)+"\nFROM "+from+" AS labels"+u.lookup.joinSQL(u)); err != nil {
 			return "", err
 		}
 		if i > 0 {

@@ -209,7 +209,7 @@ func TestJoinsOneByOneGiveTheSameBytes(t *testing.T) {
 	}
 	defer s.close()
 	req.AsOf = &req.Now
-	made := &training{session: s, req: &req, byRef: map[fstore.ViewRef]*rows{}, summary: &TrainingSummary{}}
+	made := &training{session: s, req: &req, byRef: map[fstore.ViewRef]lookup{}, summary: &TrainingSummary{}}
 	for _, do := range []func(context.Context) error{made.readLabels, made.readViews, made.join} {
 		if err := do(t.Context()); err != nil {
 			t.Fatal(err)

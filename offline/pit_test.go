@@ -223,12 +223,12 @@ func TestPublishShowsWhatTheLastRunHadSeen(t *testing.T) {
 			if err != nil {
 				r.Fatal(err)
 			}
-			u := use{rows: &rows{view: &v.View}}
+			u := use{ViewUse: fstore.ViewUse{Version: v}}
 			s, err := r.e.session(t.Context())
 			if err != nil {
 				r.Fatal(err)
 			}
-			b, err := s.query(t.Context(), "SELECT "+u.published(instant(at)))
+			b, err := s.query(t.Context(), "SELECT "+u.publishedSQL(instant(at)))
 			s.close()
 			if err != nil {
 				r.Fatal(err)

@@ -88,7 +88,7 @@ func (s *session) queried(ctx context.Context, req *QueryRequest) (from, order s
 		if err != nil {
 			return "", "", err
 		}
-		from, order = r.history(c)
+		from, order = r.listing(c)
 		return from, order, nil
 	case req.Source != nil:
 		req.SQL = Labels{SQL: "SELECT *\nFROM " + ident(req.Source.Name), Sources: []fstore.Source{*req.Source}}
@@ -119,8 +119,8 @@ func (s *session) queried(ctx context.Context, req *QueryRequest) (from, order s
 	return "_query_ordered", "", s.exec(ctx, "CREATE TEMP VIEW _query_ordered AS\n"+ordered)
 }
 
-// history returns the FROM item of a view's rows under the names of the view, and their order: the newest first.
-func (r *rows) history(c cut) (from, order string) {
+// listing returns the FROM item of a view's rows under the names of the view, and their order: the newest first.
+func (r *rows) listing(c cut) (from, order string) {
 	var columns, names []string
 	add := func(x, name string) {
 		columns, names = append(columns, x+" AS "+ident(name)), append(names, ident(name))

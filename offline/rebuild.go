@@ -38,7 +38,7 @@ func (e *Engine) Recompute(ctx context.Context, req trainset.Recomputation) (*tr
 // trainingAgain returns the training set of a lock, ready to be made.
 func (s *session) trainingAgain(req *trainset.Recomputation) *training {
 	l := req.Lock
-	t := &training{session: s, byRef: map[fstore.ViewRef]*rows{}, summary: &TrainingSummary{}, req: &TrainingRequest{
+	t := &training{session: s, byRef: map[fstore.ViewRef]lookup{}, summary: &TrainingSummary{}, req: &TrainingRequest{
 		Name: l.Name, List: l.List(), Labels: Labels{SQL: l.Labels.SQL, Sources: l.Labels.Inputs, Views: l.Labels.Views}, Timestamp: l.Labels.Timestamp, Targets: l.Labels.Targets, Sample: l.Labels.Sample,
 		Out: req.Out, AsOf: &l.AsOf, Now: req.Now, Progress: req.Progress, Version: l.Build.Fstore,
 	}}

@@ -90,7 +90,7 @@ func (s *session) makeRows(ctx context.Context, r *rows, v *fstore.ViewVersion) 
 }
 
 // feature returns the value of a feature, given what the history has of it. Most rows of a history are never asked for:
-// making the floats of all of them canonical took a tenth of the time in which winners finds its rows.
+// making all floats canonical took a tenth of the time of winnersSQL.
 func (r *rows) feature(i int, x string) string {
 	if t := r.record[i].Type; isFloat(t) {
 		return canonical(x, t)

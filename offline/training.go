@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/fstore-dev/fstore"
@@ -83,17 +82,9 @@ type training struct {
 	req     *TrainingRequest
 	labels  *labels
 	uses    []*use
-	byRef   map[fstore.ViewRef]*rows
+	byRef   map[fstore.ViewRef]lookup
 	summary *TrainingSummary
 	reads   []string // files to read beside labels and sources
-}
-
-// use is one use of a view: its history, looked up by label columns.
-type use struct {
-	fstore.ViewUse
-	number   int
-	rows     *rows
-	features []int // positions in rows.record, of the features asked for
 }
 
 // TrainingSet writes the labels with the features as of each row's instant to req.Out, as Parquet, and beside it
@@ -113,7 +104,7 @@ func (e *Engine) TrainingSet(ctx context.Context, req TrainingRequest) (*Trainin
 	defer s.close()
 	s.locks, s.early = true, e.digests.Early(ctx)
 	defer s.early.Close()
-	t := &training{session: s, req: &req, byRef: map[fstore.ViewRef]*rows{}}
+	t := &training{session: s, req: &req, byRef: map[fstore.ViewRef]lookup{}}
 	t.summary = &TrainingSummary{Name: req.Name, Out: req.Out, LockPath: lock.Path(req.Out)}
 	if err := t.blame(ctx, t.run(ctx)); err != nil {
 		return nil, fmt.Errorf("training set %s: %w", req.Name, err)
@@ -182,39 +173,39 @@ func (t *training) sealFor(ctx context.Context, folder string) error {
 	return t.seal(ctx, files, []string{folder})
 }
 
-// readViews makes the history of every view that is used.
+// readViews makes the look-up of every view that is used.
 func (t *training) readViews(ctx context.Context) error {
-	for i, u := range t.req.List.Uses {
-		r, ok := t.byRef[u.Version.Ref]
+	for i, vu := range t.req.List.Uses {
+		l, ok := t.byRef[vu.Version.Ref]
 		if !ok {
 			var err error
-			if r, err = t.rows(ctx, u.Version, cut{known: t.req.AsOf}); err != nil {
+			if l, err = t.e.lookups(ctx, t.session, vu.Version, cut{known: t.req.AsOf}); err != nil {
 				return err
 			}
-			t.byRef[u.Version.Ref] = r
-			t.note(r)
+			t.byRef[vu.Version.Ref] = l
+			t.note(vu.Version, l)
 		}
-		made := &use{ViewUse: u, number: i, rows: r}
+		u := &use{ViewUse: vu, number: i, lookup: l}
 		for _, o := range t.req.List.Outputs {
 			for _, f := range o.Reads() {
 				if f.Use == i {
-					made.features = append(made.features, r.position(f.Feature))
+					u.features = append(u.features, f.Feature)
 				}
 			}
 		}
-		t.uses = append(t.uses, made)
+		t.uses = append(t.uses, u)
 	}
 	return t.checkOut()
 }
 
-// note puts into the summary what there is to know of a view before it is joined.
-func (t *training) note(r *rows) {
-	if r.view.Publish == nil && !r.view.Static() {
-		t.summary.Continuous = append(t.summary.Continuous, r.ref.String())
+// note adds to the summary what is known of a view before it is joined.
+func (t *training) note(v *fstore.ViewVersion, l lookup) {
+	if v.View.Publish == nil && !v.View.Static() {
+		t.summary.Continuous = append(t.summary.Continuous, v.Ref.String())
 	}
-	for _, n := range r.nulls {
-		if n.Rows > 0 && !containsRelation(t.summary.DroppedRows, n.Relation) {
-			t.summary.DroppedRows = append(t.summary.DroppedRows, n)
+	for _, d := range l.dropped() {
+		if d.Rows > 0 && !containsRelation(t.summary.DroppedRows, d.Relation) {
+			t.summary.DroppedRows = append(t.summary.DroppedRows, d)
 		}
 	}
 }
@@ -228,8 +219,8 @@ func containsRelation(all []DroppedRows, name string) bool {
 	return false
 }
 
-// join finds for every label and use the row that the label sees: from which instant it holds, then which it is. It
-// makes _joined: the labels, in any order, with the columns of the training set; of wide labels, the features alone.
+// join looks up what every label sees. It makes _at, then a table of each use's values, and _joined: the labels, in any
+// order, with the columns of the training set. Of wide labels _joined has the features alone.
 func (t *training) join(ctx context.Context) error {
 	do := func(sql string) error { return t.locate(ctx, t.exec(ctx, sql)) }
 	if err := do("CREATE TEMP TABLE _at AS\n" + t.atSQL()); err != nil {
@@ -237,13 +228,13 @@ func (t *training) join(ctx context.Context) error {
 	}
 	columns, joins := t.carried(), ""
 	for i := range t.req.List.Outputs {
-		columns = append(columns, fmt.Sprintf("%s AS o%d", t.output(i), i))
+		columns = append(columns, fmt.Sprintf("%s AS o%d", t.outputSQL(i), i))
 	}
-	for i, u := range t.uses {
-		if err := do(fmt.Sprintf("CREATE TEMP TABLE _winners_%d AS\n%s", i, u.rows.winners(u.asked(), u.features))); err != nil {
+	for _, u := range t.uses {
+		if err := do("CREATE TEMP TABLE " + u.table() + " AS\n" + u.lookup.seenSQL(u)); err != nil {
 			return err
 		}
-		joins += u.found()
+		joins += u.lookup.joinSQL(u)
 	}
 	return do("CREATE TEMP VIEW _joined AS\nSELECT\n  " + list(columns) + "\nFROM _at AS labels" + joins)
 }
@@ -267,21 +258,16 @@ func (t *training) carried() []string {
 	return out
 }
 
-// atSQL returns the query of the labels with their keys for every use, j0_0…, and the instant v0, v1… from which the
-// row holds that they see, null where they see none.
+// atSQL returns the query of _at: the labels with their keys for every use (j0_0…) and what its look-up adds.
 func (t *training) atSQL() string {
 	columns, made, joins := append(t.carried(), "labels.t"), []string{}, ""
 	for i, u := range t.uses {
-		made = append(made, fmt.Sprintf("%s AS p%d", u.published("t"), i))
-		on := []string{}
+		made = append(made, fmt.Sprintf("%s AS p%d", u.publishedSQL("t"), i))
 		for k, b := range u.Keys {
-			key := u.key(k)
-			made, columns = append(made, t.labels.key(b.Column)+" AS "+key), append(columns, "labels."+key)
-			on = append(on, fmt.Sprintf("labels.%s = use%d.k%d", key, i, k))
+			made, columns = append(made, t.labels.key(b.Column)+" AS "+u.key(k)), append(columns, "labels."+u.key(k))
 		}
-		columns = append(columns, fmt.Sprintf("use%d.visible AS v%d", i, i))
-		on = append(on, fmt.Sprintf("labels.p%d >= use%d.visible", i, i))
-		joins += fmt.Sprintf("\nASOF LEFT JOIN (\n%s\n) AS use%d\n  ON %s", u.rows.instants(), i, and(on))
+		added, join := u.lookup.atSQL(u)
+		columns, joins = append(columns, added...), joins+join
 	}
 	from := "_labels AS labels"
 	if len(made) > 0 {
@@ -290,82 +276,17 @@ func (t *training) atSQL() string {
 	return "SELECT\n  " + list(columns) + "\nFROM " + from + joins
 }
 
-// key names the column of _at that holds a join key for the use.
-func (u *use) key(k int) string { return fmt.Sprintf("j%d_%d", u.number, k) }
-
-// asked returns the query of the keys and instants whose rows the labels see.
-func (u *use) asked() string {
-	columns := []string{}
-	for k := range u.Keys {
-		columns = append(columns, fmt.Sprintf("%s AS k%d", u.key(k), k))
-	}
-	columns = append(columns, fmt.Sprintf("v%d AS visible", u.number))
-	return "SELECT DISTINCT " + strings.Join(columns, ", ") + fmt.Sprintf("\n    FROM _at\n    WHERE v%d IS NOT NULL", u.number)
-}
-
-// found returns the join of _at, under the name labels, with the rows that the labels see, use0, use1….
-func (u *use) found() string {
-	on := []string{}
-	for k := range u.Keys {
-		on = append(on, fmt.Sprintf("labels.%s = use%d.k%d", u.key(k), u.number, k))
-	}
-	on = append(on, fmt.Sprintf("labels.v%d = use%d.visible", u.number, u.number))
-	return fmt.Sprintf("\nLEFT JOIN _winners_%d AS use%d\n  ON %s", u.number, u.number, and(on))
-}
-
-// output returns the value of an output column. Where it is null, it is the output's default.
-func (t *training) output(i int) (x string) {
+// outputSQL returns the value of an output column. Where it is null, it is the output's default.
+func (t *training) outputSQL(i int) (x string) {
 	switch o := t.req.List.Outputs[i].(type) {
 	case fstore.FeatureOutput:
-		x = t.featureSQL(o)
+		u := t.uses[o.Use]
+		x = u.lookup.featureSQL(u, o.Feature)
 	}
 	if d := t.req.List.Feature(i).Default; d != nil {
 		x = "coalesce(" + x + ", " + literal(d) + ")"
 	}
 	return x
-}
-
-// featureSQL returns the value of a feature in the row found. It is null where there is no row or the row is stale.
-func (t *training) featureSQL(o fstore.FeatureOutput) string {
-	u := t.uses[o.Use]
-	at := u.rows.position(o.Feature)
-	x := u.rows.feature(at, fmt.Sprintf("use%d.f%d", o.Use, at))
-	if fresh := u.fresh(); fresh != "" {
-		return "CASE WHEN " + fresh + " THEN " + x + " END"
-	}
-	return x
-}
-
-// fresh returns the condition under which the row found is not stale for a label, empty where none ever is.
-func (u *use) fresh() string {
-	if v := u.rows.view; v.TTL != nil && !v.Static() {
-		return fmt.Sprintf("use%d.event >= labels.t - %s", u.number, interval(*v.TTL))
-	}
-	return ""
-}
-
-// published returns P(T): the last instant that the view had published by T. A static view holds for all time.
-func (u *use) published(t string) string {
-	p := u.rows.view.Publish
-	switch {
-	case u.rows.view.Static():
-		return "make_timestamp(0)"
-	case p == nil:
-		return t
-	}
-	every, shift := p.Every.Micros(), p.Delay.Micros()+p.Offset.Micros()
-	since := fmt.Sprintf("(epoch_us(%s) - %d)", t, shift) // of the grid's origin, when the run began
-	return fmt.Sprintf("make_timestamp(%s - (%s %% %d + %d) %% %d + %d)", since, since, every, every, every, p.Offset.Micros())
-}
-
-// position returns where a feature is in the history's f0, f1…
-func (r *rows) position(feature string) int {
-	for i, f := range r.record {
-		if f.Name == feature {
-			return i
-		}
-	}
-	panic("offline: view " + r.ref.String() + " has no feature " + feature)
 }
 
 // stage runs a part of the work, measures it and reports how far its running query is.
