@@ -10,16 +10,16 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// What follows is for gc and verify: it scans the backend, which look-ups and materialize never do.
+// This file serves gc and verify. It scans the backend, which look-ups and materialize never do.
 
-// metaPrefix begins the keys of pointers and headers, of all projects.
+// metaPrefix begins the keys of all pointers and headers, whatever the project.
 const metaPrefix = "fstore:"
 
-// metaKeyParts is what the key of a pointer or header says; see keys.go.
+// metaKeyParts are the parts of the key of a pointer or header; see keys.go.
 type metaKeyParts struct {
 	project    string
 	ref        fstore.ViewRef
-	generation fstore.Generation // of a header; empty: it is a pointer's
+	generation fstore.Generation // of a header; empty for a pointer
 }
 
 func parseMetaKey(key []byte) (metaKeyParts, bool) {
@@ -42,7 +42,7 @@ func parseMetaKey(key []byte) (metaKeyParts, bool) {
 	return m, false
 }
 
-// parseRecordKey takes the key of a record apart.
+// parseRecordKey splits the key of a record.
 func parseRecordKey(physical []byte) (fstore.StoredKey, bool) {
 	if len(physical) < recordKeyOverhead || !bytes.HasPrefix(physical, []byte(recordPrefix)) {
 		return fstore.StoredKey{}, false
@@ -54,8 +54,8 @@ func parseRecordKey(physical []byte) (fstore.StoredKey, bool) {
 	return fstore.StoredKey{Generation: fstore.Generation(hex.EncodeToString(g[:])), Key: key, Astray: !bytes.Equal(right, physical)}, true
 }
 
-// Inventory scans everything there is: first all records, then all pointers and headers. So a generation that has
-// records here, and nobody who knows it, has none for good; see fstore.Inventory.Orphans.
+// Inventory scans the whole backend: first all records, then all pointers and headers. So a generation that has
+// records but neither a pointer nor a header will never get one; see fstore.Inventory.Orphans.
 func (s *Store) Inventory(ctx context.Context) (*fstore.Inventory, error) {
 	out := &fstore.Inventory{
 		Pointers: map[fstore.ViewRef]fstore.Generation{}, Headers: map[fstore.Generation]fstore.ViewRef{},
@@ -92,7 +92,7 @@ func (s *Store) Inventory(ctx context.Context) (*fstore.Inventory, error) {
 	}
 	for i, raw := range raws {
 		if raw == nil {
-			continue // gone since
+			continue // deleted since the scan
 		}
 		g := fstore.Generation("")
 		if known, err := decodePointer(of[i].ref, pointers[i], raw); err == nil {
@@ -107,13 +107,14 @@ func (s *Store) Inventory(ctx context.Context) (*fstore.Inventory, error) {
 	return out, nil
 }
 
-// ScanRecords calls fn with the key of every record, in no order, perhaps with some more than once; with those of other
-// projects too. The key is valid until fn returns. It ends with fn's first error.
+// ScanRecords calls fn with the key of every record, including those of other projects. The keys come in no order,
+// and a key may come more than once. It is valid until fn returns. ScanRecords stops at fn's first error and returns
+// it.
 func (s *Store) ScanRecords(ctx context.Context, fn func(fstore.StoredKey) error) error {
 	return s.scanRecords(ctx, func(k fstore.StoredKey, _ []byte) error { return fn(k) })
 }
 
-// scanRecords is ScanRecords with the backend's own key too.
+// scanRecords is ScanRecords, but also passes the backend's key.
 func (s *Store) scanRecords(ctx context.Context, fn func(k fstore.StoredKey, physical []byte) error) error {
 	var stop error
 	err := s.backend.Scan(ctx, []byte(recordPrefix), func(physical []byte) error {
@@ -128,8 +129,8 @@ func (s *Store) scanRecords(ctx context.Context, fn func(k fstore.StoredKey, phy
 	return err
 }
 
-// Unpublish deletes the pointer of a view version if it names generation g; an empty g is one that cannot be read. A
-// look-up is refused from then on. ErrConflict: it is another now.
+// Unpublish deletes the pointer of a view version if it names generation g. An empty g means a pointer that cannot be
+// read. Look-ups are refused afterwards. It returns ErrConflict if the pointer names another generation.
 func (s *Store) Unpublish(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) error {
 	key := s.pointerKey(ref)
 	_, raws, err := s.backend.Get(ctx, nil, [][]byte{key})
@@ -140,7 +141,7 @@ func (s *Store) Unpublish(ctx context.Context, ref fstore.ViewRef, g fstore.Gene
 		return nil
 	}
 	if named := readPointer(ref, key, raws[0]).Generation; named != g {
-		return fstore.Errorf(fstore.ErrConflict, "the pointer of %s names generation %s by now", ref, named)
+		return fstore.Errorf(fstore.ErrConflict, "the pointer of %s now names generation %s", ref, named)
 	}
 	if err := s.backend.Commit(ctx, Commit{Guards: []Guard{{key, raws[0]}}, Delete: [][]byte{key}}); err != nil {
 		return fmt.Errorf("delete the pointer of %s: %w", ref, err)
@@ -148,8 +149,8 @@ func (s *Store) Unpublish(ctx context.Context, ref fstore.ViewRef, g fstore.Gene
 	return nil
 }
 
-// DropGenerations deletes all records of generations that no pointer names any more, in one scan and small batches, and
-// returns how many there were of each.
+// DropGenerations deletes all records of generations that no pointer names any longer, in one scan and small batches.
+// It returns the number of records of each.
 func (s *Store) DropGenerations(ctx context.Context, dead map[fstore.Generation]bool, progress func(dropped int64)) (map[fstore.Generation]int64, error) {
 	dropped, total := map[fstore.Generation]int64{}, int64(0)
 	var batch [][]byte
@@ -181,7 +182,7 @@ func (s *Store) DropGenerations(ctx context.Context, dead map[fstore.Generation]
 	return dropped, drop()
 }
 
-// BuryHeader deletes the header of a generation whose records are gone, whatever it says.
+// BuryHeader deletes the header of a generation without records, whatever the header says.
 func (s *Store) BuryHeader(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) error {
 	key := s.headerKey(ref, g)
 	_, raws, err := s.backend.Get(ctx, nil, [][]byte{key})

@@ -7,7 +7,8 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// Records reads the records of a generation's keys as they are, unchecked, in one round trip: nil for a key without one.
+// Records reads the stored records of a generation's keys in one round trip, without checking them. A key without a
+// record yields nil.
 func (s *Store) Records(ctx context.Context, g fstore.Generation, keys [][]byte) ([][]byte, error) {
 	physical, err := recordKeys(g, keys)
 	if err != nil {
@@ -20,8 +21,7 @@ func (s *Store) Records(ctx context.Context, g fstore.Generation, keys [][]byte)
 	return records, nil
 }
 
-// Decoder turns keys and records back into batches, by the code that answers look-ups. It may be used by several
-// goroutines at once.
+// Decoder turns keys and records into batches, with the code that answers look-ups. It is safe for concurrent use.
 type Decoder struct {
 	layout *layout
 	at     *knownPointer
@@ -33,8 +33,8 @@ func (s *Store) Decoder(v *fstore.ViewVersion, p fstore.Pointer) (*Decoder, erro
 	return &Decoder{newLayout(v), &knownPointer{pointer: p, generation: g, sum: generationSum(g)}}, err
 }
 
-// Decode returns the batch that Encode took the keys and records from, one row each; the event column is called
-// "event". No default is applied. The error is ErrCorrupt, for a record under another key than it was made for, too.
+// Decode reverses Encode: it returns a batch with a row per key. The event column is named "event". Defaults are not
+// applied. It returns ErrCorrupt for a damaged record, or one that was written under another key.
 func (d *Decoder) Decode(keys, records [][]byte) (*fstore.Batch, error) {
 	l := d.layout
 	if len(keys) != len(records) {

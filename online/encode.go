@@ -8,11 +8,10 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// Encoder turns the rows of a view version's as-of batches into keys and records. It may be used by several
-// goroutines at once.
+// Encoder turns the rows of a view version's as-of batches into keys and records. It is safe for concurrent use.
 type Encoder struct {
 	layout *layout
-	sum    uint32 // generationSum
+	sum    uint32 // from generationSum
 }
 
 // Encoder returns the encoder of a generation of a view version.
@@ -21,14 +20,14 @@ func (s *Store) Encoder(v *fstore.ViewVersion, g fstore.Generation) (*Encoder, e
 	return &Encoder{newLayout(v), generationSum(gen)}, err
 }
 
-// Encode appends the key and the record of a row to key and record and returns both. The batch has the columns of
-// an as-of batch: the join keys in name order, the event time (null in a static view), the features in name order.
-// Equal rows of a generation have equal bytes: -0.0 is written as 0.0, and a NaN in one form. The error is ErrInvalid: columns that
-// are not the view's, a null key or event time, or a record over 4 GB.
+// Encode appends the key and the record of a row to key and record, and returns both. The batch has the columns of an
+// as-of batch: the join keys in name order, the event time (null in a static view), the features in name order. Equal
+// rows of a generation encode to equal bytes: -0.0 is written as 0.0, and every NaN in one form. It returns
+// ErrInvalid if the columns are not those of the view, a key or event time is null, or a record exceeds 4 GB.
 func (e *Encoder) Encode(b *fstore.Batch, row int, key, record []byte) (k, r []byte, err error) {
 	l, nk := e.layout, len(e.layout.keys)
 	if len(b.Columns) != nk+1+len(l.fields) || row < 0 || row >= b.Len {
-		return key, record, fstore.Errorf(fstore.ErrInvalid, "%s: row %d of a batch of %d rows and %d columns, not %d",
+		return key, record, fstore.Errorf(fstore.ErrInvalid, "%s: row %d of a batch of %d rows and %d columns, want %d columns",
 			l.ref, row, b.Len, len(b.Columns), nk+1+len(l.fields))
 	}
 	var buf [4]*fstore.Column
@@ -61,7 +60,7 @@ func (e *Encoder) Encode(b *fstore.Batch, row int, key, record []byte) (k, r []b
 }
 
 func (l *layout) wrongColumn(c *fstore.Column, name string, want fstore.Type) error {
-	return fstore.Errorf(fstore.ErrInvalid, "%s: column %s is %s, not %s of type %s", l.ref, c.Name, c.Type, name, want)
+	return fstore.Errorf(fstore.ErrInvalid, "%s: column %s is %s, want %s of type %s", l.ref, c.Name, c.Type, name, want)
 }
 
 // append appends the record of a row of the feature columns.
@@ -107,7 +106,7 @@ func (l *layout) append(dst []byte, cols []fstore.Column, row int, event int64) 
 		if !null {
 			dst = appendEncoded(dst, c, row)
 		}
-		end := len(dst) - start - head // rec stays valid: the room was made above
+		end := len(dst) - start - head // rec stays valid: dst has grown already
 		if flags&flagWide != 0 {
 			le.PutUint32(rec[l.table+4*f.at:], uint32(end))
 		} else {
@@ -117,7 +116,7 @@ func (l *layout) append(dst []byte, cols []fstore.Column, row int, event int64) 
 	return dst, nil
 }
 
-// putFixed writes element i of a column's values, a fixed-width one, to the beginning of dst.
+// putFixed writes element i of a column, which has fixed width, to the beginning of dst.
 func putFixed(dst []byte, c *fstore.Column, i int) {
 	switch c.Type.Elem() {
 	case fstore.Bool:
@@ -134,11 +133,11 @@ func putFixed(dst []byte, c *fstore.Column, i int) {
 		le.PutUint32(dst, float32Bits(c.Float32s[i]))
 	case fstore.Float64:
 		le.PutUint64(dst, float64Bits(c.Float64s[i]))
-	case fstore.String, fstore.Bytes: // have no fixed width
+	case fstore.String, fstore.Bytes: // not of fixed width
 	}
 }
 
-// float64Bits has one pattern for both zeros and one for every NaN, so that equal values are equal bytes.
+// float64Bits maps both zeros to one pattern and every NaN to one, so that equal values are equal bytes.
 func float64Bits(f float64) uint64 {
 	switch {
 	case f == 0:
@@ -159,7 +158,7 @@ func float32Bits(f float32) uint32 {
 	return math.Float32bits(f)
 }
 
-// encodedSize returns the length of appendEncoded.
+// encodedSize returns the number of bytes that appendEncoded appends.
 func encodedSize(c *fstore.Column, row int) int {
 	if !c.Type.IsList() {
 		return textLen(c, row)
@@ -191,7 +190,7 @@ func uvarintLen(n uint64) int {
 	return size
 }
 
-// appendEncoded appends a value that is not null and not of fixed width.
+// appendEncoded appends a value that is not null and has no fixed width.
 func appendEncoded(dst []byte, c *fstore.Column, row int) []byte {
 	if !c.Type.IsList() {
 		return appendElem(dst, c, row)

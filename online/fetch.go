@@ -9,12 +9,12 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// retries is how often a view whose pointer moved under a look-up is asked again.
+// retries is how often a look-up rereads a view whose pointer changes during the look-up.
 const retries = 3
 
-// fetch reads the records of all versions. Each call to the backend asks for the records under the pointers last
-// seen and then for the pointers; a version whose pointer is as it was seen before is thereby read consistently. The
-// others are asked again.
+// fetch reads the records of all versions. Each call to the backend reads the records under the last known pointers,
+// and then the pointers. If the pointer of a version has not changed, its records are consistent. fetch reads the
+// other versions again.
 func (p *Prepared) fetch(ctx context.Context, sc *scratch, stats *Stats) error {
 	sc.pending = sc.pending[:0]
 	for i := range p.versions {
@@ -52,7 +52,7 @@ func (p *Prepared) fetch(ctx context.Context, sc *scratch, stats *Stats) error {
 			moved++
 		}
 		if moved > retries {
-			return fstore.Errorf(fstore.ErrUnavailable, "%s was published anew during each of %d reads",
+			return fstore.Errorf(fstore.ErrUnavailable, "%s was published again during each of %d reads",
 				p.versions[again[0]].state.ref, moved)
 		}
 	}
@@ -92,7 +92,7 @@ func (p *Prepared) get(ctx context.Context, sc *scratch, stats *Stats) (records,
 	return p.store.backend.Get(ctx, sc.gets, sc.pointers)
 }
 
-// missing names the pending versions that have no pointer.
+// missing returns an error that names the pending versions without a pointer.
 func (p *Prepared) missing(sc *scratch, pointers [][]byte) error {
 	var refs []string
 	for i, v := range sc.pending {
@@ -108,7 +108,7 @@ func (p *Prepared) missing(sc *scratch, pointers [][]byte) error {
 		WithHint("run: fstore materialize %s", strings.Join(refs, " "))
 }
 
-// unusable marks a backend's ErrInvalid: see ErrUnusable.
+// unusable marks an ErrInvalid of the backend as ErrUnusable.
 func unusable(err error) error {
 	if errors.Is(err, fstore.ErrInvalid) {
 		return fmt.Errorf("%w: %w", ErrUnusable, err)

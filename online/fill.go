@@ -7,20 +7,20 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// filler makes the columns of an answer out of records that have passed layout.check.
+// filler builds the columns of an answer from records that have passed layout.check.
 type filler struct {
 	rows  int
 	stats *Stats
-	limit int    // bytes of the answer; 0: none
+	limit int    // on the bytes of the answer; 0: none
 	size  int    // bytes so far
-	text  []byte // reused from column to column
+	text  []byte // reused for each column
 
-	// of the use whose features are filled
+	// layout belongs to the use whose features are being filled.
 	layout *layout
-	recs   [][]byte // by row; nil: absent, for the reason in states
+	recs   [][]byte // by row; nil if absent: states says why
 	states []Status
 
-	// the values of all fixed-width outputs of a type, in one piece
+	// The values of all fixed-width outputs, in one slice for each type.
 	bools    []bool
 	int32s   []int32
 	int64s   []int64
@@ -28,7 +28,7 @@ type filler struct {
 	float64s []float64
 }
 
-// room makes the values of all fixed-width outputs, given how many there are of each type.
+// room allocates the values of all fixed-width outputs. perType says how many outputs each type has.
 func (f *filler) room(perType *[fstore.NumTypes]int) {
 	f.bools = room[bool](f.rows * perType[fstore.Bool])
 	f.int32s = room[int32](f.rows * perType[fstore.Int32])
@@ -44,7 +44,7 @@ func room[T any](n int) []T {
 	return make([]T, n)
 }
 
-// take cuts n values off the room.
+// take cuts the next n values off room.
 func take[T any](room *[]T, n int) []T {
 	if len(*room) < n || n == 0 {
 		return make([]T, n)
@@ -108,12 +108,12 @@ func (f *filler) fill(out *AnswerFeature, fd *field, def *fstore.Column) error {
 				c.Float64s[row] = def.Float64s[0]
 			}
 		}
-	case fstore.String, fstore.Bytes: // have no fixed width
+	case fstore.String, fstore.Bytes: // not of fixed width
 	}
 	return nil
 }
 
-// absent notes that a row has no value of its own, and reports whether it gets the default.
+// absent records that a row has no value of its own. It reports whether the row gets the default.
 func (f *filler) absent(out *AnswerFeature, row int, def *fstore.Column) bool {
 	state := f.states[row]
 	if state == Present {
@@ -159,7 +159,7 @@ func (f *filler) fillVariable(out *AnswerFeature, fd *field, def *fstore.Column)
 				return err
 			}
 			if f.size += len(b); f.limit > 0 && f.size > f.limit {
-				return nil // the caller says so
+				return nil // the caller reports the limit
 			}
 			if !list {
 				texts.add(b)
@@ -173,7 +173,7 @@ func (f *filler) fillVariable(out *AnswerFeature, fd *field, def *fstore.Column)
 			texts.add(nil)
 		}
 		if list {
-			f.size += variableBytes * (texts.len() - before) // an empty string takes no byte of a record
+			f.size += variableBytes * (texts.len() - before) // an empty string takes no bytes in a record
 			if elems = texts.len() + fixedElems(c); elems > math.MaxInt32 {
 				return fstore.Errorf(fstore.ErrTooLarge, "%s: %d elements of lists; the limit is %d", c.Name, elems, math.MaxInt32)
 			}
@@ -186,7 +186,7 @@ func (f *filler) fillVariable(out *AnswerFeature, fd *field, def *fstore.Column)
 	return nil
 }
 
-// fixedElems returns the elements of a list column whose elements are of fixed width.
+// fixedElems returns the elements of a list column as a column of fixed width.
 func fixedElems(c *fstore.Column) int {
 	return len(c.Bools) + len(c.Int32s) + len(c.Int64s) + len(c.Float32s) + len(c.Float64s)
 }
@@ -230,7 +230,7 @@ func appendFixedElems(c *fstore.Column, b []byte, w int) {
 	}
 }
 
-// appendDefault appends the value of a default of the column's type: a string, bytes or a list.
+// appendDefault appends a default of the column's type: a string, bytes or a list.
 func appendDefault(c *fstore.Column, texts *textBuffer, def *fstore.Column) {
 	n := 1
 	if c.Type.IsList() {
@@ -258,8 +258,8 @@ func appendDefault(c *fstore.Column, texts *textBuffer, def *fstore.Column) {
 	}
 }
 
-// textBuffer gathers the strings or bytes of a column in one piece, so that a column costs few allocations and keeps no
-// record alive.
+// textBuffer collects the strings or bytes of a column in one slice, so that a column costs few allocations and does
+// not keep a record alive.
 type textBuffer struct {
 	all  []byte
 	ends []int
@@ -272,7 +272,7 @@ func (t *textBuffer) add(b []byte) {
 	t.ends = append(t.ends, len(t.all))
 }
 
-// finish cuts the piece into the column's values.
+// finish cuts the slice into the column's values.
 func (t *textBuffer) finish(c *fstore.Column) {
 	from := 0
 	switch c.Type.Elem() {
@@ -290,6 +290,6 @@ func (t *textBuffer) finish(c *fstore.Column) {
 			}
 			from = to
 		}
-	case fstore.Bool, fstore.Int32, fstore.Int64, fstore.Float32, fstore.Float64, fstore.Timestamp: // have no text
+	case fstore.Bool, fstore.Int32, fstore.Int64, fstore.Float32, fstore.Float64, fstore.Timestamp: // they have no text
 	}
 }

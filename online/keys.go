@@ -12,20 +12,20 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// The keys of a store, chosen to be short where there are many of them:
+// The keys of a store. Those of records are short, because there are many of them:
 //
 //	record   f{abc} <generation, 8 bytes> <key bytes>   abc: 18 bits of a hash of the key bytes, in base64url
 //	pointer  fstore:<project>:p:<view>@<version>
 //	header   fstore:<project>:h:<view>@<version>:<generation in hex>
 //
-// The braces put all records of one key into one slot of a Redis Cluster, whatever their view. The hash decides
-// nothing else: the whole key is in the record's key. A record needs no project, because a generation is random.
+// The braces put all records of one key into one slot of a Redis Cluster, whatever their view. The hash has no other
+// purpose: the record's key contains the whole key. It needs no project, because generations are random.
 
 const recordPrefix = "f{"
 
 const base64url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-// generation is a fstore.Generation as record keys have it.
+// generation is an fstore.Generation as record keys contain it.
 type generation [8]byte
 
 func parseGeneration(g fstore.Generation) (generation, error) {
@@ -38,7 +38,7 @@ func parseGeneration(g fstore.Generation) (generation, error) {
 	return out, fstore.Errorf(fstore.ErrCorrupt, "%q is not a generation", string(g))
 }
 
-// appendRecordKey appends the key of a record. tag is keyTag of key.
+// appendRecordKey appends the key of a record. tag must be keyTag(key).
 func appendRecordKey(dst []byte, tag uint32, g generation, key []byte) []byte {
 	dst = append(dst, 'f', '{', base64url[tag>>12&63], base64url[tag>>6&63], base64url[tag&63], '}')
 	dst = append(dst, g[:]...)
@@ -47,7 +47,7 @@ func appendRecordKey(dst []byte, tag uint32, g generation, key []byte) []byte {
 
 const recordKeyOverhead = len(recordPrefix) + 3 + 1 + len(generation{})
 
-// keyTag returns 18 bits of the FNV-1a hash of a key. It is stored, so it may never change.
+// keyTag returns 18 bits of the FNV-1a hash of a key. Stored keys contain it, so it may never change.
 func keyTag(key []byte) uint32 {
 	h := uint64(14695981039346656037)
 	for _, b := range key {
@@ -71,12 +71,12 @@ func (s *Store) metaKey(ref fstore.ViewRef, kind string) []byte {
 	return strconv.AppendInt(b, int64(ref.Version), 10)
 }
 
-// knownPointer is a pointer as read, with its bytes, so that an unchanged one is recognised without decoding.
+// knownPointer is a decoded pointer with its bytes, so that an unchanged one is recognized without decoding.
 type knownPointer struct {
 	raw        string
 	pointer    fstore.Pointer
 	generation generation
-	sum        uint32 // generationSum
+	sum        uint32 // from generationSum
 }
 
 func decodePointer(ref fstore.ViewRef, key, raw []byte) (*knownPointer, error) {
@@ -88,7 +88,7 @@ func decodePointer(ref fstore.ViewRef, key, raw []byte) (*knownPointer, error) {
 	switch {
 	case err != nil:
 	case sealed != (k.pointer.Layout > 0), !sealed && !bytes.Equal(encodePointer(key, k.pointer), raw):
-		err = errors.New("it is not as an fstore writes it")
+		err = errors.New("no version of fstore writes it so")
 	default:
 		k.generation, err = parseGeneration(k.pointer.Generation)
 	}
@@ -100,7 +100,7 @@ func decodePointer(ref fstore.ViewRef, key, raw []byte) (*knownPointer, error) {
 	return k, nil
 }
 
-// noBytes is the Damaged of a pointer that was cut to nothing.
+// noBytes is the Damaged text of an empty pointer.
 const noBytes = "(no bytes)"
 
 func encodePointer(key []byte, p fstore.Pointer) []byte {
@@ -115,7 +115,7 @@ func encodePointer(key []byte, p fstore.Pointer) []byte {
 	return encodeJSON(key, p, p.Layout)
 }
 
-// encodeHeader is deterministic: equal headers have equal bytes, which is what compare-and-set compares.
+// encodeHeader is deterministic: equal headers have equal bytes, which compare-and-set compares.
 func encodeHeader(key []byte, h fstore.Header) []byte {
 	h.Published, h.RunAt = micros(h.Published), micros(h.RunAt)
 	return encodeJSON(key, h, h.Layout)
@@ -131,13 +131,13 @@ func decodeHeader(ref fstore.ViewRef, key, raw []byte) (fstore.Header, error) {
 		return h, fstore.Errorf(fstore.ErrCorrupt, "header of %s: %v", ref, err)
 	}
 	h.Published, h.RunAt = micros(h.Published), micros(h.RunAt)
-	if !bytes.Equal(encodeHeader(key, h), raw) { // a compare-and-set would never hold
-		return h, fstore.Errorf(fstore.ErrCorrupt, "header of %s: it is not as this fstore writes it", ref)
+	if !bytes.Equal(encodeHeader(key, h), raw) { // compare-and-set could never succeed
+		return h, fstore.Errorf(fstore.ErrCorrupt, "header of %s: this version of fstore writes it differently", ref)
 	}
 	return h, nil
 }
 
-// micros brings an instant into the form that survives encoding. The zero time stays zero.
+// micros converts an instant to the form that survives encoding: UTC microseconds. The zero time stays zero.
 func micros(t time.Time) time.Time {
 	if t.IsZero() {
 		return time.Time{}
@@ -145,7 +145,7 @@ func micros(t time.Time) time.Time {
 	return fstore.FromMicros(fstore.Micros(t))
 }
 
-// writable refuses an instant that could not be written again: its offset takes it out of the years that JSON has.
+// writable refuses an instant that JSON cannot encode, because its year in UTC is out of range.
 func writable(t time.Time) error {
 	if y := t.UTC().Year(); y < 0 || y > 9999 {
 		return fmt.Errorf("%d is not a year", y)
@@ -153,11 +153,11 @@ func writable(t time.Time) error {
 	return nil
 }
 
-// encodeJSON writes a pointer or header. Those of layout 0 have no checksum: they must stay as they were written, byte
-// for byte, to be compared with.
+// encodeJSON encodes a pointer or header. Those of layout 0 have no checksum: to compare equal, they must keep the
+// exact bytes that were written.
 func encodeJSON[T fstore.Pointer | fstore.Header](key []byte, v T, layout int) []byte {
 	b, err := json.Marshal(v)
-	if err != nil { // only a year beyond 9999 can do this
+	if err != nil { // only a year beyond 9999 causes this
 		panic("online: " + err.Error())
 	}
 	if layout == 0 {
@@ -166,7 +166,8 @@ func encodeJSON[T fstore.Pointer | fstore.Header](key []byte, v T, layout int) [
 	return sealJSON(key, b)
 }
 
-// decodeJSON reads a pointer or header, and reports whether it has a checksum, which is then right.
+// decodeJSON decodes a pointer or header. It reports whether there is a checksum, and returns an error if that is
+// wrong.
 func decodeJSON[T fstore.Pointer | fstore.Header](key, raw []byte, v *T) (sealed bool, err error) {
 	object, sealed, err := unsealJSON(key, raw)
 	if err != nil {

@@ -11,19 +11,19 @@ import (
 //	0       version of the codec: fstore.RecordLayout
 //	1       flags: 1 = there is an event time, 2 = the offset table is wide
 //	2       id of the layout, 2 bytes: a hash of the features' names and types, so that a record written for another
-//	        definition is an error and never other features' values
+//	        definition is an error and never yields wrong values
 //	4       event time, int64 microseconds; absent in a static view
 //	…       validity, a bit per feature: 1 = not null
-//	…       the fixed-width features, each at an offset that follows from the view version; 0 where null
-//	…       offset table: for each of the other features where it ends, from the table's end; 2 bytes each, 4 if wide
-//	…       the values of those: strings and bytes as they are; lists of fixed-width elements one behind the other;
+//	…       the fixed-width features, each at an offset that follows from the view version; 0 if null
+//	…       offset table: the end of each other feature, relative to the table's end; 2 bytes each, 4 if wide
+//	…       the values of those features: strings and bytes as they are; lists of fixed-width elements back to back;
 //	        lists of strings and bytes with each element's length as a uvarint before it
 //	…       checksum, 4 bytes: see checksum.go
 //
-// Generations of layout 0 were written before there were checksums. Their records have the version 1 and no checksum, and
-// are the same otherwise. They are served until the next run replaces the generation.
+// Records of layout 0 were written before there were checksums. They have version 1 and no checksum, and are
+// otherwise the same. They are served until the next run replaces their generation.
 //
-// All numbers are little-endian. Any one feature is reached without touching the others.
+// All numbers are little-endian. Any feature can be read without reading the others.
 const (
 	versionBeforeChecksums = 1
 
@@ -35,7 +35,7 @@ const (
 
 var le = binary.LittleEndian
 
-// layout is where the features of a view version lie in its records.
+// layout says where the features of a view version are in its records.
 type layout struct {
 	ref    fstore.ViewRef
 	keys   []fstore.Field
@@ -43,16 +43,16 @@ type layout struct {
 	id     uint16
 	event  bool // records have an event time, at recordHead
 	nulls  int  // offset of the validity bits
-	table  int  // offset of the offset table, behind the fixed-width features
-	vars   int  // entries of the table
+	table  int  // offset of the offset table, after the fixed-width features
+	vars   int  // number of entries of the table
 }
 
 // field is one feature in a layout.
 type field struct {
 	name  string
 	typ   fstore.Type
-	width int // 0: not fixed
-	at    int // offset of a fixed-width value, else index into the offset table
+	width int // 0: no fixed width
+	at    int // offset of a fixed-width value, or index into the offset table
 	byteN int // offset of the byte with the validity bit
 	bit   byte
 }
@@ -96,8 +96,8 @@ func (l *layout) field(name string) int {
 	return -1
 }
 
-// check says whether a record of a key is what was written under it in a generation, in this layout; fixed-width
-// features can then be read without further checks.
+// check returns an error unless a record is what was written under its key in a generation, in this layout. After it,
+// fixed-width features can be read without further checks.
 func (l *layout) check(at *knownPointer, key, rec []byte) error {
 	if at.pointer.Layout == 0 {
 		return l.checkBody(rec, versionBeforeChecksums)
@@ -108,21 +108,21 @@ func (l *layout) check(at *knownPointer, key, rec []byte) error {
 	return l.checkBody(rec[:len(rec)-checksumSize], fstore.RecordLayout)
 }
 
-// checkBody checks what is before the checksum.
+// checkBody checks everything before the checksum.
 func (l *layout) checkBody(rec []byte, version byte) error {
 	switch {
 	case len(rec) < l.table:
 		return l.corrupt("%d bytes are too few", len(rec))
 	case rec[0] != version:
-		return l.corrupt("version %d of the codec is not known", rec[0])
+		return l.corrupt("unknown version %d of the codec", rec[0])
 	case le.Uint16(rec[2:]) != l.id || (rec[1]&flagEvent != 0) != l.event:
 		return l.corrupt("written for another definition").WithHint("run: fstore materialize --full %s", l.ref)
 	case rec[1]&^(flagEvent|flagWide) != 0 || rec[1]&flagWide != 0 && l.vars == 0:
-		return l.corrupt("flags %#x are not known", rec[1])
+		return l.corrupt("unknown flags %#x", rec[1])
 	}
 	if l.vars == 0 {
 		if len(rec) != l.table {
-			return l.corrupt("%d bytes too many", len(rec)-l.table)
+			return l.corrupt("%d trailing bytes", len(rec)-l.table)
 		}
 		return nil
 	}
@@ -136,7 +136,7 @@ func (l *layout) corrupt(format string, args ...any) *fstore.Error {
 	return fstore.Errorf(fstore.ErrCorrupt, "record of "+l.ref.String()+": "+format, args...)
 }
 
-// values returns where the values behind the offset table begin.
+// values returns the offset of the values after the offset table.
 func (l *layout) values(rec []byte) int {
 	if rec[1]&flagWide != 0 {
 		return l.table + 4*l.vars
@@ -152,7 +152,7 @@ func (l *layout) end(rec []byte, i int) int {
 	return int(le.Uint16(rec[l.table+2*i:]))
 }
 
-// bytes returns the encoding of the feature with entry i of the offset table. The record has passed check.
+// bytes returns the encoded feature of entry i of the offset table. The record has passed check.
 func (l *layout) bytes(rec []byte, i int) ([]byte, error) {
 	values, from := rec[l.values(rec):], 0
 	if i > 0 {

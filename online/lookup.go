@@ -11,10 +11,10 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// seed keeps callers from choosing keys that collide in the table of a look-up.
+// seed keeps callers from choosing keys that collide in the hash table of a look-up.
 var seed = maphash.MakeSeed()
 
-// scratch is the memory of one look-up that does not leave it, reused by the next.
+// scratch holds the memory that a look-up uses internally and that the next one reuses.
 type scratch struct {
 	columns []*fstore.Column // the request's, in the order of Prepared.columns
 	parts   []*fstore.Column // those of one key group
@@ -23,21 +23,21 @@ type scratch struct {
 	keys   []keySpan
 	table  []int32   // open addressing: index into keys + 1, or 0
 	rows   []int32   // group by group, row by row: index into keys, or −1 for a key with a null part
-	asked  []int32   // version by version, key by key: which of the version's records it is, + 1; 0: not asked for
+	asked  []int32   // by version and key: 1 + the index of the key's record, or 0 if the version does not need it
 	wanted [][]int32 // by version: its keys, in the order of its records
 
 	physical []byte // the keys of one call to the backend
 	gets     [][]byte
 	pointers [][]byte
-	pending  []int           // versions still to be answered
+	pending  []int           // versions not yet answered
 	read     [][][]byte      // by version: its records
-	at       []*knownPointer // by version: under which pointer
-	recs     [][]byte        // of one use, row by row: nil where there is no fresh record
-	states   []Status        // of one use, row by row
+	at       []*knownPointer // by version: the pointer they were read under
+	recs     [][]byte        // of one use, by row: nil without a fresh record
+	states   []Status        // of one use, by row
 	text     []byte          // of one column
 }
 
-// release gives the scratch back, without what belongs to others.
+// release returns the scratch to the pool, without references to memory of others.
 func (s *Store) release(sc *scratch) {
 	clear(sc.columns)
 	clear(sc.parts)
@@ -53,16 +53,16 @@ type keySpan struct {
 	tag      uint32
 }
 
-// Lookup answers a request. All values of one view version come from one generation. Errors: ErrInvalid and
-// ErrTooLarge for the request; ErrNotReady where a view version has not been published; ErrUnavailable; ErrCorrupt.
-// A key without a record, or whose record is too old, is no error but a Status.
+// Lookup answers a request. All values of a view version come from one generation. Its errors are ErrInvalid and
+// ErrTooLarge for the request, ErrNotReady if a view version has not been published, ErrUnavailable, and ErrCorrupt.
+// A key without a record, or with a record that is too old, is not an error but a Status.
 func (p *Prepared) Lookup(ctx context.Context, req Request) (*Answer, error) {
 	sc := p.store.scratch.Get().(*scratch)
 	defer p.store.release(sc)
 	stats := Stats{Now: req.Now}
 	answer, err := p.lookup(ctx, &req, sc, &stats)
 	if observe := p.store.Observe; observe != nil {
-		s := stats // escapes only where it is observed
+		s := stats // a copy, so that stats escapes only with an observer
 		if s.Err = err; err == nil {
 			s.Versions = answer.Versions
 		}
@@ -92,8 +92,8 @@ func (p *Prepared) lookup(ctx context.Context, req *Request, sc *scratch, stats 
 	return p.answer(req, rows, sc, stats)
 }
 
-// check refuses what was published from another definition of the same name and version, by another registry; by a
-// newer fstore in a layout of its own; and later than a chosen clock could have known.
+// check refuses data that another registry published from a different definition with the same name and version, data
+// in a layout of a newer fstore, and data published later than a chosen clock could have known.
 func (v *version) check(p *fstore.Pointer, req *Request) error {
 	ref, servable := v.state.ref, v.servable(p)
 	switch {
@@ -109,12 +109,12 @@ func (v *version) check(p *fstore.Pointer, req *Request) error {
 		return fstore.Errorf(fstore.ErrInvalid, "%s lies before %s, the published instant of %s",
 			fstore.FormatTime(req.Now), fstore.FormatTime(p.Published), ref).WithHint("ask at %s or later", fstore.FormatTime(servable))
 	}
-	return fstore.Errorf(fstore.ErrInvalid, "%s lies within the delay of %s, published at %s: training does not use that before %s",
+	return fstore.Errorf(fstore.ErrInvalid, "%s lies within the delay of %s, published at %s: training does not use it before %s",
 		fstore.FormatTime(req.Now), ref, fstore.FormatTime(p.Published), fstore.FormatTime(servable)).
 		WithHint("ask at %s or later", fstore.FormatTime(servable))
 }
 
-// servable returns the first instant at which training uses what a pointer publishes.
+// servable returns the first instant at which training uses the data that a pointer publishes.
 func (v *version) servable(p *fstore.Pointer) time.Time {
 	if p.Servable.IsZero() { // an older fstore published it
 		return v.publish.ServableFrom(p.Published)
@@ -122,7 +122,7 @@ func (v *version) servable(p *fstore.Pointer) time.Time {
 	return p.Servable
 }
 
-// makeKeys encodes every row's key for every key group, each distinct one once.
+// makeKeys encodes the key of every row for every key group. Each distinct key is encoded once.
 func (p *Prepared) makeKeys(rows int, sc *scratch) error {
 	size := 8
 	for size < 2*rows*len(p.groups) {
@@ -188,7 +188,7 @@ func anyNull(parts []*fstore.Column, row int) bool {
 	return false
 }
 
-// fitInt32 checks an int64 column that stands for an int32 join key.
+// fitInt32 checks an int64 column given for an int32 join key.
 func fitInt32(c *fstore.Column) error {
 	for i, v := range c.Int64s[:c.Len] {
 		if v != int64(int32(v)) && !c.IsNull(i) {
@@ -198,7 +198,7 @@ func fitInt32(c *fstore.Column) error {
 	return nil
 }
 
-// share works out which records each version needs: a key that several uses or rows ask for is fetched once.
+// share works out the records that each version needs. A key that several uses or rows need is fetched once.
 func (p *Prepared) share(rows int, sc *scratch) {
 	n := len(p.versions)
 	sc.asked = grown(sc.asked, n*len(sc.keys))
@@ -224,7 +224,7 @@ func (p *Prepared) share(rows int, sc *scratch) {
 	clear(sc.at)
 }
 
-// answer decodes what was asked for.
+// answer decodes the records into the answer.
 func (p *Prepared) answer(req *Request, rows int, sc *scratch, stats *Stats) (*Answer, error) {
 	recordBytes := 0
 	for i := range p.versions {
@@ -269,7 +269,7 @@ func (p *Prepared) answer(req *Request, rows int, sc *scratch, stats *Stats) (*A
 	return a, nil
 }
 
-// useRows sets sc.recs and sc.states to the rows of a use, and returns its event times if they were asked for.
+// useRows sets sc.recs and sc.states for the rows of a use. It returns the event times if they were requested.
 func (p *Prepared) useRows(req *Request, u *use, rows int, sc *scratch) ([]int64, fstore.Bitmap) {
 	var events []int64
 	var valid fstore.Bitmap
@@ -311,7 +311,7 @@ func (p *Prepared) useRows(req *Request, u *use, rows int, sc *scratch) ([]int64
 	return events, valid
 }
 
-// grown returns s with length n and any content.
+// grown returns s with length n. Its elements are arbitrary.
 func grown[T any](s []T, n int) []T {
 	if cap(s) < n {
 		return make([]T, n)

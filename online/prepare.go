@@ -9,8 +9,8 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// Prepared is a feature list made ready for look-ups: offsets, key columns and shared fetches are worked out once. It
-// is safe for concurrent use and outlives publications: a list's view versions never change.
+// Prepared is a feature list prepared for look-ups: offsets, key columns and shared fetches are computed once. It is
+// safe for concurrent use. It remains valid after publications, because a list's view versions never change.
 type Prepared struct {
 	store    *Store
 	columns  []fstore.Field // the request's columns, in name order
@@ -20,18 +20,18 @@ type Prepared struct {
 	outputs  []output
 
 	fixed   int                  // bytes of a row: see rowBytes
-	perType [fstore.NumTypes]int // outputs of each fixed-width type
+	perType [fstore.NumTypes]int // number of outputs of each fixed-width type
 }
 
-// What a value of an answer takes beside its contents.
+// The size of a value in an answer, beside its contents.
 const (
 	statusBytes   = 1
-	eventBytes    = 8  // if asked for
-	variableBytes = 16 // of a string, bytes or a list: where it is and how long
+	eventBytes    = 8  // if requested
+	variableBytes = 16 // of a string, bytes or a list: its position and length
 )
 
-// rowBytes returns what a row takes in any answer: values of fixed width, statuses, event times if asked for, and the
-// ends of the others. So a limit on it bounds memory and message, whatever the values are.
+// rowBytes returns the size of a row in any answer: fixed-width values, statuses, event times if requested, and the
+// ends of the other values. A limit on it bounds memory and message size whatever the values are.
 func (p *Prepared) rowBytes(events EventTimes) int {
 	if events == WithEventTimes {
 		return p.fixed + eventBytes*len(p.outputs)
@@ -39,7 +39,7 @@ func (p *Prepared) rowBytes(events EventTimes) int {
 	return p.fixed
 }
 
-// keyGroup is a way of making keys from the request's columns; uses with the same one share the keys.
+// keyGroup is a way to build keys from the request's columns. Uses with the same key group share their keys.
 type keyGroup struct {
 	columns []int         // into Prepared.columns, in the order of View.Keys
 	types   []fstore.Type // of the join keys
@@ -53,7 +53,7 @@ type use struct {
 	ttl     int64 // microseconds; −1: none
 }
 
-// version is a view version of the list, whichever the uses.
+// version is a view version of the list. Several uses may share it.
 type version struct {
 	state       *versionState
 	layout      *layout
@@ -69,14 +69,14 @@ type output struct {
 	def   *fstore.Column // one row; nil: no default
 }
 
-// Prepare makes a list ready for look-ups. ErrInvalid: the list names what its views do not have. ErrTooLarge: it has
-// more features than the store's limit.
+// Prepare prepares a list for look-ups. It returns ErrInvalid if the list names something that its views do not have,
+// and ErrTooLarge if it has more features than the store's limit.
 func (s *Store) Prepare(list *fstore.FeatureList) (*Prepared, error) {
 	if n := s.Limits.MaxFeatures; n > 0 && len(list.Outputs) > n {
 		return nil, fstore.Errorf(fstore.ErrTooLarge, "%d features; the limit is %d", len(list.Outputs), n)
 	}
 	p := &Prepared{store: s, columns: list.KeyColumns()}
-	same := make([]int, len(list.Uses)) // list's use → p's
+	same := make([]int, len(list.Uses)) // list's use → index in p.uses
 	for i := range list.Uses {
 		at, err := p.addUse(&list.Uses[i])
 		if err != nil {
@@ -111,7 +111,7 @@ func (p *Prepared) addFeature(list *fstore.FeatureList, i int, o fstore.FeatureO
 	out := output{name: o.As, use: same[o.Use], field: &l.fields[at]}
 	if d := list.Feature(i).Default; d != nil {
 		if d.Type != out.field.typ || d.Len != 1 || d.IsNull(0) {
-			return fstore.Errorf(fstore.ErrInvalid, "%s: the default of %s is not one %s", l.ref, o.Feature, out.field.typ)
+			return fstore.Errorf(fstore.ErrInvalid, "%s: the default of %s is not a single %s", l.ref, o.Feature, out.field.typ)
 		}
 		out.def = &d.Column
 	}
@@ -126,11 +126,11 @@ func (p *Prepared) addFeature(list *fstore.FeatureList, i int, o fstore.FeatureO
 	return nil
 }
 
-// addUse returns the index of a use, sharing those that look the same version up by the same columns.
+// addUse returns the index of a use. Uses that look up the same version by the same columns share one.
 func (p *Prepared) addUse(u *fstore.ViewUse) (int, error) {
 	v := u.Version
 	if len(u.Keys) != len(v.View.Keys) {
-		return 0, fstore.Errorf(fstore.ErrInvalid, "%s has %d join keys, %d are bound", v.Ref, len(v.View.Keys), len(u.Keys))
+		return 0, fstore.Errorf(fstore.ErrInvalid, "%s has %d join keys, but %d are bound", v.Ref, len(v.View.Keys), len(u.Keys))
 	}
 	g := keyGroup{}
 	for i, b := range u.Keys {
@@ -179,10 +179,10 @@ func (p *Prepared) addGroup(g keyGroup) int {
 
 func isInt(t fstore.Type) bool { return t == fstore.Int32 || t == fstore.Int64 }
 
-// Columns returns the key columns a request must have, in name order.
+// Columns returns the key columns that a request must have, in name order.
 func (p *Prepared) Columns() []fstore.Field { return slices.Clone(p.columns) }
 
-// Lookup prepares the list and looks it up once; a server prepares once and calls Prepared.Lookup.
+// Lookup prepares the list and looks it up once. A server prepares once and calls Prepared.Lookup.
 func (s *Store) Lookup(ctx context.Context, list *fstore.FeatureList, req Request) (*Answer, error) {
 	p, err := s.Prepare(list)
 	if err != nil {
@@ -191,7 +191,7 @@ func (s *Store) Lookup(ctx context.Context, list *fstore.FeatureList, req Reques
 	return p.Lookup(ctx, req)
 }
 
-// bind matches the request's columns with the list's and returns the number of rows.
+// bind matches the request's columns with the list's, and returns the number of rows.
 func (p *Prepared) bind(req *Request, sc *scratch) (int, error) {
 	rows := req.Rows
 	sc.columns = append(sc.columns[:0], make([]*fstore.Column, len(p.columns))...)
@@ -237,7 +237,7 @@ func (p *Prepared) bind(req *Request, sc *scratch) (int, error) {
 	return rows, p.fits(rows, req.EventTimes)
 }
 
-// fits checks what is known of the answer's size before anything is read.
+// fits checks what is known about the answer's size before anything is read.
 func (p *Prepared) fits(rows int, events EventTimes) error {
 	limits := p.store.Limits
 	if limits.MaxRows > 0 && rows > limits.MaxRows {
@@ -250,12 +250,12 @@ func (p *Prepared) fits(rows int, events EventTimes) error {
 }
 
 func (p *Prepared) answerTooLarge(size int) error {
-	return fstore.Errorf(fstore.ErrTooLarge, "an answer of %d bytes and more; the limit is %d", size, p.store.Limits.MaxAnswerBytes).
+	return fstore.Errorf(fstore.ErrTooLarge, "an answer of at least %d bytes; the limit is %d", size, p.store.Limits.MaxAnswerBytes).
 		WithHint("ask for fewer rows or features")
 }
 
 func (p *Prepared) unknownColumn(name string) error {
-	err := fstore.Errorf(fstore.ErrInvalid, "key column %s is not known", name)
+	err := fstore.Errorf(fstore.ErrInvalid, "unknown key column %s", name)
 	if len(p.columns) == 0 {
 		return err.WithHint("these features have no keys")
 	}
@@ -266,7 +266,7 @@ func (p *Prepared) unknownColumn(name string) error {
 	return err.WithHint("the key columns are %s", strings.Join(names, ", "))
 }
 
-// whole reports whether a key column has the values and validity that its length says.
+// whole reports whether the values and validity of a key column match its length.
 func whole(c *fstore.Column) bool {
 	n := 0
 	switch c.Type {
@@ -280,7 +280,7 @@ func whole(c *fstore.Column) bool {
 		n = len(c.Strings)
 	case fstore.Bytes:
 		n = len(c.Bytes)
-	case fstore.Float32, fstore.Float64: // no join key has them
+	case fstore.Float32, fstore.Float64: // not a key type
 	}
 	return c.Len >= 0 && n >= c.Len && (c.Valid == nil || len(c.Valid) >= (c.Len+7)/8)
 }

@@ -7,15 +7,15 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// The write side follows docs/materialize.md. Whoever writes holds a generation's header as it last saw it:
-// every change applies only if the store still has that header, so a writer that was fenced off changes nothing.
-// After ErrUnavailable a change may or may not have been applied; the header, read again, tells.
+// The write side follows docs/materialize.md. A writer holds a generation's header as it last saw it. Every change
+// applies only if the store still has that header, so a writer that was fenced off changes nothing. After
+// ErrUnavailable, a change may or may not have been applied: read the header again to find out.
 
-// dropBatch is how many keys one commit of Drop deletes: small enough to hold up no reader.
+// dropBatch is the number of keys that one commit of Drop deletes, small enough not to delay readers.
 const dropBatch = 500
 
-// CheckWrite says whether the store can be written, by deleting a key that is never there: to a replica, or to a user
-// who may only read, nothing can be. The errors are those of a write.
+// CheckWrite checks that the store can be written, by deleting a key that never exists. It fails on a replica, and
+// for a user who may only read. Its errors are those of a write.
 func (s *Store) CheckWrite(ctx context.Context) error {
 	key := append(append([]byte("fstore:"), s.project...), ":w"...)
 	if err := s.backend.Commit(ctx, Commit{Guards: []Guard{{Key: key}}, Delete: [][]byte{key}}); err != nil {
@@ -24,15 +24,15 @@ func (s *Store) CheckWrite(ctx context.Context) error {
 	return nil
 }
 
-// Pointer returns the pointer of a view version; false where it has not been published.
+// Pointer returns the pointer of a view version, or false if the version has not been published.
 func (s *Store) Pointer(ctx context.Context, ref fstore.ViewRef) (fstore.Pointer, bool, error) {
 	pointers, err := s.Pointers(ctx, []fstore.ViewRef{ref})
 	p, ok := pointers[ref]
 	return p, ok, err
 }
 
-// Pointers returns the pointers of those view versions that are published, in one round trip. One that this build would
-// not have written is among them, as Damaged: nobody could move it by comparing.
+// Pointers returns the pointers of the view versions that are published, in one round trip. A pointer that this build
+// would not have written is Damaged, because no compare-and-set could move it.
 func (s *Store) Pointers(ctx context.Context, refs []fstore.ViewRef) (map[fstore.ViewRef]fstore.Pointer, error) {
 	if len(refs) == 0 {
 		return nil, nil
@@ -54,7 +54,7 @@ func (s *Store) Pointers(ctx context.Context, refs []fstore.ViewRef) (map[fstore
 	return out, nil
 }
 
-// readPointer returns what is under the key of a pointer, as Pointers does.
+// readPointer decodes the value of a pointer, as Pointers does.
 func readPointer(ref fstore.ViewRef, key, raw []byte) fstore.Pointer {
 	if known, err := decodePointer(ref, key, raw); err == nil && string(encodePointer(key, known.pointer)) == known.raw {
 		return known.pointer
@@ -65,7 +65,7 @@ func readPointer(ref fstore.ViewRef, key, raw []byte) fstore.Pointer {
 	return fstore.Pointer{Damaged: string(raw)}
 }
 
-// Header returns the header of a generation of a view version; false where there is none.
+// Header returns the header of a generation of a view version, or false if there is none.
 func (s *Store) Header(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) (fstore.Header, bool, error) {
 	key := s.headerKey(ref, g)
 	_, raws, err := s.backend.Get(ctx, nil, [][]byte{key})
@@ -79,7 +79,8 @@ func (s *Store) Header(ctx context.Context, ref fstore.ViewRef, g fstore.Generat
 	return h, err == nil, err
 }
 
-// SetHeader replaces the header was by is; a nil was says that there is none yet. ErrConflict: the store has another.
+// SetHeader replaces the header was by is. A nil was means that there is none yet. It returns ErrConflict if the
+// store has another header.
 func (s *Store) SetHeader(ctx context.Context, was *fstore.Header, is fstore.Header) error {
 	key := s.headerKey(is.View, is.Generation)
 	guard := Guard{Key: key}
@@ -96,9 +97,9 @@ func (s *Store) SetHeader(ctx context.Context, was *fstore.Header, is fstore.Hea
 	return s.commit(ctx, "set the header of", &is, Commit{Guards: []Guard{guard}, Set: set})
 }
 
-// WriteBatch writes records and deletes others of the header's generation, and replaces the header was by is, all in
-// one commit. keys, values and del are as Encode gives them; keys[i] belongs to values[i]. A batch holds up readers
-// while it applies: some thousand records, about a megabyte, are right. ErrConflict: the store has another header.
+// WriteBatch writes and deletes records of the header's generation and replaces the header was by is, in one commit.
+// keys, values and del come from Encode; keys[i] belongs to values[i]. A batch blocks readers while it applies, so it
+// should have some thousand records, about a megabyte. It returns ErrConflict if the store has another header.
 func (s *Store) WriteBatch(ctx context.Context, was, is fstore.Header, keys, values, del [][]byte) error {
 	if err := sameGeneration(was, is); err != nil {
 		return err
@@ -123,10 +124,10 @@ func (s *Store) WriteBatch(ctx context.Context, was, is fstore.Header, keys, val
 	return s.commit(ctx, "write to", &is, Commit{Guards: []Guard{{key, encodeHeader(key, was)}}, Set: set, Delete: gone})
 }
 
-// Publish makes p the pointer of the header's view version, and replaces the header was by is, in one commit. from is
-// the pointer as the run first saw it, nil where there was none, Damaged where it could not be read: a late run, which holds the header of its own
-// generation but has been overtaken by another that published, is refused too. ErrConflict: the store has another
-// header or pointer.
+// Publish makes p the pointer of the header's view version and replaces the header was by is, in one commit. from is
+// the pointer that the run saw at first: nil if there was none, Damaged if it could not be read. This also refuses a
+// late run that still holds its own generation's header after another run has published. It returns ErrConflict if
+// the store has another header or pointer.
 func (s *Store) Publish(ctx context.Context, was, is fstore.Header, from *fstore.Pointer, p fstore.Pointer) error {
 	if err := sameGeneration(was, is); err != nil {
 		return err
@@ -143,8 +144,8 @@ func (s *Store) Publish(ctx context.Context, was, is fstore.Header, from *fstore
 	return s.commit(ctx, "publish", &is, Commit{Guards: guards, Set: set})
 }
 
-// Drop deletes records of a generation that no pointer names any more, in small batches. Keys that are not there are
-// no error.
+// Drop deletes records of a generation that no pointer names any longer, in small batches. Missing keys are not an
+// error.
 func (s *Store) Drop(ctx context.Context, g fstore.Generation, keys [][]byte) error {
 	for len(keys) > 0 {
 		n := min(len(keys), dropBatch)
@@ -160,7 +161,7 @@ func (s *Store) Drop(ctx context.Context, g fstore.Generation, keys [][]byte) er
 	return nil
 }
 
-// DropHeader deletes the header h. ErrConflict: the store has another.
+// DropHeader deletes the header h. It returns ErrConflict if the store has another one.
 func (s *Store) DropHeader(ctx context.Context, h fstore.Header) error {
 	key := s.headerKey(h.View, h.Generation)
 	return s.commit(ctx, "drop the header of", &h, Commit{Guards: []Guard{{key, encodeHeader(key, h)}}, Delete: [][]byte{key}})
@@ -180,7 +181,7 @@ func sameGeneration(was, is fstore.Header) error {
 	return nil
 }
 
-// recordKeys returns the store's keys for a generation's keys, all in one array.
+// recordKeys returns the store's keys of a generation's keys, in one array.
 func recordKeys(g fstore.Generation, keys [][]byte) ([][]byte, error) {
 	gen, err := parseGeneration(g)
 	if err != nil {

@@ -77,7 +77,7 @@ func TestKeyColumnsThatOtherFeaturesNeedAreIgnored(t *testing.T) {
 	}
 	for _, c := range []struct{ body, want string }{
 		{`{"service":"churn","entities":{"product_id":[7],"customer_id":[1,2]}}`, "has 2 rows, not 1"},
-		{`{"service":"churn","entities":{"other_id":[7,8],"customer_id":[1,2]}}`, "other_id is not known"},
+		{`{"service":"churn","entities":{"other_id":[7,8],"customer_id":[1,2]}}`, "unknown key column other_id"},
 		{`{"service":"churn","entities":{"product_id":[7,8]}}`, "customer_id is missing"},
 	} {
 		if code, body := w.post(t, c.body); code != 400 || !containsText(body, c.want) {

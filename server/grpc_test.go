@@ -194,7 +194,7 @@ func TestBadRequests(t *testing.T) {
 		{"unknown view", byRefs([]string{"nope.x"}), codes.NotFound, "nope.x"},
 		{"not published", byService("early", id(1)), codes.FailedPrecondition, "early@1: not published in the online store (run: fstore materialize early@1)"},
 		{"missing column", byService("churn"), codes.InvalidArgument, "customer_id is missing"},
-		{"unknown column", byService("churn", id(1), int64s("typo", 1)), codes.InvalidArgument, "typo is not known (the key columns are customer_id)"},
+		{"unknown column", byService("churn", id(1), int64s("typo", 1)), codes.InvalidArgument, "unknown key column typo (the key columns are customer_id)"},
 		{"column where there are no keys", byService("global", int64s("nope", 1)), codes.InvalidArgument, "these features have no keys"},
 		{"column twice", byService("churn", id(1), id(1)), codes.InvalidArgument, "twice"},
 		{"wrong type", byService("churn", floats), codes.InvalidArgument, "customer_id is float64, not int64"},

@@ -120,7 +120,7 @@ func TestBadBodies(t *testing.T) {
 		{"value of a wrong type", `{"service":"churn","entities":{"customer_id":[1,"2"]}}`, 400, "INVALID_ARGUMENT", `key column customer_id, row 2: "2" is not an int64`, ""},
 		{"value that is not an integer", `{"service":"churn","entities":{"customer_id":[1.5]}}`, 400, "INVALID_ARGUMENT", `key column customer_id, row 1: 1.5 is not an int64`, ""},
 		{"value too large", `{"service":"churn","entities":{"customer_id":[1,2,9223372036854775808]}}`, 400, "INVALID_ARGUMENT", `key column customer_id, row 3: 9223372036854775808 is not an int64`, ""},
-		{"unknown column", `{"service":"churn","entities":{"typo":["x"]}}`, 400, "INVALID_ARGUMENT", "key column typo is not known", "the key columns are customer_id"},
+		{"unknown column", `{"service":"churn","entities":{"typo":["x"]}}`, 400, "INVALID_ARGUMENT", "unknown key column typo", "the key columns are customer_id"},
 		{"missing column", `{"service":"churn"}`, 400, "INVALID_ARGUMENT", "key column customer_id is missing", ""},
 		{"too many rows", `{"service":"churn","entities":{"customer_id":[1,2,3,4,5,6]}}`, 413, "RESOURCE_EXHAUSTED", "key column customer_id: more than 5 rows of keys", "ask for fewer rows at a time"},
 		{"too many features", `{"features":["a.a","a.b","a.c","a.d"]}`, 413, "RESOURCE_EXHAUSTED", "4 features; the limit is 3", ""},

@@ -213,5 +213,5 @@ func (r *runner) view(ctx context.Context, v *fstore.ViewVersion) (*View, error)
 			return nil, err
 		}
 	}
-	return nil, fstore.Errorf(fstore.ErrUnavailable, "it was published anew during each of %d attempts", attempts).WithHint("try again when no run is under way")
+	return nil, fstore.Errorf(fstore.ErrUnavailable, "it was published again during each of %d attempts", attempts).WithHint("try again when no run is under way")
 }

@@ -120,7 +120,7 @@ func TestADamagedRecordIsAnErrorAndVerifyCountsIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	has(t, fstore(1, "get", "--service", "churn", "--entity", "customer_id=3", "--at", "2025-03-10T12:00:00Z"),
-		"its checksum is wrong", "fstore materialize --full customer_orders@1")
+		"wrong checksum", "fstore materialize --full customer_orders@1")
 	has(t, fstore(4, "verify", "--output", "json"), `"undecodable": 40`)
 	fstore(0, "materialize", "--full", "--to", "2025-03-10T12:00:00Z")
 	has(t, fstore(0, "get", "--service", "churn", "--entity", "customer_id=3", "--at", "2025-03-10T12:00:00Z"), "64.5")

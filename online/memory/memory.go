@@ -1,4 +1,4 @@
-// Package memory is an online.Backend in memory, for tests. It is the reference of the conformance suite.
+// Package memory is an online.Backend in memory, for tests. It is the reference for the conformance suite.
 package memory
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/fstore-dev/fstore/online"
 )
 
-// Backend holds its data for as long as it lives. It is safe for concurrent use.
+// Backend keeps its data in memory. It is safe for concurrent use.
 type Backend struct {
 	mu   sync.RWMutex // guards data
 	data map[string][]byte
@@ -47,11 +47,11 @@ func (b *Backend) Commit(ctx context.Context, c online.Commit) error {
 	defer b.mu.Unlock()
 	for _, g := range c.Guards {
 		if have, ok := b.data[string(g.Key)]; ok != (g.Want != nil) || !bytes.Equal(have, g.Want) {
-			return fstore.Errorf(fstore.ErrConflict, "%q was changed meanwhile", g.Key)
+			return fstore.Errorf(fstore.ErrConflict, "%q was changed concurrently", g.Key)
 		}
 	}
 	for _, kv := range c.Set {
-		b.data[string(kv.Key)] = append([]byte{}, kv.Value...) // never nil, which says absent
+		b.data[string(kv.Key)] = append([]byte{}, kv.Value...) // never nil, which means absent
 	}
 	for _, k := range c.Delete {
 		delete(b.data, string(k))

@@ -94,7 +94,7 @@ var backendTests = []test{
 				t.Error(err)
 			}
 		}
-		many := make([][]byte, 3500) // more than a backend asks for at once
+		many := make([][]byte, 3500) // more keys than a backend requests at once
 		for i := range many {
 			many[i] = fmt.Append(nil, "k", i)
 		}
@@ -156,7 +156,8 @@ var backendTests = []test{
 		}
 	}},
 	{"a_refused_commit_leaves_the_next_alone", func(t *testing.T, b online.Backend) {
-		// a backend that forgets to stop watching "a" would refuse the second commit for the third's change
+		// A backend that forgets to stop watching "a" would refuse the second commit because of the third one's
+		// change.
 		conflict(t, b.Commit(context.Background(), online.Commit{Guards: []online.Guard{{Key: []byte("a"), Want: []byte("x")}}, Set: kvs("n", "1")}))
 		for i := range 20 {
 			set(t, b, "a", fmt.Sprint(i))

@@ -9,9 +9,8 @@ import (
 	"github.com/fstore-dev/fstore/online"
 )
 
-// Benchmark measures a backend beneath the store: look-ups of 50 float64 features in 1 and 5 views, and batches as
-// materialize writes them. "bare" is the same
-// records fetched and not decoded.
+// Benchmark measures a store on a backend: look-ups of 50 float64 features in 1 and in 5 views, and batches as
+// materialize writes them. "bare" fetches the same records without decoding them.
 func Benchmark(b *testing.B, open Open) {
 	const keys = 10_000
 	backend := open(b)
@@ -56,7 +55,8 @@ func Benchmark(b *testing.B, open Open) {
 	}
 }
 
-// Wide publishes views of so many float64 features and keys 0 to keys−1, and returns the list of all their features.
+// Wide publishes views with the given number of float64 features and the keys 0 to keys−1. It returns a list of all
+// features.
 func Wide(t testing.TB, s *online.Store, views, features, keys int) *fstore.FeatureList {
 	t.Helper()
 	var uses []fstore.ViewUse
@@ -88,7 +88,7 @@ func rowsOf(v *fstore.ViewVersion, keys int) []row {
 	return rows
 }
 
-// Keys returns a request for so many keys below a bound, from one on.
+// Keys returns a request for rows successive keys, from from on, modulo bound.
 func Keys(rows, from, bound int) online.Request {
 	ids := fstore.Column{Name: "id", Type: fstore.Int64, Len: rows, Int64s: make([]int64, rows)}
 	for i := range ids.Int64s {
@@ -97,8 +97,8 @@ func Keys(rows, from, bound int) online.Request {
 	return online.Request{Keys: []fstore.Column{ids}, Now: published}
 }
 
-// benchmarkWrite fills a generation in batches of 2,000 records, as a first load does: no key comes twice, and a batch's
-// keys lie all over the store. An operation is one record.
+// benchmarkWrite fills a generation in batches of 2,000 records, like a first load: no key repeats, and the keys of a
+// batch are spread over the whole store. An operation is one record.
 func benchmarkWrite(b *testing.B, backend online.Backend, features int) {
 	const size = 2000
 	v, rows := wide("write", features, size)

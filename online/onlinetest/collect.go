@@ -11,7 +11,7 @@ import (
 	"github.com/fstore-dev/fstore/online"
 )
 
-// What gc and verify need.
+// collectTests test what gc and verify need.
 var collectTests = []test{
 	{"an_inventory_knows_what_is_whose", func(t *testing.T, b online.Backend) {
 		ours, theirs, v, w := online.New(b, "p"), online.New(b, "other"), view("v", "id int64", "x int64"), view("w", "id int64", "x int64")
@@ -74,7 +74,7 @@ var collectTests = []test{
 		if _, ok, err := s.Pointer(ctx, v.Ref); !ok || err != nil {
 			t.Fatal(ok, err)
 		}
-		for range 2 { // what is gone is no error
+		for range 2 { // deleting something absent is not an error
 			if err := s.Unpublish(ctx, v.Ref, generation1); err != nil {
 				t.Fatal(err)
 			}

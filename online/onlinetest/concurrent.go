@@ -14,7 +14,7 @@ import (
 	"github.com/fstore-dev/fstore/online"
 )
 
-// These say what holds while others read and write; they mean most under the race detector.
+// concurrentTests test what holds while others read and write. They are most useful under the race detector.
 var concurrentTests = []test{
 	{"of_writers_with_one_guard_one_wins", func(t *testing.T, b online.Backend) {
 		for round := range 10 {
@@ -42,7 +42,7 @@ var concurrentTests = []test{
 		}
 	}},
 	{"pointers_are_never_older_than_records", func(t *testing.T, b online.Backend) {
-		// the records are many, so that a backend that reads in chunks does
+		// Many records, so that a backend reads them in chunks.
 		keys := make([][]byte, 2100)
 		for i := range keys {
 			keys[i] = fmt.Append(nil, "k", i)
@@ -74,7 +74,8 @@ var concurrentTests = []test{
 		all.Wait()
 	}},
 	{"lookups_during_flips_and_drops_see_one_generation", func(t *testing.T, b online.Backend) {
-		// every key of generation n holds n, it is published at n, and the one before is dropped at once
+		// Every key of generation n has the value n. Generation n is published at n, and the previous one is dropped
+		// at once.
 		writer, reader := online.New(b, "p"), online.New(b, "p")
 		v, w := view("v", "id int64", "x int64"), view("w", "id int64", "y int64")
 		rows := func(n int) (out []row) {
@@ -110,7 +111,7 @@ var concurrentTests = []test{
 				for n := 0; n < last; {
 					a, err := prepared.Lookup(context.Background(), online.Request{Keys: []fstore.Column{column("id", fstore.Int64, ids...)}, Now: published})
 					if errors.Is(err, fstore.ErrUnavailable) {
-						continue // the writer was faster three times
+						continue // the writer was faster every time
 					}
 					if err != nil {
 						t.Error(err)

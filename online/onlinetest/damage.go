@@ -68,15 +68,15 @@ var damageTests = []test{
 	}},
 }
 
-// damaged is a store to damage: two views with the same columns, of which the first has an earlier generation too, with
-// other values under the same keys.
+// damaged is a store to damage: two views with the same columns. The first also has an earlier generation, with other
+// values under the same keys.
 type damaged struct {
 	t      *testing.T
 	b      online.Backend
 	list   *fstore.FeatureList
 	req    online.Request
 	want   []string
-	keys   [][]byte // of all that the backend holds, in order
+	keys   [][]byte // all keys in the backend, in order
 	values map[string][]byte
 	read   map[string]bool // the keys that a look-up reads
 	header fstore.Header
@@ -90,7 +90,7 @@ func newDamaged(t *testing.T, b online.Backend) *damaged {
 	v, w := view("v", "id int64", "x int64, f float64, s string, l list<float64>"), view("w", "id int64", "x int64, f float64, s string, l list<float64>")
 	rows := func(add int) (out []row) {
 		for i := range keys {
-			// in name order: f, l, s, x
+			// The features in name order: f, l, s, x.
 			out = append(out, row{int64(i), published, float64(i + add), []float64{float64(add)}, fmt.Sprint("text ", i+add), int64(i + add)})
 		}
 		return out
@@ -125,7 +125,7 @@ func newDamaged(t *testing.T, b online.Backend) *damaged {
 	return d
 }
 
-// spoil returns what damage makes of the value under a key.
+// spoil returns a damaged form of the value under a key, and what was done to it.
 func (d *damaged) spoil(rng *rand.Rand, key []byte) (how string, value []byte) {
 	v := bytes.Clone(d.values[string(key)])
 	at := rng.IntN(len(v))
@@ -159,8 +159,8 @@ func (d *damaged) put(key, value []byte) {
 	}
 }
 
-// errs looks everything up, with a store that has seen the pointers before and one that has not, and reports whether
-// that is an error. What is none must be right.
+// errs looks everything up, with a store that has seen the pointers before and with one that has not. It reports
+// whether that is an error. An answer without an error must be right.
 func (d *damaged) errs(what string) bool {
 	d.t.Helper()
 	failed := false
@@ -187,7 +187,7 @@ func (d *damaged) errs(what string) bool {
 	return failed
 }
 
-// spying notes which keys are asked for.
+// spying records the keys that are requested.
 type spying struct {
 	online.Backend
 	read map[string]bool

@@ -77,7 +77,8 @@ var generationTests = []test{
 		same(t, asked, []string{"4 2", "2 1"})
 	}},
 	{"a_publication_of_the_same_generation_during_a_read_is_read_again", func(t *testing.T, b online.Backend) {
-		// the records may have been read before the run's last batch: they must not pass for the new instant's
+		// The records may have been read before the run's last batch: they must not count as those of the new
+		// instant.
 		hook := &hooked{Backend: b}
 		s, writer, v := online.New(hook, "p"), online.New(b, "p"), view("v", "id int64", "x int64")
 		was := load(t, writer, v, generation1, published, row{int64(1), published, int64(1)})
@@ -117,7 +118,7 @@ var generationTests = []test{
 		calls := 0
 		hook.before = func(_, _ [][]byte) { calls++; flip() }
 		_, err := s.Lookup(context.Background(), list(use(v)), req)
-		isKind(t, err, fstore.ErrUnavailable, "v@1 was published anew")
+		isKind(t, err, fstore.ErrUnavailable, "v@1 was published again")
 		if calls != 4 {
 			t.Errorf("%d reads, want one and 3 more", calls)
 		}
@@ -152,11 +153,11 @@ var generationTests = []test{
 	}},
 }
 
-// hooked calls back around every read of a backend.
+// hooked calls functions around every read of a backend.
 type hooked struct {
 	online.Backend
 	before func(keys, pointers [][]byte)
-	after  func() // between the reading of the records and of the pointers
+	after  func() // after the records are read, and before the pointers are
 }
 
 func (h *hooked) Get(ctx context.Context, keys, pointers [][]byte) ([][]byte, [][]byte, error) {

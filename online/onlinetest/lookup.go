@@ -326,7 +326,7 @@ var lookupTests = []test{
 	}},
 }
 
-// counting counts what is asked of a backend.
+// counting counts the requests to a backend.
 type counting struct {
 	online.Backend
 	calls, keys, pointers int

@@ -1,6 +1,6 @@
-// Package onlinetest is the conformance suite of online.Backend. Every promise of online.Backend and online.Store is a
-// subtest, and every backend passes all of them. The suite tests through online.Store if it can, because that is how a
-// backend is used.
+// Package onlinetest is the conformance suite of online.Backend. Every promise of online.Backend and online.Store is
+// a subtest, and every backend passes all of them. The suite tests through online.Store where it can, because that is
+// how a backend is used.
 package onlinetest
 
 import (
@@ -16,7 +16,7 @@ import (
 // Open returns an empty backend for a subtest, which closes it.
 type Open func(t testing.TB) online.Backend
 
-// Run holds a backend to the suite.
+// Run tests a backend with the suite.
 func Run(t *testing.T, open Open) {
 	for _, group := range []struct {
 		name  string
@@ -47,21 +47,21 @@ func Run(t *testing.T, open Open) {
 	}
 }
 
-// test settles one question, which its name states.
+// test answers one question, which its name states.
 type test struct {
 	name string
 	run  func(t *testing.T, b online.Backend)
 }
 
-// published is the instant the tests' views are published at, and the now of their requests.
+// published is the instant at which the tests' views are published, and the now of their requests.
 var published = time.Date(2011, 12, 9, 12, 50, 0, 0, time.UTC)
 
 const (
 	generation1 fstore.Generation = "0102030405060708"
-	generation2 fstore.Generation = "7d7b2a000a0dffff" // }{* NUL LF CR: what could hurt a protocol or a pattern
+	generation2 fstore.Generation = "7d7b2a000a0dffff" // }{* NUL LF CR: bytes that could break a protocol or a pattern
 )
 
-// view returns version 1 of a view, from text: keys and features as "name type, name type=default".
+// view returns version 1 of a view. Its keys and features are text: "name type, name type=default".
 func view(name, keys, features string) *fstore.ViewVersion {
 	v := &fstore.ViewVersion{Ref: fstore.ViewRef{Name: name, Version: 1}, Fingerprint: fingerprint}
 	v.View = fstore.View{Name: name, Source: "source", Event: "event"}
@@ -112,13 +112,13 @@ func static(v *fstore.ViewVersion) *fstore.ViewVersion {
 	return v
 }
 
-// ttl gives a view a ttl.
+// ttl sets a view's ttl.
 func ttl(v *fstore.ViewVersion, d time.Duration) *fstore.ViewVersion {
 	v.View.TTL = (*fstore.Duration)(&d)
 	return v
 }
 
-// row is the values of a row of an as-of batch: keys in name order, event, features in name order.
+// row holds the values of a row of an as-of batch: keys in name order, event, features in name order.
 type row []any
 
 // batch returns an as-of batch of a view.
@@ -157,10 +157,10 @@ func encode(t testing.TB, s *online.Store, v *fstore.ViewVersion, g fstore.Gener
 	return keys, records
 }
 
-// fingerprint is that of all views of the suite.
+// fingerprint is that of every view in the suite.
 const fingerprint = "test"
 
-// pointerTo is the pointer to a generation of any view of the suite.
+// pointerTo returns a pointer to a generation of any view in the suite.
 func pointerTo(g fstore.Generation, at time.Time) *fstore.Pointer {
 	return &fstore.Pointer{Generation: g, Published: at, Fingerprint: fingerprint, Layout: fstore.RecordLayout}
 }
@@ -193,8 +193,7 @@ func load(t testing.TB, s *online.Store, v *fstore.ViewVersion, g fstore.Generat
 	return done
 }
 
-// list returns a feature list from text: for each view its features, all of them if none is named. Every key is bound
-// to the column of its name.
+// list returns a feature list of all features of the uses. Every key is bound to the column of its name.
 func list(uses ...fstore.ViewUse) *fstore.FeatureList {
 	l := &fstore.FeatureList{Uses: uses}
 	for i, u := range uses {
@@ -205,7 +204,8 @@ func list(uses ...fstore.ViewUse) *fstore.FeatureList {
 	return l
 }
 
-// use binds the keys of a view to columns, by default of their own names, in the order of View.Keys.
+// use binds the keys of a view to columns, in the order of View.Keys. By default the columns have the names of the
+// keys.
 func use(v *fstore.ViewVersion, columns ...string) fstore.ViewUse {
 	u := fstore.ViewUse{Version: v}
 	for i, k := range v.View.Keys {
@@ -229,7 +229,7 @@ func column[T any](name string, t fstore.Type, values ...T) fstore.Column {
 
 func ids(values ...any) fstore.Column { return column("id", fstore.Int64, values...) }
 
-// ask looks up and shows the answer, one line a feature: "name: value STATUS | value STATUS".
+// ask looks up and formats the answer, one line per feature: "name: value STATUS | value STATUS".
 func ask(t testing.TB, s *online.Store, l *fstore.FeatureList, req online.Request) []string {
 	t.Helper()
 	if req.Now.IsZero() {

@@ -27,8 +27,8 @@ var requestTests = []test{
 		}{
 			{"missing", list(use(v)), online.Request{}, []string{"a, b", "missing"}},
 			{"one missing", list(use(v)), online.Request{Keys: []fstore.Column{a}}, []string{"key column b is missing"}},
-			{"unknown", list(use(v)), online.Request{Keys: []fstore.Column{a, text, ids(int64(1))}}, []string{"key column id is not known", "a, b"}},
-			{"unknown where there are none", list(use(n)), online.Request{Keys: []fstore.Column{ids(int64(1))}}, []string{"id is not known", "no keys"}},
+			{"unknown", list(use(v)), online.Request{Keys: []fstore.Column{a, text, ids(int64(1))}}, []string{"unknown key column id", "a, b"}},
+			{"unknown where there are none", list(use(n)), online.Request{Keys: []fstore.Column{ids(int64(1))}}, []string{"unknown key column id", "no keys"}},
 			{"twice", list(use(v)), online.Request{Keys: []fstore.Column{a, a, text}}, []string{"a is given twice"}},
 			{"lengths", list(use(v)), online.Request{Keys: []fstore.Column{a, column("b", fstore.String, "b", "c")}}, []string{"b has 2 rows, not 1"}},
 			{"rows", list(use(v)), online.Request{Keys: []fstore.Column{a, text}, Rows: 2}, []string{"a has 1 rows, not 2"}},
@@ -73,8 +73,8 @@ var requestTests = []test{
 		badDefault := list(use(view("v", "id int64", "x int64=1")))
 		badDefault.Uses[0].Version.View.Features[0].Type = fstore.Int32
 		for name, l := range map[string]*fstore.FeatureList{
-			"v@1 has no feature nope": noFeature, "no use 1": noUse, "v@1 has 1 join keys, 0 are bound": unbound,
-			"column id is a key of type": clash, "the default of x is not one int32": badDefault,
+			"v@1 has no feature nope": noFeature, "no use 1": noUse, "v@1 has 1 join keys, but 0 are bound": unbound,
+			"column id is a key of type": clash, "the default of x is not a single int32": badDefault,
 		} {
 			_, err := s.Prepare(l)
 			isKind(t, err, fstore.ErrInvalid, name)
@@ -150,7 +150,7 @@ func (r refusing) Get(context.Context, [][]byte, [][]byte) (records, ptrs [][]by
 	return nil, nil, r.err
 }
 
-// isKind checks an error's kind, and that its message says what it must.
+// isKind checks the kind of an error and that its message contains every text of says.
 func isKind(t testing.TB, err error, kind error, says ...string) {
 	t.Helper()
 	if !errors.Is(err, kind) {

@@ -96,7 +96,7 @@ var writeTests = []test{
 		conflict(t, s.WriteBatch(ctx, was, is, nil, nil, nil))
 	}},
 	{"a_run_that_was_overtaken_does_not_publish", func(t *testing.T, b online.Backend) {
-		// both runs hold the header of their own generation; the pointer is what tells them apart
+		// Both runs hold the header of their own generation. Only the pointer distinguishes them.
 		s, ctx, v := online.New(b, "p"), context.Background(), view("v", "id int64", "x int64")
 		late := header()
 		late.View = v.Ref

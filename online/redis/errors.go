@@ -14,13 +14,13 @@ import (
 	driver "github.com/redis/go-redis/v9"
 )
 
-// Check implements online.Backend: the server answers, lets this user read, and evicts nothing. Whether it can be
-// written only writing tells; that it is a replica is a warning, since a look-up may be answered by one.
+// Check implements online.Backend. It checks that the server answers, lets this user read, and evicts nothing. Only a
+// write shows whether the server can be written. A replica is a warning, since it can answer look-ups.
 func (b *Backend) Check(ctx context.Context) (warning string, err error) {
 	if err := b.client.Ping(ctx).Err(); err != nil {
 		return "", b.failed(ctx, err)
 	}
-	if _, _, err := b.get(ctx, [][]byte{[]byte("f{}")}, [][]byte{[]byte("fstore:")}); err != nil { // of the names that keys have
+	if _, _, err := b.get(ctx, [][]byte{[]byte("f{}")}, [][]byte{[]byte("fstore:")}); err != nil { // names like those of real keys, for access rules
 		return "", b.failed(ctx, err)
 	}
 	policy, err := b.evictionPolicy(ctx)
@@ -41,7 +41,7 @@ func (b *Backend) Check(ctx context.Context) (warning string, err error) {
 			WithHint("run: redis-cli config set maxmemory-policy noeviction, and set it in redis.conf")
 	}
 	if role == "slave" {
-		warnings = append(warnings, "it is a replica: it can be read, but materialize needs its master")
+		warnings = append(warnings, "it is a replica: look-ups work, but materialize needs its master")
 	}
 	if warnings == nil {
 		return "", nil
@@ -49,7 +49,7 @@ func (b *Backend) Check(ctx context.Context) (warning string, err error) {
 	return "redis at " + b.addr + ": " + strings.Join(warnings, "; "), nil
 }
 
-// evictionPolicy returns "" where the server does not tell: managed ones often have no CONFIG.
+// evictionPolicy returns "" if the server does not tell: managed servers often have no CONFIG.
 func (b *Backend) evictionPolicy(ctx context.Context) (string, error) {
 	config, err := b.client.ConfigGet(ctx, "maxmemory-policy").Result()
 	if err == nil {
@@ -62,7 +62,7 @@ func (b *Backend) evictionPolicy(ctx context.Context) (string, error) {
 	return b.info(ctx, "memory", "maxmemory_policy")
 }
 
-// info returns a field of a section of INFO; "" where the server does not tell.
+// info returns a field of a section of INFO, or "" if the server does not tell.
 func (b *Backend) info(ctx context.Context, section, field string) (string, error) {
 	info, err := b.client.Info(ctx, section).Result()
 	if err != nil {
@@ -80,21 +80,22 @@ func (b *Backend) info(ctx context.Context, section, field string) (string, erro
 	return "", nil
 }
 
-// kinds says what an error reply of the server means. Any other is ErrInvalid: the server does not do what is asked.
+// kinds maps error replies of the server to the kinds of errors. Any other reply is ErrInvalid: the server refuses
+// the command.
 var kinds = []struct {
 	prefix string
 	kind   error
 	hint   string
 }{
 	{"LOADING", fstore.ErrUnavailable, "it is loading its data"},
-	{"BUSY", fstore.ErrUnavailable, "a script holds it up"},
+	{"BUSY", fstore.ErrUnavailable, "a script blocks it"},
 	{"TRYAGAIN", fstore.ErrUnavailable, ""},
 	{"MASTERDOWN", fstore.ErrUnavailable, "it is a replica that has lost its master"},
 	{"CLUSTERDOWN", fstore.ErrUnavailable, ""},
 	{"NOREPLICAS", fstore.ErrUnavailable, ""},
 	{"READONLY", fstore.ErrUnavailable, "it is a replica; the URL must name the master"},
 	{"MISCONF", fstore.ErrUnavailable, "it cannot write its snapshot to disk"},
-	{"OOM", fstore.ErrUnavailable, "it is full: raise maxmemory, or remove what is not needed"},
+	{"OOM", fstore.ErrUnavailable, "its memory is full: raise maxmemory, or delete data"},
 	{"EXECABORT", fstore.ErrUnavailable, ""},
 	{"max number of clients", fstore.ErrUnavailable, "raise maxclients"},
 	{"NOAUTH", fstore.ErrInvalid, authHint},
@@ -106,8 +107,8 @@ var kinds = []struct {
 	{"ASK", fstore.ErrInvalid, clusterHint},
 	{"CROSSSLOT", fstore.ErrInvalid, clusterHint},
 	{"unknown command", fstore.ErrInvalid, "fstore needs Redis 6.0 or later, with its commands under their own names"},
-	{"wrong number of arguments for 'auth'", fstore.ErrInvalid, "a Redis before 6.0 knows no users, and is too old for fstore"},
-	{"DB index is out of range", fstore.ErrInvalid, "the URL ends with the number of a database that the server does not have"},
+	{"wrong number of arguments for 'auth'", fstore.ErrInvalid, "Redis before 6.0 has no users; fstore needs 6.0 or later"},
+	{"DB index is out of range", fstore.ErrInvalid, "the server has no database with the number at the end of the URL"},
 }
 
 const (
@@ -115,12 +116,12 @@ const (
 	clusterHint = "it is a Redis Cluster; fstore needs a single server"
 )
 
-// failed says what kind an error of a call with ctx is and which server it is about; nil stays nil.
+// failed returns the kind of an error of a call with ctx, and adds the server. It returns nil for nil.
 func (b *Backend) failed(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	if done := ctx.Err(); done != nil { // a deadline shows itself as a timeout of the connection
+	if done := ctx.Err(); done != nil { // a deadline appears as a timeout of the connection
 		return fmt.Errorf("redis at %s: %w: %w", b.addr, fstore.ErrUnavailable, done)
 	}
 	var reply driver.Error
@@ -139,31 +140,31 @@ func (b *Backend) failed(ctx context.Context, err error) error {
 	var untrusted *tls.CertificateVerificationError
 	if errors.As(err, &untrusted) {
 		return fstore.Errorf(fstore.ErrInvalid, "redis at %s: %v", b.addr, err).
-			WithHint("add its authority to the system's, or name it in SSL_CERT_FILE")
+			WithHint("add its certificate authority to the system's, or name it in SSL_CERT_FILE")
 	}
 	return b.broken(err)
 }
 
-// broken says what went wrong with a connection.
+// broken explains a broken connection.
 func (b *Backend) broken(err error) error {
 	out := fstore.Errorf(fstore.ErrUnavailable, "redis at %s: %v", b.addr, err)
 	var timeout net.Error
 	switch {
 	case errors.Is(err, driver.ErrPoolTimeout):
-		return out.WithHint("more calls at once than connections: raise pool_size in the online store's URL, such as ?pool_size=40")
+		return out.WithHint("more concurrent calls than connections: raise pool_size in the online store's URL, such as ?pool_size=40")
 	case closed(err):
-		return out.WithHint("the server closes connections where it restarts, and where it has as many as its maxclients")
+		return out.WithHint("the server closes connections when it restarts and when it reaches maxclients")
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return out.WithHint("it may be overloaded or hang, or a firewall drops what is sent to it")
-	case strings.HasPrefix(err.Error(), "redis: ") && !errors.Is(err, driver.ErrClosed): // the driver has no other mark for what it cannot parse
+		return out.WithHint("the server may be overloaded or hung, or a firewall may drop its packets")
+	case strings.HasPrefix(err.Error(), "redis: ") && !errors.Is(err, driver.ErrClosed): // the driver marks what it cannot parse in no other way
 		return fstore.Errorf(fstore.ErrInvalid, "redis at %s: what answers there is not a Redis server: %v", b.addr, err).
 			WithHint("check host and port in the online store's URL")
 	}
 	return out
 }
 
-// stale reports whether a read failed because its pooled connection had been closed, as after a restart of the
-// server: with a new one it may succeed.
+// stale reports whether a read failed because its pooled connection was closed, as after a restart of the server. It
+// may succeed on a new connection.
 func stale(err error) bool {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {

@@ -1,8 +1,8 @@
 // Package redis is an online.Backend in one Redis server, 6.0 or later.
 //
 // A look-up is one MGET, or several in one pipeline on one connection, so that no pointer is read before a record. A
-// commit is WATCH, MGET, MULTI … EXEC: it applies as a whole, and only if its guards hold. Nothing is ever sent twice. If
-// the answer to a commit is lost, the caller must find out whether it was applied.
+// commit is WATCH, MGET, MULTI … EXEC: it applies atomically, and only if its guards hold. The backend never sends
+// anything twice. If the answer to a commit is lost, the caller must find out whether it was applied.
 package redis
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// perCommand is how many keys one MGET, MSET or UNLINK has at most: other clients wait no longer than that.
+// perCommand is the maximum number of keys of one MGET, MSET or UNLINK. It bounds how long other clients wait.
 const perCommand = 1000
 
 // Backend is a store in a Redis server. It is safe for concurrent use.
@@ -27,26 +27,26 @@ type Backend struct {
 	addr   string // for messages: without user and password
 }
 
-// Open returns the store at redis://[user:password@]host:6379/0, rediss:// (TLS) or unix://[user:password@]/path?db=0,
-// with the options of go-redis' ParseURL in its query. It does not connect. ErrInvalid: it is not such a URL; the
-// message does not repeat it, for the password in it.
+// Open returns the store at redis://[user:password@]host:6379/0, rediss:// (TLS) or
+// unix://[user:password@]/path?db=0, with the options of go-redis' ParseURL in its query. It does not connect. It
+// returns ErrInvalid for any other URL. The message does not repeat the URL, which may contain a password.
 func Open(url string) (*Backend, error) {
 	o, err := options(url)
 	if err != nil {
 		return nil, err
 	}
-	logging.Disable() // of the driver, which else writes connection errors to stderr beside returning them
+	logging.Disable() // the driver would otherwise also write connection errors to stderr
 	o.ContextTimeoutEnabled = true
 	o.MaxRetries = -1 // a commit sent again would lack its WATCH
 	o.DialerRetries = 1
-	o.PipelinePoolSize = -1 // none of its own: pool_size says how many connections there are
+	o.PipelinePoolSize = -1 // no pool of its own: pool_size is the number of connections
 	o.Protocol = 2
 	o.DisableIdentity = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return &Backend{client: driver.NewClient(o), addr: o.Addr}, nil
 }
 
-// CheckURL returns the error that Open has for a URL.
+// CheckURL returns the error that Open would return for a URL.
 func CheckURL(url string) error {
 	_, err := options(url)
 	return err
@@ -55,13 +55,13 @@ func CheckURL(url string) error {
 func options(url string) (*driver.Options, error) {
 	o, err := driver.ParseURL(url)
 	if err != nil || o.DB < 0 || o.Network == "tcp" && !isPort(o.Addr) {
-		return nil, fstore.Errorf(fstore.ErrInvalid, "the online store's URL is not one of a Redis server").
-			WithHint("redis://[user:password@]host:6379/0, rediss:// for TLS, or unix:///path/to/socket?db=0; special characters of the password are written as %%HH")
+		return nil, fstore.Errorf(fstore.ErrInvalid, "the online store's URL is not a valid Redis URL").
+			WithHint("redis://[user:password@]host:6379/0, rediss:// for TLS, or unix:///path/to/socket?db=0; write special characters in the password as %%HH")
 	}
 	return o, nil
 }
 
-// isPort reports whether an address ends in the number of a port.
+// isPort reports whether an address ends in a port number.
 func isPort(addr string) bool {
 	_, port, err := net.SplitHostPort(addr)
 	n, wrong := strconv.ParseUint(port, 10, 16)
@@ -93,7 +93,7 @@ func (b *Backend) get(ctx context.Context, keys, pointers [][]byte) (records, pt
 		}
 	}
 	out := make([][]byte, 0, n)
-	if n <= perCommand { // one command, in which nothing comes between two reads
+	if n <= perCommand { // one command is atomic
 		cmd := driver.NewStringSliceCmd(ctx, boxed("mget", args)...)
 		if err := b.client.Process(ctx, cmd); err != nil {
 			return nil, nil, err
@@ -101,10 +101,10 @@ func (b *Backend) get(ctx context.Context, keys, pointers [][]byte) (records, pt
 		out = appendValues(out, cmd)
 		return out[:len(keys):len(keys)], out[len(keys):], nil
 	}
-	pipe := b.client.Pipeline() // in the order of args: pointers last
+	pipe := b.client.Pipeline() // keeps the order of args: pointers last
 	for len(args) > 0 {
 		some := args[:min(len(args), perCommand)]
-		_ = pipe.Process(ctx, driver.NewStringSliceCmd(ctx, boxed("mget", some)...)) // queues it
+		_ = pipe.Process(ctx, driver.NewStringSliceCmd(ctx, boxed("mget", some)...)) // only queues the command
 		args = args[len(some):]
 	}
 	cmds, err := pipe.Exec(ctx)
@@ -117,7 +117,7 @@ func (b *Backend) get(ctx context.Context, keys, pointers [][]byte) (records, pt
 	return out[:len(keys):len(keys)], out[len(keys):], nil
 }
 
-// appendValues appends the values of an MGET: read only, as Get says.
+// appendValues appends the values of an MGET. They are read-only, as Backend.Get says.
 func appendValues(out [][]byte, cmd *driver.StringSliceCmd) [][]byte {
 	for _, s := range cmd.Val() {
 		out = append(out, bytesOf(s))
@@ -125,11 +125,11 @@ func appendValues(out [][]byte, cmd *driver.StringSliceCmd) [][]byte {
 	return out
 }
 
-// bytesOf returns the bytes of a value in the answer to an MGET, nil where it is absent. The driver gives "" for that,
-// which points to nothing, while a value of no bytes points into what was received.
+// bytesOf returns the bytes of a value in the reply to an MGET, or nil if it is absent. For an absent value the
+// driver returns "", whose data pointer is nil. An empty value points into the received reply.
 func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) } //nolint:gosec // G103: nobody writes to it
 
-// arg is a key that the driver writes without an allocation of its own, given as a pointer.
+// arg is a key. The driver writes it without an allocation if it gets a pointer to it.
 type arg []byte
 
 // MarshalBinary implements encoding.BinaryMarshaler.
@@ -146,7 +146,7 @@ func boxed(command string, args []arg) []any {
 
 // Commit implements online.Backend, in two round trips.
 func (b *Backend) Commit(ctx context.Context, c online.Commit) error {
-	conn := b.client.Conn() // one connection: WATCH belongs to it
+	conn := b.client.Conn() // WATCH applies to one connection
 	defer conn.Close()
 	if len(c.Guards) > 0 {
 		if err := b.watch(ctx, conn, c.Guards); err != nil {
@@ -160,7 +160,7 @@ func (b *Backend) Commit(ctx context.Context, c online.Commit) error {
 		for _, kv := range set[:n] {
 			args = append(args, kv.Key, kv.Value)
 		}
-		_ = pipe.Process(ctx, driver.NewStatusCmd(ctx, boxed("mset", args)...)) // queues it
+		_ = pipe.Process(ctx, driver.NewStatusCmd(ctx, boxed("mset", args)...)) // only queues the command
 		set = set[n:]
 	}
 	for gone := c.Delete; len(gone) > 0; {
@@ -169,7 +169,7 @@ func (b *Backend) Commit(ctx context.Context, c online.Commit) error {
 		for _, k := range gone[:n] {
 			args = append(args, k)
 		}
-		_ = pipe.Process(ctx, driver.NewIntCmd(ctx, boxed("unlink", args)...)) // queues it
+		_ = pipe.Process(ctx, driver.NewIntCmd(ctx, boxed("unlink", args)...)) // only queues the command
 		gone = gone[n:]
 	}
 	if pipe.Len() == 0 {
@@ -177,9 +177,9 @@ func (b *Backend) Commit(ctx context.Context, c online.Commit) error {
 	}
 	cmds, err := pipe.Exec(ctx)
 	if err == driver.TxFailedErr {
-		return fstore.Errorf(fstore.ErrConflict, "%q was changed meanwhile", c.Guards[0].Key)
+		return fstore.Errorf(fstore.ErrConflict, "%q was changed concurrently", c.Guards[0].Key)
 	}
-	if driver.HasErrorPrefix(err, "EXECABORT") { // nothing was applied; the reason is with a command
+	if driver.HasErrorPrefix(err, "EXECABORT") { // nothing was applied; one of the commands has the reason
 		for _, cmd := range cmds {
 			if cmd.Err() != nil && !driver.HasErrorPrefix(cmd.Err(), "EXECABORT") {
 				err = cmd.Err()
@@ -190,15 +190,15 @@ func (b *Backend) Commit(ctx context.Context, c online.Commit) error {
 	return b.failed(ctx, err)
 }
 
-// watch watches the guards' keys and compares them. UNWATCH goes first: the connection may have been left watching by
-// a commit whose guards did not hold.
+// watch watches and compares the guards' keys. It begins with UNWATCH, because a commit whose guards did not hold may
+// have left the connection watching.
 func (b *Backend) watch(ctx context.Context, conn *driver.Conn, guards []online.Guard) error {
 	args := make([]arg, len(guards))
 	for i, g := range guards {
 		args[i] = g.Key
 	}
 	pipe := conn.Pipeline()
-	_ = pipe.Process(ctx, driver.NewStatusCmd(ctx, "unwatch")) // queues it
+	_ = pipe.Process(ctx, driver.NewStatusCmd(ctx, "unwatch")) // only queues the command
 	_ = pipe.Process(ctx, driver.NewStatusCmd(ctx, boxed("watch", args)...))
 	values := driver.NewStringSliceCmd(ctx, boxed("mget", args)...)
 	_ = pipe.Process(ctx, values)
@@ -207,7 +207,7 @@ func (b *Backend) watch(ctx context.Context, conn *driver.Conn, guards []online.
 	}
 	for i, have := range values.Val() {
 		if want := guards[i].Want; have != string(want) || (bytesOf(have) == nil) != (want == nil) {
-			return fstore.Errorf(fstore.ErrConflict, "%q was changed meanwhile", guards[i].Key)
+			return fstore.Errorf(fstore.ErrConflict, "%q was changed concurrently", guards[i].Key)
 		}
 	}
 	return nil

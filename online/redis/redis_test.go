@@ -203,7 +203,7 @@ func TestAServerWithoutTheCommandsIsInvalid(t *testing.T) {
 func TestADatabaseThatTheServerDoesNotHaveIsInvalid(t *testing.T) {
 	b := open(t, strings.Replace(redistest.Start(t), "db=0", "db=99", 1))
 	for name, err := range calls(b) {
-		t.Run(name, func(t *testing.T) { isKind(t, err, fstore.ErrInvalid, "the URL ends with the number of a database") })
+		t.Run(name, func(t *testing.T) { isKind(t, err, fstore.ErrInvalid, "the server has no database with the number") })
 	}
 }
 

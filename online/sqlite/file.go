@@ -21,15 +21,14 @@ import (
 )
 
 const (
-	applicationID = 0x66737472 // "fstr": what the file says it is
+	applicationID = 0x66737472 // "fstr": identifies the file format
 	schemaVersion = 1
 
-	logBytes = 64 << 20 // how large the log may grow before it is copied back
+	logBytes = 64 << 20 // the log is copied back once it exceeds this size
 
-	// SQLite waits for a file that another process has locked without a look at the context, so it waits a little at a
-	// time: see patient.
+	// SQLite waits for a locked file without watching the context, so it waits only briefly at a time: see patient.
 	busyMillis = 100
-	patience   = 100 // times: how long a writer waits for its turn
+	patience   = 100 // attempts of a writer to get its turn
 
 	create = `
 create table if not exists kv (
@@ -43,12 +42,12 @@ type file struct {
 	db       *sql.DB
 	get      *sql.Stmt
 	info     os.FileInfo // to notice that the file was replaced
-	logged   bool        // it was seen to that it has a write-ahead log
-	logLimit int64       // the size at which the log is copied back; the writer's
-	closed   atomic.Bool // by another goroutine, which had noticed
+	logged   bool        // useLog has run
+	logLimit int64       // the log is copied back once it exceeds this size; used by the writer
+	closed   atomic.Bool // by a goroutine that noticed a replaced file
 }
 
-// file returns the open database, or nil where there is none yet and how is reading.
+// file returns the open database. It returns nil if there is none yet and how is reading.
 func (b *Backend) file(ctx context.Context, how access) (*file, error) {
 	select {
 	case b.turn <- struct{}{}:
@@ -68,7 +67,7 @@ func (b *Backend) file(ctx context.Context, how access) (*file, error) {
 	if errors.As(regular.Database(b.path), &bad) {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "online store %s: it %s", b.path, bad.Message).WithHint(ownFile)
 	}
-	if b.open != nil { // the file was deleted or replaced: what is open is not the store any more
+	if b.open != nil { // the file was deleted or replaced, so the open file is no longer the store
 		b.open.close()
 		b.open = nil
 	}
@@ -90,7 +89,7 @@ func (b *Backend) file(ctx context.Context, how access) (*file, error) {
 	return b.open, err
 }
 
-// patient calls do again while it finds the file locked by another process: for ten seconds, or until ctx ends.
+// patient retries do while another process has locked the file, for ten seconds or until ctx ends.
 func (b *Backend) patient(ctx context.Context, do func() error) error {
 	for try := 1; ; try++ {
 		err := do()
@@ -103,9 +102,9 @@ func (b *Backend) patient(ctx context.Context, do func() error) error {
 	}
 }
 
-// create makes an empty file where there is none. What a deleted one has left beside it goes first, the log of its
-// writes and the index of that: a process that still has the deleted file open keeps them in use, and SQLite would take
-// them for the new file's. The folder is locked, so that nobody takes away what belongs to a file made meanwhile.
+// create makes an empty file if there is none. It first removes what a deleted file has left: its log and the log's
+// index. A process that still has the deleted file open keeps them in use, and SQLite would take them for those of
+// the new file. The lock on the folder prevents another process from removing the log of a file that was just made.
 func (b *Backend) create() error {
 	dir := filepath.Dir(b.path)
 	if err := os.MkdirAll(dir, 0o777); err != nil {
@@ -115,12 +114,12 @@ func (b *Backend) create() error {
 	if err != nil {
 		return err
 	}
-	defer lock.Close() // gives the lock back
+	defer lock.Close() // releases the lock
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return err
 	}
 	if _, err := os.Stat(b.path); !errors.Is(err, fs.ErrNotExist) {
-		return err // nil: another writer was first
+		return err // nil: another writer made the file first
 	}
 	for _, suffix := range []string{"-wal", "-shm"} {
 		if err := os.Remove(b.path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -134,8 +133,8 @@ func (b *Backend) create() error {
 	return f.Close()
 }
 
-// useLog gives the file a write-ahead log before it is first written to: a copy that was restored may have lost it.
-// Where readers of that copy hold it up, it works without.
+// useLog turns on the write-ahead log before the file is first written: a restored copy may have lost it. If readers
+// prevent that, the file works without a log.
 func (f *file) useLog(ctx context.Context, how access) {
 	if how == writing && !f.logged {
 		f.logged = true
@@ -143,7 +142,7 @@ func (f *file) useLog(ctx context.Context, how access) {
 	}
 }
 
-// access says whether a file may be made.
+// access says whether a call may create the file.
 type access int
 
 const (
@@ -151,7 +150,7 @@ const (
 	writing
 )
 
-// connect opens the file; nil where it holds no store yet and how is reading.
+// connect opens the file. It returns nil if the file holds no store yet and how is reading.
 func (b *Backend) connect(ctx context.Context, how access) (*file, error) {
 	db, err := sql.Open("sqlite", b.dsn())
 	if err != nil {
@@ -159,7 +158,7 @@ func (b *Backend) connect(ctx context.Context, how access) (*file, error) {
 	}
 	connections := max(4, 2*runtime.GOMAXPROCS(0))
 	db.SetMaxOpenConns(connections)
-	db.SetMaxIdleConns(connections) // else most are closed after each use
+	db.SetMaxIdleConns(connections) // otherwise most connections are closed after each use
 	f := &file{db: db, logLimit: b.logBytes}
 	ready, err := b.prepare(ctx, f, how)
 	if err != nil || !ready {
@@ -182,7 +181,7 @@ func (b *Backend) prepare(ctx context.Context, f *file, how access) (ready bool,
 		return false, b.failed(err)
 	}
 	if tables == 0 {
-		return false, nil // a writer has made the file and not yet what is in it
+		return false, nil // another writer has created the file but not its table
 	}
 	if err := b.checkFormat(application, version); err != nil {
 		return false, err
@@ -202,7 +201,7 @@ func (b *Backend) prepare(ctx context.Context, f *file, how access) (ready bool,
 
 const (
 	ownFile  = "online: names a file of its own"
-	fillAnew = "remove the file and run fstore materialize: it is filled anew"
+	fillAnew = "remove the file and run fstore materialize, which fills it again"
 )
 
 func (b *Backend) checkFormat(application, version int) error {
@@ -210,15 +209,15 @@ func (b *Backend) checkFormat(application, version int) error {
 	case application != applicationID:
 		return fstore.Errorf(fstore.ErrInvalid, "online store %s: the file is another program's database", b.path).WithHint(ownFile)
 	case version > schemaVersion:
-		return fstore.Errorf(fstore.ErrInvalid, "online store %s: the file has format %d, this fstore knows up to %d", b.path, version, schemaVersion).
+		return fstore.Errorf(fstore.ErrInvalid, "online store %s: the file has format %d, but this fstore supports only up to %d", b.path, version, schemaVersion).
 			WithHint("use a newer fstore")
 	}
 	return nil
 }
 
-// checkWhole finds a file that ends within a page: SQLite takes what is missing of its last page for zeros, in which keys
-// are not found. That whole pages are missing it finds itself. A log that has something to copy back, or a journal, says
-// that somebody is writing, or was stopped while he did, which SQLite mends.
+// checkWhole refuses a file that ends within a page: SQLite would read the missing bytes as zeros and not find keys
+// there. SQLite itself notices missing pages. A journal, or a log with anything to copy back, means that a writer is
+// active or was interrupted, which SQLite repairs.
 func (b *Backend) checkWhole(pageSize int64) error {
 	for _, suffix := range []string{"-wal", "-journal"} {
 		if info, err := os.Stat(b.path + suffix); err == nil && info.Size() > 0 {
@@ -232,19 +231,19 @@ func (b *Backend) checkWhole(pageSize int64) error {
 	return nil
 }
 
-// initialize makes the table in a new file, and leaves any other file as it is.
+// initialize creates the table in a new file, and leaves any other file unchanged.
 func (b *Backend) initialize(ctx context.Context, db *sql.DB) error {
 	if empty, err := b.empty(ctx, db.QueryRowContext); err != nil || !empty {
 		return err
 	}
-	if _, err := db.ExecContext(ctx, "pragma journal_mode = wal"); err != nil { // the file remembers it
+	if _, err := db.ExecContext(ctx, "pragma journal_mode = wal"); err != nil { // the mode is stored in the file
 		return b.failed(err)
 	}
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return b.failed(err)
 	}
-	defer tx.Rollback() // after Commit it does nothing
+	defer tx.Rollback() // no effect after Commit
 	if empty, err := b.empty(ctx, tx.QueryRowContext); err != nil || !empty {
 		return err
 	}
@@ -262,25 +261,25 @@ func (b *Backend) empty(ctx context.Context, query func(context.Context, string,
 	return tables == 0, b.failed(err)
 }
 
-// dsn names the file for the driver. synchronous(normal): with WAL a power cut may lose the last commits but never
-// breaks the file, and the headers go back in time together with the data. cache_size: 32 MB a connection for pages
-// that are read again, which takes a third off a look-up; mapping the file does the same, but turns a disk error into
-// the end of the process. wal_autocheckpoint(0): see copyBack.
+// dsn returns the driver's name for the file. synchronous(normal): with WAL, a power cut may lose the last commits
+// but never corrupts the file, and headers and data go back together. cache_size: 32 MB per connection for hot pages,
+// which makes a look-up a third faster. Mapping the file would be as fast, but turns a disk error into a crash.
+// wal_autocheckpoint(0): see copyBack.
 func (b *Backend) dsn() string {
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(b.path)}
 	return u.String() + "?mode=rw&_txlock=immediate&_pragma=busy_timeout(" + strconv.Itoa(busyMillis) + ")" +
 		"&_pragma=synchronous(normal)&_pragma=cache_size(-32768)&_pragma=wal_autocheckpoint(0)"
 }
 
-// copyBack empties the log into the file where it has grown large, behind a commit. SQLite does so by itself, but copies
-// only what no reader may still need from the log, and begins the log anew only when it finds all of it copied and nobody
-// reading it: where there is always a reader it never does, the log grows without end, and each look-up has more of it to
-// search. "truncate" waits until the readers that there are have gone on to the last commit; new ones do not wait. It is
-// done every 64 MB and not every 4, as by default: a batch changes a page for nearly each of its records, and the same
-// pages as the one before, so copying them back after every commit took a third of a load's time and more.
+// copyBack copies the log back into the file and truncates it, after a commit that has made it large. SQLite's
+// automatic checkpoint copies only what no reader still needs. It restarts the log only if all of it is copied and
+// nobody reads it. If there is always a reader, that never happens: the log grows without bound and makes every
+// look-up slower. "truncate" waits for the current readers to move to the last commit; new readers do not wait. It
+// runs every 64 MB instead of the default 4 MB: a batch changes about one page per record, and mostly the same pages
+// as the batch before, so a checkpoint after every commit took more than a third of the time of a load.
 //
-// It does not fail the commit, which is done. A reader that stays for long, or a fault of the disk, leaves the log as it
-// is; the next try is when it has grown as much again.
+// An error does not fail the commit, which is complete. A slow reader or a disk error leaves the log as it is. The
+// next attempt comes after the log has grown by as much again.
 func (b *Backend) copyBack(ctx context.Context, f *file) {
 	info, err := os.Stat(b.path + "-wal")
 	if err != nil || info.Size() < f.logLimit {
@@ -292,8 +291,8 @@ func (b *Backend) copyBack(ctx context.Context, f *file) {
 	}
 }
 
-// A checkpoint may wait for a reader's slot that was given to new readers meanwhile, who never all leave it, so it waits
-// for a short time, and begins again. (walCheckpoint reads a slot's mark once, before it waits for the slot.)
+// A checkpoint may wait for a reader's slot that new readers take over, so that it never becomes free. So it waits
+// only briefly and starts again. (walCheckpoint reads a slot's mark once, before it waits for the slot.)
 const (
 	checkpointMillis = 50
 	checkpoints      = 20
@@ -332,7 +331,7 @@ func (f *file) close() {
 	_ = f.db.Close()
 }
 
-// failed says what kind an error is and which file it is about; nil stays nil.
+// failed returns the kind of an error and adds the file. It returns nil for nil.
 func (b *Backend) failed(err error) error {
 	if err == nil {
 		return nil
@@ -351,7 +350,7 @@ func (b *Backend) failed(err error) error {
 		case codes.SQLITE_NOTADB:
 			kind, hint = fstore.ErrCorrupt, ownFile
 		case codes.SQLITE_FULL, codes.SQLITE_IOERR:
-			hint = "see whether its disk is full"
+			hint = "check whether its disk is full"
 		case codes.SQLITE_TOOBIG, codes.SQLITE_ERROR:
 			kind = fstore.ErrInvalid
 		}
@@ -366,7 +365,7 @@ func (b *Backend) failed(err error) error {
 	return failure
 }
 
-// locked is the error of a call that found the file locked by another process.
+// locked is an error of a call that found the file locked by another process.
 type locked struct{ err error }
 
 var errLocked = errors.New("locked")

@@ -1,7 +1,7 @@
 // Package sqlite is an online.Backend in one SQLite file: the embedded default, for one machine. Several processes
-// may use the file at once; writers take turns, and readers never wait for one (WAL).
+// may use the file at once. Writers take turns, and readers never wait for a writer (WAL).
 //
-// Reading never makes a file: until the first commit, the store is empty.
+// Reading never creates the file. The store is empty until the first commit.
 package sqlite
 
 import (
@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	// One statement is one read transaction, so that records and pointers are of one moment. The keys come as a JSON
-	// array of hex strings: measured at 101 keys, that takes 0.18 ms, where 101 prepared look-ups take 0.41 ms. A cross
-	// join keeps its order: the array outside, the table's index inside.
+	// One statement is one read transaction, so it reads records and pointers at one moment. The keys come as a JSON
+	// array of hex strings. For 101 keys that takes 0.18 ms; 101 prepared look-ups take 0.41 ms. A cross join keeps
+	// its order: the array outside, the table's index inside.
 	get = `
 select j.key, kv.value
 from json_each(?) as j
@@ -43,16 +43,16 @@ limit 500`
 // Backend is a store in a file. It is safe for concurrent use.
 type Backend struct {
 	path     string
-	logBytes int64 // how large the log may grow before it is copied back
+	logBytes int64 // the log is copied back once it exceeds this size
 
-	writing sync.Mutex // held by the writer: within the process, writers queue here
+	writing sync.Mutex // held by the writer: writers of this process queue here
 
-	turn chan struct{} // holds one while open is used: a mutex that who waits for it can give up
-	open *file         // nil: the file did not exist when last looked for
+	turn chan struct{} // holds one element while open is in use: a mutex whose waiters can give up
+	open *file         // nil: the file did not exist at the last attempt
 }
 
-// Open returns the store in the file of a path. It touches nothing: a file that is not there is made, with its
-// folder, by the first commit.
+// Open returns the store in the file at path. It does not touch the disk: the first commit creates the file and its
+// folder.
 func Open(path string) (*Backend, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil || path == "" {
@@ -74,7 +74,7 @@ func (b *Backend) Get(ctx context.Context, keys, pointers [][]byte) (records, pt
 	return out[:len(keys):len(keys)], out[len(keys):], nil
 }
 
-// read calls do with the file, if there is one: again where that is locked, or was closed under its hands.
+// read calls do with the file, if there is one. It retries if the file is locked, or was closed by another goroutine.
 func (b *Backend) read(ctx context.Context, do func(*file) error) error {
 	for {
 		f, err := b.file(ctx, reading)
@@ -138,13 +138,13 @@ func (b *Backend) Commit(ctx context.Context, c online.Commit) error {
 	}
 	var tx *sql.Tx
 	err = b.patient(ctx, func() (err error) {
-		tx, err = f.db.BeginTx(ctx, nil) // immediate: nobody else writes from here on
+		tx, err = f.db.BeginTx(ctx, nil) // immediate: from here on, nobody else writes
 		return b.failed(err)
 	})
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // after Commit it does nothing
+	defer tx.Rollback() // no effect after Commit
 	for _, g := range c.Guards {
 		if err := b.hold(ctx, tx, g); err != nil {
 			return err
@@ -168,7 +168,7 @@ func (b *Backend) hold(ctx context.Context, tx *sql.Tx, g online.Guard) error {
 		return b.failed(err)
 	}
 	if absent != (g.Want == nil) || !bytes.Equal(have, g.Want) {
-		return fstore.Errorf(fstore.ErrConflict, "%q was changed meanwhile", g.Key)
+		return fstore.Errorf(fstore.ErrConflict, "%q was changed concurrently", g.Key)
 	}
 	return nil
 }
@@ -202,7 +202,7 @@ func (b *Backend) apply(ctx context.Context, tx *sql.Tx, c online.Commit) error 
 	return nil
 }
 
-// blob keeps an empty key or value from being NULL, and what is read from looking absent: the driver gives nil for no bytes.
+// blob returns b, or an empty slice for nil: the driver writes nil as NULL, and reads an empty blob as nil.
 func blob(b []byte) []byte {
 	if b == nil {
 		return []byte{}
@@ -210,14 +210,14 @@ func blob(b []byte) []byte {
 	return b
 }
 
-// Scan implements online.Backend, in steps of 500 keys, each a read transaction of its own.
+// Scan implements online.Backend, in steps of 500 keys. Each step is a read transaction.
 func (b *Backend) Scan(ctx context.Context, prefix []byte, fn func(key []byte) error) error {
 	from := bytes.Clone(prefix)
 	if f, err := b.file(ctx, reading); err != nil || f == nil {
 		return err
 	} else if first, _, err := b.Get(ctx, [][]byte{prefix}, nil); err != nil {
 		return err
-	} else if first[0] != nil { // the steps go on behind a key, so the first possible one is apart
+	} else if first[0] != nil { // the steps find keys after a key, so the first possible key needs its own query
 		if err := fn(bytes.Clone(prefix)); err != nil {
 			return err
 		}
@@ -259,7 +259,7 @@ func (b *Backend) step(ctx context.Context, from []byte) (keys [][]byte, err err
 	return keys, err
 }
 
-// Check implements online.Backend. A file that is not there yet is right: the first commit makes it.
+// Check implements online.Backend. A missing file is fine: the first commit creates it.
 func (b *Backend) Check(ctx context.Context) (warning string, err error) {
 	_, _, err = b.Get(ctx, nil, [][]byte{{0}})
 	return "", err

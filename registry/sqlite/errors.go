@@ -31,7 +31,7 @@ func failed(ctx context.Context, err error) error {
 			codes.SQLITE_CONSTRAINT: // a record that contradicts the others
 			kind, hint = fstore.ErrCorrupt, restore
 		case codes.SQLITE_FULL, codes.SQLITE_IOERR:
-			hint = "see whether its disk is full"
+			hint = "check whether its disk is full"
 		case codes.SQLITE_CANTOPEN:
 			hint = "see that the file and its folder can be read and written"
 		case codes.SQLITE_NOTADB:

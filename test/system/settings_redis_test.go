@@ -38,7 +38,7 @@ func TestARedisThatCannotBeUsed(t *testing.T) {
 		{name: "a user that there is not", url: url("nobody:geheim@"), says: auth, materialize: 1, get: 1, serve: 1, doctor: 4},
 		{name: "a user who may not read", url: url("weak:geheim@"), says: "grant the user", materialize: 1, get: 1, serve: 1, doctor: 4},
 		{name: "a user who may only read", url: url("reader:geheim@"), says: "grant the user", materialize: 1, serve: -1},
-		{name: "a database that there is not", url: strings.TrimSuffix(url("app:right@"), "0") + "99", says: "number of a database", materialize: 1, get: 1, serve: 1, doctor: 4},
+		{name: "a database that there is not", url: strings.TrimSuffix(url("app:right@"), "0") + "99", says: "no database with the number", materialize: 1, get: 1, serve: 1, doctor: 4},
 		{
 			name: "it evicts", url: url("app:right@"), says: "maxmemory-policy is allkeys-lru", materialize: 1, serve: 1, doctor: 4,
 			do: []string{"config", "set", "maxmemory-policy", "allkeys-lru"}, undo: []string{"config", "set", "maxmemory-policy", "noeviction"},
@@ -50,7 +50,7 @@ func TestARedisThatCannotBeUsed(t *testing.T) {
 		{name: "it is no Redis", url: url("app:geheim@"), answer: "HTTP/1.1 400 Bad Request\r\n\r\n", says: "not a Redis server", materialize: 1, get: 1, serve: 1, doctor: 4},
 		{name: "it loads its data", url: url("app:geheim@"), answer: "-LOADING Redis is loading the dataset in memory\r\n", says: "it is loading its data", materialize: 6, get: 6, serve: -1, doctor: 4},
 		{name: "it closes connections", url: strings.Replace(nobody.URL, "redis://", "redis://app:geheim@", 1), says: "the server closes connections", materialize: 6, get: 6, serve: -1, doctor: 4},
-		{name: "it hangs", url: url("app:geheim@") + "?dial_timeout=200ms&read_timeout=200ms", swallow: true, says: "it may be overloaded or hang", materialize: 6, get: 6, serve: -1, doctor: 4},
+		{name: "it hangs", url: url("app:geheim@") + "?dial_timeout=200ms&read_timeout=200ms", swallow: true, says: "the server may be overloaded or hung", materialize: 6, get: 6, serve: -1, doctor: 4},
 		{name: "nobody is there", url: "redis://app:geheim@127.0.0.1:1/0", says: "connection refused", materialize: 6, get: 6, serve: -1, doctor: 4},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -14,21 +14,21 @@ import (
 	"testing"
 )
 
-// Server is a real redis-server on a unix socket that a test may kill, stop for a while and begin again.
+// Server is a real redis-server on a unix socket. A test may kill, restart, pause and resume it.
 type Server struct {
 	URL string // of database 0
 
 	t     testing.TB
 	args  []string
-	child *child // nil while it does not run
+	child *child // nil while the server is not running
 }
 
-// New starts a redis-server that keeps nothing on disk, on a unix socket, with extra arguments such as "--maxmemory",
-// "1mb". It is stopped at the end of the test, and also when the test's process dies. Where redis-server is missing the
-// test fails: a suite that is skipped proves nothing.
+// New starts a redis-server on a unix socket that keeps nothing on disk. args are further arguments, such as
+// "--maxmemory", "1mb". The server stops at the end of the test, and when the test's process dies. If redis-server is
+// missing, the test fails: a skipped suite proves nothing.
 func New(t testing.TB, args ...string) *Server {
 	t.Helper()
-	// not t.TempDir: the path of a socket has at most about 100 bytes
+	// Not t.TempDir: the path of a socket is limited to about 100 bytes.
 	dir, err := os.MkdirTemp("", "fstore-redis")
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +38,7 @@ func New(t testing.TB, args ...string) *Server {
 	return begin(t, "unix://"+socket+"?db=0", append([]string{"--port", "0", "--unixsocket", socket, "--dir", dir}, args...))
 }
 
-// NewTCP is New on a free port of 127.0.0.1, for what does not speak over unix sockets.
+// NewTCP is New on a free port of 127.0.0.1, for clients without unix sockets.
 func NewTCP(t testing.TB, args ...string) *Server {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -47,17 +47,17 @@ func NewTCP(t testing.TB, args ...string) *Server {
 	}
 	addr := l.Addr().String()
 	_, port, _ := net.SplitHostPort(addr)
-	l.Close() // another program could take the port before redis does; then the test fails and says so
+	l.Close() // if another program takes the port first, the test fails and says so
 	return begin(t, "redis://"+addr+"/0", append([]string{"--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir()}, args...))
 }
 
-// Start is New where only the URL is of interest.
+// Start is New for tests that need only the URL.
 func Start(t testing.TB, args ...string) (url string) {
 	t.Helper()
 	return New(t, args...).URL
 }
 
-// StartTCP is NewTCP where only the URL is of interest.
+// StartTCP is NewTCP for tests that need only the URL.
 func StartTCP(t testing.TB, args ...string) (url string) {
 	t.Helper()
 	return NewTCP(t, args...).URL
@@ -70,7 +70,7 @@ func begin(t testing.TB, url string, args []string) *Server {
 	return s
 }
 
-// Kill ends the server at once, as kill -9 does. It may be called again.
+// Kill ends the server at once, like kill -9. It may be called again.
 func (s *Server) Kill() {
 	if s.child != nil {
 		s.child.end()
@@ -78,7 +78,7 @@ func (s *Server) Kill() {
 	}
 }
 
-// Restart begins the server again where it was killed; what it kept on disk, if anything, is there.
+// Restart starts a killed server again, with the data that it kept on disk, if any.
 func (s *Server) Restart() {
 	s.t.Helper()
 	if s.child == nil {
@@ -86,16 +86,16 @@ func (s *Server) Restart() {
 	}
 }
 
-// Pause stops the server as a machine that hangs does: connections stay, nothing is answered.
+// Pause stops the server as if its machine hung: connections stay open, but nothing answers.
 func (s *Server) Pause() { _ = syscall.Kill(s.child.pid, syscall.SIGSTOP) }
 
-// Resume lets a paused server go on.
+// Resume continues a paused server.
 func (s *Server) Resume() { _ = syscall.Kill(s.child.pid, syscall.SIGCONT) }
 
 // PID returns the process id of redis-server itself.
 func (s *Server) PID() int { return s.child.pid }
 
-// child is a running redis-server under its supervisor.
+// child is a running redis-server and its supervisor.
 type child struct {
 	pid     int // of redis-server
 	cmd     *exec.Cmd
@@ -103,15 +103,15 @@ type child struct {
 	drained chan struct{}
 }
 
-// end kills redis-server and waits for it and its supervisor.
+// end kills redis-server, and waits for it and its supervisor.
 func (c *child) end() {
 	_ = syscall.Kill(c.pid, syscall.SIGKILL)
 	c.in.Close()
 	<-c.drained
-	_ = c.cmd.Wait() // by signal: that is how it ends
+	_ = c.cmd.Wait() // the error is the signal that ended it
 }
 
-// supervise runs redis-server until standard input ends, which it does when the test's process is gone.
+// supervise runs redis-server until standard input is closed, as it is when the test's process dies.
 const supervise = `redis-server "$@" & pid=$!; echo "pid $pid"; read -r _; kill -9 "$pid"; wait "$pid"`
 
 func run(t testing.TB, args []string) *child {
