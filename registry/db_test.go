@@ -13,21 +13,8 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry"
-	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/fstore-dev/fstore/registry/memory"
 )
-
-var epoch = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-
-// shop checks the shop repo after replacing texts in its files: old, new, old, new …
-func shop(t testing.TB, edits ...string) *definition.Definitions {
-	t.Helper()
-	d, err := check(t, shopArchive(t, edits...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
 
 // open opens a registry in memory.
 func open(t testing.TB) *registry.Store {
@@ -35,33 +22,6 @@ func open(t testing.TB) *registry.Store {
 	db := registry.New(memory.New().Open("test"))
 	t.Cleanup(func() { db.Close() })
 	return db
-}
-
-func plan(t testing.TB, db *registry.Store, d *definition.Definitions) *registry.Plan {
-	t.Helper()
-	p, err := db.Plan(context.Background(), "shop", d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-func apply(t testing.TB, db *registry.Store, d *definition.Definitions) *registry.Commit {
-	t.Helper()
-	c, err := db.Apply(context.Background(), plan(t, db, d), registry.CommitInfo{Now: epoch, Author: "ann", Message: "m", GitRevision: "abc", Dirty: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func snapshot(t testing.TB, db *registry.Store) *registry.Snapshot {
-	t.Helper()
-	s, err := db.Snapshot(context.Background(), "shop")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 func promote(t testing.TB, db *registry.Store, published map[fstore.ViewRef]time.Time) string {
@@ -79,32 +39,6 @@ func promote(t testing.TB, db *registry.Store, published map[fstore.ViewRef]time
 
 func ref(name string, version int) fstore.ViewRef {
 	return fstore.ViewRef{Name: name, Version: version}
-}
-
-// summary is a plan in short: what each change does.
-func summary(p *registry.Plan) string {
-	var b strings.Builder
-	for _, c := range p.Changes {
-		fmt.Fprintf(&b, "%s %s", c.Action, c.Name)
-		if c.Version != "" {
-			fmt.Fprintf(&b, " %d→%d %s", c.From, c.To, c.Version)
-		}
-		for _, f := range c.Fields {
-			mark := "-"
-			if f.Counts {
-				mark = "+"
-			}
-			fmt.Fprintf(&b, " %s%s", mark, f.Field)
-		}
-		b.WriteString("\n")
-	}
-	if len(p.Materialize) > 0 {
-		fmt.Fprintln(&b, "materialize", p.Materialize)
-	}
-	for _, k := range p.Kept {
-		fmt.Fprintln(&b, "kept", k.Ref, k.Why)
-	}
-	return b.String()
 }
 
 func TestPlanApplyUndo(t *testing.T) {

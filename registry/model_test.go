@@ -2,11 +2,8 @@ package registry_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -280,93 +277,6 @@ func TestIdleSince(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect("what is known is not noted anew", 1, false, hour(5))
-}
-
-// A registry of an older fstore opens, and has what it had; opened for reading it is not changed.
-func TestARegistryOfSchema1(t *testing.T) {
-	ctx, path := context.Background(), filepath.Join(t.TempDir(), "registry.db")
-	db, err := openURL(ctx, "sqlite://"+path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	apply(t, db, shop(t))
-	apply(t, db, shop(t, "ttl: 90d", "ttl: 30d"))
-	want := snapshot(t, db)
-	db.Close()
-	raw, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fresh := schemaText(t, raw)
-	if _, err := raw.Exec("drop table model_aliases; drop table models; drop table idle; pragma user_version = 1"); err != nil {
-		t.Fatal(err)
-	}
-	raw.Close()
-	before, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	if db, err = openReadOnly(ctx, "sqlite://"+path); err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(want.Live(), snapshot(t, db).Live()); d != "" {
-		t.Error(d)
-	}
-	if p := plan(t, db, shop(t)); p.Empty() {
-		t.Error("no plan")
-	}
-	db.Close()
-	if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {
-		t.Error("reading changed the file", err)
-	}
-
-	if db, err = openURL(ctx, "sqlite://"+path); err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if d := cmp.Diff(want.Live(), snapshot(t, db).Live()); d != "" {
-		t.Error(d)
-	}
-	if _, err := pin(t, db, "1", epoch); err != nil {
-		t.Error(err)
-	}
-	lives, err := db.Lives(ctx, "shop")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, l := range lives {
-		if !l.Live && !l.Idle.IsZero() {
-			t.Errorf("%s is idle since %s, which nobody can know", l.Ref, l.Idle)
-		}
-	}
-	if err := db.NoteIdle(ctx, "shop", epoch); err != nil {
-		t.Fatal(err)
-	}
-	if raw, err = sql.Open("sqlite", path); err != nil {
-		t.Fatal(err)
-	}
-	defer raw.Close()
-	if d := cmp.Diff(fresh, schemaText(t, raw)); d != "" {
-		t.Errorf("what an older registry becomes is not what a new one is:\n%s", d)
-	}
-}
-
-func schemaText(t *testing.T, db *sql.DB) (out []string) {
-	t.Helper()
-	rows, err := db.Query("select coalesce(sql, name) from sqlite_schema order by name")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var s string
-		if err := rows.Scan(&s); err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, s)
-	}
-	return out
 }
 
 // online: false has no say in what a version is, so a view that is online now can be, whatever it was at first.

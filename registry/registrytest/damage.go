@@ -18,7 +18,7 @@ import (
 func spoil(t *testing.T, b registry.Backend, change func(ctx context.Context, tx record.Tx) error) (err error) {
 	t.Helper()
 	ctx := context.Background()
-	undo := b.Write(ctx, shop, func(tx record.Tx) error {
+	undo := b.Write(ctx, Project, func(tx record.Tx) error {
 		if err = change(ctx, tx); err == nil {
 			err = probe(undone{tx, b})
 		}
@@ -53,7 +53,7 @@ func damagedRecords(t *testing.T, s *Storage) {
 			}
 		}
 	}
-	same(t, b, shop, records)
+	same(t, b, Project, records)
 }
 
 // damaged returns what could be in a field instead of its value.
@@ -129,5 +129,5 @@ func missingRecords(t *testing.T, s *Storage) {
 			t.Fatalf("%s %v is missing", name, r.Key())
 		}
 	}
-	same(t, b, shop, records)
+	same(t, b, Project, records)
 }

@@ -28,7 +28,7 @@ func leases(t *testing.T, s *Storage) {
 	acquire := func(r *registry.Store, project string, now time.Time) (string, error) {
 		return r.AcquireLease(ctx, project, "v@1", time.Minute, now)
 	}
-	first, err := acquire(far, shop, epoch)
+	first, err := acquire(far, Project, Epoch)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,53 +36,53 @@ func leases(t *testing.T, s *Storage) {
 	if err != nil || state.Gone || state.Name == "" {
 		t.Error(state, err)
 	}
-	if _, err := acquire(me, shop, epoch.Add(59*time.Second)); !errors.Is(err, fstore.ErrConflict) || !strings.Contains(err.Error(), state.Name) {
+	if _, err := acquire(me, Project, Epoch.Add(59*time.Second)); !errors.Is(err, fstore.ErrConflict) || !strings.Contains(err.Error(), state.Name) {
 		t.Error("a holder elsewhere keeps its lease until it expires:", err)
 	}
-	if _, err := acquire(me, "other", epoch); err != nil {
+	if _, err := acquire(me, "other", Epoch); err != nil {
 		t.Error("projects are apart:", err)
 	}
-	if err := far.RenewLease(ctx, shop, "v@1", first, time.Minute, epoch.Add(59*time.Second)); err != nil {
+	if err := far.RenewLease(ctx, Project, "v@1", first, time.Minute, Epoch.Add(59*time.Second)); err != nil {
 		t.Error(err)
 	}
-	if _, err := acquire(me, shop, epoch.Add(118*time.Second)); !errors.Is(err, fstore.ErrConflict) {
+	if _, err := acquire(me, Project, Epoch.Add(118*time.Second)); !errors.Is(err, fstore.ErrConflict) {
 		t.Error("a renewed lease is held:", err)
 	}
-	second, err := acquire(me, shop, epoch.Add(119*time.Second)) // to the microsecond
+	second, err := acquire(me, Project, Epoch.Add(119*time.Second)) // to the microsecond
 	if err != nil {
 		t.Fatal("it expires:", err)
 	}
-	if err := far.RenewLease(ctx, shop, "v@1", first, time.Minute, epoch); !errors.Is(err, fstore.ErrConflict) {
+	if err := far.RenewLease(ctx, Project, "v@1", first, time.Minute, Epoch); !errors.Is(err, fstore.ErrConflict) {
 		t.Error("a lost lease is not renewed:", err)
 	}
-	if err := far.ReleaseLease(ctx, shop, "v@1", first); err != nil {
+	if err := far.ReleaseLease(ctx, Project, "v@1", first); err != nil {
 		t.Error("releasing a lost lease is not an error:", err)
 	}
-	if _, err := acquire(far, shop, epoch.Add(2*time.Minute)); !errors.Is(err, fstore.ErrConflict) {
+	if _, err := acquire(far, Project, Epoch.Add(2*time.Minute)); !errors.Is(err, fstore.ErrConflict) {
 		t.Error("a lease that somebody else released is still held:", err)
 	}
-	if err := me.ReleaseLease(ctx, shop, "v@1", second); err != nil {
+	if err := me.ReleaseLease(ctx, Project, "v@1", second); err != nil {
 		t.Error(err)
 	}
-	if err := me.RenewLease(ctx, shop, "v@1", second, time.Minute, epoch); !errors.Is(err, fstore.ErrConflict) {
+	if err := me.RenewLease(ctx, Project, "v@1", second, time.Minute, Epoch); !errors.Is(err, fstore.ErrConflict) {
 		t.Error("a released lease is not renewed:", err)
 	}
-	if _, err := acquire(dead, shop, epoch); err != nil {
+	if _, err := acquire(dead, Project, Epoch); err != nil {
 		t.Fatal("a released lease is free:", err)
 	}
-	if _, err := acquire(me, shop, epoch); err != nil {
+	if _, err := acquire(me, Project, Epoch); err != nil {
 		t.Error("a process that is gone loses its lease at once:", err)
 	}
 	if s.Nonsense != "" {
-		put(t, b, shop, &record.Lease{Name: "v@1", Token: "x", Holder: s.Nonsense, Expires: fstore.Micros(epoch.Add(time.Hour))})
-		if _, err := acquire(me, shop, epoch); !errors.Is(err, fstore.ErrCorrupt) {
+		put(t, b, Project, &record.Lease{Name: "v@1", Token: "x", Holder: s.Nonsense, Expires: fstore.Micros(Epoch.Add(time.Hour))})
+		if _, err := acquire(me, Project, Epoch); !errors.Is(err, fstore.ErrCorrupt) {
 			t.Error("a holder that cannot be read:", err)
 		}
 	}
-	if names, err := me.DropLeases(ctx, shop, epoch.Add(2*time.Hour)); err != nil || strings.Join(names, " ") != "v@1" {
+	if names, err := me.DropLeases(ctx, Project, Epoch.Add(2*time.Hour)); err != nil || strings.Join(names, " ") != "v@1" {
 		t.Error(names, err)
 	}
-	if names, err := me.DropLeases(ctx, shop, epoch.Add(2*time.Hour)); err != nil || len(names) != 0 {
+	if names, err := me.DropLeases(ctx, Project, Epoch.Add(2*time.Hour)); err != nil || len(names) != 0 {
 		t.Error(names, err)
 	}
 }
@@ -95,7 +95,7 @@ func oneGetsTheLease(t *testing.T, s *Storage) {
 		r := registry.New(process{s.open(t), s.Far})
 		for range 3 {
 			wg.Go(func() {
-				_, err := r.AcquireLease(ctx, shop, "v@1", time.Minute, epoch)
+				_, err := r.AcquireLease(ctx, Project, "v@1", time.Minute, Epoch)
 				switch {
 				case err == nil:
 					got.Add(1)
@@ -116,7 +116,7 @@ func oneGetsTheLease(t *testing.T, s *Storage) {
 func watchersSeeEachRevision(t *testing.T, s *Storage) {
 	ctx, writer := context.Background(), s.open(t)
 	put(t, writer, "other", &record.Project{Revision: 9})
-	w := s.Watch(t, shop)
+	w := s.Watch(t, Project)
 	look := func(want int64) {
 		t.Helper()
 		for range 4 { // the later looks may take a short cut
@@ -136,7 +136,7 @@ func watchersSeeEachRevision(t *testing.T, s *Storage) {
 	}
 	look(0)
 	for revision := range int64(6) {
-		put(t, writer, shop, &record.Project{Revision: revision + 1})
+		put(t, writer, Project, &record.Project{Revision: revision + 1})
 		if revision%3 != 0 { // looks may come at any time
 			look(revision + 1)
 		}

@@ -38,10 +38,10 @@ func everyRecordComesBack(t *testing.T, s *Storage) {
 	b, other := s.open(t), s.open(t)
 	for _, optional := range []int64{0, 1} {
 		want := full("text", optional)
-		put(t, b, shop, want...)
-		same(t, b, shop, want)
-		same(t, other, shop, want)
-		write(t, other, shop, func(ctx context.Context, tx record.Tx) error {
+		put(t, b, Project, want...)
+		same(t, b, Project, want)
+		same(t, other, Project, want)
+		write(t, other, Project, func(ctx context.Context, tx record.Tx) error {
 			for _, w := range want {
 				got := blank(w)
 				if found, err := tx.Get(ctx, got); err != nil || !found {
@@ -86,11 +86,11 @@ func blank(r record.Record) record.Record {
 func recordsAreFoundByTheirKeys(t *testing.T, s *Storage) {
 	b := s.open(t)
 	first := full("a", 1)
-	put(t, b, shop, first...)
-	put(t, b, shop, &record.Project{Revision: 2}, &record.Idle{Name: "a", Version: 7, Since: 5}, &record.Lease{Name: "b"},
+	put(t, b, Project, first...)
+	put(t, b, Project, &record.Project{Revision: 2}, &record.Idle{Name: "a", Version: 7, Since: 5}, &record.Lease{Name: "b"},
 		&record.Idle{Name: "a", Version: 8, Since: 6})
 	var got []string
-	write(t, b, shop, func(ctx context.Context, tx record.Tx) error {
+	write(t, b, Project, func(ctx context.Context, tx record.Tx) error {
 		for _, r := range []record.Record{&record.Idle{Name: "a", Version: 8}, &record.Idle{Name: "a", Version: 9}, &record.Idle{Name: "A", Version: 8}} {
 			found, err := tx.Get(ctx, r)
 			got = append(got, fmt.Sprint(found, err))
@@ -110,7 +110,7 @@ func recordsAreFoundByTheirKeys(t *testing.T, s *Storage) {
 		}
 		return false
 	})
-	same(t, b, shop, append(want, &record.Project{Revision: 2}, &record.Idle{Name: "a", Version: 7, Since: 5}, &record.Lease{Name: "b"}))
+	same(t, b, Project, append(want, &record.Project{Revision: 2}, &record.Idle{Name: "a", Version: 7, Since: 5}, &record.Lease{Name: "b"}))
 }
 
 // hostile are names and texts that a backend could take for something else.
@@ -139,15 +139,15 @@ func namesMayBeAnything(t *testing.T, s *Storage) {
 	for _, name := range hostile {
 		leases = append(leases, &record.Lease{Name: name, Token: name})
 	}
-	put(t, b, shop, leases...)
-	same(t, b, shop, leases)
+	put(t, b, Project, leases...)
+	same(t, b, Project, leases)
 }
 
 func newestAreFirst(t *testing.T, s *Storage) {
 	b := s.open(t)
-	put(t, b, shop, &record.Project{Revision: 1}) // commits refer to it
+	put(t, b, Project, &record.Project{Revision: 1}) // commits refer to it
 	for _, id := range []int64{2, 10, 1, 9} {
-		put(t, b, shop, &record.Commit{ID: id})
+		put(t, b, Project, &record.Commit{ID: id})
 	}
 	used := map[int64]bool{}
 	var want []int64
@@ -156,7 +156,7 @@ func newestAreFirst(t *testing.T, s *Storage) {
 		if i%3 == 0 {
 			put(t, b, "other", set)
 		} else {
-			put(t, b, shop, set)
+			put(t, b, Project, set)
 			want = append([]int64{set.ID}, want...)
 		}
 		if set.ID == 0 || used[set.ID] {
@@ -165,7 +165,7 @@ func newestAreFirst(t *testing.T, s *Storage) {
 		used[set.ID] = true
 	}
 	var commits, sets []int64
-	for _, r := range all(t, b, shop) {
+	for _, r := range all(t, b, Project) {
 		switch r := r.(type) {
 		case *record.Commit:
 			commits = append(commits, r.ID)
@@ -183,7 +183,7 @@ func newestAreFirst(t *testing.T, s *Storage) {
 
 func projectsAreApart(t *testing.T, s *Storage) {
 	b := s.open(t)
-	put(t, b, shop, full("a", 0)...)
+	put(t, b, Project, full("a", 0)...)
 	other := full("a", 0)
 	other[0].(*record.Project).Revision = 8
 	other[5].(*record.TrainingSet).ID, other[6].(*record.Lock).ID = 42, 42
@@ -202,18 +202,18 @@ func projectsAreApart(t *testing.T, s *Storage) {
 		}
 		return nil
 	})
-	same(t, b, shop, full("a", 0))
+	same(t, b, Project, full("a", 0))
 	same(t, b, "other", other[5:7])
 	got, err := b.Projects(context.Background())
-	if slices.Sort(got); err != nil || !slices.Equal(got, []string{"a set alone", "other", shop}) {
+	if slices.Sort(got); err != nil || !slices.Equal(got, []string{"a set alone", "other", Project}) {
 		t.Error(got, err)
 	}
 }
 
 func loopsMayEndEarly(t *testing.T, s *Storage) {
 	b := s.open(t)
-	put(t, b, shop, &record.Lease{Name: "a"}, &record.Lease{Name: "b"}, &record.Lease{Name: "c"})
-	write(t, b, shop, func(ctx context.Context, tx record.Tx) error {
+	put(t, b, Project, &record.Lease{Name: "a"}, &record.Lease{Name: "b"}, &record.Lease{Name: "c"})
+	write(t, b, Project, func(ctx context.Context, tx record.Tx) error {
 		for range 3 {
 			for _, err := range tx.List(ctx, &record.Lease{}) {
 				if err != nil {
@@ -224,7 +224,7 @@ func loopsMayEndEarly(t *testing.T, s *Storage) {
 		}
 		return tx.Put(ctx, &record.Lease{Name: "d"})
 	})
-	if got := all(t, b, shop); len(got) != 4 {
+	if got := all(t, b, Project); len(got) != 4 {
 		t.Error(text(got))
 	}
 }

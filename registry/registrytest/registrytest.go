@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -53,11 +52,6 @@ func Run(t *testing.T, newStorage func(t testing.TB) *Storage) {
 		t.Run(c.name, func(t *testing.T) { c.test(t, newStorage(t)) })
 	}
 }
-
-// shop is the project of most tests.
-const shop = "shop"
-
-var epoch = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
 // open opens the storage as one more process.
 func (s *Storage) open(t testing.TB) registry.Backend {

@@ -13,7 +13,6 @@ import (
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/fstore-dev/fstore/registry/definition"
-	"github.com/fstore-dev/fstore/registry/definition/definitiontest"
 	"github.com/fstore-dev/fstore/registry/record"
 )
 
@@ -26,22 +25,22 @@ type operation struct {
 // operations has every operation that writes, in an order in which each of them writes something.
 func operations(t testing.TB) []operation {
 	var token string
-	set := registry.TrainingSetRecord{Name: "q4", Created: epoch, Service: "churn@1", Rows: 7, Out: "q4.parquet", Lock: []byte(`{"a":1}`)}
+	set := registry.TrainingSetRecord{Name: "q4", Created: Epoch, Service: "churn@1", Rows: 7, Out: "q4.parquet", Lock: []byte(`{"a":1}`)}
 	model := fstore.ModelRef{Name: "fraud", Version: "1"}
-	first, second := checked(t), checked(t, "ttl: 90d", "ttl: 30d", "  - world.population\n", "")
+	first, second := Shop(t), Shop(t, "ttl: 90d", "ttl: 30d", "  - world.population\n", "")
 	apply := func(d *definition.Definitions) func(ctx context.Context, r *registry.Store) error {
 		return func(ctx context.Context, r *registry.Store) error {
-			p, err := r.Plan(ctx, shop, d)
+			p, err := r.Plan(ctx, Project, d)
 			if err != nil {
 				return err
 			}
-			_, err = r.Apply(ctx, p, registry.CommitInfo{Now: epoch, Author: "ann", Message: "m"})
+			_, err = r.Apply(ctx, p, registry.CommitInfo{Now: Epoch, Author: "ann", Message: "m"})
 			return err
 		}
 	}
 	pin := func(version, set string) func(ctx context.Context, r *registry.Store) error {
 		return func(ctx context.Context, r *registry.Store) error {
-			s, err := r.Snapshot(ctx, shop)
+			s, err := r.Snapshot(ctx, Project)
 			if err != nil {
 				return err
 			}
@@ -49,73 +48,63 @@ func operations(t testing.TB) []operation {
 			if err != nil {
 				return err
 			}
-			p := registry.Pin{Model: fstore.ModelRef{Name: "fraud", Version: version}, List: list, TrainingSet: set, Now: epoch}
-			_, _, err = r.PinModel(ctx, shop, p)
+			p := registry.Pin{Model: fstore.ModelRef{Name: "fraud", Version: version}, List: list, TrainingSet: set, Now: Epoch}
+			_, _, err = r.PinModel(ctx, Project, p)
 			return err
 		}
 	}
 	return []operation{
 		{"apply", apply(first)},
 		{"promote", func(ctx context.Context, r *registry.Store) error {
-			s, err := r.Snapshot(ctx, shop)
+			s, err := r.Snapshot(ctx, Project)
 			if err != nil {
 				return err
 			}
 			published := map[fstore.ViewRef]time.Time{}
 			for _, v := range s.Live() {
-				published[v.Ref] = epoch
+				published[v.Ref] = Epoch
 			}
-			_, err = r.Promote(ctx, shop, published, epoch)
+			_, err = r.Promote(ctx, Project, published, Epoch)
 			return err
 		}},
 		{"record a training set", func(ctx context.Context, r *registry.Store) error {
-			return r.AddTrainingSet(ctx, shop, set, registry.RefuseName)
+			return r.AddTrainingSet(ctx, Project, set, registry.RefuseName)
 		}},
 		{"pin a training set", pin("1", "q4")},
 		{"pin a service", pin("2", "")},
 		{"name an alias", func(ctx context.Context, r *registry.Store) error {
-			_, err := r.AliasModel(ctx, shop, "fraud", "champion", "1", epoch)
+			_, err := r.AliasModel(ctx, Project, "fraud", "champion", "1", Epoch)
 			return err
 		}},
 		{"replace a training set", func(ctx context.Context, r *registry.Store) error {
-			return r.AddTrainingSet(ctx, shop, set, registry.ReplaceName)
+			return r.AddTrainingSet(ctx, Project, set, registry.ReplaceName)
 		}},
 		{"apply a change", apply(second)},
 		{"take a lease", func(ctx context.Context, r *registry.Store) (err error) {
-			token, err = r.AcquireLease(ctx, shop, "v@1", time.Minute, epoch)
+			token, err = r.AcquireLease(ctx, Project, "v@1", time.Minute, Epoch)
 			return err
 		}},
 		{"renew a lease", func(ctx context.Context, r *registry.Store) error {
-			return r.RenewLease(ctx, shop, "v@1", token, time.Minute, epoch.Add(time.Second))
+			return r.RenewLease(ctx, Project, "v@1", token, time.Minute, Epoch.Add(time.Second))
 		}},
 		{"drop leases", func(ctx context.Context, r *registry.Store) error {
-			_, err := r.DropLeases(ctx, shop, epoch.Add(time.Hour))
+			_, err := r.DropLeases(ctx, Project, Epoch.Add(time.Hour))
 			return err
 		}},
 		{"unpin", func(ctx context.Context, r *registry.Store) error {
-			_, err := r.UnpinModel(ctx, shop, fstore.ModelRef{Name: "fraud", Version: "2"}, epoch)
+			_, err := r.UnpinModel(ctx, Project, fstore.ModelRef{Name: "fraud", Version: "2"}, Epoch)
 			return err
 		}},
 		{"drop an alias", func(ctx context.Context, r *registry.Store) error {
-			_, err := r.DropAlias(ctx, shop, "fraud", "champion", epoch)
+			_, err := r.DropAlias(ctx, Project, "fraud", "champion", Epoch)
 			return err
 		}},
 		{"unpin the last", func(ctx context.Context, r *registry.Store) error {
-			_, err := r.UnpinModel(ctx, shop, model, epoch)
+			_, err := r.UnpinModel(ctx, Project, model, Epoch)
 			return err
 		}},
 		{"apply the first again", apply(first)},
 	}
-}
-
-// checked checks the shop after replacing texts in its files.
-func checked(t testing.TB, edits ...string) *definition.Definitions {
-	t.Helper()
-	d, err := definitiontest.Check(t, definitiontest.Shop(t, edits...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
 }
 
 // failedOperationsLeaveNothing lets each use of a transaction fail in turn, until the operation succeeds.
@@ -123,7 +112,7 @@ func failedOperationsLeaveNothing(t *testing.T, s *Storage) {
 	ctx, b := context.Background(), s.open(t)
 	sound := registry.New(b)
 	for _, op := range operations(t) {
-		before := text(all(t, b, shop))
+		before := text(all(t, b, Project))
 		uses := &failing{Backend: b}
 		for fails := 0; ; fails++ {
 			uses.left = fails
@@ -134,11 +123,11 @@ func failedOperationsLeaveNothing(t *testing.T, s *Storage) {
 			if !errors.Is(err, fstore.ErrUnavailable) || fails > 500 {
 				t.Fatalf("%s: %v", op.name, err)
 			}
-			if d := cmp.Diff(before, text(all(t, b, shop))); d != "" {
+			if d := cmp.Diff(before, text(all(t, b, Project))); d != "" {
 				t.Fatalf("%s, failed at use %d, has left something (-before +after)\n%s", op.name, fails, d)
 			}
 		}
-		if cmp.Equal(before, text(all(t, b, shop))) {
+		if cmp.Equal(before, text(all(t, b, Project))) {
 			t.Errorf("%s has written nothing", op.name)
 		}
 		if err := readAll(ctx, sound); err != nil {
@@ -209,12 +198,12 @@ func (tx failingTx) Delete(ctx context.Context, r record.Record) error {
 
 // readAll asks a registry for everything. What is not there is fine; any other error is returned.
 func readAll(ctx context.Context, r *registry.Store) error {
-	_, commits := r.Commits(ctx, shop)
-	_, lives := r.Lives(ctx, shop)
-	_, sets := r.TrainingSets(ctx, shop)
+	_, commits := r.Commits(ctx, Project)
+	_, lives := r.Lives(ctx, Project)
+	_, sets := r.TrainingSets(ctx, Project)
 	_, locks := r.Locks(ctx)
-	_, set := r.TrainingSet(ctx, shop, "q4")
-	s, err := r.Snapshot(ctx, shop)
+	_, set := r.TrainingSet(ctx, Project, "q4")
+	s, err := r.Snapshot(ctx, Project)
 	errs := []error{commits, lives, sets, locks, set, err}
 	if err == nil {
 		s.Live()
@@ -252,7 +241,7 @@ func filled(t *testing.T, s *Storage) (registry.Backend, []record.Record) {
 			t.Fatalf("%s: %v", op.name, err)
 		}
 	}
-	return b, all(t, b, shop)
+	return b, all(t, b, Project)
 }
 
 // probe reads everything while the storage is spoilt, and says how it was.
@@ -267,10 +256,10 @@ func probe(b registry.Backend) (err error) {
 	if err := readAll(ctx, r); err != nil {
 		return err
 	}
-	if _, err := r.Promote(ctx, shop, nil, epoch); err != nil {
+	if _, err := r.Promote(ctx, Project, nil, Epoch); err != nil {
 		return err
 	}
-	return r.NoteIdle(ctx, shop, epoch)
+	return r.NoteIdle(ctx, Project, Epoch)
 }
 
 // undone is a backend in whose transactions one more change is made, and nothing is kept.
@@ -284,7 +273,7 @@ func (u undone) Read(_ context.Context, project string, do func(record.Tx) error
 }
 
 func (u undone) Write(_ context.Context, project string, do func(record.Tx) error) error {
-	if project != shop {
+	if project != Project {
 		return nil
 	}
 	return do(u.tx)

@@ -16,8 +16,8 @@ var errFailure = errors.New("failure")
 func transactionsHappenOrDoNot(t *testing.T, s *Storage) {
 	ctx, b := context.Background(), s.open(t)
 	before := full("a", 1)
-	put(t, b, shop, before...)
-	err := b.Write(ctx, shop, func(tx record.Tx) error {
+	put(t, b, Project, before...)
+	err := b.Write(ctx, Project, func(tx record.Tx) error {
 		for _, r := range full("b", 0) {
 			if set, ok := r.(*record.TrainingSet); ok {
 				set.Name = "c"
@@ -36,17 +36,17 @@ func transactionsHappenOrDoNot(t *testing.T, s *Storage) {
 	if !errors.Is(err, errFailure) {
 		t.Error("the error of the function is returned:", err)
 	}
-	same(t, b, shop, before)
-	same(t, s.open(t), shop, before)
-	if err := b.Read(ctx, shop, func(record.Tx) error { return errFailure }); !errors.Is(err, errFailure) {
+	same(t, b, Project, before)
+	same(t, s.open(t), Project, before)
+	if err := b.Read(ctx, Project, func(record.Tx) error { return errFailure }); !errors.Is(err, errFailure) {
 		t.Error("the error of the function is returned:", err)
 	}
-	put(t, b, shop, &record.Lease{Name: "the next transaction is a new one"})
+	put(t, b, Project, &record.Lease{Name: "the next transaction is a new one"})
 }
 
 func writesSeeTheirOwn(t *testing.T, s *Storage) {
 	b := s.open(t)
-	write(t, b, shop, func(ctx context.Context, tx record.Tx) error {
+	write(t, b, Project, func(ctx context.Context, tx record.Tx) error {
 		for _, r := range full("a", 1) {
 			if err := tx.Put(ctx, r); err != nil {
 				return err
@@ -71,14 +71,14 @@ func writesSeeTheirOwn(t *testing.T, s *Storage) {
 
 func readsSeeOneState(t *testing.T, s *Storage) {
 	ctx, reader, writer := context.Background(), s.open(t), s.open(t)
-	put(t, writer, shop, &record.Project{Revision: 1}, &record.Lease{Name: "a"})
-	err := reader.Read(ctx, shop, func(tx record.Tx) error {
+	put(t, writer, Project, &record.Project{Revision: 1}, &record.Lease{Name: "a"})
+	err := reader.Read(ctx, Project, func(tx record.Tx) error {
 		before, err := revision(ctx, tx)
 		if err != nil {
 			return err
 		}
 		for range 3 {
-			put(t, writer, shop, &record.Project{Revision: before + 1}, &record.Lease{Name: "b"})
+			put(t, writer, Project, &record.Project{Revision: before + 1}, &record.Lease{Name: "b"})
 			after, err := revision(ctx, tx)
 			records, listErr := allIn(ctx, tx)
 			if errors.Join(err, listErr) != nil || before != 1 || after != 1 || len(records) != 2 {
@@ -90,22 +90,22 @@ func readsSeeOneState(t *testing.T, s *Storage) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	same(t, reader, shop, []record.Record{&record.Project{Revision: 2}, &record.Lease{Name: "a"}, &record.Lease{Name: "b"}})
+	same(t, reader, Project, []record.Record{&record.Project{Revision: 2}, &record.Lease{Name: "a"}, &record.Lease{Name: "b"}})
 }
 
 func readsDoNotWait(t *testing.T, s *Storage) {
 	writer, reader := s.open(t), s.open(t)
-	put(t, writer, shop, &record.Project{Revision: 1})
-	write(t, writer, shop, func(ctx context.Context, tx record.Tx) error {
+	put(t, writer, Project, &record.Project{Revision: 1})
+	write(t, writer, Project, func(ctx context.Context, tx record.Tx) error {
 		if err := tx.Put(ctx, &record.Project{Revision: 2}); err != nil {
 			return err
 		}
 		for _, b := range []registry.Backend{reader, writer} { // of another process, and of the writer's own
-			same(t, b, shop, []record.Record{&record.Project{Revision: 1}})
+			same(t, b, Project, []record.Record{&record.Project{Revision: 1}})
 		}
 		return nil
 	})
-	same(t, reader, shop, []record.Record{&record.Project{Revision: 2}})
+	same(t, reader, Project, []record.Record{&record.Project{Revision: 2}})
 }
 
 func noUpdateIsLost(t *testing.T, s *Storage) {
@@ -117,7 +117,7 @@ func noUpdateIsLost(t *testing.T, s *Storage) {
 		b := processes[i%len(processes)]
 		wg.Go(func() {
 			for range rounds {
-				err := b.Write(ctx, shop, func(tx record.Tx) error {
+				err := b.Write(ctx, Project, func(tx record.Tx) error {
 					n, err := revision(ctx, tx)
 					if err != nil {
 						return err
@@ -132,7 +132,7 @@ func noUpdateIsLost(t *testing.T, s *Storage) {
 	}
 	wg.Wait()
 	got, commits := int64(0), 0
-	for _, r := range all(t, processes[0], shop) {
+	for _, r := range all(t, processes[0], Project) {
 		switch r := r.(type) {
 		case *record.Project:
 			got = r.Revision
@@ -148,20 +148,20 @@ func noUpdateIsLost(t *testing.T, s *Storage) {
 func endedContexts(t *testing.T, s *Storage) {
 	b := s.open(t)
 	before := []record.Record{&record.Project{Revision: 1}}
-	put(t, b, shop, before...)
+	put(t, b, Project, before...)
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, listErr := b.Projects(ended)
 	for what, err := range map[string]error{
-		"Read":     b.Read(ended, shop, func(tx record.Tx) error { _, err := revision(ended, tx); return err }),
-		"Write":    b.Write(ended, shop, func(tx record.Tx) error { return tx.Put(ended, &record.Project{Revision: 2}) }),
+		"Read":     b.Read(ended, Project, func(tx record.Tx) error { _, err := revision(ended, tx); return err }),
+		"Write":    b.Write(ended, Project, func(tx record.Tx) error { return tx.Put(ended, &record.Project{Revision: 2}) }),
 		"Projects": listErr,
 	} {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	same(t, b, shop, before)
+	same(t, b, Project, before)
 
 	for name, do := range map[string]func(ctx context.Context, tx record.Tx) error{
 		"nothing":  func(context.Context, record.Tx) error { return nil },
@@ -171,7 +171,7 @@ func endedContexts(t *testing.T, s *Storage) {
 		"a delete": func(ctx context.Context, tx record.Tx) error { return tx.Delete(ctx, &record.Lease{Name: "b"}) },
 	} {
 		ctx, cancel := context.WithCancel(context.Background())
-		err := b.Write(ctx, shop, func(tx record.Tx) error {
+		err := b.Write(ctx, Project, func(tx record.Tx) error {
 			if err := tx.Put(ctx, &record.Project{Revision: 3}); err != nil {
 				t.Error(err)
 			}
@@ -181,14 +181,14 @@ func endedContexts(t *testing.T, s *Storage) {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("the context ends before %s: %v", name, err)
 		}
-		same(t, b, shop, before)
+		same(t, b, Project, before)
 	}
-	put(t, b, shop, &record.Project{Revision: 4}) // what ended early holds up nobody
+	put(t, b, Project, &record.Project{Revision: 4}) // what ended early holds up nobody
 }
 
 func closedBackends(t *testing.T, s *Storage) {
 	ctx, b, other := context.Background(), s.open(t), s.open(t)
-	put(t, b, shop, &record.Project{Revision: 1})
+	put(t, b, Project, &record.Project{Revision: 1})
 	for range 2 {
 		if err := b.Close(); err != nil {
 			t.Error(err)
@@ -199,10 +199,10 @@ func closedBackends(t *testing.T, s *Storage) {
 		return nil
 	}
 	_, listErr := b.Projects(ctx)
-	for what, err := range map[string]error{"Read": b.Read(ctx, shop, called), "Write": b.Write(ctx, shop, called), "Projects": listErr} {
+	for what, err := range map[string]error{"Read": b.Read(ctx, Project, called), "Write": b.Write(ctx, Project, called), "Projects": listErr} {
 		if !errors.Is(err, fstore.ErrUnavailable) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	put(t, other, shop, &record.Project{Revision: 2})
+	put(t, other, Project, &record.Project{Revision: 2})
 }

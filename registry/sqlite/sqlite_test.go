@@ -40,6 +40,33 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+var (
+	epoch    = registrytest.Epoch
+	shop     = registrytest.Shop
+	plan     = registrytest.Plan
+	apply    = registrytest.Apply
+	snapshot = registrytest.Snapshot
+	summary  = registrytest.Summary
+)
+
+// openURL opens a registry.
+func openURL(ctx context.Context, url string) (*registry.Store, error) {
+	b, err := sqlite.Open(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	return registry.New(b), nil
+}
+
+// openReadOnly opens a registry for reading.
+func openReadOnly(ctx context.Context, url string) (*registry.Store, error) {
+	b, err := sqlite.OpenReadOnly(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	return registry.New(b), nil
+}
+
 func open(t testing.TB, url string) *sqlite.Backend {
 	t.Helper()
 	b, err := sqlite.Open(context.Background(), url)

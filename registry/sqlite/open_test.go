@@ -1,4 +1,4 @@
-package registry_test
+package sqlite_test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package registry_test
+package sqlite_test
 
 import (
 	"context"
@@ -25,11 +25,7 @@ func (p process) Self() (record.Holder, error) { return p.holder.Record() }
 
 func TestLeases(t *testing.T) {
 	ctx := context.Background()
-	b, err := sqlite.Open(ctx, "sqlite://"+filepath.Join(t.TempDir(), "registry.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Close()
+	b := open(t, "sqlite://"+filepath.Join(t.TempDir(), "registry.db"))
 	db := registry.New(b)
 	self, err := b.Self()
 	if err != nil {
