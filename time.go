@@ -172,8 +172,8 @@ func (p *Publish) ServableFrom(published time.Time) time.Time {
 	return published.Add(time.Duration(p.Delay))
 }
 
-// Run returns the instant that a run for t publishes: the last instant of the grid that is not after t.
-func (p *Publish) Run(t time.Time) time.Time {
+// Latest returns the instant that a run for t publishes: the last instant of the grid that is not after t.
+func (p *Publish) Latest(t time.Time) time.Time {
 	if p == nil {
 		return FromMicros(Micros(t))
 	}

@@ -100,7 +100,7 @@ func TestWhatIsPublishedWhen(t *testing.T) {
 		if got := fstore.FormatTime(c.schedule.Servable(at)); got != c.servable {
 			t.Errorf("at %s: servable is %s, want %s", c.at, got, c.servable)
 		}
-		if got := fstore.FormatTime(c.schedule.Run(at)); got != c.run {
+		if got := fstore.FormatTime(c.schedule.Latest(at)); got != c.run {
 			t.Errorf("at %s: a run publishes %s, want %s", c.at, got, c.run)
 		}
 	}
@@ -115,14 +115,14 @@ func TestThePublishedInstantIsTheLastOfTheGrid(t *testing.T) {
 			Delay:  fstore.Duration(rapid.Int64Range(0, 200_000).Draw(t, "delay") * second),
 		}
 		at := fstore.FromMicros(rapid.Int64Range(-4e15, 4e15).Draw(t, "at"))
-		got, every := p.Run(at), time.Duration(p.Every)
+		got, every := p.Latest(at), time.Duration(p.Every)
 		if got.After(at) || !got.Add(every).After(at) {
 			t.Fatalf("%s is not the last instant by %s", got, at)
 		}
 		if rest := (fstore.Micros(got) - p.Offset.Micros()) % p.Every.Micros(); rest != 0 {
 			t.Fatalf("%s is %d µs beside the grid", got, rest)
 		}
-		if servable := p.Servable(at); !servable.Equal(p.Run(at.Add(-time.Duration(p.Delay)))) {
+		if servable := p.Servable(at); !servable.Equal(p.Latest(at.Add(-time.Duration(p.Delay)))) {
 			t.Fatalf("servable is %s", servable)
 		}
 	})

@@ -157,7 +157,7 @@ func call[Q, A any](ctx context.Context, c *Client, send method[Q, A], req *Q) (
 			return nil, err
 		}
 		err = c.unreachable(err)
-		if attempt == c.options.Attempts {
+		if attempt == c.options.Attempts || !errors.Is(err, fstore.ErrUnavailable) {
 			return nil, err
 		}
 		if over := wait(ctx, pause); over != nil {
@@ -186,6 +186,10 @@ func (c *Client) unreachable(err error) error {
 		return err
 	}
 	why := err.Error()
+	if strings.Contains(why, "looked like an HTTP/1.1 header") {
+		return fstore.Errorf(fstore.ErrInvalid, "what answers at %s is not a gRPC server: it speaks HTTP/1.1", c.address).
+			WithHint("give the address that fstore serve prints after grpc")
+	}
 	if _, dialing, ok := strings.Cut(why, "Error while dialing: "); ok {
 		why = strings.TrimSuffix(dialing, `"`)
 	}

@@ -30,7 +30,7 @@ func newJob(o *Options, v *fstore.ViewVersion, token string, s *Summary) *job {
 	if to.IsZero() {
 		to = o.Now()
 	}
-	return &job{o: o, v: v, token: token, p: v.View.Publish.Run(to), s: s, pens: map[fstore.Generation]*pen{}}
+	return &job{o: o, v: v, token: token, p: v.View.Publish.Latest(to), s: s, pens: map[fstore.Generation]*pen{}}
 }
 
 // run goes through the protocol of docs/materialize.md.

@@ -81,7 +81,7 @@ const (
 // Options are what Run needs. Mode, Wait, LeaseTTL, BatchKeys, BatchBytes and Progress may be zero.
 type Options struct {
 	Views  []*fstore.ViewVersion // run in this order
-	To     time.Time             // T: each view is published at View.Publish.Run(T); zero: now, once the view's lease is held
+	To     time.Time             // T: each view is published at View.Publish.Latest(T); zero: now, once the view's lease is held
 	Now    func() time.Time      // the clock that To is judged by
 	Mode   Mode
 	Wait   time.Duration // how long to wait for a lease that somebody holds; zero: not at all

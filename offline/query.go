@@ -50,11 +50,7 @@ func (e *Engine) Query(ctx context.Context, req QueryRequest) (*QueryResult, err
 		return nil, err
 	}
 	defer s.close()
-	from, order, err := s.queried(ctx, &req)
-	if err != nil {
-		return nil, err
-	}
-	columns, err := s.describe(ctx, "SELECT *\nFROM "+from)
+	from, order, columns, err := s.queried(ctx, &req)
 	if err != nil {
 		return nil, err
 	}
@@ -79,44 +75,48 @@ func (e *Engine) Query(ctx context.Context, req QueryRequest) (*QueryResult, err
 // theQuery is what errors call the query of a request.
 const theQuery = "the query"
 
-// queried returns the FROM item of what is asked about, and the ORDER BY of its rows.
-func (s *session) queried(ctx context.Context, req *QueryRequest) (from, order string, err error) {
-	c := cut{visible: req.At}
-	switch {
-	case req.View != nil:
+// queried returns the FROM item of what is asked about, the ORDER BY of its rows, and its columns.
+func (s *session) queried(ctx context.Context, req *QueryRequest) (from, order string, columns []fstore.EngineColumn, err error) {
+	if req.View != nil {
+		c := cut{visible: req.At}
 		r, err := s.rows(ctx, req.View, c)
 		if err != nil {
-			return "", "", err
+			return "", "", nil, err
 		}
 		from, order = r.listing(c)
-		return from, order, nil
-	case req.Source != nil:
+		columns, err = s.describe(ctx, "SELECT *\nFROM "+from)
+		return from, order, columns, err
+	}
+	from, columns, err = s.queriedSQL(ctx, req)
+	return from, "", columns, err
+}
+
+// queriedSQL makes a view of a source's rows, or of those of a query in its order. It returns its name and columns.
+func (s *session) queriedSQL(ctx context.Context, req *QueryRequest) (view string, columns []fstore.EngineColumn, err error) {
+	if req.Source != nil {
 		req.SQL = Labels{SQL: "SELECT *\nFROM " + ident(req.Source.Name), Sources: []fstore.Source{*req.Source}}
 	}
 	v := &fstore.ViewVersion{View: fstore.View{SQL: req.SQL.SQL}, Sources: req.SQL.Sources, Views: req.SQL.Views}
-	reads, err := s.inputs(ctx, v, c, "_query_input")
+	reads, err := s.inputs(ctx, v, cut{visible: req.At}, "_query_input")
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	if err := s.admit(ctx, req.SQL.SQL, reads); err != nil {
-		return "", "", placed(err, theQuery, req.SQL.SQL)
+		return "", nil, placed(err, theQuery, req.SQL.SQL)
 	}
 	const prefix = "CREATE TEMP VIEW _query_sql AS\n"
 	if err := plain(s.conn.Exec(ctx, prefix+req.SQL.SQL)); err != nil {
-		return "", "", placed(sqlError(err, prefix, req.SQL.SQL), theQuery, req.SQL.SQL)
+		return "", nil, placed(sqlError(err, prefix, req.SQL.SQL), theQuery, req.SQL.SQL)
 	}
-	if req.Source != nil {
-		return "_query_sql", "", nil
-	}
-	columns, err := s.describe(ctx, "SELECT *\nFROM _query_sql")
-	if err != nil {
-		return "", "", err
+	columns, err = s.describe(ctx, "SELECT *\nFROM _query_sql")
+	if err != nil || req.Source != nil {
+		return "_query_sql", columns, err
 	}
 	ordered, err := s.totalOrder(ctx, "_query_sql", req.SQL.SQL, len(columns))
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
-	return "_query_ordered", "", s.exec(ctx, "CREATE TEMP VIEW _query_ordered AS\n"+ordered)
+	return "_query_ordered", columns, s.exec(ctx, "CREATE TEMP VIEW _query_ordered AS\n"+ordered)
 }
 
 // listing returns the FROM item of a view's rows under the names of the view, and their order: the newest first.

@@ -107,11 +107,11 @@ func (v *version) check(p *fstore.Pointer, req *Request) error {
 		return nil
 	case req.Now.Before(p.Published):
 		return fstore.Errorf(fstore.ErrInvalid, "%s lies before %s, the published instant of %s",
-			fstore.FormatTime(req.Now), fstore.FormatTime(p.Published), ref).WithHint("ask at %s or later", fstore.FormatTime(servable))
+			fstore.FormatTime(req.Now), fstore.FormatTime(p.Published), ref).WithHint("set the clock to %s or later: --at of get or serve", fstore.FormatTime(servable))
 	}
 	return fstore.Errorf(fstore.ErrInvalid, "%s lies within the delay of %s, published at %s: training does not use it before %s",
 		fstore.FormatTime(req.Now), ref, fstore.FormatTime(p.Published), fstore.FormatTime(servable)).
-		WithHint("ask at %s or later", fstore.FormatTime(servable))
+		WithHint("set the clock to %s or later: --at of get or serve", fstore.FormatTime(servable))
 }
 
 // servable returns the first instant at which training uses the data that a pointer publishes.

@@ -241,7 +241,8 @@ func (p *Prepared) bind(req *Request, sc *scratch) (int, error) {
 func (p *Prepared) fits(rows int, events EventTimes) error {
 	limits := p.store.Limits
 	if limits.MaxRows > 0 && rows > limits.MaxRows {
-		return fstore.Errorf(fstore.ErrTooLarge, "%d rows of keys; the limit is %d", rows, limits.MaxRows)
+		return fstore.Errorf(fstore.ErrTooLarge, "%d rows of keys; the limit is %d", rows, limits.MaxRows).
+			WithHint("ask for fewer rows at a time")
 	}
 	if size := rows * p.rowBytes(events); limits.MaxAnswerBytes > 0 && size > limits.MaxAnswerBytes {
 		return p.answerTooLarge(size)

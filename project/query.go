@@ -49,10 +49,13 @@ func (p *Project) Query(ctx context.Context, r QueryRequest) (*offline.QueryResu
 		return nil, err
 	}
 	result, err := engine.Query(ctx, req)
-	if err != nil {
-		return nil, fmt.Errorf("query: %w", err)
+	switch {
+	case err == nil:
+		return result, nil
+	case r.SQL != "":
+		return nil, err // it begins with its place in the query
 	}
-	return result, nil
+	return nil, fmt.Errorf("query %s: %w", r.Name, err)
 }
 
 // relation finds a view or a source in head.

@@ -110,13 +110,14 @@ func serviceImpacts(before, after *state) []ServiceImpact {
 
 // interfaceChanges returns what callers see change from one version of a service to another: key columns, then outputs.
 func interfaceChanges(old, next *definition.ServiceVersion, views map[fstore.ViewRef]*fstore.ViewVersion) []InterfaceChange {
+	from, to := listOf(old, views), listOf(next, views)
 	var out []InterfaceChange
 	for _, part := range []struct {
 		part     InterfacePart
 		old, new map[string]string
 	}{
-		{KeyColumn, keyTypes(old), keyTypes(next)},
-		{ServiceOutput, outputTypes(old, views), outputTypes(next, views)},
+		{KeyColumn, keyTypes(from), keyTypes(to)},
+		{ServiceOutput, outputTypes(from), outputTypes(to)},
 	} {
 		all := maps.Clone(part.old)
 		maps.Copy(all, part.new)
@@ -132,25 +133,28 @@ func interfaceChanges(old, next *definition.ServiceVersion, views map[fstore.Vie
 	return out
 }
 
-// keyTypes returns the types of the key columns that a service version needs, by name.
-func keyTypes(s *definition.ServiceVersion) map[string]string {
-	out := map[string]string{}
+// listOf returns the features of a service version. A view that the registry does not have is nil.
+func listOf(s *definition.ServiceVersion, views map[fstore.ViewRef]*fstore.ViewVersion) *fstore.FeatureList {
+	list := &fstore.FeatureList{Outputs: s.Outputs}
 	for _, u := range s.Uses {
-		for _, k := range u.Keys {
-			out[k.Column] = k.Key.Type.String()
-		}
+		list.Uses = append(list.Uses, fstore.ViewUse{Version: views[u.View], Keys: u.Keys})
+	}
+	return list
+}
+
+// keyTypes returns the types of the key columns that a list needs, by name.
+func keyTypes(list *fstore.FeatureList) map[string]string {
+	out := map[string]string{}
+	for _, k := range list.KeyColumns() {
+		out[k.Name] = k.Type.String()
 	}
 	return out
 }
 
-// outputTypes returns the types of a service version's outputs, by name.
-func outputTypes(s *definition.ServiceVersion, views map[fstore.ViewRef]*fstore.ViewVersion) map[string]string {
-	list := fstore.FeatureList{Outputs: s.Outputs}
-	for _, u := range s.Uses {
-		list.Uses = append(list.Uses, fstore.ViewUse{Version: views[u.View], Keys: u.Keys})
-	}
+// outputTypes returns the types of a list's outputs, by name.
+func outputTypes(list *fstore.FeatureList) map[string]string {
 	out := map[string]string{}
-	for i, o := range s.Outputs {
+	for i, o := range list.Outputs {
 		if f := list.Feature(i); f != nil {
 			out[o.Name()] = f.Type.String()
 		}

@@ -111,10 +111,10 @@ func (a *app) printSummaries(summaries []materialize.Summary) error {
 	}
 	t := terminal.NewTable("VIEW", "PUBLISHED", "KEYS", "WRITTEN", "DELETED", "UNCHANGED", "BYTES", "SECONDS", "")
 	for _, s := range summaries {
-		published, note := fstore.FormatTime(s.Published), ""
+		published, keys, note := fstore.FormatTime(s.Published), english.Thousands(s.Keys), ""
 		switch {
 		case s.Published.IsZero():
-			published, note = "-", "failed"
+			published, keys, note = "-", "-", "failed"
 		case s.Skipped == materialize.Unchanged:
 			note = "unchanged inputs: nothing to compute"
 		case s.Skipped == materialize.PublishedLater:
@@ -125,7 +125,7 @@ func (a *app) printSummaries(summaries []materialize.Summary) error {
 			note = "finished the interrupted run for " + fstore.FormatTime(s.Finished)
 		}
 		seconds := s.Seconds.Finish + s.Seconds.Compute + s.Seconds.Write + s.Seconds.Publish + s.Seconds.Clean
-		t.Row(s.View.String(), published, english.Thousands(s.Keys), english.Thousands(s.Written), english.Thousands(s.Deleted), english.Thousands(s.Unchanged),
+		t.Row(s.View.String(), published, keys, english.Thousands(s.Written), english.Thousands(s.Deleted), english.Thousands(s.Unchanged),
 			english.Thousands(s.Bytes), fmt.Sprintf("%.2f", seconds), note)
 	}
 	return t.Print(a.stdout)

@@ -123,7 +123,7 @@ func (v *guessedView) text(s *guessedSource) string {
 			fmt.Fprintf(&b, "# guessed: %s is %s in the files, with whole numbers only; check\n", k.column.name, k.column.engine)
 		}
 	}
-	fmt.Fprintf(&b, "source: %s\nfeatures:\n", scalar(s.name))
+	fmt.Fprintf(&b, "source: %s\nfeatures: # guessed: all other columns; remove what a model is to predict, and what is known only later\n", scalar(s.name))
 	for _, f := range v.features {
 		fmt.Fprintf(&b, "  - {name: %s, type: %s}\n", scalar(f.name), f.typ)
 	}

@@ -57,7 +57,7 @@ type EntitySpec struct {
 type JoinKeySpec struct {
 	Pos  fstore.Pos `yaml:"-"`
 	Name Text       `yaml:"name,required" form:"name" doc:"Column name of the key in labels and requests."`
-	Type Text       `yaml:"type,required" form:"keytype" doc:"Type of the key."`
+	Type Text       `yaml:"type,required" form:"keytype" doc:"Type of the key, such as int64 or string."`
 }
 
 // SourceSpec is a document with kind: source.
@@ -104,7 +104,7 @@ type PublishSpec struct {
 type FeatureSpec struct {
 	Pos     fstore.Pos `yaml:"-"`
 	Name    Text       `yaml:"name,required" form:"name" doc:"Name of the feature."`
-	Type    Text       `yaml:"type,required" form:"type" doc:"Type of its values."`
+	Type    Text       `yaml:"type,required" form:"type" doc:"Type of its values, such as int64 or list<float32>."`
 	Column  Text       `yaml:"column" doc:"Column of the source or of the SQL's output. Default: the name."`
 	Default Literal    `yaml:"default" doc:"Value to use instead of a missing or null one, in training and online."`
 	MetaSpec

@@ -86,7 +86,7 @@ func (s *story) keys(v *fstore.ViewVersion) [][]any {
 // holds compares get with training at instants T with P(T) = P, where to is the instant that was materialized.
 func (w *world) holds(t testing.TB, v *fstore.ViewVersion, to int64, keys [][]any, holders []*holder) {
 	t.Helper()
-	p := fstore.Micros(v.View.Publish.Run(fstore.FromMicros(to)))
+	p := fstore.Micros(v.View.Publish.Latest(fstore.FromMicros(to)))
 	instants := []int64{p}
 	if s := v.View.Publish; s != nil {
 		first, next := p+s.Delay.Micros(), p+s.Delay.Micros()+s.Every.Micros()
