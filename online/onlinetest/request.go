@@ -88,7 +88,7 @@ var requestTests = []test{
 			limits online.Limits
 			want   []string
 		}{
-			{online.Limits{MaxRows: 2}, []string{"3 rows", "the limit is 2"}},
+			{online.Limits{MaxRows: 2}, []string{"3 rows", "the limit is 2", "fewer rows at a time"}},
 			{online.Limits{MaxFeatures: 1}, []string{"2 features", "the limit is 1"}},
 			{online.Limits{MaxAnswerBytes: 77}, []string{"78 bytes", "the limit is 77"}},
 			{online.Limits{MaxAnswerBytes: 377}, []string{"378 bytes", "the limit is 377"}},
