@@ -8,13 +8,13 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// clean removes what the published run has left behind: earlier runs of its generation from state, and the records
-// of generations that no reader sees any more, by the lists that their manifests are.
+// clean removes what the published run has made obsolete: earlier runs of its generation from state, and the records
+// of generations that readers no longer see. Their manifests list those records.
 func (j *job) clean(ctx context.Context) error {
 	live := j.pens[j.pointer.Generation].header
 	generations := j.state.generations()
 	for g := range j.pens {
-		if _, known := generations[g]; !known { // the one that readers have left may be new to state
+		if _, known := generations[g]; !known { // the generation that readers have left may be new to state
 			generations[g] = nil
 		}
 	}
@@ -38,16 +38,16 @@ func (j *job) clean(ctx context.Context) error {
 	return j.step("cleaned")
 }
 
-// drop deletes a dead generation: its records, then its header, then its state. A header that is gone says that the
-// records are; if the runs were made for another store they are left for when that is materialized again. Where a list
-// of keys is lost, the header stays to tell of them.
+// drop deletes a dead generation: its records, then its header, then its state. A missing header means that the
+// records are gone. Runs of another store stay until that store is materialized again. If a list of keys is lost, the
+// header stays to record that.
 func (j *job) drop(ctx context.Context, g fstore.Generation, runs []*run) error {
 	p := j.pens[g]
 	switch {
 	case p != nil && p.broken:
 		j.left(g)
 	case p != nil && p.header != nil:
-		all := listed(p.header, j.state.runs)
+		all := listsAllKeys(p.header, j.state.runs)
 		for _, r := range runs {
 			ok, err := j.state.intact(r, false)
 			if err != nil {
@@ -77,20 +77,20 @@ func (j *job) drop(ctx context.Context, g fstore.Generation, runs []*run) error 
 	return nil
 }
 
-// elsewhere reports whether runs were made for a store of another name.
+// elsewhere reports whether the runs were made for a store with another name.
 func (j *job) elsewhere(runs []*run) bool {
 	return slices.ContainsFunc(runs, func(r *run) bool { return r.Store != "" && r.Store != j.o.Store })
 }
 
-// left notes a generation whose records stay.
+// left records a generation whose records stay.
 func (j *job) left(g fstore.Generation) {
 	j.s.Left = append(j.s.Left, g)
 	slices.Sort(j.s.Left)
 }
 
-// listed reports whether the manifests in state list all keys of a generation: those of its last run, and where that
-// was interrupted those of the run before.
-func listed(h *fstore.Header, runs map[string]*run) bool {
+// listsAllKeys reports whether the manifests in state list all keys of a generation: the manifest of its last run and, if
+// that was interrupted, that of the run before.
+func listsAllKeys(h *fstore.Header, runs map[string]*run) bool {
 	r := runs[h.Run]
 	if r == nil || r.Generation != h.Generation {
 		return false
@@ -133,16 +133,16 @@ func (j *job) dropKeys(ctx context.Context, r *run) error {
 }
 
 func (j *job) dropBatch(ctx context.Context, g fstore.Generation, keys [][]byte) error {
-	err := again(ctx, j.o.Clock, func() error { return j.o.Sink.Drop(ctx, g, keys) })
+	err := retry(ctx, j.o.Clock, func() error { return j.o.Sink.Drop(ctx, g, keys) })
 	if err != nil {
 		return err
 	}
 	return j.step("drop")
 }
 
-func (j *job) dropHeader(ctx context.Context, p *pen) error {
-	err := again(ctx, j.o.Clock, func() error { return j.o.Sink.DropHeader(ctx, *p.header) })
-	if errors.Is(err, fstore.ErrConflict) { // perhaps an attempt of ours was the first
+func (j *job) dropHeader(ctx context.Context, p *fencedWriter) error {
+	err := retry(ctx, j.o.Clock, func() error { return j.o.Sink.DropHeader(ctx, *p.header) })
+	if errors.Is(err, fstore.ErrConflict) { // an earlier attempt of ours may have succeeded
 		if now, readErr := p.read(ctx, p.header.Generation); readErr != nil || now == nil {
 			err = readErr
 		}

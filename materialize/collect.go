@@ -18,19 +18,20 @@ type Life struct {
 	Ref         fstore.ViewRef
 	Fingerprint string
 	Live        bool
-	Idle        time.Time // where it is not live: since when; zero: not known
+	Idle        time.Time // since when it is not live; zero: unknown
 }
 
-// Storage is the side of an online store that collection works on.
+// Storage is the part of an online store that collection needs.
 type Storage interface {
 	Pointer(ctx context.Context, ref fstore.ViewRef) (fstore.Pointer, bool, error)
 	Header(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) (fstore.Header, bool, error)
 	SetHeader(ctx context.Context, was *fstore.Header, is fstore.Header) error
-	// Inventory scans what there is: first records, then pointers and headers.
+	// Inventory scans the store: first records, then pointers and headers.
 	Inventory(ctx context.Context) (*fstore.Inventory, error)
-	// Unpublish deletes the pointer of a view version if it names a generation; ErrConflict where it names another.
+	// Unpublish deletes the pointer of a view version if it names a generation, and returns ErrConflict if it names
+	// another.
 	Unpublish(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) error
-	// DropGenerations deletes all records of generations, by a scan, and returns how many it deleted of each.
+	// DropGenerations deletes all records of generations by a scan, and returns how many it deleted of each.
 	DropGenerations(ctx context.Context, dead map[fstore.Generation]bool, progress func(dropped int64)) (map[fstore.Generation]int64, error)
 	// BuryHeader deletes the header of a generation, whatever it says.
 	BuryHeader(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) error
@@ -38,9 +39,9 @@ type Storage interface {
 
 // CollectOptions are what Survey and Collect need.
 type CollectOptions struct {
-	Lives   func(ctx context.Context) ([]Life, error) // of every view version that the registry knows, as it is now
+	Lives   func(ctx context.Context) ([]Life, error) // of every view version that the registry has, as of now
 	Now     time.Time
-	Grace   time.Duration // how long the data of a version stays after it stopped being live
+	Grace   time.Duration // how long the data of a version stays after the version stops being live
 	State   string        // folder of the project's state
 	Storage Storage
 	Leases  Leases
@@ -50,40 +51,40 @@ type CollectOptions struct {
 	Progress func(dropped int64)
 }
 
-// Garbage is what can be deleted, and what cannot be yet.
+// Garbage lists what can be deleted, and what must stay for now.
 type Garbage struct {
 	Items []Waste `json:"items"` // by view and generation
 	Kept  []Kept  `json:"kept,omitempty"`
 }
 
-// Waste is something to delete.
+// Waste is something that can be deleted.
 type Waste struct {
 	Kind       WasteKind         `json:"kind"`
 	View       fstore.ViewRef    `json:"view,omitzero"`
 	Generation fstore.Generation `json:"generation,omitempty"`
-	Records    int64             `json:"records"` // that the scan counted, later: that were deleted
+	Records    int64             `json:"records"` // counted by the scan; after Collect: deleted
 	Why        string            `json:"why"`
 }
 
-// WasteKind says what it is.
+// WasteKind says what kind of thing can be deleted.
 type WasteKind string
 
 // The kinds of waste.
 const (
-	DeadVersion   WasteKind = "version"    // a view version that is not live: pointer, generation and state
-	DeadFolder    WasteKind = "state"      // the state folder of one that the store holds nothing of
-	LeftOver      WasteKind = "generation" // of a live version: readers have left it, or never saw it, and no run goes on with it
-	OrphanRecords WasteKind = "records"    // of a generation that nobody knows
+	DeadVersion   WasteKind = "version"    // a view version that is not live: its pointer, generation and state
+	DeadFolder    WasteKind = "state"      // the state folder of a version without data in the store
+	LeftOver      WasteKind = "generation" // a generation of a live version that readers have left or never saw, and that no run will finish
+	OrphanRecords WasteKind = "records"    // records of a generation without pointer and header
 )
 
-// Kept is something that is not deleted although nothing live uses it.
+// Kept is something that stays although nothing live uses it.
 type Kept struct {
 	View       fstore.ViewRef    `json:"view"`
 	Generation fstore.Generation `json:"generation,omitempty"`
 	Why        string            `json:"why"`
 }
 
-// Survey looks for what can be deleted. It changes nothing.
+// Survey looks for garbage. It changes nothing.
 func Survey(ctx context.Context, o CollectOptions) (*Garbage, error) {
 	c, err := newCollector(ctx, &o)
 	if err != nil {
@@ -104,7 +105,7 @@ func Survey(ctx context.Context, o CollectOptions) (*Garbage, error) {
 	return c.garbage, nil
 }
 
-// collector looks at one view version after another.
+// collector examines one view version after another.
 type collector struct {
 	o       *CollectOptions
 	lives   map[fstore.ViewRef]Life
@@ -132,7 +133,7 @@ func (c *collector) readLives(ctx context.Context) error {
 	return err
 }
 
-// refs returns every view version that the registry, the store or the state folder knows.
+// refs returns every view version in the registry, the store or the state folder.
 func (c *collector) refs() []fstore.ViewRef {
 	all := map[fstore.ViewRef]bool{}
 	for ref := range c.lives {
@@ -144,7 +145,7 @@ func (c *collector) refs() []fstore.ViewRef {
 	for _, ref := range c.found.Headers {
 		all[ref] = true
 	}
-	entries, _ := os.ReadDir(c.o.State) // none, if it cannot be read
+	entries, _ := os.ReadDir(c.o.State) // none if it cannot be read
 	for _, e := range entries {
 		if ref, err := fstore.ParseRef(e.Name()); err == nil && ref.Version > 0 {
 			all[ref] = true
@@ -164,7 +165,7 @@ func (c *collector) keep(ref fstore.ViewRef, g fstore.Generation, format string,
 	c.garbage.Kept = append(c.garbage.Kept, Kept{ref, g, fmt.Sprintf(format, args...)})
 }
 
-// generations returns the generations of a view version that the store has a header or pointer of.
+// generations returns the generations of a view version that have a header or pointer in the store.
 func (c *collector) generations(ref fstore.ViewRef) []fstore.Generation {
 	var out []fstore.Generation
 	for g, of := range c.found.Headers {
@@ -179,15 +180,15 @@ func (c *collector) generations(ref fstore.ViewRef) []fstore.Generation {
 	return out
 }
 
-// view looks at one view version.
+// view examines one view version.
 func (c *collector) view(ctx context.Context, ref fstore.ViewRef) error {
 	life, known := c.lives[ref]
 	_, published := c.found.Pointers[ref]
 	generations := c.generations(ref)
 	dir, err := stateFolder(c.o.State, ref)
 	if err != nil {
-		c.keep(ref, "", "its name is not one that fstore gives: %q", ref.Name)
-		return nil //nolint:nilerr // keep notes it
+		c.keep(ref, "", "fstore gives no such name: %q", ref.Name)
+		return nil //nolint:nilerr // keep records it
 	}
 	_, folder := os.Stat(dir)
 	nothing := len(generations) == 0 && !published && folder != nil
@@ -195,12 +196,12 @@ func (c *collector) view(ctx context.Context, ref fstore.ViewRef) error {
 	case nothing:
 		return nil
 	case !known:
-		c.keep(ref, "", "this registry has no such version: perhaps another one has")
+		c.keep(ref, "", "this registry has no such version, but another one may")
 		return nil
 	case life.Live:
 		return c.liveView(ctx, ref, generations)
 	case life.Idle.IsZero():
-		c.keep(ref, "", "not live, but it is not known since when: the grace period begins with the first gc")
+		c.keep(ref, "", "not live since an unknown time: the grace period begins with the first gc")
 		return nil
 	case !life.due(c.o):
 		c.keep(ref, "", "not live since %s, within the grace period", fstore.FormatTime(life.Idle))
@@ -218,7 +219,7 @@ func (c *collector) view(ctx context.Context, ref fstore.ViewRef) error {
 	for _, g := range generations {
 		if other, err := c.othersData(ctx, ref, g, life.Fingerprint); err != nil || other {
 			if other {
-				c.keep(ref, g, "another registry's: the store has another definition of %s", ref)
+				c.keep(ref, g, "it belongs to another registry: the store has another definition of %s", ref)
 			}
 			return err
 		}
@@ -229,16 +230,16 @@ func (c *collector) view(ctx context.Context, ref fstore.ViewRef) error {
 	if len(generations) == 0 {
 		kind := DeadFolder
 		if published {
-			kind = DeadVersion // a pointer that cannot be read
+			kind = DeadVersion // the pointer cannot be read
 		}
 		c.waste(Waste{Kind: kind, View: ref, Why: why})
 	}
 	return nil
 }
 
-// newerState says why what a newer fstore has noted something of is left to it.
+// newerState says why data of a newer fstore is left alone.
 func newerState(format int) string {
-	return fmt.Sprintf("its state is a newer fstore's, format %d: run the gc of that one", format)
+	return fmt.Sprintf("its state has format %d of a newer fstore: run gc with that version", format)
 }
 
 // due reports whether the grace period of a version that is not live is over.
@@ -246,8 +247,8 @@ func (l Life) due(o *CollectOptions) bool {
 	return !l.Idle.IsZero() && !l.Idle.Add(o.Grace).After(o.Now)
 }
 
-// othersData reports whether a generation was written for another definition of the view version, which only another
-// registry can have. An abandoned load has no fingerprint.
+// othersData reports whether a generation was written for another definition of the view version. Only another
+// registry can have one. An abandoned load has no fingerprint.
 func (c *collector) othersData(ctx context.Context, ref fstore.ViewRef, g fstore.Generation, fingerprint string) (bool, error) {
 	h, ok, err := c.o.Storage.Header(ctx, ref, g)
 	switch {
@@ -259,7 +260,7 @@ func (c *collector) othersData(ctx context.Context, ref fstore.ViewRef, g fstore
 	return ok && h.Fingerprint != "" && h.Fingerprint != fingerprint, nil
 }
 
-// liveView looks for generations of a live view version that are left over.
+// liveView looks for obsolete generations of a live view version.
 func (c *collector) liveView(ctx context.Context, ref fstore.ViewRef, generations []fstore.Generation) error {
 	for _, g := range generations {
 		if g == c.found.Pointers[ref] {
@@ -272,13 +273,13 @@ func (c *collector) liveView(ctx context.Context, ref fstore.ViewRef, generation
 		case why != "":
 			c.keep(ref, g, "%s", why)
 		default:
-			c.waste(Waste{Kind: LeftOver, View: ref, Generation: g, Records: c.found.Records[g], Why: "no pointer names it, and no run goes on with it"})
+			c.waste(Waste{Kind: LeftOver, View: ref, Generation: g, Records: c.found.Records[g], Why: "no pointer names it, and no run will finish it"})
 		}
 	}
 	return nil
 }
 
-// leftOver says why a generation that readers do not see is not left over; empty: it is.
+// leftOver says why a generation that readers do not see must stay. It returns "" if the generation is obsolete.
 func (c *collector) leftOver(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) (string, error) {
 	p, ok, err := c.o.Storage.Pointer(ctx, ref)
 	switch {
@@ -310,8 +311,8 @@ func (c *collector) leftOver(ctx context.Context, ref fstore.ViewRef, g fstore.G
 	if format := read.newer[h.Run]; format > 0 {
 		return newerState(format), nil
 	}
-	if r := read.runs[h.Run]; r != nil && r.of(&h) {
-		return "a load that was interrupted or is under way: the next run goes on with it", nil
+	if r := read.runs[h.Run]; r != nil && r.isNamedBy(&h) {
+		return "a load that is interrupted or in progress: the next run continues it", nil
 	}
 	return "", nil
 }

@@ -89,7 +89,7 @@ func TestADeadVersionGoesAfterItsGracePeriod(t *testing.T) {
 	g.mustRun(t, 1, 0)
 	g.expect(t, "a live version", "", "")
 	g.life.Live = false
-	g.expect(t, "dead since nobody knows when", "", "not known since when")
+	g.expect(t, "dead since nobody knows when", "", "since an unknown time")
 	g.life.Idle = g.now.Add(-23 * time.Hour)
 	g.expect(t, "dead for less than the grace period", "", "within the grace period")
 	if g.keys(t) != 8 {
@@ -151,7 +151,7 @@ func TestLeftOverGenerations(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := g.keys(t)
-	g.expect(t, "an interrupted load", "", "the next run goes on with it")
+	g.expect(t, "an interrupted load", "", "the next run continues it")
 	if g.keys(t) != before {
 		t.Error("something of it went")
 	}
@@ -206,7 +206,7 @@ func TestWhatIsNotOursStays(t *testing.T) {
 	g := newGarden(t)
 	g.mustRun(t, 1, 0)
 	g.life.Live, g.life.Idle, g.life.Fingerprint = false, day(1), "ours"
-	g.expect(t, "another registry's", "", "another registry's")
+	g.expect(t, "another registry's", "", "it belongs to another registry")
 	g.life.Ref.Name = "unknown"
 	g.expect(t, "a version that the registry never had", "", "no such version")
 	if g.keys(t) != 8 {
@@ -222,7 +222,7 @@ func TestANameThatIsAPathIsLeftAlone(t *testing.T) {
 	if err := os.MkdirAll(precious, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	g.expect(t, "a path", "", `its name is not one that fstore gives: "../precious"`)
+	g.expect(t, "a path", "", `fstore gives no such name: "../precious"`)
 	if _, err := os.Stat(precious); err != nil {
 		t.Error(err)
 	}
@@ -350,7 +350,7 @@ func TestTheStateOfANewerFstoreIsNotCollected(t *testing.T) {
 	}
 	g.life.Live, g.life.Idle = false, day(1)
 	before := g.files(t)
-	g.expect(t, "dead", "", "a newer fstore's, format 2")
+	g.expect(t, "dead", "", "has format 2 of a newer fstore")
 	if g.keys(t) != 8 || !slices.Equal(g.files(t), before) {
 		t.Errorf("%d keys, files %v", g.keys(t), g.files(t))
 	}

@@ -10,13 +10,13 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// Collect deletes what Survey found, each thing only if it still is garbage once the lease of its view version is
-// held, so that no run works on it. It returns what it deleted, and what it left and why.
+// Collect deletes what Survey found. It deletes each thing under the lease of its view version, and only if it still
+// is garbage then, so that no run works on it. It returns what it deleted, and what it left and why.
 //
-// The order makes it safe to be stopped anywhere, and safe for readers: first the headers are given a token that no run
-// has and lose their fingerprint, so that no run goes on with what they tell of; then the pointer goes, so that a
-// look-up is refused and never finds half of the records; then the records go; then the headers. What is left of a
-// collection that was stopped is found by the next one.
+// The order makes it safe to stop anywhere, and safe for readers. First the headers lose their fingerprint and get a
+// token that no run has, so that no run continues their generations. Then the pointer goes, so that look-ups are
+// refused and never find half of the records. Then the records go, and finally the headers. The next collection finds
+// what a stopped one has left.
 func Collect(ctx context.Context, o CollectOptions, found *Garbage) (*Garbage, error) {
 	c, err := newCollector(ctx, &o)
 	if err != nil {
@@ -48,7 +48,7 @@ func Collect(ctx context.Context, o CollectOptions, found *Garbage) (*Garbage, e
 	return c.garbage, nil
 }
 
-// condemn takes what is garbage of one view version out of use, under its lease, and returns it.
+// condemn takes the garbage of one view version out of use, under its lease, and returns it.
 func (c *collector) condemn(ctx context.Context, items []Waste) ([]Waste, error) {
 	ref := items[0].View
 	if items[0].Kind == OrphanRecords {
@@ -81,8 +81,8 @@ func (c *collector) condemnHeld(ctx context.Context, items []Waste, token string
 			return nil, err
 		}
 	}
-	// What was read is of nobody else's doing since: the lease is confirmed behind it, and each header must still be as
-	// it was. So even a collection that slept past its lease takes nothing from a run that came after.
+	// Confirming the lease after reading proves that nobody has changed what was read. Each header must still be the
+	// one that was read. So a collection that slept past its lease takes nothing from a later run.
 	if err := c.confirm(ctx, ref, token); err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func (c *collector) confirm(ctx context.Context, ref fstore.ViewRef, token strin
 	return c.o.Leases.Renew(ctx, ref, token, c.o.LeaseTTL, c.o.Clock.Now())
 }
 
-// pointer returns the generation that a pointer names, empty where it cannot be read; nil: there is none.
+// pointer returns the generation that a pointer names: empty if the pointer cannot be read, nil if there is none.
 func (c *collector) pointer(ctx context.Context, ref fstore.ViewRef) (*fstore.Generation, error) {
 	p, ok, err := c.o.Storage.Pointer(ctx, ref)
 	switch {
@@ -151,7 +151,7 @@ func (c *collector) pointer(ctx context.Context, ref fstore.ViewRef) (*fstore.Ge
 	return &p.Generation, nil
 }
 
-// header returns the header of a generation; nil where there is none, or none that can be read.
+// header returns the header of a generation, or nil if there is none that can be read.
 func (c *collector) header(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) (*fstore.Header, error) {
 	if g == "" {
 		return nil, nil
@@ -163,8 +163,8 @@ func (c *collector) header(ctx context.Context, ref fstore.ViewRef, g fstore.Gen
 	return &h, err
 }
 
-// disown sees to it that no run writes to a generation, or goes on with it, ever again. One whose header cannot be read
-// is nobody's already.
+// disown makes sure that no run ever writes to a generation again. A generation whose header cannot be read needs
+// nothing.
 func (c *collector) disown(ctx context.Context, h *fstore.Header, token string) error {
 	if h == nil {
 		return nil
@@ -187,7 +187,7 @@ func (c *collector) sweep(ctx context.Context, condemned []Waste, dead map[fstor
 		if w.Generation != "" && w.Kind != OrphanRecords {
 			err := c.o.Storage.BuryHeader(ctx, w.View, w.Generation)
 			if errors.Is(err, fstore.ErrConflict) {
-				c.keep(w.View, w.Generation, "a run changes its header meanwhile: the next gc finds what is left")
+				c.keep(w.View, w.Generation, "a run changed its header concurrently: the next gc finds what is left")
 				continue
 			}
 			if err != nil {

@@ -9,12 +9,12 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// block is a number of encoded rows, one behind the other.
+// block holds some encoded rows, back to back.
 type block struct {
 	keys, records       []byte
 	keyEnds, recordEnds []int
 	last                bool  // ends the stream
-	err                 error // how it ended
+	err                 error // why the stream ended
 }
 
 func (b *block) reset() {
@@ -32,18 +32,18 @@ func cut(data []byte, ends []int, i int) []byte {
 	return data[from:ends[i]:ends[i]]
 }
 
-// blocks is how many blocks there are: one being filled, one being compared, one on its way.
+// blocks is the number of blocks: one being filled, one being compared, one in transit.
 const blocks = 3
 
-// encode computes the view for a generation and sends its rows encoded, in blocks that come back through free, the last one marked.
-// It closes filled.
+// encode computes the view for a generation and sends its encoded rows in blocks. The last block is marked. Blocks
+// return through free. encode closes filled.
 func (j *job) encode(ctx context.Context, g fstore.Generation, filled chan<- *block, free <-chan *block) {
 	defer close(filled)
 	b := <-free
 	b.reset()
 	end := func(err error) {
 		b.last, b.err = true, err
-		filled <- b // there is room for every block
+		filled <- b // filled has room for every block
 	}
 	enc, err := j.o.Sink.Encoder(j.v, g)
 	if err != nil {
@@ -66,7 +66,7 @@ func (j *job) encode(ctx context.Context, g fstore.Generation, filled chan<- *bl
 			}
 			filled <- b
 			if b = <-free; b == nil {
-				return // nobody listens any more
+				return // nobody is listening
 			}
 			b.reset()
 		}
@@ -74,12 +74,12 @@ func (j *job) encode(ctx context.Context, g fstore.Generation, filled chan<- *bl
 	end(nil)
 }
 
-// diff is a run being computed.
+// diff is the state of a run being computed.
 type diff struct {
 	manifest  *manifestWriter
 	spool     *spoolWriter
 	base      *manifestReader // nil: a new generation
-	more      bool            // base stands on a key
+	more      bool            // base is at a key
 	rows      bool            // there was a row
 	prev      []byte          // its key
 	prevBlock []byte          // holds prev from one block to the next
@@ -88,8 +88,8 @@ type diff struct {
 	digests   []digest
 }
 
-// compute makes the run durable in state: its manifest, and in its spool what differs from the base's manifest.
-// It returns nil where nothing differs and the base published P already.
+// compute makes the run durable in state: its manifest and, in its spool, the differences from the base's manifest.
+// It returns nil if nothing differs and the base has published P already.
 func (j *job) compute(ctx context.Context, base *run, g fstore.Generation) (*run, error) {
 	r := &run{Format: stateFormat, Run: newID(16), Store: j.o.Store, View: j.v.Ref, Fingerprint: j.v.Fingerprint, Generation: g, Layout: fstore.RecordLayout, At: j.p}
 	r.Build = j.o.Build
@@ -103,11 +103,11 @@ func (j *job) compute(ctx context.Context, base *run, g fstore.Generation) (*run
 	}
 	r.Keys, r.Writes, r.Deletes = d.manifest.keys, d.spool.writes, d.spool.deletes
 	j.s.Keys, j.s.Unchanged = r.Keys, d.unchanged
-	if inputs == j.o.Source.Stamp(ctx, j.v) { // else they changed meanwhile, and nobody knows which were read
+	if inputs == j.o.Source.Stamp(ctx, j.v) { // otherwise they changed meanwhile, and nobody knows which were read
 		r.Inputs = inputs
 	}
 	if base != nil && r.Writes+r.Deletes == 0 && j.pointer.Published.Equal(j.p) {
-		return nil, j.state.same(base, r)
+		return nil, j.state.recordInputs(base, r)
 	}
 	if err := j.step("computed"); err != nil {
 		return nil, err
@@ -134,9 +134,9 @@ func (j *job) compute(ctx context.Context, base *run, g fstore.Generation) (*run
 	return r, nil
 }
 
-// discard removes what there is of a run that cannot be made durable, and returns why.
+// discard removes the files of a run that cannot be made durable, and returns why.
 func (j *job) discard(r *run, why error) error {
-	_ = j.state.remove(r) // what is left is removed by the next run
+	_ = j.state.remove(r) // the next run removes what is left
 	return why
 }
 
@@ -202,7 +202,7 @@ func (d *diff) block(b *block) error {
 	for i := range b.keyEnds {
 		key, record := b.key(i), b.record(i)
 		if d.rows && bytes.Compare(d.prev, key) >= 0 {
-			return fstore.Errorf(fstore.ErrCorrupt, "the view's keys are out of order: %x comes behind %x", key, d.prev)
+			return fstore.Errorf(fstore.ErrCorrupt, "the view's keys are out of order: %x comes after %x", key, d.prev)
 		}
 		d.prev, d.rows = key, true
 		sum := sha256.Sum256(record)
@@ -222,12 +222,12 @@ func (d *diff) block(b *block) error {
 			}
 		}
 	}
-	d.prevBlock = append(d.prevBlock[:0], d.prev...) // the block goes back
+	d.prevBlock = append(d.prevBlock[:0], d.prev...) // the block is reused
 	d.prev = d.prevBlock
 	return d.manifest.add(d.keys, d.digests)
 }
 
-// skipTo deletes the base's keys before key and reports whether the base holds key.
+// skipTo deletes the base's keys before key. It reports whether the base has key.
 func (d *diff) skipTo(key []byte) (bool, error) {
 	for d.more {
 		if c := bytes.Compare(d.base.key, key); c >= 0 {
@@ -240,7 +240,7 @@ func (d *diff) skipTo(key []byte) (bool, error) {
 	return false, nil
 }
 
-// rest deletes the base's keys behind the view's last one.
+// rest deletes the base's keys after the view's last one.
 func (d *diff) rest() error {
 	for d.more {
 		if err := d.deleteNext(); err != nil {

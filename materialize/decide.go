@@ -9,27 +9,27 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// facts are what a run finds: in the store, and in state what explains it.
+// facts are what a run finds in the store and in state.
 type facts struct {
 	pointer   *fstore.Pointer                        // nil: never published
-	headers   map[fstore.Generation]*fstore.Header   // of the pointer's generation and of all that state knows
+	headers   map[fstore.Generation]*fstore.Header   // of the pointer's generation and of all generations in state
 	runsRead                                         // in state
-	leftovers bool                                   // state has files that are to be removed
-	intact    func(r *run, spool bool) (bool, error) // are the run's manifest, and its spool, as they were written
+	leftovers bool                                   // state has files to remove
+	intact    func(r *run, spool bool) (bool, error) // whether the run's manifest and its spool are unchanged
 }
 
-// plan is what a run does about what it found.
+// plan is what a run will do.
 type plan struct {
 	finish *run   // the interrupted run to finish first
-	base   *run   // the run whose manifest is what the store then holds; nil: a new generation
-	reason string // why there is a new generation
+	base   *run   // the run whose manifest describes the store after finish; nil: a new generation
+	reason string // why a new generation is needed
 
-	later      bool // nothing is to be done: a later instant is published
-	finishOnly bool // nothing is to be done but to finish, for the same reason
+	later      bool // do nothing: a later instant is published
+	finishOnly bool // only finish: a later instant is published
 }
 
-// standing returns the run that the store holds whole, if it is for p, of this build, and nothing is left of any other:
-// where its inputs are what they were, a run would change nothing.
+// standing returns the run that the store holds completely, if it is for p and of this build, and nothing of any
+// other run is left. If its inputs are unchanged, a new run would change nothing.
 func (f *facts) standing(v *fstore.ViewVersion, p time.Time, o *Options) *run {
 	if f.pointer == nil || f.pointer.Damaged != "" || o.Mode&Full != 0 {
 		return nil
@@ -40,7 +40,7 @@ func (f *facts) standing(v *fstore.ViewVersion, p time.Time, o *Options) *run {
 		return nil
 	}
 	r := f.runs[h.Run]
-	if r == nil || !r.of(h) || r.Inputs == "" || r.Build != o.Build || len(f.runs)+len(f.newer) > 1 || f.leftovers {
+	if r == nil || !r.isNamedBy(h) || r.Inputs == "" || r.Build != o.Build || len(f.runs)+len(f.newer) > 1 || f.leftovers {
 		return nil
 	}
 	for _, at := range []time.Time{f.pointer.Published, h.Published, h.RunAt, r.At} {
@@ -51,8 +51,8 @@ func (f *facts) standing(v *fstore.ViewVersion, p time.Time, o *Options) *run {
 	return r
 }
 
-// decide says how a run for p goes about it. It is the whole of the recovery: what it does not recognise is left to a
-// new generation.
+// decide plans a run for p. It contains the whole of the recovery: a state that it does not recognize leads to a new
+// generation.
 func decide(f *facts, v *fstore.ViewVersion, p time.Time, o *Options) (plan, error) {
 	mode := o.Mode
 	var live *fstore.Header
@@ -62,11 +62,11 @@ func decide(f *facts, v *fstore.ViewVersion, p time.Time, o *Options) (plan, err
 	damaged := f.pointer != nil && f.pointer.Damaged != ""
 	if damaged && mode&Full == 0 {
 		return plan{}, fstore.Errorf(fstore.ErrCorrupt, "the pointer in the online store cannot be read: %.80q", f.pointer.Damaged).
-			WithHint("run fstore materialize %s --full: it fills a new generation and replaces the pointer", v.Ref)
+			WithHint("run fstore materialize %s --full, which fills a new generation and replaces the pointer", v.Ref)
 	}
 	seen, what := f.seen(live)
 	if p.Before(seen) && mode&Rewind == 0 {
-		if o.To.IsZero() && mode == 0 { // nobody asked for p: it is what this machine's clock says
+		if o.To.IsZero() && mode == 0 { // nobody asked for p: it comes from this machine's clock
 			if todo, err := f.aheadOf(v, live, p); err != nil || todo.later || todo.finishOnly {
 				return todo, err
 			}
@@ -93,8 +93,7 @@ func decide(f *facts, v *fstore.ViewVersion, p time.Time, o *Options) (plan, err
 	return f.inPlace(v, live)
 }
 
-// aheadOf says what is left to do for a run as of now where readers have seen a later instant: to finish the run that
-// began it, or nothing.
+// aheadOf plans a run as of now if readers have seen a later instant: finish the run that began it, or do nothing.
 func (f *facts) aheadOf(v *fstore.ViewVersion, live *fstore.Header, p time.Time) (plan, error) {
 	if live != nil && !live.Complete {
 		todo, err := f.inPlace(v, live)
@@ -104,8 +103,8 @@ func (f *facts) aheadOf(v *fstore.ViewVersion, live *fstore.Header, p time.Time)
 	return plan{later: f.pointer.Serves(v) && f.pointer.Published.After(p)}, nil
 }
 
-// seen returns the latest instant whose values readers may have seen, and how so; the zero time where there is none. live is
-// the header of the generation they see.
+// seen returns the latest instant whose values readers may have seen, and a text that says how. It returns the zero
+// time if there is none. live is the header of the generation that readers see.
 func (f *facts) seen(live *fstore.Header) (time.Time, string) {
 	pointer := f.pointer
 	switch {
@@ -125,13 +124,13 @@ func (f *facts) seen(live *fstore.Header) (time.Time, string) {
 	return pointer.Published, "it is published at"
 }
 
-// unfinishedLoad returns the latest run that was filling a generation nobody has seen, and can be finished on the way
-// from the instant that readers have seen to p.
+// unfinishedLoad returns the latest run of a generation that nobody has seen, if finishing it lies between the
+// instant that readers have seen and p.
 func (f *facts) unfinishedLoad(v *fstore.ViewVersion, seen, p time.Time) (*run, error) {
 	var found []*run
 	for _, r := range f.runs {
 		h := f.headers[r.Generation]
-		if h == nil || h.Layout != fstore.RecordLayout || h.Complete || !h.Published.IsZero() || !r.of(h) || r.Fingerprint != v.Fingerprint || r.At.After(p) ||
+		if h == nil || h.Layout != fstore.RecordLayout || h.Complete || !h.Published.IsZero() || !r.isNamedBy(h) || r.Fingerprint != v.Fingerprint || r.At.After(p) ||
 			r.At.Before(seen) || f.pointer != nil && f.pointer.Generation == r.Generation {
 			continue
 		}
@@ -151,7 +150,7 @@ func (f *facts) unfinishedLoad(v *fstore.ViewVersion, seen, p time.Time) (*run, 
 	return nil, nil
 }
 
-// inPlace goes on with the generation that readers see, if what it holds is known.
+// inPlace continues the generation that readers see, if state describes its contents.
 func (f *facts) inPlace(v *fstore.ViewVersion, live *fstore.Header) (plan, error) {
 	switch {
 	case live == nil:
@@ -159,14 +158,14 @@ func (f *facts) inPlace(v *fstore.ViewVersion, live *fstore.Header) (plan, error
 	case live.Fingerprint != v.Fingerprint || live.View != v.Ref:
 		return plan{reason: "the store holds another definition's values"}, nil
 	case live.Layout != fstore.RecordLayout:
-		return plan{reason: fmt.Sprintf("the store's records have layout %d, this fstore writes %d", live.Layout, fstore.RecordLayout)}, nil
+		return plan{reason: fmt.Sprintf("the store's records have layout %d, but this fstore writes %d", live.Layout, fstore.RecordLayout)}, nil
 	}
 	if format := f.newer[live.Run]; format > 0 {
-		return plan{reason: fmt.Sprintf("the state of run %s, which the store holds, is a newer fstore's: format %d", live.Run, format)}, nil
+		return plan{reason: fmt.Sprintf("the state of run %s, which the store holds, has format %d of a newer fstore", live.Run, format)}, nil
 	}
 	r := f.runs[live.Run]
-	if r == nil || !r.of(live) {
-		return plan{reason: fmt.Sprintf("the state folder does not know run %s, which the store holds", live.Run)}, nil
+	if r == nil || !r.isNamedBy(live) {
+		return plan{reason: fmt.Sprintf("the state folder does not have run %s, which the store holds", live.Run)}, nil
 	}
 	ok, err := f.intact(r, !live.Complete)
 	switch {

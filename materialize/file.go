@@ -13,17 +13,17 @@ import (
 	"github.com/fstore-dev/fstore/regular"
 )
 
-// castagnoli is the polynomial whose checksum processors compute.
+// castagnoli is the polynomial for which processors have an instruction.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// fileInfo is what a run remembers of a file of its state: enough to know it again.
+// fileInfo is what a run stores about one of its files, to recognize it later.
 type fileInfo struct {
 	Name string `json:"name"` // in the view's state folder
 	Size int64  `json:"size"`
 	CRC  uint32 `json:"crc"` // CRC-32C of the whole file
 }
 
-// outFile is a file that appears under its name complete and durable, or not at all.
+// outFile is a file that appears under its name atomically: complete and durable, or not at all.
 type outFile struct {
 	dir, name string
 	f         *os.File
@@ -44,7 +44,7 @@ func createFile(dir, name string) (*outFile, error) {
 	return o, nil
 }
 
-// Write adds to the file, its size and its checksum.
+// Write appends to the file and updates its size and checksum.
 func (o *outFile) Write(b []byte) (int, error) {
 	n, err := o.buf.Write(b)
 	o.size += int64(n)
@@ -89,7 +89,7 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// checkFile says whether a file is the one remembered. The error is ErrCorrupt where it is another or is gone.
+// checkFile checks that a file is the one described. It returns ErrCorrupt if the file has changed or is missing.
 func checkFile(dir string, want fileInfo) error {
 	f, err := regular.Open(filepath.Join(dir, want.Name), regular.AnySize)
 	if errors.Is(err, fs.ErrNotExist) {

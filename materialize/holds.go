@@ -7,8 +7,8 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// Holds returns how many keys a generation has, and the first few of them, by the manifest of the run that its header
-// names; false where the state folder does not know that run.
+// Holds returns the number of keys in a generation and the first few of them, from the manifest of the run that its
+// header names. known is false if the state folder does not have that run.
 func Holds(state string, h fstore.Header, few int) (keys int64, some [][]byte, known bool, err error) {
 	dir, err := stateFolder(state, h.View)
 	if err != nil {
@@ -16,7 +16,7 @@ func Holds(state string, h fstore.Header, few int) (keys int64, some [][]byte, k
 	}
 	read, err := readRuns(dir)
 	r := read.runs[h.Run]
-	if err != nil || r == nil || !r.of(&h) {
+	if err != nil || r == nil || !r.isNamedBy(&h) {
 		return 0, nil, false, err
 	}
 	if few == 0 {

@@ -19,21 +19,21 @@ type job struct {
 	s     *Summary
 
 	state   *state
-	pointer *fstore.Pointer // as this run read or wrote it; nil: none
-	pens    map[fstore.Generation]*pen
+	pointer *fstore.Pointer // as this run last read or wrote it; nil: none
+	pens    map[fstore.Generation]*fencedWriter
 }
 
-// newJob is called under the lease: a run that had to wait for it publishes as of when the wait ended, and so never
-// before what the run that it waited for has published.
+// newJob is called under the lease. So a run that had to wait publishes as of the end of its wait, and never before
+// the instant that the previous holder has published.
 func newJob(o *Options, v *fstore.ViewVersion, token string, s *Summary) *job {
 	to := o.To
 	if to.IsZero() {
 		to = o.Now()
 	}
-	return &job{o: o, v: v, token: token, p: v.View.Publish.Latest(to), s: s, pens: map[fstore.Generation]*pen{}}
+	return &job{o: o, v: v, token: token, p: v.View.Publish.Latest(to), s: s, pens: map[fstore.Generation]*fencedWriter{}}
 }
 
-// run goes through the protocol of docs/materialize.md.
+// run follows the protocol in docs/materialize.md.
 func (j *job) run(ctx context.Context) error {
 	f, err := j.look(ctx)
 	if err != nil {
@@ -72,7 +72,7 @@ func (j *job) run(ctx context.Context) error {
 	return j.timed(&j.s.Seconds.Clean, func() error { return j.clean(ctx) })
 }
 
-// update computes the view and brings the store from base to it; a nil base is a new generation.
+// update computes the view and brings the store from base to it. A nil base means a new generation.
 func (j *job) update(ctx context.Context, base *run) error {
 	g := fstore.Generation(newID(8))
 	if base != nil {
@@ -97,8 +97,8 @@ func (j *job) update(ctx context.Context, base *run) error {
 	return nil
 }
 
-// skip ends a run that computes nothing and has written nothing. A run that slept past its lease learns here that it
-// did: what it has seen is of the past.
+// skip ends a run that computes nothing and has written nothing. It confirms the lease: what a run saw is outdated if
+// it slept past its lease.
 func (j *job) skip(ctx context.Context, why Skip) error {
 	if err := j.o.Leases.Renew(ctx, j.v.Ref, j.token, j.o.LeaseTTL, j.o.Clock.Now()); err != nil {
 		return err
@@ -108,7 +108,7 @@ func (j *job) skip(ctx context.Context, why Skip) error {
 	return nil
 }
 
-// published notes in the summary what readers see.
+// published records in the summary what readers see.
 func (j *job) published() {
 	j.s.Generation, j.s.Published = j.pointer.Generation, j.pointer.Published
 	if servable := j.v.View.Publish.ServableFrom(j.pointer.Published); servable.After(j.pointer.Published) {
@@ -148,23 +148,25 @@ func (j *job) look(ctx context.Context) (*facts, error) {
 	return f, nil
 }
 
-func (j *job) pen() *pen { return &pen{sink: j.o.Sink, clock: j.o.Clock, ref: j.v.Ref} }
+func (j *job) pen() *fencedWriter {
+	return &fencedWriter{sink: j.o.Sink, clock: j.o.Clock, ref: j.v.Ref}
+}
 
 func (j *job) readPointer(ctx context.Context) (*fstore.Pointer, error) {
 	var p fstore.Pointer
 	var ok bool
-	err := again(ctx, j.o.Clock, func() (err error) { p, ok, err = j.o.Sink.Pointer(ctx, j.v.Ref); return err })
+	err := retry(ctx, j.o.Clock, func() (err error) { p, ok, err = j.o.Sink.Pointer(ctx, j.v.Ref); return err })
 	if err != nil || !ok {
 		return nil, err
 	}
 	return &p, nil
 }
 
-// fence puts this run's lease token into every header there is, so that whoever held the lease before can write no
-// more, to any of them. A load that will not be finished loses its fingerprint: no later run resumes it either.
+// fence puts this run's lease token into every header, so that no earlier holder of the lease can write any longer. A
+// load that will not be finished also loses its fingerprint, so that no later run resumes it.
 //
-// The lease is confirmed between the reading of the headers and their change: a run that slept past its lease finds
-// here that it lost it, or that the headers are others by now.
+// The lease is confirmed after the headers are read and before they are changed. A run that slept past its lease
+// finds out here, by the lost lease or by changed headers.
 func (j *job) fence(ctx context.Context, todo plan) error {
 	if err := j.step("fence"); err != nil {
 		return err
@@ -192,7 +194,7 @@ func (j *job) fence(ctx context.Context, todo plan) error {
 	return nil
 }
 
-// begin makes a durable run the header's run. From here on the store says what it is turning into.
+// begin makes a durable run the header's run. From here on the store says which run is changing it.
 func (j *job) begin(ctx context.Context, r *run) error {
 	if err := j.step("durable"); err != nil {
 		return err
@@ -208,7 +210,7 @@ func (j *job) begin(ctx context.Context, r *run) error {
 	return j.step("begin")
 }
 
-// timed adds to a stage's seconds.
+// timed adds the duration of do to a stage's seconds.
 func (j *job) timed(seconds *float64, do func() error) error {
 	start := j.o.Clock.Now()
 	err := do()
@@ -222,7 +224,7 @@ func (j *job) progress(stage Stage, done, total int64) {
 	j.o.Progress(Progress{View: j.v.Ref, Stage: stage, Done: done, Total: total})
 }
 
-// newID returns n random bytes in hex.
+// newID returns n random bytes in hexadecimal.
 func newID(n int) string {
 	b := make([]byte, n)
 	rand.Read(b) // never fails

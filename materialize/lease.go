@@ -9,12 +9,12 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// poll is how often a held lease is asked for again while waiting.
+// poll is the interval at which a waiting run asks for the lease again.
 const poll = 500 * time.Millisecond
 
-// underLease runs do while it holds the view's lease. Its context ends before the lease does: when the lease is
-// lost, or could not be renewed for most of its time. The error is then ErrConflict or ErrUnavailable. It is ErrConflict
-// for whatever else ends a run that is found to have lost its lease.
+// underLease runs do while it holds the view's lease. The context of do ends before the lease does: when the lease is
+// lost, or could not be renewed for most of its time. The error is then ErrConflict or ErrUnavailable. If a run fails
+// for any reason and has lost its lease, the error is ErrConflict.
 func (o *Options) underLease(ctx context.Context, ref fstore.ViewRef, do func(ctx context.Context, token string) error) error {
 	token, asked, err := o.acquire(ctx, ref)
 	if err != nil {
@@ -41,17 +41,17 @@ func (o *Options) underLease(ctx context.Context, ref fstore.ViewRef, do func(ct
 		err = lost
 	}
 	if renewed == nil {
-		_ = o.Leases.Release(ctx, ref, token) // the first error is the one to tell
+		_ = o.Leases.Release(ctx, ref, token) // the first error matters
 	}
 	return err
 }
 
-// confirmTimeout bounds how long a run that failed waits for the registry to say whose the lease is.
+// confirmTimeout bounds how long a failed run waits for the registry to confirm its lease.
 const confirmTimeout = 5 * time.Second
 
-// confirm asks whether a run that failed still holds its lease. A run that slept past it may find anything: headers
-// that are another's, or none, files that another run took for a dead one's and removed, a later instant published. It
-// is to say that it was overtaken, and not that something is wrong with the store or the disk.
+// confirm checks whether a failed run still holds its lease. A run that slept past its lease may find anything:
+// missing headers, headers of another run, files removed by another run, a later published instant. It should then
+// report that it was overtaken, not that the store or the disk is broken.
 func (o *Options) confirm(ctx context.Context, ref fstore.ViewRef, token string) error {
 	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
 	defer cancel()
@@ -59,11 +59,11 @@ func (o *Options) confirm(ctx context.Context, ref fstore.ViewRef, token string)
 }
 
 func overtaken(ref fstore.ViewRef) error {
-	return fstore.Errorf(fstore.ErrConflict, "another run has taken over: this one did not get to renew its lease in time").
+	return fstore.Errorf(fstore.ErrConflict, "another run has taken over: this run did not renew its lease in time").
 		WithHint("run fstore materialize %s again if what the other one published is not what you want", ref)
 }
 
-// acquire returns the token and the instant the lease counts from.
+// acquire returns the lease token and the instant from which the lease counts.
 func (o *Options) acquire(ctx context.Context, ref fstore.ViewRef) (string, time.Time, error) {
 	deadline := o.Clock.Now().Add(o.Wait)
 	for {
@@ -82,7 +82,7 @@ func (o *Options) acquire(ctx context.Context, ref fstore.ViewRef) (string, time
 	}
 }
 
-// errLost marks the causes that end a run together with its lease.
+// errLost marks errors that mean that the lease is lost.
 var errLost = errors.New("lease lost")
 
 type lost struct{ error }
@@ -90,7 +90,7 @@ type lost struct{ error }
 func (l lost) Is(target error) bool { return target == errLost }
 func (l lost) Unwrap() error        { return l.error }
 
-// keeper renews a lease and ends the run when it cannot.
+// keeper renews a lease, and cancels the run if it cannot.
 type keeper struct {
 	o      *Options
 	ref    fstore.ViewRef
@@ -101,7 +101,7 @@ type keeper struct {
 	expires time.Time
 }
 
-// renew extends the lease three times in its length, more often after an error.
+// renew extends the lease three times per lease duration, more often after an error.
 func (k *keeper) renew(ctx context.Context) {
 	pause := k.o.LeaseTTL / 3
 	for k.o.Clock.Sleep(ctx, pause) == nil {
@@ -122,7 +122,7 @@ func (k *keeper) renew(ctx context.Context) {
 	}
 }
 
-// watch ends the run a sixth of the lease before it expires. It does not depend on Renew returning.
+// watch cancels the run a sixth of the lease duration before the lease expires, even if Renew does not return.
 func (k *keeper) watch(ctx context.Context) {
 	for {
 		k.mu.Lock()
@@ -130,7 +130,7 @@ func (k *keeper) watch(ctx context.Context) {
 		k.mu.Unlock()
 		if left <= 0 {
 			k.cancel(lost{fstore.Errorf(fstore.ErrUnavailable, "the lease could not be renewed in time").
-				WithHint("run fstore materialize %s again: it goes on where this run stopped", k.ref)})
+				WithHint("run fstore materialize %s again: it resumes where this run stopped", k.ref)})
 			return
 		}
 		if k.o.Clock.Sleep(ctx, left) != nil {

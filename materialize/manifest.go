@@ -13,20 +13,20 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// A manifest is a Parquet file of what a generation holds, in key order: key, the key's bytes, and digest, the first
-// 16 bytes of the SHA-256 of its record. Columns are plain and not compressed: keys are short and digests random.
+// A manifest is a Parquet file that lists a generation's contents in key order: key, the key's bytes, and digest, the
+// first 16 bytes of the SHA-256 of its record. Columns are plain and uncompressed: keys are short and digests random.
 
 const digestSize = 16
 
 type digest [digestSize]byte
 
-// manifestRow is the schema.
+// manifestRow is the schema of a manifest.
 type manifestRow struct {
 	Key    []byte `parquet:"key,plain"`
 	Digest digest `parquet:"digest,plain"`
 }
 
-// The writer holds one row group in memory, the reader one page of each column.
+// The writer holds one row group in memory. The reader holds one page of each column.
 const (
 	groupRows  = 256 << 10
 	groupBytes = 16 << 20
@@ -52,7 +52,7 @@ func newManifest(dir string, runID string) (*manifestWriter, error) {
 	return &manifestWriter{out: out, w: w}, nil
 }
 
-// add appends keys, each behind the one before it, with their digests.
+// add appends keys, in ascending order, with their digests.
 func (m *manifestWriter) add(keys [][]byte, digests []digest) error {
 	m.values = m.values[:0]
 	for _, k := range keys {
@@ -91,10 +91,10 @@ func (m *manifestWriter) abort() {
 	}
 }
 
-// manifestReader goes through a manifest in key order. A nil one is an empty manifest.
+// manifestReader reads a manifest in key order. A nil reader is an empty manifest.
 //
-// parquet-go trusts the sizes that a file states, so a file is opened only once its checksum was found right
-// (checkFile); what is wrong nevertheless is ErrCorrupt.
+// parquet-go trusts the sizes that a file states, so a file is opened only after its checksum was verified
+// (checkFile). Any other damage is ErrCorrupt.
 type manifestReader struct {
 	f      *os.File
 	groups []parquet.RowGroup
@@ -103,8 +103,8 @@ type manifestReader struct {
 	keys   []byte // of the open page
 	ends   []uint32
 	sums   []byte
-	at     [2]int // the next row of either page
-	prev   []byte // the last key of the page before
+	at     [2]int // the next row of each page
+	prev   []byte // the last key of the previous page
 	key    []byte // the current row
 	digest []byte
 }
@@ -133,7 +133,7 @@ func openManifest(dir string, info fileInfo) (m *manifestReader, err error) {
 	return m, nil
 }
 
-// next moves to the next key; false behind the last one.
+// next moves to the next key. It returns false after the last one.
 func (m *manifestReader) next() (bool, error) {
 	if m == nil {
 		return false, nil
@@ -153,7 +153,7 @@ func (m *manifestReader) next() (bool, error) {
 	return true, nil
 }
 
-// fill sees to it that column i has a row to read.
+// fill makes sure that column i has a row to read.
 func (m *manifestReader) fill(i int) (err error) {
 	if m.page[i] != nil && int64(m.at[i]) < m.page[i].NumRows() {
 		return nil
@@ -168,7 +168,7 @@ func (m *manifestReader) fill(i int) (err error) {
 			m.page[i] = nil
 		}
 		if m.pages[i] == nil {
-			if i == 1 { // the key column goes ahead
+			if i == 1 { // the key column is read first
 				return errors.New("it has fewer digests than keys")
 			}
 			if len(m.groups) == 0 {
@@ -212,18 +212,18 @@ func (m *manifestReader) nextGroup() error {
 	return nil
 }
 
-// load checks a page and takes its values.
+// load checks a page and reads its values.
 func (m *manifestReader) load(i int) error {
 	rows, data := int(m.page[i].NumRows()), m.page[i].Data()
 	if i == 1 {
 		var size int
 		if m.sums, size = data.FixedLenByteArray(); size != digestSize || len(m.sums) != rows*digestSize {
-			return errors.New("a page of digests has another length")
+			return errors.New("a page of digests has the wrong length")
 		}
 		return nil
 	}
 	if m.keys, m.ends = data.ByteArray(); len(m.ends) != rows+1 {
-		return errors.New("a page of keys has another length")
+		return errors.New("a page of keys has the wrong length")
 	}
 	prev := m.prev
 	for r := range rows {
@@ -255,7 +255,7 @@ func (m *manifestReader) close() error {
 	return m.f.Close()
 }
 
-// damaged turns what went wrong while reading a manifest, a panic of the library included, into ErrCorrupt.
+// damaged turns an error while reading a manifest, including a panic of the library, into ErrCorrupt.
 func damaged(err *error) {
 	if r := recover(); r != nil {
 		*err = fmt.Errorf("%v", r)

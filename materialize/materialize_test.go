@@ -175,7 +175,7 @@ func TestNewGenerationWhereTheStoreIsNotKnown(t *testing.T) {
 		lose func(w *world)
 		want string
 	}{
-		"state_lost":     {func(w *world) { w.state = stateDir(t) }, "does not know run"},
+		"state_lost":     {func(w *world) { w.state = stateDir(t) }, "does not have run"},
 		"store_emptied":  {func(w *world) { w.replace(memory.New()) }, "nothing is published yet"},
 		"another_source": {func(w *world) { w.table.view.Fingerprint = "beef" }, "another definition"},
 	} {

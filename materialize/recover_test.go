@@ -173,7 +173,7 @@ func TestAGenerationWhoseListIsLostKeepsItsHeader(t *testing.T) {
 	w.mustRun(t, day(3), 0)
 	w.state = old
 	s := w.mustRun(t, day(3), 0)
-	if !slices.Equal(s.Left, []fstore.Generation{first.Generation}) || !strings.Contains(s.NewGeneration, "does not know run") {
+	if !slices.Equal(s.Left, []fstore.Generation{first.Generation}) || !strings.Contains(s.NewGeneration, "does not have run") {
 		t.Errorf("got %+v", s)
 	}
 	left := dump(t, w.mem)[first.Generation]
@@ -370,7 +370,7 @@ func TestTheStateOfANewerFstoreStays(t *testing.T) {
 		}
 	}
 	s := w.mustRun(t, day(3), 0)
-	if !strings.HasSuffix(s.NewGeneration, "is a newer fstore's: format 2") || !slices.Equal(s.Left, []fstore.Generation{first.Generation}) {
+	if !strings.HasSuffix(s.NewGeneration, "has format 2 of a newer fstore") || !slices.Equal(s.Left, []fstore.Generation{first.Generation}) {
 		t.Errorf("got %+v", s)
 	}
 	w.check(t, day(3))

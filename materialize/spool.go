@@ -13,12 +13,12 @@ import (
 	"github.com/fstore-dev/fstore/regular"
 )
 
-// The spool holds a run's differences, a frame per batch, in key order:
+// The spool holds a run's differences in key order, one frame per batch:
 //
 //	frame    length of the body (uint32, little-endian), CRC-32C of the body (uint32), body
-//	body     entries: op (1 set, 2 delete), key length (uvarint), key; of a set also record length (uvarint), record
+//	body     entries: op (1 set, 2 delete), key length (uvarint), key; after a set also record length (uvarint), record
 //
-// It begins with spoolMagic. Its end is known from its length, which the run remembers.
+// It begins with spoolMagic. Its end follows from its length, which the run's description has.
 
 const spoolMagic = "fstore spool 1\n"
 
@@ -27,7 +27,7 @@ const (
 	opDelete = 2
 )
 
-// batch is what one write to the store sets and deletes. The slices are valid until it is read again.
+// batch is what one write to the store sets and deletes. Its slices are valid until it is filled again.
 type batch struct {
 	keys, values, deletes [][]byte
 	last                  []byte // the greatest key
@@ -95,7 +95,7 @@ func (w *spoolWriter) flush() error {
 	return err
 }
 
-// maxFrame bounds what a reader allocates; a store takes no record as large (Redis: 512 MB).
+// maxFrame bounds what a reader allocates. No store accepts a record this large (Redis: 512 MB).
 const maxFrame = 1 << 30
 
 // spoolReader reads a spool batch by batch.
@@ -112,7 +112,7 @@ func openSpool(dir string, info fileInfo) (*spoolReader, error) {
 	}
 	r := &spoolReader{f: f}
 	at, err := f.Stat()
-	if err == nil && at.Size() != info.Size { // a frame's length is believed as far as there are bytes
+	if err == nil && at.Size() != info.Size { // bounds the lengths that frames may claim
 		err = spoolDamaged("it has another length")
 	}
 	if err == nil {
@@ -136,7 +136,7 @@ func (r *spoolReader) begin(in io.Reader, size int64) error {
 	return nil
 }
 
-// next reads a batch into b; io.EOF behind the last one. Damage is ErrCorrupt.
+// next reads a batch into b. It returns io.EOF after the last one, and ErrCorrupt for damage.
 func (r *spoolReader) next(b *batch) error {
 	if r.left == 0 {
 		return io.EOF

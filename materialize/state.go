@@ -17,16 +17,16 @@ import (
 
 // The state of a view version is a folder of runs. Each run has up to three files, named by its random id:
 //
-//	<run>.manifest.parquet   the key and the digest of the record of every key, as the run wants the store
-//	<run>.spool              what it writes and deletes to get there; removed once it has published
+//	<run>.manifest.parquet   the key and the record's digest of every key that the store has after the run
+//	<run>.spool              what the run writes and deletes; removed once it has published
 //	<run>.json               written last: the other two count only with it
 //
-// A run's files stay until no key of its generation can be in the store, or a later run of the same generation
-// has published. Which run the store holds is the header's to say.
+// A run's files stay until no key of its generation can be in the store, or a later run of the same generation has
+// published. The header in the store says which run the store holds.
 //
-// Files with other names are not ours, and those of a run whose format is a newer fstore's are that one's: they stay.
+// Files with other names are not ours and stay. So do those of a run in the format of a newer fstore.
 
-// run is what <run>.json says.
+// run is the content of <run>.json.
 type run struct {
 	Format      int               `json:"format"`
 	Run         string            `json:"run"`
@@ -36,14 +36,14 @@ type run struct {
 	Generation  fstore.Generation `json:"generation"`
 	Layout      int               `json:"layout,omitempty"` // of the records; see fstore.Pointer
 	At          time.Time         `json:"at"`               // P
-	Base        string            `json:"base,omitempty"`   // the run whose manifest it is built on; empty: a new generation
+	Base        string            `json:"base,omitempty"`   // the run whose manifest this one extends; empty: a new generation
 	Keys        int64             `json:"keys"`             // in the manifest
 	Writes      int64             `json:"writes"`           // in the spool
 	Deletes     int64             `json:"deletes"`          // in the spool
 	Manifest    fileInfo          `json:"manifest"`
 	Spool       fileInfo          `json:"spool"`
 	Build       string            `json:"build,omitempty"`  // Options.Build
-	Inputs      string            `json:"inputs,omitempty"` // Source.Stamp, before and after the view was computed; empty: not known
+	Inputs      string            `json:"inputs,omitempty"` // Source.Stamp, equal before and after the view was computed; empty: unknown
 	CRC         uint32            `json:"crc,omitempty"`    // see sum; absent where Layout is
 }
 
@@ -59,14 +59,14 @@ const (
 func (r run) sum() uint32 {
 	r.CRC = 0
 	b, err := json.Marshal(r)
-	if err != nil { // a year beyond 9999: no run publishes that
+	if err != nil { // a year beyond 9999, which no run publishes
 		return 0
 	}
 	return crc32.Checksum(b, castagnoli)
 }
 
-// of reports whether the run is the one a header names.
-func (r *run) of(h *fstore.Header) bool {
+// isNamedBy reports whether the header names the run.
+func (r *run) isNamedBy(h *fstore.Header) bool {
 	return r.Run == h.Run && r.Generation == h.Generation && r.Fingerprint == h.Fingerprint && r.View == h.View
 }
 
@@ -74,17 +74,18 @@ func (r *run) of(h *fstore.Header) bool {
 type state struct {
 	dir string
 	runsRead
-	junk []string // files that dead runs left unfinished
+	junk []string // unfinished files of dead runs
 }
 
-// runsRead are what a folder describes, by id.
+// runsRead are the runs in a folder, by id.
 type runsRead struct {
 	runs  map[string]*run
-	newer map[string]int // the formats of runs that a newer fstore made
+	newer map[string]int // the formats of runs made by a newer fstore
 }
 
-// stateFolder returns the folder of a view version in the project's state. The error is ErrInvalid for a version whose
-// name is not a name: it came out of a registry or a store, and as a path it could lead out of the state.
+// stateFolder returns the folder of a view version in the project's state. It returns ErrInvalid if the version's
+// name is not a valid name: the name came from a registry or a store, and its path could lead out of the state
+// folder.
 func stateFolder(state string, ref fstore.ViewRef) (string, error) {
 	if err := fstore.CheckName(ref.Name); err != nil {
 		return "", fmt.Errorf("state of %q: %w", ref, err)
@@ -92,7 +93,7 @@ func stateFolder(state string, ref fstore.ViewRef) (string, error) {
 	return filepath.Join(state, ref.String()), nil
 }
 
-// openState reads the folder, making it where it is missing.
+// openState reads the folder, and creates it if it is missing.
 func openState(dir string) (*state, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -111,8 +112,8 @@ func openState(dir string) (*state, error) {
 	return s, nil
 }
 
-// runOfFile returns the id of the run that a file belongs to by its name, and whether it is not finished; false for a
-// name that no run gives.
+// runOfFile returns the id of the run that a file belongs to, and whether the file is unfinished. It returns false
+// for a name that no run uses.
 func runOfFile(name string) (id string, tmp, ok bool) {
 	name, tmp = strings.CutSuffix(name, tmpSuffix)
 	for _, suffix := range []string{runSuffix, manifestSuffix, spoolSuffix} {
@@ -123,7 +124,7 @@ func runOfFile(name string) (id string, tmp, ok bool) {
 	return "", false, false
 }
 
-// readRuns returns the runs that a folder describes; none where there is no folder.
+// readRuns returns the runs in a folder, or none if there is no folder.
 func readRuns(dir string) (runsRead, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -147,8 +148,8 @@ func runsIn(dir string, entries []fs.DirEntry) runsRead {
 	return read
 }
 
-// removeJunk removes what was found unfinished. If the lease was held after the folder was read, that belongs to dead
-// runs, however late this comes: the names are random.
+// removeJunk removes the unfinished files that openState found. If the lease was held after the folder was read, they
+// belong to dead runs, however late this comes: their names are random.
 func (s *state) removeJunk() error {
 	for _, name := range s.junk {
 		if err := removeFile(filepath.Join(s.dir, name)); err != nil {
@@ -159,8 +160,8 @@ func (s *state) removeJunk() error {
 	return nil
 }
 
-// readRun returns nil for what cannot be read: a run that is not known is a state that is lost, which is safe. It also
-// returns the format that the file states, 0 where there is none: what else a newer one says cannot be known.
+// readRun returns nil for a run that cannot be read. That is safe: it is treated as lost state. It also returns the
+// format that the file states, or 0: nothing else that a newer fstore writes can be interpreted.
 func readRun(path, id string) (*run, int) {
 	b, err := regular.Read(path, maxRun)
 	if err != nil {
@@ -180,7 +181,7 @@ func readRun(path, id string) (*run, int) {
 	return &r, head.Format
 }
 
-// add makes a run durable whose files are.
+// add makes a run durable after its files.
 func (s *state) add(r *run) error {
 	if err := syncDir(s.dir); err != nil {
 		return err
@@ -205,8 +206,8 @@ func (s *state) add(r *run) error {
 	return syncDir(s.dir)
 }
 
-// same notes of a run that another one, which comes to nothing, has computed the same from other inputs.
-func (s *state) same(held, computed *run) error {
+// recordInputs records that a discarded run computed the recordInputs as held, from other inputs.
+func (s *state) recordInputs(held, computed *run) error {
 	if computed.Inputs == "" || held.Inputs == computed.Inputs && held.Build == computed.Build {
 		return nil
 	}
@@ -214,7 +215,7 @@ func (s *state) same(held, computed *run) error {
 	return s.add(held)
 }
 
-// leftovers reports whether the folder has files that clean or removeJunk would remove, beside whole earlier runs.
+// leftovers reports whether the folder has files that clean or removeJunk would remove, or complete earlier runs.
 func (s *state) leftovers() bool {
 	if len(s.junk) > 0 {
 		return true
@@ -227,7 +228,7 @@ func (s *state) leftovers() bool {
 	return false
 }
 
-// remove forgets a run: its description first, so that nothing half-removed is ever believed.
+// remove deletes a run, its description first, so that nothing half removed counts.
 func (s *state) remove(r *run) error {
 	for _, suffix := range []string{runSuffix, manifestSuffix, spoolSuffix} {
 		if err := removeFile(filepath.Join(s.dir, r.Run+suffix)); err != nil {
@@ -238,7 +239,7 @@ func (s *state) remove(r *run) error {
 	return nil
 }
 
-// removeSpool drops what a published run does not need any more.
+// removeSpool deletes what a published run no longer needs.
 func (s *state) removeSpool(r *run) error { return removeFile(filepath.Join(s.dir, r.Spool.Name)) }
 
 func removeFile(path string) error {
@@ -248,7 +249,7 @@ func removeFile(path string) error {
 	return nil
 }
 
-// generations returns the generations the state knows.
+// generations returns the runs in state by generation.
 func (s *state) generations() map[fstore.Generation][]*run {
 	out := map[fstore.Generation][]*run{}
 	for _, r := range s.runs {
@@ -257,7 +258,7 @@ func (s *state) generations() map[fstore.Generation][]*run {
 	return out
 }
 
-// intact reports whether a run's manifest, and if asked for its spool, are as they were written.
+// intact reports whether a run's manifest, and its spool if requested, are unchanged.
 func (s *state) intact(r *run, spool bool) (bool, error) {
 	files := []fileInfo{r.Manifest}
 	if spool {

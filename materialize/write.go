@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// apply writes what is left of a run's differences behind the header's watermark, and publishes the run. The header
-// already names the run.
+// apply writes a run's differences after the header's watermark, and publishes the run. The header already names the
+// run.
 func (j *job) apply(ctx context.Context, r *run, stage Stage, seconds *float64) error {
 	p := j.pens[r.Generation]
 	if err := j.timed(seconds, func() error { return j.writeBatches(ctx, r, p, stage) }); err != nil {
@@ -18,7 +18,7 @@ func (j *job) apply(ctx context.Context, r *run, stage Stage, seconds *float64) 
 }
 
 // writeBatches reads the spool one batch ahead of the store.
-func (j *job) writeBatches(ctx context.Context, r *run, p *pen, stage Stage) error {
+func (j *job) writeBatches(ctx context.Context, r *run, p *fencedWriter, stage Stage) error {
 	spool, err := openSpool(j.state.dir, r.Spool)
 	if err != nil {
 		return err
@@ -36,8 +36,8 @@ func (j *job) writeBatches(ctx context.Context, r *run, p *pen, stage Stage) err
 			return err
 		}
 		done += int64(len(b.keys) + len(b.deletes))
-		if b = b.behind(p.header.Watermark); b == nil {
-			continue // an earlier attempt wrote it
+		if b = b.after(p.header.Watermark); b == nil {
+			continue // an earlier attempt has written it
 		}
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
@@ -57,8 +57,8 @@ func (j *job) writeBatches(ctx context.Context, r *run, p *pen, stage Stage) err
 	}
 }
 
-// publish makes the run what readers see.
-func (j *job) publish(ctx context.Context, r *run, p *pen) error {
+// publish makes readers see the run.
+func (j *job) publish(ctx context.Context, r *run, p *fencedWriter) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
@@ -75,9 +75,9 @@ func (j *job) publish(ctx context.Context, r *run, p *pen) error {
 	return j.state.removeSpool(r)
 }
 
-// behind returns the batch without the keys up to watermark; nil if none is left. Batches and watermarks agree
-// unless the batch size was changed between two versions of fstore.
-func (b *batch) behind(watermark []byte) *batch {
+// after returns the batch without the keys up to watermark, or nil if none is left. Batches and watermarks agree
+// unless the batch size changed between two versions of fstore.
+func (b *batch) after(watermark []byte) *batch {
 	if len(watermark) == 0 {
 		return b // none; or the empty key, which is written again
 	}
@@ -95,7 +95,7 @@ func (b *batch) behind(watermark []byte) *batch {
 	return &cut
 }
 
-// readAhead reads a spool in a goroutine of its own, two batches in turn.
+// readAhead reads a spool in its own goroutine, with two alternating batches.
 type readAhead struct {
 	filled chan readBatch
 	free   chan *batch
@@ -125,7 +125,7 @@ func newReadAhead(spool *spoolReader) *readAhead {
 	return a
 }
 
-// next returns the next batch, valid until it is called again.
+// next returns the next batch, which is valid until the next call.
 func (a *readAhead) next() (*batch, error) {
 	if a.held != nil {
 		a.free <- a.held

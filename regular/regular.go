@@ -1,5 +1,5 @@
-// Package regular opens files named by a user, a lock or a definition, and only regular files. A named pipe would wait
-// for a writer forever, and a device has no end and may act when it is opened.
+// Package regular opens files that a user, a lock or a definition names, and only regular files. A named pipe would
+// wait forever for a writer. A device has no end, and opening it may have effects.
 package regular
 
 import (
@@ -13,17 +13,17 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// AnySize is for readers that take a file of any size, because they do not hold it in memory.
+// AnySize is for readers that accept any size because they do not hold the file in memory.
 const AnySize = 0
 
-// Open opens a regular file of at most so many bytes for reading. The error is an *fs.PathError: of what the system says,
-// or of ErrInvalid with what the path names instead of such a file.
+// Open opens a regular file of at most most bytes for reading. The error is an *fs.PathError. It wraps the system's
+// error, or ErrInvalid with what the path names instead.
 func Open(path string, most int64) (*os.File, error) {
 	if _, err := Stat(path); err != nil {
 		return nil, err
 	}
-	// The path may name something else by now. O_NONBLOCK opens a pipe without a writer, and the descriptor tells what
-	// it is. O_NOCTTY keeps a terminal from becoming this process's.
+	// The path may name something else by now. O_NONBLOCK opens a pipe without a writer, and the descriptor tells
+	// what it is. O_NOCTTY keeps a terminal from becoming this process's controlling terminal.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 	if err != nil {
 		return nil, err
@@ -67,10 +67,10 @@ func refuse(path string, mode fs.FileMode) error {
 }
 
 func tooLarge(path string, size, most int64) error {
-	return &fs.PathError{Op: "open", Path: path, Err: fstore.Errorf(fstore.ErrInvalid, "has %d MB, more than %d", size>>20, most>>20)}
+	return &fs.PathError{Op: "open", Path: path, Err: fstore.Errorf(fstore.ErrInvalid, "has %d MB; the limit is %d", size>>20, most>>20)}
 }
 
-// Read returns what is in a regular file of at most so many bytes.
+// Read returns the contents of a regular file of at most most bytes.
 func Read(path string, most int64) ([]byte, error) {
 	f, err := Open(path, most)
 	if err != nil {
@@ -78,13 +78,13 @@ func Read(path string, most int64) ([]byte, error) {
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(text)) > most { // it grows
+	if err == nil && int64(len(text)) > most { // the file has grown
 		err = tooLarge(path, int64(len(text)), most)
 	}
 	return text, err
 }
 
-// Stat describes a regular file, for readers that open it by its path. The error is as that of Open.
+// Stat describes a regular file, for readers that open it by its path. Its errors are those of Open.
 func Stat(path string) (fs.FileInfo, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -106,7 +106,7 @@ func ReadError(path string, err error) error {
 	return fstore.Errorf(fstore.ErrInvalid, "%s cannot be read: %v", path, err)
 }
 
-// What names what is not a regular file, such as "a folder"; it is empty for a regular file.
+// What describes a file that is not regular, such as "a folder". It is empty for a regular file.
 func What(mode fs.FileMode) string {
 	switch {
 	case mode.IsRegular():
@@ -125,8 +125,8 @@ func What(mode fs.FileMode) string {
 	return "not a file"
 }
 
-// Database checks the files of an SQLite database before SQLite opens them by their names: the file itself, its journal,
-// its log and the log's index. Files that are not there yet are fine. The error is as that of Open.
+// Database checks the files of an SQLite database before SQLite opens them by name: the file itself, its journal, its
+// log and the log's index. Missing files are fine. Its errors are those of Open.
 func Database(path string) error {
 	for _, suffix := range []string{"", "-journal", "-wal", "-shm"} {
 		_, err := Stat(path + suffix)
@@ -142,7 +142,7 @@ func Database(path string) error {
 	return nil
 }
 
-// DirFS is os.DirFS without what is neither a folder nor a regular file: it is listed and cannot be opened.
+// DirFS is os.DirFS, but opens only folders and regular files. It lists other files.
 func DirFS(dir string) fs.FS { return folder{os.DirFS(dir), dir} }
 
 type folder struct {
@@ -165,7 +165,7 @@ func (f folder) Stat(name string) (fs.FileInfo, error) { return fs.Stat(f.FS, na
 // ReadDir lists a folder.
 func (f folder) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(f.FS, name) }
 
-// Cause returns what a file error is about, without the operation and the path, which a message says by itself. Any
+// Cause returns the cause of a file error without operation and path, which the message gives in its own words. Any
 // other error stays as it is.
 func Cause(err error) error {
 	var path *fs.PathError

@@ -37,7 +37,7 @@ func TestOnlyRegularFilesOfBoundedSizeAreOpened(t *testing.T) {
 	check(err)
 	defer socket.Close()
 	for name, want := range map[string]string{
-		"file": "", "link": "", "sparse": "has 200 MB, more than 64", "folder": "is a folder", "pipe": "is not a file but a named pipe",
+		"file": "", "link": "", "sparse": "has 200 MB; the limit is 64", "folder": "is a folder", "pipe": "is not a file but a named pipe",
 		"link to a pipe": "is not a file but a named pipe", "zero": "is not a file but a device", "socket": "is not a file but a socket",
 		"dangling": "no such file", "none": "no such file", "none\x00": "invalid argument",
 	} {

@@ -9,21 +9,21 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// Type is a parsed name of a type of the engine's: DECIMAL(18,2), TIMESTAMP_NS, FLOAT[3].
+// Type is the parsed name of an engine type: DECIMAL(18,2), TIMESTAMP_NS, FLOAT[3].
 type Type struct {
 	Text     string // as it was parsed
 	Name     string // upper case, without parameters; LIST for lists and arrays
-	Digits   int    // of DECIMAL: all digits
-	Scale    int    // of DECIMAL: those behind the point
+	Digits   int    // of DECIMAL: total digits
+	Scale    int    // of DECIMAL: digits after the point
 	Array    bool   // a LIST of fixed length
 	Elem     *Type
 	Bits     int // of integers
 	Unsigned bool
-	Mantissa int   // of FLOAT and DOUBLE: bits of an integer that they hold exactly
-	Unit     int64 // of times: microseconds or their fractions in one unit, see units; 0: not a time
+	Mantissa int   // of FLOAT and DOUBLE: bits of the integers that they hold exactly
+	Unit     int64 // of times: microseconds per unit, or its fraction: see units; 0: not a time
 }
 
-// instants are the types of times, with the nanoseconds in one unit of each.
+// instants maps the types of times to the nanoseconds in their unit.
 var instants = map[string]int64{
 	"TIMESTAMP_NS": 1, "TIMESTAMP": 1e3, "TIMESTAMP WITH TIME ZONE": 1e3, "TIMESTAMP_MS": 1e6, "TIMESTAMP_S": 1e9, "DATE": 86400e9,
 }
@@ -57,10 +57,10 @@ func Parse(s string) Type {
 	return t
 }
 
-// Types that only files have, and no value.
+// Types that only files have, and no value has.
 var (
-	Null   = Parse(`"NULL"`) // of a column that is all null, where the writer did not know its type
-	Folder = Parse("FOLDER") // of the values of folders such as day=2011-12-09: text that becomes any type
+	Null   = Parse(`"NULL"`) // of a column that is all null, if the writer did not know its type
+	Folder = Parse("FOLDER") // of the values in folder names such as day=2011-12-09: text that converts to any type
 )
 
 func (t Type) String() string { return t.Text }
@@ -68,15 +68,15 @@ func (t Type) String() string { return t.Text }
 // Is reports whether two types are the same.
 func (t Type) Is(o Type) bool { return t.Text == o.Text }
 
-// ListOf returns the type of lists.
+// ListOf returns the list type of an element type.
 func ListOf(elem Type) Type { return Parse(elem.Text + "[]") }
 
-// Decimal returns a DECIMAL.
+// Decimal returns a DECIMAL type.
 func Decimal(digits, scale int) Type {
 	return Parse("DECIMAL(" + strconv.Itoa(digits) + "," + strconv.Itoa(scale) + ")")
 }
 
-// ValueBits returns the bits of an integer type's values without the sign.
+// ValueBits returns the bits of an integer type without the sign bit.
 func (t Type) ValueBits() int {
 	if t.Unsigned {
 		return t.Bits
@@ -87,8 +87,9 @@ func (t Type) ValueBits() int {
 // IsTime reports whether the type can be an event or created time.
 func (t Type) IsTime() bool { return t.Unit > 0 }
 
-// Converts reports whether a column of the type may be declared as a type of fstore: its kind of value is the same, and each
-// value that fits is kept exactly (docs/definitions.md). One that does not fit is an error when it is read.
+// Converts reports whether a column of the type may be declared as a type of fstore: it has the same kind of value,
+// and every value that fits is kept exactly (docs/definitions.md). A value that does not fit is an error when it is
+// read.
 func (t Type) Converts(to fstore.Type) bool {
 	switch {
 	case t.Is(Null):
@@ -129,12 +130,12 @@ func Of(t fstore.Type) string {
 	return names[t]
 }
 
-// WithinInteger reports whether every value of an integer type is one of another.
+// WithinInteger reports whether every value of an integer type is also a value of another.
 func (t Type) WithinInteger(to Type) bool {
 	return t.ValueBits() <= to.ValueBits() && (t.Unsigned || !to.Unsigned)
 }
 
-// WholeDigits returns how many decimal digits values have before the point.
+// WholeDigits returns the maximum number of decimal digits before the point.
 func (t Type) WholeDigits() int {
 	if t.Bits > 0 {
 		return int(math.Ceil(float64(t.ValueBits()) * math.Log10(2)))
@@ -142,7 +143,7 @@ func (t Type) WholeDigits() int {
 	return t.Digits - t.Scale
 }
 
-// LeastTime returns the type of times that holds every value of two.
+// LeastTime returns the smallest time type that holds every value of both types.
 func LeastTime(a, b Type) Type {
 	for _, name := range []string{"TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"} {
 		if a.Name == name || b.Name == name {
@@ -155,7 +156,7 @@ func LeastTime(a, b Type) Type {
 // IsNumber reports whether the values are numbers.
 func (t Type) IsNumber() bool { return t.Bits > 0 || t.Mantissa > 0 || t.Name == "DECIMAL" }
 
-// IsText reports whether every value of the type has one text that stands for it.
+// IsText reports whether every value of the type has one canonical text.
 func (t Type) IsText() bool {
 	return t.Name == "VARCHAR" || t.Name == "ENUM" || t.Name == "UUID" || t.Is(Folder)
 }

@@ -50,7 +50,7 @@ func (c *cursor) move() error {
 		c.key = []byte{} // of a view without keys
 	}
 	if begun && bytes.Compare(c.prev, c.key) >= 0 {
-		return fstore.Errorf(fstore.ErrCorrupt, "the view's keys are out of order: %x comes behind %x", c.key, c.prev)
+		return fstore.Errorf(fstore.ErrCorrupt, "the view's keys are out of order: %x comes after %x", c.key, c.prev)
 	}
 	return nil
 }

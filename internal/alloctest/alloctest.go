@@ -1,5 +1,5 @@
-// Package alloctest limits in tests how much memory a decoder allocates: a multiple of its input's size, and never what
-// the input merely claims to hold.
+// Package alloctest limits the memory that a decoder may allocate in tests: a multiple of the size of its input,
+// whatever size the input claims.
 package alloctest
 
 import (
@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// noise is what the count may be wrong by: the runtime counts small objects a span at a time.
+// noise is the error of the measurement: the runtime counts small objects a span at a time.
 const noise = 1 << 20
 
-// AtMost calls f and fails the test where f, or any other goroutine meanwhile, allocates more than limit bytes and a
+// AtMost calls f. It fails the test if f, or any other goroutine meanwhile, allocates more than limit bytes plus a
 // megabyte.
 func AtMost(t testing.TB, limit int, f func()) {
 	t.Helper()
@@ -21,7 +21,7 @@ func AtMost(t testing.TB, limit int, f func()) {
 	}
 }
 
-// allocated returns the bytes allocated so far. Unlike runtime.ReadMemStats it stops nothing.
+// allocated returns the number of bytes allocated so far. Unlike runtime.ReadMemStats it does not stop the world.
 func allocated() uint64 {
 	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(sample)

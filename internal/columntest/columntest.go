@@ -10,7 +10,7 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// Types returns every type there is.
+// Types returns all types.
 func Types() (out []fstore.Type) {
 	for _, t := range fstore.Scalars() {
 		out = append(out, t, fstore.List(t))
@@ -62,7 +62,7 @@ func appendTo[T any](t *rapid.T, c *fstore.Column, g *rapid.Generator[T], n int)
 	}
 }
 
-// Rows returns a column's rows as text, to be compared: NaN equals itself, and empty bytes equal no bytes.
+// Rows returns a column's rows as text for comparison: NaN equals itself, and empty bytes equal no bytes.
 func Rows(c *fstore.Column) []string {
 	out := make([]string, c.Len)
 	for i := range out {

@@ -1,4 +1,4 @@
-// Package memory watches how much memory the program holds.
+// Package memory watches how much memory the process uses.
 package memory
 
 import (
@@ -10,7 +10,7 @@ import (
 
 const poll = 50 * time.Millisecond
 
-// Watch calls exceeded once the program holds more than so many bytes. It does nothing where the system does not say.
+// Watch calls exceeded once the process uses more than most bytes. It does nothing if the system does not tell.
 func Watch(most int64, exceeded func(held int64)) {
 	go func() {
 		for {
@@ -25,7 +25,7 @@ func Watch(most int64, exceeded func(held int64)) {
 	}()
 }
 
-// resident returns the bytes of memory that the program holds; false where the system does not say.
+// resident returns the resident memory of the process in bytes, or false if the system does not tell.
 func resident() (int64, bool) {
 	text, err := os.ReadFile("/proc/self/statm")
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command notices prints the licence of every module that fstore links, for the archives of a release. It fails where a
-// licence is not one that we may ship.
+// Command notices prints the licence of every module that fstore links, for the archives of a release. It fails if we
+// may not ship a module under its licence.
 package main
 
 import (
@@ -28,7 +28,7 @@ func main() {
 	}
 }
 
-// module is a module that is linked, with the texts that its licence asks us to pass on.
+// module is a linked module, with the texts that its licence requires us to include.
 type module struct {
 	path, version string
 	texts         map[string]string // by file name, relative to the module
@@ -73,7 +73,7 @@ func linked(program string) ([]module, error) {
 
 var isNotice = regexp.MustCompile(`(?i)^(licen[sc]e|copying|notice|patents)`)
 
-// collect reads the licences in a package's folder and in those above it, up to the module's.
+// collect reads the licences in a package's folder and its parents, up to the module's folder.
 func (m module) collect(root, dir string) error {
 	for ; ; dir = filepath.Dir(dir) {
 		entries, err := os.ReadDir(dir)
@@ -113,7 +113,8 @@ in the folder third_party of https://github.com/duckdb/duckdb.`)
 	return err
 }
 
-// mayShip are the licences that a binary may be shipped under if it passes their texts on. Each is known by a phrase.
+// mayShip maps licences to a phrase that identifies them. A binary may be shipped under them if it includes their
+// texts.
 var mayShip = map[string]string{
 	"MIT":           "permission is hereby granted, free of charge, to any person obtaining a copy",
 	"BSD":           "redistribution and use in source and binary forms, with or without modification",
@@ -121,14 +122,14 @@ var mayShip = map[string]string{
 	"public domain": "public domain",
 }
 
-// mayNotShip are phrases of licences that ask for more.
+// mayNotShip are phrases of licences that demand more.
 var mayNotShip = []string{
 	"general public license", "mozilla public license", "business source license", "server side public license", "commons clause",
 	"elastic license", "noncommercial", "non-commercial use",
 }
 
-// reviewed are files that quote licences of things that are not linked. What is linked of modernc.org/sqlite is BSD, MIT or in
-// the public domain: section 1 of its file.
+// reviewed are files that quote licences of code that is not linked. The linked part of modernc.org/sqlite is BSD,
+// MIT or in the public domain: see section 1 of its file.
 var reviewed = []string{"modernc.org/sqlite LICENSE-3RD-PARTY.md"}
 
 // check returns an error for every module whose licence is not known to allow shipping.
@@ -136,14 +137,14 @@ func check(modules []module) error {
 	var wrong []error
 	for _, m := range modules {
 		if len(m.licences()) == 0 {
-			wrong = append(wrong, fmt.Errorf("%s %s has no licence that is known; see mayShip", m.path, m.version))
+			wrong = append(wrong, fmt.Errorf("%s %s has no known licence; see mayShip", m.path, m.version))
 		}
 		for _, name := range slices.Sorted(maps.Keys(m.texts)) {
 			if slices.Contains(reviewed, m.path+" "+name) {
 				continue
 			}
 			for _, phrase := range mayNotShip {
-				if strings.Contains(plain(m.texts[name]), phrase) {
+				if strings.Contains(normalized(m.texts[name]), phrase) {
 					wrong = append(wrong, fmt.Errorf("%s %s: %s names the %s", m.path, m.version, name, phrase))
 				}
 			}
@@ -157,7 +158,7 @@ func (m module) licences() []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(mayShip)) {
 		for _, text := range m.texts {
-			if strings.Contains(plain(text), mayShip[name]) {
+			if strings.Contains(normalized(text), mayShip[name]) {
 				names = append(names, name)
 				break
 			}
@@ -166,5 +167,5 @@ func (m module) licences() []string {
 	return names
 }
 
-// plain returns a text in small letters, on one line.
-func plain(text string) string { return strings.Join(strings.Fields(strings.ToLower(text)), " ") }
+// normalized returns a text in lower case, on one line.
+func normalized(text string) string { return strings.Join(strings.Fields(strings.ToLower(text)), " ") }

@@ -20,7 +20,7 @@ func TestEveryLicenceMayBeShipped(t *testing.T) {
 
 func TestLicencesThatMayNotBeShippedAreNamed(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                    "no licence that is known",
+		"":                                    "no known licence",
 		"GNU AFFERO\nGeneral  Public License": "general public license",
 		"Mozilla Public License Version 2.0":  "mozilla public license",
 		"MIT License, for non-commercial use only":                                     "non-commercial use",

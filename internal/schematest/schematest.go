@@ -1,5 +1,5 @@
-// Package schematest checks JSON values against JSON Schemas in tests. It knows the keywords that the schemas of this
-// repo use, and reports any other keyword as a violation. A $ref may name a definition of another file.
+// Package schematest checks JSON values against JSON Schemas in tests. It supports the keywords that the schemas of
+// this repo use, and reports any other keyword as a violation. A $ref may name a definition in another file.
 package schematest
 
 import (
@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// Schemas holds the schema files that have been read, and which of their members have been met in a value.
+// Schemas caches schema files, and records which of their members have occurred in a value.
 type Schemas struct {
 	files map[string]map[string]any
 	met   map[string]bool // file#Definition.member
@@ -58,7 +58,7 @@ func (s *Schemas) Ref(file, ref string) (map[string]any, string, error) {
 	return def, file, nil
 }
 
-// Violations returns how a value breaks the schema of a file: nothing if it is valid.
+// Violations returns how a value violates the schema of a file: nothing if it is valid.
 func (s *Schemas) Violations(file string, value any) []string {
 	root, err := s.File(file)
 	if err != nil {
@@ -69,8 +69,8 @@ func (s *Schemas) Violations(file string, value any) []string {
 	return c.wrong
 }
 
-// Unmet returns the members of a file's objects that no value has had yet, in order: "definition.member". Members of
-// an unmet member are left out.
+// Unmet returns the members of a file's objects that no value has had yet, in order: "definition.member". It omits
+// the members of an unmet member.
 func (s *Schemas) Unmet(file string) []string {
 	file = filepath.Clean(file)
 	var unmet []string
@@ -198,7 +198,7 @@ func (c *check) members(file string, schema map[string]any, v any, at string) {
 	}
 }
 
-// hasType reports whether a value has one of the types that a schema allows. An integer is a number too.
+// hasType reports whether a value has one of the types that a schema allows. An integer is also a number.
 func hasType(v, want any) bool {
 	types, many := want.([]any)
 	if !many {

@@ -3,8 +3,9 @@ package terminal
 // comparedLines bounds the table of LineDiff: it has an entry for each pair of lines.
 const comparedLines = 4_000_000
 
-// LineDiff returns the lines of both texts, each after a sign: "-" only in old, "+" only in now, " " in both. It is the
-// longest common subsequence or, of texts too long for that, what is between the lines that both begin and end with.
+// LineDiff returns the lines of both texts, each after a sign: "-" only in old, "+" only in now, " " in both. It
+// computes the longest common subsequence. For texts too long for that, it compares only their common beginning and
+// end.
 func LineDiff(old, now []string) []string {
 	begin := 0
 	for begin < len(old) && begin < len(now) && old[begin] == now[begin] {

@@ -8,7 +8,7 @@ import (
 	"github.com/fstore-dev/fstore/internal/english"
 )
 
-// Progress is one line on a terminal that says how far long work has come; nowhere else it says anything.
+// Progress shows the progress of long work as one line on a terminal. On any other stream it shows nothing.
 type Progress struct {
 	out   *Screen // nil: not a terminal
 	now   func() time.Time
@@ -24,12 +24,12 @@ func NewProgress(to io.Writer, now func() time.Time) *Progress {
 	return p
 }
 
-// Percent says what is being done and which part of it, from 0 to 1, is done.
+// Percent shows what is being done and the fraction done, from 0 to 1.
 func (p *Progress) Percent(what string, done float64) {
 	p.line(what, fmt.Sprintf("%3.0f%%", 100*done))
 }
 
-// Show says what is being done and how much of it; a total of 0 is not known.
+// Show shows what is being done and how much of it is done. A total of 0 is unknown.
 func (p *Progress) Show(what string, done, total int64) {
 	amount := ""
 	switch {
@@ -41,7 +41,7 @@ func (p *Progress) Show(what string, done, total int64) {
 	p.line(what, amount)
 }
 
-// line writes ten times a second at most.
+// line writes at most ten times a second.
 func (p *Progress) line(what, amount string) {
 	if p.out == nil || p.now().Sub(p.shown) < 100*time.Millisecond {
 		return
@@ -51,7 +51,7 @@ func (p *Progress) line(what, amount string) {
 	fmt.Fprintf(p.out, "%s  %s", what, amount)
 }
 
-// Clear takes the line away.
+// Clear erases the line.
 func (p *Progress) Clear() {
 	if p.out != nil && !p.shown.IsZero() {
 		p.out.Erase()

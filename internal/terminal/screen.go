@@ -13,23 +13,23 @@ import (
 	"github.com/mattn/go-isatty"
 )
 
-// Screen is what every command prints through, to stdout and to stderr. Descriptions, keys, paths and messages of
-// other programs come from outside, and a terminal obeys some of their characters. Screen writes those characters as
-// \u escapes, which JSON reads back as the same text, and bytes that are not UTF-8 as \x escapes. Only Paint and
-// Erase give orders to the terminal.
+// Screen is what every command prints to, for stdout and stderr. Descriptions, keys, paths and messages of other
+// programs come from outside, and a terminal obeys some of their characters. Screen writes those characters as \u
+// escapes, which JSON reads back as the same text, and bytes that are not UTF-8 as \x escapes. Only Paint and Erase
+// send control sequences.
 //
-// What goes to stderr also has passwords masked. Results on stdout do not: a short password would change values there,
-// so whoever prints a message to stdout masks it.
+// On stderr, passwords are masked too. On stdout they are not, because a short password could then change results. So
+// a caller that prints a message to stdout masks it.
 type Screen struct {
 	to      io.Writer
-	mask    func(string) string // nil: nothing is masked
-	partial []byte              // the beginning of a character whose end has not been written yet
+	mask    func(string) string // nil: no masking
+	partial []byte              // the beginning of an incomplete character
 }
 
 // NewScreen returns a screen that writes to a stream; mask may be nil.
 func NewScreen(to io.Writer, mask func(string) string) *Screen { return &Screen{to: to, mask: mask} }
 
-// Write implements io.Writer. A character may be split over several writes; Close writes what is left of one.
+// Write implements io.Writer. A character may be split across several writes. Close writes an incomplete one.
 func (s *Screen) Write(b []byte) (int, error) {
 	text := append(s.partial, b...)
 	if s.mask != nil {
@@ -43,7 +43,7 @@ func (s *Screen) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Close writes the beginning of a character that never got its end.
+// Close writes the beginning of a character that was never completed.
 func (s *Screen) Close() error {
 	if len(s.partial) == 0 {
 		return nil
@@ -58,10 +58,10 @@ func (s *Screen) Paint(color, text string) {
 	fmt.Fprintf(s.to, "\x1b[%sm%s\x1b[0m", color, printable([]byte(text)))
 }
 
-// Erase goes back to the beginning of the line and empties it.
+// Erase moves to the beginning of the line and clears it.
 func (s *Screen) Erase() { _, _ = io.WriteString(s.to, "\r\x1b[K") }
 
-// unfinished counts the bytes at the end of a text that begin a character and do not end it.
+// unfinished counts the bytes of an incomplete character at the end of a text.
 func unfinished(text []byte) int {
 	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
 		if b := text[len(text)-n]; utf8.RuneStart(b) {
@@ -74,7 +74,7 @@ func unfinished(text []byte) int {
 	return 0
 }
 
-// printable returns a text with every character escaped that a terminal may obey or hide. Newlines and tabs stay.
+// printable escapes every character that a terminal may obey or hide. Newlines and tabs stay.
 func printable(text []byte) []byte {
 	if isPlain(text) {
 		return text
@@ -106,8 +106,8 @@ func isPlain(text []byte) bool {
 	return true
 }
 
-// obeyed reports whether a terminal may obey a character instead of showing it: control characters, those that turn
-// the direction of a line, separators of lines, and characters that cannot be seen. Joiners stay: scripts and emoji need them.
+// obeyed reports whether a terminal may obey a character instead of showing it: control characters, direction marks,
+// line separators, and invisible characters. Joiners stay: scripts and emoji need them.
 func obeyed(r rune) bool {
 	switch {
 	case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r):
@@ -120,8 +120,8 @@ func obeyed(r rune) bool {
 	return false
 }
 
-// Indented returns a text of several lines with all but the first indented, so that no text from outside can begin a
-// line as a message of fstore does.
+// Indented indents all lines of a text but the first, so that no text from outside can begin a line like a message of
+// fstore.
 func Indented(s string) string { return strings.ReplaceAll(s, "\n", "\n        ") }
 
 // InCell returns a text for a cell of a table, on one line.
@@ -129,7 +129,7 @@ func InCell(s string) string {
 	return string(printable([]byte(strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(s))))
 }
 
-// IsTerminal reports whether a stream, or what is behind a screen, is one that a person looks at.
+// IsTerminal reports whether a stream, or the stream of a screen, is a terminal.
 func IsTerminal(stream any) bool {
 	if s, ok := stream.(*Screen); ok {
 		stream = s.to

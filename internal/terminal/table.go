@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 )
 
-// Table prints rows under a header, in columns that line up.
+// Table prints rows under a header, in aligned columns.
 type Table struct {
 	Header []string
 	rows   [][]string
@@ -32,7 +32,7 @@ func (t *Table) Row(cells ...string) {
 	t.rows = append(t.rows, cells)
 }
 
-// Print writes the table; nothing where it has no rows.
+// Print writes the table, or nothing if it has no rows.
 func (t *Table) Print(w io.Writer) error {
 	if len(t.rows) == 0 {
 		return nil
@@ -40,7 +40,7 @@ func (t *Table) Print(w io.Writer) error {
 	var out bytes.Buffer
 	tw := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	for _, cells := range append([][]string{t.Header}, t.rows...) {
-		// a row that is shorter than the header gets empty cells, or it would end the columns
+		// A row shorter than the header gets empty cells. Otherwise it would end the columns.
 		cells = append(slices.Clone(cells), make([]string, max(0, len(t.Header)-len(cells)))...)
 		fmt.Fprintln(tw, strings.Join(cells, "\t"))
 	}
@@ -58,7 +58,7 @@ func (t *Table) Print(w io.Writer) error {
 // Empty reports whether the table has no rows.
 func (t *Table) Empty() bool { return len(t.rows) == 0 }
 
-// PrintJSON writes one JSON document, indented, for people who read it and programs that do.
+// PrintJSON writes one indented JSON document, for people and programs.
 func PrintJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
@@ -66,7 +66,7 @@ func PrintJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// Value writes a value of JSON for people: text without quotes where it cannot be mistaken for something else.
+// Value formats a JSON value for people: text without quotes if it cannot be mistaken for another value.
 func Value(text []byte) string {
 	if text[0] != '"' {
 		return string(text)

@@ -8,7 +8,7 @@ import (
 	fstore "github.com/fstore-dev/fstore"
 )
 
-// Of turns an error about an argument or a flag, which what names, into a mistake in it.
+// Of turns an error about an argument or flag, which what names, into a usage error.
 func Of(what string, err error) error {
 	if err == nil {
 		return nil
@@ -17,7 +17,7 @@ func Of(what string, err error) error {
 	return fstore.Errorf(fstore.ErrUsage, "%s%s", what, message).WithHint("%s", strings.Join(hints, "; "))
 }
 
-// In puts the name of a command or flag in front of an error about what it was given; other errors stay as they are.
+// In prefixes an error about the value of a command or flag with its name. Other errors stay as they are.
 func In(name string, err error) error {
 	if errors.Is(err, fstore.ErrUsage) {
 		return fmt.Errorf("%s: %w", name, err)
@@ -25,5 +25,5 @@ func In(name string, err error) error {
 	return err
 }
 
-// Flagged puts the name of a flag in front of an error about its value.
+// Flagged prefixes an error about the value of a flag with the flag's name.
 func Flagged(flag string, err error) error { return fmt.Errorf("%s %w", flag, err) }

@@ -1,4 +1,4 @@
-// Package usage says what is wrong with a command line. Its errors are of the kind fstore.ErrUsage.
+// Package usage explains mistakes on the command line. Its errors are of the kind fstore.ErrUsage.
 package usage
 
 import (
@@ -11,10 +11,10 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// SettingOf is the annotation of a flag that stands for a setting.
+// SettingOf is the annotation of a flag that overrides a setting.
 const SettingOf = "fstore_setting"
 
-// Errorf returns a mistake in a flag or an argument; the hint names the help of cmd, where it is given.
+// Errorf returns an error about a flag or an argument. If cmd is not nil, the hint names its help.
 func Errorf(cmd *cobra.Command, format string, args ...any) *fstore.Error {
 	e := fstore.Errorf(fstore.ErrUsage, format, args...)
 	if cmd != nil {
@@ -23,20 +23,20 @@ func Errorf(cmd *cobra.Command, format string, args ...any) *fstore.Error {
 	return e
 }
 
-// NoCommand is the argument check of a command that only has commands beneath it.
+// NoCommand is the argument check of a command that only has subcommands.
 func NoCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
 	err := Errorf(cmd, "there is no command %q", strings.TrimSpace(strings.TrimPrefix(cmd.CommandPath(), "fstore")+" "+args[0]))
-	cmd.SuggestionsMinimumDistance = 2 // cobra sets it only where it writes the error itself
+	cmd.SuggestionsMinimumDistance = 2 // cobra sets it only if it writes the error itself
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		return err.WithHint("did you mean %s?", strings.Join(near, " or "))
 	}
 	return err
 }
 
-// Args wraps an argument check so that its mistakes are usage mistakes.
+// Args turns the errors of an argument check into usage errors.
 func Args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		err := check(cmd, args)
@@ -60,7 +60,7 @@ func Args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	}
 }
 
-// FlagError says in our own words what is wrong with a flag.
+// FlagError explains an error about a flag in fstore's words.
 func FlagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	var value *pflag.InvalidValueError
@@ -86,20 +86,20 @@ func FlagError(cmd *cobra.Command, err error) error {
 	return Errorf(cmd, "%v", err)
 }
 
-// CheckEmpty refuses a flag that was given without a value: --to "$TO" is no wish for the default where TO is not set.
+// CheckEmpty refuses a flag with an empty value: --to "$TO" does not ask for the default if TO is not set.
 func CheckEmpty(cmd *cobra.Command) error {
 	var wrong error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		isText := f.Value.Type() == "string" && f.Value.String() == ""
-		isSetting := len(f.Annotations[SettingOf]) > 0 // what is wrong with its value is said with it
+		isSetting := len(f.Annotations[SettingOf]) > 0 // the error about the setting covers its value
 		if isText && !isSetting && f.Name != "message" && wrong == nil {
-			wrong = Errorf(nil, "--%s is empty", f.Name).WithHint("leave it out, or give a value")
+			wrong = Errorf(nil, "--%s is empty", f.Name).WithHint("give a value, or remove the flag")
 		}
 	})
 	return wrong
 }
 
-// Given returns how many of several ways to say something were taken.
+// Given counts how many of several alternatives were given.
 func Given(ways ...bool) int {
 	n := 0
 	for _, taken := range ways {
@@ -110,7 +110,7 @@ func Given(ways ...bool) int {
 	return n
 }
 
-// Strict makes cobra's own commands refuse arguments that they would pass over.
+// Strict makes cobra's own commands refuse arguments that they would ignore.
 func Strict(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -47,7 +47,7 @@ func Read(text []byte) (*Lock, error) {
 		return nil, fmt.Errorf("it is not a lock: %w", err)
 	}
 	if len(text) > MaxBytes {
-		return nil, fstore.Errorf(fstore.ErrInvalid, "it is not a lock: it has %d MB, more than %d", len(text)>>20, MaxBytes>>20)
+		return nil, fstore.Errorf(fstore.ErrInvalid, "it is not a lock: it has %d MB; the limit is %d", len(text)>>20, MaxBytes>>20)
 	}
 	var head struct {
 		Format *int `json:"format"`

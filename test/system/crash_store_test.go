@@ -242,7 +242,7 @@ func TestTheStoreGoesBackInTime(t *testing.T) {
 		r.again() // as of 1 again, which the answers say
 		r.allow()
 		s := w.run(3)
-		if !strings.Contains(s.NewGeneration, "does not know run") || len(s.Left) != 1 {
+		if !strings.Contains(s.NewGeneration, "does not have run") || len(s.Left) != 1 {
 			t.Errorf("%+v", s)
 		}
 		r.again()
@@ -322,7 +322,7 @@ func TestTheStateIsNotTheStores(t *testing.T) {
 		}
 		state := filepath.Join(w.dir, ".fstore", "state")
 		removeState(t, w.dir)
-		beside(1, "does not know run")
+		beside(1, "does not have run")
 
 		old := filepath.Join(t.TempDir(), "state")
 		if err := os.CopyFS(old, os.DirFS(state)); err != nil {
@@ -335,7 +335,7 @@ func TestTheStateIsNotTheStores(t *testing.T) {
 		if err := os.CopyFS(state, os.DirFS(old)); err != nil {
 			t.Fatal(err)
 		}
-		beside(3, "does not know run")
+		beside(3, "does not have run")
 
 		// The state of another store is of no use here, and is left alone: it may be of use there.
 		w.cleanRun(4)
@@ -348,7 +348,7 @@ func TestTheStateIsNotTheStores(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := w.run(4)
-		if !strings.Contains(s.NewGeneration, "does not know run") || len(s.Left) != 1 {
+		if !strings.Contains(s.NewGeneration, "does not have run") || len(s.Left) != 1 {
 			t.Errorf("%+v", s)
 		}
 		r.again()

@@ -11,44 +11,44 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// A write, or the reading of a header, is attempted again while the store cannot be reached: tries times, which is
-// about six seconds where each attempt fails at once, but for no longer than patience where each takes its time, because
-// the store hangs or another process keeps its file locked.
+// A write, or the reading of a header, is retried while the store cannot be reached. If attempts fail at once, tries
+// limits them to about six seconds. If attempts are slow, because the store hangs or another process keeps its file
+// locked, patience limits them.
 const (
 	tries    = 8
 	patience = 20 * time.Second
 )
 
-// pen writes to one generation. Every write goes from the exact header last written to the next one.
-type pen struct {
+// fencedWriter writes to one generation. Every write goes from the exact header last written to the next one.
+type fencedWriter struct {
 	sink   Sink
 	clock  Clock
 	ref    fstore.ViewRef
 	header *fstore.Header // nil: the store has none
-	broken bool           // the one it has cannot be read
+	broken bool           // the stored header cannot be read
 }
 
-// set moves the header on.
-func (p *pen) set(ctx context.Context, is fstore.Header) error {
+// set replaces the header.
+func (p *fencedWriter) set(ctx context.Context, is fstore.Header) error {
 	return p.move(ctx, is, func() error { return p.sink.SetHeader(ctx, p.header, is) })
 }
 
-// write applies one batch and moves the header on.
-func (p *pen) write(ctx context.Context, is fstore.Header, b *batch) error {
+// write applies one batch and replaces the header.
+func (p *fencedWriter) write(ctx context.Context, is fstore.Header, b *batch) error {
 	return p.move(ctx, is, func() error { return p.sink.WriteBatch(ctx, *p.header, is, b.keys, b.values, b.deletes) })
 }
 
-// publish moves the header on and the pointer from where the run found it to the header's generation.
-func (p *pen) publish(ctx context.Context, is fstore.Header, from *fstore.Pointer, servable time.Time) (fstore.Pointer, error) {
+// publish replaces the header, and moves the pointer from where the run found it to the header's generation.
+func (p *fencedWriter) publish(ctx context.Context, is fstore.Header, from *fstore.Pointer, servable time.Time) (fstore.Pointer, error) {
 	to := fstore.Pointer{
 		Generation: is.Generation, Published: is.Published, Servable: servable, Fingerprint: is.Fingerprint, Layout: is.Layout,
 	}
 	return to, p.move(ctx, is, func() error { return p.sink.Publish(ctx, *p.header, is, from, to) })
 }
 
-// move does a guarded write and settles it. A refusal counts only when the header shows it: a client that
-// repeats by itself is refused by its own first attempt.
-func (p *pen) move(ctx context.Context, is fstore.Header, do func() error) error {
+// move does a guarded write and settles its outcome. A conflict counts only if the header confirms it: a client that
+// retries by itself conflicts with its own first attempt.
+func (p *fencedWriter) move(ctx context.Context, is fstore.Header, do func() error) error {
 	var err error
 	refused, until := 0, p.clock.Now().Add(patience)
 	for try := range tries {
@@ -67,7 +67,7 @@ func (p *pen) move(ctx context.Context, is fstore.Header, do func() error) error
 			return readErr
 		case sameHeader(now, p.header): // nothing was written; or the watermark is an empty key, and writing again is harmless
 			if refused > 1 {
-				return fmt.Errorf("the pointer is not what it was when this run began, for another run has published or the store was emptied: %w", err)
+				return fmt.Errorf("the pointer has changed since this run began: another run has published, or the store was emptied: %w", err)
 			}
 		case sameHeader(now, &is):
 			p.header = &is
@@ -82,19 +82,19 @@ func (p *pen) move(ctx context.Context, is fstore.Header, do func() error) error
 	return err
 }
 
-// read returns the header in the store, nil for none.
-func (p *pen) read(ctx context.Context, g fstore.Generation) (*fstore.Header, error) {
+// read returns the header in the store, or nil if there is none.
+func (p *fencedWriter) read(ctx context.Context, g fstore.Generation) (*fstore.Header, error) {
 	var h fstore.Header
 	var ok bool
-	err := again(ctx, p.clock, func() (err error) { h, ok, err = p.sink.Header(ctx, p.ref, g); return err })
+	err := retry(ctx, p.clock, func() (err error) { h, ok, err = p.sink.Header(ctx, p.ref, g); return err })
 	if err != nil || !ok {
 		return nil, err
 	}
 	return &h, nil
 }
 
-// again repeats what may be repeated while the store cannot be reached.
-func again(ctx context.Context, clock Clock, do func() error) error {
+// retry calls do, which must be idempotent, retry while the store cannot be reached.
+func retry(ctx context.Context, clock Clock, do func() error) error {
 	until := clock.Now().Add(patience)
 	for try := 0; ; try++ {
 		err := do()
@@ -111,18 +111,18 @@ func backoff(try int) time.Duration { return min(50*time.Millisecond<<try, 2*tim
 
 func takenOver(is, now *fstore.Header) error {
 	if now == nil {
-		return fstore.Errorf(fstore.ErrConflict, "the online store lost the header of %s while it was written: it was emptied or replaced", is).
+		return fstore.Errorf(fstore.ErrConflict, "the online store lost the header of %s during the run: it was emptied or replaced", is).
 			WithHint("run fstore materialize %s again", is.View)
 	}
 	if now.Token == is.Token {
-		return fstore.Errorf(fstore.ErrConflict, "the online store went back in time while %s was written: it holds an earlier header of this run", is).
-			WithHint("run fstore materialize %s again: it goes on from there", is.View)
+		return fstore.Errorf(fstore.ErrConflict, "the online store went back in time while %s was being written: it holds an earlier header of this run", is).
+			WithHint("run fstore materialize %s again: it resumes from there", is.View)
 	}
 	return fstore.Errorf(fstore.ErrConflict, "another run has taken over %s", is).
-		WithHint("it holds the lease %s; this run stopped before writing on", now.Token)
+		WithHint("it holds the lease %s; this run has stopped writing", now.Token)
 }
 
-// sameHeader compares headers as the store keeps them: to the microsecond, an empty watermark as none.
+// sameHeader compares headers as the store keeps them: to the microsecond, and with an empty watermark equal to none.
 func sameHeader(a, b *fstore.Header) bool {
 	if a == nil || b == nil {
 		return a == b
