@@ -79,7 +79,7 @@ func (p *Project) Promote(ctx context.Context) ([]registry.Promotion, error) {
 }
 
 func (p *Project) promote(ctx context.Context, db *registry.Store) ([]registry.Promotion, error) {
-	snap, err := db.Snapshot(ctx, p.Settings.Project)
+	rev, err := db.Revision(ctx, p.Settings.Project)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (p *Project) promote(ctx context.Context, db *registry.Store) ([]registry.P
 	if err != nil {
 		return nil, unread{err}
 	}
-	published, err := publishedInstants(ctx, snap, store)
+	published, err := publishedInstants(ctx, rev, store)
 	if err != nil {
 		return nil, unread{err}
 	}
@@ -96,8 +96,8 @@ func (p *Project) promote(ctx context.Context, db *registry.Store) ([]registry.P
 
 // publishedInstants returns the instant each live view version is published at; those that are not are
 // absent, and so are those that another registry published under the same name.
-func publishedInstants(ctx context.Context, snap *registry.Snapshot, store *online.Store) (map[fstore.ViewRef]time.Time, error) {
-	live := snap.Live()
+func publishedInstants(ctx context.Context, rev *registry.Revision, store *online.Store) (map[fstore.ViewRef]time.Time, error) {
+	live := rev.Live()
 	pointers, err := livePointers(ctx, live, store)
 	if err != nil {
 		return nil, err

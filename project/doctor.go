@@ -72,16 +72,16 @@ func (e *examination) all(ctx context.Context) {
 	e.folder("state folder", "state", s.State)
 	e.folder("temporary folder", "offline.temp_dir", s.TempDir)
 	defs := e.definitions(ctx)
-	snap := e.registry(ctx, defs)
+	rev := e.registry(ctx, defs)
 	store := e.store(ctx)
-	if snap != nil && store != nil {
-		e.published(ctx, snap, store)
+	if rev != nil && store != nil {
+		e.published(ctx, rev, store)
 	}
-	if snap != nil {
-		e.serving(snap)
+	if rev != nil {
+		e.serving(rev)
 	}
-	if snap != nil && store != nil {
-		e.models(ctx, snap, store)
+	if rev != nil && store != nil {
+		e.models(ctx, rev, store)
 	}
 }
 
@@ -167,7 +167,7 @@ func (e *examination) definitions(ctx context.Context) *definition.Definitions {
 }
 
 // registry checks that the registry can be read and holds what is defined.
-func (e *examination) registry(ctx context.Context, defs *definition.Definitions) *registry.Snapshot {
+func (e *examination) registry(ctx context.Context, defs *definition.Definitions) *registry.Revision {
 	s := e.p.Settings
 	db, err := readRegistry(ctx, s.Registry)
 	if err != nil {
@@ -175,12 +175,12 @@ func (e *examination) registry(ctx context.Context, defs *definition.Definitions
 		return nil
 	}
 	defer db.Close()
-	snap, err := db.Snapshot(ctx, s.Project)
+	rev, err := db.Revision(ctx, s.Project)
 	if err != nil {
 		e.wrong("registry", err)
 		return nil
 	}
-	if snap.Revision == 0 {
+	if rev.Number == 0 {
 		e.bad("registry", "run fstore apply", "nothing was applied to project %s at %s yet", s.Project, s.Registry)
 		return nil
 	}
@@ -188,16 +188,16 @@ func (e *examination) registry(ctx context.Context, defs *definition.Definitions
 		plan, err := db.Plan(ctx, s.Project, defs)
 		if err != nil {
 			e.wrong("registry", err)
-			return snap
+			return rev
 		}
 		if !plan.Empty() {
 			e.warn("registry", "run fstore plan, then fstore apply", "%s at revision %d; %s not applied yet",
-				s.Registry, snap.Revision, english.Count(len(plan.Changes), "change"))
-			return snap
+				s.Registry, rev.Number, english.Count(len(plan.Changes), "change"))
+			return rev
 		}
 	}
-	e.ok("registry", "%s at revision %d", s.Registry, snap.Revision)
-	return snap
+	e.ok("registry", "%s at revision %d", s.Registry, rev.Number)
+	return rev
 }
 
 func (e *examination) store(ctx context.Context) *online.Store {
@@ -220,8 +220,8 @@ func (e *examination) store(ctx context.Context) *online.Store {
 }
 
 // published compares what the store says of itself with the live versions and the state folder.
-func (e *examination) published(ctx context.Context, snap *registry.Snapshot, store *online.Store) {
-	live := snap.Live()
+func (e *examination) published(ctx context.Context, rev *registry.Revision, store *online.Store) {
+	live := rev.Live()
 	pointers, err := livePointers(ctx, live, store)
 	if err != nil {
 		e.wrong("published", err)
@@ -272,9 +272,9 @@ func (e *examination) publishedView(ctx context.Context, store *online.Store, v 
 }
 
 // serving says which services do not answer from head.
-func (e *examination) serving(snap *registry.Snapshot) {
+func (e *examination) serving(rev *registry.Revision) {
 	right := 0
-	for _, s := range snap.Services() {
+	for _, s := range rev.Services() {
 		switch s.Serving {
 		case s.Ref.Version:
 			right++
@@ -290,8 +290,8 @@ func (e *examination) serving(snap *registry.Snapshot) {
 }
 
 // models says which pinned models are not served because what is pinned to them is not published.
-func (e *examination) models(ctx context.Context, snap *registry.Snapshot, store *online.Store) {
-	models := snap.Models()
+func (e *examination) models(ctx context.Context, rev *registry.Revision, store *online.Store) {
+	models := rev.Models()
 	var refs []fstore.ViewRef
 	for _, m := range models {
 		refs = append(refs, usedViews(m)...)
@@ -305,7 +305,7 @@ func (e *examination) models(ctx context.Context, snap *registry.Snapshot, store
 	for _, m := range models {
 		var missing []fstore.ViewRef
 		for _, ref := range usedViews(m) {
-			if !pointers[ref].Serves(snap.View(ref)) {
+			if !pointers[ref].Serves(rev.View(ref)) {
 				missing = append(missing, ref)
 			}
 		}

@@ -12,12 +12,12 @@ import (
 )
 
 // Graph is what is registered and what reads what.
-type Graph struct{ *registry.Snapshot }
+type Graph struct{ *registry.Revision }
 
 // Graph reads the registry as it is now.
 func (p *Project) Graph(ctx context.Context) (Graph, error) {
-	snap, err := p.Snapshot(ctx)
-	return Graph{snap}, err
+	rev, err := p.Revision(ctx)
+	return Graph{rev}, err
 }
 
 // Definition is a definition in the registry and what uses it. One of Entity, Source, View and Service is set.
@@ -98,7 +98,7 @@ func (g Graph) findView(ref fstore.ViewRef) *Definition {
 		return nil
 	}
 	out := &Definition{Kind: registry.KindView, Name: ref.Name, Version: view.Ref.Version, View: view, UsedBy: g.usersOfInput(ref.Name)}
-	for _, v := range g.Snapshot.Versions(ref.Name) {
+	for _, v := range g.Revision.Versions(ref.Name) {
 		out.Versions = append(out.Versions, v.Ref.Version)
 	}
 	for _, head := range g.Views() {
@@ -115,7 +115,7 @@ func (g Graph) findView(ref fstore.ViewRef) *Definition {
 			out.UsedBy = append(out.UsedBy, "feature_service "+s.Ref.String())
 		}
 	}
-	for _, m := range g.Snapshot.Models() {
+	for _, m := range g.Revision.Models() {
 		if slices.Contains(usedViews(m), view.Ref) {
 			out.UsedBy = append(out.UsedBy, "model "+m.Ref.String())
 		}

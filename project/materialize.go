@@ -42,14 +42,14 @@ func (p *Project) Materialize(ctx context.Context, r MaterializeRequest) (*Mater
 		To: r.To, Mode: r.Mode, Wait: r.Wait, Progress: r.Progress, Now: p.options.Clock, Build: buildIdentity(p.options.Version),
 		Clock: Clock{p.options.Clock}, State: p.stateDir(), Store: p.Settings.Online.String(),
 	}
-	snap, err := db.Snapshot(ctx, p.Settings.Project)
+	rev, err := db.Revision(ctx, p.Settings.Project)
 	if err != nil {
 		return out, err
 	}
-	if snap.Revision == 0 {
+	if rev.Number == 0 {
 		return out, p.Settings.nothingApplied()
 	}
-	if o.Views, err = viewsNamed(snap, r.Views); err != nil {
+	if o.Views, err = viewsNamed(rev, r.Views); err != nil {
 		return out, err
 	}
 	if len(o.Views) == 0 {
@@ -90,8 +90,8 @@ func (p *Project) checkStore(ctx context.Context, store *online.Store) error {
 
 // viewsNamed returns the live view versions of the names given; without names, all. A name with a version stands
 // for that version alone.
-func viewsNamed(snap *registry.Snapshot, args []string) ([]*fstore.ViewVersion, error) {
-	live := snap.Live()
+func viewsNamed(rev *registry.Revision, args []string) ([]*fstore.ViewVersion, error) {
+	live := rev.Live()
 	if len(args) == 0 {
 		return live, nil
 	}
@@ -104,11 +104,11 @@ func viewsNamed(snap *registry.Snapshot, args []string) ([]*fstore.ViewVersion, 
 		var named []*fstore.ViewVersion
 		if ref.Version == 0 {
 			named = slices.DeleteFunc(slices.Clone(live), func(v *fstore.ViewVersion) bool { return v.Ref.Name != ref.Name })
-		} else if v := snap.View(ref); v != nil {
+		} else if v := rev.View(ref); v != nil {
 			named = append(named, v)
 		}
 		if len(named) == 0 {
-			return nil, noLiveView(snap, ref)
+			return nil, noLiveView(rev, ref)
 		}
 		for _, v := range named {
 			if !slices.Contains(views, v) {
@@ -120,15 +120,15 @@ func viewsNamed(snap *registry.Snapshot, args []string) ([]*fstore.ViewVersion, 
 }
 
 // noLiveView says that there is no such view to materialize.
-func noLiveView(snap *registry.Snapshot, ref fstore.ViewRef) error {
+func noLiveView(rev *registry.Revision, ref fstore.ViewRef) error {
 	var names []string
-	for _, v := range snap.Live() {
+	for _, v := range rev.Live() {
 		names = append(names, v.Ref.Name)
 	}
 	switch {
 	case ref.Version > 0 && slices.Contains(names, ref.Name):
 		return fstore.Errorf(fstore.ErrNotFound, "there is no feature_view %s", ref).WithHint("run fstore show %s for its versions", ref.Name)
-	case slices.ContainsFunc(snap.Services(), func(s registry.ServiceStatus) bool { return s.Ref.Name == ref.Name }):
+	case slices.ContainsFunc(rev.Services(), func(s registry.ServiceStatus) bool { return s.Ref.Name == ref.Name }):
 		return fstore.Errorf(fstore.ErrNotFound, "there is no live view %s: it is a feature_service", ref.Name).
 			WithHint("name its views, which fstore show service/%s lists; without names all are materialized", ref.Name)
 	}

@@ -72,11 +72,11 @@ func (p *Project) Pin(ctx context.Context, r PinRequest) (*Pinned, error) {
 	if err != nil {
 		return nil, err
 	}
-	snap, err := db.Snapshot(ctx, p.Settings.Project)
+	rev, err := db.Revision(ctx, p.Settings.Project)
 	if err != nil {
 		return nil, err
 	}
-	models, err := p.models(ctx, snap, []*registry.ModelVersion{m})
+	models, err := p.models(ctx, rev, []*registry.ModelVersion{m})
 	if err != nil {
 		return nil, err
 	}
@@ -100,11 +100,11 @@ func (p *Project) pinnedList(ctx context.Context, db *registry.Store, r PinReque
 	if err != nil {
 		return nil, usage(err)
 	}
-	snap, err := db.Snapshot(ctx, p.Settings.Project)
+	rev, err := db.Revision(ctx, p.Settings.Project)
 	if err != nil {
 		return nil, err
 	}
-	return snap.ServiceVersion(ref)
+	return rev.ServiceVersion(ref)
 }
 
 // AliasModel lets an alias stand for a version of a model and returns the version that it stood for before, if any.
@@ -138,12 +138,12 @@ func (p *Project) Unpin(ctx context.Context, ref fstore.ModelRef) (idle []fstore
 	if err != nil {
 		return nil, err
 	}
-	snap, err := db.Snapshot(ctx, p.Settings.Project)
+	rev, err := db.Revision(ctx, p.Settings.Project)
 	if err != nil {
 		return nil, err
 	}
 	live := map[fstore.ViewRef]bool{}
-	for _, v := range snap.Live() {
+	for _, v := range rev.Live() {
 		live[v.Ref] = true
 	}
 	idle = []fstore.ViewRef{}
@@ -170,43 +170,43 @@ func usedViews(m *registry.ModelVersion) []fstore.ViewRef {
 
 // Models returns every pinned version of every model.
 func (p *Project) Models(ctx context.Context) ([]*Model, error) {
-	snap, err := p.Snapshot(ctx)
+	rev, err := p.Revision(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return p.models(ctx, snap, snap.Models())
+	return p.models(ctx, rev, rev.Models())
 }
 
 // Model returns a version of a model or, of a name alone, the only one or all of them.
 func (p *Project) Model(ctx context.Context, ref fstore.ModelRef) ([]*Model, error) {
-	snap, err := p.Snapshot(ctx)
+	rev, err := p.Revision(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var models []*registry.ModelVersion
-	for _, m := range snap.Models() {
+	for _, m := range rev.Models() {
 		if ref.Version == "" && m.Ref.Name == ref.Name {
 			models = append(models, m)
 		}
 	}
 	if len(models) == 0 {
-		m, err := snap.Model(ref)
+		m, err := rev.Model(ref)
 		if err != nil {
 			return nil, err
 		}
 		models = append(models, m)
 	}
-	return p.models(ctx, snap, models)
+	return p.models(ctx, rev, models)
 }
 
 // models looks up what the online store has for versions of models, in one round trip. A store that is away is a
 // warning: what is pinned is the registry's to say.
-func (p *Project) models(ctx context.Context, snap *registry.Snapshot, models []*registry.ModelVersion) ([]*Model, error) {
+func (p *Project) models(ctx context.Context, rev *registry.Revision, models []*registry.ModelVersion) ([]*Model, error) {
 	var refs []fstore.ViewRef
 	out := make([]*Model, len(models))
 	for i, m := range models {
 		out[i] = &Model{ModelVersion: m, Views: usedViews(m)}
-		if list, err := snap.ModelFeatures(m.Ref); err == nil {
+		if list, err := rev.ModelFeatures(m.Ref); err == nil {
 			out[i].Interface = list.Describe()
 		}
 		refs = append(refs, out[i].Views...)
@@ -223,7 +223,7 @@ func (p *Project) models(ctx context.Context, snap *registry.Snapshot, models []
 		ready := true
 		for _, ref := range m.Views {
 			v := ModelView{View: ref}
-			if pointer := pointers[ref]; pointer.Serves(snap.View(ref)) {
+			if pointer := pointers[ref]; pointer.Serves(rev.View(ref)) {
 				v.At = pointer.Published
 			}
 			ready = ready && !v.At.IsZero()

@@ -50,7 +50,7 @@ func (p *Project) estimate(ctx context.Context, db *registry.Store, plan *regist
 	if len(plan.Materialize) == 0 {
 		return
 	}
-	snap, err := db.Snapshot(ctx, p.Settings.Project)
+	rev, err := db.Revision(ctx, p.Settings.Project)
 	if err != nil {
 		return
 	}
@@ -60,7 +60,7 @@ func (p *Project) estimate(ctx context.Context, db *registry.Store, plan *regist
 	}
 	for _, ref := range plan.Materialize {
 		c := registry.Cost{View: ref}
-		for _, v := range snap.Versions(ref.Name) { // the newest that is published
+		for _, v := range rev.Versions(ref.Name) { // the newest that is published
 			if rows, bytes, ok := p.holding(ctx, store, v); ok {
 				c.Rows, c.Bytes, c.From = &rows, bytes, &v.Ref
 				break

@@ -231,15 +231,15 @@ func usage(err error) error {
 // stateDir is where runs of this project keep what they remember.
 func (p *Project) stateDir() string { return filepath.Join(p.Settings.State, p.Settings.Project) }
 
-// Snapshot reads the registry as it is now. ErrNotReady: there is no registry yet. A project to which nothing was applied
-// has revision 0.
-func (p *Project) Snapshot(ctx context.Context) (*registry.Snapshot, error) {
+// Revision reads the registry as it is now. The error is ErrNotReady if there is no registry yet. A project to which
+// nothing was applied has revision 0.
+func (p *Project) Revision(ctx context.Context) (*registry.Revision, error) {
 	db, err := p.registry(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
-	return db.Snapshot(ctx, p.Settings.Project)
+	return db.Revision(ctx, p.Settings.Project)
 }
 
 // ShortPath writes a path relative to the working directory, if it is beneath it.

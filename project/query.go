@@ -34,16 +34,16 @@ func (p *Project) Query(ctx context.Context, r QueryRequest) (*offline.QueryResu
 	if err != nil {
 		return nil, err
 	}
-	snap, err := p.Snapshot(ctx)
+	rev, err := p.Revision(ctx)
 	if err != nil {
 		return nil, err
 	}
 	req := offline.QueryRequest{Limit: r.Limit, Where: r.Where, At: r.At}
 	if r.SQL != "" {
 		req.SQL.SQL = r.SQL
-		req.SQL.Sources, req.SQL.Views, err = snap.QueryInputs(ctx, engine, registry.QueryText{Name: "the query", SQL: r.SQL})
+		req.SQL.Sources, req.SQL.Views, err = rev.QueryInputs(ctx, engine, registry.QueryText{Name: "the query", SQL: r.SQL})
 	} else {
-		err = relation(snap, r.Name, &req)
+		err = relation(rev, r.Name, &req)
 	}
 	if err != nil {
 		return nil, err
@@ -59,18 +59,18 @@ func (p *Project) Query(ctx context.Context, r QueryRequest) (*offline.QueryResu
 }
 
 // relation finds a view or a source in head.
-func relation(snap *registry.Snapshot, name string, req *offline.QueryRequest) error {
+func relation(rev *registry.Revision, name string, req *offline.QueryRequest) error {
 	var known []string
-	for _, src := range snap.Sources() {
+	for _, src := range rev.Sources() {
 		if src.Name == name {
 			req.Source = &src
 			return nil
 		}
 		known = append(known, src.Name)
 	}
-	for _, v := range snap.Views() {
+	for _, v := range rev.Views() {
 		if v.Ref.Name == name {
-			req.View = snap.View(v.Ref)
+			req.View = rev.View(v.Ref)
 			return nil
 		}
 		known = append(known, v.Ref.Name)

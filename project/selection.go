@@ -15,22 +15,22 @@ type Selection struct {
 }
 
 // inHead resolves the selection to the versions in head.
-func (s Selection) inHead(snap *registry.Snapshot) (*fstore.FeatureList, error) {
+func (s Selection) inHead(rev *registry.Revision) (*fstore.FeatureList, error) {
 	if s.Service != "" {
-		return snap.HeadService(s.Service)
+		return rev.HeadService(s.Service)
 	}
-	return snap.HeadFeatures(s.Features)
+	return rev.HeadFeatures(s.Features)
 }
 
 // serving resolves the selection to the versions that serve.
-func (s Selection) serving(snap *registry.Snapshot) (*fstore.FeatureList, error) {
+func (s Selection) serving(rev *registry.Revision) (*fstore.FeatureList, error) {
 	switch {
 	case s.Service != "":
-		return snap.ServingService(s.Service)
+		return rev.ServingService(s.Service)
 	case s.Model.Name != "":
-		return snap.ModelFeatures(s.Model)
+		return rev.ModelFeatures(s.Model)
 	}
-	return snap.ServingFeatures(s.Features)
+	return rev.ServingFeatures(s.Features)
 }
 
 // Serving resolves a selection to the versions that serve. It also returns the key columns that any request may carry.
@@ -38,10 +38,10 @@ func (p *Project) Serving(ctx context.Context, s Selection) (list *fstore.Featur
 	if err := oneOf("a service, a model or a list of features", s.Service != "", s.Model.Name != "", len(s.Features) > 0); err != nil {
 		return nil, nil, err
 	}
-	snap, err := p.Snapshot(ctx)
+	rev, err := p.Revision(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	list, err = s.serving(snap)
-	return list, snap.KeyColumns(), err
+	list, err = s.serving(rev)
+	return list, rev.KeyColumns(), err
 }

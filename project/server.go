@@ -118,11 +118,11 @@ func (p *Project) followed(ctx context.Context) (*registry.Follower, error) {
 	if err != nil {
 		return nil, err
 	}
-	revision, err := db.Revision(ctx, p.Settings.Project)
+	rev, err := db.Revision(ctx, p.Settings.Project)
 	if err := errors.Join(err, db.Close()); err != nil {
 		return nil, err
 	}
-	if revision == 0 {
+	if rev.Number == 0 {
 		return nil, p.Settings.nothingApplied()
 	}
 	return watchRegistry(p.Settings.Registry, p.Settings.Project)
@@ -137,26 +137,26 @@ func (c catalog) Revision(ctx context.Context) (server.Revision, error) {
 }
 
 func (c catalog) Load(ctx context.Context) (server.Names, error) {
-	snap, err := c.registry.Snapshot(ctx)
+	rev, err := c.registry.Revision(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return names{snap}, nil
+	return names{rev}, nil
 }
 
 // names are those of a snapshot, as a server asks for them: whatever serves.
-type names struct{ snap *registry.Snapshot }
+type names struct{ rev *registry.Revision }
 
-func (n names) Service(name string) (*fstore.FeatureList, error) { return n.snap.ServingService(name) }
+func (n names) Service(name string) (*fstore.FeatureList, error) { return n.rev.ServingService(name) }
 
 func (n names) Model(ref fstore.ModelRef) (*fstore.FeatureList, error) {
-	return n.snap.ModelFeatures(ref)
+	return n.rev.ModelFeatures(ref)
 }
 
 func (n names) Features(refs []string) (*fstore.FeatureList, error) {
-	return n.snap.ServingFeatures(refs)
+	return n.rev.ServingFeatures(refs)
 }
 
-func (n names) KeyColumns() map[string]bool { return n.snap.KeyColumns() }
+func (n names) KeyColumns() map[string]bool { return n.rev.KeyColumns() }
 
-func (n names) Live() []*fstore.ViewVersion { return n.snap.Live() }
+func (n names) Live() []*fstore.ViewVersion { return n.rev.Live() }

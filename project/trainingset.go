@@ -87,7 +87,7 @@ func checkOut(out string) error {
 type creation struct {
 	p      *Project
 	db     *registry.Store
-	snap   *registry.Snapshot
+	rev    *registry.Revision
 	r      TrainingSetRequest
 	engine *offline.Engine
 	req    offline.TrainingRequest
@@ -95,7 +95,7 @@ type creation struct {
 
 func (c *creation) create(ctx context.Context) (_ *TrainingSet, err error) {
 	p := c.p
-	if c.snap, err = c.db.Snapshot(ctx, p.Settings.Project); err != nil {
+	if c.rev, err = c.db.Revision(ctx, p.Settings.Project); err != nil {
 		return nil, err
 	}
 	c.req = offline.TrainingRequest{
@@ -109,7 +109,7 @@ func (c *creation) create(ctx context.Context) (_ *TrainingSet, err error) {
 	if c.req.Timestamp == "" {
 		c.req.Timestamp = offline.DefaultTimestamp
 	}
-	if c.req.List, err = c.r.Selection.inHead(c.snap); err != nil {
+	if c.req.List, err = c.r.Selection.inHead(c.rev); err != nil {
 		return nil, err
 	}
 	if err := p.settle(ctx, c.db, filepath.Dir(c.r.Out)); err != nil {
@@ -127,7 +127,7 @@ func (c *creation) create(ctx context.Context) (_ *TrainingSet, err error) {
 	if err := c.inputs(ctx); err != nil {
 		return nil, err
 	}
-	if c.req.Registry, err = lockRegistry(ctx, c.db, c.snap); err != nil {
+	if c.req.Registry, err = lockRegistry(ctx, c.db, c.rev); err != nil {
 		return nil, err
 	}
 	if c.r.Snapshot {
@@ -175,7 +175,7 @@ func (c *creation) inputs(ctx context.Context) (err error) {
 	if c.r.LabelsSQL != "" {
 		c.req.Labels.SQL = c.r.LabelsSQL
 		query := registry.QueryText{Name: "the query for labels", SQL: c.r.LabelsSQL}
-		c.req.Labels.Sources, c.req.Labels.Views, err = c.snap.QueryInputs(ctx, c.engine, query)
+		c.req.Labels.Sources, c.req.Labels.Views, err = c.rev.QueryInputs(ctx, c.engine, query)
 	}
 	return err
 }
@@ -248,14 +248,14 @@ func (c *creation) nameIsFree(ctx context.Context) error {
 }
 
 // lockRegistry says which state of the registry gives the definitions.
-func lockRegistry(ctx context.Context, db *registry.Store, snap *registry.Snapshot) (lock.Registry, error) {
-	r := lock.Registry{Project: snap.Project, Revision: snap.Revision}
-	commits, err := db.Commits(ctx, snap.Project)
+func lockRegistry(ctx context.Context, db *registry.Store, rev *registry.Revision) (lock.Registry, error) {
+	r := lock.Registry{Project: rev.Project, Revision: rev.Number}
+	commits, err := db.Commits(ctx, rev.Project)
 	if err != nil {
 		return r, err
 	}
 	for _, c := range commits { // the newest first
-		if c.Revision <= snap.Revision {
+		if c.Revision <= rev.Number {
 			r.Commit, r.GitRevision, r.Dirty = c.ID, c.GitRevision, c.Dirty
 			break
 		}

@@ -27,12 +27,12 @@ func (p *Project) Verify(ctx context.Context, r VerifyRequest) ([]verify.View, e
 			return nil, err
 		}
 	}
-	snap, err := p.Snapshot(ctx)
+	rev, err := p.Revision(ctx)
 	if err != nil {
 		return nil, err
 	}
 	o := verify.Options{Sample: r.Sample, TempDir: p.Settings.TempDir, Progress: r.Progress}
-	if o.Views, err = r.views(snap); err != nil {
+	if o.Views, err = r.views(rev); err != nil {
 		return nil, err
 	}
 	store, err := p.openedStore()
@@ -48,11 +48,11 @@ func (p *Project) Verify(ctx context.Context, r VerifyRequest) ([]verify.View, e
 }
 
 // views returns the view versions to verify.
-func (r *VerifyRequest) views(snap *registry.Snapshot) ([]*fstore.ViewVersion, error) {
+func (r *VerifyRequest) views(rev *registry.Revision) ([]*fstore.ViewVersion, error) {
 	if r.Service == "" && r.Model.Name == "" {
-		return viewsNamed(snap, r.Views)
+		return viewsNamed(rev, r.Views)
 	}
-	list, err := Selection{Service: r.Service, Model: r.Model}.serving(snap)
+	list, err := Selection{Service: r.Service, Model: r.Model}.serving(rev)
 	if err != nil {
 		return nil, err
 	}

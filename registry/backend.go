@@ -47,17 +47,6 @@ func New(b Backend) *Store { return &Store{b} }
 // Close closes the backend.
 func (r *Store) Close() error { return r.backend.Close() }
 
-// Revision returns the revision of a project: 0 before its first apply. It rises with every apply, promotion and
-// change of a model.
-func (r *Store) Revision(ctx context.Context, project string) (int64, error) {
-	var p record.Project
-	err := r.backend.Read(ctx, project, func(tx record.Tx) error {
-		_, err := tx.Get(ctx, &p)
-		return err
-	})
-	return p.Revision, wrap("read registry", err)
-}
-
 // recordOf is a pointer to a struct that is a record.
 type recordOf[T any] interface {
 	*T

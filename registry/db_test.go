@@ -91,7 +91,7 @@ change churn 2→1 earlier +uses.customer_orders
 
 	// A number that was used is not used again.
 	apply(t, db, shop(t, "ttl: 90d", "ttl: 31d"))
-	if v := snapshot(t, db).View(ref("customer_orders", 0)); v.Ref.Version != 3 || v.View.TTL.String() != "31d" {
+	if v := revision(t, db).View(ref("customer_orders", 0)); v.Ref.Version != 3 || v.View.TTL.String() != "31d" {
 		t.Errorf("head is %s with ttl %s", v.Ref, v.View.TTL)
 	}
 	commits, err := db.Commits(context.Background(), "shop")
@@ -120,16 +120,16 @@ func TestTwoAppliesOfOnePlan(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if done != 1 || snapshot(t, db).Revision != 1 {
-		t.Errorf("%d applies, revision %d; want one", done, snapshot(t, db).Revision)
+	if done != 1 || revision(t, db).Number != 1 {
+		t.Errorf("%d applies, revision %d; want one", done, revision(t, db).Number)
 	}
 }
 
 func TestProjectsAreApart(t *testing.T) {
 	db := open(t)
 	apply(t, db, shop(t))
-	other, err := db.Snapshot(context.Background(), "other")
-	if err != nil || other.Revision != 0 || len(other.Views()) != 0 || len(other.Live()) != 0 {
+	other, err := db.Revision(context.Background(), "other")
+	if err != nil || other.Number != 0 || len(other.Views()) != 0 || len(other.Live()) != 0 {
 		t.Errorf("%+v, %v", other, err)
 	}
 }

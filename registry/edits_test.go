@@ -83,7 +83,7 @@ func TestSourceViewEdits(t *testing.T) {
 			db := open(t)
 			apply(t, db, shop(t))
 			apply(t, db, shop(t, c.edits...))
-			if got := snapshot(t, db).View(ref("airport_weather", 0)).Ref.Version; got != c.want {
+			if got := revision(t, db).View(ref("airport_weather", 0)).Ref.Version; got != c.want {
 				t.Errorf("airport_weather@%d, want %d", got, c.want)
 			}
 		})

@@ -181,11 +181,11 @@ func edited(t *testing.T, c edit) *definition.Definitions {
 func versions(t *testing.T, db *registry.Store) map[string]int {
 	t.Helper()
 	out := map[string]int{}
-	snap := snapshot(t, db)
-	for _, v := range snap.Views() {
+	rev := revision(t, db)
+	for _, v := range rev.Views() {
 		out[v.Ref.Name] = v.Ref.Version
 	}
-	for _, s := range snap.Services() {
+	for _, s := range rev.Services() {
 		out[s.Ref.Name] = s.Ref.Version
 	}
 	return out

@@ -27,7 +27,7 @@ type Follower struct {
 // Follow returns a Follower of the project that a Watcher watches.
 func Follow(w Watcher, project string) *Follower { return &Follower{w, project} }
 
-// Snapshot reads the project as it is now.
-func (f *Follower) Snapshot(ctx context.Context) (*Snapshot, error) {
-	return readSnapshot(ctx, f.project, f.Read)
+// Revision reads the project as it is now.
+func (f *Follower) Revision(ctx context.Context) (*Revision, error) {
+	return readRevision(ctx, f.project, f.Read)
 }

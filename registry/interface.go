@@ -181,8 +181,8 @@ func forgottenKeys(before, after *state) []string {
 // KeyColumns returns the names of the key columns that any request may carry: those that a live version of a view, a
 // head or serving version of a service, or a pin needs. A caller can so send a new key before it is needed, and go on
 // sending one for as long as anything needs it.
-func (s *Snapshot) KeyColumns() map[string]bool {
-	return s.state.keyColumns(s.state.head, s.state.serving)
+func (rev *Revision) KeyColumns() map[string]bool {
+	return rev.state.keyColumns(rev.state.head, rev.state.serving)
 }
 
 // keyColumns returns the key columns that these versions and the pins need.

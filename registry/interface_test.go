@@ -21,7 +21,7 @@ func served(t *testing.T) *registry.Store {
 
 func promoteAll(t *testing.T, db *registry.Store) {
 	t.Helper()
-	s, err := db.Snapshot(context.Background(), "shop")
+	s, err := db.Revision(context.Background(), "shop")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestACallIsBrokenOnce(t *testing.T) {
 func TestKeyColumnsThatRequestsMayCarry(t *testing.T) {
 	db := served(t)
 	apply(t, db, shop(t, "keys: {airport: destination}, prefix: destination_}", "keys: {airport: via}, prefix: destination_}"))
-	s, err := db.Snapshot(context.Background(), "shop")
+	s, err := db.Revision(context.Background(), "shop")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,14 +124,14 @@ func TestKeyColumnsThatRequestsMayCarry(t *testing.T) {
 		}
 	}
 	promoteAll(t, db)
-	if s, err = db.Snapshot(context.Background(), "shop"); err != nil || s.KeyColumns()["destination"] {
+	if s, err = db.Revision(context.Background(), "shop"); err != nil || s.KeyColumns()["destination"] {
 		t.Errorf("destination is still known, and nothing needs it (%v)", err)
 	}
 }
 
 // A list of features that has an output named like a key is refused, as a service is.
 func TestAnOutputIsNotNamedLikeAKey(t *testing.T) {
-	s, err := served(t).Snapshot(context.Background(), "shop")
+	s, err := served(t).Revision(context.Background(), "shop")
 	if err != nil {
 		t.Fatal(err)
 	}

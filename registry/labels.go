@@ -30,7 +30,7 @@ func (t QueryText) refused(f sqlgate.Finding) error {
 // QueryInputs returns what a query reads: the sources, those behind views included, in name order, and the views, each
 // behind those it reads, all as head has them. The gate holds for it as for a view's SQL, or its rows could not be made
 // again. The errors are ErrInvalid, with the place in the query.
-func (s *Snapshot) QueryInputs(ctx context.Context, engine definition.Engine, text QueryText) ([]fstore.Source, []fstore.View, error) {
+func (rev *Revision) QueryInputs(ctx context.Context, engine definition.Engine, text QueryText) ([]fstore.Source, []fstore.View, error) {
 	sql := text.SQL
 	gate := sqlgate.New(engine)
 	tree, err := gate.Parse(ctx, sql)
@@ -44,20 +44,20 @@ func (s *Snapshot) QueryInputs(ctx context.Context, engine definition.Engine, te
 	if len(q.Refused) > 0 {
 		return nil, nil, text.refused(q.Refused[0])
 	}
-	if err := s.judgeQuery(ctx, engine, text, q); err != nil {
+	if err := rev.judgeQuery(ctx, engine, text, q); err != nil {
 		return nil, nil, err
 	}
 	sources, views := map[string]fstore.Source{}, []fstore.View{}
 	for _, t := range q.Tables {
 		name := strings.ToLower(t.Name)
-		if src, ok := s.state.sources[name]; ok {
+		if src, ok := rev.state.sources[name]; ok {
 			sources[name] = src
 			continue
 		}
-		v := s.state.headViews[name]
+		v := rev.state.headViews[name]
 		if v == nil {
 			return nil, nil, text.errorAt(t.Offset, "unknown source or view %q", t.Name).
-				WithHint("%s", fstore.DidYouMean(name, append(sortedKeys(s.state.sources), sortedKeys(s.state.headViews)...)))
+				WithHint("%s", fstore.DidYouMean(name, append(sortedKeys(rev.state.sources), sortedKeys(rev.state.headViews)...)))
 		}
 		for _, src := range v.Sources {
 			sources[src.Name] = src
@@ -73,15 +73,15 @@ func (s *Snapshot) QueryInputs(ctx context.Context, engine definition.Engine, te
 
 // judgeQuery judges the plan of a query. Where a name or a file is missing there is no plan, and the error
 // is found by whoever reads it.
-func (s *Snapshot) judgeQuery(ctx context.Context, engine definition.Engine, text QueryText, q *sqlgate.Query) error {
+func (rev *Revision) judgeQuery(ctx context.Context, engine definition.Engine, text QueryText, q *sqlgate.Query) error {
 	var inputs []fstore.Relation
 	seen := map[string]bool{}
 	for _, t := range q.Tables {
 		name := strings.ToLower(t.Name)
 		in := fstore.Relation{Name: name}
-		if src, ok := s.state.sources[name]; ok {
+		if src, ok := rev.state.sources[name]; ok {
 			in.Columns, _ = engine.SourceColumns(ctx, &src)
-		} else if v := s.state.headViews[name]; v != nil {
+		} else if v := rev.state.headViews[name]; v != nil {
 			in.Columns = definition.Columns(&v.View)
 		}
 		if len(in.Columns) == 0 {

@@ -21,7 +21,7 @@ func model(version string) fstore.ModelRef { return fstore.ModelRef{Name: "fraud
 // pin pins what head's churn is.
 func pin(t *testing.T, db *registry.Store, version string, now time.Time) (registry.Pinned, error) {
 	t.Helper()
-	list, err := snapshot(t, db).HeadService("churn")
+	list, err := revision(t, db).HeadService("churn")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func pin(t *testing.T, db *registry.Store, version string, now time.Time) (regis
 	return pinned, err
 }
 
-func liveRefs(s *registry.Snapshot) string {
+func liveRefs(s *registry.Revision) string {
 	var out []string
 	for _, v := range s.Live() {
 		out = append(out, v.Ref.String())
@@ -40,7 +40,7 @@ func liveRefs(s *registry.Snapshot) string {
 func TestAModelIsAnsweredFromWhatWasPinned(t *testing.T) {
 	db, ctx := open(t), context.Background()
 	apply(t, db, shop(t))
-	before := snapshot(t, db)
+	before := revision(t, db)
 	want, err := before.HeadService("churn")
 	if err != nil {
 		t.Fatal(err)
@@ -48,11 +48,11 @@ func TestAModelIsAnsweredFromWhatWasPinned(t *testing.T) {
 	if is, err := pin(t, db, "1", epoch); is != registry.NewPin || err != nil {
 		t.Fatal(is, err)
 	}
-	if s := snapshot(t, db); s.Revision != before.Revision+1 {
+	if s := revision(t, db); s.Number != before.Number+1 {
 		t.Error("a pin does not raise the revision, so servers miss it")
 	}
 	apply(t, db, shop(t, "ttl: 90d", "ttl: 30d"))
-	got, err := snapshot(t, db).ModelFeatures(model("1"))
+	got, err := revision(t, db).ModelFeatures(model("1"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,19 +63,19 @@ func TestAModelIsAnsweredFromWhatWasPinned(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("head has moved on, and the model with it:\n%s", d)
 	}
-	if live := liveRefs(snapshot(t, db)); !strings.Contains(live, "customer_orders@1 customer_orders@2") {
+	if live := liveRefs(revision(t, db)); !strings.Contains(live, "customer_orders@1 customer_orders@2") {
 		t.Error("live:", live)
 	}
 
 	// Views that leave head altogether stay the model's.
 	apply(t, db, shop(t, "ttl: 90d", "ttl: 30d", "kind: feature_service\nname: churn", "kind: feature_service\nname: another"))
-	if _, err := snapshot(t, db).ModelFeatures(model("1")); err != nil {
+	if _, err := revision(t, db).ModelFeatures(model("1")); err != nil {
 		t.Error(err)
 	}
 	if _, err := db.UnpinModel(ctx, "shop", model("1"), epoch); err != nil {
 		t.Fatal(err)
 	}
-	if live := liveRefs(snapshot(t, db)); strings.Contains(live, "customer_orders@1") {
+	if live := liveRefs(revision(t, db)); strings.Contains(live, "customer_orders@1") {
 		t.Error("unpinned, yet live:", live)
 	}
 }
@@ -86,14 +86,14 @@ func TestPinningAgain(t *testing.T) {
 	if _, err := pin(t, db, "1", epoch); err != nil {
 		t.Fatal(err)
 	}
-	revision := snapshot(t, db).Revision
-	if is, err := pin(t, db, "1", epoch.Add(time.Hour)); is != registry.SamePin || err != nil || snapshot(t, db).Revision != revision {
+	number := revision(t, db).Number
+	if is, err := pin(t, db, "1", epoch.Add(time.Hour)); is != registry.SamePin || err != nil || revision(t, db).Number != number {
 		t.Error("the same again is not nothing:", is, err)
 	}
 	apply(t, db, shop(t, "ttl: 90d", "ttl: 30d"))
 	_, err := pin(t, db, "1", epoch)
 	isConflict(t, err, "pinned to other features")
-	if m, err := snapshot(t, db).Model(model("1")); err != nil || m.Uses[0].View.Version != 1 || !m.Pinned.Equal(epoch) {
+	if m, err := revision(t, db).Model(model("1")); err != nil || m.Uses[0].View.Version != 1 || !m.Pinned.Equal(epoch) {
 		t.Error("the refused pin changed something:", m, err)
 	}
 	if _, err := pin(t, db, "2", epoch); err != nil {
@@ -113,7 +113,7 @@ func isConflict(t *testing.T, err error, part string) {
 func TestPinningATrainingSet(t *testing.T) {
 	db, ctx := open(t), context.Background()
 	apply(t, db, shop(t))
-	list, err := snapshot(t, db).HeadFeatures([]string{"customer_orders.*"})
+	list, err := revision(t, db).HeadFeatures([]string{"customer_orders.*"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func TestAliases(t *testing.T) {
 	}
 	_, err = db.AliasModel(ctx, "shop", "fraud", "challenger", "10", epoch)
 	isConflict(t, err, "fraud has a version challenger")
-	s := snapshot(t, db)
+	s := revision(t, db)
 	if list, err := s.ModelFeatures(model("champion")); err != nil || list.Model != model("10") {
 		t.Error("the answer names the version:", list, err)
 	}
@@ -202,7 +202,7 @@ func TestAliases(t *testing.T) {
 		t.Error(err)
 	}
 	for name, ref := range map[string]fstore.ModelRef{`did you mean "fraud"`: {Name: "froud", Version: "9"}, "no version \"99\"": model("99")} {
-		if _, err := snapshot(t, db).ModelFeatures(ref); !errors.Is(err, fstore.ErrNotFound) || !strings.Contains(strings.ToLower(err.Error()), strings.ToLower(name)) {
+		if _, err := revision(t, db).ModelFeatures(ref); !errors.Is(err, fstore.ErrNotFound) || !strings.Contains(strings.ToLower(err.Error()), strings.ToLower(name)) {
 			t.Errorf("%v, want %s", err, name)
 		}
 	}
@@ -221,7 +221,7 @@ func TestThePlanTellsOfModels(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	if kept := plan(t, db, changed).Kept; !slices.ContainsFunc(kept, func(k registry.Kept) bool {
+	if kept := plan(t, db, changed).Retained; !slices.ContainsFunc(kept, func(k registry.RetainedVersion) bool {
 		return k.Ref == ref("customer_orders", 1) && slices.Contains(k.Why, "model fraud@1")
 	}) {
 		t.Error(kept)
@@ -284,7 +284,7 @@ func TestAViewThatComesOnlineIsLive(t *testing.T) {
 	db := open(t)
 	apply(t, db, shop(t, "online: true", "online: false", "  - world.population\n", ""))
 	apply(t, db, shop(t, "  - world.population\n", ""))
-	for _, v := range snapshot(t, db).Live() {
+	for _, v := range revision(t, db).Live() {
 		if v.Ref.Name == "world" {
 			if v.View.Offline {
 				t.Error("materialize would refuse it")

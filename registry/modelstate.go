@@ -141,25 +141,25 @@ func readModel(ctx context.Context, tx record.Tx, r *record.Model) (*ModelVersio
 }
 
 // Models returns the pinned versions of models, by name and version.
-func (s *Snapshot) Models() []*ModelVersion {
-	out := make([]*ModelVersion, 0, len(s.state.models))
-	for _, ref := range slices.SortedFunc(maps.Keys(s.state.models), compareModels) {
-		out = append(out, s.state.models[ref])
+func (rev *Revision) Models() []*ModelVersion {
+	out := make([]*ModelVersion, 0, len(rev.state.models))
+	for _, ref := range slices.SortedFunc(maps.Keys(rev.state.models), compareModels) {
+		out = append(out, rev.state.models[ref])
 	}
 	return out
 }
 
 // Model returns a version of a model, by its version or an alias. The error is ErrNotFound.
-func (s *Snapshot) Model(ref fstore.ModelRef) (*ModelVersion, error) {
-	return s.state.model(ref, ByVersionOrAlias)
+func (rev *Revision) Model(ref fstore.ModelRef) (*ModelVersion, error) {
+	return rev.state.model(ref, ByVersionOrAlias)
 }
 
 // ModelFeatures resolves a version of a model, or an alias, to what is pinned to it, whatever head and serving are.
 // The error is ErrNotFound.
-func (s *Snapshot) ModelFeatures(ref fstore.ModelRef) (*fstore.FeatureList, error) {
-	m, err := s.Model(ref)
+func (rev *Revision) ModelFeatures(ref fstore.ModelRef) (*fstore.FeatureList, error) {
+	m, err := rev.Model(ref)
 	if err != nil {
 		return nil, err
 	}
-	return &fstore.FeatureList{Model: m.Ref, Uses: s.uses(m.Uses), Outputs: m.Outputs}, nil
+	return &fstore.FeatureList{Model: m.Ref, Uses: rev.uses(m.Uses), Outputs: m.Outputs}, nil
 }

@@ -27,7 +27,7 @@ func TestRowidIsNoColumn(t *testing.T) {
 func TestAQueryForLabelsReadsNoClock(t *testing.T) {
 	db := open(t)
 	apply(t, db, shop(t))
-	s := snapshot(t, db)
+	s := revision(t, db)
 	for sql, want := range map[string]string{
 		"select customer_id, current_timestamp as t from lines":       "reads the clock",
 		"select customer_id, current_date as current_date from lines": "reads the clock",
@@ -47,7 +47,7 @@ func TestAQueryForLabelsReadsNoClock(t *testing.T) {
 func TestNamesThatAreNotDeclared(t *testing.T) {
 	db := open(t)
 	apply(t, db, shop(t))
-	s, e := snapshot(t, db), newEngine(t)
+	s, e := revision(t, db), newEngine(t)
 	for _, c := range []struct{ kind, sql, want string }{
 		// The scope of a recursive CTE: in its first half its name means what it means outside.
 		{"scope", `with recursive "/p/secret.csv" as (select * from "/p/secret.csv" union all select * from "/p/secret.csv") from "/p/secret.csv", lines`, `"/p/secret.csv" is a path, not a name for a relation`},

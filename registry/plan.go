@@ -28,7 +28,7 @@ type Plan struct {
 	Changes  []Change `json:"changes"` // entities, sources, views, services; each by name
 
 	Materialize []fstore.ViewRef     `json:"materialize,omitempty"` // view versions that become live
-	Kept        []Kept               `json:"kept,omitempty"`        // older versions that stay live, and why
+	Retained    []RetainedVersion    `json:"kept,omitempty"`        // older versions that stay live, and why
 	Models      []ModelImpact        `json:"models,omitempty"`      // what it means for every pinned model
 	Services    []ServiceImpact      `json:"services,omitempty"`    // what it means for callers of serving services
 	Forgotten   []string             `json:"forgotten,omitempty"`   // key columns that requests may carry now and, once this serves, may not
@@ -64,8 +64,8 @@ const (
 	EarlierVersion Versioning = "earlier" // head moves back to a version it had before
 )
 
-// Kept is a version that stays live although head has another.
-type Kept struct {
+// RetainedVersion is a version that stays live although head has another.
+type RetainedVersion struct {
 	Ref fstore.ViewRef `json:"ref"`
 	Why []string       `json:"why"`
 }
@@ -128,7 +128,7 @@ func diff(ctx context.Context, project string, before *state, d *definition.Defi
 		if ref.Version != after.head[KindView][ref.Name] {
 			why := live[ref]
 			slices.Sort(why)
-			p.Kept = append(p.Kept, Kept{ref, why})
+			p.Retained = append(p.Retained, RetainedVersion{ref, why})
 		}
 	}
 	p.Models = impacts(before, after)

@@ -10,47 +10,47 @@ import (
 
 // HeadFeatures resolves features by name for training: view.feature, view.*, view.feature=output and
 // view@2.feature; without a version, head's. The error is ErrInvalid or ErrNotFound.
-func (s *Snapshot) HeadFeatures(refs []string) (*fstore.FeatureList, error) {
-	return s.features(refs, func(name string) (*fstore.ViewVersion, error) {
-		head := s.state.headViews[name]
+func (rev *Revision) HeadFeatures(refs []string) (*fstore.FeatureList, error) {
+	return rev.features(refs, func(name string) (*fstore.ViewVersion, error) {
+		head := rev.state.headViews[name]
 		if head == nil {
-			return nil, s.noView(name)
+			return nil, rev.noView(name)
 		}
-		return s.state.views[head.Ref], nil
+		return rev.state.views[head.Ref], nil
 	})
 }
 
 // ServingFeatures resolves features for requests: without a version, the one that serves. The error is ErrNotFound
 // for what head does not have, and ErrNotReady for what head has and the serving version does not have yet.
-func (s *Snapshot) ServingFeatures(refs []string) (*fstore.FeatureList, error) {
-	return s.features(refs, func(name string) (*fstore.ViewVersion, error) {
-		head := s.state.headViews[name]
-		switch version := s.state.serving[KindView][name]; {
+func (rev *Revision) ServingFeatures(refs []string) (*fstore.FeatureList, error) {
+	return rev.features(refs, func(name string) (*fstore.ViewVersion, error) {
+		head := rev.state.headViews[name]
+		switch version := rev.state.serving[KindView][name]; {
 		case head == nil:
-			return nil, s.noView(name)
+			return nil, rev.noView(name)
 		case head.View.Offline:
 			return nil, fstore.Errorf(fstore.ErrInvalid, "feature_view %s has online: false", name).WithHint("it is for other views to read")
 		case version == 0:
 			return nil, fstore.Errorf(fstore.ErrNotReady, "feature_view %s is not served yet", name).WithHint("run fstore materialize %s", name)
 		default:
-			return s.state.views[fstore.ViewRef{Name: name, Version: version}], nil
+			return rev.state.views[fstore.ViewRef{Name: name, Version: version}], nil
 		}
 	})
 }
 
-func (s *Snapshot) noView(name string) error {
+func (rev *Revision) noView(name string) error {
 	return fstore.Errorf(fstore.ErrNotFound, "there is no feature_view %q", name).
-		WithHint("%s", orElse(fstore.DidYouMean(name, sortedKeys(s.state.headViews)), "run fstore apply"))
+		WithHint("%s", orElse(fstore.DidYouMean(name, sortedKeys(rev.state.headViews)), "run fstore apply"))
 }
 
-func (s *Snapshot) features(refs []string, current func(string) (*fstore.ViewVersion, error)) (*fstore.FeatureList, error) {
+func (rev *Revision) features(refs []string, current func(string) (*fstore.ViewVersion, error)) (*fstore.FeatureList, error) {
 	if len(refs) == 0 {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "no features are named").WithHint("view.feature, view.* or view@2.feature")
 	}
 	list := &fstore.FeatureList{}
 	names := map[string]string{}
 	for _, ref := range refs {
-		v, features, as, err := s.feature(ref, current)
+		v, features, as, err := rev.feature(ref, current)
 		if err != nil {
 			return nil, err
 		}
@@ -82,24 +82,24 @@ func (s *Snapshot) features(refs []string, current func(string) (*fstore.ViewVer
 }
 
 // feature resolves one reference to a view version and the names of its features.
-func (s *Snapshot) feature(ref string, current func(string) (*fstore.ViewVersion, error)) (*fstore.ViewVersion, []string, string, error) {
+func (rev *Revision) feature(ref string, current func(string) (*fstore.ViewVersion, error)) (*fstore.ViewVersion, []string, string, error) {
 	parsed, feature, as, err := parseReference(ref)
 	if err != nil {
 		return nil, nil, "", err
 	}
 	var v *fstore.ViewVersion
 	if parsed.Version > 0 {
-		if v = s.state.views[parsed]; v == nil {
+		if v = rev.state.views[parsed]; v == nil {
 			return nil, nil, "", fstore.Errorf(fstore.ErrNotFound, "there is no feature_view %s", parsed).WithHint("run fstore show %s", parsed.Name)
 		}
 	} else if v, err = current(parsed.Name); err != nil {
 		return nil, nil, "", err
 	}
 	if feature == "*" {
-		return v, s.declared(v), "", nil
+		return v, rev.declared(v), "", nil
 	}
 	if v.View.Feature(feature) == nil {
-		return nil, nil, "", s.noFeature(v, feature)
+		return nil, nil, "", rev.noFeature(v, feature)
 	}
 	return v, []string{feature}, as, nil
 }
@@ -126,9 +126,9 @@ func parseReference(ref string) (view fstore.ViewRef, feature, as string, err er
 }
 
 // declared returns the names of a version's features in the order that head declares, where it is head's.
-func (s *Snapshot) declared(v *fstore.ViewVersion) []string {
+func (rev *Revision) declared(v *fstore.ViewVersion) []string {
 	features := v.View.Features
-	if head := s.state.headViews[v.Ref.Name]; head != nil && head.Ref == v.Ref {
+	if head := rev.state.headViews[v.Ref.Name]; head != nil && head.Ref == v.Ref {
 		features = head.View.Features
 	}
 	names := make([]string, len(features))
@@ -138,8 +138,8 @@ func (s *Snapshot) declared(v *fstore.ViewVersion) []string {
 	return names
 }
 
-func (s *Snapshot) noFeature(v *fstore.ViewVersion, feature string) error {
-	if head := s.state.headViews[v.Ref.Name]; head != nil && head.Ref != v.Ref && head.View.Feature(feature) != nil {
+func (rev *Revision) noFeature(v *fstore.ViewVersion, feature string) error {
+	if head := rev.state.headViews[v.Ref.Name]; head != nil && head.Ref != v.Ref && head.View.Feature(feature) != nil {
 		return fstore.Errorf(fstore.ErrNotReady, "%s.%s comes with %s, which is not served yet", v.Ref.Name, feature, head.Ref).
 			WithHint("run fstore materialize %s", v.Ref.Name)
 	}

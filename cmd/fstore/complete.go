@@ -10,8 +10,8 @@ import (
 
 // completeServices completes the names of services from the registry.
 func (a *app) completeServices(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return a.complete(cmd.Context(), func(snap *registry.Snapshot) (names []string) {
-		for _, s := range snap.Services() {
+	return a.complete(cmd.Context(), func(rev *registry.Revision) (names []string) {
+		for _, s := range rev.Services() {
 			names = append(names, s.Ref.Name+"\t"+s.Service.Description)
 		}
 		return names
@@ -20,8 +20,8 @@ func (a *app) completeServices(cmd *cobra.Command, _ []string, _ string) ([]stri
 
 // completeViews completes the names of views from the registry.
 func (a *app) completeViews(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return a.complete(cmd.Context(), func(snap *registry.Snapshot) (names []string) {
-		for _, v := range snap.Views() {
+	return a.complete(cmd.Context(), func(rev *registry.Revision) (names []string) {
+		for _, v := range rev.Views() {
 			names = append(names, v.Ref.Name+"\t"+v.View.Description)
 		}
 		return names
@@ -41,8 +41,8 @@ func (a *app) completeTrainingSets(cmd *cobra.Command, args []string, _ string) 
 
 // completeModels completes versions of models, and aliases, from the registry.
 func (a *app) completeModels(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return a.complete(cmd.Context(), func(snap *registry.Snapshot) (names []string) {
-		for _, m := range snap.Models() {
+	return a.complete(cmd.Context(), func(rev *registry.Revision) (names []string) {
+		for _, m := range rev.Models() {
 			if len(args) > 0 { // the version is a word of its own
 				if m.Ref.Name == args[0] {
 					names = append(names, m.Ref.Version+"\t"+m.Origin())
@@ -68,10 +68,10 @@ func (a *app) completeLocks(cmd *cobra.Command, args []string, prefix string) ([
 }
 
 // complete reads names; where there are none to read, nothing is completed.
-func (a *app) complete(ctx context.Context, names func(*registry.Snapshot) []string) ([]string, cobra.ShellCompDirective) {
+func (a *app) complete(ctx context.Context, names func(*registry.Revision) []string) ([]string, cobra.ShellCompDirective) {
 	var out []string
 	_ = a.withGraph(ctx, func(_ *project.Project, g project.Graph) error {
-		out = names(g.Snapshot)
+		out = names(g.Revision)
 		return nil
 	})
 	return out, cobra.ShellCompDirectiveNoFileComp

@@ -45,39 +45,39 @@ func (a *app) list(ctx context.Context, kind string) error {
 	case "models":
 		return a.with(ctx, func(p *project.Project) error { return a.listModels(ctx, p) })
 	}
-	return a.withGraph(ctx, func(p *project.Project, snap project.Graph) error {
+	return a.withGraph(ctx, func(p *project.Project, rev project.Graph) error {
 		if kind == "" && a.json() {
-			return a.printJSON(map[string]any{"views": snap.List("views"), "services": snap.List("services")})
+			return a.printJSON(map[string]any{"views": rev.List("views"), "services": rev.List("services")})
 		}
 		if a.json() {
-			return a.printJSON(snap.List(kind))
+			return a.printJSON(rev.List(kind))
 		}
-		if snap.Revision == 0 {
+		if rev.Number == 0 {
 			_, err := fmt.Fprintf(a.stderr, "Nothing was applied to project %s yet. fstore apply does it.\n", p.Settings.Project)
 			return err
 		}
 		if kind != "" {
-			return listTable(snap, kind).Print(a.stdout)
+			return listTable(rev, kind).Print(a.stdout)
 		}
-		if err := listTable(snap, "views").Print(a.stdout); err != nil {
+		if err := listTable(rev, "views").Print(a.stdout); err != nil {
 			return err
 		}
 		fmt.Fprintln(a.stdout)
-		return listTable(snap, "services").Print(a.stdout)
+		return listTable(rev, "services").Print(a.stdout)
 	})
 }
 
-func listTable(snap project.Graph, kind string) *terminal.Table {
+func listTable(rev project.Graph, kind string) *terminal.Table {
 	var t *terminal.Table
 	switch kind {
 	case "entities":
 		t = terminal.NewTable("ENTITY", "JOIN KEYS", "DESCRIPTION")
-		for _, e := range snap.Entities() {
+		for _, e := range rev.Entities() {
 			t.Row(e.Name, fieldList(e.JoinKeys), e.Description)
 		}
 	case "sources":
 		t = terminal.NewTable("SOURCE", "PATH", "EVENT", "AVAILABLE", "DESCRIPTION")
-		for _, s := range snap.Sources() {
+		for _, s := range rev.Sources() {
 			event, available := s.Event, s.Available.String()
 			if s.Static() {
 				event, available = "-", "always"
@@ -86,7 +86,7 @@ func listTable(snap project.Graph, kind string) *terminal.Table {
 		}
 	case "views":
 		t = terminal.NewTable("VIEW", "HEAD", "SERVED", "KEYS", "FEATURES", "PUBLISH", "TTL")
-		for _, v := range snap.Views() {
+		for _, v := range rev.Views() {
 			served := versionText(v.Serving)
 			if v.View.Offline {
 				served = "offline"
@@ -96,7 +96,7 @@ func listTable(snap project.Graph, kind string) *terminal.Table {
 		}
 	default:
 		t = terminal.NewTable("SERVICE", "HEAD", "SERVED", "FEATURES", "DESCRIPTION")
-		for _, s := range snap.Services() {
+		for _, s := range rev.Services() {
 			t.Row(s.Ref.Name, versionText(s.Ref.Version), versionText(s.Serving), english.Count(len(s.Outputs), "feature"), s.Service.Description)
 		}
 	}

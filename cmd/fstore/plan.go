@@ -75,9 +75,9 @@ func (a *app) printPlan(p *registry.Plan) error {
 			}
 		}
 	}
-	if len(p.Kept) > 0 {
+	if len(p.Retained) > 0 {
 		fmt.Fprintln(a.stdout, "\nStays live although head moves on:")
-		for _, k := range p.Kept {
+		for _, k := range p.Retained {
 			fmt.Fprintf(a.stdout, "    %s (%s)\n", k.Ref, strings.Join(k.Why, ", "))
 		}
 	}

@@ -128,11 +128,11 @@ func (a *app) printRows(result *offline.QueryResult) error {
 
 // completeRelations completes the names of views and sources from the registry.
 func (a *app) completeRelations(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return a.complete(cmd.Context(), func(snap *registry.Snapshot) (names []string) {
-		for _, s := range snap.Sources() {
+	return a.complete(cmd.Context(), func(rev *registry.Revision) (names []string) {
+		for _, s := range rev.Sources() {
 			names = append(names, s.Name+"\t"+s.Description)
 		}
-		for _, v := range snap.Views() {
+		for _, v := range rev.Views() {
 			names = append(names, v.Ref.Name+"\t"+v.View.Description)
 		}
 		return names

@@ -40,7 +40,7 @@ func operations(t testing.TB) []operation {
 	}
 	pin := func(version, set string) func(ctx context.Context, r *registry.Store) error {
 		return func(ctx context.Context, r *registry.Store) error {
-			s, err := r.Snapshot(ctx, Project)
+			s, err := r.Revision(ctx, Project)
 			if err != nil {
 				return err
 			}
@@ -56,7 +56,7 @@ func operations(t testing.TB) []operation {
 	return []operation{
 		{"apply", apply(first)},
 		{"promote", func(ctx context.Context, r *registry.Store) error {
-			s, err := r.Snapshot(ctx, Project)
+			s, err := r.Revision(ctx, Project)
 			if err != nil {
 				return err
 			}
@@ -203,7 +203,7 @@ func readAll(ctx context.Context, r *registry.Store) error {
 	_, sets := r.TrainingSets(ctx, Project)
 	_, locks := r.Locks(ctx)
 	_, set := r.TrainingSet(ctx, Project, "q4")
-	s, err := r.Snapshot(ctx, Project)
+	s, err := r.Revision(ctx, Project)
 	errs := []error{commits, lives, sets, locks, set, err}
 	if err == nil {
 		s.Live()

@@ -49,10 +49,10 @@ func Apply(t testing.TB, r *registry.Store, d *definition.Definitions) *registry
 	return c
 }
 
-// Snapshot reads the shop.
-func Snapshot(t testing.TB, r *registry.Store) *registry.Snapshot {
+// Revision reads the shop as it is now.
+func Revision(t testing.TB, r *registry.Store) *registry.Revision {
 	t.Helper()
-	s, err := r.Snapshot(context.Background(), Project)
+	s, err := r.Revision(context.Background(), Project)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func Summary(p *registry.Plan) string {
 	if len(p.Materialize) > 0 {
 		fmt.Fprintln(&b, "materialize", p.Materialize)
 	}
-	for _, k := range p.Kept {
+	for _, k := range p.Retained {
 		fmt.Fprintln(&b, "kept", k.Ref, k.Why)
 	}
 	return b.String()

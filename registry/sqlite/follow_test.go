@@ -74,9 +74,9 @@ func TestAFollowerSeesEachApply(t *testing.T) {
 			continue
 		}
 		f.sees(record.Seen{Storage: 1, Revision: revision})
-		snap, err := f.Snapshot(context.Background())
-		if err != nil || snap.Revision != revision {
-			t.Fatalf("got %v, %v", snap, err)
+		rev, err := f.Revision(context.Background())
+		if err != nil || rev.Number != revision {
+			t.Fatalf("got %v, %v", rev, err)
 		}
 	}
 }
@@ -113,9 +113,9 @@ func TestAFollowerSeesThatTheRegistryWasReplaced(t *testing.T) {
 	f.apply(other, "ttl: 90d", "ttl: 30d")
 	f.move(other, f.path)
 	f.sees(record.Seen{Storage: 2, Revision: 1})
-	snap, err := f.Snapshot(context.Background())
-	if err != nil || snap.View(fstore.ViewRef{Name: "customer_orders"}).View.TTL.String() != "30d" {
-		t.Errorf("got %v, %v: not the other registry's", snap, err)
+	rev, err := f.Revision(context.Background())
+	if err != nil || rev.View(fstore.ViewRef{Name: "customer_orders"}).View.TTL.String() != "30d" {
+		t.Errorf("got %v, %v: not the other registry's", rev, err)
 	}
 
 	db, err := openURL(context.Background(), "sqlite://"+other) // nothing was applied to it yet

@@ -22,7 +22,7 @@ func TestARegistryOfSchema1(t *testing.T) {
 	}
 	apply(t, db, shop(t))
 	apply(t, db, shop(t, "ttl: 90d", "ttl: 30d"))
-	want := snapshot(t, db)
+	want := revision(t, db)
 	db.Close()
 	raw, err := sql.Open("sqlite", path)
 	if err != nil {
@@ -41,7 +41,7 @@ func TestARegistryOfSchema1(t *testing.T) {
 	if db, err = openReadOnly(ctx, "sqlite://"+path); err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(want.Live(), snapshot(t, db).Live()); d != "" {
+	if d := cmp.Diff(want.Live(), revision(t, db).Live()); d != "" {
 		t.Error(d)
 	}
 	if p := plan(t, db, shop(t)); p.Empty() {
@@ -56,10 +56,10 @@ func TestARegistryOfSchema1(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if d := cmp.Diff(want.Live(), snapshot(t, db).Live()); d != "" {
+	if d := cmp.Diff(want.Live(), revision(t, db).Live()); d != "" {
 		t.Error(d)
 	}
-	list, err := snapshot(t, db).HeadService("churn")
+	list, err := revision(t, db).HeadService("churn")
 	if err != nil {
 		t.Fatal(err)
 	}

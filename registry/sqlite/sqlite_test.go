@@ -45,7 +45,7 @@ var (
 	shop     = registrytest.Shop
 	plan     = registrytest.Plan
 	apply    = registrytest.Apply
-	snapshot = registrytest.Snapshot
+	revision = registrytest.Revision
 	summary  = registrytest.Summary
 )
 

@@ -44,7 +44,7 @@ func (s *story) live(t testing.TB, dir, url, project string) {
 	writeTable(t, filepath.Join(dir, "src", "1.parquet"), srcColumns, s.chapters[0].rows)
 	w := newWorld(t, dir, 2, s.repo())
 	defer w.close(t)
-	snap := w.apply(t)
+	rev := w.apply(t)
 	holders := backends(t, dir, url, project)
 	defer closeAll(t, holders)
 	for n, c := range s.chapters {
@@ -53,7 +53,7 @@ func (s *story) live(t testing.TB, dir, url, project string) {
 		writeTable(t, filepath.Join(dir, "src", "2.parquet"), srcColumns, c.rows[half:])
 		fresh := &holder{name: "fresh", backend: memory.New(), state: filepath.Join(dir, "fresh", fmt.Sprint(n))}
 		fresh.store = online.New(fresh.backend, project)
-		for _, v := range snap.Live() {
+		for _, v := range rev.Live() {
 			w.publish(t, fresh, materialize.Full, c.to, v)
 			for _, h := range holders {
 				w.publish(t, h, s.runs[n], c.to, v)
@@ -156,10 +156,10 @@ func TestTheFeatureRepoKeepsTheLaw(t *testing.T) {
 	}
 	w := newWorld(t, dir, 2, files)
 	defer w.close(t)
-	snap := w.apply(t)
+	rev := w.apply(t)
 	holders := backends(t, dir, startRedis(t), "shop")
 	defer closeAll(t, holders)
-	for _, v := range snap.Live() {
+	for _, v := range rev.Live() {
 		seen := map[string]bool{}
 		var keys [][]any
 		for month := range 12 { // a ttl forgets keys, so they are gathered all along

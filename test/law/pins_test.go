@@ -118,13 +118,13 @@ func (w *pinWorld) close() {
 	os.RemoveAll(w.dir)
 }
 
-func (w *pinWorld) snapshot() *registry.Snapshot {
+func (w *pinWorld) snapshot() *registry.Revision {
 	w.t.Helper()
-	snap, err := w.db.Snapshot(context.Background(), "law")
+	rev, err := w.db.Revision(context.Background(), "law")
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return snap
+	return rev
 }
 
 func (w *pinWorld) apply(to variants) {
@@ -167,10 +167,10 @@ func (w *pinWorld) promote(ctx context.Context) {
 	if _, err := w.db.Promote(ctx, "law", published, w.now()); err != nil {
 		w.t.Fatal(err)
 	}
-	snap := w.snapshot()
+	rev := w.snapshot()
 	ready := func(name string, next, last int) bool {
-		at, ok := published[w.ref(snap, name, next)]
-		before, was := published[w.ref(snap, name, last)]
+		at, ok := published[w.ref(rev, name, next)]
+		before, was := published[w.ref(rev, name, last)]
 		return ok && (last == 0 || !was || !at.Before(before))
 	}
 	if ready("v", w.head.v, w.servesV[0]) {
@@ -185,8 +185,8 @@ func (w *pinWorld) promote(ctx context.Context) {
 }
 
 // ref returns the version that is a variant of a view.
-func (w *pinWorld) ref(snap *registry.Snapshot, name string, variant int) fstore.ViewRef {
-	for _, v := range snap.Versions(name) {
+func (w *pinWorld) ref(rev *registry.Revision, name string, variant int) fstore.ViewRef {
+	for _, v := range rev.Versions(name) {
 		if variantOf(v) == variant {
 			return v.Ref
 		}
@@ -197,9 +197,9 @@ func (w *pinWorld) ref(snap *registry.Snapshot, name string, variant int) fstore
 // published returns what the store says, all view versions there are asked for.
 func (w *pinWorld) published() map[fstore.ViewRef]time.Time {
 	w.t.Helper()
-	snap, out := w.snapshot(), map[fstore.ViewRef]time.Time{}
+	rev, out := w.snapshot(), map[fstore.ViewRef]time.Time{}
 	for _, name := range []string{"v", "w"} {
-		for _, v := range snap.Versions(name) {
+		for _, v := range rev.Versions(name) {
 			if p, ok, err := online.New(w.mem, "law").Pointer(context.Background(), v.Ref); err != nil {
 				w.t.Fatal(err)
 			} else if ok {

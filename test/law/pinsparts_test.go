@@ -156,32 +156,32 @@ func (l pinLeases) Release(ctx context.Context, view fstore.ViewRef, token strin
 // answersAreRight asks for every model, by version and alias, and for the service.
 func (w *pinWorld) answersAreRight() {
 	w.t.Helper()
-	snap := w.snapshot()
+	rev := w.snapshot()
 	for _, version := range []string{"1", "2", "3", "champion"} {
 		want, there := w.models[version]
 		if version == "champion" {
 			want, there = w.models[w.champ]
 		}
-		list, err := snap.ModelFeatures(fstore.ModelRef{Name: "m", Version: version})
+		list, err := rev.ModelFeatures(fstore.ModelRef{Name: "m", Version: version})
 		if there != (err == nil) {
 			w.t.Fatalf("model %s: %v", version, err)
 		}
 		if there {
-			w.answerIsRight("model "+version, snap, list, want)
+			w.answerIsRight("model "+version, rev, list, want)
 		}
 	}
-	list, err := snap.ServingService("s")
+	list, err := rev.ServingService("s")
 	if (w.serving != variants{}) != (err == nil) {
 		w.t.Fatalf("the service: %v, %v", w.serving, err)
 	}
 	if err == nil {
-		w.answerIsRight("the service", snap, list, w.serving)
+		w.answerIsRight("the service", rev, list, w.serving)
 	}
 }
 
 // answerIsRight compares an answer for all keys with what the variants say at the instants that the store has, or
 // behind an unfinished run at that run's.
-func (w *pinWorld) answerIsRight(who string, snap *registry.Snapshot, list *fstore.FeatureList, want variants) {
+func (w *pinWorld) answerIsRight(who string, rev *registry.Revision, list *fstore.FeatureList, want variants) {
 	w.t.Helper()
 	ctx, store := context.Background(), online.New(w.mem, "law")
 	keys := fstore.NewColumn("k", fstore.Int64, pinKeys)
@@ -191,7 +191,7 @@ func (w *pinWorld) answerIsRight(who string, snap *registry.Snapshot, list *fsto
 	now := pinStart.Add(time.Duration(w.hours) * time.Hour)
 	answer, err := store.Lookup(ctx, list, online.Request{Keys: []fstore.Column{keys}, Now: now})
 	published := w.published()
-	refs := []fstore.ViewRef{w.ref(snap, "v", want.v), w.ref(snap, "w", want.w)}
+	refs := []fstore.ViewRef{w.ref(rev, "v", want.v), w.ref(rev, "w", want.w)}
 	for _, ref := range refs {
 		if _, ok := published[ref]; !ok {
 			if !errors.Is(err, fstore.ErrNotReady) || !strings.Contains(err.Error(), "fstore materialize") || !strings.Contains(err.Error(), ref.String()) {
@@ -230,9 +230,9 @@ func (w *pinWorld) settle() {
 	w.materialize(nil) // what serves has moved, so that others are live
 	w.gc(0)
 	w.answersAreRight()
-	snap, live := w.snapshot(), map[fstore.ViewRef]bool{}
+	rev, live := w.snapshot(), map[fstore.ViewRef]bool{}
 	for _, pair := range append(slices.Collect(maps.Values(w.models)), w.head, w.serving, variants{w.servesV[0], w.servesV[1]}) {
-		live[w.ref(snap, "v", pair.v)], live[w.ref(snap, "w", pair.w)] = true, true
+		live[w.ref(rev, "v", pair.v)], live[w.ref(rev, "w", pair.w)] = true, true
 	}
 	want := map[string]bool{}
 	store := online.New(w.mem, "law")
@@ -245,7 +245,7 @@ func (w *pinWorld) settle() {
 		want["header of "+ref.String()+" "+string(p.Generation)] = true
 		want["state of "+ref.String()] = true
 		for k := range int64(pinKeys) {
-			if _, ok := pinValue(variantOf(snap.View(ref)), k, hourOf(p.Published)); ok {
+			if _, ok := pinValue(variantOf(rev.View(ref)), k, hourOf(p.Published)); ok {
 				c := fstore.NewColumn("k", fstore.Int64, 1)
 				c.Append(k)
 				want[fmt.Sprintf("record of %s %x", p.Generation, fstore.AppendKey(nil, []*fstore.Column{&c}, 0))] = true

@@ -119,9 +119,9 @@ func indexes(n int) []int {
 // locked makes a training set of some views, with labels from a file or from a query that leaves their order open.
 func (w *world) locked(t testing.TB, rt *rapid.T, asOf int64) (*lock.Lock, []byte) {
 	t.Helper()
-	snap := w.apply(t)
+	rev := w.apply(t)
 	at := fstore.FromMicros(asOf)
-	req := offline.TrainingRequest{Name: "t", List: some(rt, w.service(t, snap, "all")), Out: filepath.Join(w.dir, "out.parquet"), Now: far, AsOf: &at}
+	req := offline.TrainingRequest{Name: "t", List: some(rt, w.service(t, rev, "all")), Out: filepath.Join(w.dir, "out.parquet"), Now: far, AsOf: &at}
 	if rapid.Bool().Draw(rt, "labels by query") {
 		req.Labels.SQL = rapid.SampledFrom([]string{
 			"SELECT k, g, event AS event_timestamp, z AS label FROM src",
@@ -129,7 +129,7 @@ func (w *world) locked(t testing.TB, rt *rapid.T, asOf int64) (*lock.Lock, []byt
 			"SELECT k, g, event AS event_timestamp, z AS label FROM by_both ORDER BY z DESC LIMIT 7",
 		}).Draw(rt, "query")
 		var err error
-		if req.Labels.Sources, req.Labels.Views, err = snap.QueryInputs(context.Background(), w.engine, registry.QueryText{Name: "the query for labels", SQL: req.Labels.SQL}); err != nil {
+		if req.Labels.Sources, req.Labels.Views, err = rev.QueryInputs(context.Background(), w.engine, registry.QueryText{Name: "the query for labels", SQL: req.Labels.SQL}); err != nil {
 			t.Fatal(err)
 		}
 	} else {

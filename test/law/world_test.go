@@ -83,7 +83,7 @@ func (w *world) write(t testing.TB, files map[string]string) {
 }
 
 // apply registers the repo as it is and returns what head is then.
-func (w *world) apply(t testing.TB) *registry.Snapshot {
+func (w *world) apply(t testing.TB) *registry.Revision {
 	t.Helper()
 	ctx := context.Background()
 	repo, err := definition.Load(w.dir, os.LookupEnv)
@@ -103,11 +103,11 @@ func (w *world) apply(t testing.TB) *registry.Snapshot {
 			t.Fatal(err)
 		}
 	}
-	snap, err := w.db.Snapshot(ctx, "law")
+	rev, err := w.db.Revision(ctx, "law")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return snap
+	return rev
 }
 
 // definitions returns the repo's YAML and SQL, for messages.
@@ -124,9 +124,9 @@ func (w *world) definitions() string {
 }
 
 // service returns the list that a service of head comes down to.
-func (w *world) service(t testing.TB, snap *registry.Snapshot, name string) *fstore.FeatureList {
+func (w *world) service(t testing.TB, rev *registry.Revision, name string) *fstore.FeatureList {
 	t.Helper()
-	list, err := snap.HeadService(name)
+	list, err := rev.HeadService(name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ func TestPromotion(t *testing.T) {
 	apply(t, db, shop(t))
 	late, later := epoch.Add(time.Hour), epoch.Add(2*time.Hour)
 	published := map[fstore.ViewRef]time.Time{ref("customer_orders", 1): late, ref("airport_weather", 1): late, ref("world", 1): late}
-	s := snapshot(t, db)
+	s := revision(t, db)
 	if _, err := s.ServingService("churn"); !errors.Is(err, fstore.ErrNotReady) {
 		t.Error("a service without data:", err)
 	}
@@ -31,8 +31,8 @@ func TestPromotion(t *testing.T) {
 	if got := promote(t, db, published); got != "order_trend 0→1, churn 0→1" {
 		t.Error(got)
 	}
-	revision := snapshot(t, db).Revision
-	if got := promote(t, db, published); got != "" || snapshot(t, db).Revision != revision {
+	number := revision(t, db).Number
+	if got := promote(t, db, published); got != "" || revision(t, db).Number != number {
 		t.Error("nothing moves twice:", got)
 	}
 
@@ -41,7 +41,7 @@ func TestPromotion(t *testing.T) {
 	if got := promote(t, db, published); got != "order_trend 1→2" {
 		t.Error("a version published earlier than the one it replaces waits:", got)
 	}
-	s = snapshot(t, db)
+	s = revision(t, db)
 	if list, err := s.ServingService("churn"); err != nil || list.Service.Version != 1 {
 		t.Errorf("meanwhile the old version serves: %v, %v", list, err)
 	}
@@ -75,7 +75,7 @@ func TestPromotion(t *testing.T) {
 
 	// A name that leaves head is gone at once; what still serves stays live.
 	apply(t, db, shop(t, "kind: feature_service\nname: churn", "kind: feature_service\nname: leaving"))
-	if _, err := snapshot(t, db).ServingService("churn"); !errors.Is(err, fstore.ErrNotFound) {
+	if _, err := revision(t, db).ServingService("churn"); !errors.Is(err, fstore.ErrNotFound) {
 		t.Error("a removed name:", err)
 	}
 }
@@ -84,7 +84,7 @@ func TestFeatureReferences(t *testing.T) {
 	db := open(t)
 	apply(t, db, shop(t))
 	apply(t, db, shop(t, "ttl: 90d", "ttl: 30d"))
-	s := snapshot(t, db)
+	s := revision(t, db)
 	list, err := s.HeadFeatures([]string{"customer_orders.order_lines=n", "airport_weather.*", "customer_orders@1.order_value", "customer_orders.order_value=newer"})
 	if err != nil {
 		t.Fatal(err)
