@@ -16,7 +16,7 @@ type CommitInfo struct {
 	Author      string
 	Message     string
 	GitRevision string
-	Dirty       bool // the tree had changes that GitRevision does not hold
+	Dirty       bool // the tree had changes that are not in GitRevision
 }
 
 // Commit is one apply, as the registry remembers it.

@@ -27,9 +27,9 @@ func (t QueryText) refused(f sqlgate.Finding) error {
 	return t.errorAt(f.Offset, "%s", f.Message).WithHint("%s", f.Hint)
 }
 
-// QueryInputs returns what a query reads: the sources, those behind views included, in name order, and the views, each
-// behind those it reads, all as head has them. The gate holds for it as for a view's SQL, or its rows could not be made
-// again. The errors are ErrInvalid, with the place in the query.
+// QueryInputs returns what a query reads, as head has it: the sources in name order, including those that the views read,
+// and the views, each after the views that it reads. The query must pass the same gate as a view's SQL, or a rebuild
+// could give other rows. The errors are ErrInvalid, with the place in the query.
 func (rev *Revision) QueryInputs(ctx context.Context, engine definition.Engine, text QueryText) ([]fstore.Source, []fstore.View, error) {
 	sql := text.SQL
 	gate := sqlgate.New(engine)
@@ -71,8 +71,8 @@ func (rev *Revision) QueryInputs(ctx context.Context, engine definition.Engine, 
 	return byName(sources), views, nil
 }
 
-// judgeQuery judges the plan of a query. Where a name or a file is missing there is no plan, and the error
-// is found by whoever reads it.
+// judgeQuery judges the plan of a query. If a name or a file is missing, there is no plan, and the caller's next step
+// reports the error.
 func (rev *Revision) judgeQuery(ctx context.Context, engine definition.Engine, text QueryText, q *sqlgate.Query) error {
 	var inputs []fstore.Relation
 	seen := map[string]bool{}

@@ -18,9 +18,9 @@ type ModelVersion struct {
 	Ref         fstore.ModelRef         `json:"model"`
 	Pinned      time.Time               `json:"pinned"`
 	Author      string                  `json:"author,omitempty"`
-	Service     fstore.ViewRef          `json:"service,omitzero"`       // where the features came from, if from a service
-	TrainingSet string                  `json:"training_set,omitempty"` // and if from a training set
-	Retired     bool                    `json:"set_retired,omitempty"`  // its name was given to another since
+	Service     fstore.ViewRef          `json:"service,omitzero"`       // set if the features came from a service
+	TrainingSet string                  `json:"training_set,omitempty"` // set if they came from a training set
+	Retired     bool                    `json:"set_retired,omitempty"`  // another training set has its name now
 	Aliases     []string                `json:"aliases,omitempty"`      // by name
 	Uses        []definition.ServiceUse `json:"uses"`                   // view versions and their keys
 	Outputs     fstore.Outputs          `json:"outputs"`                // the features in order
@@ -52,9 +52,9 @@ const (
 	SamePin
 )
 
-// PinModel pins features to a model version. The view versions are live from then on. A version that is pinned to the
-// same already stays as it is. The errors are ErrConflict for one pinned to something else, or whose name is an
-// alias; ErrNotFound for a training set, or a view version, that the registry does not know; ErrInvalid.
+// PinModel pins features to a model version. The view versions are live from then on. Pinning the same features again
+// changes nothing. The error is ErrConflict if the version is pinned to something else or its name is an alias,
+// ErrNotFound for an unknown training set or view version, and ErrInvalid for a name that is not one.
 func (r *Store) PinModel(ctx context.Context, project string, p Pin) (*ModelVersion, Pinned, error) {
 	m := &ModelVersion{Ref: p.Model, Pinned: fstore.FromMicros(fstore.Micros(p.Now)), Author: p.Author, Service: p.List.Service, TrainingSet: p.TrainingSet}
 	is := NewPin
@@ -92,7 +92,7 @@ func (r *Store) PinModel(ctx context.Context, project string, p Pin) (*ModelVers
 	return m, is, nil
 }
 
-// take checks a list and takes what is to be pinned from it.
+// take checks a list and copies what is pinned from it.
 func (m *ModelVersion) take(ctx context.Context, tx record.Tx, s *state, list *fstore.FeatureList) error {
 	if err := fstore.CheckName(m.Ref.Name); err != nil {
 		return err
@@ -149,7 +149,7 @@ func (m *ModelVersion) same(o *ModelVersion) bool {
 func (m *ModelVersion) pinned() pinned {
 	uses := slices.Clone(m.Uses)
 	for i := range uses {
-		uses[i].Keys = append([]fstore.KeyBinding{}, uses[i].Keys...) // none is none
+		uses[i].Keys = append([]fstore.KeyBinding{}, uses[i].Keys...) // nil and empty are the same in JSON
 	}
 	return pinned{uses, m.Outputs}
 }
@@ -177,8 +177,8 @@ func changed(ctx context.Context, tx record.Tx, before *state, now time.Time) er
 	return advance(ctx, tx, before.revision)
 }
 
-// UnpinModel removes a version of a model. What nothing else uses is not live any more. The errors are ErrNotFound,
-// and ErrConflict while an alias names it.
+// UnpinModel removes a version of a model. View versions that nothing else uses are no longer live. The errors are
+// ErrNotFound, and ErrConflict while an alias names the version.
 func (r *Store) UnpinModel(ctx context.Context, project string, ref fstore.ModelRef, now time.Time) (*ModelVersion, error) {
 	var m *ModelVersion
 	err := r.backend.Write(ctx, project, func(tx record.Tx) error {
@@ -204,8 +204,8 @@ func (r *Store) UnpinModel(ctx context.Context, project string, ref fstore.Model
 	return m, nil
 }
 
-// AliasModel lets an alias name a version of a model; it names one at a time. It returns the version it named before,
-// or "". The errors are ErrNotFound, ErrInvalid, and ErrConflict for an alias that is a version.
+// AliasModel lets an alias name a version of a model. An alias names one version at a time. The result is the version
+// that it named before, or "". The errors are ErrNotFound, ErrInvalid, and ErrConflict for an alias that is a version.
 func (r *Store) AliasModel(ctx context.Context, project, model, alias, version string, now time.Time) (was string, err error) {
 	err = r.backend.Write(ctx, project, func(tx record.Tx) error {
 		s, err := readState(ctx, tx)

@@ -60,7 +60,7 @@ func compareModels(a, b fstore.ModelRef) int {
 	return cmp.Or(cmp.Compare(a.Name, b.Name), compareVersions(a.Version, b.Version))
 }
 
-// compareVersions orders versions as people count: 9 before 10.
+// compareVersions orders numbers by value and anything else as text: 9 comes before 10.
 func compareVersions(a, b string) int {
 	if len(a) != len(b) && digits(a) && digits(b) {
 		return len(a) - len(b)
@@ -77,7 +77,7 @@ func digits(s string) bool {
 	return s != ""
 }
 
-// offline reports whether a view version cannot be served: head says so where it has the view, else its definition.
+// offline reports whether a view version cannot be served. Head decides if it has the view, else the version's definition.
 func (s *state) offline(v *fstore.ViewVersion) bool {
 	if head := s.headViews[v.Ref.Name]; head != nil {
 		return head.View.Offline
@@ -154,8 +154,8 @@ func (rev *Revision) Model(ref fstore.ModelRef) (*ModelVersion, error) {
 	return rev.state.model(ref, ByVersionOrAlias)
 }
 
-// ModelFeatures resolves a version of a model, or an alias, to what is pinned to it, whatever head and serving are.
-// The error is ErrNotFound.
+// ModelFeatures resolves a version of a model, or an alias, to the features pinned to it. They do not depend on head or
+// on what serves. The error is ErrNotFound.
 func (rev *Revision) ModelFeatures(ref fstore.ModelRef) (*fstore.FeatureList, error) {
 	m, err := rev.Model(ref)
 	if err != nil {

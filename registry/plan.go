@@ -29,14 +29,14 @@ type Plan struct {
 
 	Materialize []fstore.ViewRef     `json:"materialize,omitempty"` // view versions that become live
 	Retained    []RetainedVersion    `json:"kept,omitempty"`        // older versions that stay live, and why
-	Models      []ModelImpact        `json:"models,omitempty"`      // what it means for every pinned model
-	Services    []ServiceImpact      `json:"services,omitempty"`    // what it means for callers of serving services
+	Models      []ModelImpact        `json:"models,omitempty"`      // how it changes every pinned model
+	Services    []ServiceImpact      `json:"services,omitempty"`    // how it changes serving services for their callers
 	Forgotten   []string             `json:"forgotten,omitempty"`   // key columns that requests may carry now and, once this serves, may not
-	Costs       []Cost               `json:"costs,omitempty"`       // what it takes to materialize, by view version; whoever knows fills it in
-	Notes       []string             `json:"notes,omitempty"`       // what is taken for granted of the views that change
+	Costs       []Cost               `json:"costs,omitempty"`       // what materializing takes, by view version; the caller of Plan fills it in
+	Notes       []string             `json:"notes,omitempty"`       // what the plan assumes about the views that change
 	Warnings    []definition.Problem `json:"warnings,omitempty"`
 
-	target []object // everything head will be
+	target []object // everything that head will have
 }
 
 // Empty reports whether there is nothing to do.
@@ -51,7 +51,7 @@ type Change struct {
 	To         int                      `json:"to,omitempty"`   // version in head afterwards
 	Version    Versioning               `json:"version,omitempty"`
 	Fields     []definition.FieldChange `json:"fields,omitempty"`
-	Dependents []string                 `json:"dependents,omitempty"` // what reads or uses it, directly or through others
+	Dependents []string                 `json:"dependents,omitempty"` // what reads or uses the definition, directly or through others
 }
 
 // Versioning says which version a view or service gets.
@@ -59,8 +59,8 @@ type Versioning string
 
 // The versionings.
 const (
-	NewVersion     Versioning = "new"     // something that can change a value is new
-	SameVersion    Versioning = "same"    // nothing is that can
+	NewVersion     Versioning = "new"     // something changes that can change a value
+	SameVersion    Versioning = "same"    // nothing changes that can change a value
 	EarlierVersion Versioning = "earlier" // head moves back to a version it had before
 )
 
@@ -70,23 +70,23 @@ type RetainedVersion struct {
 	Why []string       `json:"why"`
 }
 
-// Cost is an estimate of what it takes to materialize a view version: what another version of it has now.
+// Cost is an estimate of what it takes to materialize a view version: the size of another version of the view.
 type Cost struct {
 	View  fstore.ViewRef  `json:"view"`
 	Rows  *int64          `json:"rows,omitempty"`  // nil: not known
 	Bytes *int64          `json:"bytes,omitempty"` // of keys and records; nil: not known
-	From  *fstore.ViewRef `json:"from,omitempty"`  // the version that it is taken from
+	From  *fstore.ViewRef `json:"from,omitempty"`  // the version whose size it is
 }
 
-// ModelImpact says what a plan means for a pinned model. Its answers come from the versions pinned to it and from
-// nothing else, so that no plan affects it; what it costs is that those versions stay live.
+// ModelImpact says how a plan changes a pinned model. A model's answers come only from the versions pinned to it, so no
+// plan affects them. The cost is that those versions stay live.
 type ModelImpact struct {
 	Model    fstore.ModelRef  `json:"model"`
 	Affected bool             `json:"affected"`
 	Keeps    []fstore.ViewRef `json:"keeps,omitempty"` // the versions it uses that head has left
 }
 
-// object is one definition of head as the database holds it.
+// object is one definition of head as the registry keeps it.
 type object struct {
 	kind        Kind
 	name        string
@@ -137,7 +137,7 @@ func diff(ctx context.Context, project string, before *state, d *definition.Defi
 	return p, nil
 }
 
-// impacts compares what every pinned model is answered from before and after.
+// impacts compares the versions behind each pinned model before and after the plan.
 func impacts(before, after *state) []ModelImpact {
 	var out []ModelImpact
 	for _, ref := range slices.SortedFunc(maps.Keys(after.models), compareModels) {
@@ -154,7 +154,7 @@ func impacts(before, after *state) []ModelImpact {
 	return out
 }
 
-// notes says what is taken for granted of views that are new or changed.
+// notes says what the plan assumes about views that are new or changed.
 func notes(changes []Change, after *state) []string {
 	var out []string
 	for _, c := range changes {
@@ -181,7 +181,7 @@ type numbering struct {
 	fresh  map[Kind]map[string]bool
 }
 
-// number returns the state that an apply would leave, with what serves as far as it stays.
+// number returns the state that an apply would leave. Names that stay go on serving what they serve.
 func (n *numbering) number(d *definition.Definitions) (*state, error) {
 	n.fresh = map[Kind]map[string]bool{KindView: {}, KindService: {}}
 	after := &state{
@@ -236,7 +236,7 @@ func (n *numbering) view(v *fstore.ViewVersion) error {
 			if n.ctx.Err() != nil {
 				return n.ctx.Err()
 			}
-			same = err == nil && again == v.Fingerprint // SQL that no longer parses is another
+			same = err == nil && again == v.Fingerprint // SQL that no longer parses is different SQL
 		}
 		if same {
 			v.Ref, v.Fingerprint = ref, stored.Fingerprint
@@ -276,7 +276,7 @@ func b2i(b bool) int {
 	return 0
 }
 
-// service resolves a service's views to their versions and gives it a number likewise.
+// service resolves a service's views to their versions and gives the service a number in the same way.
 func (n *numbering) service(s definition.ServiceVersion, after *state) *definition.ServiceVersion {
 	s.Uses = slices.Clone(s.Uses)
 	for i := range s.Uses {

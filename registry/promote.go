@@ -8,7 +8,7 @@ import (
 	"github.com/fstore-dev/fstore/registry/record"
 )
 
-// Promotion is a name that answers from another version now.
+// Promotion says that a name answers from another version now.
 type Promotion struct {
 	Kind Kind   `json:"kind"`
 	Name string `json:"name"`
@@ -16,9 +16,9 @@ type Promotion struct {
 	To   int    `json:"to"`
 }
 
-// Promote lets each view and service name answer from head's version once its data is there: when every view
-// version that it uses is published, at an instant not before the one it replaces. published gives the instants
-// of the view versions that the online store holds. The revision rises if anything moved; nothing ever moves back.
+// Promote lets each view and service name answer from head's version once every view version that it uses is published,
+// as of an instant no earlier than that of the version it replaces. published has the instants of the view versions in
+// the online store. The revision rises if a name moved.
 func (r *Store) Promote(ctx context.Context, project string, published map[fstore.ViewRef]time.Time, now time.Time) ([]Promotion, error) {
 	var out []Promotion
 	err := r.backend.Write(ctx, project, func(tx record.Tx) error {

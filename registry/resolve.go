@@ -8,8 +8,8 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// HeadFeatures resolves features by name for training: view.feature, view.*, view.feature=output and
-// view@2.feature; without a version, head's. The error is ErrInvalid or ErrNotFound.
+// HeadFeatures resolves features by name for training: view.feature, view.*, view.feature=output and view@2.feature.
+// A name without a version means head's. The error is ErrInvalid or ErrNotFound.
 func (rev *Revision) HeadFeatures(refs []string) (*fstore.FeatureList, error) {
 	return rev.features(refs, func(name string) (*fstore.ViewVersion, error) {
 		head := rev.state.headViews[name]
@@ -20,8 +20,8 @@ func (rev *Revision) HeadFeatures(refs []string) (*fstore.FeatureList, error) {
 	})
 }
 
-// ServingFeatures resolves features for requests: without a version, the one that serves. The error is ErrNotFound
-// for what head does not have, and ErrNotReady for what head has and the serving version does not have yet.
+// ServingFeatures resolves features for requests. A name without a version means the version that serves. The error is
+// ErrNotFound for what head does not have, and ErrNotReady for what head has and the serving version lacks.
 func (rev *Revision) ServingFeatures(refs []string) (*fstore.FeatureList, error) {
 	return rev.features(refs, func(name string) (*fstore.ViewVersion, error) {
 		head := rev.state.headViews[name]
@@ -104,8 +104,8 @@ func (rev *Revision) feature(ref string, current func(string) (*fstore.ViewVersi
 	return v, []string{feature}, as, nil
 }
 
-// CheckReference returns an error, ErrInvalid, unless a text has the form of a reference to features: view.feature,
-// view.*, view.feature=output or view@2.feature.
+// CheckReference returns ErrInvalid unless a text has the form of a reference to features: view.feature, view.*,
+// view.feature=output or view@2.feature.
 func CheckReference(ref string) error {
 	_, _, _, err := parseReference(ref)
 	return err
@@ -125,7 +125,7 @@ func parseReference(ref string) (view fstore.ViewRef, feature, as string, err er
 	return view, feature, as, nil
 }
 
-// declared returns the names of a version's features in the order that head declares, where it is head's.
+// declared returns the names of a version's features, for head's version in the order that head declares.
 func (rev *Revision) declared(v *fstore.ViewVersion) []string {
 	features := v.View.Features
 	if head := rev.state.headViews[v.Ref.Name]; head != nil && head.Ref == v.Ref {
@@ -159,7 +159,7 @@ func ownKeys(v *fstore.View) []fstore.KeyBinding {
 	return out
 }
 
-// keyColumn is a column that gives a key.
+// keyColumn is a column that holds a key.
 type keyColumn struct {
 	typ  fstore.Type
 	view string

@@ -119,7 +119,7 @@ func (rev *Revision) View(ref fstore.ViewRef) *fstore.ViewVersion {
 	return rev.state.views[ref]
 }
 
-// Versions returns all versions of a view, the newest first, those that left head included.
+// Versions returns all versions of a view, the newest first, including those that head no longer has.
 func (rev *Revision) Versions(name string) []*fstore.ViewVersion {
 	var out []*fstore.ViewVersion
 	for ref, v := range rev.state.views {
@@ -131,13 +131,13 @@ func (rev *Revision) Versions(name string) []*fstore.ViewVersion {
 	return out
 }
 
-// Live returns the view versions that the online store has to hold, by name and version: those of head and those
-// that serve, of views and of services, and those pinned to models.
+// Live returns the view versions that the online store must hold, by name and version: those that head or a serving
+// version of a view or service uses, and those pinned to models.
 func (rev *Revision) Live() []*fstore.ViewVersion {
 	var out []*fstore.ViewVersion
 	for _, ref := range slices.SortedFunc(maps.Keys(rev.state.live()), fstore.ViewRef.Compare) {
 		v := rev.state.views[ref]
-		if v.View.Offline { // it was when the version was made, and has no say in what a version is
+		if v.View.Offline { // online: false is not part of a version, and head may have changed it
 			online := *v
 			online.View.Offline = false
 			v = &online
@@ -166,8 +166,8 @@ func (rev *Revision) HeadService(name string) (*fstore.FeatureList, error) {
 	return nil, rev.noService(name)
 }
 
-// ServingService resolves a service to the version that answers requests. The error is ErrNotFound for a name
-// that head does not have, and ErrNotReady for one whose data is not there yet.
+// ServingService resolves a service to the version that answers requests. The error is ErrNotFound for a name that head
+// does not have, and ErrNotReady while its data is not published.
 func (rev *Revision) ServingService(name string) (*fstore.FeatureList, error) {
 	if list := rev.serving[name]; list != nil {
 		return list, nil

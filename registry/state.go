@@ -30,7 +30,7 @@ type state struct {
 	head     map[Kind]map[string]int // versions of views and services in head
 	serving  map[Kind]map[string]int
 
-	headViews    map[string]*fstore.ViewVersion // as head writes them: descriptions, order
+	headViews    map[string]*fstore.ViewVersion // with the descriptions and the order of head
 	headServices map[string]*definition.ServiceVersion
 	views        map[fstore.ViewRef]*fstore.ViewVersion
 	services     map[fstore.ViewRef]*definition.ServiceVersion
@@ -222,8 +222,8 @@ func corrupt(format string, args ...any) error {
 	return fstore.Errorf(fstore.ErrCorrupt, "the registry is damaged: "+format, args...).WithHint("restore it from a backup")
 }
 
-// live returns the view versions that must be fresh online and why: head and serving versions of views, what head and
-// serving versions of services use, and what is pinned to models.
+// live returns the view versions that must be fresh online, with the reasons: head and serving versions of views, those
+// that head and serving versions of services use, and those pinned to models.
 func (s *state) live() map[fstore.ViewRef][]string {
 	out := map[fstore.ViewRef][]string{}
 	add := func(ref fstore.ViewRef, why string) {

@@ -19,7 +19,7 @@ type TrainingSetRecord struct {
 	Service string          `json:"service,omitempty"` // churn@2, or empty for a list of features
 	Rows    int64           `json:"rows"`
 	Out     string          `json:"out"`  // the Parquet file
-	Lock    json.RawMessage `json:"lock"` // the lock, as it lies beside the file
+	Lock    json.RawMessage `json:"lock"` // the lock file
 	Retired time.Time       `json:"retired,omitzero"`
 }
 
@@ -28,7 +28,7 @@ type NameUse int
 
 // The uses of a name.
 const (
-	RefuseName  NameUse = iota // it is a conflict
+	RefuseName  NameUse = iota // the name is a conflict
 	ReplaceName                // the training set that has it is retired
 )
 
@@ -97,7 +97,7 @@ func (r *Store) TrainingSets(ctx context.Context, project string) (out []Trainin
 // TrainingSet returns the training set that has a name. The error is ErrNotFound.
 func (r *Store) TrainingSet(ctx context.Context, project, name string) (*TrainingSetRecord, error) {
 	var out TrainingSetRecord
-	var unknown error // says what to do by itself
+	var unknown error // its message is complete
 	err := r.backend.Read(ctx, project, func(tx record.Tx) error {
 		set, err := findTrainingSet(ctx, tx, name)
 		if errors.Is(err, fstore.ErrNotFound) {

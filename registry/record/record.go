@@ -29,7 +29,8 @@ type Tx interface {
 	// ends with the first error. The transaction is not used again until the loop ends.
 	List(ctx context.Context, r Record) iter.Seq2[Record, error]
 
-	// Put adds a record, or replaces the one with its key. A TrainingSet with ID 0 gets a new ID.
+	// Put adds a record, or replaces the one with its key. A TrainingSet with ID 0 gets a new ID. A record is put after
+	// those that it refers to, and the Project before the others; a backend may refuse it with ErrCorrupt otherwise.
 	Put(ctx context.Context, r Record) error
 
 	// Delete removes the record that has the key of r, if there is one. Training sets and their locks are never deleted.
