@@ -9,12 +9,12 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// AsOf returns what a view holds as of p: one row a key, in key order, in batches of any size. The columns are the
-// join keys in name order, the event time (all null for a static view), and the features in name order, each
-// converted to its declared type; address them by position. Rows with a null key part and stale ones are left
-// out; defaults are not filled in. A query is computed over its sources cut to what is visible at p.
+// AsOf returns the values of a view as of p: one row per key, in key order, in batches of any size. The columns are the
+// join keys in name order, the event time (all null for a static view), and the features in name order, each in its
+// declared type. Address columns by position. AsOf leaves out keys with a null part and stale values, and fills in no
+// defaults. SQL runs over its sources cut to the rows that are visible at p.
 //
-// The error of a value that does not fit its type names where it is. Batches do not share memory.
+// If a value does not fit its declared type, the error says where the value is. Batches do not share memory.
 func (e *Engine) AsOf(ctx context.Context, v *fstore.ViewVersion, p time.Time) iter.Seq2[*fstore.Batch, error] {
 	return func(yield func(*fstore.Batch, error) bool) {
 		if err := e.asOf(ctx, v, p, yield); err != nil {
@@ -35,14 +35,14 @@ func (e *Engine) asOf(ctx context.Context, v *fstore.ViewVersion, p time.Time, y
 	}
 	q, err := s.conn.Query(ctx, l.asOfSQL(instant(p)))
 	if err != nil {
-		return s.locate(ctx, plain(err))
+		return s.locate(ctx, translate(err))
 	}
 	defer q.Close()
 	for {
 		b, err := q.Next()
 		if err != nil {
 			q.Close() // before locate uses the connection
-			return s.locate(ctx, plain(err))
+			return s.locate(ctx, translate(err))
 		}
 		if b == nil {
 			return nil

@@ -15,11 +15,11 @@ import (
 	"github.com/fstore-dev/fstore/offline/duckdb"
 )
 
-// infinite finds numbers too great for a DOUBLE, such as 1e400: the engine writes what JSON has no number for.
+// infinite finds numbers too great for a DOUBLE, such as 1e400, which the engine writes in a way that is not JSON.
 var infinite = regexp.MustCompile(`"value":(-?Infinity|NaN)\b`)
 
-// ParseSQL returns the syntax tree of one SELECT statement, as DuckDB's json_serialize_sql writes it; a number that is
-// infinite is a string in it. The error is an *fstore.SQLError.
+// ParseSQL returns the syntax tree of one SELECT statement, as DuckDB's json_serialize_sql writes it. Infinite numbers are
+// strings in it. The error is an *fstore.SQLError.
 func (e *Engine) ParseSQL(ctx context.Context, sql string) ([]byte, error) {
 	var b *fstore.Batch
 	err := e.bind(ctx, func(s *session) (err error) {
@@ -59,7 +59,7 @@ func (e *Engine) ParseSQL(ctx context.Context, sql string) ([]byte, error) {
 
 var placeInTree = regexp.MustCompile(`"query_location":([0-9]{1,9})\b`)
 
-// firstPlace returns the offset of something in a statement's tree; -1 if nothing in it says where it is.
+// firstPlace returns the first offset in a statement's tree; -1 if nothing in it has one.
 func firstPlace(tree []byte) int {
 	if m := placeInTree.FindSubmatch(tree); m != nil {
 		at, _ := strconv.Atoi(string(m[1]))
@@ -68,8 +68,8 @@ func firstPlace(tree []byte) int {
 	return -1
 }
 
-// SourceColumns returns the columns of a source as SQL sees them: renamed, event and created as TIMESTAMP. It
-// reads the footers of the files, and values only where they decide a type.
+// SourceColumns returns the columns of a source as SQL sees them: renamed, with event and created as TIMESTAMP. It reads the
+// footers of the files, and values only if they decide a type.
 func (e *Engine) SourceColumns(ctx context.Context, def *fstore.Source) ([]fstore.EngineColumn, error) {
 	s, err := e.session(ctx)
 	if err != nil {
@@ -98,9 +98,8 @@ func (e *Engine) SourceColumns(ctx context.Context, def *fstore.Source) ([]fstor
 	return out, nil
 }
 
-// BindSQL returns the output columns of a query over relations, of which only the columns are needed. The error of a
-// wrong query is an *fstore.SQLError, and so is that of one whose plan reads anything but the relations or calls a
-// function that is not on the list.
+// BindSQL returns the output columns of a query over relations, whose rows it does not need. The error is an
+// *fstore.SQLError if the query is wrong, reads anything except the relations, or calls a function that is not on the list.
 func (e *Engine) BindSQL(ctx context.Context, sql string, inputs []fstore.Relation) (out []fstore.EngineColumn, err error) {
 	err = e.bind(ctx, func(s *session) (err error) {
 		out, err = s.bindSQL(ctx, sql, inputs)
@@ -138,8 +137,8 @@ func (s *session) outputs(ctx context.Context, sql string, inputs []fstore.Relat
 	return out, nil
 }
 
-// PlanSQL is BindSQL, and returns also the plan of the query, as DuckDB's json_serialize_plan writes it: bound, and not
-// optimized.
+// PlanSQL is like BindSQL, and also returns the query's plan, bound and not optimized, as DuckDB's json_serialize_plan
+// writes it.
 func (e *Engine) PlanSQL(ctx context.Context, sql string, inputs []fstore.Relation) (out []fstore.EngineColumn, plan []byte, err error) {
 	err = e.bind(ctx, func(s *session) (err error) {
 		if out, err = s.outputs(ctx, sql, inputs); err != nil {
@@ -153,8 +152,8 @@ func (e *Engine) PlanSQL(ctx context.Context, sql string, inputs []fstore.Relati
 	return out, plan, err
 }
 
-// plan returns the plan of a query as json_serialize_plan writes it with some options. The error of a query without one
-// is an *fstore.SQLError.
+// plan returns the plan of a query as json_serialize_plan writes it with certain options. The error is an *fstore.SQLError
+// if the query has no plan.
 func (s *session) plan(ctx context.Context, sql, options string) ([]byte, error) {
 	b, err := s.query(ctx, "SELECT json_serialize_plan("+text(sql)+"::VARCHAR"+options+")::VARCHAR")
 	if err != nil {
@@ -174,8 +173,8 @@ func (s *session) plan(ctx context.Context, sql, options string) ([]byte, error)
 	return plan, nil
 }
 
-// empty makes empty relations of some columns, for a query over them. A column that cannot be read is left out, unless
-// the query may use it: that is a mistake in the query.
+// empty makes empty relations with certain columns, for a query over them. It leaves out columns that cannot be read. If the
+// query may use such a column, the query is wrong.
 func (s *session) empty(ctx context.Context, sql string, inputs []fstore.Relation) error {
 	for _, in := range inputs {
 		if err := s.createEmpty(ctx, sql, in); err != nil {
@@ -213,12 +212,12 @@ func (s *session) createEmpty(ctx context.Context, sql string, in fstore.Relatio
 	return nil
 }
 
-// isPartlyReadable reports whether a query over a relation has to leave some of its columns alone.
+// isPartlyReadable reports whether some columns of a relation cannot be read.
 func isPartlyReadable(r fstore.Relation) bool {
 	return slices.ContainsFunc(r.Columns, func(c fstore.EngineColumn) bool { return c.Unreadable != nil || c.Untyped != nil })
 }
 
-// sqlError turns an error of the engine into one about a user's SQL, which stood behind a prefix.
+// sqlError turns an error of the engine into one about a user's SQL, which came after a prefix.
 func sqlError(err error, prefix, sql string) error {
 	var e *duckdb.Error
 	if !errors.As(err, &e) {
@@ -234,13 +233,13 @@ func sqlError(err error, prefix, sql string) error {
 	message := withoutAdvice(e.Message)
 	switch e.Type {
 	case "Parser", "Binder", "Catalog", "":
-	default: // such as Invalid Input, whose messages do not say as much
+	default: // such as Invalid Input, whose messages say less
 		message = strings.ToLower(e.Type) + ": " + message
 	}
 	return &fstore.SQLError{Message: message, Offset: at}
 }
 
-// byteOffset turns an offset in characters into one in bytes: DuckDB's parser counts characters, its binder bytes.
+// byteOffset turns an offset in characters into one in bytes. DuckDB's parser counts characters, and its binder bytes.
 func byteOffset(sql string, chars int) int {
 	if chars < 0 {
 		return -1

@@ -10,8 +10,8 @@ import (
 	"github.com/fstore-dev/fstore/offline/lock"
 )
 
-// settleBins decides where the bins of a column end, once all its rows have passed. Where the sample is all of them, it
-// counts the bins too; otherwise a second pass must (see takeAgain).
+// settleBins decides where the bins of a column end, once all its rows have passed. If the sample has all rows, it also
+// counts the bins. Otherwise a second pass counts them (see takeSecondPass).
 func (y *tally) settleBins(m measure) {
 	if (m != ofNumbers && m != ofInstants) || y.infinite || len(y.sample) == 0 {
 		return
@@ -22,15 +22,15 @@ func (y *tally) settleBins(m measure) {
 	}
 	y.edges = slices.Compact(quantiles(values, bins))
 	y.inBin = make([]int64, len(y.edges)+1)
-	y.again = y.mask != 0 || m == ofInstants && (beyondFloat(y.least.Int64s[0]) || beyondFloat(y.greatest.Int64s[0]))
-	if !y.again {
+	y.secondPass = y.mask != 0 || m == ofInstants && (beyondFloat(y.least.Int64s[0]) || beyondFloat(y.greatest.Int64s[0]))
+	if !y.secondPass {
 		for _, x := range values {
 			y.bin(x)
 		}
 	}
 }
 
-// quantiles returns the values that divide others into n parts of one size, in order. It reorders what it is given.
+// quantiles returns the values that divide values into n parts of equal size, in order. It reorders its input.
 func quantiles(values []float64, n int) []float64 {
 	ranks := make([]int, 0, n-1)
 	for i := 1; i < n; i++ {
@@ -41,8 +41,8 @@ func quantiles(values []float64, n int) []float64 {
 	return out
 }
 
-// selectRanks puts the values of ascending ranks into out; first is the rank of the least value. The middle rank halves the
-// values in which the others are looked for.
+// selectRanks puts the values of ascending ranks into out; first is the rank of the least value. It selects the middle rank
+// first, which halves the values in which the other ranks lie.
 func selectRanks(values []float64, first int, ranks []int, out []float64) {
 	if len(ranks) == 0 {
 		return
@@ -55,7 +55,8 @@ func selectRanks(values []float64, first int, ranks []int, out []float64) {
 	selectRanks(values[at:], ranks[middle], ranks[middle+1:], out[middle+1:])
 }
 
-// selectRank moves the value of a rank to its place, smaller ones before it and greater ones after it (Hoare's select).
+// selectRank moves the value of a rank to its place, with smaller values before it and greater values after it (Hoare's
+// selection).
 func selectRank(values []float64, rank int) {
 	for len(values) > 16 {
 		pivot := median(values[0], values[len(values)/2], values[len(values)-1])
@@ -90,8 +91,8 @@ func median(a, b, c float64) float64 { return max(min(a, b), min(max(a, b), c)) 
 // beyondFloat reports whether a float64 may not hold a whole number exactly.
 func beyondFloat(n int64) bool { return n > 1<<53 || n < -1<<53 }
 
-// takeAgain counts the rows of a second pass in the bins.
-func (y *tally) takeAgain(c *fstore.Column) {
+// takeSecondPass counts the rows of a second pass in the bins.
+func (y *tally) takeSecondPass(c *fstore.Column) {
 	switch c.Type {
 	case fstore.Int32:
 		binNumbers(y, c, c.Int32s)
@@ -130,8 +131,8 @@ func binInstants(y *tally, c *fstore.Column) {
 	}
 }
 
-// bin counts a value for the first edge that it is not above. The loop has no branch that depends on the value: it would
-// be mispredicted most times.
+// bin counts a value in the first bin whose edge it is not above. The loop has no branch that depends on the value, because
+// such a branch would mostly be mispredicted.
 func (y *tally) bin(x float64) {
 	at := 0
 	for _, edge := range y.edges {
@@ -162,7 +163,7 @@ func (c *contentColumn) histogram() []lock.Bin {
 	return out
 }
 
-// edge writes an edge as the column has values.
+// edge writes an edge as a value of the column.
 func (c *contentColumn) edge(x float64) json.RawMessage {
 	one := fstore.NewColumn("", c.tally.least.Type, 1)
 	switch one.Type {
@@ -189,7 +190,7 @@ func wholeOf(x float64) int64 {
 	return int64(x)
 }
 
-// valueBins counts each value in ascending order, if there are few and none is long.
+// valueBins returns a bin per value, in ascending order, if the values are few and short.
 func (c *contentColumn) valueBins() []lock.Bin {
 	if c.tally.many {
 		return nil

@@ -6,12 +6,12 @@ import (
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
-// Files of one source may have a column in several types. What declares no type, which is SQL, sees the column in one:
-// the least that holds every value of all of them.
+// Files of one source may have different types for a column. SQL, which declares no type for it, sees the column in one type:
+// the smallest that holds every value of all these types.
 
-// common returns the least type that holds every value of the given types; false if there is none. Of 64-bit integers and
-// floats there are two, of which whole picks one: pandas makes floats of integers where one of them is missing, so floats
-// that are all whole numbers are read as integers.
+// common returns the smallest type that holds every value of the given types; false if there is none. For 64-bit integers
+// and floats, whole picks integers: pandas turns integers into floats where one of them is missing, so floats that are all
+// whole numbers are read as integers.
 func common(types []sqltype.Type, whole bool) (sqltype.Type, bool) {
 	out := sqltype.Null
 	for _, t := range types {
@@ -26,7 +26,7 @@ func common(types []sqltype.Type, whole bool) (sqltype.Type, bool) {
 	return out, true
 }
 
-// undecided reports whether the values of floats among the types decide what type holds them all: see common.
+// undecided reports whether the common type depends on the values, because there are floats and 64-bit integers.
 func undecided(types []sqltype.Type) bool {
 	bits, floats := 0, false
 	for _, t := range types {
@@ -42,7 +42,7 @@ func undecided(types []sqltype.Type) bool {
 	return floats && bits > 53
 }
 
-// least returns the least type that holds the values of two.
+// least returns the smallest type that holds the values of two types.
 func least(a, b sqltype.Type) (sqltype.Type, bool) {
 	switch {
 	case a.Is(b), b.Is(sqltype.Null):
@@ -92,7 +92,7 @@ func leastInteger(a, b sqltype.Type) (sqltype.Type, bool) {
 	return sqltype.Null, false
 }
 
-// widen converts an expression to a type that holds every value of several: see common.
+// widen converts an expression to the common type of several.
 func widen(x string, from, to sqltype.Type) conversion {
 	y := x + "::" + to.Text
 	switch {
@@ -113,7 +113,7 @@ func widen(x string, from, to sqltype.Type) conversion {
 	case from.Name == "TIMESTAMP WITH TIME ZONE":
 		x = "make_timestamp(epoch_us(" + x + "))"
 		fallthrough
-	case from.IsTime() && to.Name == "TIMESTAMP_NS": // TRY_CAST to it fails instead of giving a null
+	case from.IsTime() && to.Name == "TIMESTAMP_NS": // TRY_CAST to this type fails instead of returning null
 		return conversion{
 			fits: "isfinite(" + x + ") AND epoch_us(" + x + "::TIMESTAMP) BETWEEN -9223372036854775 AND 9223372036854775",
 			cast: x + "::" + to.Text,

@@ -19,44 +19,44 @@ import (
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
-// The logical content of a training set is its rows and columns, whatever Parquet makes of them. docs/lock.md has the
-// encoding, so that others can check a digest.
+// The logical content of a training set is its rows and columns, however Parquet encodes them. docs/lock.md has the
+// encoding for digests, so that others can check one.
 
 // contentColumn is a column of a training set that is being read.
 type contentColumn struct {
 	lock.Column
-	expression string // how it is read
+	expression string // the SQL that reads it
 	measure    measure
 	hash       hash.Hash
 	buffer     []byte
 	tally      tally
-	rows       *fstore.Column   // that take is about to get
-	room       int64            // how many rows may be kept for the bins
-	kept       []*fstore.Column // all rows so far; nil: there are too many
-	settled    bool             // its statistics are made
+	rows       *fstore.Column   // the next rows for take
+	room       int64            // how many rows may be kept for the histogram
+	kept       []*fstore.Column // all rows so far; nil: there were too many
+	settled    bool             // its statistics are complete
 }
 
 // measure says which statistics a column has.
 type measure int
 
 const (
-	onlyCounts measure = iota // nested ones
+	onlyCounts measure = iota // of nested columns
 	ofTexts                   // text, bytes and what is read as text: least and greatest
 	ofTruths                  // bool
 	ofNumbers
 	ofInstants // microseconds
 )
 
-// groupColumns is how many columns of a training set are read together. It bounds memory: what a column's statistics need is
-// below 1 MB.
+// groupColumns is how many columns of a training set are read together. It limits memory: the statistics of a column need
+// less than 1 MB.
 const groupColumns = 256
 
-// keptValues is how many numbers of a group of columns are kept at most, so that they need not be read again for their bins:
-// 128 MB of them.
+// keptValues is the most numbers of a group of columns that are kept (128 MB), so that their histograms need no second
+// pass.
 const keptValues = 16 << 20
 
-// content reads a finished training set and puts its rows, schema, digests and statistics into o. Rows are read in the
-// order of the file. If the content is one that is known, its statistics are not worked out.
+// content reads a finished training set, in the order of the file, and puts its rows, schema, digests and statistics into
+// o. It leaves out the statistics if the content is the known one.
 func (s *session) content(ctx context.Context, file string, o *lock.Output, known string) error {
 	from := readParquet([]string{file}, false)
 	described, err := s.describe(ctx, "SELECT *\nFROM "+from)
@@ -71,7 +71,7 @@ func (s *session) content(ctx context.Context, file string, o *lock.Output, know
 	return s.readColumns(ctx, from, described, o, (*contentColumn).take)
 }
 
-// readColumns reads all columns, a group at a time, and puts what was read into o. take gets the rows of a column.
+// readColumns reads all columns, a group at a time, and puts the results into o. take gets the rows of a column.
 func (s *session) readColumns(ctx context.Context, from string, described []fstore.EngineColumn, o *lock.Output, take takeRows) error {
 	o.Columns = make([]lock.Column, 0, len(described))
 	var columns []*contentColumn
@@ -84,8 +84,8 @@ func (s *session) readColumns(ctx context.Context, from string, described []fsto
 		}
 		if err == nil {
 			eachColumn(columns, func(c *contentColumn) { c.settle(&memory) })
-			again := slices.DeleteFunc(slices.Clone(columns), func(c *contentColumn) bool { return !c.tally.again })
-			_, err = s.readContent(ctx, from, again, (*contentColumn).takeAgain)
+			again := slices.DeleteFunc(slices.Clone(columns), func(c *contentColumn) bool { return !c.tally.secondPass })
+			_, err = s.readContent(ctx, from, again, (*contentColumn).takeSecondPass)
 		}
 		if err != nil {
 			return err
@@ -102,7 +102,7 @@ func (s *session) readColumns(ctx context.Context, from string, described []fsto
 	return nil
 }
 
-// groupOf returns columns ready to be read. They take over the memory of those that have been read.
+// groupOf returns columns ready to be read. They reuse the memory of columns that have been read.
 func (s *session) groupOf(ctx context.Context, from string, group []fstore.EngineColumn, read []*contentColumn) ([]*contentColumn, error) {
 	withNulls, err := s.listsWithNulls(ctx, from, group)
 	if err != nil {
@@ -127,8 +127,7 @@ func (s *session) groupOf(ctx context.Context, from string, group []fstore.Engin
 	return columns, nil
 }
 
-// listsWithNulls returns the columns of lists that have null elements, of which there are none among features. They are
-// read as text.
+// listsWithNulls returns the list columns with null elements, which are read as text. Features have none.
 func (s *session) listsWithNulls(ctx context.Context, from string, group []fstore.EngineColumn) (map[string]bool, error) {
 	var names, found []string
 	for _, c := range group {
@@ -152,8 +151,8 @@ func (s *session) listsWithNulls(ctx context.Context, from string, group []fstor
 	return out, nil
 }
 
-// readAs returns how a column of an engine's type is read. What has no type of ours is read as text; whole numbers that
-// fit are read as int32 or int64.
+// readAs returns how a column of an engine's type is read: whole numbers that fit as int32 or int64, and types that fstore
+// does not have as text.
 func readAs(x, typ string) (string, measure) {
 	switch t := sqltype.Parse(typ); {
 	case t.Name == "BOOLEAN":
@@ -190,8 +189,8 @@ func isNative(t *sqltype.Type) bool {
 // takeRows gets the next rows of a column; at is the number of the first.
 type takeRows func(c *contentColumn, rows *fstore.Column, at int64)
 
-// readContent reads columns and hands their rows to take, each column by itself, while the engine makes the next rows. It
-// returns how many rows there are.
+// readContent reads columns and gives their rows to take, column by column, while the engine makes the next rows. It
+// returns the number of rows.
 func (s *session) readContent(ctx context.Context, from string, columns []*contentColumn, take takeRows) (int64, error) {
 	if len(columns) == 0 {
 		return 0, nil
@@ -202,7 +201,7 @@ func (s *session) readContent(ctx context.Context, from string, columns []*conte
 	}
 	rows, err := s.conn.Query(ctx, "SELECT\n  "+list(selected)+"\nFROM "+from)
 	if err != nil {
-		return 0, plain(err)
+		return 0, translate(err)
 	}
 	defer rows.Close()
 	type next struct {
@@ -221,7 +220,7 @@ func (s *session) readContent(ctx context.Context, from string, columns []*conte
 	for {
 		got := <-ahead
 		if got.batch == nil {
-			return n, plain(got.err)
+			return n, translate(got.err)
 		}
 		for i := range columns {
 			columns[i].rows = &got.batch.Columns[i]
@@ -231,7 +230,7 @@ func (s *session) readContent(ctx context.Context, from string, columns []*conte
 	}
 }
 
-// eachColumn calls do for every column, some at once.
+// eachColumn calls do for every column, several at a time.
 func eachColumn(columns []*contentColumn, do func(*contentColumn)) {
 	var next atomic.Int64
 	var all sync.WaitGroup
@@ -249,8 +248,8 @@ func eachColumn(columns []*contentColumn, do func(*contentColumn)) {
 	all.Wait()
 }
 
-// take adds rows to the column's digest and its statistics. The statistics of numbers wait while all rows can be kept:
-// what they need of one column stays in the processor's cache, and that of many does not.
+// take adds rows to the column's digest and its statistics. Statistics of numbers wait as long as all rows can be kept: the
+// state of one column fits the processor's cache, and the states of many columns do not.
 func (c *contentColumn) take(rows *fstore.Column, at int64) {
 	c.digest(rows, at)
 	if c.room == 0 {
@@ -272,8 +271,8 @@ func (c *contentColumn) takeKept() {
 	}
 }
 
-// settle makes the statistics, but for bins that need a second pass. Columns whose rows were kept take turns with the memory
-// of a tally.
+// settle completes the statistics, except histograms that need a second pass. Columns whose rows were kept take turns with
+// the memory of a tally.
 func (c *contentColumn) settle(memory *sync.Pool) {
 	if c.kept == nil {
 		c.tally.settleBins(c.measure)
@@ -284,9 +283,9 @@ func (c *contentColumn) settle(memory *sync.Pool) {
 	}
 	c.takeKept()
 	c.tally.settleBins(c.measure)
-	if c.tally.again {
+	if c.tally.secondPass {
 		for _, rows := range c.kept {
-			c.tally.takeAgain(rows)
+			c.tally.takeSecondPass(rows)
 		}
 	}
 	c.Statistics, c.settled = c.statistics(), true
@@ -295,8 +294,8 @@ func (c *contentColumn) settle(memory *sync.Pool) {
 	c.kept, c.tally = nil, tally{}
 }
 
-// takeAgain adds rows of a second pass to the column's histogram.
-func (c *contentColumn) takeAgain(rows *fstore.Column, _ int64) { c.tally.takeAgain(rows) }
+// takeSecondPass adds rows of a second pass to the column's histogram.
+func (c *contentColumn) takeSecondPass(rows *fstore.Column, _ int64) { c.tally.takeSecondPass(rows) }
 
 // digest adds rows to the column's digest.
 func (c *contentColumn) digest(rows *fstore.Column, _ int64) {
@@ -304,7 +303,7 @@ func (c *contentColumn) digest(rows *fstore.Column, _ int64) {
 	c.hash.Write(c.buffer)
 }
 
-// appendColumn appends every row: 0 for a null, else 1 and the value.
+// appendColumn appends every row: 0 for a null, otherwise 1 and the value.
 func appendColumn(dst []byte, c *fstore.Column) []byte {
 	for i := range c.Len {
 		if c.Valid != nil && c.IsNull(i) {
@@ -316,8 +315,8 @@ func appendColumn(dst []byte, c *fstore.Column) []byte {
 	return dst
 }
 
-// appendValue appends the encoding of a value that is not null: numbers in as many bytes as they have, the least first;
-// a text behind its length; a list's values behind their number. There is one NaN.
+// appendValue appends the encoding of a value that is not null: numbers in their own width, little-endian; a text after its
+// length; the values of a list after their number. All NaNs are one.
 func appendValue(dst []byte, c *fstore.Column, i int) []byte {
 	if !c.Type.IsList() {
 		return appendElement(dst, c, i)

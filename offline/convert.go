@@ -12,13 +12,13 @@ import (
 // misfit begins the message of a value that cannot be converted.
 const misfit = "a value does not fit: "
 
-// conversion is how an expression of an engine's type becomes a declared type.
+// conversion is how an expression of an engine's type is converted to a declared type.
 type conversion struct {
 	fits string // a condition on values that are not null; empty: every value fits
 	cast string // the converted value, where it fits
 }
 
-// convert returns the conversion of an expression. The type must be one that converts.
+// convert returns the conversion of an expression. from must convert to the type (sqltype.Type.Converts).
 func convert(x string, from sqltype.Type, to fstore.Type) conversion {
 	switch {
 	case from.Is(sqltype.Null):
@@ -67,7 +67,7 @@ func toInteger(x string, from sqltype.Type, to fstore.Type) conversion {
 	return c
 }
 
-// wider returns a type in which values of an integer type compare with any bounds.
+// wider returns a type in which values of an integer type can be compared with any bound.
 func wider(t sqltype.Type) string {
 	if t.Name == "UHUGEINT" {
 		return t.Name
@@ -88,10 +88,10 @@ func toFloat(x string, from sqltype.Type, to fstore.Type) conversion {
 	case from.Bits > 0 && from.ValueBits() > mantissa:
 		return conversion{fits: fmt.Sprintf("TRY_CAST(%s AS %s) = %s", y, wider(from), x), cast: y}
 	}
-	return conversion{cast: y} // a small integer, or a DECIMAL, whose nearest value is meant
+	return conversion{cast: y} // a small integer, or a DECIMAL, which becomes the nearest float
 }
 
-// canonical makes -0.0 and the many NaNs one value each, so that equal values have equal bits.
+// canonical turns -0.0 into 0.0 and every NaN into one, so that equal values have equal bits.
 func canonical(x string, t fstore.Type) string {
 	return fmt.Sprintf("CASE WHEN %s = 0 THEN 0::%s WHEN isnan(%s) THEN 'nan'::%s ELSE %s END", x, sqltype.Of(t), x, sqltype.Of(t), x)
 }
@@ -110,8 +110,8 @@ func toTimestamp(x string, from sqltype.Type) conversion {
 
 // The engine's // and % round towards zero.
 
-// roundedUp returns the first microsecond that is not before a time, as a TIMESTAMP: for event and created. What is
-// infinite stays so: created at infinity is never known, and must not become a null, which counts as the event.
+// roundedUp returns the first microsecond that is not before a time, as a TIMESTAMP, for event and created. Infinite times
+// stay infinite: a row created at infinity is never known, while a null created would count as the event.
 func roundedUp(x string, from sqltype.Type) string {
 	if from.Is(sqltype.Null) {
 		return "NULL::TIMESTAMP"
@@ -127,8 +127,8 @@ func roundedUp(x string, from sqltype.Type) string {
 	return fmt.Sprintf("CASE WHEN isinf(%s) THEN %s::TIMESTAMP ELSE %s END", x, x, at)
 }
 
-// roundedDown returns the last microsecond that is not behind a time, as a TIMESTAMP: for labels. It is null for
-// what is infinite or beyond a TIMESTAMP.
+// roundedDown returns the last microsecond that is not after a time, as a TIMESTAMP, for labels. It is null for times that
+// are infinite or out of range.
 func roundedDown(x string, from sqltype.Type) string {
 	switch from.Name {
 	case "TIMESTAMP_NS":
@@ -148,8 +148,8 @@ type field struct {
 	to     fstore.Type
 }
 
-// sql returns the converted column; a value that does not fit, or a null in a list, ends the query with a
-// message that begins with misfit. The relation is named in it.
+// sql returns the converted column. If a value does not fit, or a list has a null, the query fails with a message that
+// begins with misfit and names the relation.
 func (f field) sql(relation string) string {
 	x := ident(f.column)
 	complain := func(value string) string {
@@ -168,7 +168,7 @@ func (f field) sql(relation string) string {
 	return fmt.Sprintf("list_transform(%s, lambda e: CASE WHEN e IS NULL THEN %s ELSE %s END)", x, complain(text(nullElement)), elem)
 }
 
-// asStored is sql, but leaves floats of the declared type as they are: rows.feature makes them canonical.
+// asStored is like sql, but leaves floats of the declared type as they are: rows.feature makes them canonical.
 func (f field) asStored(relation string) string {
 	if isFloat(f.to) && f.from.Name == sqltype.Of(f.to) {
 		return ident(f.column)
@@ -188,7 +188,7 @@ func (f field) checked(x string, from sqltype.Type, complain func(string) string
 
 const nullElement = "a list with a null element"
 
-// quotedValue returns a value as messages show it.
+// quotedValue returns a value as error messages show it.
 func quotedValue(x string, t sqltype.Type) string {
 	if t.IsText() {
 		return "'\"' || " + x + " || '\"'"
@@ -196,7 +196,7 @@ func quotedValue(x string, t sqltype.Type) string {
 	return x + "::VARCHAR"
 }
 
-// misfit returns what sql complains of in a value.
+// misfit returns the part of a value that sql complains about.
 func (f field) misfit() string {
 	x := ident(f.column)
 	if !f.to.IsList() || f.from.Elem == nil {
@@ -208,7 +208,7 @@ func (f field) misfit() string {
 	return fmt.Sprintf("coalesce(list_filter(%s, lambda e: %s)[1]::VARCHAR, %s)", x, f.badElement(), text(nullElement))
 }
 
-// unfit returns the condition under which sql complains, empty where it never does.
+// unfit returns the condition under which sql complains; empty if it never does.
 func (f field) unfit() string {
 	x := ident(f.column)
 	if f.from.Is(sqltype.Null) {
@@ -252,8 +252,8 @@ func arrayAsList(t sqltype.Type) string {
 	return name + "[]"
 }
 
-// Converts reports whether a column of an engine's type may be declared as a type: its kind of value is the
-// same, and each value that fits is kept exactly (docs/definitions.md). One that does not fit is an error when read.
+// Converts reports whether a column of an engine's type may be declared as a type: both have the same kind of value, and
+// every value that fits is kept exactly (docs/definitions.md). A value that does not fit is an error when it is read.
 func (e *Engine) Converts(engineType string, to fstore.Type) bool {
 	return sqltype.Parse(engineType).Converts(to)
 }

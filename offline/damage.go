@@ -24,8 +24,8 @@ const parquetMagic = "PAR1"
 // encryptedMagic is what it begins and ends with where its footer is encrypted.
 const encryptedMagic = "PARE"
 
-// checkParquet returns an error, ErrInvalid, that says what is wrong with a file that does not begin and end as a Parquet
-// file does. What is between is not looked at.
+// checkParquet returns an error, ErrInvalid, if a file does not begin and end like a Parquet file. It does not look at what
+// is between.
 func checkParquet(path string) error {
 	bad := func(format string, args ...any) error {
 		return fstore.Errorf(fstore.ErrInvalid, "%s "+format, append([]any{path}, args...)...).WithHint(rewrite)
@@ -71,8 +71,8 @@ func checkParquet(path string) error {
 	return nil
 }
 
-// checkRegular returns an error unless a path names a file. DuckDB opens files by their paths, so it is asked right
-// before.
+// checkRegular returns an error unless a path names a regular file. DuckDB opens files by their paths, so this is called
+// just before.
 func checkRegular(path string) error {
 	if _, err := regular.Stat(path); err != nil {
 		return regular.ReadError(path, err)
@@ -84,8 +84,8 @@ func encrypted(path string) *fstore.Error {
 	return fstore.Errorf(fstore.ErrInvalid, "%s is encrypted, which fstore cannot read", path).WithHint("write it without Parquet's encryption; encrypt the disk instead")
 }
 
-// OpenParquet opens a Parquet file and reads its footer. The caller closes the file. The error, ErrInvalid, says what is
-// wrong with one that is not a Parquet file or is damaged.
+// OpenParquet opens a Parquet file and reads its footer. The caller closes the file. The error is ErrInvalid if the file is
+// damaged or not a Parquet file, and says what is wrong.
 func OpenParquet(path string) (_ *os.File, _ *parquet.File, err error) {
 	if err := checkParquet(path); err != nil {
 		return nil, nil, err
@@ -99,7 +99,7 @@ func OpenParquet(path string) (_ *os.File, _ *parquet.File, err error) {
 		return nil, nil, errors.Join(err, f.Close())
 	}
 	defer func() {
-		if p := recover(); p != nil { // what the package does with some footers
+		if p := recover(); p != nil { // the package panics on some footers
 			_ = f.Close()
 			err = damaged(path, fmt.Sprint(p))
 		}
@@ -111,13 +111,13 @@ func OpenParquet(path string) (_ *os.File, _ *parquet.File, err error) {
 	return f, file, nil
 }
 
-// reason returns what the engine says, some of which ends in a byte of the file.
+// reason returns the engine's message, without the bytes of the file that some messages end in.
 func reason(f *failure) string {
 	message, _, _ := strings.Cut(f.message, "\x00")
 	return strings.TrimRightFunc(message, func(r rune) bool { return r == ':' || r == utf8.RuneError || !unicode.IsPrint(r) || unicode.IsSpace(r) })
 }
 
-// damaged says what is wrong with a file that the engine cannot read: damage, or what it does not support.
+// damaged says what is wrong with a file that the engine cannot read: damage, or a feature that it does not support.
 func damaged(path, why string) *fstore.Error {
 	switch lower := strings.ToLower(why); {
 	case strings.Contains(lower, "encrypt"):
@@ -129,8 +129,8 @@ func damaged(path, why string) *fstore.Error {
 	return fstore.Errorf(fstore.ErrInvalid, "%s is damaged: %s", path, why).WithHint(rewrite)
 }
 
-// misread says what is wrong with a file whose pages the engine cannot read. Where the footer is plain, the pages may
-// still be encrypted.
+// misread says what is wrong with a file whose pages the engine cannot read. Pages may be encrypted even if the footer is
+// not.
 func misread(path, why string) *fstore.Error {
 	f, file, err := OpenParquet(path)
 	if err != nil {
@@ -143,7 +143,7 @@ func misread(path, why string) *fstore.Error {
 	return damaged(path, why)
 }
 
-// unreadable says which of a source's files is the reason of an error, if one is.
+// unreadable finds the file of a source that caused an error, if a file did.
 func (s *session) unreadable(ctx context.Context, src *source, err error) error {
 	var f *failure
 	if !errors.As(err, &f) {
@@ -154,7 +154,7 @@ func (s *session) unreadable(ctx context.Context, src *source, err error) error 
 			return bad
 		}
 	}
-	for _, file := range src.files { // its footer may be damaged
+	for _, file := range src.files { // the footer may be damaged
 		from := "\nFROM " + readParquet([]string{file}, false)
 		_, alone := s.describe(ctx, "SELECT *"+from)
 		if alone == nil {
@@ -170,8 +170,8 @@ func (s *session) unreadable(ctx context.Context, src *source, err error) error 
 	return err
 }
 
-// blame says which file an error of the engine is about that does not name one: some damage of a file is noticed where
-// the engine does not know any more what it reads. Then each file is read by itself.
+// blame finds the file that an error of the engine is about, if the error does not name it. The engine notices some damage
+// only where it no longer knows which file it reads. So blame reads each file alone.
 func (s *session) blame(ctx context.Context, err error) error {
 	if _, ok := misfitOf(err); ok {
 		return s.locate(ctx, err)
@@ -196,11 +196,11 @@ func (s *session) blame(ctx context.Context, err error) error {
 	return err
 }
 
-// ofDamage are the classes of exceptions that damaged pages, and damaged statistics in a footer, end in.
+// ofDamage are the classes of exceptions that damaged pages and damaged statistics cause.
 var ofDamage = map[string]bool{"Invalid": true, "Invalid Input": true, "INTERNAL": true}
 
-// readAlone reads a file in each way that makes use of something in it: its values, and, by groups, what its footer says
-// of them.
+// readAlone reads a file in each way that uses a part of it: its values and, by grouping them, the statistics in its
+// footer.
 func (s *session) readAlone(ctx context.Context, file string) error {
 	from := "\nFROM " + readParquet([]string{file}, false)
 	if err := s.conn.Exec(ctx, "SELECT *"+from); err != nil {

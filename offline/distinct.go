@@ -2,9 +2,9 @@ package offline
 
 import "math/bits"
 
-// distinct counts the distinct values of a column by their hashes: exactly while there are fewer than twice countedWell.
-// Of more it counts one in two, four, eight …, by the low bits of the hash, so its memory does not grow with them. The
-// result does not depend on the order of the values.
+// distinct counts the distinct values of a column by their hashes. The count is exact below twice countedWell. Above, it
+// counts one value in two, four, eight …, by the low bits of the hash, and estimates, so its memory does not grow. The result
+// does not depend on the order of the values.
 type distinct struct {
 	slots []uint64 // open addressing by the high bits; 0 is a free slot
 	n     int      // slots that are taken
@@ -12,7 +12,7 @@ type distinct struct {
 	mask  uint64   // only hashes whose bits in it are all zero are counted
 }
 
-const countedWell = 8192 // of more distinct values at least so many are counted
+const countedWell = 8192 // at least this many distinct values are counted before the count is an estimate
 
 func (d *distinct) add(hash uint64) {
 	if hash&d.mask != 0 {
@@ -34,7 +34,7 @@ func (d *distinct) add(hash uint64) {
 	}
 }
 
-// insert puts a hash into a free slot, and reports false where it has one already.
+// insert puts a hash into a free slot. It returns false if the hash is there already.
 func (d *distinct) insert(hash uint64) bool {
 	last := len(d.slots) - 1
 	at := int(hash >> (64 - bits.Len(uint(last))))
@@ -60,7 +60,7 @@ func (d *distinct) resize(slots int) {
 	}
 }
 
-// count returns how many there are, and whether that is an estimate.
+// count returns the number of distinct values, and whether it is an estimate.
 func (d *distinct) count() (n int64, approximate bool) {
 	n = int64(d.n)
 	if d.zero {

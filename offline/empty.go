@@ -9,16 +9,16 @@ import (
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
-// Writers give a column without values the type they please: pandas DOUBLE, R BOOLEAN. Where a column's type in some files
-// is wrong, those files are asked whether they hold a value of it. If none does, the column is null there, of any type.
+// Writers choose any type for a column without values: pandas DOUBLE, R BOOLEAN. If some files have a column in the wrong
+// type, fstore looks for values in these files. If there are none, the column is null there, in any type.
 
 // isDoubtful reports whether a column of a type converts to another only if it holds no value but NaN.
 func isDoubtful(from sqltype.Type, to fstore.Type) bool {
 	return !from.Converts(to) || from.Mantissa > 0 && (to == fstore.Int32 || to == fstore.Int64)
 }
 
-// isEmpty reports whether no file that has a column in a type holds a value in it. NaN is not a value: data frames write
-// what is missing so.
+// isEmpty reports whether the files that have a column in a type hold no value in it. NaN does not count as a value, because
+// data frames write missing values as NaN.
 func (s *session) isEmpty(ctx context.Context, src *source, c *sourceColumn, t sqltype.Type) (bool, error) {
 	if empty, known := c.empty[t.Text]; known {
 		return empty, nil
@@ -47,7 +47,7 @@ func (s *session) isEmpty(ctx context.Context, src *source, c *sourceColumn, t s
 	return b.Len == 0, nil
 }
 
-// findEmpty asks the files for values of the columns that a view declares as types to which they may not convert.
+// findEmpty looks for values in columns whose type may not convert to the type that a view declares.
 func (s *session) findEmpty(ctx context.Context, src *source, v *fstore.View) error {
 	declared := slices.Clone(v.Keys)
 	for _, f := range v.Features {
@@ -69,13 +69,13 @@ func (s *session) findEmpty(ctx context.Context, src *source, v *fstore.View) er
 	return nil
 }
 
-// isNull reports whether a column that files have in a type is null there where it is declared as another.
+// isNull reports whether a column, declared as a type, is null in the files that have it in another type.
 func (c *sourceColumn) isNull(from sqltype.Type, to fstore.Type) bool {
 	return c.empty[from.Text] && isDoubtful(from, to)
 }
 
-// HasNoValues reports whether no file of a source that has a column in a type, as SourceColumns names both, holds a value
-// in it. Such a column converts to any type.
+// HasNoValues reports whether the files of a source that have a column in a type hold no value in it. SourceColumns gives
+// the names of columns and types. Such a column converts to any type.
 func (e *Engine) HasNoValues(ctx context.Context, def *fstore.Source, column, engineType string) (bool, error) {
 	s, err := e.session(ctx)
 	if err != nil {

@@ -15,23 +15,23 @@ import (
 	"github.com/fstore-dev/fstore/offline/trainset"
 )
 
-// Options is what an Engine is opened with.
+// Options say how to open an Engine.
 type Options struct {
-	Threads     int                         // 0: as many as there are processors
+	Threads     int                         // 0: one per processor
 	MemoryLimit string                      // such as 4GB; empty: DuckDB's default
-	TempDir     string                      // for what exceeds the memory limit; made if it is not there; empty: the system's
-	Dir         string                      // of the feature repo: relative paths of sources begin here
-	Lookup      func(string) (string, bool) // the value of a variable in a path; nil: there are none
-	Digests     string                      // file in which digests of files are remembered; empty: they are not
+	TempDir     string                      // for data beyond the memory limit; made if missing; empty: the system's
+	Dir         string                      // the feature repo's: relative paths of sources start here
+	Lookup      func(string) (string, bool) // returns the value of a variable in a path; nil: there are none
+	Digests     string                      // file that remembers digests; empty: nothing is remembered
 }
 
-// Engine answers questions about the offline data. It is safe for concurrent use. Users' SQL never runs on db: see
-// isolated.
+// Engine answers questions about the offline data. It is safe for concurrent use. Users' SQL never runs on db (see
+// isolated).
 type Engine struct {
 	db        *duckdb.DB
 	opts      Options
-	temp      *trainset.Scratch // for what exceeds the memory limit
-	databases atomic.Int64      // opened so far, for the names of their folders in temp
+	temp      *trainset.Scratch // for data beyond the memory limit
+	databases atomic.Int64      // opened so far, to name their folders in temp
 	binder    binder
 	lookups   newLookup // lookupOf, except in tests
 
@@ -58,14 +58,14 @@ func Open(o Options) (*Engine, error) {
 // DuckDBVersion returns the version of the engine, such as v1.4.1.
 func DuckDBVersion() string { return duckdb.Version() }
 
-// open opens a database with the engine's settings. Its spill files have fixed names, so it gets a folder of its own,
-// which DuckDB makes when it needs it.
+// open opens a database with the engine's settings. Spill files have fixed names, so each database has its own folder.
+// DuckDB makes the folder when it needs it.
 func (e *Engine) open() (*duckdb.DB, error) {
 	temp := filepath.Join(e.temp.Path(), strconv.FormatInt(e.databases.Add(1), 10))
 	return duckdb.Open(duckdb.Config{Threads: e.opts.Threads, MemoryLimit: e.opts.MemoryLimit, TempDir: temp})
 }
 
-// spillFolder makes a folder of this engine's own below dir, as DuckDB's spill files have fixed names.
+// spillFolder makes this engine's own folder in dir, because DuckDB's spill files have fixed names.
 func spillFolder(dir string) (*trainset.Scratch, error) {
 	if dir == "" {
 		dir = os.TempDir()
@@ -76,30 +76,30 @@ func spillFolder(dir string) (*trainset.Scratch, error) {
 	return trainset.NewScratch(dir, "fstore-spill-")
 }
 
-// Close releases the engine. Nothing may run on it any more.
+// Close releases the engine. Nothing may still be running on it.
 func (e *Engine) Close() error {
-	_ = e.digests.Save() // what is not remembered is read again
+	_ = e.digests.Save() // files that are not remembered are read again
 	e.binder.close()
 	return errors.Join(e.db.Close(), e.temp.Remove())
 }
 
-// session is one operation's connection, with what it has learned of sources so far.
+// session is the connection of one operation, with what it knows of sources so far.
 type session struct {
 	e       *Engine
-	own     *duckdb.DB // of this session alone; nil: the engine's
+	own     *duckdb.DB // the session's own; nil: the engine's
 	conn    *duckdb.Conn
 	sources map[string]*source     // by sourceKey
 	sites   []site                 // where values are converted
-	tables  int                    // relations made so far, for their names
-	locks   bool                   // a lock is going to say what was read
-	early   *trainset.EarlyDigests // of what is read; nil: none are wanted
-	pinned  *trainset.Pinned       // the files to read; nil: those that the paths match
+	tables  int                    // relations made so far, to name them
+	locks   bool                   // a lock will say what was read
+	early   *trainset.EarlyDigests // of the files that are read; nil: no lock is made
+	pinned  *trainset.Pinned       // the files to read; nil: the files that the paths match
 }
 
 func (e *Engine) session(ctx context.Context) (*session, error) {
 	conn, err := e.db.Connect(ctx)
 	if err != nil {
-		return nil, plain(err)
+		return nil, translate(err)
 	}
 	return &session{e: e, conn: conn, sources: map[string]*source{}}, nil
 }
@@ -115,7 +115,7 @@ func (s *session) close() {
 func (s *session) query(ctx context.Context, sql string) (*fstore.Batch, error) {
 	rows, err := s.conn.Query(ctx, sql)
 	if err != nil {
-		return nil, plain(err)
+		return nil, translate(err)
 	}
 	defer rows.Close()
 	all := &fstore.Batch{}
@@ -125,7 +125,7 @@ func (s *session) query(ctx context.Context, sql string) (*fstore.Batch, error) 
 	for {
 		b, err := rows.Next()
 		if err != nil {
-			return nil, plain(err)
+			return nil, translate(err)
 		}
 		if b == nil {
 			return all, nil
@@ -139,7 +139,9 @@ func (s *session) query(ctx context.Context, sql string) (*fstore.Batch, error) 
 	}
 }
 
-func (s *session) exec(ctx context.Context, sql string) error { return plain(s.conn.Exec(ctx, sql)) }
+func (s *session) exec(ctx context.Context, sql string) error {
+	return translate(s.conn.Exec(ctx, sql))
+}
 
 // describe returns the columns of a query or relation, without running it.
 func (s *session) describe(ctx context.Context, query string) ([]fstore.EngineColumn, error) {
@@ -154,9 +156,9 @@ func (s *session) describe(ctx context.Context, query string) ([]fstore.EngineCo
 	return out, nil
 }
 
-// plain turns an error of the engine into one of ours: what was wrong with the input, or, as ErrTooLarge, that memory
-// or the disk for what exceeds it ran out. An error that is not the engine's stays as it is.
-func plain(err error) error {
+// translate turns an error of the engine into one of fstore: ErrInvalid with what is wrong with the input, or ErrTooLarge
+// if memory or the temporary folder is full. It returns other errors as they are.
+func translate(err error) error {
 	var e *duckdb.Error
 	if !errors.As(err, &e) {
 		return err
@@ -173,11 +175,10 @@ func plain(err error) error {
 		WithHint("raise offline.memory_limit, see fstore.yaml")
 }
 
-// advice finds where a message of the engine says what to do about it, in settings and options that the user of fstore
-// does not have.
+// advice finds advice in the engine's messages about settings and options that users of fstore cannot set.
 var advice = regexp.MustCompile(`(?i)possible (fixes|solutions?)\b|\b(strict_mode|ignore_errors|union_by_name|null_padding|sample_size|all_varchar|auto_detect|maximum_object_size|max_line_size|binary_as_string|encryption_config|hive_types(_autocast)?|hive_partitioning|store_rejects|parallel|max_expression_depth|scalar_subquery_error_on_multiple_rows|preserve_insertion_order|null_?str|allow_quoted_nulls)\b|\btry setting\b|\b(set|pragma|install|load|call) [a-z_]+ ?(=|;|\()|"(set|pragma|install|load) |configuration option|\bfor more information\b|https?://`)
 
-// withoutAdvice returns a message of the engine up to the sentence in which its advice begins.
+// withoutAdvice cuts a message of the engine before the sentence in which advice begins.
 func withoutAdvice(message string) string {
 	message = strings.TrimSpace(message)
 	at := advice.FindStringIndex(message)
@@ -186,7 +187,7 @@ func withoutAdvice(message string) string {
 	}
 	end := max(strings.LastIndexByte(message[:at[0]], '\n'), strings.LastIndex(message[:at[0]], ". "), strings.LastIndex(message[:at[0]], "? "))
 	if end <= 0 {
-		return strings.TrimRight(message[:at[0]], " (,:-\"'") // the advice stands in the sentence itself
+		return strings.TrimRight(message[:at[0]], " (,:-\"'") // the first sentence itself has the advice
 	}
 	return strings.TrimSpace(message[:end+1])
 }
@@ -196,7 +197,7 @@ func outOfMemory(err error) bool {
 	return errors.As(err, &e) && e.Type == "Out of Memory"
 }
 
-// failure is a statement that could not be run. It is the caller's input that is invalid.
+// failure is a statement that could not run, because the caller's input is invalid.
 type failure struct {
 	message string
 	cause   *duckdb.Error

@@ -11,8 +11,8 @@ import (
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
-// Folders such as store=009 give columns. A value is the text that the folder has behind the =, with %20 and the like
-// decoded, as pyarrow, Spark, polars and DuckDB write it; it becomes whatever type is declared. Only nullFolder is null.
+// Folders such as store=009 give columns. The value is the text after the =, with escapes such as %20 decoded, as pyarrow,
+// Spark, polars and DuckDB write it. It is converted to the declared type. Only nullFolder is null.
 
 const nullFolder = "__HIVE_DEFAULT_PARTITION__"
 
@@ -21,8 +21,8 @@ var partition = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)=`)
 // folderValue is a column that a folder gives.
 type folderValue struct{ name, written string }
 
-// folderValues returns the columns that the folders of a file give, the outermost first. The folders that hold the repo
-// are none of its business.
+// folderValues returns the columns that the folders of a file give, the outermost first. Folders above the repo do not
+// count.
 func (e *Engine) folderValues(file string) ([]folderValue, error) {
 	at := file
 	if rel, err := filepath.Rel(e.opts.Dir, file); err == nil && filepath.IsLocal(rel) {
@@ -45,10 +45,10 @@ func (e *Engine) folderValues(file string) ([]folderValue, error) {
 	return out, nil
 }
 
-// isNull reports whether the folder stands for a null.
+// isNull reports whether the folder means null.
 func (v folderValue) isNull() bool { return v.written == nullFolder }
 
-// misread reports whether the engine takes the value for a null, which it is not.
+// misread reports whether the engine reads the value as null though it is not.
 func (v folderValue) misread() bool {
 	return strings.EqualFold(v.written, "NULL") || strings.EqualFold(v.written, nullFolder) && !v.isNull()
 }
@@ -58,7 +58,7 @@ func (v folderValue) text() string {
 	if s, err := url.PathUnescape(v.written); err == nil {
 		return s
 	}
-	return v.written // a % that escapes nothing means itself
+	return v.written // a % that does not start an escape is a plain character
 }
 
 const (

@@ -18,16 +18,16 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// A Parquet file states the least and the greatest value of a column in each row group, and how many are null. DuckDB
-// believes it and passes over row groups, so that a wrong statement loses rows without a word. Here the statements are
-// compared with the data: a bound is wrong if a value lies outside, and a count of nulls if it says none or all and that
-// is not so. Bounds may be wider than the data, as writers cut long texts.
+// The footer of a Parquet file has statistics: the minimum and maximum of a column in each row group, and its number of
+// nulls. DuckDB trusts them to skip row groups, so wrong statistics lose rows silently. This file compares them with the
+// data. A bound is wrong if a value lies outside. A count of nulls is wrong if it says none or all, and that is not so.
+// Bounds may be wider than the data, because writers cut long texts.
 //
-// What has no order that all writers agree on is not compared: floats, INT96, decimals in bytes, and in the fields that
-// Parquet has given up (min, max) texts and unsigned integers. A chunk that only DuckDB can decode is passed over.
+// Some types have no order that all writers agree on, so their bounds are not compared: floats, INT96, decimals in bytes
+// and, in the deprecated fields min and max, texts and unsigned integers. Chunks that only DuckDB can decode are skipped.
 
-// checkFooters compares the statistics of a source's event and created time, and of the columns that are keys, with the
-// data. What was found right is remembered for as long as the file stays as it is.
+// checkFooters compares the statistics of a source's event, created and key columns with the data. Columns that are right
+// are remembered for as long as the file does not change.
 func (s *session) checkFooters(ctx context.Context, def *fstore.Source, keys []string) error {
 	src, err := s.source(ctx, def)
 	if err != nil {
@@ -56,7 +56,7 @@ func (e *Engine) checkFooter(ctx context.Context, path string, columns []string)
 func footerIsRight(ctx context.Context, path string, columns []string) (err error) {
 	f, file, err := OpenParquet(path)
 	if err != nil {
-		return nil // what is wrong with it, or what only DuckDB knows, DuckDB says
+		return nil // DuckDB reports what is wrong with the file, or can read what parquet-go cannot
 	}
 	defer f.Close()
 	counts := nullCounts(f)
@@ -90,13 +90,13 @@ func columnIsRight(ctx context.Context, path string, file *parquet.File, leaf pa
 	return nil
 }
 
-// isDecoded reports whether parquet-go reads a column chunk well. Of LZ4 pages it makes other values at times, and on some
-// it never ends (parquet-go v0.32.0, lz4.Codec.Decode). On the texts of fastparquet it prints warnings to stderr.
+// isDecoded reports whether parquet-go reads a column chunk correctly. It sometimes reads wrong values from LZ4 pages, and
+// on some it never ends (parquet-go v0.32.0, lz4.Codec.Decode). On texts of fastparquet it prints warnings to stderr.
 func isDecoded(writer string, c *format.ColumnMetaData) bool {
 	return c.Codec != format.Lz4 && c.Codec != format.Lz4Raw && (c.Type != format.ByteArray || !strings.HasPrefix(writer, "fastparquet"))
 }
 
-// stated is what a footer states of a column in a row group.
+// stated has a footer's statistics of a column in a row group.
 type stated struct {
 	typ      parquet.Type
 	min, max *parquet.Value
@@ -133,7 +133,7 @@ func isOrdered(typ parquet.Type) bool {
 	return false
 }
 
-// isSigned reports whether a type has the order that the statistics had in the first version of Parquet.
+// isSigned reports whether a type has the order of the deprecated statistics of Parquet's first version.
 func isSigned(typ parquet.Type) bool {
 	switch typ.Kind() {
 	case parquet.Boolean:
@@ -160,7 +160,7 @@ func statedValue(typ parquet.Type, b []byte) *parquet.Value {
 
 func (s *stated) anything() bool { return s.min != nil || s.max != nil || s.nulls != nil }
 
-// wrong says what is wrong with what is stated; empty: nothing.
+// wrong says what is wrong with the statistics; empty if they are right.
 func (s *stated) wrong(got measured) string {
 	switch {
 	case s.nulls != nil && *s.nulls == 0 && got.nulls > 0:
@@ -177,16 +177,16 @@ func (s *stated) wrong(got measured) string {
 	return ""
 }
 
-// measured is what the data of a column in a row group are.
+// measured has the true statistics of a column in a row group.
 type measured struct {
 	rows, nulls int64
 	min, max    parquet.Value
 }
 
-// bounds reads a column chunk; false where it cannot.
+// bounds reads a column chunk; false if it cannot.
 func bounds(ctx context.Context, chunk parquet.ColumnChunk) (m measured, ok bool) {
 	defer func() {
-		if recover() != nil { // what the package does with some pages
+		if recover() != nil { // the package panics on some pages
 			ok = false
 		}
 	}()
@@ -215,7 +215,7 @@ func bounds(ctx context.Context, chunk parquet.ColumnChunk) (m measured, ok bool
 	return m, false
 }
 
-// footerCounts is a footer with its counts of nulls alone: parquet-go takes one that is not there for 0.
+// footerCounts is a footer's counts of nulls alone. parquet-go itself reads a missing count as 0.
 type footerCounts struct {
 	RowGroups []struct {
 		Columns []struct {
@@ -228,7 +228,7 @@ type footerCounts struct {
 	} `thrift:"4"`
 }
 
-// nullCounts reads the counts of nulls in a footer; none where it cannot.
+// nullCounts reads the counts of nulls in a footer; none if it cannot.
 func nullCounts(f *os.File) *footerCounts {
 	c := &footerCounts{}
 	info, err := f.Stat()
@@ -253,7 +253,7 @@ func nullCounts(f *os.File) *footerCounts {
 	return c
 }
 
-// of returns the count of a column in a row group, or nil.
+// of returns the number of nulls of a column in a row group, or nil if the footer does not say.
 func (c *footerCounts) of(group int, column int) *int64 {
 	if group >= len(c.RowGroups) || column >= len(c.RowGroups[group].Columns) {
 		return nil

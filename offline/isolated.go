@@ -9,8 +9,8 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// Users' SQL runs on a database of its own, which is sealed before: it opens no file but those that are declared, and
-// its settings stay as they are. DuckDB has such settings for a whole database only, and takes none of them back.
+// Users' SQL runs on a database of its own, which is sealed first: it can open only declared files, and cannot change
+// settings. DuckDB has these restrictions only for a whole database, and never lifts them.
 
 // isolated starts a session on a new database, with the macros that users' SQL may call. The caller seals it before it
 // runs users' SQL.
@@ -21,7 +21,7 @@ func (e *Engine) isolated(ctx context.Context) (*session, error) {
 	}
 	conn, err := db.Connect(ctx)
 	if err != nil {
-		return nil, errors.Join(plain(err), db.Close())
+		return nil, errors.Join(translate(err), db.Close())
 	}
 	s := &session{e: e, own: db, conn: conn, sources: map[string]*source{}}
 	if err := s.createMacros(ctx); err != nil {
@@ -31,8 +31,8 @@ func (e *Engine) isolated(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// sessionFor starts a session that computes a view: where users' SQL takes part, on a database that is sealed to the
-// files of its sources.
+// sessionFor starts a session that computes a view. If the view has SQL, the database is sealed to the files of its
+// sources.
 func (e *Engine) sessionFor(ctx context.Context, v *fstore.ViewVersion) (*session, error) {
 	if v.View.SQL == "" {
 		return e.session(ctx)
@@ -48,7 +48,7 @@ func (e *Engine) sessionFor(ctx context.Context, v *fstore.ViewVersion) (*sessio
 	return s, nil
 }
 
-// lookAt looks at the sources of view versions, which only a database that is not sealed can.
+// lookAt reads the footers of view versions' sources, which must happen before the database is sealed.
 func (s *session) lookAt(ctx context.Context, versions ...*fstore.ViewVersion) error {
 	for _, v := range versions {
 		for i := range v.Sources {
@@ -62,8 +62,7 @@ func (s *session) lookAt(ctx context.Context, versions ...*fstore.ViewVersion) e
 	return nil
 }
 
-// seal closes the session's database to everything but some files and what lies in some folders. The sources that were
-// looked at are among the files.
+// seal limits the session's database to certain files and folders, and to the files of the sources that were looked at.
 func (s *session) seal(ctx context.Context, files, folders []string) error {
 	for _, src := range s.readSources() {
 		files = append(files, src.files...)
@@ -88,8 +87,8 @@ func (s *session) seal(ctx context.Context, files, folders []string) error {
 	return nil
 }
 
-// binder is a sealed database without any file, on which users' SQL is parsed and bound. One call at a time uses it,
-// and leaves nothing behind.
+// binder is a database sealed to no file at all, on which users' SQL is parsed and bound. One call at a time uses it, and
+// leaves nothing in it.
 type binder struct {
 	mu sync.Mutex
 	s  *session // nil until it is used
@@ -115,7 +114,7 @@ func (e *Engine) bind(ctx context.Context, do func(*session) error) error {
 		return err
 	}
 	err := do(b.s)
-	if undone := b.s.exec(context.WithoutCancel(ctx), "ROLLBACK"); undone != nil { // then the next call gets another
+	if undone := b.s.exec(context.WithoutCancel(ctx), "ROLLBACK"); undone != nil { // the next call gets a new session
 		b.s.close()
 		b.s = nil
 	}
@@ -131,14 +130,13 @@ func (b *binder) close() {
 	}
 }
 
-// admit returns an error unless users' SQL, which is going to be run in a session, binds to nothing but its inputs: see
-// BindSQL.
+// admit returns an error unless users' SQL reads only its inputs (see BindSQL). It is called before the SQL runs.
 func (s *session) admit(ctx context.Context, sql string, inputs []fstore.Relation) error {
 	_, err := s.e.BindSQL(ctx, sql, inputs)
 	return err
 }
 
-// invalid turns an error about SQL, whose text an operation was given, into ErrInvalid.
+// invalid turns an *fstore.SQLError into ErrInvalid.
 func invalid(err error) error {
 	var wrong *fstore.SQLError
 	if errors.As(err, &wrong) {

@@ -9,7 +9,7 @@ import (
 	"github.com/fstore-dev/fstore/regular"
 )
 
-// emptyFile says whether a file of JSON may be empty: JSON lines may, JSON is a value.
+// emptyFile says whether a JSON file may be empty. JSON lines may; a JSON file must have a value.
 type emptyFile int
 
 const (
@@ -17,8 +17,8 @@ const (
 	someValues
 )
 
-// readKeyJSON reads the rows of a file of JSON: an array of objects, or objects one after another. The engine's own
-// reader is not used: it would read a large integer as a double, and take the last of two members with one name.
+// readKeyJSON reads the rows of a JSON file: an array of objects, or a sequence of objects. It does not use the engine's
+// reader, which reads large integers as doubles and takes the last of two members with the same name.
 func readKeyJSON(path string, keys []fstore.Field, empty emptyFile) (*fstore.Batch, error) {
 	f, err := regular.Open(path, maxKeyFile)
 	if err != nil {
@@ -59,7 +59,7 @@ func appendJSON(b *fstore.Batch, r io.Reader, empty emptyFile) error {
 	}
 }
 
-// appendObject adds the row of an object, which may have other members than keys.
+// appendObject adds the row of an object. Members that are not keys are ignored.
 func appendObject(b *fstore.Batch, raw json.RawMessage) error {
 	values, _, err := fstore.ParseObject(raw)
 	if err != nil {

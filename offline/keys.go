@@ -10,22 +10,22 @@ import (
 	"github.com/fstore-dev/fstore/regular"
 )
 
-// KeyFileEndings are the endings of the files that ReadKeys reads, in the order in which people should hear of them.
+// KeyFileEndings are the endings of files that ReadKeys reads, in the order in which messages list them.
 var KeyFileEndings = []string{parquetEnding, ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".json", ".jsonl", ".ndjson"}
 
 // IsKeyFile reports whether ReadKeys reads a file, by its name.
 func IsKeyFile(path string) bool { return slices.Contains(KeyFileEndings, ending(path)) }
 
-// Bounds of a file of keys, which are held in memory.
+// Limits of a file of keys, which is held in memory.
 const (
 	maxKeyFile = 128 << 20 // bytes
 	maxKeyRows = 10_000_000
 )
 
-// ReadKeys reads rows of join keys from a file: Parquet, CSV or JSON by its name (KeyFileEndings). Its other columns are
-// passed over. The rules are those of labels: a column converts to the key's type where no value is lost, text is never a
-// number or bytes, and a value that does not fit is ErrInvalid with its row and column. A null, NaN and an empty field of
-// CSV are missing keys. The batch has the columns in the order of keys, and no rows where the file has none. The error does not name the file.
+// ReadKeys reads rows of join keys from a Parquet, CSV or JSON file; the name says which (KeyFileEndings). It ignores other
+// columns. The rules are those of labels: a column converts to the key's type if no value is lost, and text is never a
+// number or bytes. A null, NaN, or an empty CSV field is a missing key. The batch has the columns in the order of keys. The
+// error is ErrInvalid, with row and column, if a value does not fit; it does not name the file.
 func (e *Engine) ReadKeys(ctx context.Context, path string, keys []fstore.Field) (*fstore.Batch, error) {
 	if !IsKeyFile(path) {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "what kind of file is it?").WithHint("its name ends in one of %s", strings.Join(KeyFileEndings, ", "))

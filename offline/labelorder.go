@@ -12,11 +12,12 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// The rows of a query come in the order of its ORDER BY. Rows that this leaves equal, or all of them where it has none,
-// would come in any order, another one on another number of threads. So they are ordered by all columns then, one after
-// the other; rows that are equal in those too are the same.
+// The rows of a query come in the order of its ORDER BY. Without one, or among rows that it leaves equal, the order would
+// depend on the number of threads. So the rows are then ordered by all columns, one after the other. Rows that are still
+// equal are identical.
 
-// totalOrder returns a query, which a view has, with an ORDER BY that settles the order of its rows. It has so many columns.
+// totalOrder returns a query over a view of the given query, with an ORDER BY that fixes the order of all rows. columns is
+// how many columns the query has.
 func (s *session) totalOrder(ctx context.Context, view, sql string, columns int) (string, error) {
 	tree, err := s.parse(ctx, sql)
 	if err != nil {
@@ -69,12 +70,12 @@ func (s *session) parse(ctx context.Context, sql string) (object, error) {
 		return nil, err
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber() // a place in the text may be 2^64 - 1
+	d.UseNumber() // an offset may be 2^64 - 1
 	var tree map[string]any
 	return tree, d.Decode(&tree)
 }
 
-// query returns the one query of a tree of statements.
+// query returns the only query in a tree of statements.
 func (o object) query() object {
 	statements := o.list("statements")
 	if len(statements) == 0 {
@@ -83,7 +84,7 @@ func (o object) query() object {
 	return asObject(asObject(statements[0])["node"])
 }
 
-// orders returns the ORDER BY of a query itself, nil where it has none.
+// orders returns the ORDER BY of a query itself, or nil if it has none.
 func (o object) orders() object {
 	for _, m := range o.list("modifiers") {
 		if m := asObject(m); m.str("type") == "ORDER_MODIFIER" {
@@ -131,7 +132,7 @@ func lastName(column object) string {
 	return name
 }
 
-// columnName returns the name of a selected column, "" where the engine makes one up.
+// columnName returns the name of a selected column; "" if the engine makes one up.
 func columnName(c object) string {
 	if alias := c.str("alias"); alias != "" {
 		return alias
@@ -139,7 +140,7 @@ func columnName(c object) string {
 	return lastName(c)
 }
 
-// byPlace is an element of ORDER BY that stands for a column by its place, from 1.
+// byPlace is an element of ORDER BY that names a column by its position, from 1.
 func byPlace(i int) map[string]any {
 	return map[string]any{
 		"type": "ORDER_DEFAULT", "null_order": "ORDER_DEFAULT",
@@ -150,7 +151,7 @@ func byPlace(i int) map[string]any {
 	}
 }
 
-// bare returns a tree without the places in its text.
+// bare returns a tree without the offsets in its text.
 func bare(v any) any {
 	switch v := v.(type) {
 	case []any:

@@ -10,25 +10,25 @@ import (
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
-// Labels are the rows to enrich: join keys, an instant, and any other columns. They are a file of rows, Parquet or CSV
-// (see ReadKeys), or a query over sources and views, whose ORDER BY makes their order.
+// Labels are the rows to enrich: join keys, an instant, and any other columns. They come from a Parquet or CSV file (see
+// ReadKeys), or from a query over sources and views. The query's ORDER BY gives their order.
 type Labels struct {
 	Path string
 
 	SQL     string
 	Sources []fstore.Source // that the query reads
-	Views   []fstore.View   // likewise, each behind those it reads
+	Views   []fstore.View   // that the query reads, each after the views that it reads itself
 }
 
 // labels is labels as a relation of the session.
 type labels struct {
-	rowFile             // of labels in a file; of a query its relation, columns and order alone
+	rowFile             // of a query, only its relation, columns and order are set
 	time    int         // index of the column that holds T
 	keys    []keyColumn // in the order of FeatureList.KeyColumns
 	rows    int64
 }
 
-// labels opens the labels of a request and checks them: every row has an instant, and every key fits its type.
+// labels opens the labels of a request. It checks that every row has an instant and that every key fits its type.
 func (s *session) labels(ctx context.Context, req *TrainingRequest, c cut) (*labels, error) {
 	l := &labels{}
 	var err error
@@ -68,7 +68,7 @@ func (s *session) labelQuery(ctx context.Context, l *labels, in Labels, c cut) e
 		return placed(err, labelQuery, in.SQL)
 	}
 	const prefix = "CREATE TEMP VIEW _label_sql AS\n"
-	if err := plain(s.conn.Exec(ctx, prefix+in.SQL)); err != nil {
+	if err := translate(s.conn.Exec(ctx, prefix+in.SQL)); err != nil {
 		return placed(sqlError(err, prefix, in.SQL), labelQuery, in.SQL)
 	}
 	written, err := s.query(ctx, "DESCRIBE "+in.SQL)
@@ -95,7 +95,7 @@ func (s *session) labelQuery(ctx context.Context, l *labels, in Labels, c cut) e
 // labelQuery is what errors call the query for labels.
 const labelQuery = "the query for labels"
 
-// placed turns an error about a query into one that says where in it.
+// placed adds to an error about a query where in the query it is.
 func placed(err error, name, sql string) error {
 	e, ok := err.(*fstore.SQLError)
 	if !ok {
@@ -146,13 +146,13 @@ func (l *labels) checkOutputs(list *fstore.FeatureList) error {
 	return nil
 }
 
-// relation returns the query of the labels with their columns as l0, l1…, their order and their instant.
+// relation returns the query of the labels: their columns as l0, l1…, their order as row, and their instant as t.
 func (l *labels) relation() string {
 	at := roundedDown(fmt.Sprintf("l%d", l.time), sqltype.Parse(l.columns[l.time].Type))
 	return "SELECT *, " + at + " AS t\nFROM (\n" + l.numbered() + "\n)"
 }
 
-// output returns label column i of the training set, in the type it came in.
+// output returns label column i of the training set, in its original type.
 func (l *labels) output(i int) string {
 	x := fmt.Sprintf("l%d", i)
 	if l.units[l.columns[i].Name] == millis {
@@ -171,8 +171,8 @@ func (l *labels) key(column string) string {
 	panic("offline: the list has no key column " + column)
 }
 
-// checkLabels counts the labels and returns an error naming the first row without an instant, or with a key that
-// does not fit its type.
+// checkLabels counts the labels. The error names the first row without an instant, or with a key that does not fit its
+// type.
 func (s *session) checkLabels(ctx context.Context, l *labels) error {
 	columns := []string{"count(*)", "min(row) FILTER (WHERE t IS NULL)", fmt.Sprintf("arg_min(coalesce(l%d::VARCHAR, ''), row) FILTER (WHERE t IS NULL)", l.time)}
 	checked, misfits := misfits(l.keys)

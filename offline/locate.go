@@ -11,15 +11,15 @@ import (
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
-// site is where values are converted: the columns that a view takes, or those of a source that SQL reads. The engine says
-// that a value did not fit; which one it meets first depends on its threads. So the first in the data is looked for, and
-// value and place come from one row.
+// site is a place where values are converted: the columns that a view takes, or the columns of a source that SQL reads. The
+// engine reports some value that did not fit; which one depends on its threads. So locate looks for the first one in the
+// data, and reports its value and place.
 type site struct {
-	relation string // as messages name it
+	relation string // its name in messages
 	hint     string
 	columns  []converted
 	cut      cut
-	source   *source        // whose files the columns are in; nil: they come from a query
+	source   *source        // that has the columns; nil: a query has them
 	from     string         // the query
 	keys     []fstore.Field // of its rows
 }
@@ -29,8 +29,8 @@ type converted struct {
 	name string
 	from sqltype.Type                                  // of a query's column
 	to   string                                        // with its article
-	null func(c *sourceColumn, from sqltype.Type) bool // whether a source's column is null where files have it in a type
-	// wrong returns the condition under which a value of a type does not fit, empty if each fits, and what is wrong with it.
+	null func(c *sourceColumn, from sqltype.Type) bool // whether a source's column is null in files that have it in a type
+	// wrong returns the condition under which a value of a type does not fit (empty if all fit), and the part that is wrong.
 	wrong func(x string, from sqltype.Type) (unfit, value string)
 }
 
@@ -64,8 +64,8 @@ func (s *session) convertsFields(relation string, src *source, c cut, v *fstore.
 	s.sites = append(s.sites, at)
 }
 
-// locate says which value does not fit, and where it is: the file and row of a source, or the key of a query's row. Other
-// errors it returns as blame does.
+// locate finds the value that does not fit: by file and row in a source, or by the key in a query's result. It handles
+// other errors like blame.
 func (s *session) locate(ctx context.Context, err error) error {
 	message, ok := misfitOf(err)
 	if !ok {
@@ -102,8 +102,8 @@ func misfitOf(err error) (string, bool) {
 type misfitting struct {
 	column *converted
 	value  string
-	file   string // empty: the row is a query's
-	row    int64  // in the file, counted from 1; 0: the engine cannot count them
+	file   string // empty: the row comes from a query
+	row    int64  // in the file, from 1; 0: the engine cannot number the rows
 	key    string // of a query's row
 }
 
@@ -121,8 +121,7 @@ func (m *misfitting) before(o *misfitting) bool {
 	return m.file < o.file || m.file == o.file && m.row < o.row
 }
 
-// first returns the first value of a site that does not fit: of the first file by name, its first row, and there the first
-// column. It is nil if there is none.
+// first returns the first value of a site that does not fit: by file name, then row, then column. It is nil if all fit.
 func (s *session) first(ctx context.Context, at *site) (*misfitting, error) {
 	if at.source == nil {
 		return s.firstOfQuery(ctx, at)
@@ -152,7 +151,7 @@ func (s *session) first(ctx context.Context, at *site) (*misfitting, error) {
 	return first, nil
 }
 
-// firstIn returns the first value of a column that does not fit in the files of a part.
+// firstIn returns the first value of a column, in the files of a part, that does not fit.
 func (s *session) firstIn(ctx context.Context, at *site, p *part, wanted []*sourceColumn, k int, c *converted) (*misfitting, error) {
 	x, from := p.values[k], p.types[k]
 	if at.source.isTime(wanted[k]) {
@@ -171,7 +170,7 @@ func (s *session) firstIn(ctx context.Context, at *site, p *part, wanted []*sour
 	}
 	file, row := unused(have, "_file"), rowNumber
 	options := []string{"filename = " + text(file), rowNumber + " = true"}
-	if named(have, rowNumber) >= 0 { // then the engine cannot count them
+	if named(have, rowNumber) >= 0 { // then the engine cannot number the rows
 		row, options = "-1", options[:1]
 	}
 	selected, where := []string{x + " AS x", ident(file) + " AS file", row + " AS row"}, []string{"(" + unfit + ")"}
@@ -196,7 +195,7 @@ func (s *session) firstIn(ctx context.Context, at *site, p *part, wanted []*sour
 	return &misfitting{column: c, file: b.Columns[0].Strings[0], row: b.Columns[1].Int64s[0], value: b.Columns[2].Strings[0]}, nil
 }
 
-// firstOfQuery returns the first value that does not fit by the keys of its row.
+// firstOfQuery returns the first value of a query that does not fit, in the order of keys.
 func (s *session) firstOfQuery(ctx context.Context, at *site) (*misfitting, error) {
 	keys := []string{"''"}
 	for _, k := range at.keys {

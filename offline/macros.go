@@ -5,20 +5,19 @@ import (
 	"fmt"
 )
 
-// Exact sums have a resolution of 2^-60: 2^60 units make 1. A power of two scales a double without rounding, and a
-// double of at least 2^-8 is a whole number of units. A value is split at 16, exactly, into a part that is a whole
-// number of sixteens, which a BIGINT holds below the limit, and a part of units.
+// Exact sums count in units of 2^-60. Scaling a double by a power of two does not round, and a double of at least 2^-8 is a
+// whole number of units. Each value is split exactly into a whole number of sixteens, which a BIGINT can hold below the
+// limit, and a rest in units.
 const (
 	unitsPerOne     = "1152921504606846976"  // 2^60
 	unitsPerSixteen = "18446744073709551616" // 2^64
 	exactLimit      = "147573952589676412928"
 )
 
-// createMacros makes exact_sum and exact_avg. Sums of doubles depend on their order in the last bits, and so on
-// the number of threads; sums of integers do not. Each value is rounded to a whole number of units, and those are
-// summed: sixteens and units apart in 128 bits each, so that no sum on the way can overflow, in whatever order.
-// Nulls are left out, and no values have no sum. NaN and infinities give what adding them gives in any order. A
-// value or sum of 2^67 (1.4e20) or more is an error.
+// createMacros makes exact_sum and exact_avg. The last bits of a sum of doubles depend on the order, and so on the number of
+// threads. A sum of integers does not. So each value is rounded to whole units, and sixteens and units are summed apart, in
+// 128 bits each, so that no intermediate sum can overflow in any order. Nulls are left out, and the sum of no values is
+// null. NaN and infinities add up as in any order of addition. A value or sum of 2^67 (1.4e20) or more is an error.
 func (s *session) createMacros(ctx context.Context) error {
 	const (
 		x        = "x::DOUBLE"

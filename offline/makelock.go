@@ -57,20 +57,20 @@ func (t *training) makeLock(ctx context.Context, file string) (*lock.Lock, error
 	if l.Output, err = t.lockOutput(ctx, file, ""); err != nil {
 		return nil, err
 	}
-	if err := t.lockInputs(ctx, l); err != nil { // last, so that their digests have as long as they can
+	if err := t.lockInputs(ctx, l); err != nil { // last, so that early digests have the most time
 		return nil, err
 	}
 	l.Output.Path = t.req.Out
 	return l, nil
 }
 
-// build is what makes the training set.
+// build describes the program that makes the training set.
 func (r *TrainingRequest) build() lock.Build {
 	return lock.Build{Fstore: r.Version, DuckDB: duckdb.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 }
 
-// engineSettings are the settings of DuckDB that could change a value or the order of rows. threads and memory_limit
-// change nothing but the last bits of plain sums of floats.
+// engineSettings are the settings of DuckDB that could change a value or the order of rows. threads and memory_limit can
+// change only the last bits of plain sums of floats.
 var engineSettings = []string{
 	"Calendar", "TimeZone", "default_collation", "default_null_order", "default_order", "ieee_floating_point_ops", "integer_division",
 	"memory_limit", "preserve_insertion_order", "threads",

@@ -13,13 +13,13 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// timeUnit is how a Parquet column of times is written, where DuckDB does not say so.
+// timeUnit is the unit of a Parquet column of times, where DuckDB's type does not tell it.
 type timeUnit int
 
 const (
-	asRead     timeUnit = iota // DuckDB's type says it
+	asRead     timeUnit = iota // DuckDB's type tells the unit
 	millis                     // milliseconds without a zone, which DuckDB reads as microseconds
-	zonedNanos                 // nanoseconds with a zone, of which DuckDB cuts off what is finer than a microsecond
+	zonedNanos                 // nanoseconds with a zone, which DuckDB truncates to microseconds
 )
 
 // timeUnits returns the columns of a Parquet file whose times DuckDB reads in another unit.
@@ -48,7 +48,7 @@ func timeUnits(path string) (map[string]timeUnit, error) {
 	return out, nil
 }
 
-// parquetColumns returns the names of a Parquet file's columns as they are written there, and which of them have no type.
+// parquetColumns returns the names of a Parquet file's columns as written, and which columns have no type.
 func parquetColumns(path string) (names []string, untyped map[string]bool, err error) {
 	f, file, err := OpenParquet(path)
 	if err != nil {
@@ -68,8 +68,8 @@ func parquetColumns(path string) (names []string, untyped map[string]bool, err e
 	return names, untyped, nil
 }
 
-// checkNanos returns an error naming the first row of a zonedNanos column that is finer than a microsecond: DuckDB
-// would cut that off, and an event must be rounded up, a label left as it is.
+// checkNanos returns an error that names the first row of a zonedNanos column with a part of a microsecond. DuckDB would
+// truncate it, but an event must be rounded up, and a label must stay as it is.
 func checkNanos(ctx context.Context, path, column string) (err error) {
 	f, file, err := OpenParquet(path)
 	if err != nil {
@@ -77,7 +77,7 @@ func checkNanos(ctx context.Context, path, column string) (err error) {
 	}
 	defer f.Close()
 	defer func() {
-		if p := recover(); p != nil { // what the package does with some pages
+		if p := recover(); p != nil { // the package panics on some pages
 			err = damaged(path, fmt.Sprint(p))
 		}
 	}()
@@ -104,8 +104,8 @@ func checkNanos(ctx context.Context, path, column string) (err error) {
 	return nil
 }
 
-// finer returns the place of the first value that is not a whole number of microseconds, -1 where there is none,
-// and the number of values.
+// finer returns the index of the first value that is not a whole number of microseconds (-1: there is none), and the number
+// of values.
 func finer(pages parquet.Pages) (at, n int64, err error) {
 	defer pages.Close()
 	values := make([]parquet.Value, 4096)

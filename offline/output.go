@@ -43,7 +43,7 @@ func (t *training) checkOut() error {
 	return nil
 }
 
-// sameFile reports whether to write a would replace b.
+// sameFile reports whether writing a would replace b.
 func sameFile(a, b string) bool {
 	was, err := os.Lstat(a)
 	if err != nil {
@@ -70,18 +70,18 @@ func matchParts(pattern, path []string) bool {
 	return err == nil && ok && matchParts(pattern[1:], path[1:])
 }
 
-// write copies the training set to a Parquet file in the order of the labels. All joins at once, and
-// then the sort, are the fastest. If memory cannot hold what they need together, write does one join at a time.
+// write copies the training set to a Parquet file in the order of the labels. It is fastest to do all joins at once and then
+// sort. If memory cannot hold what they need together, write does one join at a time.
 func (t *training) write(ctx context.Context, path string) error {
 	err := t.copy(ctx, "_joined", path)
 	if !outOfMemory(err) {
-		return plain(err)
+		return translate(err)
 	}
 	from, err := t.joinOneByOne(ctx)
 	if err != nil {
 		return err
 	}
-	return plain(t.copy(ctx, from, path))
+	return translate(t.copy(ctx, from, path))
 }
 
 // fileOptions say how a training set is written. They can change its bytes, so they are in the lock.

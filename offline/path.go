@@ -11,7 +11,7 @@ import (
 	"github.com/fstore-dev/fstore/regular"
 )
 
-// expand replaces the variables in a path. What comes out may be relative to the repo.
+// expand replaces the variables in a path. The result may be relative to the repo.
 func (e *Engine) expand(path string) (string, error) {
 	expanded, err := fstore.Expand(path, e.opts.Lookup)
 	if err != nil {
@@ -20,7 +20,7 @@ func (e *Engine) expand(path string) (string, error) {
 	return expanded, nil
 }
 
-// absolute returns a path relative to the repo as a clean absolute one, as locks need it.
+// absolute returns a path, which may be relative to the repo, as a clean absolute path.
 func (e *Engine) absolute(path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
@@ -28,7 +28,7 @@ func (e *Engine) absolute(path string) string {
 	return filepath.Join(e.opts.Dir, path)
 }
 
-// pattern does the same for a pattern: the characters of the repo's own path mean themselves.
+// pattern does the same for a pattern. Special characters in the repo's own path are escaped.
 func (e *Engine) pattern(path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
@@ -36,7 +36,7 @@ func (e *Engine) pattern(path string) string {
 	return filepath.Join(escapedPath.Replace(e.opts.Dir), path)
 }
 
-// files returns the files a path names, in name order: the file itself, or those a pattern matches.
+// files returns the files that a path names, in name order: the file itself, or the files that a pattern matches.
 func (s *session) files(ctx context.Context, path string) ([]string, error) {
 	expanded, err := s.e.expand(path)
 	if err != nil {
@@ -81,9 +81,8 @@ func (s *session) files(ctx context.Context, path string) ([]string, error) {
 	return found, nil
 }
 
-// passedOver returns an error if a path's pattern matches what the engine leaves out without a word: a link to nothing, or a
-// folder of files that is named like one of them, as Spark writes. Other folders beside the files are none of its
-// business.
+// passedOver returns an error if a path's pattern matches something that the engine silently leaves out: a broken link, or a
+// folder named like a file, as Spark writes it. Other folders beside the files are fine.
 func passedOver(path, pattern string, found []string) error {
 	matches, err := filepath.Glob(pattern)
 	if err != nil || strings.Contains(pattern, "**") {
@@ -115,9 +114,8 @@ func passedOver(path, pattern string, found []string) error {
 	return nil
 }
 
-// readParquet returns the FROM item that reads files as one relation, by column name; the first of them says which
-// columns and types there are. More options may follow. Folders such as day=2011-12-09 are columns of text if
-// partitioned.
+// readParquet returns the FROM item that reads files as one relation, by column name. The first file decides the columns
+// and types. If partitioned, folders such as day=2011-12-09 are text columns. Further options may be given.
 func readParquet(files []string, partitioned bool, options ...string) string {
 	args := []string{escaped(files), fmt.Sprintf("hive_partitioning = %v", partitioned)}
 	if partitioned {
@@ -126,13 +124,13 @@ func readParquet(files []string, partitioned bool, options ...string) string {
 	return "read_parquet(" + strings.Join(append(args, options...), ", ") + ")"
 }
 
-// rowNumber is the column, and the option of it, in which the engine counts the rows of a Parquet file from 0.
+// rowNumber names the column in which the engine counts the rows of a Parquet file from 0, and the option that adds it.
 const rowNumber = "file_row_number"
 
-// escapedPath writes a path so that it is no pattern.
+// escapedPath escapes a path so that it is not a pattern.
 var escapedPath = strings.NewReplacer("[", "[[]", "*", "[*]", "?", "[?]")
 
-// escaped quotes a list of files whose names must not be taken for patterns.
+// escaped quotes a list of files, and escapes their names so that they are not patterns.
 func escaped(files []string) string {
 	out := make([]string, 0, len(files))
 	for _, f := range files {
@@ -141,7 +139,7 @@ func escaped(files []string) string {
 	return texts(out)
 }
 
-// patternIn returns a pattern of the Parquet files in a folder, which a path names: of those below it, if none is in it itself.
+// patternIn returns a pattern that matches the Parquet files in a folder or, if it has none, those in folders below it.
 func patternIn(path, folder string) string {
 	pattern := strings.TrimRight(path, "/")
 	if found, err := filepath.Glob(filepath.Join(escapedPath.Replace(folder), "*.parquet")); err == nil && len(found) == 0 {

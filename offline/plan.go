@@ -13,20 +13,19 @@ import (
 	"github.com/fstore-dev/fstore/functions"
 )
 
-// The gate of the registry reads the text of SQL; the plan says what DuckDB's binder made of it. Here every name is
-// resolved, every macro is expanded, and every function has the name of the one that runs. What is not known is refused.
+// The registry's SQL gate reads the text of SQL. The plan is what DuckDB's binder made of it: every name is resolved, every
+// macro is expanded, and every function has the name of the one that will run. This file refuses whatever it does not know.
 
-// planOperators are the kinds of operators of a plan of one SELECT. LOGICAL_GET, a scan, is looked into.
+// planOperators are the operators in a plan of one SELECT. The scan, LOGICAL_GET, is checked further.
 var planOperators = nameSet(`GET PROJECTION FILTER AGGREGATE_AND_GROUP_BY WINDOW UNNEST LIMIT ORDER_BY TOP_N DISTINCT
 	COMPARISON_JOIN ANY_JOIN ASOF_JOIN DELIM_JOIN CROSS_PRODUCT DEPENDENT_JOIN DELIM_GET
 	UNION EXCEPT INTERSECT RECURSIVE_CTE MATERIALIZED_CTE CTE_REF EXPRESSION_GET CHUNK_GET DUMMY_SCAN EMPTY_RESULT PIVOT`)
 
-// planExpressions are the kinds of expressions. Those that call a function are looked into.
+// planExpressions are the kinds of expressions. Function calls are checked further.
 var planExpressions = nameSet(`FUNCTION AGGREGATE WINDOW CASE CAST COLUMN_REF COMPARISON CONJUNCTION CONSTANT OPERATOR
 	BETWEEN REF UNNEST LAMBDA LAMBDA_REF EXPANDED`)
 
-// planFunctions are the functions that are not on the list of those that SQL may call, but that the binder or a macro
-// of fstore's puts into a plan.
+// planFunctions are functions that SQL may not call, but that the binder or a macro of fstore puts into plans.
 var planFunctions = nameSet(`error normalized_interval unpivot_list`)
 
 func nameSet(text string) map[string]bool {
@@ -37,8 +36,8 @@ func nameSet(text string) map[string]bool {
 	return set
 }
 
-// checkPlan returns an *fstore.SQLError unless the plan of a query scans nothing but the inputs, which are temporary
-// tables here, and calls nothing but the functions of the list.
+// checkPlan returns an *fstore.SQLError unless the plan of a query scans only its inputs, which are temporary tables here,
+// and calls only functions on the list.
 func checkPlan(raw []byte, sql string, inputs []fstore.Relation) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
@@ -63,7 +62,7 @@ func checkPlan(raw []byte, sql string, inputs []fstore.Relation) error {
 	return nil
 }
 
-// plan is a plan that is looked through.
+// plan is a plan that is being checked.
 type plan struct {
 	sql    string
 	inputs []string

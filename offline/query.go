@@ -10,36 +10,36 @@ import (
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
-// QueryRequest asks to look at rows: of the history of a view, of a source, or of a query over sources and views.
+// QueryRequest asks for rows: of the history of a view, of a source, or of a query over sources and views.
 type QueryRequest struct {
 	View   *fstore.ViewVersion // one of View, Source and SQL.SQL is given
 	Source *fstore.Source
 	SQL    Labels        // its SQL, Sources and Views
-	Where  []ColumnValue // rows with these values only
-	At     *time.Time    // rows visible at this instant only; nil: all
-	Limit  int           // rows at most
+	Where  []ColumnValue // only rows with these values
+	At     *time.Time    // only rows visible at this instant; nil: all
+	Limit  int           // the most rows to return
 }
 
 // ColumnValue is a value that a column must have, written as text.
 type ColumnValue struct{ Column, Value string }
 
-// QueryResult is the rows that were found. Times are timestamps and whole numbers int64; what is no type of fstore, such
-// as a DECIMAL or a struct, is a string, as the engine writes it.
+// QueryResult has the rows. Times are timestamps and whole numbers are int64. A value whose type fstore does not have, such
+// as a DECIMAL or a struct, is a string as the engine writes it.
 type QueryResult struct {
 	Rows *fstore.Batch
-	More bool // there are more rows than the limit
+	More bool // more rows than the limit exist
 }
 
-// Names of the columns that a view's history has besides its keys and features.
+// Names of the columns of a view's history other than its keys and features.
 const (
 	eventColumn     = "event"
 	createdColumn   = "created"
 	availableColumn = "available"
 )
 
-// Query returns the rows that a request asks for. A view's are those of its history: its keys, event, created and
-// available (when the row became visible), and its features; the newest come first. A source's come
-// in their own order, those of a query in one that no number of threads changes.
+// Query returns the rows that a request asks for. The rows of a view are its history: keys, event, created, available (when
+// the row became visible) and features, newest first. The rows of a source come in their own order. The rows of a query
+// come in an order that does not depend on the number of threads.
 func (e *Engine) Query(ctx context.Context, req QueryRequest) (*QueryResult, error) {
 	v := req.View
 	if v == nil {
@@ -75,7 +75,7 @@ func (e *Engine) Query(ctx context.Context, req QueryRequest) (*QueryResult, err
 // theQuery is what errors call the query of a request.
 const theQuery = "the query"
 
-// queried returns the FROM item of what is asked about, the ORDER BY of its rows, and its columns.
+// queried returns the FROM item of the rows asked for, their ORDER BY, and their columns.
 func (s *session) queried(ctx context.Context, req *QueryRequest) (from, order string, columns []fstore.EngineColumn, err error) {
 	if req.View != nil {
 		c := cut{visible: req.At}
@@ -91,7 +91,7 @@ func (s *session) queried(ctx context.Context, req *QueryRequest) (from, order s
 	return from, "", columns, err
 }
 
-// queriedSQL makes a view of a source's rows, or of those of a query in its order. It returns its name and columns.
+// queriedSQL makes a view of a source's rows, or of a query's rows in their order. It returns the view's name and columns.
 func (s *session) queriedSQL(ctx context.Context, req *QueryRequest) (view string, columns []fstore.EngineColumn, err error) {
 	if req.Source != nil {
 		req.SQL = Labels{SQL: "SELECT *\nFROM " + ident(req.Source.Name), Sources: []fstore.Source{*req.Source}}
@@ -105,7 +105,7 @@ func (s *session) queriedSQL(ctx context.Context, req *QueryRequest) (view strin
 		return "", nil, placed(err, theQuery, req.SQL.SQL)
 	}
 	const prefix = "CREATE TEMP VIEW _query_sql AS\n"
-	if err := plain(s.conn.Exec(ctx, prefix+req.SQL.SQL)); err != nil {
+	if err := translate(s.conn.Exec(ctx, prefix+req.SQL.SQL)); err != nil {
 		return "", nil, placed(sqlError(err, prefix, req.SQL.SQL), theQuery, req.SQL.SQL)
 	}
 	columns, err = s.describe(ctx, "SELECT *\nFROM _query_sql")
@@ -119,7 +119,7 @@ func (s *session) queriedSQL(ctx context.Context, req *QueryRequest) (view strin
 	return "_query_ordered", columns, s.exec(ctx, "CREATE TEMP VIEW _query_ordered AS\n"+ordered)
 }
 
-// listing returns the FROM item of a view's rows under the names of the view, and their order: the newest first.
+// listing returns the FROM item of a view's history under the names of the view, and its order: the newest row first.
 func (r *rows) listing(c cut) (from, order string) {
 	var columns, names []string
 	add := func(x, name string) {
@@ -142,12 +142,12 @@ func (r *rows) listing(c cut) (from, order string) {
 	sorted := names
 	for i, f := range r.record {
 		add(r.feature(i, fmt.Sprintf("f%d", i)), f.Name)
-		sorted = append(sorted[:len(sorted):len(sorted)], ident(f.Name)+" DESC NULLS LAST") // of a tie the row that counts is first
+		sorted = append(sorted[:len(sorted):len(sorted)], ident(f.Name)+" DESC NULLS LAST") // among ties, the row that counts is first
 	}
 	return "(\n  SELECT\n  " + list(columns) + "\n  FROM " + r.name + where + "\n)", "\nORDER BY " + by + list(sorted)
 }
 
-// unusedName returns a name for a column of a history that no key or feature has.
+// unusedName returns a name for a column of a history that is not the name of a key or feature.
 func unusedName(v *fstore.View, name string) string {
 	for slices.ContainsFunc(v.Keys, func(k fstore.Field) bool { return k.Name == name }) || v.Feature(name) != nil {
 		name = "_" + name
@@ -155,7 +155,7 @@ func unusedName(v *fstore.View, name string) string {
 	return name
 }
 
-// matching returns the WHERE of the rows whose columns have values.
+// matching returns the WHERE clause for rows with certain values.
 func (s *session) matching(ctx context.Context, columns []fstore.EngineColumn, values []ColumnValue) (string, error) {
 	var out []string
 	for _, v := range values {
@@ -176,7 +176,7 @@ func (s *session) matching(ctx context.Context, columns []fstore.EngineColumn, v
 	return "\nWHERE " + and(out), nil
 }
 
-// shown returns a column in a type that a batch can have.
+// shown converts a column to a type that a batch can have.
 func shown(x string, t sqltype.Type) string {
 	switch {
 	case t.Name == "BOOLEAN" || t.Name == "BLOB" || t.Mantissa > 0:

@@ -18,9 +18,9 @@ import (
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
-// openCSV reads a CSV file with a header, as RFC 4180 has it: nothing about it is guessed but the delimiter, which
-// its header shows, or else a line might be lost as a comment or a preamble. Keys are read as the entity's types,
-// the instant as a time, and the other columns as the first type of guesses that all their values are of.
+// openCSV reads a CSV file with a header (RFC 4180). It takes the delimiter from the header and guesses nothing else about
+// the format, because a guess might lose a line as a comment or preamble. It reads keys as the entity's types, the instant
+// as a time, and every other column as the first type of guesses that fits all its values.
 func (s *session) openCSV(ctx context.Context, r *rowFile, format csvFormat, want rowsWanted) error {
 	names, delimiter, err := format.header(r.file)
 	if err != nil {
@@ -49,7 +49,7 @@ func (s *session) openCSV(ctx context.Context, r *rowFile, format csvFormat, wan
 		typed = append(typed, conv.cast+" AS "+ident(name))
 		r.columns = append(r.columns, fstore.EngineColumn{Name: name, Type: to})
 	}
-	if len(typed) == 0 { // a key is missing; the caller says which
+	if len(typed) == 0 { // a key is missing; the caller reports it
 		for _, name := range names {
 			r.columns = append(r.columns, fstore.EngineColumn{Name: name, Type: "VARCHAR"})
 		}
@@ -59,8 +59,8 @@ func (s *session) openCSV(ctx context.Context, r *rowFile, format csvFormat, wan
 	return nil
 }
 
-// csvColumn returns how the text x of a column is read, as which type of the engine's, and what it has to be. guessed is the
-// type that all its texts are of.
+// csvColumn returns the expression that reads the text x of a column, its engine type, and what the text must be. guessed is
+// the type that fits all texts of the column.
 func csvColumn(x, name string, want rowsWanted, guessed string) (conversion, string, form) {
 	if key := want.key(name); key != nil {
 		return keyFromText(x, key.Type), sqltype.Of(key.Type), form{key.Type.WithArticle(), "the join key has that type; an empty field is a missing key"}
@@ -74,7 +74,7 @@ func csvColumn(x, name string, want rowsWanted, guessed string) (conversion, str
 	return conversion{cast: "TRY_CAST(" + x + " AS " + guessed + ")"}, guessed, form{}
 }
 
-// csvFormat is how a file of CSV is written, by the ending of its name.
+// csvFormat is how a CSV file is written, according to its ending.
 type csvFormat struct {
 	delimiter   rune   // 0: the header shows it
 	compression string // as the engine names it
@@ -83,8 +83,8 @@ type csvFormat struct {
 // csvHead bounds the header of a CSV file, in bytes.
 const csvHead = 1 << 20
 
-// header returns the columns of a file and what stands between them: of comma, semicolon, tab and bar the one that
-// gives the most columns, unless the format says it.
+// header returns the columns of a file and their delimiter. Unless the format says it, the delimiter is the one of comma,
+// semicolon, tab and bar that gives the most columns.
 func (c csvFormat) header(path string) (names []string, delimiter rune, err error) {
 	head, err := c.head(path)
 	if err != nil {
@@ -121,14 +121,14 @@ func (c csvFormat) header(path string) (names []string, delimiter rune, err erro
 		return nil, 0, fstore.Errorf(fstore.ErrInvalid, "%s: the header is not CSV: %.100q", path, head)
 	}
 	for i := range names {
-		if names[i] = strings.TrimSpace(names[i]); names[i] == "" { // pandas writes its index so
+		if names[i] = strings.TrimSpace(names[i]); names[i] == "" { // pandas writes its index column without a name
 			names[i] = fmt.Sprintf("column%d", i)
 		}
 	}
 	return names, delimiter, nil
 }
 
-// head returns the start of a file's text, which holds its header.
+// head returns the start of a file's text, with the header.
 func (c csvFormat) head(path string) ([]byte, error) {
 	f, err := regular.Open(path, regular.AnySize)
 	if err != nil {
@@ -153,7 +153,7 @@ const (
 	uncompressed = "none"
 )
 
-// readCSV makes _csv: a file's columns c0, c1… as text, empty ones null, and row, which counts from 0.
+// readCSV makes _csv: a file's columns c0, c1… as text (null if empty), and row, which counts from 0.
 func (s *session) readCSV(ctx context.Context, file string, columns int, delimiter rune, format csvFormat) error {
 	types := make([]string, 0, columns)
 	for i := range columns {
@@ -169,7 +169,7 @@ var csvColumns = regexp.MustCompile(`^Expected Number of Columns: (\d+) Found: (
 
 var csvMessage = regexp.MustCompile(`(?s)^CSV Error on Line: (\d+)\nOriginal Line: (.*)`)
 
-// csvError says in one line what is wrong with a CSV file, of which the engine gives a page.
+// csvError says in one line what is wrong with a CSV file. The engine's own message fills a page.
 func csvError(err error) error {
 	var e *duckdb.Error
 	if !errors.As(err, &e) {
@@ -177,7 +177,7 @@ func csvError(err error) error {
 	}
 	m := csvMessage.FindStringSubmatch(e.Message)
 	if m == nil {
-		return plain(err)
+		return translate(err)
 	}
 	what, _, _ := strings.Cut(m[2], "\n\nPossible")
 	what, _, _ = strings.Cut(what, "\nPossible")
@@ -190,10 +190,10 @@ func csvError(err error) error {
 		WithHint("write it as RFC 4180 has it, in UTF-8: as many fields in each line as in the header, and \"…\" around text with delimiters, quotes or line breaks")
 }
 
-// form is what a text has to be, for messages.
+// form says, for messages, what a text must be.
 type form struct{ what, hint string }
 
-// checkText returns an error naming the first row whose text is not what it has to be.
+// checkText returns an error that names the first row whose text is not what it must be.
 func (s *session) checkText(ctx context.Context, x, name string, c conversion, wanted form) error {
 	if c.fits == "" {
 		return nil
@@ -209,8 +209,8 @@ func (s *session) checkText(ctx context.Context, x, name string, c conversion, w
 	return nil
 }
 
-// keyFromText reads a join key as people and data frames write it: 17850 and 17850.0 are the integer 17850, and NaN
-// is a missing one.
+// keyFromText reads a join key as people and data frames write it: 17850 and 17850.0 are the integer 17850, and NaN is a
+// missing key.
 func keyFromText(x string, to fstore.Type) conversion {
 	switch to {
 	case fstore.String:
@@ -239,5 +239,5 @@ func timeFromText(x, to string) conversion {
 	return conversion{fits: cast + " IS NOT NULL", cast: cast}
 }
 
-// cutDigits cuts off digits behind the sixth of a second, which rounds down.
+// cutDigits cuts off digits after the sixth of a second, which rounds down.
 func cutDigits(x string) string { return "regexp_replace(" + x + ", '(\\.[0-9]{6})[0-9]+', '\\1')" }

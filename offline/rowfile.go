@@ -12,27 +12,27 @@ import (
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
-// rowFile is a file of rows as a relation of the session: of labels, or of keys to look up. Both have the same rules.
+// rowFile is a file of labels, or of keys to look up, as a relation of the session. Both follow the same rules.
 type rowFile struct {
-	from    string // FROM item with the columns and order
+	from    string // FROM item with columns and order
 	file    string
 	stamp   trainset.Stamp // of the file, before anything was read from it
-	order   string         // the column that counts the rows, from 0
+	order   string         // the column that numbers the rows, from 0
 	columns []fstore.EngineColumn
 	units   map[string]timeUnit // of a Parquet file
-	untyped map[string]bool     // columns of a Parquet file that are nulls of no type: pandas writes what is all null so
+	untyped map[string]bool     // columns of a Parquet file that are null and have no type, as pandas writes columns without values
 }
 
-// rowsWanted says what is wanted of a file of rows.
+// rowsWanted says which columns of a file are wanted.
 type rowsWanted struct {
 	keys      []fstore.Field // join keys, each a column
-	timestamp string         // the column of instants; empty: of keys there are none, and their other columns are not read
+	timestamp string         // the column of instants; empty: the file has keys, and its other columns are not read
 }
 
-// column reports whether a column is wanted: of labels all are.
+// column reports whether a column is wanted. All columns of labels are.
 func (w rowsWanted) column(name string) bool { return w.timestamp != "" || w.key(name) != nil }
 
-// key returns the join key that a column is, or nil.
+// key returns the join key of that name, or nil.
 func (w rowsWanted) key(name string) *fstore.Field {
 	i := slices.IndexFunc(w.keys, func(k fstore.Field) bool { return k.Name == name })
 	if i < 0 {
@@ -51,7 +51,7 @@ var jsonEndings = map[string]emptyFile{".json": someValues, ".jsonl": anyValues,
 
 const parquetEnding = ".parquet"
 
-// ending returns the ending of a file's name in lower case, .csv.gz for one.
+// ending returns the ending of a file's name in lower case, such as .csv.gz.
 func ending(path string) string {
 	path = strings.ToLower(path)
 	ext := filepath.Ext(path)
@@ -61,7 +61,7 @@ func ending(path string) string {
 	return ext
 }
 
-// rowFile opens a file of rows: CSV by its ending, else Parquet.
+// rowFile opens a file of rows: CSV if its ending says so, otherwise Parquet.
 func (s *session) rowFile(ctx context.Context, path string, want rowsWanted) (r rowFile, err error) {
 	r.file = s.labelPath(path)
 	if err := checkRegular(r.file); err != nil {
@@ -110,15 +110,15 @@ func (s *session) openParquet(ctx context.Context, r *rowFile, want rowsWanted) 
 	}
 	r.order = unused(r.columns, "_row")
 	at, options := rowNumber, []string{rowNumber + " = true"}
-	if named(r.columns, rowNumber) >= 0 { // then the engine cannot count them by itself
+	if named(r.columns, rowNumber) >= 0 { // then the engine cannot number the rows itself
 		at, options = "row_number() OVER () - 1", nil
 	}
 	r.from = "(\n  SELECT *, " + at + " AS " + ident(r.order) + "\n  FROM " + readParquet([]string{r.file}, false, options...) + "\n)"
 	return nil
 }
 
-// checkNames returns an error unless the engine can tell all columns apart: it renames one of two that differ in
-// nothing but case, and labels must come out as they are.
+// checkNames returns an error if two columns differ only in case. The engine would rename one of them, and label columns
+// must keep their names.
 func checkNames(names []string) error {
 	seen := map[string]string{}
 	for i, name := range names {
@@ -134,7 +134,7 @@ func checkNames(names []string) error {
 	return nil
 }
 
-// numbered returns the query of the rows with their columns as l0, l1… and their order as row.
+// numbered returns the query of the rows: their columns as l0, l1… and their order as row.
 func (r *rowFile) numbered() string {
 	columns := []string{ident(r.order) + " AS row"}
 	for i, c := range r.columns {
@@ -170,7 +170,7 @@ func (r *rowFile) keyColumns(keys []fstore.Field) ([]keyColumn, error) {
 	return out, nil
 }
 
-// joinKey returns the join key, converted. NaN is a missing key: that is how data frames write one.
+// joinKey returns the converted join key. NaN is a missing key, because data frames write missing keys so.
 func (k keyColumn) joinKey() string {
 	c := convert(k.column, k.from, k.to)
 	if k.from.Mantissa == 0 {
@@ -179,8 +179,8 @@ func (k keyColumn) joinKey() string {
 	return "CASE WHEN NOT isnan(" + k.column + ") THEN " + c.cast + " END"
 }
 
-// misfits returns the keys that may not fit their type, and for each of them two aggregates over numbered: the first row
-// in which it does not, and its value there.
+// misfits returns the keys that may not fit their type and, for each of them, two aggregates over numbered: the first row
+// that does not fit, and its value there.
 func misfits(keys []keyColumn) (checked []keyColumn, aggregates []string) {
 	for _, k := range keys {
 		unfit := k.unfit()
@@ -196,7 +196,7 @@ func misfits(keys []keyColumn) (checked []keyColumn, aggregates []string) {
 	return checked, aggregates
 }
 
-// firstMisfit returns an error for a key that does not fit its type, given what the aggregates of misfits yield.
+// firstMisfit returns an error about the first key that does not fit its type, given the results of misfits.
 func firstMisfit(checked []keyColumn, found []fstore.Column) error {
 	for i, k := range checked {
 		if row := &found[2*i]; !row.IsNull(0) {

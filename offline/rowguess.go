@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// guess is a type and the condition under which a text is a value of it and nothing else: what would come out of
-// another text stays text (0042, +49…, 0x1F, yes, more digits than a double has).
+// guess is a type and the condition under which a text is surely a value of it. Texts that would not come out as they went
+// in stay text (0042, +49…, 0x1F, yes, more digits than a double has).
 type guess struct {
 	to   string
 	fits string // %[1]s is the text
@@ -27,11 +27,11 @@ var guesses = append([]guess{
 	{"TIME", `regexp_full_match(%[1]s, '[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?')`},
 }, timeGuesses...)
 
-// guessing is a column of _csv whose type is looked for.
+// guessing is a column of _csv whose type is being determined.
 type guessing struct {
 	column  int
 	x       string  // its text
-	among   []guess // types that are still possible, the first one first
+	among   []guess // types that are still possible, in order of preference
 	nothing bool    // it has no text
 }
 
@@ -43,21 +43,21 @@ func (g *guessing) to() string {
 	return g.among[0].to
 }
 
-// fits returns whether all texts are of the first type that is still possible; null where there is no text.
+// fits returns whether the first type that is still possible fits all texts; null if there is no text.
 func (g *guessing) fits() string {
 	fits := "(" + fmt.Sprintf(g.among[0].fits, g.x) + ") AND TRY_CAST(" + g.x + " AS " + g.among[0].to + ") IS NOT NULL"
 	return "bool_and((" + fits + ") IS TRUE) FILTER (WHERE " + g.x + " IS NOT NULL)"
 }
 
-// guessedTogether is how many columns are looked at by one query: each query binds all columns of the file, and each column
-// needs memory.
+// guessedTogether is how many columns one query looks at. Each query binds all columns of the file, and each column needs
+// memory.
 const guessedTogether = 256
 
-// firstRows is how many rows of a file rule out most types, so that not all rows are tried with each.
+// firstRows is how many rows are tried first. They rule out most types, so few types are tried on all rows.
 const firstRows = 64
 
-// guessColumns returns for every column of _csv the first type that all its texts are of: an instant with or without a
-// zone for the timestamp, VARCHAR where there is no such type, and nothing for a key.
+// guessColumns returns for every column of _csv the first type that fits all its texts: an instant with or without a zone
+// for the timestamp, VARCHAR if no type fits, and nothing for a key.
 func (s *session) guessColumns(ctx context.Context, names []string, want rowsWanted) ([]string, error) {
 	var columns []*guessing
 	for i, name := range names {
@@ -84,7 +84,7 @@ func (s *session) guessColumns(ctx context.Context, names []string, want rowsWan
 	return out, nil
 }
 
-// ruleOut rules out types of columns until all texts of some rows are of the first that is left.
+// ruleOut rules out types of columns until the first type left fits all texts of the given rows.
 func (s *session) ruleOut(ctx context.Context, columns []*guessing, from string) error {
 	open := slices.Clone(columns)
 	for {

@@ -11,28 +11,28 @@ import (
 )
 
 // rows is the history of a view version as a relation of the session: k0, k1…, event, created, f0, f1…
-// A null created is the event time in it; a static view's rows have the event of the epoch. Floats may still be -0.0 or
-// any NaN: feature returns their values.
+// A null created is replaced by the event time. The rows of a static view have the Unix epoch as event. Floats may still
+// be -0.0 or any NaN: feature returns their values.
 type rows struct {
 	name   string // of the relation
 	ref    fstore.ViewRef
 	view   *fstore.View
 	record []fstore.Feature // f0, f1…: the features in name order
-	cut    cut              // what of the sources it was made from
-	nulls  []DroppedRows    // rows left out
+	cut    cut              // which rows of the sources it was made from
+	nulls  []DroppedRows    // rows that were left out
 
-	source *source    // of a view that takes a source's columns as they are
-	parts  []rowsPart // of its files; else only one, the view's query
+	source *source    // of a view over a source; nil: the view is SQL
+	parts  []rowsPart // of the source's files; of SQL there is one
 }
 
-// rowsPart is a relation that rows are read from, with the columns of it that are converted.
+// rowsPart is a relation from which rows are read, with its columns that are converted.
 type rowsPart struct {
 	relation
 	fields []field
 }
 
-// rows makes the history of a view version. Rows of a query are computed once and kept; those of a source are
-// read where they are needed.
+// rows makes the history of a view version. The rows of SQL are computed once and kept. The rows of a source are read
+// whenever they are needed.
 func (s *session) rows(ctx context.Context, v *fstore.ViewVersion, c cut) (*rows, error) {
 	r := &rows{ref: v.Ref, view: &v.View, record: v.View.Record(), cut: c, name: fmt.Sprintf("_rows_%d", s.tables)}
 	s.tables++
@@ -83,14 +83,14 @@ func (s *session) makeRows(ctx context.Context, r *rows, v *fstore.ViewVersion) 
 	if err := s.exec(ctx, "CREATE TEMP VIEW "+r.name+" AS\nSELECT *\nFROM "+all+"\nWHERE "+and(where)); err != nil {
 		return s.locate(ctx, err)
 	}
-	if r.cut.visible != nil { // training sets say what was dropped
+	if r.cut.visible != nil { // only training sets report dropped rows
 		return nil
 	}
 	return s.countNulls(ctx, r, v)
 }
 
-// feature returns the value of a feature, given what the history has of it. Most rows of a history are never asked for:
-// making all floats canonical took a tenth of the time of winnersSQL.
+// feature returns the value of a feature, given the history's column x. It makes floats canonical only here, because most
+// rows of a history are never asked for: making all of them canonical took a tenth of the time of winnersSQL.
 func (r *rows) feature(i int, x string) string {
 	if t := r.record[i].Type; isFloat(t) {
 		return canonical(x, t)
@@ -109,7 +109,7 @@ func keyNames(v *fstore.ViewVersion) []string {
 	return names
 }
 
-// columns returns the columns of the history from those of a relation, and remembers how they are converted.
+// columns returns the history's columns from a relation's, and remembers how they are converted.
 func (r *rows) columns(rel relation) ([]string, error) {
 	p := rowsPart{relation: rel}
 	column := func(name string, to fstore.Type) (string, error) {
@@ -201,9 +201,9 @@ func timeColumn(have []fstore.EngineColumn, name string) (string, error) {
 	return roundedUp(ident(name), t), nil
 }
 
-// from returns the relations that a view reads: those of its source, which together have its rows, or its query, for which
-// all that it names is made. The name begins the names of what is made. A view that another reads is told what has been
-// made for it to read.
+// from returns the relations that a view reads: the parts of its source, or its query. For a query, from first makes the
+// relations that the query names; their names begin with name. For a view that another view reads, these relations were
+// made before, and are given in reads.
 func (s *session) from(ctx context.Context, v *fstore.ViewVersion, view *fstore.View, c cut, name string, reads []fstore.Relation) ([]relation, error) {
 	if view.Source != "" {
 		src, err := s.source(ctx, v.Source(view.Source))
@@ -239,7 +239,7 @@ func (s *session) from(ctx context.Context, v *fstore.ViewVersion, view *fstore.
 	return []relation{{from: query, columns: columns}}, err
 }
 
-// taken returns the columns that a view takes of its source, event and created aside.
+// taken returns the columns that a view takes from its source, except event and created.
 func taken(v *fstore.View) []string {
 	var out []string
 	for _, k := range v.Keys {
@@ -290,7 +290,7 @@ func (s *session) inputs(ctx context.Context, v *fstore.ViewVersion, c cut, name
 	return made, nil
 }
 
-// sourceView makes a source under its own name, with the columns that are used.
+// sourceView makes a relation of a source, under its own name, with the columns that are used.
 func (s *session) sourceView(ctx context.Context, def *fstore.Source, c cut, used *usage) error {
 	src, err := s.source(ctx, def)
 	if err != nil {
@@ -307,8 +307,8 @@ func (s *session) sourceView(ctx context.Context, def *fstore.Source, c cut, use
 	return s.exec(ctx, "CREATE OR REPLACE TEMP VIEW "+ident(def.Name)+" AS\n"+sql)
 }
 
-// upstream makes the relation that SQL reads of a view: keys, event and created under their declared names,
-// features by name and declared type.
+// upstream makes the relation of a view that SQL reads: keys, event and created under their declared names, and features
+// by name in their declared types.
 func (s *session) upstream(ctx context.Context, of *fstore.ViewVersion, v *fstore.View, c cut, from []relation) error {
 	var queries []string
 	var fields []field
@@ -365,7 +365,7 @@ func upstreamSQL(v *fstore.View, rel relation) (sql string, fields []field, err 
 	return "SELECT\n  " + list(columns) + "\nFROM " + rel.from + "\nWHERE " + and(where), fields, nil
 }
 
-// countNulls counts the rows left out because their event is null, of the sources and of the view's query.
+// countNulls counts the rows that were left out because their event is null, for each source and for the view's query.
 func (s *session) countNulls(ctx context.Context, r *rows, v *fstore.ViewVersion) error {
 	for i := range v.Sources {
 		src, err := s.source(ctx, &v.Sources[i])

@@ -6,7 +6,7 @@ import (
 	"github.com/fstore-dev/fstore/offline/lock"
 )
 
-// sampleSQL returns the query of the labels that the sample takes of rows of them.
+// sampleSQL returns the query of the labels that a sample takes.
 func sampleSQL(s *lock.Sample, relation string, rows int64) string {
 	if s == nil || s.Rows >= rows {
 		return relation

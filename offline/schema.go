@@ -9,15 +9,14 @@ import (
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
-// shape is the columns of a file, as its footer names them. Files with the same columns share one.
+// shape has the columns of a file, as its footer names them. Files with the same columns share a shape.
 type shape struct {
 	files   []string // that have it, in the order of the source
 	columns []string // as the files write their names
 	types   map[string]sqltype.Type
 }
 
-// shapes reads the footer of every file and returns the shape of each. Files of one shape cost nothing more, however
-// many they are.
+// shapes reads the footer of every file and returns the shape of each. Further files of the same shape cost nothing more.
 func (s *session) shapes(ctx context.Context, files []string) ([]*shape, error) {
 	unique := slices.Compact(slices.Sorted(slices.Values(files)))
 	b, err := s.query(ctx, `SELECT list(file_name) AS files
@@ -54,8 +53,8 @@ GROUP BY columns`)
 	return out, nil
 }
 
-// readShape reads the columns of a shape from its first file: their names from the footer, as the engine renames one of
-// two that differ in case only, and their types from the engine.
+// readShape reads the columns of a shape from its first file: types from the engine, but names from the footer, because the
+// engine renames one of two columns that differ only in case.
 func (s *session) readShape(ctx context.Context, sh *shape) error {
 	described, err := s.describe(ctx, "SELECT *\nFROM "+readParquet([]string{sh.files[0]}, false))
 	if err != nil {
@@ -91,7 +90,7 @@ ORDER BY column_id`)
 	return nil
 }
 
-// twin returns another column of the files that SQL cannot tell from a column: their names differ at most in case.
+// twin returns another column whose name differs from a column's at most in case, so that SQL cannot tell them apart.
 func (sh *shape) twin(name string) (string, bool) {
 	found := 0
 	for _, other := range sh.columns {

@@ -14,7 +14,7 @@ import (
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
-// source is a source whose files have been looked at.
+// source is a source whose footers have been read.
 type source struct {
 	def         *fstore.Source
 	files       []string
@@ -22,22 +22,22 @@ type source struct {
 	shapes      []*shape         // of each file
 	folders     [][]folderValue  // of each file, if columns come from folders such as day=2011-12-09
 	partitioned bool             // there are such columns
-	lenient     bool             // files may lack any column: a lock names them
-	checked     bool             // for times that the engine reads inexactly
-	columns     []*sourceColumn  // those of the files in their order, then those of folders
+	lenient     bool             // files may lack any column, because a lock names the files
+	checked     bool             // checkNanos has passed
+	columns     []*sourceColumn  // the files' columns in their order, then the folders'
 }
 
 // sourceColumn is a column of a source over all its files.
 type sourceColumn struct {
 	file       string // its name in the files
-	name       string // as SQL sees it: renamed
+	name       string // its name in SQL, after renaming
 	folder     bool   // it comes from folders
 	types      []fstore.ColumnType
 	dayFolder  string          // the first file whose folder names a day
 	missing    []string        // files that lack it
-	unreadable *fstore.Error   // why nobody can read it; nil: it can be read
-	sql        *sqlColumn      // nil: not looked for yet
-	empty      map[string]bool // by type: whether no file that has the column in it holds a value, where that was asked
+	unreadable *fstore.Error   // why it cannot be read; nil: it can be
+	sql        *sqlColumn      // nil: not determined yet
+	empty      map[string]bool // by type, where that was asked: whether all files with this type have only nulls
 }
 
 // cut limits what a computation may see. The zero cut sees everything.
@@ -46,7 +46,7 @@ type cut struct {
 	known   *time.Time // rows created later do not exist
 }
 
-// source looks at the files of a source: it reads their footers, not their rows.
+// source reads the footers of a source's files, not their rows.
 func (s *session) source(ctx context.Context, def *fstore.Source) (*source, error) {
 	key, err := json.Marshal(def)
 	if err != nil {
@@ -99,8 +99,7 @@ func (s *session) look(ctx context.Context, def *fstore.Source) (*source, error)
 	return src, src.checkDays()
 }
 
-// stamp describes a file before anything is read from it. Files that a lock will name are stamped so that no change
-// escapes.
+// stamp describes a file before anything is read from it. If a lock will name the file, no later change escapes the stamp.
 func (s *session) stamp(ctx context.Context, path string) (trainset.Stamp, error) {
 	if s.locks {
 		return s.e.digests.Stamp(ctx, path)
@@ -108,7 +107,7 @@ func (s *session) stamp(ctx context.Context, path string) (trainset.Stamp, error
 	return trainset.NewStamp(path)
 }
 
-// sourceFiles returns the files of a source: those that its path matches, or those that a lock names.
+// sourceFiles returns the files of a source: the files that its path matches, or the files that a lock names.
 func (s *session) sourceFiles(ctx context.Context, def *fstore.Source) ([]string, error) {
 	if s.pinned == nil {
 		return s.files(ctx, def.Path)
@@ -153,7 +152,7 @@ func (src *source) names() []string {
 	return out
 }
 
-// otherNames says what is right instead of a name that is none of the given ones.
+// otherNames suggests names instead of a name that does not exist.
 func otherNames(name string, all []string) string {
 	for _, other := range all {
 		if strings.EqualFold(other, name) {
@@ -163,8 +162,8 @@ func otherNames(name string, all []string) string {
 	return "the columns are " + strings.Join(all, ", ")
 }
 
-// named returns the columns of the given names, each once and in the order of the source, with event and created. It is
-// an error if there is no such column, or if it cannot be read.
+// named returns the columns with the given names, event and created, each once and in the order of the source. It is an
+// error if a column does not exist or cannot be read.
 func (src *source) named(names ...string) ([]*sourceColumn, error) {
 	want := map[string]bool{src.def.Event: true, src.def.Created: true}
 	for _, name := range names {
@@ -226,7 +225,7 @@ func (s *session) checkTime(ctx context.Context, src *source, name string) error
 }
 
 // checkDays returns an error if a file has days as event times and the definition does not say when in the day a row is
-// known. A training set is made again from the files in its lock as it was made then.
+// known. A rebuild from a lock is not checked: it repeats what was done then.
 func (src *source) checkDays() error {
 	if src.lenient || src.def.Static() {
 		return nil
@@ -247,7 +246,7 @@ func (c *sourceColumn) dayFile() string {
 	return c.dayFolder
 }
 
-// unstatedDay returns the error of days as event times, unless the availability is more than the default: event.
+// unstatedDay returns the error about days as event times, unless the definition states the availability.
 func unstatedDay(a fstore.Available, column, file string) error {
 	if !a.IsEvent() {
 		return nil
@@ -258,7 +257,7 @@ func unstatedDay(a fstore.Available, column, file string) error {
 	return nil
 }
 
-// inFile says which file has a column in a type, where others have it in another.
+// inFile names a file that has a column in a type, if other files have another type.
 func (c *sourceColumn) inFile(t fstore.ColumnType) string {
 	if len(c.types) < 2 {
 		return ""
@@ -324,7 +323,7 @@ func (s *session) readSources() []*source {
 	return out
 }
 
-// named returns the index of the column that the engine takes a name for, whatever its case; -1 if there is none.
+// named returns the index of the column that the engine finds by a name, in any case; -1 if there is none.
 func named(columns []fstore.EngineColumn, name string) int {
 	return slices.IndexFunc(columns, func(c fstore.EngineColumn) bool { return strings.EqualFold(c.Name, name) })
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
-// fileColumns finds the columns that the files have, in which types, and which files lack them.
+// fileColumns finds the columns of the files, their types, and the files that lack them.
 func (src *source) fileColumns() {
 	all := map[string]*sourceColumn{}
 	shapes := src.distinctShapes()
@@ -40,8 +40,8 @@ func (c *sourceColumn) add(t sqltype.Type, file string) {
 	}
 }
 
-// folderColumns adds the columns that folders such as day=2011-12-09 give, unless the files have them all themselves: the
-// engine would take the folder's value and the file's statistics, and be wrong where they differ.
+// folderColumns adds the columns that folders such as day=2011-12-09 give, unless all files have the column themselves. For
+// such a column the engine would read the folder's value and the file's statistics, and be wrong where the two differ.
 func (s *session) folderColumns(src *source) error {
 	if s.pinned != nil && !s.pinned.Source(src.def).Partitioned {
 		return nil
@@ -108,7 +108,7 @@ func (src *source) optional() {
 	}
 }
 
-// findUnreadable says why nobody can read a column, if so.
+// findUnreadable finds out whether a column cannot be read, and why.
 func (src *source) findUnreadable(c *sourceColumn) {
 	if len(c.missing) > 0 && !src.lenient && !slices.Contains(src.def.Optional, c.name) {
 		c.unreadable = src.lacking(c)
@@ -126,7 +126,7 @@ func (src *source) findUnreadable(c *sourceColumn) {
 	}
 }
 
-// lacking is the error of a column that some files lack.
+// lacking is the error for a column that some files lack.
 func (src *source) lacking(c *sourceColumn) *fstore.Error {
 	const shown = 3
 	err := fstore.Errorf(fstore.ErrInvalid, "column %s is missing from %d of %d files: %s", c.name, len(c.missing), len(src.files), strings.Join(c.missing[:min(shown, len(c.missing))], ", "))
@@ -157,7 +157,7 @@ func (src *source) checkFolderTimes(c *sourceColumn) error {
 	return nil
 }
 
-// twoColumns is the error of two columns whose names differ in case only; the second may be renamed.
+// twoColumns is the error for two columns whose names differ only in case; the second can be renamed.
 func twoColumns(a, b string) *fstore.Error {
 	return fstore.Errorf(fstore.ErrInvalid, "SQL cannot tell columns %s and %s apart", a, b).WithHint("rename one of them: rename: {%s: another_name}", b)
 }

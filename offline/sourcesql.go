@@ -9,19 +9,19 @@ import (
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
-// part is the files of a source that one read_parquet reads: the columns that are wanted have the same types in all of
-// them. Most sources are one part.
+// part is a group of a source's files that one read_parquet reads, because the wanted columns have the same types in all of
+// them. Most sources have one part.
 type part struct {
 	files       []string
 	partitioned bool
-	values      []string       // of the wanted columns: their expressions over the files
+	values      []string       // the expressions of the wanted columns
 	types       []sqltype.Type // and their types
 }
 
 // read returns the FROM item of the files.
 func (p *part) read(options ...string) string { return readParquet(p.files, p.partitioned, options...) }
 
-// parts returns how the wanted columns are read, the parts in the order of their first files.
+// parts returns how the wanted columns are read, in the order of the parts' first files.
 func (src *source) parts(wanted []*sourceColumn) []*part {
 	var out []*part
 	known := map[string]*part{}
@@ -46,7 +46,7 @@ func (src *source) parts(wanted []*sourceColumn) []*part {
 			} else {
 				t = sh.types[c.file]
 			}
-			if value == "" || t.Text == "" || src.isTime(c) && c.isNull(t, fstore.Timestamp) { // the file lacks it, or its values
+			if value == "" || t.Text == "" || src.isTime(c) && c.isNull(t, fstore.Timestamp) { // the file lacks the column, or values in it
 				value, t = "NULL", sqltype.Null
 			}
 			p.values, p.types = append(p.values, value), append(p.types, t)
@@ -56,7 +56,7 @@ func (src *source) parts(wanted []*sourceColumn) []*part {
 	return out
 }
 
-// shapeKey tells apart the shapes that are read in different ways.
+// shapeKey is the same for shapes that are read in the same way.
 func shapeKey(sh *shape, wanted []*sourceColumn) string {
 	var b strings.Builder
 	for _, c := range wanted {
@@ -66,8 +66,8 @@ func shapeKey(sh *shape, wanted []*sourceColumn) string {
 	return b.String()
 }
 
-// folderReads returns the expressions of the wanted columns that come from the folders of a file: the engine's own column,
-// or the value itself where the engine would read another; empty for others, and where the folders lack the column.
+// folderReads returns the expressions of the wanted columns that come from the folders of a file: the engine's column, or
+// the value itself if the engine would misread it. It is empty for other columns, and if the folders lack the column.
 func (src *source) folderReads(i int, wanted []*sourceColumn, p *part) []string {
 	if !src.partitioned {
 		return nil
@@ -92,8 +92,8 @@ func (src *source) folderReads(i int, wanted []*sourceColumn, p *part) []string 
 	return out
 }
 
-// hiddenByFolders reports whether a folder of the file, above the repo for one, has the name of a wanted column of the
-// file: the engine would read the folder's value instead.
+// hiddenByFolders reports whether a folder above the file, even above the repo, has the name of a wanted column. The engine
+// would then read the folder's value instead of the file's.
 func (src *source) hiddenByFolders(file string, wanted []*sourceColumn) bool {
 	for _, dir := range strings.Split(file, "/") {
 		name, _, ok := strings.Cut(dir, "=")
@@ -113,12 +113,12 @@ func (src *source) hiddenByFolders(file string, wanted []*sourceColumn) bool {
 type relation struct {
 	from    string
 	columns []fstore.EngineColumn
-	of      []*sourceColumn // the source's, of columns; nil: a query gives them
-	file    string          // the first of its files, where other files of the source have other types
+	of      []*sourceColumn // the source's columns; nil: the relation is a query
+	file    string          // its first file, if other files of the source have other types
 }
 
-// relations returns the rows of the source, part by part, in the types that the files have: renamed, event and created in
-// microseconds UTC, without rows whose event is null and without those the cut hides.
+// relations returns the rows of the source, part by part, in the files' types. Columns are renamed, and event and created
+// are in microseconds UTC. Rows whose event is null, and rows that the cut hides, are left out.
 func (src *source) relations(c cut, wanted []*sourceColumn) []relation {
 	var out []relation
 	parts := src.parts(wanted)
@@ -138,7 +138,7 @@ func (src *source) relations(c cut, wanted []*sourceColumn) []relation {
 			}
 			selected, r.columns = append(selected, x), append(r.columns, fstore.EngineColumn{Name: col.name, Type: t})
 		}
-		if len(selected) == 0 { // what counts is how many rows there are
+		if len(selected) == 0 { // only the number of rows counts
 			selected = []string{"NULL AS " + ident("_")}
 		}
 		q := "SELECT\n  " + list(selected) + "\nFROM " + p.read()
@@ -153,7 +153,7 @@ func (src *source) relations(c cut, wanted []*sourceColumn) []relation {
 	return out
 }
 
-// createdOr returns the created time of a row, its event time where there is none.
+// createdOr returns the created time of a row, or its event time if that is null.
 func createdOr(column, event string) string {
 	if column == "" {
 		return event
@@ -161,7 +161,7 @@ func createdOr(column, event string) string {
 	return "coalesce(" + ident(column) + ", " + event + ")"
 }
 
-// conditions returns what rows with an event and a created time must meet to be seen.
+// conditions returns the conditions under which the cut shows a row with an event and a created time.
 func (c cut) conditions(event, created string, a fstore.Available) []string {
 	var out []string
 	if c.visible != nil {
@@ -187,7 +187,7 @@ func available(event, created string, a fstore.Available) string {
 	return event + " + " + interval(a.Lag)
 }
 
-// dropped counts the rows left out because their event is null.
+// dropped counts the rows that are left out because their event is null.
 func (s *session) dropped(ctx context.Context, src *source) (int64, error) {
 	if src.def.Static() {
 		return 0, nil
@@ -211,11 +211,11 @@ func (s *session) dropped(ctx context.Context, src *source) (int64, error) {
 // sqlColumn is a column as SQL sees it.
 type sqlColumn struct {
 	t       sqltype.Type
-	nulls   map[string]bool // types in which files have it and hold no value: they are nulls of t
-	untyped *fstore.Error   // why there is no type; nil: there is
+	nulls   map[string]bool // types in which the files hold no value: the column is null there
+	untyped *fstore.Error   // why there is no type; nil if there is one
 }
 
-// sqlType finds the type in which SQL sees a column. It reads values only where they decide it: see common.
+// sqlType finds the type in which SQL sees a column. It reads values only if they decide the type (see common).
 func (s *session) sqlType(ctx context.Context, src *source, c *sourceColumn) (*sqlColumn, error) {
 	if c.sql != nil {
 		return c.sql, nil
@@ -238,7 +238,7 @@ func (s *session) sqlType(ctx context.Context, src *source, c *sourceColumn) (*s
 	case src.isTime(c):
 		t, ok = sqltype.Parse("TIMESTAMP"), true
 	case t.Is(sqltype.Null):
-		t = sqltype.Parse("INTEGER") // as the engine has it
+		t = sqltype.Parse("INTEGER") // like the engine
 	case t.Is(sqltype.Folder):
 		t = sqltype.Parse("VARCHAR")
 	}
@@ -252,8 +252,8 @@ func (s *session) sqlType(ctx context.Context, src *source, c *sourceColumn) (*s
 	return found, nil
 }
 
-// commonType returns the least type that holds every value of a column, but those of the types that hold none; false if
-// there is none.
+// commonType returns the smallest type that holds every value of a column, ignoring types in which the files hold no value;
+// false if there is none.
 func (s *session) commonType(ctx context.Context, src *source, c *sourceColumn, nulls map[string]bool) (sqltype.Type, bool, error) {
 	var types []sqltype.Type
 	for _, t := range c.types {
@@ -272,7 +272,7 @@ func (s *session) commonType(ctx context.Context, src *source, c *sourceColumn, 
 	return t, ok, nil
 }
 
-// unlike returns two types that no type holds both of; the first two if each pair would do.
+// unlike returns two types without a common type; the first two if all pairs have one.
 func unlike(types []fstore.ColumnType) (a, b fstore.ColumnType) {
 	for i, b := range types {
 		for _, a := range types[:i] {
@@ -284,7 +284,7 @@ func unlike(types []fstore.ColumnType) (a, b fstore.ColumnType) {
 	return types[0], types[1]
 }
 
-// allWhole reports whether the files that have a column as floats have only whole numbers in it.
+// allWhole reports whether all floats in a column are whole numbers.
 func (s *session) allWhole(ctx context.Context, src *source, c *sourceColumn) (bool, error) {
 	for _, p := range src.parts([]*sourceColumn{c}) {
 		if p.types[0].Mantissa == 0 {
@@ -335,8 +335,8 @@ func (s *session) sourceSQL(ctx context.Context, src *source, c cut, wanted []*s
 	return oneZero(strings.Join(queries, "\nUNION ALL\n"), wanted, to), nil
 }
 
-// oneZero returns a query whose floats have one zero and one NaN: max(), DISTINCT and whatever else keeps one of equal
-// values would keep 0.0 or -0.0.
+// oneZero returns a query in whose floats there is one zero and one NaN. Otherwise max(), DISTINCT and others, which keep
+// one of equal values, would keep either 0.0 or -0.0.
 func oneZero(query string, columns []*sourceColumn, types []sqltype.Type) string {
 	var floats []string
 	for i, c := range columns {
@@ -356,7 +356,7 @@ type widened struct {
 	from, to sqltype.Type
 }
 
-// sql returns the converted column. A value that does not fit ends the query with a message that begins with misfit.
+// sql returns the converted column. If a value does not fit, the query fails with a message that begins with misfit.
 func (w widened) sql(relation string) string {
 	x := ident(w.column)
 	c := widen(x, w.from, w.to)
@@ -375,7 +375,7 @@ func (w widened) expected() string {
 	return withArticle(w.to.Text) + ", as which SQL reads the column"
 }
 
-// unfit returns the condition under which sql complains, empty where it never does.
+// unfit returns the condition under which sql complains; empty if it never does.
 func (w widened) unfit(x string) string {
 	if c := widen(x, w.from, w.to); c.fits != "" {
 		return fmt.Sprintf("%s IS NOT NULL AND (%s) IS NOT TRUE", x, c.fits)

@@ -8,7 +8,7 @@ import (
 	"github.com/fstore-dev/fstore/offline/lock"
 )
 
-// statistics returns what the rows said.
+// statistics returns the statistics of the column.
 func (c *contentColumn) statistics() lock.Statistics {
 	y := &c.tally
 	s := lock.Statistics{Count: y.count, Nulls: y.nulls, NaNs: y.nans, Min: textOf(y.least), Max: textOf(y.greatest)}
@@ -16,7 +16,7 @@ func (c *contentColumn) statistics() lock.Statistics {
 		return s
 	}
 	n, approximate := y.distinct.count()
-	n = min(n, y.count) // an estimate may be above it
+	n = min(n, y.count) // an estimate may exceed the number of values
 	s.Distinct, s.Approximate, s.Histogram = &n, approximate, c.histogram()
 	if c.measure == ofNumbers && y.finite > 0 && !y.infinite {
 		mean := y.mean
@@ -29,7 +29,7 @@ func (c *contentColumn) statistics() lock.Statistics {
 	return s
 }
 
-// finite returns no number where it is beyond the greatest.
+// finite returns a number, or nil if it is infinite or NaN: JSON has no such numbers.
 func finite(x *float64) *float64 {
 	if math.IsInf(*x, 0) || math.IsNaN(*x) {
 		return nil
@@ -37,7 +37,7 @@ func finite(x *float64) *float64 {
 	return x
 }
 
-// textOf writes the value of a column of one row; a long text is left out.
+// textOf writes the value of a column with one row as JSON. It leaves out long texts.
 func textOf(c *fstore.Column) json.RawMessage {
 	if c == nil {
 		return nil

@@ -9,12 +9,12 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// tableFormat is a format of tables that are made of Parquet files. Its log says which of the files, and which of
-// their rows, belong to the table now.
+// tableFormat is a format of tables over Parquet files. The table's log says which files, and which of their rows, belong to
+// the table now.
 type tableFormat struct {
 	name   string
-	log    string // what the folder of such a table has, as a pattern
-	export string // how to write its rows to plain files
+	log    string // a pattern of what the folder of such a table contains
+	export string // how to write the table's rows to plain files
 }
 
 var tableFormats = []tableFormat{
@@ -26,7 +26,7 @@ var tableFormats = []tableFormat{
 // tableFolders finds out which folders are tables, and remembers it.
 type tableFolders map[string]*tableFormat
 
-// of returns the format of the table that a folder is; nil if it is none.
+// of returns the format of a table's folder; nil if the folder is not a table.
 func (t tableFolders) of(dir string) *tableFormat {
 	if f, ok := t[dir]; ok {
 		return f
@@ -41,12 +41,11 @@ func (t tableFolders) of(dir string) *tableFormat {
 	return t[dir]
 }
 
-// foldersAbove is how far above the folder of a pattern a table is looked for. Folders such as day=2011-12-09 do not
+// foldersAbove is how many folders above a pattern's folder are searched for a table. Folders such as day=2011-12-09 do not
 // count.
 const foldersAbove = 4
 
-// check returns an error if a file or folder lies in a table. The root is the folder in which the pattern that found it
-// begins.
+// check returns an error if a file or folder lies in a table. root is where the pattern begins that found it.
 func (t tableFolders) check(path, root string) error {
 	places := []string{path}
 	if real, err := filepath.EvalSymlinks(path); err == nil && real != path {
@@ -89,7 +88,7 @@ func patternRoot(pattern string) string {
 	return filepath.Dir(fixed)
 }
 
-// checkTables returns an error if files lie in a table. It looks at each folder once, and at where a link leads.
+// checkTables returns an error if files lie in a table. It looks at each folder once, and follows links.
 func checkTables(files []string, root string) error {
 	tables, seen := tableFolders{}, map[string]bool{}
 	for _, file := range files {

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Files returns the files that a path names, as a source has them: absolute, and in name order.
+// Files returns the files that a source's path names, as absolute paths in name order.
 func (e *Engine) Files(ctx context.Context, path string) ([]string, error) {
 	s, err := e.session(ctx)
 	if err != nil {
@@ -15,13 +15,13 @@ func (e *Engine) Files(ctx context.Context, path string) ([]string, error) {
 	return s.files(ctx, path)
 }
 
-// FilesOfColumns are files that have columns of the same names and types.
+// FilesOfColumns are files whose columns have the same names and types.
 type FilesOfColumns struct {
 	Files   []string
 	Columns []string // in the order of the files
 }
 
-// ByColumns reads the footers of files and returns them by their columns, in the order of the files.
+// ByColumns reads the footers of files and groups the files by their columns, in the order of the files.
 func (e *Engine) ByColumns(ctx context.Context, files []string) ([]FilesOfColumns, error) {
 	s, err := e.session(ctx)
 	if err != nil {
@@ -39,5 +39,5 @@ func (e *Engine) ByColumns(ctx context.Context, files []string) ([]FilesOfColumn
 	return out, nil
 }
 
-// EscapePattern returns a path that matches itself where a pattern is expected.
+// EscapePattern returns a pattern that matches only a path.
 func EscapePattern(path string) string { return escapedPath.Replace(path) }

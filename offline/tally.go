@@ -12,43 +12,44 @@ import (
 
 const (
 	bins        = 10   // of a histogram of numbers
-	fewValues   = 32   // up to so many distinct texts are a histogram
-	longestText = 256  // bytes of a text in statistics
-	sampledRows = 8192 // at least so many rows say where bins end, of as many as there are
+	fewValues   = 32   // the most distinct texts that have a histogram
+	longestText = 256  // the most bytes of a text in statistics
+	sampledRows = 8192 // at least this many rows, if there are as many, decide where bins end
 )
 
-// tally collects the statistics of a column while its rows pass by, once. Sums follow the order of the rows, so they do
-// not depend on threads. Its memory does not grow with the rows.
+// tally collects the statistics of a column in one pass. It adds in the order of the rows, so sums do not depend on threads.
+// Its memory does not grow with the rows.
 type tally struct {
 	nulls, nans, finite int64
 	count               int64
 	infinite            bool
 	least, greatest     *fstore.Column // of one row; nil: no value yet
 	mean, squares       float64        // Welford
-	sample              []sampled      // of the rows whose hash has all of mask's bits zero
+	sample              []sampled      // the rows in whose hash all bits of mask are zero
 	mask                uint64
 	distinct            distinct
 	values              map[string]int64 // texts and truth values, counted while they are few and short
-	many                bool             // they are not
+	many                bool             // they are not few and short
 
-	edges []float64 // upper bounds of all bins but the last
-	inBin []int64   // values in each bin
-	again bool      // they are to be counted by a second pass
+	edges      []float64 // upper bounds of all bins except the last
+	inBin      []int64   // values in each bin
+	secondPass bool      // a second pass must count inBin
 }
 
-// reuse returns a tally without rows that has the memory of one that is no longer needed.
+// reuse returns an empty tally with the memory of one that is no longer needed.
 func (y *tally) reuse() tally {
 	clear(y.distinct.slots)
 	return tally{sample: y.sample[:0], distinct: distinct{slots: y.distinct.slots}}
 }
 
-// sampled is a value and the hash of its row's number: every second row, say, would miss what goes by twos.
+// sampled is a value and the hash of its row's number. Sampling by hash, unlike taking every second row, does not miss
+// patterns in the order.
 type sampled struct {
 	x    float64
 	hash uint64
 }
 
-// mix spreads the bits of a number (splitmix64). No two numbers have one hash.
+// mix spreads the bits of a number (splitmix64). Different numbers have different hashes.
 func mix(n uint64) uint64 {
 	n += 0x9e3779b97f4a7c15
 	n = (n ^ n>>30) * 0xbf58476d1ce4e5b9
@@ -83,7 +84,7 @@ func (y *tally) take(m measure, c *fstore.Column, at int64) {
 	}
 }
 
-// takeNumbers adds numbers. NaN counts among the values and the distinct ones, and is in none of the rest.
+// takeNumbers adds numbers. NaN counts only as a value and as a distinct value.
 func takeNumbers[T int32 | int64 | float32 | float64](y *tally, c *fstore.Column, values []T, at int64) {
 	least, greatest := -1, -1
 	for i, v := range values {
@@ -110,7 +111,7 @@ func takeNumbers[T int32 | int64 | float32 | float64](y *tally, c *fstore.Column
 	y.extremes(c, least, greatest)
 }
 
-// identity returns the bits by which equal numbers are equal.
+// identity returns bits that are the same for equal numbers.
 func identity[T int32 | int64 | float32 | float64](v T) uint64 {
 	switch v := any(v).(type) {
 	case int32:
@@ -125,7 +126,7 @@ func identity[T int32 | int64 | float32 | float64](v T) uint64 {
 	panic("unreachable")
 }
 
-// takeInstants adds instants. Infinite ones count among the values and the distinct ones only.
+// takeInstants adds instants. Infinite instants count only as values and as distinct values.
 func (y *tally) takeInstants(c *fstore.Column, at int64) {
 	least, greatest := -1, -1
 	for i, v := range c.Int64s {
@@ -170,7 +171,7 @@ func (y *tally) takeTexts(c *fstore.Column) {
 	y.extremes(c, least, greatest)
 }
 
-// textAt returns a text, bytes, or a truth value in words.
+// textAt returns a text, bytes, or a truth value as text.
 func textAt(c *fstore.Column, i int) string {
 	switch c.Type {
 	case fstore.String:
@@ -208,7 +209,7 @@ func (y *tally) text(s string) {
 	y.values[strings.Clone(s)] = 1
 }
 
-// extremes takes in the rows with the least and the greatest value of some; -1 where there is none.
+// extremes updates least and greatest from the rows with the least and greatest of some values; -1: there are none.
 func (y *tally) extremes(c *fstore.Column, least, greatest int) {
 	if least < 0 {
 		return
@@ -238,7 +239,7 @@ func (y *tally) number(x float64, row int64) {
 		y.sample = make([]sampled, 0, 2*sampledRows)
 	}
 	y.sample = append(y.sample, sampled{x, h})
-	if len(y.sample) >= 2*sampledRows { // half of them from now on
+	if len(y.sample) >= 2*sampledRows { // from now on, sample half as many
 		y.mask = y.mask<<1 | 1
 		y.sample = slices.DeleteFunc(y.sample, func(s sampled) bool { return s.hash&y.mask != 0 })
 	}

@@ -21,15 +21,15 @@ type TrainingRequest struct {
 	List      *fstore.FeatureList
 	Labels    Labels
 	Timestamp string                  // label column that holds T; empty: DefaultTimestamp
-	Targets   []string                // label columns that a model learns to predict, for the lock
-	Sample    *lock.Sample            // the labels that are taken; nil: all
+	Targets   []string                // label columns that a model learns to predict; they are in the lock
+	Sample    *lock.Sample            // which labels are taken; nil: all
 	Out       string                  // the Parquet file to write; its lock is written beside it
 	AsOf      *time.Time              // rows created later do not exist; nil: Now
 	Now       time.Time               // when the training set is made
-	Registry  lock.Registry           // what gave the definitions, for the lock
+	Registry  lock.Registry           // where the definitions come from, for the lock
 	Version   string                  // of fstore, for the lock
 	Archive   *trainset.Archive       // where copies of the inputs are kept; nil: none are kept
-	Progress  func(trainset.Progress) // called now and then; nil: not
+	Progress  func(trainset.Progress) // called from time to time; nil: nobody looks
 	// Record is called when the training set is complete and durable, before it appears in its place. An error leaves
 	// everything as it was. After Record returns, the training set exists (see trainset.Settle). nil: nothing is recorded.
 	Record func(*TrainingSummary) error
@@ -50,13 +50,13 @@ type TrainingSummary struct {
 	Lock        []byte          `json:"-"` // the lock, as written
 }
 
-// ViewSummary counts the labels by what one view had for them, by one key role. WithValue, NoRow, Stale and
-// NotAvailable add up to the rows.
+// ViewSummary counts the labels by what one view had for them, in one key role. WithValue, NoRow, Stale and NotAvailable
+// add up to the rows.
 type ViewSummary struct {
 	View         fstore.ViewRef `json:"view"`
 	Keys         []string       `json:"keys"`          // the label columns that give its keys
-	WithValue    int64          `json:"with_value"`    // a row was found, whose features may still be null
-	NoRow        int64          `json:"no_row"`        // the key had no row by T, or part of it was null
+	WithValue    int64          `json:"with_value"`    // a row was found; its features may still be null
+	NoRow        int64          `json:"no_row"`        // the key had no row by T, or had a null part
 	Stale        int64          `json:"stale"`         // the row was older than the view's ttl
 	NotAvailable int64          `json:"not_available"` // there was a row by T, but not yet available or published
 	Late         int64          `json:"late"`          // of WithValue: a newer row had happened by T and became available after T
@@ -84,7 +84,7 @@ type training struct {
 	uses    []*use
 	byRef   map[fstore.ViewRef]lookup
 	summary *TrainingSummary
-	reads   []string // files to read beside labels and sources
+	reads   []string // files to read besides labels and sources
 }
 
 // TrainingSet writes the labels with the features as of each row's instant to req.Out, as Parquet, and beside it
@@ -131,7 +131,7 @@ type step struct {
 	do   func(context.Context) error
 }
 
-// building returns the steps that make a training set, as a file that is not in its place yet.
+// building returns the steps that make a training set as a file, not yet in its place.
 func (t *training) building(temp string) []step {
 	return []step{
 		{"read labels", func(ctx context.Context) error {
@@ -154,7 +154,7 @@ func (t *training) readLabels(ctx context.Context) (err error) {
 	return t.exec(ctx, "CREATE TEMP VIEW _labels AS\n"+sampleSQL(t.req.Sample, t.labels.relation(), t.labels.rows))
 }
 
-// sealFor seals the session's database: it reads the files that the request names, and writes to a folder.
+// sealFor seals the session's database: it can read the files that the request names, and write to one folder.
 func (t *training) sealFor(ctx context.Context, folder string) error {
 	l, files := &t.req.Labels, slices.Clone(t.reads)
 	for i := range l.Sources {
@@ -239,8 +239,8 @@ func (t *training) join(ctx context.Context) error {
 	return do("CREATE TEMP VIEW _joined AS\nSELECT\n  " + list(columns) + "\nFROM _at AS labels" + joins)
 }
 
-// carriedColumns is up to how many columns of labels go through the joins and the sort: each costs them a few random
-// accesses to memory for every row. Of wider labels only what finds their features does, and write reads the rest again.
+// carriedColumns is the most label columns that go through the joins and the sort, where each column costs a few random
+// memory accesses per row. Of wider labels, only keys and instants go through, and write reads the other columns again.
 const carriedColumns = 64
 
 // wide reports whether the label columns do not go through the joins.
@@ -289,7 +289,7 @@ func (t *training) outputSQL(i int) (x string) {
 	return x
 }
 
-// stage runs a part of the work, measures it and reports how far its running query is.
+// stage runs a part of the work, measures it and reports its progress.
 func (t *training) stage(ctx context.Context, name string, do func(context.Context) error) error {
 	clock := t.req.Clock
 	if clock == nil {

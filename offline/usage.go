@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// usage is which columns of its inputs a query may use. It never leaves one out: every name in the query counts, and
-// whatever may stand for all columns counts as all of them.
+// usage says which columns of its inputs a query may use. It never leaves out a column: every name in the query counts, and
+// anything that may stand for all columns counts as all.
 type usage struct {
-	names map[string]int  // in lower case, with the place of one in the SQL; -1: not known
-	exact map[string]bool // the same as they are written
+	names map[string]int  // in lower case, each with an offset into the SQL; -1: not known
+	exact map[string]bool // the names as they are written
 	all   bool            // such as select *
-	star  int             // the place of what stands for all
+	star  int             // the offset of what stands for all columns
 }
 
 // usageOf returns what queries use.
@@ -36,7 +36,7 @@ func (s *session) usageOf(ctx context.Context, queries ...string) (*usage, error
 	return u, nil
 }
 
-// walk collects the names in a tree, and the names of its relations.
+// walk collects all names in a tree, and the names of relations.
 func (u *usage) walk(tree any, at int, relations map[string]bool) {
 	switch n := tree.(type) {
 	case string:
@@ -69,8 +69,8 @@ func (u *usage) walk(tree any, at int, relations map[string]bool) {
 	}
 }
 
-// standsForAll reports whether a node may read columns that it does not name: a star, the place of a column instead of its
-// name, a natural join, new names for all columns, and PIVOT, which groups by all others.
+// standsForAll reports whether a node may read columns that it does not name: a star, the position of a column instead of
+// its name, a natural join, new names for all columns, and PIVOT, which groups by all other columns.
 func standsForAll(n map[string]any) bool {
 	if class, _ := n["class"].(string); class == "STAR" || class == "POSITIONAL_REFERENCE" {
 		return true
@@ -85,7 +85,7 @@ func standsForAll(n map[string]any) bool {
 	return len(names) > 0
 }
 
-// walkRows finds columns that are named like a relation: such a one is the whole row.
+// walkRows finds columns that are named like a relation: such a column is the whole row.
 func (u *usage) walkRows(tree any, relations map[string]bool) {
 	switch n := tree.(type) {
 	case []any:
@@ -121,8 +121,8 @@ func (u *usage) place(name string) int {
 	return u.star
 }
 
-// exactFirst returns columns with those before the others that a query writes as they are: of columns that differ in case
-// only, an error is about the one that was asked for.
+// exactFirst returns columns with exact matches of the query's names first. So an error about columns that differ only in
+// case is about the column that the query names.
 func exactFirst[C any](u *usage, columns []C, name func(C) string) []C {
 	rank := func(c C) int {
 		if u.exact[name(c)] {

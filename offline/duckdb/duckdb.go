@@ -17,11 +17,11 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// Config is what a database is opened with. Zero values leave DuckDB's own defaults.
+// Config says how to open a database. Zero values mean DuckDB's defaults.
 type Config struct {
 	Threads     int
 	MemoryLimit string // such as 4GB
-	TempDir     string // where what exceeds the memory limit is spilled
+	TempDir     string // for data beyond the memory limit
 }
 
 // DB is a database in memory. It is safe for concurrent use; each goroutine opens its own Conn.
@@ -45,8 +45,8 @@ func Open(c Config) (*DB, error) {
 		{"threads", strconv.Itoa(threads)},
 		{"autoinstall_known_extensions", "false"},
 		{"autoload_known_extensions", "false"},
-		// It knows a file again by its path, size and second of its last change: one replaced within a second, or by a
-		// copy with the old time, would be read from memory.
+		// DuckDB recognizes a file by its path, size and last change in seconds. A file replaced within a second, or by a copy
+		// with the old time, would be read from the cache.
 		{"enable_external_file_cache", "false"},
 		{"memory_limit", c.MemoryLimit},
 		{"temp_directory", c.TempDir},
@@ -67,7 +67,7 @@ func Open(c Config) (*DB, error) {
 	return d, nil
 }
 
-// Close releases the database. All its connections must be closed before.
+// Close releases the database. All its connections must be closed first.
 func (d *DB) Close() error {
 	mapping.Close(&d.db)
 	return nil
@@ -85,7 +85,7 @@ func (d *DB) Connect(ctx context.Context) (*Conn, error) {
 	for _, s := range []string{
 		"SET errors_as_json = true",
 		"SET TimeZone = 'UTC'",
-		"SET enable_progress_bar = true", // or there is no progress to ask for
+		"SET enable_progress_bar = true", // otherwise there is no progress to report
 		"SET enable_progress_bar_print = false",
 	} {
 		if err := c.Exec(ctx, s); err != nil {
@@ -107,7 +107,7 @@ func (c *Conn) Progress() float64 {
 	return min(max(percent/100, 0), 1)
 }
 
-// Exec runs one statement to its end and drops its rows.
+// Exec runs one statement to its end and ignores its rows.
 func (c *Conn) Exec(ctx context.Context, sql string) error {
 	rows, err := c.Query(ctx, sql)
 	if err != nil {

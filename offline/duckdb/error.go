@@ -8,9 +8,9 @@ import (
 
 // Error is a failure as DuckDB reports it.
 type Error struct {
-	Type    string // DuckDB's class of exception, such as Binder or Conversion; empty where it is not known
+	Type    string // DuckDB's class of exception, such as Binder or Conversion; empty if not known
 	Message string
-	Offset  int // byte offset into the statement; -1 where unknown
+	Offset  int // byte offset into the statement; -1 if not known
 }
 
 func (e *Error) Error() string {
@@ -20,8 +20,8 @@ func (e *Error) Error() string {
 	return strings.ToLower(e.Type) + " error: " + e.Message
 }
 
-// parseError reads the text of an error: JSON, as errors_as_json makes it, perhaps behind the class; or plain
-// text with the place shown below a line.
+// parseError reads the text of an error: JSON, as errors_as_json writes it, perhaps after the class, or plain text with the
+// place marked below a line.
 func parseError(text string) *Error {
 	if i := strings.IndexByte(text, '{'); i >= 0 {
 		var e struct {

@@ -28,7 +28,7 @@ type column struct {
 }
 
 // Query starts one statement and returns its rows as they are computed. The caller closes them. Output columns
-// must have the types that fstore.Type stands for: BOOLEAN, INTEGER, BIGINT, FLOAT, DOUBLE, VARCHAR, BLOB,
+// must have the types of fstore.Type: BOOLEAN, INTEGER, BIGINT, FLOAT, DOUBLE, VARCHAR, BLOB,
 // TIMESTAMP and lists of them; SQL casts others. The error is an *Error, or the context's.
 func (c *Conn) Query(ctx context.Context, sql string) (*Rows, error) {
 	if err := ctx.Err(); err != nil {
@@ -50,8 +50,8 @@ func (c *Conn) Query(ctx context.Context, sql string) (*Rows, error) {
 	return r, nil
 }
 
-// execute runs the statement until it has rows or is done. DuckDB's own call polls for tasks, and for their progress, without
-// a pause while other threads run the last tasks. That takes a processor and locks from them, so execute sleeps instead.
+// execute runs the statement until it has rows or is done. DuckDB's own call polls for tasks, and for progress, without a
+// pause while other threads run the last tasks, and takes a processor and locks from them. execute sleeps instead.
 func (r *Rows) execute() error {
 	var pending mapping.PendingResult
 	defer mapping.DestroyPending(&pending)
@@ -101,7 +101,7 @@ func (r *Rows) Fields() []fstore.Field {
 	return out
 }
 
-// Next returns the next rows, at least one, or nil behind the last.
+// Next returns the next rows, at least one, or nil after the last.
 func (r *Rows) Next() (*fstore.Batch, error) {
 	for _, c := range r.columns {
 		if c.typ == fstore.Invalid {
@@ -148,7 +148,7 @@ func (r *Rows) fetch() (mapping.DataChunk, int, error) {
 	}
 }
 
-// fail returns the error for a message: the context's if that is why.
+// fail returns the error for a message, or the context's error if the context has ended.
 func (r *Rows) fail(msg string) error {
 	if err := r.ctx.Err(); err != nil {
 		return err

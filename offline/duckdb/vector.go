@@ -8,7 +8,7 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// typeOf returns the type a vector is read as, Invalid where there is none.
+// typeOf returns the type as which a vector is read; Invalid if there is none.
 func typeOf(t mapping.LogicalType) fstore.Type {
 	switch mapping.GetTypeId(t) {
 	case mapping.TypeBoolean:
@@ -87,7 +87,7 @@ func readVector(name string, t fstore.Type, v mapping.Vector, n int) fstore.Colu
 	return c
 }
 
-// readValidity returns the rows that are not null, nil where all are.
+// readValidity returns which rows are not null; nil if no row is null.
 func readValidity(v mapping.Vector, n int) fstore.Bitmap {
 	mask := mapping.VectorGetValidity(v)
 	if mask == nil || n == 0 {
@@ -182,7 +182,7 @@ func readTexts(c *fstore.Column, data unsafe.Pointer, n int, valid fstore.Bitmap
 	}
 }
 
-// gather lays the elements of lists that DuckDB holds in another order one behind the other.
+// gather puts the elements of lists, which DuckDB may hold in another order, one after another.
 func gather(c, all *fstore.Column, entries []listEntry) {
 	for i, e := range entries {
 		if c.IsNull(i) {
