@@ -41,7 +41,7 @@ func checkParquet(path string) error {
 	}
 	size := info.Size()
 	if size == 0 {
-		return bad("is empty: it is no Parquet file")
+		return bad("is empty, so it is not a Parquet file")
 	}
 	var head, tail [4]byte
 	var footer [8]byte
@@ -54,7 +54,7 @@ func checkParquet(path string) error {
 		return encrypted(path)
 	}
 	if string(head[:]) != parquetMagic {
-		return bad("is no Parquet file: it does not begin as one")
+		return bad("is not a Parquet file: it does not begin like one")
 	}
 	if size >= int64(len(head)+len(footer)) {
 		if _, err := f.ReadAt(footer[:], size-int64(len(footer))); err != nil {
@@ -63,7 +63,7 @@ func checkParquet(path string) error {
 		copy(tail[:], footer[4:])
 	}
 	if string(tail[:]) != parquetMagic {
-		return bad("is cut off: it begins as a Parquet file and does not end as one")
+		return bad("is cut off: it begins like a Parquet file and does not end like one")
 	}
 	if n := int64(binary.LittleEndian.Uint32(footer[:4])); n > size-int64(len(head)+len(footer)) {
 		return bad("is damaged: its footer would have %d bytes, and the file has %d", n, size)

@@ -12,7 +12,7 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// A file that is no Parquet file, or not all of one, is named with what is wrong with it, by whichever operation comes
+// A file that is not a Parquet file, or not all of one, is named with what is wrong with it, by whichever operation comes
 // to it, and nothing is written.
 func TestDamagedFilesAreNamed(t *testing.T) {
 	for _, c := range []struct {
@@ -20,11 +20,11 @@ func TestDamagedFilesAreNamed(t *testing.T) {
 		damage func(b []byte) []byte
 		want   string
 	}{
-		{"empty", func([]byte) []byte { return nil }, "b.parquet is empty: it is no Parquet file"},
-		{"text", func([]byte) []byte { return []byte("k,event,x\n1,2011-12-09,1\n") }, "b.parquet is no Parquet file: it does not begin as one"},
-		{"a byte", func([]byte) []byte { return []byte("P") }, "b.parquet is no Parquet file"},
+		{"empty", func([]byte) []byte { return nil }, "b.parquet is empty, so it is not a Parquet file"},
+		{"text", func([]byte) []byte { return []byte("k,event,x\n1,2011-12-09,1\n") }, "b.parquet is not a Parquet file: it does not begin like one"},
+		{"a byte", func([]byte) []byte { return []byte("P") }, "b.parquet is not a Parquet file"},
 		{"only a beginning", func(b []byte) []byte { return b[:4] }, "b.parquet is cut off"},
-		{"cut off", func(b []byte) []byte { return b[:len(b)-10] }, "b.parquet is cut off: it begins as a Parquet file and does not end as one"},
+		{"cut off", func(b []byte) []byte { return b[:len(b)-10] }, "b.parquet is cut off: it begins like a Parquet file and does not end like one"},
 		{"a footer longer than the file", func(b []byte) []byte { b[len(b)-5] = 0x7f; return b }, "b.parquet is damaged: its footer would have "},
 		{"a footer of zeros", func(b []byte) []byte {
 			n := len(b) - 8 - int(b[len(b)-8]) - int(b[len(b)-7])<<8

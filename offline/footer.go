@@ -84,7 +84,7 @@ func columnIsRight(ctx context.Context, path string, file *parquet.File, leaf pa
 		got, ok := bounds(ctx, file.RowGroups()[g].ColumnChunks()[leaf.ColumnIndex])
 		if what := st.wrong(got); ok && what != "" {
 			return fstore.Errorf(fstore.ErrInvalid, "%s: the statistics of column %s in row group %d are wrong: %s", path, name, g, what).
-				WithHint("the engine would pass over rows: write the file again with another writer")
+				WithHint("queries would miss rows: write the file again with another writer")
 		}
 	}
 	return nil
@@ -164,15 +164,15 @@ func (s *stated) anything() bool { return s.min != nil || s.max != nil || s.null
 func (s *stated) wrong(got measured) string {
 	switch {
 	case s.nulls != nil && *s.nulls == 0 && got.nulls > 0:
-		return fmt.Sprintf("no value is null by them, and %d are", got.nulls)
+		return fmt.Sprintf("they say that no value is null, but %d are", got.nulls)
 	case s.nulls != nil && *s.nulls >= got.rows && got.nulls < got.rows:
-		return fmt.Sprintf("every value is null by them, and %d are not", got.rows-got.nulls)
+		return fmt.Sprintf("they say that every value is null, but %d are not", got.rows-got.nulls)
 	case got.nulls == got.rows:
 		return ""
 	case s.min != nil && s.typ.Compare(*s.min, got.min) > 0:
-		return fmt.Sprintf("the least value is %.50q by them, and there is %.50q", s.min.String(), got.min.String())
+		return fmt.Sprintf("they say that the minimum is %.50q, but the data has %.50q", s.min.String(), got.min.String())
 	case s.max != nil && s.typ.Compare(*s.max, got.max) < 0:
-		return fmt.Sprintf("the greatest value is %.50q by them, and there is %.50q", s.max.String(), got.max.String())
+		return fmt.Sprintf("they say that the maximum is %.50q, but the data has %.50q", s.max.String(), got.max.String())
 	}
 	return ""
 }

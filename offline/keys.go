@@ -28,7 +28,7 @@ const (
 // error is ErrInvalid, with row and column, if a value does not fit; it does not name the file.
 func (e *Engine) ReadKeys(ctx context.Context, path string, keys []fstore.Field) (*fstore.Batch, error) {
 	if !IsKeyFile(path) {
-		return nil, fstore.Errorf(fstore.ErrInvalid, "what kind of file is it?").WithHint("its name ends in one of %s", strings.Join(KeyFileEndings, ", "))
+		return nil, fstore.Errorf(fstore.ErrInvalid, "its name does not say what kind of file it is").WithHint("end it in one of %s", strings.Join(KeyFileEndings, ", "))
 	}
 	if empty, ok := jsonEndings[ending(path)]; ok {
 		return readKeyJSON(e.absolute(path), keys, empty)

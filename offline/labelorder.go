@@ -50,7 +50,7 @@ func (s *session) totalOrder(ctx context.Context, view, sql string, columns int)
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
-	return "", fstore.Errorf(fstore.ErrInvalid, "the order of its rows may leave some equal, which would come in another order each time").
+	return "", fstore.Errorf(fstore.ErrInvalid, "its ORDER BY may leave rows equal, and their order would change from run to run").
 		WithHint("name every column in its ORDER BY, or write ORDER BY ALL")
 }
 

@@ -116,7 +116,7 @@ func (l *labels) bind(req *TrainingRequest) error {
 			WithHint("name one with --timestamp; the columns are %s", columnNames(l.columns))
 	}
 	if l.untyped[req.Timestamp] {
-		return fstore.Errorf(fstore.ErrInvalid, "column %s has no type: every value in it is null", req.Timestamp).WithHint("every label needs the instant it is asked for")
+		return fstore.Errorf(fstore.ErrInvalid, "column %s has no type: every value in it is null", req.Timestamp).WithHint("every label needs an instant")
 	}
 	if t := l.columns[l.time].Type; !sqltype.Parse(t).IsTime() {
 		return fstore.Errorf(fstore.ErrInvalid, "column %s is %s, not a time", req.Timestamp, t).WithHint("write it as TIMESTAMP or DATE")
@@ -187,7 +187,7 @@ func (s *session) checkLabels(ctx context.Context, l *labels) error {
 		if value := b.Columns[2].Strings[0]; value != "" {
 			err = fstore.Errorf(fstore.ErrInvalid, "row %d: column %s: %s is not an instant", c.Int64s[0]+1, l.columns[l.time].Name, value)
 		}
-		return err.WithHint("every label needs the instant it is asked for")
+		return err.WithHint("every label needs an instant")
 	}
 	return firstMisfit(checked, b.Columns[3:])
 }

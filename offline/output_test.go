@@ -187,7 +187,7 @@ func TestLabelColumnsMayHaveAnyName(t *testing.T) {
 	req := r.request("", all(v))
 	req.Labels = Labels{SQL: "SELECT k, event AS t, x AS label, x AS Label FROM s", Sources: v.Sources}
 	_, err = r.e.TrainingSet(t.Context(), req)
-	r.fails(err, "columns label and Label have one name")
+	r.fails(err, "columns label and Label have the same name")
 }
 
 func TestJoinsOneByOneGiveTheSameBytes(t *testing.T) {

@@ -48,7 +48,7 @@ func checkPlan(raw []byte, sql string, inputs []fstore.Relation) error {
 		return fmt.Errorf("read the plan of a query: %w", err)
 	}
 	if len(answer.Plans) != 1 {
-		return &fstore.SQLError{Message: "it has no plan that can be looked at", Offset: -1}
+		return &fstore.SQLError{Message: "its plan cannot be checked", Offset: -1}
 	}
 	p := &plan{sql: sql}
 	for _, in := range inputs {
@@ -117,9 +117,9 @@ func (p *plan) operator(n object) {
 	table := scan.str("table")
 	switch {
 	case n.str("name") != "seq_scan" || scan.str("catalog") != "temp" || scan.str("schema") != "main":
-		p.refuse(n, "it reads %s(), which is no source and no view", n.str("name"))
+		p.refuse(n, "it reads %s(), which is not a source or view", n.str("name"))
 	case !slices.Contains(p.inputs, table):
-		p.refuse(n, "it reads %s, which is no source and no view that is declared for it", table)
+		p.refuse(n, "it reads %s, which is not a source or view that is declared for it", table)
 	}
 }
 

@@ -187,7 +187,7 @@ func csvError(err error) error {
 		what = "fields: " + n[2] + ", in the header: " + n[1]
 	}
 	return fstore.Errorf(fstore.ErrInvalid, "line %s: %.200s", m[1], what).
-		WithHint("write it as RFC 4180 has it, in UTF-8: as many fields in each line as in the header, and \"…\" around text with delimiters, quotes or line breaks")
+		WithHint("write it as RFC 4180 says, in UTF-8: as many fields in each line as in the header, and \"…\" around text with delimiters, quotes or line breaks")
 }
 
 // form says, for messages, what a text must be.

@@ -126,8 +126,8 @@ func checkNames(names []string) error {
 			return fstore.Errorf(fstore.ErrInvalid, "column %d has no name", i+1).WithHint("give it one")
 		}
 		if other, ok := seen[strings.ToLower(name)]; ok {
-			return fstore.Errorf(fstore.ErrInvalid, "columns %s and %s have one name", other, name).
-				WithHint("rename one of them; upper and lower case do not tell columns apart")
+			return fstore.Errorf(fstore.ErrInvalid, "columns %s and %s have the same name", other, name).
+				WithHint("rename one of them; names must differ in more than case")
 		}
 		seen[strings.ToLower(name)] = name
 	}

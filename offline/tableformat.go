@@ -59,7 +59,7 @@ func (t tableFolders) check(path, root string) error {
 				if dir != path {
 					what = fmt.Sprintf("%s is a file of %s (%s)", path, f.name, dir)
 				}
-				return fstore.Errorf(fstore.ErrInvalid, "%s: which of its rows count is in the table's log, which fstore does not read", what).
+				return fstore.Errorf(fstore.ErrInvalid, "%s: the table's log says which rows count, and fstore does not read it", what).
 					WithHint("write the rows of the table to plain Parquet files elsewhere, such as %s, and name those", f.export)
 			}
 			if filepath.Dir(dir) == dir {

@@ -128,7 +128,7 @@ func (p *Project) ReadKeys(ctx context.Context, k *KeyRows, path string) error {
 	case info.IsDir():
 		return fstore.Errorf(fstore.ErrUsage, "%s is a folder", path).WithHint("name the files in it, one by one")
 	case !offline.IsKeyFile(path):
-		return fstore.Errorf(fstore.ErrUsage, "%s: what kind of file is it?", path).WithHint("its name ends in one of %s", strings.Join(offline.KeyFileEndings, ", "))
+		return fstore.Errorf(fstore.ErrUsage, "%s: its name does not say what kind of file it is", path).WithHint("end it in one of %s", strings.Join(offline.KeyFileEndings, ", "))
 	}
 	full, err := filepath.Abs(path)
 	if err != nil {
