@@ -35,10 +35,16 @@ func spoil(t *testing.T, b registry.Backend, change func(ctx context.Context, tx
 
 func damagedRecords(t *testing.T, s *Storage) {
 	b, records := filled(t, s)
+	whole := map[string]record.Record{} // of each kind the record with the most text, whose JSON is spoilt part by part
+	for _, r := range records {
+		if kind := kindOf(r); whole[kind] == nil || len(fmt.Sprint(r)) > len(fmt.Sprint(whole[kind])) {
+			whole[kind] = r
+		}
+	}
 	for _, r := range records {
 		fields := reflect.ValueOf(r).Elem()
 		for i := range fields.NumField() {
-			for _, bad := range damaged(fields.Field(i)) {
+			for _, bad := range damaged(fields.Field(i), whole[kindOf(r)] == r) {
 				other := record.New(r)
 				reflect.ValueOf(other).Elem().Set(fields)
 				reflect.ValueOf(other).Elem().Field(i).Set(bad)
@@ -56,16 +62,29 @@ func damagedRecords(t *testing.T, s *Storage) {
 	same(t, b, Project, records)
 }
 
-// damaged returns what could be in a field instead of its value.
-func damaged(field reflect.Value) (out []reflect.Value) {
+// kindOf returns the type of a record, and of a definition its kind.
+func kindOf(r record.Record) string {
+	switch r := r.(type) {
+	case *record.Version:
+		return "version of " + r.Kind
+	case *record.Head:
+		return "head of " + r.Kind
+	}
+	return fmt.Sprintf("%T", r)
+}
+
+// damaged returns what could be in a field instead of its value; with parts, also its JSON without one part.
+func damaged(field reflect.Value, parts bool) (out []reflect.Value) {
 	var values []any
 	switch field.Kind() {
 	case reflect.String:
 		for _, text := range []string{"", "{", "null", "[]", "{}", "[null]", `"text"`, "no@ref@at all", "x"} {
 			values = append(values, text)
 		}
-		for _, text := range withoutOnePart(field.String()) {
-			values = append(values, text)
+		if parts {
+			for _, text := range withoutOnePart(field.String()) {
+				values = append(values, text)
+			}
 		}
 	case reflect.Int, reflect.Int64:
 		values = []any{-1, 0, 1, 99, 1 << 50}

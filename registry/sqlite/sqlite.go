@@ -20,6 +20,10 @@ type Backend struct {
 	schema int     // that it had when it was opened
 	self   func() (Holder, error)
 	closed atomic.Bool
+
+	// writing holds one while a transaction of this process writes. SQLite lets a writer that waits sleep for many
+	// milliseconds; here it goes on at once.
+	writing chan struct{}
 }
 
 // Open opens the registry of a URL, sqlite:///abs/path or sqlite://path, and creates it if there is none. The error is
@@ -81,7 +85,7 @@ func open(url, dsn string) (*Backend, error) {
 	if err != nil {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "open registry %s: %s", url, err)
 	}
-	return &Backend{db: db, self: sync.OnceValues(self)}, nil
+	return &Backend{db: db, self: sync.OnceValues(self), writing: make(chan struct{}, 1)}, nil
 }
 
 // Close implements registry.Backend.
@@ -121,6 +125,12 @@ func (b *Backend) Write(ctx context.Context, project string, do func(record.Tx) 
 	if b.db == nil {
 		return fstore.Errorf(fstore.ErrInvalid, "there is no registry to write to: it was opened for reading")
 	}
+	select {
+	case b.writing <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-b.writing }()
 	return b.transact(ctx, &sql.TxOptions{}, func(in *sql.Tx) error {
 		return do(&tx{in, project, b.schema})
 	})
