@@ -2,7 +2,9 @@ package online
 
 import (
 	"fmt"
+	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -78,7 +80,28 @@ type Answer struct {
 
 	RecordBytes int       // of all records read
 	Replayed    time.Time // the instant that a server replays, set by the server; otherwise zero
+
+	values values
+	pool   *sync.Pool // where Release puts it; nil: nowhere
 }
+
+// Release lets a later look-up reuse the memory of an answer, which its owner must not touch afterwards: neither it nor
+// its columns. Strings and bytes that were taken out of them stay as they are. An answer need not be released.
+func (a *Answer) Release() {
+	pool := a.pool
+	if pool == nil || cap(a.Features)*featureBytes+a.values.bytes() > maxReused {
+		return
+	}
+	clear(a.Features)
+	clear(a.Versions)
+	*a = Answer{Features: a.Features[:0], Versions: a.Versions[:0], values: a.values}
+	pool.Put(a)
+}
+
+// maxReused is the memory of the largest answer worth keeping.
+const maxReused = 1 << 20
+
+const featureBytes = int(unsafe.Sizeof(AnswerFeature{}))
 
 // AnswerFeature is one feature for all rows.
 type AnswerFeature struct {

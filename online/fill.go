@@ -20,7 +20,11 @@ type filler struct {
 	recs   [][]byte // by row; nil if absent: states says why
 	states []Status
 
-	// The values of all fixed-width outputs, in one slice for each type.
+	room values // what is left of the answer's
+}
+
+// values holds the values of an answer's columns of fixed width, all of a type in one piece.
+type values struct {
 	bools    []bool
 	int32s   []int32
 	int64s   []int64
@@ -28,20 +32,28 @@ type filler struct {
 	float64s []float64
 }
 
-// room allocates the values of all fixed-width outputs. perType says how many outputs each type has.
-func (f *filler) room(perType *[fstore.NumTypes]int) {
-	f.bools = room[bool](f.rows * perType[fstore.Bool])
-	f.int32s = room[int32](f.rows * perType[fstore.Int32])
-	f.int64s = room[int64](f.rows * (perType[fstore.Int64] + perType[fstore.Timestamp]))
-	f.float32s = room[float32](f.rows * perType[fstore.Float32])
-	f.float64s = room[float64](f.rows * perType[fstore.Float64])
+// resize makes room for so many rows of the outputs, given how many there are of each type. All values are zero.
+func (v *values) resize(rows int, perType *[fstore.NumTypes]int) {
+	v.bools = zeroed(v.bools, rows*perType[fstore.Bool])
+	v.int32s = zeroed(v.int32s, rows*perType[fstore.Int32])
+	v.int64s = zeroed(v.int64s, rows*(perType[fstore.Int64]+perType[fstore.Timestamp]))
+	v.float32s = zeroed(v.float32s, rows*perType[fstore.Float32])
+	v.float64s = zeroed(v.float64s, rows*perType[fstore.Float64])
 }
 
-func room[T any](n int) []T {
-	if n == 0 {
-		return nil
+// bytes returns the memory of the values.
+func (v *values) bytes() int {
+	return cap(v.bools) + 4*(cap(v.int32s)+cap(v.float32s)) + 8*(cap(v.int64s)+cap(v.float64s))
+}
+
+// zeroed returns s with length n and zeros.
+func zeroed[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
 	}
-	return make([]T, n)
+	s = s[:n]
+	clear(s)
+	return s
 }
 
 // take cuts the next n values off room.
@@ -64,7 +76,7 @@ func (f *filler) fill(out *AnswerFeature, fd *field, def *fstore.Column) error {
 	at, byteN, bit := fd.at, fd.byteN, fd.bit
 	switch fd.typ {
 	case fstore.Bool:
-		c.Bools = take(&f.bools, f.rows)
+		c.Bools = take(&f.room.bools, f.rows)
 		for row, rec := range f.recs {
 			if rec != nil && rec[byteN]&bit != 0 {
 				c.Bools[row] = rec[at] != 0
@@ -73,7 +85,7 @@ func (f *filler) fill(out *AnswerFeature, fd *field, def *fstore.Column) error {
 			}
 		}
 	case fstore.Int32:
-		c.Int32s = take(&f.int32s, f.rows)
+		c.Int32s = take(&f.room.int32s, f.rows)
 		for row, rec := range f.recs {
 			if rec != nil && rec[byteN]&bit != 0 {
 				c.Int32s[row] = int32(le.Uint32(rec[at:]))
@@ -82,7 +94,7 @@ func (f *filler) fill(out *AnswerFeature, fd *field, def *fstore.Column) error {
 			}
 		}
 	case fstore.Int64, fstore.Timestamp:
-		c.Int64s = take(&f.int64s, f.rows)
+		c.Int64s = take(&f.room.int64s, f.rows)
 		for row, rec := range f.recs {
 			if rec != nil && rec[byteN]&bit != 0 {
 				c.Int64s[row] = int64(le.Uint64(rec[at:]))
@@ -91,7 +103,7 @@ func (f *filler) fill(out *AnswerFeature, fd *field, def *fstore.Column) error {
 			}
 		}
 	case fstore.Float32:
-		c.Float32s = take(&f.float32s, f.rows)
+		c.Float32s = take(&f.room.float32s, f.rows)
 		for row, rec := range f.recs {
 			if rec != nil && rec[byteN]&bit != 0 {
 				c.Float32s[row] = math.Float32frombits(le.Uint32(rec[at:]))
@@ -100,7 +112,7 @@ func (f *filler) fill(out *AnswerFeature, fd *field, def *fstore.Column) error {
 			}
 		}
 	case fstore.Float64:
-		c.Float64s = take(&f.float64s, f.rows)
+		c.Float64s = take(&f.room.float64s, f.rows)
 		for row, rec := range f.recs {
 			if rec != nil && rec[byteN]&bit != 0 {
 				c.Float64s[row] = math.Float64frombits(le.Uint64(rec[at:]))

@@ -240,14 +240,16 @@ func (p *Prepared) answer(req *Request, rows int, sc *scratch, stats *Stats) (*A
 			}
 		}
 	}
-	a := &Answer{Rows: rows, RecordBytes: recordBytes, Features: make([]AnswerFeature, len(p.outputs)), Versions: make([]AnswerVersion, len(p.versions))}
+	a := p.store.answers.Get().(*Answer)
+	a.pool, a.Rows, a.RecordBytes = &p.store.answers, rows, recordBytes
+	a.Features, a.Versions = grown(a.Features, len(p.outputs)), grown(a.Versions, len(p.versions))
+	a.values.resize(rows, &p.perType)
 	for i := range p.versions {
 		known := sc.at[i]
 		v := &p.versions[i]
 		a.Versions[i] = AnswerVersion{v.state.ref, known.pointer.Generation, known.pointer.Published, v.servable(&known.pointer)}
 	}
-	f := filler{rows: rows, stats: stats, text: sc.text, limit: p.store.Limits.MaxAnswerBytes, size: rows * p.rowBytes(req.EventTimes)}
-	f.room(&p.perType)
+	f := filler{rows: rows, stats: stats, text: sc.text, limit: p.store.Limits.MaxAnswerBytes, size: rows * p.rowBytes(req.EventTimes), room: a.values}
 	for i := range p.uses {
 		u := &p.uses[i]
 		events, valid := p.useRows(req, u, rows, sc)

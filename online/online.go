@@ -72,6 +72,7 @@ type Store struct {
 	backend Backend
 	project string
 	scratch sync.Pool // of *scratch
+	answers sync.Pool // of *Answer, all of whose features and versions are zero
 
 	mu       sync.Mutex // guards versions
 	versions map[fstore.ViewRef]*versionState
@@ -88,6 +89,7 @@ type versionState struct {
 func New(b Backend, project string) *Store {
 	s := &Store{Limits: DefaultLimits, backend: b, project: project, versions: map[fstore.ViewRef]*versionState{}}
 	s.scratch.New = func() any { return new(scratch) }
+	s.answers.New = func() any { return new(Answer) }
 	return s
 }
 

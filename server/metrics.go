@@ -31,6 +31,21 @@ type metrics struct {
 	rows       prometheus.Counter
 	records    prometheus.Counter
 	values     [len(statuses)]prometheus.Counter // by status
+
+	mu    sync.RWMutex // guards kinds
+	kinds map[requestKind]requestMetrics
+}
+
+// requestKind is the labels of a request.
+type requestKind struct {
+	method Method
+	code   codes.Code
+}
+
+// requestMetrics are those of a kind: finding them by their labels takes longer than counting.
+type requestMetrics struct {
+	count   prometheus.Counter
+	seconds prometheus.Observer
 }
 
 var statuses = [...]online.Status{online.Present, online.NullValue, online.NotFound, online.OutsideMaxAge}
@@ -42,7 +57,7 @@ func newMetrics(registry *prometheus.Registry, version string) *metrics {
 		return c
 	}
 	m := &metrics{
-		registry: registry,
+		registry: registry, kinds: map[requestKind]requestMetrics{},
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "fstore_requests_total", Help: "Requests answered, by transport (grpc, http), method and code.",
 		}, []string{"transport", "method", "code"}),
@@ -75,9 +90,24 @@ func newMetrics(registry *prometheus.Registry, version string) *metrics {
 }
 
 func (m *metrics) request(by Method, code codes.Code, took time.Duration) {
-	name := codeName(code)
-	m.requests.WithLabelValues(by.Transport, by.Name, name).Inc()
-	m.seconds.WithLabelValues(by.Transport, by.Name, name).Observe(took.Seconds())
+	of := m.of(requestKind{by, code})
+	of.count.Inc()
+	of.seconds.Observe(took.Seconds())
+}
+
+func (m *metrics) of(kind requestKind) requestMetrics {
+	m.mu.RLock()
+	found, ok := m.kinds[kind]
+	m.mu.RUnlock()
+	if ok {
+		return found
+	}
+	by, name := kind.method, codeName(kind.code)
+	found = requestMetrics{m.requests.WithLabelValues(by.Transport, by.Name, name), m.seconds.WithLabelValues(by.Transport, by.Name, name)}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.kinds[kind] = found
+	return found
 }
 
 func codeName(code codes.Code) string {

@@ -263,6 +263,7 @@ func (a *API) get(ctx context.Context, r *received[fstorev1.GetOnlineFeaturesReq
 		return encoded{}, err
 	}
 	e, err := partsOf(t).encode(answer)
+	answer.Release()
 	if err != nil {
 		return encoded{}, err
 	}
