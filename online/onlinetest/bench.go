@@ -28,9 +28,11 @@ func Benchmark(b *testing.B, open Open) {
 				n := 0
 				for b.Loop() {
 					n++
-					if _, err := prepared.Lookup(context.Background(), Keys(rows, n*rows, keys)); err != nil {
+					a, err := prepared.Lookup(context.Background(), Keys(rows, n*rows, keys))
+					if err != nil {
 						b.Fatal(err)
 					}
+					a.Release()
 				}
 			})
 		}

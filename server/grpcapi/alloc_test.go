@@ -19,7 +19,7 @@ import (
 // buffer. (The race detector allocates itself, and drops what is pooled.)
 func TestACallAllocatesLittle(t *testing.T) {
 	for _, c := range []struct{ rows, views, features, most int }{
-		{1, 1, 50, 23}, {100, 1, 50, 23}, {1000, 1, 50, 23}, {100, 5, 10, 23}, {100, 1, 250, 24},
+		{1, 1, 50, 17}, {100, 1, 50, 17}, {1000, 1, 50, 17}, {100, 5, 10, 17}, {100, 1, 250, 18},
 	} {
 		w := newWorld(t)
 		var views []*fstore.ViewVersion
