@@ -8,9 +8,7 @@ package redis
 import (
 	"context"
 	"net"
-	"slices"
 	"strconv"
-	"sync/atomic"
 	"unsafe"
 
 	"github.com/fstore-dev/fstore"
@@ -27,8 +25,6 @@ const perCommand = 1000
 type Backend struct {
 	client *driver.Client
 	addr   string // for messages: without user and password
-
-	valueBytes atomic.Int64 // of a value in the last reply: how much memory the next one needs
 }
 
 // Open returns the store at redis://[user:password@]host:6379/0, rediss:// (TLS) or
@@ -96,52 +92,37 @@ func (b *Backend) get(ctx context.Context, keys, pointers [][]byte) (records, pt
 			args = append(args, k)
 		}
 	}
-	got := reply{bytes: make([]byte, 0, min(n*int(b.valueBytes.Load())+firstReply, maxGuess))}
-	if err := b.mget(ctx, args, &got); err != nil {
-		return nil, nil, err
-	}
-	out, ok := got.values(make([][]byte, 0, n), n)
-	if !ok { // the driver knows what this is
-		if out, err = b.parsed(ctx, args); err != nil {
+	out := make([][]byte, 0, n)
+	if n <= perCommand { // one command is atomic
+		cmd := driver.NewStringSliceCmd(ctx, boxed("mget", args)...)
+		if err := b.client.Process(ctx, cmd); err != nil {
 			return nil, nil, err
 		}
+		out = appendValues(out, cmd)
+		return out[:len(keys):len(keys)], out[len(keys):], nil
 	}
-	b.valueBytes.Store(int64(min(len(got.bytes)/n+1, maxGuess)))
-	return out[:len(keys):len(keys)], out[len(keys):], nil
-}
-
-// mget reads values: all with one command, in which nothing comes between two reads, else in a pipeline in the order of
-// args. What Redis replies is copied as it is, which takes one piece of memory. The driver would make a string per value.
-func (b *Backend) mget(ctx context.Context, args []arg, into *reply) error {
-	if len(args) <= perCommand {
-		return b.client.Process(ctx, driver.NewRawWriteToCmd(ctx, into, boxed("mget", args)...))
-	}
-	pipe := b.client.Pipeline()
-	for some := range slices.Chunk(args, perCommand) {
-		_ = pipe.Process(ctx, driver.NewRawWriteToCmd(ctx, into, boxed("mget", some)...)) // queues it
-	}
-	_, err := pipe.Exec(ctx)
-	return err
-}
-
-// parsed reads values as the driver parses them. It is for replies that are not values: the driver returns them as errors
-// of its types.
-func (b *Backend) parsed(ctx context.Context, args []arg) ([][]byte, error) {
-	pipe := b.client.Pipeline()
-	for some := range slices.Chunk(args, perCommand) {
-		_ = pipe.Process(ctx, driver.NewStringSliceCmd(ctx, boxed("mget", some)...)) // queues it
+	pipe := b.client.Pipeline() // keeps the order of args: pointers last
+	for len(args) > 0 {
+		some := args[:min(len(args), perCommand)]
+		_ = pipe.Process(ctx, driver.NewStringSliceCmd(ctx, boxed("mget", some)...)) // only queues the command
+		args = args[len(some):]
 	}
 	cmds, err := pipe.Exec(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var out [][]byte
 	for _, cmd := range cmds {
-		for _, s := range cmd.(*driver.StringSliceCmd).Val() {
-			out = append(out, bytesOf(s))
-		}
+		out = appendValues(out, cmd.(*driver.StringSliceCmd))
 	}
-	return out, nil
+	return out[:len(keys):len(keys)], out[len(keys):], nil
+}
+
+// appendValues appends the values of an MGET. They are read-only, as Backend.Get says.
+func appendValues(out [][]byte, cmd *driver.StringSliceCmd) [][]byte {
+	for _, s := range cmd.Val() {
+		out = append(out, bytesOf(s))
+	}
+	return out
 }
 
 // bytesOf returns the bytes of a value in the reply to an MGET, or nil if it is absent. For an absent value the
