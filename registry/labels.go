@@ -99,7 +99,7 @@ func (rev *Revision) judgeQuery(ctx context.Context, engine definition.Engine, t
 	if err != nil {
 		return err
 	}
-	refused, err := q.Judge(plan, -1, false)
+	refused, err := q.Judge(plan, sqlgate.History{Event: -1, Created: -1})
 	if len(refused) > 0 {
 		return text.refused(refused[0])
 	}

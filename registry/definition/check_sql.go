@@ -113,6 +113,9 @@ func (c *checker) sqlTimes(v *view) {
 		v.def.Available = stated
 		if !stated.Created && stated.Lag < lag {
 			c.warnings.add(v.spec.Availability.Pos, "availability: event + "+lag.String(), "availability is %s, but an input becomes known only after %s", stated, lag)
+		} else if stated.IsEvent() && len(created) > 0 {
+			c.warnings.add(v.spec.Availability.Pos, "yield a created column and name it created_timestamp, or state the longest delay: event + 1d",
+				"availability is event, but rows of %s become known at their created time: late rows would count before that", strings.Join(created, ", "))
 		}
 	case v.spec.Availability.given():
 	case v.def.Created != "":

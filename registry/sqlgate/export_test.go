@@ -104,7 +104,7 @@ func PlanFindings(ctx context.Context, engine Engine, sql string, inputs ...fsto
 	if err != nil {
 		return []string{err.Error()}
 	}
-	found, err := inspectPlan(plan, -1)
+	found, err := inspectPlan(plan, History{Event: -1, Created: -1})
 	if err != nil {
 		return []string{err.Error()}
 	}

@@ -77,28 +77,39 @@ func (t Tree) Inspect() *Query { return inspect(t.root, t.text) }
 // tree are the same.
 func (t Tree) Canonical() any { return canonical(t.root) }
 
-// Judge returns what the plan of the query shows to be refused, and adds to the doubts. event is the index of the
-// output column with the event time, or -1. If known is true, rows with the same event time become known together, so
-// a window over them cannot look ahead.
-func (q *Query) Judge(plan []byte, event int, known bool) (refused []Finding, err error) {
-	found, err := inspectPlan(plan, event)
+// Judge returns what the plan of the query shows to be refused, and adds to the doubts.
+func (q *Query) Judge(plan []byte, h History) (refused []Finding, err error) {
+	found, err := inspectPlan(plan, h)
 	if err != nil {
 		return nil, err
 	}
 	for _, v := range locate(found, q.root) {
 		switch {
-		case v.Message == sameInstant && !known:
 		case v.Message == sameInstant:
 			q.Doubts = slices.DeleteFunc(q.Doubts, func(d Finding) bool {
 				return strings.HasSuffix(d.Message, notKnownYet) && d.Offset == v.Offset
 			})
 		case v.doubt:
-			q.Doubts = append(q.Doubts, v.Finding)
+			q.Doubts = append(q.Doubts, q.complete(v))
 		default:
 			refused = append(refused, v.Finding)
 		}
 	}
 	return refused, nil
+}
+
+// complete returns a finding with what only the text says: the place of a table, and the declaration of a window.
+func (q *Query) complete(v verdict) Finding {
+	for _, t := range slices.Backward(q.Tables) {
+		if v.Offset < 0 && v.table == Fold(t.Name) {
+			v.Offset = t.Offset
+		}
+	}
+	v.Offset = grouped(q.root, v.Offset)
+	if v.declared != (declared{}) {
+		v.Hint = declaration(q.text, v.at, v.declared)
+	}
+	return v.Finding
 }
 
 // CheckQuery returns an error unless the gate accepts the query and the query reads nothing but inputs. It is for SQL

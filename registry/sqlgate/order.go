@@ -189,3 +189,18 @@ func descends(orders []any, same []node) bool {
 	at := slices.IndexFunc(orders, func(o any) bool { return isOrdered([]any{o}, same) })
 	return at >= 0 && asNode(orders[at]).str("type") == "DESCENDING"
 }
+
+// grouped returns the offset of what a position in a GROUP BY stands for, and other offsets as they are.
+func grouped(root node, offset int) int {
+	out := offset
+	eachNode(map[string]any(root), func(n node) {
+		for _, e := range n.list("group_expressions") {
+			if e := asNode(e); e.ownOffset() == offset {
+				if at := selectedAt(e, n.list("select_list")).offset(); at >= 0 {
+					out = at
+				}
+			}
+		}
+	})
+	return out
+}

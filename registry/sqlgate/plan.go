@@ -23,6 +23,12 @@ type term struct {
 	cast     bool  // a cast of its only operand
 	alike    bool  // equal wherever its only operand is equal
 	numbers  []int // for row_number(): its PARTITION BY
+
+	scale      float64 // the microseconds of its unit, if it is an instant or counts time
+	scan       int     // for a column: the scan that reads it; for a window, the number of the window
+	counts     bool    // it is computed by adding to a number, or by a window
+	aggregated bool    // an aggregate
+	offset     int     // 1 + its offset in the text, or 0
 }
 
 // relation is the output of an operator of a plan.
@@ -30,6 +36,7 @@ type relation struct {
 	columns []int
 	single  bool  // at most one row
 	same    []any // the ORDER BY of its rows, if it does not tell them apart
+	reads   []read
 }
 
 // binding walks a plan.
@@ -43,12 +50,20 @@ type binding struct {
 	found  []verdict
 
 	windows []windowed
+
+	history     History
+	reads       []read         // of the operator that is being walked
+	edges       map[int][]edge // of instants, by term
+	scans       int
+	comparisons []compared
+	aggregates  map[int]origin // by term
 }
 
 // windowed is a call with OVER and its PARTITION BY.
 type windowed struct {
 	partition []int
 	verdict   verdict
+	timed     bool // it reads rows that have a time
 }
 
 // verdict is a finding about a plan. The plan does not always say where in the SQL it is.
@@ -57,26 +72,23 @@ type verdict struct {
 	doubt bool
 	call  string   // the function, or the clause: LIMIT, DISTINCT ON
 	names []string // of its columns
+
+	table    string   // that it reads rows of
+	declared declared // for a window whose value goes stale
+	at       node     // the call in the parse tree
 }
 
 // sameInstant is the verdict for a window whose partitions hold rows of one event time only.
 const sameInstant = "all rows have one event time"
 
-// inspectPlan judges the plan of a query. event is the index of the output column with the event time, or -1.
-func inspectPlan(raw []byte, event int) ([]verdict, error) {
+// inspectPlan judges the plan of a query.
+func inspectPlan(raw []byte, h History) ([]verdict, error) {
 	plan, err := parsePlan(raw)
 	if err != nil {
 		return nil, err
 	}
-	b := &binding{ids: map[string]int{}, known: map[uintptr]int{}, ctes: map[string]relation{}}
-	out := b.relation(plan)
-	if event >= 0 && event < len(out.columns) {
-		for _, w := range b.windows {
-			if b.fixed(out.columns[event], w.partition) {
-				b.found = append(b.found, w.verdict)
-			}
-		}
-	}
+	b := &binding{ids: map[string]int{}, known: map[uintptr]int{}, ctes: map[string]relation{}, history: h, edges: map[int][]edge{}, aggregates: map[int]origin{}}
+	b.judgeReads(b.relation(plan))
 	return b.found, nil
 }
 
@@ -108,7 +120,9 @@ func (b *binding) column(typ node, z zero) int {
 
 // like returns a new term with the values of t that is computed from the terms of.
 func (b *binding) like(t int, of []int) int {
-	return b.intern(term{op: b.unique("like"), of: of, zero: b.terms[t].zero, interval: b.terms[t].interval})
+	like := b.intern(term{op: b.unique("like"), of: of, zero: b.terms[t].zero, interval: b.terms[t].interval, scale: b.terms[t].scale, offset: b.terms[t].offset, aggregated: b.terms[t].aggregated})
+	b.equal(like, t)
+	return like
 }
 
 // fixed reports whether a term is the same for all rows in which the given terms are the same.
@@ -158,19 +172,25 @@ func (b *binding) perKey(columns, keys []int) []int {
 
 // relation walks an operator and its inputs.
 func (b *binding) relation(op node) relation {
+	outer := b.reads
+	b.reads = nil
 	r := b.operator(op)
 	if r.single {
 		r.columns = b.perKey(r.columns, nil)
 	}
+	r.reads, b.reads = b.reads[:min(len(b.reads), mostReads)], outer
 	return r
 }
 
+// below walks an input of an operator, and adds its reads to those of the operator.
 func (b *binding) below(op node, at int) relation {
 	list := op.list("children")
 	if at >= len(list) {
 		return relation{}
 	}
-	return b.relation(asNode(list[at]))
+	r := b.relation(asNode(list[at]))
+	b.reads = append(b.reads, r.reads...)
+	return r
 }
 
 func (b *binding) operator(op node) relation {
@@ -183,7 +203,7 @@ func (b *binding) operator(op node) relation {
 		return b.values(op)
 	case "LOGICAL_PROJECTION":
 		in := b.below(op, 0)
-		return relation{b.list(op.list("expressions"), in.columns), in.single, in.same}
+		return relation{columns: b.list(op.list("expressions"), in.columns), single: in.single, same: in.same}
 	case "LOGICAL_FILTER":
 		return b.filter(op)
 	case "LOGICAL_ORDER_BY":
@@ -196,9 +216,12 @@ func (b *binding) operator(op node) relation {
 		return b.aggregate(op)
 	case "LOGICAL_WINDOW":
 		in := b.below(op, 0)
-		columns := slices.Clone(in.columns)
+		for _, e := range op.list("expressions") { // their terms come before the bounds
+			b.list(slices.Concat(asNode(e).list("children"), asNode(e).list("partitions"), orderExpressions(asNode(e).list("orders"))), in.columns)
+		}
+		columns, bounds := slices.Clone(in.columns), b.boundsOf(in.reads)
 		for _, e := range op.list("expressions") {
-			columns = append(columns, b.window(asNode(e), in.columns))
+			columns = append(columns, b.window(asNode(e), in, bounds))
 		}
 		return relation{columns: columns, single: in.single}
 	case "LOGICAL_UNNEST":
@@ -206,7 +229,12 @@ func (b *binding) operator(op node) relation {
 		columns := slices.Clone(in.columns)
 		for _, e := range op.list("expressions") {
 			t := b.term(asNode(e), in.columns)
-			columns = append(columns, b.column(typeOf(asNode(e)), b.terms[t].zero))
+			c := b.column(typeOf(asNode(e)), b.terms[t].zero)
+			if isTemporal(typeOf(asNode(e))) { // taken to be a row of a calendar that begins with the row
+				b.terms[c].scale = 1
+				b.eachInstant(t, func(o int) { b.atMost(o, c, 0) })
+			}
+			columns = append(columns, c)
 		}
 		return relation{columns: columns}
 	case "LOGICAL_PIVOT":
@@ -217,6 +245,7 @@ func (b *binding) operator(op node) relation {
 		return b.recursive(op)
 	case "LOGICAL_MATERIALIZED_CTE":
 		b.ctes[numeral(op, "table_index")] = b.below(op, 0)
+		b.reads = nil // whoever refers to it has them
 		return b.below(op, 1)
 	case "LOGICAL_CTE_REF":
 		return b.cteRef(op)
@@ -308,6 +337,7 @@ func (b *binding) scan(op node) []int {
 		}
 		out = append(out, b.column(typ, z))
 	}
+	b.readScan(op, out)
 	return project(relation{columns: out}, op.list("projection_ids")).columns
 }
 

@@ -45,16 +45,38 @@ func (b *binding) aggregate(op node) relation {
 		}
 		out.columns = append(out.columns, g)
 	}
+	for _, e := range op.list("expressions") { // their terms come before the bounds
+		b.list(asNode(e).list("children"), in.columns)
+	}
+	rows := b.boundsOf(b.reads)
+	b.groupReads(rows, grouped, aggregateOrigin(op))
 	for _, e := range op.list("expressions") {
 		t := b.call(asNode(e), in.columns, b.alike(groups))
 		b.anyValue(asNode(e), in.columns, grouped)
-		t.op, t.of, t.varies = b.unique("aggregate"), slices.Clone(out.columns[:len(groups)]), !simple
-		out.columns = append(out.columns, b.intern(t))
+		t.op, t.of, t.varies, t.aggregated = b.unique("aggregate"), slices.Clone(out.columns[:len(groups)]), !simple, true
+		at := b.intern(t)
+		b.aggregates[at] = origin{call: callOf(asNode(e)), names: names(e), offset: asNode(e).ownOffset()}
+		b.groupInstants(asNode(e), at, rows, in.columns, grouped)
+		out.columns = append(out.columns, at)
 	}
 	for range op.list("grouping_functions") {
 		out.columns = append(out.columns, b.column(nil, unsigned))
 	}
 	return out
+}
+
+// aggregateOrigin returns the first aggregate of a GROUP BY. The binder itself adds first() and count() to a subquery
+// that has one value.
+func aggregateOrigin(op node) origin {
+	list := op.list("expressions")
+	if len(list) == 2 && len(op.list("groups")) == 0 && callOf(asNode(list[0])) == "first" && callOf(asNode(list[1])) == "count_star" {
+		return origin{kind: readsSubquery, offset: -1}
+	}
+	if len(list) > 0 {
+		e := asNode(list[0])
+		return origin{kind: readsAggregate, call: callOf(e), names: names(map[string]any(e)), offset: e.ownOffset()}
+	}
+	return origin{kind: readsAggregate, call: "GROUP BY", names: names(op.list("groups")), offset: -1}
 }
 
 // call checks an aggregate over rows in which the given terms are the same. It returns the properties of its result.
@@ -145,8 +167,8 @@ func (b *binding) floatSum(e node, name string, of []string) {
 }
 
 // window checks a call with OVER and returns its term.
-func (b *binding) window(e node, in []int) int {
-	name := callOf(e)
+func (b *binding) window(e node, over relation, bounds []map[int]float64) int {
+	name, in := callOf(e), over.columns
 	partition := b.alike(b.list(e.list("partitions"), in))
 	orders, argOrders := e.list("orders"), e.list("arg_orders")
 	ordered := b.orders(orders, in, partition)
@@ -154,7 +176,10 @@ func (b *binding) window(e node, in []int) int {
 	if filter := e.child("filter_expr"); filter != nil {
 		b.term(filter, in)
 	}
-	b.windows = append(b.windows, windowed{partition, verdict{Finding: Finding{-1, sameInstant, ""}, doubt: true, call: name, names: names(map[string]any(e))}})
+	b.windows = append(b.windows, windowed{
+		partition: partition, timed: len(over.reads) > 0,
+		verdict: verdict{Finding: Finding{-1, sameInstant, ""}, doubt: true, call: name, names: names(map[string]any(e))},
+	})
 	const hint = "over (… order by …), by columns without ties"
 	report := func(message string, doubt bool) {
 		b.found = append(b.found, verdict{Finding: Finding{-1, message, hint}, doubt: doubt, call: name, names: names(map[string]any(e))})
@@ -178,7 +203,12 @@ func (b *binding) window(e node, in []int) int {
 	if name == "row_number" {
 		t.numbers = append([]int{}, partition...)
 	}
-	return b.intern(t)
+	b.scans++
+	t.scan, t.counts = b.scans, true
+	at := b.intern(t)
+	b.windowReads(e, at, over, bounds, partition)
+	b.stale(e, in, over.reads)
+	return at
 }
 
 // limit checks a LIMIT or OFFSET.
@@ -204,13 +234,19 @@ func (b *binding) distinct(op node) relation {
 		if len(op.list("children")) == 1 && asNode(op.list("children")[0]).str("type") == "LOGICAL_UNION" {
 			what = "UNION"
 		}
-		return relation{columns: b.chooseAll(what, in.columns), single: in.single}
+		columns := b.chooseAll(what, in.columns)
+		b.groupReads(b.boundsOf(b.reads), columns, origin{kind: readsDistinct, call: what, offset: -1})
+		return relation{columns: columns, single: in.single}
 	}
 	if orders := op.child("order_by").list("orders"); len(orders) > 0 && !b.orders(orders, in.columns, targets) {
 		b.found = append(b.found, verdict{
 			Finding: Finding{-1, "DISTINCT ON keeps an arbitrary row: the ORDER BY is the same for all rows of a key", totalOrder},
 			call:    "DISTINCT ON", names: names(orders),
 		})
+	}
+	// The first row of a key stays; a later row takes the place of the last one.
+	if by, descending := b.orderedBy(op.child("order_by").list("orders"), in.columns, targets); by >= 0 && descending && b.terms[by].scale > 0 {
+		b.groupReads(b.boundsOf(b.reads), targets, origin{kind: readsDistinct, call: "DISTINCT ON", offset: -1})
 	}
 	return relation{columns: b.perKey(in.columns, targets), single: in.single}
 }

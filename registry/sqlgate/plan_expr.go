@@ -62,11 +62,16 @@ func (b *binding) term(e node, in []int) int {
 	r := rendering{b: b, in: in}
 	r.write(map[string]any(e))
 	b.lists(e)
+	had := len(b.terms)
 	t := b.intern(term{
 		op: r.text.String(), of: r.of, zero: b.zeroOf(e, in), interval: holdsInterval(typeOf(e)), cast: e.str("expression_class") == "BOUND_CAST",
-		alike: e.str("name") == "normalized_interval",
+		alike: e.str("name") == "normalized_interval", offset: e.ownOffset() + 1,
+		counts: e.str("name") == "+" || e.str("name") == "-",
 	})
 	b.known[at] = t
+	if t == had {
+		b.relate(t, e, in)
+	}
 	return t
 }
 

@@ -8,9 +8,15 @@ func (b *binding) join(op node) relation {
 	if op.str("type") == "LOGICAL_DELIM_JOIN" {
 		b.delims = append(b.delims, b.list(op.list("duplicate_eliminated_columns"), left.columns))
 	}
+	first := len(b.reads)
 	right := b.below(op, 1)
 	if op.str("type") == "LOGICAL_DELIM_JOIN" {
 		b.delims = b.delims[:len(b.delims)-1]
+	}
+	for i := first; i < len(b.reads); i++ {
+		if r := &b.reads[i]; r.origin.kind == readsRow {
+			r.origin.kind = joinKind(op)
+		}
 	}
 	j := joined{b: b, left: left, right: right}
 	j.conditions(op)
@@ -34,6 +40,16 @@ func (b *binding) join(op node) relation {
 	return relation{columns: append(slices.Clone(l.columns), r.columns...), single: single}
 }
 
+func joinKind(op node) readKind {
+	switch {
+	case op.str("type") == "LOGICAL_ASOF_JOIN":
+		return readsAsof
+	case op.str("type") == "LOGICAL_DELIM_JOIN" || slices.Contains([]string{"MARK", "SEMI", "ANTI", "SINGLE"}, op.str("join_type")):
+		return readsSubquery
+	}
+	return readsRow
+}
+
 // joined is the two sides of a join and the comparisons of its condition.
 type joined struct {
 	b                   *binding
@@ -48,16 +64,17 @@ func (j *joined) conditions(op node) {
 		c := asNode(c)
 		l, r := j.b.term(c.child("left"), j.left.columns), j.b.term(c.child("right"), j.right.columns)
 		j.leftKeys, j.rightKeys = append(j.leftKeys, l), append(j.rightKeys, r)
+		j.b.compare(l, r, c.str("comparison"), -1)
 		if op.str("join_type") == "INNER" && isEquality(c.str("comparison")) {
 			j.right.columns = replaced(j.right.columns, r, l)
 		}
 	}
 	if condition := op.child("condition"); condition != nil { // a condition of any form, over both sides
-		j.b.term(condition, append(slices.Clone(j.left.columns), j.right.columns...))
+		j.b.condition(condition, append(slices.Clone(j.left.columns), j.right.columns...))
 		j.other = true
 	}
 	if op.child("predicate") != nil {
-		j.b.term(op.child("predicate"), append(slices.Clone(j.left.columns), j.right.columns...))
+		j.b.condition(op.child("predicate"), append(slices.Clone(j.left.columns), j.right.columns...))
 		j.other = true
 	}
 }
@@ -67,7 +84,8 @@ func (j *joined) missing(columns, keys []int) []int {
 	out := make([]int, len(columns))
 	for i, c := range columns {
 		t := j.b.terms[c]
-		out[i] = j.b.intern(term{op: j.b.unique("outer"), of: append([]int{c}, keys...), varies: j.other, zero: t.zero, interval: t.interval})
+		out[i] = j.b.intern(term{op: j.b.unique("outer"), of: append([]int{c}, keys...), varies: j.other, zero: t.zero, interval: t.interval, scale: t.scale, offset: t.offset})
+		j.b.equal(out[i], c)
 	}
 	return out
 }
@@ -93,6 +111,7 @@ func (b *binding) filter(op node) relation {
 	out := relation{columns: slices.Clone(in.columns), single: in.single}
 	for _, e := range op.list("expressions") {
 		b.term(asNode(e), in.columns)
+		b.condition(asNode(e), in.columns)
 		for _, c := range conjuncts(asNode(e)) {
 			l, r := b.term(c.child("left"), in.columns), b.term(c.child("right"), in.columns)
 			kind := c.str("type")

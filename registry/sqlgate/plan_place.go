@@ -99,7 +99,7 @@ func locate(found []verdict, root node) []verdict {
 			if v.Offset < 0 {
 				v.Offset = p.at
 			}
-			if p.n != nil {
+			if v.at = p.n; p.n != nil {
 				v.Message = strings.ReplaceAll(v.Message, v.call+"()", callName(p.n)+"()")
 				if v.Hint == "" && floatAggregates[v.call] {
 					v.Hint = exactHint(p.n)

@@ -12,17 +12,28 @@ func (b *binding) union(left, right []int) []int {
 	for i := range out {
 		l, r := b.terms[left[i]], b.terms[right[i]]
 		if out[i] = left[i]; left[i] != right[i] || !b.fixed(left[i], nil) {
-			out[i] = b.intern(term{op: b.unique("union"), varies: true, zero: max(l.zero, r.zero), interval: l.interval || r.interval})
+			out[i] = b.intern(term{op: b.unique("union"), varies: true, zero: max(l.zero, r.zero), interval: l.interval || r.interval, scale: min(l.scale, r.scale)})
 		}
 	}
 	return out
 }
 
 func (b *binding) setOperation(op node) relation {
-	left, right := b.below(op, 0), b.below(op, 1)
-	columns := b.union(left.columns, right.columns)
-	for at := 2; at < len(op.list("children")); at++ {
-		columns = b.union(columns, b.below(op, at).columns)
+	var inputs []relation
+	var columns []int
+	for at := range op.list("children") {
+		in := b.below(op, at)
+		if inputs = append(inputs, in); at == 0 {
+			columns = in.columns
+		} else {
+			columns = b.union(columns, in.columns)
+		}
+	}
+	b.reads = nil
+	for _, in := range inputs {
+		for _, r := range in.reads {
+			b.reads = append(b.reads, b.rebase(r, b.bounds(r.at), in.columns, columns))
+		}
 	}
 	if op.str("type") != "LOGICAL_UNION" {
 		columns = b.chooseAll(strings.TrimPrefix(op.str("type"), "LOGICAL_"), columns)
@@ -32,6 +43,7 @@ func (b *binding) setOperation(op node) relation {
 
 func (b *binding) recursive(op node) relation {
 	anchor := b.below(op, 0)
+	defer func() { b.reads = nil }() // what a recursion reads is not judged
 	columns := make([]int, len(anchor.columns))
 	for i, c := range anchor.columns { // what later rounds yield is not known yet
 		t := b.terms[c]
@@ -51,21 +63,29 @@ func (b *binding) cteRef(op node) relation {
 	if !ok {
 		return b.typed(op.list("chunk_types"))
 	}
-	tag, known := b.unique("ref"), map[int]int{}
+	tag, known, scans := b.unique("ref"), map[int]int{}, map[int]int{0: 0}
 	var copied func(t int) int
 	copied = func(t int) int {
 		if c, ok := known[t]; ok {
 			return c
 		}
 		c := t
-		if !b.fixed(t, nil) {
+		if !b.fixed(t, nil) && !b.isOuter(t) {
 			n := b.terms[t]
 			n.op = tag + " " + strconv.Itoa(t)
 			n.of = slices.Clone(n.of)
+			if _, ok := scans[n.scan]; !ok {
+				b.scans++
+				scans[n.scan] = b.scans
+			}
+			n.scan = scans[n.scan]
 			for i, o := range n.of {
 				n.of[i] = copied(o)
 			}
 			c = b.intern(n)
+			if from, ok := b.aggregates[t]; ok {
+				b.aggregates[c] = from
+			}
 		}
 		known[t] = c
 		return c
@@ -74,7 +94,13 @@ func (b *binding) cteRef(op node) relation {
 	for _, c := range cte.columns {
 		out.columns = append(out.columns, copied(c))
 	}
+	b.reads = b.copyReads(cte.reads, copied)
 	return out
+}
+
+// isOuter reports whether a term is a column of an enclosing query.
+func (b *binding) isOuter(t int) bool {
+	return slices.ContainsFunc(b.delims, func(columns []int) bool { return slices.Contains(columns, t) })
 }
 
 // outer returns the columns of the outer query that a subquery reads, with the same terms as there.

@@ -30,6 +30,7 @@ type Query struct {
 	TooLarge bool      // it exceeds a limit of what the engine binds in time
 
 	root   node
+	text   string
 	groups []node // the GROUP BY of the query being walked
 }
 
@@ -45,7 +46,7 @@ func (q *Query) doubt(n node, hint, format string, args ...any) {
 // result tomorrow, with more threads or on another machine: node kinds and functions that are not on its lists. text
 // is the SQL.
 func inspect(root node, text string) *Query {
-	q := &Query{root: root}
+	q := &Query{root: root, text: text}
 	q.TooLarge = q.bounds(root)
 	q.walk(map[string]any(root), nil)
 	q.collations()
