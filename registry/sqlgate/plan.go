@@ -26,7 +26,7 @@ type term struct {
 
 	scale      float64 // the microseconds of its unit, if it is an instant or counts time
 	scan       int     // for a column: the scan that reads it; for a window, the number of the window
-	counts     bool    // it is computed by adding to a number, or by a window
+	counts     bool    // it is computed by adding to something
 	aggregated bool    // an aggregate
 	offset     int     // 1 + its offset in the text, or 0
 }

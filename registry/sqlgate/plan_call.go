@@ -50,6 +50,11 @@ func (b *binding) aggregate(op node) relation {
 	}
 	rows := b.boundsOf(b.reads)
 	b.groupReads(rows, grouped, aggregateOrigin(op))
+	for _, r := range b.reads {
+		if r.many && keepsFirst(op.list("expressions")) {
+			b.unjudged(r.at)
+		}
+	}
 	for _, e := range op.list("expressions") {
 		t := b.call(asNode(e), in.columns, b.alike(groups))
 		b.anyValue(asNode(e), in.columns, grouped)
@@ -204,7 +209,7 @@ func (b *binding) window(e node, over relation, bounds []map[int]float64) int {
 		t.numbers = append([]int{}, partition...)
 	}
 	b.scans++
-	t.scan, t.counts = b.scans, true
+	t.scan = b.scans
 	at := b.intern(t)
 	b.windowReads(e, at, over, bounds, partition)
 	b.stale(e, in, over.reads)

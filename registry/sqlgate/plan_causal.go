@@ -39,9 +39,16 @@ func (b *binding) judgeReads(out relation) {
 			b.found = append(b.found, w.verdict)
 		}
 	}
+	own := map[string]bool{} // the tables of the row itself
+	for _, r := range out.reads {
+		own[r.origin.table] = own[r.origin.table] || !r.many && b.lateness(r, out) <= 0
+	}
 	said := map[string]bool{}
 	for _, r := range out.reads {
 		late := b.lateness(r, out)
+		if math.IsInf(late, 1) && r.origin.kind == readsRow && !own[r.origin.table] && !b.follows(event, r.origin) {
+			continue // a join by key: the row of the other table may always be there first
+		}
 		if late <= 0 || r.origin.window > 0 && !heldBy(b.windows[r.origin.window-1]) { // the tree shows the latter
 			continue
 		}
@@ -57,9 +64,6 @@ func (b *binding) judgeReads(out relation) {
 // cannot be, or if the gate cannot tell.
 func (b *binding) lateness(r read, out relation) float64 {
 	bounds := b.bounds(r.at)
-	if _, ok := bounds[b.anyTime()]; ok {
-		return 0
-	}
 	late := math.Inf(1)
 	h := b.history
 	if by, ok := bounds[out.columns[h.Event]]; ok && !(h.Available.Created && r.origin.window > 0) {
@@ -69,6 +73,9 @@ func (b *binding) lateness(r read, out relation) float64 {
 		if by, ok := bounds[out.columns[h.Created]]; ok {
 			late = min(late, by+r.lag)
 		}
+	}
+	if _, ok := bounds[b.anyTime()]; ok && math.IsInf(late, 1) {
+		return 0
 	}
 	return late
 }
@@ -100,7 +107,7 @@ func (b *binding) lateRead(r read, event int, late float64) verdict {
 		}
 		return say(-1, hint, "%s reads rows of %s up to %s later than the event time", reader(o), o.table, wait)
 	}
-	if by, ok := b.bounds(event)[o.from]; ok && !math.IsInf(by, 1) && o.kind != readsAsof {
+	if b.follows(event, o) && o.kind != readsAsof {
 		if at := b.comparedAt(o); at >= 0 && r.at != event {
 			return say(at, "turn the comparison round, to read rows up to the event time", "this reads rows of %s later than the event time", o.table)
 		}
@@ -138,6 +145,12 @@ func reader(o origin) string {
 		return "the subquery"
 	}
 	return "the join"
+}
+
+// follows reports whether the rows that are read are known to follow the event time.
+func (b *binding) follows(event int, o origin) bool {
+	by, ok := b.bounds(event)[o.from]
+	return ok && !math.IsInf(by, 1)
 }
 
 func microseconds(n float64) fstore.Duration {

@@ -171,6 +171,22 @@ func (b *binding) groupInstants(e node, t int, rows []map[int]float64, in, group
 	}
 }
 
+// keepsFirst reports whether aggregates take only the first row of a group, which later rows do not change. The first
+// row of the group of a row is never after it.
+func keepsFirst(aggregates []any) bool {
+	return len(aggregates) > 0 && !slices.ContainsFunc(aggregates, func(a any) bool {
+		e := asNode(a)
+		args := e.list("children")
+		switch callOf(e) {
+		case "min":
+			return len(args) != 1 || !isTemporal(typeOf(e))
+		case "arg_min", "argmin", "min_by":
+			return len(args) != 2 || !isTemporal(typeOf(asNode(args[1])))
+		}
+		return true
+	})
+}
+
 // windowReads adds the reads of a call with OVER, and relates its result. rows has the reads of the rows, and bounds
 // the bounds of each.
 func (b *binding) windowReads(e node, t int, rows relation, bounds []map[int]float64, partition []int) {
@@ -203,6 +219,9 @@ func (b *binding) windowReads(e node, t int, rows relation, bounds []map[int]flo
 			continue // its order is not that of time as far as is known
 		default:
 			frame = b.rebase(r, bounds[i], columns, columns)
+		}
+		if keepsFirst([]any{map[string]any(e)}) {
+			b.unjudged(frame.at)
 		}
 		frame.many, frame.origin = true, from.of(r)
 		if !follows || frame.at == r.at {
@@ -278,8 +297,13 @@ func (b *binding) compare(l, r int, comparison string, offset int) {
 		b.atMost(l, r, 0)
 	case greater && sl > 0 && sl == sr && !constant:
 		b.atMost(r, l, 0)
-	case constant && (less || isEquality(comparison)) && sl > 0, constant && (greater || isEquality(comparison)) && sr > 0:
-		b.unjudged(l, r)
+	case constant: // a time up to which rows are read
+		if less && sl > 0 || isEquality(comparison) && sl > 0 {
+			b.unjudged(l)
+		}
+		if greater && sr > 0 || isEquality(comparison) && sr > 0 {
+			b.unjudged(r)
+		}
 	case (less || greater) && b.severalRows(l, r), isEquality(comparison) && b.severalRows(l, r) && (b.terms[l].counts || b.terms[r].counts):
 		b.unjudged(l, r)
 	}
