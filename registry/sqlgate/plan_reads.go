@@ -141,7 +141,7 @@ func (b *binding) groupReads(bounds []map[int]float64, groups []int, from origin
 			continue
 		}
 		r = b.rebase(r, bounds[i], groups, groups)
-		if !r.many {
+		if !r.many || from.kind != readsSubquery {
 			r.many, r.origin = true, from.of(r)
 		}
 		b.reads[i] = r
@@ -297,6 +297,8 @@ func (b *binding) compare(l, r int, comparison string, offset int) {
 		b.atMost(l, r, 0)
 	case greater && sl > 0 && sl == sr && !constant:
 		b.atMost(r, l, 0)
+	case constant && b.severalRows(l, r): // the length of time between two rows, say
+		b.unjudged(l, r)
 	case constant: // a time up to which rows are read
 		if less && sl > 0 || isEquality(comparison) && sl > 0 {
 			b.unjudged(l)
