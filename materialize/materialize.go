@@ -82,7 +82,7 @@ const (
 type Options struct {
 	Views  []*fstore.ViewVersion // run in this order
 	To     time.Time             // T: each view is published at View.Publish.Latest(T); zero: now, once the view's lease is held
-	Now    func() time.Time      // the clock that To is judged by
+	Now    func() time.Time      // limits To
 	Mode   Mode
 	Wait   time.Duration // how long to wait for a lease that is held; zero: not at all
 	State  string        // folder of the project's state; each view version has a folder in it

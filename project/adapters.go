@@ -11,22 +11,22 @@ import (
 	"github.com/fstore-dev/fstore/verify"
 )
 
-// Sink is the write side of the online store as materialize wants it.
+// Sink is the write side of the online store, for materialize.
 type Sink struct{ *online.Store }
 
-// Encoder returns what encodes the rows of a view version for a generation.
+// Encoder returns the encoder of the rows of a view version for a generation.
 func (s Sink) Encoder(v *fstore.ViewVersion, g fstore.Generation) (materialize.Encoder, error) {
 	return s.Store.Encoder(v, g)
 }
 
-// verifiable is the reading side of the online store as verify wants it.
+// verifiable is the read side of the online store, for verify.
 type verifiable struct{ *online.Store }
 
 func (s verifiable) Decoder(v *fstore.ViewVersion, p fstore.Pointer) (verify.Decoder, error) {
 	return s.Store.Decoder(v, p)
 }
 
-// Leases are those of this process in the registry of a project, as materialize wants them.
+// Leases are this process's leases in a project's registry, for materialize.
 type Leases struct {
 	db      *registry.Store
 	project string
@@ -50,13 +50,13 @@ func (l *Leases) Release(ctx context.Context, view fstore.ViewRef, token string)
 	return l.db.ReleaseLease(ctx, l.project, view.String(), token)
 }
 
-// Clock sleeps by the machine's clock and tells the time by a function.
+// Clock sleeps by the machine's clock and returns the time of a function.
 type Clock struct{ Time func() time.Time }
 
 // Now tells the time.
 func (c Clock) Now() time.Time { return c.Time() }
 
-// Sleep waits, unless ctx ends before.
+// Sleep waits for d, or until ctx ends.
 func (c Clock) Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

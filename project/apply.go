@@ -15,23 +15,23 @@ import (
 
 // ApplyOptions say how a plan is applied.
 type ApplyOptions struct {
-	Message  string // why, for the record
-	Breaking bool   // apply although callers of a serving service break
+	Message  string // why, for the commit
+	Breaking bool   // apply even if callers of a serving service break
 }
 
-// Applied is what an apply did.
+// Applied is the result of an apply.
 type Applied struct {
 	Commit     *registry.Commit     `json:"commit"` // nil: there were no changes
 	Plan       *registry.Plan       `json:"plan"`
-	Promotions []registry.Promotion `json:"promotions"` // versions that serve now and did not before
+	Promotions []registry.Promotion `json:"promotions"` // versions that now serve and did not before
 }
 
-// Apply registers what a plan shows, in one transaction or not at all, and switches serving to what is published already.
-// ErrConflict: the registry has moved since the plan was made. ErrCheck: the plan breaks callers. An error beside a
-// result is about what serves; the plan is applied.
+// Apply registers a plan atomically, and lets it serve where everything is published already. It returns ErrConflict
+// if the registry has changed since the plan was made, and ErrCheck if the plan breaks callers. An error beside a
+// result is about serving: the plan itself is applied.
 func (p *Project) Apply(ctx context.Context, plan *registry.Plan, o ApplyOptions) (*Applied, error) {
 	if plan == nil || plan.Project != p.Settings.Project {
-		return nil, fstore.Errorf(fstore.ErrUsage, "the plan is not one of project %s", p.Settings.Project)
+		return nil, fstore.Errorf(fstore.ErrUsage, "the plan belongs to another project than %s", p.Settings.Project)
 	}
 	if err := CheckBreaking(plan); err != nil && !o.Breaking {
 		return nil, err
@@ -51,7 +51,7 @@ func (p *Project) Apply(ctx context.Context, plan *registry.Plan, o ApplyOptions
 	}
 	promoted, err := p.promote(ctx, db)
 	var away unread
-	if errors.As(err, &away) { // an apply does not depend on the online store, and has happened
+	if errors.As(err, &away) { // an apply does not depend on the online store, and is complete
 		p.notLookedAt(err)
 		return out, nil
 	}
@@ -68,7 +68,7 @@ type unread struct{ error }
 
 func (u unread) Unwrap() error { return u.error }
 
-// Promote lets head's versions serve where everything they use is published, and returns those that did not serve before.
+// Promote lets head's versions serve if everything they use is published. It returns those that did not serve before.
 func (p *Project) Promote(ctx context.Context) ([]registry.Promotion, error) {
 	db, err := p.registry(ctx)
 	if err != nil {
@@ -94,8 +94,8 @@ func (p *Project) promote(ctx context.Context, db *registry.Store) ([]registry.P
 	return db.Promote(ctx, p.Settings.Project, published, p.now())
 }
 
-// publishedInstants returns the instant each live view version is published at; those that are not are
-// absent, and so are those that another registry published under the same name.
+// publishedInstants returns the published instant of each live view version. It omits versions that are not
+// published, and versions that another registry published under the same name.
 func publishedInstants(ctx context.Context, rev *registry.Revision, store *online.Store) (map[fstore.ViewRef]time.Time, error) {
 	live := rev.Live()
 	pointers, err := livePointers(ctx, live, store)
@@ -111,7 +111,7 @@ func publishedInstants(ctx context.Context, rev *registry.Revision, store *onlin
 	return published, nil
 }
 
-// livePointers reads the pointers of view versions in one round trip; those without one are absent.
+// livePointers reads the pointers of view versions in one round trip. It omits versions without a pointer.
 func livePointers(ctx context.Context, live []*fstore.ViewVersion, store *online.Store) (map[fstore.ViewRef]fstore.Pointer, error) {
 	refs := make([]fstore.ViewRef, len(live))
 	for i, v := range live {
@@ -120,12 +120,12 @@ func livePointers(ctx context.Context, live []*fstore.ViewVersion, store *online
 	return store.Pointers(ctx, refs)
 }
 
-// commitInfo says who applies, when, and from which revision of the repo's own history.
+// commitInfo says who applies, when, and from which revision of the repo.
 func (p *Project) commitInfo(ctx context.Context) registry.CommitInfo {
 	git := func(args ...string) string {
 		out, err := exec.CommandContext(ctx, "git", append([]string{"-C", p.Settings.Dir}, args...)...).Output() //nolint:gosec // G204: git takes the folder as a folder only
 		if err != nil {
-			return "" // no git, or no repository: then nothing is known of it
+			return "" // no git or no repository
 		}
 		return strings.TrimSpace(string(out))
 	}

@@ -9,7 +9,7 @@ import (
 
 const module = "github.com/fstore-dev/fstore"
 
-// ModuleVersion returns the version of fstore that the program was built with.
+// ModuleVersion returns the version of fstore in this program.
 func ModuleVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -23,8 +23,8 @@ func ModuleVersion() string {
 	return "(devel)"
 }
 
-// buildIdentity tells a build of a version from any other. What is built from a working copy has no version of its
-// own: the program's file stands in.
+// buildIdentity identifies a build of a version. A build from a working copy has no version of its own, so it is
+// identified by the program's file.
 func buildIdentity(version string) string {
 	if version != "dev" && version != "(devel)" && !strings.Contains(version, "dirty") {
 		return version

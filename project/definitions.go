@@ -6,8 +6,8 @@ import (
 	"github.com/fstore-dev/fstore/registry/definition"
 )
 
-// Validate loads and checks the definitions of the repo. The error is definition.Problems if they are wrong. What could
-// not be checked, because a variable in a path is not set, is in Unchecked.
+// Validate loads and checks the definitions of the repo. It returns definition.Problems if they are wrong. Unchecked
+// lists what could not be checked because a variable in a path is not set.
 func (p *Project) Validate(ctx context.Context) (*definition.Definitions, error) {
 	repo, err := definition.Load(p.Settings.Dir, p.options.Lookup)
 	if err != nil {
@@ -20,7 +20,7 @@ func (p *Project) Validate(ctx context.Context) (*definition.Definitions, error)
 	return definition.Check(ctx, repo, engine)
 }
 
-// Definitions returns the definitions of the repo once all of them are checked.
+// Definitions returns the definitions of the repo if all of them could be checked.
 func (p *Project) Definitions(ctx context.Context) (*definition.Definitions, error) {
 	defs, err := p.Validate(ctx)
 	if err == nil && len(defs.Unchecked) > 0 {

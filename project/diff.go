@@ -10,25 +10,25 @@ import (
 	"github.com/fstore-dev/fstore/registry/definition"
 )
 
-// SetDifference is what differs between two training sets.
+// SetDifference is the difference between two training sets.
 type SetDifference struct {
 	Old         string           `json:"old"`
 	New         string           `json:"new"`
 	Same        bool             `json:"same"`         // nothing differs
-	SameContent bool             `json:"same_content"` // rows and columns are the same
+	SameContent bool             `json:"same_content"` // rows and columns are equal
 	Definitions []ViewDifference `json:"definitions"`
 	*lock.Differences
 }
 
-// ViewDifference is a view that two training sets were made from different versions of.
+// ViewDifference is a view of which two training sets use different versions.
 type ViewDifference struct {
 	View   string                   `json:"view"`
-	Old    int                      `json:"old,omitempty"` // version; 0: it is not used
+	Old    int                      `json:"old,omitempty"` // version; 0: not used
 	New    int                      `json:"new,omitempty"`
 	Fields []definition.FieldChange `json:"fields"`
 }
 
-// DiffTrainingSets compares two training sets, by their names or locks. Their files are not read.
+// DiffTrainingSets compares two training sets, given by their names or locks. It does not read their files.
 func (p *Project) DiffTrainingSets(ctx context.Context, first, second string) (*SetDifference, error) {
 	old, err := p.LockedSet(ctx, first)
 	if err != nil {
@@ -55,8 +55,8 @@ func (p *Project) DiffTrainingSets(ctx context.Context, first, second string) (*
 	return d, nil
 }
 
-// viewDifferences compares the views of one name. Where a training set has several versions of one, those that are the same
-// in both are taken to be each other's, then the others in their order.
+// viewDifferences compares the views of one name. If a training set uses several versions of a view, versions that
+// are equal in both sets are matched first, and then the others in order.
 func viewDifferences(ctx context.Context, engine *offline.Engine, old, now []*fstore.ViewVersion) []ViewDifference {
 	out := []ViewDifference{}
 	names := []string{}
@@ -92,8 +92,8 @@ func viewDifferences(ctx context.Context, engine *offline.Engine, old, now []*fs
 	return out
 }
 
-// sameVersion reports whether two versions give the same values, by their fingerprints and by their definitions: in the lock
-// of another build the two may contradict each other.
+// sameVersion reports whether two versions give the same values, by their fingerprints and by their definitions. In
+// the lock of another build the two may disagree.
 func sameVersion(ctx context.Context, engine *offline.Engine, a, b *fstore.ViewVersion) bool {
 	return a.Fingerprint == b.Fingerprint &&
 		!slices.ContainsFunc(definition.CompareVersions(ctx, engine, a, b), func(c definition.FieldChange) bool { return c.Counts })

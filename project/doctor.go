@@ -19,11 +19,11 @@ import (
 
 // Diagnosis is what Doctor found.
 type Diagnosis struct {
-	OK     bool    `json:"ok"` // nothing has to be repaired; warnings alone do not count
+	OK     bool    `json:"ok"` // nothing needs repair; warnings do not count
 	Checks []Check `json:"checks"`
 }
 
-// Check is the outcome of one check of Doctor.
+// Check is the result of one check of Doctor.
 type Check struct {
 	Name    string `json:"name"`
 	Status  string `json:"status"` // ok, warning or failed
@@ -31,8 +31,8 @@ type Check struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
-// Doctor checks what a repo needs, whatever state it is in: the settings and the environment, the definitions, the
-// registry, the folders, the online store and what is published in it. dir is that of Open.
+// Doctor checks everything that a repo needs: the settings and the environment, the definitions, the registry, the
+// folders, the online store and what is published in it. It works in any state of the repo. dir is that of Open.
 func Doctor(ctx context.Context, dir string, o Options) *Diagnosis {
 	o.defaults()
 	asked, lookup := map[string]bool{}, o.Lookup
@@ -53,14 +53,14 @@ func Doctor(ctx context.Context, dir string, o Options) *Diagnosis {
 	return e.out
 }
 
-// Doctor checks what the repo needs. See the function of this name, which needs no settings that can be read.
+// Doctor checks everything that the repo needs. The function Doctor also works if the settings cannot be read.
 func (p *Project) Doctor(ctx context.Context) *Diagnosis {
 	e := &examination{p: p, out: &Diagnosis{OK: true}}
 	e.all(ctx)
 	return e.out
 }
 
-// examination collects the outcomes.
+// examination collects the results.
 type examination struct {
 	p   *Project
 	out *Diagnosis
@@ -98,18 +98,18 @@ func (e *examination) bad(name, hint, format string, args ...any) {
 	e.add(Check{Name: name, Status: "failed", Message: fmt.Sprintf(format, args...), Hint: hint})
 }
 
-// wrong records an error with its own hint.
+// wrong records an error with its hint.
 func (e *examination) wrong(name string, err error) {
 	message, hints := fstore.Explain(err)
 	if len(hints) == 0 && errors.Is(err, fstore.ErrUnavailable) {
-		hints = []string{"see that it runs and can be reached, or set another in fstore.yaml"}
+		hints = []string{"check that it runs and can be reached, or name another in fstore.yaml"}
 	}
 	e.bad(name, strings.Join(hints, "; "), "%s", message)
 }
 
 func (e *examination) add(c Check) { e.out.Checks = append(e.out.Checks, c) }
 
-// environment warns of variables that look like settings but are none, nor ${…} in the repo: those that nothing asked for.
+// environment warns of variables that look like settings, but are neither settings nor read by ${…} in the repo.
 func (e *examination) environment(o *Options, asked map[string]bool) {
 	known := maps.Clone(asked)
 	known[repoVariable] = true
@@ -120,17 +120,17 @@ func (e *examination) environment(o *Options, asked map[string]bool) {
 		name, value, _ := strings.Cut(v, "=")
 		if strings.HasPrefix(name, "FSTORE_") && !known[name] && value != "" {
 			key := strings.ToLower(strings.TrimPrefix(name, "FSTORE_"))
-			e.warn("environment", "unset it, if it was meant as a setting"+suggestion(key), "%s is set, but it is not a setting", name)
+			e.warn("environment", "unset it, or correct its name"+suggestion(key), "%s is set, but it is not a setting", name)
 		}
 	}
 }
 
-// folder checks that a folder can be written, or made.
+// folder checks that a folder can be written or created.
 func (e *examination) folder(name, setting, dir string) {
 	for at := dir; ; at = filepath.Dir(at) {
 		info, err := os.Stat(at)
 		if errors.Is(err, os.ErrNotExist) && at != filepath.Dir(at) {
-			continue // materialize makes it: what counts is the folder above
+			continue // materialize creates it, so the parent folder counts
 		}
 		if err == nil && !info.IsDir() {
 			err = fmt.Errorf("%s is a file", at)
@@ -159,14 +159,14 @@ func (e *examination) definitions(ctx context.Context) *definition.Definitions {
 	case err != nil:
 		e.wrong("definitions", err)
 	case len(defs.Warnings) > 0:
-		e.warn("definitions", "run fstore validate", "right, with %s", english.Count(len(defs.Warnings), "warning"))
+		e.warn("definitions", "run fstore validate", "valid, with %s", english.Count(len(defs.Warnings), "warning"))
 	default:
 		e.ok("definitions", "%s, %s", english.Count(len(defs.Views), "feature view"), english.Count(len(defs.Services), "feature service"))
 	}
 	return defs
 }
 
-// registry checks that the registry can be read and holds what is defined.
+// registry checks that the registry can be read and is up to date with the definitions.
 func (e *examination) registry(ctx context.Context, defs *definition.Definitions) *registry.Revision {
 	s := e.p.Settings
 	db, err := readRegistry(ctx, s.Registry)
@@ -181,7 +181,7 @@ func (e *examination) registry(ctx context.Context, defs *definition.Definitions
 		return nil
 	}
 	if rev.Number == 0 {
-		e.bad("registry", "run fstore apply", "nothing was applied to project %s at %s yet", s.Project, s.Registry)
+		e.bad("registry", "run fstore apply", "nothing has been applied to project %s at %s yet", s.Project, s.Registry)
 		return nil
 	}
 	if defs != nil {
@@ -219,7 +219,7 @@ func (e *examination) store(ctx context.Context) *online.Store {
 	return store
 }
 
-// published compares what the store says of itself with the live versions and the state folder.
+// published compares the store with the live versions and the state folder.
 func (e *examination) published(ctx context.Context, rev *registry.Revision, store *online.Store) {
 	live := rev.Live()
 	pointers, err := livePointers(ctx, live, store)
@@ -239,7 +239,7 @@ func (e *examination) published(ctx context.Context, rev *registry.Revision, sto
 	}
 }
 
-// publishedView checks one view version, whose pointer was found or not, and reports whether all is well.
+// publishedView checks one view version, with its pointer if it was found, and reports whether all is well.
 func (e *examination) publishedView(ctx context.Context, store *online.Store, v *fstore.ViewVersion, pointer fstore.Pointer, found bool) bool {
 	ref := v.Ref
 	run := "run fstore materialize " + ref.String()
@@ -260,18 +260,18 @@ func (e *examination) publishedView(ctx context.Context, store *online.Store, v 
 	case err != nil:
 		e.wrong("published", err)
 	case !found:
-		e.bad("published", run, "the store has lost what it knew of %s", ref)
+		e.bad("published", run, "the store has lost the header of %s", ref)
 	case !header.Complete:
-		e.warn("published", run, "a run of %s for %s was interrupted or is under way", ref, fstore.FormatTime(header.RunAt))
+		e.warn("published", run, "a run of %s for %s is interrupted or in progress", ref, fstore.FormatTime(header.RunAt))
 	case noState != nil:
-		e.warn("published", run, "the state folder knows nothing of %s: the next run writes all of it anew", ref)
+		e.warn("published", run, "the state folder has nothing about %s: the next run writes all of it again", ref)
 	default:
 		return true
 	}
 	return false
 }
 
-// serving says which services do not answer from head.
+// serving reports services that are not served from head.
 func (e *examination) serving(rev *registry.Revision) {
 	right := 0
 	for _, s := range rev.Services() {
@@ -289,7 +289,7 @@ func (e *examination) serving(rev *registry.Revision) {
 	}
 }
 
-// models says which pinned models are not served because what is pinned to them is not published.
+// models reports pinned models that are not served because a version pinned to them is not published.
 func (e *examination) models(ctx context.Context, rev *registry.Revision, store *online.Store) {
 	models := rev.Models()
 	var refs []fstore.ViewRef
@@ -310,17 +310,17 @@ func (e *examination) models(ctx context.Context, rev *registry.Revision, store 
 			}
 		}
 		if missing != nil {
-			e.bad("models", "run fstore materialize "+Joined(missing), "%s is not served: not everything pinned to it is published", m.Ref)
+			e.bad("models", "run fstore materialize "+Joined(missing), "%s is not served: some of the versions pinned to it are not published", m.Ref)
 			continue
 		}
 		served++
 	}
 	if served > 0 {
-		e.ok("models", "%s served from what is pinned to them", english.Count(served, "model version"))
+		e.ok("models", "%s served from the versions pinned to them", english.Count(served, "model version"))
 	}
 }
 
-// Joined writes references in one line, as arguments of a command.
+// Joined joins references with spaces, as arguments of a command.
 func Joined(refs []fstore.ViewRef) string {
 	parts := make([]string, len(refs))
 	for i, r := range refs {

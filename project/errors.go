@@ -6,7 +6,7 @@ import (
 	fstore "github.com/fstore-dev/fstore"
 )
 
-// ArgumentError is an error about one argument of a request. The command line shows the flag instead of the name.
+// ArgumentError is an error about one argument of a request. The command line shows the name of the flag instead.
 type ArgumentError struct {
 	Name string // such as out, labels, repo or at
 	Err  error
@@ -17,7 +17,7 @@ func (e *ArgumentError) Error() string { return e.Name + " " + e.Err.Error() }
 // Unwrap returns the error itself.
 func (e *ArgumentError) Unwrap() error { return e.Err }
 
-// about says which argument an error is about.
+// about returns an error about an argument.
 func about(name string, err error) error {
 	var known *ArgumentError
 	if err == nil || errors.As(err, &known) {
@@ -26,7 +26,7 @@ func about(name string, err error) error {
 	return &ArgumentError{name, err}
 }
 
-// oneOf returns an error unless exactly one of several ways to say something was taken.
+// oneOf returns an error unless exactly one of several alternatives is given.
 func oneOf(what string, given ...bool) error {
 	n := 0
 	for _, taken := range given {

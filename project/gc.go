@@ -14,25 +14,25 @@ import (
 
 // GCOptions say how garbage is collected.
 type GCOptions struct {
-	DryRun   bool                       // only say what would be deleted
-	Found    func(*Garbage) error       // called before anything is deleted; its error stops the collection
+	DryRun   bool                       // only report what would be deleted
+	Found    func(*Garbage) error       // called before anything is deleted; an error stops the collection
 	Progress func(dropped, total int64) // records
 }
 
-// Garbage is what nothing uses any longer and, after a collection, what was deleted.
+// Garbage is what nothing uses any longer. After a collection, it is what was deleted.
 type Garbage struct {
 	DryRun bool   `json:"dry_run"`
 	Grace  string `json:"grace"`
 	*materialize.Garbage
-	Snapshots []trainset.Blob `json:"snapshots,omitempty"` // inputs of training sets that no lock needs any more
-	Leases    []string        `json:"leases,omitempty"`    // that expired long ago and were forgotten
+	Snapshots []trainset.Blob `json:"snapshots,omitempty"` // inputs of training sets that no lock needs any longer
+	Leases    []string        `json:"leases,omitempty"`    // leases that expired long ago and were deleted
 }
 
-// leaseRest is how long an expired lease is left: a holder that was slow to renew it may still do so.
+// leaseRest is how long an expired lease stays: a slow holder may still renew it.
 const leaseRest = 24 * time.Hour
 
-// GC deletes the data that nothing uses any longer: from the online store, the state folder and the snapshots of
-// training sets. It works in small steps beside runs and readers; a view that is being materialized is left.
+// GC deletes the data that nothing uses any longer from the online store, the state folder and the snapshots of
+// training sets. It works in small steps beside runs and readers, and skips a view that is being materialized.
 func (p *Project) GC(ctx context.Context, o GCOptions) (*Garbage, error) {
 	db, err := p.registry(ctx)
 	if err != nil {
@@ -87,14 +87,14 @@ func (p *Project) GC(ctx context.Context, o GCOptions) (*Garbage, error) {
 	return out, err
 }
 
-// unneededSnapshots returns the inputs that are kept (training-set create --snapshot) and that no lock in the registry
-// needs, of any project. The caller closes it: until then no training set with a snapshot is made. The error is
-// ErrConflict while one is.
+// unneededSnapshots returns the kept inputs (training-set create --snapshot) that no lock in the registry needs, in
+// any project. The caller must close it. Until then no training set with a snapshot can be made. It returns
+// ErrConflict while one is being made.
 func (p *Project) unneededSnapshots(ctx context.Context, db *registry.Store) (*trainset.Sweep, error) {
 	return trainset.NewArchive(p.Settings.Snapshots).Sweep(func() ([][]byte, error) { return db.Locks(ctx) })
 }
 
-// keptSnapshots says why no snapshot can be deleted now; what else there is to collect is collected all the same.
+// keptSnapshots records why no snapshot can be deleted now. Other garbage is collected all the same.
 func keptSnapshots(found *materialize.Garbage, err error) error {
 	for _, kind := range []error{fstore.ErrConflict, fstore.ErrInvalid, fstore.ErrCorrupt} {
 		if errors.Is(err, kind) {
@@ -106,7 +106,7 @@ func keptSnapshots(found *materialize.Garbage, err error) error {
 	return err
 }
 
-// lives returns what the registry says of every view version, as a collection wants it.
+// lives returns the life of every view version in the registry, for a collection.
 func (p *Project) lives(ctx context.Context, db *registry.Store) ([]materialize.Life, error) {
 	all, err := db.Lives(ctx, p.Settings.Project)
 	out := make([]materialize.Life, len(all))

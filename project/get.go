@@ -8,14 +8,14 @@ import (
 	"github.com/fstore-dev/fstore/online"
 )
 
-// GetOptions say how features are looked up.
+// GetOptions are the options of a look-up.
 type GetOptions struct {
-	At         *time.Time // the clock that age is judged by; nil: now
-	EventTimes bool       // also when each value was true
+	At         *time.Time // the instant at which ages are computed; nil: now
+	EventTimes bool       // also return event times
 }
 
-// Get looks up the features of a list for rows of keys, as a server would. The columns of keys are those that
-// list.KeyColumns names, all of the same length; a list without keys has one row.
+// Get looks up the features of a list for rows of keys, as a server would. keys has the columns of list.KeyColumns,
+// all of the same length. A list without keys has one row.
 func (p *Project) Get(ctx context.Context, list *fstore.FeatureList, keys []fstore.Column, o GetOptions) (*online.Answer, error) {
 	r := online.Request{Keys: keys, Now: p.now()}
 	if o.At != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/fstore-dev/fstore/registry/definition"
 )
 
-// Graph is what is registered and what reads what.
+// Graph shows the registered definitions and what reads what.
 type Graph struct{ *registry.Revision }
 
 // Graph reads the registry as it is now.
@@ -20,26 +20,26 @@ func (p *Project) Graph(ctx context.Context) (Graph, error) {
 	return Graph{rev}, err
 }
 
-// Definition is a definition in the registry and what uses it. One of Entity, Source, View and Service is set.
+// Definition is a definition in the registry and its users. One of Entity, Source, View and Service is set.
 type Definition struct {
 	Kind     registry.Kind              `json:"kind"`
 	Name     string                     `json:"name"`
 	Version  int                        `json:"version,omitempty"`
-	Serving  int                        `json:"serving,omitempty"`  // 0: nothing yet
-	Versions []int                      `json:"versions,omitempty"` // of a view, all there ever were
+	Serving  int                        `json:"serving,omitempty"`  // 0: none yet
+	Versions []int                      `json:"versions,omitempty"` // of a view: all versions
 	UsedBy   []string                   `json:"used_by"`            // kind and name, or reference
 	Entity   *fstore.Entity             `json:"entity,omitempty"`
 	Source   *fstore.Source             `json:"source,omitempty"`
 	View     *fstore.ViewVersion        `json:"view,omitempty"`
 	Service  *definition.ServiceVersion `json:"service,omitempty"`
 
-	Interface *fstore.Description `json:"interface,omitempty"` // of a service: what callers send and get
+	Interface *fstore.Description `json:"interface,omitempty"` // of a service: its columns and outputs
 }
 
 // ShownKinds are the kinds of definitions that Find finds.
 var ShownKinds = []registry.Kind{registry.KindEntity, registry.KindSource, registry.KindView, registry.KindService}
 
-// IsKind reports whether a kind is meant by what is typed for it: view, views or feature_view.
+// IsKind reports whether typed means a kind: view, views and feature_view all mean the same kind.
 func IsKind(typed string, k registry.Kind) bool {
 	typed = strings.TrimSuffix(typed, "s")
 	if typed == "entitie" {
@@ -48,8 +48,8 @@ func IsKind(typed string, k registry.Kind) bool {
 	return strings.TrimPrefix(string(k), "feature_") == strings.TrimPrefix(typed, "feature_")
 }
 
-// Find returns the definitions of a name, of one kind where it is not empty. A reference without a version stands for
-// the one in head.
+// Find returns the definitions with a name, of one kind unless kind is empty. A reference without a version means the
+// version in head.
 func (g Graph) Find(kind string, ref fstore.ViewRef) []Definition {
 	var out []Definition
 	wanted := func(k registry.Kind) bool { return kind == "" || IsKind(kind, k) }
@@ -107,7 +107,7 @@ func (g Graph) findView(ref fstore.ViewRef) *Definition {
 		}
 		out.Serving = head.Serving
 		if head.Ref == view.Ref {
-			out.View = &head.ViewVersion // with what it says to people now
+			out.View = &head.ViewVersion // with the current metadata
 		}
 	}
 	for _, s := range g.Services() {
@@ -143,7 +143,7 @@ func (g Graph) viewsThat(uses func(*fstore.View) bool) []string {
 	return users
 }
 
-// Nearest says what could be meant by a name, or by a version of one, that is not there.
+// Nearest suggests what a name or version that does not exist could mean.
 func (g Graph) Nearest(kind string, ref fstore.ViewRef) string {
 	if found := g.Find(kind, fstore.ViewRef{Name: ref.Name}); len(found) > 0 {
 		d := found[0]
@@ -151,7 +151,7 @@ func (g Graph) Nearest(kind string, ref fstore.ViewRef) string {
 		case len(d.Versions) > 0:
 			return fmt.Sprintf("its versions are %s", strings.Trim(fmt.Sprint(d.Versions), "[]"))
 		case d.Version > 0:
-			return fmt.Sprintf("head has %s@%d; of services only that one is shown", d.Name, d.Version)
+			return fmt.Sprintf("head has %s@%d: of services, only the version in head can be shown", d.Name, d.Version)
 		}
 		return withArticle(string(d.Kind)) + " has no versions: fstore show " + d.Name
 	}
@@ -162,7 +162,7 @@ func (g Graph) Nearest(kind string, ref fstore.ViewRef) string {
 	if hint := fstore.DidYouMean(ref.Name, g.names()); strings.HasPrefix(hint, "did you mean") {
 		return hint
 	}
-	return "fstore list shows those there are"
+	return "fstore list shows what exists"
 }
 
 func withArticle(kind string) string {

@@ -14,13 +14,13 @@ import (
 	"github.com/fstore-dev/fstore/regular"
 )
 
-// KeyRows collects rows of keys: the columns that a feature list needs, in name order.
+// KeyRows collects rows of keys, with the columns that a feature list needs, in name order.
 type KeyRows struct {
 	Columns []fstore.Column
-	also    map[string]bool // names that a row may have although these features do not need them
+	also    map[string]bool // names that a row may also have although these features do not need them
 }
 
-// NewKeyRows returns no rows yet of the columns that a list needs. A row may also have those in also.
+// NewKeyRows returns no rows, with the columns that a list needs. A row may also have the columns in also.
 func NewKeyRows(fields []fstore.Field, also map[string]bool) *KeyRows {
 	k := &KeyRows{also: also, Columns: make([]fstore.Column, len(fields))}
 	for i, f := range fields {
@@ -38,15 +38,15 @@ func (k *KeyRows) Names() string {
 	return strings.Join(names, ", ")
 }
 
-// add appends one row: value appends that of one column, or says what was expected. given are the names that the row
-// has and that must all be keys.
+// add appends one row. value appends the value of one column, or returns an error. given are the names in the row,
+// which must all be keys.
 func (k *KeyRows) add(given []string, value func(c *fstore.Column) error) error {
 	for _, name := range given {
 		if k.column(name) == nil && !k.also[name] {
 			return fstore.Errorf(fstore.ErrInvalid, "%s is not a key of these features", name).WithHint("their keys are %s", k.Names())
 		}
 	}
-	row := make([]fstore.Column, len(k.Columns)) // whole before any of it is added
+	row := make([]fstore.Column, len(k.Columns)) // complete before it is added
 	for i, c := range k.Columns {
 		row[i] = fstore.NewColumn(c.Name, c.Type, 0)
 		if err := value(&row[i]); err != nil {
@@ -70,7 +70,7 @@ func (k *KeyRows) column(name string) *fstore.Column {
 
 var errMissing = fstore.Errorf(fstore.ErrInvalid, "the key is missing")
 
-// AddText adds one row: k=v,k2=v2 or a JSON object. ErrInvalid: it is not a row of these keys.
+// AddText adds one row: k=v,k2=v2 or a JSON object. It returns ErrInvalid if the text is not a row of these keys.
 func (k *KeyRows) AddText(text string) error {
 	switch {
 	case !utf8.ValidString(text):
@@ -88,7 +88,7 @@ func (k *KeyRows) addPairs(text string) error {
 		name, value, ok := strings.Cut(pair, "=")
 		name = strings.TrimSpace(name)
 		if !ok || name == "" {
-			return fstore.Errorf(fstore.ErrInvalid, "%q is not key=value", pair).WithHint(`write k=v,k2=v2, or {"k":"v"} where a value holds a comma`)
+			return fstore.Errorf(fstore.ErrInvalid, "%q is not key=value", pair).WithHint(`write k=v,k2=v2, or {"k":"v"} if a value has a comma`)
 		}
 		if _, twice := values[name]; twice {
 			return fstore.Errorf(fstore.ErrInvalid, "%s is given twice", name)
@@ -119,7 +119,7 @@ func (k *KeyRows) addObject(raw json.RawMessage) error {
 	})
 }
 
-// ReadKeys adds the rows of a file, by the rules of labels. Columns that are not keys are passed over.
+// ReadKeys adds the rows of a file, by the rules for labels. It ignores columns that are not keys.
 func (p *Project) ReadKeys(ctx context.Context, k *KeyRows, path string) error {
 	info, err := os.Stat(path)
 	switch {

@@ -5,18 +5,18 @@ import (
 	"github.com/fstore-dev/fstore/registry"
 )
 
-// Listed is a definition in head, in short.
+// Listed is a short form of a definition in head.
 type Listed struct {
 	Name    string `json:"name"`
 	Version int    `json:"version,omitempty"` // in head
-	Serving *int   `json:"serving,omitempty"` // 0: nothing yet; absent where the kind has none
+	Serving *int   `json:"serving,omitempty"` // 0: none yet; nil: the kind has none
 	fstore.Meta
 	Entities []string       `json:"entities,omitempty"`
 	Keys     []fstore.Field `json:"keys,omitempty"`
 	Features []string       `json:"features,omitempty"`
 	Path     string         `json:"path,omitempty"`
 
-	Event     string            `json:"event_timestamp,omitempty"` // of a source: absent, it is static
+	Event     string            `json:"event_timestamp,omitempty"` // of a source; empty: it is static
 	Created   string            `json:"created_timestamp,omitempty"`
 	Available *fstore.Available `json:"available,omitempty"`
 	TTL       *fstore.Duration  `json:"ttl,omitempty"` // of a view
@@ -24,7 +24,7 @@ type Listed struct {
 	Offline   bool              `json:"offline,omitempty"`
 }
 
-// List returns the definitions of a kind, named as for Find; none of a kind that it does not know.
+// List returns the definitions of a kind, named as for Find, or none for an unknown kind.
 func (g Graph) List(kind string) []Listed {
 	out := []Listed{}
 	switch {

@@ -23,20 +23,20 @@ import (
 
 const parquetSuffix = ".parquet"
 
-// LockedSet is a training set with its lock.
+// LockedSet is a training set and its lock.
 type LockedSet struct {
 	Lock   *lock.Lock
 	Text   []byte                      // the lock as it was written
-	Out    string                      // the training set's file
-	File   string                      // the lock's
-	Record *registry.TrainingSetRecord // nil: the lock came as a file
+	Out    string                      // the file of the training set
+	File   string                      // the file of the lock
+	Record *registry.TrainingSetRecord // nil: the lock was given as a file
 }
 
-// IsLockFile reports whether an argument is a file and not a name: it has a dot or a slash, as no name has.
+// IsLockFile reports whether an argument is a file rather than a name: it has a dot or a slash, which no name has.
 func IsLockFile(arg string) bool { return strings.ContainsAny(arg, `./\`) }
 
-// LockedSet finds a training set: by its name in the registry, or by the path of its lock or of its file. A lock in a
-// file is enough by itself. ErrNotFound; ErrCorrupt: the lock cannot be read.
+// LockedSet finds a training set by its name in the registry, or by the path of its lock or of its file. A lock in a
+// file needs no registry. It returns ErrNotFound, or ErrCorrupt if the lock cannot be read.
 func (p *Project) LockedSet(ctx context.Context, arg string) (*LockedSet, error) {
 	if !IsLockFile(arg) {
 		return p.recordedSet(ctx, arg)
@@ -55,7 +55,7 @@ func (p *Project) recordedSet(ctx context.Context, name string) (*LockedSet, err
 	db, err := p.registry(ctx)
 	if errors.Is(err, fstore.ErrNotReady) {
 		return nil, fstore.Errorf(fstore.ErrNotReady, "training set %s: there is no registry yet at %s", name, p.Settings.Registry).
-			WithHint("run fstore apply; or name the lock, which is enough by itself: %s%s", name, lock.Suffix)
+			WithHint("run fstore apply; or name the lock file, which needs no registry: %s%s", name, lock.Suffix)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("training set %s: %w", name, err)
@@ -73,14 +73,14 @@ func (p *Project) recordedSet(ctx context.Context, name string) (*LockedSet, err
 	return set, nil
 }
 
-// lockedFile reads a lock, which the caller calls shown. The training set is the file beside it, where they have moved
-// together.
+// lockedFile reads a lock, which messages call shown. If lock and training set were moved together, the training set
+// is the file beside the lock.
 func lockedFile(file, shown string) (*LockedSet, error) {
 	set := &LockedSet{File: file}
 	var err error
 	if set.Text, err = regular.Read(file, lock.MaxBytes); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fstore.Errorf(fstore.ErrNotFound, "there is no lock %s", shown).WithHint("a training set is named by its name, or by its lock: churn%s", lock.Suffix)
+			return nil, fstore.Errorf(fstore.ErrNotFound, "there is no lock %s", shown).WithHint("name a training set, or its lock: churn%s", lock.Suffix)
 		}
 		return nil, fmt.Errorf("read the lock: %w", err)
 	}
@@ -92,13 +92,13 @@ func lockedFile(file, shown string) (*LockedSet, error) {
 		return set, nil
 	}
 	if _, err := os.Stat(set.Lock.Output.Path); err == nil || filepath.Base(set.Out) != filepath.Base(set.Lock.Output.Path) {
-		set.Out = set.Lock.Output.Path // a copy of the lock alone
+		set.Out = set.Lock.Output.Path // the lock was copied alone
 	}
 	return set, nil
 }
 
-// lockBeside returns the lock beside a file that is going to be written, nil where there is none. What else is in its
-// place is somebody's: the error is ErrConflict. A folder there is left to who writes the lock.
+// lockBeside returns the lock beside a file that is about to be written, or nil if there is none. It returns
+// ErrConflict if another file has the lock's name. A folder of that name is left to the code that writes the lock.
 func lockBeside(out string) (*lock.Lock, error) {
 	path := lock.Path(out)
 	conflict := func(what string) error {
@@ -125,18 +125,18 @@ func lockBeside(out string) (*lock.Lock, error) {
 	return lock, nil
 }
 
-// isLockedBy reports whether a lock is the one of the training set, or of an earlier rebuild of it.
+// isLockedBy reports whether a lock is that of the training set, or of an earlier rebuild of it.
 func (set *LockedSet) isLockedBy(l *lock.Lock) bool {
 	return l.Name == set.Lock.Name && l.Created.Equal(set.Lock.Created)
 }
 
-// lockedSQL is a query in a lock with what it may read.
+// lockedSQL is a query in a lock and the inputs that it may read.
 type lockedSQL struct {
 	name, sql string
 	inputs    []string
 }
 
-// queries returns the SQL in a lock: of the labels, and of every view with those that it reads.
+// queries returns the SQL in a lock: that of the labels and of every view.
 func queries(l *lock.Lock) []lockedSQL {
 	var out []lockedSQL
 	add := func(sources []fstore.Source, views []fstore.View) []string {
@@ -162,7 +162,7 @@ func queries(l *lock.Lock) []lockedSQL {
 	return out
 }
 
-// checkLock returns an error unless a lock's SQL may be run and its definitions are what their fingerprints say.
+// checkLock returns an error unless the SQL of a lock may be run and its definitions match their fingerprints.
 func (p *Project) checkLock(ctx context.Context, engine *offline.Engine, set *LockedSet) error {
 	if err := set.checkSQL(ctx, engine); err != nil {
 		return err
@@ -170,7 +170,8 @@ func (p *Project) checkLock(ctx context.Context, engine *offline.Engine, set *Lo
 	return p.checkFingerprints(ctx, engine, set)
 }
 
-// checkFingerprints works out the fingerprints of a lock's views again. A lock of another build has its own way to do so.
+// checkFingerprints recomputes the fingerprints of a lock's views, unless another build with another algorithm made
+// the lock.
 func (p *Project) checkFingerprints(ctx context.Context, engine *offline.Engine, set *LockedSet) error {
 	if b := set.Lock.Build; b.Fstore != p.options.Version || b.DuckDB != offline.DuckDBVersion() {
 		return nil
@@ -180,12 +181,12 @@ func (p *Project) checkFingerprints(ctx context.Context, engine *offline.Engine,
 		return fmt.Errorf("%s: %w", set.File, err)
 	}
 	if other != nil {
-		return fmt.Errorf("%s: %w", set.File, lock.Contradiction(fmt.Errorf("view %s: its definition is not the one that its fingerprint is of", other.Ref)))
+		return fmt.Errorf("%s: %w", set.File, lock.Contradiction(fmt.Errorf("view %s: its definition does not match its fingerprint", other.Ref)))
 	}
 	return nil
 }
 
-// checkSQL sends the SQL of a lock that came as a file through the gate of definitions, as it is going to be run.
+// checkSQL passes the SQL of a lock that was given as a file through the gate for definitions.
 func (set *LockedSet) checkSQL(ctx context.Context, engine *offline.Engine) error {
 	if set.Record != nil {
 		return nil
@@ -203,7 +204,8 @@ func (p *Project) search(set *LockedSet) trainset.Search {
 	return trainset.Search{Archive: trainset.NewArchive(p.Settings.Snapshots), Near: filepath.Dir(set.Out)}
 }
 
-// AsRecord returns what the registry has of the training set or, of a lock that came as a file, what it would have.
+// AsRecord returns the registry's record of the training set. For a lock given as a file, it returns the equivalent
+// record.
 func (set *LockedSet) AsRecord() *registry.TrainingSetRecord {
 	if set.Record != nil {
 		return set.Record

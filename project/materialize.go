@@ -13,24 +13,24 @@ import (
 	"github.com/fstore-dev/fstore/registry"
 )
 
-// MaterializeRequest says which views are made current, and as of when.
+// MaterializeRequest says which views to materialize, and as of when.
 type MaterializeRequest struct {
-	Views    []string         // NAME or NAME@VERSION; none: every live view version
+	Views    []string         // NAME or NAME@VERSION; empty: every live view version
 	To       time.Time        // zero: now
 	Mode     materialize.Mode // Full, Rewind
 	Wait     time.Duration    // for another run of the same view
 	Progress func(materialize.Progress)
-	Ran      func([]materialize.Summary) error // called once the views ran, before what serves changes
+	Ran      func([]materialize.Summary) error // called after the views have run, before serving changes
 }
 
-// Materialized is what a run did.
+// Materialized is the result of a run.
 type Materialized struct {
-	Views      []materialize.Summary // in the order in which they ran
-	Promotions []registry.Promotion  // versions that serve now and did not before
+	Views      []materialize.Summary // in the order of their runs
+	Promotions []registry.Promotion  // versions that now serve and did not before
 }
 
-// Materialize makes the online store hold views as of an instant, and switches serving to what is then published. A view
-// that fails does not stop the others: the result says what was done, whatever the error is.
+// Materialize makes the online store hold views as of an instant, and then promotes versions whose views are
+// published. A view that fails does not stop the others: the result says what was done, even beside an error.
 func (p *Project) Materialize(ctx context.Context, r MaterializeRequest) (*Materialized, error) {
 	out := &Materialized{}
 	db, err := p.registry(ctx)
@@ -76,7 +76,7 @@ func (p *Project) Materialize(ctx context.Context, r MaterializeRequest) (*Mater
 	return out, errors.Join(runErr, err)
 }
 
-// checkStore refuses a store that loses what it is given or takes nothing, and passes on its warning.
+// checkStore refuses a store that loses data or cannot be written, and passes on its warning.
 func (p *Project) checkStore(ctx context.Context, store *online.Store) error {
 	warning, err := store.Check(ctx)
 	if err != nil {
@@ -88,8 +88,8 @@ func (p *Project) checkStore(ctx context.Context, store *online.Store) error {
 	return store.CheckWrite(ctx)
 }
 
-// viewsNamed returns the live view versions of the names given; without names, all. A name with a version stands
-// for that version alone.
+// viewsNamed returns the live view versions with the given names, or all of them if there are no names. A name with a
+// version means that version alone.
 func viewsNamed(rev *registry.Revision, args []string) ([]*fstore.ViewVersion, error) {
 	live := rev.Live()
 	if len(args) == 0 {
@@ -119,7 +119,7 @@ func viewsNamed(rev *registry.Revision, args []string) ([]*fstore.ViewVersion, e
 	return views, nil
 }
 
-// noLiveView says that there is no such view to materialize.
+// noLiveView returns the error for a view that does not exist or is not live.
 func noLiveView(rev *registry.Revision, ref fstore.ViewRef) error {
 	var names []string
 	for _, v := range rev.Live() {
@@ -130,11 +130,11 @@ func noLiveView(rev *registry.Revision, ref fstore.ViewRef) error {
 		return fstore.Errorf(fstore.ErrNotFound, "there is no feature_view %s", ref).WithHint("run fstore show %s for its versions", ref.Name)
 	case slices.ContainsFunc(rev.Services(), func(s registry.ServiceStatus) bool { return s.Ref.Name == ref.Name }):
 		return fstore.Errorf(fstore.ErrNotFound, "there is no live view %s: it is a feature_service", ref.Name).
-			WithHint("name its views, which fstore show service/%s lists; without names all are materialized", ref.Name)
+			WithHint("name its views, which fstore show service/%s lists, or give no names to materialize all", ref.Name)
 	}
 	hint := fstore.DidYouMean(ref.Name, slices.Compact(names))
 	if hint == "" {
-		hint = "fstore list views shows those there are"
+		hint = "fstore list views shows what exists"
 	}
 	return fstore.Errorf(fstore.ErrNotFound, "there is no live view %s", ref.Name).WithHint("%s", hint)
 }

@@ -11,20 +11,20 @@ import (
 	"github.com/fstore-dev/fstore/registry"
 )
 
-// Model is a pinned version of a model, with what the online store has for it.
+// Model is a pinned version of a model, and what the online store has of it.
 type Model struct {
 	*registry.ModelVersion
-	Views     []fstore.ViewRef `json:"views"`               // each once
-	Published []ModelView      `json:"published,omitempty"` // absent where the online store cannot be reached
-	Ready     *bool            `json:"ready,omitempty"`     // all of them are published, so that the model is served; likewise
+	Views     []fstore.ViewRef `json:"views"`               // without duplicates
+	Published []ModelView      `json:"published,omitempty"` // absent if the online store cannot be reached
+	Ready     *bool            `json:"ready,omitempty"`     // all of them are published, so the model is served; nil if the online store cannot be reached
 
-	Interface *fstore.Description `json:"interface,omitempty"` // what callers send and get
+	Interface *fstore.Description `json:"interface,omitempty"` // its columns and outputs
 }
 
-// ModelView is a view version of a model as the online store has it.
+// ModelView is a view version of a model and its state in the online store.
 type ModelView struct {
 	View fstore.ViewRef `json:"view"`
-	At   time.Time      `json:"published,omitzero"` // zero: it is not
+	At   time.Time      `json:"published,omitzero"` // zero: not published
 }
 
 // Missing returns the view versions that are not published.
@@ -38,22 +38,22 @@ func (m *Model) Missing() []fstore.ViewRef {
 	return out
 }
 
-// Pinned is the outcome of a pin.
+// Pinned is the result of a pin.
 type Pinned struct {
-	New bool `json:"new_pin"` // false: it was pinned to the same already
+	New bool `json:"new_pin"` // false: it was already pinned to the same features
 	*Model
 }
 
-// PinRequest says what is pinned to a version of a model: the features of a training set, or those of a service, NAME
-// as head has it or NAME@VERSION as head had it.
+// PinRequest says what to pin to a version of a model: the features of a training set, or those of a service: NAME
+// for head's version, or NAME@VERSION.
 type PinRequest struct {
 	Model       fstore.ModelRef
 	TrainingSet string
 	Service     string
 }
 
-// Pin pins features to a version of a model. To pin the same again changes nothing. ErrConflict: the version is pinned
-// to something else.
+// Pin pins features to a version of a model. It is idempotent. It returns ErrConflict if the version is pinned to
+// something else.
 func (p *Project) Pin(ctx context.Context, r PinRequest) (*Pinned, error) {
 	if err := oneOf("a training set or a service", r.TrainingSet != "", r.Service != ""); err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func (p *Project) Pin(ctx context.Context, r PinRequest) (*Pinned, error) {
 	return &Pinned{pinned == registry.NewPin, models[0]}, nil
 }
 
-// pinnedList returns the features to pin, with the view versions that they come from.
+// pinnedList returns the features to pin and the view versions that they come from.
 func (p *Project) pinnedList(ctx context.Context, db *registry.Store, r PinRequest) (*fstore.FeatureList, error) {
 	if r.TrainingSet != "" {
 		record, err := db.TrainingSet(ctx, p.Settings.Project, r.TrainingSet)
@@ -107,7 +107,7 @@ func (p *Project) pinnedList(ctx context.Context, db *registry.Store, r PinReque
 	return rev.ServiceVersion(ref)
 }
 
-// AliasModel lets an alias stand for a version of a model and returns the version that it stood for before, if any.
+// AliasModel points an alias at a version of a model, and returns the version that it named before, if any.
 func (p *Project) AliasModel(ctx context.Context, model, alias, version string) (was string, err error) {
 	db, err := p.registry(ctx)
 	if err != nil {
@@ -117,7 +117,7 @@ func (p *Project) AliasModel(ctx context.Context, model, alias, version string) 
 	return db.AliasModel(ctx, p.Settings.Project, model, alias, version, p.now())
 }
 
-// DropAlias removes an alias of a model and returns the version that it stood for.
+// DropAlias removes an alias of a model and returns the version that it named.
 func (p *Project) DropAlias(ctx context.Context, model, alias string) (was string, err error) {
 	db, err := p.registry(ctx)
 	if err != nil {
@@ -155,7 +155,7 @@ func (p *Project) Unpin(ctx context.Context, ref fstore.ModelRef) (idle []fstore
 	return idle, nil
 }
 
-// usedViews returns the view versions of a model, each once, in the order of their first use.
+// usedViews returns the view versions of a model without duplicates, in the order of their first use.
 func usedViews(m *registry.ModelVersion) []fstore.ViewRef {
 	var out []fstore.ViewRef
 	seen := map[fstore.ViewRef]bool{}
@@ -177,7 +177,7 @@ func (p *Project) Models(ctx context.Context) ([]*Model, error) {
 	return p.models(ctx, rev, rev.Models())
 }
 
-// Model returns a version of a model or, of a name alone, the only one or all of them.
+// Model returns a version of a model. For a name alone, it returns all versions.
 func (p *Project) Model(ctx context.Context, ref fstore.ModelRef) ([]*Model, error) {
 	rev, err := p.Revision(ctx)
 	if err != nil {
@@ -199,8 +199,8 @@ func (p *Project) Model(ctx context.Context, ref fstore.ModelRef) ([]*Model, err
 	return p.models(ctx, rev, models)
 }
 
-// models looks up what the online store has for versions of models, in one round trip. A store that is away is a
-// warning: what is pinned is the registry's to say.
+// models looks up in one round trip what the online store has of versions of models. If the store cannot be reached,
+// that is only a warning, because pins are in the registry.
 func (p *Project) models(ctx context.Context, rev *registry.Revision, models []*registry.ModelVersion) ([]*Model, error) {
 	var refs []fstore.ViewRef
 	out := make([]*Model, len(models))
@@ -234,7 +234,7 @@ func (p *Project) models(ctx context.Context, rev *registry.Revision, models []*
 	return out, nil
 }
 
-// pointers reads where view versions are published.
+// pointers reads the pointers of view versions.
 func (p *Project) pointers(ctx context.Context, refs []fstore.ViewRef) (map[fstore.ViewRef]fstore.Pointer, error) {
 	store, err := p.openedStore()
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 	registrysqlite "github.com/fstore-dev/fstore/registry/sqlite"
 )
 
-// registry opens the registry, to which something was applied. The caller closes it: it is open for one operation only,
-// because its file may be replaced by another one, such as a copy that is restored. ErrNotReady: there is none yet.
+// registry opens a registry that has been applied to. The caller must close it. It is open for one operation only,
+// because its file may be replaced, for example by a restored copy. It returns ErrNotReady if there is none yet.
 func (p *Project) registry(ctx context.Context) (*registry.Store, error) {
 	if err := registryExists(p.Settings); err != nil {
 		return nil, err
@@ -26,8 +26,8 @@ func (p *Project) registry(ctx context.Context) (*registry.Store, error) {
 	return openRegistry(ctx, p.Settings.Registry)
 }
 
-// openRegistry opens a registry for reading and writing, and creates it if there is none. With readRegistry and
-// watchRegistry it is the one place that knows which backend a URL means.
+// openRegistry opens a registry for reading and writing, and creates it if there is none. Only it, readRegistry and
+// watchRegistry know which backend a URL means.
 func openRegistry(ctx context.Context, url URL) (*registry.Store, error) {
 	b, err := registrysqlite.Open(ctx, url.reveal())
 	if err != nil {
@@ -36,7 +36,7 @@ func openRegistry(ctx context.Context, url URL) (*registry.Store, error) {
 	return registry.New(b), nil
 }
 
-// readRegistry opens a registry for reading. One that does not exist yet is empty, and is not created.
+// readRegistry opens a registry for reading. A registry that does not exist is empty, and is not created.
 func readRegistry(ctx context.Context, url URL) (*registry.Store, error) {
 	b, err := registrysqlite.OpenReadOnly(ctx, url.reveal())
 	if err != nil {
@@ -45,7 +45,7 @@ func readRegistry(ctx context.Context, url URL) (*registry.Store, error) {
 	return registry.New(b), nil
 }
 
-// watchRegistry follows a project of a registry. No file of it is held open.
+// watchRegistry follows a project of a registry. It holds no file open.
 func watchRegistry(url URL, project string) (*registry.Follower, error) {
 	w, err := registrysqlite.Watch(url.reveal(), project)
 	if err != nil {
@@ -61,9 +61,9 @@ func registryExists(s *Settings) error {
 	return nil
 }
 
-// nothingApplied is the error for a project that the registry does not know.
+// nothingApplied is the error for a project that is not in the registry.
 func (s *Settings) nothingApplied() error {
-	return fstore.Errorf(fstore.ErrNotReady, "nothing was applied to project %s at %s yet", s.Project, s.Registry).WithHint("run fstore apply")
+	return fstore.Errorf(fstore.ErrNotReady, "nothing has been applied to project %s at %s yet", s.Project, s.Registry).WithHint("run fstore apply")
 }
 
 // openedEngine returns the offline engine of the repo.
@@ -87,7 +87,7 @@ func (p *Project) openedEngine() (*offline.Engine, error) {
 	return engine, nil
 }
 
-// openedStore returns the online store. It may not have connected yet.
+// openedStore returns the online store, which may not be connected yet.
 func (p *Project) openedStore() (*online.Store, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -99,7 +99,7 @@ func (p *Project) openedStore() (*online.Store, error) {
 		return nil, err
 	}
 	p.store = store
-	p.store.Limits = online.Limits{} // those of a server: here the one who asks is the one who waits
+	p.store.Limits = online.Limits{} // the limits protect servers: here the caller only blocks itself
 	return p.store, nil
 }
 
@@ -111,7 +111,7 @@ func (s *Settings) openStore() (*online.Store, error) {
 	return online.New(b, s.Project), nil
 }
 
-// openBackend is the one place that knows which backend a URL means.
+// openBackend is the only function that knows which backend a URL means.
 func openBackend(url URL) (online.Backend, error) {
 	switch url.scheme() {
 	case "sqlite":

@@ -10,7 +10,7 @@ import (
 	"github.com/fstore-dev/fstore/registry"
 )
 
-// Plan compares the definitions with the registry. Nothing is written.
+// Plan compares the definitions with the registry. It writes nothing.
 func (p *Project) Plan(ctx context.Context) (*registry.Plan, error) {
 	defs, err := p.Definitions(ctx)
 	if err != nil {
@@ -36,16 +36,15 @@ func CheckBreaking(plan *registry.Plan) error {
 		return nil
 	}
 	return fstore.Errorf(fstore.ErrCheck, "the plan breaks %s: fstore plan shows how", strings.Join(broken, ", ")).
-		WithHint("keep what callers use: a new feature_service beside the old one, a new output beside the old one. Callers can send a new key " +
+		WithHint("keep what callers use: add a new feature_service or output beside the old one. Let callers send a new key " +
 			"column before it is needed. If no caller breaks, run fstore apply --breaking")
 }
 
-// costSample is how many records an estimate of their size is made from.
+// costSample is the number of records from which their size is estimated.
 const costSample = 1000
 
-// estimate fills in what it takes to materialize what a plan makes live: as much as the version that is published now
-// has. What is not known, because nothing is published, or the store or the state folder cannot be read, stays so: a
-// plan does not depend on it.
+// estimate fills in the rows and bytes that a plan's new versions will take: as many as the version that is published
+// now. They stay unknown if nothing is published, or the store or state folder cannot be read.
 func (p *Project) estimate(ctx context.Context, db *registry.Store, plan *registry.Plan) {
 	if len(plan.Materialize) == 0 {
 		return
@@ -60,7 +59,7 @@ func (p *Project) estimate(ctx context.Context, db *registry.Store, plan *regist
 	}
 	for _, ref := range plan.Materialize {
 		c := registry.Cost{View: ref}
-		for _, v := range rev.Versions(ref.Name) { // the newest that is published
+		for _, v := range rev.Versions(ref.Name) { // the newest published version
 			if rows, bytes, ok := p.holding(ctx, store, v); ok {
 				c.Rows, c.Bytes, c.From = &rows, bytes, &v.Ref
 				break
@@ -70,7 +69,7 @@ func (p *Project) estimate(ctx context.Context, db *registry.Store, plan *regist
 	}
 }
 
-// holding returns how many rows the online store has of a view version, and about how many bytes.
+// holding returns the number of rows of a view version in the online store, and an estimate of their bytes.
 func (p *Project) holding(ctx context.Context, store *online.Store, v *fstore.ViewVersion) (rows int64, bytes *int64, ok bool) {
 	pointer, ok, err := store.Pointer(ctx, v.Ref)
 	if err != nil || !ok || !pointer.Serves(v) {

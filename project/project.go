@@ -1,13 +1,13 @@
-// Package project is fstore as a library: one feature repo, opened with its settings, its registry, its offline engine
-// and its online store, and what can be done with it. The command line is a thin layer over it.
+// Package project is fstore as a library: one feature repo, opened with its settings, its registry, its offline
+// engine and its online store, and the operations on it. The command line is a thin layer over it.
 //
-// A Project opens the engine and the store when they are first needed and keeps them until Close; the registry is open only
-// while an operation needs it. Nothing here prints or exits: what a person should know beside results goes to
-// Options.Notify. Texts may hold passwords that a server or a library repeats: whoever shows them masks what
-// Options.Secret was told.
+// A Project opens the engine and the store when they are first needed and keeps them until Close. The registry is
+// open only while an operation needs it. Nothing here prints or exits: whatever a person should know beside results
+// goes to Options.Notify. Texts may contain passwords that a server or a library repeats. Callers that show them must
+// mask what Options.Secret received.
 //
 // Errors are of the kinds of package fstore. ErrUsage: an argument or a setting cannot be used. ErrDefinition: a file
-// of the repo is wrong. ErrNotReady: something has to be run first, such as the first apply.
+// of the repo is wrong. ErrNotReady: something must run first, such as the first apply.
 package project
 
 import (
@@ -29,27 +29,29 @@ import (
 // SettingsFile is the name of the file that makes a folder a feature repo.
 const SettingsFile = "fstore.yaml"
 
-// Options say how a repo is opened. The zero value opens it as the command line does.
+// Options say how to open a repo. The zero value opens it as the command line does.
 type Options struct {
-	// Settings stand over those of fstore.yaml and the environment, by their names, such as "online".
+	// Settings override those of fstore.yaml and the environment. The keys are their names, such as "online".
 	Settings map[string]Setting
-	// Lookup returns a variable of the environment; nil is os.LookupEnv.
+	// Lookup returns a variable of the environment. nil means os.LookupEnv.
 	Lookup func(name string) (value string, ok bool)
-	// Environ returns the whole environment as NAME=value, for Doctor; nil is os.Environ.
+	// Environ returns the whole environment as NAME=value, for Doctor. nil means os.Environ.
 	Environ func() []string
-	// Clock tells the time; nil is time.Now.
+	// Clock returns the time. nil means time.Now.
 	Clock func() time.Time
-	// Version is that of fstore, for the locks of training sets; empty is the version that the program was built with.
+	// Version is the version of fstore, for the locks of training sets. Empty means the version of the program's
+	// module.
 	Version string
-	// Notify gets what a person should know beside results; nil drops it. Calls come one at a time.
+	// Notify receives what a person should know beside results. nil drops it. Calls are serialized.
 	Notify func(Notice)
-	// Secret gets every password in the settings, before anything can print it; nil drops it.
+	// Secret receives every password in the settings before anything can print it. nil drops it.
 	Secret func(password string)
-	// BeforeEngine is called once, before the offline engine opens, which may take as much memory as the settings let it.
+	// BeforeEngine is called once before the offline engine opens, which may use as much memory as the settings
+	// allow.
 	BeforeEngine func(*Settings)
 }
 
-// A Setting is the value of a setting, and where it was given, for errors: such as --memory-limit.
+// A Setting is the value of a setting and, for errors, where it was given, such as --memory-limit.
 type Setting struct {
 	Value, From string
 }
@@ -92,8 +94,8 @@ func (o *Options) defaults() {
 	}
 }
 
-// Project is an open feature repo. Its methods may be called concurrently, but not while Close runs nor after it. Nobody
-// changes its settings.
+// Project is an open feature repo. Its methods are safe for concurrent use, but must not be called during or after
+// Close. Its settings never change.
 type Project struct {
 	Settings *Settings
 
@@ -115,8 +117,8 @@ func (p *Project) usable() error {
 	return nil
 }
 
-// Open opens the feature repo in a folder; "" is the one that FSTORE_REPO names, else the nearest one upward from the
-// working directory. The caller closes it.
+// Open opens the feature repo in a folder. An empty dir means the folder that FSTORE_REPO names, or else the nearest
+// repo upward from the working directory. The caller must close it.
 func Open(ctx context.Context, dir string, o Options) (*Project, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -133,8 +135,8 @@ func Open(ctx context.Context, dir string, o Options) (*Project, error) {
 	return &Project{Settings: s, options: o}, nil
 }
 
-// OpenForLock opens what locks in a folder need: the repo, as Open does, or where there is none the offline engine
-// alone, with its default settings. The caller closes it.
+// OpenForLock opens what a lock in a folder needs: the repo, as Open does, or the offline engine alone with its
+// default settings if there is no repo. The caller must close it.
 func OpenForLock(ctx context.Context, dir, folder string, o Options) (*Project, error) {
 	o.defaults()
 	_, err := find(dir, o.Lookup)
@@ -148,11 +150,11 @@ func OpenForLock(ctx context.Context, dir, folder string, o Options) (*Project, 
 	if err != nil {
 		return nil, err
 	}
-	s.State, s.TempDir = "", "" // nothing is remembered in a folder that is not a repo
+	s.State, s.TempDir = "", "" // a folder that is not a repo keeps no state
 	return &Project{Settings: s, options: o}, nil
 }
 
-// repoVariable is the variable of the environment that names the folder of the repo.
+// repoVariable is the environment variable that names the folder of the repo.
 const repoVariable = "FSTORE_REPO"
 
 // find returns the absolute folder of the feature repo.
@@ -190,7 +192,7 @@ func find(dir string, lookup func(string) (string, bool)) (string, error) {
 	}
 }
 
-// Close closes what was opened. No method may run, and none works afterwards.
+// Close releases what was opened. No method may be running, and none works afterwards.
 func (p *Project) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -205,7 +207,7 @@ func (p *Project) Close() error {
 	return errors.Join(errs...)
 }
 
-// now returns the time as records hold it.
+// now returns the current time, as records store it.
 func (p *Project) now() time.Time { return p.options.Clock() }
 
 func (p *Project) note(format string, args ...any) {
@@ -228,7 +230,7 @@ func usage(err error) error {
 	return fstore.Errorf(fstore.ErrUsage, "%s", message).WithHint("%s", strings.Join(hints, "; "))
 }
 
-// stateDir is where runs of this project keep what they remember.
+// stateDir is the folder of this project's state.
 func (p *Project) stateDir() string { return filepath.Join(p.Settings.State, p.Settings.Project) }
 
 // Revision reads the registry as it is now. The error is ErrNotReady if there is no registry yet. A project to which
@@ -242,7 +244,7 @@ func (p *Project) Revision(ctx context.Context) (*registry.Revision, error) {
 	return db.Revision(ctx, p.Settings.Project)
 }
 
-// ShortPath writes a path relative to the working directory, if it is beneath it.
+// ShortPath returns a path relative to the working directory if it is beneath it.
 func ShortPath(path string) string {
 	here, err := os.Getwd()
 	if err != nil {

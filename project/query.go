@@ -10,20 +10,20 @@ import (
 	"github.com/fstore-dev/fstore/registry"
 )
 
-// QueryRequest says which rows to look at: those of a view or a source in head, or of a query over them.
+// QueryRequest says which rows to show: those of a view or a source in head, or of a query over them.
 type QueryRequest struct {
 	Name  string // of a view or a source
 	SQL   string // instead
 	Where []offline.ColumnValue
-	At    *time.Time // only rows that were visible then; nil: all
-	Limit int        // of rows; 0: 20
+	At    *time.Time // only rows that were visible at this instant; nil: all
+	Limit int        // number of rows; 0: 20
 }
 
-// Query computes rows from the sources. The online store is not read.
+// Query computes rows from the sources. It does not read the online store.
 func (p *Project) Query(ctx context.Context, r QueryRequest) (*offline.QueryResult, error) {
 	switch {
 	case r.Limit < 0:
-		return nil, fstore.Errorf(fstore.ErrUsage, "limit %d: at least one row", r.Limit)
+		return nil, fstore.Errorf(fstore.ErrUsage, "limit %d: it must be at least 1", r.Limit)
 	case r.Limit == 0:
 		r.Limit = 20
 	}

@@ -12,23 +12,23 @@ import (
 	"github.com/fstore-dev/fstore/offline/trainset"
 )
 
-// RebuildOptions say where a training set is made again.
+// RebuildOptions say how to rebuild a training set.
 type RebuildOptions struct {
 	Out       string                  // Parquet file to write, relative to the working directory; its lock is written beside it
-	Overwrite bool                    // write over the training set itself, or an earlier rebuild of it
-	Anyway    bool                    // write it though its content is not what the lock says, without a lock
-	Progress  func(trainset.Progress) // nil: nobody looks
+	Overwrite bool                    // overwrite the training set itself, or an earlier rebuild of it
+	Anyway    bool                    // write the file, without a lock, even if its content differs from the lock
+	Progress  func(trainset.Progress) // nil: no progress
 }
 
-// RebuiltSet is a training set that was made again, and what it was made from.
+// RebuiltSet is a rebuilt training set and its inputs.
 type RebuiltSet struct {
 	Name   string           `json:"name"`
 	Inputs []trainset.Input `json:"inputs"`
 	*trainset.Rebuilt
 }
 
-// RebuildTrainingSet makes a training set, by its name or lock, again from the definitions in its lock and the files that
-// it names. If it comes out with another content, nothing is written unless Anyway says so, and Same is false.
+// RebuildTrainingSet makes a training set, given by its name or lock, again from the definitions and files in its
+// lock. If its content differs, it writes nothing unless Anyway is set, and Same is false.
 func (p *Project) RebuildTrainingSet(ctx context.Context, arg string, o RebuildOptions) (*RebuiltSet, error) {
 	if err := checkOut(o.Out); err != nil {
 		return nil, about("out", err)
@@ -64,7 +64,7 @@ func (p *Project) RebuildTrainingSet(ctx context.Context, arg string, o RebuildO
 	return &RebuiltSet{set.Lock.Name, req.Inputs, r}, nil
 }
 
-// outIsFree refuses to write over anything but the training set itself, and over that unless it was asked for.
+// outIsFree refuses to overwrite any file but the training set itself, and that too unless Overwrite is set.
 func (o *RebuildOptions) outIsFree(set *LockedSet) error {
 	_, err := os.Lstat(o.Out)
 	there := !errors.Is(err, fs.ErrNotExist)
@@ -80,7 +80,7 @@ func (o *RebuildOptions) outIsFree(set *LockedSet) error {
 		return fstore.Errorf(fstore.ErrConflict, "%s is there already, and is not this training set: the lock beside it is not", o.Out).
 			WithHint("name a new file, or remove it")
 	case !o.Overwrite:
-		return fstore.Errorf(fstore.ErrConflict, "%s is there already", o.Out).WithHint("name a new file, or --overwrite to replace it")
+		return fstore.Errorf(fstore.ErrConflict, "%s is there already", o.Out).WithHint("name a new file, or pass --overwrite to replace it")
 	}
 	return nil
 }

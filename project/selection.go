@@ -7,7 +7,7 @@ import (
 	"github.com/fstore-dev/fstore/registry"
 )
 
-// Selection names features: one of a service, a list of references and, of what serves, a version of a model.
+// Selection names features: a service, a list of references or, where versions serve, a version of a model.
 type Selection struct {
 	Service  string
 	Features []string // view.f, view.*, view.f=name, view@2.f

@@ -17,16 +17,16 @@ import (
 	"github.com/fstore-dev/fstore/server/httpapi"
 )
 
-// ServerOptions say how look-ups are answered.
+// ServerOptions say how a server answers look-ups.
 type ServerOptions struct {
 	Logger *slog.Logger
-	// At replays a past instant: ages are judged at it, and every answer carries it. Zero: now.
+	// At replays a past instant: ages are computed at it, and every answer carries it. Zero means now.
 	At time.Time
-	// Replay allows At on a store that others may serve from, such as Redis.
+	// Replay allows At on a store that other servers may use, such as Redis.
 	Replay bool
 }
 
-// Server listens. Whoever has it calls Serve or Close.
+// Server is a listening server. Its owner must call Serve or Close.
 type Server struct {
 	grpc, http net.Listener
 	server     *server.Server
@@ -34,13 +34,13 @@ type Server struct {
 	store      *online.Store
 }
 
-// Server listens on the addresses in the settings. ErrNotReady: nothing was applied yet. ErrConflict: an address is in
-// use.
+// Server listens on the addresses in the settings. It returns ErrNotReady if nothing has been applied yet, and
+// ErrConflict if an address is in use.
 func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err error) {
 	s := p.Settings
 	if !o.At.IsZero() && s.Online.scheme() != "sqlite" && !o.Replay {
 		return nil, about("at", fstore.Errorf(fstore.ErrUsage, "would replay from %s, which other servers may use", s.Online).
-			WithHint("pass --replay, too, if no caller takes this server for one that answers as of now"))
+			WithHint("also pass --replay, if no caller expects this server to answer as of now"))
 	}
 	follower, err := p.followed(ctx)
 	if err != nil {
@@ -56,7 +56,7 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 			_ = out.Close()
 		}
 	}()
-	// A store that is away may come: the server waits for it. One that is set up wrong is for somebody to see to.
+	// The server waits for a store that cannot be reached. Wrong settings of a store need a person.
 	if _, err := out.store.Check(ctx); err != nil && !errors.Is(err, fstore.ErrUnavailable) {
 		return nil, fmt.Errorf("check the online store: %w", err)
 	}
@@ -77,13 +77,13 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 // Addresses returns where the server listens.
 func (s *Server) Addresses() (grpc, http net.Addr) { return s.grpc.Addr(), s.http.Addr() }
 
-// Serve answers until ctx ends and what is in flight then is answered.
+// Serve answers until ctx ends, and then until all requests in flight are answered.
 func (s *Server) Serve(ctx context.Context) error {
 	err := s.server.Serve(ctx, server.Endpoint{Protocol: s.grpcAPI, Listener: s.grpc}, server.Endpoint{Protocol: httpapi.New(s.server), Listener: s.http})
 	return errors.Join(err, s.store.Close())
 }
 
-// Close closes a server that does not serve.
+// Close closes a server that is not serving.
 func (s *Server) Close() error {
 	var errs []error
 	for _, l := range []net.Listener{s.grpc, s.http} {
@@ -94,7 +94,7 @@ func (s *Server) Close() error {
 	return errors.Join(append(errs, s.store.Close())...)
 }
 
-// listen listens on an address, which is this machine's alone unless the settings say otherwise.
+// listen listens on an address, which only this machine can reach unless the settings say otherwise.
 func (s *Settings) listen(key, address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
@@ -106,13 +106,13 @@ func (s *Settings) listen(key, address string) (net.Listener, error) {
 	}
 	if at, ok := l.Addr().(*net.TCPAddr); !s.Insecure && (!ok || !at.IP.IsLoopback()) {
 		_ = l.Close() // nothing was accepted
-		return nil, s.checks.misset(key, fmt.Sprintf("%s is open to other machines, and there is neither TLS nor authentication yet", address),
+		return nil, s.checks.misset(key, fmt.Sprintf("%s is open to other machines, but there is neither TLS nor authentication yet", address),
 			"listen on 127.0.0.1, behind a proxy that has both, or pass --insecure (setting serve.insecure)")
 	}
 	return l, nil
 }
 
-// followed returns what follows the registry, to which something must have been applied. No file of it is held open.
+// followed returns a follower of a registry that has been applied to. It holds no file open.
 func (p *Project) followed(ctx context.Context) (*registry.Follower, error) {
 	db, err := p.registry(ctx)
 	if err != nil {
@@ -128,7 +128,7 @@ func (p *Project) followed(ctx context.Context) (*registry.Follower, error) {
 	return watchRegistry(p.Settings.Registry, p.Settings.Project)
 }
 
-// catalog shows the server the registry of one project.
+// catalog gives the server access to one project in the registry.
 type catalog struct{ registry *registry.Follower }
 
 func (c catalog) Revision(ctx context.Context) (server.Revision, error) {
@@ -144,7 +144,7 @@ func (c catalog) Load(ctx context.Context) (server.Names, error) {
 	return names{rev}, nil
 }
 
-// names are those of a snapshot, as a server asks for them: whatever serves.
+// names resolves a server's names in a snapshot: whatever serves.
 type names struct{ rev *registry.Revision }
 
 func (n names) Service(name string) (*fstore.FeatureList, error) { return n.rev.ServingService(name) }

@@ -14,8 +14,8 @@ import (
 	"github.com/spf13/viper"
 )
 
-// A key of fstore.yaml, with its default and what it means. Every key is also an environment variable, FSTORE_ and
-// the key in capitals with _ for the dot. docs/configuration.md lists them.
+// settingKey is a key of fstore.yaml, with its default and its meaning. Every key is also an environment variable:
+// FSTORE_ and the key in capitals with _ for the dot. docs/configuration.md lists them.
 type settingKey struct {
 	name, fallback, doc string
 }
@@ -34,16 +34,16 @@ var settingKeys = []settingKey{
 	{"serve.insecure", "false", "true allows addresses that other machines can reach, without TLS and without authentication"},
 	{"serve.hosts", "", "host names that HTTP requests may use besides localhost and the server's address, separated by commas"},
 	{"serve.max_in_flight", "192MB", "bytes of requests and answers that a server may hold at once; beyond that, callers get RESOURCE_EXHAUSTED"},
-	{"gc.grace", "1d", "how long gc keeps the data of a view version after it stopped being live"},
+	{"gc.grace", "1d", "how long gc keeps the data of a view version after it stops being live"},
 }
 
-// Settings are those of a feature repo, checked; paths are absolute.
+// Settings are the checked settings of a feature repo. Paths are absolute.
 type Settings struct {
 	Dir      string // of fstore.yaml
 	Project  string
 	Registry URL
 	Online   URL
-	State    string // folder; "" remembers nothing
+	State    string // folder; "" keeps no state
 
 	Snapshots string // folder
 
@@ -58,10 +58,10 @@ type Settings struct {
 
 	Grace time.Duration // of gc
 
-	checks *settingsCheck // says where a setting was given, for errors
+	checks *settingsCheck // says in errors where a setting was given
 }
 
-// loadSettings reads the fstore.yaml of a folder and puts the environment and the caller's settings over it.
+// loadSettings reads the fstore.yaml of a folder and overrides it with the environment and the caller's settings.
 func loadSettings(dir string, o *Options) (*Settings, error) {
 	text, problem := definition.ReadText(regular.DirFS(dir), SettingsFile)
 	if problem != nil {
@@ -78,7 +78,8 @@ func problemError(p *definition.Problem) error {
 	return fstore.Errorf(fstore.ErrDefinition, "%s: %s", p.Pos, p.Message).WithHint("%s", p.Hint)
 }
 
-// merge puts the settings of a file, the environment and the caller over the defaults, in this order, and checks them.
+// merge combines the defaults, the file, the environment and the caller's settings, in rising priority, and checks
+// them.
 func merge(dir string, file *settingsText, defaults map[string]string, o *Options) (*Settings, error) {
 	v := viper.New()
 	for _, k := range settingKeys {
@@ -117,7 +118,7 @@ type settingsCheck struct {
 	wrong   []error
 }
 
-// settings checks every value. All mistakes are reported at once, each with where it was made.
+// settings checks every value. It reports all mistakes at once, each with its place.
 func (c *settingsCheck) settings() (*Settings, error) {
 	s := &Settings{Dir: c.dir, Project: c.project(), checks: c}
 	s.Registry, s.Online = c.stores()
@@ -140,7 +141,7 @@ func (c *settingsCheck) bad(key, hint, format string, args ...any) {
 func (c *settingsCheck) value(key string) string {
 	text := c.values.GetString(key)
 	if text == "" && key != "project" && key != "serve.hosts" {
-		c.bad(key, "leave it out for "+fallback(key)+", or give a value", "is empty")
+		c.bad(key, "remove it for "+fallback(key)+", or give it a value", "is empty")
 		return fallback(key)
 	}
 	return text
@@ -185,11 +186,11 @@ func (c *settingsCheck) memoryLimit() string {
 	text := c.value(key)
 	switch megabytes, ok := ParseMemory(text); {
 	case !ok:
-		c.bad(key, "for example 4GB: a number and KB, MB, GB or TB; no share of the machine's memory", "%q is not an amount of memory", text)
+		c.bad(key, "for example 4GB: a number and KB, MB, GB or TB; not a percentage", "%q is not an amount of memory", text)
 	case megabytes < minMemory:
 		c.bad(key, "for example 4GB; at least 32MB", "%s is not enough memory to work with", text)
 	case megabytes > maxMemory:
-		c.bad(key, "for example 4GB", "%s is more memory than there can be", text)
+		c.bad(key, "for example 4GB", "%s is more memory than any machine has", text)
 	}
 	return text
 }
@@ -234,12 +235,13 @@ func (c *settingsCheck) maxInFlight() int64 {
 	text := c.value("serve.max_in_flight")
 	megabytes, ok := ParseMemory(text)
 	if !ok || megabytes < minInFlight || megabytes > maxMemory {
-		c.bad("serve.max_in_flight", fmt.Sprintf("for example 192MB; at least %dMB", minInFlight), "%q is not an amount of memory that requests and answers may take", text)
+		c.bad("serve.max_in_flight", fmt.Sprintf("for example 192MB; the minimum is %dMB", minInFlight), "%q is not an amount of memory that requests and answers may take", text)
 	}
 	return int64(megabytes * 1e6)
 }
 
-// misset says that a key's value is wrong: a wrong definition in the file, a usage mistake elsewhere.
+// misset returns the error for a wrong value of a key: a definition error if it is in the file, otherwise a usage
+// error.
 func (c *settingsCheck) misset(key, what, hint string) error {
 	if given, ok := c.options.Settings[key]; ok {
 		return fstore.Errorf(fstore.ErrUsage, "%s: %s", given.as(key), what).WithHint("%s", hint)

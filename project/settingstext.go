@@ -10,13 +10,13 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// settingsText is fstore.yaml as it was written: the values by key, expanded, and where they stand.
+// settingsText is fstore.yaml as written: the expanded values by key, and their positions.
 type settingsText struct {
 	values map[string]string
 	pos    map[string]fstore.Pos
 }
 
-// nested returns the values as viper wants them: a map in a map for a key with a dot.
+// nested returns the values as viper expects them: a map in a map for a key with a dot.
 func (t *settingsText) nested() map[string]any {
 	out := map[string]any{}
 	for key, value := range t.values {
@@ -35,8 +35,8 @@ func (t *settingsText) nested() map[string]any {
 	return out
 }
 
-// parseSettings reads the text of fstore.yaml and replaces ${VAR} and ${VAR:-default} in its values. All mistakes
-// are reported at once, each with its position: not YAML, a key that is not a setting, a value that is not one.
+// parseSettings parses the text of fstore.yaml and expands ${VAR} and ${VAR:-default} in its values. It reports all
+// mistakes at once, each with its position: invalid YAML, unknown settings, invalid values.
 func parseSettings(file string, text []byte, lookup func(string) (string, bool)) (*settingsText, error) {
 	t := &settingsText{values: map[string]string{}, pos: map[string]fstore.Pos{}}
 	parsed, problem := definition.ParseYAML(file, text)
@@ -46,7 +46,7 @@ func parseSettings(file string, text []byte, lookup func(string) (string, bool))
 	w := settingsWalk{file: file, lookup: lookup, out: t, keys: map[string]int{}}
 	for i, doc := range parsed.Docs {
 		if i > 0 && doc.Body != nil {
-			w.bad(doc.Body, "a second document: settings are one")
+			w.bad(doc.Body, "a second document: settings must be one document")
 			continue
 		}
 		w.mapping(doc.Body, "")
@@ -61,11 +61,11 @@ type settingsWalk struct {
 	file   string
 	lookup func(string) (string, bool)
 	out    *settingsText
-	keys   map[string]int // those seen, and in which line
+	keys   map[string]int // the keys seen, with their lines
 	wrong  []error
 }
 
-// at returns where a node begins: of keys and values the parser gives the first colon.
+// at returns the position of a node. For keys and values, the parser gives that of the first colon.
 func (w *settingsWalk) at(n ast.Node) fstore.Pos {
 	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
 		n = m.Values[0]
@@ -81,7 +81,7 @@ func (w *settingsWalk) bad(n ast.Node, format string, args ...any) {
 	w.wrong = append(w.wrong, fstore.Errorf(fstore.ErrDefinition, "%s: %s", w.at(n), fmt.Sprintf(format, args...)))
 }
 
-// mapping reads the keys of one level: "" is the file, else the name of a group such as offline.
+// mapping reads the keys of one level: "" is the file, otherwise the name of a group such as offline.
 func (w *settingsWalk) mapping(n ast.Node, group string) {
 	switch n.(type) {
 	case nil, *ast.NullNode, *ast.CommentGroupNode:
@@ -96,10 +96,10 @@ func (w *settingsWalk) mapping(n ast.Node, group string) {
 		key := group + it.Key().GetToken().Value
 		switch {
 		case group == "" && isGroup(key):
-			w.once(key, it.Key())
+			w.isFirst(key, it.Key())
 			w.mapping(it.Value(), key+".")
 		case isSetting(key):
-			if w.once(key, it.Key()) {
+			if w.isFirst(key, it.Key()) {
 				w.value(key, it.Value())
 			}
 		default:
@@ -108,8 +108,8 @@ func (w *settingsWalk) mapping(n ast.Node, group string) {
 	}
 }
 
-// once reports a key that is given a second time.
-func (w *settingsWalk) once(key string, n ast.Node) bool {
+// isFirst reports a duplicate key and returns false for it.
+func (w *settingsWalk) isFirst(key string, n ast.Node) bool {
 	if first, twice := w.keys[key]; twice {
 		w.bad(n, "%s is given twice, first on line %d", key, first)
 		return false
@@ -145,7 +145,7 @@ func (w *settingsWalk) value(key string, n ast.Node) {
 	w.out.values[key] = text
 }
 
-// scalarText returns one value as it is written, "" for null.
+// scalarText returns a single value as written, or "" for null.
 func scalarText(n ast.Node) (string, bool) {
 	switch n := n.(type) {
 	case *ast.NullNode:
@@ -178,7 +178,7 @@ func isGroup(key string) bool {
 	return false
 }
 
-// suggestion names the setting that key is most like, or all of them.
+// suggestion names the setting that is most like key, or all of them.
 func suggestion(key string) string {
 	names := make([]string, len(settingKeys))
 	for i, k := range settingKeys {

@@ -9,17 +9,17 @@ import (
 	"github.com/fstore-dev/fstore/online/redis"
 )
 
-// What a setting may be.
+// The limits of settings.
 const (
 	maxThreads  = 1024
 	minMemory   = 32      // MB: with less the engine cannot even read definitions
 	maxMemory   = 1 << 40 // MB
-	minInFlight = 16      // MB: a third of it takes the largest request
+	minInFlight = 16      // MB: the largest request needs a third of it
 )
 
 var memoryLimit = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([KMGT])i?B$`)
 
-// ParseMemory returns an amount of memory such as 4GB in megabytes.
+// ParseMemory converts an amount of memory such as 4GB to megabytes.
 func ParseMemory(s string) (megabytes float64, ok bool) {
 	m := memoryLimit.FindStringSubmatch(s)
 	if m == nil {
@@ -32,7 +32,7 @@ func ParseMemory(s string) (megabytes float64, ok bool) {
 	return n * map[string]float64{"K": 1e-3, "M": 1, "G": 1e3, "T": 1e6}[m[2]], true
 }
 
-// IsAddress reports whether a text has the form host:port; the host may be empty, the port is a number.
+// IsAddress reports whether a text has the form host:port. The host may be empty, and the port is a number.
 func IsAddress(s string) bool {
 	_, port, err := net.SplitHostPort(s)
 	if err != nil {
@@ -47,7 +47,7 @@ var hostName = regexp.MustCompile(`^(?i:[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*(?i:
 // isHost reports whether a text is the name or address of a host, without a port.
 func isHost(s string) bool { return hostName.MatchString(s) || net.ParseIP(s) != nil }
 
-// onlineMistake says what is wrong with the URL of an online store and what would be right; "" if it has the form of one.
+// onlineMistake returns what is wrong with the URL of an online store and a hint, or "" if its form is valid.
 func onlineMistake(u URL) (what, hint string) {
 	scheme := u.scheme()
 	isRedis := scheme == "redis" || scheme == "rediss" || scheme == "unix"
@@ -57,7 +57,7 @@ func onlineMistake(u URL) (what, hint string) {
 	if isRedis {
 		if err := redis.CheckURL(u.reveal()); err != nil {
 			_, hints := fstore.Explain(err)
-			return "is not the URL of a Redis server", hints[0]
+			return "is not a valid Redis URL", hints[0]
 		}
 	}
 	return "", ""

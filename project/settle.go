@@ -10,7 +10,7 @@ import (
 	"github.com/fstore-dev/fstore/registry"
 )
 
-// settle finishes in a folder what killed processes had recorded and not yet put in its place.
+// settle completes what stopped processes have recorded for a folder but not yet moved into place.
 func (p *Project) settle(ctx context.Context, db *registry.Store, dir string) error {
 	finished, err := trainset.Settle(ctx, dir, func(lock []byte) (string, bool, error) {
 		records, err := db.TrainingSets(ctx, p.Settings.Project)
@@ -25,12 +25,12 @@ func (p *Project) settle(ctx context.Context, db *registry.Store, dir string) er
 		return "", false, nil
 	})
 	for _, out := range finished {
-		p.note("%s and its lock are in place now: the process that made them was stopped before", ShortPath(out))
+		p.note("moved %s and its lock into place: the process that made them was stopped too early", ShortPath(out))
 	}
 	return err
 }
 
-// settleBeside does so in the folders of training sets. A command that only reads them warns if that fails.
+// settleBeside settles the folders of training sets. A command that only reads them warns if that fails.
 func (p *Project) settleBeside(ctx context.Context, db *registry.Store, records []registry.TrainingSetRecord) {
 	seen := map[string]bool{}
 	for _, r := range records {
@@ -55,7 +55,7 @@ type ListedTrainingSet struct {
 	Retired time.Time `json:"retired,omitzero"`
 }
 
-// TrainingSets returns all training sets, the retired ones too.
+// TrainingSets returns all training sets, including retired ones.
 func (p *Project) TrainingSets(ctx context.Context) ([]ListedTrainingSet, error) {
 	db, err := p.registry(ctx)
 	if err != nil {
@@ -71,7 +71,7 @@ func (p *Project) TrainingSets(ctx context.Context) ([]ListedTrainingSet, error)
 	return out, err
 }
 
-// TrainingSetNames returns the names of the training sets, without the retired ones; none if they cannot be read.
+// TrainingSetNames returns the names of the training sets that are not retired, or none if they cannot be read.
 func (p *Project) TrainingSetNames(ctx context.Context) (names []string) {
 	db, err := p.registry(ctx)
 	if err != nil {

@@ -20,31 +20,31 @@ import (
 	"github.com/fstore-dev/fstore/regular"
 )
 
-// TrainingSetRequest says what a training set is made from. Paths are relative to the working directory.
+// TrainingSetRequest says what to make a training set from. Paths are relative to the working directory.
 type TrainingSetRequest struct {
 	Name      string
 	Selection Selection    // a service or features, from the versions in head
 	Labels    string       // Parquet or CSV file with the rows to enrich
-	LabelsSQL string       // a query over sources and views that yields them instead
-	Timestamp string       // label column with the instant of a row; "" is offline.DefaultTimestamp
-	Targets   []string     // label columns that a model learns to predict, for the lock
+	LabelsSQL string       // a query over sources and views that yields the labels instead
+	Timestamp string       // label column with the instant of each row; "" means offline.DefaultTimestamp
+	Targets   []string     // label columns that a model learns to predict; they are recorded in the lock
 	Sample    *lock.Sample // nil: all labels
-	AsOf      *time.Time   // rows that were created later are left out; nil: now
+	AsOf      *time.Time   // rows created later are ignored; nil: now
 	Out       string       // Parquet file to write; its lock is written beside it
-	Replace   bool         // retire a training set that has the name
+	Replace   bool         // retire an existing training set with this name
 	Snapshot  bool         // keep the inputs
 
-	Progress func(trainset.Progress) // nil: nobody looks
+	Progress func(trainset.Progress) // nil: no progress
 }
 
-// TrainingSet is a training set that was made, and the features in it.
+// TrainingSet is a new training set and its features.
 type TrainingSet struct {
 	*offline.TrainingSummary
 	List *fstore.FeatureList `json:"-"`
 }
 
-// CreateTrainingSet gives each label the features as they were known at its instant, writes them with a lock, and
-// records both in the registry. Either all of it happens or nothing.
+// CreateTrainingSet adds to each label the features as known at its instant, writes them with a lock, and records
+// both in the registry. It does all of that or nothing.
 func (p *Project) CreateTrainingSet(ctx context.Context, r TrainingSetRequest) (*TrainingSet, error) {
 	if err := fstore.CheckName(r.Name); err != nil {
 		return nil, err
@@ -64,10 +64,10 @@ func (p *Project) CreateTrainingSet(ctx context.Context, r TrainingSetRequest) (
 	return c.create(ctx)
 }
 
-// check refuses what contradicts itself.
+// check refuses contradictory requests.
 func (r *TrainingSetRequest) check() error {
 	if r.Sample != nil && r.Sample.Rows < 1 {
-		return fstore.Errorf(fstore.ErrUsage, "sample of %d rows: at least one", r.Sample.Rows)
+		return fstore.Errorf(fstore.ErrUsage, "sample of %d rows: it must have at least 1", r.Sample.Rows)
 	}
 	if err := oneOf("a file of labels or a query for labels", r.Labels != "", r.LabelsSQL != ""); err != nil {
 		return err
@@ -75,10 +75,10 @@ func (r *TrainingSetRequest) check() error {
 	return oneOf("a service or a list of features", r.Selection.Service != "", len(r.Selection.Features) > 0)
 }
 
-// checkOut checks the name of a file that a training set is written to.
+// checkOut checks the file name of a training set.
 func checkOut(out string) error {
-	if !strings.HasSuffix(out, parquetSuffix) || filepath.Base(out) == parquetSuffix { // a folder's name may end so, and then in a slash
-		return fstore.Errorf(fstore.ErrUsage, "%s: a training set is a Parquet file", out).WithHint("give it a name that ends in %s", parquetSuffix)
+	if !strings.HasSuffix(out, parquetSuffix) || filepath.Base(out) == parquetSuffix { // a folder's name may also have this suffix, followed by a slash
+		return fstore.Errorf(fstore.ErrUsage, "%s: a training set is a Parquet file", out).WithHint("end its name in %s", parquetSuffix)
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ func (c *creation) create(ctx context.Context) (_ *TrainingSet, err error) {
 	}
 	if c.r.AsOf != nil && c.r.AsOf.After(c.req.Now) {
 		return nil, about("as-of", fstore.Errorf(fstore.ErrUsage, "%s is after now, %s", fstore.FormatTime(*c.r.AsOf), fstore.FormatTime(c.req.Now)).
-			WithHint("what is not yet known cannot be in a training set"))
+			WithHint("future data cannot be in a training set"))
 	}
 	if c.req.Timestamp == "" {
 		c.req.Timestamp = offline.DefaultTimestamp
@@ -146,9 +146,9 @@ func (c *creation) create(ctx context.Context) (_ *TrainingSet, err error) {
 	return &TrainingSet{summary, c.req.List}, nil
 }
 
-// record writes a training set down in the registry.
+// record records a training set in the registry.
 func (c *creation) record(ctx context.Context, sum *offline.TrainingSummary) error {
-	if err := c.outIsFree(ctx); err != nil { // another create may have taken it meanwhile
+	if err := c.outIsFree(ctx); err != nil { // another create may have taken it since
 		return about("out", err)
 	}
 	record := registry.TrainingSetRecord{Name: c.r.Name, Created: c.req.Now, Rows: sum.Rows, Out: sum.Out, Lock: sum.Lock}
@@ -162,7 +162,7 @@ func (c *creation) record(ctx context.Context, sum *offline.TrainingSummary) err
 	return c.db.AddTrainingSet(ctx, c.p.Settings.Project, record, use)
 }
 
-// inputs fills in the labels and where to write.
+// inputs resolves the labels and the output file.
 func (c *creation) inputs(ctx context.Context) (err error) {
 	if c.req.Out, err = filepath.Abs(c.r.Out); err != nil {
 		return about("out", fmt.Errorf("%s: %w", c.r.Out, err))
@@ -186,7 +186,7 @@ func labelsFile(path string) (string, error) {
 		return "", fstore.Errorf(fstore.ErrUsage, "%s: %v", path, regular.Cause(err))
 	} else if info.IsDir() {
 		return "", fstore.Errorf(fstore.ErrUsage, "%s is a folder", path).
-			WithHint("labels are one file, so that they have one order; --labels-sql can read a source of many")
+			WithHint("labels must be one file, so that their order is defined; --labels-sql can read a source with many files")
 	}
 	full, err := filepath.Abs(path)
 	if err != nil {
@@ -195,11 +195,12 @@ func labelsFile(path string) (string, error) {
 	return full, nil
 }
 
-// outIsFree refuses to write over a file that is not a training set (labels, or a source's), over the file of another
-// training set, and over a file in the lock's place that is not a lock. A training set is known by the lock beside it.
+// outIsFree refuses to overwrite a file that is not a training set, such as labels or a source, the file of another
+// training set, or a file with the lock's name that is not a lock. A training set is recognized by the lock beside
+// it.
 func (c *creation) outIsFree(ctx context.Context) error {
 	path := c.r.Out
-	info, err := os.Lstat(path) // not Stat: what a link stands for would not be replaced, but the link
+	info, err := os.Lstat(path) // not Stat: writing would replace the link, not its target
 	there := err == nil
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
@@ -224,14 +225,14 @@ func (c *creation) outIsFree(ctx context.Context) error {
 	other, err := c.db.TrainingSet(ctx, c.p.Settings.Project, was.Name)
 	switch {
 	case err == nil && other.Out != out:
-		return nil // the registry has the lock, and it is not needed here
+		return nil // the registry has the lock, so it is not needed here
 	case err != nil && !errors.Is(err, fstore.ErrNotFound):
 		return err
 	}
 	return fstore.Errorf(fstore.ErrConflict, "%s is the file of training set %s", path, was.Name).WithHint("name a new file")
 }
 
-// nameIsFree says early, before the work is done, that a name is taken.
+// nameIsFree reports a taken name before the work is done.
 func (c *creation) nameIsFree(ctx context.Context) error {
 	if c.r.Replace {
 		return nil
@@ -244,10 +245,10 @@ func (c *creation) nameIsFree(ctx context.Context) error {
 		return err
 	}
 	return fstore.Errorf(fstore.ErrConflict, "there is a training set %s", c.r.Name).
-		WithHint("choose another name, or --replace to retire the old one")
+		WithHint("choose another name, or pass --replace to retire the old one")
 }
 
-// lockRegistry says which state of the registry gives the definitions.
+// lockRegistry describes the state of the registry that the definitions come from.
 func lockRegistry(ctx context.Context, db *registry.Store, rev *registry.Revision) (lock.Registry, error) {
 	r := lock.Registry{Project: rev.Project, Revision: rev.Number}
 	commits, err := db.Commits(ctx, rev.Project)
@@ -263,7 +264,7 @@ func lockRegistry(ctx context.Context, db *registry.Store, rev *registry.Revisio
 	return r, nil
 }
 
-// QueryText returns a query that a person gave: the query itself, or the text of the .sql file that it names.
+// QueryText returns the text of a query: given itself, or the contents of the .sql file that it names.
 func QueryText(given string) (string, error) {
 	if !strings.HasSuffix(given, ".sql") {
 		if !utf8.ValidString(given) {

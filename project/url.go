@@ -7,37 +7,37 @@ import (
 	"strings"
 )
 
-// URL is where a store is. It may hold a password, so it prints without one; reveal gives the whole.
+// URL is the location of a store. It may contain a password, so String masks it; reveal returns it in full.
 type URL struct{ raw string }
 
 func (u URL) reveal() string { return u.raw }
 
-// scheme returns what stands before ://.
+// scheme returns the part before ://.
 func (u URL) scheme() string {
 	scheme, _, _ := strings.Cut(u.raw, "://")
 	return scheme
 }
 
-// path returns what follows ://.
+// path returns the part after ://.
 func (u URL) path() string {
 	_, path, _ := strings.Cut(u.raw, "://")
 	return path
 }
 
-// The forms of a URL that show where everything stands in it: a scheme, perhaps a user with a password, an address or
-// a path, perhaps options. A password may hold any character, so it ends at the last @.
+// wholeURL matches URLs whose parts are unambiguous: a scheme, optionally a user with a password, an address or a
+// path, and optionally options. A password may contain any character, so it ends at the last @.
 var wholeURL = regexp.MustCompile(`^([a-z]+)://(?:([^:/@?]*)(:.*)?@)?(\[[0-9a-fA-F:.]*\](?::[0-9]*)?|[^:@?#;&=\[\]]+:[0-9]+|[^:@?#;&=\[\]]*)((?:/[^:@?#;&=]*)?)(\?.*)?$`)
 
-// What is shown of a mistyped URL: its scheme, and a host or user that a colon follows.
+// mistyped matches the part of a mistyped URL that is shown: its scheme, and a host or user followed by a colon.
 var mistyped = regexp.MustCompile(`^(sqlite|rediss?|unix)://([\w.-]+:)?`)
 
 var word = regexp.MustCompile(`^[\w./-]*$`)
 
-// plainOption is an option of a URL whose value cannot be a secret.
+// plainOption is a URL option whose value is not a secret.
 const plainOption = "db"
 
-// String returns the URL with its passwords masked. Of a mistyped URL, in which a password may stand anywhere, only
-// the beginning is shown.
+// String returns the URL with its passwords masked. In a mistyped URL a password may be anywhere, so only its
+// beginning is shown.
 func (u URL) String() string {
 	if u.isFile() {
 		return u.raw
@@ -51,7 +51,7 @@ func (u URL) String() string {
 	switch {
 	case m[3] != "":
 		b.WriteString(m[2] + ":***@")
-	case m[2] != "": // a user, or a password whose colon is missing
+	case m[2] != "": // a user, or a password without its colon
 		b.WriteString("***@")
 	}
 	b.WriteString(m[4] + m[5])
@@ -67,12 +67,13 @@ func (u URL) String() string {
 	return b.String()
 }
 
-// isFile reports whether the URL only names a file, whose path may hold any character, or is no URL but a word.
+// isFile reports whether the URL only names a file, whose path may have any character, or is a word rather than a
+// URL.
 func (u URL) isFile() bool {
 	return u.scheme() == "sqlite" && !strings.ContainsAny(u.path(), "@?") || word.MatchString(u.raw)
 }
 
-// options returns the options of a URL, from its question mark on.
+// options returns the options of a URL, including the question mark.
 func options(query string) []string {
 	if query == "" {
 		return nil
@@ -80,8 +81,8 @@ func options(query string) []string {
 	return strings.Split(query[1:], "&")
 }
 
-// secrets returns what must not be printed: the passwords in the URL, as they are written and as a server or a
-// library may repeat them; the whole of a mistyped one.
+// secrets returns what must not be printed: the passwords in the URL, as written and as a server or library may
+// repeat them. For a mistyped URL, that is all of it.
 func (u URL) secrets() []string {
 	if u.isFile() {
 		return nil

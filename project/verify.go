@@ -9,18 +9,18 @@ import (
 	"github.com/fstore-dev/fstore/verify"
 )
 
-// VerifyRequest says which of the served keys are compared with the offline result: those of Views, of what a service or
-// of what a model is answered from; with none of them, of every live view version.
+// VerifyRequest says which served keys to compare with the offline result: those of Views, of a service or of a
+// model. If it names none, those of every live view version.
 type VerifyRequest struct {
 	Views    []string // NAME or NAME@VERSION
 	Service  string
 	Model    fstore.ModelRef
-	Sample   int // keys of each view, chosen at random; 0: all
+	Sample   int // number of random keys per view; 0: all
 	Progress func(view fstore.ViewRef, checked int64)
 }
 
-// Verify reads every key back from the online store and compares it with the view computed offline as of the instant that
-// it is published at. That a view is not right is a finding, not an error.
+// Verify reads every key from the online store and compares it with the view computed offline as of its published
+// instant. A difference is a finding, not an error.
 func (p *Project) Verify(ctx context.Context, r VerifyRequest) ([]verify.View, error) {
 	if r.Service != "" || r.Model.Name != "" || len(r.Views) > 0 {
 		if err := oneOf("views, a service or a model", r.Service != "", r.Model.Name != "", len(r.Views) > 0); err != nil {

@@ -14,34 +14,34 @@ import (
 	"github.com/fstore-dev/fstore/regular"
 )
 
-// VerifySetOptions say how a training set is verified.
+// VerifySetOptions say how to verify a training set.
 type VerifySetOptions struct {
-	NoRebuild bool                    // look at the files alone
-	Rehash    bool                    // read every input again, though its size and times are what they were
-	Progress  func(trainset.Progress) // nil: nobody looks
+	NoRebuild bool                    // check only the files
+	Rehash    bool                    // read every input again, even if its size and times are unchanged
+	Progress  func(trainset.Progress) // nil: no progress
 }
 
-// VerifiedSet is what a verification of a training set found, in the order in which it looked.
+// VerifiedSet is the result of verifying a training set, in the order of the checks.
 type VerifiedSet struct {
 	Name     string            `json:"name"`
 	OK       bool              `json:"ok"`
 	Inputs   []trainset.Input  `json:"inputs"`
 	File     FileState         `json:"file"`
-	LockFile *FileState        `json:"lock_file,omitempty"` // of one that the registry has a lock of
+	LockFile *FileState        `json:"lock_file,omitempty"` // if the registry has the lock
 	Rebuild  *trainset.Rebuilt `json:"rebuild,omitempty"`
-	Problem  string            `json:"problem,omitempty"` // why it cannot be made again
+	Problem  string            `json:"problem,omitempty"` // why the training set cannot be rebuilt
 }
 
-// FileState is a file and whether it is what it was.
+// FileState is a file and whether it has changed.
 type FileState struct {
 	Path  string              `json:"path"`
 	State trainset.InputState `json:"state"` // unchanged, changed or vanished
 }
 
-// VerifyTrainingSet checks a training set, by its name or lock, against its lock: whether the files that it was made from
-// are unchanged, whether its own file is, and whether making it again gives the same content. That something is not as
-// the lock says is a finding, not an error. ErrCheck: the lock was changed after it was written. A
-// result beside an error says what was found before it.
+// VerifyTrainingSet checks a training set, given by its name or lock, against its lock: whether its inputs are
+// unchanged, whether its own file is, and whether a rebuild gives the same content. A difference is a finding, not an
+// error. It returns ErrCheck if the lock was changed after it was written. A result beside an error has the findings
+// up to the error.
 func (p *Project) VerifyTrainingSet(ctx context.Context, arg string, o VerifySetOptions) (*VerifiedSet, error) {
 	set, err := p.LockedSet(ctx, arg)
 	if errors.Is(err, fstore.ErrCorrupt) {
@@ -82,12 +82,12 @@ func (p *Project) VerifyTrainingSet(ctx context.Context, arg string, o VerifySet
 	return v, p.rebuildToVerify(ctx, engine, set, v, o.Progress)
 }
 
-// failedCheck makes an error the outcome of a check.
+// failedCheck makes an error the result of a check.
 type failedCheck struct{ error }
 
 func (e failedCheck) Unwrap() []error { return []error{e.error, fstore.ErrCheck} }
 
-// rebuildToVerify makes the training set again. That its inputs are not there, or do not fit any more, is a finding.
+// rebuildToVerify rebuilds the training set. Missing inputs, or inputs that no longer fit, are a finding.
 func (p *Project) rebuildToVerify(ctx context.Context, engine *offline.Engine, set *LockedSet, v *VerifiedSet, progress func(trainset.Progress)) error {
 	original := ""
 	if v.File.State == trainset.Unchanged {
@@ -107,7 +107,7 @@ func (p *Project) rebuildToVerify(ctx context.Context, engine *offline.Engine, s
 	return nil
 }
 
-// fileState says whether a training set's file is what its lock says.
+// fileState compares the file of a training set with its lock.
 func (set *LockedSet) fileState(ctx context.Context) (FileState, error) {
 	f := FileState{set.Out, trainset.Unchanged}
 	same, err := trainset.HasContent(ctx, set.Lock.Output.File, set.Out)
@@ -122,7 +122,7 @@ func (set *LockedSet) fileState(ctx context.Context) (FileState, error) {
 	return f, nil
 }
 
-// lockState says whether the lock beside a training set is the one that the registry has.
+// lockState compares the lock beside a training set with the one in the registry.
 func (set *LockedSet) lockState() (*FileState, error) {
 	f := &FileState{set.File, trainset.Unchanged}
 	text, err := regular.Read(set.File, lock.MaxBytes)

@@ -42,7 +42,7 @@ func (r *Store) AddTrainingSet(ctx context.Context, project string, rec Training
 				return err
 			}
 		case err == nil:
-			return fstore.Errorf(fstore.ErrConflict, "there is a training set of that name").WithHint("choose another name, or --replace to retire the old one")
+			return fstore.Errorf(fstore.ErrConflict, "there is a training set of that name").WithHint("choose another name, or pass --replace to retire the old one")
 		case !errors.Is(err, fstore.ErrNotFound):
 			return err
 		}

@@ -53,7 +53,7 @@ func (a *app) list(ctx context.Context, kind string) error {
 			return a.printJSON(rev.List(kind))
 		}
 		if rev.Number == 0 {
-			_, err := fmt.Fprintf(a.stderr, "Nothing was applied to project %s yet. fstore apply does it.\n", p.Settings.Project)
+			_, err := fmt.Fprintf(a.stderr, "Nothing has been applied to project %s yet. Run: fstore apply\n", p.Settings.Project)
 			return err
 		}
 		if kind != "" {

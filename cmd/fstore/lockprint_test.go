@@ -61,7 +61,7 @@ func TestEditedDefinitionsInLocks(t *testing.T) {
 		} {
 			var out bytes.Buffer
 			got := run(append([]string{"training-set"}, append(args, "--repo", sh.dir)...), nil, &out, &out)
-			if got != statusFailed || !strings.Contains(out.String(), "@1: its definition is not the one that its fingerprint is of") {
+			if got != statusFailed || !strings.Contains(out.String(), "@1: its definition does not match its fingerprint") {
 				t.Errorf("%s: %s: exit status %d, want %d\n%s", c.name, strings.Join(args, " "), got, statusFailed, &out)
 			}
 		}

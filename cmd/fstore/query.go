@@ -45,7 +45,7 @@ training-set create or get for that.`,
 			case (len(args) == 1) == (f.sql != ""):
 				return usage.Errorf(cmd, "name a view or a source, or give --sql, and not both")
 			case f.limit < 1:
-				return usage.Errorf(cmd, "--limit %d: at least one row", f.limit)
+				return usage.Errorf(cmd, "--limit %d: it must be at least 1", f.limit)
 			}
 			return a.with(cmd.Context(), func(p *project.Project) error { return a.query(cmd.Context(), p, strings.Join(args, ""), &f) })
 		},

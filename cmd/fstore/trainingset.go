@@ -95,7 +95,7 @@ func (f *trainingFlags) check(cmd *cobra.Command) error {
 	case (f.Labels == "") == (f.labelsSQL == ""):
 		return usage.Errorf(cmd, "name either --labels or --labels-sql")
 	case cmd.Flags().Changed("sample") && f.sample < 1:
-		return usage.Errorf(cmd, "--sample %d: a sample has at least one row", f.sample)
+		return usage.Errorf(cmd, "--sample %d: a sample must have at least 1 row", f.sample)
 	case f.Out == "":
 		return usage.Errorf(cmd, "--out is missing: the Parquet file to write")
 	case cmd.Flags().Changed("sample-seed") && f.sample == 0:

@@ -160,7 +160,7 @@ func (b *Backend) broken(err error) error {
 		return fstore.Errorf(fstore.ErrInvalid, "redis at %s: what answers there is not a Redis server: %v", b.addr, err).
 			WithHint("check host and port in the online store's URL")
 	}
-	return out.WithHint("see that it runs and can be reached, or set another in fstore.yaml")
+	return out.WithHint("check that it runs and can be reached, or name another in fstore.yaml")
 }
 
 // stale reports whether a read failed because its pooled connection was closed, as after a restart of the server. It

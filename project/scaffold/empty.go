@@ -21,7 +21,7 @@ func writeBare(dir, definitions string) error {
 		".gitignore":         "/.fstore/\n",
 	} {
 		err := writeNew(filepath.Join(dir, name), text)
-		if err != nil && !(name == ".gitignore" && errors.Is(err, fs.ErrExist)) { // the folder may be in a tree of Git
+		if err != nil && !(name == ".gitignore" && errors.Is(err, fs.ErrExist)) { // the folder may be in a Git repository
 			return err
 		}
 	}
@@ -31,7 +31,7 @@ func writeBare(dir, definitions string) error {
 // definitionsFile is the file of definitions of a new repo.
 const definitionsFile = "definitions.yaml"
 
-// writeNew writes a file that is not there yet.
+// writeNew writes a file that must not exist yet.
 func writeNew(path, text string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
@@ -43,7 +43,7 @@ func writeNew(path, text string) error {
 
 var notInName = regexp.MustCompile(`[^a-z0-9_]+`)
 
-// nameOf turns a text into a name of fstore's: [a-z][a-z0-9_]*. It is empty where nothing is left.
+// nameOf turns a text into a valid name: [a-z][a-z0-9_]*. It is empty if nothing remains.
 func nameOf(text string) string {
 	name := strings.Trim(notInName.ReplaceAllString(strings.ToLower(snake.ReplaceAllString(text, "${1}_${2}")), "_"), "_")
 	name = strings.TrimLeft(name, "0123456789_")
@@ -55,7 +55,7 @@ func nameOf(text string) string {
 
 var snake = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 
-// projectName names a project like the folder of its repo.
+// projectName names a project after the folder of its repo.
 func projectName(dir string) string {
 	if full, err := filepath.Abs(dir); err == nil {
 		dir = full
@@ -67,7 +67,7 @@ func projectName(dir string) string {
 }
 
 const emptyDefinitions = `# Definitions of this feature repo. Any number of *.yaml files may hold them, several to a file.
-# Remove the # in front of what follows, and write your own names, files and columns. Then run: fstore validate
+# Uncomment the lines below and write your own names, files and columns. Then run: fstore validate
 #
 # kind: entity                       # what features describe
 # name: customer

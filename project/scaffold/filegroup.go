@@ -12,16 +12,16 @@ import (
 	"github.com/fstore-dev/fstore/offline"
 )
 
-// fileGroup is files that look like one source.
+// fileGroup is a group of files that look like one source.
 type fileGroup struct {
 	name     string
 	folder   string // absolute; folders such as day=2011-12-09 are day=*
 	relative bool   // the files were named by a relative path
 	files    []string
 	stems    map[string]bool
-	columns  []string // of any of the files
-	optional []string // that some files lack
-	path     string   // as a source names the files
+	columns  []string // of all files
+	optional []string // columns that some files lack
+	path     string   // the path of the source
 }
 
 var (
@@ -29,7 +29,7 @@ var (
 	counters        = regexp.MustCompile(`([0-9a-f]{8,}|[0-9]+)([-_.T:]*([0-9a-f]{8,}|[0-9]+))*`)
 )
 
-// folderOf returns the folder of a file with each folder such as day=2011-12-09 as day=*.
+// folderOf returns the folder of a file, with day=* for a folder such as day=2011-12-09.
 func folderOf(file string) string {
 	parts := strings.Split(filepath.ToSlash(filepath.Dir(file)), "/")
 	for i, p := range parts {
@@ -38,14 +38,14 @@ func folderOf(file string) string {
 	return strings.Join(parts, "/")
 }
 
-// stemOf returns the name of a file without its ending, and with one # for its numbers.
+// stemOf returns the name of a file without its extension, with # for each number.
 func stemOf(file string) string {
 	stem, _, _ := strings.Cut(filepath.Base(file), ".")
 	return counters.ReplaceAllString(stem, "#")
 }
 
-// groupFiles groups files by source: those of one folder with the same columns are one, and so are those whose names differ
-// in numbers only and that share most columns.
+// groupFiles groups files by source. Files in one folder with the same columns are one source. So are files whose
+// names differ only in numbers and that share most columns.
 func groupFiles(groups []offline.FilesOfColumns, relative map[string]bool) []*fileGroup {
 	var out []*fileGroup
 	for _, g := range groups {
@@ -80,7 +80,7 @@ func byFolder(g offline.FilesOfColumns, relative map[string]bool) []*fileGroup {
 	return out
 }
 
-// takes reports whether other files, which have all the same columns, belong to the group.
+// takes reports whether other files, which all have the same columns, belong to the group.
 func (g *fileGroup) takes(o *fileGroup) bool {
 	if g.folder != o.folder || g.relative != o.relative || !g.sharesStem(o) {
 		return false
@@ -98,7 +98,7 @@ func (g *fileGroup) takes(o *fileGroup) bool {
 	return 2*shared >= all
 }
 
-// sharesStem reports whether two files of the groups have the same name but for numbers.
+// sharesStem reports whether two files of the groups have the same name except for numbers.
 func (g *fileGroup) sharesStem(o *fileGroup) bool {
 	for stem := range o.stems {
 		if g.stems[stem] {
@@ -126,8 +126,8 @@ func (g *fileGroup) add(o *fileGroup) {
 	g.columns = columns
 }
 
-// locate finds the path and the name of a source: a file, or a pattern that matches its files and no others. Where
-// there is none, each file is a source.
+// locate finds the path and the name of a source: a file, or a pattern that matches exactly its files. If there is no
+// such pattern, each file becomes a source.
 func (g *fileGroup) locate(ctx context.Context, engine *offline.Engine, repo string) ([]*fileGroup, error) {
 	folder := g.shown(repo, g.folder)
 	if len(g.files) == 1 && !strings.Contains(g.folder, "=*") {
@@ -140,7 +140,7 @@ func (g *fileGroup) locate(ctx context.Context, engine *offline.Engine, repo str
 	for _, base := range g.patterns() {
 		path := literal(filepath.Join(escapeFolders(folder), base))
 		if found, err := engine.Files(ctx, path); err != nil || !slices.Equal(found, g.files) {
-			continue // another pattern may do
+			continue // another pattern may work
 		}
 		g.path = path
 		if g.name = nameOfFile(strings.Split(base, "*")[0]); g.name == "" {
@@ -156,7 +156,7 @@ func (g *fileGroup) locate(ctx context.Context, engine *offline.Engine, repo str
 	return out, ctx.Err()
 }
 
-// patterns returns the patterns that may name the files, the widest first.
+// patterns returns patterns that may match the files, the widest first.
 func (g *fileGroup) patterns() []string {
 	first, last := filepath.Base(g.files[0]), ""
 	front := first
@@ -175,7 +175,7 @@ func (g *fileGroup) patterns() []string {
 	return []string{"*" + back, offline.EscapePattern(named) + "*" + back, offline.EscapePattern(front) + "*" + back}
 }
 
-// shown returns a path as the repo writes it: relative if it lies in the repo, or was named so.
+// shown returns a path as the repo writes it: relative if it lies in the repo or was given as relative.
 func (g *fileGroup) shown(repo, path string) string {
 	rel, err := filepath.Rel(repo, path)
 	if err == nil && (g.relative || filepath.IsLocal(rel)) {
@@ -184,7 +184,7 @@ func (g *fileGroup) shown(repo, path string) string {
 	return path
 }
 
-// escapeFolders escapes what is no pattern in a folder with folders such as day=*.
+// escapeFolders escapes a folder with parts such as day=*, except for those patterns.
 func escapeFolders(folder string) string {
 	parts := strings.Split(folder, "/")
 	for i, p := range parts {
@@ -195,7 +195,7 @@ func escapeFolders(folder string) string {
 	return strings.Join(parts, "/")
 }
 
-// literal writes a path so that it holds no variable.
+// literal escapes a path so that it contains no variable.
 func literal(path string) string { return strings.ReplaceAll(path, "${", "$${") }
 
 // wholeFolder returns the last folder that is not a partition.
@@ -206,7 +206,7 @@ func wholeFolder(folder string) string {
 	return folder
 }
 
-// nameOfFile names a source for a file or a folder; empty if nothing in its name can be one.
+// nameOfFile derives a source's name from a file or a folder. It is empty if the path has no usable part.
 func nameOfFile(path string) string {
 	stem, _, _ := strings.Cut(filepath.Base(path), ".")
 	name := strings.Trim(nameOf(counters.ReplaceAllString(stem, "_")), "_")

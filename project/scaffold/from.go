@@ -16,8 +16,8 @@ import (
 	"github.com/fstore-dev/fstore/regular"
 )
 
-// From writes a repo whose definitions are proposed from the columns of Parquet files: paths, folders or patterns. The
-// folder may hold other files; none is written over. lookup returns variables of the environment.
+// From writes a repo with definitions proposed from the columns of Parquet files: paths, folders or patterns. The
+// folder may contain other files. None is overwritten. lookup returns variables of the environment.
 func From(ctx context.Context, dir string, from []string, lookup func(string) (string, bool)) (*Proposal, error) {
 	fresh, err := room(dir, lookup)
 	if err != nil {
@@ -32,7 +32,7 @@ func From(ctx context.Context, dir string, from []string, lookup func(string) (s
 		err = writeRepo(dir, write)
 	} else if err = write(dir); err != nil {
 		for _, name := range repoFiles {
-			_ = os.RemoveAll(filepath.Join(dir, name)) // room found that they were not there
+			_ = os.RemoveAll(filepath.Join(dir, name)) // room found that they did not exist
 		}
 		err = fmt.Errorf("init %s: %w", dir, err)
 	}
@@ -45,8 +45,8 @@ func From(ctx context.Context, dir string, from []string, lookup func(string) (s
 // repoFiles are the files and folders that every repo has.
 var repoFiles = []string{project.SettingsFile, definitionsFile, schemaDir}
 
-// room returns an error if a repo in a folder would write over something, or read YAML that is something else. It reports
-// whether the folder is empty or not there.
+// room returns an error if a repo in a folder would overwrite a file, or would read YAML files that are not
+// definitions. It reports whether the folder is empty or missing.
 func room(dir string, lookup func(string) (string, bool)) (fresh bool, err error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -109,8 +109,8 @@ func proposeFrom(ctx context.Context, dir string, from []string, lookup func(str
 	return propose(ctx, engine, sources)
 }
 
-// filesFrom returns the files that a path of --from names: a file, the Parquet files of a folder and those beneath it, or
-// those that a pattern matches.
+// filesFrom returns the files that a path of --from names: a file, the Parquet files in and beneath a folder, or
+// those that match a pattern.
 func filesFrom(ctx context.Context, engine *offline.Engine, path string) ([]string, error) {
 	full, err := filepath.Abs(path)
 	if err != nil {
@@ -134,7 +134,7 @@ func filesFrom(ctx context.Context, engine *offline.Engine, path string) ([]stri
 	return found, err
 }
 
-// Proposal is what files suggest.
+// Proposal lists the proposed definitions.
 type Proposal struct {
 	Sources []ProposedSource
 	Missing []string // what is not proposed, and why

@@ -10,8 +10,8 @@ import (
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
-// What the names and types of columns suggest. The tables of names are patterns of path.Match over names in snake_case; an
-// earlier pattern wins.
+// Hints from the names and types of columns. The tables of names have patterns of path.Match for names in snake_case.
+// Earlier patterns win.
 var (
 	eventNames = []string{
 		"event_timestamp", "event_time", "event_ts", "event_at", "event_date", "event_*", "timestamp", "ts", "datetime", "time", "date",
@@ -21,18 +21,18 @@ var (
 		"loaded_*", "load_*", "ingested_*", "ingestion_*", "inserted_*", "created_*", "created", "recorded_*", "processed_*", "updated_*", "updated",
 		"*_loaded_at", "*_ingested_at", "*_inserted_at", "*_created_at", "*_updated_at",
 	}
-	otherTimeNames = []string{ // times of something else than the row
+	otherTimeNames = []string{ // times of something other than the row
 		"dob", "dob_*", "*birth*", "due_*", "*_due", "expir*", "*_expir*", "valid_to", "valid_until", "end_*", "*_end", "*_until", "deleted_*",
 	}
-	ownKeyNames = []string{"id", "key", "uuid", "guid"} // of the thing that the table is about
+	ownKeyNames = []string{"id", "key", "uuid", "guid"} // of the table's own thing
 	keyNames    = []string{
 		"*_id", "*_key", "*_uuid", "*_guid", "zipcode", "zip_code", "zip", "postcode", "postal_code", "sku", "email", "ticker", "*_code", "*_no",
 	}
-	keyEndings     = []string{"_id", "_key", "_uuid", "_guid", "_code", "_no"} // that an entity's name does without
+	keyEndings     = []string{"_id", "_key", "_uuid", "_guid", "_code", "_no"} // endings that the entity's name omits
 	partitionTimes = []string{"year", "month", "day", "hour", "date", "dt", "week"}
 )
 
-// typeFor returns the type of fstore for a type of the engine; Invalid if there is none.
+// typeFor returns the fstore type for an engine type, or Invalid if there is none.
 func typeFor(engineType string) fstore.Type { return typeOf(sqltype.Parse(engineType)) }
 
 func typeOf(t sqltype.Type) fstore.Type {
@@ -64,17 +64,17 @@ func typeOf(t sqltype.Type) fstore.Type {
 // isRenamed reports whether the source gives the column another name.
 func (c *guessedColumn) isRenamed() bool { return c.file != "" && c.name != c.file }
 
-// guessedColumn is a column of a source under the name that it gets.
+// guessedColumn is a column of a source under its proposed name.
 type guessedColumn struct {
 	file   string // its name in the files
 	name   string
-	engine string      // its type
+	engine string      // its engine type
 	typ    fstore.Type // Invalid: it cannot be a feature or a key
 	folder bool        // it comes from folders such as day=2011-12-09
 	dates  bool        // its times are days
 	why    string      // why it cannot be read
 
-	optional bool // some files lack it
+	optional bool // some files do not have it
 }
 
 // guessColumns names the columns of a source and finds their types.
@@ -115,7 +115,7 @@ func guessColumns(columns []fstore.EngineColumn) []guessedColumn {
 	return out
 }
 
-// uniqueName returns a name, with a number if it is taken, and takes it.
+// uniqueName returns a name, with a number appended if it is taken, and marks it as taken.
 func uniqueName(name string, taken map[string]bool) string {
 	unique := name
 	for n := 2; taken[unique]; n++ {
@@ -125,7 +125,7 @@ func uniqueName(name string, taken map[string]bool) string {
 	return unique
 }
 
-// rank returns the place of the first pattern that a name matches, -1 if none does.
+// rank returns the index of the first pattern that a name matches, or -1.
 func rank(name string, patterns []string) int {
 	return slices.IndexFunc(patterns, func(p string) bool {
 		ok, _ := path.Match(p, name)
@@ -133,7 +133,7 @@ func rank(name string, patterns []string) int {
 	})
 }
 
-// best returns the column whose name ranks first, and nil if there is none.
+// best returns the column whose name ranks first, or nil.
 func best(columns []*guessedColumn, patterns []string) *guessedColumn {
 	var found *guessedColumn
 	least := len(patterns) + 1
@@ -149,8 +149,8 @@ func best(columns []*guessedColumn, patterns []string) *guessedColumn {
 	return found
 }
 
-// guessTimes finds the column that says when a row was true, and the one that says when it became known; nil if there is
-// none. Days say nothing about when a row became known.
+// guessTimes finds the column with the event time and the one with the created time, or nil. A column of days cannot
+// be a created time.
 func guessTimes(columns []guessedColumn) (event, created *guessedColumn) {
 	var events, knowns, folders []*guessedColumn
 	for i := range columns {
@@ -161,7 +161,7 @@ func guessTimes(columns []guessedColumn) (event, created *guessedColumn) {
 		case c.typ != fstore.Timestamp || rank(c.name, otherTimeNames) >= 0:
 		case rank(c.name, createdNames) >= 0:
 			knowns = append(knowns, c)
-		case !c.optional: // every row has an event time
+		case !c.optional: // event times cannot be missing
 			events = append(events, c)
 		}
 	}
@@ -183,10 +183,11 @@ type guessedKey struct {
 	column *guessedColumn
 	entity string
 	typ    fstore.Type
-	own    bool // each row is probably about one of its own
+	own    bool // each row probably has its own value
 }
 
-// guessKeys finds the columns that say what a row is about. A key that is called id gets the name of the thing in front.
+// guessKeys finds the columns that identify what a row is about. A key named id gets the name of the table as a
+// prefix.
 func guessKeys(source string, columns []guessedColumn) []guessedKey {
 	var out []guessedKey
 	thing := singular(source)
@@ -218,20 +219,20 @@ func guessKeys(source string, columns []guessedColumn) []guessedKey {
 	return out
 }
 
-// keyType returns the type of a column as a key; Invalid if it cannot be one. Writers make floats of whole numbers where one
-// is missing.
+// keyType returns the type of a column as a key, or Invalid. Some writers turn integers into floats if a value is
+// missing.
 func keyType(c *guessedColumn) fstore.Type {
 	switch c.typ {
 	case fstore.Int32, fstore.Int64, fstore.String, fstore.Bytes:
 		return c.typ
 	case fstore.Float64, fstore.Float32:
 		return fstore.Int64
-	case fstore.Bool, fstore.Timestamp: // no key is guessed from them
+	case fstore.Bool, fstore.Timestamp: // never guessed as keys
 	}
 	return fstore.Invalid
 }
 
-// singular returns the name of one of the things that a table is called for.
+// singular returns the singular of a table's name.
 func singular(table string) string {
 	switch {
 	case len(table) > 4 && strings.HasSuffix(table, "ies"):

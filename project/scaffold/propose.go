@@ -11,7 +11,7 @@ import (
 	"github.com/fstore-dev/fstore/offline"
 )
 
-// proposal is the definitions that files suggest.
+// proposal is the definitions proposed for files.
 type proposal struct {
 	entities []*guessedEntity
 	sources  []*guessedSource
@@ -31,9 +31,9 @@ type guessedSource struct {
 	event    *guessedColumn
 	created  *guessedColumn
 	views    []guessedView
-	problem  string   // why it is left out
-	leftOut  []string // columns that are no features, and why
-	timeHint string   // of a static table: which column may hold times in a type that holds none
+	problem  string   // why it is omitted
+	leftOut  []string // columns that are not features, and why
+	timeHint string   // of a static table: a column that may hold times, in a type without times
 }
 
 type guessedView struct {
@@ -63,7 +63,7 @@ func propose(ctx context.Context, engine *offline.Engine, groups []*fileGroup) (
 			continue
 		}
 		s.guess(columns)
-		if _, err := engine.SourceColumns(ctx, s.definition()); err != nil && s.event != nil { // such as folders of which one is no day
+		if _, err := engine.SourceColumns(ctx, s.definition()); err != nil && s.event != nil { // for example, a folder whose name is not a day
 			s.event, s.created = nil, nil
 		}
 	}
@@ -75,7 +75,7 @@ func propose(ctx context.Context, engine *offline.Engine, groups []*fileGroup) (
 	return p, nil
 }
 
-// guess finds the times of a source, and says what its other columns cannot be.
+// guess finds the times of a source, and says why other columns cannot be used.
 func (s *guessedSource) guess(columns []fstore.EngineColumn) {
 	s.columns = guessColumns(columns)
 	for i := range s.columns {
@@ -89,7 +89,7 @@ func (s *guessedSource) guess(columns []fstore.EngineColumn) {
 	}
 }
 
-// definition returns the source as it is proposed.
+// definition returns the proposed source.
 func (s *guessedSource) definition() *fstore.Source {
 	def := &fstore.Source{Name: s.name, Path: s.group.path, Rename: map[string]string{}}
 	for _, c := range s.columns {
@@ -112,11 +112,11 @@ func (s *guessedSource) definition() *fstore.Source {
 	return def
 }
 
-// oneDay is the lag of rows that sum up a day.
+// oneDay is the lag of rows that aggregate a day.
 const oneDay = fstore.Duration(24 * time.Hour)
 
-// views proposes a view for each key of a source. The rows of a static table are about one thing only: their own key, or all
-// keys together.
+// views proposes a view for each key of a source. A static table gets only one view: by its own key, or by all keys
+// together.
 func (p *proposal) views(s *guessedSource, engine *offline.Engine, names map[string]bool) {
 	keys := guessKeys(s.name, s.columns)
 	keys = slices.DeleteFunc(keys, func(k guessedKey) bool { return k.column == s.event || k.column == s.created })
@@ -148,7 +148,7 @@ func (p *proposal) views(s *guessedSource, engine *offline.Engine, names map[str
 	}
 }
 
-// features returns the columns that are features, and says why others are not.
+// features returns the columns that are features, and says why the others are not.
 func (s *guessedSource) features(keys []guessedKey) []*guessedColumn {
 	var out []*guessedColumn
 	for i := range s.columns {
@@ -166,7 +166,8 @@ func (s *guessedSource) features(keys []guessedKey) []*guessedColumn {
 	return out
 }
 
-// entity returns the name of the entity of a key. Sources share it where the key's type is the same in both, or an integer.
+// entity returns the name of a key's entity. Sources share it if the key's type is the same in both, or both are
+// integers.
 func (p *proposal) entity(s *guessedSource, k guessedKey, engine *offline.Engine) string {
 	name := k.entity
 	for _, e := range p.entities {
@@ -190,15 +191,15 @@ func (p *proposal) entity(s *guessedSource, k guessedKey, engine *offline.Engine
 	return e.name
 }
 
-// missing says of which files no view is proposed, and why.
+// missing says for which files no view is proposed, and why.
 func (s *guessedSource) missing() string {
 	switch {
 	case s.problem != "":
-		return fmt.Sprintf("%s is left out: %s", s.name, strings.Join(strings.Fields(s.problem), " "))
+		return fmt.Sprintf("%s is omitted: %s", s.name, strings.Join(strings.Fields(s.problem), " "))
 	case len(s.views) > 0:
 		return ""
 	case len(guessKeys(s.name, slices.Clone(s.columns))) == 0:
 		return fmt.Sprintf("no view of %s: no column looks like a key", s.name)
 	}
-	return fmt.Sprintf("no view of %s: besides keys and times there is no column that can be a feature", s.name)
+	return fmt.Sprintf("no view of %s: it has no column for a feature besides keys and times", s.name)
 }

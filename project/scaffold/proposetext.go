@@ -12,7 +12,7 @@ import (
 )
 
 const proposedHead = `# Proposed from the columns of Parquet files: %s.
-# Names and types do not say everything. Check each line marked "guessed" and correct it, then run: fstore validate
+# Names and types can mislead. Check and correct each line marked "guessed", then run: fstore validate
 `
 
 // text writes the definitions.
@@ -36,7 +36,7 @@ func (p *proposal) text() string {
 	return head + strings.Join(docs, "#\n") + "#\n" + emptyDefinitions
 }
 
-// text writes a source. One that is left out is a comment.
+// text writes a source. An omitted one becomes a comment.
 func (s *guessedSource) text() string {
 	if s.problem != "" {
 		return "# " + commentText(s.missing()) + "\n"
@@ -75,7 +75,7 @@ func (s *guessedSource) text() string {
 	return b.String()
 }
 
-// times writes when the rows of a source were true and known.
+// times writes the event time, created time and availability of a source.
 func (s *guessedSource) times(b *strings.Builder) {
 	var others []string
 	for i := range s.columns {
@@ -140,7 +140,7 @@ func scalar(s string) string {
 	return strconv.Quote(s)
 }
 
-// commentText writes a text so that a comment of YAML can hold it.
+// commentText escapes a text for a YAML comment.
 func commentText(s string) string {
 	return strings.Map(func(r rune) rune {
 		if strconv.IsPrint(r) {

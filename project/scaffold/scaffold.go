@@ -15,7 +15,7 @@ import (
 	"github.com/fstore-dev/fstore/regular"
 )
 
-// Example writes a feature repo that works at once, with sample data, into a new or empty folder.
+// Example writes a feature repo with sample data, which works at once, into a new or empty folder.
 func Example(dir string) error { return writeRepo(dir, writeFiles) }
 
 // Empty writes a feature repo without definitions into a new or empty folder.
@@ -23,10 +23,10 @@ func Empty(dir string) error {
 	return writeRepo(dir, func(string) error { return writeBare(dir, emptyDefinitions) })
 }
 
-// schemaDir is the folder of a new repo that has the schemas for editors. Only YAML is read for definitions.
+// schemaDir is the folder for editors' schemas in a new repo. Only YAML files are read as definitions.
 const schemaDir = "schema"
 
-// schemaLine tells an editor which schema a YAML file of a repo has.
+// schemaLine tells an editor the schema of a YAML file in a repo.
 func schemaLine(name string) string {
 	which := "definitions.json"
 	if name == project.SettingsFile {
@@ -48,13 +48,13 @@ func writeRepo(dir string, write func(dir string) error) error {
 		return fmt.Errorf("init %s: %w", dir, regular.Cause(err))
 	}
 	if err := write(dir); err != nil {
-		empty(dir) // or the next try would find that the folder is not empty
+		empty(dir) // otherwise the next attempt would find a folder that is not empty
 		return fmt.Errorf("init %s: %w", dir, err)
 	}
 	return nil
 }
 
-// empty removes what is in a folder.
+// empty removes the contents of a folder.
 func empty(dir string) {
 	entries, _ := os.ReadDir(dir) // what cannot be removed stays
 	for _, e := range entries {

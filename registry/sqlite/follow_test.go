@@ -126,7 +126,7 @@ func TestAFollowerSeesThatTheRegistryWasReplaced(t *testing.T) {
 	good := f.path + ".good"
 	f.move(f.path, good)
 	f.move(other, f.path)
-	f.failsWith(fstore.ErrNotReady, "nothing was applied to project shop")
+	f.failsWith(fstore.ErrNotReady, "nothing has been applied to project shop")
 
 	for name, text := range map[string]string{"not a database": strings.Repeat("text ", 1000), "": ""} {
 		f.write(other, text)

@@ -64,7 +64,7 @@ func (w *Watcher) Look(ctx context.Context) (record.Seen, error) {
 		return about("read registry "+w.url, err)
 	})
 	if err == nil && p.Revision == 0 && w.seen.Revision > 0 { // the file is being made, or is that of another registry
-		err = fstore.Errorf(fstore.ErrNotReady, "registry %s: nothing was applied to project %s in this file", w.url, w.project).
+		err = fstore.Errorf(fstore.ErrNotReady, "registry %s: nothing has been applied to project %s in this file", w.url, w.project).
 			WithHint("restore the registry from a backup, or run fstore apply")
 	}
 	if err != nil {
