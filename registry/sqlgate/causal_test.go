@@ -131,7 +131,7 @@ func TestCasesAreCausalOrNot(t *testing.T) {
 	}
 	cut := func(name, instant string) {
 		exec("create or replace temp table %s as from (%s) %s", name, rows[name], map[string]string{
-			"events": "where ts <= " + instant, "rates": "where ts <= " + instant, "loads": "where greatest(ts, loaded_at) <= " + instant, "countries": "",
+			"events": "where ts <= " + instant, "rates": "where ts <= " + instant, "delayed": "where ts + interval 1 hour <= " + instant, "loads": "where greatest(ts, loaded_at) <= " + instant, "countries": "",
 		}[name])
 	}
 	cases := causalCases(t)
@@ -189,7 +189,7 @@ func TestCasesAreCausalOrNot(t *testing.T) {
 func causalInstants(t *testing.T) (instants []string, tables [][]string) {
 	t.Helper()
 	rows, err := newEngine(t).DB.Query(`select (known - interval 1 microsecond)::varchar, string_agg(distinct name, ' ')
-		from (select ts as known, 'events' as name from events union all select ts, 'rates' from rates union all select greatest(ts, loaded_at), 'loads' from loads)
+		from (select ts as known, 'events' as name from events union all select ts, 'rates' from rates union all select ts + interval 1 hour, 'delayed' from delayed union all select greatest(ts, loaded_at), 'loads' from loads)
 		group by 1 order by 1`)
 	if err != nil {
 		t.Fatal(err)
@@ -203,4 +203,24 @@ func causalInstants(t *testing.T) (instants []string, tables [][]string) {
 		instants, tables = append(instants, "timestamp '"+at+"'"), append(tables, strings.Fields(names))
 	}
 	return instants, tables
+}
+
+// The SQL of docs/causality.md has the warnings that the page says: what begins with "-- bad" and the frame of time.
+func TestThePageAboutCausalityIsTrue(t *testing.T) {
+	page, err := os.ReadFile("../../docs/causality.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(string(page), -1)
+	if len(blocks) < 4 {
+		t.Fatal("the page has less SQL than before")
+	}
+	for _, block := range blocks {
+		sql := strings.NewReplacer("customer_id", "id", "amount", "x", "spent", "x").Replace(block[1])
+		got := otherWarnings.ReplaceAllString(report(check(t, oneView(strings.ReplaceAll(sql, "sum(x)", "max(x)")))), "")
+		warns := strings.HasPrefix(sql, "-- bad") || strings.Contains(sql, "range between")
+		if (got != "") != warns {
+			t.Errorf("warns: want %v\n%s\n%s", warns, sql, got)
+		}
+	}
 }

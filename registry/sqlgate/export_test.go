@@ -108,6 +108,9 @@ func PlanFindings(ctx context.Context, engine Engine, sql string, inputs ...fsto
 	if err != nil {
 		return []string{err.Error()}
 	}
+	if _, err := inspectPlan(plan, allTimed(inputs)); err != nil { // whatever the query, its times are followed
+		return []string{err.Error()}
+	}
 	var out []string
 	for _, f := range locate(found, root) {
 		if f.doubt {
@@ -117,6 +120,15 @@ func PlanFindings(ctx context.Context, engine Engine, sql string, inputs ...fsto
 	}
 	slices.SortStableFunc(out, func(a, b string) int { return strings.Index(a, "doubt: ") - strings.Index(b, "doubt: ") })
 	return out
+}
+
+// allTimed returns the times of inputs that all have an event time ts.
+func allTimed(inputs []fstore.Relation) History {
+	h := History{Event: 0, Created: -1, Inputs: map[string]Times{}}
+	for _, in := range inputs {
+		h.Inputs[strings.ToLower(in.Name)] = Times{Event: "ts"}
+	}
+	return h
 }
 
 // OrderFindings returns what there is to say of a query, but for that it looks ahead: of its tree, then of its plan.

@@ -67,7 +67,9 @@ func (b *binding) lateness(r read, out relation) float64 {
 	late := math.Inf(1)
 	h := b.history
 	if by, ok := bounds[out.columns[h.Event]]; ok && !(h.Available.Created && r.origin.window > 0) {
-		late = by + r.lag - float64(h.Available.Lag.Micros())
+		if late = by; by > 0 { // otherwise only the availability can be too early, and there is a warning of that
+			late += r.lag - float64(h.Available.Lag.Micros())
+		}
 	}
 	if h.Created >= 0 && h.Created < len(out.columns) {
 		if by, ok := bounds[out.columns[h.Created]]; ok {
@@ -100,7 +102,7 @@ func (b *binding) lateRead(r read, event int, late float64) verdict {
 			hint += "; " + orAggregations
 		}
 		if e.offset > 0 && e.scan == 0 {
-			return say(e.offset-1, hint, "this event time is up to %s earlier than rows of %s that the row is made from", wait, o.table)
+			return say(e.offset-1, hint, "rows of %s that the row is made from are known up to %s after this event time", o.table, wait)
 		}
 		if at := b.comparedAt(o); at >= 0 {
 			return say(at, hint, "this reads rows of %s up to %s later than the event time", o.table, wait)

@@ -314,9 +314,9 @@ func (b *binding) relateNumber(t int, name string, args []any, of []int) {
 		return
 	}
 	n, constant := number(asNode(args[1]))
-	if rest := asNode(args[1]); name == "-" && slices.Contains([]string{"%", "mod", "fmod"}, rest.str("name")) { // x - x % 3600
-		width, ok := number(asNode(append(rest.list("children"), nil, nil)[1]))
-		if ok && slices.Contains(b.terms[of[1]].of, of[0]) {
+	if rest := asNode(args[1]); name == "-" && len(rest.list("children")) == 2 && slices.Contains([]string{"%", "mod", "fmod"}, rest.str("name")) { // x - x % 3600
+		operands := rest.list("children")
+		if width, ok := number(asNode(operands[len(operands)-1])); ok && slices.Contains(b.terms[of[1]].of, of[0]) {
 			set(scale, span{-width * scale, 0})
 		}
 		return
