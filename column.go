@@ -206,6 +206,27 @@ func CompareElements(a *Column, i int, b *Column, j int) int {
 	return bytes.Compare(a.Bytes[i], b.Bytes[j])
 }
 
+// AppendInt64 adds a value that is not null to a column of Int64 or Timestamp.
+func (c *Column) AppendInt64(v int64) {
+	c.Int64s = append(c.Int64s, v)
+	c.grew()
+}
+
+// AppendFloat64 adds a value that is not null to a column of Float64.
+func (c *Column) AppendFloat64(v float64) {
+	c.Float64s = append(c.Float64s, v)
+	c.grew()
+}
+
+// AppendList adds all rows of elems, none of which is null, as one row of a list.
+func (c *Column) AppendList(elems *Column) {
+	c.Bools, c.Int32s, c.Int64s = append(c.Bools, elems.Bools...), append(c.Int32s, elems.Int32s...), append(c.Int64s, elems.Int64s...)
+	c.Float32s, c.Float64s = append(c.Float32s, elems.Float32s...), append(c.Float64s, elems.Float64s...)
+	c.Strings, c.Bytes = append(c.Strings, elems.Strings...), append(c.Bytes, elems.Bytes...)
+	c.Offsets = append(c.Offsets, c.Offsets[c.Len]+int32(elems.Len))
+	c.grew()
+}
+
 // Value returns row i boxed, for messages and tests: nil for null, bool, int32, int64, float32, float64,
 // string, []byte, time.Time, or a slice of one of them.
 func (c *Column) Value(i int) any {

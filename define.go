@@ -80,10 +80,11 @@ func (s *Source) Static() bool { return s.Event == "" }
 
 // Feature is one named value of a view.
 type Feature struct {
-	Name    string `json:"name"`
-	Type    Type   `json:"type"`
-	Column  string `json:"column"`            // of the source or of the SQL's output; the name where it is not given
-	Default *Value `json:"default,omitempty"` // sent for missing and null values; nil: none
+	Name    string  `json:"name"`
+	Type    Type    `json:"type"`
+	Column  string  `json:"column"`            // of the source or of the SQL's output; the name where it is not given
+	Default *Value  `json:"default,omitempty"` // sent for missing and null values; nil: none
+	Window  *Window `json:"window,omitempty"`  // of a windowed view: what the feature aggregates; Column is then empty
 	Meta
 }
 
@@ -108,6 +109,9 @@ type View struct {
 
 // Static reports whether the view's rows hold for all time and have no event time.
 func (v *View) Static() bool { return v.Event == "" }
+
+// Windowed reports whether the view's features aggregate its rows over windows. Then all of them do.
+func (v *View) Windowed() bool { return len(v.Features) > 0 && v.Features[0].Window != nil }
 
 // FeatureNames returns the names of the view's features, in their order.
 func (v *View) FeatureNames() []string {

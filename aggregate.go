@@ -1,0 +1,35 @@
+package fstore
+
+// Function is what a windowed feature computes of the rows in its window.
+type Function string
+
+// The functions. Nulls do not count, except in First, Last and LastN, whose order is (event, created, value).
+const (
+	Count         Function = "count" // of rows, or of values that are not null
+	Sum           Function = "sum"
+	Mean          Function = "mean"
+	Min           Function = "min"
+	Max           Function = "max"
+	Stddev        Function = "stddev"         // of a sample
+	CountDistinct Function = "count_distinct" // of values
+	Percentile    Function = "percentile"     // interpolated between the two nearest values
+	First         Function = "first"
+	Last          Function = "last"
+	LastN         Function = "last_n" // the newest first
+)
+
+// Functions returns all functions, in the order of the documentation.
+func Functions() []Function {
+	return []Function{Count, Sum, Mean, Min, Max, Stddev, CountDistinct, Percentile, First, Last, LastN}
+}
+
+// Window is what a windowed feature aggregates: the rows of its view's input that pass Where, over one window.
+type Window struct {
+	Function   Function `json:"function"`
+	Expression string   `json:"expression,omitempty"` // SQL over the input's columns; empty: Count counts rows
+	Where      string   `json:"where,omitempty"`      // SQL over the input's columns; empty: all rows pass
+	Length     Duration `json:"length,omitzero"`      // zero: a lifetime, which has no start
+	Hop        Duration `json:"hop,omitzero"`         // the steps in which the window's start moves; zero for a lifetime
+	P          float64  `json:"p,omitzero"`           // of Percentile, from 0 to 1
+	N          int      `json:"n,omitzero"`           // of LastN, from 1 to 100
+}

@@ -1,0 +1,155 @@
+package window
+
+import (
+	"math"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// Resolution is the power of two that doubles are summed in units of: a unit is 2^-60. A double of at least 2^-8 in size is
+// a whole number of units; smaller ones are rounded to the nearest, ties to even.
+const Resolution = -60
+
+// Limit is the size that no value and no sum may reach: 2^67, about 1.4e20.
+const Limit = 1 << 67
+
+// Units returns a finite value in units. ok is false where it is Limit or more in size.
+func Units(x float64) (units Int192, ok bool) {
+	if !(math.Abs(x) < Limit) {
+		return Int192{}, false
+	}
+	if x == 0 {
+		return Int192{}, true
+	}
+	fraction, exponent := math.Frexp(math.Abs(x)) // x = fraction * 2^exponent, fraction in [1/2, 1)
+	word := uint64(math.Ldexp(fraction, 53))
+	switch shift := exponent - 53 - Resolution; { // x = word * 2^shift units
+	case shift >= 64:
+		units = Int192{0, word << (shift - 64), 0}
+	case shift > 0:
+		units = Int192{word << shift, word >> (64 - shift), 0}
+	default:
+		units = Int192{uint64(math.RoundToEven(math.Ldexp(float64(word), shift)))}
+	}
+	if x < 0 {
+		negate(units[:])
+	}
+	return units, true
+}
+
+// Sum is a sum of doubles, and what their mean and deviation need. It is a value of its rows alone: neither their order nor
+// their grouping changes a bit of it. The zero Sum has no rows.
+type Sum struct {
+	Count    int64 // values that are not null, those below among them
+	NaN      int64
+	Positive int64 // infinities
+	Negative int64
+	Units    Int192 // of the finite values
+	Squares  Int320 // of their units; zero unless it is asked for
+}
+
+// Add adds a value, with its square if squares is set. It returns false, and leaves the sum as it was, where the value is
+// beyond the range.
+func (s *Sum) Add(x float64, squares bool) bool {
+	switch {
+	case math.IsNaN(x):
+		s.NaN++
+	case math.IsInf(x, 1):
+		s.Positive++
+	case math.IsInf(x, -1):
+		s.Negative++
+	default:
+		units, ok := Units(x)
+		if !ok {
+			return false
+		}
+		s.Units.Add(units)
+		if squares {
+			square := multiply(units[:2], units[:2]) // 128 bits hold a value below the limit
+			s.Squares.Add(Int320(append(square, 0)))
+		}
+	}
+	s.Count++
+	return true
+}
+
+// Merge adds the rows of another sum.
+func (s *Sum) Merge(o *Sum) { s.with(o, (*Int192).Add, (*Int320).Add, 1) }
+
+// Remove takes away the rows of another sum, all of which are among those of s.
+func (s *Sum) Remove(o *Sum) { s.with(o, (*Int192).Sub, (*Int320).Sub, -1) }
+
+func (s *Sum) with(o *Sum, units func(*Int192, Int192), squares func(*Int320, Int320), sign int64) {
+	s.Count += sign * o.Count
+	s.NaN += sign * o.NaN
+	s.Positive += sign * o.Positive
+	s.Negative += sign * o.Negative
+	units(&s.Units, o.Units)
+	squares(&s.Squares, o.Squares)
+}
+
+// special returns the sum of values that are not all finite.
+func (s *Sum) special() (x float64, is bool) {
+	switch {
+	case s.NaN > 0 || s.Positive > 0 && s.Negative > 0:
+		return math.NaN(), true
+	case s.Positive > 0:
+		return math.Inf(1), true
+	case s.Negative > 0:
+		return math.Inf(-1), true
+	}
+	return 0, false
+}
+
+// ErrRange is the error of a sum that is Limit or more in size.
+var ErrRange = fstore.Errorf(fstore.ErrInvalid, "a sum is 2^67 (1.4e20) or more")
+
+// Float returns the double nearest to the sum: null where there are no values, and the error ErrRange where it is beyond the
+// range. NaN and infinities give what adding them gives.
+func (s *Sum) Float() (x float64, null bool, err error) {
+	if s.Count == 0 {
+		return 0, true, nil
+	}
+	if x, is := s.special(); is {
+		return x, false, nil
+	}
+	size := s.Units
+	if size.Negative() {
+		negate(size[:])
+	}
+	if size[2] != 0 || size[1] >= 1<<63 {
+		return 0, false, ErrRange
+	}
+	return toFloat(s.Units[:], Resolution), false, nil
+}
+
+// Mean returns the sum divided by the count, both rounded to doubles first.
+func (s *Sum) Mean() (x float64, null bool, err error) {
+	x, null, err = s.Float()
+	return x / float64(s.Count), null, err
+}
+
+// Stddev returns the sample standard deviation,
+//
+//	sqrt((n Σx² - (Σx)²) / (n (n-1)))
+//
+// whose numerator is exact and is rounded once. It is null where there are fewer than two values, and NaN where one of them
+// is not finite. The sum must have been made with squares.
+func (s *Sum) Stddev() (x float64, null bool) {
+	if s.Count < 2 {
+		return 0, true
+	}
+	if _, is := s.special(); is {
+		return math.NaN(), false
+	}
+	n := []uint64{uint64(s.Count)}
+	numerator := multiply(s.Squares[:], n)
+	subtractWords(numerator, multiply(s.Units[:], s.Units[:]))
+	return math.Sqrt(toFloat(numerator, 2*Resolution) / (float64(s.Count) * float64(s.Count-1))), false
+}
+
+// AddInt adds two sums of integers. ok is false where the result is not an int64.
+func AddInt(a, b int64) (sum int64, ok bool) {
+	sum = a + b
+	return sum, (a < 0) != (b < 0) || (sum < 0) == (a < 0)
+}

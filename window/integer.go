@@ -1,0 +1,127 @@
+package window
+
+import (
+	"math"
+	"math/bits"
+)
+
+// Integers of several words are in two's complement, lowest word first. Their widths are such that sums of as many rows as
+// an int64 counts do not overflow; the functions below hold for every width.
+type (
+	// Int192 holds sums of units: see Units.
+	Int192 [3]uint64
+	// Int320 holds sums of squares of units.
+	Int320 [5]uint64
+)
+
+// Add adds b.
+func (a *Int192) Add(b Int192) { addWords(a[:], b[:]) }
+
+// Sub subtracts b.
+func (a *Int192) Sub(b Int192) { subtractWords(a[:], b[:]) }
+
+// Add adds b.
+func (a *Int320) Add(b Int320) { addWords(a[:], b[:]) }
+
+// Sub subtracts b.
+func (a *Int320) Sub(b Int320) { subtractWords(a[:], b[:]) }
+
+// Int192From returns the integer high * 2^64 + low.
+func Int192From(high int64, low uint64) Int192 {
+	return Int192{low, uint64(high), uint64(high >> 63)}
+}
+
+// Negative reports whether a is below zero.
+func (a *Int192) Negative() bool { return negative(a[:]) }
+
+// Zero reports whether a is zero.
+func (a *Int192) Zero() bool { return *a == Int192{} }
+
+func addWords(a, b []uint64) {
+	var carry uint64
+	for i := range a {
+		a[i], carry = bits.Add64(a[i], b[i], carry)
+	}
+}
+
+func subtractWords(a, b []uint64) {
+	var borrow uint64
+	for i := range a {
+		a[i], borrow = bits.Sub64(a[i], b[i], borrow)
+	}
+}
+
+func negative(a []uint64) bool { return int64(a[len(a)-1]) < 0 }
+
+// negate makes a its negative.
+func negate(a []uint64) {
+	carry := uint64(1)
+	for i := range a {
+		a[i], carry = bits.Add64(^a[i], 0, carry)
+	}
+}
+
+// multiply returns the product of integers of any widths, as wide as both together.
+func multiply(a, b []uint64) []uint64 {
+	a, b = append([]uint64(nil), a...), append([]uint64(nil), b...)
+	minus := negative(a) != negative(b)
+	for _, x := range [][]uint64{a, b} {
+		if negative(x) {
+			negate(x)
+		}
+	}
+	out := make([]uint64, len(a)+len(b))
+	for i, x := range a {
+		var carry uint64
+		for j, y := range b {
+			high, low := bits.Mul64(x, y)
+			var c uint64
+			low, c = bits.Add64(low, out[i+j], 0)
+			high += c
+			out[i+j], c = bits.Add64(low, carry, 0)
+			carry = high + c
+		}
+		out[i+len(b)] = carry
+	}
+	if minus {
+		negate(out)
+	}
+	return out
+}
+
+// toFloat returns the double nearest to a * 2^exponent, of two equally near the one whose last bit is zero.
+func toFloat(a []uint64, exponent int) float64 {
+	minus := negative(a)
+	if minus {
+		a = append([]uint64(nil), a...)
+		negate(a)
+	}
+	top := len(a) - 1
+	for top >= 0 && a[top] == 0 {
+		top--
+	}
+	if top < 0 {
+		return 0
+	}
+	// The 64 bits from the highest on, the last of them set if any below is: a double has room for 53, so that this one
+	// only decides how ties are rounded.
+	word, shift := a[top], bits.LeadingZeros64(a[top])
+	below := uint64(0)
+	if top > 0 {
+		word = word<<shift | a[top-1]>>(64-shift)
+		below = a[top-1] << shift
+		for _, x := range a[:top-1] {
+			below |= x
+		}
+	} else {
+		word <<= shift
+	}
+	if below != 0 {
+		word |= 1
+	}
+	x := math.Ldexp(float64(word), 64*top-shift+exponent)
+	if minus {
+		return -x
+	}
+	return x
+}

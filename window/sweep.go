@@ -1,0 +1,105 @@
+package window
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// Sweep computes the windowed features of one key after another. For each key, rows enter in the order in which they become
+// visible, and values are asked for at instants that do not go back. It holds the rows that are in the windows of one key,
+// and none where all windows are lifetimes.
+type Sweep struct {
+	features []fstore.Feature
+	of       []int                            // the series of each feature
+	output   []func(out *fstore.Column) error // of each feature
+	series   []series
+	spans    []Span // of the view, each once
+
+	any    bool // a row entered
+	newest int64
+}
+
+// series is what a sweep does with a series, whatever the type of its values.
+type series interface {
+	feature(f *fstore.Feature) func(out *fstore.Column) error // before any row enters
+	reset()
+	enter(event, created int64, values *fstore.Column, row int) error
+	advance(t int64)
+}
+
+// NewSweep returns a sweep for windowed features. all and of are what SeriesOf returns for them, with every type settled.
+func NewSweep(features []fstore.Feature, all []Series, of []int) *Sweep {
+	s := &Sweep{features: features, of: of}
+	for _, x := range all {
+		switch x.Type {
+		case fstore.Float32, fstore.Float64:
+			s.series = append(s.series, &typed[float64]{at: floatAt, append: appendFloat})
+		case fstore.String, fstore.Bytes:
+			s.series = append(s.series, &typed[string]{at: textAt, append: appendText})
+		default:
+			s.series = append(s.series, &typed[int64]{at: intAt, append: appendInt})
+		}
+	}
+	for i := range features {
+		s.output = append(s.output, s.series[of[i]].feature(&features[i]))
+		if span := SpanOf(features[i].Window); !slices.Contains(s.spans, span) {
+			s.spans = append(s.spans, span)
+		}
+	}
+	return s
+}
+
+// SpanOf returns the form of a feature's window.
+func SpanOf(w *fstore.Window) Span { return Span{w.Length.Micros(), w.Hop.Micros()} }
+
+// Reset begins another key.
+func (s *Sweep) Reset() {
+	s.any = false
+	for _, x := range s.series {
+		x.reset()
+	}
+}
+
+// Enter takes a row. columns are its event and its created time, neither of them null, and two for each series: whether the
+// row passes (null: it does not) and the value. The error names the feature and the value that it cannot take.
+func (s *Sweep) Enter(columns []fstore.Column, row int) error {
+	event, created := columns[0].Int64s[row], columns[1].Int64s[row]
+	if !s.any || event > s.newest {
+		s.any, s.newest = true, event
+	}
+	for i, x := range s.series {
+		passes, values := &columns[2+2*i], &columns[3+2*i]
+		if passes.IsNull(row) || !passes.Bools[row] {
+			continue
+		}
+		if err := x.enter(event, created, values, row); err != nil {
+			return fmt.Errorf("feature %s: %w", s.features[slices.Index(s.of, i)].Name, err)
+		}
+	}
+	return nil
+}
+
+// At appends the values at an instant to out, which has a column for each feature. It reports whether the key has a row at
+// all: its newest event is after the start of the view's longest window. If it has none, every value is null.
+func (s *Sweep) At(t int64, out []fstore.Column) (has bool, err error) {
+	for _, span := range s.spans {
+		has = has || s.any && (span.Lifetime() || s.newest > span.Start(t))
+	}
+	if !has {
+		for i := range out {
+			out[i].AppendNull()
+		}
+		return false, nil
+	}
+	for _, x := range s.series {
+		x.advance(t)
+	}
+	for i, output := range s.output {
+		if err := output(&out[i]); err != nil {
+			return false, fmt.Errorf("feature %s: %w", s.features[i].Name, err)
+		}
+	}
+	return true, nil
+}
