@@ -1,5 +1,10 @@
 package fstore
 
+import (
+	"fmt"
+	"strconv"
+)
+
 // Function is what a windowed feature computes of the rows in its window.
 type Function string
 
@@ -32,4 +37,27 @@ type Window struct {
 	Hop        Duration `json:"hop,omitzero"`         // the steps in which the window's start moves; zero for a lifetime
 	P          float64  `json:"p,omitzero"`           // of Percentile, from 0 to 1
 	N          int      `json:"n,omitzero"`           // of LastN, from 1 to 100
+}
+
+// Call writes what is computed as a call: percentile(price, 0.95).
+func (w *Window) Call() string {
+	switch w.Function {
+	case Percentile:
+		return fmt.Sprintf("percentile(%s, %s)", w.Expression, strconv.FormatFloat(w.P, 'g', -1, 64))
+	case LastN:
+		return fmt.Sprintf("last_n(%s, %d)", w.Expression, w.N)
+	default:
+		return fmt.Sprintf("%s(%s)", w.Function, w.Expression)
+	}
+}
+
+// Over writes the form of the window: lifetime, 7d, or 7d by 6h where its start moves in steps.
+func (w *Window) Over() string {
+	switch {
+	case w.Length == 0:
+		return "lifetime"
+	case w.Hop.Micros() <= 1:
+		return w.Length.String()
+	}
+	return w.Length.String() + " by " + w.Hop.String()
 }

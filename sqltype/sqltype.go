@@ -116,6 +116,24 @@ func (t Type) Converts(to fstore.Type) bool {
 	return false
 }
 
+// Distinct returns a type that two values of t have the same value of where they are equal, and only there: text for those
+// that no type of fstore holds. ok is false for lists and other values made of values.
+func (t Type) Distinct() (to fstore.Type, ok bool) {
+	switch {
+	case t.Bits > 0 && t.WithinInteger(Parse("BIGINT")):
+		return fstore.Int64, true
+	case t.Mantissa > 0:
+		return fstore.Float64, true
+	case t.IsTime() && t.Unit%1000 == 0:
+		return fstore.Timestamp, true
+	case t.Name == "BOOLEAN":
+		return fstore.Bool, true
+	case t.IsText(), t.Bits > 0, t.IsTime(), t.Name == "DECIMAL", t.Name == "BLOB", t.Name == "TIME", t.Name == "INTERVAL":
+		return fstore.String, true
+	}
+	return fstore.Invalid, false
+}
+
 // names are the engine's names of our scalar types.
 var names = map[fstore.Type]string{
 	fstore.Bool: "BOOLEAN", fstore.Int32: "INTEGER", fstore.Int64: "BIGINT", fstore.Float32: "FLOAT", fstore.Float64: "DOUBLE",

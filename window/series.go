@@ -24,7 +24,7 @@ func SeriesOf(features []fstore.Feature) (all []Series, of []int) {
 	}
 	for i, f := range features {
 		if f.Window.Function != fstore.Count {
-			of[i] = find(Series{f.Window.Expression, f.Window.Where, valueType(&f)})
+			of[i] = find(Series{f.Window.Expression, f.Window.Where, ValueType(f.Window.Function, f.Type)})
 		}
 	}
 	for i, f := range features {
@@ -46,9 +46,10 @@ func countable(all []Series, w *fstore.Window, find func(Series) int) int {
 	return find(Series{w.Expression, w.Where, fstore.Bool})
 }
 
-// valueType returns the type that the values have which a feature aggregates.
-func valueType(f *fstore.Feature) fstore.Type {
-	switch f.Window.Function {
+// ValueType returns the type of the values that a function aggregates, given the type of its features: Invalid where any type
+// will do, because the values are only compared.
+func ValueType(f fstore.Function, t fstore.Type) fstore.Type {
+	switch f {
 	case fstore.Count:
 		return fstore.Bool
 	case fstore.CountDistinct:
@@ -56,9 +57,12 @@ func valueType(f *fstore.Feature) fstore.Type {
 	case fstore.Mean, fstore.Stddev, fstore.Percentile:
 		return fstore.Float64
 	case fstore.Sum, fstore.Min, fstore.Max, fstore.First, fstore.Last:
-		return f.Type
+		return t
 	case fstore.LastN:
-		return f.Type.Elem()
+		return t.Elem()
 	}
 	return fstore.Invalid
 }
+
+// MostOfLastN is how many values last_n may list.
+const MostOfLastN = 100

@@ -73,6 +73,10 @@ func (c *checker) inputs(v *view, path []string) bool {
 			c.problems.add(c.sqlPos(v, t.Offset), "let one of them read sources instead", "views form a cycle: %s", strings.Join(cycle, " → "))
 			known = false
 			continue
+		case up != nil && up.spec.Aggregations != nil:
+			c.problems.add(c.sqlPos(v, t.Offset), "read its source", "feature_view %s has windows, which have no rows that SQL could read", t.Name)
+			known = false
+			continue
 		case up != nil:
 			c.checkView(up, path)
 		}
@@ -214,6 +218,10 @@ func (c *checker) sqlOutputs(v *view, out []fstore.EngineColumn) {
 	}
 	if v.def.Created != "" {
 		c.output(v, out, from, v.spec.Created.Pos, "created_timestamp", v.def.Created, fstore.Timestamp)
+	}
+	if v.def.Windowed() {
+		c.windowed(v, out)
+		return
 	}
 	c.featureColumns(v, out, from)
 }

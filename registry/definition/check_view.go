@@ -28,8 +28,8 @@ func (c *checker) readViews() {
 			c.problems.add(spec.Name.Pos, "SQL reads both by name: rename one", "feature_view %s has the name of a source, at %s", v.def.Name, s.spec.Name.Pos)
 		}
 		c.viewKeys(v)
-		c.viewFeatures(v)
 		c.viewSchedule(v)
+		c.viewFeatures(v)
 	}
 }
 
@@ -67,7 +67,13 @@ func (c *checker) viewKeys(v *view) {
 }
 
 func (c *checker) viewFeatures(v *view) {
-	if v.spec.Features != nil && len(v.spec.Features) == 0 {
+	switch {
+	case v.spec.Aggregations != nil:
+		c.aggregations(v)
+		return
+	case v.spec.Features == nil:
+		c.problems.add(v.spec.Pos, "features: or aggregations:, in the order that view.* gives", "a feature_view has no features")
+	case len(v.spec.Features) == 0:
 		c.problems.add(v.spec.Pos, "features: [{name: order_value, type: float64}]", "feature_view %s has no features", v.def.Name)
 	}
 	seen := map[string]fstore.Pos{}
@@ -178,6 +184,10 @@ func (c *checker) sourceView(v *view) {
 	}
 	for _, k := range v.def.Keys {
 		c.output(v, s.columns, "source "+name, v.spec.Entities[0].Pos, "join key "+k.Name, k.Name, k.Type)
+	}
+	if v.def.Windowed() {
+		c.windowed(v, s.columns)
+		return
 	}
 	c.featureColumns(v, s.columns, "source "+name)
 }

@@ -184,6 +184,12 @@ func viewFields(v *fstore.View, prefix string) Fields {
 		const added, gone = "the view has one more feature", "the view no longer has the feature"
 		l.part(prefix+"features."+f.Name+".type", f.Type.String(), "the feature has another type", added, gone)
 		l.part(prefix+"features."+f.Name+".column", f.Column, "the feature comes from another column", added, gone)
+		if w := f.Window; w != nil {
+			const why = "the feature aggregates other rows, or in another way"
+			l.part(prefix+"features."+f.Name+".function", w.Call(), why, added, gone)
+			l.part(prefix+"features."+f.Name+".where", w.Where, why, why, why)
+			l.part(prefix+"features."+f.Name+".window", w.Over(), why, added, gone)
+		}
 	}
 	return l
 }

@@ -40,7 +40,19 @@ type featurePrint struct {
 	Name    string        `json:"name"`
 	Type    fstore.Type   `json:"type"`
 	Column  string        `json:"column"`
+	Window  *windowPrint  `json:"window,omitempty"`
 	Default *fstore.Value `json:"default,omitempty"`
+}
+
+// windowPrint encodes what a windowed feature aggregates.
+type windowPrint struct {
+	Function   fstore.Function `json:"function"`
+	Expression any             `json:"expression,omitempty"`
+	Where      any             `json:"where,omitempty"`
+	Length     fstore.Duration `json:"length,omitzero"`
+	Hop        fstore.Duration `json:"hop,omitzero"`
+	P          float64         `json:"p,omitzero"`
+	N          int             `json:"n,omitzero"`
 }
 
 // rowsPrint encodes where the rows of a view come from: a source, with the columns' names in its files, or SQL and
@@ -94,9 +106,26 @@ func (p *Fingerprinter) View(ctx context.Context, v *fstore.ViewVersion) (string
 		print.Available = printAvailable(v.View.Available)
 	}
 	for i := range print.Features {
-		print.Features[i].Default = v.View.Feature(print.Features[i].Name).Default
+		f := v.View.Feature(print.Features[i].Name)
+		print.Features[i].Default = f.Default
+		if print.Features[i].Window, err = p.window(ctx, f.Window); err != nil {
+			return "", err
+		}
 	}
 	return digest(print)
+}
+
+func (p *Fingerprinter) window(ctx context.Context, w *fstore.Window) (*windowPrint, error) {
+	if w == nil {
+		return nil, nil
+	}
+	print := &windowPrint{Function: w.Function, Length: w.Length, Hop: w.Hop, P: w.P, N: w.N}
+	var err error
+	if print.Expression, err = p.gate.CanonicalExpression(ctx, w.Expression); err != nil {
+		return nil, err
+	}
+	print.Where, err = p.gate.CanonicalExpression(ctx, w.Where)
+	return print, err
 }
 
 // printAvailable encodes an availability. Whether it is stated counts only for the event time itself: a file whose

@@ -70,6 +70,7 @@ func (g *schemaWriter) object(t reflect.Type) *jsonSchema {
 	}
 	if t == reflect.TypeFor[FeatureViewSpec]() {
 		s.OneOf = []*jsonSchema{{Required: []string{"source"}}, {Required: []string{"sql"}}}
+		s.AnyOf = []*jsonSchema{{Required: []string{"features"}}, {Required: []string{"aggregations"}}}
 	}
 	return s
 }
@@ -127,6 +128,12 @@ func text(form string) *jsonSchema {
 		pattern(name)
 	case "duration":
 		pattern(duration, "90d", "12h", "1h30m")
+	case "window":
+		pattern("lifetime|"+duration, "7d", "12h", "lifetime")
+	case "function":
+		for _, f := range fstore.Functions() {
+			s.Enum = append(s.Enum, string(f))
+		}
 	case "availability":
 		pattern("created|event|event *\\+ *"+duration, "created", "event", "event + 2h")
 	case "ref":

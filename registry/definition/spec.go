@@ -76,19 +76,20 @@ type SourceSpec struct {
 
 // FeatureViewSpec is a document with kind: feature_view.
 type FeatureViewSpec struct {
-	Pos          fstore.Pos    `yaml:"-"`
-	Kind         Text          `yaml:"kind,required" form:"const feature_view"`
-	Name         Text          `yaml:"name,required" form:"name" doc:"Name that services, SQL and commands use."`
-	Entities     []Text        `yaml:"entities,required" form:"name" doc:"The entities it describes. Its key is the union of their join keys. [] is one global record that every label matches."`
-	Source       Text          `yaml:"source" form:"name" doc:"The source whose columns it takes as they are. Either this or sql."`
-	SQL          Text          `yaml:"sql" form:"sqlfile" doc:"File beside this one with a SELECT over sources and views that yields keys, event time and features."`
-	Event        Text          `yaml:"event_timestamp" doc:"Column of the SQL's output with the event time. Not with source, which declares its own."`
-	Created      Text          `yaml:"created_timestamp" doc:"Column of the SQL's output with the instant at which a row became known."`
-	Availability Text          `yaml:"availability" form:"availability" doc:"When a row of the SQL's output may be used: created, event, or event + 2h. Default: created if created_timestamp is set, else the largest lag of its inputs."`
-	TTL          Text          `yaml:"ttl" form:"duration" doc:"Maximum age of a value, for example 90d. Absent: values never expire."`
-	Publish      *PublishSpec  `yaml:"publish" doc:"The batch schedule. Absent: values count as servable at once."`
-	Online       Flag          `yaml:"online" doc:"false: an intermediate view, which is neither materialized nor served. Default true."`
-	Features     []FeatureSpec `yaml:"features,required" doc:"The features, in the order of view.*."`
+	Pos          fstore.Pos        `yaml:"-"`
+	Kind         Text              `yaml:"kind,required" form:"const feature_view"`
+	Name         Text              `yaml:"name,required" form:"name" doc:"Name that services, SQL and commands use."`
+	Entities     []Text            `yaml:"entities,required" form:"name" doc:"The entities it describes. Its key is the union of their join keys. [] is one global record that every label matches."`
+	Source       Text              `yaml:"source" form:"name" doc:"The source whose columns it takes as they are. Either this or sql."`
+	SQL          Text              `yaml:"sql" form:"sqlfile" doc:"File beside this one with a SELECT over sources and views that yields keys, event time and features."`
+	Event        Text              `yaml:"event_timestamp" doc:"Column of the SQL's output with the event time. Not with source, which declares its own."`
+	Created      Text              `yaml:"created_timestamp" doc:"Column of the SQL's output with the instant at which a row became known."`
+	Availability Text              `yaml:"availability" form:"availability" doc:"When a row of the SQL's output may be used: created, event, or event + 2h. Default: created if created_timestamp is set, else the largest lag of its inputs."`
+	TTL          Text              `yaml:"ttl" form:"duration" doc:"Maximum age of a value, for example 90d. Absent: values never expire."`
+	Publish      *PublishSpec      `yaml:"publish" doc:"The batch schedule. Absent: values count as servable at once."`
+	Online       Flag              `yaml:"online" doc:"false: an intermediate view, which is neither materialized nor served. Default true."`
+	Features     []FeatureSpec     `yaml:"features" doc:"The features, in the order that view.* gives. Either this or aggregations."`
+	Aggregations []AggregationSpec `yaml:"aggregations" doc:"Features that aggregate the rows of the source, or of the SQL's output, over windows. They come in this order, each in the order of its windows."`
 	MetaSpec
 }
 
@@ -107,6 +108,22 @@ type FeatureSpec struct {
 	Type    Text       `yaml:"type,required" form:"type" doc:"Type of its values, such as int64 or list<float32>."`
 	Column  Text       `yaml:"column" doc:"Column of the source or of the SQL's output. Default: the name."`
 	Default Literal    `yaml:"default" doc:"Value to use instead of a missing or null one, in training and online."`
+	MetaSpec
+}
+
+// AggregationSpec is one aggregation of a view. Each of its windows is a feature.
+type AggregationSpec struct {
+	Pos        fstore.Pos `yaml:"-"`
+	Name       Text       `yaml:"name,required" form:"name" doc:"Its features are named after it and the window: spend_7d."`
+	Function   Text       `yaml:"function,required" form:"function" doc:"What it computes of the rows in the window. Nulls do not count, except in first, last and last_n."`
+	Expression Text       `yaml:"expression" doc:"SQL over the columns of one row, for example quantity * unit_price. count may go without: it counts rows then."`
+	Where      Text       `yaml:"where" doc:"SQL over the columns of one row: only rows for which it is true count."`
+	Type       Text       `yaml:"type,required" form:"type" doc:"Type of the features."`
+	Windows    []Text     `yaml:"windows,required" form:"window" doc:"How far back each feature looks: 7d, 12h, or lifetime."`
+	Hop        Text       `yaml:"hop" form:"duration" doc:"The steps in which the start of the windows moves; it divides each of them. With publish the default is 1us, which does not round."`
+	P          Text       `yaml:"p" doc:"Of percentile: which one, from 0 to 1."`
+	N          Text       `yaml:"n" doc:"Of last_n: how many values, from 1 to 100."`
+	Default    Literal    `yaml:"default" doc:"Value to use instead of a missing or null one, in training and online."`
 	MetaSpec
 }
 

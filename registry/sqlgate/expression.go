@@ -1,0 +1,57 @@
+package sqlgate
+
+import (
+	"context"
+	"strings"
+)
+
+// expressionPrefix makes a query of an expression.
+const expressionPrefix = "SELECT (\n"
+
+// ExpressionQuery returns the query of one row and column that an expression stands for, as Expression parses it.
+func ExpressionQuery(text string) string { return expressionPrefix + text + "\n)" }
+
+// Expression parses an expression over the columns of one row, and returns what is refused in it: all that the gate
+// refuses in a query, and whatever reads more than the row. Offsets are those in text. The error is an *fstore.SQLError for
+// text that is not one expression.
+func (g *Gate) Expression(ctx context.Context, text string) (refused []Finding, err error) {
+	tree, err := g.Parse(ctx, ExpressionQuery(text))
+	if err != nil {
+		return nil, err
+	}
+	selected := tree.root.list("select_list")
+	if tree.root.str("type") != "SELECT_NODE" || len(selected) != 1 || tree.root.child("from_table").str("type") != "EMPTY" || asNode(selected[0]).str("alias") != "" {
+		return []Finding{{0, "this is not one expression", "an expression over columns, such as quantity * unit_price"}}, nil
+	}
+	refused = tree.Inspect().Refused
+	eachNode(selected, func(n node) {
+		name := callName(n)
+		refuse := func(message, hint string) { refused = append(refused, Finding{n.offset(), message, hint}) }
+		switch class := n.str("class"); {
+		case class == "WINDOW":
+			refuse(name+"() OVER reads more than one row", "aggregate with windows:, or compute it in sql:")
+		case class == "SUBQUERY":
+			refuse("a subquery reads more than one row", "compute it in sql:")
+		case class == "STAR":
+			refuse("* is not one value", "name the column")
+		case class == "FUNCTION" && (aggregateNames[name] || n["filter"] != nil || n["distinct"] == true):
+			refuse(name+"() is an aggregate, and an expression is computed for each row", "name the aggregate under function:")
+		}
+	})
+	for i := range refused {
+		refused[i].Offset = max(-1, refused[i].Offset-len(expressionPrefix))
+	}
+	return refused, nil
+}
+
+// CanonicalExpression returns the tree of an expression as Canonical does that of a query, nil for none.
+func (g *Gate) CanonicalExpression(ctx context.Context, text string) (any, error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, nil
+	}
+	tree, err := g.Parse(ctx, ExpressionQuery(text))
+	if err != nil {
+		return nil, err
+	}
+	return tree.Canonical(), nil
+}
