@@ -81,25 +81,34 @@ func (s *Sweep) Enter(columns []fstore.Column, row int) error {
 	return nil
 }
 
-// At appends the values at an instant to out, which has a column for each feature. It reports whether the key has a row at
-// all: its newest event is after the start of the view's longest window. If it has none, every value is null.
-func (s *Sweep) At(t int64, out []fstore.Column) (has bool, err error) {
+// Has reports whether the key has a row at an instant: its newest event is after the start of the view's longest window.
+func (s *Sweep) Has(t int64) bool {
 	for _, span := range s.spans {
-		has = has || s.any && (span.Lifetime() || s.newest > span.Start(t))
+		if s.any && (span.Lifetime() || s.newest > span.Start(t)) {
+			return true
+		}
 	}
-	if !has {
+	return false
+}
+
+// Any reports whether a row of the key has entered, in a window or not.
+func (s *Sweep) Any() bool { return s.any }
+
+// At appends the values at an instant to out, which has a column for each feature. All are null where the key has no row.
+func (s *Sweep) At(t int64, out []fstore.Column) error {
+	if !s.Has(t) {
 		for i := range out {
 			out[i].AppendNull()
 		}
-		return false, nil
+		return nil
 	}
 	for _, x := range s.series {
 		x.advance(t)
 	}
 	for i, output := range s.output {
 		if err := output(&out[i]); err != nil {
-			return false, fmt.Errorf("feature %s: %w", s.features[i].Name, err)
+			return fmt.Errorf("feature %s: %w", s.features[i].Name, err)
 		}
 	}
-	return true, nil
+	return nil
 }
