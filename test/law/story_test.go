@@ -23,6 +23,7 @@ type storyView struct {
 	name, entities, sql, from string
 	times                     string // event_timestamp and created_timestamp, of SQL
 	features                  string
+	aggregations              string // in the place of features
 	ttl                       fstore.Duration
 	publish                   *fstore.Publish
 }
@@ -90,6 +91,43 @@ GROUP BY a.g, a.k, a.event, a.created, a.x, a.y, a.z`,
 	},
 }
 
+// windowed are views whose features aggregate rows over windows: a function of each kind, over short windows, long ones
+// and lifetimes.
+var windowed = []storyView{
+	{
+		name: "windows", entities: "[customer]", from: "src", aggregations: `
+  - {name: rows, function: count, type: int64, windows: [4us, 15us, lifetime], default: 0}
+  - {name: xs, function: count, expression: x, where: y > 0, type: int64, windows: [9us]}
+  - {name: total, function: sum, expression: x, type: int64, windows: [4us, 15us]}
+  - {name: exact, function: sum, expression: y * 2, type: float64, windows: [4us, 15us, lifetime]}
+  - {name: mean, function: mean, expression: y, type: float64, windows: [15us], hop: 5us}
+  - {name: deviation, function: stddev, expression: y, type: float64, windows: [15us, lifetime]}
+  - {name: least, function: min, expression: x, type: int64, windows: [4us, 15us]}
+  - {name: top, function: max, expression: z, type: string, windows: [15us, lifetime], where: "x <> 0"}
+  - {name: kinds, function: count_distinct, expression: y, type: int64, windows: [15us, lifetime]}
+  - {name: median, function: percentile, p: 0.5, expression: y, type: float64, windows: [15us, lifetime]}
+  - {name: oldest, function: first, expression: z, type: string, windows: [15us, lifetime]}
+  - {name: newest, function: last, expression: y, type: float64, windows: [4us, lifetime], default: -1}
+  - {name: recent, function: last_n, n: 3, expression: "y::float", type: list<float32>, windows: [15us]}
+`,
+	},
+	{
+		name: "of_all", entities: "[]", from: "src", aggregations: `
+  - {name: n, function: count, type: int64, windows: [6us, 18us], hop: 2us}
+  - {name: places, function: count_distinct, expression: g, type: int64, windows: [18us]}
+`,
+	},
+}
+
+// windowedBySQL aggregates the rows of a query, which may be those of a join.
+var windowedBySQL = storyView{
+	name: "by_place", entities: "[place, customer]", sql: "SELECT src.k, g, event, x, d FROM src LEFT JOIN dim USING (k) WHERE x <> 1",
+	aggregations: `
+  - {name: names, function: count_distinct, expression: d, type: int64, windows: [12us]}
+  - {name: total, function: sum, expression: x, type: int64, windows: [12us, lifetime], where: d IS NOT NULL}
+`,
+}
+
 var plainViews = []storyView{
 	{
 		name: "latest", entities: "[customer]", from: "src",
@@ -108,12 +146,16 @@ func drawStory(rt *rapid.T) *story {
 	} else if rapid.Bool().Draw(rt, "lagging") {
 		s.lag = drawDuration(rt, "lag", 1, 8)
 	}
+	pool = append(pool, windowed...)
+	if !s.byCreate {
+		pool = append(pool, windowedBySQL)
+	}
 	for _, v := range pool {
 		if v.from != "dim" {
-			if rapid.Bool().Draw(rt, "has ttl") {
+			if v.aggregations == "" && rapid.Bool().Draw(rt, "has ttl") {
 				v.ttl = drawDuration(rt, "ttl", 1, 25)
 			}
-			if rapid.IntRange(0, 2).Draw(rt, "has schedule") == 0 {
+			if v.aggregations != "" || rapid.IntRange(0, 2).Draw(rt, "has schedule") == 0 {
 				every := rapid.Int64Range(1, 12).Draw(rt, "every")
 				v.publish = &fstore.Publish{
 					Every:  fstore.Duration(every * 1000),
@@ -203,7 +245,11 @@ func (s *story) repo() map[string]string {
 		if p := v.publish; p != nil {
 			y += fmt.Sprintf("publish: {every: %s, offset: %s, delay: %s}\n", p.Every, p.Offset, p.Delay)
 		}
-		y += "features: " + v.features + "\n"
+		if v.aggregations != "" {
+			y += "aggregations:" + v.aggregations
+		} else {
+			y += "features: " + v.features + "\n"
+		}
 		all += "  - {ref: " + v.name + ".*, prefix: " + v.name + "_}\n"
 	}
 	files["defs.yaml"] = y + all
