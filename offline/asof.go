@@ -33,25 +33,10 @@ func (e *Engine) asOf(ctx context.Context, v *fstore.ViewVersion, p time.Time, y
 	if err != nil {
 		return err
 	}
-	q, err := s.conn.Query(ctx, l.asOfSQL(instant(p)))
-	if err != nil {
-		return s.locate(ctx, translate(err))
-	}
-	defer q.Close()
-	for {
-		b, err := q.Next()
-		if err != nil {
-			q.Close() // before locate uses the connection
-			return s.locate(ctx, translate(err))
-		}
-		if b == nil {
-			return nil
-		}
+	return l.asOf(ctx, p, func(b *fstore.Batch) bool {
 		nameColumns(b, &v.View)
-		if !yield(b, nil) {
-			return nil
-		}
-	}
+		return yield(b, nil)
+	})
 }
 
 // nameColumns gives the columns of an as-of batch their names.

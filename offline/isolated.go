@@ -34,7 +34,7 @@ func (e *Engine) isolated(ctx context.Context) (*session, error) {
 // sessionFor starts a session that computes a view. If the view has SQL, the database is sealed to the files of its
 // sources.
 func (e *Engine) sessionFor(ctx context.Context, v *fstore.ViewVersion) (*session, error) {
-	if v.View.SQL == "" {
+	if v.View.SQL == "" && !v.View.Windowed() {
 		return e.session(ctx)
 	}
 	s, err := e.isolated(ctx)

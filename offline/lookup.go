@@ -3,6 +3,7 @@ package offline
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -13,12 +14,12 @@ import (
 //
 // For labels, training makes _at once for all uses. It has each label's instant t, and for use 0 its keys j0_0, j0_1… and
 // what atSQL adds. atSQL may also read p0, the instant P(T) that was published by T. Then training makes the use's table
-// from _at (seenSQL), and joins the two (joinSQL). Both must give exactly one row for each label.
+// from _at (see), and joins the two (joinSQL). Both must give exactly one row for each label.
 type lookup interface {
 	// atSQL returns what the use adds to _at: columns, and joins of the labels that these columns come from.
 	atSQL(u *use) (columns []string, joins string)
-	// seenSQL returns the query of the use's table: what its labels see, found by _at.
-	seenSQL(u *use) string
+	// see makes the use's table, u.table(): what its labels see, found by _at.
+	see(ctx context.Context, u *use) error
 	// joinSQL returns the join of _at, under the name labels, with the use's table.
 	joinSQL(u *use) string
 	// featureSQL returns a feature's value for a label, after joinSQL; null if the label sees none.
@@ -26,9 +27,10 @@ type lookup interface {
 	// countsSQL returns a query of one row over _at: how many labels the view has what for, as BIGINTs in the order of
 	// ViewSummary.counts.
 	countsSQL(u *use) string
-	// asOfSQL returns the query of all keys' values as of an instant, in key order: the keys, the event time, and the
-	// features in name order, in their declared types. Keys with a null part and stale values are left out.
-	asOfSQL(at string) string
+	// asOf yields all keys' values as of an instant, in key order: the keys, the event time, and the features in name
+	// order, in their declared types. Keys with a null part and stale values are left out. It ends early if yield returns
+	// false.
+	asOf(ctx context.Context, p time.Time, yield func(*fstore.Batch) bool) error
 	// dropped counts the rows that were left out when the view was read.
 	dropped() []DroppedRows
 }
@@ -36,13 +38,40 @@ type lookup interface {
 // newLookup makes the look-up of a view version in a session.
 type newLookup func(context.Context, *session, *fstore.ViewVersion, cut) (lookup, error)
 
-// lookupOf chooses the form of look-up that a view's definition asks for. So far there is one.
+// lookupOf chooses the form of look-up that a view's definition asks for.
 func lookupOf(ctx context.Context, s *session, v *fstore.ViewVersion, c cut) (lookup, error) {
+	if v.View.Windowed() {
+		return lookupWindows(ctx, s, v, c)
+	}
 	r, err := s.rows(ctx, v, c)
 	if err != nil {
 		return nil, err
 	}
-	return newestRow{r}, nil
+	return newestRow{r, s}, nil
+}
+
+// makeSeen makes the use's table from a query.
+func (s *session) makeSeen(ctx context.Context, u *use, sql string) error {
+	return s.locate(ctx, s.exec(ctx, "CREATE TEMP TABLE "+u.table()+" AS\n"+sql))
+}
+
+// each yields the rows of a query. It ends early if yield returns false.
+func (s *session) each(ctx context.Context, sql string, yield func(*fstore.Batch) bool) error {
+	q, err := s.conn.Query(ctx, sql)
+	if err != nil {
+		return s.locate(ctx, translate(err))
+	}
+	defer q.Close()
+	for {
+		b, err := q.Next()
+		if err != nil {
+			q.Close() // before locate uses the connection
+			return s.locate(ctx, translate(err))
+		}
+		if b == nil || !yield(b) {
+			return nil
+		}
+	}
 }
 
 // use is one use of a view by a training set: its look-up, by certain label columns.

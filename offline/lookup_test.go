@@ -12,14 +12,17 @@ import (
 
 // countOfRows is a second form of look-up: its one feature is how many rows of the key are visible. It is complete in
 // this file: nothing else knows of it.
-type countOfRows struct{ *rows }
+type countOfRows struct {
+	*rows
+	s *session
+}
 
 func lookupCounts(ctx context.Context, s *session, v *fstore.ViewVersion, c cut) (lookup, error) {
 	if v.Ref.Name != "counted" {
 		return lookupOf(ctx, s, v, c)
 	}
 	r, err := s.rows(ctx, v, c)
-	return countOfRows{r}, err
+	return countOfRows{r, s}, err
 }
 
 func (r countOfRows) dropped() []DroppedRows { return r.nulls }
@@ -28,13 +31,13 @@ func (r countOfRows) atSQL(u *use) (columns []string, joins string) {
 	return []string{fmt.Sprintf("labels.p%d", u.number)}, ""
 }
 
-func (r countOfRows) seenSQL(u *use) string {
+func (r countOfRows) see(ctx context.Context, u *use) error {
 	asked, keys, on := []string{fmt.Sprintf("p%d AS p", u.number)}, []string{"asked.p"}, []string{"seen.visible <= asked.p"}
 	for k := range u.Keys {
 		asked, keys, on = append(asked, fmt.Sprintf("%s AS k%d", u.key(k), k)), append(keys, fmt.Sprintf("asked.k%d", k)), append(on, fmt.Sprintf("asked.k%d = seen.k%d", k, k))
 	}
-	return "SELECT " + strings.Join(keys, ", ") + ", count(*) AS n\nFROM (SELECT DISTINCT " + strings.Join(asked, ", ") + " FROM _at) AS asked\nJOIN (SELECT *, " + r.visibleSQL() +
-		" AS visible FROM " + r.name + ") AS seen\n  ON " + and(on) + "\nGROUP BY ALL"
+	return r.s.makeSeen(ctx, u, "SELECT "+strings.Join(keys, ", ")+", count(*) AS n\nFROM (SELECT DISTINCT "+strings.Join(asked, ", ")+" FROM _at) AS asked\nJOIN (SELECT *, "+r.visibleSQL()+
+		" AS visible FROM "+r.name+") AS seen\n  ON "+and(on)+"\nGROUP BY ALL")
 }
 
 func (r countOfRows) joinSQL(u *use) string {
@@ -47,9 +50,9 @@ func (r countOfRows) countsSQL(u *use) string {
 	return fmt.Sprintf("SELECT count_if(n > 0)::BIGINT, 0::BIGINT, 0::BIGINT, count_if(n IS NULL)::BIGINT, 0::BIGINT, 0::BIGINT\nFROM _at AS labels%s", r.joinSQL(u))
 }
 
-func (r countOfRows) asOfSQL(at string) string {
+func (r countOfRows) asOf(ctx context.Context, p time.Time, yield func(*fstore.Batch) bool) error {
 	keys := strings.Join(r.keys(), ", ")
-	return "SELECT " + keys + ", max(event), count(*)\nFROM " + r.name + "\nWHERE " + and(append(r.hasKey(), r.visibleSQL()+" <= "+at)) + "\nGROUP BY " + keys + "\nORDER BY " + keys
+	return r.s.each(ctx, "SELECT "+keys+", max(event), count(*)\nFROM "+r.name+"\nWHERE "+and(append(r.hasKey(), r.visibleSQL()+" <= "+instant(p)))+"\nGROUP BY "+keys+"\nORDER BY "+keys, yield)
 }
 
 // A second form of look-up goes through training and as-of values, beside the newest row, with no other edit: the

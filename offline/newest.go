@@ -1,13 +1,20 @@
 package offline
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"time"
+
+	"github.com/fstore-dev/fstore"
 )
 
 // newestRow looks up the newest row: of the rows that are visible at P(T), the one with the greatest event and created
 // (docs/point-in-time.md). It adds to _at the instant v0 from which the row holds that a label sees, null if it sees none.
-type newestRow struct{ *rows }
+type newestRow struct {
+	*rows
+	s *session
+}
 
 func (r newestRow) dropped() []DroppedRows { return r.nulls }
 
@@ -18,8 +25,8 @@ func (r newestRow) atSQL(u *use) (columns []string, joins string) {
 		fmt.Sprintf("\nASOF LEFT JOIN (\n%s\n) AS %s\n  ON %s", r.instantsSQL(), u.alias(), and(on))
 }
 
-// seenSQL returns the rows that the labels see: k0, k1…, visible (the instant from which the row holds), event, f0…
-func (r newestRow) seenSQL(u *use) string {
+// see finds the rows that the labels see: k0, k1…, visible (the instant from which the row holds), event, f0…
+func (r newestRow) see(ctx context.Context, u *use) error {
 	columns := []string{}
 	for k := range u.Keys {
 		columns = append(columns, fmt.Sprintf("%s AS k%d", u.key(k), k))
@@ -30,7 +37,7 @@ func (r newestRow) seenSQL(u *use) string {
 	for _, f := range u.features {
 		features = append(features, r.position(f))
 	}
-	return r.winnersSQL(instants, features)
+	return r.s.makeSeen(ctx, u, r.winnersSQL(instants, features))
 }
 
 func (r newestRow) joinSQL(u *use) string {
@@ -121,7 +128,11 @@ FROM (
 )`
 }
 
-// asOfSQL returns the query of the newest row of each key as of an instant. The event of a static view is null.
+// asOf yields the newest row of each key as of an instant. The event of a static view is null.
+func (r newestRow) asOf(ctx context.Context, p time.Time, yield func(*fstore.Batch) bool) error {
+	return r.s.each(ctx, r.asOfSQL(instant(p)), yield)
+}
+
 func (r newestRow) asOfSQL(at string) string {
 	columns := append(r.keys(), "event")
 	if r.view.Static() {

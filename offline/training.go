@@ -231,7 +231,7 @@ func (t *training) join(ctx context.Context) error {
 		columns = append(columns, fmt.Sprintf("%s AS o%d", t.outputSQL(i), i))
 	}
 	for _, u := range t.uses {
-		if err := do("CREATE TEMP TABLE " + u.table() + " AS\n" + u.lookup.seenSQL(u)); err != nil {
+		if err := u.lookup.see(ctx, u); err != nil {
 			return err
 		}
 		joins += u.lookup.joinSQL(u)

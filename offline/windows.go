@@ -1,262 +1,164 @@
 package offline
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/sqltype"
 	"github.com/fstore-dev/fstore/window"
 )
 
-// windows looks up features that aggregate rows over windows (docs/windows.md). The rows come sorted from the engine, and
-// package window aggregates them, so that training and serving use one arithmetic.
+// windows looks up features that aggregate rows over windows (docs/windows.md). The engine sorts the rows, and package
+// window aggregates them, so that training and serving have one arithmetic. It adds to _at the instant P(T), as v0.
 type windows struct {
-	*rows // of the view's input: for each series, whether a row passes and the value
-	of    *fstore.ViewVersion
-	sweep *window.Sweep
-	out   []fstore.Feature // by name
+	*rows     // of the view's input: for each series, whether a row passes and the value
+	s         *session
+	of        *fstore.ViewVersion
+	series    []window.Series
+	published []fstore.Feature // the windowed features, by name
 }
 
 // lookupWindows makes the look-up of a windowed view.
 func lookupWindows(ctx context.Context, s *session, v *fstore.ViewVersion, c cut) (lookup, error) {
-	w := &windows{of: v, out: v.View.Record()}
-	all, of := window.SeriesOf(w.out)
-	if err := s.settle(ctx, v, c, all); err != nil {
-		return nil, err
+	w := &windows{s: s, of: v, published: v.View.Record()}
+	w.series = window.SeriesOf(w.published)
+	if err := s.settle(ctx, v, c, w.series); err != nil {
+		return nil, fmt.Errorf("view %s: %w", v.Ref, err)
 	}
-	input := windowInput(v, all)
+	input := windowInput(v, w.series)
 	var err error
-	if w.rows, err = s.rows(ctx, &input, c); err != nil {
-		return nil, err
-	}
-	w.sweep = window.NewSweep(w.out, all, of)
-	return w, nil
+	w.rows, err = s.rows(ctx, &input, c)
+	return w, err
 }
 
-// windowInput returns the view whose rows a windowed view aggregates. It has two features for each series: whether the row
-// passes, and the value.
-func windowInput(v *fstore.ViewVersion, all []window.Series) fstore.ViewVersion {
-	in := fstore.ViewVersion{Ref: v.Ref, Sources: v.Sources, Views: v.Views, View: fstore.View{
-		Name: v.View.Name, Entities: v.View.Entities, Keys: v.View.Keys, Inputs: v.View.Inputs,
-		Event: v.View.Event, Created: v.View.Created, Available: v.View.Available,
-	}}
-	columns := []string{}
-	add := func(x, name string, t fstore.Type) {
-		columns = append(columns, x+" AS "+ident(name))
-		in.View.Features = append(in.View.Features, fstore.Feature{Name: name, Column: name, Type: t})
-	}
-	for i, s := range all {
-		add(expressionSQL(s.Where), fmt.Sprintf("s%03d_passes", i), fstore.Bool)
-		value := expressionSQL(s.Expression)
-		if s.Type == fstore.String {
-			value += "::VARCHAR"
-		}
-		add(value, fmt.Sprintf("s%03d_value", i), s.Type)
-	}
-	in.View.SQL = "SELECT " + strings.Join(append(windowColumns(&v.View), columns...), ", ") + "\nFROM " + windowFrom(&v.View)
-	return in
+func (w *windows) dropped() []DroppedRows { return w.nulls }
+
+func (w *windows) atSQL(u *use) (columns []string, joins string) {
+	return []string{fmt.Sprintf("labels.p%d AS v%d", u.number, u.number)}, ""
 }
 
-// windowColumns returns the columns that the input of a windowed view has besides its series.
-func windowColumns(v *fstore.View) []string {
-	names := []string{v.Event}
-	if v.Created != "" && v.Created != v.Event {
-		names = append(names, v.Created)
+// see sweeps over the rows of each key and the instants that its labels ask for.
+func (w *windows) see(ctx context.Context, u *use) error {
+	features := make([]fstore.Feature, len(u.features))
+	columns := []fstore.Column{}
+	for _, k := range w.view.Keys {
+		columns = append(columns, fstore.NewColumn("", k.Type, 0))
 	}
-	for _, k := range v.Keys {
-		if k.Name != v.Event && k.Name != v.Created {
-			names = append(names, k.Name)
-		}
+	columns = append(columns, fstore.NewColumn("", fstore.Timestamp, 0), fstore.NewColumn("", fstore.Bool, 0), fstore.NewColumn("", fstore.Bool, 0))
+	for i, name := range u.features {
+		features[i] = *w.of.View.Feature(name)
+		columns = append(columns, fstore.NewColumn("", features[i].Type, 0))
 	}
-	for i, name := range names {
-		names[i] = ident(name)
+	names := append(w.keys(), "visible", "has", "seen")
+	for i := range features {
+		names = append(names, fmt.Sprintf("f%d", i))
 	}
-	return names
-}
-
-// windowFrom returns the relation that a windowed view aggregates.
-func windowFrom(v *fstore.View) string {
-	if v.Source != "" {
-		return ident(v.Source)
-	}
-	return "(\n" + v.SQL + "\n) AS _input"
-}
-
-// expressionSQL returns an expression as part of a query. It may end in a comment.
-func expressionSQL(text string) string {
-	if text == "" {
-		return "true"
-	}
-	return "(\n" + text + "\n)"
-}
-
-// settle gives the series whose values are only compared a type that holds them.
-func (s *session) settle(ctx context.Context, v *fstore.ViewVersion, c cut, all []window.Series) error {
-	for i := range all {
-		if all[i].Type != fstore.Invalid {
-			continue
-		}
-		sql := "SELECT " + expressionSQL(all[i].Expression) + " AS x\nFROM " + windowFrom(&v.View)
-		reads, err := s.inputs(ctx, &fstore.ViewVersion{Ref: v.Ref, Sources: v.Sources, Views: v.Views, View: fstore.View{SQL: sql}}, c, "_settle")
-		if err != nil {
-			return err
-		}
-		if err := s.admit(ctx, sql, reads); err != nil {
-			return invalid(err)
-		}
-		columns, err := s.describe(ctx, sql)
-		if err != nil {
-			return err
-		}
-		t, ok := sqltype.Parse(columns[0].Type).Distinct()
-		if !ok {
-			return fstore.Errorf(fstore.ErrInvalid, "%s is %s, whose values cannot be told apart", all[i].Expression, columns[0].Type).
-				WithHint("count distinct parts of it")
-		}
-		all[i].Type = t
-	}
-	return nil
-}
-
-// streamSQL returns the query of the rows of the view's input under a condition: k0, k1…, at (the instant from which the row
-// is visible), asks (false), event, created, and the columns of the series.
-func (w *windows) streamSQL(where ...string) string {
-	columns := append(w.keys(), w.visibleSQL()+" AS at", "false AS asks", "event", "created")
-	for i := range w.record {
-		f := fmt.Sprintf("f%d", i)
-		columns = append(columns, w.feature(i, f)+" AS "+f)
-	}
-	return "SELECT " + strings.Join(columns, ", ") + "\nFROM " + w.name + "\nWHERE " + and(append(w.hasKey(), where...))
-}
-
-// run sweeps over rows as streamSQL has them, with those of one key together. asked is called for each row that asks, and
-// ended for the last row of each key; either may be nil.
-func (w *windows) run(ctx context.Context, s *session, sql string, asked, ended func(b *fstore.Batch, row int) error) error {
-	rows, err := s.conn.Query(ctx, sql)
+	out, err := w.s.table(ctx, u.table(), names, columns)
 	if err != nil {
-		return plain(err)
-	}
-	defer rows.Close()
-	n := len(w.view.Keys)
-	var last *fstore.Batch
-	var key, before []byte
-	end := func() error {
-		if last == nil || ended == nil {
-			return nil
-		}
-		return ended(last, last.Len-1)
-	}
-	for {
-		b, err := rows.Next()
-		if err != nil {
-			return plain(err)
-		}
-		if b == nil {
-			return end()
-		}
-		keys := keyColumns(b, n)
-		for row := range b.Len {
-			key = fstore.AppendKey(key[:0], keys, row)
-			if last == nil || !bytes.Equal(key, before) {
-				if row > 0 {
-					last = &fstore.Batch{Columns: b.Columns, Len: row}
-				}
-				if err := end(); err != nil {
-					return err
-				}
-				w.sweep.Reset()
-				key, before = before, key
-			}
-			last = b
-			if b.Columns[n+1].Bools[row] {
-				err = asked(b, row)
-			} else {
-				err = w.sweep.Enter(b.Columns[n+2:], row)
-			}
-			if err != nil {
-				return w.ofKey(b, row, err)
-			}
-		}
-	}
-}
-
-func keyColumns(b *fstore.Batch, n int) []*fstore.Column {
-	out := make([]*fstore.Column, n)
-	for i := range out {
-		out[i] = &b.Columns[i]
-	}
-	return out
-}
-
-// ofKey says which key an error is about.
-func (w *windows) ofKey(b *fstore.Batch, row int, err error) error {
-	parts := make([]string, len(w.view.Keys))
-	for i, k := range w.view.Keys {
-		parts[i] = k.Name + " = " + string(b.Columns[i].AppendJSON(nil, row))
-	}
-	if len(parts) == 0 {
 		return err
 	}
-	return fmt.Errorf("%s: %w", strings.Join(parts, ", "), err)
+	sweep := w.newSweep(features)
+	n := len(w.view.Keys)
+	err = w.sweep(ctx, w.streamSQL()+"\nUNION ALL\n"+w.askedSQL(u)+"\nORDER BY "+strings.Join(append(w.keys(), "visible", "asks"), ", "), sweep, func(b *fstore.Batch, row int) error {
+		at := b.Columns[n].Int64s[row]
+		for i := range n {
+			out.columns[i].AppendFrom(&b.Columns[i], row)
+		}
+		out.columns[n].AppendInt64(at)
+		out.columns[n+1].Append(sweep.Has(at))
+		out.columns[n+2].Append(sweep.Any())
+		if err := sweep.At(at, out.columns[n+3:]); err != nil {
+			return err
+		}
+		return out.row()
+	})
+	return w.s.locate(ctx, out.close(err))
 }
 
-// asOf yields the values of every key that has a row in a window at p. Their event is null: it is the instant of the
-// publication.
-func (w *windows) asOf(ctx context.Context, s *session, p time.Time, yield func(*fstore.Batch, error) bool) error {
-	n := len(w.view.Keys)
-	var out []fstore.Column
-	begin := func() {
-		out = out[:0]
-		for _, k := range w.view.Keys {
-			out = append(out, fstore.NewColumn(k.Name, k.Type, asOfRows))
-		}
-		out = append(out, fstore.NewColumn("event", fstore.Timestamp, asOfRows))
-		for _, f := range w.out {
-			out = append(out, fstore.NewColumn(f.Name, f.Type, asOfRows))
+// askedSQL returns the query of the keys and instants that labels ask for, with the columns of streamSQL.
+func (w *windows) askedSQL(u *use) string {
+	columns, keyed := []string{}, []string{}
+	for k := range u.Keys {
+		columns = append(columns, u.key(k))
+		keyed = append(keyed, u.key(k)+" IS NOT NULL")
+	}
+	columns = append(columns, fmt.Sprintf("v%d, true, NULL, NULL", u.number))
+	for range w.record {
+		columns = append(columns, "NULL")
+	}
+	return "SELECT DISTINCT " + strings.Join(columns, ", ") + "\nFROM _at\nWHERE " + and(keyed)
+}
+
+func (w *windows) joinSQL(u *use) string {
+	on := append(u.sameKeys(u.alias()), fmt.Sprintf("labels.v%d = %s.visible", u.number, u.alias()))
+	return fmt.Sprintf("\nLEFT JOIN %s AS %s\n  ON %s", u.table(), u.alias(), and(on))
+}
+
+func (w *windows) featureSQL(u *use, feature string) string {
+	for i, name := range u.features {
+		if name == feature {
+			return fmt.Sprintf("%s.f%d", u.alias(), i)
 		}
 	}
-	begin()
-	stopped := false
-	flush := func() {
-		if b := (&fstore.Batch{Columns: out, Len: out[n].Len}); b.Len > 0 && !yield(b, nil) {
-			stopped = true
-		}
-		out = nil
-		begin()
+	panic("offline: feature " + feature + " was not asked for")
+}
+
+// countsSQL returns the query of the counts of labels. A key whose rows have all left the view's windows is stale.
+func (w *windows) countsSQL(u *use) string {
+	has, seen := u.alias()+".has", u.alias()+".seen"
+	from := "_at AS labels" + w.joinSQL(u) + u.lastSQL("happened", w.numberedSQL("event"), "event") +
+		u.lastSQL("known", w.numberedSQL("visible"), "visible")
+	published := strings.ReplaceAll(u.lastSQL("published", w.numberedSQL("visible"), "visible"), "labels.t >=", fmt.Sprintf("labels.v%d >=", u.number))
+	return "SELECT\n  " + list([]string{
+		"count_if(" + has + ")::BIGINT",
+		"count_if(NOT " + has + " AND " + seen + ")::BIGINT",
+		"count_if(NOT coalesce(" + seen + ", false) AND happened.n > 0)::BIGINT",
+		"count_if(NOT coalesce(" + seen + ", false) AND happened.n IS NULL)::BIGINT",
+		"count_if(" + has + " AND happened.n > known.n)::BIGINT",
+		"count_if(" + has + " AND known.n > published.n)::BIGINT",
+	}) + "\nFROM " + from + published
+}
+
+// numberedSQL returns the query of how many rows a key has by each instant of a kind: keys, the instant and n.
+func (w *windows) numberedSQL(by string) string {
+	at := strings.Join(append(w.keys(), by), ", ")
+	return "SELECT " + at + ", sum(count(*)) OVER (" + partitionBy(w.keys()) + "ORDER BY " + by + `) AS n
+FROM (
+  SELECT *, ` + w.visibleSQL() + ` AS visible
+  FROM ` + w.name + `
+  WHERE ` + and(w.hasKey()) + `
+)
+GROUP BY ` + at
+}
+
+// asOf yields the values of every key that has a row in a window at p. Their event is null: it is that of the publication.
+func (w *windows) asOf(ctx context.Context, p time.Time, yield func(*fstore.Batch) bool) error {
+	n, at := len(w.view.Keys), fstore.Micros(p)
+	columns := []fstore.Column{}
+	for _, k := range w.view.Keys {
+		columns = append(columns, fstore.NewColumn("", k.Type, 0))
 	}
-	sql := w.streamSQL(w.visibleSQL()+" <= "+instant(p)) + orderBy(w.keys())
-	err := w.run(ctx, s, sql, nil, func(b *fstore.Batch, row int) error {
-		if stopped || !w.sweep.Has(fstore.Micros(p)) {
+	columns = append(columns, fstore.NewColumn("", fstore.Timestamp, 0))
+	for _, f := range w.published {
+		columns = append(columns, fstore.NewColumn("", f.Type, 0))
+	}
+	out := newBatches(columns, yield)
+	sweep := w.newSweep(w.published)
+	sql := w.streamSQL(w.visibleSQL()+" <= "+instant(p)) + "\nORDER BY " + strings.Join(append(w.keys(), "visible"), ", ")
+	err := w.sweepKeys(ctx, sql, sweep, func(b *fstore.Batch, row int) error {
+		if !sweep.Has(at) {
 			return nil
 		}
 		for i := range n {
-			out[i].AppendFrom(&b.Columns[i], row)
+			out.columns[i].AppendFrom(&b.Columns[i], row)
 		}
-		out[n].AppendNull()
-		if err := w.sweep.At(fstore.Micros(p), out[n+1:]); err != nil {
-			return w.ofKey(b, row, err)
+		out.columns[n].AppendNull()
+		if err := sweep.At(at, out.columns[n+1:]); err != nil {
+			return err
 		}
-		if out[n].Len == asOfRows {
-			flush()
-		}
-		return nil
+		return out.row()
 	})
-	if err == nil && !stopped {
-		flush()
-	}
-	return err
-}
-
-// asOfRows is how many rows a batch of values has.
-const asOfRows = 2048
-
-func orderBy(columns []string) string {
-	if len(columns) == 0 {
-		return ""
-	}
-	return "\nORDER BY " + strings.Join(columns, ", ")
+	return w.s.locate(ctx, out.close(err))
 }

@@ -18,8 +18,7 @@ func BenchmarkSweep(b *testing.B) {
 				Window: &fstore.Window{Function: f, Expression: "x", Length: length, Hop: 1000}})
 		}
 	}
-	all, of := SeriesOf(features)
-	sweep := NewSweep(features, all, of)
+	sweep := NewSweep(features, SeriesOf(features))
 	const rows, keys = 1000, 100
 	columns := []fstore.Column{fstore.NewColumn("", fstore.Timestamp, rows), fstore.NewColumn("", fstore.Timestamp, rows), fstore.NewColumn("", fstore.Bool, rows), fstore.NewColumn("", fstore.Float64, rows)}
 	r := rand.New(rand.NewPCG(1, 2))

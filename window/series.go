@@ -6,44 +6,54 @@ import "github.com/fstore-dev/fstore"
 type Series struct {
 	Expression string      // SQL; empty: the rows themselves
 	Where      string      // SQL; empty: all rows pass
-	Type       fstore.Type // of the values; Invalid: any type, which the series' owner settles, since they are only compared
+	Need       Need        // what of the values
+	Type       fstore.Type // of the values
 }
 
-// SeriesOf returns what the features of a windowed view aggregate, without repeats, in the order in which features first
-// need it, and for each feature which it is.
-func SeriesOf(features []fstore.Feature) (all []Series, of []int) {
-	of = make([]int, len(features))
-	find := func(s Series) int {
-		for i, have := range all {
-			if have == s {
-				return i
+// Need is what features need of the values of a series.
+type Need int
+
+// The needs. A series for one need serves the lesser ones too.
+const (
+	Counted  Need = iota // whether they are null: their type is Bool
+	Compared             // which are equal: their type is any that tells them apart
+	Valued               // the values themselves
+)
+
+// SeriesOf returns what the features of a windowed view aggregate, each once, in the order in which features first need it.
+// The type of a series that is Compared is left Invalid, for who reads the values to choose.
+func SeriesOf(features []fstore.Feature) []Series {
+	var all []Series
+	for _, counts := range []bool{false, true} { // a count takes a series that is there for another feature
+		for i := range features {
+			if s := seriesOf(&features[i]); (s.Need == Counted) == counts && find(all, &s) < 0 {
+				all = append(all, s)
 			}
 		}
-		all = append(all, s)
-		return len(all) - 1
 	}
-	for i, f := range features {
-		if f.Window.Function != fstore.Count {
-			of[i] = find(Series{f.Window.Expression, f.Window.Where, ValueType(f.Window.Function, f.Type)})
-		}
-	}
-	for i, f := range features {
-		if f.Window.Function == fstore.Count {
-			of[i] = countable(all, f.Window, find)
-		}
-	}
-	return all, of
+	return all
 }
 
-// countable returns the series whose values a count counts: one that is there for another feature, or one of its own. Any
-// type will do.
-func countable(all []Series, w *fstore.Window, find func(Series) int) int {
-	for i, s := range all {
-		if s.Expression == w.Expression && s.Where == w.Where {
+func seriesOf(f *fstore.Feature) Series {
+	s := Series{Expression: f.Window.Expression, Where: f.Window.Where, Need: Valued, Type: ValueType(f.Window.Function, f.Type)}
+	switch f.Window.Function {
+	case fstore.Count:
+		s.Need = Counted
+	case fstore.CountDistinct:
+		s.Need = Compared
+	default:
+	}
+	return s
+}
+
+// find returns the first series that serves for another, or -1.
+func find(all []Series, s *Series) int {
+	for i, have := range all {
+		if have.Expression == s.Expression && have.Where == s.Where && (s.Need == Counted || have.Need == s.Need && (have.Type == s.Type || s.Need == Compared)) {
 			return i
 		}
 	}
-	return find(Series{w.Expression, w.Where, fstore.Bool})
+	return -1
 }
 
 // ValueType returns the type of the values that a function aggregates, given the type of its features: Invalid where any type

@@ -24,14 +24,15 @@ type Sweep struct {
 // series is what a sweep does with a series, whatever the type of its values.
 type series interface {
 	feature(f *fstore.Feature) func(out *fstore.Column) error // before any row enters
+	needed() bool                                             // by any feature
 	reset()
 	enter(event, created int64, values *fstore.Column, row int) error
 	advance(t int64)
 }
 
-// NewSweep returns a sweep for windowed features. all and of are what SeriesOf returns for them, with every type settled.
-func NewSweep(features []fstore.Feature, all []Series, of []int) *Sweep {
-	s := &Sweep{features: features, of: of}
+// NewSweep returns a sweep for windowed features. all is what SeriesOf returns for them or for more, with every type chosen.
+func NewSweep(features []fstore.Feature, all []Series) *Sweep {
+	s := &Sweep{features: features}
 	for _, x := range all {
 		switch x.Type {
 		case fstore.Float32, fstore.Float64:
@@ -43,7 +44,10 @@ func NewSweep(features []fstore.Feature, all []Series, of []int) *Sweep {
 		}
 	}
 	for i := range features {
-		s.output = append(s.output, s.series[of[i]].feature(&features[i]))
+		wanted := seriesOf(&features[i])
+		of := find(all, &wanted)
+		s.of = append(s.of, of)
+		s.output = append(s.output, s.series[of].feature(&features[i]))
 		if span := SpanOf(features[i].Window); !slices.Contains(s.spans, span) {
 			s.spans = append(s.spans, span)
 		}
@@ -70,6 +74,9 @@ func (s *Sweep) Enter(columns []fstore.Column, row int) error {
 		s.any, s.newest = true, event
 	}
 	for i, x := range s.series {
+		if !x.needed() {
+			continue
+		}
 		passes, values := &columns[2+2*i], &columns[3+2*i]
 		if passes.IsNull(row) || !passes.Bools[row] {
 			continue

@@ -190,7 +190,12 @@ func TestSweepsAreWhatWindowsMean(t *testing.T) {
 		for i := range rapid.IntRange(1, 5).Draw(t, "features") {
 			features = append(features, drawFeature(t, i))
 		}
-		all, of := SeriesOf(features)
+		all := SeriesOf(features)
+		of := make([]int, len(features))
+		for i := range features {
+			wanted := seriesOf(&features[i])
+			of[i] = find(all, &wanted)
+		}
 		for i := range all {
 			if all[i].Type == fstore.Invalid {
 				all[i].Type = fstore.Float64
@@ -199,7 +204,7 @@ func TestSweepsAreWhatWindowsMean(t *testing.T) {
 				all[i].Type = fstore.Int64
 			}
 		}
-		sweep := NewSweep(features, all, of)
+		sweep := NewSweep(features, all)
 		for range rapid.IntRange(1, 3).Draw(t, "keys") {
 			checkKey(t, sweep, features, all, of)
 		}

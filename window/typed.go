@@ -12,6 +12,8 @@ type typed[V value] struct {
 	newest newest[V]
 }
 
+func (s *typed[V]) needed() bool { return len(s.frames) > 0 }
+
 func (s *typed[V]) reset() {
 	s.newest.entries = s.newest.entries[:0]
 	for _, f := range s.frames {

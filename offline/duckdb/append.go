@@ -8,8 +8,9 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// Appender adds rows to a table.
+// Appender adds rows to a table, on a connection of its own: it may be used while a query runs.
 type Appender struct {
+	conn     mapping.Connection
 	appender mapping.Appender
 	types    []fstore.Type
 	logical  []mapping.LogicalType
@@ -24,12 +25,17 @@ var typeIDs = map[fstore.Type]mapping.Type{
 	fstore.Float64: mapping.TypeDouble, fstore.String: mapping.TypeVarchar, fstore.Bytes: mapping.TypeBlob, fstore.Timestamp: mapping.TypeTimestamp,
 }
 
-// Appender starts to add rows to a table with columns of these types, in this order. The caller closes it.
-func (c *Conn) Appender(table string, types []fstore.Type) (*Appender, error) {
+// Appender starts to add rows to a table, not a temporary one, with columns of these types, in this order. The caller closes
+// it.
+func (d *DB) Appender(table string, types []fstore.Type) (*Appender, error) {
 	a := &Appender{types: types}
-	if mapping.AppenderCreate(c.conn, "", table, &a.appender) != mapping.StateSuccess {
+	if mapping.Connect(d.db, &a.conn) != mapping.StateSuccess { // as it is: a sealed database takes no settings
+		return nil, fstore.Errorf(fstore.ErrUnavailable, "open a duckdb connection")
+	}
+	if mapping.AppenderCreate(a.conn, "", table, &a.appender) != mapping.StateSuccess {
 		err := a.fail()
 		mapping.AppenderDestroy(&a.appender)
+		mapping.Disconnect(&a.conn)
 		return nil, err
 	}
 	for _, t := range types {
@@ -78,6 +84,7 @@ func (a *Appender) Close() error {
 		err = a.fail()
 	}
 	mapping.AppenderDestroy(&a.appender)
+	mapping.Disconnect(&a.conn)
 	for i := range a.logical {
 		mapping.DestroyLogicalType(&a.logical[i])
 	}

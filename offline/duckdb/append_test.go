@@ -13,7 +13,7 @@ import (
 
 // Rows of every type, nulls and empty values among them, are in a table as they were appended, over more than one chunk.
 func TestAppendedRowsAreReadBack(t *testing.T) {
-	c := connect(t)
+	db, c := open(t)
 	names := map[fstore.Type]string{
 		fstore.Bool: "BOOLEAN", fstore.Int32: "INTEGER", fstore.Int64: "BIGINT", fstore.Float32: "FLOAT", fstore.Float64: "DOUBLE",
 		fstore.String: "VARCHAR", fstore.Bytes: "BLOB", fstore.Timestamp: "TIMESTAMP",
@@ -27,7 +27,7 @@ func TestAppendedRowsAreReadBack(t *testing.T) {
 	if err := c.Exec(context.Background(), "CREATE TABLE t ("+strings.Join(declared, ", ")+")"); err != nil {
 		t.Fatal(err)
 	}
-	a, err := c.Appender("t", types)
+	a, err := db.Appender("t", types)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,8 @@ func appendTestValue(c *fstore.Column, typ fstore.Type, row int) {
 }
 
 func TestAppendersToNoTable(t *testing.T) {
-	if _, err := connect(t).Appender("nothing", []fstore.Type{fstore.Int64}); err == nil {
+	db, _ := open(t)
+	if _, err := db.Appender("nothing", []fstore.Type{fstore.Int64}); err == nil {
 		t.Error("rows can be appended to a table that is not there")
 	}
 }

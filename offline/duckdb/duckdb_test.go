@@ -15,6 +15,12 @@ import (
 
 func connect(t *testing.T) *duckdb.Conn {
 	t.Helper()
+	_, c := open(t)
+	return c
+}
+
+func open(t *testing.T) (*duckdb.DB, *duckdb.Conn) {
+	t.Helper()
 	db, err := duckdb.Open(duckdb.Config{Threads: 2})
 	if err != nil {
 		t.Fatal(err)
@@ -27,7 +33,7 @@ func connect(t *testing.T) *duckdb.Conn {
 		c.Close()
 		db.Close()
 	})
-	return c
+	return db, c
 }
 
 // rows returns all rows of a query, boxed.
