@@ -12,7 +12,7 @@ import (
 //	1       flags: 1 = there is an event time, 2 = the offset table is wide
 //	2       id of the layout, 2 bytes: a hash of the features' names and types, so that a record written for another
 //	        definition is an error and never yields wrong values
-//	4       event time, int64 microseconds; absent in a static view
+//	4       event time, int64 microseconds; absent in a static view and in a windowed one
 //	…       validity, a bit per feature: 1 = not null
 //	…       the fixed-width features, each at an offset that follows from the view version; 0 if null
 //	…       offset table: the end of each other feature, relative to the table's end; 2 bytes each, 4 if wide
@@ -37,14 +37,15 @@ var le = binary.LittleEndian
 
 // layout says where the features of a view version are in its records.
 type layout struct {
-	ref    fstore.ViewRef
-	keys   []fstore.Field
-	fields []field // in name order
-	id     uint16
-	event  bool // records have an event time, at recordHead
-	nulls  int  // offset of the validity bits
-	table  int  // offset of the offset table, after the fixed-width features
-	vars   int  // number of entries of the table
+	ref      fstore.ViewRef
+	keys     []fstore.Field
+	fields   []field // in name order
+	id       uint16
+	event    bool // records have an event time, at recordHead
+	windowed bool // the event time is the instant of the publication
+	nulls    int  // offset of the validity bits
+	table    int  // offset of the offset table, after the fixed-width features
+	vars     int  // number of entries of the table
 }
 
 // field is one feature in a layout.
@@ -58,7 +59,7 @@ type field struct {
 }
 
 func newLayout(v *fstore.ViewVersion) *layout {
-	l := &layout{ref: v.Ref, keys: v.View.Keys, event: !v.View.Static(), nulls: recordHead}
+	l := &layout{ref: v.Ref, keys: v.View.Keys, event: !v.View.Static() && !v.View.Windowed(), windowed: v.View.Windowed(), nulls: recordHead}
 	if l.event {
 		l.nulls += 8
 	}

@@ -295,6 +295,9 @@ func (p *Prepared) useRows(req *Request, u *use, rows int, sc *scratch) ([]int64
 		if rec != nil {
 			state = Present
 			event, has = l.eventOf(rec)
+			if l.windowed {
+				event, has = fstore.Micros(sc.at[u.version].pointer.Published), true
+			}
 			if has && event < oldest {
 				rec, state = nil, OutsideMaxAge
 			}

@@ -117,15 +117,13 @@ var windowed = []storyView{
   - {name: places, function: count_distinct, expression: g, type: int64, windows: [18us]}
 `,
 	},
-}
-
-// windowedBySQL aggregates the rows of a query, which may be those of a join.
-var windowedBySQL = storyView{
-	name: "by_place", entities: "[place, customer]", sql: "SELECT src.k, g, event, x, d FROM src LEFT JOIN dim USING (k) WHERE x <> 1",
-	aggregations: `
+	{
+		name: "by_place", entities: "[place, customer]", sql: "SELECT src.k, g, event, x, d FROM src LEFT JOIN dim USING (k) WHERE x <> 1",
+		aggregations: `
   - {name: names, function: count_distinct, expression: d, type: int64, windows: [12us]}
   - {name: total, function: sum, expression: x, type: int64, windows: [12us, lifetime], where: d IS NOT NULL}
 `,
+	},
 }
 
 var plainViews = []storyView{
@@ -146,26 +144,23 @@ func drawStory(rt *rapid.T) *story {
 	} else if rapid.Bool().Draw(rt, "lagging") {
 		s.lag = drawDuration(rt, "lag", 1, 8)
 	}
-	pool = append(pool, windowed...)
-	if !s.byCreate {
-		pool = append(pool, windowedBySQL)
-	}
 	for _, v := range pool {
 		if v.from != "dim" {
-			if v.aggregations == "" && rapid.Bool().Draw(rt, "has ttl") {
+			if rapid.Bool().Draw(rt, "has ttl") {
 				v.ttl = drawDuration(rt, "ttl", 1, 25)
 			}
-			if v.aggregations != "" || rapid.IntRange(0, 2).Draw(rt, "has schedule") == 0 {
-				every := rapid.Int64Range(1, 12).Draw(rt, "every")
-				v.publish = &fstore.Publish{
-					Every:  fstore.Duration(every * 1000),
-					Offset: drawDuration(rt, "offset", 0, every-1),
-					Delay:  drawDuration(rt, "delay", 0, 9),
-				}
+			if rapid.IntRange(0, 2).Draw(rt, "has schedule") == 0 {
+				v.publish = drawSchedule(rt)
 			}
 		}
 		s.views = append(s.views, v)
 	}
+	windows := rapid.SampledFrom(windowed).Draw(rt, "windows")
+	if s.byCreate && windows.sql != "" { // its SQL yields no created time
+		windows = windowed[0]
+	}
+	windows.publish = drawSchedule(rt)
+	s.views = append(s.views, windows)
 	now := int64(0)
 	var rows [][]any
 	for range rapid.IntRange(1, 4).Draw(rt, "runs") {
@@ -179,6 +174,15 @@ func drawStory(rt *rapid.T) *story {
 		s.runs = append(s.runs, mode)
 	}
 	return s
+}
+
+func drawSchedule(rt *rapid.T) *fstore.Publish {
+	every := rapid.Int64Range(1, 12).Draw(rt, "every")
+	return &fstore.Publish{
+		Every:  fstore.Duration(every * 1000),
+		Offset: drawDuration(rt, "offset", 0, every-1),
+		Delay:  drawDuration(rt, "delay", 0, 9),
+	}
 }
 
 // drawNews returns the rows of the next chapter: some of before have vanished, some are restated in place, and new

@@ -155,6 +155,9 @@ func TestTrainingOfWindowsAgreesWithTheOracle(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
 		s := drawStory(rt)
+		view := windowed[0]
+		view.publish = drawSchedule(rt)
+		s.views = []storyView{view}
 		dir := filepath.Join(root, fmt.Sprint(n))
 		rows := s.chapters[len(s.chapters)-1].rows
 		tb := fatal{t, rt}
