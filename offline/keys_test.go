@@ -232,7 +232,7 @@ func TestMistakesInKeysAreNamed(t *testing.T) {
 	for name, want := range map[string]string{
 		"no.parquet": "there is no column k, a join key", "no.csv": "there is no column k, a join key", "empty.csv": "does not begin with a header",
 		"latin.csv": "the header is not UTF-8", "text.csv": `row 2: column k: "x" is not an int64`, "k.xlsx": "its name does not say what kind of file it is", "none.csv": "no such file",
-		"none.json": "no such file", ".": "unknown kind",
+		"none.json": "no such file", ".": "what kind of file it is",
 	} {
 		_, err := r.keys(name, "int64")
 		r.fails(err, want)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fstore-dev/fstore"
@@ -78,6 +79,10 @@ const theQuery = "the query"
 // queried returns the FROM item of the rows asked for, their ORDER BY, and their columns.
 func (s *session) queried(ctx context.Context, req *QueryRequest) (from, order string, columns []fstore.EngineColumn, err error) {
 	if req.View != nil {
+		if req.View.View.Windowed() {
+			return "", "", nil, fstore.Errorf(fstore.ErrInvalid, "%s aggregates rows over windows, and has none of its own", req.View.Ref).
+				WithHint("query what it reads: %s", strings.Join(req.View.View.Inputs, ", "))
+		}
 		c := cut{visible: req.At}
 		r, err := s.rows(ctx, req.View, c)
 		if err != nil {

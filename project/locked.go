@@ -130,10 +130,11 @@ func (set *LockedSet) isLockedBy(l *lock.Lock) bool {
 	return l.Name == set.Lock.Name && l.Created.Equal(set.Lock.Created)
 }
 
-// lockedSQL is a query in a lock and the inputs that it may read.
+// lockedSQL is a query in a lock and the inputs that it may read, or an expression.
 type lockedSQL struct {
-	name, sql string
-	inputs    []string
+	name, sql  string
+	inputs     []string
+	expression bool
 }
 
 // queries returns the SQL in a lock: that of the labels and of every view.
@@ -146,20 +147,45 @@ func queries(l *lock.Lock) []lockedSQL {
 		}
 		for _, v := range views {
 			if v.SQL != "" {
-				out = append(out, lockedSQL{v.Name, v.SQL, slices.Clone(names)})
+				out = append(out, lockedSQL{v.Name, v.SQL, slices.Clone(names), false})
 			}
+			out = append(out, expressions(&v)...)
 			names = append(names, v.Name)
 		}
 		return names
 	}
 	inputs := add(l.Labels.Inputs, l.Labels.Views)
 	if l.Labels.SQL != "" {
-		out = append(out, lockedSQL{"the labels", l.Labels.SQL, inputs})
+		out = append(out, lockedSQL{"the labels", l.Labels.SQL, inputs, false})
 	}
 	for _, v := range l.Views {
 		add(v.Sources, append(slices.Clone(v.Views), v.View))
 	}
 	return out
+}
+
+// expressions returns the SQL of a view's windowed features.
+func expressions(v *fstore.View) []lockedSQL {
+	var out []lockedSQL
+	for _, f := range v.Features {
+		if f.Window == nil {
+			continue
+		}
+		for _, text := range []string{f.Window.Expression, f.Window.Where} {
+			if text != "" {
+				out = append(out, lockedSQL{v.Name + "." + f.Name, text, nil, true})
+			}
+		}
+	}
+	return out
+}
+
+// check sends the SQL through the gate of definitions.
+func (q *lockedSQL) check(ctx context.Context, engine *offline.Engine) error {
+	if q.expression {
+		return sqlgate.CheckExpression(ctx, engine, q.name, q.sql)
+	}
+	return sqlgate.CheckQuery(ctx, engine, q.name, q.sql, q.inputs)
 }
 
 // checkLock returns an error unless the SQL of a lock may be run and its definitions match their fingerprints.
@@ -192,7 +218,7 @@ func (set *LockedSet) checkSQL(ctx context.Context, engine *offline.Engine) erro
 		return nil
 	}
 	for _, q := range queries(set.Lock) {
-		if err := sqlgate.CheckQuery(ctx, engine, q.name, q.sql, q.inputs); err != nil {
+		if err := q.check(ctx, engine); err != nil {
 			return fmt.Errorf("%s: %w", set.File, err)
 		}
 	}

@@ -3,6 +3,7 @@ package sqltype
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -116,22 +117,15 @@ func (t Type) Converts(to fstore.Type) bool {
 	return false
 }
 
-// Distinct returns a type that two values of t have the same value of where they are equal, and only there: text for those
-// that no type of fstore holds. ok is false for lists and other values made of values.
+// Distinct returns a type of fstore in which two values of t are equal where they are equal in t, and only there: text for
+// those that no other type holds. ok is false for lists and other values made of values.
 func (t Type) Distinct() (to fstore.Type, ok bool) {
-	switch {
-	case t.Bits > 0 && t.WithinInteger(Parse("BIGINT")):
-		return fstore.Int64, true
-	case t.Mantissa > 0:
-		return fstore.Float64, true
-	case t.IsTime() && t.Unit%1000 == 0:
-		return fstore.Timestamp, true
-	case t.Name == "BOOLEAN":
-		return fstore.Bool, true
-	case t.IsText(), t.Bits > 0, t.IsTime(), t.Name == "DECIMAL", t.Name == "BLOB", t.Name == "TIME", t.Name == "INTERVAL":
-		return fstore.String, true
+	for _, to := range []fstore.Type{fstore.Int64, fstore.Float64} {
+		if own := Parse(Of(to)); t.Bits > 0 && own.Bits > 0 && t.WithinInteger(own) || t.Mantissa > 0 && own.Mantissa > 0 {
+			return to, true
+		}
 	}
-	return fstore.Invalid, false
+	return fstore.String, t.Bits > 0 || t.IsText() || t.IsTime() || slices.Contains([]string{"BOOLEAN", "DECIMAL", "BLOB", "TIME", "INTERVAL"}, t.Name)
 }
 
 // names are the engine's names of our scalar types.

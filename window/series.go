@@ -73,6 +73,3 @@ func ValueType(f fstore.Function, t fstore.Type) fstore.Type {
 	}
 	return fstore.Invalid
 }
-
-// MostOfLastN is how many values last_n may list.
-const MostOfLastN = 100

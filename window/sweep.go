@@ -39,7 +39,7 @@ func NewSweep(features []fstore.Feature, all []Series) *Sweep {
 			s.series = append(s.series, &typed[float64]{at: floatAt, append: appendFloat})
 		case fstore.String, fstore.Bytes:
 			s.series = append(s.series, &typed[string]{at: textAt, append: appendText})
-		default:
+		case fstore.Bool, fstore.Int32, fstore.Int64, fstore.Timestamp:
 			s.series = append(s.series, &typed[int64]{at: intAt, append: appendInt})
 		}
 	}

@@ -9,28 +9,28 @@ import (
 // The values of columns of every type, as one of the three kinds of value.
 
 func intAt(c *fstore.Column, row int) int64 {
-	switch c.Type {
-	case fstore.Bool:
+	if c.Type == fstore.Int32 {
+		return int64(c.Int32s[row])
+	}
+	if c.Type == fstore.Bool {
 		if c.Bools[row] {
 			return 1
 		}
 		return 0
-	case fstore.Int32:
-		return int64(c.Int32s[row])
-	default:
-		return c.Int64s[row]
 	}
+	return c.Int64s[row]
 }
 
 func appendInt(c *fstore.Column, v int64) {
-	switch c.Type {
-	case fstore.Bool:
-		c.Append(v != 0)
-	case fstore.Int32:
+	if c.Type == fstore.Int32 {
 		c.Append(int32(v))
-	default:
-		c.AppendInt64(v)
+		return
 	}
+	if c.Type == fstore.Bool {
+		c.Append(v != 0)
+		return
+	}
+	c.AppendInt64(v)
 }
 
 // floatAt returns a value in its one form: there is one zero and one NaN.

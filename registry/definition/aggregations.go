@@ -58,7 +58,7 @@ func (c *checker) aggregation(v *view, spec *AggregationSpec) (f fstore.Feature,
 		return f, false
 	}
 	if known {
-		if want, fits := resultTypes(w.Function, t); !fits {
+		if want, fits := window.ResultTypes(w.Function, t); !fits {
 			c.problems.add(spec.Type.Pos, "type: "+want, "aggregation %s: %s does not give %s", spec.Name.Value, w.Function, t.WithArticle())
 		}
 		f.Default = c.defaultValue(spec.Default, t)
@@ -82,23 +82,6 @@ func functionNames() func(yield func(string) bool) {
 			}
 		}
 	}
-}
-
-// resultTypes says which types a function may give, and whether t is one of them.
-func resultTypes(f fstore.Function, t fstore.Type) (want string, fits bool) {
-	switch f {
-	case fstore.Count, fstore.CountDistinct:
-		return "int64", t == fstore.Int64
-	case fstore.Sum:
-		return "int64 or float64", t == fstore.Int64 || t == fstore.Float64
-	case fstore.Mean, fstore.Stddev, fstore.Percentile:
-		return "float64", t == fstore.Float64
-	case fstore.Min, fstore.Max, fstore.First, fstore.Last:
-		return t.Elem().String() + ", or another type that is not a list", !t.IsList()
-	case fstore.LastN:
-		return fstore.List(t.Elem()).String() + ", or another list", t.IsList()
-	}
-	return "", false
 }
 
 func (c *checker) percentile(spec *AggregationSpec, w *fstore.Window) {
@@ -206,7 +189,7 @@ func (c *checker) windowed(v *view, columns []fstore.EngineColumn) {
 		got, ok := c.expression(v, spec.Expression, columns, types)
 		f := fstore.Function(spec.Function.Value)
 		t, err := fstore.ParseType(spec.Type.Value)
-		if _, fits := resultTypes(f, t); !ok || err != nil || !fits {
+		if _, fits := window.ResultTypes(f, t); !ok || err != nil || !fits {
 			continue
 		}
 		switch want := window.ValueType(f, t); {

@@ -3,6 +3,8 @@ package sqlgate
 import (
 	"context"
 	"strings"
+
+	"github.com/fstore-dev/fstore"
 )
 
 // expressionPrefix makes a query of an expression.
@@ -42,6 +44,18 @@ func (g *Gate) Expression(ctx context.Context, text string) (refused []Finding, 
 		refused[i].Offset = max(-1, refused[i].Offset-len(expressionPrefix))
 	}
 	return refused, nil
+}
+
+// CheckExpression returns an error unless the gate accepts an expression. It is for those from elsewhere, such as a lock's.
+func CheckExpression(ctx context.Context, parser Parser, name, text string) error {
+	refused, err := New(parser).Expression(ctx, text)
+	if err != nil {
+		return fstore.Errorf(fstore.ErrInvalid, "%s: %s", name, firstLine(err))
+	}
+	if len(refused) > 0 {
+		return fstore.Errorf(fstore.ErrInvalid, "%s: %s", name, refused[0].Message).WithHint("%s", refused[0].Hint)
+	}
+	return nil
 }
 
 // CanonicalExpression returns the tree of an expression as Canonical does that of a query, nil for none.

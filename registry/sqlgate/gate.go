@@ -117,8 +117,7 @@ func (q *Query) complete(v verdict) Finding {
 func CheckQuery(ctx context.Context, parser Parser, name, sql string, inputs []string) error {
 	tree, err := New(parser).Parse(ctx, sql)
 	if err != nil {
-		line, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
-		return fstore.Errorf(fstore.ErrInvalid, "%s: %s", name, strings.TrimSpace(line))
+		return fstore.Errorf(fstore.ErrInvalid, "%s: %s", name, firstLine(err))
 	}
 	at := func(offset int, format string, args ...any) *fstore.Error {
 		return fstore.Errorf(fstore.ErrInvalid, "%s: %s", fstore.PosIn(name, sql, offset), fmt.Sprintf(format, args...))
@@ -134,4 +133,9 @@ func CheckQuery(ctx context.Context, parser Parser, name, sql string, inputs []s
 		}
 	}
 	return nil
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
+	return strings.TrimSpace(line)
 }
