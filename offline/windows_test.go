@@ -95,11 +95,13 @@ func TestWindowsThatAreNone(t *testing.T) {
 		"a window of -1d":        func(f *fstore.Feature) { f.Window.Length = -fstore.Duration(days) },
 		"needs an expression":    func(f *fstore.Feature) { f.Window.Expression = "" },
 		"from 0 to 1":            func(f *fstore.Feature) { f.Window.P = math.NaN() },
-		"from 1 to 100":          func(f *fstore.Feature) { f.Window.Function, f.Type, f.Window.N = fstore.LastN, fstore.List(fstore.Int64), 1e9 },
-		"x_typo":                 func(f *fstore.Feature) { f.Window.Expression = "x_typo" },
-		"cannot be declared":     func(f *fstore.Feature) { f.Window.Where = "x" },
-		"syntax error":           func(f *fstore.Feature) { f.Window.Expression = "x) FROM s -- (" },
-		"Cannot access file":     func(f *fstore.Feature) { f.Window.Expression = "(SELECT max(c) FROM read_csv('/etc/passwd') t(c))" },
+		"from 1 to 100": func(f *fstore.Feature) {
+			f.Window.Function, f.Type, f.Window.N = fstore.LastN, fstore.List(fstore.Int64), 1e9
+		},
+		"x_typo":             func(f *fstore.Feature) { f.Window.Expression = "x_typo" },
+		"cannot be declared": func(f *fstore.Feature) { f.Window.Where = "x" },
+		"syntax error":       func(f *fstore.Feature) { f.Window.Expression = "x) FROM s -- (" },
+		"Cannot access file": func(f *fstore.Feature) { f.Window.Expression = "(SELECT max(c) FROM read_csv('/etc/passwd') t(c))" },
 	} {
 		f := good
 		w := *good.Window
