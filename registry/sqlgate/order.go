@@ -190,15 +190,18 @@ func descends(orders []any, same []node) bool {
 	return at >= 0 && asNode(orders[at]).str("type") == "DESCENDING"
 }
 
-// grouped returns the offset of what a position in a GROUP BY stands for, and other offsets as they are.
+// grouped returns the offset in the SELECT list of an expression of a GROUP BY, and other offsets as they are.
 func grouped(root node, offset int) int {
 	out := offset
 	eachNode(map[string]any(root), func(n node) {
+		selected := n.list("select_list")
 		for _, e := range n.list("group_expressions") {
-			if e := asNode(e); e.ownOffset() == offset {
-				if at := selectedAt(e, n.list("select_list")).offset(); at >= 0 {
-					out = at
-				}
+			if asNode(e).ownOffset() != offset {
+				continue
+			}
+			by := selectedAt(asNode(e), selected)
+			if i := slices.IndexFunc(selected, func(s any) bool { return sameExpression(asNode(s), by) }); i >= 0 {
+				out = asNode(selected[i]).offset()
 			}
 		}
 	})

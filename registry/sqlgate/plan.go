@@ -74,6 +74,7 @@ type verdict struct {
 	names []string // of its columns
 
 	table    string   // that it reads rows of
+	inner    bool     // it is in a subquery
 	declared declared // for a window whose value goes stale
 	at       node     // the call in the parse tree
 }

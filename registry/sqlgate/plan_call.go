@@ -75,13 +75,13 @@ func (b *binding) aggregate(op node) relation {
 func aggregateOrigin(op node) origin {
 	list := op.list("expressions")
 	if len(list) == 2 && len(op.list("groups")) == 0 && callOf(asNode(list[0])) == "first" && callOf(asNode(list[1])) == "count_star" {
-		return origin{kind: readsSubquery, offset: -1}
+		return origin{kind: subqueryRead, offset: -1}
 	}
 	if len(list) > 0 {
 		e := asNode(list[0])
-		return origin{kind: readsAggregate, call: callOf(e), names: names(map[string]any(e)), offset: e.ownOffset()}
+		return origin{kind: aggregateRead, call: callOf(e), names: names(map[string]any(e)), offset: e.ownOffset()}
 	}
-	return origin{kind: readsAggregate, call: "GROUP BY", names: names(op.list("groups")), offset: -1}
+	return origin{kind: aggregateRead, call: "GROUP BY", names: names(op.list("groups")), offset: -1}
 }
 
 // call checks an aggregate over rows in which the given terms are the same. It returns the properties of its result.
@@ -240,7 +240,7 @@ func (b *binding) distinct(op node) relation {
 			what = "UNION"
 		}
 		columns := b.chooseAll(what, in.columns)
-		b.groupReads(b.boundsOf(b.reads), columns, origin{kind: readsDistinct, call: what, offset: -1})
+		b.groupReads(b.boundsOf(b.reads), columns, origin{kind: distinctRead, call: what, offset: -1})
 		return relation{columns: columns, single: in.single}
 	}
 	if orders := op.child("order_by").list("orders"); len(orders) > 0 && !b.orders(orders, in.columns, targets) {
@@ -251,7 +251,7 @@ func (b *binding) distinct(op node) relation {
 	}
 	// The first row of a key stays; a later row takes the place of the last one.
 	if by, descending := b.orderedBy(op.child("order_by").list("orders"), in.columns, targets); by >= 0 && descending && b.terms[by].scale > 0 {
-		b.groupReads(b.boundsOf(b.reads), targets, origin{kind: readsDistinct, call: "DISTINCT ON", offset: -1})
+		b.groupReads(b.boundsOf(b.reads), targets, origin{kind: distinctRead, call: "DISTINCT ON", offset: -1})
 	}
 	return relation{columns: b.perKey(in.columns, targets), single: in.single}
 }

@@ -46,7 +46,7 @@ func (b *binding) judgeReads(out relation) {
 	said := map[string]bool{}
 	for _, r := range out.reads {
 		late := b.lateness(r, out)
-		if math.IsInf(late, 1) && r.origin.kind == readsRow && !own[r.origin.table] && !b.follows(event, r.origin) {
+		if math.IsInf(late, 1) && r.origin.kind == rowRead && !own[r.origin.table] && !b.follows(event, r.origin) {
 			continue // a join by key: the row of the other table may always be there first
 		}
 		if late <= 0 || r.origin.window > 0 && !heldBy(b.windows[r.origin.window-1]) { // the tree shows the latter
@@ -88,7 +88,7 @@ const orAggregations = "or declare the window under aggregations:"
 func (b *binding) lateRead(r read, event int, late float64) verdict {
 	o, h := r.origin, b.history
 	e := b.terms[event]
-	v := verdict{doubt: true, call: o.call, names: o.names, table: o.table}
+	v := verdict{doubt: true, call: o.call, names: o.names, table: o.table, inner: o.inner}
 	say := func(offset int, hint, format string, args ...any) verdict {
 		v.Offset, v.Hint, v.Message = offset, hint, fmt.Sprintf(format, args...)
 		return v
@@ -109,21 +109,21 @@ func (b *binding) lateRead(r read, event int, late float64) verdict {
 		}
 		return say(-1, hint, "%s reads rows of %s up to %s later than the event time", reader(o), o.table, wait)
 	}
-	if b.follows(event, o) && o.kind != readsAsof {
+	if b.follows(event, o) && o.kind != asofRead {
 		if at := b.comparedAt(o); at >= 0 && r.at != event {
 			return say(at, "turn the comparison round, to read rows up to the event time", "this reads rows of %s later than the event time", o.table)
 		}
 	}
 	if from, ok := b.aggregates[event]; ok && r.many {
-		v.call, v.names = from.call, from.names
+		v.call, v.names, v.inner = from.call, from.names, false
 		return say(from.offset, "yield a row per row of "+o.table+", with windows over (… order by the event time); "+orAggregations,
 			"%s is the event time, but later rows of the group change the row", reader(from))
 	}
 	switch {
-	case o.kind == readsAsof:
+	case o.kind == asofRead:
 		return say(-1, "turn the comparison round: left.time >= right.time takes the latest row up to the event time",
 			"%s reads rows of %s later than the event time", reader(o), o.table)
-	case o.kind == readsDistinct && r.many:
+	case o.kind == distinctRead && r.many:
 		return say(-1, "use a window over (… order by the event time) instead", "%s keeps one of several rows of %s, and a later one takes its place", o.call, o.table)
 	case r.many:
 		return say(o.offset, "read rows up to the event time only: compare times in a join, or use over (… order by the event time); "+orAggregations,
@@ -141,9 +141,9 @@ func reader(o origin) string {
 		return o.call
 	case o.call != "":
 		return o.call + "()"
-	case o.kind == readsAsof:
+	case o.kind == asofRead:
 		return "ASOF JOIN"
-	case o.kind == readsSubquery:
+	case o.kind == subqueryRead:
 		return "the subquery"
 	}
 	return "the join"

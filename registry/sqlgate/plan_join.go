@@ -14,7 +14,9 @@ func (b *binding) join(op node) relation {
 		b.delims = b.delims[:len(b.delims)-1]
 	}
 	for i := first; i < len(b.reads); i++ {
-		if r := &b.reads[i]; r.origin.kind == readsRow {
+		r := &b.reads[i]
+		r.origin.inner = r.origin.inner || joinKind(op) == subqueryRead
+		if r.origin.kind == rowRead {
 			r.origin.kind = joinKind(op)
 		}
 	}
@@ -43,11 +45,11 @@ func (b *binding) join(op node) relation {
 func joinKind(op node) readKind {
 	switch {
 	case op.str("type") == "LOGICAL_ASOF_JOIN":
-		return readsAsof
+		return asofRead
 	case op.str("type") == "LOGICAL_DELIM_JOIN" || slices.Contains([]string{"MARK", "SEMI", "ANTI", "SINGLE"}, op.str("join_type")):
-		return readsSubquery
+		return subqueryRead
 	}
-	return readsRow
+	return rowRead
 }
 
 // joined is the two sides of a join and the comparisons of its condition.

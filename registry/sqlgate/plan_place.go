@@ -1,6 +1,7 @@
 package sqlgate
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -10,6 +11,7 @@ type place struct {
 	n     node // the call; nil for a clause
 	at    int
 	names map[string]bool
+	inner bool // in a subquery
 }
 
 // sameFunction lists groups of names for one function: in the SQL, in the plan, and what macros call.
@@ -40,8 +42,14 @@ func isCallOf(n node, name string) bool {
 // places returns the calls or clauses that a verdict about call may be about.
 func places(root node, call string) []place {
 	var out []place
+	inner := map[uintptr]bool{}
+	eachNode(map[string]any(root), func(n node) {
+		if n.str("class") == "SUBQUERY" {
+			eachNode(map[string]any(n), func(n node) { inner[reflect.ValueOf(n).Pointer()] = true })
+		}
+	})
 	add := func(n node, at int, parts ...any) {
-		p := place{n: n, at: at, names: map[string]bool{}}
+		p := place{n: n, at: at, names: map[string]bool{}, inner: inner[reflect.ValueOf(n).Pointer()]}
 		for _, part := range parts {
 			eachNode(part, func(n node) {
 				for _, name := range n.strings("column_names") {
@@ -84,8 +92,11 @@ func locate(found []verdict, root node) []verdict {
 			count := 0
 			for _, name := range v.names {
 				if p.names[name] {
-					count++
+					count += 2
 				}
+			}
+			if v.inner && p.inner {
+				count++
 			}
 			if count > most && !slices.ContainsFunc(out, func(o verdict) bool { return o.call == v.call && o.Offset == p.at && o.Message == v.Message }) {
 				best, most = i, count

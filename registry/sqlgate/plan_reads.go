@@ -38,25 +38,26 @@ type origin struct {
 	from   int    // the time of the scanned row
 	call   string // the aggregate
 	names  []string
-	offset int // of the comparison, or -1
-	window int // for a window: 1 + its index
+	offset int  // of the comparison, or -1
+	window int  // for a window: 1 + its index
+	inner  bool // it is in a subquery
 }
 
 // of returns the origin of what reads the rows of another read.
 func (o origin) of(r read) origin {
-	o.table, o.from, o.window = r.origin.table, r.origin.from, r.origin.window
+	o.table, o.from, o.window, o.inner = r.origin.table, r.origin.from, r.origin.window, r.origin.inner
 	return o
 }
 
 type readKind int
 
 const (
-	readsRow readKind = iota
-	readsAsof
-	readsSubquery
-	readsAggregate
-	readsDistinct
-	readsWindow
+	rowRead readKind = iota
+	asofRead
+	subqueryRead
+	aggregateRead
+	distinctRead
+	windowRead
 )
 
 // readScan adds the read of a scanned row.
@@ -102,7 +103,7 @@ func (b *binding) readScan(op node, columns []int) {
 			b.atMost(at, c, 0)
 		}
 	}
-	b.reads = append(b.reads, read{at: at, lag: float64(lag.Micros()), origin: origin{kind: readsRow, table: table, from: at, offset: -1}})
+	b.reads = append(b.reads, read{at: at, lag: float64(lag.Micros()), origin: origin{kind: rowRead, table: table, from: at, offset: -1}})
 }
 
 // instant returns a new term that is an instant.
@@ -141,9 +142,10 @@ func (b *binding) groupReads(bounds []map[int]float64, groups []int, from origin
 			continue
 		}
 		r = b.rebase(r, bounds[i], groups, groups)
-		if !r.many || from.kind != readsSubquery {
+		if !r.many || from.kind != subqueryRead {
 			r.many, r.origin = true, from.of(r)
 		}
+		r.origin.inner = r.origin.inner || from.kind == subqueryRead
 		b.reads[i] = r
 	}
 }
@@ -204,7 +206,7 @@ func (b *binding) windowReads(e node, t int, rows relation, bounds []map[int]flo
 	if follows {
 		columns = append(slices.Clone(partition), by)
 	}
-	from := origin{kind: readsWindow, call: callOf(e), names: names(map[string]any(e)), offset: -1}
+	from := origin{kind: windowRead, call: callOf(e), names: names(map[string]any(e)), offset: -1}
 	for i, r := range rows.reads {
 		b.atMost(r.at, t, math.Inf(1))
 		latest, isLatest := bounds[i][of]
