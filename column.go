@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Bitmap is a set of row numbers: row i is in it if bit i%8 of byte i/8 is set. It is the layout of Arrow and
-// of the wire, so that it can be handed on as it is.
+// Bitmap is a set of row numbers: row i is in it if bit i%8 of byte i/8 is set. Arrow and the wire use the same
+// layout, so it can be passed on unchanged.
 type Bitmap []byte
 
 // NewBitmap returns a bitmap for n rows with every row in it.
@@ -32,16 +32,16 @@ func (b Bitmap) Set(i int) { b[i/8] |= 1 << (i % 8) }
 // Clear takes row i out of the set.
 func (b Bitmap) Clear(i int) { b[i/8] &^= 1 << (i % 8) }
 
-// Column is a run of values of one type, stored by type and never boxed. The slice that belongs to Type.Elem
-// holds the values; the others are nil. A null's slot holds the zero value.
+// Column holds values of one type, stored by type and never boxed. The slice for Type.Elem holds the values; the
+// others are nil. The slot of a null holds the zero value.
 //
-// A list column keeps the elements of all its rows one behind the other: row i has those from Offsets[i] to
-// Offsets[i+1], and Offsets has Len+1 entries.
+// A list column holds the elements of all its rows back to back: row i has those from Offsets[i] to Offsets[i+1], and
+// Offsets has Len+1 entries.
 type Column struct {
 	Name  string
 	Type  Type
 	Len   int    // rows
-	Valid Bitmap // the rows that are not null; nil where none is
+	Valid Bitmap // the rows that are not null; nil if no row is null
 
 	Bools    []bool
 	Int32s   []int32
@@ -132,7 +132,7 @@ func (c *Column) appendZero() {
 	}
 }
 
-// grew counts a row whose value (or, of a list, whose elements and offset) has just been appended.
+// grew counts a row whose value, or whose elements and offset, have just been appended.
 func (c *Column) grew() {
 	c.Len++
 	if c.Valid == nil {
@@ -159,7 +159,7 @@ func (c *Column) AppendFrom(src *Column, i int) {
 	c.grew()
 }
 
-// AppendElements adds values of src, a column whose elements have the same type, to those of the column. It adds no row.
+// AppendElements appends values of src, whose elements have the same type, to the column's elements. It adds no row.
 func (c *Column) AppendElements(src *Column, from, to int) {
 	switch c.Type.Elem() {
 	case Bool:
@@ -179,8 +179,8 @@ func (c *Column) AppendElements(src *Column, from, to int) {
 	}
 }
 
-// CompareElements orders two values, of columns whose elements have the same type: false before true, numbers and instants by
-// size with NaN before them, strings and bytes bytewise. The indexes are those of the value slices.
+// CompareElements compares two values of columns with the same element type: false before true, NaN before other
+// numbers, numbers and instants by size, strings and bytes bytewise. The indexes are those of the value slices.
 func CompareElements(a *Column, i int, b *Column, j int) int {
 	switch a.Type.Elem() {
 	case Bool:
@@ -227,7 +227,7 @@ func (c *Column) AppendList(elems *Column) {
 	c.grew()
 }
 
-// Value returns row i boxed, for messages and tests: nil for null, bool, int32, int64, float32, float64,
+// Value returns row i boxed, for messages and tests: nil for null, otherwise a bool, int32, int64, float32, float64,
 // string, []byte, time.Time, or a slice of one of them.
 func (c *Column) Value(i int) any {
 	if c.IsNull(i) {
@@ -283,7 +283,7 @@ func (c *Column) elem(i int) any {
 	return nil
 }
 
-// Append adds a boxed value of the kind Value returns; nil is null. It panics on another Go type: it is for
+// Append adds a boxed value of a type that Value returns; nil is null. It panics for other Go types: it is for
 // literals in code, not for input.
 func (c *Column) Append(v any) {
 	if v == nil {

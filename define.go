@@ -15,14 +15,14 @@ type Field struct {
 	Type Type   `json:"type"`
 }
 
-// Meta is what a definition says to people. It never changes a value, so it makes no new version.
+// Meta is the documentation of a definition. It never changes a value, so it makes no new version.
 type Meta struct {
 	Description string            `json:"description,omitempty"`
 	Owner       string            `json:"owner,omitempty"`
 	Tags        map[string]string `json:"tags,omitempty"`
 }
 
-// Entity is a thing features describe. A composite key is one entity with several join keys.
+// Entity is a thing that features describe. A composite key is one entity with several join keys.
 type Entity struct {
 	Name     string  `json:"name"`
 	JoinKeys []Field `json:"join_keys"`
@@ -33,14 +33,14 @@ type Entity struct {
 type Available struct {
 	Created bool     `json:"created,omitempty"` // at its created time (a null one counts as the event time)
 	Lag     Duration `json:"lag,omitzero"`      // otherwise: at its event time plus this
-	Stated  bool     `json:"stated,omitempty"`  // the definition writes it; false: it is the default, or an older build did not record it
+	Stated  bool     `json:"stated,omitempty"`  // the definition states it; false: it is the default, or an older build did not record it
 }
 
 // IsEvent reports whether rows are available at their event time itself.
 func (a Available) IsEvent() bool { return !a.Created && a.Lag == 0 }
 
-// CheckDay returns the error of an event column that holds days although no availability is stated: a day does not say when
-// in it a row is known. in names the file, and may be empty.
+// CheckDay returns the error for an event column that holds days although no availability is stated: a day does not
+// say when a row became known. in names the file, and may be empty.
 func (a Available) CheckDay(column, in string) *Error {
 	if a.Stated {
 		return nil
@@ -71,7 +71,7 @@ type Source struct {
 	Optional  []string          `json:"optional_columns,omitempty"` // by name in fstore, in name order: null in files that lack them
 	Event     string            `json:"event_timestamp,omitempty"`
 	Created   string            `json:"created_timestamp,omitempty"`
-	Available Available         `json:"available,omitzero"` // as it applies, defaults filled in
+	Available Available         `json:"available,omitzero"` // the effective one, with defaults filled in
 	Meta
 }
 
@@ -82,7 +82,7 @@ func (s *Source) Static() bool { return s.Event == "" }
 type Feature struct {
 	Name    string  `json:"name"`
 	Type    Type    `json:"type"`
-	Column  string  `json:"column"`            // of the source or of the SQL's output; the name where it is not given
+	Column  string  `json:"column"`            // of the source or of the SQL's output; by default the name
 	Default *Value  `json:"default,omitempty"` // sent for missing and null values; nil: none
 	Window  *Window `json:"window,omitempty"`  // of a windowed view: what the feature aggregates; Column is then empty
 	Meta
@@ -96,10 +96,10 @@ type View struct {
 	Source    string    `json:"source,omitempty"` // the source whose columns it takes as they are, or
 	SQL       string    `json:"sql,omitempty"`    // the text of its query
 	SQLFile   string    `json:"sql_file,omitempty"`
-	Inputs    []string  `json:"inputs"`                      // the sources and views it reads itself, in name order
+	Inputs    []string  `json:"inputs"`                      // the sources and views that it reads directly, in name order
 	Event     string    `json:"event_timestamp,omitempty"`   // of the SQL's output or the source; "" makes it static
 	Created   string    `json:"created_timestamp,omitempty"` // likewise
-	Available Available `json:"available,omitzero"`          // as it applies to the view's rows, defaults filled in
+	Available Available `json:"available,omitzero"`          // the effective one for the view's rows, with defaults filled in
 	TTL       *Duration `json:"ttl,omitempty"`               // nil: values never expire
 	Publish   *Publish  `json:"publish,omitempty"`           // nil: published continuously
 	Features  []Feature `json:"features"`                    // as declared; a record holds them in name order
@@ -132,7 +132,7 @@ func (v *View) Feature(name string) *Feature {
 	return nil
 }
 
-// Record returns the features in the order records and as-of batches have them: by name.
+// Record returns the features in the order of records and as-of batches: by name.
 func (v *View) Record() []Feature {
 	out := append([]Feature(nil), v.Features...)
 	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
@@ -168,16 +168,16 @@ func ParseRef(s string) (ViewRef, error) {
 	return ViewRef{name, n}, nil
 }
 
-// maxName is how long a name may be: it becomes the name of a folder, with a version behind it.
+// maxName is the maximum length of a name: with a version appended, it becomes the name of a folder.
 const maxName = 128
 
-// CheckName returns an error unless a name has the form [a-z][a-z0-9_]* and at most 128 letters.
+// CheckName returns an error unless a name has the form [a-z][a-z0-9_]* and at most 128 bytes.
 func CheckName(s string) error {
 	if s == "" {
 		return Errorf(ErrInvalid, "a name is empty").WithHint(nameHint)
 	}
 	if len(s) > maxName {
-		return Errorf(ErrInvalid, "%.20q… is a name of %d bytes, more than %d", s, len(s), maxName).WithHint("a shorter one; a description can say more")
+		return Errorf(ErrInvalid, "%.20q… is a name of %d bytes; the limit is %d", s, len(s), maxName).WithHint("a shorter one; a description can say more")
 	}
 	for i, c := range []byte(s) {
 		if c >= 'a' && c <= 'z' || i > 0 && (c >= '0' && c <= '9' || c == '_') {
@@ -190,14 +190,14 @@ func CheckName(s string) error {
 
 const nameHint = "lower-case letters, digits and _, beginning with a letter"
 
-// ViewVersion is an immutable version of a view with everything needed to compute it: the sources and the
-// upstream views that it reads, directly or through others, as they were when the version was made.
+// ViewVersion is an immutable version of a view with everything needed to compute it: the sources and upstream views
+// that it reads, directly or indirectly, as they were when the version was made.
 type ViewVersion struct {
 	Ref         ViewRef  `json:"ref"`
 	Fingerprint string   `json:"fingerprint"` // hex sha256
 	View        View     `json:"view"`
 	Sources     []Source `json:"sources"`         // in name order
-	Views       []View   `json:"views,omitempty"` // upstream views, each behind those it reads
+	Views       []View   `json:"views,omitempty"` // upstream views, each after those that it reads
 }
 
 // Source returns the source of a name, or nil.
@@ -210,7 +210,7 @@ func (v *ViewVersion) Source(name string) *Source {
 	return nil
 }
 
-// KeyBinding says which column of labels or of a request gives a join key of a view.
+// KeyBinding says which column of labels or requests holds a join key of a view.
 type KeyBinding struct {
 	Key    Field  `json:"key"`
 	Column string `json:"column"`
@@ -222,11 +222,11 @@ type ViewUse struct {
 	Keys    []KeyBinding `json:"keys"` // in the order of View.Keys, that is by key name
 }
 
-// FeatureList is what a service, a model or a request comes down to: the ordered features with the exact view
-// versions that give them. Training sets and online answers are made from it alone.
+// FeatureList is the resolved form of a service, a model or a request: the ordered features and the exact view
+// versions that they come from. Training sets and online answers need nothing else.
 type FeatureList struct {
-	Service ViewRef   `json:"service,omitzero"` // where it came from a service
-	Model   ModelRef  `json:"model,omitzero"`   // where it is pinned to a model
+	Service ViewRef   `json:"service,omitzero"` // the service that it comes from, if any
+	Model   ModelRef  `json:"model,omitzero"`   // the model that it is pinned to, if any
 	Uses    []ViewUse `json:"uses"`
 	Outputs Outputs   `json:"outputs"`
 }
@@ -253,10 +253,10 @@ func (l *FeatureList) KeyColumns() []Field {
 // FeatureRef is an entry of a service as its definition writes it.
 type FeatureRef struct {
 	View    string            `json:"view"`
-	Feature string            `json:"feature"`          // "*" stands for all of the view, in declared order
+	Feature string            `json:"feature"`          // "*" means every feature of the view, in declared order
 	As      string            `json:"as,omitempty"`     // output name
 	Prefix  string            `json:"prefix,omitempty"` // put before the output names
-	Keys    map[string]string `json:"keys,omitempty"`   // join key → column, where they differ
+	Keys    map[string]string `json:"keys,omitempty"`   // join key → column, if the names differ
 }
 
 // Service is the ordered list of features one model uses.
@@ -284,25 +284,25 @@ func (p *Publish) String() string {
 // RecordLayout is the layout of the records that this build writes; see Pointer.Layout.
 const RecordLayout = 2
 
-// Pointer says which generation of a view version answers, and as of when. The fingerprint tells a store that some
-// other registry wrote: its customer_orders@1 need not be ours.
+// Pointer says which generation of a view version answers, and as of when. The fingerprint reveals data of another
+// registry, whose customer_orders@1 may have another definition.
 type Pointer struct {
 	Generation  Generation `json:"generation"`
 	Published   time.Time  `json:"published"`
 	Servable    time.Time  `json:"servable,omitzero"` // Publish.ServableFrom(Published); zero where Layout is 0
 	Fingerprint string     `json:"fingerprint"`
-	Layout      int        `json:"layout,omitempty"` // of the generation's records; 0: an fstore wrote them that knew no checksums
+	Layout      int        `json:"layout,omitempty"` // of the generation's records; 0: written before there were checksums
 
-	Damaged string `json:"-"` // what the store holds there if it cannot be read as a pointer ("(no bytes)" if it is empty); all other fields are then zero
+	Damaged string `json:"-"` // the stored bytes if they are not a readable pointer ("(no bytes)" if empty); all other fields are then zero
 }
 
-// Serves reports whether a view version is published and the generation that answers was made from this very definition.
+// Serves reports whether a view version is published from exactly this definition.
 func (p Pointer) Serves(v *ViewVersion) bool {
 	return p.Fingerprint != "" && p.Fingerprint == v.Fingerprint
 }
 
-// Header is what the online store itself knows of one generation of a view version (docs/materialize.md). It travels with
-// the data: a store that goes back in time takes its header back with it.
+// Header is the online store's own record about one generation of a view version (docs/materialize.md). It is stored
+// with the data, so if the store goes back in time, its header does too.
 type Header struct {
 	View        ViewRef    `json:"view"`
 	Generation  Generation `json:"generation"`
@@ -311,9 +311,9 @@ type Header struct {
 	Published   time.Time  `json:"published,omitzero"`  // the last publication of this generation; zero: none yet
 	Run         string     `json:"run"`                 // the last run that wrote to it
 	RunAt       time.Time  `json:"run_at"`              // the P of that run
-	Token       string     `json:"token"`               // of the lease that may write to it
-	Watermark   []byte     `json:"watermark,omitempty"` // keys up to here are as Run wants them; the later ones are not
-	Complete    bool       `json:"complete,omitempty"`  // all keys are as Run wants them
+	Token       string     `json:"token"`               // of the lease whose holder may write to it
+	Watermark   []byte     `json:"watermark,omitempty"` // Run has finished the keys up to here
+	Complete    bool       `json:"complete,omitempty"`  // Run has finished all keys
 }
 
 // String names the generation for messages.
@@ -322,12 +322,12 @@ func (h *Header) String() string { return fmt.Sprintf("%s generation %s", h.View
 // EngineColumn is a column as an SQL engine sees it, with the engine's own name for its type: DECIMAL(18,2).
 type EngineColumn struct {
 	Name string
-	Type string // of a source: as SQL sees it; empty where no type holds the values of all files
+	Type string // for a source: as SQL sees it; empty if no type holds the values of all files
 
 	// Of a source whose files differ.
-	Types      []ColumnType // the types that its files have the column in; nil: Type, in every file
+	Types      []ColumnType // the types of the column in the source's files; nil: Type, in every file
 	Dates      bool         // some of its times are days
-	Unreadable *Error       // why nobody can read the column, such as files that lack it
+	Unreadable *Error       // why nobody can read the column, for example because files lack it
 	Untyped    *Error       // why SQL cannot read it: see Type
 }
 

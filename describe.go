@@ -1,8 +1,8 @@
 package fstore
 
-// Description says what a list of features needs and gives.
+// Description says what a list of features needs and returns.
 type Description struct {
-	KeyColumns []Field              `json:"key_columns"` // that labels and requests must bring, by name
+	KeyColumns []Field              `json:"key_columns"` // the columns that labels and requests must have, by name
 	Features   []FeatureDescription `json:"features"`    // in the list's order
 }
 
@@ -15,7 +15,7 @@ type FeatureDescription struct {
 	Description string  `json:"description,omitempty"`
 }
 
-// Describe returns what the list needs and gives.
+// Describe returns what the list needs and returns.
 func (l *FeatureList) Describe() *Description {
 	d := &Description{KeyColumns: l.KeyColumns(), Features: make([]FeatureDescription, len(l.Outputs))}
 	for i, o := range l.Outputs {

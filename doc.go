@@ -1,5 +1,5 @@
-// Package fstore holds the nouns of fstore, a feature store: types, columns, keys, definitions, versions,
-// what the online store knows of itself, and the kinds of error. Every other package speaks in them.
+// Package fstore holds the nouns of fstore, a feature store: types, columns, keys, definitions, versions, the records
+// of the online store about itself, and the kinds of errors. Every other package uses them.
 //
-// It uses the standard library only, does no I/O and never reads the clock: an instant is always a parameter.
+// It uses only the standard library, does no I/O and never reads the clock: an instant is always a parameter.
 package fstore

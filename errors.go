@@ -9,10 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-// The kinds of failure every part distinguishes. Wrap one with %w; branch with errors.Is. One table maps
-// them to gRPC codes (server) and one to exit statuses (cmd/fstore).
+// The kinds of failure that every part distinguishes. Wrap them with %w and test with errors.Is. One table maps them
+// to gRPC codes (server) and one to exit statuses (cmd/fstore).
 var (
-	// ErrInvalid: what the caller gave cannot be used: a bad argument, column, label file or value.
+	// ErrInvalid: the caller's input cannot be used: a bad argument, column, label file or value.
 	ErrInvalid = errors.New("invalid")
 	// ErrUsage: an argument, flag or setting that a person gave cannot be used.
 	ErrUsage = errors.New("wrong usage")
@@ -20,21 +20,21 @@ var (
 	ErrDefinition = errors.New("definition is wrong")
 	// ErrNotFound: a name, version or file that was asked for does not exist.
 	ErrNotFound = errors.New("not found")
-	// ErrConflict: somebody else got there first: a lease is held, the registry moved, a writer was fenced off.
+	// ErrConflict: somebody else was first: a lease is held, the registry has changed, a writer was fenced off.
 	ErrConflict = errors.New("conflict")
-	// ErrNotReady: the request is right but cannot be answered until a command is run (not published yet).
+	// ErrNotReady: the request is valid, but a command must run before it can be answered (not published yet).
 	ErrNotReady = errors.New("not ready")
 	// ErrUnavailable: a store cannot be reached or is overloaded; the same call may succeed later.
 	ErrUnavailable = errors.New("unavailable")
 	// ErrCorrupt: stored bytes cannot be decoded.
 	ErrCorrupt = errors.New("corrupt")
-	// ErrTooLarge: a request, its answer, or the memory or disk that it takes is over a limit.
+	// ErrTooLarge: a request, its answer, or the memory or disk that it needs exceeds a limit.
 	ErrTooLarge = errors.New("too large")
 	// ErrCheck: a check found something wrong.
 	ErrCheck = errors.New("a check failed")
 )
 
-// Error is a failure of one kind with a message for people and, where there is one, the command to run.
+// Error is a failure of one kind with a message for people and, if there is one, a hint.
 type Error struct {
 	Kind    error  // one of the sentinels above
 	Message string // what is wrong and where
@@ -64,7 +64,7 @@ func (e *Error) WithHint(format string, args ...any) *Error {
 	return &c
 }
 
-// MessageOf returns what an error says without its hint and without what was wrapped around it.
+// MessageOf returns the message of an error without its hint and without the errors that wrap it.
 func MessageOf(err error) string {
 	var e *Error
 	if errors.As(err, &e) {
@@ -101,7 +101,7 @@ func Explain(err error) (message string, hints []string) {
 	return message, hints
 }
 
-// Separate returns the errors that errors.Join put together, which print on a line each.
+// Separate returns the errors that errors.Join combined, to print each on its own line.
 func Separate(err error) []error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
@@ -140,8 +140,8 @@ func (p Pos) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col)
 }
 
-// PosIn returns where a byte offset into the text of a file is; no more than the file where the offset is not in it. Col
-// counts characters.
+// PosIn returns the position of a byte offset in the text of a file. If the offset is outside the text, it returns
+// only the file. Col counts characters.
 func PosIn(file, text string, offset int) Pos {
 	if offset < 0 || offset > len(text) {
 		return Pos{File: file}
@@ -160,5 +160,5 @@ type SQLError struct {
 
 func (e *SQLError) Error() string { return e.Message }
 
-// Unwrap says that a mistake in SQL is a wrong definition.
+// Unwrap makes a mistake in SQL match ErrDefinition.
 func (e *SQLError) Unwrap() error { return ErrDefinition }

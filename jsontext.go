@@ -9,11 +9,11 @@ import (
 	"unicode/utf8"
 )
 
-// CheckJSON returns an error (ErrInvalid) unless JSON text is UTF-8 and its \u escapes are characters. encoding/json
-// replaces bytes that are not UTF-8, and halves of surrogate pairs such as \ud800, by U+FFFD, so that two different
-// texts become one. All JSON that comes from outside passes through here before it is decoded.
+// CheckJSON returns ErrInvalid unless JSON text is UTF-8 and its \u escapes are characters. encoding/json replaces
+// invalid UTF-8, and halves of surrogate pairs such as \ud800, by U+FFFD, so that two different texts become equal.
+// All JSON from outside must pass this check before it is decoded.
 //
-// CheckJSON does not check that the text is JSON: the decoder does that.
+// CheckJSON does not check that the text is JSON: the decoder does.
 func CheckJSON(text []byte) error {
 	for i := 0; i < len(text); {
 		switch c := text[i]; {
@@ -70,8 +70,8 @@ func checkText(text string) error {
 	return nil
 }
 
-// ParseObject returns the members of a JSON object, and their names in order. The error is ErrInvalid, for text that
-// CheckJSON refuses and for a name that is given twice, too: elsewhere the last one would win.
+// ParseObject returns the members of a JSON object, and their names in order. It returns ErrInvalid for text that
+// CheckJSON refuses, and for duplicate names, of which encoding/json would keep the last.
 func ParseObject(raw json.RawMessage) (values map[string]json.RawMessage, names []string, err error) {
 	if err := CheckJSON(raw); err != nil {
 		return nil, nil, err

@@ -67,8 +67,8 @@ func appendText[T string | []byte](dst []byte, s T, last bool) []byte {
 	return append(dst, 0, 1)
 }
 
-// DecodeKey appends the parts of a key to the columns, which give their types, in name order. The error is
-// ErrCorrupt.
+// DecodeKey appends the parts of a key to columns, in name order. The columns have the types of the parts. It returns
+// ErrCorrupt for invalid bytes.
 func DecodeKey(key []byte, into []*Column) error {
 	rest := key
 	var err error
@@ -78,7 +78,7 @@ func DecodeKey(key []byte, into []*Column) error {
 		}
 	}
 	if len(rest) > 0 {
-		return Errorf(ErrCorrupt, "key %x: %d bytes too many", key, len(rest))
+		return Errorf(ErrCorrupt, "key %x: %d trailing bytes", key, len(rest))
 	}
 	return nil
 }

@@ -2,7 +2,7 @@ package fstore
 
 import "strings"
 
-// ModelRef names a version of a model: fraud@3. Both are what the model's owner calls them; the version is any word.
+// ModelRef names a version of a model: fraud@3. The model's owner chooses both. The version may be any word.
 type ModelRef struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// DidYouMean returns `did you mean "x"?` for the known name nearest to s, else the list of known names where it
-// is short, else "".
+// DidYouMean returns `did you mean "x"?` for the known name nearest to s, or else the list of known names if it is
+// short, or else "".
 func DidYouMean(s string, known []string) string {
 	best, distance := "", 1+max(1, len(s)/3)
 	for _, k := range slices.Sorted(slices.Values(known)) {

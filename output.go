@@ -6,16 +6,17 @@ import (
 	"fmt"
 )
 
-// Output is one column of what a feature list gives. It is a closed sum: only this package has implementations, and
-// FeatureOutput is the only one today. Most code needs no more than the methods. Code that must know how a value is made
-// switches on the implementation; TestSwitchesOverOutputs fails where such a switch leaves one out.
+// Output is one output column of a feature list. It is a closed sum type: only this package implements it, and
+// FeatureOutput is the only implementation today. Most code needs only the methods. Code that depends on how a value
+// is made switches on the implementation; TestSwitchesOverOutputs fails if such a switch omits one.
 type Output interface {
 	// Name is the output's name in the answer, unique in the list.
 	Name() string
-	// Reads returns the features that the value is made from.
+	// Reads returns the features from which the value is made.
 	Reads() []UsedFeature
 
-	// definition returns the output's type, default and description, given the uses of its list; nil: none has the feature.
+	// definition returns the output's type, default and description, given the uses of its list, or nil if there is
+	// no such feature.
 	definition(uses []ViewUse) *Feature
 	// describe says where the value comes from.
 	describe(uses []ViewUse) FeatureDescription
@@ -27,7 +28,7 @@ type UsedFeature struct {
 	Feature string // name in the view
 }
 
-// FeatureOutput gives a feature of a view as it is.
+// FeatureOutput is a feature of a view, unchanged.
 type FeatureOutput struct {
 	As      string `json:"name"`    // output name
 	Use     int    `json:"use"`     // index into the uses of its list
@@ -57,7 +58,7 @@ func (o FeatureOutput) describe(uses []ViewUse) FeatureDescription {
 // Outputs is an ordered list of outputs. In JSON an output is an object whose keys tell its kind.
 type Outputs []Output
 
-// UnmarshalJSON reads outputs. The error is ErrInvalid for an output of a kind that this build does not know.
+// UnmarshalJSON reads outputs. It returns ErrInvalid for an output of an unknown kind.
 func (o *Outputs) UnmarshalJSON(b []byte) error {
 	var elements []json.RawMessage
 	if err := json.Unmarshal(b, &elements); err != nil || elements == nil {

@@ -15,14 +15,14 @@ func Micros(t time.Time) int64 { return t.UnixMicro() }
 // FromMicros is the inverse of Micros.
 func FromMicros(us int64) time.Time { return time.UnixMicro(us).UTC() }
 
-// The microseconds by which SQL engines stand for an instant after or before all others.
+// SQL engines represent an instant before or after all others by these microseconds.
 const (
 	infinity      = math.MaxInt64
 	minusInfinity = -math.MaxInt64
 )
 
-// FormatTime writes an instant as RFC 3339 in UTC, with microseconds where there are any; "infinity" and "-infinity" where
-// an engine means the instant after or before all others.
+// FormatTime formats an instant as RFC 3339 in UTC, with microseconds if they are not zero. It returns "infinity" and
+// "-infinity" for an engine's instants after and before all others.
 func FormatTime(t time.Time) string {
 	switch Micros(t) {
 	case infinity:
@@ -44,7 +44,7 @@ func ParseTime(s string) (time.Time, error) {
 		}
 	}
 	return time.Time{}, Errorf(ErrInvalid, "%q is not an instant", s).
-		WithHint("for example 2011-12-09T12:50:00Z or 2011-12-09, taken as UTC without a zone")
+		WithHint("for example 2011-12-09T12:50:00Z or 2011-12-09; UTC if it has no zone")
 }
 
 // Duration is a length of time in whole microseconds, written with the units us, ms, s, m, h, d (24 hours)
@@ -122,7 +122,7 @@ func ParseDuration(s string) (Duration, error) {
 			return bad()
 		}
 		if tooLong || n > int64((longest-total)/unit) {
-			total, over = longest, true // what follows may still be no duration
+			total, over = longest, true // the rest may still be invalid
 		} else {
 			total += time.Duration(n) * unit
 		}
@@ -146,16 +146,16 @@ func (d *Duration) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// Publish is the batch schedule of a view (docs/point-in-time.md): a run publishes instants of the grid
-// offset + n·every, counted from the Unix epoch, and takes delay to become servable.
+// Publish is the batch schedule of a view (docs/point-in-time.md). Runs publish the instants offset + n·every,
+// counted from the Unix epoch. A publication becomes servable delay later.
 type Publish struct {
 	Every  Duration `json:"every"`
 	Offset Duration `json:"offset,omitzero"`
 	Delay  Duration `json:"delay,omitzero"`
 }
 
-// Servable returns P(t): the last instant published by t, that is the last instant of the grid that is at
-// least Delay before t. A nil schedule publishes continuously: P(t) = t.
+// Servable returns P(t): the last publication that is servable at t, that is, the last scheduled instant at least
+// Delay before t. A nil schedule publishes continuously: P(t) = t.
 func (p *Publish) Servable(t time.Time) time.Time {
 	if p == nil {
 		return FromMicros(Micros(t))
@@ -163,8 +163,7 @@ func (p *Publish) Servable(t time.Time) time.Time {
 	return p.floor(Micros(t) - p.Delay.Micros())
 }
 
-// ServableFrom returns the first instant t with Servable(t) = published: what is published at an instant of the grid
-// counts Delay later.
+// ServableFrom returns the first instant t with Servable(t) = published: Delay after published.
 func (p *Publish) ServableFrom(published time.Time) time.Time {
 	if p == nil {
 		return published
@@ -172,7 +171,7 @@ func (p *Publish) ServableFrom(published time.Time) time.Time {
 	return published.Add(time.Duration(p.Delay))
 }
 
-// Latest returns the instant that a run for t publishes: the last instant of the grid that is not after t.
+// Latest returns the instant that a run for t publishes: the last scheduled instant not after t.
 func (p *Publish) Latest(t time.Time) time.Time {
 	if p == nil {
 		return FromMicros(Micros(t))

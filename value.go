@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Value is one value of a type, not null: a feature's default. It is a column of one row, so that there is
-// one representation of values.
+// Value is one value that is not null: a feature's default. It is a column of one row, so that values have only one
+// representation.
 type Value struct{ Column }
 
 // MarshalJSON writes the value with its type, which JSON alone cannot tell: {"type":"int64","value":0}.
@@ -114,8 +114,8 @@ func appendFloatJSON(dst []byte, f float64, bits int) []byte {
 	return strconv.AppendFloat(dst, f, 'e', -1, bits)
 }
 
-// AppendParsed adds a row given as JSON, in the form AppendJSON writes; null adds a null. An int64 is read
-// exactly; a whole number such as 3.0 is an integer, 3.5 is not. The error says what was expected.
+// AppendParsed adds a row given as JSON, in the form of AppendJSON; null adds a null. An int64 is read exactly. A
+// whole number such as 3.0 is an integer, but 3.5 is not. The error says what was expected.
 func (c *Column) AppendParsed(raw json.RawMessage) error {
 	if string(raw) == "null" {
 		c.AppendNull()
@@ -144,7 +144,7 @@ func (c *Column) AppendParsed(raw json.RawMessage) error {
 	return nil
 }
 
-// truncate drops the elements behind the first n of the value slice, which alone is not nil.
+// truncate drops the elements after the first n of the value slice in use.
 func (c *Column) truncate(n int) {
 	cut := func(have int) int { return min(n, have) }
 	c.Bools, c.Int32s, c.Int64s = c.Bools[:cut(len(c.Bools))], c.Int32s[:cut(len(c.Int32s))], c.Int64s[:cut(len(c.Int64s))]
@@ -247,8 +247,8 @@ func parseFloat(raw, text string, isString bool) (float64, bool) {
 	return f, err == nil && !math.IsInf(f, 0)
 }
 
-// AppendText adds a row given as plain text, as a flag gives it: k=17850, k=true, k=2011-12-09T12:50:00Z, and
-// any text for a string. Bytes are base64. There is no text for null.
+// AppendText adds a row given as plain text, as in a flag: k=17850, k=true, k=2011-12-09T12:50:00Z, and any text for
+// a string. Bytes are in base64. There is no text for null.
 func (c *Column) AppendText(s string) error {
 	if err := checkText(s); err != nil {
 		return err
@@ -268,7 +268,7 @@ func (c *Column) AppendText(s string) error {
 	return c.AppendParsed(json.RawMessage(s))
 }
 
-// Time returns row i of a timestamp column; false where it is null.
+// Time returns row i of a timestamp column, or false if it is null.
 func (c *Column) Time(i int) (time.Time, bool) {
 	if c.IsNull(i) {
 		return time.Time{}, false

@@ -8,11 +8,11 @@ import (
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 )
 
-// Answer is the features of all rows, column by column, in the order asked for, and what answered.
+// Answer is the features of all rows, column by column, in the order requested, and the versions that answered.
 type Answer struct {
 	online.Answer
-	Service fstore.ViewRef  // the service and its version; zero where something else was asked for
-	Model   fstore.ModelRef // the model and its version, never an alias; zero where something else was asked for
+	Service fstore.ViewRef  // the service and its version; zero if the request named no service
+	Model   fstore.ModelRef // the model and its version, never an alias; zero if the request named no model
 }
 
 // Feature returns the feature of an output name, or nil.
@@ -57,7 +57,8 @@ func modelOf(m fstore.ModelRef) *fstorev1.ModelRef {
 	return &fstorev1.ModelRef{Name: m.Name, Version: m.Version}
 }
 
-// answerFrom returns the answer that a message holds. The two share their values. The error says what does not fit.
+// answerFrom converts a message to an answer, which shares the message's values. It returns an error if the message
+// is inconsistent.
 func answerFrom(r *fstorev1.GetOnlineFeaturesResponse, events online.EventTimes) (*Answer, error) {
 	a := &Answer{
 		Service: serviceFrom(r.GetService()), Model: modelFrom(r.GetModel()),
@@ -97,7 +98,7 @@ func featureFrom(f *fstorev1.Feature, rows int, events online.EventTimes) (out o
 	}
 	if len(statuses) > 0 {
 		for i, s := range statuses {
-			if s > byte(online.OutsideMaxAge) { // one of a newer server
+			if s > byte(online.OutsideMaxAge) { // an unknown status of a newer server
 				statuses[i] = byte(online.NullValue)
 			}
 		}

@@ -1,8 +1,8 @@
 // Package client reads features from a running fstore server over gRPC. It is for serving code: it needs no cgo, no
 // engine and no store.
 //
-// Values stay in typed columns on both ways. Errors have the kinds of package fstore, so errors.Is works with its
-// sentinels, and with context.DeadlineExceeded and context.Canceled. Calls that fail with UNAVAILABLE are repeated
+// Values stay in typed columns in both directions. Errors have the kinds of package fstore, so errors.Is works with
+// its sentinels, and with context.DeadlineExceeded and context.Canceled. Calls that fail with UNAVAILABLE are retried
 // within their deadline.
 package client
 
@@ -25,33 +25,33 @@ import (
 
 // Options say how a Client calls. Zero values are the defaults.
 type Options struct {
-	// Timeout limits a call whose context has no deadline, all its attempts together; default: 5 s.
+	// Timeout limits a call whose context has no deadline, including all attempts. The default is 5 s.
 	Timeout time.Duration
-	// Attempts is how often a call is sent at most, if the server is unavailable; default: until the deadline. 1 means
-	// no retries.
+	// Attempts is the maximum number of attempts if the server is unavailable. By default the deadline is the only
+	// limit. 1 means no retries.
 	Attempts int
-	// Dial are options for Open's connection, such as transport credentials; default: no TLS.
+	// Dial are options for Open's connection, such as transport credentials. The default is no TLS.
 	Dial []grpc.DialOption
 }
 
 const (
 	defaultTimeout = 5 * time.Second
-	firstPause     = 20 * time.Millisecond // before the second attempt; later pauses are twice as long each
+	firstPause     = 20 * time.Millisecond // before the second attempt; each later pause is twice as long
 	longestPause   = time.Second
-	maxAnswer      = 64 << 20 // bytes; more than any answer has
+	maxAnswer      = 64 << 20 // bytes; no answer is larger
 )
 
-// Client asks one server. It is safe for concurrent use.
+// Client calls one server. It is safe for concurrent use.
 type Client struct {
 	stub    fstorev1.FeatureStoreClient
 	options Options
-	conn    *grpc.ClientConn // nil where New was given a connection
+	conn    *grpc.ClientConn // nil if New was given a connection
 	address string
 }
 
 // Open returns a client of the server at an address: HOST:PORT, or a target that gRPC resolves, such as
-// dns:///fstore:6566. It does not wait for the server: the first call connects. Close it when done. The error is
-// ErrInvalid.
+// dns:///fstore:6566. It does not wait for the server: the first call connects. The caller must close it. It returns
+// ErrInvalid for a bad address.
 func Open(address string, o Options) (*Client, error) {
 	target := address
 	if !strings.Contains(address, "://") {
@@ -67,7 +67,7 @@ func Open(address string, o Options) (*Client, error) {
 	return c, nil
 }
 
-// New returns a client that calls over a connection of the caller's, which stays the caller's to close.
+// New returns a client that uses the caller's connection. The caller still has to close the connection.
 func New(conn grpc.ClientConnInterface, o Options) *Client {
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
@@ -93,14 +93,14 @@ type Selection struct {
 // Request asks for features of keys.
 type Request struct {
 	Selection
-	// Keys are the join keys, one column each and all of one length; none if no view has an entity. See Keys, and
-	// fstore.Column for nulls.
+	// Keys are the join keys, one column each and all of one length. They are empty if no view has an entity. See
+	// Keys, and fstore.Column for nulls.
 	Keys []fstore.Column
-	// EventTimes asks for the event time of each value, too.
+	// EventTimes also requests the event time of each value.
 	EventTimes online.EventTimes
 }
 
-// Get returns the features of all rows of keys. The errors, by kind: fstore.ErrInvalid, ErrNotFound, ErrNotReady (not
+// Get returns the features of all rows of keys. Its errors are fstore.ErrInvalid, ErrNotFound, ErrNotReady (not
 // published yet), ErrTooLarge (over a limit, or the server is busy), ErrUnavailable, ErrCorrupt, and
 // context.DeadlineExceeded.
 func (c *Client) Get(ctx context.Context, r Request) (*Answer, error) {
@@ -116,15 +116,15 @@ func (c *Client) Get(ctx context.Context, r Request) (*Answer, error) {
 	return answer, nil
 }
 
-// Description says what a selection needs and gives, and which service or model version answers.
+// Description says what a selection needs and returns, and which service or model version answers.
 type Description struct {
 	fstore.Description
 	Service fstore.ViewRef
 	Model   fstore.ModelRef
 }
 
-// Describe returns the key columns that a request with this selection must bring, and the features of its answer. It
-// reads no values. The errors are those of Get.
+// Describe returns the key columns that a request with this selection needs, and the features of its answer. It reads
+// no values. Its errors are those of Get.
 func (c *Client) Describe(ctx context.Context, s Selection) (*Description, error) {
 	reply, err := call(ctx, c, c.stub.DescribeFeatures, describeRequestOf(s))
 	if err != nil {
@@ -139,7 +139,7 @@ func (c *Client) Describe(ctx context.Context, s Selection) (*Description, error
 
 type method[Q, A any] func(context.Context, *Q, ...grpc.CallOption) (*A, error)
 
-// call sends a request, and again after a pause while the server is unavailable and the deadline allows.
+// call sends a request. While the server is unavailable and the deadline allows, it pauses and tries again.
 func call[Q, A any](ctx context.Context, c *Client, send method[Q, A], req *Q) (*A, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
@@ -167,8 +167,8 @@ func call[Q, A any](ctx context.Context, c *Client, send method[Q, A], req *Q) (
 	}
 }
 
-// wait returns nil after a pause, or the context's error if it ends first. Pauses vary by half, so that clients that
-// failed together do not come back together.
+// wait returns nil after a pause, or the context's error if the context ends first. Pauses vary by half, so that
+// clients that failed together do not retry together.
 func wait(ctx context.Context, pause time.Duration) error {
 	timer := time.NewTimer(pause/2 + rand.N(pause)) //nolint:gosec // no secret
 	defer timer.Stop()
@@ -180,18 +180,19 @@ func wait(ctx context.Context, pause time.Duration) error {
 	}
 }
 
-// unreachable says so if no server answers at all: gRPC tells of its own inside first, and at the end what happened.
+// unreachable explains an error if no server answers at all: gRPC's text begins with its internals and ends with the
+// cause.
 func (c *Client) unreachable(err error) error {
 	if c.conn == nil || c.conn.GetState() != connectivity.TransientFailure {
 		return err
 	}
 	why := err.Error()
 	if strings.Contains(why, "looked like an HTTP/1.1 header") {
-		return fstore.Errorf(fstore.ErrInvalid, "what answers at %s is not a gRPC server: it speaks HTTP/1.1", c.address).
+		return fstore.Errorf(fstore.ErrInvalid, "the server at %s is not a gRPC server: it speaks HTTP/1.1", c.address).
 			WithHint("give the address that fstore serve prints after grpc")
 	}
 	if _, dialing, ok := strings.Cut(why, "Error while dialing: "); ok {
 		why = strings.TrimSuffix(dialing, `"`)
 	}
-	return fstore.Errorf(fstore.ErrUnavailable, "no server answers at %s: %s", c.address, why).WithHint("start one there with fstore serve, or ask at another address")
+	return fstore.Errorf(fstore.ErrUnavailable, "no server answers at %s: %s", c.address, why).WithHint("start one there with fstore serve, or use another address")
 }

@@ -8,8 +8,8 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// wireCodec is gRPC's codec for protobuf with buffers of our own for answers: gRPC's pool gives one of 32 kB or more a
-// buffer of 1 MB and clears it each time.
+// wireCodec is gRPC's codec for protobuf with its own buffers for answers. gRPC's pool gives an answer of 32 kB or
+// more a buffer of 1 MB and clears it each time.
 var wireCodec = codec{encoding.GetCodecV2(proto.Name)}
 
 type codec struct{ encoding.CodecV2 }

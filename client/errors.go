@@ -10,7 +10,7 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// kinds is the inverse of the server's table from kinds of error to codes, whose test compares the two.
+// kinds is the inverse of the server's table from kinds of errors to codes. A test of the server compares the two.
 var kinds = map[codes.Code]error{
 	codes.InvalidArgument:    fstore.ErrInvalid,
 	codes.NotFound:           fstore.ErrNotFound,
@@ -23,7 +23,7 @@ var kinds = map[codes.Code]error{
 	codes.Canceled:           context.Canceled,
 }
 
-// kindOf returns the error of a call as an fstore.Error of the kind that its code stands for.
+// kindOf converts the error of a call to an fstore.Error of the kind for its code.
 func kindOf(err error) error {
 	s := status.Convert(err)
 	if kind, ok := kinds[s.Code()]; ok {

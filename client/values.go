@@ -6,12 +6,12 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// Value is a Go type of values: of bool, int32, int64, float32, float64, string, bytes and timestamp.
+// Value is a Go type of values: bool, int32, int64, float32, float64, string, bytes or timestamp.
 type Value interface {
 	bool | int32 | int64 | float32 | float64 | string | []byte | time.Time
 }
 
-// Keys returns a key column of values without nulls. Except for instants, the column shares the values.
+// Keys returns a key column without nulls. Except for timestamps, the column shares the values.
 func Keys[T Value](name string, values ...T) fstore.Column {
 	c := fstore.Column{Name: name, Len: len(values)}
 	switch v := any(values).(type) {
@@ -38,9 +38,9 @@ func Keys[T Value](name string, values ...T) fstore.Column {
 	return c
 }
 
-// Values returns the values of a feature, one per row; a null row has the zero value (Feature tells nulls and
-// statuses). Except for instants, the slice is the answer's own. The errors are ErrNotFound, and ErrInvalid where the
-// feature has another type. For lists see Answer.Feature.
+// Values returns the values of a feature, one per row. A null row has the zero value: Feature has the validity and
+// statuses. Except for timestamps, the slice is the answer's own. It returns ErrNotFound for an unknown feature and
+// ErrInvalid if the feature has another type. For lists see Answer.Feature.
 func Values[T Value](a *Answer, feature string) ([]T, error) {
 	f := a.Feature(feature)
 	if f == nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/fstore-dev/fstore/online"
 )
 
-// Resolve returns what a request names: a service, or a list of references. refs is nil where a service is named.
+// Resolve returns the target of a request that names a service or a list of references. refs is nil if it names a
+// service.
 func (s *Server) Resolve(service string, refs []string) (*Target, error) {
 	catalog := s.follower.current.Load()
 	if catalog == nil {
@@ -29,7 +30,7 @@ func (s *Server) Resolve(service string, refs []string) (*Target, error) {
 	return catalog.features(refs)
 }
 
-// ResolveModel returns what is pinned to a version of a model.
+// ResolveModel returns the features pinned to a version of a model.
 func (s *Server) ResolveModel(ref fstore.ModelRef) (*Target, error) {
 	catalog := s.follower.current.Load()
 	if catalog == nil {
@@ -38,15 +39,15 @@ func (s *Server) ResolveModel(ref fstore.ModelRef) (*Target, error) {
 	return catalog.model(ref)
 }
 
-// Lookup answers a resolved request. The hold, which has the request's bytes, takes those of the look-up, too: an estimate
-// before it, what it came to after it.
+// Lookup answers a resolved request. hold has the request's bytes. Lookup adds an estimate of the look-up's bytes
+// before it, and replaces it by the actual bytes after it.
 func (s *Server) Lookup(ctx context.Context, t *Target, keys []fstore.Column, events online.EventTimes, h *Hold) (*online.Answer, error) {
 	rows := 1
 	if len(keys) > 0 {
 		rows = keys[0].Len
 	}
 	if limit := s.store.Limits.MaxRows; limit > 0 {
-		rows = min(rows, limit) // beyond it the look-up is refused
+		rows = min(rows, limit) // beyond the limit the look-up is refused
 	}
 	request := h.n
 	if err := h.To(request + t.cost.of(rows)); err != nil {
@@ -69,13 +70,13 @@ func (s *Server) Lookup(ctx context.Context, t *Target, keys []fstore.Column, ev
 	return answer, nil
 }
 
-// NotOneSelection is the answer to a request that names features in no way, or in several.
+// NotOneSelection returns the error for a request that names no features, or names them in several ways.
 func NotOneSelection() error {
 	return fstore.Errorf(fstore.ErrInvalid, "the request must name one of a service, a model and features")
 }
 
-// Run does one request: with a deadline, counted and timed, its panics caught. It returns nil where do does, else how
-// the error is to be answered; what is not the caller's doing is logged here and nowhere else.
+// Run executes one request: with a deadline, metrics, and recovery from panics. It returns nil if do does, and
+// otherwise how to answer the error. It logs errors that are not the caller's; nothing else logs them.
 func (s *Server) Run(ctx context.Context, m Method, do func(context.Context) error) (r *Refusal) {
 	s.underWay.Add(1)
 	defer s.underWay.Done()
@@ -109,12 +110,12 @@ func (s *Server) Panicked(m Method, p any) {
 	s.failures.log(s.options.Clock(), "panic", "panic in a request", "method", m.String(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 }
 
-// Failed logs what went wrong beside a request, at most once a second for each kind.
+// Failed logs an error outside of a request, at most once a second for each kind.
 func (s *Server) Failed(kind, message string, args ...any) {
 	s.failures.log(s.options.Clock(), kind, message, args...)
 }
 
-// Method is one way to call, as metrics and logs have it.
+// Method is a way to call the server, as metrics and logs name it.
 type Method struct{ Transport, Name string }
 
 func (m Method) String() string { return m.Transport + " " + m.Name }

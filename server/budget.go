@@ -5,16 +5,16 @@ import (
 	"sync/atomic"
 )
 
-// ErrBusy is the answer where as many bytes are in flight as may be.
+// ErrBusy is the error if the maximum number of bytes is in flight.
 var ErrBusy = errors.New("as many bytes are in flight as the server may hold")
 
-// Budget bounds bytes that the server holds for all of its callers together.
+// Budget bounds the bytes that the server holds for all callers together.
 type Budget struct {
 	limit int64
 	used  atomic.Int64
 }
 
-// Add takes n bytes whether or not they fit, and reports whether they do. A negative n gives bytes back.
+// Add takes n bytes even if they do not fit, and reports whether they do. A negative n releases bytes.
 func (b *Budget) Add(n int64) (fits bool) { return b.used.Add(n) <= b.limit }
 
 // take takes n bytes if they fit.
@@ -26,13 +26,13 @@ func (b *Budget) take(n int64) bool {
 	return false
 }
 
-// Hold is what one request has of a budget. It has one owner at a time.
+// Hold is the part of a budget that one request holds. It has one owner at a time.
 type Hold struct {
 	budget *Budget
 	n      int64
 }
 
-// NewHold returns a hold of nothing of a budget.
+// NewHold returns an empty hold.
 func NewHold(of *Budget) Hold { return Hold{budget: of} }
 
 // Busy reports whether more than half of the budget is taken.
@@ -41,8 +41,8 @@ func (b *Budget) Busy() bool { return b.used.Load() > b.limit/2 }
 // Used returns the bytes taken.
 func (b *Budget) Used() int64 { return b.used.Load() }
 
-// To makes the hold n bytes. No hold is larger than three quarters of the budget, so that the largest request can run
-// beside small ones. The error is ErrBusy, and then the hold is what it was.
+// To resizes the hold to n bytes. A hold is at most three quarters of the budget, so that the largest request can run
+// beside small ones. It returns ErrBusy if the bytes do not fit, and leaves the hold unchanged.
 func (h *Hold) To(n int64) error {
 	n = min(n, h.budget.limit/4*3)
 	if n > h.n && !h.budget.take(n-h.n) {
@@ -55,5 +55,5 @@ func (h *Hold) To(n int64) error {
 	return nil
 }
 
-// Release gives all of it back.
+// Release releases all bytes of the hold.
 func (h *Hold) Release() { _ = h.To(0) }

@@ -2,8 +2,8 @@ package server
 
 import "sync"
 
-// Buffers holds what answers are written into before they are sent: an answer is whole or not begun. gRPC's own pool
-// gives an answer of 17 kB a buffer of 1 MB and clears it each time.
+// Buffers are the buffers in which answers are written before they are sent, so that no answer is sent in part.
+// gRPC's own pool gives an answer of 17 kB a buffer of 1 MB and clears it each time.
 var Buffers BufferPool
 
 // maxPooled is the largest buffer worth keeping.
@@ -12,7 +12,7 @@ const maxPooled = 1 << 20
 // minBuffer is the smallest buffer: gRPC tells nothing of the end of those up to 1 kB.
 const minBuffer = 2 << 10
 
-// BufferPool is a mem.BufferPool whose buffers grow to the sizes that are asked for. What Get returns is not cleared.
+// BufferPool is a mem.BufferPool whose buffers grow to the requested sizes. Get does not clear them.
 type BufferPool struct{ pool sync.Pool }
 
 // Get returns a buffer of n bytes of any content.

@@ -14,36 +14,38 @@ import (
 	"github.com/fstore-dev/fstore/online"
 )
 
-// Catalog is where names come from: the registry. It is asked by one goroutine at a time.
+// Catalog is the source of names: the registry. One goroutine at a time uses it.
 type Catalog interface {
-	// Revision returns what changes with everything Load returns. It is asked for about once a second.
+	// Revision returns a value that changes whenever the result of Load changes. The server calls it about once a
+	// second.
 	Revision(ctx context.Context) (Revision, error)
-	// Load returns the names as they are now.
+	// Load returns the current names.
 	Load(ctx context.Context) (Names, error)
 }
 
-// Revision says which state of which registry names are of.
+// Revision identifies a state of a registry.
 type Revision struct {
-	Registry int64 // changes where the registry is replaced by another one
-	Number   int64 // of the registry's own; rises with every change
+	Registry int64 // changes when another registry replaces this one
+	Number   int64 // the registry's own number, which rises with every change
 }
 
 // Names resolves names at one registry revision. It is immutable and safe for concurrent use.
 type Names interface {
-	// Service returns the serving version of a service. The error is ErrNotFound, or ErrNotReady with what to run.
+	// Service returns the serving version of a service. It returns ErrNotFound, or ErrNotReady with the command to
+	// run.
 	Service(name string) (*fstore.FeatureList, error)
-	// Model returns what is pinned to a version of a model, which an alias may name. The error is ErrNotFound.
+	// Model returns the features pinned to a version of a model, given by version or alias. It returns ErrNotFound.
 	Model(ref fstore.ModelRef) (*fstore.FeatureList, error)
 	// Features returns the list of references such as view.feature, view.*, view.feature=name or view@2.feature.
 	// The errors are those of Service, and ErrInvalid.
 	Features(refs []string) (*fstore.FeatureList, error)
 	// KeyColumns returns the names of the key columns that a request may carry although its features do not need them.
 	KeyColumns() map[string]bool
-	// Live returns the view versions that are kept fresh, each once: those whose age is worth watching.
+	// Live returns the view versions that are kept fresh, without duplicates. Metrics show their age.
 	Live() []*fstore.ViewVersion
 }
 
-// Target is what a request comes down to: a list of features, ready to be looked up.
+// Target is a resolved request: a list of features, prepared for look-ups.
 type Target struct {
 	List     *fstore.FeatureList
 	Keys     []fstore.Field  // the columns a request must bring, in name order
@@ -58,8 +60,8 @@ func (t *Target) Needs(column string) bool {
 	return slices.ContainsFunc(t.Keys, func(f fstore.Field) bool { return f.Name == column })
 }
 
-// Keep returns what a protocol keeps with a target under a key of its own: what make returned, once or, where calls
-// race, a few times.
+// Keep returns a value that a protocol caches with a target, under a key of the protocol's. It calls make once, or a
+// few times if calls race.
 func (t *Target) Keep(key any, make func(*fstore.FeatureList) any) any {
 	if kept, ok := t.kept.Load(key); ok {
 		return kept
@@ -74,8 +76,7 @@ const (
 	maxListBytes = 4 << 20
 )
 
-// resolved is the catalog at one revision, with every look-up that was asked for so far. A new revision begins with
-// an empty one.
+// resolved is the catalog at one revision, with every look-up prepared so far. A new revision starts empty.
 type resolved struct {
 	revision Revision
 	names    Names
@@ -100,7 +101,7 @@ func (r *resolved) model(ref fstore.ModelRef) (*Target, error) {
 	return once(r, r.models, ref, r.names.Model)
 }
 
-// once returns the look-up of a name, which is found and prepared the first time and then kept in known.
+// once returns the look-up of a name. It finds and prepares it the first time, and then caches it in known.
 func once[K comparable](r *resolved, known map[K]*Target, name K, find func(K) (*fstore.FeatureList, error)) (*Target, error) {
 	r.mu.RLock()
 	t := known[name]
@@ -145,7 +146,7 @@ func (r *resolved) features(refs []string) (*Target, error) {
 	return t, nil
 }
 
-// remember keeps a list's look-up, at the cost of others, taken at random, where there are too many.
+// remember caches the look-up of a list. If there are too many, it evicts random others.
 func (r *resolved) remember(key string, t *Target) {
 	if len(key) > maxListBytes/16 {
 		return
@@ -174,14 +175,15 @@ func (r *resolved) prepare(list *fstore.FeatureList) (*Target, error) {
 	return &Target{List: list, Keys: list.KeyColumns(), Also: r.also, prepared: p, cost: newCost(list)}, nil
 }
 
-// follower keeps the catalog at hand as the registry moves. The registry may be away: the last revision stays.
+// follower keeps the catalog up to date as the registry changes. If the registry cannot be reached, the last revision
+// stays.
 type follower struct {
 	catalog Catalog
 	store   *online.Store
 	clock   func() time.Time
 	log     *slog.Logger
 
-	loaded func()        // called after each revision taken over
+	loaded func()        // called after each new revision
 	polled chan struct{} // closed after the first poll
 
 	current atomic.Pointer[resolved] // nil until one was loaded
@@ -189,13 +191,13 @@ type follower struct {
 	away    error                    // of the last poll; only the polling goroutine uses it
 }
 
-// pollTimeout bounds one poll, so that a registry that hangs is as good as one that is away.
+// pollTimeout bounds one poll, so that a registry that hangs counts as unreachable.
 const pollTimeout = 10 * time.Second
 
 // firstPoll is how long a server waits for its catalog before it answers without one.
 const firstPoll = time.Second
 
-// first returns once the catalog was polled for the first time, whatever came of it, or takes too long.
+// first returns after the first poll of the catalog, successful or not, or when that takes too long.
 func (f *follower) first(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, firstPoll)
 	defer cancel()
@@ -222,7 +224,7 @@ func (f *follower) run(ctx context.Context, tick <-chan time.Time) {
 // Poll looks at the catalog once. It is for programs that do not call Serve.
 func (s *Server) Poll(ctx context.Context) { s.follower.poll(ctx) }
 
-// poll takes over a new revision, if there is one. Only a change is logged.
+// poll adopts a new revision, if there is one. It logs only changes.
 func (f *follower) poll(ctx context.Context) {
 	pollCtx, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
@@ -252,7 +254,7 @@ func (f *follower) poll(ctx context.Context) {
 	}
 }
 
-// load returns the catalog where its revision is another than the current one, else nil.
+// load returns the catalog if its revision has changed, and otherwise nil.
 func (f *follower) load(ctx context.Context) (next *resolved, err error) {
 	defer caught(&err)
 	revision, err := f.catalog.Revision(ctx)
@@ -272,7 +274,7 @@ func (f *follower) load(ctx context.Context) (next *resolved, err error) {
 	}, nil
 }
 
-// caught makes a panic an error: in a goroutine of the server's own it would end the process.
+// caught turns a panic into an error: in one of the server's own goroutines, a panic would end the process.
 func caught(err *error) {
 	if p := recover(); p != nil {
 		*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())

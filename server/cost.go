@@ -7,8 +7,8 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// cost estimates the memory of a look-up: its records, the columns made of them, and the encoded answer. Types tell
-// how much that is, except for strings, bytes and lists, whose part is learned from the records of earlier look-ups.
+// cost estimates the memory of a look-up: its records, the columns made from them, and the encoded answer. Types
+// determine it, except for strings, bytes and lists, whose size is learned from earlier look-ups.
 type cost struct {
 	values int64         // bytes of a row's values in the columns and in the encoded answer, without texts and elements
 	copied float64       // texts and elements in the columns and in the answer, for each byte of a record
@@ -52,7 +52,7 @@ func newCost(list *fstore.FeatureList) *cost {
 	return c
 }
 
-// of returns the bytes of a look-up of so many rows.
+// of returns the estimated bytes of a look-up of rows.
 func (c *cost) of(rows int) int64 {
 	return c.with(rows, float64(rows)*math.Float64frombits(c.record.Load()))
 }
@@ -62,8 +62,8 @@ func (c *cost) with(rows int, records float64) int64 {
 	return int64(rows)*c.values + int64((1+c.copied)*records)
 }
 
-// learn takes in a look-up. The more rows it had, the more it counts: the one large record of a one-row request does not
-// make every batch look large.
+// learn updates the estimate after a look-up. The more rows it had, the more it counts, so that one large record of a
+// one-row request does not make every batch look large.
 func (c *cost) learn(rows int, records float64) {
 	if rows == 0 {
 		return

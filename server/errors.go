@@ -13,8 +13,8 @@ import (
 	"github.com/fstore-dev/fstore/online"
 )
 
-// class is what a kind of error is called in both protocols. Where says is not empty it is the message the caller
-// gets; the error itself, which tells of the inside, goes to the log.
+// class says how both protocols report a kind of error. If says is not empty, it is the message for the caller, and
+// the error itself goes to the log.
 type class struct {
 	kind error
 	code codes.Code
@@ -23,8 +23,8 @@ type class struct {
 	says string
 }
 
-// classes is the one table from kinds of error to gRPC codes and HTTP statuses. The first kind that an error is of
-// decides: ErrUnusable wraps an ErrInvalid that is not the caller's. The first of a code is what our client takes it for.
+// classes is the only table from kinds of errors to gRPC codes and HTTP statuses. The first matching kind counts:
+// ErrUnusable wraps an ErrInvalid that is not the caller's. The client maps a code to the first kind with that code.
 var classes = []class{
 	{fstore.ErrUnavailable, codes.Unavailable, "UNAVAILABLE", http.StatusServiceUnavailable, storeAway},
 	{online.ErrUnusable, codes.Unavailable, "UNAVAILABLE", http.StatusServiceUnavailable, storeAway},
@@ -33,18 +33,18 @@ var classes = []class{
 	{fstore.ErrNotFound, codes.NotFound, "NOT_FOUND", http.StatusNotFound, ""},
 	{fstore.ErrNotReady, codes.FailedPrecondition, "FAILED_PRECONDITION", http.StatusConflict, ""},
 	{fstore.ErrTooLarge, codes.ResourceExhausted, "RESOURCE_EXHAUSTED", http.StatusRequestEntityTooLarge, ""},
-	{ErrBusy, codes.ResourceExhausted, "RESOURCE_EXHAUSTED", http.StatusTooManyRequests, "the server has as many requests and answers in flight as it may (serve.max_in_flight); try again"},
+	{ErrBusy, codes.ResourceExhausted, "RESOURCE_EXHAUSTED", http.StatusTooManyRequests, "the server has too many requests and answers in flight (serve.max_in_flight); try again"},
 	{ErrDraining, codes.Unavailable, "UNAVAILABLE", http.StatusServiceUnavailable, "the server is shutting down; try again"},
 	{fstore.ErrConflict, codes.Aborted, "ABORTED", http.StatusConflict, ""},
-	{fstore.ErrCorrupt, codes.DataLoss, "DATA_LOSS", http.StatusInternalServerError, "the online store holds what cannot be read; the server's log says more"},
-	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", http.StatusGatewayTimeout, "the deadline passed before the answer was there"},
+	{fstore.ErrCorrupt, codes.DataLoss, "DATA_LOSS", http.StatusInternalServerError, "the online store has unreadable data; the server's log has details"},
+	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", http.StatusGatewayTimeout, "the deadline passed before the answer was ready"},
 	{context.Canceled, codes.Canceled, "CANCELLED", statusClientClosed, "the caller went away"},
 }
 
 const storeAway = "the online store cannot answer now; try again"
 
 // internal is the class of every other error.
-var internal = class{nil, codes.Internal, "INTERNAL", http.StatusInternalServerError, "a fault in the server; its log says more"}
+var internal = class{nil, codes.Internal, "INTERNAL", http.StatusInternalServerError, "a fault in the server; its log has details"}
 
 // statusClientClosed is what proxies log where a client closes the connection first; nobody receives it.
 const statusClientClosed = 499
@@ -55,10 +55,10 @@ var errNoCatalog = errors.New("no catalog is loaded")
 // maxMessage bounds the message of an answer, which may quote the request.
 const maxMessage = 1000
 
-// ErrDraining is the answer to a request that had not arrived when the server was told to end.
+// ErrDraining is the error for a request that had not arrived in full when the server was told to stop.
 var ErrDraining = errors.New("the server is shutting down")
 
-// Refusal is an error as a caller gets it, in any protocol.
+// Refusal is an error as callers see it, in any protocol.
 type Refusal struct {
 	Code    codes.Code
 	Name    string // the canonical name of Code, as HTTP answers and metrics have it
@@ -66,15 +66,15 @@ type Refusal struct {
 	Message string
 	Hint    string // what would be right, or the command to run; may be empty
 
-	cause error // what happened; logged where it is not the caller's doing
-	ours  bool  // the caller cannot mend the request
+	cause error // logged unless it is the caller's mistake
+	ours  bool  // the caller cannot fix the request
 }
 
-// Fault is the answer where something went wrong in here.
+// Fault is the refusal for a fault of the server.
 var Fault = &Refusal{Code: internal.code, Name: internal.name, HTTP: internal.http, Message: internal.says, ours: true}
 
-// Refuse says how a request with an error is answered. ctx is the request's: whatever a store makes of a deadline or
-// of a caller that went away, these come first.
+// Refuse returns how to answer a request that failed. ctx is the request's. An expired deadline or a canceled request
+// takes precedence over the store's error.
 func Refuse(ctx context.Context, err error) *Refusal {
 	c := classify(ctx, err)
 	r := &Refusal{Code: c.code, Name: c.name, HTTP: c.http, Message: c.says, cause: err, ours: c.says != ""}
@@ -90,8 +90,8 @@ func Refuse(ctx context.Context, err error) *Refusal {
 	return r
 }
 
-// classify returns the class of an error. Where the request's own time is over, that is what happened, whatever the
-// store made of it; a store's time-out before then is the store's.
+// classify returns the class of an error. If the request's own time is over, that is the reason, whatever the store
+// returned. A time-out of the store before that is the store's.
 func classify(ctx context.Context, err error) class {
 	c := classOf(err)
 	if over := ctx.Err(); over != nil && c.says != "" {
@@ -122,11 +122,11 @@ func Shorten(s string) string {
 	return s[:cut] + "…"
 }
 
-// callers reports whether the caller can mend the request; then there is nothing to log.
+// callers reports whether the caller can fix the request, so that there is nothing to log.
 func (r *Refusal) callers() bool { return !r.ours || r.Code == codes.Canceled }
 
-// CheckText returns an error (ErrCorrupt) unless every string of a feature is UTF-8, as all protocols have it: what a
-// store holds may be damaged.
+// CheckText returns ErrCorrupt unless every string of a feature is UTF-8, as all protocols require. A damaged store
+// may hold others.
 func CheckText(c *fstore.Column) error {
 	for i, s := range c.Strings {
 		if !utf8.ValidString(s) {

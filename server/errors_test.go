@@ -39,13 +39,13 @@ func TestKindsOfErrorHaveCodes(t *testing.T) {
 		{"unavailable", live, fstore.Errorf(fstore.ErrUnavailable, "dial 10.0.0.7"), codes.Unavailable, 503, store},
 		{"a store that is set up wrong", live, fmt.Errorf("%w: %w", online.ErrUnusable, fstore.Errorf(fstore.ErrInvalid, "10.0.0.7: NOAUTH")), codes.Unavailable, 503, store},
 		{"the store's own time-out", live, fmt.Errorf("%w: %w", fstore.ErrUnavailable, context.DeadlineExceeded), codes.Unavailable, 503, store},
-		{"the request's deadline, whatever the store says", over, fstore.Errorf(fstore.ErrUnavailable, "i/o"), codes.DeadlineExceeded, 504, "the deadline passed before the answer was there"},
+		{"the request's deadline, whatever the store says", over, fstore.Errorf(fstore.ErrUnavailable, "i/o"), codes.DeadlineExceeded, 504, "the deadline passed before the answer was ready"},
 		{"a mistake, found as the deadline passed", over, fstore.Errorf(fstore.ErrInvalid, "bad"), codes.InvalidArgument, 400, "bad"},
-		{"deadline", live, context.DeadlineExceeded, codes.DeadlineExceeded, 504, "the deadline passed before the answer was there"},
+		{"deadline", live, context.DeadlineExceeded, codes.DeadlineExceeded, 504, "the deadline passed before the answer was ready"},
 		{"the caller went away", gone, errors.New("read: closed"), codes.Canceled, 499, "the caller went away"},
-		{"corrupt", live, fstore.Errorf(fstore.ErrCorrupt, "key 07"), codes.DataLoss, 500, "the online store holds what cannot be read; the server's log says more"},
-		{"any other", live, errors.New("password=hunter2"), codes.Internal, 500, "a fault in the server; its log says more"},
-		{"definition", live, fstore.Errorf(fstore.ErrDefinition, "x.yaml"), codes.Internal, 500, "a fault in the server; its log says more"},
+		{"corrupt", live, fstore.Errorf(fstore.ErrCorrupt, "key 07"), codes.DataLoss, 500, "the online store has unreadable data; the server's log has details"},
+		{"any other", live, errors.New("password=hunter2"), codes.Internal, 500, "a fault in the server; its log has details"},
+		{"definition", live, fstore.Errorf(fstore.ErrDefinition, "x.yaml"), codes.Internal, 500, "a fault in the server; its log has details"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := Refuse(c.ctx, c.err)

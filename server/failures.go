@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// failures logs what goes wrong in requests, at most once a second for each kind, so that a store that is down fills
-// no disk. What was left out is counted in the next line.
+// failures logs errors of requests, at most once a second for each kind, so that a store that is down does not fill
+// the disk. The next line counts the omitted ones.
 type failures struct {
 	logger *slog.Logger
 

@@ -142,7 +142,7 @@ func TestGarbageOnBothPortsEndsOnlyItsConnection(t *testing.T) {
 func TestPanicEndsOnlyItsRequest(t *testing.T) {
 	w := shop(t, nil)
 	_, err := w.client.GetOnlineFeatures(context.Background(), byService("panics"))
-	servertest.WantStatus(t, err, codes.Internal, "a fault in the server; its log says more")
+	servertest.WantStatus(t, err, codes.Internal, "a fault in the server; its log has details")
 	if strings.Contains(err.Error(), "secret") {
 		t.Errorf("the answer tells of the inside: %v", err)
 	}

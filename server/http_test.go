@@ -83,7 +83,7 @@ func TestBadBodies(t *testing.T) {
 	w := shop(t, func(o *server.Options) { o.MaxRequestBytes = 10_000 })
 	w.store.Limits = online.Limits{MaxRows: 5, MaxFeatures: 3}
 	const shape = `such as {"service":"churn","entities":{"customer_id":[17850]}}`
-	const fields = "there are service, model, features, entities and event_timestamps"
+	const fields = "the fields are service, model, features, entities and event_timestamps"
 	const utf8Hint = "write the text in UTF-8"
 	const surrogateHint = `write the character itself, or both halves: \ud83d\ude00`
 	for _, c := range []struct {
@@ -102,7 +102,7 @@ func TestBadBodies(t *testing.T) {
 		{"not JSON", "\x00\x01", 400, "INVALID_ARGUMENT", "not JSON at byte 0: invalid character '\\x00' looking for beginning of value", shape},
 		{"a list", `[1]`, 400, "INVALID_ARGUMENT", "not an object", shape},
 		{"null", `null`, 400, "INVALID_ARGUMENT", "not an object", shape},
-		{"more behind", `{"service":"churn"} {}`, 400, "INVALID_ARGUMENT", "there is more behind the JSON object, at byte 21", ""},
+		{"more after", `{"service":"churn"} {}`, 400, "INVALID_ARGUMENT", "there is more after the JSON object, at byte 21", ""},
 		{"unknown fields", `{"service":"churn","entity":{},"modle":"m"}`, 400, "INVALID_ARGUMENT", "the request has unknown fields: entity, modle", fields},
 		{"case matters", `{"Service":"churn"}`, 400, "INVALID_ARGUMENT", "the request has unknown fields: Service", fields},
 		{"field twice", `{"service":"churn","service":"both"}`, 400, "INVALID_ARGUMENT", `"service" is there twice`, ""},

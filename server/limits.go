@@ -4,13 +4,13 @@ import "time"
 
 // Limits that every protocol keeps.
 const (
-	// MaxElements bounds the fields and values of a request: the most rows there may be, of twenty key columns.
+	// MaxElements bounds the fields and values of a request: the maximum number of rows with twenty key columns.
 	MaxElements = 200_000
 	// MaxColumns bounds the key columns of a request; no list of features needs as many.
 	MaxColumns = 1000
 	// MaxNesting bounds messages in messages, and lists and objects in JSON. A request has no more than six.
 	MaxNesting = 16
-	// ValueCost is about what a decoded value takes in memory: the header of a slice.
+	// ValueCost is the approximate memory of a decoded value: the header of a slice.
 	ValueCost = 24
 
 	MaxConnections = 1000     // of each protocol

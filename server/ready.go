@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// A server is ready once the registry was read and the online store was found right, each once. A server that begins
-// while the store is away therefore waits for it, and one that would never reach it takes no traffic from others. Later
-// troubles of either change nothing: all servers would have them, and a caller is told more by an answer than by none.
+// A server becomes ready once it has read the registry and found the online store usable. So a server that starts
+// while the store is down waits, and one that can never reach it takes no traffic from others. Later failures do not
+// change readiness: all servers would have them, and an error tells a caller more than no answer.
 
 // storeTimeout bounds one look at the online store.
 const storeTimeout = 5 * time.Second
 
-// awaitStore looks at the online store, again after each pause, until it is right. Only a change is logged.
+// awaitStore checks the online store, with pauses, until it is usable. It logs only changes.
 func (s *Server) awaitStore(ctx context.Context) {
 	before := ""
 	for ctx.Err() == nil {
@@ -31,7 +31,7 @@ func (s *Server) awaitStore(ctx context.Context) {
 			s.announce()
 			return
 		case err.Error() != before:
-			s.options.Logger.Warn("the online store cannot be used; requests are refused as long as that is so", "error", err)
+			s.options.Logger.Warn("the online store cannot be used; requests are refused until it can", "error", err)
 			before = err.Error()
 		}
 		pause := time.NewTimer(s.options.Poll)
@@ -50,7 +50,8 @@ func (s *Server) checkStore(ctx context.Context) (warning string, err error) {
 	return s.store.Check(ctx)
 }
 
-// OnReady has a protocol told that the server is ready, maybe several times. It is called before Serve.
+// OnReady registers a function to call when the server becomes ready, perhaps several times. It must be called before
+// Serve.
 func (s *Server) OnReady(tell func()) { s.onReady = append(s.onReady, tell) }
 
 // announce tells the protocols that the server is ready, if it is.
@@ -62,7 +63,7 @@ func (s *Server) announce() {
 	}
 }
 
-// Unready says what the server waits for; "" where it is ready, if it is not draining.
+// Unready says what the server is waiting for, or "" if it is ready or draining.
 func (s *Server) Unready() string {
 	if s.follower.current.Load() == nil {
 		return "the registry has not been read yet"

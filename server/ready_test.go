@@ -71,7 +71,7 @@ func TestAServerWaitsForItsStore(t *testing.T) {
 		t.Errorf("readyz: %d %s, health %v", status, body, state())
 	}
 	log := w.log.String()
-	for _, says := range []string{"the online store cannot be used; requests are refused as long as that is so", "the online store can be used now"} {
+	for _, says := range []string{"the online store cannot be used; requests are refused until it can", "the online store can be used now"} {
 		if strings.Count(log, says) != 1 {
 			t.Errorf("the log does not say once %q:\n%s", says, log)
 		}

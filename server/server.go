@@ -15,7 +15,7 @@ import (
 	"github.com/fstore-dev/fstore/online"
 )
 
-// Options are what a Server is made of. Catalog and Store must be set; for the others, zero means the default.
+// Options configure a Server. Catalog and Store are required. For the others, zero means the default.
 type Options struct {
 	Catalog Catalog       // where names come from
 	Store   *online.Store // where values come from; the server sets its Observe and Elapsed
@@ -23,26 +23,26 @@ type Options struct {
 	Registry *prometheus.Registry // what /metrics shows; default: a new one
 	Logger   *slog.Logger         // default: nothing is logged
 	Clock    func() time.Time     // default: time.Now
-	Replay   time.Time            // the instant that ages are judged at, and that every answer carries; zero: Clock's now
+	Replay   time.Time            // the instant at which ages are computed and that every answer states; zero: Clock's now
 	Version  string               // of this build, for fstore_build_info; default: "unknown"
 
 	Poll            time.Duration // between looks at the registry, and at a store that is away at first; default: a second
 	Timeout         time.Duration // of requests whose caller sets no deadline; default: 5 s
 	DrainTimeout    time.Duration // for requests under way when the server is told to end; default: 10 s
-	Linger          time.Duration // that HTTP clients have to give up the connections they keep open, and requests to arrive in full; default: half a second
+	Linger          time.Duration // how long HTTP clients have to close idle connections, and requests to arrive in full; default: half a second
 	MaxRequestBytes int           // of a gRPC message or an HTTP body; default: 4 MiB
 	Hosts           []string      // names, beside those of loopback, that HTTP requests may be for; default: none
 	MaxInFlight     int64         // bytes of all requests and answers in flight; default: 192 MiB
 }
 
-// Protocol is a way in which requests come, such as gRPC. It resolves, runs and refuses them with its Server.
+// Protocol is a way to call the server, such as gRPC. It uses its Server to resolve, run and refuse requests.
 type Protocol interface {
 	// Name is what errors call it.
 	Name() string
 	// Serve answers requests on a listener, which it closes, until Drain.
 	Serve(l net.Listener) error
-	// Drain ends the protocol: it accepts nothing new, and waits for what is under way until ctx ends. It reports whether
-	// that was in time; if not, the rest has been ended.
+	// Drain ends the protocol: it accepts nothing new, and waits for requests in flight until ctx ends. It reports
+	// whether they ended in time; the others have been canceled.
 	Drain(ctx context.Context) (inTime bool)
 }
 
@@ -70,8 +70,8 @@ type Server struct {
 	underWay sync.WaitGroup // requests and streams
 }
 
-// New returns a server that has not begun. It takes over the store's Observe and Elapsed, so no look-up may be under
-// way.
+// New returns a server that has not started. It replaces the store's Observe and Elapsed, so no look-up may be in
+// flight.
 func New(o Options) *Server {
 	o.Logger = or(o.Logger, slog.New(slog.DiscardHandler))
 	o.Registry = or(o.Registry, prometheus.NewRegistry())
@@ -99,7 +99,7 @@ func New(o Options) *Server {
 	return s
 }
 
-// or returns v, or the default where v is the zero value.
+// or returns v, or otherwise if v is the zero value.
 func or[T comparable](v, otherwise T) T {
 	var zero T
 	if v == zero {
@@ -126,10 +126,10 @@ func (s *Server) Track() (done func()) {
 	return s.underWay.Done
 }
 
-// Serve answers requests at every endpoint until ctx ends; then it drains. It begins once the catalog was read, or could
-// not be: callers that connect earlier wait. A draining server is not ready, accepts nothing new, and finishes what is
-// under way within the drain timeout. Serve returns when all of its goroutines have: nil after a drain in time, else what
-// went wrong. It closes the listeners. It may be called once.
+// Serve answers requests at every endpoint until ctx ends, and then drains. It begins once the catalog was read, or
+// could not be: earlier callers wait. A draining server is not ready, accepts nothing new, and finishes requests in
+// flight within the drain timeout. Serve returns after all of its goroutines: nil if everything ended in time, and
+// otherwise an error. It closes the listeners. It may be called once.
 func (s *Server) Serve(ctx context.Context, endpoints ...Endpoint) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
@@ -148,7 +148,7 @@ func (s *Server) Serve(ctx context.Context, endpoints ...Endpoint) error {
 		group.Go(func() {
 			if err := e.Protocol.Serve(e.Listener); err != nil {
 				failed[i] = fmt.Errorf("serve %s: %w", e.Protocol.Name(), err)
-				end() // one without the others is no server
+				end() // one protocol without the others is not a server
 			}
 		})
 	}
@@ -172,7 +172,7 @@ func (s *Server) drain(endpoints []Endpoint) error {
 	group.Wait()
 	s.underWay.Wait()
 	if slices.Contains(inTime, false) {
-		return fmt.Errorf("requests were still under way after %s and were ended", s.options.DrainTimeout)
+		return fmt.Errorf("requests still in flight after %s were canceled", s.options.DrainTimeout)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// app is what the commands share: the streams, the environment, the clock and the flags every command has.
+// app is what the commands share: the streams, the environment, the clock and the global flags.
 type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -25,10 +25,10 @@ type app struct {
 
 	repo    string                     // --repo
 	output  string                     // --output
-	given   map[string]project.Setting // flags that were given, by the setting they stand for
-	secrets []string                   // passwords seen in settings: never printed
-	watched sync.Once                  // the program's memory is watched once an engine is open
-	drains  atomic.Bool                // a server ends by itself once it has answered what is in flight
+	given   map[string]project.Setting // flags given on the command line, by the setting that they override
+	secrets []string                   // passwords in settings, which are never printed
+	watched sync.Once                  // starts the memory watch once, when an engine opens
+	drains  atomic.Bool                // a server drains: it ends once it has answered what is in flight
 }
 
 const about = `fstore is a feature store: what you trained on is what you serve, and you can prove it.

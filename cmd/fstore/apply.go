@@ -44,7 +44,7 @@ column that they may send becomes unknown.`,
 	return cmd
 }
 
-// applyFlags are those of apply.
+// applyFlags are the flags of apply.
 type applyFlags struct {
 	yes, breaking bool
 	message       string
@@ -71,14 +71,14 @@ func (a *app) apply(ctx context.Context, p *project.Project, f applyFlags) error
 	if applied == nil {
 		return err
 	}
-	return errors.Join(a.printApplied(applied), err) // what is applied is, whatever came after it
+	return errors.Join(a.printApplied(applied), err) // the plan is applied even if a later step failed
 }
 
-// confirm asks. No answer is no, and so is a signal.
+// confirm asks. No answer means no, and so does a signal.
 func (a *app) confirm(ctx context.Context) bool {
 	fmt.Fprint(a.stderr, "\nApply this? Only yes applies it: ")
 	answered := make(chan string, 1)
-	go func() { // if nobody answers it ends with the program: reading cannot be stopped
+	go func() { // a read cannot be stopped: without an answer, the goroutine ends with the program
 		answer, err := bufio.NewReader(a.stdin).ReadString('\n')
 		if err != nil {
 			fmt.Fprintln(a.stderr) // the answer did not end the line
@@ -109,7 +109,7 @@ func (a *app) printApplied(applied *project.Applied) error {
 	return nil
 }
 
-// printPromotions says what serves now that did not before.
+// printPromotions lists the versions that serve now and did not before.
 func (a *app) printPromotions(promoted []registry.Promotion) {
 	for _, kind := range []registry.Kind{registry.KindView, registry.KindService} {
 		var names []string

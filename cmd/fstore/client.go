@@ -9,7 +9,7 @@ import (
 	"github.com/fstore-dev/fstore/online"
 )
 
-// askServer asks a running server over gRPC, once: the person who asks decides whether to ask again.
+// askServer asks a running server over gRPC once. The person at the terminal decides whether to retry.
 func askServer(ctx context.Context, q *question, keys []fstore.Column) (*fstore.FeatureList, *online.Answer, error) {
 	c, err := client.Open(q.grpc, client.Options{Attempts: 1})
 	if err != nil {

@@ -31,7 +31,7 @@ func (a *app) completeViews(cmd *cobra.Command, _ []string, _ string) ([]string,
 // completeTrainingSets completes the names of training sets from the registry.
 func (a *app) completeTrainingSets(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
 	if len(args) == 0 {
-		_ = a.with(cmd.Context(), func(p *project.Project) error { // none, if they cannot be read
+		_ = a.with(cmd.Context(), func(p *project.Project) error { // none if they cannot be read
 			names = p.TrainingSetNames(cmd.Context())
 			return nil
 		})
@@ -43,7 +43,7 @@ func (a *app) completeTrainingSets(cmd *cobra.Command, args []string, _ string) 
 func (a *app) completeModels(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	return a.complete(cmd.Context(), func(rev *registry.Revision) (names []string) {
 		for _, m := range rev.Models() {
-			if len(args) > 0 { // the version is a word of its own
+			if len(args) > 0 { // the version is a separate argument
 				if m.Ref.Name == args[0] {
 					names = append(names, m.Ref.Version+"\t"+m.Origin())
 				}
@@ -58,7 +58,7 @@ func (a *app) completeModels(cmd *cobra.Command, args []string, _ string) ([]str
 	})
 }
 
-// completeLocks completes names of training sets, and files: a lock is named by either.
+// completeLocks completes names of training sets, and files: both can name a lock.
 func (a *app) completeLocks(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	if project.IsLockFile(prefix) {
 		return []string{"json", "parquet"}, cobra.ShellCompDirectiveFilterFileExt
@@ -67,7 +67,7 @@ func (a *app) completeLocks(cmd *cobra.Command, args []string, prefix string) ([
 	return names, cobra.ShellCompDirectiveDefault
 }
 
-// complete reads names; where there are none to read, nothing is completed.
+// complete reads names. If they cannot be read, it completes nothing.
 func (a *app) complete(ctx context.Context, names func(*registry.Revision) []string) ([]string, cobra.ShellCompDirective) {
 	var out []string
 	_ = a.withGraph(ctx, func(_ *project.Project, g project.Graph) error {

@@ -7,12 +7,12 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// settingFlag makes a flag of a command stand for a setting.
+// settingFlag makes a flag of a command override a setting.
 func settingFlag(cmd *cobra.Command, flag, setting string) {
 	_ = cmd.Flags().SetAnnotation(flag, usage.SettingOf, []string{setting})
 }
 
-// engineFlags gives a command that uses the offline engine its settings as flags.
+// engineFlags adds the settings of the offline engine to a command as flags.
 func (a *app) engineFlags(cmd *cobra.Command) {
 	cmd.Flags().Int("threads", 0, "threads of the offline engine (setting offline.threads)")
 	cmd.Flags().String("memory-limit", "", "memory of the offline engine, such as 4GB (setting offline.memory_limit)")
@@ -20,7 +20,7 @@ func (a *app) engineFlags(cmd *cobra.Command) {
 	settingFlag(cmd, "memory-limit", "offline.memory_limit")
 }
 
-// bindFlags puts the flags that a command was given over its settings.
+// bindFlags overrides settings with the flags of a command.
 func (a *app) bindFlags(cmd *cobra.Command) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		if key := f.Annotations[usage.SettingOf]; len(key) == 1 {

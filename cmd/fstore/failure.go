@@ -22,7 +22,7 @@ const (
 	statusUnavailable = 6
 )
 
-// The table from kinds of error to exit statuses; the first that fits counts, any other is statusFailed.
+// statuses maps kinds of errors to exit statuses. The first match counts. Any other error is statusFailed.
 var statuses = []struct {
 	kind   error
 	status int
@@ -52,18 +52,18 @@ func status(err error) int {
 	return statusFailed
 }
 
-// exitCode ends the program with a status, without a message: plan --detailed-exitcode, and commands whose
-// output already says what failed.
+// exitCode ends the program with a status and no message: for plan --detailed-exitcode, and for commands whose output
+// already says what failed.
 type exitCode int
 
 func (e exitCode) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-// interrupted is what remains of an error once the user has stopped the program.
+// interrupted is an error after the user has stopped the program.
 type interrupted struct{ error }
 
 func (e interrupted) Unwrap() error { return e.error }
 
-// fail prints an error for people, if there is one, and returns the exit status.
+// fail prints an error, if there is one, and returns the exit status.
 func (a *app) fail(err error) int {
 	code := status(err)
 	var silent exitCode
@@ -96,7 +96,7 @@ func (a *app) fail(err error) int {
 	return code
 }
 
-// printProblems prints mistakes in definitions, each on a line that begins with its place, as editors read it.
+// printProblems prints mistakes in definitions. Each line begins with the position in the form that editors read.
 func (a *app) printProblems(problems definition.Problems) {
 	fmt.Fprintf(a.stderr, "fstore: %s in the definitions\n", english.Count(len(problems), "mistake"))
 	for _, p := range problems {

@@ -7,7 +7,7 @@ import (
 	"github.com/fstore-dev/fstore/internal/usage"
 )
 
-// checkService refuses what cannot be the name of a service.
+// checkService refuses a text that cannot be the name of a service.
 func checkService(name string) error {
 	if service, version, ok := strings.Cut(name, "@"); ok && fstore.CheckName(service) == nil {
 		return usage.Errorf(nil, "--service %s: a service is named without a version", name).

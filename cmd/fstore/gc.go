@@ -58,7 +58,7 @@ func (a *app) gc(ctx context.Context, p *project.Project, dry bool) error {
 	return a.printCollected(out, known)
 }
 
-// printGarbage says what can be deleted and what cannot be yet.
+// printGarbage lists what can be deleted, and what must stay for now.
 func (a *app) printGarbage(c *project.Garbage) error {
 	if len(c.Items)+len(c.Snapshots) > 0 {
 		t := terminal.NewTable("DELETE", "VIEW", "GENERATION", "RECORDS", "WHY")
@@ -93,7 +93,7 @@ func viewText(ref fstore.ViewRef) string {
 	return ref.String()
 }
 
-// printCollected says what was deleted, and what was kept that the survey took for garbage.
+// printCollected lists what was deleted, and what was kept although the survey listed it as garbage.
 func (a *app) printCollected(c *project.Garbage, known int) error {
 	if err := a.printKept(c.Kept[min(known, len(c.Kept)):]); err != nil || c.DryRun && len(c.Items)+len(c.Snapshots) > 0 {
 		return err

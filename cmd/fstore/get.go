@@ -26,7 +26,7 @@ type question struct {
 	grpc     string   // --grpc
 }
 
-// selection names features: a service, a list of references or, of what is served, a version of a model.
+// selection names features: a service, a list of references or, for served features, a version of a model.
 type selection struct {
 	selected project.Selection
 	modelArg string // --model
@@ -138,7 +138,7 @@ func (a *app) get(ctx context.Context, p *project.Project, q *question) error {
 	return a.printAnswer(rows.Columns, list, answer)
 }
 
-// readKeys reads the rows that are asked about.
+// readKeys reads the rows of keys.
 func readKeys(ctx context.Context, p *project.Project, q *question, rows *project.KeyRows) error {
 	if err := usage.SplitRow(q.entities); err != nil {
 		return err
@@ -149,7 +149,7 @@ func readKeys(ctx context.Context, p *project.Project, q *question, rows *projec
 		}
 	}
 	if len(q.files) > 0 && len(rows.Columns) == 0 {
-		return usage.Errorf(nil, "--entities: these features have no keys").WithHint("leave it out: the answer has one row")
+		return usage.Errorf(nil, "--entities: these features have no keys").WithHint("remove the flag: the answer has one row")
 	}
 	for _, path := range q.files {
 		if err := p.ReadKeys(ctx, rows, path); err != nil {
@@ -160,13 +160,13 @@ func readKeys(ctx context.Context, p *project.Project, q *question, rows *projec
 		}
 	}
 	if len(rows.Columns) > 0 && len(q.entities)+len(q.files) == 0 {
-		return usage.Errorf(nil, "whose features? these need %s", rows.Names()).
+		return usage.Errorf(nil, "the keys are missing: these features need %s", rows.Names()).
 			WithHint("give --entity %s=…, once for each row, or --entities FILE", rows.Columns[0].Name)
 	}
 	return nil
 }
 
-// askStore reads the online store itself.
+// askStore reads the online store directly.
 func askStore(ctx context.Context, p *project.Project, q *question, list *fstore.FeatureList, keys []fstore.Column) (*online.Answer, error) {
 	o := project.GetOptions{EventTimes: q.events}
 	if q.at != "" {
@@ -182,13 +182,13 @@ func askStore(ctx context.Context, p *project.Project, q *question, list *fstore
 // instant reads the instant of a flag.
 func instant(flag, text string) (time.Time, error) {
 	at, err := fstore.ParseTime(text)
-	if err == nil && !at.After(time.Time{}) { // which stands for none
+	if err == nil && !at.After(time.Time{}) { // the zero instant means none
 		err = fstore.Errorf(fstore.ErrInvalid, "%q is too early", text).WithHint("instants begin after 0001-01-01")
 	}
 	return at, usage.Of(flag+": ", err)
 }
 
-// printAnswer prints one table: a line for each row of keys, or, of a single row, a line for each feature.
+// printAnswer prints one table: a line per row of keys or, for a single row, a line per feature.
 func (a *app) printAnswer(keys []fstore.Column, list *fstore.FeatureList, answer *online.Answer) error {
 	switch answer.Rows {
 	case 0:
@@ -250,7 +250,7 @@ func (a *app) printOneRow(keys []fstore.Column, list *fstore.FeatureList, answer
 	return a.printVersions(list, answer)
 }
 
-// printVersions says what answered.
+// printVersions prints the versions that answered.
 func (a *app) printVersions(list *fstore.FeatureList, answer *online.Answer) error {
 	fmt.Fprintln(a.stdout)
 	if list.Service.Name != "" {

@@ -87,7 +87,7 @@ func (a *app) initRepo(dir string, write func(dir string) error, written string)
 	return err
 }
 
-// initFrom writes a repo whose definitions are proposed from files, and says what was proposed and what was not.
+// initFrom writes a repo with definitions proposed from files, and says what was proposed and what was not.
 func (a *app) initFrom(ctx context.Context, dir string, from []string) error {
 	p, err := scaffold.From(ctx, dir, from, a.lookup)
 	if err != nil {
@@ -119,7 +119,7 @@ func (a *app) initFrom(ctx context.Context, dir string, from []string) error {
 	return err
 }
 
-// thisFolder returns what is said of a new repo, in other words where the repo is the current folder.
+// thisFolder adapts the text about a new repo if the repo is the current folder.
 func thisFolder(text, dir string) string {
 	if filepath.Clean(dir) != "." {
 		return text

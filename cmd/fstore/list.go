@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// The kinds that list and show know, as they are typed.
+// The kinds of list and show, as users type them.
 var kinds = []string{"entities", "sources", "views", "services", "models", "commits"}
 
 func (a *app) listCommand() *cobra.Command {
@@ -128,7 +128,7 @@ func versionText(v int) string {
 	return fmt.Sprintf("@%d", v)
 }
 
-// textOr writes what may be absent, or a dash.
+// textOr writes a value, or a dash if it is absent.
 func textOr[T any, P interface {
 	*T
 	String() string

@@ -1,5 +1,5 @@
 // Command fstore is the feature store's command line. It only wires the packages together: it reads settings, opens
-// what a command needs, calls one package and prints what came back. What a command does is in that package.
+// what a command needs, calls one package and prints the result. The packages do the work.
 package main
 
 import (
@@ -42,26 +42,26 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	code := a.fail(err)
 	_ = messages.Close()
 	if code != statusDone && !errors.Is(err, planChanged) && slices.ContainsFunc(args, detailed) {
-		return statusFailed // 2 says that there are changes, so no mistake may
+		return statusFailed // 2 means that there are changes, so no mistake may use it
 	}
 	return code
 }
 
-// untilSignal returns a context that ends with the first signal to stop. The second one ends the program at once.
+// untilSignal returns a context that ends with the first signal to stop. The second signal ends the program at once.
 func untilSignal() (context.Context, context.CancelFunc) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	signal.Ignore(syscall.SIGXFSZ) // beyond a limit on the size of files a write then fails, where a thread of the engine's would die
+	signal.Ignore(syscall.SIGXFSZ) // beyond a file size limit, a write then fails; otherwise the engine's thread would die
 	context.AfterFunc(ctx, stop)
 	return ctx, stop
 }
 
-// patience is how long a command may take to end once it was told to. Some calls cannot be interrupted: the engine's
-// parser, a read from a network file system. Every command can be killed at any instant and loses nothing by it, so
+// patience is how long a command may take to end after a signal. Some calls cannot be interrupted: the engine's
+// parser, or a read from a network file system. Every command can be killed at any time without losing anything, so
 // the program ends without waiting for them.
 const patience = 700 * time.Millisecond
 
-// endWithin ends the program, patience after ctx has ended, unless the function it returns was called before. A
-// server has as long as it takes to answer what is in flight.
+// endWithin ends the program patience after ctx has ended, unless the function that it returns was called before. A
+// draining server has no such limit.
 func (a *app) endWithin(ctx context.Context) (returned func() bool) {
 	return context.AfterFunc(ctx, func() {
 		if a.drains.Load() {
@@ -73,7 +73,7 @@ func (a *app) endWithin(ctx context.Context) (returned func() bool) {
 	})
 }
 
-// detailed reports whether an argument asks for the exit statuses of plan --detailed-exitcode.
+// detailed reports whether an argument requests the exit statuses of plan --detailed-exitcode.
 func detailed(arg string) bool {
 	name, value, _ := strings.Cut(arg, "=")
 	return name == "--detailed-exitcode" && value != "false"

@@ -49,7 +49,7 @@ A view with a publish schedule is published at the last instant of its schedule 
 	return cmd
 }
 
-// materialize runs the views, prints a summary of each and says what serves since.
+// materialize runs the views, prints a summary of each, and prints promotions.
 func (a *app) materialize(ctx context.Context, views []string, f materializeFlags) error {
 	r := project.MaterializeRequest{Views: views}
 	if err := f.options(&r); err != nil {
@@ -70,7 +70,7 @@ func (a *app) materialize(ctx context.Context, views []string, f materializeFlag
 	})
 }
 
-// options fills in what the flags say.
+// options fills in the request from the flags.
 func (f materializeFlags) options(r *project.MaterializeRequest) error {
 	if f.to != "" {
 		to, err := instant("--to", f.to)

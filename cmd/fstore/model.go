@@ -36,7 +36,7 @@ func modelNamed(where, text string) (fstore.ModelRef, error) {
 	return ref, usage.Of(where+": ", err)
 }
 
-// modelVersion reads the arguments NAME VERSION, which may also be written as one, NAME@VERSION.
+// modelVersion reads the arguments NAME VERSION, or the single argument NAME@VERSION.
 func modelVersion(args []string) (fstore.ModelRef, error) {
 	return modelNamed("model", strings.Join(args, "@"))
 }
@@ -84,7 +84,7 @@ func (a *app) pinModel(ctx context.Context, p *project.Project, r project.PinReq
 	if m.New {
 		fmt.Fprintf(a.stdout, "Model %s is pinned to %s of %s (%s).\n", m.Ref, english.Count(len(m.Outputs), "feature"), project.Joined(m.Views), m.Origin())
 	} else {
-		fmt.Fprintf(a.stdout, "Model %s is pinned to this already, since %s.\n", m.Ref, shortTime(m.Pinned))
+		fmt.Fprintf(a.stdout, "Model %s has been pinned to this since %s.\n", m.Ref, shortTime(m.Pinned))
 	}
 	if missing := m.Missing(); len(missing) > 0 {
 		fmt.Fprintf(a.stdout, "Next: fstore materialize %s\n", project.Joined(missing))
@@ -119,12 +119,12 @@ change within about a second. --delete removes the alias.`,
 	return cmd
 }
 
-// aliasModel sets an alias or, without a version, removes it.
+// aliasModel sets an alias, or removes it if there is no version.
 func (a *app) aliasModel(ctx context.Context, p *project.Project, args []string) (err error) {
 	change := struct {
 		Model   string `json:"model_name"`
 		Alias   string `json:"alias"`
-		Version string `json:"model_version,omitempty"` // none: the alias is gone
+		Version string `json:"model_version,omitempty"` // empty: the alias was removed
 		Was     string `json:"was,omitempty"`
 	}{Model: args[0], Alias: args[1]}
 	if len(args) == 2 {
@@ -139,9 +139,9 @@ func (a *app) aliasModel(ctx context.Context, p *project.Project, args []string)
 	case a.json():
 		return a.printJSON(change)
 	case change.Version == "":
-		_, err = fmt.Fprintf(a.stdout, "%s@%s is gone; it stood for %s@%s.\n", args[0], args[1], args[0], change.Was)
+		_, err = fmt.Fprintf(a.stdout, "Removed %s@%s, which stood for %s@%s.\n", args[0], args[1], args[0], change.Was)
 	case change.Was != "" && change.Was != change.Version:
-		_, err = fmt.Fprintf(a.stdout, "%s@%s stands for %s@%s now, before for %s@%s.\n", args[0], args[1], args[0], args[2], args[0], change.Was)
+		_, err = fmt.Fprintf(a.stdout, "%s@%s now stands for %s@%s instead of %s@%s.\n", args[0], args[1], args[0], args[2], args[0], change.Was)
 	default:
 		_, err = fmt.Fprintf(a.stdout, "%s@%s stands for %s@%s.\n", args[0], args[1], args[0], args[2])
 	}

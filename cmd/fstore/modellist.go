@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// stateText says in a word or two whether the model is served.
+// stateText says briefly whether the model is served.
 func stateText(m *project.Model) string {
 	switch {
 	case m.Ready == nil:
@@ -44,7 +44,7 @@ func (a *app) listModels(ctx context.Context, p *project.Project) error {
 		return a.printJSON(models)
 	}
 	if len(models) == 0 {
-		_, err := fmt.Fprintln(a.stderr, "No model is pinned. fstore model pin does it.")
+		_, err := fmt.Fprintln(a.stderr, "No model is pinned. Pin one with fstore model pin.")
 		return err
 	}
 	t := terminal.NewTable("MODEL", "ALIASES", "PINNED", "FEATURES", "FROM", "STATE")
@@ -75,7 +75,7 @@ func (a *app) showModelNamed(ctx context.Context, name string) error {
 	return a.with(ctx, func(p *project.Project) error { return a.showModel(ctx, p, ref) })
 }
 
-// showModel shows a version of a model or, of a name alone, the only one or all of them.
+// showModel shows a version of a model. For a name alone, it shows all versions.
 func (a *app) showModel(ctx context.Context, p *project.Project, ref fstore.ModelRef) error {
 	shown, err := p.Model(ctx, ref)
 	switch {

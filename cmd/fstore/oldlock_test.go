@@ -21,7 +21,7 @@ func TestLocksOfAnOlderBuild(t *testing.T) {
 	sh := &shell{t: t, dir: dir}
 	for _, name := range []string{"old", "by_query"} {
 		lock := name + ".lock.json"
-		has(t, sh.run("fstore training-set verify "+lock), "file     unchanged", "rebuild  same", "is what its lock says")
+		has(t, sh.run("fstore training-set verify "+lock), "file     unchanged", "rebuild  same", "matches its lock")
 		has(t, sh.run("fstore training-set rebuild "+lock+" --out again/"+name+".parquet"), "rebuild  same")
 		was, now := readLock(t, filepath.Join(dir, lock)), readLock(t, filepath.Join(dir, "again", lock))
 		if was.Output.Content != now.Output.Content || was.Labels.Targets != nil || was.Labels.Sample != nil {

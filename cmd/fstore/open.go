@@ -12,7 +12,7 @@ import (
 	"github.com/fstore-dev/fstore/project"
 )
 
-// options say how the command line opens a repo.
+// options are the options with which the command line opens a repo.
 func (a *app) options() project.Options {
 	return project.Options{
 		Settings: a.given, Lookup: a.lookup, Environ: a.environ, Clock: a.now, Version: version,
@@ -25,15 +25,15 @@ func (a *app) options() project.Options {
 	}
 }
 
-// The engine keeps to offline.memory_limit for tables, joins and sorts, but not for the lists and texts that functions
-// such as range() and repeat() make of one row. So the program ends before the machine runs out of memory: like a kill,
-// that loses nothing. memorySpare is how many bytes it may hold beyond the limit and a quarter of it, for what is not the
-// engine's.
+// memorySpare is how many bytes the program may hold beyond 1.25 times offline.memory_limit, for memory outside the
+// engine. The engine respects the limit for tables, joins and sorts, but not for lists and texts that functions such
+// as range() and repeat() make of one row. Beyond that the program ends, before the machine runs out of memory. Like
+// a kill, that loses nothing.
 const memorySpare = 2 << 30
 
 func (a *app) outOfMemory(held int64) {
-	fmt.Fprintf(a.stderr, "fstore: out of memory: the program holds %d MB, far more than offline.memory_limit\n"+
-		"hint: look for SQL that makes long lists or texts of one row, as range() and repeat() do; or raise offline.memory_limit, see fstore.yaml\n", held>>20)
+	fmt.Fprintf(a.stderr, "fstore: out of memory: the program uses %d MB, far more than offline.memory_limit\n"+
+		"hint: look for SQL that makes long lists or texts from one row, such as range() and repeat(); or raise offline.memory_limit, see fstore.yaml\n", held>>20)
 	os.Exit(statusFailed)
 }
 
@@ -46,7 +46,7 @@ func (a *app) notify(n project.Notice) {
 	fmt.Fprintln(a.stderr, n.Text)
 }
 
-// with opens the repo for as long as f runs.
+// with opens the repo while f runs.
 func (a *app) with(ctx context.Context, f func(*project.Project) error) error {
 	p, err := project.Open(ctx, a.repo, a.options())
 	if err != nil {
@@ -56,7 +56,7 @@ func (a *app) with(ctx context.Context, f func(*project.Project) error) error {
 	return f(p)
 }
 
-// withGraph opens the repo and reads its registry as it is now.
+// withGraph opens the repo and reads its registry.
 func (a *app) withGraph(ctx context.Context, f func(*project.Project, project.Graph) error) error {
 	return a.with(ctx, func(p *project.Project) error {
 		g, err := p.Graph(ctx)
@@ -67,7 +67,7 @@ func (a *app) withGraph(ctx context.Context, f func(*project.Project, project.Gr
 	})
 }
 
-// withLocks opens what the training sets of arguments need: a lock in a file needs no repo.
+// withLocks opens what the named training sets need: a lock in a file needs no repo.
 func (a *app) withLocks(ctx context.Context, f func(*project.Project) error, args ...string) error {
 	for _, arg := range args {
 		if !project.IsLockFile(arg) {
@@ -82,7 +82,7 @@ func (a *app) withLocks(ctx context.Context, f func(*project.Project) error, arg
 	return f(p)
 }
 
-// asFlags puts the flag in the place of the argument that an error is about.
+// asFlags replaces the argument's name in an error by its flag.
 func asFlags(err error) error {
 	var argument *project.ArgumentError
 	if errors.As(err, &argument) {

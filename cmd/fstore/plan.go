@@ -32,7 +32,7 @@ versions that makes and why, what depends on them, and what must be materialized
 	return cmd
 }
 
-// planChanged is how plan --detailed-exitcode ends where there are changes.
+// planChanged is the exit status of plan --detailed-exitcode if there are changes.
 const planChanged = exitCode(2)
 
 func (a *app) plan(ctx context.Context, p *project.Project, detailed bool) error {
@@ -52,7 +52,7 @@ func (a *app) plan(ctx context.Context, p *project.Project, detailed bool) error
 	return err
 }
 
-// printPlan shows a plan as terraform does: a sign for each change, its fields beneath it, a count at the end.
+// printPlan prints a plan like terraform: a sign for each change, its fields beneath it, and a count at the end.
 func (a *app) printPlan(p *registry.Plan) error {
 	a.printWarnings(p.Warnings)
 	if p.Empty() {
@@ -66,7 +66,7 @@ func (a *app) printPlan(p *registry.Plan) error {
 		a.printChange(c)
 	}
 	if len(p.Materialize) > 0 {
-		fmt.Fprintln(a.stdout, "\nTo be materialized before it serves:")
+		fmt.Fprintln(a.stdout, "\nTo materialize before they serve:")
 		for i, ref := range p.Materialize {
 			if i < len(p.Costs) && p.Costs[i].Rows != nil {
 				fmt.Fprintf(a.stdout, "    %s   # %s\n", ref, costText(p.Costs[i]))
@@ -89,7 +89,7 @@ func (a *app) printPlan(p *registry.Plan) error {
 	return err
 }
 
-// printServices says what changes for the callers of serving services: with the apply, and later.
+// printServices prints what changes for callers of serving services: with the apply, and later.
 func (a *app) printServices(p *registry.Plan) {
 	heading := "\nChanges for callers, once this is applied:"
 	for _, s := range p.Services {
@@ -119,7 +119,7 @@ func (a *app) printServices(p *registry.Plan) {
 	}
 }
 
-// printUnder prints a heading before the first of what stands under it.
+// printUnder prints a heading before the first line beneath it.
 func (a *app) printUnder(heading *string) {
 	if *heading != "" {
 		fmt.Fprintln(a.stdout, *heading)
@@ -127,7 +127,7 @@ func (a *app) printUnder(heading *string) {
 	*heading = ""
 }
 
-// printModels says of each pinned model that it is not affected, and what it keeps alive.
+// printModels says that pinned models are not affected, and what they keep live.
 func (a *app) printModels(models []registry.ModelImpact) {
 	if len(models) > 0 {
 		fmt.Fprintln(a.stdout, "\nPinned models:")
@@ -135,7 +135,7 @@ func (a *app) printModels(models []registry.ModelImpact) {
 	for _, m := range models {
 		what := "not affected"
 		if m.Affected {
-			what = "AFFECTED: the registry has lost what is pinned to it"
+			what = "AFFECTED: the registry has lost a version pinned to it"
 		}
 		if len(m.Keeps) > 0 {
 			what += ", keeps " + project.Joined(m.Keeps)
@@ -144,7 +144,7 @@ func (a *app) printModels(models []registry.ModelImpact) {
 	}
 }
 
-// printNotes shows what is taken for granted: each note once, with the views it is true of.
+// printNotes prints assumptions: each note once, with its views.
 func (a *app) printNotes(notes []string) {
 	var texts []string
 	views := map[string][]string{}
@@ -156,7 +156,7 @@ func (a *app) printNotes(notes []string) {
 		views[text] = append(views[text], view)
 	}
 	if len(texts) > 0 {
-		fmt.Fprintln(a.stdout, "\nTaken for granted:")
+		fmt.Fprintln(a.stdout, "\nAssumptions:")
 	}
 	for _, text := range texts {
 		fmt.Fprintf(a.stdout, "    %s\n      %s\n", text, strings.Join(views[text], ", "))
@@ -182,7 +182,7 @@ func (a *app) printChange(c registry.Change) {
 	}
 }
 
-// versionNote says which version a change makes, and why there is none.
+// versionNote says which version a change makes, or why it makes none.
 func versionNote(c registry.Change) string {
 	switch {
 	case c.Version == registry.NewVersion && c.From == 0:
@@ -192,7 +192,7 @@ func versionNote(c registry.Change) string {
 	case c.Version == registry.SameVersion:
 		return fmt.Sprintf("@%d, the same version: no value can change", c.To)
 	case c.Version == registry.EarlierVersion && c.From == 0:
-		return fmt.Sprintf("@%d, which was there before", c.To)
+		return fmt.Sprintf("@%d, which existed before", c.To)
 	case c.Version == registry.EarlierVersion:
 		return fmt.Sprintf("@%d → @%d, back to an earlier version", c.From, c.To)
 	}
@@ -221,7 +221,7 @@ func (a *app) printField(f definition.FieldChange) {
 	}
 }
 
-// printLines shows a text of several lines: those that went, those that came, and how many stayed.
+// printLines prints a diff of a text: removed lines, added lines, and the number of unchanged ones.
 func (a *app) printLines(old, now string) {
 	for _, l := range terminal.LineDiff(strings.Split(old, "\n"), strings.Split(now, "\n")) {
 		switch l[0] {
@@ -233,11 +233,11 @@ func (a *app) printLines(old, now string) {
 	}
 }
 
-// costText says what it takes to materialize a view version.
+// costText says what it costs to materialize a view version.
 func costText(c registry.Cost) string {
 	switch {
 	case c.Rows == nil:
-		return "rows and bytes are not known: no version of it is published"
+		return "rows and bytes unknown: no version of it is published"
 	case c.Bytes == nil:
 		return fmt.Sprintf("about %s rows, as %s has", english.Thousands(*c.Rows), c.From)
 	}

@@ -17,7 +17,7 @@ const (
 	yellow = "33"
 )
 
-// paint prints a text to stdout, in a color where results may be colored.
+// paint prints a text to stdout, in color if results may be colored.
 func (a *app) paint(color, text string) {
 	if s, ok := a.stdout.(*terminal.Screen); ok && a.color() {
 		s.Paint(color, text)
@@ -26,7 +26,7 @@ func (a *app) paint(color, text string) {
 	fmt.Fprint(a.stdout, text)
 }
 
-// printPainted prints a line of one color.
+// printPainted prints a line in one color.
 func (a *app) printPainted(color, line string) {
 	a.paint(color, line)
 	fmt.Fprintln(a.stdout)

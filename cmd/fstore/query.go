@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// queryFlags are what query asks for.
+// queryFlags are the flags of query.
 type queryFlags struct {
 	sql   string
 	keys  []string
@@ -43,7 +43,7 @@ training-set create or get for that.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case (len(args) == 1) == (f.sql != ""):
-				return usage.Errorf(cmd, "name a view or a source, or give --sql, and not both")
+				return usage.Errorf(cmd, "name either a view or source, or give --sql")
 			case f.limit < 1:
 				return usage.Errorf(cmd, "--limit %d: it must be at least 1", f.limit)
 			}

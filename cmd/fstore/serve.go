@@ -53,22 +53,22 @@ server for a live one.`,
 	return cmd
 }
 
-// garbagePercent is how much garbage a server lets come together, in percent of what it holds, unless GOGC says. It holds
-// little, some 10 MB, so that with Go's own 100 every core is busy collecting many times a second; docs/design/speed.md has
-// what it is worth.
+// garbagePercent is GOGC for a server, unless the environment sets it. A server holds only some 10 MB, so Go's
+// default of 100 would keep every core busy collecting garbage many times a second. docs/design/speed.md has the
+// measurements.
 const garbagePercent = 400
 
-// replay is what serve is told of a past instant to answer as of.
+// replay holds serve's flags for a past instant.
 type replay struct {
 	at        string // --at
 	confirmed bool   // --replay
 }
 
-// instant returns the instant to replay; zero where there is none.
+// instant returns the instant to replay, or zero if there is none.
 func (r *replay) instant() (time.Time, error) {
 	switch {
 	case r.at == "" && r.confirmed:
-		return time.Time{}, usage.Errorf(nil, "--replay says nothing without --at").WithHint("give the instant, such as --at 2025-12-01T06:00:00Z")
+		return time.Time{}, usage.Errorf(nil, "--replay has no effect without --at").WithHint("give the instant, such as --at 2025-12-01T06:00:00Z")
 	case r.at == "":
 		return time.Time{}, nil
 	}
@@ -97,14 +97,14 @@ func (a *app) serve(ctx context.Context, p *project.Project, r *replay) error {
 		logger.Warn("this server replays a past instant")
 	}
 	if p.Settings.Insecure {
-		logger.Warn("there is no TLS and no authentication: whoever reaches this server is answered")
+		logger.Warn("there is no TLS and no authentication: this server answers everyone who can reach it")
 	}
 	a.drains.Store(true)
 	return srv.Serve(ctx)
 }
 
-// tuneGarbage has Go collect garbage seldom, but keep to what a server may need: what is in flight, its garbage, and as
-// much as the largest registries take.
+// tuneGarbage makes Go collect garbage less often, but within the memory that a server may need: what is in flight,
+// its garbage, and the largest registries.
 func (a *app) tuneGarbage(s *project.Settings) {
 	if _, set := a.lookup("GOGC"); !set {
 		debug.SetGCPercent(garbagePercent)
@@ -114,7 +114,7 @@ func (a *app) tuneGarbage(s *project.Settings) {
 	}
 }
 
-// printAddresses says where the server listens, and which instant it replays, if any.
+// printAddresses prints where the server listens, and which instant it replays, if any.
 func (a *app) printAddresses(grpc, web net.Addr, replayed time.Time) error {
 	lines := []string{"grpc", grpc.String(), "http", web.String()}
 	if !replayed.IsZero() {
@@ -125,7 +125,7 @@ func (a *app) printAddresses(grpc, web net.Addr, replayed time.Time) error {
 		for i := 0; i < len(lines); i += 2 {
 			out[lines[i]] = lines[i+1]
 		}
-		return json.NewEncoder(a.stdout).Encode(out) // one line, to be read while it runs
+		return json.NewEncoder(a.stdout).Encode(out) // one line, which callers read while the server runs
 	}
 	for i := 0; i < len(lines); i += 2 {
 		if _, err := fmt.Fprintf(a.stdout, "%s %s\n", lines[i], lines[i+1]); err != nil {

@@ -138,7 +138,7 @@ func viewFacts(fact func(name, value string), s *project.Definition) {
 	metaFacts(fact, v.Meta)
 }
 
-// outputTable lists the features of a service or model: their types, where they come from, and by which key columns.
+// outputTable lists the features of a service or model: their types, views and key columns.
 func outputTable(uses []definition.ServiceUse, outputs fstore.Outputs, d *fstore.Description) *terminal.Table {
 	t := terminal.NewTable("FEATURE", "TYPE", "VIEW", "FEATURE IN VIEW", "KEYS")
 	for i, o := range outputs {

@@ -55,7 +55,7 @@ func TestSnapshotsGoWithTheLastLockThatNeedsThem(t *testing.T) {
 	if status := run([]string{"training-set", "verify", "a", "--repo", repo}, nil, &stdout, &stderr); status != statusDone {
 		t.Errorf("%s%s", &stdout, &stderr)
 	}
-	if stdout.Reset(); run([]string{"training-set", "show", "a", "--repo", repo}, nil, &stdout, &stderr) != 0 || !strings.Contains(stdout.String(), "what it was made from is kept") {
+	if stdout.Reset(); run([]string{"training-set", "show", "a", "--repo", repo}, nil, &stdout, &stderr) != 0 || !strings.Contains(stdout.String(), "its inputs are kept") {
 		t.Errorf("%s", &stdout)
 	}
 }

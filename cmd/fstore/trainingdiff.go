@@ -81,7 +81,7 @@ func (a *app) printDifference(d *project.SetDifference) error {
 	return nil
 }
 
-// printAfter prints a table that has rows, behind an empty line where there is something before it.
+// printAfter prints a table that has rows, after an empty line if there is output before it.
 func (a *app) printAfter(something bool, t *terminal.Table) error {
 	if something && !t.Empty() {
 		fmt.Fprintln(a.stdout)

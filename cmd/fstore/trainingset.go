@@ -32,7 +32,7 @@ func (a *app) trainingSetCommand() *cobra.Command {
 	return cmd
 }
 
-// trainingFlags are those of training-set create.
+// trainingFlags are the flags of training-set create.
 type trainingFlags struct {
 	selection
 	project.TrainingSetRequest

@@ -112,7 +112,7 @@ func (a *app) printTrainingSet(set *project.LockedSet) error {
 		facts.Row("source "+s.Name, english.Count(len(s.Files), "file")+", "+english.Thousands(size)+" bytes")
 	}
 	if l.Snapshot {
-		facts.Row("snapshot", "what it was made from is kept")
+		facts.Row("snapshot", "its inputs are kept")
 	}
 	if err := facts.Print(a.stdout); err != nil {
 		return err
@@ -131,7 +131,7 @@ func (a *app) printTrainingSet(set *project.LockedSet) error {
 	return t.Print(a.stdout)
 }
 
-// statisticsCells writes nulls, distinct values, and the least, mean and greatest.
+// statisticsCells formats nulls, distinct values, minimum, mean and maximum.
 func statisticsCells(s *lock.Statistics) []string {
 	distinct, mean := "-", "-"
 	if s.Distinct != nil {
@@ -146,7 +146,7 @@ func statisticsCells(s *lock.Statistics) []string {
 	return []string{english.Thousands(s.Nulls), distinct, orDash(valueText(s.Min)), mean, orDash(valueText(s.Max))}
 }
 
-// valueText writes a value of JSON as tables have values: texts bare.
+// valueText formats a JSON value for a table: text without quotes.
 func valueText(v json.RawMessage) string {
 	var text string
 	if json.Unmarshal(v, &text) == nil {

@@ -86,9 +86,9 @@ func (a *app) printLockVerified(v *project.VerifiedSet) error {
 		fmt.Fprintf(a.stderr, "hint: if it was moved with its lock, name the lock instead: …/%s\n", filepath.Base(lock.Path(v.File.Path)))
 	}
 	if v.OK {
-		fmt.Fprintf(a.stdout, "Training set %s is what its lock says.\n", v.Name)
+		fmt.Fprintf(a.stdout, "Training set %s matches its lock.\n", v.Name)
 	} else {
-		fmt.Fprintf(a.stdout, "Training set %s is not what its lock says.\n", v.Name)
+		fmt.Fprintf(a.stdout, "Training set %s does not match its lock.\n", v.Name)
 	}
 	return nil
 }
@@ -118,7 +118,7 @@ func inputText(in trainset.Input) string {
 	return text
 }
 
-// rebuiltRows says how a training set that was made again compares.
+// rebuiltRows prints how a rebuilt training set compares.
 func rebuiltRows(t *terminal.Table, r *trainset.Rebuilt) {
 	switch {
 	case r.Same && r.SameBytes:

@@ -61,7 +61,7 @@ func (a *app) validate(ctx context.Context, p *project.Project) error {
 	return err
 }
 
-// masked returns problems with the passwords in their words masked.
+// masked masks the passwords in problems.
 func (a *app) masked(problems []definition.Problem) []definition.Problem {
 	out := make([]definition.Problem, len(problems))
 	for i, p := range problems {

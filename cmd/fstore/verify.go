@@ -36,7 +36,7 @@ show as differences; the next materialize fixes them.`,
 				return usage.Errorf(cmd, "name views, or --service, or --model")
 			}
 			if f.Sample < 0 || f.Sample == 0 && cmd.Flags().Changed("sample") {
-				return usage.Errorf(nil, "--sample %d is not a number of keys", f.Sample).WithHint("leave it out to compare all")
+				return usage.Errorf(nil, "--sample %d is not a number of keys", f.Sample).WithHint("remove the flag to compare all keys")
 			}
 			if model != "" {
 				if f.Model, err = modelNamed("--model", model); err != nil {

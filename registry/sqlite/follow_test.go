@@ -132,7 +132,7 @@ func TestAFollowerSeesThatTheRegistryWasReplaced(t *testing.T) {
 		f.write(other, text)
 		f.move(other, f.path)
 		if text == "" {
-			f.failsWith(fstore.ErrNotReady, "nothing was applied")
+			f.failsWith(fstore.ErrNotReady, "nothing has been applied")
 		} else {
 			f.failsWith(fstore.ErrInvalid, name)
 		}

@@ -1,7 +1,7 @@
 // Package grpcapi answers look-ups over gRPC: service fstore.v1.FeatureStore, with health and reflection.
 //
-// Answers are written as bytes at once, and requests are counted before they are decoded. Connections are watched, so
-// that bytes that a client sends or does not read are bounded.
+// It encodes answers directly to bytes, and counts the elements of requests before decoding them. It watches
+// connections to bound the bytes that a client sends or does not read.
 package grpcapi
 
 import (

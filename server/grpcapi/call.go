@@ -12,8 +12,8 @@ import (
 	"github.com/fstore-dev/fstore/server"
 )
 
-// call is the context of a look-up over gRPC, from its headers on: its life is bounded, and until its request has
-// arrived the server can end it.
+// call is the context of a look-up over gRPC, from its headers on. Its life is bounded. The server can cancel it
+// until its request has arrived.
 type call struct {
 	context.Context //nolint:containedctx // a call is a context
 	cancel          context.CancelFunc

@@ -14,9 +14,9 @@ import (
 	"google.golang.org/grpc/peer"
 )
 
-// gRPC's transport keeps what a client sends and what it does not read, and tells nobody how much. So every connection
-// counts for itself: the requests' bytes as they arrive, by following the frames, and the answers' until the transport
-// has given their buffers back.
+// gRPC's transport buffers what a client sends and what it does not read, and does not tell how much. So every
+// connection counts: a request's bytes as they arrive, by following the frames, and an answer's bytes until the
+// transport returns their buffers.
 
 const maxCalls = 2000 // streams of all connections
 
@@ -81,7 +81,7 @@ func (w watching) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo,
 	return c, c, nil
 }
 
-// join makes the connection one of the server's. That is left to its first read: gRPC closes whatever it reads from.
+// join registers the connection with the server. That happens at its first read: gRPC closes whatever it reads from.
 func (c *connection) join() error {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
@@ -205,7 +205,7 @@ func (g *grpcConnections) list() []*connection {
 	return all
 }
 
-// makeRoom ends the requests that are still arriving on the connection with the most bytes of such.
+// makeRoom cancels the arriving requests of the connection that has the most bytes of such requests.
 func (g *grpcConnections) makeRoom() {
 	var most *connection
 	var bytes int64
@@ -252,7 +252,7 @@ func (g *grpcConnections) closeMute() {
 	}
 }
 
-// quiet returns true once no stream was open for a while, or false once end is closed.
+// quiet returns true once no stream has been open for a while, or false once end is closed.
 func (g *grpcConnections) quiet(end <-chan struct{}, while time.Duration) bool {
 	const looks = 10
 	tick := time.NewTicker(max(while/looks, time.Millisecond))

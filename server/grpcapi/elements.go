@@ -9,7 +9,8 @@ import (
 	"github.com/fstore-dev/fstore/server"
 )
 
-// A few bytes of a request can stand for a message of a hundred. So a request's elements are counted before it is decoded.
+// A few bytes of a request can become a message of a hundred bytes. So elements are counted before a request is
+// decoded.
 
 // maxMessages bounds the messages of a request: one a key column, and a few more. A message takes two bytes of a request
 // and hundreds of memory.
@@ -27,8 +28,8 @@ type size struct {
 // messageCost is what a message takes that may have no bytes at all: a Column has a slice for each type.
 const messageCost = 384
 
-// count adds what a message comes to. It stops beyond server.MaxElements. Bytes that are no message count as nothing: decoding
-// tells what is wrong with them.
+// count adds the cost of a message. It stops beyond server.MaxElements. Invalid bytes count as nothing: decoding
+// reports them.
 func (s *size) count(b []byte, m protoreflect.MessageDescriptor, nesting int) {
 	if nesting > server.MaxNesting {
 		s.elements = server.MaxElements + 1

@@ -14,11 +14,12 @@ import (
 	"github.com/fstore-dev/fstore/server"
 )
 
-// An answer becomes a GetOnlineFeaturesResponse without a message for every feature in between: its bytes are written
-// at once, in one buffer of the right size. They are those that protobuf itself would write of the message; tests
-// compare. Numbers below are the fields' numbers in feature_store.proto.
+// An answer is encoded as a GetOnlineFeaturesResponse without building messages: its bytes are written directly, into
+// one buffer of the right size. Tests compare them with protobuf's own bytes. The numbers below are field numbers in
+// feature_store.proto.
 //
-// Measured for 50 features: 64 allocations and 13 µs for building the messages and 8 µs for marshalling them, against 3 µs.
+// Measured for 50 features: building messages takes 64 allocations and 13 µs, and marshalling them 8 µs. This takes 3
+// µs.
 
 // parts are what is the same in every answer of a list.
 type parts struct {
@@ -258,7 +259,7 @@ func appendFixed64s(b []byte, values []int64) []byte {
 	return b
 }
 
-// What follows writes fields as proto3 does: what holds nothing is left out, except in oneofs and repeated fields.
+// The functions below write fields like proto3: empty ones are omitted, except in oneofs and repeated fields.
 
 // sizeField returns what a field of n bytes takes: tag, length and bytes. All fields here have numbers below 16.
 func sizeField(n int) int { return 1 + protowire.SizeBytes(n) }

@@ -74,7 +74,7 @@ func decodeRequest(body []byte) (*jsonRequest, error) {
 		return nil, err
 	case unknown != nil:
 		return nil, fstore.Errorf(fstore.ErrInvalid, "the request has unknown fields: %s", strings.Join(unknown, ", ")).
-			WithHint("there are service, model, features, entities and event_timestamps")
+			WithHint("the fields are service, model, features, entities and event_timestamps")
 	case ways != 1:
 		return nil, server.NotOneSelection()
 	}
@@ -141,7 +141,7 @@ func eachMember(object []byte, fn func(name string, value json.RawMessage) error
 		return notJSON(d, err, "an object")
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return fstore.Errorf(fstore.ErrInvalid, "there is more behind the JSON object, at byte %d", d.InputOffset())
+		return fstore.Errorf(fstore.ErrInvalid, "there is more after the JSON object, at byte %d", d.InputOffset())
 	}
 	return nil
 }

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// A page in a browser can have its own name resolve to this machine (DNS rebinding) and then ask the HTTP port as if it
-// were the page's own server. Its requests still carry that name as Host and Origin. So both must be names that are known to
-// mean this server. No browser speaks gRPC without TLS, so the authority of gRPC calls is not looked at.
+// A web page can make its own name resolve to this machine (DNS rebinding) and then call the HTTP port as if it were
+// the page's own server. Such requests still carry that name as Host and Origin. So both must be names known to mean
+// this server. Browsers do not speak gRPC without TLS, so the authority of gRPC calls is not checked.
 
 // hosts checks which server a request is meant for.
 type hosts []string

@@ -9,9 +9,9 @@ import (
 	"github.com/fstore-dev/fstore/server"
 )
 
-// A connection that an HTTP client keeps open cannot be closed without a risk: a request may be on its way, and is then
-// lost without having been looked at. So a draining server goes on answering for a moment, and has each answer tell its
-// client to use the connection no more; only those that nobody used meanwhile are closed.
+// Closing a connection that an HTTP client keeps open is risky: a request may be on its way and would be lost unread.
+// So a draining server keeps answering for a moment, and each answer tells its client to close the connection. Only
+// connections that stay unused are then closed.
 
 // connections counts the connections of an HTTP server.
 type connections struct {
