@@ -102,7 +102,7 @@ func TestDrainEndsWhatTakesTooLong(t *testing.T) {
 		result <- err
 	}()
 	<-arrived
-	if err := w.stop(); err == nil || !strings.Contains(err.Error(), "still under way after 10ms") {
+	if err := w.stop(); err == nil || !strings.Contains(err.Error(), "still in flight after 10ms") {
 		t.Errorf("Serve: got %v", err)
 	}
 	servertest.WantStatus(t, <-result, codes.Unavailable, "")
