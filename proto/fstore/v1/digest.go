@@ -3,4 +3,4 @@
 package fstorev1
 
 // protoDigest is the sha256 of the feature_store.proto that the code of this package was generated from.
-const protoDigest = "6a89d4b6dcf43d9c7a6f274469df78f810b47567c74ef7ede5350f056a78cd4a"
+const protoDigest = "999e4db0aac0684a517bd0bc7d9cea884e36ea84f1a5110fc5bab699b0e90c1a"
