@@ -11,7 +11,7 @@ import (
 )
 
 // ServiceImpact says how a plan changes what callers of a serving service must send and what they get. The change
-// takes effect when the new version begins to serve, or with the apply where the service is removed.
+// takes effect when the new version begins to serve or, if the service is removed, with the apply.
 type ServiceImpact struct {
 	Service string            `json:"service"`
 	From    int               `json:"from"`         // the version that serves now
@@ -23,9 +23,9 @@ type ServiceImpact struct {
 type InterfaceChange struct {
 	Part     InterfacePart `json:"part"`
 	Name     string        `json:"name"`
-	Old      string        `json:"old,omitempty"` // the type before; absent: there was none
-	New      string        `json:"new,omitempty"` // the type afterwards; absent: there is none
-	Breaking bool          `json:"breaking"`      // a caller of the version that serves now can fail, or misses something
+	Old      string        `json:"old,omitempty"` // the type before; empty if it is new
+	New      string        `json:"new,omitempty"` // the type afterwards; empty if it is removed
+	Breaking bool          `json:"breaking"`      // a caller of the serving version can fail or miss something
 }
 
 // InterfacePart is a part of what callers see.
@@ -51,7 +51,7 @@ func (c InterfaceChange) String() string {
 	return fmt.Sprintf("%s %s changes from %s to %s", c.Part, c.Name, c.Old, c.New)
 }
 
-// Breaking says whom the plan breaks: callers of which services, and who sends which key columns.
+// Breaking lists whom the plan breaks: the callers of services, and those that send a key column.
 func (p *Plan) Breaking() []string {
 	var out, services []string
 	for _, s := range p.Services {

@@ -10,11 +10,11 @@ import (
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
-// A lock states many things twice: the type of a feature in its list, in its view and in the output's columns, for one. The
-// digest says only that nobody edited the lock after a program had sealed it. The checks here say that all its members
-// agree.
+// A lock states many things twice: for example, the type of a feature in its list, in its view and in the output's
+// columns. The digest only proves that nobody has edited the lock since a program sealed it. The checks below make
+// sure that all its members agree.
 
-// check returns an error unless everything that a lock names is in it, and what it states twice is the same.
+// check returns an error unless a lock has everything that it names, and its members agree.
 func (l *Lock) check() error {
 	if err := fstore.CheckName(l.Name); err != nil {
 		return fmt.Errorf("name: %w", err)
@@ -27,7 +27,7 @@ func (l *Lock) check() error {
 	return nil
 }
 
-// checkViews returns an error unless every view version is there once, and can be computed from what is in it.
+// checkViews returns an error unless every view version occurs once and can be computed from its inputs in the lock.
 func (l *Lock) checkViews() error {
 	for i, v := range l.Views {
 		switch {
@@ -45,7 +45,8 @@ func (l *Lock) checkViews() error {
 	return nil
 }
 
-// checkDefinitions returns an error unless views, each behind those it reads, can be computed from what is given.
+// checkDefinitions returns an error unless all views can be computed from the given sources and views. Each view
+// comes after those that it reads.
 func checkDefinitions(sources []fstore.Source, views []fstore.View) error {
 	known := map[string]*fstore.Source{} // nil: a view
 	for i := range sources {
@@ -67,7 +68,7 @@ func checkDefinitions(sources []fstore.Source, views []fstore.View) error {
 	return nil
 }
 
-// checkView returns an error unless a view can be computed from what is known.
+// checkView returns an error unless a view can be computed from the known sources and views.
 func checkView(view *fstore.View, known map[string]*fstore.Source) error {
 	switch {
 	case (view.Source == "") == (view.SQL == ""):
@@ -125,7 +126,7 @@ func (l *Lock) checkUses() error {
 	return nil
 }
 
-// checkFeatures returns an error unless every feature is one of the view that it names.
+// checkFeatures returns an error unless every feature belongs to the view that it names.
 func (l *Lock) checkFeatures() error {
 	for _, f := range l.Features {
 		if f.Use < 0 || f.Use >= len(l.Uses) || l.Uses[f.Use].View != f.View {
@@ -138,7 +139,7 @@ func (l *Lock) checkFeatures() error {
 	return nil
 }
 
-// checkLabels returns an error unless labels are either a file or a query with all that it reads.
+// checkLabels returns an error unless labels are either a file, or a query with all its inputs.
 func (l *Lock) checkLabels() error {
 	switch {
 	case (l.Labels.File == nil) == (l.Labels.SQL == ""):
@@ -152,7 +153,7 @@ func (l *Lock) checkLabels() error {
 	return nil
 }
 
-// checkSources returns an error unless the sources that the definitions name are there with their files, and no others.
+// checkSources returns an error unless the lock has exactly the sources that its definitions name, with their files.
 func (l *Lock) checkSources() error {
 	read := slices.Clone(l.Labels.Inputs)
 	for _, v := range l.Views {
@@ -177,7 +178,7 @@ func (l *Lock) checkSources() error {
 	return nil
 }
 
-// checkFiles returns an error unless every file is as fstore writes it, and one that is named twice is the same in both
+// checkFiles returns an error unless every path is in fstore's form, and a file that occurs twice is the same in both
 // places.
 func (l *Lock) checkFiles() error {
 	seen := map[string]File{}
@@ -207,8 +208,8 @@ func (l *Lock) checkFiles() error {
 	return check("output", l.Output.File)
 }
 
-// checkOutput returns an error unless the columns are those of labels with the instant and the join keys, and behind them
-// the features, and their statistics count the rows.
+// checkOutput returns an error unless the columns are those of the labels, with the instant and the join keys, and
+// then the features, and unless their statistics count the rows.
 func (l *Lock) checkOutput() error {
 	o := &l.Output
 	if o.Content != ContentDigest(o.Rows, o.Columns) {
@@ -237,7 +238,7 @@ func (l *Lock) checkOutput() error {
 	return l.checkLabelColumns(o.Columns[:labels])
 }
 
-// checkLabelColumns returns an error unless the labels have the instant and the join keys, in types that can be such.
+// checkLabelColumns returns an error unless the labels have the instant and the join keys, in valid types.
 func (l *Lock) checkLabelColumns(labels []Column) error {
 	find := func(name string) *Column {
 		if i := slices.IndexFunc(labels, func(c Column) bool { return c.Name == name }); i >= 0 {
@@ -249,7 +250,7 @@ func (l *Lock) checkLabelColumns(labels []Column) error {
 		return fmt.Errorf("labels: the output has no column %s of instants", l.Labels.Timestamp)
 	}
 	for _, k := range l.List().KeyColumns() {
-		// a column without a value may have been written without a type
+		// A column without values may have been written without a type.
 		if c := find(k.Name); c == nil || c.Statistics.Count > 0 && !sqltype.Parse(c.Type).Converts(k.Type) {
 			return fmt.Errorf("uses: the output has no column %s of labels for a join key of type %s", k.Name, k.Type)
 		}

@@ -192,8 +192,8 @@ func CompareSettings(old, new []Setting) []Difference {
 	return out
 }
 
-// CompareColumns returns the columns of two training sets that differ: in their place, their type or their values, of
-// which it says what their statistics show.
+// CompareColumns returns the columns in which two training sets differ: by position, type or values. For values it
+// says how their statistics differ.
 func CompareColumns(old, new *Output) []ColumnDifference {
 	out := []ColumnDifference{}
 	place := func(o *Output, name string) int {
@@ -202,7 +202,7 @@ func CompareColumns(old, new *Output) []ColumnDifference {
 	for i, was := range old.Columns {
 		j := place(new, was.Name)
 		if j < 0 {
-			out = append(out, ColumnDifference{Name: was.Name, What: "it is not there any more"})
+			out = append(out, ColumnDifference{Name: was.Name, What: "it was removed"})
 			continue
 		}
 		is := new.Columns[j]
@@ -223,11 +223,11 @@ func CompareColumns(old, new *Output) []ColumnDifference {
 	return out
 }
 
-// ColumnDifference is a column that is not what it was.
+// ColumnDifference is a column that differs between two training sets.
 type ColumnDifference struct {
 	Name string `json:"name"`
 	What string `json:"what"`
-	Rows int64  `json:"rows,omitempty"` // that differ, where both files were there to be compared
+	Rows int64  `json:"rows,omitempty"` // number of rows that differ, if both files could be compared
 
-	Values bool `json:"-"` // it is the values that differ
+	Values bool `json:"-"` // the values differ
 }

@@ -21,14 +21,14 @@ func Encode(l *Lock) ([]byte, error) {
 	l.Digest = digest
 	text, err := json.MarshalIndent(l, "", "  ")
 	if err == nil && len(text) > MaxBytes {
-		return nil, fstore.Errorf(fstore.ErrTooLarge, "the lock would have %d MB, more than %d", len(text)>>20, MaxBytes>>20).
+		return nil, fstore.Errorf(fstore.ErrTooLarge, "the lock would have %d MB; the limit is %d", len(text)>>20, MaxBytes>>20).
 			WithHint("read fewer files, or write fewer columns")
 	}
 	return text, err
 }
 
-// sum returns the digest of a lock: of its JSON, compact, without the digest. So another layout of the file is the same
-// lock, and another value in it is not.
+// sum returns the digest of a lock: of its compact JSON without the digest. So layout does not matter, but every
+// value does.
 func (l *Lock) sum() (string, error) {
 	bare := *l
 	bare.Digest = ""
@@ -40,8 +40,8 @@ func (l *Lock) sum() (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// Read reads a lock. The error is ErrInvalid for what is no lock of this format, with what is wrong, and ErrCorrupt
-// for a lock that was changed after it was written.
+// Read reads a lock. It returns ErrInvalid if the text is not a lock of this format, and ErrCorrupt if the lock was
+// changed after it was written.
 func Read(text []byte) (*Lock, error) {
 	if err := fstore.CheckJSON(text); err != nil {
 		return nil, fmt.Errorf("it is not a lock: %w", err)
@@ -72,7 +72,7 @@ func Read(text []byte) (*Lock, error) {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "the lock is damaged: %s", jsonMistake(text, err)).WithHint(restoreLock)
 	}
 	if sum, err := l.sum(); err != nil || sum != l.Digest {
-		return nil, fstore.Errorf(fstore.ErrCorrupt, "the lock was changed after it was written: its content is not what its digest says").WithHint(restoreLock)
+		return nil, fstore.Errorf(fstore.ErrCorrupt, "the lock was changed after it was written: its content does not match its digest").WithHint(restoreLock)
 	}
 	if err := l.check(); err != nil {
 		return nil, Contradiction(err)
@@ -88,12 +88,12 @@ func Path(out string) string { return strings.TrimSuffix(out, ".parquet") + Suff
 
 const restoreLock = "a lock is never edited: take the one that was written, from version control, or the member lock of what fstore training-set show NAME --output json prints"
 
-// Contradiction is the error of a lock in which two members do not agree.
+// Contradiction returns the error for a lock with two members that disagree.
 func Contradiction(err error) error {
 	return fstore.Errorf(fstore.ErrInvalid, "the lock contradicts itself: %v", err).WithHint(restoreLock)
 }
 
-// jsonMistake says where JSON is not what it should be.
+// jsonMistake says where JSON is invalid.
 func jsonMistake(text []byte, err error) string {
 	at := int64(-1)
 	var syntax *json.SyntaxError
