@@ -67,7 +67,7 @@ ORDER BY column_id`)
 		return err
 	}
 	names, children, untyped := b.Columns[0].Strings, b.Columns[1].Int64s, b.Columns[2].Bools
-	at := 1 // behind the root
+	at := 1 // after the root
 	for _, c := range described {
 		if at >= b.Len {
 			break

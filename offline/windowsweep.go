@@ -104,7 +104,7 @@ type batches struct {
 // batchRows is how many rows are handed on at a time.
 const batchRows = 2048
 
-// errEnough ends a sweep whose rows nobody wants any more.
+// errEnough ends a sweep whose rows are no longer needed.
 var errEnough = errors.New("enough rows")
 
 // newBatches hands rows to yield until it returns false.

@@ -148,7 +148,7 @@ type ages struct {
 	pointers map[fstore.ViewRef]fstore.Pointer
 }
 
-// scrapeTimeout bounds the one round trip of a scrape; behind it the instants of the last scrape are good enough.
+// scrapeTimeout bounds the one round trip of a scrape; after it the instants of the last scrape are used.
 const scrapeTimeout = time.Second
 
 var (

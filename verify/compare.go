@@ -23,7 +23,7 @@ type comparison struct {
 	decoder Decoder
 	cursors []*cursor // by instant
 	held    *keyReader
-	heldKey []byte // nil behind the last
+	heldKey []byte // nil after the last
 	part    chunk
 
 	stored    []*chunk // of a sample: the keys that the scan found, a chunk each
@@ -83,7 +83,8 @@ func (r *runner) compare(ctx context.Context, v *fstore.ViewVersion, at *standin
 	return c.finish(ctx)
 }
 
-// least returns the least key that a cursor or the store's keys stand on, valid until they move; nil behind the last.
+// least returns the smallest current key of the cursors and the store's keys, or nil after the last. It is valid until they
+// move.
 func (c *comparison) least() []byte {
 	least := c.heldKey
 	for _, cur := range c.cursors {
@@ -270,7 +271,7 @@ func (c *comparison) keyText(key []byte) string {
 	return string(append(text, '}'))
 }
 
-// differs returns the first column behind the keys in which two rows differ; nil: none.
+// differs returns the first column after the keys in which two rows differ, or nil.
 func differs(want *fstore.Batch, i int, got *fstore.Batch, j, keys int) *Difference {
 	for n := keys; n < len(want.Columns); n++ {
 		w, g := &want.Columns[n], &got.Columns[n]

@@ -35,7 +35,7 @@ var errEnough = errors.New("enough keys")
 // lookedAt is how many keys a sample looks at for each that it wants, so that its work is bounded.
 const lookedAt = 20
 
-// scanFor reads the keys of generations anew.
+// scanFor reads the keys of generations again.
 func (r *runner) scanFor(ctx context.Context, generations ...fstore.Generation) error {
 	for _, g := range generations {
 		if old := r.keys[g]; old != nil {
@@ -80,7 +80,7 @@ type keySorter struct {
 	limit int // bytes in memory
 
 	count int
-	data  []byte   // the keys in memory, one behind the other
+	data  []byte   // the keys in memory, back to back
 	keys  [][2]int // where each begins and ends
 	files []*os.File
 
@@ -111,7 +111,7 @@ func (k *keySorter) sort() {
 	slices.SortFunc(k.keys, func(a, b [2]int) int { return bytes.Compare(k.data[a[0]:a[1]], k.data[b[0]:b[1]]) })
 }
 
-// spill writes the keys in memory to a file, each behind its length.
+// spill writes the keys in memory to a file, each after its length.
 func (k *keySorter) spill() error {
 	k.sort()
 	if err := os.MkdirAll(k.dir, 0o755); err != nil {
@@ -174,11 +174,11 @@ type keyReader struct {
 
 // keyPart is a sorted run of keys.
 type keyPart interface {
-	next() error     // moves on; io.EOF behind the last
-	current() []byte // nil behind the last
+	next() error     // moves on; io.EOF after the last
+	current() []byte // nil after the last
 }
 
-// next returns the next key, valid until the one after; nil behind the last.
+// next returns the next key, or nil after the last. It is valid until the next call.
 func (r *keyReader) next() ([]byte, error) {
 	for {
 		var least keyPart

@@ -16,7 +16,7 @@ type cursor struct {
 	stop  func()
 	batch *fstore.Batch
 	row   int
-	key   []byte // nil behind the last row
+	key   []byte // nil after the last row
 	prev  []byte
 }
 

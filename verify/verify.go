@@ -90,17 +90,17 @@ const (
 type Difference struct {
 	Kind    Kind   `json:"kind"`
 	Key     string `json:"key"`               // its columns as JSON, or its bytes in hex where they are no key of the view
-	Feature string `json:"feature,omitempty"` // the first that differs, or "event"; "" where that is not the matter
+	Feature string `json:"feature,omitempty"` // the first that differs, or "event"; "" if neither differs
 	Offline string `json:"offline,omitempty"` // its value as JSON, as of Published
 	Online  string `json:"online,omitempty"`
 	Detail  string `json:"detail,omitempty"` // of what cannot be decoded
 }
 
-// attempts is how often a view that is published anew meanwhile is looked at.
+// attempts is how often Run checks a view that is published again during the check.
 const attempts = 4
 
-// Run verifies views one after another. The error is that something could not be done (ErrUnavailable also where runs
-// of a view kept getting in between); that a view is not right is no error.
+// Run verifies views one after another. A wrong view is a finding, not an error. It returns an error if something could not
+// be done, and ErrUnavailable also if a view was published again during each attempt.
 func Run(ctx context.Context, o Options) ([]View, error) {
 	if o.Shown == 0 {
 		o.Shown = 100

@@ -32,7 +32,7 @@ type rawColumn struct {
 
 const requestHint = `such as {"service":"churn","entities":{"customer_id":[17850]}}`
 
-// decodeRequest reads a body. The error is ErrInvalid and names everything that is not known.
+// decodeRequest reads a body. It returns ErrInvalid, which names everything unknown.
 func decodeRequest(body []byte) (*jsonRequest, error) {
 	if err := fstore.CheckJSON(body); err != nil {
 		return nil, err
