@@ -164,7 +164,7 @@ func (a *app) printFeatures(s *project.Definition) error {
 			if f.Default != nil {
 				value = terminal.Value(f.Default.Column.AppendJSON(nil, 0))
 			}
-			t.Row(f.Name, f.Type.String(), value, f.Description)
+			t.Row(f.Name, f.Type.String(), value, f.Summary())
 		}
 	case s.Service != nil:
 		t = outputTable(s.Service.Uses, s.Service.Outputs, s.Interface)

@@ -125,7 +125,6 @@ func (c *checker) window(v *view, spec *AggregationSpec, f fstore.Feature, text 
 	if text.Value == "" {
 		return // reported by the loader
 	}
-	suffix := text.Value
 	if text.Value != lifetime {
 		length := c.duration(text)
 		if length == nil {
@@ -135,10 +134,14 @@ func (c *checker) window(v *view, spec *AggregationSpec, f fstore.Feature, text 
 			c.problems.add(text.Pos, "for example 7d, or lifetime", "a window of 0s holds nothing")
 			return
 		}
-		w.Length, suffix = *length, length.String()
+		w.Length = *length
 		c.hop(spec, &w, text)
 	}
-	f.Name = spec.Name.Value + "_" + suffix
+	f.Name = spec.Name.Value + "_" + text.Value
+	if same := slices.IndexFunc(v.def.Features, func(o fstore.Feature) bool { return *o.Window == w }); same >= 0 {
+		c.problems.add(text.Pos, "remove one of them", "feature %s is the same as %s", f.Name, v.def.Features[same].Name)
+		return
+	}
 	if first, twice := seen[f.Name]; twice {
 		c.problems.add(text.Pos, "rename one of the aggregations, or remove the window", "feature %s is there twice, first at %s", f.Name, first)
 		return

@@ -38,7 +38,8 @@ func (p *Fingerprinter) Compare(ctx context.Context, was, is Fields) []FieldChan
 			switch {
 			case now.as == asOrder && !sameNames(c.Old, c.New):
 				continue
-			case now.as == asSQL && p.sameSQL(ctx, c.Old, c.New):
+			case now.as == asSQL && p.sameSQL(ctx, c.Old, c.New),
+				now.as == asExpression && p.sameSQL(ctx, sqlgate.ExpressionQuery(c.Old), sqlgate.ExpressionQuery(c.New)):
 				c.Counts, c.Why = false, "only layout, comments or letter case differ"
 			}
 			out = append(out, c)

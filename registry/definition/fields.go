@@ -22,9 +22,10 @@ type field struct {
 type comparison int
 
 const (
-	asText  comparison = iota
-	asSQL              // as queries: layout does not count
-	asOrder            // as an order of names: shown only if both have the same names
+	asText       comparison = iota
+	asSQL                   // as queries: layout does not count
+	asExpression            // likewise, as expressions
+	asOrder                 // as an order of names: shown only if both have the same names
 )
 
 // Fields lists the fields of a definition that have a value.
@@ -185,13 +186,27 @@ func viewFields(v *fstore.View, prefix string) Fields {
 		l.part(prefix+"features."+f.Name+".type", f.Type.String(), "the feature has another type", added, gone)
 		l.part(prefix+"features."+f.Name+".column", f.Column, "the feature comes from another column", added, gone)
 		if w := f.Window; w != nil {
-			const why = "the feature aggregates other rows, or in another way"
-			l.part(prefix+"features."+f.Name+".function", w.Call(), why, added, gone)
-			l.part(prefix+"features."+f.Name+".where", w.Where, why, why, why)
-			l.part(prefix+"features."+f.Name+".window", w.Over(), why, added, gone)
+			l.window(prefix+"features."+f.Name+".", w, added, gone)
 		}
 	}
 	return l
+}
+
+// window lists the fields of a windowed feature.
+func (l *Fields) window(prefix string, w *fstore.Window, added, gone string) {
+	const why = "the feature aggregates other rows, or in another way"
+	function := string(w.Function)
+	switch w.Function {
+	case fstore.Percentile:
+		function += fmt.Sprintf(", p %v", w.P)
+	case fstore.LastN:
+		function += fmt.Sprintf(", n %d", w.N)
+	default:
+	}
+	l.part(prefix+"function", function, why, added, gone)
+	l.add(field{path: prefix + "expression", value: w.Expression, counts: true, why: why, as: asExpression})
+	l.add(field{path: prefix + "where", value: w.Where, counts: true, why: why, as: asExpression})
+	l.part(prefix+"window", w.Over(), why, added, gone)
 }
 
 // ServiceFields lists the fields of a version of a service. It returns nil for nil.
