@@ -160,6 +160,11 @@ func (p *Fingerprinter) rows(ctx context.Context, in *fstore.ViewVersion, v *fst
 		if s == nil {
 			return rowsPrint{}, nil, fstore.Errorf(fstore.ErrCorrupt, "%s has no definition of %s, which it reads", in.Ref, v.Source)
 		}
+		if v.Windowed() { // its expressions read the source as SQL does, but do not name it
+			source := printSource(s)
+			source.Name = ""
+			return rowsPrint{Event: source.Event, Created: source.Created, Sources: []sourcePrint{source}}, sqlgate.Fold, nil
+		}
 		r, columnOf := sourceRows(s, v)
 		return r, columnOf, nil
 	}
