@@ -49,12 +49,12 @@ func (w *windows) see(ctx context.Context, u *use) error {
 	for _, k := range w.view.Keys {
 		columns = append(columns, fstore.NewColumn("", k.Type, 0))
 	}
-	columns = append(columns, fstore.NewColumn("", fstore.Timestamp, 0), fstore.NewColumn("", fstore.Bool, 0), fstore.NewColumn("", fstore.Bool, 0))
+	columns = append(columns, fstore.NewColumn("", fstore.Timestamp, 0), fstore.NewColumn("", fstore.Bool, 0), fstore.NewColumn("", fstore.Int64, 0))
 	for i, name := range u.features {
 		features[i] = *w.of.View.Feature(name)
 		columns = append(columns, fstore.NewColumn("", features[i].Type, 0))
 	}
-	names := append(w.keys(), "visible", "has", "seen")
+	names := append(w.keys(), "visible", "has", "n")
 	for i := range features {
 		names = append(names, fmt.Sprintf("f%d", i))
 	}
@@ -71,7 +71,7 @@ func (w *windows) see(ctx context.Context, u *use) error {
 		}
 		out.columns[n].AppendInt64(at)
 		out.columns[n+1].Append(sweep.Has(at))
-		out.columns[n+2].Append(sweep.Any())
+		out.columns[n+2].AppendInt64(sweep.Rows())
 		if err := sweep.At(at, out.columns[n+3:]); err != nil {
 			return err
 		}
@@ -110,30 +110,32 @@ func (w *windows) featureSQL(u *use, feature string) string {
 
 // countsSQL returns the query of the counts of labels. A key whose rows have all left the view's windows is stale.
 func (w *windows) countsSQL(u *use) string {
-	has, seen := u.alias()+".has", u.alias()+".seen"
-	from := "_at AS labels" + w.joinSQL(u) + u.lastSQL("happened", w.numberedSQL("event"), "event") +
-		u.lastSQL("known", w.numberedSQL("visible"), "visible")
-	published := strings.ReplaceAll(u.lastSQL("published", w.numberedSQL("visible"), "visible"), "labels.t >=", fmt.Sprintf("labels.v%d >=", u.number))
+	has := u.alias() + ".has"
+	published := "coalesce(" + u.alias() + ".n, 0)" // rows of the key
+	from := "_at AS labels" + w.joinSQL(u) + u.lastSQL("known", w.numberedSQL("visible"), "visible")
+	known, happened := "coalesce(known.n, 0)", "coalesce(known.n, 0)"
+	if w.view.Available.Created || w.view.Available.Lag > 0 { // a row by T may not be available
+		from += u.lastSQL("happened", w.numberedSQL("event"), "event")
+		happened = "coalesce(happened.n, 0)"
+	}
 	return "SELECT\n  " + list([]string{
 		"count_if(" + has + ")::BIGINT",
-		"count_if(NOT " + has + " AND " + seen + ")::BIGINT",
-		"count_if(NOT coalesce(" + seen + ", false) AND happened.n > 0)::BIGINT",
-		"count_if(NOT coalesce(" + seen + ", false) AND happened.n IS NULL)::BIGINT",
-		"count_if(" + has + " AND happened.n > known.n)::BIGINT",
-		"count_if(" + has + " AND known.n > published.n)::BIGINT",
-	}) + "\nFROM " + from + published
+		"count_if(NOT " + has + " AND " + published + " > 0)::BIGINT",
+		"count_if(" + published + " = 0 AND " + happened + " > 0)::BIGINT",
+		"count_if(" + published + " = 0 AND " + happened + " = 0)::BIGINT",
+		"count_if(" + has + " AND " + happened + " > " + known + ")::BIGINT",
+		"count_if(" + has + " AND " + known + " > " + published + ")::BIGINT",
+	}) + "\nFROM " + from
 }
 
 // numberedSQL returns the query of how many rows a key has by each instant of a kind: keys, the instant and n.
 func (w *windows) numberedSQL(by string) string {
-	at := strings.Join(append(w.keys(), by), ", ")
-	return "SELECT " + at + ", sum(count(*)) OVER (" + partitionBy(w.keys()) + "ORDER BY " + by + `) AS n
+	return "SELECT " + strings.Join(append(w.keys(), by), ", ") + ", count(*) OVER (" + partitionBy(w.keys()) + "ORDER BY " + by + `) AS n
 FROM (
-  SELECT *, ` + w.visibleSQL() + ` AS visible
+  SELECT ` + strings.Join(append(w.keys(), "event", w.visibleSQL()+" AS visible"), ", ") + `
   FROM ` + w.name + `
   WHERE ` + and(w.hasKey()) + `
-)
-GROUP BY ` + at
+)`
 }
 
 // asOf yields the values of every key that has a row in a window at p. Their event is null: it is that of the publication.

@@ -2,6 +2,7 @@ package window
 
 import (
 	"math"
+	"math/bits"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -65,12 +66,27 @@ func (s *Sum) Add(x float64, squares bool) bool {
 		}
 		s.Units.Add(units)
 		if squares {
-			square := multiply(units[:2], units[:2]) // 128 bits hold a value below the limit
-			s.Squares.Add(Int320(append(square, 0)))
+			s.Squares.Add(square(units))
 		}
 	}
 	s.Count++
 	return true
+}
+
+// square returns the square of a value in units, whose size is below 2^127.
+func square(units Int192) Int320 {
+	if units.Negative() {
+		negate(units[:])
+	}
+	// (high * 2^64 + low)² = high² * 2^128 + 2 * high * low * 2^64 + low²
+	low, high := units[0], units[1]
+	var out Int320
+	out[1], out[0] = bits.Mul64(low, low)
+	out[3], out[2] = bits.Mul64(high, high)
+	top, bottom := bits.Mul64(high, low)
+	twice := Int320{0, bottom << 1, top<<1 | bottom>>63, top >> 63}
+	out.Add(twice)
+	return out
 }
 
 // Merge adds the rows of another sum.
@@ -85,7 +101,9 @@ func (s *Sum) with(o *Sum, units func(*Int192, Int192), squares func(*Int320, In
 	s.Positive += sign * o.Positive
 	s.Negative += sign * o.Negative
 	units(&s.Units, o.Units)
-	squares(&s.Squares, o.Squares)
+	if o.Squares != (Int320{}) {
+		squares(&s.Squares, o.Squares)
+	}
 }
 
 // special returns the sum of values that are not all finite.

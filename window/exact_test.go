@@ -74,6 +74,17 @@ func inUnits(x float64) *big.Int {
 	return n
 }
 
+func TestSquares(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		units := Int192From(int64(word().Draw(t, "high"))>>1, word().Draw(t, "low"))
+		got := square(units)
+		x := bigOf(units[:])
+		if want := new(big.Int).Mul(x, x); bigOf(got[:]).Cmp(want) != 0 {
+			t.Fatalf("the square of %v is %v, want %v", x, bigOf(got[:]), want)
+		}
+	})
+}
+
 func TestUnitsAreTheNearest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x := double().Draw(t, "x")

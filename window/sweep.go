@@ -17,8 +17,8 @@ type Sweep struct {
 	series   []series
 	spans    []Span // of the view, each once
 
-	any    bool // a row entered
-	newest int64
+	rows   int64 // that entered
+	newest int64 // event of them
 }
 
 // series is what a sweep does with a series, whatever the type of its values.
@@ -60,7 +60,7 @@ func SpanOf(w *fstore.Window) Span { return Span{w.Length.Micros(), w.Hop.Micros
 
 // Reset begins another key.
 func (s *Sweep) Reset() {
-	s.any = false
+	s.rows = 0
 	for _, x := range s.series {
 		x.reset()
 	}
@@ -70,9 +70,10 @@ func (s *Sweep) Reset() {
 // row passes (null: it does not) and the value. The error names the feature and the value that it cannot take.
 func (s *Sweep) Enter(columns []fstore.Column, row int) error {
 	event, created := columns[0].Int64s[row], columns[1].Int64s[row]
-	if !s.any || event > s.newest {
-		s.any, s.newest = true, event
+	if s.rows == 0 || event > s.newest {
+		s.newest = event
 	}
+	s.rows++
 	for i, x := range s.series {
 		if !x.needed() {
 			continue
@@ -91,15 +92,15 @@ func (s *Sweep) Enter(columns []fstore.Column, row int) error {
 // Has reports whether the key has a row at an instant: its newest event is after the start of the view's longest window.
 func (s *Sweep) Has(t int64) bool {
 	for _, span := range s.spans {
-		if s.any && (span.Lifetime() || s.newest > span.Start(t)) {
+		if s.rows > 0 && (span.Lifetime() || s.newest > span.Start(t)) {
 			return true
 		}
 	}
 	return false
 }
 
-// Any reports whether a row of the key has entered, in a window or not.
-func (s *Sweep) Any() bool { return s.any }
+// Rows returns how many rows of the key have entered, in a window or not.
+func (s *Sweep) Rows() int64 { return s.rows }
 
 // At appends the values at an instant to out, which has a column for each feature. All are null where the key has no row.
 func (s *Sweep) At(t int64, out []fstore.Column) error {
