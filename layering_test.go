@@ -32,7 +32,7 @@ var layers = map[string][]string{
 	"sqltype":      {},
 	"window":       {},
 	"registry":     {"registry/definition", "registry/sqlgate", "registry/record"},
-	"offline":      {"offline", "regular", "functions", "sqltype", "window"},
+	"offline":      {"offline", "regular", "functions", "sqltype", "window", "internal/english"},
 	"online":       {"online", "regular"},
 	"materialize":  {"materialize", "regular"},
 	"verify":       {"verify"},

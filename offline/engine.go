@@ -85,15 +85,16 @@ func (e *Engine) Close() error {
 
 // session is the connection of one operation, with what it knows of sources so far.
 type session struct {
-	e       *Engine
-	own     *duckdb.DB // the session's own; nil: the engine's
-	conn    *duckdb.Conn
-	sources map[string]*source     // by sourceKey
-	sites   []site                 // where values are converted
-	tables  int                    // relations made so far, to name them
-	locks   bool                   // a lock will say what was read
-	early   *trainset.EarlyDigests // of the files that are read; nil: no lock is made
-	pinned  *trainset.Pinned       // the files to read; nil: the files that the paths match
+	e        *Engine
+	own      *duckdb.DB // the session's own; nil: the engine's
+	conn     *duckdb.Conn
+	sources  map[string]*source     // by sourceKey
+	sites    []site                 // where values are converted
+	admitted []admitted             // users' SQL that was checked
+	tables   int                    // relations made so far, to name them
+	locks    bool                   // a lock will say what was read
+	early    *trainset.EarlyDigests // of the files that are read; nil: no lock is made
+	pinned   *trainset.Pinned       // the files to read; nil: the files that the paths match
 }
 
 func (e *Engine) session(ctx context.Context) (*session, error) {

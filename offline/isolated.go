@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/fstore-dev/fstore"
@@ -132,8 +134,21 @@ func (b *binder) close() {
 
 // admit returns an error unless users' SQL reads only its inputs (see BindSQL). It is called before the SQL runs.
 func (s *session) admit(ctx context.Context, sql string, inputs []fstore.Relation) error {
+	q := admitted{sql, inputs}
+	if slices.ContainsFunc(s.admitted, func(a admitted) bool { return reflect.DeepEqual(a, q) }) {
+		return nil
+	}
 	_, err := s.e.BindSQL(ctx, sql, inputs)
+	if err == nil {
+		s.admitted = append(s.admitted, q)
+	}
 	return err
+}
+
+// admitted is users' SQL that a session may run, over certain inputs.
+type admitted struct {
+	sql    string
+	inputs []fstore.Relation
 }
 
 // invalid turns an *fstore.SQLError into ErrInvalid.

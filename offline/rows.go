@@ -304,7 +304,7 @@ func (s *session) sourceView(ctx context.Context, def *fstore.Source, c cut, use
 	if err != nil {
 		return err
 	}
-	return s.exec(ctx, "CREATE OR REPLACE TEMP VIEW "+ident(def.Name)+" AS\n"+sql)
+	return s.createInput(ctx, def.Name, sql, c)
 }
 
 // upstream makes the relation of a view that SQL reads: keys, event and created under their declared names, and features
@@ -327,7 +327,7 @@ func (s *session) upstream(ctx context.Context, of *fstore.ViewVersion, v *fstor
 		}
 	}
 	s.convertsFields("view "+v.Name, src, c, v, from[0].from, fields)
-	return s.exec(ctx, "CREATE OR REPLACE TEMP VIEW "+ident(v.Name)+" AS\n"+strings.Join(queries, "\nUNION ALL\n"))
+	return s.createInput(ctx, v.Name, strings.Join(queries, "\nUNION ALL\n"), c)
 }
 
 func upstreamSQL(v *fstore.View, rel relation) (sql string, fields []field, err error) {

@@ -44,6 +44,7 @@ type sourceColumn struct {
 type cut struct {
 	visible *time.Time // rows visible at this instant only
 	known   *time.Time // rows created later do not exist
+	order   order      // in which SQL sees the rows
 }
 
 // source reads the footers of a source's files, not their rows.

@@ -16,16 +16,15 @@ type VerifyRequest struct {
 	Service  string
 	Model    fstore.ModelRef
 	Sample   int // number of random keys per view; 0: all
+	Instants int // of CheckCausality: the most instants to compare; 0: LeakInstants; offline.AllInstants: all
 	Progress func(view fstore.ViewRef, checked int64)
 }
 
 // Verify reads every key from the online store and compares it with the view computed offline as of its published
 // instant. A difference is a finding, not an error.
 func (p *Project) Verify(ctx context.Context, r VerifyRequest) ([]verify.View, error) {
-	if r.Service != "" || r.Model.Name != "" || len(r.Views) > 0 {
-		if err := oneOf("views, a service or a model", r.Service != "", r.Model.Name != "", len(r.Views) > 0); err != nil {
-			return nil, err
-		}
+	if err := r.check(); err != nil {
+		return nil, err
 	}
 	rev, err := p.Revision(ctx)
 	if err != nil {
@@ -45,6 +44,14 @@ func (p *Project) Verify(ctx context.Context, r VerifyRequest) ([]verify.View, e
 	}
 	o.Source, o.Store = engine, verifiable{store}
 	return verify.Run(ctx, o)
+}
+
+// check refuses what contradicts itself.
+func (r *VerifyRequest) check() error {
+	if r.Service == "" && r.Model.Name == "" && len(r.Views) == 0 {
+		return nil
+	}
+	return oneOf("views, a service or a model", r.Service != "", r.Model.Name != "", len(r.Views) > 0)
 }
 
 // views returns the view versions to verify.

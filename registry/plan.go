@@ -39,6 +39,19 @@ type Plan struct {
 	target []object // everything that head will have
 }
 
+// Views returns the view versions that head will have, and those of them that are new.
+func (p *Plan) Views() (added, all []*fstore.ViewVersion) {
+	for _, o := range p.target {
+		if v, ok := o.definition.(*fstore.ViewVersion); ok {
+			all = append(all, v)
+			if o.fresh {
+				added = append(added, v)
+			}
+		}
+	}
+	return added, all
+}
+
 // Empty reports whether there is nothing to do.
 func (p *Plan) Empty() bool { return len(p.Changes) == 0 }
 

@@ -73,6 +73,18 @@ type View struct {
 // Right reports whether nothing is wrong.
 func (v *View) Right() bool { return v.Problem == "" && v.wrong() == 0 }
 
+// Note says what was special about the view; empty if nothing was.
+func (v *View) Note() string {
+	note := v.Problem
+	if !v.RunAt.IsZero() {
+		note = "behind an unfinished run for " + fstore.FormatTime(v.RunAt)
+	}
+	if v.Hint != "" {
+		note += ": " + v.Hint
+	}
+	return note
+}
+
 func (v *View) wrong() int64 { return v.Missing + v.Extra + v.Differing + v.Undecodable }
 
 // Kind says what is wrong with a key.

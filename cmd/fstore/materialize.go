@@ -111,22 +111,13 @@ func (a *app) printSummaries(summaries []materialize.Summary) error {
 	}
 	t := terminal.NewTable("VIEW", "PUBLISHED", "KEYS", "WRITTEN", "DELETED", "UNCHANGED", "BYTES", "SECONDS", "")
 	for _, s := range summaries {
-		published, keys, note := fstore.FormatTime(s.Published), english.Thousands(s.Keys), ""
-		switch {
-		case s.Published.IsZero():
-			published, keys, note = "-", "-", "failed"
-		case s.Skipped == materialize.Unchanged:
-			note = "unchanged inputs: nothing to compute"
-		case s.Skipped == materialize.PublishedLater:
-			note = "published already, at a later instant than now"
-		case s.NewGeneration != "":
-			note = "new generation: " + s.NewGeneration
-		case !s.Finished.IsZero():
-			note = "finished the interrupted run for " + fstore.FormatTime(s.Finished)
+		published, keys := fstore.FormatTime(s.Published), english.Thousands(s.Keys)
+		if s.Published.IsZero() {
+			published, keys = "-", "-"
 		}
 		seconds := s.Seconds.Finish + s.Seconds.Compute + s.Seconds.Write + s.Seconds.Publish + s.Seconds.Clean
 		t.Row(s.View.String(), published, keys, english.Thousands(s.Written), english.Thousands(s.Deleted), english.Thousands(s.Unchanged),
-			english.Thousands(s.Bytes), fmt.Sprintf("%.2f", seconds), note)
+			english.Thousands(s.Bytes), fmt.Sprintf("%.2f", seconds), project.RunNote(s))
 	}
 	return t.Print(a.stdout)
 }

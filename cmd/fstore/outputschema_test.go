@@ -29,7 +29,7 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 		{"init", "init other"},
 		{"init", "init proposed --from data"},
 		{"validate", "validate"},
-		{"plan", "plan"},
+		{"plan", "plan --check-leaks"},
 		{"list", "list"},
 		{"list_entities", "list entities"},
 		{"list_sources", "list sources"},
@@ -66,6 +66,7 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 		{"training-set_list", "training-set list"},
 		{"training-set_diff", "training-set diff quick again"},
 		{"verify", "verify"},
+		{"verify", "verify --causal"},
 		{"verify", "verify --model fraud@champion --sample 5"},
 		{"gc", "gc --dry-run --grace 0s"},
 		{"gc", "gc --grace 0s"},
@@ -94,11 +95,11 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 // rare are members that take a failure, an interruption or a rare state to print. Where scripts print them, main checks
 // them too.
 var rare = []string{
-	"column_difference.rows", "commit.dirty", "commit.git_revision", "doctor.checks.hint", "gc.kept", "gc.leases", "gc.snapshots",
+	"causality.hint", "causality.leak", "causality.problem", "column_difference.rows", "commit.dirty", "commit.git_revision", "doctor.checks.hint", "gc.kept", "gc.leases", "gc.snapshots",
 	"get.replayed", "init.missing", "input.found", "input.kept", "listed_entity.owner", "listed_entity.tags", "listed_service.tags",
 	"listed_source.owner", "listed_source.tags", "listed_view.offline", "materialize.error", "materialize.finished", "materialize.left",
 	"materialize.seconds.finish", "materialize.skipped", "model.set_retired", "model_pin.aliases", "model_pin.set_retired",
-	"plan.forgotten", "plan.models.keeps", "plan.warnings", "problem.hint", "problem.message", "problem.position", "position.col",
+	"plan.causality", "plan.forgotten", "plan.models.keeps", "plan.warnings", "problem.hint", "problem.message", "problem.position", "position.col",
 	"position.file", "position.line", "rebuild.lock_file", "rebuild.out", "rebuild.settings", "show.entity.owner", "show.entity.tags",
 	"show.service.service.features.keys", "show.service.service.tags", "training-set_create.dropped_rows",
 	"training-set_diff.definitions.old", "training-set_diff.inputs.from", "training-set_rebuild.settings", "training-set_show.retired",

@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/internal/terminal"
 	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
@@ -16,18 +16,24 @@ import (
 
 func (a *app) planCommand() *cobra.Command {
 	var detailed bool
+	var leaks int
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what apply would change",
 		Long: `Compare the definitions with the registry, and show what apply would do: what is added, changed and removed, which new
-versions that makes and why, what depends on them, and what must be materialized. plan writes nothing.`,
-		Example: "  fstore plan\n  fstore plan --detailed-exitcode     0: no changes, 2: changes, 1: an error",
+versions that makes and why, what depends on them, and what must be materialized. plan writes nothing.
+
+--check-leaks also computes each new version that has SQL, and checks that it does not see the future, as
+fstore verify --causal does. The exit status is then 4 if one does.`,
+		Example: "  fstore plan\n  fstore plan --check-leaks\n  fstore plan --detailed-exitcode     0: no changes, 2: changes, 1: an error",
 		Args:    usage.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.with(cmd.Context(), func(p *project.Project) error { return a.plan(cmd.Context(), p, detailed) })
+			return a.with(cmd.Context(), func(p *project.Project) error { return a.plan(cmd.Context(), p, detailed, leaks) })
 		},
 	}
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 if there are changes, and with 1 for any error")
+	cmd.Flags().IntVar(&leaks, "check-leaks", 0, "check at this many instants that new versions do not see the future (4 if no number is given)")
+	cmd.Flags().Lookup("check-leaks").NoOptDefVal = "4"
 	a.engineFlags(cmd)
 	return cmd
 }
@@ -35,16 +41,26 @@ versions that makes and why, what depends on them, and what must be materialized
 // planChanged is the exit status of plan --detailed-exitcode if there are changes.
 const planChanged = exitCode(2)
 
-func (a *app) plan(ctx context.Context, p *project.Project, detailed bool) error {
+func (a *app) plan(ctx context.Context, p *project.Project, detailed bool, leaks int) error {
 	plan, err := p.Plan(ctx)
+	if err != nil {
+		return err
+	}
+	checked, err := p.CheckPlan(ctx, plan, leaks)
 	if err != nil {
 		return err
 	}
 	if a.json() {
 		plan.Changes, plan.Warnings = append([]registry.Change{}, plan.Changes...), a.masked(plan.Warnings)
-		err = a.printJSON(plan)
+		err = a.printJSON(struct {
+			*registry.Plan
+			Causality []project.CheckedView `json:"causality,omitempty"`
+		}{plan, checked})
 	} else {
-		err = a.printPlan(plan)
+		err = errors.Join(a.printPlan(plan), a.printChecked(checked, true))
+	}
+	if err == nil {
+		err = project.LeakError(checked)
 	}
 	if err == nil && detailed && !plan.Empty() {
 		return planChanged
@@ -68,11 +84,7 @@ func (a *app) printPlan(p *registry.Plan) error {
 	if len(p.Materialize) > 0 {
 		fmt.Fprintln(a.stdout, "\nTo materialize before they serve:")
 		for i, ref := range p.Materialize {
-			if i < len(p.Costs) && p.Costs[i].Rows != nil {
-				fmt.Fprintf(a.stdout, "    %s   # %s\n", ref, costText(p.Costs[i]))
-			} else {
-				fmt.Fprintf(a.stdout, "    %s\n", ref)
-			}
+			fmt.Fprintf(a.stdout, "    %s%s\n", ref, project.CostNote(p.Costs, i))
 		}
 	}
 	if len(p.Retained) > 0 {
@@ -133,33 +145,16 @@ func (a *app) printModels(models []registry.ModelImpact) {
 		fmt.Fprintln(a.stdout, "\nPinned models:")
 	}
 	for _, m := range models {
-		what := "not affected"
-		if m.Affected {
-			what = "AFFECTED: the registry has lost a version pinned to it"
-		}
-		if len(m.Keeps) > 0 {
-			what += ", keeps " + project.Joined(m.Keeps)
-		}
-		fmt.Fprintf(a.stdout, "    %s %s\n", m.Model, what)
+		fmt.Fprintf(a.stdout, "    %s %s\n", m.Model, project.ModelNote(m))
 	}
 }
 
-// printNotes prints assumptions: each note once, with its views.
+// printNotes prints assumptions.
 func (a *app) printNotes(notes []string) {
-	var texts []string
-	views := map[string][]string{}
-	for _, n := range notes {
-		view, text, _ := strings.Cut(n, " has ")
-		if views[text] == nil {
-			texts = append(texts, text)
-		}
-		views[text] = append(views[text], view)
-	}
-	if len(texts) > 0 {
-		fmt.Fprintln(a.stdout, "\nAssumptions:")
-	}
-	for _, text := range texts {
-		fmt.Fprintf(a.stdout, "    %s\n      %s\n", text, strings.Join(views[text], ", "))
+	heading := "\nAssumptions:"
+	for _, n := range project.PlanNotes(notes) {
+		a.printUnder(&heading)
+		fmt.Fprintf(a.stdout, "    %s\n      %s\n", n.Text, strings.Join(n.Views, ", "))
 	}
 }
 
@@ -173,30 +168,13 @@ func (a *app) printChange(c registry.Change) {
 	case registry.Modify: // as above
 	}
 	a.paint(color, fmt.Sprintf("  %s %s %s", sign, c.Kind, c.Name))
-	fmt.Fprintln(a.stdout, versionNote(c))
+	fmt.Fprintln(a.stdout, project.VersionNote(c))
 	for _, f := range c.Fields {
 		a.printField(f)
 	}
 	if len(c.Dependents) > 0 && c.Action != registry.Add {
 		fmt.Fprintf(a.stdout, "      used by %s\n", strings.Join(c.Dependents, ", "))
 	}
-}
-
-// versionNote says which version a change makes, or why it makes none.
-func versionNote(c registry.Change) string {
-	switch {
-	case c.Version == registry.NewVersion && c.From == 0:
-		return fmt.Sprintf("@%d", c.To)
-	case c.Version == registry.NewVersion:
-		return fmt.Sprintf("@%d → @%d, a new version: values can change", c.From, c.To)
-	case c.Version == registry.SameVersion:
-		return fmt.Sprintf("@%d, the same version: no value can change", c.To)
-	case c.Version == registry.EarlierVersion && c.From == 0:
-		return fmt.Sprintf("@%d, which existed before", c.To)
-	case c.Version == registry.EarlierVersion:
-		return fmt.Sprintf("@%d → @%d, back to an earlier version", c.From, c.To)
-	}
-	return ""
 }
 
 // printField shows one field of a definition, before and after.
@@ -231,15 +209,4 @@ func (a *app) printLines(old, now string) {
 			a.printPainted(green, "        "+l)
 		}
 	}
-}
-
-// costText says what it costs to materialize a view version.
-func costText(c registry.Cost) string {
-	switch {
-	case c.Rows == nil:
-		return "rows and bytes unknown: no version of it is published"
-	case c.Bytes == nil:
-		return fmt.Sprintf("about %s rows, as %s has", english.Thousands(*c.Rows), c.From)
-	}
-	return fmt.Sprintf("about %s rows and %s bytes, as %s has", english.Thousands(*c.Rows), english.Thousands(*c.Bytes), c.From)
 }

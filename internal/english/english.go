@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// Count writes a number with its noun: 1 view, 2 views, 2 entities.
+// Count writes a number with its noun: 1 view, 2 views, 2 entities, 2 keys.
 func Count(n int, noun string) string {
 	switch stem, ends := strings.CutSuffix(noun, "y"); {
 	case n == 1:
 		return "1 " + noun
-	case ends:
+	case ends && !strings.HasSuffix(stem, "e") && !strings.HasSuffix(stem, "a"):
 		return Thousands(int64(n)) + " " + stem + "ies"
 	}
 	return Thousands(int64(n)) + " " + noun + "s"

@@ -1,16 +1,14 @@
 package sqlgate
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/fstore-dev/fstore/functions"
+)
 
 // The last bits of a sum of floats differ with the order of additions, and so with the number of threads.
 
-var floatAggregates = functionSet(`sum avg mean favg fsum kahan_sum sumkahan product
-	stddev stddev_pop stddev_samp variance var_pop var_samp corr covar_pop covar_samp skewness kurtosis kurtosis_pop sem entropy
-	regr_avgx regr_avgy regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy`)
-
-// alwaysFloat lists aggregates that accumulate in floats whatever their arguments.
-var alwaysFloat = functionSet(`stddev stddev_pop stddev_samp variance var_pop var_samp corr covar_pop covar_samp skewness kurtosis
-	kurtosis_pop sem entropy product regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy`)
+var floatAggregates, alwaysFloat = functions.FloatSums, functions.AlwaysFloatSums
 
 // isFloat reports whether a type is a float type.
 func isFloat(engineType string) bool { return engineType == "DOUBLE" || engineType == "FLOAT" }

@@ -1,0 +1,229 @@
+package offline
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/functions"
+	"github.com/fstore-dev/fstore/sqltype"
+)
+
+// differences are the rows that differ between all rows and those known at an instant.
+type differences struct {
+	rows, keys, of int64 // rows that differ; keys that have one; keys that have any row
+	examples       []LeakExample
+}
+
+// LeakExample is a row of a view that differs.
+type LeakExample struct {
+	Key     string    `json:"key"`   // such as customer_id=7; empty in a view without keys
+	Event   string    `json:"event"` // of the row
+	Feature string    `json:"feature,omitempty"`
+	Known   string    `json:"known"` // the feature's value by the rows known at the instant; or that there was no row
+	All     string    `json:"all"`   // likewise by all rows
+	visible time.Time // from when a look-up finds the row
+	where   string    // finds the row by its key and visible
+}
+
+func (x LeakExample) String() string {
+	key := x.Key
+	if key != "" {
+		key += ", "
+	}
+	if x.Feature == "" {
+		return fmt.Sprintf("%srow of %s: %s by the rows known then, %s by all rows", key, x.Event, x.Known, x.All)
+	}
+	return fmt.Sprintf("%srow of %s: %s is %s by the rows known then, %s by all rows", key, x.Event, x.Feature, x.Known, x.All)
+}
+
+func (d *differences) exampleText() string {
+	if len(d.examples) == 0 {
+		return ""
+	}
+	x := d.examples[0]
+	if x.Feature == "" {
+		return fmt.Sprintf(", such as a row of %s for %s", x.Event, x.Key)
+	}
+	return fmt.Sprintf(", such as %s and %s for %s of %s", x.Known, x.All, x.Feature, x.Key)
+}
+
+// maxExamples is how many rows that differ an error shows.
+const maxExamples = 3
+
+// differences compares the rows of a relation that are visible at p with the rows that were computed as of p. Floats that
+// the view adds up in no fixed order may differ in their last bits.
+func (c *causality) differences(ctx context.Context, all string, then *rows, p time.Time) (*differences, error) {
+	tolerant, err := c.addsFloats(ctx)
+	if err != nil {
+		return nil, err
+	}
+	visible := "visible <= " + instant(p)
+	on := []string{"a.visible = b.visible"}
+	for _, k := range then.keys() {
+		on = append(on, "a."+k+" = b."+k)
+	}
+	differ := []string{"a.visible IS NULL", "b.visible IS NULL", "a.event <> b.event"}
+	for i := range then.record {
+		differ = append(differ, differsSQL(fmt.Sprintf("a.f%d", i), fmt.Sprintf("b.f%d", i), then.record[i].Type, tolerant))
+	}
+	if err := c.exec(ctx, "CREATE OR REPLACE TEMP TABLE _differences AS\nSELECT\n  a,\n  b,\n  a.visible IS NOT NULL AS in_all,\n  b.visible IS NOT NULL AS in_known,\n  CASE WHEN in_all THEN a ELSE b END AS either\nFROM (\n  SELECT *\n  FROM "+all+"\n  WHERE "+visible+"\n) AS a\nFULL JOIN (\n  SELECT *\n  FROM (\n"+
+		c.foundSQL(then)+"\n)\n  WHERE "+visible+"\n) AS b\n  ON "+and(on)+"\nWHERE "+strings.Join(differ, "\n  OR ")); err != nil {
+		return nil, c.locate(ctx, err)
+	}
+	b, err := c.query(ctx, "SELECT count(*), count(DISTINCT "+rowOf("either.", then.keys())+")\nFROM _differences")
+	if err != nil {
+		return nil, err
+	}
+	d := &differences{rows: b.Columns[0].Int64s[0], keys: b.Columns[1].Int64s[0]}
+	if d.rows == 0 {
+		return d, nil
+	}
+	if b, err = c.query(ctx, "SELECT count(DISTINCT "+rowOf("", then.keys())+")\nFROM "+all+"\nWHERE "+visible); err != nil {
+		return nil, err
+	}
+	d.of = max(d.keys, b.Columns[0].Int64s[0])
+	d.examples, err = c.examples(ctx, then, tolerant)
+	return d, err
+}
+
+func rowOf(of string, keys []string) string {
+	if len(keys) == 0 {
+		return "1"
+	}
+	out := make([]string, 0, len(keys))
+	for _, k := range keys {
+		out = append(out, of+k)
+	}
+	return "row(" + joined(out) + ")"
+}
+
+// Relative differences of floats that come from the order of additions alone. The last bit of a float32 is 1.2e-7 of it.
+const (
+	tolerance64 = "1e-9"
+	tolerance32 = "2e-7"
+)
+
+// differsSQL returns the condition that two values of a feature differ.
+func differsSQL(a, b string, t fstore.Type, tolerant bool) string {
+	x := a + " IS DISTINCT FROM " + b
+	by, ok := map[fstore.Type]string{fstore.Float64: tolerance64, fstore.Float32: tolerance32}[t]
+	if !ok || !tolerant {
+		return x
+	}
+	a, b = a+"::DOUBLE", b+"::DOUBLE"
+	return fmt.Sprintf("%[1]s AND NOT coalesce(isfinite(%[2]s) AND isfinite(%[3]s) AND abs(%[2]s - %[3]s) <= %[4]s * greatest(abs(%[2]s), abs(%[3]s)), false)", x, a, b, by)
+}
+
+// examples describes some of the rows that differ, the newest first.
+func (c *causality) examples(ctx context.Context, r *rows, tolerant bool) ([]LeakExample, error) {
+	columns := []string{"in_all", "in_known", "epoch_us(either.visible)", "epoch_us(either.event)"}
+	at := len(columns)
+	for _, k := range r.keys() {
+		columns = append(columns, "either."+k+"::VARCHAR")
+	}
+	for i, f := range r.record {
+		a, b := fmt.Sprintf("a.f%d", i), fmt.Sprintf("b.f%d", i)
+		columns = append(columns, differsSQL(a, b, f.Type, tolerant), "coalesce("+a+"::VARCHAR, 'null')", "coalesce("+b+"::VARCHAR, 'null')")
+	}
+	order := []string{"either.visible DESC"}
+	for _, k := range r.keys() {
+		order = append(order, "either."+k)
+	}
+	b, err := c.query(ctx, "SELECT\n  "+list(columns)+"\nFROM _differences\nORDER BY "+joined(order)+fmt.Sprintf("\nLIMIT %d", maxExamples))
+	if err != nil {
+		return nil, err
+	}
+	var out []LeakExample
+	for i := range b.Len {
+		of := func(n int) string { return shortValue(b.Columns[n].Strings[i]) }
+		x := LeakExample{Known: "not there", All: "there", visible: fstore.FromMicros(b.Columns[2].Int64s[i])}
+		x.Event = fstore.FormatTime(fstore.FromMicros(b.Columns[3].Int64s[i]))
+		var keys []string
+		where := []string{"visible = " + instant(x.visible)}
+		for k, key := range r.view.Keys {
+			value := b.Columns[at+k].Strings[i]
+			keys = append(keys, key.Name+"="+shortValue(value))
+			where = append(where, fmt.Sprintf("k%d = %s::%s", k, text(value), sqltype.Of(key.Type)))
+		}
+		x.Key, x.where = strings.Join(keys, ","), and(where)
+		switch inAll, inKnown := b.Columns[0].Bools[i], b.Columns[1].Bools[i]; {
+		case inAll && inKnown:
+			for f := range r.record {
+				n := at + len(r.view.Keys) + 3*f
+				if b.Columns[n].Bools[i] {
+					x.Feature, x.All, x.Known = r.record[f].Name, of(n+1), of(n+2)
+					break
+				}
+			}
+			if x.Feature == "" {
+				x.Known, x.All = "of another event time", "of this one"
+			}
+		case inKnown:
+			x.Known, x.All = "there", "not there"
+		}
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+// shortValue shortens a value for a message.
+func shortValue(s string) string {
+	const most = 60
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}
+
+// addsFloats reports whether the view's SQL adds up floats in no fixed order.
+func (c *causality) addsFloats(ctx context.Context) (bool, error) {
+	seen := map[string]bool{}
+	for _, q := range c.admitted {
+		if seen[q.sql] {
+			continue
+		}
+		seen[q.sql] = true
+		_, plan, err := c.e.PlanSQL(ctx, q.sql, q.inputs)
+		if err != nil {
+			return false, err
+		}
+		var v any
+		if err := json.Unmarshal(plan, &v); err != nil {
+			return false, fmt.Errorf("read the plan of a query: %w", err)
+		}
+		if addsFloats(v) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// addsFloats looks for a sum of floats in the plan of a query.
+func addsFloats(v any) bool {
+	switch v := v.(type) {
+	case []any:
+		return slices.ContainsFunc(v, addsFloats)
+	case map[string]any:
+		n := object(v)
+		name := strings.ToLower(n.str("name"))
+		if functions.AlwaysFloatSums[name] || functions.FloatSums[name] && slices.ContainsFunc(n.list("children"), isFloatExpression) {
+			return true
+		}
+		for _, child := range v {
+			if addsFloats(child) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isFloatExpression(v any) bool {
+	t := asObject(asObject(v)["return_type"]).str("id")
+	return t == "DOUBLE" || t == "FLOAT"
+}

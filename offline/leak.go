@@ -1,0 +1,204 @@
+package offline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/english"
+)
+
+// Leak is the error of a view whose rows see the future. It is of kind fstore.ErrCheck.
+type Leak struct {
+	View       fstore.ViewRef `json:"view"`
+	Instants   []time.Time    `json:"instants"`   // at which rows differ
+	Compared   int64          `json:"compared"`   // instants at which rows were compared
+	Candidates int64          `json:"candidates"` // instants at which they could be
+	Keys       int64          `json:"keys"`       // keys whose rows differ at the first of the instants
+	Of         int64          `json:"of"`         // keys that have rows there
+	Examples   []LeakExample  `json:"examples"`
+	Input      *LeakedInput   `json:"input,omitempty"` // the newest row of a source that was seen too early; nil: not found
+	Fix        string         `json:"fix"`
+}
+
+// LeakedInput is a row of a source.
+type LeakedInput struct {
+	Source  string    `json:"source"`
+	Row     string    `json:"row"` // its columns: the event time, and keys of the view
+	Visible time.Time `json:"visible"`
+}
+
+func (l *Leak) Error() string { return l.message() + " (" + l.Fix + ")" }
+
+func (l *Leak) message() string {
+	text := fmt.Sprintf("%s sees the future at %d of %s: as of %s, %s of %s (%s) have a row that later rows change",
+		l.View, len(l.Instants), english.Count(int(l.Compared), "instant"), fstore.FormatTime(l.Instants[0]),
+		english.Thousands(l.Keys), english.Count(int(l.Of), "key"), percent(l.Keys, l.Of))
+	for _, x := range l.Examples {
+		text += "\n  " + x.String()
+	}
+	if l.Input != nil {
+		text += fmt.Sprintf("\n  the newest row seen too early is of source %s, known from %s: %s", l.Input.Source, fstore.FormatTime(l.Input.Visible), l.Input.Row)
+	}
+	return text
+}
+
+func percent(n, of int64) string {
+	if of == 0 {
+		return "0 %"
+	}
+	return fmt.Sprintf("%.3g %%", 100*float64(n)/float64(of))
+}
+
+// Unwrap gives the message, the fix as a hint, and the kind.
+func (l *Leak) Unwrap() error {
+	return fstore.Errorf(fstore.ErrCheck, "%s", l.message()).WithHint("%s", l.Fix)
+}
+
+func (c *causality) newLeak(ctx context.Context, p time.Time, d *differences) (*Leak, error) {
+	l := &Leak{View: c.v.Ref, Instants: []time.Time{p}, Keys: d.keys, Of: d.of, Examples: d.examples}
+	var err error
+	l.Input, err = c.tooEarly(ctx, p, d.examples[0])
+	return l, err
+}
+
+// explained completes a leak once all instants were compared.
+func (l *Leak) explained(c *causality) *Leak {
+	l.Compared, l.Candidates = c.out.Instants, c.out.Candidates
+	l.Fix = c.fix(l)
+	return l
+}
+
+// lags are availabilities that people state.
+var lags = []time.Duration{
+	time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour,
+	6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 48 * time.Hour, 7 * 24 * time.Hour, 31 * 24 * time.Hour,
+}
+
+// fix says what would make a view causal.
+func (c *causality) fix(l *Leak) string {
+	const bound = "let frames, joins and subqueries read no rows after the event time, or declare the window under aggregations: (docs/causality.md)"
+	view := &c.v.View
+	if !view.Available.Created {
+		for _, s := range c.v.Sources {
+			if s.Available.Created {
+				return fmt.Sprintf("rows of %s become known at their created time: yield a created column and name it created_timestamp; and ", s.Name) + bound
+			}
+		}
+	} else {
+		return "a row's created time must not be before that of any row it is made from; and " + bound
+	}
+	if l.Input != nil {
+		event, err := fstore.ParseTime(l.Examples[0].Event)
+		wait := l.Input.Visible.Sub(event)
+		if i := slices.IndexFunc(lags, func(d time.Duration) bool { return d >= wait }); err == nil && i >= 0 {
+			return fmt.Sprintf("state availability: event + %s if every row is complete by then; else ", fstore.Duration(lags[i])) + bound
+		}
+	}
+	return bound
+}
+
+// tooEarly finds the newest row of a source that a row of the view was made from although it was known later only: the
+// row whose arrival makes the view's row what all data makes it.
+func (c *causality) tooEarly(ctx context.Context, p time.Time, x LeakExample) (*LeakedInput, error) {
+	want, err := c.digestOf(ctx, "_full", x)
+	if err != nil {
+		return nil, err
+	}
+	later := "visible > " + instant(p) + " AND isfinite(visible)"
+	b, err := c.query(ctx, "SELECT count(*)\nFROM _inputs\nWHERE "+later)
+	if err != nil {
+		return nil, err
+	}
+	low, high := int64(-1), b.Columns[0].Int64s[0] // at low the row still differs
+	last := high
+	at := func(i int64) (time.Time, error) {
+		b, err := c.query(ctx, fmt.Sprintf("SELECT visible\nFROM _inputs\nWHERE %s\nORDER BY visible\nLIMIT 1 OFFSET %d", later, i))
+		if err != nil {
+			return time.Time{}, err
+		}
+		return fstore.FromMicros(b.Columns[0].Int64s[0]), nil
+	}
+	for high-low > 1 {
+		middle := low + (high-low)/2
+		q, err := at(middle)
+		if err != nil {
+			return nil, err
+		}
+		then, err := c.rows(ctx, c.v, cut{known: c.req.AsOf, visible: &q})
+		if err != nil {
+			return nil, err
+		}
+		got, err := c.digestOf(ctx, "(\n"+c.foundSQL(then)+"\n)", x)
+		c.forget(ctx, then)
+		if err != nil {
+			return nil, err
+		}
+		if got == want {
+			high = middle
+		} else {
+			low = middle
+		}
+	}
+	if high == last {
+		return nil, nil
+	}
+	q, err := at(high)
+	if err != nil {
+		return nil, err
+	}
+	return c.inputAt(ctx, q, x)
+}
+
+func (c *causality) digestOf(ctx context.Context, from string, x LeakExample) (string, error) {
+	b, err := c.query(ctx, "SELECT count(*) || ' ' || coalesce(sum(h), 0)::VARCHAR\nFROM "+from+"\nWHERE "+x.where)
+	if err != nil {
+		return "", c.locate(ctx, err)
+	}
+	return b.Columns[0].Strings[0], nil
+}
+
+// inputAt returns a row of a source that became visible at an instant; one with the key of an example where there is one.
+func (c *causality) inputAt(ctx context.Context, q time.Time, x LeakExample) (*LeakedInput, error) {
+	var found *LeakedInput
+	for i := range c.v.Sources {
+		def := &c.v.Sources[i]
+		if def.Static() {
+			continue
+		}
+		src, err := c.source(ctx, def)
+		if err != nil {
+			return nil, err
+		}
+		var keys []string
+		for _, k := range c.v.View.Keys {
+			if slices.ContainsFunc(src.columns, func(have *sourceColumn) bool { return have.name == k.Name && have.unreadable == nil }) {
+				keys = append(keys, k.Name)
+			}
+		}
+		from, err := c.sourceTimes(ctx, def, keys...)
+		if err != nil {
+			return nil, err
+		}
+		b, err := c.query(ctx, "SELECT key, event\nFROM (\n"+strings.Join(from, "\nUNION ALL\n")+"\n)\nWHERE visible = "+instant(q)+
+			"\nORDER BY key = "+text(x.Key)+" DESC, key, event\nLIMIT 1")
+		if err != nil {
+			return nil, err
+		}
+		if b.Len == 0 {
+			continue
+		}
+		row := b.Columns[0].Strings[0]
+		mine := row == x.Key
+		if row != "" {
+			row += ", "
+		}
+		if found == nil || mine {
+			found = &LeakedInput{Source: def.Name, Row: row + def.Event + "=" + b.Columns[1].Strings[0], Visible: q}
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,90 @@
+package project
+
+import (
+	"fmt"
+	"strings"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/materialize"
+	"github.com/fstore-dev/fstore/registry"
+)
+
+// VersionNote says which version a change makes, or why it makes none.
+func VersionNote(c registry.Change) string {
+	switch {
+	case c.Version == registry.NewVersion && c.From == 0:
+		return fmt.Sprintf("@%d", c.To)
+	case c.Version == registry.NewVersion:
+		return fmt.Sprintf("@%d → @%d, a new version: values can change", c.From, c.To)
+	case c.Version == registry.SameVersion:
+		return fmt.Sprintf("@%d, the same version: no value can change", c.To)
+	case c.Version == registry.EarlierVersion && c.From == 0:
+		return fmt.Sprintf("@%d, which existed before", c.To)
+	case c.Version == registry.EarlierVersion:
+		return fmt.Sprintf("@%d → @%d, back to an earlier version", c.From, c.To)
+	}
+	return ""
+}
+
+// CostNote is a comment that says what it takes to materialize the view version of a cost; empty if that is not known.
+func CostNote(costs []registry.Cost, i int) string {
+	if i >= len(costs) || costs[i].Rows == nil {
+		return ""
+	}
+	c := costs[i]
+	size := english.Thousands(*c.Rows) + " rows"
+	if c.Bytes != nil {
+		size += " and " + english.Thousands(*c.Bytes) + " bytes"
+	}
+	return fmt.Sprintf("   # about %s, as %s has", size, c.From)
+}
+
+// ModelNote says how a plan changes a pinned model.
+func ModelNote(m registry.ModelImpact) string {
+	what := "not affected"
+	if m.Affected {
+		what = "AFFECTED: the registry has lost a version pinned to it"
+	}
+	if len(m.Keeps) > 0 {
+		what += ", keeps " + Joined(m.Keeps)
+	}
+	return what
+}
+
+// A PlanNote is an assumption of a plan, with its views.
+type PlanNote struct {
+	Text  string
+	Views []string
+}
+
+// PlanNotes returns the notes of a plan, each once.
+func PlanNotes(notes []string) []PlanNote {
+	var out []PlanNote
+	at := map[string]int{}
+	for _, n := range notes {
+		view, text, _ := strings.Cut(n, " has ")
+		if _, ok := at[text]; !ok {
+			at[text], out = len(out), append(out, PlanNote{Text: text})
+		}
+		out[at[text]].Views = append(out[at[text]].Views, view)
+	}
+	return out
+}
+
+// RunNote says what was special about a run of materialize; empty if nothing was.
+func RunNote(s materialize.Summary) string {
+	switch {
+	case s.Published.IsZero():
+		return "failed"
+	case s.Skipped == materialize.Unchanged:
+		return "unchanged inputs: nothing to compute"
+	case s.Skipped == materialize.PublishedLater:
+		return "published already, at a later instant than now"
+	case s.NewGeneration != "":
+		return "new generation: " + s.NewGeneration
+	case !s.Finished.IsZero():
+		return "finished the interrupted run for " + fstore.FormatTime(s.Finished)
+	}
+	return ""
+}
