@@ -11,6 +11,7 @@ import (
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/window"
 )
 
 // A view is causal if its rows visible at an instant P are the same whether they are computed from all rows of its sources
@@ -58,10 +59,11 @@ func (e *Engine) CheckCausality(ctx context.Context, v *fstore.ViewVersion, req 
 // causality is one check of one view.
 type causality struct {
 	*session
-	v    *fstore.ViewVersion
-	req  CausalityRequest
-	out  *lock.Causality
-	full *rows // computed from all rows; the table _full has those that a look-up finds
+	v     *fstore.ViewVersion
+	req   CausalityRequest
+	out   *lock.Causality
+	input *fstore.ViewVersion // whose rows are compared: the view, or what a windowed view aggregates
+	full  *rows               // computed from all rows; the table _full has those that a look-up finds
 }
 
 func (c *causality) run(ctx context.Context, e *Engine) (err error) {
@@ -69,7 +71,15 @@ func (c *causality) run(ctx context.Context, e *Engine) (err error) {
 		return err
 	}
 	defer c.close()
-	if c.full, err = c.rows(ctx, c.v, cut{known: c.req.AsOf}); err != nil {
+	if c.input = c.v; c.v.View.Windowed() {
+		series := window.SeriesOf(c.v.View.Record())
+		if err := c.settle(ctx, c.v, cut{}, series); err != nil {
+			return err
+		}
+		input := windowInput(c.v, series)
+		c.input = &input
+	}
+	if c.full, err = c.rows(ctx, c.input, cut{known: c.req.AsOf}); err != nil {
 		return err
 	}
 	if err := c.exec(ctx, "CREATE TEMP TABLE _full AS\n"+c.foundSQL(c.full)); err != nil {
@@ -97,7 +107,7 @@ func (c *causality) run(ctx context.Context, e *Engine) (err error) {
 
 // compare compares the rows visible at p, and adds to the leak if there is one.
 func (c *causality) compare(ctx context.Context, p time.Time, leak *Leak) (*Leak, error) {
-	then, err := c.rows(ctx, c.v, cut{known: c.req.AsOf, visible: &p})
+	then, err := c.rows(ctx, c.input, cut{known: c.req.AsOf, visible: &p})
 	if err != nil {
 		return nil, err
 	}
@@ -128,8 +138,9 @@ func (c *causality) forget(ctx context.Context, r *rows) {
 	_ = c.exec(context.WithoutCancel(ctx), "DROP TABLE IF EXISTS "+r.name+"_all")
 }
 
-// foundSQL returns the query of the rows that a look-up may find: k0, k1…, visible (from when), event, f0, f1…, and h, a
-// hash of all of these. A row is never found that becomes visible together with a newer one or after it, or when it is
+// foundSQL returns the query of the rows that a look-up may find: k0, k1…, visible (from when), event, f0, f1…, h, a hash
+// of all of these, and n, which numbers the rows of a key that become visible together. A window finds all rows. Otherwise
+// there is one for each key and instant. A row is never found that becomes visible together with a newer one or after it, or when it is
 // stale already. Between publications nothing is looked up, so a row becomes visible at the next publication.
 func (c *causality) foundSQL(r *rows) string {
 	at := append(r.keys(), "visible")
@@ -142,14 +153,17 @@ func (c *causality) foundSQL(r *rows) string {
 		x := fmt.Sprintf("f%d", i)
 		values[len(at)+1+i] = r.feature(i, x) + " AS " + x
 	}
-	fresh := "true"
-	if r.view.TTL != nil {
-		fresh = "event >= visible - " + interval(*r.view.TTL)
+	found := "n = 1 AND event = newest"
+	if c.v.View.Windowed() {
+		found = "true"
+	} else if r.view.TTL != nil {
+		found += " AND event >= visible - " + interval(*r.view.TTL)
 	}
 	return "SELECT *, hash(" + joined(columns) + `) AS h
 FROM (
   SELECT
-  ` + list(values) + `
+  ` + list(values) + `,
+  row_number() OVER (` + partitionBy(at) + "ORDER BY " + r.newestFirst() + `) AS n
   FROM (
     SELECT *, max(event) OVER (` + partitionBy(r.keys()) + `ORDER BY visible) AS newest
     FROM (
@@ -158,8 +172,7 @@ FROM (
       WHERE ` + and(r.hasKey()) + `
     )
   )
-  WHERE event = newest AND ` + fresh + `
-  QUALIFY row_number() OVER (` + partitionBy(at) + "ORDER BY " + r.newestFirst() + `) = 1
+  QUALIFY ` + found + `
 )`
 }
 
@@ -185,7 +198,7 @@ func (c *causality) digest(ctx context.Context, from string, p time.Time) (strin
 // checkOrder returns an error if the view differs from itself when it is computed from the same rows in another order.
 func (c *causality) checkOrder(ctx context.Context, p time.Time) error {
 	for _, order := range []order{reversed, shuffled} {
-		again, err := c.rows(ctx, c.v, cut{known: c.req.AsOf, order: order})
+		again, err := c.rows(ctx, c.input, cut{known: c.req.AsOf, order: order})
 		if err != nil {
 			return err
 		}

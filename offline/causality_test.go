@@ -252,3 +252,24 @@ func TestThePastOfStaticTablesIsUnknown(t *testing.T) {
 		}
 	}
 }
+
+// Of a windowed view with SQL, the rows that it aggregates are checked, also those that no look-up of the newest row finds.
+func TestTheRowsThatAWindowAggregatesAreChecked(t *testing.T) {
+	r, sources := causalRepo(t)
+	for sql, leaks := range map[string]bool{
+		"SELECT id, ts, x FROM events":                                                                false,
+		"SELECT id, ts, x FROM events UNION ALL SELECT id, ts, 2 * x FROM events":                     false,
+		"SELECT id, ts, lead(x) OVER (PARTITION BY id ORDER BY ts, seq) AS x FROM events":             true,
+		"SELECT id, ts, x FROM events WHERE x > (SELECT quantile_disc(x, 0.5) FROM events)":           true,
+		"SELECT id, ts - INTERVAL 1 HOUR AS ts, x FROM events UNION ALL SELECT id, ts, x FROM events": true,
+	} {
+		v := query(sql, []string{"id int64"}, nil, sources[2])
+		v.View.Event = "ts"
+		w := &fstore.Window{Function: fstore.Sum, Expression: "x", Length: fstore.Duration(time.Hour), Hop: fstore.Duration(5 * time.Minute)}
+		v.View.Features = []fstore.Feature{{Name: "x_1h", Type: fstore.Int64, Window: w}}
+		got, err := r.e.CheckCausality(t.Context(), v, CausalityRequest{Instants: AllInstants})
+		if errors.Is(err, fstore.ErrCheck) != leaks || err != nil && !leaks {
+			t.Errorf("%s: %+v, %v", sql, got, err)
+		}
+	}
+}

@@ -63,7 +63,7 @@ func (c *causality) differences(ctx context.Context, all string, then *rows, p t
 		return nil, err
 	}
 	visible := "visible <= " + instant(p)
-	on := []string{"a.visible = b.visible"}
+	on := []string{"a.visible = b.visible", "a.n = b.n"}
 	for _, k := range then.keys() {
 		on = append(on, "a."+k+" = b."+k)
 	}
@@ -157,6 +157,9 @@ func (c *causality) examples(ctx context.Context, r *rows, tolerant bool) ([]Lea
 				n := at + len(r.view.Keys) + 3*f
 				if b.Columns[n].Bools[i] {
 					x.Feature, x.All, x.Known = r.record[f].Name, of(n+1), of(n+2)
+					if c.v.View.Windowed() {
+						x.Feature = "a value that is aggregated"
+					}
 					break
 				}
 			}

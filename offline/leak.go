@@ -128,7 +128,7 @@ func (c *causality) tooEarly(ctx context.Context, p time.Time, x LeakExample) (*
 		if err != nil {
 			return nil, err
 		}
-		then, err := c.rows(ctx, c.v, cut{known: c.req.AsOf, visible: &q})
+		then, err := c.rows(ctx, c.input, cut{known: c.req.AsOf, visible: &q})
 		if err != nil {
 			return nil, err
 		}
