@@ -14,8 +14,10 @@ func BenchmarkSweep(b *testing.B) {
 	for _, days := range []int64{1, 7, 30, 90} {
 		for _, f := range []fstore.Function{fstore.Sum, fstore.Count, fstore.Mean} {
 			length := fstore.Duration(days * day * 1000)
-			features = append(features, fstore.Feature{Name: "f", Type: map[bool]fstore.Type{true: fstore.Int64, false: fstore.Float64}[f == fstore.Count],
-				Window: &fstore.Window{Function: f, Expression: "x", Length: length, Hop: 1000}})
+			features = append(features, fstore.Feature{
+				Name: "f", Type: map[bool]fstore.Type{true: fstore.Int64, false: fstore.Float64}[f == fstore.Count],
+				Window: &fstore.Window{Function: f, Expression: "x", Length: length, Hop: 1000},
+			})
 		}
 	}
 	sweep := NewSweep(features, SeriesOf(features))

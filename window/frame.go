@@ -150,7 +150,7 @@ type distinct[V value] struct {
 func (d *distinct[V]) reset() { clear(d.times); d.nans = 0 }
 
 func (d *distinct[V]) enter(v V) error {
-	if v != v { //nolint:staticcheck // NaN alone is not itself
+	if v != v { // NaN alone is not itself
 		d.nans++
 		return nil
 	}
@@ -160,7 +160,7 @@ func (d *distinct[V]) enter(v V) error {
 
 func (d *distinct[V]) leave(v V) {
 	switch {
-	case v != v: //nolint:staticcheck // likewise
+	case v != v:
 		d.nans--
 	case d.times[v] == 1:
 		delete(d.times, v)

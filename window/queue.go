@@ -38,11 +38,11 @@ type value interface{ int64 | float64 | string }
 // compareValues orders values as all of fstore does: NaN is the greatest.
 func compareValues[V value](a, b V) int {
 	switch {
-	case a != a && b != b: //nolint:staticcheck // NaN alone is not itself
+	case a != a && b != b: // NaN alone is not itself
 		return 0
-	case a != a: //nolint:staticcheck // likewise
+	case a != a:
 		return 1
-	case b != b: //nolint:staticcheck // likewise
+	case b != b:
 		return -1
 	}
 	return cmp.Compare(a, b)

@@ -100,6 +100,7 @@ func numbers(f *fstore.Feature, values []any) any {
 			squares += v.(float64) * v.(float64)
 		}
 		return math.Sqrt((n*squares - total*total) / (n * (n - 1)))
+	default: // a sum
 	}
 	if f.Type == fstore.Int64 {
 		return ints
@@ -178,8 +179,9 @@ func drawValue(t *rapid.T, of fstore.Type) any {
 		return float64(n) / 4
 	case fstore.String:
 		return fmt.Sprint(n)
+	default:
+		return int64(n)
 	}
-	return int64(n)
 }
 
 // A sweep gives what brute force gives, at every instant, for every function, whatever the order in which rows come and

@@ -243,8 +243,10 @@ var lookupTests = []test{
 		load(t, s, v, generation1, published, row{int64(1), published, int64(1), int64(2), int64(3)})
 		load(t, s, w, generation2, published, row{int64(1), published, int64(4)})
 		l := &fstore.FeatureList{Uses: []fstore.ViewUse{use(v), use(w)}, Outputs: fstore.Outputs{
-			fstore.FeatureOutput{As: "z", Use: 0, Feature: "z"}, fstore.FeatureOutput{As: "v_x_y", Use: 1, Feature: "y"},
-			fstore.FeatureOutput{As: "again", Use: 0, Feature: "z"}, fstore.FeatureOutput{As: "x_y", Use: 0, Feature: "x_y"},
+			fstore.FeatureOutput{As: "z", Use: 0, Feature: "z"},
+			fstore.FeatureOutput{As: "v_x_y", Use: 1, Feature: "y"},
+			fstore.FeatureOutput{As: "again", Use: 0, Feature: "z"},
+			fstore.FeatureOutput{As: "x_y", Use: 0, Feature: "x_y"},
 		}}
 		same(t, ask(t, s, l, online.Request{Keys: []fstore.Column{ids(int64(1))}}), []string{"z: 3", "v_x_y: 4", "again: 3", "x_y: 2"})
 	}},

@@ -57,7 +57,11 @@ func Run(t *testing.T, newStorage func(t testing.TB) *Storage) {
 func (s *Storage) open(t testing.TB) registry.Backend {
 	t.Helper()
 	b := s.Open(t)
-	t.Cleanup(func() { b.Close() })
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return b
 }
 

@@ -256,6 +256,7 @@ func looksBack(e node) bool {
 	case readsFrame:
 		end := e.str("end")
 		return strings.HasPrefix(end, "CURRENT_ROW") || strings.HasPrefix(end, "UNBOUNDED_PRECEDING") || strings.HasPrefix(end, "EXPR_PRECEDING")
+	case readsLead, readsAll:
 	}
 	return false
 }

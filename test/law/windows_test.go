@@ -66,6 +66,7 @@ func aggregate(f *fstore.Feature, in []*row, value func(*row) any) any {
 	case fstore.CountDistinct:
 		slices.SortFunc(values, order)
 		return int64(len(slices.CompactFunc(values, func(a, b any) bool { return order(a, b) == 0 })))
+	default: // below
 	}
 	if len(values) == 0 {
 		return nil
@@ -83,8 +84,9 @@ func aggregate(f *fstore.Feature, in []*row, value func(*row) any) any {
 			return low*(1-share) + high*share
 		}
 		return low
+	default:
+		return sums(f, values)
 	}
-	return sums(f, values)
 }
 
 // sums is a sum, a mean or a deviation, worked out in rational numbers and rounded once.
@@ -111,6 +113,7 @@ func sums(f *fstore.Feature, values []any) any {
 		}
 		numerator, _ := squares.Sub(squares.Mul(squares, n), total.Mul(total, total)).Float64()
 		return math.Sqrt(numerator / (float64(len(values)) * float64(len(values)-1)))
+	default: // a sum
 	}
 	if f.Type == fstore.Int64 {
 		return total.Num().Int64()
