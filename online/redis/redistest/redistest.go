@@ -134,7 +134,7 @@ func run(t testing.TB, args []string) *child {
 	if err := c.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lines, said := bufio.NewScanner(out), []string(nil)
+	lines, said, ready := bufio.NewScanner(out), []string(nil), false
 	for lines.Scan() {
 		said = append(said, lines.Text())
 		if pid, ok := strings.CutPrefix(lines.Text(), "pid "); ok {
@@ -142,7 +142,8 @@ func run(t testing.TB, args []string) *child {
 				t.Fatal(err)
 			}
 		}
-		if c.pid != 0 && strings.Contains(strings.ToLower(lines.Text()), "ready to accept connections") {
+		ready = ready || strings.Contains(strings.ToLower(lines.Text()), "ready to accept connections")
+		if c.pid != 0 && ready { // either line may come first
 			go func() {
 				defer close(c.drained)
 				_, _ = io.Copy(io.Discard, out) // so that the server never blocks on a full pipe
