@@ -28,6 +28,7 @@ type TrainingRequest struct {
 	Now       time.Time               // when the training set is made
 	Registry  lock.Registry           // where the definitions come from, for the lock
 	Version   string                  // of fstore, for the lock
+	Causality []lock.Causality        // what a check found of the views, for the lock
 	Archive   *trainset.Archive       // where copies of the inputs are kept; nil: none are kept
 	Progress  func(trainset.Progress) // called from time to time; nil: nobody looks
 	// Record is called when the training set is complete and durable, before it appears in its place. An error leaves
@@ -38,16 +39,17 @@ type TrainingRequest struct {
 
 // TrainingSummary says what a training set holds and why values are missing.
 type TrainingSummary struct {
-	Name        string          `json:"name"`
-	Out         string          `json:"out"`
-	LockPath    string          `json:"lock_file"`
-	Rows        int64           `json:"rows"`
-	Labels      int64           `json:"labels"` // of which Rows were taken
-	Views       []ViewSummary   `json:"views"`
-	Continuous  []string        `json:"continuous,omitempty"` // views without publish: taken to be servable at once
-	DroppedRows []DroppedRows   `json:"dropped_rows,omitempty"`
-	Seconds     []StageDuration `json:"seconds"`
-	Lock        []byte          `json:"-"` // the lock, as written
+	Name        string           `json:"name"`
+	Out         string           `json:"out"`
+	LockPath    string           `json:"lock_file"`
+	Rows        int64            `json:"rows"`
+	Labels      int64            `json:"labels"` // of which Rows were taken
+	Views       []ViewSummary    `json:"views"`
+	Continuous  []string         `json:"continuous,omitempty"` // views without publish: taken to be servable at once
+	DroppedRows []DroppedRows    `json:"dropped_rows,omitempty"`
+	Causality   []lock.Causality `json:"causality,omitempty"` // what a check found of the views that have SQL
+	Seconds     []StageDuration  `json:"seconds"`
+	Lock        []byte           `json:"-"` // the lock, as written
 }
 
 // ViewSummary counts the labels by what one view had for them, in one key role. WithValue, NoRow, Stale and NotAvailable
@@ -105,7 +107,7 @@ func (e *Engine) TrainingSet(ctx context.Context, req TrainingRequest) (*Trainin
 	s.locks, s.early = true, e.digests.Early(ctx)
 	defer s.early.Close()
 	t := &training{session: s, req: &req, byRef: map[fstore.ViewRef]lookup{}}
-	t.summary = &TrainingSummary{Name: req.Name, Out: req.Out, LockPath: lock.Path(req.Out)}
+	t.summary = &TrainingSummary{Name: req.Name, Out: req.Out, LockPath: lock.Path(req.Out), Causality: req.Causality}
 	if err := t.blame(ctx, t.run(ctx)); err != nil {
 		return nil, fmt.Errorf("training set %s: %w", req.Name, err)
 	}

@@ -154,3 +154,44 @@ func LeakError(views []CheckedView) error {
 	}
 	return errors.Join(all...)
 }
+
+// leakInstants returns at how many instants the views are checked; 0: they are not.
+func (r *TrainingSetRequest) leakInstants() (int, error) {
+	switch r.LeakCheck {
+	case "":
+		return LeakInstants, nil
+	case "off":
+		return 0, nil
+	}
+	return ParseInstants(r.LeakCheck)
+}
+
+// checkLeaks returns the verdicts for the lock, before anything is written. It is an error if a view leaks.
+func (c *creation) checkLeaks(ctx context.Context) ([]lock.Causality, error) {
+	instants, err := c.r.leakInstants()
+	if err != nil {
+		return nil, err
+	}
+	var views []*fstore.ViewVersion
+	var out []lock.Causality
+	for _, u := range c.req.List.Uses {
+		v := u.Version
+		if offline.NeedsCheck(v) && !slices.Contains(views, v) {
+			views, out = append(views, v), append(out, lock.Causality{View: v.Ref, Verdict: lock.Unchecked})
+		}
+	}
+	if instants == 0 || len(views) == 0 {
+		return out, nil
+	}
+	checked, err := c.p.checkLeaks(ctx, leakCheck{views: views, readers: headViews(c.rev), instants: instants, asOf: c.r.AsOf})
+	if err != nil {
+		return nil, err
+	}
+	if err := LeakError(checked); err != nil {
+		return nil, err
+	}
+	for i := range checked {
+		out[i] = checked[i].Causality
+	}
+	return out, nil
+}

@@ -7,6 +7,7 @@ import (
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/materialize"
+	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/registry"
 )
 
@@ -70,6 +71,14 @@ func PlanNotes(notes []string) []PlanNote {
 		out[at[text]].Views = append(out[at[text]].Views, view)
 	}
 	return out
+}
+
+// RowsText says how many rows a training set has, and of how many labels they are a sample.
+func RowsText(sum *offline.TrainingSummary) string {
+	if sum.Rows < sum.Labels {
+		return fmt.Sprintf("sample of %s of %s", english.Thousands(sum.Rows), english.Count(int(sum.Labels), "row"))
+	}
+	return english.Count(int(sum.Rows), "row")
 }
 
 // RunNote says what was special about a run of materialize; empty if nothing was.

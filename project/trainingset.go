@@ -33,6 +33,7 @@ type TrainingSetRequest struct {
 	Out       string       // Parquet file to write; its lock is written beside it
 	Replace   bool         // retire an existing training set with this name
 	Snapshot  bool         // keep the inputs
+	LeakCheck string       // at how many instants the views are checked for leaks: a number, all, or off; "" is LeakInstants
 
 	Progress func(trainset.Progress) // nil: no progress
 }
@@ -71,6 +72,9 @@ func (r *TrainingSetRequest) check() error {
 	}
 	if err := oneOf("a file of labels or a query for labels", r.Labels != "", r.LabelsSQL != ""); err != nil {
 		return err
+	}
+	if _, err := r.leakInstants(); err != nil {
+		return about("leak-check", err)
 	}
 	return oneOf("a service or a list of features", r.Selection.Service != "", len(r.Selection.Features) > 0)
 }
@@ -138,7 +142,16 @@ func (c *creation) create(ctx context.Context) (_ *TrainingSet, err error) {
 		}
 		defer func() { _ = release() }()
 	}
-	c.req.Record = func(sum *offline.TrainingSummary) error { return c.record(ctx, sum) }
+	var unchecked error
+	if c.req.Causality, unchecked = c.checkLeaks(ctx); errors.Is(unchecked, fstore.ErrCheck) {
+		return nil, fmt.Errorf("training set %s: %w", c.r.Name, unchecked)
+	}
+	c.req.Record = func(sum *offline.TrainingSummary) error {
+		if unchecked != nil { // what fails in the check fails in the training set too, which says where; if not, nothing is written
+			return unchecked
+		}
+		return c.record(ctx, sum)
+	}
 	summary, err := c.engine.TrainingSet(ctx, c.req)
 	if err != nil {
 		return nil, err

@@ -81,17 +81,15 @@ func (a *app) printPlan(p *registry.Plan) error {
 		counts[c.Action]++
 		a.printChange(c)
 	}
-	if len(p.Materialize) > 0 {
-		fmt.Fprintln(a.stdout, "\nTo materialize before they serve:")
-		for i, ref := range p.Materialize {
-			fmt.Fprintf(a.stdout, "    %s%s\n", ref, project.CostNote(p.Costs, i))
-		}
+	heading := "\nTo materialize before they serve:"
+	for i, ref := range p.Materialize {
+		a.printUnder(&heading)
+		fmt.Fprintf(a.stdout, "    %s%s\n", ref, project.CostNote(p.Costs, i))
 	}
-	if len(p.Retained) > 0 {
-		fmt.Fprintln(a.stdout, "\nStays live although head moves on:")
-		for _, k := range p.Retained {
-			fmt.Fprintf(a.stdout, "    %s (%s)\n", k.Ref, strings.Join(k.Why, ", "))
-		}
+	heading = "\nStays live although head moves on:"
+	for _, k := range p.Retained {
+		a.printUnder(&heading)
+		fmt.Fprintf(a.stdout, "    %s (%s)\n", k.Ref, strings.Join(k.Why, ", "))
 	}
 	a.printServices(p)
 	a.printModels(p.Models)
@@ -141,10 +139,9 @@ func (a *app) printUnder(heading *string) {
 
 // printModels says that pinned models are not affected, and what they keep live.
 func (a *app) printModels(models []registry.ModelImpact) {
-	if len(models) > 0 {
-		fmt.Fprintln(a.stdout, "\nPinned models:")
-	}
+	heading := "\nPinned models:"
 	for _, m := range models {
+		a.printUnder(&heading)
 		fmt.Fprintf(a.stdout, "    %s %s\n", m.Model, project.ModelNote(m))
 	}
 }

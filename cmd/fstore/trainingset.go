@@ -53,7 +53,10 @@ event_timestamp, or the one that --timestamp names, holds the instant of a row. 
 or not.
 
 --label records which column the model learns to predict. --sample N takes N of the labels, in their order. The lock
-records which ones, so verify and rebuild take the same.`,
+records which ones, so verify and rebuild take the same.
+
+Before anything is written, the views that have SQL are checked on the data: they must not see the future. The exit
+status is 4 if one does (docs/causality.md). The lock records the verdicts.`,
 		Example: `  fstore training-set create churn_2025 --service churn --labels data/labels.parquet --out churn.parquet
   fstore training-set create quick --features 'customer_orders.*,shop.share_returned=returns' --labels data/labels.parquet --out quick.parquet
   fstore training-set create orders --service churn --out orders.parquet --timestamp at \
@@ -83,6 +86,7 @@ records which ones, so verify and rebuild take the same.`,
 	flags.StringVar(&f.asOf, "as-of", "", "ignore rows that were created later (default: now)")
 	flags.BoolVar(&f.Replace, "replace", false, "retire the training set that has this name")
 	flags.BoolVar(&f.Snapshot, "snapshot", false, "keep a copy of every input, so that a rebuild is possible whatever happens to the sources")
+	flags.StringVar(&f.LeakCheck, "leak-check", "4", "check at this many instants that views do not see the future: a number, all or off")
 	_ = cmd.MarkFlagFilename("labels", "parquet", "csv", "tsv", "gz")
 	_ = cmd.MarkFlagFilename("out", "parquet")
 	_ = cmd.RegisterFlagCompletionFunc("service", a.completeServices)
@@ -137,11 +141,7 @@ func (a *app) printTrainingSummary(sum *offline.TrainingSummary, list *fstore.Fe
 	if a.json() {
 		return a.printJSON(sum)
 	}
-	rows := english.Count(int(sum.Rows), "row")
-	if sum.Rows < sum.Labels {
-		rows = fmt.Sprintf("sample of %s of %s", english.Thousands(sum.Rows), english.Count(int(sum.Labels), "row"))
-	}
-	fmt.Fprintf(a.stdout, "Training set %s: %s, %s.\n", sum.Name, rows, english.Count(len(list.Outputs), "feature"))
+	fmt.Fprintf(a.stdout, "Training set %s: %s, %s.\n", sum.Name, project.RowsText(sum), english.Count(len(list.Outputs), "feature"))
 	fmt.Fprintf(a.stdout, "  %s\n  %s\n\n", project.ShortPath(sum.Out), project.ShortPath(sum.LockPath))
 	t := terminal.NewTable("VIEW", "KEYS", "WITH VALUE", "NO ROW", "STALE", "NOT AVAILABLE", "KNOWN LATE", "UNPUBLISHED")
 	for _, v := range sum.Views {
@@ -153,6 +153,9 @@ func (a *app) printTrainingSummary(sum *offline.TrainingSummary, list *fstore.Fe
 	}
 	if err := t.Print(a.stdout); err != nil {
 		return err
+	}
+	for _, c := range sum.Causality {
+		fmt.Fprintf(a.stdout, "%s: %s\n", c.View, c.Verdict)
 	}
 	for _, d := range sum.DroppedRows {
 		fmt.Fprintf(a.stdout, "%s: %s without an event time left out\n", d.Relation, english.Count(int(d.Rows), "row"))

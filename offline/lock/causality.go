@@ -2,6 +2,9 @@ package lock
 
 import "github.com/fstore-dev/fstore"
 
+// Unchecked is the verdict of a check that was not asked for.
+const Unchecked = "unchecked"
+
 // Causality is what a check found of a view version: whether its rows see the future.
 type Causality struct {
 	View       fstore.ViewRef `json:"view" doc:"The view version."`

@@ -34,7 +34,9 @@ type Lock struct {
 	Labels   Labels                `json:"labels" doc:"The rows that were enriched."`
 	Sources  []Source              `json:"sources" doc:"Every source that was read, with all its files."`
 	Snapshot bool                  `json:"snapshot,omitempty" doc:"Whether the inputs are kept in the folder of the setting snapshots."`
-	Output   Output                `json:"output" doc:"The training set itself."`
+	// Causality is absent in locks of builds that did not check.
+	Causality []Causality `json:"causality,omitempty" doc:"Verdicts of the check for leaks, of each view version that has SQL; absent if no view has, or if the build did not check."`
+	Output    Output      `json:"output" doc:"The training set itself."`
 }
 
 // Build is what made a training set.
