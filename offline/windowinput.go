@@ -24,8 +24,9 @@ func windowInput(v *fstore.ViewVersion, all []window.Series) fstore.ViewVersion 
 		in.View.Features = append(in.View.Features, fstore.Feature{Name: name, Column: name, Type: t})
 	}
 	for i, s := range all {
-		add(expressionSQL(s.Where), fmt.Sprintf("s%03d_passes", i), fstore.Bool)
-		add(valueSQL(&s), fmt.Sprintf("s%03d_value", i), s.Type)
+		name := nameOf(&s, v.View.Features) // for errors; the columns are in the order of their names
+		add(expressionSQL(s.Where), fmt.Sprintf("%03d condition of %s", i, name), fstore.Bool)
+		add(valueSQL(&s), fmt.Sprintf("%03d expression of %s", i, name), s.Type)
 	}
 	in.View.SQL = "SELECT " + strings.Join(columns, ", ") + "\nFROM " + windowFrom(&v.View)
 	return in
@@ -63,9 +64,23 @@ func expressionSQL(text string) string {
 	return "(\n" + text + "\n)"
 }
 
-// valueSQL returns the values of a series. What is counted is true or null.
+// nameOf returns the name of the first feature that aggregates an expression.
+func nameOf(s *window.Series, features []fstore.Feature) string {
+	for _, f := range features {
+		if f.Window.Expression == s.Expression && f.Window.Where == s.Where {
+			return f.Name
+		}
+	}
+	return ""
+}
+
+// valueSQL returns the values of a series, null for rows that do not pass: an expression may be made for those that do. What
+// is counted is true or null.
 func valueSQL(s *window.Series) string {
 	x := expressionSQL(s.Expression)
+	if s.Where != "" {
+		x = "(CASE WHEN " + expressionSQL(s.Where) + " THEN " + x + " END)"
+	}
 	switch {
 	case s.Need == window.Counted:
 		return "CASE WHEN " + x + " IS NOT NULL THEN true END"

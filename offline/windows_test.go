@@ -83,6 +83,22 @@ func TestSumsThatDoNotFit(t *testing.T) {
 	}
 }
 
+// An expression is computed for the rows that pass alone, and an error in it names a feature.
+func TestConditionsGuardExpressions(t *testing.T) {
+	r := newRepo(t, 2)
+	r.write("s.parquet", values("k BIGINT | event TIMESTAMP | x VARCHAR | y DOUBLE", "1 | 2011-12-01 | 7 | 1", "1 | 2011-12-02 | none | 1e21"))
+	f, g := windowFeature("total", fstore.Sum, "x::BIGINT", fstore.Int64, 0), windowFeature("whole", fstore.Sum, "y", fstore.Int64, 0)
+	f.Window.Where, g.Window.Where = "x <> 'none'", "y < 1e10"
+	rows, err := r.asOf(windowView(source_("s.parquet"), f, g), day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.check(rows, "1 | NULL | 7 | 1")
+	g.Window.Where = ""
+	_, err = r.asOf(windowView(source_("s.parquet"), g), day)
+	r.fails(err, "expression of whole", "1e+21 is not an int64")
+}
+
 // A definition that no checker has seen, such as a lock's, is refused whatever is in it.
 func TestWindowsThatAreNone(t *testing.T) {
 	r := newRepo(t, 2)

@@ -28,6 +28,9 @@ func (c *checker) aggregations(v *view) {
 	if v.spec.Publish == nil {
 		c.problems.add(v.spec.Pos, "publish: {every: 1d}", "feature_view %s has aggregations but no publish: windows end at publications", v.def.Name)
 	}
+	if v.def.Offline {
+		c.problems.add(v.spec.Online.Pos, "remove it: other views cannot read windows", "online: false beside aggregations")
+	}
 	names, features := map[string]fstore.Pos{}, map[string]fstore.Pos{}
 	for i := range v.spec.Aggregations {
 		spec := &v.spec.Aggregations[i]
@@ -220,7 +223,7 @@ func (c *checker) expression(v *view, text Text, columns []fstore.EngineColumn, 
 	types[text.Value] = ""
 	refused, err := c.prints.gate.Expression(c.ctx, text.Value)
 	if err != nil {
-		c.expressionError(text, sqlgate.ExpressionQuery(text.Value), err)
+		c.expressionError(text, sqlgate.ExpressionQuery(text.Value), columns, err)
 		return "", false
 	}
 	for _, f := range refused {
@@ -233,7 +236,7 @@ func (c *checker) expression(v *view, text Text, columns []fstore.EngineColumn, 
 	query := sqlgate.ExpressionQuery(text.Value) + "\nFROM " + input
 	out, _, err := c.engine.PlanSQL(c.ctx, query, []fstore.Relation{{Name: input, Columns: columns}})
 	if err != nil {
-		c.expressionError(text, query, err)
+		c.expressionError(text, query, columns, err)
 		return "", false
 	}
 	types[text.Value] = out[0].Type
@@ -241,9 +244,16 @@ func (c *checker) expression(v *view, text Text, columns []fstore.EngineColumn, 
 }
 
 // expressionError reports what the engine says about the query of an expression.
-func (c *checker) expressionError(text Text, query string, err error) {
+func (c *checker) expressionError(text Text, query string, columns []fstore.EngineColumn, err error) {
 	if f, ok := c.prints.gate.Explain(c.ctx, query, err); ok {
-		c.problems.add(text.Pos, f.Hint, "%s", f.Message)
+		message, unknown := strings.CutSuffix(f.Message, " in FROM clause!")
+		if unknown && f.Hint == "" {
+			f.Hint = suggestColumn(text.Value, columns)
+		}
+		if message == `syntax error at or near ")"` { // the query closes a bracket after the text
+			message = "the expression is incomplete, or a bracket has no partner"
+		}
+		c.problems.add(text.Pos, f.Hint, "%s", message)
 		return
 	}
 	c.engineError(text.Pos, "", err)

@@ -204,8 +204,8 @@ func (l *Fields) window(prefix string, w *fstore.Window, added, gone string) {
 	default:
 	}
 	l.part(prefix+"function", function, why, added, gone)
-	l.add(field{path: prefix + "expression", value: w.Expression, counts: true, why: why, as: asExpression})
-	l.add(field{path: prefix + "where", value: w.Where, counts: true, why: why, as: asExpression})
+	l.add(field{path: prefix + "expression", value: w.Expression, counts: true, why: why, as: asExpression, added: added, gone: gone})
+	l.add(field{path: prefix + "where", value: w.Where, counts: true, why: why, as: asExpression, added: added, gone: gone})
 	l.part(prefix+"window", w.Over(), why, added, gone)
 }
 
