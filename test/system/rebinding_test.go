@@ -132,7 +132,7 @@ func TestServeOpensNoDoorUnasked(t *testing.T) {
 		{args: []string{"--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--insecure=false"}, env: "FSTORE_SERVE_INSECURE=perhaps", status: -2, says: ""},
 		{args: []string{"--grpc", "127.0.0.1:0"}, env: "FSTORE_SERVE_INSECURE=perhaps", status: 2, says: "neither true nor false"},
 		{args: []string{"--grpc", "127.0.0.1:0"}, env: "FSTORE_SERVE_HOSTS=http://x", status: 2, says: "is not the name or address of a host"},
-		{args: []string{"--grpc", "127.0.0.1:0"}, env: "FSTORE_SERVE_MAX_IN_FLIGHT=1MB", status: 2, says: "at least 16MB"},
+		{args: []string{"--grpc", "127.0.0.1:0"}, env: "FSTORE_SERVE_MAX_IN_FLIGHT=1MB", status: 2, says: "the minimum is 16MB"},
 		{args: []string{"--grpc", "0.0.0.0:0", "--http", "0.0.0.0:0", "--insecure"}, status: -2},
 		{args: []string{"--grpc", "0.0.0.0:0", "--http", "localhost:0"}, env: "FSTORE_SERVE_INSECURE=true", status: -2},
 	} {
