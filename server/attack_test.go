@@ -42,16 +42,21 @@ func TestBudgetsAreGivenBack(t *testing.T) {
 		cancel()
 	}
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		arriving, inFlight, streams := w.Arriving().Used(), w.InFlight().Used(), w.grpc.Streams()
-		if arriving == 0 && inFlight == 0 && streams == 0 {
+		arriving, streams := w.Arriving().Used(), w.grpc.Streams()
+		if arriving == 0 && streams == 0 {
 			break
 		}
 		if time.Now().After(end) {
-			t.Fatalf("arriving %d, in flight %d, streams %d", arriving, inFlight, streams)
+			t.Fatalf("arriving %d, streams %d", arriving, streams)
 		}
 	}
+	// gRPC loses an answer whose stream the client ended a moment ago: its loopy writer drops the frame and does not give
+	// the buffer back. Such an answer stays in flight until its connection is closed, as lease says.
 	if err := w.stop(); err != nil {
 		t.Error(err)
+	}
+	if n := w.InFlight().Used(); n != 0 {
+		t.Errorf("%d bytes are in flight after the connections are closed", n)
 	}
 	if n := w.grpc.Connections(); n != 0 {
 		t.Errorf("%d connections are still known", n)
