@@ -69,7 +69,7 @@ func TestWindowsThatEndAtPublications(t *testing.T) {
 func TestSumsThatDoNotFit(t *testing.T) {
 	r := newRepo(t, 2)
 	r.write("s.parquet", values("k BIGINT | event TIMESTAMP | x BIGINT | y DOUBLE",
-		"1 | 2011-12-01 | 1 | 1", fmt.Sprintf("2 | 2011-12-01 | %d | 2e20", int64(math.MaxInt64)), "2 | 2011-12-02 | 1 | 1"))
+		"1 | 2011-12-01 | 1 | 1", fmt.Sprintf("2 | 2011-12-01 | %d | 2e20", int64(math.MaxInt64)), "2 | 2011-12-02 | 1 | 1", "3 | 2011-12-01 | 1 | 1"))
 	r.write("l.parquet", values("k BIGINT | t TIMESTAMP", "1 | 2011-12-09", "2 | 2011-12-09"))
 	for _, f := range []fstore.Feature{
 		windowFeature("total", fstore.Sum, "x", fstore.Int64, 0),
@@ -80,6 +80,9 @@ func TestSumsThatDoNotFit(t *testing.T) {
 		r.fails(err, "windows@1", "key k 2", "feature total")
 		_, err = r.asOf(v, day)
 		r.fails(err, "windows@1", "key k 2", "feature total")
+		if err != nil && strings.Contains(err.Error(), "key k 3") {
+			r.Errorf("the error names another key: %v", err)
+		}
 	}
 }
 

@@ -21,7 +21,8 @@ func (w *windows) newSweep(features []fstore.Feature) *window.Sweep {
 // that asks.
 func (w *windows) sweep(ctx context.Context, sql string, sweep *window.Sweep, asked func(b *fstore.Batch, row int) error) error {
 	n := len(w.view.Keys)
-	return w.keyed(ctx, sql, sweep.Reset, func(b *fstore.Batch, row int) error {
+	begin := func() error { sweep.Reset(); return nil }
+	return w.keyed(ctx, sql, begin, func(b *fstore.Batch, row int) error {
 		if b.Columns[n+1].Bools[row] {
 			return asked(b, row)
 		}
@@ -40,25 +41,22 @@ func (w *windows) sweepKeys(ctx context.Context, sql string, sweep *window.Sweep
 		}
 		return w.ofKey(last, at, ended(last, at))
 	}
-	var failed error
-	err := w.keyed(ctx, sql, func() {
-		failed = errors.Join(failed, end())
+	begin := func() error {
+		err := end()
 		sweep.Reset()
-	}, func(b *fstore.Batch, row int) error {
-		last, at = b, row
-		if failed != nil {
-			return failed
-		}
-		return sweep.Enter(b.Columns[n+2:], row)
-	})
-	if err == nil {
-		err = errors.Join(failed, end())
+		return err
 	}
-	return err
+	if err := w.keyed(ctx, sql, begin, func(b *fstore.Batch, row int) error {
+		last, at = b, row
+		return sweep.Enter(b.Columns[n+2:], row)
+	}); err != nil {
+		return err
+	}
+	return end()
 }
 
 // keyed calls each for every row of a query whose first columns are the keys, and begin before the first row of each key.
-func (w *windows) keyed(ctx context.Context, sql string, begin func(), each func(b *fstore.Batch, row int) error) error {
+func (w *windows) keyed(ctx context.Context, sql string, begin func() error, each func(b *fstore.Batch, row int) error) error {
 	var key, before []byte
 	first := true
 	var failed error
@@ -69,11 +67,12 @@ func (w *windows) keyed(ctx context.Context, sql string, begin func(), each func
 		}
 		for row := range b.Len {
 			if key = fstore.AppendKey(key[:0], keys, row); first || !bytes.Equal(key, before) {
-				begin()
+				if failed = begin(); failed != nil {
+					return false
+				}
 				first, key, before = false, before, key
 			}
-			if err := each(b, row); err != nil {
-				failed = w.ofKey(b, row, err)
+			if failed = w.ofKey(b, row, each(b, row)); failed != nil {
 				return false
 			}
 		}
