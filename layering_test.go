@@ -131,24 +131,32 @@ var beneath = regexp.MustCompile(`(?i)\b(select|insert into|delete from|update \
 // The rules of the registry are the same over every backend.
 func TestTheRegistryKnowsNoBackend(t *testing.T) {
 	for _, dir := range []string{"registry", "registry/record"} {
-		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
-		if err != nil || len(files) == 0 {
-			t.Fatal(files, err)
+		eachCode(t, dir, func(place, code string) {
+			if what := beneath.FindString(code); what != "" {
+				t.Errorf("%s: %q belongs in a backend", place, what)
+			}
+		})
+	}
+}
+
+// eachCode visits every line of a package, tests and comments aside. A place is file:line.
+func eachCode(t *testing.T, dir string, visit func(place, code string)) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(dir, files, err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
 		}
-		for _, file := range files {
-			if strings.HasSuffix(file, "_test.go") {
-				continue
-			}
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i, line := range strings.Split(string(text), "\n") {
-				code, _, _ := strings.Cut(line, "//")
-				if what := beneath.FindString(code); what != "" {
-					t.Errorf("%s:%d: %q belongs into a backend", file, i+1, what)
-				}
-			}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			code, _, _ := strings.Cut(line, "//")
+			visit(fmt.Sprintf("%s:%d", file, i+1), code)
 		}
 	}
 }
@@ -226,25 +234,11 @@ func TestNoLibraryReadsTheClock(t *testing.T) {
 		if strings.HasPrefix(dir, "cmd") || strings.HasPrefix(dir, "test/bench") {
 			continue
 		}
-		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, file := range files {
-			if strings.HasSuffix(file, "_test.go") {
-				continue
+		eachCode(t, dir, func(place, code string) {
+			if strings.Contains(code, "time.Now(") || strings.Contains(code, "time.Since(") {
+				t.Errorf("%s reads the clock", place)
 			}
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i, line := range strings.Split(string(text), "\n") {
-				code, _, _ := strings.Cut(line, "//")
-				if strings.Contains(code, "time.Now(") || strings.Contains(code, "time.Since(") {
-					t.Errorf("%s:%d reads the clock", file, i+1)
-				}
-			}
-		}
+		})
 	}
 }
 

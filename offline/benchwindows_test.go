@@ -57,15 +57,7 @@ func BenchmarkTrainingOfWindows(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				joined := 0.0
-				for _, stage := range s.Seconds {
-					b.ReportMetric(stage.Seconds, strings.ReplaceAll(stage.Stage, " ", "-")+"-s")
-					if stage.Stage == "join" || stage.Stage == "write" {
-						joined += stage.Seconds
-					}
-				}
-				b.ReportMetric(bare, "limit-s")
-				b.ReportMetric(joined/bare, "x_of_limit")
+				reportJoin(b, s, bare)
 			}
 			b.ReportMetric(0, "ns/op")
 		})

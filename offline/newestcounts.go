@@ -42,8 +42,7 @@ func (r newestRow) scheduled() bool { return !r.view.Static() && r.view.Publish 
 
 // mayBeLate reports whether rows may become available after their event.
 func (r newestRow) mayBeLate() bool {
-	v := r.view
-	return !v.Static() && (v.Available.Created || v.Available.Lag > 0)
+	return !r.view.Static() && !r.view.Available.IsEvent()
 }
 
 // lastSQL returns the join of each label with the last row of a relation by T. by is the column that orders the rows.

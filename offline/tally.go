@@ -36,7 +36,7 @@ type tally struct {
 	secondPass bool      // a second pass must count inBin
 }
 
-// reuse returns an empty tally with the memory of one that is no longer needed.
+// reuse returns an empty tally that takes over the memory of y, which is then no longer valid.
 func (y *tally) reuse() tally {
 	clear(y.distinct.slots)
 	return tally{sample: y.sample[:0], distinct: distinct{slots: y.distinct.slots}}

@@ -114,7 +114,7 @@ func (w *windows) countsSQL(u *use) string {
 	published := "coalesce(" + u.alias() + ".n, 0)" // rows of the key
 	from := "_at AS labels" + w.joinSQL(u) + u.lastSQL("known", w.numberedSQL("visible"), "visible")
 	known, happened := "coalesce(known.n, 0)", "coalesce(known.n, 0)"
-	if w.view.Available.Created || w.view.Available.Lag > 0 { // a row by T may not be available
+	if !w.view.Available.IsEvent() { // a row by T may not be available
 		from += u.lastSQL("happened", w.numberedSQL("event"), "event")
 		happened = "coalesce(happened.n, 0)"
 	}

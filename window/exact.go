@@ -89,20 +89,15 @@ func square(units Int192) Int320 {
 	return out
 }
 
-// Merge adds the rows of another sum.
-func (s *Sum) Merge(o *Sum) { s.with(o, (*Int192).Add, (*Int320).Add, 1) }
-
 // Remove takes away the rows of another sum, all of which are among those of s.
-func (s *Sum) Remove(o *Sum) { s.with(o, (*Int192).Sub, (*Int320).Sub, -1) }
-
-func (s *Sum) with(o *Sum, units func(*Int192, Int192), squares func(*Int320, Int320), sign int64) {
-	s.Count += sign * o.Count
-	s.NaN += sign * o.NaN
-	s.Positive += sign * o.Positive
-	s.Negative += sign * o.Negative
-	units(&s.Units, o.Units)
+func (s *Sum) Remove(o *Sum) {
+	s.Count -= o.Count
+	s.NaN -= o.NaN
+	s.Positive -= o.Positive
+	s.Negative -= o.Negative
+	s.Units.Sub(o.Units)
 	if o.Squares != (Int320{}) {
-		squares(&s.Squares, o.Squares)
+		s.Squares.Sub(o.Squares)
 	}
 }
 

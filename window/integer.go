@@ -34,9 +34,6 @@ func Int192From(high int64, low uint64) Int192 {
 // Negative reports whether a is below zero.
 func (a *Int192) Negative() bool { return negative(a[:]) }
 
-// Zero reports whether a is zero.
-func (a *Int192) Zero() bool { return *a == Int192{} }
-
 func addWords(a, b []uint64) {
 	var carry uint64
 	for i := range a {

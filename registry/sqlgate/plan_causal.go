@@ -97,7 +97,7 @@ func (b *binding) lateRead(r read, event int, late float64) verdict {
 		wait := microseconds(late + float64(h.Available.Lag.Micros()))
 		hint := "state availability: event + " + wait.String() + ": by then all of these rows are known"
 		if h.Available.Created {
-			hint = "yield a created time that is no earlier than the last of these rows"
+			hint = "yield a created time no earlier than that of the newest of these rows"
 		} else if r.many {
 			hint += "; " + orAggregations
 		}
