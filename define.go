@@ -3,7 +3,6 @@ package fstore
 import (
 	"cmp"
 	"fmt"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -130,13 +129,6 @@ func (v *View) Feature(name string) *Feature {
 		}
 	}
 	return nil
-}
-
-// Record returns the features in the order of records and as-of batches: by name.
-func (v *View) Record() []Feature {
-	out := append([]Feature(nil), v.Features...)
-	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
-	return out
 }
 
 // ViewRef names a version of a view (or of a service): customer_orders@3.

@@ -72,7 +72,7 @@ func (c *causality) run(ctx context.Context, e *Engine) (err error) {
 	}
 	defer c.close()
 	if c.input = c.v; c.v.View.Windowed() {
-		series := window.SeriesOf(c.v.View.Record())
+		series := window.SeriesOf(c.v.View.ByName())
 		if err := c.settle(ctx, c.v, cut{}, series); err != nil {
 			return err
 		}

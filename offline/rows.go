@@ -34,7 +34,7 @@ type rowsPart struct {
 // rows makes the history of a view version. The rows of SQL are computed once and kept. The rows of a source are read
 // whenever they are needed.
 func (s *session) rows(ctx context.Context, v *fstore.ViewVersion, c cut) (*rows, error) {
-	r := &rows{ref: v.Ref, view: &v.View, record: v.View.Record(), cut: c, name: fmt.Sprintf("_rows_%d", s.tables)}
+	r := &rows{ref: v.Ref, view: &v.View, record: v.View.ByName(), cut: c, name: fmt.Sprintf("_rows_%d", s.tables)}
 	s.tables++
 	if err := s.makeRows(ctx, r, v); err != nil {
 		return nil, fmt.Errorf("view %s: %w", v.Ref, err)

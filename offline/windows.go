@@ -22,7 +22,7 @@ type windows struct {
 
 // lookupWindows makes the look-up of a windowed view.
 func lookupWindows(ctx context.Context, s *session, v *fstore.ViewVersion, c cut) (lookup, error) {
-	w := &windows{s: s, of: v, published: v.View.Record()}
+	w := &windows{s: s, of: v, published: v.View.ByName()}
 	if err := window.Check(w.published); err != nil {
 		return nil, fmt.Errorf("view %s: %w", v.Ref, err)
 	}

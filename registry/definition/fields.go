@@ -181,7 +181,7 @@ func viewFields(v *fstore.View, prefix string) Fields {
 		l.counts(prefix+"event_timestamp", v.Event, "it decides when a row is true")
 		l.counts(prefix+"created_timestamp", v.Created, "it decides when a row is known, and which of two rows wins")
 	}
-	for _, f := range v.Record() {
+	for _, f := range v.ByName() {
 		const added, gone = "the view has one more feature", "the view no longer has the feature"
 		l.part(prefix+"features."+f.Name+".type", f.Type.String(), "the feature has another type", added, gone)
 		l.part(prefix+"features."+f.Name+".column", f.Column, "the feature comes from another column", added, gone)

@@ -146,7 +146,7 @@ func digest(print any) (string, error) {
 
 func featurePrints(v *fstore.View, columnOf func(string) string) []featurePrint {
 	out := []featurePrint{}
-	for _, f := range v.Record() {
+	for _, f := range v.ByName() {
 		out = append(out, featurePrint{Name: f.Name, Type: f.Type, Column: columnOf(f.Column)})
 	}
 	return out
