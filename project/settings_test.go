@@ -77,6 +77,7 @@ func TestMistakesNameWhereASettingWasGiven(t *testing.T) {
 		{map[string]string{"FSTORE_PROJECT": "A"}, nil, `FSTORE_PROJECT: "A" is not a name`},
 		{nil, map[string]Setting{"project": {Value: "A", From: "--project"}}, `--project: "A" is not a name`},
 		{nil, map[string]Setting{"project": {Value: "A"}}, `project: "A" is not a name`},
+		{nil, map[string]Setting{"windows": {}}, `windows is not a setting (docs/configuration.md lists the settings)`},
 		{nil, map[string]Setting{"projct": {}}, `projct is not a setting (did you mean "project"?)`},
 	} {
 		_, err := settings(t, dir, c.environment, c.given)

@@ -1,6 +1,7 @@
 package project
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -178,11 +179,11 @@ func isGroup(key string) bool {
 	return false
 }
 
-// suggestion names the setting that is most like key, or all of them.
+// suggestion names the setting that is most like key, or says where they all are.
 func suggestion(key string) string {
 	names := make([]string, len(settingKeys))
 	for i, k := range settingKeys {
 		names[i] = k.name
 	}
-	return " (" + fstore.DidYouMean(key, names) + ")"
+	return " (" + cmp.Or(fstore.DidYouMean(key, names), "docs/configuration.md lists the settings") + ")"
 }

@@ -43,19 +43,49 @@ func TestEditsOfWindows(t *testing.T) {
 		{"the path", []string{"${DATA:-data}/lines", "${DATA:-other}/lines"}, 2},
 		{"availability of the source", []string{"created_timestamp: loaded_at", "created_timestamp: loaded_at\navailability: event + 1h"}, 2},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			with := []string{"---\nkind: feature_service\nname: churn", windowedView}
-			db := open(t)
-			apply(t, db, shop(t, with...))
-			version := 1
-			for _, change := range plan(t, db, shop(t, append(with, c.edits...)...)).Changes {
-				if change.Name == "activity" {
-					version = change.To
-				}
-			}
-			if version != c.want {
-				t.Errorf("version %d, want %d", version, c.want)
-			}
-		})
+		t.Run(c.name, func(t *testing.T) { editedVersion(t, windowedView, c.edits, c.want) })
+	}
+}
+
+const sawtoothView = `---
+kind: feature_view
+name: activity
+entities: [customer]
+source: lines
+aggregations:
+  - {name: spend, function: sum, expression: quantity * unit_price, type: float64, windows: [7d, lifetime]}
+---
+kind: feature_service
+name: churn`
+
+// The hop in which windows without publish move is part of their version, whether stated or not.
+func TestEditsOfHops(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		edits []string
+		want  int
+	}{
+		{"nothing", nil, 1},
+		{"a hop", []string{"lifetime]", "lifetime], hop: 12h"}, 2},
+		{"the default hop, stated", []string{"lifetime]", "lifetime], hop: 6h"}, 1},
+		{"publish", []string{"source: lines\naggregations", "source: lines\npublish: {every: 1d}\naggregations"}, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) { editedVersion(t, sawtoothView, c.edits, c.want) })
+	}
+}
+
+// editedVersion checks which version of the view activity a plan makes of edits.
+func editedVersion(t *testing.T, view string, edits []string, want int) {
+	with := []string{"---\nkind: feature_service\nname: churn", view}
+	db := open(t)
+	apply(t, db, shop(t, with...))
+	version := 1
+	for _, change := range plan(t, db, shop(t, append(with, edits...)...)).Changes {
+		if change.Name == "activity" {
+			version = change.To
+		}
+	}
+	if version != want {
+		t.Errorf("version %d, want %d", version, want)
 	}
 }

@@ -39,6 +39,12 @@ func problem(f *fstore.Feature) string {
 	return ""
 }
 
+// NeedsPublish reports whether a function is only for windows that end at publications: it has no small exact partial
+// result that a record could hold for each tile.
+func NeedsPublish(f fstore.Function) bool {
+	return f == fstore.CountDistinct || f == fstore.Percentile
+}
+
 // ResultTypes says which types the features of a function may have, and whether t is one of them. want is empty for what is
 // not a function.
 func ResultTypes(f fstore.Function, t fstore.Type) (want string, fits bool) {

@@ -48,6 +48,9 @@ func (s Span) Exit(event int64) int64 {
 // starts at i*hop covers the tiles from i on.
 func Tile(event, hop int64) int64 { return ceil(event, hop) - 1 }
 
+// MostTiles is into how many tiles a window may be cut where records hold tiles.
+const MostTiles = 4096
+
 // hops are what a hop may be where none is stated.
 var hops = []time.Duration{
 	time.Second, 5 * time.Second, 15 * time.Second,

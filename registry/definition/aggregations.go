@@ -25,9 +25,6 @@ func (c *checker) aggregations(v *view) {
 	if v.def.TTL != nil {
 		c.problems.add(v.spec.TTL.Pos, "remove it: a value leaves with the rows of its window", "ttl beside aggregations")
 	}
-	if v.spec.Publish == nil {
-		c.problems.add(v.spec.Pos, "publish: {every: 1d}", "feature_view %s has aggregations but no publish: windows end at publications", v.def.Name)
-	}
 	if v.def.Offline {
 		c.problems.add(v.spec.Online.Pos, "remove it: other views cannot read windows", "online: false beside aggregations")
 	}
@@ -41,8 +38,9 @@ func (c *checker) aggregations(v *view) {
 		if !ok {
 			continue
 		}
+		hop := c.hop(spec)
 		for _, w := range spec.Windows {
-			c.window(v, spec, base, w, features)
+			c.window(v, spec, base, w, hop, features)
 		}
 	}
 	v.ok = v.ok && len(c.problems) == before
@@ -69,9 +67,13 @@ func (c *checker) aggregation(v *view, spec *AggregationSpec) (f fstore.Feature,
 	if w.Expression == "" && w.Function != fstore.Count {
 		c.problems.add(spec.Pos, "expression: the column, or SQL over the columns of one row", "aggregation %s: %s needs an expression", spec.Name.Value, w.Function)
 	}
+	if v.spec.Publish == nil && window.NeedsPublish(w.Function) {
+		c.problems.add(spec.Function.Pos, "publish: {every: 1d}, or move the aggregation to a view that has it",
+			"aggregation %s: %s needs publish, because a record cannot hold the values of all rows", spec.Name.Value, w.Function)
+	}
 	c.percentile(spec, w)
 	c.lastN(spec, w)
-	if len(spec.Windows) == 0 {
+	if spec.Windows != nil && len(spec.Windows) == 0 {
 		c.problems.add(spec.Pos, "windows: [1d, 7d, 30d]", "aggregation %s has no windows", spec.Name.Value)
 	}
 	return f, known && len(c.problems) == before
@@ -121,32 +123,30 @@ func (c *checker) lastN(spec *AggregationSpec, w *fstore.Window) {
 	w.N = n
 }
 
-// window adds the feature of one window.
-func (c *checker) window(v *view, spec *AggregationSpec, f fstore.Feature, text Text, seen map[string]fstore.Pos) {
+// window adds the feature of one window. hop is what the aggregation states, or 0.
+func (c *checker) window(v *view, spec *AggregationSpec, f fstore.Feature, text Text, hop fstore.Duration, seen map[string]fstore.Pos) {
 	w := *f.Window
 	f.Window = &w
 	if text.Value == "" {
 		return // reported by the loader
 	}
-	if text.Value != lifetime {
-		length := c.duration(text)
-		if length == nil {
-			return
-		}
-		if *length == 0 {
-			c.problems.add(text.Pos, "for example 7d, or lifetime", "a window of 0s holds nothing")
-			return
-		}
-		w.Length = *length
-		c.hop(spec, &w, text)
-	}
 	f.Name = spec.Name.Value + "_" + text.Value
-	if same := slices.IndexFunc(v.def.Features, func(o fstore.Feature) bool { return *o.Window == w }); same >= 0 {
-		c.problems.add(text.Pos, "remove one of them", "feature %s is the same as %s", f.Name, v.def.Features[same].Name)
+	if first, twice := seen[f.Name]; twice {
+		if slices.ContainsFunc(spec.Windows, func(o Text) bool { return o.Pos == first }) {
+			c.problems.add(text.Pos, "remove one of them", "window %s is listed twice", text.Value)
+		} else {
+			c.problems.add(text.Pos, "rename one of the aggregations, or remove the window", "feature %s is there twice, first at %s", f.Name, first)
+		}
 		return
 	}
-	if first, twice := seen[f.Name]; twice {
-		c.problems.add(text.Pos, "rename one of the aggregations, or remove the window", "feature %s is there twice, first at %s", f.Name, first)
+	if text.Value != lifetime {
+		if w.Length = c.windowLength(text); w.Length == 0 {
+			return
+		}
+		w.Hop = c.hopOf(v, spec, w.Length, hop, text)
+	}
+	if same := slices.IndexFunc(v.def.Features, func(o fstore.Feature) bool { return *o.Window == w }); same >= 0 {
+		c.problems.add(text.Pos, "remove one of them", "feature %s is the same as %s", f.Name, v.def.Features[same].Name)
 		return
 	}
 	seen[f.Name] = text.Pos
@@ -157,28 +157,26 @@ func (c *checker) window(v *view, spec *AggregationSpec, f fstore.Feature, text 
 	if slices.ContainsFunc(v.def.Keys, func(k fstore.Field) bool { return k.Name == f.Name }) {
 		c.problems.add(text.Pos, "rename the aggregation", "feature %s has the name of a join key", f.Name)
 	}
+	if v.spec.Publish == nil {
+		c.nest(v, spec, &f)
+	}
 	v.def.Features = append(v.def.Features, f)
 }
 
 // lifetime is the window that holds every row.
 const lifetime = "lifetime"
 
-// hop settles the steps in which the start of a window moves. It is not rounded where windows end at publications, unless
-// a hop is stated.
-func (c *checker) hop(spec *AggregationSpec, w *fstore.Window, text Text) {
-	w.Hop = fstore.Duration(1000) // 1us
-	hop := c.duration(spec.Hop)
-	if hop == nil {
-		return
-	}
+// windowLength reads the length of a window. It returns 0 where it is wrong.
+func (c *checker) windowLength(text Text) fstore.Duration {
+	length, err := fstore.ParseDuration(text.Value)
 	switch {
-	case *hop == 0:
-		c.problems.add(spec.Hop.Pos, "for example 1h", "hop is 0")
-	case w.Length%*hop != 0:
-		c.problems.add(spec.Hop.Pos, "a hop that divides every window", "hop %s does not divide the window %s", hop, text.Value)
-	default:
-		w.Hop = *hop
+	case err != nil:
+		c.problems.add(text.Pos, "for example 7d, 12h, or lifetime for all time", "%q is not a window", text.Value)
+		return 0
+	case length == 0:
+		c.problems.add(text.Pos, "for example 7d, or lifetime", "a window of 0s holds nothing")
 	}
+	return length
 }
 
 // windowed checks the expressions of a view's aggregations over the columns of its input.
@@ -205,10 +203,18 @@ func (c *checker) windowed(v *view, columns []fstore.EngineColumn) {
 				c.problems.add(spec.Expression.Pos, "count distinct parts of it", "the expression is %s, whose values fstore cannot tell apart", got)
 			}
 		case !sqltype.Parse(got).Converts(want):
-			c.problems.add(spec.Expression.Pos, fmt.Sprintf("CAST it: (%s)::%s", brief(spec.Expression.Value), sqltype.Of(want)),
+			c.problems.add(spec.Expression.Pos, castHint(spec.Expression.Value, got, want),
 				"the expression is %s, which does not convert to %s", got, want)
 		}
 	}
+}
+
+// castHint says how to make an expression one of another type.
+func castHint(expression, engineType string, want fstore.Type) string {
+	if strings.HasSuffix(engineType, ")") && strings.HasPrefix(engineType, "STRUCT(") {
+		return "one expression that gives one value, such as quantity * unit_price"
+	}
+	return fmt.Sprintf("CAST it: (%s)::%s", brief(expression), sqltype.Of(want))
 }
 
 // expression checks one expression over columns and returns the engine's type of it. types has those of the expressions

@@ -130,6 +130,10 @@ func (c *checker) defaultValue(l Literal, t fstore.Type) *fstore.Value {
 			hint = `for example "2011-12-09T12:50:00Z"`
 		case t == fstore.Bytes:
 			hint = "bytes are written in base64"
+		case t == fstore.Bool:
+			hint = "true or false"
+		case t == fstore.Int32, t == fstore.Int64, t == fstore.Float32, t == fstore.Float64:
+			hint = "a number, such as 0"
 		case t == fstore.String:
 			hint = fmt.Sprintf("quote it: %q", l.Written)
 		}

@@ -72,7 +72,7 @@ func (c *checker) viewFeatures(v *view) {
 		c.aggregations(v)
 		return
 	case v.spec.Features == nil:
-		c.problems.add(v.spec.Pos, "features: or aggregations:, in the order that view.* gives", "a feature_view has no features")
+		c.problems.add(v.spec.Pos, "features, or aggregations for windows, in the order that view.* gives", "a feature_view has no features")
 	case len(v.spec.Features) == 0:
 		c.problems.add(v.spec.Pos, "features: [{name: order_value, type: float64}]", "feature_view %s has no features", v.def.Name)
 	}
@@ -128,6 +128,9 @@ func (c *checker) viewSchedule(v *view) {
 	case p.Offset >= p.Every:
 		c.problems.add(spec.Offset.Pos, "between 0s and every; "+p.Offset.String()+" counts as "+fstore.Duration(int64(p.Offset)%int64(p.Every)).String(),
 			"publish: offset %s is not shorter than every %s", p.Offset, p.Every)
+	}
+	if v.def.TTL != nil && *v.def.TTL < p.Delay {
+		c.problems.add(v.spec.TTL.Pos, "a ttl longer than the delay, usually also longer than every", "ttl %s is shorter than publish's delay %s: no value would ever be young enough", v.def.TTL, p.Delay)
 	}
 	v.def.Publish = p
 }

@@ -162,7 +162,11 @@ func (d *decoder) compound(n ast.Node, into reflect.Value, k key) {
 	case reflect.Slice:
 		list, ok := n.(*ast.SequenceNode)
 		if !ok {
-			d.problems.add(d.pos(n), fmt.Sprintf("%s: [ … ]", k.name), "%s must be a list, not %s", k.name, describe(n))
+			example := " … "
+			if s, ok := scalar(n); ok {
+				example = scalarText(s)
+			}
+			d.problems.add(d.pos(n), fmt.Sprintf("%s: [%s]", k.name, example), "%s must be a list, not %s", k.name, describe(n))
 			return
 		}
 		into.Set(reflect.MakeSlice(into.Type(), len(list.Values), len(list.Values)))

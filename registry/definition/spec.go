@@ -86,7 +86,7 @@ type FeatureViewSpec struct {
 	Created      Text              `yaml:"created_timestamp" doc:"Column of the SQL's output with the instant at which a row became known."`
 	Availability Text              `yaml:"availability" form:"availability" doc:"When a row of the SQL's output may be used: created, event, or event + 2h. Default: created if created_timestamp is set, else the largest lag of its inputs."`
 	TTL          Text              `yaml:"ttl" form:"duration" doc:"Maximum age of a value, for example 90d. Absent: values never expire."`
-	Publish      *PublishSpec      `yaml:"publish" doc:"The batch schedule. Absent: values count as servable at once."`
+	Publish      *PublishSpec      `yaml:"publish" doc:"The batch schedule. Absent: values count as servable at once, and windows end at the clock."`
 	Online       Flag              `yaml:"online" doc:"false: an intermediate view, which is neither materialized nor served. Default true."`
 	Features     []FeatureSpec     `yaml:"features" doc:"The features, in the order that view.* gives. Either this or aggregations."`
 	Aggregations []AggregationSpec `yaml:"aggregations" doc:"Features that aggregate the rows of the source, or of the SQL's output, over windows. They come in this order, each in the order of its windows."`
@@ -120,7 +120,7 @@ type AggregationSpec struct {
 	Where      Text       `yaml:"where" doc:"SQL over the columns of one row: only rows for which it is true count."`
 	Type       Text       `yaml:"type,required" form:"type" doc:"Type of the features."`
 	Windows    []Text     `yaml:"windows,required" form:"window" doc:"How far back each feature looks: 7d, 12h, or lifetime."`
-	Hop        Text       `yaml:"hop" form:"duration" doc:"The steps in which the start of the windows moves; it divides each of them. With publish the default is 1us, which does not round."`
+	Hop        Text       `yaml:"hop" form:"duration" doc:"The steps in which the start of the windows moves; it divides each of them. Default with publish: 1us, which does not round; without: the largest of 1s 5s 15s 1m 5m 15m 1h 6h 1d 3d 30d that is at most a twelfth of the window."`
 	P          Text       `yaml:"p" doc:"Of percentile: which one, from 0 to 1."`
 	N          Text       `yaml:"n" doc:"Of last_n: how many values, from 1 to 100."`
 	Default    Literal    `yaml:"default" doc:"Value to use instead of a missing or null one, in training and online."`

@@ -31,13 +31,13 @@ func (g *Gate) Expression(ctx context.Context, text string) (refused []Finding, 
 		refuse := func(message, hint string) { refused = append(refused, Finding{n.offset(), message, hint}) }
 		switch class := n.str("class"); {
 		case class == "WINDOW":
-			refuse(name+"() OVER reads more than one row", "aggregate with windows:, or compute it in sql:")
+			refuse(name+"() OVER reads more than one row", "aggregate it over windows, or compute it in a query: a view may have sql in place of source")
 		case class == "SUBQUERY":
-			refuse("a subquery reads more than one row", "compute it in sql:")
+			refuse("a subquery reads more than one row", "compute it in a query: a view may have sql in place of source")
 		case class == "STAR":
 			refuse("* is not one value", "name the column")
 		case class == "FUNCTION" && (aggregateNames[name] || n["filter"] != nil || n["distinct"] == true):
-			refuse(name+"() is an aggregate, and an expression is computed for each row", "name the aggregate under function:")
+			refuse(name+"() is an aggregate, and an expression is computed for each row", "the aggregation names its function, such as function: sum")
 		}
 	})
 	for i := range refused {
