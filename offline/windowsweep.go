@@ -26,7 +26,8 @@ func (w *windows) sweep(ctx context.Context, sql string, sweep *window.Sweep, as
 		if b.Columns[n+1].Bools[row] {
 			return asked(b, row)
 		}
-		return sweep.Enter(b.Columns[n+2:], row)
+		sweep.Enter(b.Columns[n+2:], row)
+		return nil
 	})
 }
 
@@ -48,7 +49,8 @@ func (w *windows) sweepKeys(ctx context.Context, sql string, sweep *window.Sweep
 	}
 	if err := w.keyed(ctx, sql, begin, func(b *fstore.Batch, row int) error {
 		last, at = b, row
-		return sweep.Enter(b.Columns[n+2:], row)
+		sweep.Enter(b.Columns[n+2:], row)
+		return nil
 	}); err != nil {
 		return err
 	}

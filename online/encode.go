@@ -1,11 +1,11 @@
 package online
 
 import (
-	"encoding/binary"
 	"math"
 	"slices"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/packed"
 )
 
 // Encoder turns the rows of a view version's as-of batches into keys and records. It is safe for concurrent use.
@@ -72,7 +72,7 @@ func (l *layout) append(dst []byte, cols []fstore.Column, row int, event int64) 
 			return dst, l.wrongColumn(c, l.fields[i].name, l.fields[i].typ)
 		}
 		if l.fields[i].width == 0 && !c.IsNull(row) {
-			size += encodedSize(c, row)
+			size += packed.Size(c, row)
 		}
 	}
 	flags, head := byte(0), l.table+2*l.vars
@@ -99,12 +99,12 @@ func (l *layout) append(dst []byte, cols []fstore.Column, row int, event int64) 
 		}
 		if f.width > 0 {
 			if !null {
-				putFixed(rec[f.at:], c, row)
+				packed.PutFixed(rec[f.at:], c, row)
 			}
 			continue
 		}
 		if !null {
-			dst = appendEncoded(dst, c, row)
+			dst = packed.Append(dst, c, row)
 		}
 		end := len(dst) - start - head // rec stays valid: dst has grown already
 		if flags&flagWide != 0 {
@@ -114,107 +114,4 @@ func (l *layout) append(dst []byte, cols []fstore.Column, row int, event int64) 
 		}
 	}
 	return dst, nil
-}
-
-// putFixed writes element i of a column, which has fixed width, to the beginning of dst.
-func putFixed(dst []byte, c *fstore.Column, i int) {
-	switch c.Type.Elem() {
-	case fstore.Bool:
-		if c.Bools[i] {
-			dst[0] = 1
-		} else {
-			dst[0] = 0
-		}
-	case fstore.Int32:
-		le.PutUint32(dst, uint32(c.Int32s[i]))
-	case fstore.Int64, fstore.Timestamp:
-		le.PutUint64(dst, uint64(c.Int64s[i]))
-	case fstore.Float32:
-		le.PutUint32(dst, float32Bits(c.Float32s[i]))
-	case fstore.Float64:
-		le.PutUint64(dst, float64Bits(c.Float64s[i]))
-	case fstore.String, fstore.Bytes: // not of fixed width
-	}
-}
-
-// float64Bits maps both zeros to one pattern and every NaN to one, so that equal values are equal bytes.
-func float64Bits(f float64) uint64 {
-	switch {
-	case f == 0:
-		return 0
-	case f != f:
-		return 0x7ff8000000000000
-	}
-	return math.Float64bits(f)
-}
-
-func float32Bits(f float32) uint32 {
-	switch {
-	case f == 0:
-		return 0
-	case f != f:
-		return 0x7fc00000
-	}
-	return math.Float32bits(f)
-}
-
-// encodedSize returns the number of bytes that appendEncoded appends.
-func encodedSize(c *fstore.Column, row int) int {
-	if !c.Type.IsList() {
-		return textLen(c, row)
-	}
-	from, to := int(c.Offsets[row]), int(c.Offsets[row+1])
-	if w := c.Type.Elem().Width(); w > 0 {
-		return (to - from) * w
-	}
-	size := 0
-	for i := from; i < to; i++ {
-		n := textLen(c, i)
-		size += uvarintLen(uint64(n)) + n
-	}
-	return size
-}
-
-func textLen(c *fstore.Column, i int) int {
-	if c.Type.Elem() == fstore.String {
-		return len(c.Strings[i])
-	}
-	return len(c.Bytes[i])
-}
-
-func uvarintLen(n uint64) int {
-	size := 1
-	for ; n >= 0x80; n >>= 7 {
-		size++
-	}
-	return size
-}
-
-// appendEncoded appends a value that is not null and has no fixed width.
-func appendEncoded(dst []byte, c *fstore.Column, row int) []byte {
-	if !c.Type.IsList() {
-		return appendElem(dst, c, row)
-	}
-	from, to := int(c.Offsets[row]), int(c.Offsets[row+1])
-	if w := c.Type.Elem().Width(); w > 0 {
-		at := len(dst)
-		dst = slices.Grow(dst, (to-from)*w)[:at+(to-from)*w]
-		for i := from; i < to; i++ {
-			putFixed(dst[at:], c, i)
-			at += w
-		}
-		return dst
-	}
-	for i := from; i < to; i++ {
-		dst = binary.AppendUvarint(dst, uint64(textLen(c, i)))
-		dst = appendElem(dst, c, i)
-	}
-	return dst
-}
-
-func appendElem(dst []byte, c *fstore.Column, i int) []byte {
-	if c.Type.Elem() == fstore.String {
-		return append(dst, c.Strings[i]...)
-	}
-	return append(dst, c.Bytes[i]...)
 }

@@ -1,10 +1,10 @@
 package online
 
 import (
-	"encoding/binary"
 	"math"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/packed"
 )
 
 // filler builds the columns of an answer from records that have passed layout.check.
@@ -179,7 +179,7 @@ func (f *filler) fillVariable(out *AnswerFeature, fd *field, def *fstore.Column)
 				return err
 			}
 		case f.absent(out, row, def):
-			f.size += encodedSize(def, 0)
+			f.size += packed.Size(def, 0)
 			appendDefault(c, &texts, def)
 		case !list:
 			texts.add(nil)
@@ -210,36 +210,18 @@ func (f *filler) appendList(c *fstore.Column, texts *textBuffer, b []byte) error
 		if len(b)%w != 0 {
 			return f.layout.corrupt("%d bytes of a %s", len(b), c.Type)
 		}
-		appendFixedElems(c, b, w)
+		packed.AppendFixed(c, b, w)
 		return nil
 	}
 	for len(b) > 0 {
-		n, used := binary.Uvarint(b)
-		if used <= 0 || n > uint64(len(b)-used) {
+		text, rest, ok := packed.NextText(b)
+		if !ok {
 			return f.layout.corrupt("an element of a %s is longer than the list", c.Type)
 		}
-		texts.add(b[used : used+int(n)])
-		b = b[used+int(n):]
+		texts.add(text)
+		b = rest
 	}
 	return nil
-}
-
-func appendFixedElems(c *fstore.Column, b []byte, w int) {
-	for ; len(b) > 0; b = b[w:] {
-		switch c.Type.Elem() {
-		case fstore.Bool:
-			c.Bools = append(c.Bools, b[0] != 0)
-		case fstore.Int32:
-			c.Int32s = append(c.Int32s, int32(le.Uint32(b)))
-		case fstore.Int64, fstore.Timestamp:
-			c.Int64s = append(c.Int64s, int64(le.Uint64(b)))
-		case fstore.Float32:
-			c.Float32s = append(c.Float32s, math.Float32frombits(le.Uint32(b)))
-		case fstore.Float64:
-			c.Float64s = append(c.Float64s, math.Float64frombits(le.Uint64(b)))
-		case fstore.String, fstore.Bytes: // have no fixed width
-		}
-	}
 }
 
 // appendDefault appends a default of the column's type: a string, bytes or a list.

@@ -8,4 +8,7 @@
 //
 // counted in microseconds from the Unix epoch. Its end is exact and its start moves in hops: with a hop of a microsecond it
 // is a rolling window, with a larger one a sawtooth window.
+//
+// Sweep computes values at the instants of labels and publications. Recorder computes the records of views without a
+// schedule, whose windows move with the clock; Tiles writes and reads them.
 package window

@@ -21,7 +21,7 @@ type frame[V value] struct {
 // accumulator holds something of the values in a frame, nulls aside.
 type accumulator[V value] interface {
 	reset()
-	enter(v V) error
+	enter(v V)
 	leave(v V)
 }
 
@@ -41,7 +41,7 @@ func (f *frame[V]) reset() {
 }
 
 // enter takes a row. One that has left the window already leaves when the frame advances.
-func (f *frame[V]) enter(e *entry[V]) error {
+func (f *frame[V]) enter(e *entry[V]) {
 	f.rows++
 	switch {
 	case !f.span.Lifetime():
@@ -50,19 +50,16 @@ func (f *frame[V]) enter(e *entry[V]) error {
 		f.first = *e
 	}
 	if e.null {
-		return nil
+		return
 	}
 	for _, a := range f.parts {
-		if err := a.enter(e.value); err != nil {
-			return err
-		}
+		a.enter(e.value)
 	}
 	for _, x := range f.extremes() {
 		if x != nil {
 			x.enter(e, f.span.Lifetime())
 		}
 	}
-	return nil
 }
 
 // advance lets the rows leave whose events are not after the window's start.
@@ -90,30 +87,42 @@ func (f *frame[V]) oldest() *entry[V] {
 // counter counts values.
 type counter[V value] struct{ n int64 }
 
-func (c *counter[V]) reset()        { c.n = 0 }
-func (c *counter[V]) enter(V) error { c.n++; return nil }
-func (c *counter[V]) leave(V)       { c.n-- }
-func (c *counter[V]) count() int64  { return c.n }
+func (c *counter[V]) reset()       { c.n = 0 }
+func (c *counter[V]) enter(V)      { c.n++ }
+func (c *counter[V]) leave(V)      { c.n-- }
+func (c *counter[V]) count() int64 { return c.n }
 
 // floatSum is a Sum, with squares where a deviation is asked for.
 type floatSum struct {
 	Sum
 	squares bool
+	beyond  []float64 // the values that are too large for a Sum
 }
 
-func (s *floatSum) reset() { s.Sum = Sum{} }
+func (s *floatSum) reset() { s.Sum, s.beyond = Sum{}, s.beyond[:0] }
 
-func (s *floatSum) enter(x float64) error {
+func (s *floatSum) enter(x float64) {
 	if !s.Add(x, s.squares) {
-		return fstore.Errorf(fstore.ErrInvalid, "the value %g is 2^67 (1.4e20) or more, too large for an exact sum", x)
+		s.beyond = append(s.beyond, x)
 	}
-	return nil
 }
 
 func (s *floatSum) leave(x float64) {
 	var gone Sum
-	gone.Add(x, s.squares) // it was added before
-	s.Remove(&gone)
+	if gone.Add(x, s.squares) {
+		s.Remove(&gone)
+		return
+	}
+	at := slices.Index(s.beyond, x)
+	s.beyond = slices.Delete(s.beyond, at, at+1)
+}
+
+// check returns an error if a value in the frame is too large for a Sum.
+func (s *floatSum) check() error {
+	if len(s.beyond) == 0 {
+		return nil
+	}
+	return fstore.Errorf(fstore.ErrInvalid, "the value %g is 2^67 (1.4e20) or more, too large for an exact sum", s.beyond[0])
 }
 
 // intSum is a sum of integers that does not overflow on the way.
@@ -124,10 +133,9 @@ type intSum struct {
 
 func (s *intSum) reset() { *s = intSum{} }
 
-func (s *intSum) enter(v int64) error {
+func (s *intSum) enter(v int64) {
 	s.n++
 	s.sum.Add(Int192From(v>>63, uint64(v)))
-	return nil
 }
 
 func (s *intSum) leave(v int64) {
@@ -149,13 +157,12 @@ type distinct[V value] struct {
 
 func (d *distinct[V]) reset() { clear(d.times); d.nans = 0 }
 
-func (d *distinct[V]) enter(v V) error {
+func (d *distinct[V]) enter(v V) {
 	if v != v { // NaN alone is not itself
 		d.nans++
-		return nil
+		return
 	}
 	d.times[v]++
-	return nil
 }
 
 func (d *distinct[V]) leave(v V) {
@@ -179,8 +186,8 @@ func (d *distinct[V]) count() int64 {
 // orderedValues holds the values that percentiles are taken of.
 type orderedValues struct{ ordered }
 
-func (o *orderedValues) enter(x float64) error { o.add(x); return nil }
-func (o *orderedValues) leave(x float64)       { o.remove(x) }
+func (o *orderedValues) enter(x float64) { o.add(x) }
+func (o *orderedValues) leave(x float64) { o.remove(x) }
 
 // extreme finds the least or the greatest value. Rows that have left the window stay in its heap until they come first.
 type extreme[V value] struct{ heap heap[V] }

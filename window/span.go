@@ -51,6 +51,24 @@ func Tile(event, hop int64) int64 { return ceil(event, hop) - 1 }
 // MostTiles is into how many tiles a window may be cut where records hold tiles.
 const MostTiles = 4096
 
+// First returns the index of the tile with which a window starts when it is asked for at t: 0 for a lifetime, which has one.
+func (s Span) First(t int64) int64 {
+	if s.Lifetime() {
+		return 0
+	}
+	return floor(subtract(t, s.Length), s.Hop)
+}
+
+// OldestStart returns the earliest start of windows that are asked for at t. A key whose newest event is not after it has no
+// row.
+func OldestStart(spans []Span, t int64) int64 {
+	oldest := int64(math.MaxInt64)
+	for _, s := range spans {
+		oldest = min(oldest, s.Start(t))
+	}
+	return oldest
+}
+
 // hops are what a hop may be where none is stated.
 var hops = []time.Duration{
 	time.Second, 5 * time.Second, 15 * time.Second,

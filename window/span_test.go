@@ -10,7 +10,10 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-const day = int64(24 * time.Hour / time.Microsecond)
+const (
+	hour = int64(time.Hour / time.Microsecond)
+	day  = 24 * hour
+)
 
 func TestAWindowHasItsEndAndNotItsStart(t *testing.T) {
 	for _, c := range []struct {

@@ -26,8 +26,10 @@ type series interface {
 	feature(f *fstore.Feature) func(out *fstore.Column) error // before any row enters
 	needed() bool                                             // by any feature
 	reset()
-	enter(event, created int64, values *fstore.Column, row int) error
+	enter(event, created int64, values *fstore.Column, row int)
 	advance(t int64)
+	oldest(span Span) (event int64, ok bool) // of the rows in a window
+	leave(span Span, start int64)            // the rows of a window whose events are not after its start
 }
 
 // NewSweep returns a sweep for windowed features. all is what SeriesOf returns for them or for more, with every type chosen.
@@ -67,8 +69,8 @@ func (s *Sweep) Reset() {
 }
 
 // Enter takes a row. columns are its event and its created time, neither of them null, and two for each series: whether the
-// row passes (null: it does not) and the value. The error names the feature and the value that it cannot take.
-func (s *Sweep) Enter(columns []fstore.Column, row int) error {
+// row passes (null: it does not) and the value.
+func (s *Sweep) Enter(columns []fstore.Column, row int) {
 	event, created := columns[0].Int64s[row], columns[1].Int64s[row]
 	if s.rows == 0 || event > s.newest {
 		s.newest = event
@@ -82,21 +84,13 @@ func (s *Sweep) Enter(columns []fstore.Column, row int) error {
 		if passes.IsNull(row) || !passes.Bools[row] {
 			continue
 		}
-		if err := x.enter(event, created, values, row); err != nil {
-			return fmt.Errorf("feature %s: %w", s.features[slices.Index(s.of, i)].Name, err)
-		}
+		x.enter(event, created, values, row)
 	}
-	return nil
 }
 
-// Has reports whether the key has a row at an instant: its newest event is after the start of the view's longest window.
+// Has reports whether the key has a row at an instant: its newest event is after the start of a window.
 func (s *Sweep) Has(t int64) bool {
-	for _, span := range s.spans {
-		if s.rows > 0 && (span.Lifetime() || s.newest > span.Start(t)) {
-			return true
-		}
-	}
-	return false
+	return s.rows > 0 && s.newest > OldestStart(s.spans, t)
 }
 
 // Rows returns how many rows of the key have entered, in a window or not.

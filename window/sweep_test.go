@@ -20,12 +20,12 @@ type testRow struct {
 	values         []any // of each series; nil is null
 }
 
-// bruteForce is value(K, T, P) for P = T, by brute force: the meaning that Sweep is held to.
-func bruteForce(f *fstore.Feature, series int, rows []testRow, t int64) any {
+// bruteForce is value(K, T, P), by brute force: the meaning that Sweep and Recorder are held to.
+func bruteForce(f *fstore.Feature, series int, rows []testRow, t, p int64) any {
 	span := SpanOf(f.Window)
 	var in []testRow
 	for _, r := range rows {
-		if max(r.event, r.available) <= t && r.passes[series] && span.Holds(r.event, t) {
+		if max(r.event, r.available) <= p && r.passes[series] && span.Holds(r.event, t) {
 			in = append(in, r)
 		}
 	}
@@ -129,8 +129,8 @@ func b2i(b bool) int {
 	return 0
 }
 
-func drawFeature(t *rapid.T, i int) fstore.Feature {
-	w := &fstore.Window{Function: rapid.SampledFrom(fstore.Functions()).Draw(t, "function"), Where: rapid.SampledFrom([]string{"", "w"}).Draw(t, "where")}
+func drawFeature(t *rapid.T, i int, functions []fstore.Function) fstore.Feature {
+	w := &fstore.Window{Function: rapid.SampledFrom(functions).Draw(t, "function"), Where: rapid.SampledFrom([]string{"", "w"}).Draw(t, "where")}
 	if rapid.IntRange(0, 4).Draw(t, "bounded") > 0 {
 		hop := fstore.Duration(rapid.IntRange(1, 6).Draw(t, "hop") * 1000)
 		w.Hop, w.Length = hop, hop*fstore.Duration(rapid.IntRange(1, 6).Draw(t, "hops"))
@@ -188,24 +188,7 @@ func drawValue(t *rapid.T, of fstore.Type) any {
 // become visible.
 func TestSweepsAreWhatWindowsMean(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var features []fstore.Feature
-		for i := range rapid.IntRange(1, 5).Draw(t, "features") {
-			features = append(features, drawFeature(t, i))
-		}
-		all := SeriesOf(features)
-		of := make([]int, len(features))
-		for i := range features {
-			wanted := seriesOf(&features[i])
-			of[i] = find(all, &wanted)
-		}
-		for i := range all {
-			if all[i].Type == fstore.Invalid {
-				all[i].Type = fstore.Float64
-			}
-			if all[i].Type == fstore.Bool {
-				all[i].Type = fstore.Int64
-			}
-		}
+		features, all, of := drawFeatures(t, fstore.Functions())
 		sweep := NewSweep(features, all)
 		for range rapid.IntRange(1, 3).Draw(t, "keys") {
 			checkKey(t, sweep, features, all, of)
@@ -213,21 +196,29 @@ func TestSweepsAreWhatWindowsMean(t *testing.T) {
 	})
 }
 
-func checkKey(t *rapid.T, sweep *Sweep, features []fstore.Feature, all []Series, of []int) {
-	var rows []testRow
-	for range rapid.IntRange(0, 25).Draw(t, "rows") {
-		r := testRow{event: rapid.Int64Range(-30, 30).Draw(t, "event")}
-		r.created = r.event + rapid.Int64Range(-2, 2).Draw(t, "created")
-		r.available = r.event + rapid.SampledFrom([]int64{0, 0, 0, 1, 7, 40}).Draw(t, "lag")
-		for _, s := range all {
-			r.passes = append(r.passes, s.Where == "" || rapid.Bool().Draw(t, "passes"))
-			r.values = append(r.values, drawValue(t, s.Type))
-		}
-		rows = append(rows, r)
+// drawFeatures draws features of some functions, and returns their series and which of them each feature has.
+func drawFeatures(t *rapid.T, functions []fstore.Function) (features []fstore.Feature, all []Series, of []int) {
+	for i := range rapid.IntRange(1, 5).Draw(t, "features") {
+		features = append(features, drawFeature(t, i, functions))
 	}
-	slices.SortStableFunc(rows, func(a, b testRow) int {
-		return cmp.Compare(max(a.event, a.available), max(b.event, b.available))
-	})
+	all, of = SeriesOf(features), make([]int, len(features))
+	for i := range features {
+		wanted := seriesOf(&features[i])
+		of[i] = find(all, &wanted)
+	}
+	for i := range all {
+		if all[i].Type == fstore.Invalid {
+			all[i].Type = fstore.Float64
+		}
+		if all[i].Type == fstore.Bool {
+			all[i].Type = fstore.Int64
+		}
+	}
+	return features, all, of
+}
+
+func checkKey(t *rapid.T, sweep *Sweep, features []fstore.Feature, all []Series, of []int) {
+	rows := drawRows(t, all)
 	input := columnsOf(rows, all)
 	out := make([]fstore.Column, len(features))
 	for i, f := range features {
@@ -237,9 +228,7 @@ func checkKey(t *rapid.T, sweep *Sweep, features []fstore.Feature, all []Series,
 	sweep.Reset()
 	for at := int64(-35); at < 80; at += rapid.Int64Range(0, 9).Draw(t, "step") + int64(asked%2) {
 		for ; next < len(rows) && max(rows[next].event, rows[next].available) <= at; next++ {
-			if err := sweep.Enter(input, next); err != nil {
-				t.Fatal(err)
-			}
+			sweep.Enter(input, next)
 		}
 		has := sweep.Has(at)
 		if err := sweep.At(at, out); err != nil {
@@ -247,7 +236,7 @@ func checkKey(t *rapid.T, sweep *Sweep, features []fstore.Feature, all []Series,
 		}
 		wantHas := false
 		for i := range features {
-			want := bruteForce(&features[i], of[i], rows, at)
+			want := bruteForce(&features[i], of[i], rows, at, at)
 			if got := boxed(&out[i], asked); !same(got, want) {
 				t.Fatalf("%+v at %d: %v, want %v, of %+v", *features[i].Window, at, got, want, rows)
 			}
@@ -260,6 +249,25 @@ func checkKey(t *rapid.T, sweep *Sweep, features []fstore.Feature, all []Series,
 		}
 		asked++
 	}
+}
+
+// drawRows draws the rows of a key, in the order in which they become visible.
+func drawRows(t *rapid.T, all []Series) (rows []testRow) {
+	for range rapid.IntRange(0, 25).Draw(t, "rows") {
+		r := testRow{event: rapid.Int64Range(-30, 30).Draw(t, "event")}
+		r.created = r.event + rapid.Int64Range(-2, 2).Draw(t, "created")
+		r.available = r.event + rapid.SampledFrom([]int64{0, 0, 0, 1, 7, 40}).Draw(t, "lag")
+		passes := rapid.Bool().Draw(t, "passes")
+		for _, s := range all {
+			r.passes = append(r.passes, s.Where == "" || passes)
+			r.values = append(r.values, drawValue(t, s.Type))
+		}
+		rows = append(rows, r)
+	}
+	slices.SortStableFunc(rows, func(a, b testRow) int {
+		return cmp.Compare(max(a.event, a.available), max(b.event, b.available))
+	})
+	return rows
 }
 
 func columnsOf(rows []testRow, all []Series) []fstore.Column {

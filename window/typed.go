@@ -21,18 +21,15 @@ func (s *typed[V]) reset() {
 	}
 }
 
-func (s *typed[V]) enter(event, created int64, values *fstore.Column, row int) error {
+func (s *typed[V]) enter(event, created int64, values *fstore.Column, row int) {
 	e := entry[V]{event: event, created: created, null: values.IsNull(row)}
 	if !e.null {
 		e.value = s.at(values, row)
 	}
 	s.newest.enter(&e)
 	for _, f := range s.frames {
-		if err := f.enter(&e); err != nil {
-			return err
-		}
+		f.enter(&e)
 	}
-	return nil
 }
 
 func (s *typed[V]) advance(t int64) {
@@ -41,6 +38,17 @@ func (s *typed[V]) advance(t int64) {
 	}
 }
 
+func (s *typed[V]) oldest(span Span) (event int64, ok bool) {
+	f := s.frame(span)
+	if f.rows == 0 {
+		return 0, false
+	}
+	return f.oldest().event, true
+}
+
+func (s *typed[V]) leave(span Span, start int64) { s.frame(span).advance(start) }
+
+// frame returns the frame of a window, which it makes if there is none.
 func (s *typed[V]) frame(span Span) *frame[V] {
 	for _, f := range s.frames {
 		if f.span == span {
@@ -77,16 +85,14 @@ func (s *typed[V]) function(f *frame[V], w *fstore.Window, t fstore.Type) func(o
 			return part(f, &intSum{}).append
 		}
 		sum := part(f, &floatSum{})
-		return func(out *fstore.Column) error { return appendResult(out, sum.Float) }
+		return sum.result(sum.Float)
 	case fstore.Mean:
 		sum := part(f, &floatSum{})
-		return func(out *fstore.Column) error { return appendResult(out, sum.Mean) }
+		return sum.result(sum.Mean)
 	case fstore.Stddev:
 		sum := part(f, &floatSum{})
 		sum.squares = true
-		return func(out *fstore.Column) error {
-			return appendResult(out, func() (float64, bool, error) { x, null := sum.Stddev(); return x, null, nil })
-		}
+		return sum.result(func() (float64, bool, error) { x, null := sum.Stddev(); return x, null, nil })
 	case fstore.Percentile:
 		values := part(f, &orderedValues{})
 		return func(out *fstore.Column) error {
@@ -167,6 +173,16 @@ func (s *typed[V]) appendNewest(out *fstore.Column, f *frame[V], n int) {
 		}
 	}
 	out.AppendList(&list)
+}
+
+// result returns how a value of the sum is appended.
+func (s *floatSum) result(of func() (x float64, null bool, err error)) func(out *fstore.Column) error {
+	return func(out *fstore.Column) error {
+		if err := s.check(); err != nil {
+			return err
+		}
+		return appendResult(out, of)
+	}
 }
 
 func appendResult(out *fstore.Column, result func() (x float64, null bool, err error)) error {
