@@ -11,7 +11,7 @@ import (
 
 // AsOf returns the values of a view as of p: one row per key, in key order, in batches of any size. The columns are the
 // join keys in name order, the event time (all null for a static view), and the features in name order, each in its
-// declared type. Address columns by position. AsOf leaves out keys with a null part and stale values, and fills in no
+// declared type; for a sawtooth view the columns of its records (View.Record). Address columns by position. AsOf leaves out keys with a null part and stale values, and fills in no
 // defaults. SQL runs over its sources cut to the rows that are visible at p.
 //
 // If a value does not fit its declared type, the error says where the value is. Batches do not share memory.

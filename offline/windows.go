@@ -138,7 +138,9 @@ FROM (
 )`
 }
 
-// asOf yields the values of every key that has a row in a window at p. Their event is null: it is that of the publication.
+// asOf yields the values of every key that has a row in a window at p. Their event is null: it is that of the publication. A
+// sawtooth view yields the tiles that its records hold, and the newest visible event, from which look-ups tell whether a
+// window has a row.
 func (w *windows) asOf(ctx context.Context, p time.Time, yield func(*fstore.Batch) bool) error {
 	n, at := len(w.view.Keys), fstore.Micros(p)
 	columns := []fstore.Column{}
@@ -146,11 +148,16 @@ func (w *windows) asOf(ctx context.Context, p time.Time, yield func(*fstore.Batc
 		columns = append(columns, fstore.NewColumn("", k.Type, 0))
 	}
 	columns = append(columns, fstore.NewColumn("", fstore.Timestamp, 0))
-	for _, f := range w.published {
+	for _, f := range w.of.View.Record() {
 		columns = append(columns, fstore.NewColumn("", f.Type, 0))
 	}
 	out := newBatches(columns, yield)
 	sweep := w.newSweep(w.published)
+	values, event := sweep.At, func(c *fstore.Column) { c.AppendNull() }
+	if w.of.View.Sawtooth() {
+		r := window.NewRecorder(w.of.View.TileGroups(), w.series)
+		sweep, values, event = r.Sweep, r.Record, func(c *fstore.Column) { c.AppendInt64(r.Newest()) }
+	}
 	sql := w.streamSQL(w.visibleSQL()+" <= "+instant(p)) + "\nORDER BY " + strings.Join(append(w.keys(), "visible"), ", ")
 	err := w.sweepKeys(ctx, sql, sweep, func(b *fstore.Batch, row int) error {
 		if !sweep.Has(at) {
@@ -159,8 +166,8 @@ func (w *windows) asOf(ctx context.Context, p time.Time, yield func(*fstore.Batc
 		for i := range n {
 			out.columns[i].AppendFrom(&b.Columns[i], row)
 		}
-		out.columns[n].AppendNull()
-		if err := sweep.At(at, out.columns[n+1:]); err != nil {
+		event(&out.columns[n])
+		if err := values(at, out.columns[n+1:]); err != nil {
 			return err
 		}
 		return out.row()

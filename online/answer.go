@@ -16,7 +16,7 @@ type Status uint8
 const (
 	Present       Status = iota // found, fresh, not null: the value
 	NullValue                   // found, fresh, null
-	NotFound                    // no record for the key, or a part of the key is null
+	NotFound                    // no record for the key, or a part of the key is null, or no window has a row
 	OutsideMaxAge               // found, but its event is older than now − ttl
 
 	statuses = 4
@@ -78,6 +78,10 @@ type Answer struct {
 	Features []AnswerFeature
 	Versions []AnswerVersion // the view versions used, in the order of the list's uses
 
+	// Clock is the instant at which the windows of sawtooth views end, Request.Now, but for a view that is published later:
+	// its windows end at its published instant. It is zero if no view of the answer is a sawtooth view.
+	Clock time.Time
+
 	RecordBytes int       // of all records read
 	Replayed    time.Time // the instant that a server replays, set by the server; otherwise zero
 
@@ -105,9 +109,11 @@ const featureBytes = int(unsafe.Sizeof(AnswerFeature{}))
 
 // AnswerFeature is one feature for all rows.
 type AnswerFeature struct {
-	Column      fstore.Column // Name is the output name; has values and defaults, null if there is neither
-	Statuses    []Status      // by row; nil: all Present
-	Events      []int64       // by row, UTC microseconds, if requested: the record's event time, whatever its age
+	Column   fstore.Column // Name is the output name; has values and defaults, null if there is neither
+	Statuses []Status      // by row; nil: all Present
+	// Events are by row, UTC microseconds, if requested: the record's event time, whatever its age. The values of a windowed
+	// view are as of the published instant, or as of Answer.Clock.
+	Events      []int64
 	EventsValid fstore.Bitmap // the rows with a record that has an event time; nil: all
 }
 

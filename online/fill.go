@@ -1,6 +1,7 @@
 package online
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/fstore-dev/fstore"
@@ -18,6 +19,7 @@ type filler struct {
 	// layout belongs to the use whose features are being filled.
 	layout *layout
 	recs   [][]byte // by row; nil if absent: states says why
+	texts  [][]byte // by row, of a feature in tiles, whose recs are entries
 	states []Status
 
 	room values // what is left of the answer's
@@ -166,7 +168,7 @@ func (f *filler) fillVariable(out *AnswerFeature, fd *field, def *fstore.Column)
 		before := texts.len()
 		switch {
 		case rec != nil && rec[fd.byteN]&fd.bit != 0:
-			b, err := f.layout.bytes(rec, fd.at)
+			b, err := f.variable(row, fd)
 			if err != nil {
 				return err
 			}
@@ -196,6 +198,18 @@ func (f *filler) fillVariable(out *AnswerFeature, fd *field, def *fstore.Column)
 		f.text = texts.all
 	}
 	return nil
+}
+
+// variable returns the bytes of a value without fixed width, which is not null.
+func (f *filler) variable(row int, fd *field) ([]byte, error) {
+	if fd.tile == nil {
+		return f.layout.bytes(f.recs[row], fd.at)
+	}
+	b, err := fd.tile.Text(f.recs[row], f.texts[row])
+	if err != nil {
+		return nil, fmt.Errorf("record of %s: %w", f.layout.ref, err)
+	}
+	return b, nil
 }
 
 // fixedElems returns the elements of a list column as a column of fixed width.

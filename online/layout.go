@@ -2,8 +2,13 @@ package online
 
 import (
 	"encoding/binary"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"slices"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/window"
 )
 
 // The record codec. A record holds one key's values of one view version, features in name order:
@@ -12,13 +17,16 @@ import (
 //	1       flags: 1 = there is an event time, 2 = the offset table is wide
 //	2       id of the layout, 2 bytes: a hash of the features' names and types, so that a record written for another
 //	        definition is an error and never yields wrong values
-//	4       event time, int64 microseconds; absent in a static view and in a windowed one
+//	4       event time, int64 microseconds; absent in a static view and in a windowed one with a schedule
 //	…       validity, a bit per feature: 1 = not null
 //	…       the fixed-width features, each at an offset that follows from the view version; 0 if null
 //	…       offset table: the end of each other feature, relative to the table's end; 2 bytes each, 4 if wide
 //	…       the values of those features: strings and bytes as they are; lists of fixed-width elements back to back;
 //	        lists of strings and bytes with each element's length as a uvarint before it
 //	…       checksum, 4 bytes: see checksum.go
+//
+// A sawtooth view has, in place of its features, a value of bytes for each group of features that share their tiles (package
+// window), and the event time of the key's newest row.
 //
 // Records of layout 0 were written before there were checksums. They have version 1 and no checksum, and are
 // otherwise the same. They are served until the next run replaces their generation.
@@ -39,10 +47,13 @@ var le = binary.LittleEndian
 type layout struct {
 	ref      fstore.ViewRef
 	keys     []fstore.Field
-	fields   []field // in name order
+	fields   []field       // of a record, in name order
+	features []field       // that look-ups may ask for: fields, but for a sawtooth view
+	tiles    []tiles       // of a sawtooth view: what fields hold
+	spans    []window.Span // of tiles
 	id       uint16
 	event    bool // records have an event time, at recordHead
-	windowed bool // the event time is the instant of the publication
+	windowed bool // the event time of an answer is the instant of the publication
 	nulls    int  // offset of the validity bits
 	table    int  // offset of the offset table, after the fixed-width features
 	vars     int  // number of entries of the table
@@ -56,16 +67,25 @@ type field struct {
 	at    int // offset of a fixed-width value, or index into the offset table
 	byteN int // offset of the byte with the validity bit
 	bit   byte
+	tile  *window.TileField // of a sawtooth view: at, byteN and bit are in an entry of tiles
+	tiles int               // of a sawtooth view: index into layout.tiles
+}
+
+// tiles is a group of features of a sawtooth view in a layout.
+type tiles struct {
+	*window.Tiles
+	field *field // that holds the tiles
 }
 
 func newLayout(v *fstore.ViewVersion) *layout {
-	l := &layout{ref: v.Ref, keys: v.View.Keys, event: !v.View.Static() && !v.View.Windowed(), windowed: v.View.Windowed(), nulls: recordHead}
+	sawtooth := v.View.Sawtooth()
+	l := &layout{ref: v.Ref, keys: v.View.Keys, event: !v.View.Static() && (!v.View.Windowed() || sawtooth), windowed: v.View.Windowed() && !sawtooth, nulls: recordHead}
 	if l.event {
 		l.nulls += 8
 	}
 	features := v.View.Record()
 	l.table = l.nulls + (len(features)+7)/8
-	hash := uint32(2166136261)
+	id := fnv.New32a()
 	for i, f := range features {
 		fd := field{name: f.Name, typ: f.Type, byteN: l.nulls + i/8, bit: 1 << (i % 8)}
 		if !f.Type.IsList() {
@@ -79,22 +99,33 @@ func newLayout(v *fstore.ViewVersion) *layout {
 			l.vars++
 		}
 		l.fields = append(l.fields, fd)
-		for _, b := range []byte(f.Name + "\x00" + f.Type.String() + "\n") {
-			hash = (hash ^ uint32(b)) * 16777619
-		}
+		fmt.Fprintf(id, "%s\x00%s\n", f.Name, f.Type)
 	}
-	l.id = uint16(hash ^ hash>>16)
+	if l.features = l.fields; sawtooth {
+		l.addTiles(&v.View, id)
+	}
+	l.id = uint16(id.Sum32() ^ id.Sum32()>>16)
 	return l
 }
 
-// field returns the index of a feature, or -1.
-func (l *layout) field(name string) int {
-	for i := range l.fields {
-		if l.fields[i].name == name {
-			return i
+// addTiles adds the features of a sawtooth view, whose groups are the fields. It writes to id what the names of the groups do
+// not tell.
+func (l *layout) addTiles(v *fstore.View, id io.Writer) {
+	l.features = nil
+	for g, group := range v.TileGroups() {
+		t := tiles{window.NewTiles(group.Features), &l.fields[g]}
+		l.tiles, l.spans = append(l.tiles, t), append(l.spans, t.Span)
+		for i, f := range group.Features {
+			at := &t.Fields[i]
+			l.features = append(l.features, field{f.Name, f.Type, at.Width, at.At, at.ByteN, at.Bit, at, g})
+			fmt.Fprintf(id, "%s\x00%s\x00%s\n", f.Name, f.Type, f.Window.Over())
 		}
 	}
-	return -1
+}
+
+// feature returns the index of a feature, or -1.
+func (l *layout) feature(name string) int {
+	return slices.IndexFunc(l.features, func(f field) bool { return f.name == name })
 }
 
 // check returns an error unless a record is what was written under its key in a generation, in this layout. After it,

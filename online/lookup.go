@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/window"
 )
 
 // seed keeps callers from choosing keys that collide in the hash table of a look-up.
@@ -34,6 +35,8 @@ type scratch struct {
 	at       []*knownPointer // by version: the pointer they were read under
 	recs     [][]byte        // of one use, by row: nil without a fresh record
 	states   []Status        // of one use, by row
+	entries  [][]byte        // of one use, by tiles and row: what the features of the tiles are read from
+	texts    [][]byte        // likewise: the texts of the entries
 	text     []byte          // of one column
 }
 
@@ -43,6 +46,8 @@ func (s *Store) release(sc *scratch) {
 	clear(sc.parts)
 	clear(sc.read)
 	clear(sc.recs)
+	clear(sc.entries)
+	clear(sc.texts)
 	s.scratch.Put(sc)
 }
 
@@ -252,13 +257,23 @@ func (p *Prepared) answer(req *Request, rows int, sc *scratch, stats *Stats) (*A
 	f := filler{rows: rows, stats: stats, text: sc.text, limit: p.store.Limits.MaxAnswerBytes, size: rows * p.rowBytes(req.EventTimes), room: a.values}
 	for i := range p.uses {
 		u := &p.uses[i]
-		events, valid := p.useRows(req, u, rows, sc)
+		clock := max(fstore.Micros(req.Now), fstore.Micros(sc.at[u.version].pointer.Published))
+		events, valid := p.useRows(req, u, rows, clock, sc)
 		f.layout, f.recs, f.states = p.versions[u.version].layout, sc.recs, sc.states
+		if u.tiles != nil {
+			a.Clock = req.Now
+			if err := p.findTiles(u, rows, clock, sc); err != nil {
+				return nil, err
+			}
+		}
 		for _, o := range u.outputs {
-			out := &a.Features[o]
+			out, fd := &a.Features[o], p.outputs[o].field
 			out.Column.Name = p.outputs[o].name
 			out.Events, out.EventsValid = events, valid
-			if err := f.fill(out, p.outputs[o].field, p.outputs[o].def); err != nil {
+			if fd.tile != nil {
+				f.recs, f.texts = sc.entries[fd.tiles*rows:][:rows], sc.texts[fd.tiles*rows:][:rows]
+			}
+			if err := f.fill(out, fd, p.outputs[o].def); err != nil {
 				return nil, err
 			}
 			if f.limit > 0 && f.size > f.limit {
@@ -271,8 +286,9 @@ func (p *Prepared) answer(req *Request, rows int, sc *scratch, stats *Stats) (*A
 	return a, nil
 }
 
-// useRows sets sc.recs and sc.states for the rows of a use. It returns the event times if they were requested.
-func (p *Prepared) useRows(req *Request, u *use, rows int, sc *scratch) ([]int64, fstore.Bitmap) {
+// useRows sets sc.recs and sc.states for the rows of a use. clock is the view's: the request's, but not before the published
+// instant. It returns the event times if they were requested.
+func (p *Prepared) useRows(req *Request, u *use, rows int, clock int64, sc *scratch) ([]int64, fstore.Bitmap) {
 	var events []int64
 	var valid fstore.Bitmap
 	if req.EventTimes == WithEventTimes {
@@ -282,6 +298,7 @@ func (p *Prepared) useRows(req *Request, u *use, rows int, sc *scratch) ([]int64
 	if now := fstore.Micros(req.Now); u.ttl >= 0 && now >= oldest+u.ttl {
 		oldest = now - u.ttl
 	}
+	start := window.OldestStart(l.spans, clock)
 	sc.recs, sc.states = grown(sc.recs, rows), grown(sc.states, rows)
 	asked := sc.asked[u.version*len(sc.keys):][:len(sc.keys)]
 	read := sc.read[u.version]
@@ -295,7 +312,12 @@ func (p *Prepared) useRows(req *Request, u *use, rows int, sc *scratch) ([]int64
 		if rec != nil {
 			state = Present
 			event, has = l.eventOf(rec)
-			if l.windowed {
+			switch {
+			case l.tiles != nil && event <= start: // the next run deletes it
+				rec, state, event, has = nil, NotFound, 0, false
+			case l.tiles != nil:
+				event = clock
+			case l.windowed:
 				event, has = fstore.Micros(sc.at[u.version].pointer.Published), true
 			}
 			if has && event < oldest {
@@ -314,6 +336,31 @@ func (p *Prepared) useRows(req *Request, u *use, rows int, sc *scratch) ([]int64
 		}
 	}
 	return events, valid
+}
+
+// findTiles sets sc.entries and sc.texts for the tiles of a use: what the windows at the view's clock are read from.
+func (p *Prepared) findTiles(u *use, rows int, clock int64, sc *scratch) error {
+	l := p.versions[u.version].layout
+	sc.entries, sc.texts = grown(sc.entries, len(l.tiles)*rows), grown(sc.texts, len(l.tiles)*rows)
+	for _, n := range u.tiles {
+		t := &l.tiles[n]
+		first := t.Span.First(clock)
+		for row, rec := range sc.recs {
+			at := n*rows + row
+			sc.entries[at], sc.texts[at] = nil, nil
+			if rec == nil || rec[t.field.byteN]&t.field.bit == 0 {
+				continue
+			}
+			b, err := l.bytes(rec, t.field.at)
+			if err == nil {
+				sc.entries[at], sc.texts[at], err = t.Find(b, first)
+			}
+			if err != nil {
+				return fmt.Errorf("record of %s: %w", l.ref, err)
+			}
+		}
+	}
+	return nil
 }
 
 // grown returns s with length n. Its elements are arbitrary.

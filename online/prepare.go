@@ -50,6 +50,7 @@ type use struct {
 	version int // into Prepared.versions
 	group   int // into Prepared.groups
 	outputs []int
+	tiles   []int // of a sawtooth view: those that outputs need, into layout.tiles
 	ttl     int64 // microseconds; −1: none
 }
 
@@ -104,11 +105,11 @@ func (p *Prepared) addFeature(list *fstore.FeatureList, i int, o fstore.FeatureO
 	}
 	u := &p.uses[same[o.Use]]
 	l := p.versions[u.version].layout
-	at := l.field(o.Feature)
+	at := l.feature(o.Feature)
 	if at < 0 {
 		return fstore.Errorf(fstore.ErrInvalid, "%s has no feature %s", l.ref, o.Feature)
 	}
-	out := output{name: o.As, use: same[o.Use], field: &l.fields[at]}
+	out := output{name: o.As, use: same[o.Use], field: &l.features[at]}
 	if d := list.Feature(i).Default; d != nil {
 		if d.Type != out.field.typ || d.Len != 1 || d.IsNull(0) {
 			return fstore.Errorf(fstore.ErrInvalid, "%s: the default of %s is not a single %s", l.ref, o.Feature, out.field.typ)
@@ -122,6 +123,9 @@ func (p *Prepared) addFeature(list *fstore.FeatureList, i int, o fstore.FeatureO
 		p.fixed += variableBytes + statusBytes
 	}
 	u.outputs = append(u.outputs, i)
+	if out.field.tile != nil && !slices.Contains(u.tiles, out.field.tiles) {
+		u.tiles = append(u.tiles, out.field.tiles)
+	}
 	p.outputs = append(p.outputs, out)
 	return nil
 }

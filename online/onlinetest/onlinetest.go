@@ -28,6 +28,7 @@ func Run(t *testing.T, open Open) {
 		{"request", requestTests},
 		{"generation", generationTests},
 		{"damage", damageTests},
+		{"tiles", tileTests},
 		{"collect", collectTests},
 		{"concurrent", concurrentTests},
 	} {
