@@ -3,7 +3,6 @@ package fstore
 import (
 	"fmt"
 	"strconv"
-	"time"
 )
 
 // Function is what a windowed feature computes of the rows in its window.
@@ -58,18 +57,9 @@ func (w *Window) Over() string {
 	case w.Length == 0:
 		return "lifetime"
 	case w.Hop.Micros() <= 1:
-		return days(w.Length)
+		return w.Length.String()
 	}
-	return days(w.Length) + " by " + days(w.Hop)
-}
-
-// days writes a duration without weeks, as windows are usually given: 7d.
-func days(d Duration) string {
-	const day = Duration(24 * time.Hour)
-	if d%day == 0 {
-		return strconv.FormatInt(int64(d/day), 10) + "d"
-	}
-	return d.String()
+	return w.Length.String() + " by " + w.Hop.String()
 }
 
 // Summary says what a feature is: its description, or else what it aggregates.

@@ -81,7 +81,7 @@ func (s *Source) Static() bool { return s.Event == "" }
 type Feature struct {
 	Name    string  `json:"name"`
 	Type    Type    `json:"type"`
-	Column  string  `json:"column"`            // of the source or of the SQL's output; by default the name
+	Column  string  `json:"column,omitempty"`  // of the source or of the SQL's output; by default the name
 	Default *Value  `json:"default,omitempty"` // sent for missing and null values; nil: none
 	Window  *Window `json:"window,omitempty"`  // of a windowed view: what the feature aggregates; Column is then empty
 	Meta

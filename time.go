@@ -70,7 +70,7 @@ const longest = time.Duration(1<<63 - 1)
 // Micros returns the duration in microseconds.
 func (d Duration) Micros() int64 { return time.Duration(d).Microseconds() }
 
-// String writes the duration as ParseDuration reads it, with the largest units that fit: 1d12h.
+// String writes the duration as ParseDuration reads it, in days and the units below: 7d, 1d12h.
 func (d Duration) String() string {
 	if d == 0 {
 		return "0s"
@@ -82,7 +82,7 @@ func (d Duration) String() string {
 		rest = -rest
 	}
 	for _, u := range units {
-		if u.name == "w" && rest%u.d != 0 {
+		if u.name == "w" { // windows and ages are usually given in days
 			continue
 		}
 		if n := rest / u.d; n > 0 {

@@ -25,7 +25,7 @@ func TestDurationsHaveOneForm(t *testing.T) {
 		d    fstore.Duration
 		text string
 	}{
-		"90d": {90 * 24 * hour, "90d"}, "1h30m": {hour * 3 / 2, "1h30m"}, "36h": {36 * hour, "1d12h"}, "2w": {14 * 24 * hour, "2w"}, "14d": {14 * 24 * hour, "2w"},
+		"90d": {90 * 24 * hour, "90d"}, "1h30m": {hour * 3 / 2, "1h30m"}, "36h": {36 * hour, "1d12h"}, "2w": {14 * 24 * hour, "14d"}, "14d": {14 * 24 * hour, "14d"},
 		"0s": {0, "0s"}, "60s": {hour / 60, "1m"}, "1500ms": {fstore.Duration(1500 * time.Millisecond), "1s500ms"}, "1us": {fstore.Duration(time.Microsecond), "1us"},
 	} {
 		got, err := fstore.ParseDuration(text)

@@ -139,7 +139,7 @@ func (l *labels) checkOutputs(list *fstore.FeatureList) error {
 				from := list.Describe().Features[i]
 				ref := from.View.Name + "." + from.Feature
 				return fstore.Errorf(fstore.ErrInvalid, "feature %s has the name of a label column", name).
-					WithHint("give it another: {ref: %s, as: %s_feature} in the service, %s=%s_feature with --features, or prefix:", ref, name, ref, name)
+					WithHint("give it another: {ref: %s, as: %s_feature} in the service, %s=%s_feature with --features, or a prefix", ref, name, ref, name)
 			}
 		}
 	}

@@ -80,7 +80,7 @@ var lags = []time.Duration{
 
 // fix says what would make a view causal.
 func (c *causality) fix(l *Leak) string {
-	const bound = "let frames, joins and subqueries read no rows after the event time, or declare the window under aggregations: (docs/causality.md)"
+	const bound = "let frames, joins and subqueries read no rows after the event time, or declare the window as an aggregation (docs/causality.md)"
 	view := &c.v.View
 	if !view.Available.Created {
 		for _, s := range c.v.Sources {

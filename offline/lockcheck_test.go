@@ -17,6 +17,7 @@ func TestALockThatContradictsItselfIsRefused(t *testing.T) {
 		name, want string
 		do         func(*lock.Lock)
 	}{
+		{"continuous publication of another view", "continuous: [v@1] are named", func(l *lock.Lock) { l.Continuous = []fstore.ViewRef{l.Views[0].Ref} }},
 		{"no such use", "use 9 is not one of", func(l *lock.Lock) { l.Features[0].Use = 9 }},
 		{"use of another view", "is not one of", func(l *lock.Lock) { l.Features[0].Use = 1 }},
 		{"no such view", "there is no view w@9", func(l *lock.Lock) { l.Uses[1].View.Version = 9 }},

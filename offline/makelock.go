@@ -45,6 +45,7 @@ func (t *training) makeLock(ctx context.Context, file string) (*lock.Lock, error
 			l.Views = append(l.Views, u.Version)
 		}
 	}
+	l.Continuous = lock.Continuous(l.Views)
 	for i, o := range list.Outputs {
 		switch o := o.(type) {
 		case fstore.FeatureOutput:

@@ -2,6 +2,7 @@ package project
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
@@ -26,19 +27,6 @@ func VersionNote(c registry.Change) string {
 		return fmt.Sprintf("@%d → @%d, back to an earlier version", c.From, c.To)
 	}
 	return ""
-}
-
-// CostNote is a comment that says what it takes to materialize the view version of a cost; empty if that is not known.
-func CostNote(costs []registry.Cost, i int) string {
-	if i >= len(costs) || costs[i].Rows == nil {
-		return ""
-	}
-	c := costs[i]
-	size := english.Thousands(*c.Rows) + " rows"
-	if c.Bytes != nil {
-		size += " and " + english.Thousands(*c.Bytes) + " bytes"
-	}
-	return fmt.Sprintf("   # about %s, as %s has", size, c.From)
 }
 
 // ModelNote says how a plan changes a pinned model.
@@ -80,6 +68,35 @@ func RowsText(sum *offline.TrainingSummary) string {
 	}
 	return english.Count(int(sum.Rows), "row")
 }
+
+// SummaryNotes says what a training set's counts do not: verdicts of the check for leaks, rows left out, and assumptions.
+func SummaryNotes(sum *offline.TrainingSummary, list *fstore.FeatureList) []string {
+	var out []string
+	for _, c := range sum.Causality {
+		out = append(out, fmt.Sprintf("%s: %s", c.View, c.Verdict))
+	}
+	for _, d := range sum.DroppedRows {
+		out = append(out, fmt.Sprintf("%s: %s without an event time left out", d.Relation, english.Count(int(d.Rows), "row")))
+	}
+	var windows, others []string
+	for _, ref := range sum.Continuous {
+		if slices.ContainsFunc(list.Uses, func(u fstore.ViewUse) bool { return u.Version.Ref.String() == ref && u.Version.View.Sawtooth() }) {
+			windows = append(windows, ref)
+		} else {
+			others = append(others, ref)
+		}
+	}
+	if len(others) > 0 {
+		out = append(out, "Taken to be servable at once, without publish: "+strings.Join(others, ", "))
+	}
+	if len(windows) > 0 {
+		out = append(out, ContinuousNote+": "+strings.Join(windows, ", "))
+	}
+	return out
+}
+
+// ContinuousNote is what training takes for granted of windows that end at the clock.
+const ContinuousNote = "Training assumes continuous publication of windows that end at the clock"
 
 // RunNote says what was special about a run of materialize; empty if nothing was.
 func RunNote(s materialize.Summary) string {

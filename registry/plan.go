@@ -83,12 +83,24 @@ type RetainedVersion struct {
 	Why []string       `json:"why"`
 }
 
-// Cost is an estimate of what it takes to materialize a view version: the size of another version of the view.
+// Cost is an estimate of what it takes to materialize a view version: what a run reads, and what it writes by the size of
+// another version of the view.
 type Cost struct {
 	View  fstore.ViewRef  `json:"view"`
 	Rows  *int64          `json:"rows,omitempty"`  // nil: not known
 	Bytes *int64          `json:"bytes,omitempty"` // of keys and records; nil: not known
 	From  *fstore.ViewRef `json:"from,omitempty"`  // the version whose size it is
+
+	Scan        []Scan   `json:"scan,omitempty"`         // the files that a run reads, by source; nil: not known
+	Windows     []string `json:"windows,omitempty"`      // the lengths and hops of a windowed view: 7d by 6h
+	RecordBytes *int64   `json:"record_bytes,omitempty"` // of one record at most; nil: a value has no fixed width
+}
+
+// Scan is the files of a source that a run reads.
+type Scan struct {
+	Source string `json:"source"`
+	Files  int    `json:"files"`
+	Bytes  int64  `json:"bytes"`
 }
 
 // ModelImpact says how a plan changes a pinned model. A model's answers come only from the versions pinned to it, so no
@@ -178,6 +190,8 @@ func notes(changes []Change, after *state) []string {
 		switch {
 		case v.Static():
 			out = append(out, v.Name+" has no event time: its values hold for all time, and what they were in the past is unknown")
+		case v.Sawtooth():
+			out = append(out, v.Name+" has windows that end at the clock: training assumes continuous publication")
 		case v.Publish == nil && !v.Offline:
 			out = append(out, v.Name+" has no publish: training takes its values to be servable the moment they are known")
 		}

@@ -154,14 +154,8 @@ func (a *app) printTrainingSummary(sum *offline.TrainingSummary, list *fstore.Fe
 	if err := t.Print(a.stdout); err != nil {
 		return err
 	}
-	for _, c := range sum.Causality {
-		fmt.Fprintf(a.stdout, "%s: %s\n", c.View, c.Verdict)
-	}
-	for _, d := range sum.DroppedRows {
-		fmt.Fprintf(a.stdout, "%s: %s without an event time left out\n", d.Relation, english.Count(int(d.Rows), "row"))
-	}
-	if len(sum.Continuous) > 0 {
-		fmt.Fprintf(a.stdout, "Taken to be servable at once, without publish: %s\n", strings.Join(sum.Continuous, ", "))
+	for _, note := range project.SummaryNotes(sum, list) {
+		fmt.Fprintln(a.stdout, note)
 	}
 	return nil
 }

@@ -111,6 +111,9 @@ func (a *app) printTrainingSet(set *project.LockedSet) error {
 		}
 		facts.Row("source "+s.Name, english.Count(len(s.Files), "file")+", "+english.Thousands(size)+" bytes")
 	}
+	if len(l.Continuous) > 0 {
+		facts.Row("assumes", "continuous publication of "+project.Joined(l.Continuous))
+	}
 	if l.Snapshot {
 		facts.Row("snapshot", "its inputs are kept")
 	}

@@ -19,7 +19,7 @@ func (l *Lock) check() error {
 	if err := fstore.CheckName(l.Name); err != nil {
 		return fmt.Errorf("name: %w", err)
 	}
-	for _, check := range []func() error{l.checkViews, l.checkUses, l.checkFeatures, l.checkLabels, l.checkSources, l.checkFiles, l.checkOutput, l.checkTargets} {
+	for _, check := range []func() error{l.checkViews, l.checkUses, l.checkFeatures, l.checkLabels, l.checkSources, l.checkFiles, l.checkOutput, l.checkTargets, l.checkContinuous} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -41,6 +41,14 @@ func (l *Lock) checkViews() error {
 		if err := checkDefinitions(v.Sources, append(slices.Clone(v.Views), v.View)); err != nil {
 			return fmt.Errorf("view %s: %w", v.Ref, err)
 		}
+	}
+	return nil
+}
+
+// checkContinuous returns an error unless the lock names the views of which training assumes continuous publication.
+func (l *Lock) checkContinuous() error {
+	if want := Continuous(l.Views); !slices.Equal(l.Continuous, want) {
+		return fmt.Errorf("continuous: %v are named, and by the definitions it is %v", l.Continuous, want)
 	}
 	return nil
 }

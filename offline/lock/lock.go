@@ -36,7 +36,9 @@ type Lock struct {
 	Snapshot bool                  `json:"snapshot,omitempty" doc:"Whether the inputs are kept in the folder of the setting snapshots."`
 	// Causality is absent in locks of builds that did not check.
 	Causality []Causality `json:"causality,omitempty" doc:"Verdicts of the check for leaks, of each view version that has SQL; absent if no view has, or if the build did not check."`
-	Output    Output      `json:"output" doc:"The training set itself."`
+	// Continuous follows from the definitions of the views. It says what they mean for training.
+	Continuous []fstore.ViewRef `json:"continuous,omitempty" doc:"View versions with windows and without publish. Training assumes continuous publication of them: that each row is servable the moment it is available."`
+	Output     Output           `json:"output" doc:"The training set itself."`
 }
 
 // Build is what made a training set.
@@ -131,6 +133,17 @@ func (l *Lock) List() *fstore.FeatureList {
 	}
 	for _, f := range l.Features {
 		out.Outputs = append(out.Outputs, fstore.FeatureOutput{As: f.Name, Use: f.Use, Feature: f.Feature})
+	}
+	return out
+}
+
+// Continuous returns the view versions of which training assumes continuous publication.
+func Continuous(views []*fstore.ViewVersion) []fstore.ViewRef {
+	var out []fstore.ViewRef
+	for _, v := range views {
+		if v.View.Sawtooth() {
+			out = append(out, v.Ref)
+		}
 	}
 	return out
 }

@@ -82,7 +82,7 @@ func (b *binding) lateness(r read, out relation) float64 {
 	return late
 }
 
-const orAggregations = "or declare the window under aggregations:"
+const orAggregations = "or declare the window as an aggregation"
 
 // lateRead says what is read too early, and what to do.
 func (b *binding) lateRead(r read, event int, late float64) verdict {
