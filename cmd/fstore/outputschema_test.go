@@ -99,7 +99,7 @@ var rare = []string{
 	"get.replayed", "init.missing", "input.found", "input.kept", "listed_entity.owner", "listed_entity.tags", "listed_service.tags",
 	"listed_source.owner", "listed_source.tags", "listed_view.offline", "materialize.error", "materialize.finished", "materialize.left",
 	"materialize.seconds.finish", "materialize.skipped", "model.set_retired", "model_pin.aliases", "model_pin.set_retired",
-	"plan.causality", "plan.forgotten", "plan.models.keeps", "plan.warnings", "problem.hint", "problem.message", "problem.position", "position.col",
+	"plan.causality", "plan.costs.windows", "plan.forgotten", "plan.models.keeps", "plan.warnings", "problem.hint", "problem.message", "problem.position", "position.col",
 	"position.file", "position.line", "rebuild.lock_file", "rebuild.out", "rebuild.settings", "show.entity.owner", "show.entity.tags",
 	"show.service.service.features.keys", "show.service.service.tags", "training-set_create.dropped_rows",
 	"training-set_diff.definitions.old", "training-set_diff.inputs.from", "training-set_rebuild.settings", "training-set_show.retired",
