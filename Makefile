@@ -31,7 +31,7 @@ test: go compiler redis ## Run all tests
 
 # What runs concurrently, under the race detector; a test checks that no package is forgotten. Left out of offline are its longest
 # tests, which take the same paths as others over more rows, and of cmd/fstore what only parses and prints.
-RACE      = ./online/... ./server/... ./materialize/... ./registry/... ./project/... ./client/... ./internal/... ./proto/...
+RACE      = ./ondemand/... ./online/... ./server/... ./materialize/... ./registry/... ./project/... ./client/... ./internal/... ./proto/...
 RACE_SKIP = SampleTakes|OnEveryRun|LargerThanMemory|MadeAgainToTheByte|NoFalseAlarm|AnyName|WideLabels|FindsItsInputs|LongCSV
 RACE_RUN  = TestScripts/(story|materialize_get|serve|lease|training_set|redis|doctor)$$|Signal|Memory|Screen
 race: go compiler redis ## Run what is concurrent under the race detector

@@ -34,6 +34,7 @@ var layers = map[string][]string{
 	"window":       {"packed"},
 	"registry":     {"registry/definition", "registry/sqlgate", "registry/record"},
 	"offline":      {"offline", "regular", "functions", "sqltype", "window", "internal/english"},
+	"ondemand":     {"ondemand"},
 	"online":       {"online", "regular", "packed", "window"},
 	"materialize":  {"materialize", "regular"},
 	"verify":       {"verify"},
@@ -59,6 +60,10 @@ var layers = map[string][]string{
 	"registry/memory":     {"registry/record"},
 
 	"registry/registrytest": {"registry"},
+
+	"ondemand/vector": {"ondemand/mathx", "ondemand/zone"},
+	"ondemand/mathx":  {},
+	"ondemand/zone":   {},
 }
 
 // homes says where a dependency may be imported from: cgo and every wire format stay in one place.
@@ -72,6 +77,7 @@ var homes = map[string][]string{
 	"database/sql":                                   {"registry/sqlite", "online/sqlite", "registry/definition/definitiontest"},
 	"github.com/prometheus/client_golang":            {"server", "cmd"},
 	"github.com/spf13/":                              {"cmd", "project", "internal/usage"},
+	"cel.dev/":                                       {"ondemand"},
 	"github.com/goccy/go-yaml":                       {"registry", "project"},
 	"github.com/parquet-go/parquet-go":               {"offline", "materialize", "feature_repo", "cmd", "test"},
 	"github.com/google/go-cmp":                       {"online/onlinetest", "registry/registrytest"}, // else tests only

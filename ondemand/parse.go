@@ -1,0 +1,97 @@
+package ondemand
+
+import (
+	"fmt"
+	"strings"
+
+	"cel.dev/cel-go/common"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/parser"
+)
+
+// What an expression may be at most. The limits hold when a definition is registered, so that no request meets an
+// expression that is too expensive.
+const (
+	MaxCharacters = 8192  // of the text
+	MaxNodes      = 1000  // operators, functions, names and literals
+	MaxDepth      = 100   // of operators and functions within each other
+	MaxCost       = 20000 // see Program.Cost
+	MaxViewCost   = 100000
+)
+
+// celParser reads the grammar of CEL without macros. It is cel-go's hand-written parser, whose messages are shorter and
+// whose first use is faster than those of its generated one. A test holds the two to the same trees.
+var celParser = newParser(parser.EnablePrattParser(true))
+
+func newParser(options ...parser.Option) *parser.Parser {
+	p, err := parser.NewParser(append(options,
+		parser.MaxRecursionDepth(MaxDepth),
+		parser.ExpressionSizeCodePointLimit(MaxCharacters),
+		parser.MaxExpressionNodeCount(4*MaxNodes), // the check counts what is left of them
+		parser.EnableIdentEscapeSyntax(false),
+		parser.EnableVariadicOperatorASTs(true),
+	)...)
+	if err != nil {
+		panic(err) // an option above is out of its range
+	}
+	return p
+}
+
+// parse reads the text of an expression.
+func parse(text string) (*ast.AST, *Problem) {
+	if len(text) > 4*MaxCharacters {
+		return nil, tooLong()
+	}
+	if strings.TrimSpace(text) == "" {
+		return nil, &Problem{Line: 1, Col: 1, Message: "the expression is empty"}
+	}
+	tree, errs := celParser.Parse(common.NewTextSource(text))
+	if errs != nil && len(errs.GetErrors()) > 0 {
+		return nil, syntaxProblem(errs.GetErrors()[0])
+	}
+	return tree, nil
+}
+
+func tooLong() *Problem {
+	return &Problem{
+		Line: 1, Col: 1, Message: fmt.Sprintf("the expression has more than %d characters", MaxCharacters),
+		Hint: "split it into several features",
+	}
+}
+
+func tooDeep() *Problem {
+	return &Problem{
+		Line: 1, Col: 1, Message: fmt.Sprintf("the expression nests operators and functions more than %d deep", MaxDepth),
+		Hint: "split it into several features",
+	}
+}
+
+func tooLarge() *Problem {
+	return &Problem{
+		Line: 1, Col: 1, Message: fmt.Sprintf("the expression has more than %d operators, functions, names and literals", MaxNodes),
+		Hint: "split it into several features",
+	}
+}
+
+// syntaxProblem puts an error of the parser into fstore's words.
+func syntaxProblem(e *common.Error) *Problem {
+	switch {
+	case strings.Contains(e.Message, "code point size exceeds"):
+		return tooLong()
+	case strings.Contains(e.Message, "recursion limit exceeded"):
+		return tooDeep()
+	case strings.Contains(e.Message, "count exceeds limit"):
+		return tooLarge()
+	}
+	if word, ok := strings.CutPrefix(e.Message, "reserved identifier: "); ok {
+		e.Message = word + " is a reserved word and cannot be a name"
+	}
+	message := strings.TrimPrefix(e.Message, "Syntax error: ")
+	message = strings.ReplaceAll(message, "'<EOF>'", "<EOF>")
+	message = strings.ReplaceAll(message, "<EOF>", "the end of the expression")
+	p := &Problem{Message: "syntax: " + message, Line: 1, Col: 1}
+	if e.Location != nil && e.Location.Line() > 0 {
+		p.Line, p.Col = e.Location.Line(), e.Location.Column()+1
+	}
+	return p
+}

@@ -1,0 +1,61 @@
+package ondemand
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/fstore-dev/fstore"
+)
+
+var shop = Env{
+	Columns: []Column{
+		{"pickup_lat", fstore.Float64}, {"n", fstore.Int64}, {"small", fstore.Int32}, {"half", fstore.Float32},
+		{"name", fstore.String}, {"vip", fstore.Bool}, {"raw", fstore.Bytes}, {"paid", fstore.Timestamp},
+		{"tags", fstore.List(fstore.String)}, {"vec", fstore.List(fstore.Float32)},
+		{"customer_orders.order_value", fstore.Float64}, {"store_location.lat", fstore.Float64},
+	},
+	Events:   []string{"customer_orders"},
+	NoEvents: map[string]string{"store_location": "it is a static table"},
+}
+
+func TestProblemsNameThePlaceAndTheRemedy(t *testing.T) {
+	for _, test := range []struct{ expression, want string }{
+		{"", "1:1: the expression is empty"},
+		{"1 +", "1:4: syntax: mismatched input the end of the expression expecting expression"},
+		{"pickup_lot + 1", `1:1: unknown name pickup_lot (did you mean "pickup_lat"?)`},
+		{"1.0 +\n  customer_orders.order_valeu", `2:3: unknown name customer_orders.order_valeu (did you mean "customer_orders.order_value"?)`},
+		{"n * pickup_lat", "1:3: * has no meaning for int64 and float64 (write float64(n))"},
+		{"(n + 1) * 2.5", "1:9: * has no meaning for int64 and float64 (write float64(…))"},
+		{"pickup_lat.abs()", "1:12: functions are not called as members (write abs(x) instead of x.abs())"},
+		{"n", "1:1: the feature is declared float64, but its expression is int64 (write float64(n))"},
+		{"vip + 1.0", "1:5: + has no meaning for bool and float64 (write vip ? 1 : 0)"},
+		{"vip && n", "1:8: && takes bool, not int64 (write n != 0)"},
+		{"n ? 1.0 : 2.0", "1:1: the condition of ?: is bool, not int64 (write n != 0)"},
+		{"vip ? 1.0 : name", "1:13: the branches of ?: have the types float64 and string (write float64(name))"},
+		{"null", "1:1: the expression is always null"},
+		{"null + 1", "1:1: null is not allowed here (null may be compared with == and !=, and be a branch of ?:)"},
+		{"5u", "1:1: unsigned integers are not supported (write 5)"},
+		{"{1: 2}", "1:1: maps are not supported"},
+		{"Point{x: 1}", "1:6: messages such as Point{} are not supported"},
+		{"hours(at - event(store_location))", "1:18: event(store_location) has no instant: it is a static table"},
+		{"hours(at - event(customer_order))", `1:18: unknown view customer_order (did you mean "customer_orders"?)`},
+		{"a.b.c", "1:4: only a view has features (a feature is written view.feature)"},
+		{"later", "1:1: later comes later in the view, so it is not known yet (move later up)"},
+		{"x", "1:1: the feature x uses itself"},
+		{"[]", "1:1: the type of an empty list is unknown"},
+		{"[1, 'a']", "1:5: the elements of a list have the types int64 and string (write int64(…))"},
+		{"as + 1", "1:1: syntax: as is a reserved word and cannot be a name"},
+		{strings.Repeat("(1 + ", 500) + "1" + strings.Repeat(")", 500), "1:1: the expression nests operators and functions more than 100 deep (split it into several features)"},
+		{strings.Repeat("[", 5000), "1:1: the expression nests operators and functions more than 100 deep (split it into several features)"},
+		{"n in [" + strings.Repeat("1, ", 1000) + "1]", "1:1: the expression has more than 1000 operators, functions, names and literals (split it into several features)"},
+		{"'" + strings.Repeat("x", 9000) + "'", "1:1: the expression has more than 8192 characters (split it into several features)"},
+	} {
+		_, problems := Compile(shop, []Feature{
+			{Name: "x", Type: fstore.Float64, Expression: test.expression},
+			{Name: "later", Type: fstore.Float64, Expression: "1"},
+		})
+		if len(problems) != 1 || problems[0].Error() != "x:"+test.want {
+			t.Errorf("%.60q:\n got %v\nwant [x:%s]", test.expression, problems, test.want)
+		}
+	}
+}

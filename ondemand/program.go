@@ -1,0 +1,96 @@
+package ondemand
+
+import (
+	"fmt"
+	"sync"
+)
+
+// Program evaluates the features of one view. It can be used from several goroutines at once.
+type Program struct {
+	features []Feature
+	roots    []*node
+	inputs   []Input
+	cost     int
+	plan     plan
+	frames   sync.Pool // of *frame
+}
+
+// Compile checks the expressions of a view's features. A feature may use those before it. Compile reports one problem for
+// each expression that has any.
+func Compile(env Env, features []Feature) (*Program, []Problem) {
+	p := &Program{features: features}
+	var problems []Problem
+	for i, f := range features {
+		root, problem := p.compile(&env, i)
+		if problem == nil {
+			p.cost += root.totalCost()
+			problem = p.checkCost(root)
+		}
+		if problem != nil {
+			problem.Feature = f.Name
+			problems = append(problems, *problem)
+		}
+		p.roots = append(p.roots, root)
+	}
+	if problems != nil {
+		return nil, problems
+	}
+	p.plan = p.place()
+	return p, nil
+}
+
+func (p *Program) compile(env *Env, i int) (*node, *Problem) {
+	f := p.features[i]
+	want := typeOf(f.Type)
+	if want == noType {
+		return nil, &Problem{Line: 1, Col: 1, Message: fmt.Sprintf("the feature has the unknown type %s", f.Type)}
+	}
+	tree, problem := parse(f.Expression)
+	if problem != nil {
+		return nil, problem
+	}
+	c := &checker{env: env, inputs: &p.inputs, earlier: p.features[:i], later: p.features[i:], text: []rune(f.Expression)}
+	return c.checkExpression(tree, want)
+}
+
+func (p *Program) checkCost(root *node) *Problem {
+	cost, limit, what := root.totalCost(), MaxCost, "the expression costs"
+	if cost <= MaxCost {
+		cost, limit, what = p.cost, MaxViewCost, "with this expression, the view costs"
+	}
+	if cost <= limit {
+		return nil
+	}
+	return &Problem{
+		Line: 1, Col: 1, Message: fmt.Sprintf("%s %d for each row; at most %d is allowed", what, cost, limit),
+		Hint: "an addition costs 1; patterns, texts and lists cost most",
+	}
+}
+
+func (n *node) totalCost() int {
+	cost := n.cost
+	for _, a := range n.args {
+		cost += a.totalCost()
+	}
+	return cost
+}
+
+// Inputs returns what the program reads, in the order in which Eval takes it.
+func (p *Program) Inputs() []Input { return p.inputs }
+
+// Cost returns an estimate of what a row costs at most. An addition of numbers is 1.
+func (p *Program) Cost() int { return p.cost }
+
+// Canonical returns the meaning of feature i, for its fingerprint. Two texts have the same form if they differ only in
+// layout, comments and redundant parentheses. The form names inputs as the expression does, so a caller that
+// fingerprints a view adds what these names stand for.
+func (p *Program) Canonical(i int) string { return string(p.roots[i].appendTo([]byte("1"))) }
+
+// Features returns the names and types of the results of Eval.
+func (p *Program) Features() []Column {
+	out := make([]Column, len(p.features))
+	for i, f := range p.features {
+		out[i] = Column{f.Name, f.Type}
+	}
+	return out
+}

@@ -1,0 +1,113 @@
+// Package zone loads time zones from data that fstore embeds. The system's data is never used: it differs between
+// machines, and it changes without notice.
+package zone
+
+import (
+	"archive/zip"
+	_ "embed" // the data
+	"io"
+	"math"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// Version is the release of the IANA time zone database that fstore embeds.
+const Version = "2025c"
+
+// The archive is the one in the Go distribution, lib/time/zoneinfo.zip. The IANA puts the data into the public domain.
+//
+//go:embed zoneinfo.zip
+var archive string
+
+// Zone is a time zone.
+type Zone struct{ location *time.Location }
+
+// UTC is the zone without an offset.
+var UTC = &Zone{time.UTC}
+
+var (
+	// index has the files of the archive by the names of their zones.
+	index = sync.OnceValues(func() (map[string]*zip.File, error) {
+		r, err := zip.NewReader(strings.NewReader(archive), int64(len(archive)))
+		if err != nil {
+			return nil, err
+		}
+		files := map[string]*zip.File{}
+		for _, f := range r.File {
+			if !strings.HasSuffix(f.Name, "/") {
+				files[f.Name] = f
+			}
+		}
+		return files, nil
+	})
+	loaded sync.Map // of *Zone by name; only names of the archive get in
+)
+
+// Load returns a zone by its IANA name. An offset such as +05:30, an empty name and Local are not names.
+func Load(name string) (*Zone, error) {
+	if name == "UTC" {
+		return UTC, nil
+	}
+	if z, ok := loaded.Load(name); ok {
+		return z.(*Zone), nil
+	}
+	files, err := index()
+	if err != nil {
+		return nil, err
+	}
+	f, ok := files[name]
+	if !ok {
+		return nil, unknown(name, files)
+	}
+	data, err := read(f)
+	if err != nil {
+		return nil, err
+	}
+	location, err := time.LoadLocationFromTZData(name, data)
+	if err != nil {
+		return nil, err
+	}
+	z := &Zone{location}
+	loaded.Store(name, z)
+	return z, nil
+}
+
+func read(f *zip.File) ([]byte, error) {
+	r, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(r)
+}
+
+func unknown(name string, files map[string]*zip.File) error {
+	names := make([]string, 0, len(files))
+	for known := range files {
+		names = append(names, known)
+	}
+	hint := fstore.DidYouMean(name, names)
+	if hint == "" {
+		hint = "a name of the IANA database, such as Asia/Kolkata or UTC"
+	}
+	return fstore.Errorf(fstore.ErrInvalid, "unknown time zone %q", name).WithHint("%s", hint)
+}
+
+// Offset returns by how much local time is ahead of UTC at an instant, and the span of instants, from and before, that
+// has this offset. All are in microseconds.
+func (z *Zone) Offset(us int64) (offset, from, before int64) {
+	t := time.UnixMicro(us).In(z.location)
+	_, seconds := t.Zone()
+	from, before = math.MinInt64, math.MaxInt64
+	start, end := t.ZoneBounds()
+	if !start.IsZero() {
+		from = start.UnixMicro()
+	}
+	if !end.IsZero() {
+		before = end.UnixMicro()
+	}
+	return int64(seconds) * 1_000_000, from, before
+}
