@@ -145,6 +145,9 @@ func drawTimes(rt *rapid.T, c *testCase) {
 			Offset: drawDuration(rt, "offset", 0, every-1),
 			Delay:  drawDuration(rt, "delay", 0, 15),
 		}
+		if v.TTL != nil {
+			v.Publish.Delay = min(v.Publish.Delay, *v.TTL) // a longer one is refused
+		}
 	}
 }
 

@@ -79,7 +79,7 @@ func TestTrainingOfUsualHopsAgreesWithTheOracle(t *testing.T) {
 	for i, l := range labels {
 		for f := range v.View.Features {
 			feature := &v.View.Features[f]
-			if want := windowedValue(v, feature, history, l.key, l.at); !same(got[i][f], want) {
+			if want := windowedValue(v, feature, history, l.key, l.at, l.at); !same(got[i][f], want) {
 				t.Fatalf("%s at %s: %v, want %v", feature.Name, fstore.FormatTime(fstore.FromMicros(l.at)), got[i][f], want)
 			}
 			compared++

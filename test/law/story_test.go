@@ -151,6 +151,9 @@ func drawStory(rt *rapid.T) *story {
 			}
 			if rapid.IntRange(0, 2).Draw(rt, "has schedule") == 0 {
 				v.publish = drawSchedule(rt)
+				if v.ttl > 0 {
+					v.ttl = max(v.ttl, v.publish.Delay) // a shorter one is refused
+				}
 			}
 		}
 		s.views = append(s.views, v)
@@ -160,7 +163,9 @@ func drawStory(rt *rapid.T) *story {
 		windows = windowed[0]
 	}
 	windows.publish = drawSchedule(rt)
-	s.views = append(s.views, windows)
+	moving := sawtooth
+	moving.name = "moving"
+	s.views = append(s.views, windows, moving)
 	now := int64(0)
 	var rows [][]any
 	for range rapid.IntRange(1, 4).Draw(rt, "runs") {

@@ -14,23 +14,23 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// inWindow is what value(K, T, P) aggregates: the rows of a key that are visible at p, pass, and are in the window that ends
-// at p. It includes its end and excludes its start.
-func inWindow(v *fstore.View, f *fstore.Feature, history []row, key []any, p int64, passes func(*row) bool) []*row {
+// inWindow is what value(K, T, P) aggregates: the rows of a key that are visible at p, pass, and are in the window that is
+// asked for at t. It includes its end and excludes its start.
+func inWindow(v *fstore.View, f *fstore.Feature, history []row, key []any, t, p int64, passes func(*row) bool) []*row {
 	var in []*row
 	for i := range history {
 		r := &history[i]
-		if sameKey(r.key, key) && visible(v, r, p) && passes(r) && (f.Window.Length == 0 || *r.event > windowStart(f.Window, p)) {
+		if sameKey(r.key, key) && visible(v, r, p) && passes(r) && (f.Window.Length == 0 || *r.event > windowStart(f.Window, t)) {
 			in = append(in, r)
 		}
 	}
 	return in
 }
 
-// windowStart is floor((p - length) / hop) * hop.
-func windowStart(w *fstore.Window, p int64) int64 {
+// windowStart is floor((t - length) / hop) * hop.
+func windowStart(w *fstore.Window, t int64) int64 {
 	hop := w.Hop.Micros()
-	n := p - w.Length.Micros()
+	n := t - w.Length.Micros()
 	return n - ((n%hop)+hop)%hop
 }
 
@@ -172,17 +172,7 @@ func TestTrainingOfWindowsAgreesWithTheOracle(t *testing.T) {
 		w := newWorld(tb, dir, 2, s.repo())
 		defer w.close(tb)
 		v := w.view(tb, "windows")
-		history := []row{}
-		for _, r := range rows {
-			one := row{key: []any{r[0]}, values: []any{r[0], r[1], r[4], r[5], r[6]}}
-			if at, ok := r[2].(int64); ok {
-				one.event = &at
-			}
-			if at, ok := r[3].(int64); ok && s.byCreate {
-				one.created = &at
-			}
-			history = append(history, one)
-		}
+		history := s.history(rows)
 		var labels []label
 		for at := int64(-40); at < 100; at += rapid.Int64Range(1, 6).Draw(rt, "step") {
 			labels = append(labels, label{key: []any{rapid.Int64Range(1, 5).Draw(rt, "k")}, at: at})
@@ -192,7 +182,7 @@ func TestTrainingOfWindowsAgreesWithTheOracle(t *testing.T) {
 			p := publishedBy(&v.View, l.at)
 			for f := range v.View.Features {
 				feature := &v.View.Features[f]
-				if want := windowedValue(v, feature, history, l.key, p); !same(got[i][f], want) {
+				if want := windowedValue(v, feature, history, l.key, p, p); !same(got[i][f], want) {
 					rt.Fatalf("%s at %d (published %d), key %v: %v, want %v\n%v\n%s", feature.Name, l.at, p, l.key, got[i][f], want, rows, w.definitions())
 				}
 			}
@@ -200,10 +190,27 @@ func TestTrainingOfWindowsAgreesWithTheOracle(t *testing.T) {
 	})
 }
 
-func windowedValue(v *fstore.ViewVersion, f *fstore.Feature, history []row, key []any, p int64) any {
+// history returns rows of src as the windows over it have them.
+func (s *story) history(rows [][]any) []row {
+	history := []row{}
+	for _, r := range rows {
+		one := row{key: []any{r[0]}, values: []any{r[0], r[1], r[4], r[5], r[6]}}
+		if at, ok := r[2].(int64); ok {
+			one.event = &at
+		}
+		if at, ok := r[3].(int64); ok && s.byCreate {
+			one.created = &at
+		}
+		history = append(history, one)
+	}
+	return history
+}
+
+// windowedValue is value(K, T, P), defaults filled in.
+func windowedValue(v *fstore.ViewVersion, f *fstore.Feature, history []row, key []any, t, p int64) any {
 	name := f.Name[:slices.Index([]byte(f.Name), '_')]
 	of := windowedRows[name]
-	in := inWindow(&v.View, f, history, key, p, func(r *row) bool { return of.passes == nil || of.passes(r.values) == true })
+	in := inWindow(&v.View, f, history, key, t, p, func(r *row) bool { return of.passes == nil || of.passes(r.values) == true })
 	value := aggregate(f, in, func(r *row) any { return of.value(r.values) })
 	if value == nil && f.Default != nil {
 		return f.Default.Value(0)

@@ -205,9 +205,14 @@ func (w *world) get(t testing.TB, h *holder, list *fstore.FeatureList, keys [][]
 	return out
 }
 
-// lookUp asks for keys at an instant.
+// lookUp asks for keys at a chosen instant.
 func (w *world) lookUp(h *holder, list *fstore.FeatureList, keys [][]any, at int64) (*online.Answer, error) {
-	req := online.Request{Rows: len(keys), Now: fstore.FromMicros(at), Clock: online.ChosenClock}
+	return w.ask(h, list, keys, at, online.ChosenClock)
+}
+
+// ask asks for keys at an instant.
+func (w *world) ask(h *holder, list *fstore.FeatureList, keys [][]any, at int64, clock online.Clock) (*online.Answer, error) {
+	req := online.Request{Rows: len(keys), Now: fstore.FromMicros(at), Clock: clock}
 	columns := list.KeyColumns()
 	if len(columns) == 0 {
 		req.Rows = 1
