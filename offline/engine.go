@@ -164,6 +164,9 @@ func translate(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
+	if strings.Contains(e.Message, errSplit.Message) {
+		return errSplit
+	}
 	if !outOfMemory(err) {
 		return &failure{message: withoutAdvice(e.Message), cause: e}
 	}

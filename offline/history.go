@@ -5,6 +5,14 @@ import (
 	"strings"
 )
 
+// readers says how many queries read rows.
+type readers int
+
+const (
+	severalQueries readers = iota
+	oneQuery               // the rows of SQL are computed when it runs, and not kept
+)
+
 // keys returns k0, k1… of the history.
 func (r *rows) keys() []string {
 	out := make([]string, 0, len(r.view.Keys))

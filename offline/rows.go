@@ -15,6 +15,7 @@ import (
 // be -0.0 or any NaN: feature returns their values.
 type rows struct {
 	name   string // of the relation
+	by     readers
 	ref    fstore.ViewRef
 	view   *fstore.View
 	record []fstore.Feature // f0, f1…: the features in name order
@@ -34,7 +35,11 @@ type rowsPart struct {
 // rows makes the history of a view version. The rows of SQL are computed once and kept. The rows of a source are read
 // whenever they are needed.
 func (s *session) rows(ctx context.Context, v *fstore.ViewVersion, c cut) (*rows, error) {
-	r := &rows{ref: v.Ref, view: &v.View, record: v.View.ByName(), cut: c, name: fmt.Sprintf("_rows_%d", s.tables)}
+	return s.rowsFor(ctx, v, c, severalQueries)
+}
+
+func (s *session) rowsFor(ctx context.Context, v *fstore.ViewVersion, c cut, by readers) (*rows, error) {
+	r := &rows{ref: v.Ref, view: &v.View, record: v.View.ByName(), cut: c, name: fmt.Sprintf("_rows_%d", s.tables), by: by}
 	s.tables++
 	if err := s.makeRows(ctx, r, v); err != nil {
 		return nil, fmt.Errorf("view %s: %w", v.Ref, err)
@@ -70,7 +75,7 @@ func (s *session) makeRows(ctx context.Context, r *rows, v *fstore.ViewVersion) 
 	}
 	s.convertsFields("view "+r.ref.String(), r.source, r.cut, r.view, from[0].from, r.parts[0].fields)
 	all := "(\n" + strings.Join(queries, "\nUNION ALL\n") + "\n)"
-	if r.source == nil {
+	if r.source == nil && r.by == severalQueries {
 		if err := s.exec(ctx, "CREATE TEMP TABLE "+r.name+"_all AS\nFROM "+all); err != nil {
 			return s.locate(ctx, err)
 		}

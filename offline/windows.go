@@ -2,6 +2,7 @@ package offline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -30,9 +31,12 @@ func lookupWindows(ctx context.Context, s *session, v *fstore.ViewVersion, c cut
 	if err := s.settle(ctx, v, c, w.series); err != nil {
 		return nil, fmt.Errorf("view %s: %w", v.Ref, err)
 	}
-	input := windowInput(v, w.series)
+	input, by := windowInput(v, w.series), severalQueries
+	if c.visible != nil && w.groupsOf(*c.visible).reads() == 1 {
+		by = oneQuery
+	}
 	var err error
-	w.rows, err = s.rows(ctx, &input, c)
+	w.rows, err = s.rowsFor(ctx, &input, c, by)
 	return w, err
 }
 
@@ -45,11 +49,7 @@ func (w *windows) atSQL(u *use) (columns []string, joins string) {
 // see sweeps over the rows of each key and the instants that its labels ask for.
 func (w *windows) see(ctx context.Context, u *use) error {
 	features := make([]fstore.Feature, len(u.features))
-	columns := []fstore.Column{}
-	for _, k := range w.view.Keys {
-		columns = append(columns, fstore.NewColumn("", k.Type, 0))
-	}
-	columns = append(columns, fstore.NewColumn("", fstore.Timestamp, 0), fstore.NewColumn("", fstore.Bool, 0), fstore.NewColumn("", fstore.Int64, 0))
+	columns := append(w.keyColumns(), fstore.NewColumn("", fstore.Timestamp, 0), fstore.NewColumn("", fstore.Bool, 0), fstore.NewColumn("", fstore.Int64, 0))
 	for i, name := range u.features {
 		features[i] = *w.of.View.Feature(name)
 		columns = append(columns, fstore.NewColumn("", features[i].Type, 0))
@@ -66,9 +66,7 @@ func (w *windows) see(ctx context.Context, u *use) error {
 	n := len(w.view.Keys)
 	err = w.sweep(ctx, w.streamSQL()+"\nUNION ALL\n"+w.askedSQL(u)+"\nORDER BY "+strings.Join(append(w.keys(), "visible", "asks"), ", "), sweep, func(b *fstore.Batch, row int) error {
 		at := b.Columns[n].Int64s[row]
-		for i := range n {
-			out.columns[i].AppendFrom(&b.Columns[i], row)
-		}
+		w.copyKey(out, b, row)
 		out.columns[n].AppendInt64(at)
 		out.columns[n+1].Append(sweep.Has(at))
 		out.columns[n+2].AppendInt64(sweep.Rows())
@@ -142,35 +140,41 @@ FROM (
 // sawtooth view yields the tiles that its records hold, and the newest visible event, from which look-ups tell whether a
 // window has a row.
 func (w *windows) asOf(ctx context.Context, p time.Time, yield func(*fstore.Batch) bool) error {
-	n, at := len(w.view.Keys), fstore.Micros(p)
-	columns := []fstore.Column{}
-	for _, k := range w.view.Keys {
-		columns = append(columns, fstore.NewColumn("", k.Type, 0))
+	out := w.asOfBatches(yield)
+	err := error(errSplit)
+	if g := w.groupsOf(p); len(g.Parts) > 0 {
+		err = g.each(ctx, out)
 	}
-	columns = append(columns, fstore.NewColumn("", fstore.Timestamp, 0))
+	if errors.Is(err, errSplit) {
+		err = w.sweepAsOf(ctx, p, out)
+	}
+	return w.s.locate(ctx, out.close(err))
+}
+
+// asOfBatches collects the keys, the event time and the features of a record.
+func (w *windows) asOfBatches(yield func(*fstore.Batch) bool) *batches {
+	columns := append(w.keyColumns(), fstore.NewColumn("", fstore.Timestamp, 0))
 	for _, f := range w.of.View.Record() {
 		columns = append(columns, fstore.NewColumn("", f.Type, 0))
 	}
-	out := newBatches(columns, yield)
+	return newBatches(columns, yield)
+}
+
+// sweepAsOf adds the values of every key to out, in key order, by a sweep over all features.
+func (w *windows) sweepAsOf(ctx context.Context, p time.Time, out *batches) error {
+	n, at := len(w.view.Keys), fstore.Micros(p)
 	sweep := w.newSweep(w.published)
 	values, event := sweep.At, func(c *fstore.Column) { c.AppendNull() }
 	if w.of.View.Sawtooth() {
 		r := window.NewRecorder(w.of.View.TileGroups(), w.series)
 		sweep, values, event = r.Sweep, r.Record, func(c *fstore.Column) { c.AppendInt64(r.Newest()) }
 	}
-	sql := w.streamSQL(w.visibleSQL()+" <= "+instant(p)) + "\nORDER BY " + strings.Join(append(w.keys(), "visible"), ", ")
-	err := w.sweepKeys(ctx, sql, sweep, func(b *fstore.Batch, row int) error {
-		if !sweep.Has(at) {
-			return nil
-		}
-		for i := range n {
-			out.columns[i].AppendFrom(&b.Columns[i], row)
-		}
+	return w.sweepKeys(ctx, p, w.published, sweep, func(b *fstore.Batch, row int) error {
+		w.copyKey(out, b, row)
 		event(&out.columns[n])
 		if err := values(at, out.columns[n+1:]); err != nil {
 			return err
 		}
 		return out.row()
 	})
-	return w.s.locate(ctx, out.close(err))
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/sqltype"
@@ -31,9 +32,37 @@ func (w *windows) sweep(ctx context.Context, sql string, sweep *window.Sweep, as
 	})
 }
 
-// sweepKeys sweeps over rows as streamSQL has them, in the order of the keys. It calls ended with the last row of each key.
-func (w *windows) sweepKeys(ctx context.Context, sql string, sweep *window.Sweep, ended func(b *fstore.Batch, row int) error) error {
+// sweepKeys sweeps over the rows that are in a window of some features at p, key by key. It calls ended with the last row of
+// each key.
+func (w *windows) sweepKeys(ctx context.Context, p time.Time, features []fstore.Feature, sweep *window.Sweep, ended func(b *fstore.Batch, row int) error) error {
 	n := len(w.view.Keys)
+	sql := w.streamSQL(w.inWindows(p, features)...) + "\nORDER BY " + strings.Join(append(w.keys(), "visible"), ", ")
+	return w.eachKey(ctx, sql, sweep.Reset, func(b *fstore.Batch, row int) error {
+		sweep.Enter(b.Columns[n+2:], row)
+		return nil
+	}, ended)
+}
+
+// inWindows returns the conditions that a row is visible at p and is in a window of some features.
+func (w *windows) inWindows(p time.Time, features []fstore.Feature) []string {
+	starts := window.Starts(features, fstore.Micros(p))
+	return []string{w.visibleSQL() + " <= " + instant(p), afterSQL(starts[len(starts)-1])}
+}
+
+// firstInstant is the first TIMESTAMP that the engine has.
+const firstInstant = -9223372022400000000
+
+// afterSQL returns the condition that an event is after the start of a window.
+func afterSQL(start int64) string {
+	if start < firstInstant {
+		return "true"
+	}
+	return fmt.Sprintf("event > make_timestamp(%d)", start)
+}
+
+// eachKey calls each for every row of a query whose first columns are the keys, begin before the first row of a key, and
+// ended with its last row.
+func (w *windows) eachKey(ctx context.Context, sql string, begin func(), each, ended func(b *fstore.Batch, row int) error) error {
 	var last *fstore.Batch
 	var at int
 	end := func() error {
@@ -42,15 +71,14 @@ func (w *windows) sweepKeys(ctx context.Context, sql string, sweep *window.Sweep
 		}
 		return w.ofKey(last, at, ended(last, at))
 	}
-	begin := func() error {
+	next := func() error {
 		err := end()
-		sweep.Reset()
+		begin()
 		return err
 	}
-	if err := w.keyed(ctx, sql, begin, func(b *fstore.Batch, row int) error {
+	if err := w.keyed(ctx, sql, next, func(b *fstore.Batch, row int) error {
 		last, at = b, row
-		sweep.Enter(b.Columns[n+2:], row)
-		return nil
+		return each(b, row)
 	}); err != nil {
 		return err
 	}
@@ -81,6 +109,22 @@ func (w *windows) keyed(ctx context.Context, sql string, begin func() error, eac
 		return true
 	})
 	return errors.Join(failed, err)
+}
+
+// keyColumns returns empty columns for the keys.
+func (w *windows) keyColumns() []fstore.Column {
+	var out []fstore.Column
+	for _, k := range w.view.Keys {
+		out = append(out, fstore.NewColumn("", k.Type, 0))
+	}
+	return out
+}
+
+// copyKey adds the key of a row to the first columns of out.
+func (w *windows) copyKey(out *batches, b *fstore.Batch, row int) {
+	for i := range w.view.Keys {
+		out.columns[i].AppendFrom(&b.Columns[i], row)
+	}
 }
 
 // ofKey says which key an error is about.

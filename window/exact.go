@@ -161,6 +161,18 @@ func (s *Sum) Stddev() (x float64, null bool) {
 	return math.Sqrt(toFloat(numerator, 2*Resolution) / (float64(s.Count) * float64(s.Count-1))), false
 }
 
+// of returns how a function of the sum is computed: sum, mean or stddev.
+func (s *Sum) of(f fstore.Function) func() (x float64, null bool, err error) {
+	switch f {
+	case fstore.Mean:
+		return s.Mean
+	case fstore.Stddev:
+		return func() (float64, bool, error) { x, null := s.Stddev(); return x, null, nil }
+	default:
+		return s.Float
+	}
+}
+
 // AddInt adds two sums of integers. ok is false where the result is not an int64.
 func AddInt(a, b int64) (sum int64, ok bool) {
 	sum = a + b

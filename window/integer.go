@@ -122,3 +122,27 @@ func toFloat(a []uint64, exponent int) float64 {
 	}
 	return x
 }
+
+// addShifted adds v * 2^shift to a, which has room for it.
+func addShifted(a []uint64, v int64, shift uint) {
+	if v == 0 {
+		return
+	}
+	word, bit := int(shift/64), shift%64
+	low, high := uint64(v)<<bit, uint64(v>>63)
+	if bit > 0 {
+		high = uint64(v >> (64 - bit))
+	}
+	rest := uint64(v >> 63) // of the words above
+	var carry uint64
+	for i := word; i < len(a); i++ {
+		x := rest
+		switch i {
+		case word:
+			x = low
+		case word + 1:
+			x = high
+		}
+		a[i], carry = bits.Add64(a[i], x, carry)
+	}
+}

@@ -85,14 +85,14 @@ func (s *typed[V]) function(f *frame[V], w *fstore.Window, t fstore.Type) func(o
 			return part(f, &intSum{}).append
 		}
 		sum := part(f, &floatSum{})
-		return sum.result(sum.Float)
+		return sum.result(sum.of(w.Function))
 	case fstore.Mean:
 		sum := part(f, &floatSum{})
-		return sum.result(sum.Mean)
+		return sum.result(sum.of(w.Function))
 	case fstore.Stddev:
 		sum := part(f, &floatSum{})
 		sum.squares = true
-		return sum.result(func() (float64, bool, error) { x, null := sum.Stddev(); return x, null, nil })
+		return sum.result(sum.of(w.Function))
 	case fstore.Percentile:
 		values := part(f, &orderedValues{})
 		return func(out *fstore.Column) error {
