@@ -37,7 +37,7 @@ func (r *repo) bothWays(v *fstore.ViewVersion, p time.Time) (grouped, swept [][]
 		}
 	}
 	err = l.asOf(ctx, p, collect(&grouped))
-	w := l.(*windows) //nolint:errcheck // v is windowed
+	w := l.(*windows)
 	out := w.asOfBatches(collect(&swept))
 	return grouped, swept, err, out.close(w.sweepAsOf(ctx, p, out))
 }

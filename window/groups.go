@@ -182,7 +182,7 @@ func (g *Groups) extreme(of int, q Quantity, t fstore.Type) func(out *fstore.Col
 func addPart[P partial](g *Groups, of int, q Quantity, made P) P {
 	for _, p := range g.Parts {
 		if p.Series == of && p.Quantity == q {
-			return p.sum.(P) //nolint:errcheck // a quantity has one type of part
+			return p.sum.(P) // a quantity has one type of part
 		}
 	}
 	g.Parts = append(g.Parts, Part{of, q, made})
