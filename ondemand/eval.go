@@ -5,7 +5,8 @@ import (
 	"github.com/fstore-dev/fstore/ondemand/vector"
 )
 
-// Fault says how many rows of a feature have no result for a reason, although their inputs are there.
+// Fault says in how many rows an operator or function of a feature had no result for a reason, although it had its
+// operands. Its result is then null, and so is the feature's, unless the expression goes on without it: coalesce(1 / n, 0).
 type Fault struct {
 	Feature string
 	Reason  vector.Reason
@@ -65,7 +66,7 @@ func (p *Program) checkInputs(rows int, inputs []*fstore.Column) error {
 	return nil
 }
 
-// count adds to the rows of a feature that have no result for a reason.
+// count adds to the rows of a feature with a fault.
 func (r *Result) count(feature string, why vector.Reason, rows, first int) {
 	for i := range r.Faults {
 		if f := &r.Faults[i]; f.Feature == feature && f.Reason == why {

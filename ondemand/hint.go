@@ -58,6 +58,9 @@ func (f *function) mismatch(given []string) string {
 	for _, form := range f.forms {
 		takes = append(takes, form.String())
 	}
+	if f.takes != nil {
+		takes = f.takes
+	}
 	return fmt.Sprintf("%s does not take (%s); it is %s", f.name, strings.Join(given, ", "), strings.Join(takes, " or "))
 }
 

@@ -127,7 +127,7 @@ var table = index(functions())
 // functions returns the table in the order of the page.
 func functions() []*function {
 	var all []*function
-	for _, part := range [][]*function{operatorTable(), conversionTable(), timeTable(), textTable(), listTable(), nullTable()} {
+	for _, part := range [][]*function{operatorTable(), numberTable(), conversionTable(), timeTable(), textTable(), spaceTable(), listTable(), nullTable()} {
 		all = append(all, part...)
 	}
 	return all
