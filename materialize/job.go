@@ -50,6 +50,9 @@ func (j *job) run(ctx context.Context) error {
 	if todo.later {
 		return j.skip(ctx, PublishedLater)
 	}
+	if err := j.check(ctx); err != nil {
+		return err
+	}
 	j.s.NewGeneration = todo.reason
 	if err := j.fence(ctx, todo); err != nil {
 		return err
@@ -70,6 +73,15 @@ func (j *job) run(ctx context.Context) error {
 		}
 	}
 	return j.timed(&j.s.Seconds.Clean, func() error { return j.clean(ctx) })
+}
+
+// check checks a version that was never published, before anything is written.
+func (j *job) check(ctx context.Context) error {
+	if j.pointer != nil || j.o.Check == nil {
+		return nil
+	}
+	j.progress(StageCheck, 0, 0)
+	return j.timed(&j.s.Seconds.Check, func() (err error) { j.s.Causality, err = j.o.Check(ctx, j.v); return err })
 }
 
 // update computes the view and brings the store from base to it. A nil base means a new generation.

@@ -84,10 +84,11 @@ type Options struct {
 	To     time.Time             // T: each view is published at View.Publish.Latest(T); zero: now, once the view's lease is held
 	Now    func() time.Time      // limits To
 	Mode   Mode
-	Wait   time.Duration // how long to wait for a lease that is held; zero: not at all
-	State  string        // folder of the project's state; each view version has a folder in it
-	Store  string        // any text that names the store, to recognize runs in State of another store
-	Build  string        // names this build: runs of other builds are not assumed to compute the same
+	Wait   time.Duration                                              // how long to wait for a lease that is held; zero: not at all
+	State  string                                                     // folder of the project's state; each view version has a folder in it
+	Store  string                                                     // any text that names the store, to recognize runs in State of another store
+	Build  string                                                     // names this build: runs of other builds are not assumed to compute the same
+	Check  func(context.Context, *fstore.ViewVersion) (string, error) // called before a version's first write: an error fails the view, the text goes into its summary; nil: nothing is checked
 	Source Source
 	Sink   Sink
 	Leases Leases
@@ -111,8 +112,9 @@ type Progress struct {
 // Stage names a part of a run.
 type Stage string
 
-// The stages, in order. Finish writes an interrupted earlier run.
+// The stages, in order. Check runs before a version's first write. Finish writes an interrupted earlier run.
 const (
+	StageCheck   Stage = "check for leaks"
 	StageFinish  Stage = "finish"
 	StageCompute Stage = "compute"
 	StageWrite   Stage = "write"
@@ -135,6 +137,7 @@ type Summary struct {
 	NewGeneration string              `json:"new_generation,omitempty"` // why there is a new generation; empty if there is none
 	Finished      time.Time           `json:"finished,omitzero"`        // P of the interrupted run that was finished first
 	Left          []fstore.Generation `json:"left,omitempty"`           // dead generations whose list of keys is damaged: their records stay
+	Causality     string              `json:"causality,omitempty"`      // what Check found; empty: there was nothing to check, or an earlier run has written
 	Error         string              `json:"error,omitempty"`
 }
 
@@ -149,11 +152,17 @@ const (
 
 // Seconds is the time that a run spent in each stage.
 type Seconds struct {
+	Check   float64 `json:"check,omitempty"`
 	Finish  float64 `json:"finish,omitempty"`
 	Compute float64 `json:"compute"`
 	Write   float64 `json:"write"`
 	Publish float64 `json:"publish"`
 	Clean   float64 `json:"clean"`
+}
+
+// Total returns the time of all stages.
+func (s *Seconds) Total() float64 {
+	return s.Check + s.Finish + s.Compute + s.Write + s.Publish + s.Clean
 }
 
 // Run materializes the views one after another and returns a summary of each, in order. A view's failure does not

@@ -24,7 +24,7 @@ func (e *Engine) AsOf(ctx context.Context, v *fstore.ViewVersion, p time.Time) i
 }
 
 func (e *Engine) asOf(ctx context.Context, v *fstore.ViewVersion, p time.Time, yield func(*fstore.Batch, error) bool) error {
-	s, err := e.sessionFor(ctx, v)
+	s, err := e.sessionFor(ctx, v, nil)
 	if err != nil {
 		return err
 	}

@@ -3,14 +3,13 @@ package offline
 import (
 	"context"
 	"fmt"
-	"hash/fnv"
-	"math/rand/v2"
 	"slices"
 	"time"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/offline/trainset"
 	"github.com/fstore-dev/fstore/window"
 )
 
@@ -22,11 +21,22 @@ const AllInstants = -1
 
 // CausalityRequest says how a view is checked.
 type CausalityRequest struct {
-	Instants int        // the most instants at which the view is compared; AllInstants: every candidate
-	Seed     uint64     // another seed draws other instants
-	AsOf     *time.Time // rows created later do not exist; nil: all rows do
-	Until    *time.Time // no later instants; nil: all
-	Read     bool       // another view reads this one, so its rows count between publications too
+	Instants int              // the most instants at which the view is compared; AllInstants: every candidate
+	Seed     uint64           // another seed draws other instants
+	AsOf     *time.Time       // rows created later do not exist; nil: all rows do
+	Until    *time.Time       // the instant of the last label: what becomes visible later does not count; nil: all counts
+	Read     bool             // another view reads this one, so its rows count between publications too
+	Files    *trainset.Pinned // the files to read; nil: those that the paths match
+	Known    []CutDigest      // of an earlier check, from the same files but those in Added
+	Added    []string
+}
+
+// CausalityResult is what a check found of a view without a leak.
+type CausalityResult struct {
+	lock.Causality
+	Cuts     []CutDigest // of the instants that were compared
+	Computed int         // how many of them were computed; the others were known
+	Whole    *time.Time  // labels at this instant or later see what all labels could see; nil: all labels do
 }
 
 // PastUnknown is the verdict for a view that reads a static table: nobody knows what the table held in the past.
@@ -39,8 +49,8 @@ func NeedsCheck(v *fstore.ViewVersion) bool { return v.View.SQL != "" && !v.View
 // CheckCausality compares the rows of a view visible at P, computed from all rows of its sources, with those computed from
 // the rows visible at P. It does so at instants P drawn from those at which a row of the view or of its sources becomes
 // visible. Rows that no look-up finds do not count. The error is a *Leak (fstore.ErrCheck) if rows differ.
-func (e *Engine) CheckCausality(ctx context.Context, v *fstore.ViewVersion, req CausalityRequest) (*lock.Causality, error) {
-	out := &lock.Causality{View: v.Ref, Verdict: PastUnknown}
+func (e *Engine) CheckCausality(ctx context.Context, v *fstore.ViewVersion, req CausalityRequest) (*CausalityResult, error) {
+	out := &CausalityResult{Causality: lock.Causality{View: v.Ref, Verdict: PastUnknown, Read: req.Read}}
 	known := func(s fstore.Source) bool { return !s.Static() }
 	if v.View.Static() || !slices.ContainsFunc(v.Sources, known) {
 		return out, nil
@@ -61,13 +71,14 @@ type causality struct {
 	*session
 	v     *fstore.ViewVersion
 	req   CausalityRequest
-	out   *lock.Causality
+	out   *CausalityResult
 	input *fstore.ViewVersion // whose rows are compared: the view, or what a windowed view aggregates
 	full  *rows               // computed from all rows; the table _full has those that a look-up finds
+	known map[int64]string    // digests that still hold, by instant
 }
 
 func (c *causality) run(ctx context.Context, e *Engine) (err error) {
-	if c.session, err = e.sessionFor(ctx, c.v); err != nil {
+	if c.session, err = e.sessionFor(ctx, c.v, c.req.Files); err != nil {
 		return err
 	}
 	defer c.close()
@@ -86,6 +97,9 @@ func (c *causality) run(ctx context.Context, e *Engine) (err error) {
 		return c.locate(ctx, err)
 	}
 	if err := c.findCandidates(ctx); err != nil {
+		return err
+	}
+	if err := c.findKnown(ctx); err != nil {
 		return err
 	}
 	instants, err := c.draw(ctx)
@@ -107,17 +121,27 @@ func (c *causality) run(ctx context.Context, e *Engine) (err error) {
 
 // compare compares the rows visible at p, and adds to the leak if there is one.
 func (c *causality) compare(ctx context.Context, p time.Time, leak *Leak) (*Leak, error) {
+	want, err := c.digest(ctx, "_full", p)
+	if err != nil {
+		return nil, err
+	}
+	if got := c.known[fstore.Micros(p)]; got == want { // otherwise the rows themselves must tell
+		c.out.Cuts = append(c.out.Cuts, CutDigest{p, got})
+		return leak, nil
+	}
 	then, err := c.rows(ctx, c.input, cut{known: c.req.AsOf, visible: &p})
 	if err != nil {
 		return nil, err
 	}
 	defer c.forget(ctx, then)
-	want, err := c.digest(ctx, "_full", p)
+	c.out.Computed++
+	got, err := c.digest(ctx, "(\n"+c.foundSQL(then)+"\n)", p)
 	if err != nil {
 		return nil, err
 	}
-	if got, err := c.digest(ctx, "(\n"+c.foundSQL(then)+"\n)", p); err != nil || got == want {
-		return leak, err
+	c.out.Cuts = append(c.out.Cuts, CutDigest{p, got})
+	if got == want {
+		return leak, nil
 	}
 	d, err := c.differences(ctx, "_full", then, p)
 	if err != nil || d.rows == 0 {
@@ -241,11 +265,4 @@ func (s *session) createInput(ctx context.Context, name, query string, c cut) er
 		query = "SELECT *\nFROM " + table
 	}
 	return s.exec(ctx, "CREATE OR REPLACE TEMP VIEW "+ident(name)+" AS\n"+query)
-}
-
-// random returns the source of the draws of instants: the same for the same view and seed.
-func (c *causality) random() *rand.Rand {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(c.v.Ref.Name + c.v.Fingerprint))
-	return rand.New(rand.NewPCG(c.req.Seed, h.Sum64())) //nolint:gosec // G404: repeatable on purpose
 }

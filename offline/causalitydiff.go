@@ -67,12 +67,18 @@ func (c *causality) differences(ctx context.Context, all string, then *rows, p t
 	for _, k := range then.keys() {
 		on = append(on, "a."+k+" = b."+k)
 	}
-	differ := []string{"a.visible IS NULL", "b.visible IS NULL", "a.event <> b.event"}
-	for i := range then.record {
-		differ = append(differ, differsSQL(fmt.Sprintf("a.f%d", i), fmt.Sprintf("b.f%d", i), then.record[i].Type, tolerant))
+	scales, differ := "", []string{"a.visible IS NULL", "b.visible IS NULL", "a.event <> b.event"}
+	for i, f := range then.record {
+		if tolerant && isFloat(f.Type) {
+			scales += ", " + scaleSQL(i, then.keys())
+		}
+		differ = append(differ, differsSQL(i, f.Type, tolerant))
 	}
-	if err := c.exec(ctx, "CREATE OR REPLACE TEMP TABLE _differences AS\nSELECT\n  a,\n  b,\n  a.visible IS NOT NULL AS in_all,\n  b.visible IS NOT NULL AS in_known,\n  CASE WHEN in_all THEN a ELSE b END AS either\nFROM (\n  SELECT *\n  FROM "+all+"\n  WHERE "+visible+"\n) AS a\nFULL JOIN (\n  SELECT *\n  FROM (\n"+
-		c.foundSQL(then)+"\n)\n  WHERE "+visible+"\n) AS b\n  ON "+and(on)+"\nWHERE "+strings.Join(differ, "\n  OR ")); err != nil {
+	side := func(from string) string {
+		return "(\n  SELECT *" + scales + "\n  FROM " + from + "\n  WHERE " + visible + "\n)"
+	}
+	if err := c.exec(ctx, "CREATE OR REPLACE TEMP TABLE _differences AS\nSELECT\n  a,\n  b,\n  a.visible IS NOT NULL AS in_all,\n  b.visible IS NOT NULL AS in_known,\n  CASE WHEN in_all THEN a ELSE b END AS either\nFROM "+
+		side(all)+" AS a\nFULL JOIN "+side("(\n"+c.foundSQL(then)+"\n)")+" AS b\n  ON "+and(on)+"\nWHERE "+strings.Join(differ, "\n  OR ")); err != nil {
 		return nil, c.locate(ctx, err)
 	}
 	b, err := c.query(ctx, "SELECT count(*), count(DISTINCT "+rowOf("either.", then.keys())+")\nFROM _differences")
@@ -108,15 +114,23 @@ const (
 	tolerance32 = "2e-7"
 )
 
-// differsSQL returns the condition that two values of a feature differ.
-func differsSQL(a, b string, t fstore.Type, tolerant bool) string {
+// differsSQL returns the condition that a feature differs between the rows a and b. What the order of additions leaves of a
+// sum is small beside the terms, not beside a sum in which they cancel, so it is compared with the key's largest value.
+func differsSQL(i int, t fstore.Type, tolerant bool) string {
+	a, b := fmt.Sprintf("a.f%d", i), fmt.Sprintf("b.f%d", i)
 	x := a + " IS DISTINCT FROM " + b
 	by, ok := map[fstore.Type]string{fstore.Float64: tolerance64, fstore.Float32: tolerance32}[t]
 	if !ok || !tolerant {
 		return x
 	}
 	a, b = a+"::DOUBLE", b+"::DOUBLE"
-	return fmt.Sprintf("%[1]s AND NOT coalesce(isfinite(%[2]s) AND isfinite(%[3]s) AND abs(%[2]s - %[3]s) <= %[4]s * greatest(abs(%[2]s), abs(%[3]s)), false)", x, a, b, by)
+	return fmt.Sprintf("%s AND NOT coalesce(isfinite(%[2]s) AND isfinite(%[3]s) AND abs(%[2]s - %[3]s) <= %[4]s * greatest(a.s%[5]d, b.s%[5]d), false)", x, a, b, by, i)
+}
+
+// scaleSQL returns the largest value of a feature in the rows of a key, as s0, s1…
+func scaleSQL(i int, keys []string) string {
+	x := fmt.Sprintf("f%d::DOUBLE", i)
+	return fmt.Sprintf("max(abs(%s)) FILTER (isfinite(%s)) OVER (%s) AS s%d", x, x, strings.TrimSpace(partitionBy(keys)), i)
 }
 
 // examples describes some of the rows that differ, the newest first.
@@ -127,8 +141,7 @@ func (c *causality) examples(ctx context.Context, r *rows, tolerant bool) ([]Lea
 		columns = append(columns, "either."+k+"::VARCHAR")
 	}
 	for i, f := range r.record {
-		a, b := fmt.Sprintf("a.f%d", i), fmt.Sprintf("b.f%d", i)
-		columns = append(columns, differsSQL(a, b, f.Type, tolerant), "coalesce("+a+"::VARCHAR, 'null')", "coalesce("+b+"::VARCHAR, 'null')")
+		columns = append(columns, differsSQL(i, f.Type, tolerant), fmt.Sprintf("coalesce(a.f%d::VARCHAR, 'null')", i), fmt.Sprintf("coalesce(b.f%d::VARCHAR, 'null')", i))
 	}
 	order := []string{"either.visible DESC"}
 	for _, k := range r.keys() {

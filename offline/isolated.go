@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/trainset"
 )
 
 // Users' SQL runs on a database of its own, which is sealed first: it can open only declared files, and cannot change
@@ -33,9 +34,9 @@ func (e *Engine) isolated(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// sessionFor starts a session that computes a view. If the view has SQL, the database is sealed to the files of its
-// sources.
-func (e *Engine) sessionFor(ctx context.Context, v *fstore.ViewVersion) (*session, error) {
+// sessionFor starts a session that computes a view, from pinned files unless these are nil. If the view has SQL, the database
+// is sealed to the files of its sources.
+func (e *Engine) sessionFor(ctx context.Context, v *fstore.ViewVersion, pinned *trainset.Pinned) (*session, error) {
 	if v.View.SQL == "" && !v.View.Windowed() {
 		return e.session(ctx)
 	}
@@ -43,6 +44,7 @@ func (e *Engine) sessionFor(ctx context.Context, v *fstore.ViewVersion) (*sessio
 	if err != nil {
 		return nil, err
 	}
+	s.pinned = pinned
 	if err := errors.Join(s.lookAt(ctx, v), s.seal(ctx, nil, nil)); err != nil {
 		s.close()
 		return nil, err

@@ -179,7 +179,7 @@ func (c *causality) inputAt(ctx context.Context, q time.Time, x LeakExample) (*L
 				keys = append(keys, k.Name)
 			}
 		}
-		from, err := c.sourceTimes(ctx, def, keys...)
+		from, err := c.sourceTimes(src, keys...)
 		if err != nil {
 			return nil, err
 		}

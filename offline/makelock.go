@@ -32,7 +32,7 @@ func (t *training) makeLock(ctx context.Context, file string) (*lock.Lock, error
 	list := t.req.List
 	l := &lock.Lock{
 		Format: lock.Format, Name: t.req.Name, Created: t.req.Now.UTC(), Build: t.req.build(), Registry: t.req.Registry, AsOf: t.req.AsOf.UTC(),
-		Causality: t.req.Causality,
+		Causality: t.summary.Causality,
 		Labels:    lock.Labels{SQL: t.req.Labels.SQL, Inputs: t.req.Labels.Sources, Views: t.req.Labels.Views, Timestamp: t.req.Timestamp, Targets: t.req.Targets, Rows: t.labels.rows, Sample: t.req.Sample},
 		Features:  []lock.Feature{}, Uses: []lock.Use{}, Views: []*fstore.ViewVersion{}, Sources: []lock.Source{},
 	}

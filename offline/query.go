@@ -46,7 +46,7 @@ func (e *Engine) Query(ctx context.Context, req QueryRequest) (*QueryResult, err
 	if v == nil {
 		v = &fstore.ViewVersion{View: fstore.View{SQL: req.SQL.SQL}, Sources: req.SQL.Sources, Views: req.SQL.Views}
 	}
-	s, err := e.sessionFor(ctx, v)
+	s, err := e.sessionFor(ctx, v, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package offline
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/lock"
@@ -42,6 +43,11 @@ func (s *session) trainingAgain(req *trainset.Recomputation) *training {
 		Name: l.Name, List: l.List(), Labels: Labels{SQL: l.Labels.SQL, Sources: l.Labels.Inputs, Views: l.Labels.Views}, Timestamp: l.Labels.Timestamp, Targets: l.Labels.Targets, Sample: l.Labels.Sample,
 		Out: req.Out, AsOf: &l.AsOf, Now: req.Now, Progress: req.Progress, Version: l.Build.Fstore,
 	}}
+	if req.Check != nil {
+		t.req.Check = func(ctx context.Context, last *time.Time) ([]lock.Causality, error) {
+			return nil, req.Check(ctx, req.Inputs, last)
+		}
+	}
 	if req.Original != "" {
 		t.reads = append(t.reads, req.Original)
 	}

@@ -2,6 +2,7 @@ package offline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -28,7 +29,7 @@ type TrainingRequest struct {
 	Now       time.Time               // when the training set is made
 	Registry  lock.Registry           // where the definitions come from, for the lock
 	Version   string                  // of fstore, for the lock
-	Causality []lock.Causality        // what a check found of the views, for the lock
+	Check     LeakCheck               // called once the labels are read, before views are computed; nil: nobody asks
 	Archive   *trainset.Archive       // where copies of the inputs are kept; nil: none are kept
 	Progress  func(trainset.Progress) // called from time to time; nil: nobody looks
 	// Record is called when the training set is complete and durable, before it appears in its place. An error leaves
@@ -36,6 +37,10 @@ type TrainingRequest struct {
 	Record func(*TrainingSummary) error
 	Clock  func() time.Time // for the summary's Seconds; nil: they are not measured
 }
+
+// LeakCheck checks the views of a training set for leaks up to the instant of the last label, nil if there is no label. What
+// it finds goes into the lock. An error of kind fstore.ErrCheck ends the training set.
+type LeakCheck func(ctx context.Context, last *time.Time) ([]lock.Causality, error)
 
 // TrainingSummary says what a training set holds and why values are missing.
 type TrainingSummary struct {
@@ -87,6 +92,8 @@ type training struct {
 	byRef   map[fstore.ViewRef]lookup
 	summary *TrainingSummary
 	reads   []string // files to read besides labels and sources
+
+	unchecked error // why the views were not checked for leaks
 }
 
 // TrainingSet writes the labels with the features as of each row's instant to req.Out, as Parquet, and beside it
@@ -107,7 +114,7 @@ func (e *Engine) TrainingSet(ctx context.Context, req TrainingRequest) (*Trainin
 	s.locks, s.early = true, e.digests.Early(ctx)
 	defer s.early.Close()
 	t := &training{session: s, req: &req, byRef: map[fstore.ViewRef]lookup{}}
-	t.summary = &TrainingSummary{Name: req.Name, Out: req.Out, LockPath: lock.Path(req.Out), Causality: req.Causality}
+	t.summary = &TrainingSummary{Name: req.Name, Out: req.Out, LockPath: lock.Path(req.Out)}
 	if err := t.blame(ctx, t.run(ctx)); err != nil {
 		return nil, fmt.Errorf("training set %s: %w", req.Name, err)
 	}
@@ -142,6 +149,7 @@ func (t *training) building(temp string) []step {
 			}
 			return t.readLabels(ctx)
 		}},
+		{"check for leaks", t.checkLeaks},
 		{"read views", t.readViews},
 		{"join", t.join},
 		{"write", func(ctx context.Context) error { return t.write(ctx, temp) }},
@@ -154,6 +162,29 @@ func (t *training) readLabels(ctx context.Context) (err error) {
 	}
 	t.summary.Rows, t.summary.Labels = t.req.Sample.Size(t.labels.rows), t.labels.rows
 	return t.exec(ctx, "CREATE TEMP VIEW _labels AS\n"+sampleSQL(t.req.Sample, t.labels.relation(), t.labels.rows))
+}
+
+// checkLeaks asks for the check for leaks. What else fails in it fails in the views too, whose errors say more of it. If
+// not, readViews returns the error.
+func (t *training) checkLeaks(ctx context.Context) error {
+	if t.req.Check == nil {
+		return nil
+	}
+	b, err := t.query(ctx, "SELECT max(t)\nFROM _labels")
+	if err != nil {
+		return t.locate(ctx, err)
+	}
+	var last *time.Time
+	if c := &b.Columns[0]; !c.IsNull(0) {
+		at := fstore.FromMicros(c.Int64s[0])
+		last = &at
+	}
+	t.summary.Causality, err = t.req.Check(ctx, last)
+	if errors.Is(err, fstore.ErrCheck) {
+		return err
+	}
+	t.unchecked = err
+	return nil
 }
 
 // sealFor seals the session's database: it can read the files that the request names, and write to one folder.
@@ -196,6 +227,9 @@ func (t *training) readViews(ctx context.Context) error {
 			}
 		}
 		t.uses = append(t.uses, u)
+	}
+	if t.unchecked != nil {
+		return t.unchecked
 	}
 	return t.checkOut()
 }

@@ -40,7 +40,7 @@ func TestAViewsStampIsThatOfAllItsFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.close()
-		return s.viewStamp(context.Background(), v, time.Now().Add(later))
+		return e.stampOf(s.sourceFilesOf(context.Background(), v, time.Now().Add(later)))
 	}
 	first := stamp(time.Hour)
 	if first == "" || first != stamp(2*time.Hour) {

@@ -3,6 +3,7 @@ package project
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -61,7 +62,8 @@ func (p *Project) CheckCausality(ctx context.Context, r VerifyRequest) ([]Checke
 			r.Progress(view, 0)
 		}
 	}
-	return p.checkLeaks(ctx, leakCheck{views: views, readers: headViews(rev), instants: r.Instants, progress: progress})
+	checked, _, err := p.checkLeaks(ctx, leakCheck{views: views, readers: readers(rev), instants: r.Instants, progress: progress})
+	return checked, err
 }
 
 // CheckPlan checks the view versions that a plan adds, as CheckCausality does; at no instants, it checks nothing.
@@ -69,13 +71,21 @@ func (p *Project) CheckPlan(ctx context.Context, plan *registry.Plan, instants i
 	if instants == 0 {
 		return nil, nil
 	}
+	rev, err := p.Revision(ctx)
+	if err != nil && !errors.Is(err, fstore.ErrNotReady) { // nothing may be applied yet
+		return nil, err
+	}
 	added, all := plan.Views()
-	return p.checkLeaks(ctx, leakCheck{views: added, readers: all, instants: instants})
+	if rev != nil {
+		all = append(all, rev.Live()...)
+	}
+	checked, _, err := p.checkLeaks(ctx, leakCheck{views: added, readers: all, instants: instants})
+	return checked, err
 }
 
-// headViews returns the versions of views in head.
-func headViews(rev *registry.Revision) []*fstore.ViewVersion {
-	var out []*fstore.ViewVersion
+// readers returns the view versions whose look-ups may read rows of other views: those of head and those that are live.
+func readers(rev *registry.Revision) []*fstore.ViewVersion {
+	out := rev.Live()
 	for _, v := range rev.Views() {
 		out = append(out, &v.ViewVersion)
 	}
@@ -88,18 +98,20 @@ type leakCheck struct {
 	readers  []*fstore.ViewVersion // that may read them
 	instants int                   // 0: LeakInstants
 	asOf     *time.Time
+	until    *time.Time           // the last label's instant; nil: there may be labels at any
 	progress func(fstore.ViewRef) // nil: nobody looks
 }
 
-func (p *Project) checkLeaks(ctx context.Context, c leakCheck) ([]CheckedView, error) {
+// checkLeaks checks views, or finds the verdicts that are kept. It returns the verdicts, which are saved.
+func (p *Project) checkLeaks(ctx context.Context, c leakCheck) ([]CheckedView, *verdicts, error) {
 	engine, err := p.openedEngine()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if c.instants == 0 {
 		c.instants = LeakInstants
 	}
-	verdicts := p.verdicts()
+	verdicts := p.verdicts(engine.Digests())
 	out := []CheckedView{}
 	for _, v := range c.views {
 		if !offline.NeedsCheck(v) {
@@ -110,38 +122,67 @@ func (p *Project) checkLeaks(ctx context.Context, c leakCheck) ([]CheckedView, e
 		}
 		checked, err := p.checkView(ctx, engine, verdicts, c, v)
 		if err != nil {
-			return nil, err
+			return nil, verdicts, errors.Join(err, verdicts.save())
 		}
 		out = append(out, *checked)
 	}
-	return out, verdicts.save()
+	return out, verdicts, verdicts.save()
 }
 
 func (p *Project) checkView(ctx context.Context, engine *offline.Engine, verdicts *verdicts, c leakCheck, v *fstore.ViewVersion) (*CheckedView, error) {
-	read := slices.ContainsFunc(c.readers, func(other *fstore.ViewVersion) bool {
-		return slices.ContainsFunc(other.Views, func(up fstore.View) bool { return up.Name == v.Ref.Name })
-	})
-	key := verdictKey{Fingerprint: v.Fingerprint, Inputs: engine.Stamp(ctx, v), Build: buildIdentity(p.options.Version), AsOf: c.asOf, Read: read}
-	if kept := verdicts.find(key, c.instants); kept != nil {
-		kept.View = v.Ref
-		return &CheckedView{Causality: *kept}, nil
+	key := verdictKey{Fingerprint: v.Fingerprint, Build: buildIdentity(p.options.Version), AsOf: c.asOf, Read: isRead(v, c.readers)}
+	files := engine.SourceFiles(ctx, v)
+	answer, known, added := verdicts.find(ctx, key, c.until, c.instants, files)
+	if answer != nil {
+		answer.View = v.Ref
+		return &CheckedView{Causality: *answer}, nil
 	}
-	found, err := engine.CheckCausality(ctx, v, offline.CausalityRequest{Instants: c.instants, AsOf: c.asOf, Read: read})
-	switch {
-	case errors.Is(err, fstore.ErrCheck):
-		out := &CheckedView{Causality: lock.Causality{View: v.Ref, Verdict: failed}}
-		_ = errors.As(err, &out.Leak)
-		out.Problem = fstore.MessageOf(err)
-		_, hints := fstore.Explain(err)
-		if len(hints) > 0 {
-			out.Hint = hints[0]
-		}
-		return out, nil
-	case err != nil:
+	found, err := engine.CheckCausality(ctx, v, offline.CausalityRequest{
+		Instants: c.instants, AsOf: c.asOf, Until: c.until, Read: key.Read, Known: known, Added: added,
+	})
+	if err != nil {
+		return failedView(v.Ref, err)
+	}
+	if reflect.DeepEqual(files, engine.SourceFiles(ctx, v)) { // otherwise nobody knows which files were read
+		verdicts.keep(keptVerdict{
+			Key: key, Until: c.until, Whole: found.Whole, Files: files, Asked: c.instants, Verdict: found.Causality, Cuts: found.Cuts,
+		})
+	}
+	return &CheckedView{Causality: found.Causality}, nil
+}
+
+// failedView returns the finding that a view leaks or is not deterministic; any other error as it is.
+func failedView(ref fstore.ViewRef, err error) (*CheckedView, error) {
+	if !errors.Is(err, fstore.ErrCheck) {
 		return nil, err
 	}
-	verdicts.keep(key, c.instants, found)
-	return &CheckedView{Causality: *found}, nil
+	out := &CheckedView{Causality: lock.Causality{View: ref, Verdict: failed}}
+	_ = errors.As(err, &out.Leak)
+	out.Problem = fstore.MessageOf(err)
+	if _, hints := fstore.Explain(err); len(hints) > 0 {
+		out.Hint = hints[0]
+	}
+	return out, nil
+}
+
+// isRead reports whether a version among others reads the rows of a view.
+func isRead(v *fstore.ViewVersion, others []*fstore.ViewVersion) bool {
+	rows := rowsOf(v.View)
+	return slices.ContainsFunc(others, func(other *fstore.ViewVersion) bool {
+		return slices.ContainsFunc(other.Views, func(up fstore.View) bool { return reflect.DeepEqual(rowsOf(up), rows) })
+	})
+}
+
+// rowsOf returns what a reader of a view's rows depends on. Schedules and defaults belong to look-ups.
+func rowsOf(v fstore.View) fstore.View {
+	out := fstore.View{Name: v.Name, Source: v.Source, SQL: v.SQL, Event: v.Event, Created: v.Created, Available: v.Available}
+	for _, k := range v.Keys {
+		out.Keys = append(out.Keys, fstore.Field{Name: k.Name, Type: k.Type})
+	}
+	for _, f := range v.Features {
+		out.Features = append(out.Features, fstore.Feature{Name: f.Name, Type: f.Type, Column: f.Column})
+	}
+	return out
 }
 
 // LeakError returns the errors of the views whose check failed; nil if all passed. It is of kind fstore.ErrCheck.
@@ -155,20 +196,43 @@ func LeakError(views []CheckedView) error {
 	return errors.Join(all...)
 }
 
-// leakInstants returns at how many instants the views are checked; 0: they are not.
-func (r *TrainingSetRequest) leakInstants() (int, error) {
-	switch r.LeakCheck {
+// firstCheck returns the check of a view before it is materialized for the first time.
+func (p *Project) firstCheck(rev *registry.Revision, leakCheckText string) (func(context.Context, *fstore.ViewVersion) (string, error), error) {
+	instants, err := parseLeakCheck(leakCheckText)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, v *fstore.ViewVersion) (string, error) {
+		switch {
+		case !offline.NeedsCheck(v):
+			return "", nil
+		case instants == 0:
+			return lock.Unchecked, nil
+		}
+		checked, _, err := p.checkLeaks(ctx, leakCheck{views: []*fstore.ViewVersion{v}, readers: readers(rev), instants: instants})
+		if err != nil {
+			return "", err
+		}
+		return checked[0].Verdict, LeakError(checked)
+	}, nil
+}
+
+// parseLeakCheck reads at how many instants views are checked for leaks: a number, all, or off, which is 0. Empty is
+// LeakInstants.
+func parseLeakCheck(text string) (int, error) {
+	switch text {
 	case "":
 		return LeakInstants, nil
 	case "off":
 		return 0, nil
 	}
-	return ParseInstants(r.LeakCheck)
+	n, err := ParseInstants(text)
+	return n, about("leak-check", err)
 }
 
 // checkLeaks returns the verdicts for the lock, before anything is written. It is an error if a view leaks.
-func (c *creation) checkLeaks(ctx context.Context) ([]lock.Causality, error) {
-	instants, err := c.r.leakInstants()
+func (c *creation) checkLeaks(ctx context.Context, last *time.Time) ([]lock.Causality, error) {
+	instants, err := parseLeakCheck(c.r.LeakCheck)
 	if err != nil {
 		return nil, err
 	}
@@ -183,11 +247,12 @@ func (c *creation) checkLeaks(ctx context.Context) ([]lock.Causality, error) {
 	if instants == 0 || len(views) == 0 {
 		return out, nil
 	}
-	checked, err := c.p.checkLeaks(ctx, leakCheck{views: views, readers: headViews(c.rev), instants: instants, asOf: c.r.AsOf})
-	if err != nil {
-		return nil, err
+	var checked []CheckedView
+	checked, c.verdicts, err = c.p.checkLeaks(ctx, leakCheck{views: views, readers: readers(c.rev), instants: instants, asOf: c.r.AsOf, until: last})
+	if err == nil {
+		err = LeakError(checked)
 	}
-	if err := LeakError(checked); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	for i := range checked {

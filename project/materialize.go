@@ -15,12 +15,13 @@ import (
 
 // MaterializeRequest says which views to materialize, and as of when.
 type MaterializeRequest struct {
-	Views    []string         // NAME or NAME@VERSION; empty: every live view version
-	To       time.Time        // zero: now
-	Mode     materialize.Mode // Full, Rewind
-	Wait     time.Duration    // for another run of the same view
-	Progress func(materialize.Progress)
-	Ran      func([]materialize.Summary) error // called after the views have run, before serving changes
+	Views     []string         // NAME or NAME@VERSION; empty: every live view version
+	To        time.Time        // zero: now
+	Mode      materialize.Mode // Full, Rewind
+	Wait      time.Duration    // for another run of the same view
+	LeakCheck string           // at how many instants a view is checked before its first run, as in TrainingSetRequest
+	Progress  func(materialize.Progress)
+	Ran       func([]materialize.Summary) error // called after the views have run, before serving changes
 }
 
 // Materialized is the result of a run.
@@ -50,6 +51,9 @@ func (p *Project) Materialize(ctx context.Context, r MaterializeRequest) (*Mater
 		return out, p.Settings.nothingApplied()
 	}
 	if o.Views, err = viewsNamed(rev, r.Views); err != nil {
+		return out, err
+	}
+	if o.Check, err = p.firstCheck(rev, r.LeakCheck); err != nil {
 		return out, err
 	}
 	if len(o.Views) == 0 {

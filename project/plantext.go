@@ -100,6 +100,14 @@ const ContinuousNote = "Training assumes continuous publication of windows that 
 
 // RunNote says what was special about a run of materialize; empty if nothing was.
 func RunNote(s materialize.Summary) string {
+	note := runNote(s)
+	if s.Causality != "" && note != "failed" {
+		note = strings.TrimPrefix(note+"; "+s.Causality, "; ")
+	}
+	return note
+}
+
+func runNote(s materialize.Summary) string {
 	switch {
 	case s.Published.IsZero():
 		return "failed"

@@ -73,8 +73,8 @@ func (r *TrainingSetRequest) check() error {
 	if err := oneOf("a file of labels or a query for labels", r.Labels != "", r.LabelsSQL != ""); err != nil {
 		return err
 	}
-	if _, err := r.leakInstants(); err != nil {
-		return about("leak-check", err)
+	if _, err := parseLeakCheck(r.LeakCheck); err != nil {
+		return err
 	}
 	return oneOf("a service or a list of features", r.Selection.Service != "", len(r.Selection.Features) > 0)
 }
@@ -95,6 +95,8 @@ type creation struct {
 	r      TrainingSetRequest
 	engine *offline.Engine
 	req    offline.TrainingRequest
+
+	verdicts *verdicts // of the check for leaks; nil: there was none
 }
 
 func (c *creation) create(ctx context.Context) (_ *TrainingSet, err error) {
@@ -142,19 +144,14 @@ func (c *creation) create(ctx context.Context) (_ *TrainingSet, err error) {
 		}
 		defer func() { _ = release() }()
 	}
-	var unchecked error
-	if c.req.Causality, unchecked = c.checkLeaks(ctx); errors.Is(unchecked, fstore.ErrCheck) {
-		return nil, fmt.Errorf("training set %s: %w", c.r.Name, unchecked)
-	}
-	c.req.Record = func(sum *offline.TrainingSummary) error {
-		if unchecked != nil { // what fails in the check fails in the training set too, which says where; if not, nothing is written
-			return unchecked
-		}
-		return c.record(ctx, sum)
-	}
+	c.req.Check = c.checkLeaks
+	c.req.Record = func(sum *offline.TrainingSummary) error { return c.record(ctx, sum) }
 	summary, err := c.engine.TrainingSet(ctx, c.req)
 	if err != nil {
 		return nil, err
+	}
+	if c.verdicts != nil { // by now the files are digested
+		_ = c.verdicts.save()
 	}
 	return &TrainingSet{summary, c.req.List}, nil
 }

@@ -23,13 +23,14 @@ type VerifySetOptions struct {
 
 // VerifiedSet is the result of verifying a training set, in the order of the checks.
 type VerifiedSet struct {
-	Name     string            `json:"name"`
-	OK       bool              `json:"ok"`
-	Inputs   []trainset.Input  `json:"inputs"`
-	File     FileState         `json:"file"`
-	LockFile *FileState        `json:"lock_file,omitempty"` // if the registry has the lock
-	Rebuild  *trainset.Rebuilt `json:"rebuild,omitempty"`
-	Problem  string            `json:"problem,omitempty"` // why the training set cannot be rebuilt
+	Name      string            `json:"name"`
+	OK        bool              `json:"ok"`
+	Inputs    []trainset.Input  `json:"inputs"`
+	File      FileState         `json:"file"`
+	LockFile  *FileState        `json:"lock_file,omitempty"` // if the registry has the lock
+	Causality []VerifiedVerdict `json:"causality,omitempty"` // of the views that have SQL; absent without a rebuild
+	Rebuild   *trainset.Rebuilt `json:"rebuild,omitempty"`
+	Problem   string            `json:"problem,omitempty"` // why the training set cannot be rebuilt
 }
 
 // FileState is a file and whether it has changed.
@@ -39,7 +40,7 @@ type FileState struct {
 }
 
 // VerifyTrainingSet checks a training set, given by its name or lock, against its lock: whether its inputs are
-// unchanged, whether its own file is, and whether a rebuild gives the same content. A difference is a finding, not an
+// unchanged, whether its own file is, and whether a rebuild gives the same content and the check for leaks the same verdicts. A difference is a finding, not an
 // error. It returns ErrCheck if the lock was changed after it was written. A result beside an error has the findings
 // up to the error.
 func (p *Project) VerifyTrainingSet(ctx context.Context, arg string, o VerifySetOptions) (*VerifiedSet, error) {
@@ -94,7 +95,7 @@ func (p *Project) rebuildToVerify(ctx context.Context, engine *offline.Engine, s
 		original = v.File.Path
 	}
 	var err error
-	v.Rebuild, err = trainset.Rebuild(ctx, engine, trainset.RebuildRequest{Lock: set.Lock, Inputs: v.Inputs, Original: original, Now: p.now(), Progress: progress})
+	v.Rebuild, err = trainset.Rebuild(ctx, engine, trainset.RebuildRequest{Lock: set.Lock, Inputs: v.Inputs, Original: original, Now: p.now(), Check: repeatCheck(engine, set.Lock, v), Progress: progress})
 	switch {
 	case err == nil:
 		v.OK = v.OK && v.Rebuild.Same

@@ -28,3 +28,8 @@ func (a *app) bindFlags(cmd *cobra.Command) {
 		}
 	})
 }
+
+// leakCheckFlag adds --leak-check.
+func leakCheckFlag(cmd *cobra.Command, into *string) {
+	cmd.Flags().StringVar(into, "leak-check", "4", "check at this many instants that views do not see the future: a number, all or off")
+}

@@ -16,9 +16,8 @@ import (
 )
 
 type materializeFlags struct {
-	to           string
-	full, rewind bool
-	wait         string
+	to, wait, leakCheck string
+	full, rewind        bool
 }
 
 func (a *app) materializeCommand() *cobra.Command {
@@ -31,7 +30,10 @@ store holds, write the differences, and publish. Running it again writes nothing
 not changed since the last publication, it does not even compute. Serving is never interrupted. Services switch to new
 versions once all their views are published.
 
-A view with a publish schedule is published at the last instant of its schedule up to --to, any other view at --to.`,
+A view with a publish schedule is published at the last instant of its schedule up to --to, any other view at --to.
+
+Before the first run of a version that has SQL, fstore checks on the data that its rows do not see the future. A view that
+leaks is not written; the others are, and the exit status is 4 (docs/causality.md).`,
 		Example: `  fstore materialize customer_orders --to 2025-12-01
   fstore materialize
   fstore materialize --wait 10m --output json      from a scheduler; one line of JSON per view`,
@@ -45,13 +47,14 @@ A view with a publish schedule is published at the last instant of its schedule 
 	flags.BoolVar(&f.full, "full", false, "write everything to a new generation, whatever the store holds; replaces an unreadable pointer")
 	flags.BoolVar(&f.rewind, "rewind", false, "allow an instant before the published one")
 	flags.StringVar(&f.wait, "wait", "", "wait this long for another run of the same view, such as 10m (default: do not wait)")
+	leakCheckFlag(cmd, &f.leakCheck)
 	a.engineFlags(cmd)
 	return cmd
 }
 
 // materialize runs the views, prints a summary of each, and prints promotions.
 func (a *app) materialize(ctx context.Context, views []string, f materializeFlags) error {
-	r := project.MaterializeRequest{Views: views}
+	r := project.MaterializeRequest{Views: views, LeakCheck: f.leakCheck}
 	if err := f.options(&r); err != nil {
 		return err
 	}
@@ -66,7 +69,7 @@ func (a *app) materialize(ctx context.Context, views []string, f materializeFlag
 		if !a.json() {
 			a.printPromotions(done.Promotions)
 		}
-		return usage.In("materialize", err)
+		return usage.In("materialize", asFlags(err))
 	})
 }
 
@@ -115,9 +118,8 @@ func (a *app) printSummaries(summaries []materialize.Summary) error {
 		if s.Published.IsZero() {
 			published, keys = "-", "-"
 		}
-		seconds := s.Seconds.Finish + s.Seconds.Compute + s.Seconds.Write + s.Seconds.Publish + s.Seconds.Clean
 		t.Row(s.View.String(), published, keys, english.Thousands(s.Written), english.Thousands(s.Deleted), english.Thousands(s.Unchanged),
-			english.Thousands(s.Bytes), fmt.Sprintf("%.2f", seconds), project.RunNote(s))
+			english.Thousands(s.Bytes), fmt.Sprintf("%.2f", s.Seconds.Total()), project.RunNote(s))
 	}
 	return t.Print(a.stdout)
 }

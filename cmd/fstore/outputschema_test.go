@@ -97,13 +97,13 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 var rare = []string{
 	"causality.hint", "causality.leak", "causality.problem", "column_difference.rows", "commit.dirty", "commit.git_revision", "doctor.checks.hint", "gc.kept", "gc.leases", "gc.snapshots",
 	"get.replayed", "init.missing", "input.found", "input.kept", "listed_entity.owner", "listed_entity.tags", "listed_service.tags",
-	"listed_source.owner", "listed_source.tags", "listed_view.offline", "materialize.error", "materialize.finished", "materialize.left",
-	"materialize.seconds.finish", "materialize.skipped", "model.set_retired", "model_pin.aliases", "model_pin.set_retired",
+	"listed_source.owner", "listed_source.tags", "listed_view.offline", "materialize.causality", "materialize.error", "materialize.finished", "materialize.left",
+	"materialize.seconds.check", "materialize.seconds.finish", "materialize.skipped", "model.set_retired", "model_pin.aliases", "model_pin.set_retired",
 	"plan.causality", "plan.costs.windows", "plan.forgotten", "plan.models.keeps", "plan.warnings", "problem.hint", "problem.message", "problem.position", "position.col",
 	"position.file", "position.line", "rebuild.lock_file", "rebuild.out", "rebuild.settings", "show.entity.owner", "show.entity.tags",
 	"show.service.service.features.keys", "show.service.service.tags", "training-set_create.dropped_rows",
 	"training-set_diff.definitions.old", "training-set_diff.inputs.from", "training-set_rebuild.settings", "training-set_show.retired",
-	"training-set_show.service", "training-set_verify.problem", "verify.views.differences", "verify.views.hint", "verify.views.problem",
+	"training-set_show.service", "training-set_verify.causality.hint", "training-set_verify.causality.problem", "training-set_verify.problem", "verify.views.differences", "verify.views.hint", "verify.views.problem",
 	"verify.views.run_at",
 }
 

@@ -86,7 +86,7 @@ status is 4 if one does (docs/causality.md). The lock records the verdicts.`,
 	flags.StringVar(&f.asOf, "as-of", "", "ignore rows that were created later (default: now)")
 	flags.BoolVar(&f.Replace, "replace", false, "retire the training set that has this name")
 	flags.BoolVar(&f.Snapshot, "snapshot", false, "keep a copy of every input, so that a rebuild is possible whatever happens to the sources")
-	flags.StringVar(&f.LeakCheck, "leak-check", "4", "check at this many instants that views do not see the future: a number, all or off")
+	leakCheckFlag(cmd, &f.LeakCheck)
 	_ = cmd.MarkFlagFilename("labels", "parquet", "csv", "tsv", "gz")
 	_ = cmd.MarkFlagFilename("out", "parquet")
 	_ = cmd.RegisterFlagCompletionFunc("service", a.completeServices)
@@ -145,11 +145,7 @@ func (a *app) printTrainingSummary(sum *offline.TrainingSummary, list *fstore.Fe
 	fmt.Fprintf(a.stdout, "  %s\n  %s\n\n", project.ShortPath(sum.Out), project.ShortPath(sum.LockPath))
 	t := terminal.NewTable("VIEW", "KEYS", "WITH VALUE", "NO ROW", "STALE", "NOT AVAILABLE", "KNOWN LATE", "UNPUBLISHED")
 	for _, v := range sum.Views {
-		keys := strings.Join(v.Keys, ", ")
-		if keys == "" {
-			keys = "-"
-		}
-		t.Row(v.View.String(), keys, english.Thousands(v.WithValue), english.Thousands(v.NoRow), english.Thousands(v.Stale), english.Thousands(v.NotAvailable), english.Thousands(v.Late), english.Thousands(v.Unpublished))
+		t.Row(v.View.String(), orDash(strings.Join(v.Keys, ", ")), english.Thousands(v.WithValue), english.Thousands(v.NoRow), english.Thousands(v.Stale), english.Thousands(v.NotAvailable), english.Thousands(v.Late), english.Thousands(v.Unpublished))
 	}
 	if err := t.Print(a.stdout); err != nil {
 		return err

@@ -20,8 +20,8 @@ func (a *app) verifyTrainingSetCommand() *cobra.Command {
 		Use:   "verify NAME|LOCKFILE",
 		Short: "Check a training set against its lock",
 		Long: `Check a training set against its lock: are the inputs unchanged, is its own file unchanged, and does a rebuild give the
-same content? The exit status is 4 if an input has changed or vanished and no snapshot has it, if the training set's own
-file has changed, or if the rebuild differs.
+same content? It also repeats the check for leaks. The exit status is 4 if an input has changed or vanished and no
+snapshot has it, if the training set's own file has changed, if the rebuild differs, or if a view sees the future.
 
 A lock file is enough; no registry and no definitions are needed. New files in a source and files that have moved are
 listed and do not count as failures.`,
@@ -78,6 +78,9 @@ func (a *app) printLockVerified(v *project.VerifiedSet) error {
 		t.Row("rebuild", "impossible", v.Problem)
 	case v.Rebuild != nil:
 		rebuiltRows(t, v.Rebuild)
+	}
+	for _, c := range v.Causality {
+		t.Row("leaks", string(c.Result), c.String())
 	}
 	if err := t.Print(a.stdout); err != nil {
 		return err

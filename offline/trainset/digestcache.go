@@ -132,6 +132,14 @@ func (d *Digests) Of(ctx context.Context, path string) (*lock.File, error) {
 	return d.Read(ctx, path)
 }
 
+// Known returns the remembered SHA-256 of a file with an identity; empty: none is remembered.
+func (d *Digests) Known(path string, id FileID) string {
+	if k, ok := d.lookup(path); ok && k.FileID == id {
+		return k.SHA256
+	}
+	return ""
+}
+
 // Read reads a file for its digest, whatever is remembered.
 func (d *Digests) Read(ctx context.Context, path string) (*lock.File, error) {
 	f, info, err := digestFile(ctx, path, io.Discard)

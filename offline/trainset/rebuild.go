@@ -23,9 +23,14 @@ type Recomputation struct {
 	Original string   // a file with the lock's content, with which rows are compared; empty: there is none
 	Out      string   // where the file will be installed, which must not be one of the inputs; empty: nowhere
 	Staging  *Staging // where it is written
+	Check    Check
 	Progress func(Progress)
 	Now      time.Time
 }
+
+// Check checks the views of a lock again, over the files that are read for it and up to the instant of the last label, nil
+// if there is no label. Its errors end the rebuild.
+type Check func(ctx context.Context, files *Pinned, last *time.Time) error
 
 // Recomputed describes what a Computer has written.
 type Recomputed struct {
@@ -49,6 +54,7 @@ type RebuildRequest struct {
 	Original string  // the training set's own file, if it has the content of the lock, to tell in which rows values differ; otherwise empty
 	Out      string  // Parquet file to write; empty: the content is only compared
 	Mismatch Mismatch
+	Check    Check // nil: nothing is checked
 	Progress func(Progress)
 	Now      time.Time
 }
@@ -97,7 +103,7 @@ func rebuild(ctx context.Context, c Computer, req *RebuildRequest) (*Rebuilt, er
 		return nil, err
 	}
 	made, err := c.Recompute(ctx, Recomputation{
-		Lock: req.Lock, Inputs: inputs, Original: req.Original, Out: req.Out, Staging: staging, Progress: req.Progress, Now: req.Now,
+		Lock: req.Lock, Inputs: inputs, Original: req.Original, Out: req.Out, Staging: staging, Check: req.Check, Progress: req.Progress, Now: req.Now,
 	})
 	if err != nil {
 		return nil, err
