@@ -190,7 +190,7 @@ UNION ALL SELECT 1, TIMESTAMP '1970-01-01', NULL, NULL, -0.0::DOUBLE`)
 			change: func(v *fstore.View) { v.Created, v.Available = "loaded_at", fstore.Available{Created: true} },
 		},
 		"late_rows_that_no_lookup_finds": { // a row says how many of the key were known before it, whatever their event
-			sql: "SELECT id, ts, loaded_at, x, y FROM e QUALIFY ts >= max(ts) OVER (PARTITION BY id ORDER BY loaded_at)", src: byCreated,
+			sql: "SELECT id, ts, loaded_at, x, y FROM e QUALIFY ts >= max(ts) OVER (PARTITION BY id ORDER BY coalesce(loaded_at, ts))", src: byCreated,
 			change: func(v *fstore.View) { v.Created, v.Available = "loaded_at", fstore.Available{Created: true} },
 		},
 		"no_rows": {sql: "SELECT id, ts, x, y FROM e WHERE x < -1"},
@@ -267,9 +267,15 @@ func TestTheRowsThatAWindowAggregatesAreChecked(t *testing.T) {
 		v.View.Event = "ts"
 		w := &fstore.Window{Function: fstore.Sum, Expression: "x", Length: fstore.Duration(time.Hour), Hop: fstore.Duration(5 * time.Minute)}
 		v.View.Features = []fstore.Feature{{Name: "x_1h", Type: fstore.Int64, Window: w}}
-		got, err := r.e.CheckCausality(t.Context(), v, CausalityRequest{Instants: AllInstants})
-		if errors.Is(err, fstore.ErrCheck) != leaks || err != nil && !leaks {
-			t.Errorf("%s: %+v, %v", sql, got, err)
+		for _, every := range []time.Duration{0, time.Microsecond, 20 * time.Minute} {
+			v.View.Publish = nil
+			if every > 0 {
+				v.View.Publish = &fstore.Publish{Every: fstore.Duration(every)}
+			}
+			got, err := r.e.CheckCausality(t.Context(), v, CausalityRequest{Instants: AllInstants})
+			if errors.Is(err, fstore.ErrCheck) != leaks || err != nil && !leaks {
+				t.Errorf("every %v: %s: %+v, %v", every, sql, got, err)
+			}
 		}
 	}
 }
