@@ -5,9 +5,10 @@ ACTIONLINT  = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 GORELEASER  = github.com/goreleaser/goreleaser/v2@v2.15.1
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME    = 5s
+LAWS        = 200
 VERSION     = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: help setup build install demo test race fuzz bench cover lint vuln dist release-check generate clean go compiler redis protoc
+.PHONY: help setup build install demo test law race fuzz bench cover lint vuln dist release-check generate clean go compiler redis protoc
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -28,6 +29,9 @@ demo: build ## Show the whole life of a feature repo on sample data
 # The tests start their own redis-server, on a socket or a free port, and stop it.
 test: go compiler redis ## Run all tests
 	go test -timeout 30m ./...
+
+law: go compiler redis ## Play LAWS (200) generated repos against each law; make test plays fewer
+	go test -timeout 2h ./test/law -rapid.checks=$(LAWS)
 
 # What runs concurrently, under the race detector; a test checks that no package is forgotten. Left out of offline are its longest
 # tests, which take the same paths as others over more rows, and of cmd/fstore what only parses and prints.

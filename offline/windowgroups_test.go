@@ -21,7 +21,7 @@ import (
 func (r *repo) bothWays(v *fstore.ViewVersion, p time.Time) (grouped, swept [][]string, err, failed error) {
 	r.Helper()
 	ctx := context.Background()
-	s, err := r.e.sessionFor(ctx, v)
+	s, err := r.e.sessionFor(ctx, v, nil)
 	if err != nil {
 		r.Fatal(err)
 	}

@@ -30,10 +30,8 @@ store holds, write the differences, and publish. Running it again writes nothing
 not changed since the last publication, it does not even compute. Serving is never interrupted. Services switch to new
 versions once all their views are published.
 
-A view with a publish schedule is published at the last instant of its schedule up to --to, any other view at --to.
-
-Before the first run of a version that has SQL, fstore checks on the data that its rows do not see the future. A view that
-leaks is not written; the others are, and the exit status is 4 (docs/causality.md).`,
+A view with a publish schedule is published at the last instant of its schedule up to --to, any other view at --to. Before
+its first run, SQL is checked on the data: a view that sees the future is not written, the status is 4 (docs/causality.md).`,
 		Example: `  fstore materialize customer_orders --to 2025-12-01
   fstore materialize
   fstore materialize --wait 10m --output json      from a scheduler; one line of JSON per view`,

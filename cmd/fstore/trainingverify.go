@@ -88,11 +88,8 @@ func (a *app) printLockVerified(v *project.VerifiedSet) error {
 	if v.File.State == trainset.Vanished {
 		fmt.Fprintf(a.stderr, "hint: if it was moved with its lock, name the lock instead: …/%s\n", filepath.Base(lock.Path(v.File.Path)))
 	}
-	if v.OK {
-		fmt.Fprintf(a.stdout, "Training set %s matches its lock.\n", v.Name)
-	} else {
-		fmt.Fprintf(a.stdout, "Training set %s does not match its lock.\n", v.Name)
-	}
+	matches := map[bool]string{true: "matches", false: "does not match"}[v.OK]
+	fmt.Fprintf(a.stdout, "Training set %s %s its lock.\n", v.Name, matches)
 	return nil
 }
 

@@ -10,11 +10,13 @@ import (
 // backends; -rapid.checks=1000 plays more.
 const checks = "40"
 
+// askedForMore reports whether -rapid.checks is given.
+var askedForMore bool
+
 func TestMain(m *testing.M) {
 	flag.Parse()
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
-	if !given {
+	flag.Visit(func(f *flag.Flag) { askedForMore = askedForMore || f.Name == "rapid.checks" })
+	if !askedForMore {
 		if err := flag.Set("rapid.checks", checks); err != nil {
 			panic(err)
 		}
