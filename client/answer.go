@@ -67,6 +67,9 @@ func answerFrom(r *fstorev1.GetOnlineFeaturesResponse, events online.EventTimes)
 	if r.ReplayedMicros != nil {
 		a.Replayed = fstore.FromMicros(r.GetReplayedMicros())
 	}
+	if r.ClockMicros != nil {
+		a.Clock = fstore.FromMicros(r.GetClockMicros())
+	}
 	for i, f := range r.GetFeatures() {
 		var err error
 		if a.Features[i], err = featureFrom(f, a.Rows, events); err != nil {

@@ -77,8 +77,8 @@ func (a *app) getCommand() *cobra.Command {
 rows from a Parquet, CSV (.csv, .tsv, also with .gz) or JSON file (.json, .jsonl), by the rules of labels. If the
 features have no keys, there is one row.
 
---at sets the clock that judges age (ttl). It may not be before the instant from which a view's publication is
-servable, because training before that instant uses an earlier publication.
+--at sets the clock that judges age (ttl) and at which the windows of views without publish end. It may not be before
+the instant from which a view's publication is servable: training before that instant uses an earlier one.
 
 --grpc asks a running server instead. The answer has the same form.`,
 		Example: `  fstore get --service churn --entity customer_id=12003
@@ -92,7 +92,7 @@ servable, because training before that instant uses an earlier publication.
 				return err
 			}
 			if q.grpc != "" && q.at != "" {
-				return usage.Errorf(cmd, "--at and --grpc: a server judges age by its own clock")
+				return usage.Errorf(cmd, "--at and --grpc: a server has a clock of its own")
 			}
 			if q.grpc != "" && !project.IsAddress(q.grpc) {
 				return usage.Errorf(nil, "--grpc %q is not an address", q.grpc).WithHint("for example 127.0.0.1:6566")
@@ -105,7 +105,7 @@ servable, because training before that instant uses an earlier publication.
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&q.entities, "entity", "e", nil, "one row of keys: k=v,k2=v2 or a JSON object (repeatable)")
 	flags.StringArrayVar(&q.files, "entities", nil, "file with rows of keys: Parquet, CSV or JSON, by its name (repeatable)")
-	flags.StringVar(&q.at, "at", "", "instant that age is judged at (default: now)")
+	flags.StringVar(&q.at, "at", "", "instant that age is judged at and windows end at (default: now)")
 	flags.BoolVar(&q.events, "event-timestamps", false, "show when each value was true")
 	flags.StringVar(&q.grpc, "grpc", "", "ask the server at this address instead of reading the store")
 	_ = cmd.RegisterFlagCompletionFunc("service", a.completeServices)
@@ -261,6 +261,9 @@ func (a *app) printVersions(list *fstore.FeatureList, answer *online.Answer) err
 	}
 	if !answer.Replayed.IsZero() {
 		fmt.Fprintf(a.stdout, "replayed at %s\n", fstore.FormatTime(answer.Replayed))
+	}
+	if !answer.Clock.IsZero() {
+		fmt.Fprintf(a.stdout, "windows end at %s\n", fstore.FormatTime(answer.Clock))
 	}
 	t := terminal.NewTable("VIEW", "PUBLISHED", "GENERATION")
 	for _, v := range answer.Versions {

@@ -3,6 +3,7 @@ package grpcapi
 import (
 	"encoding/binary"
 	"math"
+	"time"
 	"unsafe"
 
 	"google.golang.org/grpc/mem"
@@ -85,8 +86,10 @@ func (t *parts) encode(a *online.Answer) (encoded, error) {
 		total += sizeField(sizeVersion(&a.Versions[i]))
 	}
 	total += len(t.tail)
-	if !a.Replayed.IsZero() {
-		total += 1 + 8
+	for _, at := range []time.Time{a.Replayed, a.Clock} {
+		if !at.IsZero() {
+			total += 1 + 8
+		}
 	}
 	buf := server.Buffers.Get(total)
 	b := appendUint((*buf)[:0], 1, uint64(a.Rows))
@@ -99,12 +102,18 @@ func (t *parts) encode(a *online.Answer) (encoded, error) {
 		b = appendVersion(b, &a.Versions[i])
 	}
 	b = append(b, t.tail...)
-	if !a.Replayed.IsZero() {
-		b = protowire.AppendTag(b, 6, protowire.Fixed64Type)
-		b = protowire.AppendFixed64(b, uint64(fstore.Micros(a.Replayed)))
-	}
+	b = appendInstant(b, 6, a.Replayed)
+	b = appendInstant(b, 7, a.Clock)
 	*buf = b
 	return encoded{buf: buf}, nil
+}
+
+// appendInstant appends a field of 9 bytes, or nothing for the zero instant.
+func appendInstant(b []byte, field protowire.Number, at time.Time) []byte {
+	if at.IsZero() {
+		return b
+	}
+	return protowire.AppendFixed64(protowire.AppendTag(b, field, protowire.Fixed64Type), uint64(fstore.Micros(at)))
 }
 
 // sizesOf returns the length of a feature's message and, within it, of its packed values.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
@@ -42,6 +43,12 @@ func responseOf(list *fstore.FeatureList, a *online.Answer) *fstorev1.GetOnlineF
 	if list.Model.Name != "" {
 		out.Model = &fstorev1.ModelAnswer{Name: list.Model.Name, Version: list.Model.Version}
 	}
+	if !a.Replayed.IsZero() {
+		out.ReplayedMicros = proto.Int64(fstore.Micros(a.Replayed))
+	}
+	if !a.Clock.IsZero() {
+		out.ClockMicros = proto.Int64(fstore.Micros(a.Clock))
+	}
 	return out
 }
 
@@ -78,6 +85,11 @@ func TestAnAnswersBytesAreItsMessages(t *testing.T) {
 		}
 		if rapid.Bool().Draw(t, "a model") {
 			list.Model = fstore.ModelRef{Name: "m", Version: rapid.SampledFrom([]string{"3", "2025-12", ""}).Draw(t, "model version")}
+		}
+		for _, at := range []*time.Time{&a.Replayed, &a.Clock} {
+			if rapid.Bool().Draw(t, "has an instant") {
+				*at = fstore.FromMicros(rapid.Int64Range(-1, 1<<50).Draw(t, "instant"))
+			}
 		}
 		answer, err := (&parts{headsOf(list), tailOf(list)}).encode(a)
 		if err != nil {

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
@@ -17,6 +18,7 @@ import (
 //	 "service":{"name":"churn","version":2}}
 //
 // or, of a model, "model":{"name":"fraud","version":"3"}. A server that replays an instant adds "replayed":"2011-12-10T00:00:00Z".
+// Where windows move with the clock, "clock":"2011-12-10T00:00:03Z" says when they end.
 //
 // keys are the columns that were asked for. event_timestamps is there where the answer has event times, null where
 // there is none; service or model where the list is one's.
@@ -68,10 +70,18 @@ func appendAnswerJSON(dst []byte, keys []fstore.Column, list *fstore.FeatureList
 		dst = strconv.AppendQuote(append(dst, `,"version":`...), list.Model.Version)
 		dst = append(dst, '}')
 	}
-	if !a.Replayed.IsZero() {
-		dst = append(append(append(dst, `,"replayed":"`...), fstore.FormatTime(a.Replayed)...), '"')
-	}
+	dst = appendInstantJSON(dst, "replayed", a.Replayed)
+	dst = appendInstantJSON(dst, "clock", a.Clock)
 	return append(dst, "}\n"...), nil
+}
+
+// appendInstantJSON appends a member, or nothing for the zero instant.
+func appendInstantJSON(dst []byte, name string, at time.Time) []byte {
+	if at.IsZero() {
+		return dst
+	}
+	dst = strconv.AppendQuote(append(dst, ','), name)
+	return append(append(append(dst, `:"`...), fstore.FormatTime(at)...), '"')
 }
 
 func appendFeatureJSON(dst []byte, f *online.AnswerFeature, rows int) []byte {

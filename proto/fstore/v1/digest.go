@@ -3,4 +3,4 @@
 package fstorev1
 
 // protoDigest is the sha256 of the feature_store.proto that the code of this package was generated from.
-const protoDigest = "999e4db0aac0684a517bd0bc7d9cea884e36ea84f1a5110fc5bab699b0e90c1a"
+const protoDigest = "e37428d5c5b451fefd48e8cc3423e5b94318cdeac431908044dfddd14d83c48f"

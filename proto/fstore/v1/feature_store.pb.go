@@ -64,7 +64,8 @@ const (
 	Status_STATUS_PRESENT Status = 0
 	// Found and fresh, but null: the value is the feature's default, or null if it has none.
 	Status_STATUS_NULL_VALUE Status = 1
-	// There is no record for the key: the value is the feature's default, or null if it has none.
+	// There is no record for the key, or no window of the view has a row of it: the value is the feature's default, or null
+	// if it has none.
 	Status_STATUS_NOT_FOUND Status = 2
 	// The newest record is older than the view's ttl allows: the value is the default, or null if there is none.
 	// The next run removes such records, so the status of a key that gets no new row moves on to STATUS_NOT_FOUND at any
@@ -503,8 +504,11 @@ type GetOnlineFeaturesResponse struct {
 	// The instant that the server replays, in UTC microseconds since the Unix epoch: ages were computed at it and not at
 	// the clock's time. Absent if the server does not replay.
 	ReplayedMicros *int64 `protobuf:"fixed64,6,opt,name=replayed_micros,json=replayedMicros,proto3,oneof" json:"replayed_micros,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The request's clock, in UTC microseconds since the Unix epoch: the windows of views without a schedule end at it, or
+	// at the instant at which the view is published, if that is later. Absent if the answer has no such view.
+	ClockMicros   *int64 `protobuf:"fixed64,7,opt,name=clock_micros,json=clockMicros,proto3,oneof" json:"clock_micros,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetOnlineFeaturesResponse) Reset() {
@@ -579,6 +583,13 @@ func (x *GetOnlineFeaturesResponse) GetReplayedMicros() int64 {
 	return 0
 }
 
+func (x *GetOnlineFeaturesResponse) GetClockMicros() int64 {
+	if x != nil && x.ClockMicros != nil {
+		return *x.ClockMicros
+	}
+	return 0
+}
+
 // Feature holds one feature of all rows. Fields 1 to 12 are those of Column.
 type Feature struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -605,7 +616,8 @@ type Feature struct {
 	Validity []byte `protobuf:"bytes,12,opt,name=validity,proto3" json:"validity,omitempty"`
 	// One byte per row, the number of its Status; absent if all are STATUS_PRESENT.
 	Statuses []byte `protobuf:"bytes,13,opt,name=statuses,proto3" json:"statuses,omitempty"`
-	// The event time of each row's record, if requested; 0 if there is none.
+	// The event time of each row's record, if requested; 0 if there is none. Windowed values have the instant at which their
+	// windows end: the published instant, or the clock.
 	EventTimestamps []int64 `protobuf:"fixed64,14,rep,packed,name=event_timestamps,json=eventTimestamps,proto3" json:"event_timestamps,omitempty"`
 	// The rows that have an event time; absent if all have one. A row without a record has none, and neither has a row
 	// of a static view.
@@ -1278,16 +1290,18 @@ const file_fstore_v1_feature_store_proto_rawDesc = "" +
 	"\x10timestamp_values\x18\n" +
 	" \x03(\x10R\x0ftimestampValues\x12\x18\n" +
 	"\aoffsets\x18\v \x03(\x05R\aoffsets\x12\x1a\n" +
-	"\bvalidity\x18\f \x01(\fR\bvalidity\"\xdf\x02\n" +
+	"\bvalidity\x18\f \x01(\fR\bvalidity\"\x84\x03\n" +
 	"\x19GetOnlineFeaturesResponse\x12\x12\n" +
 	"\x04rows\x18\x01 \x01(\rR\x04rows\x12.\n" +
 	"\bfeatures\x18\x02 \x03(\v2\x12.fstore.v1.FeatureR\bfeatures\x12+\n" +
 	"\x05views\x18\x03 \x03(\v2\x15.fstore.v1.ViewAnswerR\x05views\x122\n" +
 	"\aservice\x18\x04 \x01(\v2\x18.fstore.v1.ServiceAnswerR\aservice\x12,\n" +
 	"\x05model\x18\x05 \x01(\v2\x16.fstore.v1.ModelAnswerR\x05model\x12,\n" +
-	"\x0freplayed_micros\x18\x06 \x01(\x10H\x00R\x0ereplayedMicros\x88\x01\x01B\x12\n" +
-	"\x10_replayed_microsJ\x04\b\a\x10\bJ\x04\b\b\x10\tJ\x04\b\t\x10\n" +
-	"R\fclock_microsR\x05arrowR\x06builds\"\xfd\x03\n" +
+	"\x0freplayed_micros\x18\x06 \x01(\x10H\x00R\x0ereplayedMicros\x88\x01\x01\x12&\n" +
+	"\fclock_micros\x18\a \x01(\x10H\x01R\vclockMicros\x88\x01\x01B\x12\n" +
+	"\x10_replayed_microsB\x0f\n" +
+	"\r_clock_microsJ\x04\b\b\x10\tJ\x04\b\t\x10\n" +
+	"R\x05arrowR\x06builds\"\xfd\x03\n" +
 	"\aFeature\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1f\n" +
