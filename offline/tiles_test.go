@@ -32,6 +32,27 @@ func TestTilesOfMovingWindows(t *testing.T) {
 	v := movingView(source_("s.parquet"), windowFeature("n_1d", fstore.Count, "", fstore.Int64, days), windowFeature("sum_1d", fstore.Sum, "x", fstore.Int64, days),
 		windowFeature("sum_2d", fstore.Sum, "x", fstore.Int64, 2*days))
 	p := time.Date(2011, 12, 6, 0, 30, 0, 0, time.UTC)
+	want := map[int64]string{
+		1: "2011-12-05T12:00:01Z | n_1d+sum_1d 11:2,20, 12:1,null, | sum_2d -19:30, 11:20, 12:null,",
+		3: "2011-12-04T00:00:01Z | n_1d+sum_1d | sum_2d -24:50,",
+	}
+	if got := tilesAsOf(t, r, v, p); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+	// Six hours later a row of either key has left the longest window. Tiles stay until the quarter of the window ends.
+	delete(want, 3)
+	if got := tilesAsOf(t, r, v, p.Add(6*time.Hour)); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+	want[1] = "2011-12-05T12:00:01Z | n_1d+sum_1d 12:1,null, | sum_2d 11:20, 12:null,"
+	if got := tilesAsOf(t, r, v, p.Add(12*time.Hour)); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+// tilesAsOf returns the event and the tiles of each key as text. Tiles are counted from the fifth on.
+func tilesAsOf(t *testing.T, r *repo, v *fstore.ViewVersion, p time.Time) map[int64]string {
+	t.Helper()
 	rows := map[int64]string{}
 	groups := v.View.TileGroups()
 	for b, err := range r.e.AsOf(t.Context(), v, p) {
@@ -60,13 +81,7 @@ func TestTilesOfMovingWindows(t *testing.T) {
 			rows[b.Columns[0].Int64s[row]] = text
 		}
 	}
-	want := map[int64]string{
-		1: "2011-12-05T12:00:01Z | n_1d+sum_1d 11:2,20, 12:1,null, | sum_2d -19:30, 11:20, 12:null,",
-		3: "2011-12-04T00:00:01Z | n_1d+sum_1d | sum_2d -24:50,",
-	}
-	if fmt.Sprint(rows) != fmt.Sprint(want) {
-		t.Errorf("got  %v\nwant %v", rows, want)
-	}
+	return rows
 }
 
 // A run refuses a sum that will not fit once a row has left, and names the view, the key, the feature and the rows.

@@ -170,6 +170,9 @@ func (w *windows) sweepAsOf(ctx context.Context, p time.Time, out *batches) erro
 		sweep, values, event = r.Sweep, r.Record, func(c *fstore.Column) { c.AppendInt64(r.Newest()) }
 	}
 	return w.sweepKeys(ctx, p, w.published, sweep, func(b *fstore.Batch, row int) error {
+		if !sweep.Has(at) { // its tiles are only kept
+			return nil
+		}
 		w.copyKey(out, b, row)
 		event(&out.columns[n])
 		if err := values(at, out.columns[n+1:]); err != nil {

@@ -43,9 +43,12 @@ func (w *windows) sweepKeys(ctx context.Context, p time.Time, features []fstore.
 	}, ended)
 }
 
-// inWindows returns the conditions that a row is visible at p and is in a window of some features.
+// inWindows returns the conditions that a row is visible at p and is in a window of some features, or in a tile that is kept.
 func (w *windows) inWindows(p time.Time, features []fstore.Feature) []string {
 	starts := window.Starts(features, fstore.Micros(p))
+	if w.of.View.Sawtooth() {
+		starts = window.KeptStarts(features, fstore.Micros(p))
+	}
 	return []string{w.visibleSQL() + " <= " + instant(p), afterSQL(starts[len(starts)-1])}
 }
 

@@ -85,10 +85,15 @@ func NewGroups(features []fstore.Feature, all []Series, t int64) *Groups {
 }
 
 // Starts returns the starts of the windows of features at an instant, each once, the latest first.
-func Starts(features []fstore.Feature, t int64) []int64 {
+func Starts(features []fstore.Feature, t int64) []int64 { return starts(features, t, Span.Start) }
+
+// KeptStarts returns the starts of the tiles that a Recorder keeps at an instant, in the order of Starts.
+func KeptStarts(features []fstore.Feature, t int64) []int64 { return starts(features, t, Span.kept) }
+
+func starts(features []fstore.Feature, t int64, start func(Span, int64) int64) []int64 {
 	var out []int64
 	for i := range features {
-		out = append(out, SpanOf(features[i].Window).Start(t))
+		out = append(out, start(SpanOf(features[i].Window), t))
 	}
 	slices.Sort(out)
 	out = slices.Compact(out)

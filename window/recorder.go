@@ -83,7 +83,7 @@ func (r *Recorder) collect(g *recorded, p int64) error {
 	}
 	first := span.First(p)
 	for _, s := range g.series {
-		s.leave(span, scale(span.quarter(first), span.Hop))
+		s.leave(span, span.kept(p))
 	}
 	for event, ok := g.series[0].oldest(span); ok; event, ok = g.series[0].oldest(span) {
 		tile := Tile(event, span.Hop)
@@ -128,6 +128,14 @@ func (r *Recorder) names(g *recorded) (names []string) {
 		names = append(names, r.features[f].Name)
 	}
 	return names
+}
+
+// kept returns the instant after which a Recorder keeps events at an instant.
+func (s Span) kept(t int64) int64 {
+	if s.Lifetime() {
+		return s.Start(t)
+	}
+	return scale(s.quarter(s.First(t)), s.Hop)
 }
 
 // quarter returns the first tile of the quarter of the window in which a tile is, on a grid that is the same for all windows
