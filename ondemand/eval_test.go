@@ -131,6 +131,7 @@ func TestFaultsCountOnTheBranchTaken(t *testing.T) {
 		{"long", fstore.String, "text too long 1 at 0"},
 		{"length(long)", fstore.Int64, "text too long 1 at 0"},
 		{"n == 2 ? length(long) : 0", fstore.Int64, ""},
+		{"n == 2 ? long : ''", fstore.String, ""},
 		{"sum(big)", fstore.Float64, "list too long 1 at 0"},
 		{"big[n]", fstore.Float64, "list too long 1 at 0, index out of bounds 2 at 1"},
 		{"int64(string(n)) + int64('x')", fstore.Int64, "failed conversion 4 at 0"},

@@ -32,11 +32,12 @@ func (p *Program) place() plan {
 
 func (pl *placer) place(n *node) {
 	switch n.kind {
-	case inputNode:
+	case inputNode, featureNode:
 		n.slot = n.index
-		return
-	case featureNode:
-		n.slot = pl.inputs + n.index
+		if n.kind == featureNode {
+			n.slot += pl.inputs
+		}
+		n.lazy = n.typ.isList() || n.typ == textType // may be too long: see load
 		return
 	case literalNode:
 		n.slot = pl.vector()
@@ -49,17 +50,41 @@ func (pl *placer) place(n *node) {
 		n.extra = pl.masks
 		pl.masks += 2
 	}
+	early := n.writesEarly()
+	if early {
+		n.slot = pl.take(n.typ)
+	}
 	for _, a := range n.args {
 		pl.place(a)
+		n.lazy = n.lazy || a.lazy
 	}
-	if free := pl.free[n.typ]; len(free) > 0 {
-		n.slot, pl.free[n.typ] = free[len(free)-1], free[:len(free)-1]
-	} else {
-		n.slot = pl.vector()
+	if !early {
+		n.slot = pl.take(n.typ)
 	}
 	for _, a := range n.args {
 		pl.release(a)
 	}
+}
+
+// writesEarly reports whether the node writes its result before it has evaluated all its operands. Then none of them may
+// use the result's vector meanwhile.
+func (n *node) writesEarly() bool {
+	switch n.kind {
+	case andNode, orNode, coalesceNode, inNode:
+		return true
+	default:
+		return false
+	}
+}
+
+// take returns a vector that nobody uses, for results of a type.
+func (pl *placer) take(t valueType) int {
+	free := pl.free[t]
+	if len(free) == 0 {
+		return pl.vector()
+	}
+	pl.free[t] = free[:len(free)-1]
+	return free[len(free)-1]
 }
 
 func (pl *placer) vector() int {

@@ -106,9 +106,6 @@ func (c *checker) use(at int32, f *function, form *form, args []*node) *node {
 		kind: callNode, name: f.name, typ: form.result, args: args, kernel: form.kernel,
 		lazy: form.lazy, cost: max(1, form.cost), offset: at,
 	}
-	for _, a := range args {
-		n.lazy = n.lazy || a.lazy
-	}
 	if form.bind == nil {
 		return n
 	}

@@ -36,7 +36,7 @@ func (c *checker) logic(at int32, k kind, f *function, args []*node) *node {
 		if a.typ != boolType {
 			c.failHint(a.offset, boolHint(a), "%s takes bool, not %s", f.name, a.typ)
 		}
-		if n.lazy = n.lazy || a.lazy; a.kind == k {
+		if a.kind == k {
 			n.args = append(n.args, a.args...)
 		} else {
 			n.args = append(n.args, a)
@@ -73,16 +73,12 @@ func (c *checker) coalesce(at int32, f *function, args []*node) *node {
 
 // choice makes a node whose value is one of its operands.
 func (c *checker) choice(at int32, k kind, name string, t valueType, args []*node) *node {
-	n := &node{kind: k, name: name, typ: t, args: args, cost: len(args), offset: at}
-	for _, a := range args {
-		n.lazy = n.lazy || a.lazy
-	}
-	return n
+	return &node{kind: k, name: name, typ: t, args: args, cost: len(args), offset: at}
 }
 
 func (c *checker) isNull(at int32, x *node) *node {
 	c.rejectNulls([]*node{x})
-	return &node{kind: isNullNode, name: "is_null", typ: boolType, args: []*node{x}, lazy: x.lazy, cost: 1, offset: at}
+	return &node{kind: isNullNode, name: "is_null", typ: boolType, args: []*node{x}, cost: 1, offset: at}
 }
 
 // compareNull checks x == null and x != null. It returns nil if neither side is null.

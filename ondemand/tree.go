@@ -35,7 +35,7 @@ type node struct {
 	index  int           // of an input or feature
 	slot   int           // of the vector that holds the values
 	extra  int           // of a call: its vector.Call; of a node that chooses: its masks
-	lazy   bool          // a row that nobody asks for is worth skipping: it may fail, or it is expensive
+	lazy   bool          // rows that nobody asks for are worth skipping: the node or an operand may fail, or is expensive
 	cost   int           // of this node alone
 	offset int32         // in the text, in code points
 }
