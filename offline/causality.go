@@ -75,6 +75,9 @@ type causality struct {
 	input *fstore.ViewVersion // whose rows are compared: the view, or what a windowed view aggregates
 	full  *rows               // computed from all rows; the table _full has those that a look-up finds
 	known map[int64]string    // digests that still hold, by instant
+
+	oldest time.Duration // of the rows that differ: the longest time between event and instant
+	span   time.Duration // between the first and the last candidate
 }
 
 func (c *causality) run(ctx context.Context, e *Engine) (err error) {
@@ -147,6 +150,7 @@ func (c *causality) compare(ctx context.Context, p time.Time, leak *Leak) (*Leak
 	if err != nil || d.rows == 0 {
 		return leak, err
 	}
+	c.oldest = max(c.oldest, d.oldest)
 	if leak != nil {
 		leak.Instants = append(leak.Instants, p)
 		return leak, nil

@@ -15,7 +15,8 @@ import (
 
 // differences are the rows that differ between all rows and those known at an instant.
 type differences struct {
-	rows, keys, of int64 // rows that differ; keys that have one; keys that have any row
+	rows, keys, of int64         // rows that differ; keys that have one; keys that have any row
+	oldest         time.Duration // how long before the instant the oldest of them happened
 	examples       []LeakExample
 }
 
@@ -30,13 +31,25 @@ type LeakExample struct {
 	where   string    // finds the row by its key and visible
 }
 
+// What an example says of a row that differs as a whole.
+const (
+	present = "there"
+	absent  = "not there"
+)
+
 func (x LeakExample) String() string {
 	key := x.Key
 	if key != "" {
 		key += ", "
 	}
-	if x.Feature == "" {
-		return fmt.Sprintf("%srow of %s: %s by the rows known then, %s by all rows", key, x.Event, x.Known, x.All)
+	switch {
+	case x.Feature != "":
+	case x.Known == absent:
+		return fmt.Sprintf("%srow of %s: it is there only once later rows are", key, x.Event)
+	case x.All == absent:
+		return fmt.Sprintf("%srow of %s: it is gone once later rows are there", key, x.Event)
+	default:
+		return fmt.Sprintf("%srow of %s: it has another event time once later rows are there", key, x.Event)
 	}
 	return fmt.Sprintf("%srow of %s: %s is %s by the rows known then, %s by all rows", key, x.Event, x.Feature, x.Known, x.All)
 }
@@ -81,7 +94,7 @@ func (c *causality) differences(ctx context.Context, all string, then *rows, p t
 		side(all)+" AS a\nFULL JOIN "+side("(\n"+c.foundSQL(then)+"\n)")+" AS b\n  ON "+and(on)+"\nWHERE "+strings.Join(differ, "\n  OR ")); err != nil {
 		return nil, c.locate(ctx, err)
 	}
-	b, err := c.query(ctx, "SELECT count(*), count(DISTINCT "+rowOf("either.", then.keys())+")\nFROM _differences")
+	b, err := c.query(ctx, "SELECT count(*), count(DISTINCT "+rowOf("either.", then.keys())+"), min(either.event)\nFROM _differences")
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +102,7 @@ func (c *causality) differences(ctx context.Context, all string, then *rows, p t
 	if d.rows == 0 {
 		return d, nil
 	}
+	d.oldest = p.Sub(fstore.FromMicros(b.Columns[2].Int64s[0]))
 	if b, err = c.query(ctx, "SELECT count(DISTINCT "+rowOf("", then.keys())+")\nFROM "+all+"\nWHERE "+visible); err != nil {
 		return nil, err
 	}
@@ -154,7 +168,7 @@ func (c *causality) examples(ctx context.Context, r *rows, tolerant bool) ([]Lea
 	var out []LeakExample
 	for i := range b.Len {
 		of := func(n int) string { return shortValue(b.Columns[n].Strings[i]) }
-		x := LeakExample{Known: "not there", All: "there", visible: fstore.FromMicros(b.Columns[2].Int64s[i])}
+		x := LeakExample{Known: absent, All: present, visible: fstore.FromMicros(b.Columns[2].Int64s[i])}
 		x.Event = fstore.FormatTime(fstore.FromMicros(b.Columns[3].Int64s[i]))
 		var keys []string
 		where := []string{"visible = " + instant(x.visible)}
@@ -180,7 +194,7 @@ func (c *causality) examples(ctx context.Context, r *rows, tolerant bool) ([]Lea
 				x.Known, x.All = "of another event time", "of this one"
 			}
 		case inKnown:
-			x.Known, x.All = "there", "not there"
+			x.Known, x.All = present, absent
 		}
 		out = append(out, x)
 	}

@@ -46,12 +46,13 @@ WHERE isfinite(p)
 GROUP BY p`); err != nil {
 		return err
 	}
-	b, err := c.query(ctx, "SELECT max(p)\nFROM _candidates")
+	b, err := c.query(ctx, "SELECT max(p), min(p)\nFROM _candidates")
 	if err != nil {
 		return err
 	}
 	if last := &b.Columns[0]; !last.IsNull(0) {
 		at := fstore.FromMicros(last.Int64s[0])
+		c.span = at.Sub(fstore.FromMicros(b.Columns[1].Int64s[0]))
 		if !c.req.Read {
 			at = c.v.View.Publish.ServableFrom(at)
 		}

@@ -34,14 +34,35 @@ type LeakedInput struct {
 func (l *Leak) Error() string { return l.message() + " (" + l.Fix + ")" }
 
 func (l *Leak) message() string {
-	text := fmt.Sprintf("%s sees the future at %d of %s: as of %s, %s of %s (%s) have a row that later rows change",
+	has := "has a row that later rows change"
+	if l.Keys != 1 {
+		has = "have rows that later rows change"
+	}
+	text := fmt.Sprintf("%s sees the future at %d of %s: as of %s, %s of %s (%s) %s",
 		l.View, len(l.Instants), english.Count(int(l.Compared), "instant"), fstore.FormatTime(l.Instants[0]),
-		english.Thousands(l.Keys), english.Count(int(l.Of), "key"), percent(l.Keys, l.Of))
+		english.Thousands(l.Keys), english.Count(int(l.Of), "key"), percent(l.Keys, l.Of), has)
 	for _, x := range l.Examples {
 		text += "\n  " + x.String()
 	}
 	if l.Input != nil {
-		text += fmt.Sprintf("\n  the newest row seen too early is of source %s, known from %s: %s", l.Input.Source, fstore.FormatTime(l.Input.Visible), l.Input.Row)
+		text += fmt.Sprintf("\n  the newest row that was read too early: %s of source %s, known from %s", l.Input.Row, l.Input.Source, fstore.FormatTime(l.Input.Visible))
+	}
+	if others := l.Instants[1:]; len(others) > 0 {
+		text += "\n  rows differ also as of " + someInstants(others)
+	}
+	return text
+}
+
+// someInstants lists instants, or the first of many.
+func someInstants(all []time.Time) string {
+	const most = 5
+	var out []string
+	for _, at := range all[:min(most, len(all))] {
+		out = append(out, fstore.FormatTime(at))
+	}
+	text := strings.Join(out, ", ")
+	if more := len(all) - most; more > 0 {
+		text += fmt.Sprintf(" and at %s more", english.Thousands(int64(more)))
 	}
 	return text
 }
@@ -68,7 +89,7 @@ func (c *causality) newLeak(ctx context.Context, p time.Time, d *differences) (*
 // explained completes a leak once all instants were compared.
 func (l *Leak) explained(c *causality) *Leak {
 	l.Compared, l.Candidates = c.out.Instants, c.out.Candidates
-	l.Fix = c.fix(l)
+	l.Fix = c.fix()
 	return l
 }
 
@@ -78,27 +99,34 @@ var lags = []time.Duration{
 	6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 48 * time.Hour, 7 * 24 * time.Hour, 31 * 24 * time.Hour,
 }
 
+// readsBack is how SQL keeps from reading later rows.
+const readsBack = "read no rows after the event time in frames, joins and subqueries, or declare the window as an aggregation (docs/causality.md)"
+
 // fix says what would make a view causal.
-func (c *causality) fix(l *Leak) string {
-	const bound = "let frames, joins and subqueries read no rows after the event time, or declare the window as an aggregation (docs/causality.md)"
+func (c *causality) fix() string {
 	view := &c.v.View
-	if !view.Available.Created {
-		for _, s := range c.v.Sources {
-			if s.Available.Created {
-				return fmt.Sprintf("rows of %s become known at their created time: yield a created column and name it created_timestamp; and ", s.Name) + bound
-			}
-		}
-	} else {
-		return "a row's created time must not be before that of any row it is made from; and " + bound
+	if view.Available.Created {
+		return "the created time of a row must not be before that of any row it is made from: yield a row for each state that became known (docs/causality.md); and " + readsBack
 	}
-	if l.Input != nil {
-		event, err := fstore.ParseTime(l.Examples[0].Event)
-		wait := l.Input.Visible.Sub(event)
-		if i := slices.IndexFunc(lags, func(d time.Duration) bool { return d >= wait }); err == nil && i >= 0 {
-			return fmt.Sprintf("state availability: event + %s if every row is complete by then; else ", fstore.Duration(lags[i])) + bound
+	for _, s := range c.v.Sources {
+		if s.Available.Created {
+			return fmt.Sprintf("rows of %s become known at their created time: yield a row for each state that became known, and name its created time as created_timestamp (docs/causality.md); and ", s.Name) + readsBack
 		}
 	}
-	return bound
+	if lag := c.lagThatHelps(); lag > 0 {
+		return fmt.Sprintf("every row that differs was complete %[1]s after its event time: if rows always are, state availability: event + %[1]s; else ", lag) + readsBack
+	}
+	return readsBack
+}
+
+// lagThatHelps returns an availability with which no row would have differed; 0 if there is none that is short beside the
+// time that was looked at.
+func (c *causality) lagThatHelps() fstore.Duration {
+	i := slices.IndexFunc(lags, func(d time.Duration) bool { return d > c.oldest })
+	if i < 0 || 2*lags[i] > c.span {
+		return 0
+	}
+	return fstore.Duration(lags[i])
 }
 
 // tooEarly finds the newest row of a source that a row of the view was made from although it was known later only: the
@@ -108,7 +136,7 @@ func (c *causality) tooEarly(ctx context.Context, p time.Time, x LeakExample) (*
 	if err != nil {
 		return nil, err
 	}
-	later := "visible > " + instant(p) + " AND isfinite(visible)"
+	later := "visible > " + instant(p)
 	b, err := c.query(ctx, "SELECT count(*)\nFROM _inputs\nWHERE "+later)
 	if err != nil {
 		return nil, err

@@ -118,14 +118,14 @@ func (c *checker) sqlTimes(v *view) {
 		if !stated.Created && stated.Lag < lag {
 			c.warnings.add(v.spec.Availability.Pos, "availability: event + "+lag.String(), "availability is %s, but an input becomes known only after %s", stated, lag)
 		} else if stated.IsEvent() && len(created) > 0 {
-			c.warnings.add(v.spec.Availability.Pos, "yield a created column and name it created_timestamp, or state the longest delay: event + 1d",
+			c.warnings.add(v.spec.Availability.Pos, "yield a row for each state that became known, and name its created time as created_timestamp (docs/causality.md); or state the longest delay: event + 1d",
 				"availability is event, but rows of %s become known at their created time: late rows would count before that", strings.Join(created, ", "))
 		}
 	case v.spec.Availability.given():
 	case v.def.Created != "":
 		v.def.Available = fstore.Available{Created: true}
 	case len(created) > 0:
-		c.problems.add(v.spec.Pos, "yield a created column, such as max(created), and name it created_timestamp; or state availability, such as event + 1d",
+		c.problems.add(v.spec.Pos, "yield a row for each state that became known, and name its created time as created_timestamp (docs/causality.md); or state availability, such as event + 1d",
 			"feature_view %s reads %s, whose rows become known at their created time, but declares no availability", v.def.Name, strings.Join(created, ", "))
 	default:
 		v.def.Available = fstore.Available{Lag: lag}

@@ -1,6 +1,7 @@
 package sqlgate
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/fstore-dev/fstore"
@@ -40,6 +41,9 @@ func oneRowPerKey(root node, v *fstore.View) node {
 	for _, n := range groupedBy(root) {
 		groups = append(groups, map[string]any(n))
 	}
+	if isFirst(root.list("select_list"), v.Event) { // what came first stays: later rows make no other past
+		return nil
+	}
 	if len(groups) > 0 && onlyKeys(groups) {
 		return asNode(groups[0])
 	}
@@ -47,6 +51,14 @@ func oneRowPerKey(root node, v *fstore.View) node {
 		return asNode(root.list("select_list")[0])
 	}
 	return nil
+}
+
+// isFirst reports whether an output column is the least of its group's values.
+func isFirst(selected []any, column string) bool {
+	return slices.ContainsFunc(selected, func(e any) bool {
+		n := asNode(e)
+		return strings.EqualFold(n.str("alias"), column) && strings.EqualFold(n.str("function_name"), "min")
+	})
 }
 
 // outputName returns the lower-case output name of a GROUP BY expression, or "".

@@ -15,9 +15,9 @@ import (
 var floatSums = []storyView{
 	{
 		name: "drifting", entities: "[customer]",
-		sql: `SELECT k, event, sum(y) OVER past AS s, avg(y) OVER past AS m, stddev(y) OVER past AS d FROM src
+		sql: `SELECT k, event, sum(y) OVER past AS s, avg(y) OVER past AS m, stddev(y) OVER past AS dev FROM src
 WINDOW past AS (PARTITION BY k ORDER BY event RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)`,
-		features: "[{name: s, type: float64}, {name: m, type: float64}, {name: d, type: float64}]",
+		features: "[{name: s, type: float64}, {name: m, type: float64}, {name: dev, type: float64}]",
 	},
 	{
 		name: "tied", entities: "[place]", sql: "SELECT g, event, sum(y) AS s, avg(x) AS m, count(*) AS n FROM src GROUP BY ALL",
