@@ -89,7 +89,7 @@ func (c *causality) newLeak(ctx context.Context, p time.Time, d *differences) (*
 // explained completes a leak once all instants were compared.
 func (l *Leak) explained(c *causality) *Leak {
 	l.Compared, l.Candidates = c.out.Instants, c.out.Candidates
-	l.Fix = c.fix()
+	l.Fix = c.fix(l)
 	return l
 }
 
@@ -103,7 +103,7 @@ var lags = []time.Duration{
 const readsBack = "read no rows after the event time in frames, joins and subqueries, or declare the window as an aggregation (docs/causality.md)"
 
 // fix says what would make a view causal.
-func (c *causality) fix() string {
+func (c *causality) fix(l *Leak) string {
 	view := &c.v.View
 	if view.Available.Created {
 		return "the created time of a row must not be before that of any row it is made from: yield a row for each state that became known (docs/causality.md); and " + readsBack
@@ -113,17 +113,22 @@ func (c *causality) fix() string {
 			return fmt.Sprintf("rows of %s become known at their created time: yield a row for each state that became known, and name its created time as created_timestamp (docs/causality.md); and ", s.Name) + readsBack
 		}
 	}
-	if lag := c.lagThatHelps(); lag > 0 {
-		return fmt.Sprintf("every row that differs was complete %[1]s after its event time: if rows always are, state availability: event + %[1]s; else ", lag) + readsBack
+	if lag := c.lagThatHelps(l); lag > 0 {
+		return fmt.Sprintf("no row older than %[1]s differs: if every row is complete by then, state availability: event + %[1]s; else ", lag) + readsBack
 	}
 	return readsBack
 }
 
-// lagThatHelps returns an availability with which no row would have differed; 0 if there is none that is short beside the
-// time that was looked at.
-func (c *causality) lagThatHelps() fstore.Duration {
-	i := slices.IndexFunc(lags, func(d time.Duration) bool { return d > c.oldest })
-	if i < 0 || 2*lags[i] > c.span {
+// lagThatHelps returns an availability with which no row would have differed, and with which the first example would be
+// complete; 0 if there is none that is short beside the time that was looked at. No delay helps a row that vanishes.
+func (c *causality) lagThatHelps(l *Leak) fstore.Duration {
+	wait := c.oldest
+	if event, err := fstore.ParseTime(l.Examples[0].Event); err == nil && l.Input != nil {
+		wait = max(wait, l.Input.Visible.Sub(event)-1) // by then it is complete
+	}
+	i := slices.IndexFunc(lags, func(d time.Duration) bool { return d > wait })
+	vanishes := func(x LeakExample) bool { return x.All == absent }
+	if i < 0 || slices.ContainsFunc(l.Examples, vanishes) || 2*lags[i] > c.span {
 		return 0
 	}
 	return fstore.Duration(lags[i])
