@@ -1,14 +1,30 @@
 package online
 
-import "github.com/fstore-dev/fstore"
+import (
+	"math"
+
+	"github.com/fstore-dev/fstore"
+)
 
 // MostBytes returns how many bytes the record of one key of a view version has at most, or nil where a value has no fixed
 // width.
 func MostBytes(v *fstore.ViewVersion) *int64 {
 	l := newLayout(v)
-	if l.vars > 0 {
+	if len(l.tiles) == 0 && l.vars > 0 {
 		return nil
 	}
-	n := int64(l.table + checksumSize)
+	tiles := int64(0)
+	for _, t := range l.tiles {
+		n, ok := t.MostBytes()
+		if !ok {
+			return nil
+		}
+		tiles += n
+	}
+	offset := 2
+	if tiles > math.MaxUint16 {
+		offset = 4
+	}
+	n := int64(l.table+offset*l.vars+checksumSize) + tiles
 	return &n
 }
