@@ -1,6 +1,7 @@
 package fstore
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 )
@@ -37,6 +38,20 @@ type Window struct {
 	Hop        Duration `json:"hop,omitzero"`         // the steps in which the window's start moves; zero for a lifetime
 	P          float64  `json:"p,omitzero"`           // of Percentile, from 0 to 1
 	N          int      `json:"n,omitzero"`           // of LastN, from 1 to 100
+}
+
+// MarshalJSON writes durations as definitions usually have them: in days rather than weeks.
+func (w Window) MarshalJSON() ([]byte, error) {
+	type members Window
+	out := struct {
+		members
+		Length string `json:"length,omitempty"`
+		Hop    string `json:"hop,omitempty"`
+	}{members: members(w)}
+	if w.Length != 0 {
+		out.Length, out.Hop = w.Length.String(), w.Hop.String()
+	}
+	return json.Marshal(out)
 }
 
 // Call writes what is computed as a call: percentile(price, 0.95).

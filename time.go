@@ -137,8 +137,15 @@ func ParseDuration(s string) (Duration, error) {
 	return Duration(total), nil
 }
 
-// MarshalText writes the duration as String does.
-func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+// MarshalText writes the duration as String does, but whole weeks as such. Locks and fingerprints have durations in this
+// form, so it never changes.
+func (d Duration) MarshalText() ([]byte, error) {
+	const week = Duration(7 * 24 * time.Hour)
+	if d > 0 && d%week == 0 {
+		return fmt.Appendf(nil, "%dw", d/week), nil
+	}
+	return []byte(d.String()), nil
+}
 
 // UnmarshalText reads a duration as ParseDuration does.
 func (d *Duration) UnmarshalText(b []byte) (err error) {

@@ -1,6 +1,7 @@
 package fstore_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,30 @@ func TestDurationsHaveOneForm(t *testing.T) {
 		if _, err := fstore.ParseDuration(text); err == nil || strings.Contains(err.Error(), "too long") != tooLong {
 			t.Errorf("%q: got %v", text, err)
 		}
+	}
+}
+
+// Locks and fingerprints have whole weeks, and windows of any build have days.
+func TestDurationsKeepTheirStoredForm(t *testing.T) {
+	week := fstore.Duration(7 * 24 * time.Hour)
+	for _, c := range []struct {
+		value any
+		want  string
+	}{
+		{week, `"1w"`},
+		{2 * week, `"2w"`},
+		{week + week/7, `"8d"`},
+		{fstore.Window{Function: fstore.Sum, Length: week, Hop: week / 28}, `{"function":"sum","length":"7d","hop":"6h"}`},
+		{fstore.Window{Function: fstore.Count}, `{"function":"count"}`},
+	} {
+		got, err := json.Marshal(c.value)
+		if err != nil || string(got) != c.want {
+			t.Errorf("%v is %s, %v; want %s", c.value, got, err, c.want)
+		}
+	}
+	var back fstore.Window
+	if err := json.Unmarshal([]byte(`{"function":"sum","length":"7d","hop":"6h"}`), &back); err != nil || back.Length != week || back.Hop != week/28 {
+		t.Errorf("read as %+v, %v", back, err)
 	}
 }
 

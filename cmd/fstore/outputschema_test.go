@@ -23,7 +23,7 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 	sh := newRepo(t, "apply --yes", "materialize --to 2025-12-01",
 		"training-set create quick --features 'customer_orders.*' --labels data/labels.parquet --out quick.parquet")
 	sh.run("fstore model pin fraud 1 --service churn && fstore model alias fraud champion 1")
-	sh.run("sed -i.old 's/ttl: 30d/ttl: 60d/' customer.yaml; sed -i.old 's/as: last_large_order/as: large/' services.yaml; rm *.old")
+	sh.run("sed -i.old 's/ttl: 30d/ttl: 60d/' customer.yaml; sed -i.old 's/delay: 30m/delay: 40m/' activity.yaml; sed -i.old 's/as: last_large_order/as: large/' services.yaml; rm *.old")
 	schemas := schematest.New()
 	for _, run := range []struct{ schema, command string }{
 		{"init", "init other"},
@@ -99,7 +99,7 @@ var rare = []string{
 	"get.clock", "get.replayed", "init.missing", "input.found", "input.kept", "listed_entity.owner", "listed_entity.tags", "listed_service.tags",
 	"listed_source.owner", "listed_source.tags", "listed_view.offline", "materialize.causality", "materialize.error", "materialize.finished", "materialize.left",
 	"materialize.seconds.check", "materialize.seconds.finish", "materialize.skipped", "model.set_retired", "model_pin.aliases", "model_pin.set_retired",
-	"plan.causality", "plan.costs.windows", "plan.forgotten", "plan.models.keeps", "plan.warnings", "problem.hint", "problem.message", "problem.position", "position.col",
+	"plan.causality", "plan.forgotten", "plan.models.keeps", "plan.warnings", "problem.hint", "problem.message", "problem.position", "position.col",
 	"position.file", "position.line", "rebuild.lock_file", "rebuild.out", "rebuild.settings", "show.entity.owner", "show.entity.tags",
 	"show.service.service.features.keys", "show.service.service.tags", "training-set_create.dropped_rows",
 	"training-set_diff.definitions.old", "training-set_diff.inputs.from", "training-set_rebuild.settings", "training-set_show.retired",

@@ -15,7 +15,7 @@ import (
 
 // Algorithm identifies the encoding below and is stored with every version. It changes when the encoding changes. The
 // registry then recomputes the fingerprints of stored versions, so a new encoding alone creates no new versions.
-const Algorithm = "fstore-3"
+const Algorithm = "fstore-2"
 
 // Fingerprinter computes the fingerprints of definitions.
 type Fingerprinter struct{ gate *sqlgate.Gate }
