@@ -55,7 +55,7 @@ func TestRetailWindows(t *testing.T) {
 
 	e.run("materialize", "--to", "2011-12-10")
 	_, keys := readTable(t, "SELECT customer_id FROM "+sample+" ORDER BY 1")
-	writeTable(t, filepath.Join(e.dir, "keys.parquet"), []fstore.Field{{Name: "customer_id", Type: fstore.Int64}}, keys)
+	e.keys("SELECT customer_id FROM " + sample + " ORDER BY 1")
 	o.compared = 0
 	for _, at := range []string{"2011-12-10", "2011-12-10T07:00:00.000001Z", "2011-12-20", "2012-03-20"} {
 		now, err := fstore.ParseTime(at)
