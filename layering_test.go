@@ -37,7 +37,7 @@ var layers = map[string][]string{
 	"ondemand":     {"ondemand"},
 	"online":       {"online", "regular", "packed", "window"},
 	"materialize":  {"materialize", "regular"},
-	"verify":       {"verify"},
+	"verify":       {"verify", "window"},
 	"proto":        {},
 	"server":       {"server", "online", "proto"},
 	"client":       {"client", "online", "proto"},

@@ -21,6 +21,7 @@ type comparison struct {
 	v       *fstore.ViewVersion
 	out     *View
 	decoder Decoder
+	tiles   []tiles   // of a sawtooth view: its columns
 	cursors []*cursor // by instant
 	held    *keyReader
 	heldKey []byte // nil after the last
@@ -37,7 +38,7 @@ func (r *runner) compare(ctx context.Context, v *fstore.ViewVersion, at *standin
 	if err != nil {
 		return err
 	}
-	c := &comparison{r: r, v: v, out: out, decoder: decoder}
+	c := &comparison{r: r, v: v, out: out, decoder: decoder, tiles: tilesOf(&v.View)}
 	defer func() {
 		for _, cur := range c.cursors {
 			cur.stop()
@@ -231,13 +232,17 @@ func (c *comparison) key(p *chunk, i int, got served) {
 			if want < 0 {
 				continue
 			}
-			d := differs(p.wanted[at], want, got.batch, got.row, len(c.v.View.Keys))
+			d := c.differs(p.wanted[at], want, got.batch, got.row)
 			if d == nil {
 				return
 			}
 			first = cmp.Or(first, d)
 		}
-		c.out.Differing++
+		if first.Kind == Undecodable {
+			c.out.Undecodable++
+		} else {
+			c.out.Differing++
+		}
 		first.Key = c.keyText(p.keys[i])
 		c.tell(*first)
 	}
@@ -269,39 +274,4 @@ func (c *comparison) keyText(key []byte) string {
 		text = columns[i].AppendJSON(text, 0)
 	}
 	return string(append(text, '}'))
-}
-
-// differs returns the first column after the keys in which two rows differ, or nil.
-func differs(want *fstore.Batch, i int, got *fstore.Batch, j, keys int) *Difference {
-	for n := keys; n < len(want.Columns); n++ {
-		w, g := &want.Columns[n], &got.Columns[n]
-		if !equal(w, i, g, j) {
-			return &Difference{Kind: Differing, Feature: w.Name, Offline: string(w.AppendJSON(nil, i)), Online: string(g.AppendJSON(nil, j))}
-		}
-	}
-	return nil
-}
-
-// equal compares an element of each column as the types have it: a null is only a null, a NaN a NaN, −0 is 0.
-func equal(a *fstore.Column, i int, b *fstore.Column, j int) bool {
-	if a.IsNull(i) || b.IsNull(j) {
-		return a.IsNull(i) && b.IsNull(j)
-	}
-	if a.Type != b.Type {
-		return false
-	}
-	if !a.Type.IsList() {
-		return fstore.CompareElements(a, i, b, j) == 0
-	}
-	from, n := int(a.Offsets[i]), int(a.Offsets[i+1]-a.Offsets[i])
-	other := int(b.Offsets[j])
-	if n != int(b.Offsets[j+1])-other {
-		return false
-	}
-	for k := range n {
-		if fstore.CompareElements(a, from+k, b, other+k) != 0 {
-			return false
-		}
-	}
-	return true
 }

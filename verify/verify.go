@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/fstore-dev/fstore"
@@ -100,12 +101,26 @@ const (
 
 // Difference is a key whose record is not right.
 type Difference struct {
-	Kind    Kind   `json:"kind"`
-	Key     string `json:"key"`               // its columns as JSON, or its bytes in hex where they are no key of the view
-	Feature string `json:"feature,omitempty"` // the first that differs, or "event"; "" if neither differs
-	Offline string `json:"offline,omitempty"` // its value as JSON, as of Published
-	Online  string `json:"online,omitempty"`
-	Detail  string `json:"detail,omitempty"` // of what cannot be decoded
+	Kind    Kind     `json:"kind"`
+	Key     string   `json:"key"`               // its columns as JSON, or its bytes in hex where they are no key of the view
+	Feature string   `json:"feature,omitempty"` // the first that differs, or "event"; "" if neither differs
+	Also    []string `json:"also,omitempty"`    // others that differ; at most 20
+	Offline string   `json:"offline,omitempty"` // the value of Feature as JSON, as of Published
+	Online  string   `json:"online,omitempty"`
+	Detail  string   `json:"detail,omitempty"` // what cannot be decoded, or the window in which the feature differs
+}
+
+// Features names all features that differ, for a table.
+func (d *Difference) Features() string {
+	return strings.Join(append([]string{d.Feature}, d.Also...), ", ")
+}
+
+// Stored says what the store has, for a table.
+func (d *Difference) Stored() string {
+	if d.Online == "" || d.Detail == "" {
+		return d.Online + d.Detail
+	}
+	return d.Online + " " + d.Detail
 }
 
 // attempts is how often Run checks a view that is published again during the check.

@@ -16,6 +16,7 @@ import (
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/verify"
+	"github.com/fstore-dev/fstore/window"
 )
 
 func TestEveryWrongKeyIsFound(t *testing.T) {
@@ -53,6 +54,65 @@ func TestEveryWrongKeyIsFound(t *testing.T) {
 	some, err := verify.Run(context.Background(), o)
 	if err != nil || len(some[0].Differences) != 2 || some[0].Extra != 2 {
 		t.Error(some, err)
+	}
+}
+
+// Of a view without a schedule, the tiles are compared: verify names the features that differ, and the window that shows it.
+func TestDifferencesOfTiles(t *testing.T) {
+	w := newWorld(t, "int64")
+	const hour = fstore.Duration(time.Hour)
+	w.view.View.Features = nil
+	for _, name := range []string{"count_1d", "last_1d", "sum_1d"} {
+		w.view.View.Features = append(w.view.View.Features, fstore.Feature{Name: name, Type: fstore.Int64, Window: &fstore.Window{
+			Function: fstore.Function(strings.TrimSuffix(name, "_1d")), Expression: "x", Length: 24 * hour, Hop: hour,
+		}})
+	}
+	first := fstore.Micros(day(1)) / hour.Micros()
+	tiles := func(at []int64, values ...[]any) []byte {
+		s := &window.Suffixes{}
+		for _, tile := range at {
+			s.Tiles = append(s.Tiles, first+tile)
+		}
+		for _, v := range values {
+			c := fstore.NewColumn("", fstore.Int64, len(v))
+			for _, x := range v {
+				c.Append(x)
+			}
+			s.Values = append(s.Values, c)
+		}
+		b, err := window.NewTiles(w.view.View.Features).Append(nil, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	good := tiles([]int64{-5, -1}, []any{int64(2), int64(1)}, []any{int64(7), int64(7)}, []any{int64(10), int64(3)})
+	for id := range int64(6) {
+		w.rows[day(1)] = append(w.rows[day(1)], row{id, good})
+	}
+	w.rows[day(1)][5].value = nil
+	w.load(day(1))
+	if v := w.verify(0); !v.Right() || v.Checked != 6 {
+		t.Fatalf("%+v", v)
+	}
+	w.put(day(1),
+		row{0, tiles([]int64{-5, -1}, []any{int64(2), int64(1)}, []any{int64(7), int64(7)}, []any{int64(10), nil})},
+		row{1, tiles([]int64{-5, -2, -1}, []any{int64(3), int64(2), int64(1)}, []any{int64(7), int64(7), int64(7)}, []any{int64(11), int64(3), int64(3)})},
+		row{2, nil}, row{3, good[1:]},
+		row{4, tiles([]int64{-5, -2, -1}, []any{int64(2), int64(1), int64(1)}, []any{int64(7), int64(7), int64(7)}, []any{int64(10), int64(3), int64(3)})},
+		row{5, good})
+	got := w.verify(0)
+	const seven, eleven = "in a window that starts at 2025-12-31T19:00:00Z", "in a window that starts at 2025-12-31T23:00:00Z"
+	want := []verify.Difference{
+		{Kind: verify.Differing, Key: `{"id":0}`, Feature: "sum_1d", Offline: "3", Online: "null", Detail: eleven},
+		{Kind: verify.Differing, Key: `{"id":1}`, Feature: "count_1d", Also: []string{"sum_1d"}, Offline: "2", Online: "3", Detail: seven},
+		{Kind: verify.Differing, Key: `{"id":2}`, Feature: "count_1d", Also: []string{"last_1d", "sum_1d"}, Offline: "2", Online: "null", Detail: seven},
+		{Kind: verify.Undecodable, Key: `{"id":3}`, Feature: "count_1d+last_1d+sum_1d", Detail: "tiles: 2399141888 tiles in 64 bytes"},
+		{Kind: verify.Differing, Key: `{"id":4}`, Feature: "count_1d+last_1d+sum_1d", Offline: fmt.Sprint([]int64{first - 5, first - 1}), Online: fmt.Sprint([]int64{first - 5, first - 2, first - 1}), Detail: "the tiles differ, and no value"},
+		{Kind: verify.Differing, Key: `{"id":5}`, Feature: "count_1d", Also: []string{"last_1d", "sum_1d"}, Offline: "null", Online: "2", Detail: seven},
+	}
+	if d := cmp.Diff(want, got.Differences); d != "" || got.Differing != 5 || got.Undecodable != 1 {
+		t.Errorf("%d differ, %d cannot be decoded (-want +got):\n%s", got.Differing, got.Undecodable, d)
 	}
 }
 

@@ -71,7 +71,7 @@ func (w *world) AsOf(_ context.Context, v *fstore.ViewVersion, p time.Time) iter
 
 func (w *world) batch(p time.Time, rows []row) *fstore.Batch {
 	b := &fstore.Batch{Len: len(rows), Columns: []fstore.Column{
-		fstore.NewColumn("id", fstore.Int64, 1), fstore.NewColumn("event", fstore.Timestamp, 1), fstore.NewColumn("x", w.view.View.Features[0].Type, 1),
+		fstore.NewColumn("id", fstore.Int64, 1), fstore.NewColumn("event", fstore.Timestamp, 1), fstore.NewColumn("x", w.view.View.Record()[0].Type, 1),
 	}}
 	for _, r := range rows {
 		b.Columns[0].Append(r.key)

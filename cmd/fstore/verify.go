@@ -139,11 +139,7 @@ func (a *app) printVerified(views []verify.View) error {
 		t.Row(v.View.String(), published, english.Thousands(v.Keys), english.Thousands(v.Checked), english.Thousands(v.Missing), english.Thousands(v.Extra),
 			english.Thousands(v.Differing), english.Thousands(v.Undecodable), v.Note())
 		for _, x := range v.Differences {
-			online := orDash(x.Online)
-			if x.Detail != "" {
-				online = x.Detail
-			}
-			d.Row(v.View.String(), x.Key, string(x.Kind), orDash(x.Feature), orDash(x.Offline), online)
+			d.Row(v.View.String(), x.Key, string(x.Kind), orDash(x.Features()), orDash(x.Offline), orDash(x.Stored()))
 		}
 		told += len(v.Differences)
 		wrong += v.Missing + v.Extra + v.Differing + v.Undecodable
