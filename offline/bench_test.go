@@ -26,6 +26,11 @@ func size(name string, otherwise int) int {
 // benchRepo writes the history of 200 000 keys and labels.
 func benchRepo(b *testing.B) *repo {
 	b.Helper()
+	return benchRepoOf(b, size("FSTORE_BENCH_ROWS", 10_000_000), size("FSTORE_BENCH_LABELS", 1_000_000))
+}
+
+func benchRepoOf(b *testing.B, rows, labels int) *repo {
+	b.Helper()
 	dir := b.TempDir()
 	e, err := Open(Options{Dir: dir, TempDir: filepath.Join(dir, "tmp")})
 	if err != nil {
@@ -36,8 +41,8 @@ func benchRepo(b *testing.B) *repo {
 	year := "make_timestamp(1300000000000000 + (hash(i + %d) %% 31536000)::BIGINT * 1000000)"
 	event := fmt.Sprintf(year, 7)
 	r.write("s.parquet", "SELECT (hash(i) % 200000)::BIGINT AS k, "+event+" AS event, "+event+" + to_seconds((hash(i * 3) % 86400)::BIGINT) AS created, "+
-		"random() AS f1, random() AS f2, random() AS f3, (random() * 1000)::BIGINT AS f4, random() AS f5 FROM range("+strconv.Itoa(size("FSTORE_BENCH_ROWS", 10_000_000))+") t(i)")
-	r.write("l.parquet", "SELECT (hash(i * 13) % 200000)::BIGINT AS k, "+fmt.Sprintf(year, 99)+" AS t, i AS n FROM range("+strconv.Itoa(size("FSTORE_BENCH_LABELS", 1_000_000))+") t(i)")
+		"random() AS f1, random() AS f2, random() AS f3, (random() * 1000)::BIGINT AS f4, random() AS f5 FROM range("+strconv.Itoa(rows)+") t(i)")
+	r.write("l.parquet", "SELECT (hash(i * 13) % 200000)::BIGINT AS k, "+fmt.Sprintf(year, 99)+" AS t, i AS n FROM range("+strconv.Itoa(labels)+") t(i)")
 	return r
 }
 
