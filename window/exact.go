@@ -22,9 +22,13 @@ func Units(x float64) (units Int192, ok bool) {
 	if x == 0 {
 		return Int192{}, true
 	}
-	fraction, exponent := math.Frexp(math.Abs(x)) // x = fraction * 2^exponent, fraction in [1/2, 1)
-	word := uint64(math.Ldexp(fraction, 53))
-	switch shift := exponent - 53 - Resolution; { // x = word * 2^shift units
+	// x = word * 2^shift units, where word has 53 bits at most
+	all := math.Float64bits(x)
+	word, exponent := all&(1<<52-1), int(all>>52)&(1<<11-1)
+	if exponent > 0 {
+		word |= 1 << 52
+	}
+	switch shift := max(exponent, 1) - 1075 - Resolution; {
 	case shift >= 64:
 		units = Int192{0, word << (shift - 64), 0}
 	case shift > 0:
@@ -66,7 +70,8 @@ func (s *Sum) Add(x float64, squares bool) bool {
 		}
 		s.Units.Add(units)
 		if squares {
-			s.Squares.Add(square(units))
+			q := square(units)
+			s.Squares.Add(&q)
 		}
 	}
 	s.Count++
@@ -84,8 +89,7 @@ func square(units Int192) Int320 {
 	out[1], out[0] = bits.Mul64(low, low)
 	out[3], out[2] = bits.Mul64(high, high)
 	top, bottom := bits.Mul64(high, low)
-	twice := Int320{0, bottom << 1, top<<1 | bottom>>63, top >> 63}
-	out.Add(twice)
+	out.Add(&Int320{0, bottom << 1, top<<1 | bottom>>63, top >> 63})
 	return out
 }
 
@@ -97,7 +101,7 @@ func (s *Sum) Remove(o *Sum) {
 	s.Negative -= o.Negative
 	s.Units.Sub(o.Units)
 	if o.Squares != (Int320{}) {
-		s.Squares.Sub(o.Squares)
+		s.Squares.Sub(&o.Squares)
 	}
 }
 
@@ -155,10 +159,11 @@ func (s *Sum) Stddev() (x float64, null bool) {
 	if _, is := s.special(); is {
 		return math.NaN(), false
 	}
-	n := []uint64{uint64(s.Count)}
-	numerator := multiply(s.Squares[:], n)
-	subtractWords(numerator, multiply(s.Units[:], s.Units[:]))
-	return math.Sqrt(toFloat(numerator, 2*Resolution) / (float64(s.Count) * float64(s.Count-1))), false
+	var numerator, squared [6]uint64
+	multiply(numerator[:], s.Squares[:], []uint64{uint64(s.Count)})
+	multiply(squared[:], s.Units[:], s.Units[:])
+	subtractWords(numerator[:], squared[:])
+	return math.Sqrt(toFloat(numerator[:], 2*Resolution) / (float64(s.Count) * float64(s.Count-1))), false
 }
 
 // of returns how a function of the sum is computed: sum, mean or stddev.

@@ -14,17 +14,43 @@ type (
 	Int320 [5]uint64
 )
 
-// Add adds b.
-func (a *Int192) Add(b Int192) { addWords(a[:], b[:]) }
-
-// Sub subtracts b.
-func (a *Int192) Sub(b Int192) { subtractWords(a[:], b[:]) }
+// The sums of a sweep are made of the four methods below, so each of their words is written out.
 
 // Add adds b.
-func (a *Int320) Add(b Int320) { addWords(a[:], b[:]) }
+func (a *Int192) Add(b Int192) {
+	var carry uint64
+	a[0], carry = bits.Add64(a[0], b[0], 0)
+	a[1], carry = bits.Add64(a[1], b[1], carry)
+	a[2], _ = bits.Add64(a[2], b[2], carry)
+}
 
 // Sub subtracts b.
-func (a *Int320) Sub(b Int320) { subtractWords(a[:], b[:]) }
+func (a *Int192) Sub(b Int192) {
+	var borrow uint64
+	a[0], borrow = bits.Sub64(a[0], b[0], 0)
+	a[1], borrow = bits.Sub64(a[1], b[1], borrow)
+	a[2], _ = bits.Sub64(a[2], b[2], borrow)
+}
+
+// Add adds b.
+func (a *Int320) Add(b *Int320) {
+	var carry uint64
+	a[0], carry = bits.Add64(a[0], b[0], 0)
+	a[1], carry = bits.Add64(a[1], b[1], carry)
+	a[2], carry = bits.Add64(a[2], b[2], carry)
+	a[3], carry = bits.Add64(a[3], b[3], carry)
+	a[4], _ = bits.Add64(a[4], b[4], carry)
+}
+
+// Sub subtracts b.
+func (a *Int320) Sub(b *Int320) {
+	var borrow uint64
+	a[0], borrow = bits.Sub64(a[0], b[0], 0)
+	a[1], borrow = bits.Sub64(a[1], b[1], borrow)
+	a[2], borrow = bits.Sub64(a[2], b[2], borrow)
+	a[3], borrow = bits.Sub64(a[3], b[3], borrow)
+	a[4], _ = bits.Sub64(a[4], b[4], borrow)
+}
 
 // Int192From returns the integer high * 2^64 + low.
 func Int192From(high int64, low uint64) Int192 {
@@ -33,13 +59,6 @@ func Int192From(high int64, low uint64) Int192 {
 
 // Negative reports whether a is below zero.
 func (a *Int192) Negative() bool { return negative(a[:]) }
-
-func addWords(a, b []uint64) {
-	var carry uint64
-	for i := range a {
-		a[i], carry = bits.Add64(a[i], b[i], carry)
-	}
-}
 
 func subtractWords(a, b []uint64) {
 	var borrow uint64
@@ -58,16 +77,21 @@ func negate(a []uint64) {
 	}
 }
 
-// multiply returns the product of integers of any widths, as wide as both together.
-func multiply(a, b []uint64) []uint64 {
-	a, b = append([]uint64(nil), a...), append([]uint64(nil), b...)
+// widest is how many words the factors of multiply may have.
+const widest = 5
+
+// multiply sets out to the product of integers of any widths up to widest. It is as wide as both together.
+func multiply(out, a, b []uint64) {
+	var as, bs [widest]uint64
 	minus := negative(a) != negative(b)
-	for _, x := range [][]uint64{a, b} {
-		if negative(x) {
-			negate(x)
-		}
+	a, b = as[:copy(as[:], a)], bs[:copy(bs[:], b)]
+	if negative(a) {
+		negate(a)
 	}
-	out := make([]uint64, len(a)+len(b))
+	if negative(b) {
+		negate(b)
+	}
+	clear(out)
 	for i, x := range a {
 		var carry uint64
 		for j, y := range b {
@@ -83,7 +107,6 @@ func multiply(a, b []uint64) []uint64 {
 	if minus {
 		negate(out)
 	}
-	return out
 }
 
 // toFloat returns the double nearest to a * 2^exponent, of two equally near the one whose last bit is zero.

@@ -10,6 +10,7 @@ type typed[V value] struct {
 	append func(c *fstore.Column, v V)
 	frames []*frame[V] // of each window, once
 	newest newest[V]
+	row    entry[V] // that enters; here because one on the stack would be allocated for each row
 }
 
 func (s *typed[V]) needed() bool { return len(s.frames) > 0 }
@@ -22,13 +23,14 @@ func (s *typed[V]) reset() {
 }
 
 func (s *typed[V]) enter(event, created int64, values *fstore.Column, row int) {
-	e := entry[V]{event: event, created: created, null: values.IsNull(row)}
+	e := &s.row
+	*e = entry[V]{event: event, created: created, null: values.IsNull(row)}
 	if !e.null {
 		e.value = s.at(values, row)
 	}
-	s.newest.enter(&e)
+	s.newest.enter(e)
 	for _, f := range s.frames {
-		f.enter(&e)
+		f.enter(e)
 	}
 }
 
