@@ -8,7 +8,7 @@ FUZZTIME    = 5s
 LAWS        = 200
 VERSION     = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: help setup build install demo test law race fuzz bench cover lint vuln dist release-check generate clean go compiler redis protoc
+.PHONY: help setup build install demo test law race fuzz bench bench-growth cover lint vuln dist release-check generate clean go compiler redis protoc
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -55,7 +55,10 @@ fuzz: go compiler ## Run every fuzz target for FUZZTIME (5s)
 	done
 
 bench: go compiler redis ## Run the benchmarks
-	go test -run '^$$' -bench . -benchmem $$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -r -n1 dirname | sort -u)
+	go test -timeout 60m -run '^$$' -bench . -skip GrowthOfWindows -benchmem $$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -r -n1 dirname | sort -u)
+
+bench-growth: go compiler ## Run the benchmark of windows over 1M to 30M events
+	go test -timeout 60m -run '^$$' -bench GrowthOfWindows -benchtime 1x ./offline
 
 lint: go compiler ## Check the code, its format and the workflows
 	go vet ./...

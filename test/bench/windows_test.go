@@ -18,16 +18,20 @@ import (
 	"github.com/fstore-dev/fstore/test/free"
 )
 
-// BenchmarkMaterializeWindows measures a first load of four windows of five functions over ten million events of 200,000 keys
-// into a real Redis, and then a run after one new file of 1 % of the events, with another publication a day later.
+// BenchmarkMaterializeWindows measures a first load of four windows of five functions over ten million events into a real
+// Redis, and then a run after one new file of 1 % of the events, for the publication of the next day.
 func BenchmarkMaterializeWindows(b *testing.B) {
-	for b.Loop() {
-		materializeWindows(b)
+	for _, keys := range []int{10_000, 200_000} {
+		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
+			for b.Loop() {
+				materializeWindows(b, keys)
+			}
+			b.ReportMetric(0, "ns/op") // a loop generates data, too
+		})
 	}
-	b.ReportMetric(0, "ns/op") // a loop generates data, too
 }
 
-func materializeWindows(b *testing.B) {
+func materializeWindows(b *testing.B, keys int) {
 	dir := b.TempDir()
 	db, err := sql.Open("duckdb", "")
 	if err != nil {
@@ -35,7 +39,7 @@ func materializeWindows(b *testing.B) {
 	}
 	defer db.Close()
 	for day := range 100 {
-		generateEvents(b, db, dir, day)
+		generateEvents(b, db, dir, keys, day)
 	}
 	engine, err := offline.Open(offline.Options{TempDir: filepath.Join(dir, "tmp"), Dir: dir, Digests: filepath.Join(dir, "digests")})
 	if err != nil {
@@ -59,7 +63,7 @@ func materializeWindows(b *testing.B) {
 	first, took := run(100)
 	b.ReportMetric(took, "first-s")
 	b.ReportMetric(first.Compute, "first-compute-s")
-	generateEvents(b, db, dir, 100)
+	generateEvents(b, db, dir, keys, 100)
 	again, tookAgain := run(101)
 	b.ReportMetric(tookAgain, "again-s")
 	b.ReportMetric(again.Compute, "again-compute-s")
@@ -68,12 +72,12 @@ func materializeWindows(b *testing.B) {
 }
 
 // generateEvents writes the file of a day's events: one in a hundred of ten million.
-func generateEvents(b *testing.B, db *sql.DB, dir string, day int) {
+func generateEvents(b *testing.B, db *sql.DB, dir string, keys, day int) {
 	b.Helper()
 	_, err := db.Exec(fmt.Sprintf(`COPY (
-  SELECT (hash(i) %% 200000)::BIGINT AS customer_id, TIMESTAMP '2026-01-01' + to_days(%d) + to_seconds((hash(i + 7) %% 86400)::BIGINT) AS event, random() AS x
+  SELECT (hash(i) %% %d)::BIGINT AS customer_id, TIMESTAMP '2026-01-01' + to_days(%d) + to_seconds((hash(i + 7) %% 86400)::BIGINT) AS event, random() AS x
   FROM range(%d, %d) t(i)
-) TO '%s' (FORMAT parquet)`, day, day*100_000, (day+1)*100_000, filepath.Join(dir, fmt.Sprintf("events-%03d.parquet", day))))
+) TO '%s' (FORMAT parquet)`, keys, day, day*100_000, (day+1)*100_000, filepath.Join(dir, fmt.Sprintf("events-%03d.parquet", day))))
 	if err != nil {
 		b.Fatal(err)
 	}
