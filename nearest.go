@@ -26,6 +26,21 @@ func DidYouMean(s string, known []string) string {
 	return ""
 }
 
+// FeatureHint says which feature may be meant by a name that a view does not have: those of the windows of an aggregation, or
+// the one with the nearest name.
+func (v *View) FeatureHint(name string) string {
+	var windows []string
+	for _, f := range v.Features {
+		if f.Window != nil && strings.HasPrefix(f.Name, name+"_") {
+			windows = append(windows, f.Name)
+		}
+	}
+	if len(windows) > 0 {
+		return "each window is a feature: " + strings.Join(windows, ", ")
+	}
+	return DidYouMean(name, v.FeatureNames())
+}
+
 // editDistance counts the insertions, deletions, replacements and swaps of neighbours between a and b; any
 // number from limit on means limit or more.
 func editDistance(a, b string, limit int) int {

@@ -55,6 +55,11 @@ run "fstore get --service churn --entity customer_id=12003 --entity customer_id=
 say "Look up the features of another model, by customer and product, as JSON."
 run "fstore get --service recommend --entity customer_id=12013,stock_code=P10322 --at 2025-12-01 --output json"
 
+say "Windowed features. Those of the nightly run change by runs. Those without publish move with the clock: 60 days later they are empty."
+run cat activity.yaml
+run "fstore get --service activity --entity customer_id=12005 --at 2025-12-01 | grep -E 'FEATURE|spend'"
+run "fstore get --service activity --entity customer_id=12005 --at 2026-01-30 | grep -E 'FEATURE|spend'"
+
 say "Serve over gRPC and HTTP, and ask the server. It judges age by its own clock: see last_large_order (ttl 180d)."
 : >"$tmp/addresses"
 printf '%s$ fstore serve &%s\n' "$bold" "$plain"

@@ -144,7 +144,7 @@ func (rev *Revision) noFeature(v *fstore.ViewVersion, feature string) error {
 			WithHint("run fstore materialize %s", v.Ref.Name)
 	}
 	e := fstore.Errorf(fstore.ErrNotFound, "feature_view %s has no feature %q", v.Ref, feature)
-	if hint := fstore.DidYouMean(feature, v.View.FeatureNames()); hint != "" {
+	if hint := v.View.FeatureHint(feature); hint != "" {
 		e = e.WithHint("%s", hint)
 	}
 	return e

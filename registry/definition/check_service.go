@@ -70,7 +70,7 @@ func (b *serviceBuilder) add(spec RefSpec) {
 	if ref.Feature != "*" {
 		f := v.def.Feature(ref.Feature)
 		if f == nil {
-			c.problems.add(spec.Ref.Pos, fstore.DidYouMean(ref.Feature, v.def.FeatureNames()), "feature_view %s has no feature %q", ref.View, ref.Feature)
+			c.problems.add(spec.Ref.Pos, v.def.FeatureHint(ref.Feature), "feature_view %s has no feature %q", ref.View, ref.Feature)
 			return
 		}
 		features = []fstore.Feature{*f}
