@@ -2,6 +2,8 @@ package window
 
 import (
 	"math"
+	"os"
+	"regexp"
 	"testing"
 	"time"
 
@@ -108,5 +110,31 @@ func TestDefaultHops(t *testing.T) {
 		if h%hops[i] != 0 {
 			t.Errorf("%s does not divide %s", hops[i], h)
 		}
+	}
+}
+
+// The table of hops in the documentation is true at each of its bounds, and just below.
+func TestTheDocumentedHopsAreTheDefault(t *testing.T) {
+	page, err := os.ReadFile("../docs/windows.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile(`\| from (\S+) \| (\S+) \|`).FindAllStringSubmatch(string(page), -1)
+	if len(rows) != len(hops) {
+		t.Fatalf("the page lists %d hops, and there are %d", len(rows), len(hops))
+	}
+	before := "0s"
+	for _, row := range rows {
+		length, err := fstore.ParseDuration(row[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := DefaultHop(length).String(); got != row[2] {
+			t.Errorf("the default hop of %s is %s, and the page says %s", row[1], got, row[2])
+		}
+		if got := DefaultHop(length - 1000).String(); got != before {
+			t.Errorf("the default hop below %s is %s, and the page says %s", row[1], got, before)
+		}
+		before = row[2]
 	}
 }
