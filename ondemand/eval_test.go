@@ -188,8 +188,10 @@ func TestEarlierFeatures(t *testing.T) {
 func TestFloatsAreCanonical(t *testing.T) {
 	other := math.Float64frombits(0xfff8_0000_0000_0123)
 	r := run(t, []Feature{
-		{Name: "a", Type: fstore.Float64, Expression: "x"}, {Name: "b", Type: fstore.Float32, Expression: "x"},
-		{Name: "c", Type: fstore.List(fstore.Float64), Expression: "[x, x]"}, {Name: "d", Type: fstore.Float64, Expression: "1 / x"},
+		{Name: "a", Type: fstore.Float64, Expression: "x"},
+		{Name: "b", Type: fstore.Float32, Expression: "x"},
+		{Name: "c", Type: fstore.List(fstore.Float64), Expression: "[x, x]"},
+		{Name: "d", Type: fstore.Float64, Expression: "1 / x"},
 	}, map[string]*fstore.Column{"x": column(fstore.Float64, other, math.Copysign(0, -1))})
 	nan := math.Float64bits(math.NaN())
 	a, b, c, d := r.Columns[0].Float64s, r.Columns[1].Float32s, r.Columns[2].Float64s, r.Columns[3].Float64s
@@ -272,5 +274,25 @@ func TestInputsAreChecked(t *testing.T) {
 		if _, err := p.Eval(1, test.inputs); err == nil || err.Error() != test.want || !errors.Is(err, fstore.ErrInvalid) {
 			t.Errorf("%v, not %s", err, test.want)
 		}
+	}
+}
+
+func TestAViewHasABoundOnItsCost(t *testing.T) {
+	var features []Feature
+	for i := range 80 {
+		features = append(features, Feature{Name: fmt.Sprintf("f%d", i), Type: fstore.Bool, Expression: "matches(name, '(abcd){20}')"})
+	}
+	_, problems := Compile(shop, features)
+	if len(problems) == 0 || !strings.Contains(problems[0].Message, "with this expression, the view costs") {
+		t.Errorf("%v", problems)
+	}
+}
+
+func TestADefaultHasTheTypeOfItsFeature(t *testing.T) {
+	_, problems := Compile(shop, []Feature{{
+		Name: "f", Type: fstore.Int64, Expression: "n", Default: &fstore.Value{Column: *column(fstore.Int32, int32(1))},
+	}})
+	if len(problems) != 1 || problems[0].Message != "the feature is declared int64, but its default is int32" {
+		t.Errorf("%v", problems)
 	}
 }

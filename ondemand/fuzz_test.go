@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/ondemand/vector"
 )
 
 // FuzzExpression checks that no text makes the check or the evaluation panic, and that every result has the form of a
@@ -41,7 +40,7 @@ func FuzzExpression(f *testing.F) {
 
 // evaluateAnything evaluates a program over columns with nulls and odd values.
 func evaluateAnything(t *testing.T, p *Program, typ fstore.Type) {
-	const rows = vector.Rows + 3
+	const rows = 21
 	var inputs []*fstore.Column
 	for _, in := range p.Inputs() {
 		inputs = append(inputs, oddColumn(in.Type, rows))

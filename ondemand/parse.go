@@ -15,8 +15,8 @@ const (
 	MaxCharacters = 8192  // of the text
 	MaxNodes      = 1000  // operators, functions, names and literals
 	MaxDepth      = 100   // of operators and functions within each other
-	MaxCost       = 20000 // see Program.Cost
-	MaxViewCost   = 100000
+	MaxCost       = 10000 // see Program.Cost
+	MaxViewCost   = 50000
 )
 
 // celParser reads the grammar of CEL without macros. It is cel-go's hand-written parser, whose messages are shorter and

@@ -3,6 +3,9 @@ package ondemand
 import (
 	"fmt"
 	"sync"
+	"unicode"
+
+	"github.com/fstore-dev/fstore/ondemand/zone"
 )
 
 // Program evaluates the features of one view. It can be used from several goroutines at once.
@@ -45,6 +48,9 @@ func (p *Program) compile(env *Env, i int) (*node, *Problem) {
 	if want == noType {
 		return nil, &Problem{Line: 1, Col: 1, Message: fmt.Sprintf("the feature has the unknown type %s", f.Type)}
 	}
+	if f.Default != nil && f.Default.Type != f.Type {
+		return nil, &Problem{Line: 1, Col: 1, Message: fmt.Sprintf("the feature is declared %s, but its default is %s", f.Type, f.Default.Type)}
+	}
 	tree, problem := parse(f.Expression)
 	if problem != nil {
 		return nil, problem
@@ -74,6 +80,10 @@ func (n *node) totalCost() int {
 	}
 	return cost
 }
+
+// DataVersions returns the versions of the data, compiled into fstore, on which results depend besides the inputs: that of
+// the time zones, for calendar functions, and that of Unicode, for lower, upper and trim.
+func DataVersions() (zones, characters string) { return zone.Version, unicode.Version }
 
 // Inputs returns what the program reads, in the order in which Eval takes it.
 func (p *Program) Inputs() []Input { return p.inputs }

@@ -86,13 +86,32 @@ func (c *Call) zoneOf(i int, name string, last *string, k *clock) bool {
 	return true
 }
 
-// The parts of a local time.
-func Year(m Moment) int64   { y, _, _ := civil(m.day); return y }
-func Month(m Moment) int64  { _, mo, _ := civil(m.day); return mo } //nolint:revive // exported: see Year
-func Day(m Moment) int64    { _, _, d := civil(m.day); return d }   //nolint:revive // exported: see Year
-func Hour(m Moment) int64   { return m.clock / hour }               //nolint:revive // exported: see Year
-func Minute(m Moment) int64 { return m.clock % hour / minute }      //nolint:revive // exported: see Year
-func Second(m Moment) int64 { return m.clock % minute / second }    //nolint:revive // exported: see Year
+// Year returns the year.
+func Year(m Moment) int64 {
+	y, _, _ := civil(m.day)
+	return y
+}
+
+// Month returns 1 to 12.
+func Month(m Moment) int64 {
+	_, month, _ := civil(m.day)
+	return month
+}
+
+// Day returns the day of the month.
+func Day(m Moment) int64 {
+	_, _, d := civil(m.day)
+	return d
+}
+
+// Hour returns 0 to 23.
+func Hour(m Moment) int64 { return m.clock / hour }
+
+// Minute returns 0 to 59.
+func Minute(m Moment) int64 { return m.clock % hour / minute }
+
+// Second returns 0 to 59.
+func Second(m Moment) int64 { return m.clock % minute / second }
 
 // Weekday returns 1 for Monday to 7 for Sunday.
 func Weekday(m Moment) int64 { return floorMod(m.day+3, 7) + 1 }

@@ -5,10 +5,14 @@ import (
 	"cmp"
 )
 
-// Ints, Floats and Texts return the values of a type's slice. They let one generic kernel serve several types.
-func Ints(v *Vector) []int64     { return v.Ints }
-func Floats(v *Vector) []float64 { return v.Floats } //nolint:revive // exported: see Ints
-func Texts(v *Vector) []string   { return v.Texts }  //nolint:revive // exported: see Ints
+// Ints returns the vector's integers. Kernels for several types take this function, or one of those below.
+func Ints(v *Vector) []int64 { return v.Ints }
+
+// Floats returns the vector's floats.
+func Floats(v *Vector) []float64 { return v.Floats }
+
+// Texts returns the vector's texts.
+func Texts(v *Vector) []string { return v.Texts }
 
 // Equal returns a kernel for ==.
 func Equal[T comparable](values func(*Vector) []T) Kernel {

@@ -158,7 +158,7 @@ func TextFrom(write func(dst []byte, x *Vector, i int) []byte) Kernel {
 	}
 }
 
-// WriteInt, WriteBool, WriteFloat and WriteInstant write row i of a vector.
+// WriteInt writes row i in decimal. The functions below do the same for their types.
 func WriteInt(dst []byte, x *Vector, i int) []byte { return strconv.AppendInt(dst, x.Ints[i], 10) }
 
 // WriteBool writes true or false.

@@ -90,6 +90,7 @@ func (v *Vector) Copy(s Storage, from *Vector, n int) {
 		copy(v.TextsFor(n), from.Texts)
 	case InBytes:
 		copy(v.BytesFor(n), from.Bytes)
+	default: // lists are gathered above
 	}
 }
 
@@ -120,6 +121,7 @@ func (v *Vector) appendElements(s Storage, src *Vector, from, to int32) {
 		v.Texts = append(v.Texts, src.Texts[from:to]...)
 	case InBytes:
 		v.Bytes = append(v.Bytes, src.Bytes[from:to]...)
+	default: // there are no other elements
 	}
 }
 
@@ -206,6 +208,7 @@ func (v *Vector) FillNulls(s Storage, from *Vector, n int) {
 			v.Texts[i] = from.Texts[i]
 		case InBytes:
 			v.Bytes[i] = from.Bytes[i]
+		default: // lists are gathered above
 		}
 	}
 }
@@ -240,8 +243,9 @@ func (v *Vector) equals(s Storage, i int, o *Vector, j int) bool {
 		return v.Texts[i] == o.Texts[j]
 	case InBytes:
 		return bytes.Equal(v.Bytes[i], o.Bytes[j])
+	default: // lists are not compared
+		return false
 	}
-	return false
 }
 
 // Interleave makes the vector hold lists: row i has row i of each part. It is null where one of them is.
