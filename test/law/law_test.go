@@ -61,31 +61,9 @@ func (s *story) live(t testing.TB, dir, url, project string) {
 			}
 			w.holds(t, v, c.to, s.keys(v), holders)
 			if v.View.Sawtooth() {
-				w.moves(t, v, c.to, s.history(c.rows), s.keys(v), holders)
-			}
-		}
-	}
-}
-
-// moves compares get at instants from p on, at which a view without a schedule was published, with value(K, T, P): its windows
-// move with the clock. A clock before p is taken for p.
-func (w *world) moves(t testing.TB, v *fstore.ViewVersion, p int64, history []row, keys [][]any, holders []*holder) {
-	t.Helper()
-	list := listOf(v)
-	for n, h := range holders {
-		for at := p - 2; at < p+40; at += 1 + 3*int64(n) {
-			answer, err := w.ask(h, list, keys, at, online.MachineClock)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !answer.Clock.Equal(fstore.FromMicros(at)) {
-				t.Fatalf("%s: the clock at %d is %s", h.name, at, answer.Clock)
-			}
-			for k, key := range keys {
-				for f := range v.View.Features {
-					got, want := plain(answer.Features[f].Column.Value(k)), windowedValue(v, &v.View.Features[f], history, key, max(at, p), p)
-					if !same(got, want) {
-						t.Fatalf("%s: %s at %d, published %d, key %v: %v, want %v\n%v\n%s", h.name, v.View.Features[f].Name, at, p, key, got, want, history, w.definitions())
+				for n, h := range holders {
+					for at := c.to - 2; at < c.to+40; at += 1 + 3*int64(n) {
+						w.moves(t, v, c.to, at, s.history(c.rows), s.keys(v), h)
 					}
 				}
 			}

@@ -89,8 +89,18 @@ func aggregate(f *fstore.Feature, in []*row, value func(*row) any) any {
 	}
 }
 
-// sums is a sum, a mean or a deviation, worked out in rational numbers and rounded once.
+// sums is a sum, a mean or a deviation, worked out in rational numbers and rounded once. NaN and infinities give what adding
+// them gives.
 func sums(f *fstore.Feature, values []any) any {
+	plainly := 0.0
+	for _, v := range values {
+		if x, ok := v.(float64); ok {
+			plainly += x - x // zero, or NaN
+		}
+	}
+	if math.IsNaN(plainly) {
+		return special(f, values)
+	}
 	total, squares, n := new(big.Rat), new(big.Rat), new(big.Rat).SetInt64(int64(len(values)))
 	for _, v := range values {
 		x := new(big.Rat)
@@ -119,6 +129,21 @@ func sums(f *fstore.Feature, values []any) any {
 		return total.Num().Int64()
 	}
 	return sum
+}
+
+// special is a sum, a mean or a deviation of values that are not all finite.
+func special(f *fstore.Feature, values []any) any {
+	sum := 0.0
+	for _, v := range values {
+		sum += v.(float64)
+	}
+	switch {
+	case f.Window.Function != fstore.Stddev:
+		return sum
+	case len(values) < 2:
+		return nil
+	}
+	return math.NaN()
 }
 
 // The features of the windowed views of a story, as functions of a row: k, g, x, y, z.
