@@ -161,9 +161,10 @@ type shelf map[string]*fstore.FeatureList
 func (s shelf) Revision(context.Context) (server.Revision, error) {
 	return server.Revision{Number: 1}, nil
 }
-func (s shelf) Load(context.Context) (server.Names, error)         { return s, nil }
-func (s shelf) Service(name string) (*fstore.FeatureList, error)   { return s[name], nil }
-func (s shelf) Features([]string) (*fstore.FeatureList, error)     { return nil, fstore.ErrNotFound }
+func (s shelf) Load(context.Context) (server.Names, error)       { return s, nil }
+func (s shelf) Service(name string) (*fstore.FeatureList, error) { return s[name], nil }
+func (s shelf) Features([]string) (*fstore.FeatureList, error)   { return nil, fstore.ErrNotFound }
+
 func (s shelf) Model(fstore.ModelRef) (*fstore.FeatureList, error) { return nil, fstore.ErrNotFound }
 func (s shelf) KeyColumns() map[string]bool                        { return nil }
 func (s shelf) Live() (out []*fstore.ViewVersion) {

@@ -74,7 +74,9 @@ func TestMovingWindowsBetweenRuns(t *testing.T) {
 	}
 	rows := [][]any{
 		row(1, 0, 0, 5, 1, "a"), row(1, 0, 1, -5, math.NaN(), "b"), row(1, 20, 20, 7, math.Inf(1), "c"), row(1, 21.5, 22, 0, math.Inf(-1), "d"),
-		row(2, 1, 300, 100, 1, "late"), row(2, 23, 23, 1, 2, "in time"), {int64(3), "", at(23), nil, int64(1), 0.5, "z"}, {nil, "", at(1), at(1), int64(1), 1.0, ""},
+		row(2, 1, 300, 100, 1, "late"), row(2, 23, 23, 1, 2, "in time"),
+		{int64(3), "", at(23), nil, int64(1), 0.5, "z"},
+		{nil, "", at(1), at(1), int64(1), 1.0, ""},
 		row(1, 24*9, 24*9, 1, 1, "new"), row(4, 24*9+1, 24*9+30, 1, 1, "later"),
 	}
 	s := movingByHand("1d, 7d")
