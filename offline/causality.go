@@ -181,9 +181,12 @@ func (c *causality) foundSQL(r *rows) string {
 		x := fmt.Sprintf("f%d", i)
 		values[len(at)+1+i] = r.feature(i, x) + " AS " + x
 	}
-	found := "n = 1 AND event = newest"
+	found, newest := "n = 1", ""
+	if r.view.Available.Created { // otherwise newer rows become visible later
+		found, newest = "n = 1 AND event = newest", ", max(event) OVER ("+partitionBy(r.keys())+"ORDER BY visible) AS newest"
+	}
 	if c.v.View.Windowed() {
-		found = "true"
+		found, newest = "true", ""
 	} else if r.view.TTL != nil {
 		found += " AND event >= visible - " + interval(*r.view.TTL)
 	}
@@ -193,7 +196,7 @@ FROM (
   ` + list(values) + `,
   row_number() OVER (` + partitionBy(at) + "ORDER BY " + r.newestFirst() + `) AS n
   FROM (
-    SELECT *, max(event) OVER (` + partitionBy(r.keys()) + `ORDER BY visible) AS newest
+    SELECT *` + newest + `
     FROM (
       SELECT *, ` + c.publishedSQL(r.visibleSQL()) + ` AS visible
       FROM ` + r.name + `
