@@ -48,7 +48,7 @@ var windowFunctions = map[string]windowFunction{
 
 const (
 	notKnownYet  = "which were not known yet"
-	lookBack     = "look back only: order by the event time and use lag(), or a frame that ends at the current row"
+	lookBack     = "look back only: order by the event time, in a frame that ends at the current row"
 	orderTheRows = "over (… order by …), by columns without ties"
 )
 
@@ -94,8 +94,20 @@ func (q *Query) lookAhead(n node, name string, function windowFunction, descendi
 	case farthest == unknown:
 		q.doubt(n, "write the offset as a number", "%s() may read later rows, "+notKnownYet, name)
 	case farthest == after && !descending, farthest == before && descending:
-		q.doubt(n, lookBack, "%s() reads later rows, "+notKnownYet, name)
+		q.doubt(n, lookBackHint(reads), "%s() reads later rows, "+notKnownYet, name)
 	}
+}
+
+// lookBackHint says how a call looks back instead.
+func lookBackHint(reads reach) string {
+	switch reads {
+	case readsPreceding:
+		return "number rows from the oldest, in ascending order of the event time; to take the newest row of each instant, partition by the event time too"
+	case readsLag, readsLead:
+		return "lag(x, 1) over (… order by the event time) takes the row before"
+	case readsFrame, readsAll:
+	}
+	return lookBack
 }
 
 // side is the position of a row relative to the current one, in the order of the window.
