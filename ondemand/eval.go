@@ -31,12 +31,11 @@ func (p *Program) Eval(rows int, inputs []*fstore.Column) (*Result, error) {
 	}
 	r := p.newResult(rows)
 	f := p.frame()
-	defer p.frames.Put(f)
+	defer f.release()
 	copy(f.columns, inputs)
 	for i := range r.Columns {
 		f.columns[len(inputs)+i] = &r.Columns[i]
 	}
-	defer clear(f.columns) // keep no memory of the caller's
 	for f.from = 0; f.from < rows; f.from += vector.Rows {
 		f.n = min(vector.Rows, rows-f.from)
 		f.fill(f.n)

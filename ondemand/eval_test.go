@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -294,5 +295,54 @@ func TestADefaultHasTheTypeOfItsFeature(t *testing.T) {
 	}})
 	if len(problems) != 1 || problems[0].Message != "the feature is declared int64, but its default is int32" {
 		t.Errorf("%v", problems)
+	}
+}
+
+func TestHoursOfAt(t *testing.T) {
+	p, problems := Compile(shop, []Feature{
+		{Name: "a", Type: fstore.Int64, Expression: "vip ? 0 : 1 + hour(at, 'Asia/Kolkata')"}, {Name: "b", Type: fstore.Int64, Expression: "weekday(at)"},
+		{Name: "c", Type: fstore.Int64, Expression: "hour(paid)"}, {Name: "d", Type: fstore.Int64, Expression: "minute(at)"},
+	})
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	if d := cmp.Diff([]string{"a", "d"}, p.HoursOfAt()); d != "" {
+		t.Errorf("-want +got\n%s", d)
+	}
+}
+
+// One program evaluates for many requests at once.
+func TestProgramsAreShared(t *testing.T) {
+	env := Env{Columns: []Column{{"n", fstore.Int64}, {"zone", fstore.String}}}
+	p, problems := Compile(env, []Feature{
+		{Name: "a", Type: fstore.Int64, Expression: "coalesce(100 / n, -1) + (n > 2 ? n : 0)"},
+		{Name: "b", Type: fstore.String, Expression: "matches(zone, 'a') && a > 0 ? upper(zone) : string(a)"},
+		{Name: "c", Type: fstore.Int64, Expression: "hour(timestamp(n * 3600), zone)"},
+	})
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	zones := []string{"UTC", "Asia/Kolkata", "America/Havana", "Mars"}
+	results := make([]*Result, 16)
+	var wait sync.WaitGroup
+	for k := range results {
+		wait.Go(func() {
+			n, zone := fstore.NewColumn("", fstore.Int64, 0), fstore.NewColumn("", fstore.String, 0)
+			for i := range 2000 {
+				n.AppendInt64(int64(i % 7))
+				zone.Append(zones[(i+k)%4])
+			}
+			r, err := p.Eval(2000, []*fstore.Column{&n, &zone})
+			if err != nil {
+				t.Error(err)
+			}
+			results[k] = r
+		})
+	}
+	wait.Wait()
+	for k, r := range results {
+		if d := cmp.Diff(results[k%4], r); d != "" {
+			t.Fatalf("evaluation %d: %s", k, d)
+		}
 	}
 }

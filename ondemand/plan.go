@@ -122,7 +122,18 @@ type badRows struct {
 	rows fstore.Bitmap // nil if there are none
 }
 
-// frame returns memory that no other evaluation uses. The caller puts it back into frames.
+// release lets another evaluation use the memory. It keeps none of the caller's columns.
+func (f *frame) release() {
+	for i, c := range f.columns {
+		if c != nil {
+			f.vectors[i].Forget(c.Type)
+		}
+	}
+	clear(f.columns)
+	f.program.frames.Put(f)
+}
+
+// frame returns memory that no other evaluation uses. The caller releases it.
 func (p *Program) frame() *frame {
 	if f, ok := p.frames.Get().(*frame); ok {
 		return f

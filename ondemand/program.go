@@ -2,6 +2,7 @@ package ondemand
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"unicode"
 
@@ -90,6 +91,27 @@ func (p *Program) Inputs() []Input { return p.inputs }
 
 // Cost returns an estimate of what a row costs at most. An addition of numbers is 1.
 func (p *Program) Cost() int { return p.cost }
+
+// HoursOfAt returns the features that read the hour, minute or second of at. They mean little where every label's instant
+// is midnight.
+func (p *Program) HoursOfAt() (features []string) {
+	for i, root := range p.roots {
+		if root.readsHourOfAt() {
+			features = append(features, p.features[i].Name)
+		}
+	}
+	return features
+}
+
+func (n *node) readsHourOfAt() bool {
+	switch n.name {
+	case "hour", "minute", "second":
+		if n.kind == callNode && n.args[0].kind == inputNode && n.args[0].name == atName {
+			return true
+		}
+	}
+	return slices.ContainsFunc(n.args, (*node).readsHourOfAt)
+}
 
 // Canonical returns the meaning of feature i, for its fingerprint. Two texts have the same form if they differ only in
 // layout, comments and redundant parentheses. The form names inputs as the expression does, so a caller that

@@ -59,6 +59,14 @@ func (v *Vector) Load(c *fstore.Column, from, n int) {
 	}
 }
 
+// Forget drops the memory of the column that the vector was loaded from.
+func (v *Vector) Forget(t fstore.Type) {
+	v.Valid, v.Offsets = nil, nil
+	if t.Elem() != fstore.Int32 && t.Elem() != fstore.Float32 { // those are converted into memory of the vector's own
+		*v = Vector{own: v.own}
+	}
+}
+
 // rebased returns offsets that begin with 0.
 func rebased(offsets []int32) []int32 {
 	out := make([]int32, len(offsets))
