@@ -223,11 +223,10 @@ func (f *frame) evalIn(n *node, out *vector.Vector, active fstore.Bitmap) {
 
 // evalList computes [a, b]. A list with a null element is null.
 func (f *frame) evalList(n *node, out *vector.Vector, active fstore.Bitmap) {
-	parts := make([]*vector.Vector, len(n.args))
-	for i, a := range n.args {
-		parts[i] = f.eval(a, active)
+	for _, a := range n.args {
+		f.eval(a, active)
 	}
-	out.Interleave(storageOf(n.typ.elem()), parts, f.n)
+	out.Interleave(storageOf(n.typ.elem()), f.calls[n.extra].Args, f.n)
 }
 
 // storageOf returns which slice of a vector holds the values of a type.

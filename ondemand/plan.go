@@ -9,7 +9,7 @@ import (
 // other features read, then literals and results. Results share vectors: one that has been read makes room for the next.
 type plan struct {
 	vectors  int
-	calls    []*node
+	calls    []*node // those with operands in a vector.Call
 	literals []*node
 	masks    int
 }
@@ -43,10 +43,10 @@ func (pl *placer) place(n *node) {
 		n.slot = pl.vector()
 		pl.literals = append(pl.literals, n)
 		return
-	case callNode:
+	case callNode, listNode:
 		n.extra = len(pl.calls)
 		pl.calls = append(pl.calls, n)
-	case andNode, orNode, condNode, coalesceNode, isNullNode, inNode, listNode:
+	case andNode, orNode, condNode, coalesceNode, isNullNode, inNode:
 		n.extra = pl.masks
 		pl.masks += 2
 	}
