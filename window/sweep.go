@@ -109,14 +109,14 @@ func (s *Sweep) At(t int64, out []fstore.Column) error {
 	}
 	for i, output := range s.output {
 		if err := output(&out[i]); err != nil {
-			return fmt.Errorf("feature %s, over the rows %s: %w", s.features[i].Name, rowsAt(SpanOf(s.features[i].Window), s.newest, t), err)
+			return fmt.Errorf("feature %s, over the rows %s: %w", s.features[i].Name, rowsBetween(SpanOf(s.features[i].Window), s.newest, t), err)
 		}
 	}
 	return nil
 }
 
-// rowsAt says which rows a window holds at an instant, the newest among them.
-func rowsAt(span Span, newest, t int64) string {
+// rowsBetween says which rows a window holds at an instant, the newest among them.
+func rowsBetween(span Span, newest, t int64) string {
 	to := "up to " + fstore.FormatTime(fstore.FromMicros(newest))
 	if span.Lifetime() {
 		return to
