@@ -155,7 +155,21 @@ func (g *groups) groupsSQL() string {
 	for i := range g.Parts {
 		columns = append(columns, g.partSQL(&g.Parts[i])...)
 	}
-	return "SELECT\n  " + list(columns) + "\nFROM (\n" + g.inputSQL() + "\n)\nGROUP BY " + strings.Join(by, ", ")
+	return "SELECT\n  " + list(columns) + "\nFROM (\n" + g.splitSQL() + "\n)\nGROUP BY " + strings.Join(by, ", ")
+}
+
+// splitSQL returns the query of the rows to group with what doubles are split into, computed once: d1 is the double f1 if it
+// can be split, else null, and e1 its whole eights.
+func (g *groups) splitSQL() string {
+	doubles, eights := []string{"*"}, []string{"*"}
+	for _, p := range g.Parts {
+		if p.Quantity == window.Doubles {
+			n := 2*p.Series + 1
+			doubles = append(doubles, fmt.Sprintf("CASE WHEN abs(f%[1]d) < %[2]s THEN f%[1]d END AS d%[1]d", n, splitLimit))
+			eights = append(eights, fmt.Sprintf("trunc(d%[1]d / 8) AS e%[1]d", n))
+		}
+	}
+	return "SELECT " + strings.Join(eights, ", ") + "\nFROM (\nSELECT " + strings.Join(doubles, ", ") + "\nFROM (\n" + g.inputSQL() + "\n)\n)"
 }
 
 // distinctSQL returns the query of one part: for each band, how many values have their newest row in it. The other columns
@@ -197,9 +211,9 @@ func (g *groups) partSQL(p *window.Part) []string {
 	case window.Integers:
 		return wideSQL("sum(" + x + ")")
 	case window.Doubles:
-		return doublesSQL(x)
+		return doublesSQL(2*p.Series + 1)
 	case window.Squares:
-		return squaresSQL(x)
+		return squaresSQL(fmt.Sprintf("d%d", 2*p.Series+1))
 	}
 	return nil
 }
@@ -216,26 +230,25 @@ const (
 	twoTo18    = "262144"
 )
 
-// doublesSQL returns the columns of window.Doubles.
-func doublesSQL(x string) []string {
-	small := "abs(" + x + ") < " + splitLimit
-	eights := fmt.Sprintf("sum(CASE WHEN %[2]s THEN trunc(%[1]s / 8)::BIGINT WHEN isfinite(%[1]s) THEN error(%[3]s) END)", x, small, text(errSplit.Message))
-	rests := fmt.Sprintf("sum(CASE WHEN %[2]s THEN ((%[1]s - trunc(%[1]s / 8) * 8) * %[3]s::DOUBLE)::BIGINT END)", x, small, unitsPerOne)
-	odd := fmt.Sprintf("bit_or(CASE WHEN isnan(%[1]s) THEN %[2]d WHEN %[1]s = 'inf'::DOUBLE THEN %[3]d WHEN %[1]s = '-inf'::DOUBLE THEN %[4]d END)::BIGINT",
-		x, window.OddNaN, window.OddPositive, window.OddNegative)
-	return append(append(wideSQL(eights), wideSQL(rests)...), "count("+x+")", odd)
+// doublesSQL returns the columns of window.Doubles for the n-th column.
+func doublesSQL(n int) []string {
+	x, d, e := fmt.Sprintf("f%d", n), fmt.Sprintf("d%d", n), fmt.Sprintf("e%d", n)
+	rests := fmt.Sprintf("sum(((%s - %s * 8) * %s::DOUBLE)::BIGINT)", d, e, unitsPerOne)
+	odd := fmt.Sprintf("bit_or(CASE WHEN %[1]s IS NOT NULL OR %[2]s IS NULL THEN NULL WHEN isnan(%[2]s) THEN %[3]d WHEN %[2]s = 'inf'::DOUBLE THEN %[4]d WHEN %[2]s = '-inf'::DOUBLE THEN %[5]d ELSE error(%[6]s) END)::BIGINT",
+		d, x, window.OddNaN, window.OddPositive, window.OddNegative, text(errSplit.Message))
+	return append(append(wideSQL("sum("+e+"::BIGINT)"), wideSQL(rests)...), "count("+x+")", odd)
 }
 
-// squaresSQL returns the columns of window.Squares.
-func squaresSQL(x string) []string {
-	a := fmt.Sprintf("trunc(%s / %s)", x, twoTo24)
-	rest := fmt.Sprintf("(%s - %s * %s)", x, a, twoTo24)
+// squaresSQL returns the columns of window.Squares for a double that can be split.
+func squaresSQL(d string) []string {
+	a := fmt.Sprintf("trunc(%s / %s)", d, twoTo24)
+	rest := fmt.Sprintf("(%s - %s * %s)", d, a, twoTo24)
 	b := fmt.Sprintf("trunc(%s * %s)", rest, twoTo18)
 	c := fmt.Sprintf("((%s - %s / %s) * %s::DOUBLE)", rest, b, twoTo18, unitsPerOne)
 	a, b, c = a+"::BIGINT::HUGEINT", b+"::BIGINT::HUGEINT", c+"::BIGINT::HUGEINT"
 	var out []string
 	for _, factor := range []string{a + " * " + a, "2 * " + a + " * " + b, "2 * " + a + " * " + c + " + " + b + " * " + b, "2 * " + b + " * " + c, c + " * " + c} {
-		out = append(out, wideSQL(fmt.Sprintf("sum(CASE WHEN abs(%s) < %s THEN %s END)", x, splitLimit, factor))...)
+		out = append(out, wideSQL("sum("+factor+")")...)
 	}
 	return out
 }
