@@ -142,18 +142,21 @@ type step struct {
 
 // building returns the steps that make a training set as a file, not yet in its place.
 func (t *training) building(temp string) []step {
-	return []step{
+	steps := []step{
 		{"read labels", func(ctx context.Context) error {
 			if err := t.sealFor(ctx, filepath.Dir(temp)); err != nil {
 				return err
 			}
 			return t.readLabels(ctx)
 		}},
-		{"check for leaks", t.checkLeaks},
 		{"read views", t.readViews},
 		{"join", t.join},
 		{"write", func(ctx context.Context) error { return t.write(ctx, temp) }},
 	}
+	if t.req.Check == nil {
+		return steps
+	}
+	return slices.Insert(steps, 1, step{"check for leaks", t.checkLeaks})
 }
 
 func (t *training) readLabels(ctx context.Context) (err error) {
@@ -167,9 +170,6 @@ func (t *training) readLabels(ctx context.Context) (err error) {
 // checkLeaks asks for the check for leaks. What else fails in it fails in the views too, whose errors say more of it. If
 // not, readViews returns the error.
 func (t *training) checkLeaks(ctx context.Context) error {
-	if t.req.Check == nil {
-		return nil
-	}
 	b, err := t.query(ctx, "SELECT max(t)\nFROM _labels")
 	if err != nil {
 		return t.locate(ctx, err)
