@@ -20,7 +20,7 @@ func numberTable() []*function {
 		{
 			name: "sign", about: "-1, 0 or 1. The sign of NaN is NaN.",
 			forms:    []*form{sig("sign(x int64) int64", vector.SignInts), floats("sign", vector.Sign)},
-			examples: []example{{"sign(-3)", "-1"}, {"sign(0.5)", "1.0"}},
+			examples: []example{{"sign(-3)", "-1"}, {"sign(0.5)", "1.0"}, {"1 / sign(-0.0)", "Infinity"}},
 		},
 		{name: "sqrt", about: "The square root. NaN below 0.", forms: []*form{floats("sqrt", math.Sqrt)}, examples: []example{{"sqrt(2)", "1.4142135623730951"}, {"sqrt(-1)", "NaN"}}},
 		{name: "exp", about: "e to the power of x.", forms: []*form{floats("exp", mathx.Exp).costing(10)}, examples: []example{{"exp(0)", "1.0"}, {"exp(1000)", "Infinity"}}},

@@ -52,13 +52,15 @@ func SignInts(c *Call) {
 	}
 }
 
-// Sign returns -1, 1, or x itself if it is a zero or NaN.
+// Sign returns -1, 0, 1 or NaN. The sign of -0.0 is 0.
 func Sign(x float64) float64 {
 	switch {
 	case x > 0:
 		return 1
 	case x < 0:
 		return -1
+	case x == 0:
+		return 0
 	}
 	return x
 }
