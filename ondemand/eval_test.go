@@ -300,8 +300,10 @@ func TestADefaultHasTheTypeOfItsFeature(t *testing.T) {
 
 func TestHoursOfAt(t *testing.T) {
 	p, problems := Compile(shop, []Feature{
-		{Name: "a", Type: fstore.Int64, Expression: "vip ? 0 : 1 + hour(at, 'Asia/Kolkata')"}, {Name: "b", Type: fstore.Int64, Expression: "weekday(at)"},
-		{Name: "c", Type: fstore.Int64, Expression: "hour(paid)"}, {Name: "d", Type: fstore.Int64, Expression: "minute(at)"},
+		{Name: "a", Type: fstore.Int64, Expression: "vip ? 0 : 1 + hour(at, 'Asia/Kolkata')"},
+		{Name: "b", Type: fstore.Int64, Expression: "weekday(at)"},
+		{Name: "c", Type: fstore.Int64, Expression: "hour(paid)"},
+		{Name: "d", Type: fstore.Int64, Expression: "minute(at)"},
 	})
 	if problems != nil {
 		t.Fatal(problems)
