@@ -46,7 +46,7 @@ func TestDurationsHaveOneForm(t *testing.T) {
 	}
 }
 
-// Locks and fingerprints have whole weeks, and windows of any build have days.
+// Locks and fingerprints write whole weeks as weeks. Windows are written in days.
 func TestDurationsKeepTheirStoredForm(t *testing.T) {
 	week := fstore.Duration(7 * 24 * time.Hour)
 	for _, c := range []struct {

@@ -10,7 +10,7 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// benchWindows returns a view with windows of 1, 7, 30 and 90 days that end every hour, of each function.
+// benchWindows returns a view with windows of 1, 7, 30 and 90 days that end every microsecond, of each function.
 func benchWindows(src fstore.Source, functions ...fstore.Function) *fstore.ViewVersion {
 	var features []fstore.Feature
 	for _, n := range []int{1, 7, 30, 90} {
@@ -31,7 +31,7 @@ func benchWindows(src fstore.Source, functions ...fstore.Function) *fstore.ViewV
 
 // BenchmarkTrainingOfWindows measures join and write of a training set of four windows beside one bare window query over the
 // labels and the rows. The goal for sum, count and mean is 1.5 times its time. Late rows are available up to a day after their
-// event; their bare query takes created for the time, because a window query knows but one.
+// event; their bare query takes created for the time, because a window query has only one time.
 func BenchmarkTrainingOfWindows(b *testing.B) {
 	r := benchRepo(b)
 	for _, c := range []struct {

@@ -65,7 +65,7 @@ func TestWindowsThatEndAtPublications(t *testing.T) {
 	})
 }
 
-// A value or a sum that fits no type names the view, the key and the feature.
+// A value or a sum that fits no type names the view, the key, the feature and the rows.
 func TestSumsThatDoNotFit(t *testing.T) {
 	r := newRepo(t, 2)
 	r.write("s.parquet", values("k BIGINT | event TIMESTAMP | x BIGINT | y DOUBLE",
@@ -74,12 +74,22 @@ func TestSumsThatDoNotFit(t *testing.T) {
 	for _, f := range []fstore.Feature{
 		windowFeature("total", fstore.Sum, "x", fstore.Int64, 0),
 		windowFeature("total", fstore.Sum, "y", fstore.Float64, 0),
+		windowFeature("total", fstore.Sum, "x", fstore.Int64, 30*days),
+		windowFeature("total", fstore.Sum, "y", fstore.Float64, 30*days),
 	} {
+		sum, rows := "up to 2011-12-02T00:00:00Z", "up to "+fstore.FormatTime(day)
+		if f.Window.Length > 0 {
+			sum = "after 2011-11-09T00:00:00Z and " + sum
+			rows = "after " + fstore.FormatTime(day.Add(-30*days)) + " and " + rows
+		}
 		v := windowView(source_("s.parquet"), f)
 		_, err := r.e.TrainingSet(context.Background(), r.request("l.parquet", all(v)))
-		r.fails(err, "windows@1", "key k 2", "feature total")
+		r.fails(err, "windows@1", "key k 2", "feature total, over the rows "+sum)
 		_, err = r.asOf(v, day)
-		r.fails(err, "windows@1", "key k 2", "feature total")
+		r.fails(err, "windows@1", "key k 2", "feature total, over the rows ")
+		if f.Type == fstore.Int64 { // a double that is too large is not grouped
+			r.fails(err, "over the rows "+rows)
+		}
 		if err != nil && strings.Contains(err.Error(), "key k 3") {
 			r.Errorf("the error names another key: %v", err)
 		}

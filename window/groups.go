@@ -15,6 +15,7 @@ import (
 type Groups struct {
 	Parts []Part
 	bands []int64 // their starts, the latest first
+	t     int64   // the instant
 
 	features []fstore.Feature
 	order    []grouped // of the features, by band
@@ -71,7 +72,7 @@ func Groupable(f *fstore.Feature) bool {
 
 // NewGroups returns what computes the features that are Groupable. The other arguments are those of NewSweep, and the instant.
 func NewGroups(features []fstore.Feature, all []Series, t int64) *Groups {
-	g := &Groups{features: features, bands: Starts(features, t)}
+	g := &Groups{features: features, bands: Starts(features, t), t: t}
 	for i := range features {
 		if f := &features[i]; Groupable(f) {
 			wanted := seriesOf(f)
@@ -132,7 +133,8 @@ func (g *Groups) append(band int, out []fstore.Column) error {
 	for ; g.next < len(g.order) && g.order[g.next].band < band; g.next++ {
 		f := &g.order[g.next]
 		if err := f.output(&out[f.feature]); err != nil {
-			return fmt.Errorf("feature %s: %w", g.features[f.feature].Name, err)
+			feature := &g.features[f.feature]
+			return fmt.Errorf("feature %s, over the rows %s: %w", feature.Name, rowsBetween(SpanOf(feature.Window), g.t, g.t), err)
 		}
 	}
 	return nil

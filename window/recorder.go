@@ -45,7 +45,7 @@ func NewRecorder(groups []fstore.TileGroup, all []Series) *Recorder {
 	return r
 }
 
-// Newest returns the newest event of the key's rows, which are not none.
+// Newest returns the newest event of the key's rows, of which there is at least one.
 func (r *Recorder) Newest() int64 { return r.newest }
 
 // Record appends the tiles of each group to its column: what look-ups at p and later need, given the rows that have entered.

@@ -115,9 +115,9 @@ func (s *Sweep) At(t int64, out []fstore.Column) error {
 	return nil
 }
 
-// rowsBetween says which rows a window holds at an instant, the newest among them.
-func rowsBetween(span Span, newest, t int64) string {
-	to := "up to " + fstore.FormatTime(fstore.FromMicros(newest))
+// rowsBetween says which rows a window holds at t. The last of them is at or before last.
+func rowsBetween(span Span, last, t int64) string {
+	to := "up to " + fstore.FormatTime(fstore.FromMicros(last))
 	if span.Lifetime() {
 		return to
 	}

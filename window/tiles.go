@@ -69,7 +69,11 @@ func NewTiles(features []fstore.Feature) *Tiles {
 		for i := range t.Fields {
 			if fd := &t.Fields[i]; (fd.Width > 0) == fixed {
 				fd.At = t.entry
-				t.entry += max(fd.Width, textBytes*(1-min(fd.Width, 1)))
+				if fixed {
+					t.entry += fd.Width
+				} else {
+					t.entry += textBytes
+				}
 			}
 		}
 	}
@@ -82,7 +86,7 @@ type Suffixes struct {
 	Values []fstore.Column // of each feature: the values from each tile on
 }
 
-// Append appends the bytes of suffixes, which are not none.
+// Append appends the bytes of suffixes, of which there is at least one.
 func (t *Tiles) Append(dst []byte, s *Suffixes) ([]byte, error) {
 	if !t.Span.Lifetime() {
 		dst = appendIndices(dst, s.Tiles)
@@ -284,7 +288,7 @@ func (f *TileField) read(c *fstore.Column, entry, texts []byte) error {
 		}
 	}
 	if !packed.Read(c, value) {
-		return corrupt("%d bytes are no %s", len(value), f.Type)
+		return corrupt("%d bytes are not a value of type %s", len(value), f.Type)
 	}
 	return nil
 }
