@@ -3,6 +3,7 @@ package fstore_test
 import (
 	"flag"
 	"fmt"
+	"go/build"
 	"go/doc"
 	"io/fs"
 	"maps"
