@@ -225,7 +225,7 @@ func writeEpoch(t testing.TB, r *repo, epoch, keys int) {
 	for i := range rows {
 		key := int64(i)
 		rows[i] = originRow{
-			Moment: originEvent(whole, epoch, key), ToMoment: originBase, Epoch: int64(epoch), ID: key,
+			Moment: originEvent(third, epoch, key), ToMoment: originBase, Epoch: int64(epoch), ID: key, // no view's event is before it
 			Third: int64(changed(third, epoch, key)), Alive: originHas(third, epoch, key, keys),
 		}
 	}
