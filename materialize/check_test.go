@@ -47,3 +47,31 @@ func TestAVersionIsCheckedBeforeItsFirstWrite(t *testing.T) {
 		t.Errorf("asked for %v", asked)
 	}
 }
+
+// A version whose definition is not what the store has published is checked, as one that was never published is: the pointer
+// has the fingerprint of another registry, or cannot be read.
+func TestAVersionIsCheckedWhereTheStoreHasAnotherDefinition(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(w *world)
+		mode   Mode
+		want   int
+	}{
+		"the same definition":    {func(*world) {}, Full, 0},
+		"another definition":     {func(w *world) { w.table.view.Fingerprint = "of another registry" }, 0, 1},
+		"a pointer not readable": {func(w *world) { w.garble(t, "garbage") }, Full, 1},
+	} {
+		w := newWorld(t)
+		w.fill(5)
+		w.mustRun(t, day(2), 0)
+		c.change(w)
+		asked := 0
+		o := w.options(day(3), c.mode)
+		o.Check = func(context.Context, *fstore.ViewVersion) (string, error) {
+			asked++
+			return "no leak at 4 of 9 instants", nil
+		}
+		if _, err := Run(t.Context(), o); err != nil || asked != c.want {
+			t.Errorf("%s: checked %d times, %v", name, asked, err)
+		}
+	}
+}

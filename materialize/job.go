@@ -75,9 +75,9 @@ func (j *job) run(ctx context.Context) error {
 	return j.timed(&j.s.Seconds.Clean, func() error { return j.clean(ctx) })
 }
 
-// check checks a version that was never published, before anything is written.
+// check checks a version before its first write, unless the store has published exactly this definition already.
 func (j *job) check(ctx context.Context) error {
-	if j.pointer != nil || j.o.Check == nil {
+	if j.o.Check == nil || j.pointer != nil && j.pointer.Serves(j.v) {
 		return nil
 	}
 	j.progress(StageCheck, 0, 0)

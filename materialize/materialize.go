@@ -78,7 +78,7 @@ const (
 	Rewind                  // publish an instant before the published one
 )
 
-// Options are what Run needs. Mode, Wait, LeaseTTL, BatchKeys, BatchBytes and Progress may be zero.
+// Options are what Run needs. If Check fails, the view fails; its text goes into the view's summary. Check, Mode, Wait, LeaseTTL, BatchKeys, BatchBytes and Progress may be zero.
 type Options struct {
 	Views  []*fstore.ViewVersion // run in this order
 	To     time.Time             // T: each view is published at View.Publish.Latest(T); zero: now, once the view's lease is held
@@ -88,7 +88,7 @@ type Options struct {
 	State  string                                                     // folder of the project's state; each view version has a folder in it
 	Store  string                                                     // any text that names the store, to recognize runs in State of another store
 	Build  string                                                     // names this build: runs of other builds are not assumed to compute the same
-	Check  func(context.Context, *fstore.ViewVersion) (string, error) // called before a version's first write: an error fails the view, the text goes into its summary; nil: nothing is checked
+	Check  func(context.Context, *fstore.ViewVersion) (string, error) // before a version's first write
 	Source Source
 	Sink   Sink
 	Leases Leases

@@ -42,10 +42,6 @@ type CausalityResult struct {
 // PastUnknown is the verdict for a view that reads a static table: nobody knows what the table held in the past.
 const PastUnknown = "not proved: past unknown"
 
-// NeedsCheck reports whether look-ups in a view could see the future: those in rows of SQL could, those in a source's rows
-// could not. An intermediate is not looked up; it is checked through the views that read it.
-func NeedsCheck(v *fstore.ViewVersion) bool { return v.View.SQL != "" && !v.View.Offline }
-
 // CheckCausality compares the rows of a view visible at P, computed from all rows of its sources, with those computed from
 // the rows visible at P. It does so at instants P drawn from those at which a row of the view or of its sources becomes
 // visible. Rows that no look-up finds do not count. The error is a *Leak (fstore.ErrCheck) if rows differ.
@@ -75,6 +71,8 @@ type causality struct {
 	input *fstore.ViewVersion // whose rows are compared: the view, or what a windowed view aggregates
 	full  *rows               // computed from all rows; the table _full has those that a look-up finds
 	known map[int64]string    // digests that still hold, by instant
+
+	changes []float64 // see tolerance; nil: not measured yet
 
 	oldest time.Duration // of the rows that differ: the longest time between event and instant
 	span   time.Duration // between the first and the last candidate
@@ -146,7 +144,7 @@ func (c *causality) compare(ctx context.Context, p time.Time, leak *Leak) (*Leak
 	if got == want {
 		return leak, nil
 	}
-	d, err := c.differences(ctx, "_full", then, p)
+	d, err := c.unlike(ctx, then, p)
 	if err != nil || d.rows == 0 {
 		return leak, err
 	}
@@ -159,6 +157,22 @@ func (c *causality) compare(ctx context.Context, p time.Time, leak *Leak) (*Leak
 		return nil, err
 	}
 	return c.newLeak(ctx, p, d)
+}
+
+// unlike compares rows that were computed as of p with those visible at p, apart from what the order of additions changes.
+func (c *causality) unlike(ctx context.Context, then *rows, p time.Time) (*differences, error) {
+	by, err := c.strictly(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d, err := c.differences(ctx, "_full", then, p, by)
+	if err != nil || d.rows == 0 || !by.floats {
+		return d, err
+	}
+	if by, err = c.orderTolerance(ctx); err != nil {
+		return nil, err
+	}
+	return c.differences(ctx, "_full", then, p, by)
 }
 
 // forget drops what was computed for one instant.
@@ -228,12 +242,16 @@ func (c *causality) digest(ctx context.Context, from string, p time.Time) (strin
 
 // checkOrder returns an error if the view differs from itself when it is computed from the same rows in another order.
 func (c *causality) checkOrder(ctx context.Context, p time.Time) error {
+	floats, err := c.addsFloats(ctx)
+	if err != nil {
+		return err
+	}
 	for _, order := range []order{reversed, shuffled} {
 		again, err := c.rows(ctx, c.input, cut{known: c.req.AsOf, order: order})
 		if err != nil {
 			return err
 		}
-		d, err := c.differences(ctx, "_full", again, p)
+		d, err := c.differences(ctx, "_full", again, p, tolerance{floats: floats})
 		c.forget(ctx, again)
 		if err != nil {
 			return err

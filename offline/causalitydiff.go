@@ -2,14 +2,11 @@ package offline
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/functions"
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
@@ -68,30 +65,15 @@ func (d *differences) exampleText() string {
 // maxExamples is how many rows that differ an error shows.
 const maxExamples = 3
 
-// differences compares the rows of a relation that are visible at p with the rows that were computed as of p. Floats that
-// the view adds up in no fixed order may differ in their last bits.
-func (c *causality) differences(ctx context.Context, all string, then *rows, p time.Time) (*differences, error) {
-	tolerant, err := c.addsFloats(ctx)
-	if err != nil {
-		return nil, err
-	}
+// differences compares the rows of a relation that are visible at p with the rows that were computed as of p.
+func (c *causality) differences(ctx context.Context, all string, then *rows, p time.Time, by tolerance) (*differences, error) {
 	visible := "visible <= " + instant(p)
-	on := []string{"a.visible = b.visible", "a.n = b.n"}
-	for _, k := range then.keys() {
-		on = append(on, "a."+k+" = b."+k)
-	}
-	scales, differ := "", []string{"a.visible IS NULL", "b.visible IS NULL", "a.event <> b.event"}
+	differ := []string{"a.visible IS NULL", "b.visible IS NULL", "a.event <> b.event"}
 	for i, f := range then.record {
-		if tolerant && isFloat(f.Type) {
-			scales += ", " + scaleSQL(i, then.keys())
-		}
-		differ = append(differ, differsSQL(i, f.Type, tolerant))
-	}
-	side := func(from string) string {
-		return "(\n  SELECT *" + scales + "\n  FROM " + from + "\n  WHERE " + visible + "\n)"
+		differ = append(differ, by.differsSQL(i, f.Type))
 	}
 	if err := c.exec(ctx, "CREATE OR REPLACE TEMP TABLE _differences AS\nSELECT\n  a,\n  b,\n  a.visible IS NOT NULL AS in_all,\n  b.visible IS NOT NULL AS in_known,\n  CASE WHEN in_all THEN a ELSE b END AS either\nFROM "+
-		side(all)+" AS a\nFULL JOIN "+side("(\n"+c.foundSQL(then)+"\n)")+" AS b\n  ON "+and(on)+"\nWHERE "+strings.Join(differ, "\n  OR ")); err != nil {
+		c.pairsSQL(all, then, visible, by)+"\nWHERE "+strings.Join(differ, "\n  OR ")); err != nil {
 		return nil, c.locate(ctx, err)
 	}
 	b, err := c.query(ctx, "SELECT count(*), count(DISTINCT "+rowOf("either.", then.keys())+"), min(either.event)\nFROM _differences")
@@ -107,8 +89,26 @@ func (c *causality) differences(ctx context.Context, all string, then *rows, p t
 		return nil, err
 	}
 	d.of = max(d.keys, b.Columns[0].Int64s[0])
-	d.examples, err = c.examples(ctx, then, tolerant)
+	d.examples, err = c.examples(ctx, then, by)
 	return d, err
+}
+
+// pairsSQL joins the rows of two relations that meet a condition: a of all rows, b of those computed otherwise.
+func (c *causality) pairsSQL(all string, then *rows, condition string, by tolerance) string {
+	on := []string{"a.visible = b.visible", "a.n = b.n"}
+	for _, k := range then.keys() {
+		on = append(on, "a."+k+" = b."+k)
+	}
+	scales := ""
+	for i, f := range then.record {
+		if by.applies(f.Type) {
+			scales += ", " + scaleSQL(i, then.keys())
+		}
+	}
+	side := func(from string) string {
+		return "(\n  SELECT *" + scales + "\n  FROM " + from + "\n  WHERE " + condition + "\n)"
+	}
+	return side(all) + " AS a\nFULL JOIN " + side("(\n"+c.foundSQL(then)+"\n)") + " AS b\n  ON " + and(on)
 }
 
 func rowOf(of string, keys []string) string {
@@ -122,40 +122,15 @@ func rowOf(of string, keys []string) string {
 	return "row(" + joined(out) + ")"
 }
 
-// Relative differences of floats that come from the order of additions alone. The last bit of a float32 is 1.2e-7 of it.
-const (
-	tolerance64 = "1e-9"
-	tolerance32 = "2e-7"
-)
-
-// differsSQL returns the condition that a feature differs between the rows a and b. What the order of additions leaves of a
-// sum is small beside the terms, not beside a sum in which they cancel, so it is compared with the key's largest value.
-func differsSQL(i int, t fstore.Type, tolerant bool) string {
-	a, b := fmt.Sprintf("a.f%d", i), fmt.Sprintf("b.f%d", i)
-	x := a + " IS DISTINCT FROM " + b
-	by, ok := map[fstore.Type]string{fstore.Float64: tolerance64, fstore.Float32: tolerance32}[t]
-	if !ok || !tolerant {
-		return x
-	}
-	a, b = a+"::DOUBLE", b+"::DOUBLE"
-	return fmt.Sprintf("%s AND NOT coalesce(isfinite(%[2]s) AND isfinite(%[3]s) AND abs(%[2]s - %[3]s) <= %[4]s * greatest(a.s%[5]d, b.s%[5]d), false)", x, a, b, by, i)
-}
-
-// scaleSQL returns the largest value of a feature in the rows of a key, as s0, s1…
-func scaleSQL(i int, keys []string) string {
-	x := fmt.Sprintf("f%d::DOUBLE", i)
-	return fmt.Sprintf("max(abs(%s)) FILTER (isfinite(%s)) OVER (%s) AS s%d", x, x, strings.TrimSpace(partitionBy(keys)), i)
-}
-
 // examples describes some of the rows that differ, the newest first.
-func (c *causality) examples(ctx context.Context, r *rows, tolerant bool) ([]LeakExample, error) {
+func (c *causality) examples(ctx context.Context, r *rows, by tolerance) ([]LeakExample, error) {
 	columns := []string{"in_all", "in_known", "epoch_us(either.visible)", "epoch_us(either.event)"}
 	at := len(columns)
 	for _, k := range r.keys() {
 		columns = append(columns, "either."+k+"::VARCHAR")
 	}
 	for i, f := range r.record {
-		columns = append(columns, differsSQL(i, f.Type, tolerant), fmt.Sprintf("coalesce(a.f%d::VARCHAR, 'null')", i), fmt.Sprintf("coalesce(b.f%d::VARCHAR, 'null')", i))
+		columns = append(columns, by.differsSQL(i, f.Type), fmt.Sprintf("coalesce(a.f%d::VARCHAR, 'null')", i), fmt.Sprintf("coalesce(b.f%d::VARCHAR, 'null')", i))
 	}
 	order := []string{"either.visible DESC"}
 	for _, k := range r.keys() {
@@ -208,52 +183,4 @@ func shortValue(s string) string {
 		return string(r[:most]) + "…"
 	}
 	return s
-}
-
-// addsFloats reports whether the view's SQL adds up floats in no fixed order.
-func (c *causality) addsFloats(ctx context.Context) (bool, error) {
-	seen := map[string]bool{}
-	for _, q := range c.admitted {
-		if seen[q.sql] {
-			continue
-		}
-		seen[q.sql] = true
-		_, plan, err := c.e.PlanSQL(ctx, q.sql, q.inputs)
-		if err != nil {
-			return false, err
-		}
-		var v any
-		if err := json.Unmarshal(plan, &v); err != nil {
-			return false, fmt.Errorf("read the plan of a query: %w", err)
-		}
-		if addsFloats(v) {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// addsFloats looks for a sum of floats in the plan of a query.
-func addsFloats(v any) bool {
-	switch v := v.(type) {
-	case []any:
-		return slices.ContainsFunc(v, addsFloats)
-	case map[string]any:
-		n := object(v)
-		name := strings.ToLower(n.str("name"))
-		if functions.AlwaysFloatSums[name] || functions.FloatSums[name] && slices.ContainsFunc(n.list("children"), isFloatExpression) {
-			return true
-		}
-		for _, child := range v {
-			if addsFloats(child) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func isFloatExpression(v any) bool {
-	t := asObject(asObject(v)["return_type"]).str("id")
-	return t == "DOUBLE" || t == "FLOAT"
 }

@@ -12,11 +12,7 @@ import (
 // A lock that a program has sealed which does not know the rules is refused as well.
 func TestALockThatContradictsItselfIsRefused(t *testing.T) {
 	r := newRepo(t, 2)
-	text := realLocks(r)[0].text
-	for _, c := range []struct {
-		name, want string
-		do         func(*lock.Lock)
-	}{
+	refuses(r, realLocks(r)[0].text, []contradiction{
 		{"continuous publication of another view", "continuous: [v@1] are named", func(l *lock.Lock) { l.Continuous = []fstore.ViewRef{l.Views[0].Ref} }},
 		{"no such use", "use 9 is not one of", func(l *lock.Lock) { l.Features[0].Use = 9 }},
 		{"use of another view", "is not one of", func(l *lock.Lock) { l.Features[0].Use = 1 }},
@@ -90,10 +86,43 @@ func TestALockThatContradictsItselfIsRefused(t *testing.T) {
 		{"more distinct values than values", "values are distinct", func(l *lock.Lock) { s := &l.Output.Columns[0].Statistics; *s.Distinct = s.Count + 1 }},
 		{"another histogram", "the histogram counts", func(l *lock.Lock) { l.Output.Columns[0].Statistics.Histogram[0].Count++ }},
 		{"a least value without a greatest", "only one of the least", func(l *lock.Lock) { l.Output.Columns[0].Statistics.Max = nil }},
-	} {
+	})
+}
+
+// The verdicts of a lock are of its views with SQL, one of each.
+func TestALockWithOtherVerdictsIsRefused(t *testing.T) {
+	r := newRepo(t, 2)
+	locks := realLocks(r)
+	refuses(r, locks[0].text, []contradiction{
+		{"a verdict for a view without SQL", "causality: v@1 has no SQL to check", func(l *lock.Lock) { l.Causality = []lock.Causality{{View: l.Views[0].Ref, Verdict: lock.Unchecked}} }},
+	})
+	verdict := func(of, candidates int64) lock.Causality {
+		return lock.Causality{View: fstore.ViewRef{Name: "g", Version: 1}, Verdict: "no leak", Instants: of, Candidates: candidates}
+	}
+	refuses(r, locks[1].text, []contradiction{
+		{"a verdict for no view", "causality: there is no view h@1", func(l *lock.Lock) {
+			l.Causality = []lock.Causality{verdict(4, 9)}
+			l.Causality[0].View.Name = "h"
+		}},
+		{"two verdicts for a view", "causality: g@1 is there twice", func(l *lock.Lock) { l.Causality = []lock.Causality{verdict(4, 9), verdict(4, 9)} }},
+		{"fewer than no instants", "causality: g@1 is compared at -1 of 9 instants", func(l *lock.Lock) { l.Causality = []lock.Causality{verdict(-1, 9)} }},
+		{"more instants than there are", "causality: g@1 is compared at 10 of 9 instants", func(l *lock.Lock) { l.Causality = []lock.Causality{verdict(10, 9)} }},
+	})
+}
+
+// contradiction changes a lock so that its members contradict each other.
+type contradiction struct {
+	name, want string
+	do         func(*lock.Lock)
+}
+
+// refuses checks that a lock is refused with each of the contradictions.
+func refuses(r *repo, text []byte, cases []contradiction) {
+	r.Helper()
+	for _, c := range cases {
 		l, err := lock.Read(text)
 		if err != nil {
-			t.Fatal(err)
+			r.Fatal(err)
 		}
 		rows := l.Output.Rows
 		c.do(l)
@@ -102,11 +131,11 @@ func TestALockThatContradictsItselfIsRefused(t *testing.T) {
 		}
 		sealed, err := lock.Encode(l)
 		if err != nil {
-			t.Fatal(err)
+			r.Fatal(err)
 		}
 		_, err = lock.Read(sealed)
 		if err == nil {
-			t.Errorf("%s: it is read", c.name)
+			r.Errorf("%s: it is read", c.name)
 			continue
 		}
 		r.fails(err, "the lock contradicts itself", c.want)

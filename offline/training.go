@@ -29,7 +29,7 @@ type TrainingRequest struct {
 	Now       time.Time               // when the training set is made
 	Registry  lock.Registry           // where the definitions come from, for the lock
 	Version   string                  // of fstore, for the lock
-	Check     LeakCheck               // called once the labels are read, before views are computed; nil: nobody asks
+	Check     LeakCheck               // called once the labels are read, before views are computed; nil: there is no check
 	Archive   *trainset.Archive       // where copies of the inputs are kept; nil: none are kept
 	Progress  func(trainset.Progress) // called from time to time; nil: nobody looks
 	// Record is called when the training set is complete and durable, before it appears in its place. An error leaves
@@ -167,8 +167,8 @@ func (t *training) readLabels(ctx context.Context) (err error) {
 	return t.exec(ctx, "CREATE TEMP VIEW _labels AS\n"+sampleSQL(t.req.Sample, t.labels.relation(), t.labels.rows))
 }
 
-// checkLeaks asks for the check for leaks. What else fails in it fails in the views too, whose errors say more of it. If
-// not, readViews returns the error.
+// checkLeaks runs the check for leaks. Only leaks end the training set here. Other errors of the check occur again when the
+// views are read, with more detail; if they do not, readViews returns them.
 func (t *training) checkLeaks(ctx context.Context) error {
 	b, err := t.query(ctx, "SELECT max(t)\nFROM _labels")
 	if err != nil {

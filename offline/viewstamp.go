@@ -27,7 +27,7 @@ type SourceFiles map[string][]SourceFile
 type SourceFile struct {
 	Path   string          `json:"path"`
 	File   trainset.FileID `json:"file"`
-	SHA256 string          `json:"sha256,omitempty"` // if somebody has digested the file already
+	SHA256 string          `json:"sha256,omitempty"` // if it is known already
 }
 
 // Stamp identifies everything that AsOf computes a view from, apart from p: the engine, its settings, and the list and

@@ -99,10 +99,10 @@ type leakCheck struct {
 	instants int                   // 0: LeakInstants
 	asOf     *time.Time
 	until    *time.Time           // the last label's instant; nil: there may be labels at any
-	progress func(fstore.ViewRef) // nil: nobody looks
+	progress func(fstore.ViewRef) // nil: no progress
 }
 
-// checkLeaks checks views, or finds the verdicts that are kept. It returns the verdicts, which are saved.
+// checkLeaks checks views, or finds the verdicts that are kept. It returns the verdicts, which are saved if they can be.
 func (p *Project) checkLeaks(ctx context.Context, c leakCheck) ([]CheckedView, *verdicts, error) {
 	engine, err := p.openedEngine()
 	if err != nil {
@@ -114,7 +114,7 @@ func (p *Project) checkLeaks(ctx context.Context, c leakCheck) ([]CheckedView, *
 	verdicts := p.verdicts(engine.Digests())
 	out := []CheckedView{}
 	for _, v := range c.views {
-		if !offline.NeedsCheck(v) {
+		if !lock.NeedsCheck(v) {
 			continue
 		}
 		if c.progress != nil {
@@ -122,11 +122,13 @@ func (p *Project) checkLeaks(ctx context.Context, c leakCheck) ([]CheckedView, *
 		}
 		checked, err := p.checkView(ctx, engine, verdicts, c, v)
 		if err != nil {
-			return nil, verdicts, errors.Join(err, verdicts.save())
+			p.saveVerdicts(verdicts)
+			return nil, verdicts, err
 		}
 		out = append(out, *checked)
 	}
-	return out, verdicts, verdicts.save()
+	p.saveVerdicts(verdicts)
+	return out, verdicts, nil
 }
 
 func (p *Project) checkView(ctx context.Context, engine *offline.Engine, verdicts *verdicts, c leakCheck, v *fstore.ViewVersion) (*CheckedView, error) {
@@ -143,7 +145,7 @@ func (p *Project) checkView(ctx context.Context, engine *offline.Engine, verdict
 	if err != nil {
 		return failedView(v.Ref, err)
 	}
-	if reflect.DeepEqual(files, engine.SourceFiles(ctx, v)) { // otherwise nobody knows which files were read
+	if reflect.DeepEqual(files, engine.SourceFiles(ctx, v)) { // otherwise the check may have read either
 		verdicts.keep(keptVerdict{
 			Key: key, Until: c.until, Whole: found.Whole, Files: files, Asked: c.instants, Verdict: found.Causality, Cuts: found.Cuts,
 		})
@@ -204,7 +206,7 @@ func (p *Project) firstCheck(rev *registry.Revision, leakCheckText string) (func
 	}
 	return func(ctx context.Context, v *fstore.ViewVersion) (string, error) {
 		switch {
-		case !offline.NeedsCheck(v):
+		case !lock.NeedsCheck(v):
 			return "", nil
 		case instants == 0:
 			return lock.Unchecked, nil
@@ -240,7 +242,7 @@ func (c *creation) checkLeaks(ctx context.Context, last *time.Time) ([]lock.Caus
 	var out []lock.Causality
 	for _, u := range c.req.List.Uses {
 		v := u.Version
-		if offline.NeedsCheck(v) && !slices.Contains(views, v) {
+		if lock.NeedsCheck(v) && !slices.Contains(views, v) {
 			views, out = append(views, v), append(out, lock.Causality{View: v.Ref, Verdict: lock.Unchecked})
 		}
 	}

@@ -151,7 +151,7 @@ func (c *creation) create(ctx context.Context) (_ *TrainingSet, err error) {
 		return nil, err
 	}
 	if c.verdicts != nil { // by now the files are digested
-		_ = c.verdicts.save()
+		p.saveVerdicts(c.verdicts)
 	}
 	return &TrainingSet{summary, c.req.List}, nil
 }

@@ -42,7 +42,7 @@ func (v *verdicts) findFile(ctx context.Context, was *offline.SourceFile, now []
 	return slices.IndexFunc(now, func(f offline.SourceFile) bool { return v.sameContent(ctx, was, &f) })
 }
 
-// sameContent compares the digests of files. It reads the file that is there now if nobody has digested it.
+// sameContent compares the digests of files. It reads the file that is there now unless its digest is known.
 func (v *verdicts) sameContent(ctx context.Context, was, now *offline.SourceFile) bool {
 	if was.SHA256 == "" || was.File.Size != now.File.Size || columnFolders(was.Path) != columnFolders(now.Path) {
 		return false

@@ -2,9 +2,6 @@ package project
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -30,8 +27,8 @@ type keptVerdict struct {
 	Key     verdictKey          `json:"key"`
 	Until   *time.Time          `json:"until,omitempty"` // as asked for
 	Whole   *time.Time          `json:"whole,omitempty"` // from here on, Until makes no difference
-	Files   offline.SourceFiles `json:"files"`
-	Asked   int                 `json:"asked"` // instants that were asked for
+	Files   offline.SourceFiles `json:"-"`               // see verdictFile
+	Asked   int                 `json:"asked"`           // instants that were asked for
 	Verdict lock.Causality      `json:"verdict"`
 	Cuts    []offline.CutDigest `json:"cuts,omitempty"`
 
@@ -48,7 +45,6 @@ type verdictKey struct {
 
 // Bounds of the file of verdicts.
 const (
-	mostVerdicts     = 10_000
 	mostCuts         = 1_000 // of a verdict
 	maxVerdictsBytes = 16 << 20
 )
@@ -65,10 +61,11 @@ func (p *Project) verdicts(digests *trainset.Digests) *verdicts {
 
 // load reads the file. A file that cannot be read counts as empty.
 func (v *verdicts) load() (kept []keptVerdict) {
-	if text, err := regular.Read(v.file, maxVerdictsBytes); err != nil || json.Unmarshal(text, &kept) != nil {
+	text, err := regular.Read(v.file, maxVerdictsBytes)
+	if err != nil {
 		return nil
 	}
-	return slices.DeleteFunc(kept, func(k keptVerdict) bool { return len(k.Files) == 0 })
+	return decodeVerdicts(text)
 }
 
 // find looks for a verdict that answers a request. If the files are those of a verdict and others have come, or if it
@@ -120,6 +117,14 @@ func (k *keptVerdict) replaces(old keptVerdict) bool {
 	return reflect.DeepEqual(old.Key, k.Key) && reflect.DeepEqual(old.Until, k.Until)
 }
 
+// saveVerdicts saves verdicts. If that fails, it warns once, and the next command checks again.
+func (p *Project) saveVerdicts(v *verdicts) {
+	if err := v.save(); err != nil {
+		p.warn("cannot keep the verdicts of the check for leaks, so the next command checks again: %v", err)
+		v.file = ""
+	}
+}
+
 // save writes the verdicts, and the digests of their files that have become known. It keeps what other processes have
 // saved meanwhile.
 func (v *verdicts) save() error {
@@ -135,29 +140,10 @@ func (v *verdicts) save() error {
 			all = append(slices.DeleteFunc(all, k.replaces), k)
 		}
 	}
-	text, err := json.Marshal(all[max(0, len(all)-mostVerdicts):])
+	text, err := encodeVerdicts(all, maxVerdictsBytes)
 	if err == nil {
-		err = replaceFile(v.file, text)
+		err = regular.Replace(v.file, text)
 	}
 	v.dirty = err != nil
 	return err
-}
-
-func replaceFile(file string, text []byte) error {
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return err
-	}
-	temp, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+"-*")
-	if err != nil {
-		return err
-	}
-	_, err = temp.Write(text)
-	err = errors.Join(err, temp.Close())
-	if err == nil {
-		err = os.Rename(temp.Name(), file)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temp.Name()))
-	}
-	return nil
 }

@@ -1,8 +1,11 @@
 package project
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -144,5 +147,39 @@ func TestReadersOfAView(t *testing.T) {
 		if got := isRead(&fstore.ViewVersion{View: so}, readers); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
+	}
+}
+
+// The file of verdicts stays within its bound: the oldest verdicts go. Many verdicts of the same files name them once.
+func TestTheOldestVerdictsMakeRoom(t *testing.T) {
+	files := func(n int) offline.SourceFiles {
+		var out []offline.SourceFile
+		for i := range 400 {
+			out = append(out, offline.SourceFile{Path: fmt.Sprintf("/data/%d/%d.parquet", n, i), SHA256: strings.Repeat("a", 64)})
+		}
+		return offline.SourceFiles{"s": out}
+	}
+	v := &verdicts{file: filepath.Join(t.TempDir(), "causality.json")}
+	const all = 500
+	for n := range all {
+		v.kept = append(v.kept, keptVerdict{Key: verdictKey{Fingerprint: fmt.Sprint(n)}, Files: files(n), fresh: true})
+	}
+	v.dirty = true
+	if err := v.save(); err != nil {
+		t.Fatal(err)
+	}
+	got := v.load()
+	if len(got) < 100 || len(got) >= all || got[len(got)-1].Key.Fingerprint != fmt.Sprint(all-1) || !reflect.DeepEqual(got[0].Files, files(all-len(got))) {
+		t.Errorf("%d verdicts of %d are kept", len(got), all)
+	}
+	for n := range v.kept {
+		v.kept[n].Files = files(1)
+	}
+	v.dirty = true
+	if err := v.save(); err != nil {
+		t.Fatal(err)
+	}
+	if got := v.load(); len(got) != all || !reflect.DeepEqual(got[7].Files, files(1)) {
+		t.Errorf("%d verdicts of the same files are kept", len(got))
 	}
 }

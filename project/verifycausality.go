@@ -50,7 +50,7 @@ func lockedVerdicts(l *lock.Lock) []lock.Causality {
 	}
 	var out []lock.Causality
 	for _, v := range l.Views {
-		if offline.NeedsCheck(v) {
+		if lock.NeedsCheck(v) {
 			out = append(out, lock.Causality{View: v.Ref, Verdict: lock.Unchecked})
 		}
 	}

@@ -95,7 +95,9 @@ func (p *Project) rebuildToVerify(ctx context.Context, engine *offline.Engine, s
 		original = v.File.Path
 	}
 	var err error
-	v.Rebuild, err = trainset.Rebuild(ctx, engine, trainset.RebuildRequest{Lock: set.Lock, Inputs: v.Inputs, Original: original, Now: p.now(), Check: repeatCheck(engine, set.Lock, v), Progress: progress})
+	v.Rebuild, err = trainset.Rebuild(ctx, engine, trainset.RebuildRequest{
+		Lock: set.Lock, Inputs: v.Inputs, Original: original, Now: p.now(), Check: repeatCheck(engine, set.Lock, v), Progress: progress,
+	})
 	switch {
 	case err == nil:
 		v.OK = v.OK && v.Rebuild.Same

@@ -1,9 +1,17 @@
 package lock
 
-import "github.com/fstore-dev/fstore"
+import (
+	"fmt"
+
+	"github.com/fstore-dev/fstore"
+)
 
 // Unchecked is the verdict of a check that was not asked for.
 const Unchecked = "unchecked"
+
+// NeedsCheck reports whether look-ups in a view could see the future: those in rows of SQL could, those in a source's rows
+// could not. An intermediate is not looked up; it is checked through the views that read it.
+func NeedsCheck(v *fstore.ViewVersion) bool { return v.View.SQL != "" && !v.View.Offline }
 
 // Causality is what a check found of a view version: whether its rows see the future.
 type Causality struct {
@@ -12,4 +20,24 @@ type Causality struct {
 	Instants   int64          `json:"instants,omitempty" doc:"Number of instants at which the rows were compared."`
 	Candidates int64          `json:"candidates,omitempty" doc:"Number of instants at which they could be."`
 	Read       bool           `json:"read,omitempty" doc:"Whether another view reads this one, so that its rows count between publications too."`
+}
+
+// checkCausality returns an error unless each verdict is of another view of the lock that needs the check.
+func (l *Lock) checkCausality() error {
+	seen := map[fstore.ViewRef]bool{}
+	for _, c := range l.Causality {
+		v := l.View(c.View)
+		switch {
+		case v == nil:
+			return fmt.Errorf("causality: there is no view %s", c.View)
+		case !NeedsCheck(v):
+			return fmt.Errorf("causality: %s has no SQL to check", c.View)
+		case seen[c.View]:
+			return fmt.Errorf("causality: %s is there twice", c.View)
+		case c.Instants < 0 || c.Instants > c.Candidates:
+			return fmt.Errorf("causality: %s is compared at %d of %d instants", c.View, c.Instants, c.Candidates)
+		}
+		seen[c.View] = true
+	}
+	return nil
 }

@@ -226,20 +226,8 @@ func (d *Digests) Save() error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(d.file), 0o755); err != nil {
+	if err := regular.Replace(d.file, text); err != nil {
 		return err
-	}
-	temp, err := os.CreateTemp(filepath.Dir(d.file), "."+filepath.Base(d.file)+"-*")
-	if err != nil {
-		return err
-	}
-	_, err = temp.Write(text)
-	err = errors.Join(err, temp.Close())
-	if err == nil {
-		err = os.Rename(temp.Name(), d.file)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temp.Name()))
 	}
 	d.dirty = false
 	return nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/offline/lock"
 )
 
 // floatSums are causal views whose plain sums of floats depend on the order of the rows, in their last bits.
@@ -72,7 +73,7 @@ func TestCausalViewsRaiseNoAlarm(t *testing.T) {
 			req.Until = &until
 		}
 		for _, v := range w.apply(tb).Live() {
-			if !offline.NeedsCheck(v) {
+			if !lock.NeedsCheck(v) {
 				continue
 			}
 			checked++
