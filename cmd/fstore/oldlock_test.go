@@ -1,15 +1,18 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/lock"
 )
 
 // testdata/oldlock holds training sets of the data in testdata/upgrade, with their locks, as an fstore wrote them that knew
-// neither targets, samples nor optional columns. Locks outlive builds: this one reads and verifies them, and makes the same
+// neither targets, samples nor optional columns. windows is by one that wrote a window of a week as 1w. Locks outlive builds: this one reads and verifies them, and makes the same
 // content again.
 func TestLocksOfAnOlderBuild(t *testing.T) {
 	dir := t.TempDir()
@@ -19,7 +22,7 @@ func TestLocksOfAnOlderBuild(t *testing.T) {
 		}
 	}
 	sh := &shell{t: t, dir: dir}
-	for _, name := range []string{"old", "by_query"} {
+	for _, name := range []string{"old", "by_query", "windows"} {
 		lock := name + ".lock.json"
 		has(t, sh.run("fstore training-set verify "+lock), "file     unchanged", "rebuild  same", "matches its lock")
 		has(t, sh.run("fstore training-set rebuild "+lock+" --out again/"+name+".parquet"), "rebuild  same")
@@ -27,6 +30,14 @@ func TestLocksOfAnOlderBuild(t *testing.T) {
 		if was.Output.Content != now.Output.Content || was.Labels.Targets != nil || was.Labels.Sample != nil {
 			t.Errorf("%s: the lock beside the new file is another", lock)
 		}
+	}
+	edited, err := os.ReadFile(filepath.Join(dir, "windows.lock.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited = bytes.Replace(edited, []byte(`"length": "2w"`), []byte(`"length": "3w"`), 1)
+	if _, err := lock.Read(edited); !errors.Is(err, fstore.ErrCorrupt) {
+		t.Errorf("an edited lock: %v", err)
 	}
 	has(t, sh.run("fstore training-set diff old"+".lock.json"+" by_query"+".lock.json"), "labels")
 }

@@ -40,6 +40,21 @@ func (l *Lock) sum() (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
+// sealed reports whether a lock has its digest: of its text as it is, or of its members, whose order and escapes then do not
+// matter. An earlier fstore may have written a member in another form than this one does.
+func (l *Lock) sealed(text []byte) bool {
+	if sum, err := l.sum(); err == nil && sum == l.Digest {
+		return true
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, text); err != nil {
+		return false
+	}
+	bare := bytes.Replace(compact.Bytes(), []byte(`"digest":"`+l.Digest+`"`), []byte(`"digest":""`), 1)
+	sum := sha256.Sum256(bare)
+	return hex.EncodeToString(sum[:]) == l.Digest
+}
+
 // Read reads a lock. It returns ErrInvalid if the text is not a lock of this format, and ErrCorrupt if the lock was
 // changed after it was written.
 func Read(text []byte) (*Lock, error) {
@@ -71,7 +86,7 @@ func Read(text []byte) (*Lock, error) {
 	if err := d.Decode(l); err != nil {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "the lock is damaged: %s", jsonMistake(text, err)).WithHint(restoreLock)
 	}
-	if sum, err := l.sum(); err != nil || sum != l.Digest {
+	if !l.sealed(text) {
 		return nil, fstore.Errorf(fstore.ErrCorrupt, "the lock was changed after it was written: its content does not match its digest").WithHint(restoreLock)
 	}
 	if err := l.check(); err != nil {
