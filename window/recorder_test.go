@@ -59,7 +59,7 @@ func valueAt(tb rapid.TB, tiles *Tiles, c *fstore.Column, feature int, t int64) 
 		return nil
 	}
 	out := fstore.NewColumn("", tiles.Fields[feature].Type, 1)
-	if err := tiles.Fields[feature].read(&out, entry, texts); err != nil {
+	if err := tiles.Fields[feature].read(&out, entry, textsOf(texts)); err != nil {
 		tb.Fatal(err)
 	}
 	return boxed(&out, 0)

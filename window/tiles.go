@@ -46,6 +46,7 @@ type TileField struct {
 	At    int // of the value, or of where it is in the texts
 	ByteN int // of the byte with the validity bit
 	Bit   byte
+	most  int // elements of a list
 }
 
 const (
@@ -59,7 +60,7 @@ var le = binary.LittleEndian
 func NewTiles(features []fstore.Feature) *Tiles {
 	t := &Tiles{Span: SpanOf(features[0].Window), features: features, entry: (len(features) + 7) / 8}
 	for i, f := range features {
-		fd := TileField{Type: f.Type, ByteN: i / 8, Bit: 1 << (i % 8)}
+		fd := TileField{Type: f.Type, ByteN: i / 8, Bit: 1 << (i % 8), most: f.Window.N}
 		if !f.Type.IsList() {
 			fd.Width = f.Type.Width()
 		}
@@ -243,54 +244,6 @@ func (h *tilesHeader) distance(b []byte, i int) uint64 {
 	default:
 		return le.Uint64(at)
 	}
-}
-
-// Decode reverses Append. The error is ErrCorrupt unless the bytes are what Append writes.
-func (t *Tiles) Decode(b []byte) (*Suffixes, error) {
-	h, err := t.head(b)
-	if err != nil {
-		return nil, err
-	}
-	s := &Suffixes{}
-	for _, f := range t.features {
-		s.Values = append(s.Values, fstore.NewColumn(f.Name, f.Type, h.n))
-	}
-	texts := b[h.entries+h.n*t.entry:]
-	for i := h.n - 1; i >= 0; i-- {
-		s.Tiles = append(s.Tiles, int64(uint64(h.newest)-h.distance(b, i)))
-		if n := len(s.Tiles); n > 1 && s.Tiles[n-1] <= s.Tiles[n-2] {
-			return nil, corrupt("tile %d comes after tile %d", s.Tiles[n-1], s.Tiles[n-2])
-		}
-		entry := b[h.entries+i*t.entry:][:t.entry]
-		for f := range t.Fields {
-			if err := t.Fields[f].read(&s.Values[f], entry, texts); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if again, err := t.Append(nil, s); err != nil || !bytes.Equal(again, b) {
-		return nil, corrupt("not in the form in which tiles are written")
-	}
-	return s, nil
-}
-
-// read appends the value of an entry to a column.
-func (f *TileField) read(c *fstore.Column, entry, texts []byte) error {
-	if entry[f.ByteN]&f.Bit == 0 {
-		c.AppendNull()
-		return nil
-	}
-	value := entry[f.At : f.At+f.Width]
-	if f.Width == 0 {
-		var err error
-		if value, err = f.Text(entry, texts); err != nil {
-			return err
-		}
-	}
-	if !packed.Read(c, value) {
-		return corrupt("%d bytes are not a value of type %s", len(value), f.Type)
-	}
-	return nil
 }
 
 func corrupt(format string, args ...any) error {

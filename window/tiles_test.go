@@ -2,12 +2,14 @@ package window
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
 	"math"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -137,7 +139,7 @@ func FuzzTiles(f *testing.F) {
 		if entry != nil {
 			for i := range tiles.Fields {
 				out := fstore.NewColumn("", tiles.Fields[i].Type, 1)
-				if err := tiles.Fields[i].read(&out, entry, texts); err != nil && !errors.Is(err, fstore.ErrCorrupt) {
+				if err := tiles.Fields[i].read(&out, entry, textsOf(texts)); err != nil && !errors.Is(err, fstore.ErrCorrupt) {
 					t.Fatal(err)
 				}
 			}
@@ -163,7 +165,7 @@ func FuzzTiles(f *testing.F) {
 		}
 		for i := range tiles.Fields {
 			out := fstore.NewColumn("", tiles.Fields[i].Type, 1)
-			if err := tiles.Fields[i].read(&out, entry, texts); err != nil {
+			if err := tiles.Fields[i].read(&out, entry, textsOf(texts)); err != nil {
 				t.Fatal(err)
 			}
 			if got, want := string(out.AppendJSON(nil, 0)), string(s.Values[i].AppendJSON(nil, at)); got != want {
@@ -202,4 +204,45 @@ func TestDamagedTiles(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// Entries may all name one long text. Decode does not copy it for each of them, whether it accepts the bytes or not.
+func TestDecodeTakesLittleMemory(t *testing.T) { // not parallel: it measures what the process allocates
+	const tiles, length = 4000, 100_000
+	for _, typ := range []fstore.Type{fstore.String, fstore.Bytes, fstore.List(fstore.String), fstore.List(fstore.Bytes), fstore.List(fstore.Float64)} {
+		for name, spread := range map[string]uint32{"one text": 0, "a text for each entry": 1} {
+			codec := NewTiles([]fstore.Feature{windowed("x", fstore.Last, typ, 365*day, 1)})
+			text := bytes.Repeat([]byte{'x'}, length)
+			if typ.IsList() && typ.Elem().Width() == 0 {
+				binary.PutUvarint(text, length-3-tiles) // one element, in 3 bytes
+			}
+			b := appendIndices(nil, sequence(tiles))
+			for i := range uint32(tiles) {
+				entry := make([]byte, codec.entry)
+				entry[0] = 1
+				le.PutUint32(entry[codec.Fields[0].At:], i*spread)
+				le.PutUint32(entry[codec.Fields[0].At+4:], length-tiles+i*spread)
+				b = append(b, entry...)
+			}
+			if b = append(b, text[:length-tiles+(tiles-1)*spread]...); spread == 0 && !typ.IsList() {
+				if _, err := codec.Decode(b); err != nil {
+					t.Errorf("%s, %s: %v", typ, name, err)
+				}
+			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := codec.Decode(b)
+			runtime.ReadMemStats(&after)
+			if n := after.TotalAlloc - before.TotalAlloc; n > 20<<20 {
+				t.Errorf("%s, %s: %d MB are allocated for %d bytes: %v", typ, name, n>>20, len(b), err)
+			}
+		}
+	}
+}
+
+func sequence(n int64) (all []int64) {
+	for i := range n {
+		all = append(all, i)
+	}
+	return all
 }
