@@ -164,7 +164,7 @@ func translate(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	if strings.Contains(e.Message, errSplit.Message) {
+	if strings.TrimSpace(e.Message) == splitMarker {
 		return errSplit
 	}
 	if !outOfMemory(err) {

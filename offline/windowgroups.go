@@ -2,6 +2,7 @@ package offline
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"math"
 	"strings"
@@ -17,6 +18,9 @@ import (
 
 // errSplit is the error of a query with a double whose sum cannot be grouped. The sweep takes it, or says what is wrong.
 var errSplit = fstore.Errorf(fstore.ErrInvalid, "a double is too large to be split")
+
+// splitMarker is the message of that error in the engine. It is random, so that no data and no SQL of a user's can have it.
+var splitMarker = "split " + rand.Text()
 
 const sweptTable = "_swept"
 
@@ -235,7 +239,7 @@ func doublesSQL(n int) []string {
 	x, d, e := fmt.Sprintf("f%d", n), fmt.Sprintf("d%d", n), fmt.Sprintf("e%d", n)
 	rests := fmt.Sprintf("sum(((%s - %s * 8) * %s::DOUBLE)::BIGINT)", d, e, unitsPerOne)
 	odd := fmt.Sprintf("bit_or(CASE WHEN %[1]s IS NOT NULL OR %[2]s IS NULL THEN NULL WHEN isnan(%[2]s) THEN %[3]d WHEN %[2]s = 'inf'::DOUBLE THEN %[4]d WHEN %[2]s = '-inf'::DOUBLE THEN %[5]d ELSE error(%[6]s) END)::BIGINT",
-		d, x, window.OddNaN, window.OddPositive, window.OddNegative, text(errSplit.Message))
+		d, x, window.OddNaN, window.OddPositive, window.OddNegative, text(splitMarker))
 	return append(append(wideSQL("sum("+e+"::BIGINT)"), wideSQL(rests)...), "count("+x+")", odd)
 }
 

@@ -172,3 +172,26 @@ func TestSumsThatAreGroupedAreExact(t *testing.T) {
 		t.Fatal(diff, err)
 	}
 }
+
+// An error of a user's SQL is the user's, whatever it says.
+func TestAnErrorThatReadsLikeTheEnginesOwn(t *testing.T) {
+	r := newRepo(t, 2)
+	r.write("s.parquet", values("k BIGINT | event TIMESTAMP | x DOUBLE", "1 | 2011-12-01 | 1"))
+	v := windowView(source_("s.parquet"), windowFeature("f", fstore.Sum, "CASE WHEN x > 0 THEN error('row 7: '||'"+errSplit.Message+"') ELSE x END", fstore.Float64, days*30))
+	_, err := r.asOf(v, day)
+	r.fails(err, "row 7")
+}
+
+// Once a row was handed on, or is about to be, a view is not computed another way.
+func TestBatchesThatHaveRowsAreNotEmpty(t *testing.T) {
+	out := newBatches([]fstore.Column{fstore.NewColumn("", fstore.Int64, 0)}, func(*fstore.Batch) bool { return true })
+	if !out.empty() {
+		t.Error("batches without a row are not empty")
+	}
+	for i := range batchRows + 1 {
+		out.columns[0].AppendInt64(int64(i))
+		if err := out.row(); err != nil || out.empty() {
+			t.Fatalf("empty after row %d: %v", i, err)
+		}
+	}
+}

@@ -145,7 +145,7 @@ func (w *windows) asOf(ctx context.Context, p time.Time, yield func(*fstore.Batc
 	if g := w.groupsOf(p); len(g.Parts) > 0 {
 		err = g.each(ctx, out)
 	}
-	if errors.Is(err, errSplit) {
+	if errors.Is(err, errSplit) && out.empty() { // rows that were handed on cannot be taken back
 		err = w.sweepAsOf(ctx, p, out)
 	}
 	return w.s.locate(ctx, out.close(err))

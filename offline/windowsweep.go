@@ -145,6 +145,7 @@ func (w *windows) ofKey(b *fstore.Batch, row int, err error) error {
 // batches collects rows and hands them on, some at a time.
 type batches struct {
 	columns []fstore.Column
+	handed  bool // rows were handed on
 	flush   func(b *fstore.Batch) error
 	done    func() error // frees what flush needs; nil: nothing
 }
@@ -193,7 +194,11 @@ func (b *batches) row() error {
 	return b.next()
 }
 
+// empty reports whether there was no row yet.
+func (b *batches) empty() bool { return !b.handed && b.columns[0].Len == 0 }
+
 func (b *batches) next() error {
+	b.handed = true
 	full := &fstore.Batch{Columns: b.columns, Len: b.columns[0].Len}
 	b.columns = make([]fstore.Column, len(full.Columns))
 	for i, c := range full.Columns {
