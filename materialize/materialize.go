@@ -78,7 +78,8 @@ const (
 	Rewind                  // publish an instant before the published one
 )
 
-// Options are what Run needs. If Check fails, the view fails; its text goes into the view's summary. Check, Mode, Wait, LeaseTTL, BatchKeys, BatchBytes and Progress may be zero.
+// Options are what Run needs. If Check fails, the view fails; the text that Check returns goes into the view's summary. Check,
+// Mode, Wait, LeaseTTL, BatchKeys, BatchBytes and Progress may be zero.
 type Options struct {
 	Views  []*fstore.ViewVersion // run in this order
 	To     time.Time             // T: each view is published at View.Publish.Latest(T); zero: now, once the view's lease is held

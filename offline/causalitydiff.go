@@ -72,7 +72,14 @@ func (c *causality) differences(ctx context.Context, all string, then *rows, p t
 	for i, f := range then.record {
 		differ = append(differ, by.differsSQL(i, f.Type))
 	}
-	if err := c.exec(ctx, "CREATE OR REPLACE TEMP TABLE _differences AS\nSELECT\n  a,\n  b,\n  a.visible IS NOT NULL AS in_all,\n  b.visible IS NOT NULL AS in_known,\n  CASE WHEN in_all THEN a ELSE b END AS either\nFROM "+
+	if err := c.exec(ctx, `CREATE OR REPLACE TEMP TABLE _differences AS
+SELECT
+  a,
+  b,
+  a.visible IS NOT NULL AS in_all,
+  b.visible IS NOT NULL AS in_known,
+  CASE WHEN in_all THEN a ELSE b END AS either
+FROM `+
 		c.pairsSQL(all, then, visible, by)+"\nWHERE "+strings.Join(differ, "\n  OR ")); err != nil {
 		return nil, c.locate(ctx, err)
 	}
