@@ -189,14 +189,15 @@ func (r *repo) leftInState(c *content) []string {
 }
 
 // files lists what is in folders of the repo, all the way down, without the .fstore/ that their names begin with;
-// empty folders of state are not named, nor is digests.json, which remembers the digests of sources.
+// empty folders of state are not named, nor are digests.json and causality.json, which remember what was worked out of the
+// sources.
 func (r *repo) files(folders ...string) []string {
 	r.t.Helper()
 	var out []string
 	for _, folder := range folders {
 		_ = filepath.WalkDir(filepath.Join(r.dir, folder), func(path string, e os.DirEntry, err error) error {
 			inTmp := folder == ".fstore/tmp" && path != filepath.Join(r.dir, folder)
-			if err == nil && (inTmp || !e.IsDir()) && e.Name() != "digests.json" {
+			if err == nil && (inTmp || !e.IsDir()) && e.Name() != "digests.json" && e.Name() != "causality.json" {
 				name, _ := filepath.Rel(filepath.Join(r.dir, ".fstore"), path)
 				out = append(out, name)
 			}

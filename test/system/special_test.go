@@ -65,6 +65,7 @@ func TestSpecialFilesInThePlaceOfEveryInput(t *testing.T) {
 		{"k.parquet", append(get[:len(get):len(get)], "k.parquet"), ""},
 		{".fstore/state/digests.json", []string{"training-set", "verify", "t", "--no-rebuild"}, "pipe device large"}, // what is remembered is lost
 		{state, []string{"materialize", "customer_orders", "--to", "2025-12-02"}, "pipe device large"},               // likewise
+		{".fstore/state/causality.json", []string{"verify", "--causal"}, "pipe device large"},                        // likewise
 	} {
 		for kind, make := range special {
 			t.Run(strings.Join([]string{c.args[0], filepath.Base(c.place), kind}, " "), func(t *testing.T) {
