@@ -28,3 +28,11 @@ func MostBytes(v *fstore.ViewVersion) *int64 {
 	n := int64(l.table+offset*l.vars+checksumSize) + tiles
 	return &n
 }
+
+// TilesBytes returns how many bytes the tiles of one key of a sawtooth view have at most if each text has as many as given.
+func TilesBytes(v *fstore.ViewVersion, text int64) (n int64) {
+	for _, t := range newLayout(v).tiles {
+		n += t.BytesWith(text)
+	}
+	return n
+}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
 )
 
 func TestAListsNamesAreNotMixedUp(t *testing.T) {
@@ -64,5 +65,33 @@ func TestCostsAreLearnedFromManyRows(t *testing.T) {
 	c.learn(0, 0)
 	if got := c.of(0); got != 0 {
 		t.Errorf("no rows cost %d bytes", got)
+	}
+}
+
+// Before any look-up, records of tiles count as large as they may be, and only the texts that are asked for count as copied.
+func TestCostsOfTilesBeforeALookUp(t *testing.T) {
+	window := func(name string, typ fstore.Type, f fstore.Function) fstore.Feature {
+		return fstore.Feature{Name: name, Type: typ, Window: &fstore.Window{Function: f, Length: 4096e9, Hop: 1e9}}
+	}
+	numbers := &fstore.ViewVersion{View: fstore.View{Name: "numbers", Features: []fstore.Feature{window("n", fstore.Int64, fstore.Sum)}}}
+	texts := &fstore.ViewVersion{View: fstore.View{Name: "texts", Features: []fstore.Feature{
+		window("n", fstore.Int64, fstore.Sum), window("a", fstore.String, fstore.Last), window("b", fstore.String, fstore.First),
+	}}}
+	list := func(v *fstore.ViewVersion, features ...string) int64 {
+		l := &fstore.FeatureList{Uses: []fstore.ViewUse{{Version: v}}}
+		for _, f := range features {
+			l.Outputs = append(l.Outputs, fstore.FeatureOutput{As: f, Feature: f})
+		}
+		return newCost(l).of(1000)
+	}
+	most := 1000 * *online.MostBytes(numbers)
+	if got := list(numbers, "n"); got < most || got > most+1000*100 {
+		t.Errorf("numbers cost %d bytes, and their records have up to %d", got, most)
+	}
+	record := 1000 * online.TilesBytes(texts, guessedBytes)
+	for want, features := range map[int64][]string{record: {"n"}, 2 * record: {"n", "a"}, 3 * record: {"n", "a", "b"}} {
+		if got := list(texts, features...); got < want || got > want+1000*200 {
+			t.Errorf("%v cost %d bytes, want %d", features, got, want)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
 )
 
 // cost estimates the memory of a look-up: its records, the columns made from them, and the encoded answer. Types
@@ -26,30 +27,43 @@ const (
 // newCost returns the estimate for a list that was not looked up yet.
 func newCost(list *fstore.FeatureList) *cost {
 	c := &cost{}
-	asked, all := 0, 0 // strings, bytes and lists
-	for i := range list.Outputs {
+	record, variable, asked := int64(0), int64(0), 0.0 // bytes: of a row's records, what of them has no fixed width, and what is asked of that
+	text := make([]float64, len(list.Uses))            // bytes of a string, bytes or list
+	for i, u := range list.Uses {
+		fixed, rest, texts := contents(u.Version)
+		record += recordBytes + fixed + rest
+		variable += rest
+		text[i] = float64(rest) / float64(max(texts, 1))
+	}
+	for i, output := range list.Outputs {
 		if w := int64(list.Feature(i).Type.Width()); w > 0 {
 			c.values += 2*w + 2 // and two bytes for whether it is null, and why
-		} else {
-			c.values += variableBytes
-			asked++
+			continue
+		}
+		c.values += variableBytes
+		if o, ok := output.(fstore.FeatureOutput); ok {
+			asked += text[o.Use]
 		}
 	}
-	record := 0
-	for _, u := range list.Uses {
-		record += recordBytes
-		for _, f := range u.Version.View.Record() {
-			if w := f.Type.Width(); w > 0 {
-				record += w
-			} else {
-				record += guessedBytes
-				all++
-			}
-		}
-	}
-	c.copied = copies * float64(asked) / float64(max(all, 1))
+	c.copied = copies * asked / float64(max(variable, 1))
 	c.record.Store(math.Float64bits(float64(record)))
 	return c
+}
+
+// contents returns the bytes of a record's values of fixed width, those of the others, and the number of features without
+// fixed width. Tiles count among the others: a key has as many as it has rows in.
+func contents(v *fstore.ViewVersion) (fixed, variable int64, texts int) {
+	for _, f := range v.View.Features {
+		if w := f.Type.Width(); w > 0 {
+			fixed += int64(w)
+		} else {
+			texts++
+		}
+	}
+	if v.View.Sawtooth() {
+		return 0, online.TilesBytes(v, guessedBytes), texts
+	}
+	return fixed, guessedBytes * int64(texts), texts
 }
 
 // of returns the estimated bytes of a look-up of rows.
