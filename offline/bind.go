@@ -147,7 +147,10 @@ func (e *Engine) PlanSQL(ctx context.Context, sql string, inputs []fstore.Relati
 		if plan, err = s.plan(ctx, sql, ""); err != nil {
 			return err
 		}
-		return checkPlan(plan, sql, inputs)
+		if err = checkPlan(plan, sql, inputs); err != nil {
+			return err
+		}
+		return s.convertConstants(ctx, plan, sql)
 	})
 	return out, plan, err
 }

@@ -118,6 +118,17 @@ func rateTogether(drawn []int64, shows, candidates int) float64 {
 	return float64(found) / float64(candidates)
 }
 
+// A leak may come from a view that is read.
+func TestHintOfALeakNamesTheViewsThatAreRead(t *testing.T) {
+	v := &fstore.ViewVersion{View: fstore.View{Name: "overmid", Inputs: []string{"events", "mid"}}, Views: []fstore.View{{Name: "base"}, {Name: "mid"}}}
+	if got, want := upstreamHint(v), "; overmid reads mid: if that leaks, mend it first"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := upstreamHint(&fstore.ViewVersion{View: fstore.View{Inputs: []string{"events"}}}); got != "" {
+		t.Errorf("got %q of a view that reads none", got)
+	}
+}
+
 // What an error of a leak says, by the kind of the leak.
 func TestErrorsOfLeaks(t *testing.T) {
 	r := newRepo(t, 1)
@@ -128,7 +139,7 @@ func TestErrorsOfLeaks(t *testing.T) {
 		want      []string
 	}{
 		"hour": {
-			"SELECT id, date_trunc('hour', ts) AS ts, sum(x) AS x FROM often GROUP BY 1, 2", "no row older than 1h differs: if every row is complete by then, state availability: event + 1h; else read no rows after the event time",
+			"SELECT id, date_trunc('hour', ts) AS ts, sum(x) AS x FROM often GROUP BY 1, 2", "if fstore validate warns of this SQL, follow its hint; else read no rows after the event time",
 			[]string{"v@1 sees the future at ", "of 2 keys (", "id=1, row of ", ": x is ", " by the rows known then, ", " by all rows", "the newest row that was read too early: id=1, ts=", " of source often, known from "},
 		},
 		"total":      {"SELECT id, ts, sum(x) OVER (PARTITION BY id) AS x FROM often", "read no rows after the event time in frames, joins and subqueries, or declare the window as an aggregation", nil},

@@ -89,8 +89,22 @@ func (c *causality) newLeak(ctx context.Context, p time.Time, d *differences) (*
 // explained completes a leak once all instants were compared.
 func (l *Leak) explained(c *causality) *Leak {
 	l.Compared, l.Candidates = c.out.Instants, c.out.Candidates
-	l.Fix = c.fix(l)
+	l.Fix = c.fix(l) + upstreamHint(c.v)
 	return l
+}
+
+// upstreamHint names the views that a view reads, which may be what sees the future.
+func upstreamHint(v *fstore.ViewVersion) string {
+	var read []string
+	for _, up := range v.Views {
+		if slices.Contains(v.View.Inputs, up.Name) {
+			read = append(read, up.Name)
+		}
+	}
+	if len(read) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %s reads %s: if that leaks, mend it first", v.View.Name, strings.Join(read, " and "))
 }
 
 // lags are availabilities that people state.
@@ -114,7 +128,7 @@ func (c *causality) fix(l *Leak) string {
 		}
 	}
 	if lag := c.lagThatHelps(l); lag > 0 {
-		return fmt.Sprintf("no row older than %[1]s differs: if every row is complete by then, state availability: event + %[1]s; else ", lag) + readsBack
+		return "if fstore validate warns of this SQL, follow its hint; else " + readsBack + fmt.Sprintf("; only where every row is sure to be complete by then, state availability: event + %[1]s (no row older than %[1]s differs at these instants, which does not show that none ever does)", lag)
 	}
 	return readsBack
 }

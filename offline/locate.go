@@ -22,6 +22,7 @@ type site struct {
 	source   *source        // that has the columns; nil: a query has them
 	from     string         // the query
 	keys     []fstore.Field // of its rows
+	event    string         // their event time; empty: they have none
 }
 
 // converted is a column of a site.
@@ -57,7 +58,7 @@ func (w widened) converted() converted {
 
 // convertsFields remembers where the columns of a view are converted.
 func (s *session) convertsFields(relation string, src *source, c cut, v *fstore.View, from string, fields []field) {
-	at := site{relation: relation, source: src, cut: c, from: from, keys: v.Keys, hint: "declare a type that holds it, or correct the data"}
+	at := site{relation: relation, source: src, cut: c, from: from, keys: v.Keys, event: v.Event, hint: "declare a type that holds it, or correct the data"}
 	for _, f := range fields {
 		at.columns = append(at.columns, f.converted())
 	}
@@ -69,7 +70,7 @@ func (s *session) convertsFields(relation string, src *source, c cut, v *fstore.
 func (s *session) locate(ctx context.Context, err error) error {
 	message, ok := misfitOf(err)
 	if !ok {
-		return s.blame(ctx, err)
+		return s.ofColumn(ctx, s.blame(ctx, err))
 	}
 	out := fstore.Errorf(fstore.ErrInvalid, "%s", message).WithHint("declare a type that holds it, or correct the data")
 	for i := range s.sites {
@@ -82,11 +83,46 @@ func (s *session) locate(ctx context.Context, err error) error {
 			return ctx.Err()
 		}
 		if err == nil && found != nil {
-			return fstore.Errorf(fstore.ErrInvalid, "%s%s, column %s: %s is not %s%s", misfit, at.relation, found.column.name, found.value, found.column.to, found.place()).
+			return fstore.Errorf(fstore.ErrInvalid, "%s%s, %s: %s is not %s%s", misfit, at.relation, columnInErrors(found.column.name), found.value, found.column.to, found.place()).
 				WithHint("%s", at.hint)
 		}
 	}
 	return out
+}
+
+// ofValues are the classes of exceptions that the values of a column cause.
+var ofValues = map[string]bool{"Conversion": true, "Out of Range": true, "Invalid Input": true}
+
+// columnError is an error of the engine with the column that causes it.
+type columnError struct {
+	column string
+	err    error
+}
+
+func (e *columnError) Error() string { return e.column + ": " + e.err.Error() }
+
+func (e *columnError) Unwrap() error { return e.err }
+
+// ofColumn adds to an error about a value the view and the column that fail, if one fails alone.
+func (s *session) ofColumn(ctx context.Context, err error) error {
+	var f *failure
+	var done *columnError
+	if !errors.As(err, &f) || !ofValues[f.cause.Type] || errors.As(err, &done) {
+		return err
+	}
+	fails := func(x string, at *site) bool { return s.exec(ctx, "SELECT "+x+"\nFROM "+at.from) != nil }
+	for i := range s.sites {
+		at := &s.sites[i]
+		if at.source != nil || fails("count(*)", at) {
+			continue
+		}
+		for _, c := range at.columns {
+			if fails("bit_xor(hash("+ident(c.name)+"))", at) && ctx.Err() == nil {
+				return &columnError{at.relation + ", " + columnInErrors(c.name), err}
+			}
+		}
+	}
+	return err
 }
 
 // misfitOf returns the message of an error about a value that does not fit; false if it is another error.
@@ -104,7 +140,7 @@ type misfitting struct {
 	value  string
 	file   string // empty: the row comes from a query
 	row    int64  // in the file, from 1; 0: the engine cannot number the rows
-	key    string // of a query's row
+	key    string // of a query's row, and its event time
 }
 
 func (m *misfitting) place() string {
@@ -201,18 +237,26 @@ func (s *session) firstOfQuery(ctx context.Context, at *site) (*misfitting, erro
 	for _, k := range at.keys {
 		keys = append(keys, text(" "+k.Name+" ")+" || coalesce("+ident(k.Name)+"::VARCHAR, 'null')")
 	}
+	event := "NULL::TIMESTAMP"
+	if at.event != "" {
+		event = "TRY_CAST(" + ident(at.event) + " AS TIMESTAMP)"
+	}
 	for i := range at.columns {
 		c := &at.columns[i]
 		unfit, value := c.wrong(c.name, c.from)
 		if unfit == "" {
 			continue
 		}
-		b, err := s.query(ctx, "SELECT "+strings.Join(keys, " || ")+", "+value+"\nFROM "+at.from+"\nWHERE "+unfit+"\nORDER BY ALL\nLIMIT 1")
+		b, err := s.query(ctx, "SELECT "+strings.Join(keys, " || ")+", "+value+", "+event+"\nFROM "+at.from+"\nWHERE "+unfit+"\nORDER BY ALL\nLIMIT 1")
 		if err != nil {
 			return nil, err
 		}
 		if b.Len > 0 {
-			return &misfitting{column: c, key: b.Columns[0].Strings[0], value: b.Columns[1].Strings[0]}, nil
+			row := b.Columns[0].Strings[0]
+			if event := &b.Columns[2]; !event.IsNull(0) {
+				row += " at " + fstore.FormatTime(fstore.FromMicros(event.Int64s[0]))
+			}
+			return &misfitting{column: c, key: row, value: b.Columns[1].Strings[0]}, nil
 		}
 	}
 	return nil, nil

@@ -3,6 +3,7 @@ package offline
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -24,12 +25,34 @@ func windowInput(v *fstore.ViewVersion, all []window.Series) fstore.ViewVersion 
 		in.View.Features = append(in.View.Features, fstore.Feature{Name: name, Column: name, Type: t})
 	}
 	for i, s := range all {
-		name := nameOf(&s, v.View.Features) // for errors; the columns are in the order of their names
-		add(expressionSQL(s.Where), fmt.Sprintf("%03d condition of %s", i, name), fstore.Bool)
-		add(valueSQL(&s), fmt.Sprintf("%03d expression of %s", i, name), s.Type)
+		name := nameOf(&s, v.View.Features)
+		add(expressionSQL(s.Where), seriesColumn(i, "condition", name, s.Where), fstore.Bool)
+		add(valueSQL(&s), seriesColumn(i, "expression", name, s.Expression), s.Type)
 	}
 	in.View.SQL = "SELECT " + strings.Join(columns, ", ") + "\nFROM " + windowFrom(&v.View)
 	return in
+}
+
+// seriesColumn names a column of a series. The columns are in the order of their names; errors give the name without its
+// number.
+func seriesColumn(i int, what, aggregation, sql string) string {
+	const most = 40
+	if shown := []rune(strings.Join(strings.Fields(sql), " ")); len(shown) > most {
+		sql = string(shown[:most]) + "…"
+	} else {
+		sql = string(shown)
+	}
+	return fmt.Sprintf("%03d the %s of %s (%s)", i, what, aggregation, sql)
+}
+
+var ofSeries = regexp.MustCompile(`^[0-9]{3,} (the (?:condition|expression) of .*)$`)
+
+// columnInErrors returns what errors call a column of a view.
+func columnInErrors(name string) string {
+	if m := ofSeries.FindStringSubmatch(name); m != nil {
+		return m[1]
+	}
+	return "column " + name
 }
 
 // windowColumns returns the columns that the input of a windowed view has besides its series.
@@ -64,10 +87,13 @@ func expressionSQL(text string) string {
 	return "(\n" + text + "\n)"
 }
 
-// nameOf returns the name of the first feature that aggregates an expression.
+// nameOf returns the name of the first aggregation of an expression.
 func nameOf(s *window.Series, features []fstore.Feature) string {
 	for _, f := range features {
 		if f.Window.Expression == s.Expression && f.Window.Where == s.Where {
+			if end := strings.LastIndexByte(f.Name, '_'); end > 0 {
+				return f.Name[:end]
+			}
 			return f.Name
 		}
 	}

@@ -109,7 +109,10 @@ func TestConditionsGuardExpressions(t *testing.T) {
 	r.check(rows, "1 | NULL | 7 | 1")
 	g.Window.Where = ""
 	_, err = r.asOf(windowView(source_("s.parquet"), g), day)
-	r.fails(err, "expression of whole", "1e+21 is not an int64")
+	r.fails(err, "view windows@1, the expression of whole (y): 1e+21 is not an int64, in the row of k 1 at 2011-12-02T00:00:00Z")
+	g.Window.Expression, g.Window.Where = "y", "x::BIGINT > 0"
+	_, err = r.asOf(windowView(source_("s.parquet"), f, g), day)
+	r.fails(err, "as of 2011-12-09T00:00:00Z: view windows@1, the condition of whole (x::BIGINT > 0): Could not convert string 'none' to INT64")
 }
 
 // A definition that no checker has seen, such as a lock's, is refused whatever is in it.

@@ -80,16 +80,12 @@ func (a *app) fail(err error) int {
 		a.printProblems(problems)
 		return code
 	}
-	before, said := "fstore: ", map[string]bool{}
-	var hints []string
+	before := "fstore: "
 	for _, one := range fstore.Separate(err) {
-		message, its := fstore.Explain(one)
+		message, hints := fstore.Explain(one)
 		fmt.Fprintf(a.stderr, "%s%s\n", before, terminal.Indented(message))
-		before, hints = "", append(hints, its...)
-	}
-	for _, h := range hints {
-		if !said[h] {
-			said[h] = true
+		before = ""
+		for _, h := range hints {
 			fmt.Fprintf(a.stderr, "hint: %s\n", terminal.Indented(h))
 		}
 	}

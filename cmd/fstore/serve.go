@@ -42,7 +42,7 @@ server for a live one.`,
 			return a.with(cmd.Context(), func(p *project.Project) error { return a.serve(cmd.Context(), p, &r) })
 		},
 	}
-	cmd.Flags().StringVar(&r.at, "at", "", "replay: judge ages at this instant instead of now")
+	cmd.Flags().StringVar(&r.at, "at", "", "replay: judge ages, and end windows, at this instant instead of now")
 	cmd.Flags().BoolVar(&r.confirmed, "replay", false, "with --at: allow a store that other servers may use, such as Redis")
 	cmd.Flags().String("grpc", "", "address of the gRPC server (setting serve.grpc)")
 	cmd.Flags().String("http", "", "address of the HTTP server (setting serve.http)")

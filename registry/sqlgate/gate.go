@@ -89,6 +89,8 @@ func (q *Query) Judge(plan []byte, h History) (refused []Finding, err error) {
 			q.Doubts = slices.DeleteFunc(q.Doubts, func(d Finding) bool {
 				return strings.HasSuffix(d.Message, notKnownYet) && d.Offset == v.Offset
 			})
+		case v.Message == oneRowPerTime:
+			q.Doubts = slices.DeleteFunc(q.Doubts, func(d Finding) bool { return d.Message == arbitraryRow })
 		case v.doubt:
 			q.Doubts = append(q.Doubts, q.complete(v))
 		default:

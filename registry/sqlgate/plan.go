@@ -51,6 +51,8 @@ type binding struct {
 
 	windows []windowed
 
+	asof, arbitrary bool // there are ASOF JOINs; one of them may choose among different rows of one time
+
 	history     History
 	reads       []read         // of the operator that is being walked
 	edges       map[int][]edge // of instants, by term
@@ -82,6 +84,9 @@ type verdict struct {
 // sameInstant is the verdict for a window whose partitions hold rows of one event time only.
 const sameInstant = "all rows have one event time"
 
+// oneRowPerTime is the verdict for a query whose ASOF JOINs have one row per key and time on their right sides.
+const oneRowPerTime = "ASOF JOIN finds at most one row per time"
+
 // inspectPlan judges the plan of a query.
 func inspectPlan(raw []byte, h History) ([]verdict, error) {
 	plan, err := parsePlan(raw)
@@ -90,6 +95,9 @@ func inspectPlan(raw []byte, h History) ([]verdict, error) {
 	}
 	b := &binding{ids: map[string]int{}, known: map[uintptr]int{}, ctes: map[string]relation{}, history: h, edges: map[int][]edge{}, aggregates: map[int]origin{}}
 	b.judgeReads(b.relation(plan))
+	if b.asof && !b.arbitrary {
+		b.found = append(b.found, verdict{Finding: Finding{Offset: -1, Message: oneRowPerTime}, doubt: true})
+	}
 	return b.found, nil
 }
 

@@ -22,6 +22,9 @@ func (b *binding) join(op node) relation {
 	}
 	j := joined{b: b, left: left, right: right}
 	j.conditions(op)
+	if joinKind(op) == asofRead {
+		b.joinAsOf(right.columns, j.rightKeys)
+	}
 	left.columns, right.columns = j.left.columns, j.right.columns
 	switch op.str("join_type") {
 	case "SEMI", "ANTI":
@@ -40,6 +43,13 @@ func (b *binding) join(op node) relation {
 	single := left.single && (right.single || op.str("join_type") == "SINGLE")
 	l, r := project(left, op.list("left_projection_map")), project(right, op.list("right_projection_map"))
 	return relation{columns: append(slices.Clone(l.columns), r.columns...), single: single}
+}
+
+// joinAsOf remembers whether an ASOF JOIN may choose among different rows: columns are those of its right side, and keys
+// what its condition compares there.
+func (b *binding) joinAsOf(columns, keys []int) {
+	b.asof = true
+	b.arbitrary = b.arbitrary || slices.ContainsFunc(columns, func(c int) bool { return !b.fixed(c, keys) })
 }
 
 func joinKind(op node) readKind {

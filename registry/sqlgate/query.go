@@ -121,6 +121,9 @@ func (q *Query) queryNode(n node, s *scope) {
 	}
 }
 
+// arbitraryRow is the doubt about an ASOF JOIN.
+const arbitraryRow = "ASOF JOIN picks an arbitrary one of several rows with the same time"
+
 func (q *Query) tableRef(n node, s *scope) {
 	q.relationName(n, n.str("alias"))
 	if n["sample"] != nil {
@@ -141,7 +144,7 @@ func (q *Query) tableRef(n node, s *scope) {
 		case "POSITIONAL":
 			q.refuse(n, "join on columns", "a POSITIONAL JOIN depends on the order of rows")
 		case "ASOF":
-			q.doubt(n, "make the right side one row per key and time", "ASOF JOIN picks an arbitrary one of several rows with the same time")
+			q.doubt(n, "make the right side one row per key and time", arbitraryRow)
 		}
 		q.children(n, s)
 	case "PIVOT":
