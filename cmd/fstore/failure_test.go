@@ -12,7 +12,9 @@ import (
 func TestHintsStandWithTheirErrors(t *testing.T) {
 	var stderr bytes.Buffer
 	a := &app{stderr: &stderr}
-	one := func(view, hint string) error { return fstore.Errorf(fstore.ErrCheck, "%s leaks", view).WithHint("%s", hint) }
+	one := func(view, hint string) error {
+		return fstore.Errorf(fstore.ErrCheck, "%s leaks", view).WithHint("%s", hint)
+	}
 	if got := a.fail(errors.Join(one("a@1", "look back"), one("b@1", "state availability"), one("c@1", "look back"))); got != statusCheck {
 		t.Errorf("status %d", got)
 	}
