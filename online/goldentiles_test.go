@@ -19,8 +19,10 @@ func TestBytesOfTiles(t *testing.T) {
 		typ    fstore.Type
 		length fstore.Duration
 	}{
-		{"n_1d", fstore.Count, fstore.Int64, 24 * hour}, {"last_1d", fstore.Last, fstore.String, 24 * hour},
-		{"sum_ever", fstore.Sum, fstore.Float64, 0}, {"sum_7d", fstore.Sum, fstore.Float64, 7 * 24 * hour},
+		{"n_1d", fstore.Count, fstore.Int64, 24 * hour},
+		{"last_1d", fstore.Last, fstore.String, 24 * hour},
+		{"sum_ever", fstore.Sum, fstore.Float64, 0},
+		{"sum_7d", fstore.Sum, fstore.Float64, 7 * 24 * hour},
 	} {
 		w := &fstore.Window{Function: f.of, Expression: "x", Length: f.length, Hop: window.DefaultHop(f.length)}
 		v.View.Features = append(v.View.Features, fstore.Feature{Name: f.name, Type: f.typ, Window: w})

@@ -74,7 +74,7 @@ func writeTable(t testing.TB, path string, columns []fstore.Field, rows [][]any)
 // copyTo writes the result of a query to a Parquet file.
 func copyTo(t testing.TB, path, query string) {
 	t.Helper()
-	if _, err := duck().Exec("COPY (" + query + ") TO '" + path + "' (FORMAT parquet)"); err != nil { //nolint:gosec // the queries are those of tests
+	if _, err := duck().Exec("COPY (" + query + ") TO '" + path + "' (FORMAT parquet)"); err != nil {
 		t.Fatalf("%v\n%s", err, query)
 	}
 }
