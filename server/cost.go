@@ -41,8 +41,8 @@ func newCost(list *fstore.FeatureList) *cost {
 			continue
 		}
 		c.values += variableBytes
-		if o, ok := output.(fstore.FeatureOutput); ok {
-			asked += text[o.Use]
+		for _, read := range output.Reads() {
+			asked += text[read.Use]
 		}
 	}
 	c.copied = copies * asked / float64(max(variable, 1))

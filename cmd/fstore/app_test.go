@@ -135,7 +135,7 @@ func TestNoLineOfAMessageIsForged(t *testing.T) {
 	forged := fstore.Errorf(fstore.ErrInvalid, "no file x\nfstore: all is well").WithHint("try y\nhint: run it")
 	a.fail(errors.Join(fmt.Errorf("read: %w", forged), errors.New("another")))
 	got := printed(a)
-	const want = "fstore: read: no file x\n        fstore: all is well\nanother\nhint: try y\n        hint: run it\n"
+	const want = "fstore: read: no file x\n        fstore: all is well\nhint: try y\n        hint: run it\nanother\n"
 	if got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
