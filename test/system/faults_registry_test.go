@@ -168,11 +168,13 @@ func TestTheRegistryIsAwayOrReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	logs(t, s, "the registry was replaced by another one", 1)
+	logs(t, s, "catalog loaded", 2)
 	if _, err := churnOf(s, within); status.Code(err) != codes.NotFound {
 		t.Errorf("a service that the new registry has not: %v", err)
 	}
 	r.move("good.db", "registry.db")
 	logs(t, s, "the registry was replaced by another one", 2)
+	logs(t, s, "catalog loaded", 3)
 	unharmed(t, s, want)
 	ends(t, s)
 }
