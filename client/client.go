@@ -183,13 +183,14 @@ func wait(ctx context.Context, pause time.Duration) error {
 // unreachable explains an error if no server answers at all: gRPC's text begins with its internals and ends with the
 // cause.
 func (c *Client) unreachable(err error) error {
-	if c.conn == nil || c.conn.GetState() != connectivity.TransientFailure {
-		return err
-	}
 	why := err.Error()
-	if strings.Contains(why, "looked like an HTTP/1.1 header") {
+	// The state does not matter here: the connection may be dialing again.
+	if strings.Contains(why, "reading server preface") && strings.Contains(why, "looked like an HTTP/1.1 header") {
 		return fstore.Errorf(fstore.ErrInvalid, "the server at %s is not a gRPC server: it speaks HTTP/1.1", c.address).
 			WithHint("give the address that fstore serve prints after grpc")
+	}
+	if c.conn == nil || c.conn.GetState() != connectivity.TransientFailure {
+		return err
 	}
 	if _, dialing, ok := strings.Cut(why, "Error while dialing: "); ok {
 		why = strings.TrimSuffix(dialing, `"`)
