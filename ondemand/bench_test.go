@@ -41,8 +41,8 @@ func tripColumns(rows int) map[string]*fstore.Column {
 	return columns
 }
 
-func compiled(b *testing.B, features []Feature, columns map[string]*fstore.Column) (*Program, []*fstore.Column) {
-	b.Helper()
+func compiled(t testing.TB, features []Feature, columns map[string]*fstore.Column) (*Program, []*fstore.Column) {
+	t.Helper()
 	env := Env{}
 	for name, c := range columns {
 		if name != atName {
@@ -51,7 +51,7 @@ func compiled(b *testing.B, features []Feature, columns map[string]*fstore.Colum
 	}
 	p, problems := Compile(env, features)
 	if problems != nil {
-		b.Fatal(problems)
+		t.Fatal(problems)
 	}
 	var inputs []*fstore.Column
 	for _, in := range p.Inputs() {
@@ -130,20 +130,7 @@ func BenchmarkFiftyByCel(b *testing.B) {
 func TestAllocationsDoNotGrowWithRows(t *testing.T) {
 	count := func(rows int) float64 {
 		columns := tripColumns(rows)
-		env := Env{}
-		for name, c := range columns {
-			if name != atName {
-				env.Columns = append(env.Columns, Column{name, c.Type})
-			}
-		}
-		p, problems := Compile(env, trip)
-		if problems != nil {
-			t.Fatal(problems)
-		}
-		var inputs []*fstore.Column
-		for _, in := range p.Inputs() {
-			inputs = append(inputs, columns[in.Name])
-		}
+		p, inputs := compiled(t, trip, columns)
 		return testing.AllocsPerRun(20, func() {
 			if _, err := p.Eval(rows, inputs); err != nil {
 				t.Fatal(err)

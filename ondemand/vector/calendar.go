@@ -59,15 +59,20 @@ func (c *Call) calendar(i int, us int64) bool {
 
 // CalendarIn returns a kernel that reads a part of the local time in the zone of the second operand.
 func CalendarIn(part func(Moment) int64) Kernel {
+	return inZones(0, func(_ *Call, _ int, k *clock, us int64) int64 { return part(momentOf(us + k.at(us))) })
+}
+
+// inZones returns a kernel over the instants of an operand, each in the zone that the next operand names.
+func inZones(operand int, of func(c *Call, i int, k *clock, us int64) int64) Kernel {
 	return func(c *Call) {
 		var k clock
 		last := ""
-		a, zones, out := c.Args[0].Ints[:c.N], c.Args[1].Texts[:c.N], c.Out.IntsFor(c.N)
+		a, zones, out := c.Args[operand].Ints[:c.N], c.Args[operand+1].Texts[:c.N], c.Out.IntsFor(c.N)
 		for i := range out {
 			if out[i] = 0; c.Skip(i) || !c.calendar(i, a[i]) || !c.zoneOf(i, zones[i], &last, &k) {
 				continue
 			}
-			out[i] = part(momentOf(a[i] + k.at(a[i])))
+			out[i] = of(c, i, &k, a[i])
 		}
 	}
 }

@@ -126,17 +126,7 @@ func Truncate(unit Unit, z *zone.Zone) Kernel {
 
 // TruncateIn is Truncate with a third operand for the zone.
 func TruncateIn(unit Unit) Kernel {
-	return func(c *Call) {
-		var k clock
-		last := ""
-		a, zones, out := c.Args[1].Ints[:c.N], c.Args[2].Texts[:c.N], c.Out.IntsFor(c.N)
-		for i := range out {
-			if out[i] = 0; c.Skip(i) || !c.calendar(i, a[i]) || !c.zoneOf(i, zones[i], &last, &k) {
-				continue
-			}
-			out[i] = c.instant(i, unit.truncate(&k, a[i]))
-		}
-	}
+	return inZones(1, func(c *Call, i int, k *clock, us int64) int64 { return c.instant(i, unit.truncate(k, us)) })
 }
 
 // truncate returns the beginning of the unit that holds an instant. Units up to an hour count on the local clock with the
