@@ -27,7 +27,7 @@ const (
 type retailLine struct {
 	at             int64
 	value          float64
-	counts         bool // a line that is no return; an invoice that is an order
+	counts         bool // the line is a sale and not a return; the invoice is an order
 	invoice, stock string
 }
 
