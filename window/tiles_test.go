@@ -9,13 +9,13 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/alloctest"
 )
 
 var write = flag.Bool("write", false, "write testdata/tiles.txt")
@@ -229,13 +229,9 @@ func TestDecodeTakesLittleMemory(t *testing.T) { // not parallel: it measures wh
 					t.Errorf("%s, %s: %v", typ, name, err)
 				}
 			}
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			_, err := codec.Decode(b)
-			runtime.ReadMemStats(&after)
-			if n := after.TotalAlloc - before.TotalAlloc; n > 20<<20 {
-				t.Errorf("%s, %s: %d MB are allocated for %d bytes: %v", typ, name, n>>20, len(b), err)
-			}
+			t.Run(name+" of "+typ.String(), func(t *testing.T) {
+				alloctest.AtMost(t, 19<<20, func() { _, _ = codec.Decode(b) })
+			})
 		}
 	}
 }
