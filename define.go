@@ -79,11 +79,12 @@ func (s *Source) Static() bool { return s.Event == "" }
 
 // Feature is one named value of a view.
 type Feature struct {
-	Name    string  `json:"name"`
-	Type    Type    `json:"type"`
-	Column  string  `json:"column,omitempty"`  // of the source or of the SQL's output; by default the name
-	Default *Value  `json:"default,omitempty"` // sent for missing and null values; nil: none
-	Window  *Window `json:"window,omitempty"`  // of a windowed view: what the feature aggregates; Column is then empty
+	Name       string  `json:"name"`
+	Type       Type    `json:"type"`
+	Column     string  `json:"column,omitempty"`     // of the source or of the SQL's output; by default the name
+	Default    *Value  `json:"default,omitempty"`    // sent for missing and null values; nil: none
+	Window     *Window `json:"window,omitempty"`     // of a windowed view: what the feature aggregates; Column is then empty
+	Expression string  `json:"expression,omitempty"` // of an on-demand view: how it is computed; Column is then empty
 	Meta
 }
 
@@ -122,10 +123,12 @@ func (v *View) FeatureNames() []string {
 }
 
 // Feature returns the feature of a name, or nil.
-func (v *View) Feature(name string) *Feature {
-	for i := range v.Features {
-		if v.Features[i].Name == name {
-			return &v.Features[i]
+func (v *View) Feature(name string) *Feature { return featureOf(v.Features, name) }
+
+func featureOf(features []Feature, name string) *Feature {
+	for i := range features {
+		if features[i].Name == name {
+			return &features[i]
 		}
 	}
 	return nil
@@ -217,14 +220,16 @@ type ViewUse struct {
 // FeatureList is the resolved form of a service, a model or a request: the ordered features and the exact view
 // versions that they come from. Training sets and online answers need nothing else.
 type FeatureList struct {
-	Service ViewRef   `json:"service,omitzero"` // the service that it comes from, if any
-	Model   ModelRef  `json:"model,omitzero"`   // the model that it is pinned to, if any
-	Uses    []ViewUse `json:"uses"`
-	Outputs Outputs   `json:"outputs"`
+	Service  ViewRef            `json:"service,omitzero"`    // the service that it comes from, if any
+	Model    ModelRef           `json:"model,omitzero"`      // the model that it is pinned to, if any
+	Uses     []ViewUse          `json:"uses"`                // of outputs and of on-demand views
+	OnDemand []*OnDemandVersion `json:"on_demand,omitempty"` // each after those that it reads
+	Request  map[string]string  `json:"request,omitempty"`   // request column → the name under which callers send it, if another
+	Outputs  Outputs            `json:"outputs"`
 }
 
 // Feature returns the type, the default and the description of output i; nil if its view has no such feature.
-func (l *FeatureList) Feature(i int) *Feature { return l.Outputs[i].definition(l.Uses) }
+func (l *FeatureList) Feature(i int) *Feature { return l.Outputs[i].definition(l) }
 
 // KeyColumns returns the columns of labels or of a request that the list needs, in name order.
 func (l *FeatureList) KeyColumns() []Field {
@@ -253,8 +258,9 @@ type FeatureRef struct {
 
 // Service is the ordered list of features one model uses.
 type Service struct {
-	Name     string       `json:"name"`
-	Features []FeatureRef `json:"features"`
+	Name     string            `json:"name"`
+	Features []FeatureRef      `json:"features"`
+	Request  map[string]string `json:"request,omitempty"` // request column → the name under which callers send it, if another
 	Meta
 }
 

@@ -2,8 +2,9 @@ package fstore
 
 // Description says what a list of features needs and returns.
 type Description struct {
-	KeyColumns []Field              `json:"key_columns"` // the columns that labels and requests must have, by name
-	Features   []FeatureDescription `json:"features"`    // in the list's order
+	KeyColumns []Field              `json:"key_columns"`               // the columns that labels and requests must have, by name
+	Request    []RequestColumn      `json:"request_columns,omitempty"` // further columns, for on-demand features; those without a default must be there
+	Features   []FeatureDescription `json:"features"`                  // in the list's order
 }
 
 // FeatureDescription is a feature of a list: its output name and type, and where it comes from.
@@ -17,9 +18,9 @@ type FeatureDescription struct {
 
 // Describe returns what the list needs and returns.
 func (l *FeatureList) Describe() *Description {
-	d := &Description{KeyColumns: l.KeyColumns(), Features: make([]FeatureDescription, len(l.Outputs))}
+	d := &Description{KeyColumns: l.KeyColumns(), Request: l.RequestColumns(), Features: make([]FeatureDescription, len(l.Outputs))}
 	for i, o := range l.Outputs {
-		d.Features[i] = o.describe(l.Uses)
+		d.Features[i] = o.describe(l)
 	}
 	return d
 }

@@ -6,26 +6,17 @@ import (
 	"fmt"
 )
 
-// Output is one output column of a feature list. It is a closed sum type: only this package implements it, and
-// FeatureOutput is the only implementation today. Most code needs only the methods. Code that depends on how a value
-// is made switches on the implementation; TestSwitchesOverOutputs fails if such a switch omits one.
+// Output is one output column of a feature list. It is a closed sum type: only this package implements it. Most code
+// needs only the methods. Code that depends on how a value is made switches on the implementation;
+// TestSwitchesOverOutputs fails if such a switch omits one.
 type Output interface {
 	// Name is the output's name in the answer, unique in the list.
 	Name() string
-	// Reads returns the features from which the value is made.
-	Reads() []UsedFeature
 
-	// definition returns the output's type, default and description, given the uses of its list, or nil if there is
-	// no such feature.
-	definition(uses []ViewUse) *Feature
+	// definition returns the output's type, default and description in a list, or nil if there is no such feature.
+	definition(l *FeatureList) *Feature
 	// describe says where the value comes from.
-	describe(uses []ViewUse) FeatureDescription
-}
-
-// UsedFeature is a feature of a view that a list looks up.
-type UsedFeature struct {
-	Use     int    // index of the use in its list
-	Feature string // name in the view
+	describe(l *FeatureList) FeatureDescription
 }
 
 // FeatureOutput is a feature of a view, unchanged.
@@ -38,21 +29,40 @@ type FeatureOutput struct {
 // Name is the output's name in the answer.
 func (o FeatureOutput) Name() string { return o.As }
 
-// Reads returns the feature that the output gives.
-func (o FeatureOutput) Reads() []UsedFeature { return []UsedFeature{{o.Use, o.Feature}} }
-
-func (o FeatureOutput) definition(uses []ViewUse) *Feature {
-	if v := uses[o.Use].Version; v != nil {
+func (o FeatureOutput) definition(l *FeatureList) *Feature {
+	if v := l.Uses[o.Use].Version; v != nil {
 		return v.View.Feature(o.Feature)
 	}
 	return nil
 }
 
-func (o FeatureOutput) describe(uses []ViewUse) FeatureDescription {
-	f := o.definition(uses)
-	return FeatureDescription{
-		Name: o.As, Type: f.Type, View: uses[o.Use].Version.Ref, Feature: o.Feature, Description: f.Description,
+func (o FeatureOutput) describe(l *FeatureList) FeatureDescription {
+	return describeFeature(o.As, o.definition(l), l.Uses[o.Use].Version.Ref)
+}
+
+// OnDemandOutput is a feature of an on-demand view.
+type OnDemandOutput struct {
+	As       string `json:"name"`      // output name
+	OnDemand int    `json:"on_demand"` // index into the on-demand views of its list
+	Feature  string `json:"feature"`   // name in the view
+}
+
+// Name is the output's name in the answer.
+func (o OnDemandOutput) Name() string { return o.As }
+
+func (o OnDemandOutput) definition(l *FeatureList) *Feature {
+	if v := l.OnDemand[o.OnDemand]; v != nil {
+		return v.Feature(o.Feature)
 	}
+	return nil
+}
+
+func (o OnDemandOutput) describe(l *FeatureList) FeatureDescription {
+	return describeFeature(o.As, o.definition(l), l.OnDemand[o.OnDemand].Ref)
+}
+
+func describeFeature(as string, f *Feature, view ViewRef) FeatureDescription {
+	return FeatureDescription{Name: as, Type: f.Type, View: view, Feature: f.Name, Description: f.Description}
 }
 
 // Outputs is an ordered list of outputs. In JSON an output is an object whose keys tell its kind.
@@ -77,12 +87,22 @@ func (o *Outputs) UnmarshalJSON(b []byte) error {
 }
 
 func decodeOutput(raw json.RawMessage) (Output, error) {
-	var f FeatureOutput
-	if err := json.Unmarshal(raw, &f); err != nil {
+	var kind struct {
+		OnDemand *int   `json:"on_demand"`
+		Feature  string `json:"feature"`
+	}
+	if err := json.Unmarshal(raw, &kind); err != nil {
 		return nil, err
 	}
-	if f.Feature == "" {
+	switch {
+	case kind.Feature == "":
 		return nil, Errorf(ErrInvalid, "%.200s is not a feature of a view: a newer fstore may have written it", bytes.TrimSpace(raw))
+	case kind.OnDemand != nil:
+		var o OnDemandOutput
+		err := json.Unmarshal(raw, &o)
+		return o, err
 	}
-	return f, nil
+	var o FeatureOutput
+	err := json.Unmarshal(raw, &o)
+	return o, err
 }

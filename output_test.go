@@ -19,12 +19,12 @@ import (
 
 // Registries hold outputs in this form.
 func TestOutputsAsJSON(t *testing.T) {
-	outputs := fstore.Outputs{fstore.FeatureOutput{As: "n", Use: 1, Feature: "f"}, fstore.FeatureOutput{As: "m", Feature: "g"}}
+	outputs := fstore.Outputs{fstore.FeatureOutput{As: "n", Use: 1, Feature: "f"}, fstore.FeatureOutput{As: "m", Feature: "g"}, fstore.OnDemandOutput{As: "o", Feature: "h"}}
 	for _, c := range []struct {
 		outputs fstore.Outputs
 		json    string
 	}{
-		{outputs, `[{"name":"n","use":1,"feature":"f"},{"name":"m","use":0,"feature":"g"}]`},
+		{outputs, `[{"name":"n","use":1,"feature":"f"},{"name":"m","use":0,"feature":"g"},{"name":"o","on_demand":0,"feature":"h"}]`},
 		{fstore.Outputs{}, `[]`},
 		{nil, `null`},
 	} {
@@ -40,7 +40,7 @@ func TestOutputsAsJSON(t *testing.T) {
 }
 
 func TestOutputsOfUnknownKindsAreRefused(t *testing.T) {
-	for _, text := range []string{`[{"name":"km","expression":"a+b"}]`, `[null]`, `[{}]`} {
+	for _, text := range []string{`[{"name":"km","expression":"a+b"}]`, `[{"name":"km","on_demand":0}]`, `[null]`, `[{}]`} {
 		var o fstore.Outputs
 		if err := json.Unmarshal([]byte(text), &o); !errors.Is(err, fstore.ErrInvalid) {
 			t.Errorf("%s is read as %#v (%v), want ErrInvalid", text, o, err)

@@ -50,6 +50,7 @@ func (t *training) makeLock(ctx context.Context, file string) (*lock.Lock, error
 		switch o := o.(type) {
 		case fstore.FeatureOutput:
 			l.Features = append(l.Features, lock.Feature{Name: o.As, View: list.Uses[o.Use].Version.Ref, Feature: o.Feature, Type: list.Feature(i).Type, Use: o.Use})
+		case fstore.OnDemandOutput: // to come
 		}
 	}
 	var err error

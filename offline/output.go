@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/fstore-dev/fstore"
@@ -120,8 +119,12 @@ func (t *training) joinOneByOne(ctx context.Context) (string, error) {
 	for i, u := range t.uses {
 		columns := []string{"labels.*"}
 		for o, out := range t.req.List.Outputs {
-			if slices.ContainsFunc(out.Reads(), func(f fstore.UsedFeature) bool { return f.Use == i }) {
-				columns = append(columns, fmt.Sprintf("%s AS o%d", t.outputSQL(o), o))
+			switch out := out.(type) {
+			case fstore.FeatureOutput:
+				if out.Use == i {
+					columns = append(columns, fmt.Sprintf("%s AS o%d", t.outputSQL(o), o))
+				}
+			case fstore.OnDemandOutput: // to come
 			}
 		}
 		next := fmt.Sprintf("_joined_%d", i)

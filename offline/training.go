@@ -11,6 +11,7 @@ import (
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/offline/trainset"
+	"github.com/fstore-dev/fstore/ondemand"
 )
 
 // DefaultTimestamp is the label column that holds the instant of a row unless a request names another.
@@ -85,13 +86,14 @@ type StageDuration struct {
 // training is a training set being made.
 type training struct {
 	*session
-	staging *trainset.Staging // where it is made, if it is going to be installed
-	req     *TrainingRequest
-	labels  *labels
-	uses    []*use
-	byRef   map[fstore.ViewRef]lookup
-	summary *TrainingSummary
-	reads   []string // files to read besides labels and sources
+	staging    *trainset.Staging // where it is made, if it is going to be installed
+	req        *TrainingRequest
+	labels     *labels
+	evaluation *ondemand.Evaluation
+	uses       []*use
+	byRef      map[fstore.ViewRef]lookup
+	summary    *TrainingSummary
+	reads      []string // files to read besides labels and sources
 
 	unchecked error // why the views were not checked for leaks
 }
@@ -207,11 +209,13 @@ func (t *training) sealFor(ctx context.Context, folder string) error {
 }
 
 // readViews makes the look-up of every view that is used.
-func (t *training) readViews(ctx context.Context) error {
+func (t *training) readViews(ctx context.Context) (err error) {
+	if t.evaluation, err = ondemand.NewEvaluation(t.req.List); err != nil {
+		return err
+	}
 	for i, vu := range t.req.List.Uses {
 		l, ok := t.byRef[vu.Version.Ref]
 		if !ok {
-			var err error
 			if l, err = t.e.lookups(ctx, t.session, vu.Version, cut{known: t.req.AsOf}); err != nil {
 				return err
 			}
@@ -219,11 +223,9 @@ func (t *training) readViews(ctx context.Context) error {
 			t.note(vu.Version, l)
 		}
 		u := &use{ViewUse: vu, number: i, lookup: l}
-		for _, o := range t.req.List.Outputs {
-			for _, f := range o.Reads() {
-				if f.Use == i {
-					u.features = append(u.features, f.Feature)
-				}
+		for _, l := range t.evaluation.Lookups() {
+			if l.Use == i && l.Feature != "" {
+				u.features = append(u.features, l.Feature)
 			}
 		}
 		t.uses = append(t.uses, u)
@@ -318,6 +320,8 @@ func (t *training) outputSQL(i int) (x string) {
 	case fstore.FeatureOutput:
 		u := t.uses[o.Use]
 		x = u.lookup.featureSQL(u, o.Feature)
+	case fstore.OnDemandOutput:
+		x = "NULL" // to come
 	}
 	if d := t.req.List.Feature(i).Default; d != nil {
 		x = "coalesce(" + x + ", " + literal(d) + ")"

@@ -90,6 +90,8 @@ func (s *Store) Prepare(list *fstore.FeatureList) (*Prepared, error) {
 		switch o := o.(type) {
 		case fstore.FeatureOutput:
 			err = p.addFeature(list, i, o, same)
+		case fstore.OnDemandOutput:
+			err = fstore.Errorf(fstore.ErrInvalid, "%s is an on-demand feature: to come", o.As)
 		}
 		if err != nil {
 			return nil, err

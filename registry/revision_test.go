@@ -91,8 +91,10 @@ func TestFeatureReferences(t *testing.T) {
 	}
 	var got []string
 	for _, o := range list.Outputs {
-		for _, f := range o.Reads() {
-			got = append(got, fmt.Sprintf("%s=%s.%s", o.Name(), list.Uses[f.Use].Version.Ref, f.Feature))
+		switch o := o.(type) {
+		case fstore.FeatureOutput:
+			got = append(got, fmt.Sprintf("%s=%s.%s", o.As, list.Uses[o.Use].Version.Ref, o.Feature))
+		case fstore.OnDemandOutput: // there is none
 		}
 	}
 	want := []string{

@@ -168,10 +168,12 @@ func (s *state) checkUses(kind Kind, ref fmt.Stringer, uses []definition.Service
 		}
 	}
 	for _, o := range outputs {
-		for _, f := range o.Reads() {
-			if f.Use < 0 || f.Use >= len(uses) || s.views[uses[f.Use].View].View.Feature(f.Feature) == nil {
+		switch o := o.(type) {
+		case fstore.FeatureOutput:
+			if o.Use < 0 || o.Use >= len(uses) || s.views[uses[o.Use].View].View.Feature(o.Feature) == nil {
 				return corrupt("output %s of %s %s reads no feature of a view that it uses", o.Name(), kind, ref)
 			}
+		case fstore.OnDemandOutput: // to come
 		}
 	}
 	return nil

@@ -41,8 +41,10 @@ func newCost(list *fstore.FeatureList) *cost {
 			continue
 		}
 		c.values += variableBytes
-		for _, read := range output.Reads() {
-			asked += text[read.Use]
+		switch o := output.(type) {
+		case fstore.FeatureOutput:
+			asked += text[o.Use]
+		case fstore.OnDemandOutput: // to come
 		}
 	}
 	c.copied = copies * asked / float64(max(variable, 1))

@@ -146,9 +146,11 @@ func outputTable(uses []definition.ServiceUse, outputs fstore.Outputs, d *fstore
 		if d != nil {
 			typ = d.Features[i].Type.String()
 		}
-		for _, f := range o.Reads() {
-			use := uses[f.Use]
-			t.Row(o.Name(), orDash(typ), use.View.String(), f.Feature, orDash(strings.Join(use.Columns(), ", ")))
+		switch o := o.(type) {
+		case fstore.FeatureOutput:
+			use := uses[o.Use]
+			t.Row(o.As, orDash(typ), use.View.String(), o.Feature, orDash(strings.Join(use.Columns(), ", ")))
+		case fstore.OnDemandOutput: // to come
 		}
 	}
 	return t

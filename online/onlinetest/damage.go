@@ -100,8 +100,12 @@ func newDamaged(t *testing.T, b online.Backend) *damaged {
 	load(t, d.warm, w, generation(7), published, rows(300)...)
 	d.list = list(use(v), use(w))
 	for i, o := range d.list.Outputs {
-		f := o.Reads()[0]
-		d.list.Outputs[i] = fstore.FeatureOutput{As: fmt.Sprint(o.Name(), i), Use: f.Use, Feature: f.Feature}
+		switch o := o.(type) {
+		case fstore.FeatureOutput:
+			o.As += fmt.Sprint(i)
+			d.list.Outputs[i] = o
+		case fstore.OnDemandOutput: // there is none
+		}
 	}
 	var asked []any
 	for i := range keys {

@@ -31,6 +31,7 @@ type Definitions struct {
 	Entities []fstore.Entity
 	Sources  []fstore.Source
 	Views    []fstore.ViewVersion
+	OnDemand []fstore.OnDemandVersion
 	Services []ServiceVersion
 	Warnings []Problem // by position
 	// Unchecked lists the sources that were not checked because a variable in their path is not set. Without their
@@ -45,11 +46,12 @@ func (d *Definitions) Fingerprinter() *Fingerprinter { return d.prints }
 
 // ServiceVersion is an immutable version of a service: the exact features and view versions that it serves.
 type ServiceVersion struct {
-	Ref         fstore.ViewRef `json:"ref"`
-	Fingerprint string         `json:"fingerprint"` // hex sha256 over the outputs and their views' fingerprints
-	Service     fstore.Service `json:"service"`
-	Uses        []ServiceUse   `json:"uses"`
-	Outputs     fstore.Outputs `json:"outputs"`
+	Ref         fstore.ViewRef   `json:"ref"`
+	Fingerprint string           `json:"fingerprint"` // hex sha256 over the outputs and their views' fingerprints
+	Service     fstore.Service   `json:"service"`
+	Uses        []ServiceUse     `json:"uses"`                // of outputs and of on-demand views
+	OnDemand    []fstore.ViewRef `json:"on_demand,omitempty"` // versions of on-demand views, each after those that it reads
+	Outputs     fstore.Outputs   `json:"outputs"`
 }
 
 // ServiceUse is a view version that a service looks up by one key role.

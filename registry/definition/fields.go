@@ -241,6 +241,8 @@ func outputText(s *ServiceVersion, o fstore.Output) (value string) {
 				value += fmt.Sprintf(" by %s = %s", k.Key.Name, k.Column)
 			}
 		}
+	case fstore.OnDemandOutput:
+		value = s.OnDemand[o.OnDemand].Name + "." + o.Feature
 	}
 	return value
 }

@@ -261,6 +261,7 @@ func ServiceFingerprint(s *ServiceVersion, viewPrint func(fstore.ViewRef) string
 		case fstore.FeatureOutput:
 			u := s.Uses[o.Use]
 			print.Outputs = append(print.Outputs, output{o.As, viewPrint(u.View), o.Feature, u.Keys})
+		case fstore.OnDemandOutput: // to come
 		}
 	}
 	sum, _ := digest(print) // checked definitions always encode

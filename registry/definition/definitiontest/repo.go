@@ -75,9 +75,12 @@ func Report(d *definition.Definitions, err error) string {
 	}
 	for _, s := range d.Services {
 		for _, o := range s.Outputs {
-			for _, f := range o.Reads() {
-				u := s.Uses[f.Use]
-				fmt.Fprintf(&b, "service %s: %s = %s.%s by %v\n", s.Ref.Name, o.Name(), u.View.Name, f.Feature, u.Keys)
+			switch o := o.(type) {
+			case fstore.FeatureOutput:
+				u := s.Uses[o.Use]
+				fmt.Fprintf(&b, "service %s: %s = %s.%s by %v\n", s.Ref.Name, o.As, u.View.Name, o.Feature, u.Keys)
+			case fstore.OnDemandOutput:
+				fmt.Fprintf(&b, "service %s: %s = %s.%s\n", s.Ref.Name, o.As, s.OnDemand[o.OnDemand].Name, o.Feature)
 			}
 		}
 	}

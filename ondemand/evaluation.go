@@ -1,0 +1,378 @@
+package ondemand
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// Evaluation computes the on-demand features of a list. Training and serving look up what Lookups names, each in its own
+// way, and call the same Eval. It is safe for concurrent use.
+type Evaluation struct {
+	list    *fstore.FeatureList
+	lookups []Lookup
+	request []fstore.RequestColumn // by the names under which callers send them
+	sent    []sentColumn
+	steps   []step // in the order in which they are computed
+	outputs []Place
+	results []result // of the computed outputs
+}
+
+// Lookup is what a list needs of a use of a view.
+type Lookup struct {
+	Use     int    // index into FeatureList.Uses
+	Feature string // its name in the view; empty: the event time of the value, null unless there is one within the view's ttl
+}
+
+// Place says where the values of an output are: in the column of a look-up, or in one that Eval computes.
+type Place struct {
+	Computed bool
+	Index    int // into Lookups, or into Evaluated.Columns
+}
+
+// step is the features of one on-demand view that the list needs.
+type step struct {
+	version *fstore.OnDemandVersion
+	program *Program
+	inputs  []place
+}
+
+// source says where an input of a program comes from.
+type source uint8
+
+const (
+	fromLookup  source = iota // index: into Evaluation.lookups
+	fromRequest               // index: into Evaluation.sent
+	fromStep                  // index: an earlier step; column: of its program
+	fromAt
+)
+
+type place struct {
+	source        source
+	index, column int
+}
+
+// sentColumn is a request column as one on-demand view declares it.
+type sentColumn struct {
+	index       int // into Evaluation.request
+	typ         fstore.Type
+	replacement *fstore.Value // for null; nil: none
+}
+
+// result is the column of a step's program that is an output.
+type result struct {
+	step, column int
+	name         string
+}
+
+// NewEvaluation compiles what a list needs. The error is ErrInvalid if the list names something that its views do not have,
+// and ErrDefinition if an expression does not compile. A checked definition has neither.
+func NewEvaluation(list *fstore.FeatureList) (*Evaluation, error) {
+	e := &Evaluation{list: list, request: list.RequestColumns()}
+	needed := make([][]string, len(list.OnDemand)) // features, by on-demand view
+	for _, o := range list.Outputs {
+		switch o := o.(type) {
+		case fstore.FeatureOutput:
+			e.lookups = append(e.lookups, Lookup{o.Use, o.Feature})
+		case fstore.OnDemandOutput:
+			if o.OnDemand < 0 || o.OnDemand >= len(list.OnDemand) || list.OnDemand[o.OnDemand].Feature(o.Feature) == nil {
+				return nil, fstore.Errorf(fstore.ErrInvalid, "output %s is no feature of an on-demand view of the list", o.As)
+			}
+			needed[o.OnDemand] = append(needed[o.OnDemand], o.Feature)
+		}
+	}
+	programs := make([]*Program, len(list.OnDemand))
+	for i, v := range slices.Backward(list.OnDemand) {
+		var err error
+		if programs[i], err = compileNeeded(list, i, needed[i]); err != nil {
+			return nil, err
+		}
+		for _, in := range programs[i].Inputs() {
+			name, feature, _ := strings.Cut(in.Name, ".")
+			if input := inputOf(v, name); input != nil && input.OnDemand {
+				up := slices.IndexFunc(list.OnDemand, func(u *fstore.OnDemandVersion) bool { return u.Ref == input.Ref })
+				needed[up] = append(needed[up], feature)
+			}
+		}
+	}
+	for i, v := range list.OnDemand {
+		if err := e.addStep(v, programs[i]); err != nil {
+			return nil, err
+		}
+	}
+	e.placeOutputs()
+	return e, nil
+}
+
+// compileNeeded compiles the features of on-demand view i that are needed, with those of the same view that they use.
+func compileNeeded(list *fstore.FeatureList, i int, needed []string) (*Program, error) {
+	v := list.OnDemand[i]
+	env, err := EnvOf(&fstore.FeatureList{Uses: list.Uses, OnDemand: list.OnDemand[:i]}, v)
+	if err != nil {
+		return nil, err
+	}
+	all, err := compileView(env, v.View.Features)
+	if err != nil {
+		return nil, err
+	}
+	keep := all.closure(needed)
+	var features []fstore.Feature
+	for j, f := range v.View.Features {
+		if keep[j] {
+			features = append(features, f)
+		}
+	}
+	return compileView(env, features)
+}
+
+func compileView(env Env, features []fstore.Feature) (*Program, error) {
+	p, problems := Compile(env, FeaturesOf(features))
+	if problems != nil {
+		return nil, problems[0]
+	}
+	return p, nil
+}
+
+// FeaturesOf returns the features of an on-demand view as Compile takes them.
+func FeaturesOf(features []fstore.Feature) []Feature {
+	out := make([]Feature, len(features))
+	for i, f := range features {
+		out[i] = Feature{f.Name, f.Type, f.Expression, f.Default}
+	}
+	return out
+}
+
+// closure reports for each feature whether it is one of these or one of them uses it.
+func (p *Program) closure(names []string) []bool {
+	keep := make([]bool, len(p.features))
+	for i, f := range slices.Backward(p.features) {
+		if keep[i] = keep[i] || slices.Contains(names, f.Name); keep[i] {
+			p.roots[i].markFeatures(keep)
+		}
+	}
+	return keep
+}
+
+func (n *node) markFeatures(used []bool) {
+	if n.kind == featureNode {
+		used[n.index] = true
+	}
+	for _, a := range n.args {
+		a.markFeatures(used)
+	}
+}
+
+func inputOf(v *fstore.OnDemandVersion, name string) *fstore.OnDemandInput {
+	for i := range v.Inputs {
+		if v.Inputs[i].Name == name {
+			return &v.Inputs[i]
+		}
+	}
+	return nil
+}
+
+// EnvOf returns the names that the expressions of an on-demand view may use. The list has what the view reads: its view
+// versions by its key columns, and the other on-demand views. The error is ErrInvalid if the list lacks one.
+func EnvOf(list *fstore.FeatureList, v *fstore.OnDemandVersion) (Env, error) {
+	env := Env{NoEvents: map[string]string{}}
+	for _, c := range v.View.Request {
+		env.Columns = append(env.Columns, Column{c.Name, c.Type})
+	}
+	for _, in := range v.Inputs {
+		feature, none := featuresOfInput(list, &in, &env)
+		for _, name := range in.Features {
+			var f *fstore.Feature
+			if feature != nil {
+				f = feature(name)
+			}
+			if f == nil {
+				return env, fstore.Errorf(fstore.ErrInvalid, "%s reads %s.%s, which the list does not have", v.Ref, in.Ref, name)
+			}
+			env.Columns = append(env.Columns, Column{in.Name + "." + name, f.Type})
+		}
+		if none != "" {
+			env.NoEvents[in.Name] = none
+		}
+	}
+	return env, nil
+}
+
+// featuresOfInput returns what finds the features of an input, nil if the list does not have it, and why the input has no
+// event time. It adds the input to env.Events if it has one.
+func featuresOfInput(list *fstore.FeatureList, in *fstore.OnDemandInput, env *Env) (feature func(string) *fstore.Feature, none string) {
+	if in.OnDemand {
+		if v := list.OnDemandVersion(in.Ref); v != nil {
+			feature = v.Feature
+		}
+		return feature, "it is an on-demand view"
+	}
+	use := list.Use(in.Ref, in.Keys)
+	if use < 0 {
+		return nil, ""
+	}
+	switch v := &list.Uses[use].Version.View; {
+	case v.Static():
+		return v.Feature, "it is a static table"
+	case v.Sawtooth():
+		return v.Feature, "its windows end at the clock: use at"
+	default:
+		env.Events = append(env.Events, in.Name)
+		return v.Feature, ""
+	}
+}
+
+func (e *Evaluation) addStep(v *fstore.OnDemandVersion, p *Program) error {
+	s := step{version: v, program: p}
+	for _, in := range p.Inputs() {
+		at, err := e.place(v, in)
+		if err != nil {
+			return err
+		}
+		s.inputs = append(s.inputs, at)
+	}
+	e.steps = append(e.steps, s)
+	return nil
+}
+
+func (e *Evaluation) place(v *fstore.OnDemandVersion, in Input) (place, error) {
+	if in.Kind == AtInput {
+		return place{source: fromAt}, nil
+	}
+	name, feature, _ := strings.Cut(in.Name, ".")
+	from := inputOf(v, name)
+	switch {
+	case from == nil:
+		return e.placeRequest(v, in)
+	case from.OnDemand:
+		i := slices.IndexFunc(e.steps, func(s step) bool { return s.version.Ref == from.Ref })
+		column := slices.IndexFunc(e.steps[i].program.features, func(f Feature) bool { return f.Name == feature })
+		return place{fromStep, i, column}, nil
+	}
+	l := Lookup{e.list.Use(from.Ref, from.Keys), feature}
+	i := slices.Index(e.lookups, l)
+	if i < 0 {
+		i, e.lookups = len(e.lookups), append(e.lookups, l)
+	}
+	return place{source: fromLookup, index: i}, nil
+}
+
+func (e *Evaluation) placeRequest(v *fstore.OnDemandVersion, in Input) (place, error) {
+	declared := v.View.Request[slices.IndexFunc(v.View.Request, func(c fstore.RequestColumn) bool { return c.Name == in.Name })]
+	sent := e.list.Sent(in.Name)
+	c := sentColumn{slices.IndexFunc(e.request, func(c fstore.RequestColumn) bool { return c.Name == sent }), in.Type, declared.Default}
+	if is := e.request[c.index].Type; is != in.Type {
+		return place{}, fstore.Errorf(fstore.ErrInvalid, "request column %s is %s for one on-demand view and %s for %s", sent, is, in.Type, v.Ref)
+	}
+	i := slices.Index(e.sent, c)
+	if i < 0 {
+		i, e.sent = len(e.sent), append(e.sent, c)
+	}
+	return place{source: fromRequest, index: i}, nil
+}
+
+func (e *Evaluation) placeOutputs() {
+	lookups := 0
+	for _, o := range e.list.Outputs {
+		switch o := o.(type) {
+		case fstore.FeatureOutput:
+			e.outputs = append(e.outputs, Place{Index: lookups})
+			lookups++
+		case fstore.OnDemandOutput:
+			column := slices.IndexFunc(e.steps[o.OnDemand].program.features, func(f Feature) bool { return f.Name == o.Feature })
+			e.outputs = append(e.outputs, Place{Computed: true, Index: len(e.results)})
+			e.results = append(e.results, result{o.OnDemand, column, o.As})
+		}
+	}
+}
+
+// Lookups returns what must be looked up: first the outputs that are features of views, in their order, and then what
+// expressions read besides. A feature has its default where it is missing or null.
+func (e *Evaluation) Lookups() []Lookup { return e.lookups }
+
+// Outputs says for each output of the list where its values are.
+func (e *Evaluation) Outputs() []Place { return e.outputs }
+
+// RequestColumns returns the columns that callers send beside the keys, in the order in which Eval takes them.
+func (e *Evaluation) RequestColumns() []fstore.RequestColumn { return e.request }
+
+// Given is what Eval reads. Every column has Rows rows.
+type Given struct {
+	Rows    int
+	At      *fstore.Column   // timestamp: T in training, the request's clock in serving
+	Lookups []*fstore.Column // in the order of Lookups
+	Request []*fstore.Column // in the order of RequestColumns; nil: not sent
+}
+
+// Evaluated has the on-demand outputs of a list, in its order.
+type Evaluated struct {
+	Columns []fstore.Column
+	Present []fstore.Bitmap // by output: the rows with a value of their own, see Result
+	Faults  []ViewFault
+}
+
+// ViewFault is a fault of a feature of an on-demand view.
+type ViewFault struct {
+	View fstore.ViewRef
+	Fault
+}
+
+// Eval computes the on-demand outputs. The error is ErrInvalid for a request column that is missing, or has another type or
+// length.
+func (e *Evaluation) Eval(in Given) (*Evaluated, error) {
+	sent := make([]*fstore.Column, len(e.sent))
+	for i, c := range e.sent {
+		var err error
+		if sent[i], err = c.column(in.Request[c.index], e.request[c.index].Name, in.Rows); err != nil {
+			return nil, err
+		}
+	}
+	results := make([]*Result, len(e.steps))
+	out := &Evaluated{Columns: make([]fstore.Column, len(e.results)), Present: make([]fstore.Bitmap, len(e.results))}
+	for i, s := range e.steps {
+		inputs := make([]*fstore.Column, len(s.inputs))
+		for j, at := range s.inputs {
+			switch at.source {
+			case fromLookup:
+				inputs[j] = in.Lookups[at.index]
+			case fromRequest:
+				inputs[j] = sent[at.index]
+			case fromStep:
+				inputs[j] = &results[at.index].Columns[at.column]
+			case fromAt:
+				inputs[j] = in.At
+			}
+		}
+		var err error
+		if results[i], err = s.program.Eval(in.Rows, inputs); err != nil {
+			return nil, err
+		}
+		for _, f := range results[i].Faults {
+			out.Faults = append(out.Faults, ViewFault{s.version.Ref, f})
+		}
+	}
+	for i, r := range e.results {
+		out.Columns[i], out.Present[i] = results[r.step].Columns[r.column], results[r.step].Present[r.column]
+		out.Columns[i].Name = r.name
+	}
+	return out, nil
+}
+
+// column returns the values of a request column: with its default where it has one, and the caller sends none or null.
+func (s sentColumn) column(c *fstore.Column, name string, rows int) (*fstore.Column, error) {
+	switch {
+	case c == nil && s.replacement == nil:
+		return nil, fstore.Errorf(fstore.ErrInvalid, "request column %s is missing", name).WithHint("it is %s", s.typ.WithArticle())
+	case s.replacement == nil || c != nil && c.Valid == nil:
+		return c, nil
+	}
+	out := fstore.NewColumn(name, s.typ, rows)
+	for i := range rows {
+		if c == nil || c.IsNull(i) {
+			out.AppendFrom(&s.replacement.Column, 0)
+		} else {
+			out.AppendFrom(c, i)
+		}
+	}
+	return &out, nil
+}
