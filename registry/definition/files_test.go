@@ -7,7 +7,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/tools/txtar"
 
@@ -108,8 +107,8 @@ func TestLongValuesAreCut(t *testing.T) {
 	}
 }
 
-// Ten thousand definitions with ten thousand mistakes are checked in seconds: to look for the nearest of so many
-// names for each of them took minutes.
+// Ten thousand definitions with thirty thousand mistakes are checked without comparing each wrong name with each name of
+// the repo: suggestions end once a million names have been compared.
 func TestTenThousandWrongNames(t *testing.T) {
 	const n = 10_000
 	var entities, views, services strings.Builder
@@ -124,9 +123,7 @@ func TestTenThousandWrongNames(t *testing.T) {
 		{Name: "views.yaml", Data: []byte(views.String())},
 		{Name: "services.yaml", Data: []byte(services.String())},
 	}}
-	start := processorTime(t)
 	_, err := check(t, archive)
-	took := processorTime(t) - start
 	problems, _ := err.(definition.Problems)
 	if len(problems) != 3*n {
 		t.Fatalf("%d problems, want %d", len(problems), 3*n)
@@ -134,17 +131,13 @@ func TestTenThousandWrongNames(t *testing.T) {
 	if problems[n].Hint != `did you mean "entity_number_0"?` {
 		t.Errorf("the first of them says %s", problems[n])
 	}
-	if took > 15*time.Second {
-		t.Errorf("it took %s of processor time", took)
+	suggested := 0
+	for _, p := range problems {
+		if strings.HasPrefix(p.Hint, "did you mean") {
+			suggested++
+		}
 	}
-}
-
-// processorTime is what this process has used so far: unlike the time of day, whatever else the machine does.
-func processorTime(t *testing.T) time.Duration {
-	t.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		t.Fatal(err)
+	if most := 1_000_000/n + 1; suggested > most {
+		t.Errorf("%d names are suggested, each after a comparison with %d; at most %d may be", suggested, n, most)
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
