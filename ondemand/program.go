@@ -114,9 +114,20 @@ func (n *node) readsHourOfAt() bool {
 }
 
 // Canonical returns the meaning of feature i, for its fingerprint. Two texts have the same form if they differ only in
-// layout, comments and redundant parentheses. The form names inputs as the expression does, so a caller that
-// fingerprints a view adds what these names stand for.
-func (p *Program) Canonical(i int) string { return string(p.roots[i].appendTo([]byte("1"))) }
+// layout, comments and redundant parentheses. The form names inputs as the expression does.
+func (p *Program) Canonical(i int) string {
+	names := make([]string, len(p.inputs))
+	for j, in := range p.inputs {
+		names[j] = in.expression()
+	}
+	return p.CanonicalOver(i, names)
+}
+
+// CanonicalOver is Canonical with other names for the inputs, in the order of Inputs: with what they stand for, the form
+// has the whole meaning of the feature.
+func (p *Program) CanonicalOver(i int, names []string) string {
+	return string(p.roots[i].appendTo([]byte("1"), names))
+}
 
 // Features returns the names and types of the results of Eval.
 func (p *Program) Features() []Column {

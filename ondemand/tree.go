@@ -50,14 +50,15 @@ type literal struct {
 }
 
 // appendTo writes the node in the form that fingerprints use. The form has everything that can change a value: names of
-// functions and inputs, types and literals. It has nothing else: no positions, no layout, no costs.
-func (n *node) appendTo(out []byte) []byte {
+// functions and inputs, types and literals. It has nothing else: no positions, no layout, no costs. inputs has the names
+// of inputs by index.
+func (n *node) appendTo(out []byte, inputs []string) []byte {
 	out = append(out, '(')
 	switch n.kind {
 	case literalNode:
 		out = n.lit.appendTo(append(out, "lit"...), n.typ)
 	case inputNode:
-		out = strconv.AppendQuote(append(out, "input "...), n.name)
+		out = strconv.AppendQuote(append(out, "input "...), inputs[n.index])
 	case featureNode:
 		out = strconv.AppendQuote(append(out, "feature "...), n.name)
 	default:
@@ -65,7 +66,7 @@ func (n *node) appendTo(out []byte) []byte {
 	}
 	out = append(append(out, ':'), n.typ.String()...)
 	for _, a := range n.args {
-		out = a.appendTo(append(out, ' '))
+		out = a.appendTo(append(out, ' '), inputs)
 	}
 	return append(out, ')')
 }

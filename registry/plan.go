@@ -309,11 +309,14 @@ func (n *numbering) service(s definition.ServiceVersion, after *state) *definiti
 	for i := range s.Uses {
 		s.Uses[i].View.Version = after.head[KindView][s.Uses[i].View.Name]
 	}
-	print := func(ref fstore.ViewRef) string { return after.views[ref].Fingerprint }
-	s.Fingerprint = definition.ServiceFingerprint(&s, print)
+	versions := definition.Versions{
+		View:     func(ref fstore.ViewRef) *fstore.ViewVersion { return after.views[ref] },
+		OnDemand: func(fstore.ViewRef) *fstore.OnDemandVersion { return nil }, // to come
+	}
+	s.Fingerprint = definition.ServiceFingerprint(&s, versions)
 	head := n.before.head[KindService][s.Ref.Name]
 	for ref, stored := range n.before.services {
-		if ref.Name != s.Ref.Name || stored.Fingerprint != s.Fingerprint && definition.ServiceFingerprint(stored, print) != s.Fingerprint {
+		if ref.Name != s.Ref.Name || stored.Fingerprint != s.Fingerprint && definition.ServiceFingerprint(stored, versions) != s.Fingerprint {
 			continue
 		}
 		if s.Ref.Version == 0 || ref.Version == head || ref.Version > s.Ref.Version && s.Ref.Version != head {

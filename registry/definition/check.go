@@ -28,6 +28,8 @@ type checker struct {
 	entities map[string]*entity
 	sources  map[string]*source
 	views    map[string]*view
+	onDemand map[string]*onDemandView
+	ordered  []*onDemandView // each after those that it reads
 	services []ServiceVersion
 }
 
@@ -66,13 +68,17 @@ const (
 func Check(ctx context.Context, repo *Repo, engine Engine) (*Definitions, error) {
 	c := &checker{
 		ctx: ctx, engine: engine, repo: repo, prints: NewFingerprinter(engine), problems: slices.Clone(repo.Problems),
-		entities: map[string]*entity{}, sources: map[string]*source{}, views: map[string]*view{},
+		entities: map[string]*entity{}, sources: map[string]*source{}, views: map[string]*view{}, onDemand: map[string]*onDemandView{},
 	}
 	c.readEntities()
 	c.readSources()
 	c.readViews()
+	c.readOnDemand()
 	for _, name := range slices.Sorted(maps.Keys(c.views)) {
 		c.checkView(c.views[name], nil)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.onDemand)) {
+		c.checkOnDemand(c.onDemand[name], nil)
 	}
 	c.checkServices()
 	if err := ctx.Err(); err != nil {
@@ -104,8 +110,16 @@ func (c *checker) definitions() (*Definitions, error) {
 		}
 		d.Views = append(d.Views, v)
 	}
+	versions := d.versions()
+	for _, o := range c.ordered {
+		var err error
+		if o.def.Fingerprint, err = OnDemandFingerprint(&o.def, versions); err != nil {
+			return nil, err
+		}
+		d.OnDemand = append(d.OnDemand, o.def)
+	}
 	for i := range d.Services {
-		d.Services[i].Fingerprint = ServiceFingerprint(&d.Services[i], func(r fstore.ViewRef) string { return d.View(r.Name).Fingerprint })
+		d.Services[i].Fingerprint = ServiceFingerprint(&d.Services[i], versions)
 	}
 	slices.SortFunc(d.Services, func(a, b ServiceVersion) int { return a.Ref.Compare(b.Ref) })
 	return d, nil

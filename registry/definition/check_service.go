@@ -2,9 +2,7 @@ package definition
 
 import (
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -19,32 +17,34 @@ func (c *checker) checkServices() {
 		if spec.Features != nil && len(spec.Features) == 0 {
 			c.problems.add(spec.Pos, "features: [view.*]", "feature_service %s has no features", spec.Name.Value)
 		}
-		b := &serviceBuilder{c: c, names: map[string]Text{}, columns: map[string]labelColumn{}}
-		b.out.Ref.Name = spec.Name.Value
-		b.out.Service = fstore.Service{Name: spec.Name.Value, Meta: meta(spec.MetaSpec)}
-		for _, ref := range spec.Features {
-			b.add(ref)
-		}
-		for name, t := range b.names {
-			if col, ok := b.columns[name]; ok {
-				c.problems.add(t.Pos, fmt.Sprintf("{ref: %s, as: %s_value}", t.Value, name), "output %s has the name of the key column of %s", name, col.view)
-			}
-		}
-		c.services = append(c.services, b.out)
+		c.services = append(c.services, c.service(spec))
 	}
+}
+
+func (c *checker) service(spec *FeatureServiceSpec) ServiceVersion {
+	b := &serviceBuilder{c: c, names: map[string]Text{}, columns: columns{}, sent: map[string]string{}}
+	b.out.Ref.Name = spec.Name.Value
+	b.out.Service = fstore.Service{Name: spec.Name.Value, Meta: meta(spec.MetaSpec)}
+	b.mapRequest(spec.Request)
+	for _, ref := range spec.Features {
+		b.add(ref)
+	}
+	b.unusedRequest(spec.Request)
+	for name, t := range b.names {
+		if col, ok := b.columns[name]; ok {
+			c.problems.add(t.Pos, fmt.Sprintf("{ref: %s, as: %s_value}", t.Value, name), "output %s has the name of the %s", name, col.what())
+		}
+	}
+	return b.out
 }
 
 // serviceBuilder resolves the entries of one service.
 type serviceBuilder struct {
 	c       *checker
 	out     ServiceVersion
-	names   map[string]Text        // output name → the ref that yields it
-	columns map[string]labelColumn // columns that labels and requests must have
-}
-
-type labelColumn struct {
-	typ  fstore.Type
-	view string
+	names   map[string]Text   // output name → the ref that yields it
+	columns columns           // columns that labels and requests must have
+	sent    map[string]string // request column → the name under which callers send it
 }
 
 func (b *serviceBuilder) add(spec RefSpec) {
@@ -57,100 +57,78 @@ func (b *serviceBuilder) add(spec RefSpec) {
 		c.problems.addError(spec.Ref.Pos, err)
 		return
 	}
-	v := c.views[ref.View]
-	switch {
-	case v == nil:
-		c.problems.add(spec.Ref.Pos, c.suggest(ref.View, maps.Keys(c.views)), "unknown feature_view %q", ref.View)
+	from := c.featuresOf(spec.Ref, ref, "the service")
+	if from == nil {
 		return
-	case v.def.Offline:
-		c.problems.add(spec.Ref.Pos, "remove online: false from the view, or the view from the service", "feature_view %s has online: false", ref.View)
-		return
-	}
-	features := v.def.Features
-	if ref.Feature != "*" {
-		f := v.def.Feature(ref.Feature)
-		if f == nil {
-			c.problems.add(spec.Ref.Pos, v.def.FeatureHint(ref.Feature), "feature_view %s has no feature %q", ref.View, ref.Feature)
-			return
-		}
-		features = []fstore.Feature{*f}
 	}
 	ref.As, ref.Prefix = spec.As.Value, spec.Prefix.Value
 	if ref.Feature == "*" && spec.As.given() {
 		c.problems.add(spec.As.Pos, "prefix: …, or name the features one by one", "as names a single feature, not %s", spec.Ref.Value)
 		return
 	}
-	var ok bool
-	if ref.Keys, ok = b.keyColumns(spec, v); !ok {
+	if from.onDemand != nil {
+		b.addOnDemand(spec, ref, from)
 		return
 	}
-	use := b.use(v, ref.Keys)
+	var ok bool
+	if ref.Keys, ok = c.keyColumns(spec.Ref, spec.Keys, from.view, b.columns); !ok {
+		return
+	}
+	use := b.use(from.view.def.Name, bind(from.view.def.Keys, ref.Keys))
 	b.out.Service.Features = append(b.out.Service.Features, ref)
-	for _, f := range features {
-		b.output(spec, ref, f.Name, use)
+	for _, f := range from.features {
+		b.output(spec, ref, f, func(as string) fstore.Output { return fstore.FeatureOutput{As: as, Use: use, Feature: f} })
 	}
 }
 
-// keyColumns reads the mapping from join keys to columns.
-func (b *serviceBuilder) keyColumns(spec RefSpec, v *view) (map[string]string, bool) {
-	var keys map[string]string
-	for _, p := range spec.Keys {
-		if !slices.ContainsFunc(v.def.Keys, func(k fstore.Field) bool { return k.Name == p.Key.Value }) {
-			names := make([]string, len(v.def.Keys))
-			for i, k := range v.def.Keys {
-				names[i] = k.Name
-			}
-			b.c.problems.add(p.Key.Pos, fstore.DidYouMean(p.Key.Value, names), "feature_view %s has no join key %q", v.def.Name, p.Key.Value)
-			return nil, false
-		}
-		if p.Value.Value != "" && p.Value.Value != p.Key.Value {
-			if keys == nil {
-				keys = map[string]string{}
-			}
-			keys[p.Key.Value] = p.Value.Value
-		}
+// addOnDemand adds features of an on-demand view, with what the view reads.
+func (b *serviceBuilder) addOnDemand(spec RefSpec, ref fstore.FeatureRef, from *features) {
+	if spec.Keys != nil {
+		b.c.problems.add(spec.Ref.Pos, "state the keys in the uses of "+ref.View, "on_demand_view %s has no keys of its own", ref.View)
+		return
 	}
-	for _, k := range v.def.Keys {
-		name := bound(keys, k.Name)
-		have, seen := b.columns[name]
-		if seen && have.typ != k.Type {
-			b.c.problems.add(spec.Ref.Pos, fmt.Sprintf("keys: {%s: %s_of_%s}", k.Name, k.Name, v.def.Name),
-				"column %s is the %s key of %s and the %s key of %s", name, have.typ, have.view, k.Type, v.def.Name)
-			return nil, false
-		}
-		b.columns[name] = labelColumn{k.Type, v.def.Name}
+	b.out.Service.Features = append(b.out.Service.Features, ref)
+	index := b.onDemand(spec.Ref, from.onDemand)
+	for _, f := range from.features {
+		b.output(spec, ref, f, func(as string) fstore.Output { return fstore.OnDemandOutput{As: as, OnDemand: index, Feature: f} })
 	}
-	return keys, true
 }
 
-func bound(keys map[string]string, key string) string {
-	if col, ok := keys[key]; ok {
-		return col
+// onDemand returns the index of an on-demand view in the service. If it is new, it adds the view after those that it reads,
+// with the look-ups and request columns that it needs.
+func (b *serviceBuilder) onDemand(at Text, o *onDemandView) int {
+	ref := fstore.ViewRef{Name: o.def.View.Name}
+	if i := slices.Index(b.out.OnDemand, ref); i >= 0 {
+		return i
 	}
-	return key
+	for _, in := range o.def.Inputs {
+		if in.OnDemand {
+			b.onDemand(at, b.c.onDemand[in.Ref.Name])
+			continue
+		}
+		if b.c.joinKeys(at, in.Ref.Name, in.Keys, b.columns) {
+			b.use(in.Ref.Name, in.Keys)
+		}
+	}
+	for _, col := range o.def.View.Request {
+		b.requestColumn(at, o, col)
+	}
+	b.out.OnDemand = append(b.out.OnDemand, ref)
+	return len(b.out.OnDemand) - 1
 }
 
 // use returns the index of the view's look-up by these key columns and adds the look-up if it is new.
-func (b *serviceBuilder) use(v *view, keys map[string]string) int {
-	bindings := bind(v.def.Keys, keys)
+func (b *serviceBuilder) use(view string, keys []fstore.KeyBinding) int {
 	for i, u := range b.out.Uses {
-		if u.View.Name == v.def.Name && slices.Equal(u.Keys, bindings) {
+		if u.View.Name == view && slices.Equal(u.Keys, keys) {
 			return i
 		}
 	}
-	b.out.Uses = append(b.out.Uses, ServiceUse{View: fstore.ViewRef{Name: v.def.Name}, Keys: bindings})
+	b.out.Uses = append(b.out.Uses, ServiceUse{View: fstore.ViewRef{Name: view}, Keys: keys})
 	return len(b.out.Uses) - 1
 }
 
-func bind(keys []fstore.Field, columns map[string]string) []fstore.KeyBinding {
-	out := make([]fstore.KeyBinding, len(keys))
-	for i, k := range keys {
-		out[i] = fstore.KeyBinding{Key: k, Column: bound(columns, k.Name)}
-	}
-	return out
-}
-
-func (b *serviceBuilder) output(spec RefSpec, ref fstore.FeatureRef, feature string, use int) {
+func (b *serviceBuilder) output(spec RefSpec, ref fstore.FeatureRef, feature string, of func(as string) fstore.Output) {
 	name := feature
 	if ref.As != "" {
 		name = ref.As
@@ -175,17 +153,51 @@ func (b *serviceBuilder) output(spec RefSpec, ref fstore.FeatureRef, feature str
 		return
 	}
 	b.names[name] = Text{Value: full, Pos: pos}
-	b.out.Outputs = append(b.out.Outputs, fstore.FeatureOutput{As: name, Use: use, Feature: feature})
+	b.out.Outputs = append(b.out.Outputs, of(name))
 }
 
-// parseFeatureRef reads view.feature or view.* from a service.
-func parseFeatureRef(s string) (fstore.FeatureRef, error) {
-	viewName, feature, found := strings.Cut(s, ".")
-	if strings.Contains(viewName, "@") {
-		return fstore.FeatureRef{}, fstore.Errorf(fstore.ErrDefinition, "%q names a version", s).WithHint("name the view alone: a feature_service uses the versions at head, and its own versions pin them")
+// mapRequest reads the names under which callers send request columns.
+func (b *serviceBuilder) mapRequest(mapping []Pair) {
+	for _, p := range mapping {
+		if p.Value.Value == "" {
+			continue // reported by the loader
+		}
+		if err := fstore.CheckName(p.Value.Value); err != nil {
+			b.c.problems.addError(p.Value.Pos, err)
+			continue
+		}
+		b.sent[p.Key.Value] = p.Value.Value
 	}
-	if !found || feature == "" || fstore.CheckName(viewName) != nil || feature != "*" && fstore.CheckName(feature) != nil {
-		return fstore.FeatureRef{}, fstore.Errorf(fstore.ErrDefinition, "%q is not a reference to a feature", s).WithHint("write view.feature, or view.* for every feature of a view")
+}
+
+// requestColumn adds a request column of an on-demand view under the name by which callers send it.
+func (b *serviceBuilder) requestColumn(at Text, o *onDemandView, col fstore.RequestColumn) {
+	name := col.Name
+	if sent, ok := b.sent[name]; ok && sent != name {
+		if b.out.Service.Request == nil {
+			b.out.Service.Request = map[string]string{}
+		}
+		b.out.Service.Request[name], name = sent, sent
 	}
-	return fstore.FeatureRef{View: viewName, Feature: feature}, nil
+	is := labelColumn{typ: col.Type, of: o.def.View.Name, request: true}
+	if have, seen := b.columns[name]; seen && have.typ != is.typ {
+		b.c.problems.add(at.Pos, fmt.Sprintf("request: {%s: %s_of_%s}, or give both one type", col.Name, col.Name, is.of), "column %s is %s and %s", name, have.typed(), is.typed())
+		return
+	}
+	b.columns[name] = is
+}
+
+// unusedRequest reports mappings of columns that no on-demand view of the service has.
+func (b *serviceBuilder) unusedRequest(mapping []Pair) {
+	var known []string
+	for _, ref := range b.out.OnDemand {
+		for _, col := range b.c.onDemand[ref.Name].def.View.Request {
+			known = append(known, col.Name)
+		}
+	}
+	for _, p := range mapping {
+		if !slices.Contains(known, p.Key.Value) {
+			b.c.problems.add(p.Key.Pos, fstore.DidYouMean(p.Key.Value, known), "no on-demand view of the service has a request column %q", p.Key.Value)
+		}
+	}
 }

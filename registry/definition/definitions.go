@@ -31,7 +31,7 @@ type Definitions struct {
 	Entities []fstore.Entity
 	Sources  []fstore.Source
 	Views    []fstore.ViewVersion
-	OnDemand []fstore.OnDemandVersion
+	OnDemand []fstore.OnDemandVersion // each after those that it reads
 	Services []ServiceVersion
 	Warnings []Problem // by position
 	// Unchecked lists the sources that were not checked because a variable in their path is not set. Without their
@@ -77,4 +77,22 @@ func (d *Definitions) View(name string) *fstore.ViewVersion {
 		}
 	}
 	return nil
+}
+
+// OnDemandView returns the on-demand view with a name, or nil.
+func (d *Definitions) OnDemandView(name string) *fstore.OnDemandVersion {
+	for i := range d.OnDemand {
+		if d.OnDemand[i].Ref.Name == name {
+			return &d.OnDemand[i]
+		}
+	}
+	return nil
+}
+
+// versions finds the definitions by name: they have no version numbers.
+func (d *Definitions) versions() Versions {
+	return Versions{
+		View:     func(r fstore.ViewRef) *fstore.ViewVersion { return d.View(r.Name) },
+		OnDemand: func(r fstore.ViewRef) *fstore.OnDemandVersion { return d.OnDemandView(r.Name) },
+	}
 }

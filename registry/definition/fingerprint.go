@@ -244,24 +244,28 @@ func printSource(s *fstore.Source) sourcePrint {
 	return p
 }
 
-// ServiceFingerprint covers the ordered outputs: name, fingerprint of the view, feature, key columns.
-func ServiceFingerprint(s *ServiceVersion, viewPrint func(fstore.ViewRef) string) string {
+// ServiceFingerprint covers the ordered outputs (name, fingerprint of the view, feature, key columns) and the names under
+// which callers send request columns.
+func ServiceFingerprint(s *ServiceVersion, in Versions) string {
 	type output struct {
-		Name    string              `json:"name"`
-		View    string              `json:"view"`
-		Feature string              `json:"feature"`
-		Keys    []fstore.KeyBinding `json:"keys"`
+		Name     string              `json:"name"`
+		View     string              `json:"view,omitempty"`
+		OnDemand string              `json:"on_demand,omitempty"`
+		Feature  string              `json:"feature"`
+		Keys     []fstore.KeyBinding `json:"keys"`
 	}
 	print := struct {
-		Algorithm string   `json:"algorithm"`
-		Outputs   []output `json:"outputs"`
-	}{Algorithm: Algorithm}
+		Algorithm string            `json:"algorithm"`
+		Outputs   []output          `json:"outputs"`
+		Request   map[string]string `json:"request,omitempty"`
+	}{Algorithm: Algorithm, Request: s.Service.Request}
 	for _, o := range s.Outputs {
 		switch o := o.(type) {
 		case fstore.FeatureOutput:
 			u := s.Uses[o.Use]
-			print.Outputs = append(print.Outputs, output{o.As, viewPrint(u.View), o.Feature, u.Keys})
-		case fstore.OnDemandOutput: // to come
+			print.Outputs = append(print.Outputs, output{Name: o.As, View: in.viewPrint(u.View), Feature: o.Feature, Keys: u.Keys})
+		case fstore.OnDemandOutput:
+			print.Outputs = append(print.Outputs, output{Name: o.As, OnDemand: in.onDemandPrint(s.OnDemand[o.OnDemand]), Feature: o.Feature})
 		}
 	}
 	sum, _ := digest(print) // checked definitions always encode

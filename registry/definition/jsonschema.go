@@ -15,13 +15,13 @@ func JSONSchema() ([]byte, error) {
 	root := &jsonSchema{
 		Schema: "https://json-schema.org/draft/2020-12/schema",
 		Title:  "fstore definitions",
-		Description: "A document of a feature repo: an entity, a source, a feature_view or a feature_service. " +
+		Description: "A document of a feature repo: an entity, a source, a feature_view, an on_demand_view or a feature_service. " +
 			"${VAR:-default} works in every value.",
 		Type:       "object",
 		Required:   []string{"kind"},
 		Properties: map[string]*jsonSchema{"kind": {Enum: kinds, Description: "What the document defines."}},
 	}
-	for i, spec := range []any{EntitySpec{}, SourceSpec{}, FeatureViewSpec{}, FeatureServiceSpec{}} {
+	for i, spec := range []any{EntitySpec{}, SourceSpec{}, FeatureViewSpec{}, OnDemandViewSpec{}, FeatureServiceSpec{}} {
 		root.AllOf = append(root.AllOf, &jsonSchema{
 			If:   &jsonSchema{Properties: map[string]*jsonSchema{"kind": {Const: kinds[i]}}, Required: []string{"kind"}},
 			Then: g.object(reflect.TypeOf(spec)),

@@ -22,6 +22,7 @@ type Repo struct {
 	Entities []EntitySpec
 	Sources  []SourceSpec
 	Views    []FeatureViewSpec
+	OnDemand []OnDemandViewSpec
 	Services []FeatureServiceSpec
 
 	// Problems lists the mistakes that the loader found. Check reports them together with its own.
@@ -113,7 +114,7 @@ func (r *Repo) loadFile(name string, content []byte, lookup func(string) (string
 	}
 }
 
-var kinds = []string{"entity", "source", "feature_view", "feature_service"}
+var kinds = []string{"entity", "source", "feature_view", "on_demand_view", "feature_service"}
 
 // document decodes one definition by its kind.
 func (r *Repo) document(d *decoder, body ast.Node) {
@@ -139,6 +140,8 @@ func (r *Repo) document(d *decoder, body ast.Node) {
 		r.Sources = append(r.Sources, decode[SourceSpec](d, body))
 	case "feature_view":
 		r.Views = append(r.Views, decode[FeatureViewSpec](d, body))
+	case "on_demand_view":
+		r.OnDemand = append(r.OnDemand, decode[OnDemandViewSpec](d, body))
 	case "feature_service":
 		r.Services = append(r.Services, decode[FeatureServiceSpec](d, body))
 	case "":

@@ -127,12 +127,51 @@ type AggregationSpec struct {
 	MetaSpec
 }
 
+// OnDemandViewSpec is a document with kind: on_demand_view.
+type OnDemandViewSpec struct {
+	Pos      fstore.Pos            `yaml:"-"`
+	Kind     Text                  `yaml:"kind,required" form:"const on_demand_view"`
+	Name     Text                  `yaml:"name,required" form:"name" doc:"Name that services and other on-demand views use."`
+	Request  []RequestSpec         `yaml:"request" doc:"The columns that callers send beside the keys. In training they are columns of the labels."`
+	Uses     []UseSpec             `yaml:"uses" doc:"The features of views, and of other on-demand views, that expressions may read."`
+	Features []OnDemandFeatureSpec `yaml:"features,required" doc:"The features, in the order that view.* gives. An expression may use the features before it."`
+	MetaSpec
+}
+
+// RequestSpec is one request column of an on-demand view.
+type RequestSpec struct {
+	Pos         fstore.Pos `yaml:"-"`
+	Name        Text       `yaml:"name,required" form:"name" doc:"Name by which expressions read it. Callers send it under this name, unless a service maps it."`
+	Type        Text       `yaml:"type,required" form:"type" doc:"Type of its values, such as float64 or list<float32>."`
+	Default     Literal    `yaml:"default" doc:"Value to use instead of null. It makes the column optional."`
+	Description Text       `yaml:"description" doc:"A description for people. Changing it creates no new version."`
+}
+
+// UseSpec is an entry of the uses of an on-demand view: a mapping, or just the text of its ref.
+type UseSpec struct {
+	Pos  fstore.Pos `yaml:"-"`
+	Ref  Text       `yaml:"ref,required,short" form:"ref" doc:"view.feature, or view.* for every feature of a view. Expressions read view.feature."`
+	As   Text       `yaml:"as" form:"name" doc:"Name of the view in expressions: with as: origin_weather they read origin_weather.temperature."`
+	Keys []Pair     `yaml:"keys" doc:"Join key: the column of labels and requests that holds it, if the names differ; for example airport: origin."`
+}
+
+// OnDemandFeatureSpec is one feature of an on-demand view.
+type OnDemandFeatureSpec struct {
+	Pos        fstore.Pos `yaml:"-"`
+	Name       Text       `yaml:"name,required" form:"name" doc:"Name of the feature."`
+	Type       Text       `yaml:"type,required" form:"type" doc:"Type of its values, such as int64 or list<float32>."`
+	Expression Text       `yaml:"expression,required" doc:"CEL over request columns, view.feature, earlier features, at and event(view), for example amount / customer_orders.order_value."`
+	Default    Literal    `yaml:"default" doc:"Value to use instead of null, in training and online."`
+	MetaSpec
+}
+
 // FeatureServiceSpec is a document with kind: feature_service.
 type FeatureServiceSpec struct {
 	Pos      fstore.Pos `yaml:"-"`
 	Kind     Text       `yaml:"kind,required" form:"const feature_service"`
 	Name     Text       `yaml:"name,required" form:"name" doc:"Name that requests and training sets use."`
 	Features []RefSpec  `yaml:"features,required" doc:"The ordered features one model uses."`
+	Request  []Pair     `yaml:"request" doc:"Request column: the name under which callers send it, if another; for example pickup_lat: lat. Labels have it under that name too."`
 	MetaSpec
 }
 

@@ -73,7 +73,26 @@ func Report(d *definition.Definitions, err error) string {
 		fmt.Fprintf(&b, "view %s reads %s; keys %s; event %q created %q available %s\n", v.Ref.Name, strings.Join(v.View.Inputs, ", "),
 			fields(v.View.Keys), v.View.Event, v.View.Created, v.View.Available)
 	}
+	for _, v := range d.OnDemand {
+		for _, c := range v.View.Request {
+			fmt.Fprintf(&b, "on demand %s: request column %s %s\n", v.Ref.Name, c.Name, c.Type)
+		}
+		for _, in := range v.Inputs {
+			fmt.Fprintf(&b, "on demand %s: %s is %s.{%s} by %v\n", v.Ref.Name, in.Name, in.Ref.Name, strings.Join(in.Features, ", "), in.Keys)
+		}
+		for _, f := range v.View.Features {
+			fmt.Fprintf(&b, "on demand %s: %s %s = %q\n", v.Ref.Name, f.Name, f.Type, f.Expression)
+		}
+	}
 	for _, s := range d.Services {
+		for _, u := range s.Uses {
+			if len(s.OnDemand) > 0 {
+				fmt.Fprintf(&b, "service %s looks up %s by %v\n", s.Ref.Name, u.View.Name, u.Keys)
+			}
+		}
+		if len(s.OnDemand) > 0 {
+			fmt.Fprintf(&b, "service %s computes %v; callers send %v\n", s.Ref.Name, s.OnDemand, s.Service.Request)
+		}
 		for _, o := range s.Outputs {
 			switch o := o.(type) {
 			case fstore.FeatureOutput:
