@@ -38,6 +38,12 @@ type scratch struct {
 	entries  [][]byte        // of one use, by tiles and row: what the features of the tiles are read from
 	texts    [][]byte        // likewise: the texts of the entries
 	text     []byte          // of one column
+
+	// For on-demand features.
+	now     []int64          // the request's clock, by row
+	lookups []*fstore.Column // in the order of Prepared.outputs
+	request []*fstore.Column // in the order of the evaluation's request columns; nil: the request does not have it
+	unseen  Stats            // of hidden features, which no statistics count
 }
 
 // release returns the scratch to the pool, without references to memory of others.
@@ -48,6 +54,8 @@ func (s *Store) release(sc *scratch) {
 	clear(sc.recs)
 	clear(sc.entries)
 	clear(sc.texts)
+	clear(sc.lookups)
+	clear(sc.request)
 	s.scratch.Put(sc)
 }
 
@@ -247,14 +255,15 @@ func (p *Prepared) answer(req *Request, rows int, sc *scratch, stats *Stats) (*A
 	}
 	a := p.store.answers.Get().(*Answer)
 	a.pool, a.Rows, a.RecordBytes = &p.store.answers, rows, recordBytes
-	a.Features, a.Versions = grown(a.Features, len(p.outputs)), grown(a.Versions, len(p.versions))
+	all := grown(a.Features, p.features+p.hidden())
+	a.Features, a.Versions = all[:p.features], grown(a.Versions, len(p.versions))
 	a.values.resize(rows, &p.perType)
 	for i := range p.versions {
 		known := sc.at[i]
 		v := &p.versions[i]
 		a.Versions[i] = AnswerVersion{v.state.ref, known.pointer.Generation, known.pointer.Published, v.servable(&known.pointer)}
 	}
-	f := filler{rows: rows, stats: stats, text: sc.text, limit: p.store.Limits.MaxAnswerBytes, size: rows * p.rowBytes(req.EventTimes), room: a.values}
+	f := filler{rows: rows, text: sc.text, limit: p.store.Limits.MaxAnswerBytes, size: rows * p.rowBytes(req.EventTimes), room: a.values}
 	for i := range p.uses {
 		u := &p.uses[i]
 		clock := max(fstore.Micros(req.Now), fstore.Micros(sc.at[u.version].pointer.Published))
@@ -267,9 +276,18 @@ func (p *Prepared) answer(req *Request, rows int, sc *scratch, stats *Stats) (*A
 			}
 		}
 		for _, o := range u.outputs {
-			out, fd := &a.Features[o], p.outputs[o].field
+			at, fd := p.outputs[o].at, p.outputs[o].field
+			out := &all[at]
 			out.Column.Name = p.outputs[o].name
 			out.Events, out.EventsValid = events, valid
+			if f.stats = stats; at >= p.features {
+				f.stats = &sc.unseen
+			}
+			if fd == nil {
+				f.recs = sc.recs
+				f.fillEvents(&out.Column, fstore.Micros(sc.at[u.version].pointer.Published))
+				continue
+			}
 			if fd.tile != nil {
 				f.recs, f.texts = sc.entries[fd.tiles*rows:][:rows], sc.texts[fd.tiles*rows:][:rows]
 			}
@@ -282,7 +300,15 @@ func (p *Prepared) answer(req *Request, rows int, sc *scratch, stats *Stats) (*A
 		}
 	}
 	sc.text = f.text
-	stats.Statuses[Present] = rows*len(p.outputs) - stats.Statuses[NullValue] - stats.Statuses[NotFound] - stats.Statuses[OutsideMaxAge]
+	f.stats = stats
+	if err := p.compute(a, all, req, &f, sc); err != nil {
+		return nil, err
+	}
+	clear(all[p.features:])
+	if f.limit > 0 && f.size > f.limit {
+		return nil, p.answerTooLarge(f.size)
+	}
+	stats.Statuses[Present] = rows*p.features - stats.Statuses[NullValue] - stats.Statuses[NotFound] - stats.Statuses[OutsideMaxAge]
 	return a, nil
 }
 

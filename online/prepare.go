@@ -3,21 +3,24 @@ package online
 import (
 	"context"
 	"slices"
-	"sort"
-	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/ondemand"
 )
 
 // Prepared is a feature list prepared for look-ups: offsets, key columns and shared fetches are computed once. It is
 // safe for concurrent use. It remains valid after publications, because a list's view versions never change.
 type Prepared struct {
 	store    *Store
-	columns  []fstore.Field // the request's columns, in name order
+	columns  []column // the request's, in name order
 	groups   []keyGroup
 	uses     []use
 	versions []version
-	outputs  []output
+	outputs  []output // what is looked up, in the order of evaluation.Lookups
+	features int      // of the answer
+
+	evaluation *ondemand.Evaluation
+	computed   []int // by on-demand output, in the order in which they are evaluated: its index in the answer
 
 	fixed   int                  // bytes of a row: see rowBytes
 	perType [fstore.NumTypes]int // number of outputs of each fixed-width type
@@ -31,10 +34,11 @@ const (
 )
 
 // rowBytes returns the size of a row in any answer: fixed-width values, statuses, event times if requested, and the
-// ends of the other values. A limit on it bounds memory and message size whatever the values are.
+// ends of the other values. It includes what on-demand features are computed from. A limit on it bounds memory and message
+// size whatever the values are.
 func (p *Prepared) rowBytes(events EventTimes) int {
 	if events == WithEventTimes {
-		return p.fixed + eventBytes*len(p.outputs)
+		return p.fixed + eventBytes*p.features
 	}
 	return p.fixed
 }
@@ -47,9 +51,9 @@ type keyGroup struct {
 
 // use is a view version looked up by a key group.
 type use struct {
-	version int // into Prepared.versions
-	group   int // into Prepared.groups
-	outputs []int
+	version int   // into Prepared.versions
+	group   int   // into Prepared.groups
+	outputs []int // into Prepared.outputs
 	tiles   []int // of a sawtooth view: those that outputs need, into layout.tiles
 	ttl     int64 // microseconds; −1: none
 }
@@ -62,11 +66,12 @@ type version struct {
 	publish     *fstore.Publish
 }
 
-// output is one feature of the answer.
+// output is a feature that is looked up, or the event time of a use.
 type output struct {
 	name  string
+	at    int // index into the answer's features. What only on-demand features need comes after those of the list
 	use   int
-	field *field
+	field *field         // nil: the event time
 	def   *fstore.Column // one row; nil: no default
 }
 
@@ -76,60 +81,80 @@ func (s *Store) Prepare(list *fstore.FeatureList) (*Prepared, error) {
 	if n := s.Limits.MaxFeatures; n > 0 && len(list.Outputs) > n {
 		return nil, fstore.Errorf(fstore.ErrTooLarge, "%d features; the limit is %d", len(list.Outputs), n)
 	}
-	p := &Prepared{store: s, columns: list.KeyColumns()}
-	same := make([]int, len(list.Uses)) // list's use → index in p.uses
+	evaluation, err := ondemand.NewEvaluation(list)
+	if err != nil {
+		return nil, err
+	}
+	p := &Prepared{store: s, evaluation: evaluation, features: len(list.Outputs)}
+	if err := p.addColumns(list); err != nil {
+		return nil, err
+	}
+	lookups := evaluation.Lookups()
+	same := make([]int, len(list.Uses)) // list's use → index in p.uses; uses that expressions do not need are not read
 	for i := range list.Uses {
-		at, err := p.addUse(&list.Uses[i])
-		if err != nil {
-			return nil, err
+		if !slices.ContainsFunc(lookups, func(l ondemand.Lookup) bool { return l.Use == i }) {
+			continue
 		}
-		same[i] = at
-	}
-	for i, o := range list.Outputs {
-		var err error
-		switch o := o.(type) {
-		case fstore.FeatureOutput:
-			err = p.addFeature(list, i, o, same)
-		case fstore.OnDemandOutput:
-			err = fstore.Errorf(fstore.ErrInvalid, "%s is an on-demand feature: to come", o.As)
-		}
-		if err != nil {
+		if same[i], err = p.addUse(&list.Uses[i]); err != nil {
 			return nil, err
 		}
 	}
+	for _, l := range lookups {
+		if l.Use < 0 || l.Use >= len(same) {
+			return nil, fstore.Errorf(fstore.ErrInvalid, "feature %s: the list has no use %d", l.Feature, l.Use)
+		}
+		if err := p.addLookup(l, same[l.Use], list.Uses[l.Use].Version); err != nil {
+			return nil, err
+		}
+	}
+	p.placeOutputs(list)
 	return p, nil
 }
 
-// addFeature adds output i of the list, a feature of a view. same gives for each use of the list the one of p.
-func (p *Prepared) addFeature(list *fstore.FeatureList, i int, o fstore.FeatureOutput, same []int) error {
-	if o.Use < 0 || o.Use >= len(same) {
-		return fstore.Errorf(fstore.ErrInvalid, "feature %s: the list has no use %d", o.As, o.Use)
+// addLookup adds what is looked up of a use of p.
+func (p *Prepared) addLookup(lookup ondemand.Lookup, of int, v *fstore.ViewVersion) error {
+	u := &p.uses[of]
+	u.outputs = append(u.outputs, len(p.outputs))
+	out := output{name: lookup.Feature, use: of}
+	if lookup.Feature == "" {
+		p.addType(fstore.Timestamp)
+		p.outputs = append(p.outputs, out)
+		return nil
 	}
-	u := &p.uses[same[o.Use]]
 	l := p.versions[u.version].layout
-	at := l.feature(o.Feature)
-	if at < 0 {
-		return fstore.Errorf(fstore.ErrInvalid, "%s has no feature %s", l.ref, o.Feature)
+	field := l.feature(lookup.Feature)
+	if field < 0 {
+		return fstore.Errorf(fstore.ErrInvalid, "%s has no feature %s", l.ref, lookup.Feature)
 	}
-	out := output{name: o.As, use: same[o.Use], field: &l.features[at]}
-	if d := list.Feature(i).Default; d != nil {
+	out.field = &l.features[field]
+	if d := v.View.Feature(lookup.Feature).Default; d != nil {
 		if d.Type != out.field.typ || d.Len != 1 || d.IsNull(0) {
-			return fstore.Errorf(fstore.ErrInvalid, "%s: the default of %s is not a single %s", l.ref, o.Feature, out.field.typ)
+			return fstore.Errorf(fstore.ErrInvalid, "%s: the default of %s is not a single %s", l.ref, lookup.Feature, out.field.typ)
 		}
 		out.def = &d.Column
 	}
-	if w := out.field.width; w > 0 {
-		p.fixed += w + statusBytes
-		p.perType[out.field.typ]++
-	} else {
-		p.fixed += variableBytes + statusBytes
-	}
-	u.outputs = append(u.outputs, i)
+	p.addType(out.field.typ)
 	if out.field.tile != nil && !slices.Contains(u.tiles, out.field.tiles) {
 		u.tiles = append(u.tiles, out.field.tiles)
 	}
 	p.outputs = append(p.outputs, out)
 	return nil
+}
+
+// addType makes room for the values of a feature that is looked up.
+func (p *Prepared) addType(t fstore.Type) {
+	p.fixed += valueBytes(t)
+	if t.Width() > 0 {
+		p.perType[t]++
+	}
+}
+
+// valueBytes returns the size of a value in an answer, without the contents of a string, bytes or list.
+func valueBytes(t fstore.Type) int {
+	if w := t.Width(); w > 0 {
+		return w + statusBytes
+	}
+	return variableBytes + statusBytes
 }
 
 // addUse returns the index of a use. Uses that look up the same version by the same columns share one.
@@ -143,7 +168,7 @@ func (p *Prepared) addUse(u *fstore.ViewUse) (int, error) {
 		if b.Key != v.View.Keys[i] || !b.Key.Type.IsKey() {
 			return 0, fstore.Errorf(fstore.ErrInvalid, "%s: join key %d is %s, not %s", v.Ref, i+1, v.View.Keys[i].Name, b.Key.Name)
 		}
-		at := sort.Search(len(p.columns), func(j int) bool { return p.columns[j].Name >= b.Column })
+		at := p.column(b.Column)
 		if want := p.columns[at].Type; want != b.Key.Type && !(isInt(want) && isInt(b.Key.Type)) {
 			return 0, fstore.Errorf(fstore.ErrInvalid, "column %s is a key of type %s and of type %s", b.Column, want, b.Key.Type)
 		}
@@ -185,9 +210,6 @@ func (p *Prepared) addGroup(g keyGroup) int {
 
 func isInt(t fstore.Type) bool { return t == fstore.Int32 || t == fstore.Int64 }
 
-// Columns returns the key columns that a request must have, in name order.
-func (p *Prepared) Columns() []fstore.Field { return slices.Clone(p.columns) }
-
 // Lookup prepares the list and looks it up once. A server prepares once and calls Prepared.Lookup.
 func (s *Store) Lookup(ctx context.Context, list *fstore.FeatureList, req Request) (*Answer, error) {
 	p, err := s.Prepare(list)
@@ -195,99 +217,4 @@ func (s *Store) Lookup(ctx context.Context, list *fstore.FeatureList, req Reques
 		return nil, err
 	}
 	return p.Lookup(ctx, req)
-}
-
-// bind matches the request's columns with the list's, and returns the number of rows.
-func (p *Prepared) bind(req *Request, sc *scratch) (int, error) {
-	rows := req.Rows
-	sc.columns = append(sc.columns[:0], make([]*fstore.Column, len(p.columns))...)
-	for i := range req.Keys {
-		c := &req.Keys[i]
-		at := slices.IndexFunc(p.columns, func(f fstore.Field) bool { return f.Name == c.Name })
-		switch {
-		case at < 0 && req.Also[c.Name]:
-		case at < 0:
-			return 0, p.unknownColumn(c.Name)
-		case sc.columns[at] != nil:
-			return 0, fstore.Errorf(fstore.ErrInvalid, "key column %s is given twice", c.Name)
-		case c.Type != p.columns[at].Type && !(isInt(c.Type) && isInt(p.columns[at].Type)):
-			return 0, fstore.Errorf(fstore.ErrInvalid, "key column %s is %s, not %s", c.Name, c.Type, p.columns[at].Type)
-		case !whole(c):
-			return 0, fstore.Errorf(fstore.ErrInvalid, "key column %s does not hold its %d rows", c.Name, c.Len)
-		}
-		if i == 0 && rows == 0 {
-			rows = c.Len
-		}
-		if c.Len != rows {
-			return 0, fstore.Errorf(fstore.ErrInvalid, "key column %s has %d rows, not %d", c.Name, c.Len, rows)
-		}
-		if at >= 0 {
-			sc.columns[at] = c
-		}
-	}
-	var missing []string
-	for i, c := range sc.columns {
-		if c == nil {
-			missing = append(missing, p.columns[i].Name)
-		}
-	}
-	if missing != nil {
-		return 0, fstore.Errorf(fstore.ErrInvalid, "key column %s is missing", strings.Join(missing, ", "))
-	}
-	if len(p.columns) == 0 && len(req.Keys) == 0 {
-		if rows > 1 || rows < 0 {
-			return 0, fstore.Errorf(fstore.ErrInvalid, "%d rows of a list without keys, which has one", rows)
-		}
-		rows = 1
-	}
-	return rows, p.fits(rows, req.EventTimes)
-}
-
-// fits checks what is known about the answer's size before anything is read.
-func (p *Prepared) fits(rows int, events EventTimes) error {
-	limits := p.store.Limits
-	if limits.MaxRows > 0 && rows > limits.MaxRows {
-		return fstore.Errorf(fstore.ErrTooLarge, "%d rows of keys; the limit is %d", rows, limits.MaxRows).
-			WithHint("ask for fewer rows at a time")
-	}
-	if size := rows * p.rowBytes(events); limits.MaxAnswerBytes > 0 && size > limits.MaxAnswerBytes {
-		return p.answerTooLarge(size)
-	}
-	return nil
-}
-
-func (p *Prepared) answerTooLarge(size int) error {
-	return fstore.Errorf(fstore.ErrTooLarge, "an answer of at least %d bytes; the limit is %d", size, p.store.Limits.MaxAnswerBytes).
-		WithHint("ask for fewer rows or features")
-}
-
-func (p *Prepared) unknownColumn(name string) error {
-	err := fstore.Errorf(fstore.ErrInvalid, "unknown key column %s", name)
-	if len(p.columns) == 0 {
-		return err.WithHint("these features have no keys")
-	}
-	names := make([]string, len(p.columns))
-	for i, f := range p.columns {
-		names[i] = f.Name
-	}
-	return err.WithHint("the key columns are %s", strings.Join(names, ", "))
-}
-
-// whole reports whether the values and validity of a key column match its length.
-func whole(c *fstore.Column) bool {
-	n := 0
-	switch c.Type {
-	case fstore.Bool:
-		n = len(c.Bools)
-	case fstore.Int32:
-		n = len(c.Int32s)
-	case fstore.Int64, fstore.Timestamp:
-		n = len(c.Int64s)
-	case fstore.String:
-		n = len(c.Strings)
-	case fstore.Bytes:
-		n = len(c.Bytes)
-	case fstore.Float32, fstore.Float64: // not a key type
-	}
-	return c.Len >= 0 && n >= c.Len && (c.Valid == nil || len(c.Valid) >= (c.Len+7)/8)
 }

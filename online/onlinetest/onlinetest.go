@@ -26,6 +26,7 @@ func Run(t *testing.T, open Open) {
 		{"write", writeTests},
 		{"lookup", lookupTests},
 		{"request", requestTests},
+		{"on_demand", onDemandTests},
 		{"generation", generationTests},
 		{"damage", damageTests},
 		{"tiles", tileTests},
@@ -71,13 +72,7 @@ func view(name, keys, features string) *fstore.ViewVersion {
 	}
 	fstore.SortFields(v.View.Keys)
 	for _, f := range fields(features) {
-		feature := fstore.Feature{Name: f.Name, Type: f.Type, Column: f.Name}
-		if f.def != "" {
-			c := fstore.NewColumn("", f.Type, 1)
-			must(c.AppendParsed([]byte(f.def)))
-			feature.Default = &fstore.Value{Column: c}
-		}
-		v.View.Features = append(v.View.Features, feature)
+		v.View.Features = append(v.View.Features, fstore.Feature{Name: f.Name, Type: f.Type, Column: f.Name, Default: f.value()})
 	}
 	return v
 }
@@ -85,6 +80,16 @@ func view(name, keys, features string) *fstore.ViewVersion {
 type field struct {
 	fstore.Field
 	def string
+}
+
+// value returns the default, or nil.
+func (f *field) value() *fstore.Value {
+	if f.def == "" {
+		return nil
+	}
+	c := fstore.NewColumn("", f.Type, 1)
+	must(c.AppendParsed([]byte(f.def)))
+	return &fstore.Value{Column: c}
 }
 
 func fields(s string) (out []field) {

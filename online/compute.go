@@ -1,0 +1,119 @@
+package online
+
+import (
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/ondemand"
+)
+
+// placeOutputs says where in the answer each output goes, and what is looked up only for on-demand features.
+func (p *Prepared) placeOutputs(list *fstore.FeatureList) {
+	visible := 0
+	for i, at := range p.evaluation.Outputs() {
+		if at.Computed {
+			p.computed = append(p.computed, i)
+			p.fixed += valueBytes(list.Feature(i).Type)
+			continue
+		}
+		p.outputs[at.Index].name, p.outputs[at.Index].at = list.Outputs[i].Name(), i
+		visible++
+	}
+	for i := range p.outputs[visible:] {
+		p.outputs[visible+i].at = p.features + i
+	}
+}
+
+// hidden returns how many features are looked up only for on-demand features.
+func (p *Prepared) hidden() int { return len(p.outputs) + len(p.computed) - p.features }
+
+// compute adds the on-demand features to an answer. all has the answer's features and then the hidden ones.
+func (p *Prepared) compute(a *Answer, all []AnswerFeature, req *Request, f *filler, sc *scratch) error {
+	if p.computed == nil {
+		return nil
+	}
+	sc.now = grown(sc.now, a.Rows)
+	for i := range sc.now {
+		sc.now[i] = fstore.Micros(req.Now)
+	}
+	at := fstore.Column{Name: "at", Type: fstore.Timestamp, Len: a.Rows, Int64s: sc.now}
+	sc.lookups = grown(sc.lookups, len(p.outputs))
+	for i := range p.outputs {
+		sc.lookups[i] = &all[p.outputs[i].at].Column
+	}
+	sc.request = grown(sc.request, len(p.evaluation.RequestColumns()))
+	for i := range p.columns {
+		if to := p.columns[i].request; to >= 0 {
+			sc.request[to] = sc.columns[i]
+		}
+	}
+	computed, err := p.evaluation.Eval(ondemand.Given{Rows: a.Rows, At: &at, Lookups: sc.lookups, Request: sc.request})
+	if err != nil {
+		return err
+	}
+	var none AnswerFeature // of on-demand features, which have no event times
+	if req.EventTimes == WithEventTimes {
+		none.Events, none.EventsValid = make([]int64, a.Rows), make(fstore.Bitmap, (a.Rows+7)/8)
+	}
+	for i, to := range p.computed {
+		out := &a.Features[to]
+		*out = none
+		out.Column = computed.Columns[i]
+		f.count(out, computed.Present[i])
+		f.size += contents(&out.Column)
+	}
+	return nil
+}
+
+// count sets the statuses of an on-demand feature.
+func (f *filler) count(out *AnswerFeature, present fstore.Bitmap) {
+	if present == nil {
+		return
+	}
+	out.Statuses = make([]Status, f.rows)
+	for row := range out.Statuses {
+		if !present.Get(row) {
+			out.Statuses[row] = NullValue
+			f.stats.Statuses[NullValue]++
+		}
+	}
+}
+
+// fillEvents sets the column of the event times of a use: those of values that are there and fresh.
+func (f *filler) fillEvents(c *fstore.Column, published int64) {
+	c.Type, c.Len, c.Int64s = fstore.Timestamp, f.rows, take(&f.room.int64s, f.rows)
+	for row, rec := range f.recs {
+		event, has := int64(0), false
+		if rec != nil {
+			if event, has = f.layout.eventOf(rec); f.layout.windowed {
+				event, has = published, true
+			}
+		}
+		if has {
+			c.Int64s[row] = event
+			continue
+		}
+		if c.Valid == nil {
+			c.Valid = fstore.NewBitmap(f.rows)
+		}
+		c.Valid.Clear(row)
+	}
+}
+
+// contents returns the bytes of the strings, bytes and lists of a column.
+func contents(c *fstore.Column) (bytes int) {
+	if !c.Type.IsList() && c.Type.Width() > 0 {
+		return 0
+	}
+	for _, s := range c.Strings {
+		bytes += len(s)
+	}
+	for _, b := range c.Bytes {
+		bytes += len(b)
+	}
+	switch w := c.Type.Elem().Width(); {
+	case w > 0:
+		bytes += w * elements(c)
+	case c.Type.IsList():
+		bytes += variableBytes * elements(c)
+	}
+	return bytes
+}
