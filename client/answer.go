@@ -4,19 +4,19 @@ import (
 	"unsafe"
 
 	"github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/online/answers"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 )
 
 // Answer is the features of all rows, column by column, in the order requested, and the versions that answered.
 type Answer struct {
-	online.Answer
+	answers.Answer
 	Service fstore.ViewRef  // the service and its version; zero if the request named no service
 	Model   fstore.ModelRef // the model and its version, never an alias; zero if the request named no model
 }
 
 // Feature returns the feature of an output name, or nil.
-func (a *Answer) Feature(name string) *online.AnswerFeature {
+func (a *Answer) Feature(name string) *answers.Feature {
 	for i := range a.Features {
 		if a.Features[i].Column.Name == name {
 			return &a.Features[i]
@@ -26,7 +26,7 @@ func (a *Answer) Feature(name string) *online.AnswerFeature {
 }
 
 func requestOf(r *Request) *fstorev1.GetOnlineFeaturesRequest {
-	req := &fstorev1.GetOnlineFeaturesRequest{EventTimestamps: r.EventTimes == online.WithEventTimes}
+	req := &fstorev1.GetOnlineFeaturesRequest{EventTimestamps: r.EventTimes == answers.WithEventTimes}
 	switch {
 	case r.Service != "":
 		req.Selection = &fstorev1.GetOnlineFeaturesRequest_Service{Service: r.Service}
@@ -59,10 +59,10 @@ func modelOf(m fstore.ModelRef) *fstorev1.ModelRef {
 
 // answerFrom converts a message to an answer, which shares the message's values. It returns an error if the message
 // is inconsistent.
-func answerFrom(r *fstorev1.GetOnlineFeaturesResponse, events online.EventTimes) (*Answer, error) {
+func answerFrom(r *fstorev1.GetOnlineFeaturesResponse, events answers.EventTimes) (*Answer, error) {
 	a := &Answer{
 		Service: serviceFrom(r.GetService()), Model: modelFrom(r.GetModel()),
-		Answer: online.Answer{Rows: int(r.GetRows()), Features: make([]online.AnswerFeature, len(r.GetFeatures()))},
+		Answer: answers.Answer{Rows: int(r.GetRows()), Features: make([]answers.Feature, len(r.GetFeatures()))},
 	}
 	if r.ReplayedMicros != nil {
 		a.Replayed = fstore.FromMicros(r.GetReplayedMicros())
@@ -77,7 +77,7 @@ func answerFrom(r *fstorev1.GetOnlineFeaturesResponse, events online.EventTimes)
 		}
 	}
 	for _, v := range r.GetViews() {
-		a.Versions = append(a.Versions, online.AnswerVersion{
+		a.Versions = append(a.Versions, answers.Version{
 			Ref:        fstore.ViewRef{Name: v.GetName(), Version: int(v.GetVersion())},
 			Generation: fstore.Generation(v.GetGeneration()), Published: fstore.FromMicros(v.GetPublishedMicros()),
 		})
@@ -85,7 +85,7 @@ func answerFrom(r *fstorev1.GetOnlineFeaturesResponse, events online.EventTimes)
 	return a, nil
 }
 
-func featureFrom(f *fstorev1.Feature, rows int, events online.EventTimes) (out online.AnswerFeature, err error) {
+func featureFrom(f *fstorev1.Feature, rows int, events answers.EventTimes) (out answers.Feature, err error) {
 	if out.Column, err = fstorev1.ColumnOf(f); err != nil {
 		return out, err
 	}
@@ -101,13 +101,13 @@ func featureFrom(f *fstorev1.Feature, rows int, events online.EventTimes) (out o
 	}
 	if len(statuses) > 0 {
 		for i, s := range statuses {
-			if s > byte(online.OutsideMaxAge) { // an unknown status of a newer server
-				statuses[i] = byte(online.NullValue)
+			if s > byte(answers.OutsideMaxAge) { // an unknown status of a newer server
+				statuses[i] = byte(answers.NullValue)
 			}
 		}
-		out.Statuses = unsafe.Slice((*online.Status)(unsafe.SliceData(statuses)), len(statuses)) //nolint:gosec // G103: a Status is a byte
+		out.Statuses = unsafe.Slice((*answers.Status)(unsafe.SliceData(statuses)), len(statuses)) //nolint:gosec // G103: a Status is a byte
 	}
-	if out.Events = times; events == online.WithEventTimes && times == nil {
+	if out.Events = times; events == answers.WithEventTimes && times == nil {
 		out.Events = []int64{}
 	}
 	if len(valid) > 0 {

@@ -19,7 +19,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/online/answers"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 )
 
@@ -97,7 +97,7 @@ type Request struct {
 	// Keys, and fstore.Column for nulls.
 	Keys []fstore.Column
 	// EventTimes also requests the event time of each value.
-	EventTimes online.EventTimes
+	EventTimes answers.EventTimes
 }
 
 // Get returns the features of all rows of keys. Its errors are fstore.ErrInvalid, ErrNotFound, ErrNotReady (not

@@ -73,15 +73,15 @@ func (p *Prepared) Lookup(ctx context.Context, req Request) (*Answer, error) {
 	sc := p.store.scratch.Get().(*scratch)
 	defer p.store.release(sc)
 	stats := Stats{Now: req.Now}
-	answer, err := p.lookup(ctx, &req, sc, &stats)
+	a, err := p.lookup(ctx, &req, sc, &stats)
 	if observe := p.store.Observe; observe != nil {
 		s := stats // a copy, so that stats escapes only with an observer
 		if s.Err = err; err == nil {
-			s.Versions = answer.Versions
+			s.Versions = a.Versions
 		}
 		observe(&s)
 	}
-	return answer, err
+	return a, err
 }
 
 func (p *Prepared) lookup(ctx context.Context, req *Request, sc *scratch, stats *Stats) (*Answer, error) {
@@ -253,15 +253,17 @@ func (p *Prepared) answer(req *Request, rows int, sc *scratch, stats *Stats) (*A
 			}
 		}
 	}
-	a := p.store.answers.Get().(*Answer)
-	a.pool, a.Rows, a.RecordBytes = &p.store.answers, rows, recordBytes
+	a := p.store.answers.Get().(*answer)
+	a.pool, a.Owner, a.Rows, a.RecordBytes = &p.store.answers, a, rows, recordBytes
 	all := grown(a.Features, p.features+p.hidden())
 	a.Features, a.Versions = all[:p.features], grown(a.Versions, len(p.versions))
 	a.values.resize(rows, &p.perType)
 	for i := range p.versions {
 		known := sc.at[i]
 		v := &p.versions[i]
-		a.Versions[i] = AnswerVersion{v.state.ref, known.pointer.Generation, known.pointer.Published, v.servable(&known.pointer)}
+		a.Versions[i] = AnswerVersion{
+			Ref: v.state.ref, Generation: known.pointer.Generation, Published: known.pointer.Published, Servable: v.servable(&known.pointer),
+		}
 	}
 	f := filler{rows: rows, text: sc.text, limit: p.store.Limits.MaxAnswerBytes, size: rows * p.rowBytes(req.EventTimes), room: a.values}
 	for i := range p.uses {
@@ -301,7 +303,7 @@ func (p *Prepared) answer(req *Request, rows int, sc *scratch, stats *Stats) (*A
 	}
 	sc.text = f.text
 	f.stats = stats
-	if err := p.compute(a, all, req, &f, sc); err != nil {
+	if err := p.compute(&a.Answer, all, req, &f, sc); err != nil {
 		return nil, err
 	}
 	clear(all[p.features:])
@@ -309,7 +311,7 @@ func (p *Prepared) answer(req *Request, rows int, sc *scratch, stats *Stats) (*A
 		return nil, p.answerTooLarge(f.size)
 	}
 	stats.Statuses[Present] = rows*p.features - stats.Statuses[NullValue] - stats.Statuses[NotFound] - stats.Statuses[OutsideMaxAge]
-	return a, nil
+	return &a.Answer, nil
 }
 
 // useRows sets sc.recs and sc.states for the rows of a use. clock is the view's: the request's, but not before the published

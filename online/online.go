@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online/answers"
 )
 
 // KV is a key and the value stored under it.
@@ -72,7 +73,7 @@ type Store struct {
 	backend Backend
 	project string
 	scratch sync.Pool // of *scratch
-	answers sync.Pool // of *Answer, all of whose features and versions are zero
+	answers sync.Pool // of *answer, all of whose features and versions are zero
 
 	mu       sync.Mutex // guards versions
 	versions map[fstore.ViewRef]*versionState
@@ -89,7 +90,7 @@ type versionState struct {
 func New(b Backend, project string) *Store {
 	s := &Store{Limits: DefaultLimits, backend: b, project: project, versions: map[fstore.ViewRef]*versionState{}}
 	s.scratch.New = func() any { return new(scratch) }
-	s.answers.New = func() any { return new(Answer) }
+	s.answers.New = func() any { return new(answer) }
 	return s
 }
 
@@ -126,12 +127,12 @@ var DefaultLimits = Limits{MaxRows: 10_000, MaxFeatures: 2_000, MaxAnswerBytes: 
 
 // Stats describes one look-up.
 type Stats struct {
-	Rows        int             // rows requested
-	Keys        int             // distinct records fetched
-	Statuses    [statuses]int   // values by Status
-	RoundTrips  int             // calls to the backend: 1 once the pointers are known
-	BackendTime time.Duration   // spent in those calls, if Store.Elapsed is set
-	Now         time.Time       // of the request
-	Versions    []AnswerVersion // those that answered; Now − Published is their age; nil after an error
-	Err         error           // the error of the look-up
+	Rows        int                   // rows requested
+	Keys        int                   // distinct records fetched
+	Statuses    [answers.Statuses]int // values by Status
+	RoundTrips  int                   // calls to the backend: 1 once the pointers are known
+	BackendTime time.Duration         // spent in those calls, if Store.Elapsed is set
+	Now         time.Time             // of the request
+	Versions    []AnswerVersion       // those that answered; Now − Published is their age; nil after an error
+	Err         error                 // the error of the look-up
 }
