@@ -33,7 +33,7 @@ func (s Selection) serving(rev *registry.Revision) (*fstore.FeatureList, error) 
 	return rev.ServingFeatures(s.Features)
 }
 
-// Serving resolves a selection to the versions that serve. It also returns the key columns that any request may carry.
+// Serving resolves a selection to the versions that serve. It also returns the columns that any request may carry.
 func (p *Project) Serving(ctx context.Context, s Selection) (list *fstore.FeatureList, also map[string]bool, err error) {
 	if err := oneOf("a service, a model or a list of features", s.Service != "", s.Model.Name != "", len(s.Features) > 0); err != nil {
 		return nil, nil, err
@@ -43,5 +43,5 @@ func (p *Project) Serving(ctx context.Context, s Selection) (list *fstore.Featur
 		return nil, nil, err
 	}
 	list, err = s.serving(rev)
-	return list, rev.KeyColumns(), err
+	return list, rev.SentColumns(), err
 }

@@ -148,6 +148,7 @@ func (s *state) headNames() (out []record.Head) {
 	add(KindEntity, sortedKeys(s.entities))
 	add(KindSource, sortedKeys(s.sources))
 	add(KindView, sortedKeys(s.headViews))
+	add(KindOnDemand, sortedKeys(s.headOnDemand))
 	add(KindService, sortedKeys(s.headServices))
 	return out
 }

@@ -34,6 +34,11 @@ func (f *differ) changes() []Change {
 		c := f.versions(KindView, name)
 		out = f.add(out, c, old, now, old != nil, now != nil, definition.ViewFields(old), definition.ViewFields(now))
 	}
+	for _, name := range union(f.before.headOnDemand, f.after.headOnDemand) {
+		old, now := f.before.headOnDemand[name], f.after.headOnDemand[name]
+		c := f.versions(KindOnDemand, name)
+		out = f.add(out, c, old, now, old != nil, now != nil, definition.OnDemandFields(old), definition.OnDemandFields(now))
+	}
 	for _, name := range union(f.before.headServices, f.after.headServices) {
 		old, now := f.before.headServices[name], f.after.headServices[name]
 		c := f.versions(KindService, name)
@@ -90,27 +95,35 @@ func (f *differ) add(out []Change, c Change, old, now any, had, has bool, was, i
 
 // dependents names what reads or uses a definition before or after the change, directly or through others.
 func (f *differ) dependents(kind Kind, name string) []string {
-	views, services := map[string]bool{}, map[string]bool{}
+	users := map[Kind]map[string]bool{KindView: {}, KindOnDemand: {}, KindService: {}}
 	for _, s := range []*state{f.before, f.after} {
 		for v, version := range s.headViews {
 			if (kind != KindView || v != name) && readsObject(version, kind, name) {
-				views[v] = true
+				users[KindView][v] = true
+			}
+		}
+		reads := func(uses []definition.ServiceUse, onDemand []*fstore.OnDemandVersion) bool {
+			return slices.ContainsFunc(uses, func(u definition.ServiceUse) bool {
+				return users[KindView][u.View.Name] || kind == KindView && u.View.Name == name
+			}) || slices.ContainsFunc(onDemand, func(v *fstore.OnDemandVersion) bool { return kind == KindOnDemand && v.Ref.Name == name })
+		}
+		for v, version := range s.headOnDemand {
+			behind := s.reach(version.Ref)
+			if (kind != KindOnDemand || v != name) && reads(behind.uses, behind.onDemand) {
+				users[KindOnDemand][v] = true
 			}
 		}
 		for service, version := range s.headServices {
-			for _, u := range version.Uses {
-				if views[u.View.Name] && kind != KindView || kind == KindView && (u.View.Name == name || views[u.View.Name]) {
-					services[service] = true
-				}
+			if reads(version.Uses, s.onDemandVersions(version.OnDemand)) {
+				users[KindService][service] = true
 			}
 		}
 	}
 	var out []string
-	for _, v := range slices.Sorted(maps.Keys(views)) {
-		out = append(out, fmt.Sprintf("%s %s", KindView, v))
-	}
-	for _, s := range slices.Sorted(maps.Keys(services)) {
-		out = append(out, fmt.Sprintf("%s %s", KindService, s))
+	for _, kind := range []Kind{KindView, KindOnDemand, KindService} {
+		for _, user := range sortedKeys(users[kind]) {
+			out = append(out, fmt.Sprintf("%s %s", kind, user))
+		}
 	}
 	return out
 }
@@ -123,7 +136,7 @@ func readsObject(v *fstore.ViewVersion, kind Kind, name string) bool {
 		return v.Source(name) != nil
 	case KindView:
 		return slices.ContainsFunc(v.Views, func(u fstore.View) bool { return u.Name == name })
-	case KindService: // no view reads one
+	case KindOnDemand, KindService: // no view reads one
 	}
 	return false
 }

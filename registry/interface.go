@@ -1,8 +1,8 @@
 package registry
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -34,24 +34,27 @@ type InterfacePart string
 // The parts.
 const (
 	KeyColumn     InterfacePart = "key column"
+	RequestColumn InterfacePart = "request column" // that is no key column too
 	ServiceOutput InterfacePart = "output"
 )
 
 func (c InterfaceChange) String() string {
-	switch {
-	case c.Old == "" && c.Part == KeyColumn:
-		return fmt.Sprintf("callers must also send key column %s (%s)", c.Name, c.New)
+	switch column := c.Part != ServiceOutput; {
+	case c.Old == "" && column && c.Breaking:
+		return fmt.Sprintf("callers must also send %s %s (%s)", c.Part, c.Name, c.New)
+	case c.Old == "" && column:
+		return fmt.Sprintf("callers may also send %s %s (%s)", c.Part, c.Name, c.New)
 	case c.Old == "":
 		return fmt.Sprintf("output %s (%s) is added", c.Name, c.New)
-	case c.New == "" && c.Part == KeyColumn:
-		return fmt.Sprintf("key column %s (%s) is no longer needed", c.Name, c.Old)
+	case c.New == "" && column:
+		return fmt.Sprintf("%s %s (%s) is no longer needed", c.Part, c.Name, c.Old)
 	case c.New == "":
 		return fmt.Sprintf("output %s (%s) is removed", c.Name, c.Old)
 	}
 	return fmt.Sprintf("%s %s changes from %s to %s", c.Part, c.Name, c.Old, c.New)
 }
 
-// Breaking lists whom the plan breaks: the callers of services, and those that send a key column.
+// Breaking lists whom the plan breaks: the callers of services, and those that send a column that nothing will need.
 func (p *Plan) Breaking() []string {
 	var out, services []string
 	for _, s := range p.Services {
@@ -63,7 +66,7 @@ func (p *Plan) Breaking() []string {
 		out = append(out, "callers of "+strings.Join(services, ", "))
 	}
 	for _, name := range p.Forgotten {
-		out = append(out, "callers that send key column "+name)
+		out = append(out, "callers that send column "+name)
 	}
 	return out
 }
@@ -94,9 +97,9 @@ func serviceImpacts(before, after *state) []ServiceImpact {
 		impact.To = next.Ref.Version
 		var accepted []InterfaceChange
 		if head != nil {
-			accepted = interfaceChanges(serving, head, before.views)
+			accepted = interfaceChanges(before.serviceList(serving), before.serviceList(head))
 		}
-		for _, c := range interfaceChanges(serving, next, after.views) {
+		for _, c := range interfaceChanges(before.serviceList(serving), after.serviceList(next)) {
 			if !slices.Contains(accepted, c) {
 				impact.Changes = append(impact.Changes, c)
 			}
@@ -108,45 +111,61 @@ func serviceImpacts(before, after *state) []ServiceImpact {
 	return out
 }
 
-// interfaceChanges returns what callers see change from one version of a service to another: key columns, then outputs.
-func interfaceChanges(old, next *definition.ServiceVersion, views map[fstore.ViewRef]*fstore.ViewVersion) []InterfaceChange {
-	from, to := listOf(old, views), listOf(next, views)
+// interfaceChanges returns what callers see change from one version of a service to another: the columns that they send,
+// then outputs.
+func interfaceChanges(old, next *fstore.FeatureList) []InterfaceChange {
 	var out []InterfaceChange
-	for _, part := range []struct {
-		part     InterfacePart
-		old, new map[string]string
-	}{
-		{KeyColumn, keyTypes(from), keyTypes(to)},
-		{ServiceOutput, outputTypes(from), outputTypes(to)},
-	} {
-		all := maps.Clone(part.old)
-		maps.Copy(all, part.new)
-		for _, name := range sortedKeys(all) {
-			c := InterfaceChange{Part: part.part, Name: name, Old: part.old[name], New: part.new[name]}
-			if c.Old != c.New {
-				// a key column that goes is ignored as long as anything needs it: see forgottenKeys
-				c.Breaking = part.part == KeyColumn && c.New != "" || part.part == ServiceOutput && c.Old != ""
-				out = append(out, c)
-			}
+	was, is := sentColumns(old), sentColumns(next)
+	for _, name := range union(was, is) {
+		from, to := was[name], is[name]
+		part := cmp.Or(to.part, from.part)
+		if from.part == KeyColumn {
+			part = KeyColumn
+		}
+		c := InterfaceChange{Part: part, Name: name, Old: from.text(), New: to.text()}
+		if c.Old != c.New {
+			// a column that goes is ignored as long as anything needs it: see forgottenColumns
+			c.Breaking = to.part != "" && (from.part != "" && from.typ != to.typ || to.required && !from.required)
+			out = append(out, c)
+		}
+	}
+	had, has := outputTypes(old), outputTypes(next)
+	for _, name := range union(had, has) {
+		c := InterfaceChange{Part: ServiceOutput, Name: name, Old: had[name], New: has[name], Breaking: had[name] != ""}
+		if c.Old != c.New {
+			out = append(out, c)
 		}
 	}
 	return out
 }
 
-// listOf returns the features of a service version. A view that the registry does not have is nil.
-func listOf(s *definition.ServiceVersion, views map[fstore.ViewRef]*fstore.ViewVersion) *fstore.FeatureList {
-	list := &fstore.FeatureList{Outputs: s.Outputs}
-	for _, u := range s.Uses {
-		list.Uses = append(list.Uses, fstore.ViewUse{Version: views[u.View], Keys: u.Keys})
-	}
-	return list
+// sentColumn is a column that callers of a service send.
+type sentColumn struct {
+	part     InterfacePart // empty: there is no such column
+	typ      fstore.Type
+	required bool
 }
 
-// keyTypes returns the types of the key columns that a list needs, by name.
-func keyTypes(list *fstore.FeatureList) map[string]string {
-	out := map[string]string{}
+// text is the type, and whether the column may be left out.
+func (c sentColumn) text() string {
+	switch {
+	case c.part == "":
+		return ""
+	case c.required:
+		return c.typ.String()
+	}
+	return c.typ.String() + ", optional"
+}
+
+// sentColumns returns the columns that callers of a list send. A request column that is a key column too is listed as
+// such.
+func sentColumns(list *fstore.FeatureList) map[string]sentColumn {
+	out := map[string]sentColumn{}
+	for _, c := range list.RequestColumns() {
+		out[c.Name] = sentColumn{RequestColumn, c.Type, c.Default == nil}
+	}
 	for _, k := range list.KeyColumns() {
-		out[k.Name] = k.Type.String()
+		out[k.Name] = sentColumn{KeyColumn, k.Type, true}
 	}
 	return out
 }
@@ -162,15 +181,19 @@ func outputTypes(list *fstore.FeatureList) map[string]string {
 	return out
 }
 
-// forgottenKeys returns the key columns that requests may carry before a plan and not after it. Callers may send any of
+// forgottenColumns returns the columns that requests may carry before a plan and not after it. Callers may send any of
 // them, so where something serves that breaks them.
-func forgottenKeys(before, after *state) []string {
-	if len(before.serving[KindService])+len(before.serving[KindView]) == 0 {
+func forgottenColumns(before, after *state) []string {
+	served := 0
+	for _, names := range before.serving {
+		served += len(names)
+	}
+	if served == 0 {
 		return nil
 	}
 	var out []string
-	kept := after.keyColumns(after.head)
-	for _, name := range sortedKeys(before.keyColumns(before.head)) {
+	kept := after.sentColumns(after.head)
+	for _, name := range sortedKeys(before.sentColumns(before.head)) {
 		if !kept[name] {
 			out = append(out, name)
 		}
@@ -178,20 +201,25 @@ func forgottenKeys(before, after *state) []string {
 	return out
 }
 
-// KeyColumns returns the names of the key columns that any request may carry: those that a live version of a view, a
-// head or serving version of a service, or a pin needs. A caller can so send a new key before it is needed, and go on
-// sending one for as long as anything needs it.
-func (rev *Revision) KeyColumns() map[string]bool {
-	return rev.state.keyColumns(rev.state.head, rev.state.serving)
+// SentColumns returns the names of the columns that any request may carry: the key columns and request columns that a
+// live version of a view or an on-demand view, a head or serving version of a service, or a pin needs. A caller can so
+// send a new column before it is needed, and go on sending one for as long as anything needs it.
+func (rev *Revision) SentColumns() map[string]bool {
+	return rev.state.sentColumns(rev.state.head, rev.state.serving)
 }
 
-// keyColumns returns the key columns that these versions and the pins need.
-func (s *state) keyColumns(versions ...map[Kind]map[string]int) map[string]bool {
+// sentColumns returns the columns that these versions and the pins need.
+func (s *state) sentColumns(versions ...map[Kind]map[string]int) map[string]bool {
 	out := map[string]bool{}
-	uses := func(of []definition.ServiceUse) {
-		for _, u := range of {
+	add := func(uses []definition.ServiceUse, onDemand []*fstore.OnDemandVersion, request map[string]string) {
+		for _, u := range uses {
 			for _, k := range u.Keys {
 				out[k.Column], out[k.Key.Name] = true, true
+			}
+		}
+		for _, v := range onDemand {
+			for _, c := range v.View.Request {
+				out[c.Name], out[cmp.Or(request[c.Name], c.Name)] = true, true
 			}
 		}
 	}
@@ -203,14 +231,18 @@ func (s *state) keyColumns(versions ...map[Kind]map[string]int) map[string]bool 
 				}
 			}
 		}
+		for name, version := range v[KindOnDemand] {
+			behind := s.reach(fstore.ViewRef{Name: name, Version: version})
+			add(behind.uses, behind.onDemand, nil)
+		}
 		for name, version := range v[KindService] {
 			if service := s.services[fstore.ViewRef{Name: name, Version: version}]; service != nil {
-				uses(service.Uses)
+				add(service.Uses, s.onDemandVersions(service.OnDemand), service.Service.Request)
 			}
 		}
 	}
 	for _, m := range s.models {
-		uses(m.Uses)
+		add(m.Uses, s.onDemandVersions(m.OnDemand), m.Request)
 	}
 	return out
 }

@@ -119,12 +119,12 @@ func TestKeyColumnsThatRequestsMayCarry(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"customer_id", "origin", "destination", "via", "airport"} {
-		if !s.KeyColumns()[name] {
+		if !s.SentColumns()[name] {
 			t.Errorf("%s is not known", name)
 		}
 	}
 	promoteAll(t, db)
-	if s, err = db.Revision(context.Background(), "shop"); err != nil || s.KeyColumns()["destination"] {
+	if s, err = db.Revision(context.Background(), "shop"); err != nil || s.SentColumns()["destination"] {
 		t.Errorf("destination is still known, and nothing needs it (%v)", err)
 	}
 }

@@ -23,6 +23,8 @@ type ModelVersion struct {
 	Retired     bool                    `json:"set_retired,omitempty"`  // another training set has its name now
 	Aliases     []string                `json:"aliases,omitempty"`      // by name
 	Uses        []definition.ServiceUse `json:"uses"`                   // view versions and their keys
+	OnDemand    []fstore.ViewRef        `json:"on_demand,omitempty"`    // versions of on-demand views, each after those that it reads
+	Request     map[string]string       `json:"request,omitempty"`      // request column → the name under which callers send it, if another
 	Outputs     fstore.Outputs          `json:"outputs"`                // the features in order
 
 	set int64 // record.TrainingSet.ID; 0: none
@@ -30,8 +32,10 @@ type ModelVersion struct {
 
 // pinned is what record.Model.Features holds, as JSON.
 type pinned struct {
-	Uses    []definition.ServiceUse `json:"uses"`
-	Outputs fstore.Outputs          `json:"outputs"`
+	Uses     []definition.ServiceUse `json:"uses"`
+	OnDemand []fstore.ViewRef        `json:"on_demand,omitempty"`
+	Request  map[string]string       `json:"request,omitempty"`
+	Outputs  fstore.Outputs          `json:"outputs"`
 }
 
 // Pin is what to pin to a model.
@@ -102,20 +106,29 @@ func (m *ModelVersion) take(ctx context.Context, tx record.Tx, s *state, list *f
 	}
 	for _, u := range list.Uses {
 		v := s.views[u.Version.Ref]
-		switch {
-		case v == nil:
-			return fstore.Errorf(fstore.ErrNotFound, "the registry has no feature_view %s", u.Version.Ref).
-				WithHint("pin it in the registry that the training set was made with")
-		case v.Fingerprint != u.Version.Fingerprint:
-			return fstore.Errorf(fstore.ErrConflict, "the registry's %s is another definition than the training set's", u.Version.Ref).
-				WithHint("pin it in the registry that the training set was made with")
-		case s.offline(v):
+		if v == nil {
+			return notHere(KindView, u.Version.Ref)
+		}
+		if v.Fingerprint != u.Version.Fingerprint {
+			return otherThan(u.Version.Ref)
+		}
+		if s.offline(v) {
 			return fstore.Errorf(fstore.ErrInvalid, "feature_view %s has online: false: it cannot be served", v.Ref).
 				WithHint("remove online: false from its definition and apply")
 		}
 		m.Uses = append(m.Uses, definition.ServiceUse{View: u.Version.Ref, Keys: u.Keys})
 	}
-	m.Outputs = slices.Clone(list.Outputs)
+	for _, v := range list.OnDemand {
+		stored := s.onDemand[v.Ref]
+		if stored == nil {
+			return notHere(KindOnDemand, v.Ref)
+		}
+		if stored.Fingerprint != v.Fingerprint {
+			return otherThan(v.Ref)
+		}
+		m.OnDemand = append(m.OnDemand, v.Ref)
+	}
+	m.Request, m.Outputs = list.Request, slices.Clone(list.Outputs)
 	if len(m.Outputs) == 0 {
 		return fstore.Errorf(fstore.ErrInvalid, "there are no features to pin")
 	}
@@ -129,6 +142,16 @@ func (m *ModelVersion) take(ctx context.Context, tx record.Tx, s *state, list *f
 	m.set = set.ID
 	return nil
 }
+
+func notHere(kind Kind, ref fstore.ViewRef) error {
+	return fstore.Errorf(fstore.ErrNotFound, "the registry has no %s %s", kind, ref).WithHint(pinElsewhere)
+}
+
+func otherThan(ref fstore.ViewRef) error {
+	return fstore.Errorf(fstore.ErrConflict, "the registry's %s is another definition than the training set's", ref).WithHint(pinElsewhere)
+}
+
+const pinElsewhere = "pin it in the registry that the training set was made with"
 
 // Origin says where the features came from: "training set churn_2025" or "service churn@2".
 func (m *ModelVersion) Origin() string {
@@ -151,7 +174,11 @@ func (m *ModelVersion) pinned() pinned {
 	for i := range uses {
 		uses[i].Keys = append([]fstore.KeyBinding{}, uses[i].Keys...) // nil and empty are the same in JSON
 	}
-	return pinned{uses, m.Outputs}
+	p := pinned{Uses: uses, OnDemand: m.OnDemand, Outputs: m.Outputs}
+	if len(m.Request) > 0 {
+		p.Request = m.Request
+	}
+	return p
 }
 
 func (m *ModelVersion) write(ctx context.Context, tx record.Tx) error {

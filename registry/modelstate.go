@@ -121,7 +121,7 @@ func readModel(ctx context.Context, tx record.Tx, r *record.Model) (*ModelVersio
 	if err := decode("model", m.Ref.String(), r.Features, &p); err != nil {
 		return nil, err
 	}
-	m.Uses, m.Outputs = p.Uses, p.Outputs
+	m.Uses, m.OnDemand, m.Request, m.Outputs = p.Uses, p.OnDemand, p.Request, p.Outputs
 	if r.Service != "" {
 		var err error
 		if m.Service, err = fstore.ParseRef(r.Service); err != nil {
@@ -161,5 +161,7 @@ func (rev *Revision) ModelFeatures(ref fstore.ModelRef) (*fstore.FeatureList, er
 	if err != nil {
 		return nil, err
 	}
-	return &fstore.FeatureList{Model: m.Ref, Uses: rev.uses(m.Uses), Outputs: m.Outputs}, nil
+	return &fstore.FeatureList{
+		Model: m.Ref, Uses: rev.state.viewUses(m.Uses), OnDemand: rev.state.onDemandVersions(m.OnDemand), Request: m.Request, Outputs: m.Outputs,
+	}, nil
 }

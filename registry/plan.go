@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -25,13 +24,13 @@ const (
 type Plan struct {
 	Project  string   `json:"project"`
 	Revision int64    `json:"revision"`
-	Changes  []Change `json:"changes"` // entities, sources, views, services; each by name
+	Changes  []Change `json:"changes"` // entities, sources, views, on-demand views, services; each by name
 
 	Materialize []fstore.ViewRef     `json:"materialize,omitempty"` // view versions that become live
 	Retained    []RetainedVersion    `json:"kept,omitempty"`        // older versions that stay live, and why
 	Models      []ModelImpact        `json:"models,omitempty"`      // how it changes every pinned model
 	Services    []ServiceImpact      `json:"services,omitempty"`    // how it changes serving services for their callers
-	Forgotten   []string             `json:"forgotten,omitempty"`   // key columns that requests may carry now and, once this serves, may not
+	Forgotten   []string             `json:"forgotten,omitempty"`   // columns that requests may carry now and, once this serves, may not
 	Costs       []Cost               `json:"costs,omitempty"`       // what materializing takes, by view version; the caller of Plan fills it in
 	Notes       []string             `json:"notes,omitempty"`       // what the plan assumes about the views that change
 	Warnings    []definition.Problem `json:"warnings,omitempty"`
@@ -157,7 +156,7 @@ func diff(ctx context.Context, project string, before *state, d *definition.Defi
 		}
 	}
 	p.Models = impacts(before, after)
-	p.Services, p.Forgotten = serviceImpacts(before, after), forgottenKeys(before, after)
+	p.Services, p.Forgotten = serviceImpacts(before, after), forgottenColumns(before, after)
 	p.Notes = notes(p.Changes, after)
 	return p, nil
 }
@@ -167,11 +166,19 @@ func impacts(before, after *state) []ModelImpact {
 	var out []ModelImpact
 	for _, ref := range slices.SortedFunc(maps.Keys(after.models), compareModels) {
 		m := ModelImpact{Model: ref}
-		for _, u := range after.models[ref].Uses {
+		pinned := after.models[ref]
+		for _, u := range pinned.Uses {
 			was, is := before.views[u.View], after.views[u.View]
 			m.Affected = m.Affected || was == nil || is == nil || was.Fingerprint != is.Fingerprint
 			if u.View.Version != after.head[KindView][u.View.Name] && !slices.Contains(m.Keeps, u.View) {
 				m.Keeps = append(m.Keeps, u.View)
+			}
+		}
+		for _, v := range pinned.OnDemand {
+			was, is := before.onDemand[v], after.onDemand[v]
+			m.Affected = m.Affected || was == nil || is == nil || was.Fingerprint != is.Fingerprint
+			if v.Version != after.head[KindOnDemand][v.Name] {
+				m.Keeps = append(m.Keeps, v)
 			}
 		}
 		out = append(out, m)
@@ -197,139 +204,4 @@ func notes(changes []Change, after *state) []string {
 		}
 	}
 	return out
-}
-
-// numbering finds the version of every view and service.
-type numbering struct {
-	ctx    context.Context //nolint:containedctx // lives as long as one plan
-	before *state
-	prints *definition.Fingerprinter
-	target []object
-	fresh  map[Kind]map[string]bool
-}
-
-// number returns the state that an apply would leave. Names that stay go on serving what they serve.
-func (n *numbering) number(d *definition.Definitions) (*state, error) {
-	n.fresh = map[Kind]map[string]bool{KindView: {}, KindService: {}}
-	after := &state{
-		entities: map[string]fstore.Entity{}, sources: map[string]fstore.Source{},
-		head:      map[Kind]map[string]int{KindView: {}, KindService: {}},
-		serving:   map[Kind]map[string]int{KindView: {}, KindService: {}},
-		headViews: map[string]*fstore.ViewVersion{}, headServices: map[string]*definition.ServiceVersion{},
-		views: maps.Clone(n.before.views), services: maps.Clone(n.before.services),
-		models: n.before.models, aliases: n.before.aliases,
-	}
-	for _, e := range d.Entities {
-		after.entities[e.Name] = e
-		n.target = append(n.target, object{kind: KindEntity, name: e.Name, definition: e})
-	}
-	for _, s := range d.Sources {
-		after.sources[s.Name] = s
-		n.target = append(n.target, object{kind: KindSource, name: s.Name, definition: s})
-	}
-	for i := range d.Views {
-		v := d.Views[i]
-		if err := n.view(&v); err != nil {
-			return nil, err
-		}
-		after.head[KindView][v.Ref.Name], after.headViews[v.Ref.Name] = v.Ref.Version, &v
-		if after.views[v.Ref] == nil {
-			after.views[v.Ref] = &v
-		}
-		if serving := n.before.serving[KindView][v.Ref.Name]; serving > 0 && !v.View.Offline {
-			after.serving[KindView][v.Ref.Name] = serving
-		}
-	}
-	for i := range d.Services {
-		s := n.service(d.Services[i], after)
-		after.head[KindService][s.Ref.Name], after.headServices[s.Ref.Name] = s.Ref.Version, s
-		if after.services[s.Ref] == nil {
-			after.services[s.Ref] = s
-		}
-		if serving := n.before.serving[KindService][s.Ref.Name]; serving > 0 {
-			after.serving[KindService][s.Ref.Name] = serving
-		}
-	}
-	return after, nil
-}
-
-// view gives a view the number of the version with its fingerprint, or the next one.
-func (n *numbering) view(v *fstore.ViewVersion) error {
-	for _, ref := range n.versions(v.Ref.Name, n.before.head[KindView][v.Ref.Name]) {
-		stored := n.before.views[ref]
-		same := stored.Fingerprint == v.Fingerprint
-		if !same {
-			again, err := n.prints.View(n.ctx, stored)
-			if n.ctx.Err() != nil {
-				return n.ctx.Err()
-			}
-			same = err == nil && again == v.Fingerprint // SQL that no longer parses is different SQL
-		}
-		if same {
-			v.Ref, v.Fingerprint = ref, stored.Fingerprint
-			break
-		}
-	}
-	fresh := v.Ref.Version == 0
-	if fresh {
-		v.Ref.Version = n.before.latest(KindView, v.Ref.Name) + 1
-	}
-	n.fresh[KindView][v.Ref.Name] = fresh
-	n.target = append(n.target, object{KindView, v.Ref.Name, v.Ref.Version, fresh, v.Fingerprint, v})
-	return nil
-}
-
-// versions returns the stored versions of a view, head's first, then the newest.
-func (n *numbering) versions(name string, head int) []fstore.ViewRef {
-	var refs []fstore.ViewRef
-	for ref := range n.before.views {
-		if ref.Name == name {
-			refs = append(refs, ref)
-		}
-	}
-	slices.SortFunc(refs, func(a, b fstore.ViewRef) int {
-		if a.Version == head || b.Version == head {
-			return cmp.Compare(b2i(b.Version == head), b2i(a.Version == head))
-		}
-		return b.Version - a.Version
-	})
-	return refs
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// service resolves a service's views to their versions and gives the service a number in the same way.
-func (n *numbering) service(s definition.ServiceVersion, after *state) *definition.ServiceVersion {
-	s.Uses = slices.Clone(s.Uses)
-	for i := range s.Uses {
-		s.Uses[i].View.Version = after.head[KindView][s.Uses[i].View.Name]
-	}
-	versions := definition.Versions{
-		View:     func(ref fstore.ViewRef) *fstore.ViewVersion { return after.views[ref] },
-		OnDemand: func(fstore.ViewRef) *fstore.OnDemandVersion { return nil }, // to come
-	}
-	s.Fingerprint = definition.ServiceFingerprint(&s, versions)
-	head := n.before.head[KindService][s.Ref.Name]
-	for ref, stored := range n.before.services {
-		if ref.Name != s.Ref.Name || stored.Fingerprint != s.Fingerprint && definition.ServiceFingerprint(stored, versions) != s.Fingerprint {
-			continue
-		}
-		if s.Ref.Version == 0 || ref.Version == head || ref.Version > s.Ref.Version && s.Ref.Version != head {
-			s.Ref.Version = ref.Version
-		}
-	}
-	fresh := s.Ref.Version == 0
-	if fresh {
-		s.Ref.Version = n.before.latest(KindService, s.Ref.Name) + 1
-	} else {
-		s.Fingerprint = n.before.services[s.Ref].Fingerprint
-	}
-	n.fresh[KindService][s.Ref.Name] = fresh
-	n.target = append(n.target, object{KindService, s.Ref.Name, s.Ref.Version, fresh, s.Fingerprint, &s})
-	return &s
 }

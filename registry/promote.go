@@ -16,7 +16,7 @@ type Promotion struct {
 	To   int    `json:"to"`
 }
 
-// Promote lets each view and service name answer from head's version once every view version that it uses is published,
+// Promote lets each name of a view, an on-demand view or a service answer from head's version once every view version that it uses is published,
 // as of an instant no earlier than that of the version it replaces. published has the instants of the view versions in
 // the online store. The revision rises if a name moved.
 func (r *Store) Promote(ctx context.Context, project string, published map[fstore.ViewRef]time.Time, now time.Time) ([]Promotion, error) {
@@ -56,23 +56,23 @@ func promotions(s *state, published map[fstore.ViewRef]time.Time) []Promotion {
 			out = append(out, Promotion{KindView, name, last, next})
 		}
 	}
-	for _, name := range sortedKeys(s.head[KindService]) {
-		next, last := s.head[KindService][name], s.serving[KindService][name]
-		if next == last {
-			continue
-		}
-		replaced := map[string]fstore.ViewRef{}
-		if old := s.services[fstore.ViewRef{Name: name, Version: last}]; old != nil {
-			for _, u := range old.Uses {
+	for _, kind := range []Kind{KindOnDemand, KindService} {
+		for _, name := range sortedKeys(s.head[kind]) {
+			next, last := s.head[kind][name], s.serving[kind][name]
+			if next == last {
+				continue
+			}
+			replaced := map[string]fstore.ViewRef{}
+			for _, u := range s.usesOf(kind, fstore.ViewRef{Name: name, Version: last}) {
 				replaced[u.View.Name] = u.View
 			}
-		}
-		all := true
-		for _, u := range s.services[fstore.ViewRef{Name: name, Version: next}].Uses {
-			all = all && ready(u.View, replaced[u.View.Name])
-		}
-		if all {
-			out = append(out, Promotion{KindService, name, last, next})
+			all := true
+			for _, u := range s.usesOf(kind, fstore.ViewRef{Name: name, Version: next}) {
+				all = all && ready(u.View, replaced[u.View.Name])
+			}
+			if all {
+				out = append(out, Promotion{kind, name, last, next})
+			}
 		}
 	}
 	return out

@@ -1,49 +1,72 @@
 package registry
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/fstore-dev/fstore"
 )
 
+// named is a version of a view or of an on-demand view.
+type named struct {
+	ref      fstore.ViewRef
+	kind     Kind
+	features []fstore.Feature
+}
+
+// version returns a version of a view or of an on-demand view.
+func (s *state) version(ref fstore.ViewRef) (named, bool) {
+	if v := s.views[ref]; v != nil {
+		return named{ref, KindView, v.View.Features}, true
+	}
+	if v := s.onDemand[ref]; v != nil {
+		return named{ref, KindOnDemand, v.View.Features}, true
+	}
+	return named{}, false
+}
+
 // HeadFeatures resolves features by name for training: view.feature, view.*, view.feature=output and view@2.feature.
 // A name without a version means head's. The error is ErrInvalid or ErrNotFound.
 func (rev *Revision) HeadFeatures(refs []string) (*fstore.FeatureList, error) {
-	return rev.features(refs, func(name string) (*fstore.ViewVersion, error) {
-		head := rev.state.headViews[name]
-		if head == nil {
-			return nil, rev.noView(name)
+	return rev.features(refs, rev.inHead)
+}
+
+// inHead returns head's version of a view or an on-demand view.
+func (rev *Revision) inHead(name string) (named, error) {
+	for _, kind := range []Kind{KindView, KindOnDemand} {
+		if version := rev.state.head[kind][name]; version > 0 {
+			v, _ := rev.state.version(fstore.ViewRef{Name: name, Version: version})
+			return v, nil
 		}
-		return rev.state.views[head.Ref], nil
-	})
+	}
+	names := append(sortedKeys(rev.state.headViews), sortedKeys(rev.state.headOnDemand)...)
+	return named{}, fstore.Errorf(fstore.ErrNotFound, "there is no %s %q", KindView, name).WithHint("%s", orElse(fstore.DidYouMean(name, names), "run fstore apply"))
 }
 
 // ServingFeatures resolves features for requests. A name without a version means the version that serves. The error is
 // ErrNotFound for what head does not have, and ErrNotReady for what head has and the serving version lacks.
 func (rev *Revision) ServingFeatures(refs []string) (*fstore.FeatureList, error) {
-	return rev.features(refs, func(name string) (*fstore.ViewVersion, error) {
-		head := rev.state.headViews[name]
-		switch version := rev.state.serving[KindView][name]; {
-		case head == nil:
-			return nil, rev.noView(name)
-		case head.View.Offline:
-			return nil, fstore.Errorf(fstore.ErrInvalid, "feature_view %s has online: false", name).WithHint("it is for other views to read")
-		case version == 0:
-			return nil, fstore.Errorf(fstore.ErrNotReady, "feature_view %s is not served yet", name).WithHint("run fstore materialize %s", name)
-		default:
-			return rev.state.views[fstore.ViewRef{Name: name, Version: version}], nil
+	return rev.features(refs, func(name string) (named, error) {
+		head, err := rev.inHead(name)
+		if err != nil {
+			return head, err
 		}
+		version := rev.state.serving[head.kind][name]
+		switch {
+		case head.kind == KindView && rev.state.headViews[name].View.Offline:
+			return head, fstore.Errorf(fstore.ErrInvalid, "feature_view %s has online: false", name).WithHint("it is for other views to read")
+		case version == 0 && head.kind == KindOnDemand:
+			return head, fstore.Errorf(fstore.ErrNotReady, "on_demand_view %s is not served yet: not all views that it reads are published", name).
+				WithHint("run fstore materialize")
+		case version == 0:
+			return head, fstore.Errorf(fstore.ErrNotReady, "feature_view %s is not served yet", name).WithHint("run fstore materialize %s", name)
+		}
+		v, _ := rev.state.version(fstore.ViewRef{Name: name, Version: version})
+		return v, nil
 	})
 }
 
-func (rev *Revision) noView(name string) error {
-	return fstore.Errorf(fstore.ErrNotFound, "there is no feature_view %q", name).
-		WithHint("%s", orElse(fstore.DidYouMean(name, sortedKeys(rev.state.headViews)), "run fstore apply"))
-}
-
-func (rev *Revision) features(refs []string, current func(string) (*fstore.ViewVersion, error)) (*fstore.FeatureList, error) {
+func (rev *Revision) features(refs []string, current func(string) (named, error)) (*fstore.FeatureList, error) {
 	if len(refs) == 0 {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "no features are named").WithHint("view.feature, view.* or view@2.feature")
 	}
@@ -54,54 +77,86 @@ func (rev *Revision) features(refs []string, current func(string) (*fstore.ViewV
 		if err != nil {
 			return nil, err
 		}
-		use := slices.IndexFunc(list.Uses, func(u fstore.ViewUse) bool { return u.Version.Ref == v.Ref })
-		if use < 0 {
-			use = len(list.Uses)
-			list.Uses = append(list.Uses, fstore.ViewUse{Version: v, Keys: ownKeys(&v.View)})
-		}
+		output := rev.include(list, v)
 		for _, feature := range features {
-			full, name := v.Ref.String()+"."+feature, orElse(as, feature)
+			full, name := v.ref.String()+"."+feature, orElse(as, feature)
 			if first, clash := names[name]; clash {
 				return nil, fstore.Errorf(fstore.ErrInvalid, "two features are named %s: %s and %s", name, first, full).
-					WithHint("%s.%s=%s_%s", v.Ref.Name, feature, v.Ref.Name, feature)
+					WithHint("%s.%s=%s_%s", v.ref.Name, feature, v.ref.Name, feature)
 			}
 			names[name] = full
-			list.Outputs = append(list.Outputs, fstore.FeatureOutput{As: name, Use: use, Feature: feature})
+			list.Outputs = append(list.Outputs, output(name, feature))
 		}
 	}
-	if err := checkKeyTypes(list); err != nil {
-		return nil, err
-	}
-	for _, k := range list.KeyColumns() {
-		if full, clash := names[k.Name]; clash {
-			return nil, fstore.Errorf(fstore.ErrInvalid, "feature %s has the name of key column %s", full, k.Name).
-				WithHint("%s=%s_value", full, k.Name)
-		}
-	}
-	return list, nil
+	return list, checkSent(list, names)
 }
 
-// feature resolves one reference to a view version and the names of its features.
-func (rev *Revision) feature(ref string, current func(string) (*fstore.ViewVersion, error)) (*fstore.ViewVersion, []string, string, error) {
+// include adds a version to a list, with what it reads. It returns what makes outputs of it.
+func (rev *Revision) include(list *fstore.FeatureList, v named) func(as, feature string) fstore.Output {
+	if v.kind == KindView {
+		view := rev.state.views[v.ref]
+		use := includeUse(list, fstore.ViewUse{Version: view, Keys: ownKeys(&view.View)})
+		return func(as, feature string) fstore.Output {
+			return fstore.FeatureOutput{As: as, Use: use, Feature: feature}
+		}
+	}
+	behind := rev.state.reach(v.ref)
+	for _, use := range rev.state.viewUses(behind.uses) {
+		includeUse(list, use)
+	}
+	for _, read := range behind.onDemand {
+		if list.OnDemandVersion(read.Ref) == nil {
+			list.OnDemand = append(list.OnDemand, read)
+		}
+	}
+	at := slices.IndexFunc(list.OnDemand, func(o *fstore.OnDemandVersion) bool { return o.Ref == v.ref })
+	return func(as, feature string) fstore.Output {
+		return fstore.OnDemandOutput{As: as, OnDemand: at, Feature: feature}
+	}
+}
+
+// includeUse adds a look-up to a list unless it is there, and returns its index.
+func includeUse(list *fstore.FeatureList, use fstore.ViewUse) int {
+	if i := list.Use(use.Version.Ref, use.Keys); i >= 0 {
+		return i
+	}
+	list.Uses = append(list.Uses, use)
+	return len(list.Uses) - 1
+}
+
+// feature resolves one reference to a version and the names of its features.
+func (rev *Revision) feature(ref string, current func(string) (named, error)) (v named, features []string, as string, err error) {
 	parsed, feature, as, err := parseReference(ref)
 	if err != nil {
-		return nil, nil, "", err
+		return v, nil, "", err
 	}
-	var v *fstore.ViewVersion
 	if parsed.Version > 0 {
-		if v = rev.state.views[parsed]; v == nil {
-			return nil, nil, "", fstore.Errorf(fstore.ErrNotFound, "there is no feature_view %s", parsed).WithHint("run fstore show %s", parsed.Name)
+		var ok bool
+		if v, ok = rev.state.version(parsed); !ok {
+			return v, nil, "", fstore.Errorf(fstore.ErrNotFound, "there is no %s %s", rev.kindOf(parsed.Name), parsed).WithHint("run fstore show %s", parsed.Name)
 		}
 	} else if v, err = current(parsed.Name); err != nil {
-		return nil, nil, "", err
+		return v, nil, "", err
 	}
 	if feature == "*" {
 		return v, rev.declared(v), "", nil
 	}
-	if v.View.Feature(feature) == nil {
-		return nil, nil, "", rev.noFeature(v, feature)
+	if !hasFeature(v.features, feature) {
+		return v, nil, "", rev.noFeature(v, feature)
 	}
 	return v, []string{feature}, as, nil
+}
+
+// kindOf returns the kind that a name of a view has in head.
+func (rev *Revision) kindOf(name string) Kind {
+	if rev.state.headOnDemand[name] != nil {
+		return KindOnDemand
+	}
+	return KindView
+}
+
+func hasFeature(features []fstore.Feature, name string) bool {
+	return slices.ContainsFunc(features, func(f fstore.Feature) bool { return f.Name == name })
 }
 
 // CheckReference returns ErrInvalid unless a text has the form of a reference to features: view.feature, view.*,
@@ -126,25 +181,38 @@ func parseReference(ref string) (view fstore.ViewRef, feature, as string, err er
 }
 
 // declared returns the names of a version's features, for head's version in the order that head declares.
-func (rev *Revision) declared(v *fstore.ViewVersion) []string {
-	features := v.View.Features
-	if head := rev.state.headViews[v.Ref.Name]; head != nil && head.Ref == v.Ref {
-		features = head.View.Features
+func (rev *Revision) declared(v named) []string {
+	if head, ok := rev.state.headNamed(v.ref.Name); ok && head.ref == v.ref {
+		v = head
 	}
-	names := make([]string, len(features))
-	for i, f := range features {
+	names := make([]string, len(v.features))
+	for i, f := range v.features {
 		names[i] = f.Name
 	}
 	return names
 }
 
-func (rev *Revision) noFeature(v *fstore.ViewVersion, feature string) error {
-	if head := rev.state.headViews[v.Ref.Name]; head != nil && head.Ref != v.Ref && head.View.Feature(feature) != nil {
-		return fstore.Errorf(fstore.ErrNotReady, "%s.%s comes with %s, which is not served yet", v.Ref.Name, feature, head.Ref).
-			WithHint("run fstore materialize %s", v.Ref.Name)
+// headNamed returns a view or an on-demand view as head declares it.
+func (s *state) headNamed(name string) (named, bool) {
+	if v := s.headViews[name]; v != nil {
+		return named{v.Ref, KindView, v.View.Features}, true
 	}
-	e := fstore.Errorf(fstore.ErrNotFound, "feature_view %s has no feature %q", v.Ref, feature)
-	if hint := v.View.FeatureHint(feature); hint != "" {
+	if v := s.headOnDemand[name]; v != nil {
+		return named{v.Ref, KindOnDemand, v.View.Features}, true
+	}
+	return named{}, false
+}
+
+func (rev *Revision) noFeature(v named, feature string) error {
+	if head, ok := rev.state.headNamed(v.ref.Name); ok && head.ref != v.ref && hasFeature(head.features, feature) {
+		e := fstore.Errorf(fstore.ErrNotReady, "%s.%s comes with %s, which is not served yet", v.ref.Name, feature, head.ref)
+		if head.kind == KindOnDemand {
+			return e.WithHint("run fstore materialize")
+		}
+		return e.WithHint("run fstore materialize %s", v.ref.Name)
+	}
+	e := fstore.Errorf(fstore.ErrNotFound, "%s %s has no feature %q", v.kind, v.ref, feature)
+	if hint := (&fstore.View{Name: v.ref.Name, Features: v.features}).FeatureHint(feature); hint != "" {
 		e = e.WithHint("%s", hint)
 	}
 	return e
@@ -157,26 +225,4 @@ func ownKeys(v *fstore.View) []fstore.KeyBinding {
 		out[i] = fstore.KeyBinding{Key: k, Column: k.Name}
 	}
 	return out
-}
-
-// keyColumn is a column that holds a key.
-type keyColumn struct {
-	typ  fstore.Type
-	view string
-}
-
-// checkKeyTypes refuses a list in which one column would be keys of two types.
-func checkKeyTypes(list *fstore.FeatureList) error {
-	seen := map[string]keyColumn{}
-	for _, u := range list.Uses {
-		for _, k := range u.Keys {
-			have, ok := seen[k.Column]
-			if ok && have.typ != k.Key.Type {
-				return fstore.Errorf(fstore.ErrInvalid, "column %s is the %s key of %s and the %s key of %s", k.Column, have.typ, have.view, k.Key.Type, u.Version.Ref).
-					WithHint("%s", fmt.Sprintf("define a feature_service with keys: {%s: …}", k.Key.Name))
-			}
-			seen[k.Column] = keyColumn{k.Key.Type, u.Version.Ref.String()}
-		}
-	}
-	return nil
 }

@@ -64,17 +64,7 @@ func (rev *Revision) lists(versions map[string]int) map[string]*fstore.FeatureLi
 
 // list resolves a service version that is there.
 func (rev *Revision) list(ref fstore.ViewRef) *fstore.FeatureList {
-	v := rev.state.services[ref]
-	return &fstore.FeatureList{Service: ref, Uses: rev.uses(v.Uses), Outputs: v.Outputs}
-}
-
-// uses resolves view versions.
-func (rev *Revision) uses(of []definition.ServiceUse) []fstore.ViewUse {
-	var out []fstore.ViewUse
-	for _, u := range of {
-		out = append(out, fstore.ViewUse{Version: rev.state.views[u.View], Keys: u.Keys})
-	}
-	return out
+	return rev.state.serviceList(rev.state.services[ref])
 }
 
 // Entities returns the entities of head, by name.
@@ -102,6 +92,21 @@ func (rev *Revision) Views() []ViewStatus {
 	return out
 }
 
+// OnDemandStatus is an on-demand view of head and what its name answers with.
+type OnDemandStatus struct {
+	fstore.OnDemandVersion
+	Serving int `json:"serving"` // 0: nothing yet
+}
+
+// OnDemand returns the on-demand views of head, by name, as the definitions write them now.
+func (rev *Revision) OnDemand() []OnDemandStatus {
+	var out []OnDemandStatus
+	for _, name := range sortedKeys(rev.state.headOnDemand) {
+		out = append(out, OnDemandStatus{*rev.state.headOnDemand[name], rev.state.serving[KindOnDemand][name]})
+	}
+	return out
+}
+
 // Services returns the services of head, by name.
 func (rev *Revision) Services() []ServiceStatus {
 	var out []ServiceStatus
@@ -117,6 +122,14 @@ func (rev *Revision) View(ref fstore.ViewRef) *fstore.ViewVersion {
 		ref.Version = rev.state.head[KindView][ref.Name]
 	}
 	return rev.state.views[ref]
+}
+
+// OnDemandView returns a version of an on-demand view, head's for version 0; nil if there is none.
+func (rev *Revision) OnDemandView(ref fstore.ViewRef) *fstore.OnDemandVersion {
+	if ref.Version == 0 {
+		ref.Version = rev.state.head[KindOnDemand][ref.Name]
+	}
+	return rev.state.onDemand[ref]
 }
 
 // Versions returns all versions of a view, the newest first, including those that head no longer has.

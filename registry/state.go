@@ -3,8 +3,6 @@ package registry
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"slices"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry/definition"
@@ -16,10 +14,11 @@ type Kind string
 
 // The kinds of definitions.
 const (
-	KindEntity  Kind = "entity"
-	KindSource  Kind = "source"
-	KindView    Kind = "feature_view"
-	KindService Kind = "feature_service"
+	KindEntity   Kind = "entity"
+	KindSource   Kind = "source"
+	KindView     Kind = "feature_view"
+	KindOnDemand Kind = "on_demand_view"
+	KindService  Kind = "feature_service"
 )
 
 // state is what the registry holds for a project, read in one transaction.
@@ -27,27 +26,34 @@ type state struct {
 	revision int64
 	entities map[string]fstore.Entity
 	sources  map[string]fstore.Source
-	head     map[Kind]map[string]int // versions of views and services in head
+	head     map[Kind]map[string]int // versions of views, on-demand views and services in head
 	serving  map[Kind]map[string]int
 
 	headViews    map[string]*fstore.ViewVersion // with the descriptions and the order of head
+	headOnDemand map[string]*fstore.OnDemandVersion
 	headServices map[string]*definition.ServiceVersion
 	views        map[fstore.ViewRef]*fstore.ViewVersion
+	onDemand     map[fstore.ViewRef]*fstore.OnDemandVersion // no reference is also one of views
 	services     map[fstore.ViewRef]*definition.ServiceVersion
 
 	models  map[fstore.ModelRef]*ModelVersion
 	aliases map[fstore.ModelRef]string // model and alias → version
 }
 
-func readState(ctx context.Context, tx record.Tx) (*state, error) {
-	s := &state{
-		entities: map[string]fstore.Entity{}, sources: map[string]fstore.Source{},
-		head:      map[Kind]map[string]int{KindView: {}, KindService: {}},
-		serving:   map[Kind]map[string]int{KindView: {}, KindService: {}},
-		headViews: map[string]*fstore.ViewVersion{}, headServices: map[string]*definition.ServiceVersion{},
-		views: map[fstore.ViewRef]*fstore.ViewVersion{}, services: map[fstore.ViewRef]*definition.ServiceVersion{},
+func newState() *state {
+	versions := func() map[Kind]map[string]int {
+		return map[Kind]map[string]int{KindView: {}, KindOnDemand: {}, KindService: {}}
+	}
+	return &state{
+		entities: map[string]fstore.Entity{}, sources: map[string]fstore.Source{}, head: versions(), serving: versions(),
+		headViews: map[string]*fstore.ViewVersion{}, headOnDemand: map[string]*fstore.OnDemandVersion{}, headServices: map[string]*definition.ServiceVersion{},
+		views: map[fstore.ViewRef]*fstore.ViewVersion{}, onDemand: map[fstore.ViewRef]*fstore.OnDemandVersion{}, services: map[fstore.ViewRef]*definition.ServiceVersion{},
 		models: map[fstore.ModelRef]*ModelVersion{}, aliases: map[fstore.ModelRef]string{},
 	}
+}
+
+func readState(ctx context.Context, tx record.Tx) (*state, error) {
+	s := newState()
 	var p record.Project
 	if known, err := tx.Get(ctx, &p); err != nil || !known {
 		return s, err
@@ -70,6 +76,8 @@ func (s *state) readVersions(ctx context.Context, tx record.Tx) error {
 		switch Kind(r.Kind) {
 		case KindView:
 			s.views[ref], err = decodeView(ref, r.Definition)
+		case KindOnDemand:
+			s.onDemand[ref], err = decodeOnDemand(ref, r.Definition)
 		case KindService:
 			s.services[ref], err = decodeService(ref, r.Definition)
 		case KindEntity, KindSource:
@@ -106,6 +114,9 @@ func (s *state) readHead(ctx context.Context, tx record.Tx) error {
 		case KindView:
 			s.head[kind][r.Name] = r.Version
 			s.headViews[r.Name], err = decodeView(ref, r.Definition)
+		case KindOnDemand:
+			s.head[kind][r.Name] = r.Version
+			s.headOnDemand[r.Name], err = decodeOnDemand(ref, r.Definition)
 		case KindService:
 			s.head[kind][r.Name] = r.Version
 			s.headServices[r.Name], err = decodeService(ref, r.Definition)
@@ -133,59 +144,6 @@ func (s *state) readServing(ctx context.Context, tx record.Tx) error {
 	return nil
 }
 
-// check returns ErrCorrupt unless every version that the state refers to is there.
-func (s *state) check() error {
-	for _, versions := range []map[Kind]map[string]int{s.head, s.serving} {
-		for name, version := range versions[KindView] {
-			if err := s.hasView(fstore.ViewRef{Name: name, Version: version}); err != nil {
-				return err
-			}
-		}
-		for name, version := range versions[KindService] {
-			if ref := (fstore.ViewRef{Name: name, Version: version}); s.services[ref] == nil {
-				return corrupt("there is no definition of %s %s", KindService, ref)
-			}
-		}
-	}
-	for ref, service := range s.services {
-		if err := s.checkUses(KindService, ref, service.Uses, service.Outputs); err != nil {
-			return err
-		}
-	}
-	for ref, m := range s.models {
-		if err := s.checkUses("model", ref, m.Uses, m.Outputs); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkUses checks what a service or a model refers to.
-func (s *state) checkUses(kind Kind, ref fmt.Stringer, uses []definition.ServiceUse, outputs fstore.Outputs) error {
-	for _, u := range uses {
-		if err := s.hasView(u.View); err != nil {
-			return err
-		}
-	}
-	for _, o := range outputs {
-		switch o := o.(type) {
-		case fstore.FeatureOutput:
-			if o.Use < 0 || o.Use >= len(uses) || s.views[uses[o.Use].View].View.Feature(o.Feature) == nil {
-				return corrupt("output %s of %s %s reads no feature of a view that it uses", o.Name(), kind, ref)
-			}
-		case fstore.OnDemandOutput: // to come
-		}
-	}
-	return nil
-}
-
-func (s *state) hasView(ref fstore.ViewRef) error {
-	if s.views[ref] == nil {
-		return corrupt("there is no definition of %s %s", KindView, ref)
-	}
-	return nil
-}
-
 func decodeView(ref fstore.ViewRef, text string) (*fstore.ViewVersion, error) {
 	v := &fstore.ViewVersion{}
 	if err := decode(KindView, ref.String(), text, v); err != nil {
@@ -195,6 +153,17 @@ func decodeView(ref fstore.ViewRef, text string) (*fstore.ViewVersion, error) {
 		return nil, err
 	}
 	return v, another(KindView, ref.Name, v.View.Name)
+}
+
+func decodeOnDemand(ref fstore.ViewRef, text string) (*fstore.OnDemandVersion, error) {
+	v := &fstore.OnDemandVersion{}
+	if err := decode(KindOnDemand, ref.String(), text, v); err != nil {
+		return nil, err
+	}
+	if err := another(KindOnDemand, ref.String(), v.Ref.String()); err != nil {
+		return nil, err
+	}
+	return v, another(KindOnDemand, ref.Name, v.View.Name)
 }
 
 func decodeService(ref fstore.ViewRef, text string) (*definition.ServiceVersion, error) {
@@ -222,60 +191,4 @@ func another(kind Kind, name, got string) error {
 
 func corrupt(format string, args ...any) error {
 	return fstore.Errorf(fstore.ErrCorrupt, "the registry is damaged: "+format, args...).WithHint("restore it from a backup")
-}
-
-// live returns the view versions that must be fresh online, with the reasons: head and serving versions of views, those
-// that head and serving versions of services use, and those pinned to models.
-func (s *state) live() map[fstore.ViewRef][]string {
-	out := map[fstore.ViewRef][]string{}
-	add := func(ref fstore.ViewRef, why string) {
-		if !slices.Contains(out[ref], why) {
-			out[ref] = append(out[ref], why)
-		}
-	}
-	for name, version := range s.head[KindView] {
-		if !s.headViews[name].View.Offline {
-			add(fstore.ViewRef{Name: name, Version: version}, "head")
-		}
-	}
-	for name, version := range s.serving[KindView] {
-		add(fstore.ViewRef{Name: name, Version: version}, "serving")
-	}
-	for _, versions := range []map[string]int{s.head[KindService], s.serving[KindService]} {
-		for name, version := range versions {
-			ref := fstore.ViewRef{Name: name, Version: version}
-			if service := s.services[ref]; service != nil {
-				for _, u := range service.Uses {
-					add(u.View, "feature_service "+ref.String())
-				}
-			}
-		}
-	}
-	for ref, m := range s.models {
-		for _, u := range m.Uses {
-			add(u.View, "model "+ref.String())
-		}
-	}
-	return out
-}
-
-// latest returns the highest version number that a name has ever had.
-func (s *state) latest(kind Kind, name string) int {
-	n := 0
-	switch kind {
-	case KindView:
-		for ref := range s.views {
-			if ref.Name == name {
-				n = max(n, ref.Version)
-			}
-		}
-	case KindService:
-		for ref := range s.services {
-			if ref.Name == name {
-				n = max(n, ref.Version)
-			}
-		}
-	case KindEntity, KindSource: // have no versions
-	}
-	return n
 }

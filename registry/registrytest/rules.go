@@ -211,7 +211,7 @@ func readAll(ctx context.Context, r *registry.Store) error {
 		s.Sources()
 		s.Views()
 		s.Services()
-		s.KeyColumns()
+		s.SentColumns()
 		s.Versions("world")
 		_, head := s.HeadService("churn")
 		_, serving := s.ServingService("churn")
