@@ -145,7 +145,12 @@ var shop []byte
 // Shop is a repo of orders, customers and weather. edits are pairs of texts, old and new, to replace in its files.
 func Shop(t testing.TB, edits ...string) *txtar.Archive {
 	t.Helper()
-	archive := txtar.Parse(shop)
+	return Edit(t, txtar.Parse(shop), edits...)
+}
+
+// Edit replaces texts in the files of an archive: old, new, old, new … It fails the test for a text that no file has.
+func Edit(t testing.TB, archive *txtar.Archive, edits ...string) *txtar.Archive {
+	t.Helper()
 	for i := 0; i < len(edits); i += 2 {
 		found := false
 		for j := range archive.Files {
