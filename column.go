@@ -97,6 +97,48 @@ func NewColumn(name string, t Type, n int) Column {
 // IsNull reports whether row i is null.
 func (c *Column) IsNull(i int) bool { return !c.Valid.Get(i) }
 
+// Whole reports whether the column's values, offsets and validity hold its rows. Using a column that is not whole, as
+// another program may send it, panics.
+func (c *Column) Whole() bool {
+	switch {
+	case c.Len < 0 || c.Valid != nil && len(c.Valid) < (c.Len+7)/8:
+		return false
+	case !c.Type.IsList():
+		return c.Elements() >= c.Len
+	case len(c.Offsets) <= c.Len:
+		return false
+	}
+	last := int32(0)
+	for _, at := range c.Offsets[:c.Len+1] {
+		if at < last {
+			return false
+		}
+		last = at
+	}
+	return int(last) <= c.Elements()
+}
+
+// Elements returns the length of the slice that holds the column's values: of a list column, its elements.
+func (c *Column) Elements() int {
+	switch c.Type.Elem() {
+	case Bool:
+		return len(c.Bools)
+	case Int32:
+		return len(c.Int32s)
+	case Int64, Timestamp:
+		return len(c.Int64s)
+	case Float32:
+		return len(c.Float32s)
+	case Float64:
+		return len(c.Float64s)
+	case String:
+		return len(c.Strings)
+	case Bytes:
+		return len(c.Bytes)
+	}
+	return 0
+}
+
 // AppendNull adds a null row.
 func (c *Column) AppendNull() {
 	if c.Valid == nil {
@@ -329,14 +371,9 @@ func (c *Column) Append(v any) {
 		panic("fstore: a column cannot hold this Go type")
 	}
 	if c.Type.IsList() {
-		c.Offsets = append(c.Offsets, int32(c.elems()))
+		c.Offsets = append(c.Offsets, int32(c.Elements()))
 	}
 	c.grew()
-}
-
-// elems returns how many elements the column's value slice holds.
-func (c *Column) elems() int {
-	return len(c.Bools) + len(c.Int32s) + len(c.Int64s) + len(c.Float32s) + len(c.Float64s) + len(c.Strings) + len(c.Bytes)
 }
 
 // AppendRowJSON appends a row as a JSON object, its columns in their order.

@@ -132,14 +132,14 @@ func (c *Column) AppendParsed(raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &elems); err != nil {
 		return Errorf(ErrInvalid, "%s is not %s", raw, c.Type.WithArticle())
 	}
-	before := c.elems()
+	before := c.Elements()
 	for _, e := range elems {
 		if err := c.parseElem(e); err != nil {
 			c.truncate(before)
 			return err
 		}
 	}
-	c.Offsets = append(c.Offsets, int32(c.elems()))
+	c.Offsets = append(c.Offsets, int32(c.Elements()))
 	c.grew()
 	return nil
 }

@@ -1,10 +1,12 @@
 package ondemand
 
 import (
+	"errors"
 	"math"
 	"testing"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/columntest"
 )
 
 // FuzzExpression checks that no text makes the check or the evaluation panic, and that every result has the form of a
@@ -43,7 +45,7 @@ func evaluateAnything(t *testing.T, p *Program, typ fstore.Type) {
 	const rows = 21
 	var inputs []*fstore.Column
 	for _, in := range p.Inputs() {
-		inputs = append(inputs, oddColumn(in.Type, rows))
+		inputs = append(inputs, requested(t, in.Type, rows))
 	}
 	r, err := p.Eval(rows, inputs)
 	if err != nil {
@@ -56,6 +58,23 @@ func evaluateAnything(t *testing.T, p *Program, typ fstore.Type) {
 	for i := range rows {
 		_ = c.Value(i) // panics if a slice is short
 	}
+}
+
+// requested returns a column that a request could hold, of the type itself or of another that converts to it.
+func requested(t *testing.T, typ fstore.Type, rows int) *fstore.Column {
+	out := oddColumn(typ, rows)
+	for _, from := range columntest.Types() {
+		c, err := Convert(oddColumn(from, rows), typ)
+		switch {
+		case err != nil && !errors.Is(err, fstore.ErrInvalid):
+			t.Fatal(err)
+		case err == nil && (c.Type != typ || !c.Whole()):
+			t.Fatalf("%s to %s: %+v", from, typ, c)
+		case err == nil:
+			out = c
+		}
+	}
+	return out
 }
 
 func oddColumn(typ fstore.Type, rows int) *fstore.Column {

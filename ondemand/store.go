@@ -153,14 +153,10 @@ func (f *frame) storeLists(c *fstore.Column, v *vector.Vector, valid fstore.Bitm
 		case valid.Get(i):
 			appendElements(c, v, int(v.Offsets[i]), int(v.Offsets[i+1]))
 		case standIn != nil:
-			c.AppendElements(&standIn.Column, 0, elements(&standIn.Column))
+			c.AppendElements(&standIn.Column, 0, standIn.Elements())
 		}
-		c.Offsets = append(c.Offsets, int32(elements(c)))
+		c.Offsets = append(c.Offsets, int32(c.Elements()))
 	}
-}
-
-func elements(c *fstore.Column) int {
-	return len(c.Bools) + len(c.Int32s) + len(c.Int64s) + len(c.Float32s) + len(c.Float64s) + len(c.Strings) + len(c.Bytes)
 }
 
 func appendElements(c *fstore.Column, v *vector.Vector, from, to int) {

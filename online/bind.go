@@ -83,7 +83,7 @@ func (p *Prepared) takes(column *column, c *fstore.Column) error {
 	switch {
 	case column.key && c.Type != column.Type && !(isInt(c.Type) && isInt(column.Type)):
 		return fstore.Errorf(fstore.ErrInvalid, "%s is %s, not %s", p.called(c.Name), c.Type, column.Type)
-	case !whole(c):
+	case !c.Whole():
 		return fstore.Errorf(fstore.ErrInvalid, "%s does not hold its %d rows", p.called(c.Name), c.Len)
 	}
 	return nil
@@ -175,46 +175,4 @@ func (p *Prepared) fits(rows int, events EventTimes) error {
 func (p *Prepared) answerTooLarge(size int) error {
 	return fstore.Errorf(fstore.ErrTooLarge, "an answer of at least %d bytes; the limit is %d", size, p.store.Limits.MaxAnswerBytes).
 		WithHint("ask for fewer rows or features")
-}
-
-// whole reports whether the values, the offsets and the validity of a column match its length.
-func whole(c *fstore.Column) bool {
-	if c.Len < 0 || c.Valid != nil && len(c.Valid) < (c.Len+7)/8 {
-		return false
-	}
-	if !c.Type.IsList() {
-		return elements(c) >= c.Len
-	}
-	if len(c.Offsets) <= c.Len {
-		return false
-	}
-	last := int32(0)
-	for _, at := range c.Offsets[:c.Len+1] {
-		if at < last {
-			return false
-		}
-		last = at
-	}
-	return int(last) <= elements(c)
-}
-
-// elements returns how many values of the column's type, or elements of its lists, a column has.
-func elements(c *fstore.Column) int {
-	switch c.Type.Elem() {
-	case fstore.Bool:
-		return len(c.Bools)
-	case fstore.Int32:
-		return len(c.Int32s)
-	case fstore.Int64, fstore.Timestamp:
-		return len(c.Int64s)
-	case fstore.Float32:
-		return len(c.Float32s)
-	case fstore.Float64:
-		return len(c.Float64s)
-	case fstore.String:
-		return len(c.Strings)
-	case fstore.Bytes:
-		return len(c.Bytes)
-	}
-	return 0
 }

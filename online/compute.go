@@ -111,9 +111,9 @@ func contents(c *fstore.Column) (bytes int) {
 	}
 	switch w := c.Type.Elem().Width(); {
 	case w > 0:
-		bytes += w * elements(c)
+		bytes += w * c.Elements()
 	case c.Type.IsList():
-		bytes += variableBytes * elements(c)
+		bytes += variableBytes * c.Elements()
 	}
 	return bytes
 }

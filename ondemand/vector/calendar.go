@@ -50,7 +50,7 @@ func Calendar(z *zone.Zone, part func(Moment) int64) Kernel {
 
 // calendar reports whether an operand has a date. If not, the row fails.
 func (c *Call) calendar(i int, us int64) bool {
-	if us < firstInstant || us > lastInstant {
+	if us < FirstInstant || us > LastInstant {
 		c.Fail(i, InstantRange)
 		return false
 	}

@@ -16,7 +16,7 @@ func TestCalendarAgreesWithPackageTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		us := rapid.Int64Range(firstInstant, lastInstant).Draw(t, "us")
+		us := rapid.Int64Range(FirstInstant, LastInstant).Draw(t, "us")
 		for _, z := range []*zone.Zone{zone.UTC, kolkata} {
 			k := newClock(z)
 			offset := k.at(us)

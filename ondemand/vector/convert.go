@@ -97,17 +97,17 @@ func InstantFromText(c *Call) {
 	}
 }
 
-// The instants that an expression may compute: the years 1 to 9999.
+// The first and the last instant that an expression may compute, in microseconds: the years 1 to 9999.
 const (
-	firstInstant = -62135596800 * second
-	lastInstant  = 253402300800*second - 1
+	FirstInstant = -62135596800 * second
+	LastInstant  = 253402300800*second - 1
 
 	second = 1_000_000 // microseconds
 )
 
 // instant returns an instant that row i has computed. The row fails if the instant is out of range.
 func (c *Call) instant(i int, us int64) int64 {
-	if us < firstInstant || us > lastInstant {
+	if us < FirstInstant || us > LastInstant {
 		c.Fail(i, InstantRange)
 		return 0
 	}
@@ -118,7 +118,7 @@ func (c *Call) instant(i int, us int64) int64 {
 func InstantFromInt(c *Call) {
 	a, out := c.Args[0].Ints[:c.N], c.Out.IntsFor(c.N)
 	for i := range out {
-		if out[i] = 0; a[i] < firstInstant/second || a[i] > lastInstant/second {
+		if out[i] = 0; a[i] < FirstInstant/second || a[i] > LastInstant/second {
 			c.Fail(i, InstantRange)
 			continue
 		}

@@ -31,7 +31,7 @@ func (c *Call) moved(i int, us, by int64) int64 {
 }
 
 // longestSpan is the longest length of time: from the first instant to the last.
-const longestSpan = lastInstant - firstInstant
+const longestSpan = LastInstant - FirstInstant
 
 // span returns a length of time that row i has computed. The row fails if it is longer than all time.
 func (c *Call) span(i int, us int64) int64 {
