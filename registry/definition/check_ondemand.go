@@ -166,7 +166,7 @@ func (c *checker) expressions(o *onDemandView) {
 	program, problems := ondemand.Compile(env, ondemand.FeaturesOf(o.def.View.Features))
 	for _, p := range problems {
 		i := slices.IndexFunc(o.spec.Features, func(f OnDemandFeatureSpec) bool { return f.Name.Value == p.Feature })
-		c.problems.add(o.spec.Features[i].Expression.Pos, p.Hint, "%s", p.Message)
+		c.problems.add(c.repo.within(o.spec.Features[i].Expression, p.Line, p.Col), p.Hint, "%s", p.Message)
 	}
 	if program == nil {
 		return

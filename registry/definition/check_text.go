@@ -83,7 +83,7 @@ func (c *checker) availability(t Text) (fstore.Available, bool) {
 	case base == "event" && !added:
 		return fstore.Available{Stated: true}, true
 	case base == "event":
-		if d := c.duration(Text{strings.TrimSpace(lag), t.Pos}); d != nil {
+		if d := c.duration(Text{Value: strings.TrimSpace(lag), Pos: t.Pos}); d != nil {
 			return fstore.Available{Lag: *d, Stated: true}, true
 		}
 		if strings.TrimSpace(lag) == "" {

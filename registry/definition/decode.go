@@ -196,7 +196,7 @@ func (d *decoder) text(n ast.Node, into reflect.Value, k key) {
 		d.reported(n, into)
 		return
 	}
-	t := Text{Value: scalarText(s), Pos: d.pos(n)}
+	t := Text{Value: scalarText(s), Pos: d.pos(n), written: scalarText(s)}
 	lookup := d.lookup
 	if k.form == "path" { // path variables are replaced when the files are read: here they only have to be well formed
 		lookup = func(string) (string, bool) { return "x", true }

@@ -28,7 +28,8 @@ type Repo struct {
 	// Problems lists the mistakes that the loader found. Check reports them together with its own.
 	Problems Problems
 
-	sql    map[string]string // text of the SQL files that views name, by path in the repo
+	sql    map[string]string      // text of the SQL files that views name, by path in the repo
+	yaml   map[string]*sourceText // files with on-demand views, by path in the repo
 	lookup func(string) (string, bool)
 }
 
@@ -39,7 +40,7 @@ const settings = "fstore.yaml"
 // hidden folders, links to folders, and nested repos. It replaces ${VAR} in values by lookup, except in the path of a
 // source. It returns an error if dir cannot be read. Mistakes in the files are in Problems.
 func Load(dir string, lookup func(string) (string, bool)) (*Repo, error) {
-	repo := &Repo{Dir: dir, sql: map[string]string{}, lookup: lookup}
+	repo := &Repo{Dir: dir, sql: map[string]string{}, yaml: map[string]*sourceText{}, lookup: lookup}
 	root := regular.DirFS(dir)
 	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
@@ -104,6 +105,9 @@ func (r *Repo) loadFile(name string, content []byte, lookup func(string) (string
 		}
 		found = true
 		r.document(d, doc.Body)
+	}
+	if bytes.Contains(content, []byte("on_demand_view")) {
+		r.yaml[name] = newSourceText(string(content))
 	}
 	if !found {
 		hint := "remove the file, or give it a document with a kind"

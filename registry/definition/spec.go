@@ -10,6 +10,8 @@ import "github.com/fstore-dev/fstore"
 type Text struct {
 	Value string
 	Pos   fstore.Pos
+
+	written string // before ${VAR} was replaced
 }
 
 func (t Text) given() bool { return t.Pos.Line > 0 }
