@@ -3,6 +3,7 @@ package ondemand
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"unicode"
 
 	"cel.dev/cel-go/common/ast"
@@ -14,16 +15,16 @@ import (
 
 // checker turns the syntax of one expression into nodes.
 type checker struct {
-	env     *Env
-	inputs  *[]Input  // what the program reads so far
-	earlier []Feature // features that the expression may read
-	later   []Feature // the feature itself and those after it
+	*scope
+	program *Program // what it reads so far
+	index   int      // of the feature: the expression may read those before it
 	source  *ast.SourceInfo
 	text    []rune
 	nodes   int
 }
 
-// failure carries the first problem of an expression out of the recursion of check.
+// failure carries the first problem of an expression out of the recursion of check. A problem without a message is
+// reported elsewhere.
 type failure struct{ Problem }
 
 // checkExpression returns the tree of an expression whose value has type want. want is noType where any will do.
@@ -129,43 +130,51 @@ const maxLiteral = 4 * MaxCharacters
 
 // name resolves the name of a column or of an earlier feature.
 func (c *checker) name(at int32, name string) *node {
-	if i := slices.IndexFunc(c.earlier, func(f Feature) bool { return f.Name == name }); i >= 0 {
-		return &node{kind: featureNode, name: name, index: i, typ: typeOf(c.earlier[i].Type), offset: at}
+	i, isFeature := c.features[name]
+	if isFeature && i < c.index {
+		t := c.program.features[i].Type
+		return c.known(&node{kind: featureNode, name: name, index: i, typ: typeOf(t), offset: at})
 	}
 	if name == atName {
 		return c.input(at, Input{AtInput, atName, fstore.Timestamp})
 	}
-	if t, ok := c.env.column(name); ok {
+	if t, ok := c.columns[name]; ok {
 		return c.input(at, Input{ColumnInput, name, t})
 	}
-	if i := slices.IndexFunc(c.later, func(f Feature) bool { return f.Name == name }); i == 0 {
+	if isFeature && i == c.index {
 		c.fail(at, "the feature %s uses itself", name)
-	} else if i > 0 {
+	} else if isFeature {
 		c.failHint(at, "move "+name+" up", "%s comes later in the view, so it is not known yet", name)
 	}
-	c.failHint(at, fstore.DidYouMean(name, c.known()), "unknown name %s", name)
+	if view, _, _ := strings.Cut(name, "."); slices.Contains(c.env.Unknown, view) {
+		panic(failure{}) // reported elsewhere
+	}
+	c.failHint(at, c.nearest(name, c.names()), "unknown name %s", name)
 	return nil
 }
 
-// known returns every name that the expression could use.
-func (c *checker) known() []string {
+// known returns a node unless what it reads has no type, which is reported elsewhere.
+func (c *checker) known(n *node) *node {
+	if n.typ == noType {
+		panic(failure{})
+	}
+	return n
+}
+
+// names returns every name that the expression could use.
+func (c *checker) names() []string {
 	names := []string{atName}
 	for _, col := range c.env.Columns {
 		names = append(names, col.Name)
 	}
-	for _, f := range c.earlier {
+	for _, f := range c.program.features[:c.index] {
 		names = append(names, f.Name)
 	}
 	return names
 }
 
 func (c *checker) input(at int32, in Input) *node {
-	i := slices.Index(*c.inputs, in)
-	if i < 0 {
-		i = len(*c.inputs)
-		*c.inputs = append(*c.inputs, in)
-	}
-	return &node{kind: inputNode, name: in.expression(), index: i, typ: typeOf(in.Type), offset: at}
+	return c.known(&node{kind: inputNode, name: in.expression(), index: c.program.input(in), typ: typeOf(in.Type), offset: at})
 }
 
 // operatorNames maps the parser's names of operators to those of the table.
@@ -181,8 +190,7 @@ func (c *checker) call(e ast.Expr, depth int) *node {
 	call := e.AsCall()
 	at := c.offset(e)
 	if call.IsMemberFunction() {
-		c.failHint(c.nameBefore(at, call.FunctionName()), fmt.Sprintf("write %s(x) instead of x.%s()", call.FunctionName(), call.FunctionName()),
-			"functions are not called as members")
+		c.failHint(c.nameBefore(at, call.FunctionName()), memberHint(call.FunctionName()), "functions are not called as members")
 	}
 	name, isOperator := operatorNames[call.FunctionName()]
 	if !isOperator {
@@ -233,6 +241,9 @@ func (c *checker) event(at int32, args []ast.Expr) *node {
 	if why, ok := c.env.NoEvents[name]; ok {
 		c.fail(at, "event(%s) has no instant: %s", name, why)
 	}
-	c.failHint(at, fstore.DidYouMean(name, c.env.Events), "unknown view %s", name)
+	if slices.Contains(c.env.Unknown, name) {
+		panic(failure{}) // reported elsewhere
+	}
+	c.failHint(at, c.nearest(name, c.env.Events), "unknown view %s", name)
 	return nil
 }

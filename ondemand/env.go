@@ -6,7 +6,9 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// Env has the names that the expressions of a view may use, besides the features of the view itself.
+// Env has the names that the expressions of a view may use, besides the features of the view itself. A column or a feature
+// of type fstore.Invalid, and a view in Unknown, has a mistake that is reported elsewhere: Compile says nothing about the
+// expressions that read it.
 type Env struct {
 	// Columns are the request columns (pickup_lat) and the features of other views (store_location.lat).
 	Columns []Column
@@ -14,6 +16,8 @@ type Env struct {
 	Events []string
 	// NoEvents has the other views, each with the reason why event(NAME) has no instant, such as "it is a static table".
 	NoEvents map[string]string
+	// Unknown has the names of views whose features are not known.
+	Unknown []string
 }
 
 // Column is a name with a type.
@@ -58,10 +62,32 @@ func (in Input) expression() string {
 // atName is the name of the instant for which a row is computed.
 const atName = "at"
 
-func (e *Env) column(name string) (fstore.Type, bool) {
-	i := slices.IndexFunc(e.Columns, func(c Column) bool { return c.Name == name })
-	if i < 0 {
-		return fstore.Invalid, false
+// scope finds the names of an Env and the features of a view.
+type scope struct {
+	env      *Env
+	columns  map[string]fstore.Type
+	features map[string]int // the first feature of a name
+	compared int            // names compared for hints
+}
+
+func newScope(env *Env, features []Feature) *scope {
+	s := &scope{env: env, columns: map[string]fstore.Type{}, features: map[string]int{}}
+	for _, c := range env.Columns {
+		s.columns[c.Name] = c.Type
 	}
-	return e.Columns[i].Type, true
+	for i, f := range slices.Backward(features) {
+		s.features[f.Name] = i
+	}
+	return s
+}
+
+// maxCompared bounds the time for hints: thousands of wrong names among thousands of names would take minutes.
+const maxCompared = 1_000_000
+
+// nearest returns a hint with the name of known that is nearest to an unknown one; none once it has compared too many.
+func (s *scope) nearest(name string, known []string) string {
+	if s.compared += len(known); s.compared > maxCompared {
+		return ""
+	}
+	return fstore.DidYouMean(name, known)
 }

@@ -128,8 +128,11 @@ func compileNeeded(list *fstore.FeatureList, i int, needed []string) (*Program, 
 
 func compileView(env Env, features []fstore.Feature) (*Program, error) {
 	p, problems := Compile(env, FeaturesOf(features))
-	if problems != nil {
+	switch {
+	case problems != nil:
 		return nil, problems[0]
+	case p == nil:
+		return nil, fstore.Errorf(fstore.ErrDefinition, "a feature or a request column has an unknown type")
 	}
 	return p, nil
 }

@@ -1,6 +1,7 @@
 package ondemand
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,11 +31,23 @@ func unknownFunctionHint(name string) string {
 	return fstore.DidYouMean(name, names)
 }
 
+// memberHint says what to write for x.name().
+func memberHint(name string) string {
+	known := cmp.Or(otherNames[name], name)
+	if _, ok := table[known]; !ok {
+		return "CEL's macros and member functions are not supported"
+	}
+	return fmt.Sprintf("write %s(x) instead of x.%s()", known, name)
+}
+
 // conversionHint says what to write to make a node one of type t; "" if there is no conversion.
 func conversionHint(n *node, t valueType) string {
 	x := "…"
 	if n.kind == inputNode || n.kind == featureNode {
 		x = n.name
+	}
+	if n.typ == durationType && (t == floatType || t == intType) {
+		return "write hours(" + x + "), or another unit"
 	}
 	if n.typ == boolType && (t == intType || t == floatType) {
 		return "write " + x + " ? 1 : 0"
@@ -64,9 +77,17 @@ func (f *function) mismatch(given []string) string {
 	return fmt.Sprintf("%s does not take (%s); it is %s", f.name, strings.Join(given, ", "), strings.Join(takes, " or "))
 }
 
-// hint returns the conversion that would make the operands fit, if one conversion does.
+// hint returns the conversion that would make the operands fit, if one conversion does. It turns a float64 into something
+// else only if nothing else fits.
 func (f *function) hint(args []*node) string {
+	return cmp.Or(f.hintFor(args, func(t valueType) bool { return t != floatType }), f.hintFor(args, func(t valueType) bool { return t == floatType }))
+}
+
+func (f *function) hintFor(args []*node, from func(valueType) bool) string {
 	for i, a := range args {
+		if !from(a.typ) {
+			continue
+		}
 		for _, form := range f.forms {
 			if i >= len(form.params) && !form.variadic || form.param(i).typ == a.typ {
 				continue

@@ -3,6 +3,7 @@ package ondemand
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"cel.dev/cel-go/common"
 	"cel.dev/cel-go/common/ast"
@@ -47,7 +48,7 @@ func parse(text string) (*ast.AST, *Problem) {
 	}
 	tree, errs := celParser.Parse(common.NewTextSource(text))
 	if errs != nil && len(errs.GetErrors()) > 0 {
-		return nil, syntaxProblem(errs.GetErrors()[0])
+		return nil, syntaxProblem(text, errs.GetErrors()[0])
 	}
 	return tree, nil
 }
@@ -74,7 +75,7 @@ func tooLarge() *Problem {
 }
 
 // syntaxProblem puts an error of the parser into fstore's words.
-func syntaxProblem(e *common.Error) *Problem {
+func syntaxProblem(text string, e *common.Error) *Problem {
 	switch {
 	case strings.Contains(e.Message, "code point size exceeds"):
 		return tooLong()
@@ -89,9 +90,38 @@ func syntaxProblem(e *common.Error) *Problem {
 	message := strings.TrimPrefix(e.Message, "Syntax error: ")
 	message = strings.ReplaceAll(message, "'<EOF>'", "<EOF>")
 	message = strings.ReplaceAll(message, "<EOF>", "the end of the expression")
+	if strings.HasPrefix(message, "mismatched input the end of the expression") {
+		message = "the expression is incomplete, or a bracket has no partner"
+	}
 	p := &Problem{Message: "syntax: " + message, Line: 1, Col: 1}
 	if e.Location != nil && e.Location.Line() > 0 {
 		p.Line, p.Col = e.Location.Line(), e.Location.Column()+1
 	}
+	if what, ok := strings.CutPrefix(message, "unexpected "); ok && (what == "token" || what == "character") {
+		p.Message += wordAt(text, p.Line, p.Col)
+	}
 	return p
+}
+
+// IsName reports whether expressions can read a column, a feature or a view of this name: it is not a reserved word, nor at.
+func IsName(name string) bool {
+	tree, errs := celParser.Parse(common.NewTextSource(name))
+	return len(errs.GetErrors()) == 0 && tree.Expr().Kind() == ast.IdentKind && name != atName
+}
+
+// wordAt quotes the word, or the character, at a place of a text. It returns "" outside the text.
+func wordAt(text string, line, col int) string {
+	for ; line > 1; line-- {
+		_, text, _ = strings.Cut(text, "\n")
+	}
+	runes := []rune(text)
+	if col > len(runes) {
+		return ""
+	}
+	end := col
+	isWord := func(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
+	for isWord(runes[col-1]) && end < len(runes) && isWord(runes[end]) {
+		end++
+	}
+	return fmt.Sprintf(" %.50q", string(runes[col-1:end]))
 }

@@ -29,7 +29,7 @@ var shop = Env{
 func TestProblemsNameThePlaceAndTheRemedy(t *testing.T) {
 	for _, test := range []struct{ expression, want string }{
 		{"", "1:1: the expression is empty"},
-		{"1 +", "1:4: syntax: mismatched input the end of the expression expecting expression"},
+		{"1 +", "1:4: syntax: the expression is incomplete, or a bracket has no partner"},
 		{"pickup_lot + 1", `1:1: unknown name pickup_lot (did you mean "pickup_lat"?)`},
 		{"1.0 +\n  customer_orders.order_valeu", `2:3: unknown name customer_orders.order_valeu (did you mean "customer_orders.order_value"?)`},
 		{"n * pickup_lat", "1:3: * has no meaning for int64 and float64 (write float64(n))"},
@@ -82,6 +82,37 @@ func TestProblemsNameThePlaceAndTheRemedy(t *testing.T) {
 		})
 		if len(problems) != 1 || problems[0].Error() != "x:"+test.want {
 			t.Errorf("%.60q:\n got %v\nwant [x:%s]", test.expression, problems, test.want)
+		}
+	}
+}
+
+// What is reported elsewhere is not reported again, and all other problems are.
+func TestProblemsThatAreReportedElsewhere(t *testing.T) {
+	env := shop
+	env.Columns = append([]Column{{"untyped", fstore.Invalid}, {"customer_orders.untyped", fstore.Invalid}}, shop.Columns...)
+	env.Unknown = []string{"nowhere"}
+	p, problems := Compile(env, []Feature{
+		{Name: "a", Type: fstore.Int64, Expression: "untyped + 1"},
+		{Name: "b", Type: fstore.Int64, Expression: "customer_orders.untyped"},
+		{Name: "c", Type: fstore.Int64, Expression: "nowhere.x + 1"},
+		{Name: "d", Type: fstore.Bool, Expression: "event(nowhere) > at"},
+		{Name: "e", Expression: "n + 1"},
+		{Name: "f", Type: fstore.Int64, Expression: "e + 1"},
+	})
+	if p != nil || problems != nil {
+		t.Errorf("program %v, problems %v", p, problems)
+	}
+	if _, problems = Compile(env, []Feature{{Name: "e", Expression: "m"}}); len(problems) != 1 {
+		t.Errorf("problems %v", problems)
+	}
+}
+
+func TestNames(t *testing.T) {
+	for name, want := range map[string]bool{
+		"hour": true, "x": true, "event": true, "at": false, "in": false, "true": false, "null": false, "package": false, "a b": false, "a.b": false, "": false, "1": false,
+	} {
+		if IsName(name) != want {
+			t.Errorf("IsName(%q) is %t", name, !want)
 		}
 	}
 }

@@ -11,44 +11,45 @@ import (
 
 // Program evaluates the features of one view. It can be used from several goroutines at once.
 type Program struct {
-	features []Feature
-	roots    []*node
-	inputs   []Input
-	cost     int
-	plan     plan
-	frames   sync.Pool // of *frame
+	features   []Feature
+	roots      []*node
+	inputs     []Input
+	inputIndex map[Input]int
+	cost       int
+	plan       plan
+	frames     sync.Pool // of *frame
 }
 
 // Compile checks the expressions of a view's features. A feature may use those before it. Compile reports one problem for
-// each expression that has any.
+// each expression that has any. It returns no program, and no problems, if all problems are reported elsewhere: see Env.
 func Compile(env Env, features []Feature) (*Program, []Problem) {
-	p := &Program{features: features}
+	p := &Program{features: features, inputIndex: map[Input]int{}}
+	names := newScope(&env, features)
 	var problems []Problem
+	broken := false
 	for i, f := range features {
-		root, problem := p.compile(&env, i)
+		root, problem := p.compile(names, i)
 		if problem == nil {
 			p.cost += root.totalCost()
 			problem = p.checkCost(root)
 		}
-		if problem != nil {
+		broken = broken || problem != nil
+		if problem != nil && problem.Message != "" {
 			problem.Feature = f.Name
 			problems = append(problems, *problem)
 		}
 		p.roots = append(p.roots, root)
 	}
-	if problems != nil {
+	if broken {
 		return nil, problems
 	}
 	p.plan = p.place()
 	return p, nil
 }
 
-func (p *Program) compile(env *Env, i int) (*node, *Problem) {
+func (p *Program) compile(names *scope, i int) (*node, *Problem) {
 	f := p.features[i]
 	want := typeOf(f.Type)
-	if want == noType {
-		return nil, &Problem{Line: 1, Col: 1, Message: fmt.Sprintf("the feature has the unknown type %s", f.Type)}
-	}
 	if f.Default != nil && f.Default.Type != f.Type {
 		return nil, &Problem{Line: 1, Col: 1, Message: fmt.Sprintf("the feature is declared %s, but its default is %s", f.Type, f.Default.Type)}
 	}
@@ -56,8 +57,23 @@ func (p *Program) compile(env *Env, i int) (*node, *Problem) {
 	if problem != nil {
 		return nil, problem
 	}
-	c := &checker{env: env, inputs: &p.inputs, earlier: p.features[:i], later: p.features[i:], text: []rune(f.Expression)}
-	return c.checkExpression(tree, want)
+	c := &checker{scope: names, program: p, index: i, text: []rune(f.Expression)}
+	root, problem := c.checkExpression(tree, want)
+	if problem == nil && want == noType {
+		problem = &Problem{} // reported elsewhere
+	}
+	return root, problem
+}
+
+// input returns the index of an input, which it adds if it is new.
+func (p *Program) input(in Input) int {
+	i, ok := p.inputIndex[in]
+	if !ok {
+		i = len(p.inputs)
+		p.inputs = append(p.inputs, in)
+		p.inputIndex[in] = i
+	}
+	return i
 }
 
 func (p *Program) checkCost(root *node) *Problem {

@@ -14,7 +14,7 @@ func evaluate(t *testing.T, expression string) string {
 	if problem != nil {
 		t.Fatalf("%s: %v", expression, problem)
 	}
-	c := &checker{env: &Env{}, inputs: new([]Input), text: []rune(expression)}
+	c := &checker{scope: newScope(&Env{}, nil), program: &Program{}, text: []rune(expression)}
 	root, problem := c.checkExpression(tree, noType)
 	if problem != nil {
 		t.Fatalf("%s: %v", expression, problem)

@@ -30,6 +30,7 @@ type checker struct {
 	views    map[string]*view
 	onDemand map[string]*onDemandView
 	ordered  []*onDemandView // each after those that it reads
+	path     []string        // the on-demand views that are underway, each read by the one before it
 	services []ServiceVersion
 }
 
@@ -78,7 +79,7 @@ func Check(ctx context.Context, repo *Repo, engine Engine) (*Definitions, error)
 		c.checkView(c.views[name], nil)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.onDemand)) {
-		c.checkOnDemand(c.onDemand[name], nil)
+		c.checkOnDemand(c.onDemand[name])
 	}
 	c.checkServices()
 	if err := ctx.Err(); err != nil {

@@ -1,7 +1,6 @@
 package definition
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/fstore-dev/fstore"
@@ -12,7 +11,11 @@ import (
 type onDemandView struct {
 	spec    *OnDemandViewSpec
 	def     fstore.OnDemandVersion
-	checked progress // state of the walk over the on-demand views that it reads
+	inputs  map[string]int    // index into def.Inputs by name
+	taken   map[string]string // what has a name in expressions
+	keys    columns           // the columns of labels and requests that it needs
+	unknown []string          // names of uses that are wrong
+	checked progress          // state of the walk over the on-demand views that it reads
 }
 
 // readOnDemand reads what on-demand views declare. Their uses and expressions are checked afterwards, once all names are
@@ -24,32 +27,39 @@ func (c *checker) readOnDemand() {
 		if !c.name(spec.Name) || c.isDuplicate("on_demand_view", spec.Name, places) {
 			continue
 		}
-		o := &onDemandView{spec: spec, def: fstore.OnDemandVersion{Ref: fstore.ViewRef{Name: spec.Name.Value}}}
-		o.def.View = fstore.OnDemandView{Name: spec.Name.Value, Meta: meta(spec.MetaSpec)}
-		c.onDemand[spec.Name.Value] = o
-		if v := c.views[spec.Name.Value]; v != nil {
-			c.problems.add(spec.Name.Pos, "services name both: rename one", "on_demand_view %s has the name of a feature_view, at %s", spec.Name.Value, v.spec.Name.Pos)
-		} else if s := c.sources[spec.Name.Value]; s != nil {
-			c.problems.add(spec.Name.Pos, "rename one", "on_demand_view %s has the name of a source, at %s", spec.Name.Value, s.spec.Name.Pos)
+		name := spec.Name.Value
+		o := &onDemandView{spec: spec, inputs: map[string]int{}, taken: map[string]string{}, keys: columns{}}
+		o.def.Ref.Name = name
+		o.def.View = fstore.OnDemandView{Name: name, Meta: meta(spec.MetaSpec)}
+		c.onDemand[name] = o
+		if v := c.views[name]; v != nil {
+			c.problems.add(spec.Name.Pos, "services name both: rename one", "on_demand_view %s has the name of a feature_view, at %s", name, v.spec.Name.Pos)
+		} else if s := c.sources[name]; s != nil {
+			c.problems.add(spec.Name.Pos, "rename one", "on_demand_view %s has the name of a source, at %s", name, s.spec.Name.Pos)
 		}
 		c.requestColumns(o)
 		c.computedFeatures(o)
 	}
 }
 
+// requestColumns reads the columns that callers send. One whose type is wrong has none, so that it is reported once.
 func (c *checker) requestColumns(o *onDemandView) {
 	seen := map[string]fstore.Pos{}
 	for _, spec := range o.spec.Request {
 		t, ok := c.typ(spec.Type)
-		if !c.name(spec.Name) || c.isDuplicate("request column", spec.Name, seen) || !ok {
+		if !c.name(spec.Name) || c.isDuplicate("request column", spec.Name, seen) || !c.take(o, spec.Name, "request column") {
 			continue
 		}
-		o.def.View.Request = append(o.def.View.Request, fstore.RequestColumn{
-			Name: spec.Name.Value, Type: t, Default: c.defaultValue(spec.Default, t), Description: strings.TrimSpace(spec.Description.Value),
-		})
+		col := fstore.RequestColumn{Name: spec.Name.Value, Type: t, Description: strings.TrimSpace(spec.Description.Value)}
+		if ok {
+			col.Default = c.defaultValue(spec.Default, t)
+		}
+		o.def.View.Request = append(o.def.View.Request, col)
+		o.keys[col.Name] = labelColumn{typ: t, of: o.def.View.Name, request: true}
 	}
 }
 
+// computedFeatures reads the features. One whose type or expression is missing is kept, so that it is reported once.
 func (c *checker) computedFeatures(o *onDemandView) {
 	if o.spec.Features != nil && len(o.spec.Features) == 0 {
 		c.problems.add(o.spec.Pos, `features: [{name: hour, type: int64, expression: "hour(at)"}]`, "on_demand_view %s has no features", o.def.View.Name)
@@ -57,124 +67,30 @@ func (c *checker) computedFeatures(o *onDemandView) {
 	seen := map[string]fstore.Pos{}
 	for _, spec := range o.spec.Features {
 		t, ok := c.typ(spec.Type)
-		if !c.name(spec.Name) || c.isDuplicate("feature", spec.Name, seen) || !ok || spec.Expression.Value == "" {
+		if !c.name(spec.Name) || c.isDuplicate("feature", spec.Name, seen) || !c.take(o, spec.Name, "feature") {
 			continue
 		}
-		o.def.View.Features = append(o.def.View.Features, fstore.Feature{
-			Name: spec.Name.Value, Type: t, Expression: strings.TrimRight(spec.Expression.Value, " \n\t"),
-			Default: c.defaultValue(spec.Default, t), Meta: meta(spec.MetaSpec),
-		})
+		f := fstore.Feature{Name: spec.Name.Value, Type: t, Expression: strings.TrimRight(spec.Expression.Value, " \n\t"), Meta: meta(spec.MetaSpec)}
+		if ok {
+			f.Default = c.defaultValue(spec.Default, t)
+		}
+		o.def.View.Features = append(o.def.View.Features, f)
 	}
 }
 
-// checkOnDemand checks the uses and the expressions of an on-demand view. path has the on-demand views that led here.
-func (c *checker) checkOnDemand(o *onDemandView, path []string) {
-	if o.checked == done {
-		return
+// take records that expressions read something by a name. It returns false, and reports it, if they cannot.
+func (c *checker) take(o *onDemandView, t Text, what string) bool {
+	switch other, taken := o.taken[t.Value]; {
+	case t.Value == "at":
+		c.problems.add(t.Pos, "give it another name", "a %s cannot be named at: in expressions, at is the time of the row", what)
+		return false
+	case !ondemand.IsName(t.Value):
+		c.problems.add(t.Pos, "give it another name", "a %s cannot be named %s: it is a reserved word in expressions", what, t.Value)
+		return false
+	case taken:
+		c.problems.add(t.Pos, "rename one of them", "%s %s has the name of a %s", what, t.Value, other)
+		return false
 	}
-	o.checked = underway
-	path = append(slices.Clip(path), o.def.View.Name)
-	into := columns{}
-	for _, col := range o.def.View.Request {
-		into[col.Name] = labelColumn{typ: col.Type, of: o.def.View.Name, request: true}
-	}
-	for i := range o.spec.Uses {
-		c.onDemandUse(o, &o.spec.Uses[i], path, into)
-	}
-	c.expressions(o)
-	o.checked = done
-	c.ordered = append(c.ordered, o)
-}
-
-// onDemandUse resolves one entry of uses.
-func (c *checker) onDemandUse(o *onDemandView, spec *UseSpec, path []string, into columns) {
-	if spec.Ref.Value == "" {
-		return // reported by the loader
-	}
-	ref, err := parseFeatureRef(spec.Ref.Value)
-	if err != nil {
-		c.problems.addError(spec.Ref.Pos, err)
-		return
-	}
-	if up := c.onDemand[ref.View]; up != nil {
-		if up.checked == underway {
-			cycle := append(slices.Clone(path[slices.Index(path, ref.View):]), ref.View)
-			c.problems.add(spec.Ref.Pos, "move the features that one reads of the other to a third", "on-demand views form a cycle: %s", strings.Join(cycle, " → "))
-			return
-		}
-		c.checkOnDemand(up, path)
-	}
-	from := c.featuresOf(spec.Ref, ref, "uses")
-	if from == nil {
-		return
-	}
-	ref.As = spec.As.Value
-	in := fstore.OnDemandInput{Name: ref.View, Ref: fstore.ViewRef{Name: ref.View}, Features: from.features}
-	if ref.As != "" {
-		in.Name = ref.As
-	}
-	if from.onDemand != nil {
-		in.OnDemand = true
-		if spec.Keys != nil {
-			c.problems.add(spec.Ref.Pos, "state the keys in the uses of "+ref.View, "on_demand_view %s has no keys of its own", ref.View)
-			return
-		}
-	} else {
-		var ok bool
-		if ref.Keys, ok = c.keyColumns(spec.Ref, spec.Keys, from.view, into); !ok {
-			return
-		}
-		in.Keys = bind(from.view.def.Keys, ref.Keys)
-	}
-	o.def.View.Uses = append(o.def.View.Uses, ref)
-	c.addInput(o, spec, in)
-}
-
-// addInput adds what a use gives to expressions. Several uses may name features of one view by the same keys.
-func (c *checker) addInput(o *onDemandView, spec *UseSpec, in fstore.OnDemandInput) {
-	i := slices.IndexFunc(o.def.Inputs, func(have fstore.OnDemandInput) bool { return have.Name == in.Name })
-	if i < 0 {
-		o.def.Inputs = append(o.def.Inputs, in)
-		return
-	}
-	have := &o.def.Inputs[i]
-	if have.Ref != in.Ref || !slices.Equal(have.Keys, in.Keys) {
-		c.problems.add(spec.Ref.Pos, "as: another_name", "two uses are named %s", in.Name)
-		return
-	}
-	have.Features = slices.Clip(have.Features)
-	for _, f := range in.Features {
-		if !slices.Contains(have.Features, f) {
-			have.Features = append(have.Features, f)
-		}
-	}
-}
-
-// expressions compiles the expressions of an on-demand view.
-func (c *checker) expressions(o *onDemandView) {
-	versions := Versions{
-		View: func(r fstore.ViewRef) *fstore.ViewVersion {
-			return &fstore.ViewVersion{Ref: r, View: c.views[r.Name].def}
-		},
-		OnDemand: func(r fstore.ViewRef) *fstore.OnDemandVersion { return &c.onDemand[r.Name].def },
-	}
-	env, err := ondemand.EnvOf(versions.list(&o.def), &o.def)
-	if err != nil {
-		c.problems.addError(o.spec.Pos, err)
-		return
-	}
-	program, problems := ondemand.Compile(env, ondemand.FeaturesOf(o.def.View.Features))
-	for _, p := range problems {
-		i := slices.IndexFunc(o.spec.Features, func(f OnDemandFeatureSpec) bool { return f.Name.Value == p.Feature })
-		c.problems.add(c.repo.within(o.spec.Features[i].Expression, p.Line, p.Col), p.Hint, "%s", p.Message)
-	}
-	if program == nil {
-		return
-	}
-	read := map[string]bool{}
-	for _, in := range program.Inputs() {
-		name, _, _ := strings.Cut(in.Name, ".")
-		read[name] = true
-	}
-	o.def.Inputs = slices.DeleteFunc(o.def.Inputs, func(in fstore.OnDemandInput) bool { return !read[in.Name] })
+	o.taken[t.Value] = what
+	return true
 }

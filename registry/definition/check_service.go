@@ -22,7 +22,7 @@ func (c *checker) checkServices() {
 }
 
 func (c *checker) service(spec *FeatureServiceSpec) ServiceVersion {
-	b := &serviceBuilder{c: c, names: map[string]Text{}, columns: columns{}, sent: map[string]string{}}
+	b := &serviceBuilder{c: c, names: map[string]Text{}, columns: columns{}, sent: map[string]Text{}}
 	b.out.Ref.Name = spec.Name.Value
 	b.out.Service = fstore.Service{Name: spec.Name.Value, Meta: meta(spec.MetaSpec)}
 	b.mapRequest(spec.Request)
@@ -42,9 +42,9 @@ func (c *checker) service(spec *FeatureServiceSpec) ServiceVersion {
 type serviceBuilder struct {
 	c       *checker
 	out     ServiceVersion
-	names   map[string]Text   // output name → the ref that yields it
-	columns columns           // columns that labels and requests must have
-	sent    map[string]string // request column → the name under which callers send it
+	names   map[string]Text // output name → the ref that yields it
+	columns columns         // columns that labels and requests must have
+	sent    map[string]Text // request column → the name under which callers send it
 }
 
 func (b *serviceBuilder) add(spec RefSpec) {
@@ -52,7 +52,7 @@ func (b *serviceBuilder) add(spec RefSpec) {
 	if !spec.Ref.given() || spec.Ref.Value == "" {
 		return
 	}
-	ref, err := parseFeatureRef(spec.Ref.Value)
+	ref, err := parseFeatureRef(spec.Ref.Value, "a feature_service")
 	if err != nil {
 		c.problems.addError(spec.Ref.Pos, err)
 		return
@@ -83,8 +83,7 @@ func (b *serviceBuilder) add(spec RefSpec) {
 
 // addOnDemand adds features of an on-demand view, with what the view reads.
 func (b *serviceBuilder) addOnDemand(spec RefSpec, ref fstore.FeatureRef, from *features) {
-	if spec.Keys != nil {
-		b.c.problems.add(spec.Ref.Pos, "state the keys in the uses of "+ref.View, "on_demand_view %s has no keys of its own", ref.View)
+	if b.c.hasKeys(spec.Ref, spec.Keys) {
 		return
 	}
 	b.out.Service.Features = append(b.out.Service.Features, ref)
@@ -154,50 +153,4 @@ func (b *serviceBuilder) output(spec RefSpec, ref fstore.FeatureRef, feature str
 	}
 	b.names[name] = Text{Value: full, Pos: pos}
 	b.out.Outputs = append(b.out.Outputs, of(name))
-}
-
-// mapRequest reads the names under which callers send request columns.
-func (b *serviceBuilder) mapRequest(mapping []Pair) {
-	for _, p := range mapping {
-		if p.Value.Value == "" {
-			continue // reported by the loader
-		}
-		if err := fstore.CheckName(p.Value.Value); err != nil {
-			b.c.problems.addError(p.Value.Pos, err)
-			continue
-		}
-		b.sent[p.Key.Value] = p.Value.Value
-	}
-}
-
-// requestColumn adds a request column of an on-demand view under the name by which callers send it.
-func (b *serviceBuilder) requestColumn(at Text, o *onDemandView, col fstore.RequestColumn) {
-	name := col.Name
-	if sent, ok := b.sent[name]; ok && sent != name {
-		if b.out.Service.Request == nil {
-			b.out.Service.Request = map[string]string{}
-		}
-		b.out.Service.Request[name], name = sent, sent
-	}
-	is := labelColumn{typ: col.Type, of: o.def.View.Name, request: true}
-	if have, seen := b.columns[name]; seen && have.typ != is.typ {
-		b.c.problems.add(at.Pos, fmt.Sprintf("request: {%s: %s_of_%s}, or give both one type", col.Name, col.Name, is.of), "column %s is %s and %s", name, have.typed(), is.typed())
-		return
-	}
-	b.columns[name] = is
-}
-
-// unusedRequest reports mappings of columns that no on-demand view of the service has.
-func (b *serviceBuilder) unusedRequest(mapping []Pair) {
-	var known []string
-	for _, ref := range b.out.OnDemand {
-		for _, col := range b.c.onDemand[ref.Name].def.View.Request {
-			known = append(known, col.Name)
-		}
-	}
-	for _, p := range mapping {
-		if !slices.Contains(known, p.Key.Value) {
-			b.c.problems.add(p.Key.Pos, fstore.DidYouMean(p.Key.Value, known), "no on-demand view of the service has a request column %q", p.Key.Value)
-		}
-	}
 }

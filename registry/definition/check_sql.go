@@ -64,6 +64,10 @@ func (c *checker) inputs(v *view, path []string) bool {
 		name := strings.ToLower(t.Name)
 		up := c.views[name]
 		switch {
+		case c.onDemand[name] != nil && up == nil && c.sources[name] == nil:
+			c.problems.add(c.sqlPos(v, t.Offset), "compute it in the query, or read the view in the uses of another on_demand_view", "on_demand_view %s has no rows that SQL could read", name)
+			known = false
+			continue
 		case up == nil && c.sources[name] == nil:
 			c.problems.add(c.sqlPos(v, t.Offset), c.suggest(name, maps.Keys(c.sources), maps.Keys(c.views)), "unknown source or view %q", t.Name)
 			known = false

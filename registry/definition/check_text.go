@@ -36,7 +36,7 @@ func (c *checker) typ(t Text) (fstore.Type, bool) {
 var otherTypes = map[string]string{
 	"int": "int64", "integer": "int64", "bigint": "int64", "long": "int64", "float": "float64", "double": "float64", "real": "float32",
 	"text": "string", "varchar": "string", "str": "string", "boolean": "bool", "blob": "bytes", "binary": "bytes", "date": "timestamp",
-	"datetime": "timestamp", "unix_timestamp": "timestamp", "decimal": "float64", "number": "float64", "array": "list<float32>", "list": "list<float32>",
+	"datetime": "timestamp", "unix_timestamp": "timestamp", "decimal": "float64", "number": "float64", "array": "list<float32>", "duration": "float64", "interval": "float64", "list": "list<float32>",
 }
 
 func typeHint(s string) string {

@@ -172,6 +172,8 @@ func (c *checker) sourceView(v *view) {
 	if s == nil {
 		switch {
 		case name == "": // reported
+		case c.onDemand[name] != nil:
+			c.problems.add(v.spec.Source.Pos, "name a source", "on_demand_view %s has no rows that a feature_view could read", name)
 		case c.views[name] != nil:
 			c.problems.add(v.spec.Source.Pos, name+" is a feature_view: read it in SQL", "unknown source %q", name)
 		default:

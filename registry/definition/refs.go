@@ -20,9 +20,15 @@ type features struct {
 // a reference that is wrong, and reports it.
 func (c *checker) featuresOf(at Text, ref fstore.FeatureRef, in string) *features {
 	v, o := c.views[ref.View], c.onDemand[ref.View]
+	if v != nil {
+		o = nil // that both have the name is reported
+	}
 	var kind string
 	var all []fstore.Feature
 	switch {
+	case v == nil && o == nil && c.sources[ref.View] != nil:
+		c.problems.add(at.Pos, "name a feature_view that reads it", "%s is a source, not a feature_view", ref.View)
+		return nil
 	case v == nil && o == nil:
 		c.problems.add(at.Pos, c.suggest(ref.View, maps.Keys(c.views), maps.Keys(c.onDemand)), "unknown feature_view %q", ref.View)
 		return nil
@@ -34,15 +40,29 @@ func (c *checker) featuresOf(at Text, ref fstore.FeatureRef, in string) *feature
 	default:
 		kind, all = "feature_view", v.def.Features
 	}
-	names := (&fstore.View{Features: all}).FeatureNames()
-	if ref.Feature != "*" {
-		if !slices.Contains(names, ref.Feature) {
-			c.problems.add(at.Pos, (&fstore.View{Features: all}).FeatureHint(ref.Feature), "%s %s has no feature %q", kind, ref.View, ref.Feature)
-			return nil
-		}
-		names = []string{ref.Feature}
+	of := &fstore.View{Features: all}
+	switch {
+	case ref.Feature == "*":
+		return &features{v, o, of.FeatureNames()}
+	case of.Feature(ref.Feature) == nil:
+		c.problems.add(at.Pos, of.FeatureHint(ref.Feature), "%s %s has no feature %q", kind, ref.View, ref.Feature)
+		return nil
 	}
-	return &features{v, o, names}
+	return &features{v, o, []string{ref.Feature}}
+}
+
+// hasKeys reports keys beside a reference to an on-demand view.
+func (c *checker) hasKeys(at Text, keys []Pair) bool {
+	if keys == nil {
+		return false
+	}
+	pos := at.Pos
+	if len(keys) > 0 {
+		pos = keys[0].Key.Pos
+	}
+	view, _, _ := strings.Cut(at.Value, ".")
+	c.problems.add(pos, "state them in its uses", "on_demand_view %s has no keys of its own", view)
+	return true
 }
 
 // columns are the columns that labels and requests must have, by name.
@@ -95,11 +115,14 @@ func (c *checker) keyColumns(at Text, mapping []Pair, v *view, into columns) (ma
 func (c *checker) joinKeys(at Text, view string, keys []fstore.KeyBinding, into columns) bool {
 	for _, k := range keys {
 		is := labelColumn{typ: k.Key.Type, of: view}
-		if have, seen := into[k.Column]; seen && have.typ != is.typ {
+		have, seen := into[k.Column]
+		if seen && have.typ != is.typ && have.typ != fstore.Invalid {
 			c.problems.add(at.Pos, fmt.Sprintf("keys: {%s: %s_of_%s}", k.Key.Name, k.Key.Name, view), "column %s is %s and %s", k.Column, have.typed(), is.typed())
 			return false
 		}
-		into[k.Column] = is
+		if !seen {
+			into[k.Column] = is
+		}
 	}
 	return true
 }
@@ -119,11 +142,11 @@ func bind(keys []fstore.Field, columns map[string]string) []fstore.KeyBinding {
 	return out
 }
 
-// parseFeatureRef reads view.feature or view.* from a service.
-func parseFeatureRef(s string) (fstore.FeatureRef, error) {
+// parseFeatureRef reads view.feature or view.* from a definition of a kind.
+func parseFeatureRef(s, kind string) (fstore.FeatureRef, error) {
 	viewName, feature, found := strings.Cut(s, ".")
 	if strings.Contains(viewName, "@") {
-		return fstore.FeatureRef{}, fstore.Errorf(fstore.ErrDefinition, "%q names a version", s).WithHint("name the view alone: a feature_service uses the versions at head, and its own versions pin them")
+		return fstore.FeatureRef{}, fstore.Errorf(fstore.ErrDefinition, "%q names a version", s).WithHint("name the view alone: %s uses the versions at head, and its own versions pin them", kind)
 	}
 	if !found || feature == "" || fstore.CheckName(viewName) != nil || feature != "*" && fstore.CheckName(feature) != nil {
 		return fstore.FeatureRef{}, fstore.Errorf(fstore.ErrDefinition, "%q is not a reference to a feature", s).WithHint("write view.feature, or view.* for every feature of a view")
