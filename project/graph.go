@@ -20,30 +20,36 @@ func (p *Project) Graph(ctx context.Context) (Graph, error) {
 	return Graph{rev}, err
 }
 
-// Definition is a definition in the registry and its users. One of Entity, Source, View and Service is set.
+// Definition is a definition in the registry and its users. One of Entity, Source, View,
+// OnDemand and Service is set.
 type Definition struct {
 	Kind     registry.Kind              `json:"kind"`
 	Name     string                     `json:"name"`
 	Version  int                        `json:"version,omitempty"`
 	Serving  int                        `json:"serving,omitempty"`  // 0: none yet
-	Versions []int                      `json:"versions,omitempty"` // of a view: all versions
+	Versions []int                      `json:"versions,omitempty"` // of a view or an on-demand view: all versions
 	UsedBy   []string                   `json:"used_by"`            // kind and name, or reference
 	Entity   *fstore.Entity             `json:"entity,omitempty"`
 	Source   *fstore.Source             `json:"source,omitempty"`
 	View     *fstore.ViewVersion        `json:"view,omitempty"`
+	OnDemand *fstore.OnDemandVersion    `json:"on_demand,omitempty"`
 	Service  *definition.ServiceVersion `json:"service,omitempty"`
 
-	Interface *fstore.Description `json:"interface,omitempty"` // of a service: its columns and outputs
+	Interface *fstore.Description `json:"interface,omitempty"` // of an on-demand view or a service: its columns and outputs
 }
 
 // ShownKinds are the kinds of definitions that Find finds.
-var ShownKinds = []registry.Kind{registry.KindEntity, registry.KindSource, registry.KindView, registry.KindService}
+var ShownKinds = []registry.Kind{registry.KindEntity, registry.KindSource, registry.KindView, registry.KindOnDemand, registry.KindService}
 
-// IsKind reports whether typed means a kind: view, views and feature_view all mean the same kind.
+// IsKind reports whether typed means a kind: view, views and feature_view all mean the same kind, and so do on_demand,
+// on_demand_view and on_demand_views.
 func IsKind(typed string, k registry.Kind) bool {
 	typed = strings.TrimSuffix(typed, "s")
-	if typed == "entitie" {
+	switch typed {
+	case "entitie":
 		typed = "entity"
+	case "on_demand":
+		typed = "on_demand_view"
 	}
 	return strings.TrimPrefix(string(k), "feature_") == strings.TrimPrefix(typed, "feature_")
 }
@@ -69,6 +75,11 @@ func (g Graph) Find(kind string, ref fstore.ViewRef) []Definition {
 	}
 	if wanted(registry.KindView) {
 		if v := g.findView(ref); v != nil {
+			out = append(out, *v)
+		}
+	}
+	if wanted(registry.KindOnDemand) {
+		if v := g.findOnDemand(ref); v != nil {
 			out = append(out, *v)
 		}
 	}
@@ -110,17 +121,63 @@ func (g Graph) findView(ref fstore.ViewRef) *Definition {
 			out.View = &head.ViewVersion // with the current metadata
 		}
 	}
+	out.UsedBy = append(out.UsedBy, g.usersOfVersion(view.Ref)...)
+	return out
+}
+
+func (g Graph) findOnDemand(ref fstore.ViewRef) *Definition {
+	version := g.OnDemandView(ref)
+	if version == nil {
+		return nil
+	}
+	out := &Definition{Kind: registry.KindOnDemand, Name: ref.Name, Version: version.Ref.Version, OnDemand: version, UsedBy: g.usersOfVersion(version.Ref)}
+	for _, v := range g.OnDemandVersions(ref.Name) {
+		out.Versions = append(out.Versions, v.Ref.Version)
+	}
+	for _, head := range g.Revision.OnDemand() {
+		if head.Ref.Name == ref.Name {
+			out.Serving = head.Serving
+		}
+		if head.Ref == version.Ref {
+			out.OnDemand = &head.OnDemandVersion // with the current metadata
+		}
+	}
+	out.Interface = g.describeOnDemand(version.Ref)
+	return out
+}
+
+// describeOnDemand says what the features of a version of an on-demand view need.
+func (g Graph) describeOnDemand(ref fstore.ViewRef) *fstore.Description {
+	list, err := g.HeadFeatures([]string{ref.String() + ".*"})
+	if err != nil {
+		return nil
+	}
+	return list.Describe()
+}
+
+// usersOfVersion returns the on-demand views and services in head, and the models, that use a version of a view or of an
+// on-demand view: a service or model also through on-demand views.
+func (g Graph) usersOfVersion(ref fstore.ViewRef) []string {
+	users := []string{}
+	for _, v := range g.Revision.OnDemand() {
+		if slices.ContainsFunc(v.Inputs, func(in fstore.OnDemandInput) bool { return in.Ref == ref }) {
+			users = append(users, "on_demand_view "+v.Ref.String())
+		}
+	}
+	uses := func(of []definition.ServiceUse, onDemand []fstore.ViewRef) bool {
+		return slices.Contains(onDemand, ref) || slices.ContainsFunc(of, func(u definition.ServiceUse) bool { return u.View == ref })
+	}
 	for _, s := range g.Services() {
-		if slices.ContainsFunc(s.Uses, func(u definition.ServiceUse) bool { return u.View == view.Ref }) {
-			out.UsedBy = append(out.UsedBy, "feature_service "+s.Ref.String())
+		if uses(s.Uses, s.OnDemand) {
+			users = append(users, "feature_service "+s.Ref.String())
 		}
 	}
 	for _, m := range g.Revision.Models() {
-		if slices.Contains(usedViews(m), view.Ref) {
-			out.UsedBy = append(out.UsedBy, "model "+m.Ref.String())
+		if uses(m.Uses, m.OnDemand) {
+			users = append(users, "model "+m.Ref.String())
 		}
 	}
-	return out
+	return users
 }
 
 // usersOfEntity returns the views that describe an entity.
@@ -166,7 +223,7 @@ func (g Graph) Nearest(kind string, ref fstore.ViewRef) string {
 }
 
 func withArticle(kind string) string {
-	if kind == string(registry.KindEntity) {
+	if kind == string(registry.KindEntity) || kind == string(registry.KindOnDemand) {
 		return "an " + kind
 	}
 	return "a " + kind
@@ -182,6 +239,9 @@ func (g Graph) names() []string {
 		names = append(names, s.Name)
 	}
 	for _, v := range g.Views() {
+		names = append(names, v.Ref.Name)
+	}
+	for _, v := range g.Revision.OnDemand() {
 		names = append(names, v.Ref.Name)
 	}
 	for _, s := range g.Services() {

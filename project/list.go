@@ -11,10 +11,11 @@ type Listed struct {
 	Version int    `json:"version,omitempty"` // in head
 	Serving *int   `json:"serving,omitempty"` // 0: none yet; nil: the kind has none
 	fstore.Meta
-	Entities []string       `json:"entities,omitempty"`
-	Keys     []fstore.Field `json:"keys,omitempty"`
-	Features []string       `json:"features,omitempty"`
-	Path     string         `json:"path,omitempty"`
+	Entities []string               `json:"entities,omitempty"`
+	Keys     []fstore.Field         `json:"keys,omitempty"`
+	Request  []fstore.RequestColumn `json:"request_columns,omitempty"` // of an on-demand view or a service: what callers send beside the keys
+	Features []string               `json:"features,omitempty"`
+	Path     string                 `json:"path,omitempty"`
 
 	Event     string            `json:"event_timestamp,omitempty"` // of a source; empty: it is static
 	Created   string            `json:"created_timestamp,omitempty"`
@@ -46,9 +47,16 @@ func (g Graph) List(kind string) []Listed {
 				Name: v.Ref.Name, Version: v.Ref.Version, Serving: &v.Serving, Meta: v.View.Meta, Entities: v.View.Entities, Keys: v.View.Keys,
 				TTL: v.View.TTL, Publish: v.View.Publish, Offline: v.View.Offline,
 			}
+			l.Features = v.View.FeatureNames()
+			out = append(out, l)
+		}
+	case IsKind(kind, registry.KindOnDemand):
+		for _, v := range g.OnDemand() {
+			l := Listed{Name: v.Ref.Name, Version: v.Ref.Version, Serving: &v.Serving, Meta: v.View.Meta}
 			for _, f := range v.View.Features {
 				l.Features = append(l.Features, f.Name)
 			}
+			l.sent(g.describeOnDemand(v.Ref))
 			out = append(out, l)
 		}
 	case IsKind(kind, registry.KindService):
@@ -57,8 +65,18 @@ func (g Graph) List(kind string) []Listed {
 			for _, o := range s.Outputs {
 				l.Features = append(l.Features, o.Name())
 			}
+			if list, err := g.HeadService(s.Ref.Name); err == nil {
+				l.sent(list.Describe())
+			}
 			out = append(out, l)
 		}
 	}
 	return out
+}
+
+// sent adds what callers send.
+func (l *Listed) sent(d *fstore.Description) {
+	if d != nil {
+		l.Keys, l.Request = d.KeyColumns, d.Request
+	}
 }

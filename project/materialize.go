@@ -132,6 +132,9 @@ func noLiveView(rev *registry.Revision, ref fstore.ViewRef) error {
 	switch {
 	case ref.Version > 0 && slices.Contains(names, ref.Name):
 		return fstore.Errorf(fstore.ErrNotFound, "there is no feature_view %s", ref).WithHint("run fstore show %s for its versions", ref.Name)
+	case rev.OnDemandView(fstore.ViewRef{Name: ref.Name}) != nil:
+		return fstore.Errorf(fstore.ErrNotFound, "there is no live view %s: it is an on_demand_view, which stores no rows", ref.Name).
+			WithHint("name the views that it reads, which fstore show %s lists, or give no names for all", ref.Name)
 	case slices.ContainsFunc(rev.Services(), func(s registry.ServiceStatus) bool { return s.Ref.Name == ref.Name }):
 		return fstore.Errorf(fstore.ErrNotFound, "there is no live view %s: it is a feature_service", ref.Name).
 			WithHint("name its views, which fstore show service/%s lists, or give no names to materialize all", ref.Name)

@@ -75,5 +75,9 @@ func relation(rev *registry.Revision, name string, req *offline.QueryRequest) er
 		}
 		known = append(known, v.Ref.Name)
 	}
+	if v := rev.OnDemandView(fstore.ViewRef{Name: name}); v != nil {
+		return fstore.Errorf(fstore.ErrInvalid, "on_demand_view %s has no rows: its features are computed for each request", name).
+			WithHint("fstore training-set create or fstore get, with --features '%s.*'; fstore show %[1]s says what to send", name)
+	}
 	return fstore.Errorf(fstore.ErrNotFound, "there is no view or source %q", name).WithHint("%s", fstore.DidYouMean(name, known))
 }

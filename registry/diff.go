@@ -42,6 +42,9 @@ func (f *differ) changes() []Change {
 	for _, name := range union(f.before.headServices, f.after.headServices) {
 		old, now := f.before.headServices[name], f.after.headServices[name]
 		c := f.versions(KindService, name)
+		if now != nil {
+			c.Request = f.after.serviceList(now).RequestColumns()
+		}
 		out = f.add(out, c, old, now, old != nil, now != nil, definition.ServiceFields(old), definition.ServiceFields(now))
 	}
 	return out

@@ -55,6 +55,9 @@ func (rev *Revision) QueryInputs(ctx context.Context, engine definition.Engine, 
 			continue
 		}
 		v := rev.state.headViews[name]
+		if v == nil && rev.state.headOnDemand[name] != nil {
+			return nil, nil, text.errorAt(t.Offset, "%s is an on_demand_view, which has no rows", name).WithHint("query the views that it reads: fstore show %s lists them", name)
+		}
 		if v == nil {
 			return nil, nil, text.errorAt(t.Offset, "unknown source or view %q", t.Name).
 				WithHint("%s", fstore.DidYouMean(name, append(sortedKeys(rev.state.sources), sortedKeys(rev.state.headViews)...)))

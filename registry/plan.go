@@ -63,7 +63,8 @@ type Change struct {
 	To         int                      `json:"to,omitempty"`   // version in head afterwards
 	Version    Versioning               `json:"version,omitempty"`
 	Fields     []definition.FieldChange `json:"fields,omitempty"`
-	Dependents []string                 `json:"dependents,omitempty"` // what reads or uses the definition, directly or through others
+	Dependents []string                 `json:"dependents,omitempty"`      // what reads or uses the definition, directly or through others
+	Request    []fstore.RequestColumn   `json:"request_columns,omitempty"` // of a service: what its callers must send beside the keys afterwards
 }
 
 // Versioning says which version a view or service gets.

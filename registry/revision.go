@@ -134,13 +134,18 @@ func (rev *Revision) OnDemandView(ref fstore.ViewRef) *fstore.OnDemandVersion {
 
 // Versions returns all versions of a view, the newest first, including those that head no longer has.
 func (rev *Revision) Versions(name string) []*fstore.ViewVersion {
-	var out []*fstore.ViewVersion
-	for ref, v := range rev.state.views {
-		if ref.Name == name {
-			out = append(out, v)
-		}
+	return newest(rev.state.views, name)
+}
+
+// OnDemandVersions returns all versions of an on-demand view likewise.
+func (rev *Revision) OnDemandVersions(name string) []*fstore.OnDemandVersion {
+	return newest(rev.state.onDemand, name)
+}
+
+func newest[V any](stored map[fstore.ViewRef]V, name string) (out []V) {
+	for _, ref := range versionsOf(stored, name, 0) {
+		out = append(out, stored[ref])
 	}
-	slices.SortFunc(out, func(a, b *fstore.ViewVersion) int { return b.Ref.Version - a.Ref.Version })
 	return out
 }
 

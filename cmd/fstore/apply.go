@@ -23,8 +23,8 @@ func (a *app) applyCommand() *cobra.Command {
 The old versions are served until the new ones have been materialized.
 
 apply refuses a plan that breaks callers of a serving service, unless --breaking is given. A plan breaks callers if they
-must send another key column, if an output is removed or changes its type, if the service is removed, or if a key
-column that they may send becomes unknown.`,
+must send another key column or request column, if a column or an output changes its type, if an output or the service
+is removed, or if a column that they may send becomes unknown.`,
 		Example: "  fstore apply\n  fstore apply --yes --message 'returns count against the order'\n  fstore apply --yes --breaking",
 		Args:    usage.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -111,7 +111,7 @@ func (a *app) printApplied(applied *project.Applied) error {
 
 // printPromotions lists the versions that serve now and did not before.
 func (a *app) printPromotions(promoted []registry.Promotion) {
-	for _, kind := range []registry.Kind{registry.KindView, registry.KindService} {
+	for _, kind := range []registry.Kind{registry.KindView, registry.KindOnDemand, registry.KindService} {
 		var names []string
 		for _, p := range promoted {
 			switch {

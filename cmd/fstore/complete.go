@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
@@ -26,6 +27,19 @@ func (a *app) completeViews(cmd *cobra.Command, _ []string, _ string) ([]string,
 		}
 		return names
 	})
+}
+
+// completeShown completes the names of views, on-demand views and services from the registry.
+func (a *app) completeShown(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	names, _ := a.completeViews(cmd, args, prefix)
+	services, _ := a.completeServices(cmd, args, prefix)
+	onDemand, directive := a.complete(cmd.Context(), func(rev *registry.Revision) (names []string) {
+		for _, v := range rev.OnDemand() {
+			names = append(names, v.Ref.Name+"\t"+v.View.Description)
+		}
+		return names
+	})
+	return slices.Concat(names, onDemand, services), directive
 }
 
 // completeTrainingSets completes the names of training sets from the registry.

@@ -3,11 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"strings"
 
-	fstore "github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/internal/terminal"
 	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
@@ -16,15 +14,15 @@ import (
 )
 
 // The kinds of list and show, as users type them.
-var kinds = []string{"entities", "sources", "views", "services", "models", "commits"}
+var kinds = []string{"entities", "sources", "views", "on_demand_views", "services", "models", "commits"}
 
 func (a *app) listCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "list [entities|sources|views|services|models|commits]",
+		Use:   "list [entities|sources|views|on_demand_views|services|models|commits]",
 		Short: "List registered definitions, models and commits",
-		Long: `List what the last apply registered; without a kind, views and services. HEAD is the version in the definitions, and
-SERVED is the version that answers look-ups. They differ until the new version has been materialized. "list models" is
-the same as "model list".`,
+		Long: `List what the last apply registered; without a kind, views, on-demand views and services. HEAD is the version in the
+definitions, and SERVED is the version that answers look-ups. They differ until the new version has been materialized.
+"list models" is the same as "model list".`,
 		Example:   "  fstore list\n  fstore list views --output json\n  fstore list commits",
 		Args:      usage.Args(cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs)),
 		ValidArgs: kinds,
@@ -47,7 +45,7 @@ func (a *app) list(ctx context.Context, kind string) error {
 	}
 	return a.withGraph(ctx, func(p *project.Project, rev project.Graph) error {
 		if kind == "" && a.json() {
-			return a.printJSON(map[string]any{"views": rev.List("views"), "services": rev.List("services")})
+			return a.printJSON(map[string]any{"views": rev.List("views"), "on_demand_views": rev.List("on_demand_views"), "services": rev.List("services")})
 		}
 		if a.json() {
 			return a.printJSON(rev.List(kind))
@@ -57,87 +55,20 @@ func (a *app) list(ctx context.Context, kind string) error {
 			return err
 		}
 		if kind != "" {
-			return listTable(rev, kind).Print(a.stdout)
+			return rev.Table(kind).Print(a.stdout)
 		}
-		if err := listTable(rev, "views").Print(a.stdout); err != nil {
-			return err
+		var errs []error
+		for i, t := range []*terminal.Table{rev.Table("views"), rev.Table("on_demand_views"), rev.Table("services")} {
+			if i > 0 && !t.Empty() {
+				fmt.Fprintln(a.stdout)
+			}
+			errs = append(errs, t.Print(a.stdout))
 		}
-		fmt.Fprintln(a.stdout)
-		return listTable(rev, "services").Print(a.stdout)
+		return errors.Join(errs...)
 	})
 }
 
-func listTable(rev project.Graph, kind string) *terminal.Table {
-	var t *terminal.Table
-	switch kind {
-	case "entities":
-		t = terminal.NewTable("ENTITY", "JOIN KEYS", "DESCRIPTION")
-		for _, e := range rev.Entities() {
-			t.Row(e.Name, fieldList(e.JoinKeys), e.Description)
-		}
-	case "sources":
-		t = terminal.NewTable("SOURCE", "PATH", "EVENT", "AVAILABLE", "DESCRIPTION")
-		for _, s := range rev.Sources() {
-			event, available := s.Event, s.Available.String()
-			if s.Static() {
-				event, available = "-", "always"
-			}
-			t.Row(s.Name, s.Path, event, available, s.Description)
-		}
-	case "views":
-		t = terminal.NewTable("VIEW", "HEAD", "SERVED", "KEYS", "FEATURES", "PUBLISH", "TTL")
-		for _, v := range rev.Views() {
-			served := versionText(v.Serving)
-			if v.View.Offline {
-				served = "offline"
-			}
-			t.Row(v.Ref.Name, versionText(v.Ref.Version), served, orDash(fieldList(v.View.Keys)), featureNames(&v.View),
-				textOr(v.View.Publish), textOr(v.View.TTL))
-		}
-	default:
-		t = terminal.NewTable("SERVICE", "HEAD", "SERVED", "FEATURES", "DESCRIPTION")
-		for _, s := range rev.Services() {
-			t.Row(s.Ref.Name, versionText(s.Ref.Version), versionText(s.Serving), english.Count(len(s.Outputs), "feature"), s.Service.Description)
-		}
-	}
-	return t
-}
-
-func fieldList(fields []fstore.Field) string {
-	parts := make([]string, len(fields))
-	for i, f := range fields {
-		parts[i] = f.Name + " " + f.Type.String()
-	}
-	return strings.Join(parts, ", ")
-}
-
-func featureNames(v *fstore.View) string {
-	names := make([]string, len(v.Features))
-	for i, f := range v.Features {
-		names[i] = f.Name
-	}
-	return strings.Join(names, ", ")
-}
-
 func orDash(s string) string { return cmp.Or(s, "-") }
-
-func versionText(v int) string {
-	if v == 0 {
-		return "-"
-	}
-	return fmt.Sprintf("@%d", v)
-}
-
-// textOr writes a value, or a dash if it is absent.
-func textOr[T any, P interface {
-	*T
-	String() string
-}](p P) string {
-	if p == nil {
-		return "-"
-	}
-	return p.String()
-}
 
 func (a *app) listCommits(ctx context.Context, p *project.Project) error {
 	commits, err := p.Commits(ctx)

@@ -109,9 +109,7 @@ func (a *app) printModel(m *project.Model) error {
 	facts.Row("pinned", shortTime(m.Pinned)+by)
 	facts.Row("from", m.Origin())
 	facts.Row("state", stateText(m))
-	if m.Interface != nil {
-		facts.Row("callers send", orDash(fieldList(m.Interface.KeyColumns)))
-	}
+	facts.Row("callers send", project.SentText(m.Interface))
 	for _, v := range m.Published {
 		at := "not published"
 		if !v.At.IsZero() {
@@ -119,9 +117,12 @@ func (a *app) printModel(m *project.Model) error {
 		}
 		facts.Row("view", v.View.String()+", "+at)
 	}
+	if len(m.OnDemand) > 0 {
+		facts.Row("on-demand views", project.Joined(m.OnDemand))
+	}
 	if err := facts.Print(a.stdout); err != nil {
 		return err
 	}
 	fmt.Fprintln(a.stdout)
-	return outputTable(m.Uses, m.Outputs, m.Interface).Print(a.stdout)
+	return project.OutputsTable(m.Uses, m.OnDemand, m.Outputs, m.Interface).Print(a.stdout)
 }

@@ -24,6 +24,7 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 		"training-set create quick --features 'customer_orders.*' --labels data/labels.parquet --out quick.parquet")
 	sh.run("fstore model pin fraud 1 --service churn && fstore model alias fraud champion 1")
 	sh.run("sed -i.old 's/ttl: 30d/ttl: 60d/' customer.yaml; sed -i.old 's/delay: 30m/delay: 40m/' activity.yaml; sed -i.old 's/as: last_large_order/as: large/' services.yaml; rm *.old")
+	sh.run("cat >> services.yaml << 'END'\n" + parcels + "END")
 	schemas := schematest.New()
 	for _, run := range []struct{ schema, command string }{
 		{"init", "init other"},
@@ -35,6 +36,7 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 		{"list_sources", "list sources"},
 		{"list_views", "list views"},
 		{"list_services", "list services"},
+		{"list_on_demand_views", "list on_demand_views"},
 		{"list_commits", "list commits"},
 		{"list_models", "list models"},
 		{"show", "show view/shop"},
@@ -53,6 +55,13 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 		{"training-set_diff", "training-set diff quick again"},
 		{"apply", "apply --yes --breaking --message changed"},
 		{"apply", "apply --yes"},
+		{"list", "list"},
+		{"list_services", "list services"},
+		{"list_on_demand_views", "list on_demand_views"},
+		{"show", "show parcel"},
+		{"show", "show parcels"},
+		{"model_pin", "model pin parcels 1 --service parcels"},
+		{"model_show", "model show parcels@1"},
 		{"materialize", "materialize --to 2025-12-01"},
 		{"get", "get --service churn --entity customer_id=12003 --entity customer_id=99999 --event-timestamps"},
 		{"get", "get --model fraud@champion --entity customer_id=12003"},
@@ -91,6 +100,26 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 		}
 	}
 }
+
+// parcels adds an on-demand view and a service of it to a repo.
+const parcels = `
+---
+kind: on_demand_view
+name: parcel
+request:
+  - {name: weight, type: float64, description: Of the parcel, default: 1}
+uses: [{ref: customer_orders.order_value, as: last}]
+features:
+  - {name: value_by_weight, type: float64, expression: "last.order_value / weight", default: 0, description: In pounds by kilogram}
+description: A parcel that is about to be sent
+owner: parcels@example.com
+tags: {tier: gold}
+---
+kind: feature_service
+name: parcels
+request: {weight: kilograms}
+features: [parcel.value_by_weight]
+`
 
 // rare are members that take a failure, an interruption or a rare state to print. Where scripts print them, main checks
 // them too.

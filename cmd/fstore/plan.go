@@ -111,7 +111,7 @@ func (a *app) printServices(p *registry.Plan) {
 	heading = "\nChanges for callers, once the new versions serve:"
 	for _, name := range p.Forgotten {
 		a.printUnder(&heading)
-		a.printPainted(red, fmt.Sprintf("    requests with key column %s are refused: nothing needs it any longer   # BREAKING", name))
+		a.printPainted(red, fmt.Sprintf("    requests with column %s are refused: nothing needs it any longer   # BREAKING", name))
 	}
 	for _, s := range p.Services {
 		if s.To == 0 {
@@ -168,6 +168,9 @@ func (a *app) printChange(c registry.Change) {
 	fmt.Fprintln(a.stdout, project.VersionNote(c))
 	for _, f := range c.Fields {
 		a.printField(f)
+	}
+	if len(c.Request) > 0 {
+		fmt.Fprintf(a.stdout, "      callers send beside the keys: %s\n", project.RequestText(c.Request))
 	}
 	if len(c.Dependents) > 0 && c.Action != registry.Add {
 		fmt.Fprintf(a.stdout, "      used by %s\n", strings.Join(c.Dependents, ", "))

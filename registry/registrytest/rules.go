@@ -27,7 +27,7 @@ func operations(t testing.TB) []operation {
 	var token string
 	set := registry.TrainingSetRecord{Name: "q4", Created: Epoch, Service: "churn@1", Rows: 7, Out: "q4.parquet", Lock: []byte(`{"a":1}`)}
 	model := fstore.ModelRef{Name: "fraud", Version: "1"}
-	first, second := Shop(t), Shop(t, "ttl: 90d", "ttl: 30d", "  - world.population\n", "")
+	first, second := Trips(t), Trips(t, "ttl: 90d", "ttl: 30d", "  - world.population\n", "", `"hour(at)"`, `"hour(at) + 1"`)
 	apply := func(d *definition.Definitions) func(ctx context.Context, r *registry.Store) error {
 		return func(ctx context.Context, r *registry.Store) error {
 			p, err := r.Plan(ctx, Project, d)
@@ -38,13 +38,13 @@ func operations(t testing.TB) []operation {
 			return err
 		}
 	}
-	pin := func(version, set string) func(ctx context.Context, r *registry.Store) error {
+	pin := func(version, service, set string) func(ctx context.Context, r *registry.Store) error {
 		return func(ctx context.Context, r *registry.Store) error {
 			s, err := r.Revision(ctx, Project)
 			if err != nil {
 				return err
 			}
-			list, err := s.HeadService("churn")
+			list, err := s.HeadService(service)
 			if err != nil {
 				return err
 			}
@@ -70,8 +70,8 @@ func operations(t testing.TB) []operation {
 		{"record a training set", func(ctx context.Context, r *registry.Store) error {
 			return r.AddTrainingSet(ctx, Project, set, registry.RefuseName)
 		}},
-		{"pin a training set", pin("1", "q4")},
-		{"pin a service", pin("2", "")},
+		{"pin a training set", pin("1", "ride", "q4")},
+		{"pin a service", pin("2", "churn", "")},
 		{"name an alias", func(ctx context.Context, r *registry.Store) error {
 			_, err := r.AliasModel(ctx, Project, "fraud", "champion", "1", Epoch)
 			return err
@@ -210,15 +210,17 @@ func readAll(ctx context.Context, r *registry.Store) error {
 		s.Entities()
 		s.Sources()
 		s.Views()
+		s.OnDemand()
 		s.Services()
 		s.SentColumns()
 		s.Versions("world")
 		_, head := s.HeadService("churn")
 		_, serving := s.ServingService("churn")
 		_, first := s.ServiceVersion(fstore.ViewRef{Name: "churn", Version: 1})
-		_, headFeatures := s.HeadFeatures([]string{"customer_orders.*", "world@1.*"})
-		_, servingFeatures := s.ServingFeatures([]string{"customer_orders.order_value", "world.*"})
-		errs = append(errs, head, serving, first, headFeatures, servingFeatures)
+		_, ride := s.ServingService("ride")
+		_, headFeatures := s.HeadFeatures([]string{"customer_orders.*", "world@1.*", "fare.*", "trip@1.*"})
+		_, servingFeatures := s.ServingFeatures([]string{"customer_orders.order_value", "world.*", "trip.hour"})
+		errs = append(errs, head, serving, first, ride, headFeatures, servingFeatures)
 		for _, m := range s.Models() {
 			_, features := s.ModelFeatures(m.Ref)
 			errs = append(errs, features)
