@@ -3,6 +3,7 @@ package registry_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry"
 	"github.com/fstore-dev/fstore/registry/registrytest"
 )
 
@@ -135,5 +137,170 @@ func TestPromotionOfOnDemandViews(t *testing.T) {
 	}
 	if _, err := revision(t, db).ServingFeatures([]string{"trip.day"}); err != nil {
 		t.Error(err)
+	}
+}
+
+// Which edits make new versions, in a plan and in the apply that follows. Taken back, head moves back.
+func TestEditsOfOnDemandViews(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		edits []string
+		fresh string
+	}{
+		{"layout of an expression", []string{`"hour(at)"`, `"  hour( (at) )"`}, ""},
+		{"a description", []string{"Of the request", "Of the day"}, ""},
+		{"an owner", []string{"rides@", "trips@"}, ""},
+		{"another name in expressions", []string{"as: origin_weather", "as: sky", "origin_weather.temperature", "sky.temperature"}, ""},
+		{"a star written out", []string{"  - customer_orders.*\n  - {ref: airport_weather", "  - customer_orders.order_value\n  - {ref: airport_weather"}, ""},
+		{"a use that nothing reads", []string{"uses: [trip.share,", "uses: [trip.share, trip.hour,"}, ""},
+		{"a literal", []string{"> 20.0", "> 21.0"}, "fare ride trip"},
+		{"a feature more", []string{"  - {name: hour,", "  - {name: day, type: int64, expression: day(at)}\n  - {name: hour,"}, "fare ride trip"},
+		{"a default of a request column", []string{"default: 2}", "default: 3}"}, "fare ride trip"},
+		{"a type of a request column", []string{"{name: factor, type: float64", "{name: factor, type: int64", "amount * factor", "amount * float64(factor)"}, "fare ride trip"},
+		{"a key column", []string{"keys: {airport: origin}, as: origin_weather", "keys: {airport: start}, as: origin_weather"}, "fare ride trip"},
+		{"a view that it reads", []string{"{every: 1d, offset: 2h, delay: 1h}", "{every: 1d, offset: 3h, delay: 1h}"}, "churn customer_orders fare ride trip"},
+		{"the other view alone", []string{"trip.share * float64", "trip.share + float64"}, "fare ride"},
+		{"a view that it reads through another", []string{"countries.parquet", "states.parquet"}, "churn fare ride world"},
+		{"a mapping", []string{"request: {amount: fare_amount}", "request: {amount: price}"}, "ride"},
+		{"no mapping", []string{"request: {amount: fare_amount}\n", ""}, "ride"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			db := open(t)
+			apply(t, db, trips(t))
+			d := trips(t, c.edits...)
+			p := plan(t, db, d)
+			var fresh []string
+			for _, change := range p.Changes {
+				if change.Version == registry.NewVersion {
+					fresh = append(fresh, change.Name)
+				}
+			}
+			if slices.Sort(fresh); strings.Join(fresh, " ") != c.fresh {
+				t.Fatalf("new versions of %v, want %s\n%s", fresh, c.fresh, summary(p))
+			}
+			if !p.Empty() {
+				apply(t, db, d)
+			}
+			if again := plan(t, db, d); !again.Empty() {
+				t.Errorf("a second plan is not empty:\n%s", summary(again))
+			}
+			if back := trips(t); !plan(t, db, back).Empty() {
+				apply(t, db, back)
+			}
+			s := revision(t, db)
+			for _, v := range s.OnDemand() {
+				if v.Ref.Version != 1 {
+					t.Errorf("taken back, head has %s", v.Ref)
+				}
+			}
+			for _, v := range s.Services() {
+				if v.Ref.Version != 1 {
+					t.Errorf("taken back, head has %s", v.Ref)
+				}
+			}
+		})
+	}
+}
+
+// A name may be a view and later an on-demand view: a reference means one of them for ever.
+func TestAViewBecomesAnOnDemandView(t *testing.T) {
+	db := open(t)
+	apply(t, db, trips(t))
+	apply(t, db, trips(t, "name: world\n", "name: globe\n", "world.", "globe.", "name: fare\n", "name: world\n", "fare.scaled", "world.scaled"))
+	s := revision(t, db)
+	if v := s.OnDemandView(ref("world", 0)); v == nil || v.Ref.Version != 2 || s.OnDemandView(ref("world", 1)) != nil || s.View(ref("world", 1)) == nil || s.View(ref("world", 0)) != nil {
+		t.Errorf("head has %+v", v)
+	}
+	apply(t, db, trips(t))
+	s = revision(t, db)
+	if v := s.View(ref("world", 0)); v == nil || v.Ref.Version != 1 || s.OnDemandView(ref("fare", 0)).Ref.Version != 1 {
+		t.Errorf("taken back, head has %+v", v)
+	}
+}
+
+func TestWhatAPlanOfOnDemandViewsMeansForCallers(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		edits []string
+		want  string
+	}{
+		{"a value", []string{"> 20.0", "> 21.0"}, ""},
+		{"another default", []string{"default: 2}", "default: 3}"}, ""},
+		{
+			"a request column more",
+			[]string{"  - {name: factor,", "  - {name: tip, type: float64}\n  - {name: factor,", "amount * factor", "amount * factor + tip"},
+			"ride: callers must also send request column tip (float64), breaking",
+		},
+		{
+			"an optional one",
+			[]string{"  - {name: factor,", "  - {name: tip, type: float64, default: 0}\n  - {name: factor,", "amount * factor", "amount * factor + tip"},
+			"ride: callers may also send request column tip (float64, optional)",
+		},
+		{"a default that goes", []string{", default: 2}", "}"}, "ride: request column factor changes from float64, optional to float64, breaking"},
+		{"a default that comes", []string{"{name: amount, type: float64,", "{name: amount, type: float64, default: 1,"}, "ride: request column fare_amount changes from float64 to float64, optional"},
+		{
+			"another type",
+			[]string{"{name: factor, type: float64", "{name: factor, type: int64", "amount * factor", "amount * float64(factor)"},
+			"ride: request column factor changes from float64, optional to int64, optional, breaking",
+		},
+		{
+			"a column that nothing needs any longer",
+			[]string{"  - {name: factor, type: float64, default: 2}\n", "", "amount * factor", "amount * 2.0"},
+			"ride: request column factor (float64, optional) is no longer needed\nfactor is forgotten, breaking",
+		},
+		{
+			"another name to send",
+			[]string{"request: {amount: fare_amount}", "request: {amount: price}"},
+			"ride: request column fare_amount (float64) is no longer needed\nride: callers must also send request column price (float64), breaking\nfare_amount is forgotten, breaking",
+		},
+		{
+			"a request column that is a key column",
+			[]string{"  - {name: factor,", "  - {name: origin, type: string}\n  - {name: factor,", "amount * factor", "amount * factor + float64(length(origin))"},
+			"",
+		},
+		{"an output changes its type", []string{"{name: warm, type: bool", "{name: warm, type: int64", "origin_weather.temperature > 20.0", "int64(origin_weather.temperature)", "default: false", "default: 0"}, "ride: output warm changes from bool to int64, breaking"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			db := open(t)
+			apply(t, db, trips(t))
+			promoteAll(t, db)
+			p := plan(t, db, trips(t, c.edits...))
+			if got := told(p); got != c.want {
+				t.Errorf("got\n%s\nwant\n%s\n%s", got, c.want, summary(p))
+			}
+			if broken := strings.Contains(c.want, "breaking"); broken != (len(p.Breaking()) > 0) {
+				t.Errorf("breaking is %v, want %v", p.Breaking(), broken)
+			}
+		})
+	}
+}
+
+func TestAPlanShowsWhatDependsAndWhatIsSent(t *testing.T) {
+	db := open(t)
+	p := plan(t, db, trips(t))
+	ride := p.Changes[len(p.Changes)-1]
+	var sent []string
+	for _, c := range ride.Request {
+		sent = append(sent, fmt.Sprintf("%s %s %v", c.Name, c.Type, c.Default != nil))
+	}
+	if got := strings.Join(sent, ", "); ride.Name != "ride" || got != "factor float64 true, fare_amount float64 false" {
+		t.Errorf("callers of %s send %s", ride.Name, got)
+	}
+	apply(t, db, trips(t))
+	dependents := map[string]string{}
+	for _, edits := range [][]string{{"path: weather.parquet", "path: other.parquet", "weather.parquet:", "other.parquet:"}, {"> 20.0", "> 21.0"}, {"trip.share * float64", "trip.share + float64"}, {"ttl: 90d", "ttl: 91d"}} {
+		for _, c := range plan(t, db, trips(t, edits...)).Changes {
+			dependents[c.Name] = strings.Join(c.Dependents, ", ")
+		}
+	}
+	want := map[string]string{
+		"weather":         "feature_view airport_weather, on_demand_view fare, on_demand_view trip, feature_service churn, feature_service ride",
+		"airport_weather": "on_demand_view fare, on_demand_view trip, feature_service churn, feature_service ride",
+		"customer_orders": "feature_view order_trend, on_demand_view fare, on_demand_view trip, feature_service churn, feature_service ride",
+		"trip":            "on_demand_view fare, feature_service ride",
+		"fare":            "feature_service ride", "ride": "", "churn": "",
+	}
+	if diff := cmp.Diff(want, dependents); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
@@ -82,7 +83,7 @@ func (a *app) pinModel(ctx context.Context, p *project.Project, r project.PinReq
 		return a.printJSON(m)
 	}
 	if m.New {
-		fmt.Fprintf(a.stdout, "Model %s is pinned to %s of %s (%s).\n", m.Ref, english.Count(len(m.Outputs), "feature"), project.Joined(m.Views), m.Origin())
+		fmt.Fprintf(a.stdout, "Model %s is pinned to %s of %s (%s).\n", m.Ref, english.Count(len(m.Outputs), "feature"), project.Joined(append(slices.Clone(m.Views), m.OnDemand...)), m.Origin())
 	} else {
 		fmt.Fprintf(a.stdout, "Model %s has been pinned to this since %s.\n", m.Ref, shortTime(m.Pinned))
 	}
