@@ -281,7 +281,7 @@ func TestInputsAreChecked(t *testing.T) {
 func TestAViewHasABoundOnItsCost(t *testing.T) {
 	var features []Feature
 	for i := range 80 {
-		features = append(features, Feature{Name: fmt.Sprintf("f%d", i), Type: fstore.Bool, Expression: "matches(name, '(abcd){20}')"})
+		features = append(features, Feature{Name: fmt.Sprintf("f%d", i), Type: fstore.Bool, Expression: "matches(name, '(abcd){15}')"})
 	}
 	_, problems := Compile(shop, features)
 	if len(problems) == 0 || !strings.Contains(problems[0].Message, "with this expression, the view costs") {

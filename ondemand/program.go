@@ -85,9 +85,13 @@ func (p *Program) checkCost(root *node) *Problem {
 		return nil
 	}
 	return &Problem{
-		Line: 1, Col: 1, Message: fmt.Sprintf("%s %d for each row; at most %d is allowed", what, cost, limit),
+		Line: 1, Col: 1, Message: tooCostly(what, cost, limit),
 		Hint: "an addition costs 1; patterns, texts and lists cost most",
 	}
+}
+
+func tooCostly(what string, cost, limit int) string {
+	return fmt.Sprintf("%s %d for each row; at most %d is allowed", what, cost, limit)
 }
 
 func (n *node) totalCost() int {

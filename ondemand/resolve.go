@@ -8,7 +8,8 @@ import (
 
 // list checks a list of values: [a, b].
 func (c *checker) list(e ast.Expr, depth int) *node {
-	n := &node{kind: listNode, name: "list", args: c.elements(e, depth), cost: 1, offset: c.offset(e)}
+	n := &node{kind: listNode, name: "list", args: c.elements(e, depth), offset: c.offset(e)}
+	n.cost = len(n.args)
 	if len(n.args) == 0 {
 		c.fail(c.offset(e), "the type of an empty list is unknown")
 	}

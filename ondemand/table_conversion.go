@@ -9,7 +9,7 @@ func conversionTable() []*function {
 			errors: "the value is not a number, or is outside int64",
 			forms: []*form{
 				sig("int64(x float64) int64", vector.IntFromFloat).mayFail(),
-				sig("int64(x string) int64", vector.IntFromText).costing(20),
+				sig("int64(x string) int64", vector.IntFromText).costing(costOfText),
 				sig("int64(x timestamp) int64", vector.IntFromInstant),
 			},
 			examples: []example{{"int64(-2.7)", "-2"}, {"int64('42')", "42"}, {"int64('4 2')", "null"}, {"int64(timestamp('1970-01-02'))", "86400"}},
@@ -19,7 +19,7 @@ func conversionTable() []*function {
 			errors: "the text is not a number",
 			forms: []*form{
 				sig("float64(x int64) float64", vector.FloatFromInt),
-				sig("float64(x string) float64", vector.FloatFromText).costing(20),
+				sig("float64(x string) float64", vector.FloatFromText).costing(costOfText),
 			},
 			examples: []example{{"float64(3)", "3.0"}, {"float64('1e3')", "1000.0"}, {"float64('0x1')", "null"}},
 		},

@@ -12,7 +12,7 @@ func listTable() []*function {
 	all := []*function{
 		{
 			name: "size", about: "How many elements a list has.", takes: []string{"size(xs list<T>) int64"},
-			forms:    perElement("size(xs list<T>) int64", func(valueType) vector.Kernel { return vector.Size }),
+			forms:    perElement(10, "size(xs list<T>) int64", func(valueType) vector.Kernel { return vector.Size }),
 			examples: []example{{"size([1, 2])", "2"}},
 		},
 		reduction("sum", "The sum, in order from the first element to the last. The sum of no elements is 0.", vector.Reduce(vector.Sum),
@@ -37,13 +37,13 @@ func listOperators() []*function {
 		about:    "Whether an element equals x.",
 		nulls:    "true if an element equals x, else null if x or an element is null, else false",
 		takes:    []string{"T in [T, ...]", "T in list<T>"},
-		forms:    perElement("in(x T, xs list<T>) bool", func(t valueType) vector.Kernel { return vector.Contains(storageOf(t)) }),
+		forms:    perElement(costOfList, "in(x T, xs list<T>) bool", func(t valueType) vector.Kernel { return vector.Contains(storageOf(t)) }),
 		examples: []example{{"2 in [1, 2]", "true"}, {"2 in [1, 1 / 0]", "null"}, {"2 in [2, 1 / 0]", "true"}, {"'b' in split('a,b', ',')", "true"}},
 	}
 	index := &function{
 		name:  "[]",
 		about: "The element at a position, from 0. `[x, y]` makes a list; it is null if an element is.", errors: "there is no such element",
-		takes: []string{"list<T>[int64]"}, forms: perElement("[](xs list<T>, i int64) T", indexKernel),
+		takes: []string{"list<T>[int64]"}, forms: perElement(10, "[](xs list<T>, i int64) T", indexKernel),
 		examples: []example{{"split('a,b', ',')[1]", "'b'"}, {"[1, 2][2]", "null"}, {"[1.5, 2]", "[1.5, 2.0]"}},
 	}
 	return []*function{in, index}
@@ -65,10 +65,10 @@ func indexKernel(t valueType) vector.Kernel {
 }
 
 // perElement makes a form for each type T of elements.
-func perElement(signature string, kernel func(valueType) vector.Kernel) []*form {
+func perElement(cost int, signature string, kernel func(valueType) vector.Kernel) []*form {
 	var forms []*form
 	for _, t := range elementTypes {
-		f := sig(signature, kernel(t)).costing(10)
+		f := sig(signature, kernel(t)).costing(cost)
 		for i := range f.params {
 			switch f.params[i].typ {
 			case noType:

@@ -18,7 +18,7 @@ func arithmetic() []*function {
 			name: "+", about: "Adds; joins texts.", errors: overflow + "; the instant is outside the years 1 to 9999; the text is too long",
 			forms: []*form{
 				sig("+(x int64, y int64) int64", vector.AddInts).mayFail(), sig("+(x float64, y float64) float64", vector.AddFloats),
-				sig("+(x string, y string) string", vector.Concat).costing(20),
+				sig("+(x string, y string) string", vector.Concat).costing(costOfText),
 				sig("+(x timestamp, y duration) timestamp", vector.AddInstant(0)).mayFail(),
 				sig("+(x duration, y timestamp) timestamp", vector.AddInstant(1)).mayFail(),
 				sig("+(x duration, y duration) duration", vector.AddSpans).mayFail(),

@@ -88,12 +88,15 @@ func matches() *function {
 		if pattern.kind != literalNode {
 			return nil, &badLiteral{pattern, "the pattern of matches must be a literal", ""}
 		}
-		re, err := regexp.Compile(pattern.lit.s)
+		tree, err := syntax.Parse(pattern.lit.s, syntax.Perl)
 		if err != nil {
 			return nil, &badLiteral{pattern, strings.Replace(err.Error(), "error parsing regexp:", "the pattern is wrong:", 1), "patterns have the syntax of RE2"}
 		}
-		call.cost = costOfText * (1 + instructions(pattern.lit.s)/4) // each instruction may look at each byte
-		return vector.Matches(re), nil
+		call.cost = costOfText * (1 + instructions(tree)) // each instruction may look at each byte
+		if call.cost > MaxCost {
+			return nil, &badLiteral{pattern, tooCostly("the pattern costs", call.cost, MaxCost), "shorten it; x{100} counts as a hundred x"}
+		}
+		return vector.Matches(regexp.MustCompile(pattern.lit.s)), nil
 	}
 	return &function{
 		name: "matches", forms: []*form{f},
@@ -102,17 +105,29 @@ func matches() *function {
 	}
 }
 
-// instructions counts the steps of a pattern that compiles.
-func instructions(pattern string) int {
-	tree, err := syntax.Parse(pattern, syntax.Perl)
-	if err != nil {
-		return 0
+// instructions returns how many steps a pattern compiles to, without compiling it: that of a few kilobytes may have millions.
+func instructions(re *syntax.Regexp) int {
+	n := 0
+	for _, sub := range re.Sub {
+		n += instructions(sub)
 	}
-	program, err := syntax.Compile(tree.Simplify())
-	if err != nil {
-		return 0
+	switch re.Op {
+	case syntax.OpLiteral:
+		return len(re.Rune)
+	case syntax.OpConcat:
+		return n
+	case syntax.OpAlternate:
+		return n + len(re.Sub) - 1
+	case syntax.OpCapture:
+		return n + 2
+	case syntax.OpRepeat:
+		if re.Max < 0 {
+			return max(1, re.Min)*n + 1
+		}
+		return re.Max*n + re.Max - re.Min
+	default:
+		return n + 1
 	}
-	return len(program.Inst)
 }
 
 func bucketForm() *form {

@@ -82,8 +82,8 @@ func (c *Call) zoneOf(i int, name string, last *string, k *clock) bool {
 	if k.zone != nil && name == *last {
 		return true
 	}
-	z, err := zone.Load(name)
-	if err != nil {
+	z := zone.Known(name)
+	if z == nil {
 		c.Fail(i, UnknownZone)
 		return false
 	}

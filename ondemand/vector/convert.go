@@ -88,6 +88,10 @@ func InstantFromText(c *Call) {
 		if out[i] = 0; c.Skip(i) {
 			continue
 		}
+		if len(a[i]) > longestInstant { // of a long text the parser's errors take long
+			c.Fail(i, Conversion)
+			continue
+		}
 		t, err := fstore.ParseTime(a[i])
 		if err != nil {
 			c.Fail(i, Conversion)
@@ -96,6 +100,9 @@ func InstantFromText(c *Call) {
 		out[i] = c.instant(i, fstore.Micros(t))
 	}
 }
+
+// longestInstant is above the length of any text that is an instant.
+const longestInstant = 100
 
 // The first and the last instant that an expression may compute, in microseconds: the years 1 to 9999.
 const (

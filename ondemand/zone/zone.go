@@ -6,7 +6,9 @@ import (
 	"archive/zip"
 	_ "embed" // the data
 	"io"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -48,6 +50,22 @@ var (
 
 // Load returns a zone by its IANA name. An offset such as +05:30, an empty name and Local are not names.
 func Load(name string) (*Zone, error) {
+	z, err := find(name)
+	if z == nil && err == nil {
+		return nil, unknown(name)
+	}
+	return z, err
+}
+
+// Known returns a zone as Load does, or nil for an unknown name. It looks for no name to suggest, which takes much longer than
+// the rest.
+func Known(name string) *Zone {
+	z, _ := find(name) // the data is embedded, and a test reads all of it
+	return z
+}
+
+// find returns nil if there is no zone of the name.
+func find(name string) (*Zone, error) {
 	if name == "UTC" {
 		return UTC, nil
 	}
@@ -55,14 +73,10 @@ func Load(name string) (*Zone, error) {
 		return z.(*Zone), nil
 	}
 	files, err := index()
-	if err != nil {
+	if err != nil || files[name] == nil {
 		return nil, err
 	}
-	f, ok := files[name]
-	if !ok {
-		return nil, unknown(name, files)
-	}
-	data, err := read(f)
+	data, err := read(files[name])
 	if err != nil {
 		return nil, err
 	}
@@ -84,12 +98,9 @@ func read(f *zip.File) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-func unknown(name string, files map[string]*zip.File) error {
-	names := make([]string, 0, len(files))
-	for known := range files {
-		names = append(names, known)
-	}
-	hint := fstore.DidYouMean(name, names)
+func unknown(name string) error {
+	files, _ := index()
+	hint := fstore.DidYouMean(name, slices.Collect(maps.Keys(files)))
 	if hint == "" {
 		hint = "a name of the IANA database, such as Asia/Kolkata or UTC"
 	}

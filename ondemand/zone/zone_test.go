@@ -60,3 +60,13 @@ func TestVersion(t *testing.T) {
 		t.Errorf("zoneinfo.zip is not the archive of %s", Version)
 	}
 }
+
+// Thousands of rows may name a zone that does not exist.
+func TestUnknownZonesCostLittle(t *testing.T) {
+	if Known("Asia/Kolkatta") != nil || Known("") != nil || Known("Asia/Kolkata") == nil {
+		t.Error("wrong zones are known")
+	}
+	if n := testing.AllocsPerRun(10, func() { Known("Asia/Kolkatta") }); n > 0 {
+		t.Errorf("%v allocations for an unknown name", n)
+	}
+}
