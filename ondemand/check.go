@@ -149,7 +149,7 @@ func (c *checker) name(at int32, name string) *node {
 	if view, _, _ := strings.Cut(name, "."); slices.Contains(c.env.Unknown, view) {
 		panic(failure{}) // reported elsewhere
 	}
-	c.failHint(at, c.nearest(name, c.names()), "unknown name %s", name)
+	c.failHint(at, c.nearest(name, c.names), "unknown name %s", name)
 	return nil
 }
 
@@ -244,6 +244,6 @@ func (c *checker) event(at int32, args []ast.Expr) *node {
 	if slices.Contains(c.env.Unknown, name) {
 		panic(failure{}) // reported elsewhere
 	}
-	c.failHint(at, c.nearest(name, c.env.Events), "unknown view %s", name)
+	c.failHint(at, c.nearest(name, func() []string { return c.env.Events }), "unknown view %s", name)
 	return nil
 }

@@ -84,10 +84,12 @@ func newScope(env *Env, features []Feature) *scope {
 // maxCompared bounds the time for hints: thousands of wrong names among thousands of names would take minutes.
 const maxCompared = 1_000_000
 
-// nearest returns a hint with the name of known that is nearest to an unknown one; none once it has compared too many.
-func (s *scope) nearest(name string, known []string) string {
-	if s.compared += len(known); s.compared > maxCompared {
+// nearest returns a hint with the name that is nearest to an unknown one; none once too many have been compared.
+func (s *scope) nearest(name string, known func() []string) string {
+	if s.compared > maxCompared {
 		return ""
 	}
-	return fstore.DidYouMean(name, known)
+	names := known()
+	s.compared += len(names)
+	return fstore.DidYouMean(name, names)
 }

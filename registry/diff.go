@@ -37,7 +37,7 @@ func (f *differ) changes() []Change {
 	for _, name := range union(f.before.headOnDemand, f.after.headOnDemand) {
 		old, now := f.before.headOnDemand[name], f.after.headOnDemand[name]
 		c := f.versions(KindOnDemand, name)
-		out = f.add(out, c, old, now, old != nil, now != nil, definition.OnDemandFields(old), definition.OnDemandFields(now))
+		out = f.add(out, c, old, now, old != nil, now != nil, definition.OnDemandFields(old, f.before.versions()), definition.OnDemandFields(now, f.after.versions()))
 	}
 	for _, name := range union(f.before.headServices, f.after.headServices) {
 		old, now := f.before.headServices[name], f.after.headServices[name]

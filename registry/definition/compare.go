@@ -28,14 +28,17 @@ func CompareVersions(ctx context.Context, parser sqlgate.Parser, old, now *fstor
 // Compare lists the fields that differ in the order of the new definition, and then the fields that were removed.
 func (p *Fingerprinter) Compare(ctx context.Context, was, is Fields) []FieldChange {
 	var out []FieldChange
+	before, after := was.byPath(), is.byPath()
 	for _, now := range is {
-		i := slices.IndexFunc(was, func(o field) bool { return o.path == now.path })
+		i, both := before[now.path]
 		switch {
-		case i < 0:
+		case !both:
 			out = append(out, FieldChange{now.path, "", now.value, now.counts, cmp.Or(now.added, now.why)})
 		case was[i].value != now.value:
 			c := FieldChange{now.path, was[i].value, now.value, now.counts, now.why}
 			switch {
+			case now.as == asMeaning && was[i].meaning == now.meaning:
+				c.Counts, c.Why = false, "only layout, comments or names in uses differ"
 			case now.as == asOrder && !sameNames(c.Old, c.New):
 				continue
 			case now.as == asSQL && p.sameSQL(ctx, c.Old, c.New),
@@ -46,9 +49,18 @@ func (p *Fingerprinter) Compare(ctx context.Context, was, is Fields) []FieldChan
 		}
 	}
 	for _, old := range was {
-		if !slices.ContainsFunc(is, func(n field) bool { return n.path == old.path }) {
+		if _, both := after[old.path]; !both {
 			out = append(out, FieldChange{old.path, old.value, "", old.counts, cmp.Or(old.gone, old.why)})
 		}
+	}
+	return out
+}
+
+// byPath returns the index of the first field of each path.
+func (l Fields) byPath() map[string]int {
+	out := make(map[string]int, len(l))
+	for i, f := range slices.Backward(l) {
+		out[f.path] = i
 	}
 	return out
 }

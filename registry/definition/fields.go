@@ -16,6 +16,7 @@ type field struct {
 	why         string
 	as          comparison
 	added, gone string // why it counts if only one version has it; empty means why
+	meaning     string // of asMeaning: fields of one meaning are the same
 }
 
 // comparison is how two values of a field are compared.
@@ -26,6 +27,7 @@ const (
 	asSQL                   // as queries: layout does not count
 	asExpression            // likewise, as expressions
 	asOrder                 // as an order of names: shown only if both have the same names
+	asMeaning               // by what they mean: layout and the names of inputs do not count
 )
 
 // Fields lists the fields of a definition that have a value.
@@ -225,6 +227,10 @@ func ServiceFields(s *ServiceVersion) Fields {
 			l.part("uses."+u.View.Name, fmt.Sprintf("%s@%d", u.View.Name, u.View.Version), "the service uses another version of the view", "the service uses one more view", "the service no longer uses the view")
 		}
 	}
+	for _, ref := range s.OnDemand {
+		l.part("uses."+ref.Name, ref.String(), "the service uses another version of the on-demand view", "the service uses one more on-demand view", "the service no longer uses the on-demand view")
+	}
+	l.requestMapping(s.Service.Request)
 	l.add(field{path: "features order", value: strings.Join(names, ", "), counts: true, why: "a model reads its features in order", as: asOrder})
 	l.meta("", s.Service.Meta)
 	return l
@@ -235,12 +241,7 @@ func outputText(s *ServiceVersion, o fstore.Output) (value string) {
 	switch o := o.(type) {
 	case fstore.FeatureOutput:
 		u := s.Uses[o.Use]
-		value = u.View.Name + "." + o.Feature
-		for _, k := range u.Keys {
-			if k.Column != k.Key.Name {
-				value += fmt.Sprintf(" by %s = %s", k.Key.Name, k.Column)
-			}
-		}
+		value = u.View.Name + "." + o.Feature + byColumns(u.Keys)
 	case fstore.OnDemandOutput:
 		value = s.OnDemand[o.OnDemand].Name + "." + o.Feature
 	}

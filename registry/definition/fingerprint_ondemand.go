@@ -3,8 +3,8 @@ package definition
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/ondemand"
@@ -57,7 +57,7 @@ type onDemandPrint struct {
 type computedPrint struct {
 	Name       string        `json:"name"`
 	Type       fstore.Type   `json:"type"`
-	Expression string        `json:"expression"` // its meaning, which names inputs by inputPrint
+	Expression string        `json:"expression"` // its meaning, which names inputs by readPrint
 	Default    *fstore.Value `json:"default,omitempty"`
 }
 
@@ -72,13 +72,9 @@ type readPrint struct {
 // OnDemandFingerprint computes the fingerprint of an on-demand view over the exact versions that it reads. The error is
 // ErrInvalid if one of them is not there, and ErrDefinition if an expression does not compile over them.
 func OnDemandFingerprint(v *fstore.OnDemandVersion, in Versions) (string, error) {
-	env, err := ondemand.EnvOf(in.list(v), v)
+	program, err := compile(v, in)
 	if err != nil {
 		return "", err
-	}
-	program, problems := ondemand.Compile(env, ondemand.FeaturesOf(v.View.Features))
-	if problems != nil {
-		return "", problems[0]
 	}
 	names := make([]string, len(program.Inputs()))
 	for i, read := range program.Inputs() {
@@ -99,12 +95,10 @@ func OnDemandFingerprint(v *fstore.OnDemandVersion, in Versions) (string, error)
 
 // inputName returns what an input of an expression stands for. Request columns and at stand for themselves.
 func inputName(v *fstore.OnDemandVersion, read ondemand.Input, in Versions) string {
-	name, feature, _ := strings.Cut(read.Name, ".")
-	i := slices.IndexFunc(v.Inputs, func(o fstore.OnDemandInput) bool { return o.Name == name })
-	if i < 0 || read.Kind == ondemand.AtInput {
+	from, feature := inputOf(v, read)
+	if from == nil {
 		return read.Name
 	}
-	from := &v.Inputs[i]
 	print := readPrint{Feature: feature, Keys: from.Keys}
 	if from.OnDemand {
 		print.OnDemand = in.onDemandPrint(from.Ref)
@@ -113,4 +107,18 @@ func inputName(v *fstore.OnDemandVersion, read ondemand.Input, in Versions) stri
 	}
 	b, _ := json.Marshal(print) // strings and types of a checked definition always encode
 	return string(b)
+}
+
+// FirstOnDemandMismatch is FirstMismatch for on-demand versions, with the versions that they read.
+func FirstOnDemandMismatch(versions []*fstore.OnDemandVersion, in Versions) (*fstore.OnDemandVersion, error) {
+	for _, v := range versions {
+		print, err := OnDemandFingerprint(v, in)
+		if err != nil {
+			return nil, fmt.Errorf("on-demand view %s: %w", v.Ref, err)
+		}
+		if print != v.Fingerprint {
+			return v, nil
+		}
+	}
+	return nil, nil
 }

@@ -44,10 +44,15 @@ func FuzzLoad(f *testing.F) {
 		{"kind: entity\nname: >-\n  x\n  y\njoin_keys: [{name: \"\\u0000\", type: !!str int64}]\n", ""},
 		{"kind: source\nname: s\npath: \"${A:-${B}}$${C\"\nrename: {a: b, a: c, [d]: e}\n", ""},
 		{"%YAML 1.2\n---\nkind: entity # ü\n\tname: x\n", ""},
+		{onDemand + "    expression: price * n + other.x // ü\n", ""},
+		{onDemand + "    expression: |2-\n      price\n\n       * nope\n", ""},
+		{onDemand + "    expression: \"hours(at - event(other)) \\\n      + \\u00e4 ${A} $${ ${B:-x}\"\n", ""},
+		{onDemand + "    expression: 'length(''ä'') ? 1u : [1].map(x, x)'\n---\nkind: feature_service\nname: s\nfeatures: [v.*, {ref: other.x, keys: {a: b}}]\nrequest: {price: cost, n: v, c: d}\n", ""},
 		{strings.Repeat("- ", 60) + strings.Repeat("{a: ", 60), ""},
 	} {
 		f.Add([]byte(s[0]), []byte(s[1]))
 	}
+	f.Add([]byte(onDemand+"    expression: >\n\n      price\n        + matches('x', '(a')\n"), []byte("select x from v"))
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, yaml, sql []byte) {
 		text := map[string]string{"d.yaml": string(yaml), "v.sql": string(sql)}
@@ -70,6 +75,21 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// onDemand is a repo with on-demand views, up to the expression of the last feature.
+const onDemand = `kind: on_demand_view
+name: other
+uses: [v.f]
+features: [{name: x, type: int64, expression: "1"}]
+---
+kind: on_demand_view
+name: v
+request: [{name: price, type: float64, default: 1}, {name: n, type: int64}]
+uses: [other.*, {ref: other.x, as: again}]
+features:
+  - name: f
+    type: float64
+`
 
 func loadAndCheck(t *testing.T, dir string) definition.Problems {
 	t.Helper()
