@@ -65,6 +65,20 @@ func (l *FeatureList) RequestColumns() []RequestColumn {
 	return out
 }
 
+// Columns returns the columns of a request, or of labels, that the list reads: those of keys and those of expressions, in name
+// order. One that is both has the type of the key.
+func (l *FeatureList) Columns() []Field {
+	out := l.KeyColumns()
+	keys := len(out)
+	for _, c := range l.RequestColumns() {
+		if !slices.ContainsFunc(out[:keys], func(f Field) bool { return f.Name == c.Name }) {
+			out = append(out, Field{c.Name, c.Type})
+		}
+	}
+	SortFields(out)
+	return out
+}
+
 // Sent returns the name under which callers send a request column.
 func (l *FeatureList) Sent(column string) string { return cmp.Or(l.Request[column], column) }
 

@@ -70,6 +70,10 @@ func answerFrom(r *fstorev1.GetOnlineFeaturesResponse, events answers.EventTimes
 	if r.ClockMicros != nil {
 		a.Clock = fstore.FromMicros(r.GetClockMicros())
 	}
+	a.Builds = answers.Builds{Zones: r.GetBuilds().GetZones(), Unicode: r.GetBuilds().GetUnicode()}
+	for _, v := range r.GetOnDemand() {
+		a.OnDemand = append(a.OnDemand, fstore.ViewRef{Name: v.GetName(), Version: int(v.GetVersion())})
+	}
 	for i, f := range r.GetFeatures() {
 		var err error
 		if a.Features[i], err = featureFrom(f, a.Rows, events); err != nil {
@@ -133,6 +137,13 @@ func descriptionFrom(r *fstorev1.DescribeFeaturesResponse) (*Description, error)
 		}
 		d.KeyColumns = append(d.KeyColumns, fstore.Field{Name: k.GetName(), Type: t})
 	}
+	for _, c := range r.GetRequestColumns() {
+		column, err := requestColumnFrom(c)
+		if err != nil {
+			return nil, err
+		}
+		d.Request = append(d.Request, column)
+	}
 	for _, f := range r.GetFeatures() {
 		t, err := fstore.ParseType(f.GetType())
 		if err != nil {
@@ -144,4 +155,17 @@ func descriptionFrom(r *fstorev1.DescribeFeaturesResponse) (*Description, error)
 		})
 	}
 	return d, nil
+}
+
+func requestColumnFrom(c *fstorev1.RequestColumn) (out fstore.RequestColumn, err error) {
+	out.Name, out.Description = c.GetName(), c.GetDescription()
+	if out.Type, err = fstore.ParseType(c.GetType()); err != nil || c.GetDefault() == nil {
+		return out, err
+	}
+	value, err := fstorev1.ColumnOf(c.GetDefault())
+	if err == nil && (value.Len != 1 || value.Type != out.Type) {
+		err = fstore.Errorf(fstore.ErrCorrupt, "the default of %s is not one %s", out.Name, out.Type)
+	}
+	out.Default = &fstore.Value{Column: value}
+	return out, err
 }

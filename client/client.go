@@ -93,8 +93,8 @@ type Selection struct {
 // Request asks for features of keys.
 type Request struct {
 	Selection
-	// Keys are the join keys, one column each and all of one length. They are empty if no view has an entity. See
-	// Keys, and fstore.Column for nulls.
+	// Keys are the join keys and the request columns of on-demand features, one column each and all of one length. They are
+	// empty if no view has an entity and no expression reads a column. See Keys, and fstore.Column for nulls and lists.
 	Keys []fstore.Column
 	// EventTimes also requests the event time of each value.
 	EventTimes answers.EventTimes
@@ -123,7 +123,7 @@ type Description struct {
 	Model   fstore.ModelRef
 }
 
-// Describe returns the key columns that a request with this selection needs, and the features of its answer. It reads
+// Describe returns the key columns and the request columns of a request with this selection, and the features of its answer. It reads
 // no values. Its errors are those of Get.
 func (c *Client) Describe(ctx context.Context, s Selection) (*Description, error) {
 	reply, err := call(ctx, c, c.stub.DescribeFeatures, describeRequestOf(s))

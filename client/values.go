@@ -11,7 +11,7 @@ type Value interface {
 	bool | int32 | int64 | float32 | float64 | string | []byte | time.Time
 }
 
-// Keys returns a key column without nulls. Except for timestamps, the column shares the values.
+// Keys returns a key column or a request column without nulls. Except for timestamps, the column shares the values.
 func Keys[T Value](name string, values ...T) fstore.Column {
 	c := fstore.Column{Name: name, Len: len(values)}
 	switch v := any(values).(type) {

@@ -296,6 +296,17 @@ func (e *Evaluation) Lookups() []Lookup { return e.lookups }
 // Outputs says for each output of the list where its values are.
 func (e *Evaluation) Outputs() []Place { return e.outputs }
 
+// Versions returns the on-demand views that are evaluated, each after those that it reads.
+func (e *Evaluation) Versions() []fstore.ViewRef {
+	var out []fstore.ViewRef
+	for _, s := range e.steps {
+		if len(s.program.features) > 0 {
+			out = append(out, s.version.Ref)
+		}
+	}
+	return out
+}
+
 // RequestColumns returns the columns that callers send beside the keys, in the order in which Eval takes them.
 func (e *Evaluation) RequestColumns() []fstore.RequestColumn { return e.request }
 

@@ -9,13 +9,17 @@ import (
 	"github.com/fstore-dev/fstore/online/answers"
 )
 
-// The parts of an answer.
 type (
-	Answer        = answers.Answer
+	// Answer is what a look-up returns.
+	Answer = answers.Answer
+	// AnswerFeature is one feature of an answer.
 	AnswerFeature = answers.Feature
+	// AnswerVersion is a view version of an answer.
 	AnswerVersion = answers.Version
-	Status        = answers.Status
-	EventTimes    = answers.EventTimes
+	// Status says why a value is as it is.
+	Status = answers.Status
+	// EventTimes says whether an answer has event times.
+	EventTimes = answers.EventTimes
 )
 
 // The statuses and the choices of event times.

@@ -1,6 +1,8 @@
 package online
 
 import (
+	"slices"
+
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/ondemand"
 )
@@ -17,6 +19,7 @@ func (p *Prepared) placeOutputs(list *fstore.FeatureList) {
 		p.outputs[at.Index].name, p.outputs[at.Index].at = list.Outputs[i].Name(), i
 		visible++
 	}
+	p.onDemand = slices.Clip(p.evaluation.Versions())
 	for i := range p.outputs[visible:] {
 		p.outputs[visible+i].at = p.features + i
 	}
@@ -45,6 +48,8 @@ func (p *Prepared) compute(a *Answer, all []AnswerFeature, req *Request, f *fill
 			sc.request[to] = sc.columns[i]
 		}
 	}
+	a.OnDemand = p.onDemand
+	a.Builds.Zones, a.Builds.Unicode = ondemand.DataVersions()
 	computed, err := p.evaluation.Eval(ondemand.Given{Rows: a.Rows, At: &at, Lookups: sc.lookups, Request: sc.request})
 	if err != nil {
 		return err

@@ -20,7 +20,8 @@ type Prepared struct {
 	features int      // of the answer
 
 	evaluation *ondemand.Evaluation
-	computed   []int // by on-demand output, in the order in which they are evaluated: its index in the answer
+	computed   []int            // by on-demand output, in the order in which they are evaluated: its index in the answer
+	onDemand   []fstore.ViewRef // the versions that are evaluated; answers share it
 
 	fixed   int                  // bytes of a row: see rowBytes
 	perType [fstore.NumTypes]int // number of outputs of each fixed-width type

@@ -37,7 +37,7 @@ func Example() {
 	check(err)
 	list, also, err := p.Serving(ctx, churn)
 	check(err)
-	keys := project.NewKeyRows(list.KeyColumns(), also)
+	keys := project.NewKeyRows(list, also)
 	check(keys.AddText("customer_id=12003"))
 	answer, err := p.Get(ctx, list, keys.Columns, project.GetOptions{})
 	check(err)

@@ -38,7 +38,7 @@ func FuzzKeys(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		k := NewKeyRows([]fstore.Field{{Name: "k", Type: fstore.Int64}, {Name: "s", Type: fstore.String}}, nil)
+		k := NewKeyRows(keyedBy(fstore.Field{Name: "k", Type: fstore.Int64}, fstore.Field{Name: "s", Type: fstore.String}), nil)
 		err := k.AddText(text)
 		if err == nil && k.Columns[0].Len != k.Columns[1].Len {
 			t.Errorf("columns of %d and %d rows", k.Columns[0].Len, k.Columns[1].Len)

@@ -14,26 +14,55 @@ import (
 	"github.com/fstore-dev/fstore/regular"
 )
 
-// KeyRows collects rows of keys, with the columns that a feature list needs, in name order.
+// KeyRows collects rows of keys and request columns, with the columns that a feature list reads, in name order.
 type KeyRows struct {
 	Columns []fstore.Column
-	also    map[string]bool // names that a row may also have although these features do not need them
+	request map[string]fstore.RequestColumn // by name: the columns that are not keys
+	also    map[string]bool                 // names that a row may also have although these features do not need them
 }
 
-// NewKeyRows returns no rows, with the columns that a list needs. A row may also have the columns in also.
-func NewKeyRows(fields []fstore.Field, also map[string]bool) *KeyRows {
-	k := &KeyRows{also: also, Columns: make([]fstore.Column, len(fields))}
-	for i, f := range fields {
-		k.Columns[i] = fstore.NewColumn(f.Name, f.Type, 0)
+// NewKeyRows returns no rows, with the columns that a list reads. A row may also have the columns in also.
+func NewKeyRows(list *fstore.FeatureList, also map[string]bool) *KeyRows {
+	k := &KeyRows{also: also, request: map[string]fstore.RequestColumn{}}
+	for _, f := range list.Columns() {
+		k.Columns = append(k.Columns, fstore.NewColumn(f.Name, f.Type, 0))
+	}
+	for _, c := range list.RequestColumns() {
+		k.request[c.Name] = c
+	}
+	for _, f := range list.KeyColumns() {
+		delete(k.request, f.Name)
 	}
 	return k
 }
 
-// Names lists the columns for messages.
+// Optional reports whether every row may do without every column: there are no keys, and all request columns have defaults.
+func (k *KeyRows) Optional() bool {
+	for i := range k.Columns {
+		if !k.optional(k.Columns[i].Name) {
+			return false
+		}
+	}
+	return true
+}
+
+func (k *KeyRows) optional(name string) bool {
+	c, ok := k.request[name]
+	return ok && c.Default != nil
+}
+
+// Names lists the columns for messages: keys by name, and request columns with their types.
 func (k *KeyRows) Names() string {
 	names := make([]string, len(k.Columns))
 	for i, c := range k.Columns {
 		names[i] = c.Name
+		if _, ok := k.request[c.Name]; !ok {
+			continue
+		}
+		if names[i] += " (" + c.Type.String(); k.optional(c.Name) {
+			names[i] += ", optional"
+		}
+		names[i] += ")"
 	}
 	return strings.Join(names, ", ")
 }
@@ -43,7 +72,7 @@ func (k *KeyRows) Names() string {
 func (k *KeyRows) add(given []string, value func(c *fstore.Column) error) error {
 	for _, name := range given {
 		if k.column(name) == nil && !k.also[name] {
-			return fstore.Errorf(fstore.ErrInvalid, "%s is not a key of these features", name).WithHint("their keys are %s", k.Names())
+			return k.unknown(name)
 		}
 	}
 	row := make([]fstore.Column, len(k.Columns)) // complete before it is added
@@ -59,6 +88,13 @@ func (k *KeyRows) add(given []string, value func(c *fstore.Column) error) error 
 	return nil
 }
 
+func (k *KeyRows) unknown(name string) error {
+	if len(k.request) == 0 {
+		return fstore.Errorf(fstore.ErrInvalid, "%s is not a key of these features", name).WithHint("their keys are %s", k.Names())
+	}
+	return fstore.Errorf(fstore.ErrInvalid, "%s is neither a key nor a request column of these features", name).WithHint("their columns are %s", k.Names())
+}
+
 func (k *KeyRows) column(name string) *fstore.Column {
 	for i := range k.Columns {
 		if k.Columns[i].Name == name {
@@ -68,7 +104,19 @@ func (k *KeyRows) column(name string) *fstore.Column {
 	return nil
 }
 
-var errMissing = fstore.Errorf(fstore.ErrInvalid, "the key is missing")
+// absent adds null to a column that a row does not have: its default replaces the null. It returns ErrInvalid for a column that
+// a row must have.
+func (k *KeyRows) absent(c *fstore.Column) error {
+	request, ok := k.request[c.Name]
+	switch {
+	case !ok:
+		return fstore.Errorf(fstore.ErrInvalid, "the key is missing")
+	case request.Default == nil:
+		return fstore.Errorf(fstore.ErrInvalid, "the request column is missing").WithHint("it is %s", c.Type.WithArticle())
+	}
+	c.AppendNull()
+	return nil
+}
 
 // AddText adds one row: k=v,k2=v2 or a JSON object. It returns ErrInvalid if the text is not a row of these keys.
 func (k *KeyRows) AddText(text string) error {
@@ -99,7 +147,7 @@ func (k *KeyRows) addPairs(text string) error {
 	return k.add(given, func(c *fstore.Column) error {
 		value, ok := values[c.Name]
 		if !ok {
-			return errMissing
+			return k.absent(c)
 		}
 		return c.AppendText(value)
 	})
@@ -113,7 +161,7 @@ func (k *KeyRows) addObject(raw json.RawMessage) error {
 	return k.add(given, func(c *fstore.Column) error {
 		value, ok := values[c.Name]
 		if !ok {
-			return errMissing
+			return k.absent(c)
 		}
 		return c.AppendParsed(value)
 	})

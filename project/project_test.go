@@ -67,7 +67,7 @@ func TestOutIsAFileWhoseLockIsLookedAt(t *testing.T) {
 
 // A row that is refused leaves nothing behind, or the next rows would pair keys of different rows.
 func TestARowThatIsRefusedLeavesNothing(t *testing.T) {
-	k := NewKeyRows([]fstore.Field{{Name: "a", Type: fstore.Int64}, {Name: "b", Type: fstore.Int64}}, nil)
+	k := NewKeyRows(keyedBy(fstore.Field{Name: "a", Type: fstore.Int64}, fstore.Field{Name: "b", Type: fstore.Int64}), nil)
 	for _, row := range []string{"a=1,b=x", "a=1", "a=2,b=2"} {
 		err := k.AddText(row)
 		if row == "a=2,b=2" && err != nil || row != "a=2,b=2" && err == nil {
@@ -90,4 +90,13 @@ func TestAClosedProjectIsRefused(t *testing.T) {
 	if _, err := p.Validate(t.Context()); !errors.Is(err, fstore.ErrInvalid) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// keyedBy returns a list of features with these keys.
+func keyedBy(keys ...fstore.Field) *fstore.FeatureList {
+	u := fstore.ViewUse{Version: &fstore.ViewVersion{View: fstore.View{Keys: keys}}}
+	for _, k := range keys {
+		u.Keys = append(u.Keys, fstore.KeyBinding{Key: k, Column: k.Name})
+	}
+	return &fstore.FeatureList{Uses: []fstore.ViewUse{u}}
 }

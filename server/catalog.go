@@ -39,7 +39,8 @@ type Names interface {
 	// Features returns the list of references such as view.feature, view.*, view.feature=name or view@2.feature.
 	// The errors are those of Service, and ErrInvalid.
 	Features(refs []string) (*fstore.FeatureList, error)
-	// KeyColumns returns the names of the key columns that a request may carry although its features do not need them.
+	// KeyColumns returns the names of the key columns and request columns that a request may carry although its features do not
+	// need them.
 	KeyColumns() map[string]bool
 	// Live returns the view versions that are kept fresh, without duplicates. Metrics show their age.
 	Live() []*fstore.ViewVersion
@@ -48,16 +49,30 @@ type Names interface {
 // Target is a resolved request: a list of features, prepared for look-ups.
 type Target struct {
 	List     *fstore.FeatureList
-	Keys     []fstore.Field  // the columns a request must bring, in name order
-	Also     map[string]bool // the columns that it may bring
+	Keys     []fstore.Field  // the key columns that a request must bring, in name order
+	Request  []fstore.Field  // the columns besides that expressions read, in name order
+	Also     map[string]bool // the columns that it may bring besides
 	prepared *online.Prepared
 	cost     *cost    // of a look-up in memory
 	kept     sync.Map // see Keep
 }
 
-// Needs reports whether a request must bring a key column.
-func (t *Target) Needs(column string) bool {
-	return slices.ContainsFunc(t.Keys, func(f fstore.Field) bool { return f.Name == column })
+// Column returns a column that the features read and what messages call it, or "".
+func (t *Target) Column(name string) (column fstore.Field, kind string) {
+	named := func(f fstore.Field) bool { return f.Name == name }
+	if i := slices.IndexFunc(t.Keys, named); i >= 0 {
+		return t.Keys[i], "key column"
+	}
+	if i := slices.IndexFunc(t.Request, named); i >= 0 {
+		return t.Request[i], "request column"
+	}
+	return fstore.Field{}, ""
+}
+
+// Reads reports whether the features read a column of a request.
+func (t *Target) Reads(column string) bool {
+	_, kind := t.Column(column)
+	return kind != ""
 }
 
 // Keep returns a value that a protocol caches with a target, under a key of the protocol's. It calls make once, or a
@@ -82,7 +97,7 @@ type resolved struct {
 	names    Names
 	store    *online.Store
 
-	also map[string]bool // the key columns that any request may bring
+	also map[string]bool // the columns that any request may bring
 
 	mu        sync.RWMutex                // guards the rest
 	services  map[string]*Target          // there are only as many as the registry has services
@@ -172,7 +187,9 @@ func (r *resolved) prepare(list *fstore.FeatureList) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Target{List: list, Keys: list.KeyColumns(), Also: r.also, prepared: p, cost: newCost(list)}, nil
+	t := &Target{List: list, Keys: list.KeyColumns(), Also: r.also, prepared: p, cost: newCost(list)}
+	t.Request = slices.DeleteFunc(list.Columns(), func(f fstore.Field) bool { return slices.Contains(t.Keys, f) })
+	return t, nil
 }
 
 // follower keeps the catalog up to date as the registry changes. If the registry cannot be reached, the last revision

@@ -119,23 +119,27 @@ func (a *app) get(ctx context.Context, p *project.Project, q *question) error {
 	if err != nil {
 		return err
 	}
-	rows := project.NewKeyRows(list.KeyColumns(), also)
+	rows := project.NewKeyRows(list, also)
 	if err := readKeys(ctx, p, q, rows); err != nil {
 		return err
 	}
 	var answer *online.Answer
+	columns := rows.Columns
+	if len(q.entities)+len(q.files) == 0 {
+		columns = nil // the answer has one row
+	}
 	if q.grpc != "" {
-		list, answer, err = askServer(ctx, q, rows.Columns)
+		list, answer, err = askServer(ctx, q, columns)
 	} else {
-		answer, err = askStore(ctx, p, q, list, rows.Columns)
+		answer, err = askStore(ctx, p, q, list, columns)
 	}
 	if err != nil {
 		return err
 	}
 	if a.json() {
-		return httpapi.WriteAnswerJSON(a.stdout, rows.Columns, list, answer)
+		return httpapi.WriteAnswerJSON(a.stdout, columns, list, answer)
 	}
-	return a.printAnswer(rows.Columns, list, answer)
+	return a.printAnswer(columns, list, answer)
 }
 
 // readKeys reads the rows of keys.
@@ -159,7 +163,7 @@ func readKeys(ctx context.Context, p *project.Project, q *question, rows *projec
 			return err
 		}
 	}
-	if len(rows.Columns) > 0 && len(q.entities)+len(q.files) == 0 {
+	if !rows.Optional() && len(q.entities)+len(q.files) == 0 {
 		return usage.Errorf(nil, "the keys are missing: these features need %s", rows.Names()).
 			WithHint("give --entity %s=…, once for each row, or --entities FILE", rows.Columns[0].Name)
 	}

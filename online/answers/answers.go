@@ -49,6 +49,11 @@ type Answer struct {
 	Features []Feature
 	Versions []Version // the view versions used, in the order of the list's uses
 
+	// OnDemand are the versions of on-demand views that were evaluated, each after those that it reads. Builds are the versions
+	// of the data that their features depend on.
+	OnDemand []fstore.ViewRef
+	Builds   Builds
+
 	// Clock is the instant at which the windows of sawtooth views end, the request's instant, but for a view that is published later:
 	// its windows end at its published instant. It is zero if no view of the answer is a sawtooth view.
 	Clock time.Time
@@ -68,6 +73,13 @@ func (a *Answer) Release() {
 	if a.Owner != nil {
 		a.Owner.Reuse()
 	}
+}
+
+// Builds are the versions of data on which on-demand features depend besides their inputs. They are empty for an answer without
+// such features.
+type Builds struct {
+	Zones   string // of the time zones, for calendar functions
+	Unicode string // for lower, upper and trim
 }
 
 // Feature is one feature for all rows.

@@ -12,6 +12,13 @@ func describe(list *fstore.FeatureList) *fstorev1.DescribeFeaturesResponse {
 	for _, k := range d.KeyColumns {
 		answer.KeyColumns = append(answer.KeyColumns, &fstorev1.KeyColumn{Name: k.Name, Type: k.Type.String()})
 	}
+	for _, c := range d.Request {
+		column := &fstorev1.RequestColumn{Name: c.Name, Type: c.Type.String(), Description: c.Description}
+		if c.Default != nil {
+			column.Default = fstorev1.NewColumn(&c.Default.Column)
+		}
+		answer.RequestColumns = append(answer.RequestColumns, column)
+	}
 	for _, f := range d.Features {
 		answer.Features = append(answer.Features, &fstorev1.FeatureDescription{
 			Name: f.Name, Type: f.Type.String(), View: f.View.Name, ViewVersion: uint32(f.View.Version),

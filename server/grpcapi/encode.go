@@ -11,6 +11,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/online/answers"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 	"github.com/fstore-dev/fstore/server"
 )
@@ -85,7 +86,7 @@ func (t *parts) encode(a *online.Answer) (encoded, error) {
 	for i := range a.Versions {
 		total += sizeField(sizeVersion(&a.Versions[i]))
 	}
-	total += len(t.tail)
+	total += len(t.tail) + sizeOnDemand(a)
 	for _, at := range []time.Time{a.Replayed, a.Clock} {
 		if !at.IsZero() {
 			total += 1 + 8
@@ -104,6 +105,7 @@ func (t *parts) encode(a *online.Answer) (encoded, error) {
 	b = append(b, t.tail...)
 	b = appendInstant(b, 6, a.Replayed)
 	b = appendInstant(b, 7, a.Clock)
+	b = appendOnDemand(b, a)
 	*buf = b
 	return encoded{buf: buf}, nil
 }
@@ -177,6 +179,35 @@ func appendVersion(b []byte, v *online.AnswerVersion) []byte {
 	if at := fstore.Micros(v.Published); at != 0 {
 		b = protowire.AppendTag(b, 4, protowire.Fixed64Type)
 		b = protowire.AppendFixed64(b, uint64(at))
+	}
+	return b
+}
+
+// sizeOnDemand returns the length of what an answer says of on-demand views: the data that they depend on, and their versions.
+func sizeOnDemand(a *online.Answer) (n int) {
+	if len(a.OnDemand) == 0 {
+		return 0
+	}
+	n = sizeField(sizeBuilds(a.Builds))
+	for _, ref := range a.OnDemand {
+		n += sizeField(sizeRef(ref))
+	}
+	return n
+}
+
+func sizeBuilds(b answers.Builds) int { return sizeBytes(len(b.Zones)) + sizeBytes(len(b.Unicode)) }
+
+func sizeRef(ref fstore.ViewRef) int { return sizeBytes(len(ref.Name)) + sizeUint(uint64(ref.Version)) }
+
+func appendOnDemand(b []byte, a *online.Answer) []byte {
+	if len(a.OnDemand) == 0 {
+		return b
+	}
+	b = appendHead(b, 9, sizeBuilds(a.Builds))
+	b = appendText(appendText(b, 1, a.Builds.Zones), 2, a.Builds.Unicode)
+	for _, ref := range a.OnDemand {
+		b = appendHead(b, 10, sizeRef(ref))
+		b = appendUint(appendText(b, 1, ref.Name), 2, uint64(ref.Version))
 	}
 	return b
 }

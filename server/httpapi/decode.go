@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ type jsonRequest struct {
 	events   online.EventTimes
 }
 
-// rawColumn is a key column whose type is not known yet.
+// rawColumn is a column whose type is not known yet.
 type rawColumn struct {
 	name   string
 	values json.RawMessage
@@ -159,23 +160,23 @@ func notJSON(d *json.Decoder, err error, want string) error {
 	return fstore.Errorf(fstore.ErrInvalid, "not JSON at byte %d: %v", d.InputOffset(), err).WithHint("%s", requestHint)
 }
 
-// columns reads the key columns as the types that the features need. Of a column they do not need only the length is
+// columns reads the columns as the types that the features need. Of a column they do not need only the length is
 // read, and of one that no features need not even that: the store names it. The errors are ErrInvalid, with column and
 // row, and ErrTooLarge.
 func (r *jsonRequest) columns(t *server.Target, maxRows int) ([]fstore.Column, error) {
 	out := make([]fstore.Column, len(r.entities))
 	for i, e := range r.entities {
-		at := slices.IndexFunc(t.Keys, func(f fstore.Field) bool { return f.Name == e.name })
 		c, add := fstore.Column{Name: e.name}, countValue
+		read, kind := t.Column(e.name)
 		switch {
-		case at >= 0:
-			c, add = fstore.NewColumn(e.name, t.Keys[at].Type, 1), (*fstore.Column).AppendParsed
+		case kind != "":
+			c, add = fstore.NewColumn(e.name, read.Type, 1), (*fstore.Column).AppendParsed
 		case !t.Also[e.name]:
 			out[i] = c
 			continue
 		}
 		if err := parseColumn(&c, e.values, maxRows, add); err != nil {
-			return nil, fmt.Errorf("key column %s%w", e.name, err)
+			return nil, fmt.Errorf("%s %s%w", cmp.Or(kind, "key column"), e.name, err)
 		}
 		out[i] = c
 	}

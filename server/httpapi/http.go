@@ -97,7 +97,7 @@ func (a *API) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
 			return nil, err
 		}
 		defer answer.Release()
-		keys = slices.DeleteFunc(keys, func(c fstore.Column) bool { return !t.Needs(c.Name) })
+		keys = slices.DeleteFunc(keys, func(c fstore.Column) bool { return !t.Reads(c.Name) })
 		if *buf, err = appendAnswerJSON((*buf)[:0], keys, t.List, answer, a.o.Store.Limits.MaxAnswerBytes); err != nil {
 			return nil, err
 		}

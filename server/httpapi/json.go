@@ -17,6 +17,7 @@ import (
 //	 "versions":[{"view":"customer_orders","version":3,"generation":"5f…","published":"2011-12-10T00:00:00Z"}],
 //	 "service":{"name":"churn","version":2}}
 //
+// With on-demand features it has "on_demand":[{"view":"trip","version":1}],"builds":{"zones":"2026a","unicode":"15.0.0"}.
 // or, of a model, "model":{"name":"fraud","version":"3"}. A server that replays an instant adds "replayed":"2011-12-10T00:00:00Z".
 // Where windows move with the clock, "clock":"2011-12-10T00:00:03Z" says when they end.
 //
@@ -60,6 +61,7 @@ func appendAnswerJSON(dst []byte, keys []fstore.Column, list *fstore.FeatureList
 		dst = append(dst, `"}`...)
 	}
 	dst = append(dst, ']')
+	dst = appendOnDemandJSON(dst, a)
 	if list.Service.Name != "" {
 		dst = strconv.AppendQuote(append(dst, `,"service":{"name":`...), list.Service.Name)
 		dst = strconv.AppendInt(append(dst, `,"version":`...), int64(list.Service.Version), 10)
@@ -73,6 +75,21 @@ func appendAnswerJSON(dst []byte, keys []fstore.Column, list *fstore.FeatureList
 	dst = appendInstantJSON(dst, "replayed", a.Replayed)
 	dst = appendInstantJSON(dst, "clock", a.Clock)
 	return append(dst, "}\n"...), nil
+}
+
+// appendOnDemandJSON appends which on-demand views were evaluated, if any.
+func appendOnDemandJSON(dst []byte, a *online.Answer) []byte {
+	if len(a.OnDemand) == 0 {
+		return dst
+	}
+	dst = append(dst, `,"on_demand":[`...)
+	for i, ref := range a.OnDemand {
+		dst = strconv.AppendQuote(append(comma(dst, i), `{"view":`...), ref.Name)
+		dst = append(strconv.AppendInt(append(dst, `,"version":`...), int64(ref.Version), 10), '}')
+	}
+	dst = strconv.AppendQuote(append(dst, `],"builds":{"zones":`...), a.Builds.Zones)
+	dst = strconv.AppendQuote(append(dst, `,"unicode":`...), a.Builds.Unicode)
+	return append(dst, '}')
 }
 
 // appendInstantJSON appends a member, or nothing for the zero instant.

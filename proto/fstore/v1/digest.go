@@ -3,4 +3,4 @@
 package fstorev1
 
 // protoDigest is the sha256 of the feature_store.proto that the code of this package was generated from.
-const protoDigest = "e37428d5c5b451fefd48e8cc3423e5b94318cdeac431908044dfddd14d83c48f"
+const protoDigest = "b950ac6f3b3ade452d0ff16a52b9ac405cddbdac5b4759bc922843698bfadd5c"

@@ -1,6 +1,7 @@
 // The online interface of fstore: the features of a service, a model or a list, for many keys at once.
 //
-// The wire is columnar. A request brings one column per join key; an answer has one column per feature. The values of a
+// The wire is columnar. A request brings one column per join key, and one per request column of on-demand features; an
+// answer has one column per feature. The values of a
 // column are packed directly into its message, in the one field of their type. A client reads arrays, not a message per
 // value.
 //
@@ -62,7 +63,8 @@ type Status int32
 const (
 	// Found, fresh, not null.
 	Status_STATUS_PRESENT Status = 0
-	// Found and fresh, but null: the value is the feature's default, or null if it has none.
+	// Found and fresh, but null: the value is the feature's default, or null if it has none. An on-demand feature is this or
+	// STATUS_PRESENT.
 	Status_STATUS_NULL_VALUE Status = 1
 	// There is no record for the key, or no window of the view has a row of it: the value is the feature's default, or null
 	// if it has none.
@@ -135,6 +137,10 @@ type GetOnlineFeaturesRequest struct {
 	//
 	// The values must have the type of the key, except that int32 and int64 may replace each other if the values fit. A
 	// row with a null key gets STATUS_NOT_FOUND for the features of that key.
+	//
+	// The request columns that on-demand features read are columns like these, of any type. A null is allowed. A request
+	// column with a default may be missing. Integers may be sent for float64, and doubles for int64, if every value stays
+	// exactly what it is. NaN is null. If a request column has the name of a key, one column serves as both.
 	Entities []*Column `protobuf:"bytes,4,rep,name=entities,proto3" json:"entities,omitempty"`
 	// Whether to also send the event time of each value.
 	EventTimestamps bool `protobuf:"varint,5,opt,name=event_timestamps,json=eventTimestamps,proto3" json:"event_timestamps,omitempty"`
@@ -348,7 +354,7 @@ func (x *ModelRef) GetVersion() string {
 	return ""
 }
 
-// Column holds the values of a join key, one per row.
+// Column holds the values of a join key or a request column, one per row.
 type Column struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -506,7 +512,11 @@ type GetOnlineFeaturesResponse struct {
 	ReplayedMicros *int64 `protobuf:"fixed64,6,opt,name=replayed_micros,json=replayedMicros,proto3,oneof" json:"replayed_micros,omitempty"`
 	// The request's clock, in UTC microseconds since the Unix epoch: the windows of views without a schedule end at it, or
 	// at the instant at which the view is published, if that is later. Absent if the answer has no such view.
-	ClockMicros   *int64 `protobuf:"fixed64,7,opt,name=clock_micros,json=clockMicros,proto3,oneof" json:"clock_micros,omitempty"`
+	ClockMicros *int64 `protobuf:"fixed64,7,opt,name=clock_micros,json=clockMicros,proto3,oneof" json:"clock_micros,omitempty"`
+	// The data compiled into the server on which on-demand features depend; absent if on_demand is empty.
+	Builds *Builds `protobuf:"bytes,9,opt,name=builds,proto3" json:"builds,omitempty"`
+	// The versions of on-demand views that were evaluated, each after those that it reads.
+	OnDemand      []*OnDemandAnswer `protobuf:"bytes,10,rep,name=on_demand,json=onDemand,proto3" json:"on_demand,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -590,6 +600,20 @@ func (x *GetOnlineFeaturesResponse) GetClockMicros() int64 {
 	return 0
 }
 
+func (x *GetOnlineFeaturesResponse) GetBuilds() *Builds {
+	if x != nil {
+		return x.Builds
+	}
+	return nil
+}
+
+func (x *GetOnlineFeaturesResponse) GetOnDemand() []*OnDemandAnswer {
+	if x != nil {
+		return x.OnDemand
+	}
+	return nil
+}
+
 // Feature holds one feature of all rows. Fields 1 to 12 are those of Column.
 type Feature struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -617,7 +641,7 @@ type Feature struct {
 	// One byte per row, the number of its Status; absent if all are STATUS_PRESENT.
 	Statuses []byte `protobuf:"bytes,13,opt,name=statuses,proto3" json:"statuses,omitempty"`
 	// The event time of each row's record, if requested; 0 if there is none. Windowed values have the instant at which their
-	// windows end: the published instant, or the clock.
+	// windows end: the published instant, or the clock. On-demand features have none.
 	EventTimestamps []int64 `protobuf:"fixed64,14,rep,packed,name=event_timestamps,json=eventTimestamps,proto3" json:"event_timestamps,omitempty"`
 	// The rows that have an event time; absent if all have one. A row without a record has none, and neither has a row
 	// of a static view.
@@ -834,6 +858,114 @@ func (x *ViewAnswer) GetPublishedMicros() int64 {
 	return 0
 }
 
+// OnDemandAnswer is an on-demand view and the version of it that was evaluated.
+type OnDemandAnswer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Version       uint32                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OnDemandAnswer) Reset() {
+	*x = OnDemandAnswer{}
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OnDemandAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OnDemandAnswer) ProtoMessage() {}
+
+func (x *OnDemandAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OnDemandAnswer.ProtoReflect.Descriptor instead.
+func (*OnDemandAnswer) Descriptor() ([]byte, []int) {
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *OnDemandAnswer) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *OnDemandAnswer) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// Builds are the versions of data on which on-demand features depend besides their inputs.
+type Builds struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the time zones, for calendar functions: "2026a".
+	Zones string `protobuf:"bytes,1,opt,name=zones,proto3" json:"zones,omitempty"`
+	// Of Unicode, for lower, upper and trim: "15.0.0".
+	Unicode       string `protobuf:"bytes,2,opt,name=unicode,proto3" json:"unicode,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Builds) Reset() {
+	*x = Builds{}
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Builds) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Builds) ProtoMessage() {}
+
+func (x *Builds) ProtoReflect() protoreflect.Message {
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Builds.ProtoReflect.Descriptor instead.
+func (*Builds) Descriptor() ([]byte, []int) {
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Builds) GetZones() string {
+	if x != nil {
+		return x.Zones
+	}
+	return ""
+}
+
+func (x *Builds) GetUnicode() string {
+	if x != nil {
+		return x.Unicode
+	}
+	return ""
+}
+
 // ServiceAnswer is a feature service and the version of it that answered.
 type ServiceAnswer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -845,7 +977,7 @@ type ServiceAnswer struct {
 
 func (x *ServiceAnswer) Reset() {
 	*x = ServiceAnswer{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[7]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -857,7 +989,7 @@ func (x *ServiceAnswer) String() string {
 func (*ServiceAnswer) ProtoMessage() {}
 
 func (x *ServiceAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[7]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -870,7 +1002,7 @@ func (x *ServiceAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceAnswer.ProtoReflect.Descriptor instead.
 func (*ServiceAnswer) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{7}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ServiceAnswer) GetName() string {
@@ -898,7 +1030,7 @@ type ModelAnswer struct {
 
 func (x *ModelAnswer) Reset() {
 	*x = ModelAnswer{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[8]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -910,7 +1042,7 @@ func (x *ModelAnswer) String() string {
 func (*ModelAnswer) ProtoMessage() {}
 
 func (x *ModelAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[8]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -923,7 +1055,7 @@ func (x *ModelAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelAnswer.ProtoReflect.Descriptor instead.
 func (*ModelAnswer) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{8}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ModelAnswer) GetName() string {
@@ -957,7 +1089,7 @@ type DescribeFeaturesRequest struct {
 
 func (x *DescribeFeaturesRequest) Reset() {
 	*x = DescribeFeaturesRequest{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[9]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -969,7 +1101,7 @@ func (x *DescribeFeaturesRequest) String() string {
 func (*DescribeFeaturesRequest) ProtoMessage() {}
 
 func (x *DescribeFeaturesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[9]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -982,7 +1114,7 @@ func (x *DescribeFeaturesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeFeaturesRequest.ProtoReflect.Descriptor instead.
 func (*DescribeFeaturesRequest) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{9}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DescribeFeaturesRequest) GetSelection() isDescribeFeaturesRequest_Selection {
@@ -1052,14 +1184,16 @@ type DescribeFeaturesResponse struct {
 	// The service that answers; absent if the request did not name one.
 	Service *ServiceAnswer `protobuf:"bytes,3,opt,name=service,proto3" json:"service,omitempty"`
 	// The model that answers; absent if the request did not name one.
-	Model         *ModelAnswer `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Model *ModelAnswer `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`
+	// The columns that a request has beside the keys, for on-demand features, by name.
+	RequestColumns []*RequestColumn `protobuf:"bytes,5,rep,name=request_columns,json=requestColumns,proto3" json:"request_columns,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *DescribeFeaturesResponse) Reset() {
 	*x = DescribeFeaturesResponse{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[10]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1071,7 +1205,7 @@ func (x *DescribeFeaturesResponse) String() string {
 func (*DescribeFeaturesResponse) ProtoMessage() {}
 
 func (x *DescribeFeaturesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[10]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1084,7 +1218,7 @@ func (x *DescribeFeaturesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeFeaturesResponse.ProtoReflect.Descriptor instead.
 func (*DescribeFeaturesResponse) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{10}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DescribeFeaturesResponse) GetKeyColumns() []*KeyColumn {
@@ -1115,6 +1249,13 @@ func (x *DescribeFeaturesResponse) GetModel() *ModelAnswer {
 	return nil
 }
 
+func (x *DescribeFeaturesResponse) GetRequestColumns() []*RequestColumn {
+	if x != nil {
+		return x.RequestColumns
+	}
+	return nil
+}
+
 // KeyColumn is a column of join keys.
 type KeyColumn struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1127,7 +1268,7 @@ type KeyColumn struct {
 
 func (x *KeyColumn) Reset() {
 	*x = KeyColumn{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[11]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1139,7 +1280,7 @@ func (x *KeyColumn) String() string {
 func (*KeyColumn) ProtoMessage() {}
 
 func (x *KeyColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[11]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1152,7 +1293,7 @@ func (x *KeyColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyColumn.ProtoReflect.Descriptor instead.
 func (*KeyColumn) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{11}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *KeyColumn) GetName() string {
@@ -1169,6 +1310,78 @@ func (x *KeyColumn) GetType() string {
 	return ""
 }
 
+// RequestColumn is a column that on-demand features read.
+type RequestColumn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its type as definitions write it: "float64".
+	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	// The value for null, and for a request without the column: one row. Absent if a request must have the column.
+	Default *Column `protobuf:"bytes,3,opt,name=default,proto3" json:"default,omitempty"`
+	// What its definition says of it.
+	Description   string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequestColumn) Reset() {
+	*x = RequestColumn{}
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestColumn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestColumn) ProtoMessage() {}
+
+func (x *RequestColumn) ProtoReflect() protoreflect.Message {
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestColumn.ProtoReflect.Descriptor instead.
+func (*RequestColumn) Descriptor() ([]byte, []int) {
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *RequestColumn) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RequestColumn) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *RequestColumn) GetDefault() *Column {
+	if x != nil {
+		return x.Default
+	}
+	return nil
+}
+
+func (x *RequestColumn) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
 // FeatureDescription is a feature of an answer.
 type FeatureDescription struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1176,7 +1389,7 @@ type FeatureDescription struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Its type as definitions write it: "float64", "list<float32>".
 	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
-	// The view that it comes from, and the version of it.
+	// The view or the on-demand view that it comes from, and the version of it.
 	View        string `protobuf:"bytes,3,opt,name=view,proto3" json:"view,omitempty"`
 	ViewVersion uint32 `protobuf:"varint,4,opt,name=view_version,json=viewVersion,proto3" json:"view_version,omitempty"`
 	// Its name in the view.
@@ -1189,7 +1402,7 @@ type FeatureDescription struct {
 
 func (x *FeatureDescription) Reset() {
 	*x = FeatureDescription{}
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[12]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1201,7 +1414,7 @@ func (x *FeatureDescription) String() string {
 func (*FeatureDescription) ProtoMessage() {}
 
 func (x *FeatureDescription) ProtoReflect() protoreflect.Message {
-	mi := &file_fstore_v1_feature_store_proto_msgTypes[12]
+	mi := &file_fstore_v1_feature_store_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1214,7 +1427,7 @@ func (x *FeatureDescription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeatureDescription.ProtoReflect.Descriptor instead.
 func (*FeatureDescription) Descriptor() ([]byte, []int) {
-	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{12}
+	return file_fstore_v1_feature_store_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *FeatureDescription) GetName() string {
@@ -1290,7 +1503,7 @@ const file_fstore_v1_feature_store_proto_rawDesc = "" +
 	"\x10timestamp_values\x18\n" +
 	" \x03(\x10R\x0ftimestampValues\x12\x18\n" +
 	"\aoffsets\x18\v \x03(\x05R\aoffsets\x12\x1a\n" +
-	"\bvalidity\x18\f \x01(\fR\bvalidity\"\x84\x03\n" +
+	"\bvalidity\x18\f \x01(\fR\bvalidity\"\xd9\x03\n" +
 	"\x19GetOnlineFeaturesResponse\x12\x12\n" +
 	"\x04rows\x18\x01 \x01(\rR\x04rows\x12.\n" +
 	"\bfeatures\x18\x02 \x03(\v2\x12.fstore.v1.FeatureR\bfeatures\x12+\n" +
@@ -1298,10 +1511,12 @@ const file_fstore_v1_feature_store_proto_rawDesc = "" +
 	"\aservice\x18\x04 \x01(\v2\x18.fstore.v1.ServiceAnswerR\aservice\x12,\n" +
 	"\x05model\x18\x05 \x01(\v2\x16.fstore.v1.ModelAnswerR\x05model\x12,\n" +
 	"\x0freplayed_micros\x18\x06 \x01(\x10H\x00R\x0ereplayedMicros\x88\x01\x01\x12&\n" +
-	"\fclock_micros\x18\a \x01(\x10H\x01R\vclockMicros\x88\x01\x01B\x12\n" +
+	"\fclock_micros\x18\a \x01(\x10H\x01R\vclockMicros\x88\x01\x01\x12)\n" +
+	"\x06builds\x18\t \x01(\v2\x11.fstore.v1.BuildsR\x06builds\x126\n" +
+	"\ton_demand\x18\n" +
+	" \x03(\v2\x19.fstore.v1.OnDemandAnswerR\bonDemandB\x12\n" +
 	"\x10_replayed_microsB\x0f\n" +
-	"\r_clock_microsJ\x04\b\b\x10\tJ\x04\b\t\x10\n" +
-	"R\x05arrowR\x06builds\"\xfd\x03\n" +
+	"\r_clock_microsJ\x04\b\b\x10\tR\x05arrow\"\xfd\x03\n" +
 	"\aFeature\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1f\n" +
@@ -1328,7 +1543,13 @@ const file_fstore_v1_feature_store_proto_rawDesc = "" +
 	"generation\x18\x03 \x01(\tR\n" +
 	"generation\x12)\n" +
 	"\x10published_micros\x18\x04 \x01(\x10R\x0fpublishedMicrosJ\x04\b\x05\x10\x06J\x04\b\x06\x10\aR\n" +
-	"run_microsR\x05stale\"=\n" +
+	"run_microsR\x05stale\">\n" +
+	"\x0eOnDemandAnswer\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\rR\aversion\"8\n" +
+	"\x06Builds\x12\x14\n" +
+	"\x05zones\x18\x01 \x01(\tR\x05zones\x12\x18\n" +
+	"\aunicode\x18\x02 \x01(\tR\aunicode\"=\n" +
 	"\rServiceAnswer\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\";\n" +
@@ -1339,16 +1560,22 @@ const file_fstore_v1_feature_store_proto_rawDesc = "" +
 	"\aservice\x18\x01 \x01(\tH\x00R\aservice\x124\n" +
 	"\bfeatures\x18\x02 \x01(\v2\x16.fstore.v1.FeatureRefsH\x00R\bfeatures\x12+\n" +
 	"\x05model\x18\x03 \x01(\v2\x13.fstore.v1.ModelRefH\x00R\x05modelB\v\n" +
-	"\tselection\"\xee\x01\n" +
+	"\tselection\"\xb1\x02\n" +
 	"\x18DescribeFeaturesResponse\x125\n" +
 	"\vkey_columns\x18\x01 \x03(\v2\x14.fstore.v1.KeyColumnR\n" +
 	"keyColumns\x129\n" +
 	"\bfeatures\x18\x02 \x03(\v2\x1d.fstore.v1.FeatureDescriptionR\bfeatures\x122\n" +
 	"\aservice\x18\x03 \x01(\v2\x18.fstore.v1.ServiceAnswerR\aservice\x12,\n" +
-	"\x05model\x18\x04 \x01(\v2\x16.fstore.v1.ModelAnswerR\x05model\"3\n" +
+	"\x05model\x18\x04 \x01(\v2\x16.fstore.v1.ModelAnswerR\x05model\x12A\n" +
+	"\x0frequest_columns\x18\x05 \x03(\v2\x18.fstore.v1.RequestColumnR\x0erequestColumns\"3\n" +
 	"\tKeyColumn\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
-	"\x04type\x18\x02 \x01(\tR\x04type\"\xaf\x01\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\"\x86\x01\n" +
+	"\rRequestColumn\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12+\n" +
+	"\adefault\x18\x03 \x01(\v2\x11.fstore.v1.ColumnR\adefault\x12 \n" +
+	"\vdescription\x18\x04 \x01(\tR\vdescription\"\xaf\x01\n" +
 	"\x12FeatureDescription\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x12\n" +
@@ -1378,7 +1605,7 @@ func file_fstore_v1_feature_store_proto_rawDescGZIP() []byte {
 }
 
 var file_fstore_v1_feature_store_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_fstore_v1_feature_store_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_fstore_v1_feature_store_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_fstore_v1_feature_store_proto_goTypes = []any{
 	(Status)(0),                       // 0: fstore.v1.Status
 	(*GetOnlineFeaturesRequest)(nil),  // 1: fstore.v1.GetOnlineFeaturesRequest
@@ -1388,12 +1615,15 @@ var file_fstore_v1_feature_store_proto_goTypes = []any{
 	(*GetOnlineFeaturesResponse)(nil), // 5: fstore.v1.GetOnlineFeaturesResponse
 	(*Feature)(nil),                   // 6: fstore.v1.Feature
 	(*ViewAnswer)(nil),                // 7: fstore.v1.ViewAnswer
-	(*ServiceAnswer)(nil),             // 8: fstore.v1.ServiceAnswer
-	(*ModelAnswer)(nil),               // 9: fstore.v1.ModelAnswer
-	(*DescribeFeaturesRequest)(nil),   // 10: fstore.v1.DescribeFeaturesRequest
-	(*DescribeFeaturesResponse)(nil),  // 11: fstore.v1.DescribeFeaturesResponse
-	(*KeyColumn)(nil),                 // 12: fstore.v1.KeyColumn
-	(*FeatureDescription)(nil),        // 13: fstore.v1.FeatureDescription
+	(*OnDemandAnswer)(nil),            // 8: fstore.v1.OnDemandAnswer
+	(*Builds)(nil),                    // 9: fstore.v1.Builds
+	(*ServiceAnswer)(nil),             // 10: fstore.v1.ServiceAnswer
+	(*ModelAnswer)(nil),               // 11: fstore.v1.ModelAnswer
+	(*DescribeFeaturesRequest)(nil),   // 12: fstore.v1.DescribeFeaturesRequest
+	(*DescribeFeaturesResponse)(nil),  // 13: fstore.v1.DescribeFeaturesResponse
+	(*KeyColumn)(nil),                 // 14: fstore.v1.KeyColumn
+	(*RequestColumn)(nil),             // 15: fstore.v1.RequestColumn
+	(*FeatureDescription)(nil),        // 16: fstore.v1.FeatureDescription
 }
 var file_fstore_v1_feature_store_proto_depIdxs = []int32{
 	2,  // 0: fstore.v1.GetOnlineFeaturesRequest.features:type_name -> fstore.v1.FeatureRefs
@@ -1401,23 +1631,27 @@ var file_fstore_v1_feature_store_proto_depIdxs = []int32{
 	4,  // 2: fstore.v1.GetOnlineFeaturesRequest.entities:type_name -> fstore.v1.Column
 	6,  // 3: fstore.v1.GetOnlineFeaturesResponse.features:type_name -> fstore.v1.Feature
 	7,  // 4: fstore.v1.GetOnlineFeaturesResponse.views:type_name -> fstore.v1.ViewAnswer
-	8,  // 5: fstore.v1.GetOnlineFeaturesResponse.service:type_name -> fstore.v1.ServiceAnswer
-	9,  // 6: fstore.v1.GetOnlineFeaturesResponse.model:type_name -> fstore.v1.ModelAnswer
-	2,  // 7: fstore.v1.DescribeFeaturesRequest.features:type_name -> fstore.v1.FeatureRefs
-	3,  // 8: fstore.v1.DescribeFeaturesRequest.model:type_name -> fstore.v1.ModelRef
-	12, // 9: fstore.v1.DescribeFeaturesResponse.key_columns:type_name -> fstore.v1.KeyColumn
-	13, // 10: fstore.v1.DescribeFeaturesResponse.features:type_name -> fstore.v1.FeatureDescription
-	8,  // 11: fstore.v1.DescribeFeaturesResponse.service:type_name -> fstore.v1.ServiceAnswer
-	9,  // 12: fstore.v1.DescribeFeaturesResponse.model:type_name -> fstore.v1.ModelAnswer
-	1,  // 13: fstore.v1.FeatureStore.GetOnlineFeatures:input_type -> fstore.v1.GetOnlineFeaturesRequest
-	10, // 14: fstore.v1.FeatureStore.DescribeFeatures:input_type -> fstore.v1.DescribeFeaturesRequest
-	5,  // 15: fstore.v1.FeatureStore.GetOnlineFeatures:output_type -> fstore.v1.GetOnlineFeaturesResponse
-	11, // 16: fstore.v1.FeatureStore.DescribeFeatures:output_type -> fstore.v1.DescribeFeaturesResponse
-	15, // [15:17] is the sub-list for method output_type
-	13, // [13:15] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	10, // 5: fstore.v1.GetOnlineFeaturesResponse.service:type_name -> fstore.v1.ServiceAnswer
+	11, // 6: fstore.v1.GetOnlineFeaturesResponse.model:type_name -> fstore.v1.ModelAnswer
+	9,  // 7: fstore.v1.GetOnlineFeaturesResponse.builds:type_name -> fstore.v1.Builds
+	8,  // 8: fstore.v1.GetOnlineFeaturesResponse.on_demand:type_name -> fstore.v1.OnDemandAnswer
+	2,  // 9: fstore.v1.DescribeFeaturesRequest.features:type_name -> fstore.v1.FeatureRefs
+	3,  // 10: fstore.v1.DescribeFeaturesRequest.model:type_name -> fstore.v1.ModelRef
+	14, // 11: fstore.v1.DescribeFeaturesResponse.key_columns:type_name -> fstore.v1.KeyColumn
+	16, // 12: fstore.v1.DescribeFeaturesResponse.features:type_name -> fstore.v1.FeatureDescription
+	10, // 13: fstore.v1.DescribeFeaturesResponse.service:type_name -> fstore.v1.ServiceAnswer
+	11, // 14: fstore.v1.DescribeFeaturesResponse.model:type_name -> fstore.v1.ModelAnswer
+	15, // 15: fstore.v1.DescribeFeaturesResponse.request_columns:type_name -> fstore.v1.RequestColumn
+	4,  // 16: fstore.v1.RequestColumn.default:type_name -> fstore.v1.Column
+	1,  // 17: fstore.v1.FeatureStore.GetOnlineFeatures:input_type -> fstore.v1.GetOnlineFeaturesRequest
+	12, // 18: fstore.v1.FeatureStore.DescribeFeatures:input_type -> fstore.v1.DescribeFeaturesRequest
+	5,  // 19: fstore.v1.FeatureStore.GetOnlineFeatures:output_type -> fstore.v1.GetOnlineFeaturesResponse
+	13, // 20: fstore.v1.FeatureStore.DescribeFeatures:output_type -> fstore.v1.DescribeFeaturesResponse
+	19, // [19:21] is the sub-list for method output_type
+	17, // [17:19] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_fstore_v1_feature_store_proto_init() }
@@ -1431,7 +1665,7 @@ func file_fstore_v1_feature_store_proto_init() {
 		(*GetOnlineFeaturesRequest_Model)(nil),
 	}
 	file_fstore_v1_feature_store_proto_msgTypes[4].OneofWrappers = []any{}
-	file_fstore_v1_feature_store_proto_msgTypes[9].OneofWrappers = []any{
+	file_fstore_v1_feature_store_proto_msgTypes[11].OneofWrappers = []any{
 		(*DescribeFeaturesRequest_Service)(nil),
 		(*DescribeFeaturesRequest_Features)(nil),
 		(*DescribeFeaturesRequest_Model)(nil),
@@ -1442,7 +1676,7 @@ func file_fstore_v1_feature_store_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_fstore_v1_feature_store_proto_rawDesc), len(file_fstore_v1_feature_store_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   13,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

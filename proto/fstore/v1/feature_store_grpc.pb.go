@@ -1,6 +1,7 @@
 // The online interface of fstore: the features of a service, a model or a list, for many keys at once.
 //
-// The wire is columnar. A request brings one column per join key; an answer has one column per feature. The values of a
+// The wire is columnar. A request brings one column per join key, and one per request column of on-demand features; an
+// answer has one column per feature. The values of a
 // column are packed directly into its message, in the one field of their type. A client reads arrays, not a message per
 // value.
 //
@@ -67,8 +68,8 @@ type FeatureStoreClient interface {
 	// GetOnlineFeatures returns the requested features of every row of keys, as last published. It is
 	// idempotent.
 	GetOnlineFeatures(ctx context.Context, in *GetOnlineFeaturesRequest, opts ...grpc.CallOption) (*GetOnlineFeaturesResponse, error)
-	// DescribeFeatures returns what a service, a model or a list of features needs and returns: the key columns that a
-	// request must have, and the features of its answer, with their types and view versions. It reads no values.
+	// DescribeFeatures returns what a service, a model or a list of features needs and returns: the key columns and the
+	// request columns of a request, and the features of its answer, with their types and view versions. It reads no values.
 	DescribeFeatures(ctx context.Context, in *DescribeFeaturesRequest, opts ...grpc.CallOption) (*DescribeFeaturesResponse, error)
 }
 
@@ -109,8 +110,8 @@ type FeatureStoreServer interface {
 	// GetOnlineFeatures returns the requested features of every row of keys, as last published. It is
 	// idempotent.
 	GetOnlineFeatures(context.Context, *GetOnlineFeaturesRequest) (*GetOnlineFeaturesResponse, error)
-	// DescribeFeatures returns what a service, a model or a list of features needs and returns: the key columns that a
-	// request must have, and the features of its answer, with their types and view versions. It reads no values.
+	// DescribeFeatures returns what a service, a model or a list of features needs and returns: the key columns and the
+	// request columns of a request, and the features of its answer, with their types and view versions. It reads no values.
 	DescribeFeatures(context.Context, *DescribeFeaturesRequest) (*DescribeFeaturesResponse, error)
 	mustEmbedUnimplementedFeatureStoreServer()
 }
