@@ -331,8 +331,8 @@ type ViewFault struct {
 	Fault
 }
 
-// Eval computes the on-demand outputs. The error is ErrInvalid for a request column that is missing, or has another type or
-// length.
+// Eval computes the on-demand outputs. The error is ErrInvalid for a request column that is missing, has another length, or
+// that Convert refuses.
 func (e *Evaluation) Eval(in Given) (*Evaluated, error) {
 	sent := make([]*fstore.Column, len(e.sent))
 	for i, c := range e.sent {
@@ -377,8 +377,13 @@ func (s sentColumn) column(c *fstore.Column, name string, rows int) (*fstore.Col
 	switch {
 	case c == nil && s.replacement == nil:
 		return nil, fstore.Errorf(fstore.ErrInvalid, "request column %s is missing", name).WithHint("it is %s", s.typ.WithArticle())
-	case s.replacement == nil || c != nil && c.Valid == nil:
-		return c, nil
+	case c != nil && c.Len != rows:
+		return nil, fstore.Errorf(fstore.ErrInvalid, "request column %s has %d rows, not %d", name, c.Len, rows)
+	case c != nil:
+		var err error
+		if c, err = Convert(c, s.typ); err != nil || s.replacement == nil || c.Valid == nil {
+			return c, err
+		}
 	}
 	out := fstore.NewColumn(name, s.typ, rows)
 	for i := range rows {

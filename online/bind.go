@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/ondemand"
 )
 
 // column is a column of a request. The values of one may be both a join key and what expressions read.
@@ -44,6 +45,7 @@ func (p *Prepared) column(name string) int {
 func (p *Prepared) bind(req *Request, sc *scratch) (int, error) {
 	rows := req.Rows
 	sc.columns = append(sc.columns[:0], make([]*fstore.Column, len(p.columns))...)
+	sc.request = append(sc.request[:0], make([]*fstore.Column, len(p.evaluation.RequestColumns()))...)
 	for i := range req.Keys {
 		c := &req.Keys[i]
 		at := p.column(c.Name)
@@ -54,7 +56,7 @@ func (p *Prepared) bind(req *Request, sc *scratch) (int, error) {
 		case known && sc.columns[at] != nil:
 			return 0, fstore.Errorf(fstore.ErrInvalid, "%s is given twice", p.called(c.Name))
 		case known:
-			if err := p.takes(&p.columns[at], c); err != nil {
+			if err := p.takes(&p.columns[at], c, sc); err != nil {
 				return 0, err
 			}
 			sc.columns[at] = c
@@ -78,15 +80,17 @@ func (p *Prepared) bind(req *Request, sc *scratch) (int, error) {
 	return rows, p.fits(rows, req.EventTimes)
 }
 
-// takes reports whether the list can use a column that a request brings.
-func (p *Prepared) takes(column *column, c *fstore.Column) error {
+// takes checks a column that a request brings, and converts it for expressions that read it.
+func (p *Prepared) takes(column *column, c *fstore.Column, sc *scratch) (err error) {
 	switch {
 	case column.key && c.Type != column.Type && !(isInt(c.Type) && isInt(column.Type)):
 		return fstore.Errorf(fstore.ErrInvalid, "%s is %s, not %s", p.called(c.Name), c.Type, column.Type)
 	case !c.Whole():
 		return fstore.Errorf(fstore.ErrInvalid, "%s does not hold its %d rows", p.called(c.Name), c.Len)
+	case column.request >= 0:
+		sc.request[column.request], err = ondemand.Convert(c, p.request(column).Type)
 	}
-	return nil
+	return err
 }
 
 // missingColumns returns an error that names the columns that a request must have and that this one, whose columns are in the

@@ -42,12 +42,6 @@ func (p *Prepared) compute(a *Answer, all []AnswerFeature, req *Request, f *fill
 	for i := range p.outputs {
 		sc.lookups[i] = &all[p.outputs[i].at].Column
 	}
-	sc.request = grown(sc.request, len(p.evaluation.RequestColumns()))
-	for i := range p.columns {
-		if to := p.columns[i].request; to >= 0 {
-			sc.request[to] = sc.columns[i]
-		}
-	}
 	a.OnDemand = p.onDemand
 	a.Builds.Zones, a.Builds.Unicode = ondemand.DataVersions()
 	computed, err := p.evaluation.Eval(ondemand.Given{Rows: a.Rows, At: &at, Lookups: sc.lookups, Request: sc.request})

@@ -3,15 +3,18 @@ package server_test
 import (
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/client"
 	"github.com/fstore-dev/fstore/ondemand"
 	"github.com/fstore-dev/fstore/online"
+	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 	"github.com/fstore-dev/fstore/server/servertest"
 )
 
@@ -155,6 +158,65 @@ func TestRequestColumnsAreDescribed(t *testing.T) {
 	for _, want := range []string{`{"name":"amount","type":"float64","description":"What the trip costs"}`, `{"name":"factor","type":"float64","default":{"type":"float64","value":2}}`} {
 		if code != 200 || !containsText(body, want) {
 			t.Errorf("got %d %s, want %s", code, body, want)
+		}
+	}
+}
+
+func TestWrongRequestColumns(t *testing.T) {
+	w := tripWorld(t)
+	columns := func(change func([]fstore.Column) []fstore.Column) (out []*fstorev1.Column) {
+		for _, c := range change(tripColumns()) {
+			out = append(out, fstorev1.NewColumn(&c))
+		}
+		return out
+	}
+	with := func(c fstore.Column) []*fstorev1.Column {
+		return columns(func(all []fstore.Column) []fstore.Column {
+			for i := range all {
+				if all[i].Name == c.Name {
+					all[i] = c
+					return all
+				}
+			}
+			return append(all, c)
+		})
+	}
+	texts := func(s string) fstore.Column { return client.Keys("note", s, "") }
+	long := fstore.NewColumn("tags", fstore.List(fstore.String), 2)
+	long.Append(make([]string, 5000))
+	long.AppendNull()
+	for name, c := range map[string]struct {
+		columns []*fstorev1.Column
+		want    string
+	}{
+		"missing":      {columns(func(c []fstore.Column) []fstore.Column { return c[:1] }), "request column amount (float64), note (string), raw (bytes), since (timestamp), tags (list<string>)"},
+		"unknown":      {with(client.Keys("price", 1.0, 2.0)), "unknown column price"},
+		"a text":       {with(client.Keys("amount", "x", "y")), "request column amount is string, not float64"},
+		"a list":       {with(client.Keys("tags", "x", "y")), "request column tags is string, not list<string>"},
+		"inexact":      {with(client.Keys("amount", int64(1)<<53+1, int64(0))), "amount"},
+		"too long":     {with(texts(strings.Repeat("x", 1<<16+1))), "note"},
+		"long list":    {with(long), "tags"},
+		"no instant":   {with(fstore.Column{Name: "since", Type: fstore.Timestamp, Len: 2, Int64s: []int64{math.MaxInt64, 0}}), "since"},
+		"other length": {with(client.Keys("amount", 1.0)), "request column amount has 1 rows, not 2"},
+	} {
+		_, err := w.client.GetOnlineFeatures(t.Context(), byService("trips", c.columns...))
+		t.Run(name, func(t *testing.T) { servertest.WantStatus(t, err, codes.InvalidArgument, c.want) })
+	}
+	for body, want := range map[string]string{
+		`{"customer_id":[1]}`:                 "request column amount (float64), note (string)",
+		`{"amount":["x"]}`:                    `request column amount, row 1: \"x\" is not a float64`,
+		`{"amount":[[1]]}`:                    "request column amount, row 1: [1] is not a float64",
+		`{"tags":[["a",null]]}`:               "request column tags, row 1: null is not a string",
+		`{"since":["10000-01-01T00:00:00Z"]}`: "request column since, row 1",
+		`{"raw":["%"]}`:                       "request column raw, row 1",
+		`{"note":["\ud800"]}`:                 "surrogate pair",
+		`{"amount":[1e999]}`:                  "request column amount, row 1",
+		`{"note":"x"}`:                        "request column note: not a list of values",
+		`{"note":["` + strings.Repeat("x", 1<<17) + `"],"customer_id":[1],"amount":[1],"tags":[null],"raw":[null],"since":[null]}`: "note",
+	} {
+		code, got := w.post(t, `{"service":"trips","entities":`+body+`}`)
+		if code != 400 || !containsText(got, `"INVALID_ARGUMENT"`) || !containsText(got, want) {
+			t.Errorf("%.80s: got %d %s, want 400 and %q", body, code, got, want)
 		}
 	}
 }
