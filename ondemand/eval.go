@@ -26,6 +26,12 @@ type Result struct {
 // Eval computes the features for a number of rows. It takes a column for each of Inputs, in their order. The error is one
 // of the caller: a column is missing, or has another type or length.
 func (p *Program) Eval(rows int, inputs []*fstore.Column) (*Result, error) {
+	return p.evalWithin(rows, inputs, func(int) error { return nil })
+}
+
+// evalWithin is Eval with a function that is told of the bytes of texts and lists as they are made: after each feature of at most
+// vector.Rows rows. Its error ends the evaluation.
+func (p *Program) evalWithin(rows int, inputs []*fstore.Column, made func(bytes int) error) (*Result, error) {
 	if err := p.checkInputs(rows, inputs); err != nil {
 		return nil, err
 	}
@@ -43,6 +49,9 @@ func (p *Program) Eval(rows int, inputs []*fstore.Column) (*Result, error) {
 		for i, root := range p.roots {
 			f.store(r, i, f.eval(root, nil))
 			f.faults.Take(func(why vector.Reason, rows, first int) { r.count(p.features[i].Name, why, rows, f.from+first) })
+			if err := made(variableBytes(&r.Columns[i], f.from, f.n)); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return r, nil

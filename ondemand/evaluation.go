@@ -316,6 +316,9 @@ type Given struct {
 	At      *fstore.Column   // timestamp: T in training, the request's clock in serving
 	Lookups []*fstore.Column // in the order of Lookups
 	Request []*fstore.Column // in the order of RequestColumns; nil: not sent
+
+	// Made, if set, is told of the bytes of texts and lists as they are made. Its error ends Eval, which returns it.
+	Made func(bytes int) error
 }
 
 // Evaluated has the on-demand outputs of a list, in its order.
@@ -341,6 +344,10 @@ func (e *Evaluation) Eval(in Given) (*Evaluated, error) {
 			return nil, err
 		}
 	}
+	made := in.Made
+	if made == nil {
+		made = func(int) error { return nil }
+	}
 	results := make([]*Result, len(e.steps))
 	out := &Evaluated{Columns: make([]fstore.Column, len(e.results)), Present: make([]fstore.Bitmap, len(e.results))}
 	for i, s := range e.steps {
@@ -358,7 +365,7 @@ func (e *Evaluation) Eval(in Given) (*Evaluated, error) {
 			}
 		}
 		var err error
-		if results[i], err = s.program.Eval(in.Rows, inputs); err != nil {
+		if results[i], err = s.program.evalWithin(in.Rows, inputs, made); err != nil {
 			return nil, err
 		}
 		for _, f := range results[i].Faults {

@@ -183,3 +183,29 @@ func appendElements(c *fstore.Column, v *vector.Vector, from, to int) {
 		c.Bytes = append(c.Bytes, v.Bytes[from:to]...)
 	}
 }
+
+// variableBytes returns the bytes of n rows of texts, bytes or lists. Values of fixed width have none.
+func variableBytes(c *fstore.Column, from, n int) (size int) {
+	to := from + n
+	if c.Type.IsList() {
+		from, to = int(c.Offsets[from]), int(c.Offsets[to])
+		size = (to - from) * c.Type.Elem().Width()
+	}
+	switch c.Type.Elem() {
+	case fstore.String:
+		for _, s := range c.Strings[from:to] {
+			size += len(s)
+		}
+	case fstore.Bytes:
+		for _, b := range c.Bytes[from:to] {
+			size += len(b)
+		}
+	default:
+		return size
+	}
+	if c.Type.IsList() {
+		const header = 16 // of a string or of bytes
+		size += header * (to - from)
+	}
+	return size
+}

@@ -43,3 +43,15 @@ func allocations(t *testing.T, s *online.Store, l *fstore.FeatureList, rows, eno
 		a.Release()
 	})
 }
+
+// On-demand features cost as many allocations for a thousand rows as for one.
+func TestOnDemandFeaturesAllocateTheSameForAnyRows(t *testing.T) {
+	s := online.New(memory.New(), "p")
+	l := onlinetest.Arithmetic(t, s, 50, 1000)
+	one := allocations(t, s, l, 1, 0)
+	for _, rows := range []int{100, 1000} {
+		if got := allocations(t, s, l, rows, one); got > one {
+			t.Errorf("%d rows: %d allocations, %d for one row", rows, got, one)
+		}
+	}
+}

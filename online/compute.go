@@ -1,6 +1,7 @@
 package online
 
 import (
+	"context"
 	"slices"
 
 	"github.com/fstore-dev/fstore"
@@ -29,7 +30,7 @@ func (p *Prepared) placeOutputs(list *fstore.FeatureList) {
 func (p *Prepared) hidden() int { return len(p.outputs) + len(p.computed) - p.features }
 
 // compute adds the on-demand features to an answer. all has the answer's features and then the hidden ones.
-func (p *Prepared) compute(a *Answer, all []AnswerFeature, req *Request, f *filler, sc *scratch) error {
+func (p *Prepared) compute(ctx context.Context, a *Answer, all []AnswerFeature, req *Request, f *filler, sc *scratch) error {
 	if p.computed == nil {
 		return nil
 	}
@@ -44,7 +45,12 @@ func (p *Prepared) compute(a *Answer, all []AnswerFeature, req *Request, f *fill
 	}
 	a.OnDemand = p.onDemand
 	a.Builds.Zones, a.Builds.Unicode = ondemand.DataVersions()
-	computed, err := p.evaluation.Eval(ondemand.Given{Rows: a.Rows, At: &at, Lookups: sc.lookups, Request: sc.request})
+	computed, err := p.evaluation.Eval(ondemand.Given{Rows: a.Rows, At: &at, Lookups: sc.lookups, Request: sc.request, Made: func(bytes int) error {
+		if f.size += bytes; f.limit > 0 && f.size > f.limit {
+			return p.answerTooLarge(f.size)
+		}
+		return ctx.Err()
+	}})
 	if err != nil {
 		return err
 	}
@@ -57,7 +63,6 @@ func (p *Prepared) compute(a *Answer, all []AnswerFeature, req *Request, f *fill
 		*out = none
 		out.Column = computed.Columns[i]
 		f.count(out, computed.Present[i])
-		f.size += contents(&out.Column)
 	}
 	return nil
 }
@@ -95,24 +100,4 @@ func (f *filler) fillEvents(c *fstore.Column, published int64) {
 		}
 		c.Valid.Clear(row)
 	}
-}
-
-// contents returns the bytes of the strings, bytes and lists of a column.
-func contents(c *fstore.Column) (bytes int) {
-	if !c.Type.IsList() && c.Type.Width() > 0 {
-		return 0
-	}
-	for _, s := range c.Strings {
-		bytes += len(s)
-	}
-	for _, b := range c.Bytes {
-		bytes += len(b)
-	}
-	switch w := c.Type.Elem().Width(); {
-	case w > 0:
-		bytes += w * c.Elements()
-	case c.Type.IsList():
-		bytes += variableBytes * c.Elements()
-	}
-	return bytes
 }

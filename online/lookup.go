@@ -38,6 +38,7 @@ type scratch struct {
 	entries  [][]byte        // of one use, by tiles and row: what the features of the tiles are read from
 	texts    [][]byte        // likewise: the texts of the entries
 	text     []byte          // of one column
+	filler   filler
 
 	// For on-demand features.
 	now     []int64          // the request's clock, by row
@@ -55,6 +56,7 @@ func (s *Store) release(sc *scratch) {
 	clear(sc.entries)
 	clear(sc.texts)
 	clear(sc.lookups)
+	sc.filler = filler{}
 	clear(sc.request)
 	s.scratch.Put(sc)
 }
@@ -102,7 +104,7 @@ func (p *Prepared) lookup(ctx context.Context, req *Request, sc *scratch, stats 
 			return nil, err
 		}
 	}
-	return p.answer(req, rows, sc, stats)
+	return p.answer(ctx, req, rows, sc, stats)
 }
 
 // check refuses data that another registry published from a different definition with the same name and version, data
@@ -238,7 +240,7 @@ func (p *Prepared) share(rows int, sc *scratch) {
 }
 
 // answer decodes the records into the answer.
-func (p *Prepared) answer(req *Request, rows int, sc *scratch, stats *Stats) (*Answer, error) {
+func (p *Prepared) answer(ctx context.Context, req *Request, rows int, sc *scratch, stats *Stats) (*Answer, error) {
 	recordBytes := 0
 	for i := range p.versions {
 		l := p.versions[i].layout
@@ -265,7 +267,8 @@ func (p *Prepared) answer(req *Request, rows int, sc *scratch, stats *Stats) (*A
 			Ref: v.state.ref, Generation: known.pointer.Generation, Published: known.pointer.Published, Servable: v.servable(&known.pointer),
 		}
 	}
-	f := filler{rows: rows, text: sc.text, limit: p.store.Limits.MaxAnswerBytes, size: rows * p.rowBytes(req.EventTimes), room: a.values}
+	f := &sc.filler
+	*f = filler{rows: rows, text: sc.text, limit: p.store.Limits.MaxAnswerBytes, size: rows * p.rowBytes(req.EventTimes), room: a.values}
 	for i := range p.uses {
 		u := &p.uses[i]
 		clock := max(fstore.Micros(req.Now), fstore.Micros(sc.at[u.version].pointer.Published))
@@ -303,13 +306,10 @@ func (p *Prepared) answer(req *Request, rows int, sc *scratch, stats *Stats) (*A
 	}
 	sc.text = f.text
 	f.stats = stats
-	if err := p.compute(&a.Answer, all, req, &f, sc); err != nil {
+	if err := p.compute(ctx, &a.Answer, all, req, f, sc); err != nil {
 		return nil, err
 	}
 	clear(all[p.features:])
-	if f.limit > 0 && f.size > f.limit {
-		return nil, p.answerTooLarge(f.size)
-	}
 	stats.Statuses[Present] = rows*p.features - stats.Statuses[NullValue] - stats.Statuses[NotFound] - stats.Statuses[OutsideMaxAge]
 	return &a.Answer, nil
 }

@@ -35,6 +35,13 @@ func newCost(list *fstore.FeatureList) *cost {
 		variable += rest
 		text[i] = float64(rest) / float64(max(texts, 1))
 	}
+	for _, e := range hidden(list) {
+		if w := int64(e.Width()); w > 0 {
+			c.values += w
+		} else {
+			c.values += variableBytes + guessedBytes
+		}
+	}
 	for i, output := range list.Outputs {
 		if w := int64(list.Feature(i).Type.Width()); w > 0 {
 			c.values += 2*w + 2 // and two bytes for whether it is null, and why
@@ -44,12 +51,33 @@ func newCost(list *fstore.FeatureList) *cost {
 		switch o := output.(type) {
 		case fstore.FeatureOutput:
 			asked += text[o.Use]
-		case fstore.OnDemandOutput: // to come
+		case fstore.OnDemandOutput:
+			c.values += copies * guessedBytes
 		}
 	}
 	c.copied = copies * asked / float64(max(variable, 1))
 	c.record.Store(math.Float64bits(float64(record)))
 	return c
+}
+
+// hidden returns the types of what on-demand features may be computed from: features of views, and the request's columns.
+func hidden(list *fstore.FeatureList) (types []fstore.Type) {
+	for _, v := range list.OnDemand {
+		for _, in := range v.Inputs {
+			use := list.Use(in.Ref, in.Keys)
+			for _, name := range in.Features {
+				if in.OnDemand {
+					types = append(types, list.OnDemandVersion(in.Ref).Feature(name).Type)
+				} else {
+					types = append(types, list.Uses[use].Version.View.Feature(name).Type)
+				}
+			}
+		}
+		for _, c := range v.View.Request {
+			types = append(types, c.Type)
+		}
+	}
+	return types
 }
 
 // contents returns the bytes of a record's values of fixed width, those of the others, and the number of features without

@@ -3,6 +3,7 @@ package onlinetest
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/fstore-dev/fstore"
@@ -126,4 +127,19 @@ func benchmarkWrite(b *testing.B, backend online.Backend, features int) {
 		h, done = is, done+size
 	}
 	b.ReportMetric(float64(done)/b.Elapsed().Seconds(), "records/s")
+}
+
+// Arithmetic is Wide in one view, with the given number of on-demand features besides: each has up to three operators.
+func Arithmetic(t testing.TB, s *online.Store, features, keys int) *fstore.FeatureList {
+	t.Helper()
+	l := Wide(t, s, 1, features, keys)
+	name := l.Uses[0].Version.Ref.Name
+	forms := []string{"%[1]s + %[2]s", "%[1]s * 2.0 - %[2]s", "(%[1]s - %[2]s) / (%[1]s + 1.0)"}
+	var specs []string
+	for i := range features {
+		a, b := fmt.Sprintf("%s.%s_f%02d", name, name, i), fmt.Sprintf("%s.%s_f%02d", name, name, (i+7)%features)
+		specs = append(specs, fmt.Sprintf("x%02d float64 : ", i)+fmt.Sprintf(forms[i%len(forms)], a, b))
+	}
+	onDemand(l, "arithmetic", "", strings.Join(specs, "; "))
+	return l
 }

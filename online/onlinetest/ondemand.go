@@ -87,6 +87,25 @@ var onDemandTests = []test{
 			"x: 40 | null NULL_VALUE | null NULL_VALUE", "even: true | false | null NULL_VALUE",
 		})
 	}},
+	{"texts_of_expressions_count_towards_the_limit_of_an_answer", func(t *testing.T, b online.Backend) {
+		s, l := online.New(b, "p"), &fstore.FeatureList{}
+		s.Limits.MaxAnswerBytes = 1 << 20
+		onDemand(l, "o", "x string", "hidden string : upper(x); n int64 : length(hidden)")
+		l.Outputs = l.Outputs[1:] // what an answer does not have takes memory too
+		text := strings.Repeat("x", 60_000)
+		ask := func(rows int) error {
+			c := fstore.NewColumn("x", fstore.String, rows)
+			for range rows {
+				c.Append(text)
+			}
+			_, err := s.Lookup(context.Background(), l, online.Request{Keys: []fstore.Column{c}, Now: published})
+			return err
+		}
+		if err := ask(10); err != nil {
+			t.Error(err)
+		}
+		isKind(t, ask(100), fstore.ErrTooLarge, "the limit is 1048576")
+	}},
 	{"wrong_request_columns_say_what_is_wrong", func(t *testing.T, b online.Backend) {
 		s, v := online.New(b, "p"), view("v", "id int64", "a int64")
 		load(t, s, v, generation1, published, row{int64(1), published, int64(10)})
