@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
@@ -271,21 +272,34 @@ func (e *examination) publishedView(ctx context.Context, store *online.Store, v 
 	return false
 }
 
-// serving reports services that are not served from head.
+// serving reports on-demand views and services that are not served from head.
 func (e *examination) serving(rev *registry.Revision) {
-	right := 0
+	onDemand, services := map[fstore.ViewRef]int{}, map[fstore.ViewRef]int{}
+	for _, v := range rev.OnDemand() {
+		onDemand[v.Ref] = v.Serving
+	}
 	for _, s := range rev.Services() {
-		switch s.Serving {
-		case s.Ref.Version:
+		services[s.Ref] = s.Serving
+	}
+	e.servingFromHead("on-demand view", onDemand)
+	e.servingFromHead("feature service", services)
+}
+
+// servingFromHead reports versions in head that are not served. serving has the versions that are.
+func (e *examination) servingFromHead(kind string, serving map[fstore.ViewRef]int) {
+	right := 0
+	for _, ref := range slices.SortedFunc(maps.Keys(serving), fstore.ViewRef.Compare) {
+		switch serving[ref] {
+		case ref.Version:
 			right++
 		case 0:
-			e.bad("serving", "run fstore materialize", "%s is not served yet", s.Ref)
+			e.bad("serving", "run fstore materialize", "%s is not served yet", ref)
 		default:
-			e.warn("serving", "run fstore materialize", "%s is served; %s waits for its views", fstore.ViewRef{Name: s.Ref.Name, Version: s.Serving}, s.Ref)
+			e.warn("serving", "run fstore materialize", "%s is served; %s waits for its views", fstore.ViewRef{Name: ref.Name, Version: serving[ref]}, ref)
 		}
 	}
 	if right > 0 {
-		e.ok("serving", "%s from head", english.Count(right, "feature service"))
+		e.ok("serving", "%s from head", english.Count(right, kind))
 	}
 }
 

@@ -129,6 +129,9 @@ func (m *ModelVersion) take(ctx context.Context, tx record.Tx, s *state, list *f
 		m.OnDemand = append(m.OnDemand, v.Ref)
 	}
 	m.Request, m.Outputs = list.Request, slices.Clone(list.Outputs)
+	if s.checkList("model", m.Ref, m.Uses, m.OnDemand, m.Outputs) != nil {
+		return fstore.Errorf(fstore.ErrInvalid, "the list of features lacks a view that a feature or an on-demand view reads").WithHint(pinElsewhere)
+	}
 	if len(m.Outputs) == 0 {
 		return fstore.Errorf(fstore.ErrInvalid, "there are no features to pin")
 	}

@@ -111,6 +111,19 @@ func TestAModelKeepsOnDemandViews(t *testing.T) {
 	if _, err := pin("2", &other); !errors.Is(err, fstore.ErrConflict) {
 		t.Error("another definition:", err)
 	}
+	other = *list
+	other.OnDemand = list.OnDemand[1:]
+	other.Outputs = fstore.Outputs{fstore.OnDemandOutput{As: "scaled", OnDemand: 0, Feature: "scaled"}}
+	if _, err := pin("2", &other); !errors.Is(err, fstore.ErrInvalid) {
+		t.Error("without the on-demand view that another one reads:", err)
+	}
+	other = *list
+	other.Uses = list.Uses[:1]
+	if _, err := pin("2", &other); !errors.Is(err, fstore.ErrInvalid) {
+		t.Error("without a view that an on-demand view reads:", err)
+	}
+	other = *list
+	other.OnDemand = []*fstore.OnDemandVersion{&changed, list.OnDemand[1]}
 	changed.Ref.Version = 9
 	if _, err := pin("2", &other); !errors.Is(err, fstore.ErrNotFound) {
 		t.Error("an unknown version:", err)
