@@ -91,7 +91,7 @@ func (c *checker) addInput(o *onDemandView, spec *UseSpec, in fstore.OnDemandInp
 	}
 	i, again := o.inputs[in.Name]
 	if !again {
-		if !c.take(o, Text{Value: in.Name, Pos: at.Pos}, "view in uses") {
+		if spec.As.given() && !c.name(spec.As) || !c.take(o, Text{Value: in.Name, Pos: at.Pos}, "view in uses") {
 			return false
 		}
 		o.inputs[in.Name] = len(o.def.Inputs)
