@@ -157,6 +157,6 @@ func (n names) Features(refs []string) (*fstore.FeatureList, error) {
 	return n.rev.ServingFeatures(refs)
 }
 
-func (n names) KeyColumns() map[string]bool { return n.rev.SentColumns() }
+func (n names) SentColumns() map[string]bool { return n.rev.SentColumns() }
 
 func (n names) Live() []*fstore.ViewVersion { return n.rev.Live() }

@@ -161,6 +161,7 @@ func TestEditsOfOnDemandViews(t *testing.T) {
 		{"a view that it reads", []string{"{every: 1d, offset: 2h, delay: 1h}", "{every: 1d, offset: 3h, delay: 1h}"}, "churn customer_orders fare ride trip"},
 		{"the other view alone", []string{"trip.share * float64", "trip.share + float64"}, "fare ride"},
 		{"a view that it reads through another", []string{"countries.parquet", "states.parquet"}, "churn fare ride world"},
+		{"a view by another name", []string{"name: world\n", "name: globe\n", "world.", "globe."}, "fare globe"}, // names count for what reads them
 		{"a mapping", []string{"request: {amount: fare_amount}", "request: {amount: price}"}, "ride"},
 		{"no mapping", []string{"request: {amount: fare_amount}\n", ""}, "ride"},
 	} {

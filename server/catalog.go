@@ -39,9 +39,9 @@ type Names interface {
 	// Features returns the list of references such as view.feature, view.*, view.feature=name or view@2.feature.
 	// The errors are those of Service, and ErrInvalid.
 	Features(refs []string) (*fstore.FeatureList, error)
-	// KeyColumns returns the names of the key columns and request columns that a request may carry although its features do not
+	// SentColumns returns the names of the key columns and request columns that a request may carry although its features do not
 	// need them.
-	KeyColumns() map[string]bool
+	SentColumns() map[string]bool
 	// Live returns the view versions that are kept fresh, without duplicates. Metrics show their age.
 	Live() []*fstore.ViewVersion
 }
@@ -286,7 +286,7 @@ func (f *follower) load(ctx context.Context) (next *resolved, err error) {
 		return nil, err
 	}
 	return &resolved{
-		revision: revision, names: names, store: f.store, also: names.KeyColumns(),
+		revision: revision, names: names, store: f.store, also: names.SentColumns(),
 		services: map[string]*Target{}, models: map[fstore.ModelRef]*Target{}, lists: map[string]*Target{},
 	}, nil
 }

@@ -120,7 +120,7 @@ func (p Page) Features(refs []string) (*fstore.FeatureList, error) {
 	return l, nil
 }
 
-func (p Page) KeyColumns() map[string]bool {
+func (p Page) SentColumns() map[string]bool {
 	out := map[string]bool{}
 	for _, v := range p.Views {
 		for _, k := range v.View.Keys {

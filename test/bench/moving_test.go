@@ -166,7 +166,7 @@ func (s shelf) Service(name string) (*fstore.FeatureList, error) { return s[name
 func (s shelf) Features([]string) (*fstore.FeatureList, error)   { return nil, fstore.ErrNotFound }
 
 func (s shelf) Model(fstore.ModelRef) (*fstore.FeatureList, error) { return nil, fstore.ErrNotFound }
-func (s shelf) KeyColumns() map[string]bool                        { return nil }
+func (s shelf) SentColumns() map[string]bool                       { return nil }
 func (s shelf) Live() (out []*fstore.ViewVersion) {
 	for _, l := range s {
 		out = append(out, l.Uses[0].Version)

@@ -157,7 +157,7 @@ func (c *catalog) Load(context.Context) (server.Names, error)          { return 
 func (c *catalog) Service(string) (*fstore.FeatureList, error)         { return c.list, nil }
 func (c *catalog) Features(refs []string) (*fstore.FeatureList, error) { return c.list, nil }
 func (c *catalog) Model(fstore.ModelRef) (*fstore.FeatureList, error)  { return c.list, nil }
-func (c *catalog) KeyColumns() map[string]bool                         { return nil }
+func (c *catalog) SentColumns() map[string]bool                        { return nil }
 
 func (c *catalog) Live() []*fstore.ViewVersion { return c.live }
 
