@@ -7,20 +7,51 @@ import (
 	"github.com/fstore-dev/fstore/ondemand/vector"
 )
 
-// newResult returns the columns of a result. Those of scalars have their memory, and no row is null.
+// newResult returns the columns of a result. Those of scalars have their memory, all of a type in one piece, and no row is null.
 func (p *Program) newResult(rows int) *Result {
 	r := &Result{Columns: make([]fstore.Column, len(p.features)), Present: make([]fstore.Bitmap, len(p.features))}
-	for i, feature := range p.features {
-		c := fstore.NewColumn(feature.Name, feature.Type, rows)
-		c.Len = rows
+	var n [fstore.NumTypes]int // values, by type
+	for _, feature := range p.features {
 		if !feature.Type.IsList() {
-			c.Bools, c.Int32s, c.Int64s = c.Bools[:cap(c.Bools)], c.Int32s[:cap(c.Int32s)], c.Int64s[:cap(c.Int64s)]
-			c.Float32s, c.Float64s = c.Float32s[:cap(c.Float32s)], c.Float64s[:cap(c.Float64s)]
-			c.Strings, c.Bytes = c.Strings[:cap(c.Strings)], c.Bytes[:cap(c.Bytes)]
+			n[feature.Type] += rows
 		}
-		r.Columns[i] = c
+	}
+	room := fstore.Column{
+		Bools: make([]bool, n[fstore.Bool]), Int32s: make([]int32, n[fstore.Int32]), Int64s: make([]int64, n[fstore.Int64]+n[fstore.Timestamp]),
+		Float32s: make([]float32, n[fstore.Float32]), Float64s: make([]float64, n[fstore.Float64]),
+		Strings: make([]string, n[fstore.String]), Bytes: make([][]byte, n[fstore.Bytes]),
+	}
+	for i, feature := range p.features {
+		c := &r.Columns[i]
+		if feature.Type.IsList() {
+			*c = fstore.NewColumn(feature.Name, feature.Type, rows)
+		}
+		c.Name, c.Type, c.Len = feature.Name, feature.Type, rows
+		switch feature.Type {
+		case fstore.Bool:
+			c.Bools = cut(&room.Bools, rows)
+		case fstore.Int32:
+			c.Int32s = cut(&room.Int32s, rows)
+		case fstore.Int64, fstore.Timestamp:
+			c.Int64s = cut(&room.Int64s, rows)
+		case fstore.Float32:
+			c.Float32s = cut(&room.Float32s, rows)
+		case fstore.Float64:
+			c.Float64s = cut(&room.Float64s, rows)
+		case fstore.String:
+			c.Strings = cut(&room.Strings, rows)
+		case fstore.Bytes:
+			c.Bytes = cut(&room.Bytes, rows)
+		}
 	}
 	return r
+}
+
+// cut takes the next n values off room.
+func cut[T any](room *[]T, n int) []T {
+	out := (*room)[:n:n]
+	*room = (*room)[n:]
+	return out
 }
 
 // store writes the values of feature i for the chunk. Here they get the feature's type: an int32 must be in range, a
