@@ -63,6 +63,9 @@ func (r *VerifyRequest) views(rev *registry.Revision) ([]*fstore.ViewVersion, er
 	if err != nil {
 		return nil, err
 	}
+	if len(list.Uses) == 0 {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "there is nothing to verify: all these features are computed on demand, and read no view")
+	}
 	var out []*fstore.ViewVersion
 	for _, u := range list.Uses {
 		if !slices.ContainsFunc(out, func(v *fstore.ViewVersion) bool { return v.Ref == u.Version.Ref }) {

@@ -75,7 +75,7 @@ func (a *app) getCommand() *cobra.Command {
 		Short: "Look up features in the online store",
 		Long: `Look up the features of keys in the online store, as a server would answer. Each --entity is one row. --entities reads
 rows from a Parquet, CSV (.csv, .tsv, also with .gz) or JSON file (.json, .jsonl), by the rules of labels. If the
-features have no keys, there is one row.
+features have no keys, there is one row. Request columns of on-demand features stand beside the keys: -e k=v,lat=2.5.
 
 --at sets the clock that judges age (ttl) and at which the windows of views without publish end. It may not be before
 the instant from which a view's publication is servable: training before that instant uses an earlier one.
@@ -272,6 +272,9 @@ func (a *app) printVersions(list *fstore.FeatureList, answer *online.Answer) err
 	t := terminal.NewTable("VIEW", "PUBLISHED", "GENERATION")
 	for _, v := range answer.Versions {
 		t.Row(v.Ref.String(), fstore.FormatTime(v.Published), string(v.Generation))
+	}
+	for _, ref := range answer.OnDemand {
+		t.Row(ref.String(), "on demand", "")
 	}
 	return t.Print(a.stdout)
 }

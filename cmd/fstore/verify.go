@@ -30,6 +30,8 @@ published.
 verify computes from the source files as they are now. Rows that arrived since the last run and count for its instant
 show as differences; the next materialize fixes them.
 
+On-demand features are computed and not stored: verify checks the views that they read.
+
 --causal instead checks on the data that the views do not see the future: at a few instants it compares the rows known
 then with those that all data gives. It reads no online store. The exit status is 4 if a view leaks
 (docs/causality.md).`,
