@@ -56,8 +56,12 @@ func (a *app) validate(ctx context.Context, p *project.Project) error {
 		return err
 	}
 	a.printWarnings(slices.Concat(defs.Unchecked, defs.Warnings))
+	views := english.Count(len(defs.Views), "feature view")
+	if len(defs.OnDemand) > 0 {
+		views += ", " + english.Count(len(defs.OnDemand), "on-demand view")
+	}
 	_, err = fmt.Fprintf(a.stdout, "%s, %s, %s and %s are valid.\n", english.Count(len(defs.Entities), "entity"), english.Count(len(defs.Sources), "source"),
-		english.Count(len(defs.Views), "feature view"), english.Count(len(defs.Services), "feature service"))
+		views, english.Count(len(defs.Services), "feature service"))
 	return err
 }
 
