@@ -105,7 +105,7 @@ func (b *serviceBuilder) onDemand(at Text, o *onDemandView) int {
 			b.onDemand(at, b.c.onDemand[in.Ref.Name])
 			continue
 		}
-		if b.c.joinKeys(at, in.Ref.Name, in.Keys, b.columns) {
+		if b.c.joinKeys(at, in.Ref.Name, in.Keys, b.columns, "name another column in the uses of "+ref.Name) {
 			b.use(in.Ref.Name, in.Keys)
 		}
 	}

@@ -1,6 +1,7 @@
 package definition_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
+	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry/definition"
 )
 
@@ -208,5 +210,47 @@ orders.parquet: customer_id BIGINT; airport VARCHAR; ts TIMESTAMP; order_value D
 	}
 	if len(d.OnDemand) != 1 || len(d.Services) != 1 || len(d.Warnings) > 0 {
 		t.Errorf("got\n%s", report(d, nil))
+	}
+}
+
+// A stored version whose definition, or that of a version beneath, is another one does not match its fingerprint.
+func TestFirstOnDemandMismatch(t *testing.T) {
+	d, err := check(t, onDemandRepo(`kind: on_demand_view
+name: base
+request: [{name: price, type: float64}]
+features: [{name: x, type: float64, expression: price * 2}]
+---
+kind: on_demand_view
+name: more
+uses: [base.x]
+features: [{name: y, type: float64, expression: base.x + 1}]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, more := &d.OnDemand[0], &d.OnDemand[1]
+	in := definition.Versions{
+		View: func(fstore.ViewRef) *fstore.ViewVersion { return nil },
+		OnDemand: func(ref fstore.ViewRef) *fstore.OnDemandVersion {
+			return map[string]*fstore.OnDemandVersion{"base": base, "more": more}[ref.Name]
+		},
+	}
+	first := func() *fstore.OnDemandVersion {
+		v, err := definition.FirstOnDemandMismatch([]*fstore.OnDemandVersion{base, more}, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	if v := first(); v != nil {
+		t.Errorf("%s does not match", v.Ref)
+	}
+	base.Fingerprint, base.View.Features[0].Expression = more.Fingerprint, "price*2"
+	if v := first(); v != base {
+		t.Errorf("%v does not match, want base", v)
+	}
+	more.Inputs[0].Ref.Name = "gone"
+	if _, err := definition.FirstOnDemandMismatch([]*fstore.OnDemandVersion{more}, in); !errors.Is(err, fstore.ErrInvalid) {
+		t.Errorf("a version that is not there: %v", err)
 	}
 }

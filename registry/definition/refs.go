@@ -1,6 +1,7 @@
 package definition
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -108,16 +109,18 @@ func (c *checker) keyColumns(at Text, mapping []Pair, v *view, into columns) (ma
 			keys[p.Key.Value] = p.Value.Value
 		}
 	}
-	return keys, c.joinKeys(at, v.def.Name, bind(v.def.Keys, keys), into)
+	return keys, c.joinKeys(at, v.def.Name, bind(v.def.Keys, keys), into, "")
 }
 
-// joinKeys adds the columns that hold the join keys of a view. It returns false, and reports it, if one has two types.
-func (c *checker) joinKeys(at Text, view string, keys []fstore.KeyBinding, into columns) bool {
+// joinKeys adds the columns that hold the join keys of a view. It returns false, and reports it, if one has two types. hint
+// says how to name another column; by default, beside the reference.
+func (c *checker) joinKeys(at Text, view string, keys []fstore.KeyBinding, into columns, hint string) bool {
 	for _, k := range keys {
 		is := labelColumn{typ: k.Key.Type, of: view}
 		have, seen := into[k.Column]
 		if seen && have.typ != is.typ && have.typ != fstore.Invalid {
-			c.problems.add(at.Pos, fmt.Sprintf("keys: {%s: %s_of_%s}", k.Key.Name, k.Key.Name, view), "column %s is %s and %s", k.Column, have.typed(), is.typed())
+			hint = cmp.Or(hint, fmt.Sprintf("keys: {%s: %s_of_%s}", k.Key.Name, k.Key.Name, view))
+			c.problems.add(at.Pos, hint, "column %s is %s and %s", k.Column, have.typed(), is.typed())
 			return false
 		}
 		if !seen {
