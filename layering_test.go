@@ -44,7 +44,7 @@ var layers = map[string][]string{
 
 	// Packages within a folder that may import less, or more, than the folder.
 	"online/answers":      {},
-	"offline/lock":        {"regular", "sqltype"},
+	"offline/lock":        {"ondemand", "regular", "sqltype"},
 	"offline/trainset":    {"offline/lock", "regular"},
 	"offline/duckdb":      {},
 	"registry/sqlgate":    {"functions"},

@@ -62,7 +62,7 @@ func (e *Engine) ReadKeys(ctx context.Context, path string, keys []fstore.Field)
 	}
 	var selected []string
 	for _, k := range columns {
-		selected = append(selected, k.joinKey()+" AS "+ident(k.name))
+		selected = append(selected, k.sql()+" AS "+ident(k.name))
 	}
 	b, err := s.query(ctx, "SELECT\n  "+list(selected)+"\nFROM (\n"+r.numbered()+"\n)\nORDER BY row\nLIMIT "+strconv.Itoa(maxKeyRows+1))
 	switch {

@@ -3,10 +3,12 @@ package offline
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/ondemand"
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
@@ -22,24 +24,26 @@ type Labels struct {
 
 // labels is labels as a relation of the session.
 type labels struct {
-	rowFile             // of a query, only its relation, columns and order are set
-	time    int         // index of the column that holds T
-	keys    []keyColumn // in the order of FeatureList.KeyColumns
+	rowFile                // of a query, only its relation, columns and order are set
+	time    int            // index of the column that holds T
+	keys    []givenColumn  // in the order of FeatureList.KeyColumns
+	request []*givenColumn // in the order of the evaluation's; nil: the labels do not have it, or no feature reads it
 	rows    int64
 }
 
-// labels opens the labels of a request. It checks that every row has an instant and that every key fits its type.
-func (s *session) labels(ctx context.Context, req *TrainingRequest, c cut) (*labels, error) {
+// labels opens the labels of a request. It checks that every row has an instant, and that every key and every value of a
+// request column fits its type.
+func (s *session) labels(ctx context.Context, req *TrainingRequest, e *ondemand.Evaluation, c cut) (*labels, error) {
 	l := &labels{}
 	var err error
 	switch {
 	case req.Labels.SQL != "":
 		err = s.labelQuery(ctx, l, req.Labels, c)
 	default:
-		l.rowFile, err = s.rowFile(ctx, req.Labels.Path, rowsWanted{req.List.KeyColumns(), req.Timestamp})
+		l.rowFile, err = s.rowFile(ctx, req.Labels.Path, rowsWanted{req.List.KeyColumns(), requestFields(e), req.Timestamp})
 	}
 	if err == nil {
-		err = l.bind(req)
+		err = l.bind(req, e)
 	}
 	if err == nil {
 		err = s.checkLabels(ctx, l)
@@ -110,7 +114,7 @@ func placed(err error, name, sql string) error {
 }
 
 // bind finds the columns that the list of features needs.
-func (l *labels) bind(req *TrainingRequest) error {
+func (l *labels) bind(req *TrainingRequest, e *ondemand.Evaluation) error {
 	if l.time = columnIndex(l.columns, req.Timestamp); l.time < 0 {
 		return fstore.Errorf(fstore.ErrInvalid, "there is no column %s for the instant of a row", req.Timestamp).
 			WithHint("name one with --timestamp; the columns are %s", columnNames(l.columns))
@@ -123,6 +127,9 @@ func (l *labels) bind(req *TrainingRequest) error {
 	}
 	var err error
 	if l.keys, err = l.keyColumns(req.List.KeyColumns()); err != nil {
+		return err
+	}
+	if l.request, err = l.requestColumns(req.List, e); err != nil {
 		return err
 	}
 	if err := lock.CheckTargets(req.Targets, l.columns, req.List, req.Timestamp); err != nil {
@@ -165,17 +172,23 @@ func (l *labels) output(i int) string {
 func (l *labels) key(column string) string {
 	for _, k := range l.keys {
 		if k.name == column {
-			return k.joinKey()
+			return k.sql()
 		}
 	}
 	panic("offline: the list has no key column " + column)
 }
 
-// checkLabels counts the labels. The error names the first row without an instant, or with a key that does not fit its
-// type.
+// checkLabels counts the labels. The error names the first row without an instant, or with a key or a value of a request
+// column that does not fit its type.
 func (s *session) checkLabels(ctx context.Context, l *labels) error {
 	columns := []string{"count(*)", "min(row) FILTER (WHERE t IS NULL)", fmt.Sprintf("arg_min(coalesce(l%d::VARCHAR, ''), row) FILTER (WHERE t IS NULL)", l.time)}
-	checked, misfits := misfits(l.keys)
+	given := slices.Clone(l.keys)
+	for _, c := range l.request {
+		if c != nil {
+			given = append(given, *c)
+		}
+	}
+	checked, misfits := misfits(given)
 	columns = append(columns, misfits...)
 	b, err := s.query(ctx, "SELECT\n  "+list(columns)+"\nFROM (\n"+l.relation()+"\n)")
 	if err != nil {

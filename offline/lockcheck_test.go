@@ -14,8 +14,8 @@ func TestALockThatContradictsItselfIsRefused(t *testing.T) {
 	r := newRepo(t, 2)
 	refuses(r, realLocks(r)[0].text, []contradiction{
 		{"continuous publication of another view", "continuous: [v@1] are named", func(l *lock.Lock) { l.Continuous = []fstore.ViewRef{l.Views[0].Ref} }},
-		{"no such use", "use 9 is not one of", func(l *lock.Lock) { l.Features[0].Use = 9 }},
-		{"use of another view", "is not one of", func(l *lock.Lock) { l.Features[0].Use = 1 }},
+		{"no such use", "use 9 is not one of", func(l *lock.Lock) { *l.Features[0].Use = 9 }},
+		{"use of another view", "is not one of", func(l *lock.Lock) { *l.Features[0].Use = 1 }},
 		{"no such view", "there is no view w@9", func(l *lock.Lock) { l.Uses[1].View.Version = 9 }},
 		{"no such feature", "has no feature q", func(l *lock.Lock) { l.Features[0].Feature = "q" }},
 		{"another type", "has no feature a of type string", func(l *lock.Lock) { l.Features[0].Type = l.Features[1].Type }},

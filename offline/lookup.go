@@ -24,6 +24,8 @@ type lookup interface {
 	joinSQL(u *use) string
 	// featureSQL returns a feature's value for a label, after joinSQL; null if the label sees none.
 	featureSQL(u *use, feature string) string
+	// eventSQL returns the event time of that value, null if the label sees none or a stale one. A static view has none.
+	eventSQL(u *use) string
 	// countsSQL returns a query of one row over _at: how many labels the view has what for, as BIGINTs in the order of
 	// ViewSummary.counts.
 	countsSQL(u *use) string

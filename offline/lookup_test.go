@@ -46,6 +46,8 @@ func (r countOfRows) joinSQL(u *use) string {
 
 func (r countOfRows) featureSQL(u *use, _ string) string { return u.alias() + ".n" }
 
+func (r countOfRows) eventSQL(u *use) string { return u.alias() + ".p" }
+
 func (r countOfRows) countsSQL(u *use) string {
 	return fmt.Sprintf("SELECT count_if(n > 0)::BIGINT, 0::BIGINT, 0::BIGINT, count_if(n IS NULL)::BIGINT, 0::BIGINT, 0::BIGINT\nFROM _at AS labels%s", r.joinSQL(u))
 }

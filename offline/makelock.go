@@ -10,6 +10,7 @@ import (
 	"github.com/fstore-dev/fstore/offline/duckdb"
 	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/offline/trainset"
+	"github.com/fstore-dev/fstore/ondemand"
 )
 
 // lock makes the lock of the training set in the staging folder, and installs both.
@@ -34,7 +35,9 @@ func (t *training) makeLock(ctx context.Context, file string) (*lock.Lock, error
 		Format: lock.Format, Name: t.req.Name, Created: t.req.Now.UTC(), Build: t.req.build(), Registry: t.req.Registry, AsOf: t.req.AsOf.UTC(),
 		Causality: t.summary.Causality,
 		Labels:    lock.Labels{SQL: t.req.Labels.SQL, Inputs: t.req.Labels.Sources, Views: t.req.Labels.Views, Timestamp: t.req.Timestamp, Targets: t.req.Targets, Rows: t.labels.rows, Sample: t.req.Sample},
-		Features:  []lock.Feature{}, Uses: []lock.Use{}, Views: []*fstore.ViewVersion{}, Sources: []lock.Source{},
+		OnDemand:  list.OnDemand, Faults: t.summary.Faults,
+		Request:  lock.Requests(list, func(column string) bool { return columnIndex(t.labels.columns, column) < 0 }),
+		Features: []lock.Feature{}, Uses: []lock.Use{}, Views: []*fstore.ViewVersion{}, Sources: []lock.Source{},
 	}
 	if list.Service.Name != "" {
 		l.Service = &list.Service
@@ -47,11 +50,12 @@ func (t *training) makeLock(ctx context.Context, file string) (*lock.Lock, error
 	}
 	l.Continuous = lock.Continuous(l.Views)
 	for i, o := range list.Outputs {
-		switch o := o.(type) {
-		case fstore.FeatureOutput:
-			l.Features = append(l.Features, lock.Feature{Name: o.As, View: list.Uses[o.Use].Version.Ref, Feature: o.Feature, Type: list.Feature(i).Type, Use: o.Use})
-		case fstore.OnDemandOutput: // to come
+		from := list.Describe().Features[i]
+		f := lock.Feature{Name: from.Name, View: from.View, Feature: from.Feature, Type: from.Type}
+		if o, ok := o.(fstore.FeatureOutput); ok {
+			f.Use = &o.Use
 		}
+		l.Features = append(l.Features, f)
 	}
 	var err error
 	if l.Settings, err = t.settings(ctx); err != nil {
@@ -69,7 +73,11 @@ func (t *training) makeLock(ctx context.Context, file string) (*lock.Lock, error
 
 // build describes the program that makes the training set.
 func (r *TrainingRequest) build() lock.Build {
-	return lock.Build{Fstore: r.Version, DuckDB: duckdb.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	b := lock.Build{Fstore: r.Version, DuckDB: duckdb.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	if len(r.List.OnDemand) > 0 {
+		b.Zones, b.Unicode = ondemand.DataVersions()
+	}
+	return b
 }
 
 // engineSettings are the settings of DuckDB that could change a value or the order of rows. threads and memory_limit can

@@ -48,7 +48,13 @@ func (r newestRow) joinSQL(u *use) string {
 // featureSQL returns the value of a feature in the row found. It is null where there is no row or the row is stale.
 func (r newestRow) featureSQL(u *use, feature string) string {
 	at := r.position(feature)
-	x := r.feature(at, fmt.Sprintf("%s.f%d", u.alias(), at))
+	return r.whileFresh(u, r.feature(at, fmt.Sprintf("%s.f%d", u.alias(), at)))
+}
+
+func (r newestRow) eventSQL(u *use) string { return r.whileFresh(u, u.alias()+".event") }
+
+// whileFresh returns an expression over the row found, null where the row is stale.
+func (r newestRow) whileFresh(u *use, x string) string {
 	if fresh := r.freshSQL(u); fresh != "" {
 		return "CASE WHEN " + fresh + " THEN " + x + " END"
 	}

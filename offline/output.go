@@ -93,24 +93,41 @@ func (t *training) copy(ctx context.Context, from, path string) error {
 		columns = append(columns, t.labels.output(i))
 	}
 	for i, o := range t.req.List.Outputs {
-		columns = append(columns, fmt.Sprintf("o%d AS %s", i, ident(o.Name())))
+		columns = append(columns, t.outputSQL(i)+" AS "+ident(o.Name()))
 	}
 	rest := from + "\nORDER BY " + from + ".row"
 	if t.labels.wide() {
 		rest = t.besideLabels(from)
 	}
-	return t.conn.Exec(ctx, "COPY (\nSELECT\n  "+list(columns)+"\nFROM "+rest+"\n) TO "+text(path)+" ("+fileOptions+")")
+	if t.evaluator != nil {
+		t.evaluator.start()
+		rest = t.evaluatedSQL(rest)
+	}
+	err := t.conn.Exec(ctx, "COPY (\nSELECT\n  "+list(columns)+"\nFROM "+rest+"\n) TO "+text(path)+" ("+fileOptions+")")
+	if t.evaluator != nil {
+		err = t.evaluator.end(err, t.summary.Rows)
+	}
+	return err
+}
+
+// outputSQL returns the column of a feature in what copy writes.
+func (t *training) outputSQL(i int) string {
+	at := t.evaluation.Outputs()[i]
+	if at.Computed {
+		return fmt.Sprintf("evaluated.c%d", at.Index)
+	}
+	return fmt.Sprintf("o%d", at.Index)
 }
 
 // besideLabels returns the FROM clause of the labels, in their order, with the features of a relation beside them. A
 // positional join reads both on one thread, in order. The query fails if a label would get another label's features.
 func (t *training) besideLabels(from string) string {
-	features := []string{"row"}
-	for i := range t.req.List.Outputs {
+	features := []string{"row AS at"}
+	for i := range t.evaluation.Lookups() {
 		features = append(features, fmt.Sprintf("o%d", i))
 	}
 	return "_labels\nPOSITIONAL JOIN (\n  SELECT\n  " + list(features) + "\n  FROM " + from + "\n  ORDER BY row\n) AS features\n" +
-		"WHERE CASE WHEN _labels.row IS NOT DISTINCT FROM features.row THEN true ELSE error('labels and features are out of step') END"
+		"WHERE CASE WHEN _labels.row IS NOT DISTINCT FROM features.at THEN true ELSE error('labels and features are out of step') END"
 }
 
 // joinOneByOne makes a table of what _joined is a view of, and returns its name.
@@ -118,13 +135,9 @@ func (t *training) joinOneByOne(ctx context.Context) (string, error) {
 	from := "_at"
 	for i, u := range t.uses {
 		columns := []string{"labels.*"}
-		for o, out := range t.req.List.Outputs {
-			switch out := out.(type) {
-			case fstore.FeatureOutput:
-				if out.Use == i {
-					columns = append(columns, fmt.Sprintf("%s AS o%d", t.outputSQL(o), o))
-				}
-			case fstore.OnDemandOutput: // to come
+		for o, l := range t.evaluation.Lookups() {
+			if l.Use == i {
+				columns = append(columns, fmt.Sprintf("%s AS o%d", t.lookupSQL(l), o))
 			}
 		}
 		next := fmt.Sprintf("_joined_%d", i)

@@ -62,8 +62,12 @@ func (s *session) openCSV(ctx context.Context, r *rowFile, format csvFormat, wan
 // csvColumn returns the expression that reads the text x of a column, its engine type, and what the text must be. guessed is
 // the type that fits all texts of the column.
 func csvColumn(x, name string, want rowsWanted, guessed string) (conversion, string, form) {
-	if key := want.key(name); key != nil {
-		return keyFromText(x, key.Type), sqltype.Of(key.Type), form{key.Type.WithArticle(), "the join key has that type; an empty field is a missing key"}
+	if f := want.typed(name); f != nil {
+		hint := "the request column has that type; an empty field is null"
+		if want.isKey(name) {
+			hint = "the join key has that type; an empty field is a missing key"
+		}
+		return typedFromText(x, f.Type), sqltype.Of(f.Type), form{f.Type.WithArticle(), hint}
 	}
 	if name == want.timestamp {
 		if guessed == "VARCHAR" { // such as 2011-12-09 00:00:00 UTC, or empty
@@ -209,9 +213,9 @@ func (s *session) checkText(ctx context.Context, x, name string, c conversion, w
 	return nil
 }
 
-// keyFromText reads a join key as people and data frames write it: 17850 and 17850.0 are the integer 17850, and NaN is a
-// missing key.
-func keyFromText(x string, to fstore.Type) conversion {
+// typedFromText reads a value of a declared type as people and data frames write it: 17850 and 17850.0 are the integer
+// 17850, and NaN is a missing key.
+func typedFromText(x string, to fstore.Type) conversion {
 	switch to {
 	case fstore.String:
 		return conversion{cast: x}

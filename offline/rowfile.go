@@ -26,19 +26,32 @@ type rowFile struct {
 // rowsWanted says which columns of a file are wanted.
 type rowsWanted struct {
 	keys      []fstore.Field // join keys, each a column
+	request   []fstore.Field // request columns, each a column if the file has one
 	timestamp string         // the column of instants; empty: the file has keys, and its other columns are not read
 }
 
 // column reports whether a column is wanted. All columns of labels are.
-func (w rowsWanted) column(name string) bool { return w.timestamp != "" || w.key(name) != nil }
+func (w rowsWanted) column(name string) bool { return w.timestamp != "" || w.typed(name) != nil }
 
-// key returns the join key of that name, or nil.
-func (w rowsWanted) key(name string) *fstore.Field {
-	i := slices.IndexFunc(w.keys, func(k fstore.Field) bool { return k.Name == name })
-	if i < 0 {
-		return nil
+// typed returns the join key or request column of that name, whose type is declared, or nil. The column of instants is read
+// as such, even if expressions read it too.
+func (w rowsWanted) typed(name string) *fstore.Field {
+	for _, f := range w.keys {
+		if f.Name == name {
+			return &f
+		}
 	}
-	return &w.keys[i]
+	for _, f := range w.request {
+		if f.Name == name && name != w.timestamp {
+			return &f
+		}
+	}
+	return nil
+}
+
+// isKey reports whether a column is a join key.
+func (w rowsWanted) isKey(name string) bool {
+	return slices.ContainsFunc(w.keys, func(k fstore.Field) bool { return k.Name == name })
 }
 
 // csvEndings are the endings of CSV files.
@@ -143,64 +156,103 @@ func (r *rowFile) numbered() string {
 	return "  SELECT\n  " + list(columns) + "\n  FROM " + r.from
 }
 
-// keyColumn is a column that gives a join key.
-type keyColumn struct {
+// givenColumn is a column that gives a join key or a request column.
+type givenColumn struct {
 	field        // of numbered
 	name  string // of the column
+	kind  givenKind
 }
 
+type givenKind uint8
+
+const (
+	joinKey givenKind = iota
+	requestColumn
+)
+
 // keyColumns finds the columns that give join keys.
-func (r *rowFile) keyColumns(keys []fstore.Field) ([]keyColumn, error) {
-	var out []keyColumn
+func (r *rowFile) keyColumns(keys []fstore.Field) ([]givenColumn, error) {
+	var out []givenColumn
 	for _, k := range keys {
-		i := columnIndex(r.columns, k.Name)
-		if i < 0 {
+		c, err := r.given(k, joinKey)
+		switch {
+		case err != nil:
+			return nil, err
+		case c == nil:
 			return nil, fstore.Errorf(fstore.ErrInvalid, "there is no column %s, a join key of the features", k.Name).
 				WithHint("the columns are %s; a service may name another with keys: {%s: COLUMN}", columnNames(r.columns), k.Name)
 		}
-		f := field{column: fmt.Sprintf("l%d", i), from: sqltype.Parse(r.columns[i].Type), to: k.Type}
-		if r.untyped[k.Name] {
-			f.from = sqltype.Null
-		}
-		if !f.from.Converts(k.Type) {
-			return nil, fstore.Errorf(fstore.ErrInvalid, "column %s is %s, but the join key is %s, and they are never equal", k.Name, r.columns[i].Type, k.Type)
-		}
-		out = append(out, keyColumn{f, k.Name})
+		out = append(out, *c)
 	}
 	return out, nil
 }
 
-// joinKey returns the converted join key. NaN is a missing key, because data frames write missing keys so.
-func (k keyColumn) joinKey() string {
-	c := convert(k.column, k.from, k.to)
-	if k.from.Mantissa == 0 {
-		return c.cast
+// given finds a column that gives a join key or a request column; nil if there is none.
+func (r *rowFile) given(want fstore.Field, kind givenKind) (*givenColumn, error) {
+	i := columnIndex(r.columns, want.Name)
+	if i < 0 {
+		return nil, nil
 	}
-	return "CASE WHEN NOT isnan(" + k.column + ") THEN " + c.cast + " END"
+	f := field{column: fmt.Sprintf("l%d", i), from: sqltype.Parse(r.columns[i].Type), to: want.Type}
+	if r.untyped[want.Name] {
+		f.from = sqltype.Null
+	}
+	switch {
+	case f.from.Converts(want.Type):
+		return &givenColumn{f, want.Name, kind}, nil
+	case kind == joinKey:
+		return nil, fstore.Errorf(fstore.ErrInvalid, "column %s is %s, but the join key is %s, and they are never equal", want.Name, r.columns[i].Type, want.Type)
+	}
+	return nil, fstore.Errorf(fstore.ErrInvalid, "column %s is %s, but the request column is %s", want.Name, r.columns[i].Type, want.Type).
+		WithHint("convert the column of the labels, or declare the request column with its type")
 }
 
-// misfits returns the keys that may not fit their type and, for each of them, two aggregates over numbered: the first row
-// that does not fit, and its value there.
-func misfits(keys []keyColumn) (checked []keyColumn, aggregates []string) {
-	for _, k := range keys {
-		unfit := k.unfit()
-		if unfit == "" {
-			continue
+// sql returns the converted value. NaN is missing, because data frames write missing values so. Unlike the floats of
+// features, those of requests may be -0.0. The instants of requests round down to a microsecond.
+func (c givenColumn) sql() string {
+	x := convert(c.column, c.from, c.to).cast
+	if c.kind == requestColumn {
+		x = c.column + "::" + sqltype.Of(c.to)
+		if c.to == fstore.Timestamp && !c.from.Is(sqltype.Null) {
+			x = roundedDown(c.column, c.from)
 		}
-		if k.from.Mantissa > 0 {
-			unfit = "NOT isnan(" + k.column + ") AND " + unfit
+	}
+	if c.from.Mantissa == 0 {
+		return x
+	}
+	return "CASE WHEN NOT isnan(" + c.column + ") THEN " + x + " END"
+}
+
+// unfit returns the condition under which a value does not convert; empty if every value does.
+func (c givenColumn) unfit() string {
+	unfit := c.field.unfit()
+	switch {
+	case unfit == "":
+	case c.kind == requestColumn && c.to == fstore.Timestamp:
+		unfit = c.column + " IS NOT NULL AND " + c.sql() + " IS NULL"
+	case c.from.Mantissa > 0:
+		unfit = "NOT isnan(" + c.column + ") AND " + unfit
+	}
+	return unfit
+}
+
+// misfits returns the columns that may have values that do not convert and, for each of them, two aggregates over numbered:
+// the first such row, and its value there.
+func misfits(given []givenColumn) (checked []givenColumn, aggregates []string) {
+	for _, c := range given {
+		if unfit := c.unfit(); unfit != "" {
+			checked = append(checked, c)
+			aggregates = append(aggregates, "min(row) FILTER (WHERE "+unfit+")", "arg_min("+c.column+"::VARCHAR, row) FILTER (WHERE "+unfit+")")
 		}
-		checked = append(checked, k)
-		aggregates = append(aggregates, "min(row) FILTER (WHERE "+unfit+")", "arg_min("+k.column+"::VARCHAR, row) FILTER (WHERE "+unfit+")")
 	}
 	return checked, aggregates
 }
 
-// firstMisfit returns an error about the first key that does not fit its type, given the results of misfits.
-func firstMisfit(checked []keyColumn, found []fstore.Column) error {
-	for i, k := range checked {
+// firstMisfit returns an error about the first column with a value that does not convert, given the results of misfits.
+func firstMisfit(checked []givenColumn, found []fstore.Column) error {
+	for i, c := range checked {
 		if row := &found[2*i]; !row.IsNull(0) {
-			return fstore.Errorf(fstore.ErrInvalid, "row %d: column %s: %s is not %s", row.Int64s[0]+1, k.name, found[2*i+1].Strings[0], k.to.WithArticle())
+			return fstore.Errorf(fstore.ErrInvalid, "row %d: column %s: %s is not %s", row.Int64s[0]+1, c.name, found[2*i+1].Strings[0], c.to.WithArticle())
 		}
 	}
 	return nil

@@ -57,13 +57,13 @@ const guessedTogether = 256
 const firstRows = 64
 
 // guessColumns returns for every column of _csv the first type that fits all its texts: an instant with or without a zone
-// for the timestamp, VARCHAR if no type fits, and nothing for a key.
+// for the timestamp, VARCHAR if no type fits, and nothing for a column whose type is declared.
 func (s *session) guessColumns(ctx context.Context, names []string, want rowsWanted) ([]string, error) {
 	var columns []*guessing
 	for i, name := range names {
 		x := fmt.Sprintf("c%d", i)
 		switch {
-		case !want.column(name) || want.key(name) != nil:
+		case !want.column(name) || want.typed(name) != nil:
 		case name == want.timestamp:
 			columns = append(columns, &guessing{column: i, x: cutDigits(x), among: timeGuesses})
 		default:

@@ -9,6 +9,9 @@ func (s *ViewSummary) counts() []*int64 {
 
 // summarize counts, for every use, the labels by what the view had for them.
 func (t *training) summarize(ctx context.Context) error {
+	if t.evaluator != nil {
+		t.summary.Faults = t.evaluator.sorted()
+	}
 	for _, u := range t.uses {
 		s := ViewSummary{View: u.Version.Ref, Keys: []string{}}
 		for _, k := range u.Keys {

@@ -52,6 +52,7 @@ type TrainingSummary struct {
 	Labels      int64            `json:"labels"` // of which Rows were taken
 	Views       []ViewSummary    `json:"views"`
 	Continuous  []string         `json:"continuous,omitempty"` // views without publish: taken to be servable at once
+	Faults      []lock.Fault     `json:"faults,omitempty"`     // of on-demand features, by feature and reason
 	DroppedRows []DroppedRows    `json:"dropped_rows,omitempty"`
 	Causality   []lock.Causality `json:"causality,omitempty"` // what a check found of the views that have SQL
 	Seconds     []StageDuration  `json:"seconds"`
@@ -90,6 +91,7 @@ type training struct {
 	req        *TrainingRequest
 	labels     *labels
 	evaluation *ondemand.Evaluation
+	evaluator  *evaluator // of the on-demand features; nil: there are none
 	uses       []*use
 	byRef      map[fstore.ViewRef]lookup
 	summary    *TrainingSummary
@@ -162,10 +164,16 @@ func (t *training) building(temp string) []step {
 }
 
 func (t *training) readLabels(ctx context.Context) (err error) {
-	if t.labels, err = t.session.labels(ctx, t.req, cut{known: t.req.AsOf}); err != nil {
+	if err := t.compile(); err != nil {
+		return err
+	}
+	if t.labels, err = t.session.labels(ctx, t.req, t.evaluation, cut{known: t.req.AsOf}); err != nil {
 		return err
 	}
 	t.summary.Rows, t.summary.Labels = t.req.Sample.Size(t.labels.rows), t.labels.rows
+	if err := t.define(); err != nil {
+		return err
+	}
 	return t.exec(ctx, "CREATE TEMP VIEW _labels AS\n"+sampleSQL(t.req.Sample, t.labels.relation(), t.labels.rows))
 }
 
@@ -210,9 +218,6 @@ func (t *training) sealFor(ctx context.Context, folder string) error {
 
 // readViews makes the look-up of every view that is used.
 func (t *training) readViews(ctx context.Context) (err error) {
-	if t.evaluation, err = ondemand.NewEvaluation(t.req.List); err != nil {
-		return err
-	}
 	for i, vu := range t.req.List.Uses {
 		l, ok := t.byRef[vu.Version.Ref]
 		if !ok {
@@ -258,15 +263,16 @@ func containsRelation(all []DroppedRows, name string) bool {
 }
 
 // join looks up what every label sees. It makes _at, then a table of each use's values, and _joined: the labels, in any
-// order, with the columns of the training set. Of wide labels _joined has the features alone.
+// order, with what is looked up (o0, o1…): the features of views, and what expressions read besides. Of wide labels _joined
+// has only row and these.
 func (t *training) join(ctx context.Context) error {
 	do := func(sql string) error { return t.locate(ctx, t.exec(ctx, sql)) }
 	if err := do("CREATE TEMP TABLE _at AS\n" + t.atSQL()); err != nil {
 		return err
 	}
 	columns, joins := t.carried(), ""
-	for i := range t.req.List.Outputs {
-		columns = append(columns, fmt.Sprintf("%s AS o%d", t.outputSQL(i), i))
+	for i, l := range t.evaluation.Lookups() {
+		columns = append(columns, fmt.Sprintf("%s AS o%d", t.lookupSQL(l), i))
 	}
 	for _, u := range t.uses {
 		if err := u.lookup.see(ctx, u); err != nil {
@@ -290,6 +296,9 @@ func (t *training) carried() []string {
 	if t.labels.wide() {
 		return out
 	}
+	if t.evaluator != nil {
+		out = append(out, "labels.t")
+	}
 	for i := range t.labels.columns {
 		out = append(out, fmt.Sprintf("labels.l%d", i))
 	}
@@ -298,7 +307,10 @@ func (t *training) carried() []string {
 
 // atSQL returns the query of _at: the labels with their keys for every use (j0_0…) and what its look-up adds.
 func (t *training) atSQL() string {
-	columns, made, joins := append(t.carried(), "labels.t"), []string{}, ""
+	columns, made, joins := t.carried(), []string{}, ""
+	if !slices.Contains(columns, "labels.t") {
+		columns = append(columns, "labels.t")
+	}
 	for i, u := range t.uses {
 		made = append(made, fmt.Sprintf("%s AS p%d", u.publishedSQL("t"), i))
 		for k, b := range u.Keys {
@@ -314,16 +326,14 @@ func (t *training) atSQL() string {
 	return "SELECT\n  " + list(columns) + "\nFROM " + from + joins
 }
 
-// outputSQL returns the value of an output column. Where it is null, it is the output's default.
-func (t *training) outputSQL(i int) (x string) {
-	switch o := t.req.List.Outputs[i].(type) {
-	case fstore.FeatureOutput:
-		u := t.uses[o.Use]
-		x = u.lookup.featureSQL(u, o.Feature)
-	case fstore.OnDemandOutput:
-		x = "NULL" // to come
+// lookupSQL returns what a look-up finds: an event time, or the value of a feature, which has its default where it is null.
+func (t *training) lookupSQL(l ondemand.Lookup) string {
+	u := t.uses[l.Use]
+	if l.Feature == "" {
+		return u.lookup.eventSQL(u)
 	}
-	if d := t.req.List.Feature(i).Default; d != nil {
+	x := u.lookup.featureSQL(u, l.Feature)
+	if d := u.Version.View.Feature(l.Feature).Default; d != nil {
 		x = "coalesce(" + x + ", " + literal(d) + ")"
 	}
 	return x

@@ -106,6 +106,11 @@ func (w *windows) featureSQL(u *use, feature string) string {
 	panic("offline: feature " + feature + " was not asked for")
 }
 
+// eventSQL returns the instant that the values are of, where a row is in one of the view's windows.
+func (w *windows) eventSQL(u *use) string {
+	return fmt.Sprintf("CASE WHEN %s.has THEN %s.visible END", u.alias(), u.alias())
+}
+
 // countsSQL returns the query of the counts of labels. A key whose rows have all left the view's windows is stale.
 func (w *windows) countsSQL(u *use) string {
 	has := u.alias() + ".has"

@@ -310,6 +310,34 @@ func (e *Evaluation) Versions() []fstore.ViewRef {
 // RequestColumns returns the columns that callers send beside the keys, in the order in which Eval takes them.
 func (e *Evaluation) RequestColumns() []fstore.RequestColumn { return e.request }
 
+// Readers returns the features, as VIEW.feature, that read request column i, which callers must send unless optional. There
+// are none if the list's outputs do not need the column.
+func (e *Evaluation) Readers(i int) (features []string, optional bool) {
+	optional = true
+	for _, s := range e.steps {
+		for j, in := range s.inputs {
+			if in.source != fromRequest || e.sent[in.index].index != i {
+				continue
+			}
+			optional = optional && e.sent[in.index].replacement != nil
+			for _, f := range s.program.Readers(j) {
+				features = append(features, s.version.Ref.Name+"."+f)
+			}
+		}
+	}
+	return features, optional
+}
+
+// HoursOfAt returns the features, as VIEW.feature, that read the hour, minute or second of at (see Program.HoursOfAt).
+func (e *Evaluation) HoursOfAt() (features []string) {
+	for _, s := range e.steps {
+		for _, f := range s.program.HoursOfAt() {
+			features = append(features, s.version.Ref.Name+"."+f)
+		}
+	}
+	return features
+}
+
 // Given is what Eval reads. Every column has Rows rows.
 type Given struct {
 	Rows    int

@@ -133,6 +133,20 @@ func (n *node) readsHourOfAt() bool {
 	return slices.ContainsFunc(n.args, (*node).readsHourOfAt)
 }
 
+// Readers returns the features whose expressions read input i themselves.
+func (p *Program) Readers(i int) (features []string) {
+	for j, root := range p.roots {
+		if root.readsInput(i) {
+			features = append(features, p.features[j].Name)
+		}
+	}
+	return features
+}
+
+func (n *node) readsInput(i int) bool {
+	return n.kind == inputNode && n.index == i || slices.ContainsFunc(n.args, func(a *node) bool { return a.readsInput(i) })
+}
+
 // Canonical returns the meaning of feature i, for its fingerprint. Two texts have the same form if they differ only in
 // layout, comments and redundant parentheses. The form names inputs as the expression does.
 func (p *Program) Canonical(i int) string {

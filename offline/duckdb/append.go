@@ -39,15 +39,19 @@ func (d *DB) Appender(table string, types []fstore.Type) (*Appender, error) {
 		return nil, err
 	}
 	for _, t := range types {
-		of := mapping.CreateLogicalType(typeIDs[t.Elem()])
-		if t.IsList() {
-			list := mapping.CreateListType(of)
-			mapping.DestroyLogicalType(&of)
-			of = list
-		}
-		a.logical = append(a.logical, of)
+		a.logical = append(a.logical, logicalType(t))
 	}
 	return a, nil
+}
+
+// logicalType returns the engine's type, which the caller destroys.
+func logicalType(t fstore.Type) mapping.LogicalType {
+	of := mapping.CreateLogicalType(typeIDs[t.Elem()])
+	if !t.IsList() {
+		return of
+	}
+	defer mapping.DestroyLogicalType(&of)
+	return mapping.CreateListType(of)
 }
 
 func (a *Appender) fail() error { return parseError(mapping.AppenderError(a.appender)) }

@@ -137,8 +137,14 @@ func (l *Lock) checkUses() error {
 // checkFeatures returns an error unless every feature belongs to the view that it names.
 func (l *Lock) checkFeatures() error {
 	for _, f := range l.Features {
-		if f.Use < 0 || f.Use >= len(l.Uses) || l.Uses[f.Use].View != f.View {
-			return fmt.Errorf("feature %s: use %d is not one of %s", f.Name, f.Use, f.View)
+		if f.Use == nil {
+			if err := l.checkOnDemandFeature(&f); err != nil {
+				return err
+			}
+			continue
+		}
+		if use := *f.Use; use < 0 || use >= len(l.Uses) || l.Uses[use].View != f.View {
+			return fmt.Errorf("feature %s: use %d is not one of %s", f.Name, use, f.View)
 		}
 		if in := l.View(f.View).View.Feature(f.Feature); in == nil || in.Type != f.Type {
 			return fmt.Errorf("feature %s: %s has no feature %s of type %s", f.Name, f.View, f.Feature, f.Type)

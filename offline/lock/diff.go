@@ -78,7 +78,7 @@ func compareFeatures(old, now *Lock) []Difference {
 		from = map[string]string{}
 		for _, f := range l.Features {
 			text := f.View.String() + "." + f.Feature
-			for _, k := range l.Uses[f.Use].Keys {
+			for _, k := range l.keys(&f) {
 				if k.Column != k.Key.Name {
 					text += " by " + k.Key.Name + " = " + k.Column
 				}
@@ -102,6 +102,14 @@ func compareFeatures(old, now *Lock) []Difference {
 		return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return other[name] == "" })
 	}
 	return compare(out, "order", fmt.Sprint(common(was, newFrom)), fmt.Sprint(common(is, oldFrom)))
+}
+
+// keys returns the key columns by which a feature is looked up; none if it is computed on demand.
+func (l *Lock) keys(f *Feature) []fstore.KeyBinding {
+	if f.Use == nil {
+		return nil
+	}
+	return l.Uses[*f.Use].Keys
 }
 
 // compareInputs compares the files that were read, source by source.

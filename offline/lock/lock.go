@@ -31,9 +31,13 @@ type Lock struct {
 	Features []Feature             `json:"features" doc:"The features, in column order. Their columns follow those of the labels."`
 	Uses     []Use                 `json:"uses" doc:"Each use of a view, by one role of its keys. Features refer to a use by its index, from 0."`
 	Views    []*fstore.ViewVersion `json:"views" doc:"The view versions used, in full, with the sources and views that they read."`
-	Labels   Labels                `json:"labels" doc:"The rows that were enriched."`
-	Sources  []Source              `json:"sources" doc:"Every source that was read, with all its files."`
-	Snapshot bool                  `json:"snapshot,omitempty" doc:"Whether the inputs are kept in the folder of the setting snapshots."`
+	// OnDemand, Request and Faults are absent where no feature is computed on demand.
+	OnDemand []*fstore.OnDemandVersion `json:"on_demand,omitempty" doc:"The on-demand view versions used, in full, each after those that it reads."`
+	Request  []Request                 `json:"request,omitempty" doc:"The request columns that on-demand views declare, by name, and the label columns that gave them."`
+	Faults   []Fault                   `json:"faults,omitempty" doc:"How often an operator or function of an on-demand feature had no result although it had its operands."`
+	Labels   Labels                    `json:"labels" doc:"The rows that were enriched."`
+	Sources  []Source                  `json:"sources" doc:"Every source that was read, with all its files."`
+	Snapshot bool                      `json:"snapshot,omitempty" doc:"Whether the inputs are kept in the folder of the setting snapshots."`
 	// Causality is absent in locks of builds that did not check.
 	Causality []Causality `json:"causality,omitempty" doc:"Verdicts of the check for leaks, of each view version that has SQL; absent if no view has, or if the build did not check."`
 	// Continuous follows from the definitions of the views. It says what they mean for training.
@@ -46,6 +50,8 @@ type Build struct {
 	Fstore   string `json:"fstore" doc:"Version of fstore."`
 	DuckDB   string `json:"duckdb" doc:"Version of DuckDB."`
 	Platform string `json:"platform" doc:"Operating system and processor, such as linux/amd64."`
+	Zones    string `json:"zones,omitempty" doc:"Version of the time zone data; absent where no feature is computed on demand."`
+	Unicode  string `json:"unicode,omitempty" doc:"Version of the Unicode data; absent where no feature is computed on demand."`
 }
 
 // Setting is a setting and its value.
@@ -66,10 +72,10 @@ type Registry struct {
 // Feature is one output column that is a feature.
 type Feature struct {
 	Name    string         `json:"name" doc:"Column of the training set."`
-	View    fstore.ViewRef `json:"view" doc:"The view version that it comes from."`
+	View    fstore.ViewRef `json:"view" doc:"The view version that it comes from, or the on-demand view version."`
 	Feature string         `json:"feature" doc:"Its name in the view."`
 	Type    fstore.Type    `json:"type" doc:"Its type."`
-	Use     int            `json:"use" doc:"Index of its use in uses, from 0."`
+	Use     *int           `json:"use,omitempty" doc:"Index of its use in uses, from 0; absent if its view is an on-demand view."`
 }
 
 // Use is one use of a view: by which columns of the labels its rows are found.
@@ -124,7 +130,7 @@ type Column struct {
 
 // List returns the features that the lock names, as a request wants them.
 func (l *Lock) List() *fstore.FeatureList {
-	out := &fstore.FeatureList{}
+	out := &fstore.FeatureList{OnDemand: l.OnDemand}
 	if l.Service != nil {
 		out.Service = *l.Service
 	}
@@ -132,7 +138,20 @@ func (l *Lock) List() *fstore.FeatureList {
 		out.Uses = append(out.Uses, fstore.ViewUse{Version: l.View(u.View), Keys: u.Keys})
 	}
 	for _, f := range l.Features {
-		out.Outputs = append(out.Outputs, fstore.FeatureOutput{As: f.Name, Use: f.Use, Feature: f.Feature})
+		if f.Use != nil {
+			out.Outputs = append(out.Outputs, fstore.FeatureOutput{As: f.Name, Use: *f.Use, Feature: f.Feature})
+		} else {
+			out.Outputs = append(out.Outputs, fstore.OnDemandOutput{As: f.Name, OnDemand: l.onDemand(f.View), Feature: f.Feature})
+		}
+	}
+	for _, r := range l.Request {
+		if r.Column == r.Name {
+			continue
+		}
+		if out.Request == nil {
+			out.Request = map[string]string{}
+		}
+		out.Request[r.Name] = r.Column
 	}
 	return out
 }
