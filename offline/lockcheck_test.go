@@ -110,6 +110,38 @@ func TestALockWithOtherVerdictsIsRefused(t *testing.T) {
 	})
 }
 
+// The on-demand views, request columns and faults of a lock agree with the rest, and the expressions compile.
+func TestALockWithOtherOnDemandFeaturesIsRefused(t *testing.T) {
+	r := newRepo(t, 2)
+	refuses(r, realLocks(r)[2].text, []contradiction{
+		{"a view that is null", "on_demand: 0 is null", func(l *lock.Lock) { l.OnDemand[0] = nil }},
+		{"a view twice", "trip@1 is there twice", func(l *lock.Lock) { l.OnDemand[1] = l.OnDemand[0] }},
+		{"a view of another name", "on_demand: trip@1 is called tour", func(l *lock.Lock) { l.OnDemand[0].View.Name = "tour" }},
+		{"no on-demand view", "it has no use, and there is no on-demand view", func(l *lock.Lock) { l.Features[1].View.Name = "nope" }},
+		{"no such on-demand feature", "has no feature nope of type", func(l *lock.Lock) { l.Features[1].Feature = "nope" }},
+		{"another type", "has no feature share of type bool", func(l *lock.Lock) { l.Features[1].Type = fstore.Bool }},
+		{"an expression that does not compile", "on_demand: ", func(l *lock.Lock) { l.OnDemand[0].View.Features[0].Expression = "price / (" }},
+		{"an expression that is too costly", "on_demand: ", func(l *lock.Lock) {
+			l.OnDemand[0].View.Features[0].Expression = strings.Repeat("(", 5000) + "price" + strings.Repeat(")", 5000)
+		}},
+		{"an input that is not there", "on_demand: ", func(l *lock.Lock) { l.OnDemand[0].Inputs[0].Ref.Version = 9 }},
+		{"an input with a feature that is not there", "on_demand: ", func(l *lock.Lock) { l.OnDemand[0].Inputs[0].Features[0] = "nope" }},
+		{"an input by other keys", "on_demand: ", func(l *lock.Lock) { l.OnDemand[0].Inputs[0].Keys[0].Column = "price" }},
+		{"an input twice", "input v is there twice", func(l *lock.Lock) { l.OnDemand[0].Inputs = append(l.OnDemand[0].Inputs, l.OnDemand[0].Inputs[0]) }},
+		{"a view before one that it reads", "on_demand: ", func(l *lock.Lock) { l.OnDemand[0], l.OnDemand[1] = l.OnDemand[1], l.OnDemand[0] }},
+		{"a request column with a dot", "request column", func(l *lock.Lock) { l.OnDemand[0].View.Request[0].Name = "v.q" }},
+		{"a default of another type", "its default is not", func(l *lock.Lock) { l.OnDemand[0].View.Request[1].Default = value(fstore.Int64, int64(1)) }},
+		{"no mapping", "request: it has", func(l *lock.Lock) { l.Request = nil }},
+		{"another label column", "request: ", func(l *lock.Lock) { l.Request[1].Column = "nope" }},
+		{"a label column of another type", "is VARCHAR, and the request column is float64", func(l *lock.Lock) { l.Output.Columns[2].Type = "VARCHAR" }},
+		{"an absent column that is there", "request: it has", func(l *lock.Lock) { l.Request[1].Absent = true }},
+		{"a fault of no feature", "there is no on-demand feature", func(l *lock.Lock) { l.Faults[0].Feature = "nope" }},
+		{"more faults than rows", "faults: ", func(l *lock.Lock) { l.Faults[0].Rows = 1000 }},
+		{"a fault before the first row", "faults: ", func(l *lock.Lock) { l.Faults[0].FirstRow = 0 }},
+		{"no zone data", "build: zones is", func(l *lock.Lock) { l.Build.Zones = "" }},
+	})
+}
+
 // contradiction changes a lock so that its members contradict each other.
 type contradiction struct {
 	name, want string

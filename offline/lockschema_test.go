@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,10 +110,14 @@ func realLocks(r *repo) []*made {
 	bySQL := r.request("", all(global))
 	bySQL.Name, bySQL.Labels = "by_query", Labels{SQL: "SELECT k, event AS t FROM s WHERE k < 5 ORDER BY t", Sources: global.Sources}
 	bySQL.List.Service.Name, bySQL.List.Service.Version = "churn", 2
-	for _, v := range append(req.List.Uses, bySQL.List.Uses...) {
+	byRequest := trips(r)
+	for _, v := range slices.Concat(req.List.Uses, bySQL.List.Uses, byRequest.List.Uses) {
 		v.Version.Fingerprint = strings.Repeat("0123456789abcdef", 4)
 	}
-	return []*made{r.make(req), r.make(bySQL)}
+	for _, v := range byRequest.List.OnDemand {
+		v.Fingerprint = strings.Repeat("0123456789abcdef", 4)
+	}
+	return []*made{r.make(req), r.make(bySQL), r.make(byRequest)}
 }
 
 // The seeds of FuzzLock are real locks, of a repo elsewhere. -update writes them anew.
@@ -146,7 +151,7 @@ func TestSeedsAreLocks(t *testing.T) {
 			t.Errorf("%s: %v", seed, err)
 		}
 	}
-	if len(seeds) != 2 {
+	if len(seeds) != 3 {
 		t.Errorf("%d seeds", len(seeds))
 	}
 }

@@ -49,11 +49,14 @@ func (t *training) makeLock(ctx context.Context, file string) (*lock.Lock, error
 		}
 	}
 	l.Continuous = lock.Continuous(l.Views)
+	describe := list.Describe()
 	for i, o := range list.Outputs {
-		from := list.Describe().Features[i]
+		from := describe.Features[i]
 		f := lock.Feature{Name: from.Name, View: from.View, Feature: from.Feature, Type: from.Type}
-		if o, ok := o.(fstore.FeatureOutput); ok {
+		switch o := o.(type) {
+		case fstore.FeatureOutput:
 			f.Use = &o.Use
+		case fstore.OnDemandOutput: // has none
 		}
 		l.Features = append(l.Features, f)
 	}

@@ -1,6 +1,7 @@
 package offline
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/fstore-dev/fstore"
@@ -48,4 +49,18 @@ func declaredName(list *fstore.FeatureList, sent string) string {
 		}
 	}
 	return sent
+}
+
+// checkHours adds to the summary the features that read the hour, minute or second of at, if every label's instant is
+// midnight UTC: these features are then the same for all labels, and not when the model is served.
+func (t *training) checkHours(ctx context.Context) error {
+	features := t.evaluation.HoursOfAt()
+	if features == nil {
+		return nil
+	}
+	b, err := t.query(ctx, "SELECT count(*) > 0 AND bool_and(epoch_us(t) % 86400000000 = 0)\nFROM _labels")
+	if err == nil && !b.Columns[0].IsNull(0) && b.Columns[0].Bools[0] {
+		t.summary.Midnight = features
+	}
+	return err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/trainset"
+	"github.com/fstore-dev/fstore/ondemand/vector"
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
@@ -207,8 +208,8 @@ func (r *rowFile) given(want fstore.Field, kind givenKind) (*givenColumn, error)
 		WithHint("convert the column of the labels, or declare the request column with its type")
 }
 
-// sql returns the converted value. NaN is missing, because data frames write missing values so. Unlike the floats of
-// features, those of requests may be -0.0. The instants of requests round down to a microsecond.
+// sql returns the converted value. NaN is missing, because data frames write missing values so. ondemand.Convert does the
+// rest for a request column, whose instants round down to a microsecond.
 func (c givenColumn) sql() string {
 	x := convert(c.column, c.from, c.to).cast
 	if c.kind == requestColumn {
@@ -228,12 +229,40 @@ func (c givenColumn) unfit() string {
 	unfit := c.field.unfit()
 	switch {
 	case unfit == "":
-	case c.kind == requestColumn && c.to == fstore.Timestamp:
+	case c.kind == requestColumn && c.to == fstore.Timestamp: // fractions of a microsecond fit
 		unfit = c.column + " IS NOT NULL AND " + c.sql() + " IS NULL"
 	case c.from.Mantissa > 0:
 		unfit = "NOT isnan(" + c.column + ") AND " + unfit
 	}
+	if c.kind == requestColumn && !c.from.Is(sqltype.Null) {
+		for _, limit := range c.beyond() {
+			unfit = strings.TrimPrefix(unfit+" OR "+limit, " OR ")
+		}
+	}
 	return unfit
+}
+
+// beyond returns the conditions under which a value is beyond what expressions read (see ondemand.Convert).
+func (c givenColumn) beyond() (conditions []string) {
+	element := ""
+	switch c.to.Elem() {
+	case fstore.String:
+		element = fmt.Sprintf("strlen(%%[1]s::VARCHAR) > %d", vector.MaxText)
+	case fstore.Timestamp:
+		element = fmt.Sprintf("epoch_us(TRY_CAST(%%[1]s AS TIMESTAMP)) NOT BETWEEN %d AND %d", vector.FirstInstant, vector.LastInstant)
+	case fstore.Bool, fstore.Int32, fstore.Int64, fstore.Float32, fstore.Float64, fstore.Bytes: // any value
+	}
+	if c.to.IsList() {
+		conditions = append(conditions, fmt.Sprintf("len(%s) > %d", c.column, vector.MaxList))
+	}
+	switch {
+	case element == "":
+	case c.to.IsList():
+		conditions = append(conditions, "len(list_filter("+c.column+", lambda e: "+fmt.Sprintf(element, "e")+")) > 0")
+	default:
+		conditions = append(conditions, fmt.Sprintf(element, c.column))
+	}
+	return conditions
 }
 
 // misfits returns the columns that may have values that do not convert and, for each of them, two aggregates over numbered:
@@ -242,7 +271,7 @@ func misfits(given []givenColumn) (checked []givenColumn, aggregates []string) {
 	for _, c := range given {
 		if unfit := c.unfit(); unfit != "" {
 			checked = append(checked, c)
-			aggregates = append(aggregates, "min(row) FILTER (WHERE "+unfit+")", "arg_min("+c.column+"::VARCHAR, row) FILTER (WHERE "+unfit+")")
+			aggregates = append(aggregates, "min(row) FILTER (WHERE "+unfit+")", "arg_min(left("+c.column+"::VARCHAR, 100), row) FILTER (WHERE "+unfit+")")
 		}
 	}
 	return checked, aggregates
@@ -252,7 +281,11 @@ func misfits(given []givenColumn) (checked []givenColumn, aggregates []string) {
 func firstMisfit(checked []givenColumn, found []fstore.Column) error {
 	for i, c := range checked {
 		if row := &found[2*i]; !row.IsNull(0) {
-			return fstore.Errorf(fstore.ErrInvalid, "row %d: column %s: %s is not %s", row.Int64s[0]+1, c.name, found[2*i+1].Strings[0], c.to.WithArticle())
+			what := c.to.WithArticle()
+			if c.kind == requestColumn && c.beyond() != nil {
+				what += " within the limits of expressions (docs/on-demand.md)"
+			}
+			return fstore.Errorf(fstore.ErrInvalid, "row %d: column %s: %s is not %s", row.Int64s[0]+1, c.name, found[2*i+1].Strings[0], what)
 		}
 	}
 	return nil

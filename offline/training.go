@@ -52,7 +52,9 @@ type TrainingSummary struct {
 	Labels      int64            `json:"labels"` // of which Rows were taken
 	Views       []ViewSummary    `json:"views"`
 	Continuous  []string         `json:"continuous,omitempty"` // views without publish: taken to be servable at once
-	Faults      []lock.Fault     `json:"faults,omitempty"`     // of on-demand features, by feature and reason
+	Request     []lock.Request   `json:"request,omitempty"`    // which label columns gave the request columns of on-demand features
+	Faults      []lock.Fault     `json:"faults,omitempty"`     // of on-demand features
+	Midnight    []string         `json:"midnight,omitempty"`   // on-demand features that read the hour of at, if every label's instant is midnight UTC
 	DroppedRows []DroppedRows    `json:"dropped_rows,omitempty"`
 	Causality   []lock.Causality `json:"causality,omitempty"` // what a check found of the views that have SQL
 	Seconds     []StageDuration  `json:"seconds"`
@@ -174,7 +176,11 @@ func (t *training) readLabels(ctx context.Context) (err error) {
 	if err := t.define(); err != nil {
 		return err
 	}
-	return t.exec(ctx, "CREATE TEMP VIEW _labels AS\n"+sampleSQL(t.req.Sample, t.labels.relation(), t.labels.rows))
+	t.summary.Request = lock.Requests(t.req.List, func(column string) bool { return columnIndex(t.labels.columns, column) < 0 })
+	if err := t.exec(ctx, "CREATE TEMP VIEW _labels AS\n"+sampleSQL(t.req.Sample, t.labels.relation(), t.labels.rows)); err != nil {
+		return err
+	}
+	return t.checkHours(ctx)
 }
 
 // checkLeaks runs the check for leaks. Only leaks end the training set here. Other errors of the check occur again when the

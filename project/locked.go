@@ -206,8 +206,20 @@ func (p *Project) checkFingerprints(ctx context.Context, engine *offline.Engine,
 	if err != nil {
 		return fmt.Errorf("%s: %w", set.File, err)
 	}
+	mismatch := func(ref fstore.ViewRef) error {
+		return fmt.Errorf("%s: %w", set.File, lock.Contradiction(fmt.Errorf("view %s: its definition does not match its fingerprint", ref)))
+	}
 	if other != nil {
-		return fmt.Errorf("%s: %w", set.File, lock.Contradiction(fmt.Errorf("view %s: its definition does not match its fingerprint", other.Ref)))
+		return mismatch(other.Ref)
+	}
+	versions := definition.Versions{View: set.Lock.View, OnDemand: set.Lock.List().OnDemandVersion}
+	for _, v := range set.Lock.OnDemand {
+		switch is, err := definition.OnDemandFingerprint(v, versions); {
+		case err != nil:
+			return fmt.Errorf("%s: %w", set.File, lock.Contradiction(fmt.Errorf("view %s: %w", v.Ref, err)))
+		case is != v.Fingerprint:
+			return mismatch(v.Ref)
+		}
 	}
 	return nil
 }

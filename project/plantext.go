@@ -78,6 +78,7 @@ func SummaryNotes(sum *offline.TrainingSummary, list *fstore.FeatureList) []stri
 	for _, d := range sum.DroppedRows {
 		out = append(out, fmt.Sprintf("%s: %s without an event time left out", d.Relation, english.Count(int(d.Rows), "row")))
 	}
+	out = append(out, onDemandNotes(sum)...)
 	var windows, others []string
 	for _, ref := range sum.Continuous {
 		if slices.ContainsFunc(list.Uses, func(u fstore.ViewUse) bool { return u.Version.Ref.String() == ref && u.Version.View.Sawtooth() }) {
@@ -93,6 +94,30 @@ func SummaryNotes(sum *offline.TrainingSummary, list *fstore.FeatureList) []stri
 		out = append(out, ContinuousNote+": "+strings.Join(windows, ", "))
 	}
 	return out
+}
+
+// onDemandNotes says what a summary has of on-demand features: which label columns their request columns come from, their
+// faults, and warnings.
+func onDemandNotes(sum *offline.TrainingSummary) []string {
+	var out []string
+	for _, r := range sum.Request {
+		if r.Column != r.Name && !r.Absent {
+			out = append(out, fmt.Sprintf("request column %s: label column %s", r.Name, r.Column))
+		}
+	}
+	for _, f := range sum.Faults {
+		out = append(out, fmt.Sprintf("%s.%s: %s in %s, first in row %s", f.View, f.Feature, f.Reason, english.Count(int(f.Rows), "row"), english.Thousands(f.FirstRow)))
+	}
+	return append(out, SummaryWarnings(sum)...)
+}
+
+// SummaryWarnings returns what is probably a mistake in a training set.
+func SummaryWarnings(sum *offline.TrainingSummary) []string {
+	if len(sum.Midnight) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("every label's instant is midnight UTC, and %s the hour, minute or second of at: name a column with times of day by --timestamp",
+		strings.Join(sum.Midnight, ", ")+map[bool]string{true: " reads", false: " read"}[len(sum.Midnight) == 1])}
 }
 
 // ContinuousNote is what training takes for granted of windows that end at the clock.

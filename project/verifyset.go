@@ -100,7 +100,7 @@ func (p *Project) rebuildToVerify(ctx context.Context, engine *offline.Engine, s
 	})
 	switch {
 	case err == nil:
-		v.OK = v.OK && v.Rebuild.Same
+		v.OK = v.OK && (v.Rebuild.Same || v.Rebuild.BuildChanged != "")
 	case errors.Is(err, fstore.ErrNotFound), errors.Is(err, fstore.ErrInvalid):
 		v.OK = false
 		v.Problem, _ = fstore.Explain(err)

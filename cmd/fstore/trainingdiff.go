@@ -92,13 +92,13 @@ func (a *app) printAfter(something bool, t *terminal.Table) error {
 func (a *app) printViewDifference(v project.ViewDifference) {
 	switch {
 	case v.Old == 0:
-		a.printPainted(green, fmt.Sprintf("+ feature_view %s@%d", v.View, v.New))
+		a.printPainted(green, fmt.Sprintf("+ %s %s@%d", cmp.Or(v.Kind, "feature_view"), v.View, v.New))
 		return
 	case v.New == 0:
-		a.printPainted(red, fmt.Sprintf("- feature_view %s@%d", v.View, v.Old))
+		a.printPainted(red, fmt.Sprintf("- %s %s@%d", cmp.Or(v.Kind, "feature_view"), v.View, v.Old))
 		return
 	}
-	a.printPainted(yellow, fmt.Sprintf("~ feature_view %s@%d → @%d", v.View, v.Old, v.New))
+	a.printPainted(yellow, fmt.Sprintf("~ %s %s@%d → @%d", cmp.Or(v.Kind, "feature_view"), v.View, v.Old, v.New))
 	for _, c := range v.Fields {
 		a.printField(c)
 	}

@@ -138,6 +138,9 @@ func (a *app) createTrainingSet(ctx context.Context, p *project.Project, f *trai
 }
 
 func (a *app) printTrainingSummary(sum *offline.TrainingSummary, list *fstore.FeatureList) error {
+	for _, warning := range project.SummaryWarnings(sum) {
+		fmt.Fprintln(a.stderr, "warning: "+warning)
+	}
 	if a.json() {
 		return a.printJSON(sum)
 	}

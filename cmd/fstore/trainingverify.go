@@ -125,6 +125,8 @@ func rebuiltRows(t *terminal.Table, r *trainset.Rebuilt) {
 		t.Row("rebuild", "same", "content and bytes")
 	case r.Same:
 		t.Row("rebuild", "same", "content; other bytes, made by fstore "+r.Build.Fstore+", DuckDB "+r.Build.DuckDB+" on "+r.Build.Platform)
+	case r.BuildChanged != "":
+		t.Row("rebuild", "build changed", r.BuildChanged)
 	default:
 		t.Row("rebuild", "different", english.Count(len(r.Columns), "column"))
 	}

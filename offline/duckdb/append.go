@@ -99,12 +99,7 @@ func (a *Appender) Close() error {
 func writeVector(v mapping.Vector, c *fstore.Column, from, to int) error {
 	if c.Valid != nil {
 		mapping.VectorEnsureValidityWritable(v)
-		mask := mapping.VectorGetValidity(v)
-		for i := from; i < to; i++ {
-			if c.IsNull(i) {
-				mapping.ValiditySetRowInvalid(mask, mapping.IdxT(i-from))
-			}
-		}
+		copy(unsafe.Slice((*byte)(mapping.VectorGetValidity(v)), (to-from+7)/8), c.Valid[from/8:]) // from is a multiple of mostRows
 	}
 	if !c.Type.IsList() {
 		writeValues(v, c, from, to)
@@ -142,7 +137,12 @@ func writeValues(v mapping.Vector, c *fstore.Column, from, to int) {
 	case fstore.Float64:
 		setValues(data, c.Float64s[from:to])
 	case fstore.String:
+		texts := unsafe.Slice((*stringT)(data), to-from)
 		for i, s := range c.Strings[from:to] {
+			if len(s) <= inPlace {
+				texts[i] = shortText(s)
+				continue
+			}
 			mapping.VectorAssignStringElementLen(v, mapping.IdxT(i), unsafe.Slice(unsafe.StringData(s), len(s)))
 		}
 	case fstore.Bytes:
@@ -150,6 +150,13 @@ func writeValues(v mapping.Vector, c *fstore.Column, from, to int) {
 			mapping.VectorAssignStringElementLen(v, mapping.IdxT(i), b)
 		}
 	}
+}
+
+// shortText returns a text that is held in place.
+func shortText(s string) stringT {
+	t := stringT{length: uint32(len(s))}
+	copy(t.rest[:], s[copy(t.prefix[:], s):])
+	return t
 }
 
 func setValues[T any](data unsafe.Pointer, values []T) {

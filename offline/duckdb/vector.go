@@ -40,7 +40,10 @@ func typeOf(t mapping.LogicalType) fstore.Type {
 // listEntry is duckdb_list_entry.
 type listEntry struct{ offset, length uint64 }
 
-// stringT is duckdb_string_t: up to 12 bytes are held in place, more behind a pointer.
+// inPlace is how many bytes of a text duckdb_string_t holds itself.
+const inPlace = 12
+
+// stringT is duckdb_string_t: short texts are held in place, longer ones behind a pointer.
 type stringT struct {
 	length uint32
 	prefix [4]byte
@@ -49,7 +52,7 @@ type stringT struct {
 
 // text returns the string's bytes, which belong to DuckDB.
 func (s *stringT) text() []byte {
-	if s.length <= 12 {
+	if s.length <= inPlace {
 		return unsafe.Slice(&s.prefix[0], s.length)
 	}
 	return unsafe.Slice(*(**byte)(unsafe.Pointer(&s.rest)), s.length)

@@ -19,7 +19,7 @@ func (l *Lock) check() error {
 	if err := fstore.CheckName(l.Name); err != nil {
 		return fmt.Errorf("name: %w", err)
 	}
-	for _, check := range []func() error{l.checkViews, l.checkUses, l.checkFeatures, l.checkLabels, l.checkSources, l.checkFiles, l.checkOutput, l.checkTargets, l.checkContinuous, l.checkCausality} {
+	for _, check := range []func() error{l.checkViews, l.checkUses, l.checkOnDemand, l.checkFeatures, l.checkLabels, l.checkSources, l.checkFiles, l.checkOutput, l.checkRequest, l.checkTargets, l.checkContinuous, l.checkCausality} {
 		if err := check(); err != nil {
 			return err
 		}

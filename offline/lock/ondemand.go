@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/ondemand"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // Request is a request column and the label column that gave it.
@@ -57,4 +60,123 @@ func (l *Lock) checkOnDemandFeature(f *Feature) error {
 		return fmt.Errorf("feature %s: %s has no feature %s of type %s", f.Name, f.View, f.Feature, f.Type)
 	}
 	return nil
+}
+
+// checkOnDemand returns an error unless every on-demand view version occurs once and its parts have names and types.
+func (l *Lock) checkOnDemand() error {
+	if i := slices.Index(l.OnDemand, nil); i >= 0 {
+		return fmt.Errorf("on_demand: %d is null", i)
+	}
+	for i, v := range l.OnDemand {
+		switch {
+		case l.onDemand(v.Ref) != i || l.View(v.Ref) != nil:
+			return fmt.Errorf("on_demand: %s is there twice", v.Ref)
+		case v.Ref.Name != v.View.Name || v.Ref.Version < 1:
+			return fmt.Errorf("on_demand: %s is called %s in its definition", v.Ref, v.View.Name)
+		}
+		if err := checkParts(v); err != nil {
+			return fmt.Errorf("on-demand view %s: %w", v.Ref, err)
+		}
+	}
+	if (len(l.OnDemand) > 0) != (l.Build.Zones != "" && l.Build.Unicode != "") {
+		return fmt.Errorf("build: zones is %q and unicode %q, with %d on-demand views", l.Build.Zones, l.Build.Unicode, len(l.OnDemand))
+	}
+	return nil
+}
+
+// checkParts returns an error unless the request columns, inputs and features of an on-demand view have names, no two of a
+// kind the same, and defaults of their types.
+func checkParts(v *fstore.OnDemandVersion) error {
+	seen := map[string]bool{}
+	check := func(kind, name string, t fstore.Type, byDefault *fstore.Value) error {
+		if err := fstore.CheckName(name); err != nil {
+			return fmt.Errorf("%s: %w", kind, err)
+		}
+		switch {
+		case seen[kind+name]:
+			return fmt.Errorf("%s %s is there twice", kind, name)
+		case byDefault != nil && (byDefault.Type != t || byDefault.Len != 1 || byDefault.IsNull(0)):
+			return fmt.Errorf("%s %s: its default is not %s", kind, name, t.WithArticle())
+		}
+		seen[kind+name] = true
+		return nil
+	}
+	for _, c := range v.View.Request {
+		if err := check("request column", c.Name, c.Type, c.Default); err != nil {
+			return err
+		}
+	}
+	for _, in := range v.Inputs {
+		if err := check("input", in.Name, fstore.Invalid, nil); err != nil {
+			return err
+		}
+	}
+	for _, f := range v.View.Features {
+		if err := check("feature", f.Name, f.Type, f.Default); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkRequest returns an error unless the expressions compile over what the lock has, and its request columns are those of
+// the on-demand views, with the label columns that they need.
+func (l *Lock) checkRequest() error {
+	list := l.List()
+	evaluation, err := ondemand.NewEvaluation(list)
+	if err != nil {
+		return fmt.Errorf("on_demand: %w", err)
+	}
+	labels := l.Output.Columns[:len(l.Output.Columns)-len(l.Features)]
+	column := func(name string) *Column {
+		i := slices.IndexFunc(labels, func(c Column) bool { return c.Name == name })
+		if i < 0 {
+			return nil
+		}
+		return &labels[i]
+	}
+	if want := Requests(list, func(name string) bool { return column(name) == nil }); !slices.Equal(l.Request, want) {
+		return fmt.Errorf("request: it has %v, and by the on-demand views and the labels it is %v", l.Request, want)
+	}
+	for i, r := range evaluation.RequestColumns() {
+		readers, optional := evaluation.Readers(i)
+		switch c := column(r.Name); {
+		case readers == nil:
+		case c == nil && !optional:
+			return fmt.Errorf("request: the output has no column %s of labels, which %s needs", r.Name, readers[0])
+		case c != nil && c.Statistics.Count > 0 && !sqltype.Parse(c.Type).Converts(r.Type):
+			return fmt.Errorf("request: column %s of the labels is %s, and the request column is %s", r.Name, c.Type, r.Type)
+		}
+	}
+	return l.checkFaults()
+}
+
+// checkFaults returns an error unless each fault is of a feature that the lock has, in rows that it has.
+func (l *Lock) checkFaults() error {
+	for _, f := range l.Faults {
+		i := l.onDemand(f.View)
+		if i < 0 || l.OnDemand[i].Feature(f.Feature) == nil {
+			return fmt.Errorf("faults: there is no on-demand feature %s.%s", f.View, f.Feature)
+		}
+		if f.Rows < 1 || f.Rows > l.Output.Rows || f.FirstRow < 1 || f.FirstRow > l.Labels.Rows {
+			return fmt.Errorf("faults: %s.%s has %d, the first in row %d of %d", f.View, f.Feature, f.Rows, f.FirstRow, l.Labels.Rows)
+		}
+	}
+	return nil
+}
+
+// requestText names the request columns with the label columns that gave them.
+func requestText(l *Lock) string {
+	var out []string
+	for _, r := range l.Request {
+		text := r.Name
+		if r.Column != r.Name {
+			text += " = " + r.Column
+		}
+		if r.Absent {
+			text += " (absent)"
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, ", ")
 }

@@ -3,6 +3,8 @@ package trainset
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/fstore-dev/fstore/offline/lock"
@@ -70,15 +72,18 @@ const (
 
 // Rebuilt says how a training set that was made again compares with its lock.
 type Rebuilt struct {
-	Same      bool                    `json:"same"`       // the content is the same
-	SameBytes bool                    `json:"same_bytes"` // the file is the same
-	Columns   []lock.ColumnDifference `json:"columns"`    // columns that differ
-	Rows      int64                   `json:"rows"`
-	SHA256    string                  `json:"sha256"`
-	Build     lock.Build              `json:"build"`               // the build that made it now
-	Settings  []string                `json:"settings,omitempty"`  // settings that differ, threads and memory aside
-	Out       string                  `json:"out,omitempty"`       // what was written
-	LockPath  string                  `json:"lock_file,omitempty"` // the copy of the lock beside it
+	Same      bool `json:"same"`       // the content is the same
+	SameBytes bool `json:"same_bytes"` // the file is the same
+	// BuildChanged says which data of this build differ from those of the lock's, if only on-demand features differ: these may
+	// depend on the data. Empty: nothing differs, or something else.
+	BuildChanged string                  `json:"build_changed,omitempty"`
+	Columns      []lock.ColumnDifference `json:"columns"` // columns that differ
+	Rows         int64                   `json:"rows"`
+	SHA256       string                  `json:"sha256"`
+	Build        lock.Build              `json:"build"`               // the build that made it now
+	Settings     []string                `json:"settings,omitempty"`  // settings that differ, threads and memory aside
+	Out          string                  `json:"out,omitempty"`       // what was written
+	LockPath     string                  `json:"lock_file,omitempty"` // the copy of the lock beside it
 }
 
 // Rebuild makes a training set again and compares it with its lock. It takes the definitions from the lock and reads the
@@ -134,10 +139,32 @@ func compare(l *lock.Lock, made *Recomputed) *Rebuilt {
 		Same: made.Output.Content == l.Output.Content, SameBytes: made.Output.SHA256 == l.Output.SHA256,
 		Rows: made.Output.Rows, SHA256: made.Output.SHA256, Build: made.Build, Columns: made.Columns,
 	}
+	if !r.Same && onlyOnDemand(l, made) {
+		r.BuildChanged = dataChange(&l.Build, &made.Build)
+	}
 	for _, d := range lock.CompareSettings(l.Settings, made.Settings) {
 		if d.Name != "threads" && d.Name != "memory_limit" {
 			r.Settings = append(r.Settings, d.Name+": "+d.Old+" then, "+d.New+" now")
 		}
 	}
 	return r
+}
+
+// onlyOnDemand reports whether a training set that was made again differs from its lock only in values of on-demand
+// features.
+func onlyOnDemand(l *lock.Lock, made *Recomputed) bool {
+	return made.Output.Rows == l.Output.Rows && !slices.ContainsFunc(made.Columns, func(d lock.ColumnDifference) bool {
+		return !d.Values || !slices.ContainsFunc(l.Features, func(f lock.Feature) bool { return f.Name == d.Name && f.Use == nil })
+	})
+}
+
+// dataChange says which data of on-demand features differ between two builds; empty if none do.
+func dataChange(then, now *lock.Build) string {
+	var out []string
+	for _, d := range []struct{ name, then, now string }{{"time zone data", then.Zones, now.Zones}, {"Unicode", then.Unicode, now.Unicode}} {
+		if d.then != d.now {
+			out = append(out, d.name+" "+d.then+" then, "+d.now+" now")
+		}
+	}
+	return strings.Join(out, "; ")
 }
