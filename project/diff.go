@@ -25,7 +25,7 @@ type SetDifference struct {
 type ViewDifference struct {
 	View   string                   `json:"view"`
 	Kind   string                   `json:"kind,omitempty"` // empty: feature_view
-	Old    int                      `json:"old,omitempty"` // version; 0: not used
+	Old    int                      `json:"old,omitempty"`  // version; 0: not used
 	New    int                      `json:"new,omitempty"`
 	Fields []definition.FieldChange `json:"fields"`
 }
