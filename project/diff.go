@@ -70,8 +70,9 @@ func versionsIn(l *lock.Lock) []*versionInLock {
 	for _, v := range l.Views {
 		out = append(out, &versionInLock{v.Ref, "", v.Fingerprint, definition.ViewFields(v)})
 	}
+	versions := definition.Versions{View: l.View, OnDemand: l.List().OnDemandVersion}
 	for _, v := range l.OnDemand {
-		out = append(out, &versionInLock{v.Ref, string(registry.KindOnDemand), v.Fingerprint, definition.OnDemandFields(v)})
+		out = append(out, &versionInLock{v.Ref, string(registry.KindOnDemand), v.Fingerprint, definition.OnDemandFields(v, versions)})
 	}
 	return out
 }
