@@ -231,7 +231,7 @@ func variableBytes(c *fstore.Column, from, n int) (size int) {
 		for _, b := range c.Bytes[from:to] {
 			size += len(b)
 		}
-	default:
+	case fstore.Bool, fstore.Int32, fstore.Int64, fstore.Float32, fstore.Float64, fstore.Timestamp:
 		return size
 	}
 	if c.Type.IsList() {

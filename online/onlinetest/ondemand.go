@@ -106,6 +106,7 @@ var onDemandTests = []test{
 		}
 		isKind(t, ask(100), fstore.ErrTooLarge, "the limit is 1048576")
 	}},
+	onDemandProperty,
 	{"wrong_request_columns_say_what_is_wrong", func(t *testing.T, b online.Backend) {
 		s, v := online.New(b, "p"), view("v", "id int64", "a int64")
 		load(t, s, v, generation1, published, row{int64(1), published, int64(10)})
