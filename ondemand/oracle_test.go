@@ -3,11 +3,13 @@ package ondemand
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/ext"
 	"pgregory.net/rapid"
 
@@ -16,111 +18,25 @@ import (
 
 // variables are the columns of the property test, by type.
 var variables = map[valueType][]string{
-	boolType: {"p", "q"}, intType: {"a", "b", "c"}, floatType: {"x", "y"}, textType: {"s", "t"}, timeType: {"u", "v"},
-	floatType | listOf: {"l"}, textType | listOf: {"w"},
-}
-
-// twin is one expression as fstore and as CEL write it.
-type twin struct{ ours, cel string }
-
-// rule makes an expression of some operands. The formats take the operands in their order.
-type rule struct {
-	operands  []valueType
-	ours, cel string
-}
-
-func infix(t valueType, operators ...string) (rules []rule) {
-	for _, op := range operators {
-		rules = append(rules, rule{[]valueType{t, t}, "(%s " + op + " %s)", "(%s " + op + " %s)"})
-	}
-	return rules
-}
-
-// rulesFor has the ways to make a value of a type.
-var rulesFor = map[valueType][]rule{
-	boolType: concat(
-		infix(boolType, "&&", "||", "==", "!="), infix(intType, "<", "<=", ">", ">=", "==", "!="),
-		infix(floatType, "<", "<=", ">", ">=", "==", "!="), infix(textType, "<", ">=", "=="), infix(timeType, "<", "<=", "=="),
-		[]rule{
-			{[]valueType{boolType}, "!%s", "!%s"},
-			{[]valueType{textType, textType}, "starts_with(%s, %s)", "%s.startsWith(%s)"},
-			{[]valueType{textType, textType}, "ends_with(%s, %s)", "%s.endsWith(%s)"},
-			{[]valueType{textType, textType}, "contains(%s, %s)", "%s.contains(%s)"},
-			{[]valueType{textType}, "matches(%s, '^[a-c]*e.$')", "%s.matches('^[a-c]*e.$')"},
-			{[]valueType{intType, intType, intType}, "(%s in [%s, %s])", "(%s in [%s, %s])"},
-			{[]valueType{textType, textType | listOf}, "(%s in %s)", "(%s in %s)"},
-			{[]valueType{floatType, floatType | listOf}, "(%s in %s)", "(%s in %s)"},
-			{[]valueType{floatType}, "is_nan(%s)", "math.isNaN(%s)"},
-			{[]valueType{floatType}, "is_inf(%s)", "math.isInf(%s)"},
-		}),
-	intType: concat(infix(intType, "+", "-", "*", "/", "%%"), []rule{
-		{[]valueType{intType}, "-(%s)", "-(%s)"},
-		{[]valueType{floatType}, "int64(%s)", "int(%s)"},
-		{[]valueType{timeType}, "int64(%s)", "int(%s)"},
-		{[]valueType{textType}, "length(%s)", "size(%s)"},
-		{[]valueType{textType | listOf}, "size(%s)", "size(%s)"},
-		{[]valueType{intType}, "abs(%s)", "math.abs(%s)"},
-		{[]valueType{intType}, "sign(%s)", "math.sign(%s)"},
-		{[]valueType{intType, intType, intType}, "min(%s, %s, %s)", "math.least(%s, %s, %s)"},
-		{[]valueType{intType, intType}, "max(%s, %s)", "math.greatest(%s, %s)"},
-		{[]valueType{timeType}, "year(%s)", "%s.getFullYear()"},
-		{[]valueType{timeType}, "month(%s, 'Europe/London')", "(%s.getMonth('Europe/London') + 1)"},
-		{[]valueType{timeType}, "day(%s, 'Asia/Kolkata')", "%s.getDate('Asia/Kolkata')"},
-		{[]valueType{timeType}, "day_of_year(%s, 'America/Sao_Paulo')", "(%s.getDayOfYear('America/Sao_Paulo') + 1)"},
-		{[]valueType{timeType}, "(weekday(%s, 'Pacific/Apia') %% 7)", "%s.getDayOfWeek('Pacific/Apia')"},
-		{[]valueType{timeType}, "hour(%s, 'Australia/Lord_Howe')", "%s.getHours('Australia/Lord_Howe')"},
-		{[]valueType{timeType}, "minute(%s, 'Africa/Monrovia')", "%s.getMinutes('Africa/Monrovia')"},
-		{[]valueType{timeType}, "second(%s)", "%s.getSeconds()"},
-		{[]valueType{timeType, timeType}, "int64(hours(%s - %s))", "(%s - %s).getHours()"},
-	}),
-	floatType: concat(infix(floatType, "+", "-", "*", "/"), []rule{
-		{[]valueType{floatType}, "-(%s)", "-(%s)"},
-		{[]valueType{intType}, "float64(%s)", "double(%s)"},
-		{[]valueType{floatType | listOf, intType}, "%s[%s]", "%s[%s]"},
-		{[]valueType{floatType}, "floor(%s)", "math.floor(%s)"},
-		{[]valueType{floatType}, "ceil(%s)", "math.ceil(%s)"},
-		{[]valueType{floatType}, "round(%s)", "math.round(%s)"},
-		{[]valueType{floatType}, "sqrt(%s)", "math.sqrt(%s)"},
-		{[]valueType{floatType}, "abs(%s)", "math.abs(%s)"},
-		{[]valueType{floatType}, "sign(%s)", "math.sign(%s)"},
-	}),
-	textType: concat(infix(textType, "+"), []rule{
-		{[]valueType{intType}, "string(%s)", "string(%s)"},
-		{[]valueType{boolType}, "string(%s)", "string(%s)"},
-		{[]valueType{textType | listOf, intType}, "%s[%s]", "%s[%s]"},
-		{[]valueType{textType, textType}, "replace(%s, 'e', %s)", "%s.replace('e', %s)"},
-		{[]valueType{textType}, "trim(%s)", "%s.trim()"},
-	}),
-	timeType: {
-		{[]valueType{timeType}, "(%s + duration('1h30m'))", "(%s + duration('1h30m'))"},
-		{[]valueType{timeType}, "(duration('90m') + %s)", "(duration('90m') + %s)"},
-		{[]valueType{timeType}, "(%s - duration('26h'))", "(%s - duration('26h'))"},
-		{[]valueType{timeType, timeType, timeType}, "(%s + (%s - %s))", "(%s + (%s - %s))"},
-	},
-	floatType | listOf: {{[]valueType{floatType, floatType}, "[%s, %s]", "[%s, %s]"}},
-	textType | listOf: {
-		{[]valueType{textType, textType}, "split(%s, %s)", "%s.split(%s)"},
-		{[]valueType{textType}, "split(%s, '')", "%s.split('')"},
-	},
-}
-
-func concat(parts ...[]rule) (all []rule) {
-	for _, p := range parts {
-		all = append(all, p...)
-	}
-	return all
+	boolType: {"p", "q"}, intType: {"a", "b", "c"}, floatType: {"x", "y"}, textType: {"s", "t"}, timeType: {"u", "v"}, bytesType: {"r", "z"},
+	floatType | listOf: {"l"}, textType | listOf: {"w"}, boolType | listOf: {"lp"}, intType | listOf: {"la"}, timeType | listOf: {"lu"},
+	bytesType | listOf: {"lr"},
 }
 
 // drawTwin draws an expression of a type.
 func drawTwin(t *rapid.T, typ valueType, depth int) twin {
 	switch pick := rapid.IntRange(0, 9).Draw(t, "shape"); {
-	case depth == 0 || pick == 0:
+	case depth == 0 || pick == 0 || rulesFor[typ] == nil:
 		return drawLeaf(t, typ)
 	case pick == 1:
 		c, a, b := drawTwin(t, boolType, depth-1), drawTwin(t, typ, depth-1), drawTwin(t, typ, depth-1)
 		return twin{fmt.Sprintf("(%s ? %s : %s)", c.ours, a.ours, b.ours), fmt.Sprintf("(%s ? %s : %s)", c.cel, a.cel, b.cel)}
 	}
-	r := rapid.SampledFrom(rulesFor[typ]).Draw(t, "rule")
+	return rapid.SampledFrom(rulesFor[typ]).Draw(t, "rule").draw(t, depth)
+}
+
+// draw draws the operands of a rule.
+func (r rule) draw(t *rapid.T, depth int) twin {
 	var ours, cels []any
 	for _, o := range r.operands {
 		x := drawTwin(t, o, depth-1)
@@ -130,14 +46,14 @@ func drawTwin(t *rapid.T, typ valueType, depth int) twin {
 }
 
 func drawLeaf(t *rapid.T, typ valueType) twin {
-	if typ.isList() || typ == timeType || typ == boolType || rapid.Bool().Draw(t, "variable") {
+	if typ.isList() || typ == timeType || typ == boolType || typ == bytesType || rapid.Bool().Draw(t, "variable") {
 		name := rapid.SampledFrom(variables[typ]).Draw(t, "name")
 		return twin{name, name}
 	}
 	var s string
 	switch typ {
 	case intType:
-		s = strconv.FormatInt(drawInt(t), 10)
+		s = strconv.FormatInt(max(drawInt(t), -math.MaxInt64), 10)
 		if s[0] == '-' {
 			s = "(" + s + ")"
 		}
@@ -150,10 +66,13 @@ func drawLeaf(t *rapid.T, typ valueType) twin {
 }
 
 // Texts with combining marks, and letters beyond 16 bits.
-var someTexts = []string{"", "e", "abe1", "e\u0301a", "\U0001f600e", "  e\t", "E,e,e", "\u00e9"}
+var someTexts = []string{
+	"", "e", "abe1", "e\u0301a", "\U0001f600e", "  e\t", "E,e,e", "\u00e9", "\u00a0\u1e9e\u0130\u01c5\u2003", "-7", "42", "1e3", "true", "2011-12-09T18:45:07.5Z",
+	"Infinity", "9223372036854775808",
+}
 
 func drawInt(t *rapid.T) int64 {
-	return rapid.OneOf(rapid.Int64Range(-5, 30), rapid.SampledFrom([]int64{math.MaxInt64, math.MinInt64 + 1, 1 << 53, -1 << 31})).Draw(t, "int")
+	return rapid.OneOf(rapid.Int64Range(-5, 30), rapid.SampledFrom([]int64{math.MaxInt64, math.MinInt64, 1 << 53, -1 << 31})).Draw(t, "int")
 }
 
 func drawFloat(t *rapid.T) float64 {
@@ -171,8 +90,9 @@ func drawTime(t *rapid.T) time.Time {
 	}
 	return rapid.OneOf(
 		rapid.Map(rapid.Int64Range(-62135596800e6, 253402300799e6), fstore.FromMicros),
-		rapid.Map(rapid.Int64Range(0, 7200e6), func(us int64) time.Time {
-			return changes[us%int64(len(changes))].Add(time.Duration(us/2) * time.Microsecond)
+		rapid.Custom(func(t *rapid.T) time.Time {
+			us := fstore.Micros(rapid.SampledFrom(changes).Draw(t, "change")) + rapid.Int64Range(-3600e6, 3600e6).Draw(t, "around")
+			return fstore.FromMicros(min(max(us, -62135596800e6), 253402300799e6))
 		}),
 	).Draw(t, "u")
 }
@@ -197,6 +117,12 @@ func drawRow(t *rapid.T) map[string]any {
 	}
 	row["l"] = []float64{drawFloat(t), 1, drawFloat(t)}[:rapid.IntRange(0, 3).Draw(t, "length")]
 	row["w"] = someTexts[:rapid.IntRange(0, 5).Draw(t, "words")]
+	for _, name := range variables[bytesType] {
+		row[name] = rapid.SampledFrom([][]byte{{}, {0}, []byte("a"), {0xff, 0}, []byte("ab")}).Draw(t, name)
+	}
+	n := rapid.IntRange(0, 3).Draw(t, "elements")
+	row["lp"], row["la"], row["lu"] = []bool{true, false, row["p"].(bool)}[:n], []int64{0, row["b"].(int64), row["a"].(int64)}[:n], []time.Time{drawTime(t), row["v"].(time.Time), row["u"].(time.Time)}[:n]
+	row["lr"] = [][]byte{{}, row["r"].([]byte), row["z"].([]byte)}[:n]
 	return row
 }
 
@@ -204,6 +130,7 @@ func drawRow(t *rapid.T) map[string]any {
 func celEnv(t testing.TB) *cel.Env {
 	types := map[valueType]*cel.Type{
 		boolType: cel.BoolType, intType: cel.IntType, floatType: cel.DoubleType, textType: cel.StringType, timeType: cel.TimestampType,
+		bytesType: cel.BytesType,
 	}
 	options := []cel.EnvOption{ext.Strings(), ext.Math()}
 	for typ, names := range variables {
@@ -228,59 +155,67 @@ func TestCelAgrees(t *testing.T) {
 	env := celEnv(t)
 	values, failed := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		typ := rapid.SampledFrom([]valueType{boolType, intType, floatType, textType, timeType, textType | listOf}).Draw(t, "type")
+		typ := rapid.SampledFrom([]valueType{boolType, intType, floatType, textType, bytesType, timeType, textType | listOf}).Draw(t, "type")
 		e := drawTwin(t, typ, 4)
-		tree, issues := env.Compile(e.cel)
-		if issues.Err() != nil {
-			t.Fatalf("cel: %s: %v", e.cel, issues.Err())
-		}
-		program, err := env.Program(tree)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rows := rapid.IntRange(1, 12).Draw(t, "rows")
-		columns := map[string]*fstore.Column{}
-		var want []any
-		for range rows {
-			row := drawRow(t)
-			appendRow(columns, row)
-			v, _, err := program.Eval(row)
-			if err != nil {
-				want = append(want, err)
-				continue
-			}
-			want = append(want, v.Value())
-		}
-		ft, err := fstore.ParseType(typ.String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := evalColumns(t, Feature{Name: "f", Type: ft, Expression: e.ours}, columns, rows).Columns[0]
-		for i, w := range want {
-			if _, isError := w.(error); isError {
-				failed++
-				continue
-			}
-			values++
-			if !sameValue(got.Value(i), w) {
-				t.Fatalf("%s\nrow %d: got %v; cel has %v", e.ours, i, got.Value(i), w)
-			}
-		}
+		agreed, errors := compareWithCel(t, env, typ, e, rapid.IntRange(1, 12).Draw(t, "rows"))
+		values, failed = values+agreed, failed+errors
 	})
 	if values < failed/4 {
 		t.Errorf("%d values were compared, and %d rows have errors in cel", values, failed)
 	}
 }
 
+// compareWithCel compares an expression with cel-go's value of it in random rows. It returns in how many rows the two agree,
+// and in how many cel-go has an error.
+func compareWithCel(t *rapid.T, env *cel.Env, typ valueType, e twin, rows int) (values, failed int) {
+	tree, issues := env.Compile(e.cel)
+	if issues.Err() != nil {
+		t.Fatalf("cel: %s: %v", e.cel, issues.Err())
+	}
+	program, err := env.Program(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	columns := map[string]*fstore.Column{}
+	var want []any
+	for range rows {
+		row := drawRow(t)
+		appendRow(columns, row)
+		v, _, err := program.Eval(row)
+		if err != nil {
+			want = append(want, err)
+			continue
+		}
+		want = append(want, v.Value())
+	}
+	got := evalColumns(t, Feature{Name: "f", Type: columnType(typ), Expression: e.ours}, columns, rows).Columns[0]
+	for i, w := range want {
+		if _, isError := w.(error); isError {
+			failed++
+			continue
+		}
+		values++
+		if !sameValue(got.Value(i), w) {
+			t.Fatalf("%s\nrow %d: got %v; cel has %v", e.ours, i, got.Value(i), w)
+		}
+	}
+	return values, failed
+}
+
+// columnType returns the type of a column of values.
+func columnType(typ valueType) fstore.Type {
+	t, err := fstore.ParseType(typ.String())
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
 func appendRow(columns map[string]*fstore.Column, row map[string]any) {
 	for typ, names := range variables {
 		for _, name := range names {
 			if columns[name] == nil {
-				ft, err := fstore.ParseType(typ.String())
-				if err != nil {
-					panic(err)
-				}
-				c := fstore.NewColumn(name, ft, 0)
+				c := fstore.NewColumn(name, columnType(typ), 0)
 				columns[name] = &c
 			}
 			columns[name].Append(row[name])
@@ -317,6 +252,10 @@ func sameValue(got, want any) bool {
 	case time.Time:
 		g, ok := got.(time.Time)
 		return ok && g.Equal(w)
+	case []ref.Val:
+		if g, ok := got.([]float64); ok {
+			return slices.EqualFunc(g, w, func(x float64, y ref.Val) bool { return sameValue(x, y.Value()) })
+		}
 	}
 	return fmt.Sprintf("%v", got) == fmt.Sprintf("%v", want)
 }
