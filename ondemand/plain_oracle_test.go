@@ -17,14 +17,14 @@ import (
 // null.
 func TestEveryFunctionAgreesWithAnOracle(t *testing.T) {
 	env, seen := celEnv(t), map[string]bool{}
+	started, finished := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		number, turn := 0, rapid.IntRange(0, 7).Draw(t, "turn")
-		itsTurn := func() bool { number++; return number%8 == turn }
+		if started == 12 && started == finished { // they are enough, unless one failed and is made smaller
+			return
+		}
+		started++
 		for _, typ := range slices.Sorted(maps.Keys(rulesFor)) {
 			for _, r := range rulesFor[typ] {
-				if !itsTurn() {
-					continue
-				}
 				e := r.draw(t, 1)
 				if values, _ := compareWithCel(t, env, typ, e, 3); values > 0 {
 					record(t, seen, Feature{Name: "f", Type: columnType(typ), Expression: e.ours})
@@ -32,10 +32,11 @@ func TestEveryFunctionAgreesWithAnOracle(t *testing.T) {
 			}
 		}
 		for _, p := range plains() {
-			if itsTurn() && comparePlain(t, p, 6) {
+			if comparePlain(t, p, 6) {
 				record(t, seen, Feature{Name: "f", Type: p.typ, Expression: p.text})
 			}
 		}
+		finished++
 	})
 	for _, f := range functions() {
 		forms := []string{f.name}
