@@ -128,7 +128,10 @@ var rulesFor = map[valueType][]rule{
 		{[]valueType{timeType | listOf, intType}, "%s[%s]", "%s[%s]"},
 		{[]valueType{timeType, timeType, timeType}, "(%s + (%s - %s))", "(%s + (%s - %s))"},
 	},
-	bytesType:          {{[]valueType{bytesType | listOf, intType}, "%s[%s]", "%s[%s]"}},
+	bytesType: {
+		{[]valueType{bytesType | listOf, intType}, "%s[%s]", "%s[%s]"},
+		{[]valueType{bytesType | listOf}, "%s[0]", "%s[0]"},
+	},
 	floatType | listOf: {{[]valueType{floatType, floatType}, "[%s, %s]", "[%s, %s]"}},
 	textType | listOf: {
 		{[]valueType{textType, textType}, "split(%s, %s)", "%s.split(%s)"},
