@@ -115,8 +115,8 @@ func plains() []plain {
 		}},
 		{text: "lower(s)", typ: fstore.String, value: func(r row) any { return strings.Map(unicode.ToLower, r.text("s")) }},
 		{text: "upper(s)", typ: fstore.String, value: func(r row) any { return strings.Map(unicode.ToUpper, r.text("s")) }},
-		{text: "substring(s, a)", typ: fstore.String, value: func(r row) any { return cut(r.text("s"), r.int("a"), math.MaxInt64) }},
-		{text: "substring(s, a, b)", typ: fstore.String, value: func(r row) any { return cut(r.text("s"), r.int("a"), r.int("b")) }},
+		{text: "substring(s, a)", typ: fstore.String, value: func(r row) any { return runes(r.text("s"), r.int("a"), math.MaxInt64) }},
+		{text: "substring(s, a, b)", typ: fstore.String, value: func(r row) any { return runes(r.text("s"), r.int("a"), r.int("b")) }},
 		{text: "hash64(s)", typ: fstore.Int64, value: func(r row) any { return hashed([]byte(r.text("s"))) }},
 		{text: "hash64(r)", typ: fstore.Int64, value: func(r row) any { return hashed(r["r"].([]byte)) }},
 		{text: "hash64(a)", typ: fstore.Int64, value: func(r row) any {
@@ -234,7 +234,7 @@ func unlessEmpty(f func(r row) any) func(r row) any {
 	}
 }
 
-func cut(s string, from, to int64) string {
+func runes(s string, from, to int64) string {
 	var out []rune
 	i := int64(0)
 	for _, c := range s {
