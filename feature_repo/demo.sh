@@ -60,6 +60,13 @@ run cat activity.yaml
 run "fstore get --service activity --entity customer_id=12005 --at 2025-12-01 | grep -E 'FEATURE|spend'"
 run "fstore get --service activity --entity customer_id=12005 --at 2026-01-30 | grep -E 'FEATURE|spend'"
 
+say "On-demand features: what only the request knows. The cart comes with the request; in training it is a column of the labels."
+run cat checkout.yaml
+run "fstore training-set create payments --service payment --out payments.parquet --labels-sql \"
+  select customer_id, invoice_date - interval 1 microsecond as event_timestamp, exact_sum(quantity * unit_price) as cart_value
+  from lines where customer_id is not null and quantity > 0 and invoice_date >= '2025-11-01' group by all order by all\""
+run "fstore get --service payment --entity customer_id=12003,cart_value=250 --entity customer_id=12003,cart_value=20 --at 2025-12-01"
+
 say "Serve over gRPC and HTTP, and ask the server. It judges age by its own clock: see last_large_order (ttl 180d)."
 : >"$tmp/addresses"
 printf '%s$ fstore serve &%s\n' "$bold" "$plain"
