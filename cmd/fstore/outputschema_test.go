@@ -65,6 +65,7 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 		{"materialize", "materialize --to 2025-12-01"},
 		{"get", "get --service churn --entity customer_id=12003 --entity customer_id=99999 --event-timestamps"},
 		{"get", "get --model fraud@champion --entity customer_id=12003"},
+		{"get", "get --service payment --entity customer_id=12003,cart_value=250"},
 		{"model_pin", "model pin fraud 2 --training-set again"},
 		{"model_list", "model list"},
 		{"model_show", "model show fraud@1"},
