@@ -213,13 +213,11 @@ func (p *Project) checkFingerprints(ctx context.Context, engine *offline.Engine,
 		return mismatch(other.Ref)
 	}
 	versions := definition.Versions{View: set.Lock.View, OnDemand: set.Lock.List().OnDemandVersion}
-	for _, v := range set.Lock.OnDemand {
-		switch is, err := definition.OnDemandFingerprint(v, versions); {
-		case err != nil:
-			return fmt.Errorf("%s: %w", set.File, lock.Contradiction(fmt.Errorf("view %s: %w", v.Ref, err)))
-		case is != v.Fingerprint:
-			return mismatch(v.Ref)
-		}
+	switch other, err := definition.FirstOnDemandMismatch(set.Lock.OnDemand, versions); {
+	case err != nil:
+		return fmt.Errorf("%s: %w", set.File, lock.Contradiction(err))
+	case other != nil:
+		return mismatch(other.Ref)
 	}
 	return nil
 }
