@@ -46,12 +46,6 @@ func liveOnDemand(t testing.TB, rt *rapid.T, dir, url, project string) (compared
 	defer w.close(t)
 	holders := backends(t, dir, url, project)
 	defer closeAll(t, holders)
-	keys := [][]any{}
-	for _, g := range []any{"", "a", "b}", "c", nil} {
-		for _, k := range []any{int64(1), int64(2), int64(3), int64(4), int64(5), nil} {
-			keys = append(keys, []any{g, k})
-		}
-	}
 	for n, c := range s.chapters {
 		writeTable(t, filepath.Join(dir, "src", "1.parquet"), srcColumns, c.rows)
 		w.write(t, map[string]string{"ondemand.yaml": drawOnDemand(rt, s.views[len(s.views)-2].name)})
@@ -83,23 +77,34 @@ func liveOnDemand(t testing.TB, rt *rapid.T, dir, url, project string) (compared
 			lists = append(lists, pinned)
 		}
 		for _, l := range lists {
-			a, b := w.holdsFor(t, rt, l, keys, c.to, holders)
+			a, b := w.holdsFor(t, rt, l, c.to, holders)
 			compared, present = compared+a, present+b
 		}
 	}
 	return compared, present
 }
 
-// holdsFor compares get with training for a list with on-demand features at an instant. Request columns are drawn.
-func (w *world) holdsFor(t testing.TB, rt *rapid.T, list *fstore.FeatureList, keys [][]any, at int64, holders []*holder) (compared, present int) {
+// holdsFor compares get with training for a list with on-demand features at an instant, for every key. Request columns are
+// drawn.
+func (w *world) holdsFor(t testing.TB, rt *rapid.T, list *fstore.FeatureList, at int64, holders []*holder) (compared, present int) {
 	t.Helper()
 	var labels []label
 	var asked [][]any
-	for _, k := range keys {
-		for _, f := range askedColumns(list)[len(k):] {
-			k = append(k[:len(k):len(k)], drawValue(rt, f.Type))
+	for _, g := range []any{"", "a", "b}", "c", nil} {
+		for _, k := range []any{int64(1), int64(2), int64(3), int64(4), int64(5), nil} {
+			var row []any
+			for _, f := range list.Columns() {
+				switch f.Name {
+				case "g":
+					row = append(row, g)
+				case "k":
+					row = append(row, k)
+				default:
+					row = append(row, drawValue(rt, f.Type))
+				}
+			}
+			asked, labels = append(asked, row), append(labels, label{row, at})
 		}
-		asked, labels = append(asked, k), append(labels, label{k, at})
 	}
 	trained, _ := w.training(t, list, labels)
 	for _, h := range holders {
@@ -107,7 +112,7 @@ func (w *world) holdsFor(t testing.TB, rt *rapid.T, list *fstore.FeatureList, ke
 		for k := range asked {
 			for f := range got[k] {
 				if want := trained[k][f]; !same(got[k][f], want) {
-					t.Fatalf("%s: at %d, %v = %v: %s: get %v, training %v\n%s", h.name, at, askedColumns(list), asked[k],
+					t.Fatalf("%s: at %d, %v = %v: %s: get %v, training %v\n%s", h.name, at, list.Columns(), asked[k],
 						list.Outputs[f].Name(), got[k][f], want, w.definitions())
 				}
 				compared++
@@ -229,8 +234,8 @@ features:
 	list := w.service(t, w.apply(t), "s")
 	holders := backends(t, dir, startRedis(t), "values")
 	defer closeAll(t, holders)
-	keys := [][]any{{int64(1), 2.0}, {int64(2), 2.0}, {int64(3), 1.0}, {int64(1), nil}, {nil, 1.0}, {int64(1), math.NaN()}}
-	if c := askedColumns(list); len(c) != 2 || c[0].Name != "k" || c[1].Name != "amount" {
+	keys := [][]any{{2.0, int64(1)}, {2.0, int64(2)}, {1.0, int64(3)}, {nil, int64(1)}, {1.0, nil}, {math.NaN(), int64(1)}}
+	if c := list.Columns(); len(c) != 2 || c[0].Name != "amount" || c[1].Name != "k" {
 		t.Fatalf("the columns are %v", c)
 	}
 	late := []any{-1.0, nil, int32(6), false}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,7 +137,7 @@ func (w *world) service(t testing.TB, rev *registry.Revision, name string) *fsto
 // where the labels do not come back in their order and unchanged.
 func (w *world) training(t testing.TB, list *fstore.FeatureList, labels []label) ([][]any, *offline.TrainingSummary) {
 	t.Helper()
-	columns := append([]fstore.Field{{Name: "number", Type: fstore.Int64}}, askedColumns(list)...)
+	columns := append([]fstore.Field{{Name: "number", Type: fstore.Int64}}, list.Columns()...)
 	columns = append(columns, fstore.Field{Name: "event_timestamp", Type: fstore.Timestamp})
 	var rows [][]any
 	for i, l := range labels {
@@ -205,17 +204,6 @@ func (w *world) get(t testing.TB, h *holder, list *fstore.FeatureList, keys [][]
 	return out
 }
 
-// askedColumns returns the key columns of a list, and then those request columns that are no key columns.
-func askedColumns(list *fstore.FeatureList) []fstore.Field {
-	columns := list.KeyColumns()
-	for _, c := range list.RequestColumns() {
-		if !slices.ContainsFunc(columns, func(k fstore.Field) bool { return k.Name == c.Name }) {
-			columns = append(columns, fstore.Field{Name: c.Name, Type: c.Type})
-		}
-	}
-	return columns
-}
-
 // lookUp asks for keys at a chosen instant.
 func (w *world) lookUp(h *holder, list *fstore.FeatureList, keys [][]any, at int64) (*online.Answer, error) {
 	return w.ask(h, list, keys, at, online.ChosenClock)
@@ -224,7 +212,7 @@ func (w *world) lookUp(h *holder, list *fstore.FeatureList, keys [][]any, at int
 // ask asks for keys at an instant.
 func (w *world) ask(h *holder, list *fstore.FeatureList, keys [][]any, at int64, clock online.Clock) (*online.Answer, error) {
 	req := online.Request{Rows: len(keys), Now: fstore.FromMicros(at), Clock: clock}
-	columns := askedColumns(list)
+	columns := list.Columns()
 	if len(columns) == 0 {
 		req.Rows = 1
 	}
