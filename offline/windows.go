@@ -19,6 +19,7 @@ type windows struct {
 	of        *fstore.ViewVersion
 	series    []window.Series
 	published []fstore.Feature // the windowed features, by name
+	spans     []window.Span    // of all of them: they say whether a key has a row, whichever features are asked for
 }
 
 // lookupWindows makes the look-up of a windowed view.
@@ -28,6 +29,9 @@ func lookupWindows(ctx context.Context, s *session, v *fstore.ViewVersion, c cut
 		return nil, fmt.Errorf("view %s: %w", v.Ref, err)
 	}
 	w.series = window.SeriesOf(w.published)
+	for i := range w.published {
+		w.spans = append(w.spans, window.SpanOf(w.published[i].Window))
+	}
 	if err := s.settle(ctx, v, c, w.series); err != nil {
 		return nil, fmt.Errorf("view %s: %w", v.Ref, err)
 	}
@@ -68,7 +72,7 @@ func (w *windows) see(ctx context.Context, u *use) error {
 		at := b.Columns[n].Int64s[row]
 		w.copyKey(out, b, row)
 		out.columns[n].AppendInt64(at)
-		out.columns[n+1].Append(sweep.Has(at))
+		out.columns[n+1].Append(sweep.HasIn(w.spans, at))
 		out.columns[n+2].AppendInt64(sweep.Rows())
 		if err := sweep.At(at, out.columns[n+3:]); err != nil {
 			return err

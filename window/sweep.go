@@ -89,8 +89,11 @@ func (s *Sweep) Enter(columns []fstore.Column, row int) {
 }
 
 // Has reports whether the key has a row at an instant: its newest event is after the start of a window.
-func (s *Sweep) Has(t int64) bool {
-	return s.rows > 0 && s.newest > OldestStart(s.spans, t)
+func (s *Sweep) Has(t int64) bool { return s.HasIn(s.spans, t) }
+
+// HasIn is Has for other windows than those of the sweep's features.
+func (s *Sweep) HasIn(spans []Span, t int64) bool {
+	return s.rows > 0 && s.newest > OldestStart(spans, t)
 }
 
 // Rows returns how many rows of the key have entered, in a window or not.

@@ -218,15 +218,23 @@ join_keys: [{name: k, type: int64}]
 ---
 {kind: feature_view, name: v, entities: [thing], source: src, ttl: 4h, features: [{name: y, type: float64}]}
 ---
+kind: feature_view
+name: w
+entities: [thing]
+source: src
+publish: {every: 1h}
+aggregations: [{name: n, function: count, type: int64, windows: [1h, lifetime]}]
+---
 kind: on_demand_view
 name: asked
 request: [{name: amount, type: float64}, {name: k, type: int64}]
-uses: [v.y]
+uses: [v.y, w.n_1h]
 features:
   - {name: share, type: float64, expression: amount / v.y, default: -1}
   - {name: waited, type: float64, expression: hours(at - event(v))}
   - {name: hour, type: int32, expression: hour(at)}
   - {name: even, type: bool, expression: k % 2 == 0}
+  - {name: counted, type: timestamp, expression: event(w)}
 ---
 {kind: feature_service, name: s, features: [asked.*]}
 `})
@@ -238,16 +246,18 @@ features:
 	if c := list.Columns(); len(c) != 2 || c[0].Name != "amount" || c[1].Name != "k" {
 		t.Fatalf("the columns are %v", c)
 	}
-	late := []any{-1.0, nil, int32(6), false}
+	late := []any{-1.0, nil, int32(6), false, int64(6 * hour)}
 	for _, c := range []struct {
 		at   int64
 		want [][]any
 	}{
 		{5 * hour, [][]any{
-			{0.5, 3.0, int32(5), false}, {-1.0, 4.0, int32(5), true}, {-1.0, nil, int32(5), false}, {-1.0, 3.0, int32(5), false},
-			{-1.0, nil, int32(5), nil}, {-1.0, 3.0, int32(5), false},
+			{0.5, 3.0, int32(5), false, int64(5 * hour)}, {-1.0, 4.0, int32(5), true, int64(5 * hour)}, {-1.0, nil, int32(5), false, nil},
+			{-1.0, 3.0, int32(5), false, int64(5 * hour)}, {-1.0, nil, int32(5), nil, nil}, {-1.0, 3.0, int32(5), false, int64(5 * hour)},
 		}},
-		{6*hour + 1, [][]any{late, {-1.0, nil, int32(6), true}, late, late, {-1.0, nil, int32(6), nil}, late}}, // beyond the ttl
+		{6*hour + 1, [][]any{
+			late, {-1.0, nil, int32(6), true, int64(6 * hour)}, {-1.0, nil, int32(6), false, nil}, late, {-1.0, nil, int32(6), nil, nil}, late,
+		}}, // beyond the ttl
 	} {
 		var labels []label
 		for _, k := range keys {
@@ -266,7 +276,7 @@ features:
 		got, _ := w.training(t, list, labels)
 		check("training", got)
 		for _, h := range holders {
-			w.publish(t, h, 0, c.at, list.Uses[0].Version)
+			w.publish(t, h, 0, c.at, list.Uses[0].Version, list.Uses[1].Version)
 			check(h.name, w.get(t, h, list, keys, c.at))
 		}
 	}
