@@ -31,6 +31,8 @@ const (
 	oracleWindow = 180
 	oracleEvery  = 60
 	oracleDelay  = 10
+
+	oracleDefault = 2.5 // of the request column s
 )
 
 // seen returns the row of v that a label sees; false if it sees none or a stale one.
@@ -60,8 +62,8 @@ func (o *oracle) published(key, t int) (p, n int) {
 	return p, n
 }
 
-// features returns the values of a label's features in the order of oracleFeatures. q and m may be nil.
-func (o *oracle) features(key, t int, q, m any) []any {
+// features returns the values of a label's features in the order of oracleFeatures. q, m and s may be nil.
+func (o *oracle) features(key, t int, q, m, s any) []any {
 	out := make([]any, len(oracleFeatures))
 	row, ok := o.seen(key, t)
 	x, hasX := row.x.(float64)
@@ -85,6 +87,10 @@ func (o *oracle) features(key, t int, q, m any) []any {
 	if count > 0 {
 		out[4] = float64(t - p)
 	}
+	out[7] = 2 * oracleDefault
+	if given, ok := s.(float64); ok {
+		out[7] = 2 * given
+	}
 	out[6] = "none"
 	if hasX {
 		out[6] = map[bool]string{true: "positive", false: "other"}[x > 0]
@@ -95,6 +101,7 @@ func (o *oracle) features(key, t int, q, m any) []any {
 var oracleFeatures = []string{
 	"f0 float64 = v.x + q", "f1 int64 = m / int64(q)", "f2 float64 = minutes(at - event(v))", "f3 int64 = coalesce(w.n, 0) + m",
 	"f4 float64 = minutes(at - event(w))", "f5 bool = v.x > q", "f6 string = is_null(v.x) ? 'none' : (v.x > 0.0 ? 'positive' : 'other')",
+	"f7 float64 = s + s",
 }
 
 func TestOnDemandFeaturesAreThoseOfAnOracle(t *testing.T) {
@@ -134,16 +141,17 @@ func checkOracle(t *testing.T, r *repo, random *rand.Rand) {
 		key, minute := random.IntN(keys+2)-1, oracleEvery+random.IntN(span)
 		q := []any{nil, math.NaN(), 0.0, 1.0, -3.0, 4.0}[random.IntN(6)]
 		m := []any{nil, int64(-7), int64(0), int64(9)}[random.IntN(4)]
+		s := []any{nil, 1.0, -0.5}[random.IntN(3)]
 		k := cell(any(key))
 		if key < 0 {
 			k = "NULL"
 		}
-		labels = append(labels, fmt.Sprintf("%s | %s | %s | %s", k, at(minute), cell(q), cell(m)))
-		want = append(want, o.features(key, minute, q, m))
+		labels = append(labels, fmt.Sprintf("%s | %s | %s | %s | %s", k, at(minute), cell(q), cell(m), cell(s)))
+		want = append(want, o.features(key, minute, q, m, s))
 	}
 	r.write("x.parquet", values("k BIGINT | event TIMESTAMP | x DOUBLE", history...))
 	r.write("n.parquet", values("k BIGINT | event TIMESTAMP", counted...))
-	r.write("l.parquet", values("k BIGINT | t TIMESTAMP | q DOUBLE | m BIGINT", labels...))
+	r.write("l.parquet", values("k BIGINT | t TIMESTAMP | q DOUBLE | m BIGINT | s DOUBLE", labels...))
 	v := view(source_("x.parquet"), []string{"k int64"}, []string{"x float64"})
 	v.View.TTL = ttl(oracleTTL * time.Minute)
 	src := source_("n.parquet")
@@ -151,7 +159,9 @@ func checkOracle(t *testing.T, r *repo, random *rand.Rand) {
 	w := windowView(src, windowFeature("n", fstore.Count, "", fstore.Int64, oracleWindow*time.Minute))
 	w.Ref.Name, w.View.Name = "w", "w"
 	w.View.Publish = &fstore.Publish{Every: fstore.Duration(oracleEvery * time.Minute), Delay: fstore.Duration(oracleDelay * time.Minute)}
-	list := with(all(v, w), onDemand("d", []string{"q float64", "m int64"}, oracleFeatures, v, w))
+	d := onDemand("d", []string{"q float64", "m int64", "s float64"}, oracleFeatures, v, w)
+	d.View.Request[2].Default = value(fstore.Float64, oracleDefault)
+	list := with(all(v, w), d)
 	req := r.request("l.parquet", list)
 	req.Targets = []string{"m"}
 	if _, err := r.e.TrainingSet(t.Context(), req); err != nil {
@@ -162,7 +172,7 @@ func checkOracle(t *testing.T, r *repo, random *rand.Rand) {
 		t.Fatal(err)
 	}
 	defer s.close()
-	b, err := s.query(t.Context(), "SELECT f0, f1, f2, f3, f4, f5, f6 FROM "+readParquet([]string{filepath.Join(r.dir, "out.parquet")}, false))
+	b, err := s.query(t.Context(), "SELECT f0, f1, f2, f3, f4, f5, f6, f7 FROM "+readParquet([]string{filepath.Join(r.dir, "out.parquet")}, false))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/offline/trainset"
 )
@@ -97,10 +98,10 @@ WHERE was IS DISTINCT FROM now`, ident(d.Name), readParquet([]string{original}, 
 	d.Rows = b.Columns[0].Int64s[0]
 	was, now := b.Columns[2].Strings[0], b.Columns[3].Strings[0]
 	if len(was)+len(now) > longestText {
-		d.What += fmt.Sprintf("; in %d rows, the first is row %d", d.Rows, b.Columns[1].Int64s[0])
+		d.What += fmt.Sprintf("; in %s, the first is row %d", english.Count(int(d.Rows), "row"), b.Columns[1].Int64s[0])
 		return nil
 	}
-	d.What += fmt.Sprintf("; in %d rows, the first is row %d: %s → %s", d.Rows, b.Columns[1].Int64s[0], was, now)
+	d.What += fmt.Sprintf("; in %s, the first is row %d: %s → %s", english.Count(int(d.Rows), "row"), b.Columns[1].Int64s[0], was, now)
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/materialize"
 	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/registry"
 )
 
@@ -96,8 +97,8 @@ func SummaryNotes(sum *offline.TrainingSummary, list *fstore.FeatureList) []stri
 	return out
 }
 
-// onDemandNotes says what a summary has of on-demand features: which label columns their request columns come from, their
-// faults, and warnings.
+// onDemandNotes says what a summary has of on-demand features: which label columns their request columns come from, and
+// their faults.
 func onDemandNotes(sum *offline.TrainingSummary) []string {
 	var out []string
 	for _, r := range sum.Request {
@@ -106,9 +107,14 @@ func onDemandNotes(sum *offline.TrainingSummary) []string {
 		}
 	}
 	for _, f := range sum.Faults {
-		out = append(out, fmt.Sprintf("%s.%s: %s in %s, first in row %s", f.View, f.Feature, f.Reason, english.Count(int(f.Rows), "row"), english.Thousands(f.FirstRow)))
+		out = append(out, FaultText(f))
 	}
-	return append(out, SummaryWarnings(sum)...)
+	return out
+}
+
+// FaultText says why an on-demand feature has no result, in how many rows, and in which first.
+func FaultText(f lock.Fault) string {
+	return fmt.Sprintf("%s.%s: %s in %s, first in row %s", f.View, f.Feature, f.Reason, english.Count(int(f.Rows), "row"), english.Thousands(f.FirstRow))
 }
 
 // SummaryWarnings returns what is probably a mistake in a training set.

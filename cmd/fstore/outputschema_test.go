@@ -25,6 +25,7 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 	sh.run("fstore model pin fraud 1 --service churn && fstore model alias fraud champion 1")
 	sh.run("sed -i.old 's/ttl: 30d/ttl: 60d/' customer.yaml; sed -i.old 's/delay: 30m/delay: 40m/' activity.yaml; sed -i.old 's/as: last_large_order/as: large/' services.yaml; rm *.old")
 	sh.run("cat >> services.yaml << 'END'\n" + parcels + "END")
+	sh.run("printf 'customer_id,event_timestamp,weight\\n12003,2025-06-01,0\\n' > sent.csv") // midnight, and by zero
 	schemas := schematest.New()
 	for _, run := range []struct{ schema, command string }{
 		{"init", "init other"},
@@ -58,6 +59,8 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 		{"list", "list"},
 		{"list_services", "list services"},
 		{"list_on_demand_views", "list on_demand_views"},
+		{"training-set_create", "training-set create sent --features parcel.* --labels sent.csv --out sent.parquet"},
+		{"training-set_diff", "training-set diff quick sent"},
 		{"show", "show parcel"},
 		{"show", "show parcels"},
 		{"model_pin", "model pin parcels 1 --service parcels"},
@@ -112,6 +115,8 @@ request:
 uses: [{ref: customer_orders.order_value, as: last}]
 features:
   - {name: value_by_weight, type: float64, expression: "last.order_value / weight", default: 0, description: In pounds by kilogram}
+  - {name: parcels_per_box, type: int64, expression: "30 / int64(weight)"}
+  - {name: hour, type: int64, expression: hour(at)}
 description: A parcel that is about to be sent
 owner: parcels@example.com
 tags: {tier: gold}
@@ -130,9 +135,9 @@ var rare = []string{
 	"listed_source.owner", "listed_source.tags", "listed_view.offline", "materialize.causality", "materialize.error", "materialize.finished", "materialize.left",
 	"materialize.seconds.check", "materialize.seconds.finish", "materialize.skipped", "model.set_retired", "model_pin.aliases", "model_pin.set_retired",
 	"plan.causality", "plan.forgotten", "plan.models.keeps", "plan.warnings", "problem.hint", "problem.message", "problem.position", "position.col",
-	"position.file", "position.line", "rebuild.lock_file", "rebuild.out", "rebuild.settings", "show.entity.owner", "show.entity.tags",
+	"position.file", "position.line", "rebuild.build_changed", "rebuild.lock_file", "rebuild.out", "rebuild.settings", "show.entity.owner", "show.entity.tags",
 	"feature_ref.keys", "on_demand_input.on_demand", "on_demand_view.features.owner", "on_demand_view.features.tags", "show.service.service.tags", "training-set_create.dropped_rows",
-	"training-set_diff.definitions.old", "training-set_diff.inputs.from", "training-set_rebuild.settings", "training-set_show.retired",
+	"training-set_diff.definitions.old", "training-set_diff.inputs.from", "training-set_rebuild.build_changed", "training-set_rebuild.settings", "training-set_show.retired",
 	"training-set_show.service", "training-set_verify.causality.hint", "training-set_verify.causality.problem", "training-set_verify.problem", "verify.views.differences", "verify.views.hint", "verify.views.problem",
 	"verify.views.run_at",
 }

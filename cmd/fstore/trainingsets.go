@@ -99,6 +99,9 @@ func (a *app) printTrainingSet(set *project.LockedSet) error {
 	if len(l.Labels.Targets) > 0 {
 		facts.Row("target", strings.Join(l.Labels.Targets, ", "))
 	}
+	if text := l.RequestText(); text != "" {
+		facts.Row("request columns", text)
+	}
 	if s := l.Labels.Sample; s != nil {
 		facts.Row("sample", fmt.Sprintf("%s of %s, seed %d", english.Thousands(l.Output.Rows), english.Count(int(l.Labels.Rows), "row"), s.Seed))
 	}
@@ -110,6 +113,9 @@ func (a *app) printTrainingSet(set *project.LockedSet) error {
 			size += f.Size
 		}
 		facts.Row("source "+s.Name, english.Count(len(s.Files), "file")+", "+english.Thousands(size)+" bytes")
+	}
+	for _, f := range l.Faults {
+		facts.Row("no result", project.FaultText(f))
 	}
 	if len(l.Continuous) > 0 {
 		facts.Row("assumes", "continuous publication of "+project.Joined(l.Continuous))

@@ -11,18 +11,19 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
+var engineTypes = map[fstore.Type]string{
+	fstore.Bool: "BOOLEAN", fstore.Int32: "INTEGER", fstore.Int64: "BIGINT", fstore.Float32: "FLOAT", fstore.Float64: "DOUBLE",
+	fstore.String: "VARCHAR", fstore.Bytes: "BLOB", fstore.Timestamp: "TIMESTAMP",
+}
+
 // Rows of every type, nulls and empty values among them, are in a table as they were appended, over more than one chunk.
 func TestAppendedRowsAreReadBack(t *testing.T) {
 	db, c := open(t)
-	names := map[fstore.Type]string{
-		fstore.Bool: "BOOLEAN", fstore.Int32: "INTEGER", fstore.Int64: "BIGINT", fstore.Float32: "FLOAT", fstore.Float64: "DOUBLE",
-		fstore.String: "VARCHAR", fstore.Bytes: "BLOB", fstore.Timestamp: "TIMESTAMP",
-	}
 	var types []fstore.Type
 	var declared []string
 	for scalar := fstore.Bool; scalar <= fstore.Timestamp; scalar++ {
 		types = append(types, scalar, fstore.List(scalar))
-		declared = append(declared, fmt.Sprintf("c%d %s, l%d %s[]", scalar, names[scalar], scalar, names[scalar]))
+		declared = append(declared, fmt.Sprintf("c%d %s, l%d %s[]", scalar, engineTypes[scalar], scalar, engineTypes[scalar]))
 	}
 	if err := c.Exec(context.Background(), "CREATE TABLE t ("+strings.Join(declared, ", ")+")"); err != nil {
 		t.Fatal(err)

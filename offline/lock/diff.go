@@ -51,7 +51,7 @@ func Compare(old, now *Lock) *Differences {
 	d.Labels = compare(nil, "query", old.Labels.SQL, now.Labels.SQL)
 	d.Labels = compare(d.Labels, "timestamp", old.Labels.Timestamp, now.Labels.Timestamp)
 	d.Labels = compare(d.Labels, "target", strings.Join(old.Labels.Targets, ", "), strings.Join(now.Labels.Targets, ", "))
-	d.Labels = compare(d.Labels, "request columns", requestText(old), requestText(now))
+	d.Labels = compare(d.Labels, "request columns", old.RequestText(), now.RequestText())
 	d.Labels = compare(d.Labels, "sample", old.Labels.Sample.String(), now.Labels.Sample.String())
 	d.Labels = compare(d.Labels, "rows", strconv.FormatInt(old.Labels.Rows, 10), strconv.FormatInt(now.Labels.Rows, 10))
 	d.Settings = CompareSettings(old.Settings, now.Settings)

@@ -165,8 +165,8 @@ func (l *Lock) checkFaults() error {
 	return nil
 }
 
-// requestText names the request columns with the label columns that gave them.
-func requestText(l *Lock) string {
+// RequestText names the request columns with the label columns that gave them, such as "price = amount, tax (absent)".
+func (l *Lock) RequestText() string {
 	var out []string
 	for _, r := range l.Request {
 		text := r.Name
