@@ -2,6 +2,7 @@ package ondemand
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -57,6 +58,21 @@ func (in Input) expression() string {
 		return "event(" + in.Name + ")"
 	}
 	return in.Name
+}
+
+// View returns the name by which the expression reads a view, and the feature that it reads; no feature for the event time.
+// ok is false for a request column and for at.
+func (in Input) View() (view, feature string, ok bool) {
+	switch in.Kind {
+	case EventInput:
+		return in.Name, "", true
+	case ColumnInput:
+		if view, feature, ok = strings.Cut(in.Name, "."); ok {
+			return view, feature, true
+		}
+	case AtInput: // of no view
+	}
+	return "", "", false
 }
 
 // atName is the name of the instant for which a row is computed.

@@ -2,7 +2,6 @@ package ondemand
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -89,8 +88,8 @@ func NewEvaluation(list *fstore.FeatureList) (*Evaluation, error) {
 			return nil, err
 		}
 		for _, in := range programs[i].Inputs() {
-			name, feature, _ := strings.Cut(in.Name, ".")
-			if input := inputOf(v, name); input != nil && input.OnDemand {
+			input, feature := InputOf(v, in)
+			if input != nil && input.OnDemand {
 				up := slices.IndexFunc(list.OnDemand, func(u *fstore.OnDemandVersion) bool { return u.Ref == input.Ref })
 				needed[up] = append(needed[up], feature)
 			}
@@ -166,13 +165,15 @@ func (n *node) markFeatures(used []bool) {
 	}
 }
 
-func inputOf(v *fstore.OnDemandVersion, name string) *fstore.OnDemandInput {
-	for i := range v.Inputs {
-		if v.Inputs[i].Name == name {
-			return &v.Inputs[i]
-		}
+// InputOf returns the input of an on-demand view that an expression reads, and the feature of it; no feature for the event
+// time. It returns nil for a request column and for at.
+func InputOf(v *fstore.OnDemandVersion, read Input) (from *fstore.OnDemandInput, feature string) {
+	view, feature, ok := read.View()
+	i := slices.IndexFunc(v.Inputs, func(in fstore.OnDemandInput) bool { return ok && in.Name == view })
+	if i < 0 {
+		return nil, ""
 	}
-	return nil
+	return &v.Inputs[i], feature
 }
 
 // EnvOf returns the names that the expressions of an on-demand view may use. The list has what the view reads: its view
@@ -242,8 +243,7 @@ func (e *Evaluation) place(v *fstore.OnDemandVersion, in Input) (place, error) {
 	if in.Kind == AtInput {
 		return place{source: fromAt}, nil
 	}
-	name, feature, _ := strings.Cut(in.Name, ".")
-	from := inputOf(v, name)
+	from, feature := InputOf(v, in)
 	switch {
 	case from == nil:
 		return e.placeRequest(v, in)

@@ -137,3 +137,19 @@ func TestEvaluationOfAListThatLacksWhatItReads(t *testing.T) {
 		}
 	}
 }
+
+// A definition cannot give a request column the name of a view in its uses. A lock that somebody wrote could.
+func TestARequestColumnWithTheNameOfAView(t *testing.T) {
+	list := trips()
+	list.Request = nil
+	trip := list.OnDemand[0]
+	trip.View.Request = []fstore.RequestColumn{{Name: "last", Type: fstore.Timestamp}, {Name: "price", Type: fstore.Float64}, {Name: "factor", Type: fstore.Float64}}
+	trip.View.Features[3].Expression = "hours(at - last)"
+	e, err := ondemand.NewEvaluation(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []ondemand.Lookup{{Use: 0, Feature: "value"}}; !slices.Equal(e.Lookups(), want) {
+		t.Errorf("it looks up %v, want %v: the expression reads the request column, not the view's event time", e.Lookups(), want)
+	}
+}

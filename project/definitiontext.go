@@ -196,15 +196,12 @@ func (g Graph) Table(kind string) *terminal.Table {
 	return t
 }
 
-// SentText lists the columns that callers send, or a dash. A request column that is a key column too is listed once.
+// SentText lists the columns that callers send, or a dash.
 func SentText(d *fstore.Description) string {
 	if d == nil {
 		return "-"
 	}
-	request := slices.DeleteFunc(slices.Clone(d.Request), func(c fstore.RequestColumn) bool {
-		return slices.ContainsFunc(d.KeyColumns, func(k fstore.Field) bool { return k.Name == c.Name })
-	})
-	parts := []string{FieldsText(d.KeyColumns), RequestText(request)}
+	parts := []string{FieldsText(d.KeyColumns), RequestText(d.Request)}
 	return orDash(strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", "))
 }
 

@@ -43,7 +43,7 @@ func (f *differ) changes() []Change {
 		old, now := f.before.headServices[name], f.after.headServices[name]
 		c := f.versions(KindService, name)
 		if now != nil {
-			c.Request = f.after.serviceList(now).RequestColumns()
+			c.Request = f.after.serviceList(now).Describe().Request
 		}
 		out = f.add(out, c, old, now, old != nil, now != nil, definition.ServiceFields(old), definition.ServiceFields(now))
 	}

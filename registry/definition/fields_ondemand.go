@@ -87,7 +87,7 @@ func meaningsOf(v *fstore.OnDemandVersion, in Versions) []string {
 	names := make([]string, len(program.Inputs()))
 	for i, read := range program.Inputs() {
 		names[i] = read.Name
-		if from, feature := inputOf(v, read); from != nil {
+		if from, feature := ondemand.InputOf(v, read); from != nil {
 			names[i] = from.Ref.Name + "." + feature + byColumns(from.Keys)
 		}
 	}
@@ -111,17 +111,6 @@ func compile(v *fstore.OnDemandVersion, in Versions) (*ondemand.Program, error) 
 		return nil, fstore.Errorf(fstore.ErrDefinition, "%s has a feature or a request column of an unknown type", v.Ref)
 	}
 	return program, nil
-}
-
-// inputOf returns the input of an on-demand view that an expression reads, and the feature of it. It returns nil for a
-// request column and for at.
-func inputOf(v *fstore.OnDemandVersion, read ondemand.Input) (from *fstore.OnDemandInput, feature string) {
-	name, feature, _ := strings.Cut(read.Name, ".")
-	i := slices.IndexFunc(v.Inputs, func(o fstore.OnDemandInput) bool { return o.Name == name })
-	if i < 0 || read.Kind == ondemand.AtInput {
-		return nil, ""
-	}
-	return &v.Inputs[i], feature
 }
 
 // requestMapping lists the names under which callers of a service send request columns.

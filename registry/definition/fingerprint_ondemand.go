@@ -95,7 +95,7 @@ func OnDemandFingerprint(v *fstore.OnDemandVersion, in Versions) (string, error)
 
 // inputName returns what an input of an expression stands for. Request columns and at stand for themselves.
 func inputName(v *fstore.OnDemandVersion, read ondemand.Input, in Versions) string {
-	from, feature := inputOf(v, read)
+	from, feature := ondemand.InputOf(v, read)
 	if from == nil {
 		return read.Name
 	}
