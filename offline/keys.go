@@ -8,6 +8,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/regular"
+	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // KeyFileEndings are the endings of files that ReadKeys reads, in the order in which messages list them.
@@ -22,16 +23,17 @@ const (
 	maxKeyRows = 10_000_000
 )
 
-// ReadKeys reads rows of join keys from a Parquet, CSV or JSON file; the name says which (KeyFileEndings). It ignores other
-// columns. The rules are those of labels: a column converts to the key's type if no value is lost, and text is never a
-// number or bytes. A null, NaN, or an empty CSV field is a missing key. The batch has the columns in the order of keys. The
-// error is ErrInvalid, with row and column, if a value does not fit; it does not name the file.
-func (e *Engine) ReadKeys(ctx context.Context, path string, keys []fstore.Field) (*fstore.Batch, error) {
+// ReadKeys reads rows of join keys and request columns from a Parquet, CSV or JSON file; the name says which
+// (KeyFileEndings). It ignores other columns. The rules are those of labels: a column converts to its type if no value is
+// lost, and text is never a number or bytes. A null, NaN, or an empty CSV field is a missing key, or null. A request column
+// with a default may be missing and is null then. The batch has the keys in their order, then the request columns in theirs.
+// The error is ErrInvalid, with row and column, if a value does not fit; it does not name the file.
+func (e *Engine) ReadKeys(ctx context.Context, path string, keys []fstore.Field, request []fstore.RequestColumn) (*fstore.Batch, error) {
 	if !IsKeyFile(path) {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "its name does not say what kind of file it is").WithHint("end it in one of %s", strings.Join(KeyFileEndings, ", "))
 	}
 	if empty, ok := jsonEndings[ending(path)]; ok {
-		return readKeyJSON(e.absolute(path), keys, empty)
+		return readKeyJSON(e.absolute(path), keys, request, empty)
 	}
 	s, err := e.session(ctx)
 	if err != nil {
@@ -43,13 +45,35 @@ func (e *Engine) ReadKeys(ctx context.Context, path string, keys []fstore.Field)
 	} else if err := f.Close(); err != nil {
 		return nil, err
 	}
-	r, err := s.rowFile(ctx, path, rowsWanted{keys: keys})
+	want := rowsWanted{keys: keys}
+	for _, c := range request {
+		want.request = append(want.request, fstore.Field{Name: c.Name, Type: c.Type})
+	}
+	r, err := s.rowFile(ctx, path, want)
 	if err != nil {
 		return nil, err
 	}
 	columns, err := r.keyColumns(keys)
 	if err != nil {
 		return nil, err
+	}
+	selected := []string{}
+	for _, k := range columns {
+		selected = append(selected, k.sql()+" AS "+ident(k.name))
+	}
+	for _, c := range request {
+		given, err := r.given(fstore.Field{Name: c.Name, Type: c.Type}, requestColumn)
+		switch {
+		case err != nil:
+			return nil, err
+		case given == nil && c.Default == nil:
+			return nil, fstore.Errorf(fstore.ErrInvalid, "there is no column %s, a request column of the features", c.Name).
+				WithHint("it is %s; the columns are %s", c.Type.WithArticle(), columnNames(r.columns))
+		case given == nil:
+			selected = append(selected, "NULL::"+sqltype.Of(c.Type)+" AS "+ident(c.Name))
+		default:
+			columns, selected = append(columns, *given), append(selected, given.sql()+" AS "+ident(c.Name))
+		}
 	}
 	if checked, aggregates := misfits(columns); len(checked) > 0 {
 		found, err := s.query(ctx, "SELECT\n  "+list(aggregates)+"\nFROM (\n"+r.numbered()+"\n)")
@@ -59,10 +83,6 @@ func (e *Engine) ReadKeys(ctx context.Context, path string, keys []fstore.Field)
 		if err != nil {
 			return nil, err
 		}
-	}
-	var selected []string
-	for _, k := range columns {
-		selected = append(selected, k.sql()+" AS "+ident(k.name))
 	}
 	b, err := s.query(ctx, "SELECT\n  "+list(selected)+"\nFROM (\n"+r.numbered()+"\n)\nORDER BY row\nLIMIT "+strconv.Itoa(maxKeyRows+1))
 	switch {

@@ -20,7 +20,7 @@ import (
 
 // keys reads the key k of a type from a file of the repo.
 func (r *repo) keys(name, typ string) ([]string, error) {
-	b, err := r.e.ReadKeys(r.Context(), name, []fstore.Field{fields("k " + typ)})
+	b, err := r.e.ReadKeys(r.Context(), name, []fstore.Field{fields("k " + typ)}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -248,8 +248,8 @@ func FuzzKeyJSON(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		b := &fstore.Batch{Columns: []fstore.Column{fstore.NewColumn("k", fstore.Int64, 0), fstore.NewColumn("s", fstore.String, 0)}}
-		err := appendJSON(b, strings.NewReader(text), someValues)
+		b := newJSONRows([]fstore.Field{{Name: "k", Type: fstore.Int64}, {Name: "s", Type: fstore.String}}, nil)
+		err := b.appendJSON(strings.NewReader(text), someValues)
 		if err == nil && (b.Columns[0].Len != b.Len || b.Columns[1].Len != b.Len) {
 			t.Errorf("columns of %d and %d rows, not %d", b.Columns[0].Len, b.Columns[1].Len, b.Len)
 		}
@@ -262,4 +262,35 @@ func FuzzKeyJSON(f *testing.F) {
 			t.Errorf("a mistake without words")
 		}
 	})
+}
+
+// Request columns of a file follow the rules of labels: they convert, instants round down, and those with a default may be
+// missing.
+func TestRequestColumnsOfAKeyFile(t *testing.T) {
+	r := newRepo(t, 1)
+	one := fstore.NewColumn("", fstore.Float64, 1)
+	one.AppendFloat64(1)
+	keys := []fstore.Field{{Name: "k", Type: fstore.Int64}}
+	request := []fstore.RequestColumn{
+		{Name: "lat", Type: fstore.Float64}, {Name: "lon", Type: fstore.Float64, Default: &fstore.Value{Column: one}}, {Name: "when", Type: fstore.Timestamp},
+	}
+	r.write("k.parquet", "SELECT 1::BIGINT AS k, 'nan'::DOUBLE AS lat, TIMESTAMP_NS '1960-01-01 00:00:00.123456789' AS \"when\"")
+	r.put("k.csv", "when,lat,k,more\n1960-01-01T00:00:00.123456789Z,,1,x\n")
+	r.put("k.jsonl", `{"k":1,"when":"1960-01-01T00:00:00.123456789Z","lat":null}`)
+	for _, name := range []string{"k.parquet", "k.csv", "k.jsonl"} {
+		b, err := r.e.ReadKeys(t.Context(), name, keys, request)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if d := cmp.Diff([][]string{{"1", "NULL", "NULL", "1960-01-01T00:00:00.123456Z"}}, boxed(b)); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+	r.put("no.csv", "k,lon\n1,2\n")
+	r.put("no.json", `[{"k":1,"when":null}]`)
+	_, err := r.e.ReadKeys(t.Context(), "no.csv", keys, request)
+	r.fails(err, "there is no column lat, a request column of the features", "it is a float64; the columns are k, lon")
+	_, err = r.e.ReadKeys(t.Context(), "no.json", keys, request)
+	r.fails(err, "row 1: column lat: the request column is missing")
 }

@@ -167,7 +167,7 @@ func (k *KeyRows) addObject(raw json.RawMessage) error {
 	})
 }
 
-// ReadKeys adds the rows of a file, by the rules for labels. It ignores columns that are not keys.
+// ReadKeys adds the rows of a file, by the rules for labels. It ignores columns that the list does not read.
 func (p *Project) ReadKeys(ctx context.Context, k *KeyRows, path string) error {
 	info, err := os.Stat(path)
 	switch {
@@ -186,22 +186,24 @@ func (p *Project) ReadKeys(ctx context.Context, k *KeyRows, path string) error {
 	if err != nil {
 		return err
 	}
-	batch, err := engine.ReadKeys(ctx, full, k.fields())
+	var keys []fstore.Field
+	var request []fstore.RequestColumn
+	for _, c := range k.Columns {
+		if r, ok := k.request[c.Name]; ok {
+			request = append(request, r)
+		} else {
+			keys = append(keys, fstore.Field{Name: c.Name, Type: c.Type})
+		}
+	}
+	batch, err := engine.ReadKeys(ctx, full, keys, request)
 	if err != nil {
 		return fmt.Errorf("read the keys of %s: %w", path, err)
 	}
 	for i := range k.Columns {
+		read := batch.Column(k.Columns[i].Name)
 		for row := range batch.Len {
-			k.Columns[i].AppendFrom(&batch.Columns[i], row)
+			k.Columns[i].AppendFrom(read, row)
 		}
 	}
 	return nil
-}
-
-func (k *KeyRows) fields() []fstore.Field {
-	out := make([]fstore.Field, len(k.Columns))
-	for i, c := range k.Columns {
-		out[i] = fstore.Field{Name: c.Name, Type: c.Type}
-	}
-	return out
 }

@@ -79,7 +79,7 @@ func SummaryNotes(sum *offline.TrainingSummary, list *fstore.FeatureList) []stri
 	for _, d := range sum.DroppedRows {
 		out = append(out, fmt.Sprintf("%s: %s without an event time left out", d.Relation, english.Count(int(d.Rows), "row")))
 	}
-	out = append(out, onDemandNotes(sum)...)
+	out = append(out, onDemandNotes(sum, list)...)
 	var windows, others []string
 	for _, ref := range sum.Continuous {
 		if slices.ContainsFunc(list.Uses, func(u fstore.ViewUse) bool { return u.Version.Ref.String() == ref && u.Version.View.Sawtooth() }) {
@@ -99,10 +99,17 @@ func SummaryNotes(sum *offline.TrainingSummary, list *fstore.FeatureList) []stri
 
 // onDemandNotes says what a summary has of on-demand features: which label columns their request columns come from, and
 // their faults.
-func onDemandNotes(sum *offline.TrainingSummary) []string {
+func onDemandNotes(sum *offline.TrainingSummary, list *fstore.FeatureList) []string {
 	var out []string
+	optional := func(column string) bool {
+		return slices.ContainsFunc(list.RequestColumns(), func(c fstore.RequestColumn) bool { return c.Name == column && c.Default != nil })
+	}
 	for _, r := range sum.Request {
-		if r.Column != r.Name && !r.Absent {
+		switch {
+		case r.Absent && optional(r.Column): // a misspelled column of the labels looks like this
+			out = append(out, fmt.Sprintf("request column %s: the labels have no column %s, so expressions read its default", r.Name, r.Column))
+		case r.Absent: // no feature reads it
+		case r.Column != r.Name:
 			out = append(out, fmt.Sprintf("request column %s: label column %s", r.Name, r.Column))
 		}
 	}
