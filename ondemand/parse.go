@@ -46,11 +46,32 @@ func parse(text string) (*ast.AST, *Problem) {
 	if strings.TrimSpace(text) == "" {
 		return nil, &Problem{Line: 1, Col: 1, Message: "the expression is empty"}
 	}
+	if p := checkComments([]rune(text)); p != nil {
+		return nil, p
+	}
 	tree, errs := celParser.Parse(common.NewTextSource(text))
 	if errs != nil && len(errs.GetErrors()) > 0 {
 		return nil, syntaxProblem(text, errs.GetErrors()[0])
 	}
 	return tree, nil
+}
+
+// checkComments refuses a comment after something else on its line: in n // m, it is meant to be an operator.
+func checkComments(text []rune) *Problem {
+	_, at := outline(text)
+	if at < 0 {
+		return nil
+	}
+	p := &Problem{
+		Line: 1, Col: 1, Message: "// begins a comment, which must stand on a line of its own",
+		Hint: "to divide integers and drop the fraction, write /; for float64, floor(x / y)",
+	}
+	for _, r := range text[:at] {
+		if p.Col++; r == '\n' {
+			p.Line, p.Col = p.Line+1, 1
+		}
+	}
+	return p
 }
 
 func tooLong() *Problem {
@@ -119,9 +140,10 @@ func wordAt(text string, line, col int) string {
 		return ""
 	}
 	end := col
-	isWord := func(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
 	for isWord(runes[col-1]) && end < len(runes) && isWord(runes[end]) {
 		end++
 	}
 	return fmt.Sprintf(" %.50q", string(runes[col-1:end]))
 }
+
+func isWord(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }

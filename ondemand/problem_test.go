@@ -87,6 +87,26 @@ func TestProblemsNameThePlaceAndTheRemedy(t *testing.T) {
 	}
 }
 
+// A comment begins its line. Python's // would otherwise drop the divisor in silence.
+func TestACommentHasALineOfItsOwn(t *testing.T) {
+	const message = ": // begins a comment, which must stand on a line of its own (to divide integers and drop the fraction, write /; for float64, floor(x / y))"
+	for expression, at := range map[string]string{
+		"n // 2": "1:3", "n//2": "1:2", "n +\n  small // the count": "2:9", "n + // the sum\n1": "1:5", "'é' // x": "1:5",
+		`'\'' // x`: "1:6", `r'\' // x`: "1:6", "'''a\n'b''' // x": "2:7", "'a // b // c": "", "// one\nn // 2": "2:3",
+		"// one\n \t// two\r\nn\n// three": "", "name + 'http://x'": "", `"a//b"`: "", `"a\"//b"`: "", `r'\//'`: "", `b'//'`: "", "\"\"\"a \" // b\"\"\"": "",
+		"'''a\n// b'''": "", `rb'\' + b'//'`: "", "n / 2 / small": "",
+	} {
+		_, problem := parse(expression)
+		got := ""
+		if problem != nil && strings.Contains(problem.Message, "comment") {
+			got = problem.Error()
+		}
+		if want := "x:" + at + message; at == "" && got != "" || at != "" && "x"+got != want {
+			t.Errorf("%q: %v, not %s", expression, got, want)
+		}
+	}
+}
+
 // What is reported elsewhere is not reported again, and all other problems are.
 func TestProblemsThatAreReportedElsewhere(t *testing.T) {
 	env := shop

@@ -28,7 +28,7 @@ func TestCanonicalForm(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	for _, same := range [][]string{
-		{"n + 1", "n+1", "(n) + (1)", "((n + 1))", "n // the count\n + 1"},
+		{"n + 1", "n+1", "(n) + (1)", "((n + 1))", "n\n  // the count\n + 1"},
 		{"vip && n > 1 && n < 9", "(vip && n > 1) && n < 9", "vip && (n > 1 && n < 9)"},
 		{"pickup_lat * 2", "pickup_lat * 2.0", "pickup_lat*2e0"},
 		{"pickup_lat * -2", "pickup_lat * -(2)", "pickup_lat * (-2.0)"},
@@ -90,7 +90,7 @@ func TestLayoutDoesNotChangeTheForm(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		x, y := drawTwin(t, intType, 3).ours, drawTwin(t, intType, 3).ours
-		got, want := form(t, "("+strings.ReplaceAll(x, ", ", " ,\n\t")+" // a comment\n)"), form(t, x)
+		got, want := form(t, "("+strings.ReplaceAll(x, ", ", " ,\n\t")+"\n// a comment\n)"), form(t, x)
 		if got != want {
 			t.Fatalf("%s:\n%s\n%s", x, got, want)
 		}
