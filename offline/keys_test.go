@@ -294,3 +294,60 @@ func TestRequestColumnsOfAKeyFile(t *testing.T) {
 	_, err = r.e.ReadKeys(t.Context(), "no.json", keys, request)
 	r.fails(err, "row 1: column lat: the request column is missing")
 }
+
+// Request columns of every kind of file have the values that labels give.
+func TestRequestColumnsOfKeyFiles(t *testing.T) {
+	r := newRepo(t, 1)
+	keys := []fstore.Field{fields("k int64")}
+	request := []fstore.RequestColumn{
+		{Name: "price", Type: fstore.Float64}, {Name: "tags", Type: fstore.List(fstore.Float32)}, {Name: "note", Type: fstore.String},
+		{Name: "since", Type: fstore.Timestamp}, {Name: "gift", Type: fstore.Bool, Default: value(fstore.Bool, true)}, {Name: "pieces", Type: fstore.Int32, Default: value(fstore.Int32, int32(1))},
+	}
+	r.write("k.parquet", values("note VARCHAR | k BIGINT | price DOUBLE | tags DOUBLE[] | since TIMESTAMP_NS | gift BOOLEAN | other BIGINT",
+		"7 | 1 | 2.5 | [1, 2.5] | 2011-12-10 00:00:00.000001999 | true | 1", "NULL | 2 | NaN | NULL | NULL | NULL | 2", "x | 3 | inf | [] | 2011-12-10 | false | 3"))
+	r.put("k.csv", "note,k,price,tags,since,gift,other\n7,1,2.5,\"[1, 2.5]\",2011-12-10T00:00:00.000001999Z,true,1\n,2,NaN,,,,2\nx,3,inf,[],2011-12-10,false,3\n")
+	r.put("k.json", `[{"k":1,"note":"7","price":2.5,"tags":[1,2.5],"since":"2011-12-10T00:00:00.000001Z","gift":true,"other":1},
+		{"k":2,"note":null,"price":null,"tags":null,"since":null},{"k":3,"note":"x","price":"Infinity","tags":[],"since":"2011-12-10","gift":false}]`)
+	for _, name := range []string{"k.parquet", "k.csv", "k.json"} {
+		b, err := r.e.ReadKeys(t.Context(), name, keys, request)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var got []string
+		for row := range b.Len {
+			line := ""
+			for i := range b.Columns {
+				line += string(b.Columns[i].AppendJSON(nil, row)) + " "
+			}
+			got = append(got, strings.TrimSpace(line))
+		}
+		want := []string{
+			`1 2.5 [1,2.5] "7" "2011-12-10T00:00:00.000001Z" true null`, "2 null null null null null null", `3 "Infinity" [] "x" "2011-12-10T00:00:00Z" false null`,
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+
+	r.write("none.parquet", values("k BIGINT", "1"))
+	r.put("none.csv", "k\n1\n")
+	r.put("none.json", `{"k":1}`)
+	r.put("text.csv", "k,price\n1,2\n2,x\n")
+	r.put("text.json", `[{"k":1,"price":2},{"k":1,"price":"x"}]`)
+	r.write("text.parquet", values("k BIGINT | price VARCHAR", "1 | 2"))
+	for name, want := range map[string]string{
+		"none.parquet": "there is no column price, a request column of the features", "none.csv": "there is no column price, a request column of the features",
+		"none.json": "row 1: column price: the request column is missing", "text.csv": `row 2: column price: "x" is not a float64`,
+		"text.json": `row 2: column price: "x" is not a float64`, "text.parquet": "column price is VARCHAR, but the request column is float64",
+	} {
+		_, err := r.e.ReadKeys(t.Context(), name, keys, request[:1])
+		r.fails(err, want)
+	}
+	for _, name := range []string{"none.parquet", "none.csv", "none.json"} {
+		b, err := r.e.ReadKeys(t.Context(), name, nil, request[5:]) // no column of the file is read
+		if err != nil || b.Len != 1 || !b.Columns[0].IsNull(0) {
+			t.Errorf("%s: got %+v, %v", name, b, err)
+		}
+	}
+}

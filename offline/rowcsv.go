@@ -49,8 +49,9 @@ func (s *session) openCSV(ctx context.Context, r *rowFile, format csvFormat, wan
 		typed = append(typed, conv.cast+" AS "+ident(name))
 		r.columns = append(r.columns, fstore.EngineColumn{Name: name, Type: to})
 	}
-	if len(typed) == 0 { // a key is missing; the caller reports it
-		for _, name := range names {
+	if len(typed) == 0 { // all columns that are wanted are absent
+		for i, name := range names {
+			typed = append(typed, fmt.Sprintf("c%d AS %s", i, ident(name)))
 			r.columns = append(r.columns, fstore.EngineColumn{Name: name, Type: "VARCHAR"})
 		}
 	}

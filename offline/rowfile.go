@@ -205,7 +205,7 @@ func (r *rowFile) given(want fstore.Field, kind givenKind) (*givenColumn, error)
 		return nil, fstore.Errorf(fstore.ErrInvalid, "column %s is %s, but the join key is %s, and they are never equal", want.Name, r.columns[i].Type, want.Type)
 	}
 	return nil, fstore.Errorf(fstore.ErrInvalid, "column %s is %s, but the request column is %s", want.Name, r.columns[i].Type, want.Type).
-		WithHint("convert the column of the labels, or declare the request column with its type")
+		WithHint("convert the column, or declare the request column with its type")
 }
 
 // sql returns the converted value. NaN is missing, because data frames write missing values so. ondemand.Convert does the
