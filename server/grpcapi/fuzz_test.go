@@ -2,6 +2,7 @@ package grpcapi
 
 import (
 	"context"
+	"math"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -28,13 +29,41 @@ func fuzzWorld(f *testing.F) *world {
 	w := newWorld(f)
 	w.Store.Limits = fuzzLimits
 	w.Book.Set(page{
-		Services: map[string]*fstore.FeatureList{"v": serviceOf("v", 1, v), "both": serviceOf("both", 1, v, u)},
+		Services: map[string]*fstore.FeatureList{"v": serviceOf("v", 1, v), "both": serviceOf("both", 1, v, u), "sent": sent(u)},
 		Views:    map[string]*fstore.ViewVersion{"v": v, "u": u},
 	})
 	publish(f, w.Store, v, now, row{int32(1), "a", now, now, []string{"p", "q"}, int64(2)})
 	publish(f, w.Store, u, now, row{[]byte("b"), true, now, 0.5})
 	w.Poll(context.Background())
 	return w
+}
+
+// sent returns a service of on-demand features over a view that read a request column of every kind.
+func sent(u *fstore.ViewVersion) *fstore.FeatureList {
+	l := serviceOf("sent", 1, u)
+	yes := fstore.NewColumn("", fstore.Bool, 1)
+	yes.Append(true)
+	view := &fstore.OnDemandVersion{
+		Ref: fstore.ViewRef{Name: "od", Version: 1},
+		View: fstore.OnDemandView{
+			Name: "od",
+			Request: []fstore.RequestColumn{
+				{Name: "price", Type: fstore.Float64}, {Name: "sizes", Type: fstore.List(fstore.Float32)}, {Name: "note", Type: fstore.String},
+				{Name: "since", Type: fstore.Timestamp}, {Name: "gift", Type: fstore.Bool, Default: &fstore.Value{Column: yes}}, {Name: "n", Type: fstore.Int32},
+			},
+			Features: []fstore.Feature{
+				{Name: "share", Type: fstore.Float64, Expression: "price / u.z"}, {Name: "longest", Type: fstore.Float32, Expression: "max(sizes)"},
+				{Name: "loud", Type: fstore.String, Expression: "upper(note)"}, {Name: "parts", Type: fstore.List(fstore.String), Expression: "split(note, \",\")"},
+				{Name: "waited", Type: fstore.Float64, Expression: "hours(at - since)"}, {Name: "same", Type: fstore.Bool, Expression: "gift && n > 0"},
+			},
+		},
+		Inputs: []fstore.OnDemandInput{{Name: "u", Ref: u.Ref, Keys: l.Uses[0].Keys, Features: []string{"z"}}},
+	}
+	l.OnDemand = []*fstore.OnDemandVersion{view}
+	for _, f := range view.View.Features {
+		l.Outputs = append(l.Outputs, fstore.OnDemandOutput{As: f.Name, Feature: f.Name})
+	}
+	return l
 }
 
 // fuzzRequests are requests that are right, and some that are nearly.
@@ -46,9 +75,17 @@ func fuzzRequests() []*fstorev1.GetOnlineFeaturesRequest {
 	lists := &fstorev1.Column{Name: "i", Int64Values: []int64{1}, Offsets: []int32{0, 1, 1}}
 	events := byService("both", int64s("i", 1, -1), texts, at, bytesOf, bools)
 	events.EventTimestamps = true
+	price := &fstorev1.Column{Name: "price", Float64Values: []float64{math.NaN(), 2}}
+	sizes := &fstorev1.Column{Name: "sizes", Float32Values: []float32{1, float32(math.Inf(1))}, Offsets: []int32{0, 2, 2}, Validity: []byte{1}}
+	gift := &fstorev1.Column{Name: "gift", BoolValues: []bool{true, false}, Validity: []byte{2}}
+	n := &fstorev1.Column{Name: "n", Int32Values: []int32{7, -1}}
+	request := []*fstorev1.Column{bytesOf, bools, price, sizes, gift, n, strs("note", "é,b", ""), times("since", now.UnixMicro(), math.MaxInt64)}
+	asked := byService("sent", append([]*fstorev1.Column{bytesOf, bools, int64s("price", 1, 1<<53), sizes, n, strs("note", "\x00", "ß")}, times("since", 0, 1))...)
+	asked.EventTimestamps = true
 	return []*fstorev1.GetOnlineFeaturesRequest{
 		byService("v", int64s("i", 1, -1), texts, at), events, byRefs([]string{"v.x", "v.y=z", "u.z"}, int64s("i", 1<<40), texts, at, bytesOf, bools),
 		byRefs([]string{"u.z"}, bools, bytesOf), byService("v", lists, texts, at), byService("v", int64s("i", 1), texts, at), byService("nope"), byRefs(nil),
+		byService("sent", request...), asked, byService("sent", request[:5]...), byService("sent", append(request[1:], price)...),
 		{},
 		byService("v", int64s("i", make([]int64, 101)...), strs("s", make([]string, 101)...), times("t", make([]int64, 101)...)),
 	}

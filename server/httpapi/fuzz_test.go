@@ -23,6 +23,7 @@ func FuzzRequestJSON(f *testing.F) {
 		`{"service":"churn","entities":{"customer_id":[17850,null,1e3]},"event_timestamps":true}`,
 		`{"features":["a.b","c.*"],"entities":{"k":["x","\u0000"],"t":["2026-01-01"]}}`,
 		`{"features":["a.b=c"],"entities":{"k":["AA==","",true,"2026-01-01T00:00:00.000001Z","NaN"]}}`,
+		`{"service":"s","entities":{"k":[1.5,"NaN","-Infinity",-0.0,null],"l":[[1,2.5],[],null,[null]],"b":[true,null],"t":["2026-03-01T11:00:00.5Z","10000-01-01"]}}`,
 		`{"model":{"name":"m","version":"1"}}`, `{"model":{"name":"m"}}`, `{"model":{"name":"m","version":"1","x":1}}`,
 		`{"service":"s","entities":{"k":[[[[]]]]}}`, `{}`, `[`, `{"entities":{"k":{"a":1}}}`, `{"service":"s","entities":{"k":[1,]}}`,
 		`{"service":"s","entities":{"k":[9223372036854775807,-9223372036854775808,9223372036854775808,1e400,1.0,-0]}}`,
@@ -65,24 +66,26 @@ func FuzzRequestJSON(f *testing.F) {
 			}
 		}
 		for _, typ := range columntest.Types() {
-			if typ.IsKey() {
-				readsAs(t, req, typ, len(body))
-			}
+			readsAs(t, req, typ, len(body))
 		}
 	})
 }
 
-// readsAs reads the key columns of a body of n bytes as a type: as many rows as there are values, each as AppendJSON
+// readsAs reads the columns of a body of n bytes as a type, as keys or, if no key has it, as request columns: as many rows as there are values, each as AppendJSON
 // writes it again.
 func readsAs(t *testing.T, req *jsonRequest, typ fstore.Type, n int) {
 	t.Helper()
-	var keys []fstore.Field
+	var fields []fstore.Field
 	for _, e := range req.entities {
-		keys = append(keys, fstore.Field{Name: e.name, Type: typ})
+		fields = append(fields, fstore.Field{Name: e.name, Type: typ})
+	}
+	target := &server.Target{Keys: fields}
+	if !typ.IsKey() {
+		target = &server.Target{Request: fields}
 	}
 	var columns []fstore.Column
 	var err error
-	alloctest.AtMost(t, 100*n, func() { columns, err = req.columns(&server.Target{Keys: keys}, 1000) })
+	alloctest.AtMost(t, 100*n, func() { columns, err = req.columns(target, 1000) })
 	if err != nil {
 		if name := server.Refuse(t.Context(), err).Name; name != "INVALID_ARGUMENT" && name != "RESOURCE_EXHAUSTED" {
 			t.Errorf("%v", err)
