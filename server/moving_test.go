@@ -32,7 +32,17 @@ func TestWindowsMoveWithTheServersClock(t *testing.T) {
 	w := newWorld(t, func(o *server.Options) {
 		o.Clock = func() time.Time { return now.Add(time.Duration(later.Load())) }
 	})
-	w.book.Set(servertest.Page{Services: map[string]*fstore.FeatureList{"rides": servertest.ServiceOf("rides", 1, v)}, Views: map[string]*fstore.ViewVersion{"rides": v}})
+	busy := servertest.ServiceOf("busy", 1, v)
+	busy.OnDemand = []*fstore.OnDemandVersion{{
+		Ref: fstore.ViewRef{Name: "pace", Version: 1},
+		View: fstore.OnDemandView{Name: "pace", Features: []fstore.Feature{
+			{Name: "since", Type: fstore.Float64, Expression: "minutes(at - timestamp(\"2026-03-01T12:00:00Z\"))"},
+			{Name: "doubled", Type: fstore.Int64, Expression: "rides.rides_1h * 2"},
+		}},
+		Inputs: []fstore.OnDemandInput{{Name: "rides", Ref: v.Ref, Keys: busy.Uses[0].Keys, Features: []string{"rides_1h"}}},
+	}}
+	busy.Outputs = fstore.Outputs{fstore.OnDemandOutput{As: "since", Feature: "since"}, fstore.OnDemandOutput{As: "doubled", Feature: "doubled"}}
+	w.book.Set(servertest.Page{Services: map[string]*fstore.FeatureList{"rides": servertest.ServiceOf("rides", 1, v), "busy": busy}, Views: map[string]*fstore.ViewVersion{"rides": v}})
 	generation := servertest.Publish(t, w.store, v, published, servertest.Row{int64(1), event, block})
 	w.start(t)
 	for _, c := range []struct {
@@ -56,6 +66,15 @@ func TestWindowsMoveWithTheServersClock(t *testing.T) {
 		answer, err := w.client.GetOnlineFeatures(t.Context(), servertest.ByService("rides", servertest.Int64s("customer_id", 1)))
 		if err != nil || answer.GetClockMicros() != fstore.Micros(clock) || answer.GetViews()[0].GetPublishedMicros() != fstore.Micros(published) {
 			t.Errorf("over gRPC: %v, %v", answer, err)
+		}
+		// On-demand features read the windows and the clock of the same instant.
+		answer, err = w.client.GetOnlineFeatures(t.Context(), servertest.ByService("busy", servertest.Int64s("customer_id", 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		since, doubled := answer.Features[0].GetFloat64Values()[0], answer.Features[1]
+		if since != c.at.Minutes() || (doubled.GetInt64Values()[0] == 6) != (c.value == "[3]") || answer.GetClockMicros() != fstore.Micros(clock) {
+			t.Errorf("%s: %v minutes, %v", clock, since, doubled)
 		}
 	}
 }

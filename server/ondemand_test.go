@@ -15,6 +15,7 @@ import (
 	"github.com/fstore-dev/fstore/ondemand"
 	"github.com/fstore-dev/fstore/online"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
+	"github.com/fstore-dev/fstore/server"
 	"github.com/fstore-dev/fstore/server/servertest"
 )
 
@@ -57,7 +58,12 @@ func trips(version int) *fstore.FeatureList {
 // tripWorld returns a started world with the service trips.
 func tripWorld(t testing.TB) *world {
 	t.Helper()
-	w := newWorld(t, nil)
+	return tripWorldAt(t, nil)
+}
+
+func tripWorldAt(t testing.TB, change func(*server.Options)) *world {
+	t.Helper()
+	w := newWorld(t, change)
 	w.Shop(t)
 	page := w.book.Page
 	page.Services["trips"] = trips(1)
@@ -240,5 +246,47 @@ func TestTheServerFollowsAnOnDemandView(t *testing.T) {
 	is := ask()
 	if was.OnDemand[0].Version != 1 || is.OnDemand[0].Version != 2 || is.Features[0].Column.Float64s[0] != was.Features[0].Column.Float64s[0]+1 {
 		t.Errorf("was %v of %v, is %v of %v", was.Features[0].Column.Float64s, was.OnDemand, is.Features[0].Column.Float64s, is.OnDemand)
+	}
+}
+
+// A model keeps the on-demand view that is pinned to it while head moves on.
+func TestAModelIsServedThePinnedOnDemandView(t *testing.T) {
+	w := tripWorld(t)
+	pinned := trips(1)
+	pinned.Service, pinned.Model = fstore.ViewRef{}, fstore.ModelRef{Name: "fares", Version: "1"}
+	page := w.book.Page
+	page.Services["trips"] = trips(2)
+	page.Models = map[fstore.ModelRef]*fstore.FeatureList{pinned.Model: pinned, {Name: "fares", Version: "champion"}: pinned}
+	w.book.Set(page)
+	w.refresh()
+	c := client.New(w.conn, client.Options{})
+	share := func(s client.Selection) (float64, int) {
+		t.Helper()
+		a, err := c.Get(t.Context(), client.Request{Selection: s, Keys: tripColumns()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.Features[0].Column.Float64s[0], a.OnDemand[0].Version
+	}
+	head, version := share(client.Selection{Service: "trips"})
+	if version != 2 {
+		t.Errorf("head is of trip@%d", version)
+	}
+	for _, named := range []string{"1", "champion"} {
+		if got, version := share(client.Selection{Model: fstore.ModelRef{Name: "fares", Version: named}}); got != head-1 || version != 1 {
+			t.Errorf("%s: got %v of trip@%d, head is %v", named, got, version, head)
+		}
+	}
+}
+
+// at is the replayed instant, whatever the clock says.
+func TestOnDemandFeaturesOfAReplay(t *testing.T) {
+	w := tripWorldAt(t, func(o *server.Options) { o.Replay, o.Clock = now.Add(5*time.Hour), nil })
+	a, err := client.New(w.conn, client.Options{}).Get(t.Context(), client.Request{Selection: client.Selection{Service: "trips"}, Keys: tripColumns()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := a.Features[3].Column.Float64s; !a.Replayed.Equal(now.Add(5*time.Hour)) || got[0] != 6 || got[1] != 4 {
+		t.Errorf("replayed at %v: waited %v", a.Replayed, got)
 	}
 }

@@ -35,8 +35,18 @@ func TestPythonReadsFeaturesOverGRPC(t *testing.T) {
 	seen := fstore.Feature{Name: "seen", Type: fstore.Timestamp}
 	v := view("visits", 4, []fstore.Field{{Name: "day", Type: fstore.Int32}, {Name: "site", Type: fstore.String}},
 		fstore.Feature{Name: "count", Type: fstore.Int64}, fstore.Feature{Name: "share", Type: fstore.Float64}, tags, seen)
+	spent := serviceOf("spent", 1, v)
+	spent.OnDemand = []*fstore.OnDemandVersion{{
+		Ref: fstore.ViewRef{Name: "spent", Version: 1},
+		View: fstore.OnDemandView{
+			Name: "spent", Request: []fstore.RequestColumn{{Name: "price", Type: fstore.Float64}},
+			Features: []fstore.Feature{{Name: "paid", Type: fstore.Float64, Expression: "price * visits.share"}},
+		},
+		Inputs: []fstore.OnDemandInput{{Name: "visits", Ref: v.Ref, Keys: spent.Uses[0].Keys, Features: []string{"share"}}},
+	}}
+	spent.Outputs = fstore.Outputs{fstore.OnDemandOutput{As: "paid", Feature: "paid"}}
 	w := newWorld(t, nil)
-	w.book.Set(page{Services: map[string]*fstore.FeatureList{"visits": serviceOf("visits", 1, v)}, Views: map[string]*fstore.ViewVersion{"visits": v}})
+	w.book.Set(page{Services: map[string]*fstore.FeatureList{"visits": serviceOf("visits", 1, v), "spent": spent}, Views: map[string]*fstore.ViewVersion{"visits": v}})
 	publish(t, w.store, v, now, row{int32(7), "a.example", now, int64(1)<<53 + 1, now, 0.25, []string{"x", ""}},
 		row{int32(8), "a.example", now, nil, nil, nil, nil})
 	address := w.serveOnTCP(t)
@@ -64,6 +74,10 @@ func TestPythonReadsFeaturesOverGRPC(t *testing.T) {
 	got, err = ask("--feature", "visits.share=s", "day=7", "site=a.example")
 	if err != nil || !containsText(compact(t, got), `"s":{"type":"float64","values":[0.25],"statuses":["PRESENT"]`) {
 		t.Errorf("by reference: got %v %s %s", err, got, stderr(err))
+	}
+	got, err = ask("--service", "spent", "day=7,8", "site=a.example,a.example", "price=2.5,3")
+	if err != nil || !containsText(compact(t, got), `"paid":{"type":"float64","values":[0.625,null],"statuses":["PRESENT","NULL_VALUE"]`) {
+		t.Errorf("with a request column: got %v %s %s", err, got, stderr(err))
 	}
 	if _, err = ask("--service", "nope"); !strings.Contains(stderr(err), `NOT_FOUND: there is no service "nope" (run: fstore list)`) {
 		t.Errorf("unknown service: got %v %s", err, stderr(err))

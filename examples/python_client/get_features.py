@@ -4,7 +4,8 @@
     python -m grpc_tools.protoc -I ../../proto --python_out=. --grpc_python_out=. fstore/v1/feature_store.proto
     python get_features.py --service churn customer_id=12003,12004
 
-A key column is name=value,value,…; it is of type int64 where all its values are whole numbers, else of type string.
+A key or request column is name=value,value,…; it is of type int64 if all its values are whole numbers, of type float64
+if all are numbers, and otherwise of type string.
 Instead of a service, --feature view.feature (any number of times) names features one by one.
 """
 
@@ -21,14 +22,16 @@ from fstore.v1 import feature_store_pb2_grpc as rpc
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
 
-def key_column(argument):
+def column(argument):
     """Returns the column that name=value,value,… stands for."""
     name, _, text = argument.partition("=")
     values = text.split(",")
-    try:
-        return pb.Column(name=name, int64_values=[int(v) for v in values])
-    except ValueError:
-        return pb.Column(name=name, string_values=values)
+    for field, number in (("int64_values", int), ("float64_values", float)):
+        try:
+            return pb.Column(name=name, **{field: [number(v) for v in values]})
+        except ValueError:
+            pass
+    return pb.Column(name=name, string_values=values)
 
 
 def instant(micros):
@@ -77,10 +80,10 @@ def main():
     parser.add_argument("--address", default="127.0.0.1:6566")
     parser.add_argument("--service")
     parser.add_argument("--feature", action="append", default=[])
-    parser.add_argument("keys", nargs="*", metavar="name=value,…")
+    parser.add_argument("columns", nargs="*", metavar="name=value,…")
     arguments = parser.parse_args()
 
-    request = pb.GetOnlineFeaturesRequest(entities=[key_column(k) for k in arguments.keys], event_timestamps=True)
+    request = pb.GetOnlineFeaturesRequest(entities=[column(c) for c in arguments.columns], event_timestamps=True)
     if arguments.service:
         request.service = arguments.service
     else:
