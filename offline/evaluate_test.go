@@ -265,14 +265,26 @@ func TestRequestColumnsConvert(t *testing.T) {
 	v := view(source_("s.parquet"), []string{"k int64"}, []string{"x float64"})
 	r.write("s.parquet", values("k BIGINT | event TIMESTAMP | x DOUBLE", "1 | 2011-12-01 | 2"))
 	for _, c := range []struct{ declared, sql, want string }{
-		{"int64", "3.0::DOUBLE", "3"}, {"int64", "'nan'::DOUBLE", "NULL"}, {"int64", "3::HUGEINT", "3"}, {"int64", "7::DECIMAL(9, 2)", "7"},
-		{"int64", "3.5::DOUBLE", "row 1: column q: 3.5 is not an int64"}, {"int64", "'3'", "column q is VARCHAR, but the request column is int64"},
-		{"int32", "3000000000::BIGINT", "row 1: column q: 3000000000 is not an int32"}, {"float64", "9007199254740993::BIGINT", "row 1: column q: 9007199254740993 is not a float64"},
-		{"float64", "0.5::FLOAT", "0.5"}, {"float64", "'nan'::FLOAT", "NULL"}, {"float64", "1.25::DECIMAL(5, 2)", "1.25"},
-		{"string", "'a'::ENUM('a')", "a"}, {"timestamp", "DATE '2011-12-09'", "2011-12-09 00:00:00"},
-		{"timestamp", "TIMESTAMP_NS '2011-12-09 00:00:00.123456789'", "2011-12-09 00:00:00.123456"}, {"timestamp", "'infinity'::TIMESTAMP", "row 1: column q: infinity is not a timestamp"},
-		{"list<float64>", "[1.5::FLOAT, 2]", "[1.5, 2.0]"}, {"list<float32>", "[1.5::DOUBLE]", "[1.5]"}, {"list<float64>", "[1.5::DOUBLE, NULL]", "is not a list<float64>"},
-		{"string", "repeat('x', 70000)", "is not a string within the limits"}, {"list<float64>", "list_resize([1.0::DOUBLE], 5000, 0.0)", "is not a list<float64> within the limits"},
+		{"int64", "3.0::DOUBLE", "3"},
+		{"int64", "'nan'::DOUBLE", "NULL"},
+		{"int64", "3::HUGEINT", "3"},
+		{"int64", "7::DECIMAL(9, 2)", "7"},
+		{"int64", "3.5::DOUBLE", "row 1: column q: 3.5 is not an int64"},
+		{"int64", "'3'", "column q is VARCHAR, but the request column is int64"},
+		{"int32", "3000000000::BIGINT", "row 1: column q: 3000000000 is not an int32"},
+		{"float64", "9007199254740993::BIGINT", "row 1: column q: 9007199254740993 is not a float64"},
+		{"float64", "0.5::FLOAT", "0.5"},
+		{"float64", "'nan'::FLOAT", "NULL"},
+		{"float64", "1.25::DECIMAL(5, 2)", "1.25"},
+		{"string", "'a'::ENUM('a')", "a"},
+		{"timestamp", "DATE '2011-12-09'", "2011-12-09 00:00:00"},
+		{"timestamp", "TIMESTAMP_NS '2011-12-09 00:00:00.123456789'", "2011-12-09 00:00:00.123456"},
+		{"timestamp", "'infinity'::TIMESTAMP", "row 1: column q: infinity is not a timestamp"},
+		{"list<float64>", "[1.5::FLOAT, 2]", "[1.5, 2.0]"},
+		{"list<float32>", "[1.5::DOUBLE]", "[1.5]"},
+		{"list<float64>", "[1.5::DOUBLE, NULL]", "is not a list<float64>"},
+		{"string", "repeat('x', 70000)", "is not a string within the limits"},
+		{"list<float64>", "list_resize([1.0::DOUBLE], 5000, 0.0)", "is not a list<float64> within the limits"},
 	} {
 		for _, name := range []string{"l.parquet", "sql"} {
 			d := onDemand("d", []string{"q " + c.declared}, []string{"same " + c.declared + " = q"})
