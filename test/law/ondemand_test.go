@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,15 +56,6 @@ func liveOnDemand(t testing.TB, rt *rapid.T, dir, url, project string) (compared
 		if _, _, err := w.db.PinModel(context.Background(), "law", registry.Pin{Model: ref, List: list, Now: far}); err != nil {
 			t.Fatal(err)
 		}
-		for _, v := range rev.Live() {
-			to := c.to // P(T) is what is published, for every view at once
-			if p := v.View.Publish; p != nil {
-				to = fstore.Micros(p.Servable(fstore.FromMicros(c.to)))
-			}
-			for _, h := range holders {
-				w.publish(t, h, s.runs[n], to, v)
-			}
-		}
 		lists := []*fstore.FeatureList{list}
 		rev, err := w.db.Revision(context.Background(), "law")
 		if err != nil {
@@ -76,12 +68,33 @@ func liveOnDemand(t testing.TB, rt *rapid.T, dir, url, project string) (compared
 			}
 			lists = append(lists, pinned)
 		}
+		for _, v := range usedBy(lists) {
+			to := c.to // P(T) is what is published, for every view at once
+			if p := v.View.Publish; p != nil {
+				to = fstore.Micros(p.Servable(fstore.FromMicros(c.to)))
+			}
+			for _, h := range holders {
+				w.publish(t, h, s.runs[n], to, v)
+			}
+		}
 		for _, l := range lists {
 			a, b := w.holdsFor(t, rt, l, c.to, holders)
 			compared, present = compared+a, present+b
 		}
 	}
 	return compared, present
+}
+
+// usedBy returns the view versions that lists look up.
+func usedBy(lists []*fstore.FeatureList) (versions []*fstore.ViewVersion) {
+	for _, l := range lists {
+		for _, u := range l.Uses {
+			if !slices.Contains(versions, u.Version) {
+				versions = append(versions, u.Version)
+			}
+		}
+	}
+	return versions
 }
 
 // holdsFor compares get with training for a list with on-demand features at an instant, for every key. Request columns are
