@@ -90,7 +90,7 @@ func trips(r *repo) TrainingRequest {
 	r.write("trips.parquet", values("k BIGINT | event TIMESTAMP | value DOUBLE", "1 | 2011-12-01 | 2", "1 | 2011-12-05 | 0", "2 | 2011-12-02 | 5"))
 	r.write("triplabels.parquet", values("k BIGINT | t TIMESTAMP | amount DOUBLE", "1 | 2011-12-04 | 3", "2 | 2011-12-05 | 0", "1 | 2011-12-05 | 2", "1 | 2011-12-06 | NULL", "3 | 2011-12-06 | 1"))
 	v := view(source_("trips.parquet"), []string{"k int64"}, []string{"value float64"})
-	trip := onDemand("trip", []string{"price float64", "factor float64"}, []string{"share float64 = factor * price / v.value", "whole int64 = 6 / int64(price)", "hour int64 = hour(at)"}, v)
+	trip := onDemand("trip", []string{"price float64", "factor float64"}, []string{"share float64 = factor * price / v.value", "whole int64 = 6 / int64(price)", "hour int64 = hour(at, 'UTC')"}, v)
 	trip.View.Request[1].Default = value(fstore.Float64, 2.0)
 	more := onDemand("more", nil, []string{"big bool = trip.share > 1.0"})
 	more.Inputs = []fstore.OnDemandInput{{Name: "trip", Ref: trip.Ref, OnDemand: true, Features: []string{"share"}}}
@@ -148,7 +148,7 @@ func TestRebuildOfOnDemandFeatures(t *testing.T) {
 	if again := rebuild(m.lock); !again.Same || !again.SameBytes || again.BuildChanged != "" {
 		t.Errorf("rebuilt: %+v", again)
 	}
-	// Other values of an on-demand feature are a change of the build only if its data moved too.
+	// Other values of an on-demand feature are a change of the build only if data moved on which the feature depends.
 	other := *m.lock
 	other.Output.Columns = slices.Clone(m.lock.Output.Columns)
 	hour := &other.Output.Columns[6]
@@ -161,6 +161,11 @@ func TestRebuildOfOnDemandFeatures(t *testing.T) {
 	if again := rebuild(&other); again.Same || !strings.Contains(again.BuildChanged, "time zone data 1999a then, ") {
 		t.Errorf("with other data: %+v", again)
 	}
+	other.Build.Zones, other.Build.Unicode = m.lock.Build.Zones, "1.0"
+	if again := rebuild(&other); again.Same || again.BuildChanged != "" {
+		t.Errorf("with other data of Unicode, on which the hour does not depend: %+v", again)
+	}
+	other.Build.Zones = "1999a"
 	other.Output.Columns[3].Content = hour.Content // a feature of a view
 	other.Output.Content = lock.ContentDigest(other.Output.Rows, other.Output.Columns)
 	if again := rebuild(&other); again.Same || again.BuildChanged != "" {

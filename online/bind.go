@@ -13,18 +13,20 @@ import (
 type column struct {
 	fstore.Field
 	key     bool
-	request int // index into the evaluation's request columns; −1: expressions do not read it
+	request int  // index into the evaluation's request columns; −1: it is none
+	needed  bool // a request must have it
 }
 
 // addColumns adds the key columns and the request columns of a list.
 func (p *Prepared) addColumns(list *fstore.FeatureList) error {
 	for _, f := range list.KeyColumns() {
-		p.columns = append(p.columns, column{f, true, -1})
+		p.columns = append(p.columns, column{f, true, -1, true})
 	}
 	for i, c := range p.evaluation.RequestColumns() {
+		readers, optional := p.evaluation.Readers(i)
 		at := slices.IndexFunc(p.columns, func(have column) bool { return have.Name == c.Name })
 		if at < 0 {
-			p.columns = append(p.columns, column{fstore.Field{Name: c.Name, Type: c.Type}, false, i})
+			p.columns = append(p.columns, column{fstore.Field{Name: c.Name, Type: c.Type}, false, i, readers != nil && !optional})
 			continue
 		}
 		p.columns[at].request = i
@@ -102,7 +104,7 @@ func (p *Prepared) missingColumns(given []*fstore.Column) error {
 		case c != nil:
 		case column.key:
 			keys = append(keys, column.Name)
-		case p.request(column).Default == nil:
+		case column.needed:
 			others = append(others, column.Name+" ("+column.Type.String()+")")
 		}
 	}

@@ -180,3 +180,29 @@ func (l *Lock) RequestText() string {
 	}
 	return strings.Join(out, ", ")
 }
+
+// MovedWith returns which data of on-demand features another build has: "time zone data 2024a then, 2025c now". It returns the
+// names of the features whose values may differ for that reason.
+func (l *Lock) MovedWith(now *Build) (data string, features []string) {
+	evaluation, err := ondemand.NewEvaluation(l.List())
+	if err != nil {
+		return "", nil
+	}
+	var moved ondemand.Data
+	var said []string
+	for _, d := range []struct {
+		data      ondemand.Data
+		name      string
+		then, now string
+	}{{ondemand.ZoneData, "time zone data", l.Build.Zones, now.Zones}, {ondemand.UnicodeData, "Unicode", l.Build.Unicode, now.Unicode}} {
+		if d.then != d.now {
+			moved, said = moved|d.data, append(said, d.name+" "+d.then+" then, "+d.now+" now")
+		}
+	}
+	for name, d := range evaluation.Data() {
+		if d&moved != 0 {
+			features = append(features, name)
+		}
+	}
+	return strings.Join(said, "; "), features
+}

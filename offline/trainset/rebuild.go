@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/fstore-dev/fstore/offline/lock"
@@ -139,8 +138,8 @@ func compare(l *lock.Lock, made *Recomputed) *Rebuilt {
 		Same: made.Output.Content == l.Output.Content, SameBytes: made.Output.SHA256 == l.Output.SHA256,
 		Rows: made.Output.Rows, SHA256: made.Output.SHA256, Build: made.Build, Columns: made.Columns,
 	}
-	if !r.Same && onlyOnDemand(l, made) {
-		r.BuildChanged = dataChange(&l.Build, &made.Build)
+	if !r.Same {
+		r.BuildChanged = buildChange(l, made)
 	}
 	for _, d := range lock.CompareSettings(l.Settings, made.Settings) {
 		if d.Name != "threads" && d.Name != "memory_limit" {
@@ -150,21 +149,14 @@ func compare(l *lock.Lock, made *Recomputed) *Rebuilt {
 	return r
 }
 
-// onlyOnDemand reports whether a training set that was made again differs from its lock only in values of on-demand
-// features.
-func onlyOnDemand(l *lock.Lock, made *Recomputed) bool {
-	return made.Output.Rows == l.Output.Rows && !slices.ContainsFunc(made.Columns, func(d lock.ColumnDifference) bool {
-		return !d.Values || !slices.ContainsFunc(l.Features, func(f lock.Feature) bool { return f.Name == d.Name && f.Use == nil })
-	})
-}
-
-// dataChange says which data of on-demand features differ between two builds; empty if none do.
-func dataChange(then, now *lock.Build) string {
-	var out []string
-	for _, d := range []struct{ name, then, now string }{{"time zone data", then.Zones, now.Zones}, {"Unicode", then.Unicode, now.Unicode}} {
-		if d.then != d.now {
-			out = append(out, d.name+" "+d.then+" then, "+d.now+" now")
-		}
+// buildChange says which data of on-demand features moved since the lock was made, if the training set that was made again
+// differs from the lock only in features that depend on these data; empty otherwise.
+func buildChange(l *lock.Lock, made *Recomputed) string {
+	data, features := l.MovedWith(&made.Build)
+	if made.Output.Rows != l.Output.Rows || slices.ContainsFunc(made.Columns, func(d lock.ColumnDifference) bool {
+		return !d.Values || !slices.Contains(features, d.Name)
+	}) {
+		return ""
 	}
-	return strings.Join(out, "; ")
+	return data
 }

@@ -2,6 +2,7 @@ package onlinetest
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +70,17 @@ var onDemandTests = []test{
 		onDemand(l, "o", "", "p timestamp : event(v)")
 		req := online.Request{Keys: []fstore.Column{ids(int64(1), int64(2))}, Now: published.Add(time.Hour)}
 		same(t, ask(t, s, l, req), []string{`p: "2011-12-09T12:50:00Z" | null NULL_VALUE`})
+	}},
+	{"a_request_may_leave_out_what_no_feature_of_the_list_reads", func(t *testing.T, b online.Backend) {
+		s, l := online.New(b, "p"), &fstore.FeatureList{}
+		onDemand(l, "o", "x int64, y int64", "a int64 : x + 1; b int64 : y + 1")
+		l.Outputs = l.Outputs[:1]
+		x, y := column[any]("x", fstore.Int64, int64(5)), column[any]("y", fstore.Int64, int64(5))
+		same(t, ask(t, s, l, online.Request{Keys: []fstore.Column{x}, Now: published}), []string{"a: 6"})
+		same(t, ask(t, s, l, online.Request{Keys: []fstore.Column{x, y}, Now: published}), []string{"a: 6"})
+		if _, err := s.Lookup(context.Background(), l, online.Request{Keys: []fstore.Column{y}, Now: published}); !errors.Is(err, fstore.ErrInvalid) {
+			t.Errorf("without what a feature reads: %v", err)
+		}
 	}},
 	{"expressions_read_the_clock_of_the_request", func(t *testing.T, b online.Backend) {
 		s, l := online.New(b, "p"), &fstore.FeatureList{}
