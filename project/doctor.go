@@ -162,7 +162,7 @@ func (e *examination) definitions(ctx context.Context) *definition.Definitions {
 	case len(defs.Warnings) > 0:
 		e.warn("definitions", "run fstore validate", "valid, with %s", english.Count(len(defs.Warnings), "warning"))
 	default:
-		e.ok("definitions", "%s, %s", english.Count(len(defs.Views), "feature view"), english.Count(len(defs.Services), "feature service"))
+		e.ok("definitions", "%s, %s, %s", english.Count(len(defs.Views), "feature view"), english.Count(len(defs.OnDemand), "on-demand view"), english.Count(len(defs.Services), "feature service"))
 	}
 	return defs
 }
