@@ -149,8 +149,24 @@ func (c *checker) name(at int32, name string) *node {
 	if view, _, _ := strings.Cut(name, "."); slices.Contains(c.env.Unknown, view) {
 		panic(failure{}) // reported elsewhere
 	}
-	c.failHint(at, c.nearest(name, c.names), "unknown name %s", name)
+	c.failHint(at, c.nameHint(name, c.names), "unknown name %s", name)
 	return nil
+}
+
+// nameHint says what to write for a name that is unknown: of a column, of a feature, or of a view, which ends with a dot.
+func (c *checker) nameHint(name string, known func() []string) string {
+	if hint := nameHint(name); hint != "" {
+		return hint
+	}
+	nearest := c.nearest(strings.TrimSuffix(name, "."), known)
+	view, feature, ok := strings.Cut(name, ".")
+	switch {
+	case !ok || strings.HasPrefix(nearest, "did you mean"):
+		return nearest
+	case feature == "":
+		return "add a feature of it to uses, such as " + view + ".*"
+	}
+	return "add " + name + " to uses"
 }
 
 // known returns a node unless what it reads has no type, which is reported elsewhere.
@@ -190,7 +206,7 @@ func (c *checker) call(e ast.Expr, depth int) *node {
 	call := e.AsCall()
 	at := c.offset(e)
 	if call.IsMemberFunction() {
-		c.failHint(c.nameBefore(at, call.FunctionName()), memberHint(call.FunctionName()), "functions are not called as members")
+		c.failHint(c.nameBefore(at, call.FunctionName()), c.memberHint(call), "functions are not called as members")
 	}
 	name, isOperator := operatorNames[call.FunctionName()]
 	if !isOperator {
@@ -244,6 +260,6 @@ func (c *checker) event(at int32, args []ast.Expr) *node {
 	if slices.Contains(c.env.Unknown, name) {
 		panic(failure{}) // reported elsewhere
 	}
-	c.failHint(at, c.nearest(name, func() []string { return c.env.Events }), "unknown view %s", name)
+	c.failHint(at, c.nameHint(name+".", func() []string { return c.env.Events }), "unknown view %s", name)
 	return nil
 }

@@ -105,22 +105,38 @@ func syntaxProblem(text string, e *common.Error) *Problem {
 	case strings.Contains(e.Message, "count exceeds limit"):
 		return tooLarge()
 	}
-	if word, ok := strings.CutPrefix(e.Message, "reserved identifier: "); ok {
-		e.Message = word + " is a reserved word and cannot be a name"
-	}
-	message := strings.TrimPrefix(e.Message, "Syntax error: ")
-	message = strings.ReplaceAll(message, "'<EOF>'", "<EOF>")
-	message = strings.ReplaceAll(message, "<EOF>", "the end of the expression")
-	if strings.HasPrefix(message, "mismatched input the end of the expression") {
-		message = "the expression is incomplete, or a bracket has no partner"
-	}
-	p := &Problem{Message: "syntax: " + message, Line: 1, Col: 1}
+	p := &Problem{Line: 1, Col: 1}
 	if e.Location != nil && e.Location.Line() > 0 {
 		p.Line, p.Col = e.Location.Line(), e.Location.Column()+1
 	}
-	if what, ok := strings.CutPrefix(message, "unexpected "); ok && (what == "token" || what == "character") {
-		p.Message += wordAt(text, p.Line, p.Col)
+	runes := []rune(text)
+	at := offsetOf(runes, p.Line, p.Col)
+	p.Hint = habitHint(runes, at)
+	message := strings.TrimPrefix(e.Message, "Syntax error: ")
+	message = strings.ReplaceAll(message, "'<EOF>'", "<EOF>")
+	message = strings.ReplaceAll(message, "<EOF>", "the end of the expression")
+	if word, ok := strings.CutPrefix(message, "reserved identifier: "); ok {
+		message = word + " is a reserved word and cannot be a name"
 	}
+	if _, expected, ok := strings.Cut(message, " expecting "); ok && at < len(runes) {
+		message = "expected " + expected
+	}
+	switch what, unexpected := strings.CutPrefix(message, "unexpected "); {
+	case strings.HasPrefix(message, "mismatched input the end of the expression"):
+		message = "the expression is incomplete, or a bracket has no partner"
+	case unexpected && (what == "token" || what == "character"):
+		message += wordAt(runes, at)
+	case message == "unexpected token after expression":
+		message = "unexpected" + wordAt(runes, at)
+	case strings.HasPrefix(message, "expected ") && at < len(runes):
+		message += ", not" + wordAt(runes, at)
+	case message == "invalid int literal":
+		message = "the number is outside int64"
+		p.Hint = "int64 has -9223372036854775808 to 9223372036854775807; write 1e19 for a float64"
+	case message == "unable to unescape string" && at < len(runes):
+		p.Hint = rawHint(runes, at)
+	}
+	p.Message = "syntax: " + message
 	return p
 }
 
@@ -130,20 +146,25 @@ func IsName(name string) bool {
 	return len(errs.GetErrors()) == 0 && tree.Expr().Kind() == ast.IdentKind && name != atName
 }
 
-// wordAt quotes the word, or the character, at a place of a text. It returns "" outside the text.
-func wordAt(text string, line, col int) string {
+// offsetOf returns the offset of a place in a text, or the length of the text.
+func offsetOf(text []rune, line, col int) int {
+	start := 0
 	for ; line > 1; line-- {
-		_, text, _ = strings.Cut(text, "\n")
+		start = min(len(text), start+before(text[start:], '\n')+1)
 	}
-	runes := []rune(text)
-	if col > len(runes) {
+	return min(len(text), start+col-1)
+}
+
+// wordAt quotes the word, or the character, at an offset. It returns "" at the end.
+func wordAt(text []rune, at int) string {
+	if at >= len(text) {
 		return ""
 	}
-	end := col
-	for isWord(runes[col-1]) && end < len(runes) && isWord(runes[end]) {
+	end := at + 1
+	for isWord(text[at]) && end < len(text) && isWord(text[end]) {
 		end++
 	}
-	return fmt.Sprintf(" %.50q", string(runes[col-1:end]))
+	return fmt.Sprintf(" %.50q", string(text[at:end]))
 }
 
 func isWord(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }

@@ -67,7 +67,7 @@ func (c *checker) unify(nodes []*node, what string) valueType {
 		case t == nullType:
 			t = n.typ
 		default:
-			c.failHint(n.offset, conversionHint(n, t), "%s have the types %s and %s", what, t, n.typ)
+			c.failHint(n.offset, oneTypeHint(n, t), "%s have the types %s and %s", what, t, n.typ)
 		}
 	}
 	for _, n := range nodes {

@@ -34,7 +34,7 @@ func (c *checker) logic(at int32, k kind, f *function, args []*node) *node {
 	n := &node{kind: k, name: f.name, typ: boolType, cost: len(args), offset: at}
 	for _, a := range args {
 		if a.typ != boolType {
-			c.failHint(a.offset, boolHint(a), "%s takes bool, not %s", f.name, a.typ)
+			c.failHint(a.offset, boolHint(a, f.name), "%s takes bool, not %s", f.name, a.typ)
 		}
 		if a.kind == k {
 			n.args = append(n.args, a.args...)
@@ -45,10 +45,13 @@ func (c *checker) logic(at int32, k kind, f *function, args []*node) *node {
 	return n
 }
 
-// boolHint says how to make a condition of a number.
-func boolHint(n *node) string {
+// boolHint says how to make a condition of a number, or what else the operator may be meant to be.
+func boolHint(n *node, op string) string {
 	if n.typ == intType && (n.kind == inputNode || n.kind == featureNode) {
 		return "write " + n.name + " != 0"
+	}
+	if n.typ == textType && op == "||" {
+		return "to join texts, write +"
 	}
 	return ""
 }
@@ -56,7 +59,7 @@ func boolHint(n *node) string {
 func (c *checker) cond(at int32, f *function, args []*node) *node {
 	c.rejectNulls(args[:1])
 	if args[0].typ != boolType {
-		c.failHint(args[0].offset, boolHint(args[0]), "the condition of ?: is bool, not %s", args[0].typ)
+		c.failHint(args[0].offset, boolHint(args[0], f.name), "the condition of ?: is bool, not %s", args[0].typ)
 	}
 	t := c.unify(args[1:], "the branches of ?:")
 	return c.choice(at, condNode, f.name, t, args)

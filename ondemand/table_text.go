@@ -1,6 +1,7 @@
 package ondemand
 
 import (
+	"fmt"
 	"regexp"
 	"regexp/syntax"
 	"strings"
@@ -88,6 +89,9 @@ func matches() *function {
 		if pattern.kind != literalNode {
 			return nil, &badLiteral{pattern, "the pattern of matches must be a literal", ""}
 		}
+		if i := strings.IndexFunc(pattern.lit.s, isControl); i >= 0 {
+			return nil, &badLiteral{pattern, fmt.Sprintf("the pattern has the control character %U", pattern.lit.s[i]), patternHint(pattern.lit.s)}
+		}
 		tree, err := syntax.Parse(pattern.lit.s, syntax.Perl)
 		if err != nil {
 			return nil, &badLiteral{pattern, strings.Replace(err.Error(), "error parsing regexp:", "the pattern is wrong:", 1), "patterns have the syntax of RE2"}
@@ -103,6 +107,17 @@ func matches() *function {
 		about:    "Whether a pattern of RE2 matches anywhere in s. The pattern is a literal; `^` and `$` anchor it. A long pattern costs more.",
 		examples: []example{{"matches('order 17', '[0-9]+$')", "true"}, {"matches('ab', '^b')", "false"}},
 	}
+}
+
+func isControl(r rune) bool { return r < ' ' && !strings.ContainsRune("\t\n\r", r) }
+
+// patternHint says how to write a pattern whose escapes became control characters: \b is a backspace in a text.
+func patternHint(pattern string) string {
+	meant := strings.NewReplacer("\a", `\a`, "\b", `\b`, "\f", `\f`, "\v", `\v`).Replace(pattern)
+	if len(meant) > 50 || strings.ContainsAny(meant, "'\n") || strings.ContainsFunc(meant, isControl) {
+		meant = "…"
+	}
+	return `in a text, \b is a backspace; write r'` + meant + "', which keeps backslashes"
 }
 
 // instructions returns how many steps a pattern compiles to, without compiling it: that of a few kilobytes may have millions.

@@ -101,10 +101,17 @@ func read(f *zip.File) ([]byte, error) {
 func unknown(name string) error {
 	files, _ := index()
 	hint := fstore.DidYouMean(name, slices.Collect(maps.Keys(files)))
-	if hint == "" {
+	if isAbbreviation(name) {
+		hint = "an abbreviation has no daylight saving, or several meanings; write a name of the IANA database, such as Europe/London"
+	} else if hint == "" {
 		hint = "a name of the IANA database, such as Asia/Kolkata or UTC"
 	}
 	return fstore.Errorf(fstore.ErrInvalid, "unknown time zone %q", name).WithHint("%s", hint)
+}
+
+// isAbbreviation reports whether a name looks like BST or CEST.
+func isAbbreviation(name string) bool {
+	return (len(name) == 3 || len(name) == 4) && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
 // Offset returns by how much local time is ahead of UTC at an instant, and the span of instants, from and before, that

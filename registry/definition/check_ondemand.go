@@ -51,7 +51,9 @@ func (c *checker) requestColumns(o *onDemandView) {
 			continue
 		}
 		col := fstore.RequestColumn{Name: spec.Name.Value, Type: t, Description: strings.TrimSpace(spec.Description.Value)}
-		if ok {
+		if ok && string(spec.Default.JSON) == "null" {
+			c.problems.add(spec.Default.Pos, "leave it out: without a default, callers must send the column, and may send null", "default is null")
+		} else if ok {
 			col.Default = c.defaultValue(spec.Default, t)
 		}
 		o.def.View.Request = append(o.def.View.Request, col)
@@ -88,7 +90,11 @@ func (c *checker) take(o *onDemandView, t Text, what string) bool {
 		c.problems.add(t.Pos, "give it another name", "a %s cannot be named %s: it is a reserved word in expressions", what, t.Value)
 		return false
 	case taken:
-		c.problems.add(t.Pos, "rename one of them", "%s %s has the name of a %s", what, t.Value, other)
+		name := what + " " + t.Value
+		if kind, place, ok := strings.Cut(what, " in "); ok {
+			name = kind + " " + t.Value + " in " + place
+		}
+		c.problems.add(t.Pos, "rename one of them", "%s has the name of a %s", name, other)
 		return false
 	}
 	o.taken[t.Value] = what

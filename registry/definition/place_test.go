@@ -21,7 +21,7 @@ func TestPlacesInExpressions(t *testing.T) {
 		{"double quotes", `"length('\"\\\\\u00e4\x41\U0001f600') + «nope"`},
 		{"double quotes with escaped white space", `"hour(at)\n\t +\x20\n«nope"`},
 		{"double quotes over lines", "\"hour(at) \\\n      + 1\n\n      + «nope\""},
-		{"literal block", "| # header\n      hour(at)\n        + 1\n\n      + «nope // why\n"},
+		{"literal block", "| # header\n      hour(at)\n        // why\n        + 1\n\n      + «nope\n"},
 		{"literal block that begins with empty lines", "|-\n\n\n      hour(at)\n      + «nope\n"},
 		{"literal block with an indicator", "|2\n          hour(at)\n        + «nope"},
 		{"folded block", ">\n      hour(at)\n      + 1\n\n        + 2\n      + «nope\n"},

@@ -31,7 +31,7 @@ func (c *checker) featuresOf(at Text, ref fstore.FeatureRef, in string) *feature
 		c.problems.add(at.Pos, "name a feature_view that reads it", "%s is a source, not a feature_view", ref.View)
 		return nil
 	case v == nil && o == nil:
-		c.problems.add(at.Pos, c.suggest(ref.View, maps.Keys(c.views), maps.Keys(c.onDemand)), "unknown feature_view %q", ref.View)
+		c.problems.add(at.Pos, c.suggest(ref.View, maps.Keys(c.views), maps.Keys(c.onDemand)), "there is no feature_view or on_demand_view %q", ref.View)
 		return nil
 	case o != nil:
 		kind, all = "on_demand_view", o.def.View.Features
