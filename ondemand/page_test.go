@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fstore-dev/fstore"
 )
 
 var update = flag.Bool("update", false, "write the table of functions into docs/on-demand.md")
@@ -97,5 +99,33 @@ func TestExamplesOfThePage(t *testing.T) {
 		if got := evaluate(t, expression); got != e[2] {
 			t.Errorf("%s = %s, not %s", expression, got, e[2])
 		}
+	}
+}
+
+// What the page says to write instead is an expression, and what it replaces is none.
+func TestThePageTranslates(t *testing.T) {
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "| there | here |\n|---|---|\n")
+	section, _, _ = strings.Cut(section, "\n\n")
+	env := Env{Columns: []Column{{"n", fstore.Int64}, {"x", fstore.Float64}, {"vip", fstore.Bool}, {"code", fstore.String}}}
+	rows := 0
+	for row := range strings.Lines(section + "\n") {
+		cells := strings.Split(strings.ReplaceAll(row, `\|`, "\x00"), "|")
+		rows++
+		for side, cell := range cells[1:3] {
+			for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cell, -1) {
+				expression := strings.ReplaceAll(m[1], "\x00", "|")
+				_, problems := Compile(env, []Feature{{Name: "f", Expression: expression}})
+				if isExpression := len(problems) == 0; isExpression != (side == 1) || !isExpression && problems[0].Hint == "" {
+					t.Errorf("%s: %v", expression, problems)
+				}
+			}
+		}
+	}
+	if rows < 10 {
+		t.Errorf("the table has %d rows", rows)
 	}
 }
