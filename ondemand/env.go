@@ -97,6 +97,13 @@ func newScope(env *Env, features []Feature) *scope {
 	return s
 }
 
+// has reports whether a name is that of a request column, of a feature of the view, or at.
+func (s *scope) has(name string) bool {
+	_, isColumn := s.columns[name]
+	_, isFeature := s.features[name]
+	return isColumn || isFeature || name == atName
+}
+
 // maxCompared bounds the time for hints: thousands of wrong names among thousands of names would take minutes.
 const maxCompared = 1_000_000
 

@@ -45,7 +45,7 @@ func TestProblemsSayWhatToWriteInstead(t *testing.T) {
 		{"name || name", "1:1: || takes bool, not string", "to join texts, write +"},
 		{"nullif(n, 0)", "1:1: unknown function nullif", "write x == 0 ? null : x"},
 		{"now()", "1:1: unknown function now", "at is the instant"},
-		{"'a' in name", "1:5: in has no meaning", "write contains(name, …)"},
+		{"'a' in name", "1:5: in has no meaning", "write contains(name, 'a')"},
 		{"np.log(pickup_lat)", "1:4: functions are not called as members", "write log(x) instead of np.log(x)"},
 		{"pickup_lat.log()", "1:12: functions are not called as members", "write log(x) instead of x.log()"},
 		{"0.0 < pickup_lat < 5.0", "1:18: < has no meaning for bool and float64", "write a < b && b < c"},

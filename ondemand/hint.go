@@ -47,7 +47,7 @@ func (c *checker) memberHint(call ast.CallExpr) string {
 		}
 		return "CEL's macros and member functions are not supported"
 	}
-	if of := call.Target(); of.Kind() == ast.IdentKind && len(call.Args()) > 0 && !slices.Contains(c.names(), of.AsIdent()) {
+	if of := call.Target(); of.Kind() == ast.IdentKind && len(call.Args()) > 0 && !c.has(of.AsIdent()) {
 		return fmt.Sprintf("write %s(x) instead of %s.%s(x)", known, of.AsIdent(), name)
 	}
 	return fmt.Sprintf("write %s(x) instead of x.%s()", known, name)
@@ -75,13 +75,15 @@ func conversionHint(n *node, t valueType) string {
 	return ""
 }
 
-// spelled returns what an expression has for a node, or "…" if it is more than a name or a number.
+// spelled returns what an expression has for a node, or "…" if it is more than a name, an integer or a short text.
 func spelled(n *node) string {
 	switch {
 	case n.kind == inputNode || n.kind == featureNode:
 		return n.name
 	case n.kind == literalNode && n.typ == intType:
 		return strconv.FormatInt(n.lit.i, 10)
+	case n.kind == literalNode && n.typ == textType && len(n.lit.s) <= 30 && !strings.ContainsAny(n.lit.s, "'\\\n"):
+		return "'" + n.lit.s + "'"
 	}
 	return "…"
 }
@@ -116,7 +118,7 @@ func (f *function) meantHint(args []*node) string {
 		return timeHint(x, y)
 	case "in":
 		if x.typ == textType && y.typ == textType {
-			return "for a part of a text, write contains(" + spelled(y) + ", …)"
+			return "for a part of a text, write contains(" + spelled(y) + ", " + spelled(x) + ")"
 		}
 	case "[]":
 		if x.typ == textType {
