@@ -300,8 +300,12 @@ func TestRequestColumnsOfKeyFiles(t *testing.T) {
 	r := newRepo(t, 1)
 	keys := []fstore.Field{fields("k int64")}
 	request := []fstore.RequestColumn{
-		{Name: "price", Type: fstore.Float64}, {Name: "tags", Type: fstore.List(fstore.Float32)}, {Name: "note", Type: fstore.String},
-		{Name: "since", Type: fstore.Timestamp}, {Name: "gift", Type: fstore.Bool, Default: value(fstore.Bool, true)}, {Name: "pieces", Type: fstore.Int32, Default: value(fstore.Int32, int32(1))},
+		{Name: "price", Type: fstore.Float64},
+		{Name: "tags", Type: fstore.List(fstore.Float32)},
+		{Name: "note", Type: fstore.String},
+		{Name: "since", Type: fstore.Timestamp},
+		{Name: "gift", Type: fstore.Bool, Default: value(fstore.Bool, true)},
+		{Name: "pieces", Type: fstore.Int32, Default: value(fstore.Int32, int32(1))},
 	}
 	r.write("k.parquet", values("note VARCHAR | k BIGINT | price DOUBLE | tags DOUBLE[] | since TIMESTAMP_NS | gift BOOLEAN | other BIGINT",
 		"7 | 1 | 2.5 | [1, 2.5] | 2011-12-10 00:00:00.000001999 | true | 1", "NULL | 2 | NaN | NULL | NULL | NULL | 2", "x | 3 | inf | [] | 2011-12-10 | false | 3"))

@@ -265,8 +265,12 @@ features:
 		want [][]any
 	}{
 		{5 * hour, [][]any{
-			{0.5, 3.0, int32(5), false, int64(5 * hour)}, {-1.0, 4.0, int32(5), true, int64(5 * hour)}, {-1.0, nil, int32(5), false, nil},
-			{-1.0, 3.0, int32(5), false, int64(5 * hour)}, {-1.0, nil, int32(5), nil, nil}, {-1.0, 3.0, int32(5), false, int64(5 * hour)},
+			{0.5, 3.0, int32(5), false, int64(5 * hour)},
+			{-1.0, 4.0, int32(5), true, int64(5 * hour)},
+			{-1.0, nil, int32(5), false, nil},
+			{-1.0, 3.0, int32(5), false, int64(5 * hour)},
+			{-1.0, nil, int32(5), nil, nil},
+			{-1.0, 3.0, int32(5), false, int64(5 * hour)},
 		}},
 		{6*hour + 1, [][]any{
 			late, {-1.0, nil, int32(6), true, int64(6 * hour)}, {-1.0, nil, int32(6), false, nil}, late, {-1.0, nil, int32(6), nil, nil}, late,
