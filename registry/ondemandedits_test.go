@@ -18,7 +18,7 @@ var onDemandEdits = []struct {
 	// layout and comments
 	{"spaces", []string{"amount * factor", " amount*factor "}, "", "-features.twice.expression"},
 	{"redundant parentheses", []string{"amount * factor", "((amount) * (factor))"}, "", "-features.twice.expression"},
-	{"lines and a comment in CEL", []string{`"amount * factor"`, `"amount * // of the order\n factor"`}, "", "-features.twice.expression"},
+	{"lines and a comment in CEL", []string{`"amount * factor"`, `"amount *\n// of the order\n factor"`}, "", "-features.twice.expression"},
 	{"a comment in YAML", []string{"uses:\n  - customer_orders.*", "uses: # views\n  - customer_orders.*"}, "", ""},
 	{"quotes of YAML", []string{`"hour(at)"`, "hour(at)"}, "", ""},
 	{"quotes of CEL", []string{`"hour(at)"`, `"hour(at, 'UTC')"`}, "fare ride trip", "+features.hour.expression"}, // the zone is a literal
