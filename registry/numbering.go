@@ -102,7 +102,7 @@ func (n *numbering) view(v *fstore.ViewVersion) error {
 }
 
 // onDemand resolves what an on-demand view reads to the versions in head, and gives the view a number in the same way. A
-// version that it had before is the same only if it reads the same versions, even those that no expression needs.
+// version that it had before is the same only if it reads the same versions.
 func (n *numbering) onDemand(v fstore.OnDemandVersion, after *state) (*fstore.OnDemandVersion, error) {
 	v.Inputs = slices.Clone(v.Inputs)
 	for i := range v.Inputs {

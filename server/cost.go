@@ -60,9 +60,23 @@ func newCost(list *fstore.FeatureList) *cost {
 	return c
 }
 
-// hidden returns the types of what on-demand features may be computed from: features of views, and the request's columns.
+// hidden returns the types of what on-demand features may be computed from: features of views, the request's columns, and
+// on-demand features that are not in the answer.
 func hidden(list *fstore.FeatureList) (types []fstore.Type) {
-	for _, v := range list.OnDemand {
+	visible := map[fstore.OnDemandOutput]bool{} // without their names in the answer
+	for _, o := range list.Outputs {
+		switch o := o.(type) {
+		case fstore.OnDemandOutput:
+			visible[fstore.OnDemandOutput{OnDemand: o.OnDemand, Feature: o.Feature}] = true
+		case fstore.FeatureOutput: // looked up
+		}
+	}
+	for i, v := range list.OnDemand {
+		for _, f := range v.View.Features {
+			if !visible[fstore.OnDemandOutput{OnDemand: i, Feature: f.Name}] {
+				types = append(types, f.Type)
+			}
+		}
 		for _, in := range v.Inputs {
 			use := list.Use(in.Ref, in.Keys)
 			for _, name := range in.Features {
