@@ -108,7 +108,7 @@ func TestWrongRequestsOverGRPC(t *testing.T) {
 	}{
 		{"nothing at all", &fstorev1.GetOnlineFeaturesRequest{}, codes.InvalidArgument, []string{"the request must name"}},
 		{"an unknown service", ofService("chrn", column("customer_id", one)), codes.NotFound, []string{`"chrn"`, `did you mean "churn"?`}},
-		{"no name of a service", ofService("", column("customer_id", one)), codes.NotFound, []string{`""`, "known: activity, churn, recommend"}},
+		{"no name of a service", ofService("", column("customer_id", one)), codes.NotFound, []string{`""`, "known: activity, churn, payment, recommend"}},
 		{"a service of a megabyte", ofService(strings.Repeat("x", 1<<20), column("customer_id", one)), codes.NotFound, []string{"xxx"}},
 		{"an unknown view", ofFeatures([]string{"customer_ordrs.order_value"}, column("customer_id", one)), codes.NotFound, []string{"customer_ordrs", `did you mean "customer_orders"?`}},
 		{"an unknown feature", ofFeatures([]string{"customer_orders.order_vale"}, column("customer_id", one)), codes.NotFound, []string{"order_vale", `did you mean "order_value"?`}},
