@@ -29,9 +29,7 @@ func lookupWindows(ctx context.Context, s *session, v *fstore.ViewVersion, c cut
 		return nil, fmt.Errorf("view %s: %w", v.Ref, err)
 	}
 	w.series = window.SeriesOf(w.published)
-	for i := range w.published {
-		w.spans = append(w.spans, window.SpanOf(w.published[i].Window))
-	}
+	w.spans = window.SpansOf(w.published)
 	if err := s.settle(ctx, v, c, w.series); err != nil {
 		return nil, fmt.Errorf("view %s: %w", v.Ref, err)
 	}

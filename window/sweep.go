@@ -34,7 +34,7 @@ type series interface {
 
 // NewSweep returns a sweep for windowed features. all is what SeriesOf returns for them or for more, with every type chosen.
 func NewSweep(features []fstore.Feature, all []Series) *Sweep {
-	s := &Sweep{features: features}
+	s := &Sweep{features: features, spans: SpansOf(features)}
 	for _, x := range all {
 		switch x.Type {
 		case fstore.Float32, fstore.Float64:
@@ -50,15 +50,22 @@ func NewSweep(features []fstore.Feature, all []Series) *Sweep {
 		of := find(all, &wanted)
 		s.of = append(s.of, of)
 		s.output = append(s.output, s.series[of].feature(&features[i]))
-		if span := SpanOf(features[i].Window); !slices.Contains(s.spans, span) {
-			s.spans = append(s.spans, span)
-		}
 	}
 	return s
 }
 
 // SpanOf returns the form of a feature's window.
 func SpanOf(w *fstore.Window) Span { return Span{w.Length.Micros(), w.Hop.Micros()} }
+
+// SpansOf returns the forms of the windows of features, each once.
+func SpansOf(features []fstore.Feature) (spans []Span) {
+	for i := range features {
+		if span := SpanOf(features[i].Window); !slices.Contains(spans, span) {
+			spans = append(spans, span)
+		}
+	}
+	return spans
+}
 
 // Reset begins another key.
 func (s *Sweep) Reset() {
