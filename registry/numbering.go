@@ -75,6 +75,15 @@ func (n *numbering) serve(kind Kind, name string, after *state) {
 	}
 }
 
+// next gives a reference without a version the number after those of a state, and reports whether it did.
+func (n *numbering) next(kind Kind, ref *fstore.ViewRef, in *state) (fresh bool) {
+	if fresh = ref.Version == 0; fresh {
+		ref.Version = in.latest(kind, ref.Name) + 1
+	}
+	n.fresh[kind][ref.Name] = fresh
+	return fresh
+}
+
 // view gives a view the number of the version with its fingerprint, or the next one.
 func (n *numbering) view(v *fstore.ViewVersion) error {
 	for _, ref := range versionsOf(n.before.views, v.Ref.Name, n.before.head[KindView][v.Ref.Name]) {
@@ -92,11 +101,7 @@ func (n *numbering) view(v *fstore.ViewVersion) error {
 			break
 		}
 	}
-	fresh := v.Ref.Version == 0
-	if fresh {
-		v.Ref.Version = n.before.latest(KindView, v.Ref.Name) + 1
-	}
-	n.fresh[KindView][v.Ref.Name] = fresh
+	fresh := n.next(KindView, &v.Ref, n.before)
 	n.target = append(n.target, object{KindView, v.Ref.Name, v.Ref.Version, fresh, v.Fingerprint, v})
 	return nil
 }
@@ -125,11 +130,7 @@ func (n *numbering) onDemand(v fstore.OnDemandVersion, after *state) (*fstore.On
 			break
 		}
 	}
-	fresh := v.Ref.Version == 0
-	if fresh {
-		v.Ref.Version = after.latest(KindOnDemand, v.Ref.Name) + 1
-	}
-	n.fresh[KindOnDemand][v.Ref.Name] = fresh
+	fresh := n.next(KindOnDemand, &v.Ref, after)
 	n.target = append(n.target, object{KindOnDemand, v.Ref.Name, v.Ref.Version, fresh, v.Fingerprint, &v})
 	return &v, nil
 }
@@ -203,13 +204,10 @@ func (n *numbering) service(s definition.ServiceVersion, after *state) *definiti
 			s.Ref.Version = ref.Version
 		}
 	}
-	fresh := s.Ref.Version == 0
-	if fresh {
-		s.Ref.Version = n.before.latest(KindService, s.Ref.Name) + 1
-	} else {
+	fresh := n.next(KindService, &s.Ref, n.before)
+	if !fresh {
 		s.Fingerprint = n.before.services[s.Ref].Fingerprint
 	}
-	n.fresh[KindService][s.Ref.Name] = fresh
 	n.target = append(n.target, object{KindService, s.Ref.Name, s.Ref.Version, fresh, s.Fingerprint, &s})
 	return &s
 }
