@@ -116,6 +116,9 @@ func compileNeeded(list *fstore.FeatureList, i int, needed []string) (*Program, 
 		return nil, err
 	}
 	keep := all.closure(needed)
+	if !slices.Contains(keep, false) {
+		return all, nil
+	}
 	var features []fstore.Feature
 	for j, f := range v.View.Features {
 		if keep[j] {
