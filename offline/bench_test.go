@@ -29,7 +29,8 @@ func benchRepo(b *testing.B) *repo {
 	return benchRepoOf(b, size("FSTORE_BENCH_ROWS", 10_000_000), size("FSTORE_BENCH_LABELS", 1_000_000))
 }
 
-func benchRepoOf(b *testing.B, rows, labels int) *repo {
+// emptyBenchRepo opens an engine over an empty folder.
+func emptyBenchRepo(b *testing.B) *repo {
 	b.Helper()
 	dir := b.TempDir()
 	e, err := Open(Options{Dir: dir, TempDir: filepath.Join(dir, "tmp")})
@@ -37,7 +38,12 @@ func benchRepoOf(b *testing.B, rows, labels int) *repo {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { e.Close() })
-	r := &repo{b, e, dir}
+	return &repo{b, e, dir}
+}
+
+func benchRepoOf(b *testing.B, rows, labels int) *repo {
+	b.Helper()
+	r := emptyBenchRepo(b)
 	year := "make_timestamp(1300000000000000 + (hash(i + %d) %% 31536000)::BIGINT * 1000000)"
 	event := fmt.Sprintf(year, 7)
 	r.write("s.parquet", "SELECT (hash(i) % 200000)::BIGINT AS k, "+event+" AS event, "+event+" + to_seconds((hash(i * 3) % 86400)::BIGINT) AS created, "+

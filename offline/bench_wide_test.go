@@ -3,7 +3,6 @@ package offline
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -25,13 +24,7 @@ func BenchmarkWideTrainingSet(b *testing.B) {
 }
 
 func measureWide(b *testing.B, kind string, n int) {
-	dir := b.TempDir()
-	e, err := Open(Options{Dir: dir, TempDir: filepath.Join(dir, "tmp")})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { e.Close() })
-	r := &repo{b, e, dir}
+	r := emptyBenchRepo(b)
 	var more strings.Builder
 	features := []string{"f float64"}
 	for i := range n {
@@ -67,7 +60,7 @@ func measureWide(b *testing.B, kind string, n int) {
 		req := r.request(labels, all(v))
 		req.Clock = time.Now
 		began = time.Now()
-		s, err := e.TrainingSet(context.Background(), req)
+		s, err := r.e.TrainingSet(context.Background(), req)
 		if err != nil {
 			b.Fatal(err)
 		}

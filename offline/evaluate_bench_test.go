@@ -33,13 +33,7 @@ var tenExpressions = [][2]string{
 // with their expressions in SQL, which is the limit. FSTORE_BENCH_LABELS sets the number of labels.
 func BenchmarkOnDemandTraining(b *testing.B) {
 	labels := size("FSTORE_BENCH_LABELS", 2_000_000)
-	dir := b.TempDir()
-	e, err := Open(Options{Dir: dir, TempDir: filepath.Join(dir, "tmp")})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { e.Close() })
-	r := &repo{b, e, dir}
+	r := emptyBenchRepo(b)
 	at := "TIMESTAMP '2011-01-01' + to_minutes((hash(i + 3) % 400000)::BIGINT)"
 	r.write("s.parquet", "SELECT (hash(i) % 100000)::BIGINT AS k, "+at+" AS event, (hash(i + 1) % 100)::DOUBLE AS x, (hash(i + 2) % 1000)::DOUBLE AS y FROM range(1000000) t(i)")
 	r.write("l.parquet", "SELECT (hash(i + 4) % 110000)::BIGINT AS k, "+at+" AS t, (hash(i + 7) % 100)::DOUBLE AS price, (hash(i + 9) % 7)::DOUBLE AS n FROM range("+strconv.Itoa(labels)+") t(i)")
