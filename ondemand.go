@@ -6,7 +6,7 @@ import (
 )
 
 // OnDemandView is a named group of features that are computed for each request: expressions over what the caller sends
-// and over features of views (docs/on-demand.md). Nothing of it is stored.
+// and over features of views (docs/on-demand.md). Its values are never stored.
 type OnDemandView struct {
 	Name     string          `json:"name"`
 	Request  []RequestColumn `json:"request,omitempty"` // as declared
@@ -22,6 +22,9 @@ type RequestColumn struct {
 	Default     *Value `json:"default,omitempty"` // for null, and for a caller who does not send the column; nil: it must be sent
 	Description string `json:"description,omitempty"`
 }
+
+// Field returns the column's name and type.
+func (c RequestColumn) Field() Field { return Field{c.Name, c.Type} }
 
 // OnDemandVersion is an immutable version of an on-demand view, with the exact versions of the views that it reads.
 type OnDemandVersion struct {
@@ -72,7 +75,7 @@ func (l *FeatureList) Columns() []Field {
 	keys := len(out)
 	for _, c := range l.RequestColumns() {
 		if !slices.ContainsFunc(out[:keys], func(f Field) bool { return f.Name == c.Name }) {
-			out = append(out, Field{c.Name, c.Type})
+			out = append(out, c.Field())
 		}
 	}
 	SortFields(out)

@@ -47,7 +47,7 @@ func (e *Engine) ReadKeys(ctx context.Context, path string, keys []fstore.Field,
 	}
 	want := rowsWanted{keys: keys}
 	for _, c := range request {
-		want.request = append(want.request, fstore.Field{Name: c.Name, Type: c.Type})
+		want.request = append(want.request, c.Field())
 	}
 	r, err := s.rowFile(ctx, path, want)
 	if err != nil {
@@ -62,7 +62,7 @@ func (e *Engine) ReadKeys(ctx context.Context, path string, keys []fstore.Field,
 		selected = append(selected, k.sql()+" AS "+ident(k.name))
 	}
 	for _, c := range request {
-		given, err := r.given(fstore.Field{Name: c.Name, Type: c.Type}, requestColumn)
+		given, err := r.given(c.Field(), requestColumn)
 		switch {
 		case err != nil:
 			return nil, err

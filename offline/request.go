@@ -13,7 +13,7 @@ func requestFields(e *ondemand.Evaluation) []fstore.Field {
 	var out []fstore.Field
 	for i, c := range e.RequestColumns() {
 		if readers, _ := e.Readers(i); readers != nil {
-			out = append(out, fstore.Field{Name: c.Name, Type: c.Type})
+			out = append(out, c.Field())
 		}
 	}
 	return out
@@ -28,7 +28,7 @@ func (l *labels) requestColumns(list *fstore.FeatureList, e *ondemand.Evaluation
 			continue
 		}
 		var err error
-		if out[i], err = l.given(fstore.Field{Name: c.Name, Type: c.Type}, requestColumn); err != nil {
+		if out[i], err = l.given(c.Field(), requestColumn); err != nil {
 			return nil, fmt.Errorf("on-demand feature %s: %w", readers[0], err)
 		}
 		if out[i] == nil && !optional {

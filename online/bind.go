@@ -26,7 +26,7 @@ func (p *Prepared) addColumns(list *fstore.FeatureList) error {
 		readers, optional := p.evaluation.Readers(i)
 		at := slices.IndexFunc(p.columns, func(have column) bool { return have.Name == c.Name })
 		if at < 0 {
-			p.columns = append(p.columns, column{fstore.Field{Name: c.Name, Type: c.Type}, false, i, readers != nil && !optional})
+			p.columns = append(p.columns, column{c.Field(), false, i, readers != nil && !optional})
 			continue
 		}
 		p.columns[at].request = i
