@@ -34,7 +34,7 @@ type InterfacePart string
 // The parts.
 const (
 	KeyColumn     InterfacePart = "key column"
-	RequestColumn InterfacePart = "request column" // that is no key column too
+	RequestColumn InterfacePart = "request column" // unless it is a key column as well
 	ServiceOutput InterfacePart = "output"
 )
 

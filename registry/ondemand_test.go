@@ -92,7 +92,7 @@ lines = customer_orders@1.order_lines
 	}
 }
 
-// Names answer from a version once all views behind it are published, and on-demand views keep those views live.
+// A name is served from a version once all the views that the version reads are published. On-demand views keep those views live.
 func TestPromotionOfOnDemandViews(t *testing.T) {
 	db := open(t)
 	apply(t, db, trips(t))
