@@ -300,7 +300,7 @@ func (e *example) sameAsTraining(a answer, service, at string) {
 	e.t.Helper()
 	labels := filepath.Join(e.dir, "at.parquet")
 	copyTo(e.t, labels, "SELECT *, TIMESTAMP '"+at+"' AS event_timestamp FROM read_parquet('"+filepath.Join(e.dir, "keys.parquet")+"')")
-	e.run("training-set", "create", service+"_at", "--service", service, "--labels", labels, "--out", service+"_at.parquet")
+	e.run("training-set", "create", service+"_at", "--replace", "--service", service, "--labels", labels, "--out", service+"_at.parquet")
 	columns, rows := readTable(e.t, "SELECT * FROM read_parquet('"+filepath.Join(e.dir, service+"_at.parquet")+"')")
 	for _, f := range a.Features {
 		c := indexOf(columns, f.Name)
