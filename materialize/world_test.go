@@ -122,8 +122,8 @@ func (b *shaky) do(ctx context.Context, apply func() error) error {
 	return apply()
 }
 
-func (b *shaky) Get(ctx context.Context, keys, pointers [][]byte) (records, ptrs [][]byte, err error) {
-	err = b.do(ctx, func() (err error) { records, ptrs, err = b.Backend.Get(ctx, keys, pointers); return err })
+func (b *shaky) Get(ctx context.Context, r online.Read) (records, ptrs [][]byte, err error) {
+	err = b.do(ctx, func() (err error) { records, ptrs, err = b.Backend.Get(ctx, r); return err })
 	return records, ptrs, err
 }
 
@@ -258,7 +258,7 @@ func dump(t fataler, m online.Backend) held {
 	if err := m.Scan(context.Background(), []byte("f{"), func(k []byte) error { keys = append(keys, bytes.Clone(k)); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	values, _, err := m.Get(context.Background(), keys, nil)
+	values, _, err := m.Get(context.Background(), online.Read{Keys: keys})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,7 +320,7 @@ func copyBackend(t fataler, m *memory.Backend) *memory.Backend {
 		t.Fatal(err)
 	}
 	for i := range c.Set {
-		v, _, err := m.Get(context.Background(), [][]byte{c.Set[i].Key}, nil)
+		v, _, err := m.Get(context.Background(), online.Read{Keys: [][]byte{c.Set[i].Key}})
 		if err != nil {
 			t.Fatal(err)
 		}

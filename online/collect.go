@@ -86,7 +86,7 @@ func (s *Store) Inventory(ctx context.Context) (*fstore.Inventory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("scan the online store: %w", err)
 	}
-	_, raws, err := s.backend.Get(ctx, nil, pointers)
+	_, raws, err := s.backend.Get(ctx, Read{Pointers: pointers})
 	if err != nil {
 		return nil, fmt.Errorf("read pointers: %w", err)
 	}
@@ -133,7 +133,7 @@ func (s *Store) scanRecords(ctx context.Context, fn func(k fstore.StoredKey, phy
 // read. Look-ups are refused afterwards. It returns ErrConflict if the pointer names another generation.
 func (s *Store) Unpublish(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) error {
 	key := s.pointerKey(ref)
-	_, raws, err := s.backend.Get(ctx, nil, [][]byte{key})
+	_, raws, err := s.backend.Get(ctx, Read{Pointers: [][]byte{key}})
 	if err != nil {
 		return fmt.Errorf("read the pointer of %s: %w", ref, err)
 	}
@@ -185,7 +185,7 @@ func (s *Store) DropGenerations(ctx context.Context, dead map[fstore.Generation]
 // BuryHeader deletes the header of a generation without records, whatever the header says.
 func (s *Store) BuryHeader(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) error {
 	key := s.headerKey(ref, g)
-	_, raws, err := s.backend.Get(ctx, nil, [][]byte{key})
+	_, raws, err := s.backend.Get(ctx, Read{Pointers: [][]byte{key}})
 	if err != nil || raws[0] == nil {
 		return err
 	}

@@ -89,7 +89,7 @@ func (p *Prepared) get(ctx context.Context, sc *scratch, stats *Stats) (records,
 		start := clock()
 		defer func() { stats.BackendTime += clock() - start }()
 	}
-	return p.store.backend.Get(ctx, sc.gets, sc.pointers)
+	return p.store.backend.Get(ctx, Read{Keys: sc.gets, Pointers: sc.pointers})
 }
 
 // missing returns an error that names the pending versions without a pointer.

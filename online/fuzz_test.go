@@ -82,15 +82,15 @@ type shelf struct {
 	records map[int64][]byte
 }
 
-func (s *shelf) Get(_ context.Context, keys, pointers [][]byte) (records, ptrs [][]byte, err error) {
-	for _, k := range keys {
+func (s *shelf) Get(_ context.Context, r Read) (records, ptrs [][]byte, err error) {
+	for _, k := range r.Keys {
 		id := fstore.NewColumn("id", fstore.Int64, 1)
 		if err := fstore.DecodeKey(k[recordKeyOverhead:], []*fstore.Column{&id}); err != nil {
 			return nil, nil, err
 		}
 		records = append(records, s.records[id.Int64s[0]])
 	}
-	for range pointers {
+	for range r.Pointers {
 		ptrs = append(ptrs, s.pointer)
 	}
 	return records, ptrs, nil

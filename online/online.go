@@ -22,6 +22,16 @@ import (
 // KV is a key and the value stored under it.
 type KV struct{ Key, Value []byte }
 
+// Read is what one call of Backend.Get reads.
+type Read struct {
+	Keys     [][]byte // of records
+	Pointers [][]byte
+	Primary  bool // read from the primary, even if replicas may answer
+}
+
+// PerRead is the number of keys and pointers that Backend.Get reads atomically.
+const PerRead = 1000
+
 // Guard is a condition of a Commit: the value at Key equals Want, byte for byte. A nil Want means that there is no
 // value, and an empty one that the value is empty.
 type Guard struct{ Key, Want []byte }
@@ -42,13 +52,18 @@ type Commit struct {
 type Backend interface {
 	// Get reads the values of keys and of pointers, in the given order, in one round trip. It returns nil only for a
 	// key that is absent. It reads no pointer before a record: if a change is committed in between, the pointers show
-	// it. Keys may repeat. The caller does not modify the values, and the backend does not keep the arguments.
-	Get(ctx context.Context, keys, pointers [][]byte) (records, ptrs [][]byte, err error)
+	// it. A read of up to PerRead keys and pointers sees one state of the store. Keys may repeat. The caller does not
+	// modify the values, and the backend does not keep the arguments.
+	Get(ctx context.Context, r Read) (records, ptrs [][]byte, err error)
 
 	// Commit applies the change if its guards hold, atomically, and as durably as the backend can. Otherwise it
 	// changes nothing and returns ErrConflict. After ErrUnavailable, the change may or may not have been applied:
 	// read a guard's key to find out. It does not keep its argument.
 	Commit(ctx context.Context, c Commit) error
+
+	// Replicated returns once a replica has everything that was committed before the call, or a moment later with a
+	// warning that none has confirmed it. A store without replicas returns at once, without a warning.
+	Replicated(ctx context.Context) (warning string, err error)
 
 	// Scan calls fn with every key that begins with prefix, in no order, and stops at fn's first error. A key may
 	// come more than once. Keys set or deleted during the scan may or may not come. Scan works in small steps that do

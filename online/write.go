@@ -41,7 +41,7 @@ func (s *Store) Pointers(ctx context.Context, refs []fstore.ViewRef) (map[fstore
 	for i, ref := range refs {
 		keys[i] = s.pointerKey(ref)
 	}
-	_, raws, err := s.backend.Get(ctx, nil, keys)
+	_, raws, err := s.backend.Get(ctx, Read{Pointers: keys})
 	if err != nil {
 		return nil, fmt.Errorf("read pointers: %w", err)
 	}
@@ -68,7 +68,7 @@ func readPointer(ref fstore.ViewRef, key, raw []byte) fstore.Pointer {
 // Header returns the header of a generation of a view version, or false if there is none.
 func (s *Store) Header(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) (fstore.Header, bool, error) {
 	key := s.headerKey(ref, g)
-	_, raws, err := s.backend.Get(ctx, nil, [][]byte{key})
+	_, raws, err := s.backend.Get(ctx, Read{Pointers: [][]byte{key}})
 	if err != nil {
 		return fstore.Header{}, false, fmt.Errorf("read the header of %s: %w", ref, err)
 	}

@@ -59,7 +59,7 @@ func stored(t *testing.T, dir, prefix string) map[string]string {
 		t.Fatal(err)
 	}
 	for k := range out {
-		values, _, err := b.Get(context.Background(), [][]byte{[]byte(k)}, nil)
+		values, _, err := b.Get(context.Background(), online.Read{Keys: [][]byte{[]byte(k)}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,20 +22,20 @@ type Backend struct {
 func New() *Backend { return &Backend{data: map[string][]byte{}} }
 
 // Get implements online.Backend.
-func (b *Backend) Get(ctx context.Context, keys, pointers [][]byte) (records, ptrs [][]byte, err error) {
+func (b *Backend) Get(ctx context.Context, r online.Read) (records, ptrs [][]byte, err error) {
 	if err := done(ctx); err != nil {
 		return nil, nil, err
 	}
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	out := make([][]byte, len(keys)+len(pointers))
-	for i, k := range keys {
+	out := make([][]byte, len(r.Keys)+len(r.Pointers))
+	for i, k := range r.Keys {
 		out[i] = b.data[string(k)]
 	}
-	for i, k := range pointers {
-		out[len(keys)+i] = b.data[string(k)]
+	for i, k := range r.Pointers {
+		out[len(r.Keys)+i] = b.data[string(k)]
 	}
-	return out[:len(keys):len(keys)], out[len(keys):], nil
+	return out[:len(r.Keys):len(r.Keys)], out[len(r.Keys):], nil
 }
 
 // Commit implements online.Backend.
@@ -82,6 +82,9 @@ func (b *Backend) Scan(ctx context.Context, prefix []byte, fn func(key []byte) e
 
 // Check implements online.Backend.
 func (b *Backend) Check(ctx context.Context) (warning string, err error) { return "", done(ctx) }
+
+// Replicated implements online.Backend: memory has no replicas.
+func (b *Backend) Replicated(context.Context) (warning string, err error) { return "", nil }
 
 // Close implements online.Backend.
 func (b *Backend) Close() error { return nil }

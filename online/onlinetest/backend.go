@@ -17,7 +17,7 @@ import (
 var backendTests = []test{
 	{"get_answers_in_the_order_asked", func(t *testing.T, b online.Backend) {
 		set(t, b, "a", "1", "b", "2", "p", "3")
-		records, pointers, err := b.Get(context.Background(), bs("b", "none", "a", "b"), bs("p", "none", "a"))
+		records, pointers, err := b.Get(context.Background(), online.Read{Keys: bs("b", "none", "a", "b"), Pointers: bs("p", "none", "a")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -25,7 +25,7 @@ var backendTests = []test{
 		same(t, pointers, [][]byte{[]byte("3"), nil, []byte("1")})
 	}},
 	{"get_of_an_empty_store_is_absent", func(t *testing.T, b online.Backend) {
-		records, pointers, err := b.Get(context.Background(), bs("a"), bs("p"))
+		records, pointers, err := b.Get(context.Background(), online.Read{Keys: bs("a"), Pointers: bs("p")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +35,7 @@ var backendTests = []test{
 	{"get_without_records_or_pointers", func(t *testing.T, b online.Backend) {
 		set(t, b, "a", "1")
 		for _, c := range []struct{ keys, pointers [][]byte }{{nil, nil}, {bs("a"), nil}, {nil, bs("a")}} {
-			records, pointers, err := b.Get(context.Background(), c.keys, c.pointers)
+			records, pointers, err := b.Get(context.Background(), online.Read{Keys: c.keys, Pointers: c.pointers})
 			if err != nil || len(records) != len(c.keys) || len(pointers) != len(c.pointers) {
 				t.Errorf("%d keys, %d pointers: got %d, %d, %v", len(c.keys), len(c.pointers), len(records), len(pointers), err)
 			}
@@ -54,7 +54,7 @@ var backendTests = []test{
 			kv, want = append(kv, k, fmt.Sprint("v", i)), append(want, fmt.Append(nil, "v", i))
 		}
 		set(t, b, kv...)
-		records, pointers, err := b.Get(context.Background(), keys, keys)
+		records, pointers, err := b.Get(context.Background(), online.Read{Keys: keys, Pointers: keys})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +82,7 @@ var backendTests = []test{
 			if err := b.Commit(ctx, online.Commit{Set: []online.KV{{Key: []byte("a"), Value: empty}, {Key: []byte("b"), Value: []byte("1")}}}); err != nil {
 				t.Fatal(err)
 			}
-			records, pointers, err := b.Get(ctx, bs("none", "a", "b"), bs("a", "none"))
+			records, pointers, err := b.Get(ctx, online.Read{Keys: bs("none", "a", "b"), Pointers: bs("a", "none")})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -99,7 +99,7 @@ var backendTests = []test{
 			many[i] = fmt.Append(nil, "k", i)
 		}
 		set(t, b, "k3499", "")
-		records, _, err := b.Get(ctx, many, nil)
+		records, _, err := b.Get(ctx, online.Read{Keys: many})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -234,7 +234,7 @@ var backendTests = []test{
 		set(t, b, "a", "1")
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		_, _, getErr := b.Get(ctx, bs("a"), nil)
+		_, _, getErr := b.Get(ctx, online.Read{Keys: bs("a")})
 		for _, err := range []error{getErr, b.Commit(ctx, online.Commit{Set: kvs("a", "2")})} {
 			if !errors.Is(err, fstore.ErrUnavailable) || !errors.Is(err, context.Canceled) {
 				t.Errorf("got %v, want ErrUnavailable and context.Canceled", err)
@@ -275,7 +275,7 @@ func set(t testing.TB, b online.Backend, kv ...string) {
 // get returns the value of a key, "" where it is absent.
 func get(t testing.TB, b online.Backend, key string) string {
 	t.Helper()
-	records, _, err := b.Get(context.Background(), bs(key), nil)
+	records, _, err := b.Get(context.Background(), online.Read{Keys: bs(key)})
 	if err != nil {
 		t.Fatal(err)
 	}

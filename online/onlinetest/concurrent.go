@@ -58,7 +58,7 @@ var concurrentTests = []test{
 		for range 3 {
 			all.Go(func() {
 				for p := 0; p < last; {
-					records, pointers, err := b.Get(context.Background(), keys, bs("p"))
+					records, pointers, err := b.Get(context.Background(), online.Read{Keys: keys, Pointers: bs("p")})
 					if err != nil {
 						t.Error(err)
 						return

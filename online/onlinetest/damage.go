@@ -117,7 +117,7 @@ func newDamaged(t *testing.T, b online.Backend) *damaged {
 		d.keys = append(d.keys, []byte(key))
 	}
 	slices.SortFunc(d.keys, bytes.Compare)
-	values, _, err := b.Get(context.Background(), d.keys, nil)
+	values, _, err := b.Get(context.Background(), online.Read{Keys: d.keys})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,9 +197,9 @@ type spying struct {
 	read map[string]bool
 }
 
-func (s *spying) Get(ctx context.Context, keys, pointers [][]byte) ([][]byte, [][]byte, error) {
-	for _, k := range slices.Concat(keys, pointers) {
+func (s *spying) Get(ctx context.Context, r online.Read) ([][]byte, [][]byte, error) {
+	for _, k := range slices.Concat(r.Keys, r.Pointers) {
 		s.read[string(k)] = true
 	}
-	return s.Backend.Get(ctx, keys, pointers)
+	return s.Backend.Get(ctx, r)
 }

@@ -160,20 +160,20 @@ type hooked struct {
 	after  func() // after the records are read, and before the pointers are
 }
 
-func (h *hooked) Get(ctx context.Context, keys, pointers [][]byte) ([][]byte, [][]byte, error) {
+func (h *hooked) Get(ctx context.Context, r online.Read) ([][]byte, [][]byte, error) {
 	if h.before != nil {
-		h.before(keys, pointers)
+		h.before(r.Keys, r.Pointers)
 	}
 	if h.after == nil {
-		return h.Backend.Get(ctx, keys, pointers)
+		return h.Backend.Get(ctx, r)
 	}
-	records, _, err := h.Backend.Get(ctx, keys, nil)
+	records, _, err := h.Backend.Get(ctx, online.Read{Keys: r.Keys, Primary: r.Primary})
 	if err != nil {
 		return nil, nil, err
 	}
 	if h.after != nil {
 		h.after()
 	}
-	_, ptrs, err := h.Backend.Get(ctx, nil, pointers)
+	_, ptrs, err := h.Backend.Get(ctx, online.Read{Pointers: r.Pointers, Primary: r.Primary})
 	return records, ptrs, err
 }

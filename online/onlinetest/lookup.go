@@ -334,7 +334,7 @@ type counting struct {
 	calls, keys, pointers int
 }
 
-func (c *counting) Get(ctx context.Context, keys, pointers [][]byte) ([][]byte, [][]byte, error) {
-	c.calls, c.keys, c.pointers = c.calls+1, c.keys+len(keys), c.pointers+len(pointers)
-	return c.Backend.Get(ctx, keys, pointers)
+func (c *counting) Get(ctx context.Context, r online.Read) ([][]byte, [][]byte, error) {
+	c.calls, c.keys, c.pointers = c.calls+1, c.keys+len(r.Keys), c.pointers+len(r.Pointers)
+	return c.Backend.Get(ctx, r)
 }

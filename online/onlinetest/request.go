@@ -146,7 +146,7 @@ type refusing struct {
 	err error
 }
 
-func (r refusing) Get(context.Context, [][]byte, [][]byte) (records, ptrs [][]byte, err error) {
+func (r refusing) Get(context.Context, online.Read) (records, ptrs [][]byte, err error) {
 	return nil, nil, r.err
 }
 

@@ -162,7 +162,7 @@ var writeTests = []test{
 			t.Fatal(err)
 		}
 		key := []byte("fstore:p:h:v@1:" + string(generation1))
-		raw, _, err := b.Get(ctx, [][]byte{key}, nil)
+		raw, _, err := b.Get(ctx, online.Read{Keys: [][]byte{key}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,8 +7,10 @@ package redis
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"strconv"
+	"time"
 	"unsafe"
 
 	"github.com/fstore-dev/fstore"
@@ -18,8 +20,12 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// perCommand is the maximum number of keys of one MGET, MSET or UNLINK. It bounds how long other clients wait.
-const perCommand = 1000
+// perCommand is the maximum number of keys of one MGET, MSET or UNLINK. It bounds how long other clients wait. One MGET
+// is atomic.
+const perCommand = online.PerRead
+
+// replicationTimeout bounds the wait for a replica. It is less than the driver's default timeout of a read, 3 s.
+const replicationTimeout = time.Second
 
 // Backend is a store in a Redis server. It is safe for concurrent use.
 type Backend struct {
@@ -69,9 +75,9 @@ func isPort(addr string) bool {
 }
 
 // Get implements online.Backend.
-func (b *Backend) Get(ctx context.Context, keys, pointers [][]byte) (records, ptrs [][]byte, err error) {
+func (b *Backend) Get(ctx context.Context, r online.Read) (records, ptrs [][]byte, err error) {
 	for try := 0; ; try++ {
-		records, ptrs, err = b.get(ctx, keys, pointers)
+		records, ptrs, err = b.get(ctx, r.Keys, r.Pointers)
 		if err == nil {
 			return records, ptrs, nil
 		}
@@ -237,6 +243,27 @@ func (b *Backend) Scan(ctx context.Context, prefix []byte, fn func(key []byte) e
 			return nil
 		}
 	}
+}
+
+// Replicated implements online.Backend with WAIT. A server without replicas has nothing to wait for.
+func (b *Backend) Replicated(ctx context.Context) (warning string, err error) {
+	replicas, err := b.info(ctx, "replication", "connected_slaves")
+	if err != nil || replicas == "" || replicas == "0" {
+		return "", b.failed(ctx, err)
+	}
+	conn := b.client.Conn() // WAIT counts from the last command of its connection
+	defer conn.Close()
+	pipe := conn.Pipeline()
+	_ = pipe.Process(ctx, driver.NewStatusCmd(ctx, "ping")) // only queues the command
+	reached := driver.NewIntCmd(ctx, "wait", 1, replicationTimeout.Milliseconds())
+	_ = pipe.Process(ctx, reached)
+	if _, err := pipe.Exec(ctx); err != nil {
+		return "", b.failed(ctx, err)
+	}
+	if reached.Val() == 0 {
+		return fmt.Sprintf("redis at %s: no replica has confirmed the writes within %s", b.addr, replicationTimeout), nil
+	}
+	return "", nil
 }
 
 // Close implements online.Backend.

@@ -63,7 +63,7 @@ func isKind(t *testing.T, err, kind error, says ...string) {
 
 // calls makes each kind of call and returns the errors.
 func calls(b *redis.Backend) map[string]error {
-	_, _, get := b.Get(ctx, [][]byte{[]byte("k")}, [][]byte{[]byte("p")})
+	_, _, get := b.Get(ctx, online.Read{Keys: [][]byte{[]byte("k")}, Pointers: [][]byte{[]byte("p")}})
 	_, check := b.Check(ctx)
 	return map[string]error{
 		"get": get, "check": check,
@@ -99,12 +99,12 @@ func TestAServerThatDoesNotAnswerIsUnavailable(t *testing.T) {
 	if err := admin.Do(ctx, "client", "pause", "60000", "all").Err(); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := b.Get(ctx, [][]byte{[]byte("k")}, nil)
+	_, _, err := b.Get(ctx, online.Read{Keys: [][]byte{[]byte("k")}})
 	isKind(t, err, fstore.ErrUnavailable, "timeout")
 	isKind(t, b.Commit(ctx, online.Commit{Delete: [][]byte{[]byte("k")}}), fstore.ErrUnavailable, "timeout")
 	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
-	_, _, err = open(t, url).Get(short, [][]byte{[]byte("k")}, nil)
+	_, _, err = open(t, url).Get(short, online.Read{Keys: [][]byte{[]byte("k")}})
 	isKind(t, err, fstore.ErrUnavailable, "redis at ")
 }
 
@@ -140,7 +140,7 @@ func TestAUserWithoutPermissionIsInvalid(t *testing.T) {
 	if err != nil || !strings.Contains(warning, "maxmemory-policy cannot be read") {
 		t.Errorf("got %q, %v", warning, err)
 	}
-	if _, _, err := b.Get(ctx, [][]byte{[]byte("k")}, [][]byte{[]byte("p")}); err != nil {
+	if _, _, err := b.Get(ctx, online.Read{Keys: [][]byte{[]byte("k")}, Pointers: [][]byte{[]byte("p")}}); err != nil {
 		t.Error(err)
 	}
 	isKind(t, calls(b)["commit"], fstore.ErrInvalid, "grant")
@@ -257,7 +257,7 @@ func TestCallsBeyondTheConnectionsWait(t *testing.T) {
 	results := make(chan error)
 	for range 2 { // one has the connection
 		go func() {
-			_, _, err := b.Get(ctx, [][]byte{[]byte("k")}, nil)
+			_, _, err := b.Get(ctx, online.Read{Keys: [][]byte{[]byte("k")}})
 			results <- err
 		}()
 	}
@@ -266,7 +266,7 @@ func TestCallsBeyondTheConnectionsWait(t *testing.T) {
 	if err := <-results; err != nil {
 		t.Error(err)
 	}
-	if _, _, err := b.Get(ctx, [][]byte{[]byte("k")}, nil); err != nil {
+	if _, _, err := b.Get(ctx, online.Read{Keys: [][]byte{[]byte("k")}}); err != nil {
 		t.Error(err)
 	}
 }
@@ -275,7 +275,7 @@ func TestReadsSurviveConnectionsThatWereClosed(t *testing.T) {
 	url := redistest.Start(t)
 	b, admin := open(t, url), client(t, url)
 	for range 5 {
-		if _, _, err := b.Get(ctx, [][]byte{[]byte("k")}, nil); err != nil {
+		if _, _, err := b.Get(ctx, online.Read{Keys: [][]byte{[]byte("k")}}); err != nil {
 			t.Fatal(err)
 		}
 		if err := admin.Do(ctx, "client", "kill", "type", "normal", "skipme", "yes").Err(); err != nil {
@@ -298,7 +298,7 @@ func TestAKeyOfAnotherTypeIsAbsent(t *testing.T) {
 	if err := client(t, url).LPush(ctx, "k", "v").Err(); err != nil {
 		t.Fatal(err)
 	}
-	records, _, err := open(t, url).Get(ctx, [][]byte{[]byte("k")}, nil)
+	records, _, err := open(t, url).Get(ctx, online.Read{Keys: [][]byte{[]byte("k")}})
 	if err != nil || records[0] != nil {
 		t.Errorf("got %q, %v", records[0], err)
 	}

@@ -34,7 +34,7 @@ func TestTheLogStaysSmallUnderConstantReads(t *testing.T) {
 		reader := at(t, path)
 		readers.Go(func() {
 			for !done.Load() {
-				if _, _, err := reader.Get(ctx, keys, nil); err != nil {
+				if _, _, err := reader.Get(ctx, online.Read{Keys: keys}); err != nil {
 					t.Error(err)
 					return
 				}

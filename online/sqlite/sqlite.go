@@ -62,16 +62,16 @@ func Open(path string) (*Backend, error) {
 }
 
 // Get implements online.Backend.
-func (b *Backend) Get(ctx context.Context, keys, pointers [][]byte) (records, ptrs [][]byte, err error) {
-	out := make([][]byte, len(keys)+len(pointers))
+func (b *Backend) Get(ctx context.Context, r online.Read) (records, ptrs [][]byte, err error) {
+	out := make([][]byte, len(r.Keys)+len(r.Pointers))
 	err = b.read(ctx, func(f *file) error {
 		clear(out)
-		return b.get(ctx, f, keyList(keys, pointers), out)
+		return b.get(ctx, f, keyList(r.Keys, r.Pointers), out)
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	return out[:len(keys):len(keys)], out[len(keys):], nil
+	return out[:len(r.Keys):len(r.Keys)], out[len(r.Keys):], nil
 }
 
 // read calls do with the file, if there is one. It retries if the file is locked, or was closed by another goroutine.
@@ -215,7 +215,7 @@ func (b *Backend) Scan(ctx context.Context, prefix []byte, fn func(key []byte) e
 	from := bytes.Clone(prefix)
 	if f, err := b.file(ctx, reading); err != nil || f == nil {
 		return err
-	} else if first, _, err := b.Get(ctx, [][]byte{prefix}, nil); err != nil {
+	} else if first, _, err := b.Get(ctx, online.Read{Keys: [][]byte{prefix}}); err != nil {
 		return err
 	} else if first[0] != nil { // the steps find keys after a key, so the first possible key needs its own query
 		if err := fn(bytes.Clone(prefix)); err != nil {
@@ -261,9 +261,12 @@ func (b *Backend) step(ctx context.Context, from []byte) (keys [][]byte, err err
 
 // Check implements online.Backend. A missing file is fine: the first commit creates it.
 func (b *Backend) Check(ctx context.Context) (warning string, err error) {
-	_, _, err = b.Get(ctx, nil, [][]byte{{0}})
+	_, _, err = b.Get(ctx, online.Read{Pointers: [][]byte{{0}}})
 	return "", err
 }
+
+// Replicated implements online.Backend: a file has no replicas.
+func (b *Backend) Replicated(context.Context) (warning string, err error) { return "", nil }
 
 // Close implements online.Backend.
 func (b *Backend) Close() error {

@@ -50,7 +50,7 @@ func put(k, v string) online.Commit {
 
 func value(t testing.TB, b online.Backend, k string) string {
 	t.Helper()
-	records, _, err := b.Get(ctx, [][]byte{[]byte(k)}, nil)
+	records, _, err := b.Get(ctx, online.Read{Keys: [][]byte{[]byte(k)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestSeveralWritersTakeTurns(t *testing.T) {
 		b := at(t, path)
 		all.Go(func() {
 			for n := 0; n < each; {
-				records, _, err := b.Get(ctx, [][]byte{[]byte("n")}, nil)
+				records, _, err := b.Get(ctx, online.Read{Keys: [][]byte{[]byte("n")}})
 				if err != nil {
 					t.Error(err)
 					return
@@ -219,7 +219,7 @@ func TestFilesThatAreNoStoreAreRefusedAndLeftAlone(t *testing.T) {
 				t.Fatal(err)
 			}
 			b := at(t, path)
-			_, _, get := b.Get(ctx, [][]byte{[]byte("k")}, nil)
+			_, _, get := b.Get(ctx, online.Read{Keys: [][]byte{[]byte("k")}})
 			_, check := b.Check(ctx)
 			for _, err := range []error{get, check, b.Commit(ctx, put("k", "v"))} {
 				if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), path) {
@@ -275,7 +275,7 @@ func TestAFileHeldByAnotherCostsADeadline(t *testing.T) {
 		all.Go(func() {
 			short, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
 			defer cancel()
-			if _, _, err := b.Get(short, [][]byte{[]byte("k")}, nil); !errors.Is(err, fstore.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+			if _, _, err := b.Get(short, online.Read{Keys: [][]byte{[]byte("k")}}); !errors.Is(err, fstore.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -328,7 +328,7 @@ func TestReadersOfAFileThatIsReplaced(t *testing.T) {
 					return
 				default:
 				}
-				records, _, err := b.Get(ctx, [][]byte{[]byte("k")}, nil)
+				records, _, err := b.Get(ctx, online.Read{Keys: [][]byte{[]byte("k")}})
 				if got := string(records[0]); err != nil || got != "0" && got != "1" {
 					t.Errorf("got %q, %v", got, err)
 					return

@@ -254,7 +254,7 @@ func (b *Backend) Hook(f func(context.Context) error) {
 	b.before = f
 }
 
-func (b *Backend) Get(ctx context.Context, keys, pointers [][]byte) (records, ptrs [][]byte, err error) {
+func (b *Backend) Get(ctx context.Context, r online.Read) (records, ptrs [][]byte, err error) {
 	b.mu.Lock()
 	before := b.before
 	b.mu.Unlock()
@@ -263,7 +263,7 @@ func (b *Backend) Get(ctx context.Context, keys, pointers [][]byte) (records, pt
 			return nil, nil, err
 		}
 	}
-	return b.Backend.Get(ctx, keys, pointers)
+	return b.Backend.Get(ctx, r)
 }
 
 type Log struct {

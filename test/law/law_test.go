@@ -243,7 +243,7 @@ func records(t testing.TB, h *holder, v *fstore.ViewVersion) map[string][]byte {
 	const tag = len("f{abc}")
 	err = h.backend.Scan(ctx, []byte("f{"), func(key []byte) error {
 		if bytes.HasPrefix(key[tag:], generation) {
-			values, _, err := h.backend.Get(ctx, [][]byte{key}, nil)
+			values, _, err := h.backend.Get(ctx, online.Read{Keys: [][]byte{key}})
 			if err != nil {
 				return err
 			}

@@ -34,11 +34,11 @@ func (b failing) fails() error {
 	return nil
 }
 
-func (b failing) Get(ctx context.Context, keys, pointers [][]byte) ([][]byte, [][]byte, error) {
+func (b failing) Get(ctx context.Context, r online.Read) ([][]byte, [][]byte, error) {
 	if err := b.fails(); err != nil {
 		return nil, nil, err
 	}
-	return b.Backend.Get(ctx, keys, pointers)
+	return b.Backend.Get(ctx, r)
 }
 
 // Commit that fails may have been applied.

@@ -74,7 +74,7 @@ func headers(t testing.TB, b online.Backend) (all []fstore.Header) {
 	err := b.Scan(ctx, []byte("fstore:shop:h:"), func(k []byte) error { keys = append(keys, bytes.Clone(k)); return nil })
 	var values [][]byte
 	if err == nil {
-		values, _, err = b.Get(ctx, keys, nil)
+		values, _, err = b.Get(ctx, online.Read{Keys: keys})
 	}
 	if errors.Is(err, fstore.ErrUnavailable) {
 		return nil

@@ -317,7 +317,7 @@ func dump(t testing.TB, b online.Backend) map[string]string {
 	}
 	for len(keys) > 0 {
 		some := keys[:min(len(keys), 1000)]
-		values, _, err := b.Get(ctx, some, nil)
+		values, _, err := b.Get(ctx, online.Read{Keys: some})
 		if err != nil {
 			t.Fatal(err)
 		}
