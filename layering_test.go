@@ -32,8 +32,8 @@ var layers = map[string][]string{
 	"materialize":  {"materialize", "regular"},
 	"verify":       {"verify", "window"},
 	"proto":        {},
-	"server":       {"server", "online", "proto"},
-	"client":       {"client", "online/answers", "proto"},
+	"server":       {"server", "online", "proto", "internal/certfile"},
+	"client":       {"client", "online/answers", "proto", "internal/certfile"},
 	"feature_repo": {"feature_repo"},
 	"docs":         {},
 	"project":      {"project", "sqltype", "registry", "offline", "online", "materialize", "verify", "server", "feature_repo", "docs", "regular", "internal"},
@@ -58,6 +58,8 @@ var layers = map[string][]string{
 	"ondemand/vector": {"ondemand/mathx", "ondemand/zone"},
 	"ondemand/mathx":  {},
 	"ondemand/zone":   {},
+
+	"internal/certfile": {"regular"},
 }
 
 // homes says where a dependency may be imported from: cgo and every wire format stay in one place.
@@ -83,6 +85,7 @@ var homes = map[string][]string{
 	"github.com/fstore-dev/fstore/registry/registrytest":              {},
 	"github.com/fstore-dev/fstore/registry/definition/definitiontest": {"registry/registrytest"},
 	"github.com/fstore-dev/fstore/server/servertest":                  {},
+	"github.com/fstore-dev/fstore/internal/certfile/certtest":         {},
 }
 
 // apart are packages that never import each other, because each is one way of doing the same.

@@ -11,12 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/connectivity"
-	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online/answers"
@@ -30,7 +27,9 @@ type Options struct {
 	// Attempts is the maximum number of attempts if the server is unavailable. By default the deadline is the only
 	// limit. 1 means no retries.
 	Attempts int
-	// Dial are options for Open's connection, such as transport credentials. The default is no TLS.
+	// TLS secures Open's connection. The default is plain text.
+	TLS *TLS
+	// Dial are more options for Open's connection. They take precedence.
 	Dial []grpc.DialOption
 }
 
@@ -47,24 +46,6 @@ type Client struct {
 	options Options
 	conn    *grpc.ClientConn // nil if New was given a connection
 	address string
-}
-
-// Open returns a client of the server at an address: HOST:PORT, or a target that gRPC resolves, such as
-// dns:///fstore:6566. It does not wait for the server: the first call connects. The caller must close it. It returns
-// ErrInvalid for a bad address.
-func Open(address string, o Options) (*Client, error) {
-	target := address
-	if !strings.Contains(address, "://") {
-		target = "passthrough:///" + address
-	}
-	dial := append([]grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}, o.Dial...)
-	conn, err := grpc.NewClient(target, dial...)
-	if err != nil {
-		return nil, fstore.Errorf(fstore.ErrInvalid, "%s: %v", address, err)
-	}
-	c := New(conn, o)
-	c.conn, c.address = conn, address
-	return c, nil
 }
 
 // New returns a client that uses the caller's connection. The caller still has to close the connection.
@@ -178,22 +159,4 @@ func wait(ctx context.Context, pause time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// unreachable explains an error if no server answers at all: gRPC's text begins with its internals and ends with the
-// cause.
-func (c *Client) unreachable(err error) error {
-	why := err.Error()
-	// The state does not matter here: the connection may be dialing again.
-	if strings.Contains(why, "reading server preface") && strings.Contains(why, "looked like an HTTP/1.1 header") {
-		return fstore.Errorf(fstore.ErrInvalid, "the server at %s is not a gRPC server: it speaks HTTP/1.1", c.address).
-			WithHint("give the address that fstore serve prints after grpc")
-	}
-	if c.conn == nil || c.conn.GetState() != connectivity.TransientFailure {
-		return err
-	}
-	if _, dialing, ok := strings.Cut(why, "Error while dialing: "); ok {
-		why = strings.TrimSuffix(dialing, `"`)
-	}
-	return fstore.Errorf(fstore.ErrUnavailable, "no server answers at %s: %s", c.address, why).WithHint("start one there with fstore serve, or use another address")
 }

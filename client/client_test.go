@@ -223,7 +223,7 @@ func TestTheClientIsLight(t *testing.T) {
 		if cgo && !standard {
 			t.Errorf("%s uses cgo", path)
 		}
-		if inner, ours := strings.CutPrefix(path, "github.com/fstore-dev/fstore/"); ours && !slices.Contains([]string{"client", "online/answers", "proto/fstore/v1"}, inner) {
+		if inner, ours := strings.CutPrefix(path, "github.com/fstore-dev/fstore/"); ours && !slices.Contains([]string{"client", "online/answers", "proto/fstore/v1", "internal/certfile", "regular"}, inner) {
 			t.Errorf("the client imports %s", path)
 		}
 		for _, heavy := range []string{"duckdb", "redis", "sqlite", "parquet", "prometheus", "viper", "cobra"} {

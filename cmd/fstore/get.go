@@ -24,6 +24,7 @@ type question struct {
 	at       string   // --at
 	events   bool     // --event-timestamps
 	grpc     string   // --grpc
+	tls      tlsFlags
 }
 
 // selection names features: a service, a list of references or, for served features, a version of a model.
@@ -80,12 +81,14 @@ features have no keys, there is one row. Request columns of on-demand features s
 --at sets the clock that judges age (ttl) and at which the windows of views without publish end. It may not be before
 the instant from which a view's publication is servable: training before that instant uses an earlier one.
 
---grpc asks a running server instead. The answer has the same form.`,
+--grpc asks a running server instead. The answer has the same form. --tls asks it over TLS, and so does any other --tls-…
+flag. Each flag is also a variable: FSTORE_TLS_CA for --tls-ca.`,
 		Example: `  fstore get --service churn --entity customer_id=12003
   fstore get --service recommend --entity customer_id=12013,stock_code=P10322 --entity '{"customer_id":12013,"stock_code":"P11057"}'
   fstore get --features 'customer_orders.*,customer_profile.country=home' --entities data/labels.parquet --output json
   fstore get --model fraud@3 --entity customer_id=12003
-  fstore get --grpc 127.0.0.1:6566 --service churn --entity customer_id=12003`,
+  fstore get --grpc 127.0.0.1:6566 --service churn --entity customer_id=12003
+  fstore get --grpc features.example.com:6566 --tls-ca ca.pem --service churn --entity customer_id=12003`,
 		Args: usage.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := q.check(cmd); err != nil {
@@ -96,6 +99,9 @@ the instant from which a view's publication is servable: training before that in
 			}
 			if q.grpc != "" && !project.IsAddress(q.grpc) {
 				return usage.Errorf(nil, "--grpc %q is not an address", q.grpc).WithHint("for example 127.0.0.1:6566")
+			}
+			if err := q.tls.check(cmd, a.lookup, q.grpc); err != nil {
+				return err
 			}
 			return a.with(cmd.Context(), func(p *project.Project) error { return a.get(cmd.Context(), p, &q) })
 		},
@@ -108,6 +114,7 @@ the instant from which a view's publication is servable: training before that in
 	flags.StringVar(&q.at, "at", "", "instant that age is judged at and windows end at (default: now)")
 	flags.BoolVar(&q.events, "event-timestamps", false, "show when each value was true")
 	flags.StringVar(&q.grpc, "grpc", "", "ask the server at this address instead of reading the store")
+	q.tls.add(flags)
 	_ = cmd.RegisterFlagCompletionFunc("service", a.completeServices)
 	_ = cmd.MarkFlagFilename("entities", "parquet", "csv", "tsv", "gz", "json", "jsonl", "ndjson")
 	return cmd

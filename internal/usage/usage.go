@@ -2,6 +2,7 @@
 package usage
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 
@@ -77,13 +78,15 @@ func FlagError(cmd *cobra.Command, err error) error {
 		}
 		return e
 	case errors.As(err, &value):
-		kind := map[string]string{"int": "a whole number", "int64": "a whole number", "bool": "true or false", "duration": "a duration such as 10m"}[value.GetFlag().Value.Type()]
-		if kind == "" {
-			kind = value.GetFlag().Value.Type()
-		}
-		return Errorf(cmd, "--%s %q: expected %s", value.GetFlag().Name, value.GetValue(), kind)
+		return Errorf(cmd, "--%s %q: expected %s", value.GetFlag().Name, value.GetValue(), kindOf(value.GetFlag()))
 	}
 	return Errorf(cmd, "%v", err)
+}
+
+// kindOf says what values a flag takes.
+func kindOf(f *pflag.Flag) string {
+	kind := f.Value.Type()
+	return cmp.Or(map[string]string{"int": "a whole number", "int64": "a whole number", "bool": "true or false", "duration": "a duration such as 10m"}[kind], kind)
 }
 
 // CheckEmpty refuses a flag with an empty value: --to "$TO" does not ask for the default if TO is not set.

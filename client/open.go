@@ -1,0 +1,101 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/certfile"
+)
+
+// TLS says how Open secures its connection. The files are PEM, and every new connection reads them again, so that
+// renewed certificates need no restart.
+type TLS struct {
+	CA               string // file of the CAs that the server's certificate must come from; "" means those of the system
+	Certificate, Key string // files of the client's own certificate with its chain, for servers that ask for one
+	ServerName       string // name in the server's certificate; "" means the host of the address
+}
+
+// Open returns a client of the server at an address: HOST:PORT, or a target that gRPC resolves, such as
+// dns:///fstore:6566. It does not wait for the server: the first call connects. The caller must close it. It returns
+// ErrInvalid for a bad address or a file of Options.TLS that cannot be used.
+func Open(address string, o Options) (*Client, error) {
+	target := address
+	if !strings.Contains(address, "://") {
+		target = "passthrough:///" + address
+	}
+	secured, err := o.transport()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := grpc.NewClient(target, append([]grpc.DialOption{grpc.WithTransportCredentials(secured)}, o.Dial...)...)
+	if err != nil {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "%s: %v", address, err)
+	}
+	c := New(conn, o)
+	c.conn, c.address = conn, address
+	return c, nil
+}
+
+// transport returns the credentials of a connection: TLS or plain text.
+func (o *Options) transport() (credentials.TransportCredentials, error) {
+	if o.TLS == nil {
+		return insecure.NewCredentials(), nil
+	}
+	config, err := o.TLS.config()
+	if err != nil {
+		return nil, err
+	}
+	return fromFiles{credentials.NewTLS(config), *o.TLS}, nil
+}
+
+// config reads the files.
+func (t *TLS) config() (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
+	var anyTime time.Time // the handshake checks validity
+	var err error
+	if t.CA != "" {
+		if config.RootCAs, err = certfile.Pool(t.CA, anyTime); err != nil {
+			return nil, err
+		}
+	}
+	if t.Certificate != "" || t.Key != "" {
+		own, err := certfile.Pair(t.Certificate, t.Key, anyTime)
+		if err != nil {
+			return nil, err
+		}
+		// A list of certificates would keep one that does not suit the server from it, and the server could not say why.
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own, nil }
+	}
+	return config, nil
+}
+
+// fromFiles is gRPC's TLS, which reads its files for each handshake.
+type fromFiles struct {
+	credentials.TransportCredentials
+	files TLS
+}
+
+// ClientHandshake implements credentials.TransportCredentials.
+func (f fromFiles) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	config, err := f.files.config()
+	if err != nil {
+		return nil, nil, err
+	}
+	if f.files.ServerName != "" {
+		authority = f.files.ServerName
+	}
+	return credentials.NewTLS(config).ClientHandshake(ctx, authority, raw)
+}
+
+// Clone implements credentials.TransportCredentials.
+func (f fromFiles) Clone() credentials.TransportCredentials {
+	return fromFiles{f.TransportCredentials.Clone(), f.files}
+}

@@ -1,0 +1,79 @@
+package client
+
+import (
+	"strings"
+
+	"google.golang.org/grpc/connectivity"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// Parts of gRPC's text about a connection that failed. The cause follows them.
+const (
+	afterDial      = "Error while dialing: "
+	afterHandshake = "authentication handshake failed: "
+	afterPreface   = "error reading server preface: "
+)
+
+// mismatches are causes that another address or other options mend, and no further attempt.
+var mismatches = []struct{ cause, what, hint string }{
+	{"looked like an HTTP/1.1 header", "is not a gRPC server: it speaks HTTP/1.1", "give the address that fstore serve prints after grpc"},
+	{"first record does not look like a TLS handshake", "does not speak TLS", "connect in plain text (fstore get: without the --tls flags), or set serve.tls.certificate and serve.tls.key of the server"},
+	{"missing selected ALPN property", "is not a gRPC server: it speaks TLS but not HTTP/2", "give the address that fstore serve prints after grpc"},
+	{"no application protocol", "is not a gRPC server: it speaks TLS but not HTTP/2", "give the address that fstore serve prints after grpc"},
+	{"certificate required", "asks for a client certificate", "give one and its key (fstore get: --tls-certificate and --tls-key)"},
+	{"tls: expired certificate", "refuses the client's certificate, because it has expired", "renew it"},
+	{"remote error: tls: unknown certificate", "refuses the client's certificate", "give one that comes from a CA in the server's serve.tls.client_ca"},
+	{"remote error: tls: bad certificate", "refuses the client's certificate", "give one that comes from a CA in the server's serve.tls.client_ca"},
+	{"certificate signed by unknown authority", "has a certificate of a CA that is not trusted here", "give the CA's certificate (fstore get: --tls-ca FILE)"},
+	{"certificate has expired or is not yet valid", "has a certificate that is not valid now", "renew it on the server, or check this machine's clock"},
+	{"x509: certificate is valid for", "has a certificate for other names", "use such a name as the address, or state it (fstore get: --tls-server-name)"},
+	{"x509: cannot validate certificate for", "has a certificate for other names", "use such a name as the address, or state it (fstore get: --tls-server-name)"},
+	{"x509: certificate is not valid for any names", "has a certificate without names", "renew it with the server's host as a subject alternative name"},
+}
+
+// unreachable explains an error if no server answers at all: gRPC's text begins with its internals and ends with the
+// cause.
+func (c *Client) unreachable(err error) error {
+	why := err.Error()
+	_, cause, failed := cutAny(why, afterHandshake, afterPreface)
+	if failed {
+		cause = strings.TrimSuffix(cause, `"`)
+		// The state does not matter here: the connection may be dialing again.
+		for _, m := range mismatches {
+			if strings.Contains(cause, m.cause) {
+				what := m.what
+				if _, detail, ok := strings.Cut(cause, "x509: "); ok {
+					what += ": " + detail
+				}
+				return fstore.Errorf(fstore.ErrInvalid, "the server at %s %s", c.address, what).WithHint("%s", m.hint)
+			}
+		}
+	}
+	if c.conn == nil || c.conn.GetState() != connectivity.TransientFailure {
+		return err
+	}
+	hint := "start one there with fstore serve, or use another address"
+	switch {
+	case failed:
+		why = cause
+		if c.options.TLS == nil {
+			hint = "the server may want TLS (fstore get: --tls or --tls-ca)"
+		}
+	default:
+		if _, dialing, ok := strings.Cut(why, afterDial); ok {
+			why = strings.TrimSuffix(dialing, `"`)
+		}
+	}
+	return fstore.Errorf(fstore.ErrUnavailable, "no server answers at %s: %s", c.address, why).WithHint("%s", hint)
+}
+
+// cutAny cuts a text at the first of several separators that it has.
+func cutAny(text string, separators ...string) (before, after string, found bool) {
+	for _, s := range separators {
+		if before, after, found = strings.Cut(text, s); found {
+			return before, after, true
+		}
+	}
+	return text, "", false
+}
