@@ -113,6 +113,9 @@ func New(b Backend, project string) *Store {
 // fix it. It keeps the backend's ErrInvalid from being taken for a mistake in the request.
 var ErrUnusable = errors.New("the online store cannot be used as it is set up")
 
+// ErrCrowded marks an ErrUnavailable of a backend that had no free connection for a call. The store itself may be well.
+var ErrCrowded = errors.New("more calls than connections")
+
 // Check reports whether the store can be used; see Backend.Check.
 func (s *Store) Check(ctx context.Context) (warning string, err error) { return s.backend.Check(ctx) }
 

@@ -104,11 +104,19 @@ func (p *Project) openedStore() (*online.Store, error) {
 }
 
 func (s *Settings) openStore() (*online.Store, error) {
+	b, err := s.openBackend()
+	if err != nil {
+		return nil, err
+	}
+	return online.New(b, s.Project), nil
+}
+
+func (s *Settings) openBackend() (online.Backend, error) {
 	b, err := openBackend(s.Online)
 	if err != nil {
 		return nil, fmt.Errorf("open the online store %s: %w", s.Online, err)
 	}
-	return online.New(b, s.Project), nil
+	return b, nil
 }
 
 // openBackend is the only function that knows which backend a URL means.

@@ -1,16 +1,19 @@
 package project
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"syscall"
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/online/breaker"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/fstore-dev/fstore/server"
 	"github.com/fstore-dev/fstore/server/grpcapi"
@@ -32,6 +35,7 @@ type Server struct {
 	server     *server.Server
 	grpcAPI    *grpcapi.API
 	store      *online.Store
+	breaker    *breaker.Backend // between the server and its store
 }
 
 // Server listens on the addresses in the settings. It returns ErrNotReady if nothing has been applied yet, and
@@ -46,11 +50,12 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 	if err != nil {
 		return nil, err
 	}
-	store, err := s.openStore()
+	backend, err := s.openBackend()
 	if err != nil {
 		return nil, err
 	}
-	out := &Server{store: store}
+	out := &Server{breaker: breaker.New(backend, cmp.Or(o.Logger, slog.New(slog.DiscardHandler)))}
+	out.store = online.New(out.breaker, s.Project)
 	defer func() {
 		if err != nil {
 			_ = out.Close()
@@ -67,7 +72,7 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 		return nil, err
 	}
 	out.server = server.New(server.Options{
-		Catalog: catalog{follower}, Store: out.store, Logger: o.Logger, Clock: p.options.Clock, Replay: o.At, Version: p.options.Version,
+		Catalog: catalog{follower}, Store: out.store, Refusing: out.breaker.Open, Logger: o.Logger, Clock: p.options.Clock, Replay: o.At, Version: p.options.Version,
 		MaxInFlight: s.MaxInFlight, Hosts: s.Hosts,
 	})
 	out.grpcAPI, err = grpcapi.New(out.server)
@@ -79,7 +84,12 @@ func (s *Server) Addresses() (grpc, http net.Addr) { return s.grpc.Addr(), s.htt
 
 // Serve answers until ctx ends, and then until all requests in flight are answered.
 func (s *Server) Serve(ctx context.Context) error {
+	looking, stop := context.WithCancel(context.WithoutCancel(ctx)) // also while the server drains
+	var looks sync.WaitGroup
+	looks.Go(func() { s.breaker.Run(looking) })
 	err := s.server.Serve(ctx, server.Endpoint{Protocol: s.grpcAPI, Listener: s.grpc}, server.Endpoint{Protocol: httpapi.New(s.server), Listener: s.http})
+	stop()
+	looks.Wait()
 	return errors.Join(err, s.store.Close())
 }
 

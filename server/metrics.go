@@ -89,6 +89,19 @@ func newMetrics(registry *prometheus.Registry, version string) *metrics {
 	return m
 }
 
+// breakerOpen is the metric of the store's circuit breaker.
+func breakerOpen(open func() bool) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "fstore_store_breaker_open",
+		Help: "1 while the circuit breaker refuses all reads of the online store, because it fails or may have lost records.",
+	}, func() float64 {
+		if open() {
+			return 1
+		}
+		return 0
+	})
+}
+
 func (m *metrics) request(by Method, code codes.Code, took time.Duration) {
 	of := m.of(requestKind{by, code})
 	of.count.Inc()

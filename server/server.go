@@ -20,6 +20,7 @@ type Options struct {
 	Catalog Catalog       // where names come from
 	Store   *online.Store // where values come from; the server sets its Observe and Elapsed
 
+	Refusing func() bool          // whether the store's circuit breaker is open; default: there is none
 	Registry *prometheus.Registry // what /metrics shows; default: a new one
 	Logger   *slog.Logger         // default: nothing is logged
 	Clock    func() time.Time     // default: time.Now
@@ -93,6 +94,9 @@ func New(o Options) *Server {
 		loaded: s.announce,
 	}
 	o.Registry.MustRegister(&ages{follower: s.follower, store: o.Store, clock: o.Clock, panicked: s.Panicked})
+	if o.Refusing != nil {
+		o.Registry.MustRegister(breakerOpen(o.Refusing))
+	}
 	started := o.Clock()
 	s.store.Observe = s.metrics.lookup
 	s.store.Elapsed = func() time.Duration { return o.Clock().Sub(started) }

@@ -9,8 +9,10 @@ import (
 	"net"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
 	driver "github.com/redis/go-redis/v9"
 )
 
@@ -121,7 +123,7 @@ func (b *Backend) failed(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	if done := ctx.Err(); done != nil { // a deadline appears as a timeout of the connection
+	if done := over(ctx, err); done != nil {
 		return fmt.Errorf("redis at %s: %w: %w", b.addr, fstore.ErrUnavailable, done)
 	}
 	var reply driver.Error
@@ -145,16 +147,29 @@ func (b *Backend) failed(ctx context.Context, err error) error {
 	return b.broken(err)
 }
 
+// over returns the error of a context that has ended the call. Its deadline appears as a timeout of the connection,
+// which may come a moment before the context's own.
+func over(ctx context.Context, err error) error {
+	if deadline, ok := ctx.Deadline(); ok && timedOut(err) && time.Until(deadline) < 10*time.Millisecond {
+		<-ctx.Done()
+	}
+	return ctx.Err()
+}
+
+func timedOut(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
 // broken explains a broken connection.
 func (b *Backend) broken(err error) error {
 	out := fstore.Errorf(fstore.ErrUnavailable, "redis at %s: %v", b.addr, err)
-	var timeout net.Error
 	switch {
 	case errors.Is(err, driver.ErrPoolTimeout):
-		return out.WithHint("more concurrent calls than connections: raise pool_size in the online store's URL, such as ?pool_size=40")
+		return fmt.Errorf("%w: %w", online.ErrCrowded, out.WithHint("raise pool_size in the online store's URL, such as ?pool_size=40"))
 	case closed(err):
 		return out.WithHint("the server closes connections when it restarts and when it reaches maxclients")
-	case errors.As(err, &timeout) && timeout.Timeout():
+	case timedOut(err):
 		return out.WithHint("the server may be overloaded or hung, or a firewall may drop its packets")
 	case strings.HasPrefix(err.Error(), "redis: ") && !errors.Is(err, driver.ErrClosed): // the driver marks what it cannot parse in no other way
 		return fstore.Errorf(fstore.ErrInvalid, "redis at %s: what answers there is not a Redis server: %v", b.addr, err).
