@@ -31,6 +31,7 @@ const replicationTimeout = time.Second
 type Backend struct {
 	client *driver.Client
 	addr   string // for messages: without user and password
+	reads  *combiner
 }
 
 // Open returns the store at redis://[user:password@]host:6379/0, rediss:// (TLS) or
@@ -49,7 +50,8 @@ func Open(url string) (*Backend, error) {
 	o.Protocol = 2
 	o.DisableIdentity = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	return &Backend{client: driver.NewClient(o), addr: o.Addr}, nil
+	client := driver.NewClient(o)
+	return &Backend{client: client, addr: o.Addr, reads: newCombiner(client)}, nil
 }
 
 // CheckURL returns the error that Open would return for a URL.
@@ -100,11 +102,11 @@ func (b *Backend) get(ctx context.Context, keys, pointers [][]byte) (records, pt
 	}
 	out := make([][]byte, 0, n)
 	if n <= perCommand { // one command is atomic
-		cmd := driver.NewStringSliceCmd(ctx, boxed("mget", args)...)
-		if err := b.client.Process(ctx, cmd); err != nil {
+		values, err := b.reads.read(ctx, args)
+		if err != nil {
 			return nil, nil, err
 		}
-		out = appendValues(out, cmd)
+		out = appendValues(out, values)
 		return out[:len(keys):len(keys)], out[len(keys):], nil
 	}
 	pipe := b.client.Pipeline() // keeps the order of args: pointers last
@@ -118,14 +120,14 @@ func (b *Backend) get(ctx context.Context, keys, pointers [][]byte) (records, pt
 		return nil, nil, err
 	}
 	for _, cmd := range cmds {
-		out = appendValues(out, cmd.(*driver.StringSliceCmd))
+		out = appendValues(out, cmd.(*driver.StringSliceCmd).Val())
 	}
 	return out[:len(keys):len(keys)], out[len(keys):], nil
 }
 
 // appendValues appends the values of an MGET. They are read-only, as Backend.Get says.
-func appendValues(out [][]byte, cmd *driver.StringSliceCmd) [][]byte {
-	for _, s := range cmd.Val() {
+func appendValues(out [][]byte, values []string) [][]byte {
+	for _, s := range values {
 		out = append(out, bytesOf(s))
 	}
 	return out

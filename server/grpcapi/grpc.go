@@ -34,6 +34,13 @@ const (
 	// A client that is gone without a word is found out by a ping: by gRPC's default after two hours.
 	pingAfter   = time.Minute // of silence
 	pingTimeout = 20 * time.Second
+
+	// Goroutines that answer requests one after another: the stack of a new one would grow during each request.
+	workers = 128
+
+	// With windows of a fixed size gRPC does not ping clients to find a better one.
+	streamWindow     = 256 << 10
+	connectionWindow = 1 << 20
 )
 
 // newGRPC returns the gRPC server. The error is a method of the proto without a handler.
@@ -52,6 +59,9 @@ func (a *API) newGRPC() (*grpc.Server, error) {
 		grpc.StreamInterceptor(a.stream),
 		grpc.UnaryInterceptor(a.guardedCall),
 		grpc.WaitForHandlers(true),
+		grpc.NumStreamWorkers(workers),
+		grpc.InitialWindowSize(streamWindow),
+		grpc.InitialConnWindowSize(connectionWindow),
 	)
 	desc, err := withHandlers(fstorev1.FeatureStore_ServiceDesc, map[string]grpc.MethodHandler{
 		getOnlineFeatures: a.handleGet, describeFeatures: a.handleDescribe,
