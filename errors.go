@@ -30,6 +30,10 @@ var (
 	ErrCorrupt = errors.New("corrupt")
 	// ErrTooLarge: a request, its answer, or the memory or disk that it needs exceeds a limit.
 	ErrTooLarge = errors.New("too large")
+	// ErrUnauthenticated: the server does not know who is asking: there is no credential, or not a valid one.
+	ErrUnauthenticated = errors.New("unauthenticated")
+	// ErrForbidden: the server knows the caller, and no grant covers what was asked.
+	ErrForbidden = errors.New("forbidden")
 	// ErrCheck: a check found something wrong.
 	ErrCheck = errors.New("a check failed")
 )

@@ -55,6 +55,9 @@ var layers = map[string][]string{
 
 	"registry/registrytest": {"registry"},
 
+	"server/access": {},
+	"server/audit":  {},
+
 	"ondemand/vector": {"ondemand/mathx", "ondemand/zone"},
 	"ondemand/mathx":  {},
 	"ondemand/zone":   {},
@@ -75,6 +78,8 @@ var homes = map[string][]string{
 	"github.com/prometheus/client_golang":            {"server", "cmd"},
 	"github.com/spf13/":                              {"cmd", "project", "internal/usage"},
 	"cel.dev/":                                       {"ondemand"},
+	"github.com/golang-jwt/":                         {"server/access"},
+	"github.com/MicahParks/":                         {"server/access"},
 	"github.com/goccy/go-yaml":                       {"registry", "project"},
 	"github.com/parquet-go/parquet-go":               {"offline", "materialize", "feature_repo", "cmd", "test"},
 	"github.com/google/go-cmp":                       {"online/onlinetest", "registry/registrytest"}, // else tests only

@@ -13,6 +13,8 @@ import (
 // kinds is the inverse of the server's table from kinds of errors to codes. A test of the server compares the two.
 var kinds = map[codes.Code]error{
 	codes.InvalidArgument:    fstore.ErrInvalid,
+	codes.Unauthenticated:    fstore.ErrUnauthenticated,
+	codes.PermissionDenied:   fstore.ErrForbidden,
 	codes.NotFound:           fstore.ErrNotFound,
 	codes.FailedPrecondition: fstore.ErrNotReady,
 	codes.Aborted:            fstore.ErrConflict,

@@ -16,6 +16,7 @@ import (
 	"github.com/fstore-dev/fstore/online/breaker"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/fstore-dev/fstore/server"
+	"github.com/fstore-dev/fstore/server/access"
 	"github.com/fstore-dev/fstore/server/grpcapi"
 	"github.com/fstore-dev/fstore/server/httpapi"
 )
@@ -36,12 +37,17 @@ type Server struct {
 	grpcAPI    *grpcapi.API
 	store      *online.Store
 	breaker    *breaker.Backend // between the server and its store
+	access     *access.Control // nil: everybody may ask
 }
 
 // Server listens on the addresses in the settings. It returns ErrNotReady if nothing has been applied yet, and
 // ErrConflict if an address is in use.
 func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err error) {
 	s := p.Settings
+	logger := o.Logger
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
 	if !o.At.IsZero() && s.Online.scheme() != "sqlite" && !o.Replay {
 		return nil, about("at", fstore.Errorf(fstore.ErrUsage, "would replay from %s, which other servers may use", s.Online).
 			WithHint("also pass --replay, if no caller expects this server to answer as of now"))
@@ -71,9 +77,12 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 	if out.http, err = s.listen("serve.http", s.HTTP); err != nil {
 		return nil, err
 	}
+	if out.access, err = s.control(ctx, p.options.Clock, logger); err != nil {
+		return nil, err
+	}
 	out.server = server.New(server.Options{
 		Catalog: catalog{follower}, Store: out.store, Refusing: out.breaker.Open, Logger: o.Logger, Clock: p.options.Clock, Replay: o.At, Version: p.options.Version,
-		MaxInFlight: s.MaxInFlight, Hosts: s.Hosts,
+		MaxInFlight: s.MaxInFlight, Hosts: s.Hosts, Access: out.access, Project: s.Project,
 	})
 	out.grpcAPI, err = grpcapi.New(out.server)
 	return out, err
@@ -87,6 +96,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	looking, stop := context.WithCancel(context.WithoutCancel(ctx)) // also while the server drains
 	var looks sync.WaitGroup
 	looks.Go(func() { s.breaker.Run(looking) })
+	if s.access != nil {
+		looks.Go(func() { s.access.Run(looking) })
+	}
 	err := s.server.Serve(ctx, server.Endpoint{Protocol: s.grpcAPI, Listener: s.grpc}, server.Endpoint{Protocol: httpapi.New(s.server), Listener: s.http})
 	stop()
 	looks.Wait()

@@ -34,6 +34,12 @@ var settingKeys = []settingKey{
 	{"serve.insecure", "false", "true allows addresses that other machines can reach, without TLS and without authentication"},
 	{"serve.hosts", "", "host names that HTTP requests may use besides localhost and the server's address, separated by commas"},
 	{"serve.max_in_flight", "192MB", "bytes of requests and answers that a server may hold at once; beyond that, callers get RESOURCE_EXHAUSTED"},
+	{"serve.auth.tokens", "", "YAML file of tokens and client certificates with their grants; fstore token writes it"},
+	{"serve.auth.jwt.issuer", "", "issuer (iss) of the JWTs that are accepted; needs audience and jwks"},
+	{"serve.auth.jwt.audience", "", "audience (aud) that JWTs must name"},
+	{"serve.auth.jwt.jwks", "", "JSON Web Key Set of the issuer: a file or an https URL"},
+	{"serve.auth.jwt.clock_skew", "60s", "how far the clocks of issuer and server may differ"},
+	{"serve.audit", "", "file that gets a JSON line for every request, or stderr"},
 	{"gc.grace", "1d", "how long gc keeps the data of a view version after it stops being live"},
 }
 
@@ -55,6 +61,9 @@ type Settings struct {
 	Insecure    bool
 	Hosts       []string
 	MaxInFlight int64 // bytes
+
+	Auth  AuthSettings
+	Audit string // file, or stderr; "" writes none
 
 	Grace time.Duration // of gc
 
@@ -128,6 +137,7 @@ func (c *settingsCheck) settings() (*Settings, error) {
 	s.Grace = c.grace()
 	s.GRPC, s.HTTP = c.address("serve.grpc"), c.address("serve.http")
 	s.Insecure, s.Hosts, s.MaxInFlight = c.insecure(), c.hosts(), c.maxInFlight()
+	s.Auth, s.Audit = c.auth(), c.audit()
 	if len(c.wrong) > 0 {
 		return nil, errors.Join(c.wrong...)
 	}
@@ -140,7 +150,7 @@ func (c *settingsCheck) bad(key, hint, format string, args ...any) {
 
 func (c *settingsCheck) value(key string) string {
 	text := c.values.GetString(key)
-	if text == "" && key != "project" && key != "serve.hosts" {
+	if text == "" && fallback(key) != "" {
 		c.bad(key, "remove it for "+fallback(key)+", or give it a value", "is empty")
 		return fallback(key)
 	}

@@ -19,11 +19,11 @@ func settingsSchema() ([]byte, error) {
 	}
 	for _, k := range settingKeys {
 		into, name := properties, k.name
-		if group, inner, dotted := strings.Cut(k.name, "."); dotted {
-			if properties[group] == nil {
-				properties[group] = object(schema{})
+		for group, inner, dotted := strings.Cut(name, "."); dotted; group, inner, dotted = strings.Cut(name, ".") {
+			if into[group] == nil {
+				into[group] = object(schema{})
 			}
-			into, name = properties[group].(schema)["properties"].(schema), inner
+			into, name = into[group].(schema)["properties"].(schema), inner
 		}
 		value := schema{"type": []string{"string", "integer"}, "description": k.doc}
 		if k.fallback != "" {

@@ -17,21 +17,20 @@ type settingsText struct {
 	pos    map[string]fstore.Pos
 }
 
-// nested returns the values as viper expects them: a map in a map for a key with a dot.
+// nested returns the values as viper expects them: a map in a map for each dot of a key.
 func (t *settingsText) nested() map[string]any {
 	out := map[string]any{}
 	for key, value := range t.values {
-		group, name, dotted := strings.Cut(key, ".")
-		if !dotted {
-			out[key] = value
-			continue
+		in, name := out, key
+		for group, rest, dotted := strings.Cut(name, "."); dotted; group, rest, dotted = strings.Cut(name, ".") {
+			inner, _ := in[group].(map[string]any)
+			if inner == nil {
+				inner = map[string]any{}
+				in[group] = inner
+			}
+			in, name = inner, rest
 		}
-		inner, _ := out[group].(map[string]any)
-		if inner == nil {
-			inner = map[string]any{}
-			out[group] = inner
-		}
-		inner[name] = value
+		in[name] = value
 	}
 	return out
 }
@@ -82,7 +81,7 @@ func (w *settingsWalk) bad(n ast.Node, format string, args ...any) {
 	w.wrong = append(w.wrong, fstore.Errorf(fstore.ErrDefinition, "%s: %s", w.at(n), fmt.Sprintf(format, args...)))
 }
 
-// mapping reads the keys of one level: "" is the file, otherwise the name of a group such as offline.
+// mapping reads the keys of one level: "" is the file, otherwise a group with its dot, such as "offline.".
 func (w *settingsWalk) mapping(n ast.Node, group string) {
 	switch n.(type) {
 	case nil, *ast.NullNode, *ast.CommentGroupNode:
@@ -96,7 +95,7 @@ func (w *settingsWalk) mapping(n ast.Node, group string) {
 	for it := m.MapRange(); it.Next(); {
 		key := group + it.Key().GetToken().Value
 		switch {
-		case group == "" && isGroup(key):
+		case isGroup(key):
 			w.isFirst(key, it.Key())
 			w.mapping(it.Value(), key+".")
 		case isSetting(key):

@@ -11,9 +11,15 @@ import (
 	"github.com/fstore-dev/fstore/online"
 )
 
-// Resolve returns the target of a request that names a service or a list of references. refs is nil if it names a
-// service.
-func (s *Server) Resolve(service string, refs []string) (*Target, error) {
+// Resolve returns the target of a request that names a service or a list of references, if its caller may ask for it.
+// refs is nil if it names a service.
+func (s *Server) Resolve(ctx context.Context, service string, refs []string) (*Target, error) {
+	if refs != nil {
+		service = ""
+	}
+	if err := s.mayAsk(ctx, service); err != nil {
+		return nil, err
+	}
 	catalog := s.follower.current.Load()
 	if catalog == nil {
 		return nil, errNoCatalog
@@ -30,8 +36,11 @@ func (s *Server) Resolve(service string, refs []string) (*Target, error) {
 	return catalog.features(refs)
 }
 
-// ResolveModel returns the features pinned to a version of a model.
-func (s *Server) ResolveModel(ref fstore.ModelRef) (*Target, error) {
+// ResolveModel returns the features pinned to a version of a model, if the caller may ask for them.
+func (s *Server) ResolveModel(ctx context.Context, ref fstore.ModelRef) (*Target, error) {
+	if err := s.mayAskModel(ctx, ref); err != nil {
+		return nil, err
+	}
 	catalog := s.follower.current.Load()
 	if catalog == nil {
 		return nil, errNoCatalog

@@ -1,17 +1,30 @@
 package server
 
-import "context"
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"net"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/server/access"
+)
 
 // Caller is who sends a request, as its door has established it.
 type Caller struct {
-	Name    string // of the token, the JWT or the certificate; empty: nobody asked for one
-	Address string // the IP address that the request came from
+	Name    string     // of the token, the JWT or the certificate; empty: nobody asked for one
+	By      access.How // what the name is of
+	Address string     // the IP address that the request came from
+
+	known *access.Caller // nil: nobody asked
 }
 
 // Key identifies the caller among others: by name, or by address where it has none.
 func (c Caller) Key() string {
 	if c.Name != "" {
-		return "name:" + c.Name
+		return string(c.By) + ":" + c.Name
 	}
 	return "address:" + c.Address
 }
@@ -27,4 +40,87 @@ func WithCaller(ctx context.Context, c Caller) context.Context {
 func CallerOf(ctx context.Context) Caller {
 	c, _ := ctx.Value(callerKey{}).(Caller)
 	return c
+}
+
+// Presented is what a request shows at a door.
+type Presented struct {
+	Authorization []string          // the values of that header
+	Certificate   *x509.Certificate // of the client, verified; nil: it has none
+	Remote        string            // the address that the request came from, with its port or without
+}
+
+// Door says whom a method lets in.
+type Door string
+
+// The doors.
+const (
+	Locked Door = "locked" // only callers with a valid credential, once authentication is configured
+	Open   Door = "open"   // everybody: the method shows no data and no names
+)
+
+// Enter returns the context of a request, which says who its caller is, or a refusal, which it has counted and
+// logged. It decides by headers alone, so a door can refuse a caller before the request has arrived.
+func (s *Server) Enter(ctx context.Context, m Method, d Door, p Presented) (context.Context, *Refusal) {
+	c := Caller{Address: ipOf(p.Remote)}
+	if s.options.Access == nil || d == Open {
+		return WithCaller(ctx, c), nil
+	}
+	start := s.options.Clock()
+	credential, err := access.Bearer(p.Authorization)
+	if err == nil {
+		c.known, err = s.options.Access.Identify(credential, p.Certificate)
+	}
+	if err == nil {
+		c.Name, c.By = c.known.Name, c.known.By
+		return WithCaller(ctx, c), nil
+	}
+	r := refuseEntry(err)
+	s.metrics.request(m, r.Code, s.options.Clock().Sub(start))
+	s.failures.log(s.options.Clock(), "entry", "a request was refused", "method", m.String(), "address", c.Address, "reason", err)
+	return ctx, r
+}
+
+// refuseEntry returns the refusal of a caller who is not known. ErrUnavailable is about the keys of JWTs here, and not
+// about the online store.
+func refuseEntry(err error) *Refusal {
+	r := Refuse(context.Background(), err)
+	if r.Code == codes.Unavailable {
+		r.Message = "the server reads the keys of JWTs; try again"
+	}
+	return r
+}
+
+// ipOf returns the IP address in a remote address.
+func ipOf(remote string) string {
+	if host, _, err := net.SplitHostPort(remote); err == nil {
+		return host
+	}
+	return remote
+}
+
+// errNobody is the error for a request that entered by no door of a locked server.
+var errNobody = errors.New("a request came in that no door has let in")
+
+// may returns nil if the caller of a request may ask for features, and otherwise ErrForbidden. It is called before a
+// name is looked up, so that a caller without a right does not learn which names there are.
+func (s *Server) may(ctx context.Context, asked access.Grant) error {
+	if s.options.Access == nil {
+		return nil
+	}
+	c := CallerOf(ctx)
+	if c.known == nil {
+		return errNobody
+	}
+	asked.Scope, asked.Project = access.OnlineRead, s.options.Project
+	return c.known.May(asked)
+}
+
+// mayAsk checks a request that names a service, or else a list of features.
+func (s *Server) mayAsk(ctx context.Context, service string) error {
+	return s.may(ctx, access.Grant{Service: service})
+}
+
+// mayAskModel checks a request that names a model. A version or an alias of a model is that model's.
+func (s *Server) mayAskModel(ctx context.Context, ref fstore.ModelRef) error {
+	return s.may(ctx, access.Grant{Model: ref.Name})
 }

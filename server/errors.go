@@ -30,6 +30,8 @@ var classes = []class{
 	{online.ErrUnusable, codes.Unavailable, "UNAVAILABLE", http.StatusServiceUnavailable, storeAway},
 	{errNoCatalog, codes.Unavailable, "UNAVAILABLE", http.StatusServiceUnavailable, "the server has not read the registry yet; try again"},
 	{fstore.ErrInvalid, codes.InvalidArgument, "INVALID_ARGUMENT", http.StatusBadRequest, ""},
+	{fstore.ErrUnauthenticated, codes.Unauthenticated, "UNAUTHENTICATED", http.StatusUnauthorized, ""},
+	{fstore.ErrForbidden, codes.PermissionDenied, "PERMISSION_DENIED", http.StatusForbidden, ""},
 	{fstore.ErrNotFound, codes.NotFound, "NOT_FOUND", http.StatusNotFound, ""},
 	{fstore.ErrNotReady, codes.FailedPrecondition, "FAILED_PRECONDITION", http.StatusConflict, ""},
 	{fstore.ErrTooLarge, codes.ResourceExhausted, "RESOURCE_EXHAUSTED", http.StatusRequestEntityTooLarge, ""},

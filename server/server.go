@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/server/access"
 )
 
 // Options configure a Server. Catalog and Store are required. For the others, zero means the default.
@@ -25,6 +26,8 @@ type Options struct {
 	Logger   *slog.Logger         // default: nothing is logged
 	Clock    func() time.Time     // default: time.Now
 	Replay   time.Time            // the instant at which ages are computed and that every answer states; zero: Clock's now
+	Access   *access.Control      // who may ask for what; nil: everybody for everything. Its owner keeps it up to date
+	Project  string               // that grants are for; needed with Access
 	Version  string               // of this build, for fstore_build_info; default: "unknown"
 
 	Poll            time.Duration // between looks at the registry, and at a store that is away at first; default: a second

@@ -20,6 +20,7 @@ const (
 	statusCheck       = 4
 	statusConflict    = 5
 	statusUnavailable = 6
+	statusDenied      = 7
 )
 
 // statuses maps kinds of errors to exit statuses. The first match counts. Any other error is statusFailed.
@@ -33,6 +34,8 @@ var statuses = []struct {
 	{fstore.ErrConflict, statusConflict},
 	{fstore.ErrUnavailable, statusUnavailable},
 	{context.DeadlineExceeded, statusUnavailable},
+	{fstore.ErrUnauthenticated, statusDenied},
+	{fstore.ErrForbidden, statusDenied},
 }
 
 // status returns the exit status of an error.

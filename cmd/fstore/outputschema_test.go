@@ -83,6 +83,8 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 		{"verify", "verify --model fraud@champion --sample 5"},
 		{"gc", "gc --dry-run --grace 0s"},
 		{"gc", "gc --grace 0s"},
+		{"token_create", "token create one --tokens tokens.yaml --grant online:read@shop --expires 90d"},
+		{"token_list", "token list --tokens tokens.yaml"},
 		{"doctor", "doctor"},
 		{"version", "version"},
 	} {
@@ -138,7 +140,7 @@ var rare = []string{
 	"position.file", "position.line", "rebuild.build_changed", "rebuild.lock_file", "rebuild.out", "rebuild.settings", "show.entity.owner", "show.entity.tags",
 	"feature_ref.keys", "on_demand_input.on_demand", "on_demand_view.features.owner", "on_demand_view.features.tags", "show.service.service.tags", "training-set_create.dropped_rows",
 	"training-set_diff.definitions.old", "training-set_diff.inputs.from", "training-set_rebuild.build_changed", "training-set_rebuild.settings", "training-set_show.retired",
-	"training-set_show.service", "training-set_verify.causality.hint", "training-set_verify.causality.problem", "training-set_verify.problem", "verify.views.differences", "verify.views.hint", "verify.views.problem",
+	"token_list.certificate", "token_list.expired", "training-set_show.service", "training-set_verify.causality.hint", "training-set_verify.causality.problem", "training-set_verify.problem", "verify.views.differences", "verify.views.hint", "verify.views.problem",
 	"verify.views.run_at",
 }
 

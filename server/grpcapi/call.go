@@ -36,6 +36,10 @@ func (a *API) admit(ctx context.Context, info *tap.Info) (context.Context, error
 	if a.connections.streams.Load() > maxCalls {
 		return ctx, statusOf(server.Refuse(ctx, server.ErrBusy))
 	}
+	ctx, refused := a.enter(ctx, info)
+	if refused != nil {
+		return ctx, statusOf(refused)
+	}
 	if isLong(info.FullMethodName) {
 		return ctx, nil
 	}

@@ -25,7 +25,7 @@ func (r refuses) Invoke(context.Context, string, any, any, ...grpc.CallOption) e
 func TestTheClientsKindsAreTheServers(t *testing.T) {
 	for _, kind := range []error{
 		fstore.ErrInvalid, fstore.ErrNotFound, fstore.ErrNotReady, fstore.ErrConflict, fstore.ErrTooLarge, fstore.ErrUnavailable,
-		fstore.ErrCorrupt, context.DeadlineExceeded, context.Canceled,
+		fstore.ErrCorrupt, fstore.ErrUnauthenticated, fstore.ErrForbidden, context.DeadlineExceeded, context.Canceled,
 	} {
 		refusal := server.Refuse(context.Background(), fmt.Errorf("what happened: %w", kind))
 		_, err := client.New(refuses{err: statusOf(refusal)}, client.Options{Attempts: 1}).Get(context.Background(), client.Request{})

@@ -141,7 +141,7 @@ func (a *API) handleDescribe(_ any, ctx context.Context, receive func(any) error
 		if err := a.arrive(ctx, receive(r), r.err); err != nil {
 			return err
 		}
-		t, err := a.selected(r.message.GetSelection())
+		t, err := a.selected(ctx, r.message.GetSelection())
 		if err == nil {
 			answer = describe(t.List)
 		}
@@ -256,7 +256,7 @@ func (a *API) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerI
 // get answers a request, which it leaves empty.
 func (a *API) get(ctx context.Context, r *received[fstorev1.GetOnlineFeaturesRequest]) (encoded, error) {
 	req := &r.message
-	t, err := a.selected(req.GetSelection())
+	t, err := a.selected(ctx, req.GetSelection())
 	if err != nil {
 		return encoded{}, err
 	}
@@ -287,20 +287,20 @@ func (a *API) get(ctx context.Context, r *received[fstorev1.GetOnlineFeaturesReq
 }
 
 // selected returns what a request names, by the selection of its message.
-func (a *API) selected(selection any) (*server.Target, error) {
+func (a *API) selected(ctx context.Context, selection any) (*server.Target, error) {
 	switch by := selection.(type) {
 	case *fstorev1.GetOnlineFeaturesRequest_Service:
-		return a.core.Resolve(by.Service, nil)
+		return a.core.Resolve(ctx, by.Service, nil)
 	case *fstorev1.DescribeFeaturesRequest_Service:
-		return a.core.Resolve(by.Service, nil)
+		return a.core.Resolve(ctx, by.Service, nil)
 	case *fstorev1.GetOnlineFeaturesRequest_Features:
-		return a.core.Resolve("", refsOf(by.Features))
+		return a.core.Resolve(ctx, "", refsOf(by.Features))
 	case *fstorev1.DescribeFeaturesRequest_Features:
-		return a.core.Resolve("", refsOf(by.Features))
+		return a.core.Resolve(ctx, "", refsOf(by.Features))
 	case *fstorev1.GetOnlineFeaturesRequest_Model:
-		return a.core.ResolveModel(modelOf(by.Model))
+		return a.core.ResolveModel(ctx, modelOf(by.Model))
 	case *fstorev1.DescribeFeaturesRequest_Model:
-		return a.core.ResolveModel(modelOf(by.Model))
+		return a.core.ResolveModel(ctx, modelOf(by.Model))
 	}
 	return nil, server.NotOneSelection()
 }

@@ -20,11 +20,11 @@ type described struct {
 
 // postDescribe answers POST /v1/describe: a service, a model or features, as in a look-up.
 func (a *API) postDescribe(w http.ResponseWriter, r *http.Request) {
-	a.answerJSON(w, r, httpDescribe, func(_ context.Context, req *jsonRequest, _ *server.Hold) ([]byte, error) {
+	a.answerJSON(w, r, httpDescribe, func(ctx context.Context, req *jsonRequest, _ *server.Hold) ([]byte, error) {
 		if len(req.entities) > 0 {
 			return nil, fstore.Errorf(fstore.ErrInvalid, "a description has no entities").WithHint(`such as {"service":"churn"}`)
 		}
-		t, err := a.named(req)
+		t, err := a.named(ctx, req)
 		if err != nil {
 			return nil, err
 		}

@@ -29,7 +29,7 @@ const onlineFeaturesPath = "/v1/online-features"
 
 func (a *API) newHTTP() *http.Server {
 	return &http.Server{
-		Handler:           a.closing(a.guarded(a.hosts.check(a.routes()))),
+		Handler:           a.closing(a.guarded(a.hosts.check(a.enter(a.routes())))),
 		ConnState:         a.web.changed,
 		ReadHeaderTimeout: server.HeaderTimeout,
 		ReadTimeout:       bodyTimeout,
@@ -84,7 +84,7 @@ func (a *API) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
 	buf := server.Buffers.Get(0)
 	defer server.Buffers.Put(buf)
 	a.answerJSON(w, r, httpGet, func(ctx context.Context, req *jsonRequest, h *server.Hold) ([]byte, error) {
-		t, err := a.named(req)
+		t, err := a.named(ctx, req)
 		if err != nil {
 			return nil, err
 		}
@@ -106,11 +106,11 @@ func (a *API) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
 }
 
 // named returns what a request names.
-func (a *API) named(req *jsonRequest) (*server.Target, error) {
+func (a *API) named(ctx context.Context, req *jsonRequest) (*server.Target, error) {
 	if req.model.Name != "" {
-		return a.core.ResolveModel(req.model)
+		return a.core.ResolveModel(ctx, req.model)
 	}
-	return a.core.Resolve(req.service, req.features)
+	return a.core.Resolve(ctx, req.service, req.features)
 }
 
 // answerJSON does one request with a body of JSON, and sends the bytes that answer returns, which may be used again

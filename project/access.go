@@ -1,0 +1,85 @@
+package project
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/regular"
+	"github.com/fstore-dev/fstore/server/access"
+)
+
+// control returns who may ask the server for what; nil if everybody may ask for everything.
+func (s *Settings) control(ctx context.Context, clock func() time.Time, log *slog.Logger) (*access.Control, error) {
+	if !s.authenticated() {
+		return nil, nil
+	}
+	o := access.Options{Clock: clock, Logger: log}
+	if path := s.Auth.Tokens; path != "" {
+		o.Tokens = &access.Text[[]access.Token]{
+			What:  "the tokens in " + path,
+			Read:  func(context.Context) ([]byte, error) { return readTokens(path) },
+			Parse: func(text []byte) ([]access.Token, error) { return tokensOf(path, text) },
+		}
+	}
+	if s.Auth.Issuer != "" {
+		o.JWT = s.Auth.jwt()
+		if err := s.checkKeysFile(ctx, o.JWT); err != nil {
+			return nil, err
+		}
+	}
+	return access.New(ctx, o)
+}
+
+// checkKeysFile returns what is wrong with a file of keys. An issuer's URL may come back.
+func (s *Settings) checkKeysFile(ctx context.Context, j *access.JWT) error {
+	if isURL(s.Auth.JWKS) {
+		return nil
+	}
+	text, err := j.Keys(ctx)
+	if err == nil {
+		err = access.CheckKeys(text)
+	}
+	if err != nil {
+		message, hints := fstore.Explain(err)
+		return s.checks.misset(jwtSettings+"jwks", s.Auth.JWKS+": "+message, strings.Join(hints, "; "))
+	}
+	return nil
+}
+
+func tokensOf(path string, text []byte) ([]access.Token, error) {
+	entries, err := parseTokens(path, text)
+	out := make([]access.Token, len(entries))
+	for i, e := range entries {
+		out[i] = e.Token
+	}
+	return out, err
+}
+
+// How often keys are read. A file costs little. Issuers publish a new key long before they sign with it.
+const (
+	keysFileEvery = time.Second
+	keysURLEvery  = 5 * time.Minute
+	keysPause     = 10 * time.Second
+)
+
+func (a *AuthSettings) jwt() *access.JWT {
+	j := &access.JWT{Issuer: a.Issuer, Audience: a.Audience, ClockSkew: a.ClockSkew, Every: keysFileEvery, Pause: keysPause}
+	if isURL(a.JWKS) {
+		j.Keys, j.Every = newKeysURL(a.JWKS).read, keysURLEvery
+		return j
+	}
+	j.Keys = func(context.Context) ([]byte, error) {
+		text, err := regular.Read(a.JWKS, access.MaxKeySet)
+		if err != nil {
+			return nil, regular.ReadError(a.JWKS, err)
+		}
+		return text, nil
+	}
+	return j
+}
+
+// authenticated reports whether the server asks its callers for a credential.
+func (s *Settings) authenticated() bool { return s.Auth.Tokens != "" || s.Auth.Issuer != "" }

@@ -1,0 +1,111 @@
+package access
+
+import (
+	"context"
+	"crypto/x509"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+)
+
+// How says what a caller is known by.
+type How string
+
+// The ways to know a caller.
+const (
+	ByToken       How = "token"
+	ByJWT         How = "jwt"
+	ByCertificate How = "certificate"
+)
+
+// Caller is who sends a request. It is immutable.
+type Caller struct {
+	Name   string // of the token, of the certificate's entry, or the JWT's subject; unique together with By
+	By     How
+	grants []Grant
+}
+
+// May returns nil if a grant of the caller covers what is asked, and otherwise ErrForbidden.
+func (c *Caller) May(asked Grant) error {
+	for _, g := range c.grants {
+		if g.Covers(asked) {
+			return nil
+		}
+	}
+	return forbidden(asked)
+}
+
+// Options configure a Control. At least one of Tokens and JWT is set.
+type Options struct {
+	Clock  func() time.Time
+	Logger *slog.Logger
+	Tokens *Text[[]Token] // nil: there are no tokens
+	JWT    *JWT           // nil: JWTs are not accepted
+}
+
+// Control knows callers by their credentials. It is safe for concurrent use.
+type Control struct {
+	clock  func() time.Time
+	tokens *followed[*tokens] // nil: there are none
+	jwt    *verifier          // nil: JWTs are not accepted
+}
+
+// tick is how often texts that cost little are read again.
+const tick = time.Second
+
+// New reads the tokens and the keys of JWTs. It returns the error of tokens that cannot be used. Keys may be away: JWTs
+// are ErrUnavailable until Run has read them.
+func New(ctx context.Context, o Options) (*Control, error) {
+	c := &Control{clock: o.Clock}
+	if o.Tokens != nil {
+		parse := func(text []byte) (*tokens, error) {
+			list, err := o.Tokens.Parse(text)
+			return newTokens(list), err
+		}
+		c.tokens = &followed[*tokens]{text: Text[*tokens]{What: o.Tokens.What, Read: o.Tokens.Read, Parse: parse, Every: tick}, log: o.Logger, clock: o.Clock}
+		if err := c.tokens.look(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if o.JWT != nil {
+		c.jwt = newVerifier(o.JWT, o.Clock, o.Logger)
+		_ = c.jwt.keys.look(ctx) // it logs its errors, and Run looks again
+	}
+	return c, nil
+}
+
+// Run keeps tokens and keys up to date until ctx ends.
+func (c *Control) Run(ctx context.Context) {
+	var group sync.WaitGroup
+	if c.tokens != nil {
+		group.Go(func() { c.tokens.run(ctx) })
+	}
+	if c.jwt != nil {
+		group.Go(func() { c.jwt.keys.run(ctx) })
+	}
+	group.Wait()
+}
+
+// Identify returns the caller of a request, by its credential or else by its verified client certificate, which is nil
+// if there is none. The error is ErrUnauthenticated, or ErrUnavailable while the keys of JWTs are not known.
+func (c *Control) Identify(credential string, certificate *x509.Certificate) (*Caller, error) {
+	switch {
+	case strings.HasPrefix(credential, tokenPrefix):
+		if c.tokens == nil {
+			return nil, unknownToken()
+		}
+		return c.tokens.get().identify(credential, c.clock())
+	case strings.Count(credential, ".") == 2 && c.jwt != nil:
+		return c.jwt.identify(credential)
+	case credential != "":
+		return nil, malformed("the credential is neither a token nor a JWT that the server accepts")
+	}
+	if certificate != nil && c.tokens != nil {
+		if caller := c.tokens.get().certified(certificate, c.clock()); caller != nil {
+			return caller, nil
+		}
+		return nil, malformed("the client certificate has no grants")
+	}
+	return nil, malformed("the request has no credential")
+}

@@ -1,0 +1,199 @@
+package access
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// JWT says which JWTs are accepted.
+type JWT struct {
+	Issuer    string
+	Audience  string
+	ClockSkew time.Duration // how far the issuer's clock may be off
+	// Keys reads the issuer's JSON Web Key Set.
+	Keys func(ctx context.Context) ([]byte, error)
+	// Every is the time between reads of the keys. A JWT with an unknown key causes one earlier, but not within Pause
+	// of the last.
+	Every, Pause time.Duration
+}
+
+// algorithms are those that JWTs may be signed with. All are asymmetric: with HS256, whoever can verify could sign.
+var algorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+
+// verifier finds the callers of JWTs.
+type verifier struct {
+	clock  func() time.Time
+	skew   time.Duration
+	pause  time.Duration
+	parser *jwt.Parser
+	keys   *followed[*keySet]
+	cache  cache
+}
+
+func newVerifier(o *JWT, clock func() time.Time, log *slog.Logger) *verifier {
+	v := &verifier{clock: clock, skew: o.ClockSkew, pause: o.Pause, cache: cache{callers: map[Digest]cached{}}}
+	v.parser = jwt.NewParser(
+		jwt.WithValidMethods(algorithms), jwt.WithIssuer(o.Issuer), jwt.WithAudience(o.Audience), jwt.WithExpirationRequired(),
+		jwt.WithLeeway(o.ClockSkew), jwt.WithTimeFunc(clock), jwt.WithStrictDecoding(),
+	)
+	v.keys = &followed[*keySet]{
+		text: Text[*keySet]{What: "the keys of JWTs", Read: o.Keys, Parse: parseKeys, Every: o.Every},
+		log:  log, clock: clock, wanted: make(chan struct{}, 1), changed: v.cache.clear,
+	}
+	return v
+}
+
+// claims are the members of a JWT that matter here.
+type claims struct {
+	jwt.RegisteredClaims
+	ClientID string `json:"client_id"`
+	Scope    scopes `json:"scope"`
+}
+
+// scopes is the claim scope: words separated by spaces (RFC 8693), or a list, which some issuers send.
+type scopes []string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *scopes) UnmarshalJSON(raw []byte) error {
+	var words string
+	if json.Unmarshal(raw, &words) == nil {
+		*s = strings.Fields(words)
+		return nil
+	}
+	return json.Unmarshal(raw, (*[]string)(s))
+}
+
+// identify returns the caller of a JWT. Checking a signature takes tens of microseconds, so a valid JWT is remembered.
+func (v *verifier) identify(credential string) (*Caller, error) {
+	keys := v.keys.get()
+	if keys == nil {
+		v.wantKeys()
+		return nil, keysAway()
+	}
+	digest := Digest(sha256.Sum256([]byte(credential)))
+	if c := v.cache.get(digest, keys, v.clock()); c != nil {
+		return c, nil
+	}
+	var got claims
+	token, err := v.parser.ParseWithClaims(credential, &got, keys.find)
+	if errors.Is(err, jwkset.ErrKeyNotFound) && v.wantKeys() {
+		return nil, keysAway()
+	}
+	if err != nil {
+		return nil, invalidJWT(err)
+	}
+	if _, critical := token.Header["crit"]; critical {
+		return nil, refusedJWT("has extensions that fstore does not know (crit)")
+	}
+	c := &Caller{Name: shorten(got.Subject), By: ByJWT}
+	if c.Name == "" {
+		c.Name = shorten(got.ClientID)
+	}
+	if c.Name == "" {
+		return nil, refusedJWT("names no caller: it has neither sub nor client_id")
+	}
+	for _, word := range got.Scope {
+		if g, err := ParseGrant(word); err == nil { // the others are for other services
+			c.grants = append(c.grants, g)
+		}
+	}
+	v.cache.put(digest, cached{c, keys, got.ExpiresAt.Add(v.skew)}, v.clock())
+	return c, nil
+}
+
+// wantKeys has the keys read again, unless they were within the pause. It reports whether that happens or is under
+// way. It does not wait: the goroutine that calls it may read the requests of a whole connection.
+func (v *verifier) wantKeys() bool {
+	looked := time.Unix(0, v.keys.looked.Load())
+	if since := v.clock().Sub(looked); since >= 0 && since < v.pause {
+		return false
+	}
+	select {
+	case v.keys.wanted <- struct{}{}:
+	default: // somebody else was first
+	}
+	return true
+}
+
+func keysAway() error {
+	return fstore.Errorf(fstore.ErrUnavailable, "the keys of JWTs are being read")
+}
+
+// invalidJWT says why a JWT is refused. What the caller can see in it, once its signature is right, is said in full.
+func invalidJWT(err error) error {
+	switch {
+	case errors.Is(err, jwt.ErrTokenExpired):
+		return refusedJWT("has expired")
+	case errors.Is(err, jwt.ErrTokenNotValidYet):
+		return refusedJWT("is not valid yet")
+	case errors.Is(err, jwt.ErrTokenInvalidAudience):
+		return refusedJWT("is for another audience")
+	case errors.Is(err, jwt.ErrTokenInvalidIssuer):
+		return refusedJWT("is of another issuer")
+	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
+		return refusedJWT("lacks one of the claims exp, iss and aud")
+	}
+	return refusedJWT("is not valid")
+}
+
+func refusedJWT(why string) error {
+	return fstore.Errorf(fstore.ErrUnauthenticated, "the JWT %s", why).WithHint("ask its issuer for a new one")
+}
+
+// maxCached bounds the JWTs that are remembered. Each takes some hundred bytes.
+const maxCached = 4096
+
+// cache remembers the callers of valid JWTs by digest.
+type cache struct {
+	mu      sync.RWMutex // guards callers
+	callers map[Digest]cached
+}
+
+// cached is the caller of a JWT that the keys verified.
+type cached struct {
+	caller *Caller
+	keys   *keySet
+	until  time.Time
+}
+
+// get returns the caller of a JWT; nil if it is not known, has expired, or was verified by keys that were replaced.
+func (c *cache) get(d Digest, keys *keySet, now time.Time) *Caller {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if found, ok := c.callers[d]; ok && found.keys == keys && now.Before(found.until) {
+		return found.caller
+	}
+	return nil
+}
+
+// put remembers a caller. If there are too many, it forgets the expired ones that it meets, and one more.
+func (c *cache) put(d Digest, one cached, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.callers) >= maxCached {
+		for old, is := range c.callers {
+			delete(c.callers, old)
+			if now.Before(is.until) {
+				break
+			}
+		}
+	}
+	c.callers[d] = one
+}
+
+func (c *cache) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.callers)
+}

@@ -1,0 +1,52 @@
+package httpapi
+
+import (
+	"crypto/x509"
+	"net/http"
+
+	"github.com/fstore-dev/fstore/server"
+)
+
+// enter identifies the caller of every request by its headers, before its body has arrived.
+func (a *API) enter(answer http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := server.Presented{Authorization: r.Header.Values("Authorization"), Certificate: certificateOf(r), Remote: r.RemoteAddr}
+		ctx, refused := a.core.Enter(r.Context(), methodOf(r.URL.Path), doorOf(r.URL.Path), p)
+		if refused != nil {
+			if refused.HTTP == http.StatusUnauthorized {
+				w.Header().Set("WWW-Authenticate", "Bearer")
+			}
+			writeError(w, refused.HTTP, refused.Name, refused.Message, refused.Hint)
+			return
+		}
+		answer.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// doorOf returns the door of a path: health, readiness and metrics show no data.
+func doorOf(path string) server.Door {
+	switch path {
+	case "/healthz", "/readyz", "/metrics":
+		return server.Open
+	}
+	return server.Locked
+}
+
+// methodOf returns how metrics name a path. Callers make up paths, so all others are one.
+func methodOf(path string) server.Method {
+	switch path {
+	case onlineFeaturesPath:
+		return httpGet
+	case describePath:
+		return httpDescribe
+	}
+	return server.Method{Transport: "http", Name: "other"}
+}
+
+// certificateOf returns the verified certificate of a request's client; nil if it has none.
+func certificateOf(r *http.Request) *x509.Certificate {
+	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+		return nil
+	}
+	return r.TLS.VerifiedChains[0][0]
+}
