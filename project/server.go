@@ -37,7 +37,7 @@ type Server struct {
 	grpcAPI    *grpcapi.API
 	store      *online.Store
 	breaker    *breaker.Backend // between the server and its store
-	access     *access.Control // nil: everybody may ask
+	access     *access.Control  // nil: everybody may ask
 }
 
 // Server listens on the addresses in the settings. It returns ErrNotReady if nothing has been applied yet, and
