@@ -169,7 +169,7 @@ func (p *Project) Tokens() ([]Token, error) {
 
 func (p *Project) tokensPath() (string, error) {
 	if p.Settings.Auth.Tokens == "" {
-		return "", p.Settings.checks.misset("serve.auth.tokens", "there is no tokens file", "name one: --tokens tokens.yaml, or the setting serve.auth.tokens")
+		return "", p.Settings.checks.misset("serve.auth.tokens", "there is no tokens file", "name one: --tokens .fstore/tokens.yaml, or the setting serve.auth.tokens")
 	}
 	return p.Settings.Auth.Tokens, nil
 }
@@ -195,6 +195,9 @@ func (p *Project) editTokens(change func([]byte, []tokenEntry) ([]byte, error), 
 	}
 	if to, err := filepath.EvalSymlinks(path); err == nil {
 		path = to
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
 	}
 	next, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	switch {

@@ -83,8 +83,8 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 		{"verify", "verify --model fraud@champion --sample 5"},
 		{"gc", "gc --dry-run --grace 0s"},
 		{"gc", "gc --grace 0s"},
-		{"token_create", "token create one --tokens tokens.yaml --grant online:read@shop --expires 90d"},
-		{"token_list", "token list --tokens tokens.yaml"},
+		{"token_create", "token create one --tokens .fstore/tokens.yaml --grant online:read@shop --expires 90d"},
+		{"token_list", "token list --tokens .fstore/tokens.yaml"},
 		{"doctor", "doctor"},
 		{"version", "version"},
 	} {

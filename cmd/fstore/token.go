@@ -17,7 +17,7 @@ func (a *app) tokenCommand() *cobra.Command {
 		Long: `Create, list and revoke tokens, with which callers of a server say who they are. The tokens file (setting
 serve.auth.tokens) holds the name, the SHA-256 and the grants of each token, and never a token. Servers read the file
 again within seconds.`,
-		Example: "  fstore token create fraud --tokens tokens.yaml --grant online:read@shop/model:fraud\n  fstore token list --tokens tokens.yaml",
+		Example: "  fstore token create fraud --tokens .fstore/tokens.yaml --grant online:read@shop/model:fraud\n  fstore token list --tokens .fstore/tokens.yaml",
 		Args:    usage.NoCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -36,8 +36,8 @@ func (a *app) tokenCreate() *cobra.Command {
 
 A grant is SCOPE@PROJECT, SCOPE@PROJECT/service:NAME or SCOPE@PROJECT/model:NAME. The scopes are online:read, offline:read
 and offline:create. PROJECT may be * for all. A list of features needs a grant without a service or model.`,
-		Example: `  fstore token create fraud-service --tokens tokens.yaml --grant online:read@shop/model:fraud --expires 90d
-  fstore token create notebook --tokens tokens.yaml --grant online:read@shop --grant offline:read@shop`,
+		Example: `  fstore token create fraud-service --tokens .fstore/tokens.yaml --grant online:read@shop/model:fraud --expires 90d
+  fstore token create notebook --tokens .fstore/tokens.yaml --grant online:read@shop --grant offline:read@shop`,
 		Args: usage.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n.Name = args[0]
@@ -64,7 +64,7 @@ func (a *app) tokenList() *cobra.Command {
 		Use:     "list",
 		Short:   "List tokens and their grants",
 		Long:    "List the entries of the tokens file: tokens and client certificates, with their grants.",
-		Example: "  fstore token list --tokens tokens.yaml",
+		Example: "  fstore token list --tokens .fstore/tokens.yaml",
 		Args:    usage.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.with(cmd.Context(), func(p *project.Project) error {
@@ -94,7 +94,7 @@ func (a *app) tokenRevoke() *cobra.Command {
 		Use:     "revoke NAME",
 		Short:   "Revoke a token",
 		Long:    "Remove an entry from the tokens file. Servers refuse its token as soon as they have read the file again, within seconds.",
-		Example: "  fstore token revoke fraud-service --tokens tokens.yaml",
+		Example: "  fstore token revoke fraud-service --tokens .fstore/tokens.yaml",
 		Args:    usage.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.with(cmd.Context(), func(p *project.Project) error { return p.RevokeToken(args[0]) })
