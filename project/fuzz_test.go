@@ -2,6 +2,7 @@ package project
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -52,4 +53,39 @@ func FuzzKeys(f *testing.F) {
 			t.Errorf("a mistake without words")
 		}
 	})
+}
+
+// Whatever a password is, it is not printed with the URL, also where the URL is wrong, and is known as a secret.
+func FuzzPasswordsInURLs(f *testing.F) {
+	for _, password := range []string{"", "p", "a@b", "a/b", "a?b=c", "a?tls_ca=b", ":1,h2:2/m", "%40", "a&b", "#", "a,b:1", "?db=", "]["} {
+		for form := range urlForms {
+			f.Add(password, form)
+		}
+	}
+	f.Fuzz(func(t *testing.T, password string, form int) {
+		if form < 0 || form >= len(urlForms) {
+			return
+		}
+		secret := "s3cret" + password + "s3cret"
+		raw := fmt.Sprintf(urlForms[form], secret)
+		u := URL{raw}.absolute("/repo")
+		if shown := u.String(); strings.Contains(shown, "s3cret") {
+			t.Errorf("%s is printed as %s", raw, shown)
+		}
+		for _, s := range u.secrets() {
+			raw = strings.ReplaceAll(raw, s, "")
+		}
+		if strings.Contains(raw, "s3cret") {
+			t.Errorf("the secrets are %q, which leaves %s", u.secrets(), raw)
+		}
+		if what, hint := onlineMistake(u); strings.Contains(what+hint, "s3cret") {
+			t.Errorf("%s %s", what, hint)
+		}
+	})
+}
+
+var urlForms = []string{
+	"redis://user:%s@host:6379/0", "rediss://:%s@host", "unix://user:%s@/tmp/s?db=1", "redis+sentinel://user:%s@h1:26379,h2:26379/m/0", "rediss+sentinel://:%s@h1,h2/m?read_from=replica",
+	"redis+sentinel://h1,h2/m?sentinel_username=u&sentinel_password=%s", "redis+sentinel://u:p@h1,h2/m?tls_ca=a&password=%s", "redis+sentinel://u:%s@", "redis+sentinel://u:%s@h/m?sentinel_password=",
+	"redis://h?pool_size=40&x=%s",
 }

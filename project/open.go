@@ -121,10 +121,10 @@ func (s *Settings) openBackend() (online.Backend, error) {
 
 // openBackend is the only function that knows which backend a URL means.
 func openBackend(url URL) (online.Backend, error) {
-	switch url.scheme() {
-	case "sqlite":
+	switch {
+	case url.scheme() == "sqlite":
 		return sqlite.Open(url.path())
-	case "redis", "rediss", "unix":
+	case url.isRedis():
 		return redis.Open(url.reveal())
 	}
 	return nil, fstore.Errorf(fstore.ErrInvalid, "%q is not an online store's URL", url)

@@ -23,7 +23,7 @@ type settingKey struct {
 var settingKeys = []settingKey{
 	{"project", "", "name that scopes registry and online store, so that dev and prod may share both"},
 	{"registry", "sqlite://.fstore/registry.db", "URL of the registry: sqlite://FILE"},
-	{"online", "sqlite://.fstore/online.db", "URL of the online store: sqlite://FILE, redis://, rediss:// or unix://"},
+	{"online", "sqlite://.fstore/online.db", "URL of the online store: sqlite://FILE, redis://, rediss:// (TLS), unix:// or redis+sentinel://"},
 	{"state", ".fstore/state", "folder for the state of materialize"},
 	{"snapshots", ".fstore/snapshots", "folder in which training-set create --snapshot keeps inputs"},
 	{"offline.threads", "0", "threads of the offline engine; 0 means one per CPU"},
@@ -169,7 +169,7 @@ func (c *settingsCheck) project() string {
 }
 
 func (c *settingsCheck) stores() (registry, online URL) {
-	registry, online = URL{absoluteURL(c.dir, c.value("registry"))}, URL{absoluteURL(c.dir, c.value("online"))}
+	registry, online = URL{c.value("registry")}.absolute(c.dir), URL{c.value("online")}.absolute(c.dir)
 	for _, secret := range append(registry.secrets(), online.secrets()...) {
 		c.options.Secret(secret)
 	}
@@ -271,12 +271,4 @@ func absolute(dir, path string) string {
 		return path
 	}
 	return filepath.Join(dir, path)
-}
-
-// absoluteURL makes the path of a sqlite URL absolute.
-func absoluteURL(dir, url string) string {
-	if path, ok := strings.CutPrefix(url, "sqlite://"); ok && path != "" {
-		return "sqlite://" + absolute(dir, path)
-	}
-	return url
 }

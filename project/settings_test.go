@@ -138,6 +138,15 @@ func TestPasswordsAreNeverPrinted(t *testing.T) {
 		"unix://user:s3cret@/tmp/s?db=1":   "unix://user:***@/tmp/s?db=1",
 		"sqlite:///tmp/online.db":          "sqlite:///tmp/online.db",
 		"redis://user:s3%20cret@host:1/zz": "redis://user:***@host:1/zz",
+
+		"redis+sentinel://user:s3cret@h1:26379,h2:26379/features/0":           "redis+sentinel://user:***@h1:26379,h2:26379/features/0",
+		"rediss+sentinel://:s3cret@h1,[::1]:1/m?read_from=replica&tls_ca=a/b": "rediss+sentinel://:***@h1,[::1]:1/m?read_from=replica&tls_ca=a/b",
+		"redis+sentinel://h1/m?sentinel_username=u&sentinel_password=s3cret":  "redis+sentinel://h1/m?sentinel_username=u&sentinel_password=***",
+		"redis+sentinel://h1/m?read_from=s3cret&pool_size=s3cret&tls_ca=a@b":  "redis+sentinel://***",
+		"redis+sentinel://h1/m?read_from=s3cret&pool_size=40":                 "redis+sentinel://h1/m?read_from=***&pool_size=40",
+		"redis+sentinel://user:s3cret:h1,h2/m":                                "redis+sentinel://user:***",
+		"redis://user:a?s3cret@host":                                          "redis://user:***",
+		"redis://host?db=1&s3cret":                                            "redis://host?db=1&***",
 	} {
 		if got := (URL{url}).String(); got != want {
 			t.Errorf("%s prints as %s, want %s", url, got, want)
@@ -149,6 +158,20 @@ func TestPasswordsAreNeverPrinted(t *testing.T) {
 		t.Errorf("told of %q (%v)", secrets, err)
 	}
 	p.Close()
+}
+
+func TestFilesOfURLsAreRelativeToTheRepo(t *testing.T) {
+	for url, want := range map[string]string{
+		"sqlite://a/b.db": "sqlite:///repo/a/b.db",
+		"rediss://u:p,tls_ca=x@host/0?tls_ca=certs/ca.pem&pool_size=4&tls_cert=/etc/c.pem&tls_key=a%20b.key": "rediss://u:p,tls_ca=x@host/0?tls_ca=/repo/certs/ca.pem&pool_size=4&tls_cert=/etc/c.pem&tls_key=/repo/a+b.key",
+		"rediss+sentinel://h1:1,h2/m?tls_ca=ca.pem":                                                          "rediss+sentinel://h1:1,h2/m?tls_ca=/repo/ca.pem",
+		"redis://host?tls_server_name=x":                                                                     "redis://host?tls_server_name=x",
+		"http://host?tls_ca=x":                                                                               "http://host?tls_ca=x",
+	} {
+		if got := (URL{url}).absolute("/repo"); got.raw != want {
+			t.Errorf("%s is %s, want %s", url, got.raw, want)
+		}
+	}
 }
 
 // docs/configuration.md must name every setting.

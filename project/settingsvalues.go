@@ -4,6 +4,7 @@ import (
 	"net"
 	"regexp"
 	"strconv"
+	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online/redis"
@@ -49,15 +50,13 @@ func isHost(s string) bool { return hostName.MatchString(s) || net.ParseIP(s) !=
 
 // onlineMistake returns what is wrong with the URL of an online store and a hint, or "" if its form is valid.
 func onlineMistake(u URL) (what, hint string) {
-	scheme := u.scheme()
-	isRedis := scheme == "redis" || scheme == "rediss" || scheme == "unix"
-	if u.path() == "" || !isRedis && scheme != "sqlite" {
-		return "is not an online store's URL", "for example sqlite://.fstore/online.db or redis://127.0.0.1:6379/0"
+	if u.path() == "" || !u.isRedis() && u.scheme() != "sqlite" {
+		return "is not an online store's URL", "for example sqlite://.fstore/online.db, redis://127.0.0.1:6379/0, or redis+sentinel://127.0.0.1:26379/PRIMARY/0"
 	}
-	if isRedis {
+	if u.isRedis() {
 		if err := redis.CheckURL(u.reveal()); err != nil {
-			_, hints := fstore.Explain(err)
-			return "is not a valid Redis URL", hints[0]
+			message, hints := fstore.Explain(err)
+			return strings.TrimPrefix(message, "the online store's URL "), hints[0]
 		}
 	}
 	return "", ""

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/fstore-dev/fstore/online/redis"
 )
 
 // URL is the location of a store. It may contain a password, so String masks it; reveal returns it in full.
@@ -24,17 +26,70 @@ func (u URL) path() string {
 	return path
 }
 
-// wholeURL matches URLs whose parts are unambiguous: a scheme, optionally a user with a password, an address or a
-// path, and optionally options. A password may contain any character, so it ends at the last @.
-var wholeURL = regexp.MustCompile(`^([a-z]+)://(?:([^:/@?]*)(:.*)?@)?(\[[0-9a-fA-F:.]*\](?::[0-9]*)?|[^:@?#;&=\[\]]+:[0-9]+|[^:@?#;&=\[\]]*)((?:/[^:@?#;&=]*)?)(\?.*)?$`)
+// wholeURL matches URLs whose parts are unambiguous: a scheme, optionally a user with a password, an address, several
+// addresses of sentinels or a path, and optionally options. A password may contain any character but ?, so it ends at
+// the last @, which options may not contain.
+var wholeURL = regexp.MustCompile(`^([a-z]+|rediss?\+sentinel)://(?:([^:/@?]*)(:[^?]*)?@)?(\[[0-9a-fA-F:.]*\](?::[0-9]*)?|[^:@?#;&=\[\]]+:[0-9]+|` + address + `(?:,` + address + `)+|[^:@?#;&=\[\]]*)((?:/[^:@?#;&=]*)?)(\?[^@]*)?$`)
+
+// address matches one of several addresses.
+const address = `(?:\[[0-9a-fA-F:.]*\]|[^:@?#;&=\[\],/]+)(?::[0-9]+)?`
 
 // mistyped matches the part of a mistyped URL that is shown: its scheme, and a host or user followed by a colon.
-var mistyped = regexp.MustCompile(`^(sqlite|rediss?|unix)://([\w.-]+:)?`)
+var mistyped = regexp.MustCompile(`^(sqlite|rediss?(?:\+sentinel)?|unix)://([\w.-]+:)?`)
 
 var word = regexp.MustCompile(`^[\w./-]*$`)
 
-// plainOption is a URL option whose value is not a secret.
-const plainOption = "db"
+// plainOptions are the URL options whose values are not secret where they look as they should.
+var plainOptions = map[string]*regexp.Regexp{
+	"db":                regexp.MustCompile(`.*`),
+	"read_from":         regexp.MustCompile(`^(primary|replica)$`),
+	"pool_size":         regexp.MustCompile(`^[0-9]{1,4}$`),
+	"tls_ca":            filePath,
+	"tls_cert":          filePath,
+	"tls_key":           filePath,
+	"tls_server_name":   regexp.MustCompile(`^[\w.-]+$`),
+	"sentinel_username": regexp.MustCompile(`^[\w.-]+$`),
+}
+
+var filePath = regexp.MustCompile(`^[\w./-]+$`)
+
+// isPlain reports whether the value of an option may be printed.
+func isPlain(name, value string) bool {
+	plain := plainOptions[name]
+	return plain != nil && plain.MatchString(value)
+}
+
+// isRedis reports whether the URL names a Redis store.
+func (u URL) isRedis() bool {
+	switch u.scheme() {
+	case "redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel":
+		return true
+	}
+	return false
+}
+
+// absolute returns the URL with absolute paths of files: of a SQLite file, or of TLS certificates and keys.
+func (u URL) absolute(dir string) URL {
+	if path, ok := strings.CutPrefix(u.raw, "sqlite://"); ok && path != "" {
+		return URL{"sqlite://" + absolute(dir, path)}
+	}
+	m := wholeURL.FindStringSubmatch(u.raw)
+	if m == nil || !u.isRedis() || m[6] == "" {
+		return u
+	}
+	list := options(m[6])
+	for i, option := range list {
+		name, value, _ := strings.Cut(option, "=")
+		file, err := url.QueryUnescape(value)
+		if plainOptions[name] != filePath || err != nil || file == "" {
+			continue
+		}
+		if path := absolute(dir, file); path != file {
+			list[i] = name + "=" + strings.ReplaceAll(url.QueryEscape(path), "%2F", "/")
+		}
+	}
+	return URL{strings.TrimSuffix(u.raw, m[6]) + "?" + strings.Join(list, "&")}
+}
 
 // String returns the URL with its passwords masked. In a mistyped URL a password may be anywhere, so only its
 // beginning is shown.
@@ -57,8 +112,11 @@ func (u URL) String() string {
 	b.WriteString(m[4] + m[5])
 	separator := "?"
 	for _, option := range options(m[6]) {
-		name, value, given := strings.Cut(option, "=")
-		if given && name != plainOption && value != "" {
+		name, value, _ := strings.Cut(option, "=")
+		switch {
+		case !redis.IsOption(name): // perhaps a part of a password
+			option = "***"
+		case value != "" && !isPlain(name, value):
 			option = name + "=***"
 		}
 		b.WriteString(separator + option)
@@ -96,7 +154,10 @@ func (u URL) secrets() []string {
 		out = append(out, password)
 	}
 	for _, option := range options(m[6]) {
-		if name, value, _ := strings.Cut(option, "="); value != "" && name != plainOption {
+		switch name, value, _ := strings.Cut(option, "="); {
+		case !redis.IsOption(name):
+			out = append(out, option)
+		case value != "" && !isPlain(name, value):
 			out = append(out, value)
 		}
 	}
@@ -105,5 +166,7 @@ func (u URL) secrets() []string {
 			out = append(out, plain)
 		}
 	}
+	out = slices.DeleteFunc(out, func(s string) bool { return s == "" })
+	slices.SortStableFunc(out, func(a, b string) int { return len(b) - len(a) }) // one may contain another
 	return out
 }

@@ -16,72 +16,6 @@ import (
 	driver "github.com/redis/go-redis/v9"
 )
 
-// Check implements online.Backend. It checks that the server answers, lets this user read, and evicts nothing. Only a
-// write shows whether the server can be written. A replica is a warning, since it can answer look-ups.
-func (b *Backend) Check(ctx context.Context) (warning string, err error) {
-	if err := b.client.Ping(ctx).Err(); err != nil {
-		return "", b.failed(ctx, err)
-	}
-	if _, _, err := b.get(ctx, [][]byte{[]byte("f{}")}, [][]byte{[]byte("fstore:")}); err != nil { // names like those of real keys, for access rules
-		return "", b.failed(ctx, err)
-	}
-	policy, err := b.evictionPolicy(ctx)
-	if err != nil {
-		return "", b.failed(ctx, err)
-	}
-	role, err := b.info(ctx, "replication", "role")
-	if err != nil {
-		return "", b.failed(ctx, err)
-	}
-	var warnings []string
-	switch policy {
-	case "noeviction":
-	case "":
-		warnings = append(warnings, "maxmemory-policy cannot be read; make sure that it is noeviction")
-	default:
-		return "", fstore.Errorf(fstore.ErrInvalid, "redis at %s: maxmemory-policy is %s: under memory pressure it would drop features", b.addr, policy).
-			WithHint("run: redis-cli config set maxmemory-policy noeviction, and set it in redis.conf")
-	}
-	if role == "slave" {
-		warnings = append(warnings, "it is a replica: look-ups work, but materialize needs its master")
-	}
-	if warnings == nil {
-		return "", nil
-	}
-	return "redis at " + b.addr + ": " + strings.Join(warnings, "; "), nil
-}
-
-// evictionPolicy returns "" if the server does not tell: managed servers often have no CONFIG.
-func (b *Backend) evictionPolicy(ctx context.Context) (string, error) {
-	config, err := b.client.ConfigGet(ctx, "maxmemory-policy").Result()
-	if err == nil {
-		return config["maxmemory-policy"], nil
-	}
-	var refused driver.Error
-	if !errors.As(err, &refused) {
-		return "", err
-	}
-	return b.info(ctx, "memory", "maxmemory_policy")
-}
-
-// info returns a field of a section of INFO, or "" if the server does not tell.
-func (b *Backend) info(ctx context.Context, section, field string) (string, error) {
-	info, err := b.client.Info(ctx, section).Result()
-	if err != nil {
-		var refused driver.Error
-		if errors.As(err, &refused) {
-			return "", nil
-		}
-		return "", err
-	}
-	for line := range strings.Lines(info) {
-		if value, ok := strings.CutPrefix(strings.TrimSpace(line), field+":"); ok {
-			return value, nil
-		}
-	}
-	return "", nil
-}
-
 // kinds maps error replies of the server to the kinds of errors. Any other reply is ErrInvalid: the server refuses
 // the command.
 var kinds = []struct {
@@ -139,10 +73,13 @@ func (b *Backend) failed(ctx context.Context, err error) error {
 		}
 		return fstore.Errorf(fstore.ErrInvalid, "redis at %s: %v", b.addr, reply)
 	}
-	var untrusted *tls.CertificateVerificationError
-	if errors.As(err, &untrusted) {
+	var ours *fstore.Error
+	switch {
+	case errors.As(err, &ours):
+		return fmt.Errorf("redis at %s: %w", b.addr, ours)
+	case untrusted(err):
 		return fstore.Errorf(fstore.ErrInvalid, "redis at %s: %v", b.addr, err).
-			WithHint("add its certificate authority to the system's, or name it in SSL_CERT_FILE")
+			WithHint("name its certificate authority in the online store's URL: ?tls_ca=ca.pem. If the certificate is for another name, name that: ?tls_server_name=NAME")
 	}
 	return b.broken(err)
 }
@@ -159,6 +96,12 @@ func over(ctx context.Context, err error) error {
 func timedOut(err error) bool {
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// untrusted reports whether the server's certificate was refused.
+func untrusted(err error) bool {
+	var refused *tls.CertificateVerificationError
+	return errors.As(err, &refused)
 }
 
 // broken explains a broken connection.
@@ -190,5 +133,5 @@ func stale(err error) bool {
 
 // closed reports whether the server closed the connection.
 func closed(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, errMoved) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }

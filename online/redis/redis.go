@@ -1,85 +1,108 @@
-// Package redis is an online.Backend in one Redis server, 6.0 or later.
+// Package redis is an online.Backend in Redis or Valkey, 6.0 or later: one server, or a primary with replicas that
+// sentinels watch.
 //
 // A look-up is one MGET, or several in one pipeline on one connection, so that no pointer is read before a record. A
-// commit is WATCH, MGET, MULTI … EXEC: it applies atomically, and only if its guards hold. The backend never sends
-// anything twice. If the answer to a commit is lost, the caller must find out whether it was applied.
+// commit is WATCH, MGET, MULTI … EXEC: it applies atomically, and only if its guards hold. It goes over one
+// connection, so none begins on one server and ends on another. The backend never sends anything twice. If the answer
+// to a commit is lost, the caller must find out whether it was applied.
 package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net"
-	"strconv"
-	"time"
+	"strings"
+	"sync"
 	"unsafe"
 
-	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
 	driver "github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
-	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // perCommand is the maximum number of keys of one MGET, MSET or UNLINK. It bounds how long other clients wait. One MGET
 // is atomic.
 const perCommand = online.PerRead
 
-// replicationTimeout bounds the wait for a replica. It is less than the driver's default timeout of a read, 3 s.
-const replicationTimeout = time.Second
-
-// Backend is a store in a Redis server. It is safe for concurrent use.
+// Backend is a store in Redis. It is safe for concurrent use.
 type Backend struct {
-	client *driver.Client
-	addr   string // for messages: without user and password
-	reads  *combiner
+	primary   *source
+	replicas  *source // nil: the primary answers all reads
+	addr      string  // for messages: without user and password
+	transport *transport
+
+	sentinels *sentinels // nil: one server; then what follows is not used
+	moving    []*moving
+	watched   sync.Once
+	done      chan struct{}
+	watching  sync.WaitGroup
+}
+
+// source is a client of the servers that answer some reads.
+type source struct {
+	*driver.Client
+	reads *combiner
+}
+
+func newSource(o *driver.Options) *source {
+	client := driver.NewClient(o)
+	return &source{client, newCombiner(client)}
 }
 
 // Open returns the store at redis://[user:password@]host:6379/0, rediss:// (TLS) or
-// unix://[user:password@]/path?db=0, with the options of go-redis' ParseURL in its query. It does not connect. It
-// returns ErrInvalid for any other URL. The message does not repeat the URL, which may contain a password.
+// unix://[user:password@]/path?db=0, or at the primary that sentinels know:
+// redis+sentinel://[user:password@]host1:26379,host2:26379/PRIMARY/0, or rediss+sentinel://. The query may have the
+// options of go-redis' ParseURL, and those in docs/online.md. It does not connect, but reads the files that the URL
+// names. It returns ErrInvalid for any other URL. The message does not repeat the URL, which may contain a password.
 func Open(url string) (*Backend, error) {
-	o, err := options(url)
+	l, err := parse(url)
 	if err != nil {
 		return nil, err
 	}
 	logging.Disable() // the driver would otherwise also write connection errors to stderr
-	o.ContextTimeoutEnabled = true
-	o.MaxRetries = -1 // a commit sent again would lack its WATCH
-	o.DialerRetries = 1
-	o.PipelinePoolSize = -1 // no pool of its own: pool_size is the number of connections
-	o.Protocol = 2
-	o.DisableIdentity = true
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	client := driver.NewClient(o)
-	return &Backend{client: client, addr: o.Addr, reads: newCombiner(client)}, nil
-}
-
-// CheckURL returns the error that Open would return for a URL.
-func CheckURL(url string) error {
-	_, err := options(url)
-	return err
-}
-
-func options(url string) (*driver.Options, error) {
-	o, err := driver.ParseURL(url)
-	if err != nil || o.DB < 0 || o.Network == "tcp" && !isPort(o.Addr) {
-		return nil, fstore.Errorf(fstore.ErrInvalid, "the online store's URL is not a valid Redis URL").
-			WithHint("redis://[user:password@]host:6379/0, rediss:// for TLS, or unix:///path/to/socket?db=0; write special characters in the password as %%HH")
+	b := &Backend{addr: l.servers.Addr, done: make(chan struct{}), transport: &transport{config: l.tlsConfig(), files: l.files}}
+	if _, err := b.transport.configFor(l.servers.Addr); err != nil {
+		return nil, err
 	}
-	return o, nil
+	settle(&l.servers)
+	if l.sentinel == nil {
+		if b.transport.config != nil {
+			l.servers.Dialer = b.transport.dial
+		}
+		b.primary = newSource(&l.servers)
+		return b, nil
+	}
+	b.addr = fmt.Sprintf("%s (sentinels %s)", l.sentinel.primary, strings.Join(l.sentinel.addrs, ", "))
+	b.sentinels = newSentinels(l.sentinel, b.transport)
+	b.primary = b.follow(l.servers, b.sentinels.findPrimary)
+	if l.sentinel.readReplicas {
+		b.replicas = b.follow(l.servers, b.sentinels.findReplicas)
+	}
+	return b, nil
 }
 
-// isPort reports whether an address ends in a port number.
-func isPort(addr string) bool {
-	_, port, err := net.SplitHostPort(addr)
-	n, wrong := strconv.ParseUint(port, 10, 16)
-	return err == nil && wrong == nil && n > 0
+// follow returns a source for the servers that find finds.
+func (b *Backend) follow(o driver.Options, find func(context.Context) ([]string, error)) *source {
+	m := newMoving(find, b.transport, func() {
+		b.watched.Do(func() { b.watching.Go(func() { b.followSentinels(b.done) }) })
+	})
+	b.moving = append(b.moving, m)
+	o.Network, o.Addr, o.Dialer = "tcp", b.addr, m.dial
+	return newSource(&o)
 }
 
 // Get implements online.Backend.
 func (b *Backend) Get(ctx context.Context, r online.Read) (records, ptrs [][]byte, err error) {
+	if b.replicas == nil || r.Primary || len(r.Keys) == 0 {
+		return b.read(ctx, b.primary, r.Keys, r.Pointers)
+	}
+	return b.getFromReplica(ctx, r)
+}
+
+// read reads from one server. It reads once more if the connection was closed.
+func (b *Backend) read(ctx context.Context, from *source, keys, pointers [][]byte) (records, ptrs [][]byte, err error) {
 	for try := 0; ; try++ {
-		records, ptrs, err = b.get(ctx, r.Keys, r.Pointers)
+		records, ptrs, err = readOnce(ctx, from, keys, pointers)
 		if err == nil {
 			return records, ptrs, nil
 		}
@@ -89,7 +112,7 @@ func (b *Backend) Get(ctx context.Context, r online.Read) (records, ptrs [][]byt
 	}
 }
 
-func (b *Backend) get(ctx context.Context, keys, pointers [][]byte) (records, ptrs [][]byte, err error) {
+func readOnce(ctx context.Context, from *source, keys, pointers [][]byte) (records, ptrs [][]byte, err error) {
 	n := len(keys) + len(pointers)
 	if n == 0 {
 		return nil, nil, nil
@@ -102,14 +125,14 @@ func (b *Backend) get(ctx context.Context, keys, pointers [][]byte) (records, pt
 	}
 	out := make([][]byte, 0, n)
 	if n <= perCommand { // one command is atomic
-		values, err := b.reads.read(ctx, args)
+		values, err := from.reads.read(ctx, args)
 		if err != nil {
 			return nil, nil, err
 		}
 		out = appendValues(out, values)
 		return out[:len(keys):len(keys)], out[len(keys):], nil
 	}
-	pipe := b.client.Pipeline() // keeps the order of args: pointers last
+	pipe := from.Pipeline() // keeps the order of args: pointers last
 	for len(args) > 0 {
 		some := args[:min(len(args), perCommand)]
 		_ = pipe.Process(ctx, driver.NewStringSliceCmd(ctx, boxed("mget", some)...)) // only queues the command
@@ -152,75 +175,6 @@ func boxed(command string, args []arg) []any {
 	return out
 }
 
-// Commit implements online.Backend, in two round trips.
-func (b *Backend) Commit(ctx context.Context, c online.Commit) error {
-	conn := b.client.Conn() // WATCH applies to one connection
-	defer conn.Close()
-	if len(c.Guards) > 0 {
-		if err := b.watch(ctx, conn, c.Guards); err != nil {
-			return err
-		}
-	}
-	pipe := conn.TxPipeline()
-	for set := c.Set; len(set) > 0; {
-		n := min(len(set), perCommand)
-		args := make([]arg, 0, 2*n)
-		for _, kv := range set[:n] {
-			args = append(args, kv.Key, kv.Value)
-		}
-		_ = pipe.Process(ctx, driver.NewStatusCmd(ctx, boxed("mset", args)...)) // only queues the command
-		set = set[n:]
-	}
-	for gone := c.Delete; len(gone) > 0; {
-		n := min(len(gone), perCommand)
-		args := make([]arg, 0, n)
-		for _, k := range gone[:n] {
-			args = append(args, k)
-		}
-		_ = pipe.Process(ctx, driver.NewIntCmd(ctx, boxed("unlink", args)...)) // only queues the command
-		gone = gone[n:]
-	}
-	if pipe.Len() == 0 {
-		return nil
-	}
-	cmds, err := pipe.Exec(ctx)
-	if err == driver.TxFailedErr {
-		return fstore.Errorf(fstore.ErrConflict, "%q was changed concurrently", c.Guards[0].Key)
-	}
-	if driver.HasErrorPrefix(err, "EXECABORT") { // nothing was applied; one of the commands has the reason
-		for _, cmd := range cmds {
-			if cmd.Err() != nil && !driver.HasErrorPrefix(cmd.Err(), "EXECABORT") {
-				err = cmd.Err()
-				break
-			}
-		}
-	}
-	return b.failed(ctx, err)
-}
-
-// watch watches and compares the guards' keys. It begins with UNWATCH, because a commit whose guards did not hold may
-// have left the connection watching.
-func (b *Backend) watch(ctx context.Context, conn *driver.Conn, guards []online.Guard) error {
-	args := make([]arg, len(guards))
-	for i, g := range guards {
-		args[i] = g.Key
-	}
-	pipe := conn.Pipeline()
-	_ = pipe.Process(ctx, driver.NewStatusCmd(ctx, "unwatch")) // only queues the command
-	_ = pipe.Process(ctx, driver.NewStatusCmd(ctx, boxed("watch", args)...))
-	values := driver.NewStringSliceCmd(ctx, boxed("mget", args)...)
-	_ = pipe.Process(ctx, values)
-	if _, err := pipe.Exec(ctx); err != nil {
-		return b.failed(ctx, err)
-	}
-	for i, have := range values.Val() {
-		if want := guards[i].Want; have != string(want) || (bytesOf(have) == nil) != (want == nil) {
-			return fstore.Errorf(fstore.ErrConflict, "%q was changed concurrently", guards[i].Key)
-		}
-	}
-	return nil
-}
-
 // Scan implements online.Backend.
 func (b *Backend) Scan(ctx context.Context, prefix []byte, fn func(key []byte) error) error {
 	pattern := make([]byte, 0, len(prefix)+1)
@@ -232,7 +186,7 @@ func (b *Backend) Scan(ctx context.Context, prefix []byte, fn func(key []byte) e
 		pattern = append(pattern, c)
 	}
 	for cursor := uint64(0); ; {
-		keys, next, err := b.client.Scan(ctx, cursor, string(append(pattern, '*')), 500).Result()
+		keys, next, err := b.primary.Scan(ctx, cursor, string(append(pattern, '*')), 500).Result()
 		if err != nil {
 			return b.failed(ctx, err)
 		}
@@ -247,26 +201,16 @@ func (b *Backend) Scan(ctx context.Context, prefix []byte, fn func(key []byte) e
 	}
 }
 
-// Replicated implements online.Backend with WAIT. A server without replicas has nothing to wait for.
-func (b *Backend) Replicated(ctx context.Context) (warning string, err error) {
-	replicas, err := b.info(ctx, "replication", "connected_slaves")
-	if err != nil || replicas == "" || replicas == "0" {
-		return "", b.failed(ctx, err)
-	}
-	conn := b.client.Conn() // WAIT counts from the last command of its connection
-	defer conn.Close()
-	pipe := conn.Pipeline()
-	_ = pipe.Process(ctx, driver.NewStatusCmd(ctx, "ping")) // only queues the command
-	reached := driver.NewIntCmd(ctx, "wait", 1, replicationTimeout.Milliseconds())
-	_ = pipe.Process(ctx, reached)
-	if _, err := pipe.Exec(ctx); err != nil {
-		return "", b.failed(ctx, err)
-	}
-	if reached.Val() == 0 {
-		return fmt.Sprintf("redis at %s: no replica has confirmed the writes within %s", b.addr, replicationTimeout), nil
-	}
-	return "", nil
-}
-
 // Close implements online.Backend.
-func (b *Backend) Close() error { return b.failed(context.Background(), b.client.Close()) }
+func (b *Backend) Close() error {
+	err := b.primary.Close()
+	if b.sentinels != nil {
+		close(b.done)
+		if b.replicas != nil {
+			err = errors.Join(err, b.replicas.Close())
+		}
+		b.sentinels.close()
+		b.watching.Wait()
+	}
+	return b.failed(context.Background(), err)
+}

@@ -73,16 +73,6 @@ func calls(b *redis.Backend) map[string]error {
 	}
 }
 
-func TestAnURLThatIsNoneIsInvalidAndNotRepeated(t *testing.T) {
-	for _, url := range []string{
-		"", "http://u:secret@host", "redis://u:secret@host:port", "redis://u:sec/secret@host/x", "redis://u:secret%zz@host", "unix://u:secret@", "redis://u:secret@host/0?nope=secret",
-		"redis://u:secret@host:99999", "redis://u:secret@host:0", "redis://u:secret@host/-1", "unix://u:secret@/s?db=-1",
-	} {
-		_, err := redis.Open(url)
-		isKind(t, err, fstore.ErrInvalid, "redis://")
-	}
-}
-
 func TestAServerThatIsNotThereIsUnavailable(t *testing.T) {
 	for _, url := range []string{"unix://u:secret@" + filepath.Join(t.TempDir(), "none.sock"), "redis://u:secret@127.0.0.1:1/0"} {
 		b := open(t, url)

@@ -1,0 +1,168 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+	driver "github.com/redis/go-redis/v9"
+)
+
+// sentinels find the primary and its replicas. Each question goes to all sentinels at once, so one that hangs, perhaps
+// because it died together with the primary, does not delay the answer.
+type sentinels struct {
+	primary string
+	addrs   string // for messages
+	clients []*driver.SentinelClient
+	asking  sync.WaitGroup
+	epoch   atomic.Int64 // of the newest primary found
+}
+
+func newSentinels(l *sentinelLocation, t *transport) *sentinels {
+	s := &sentinels{primary: l.primary, addrs: strings.Join(l.addrs, ", ")}
+	for _, addr := range l.addrs {
+		o := l.options(addr)
+		o.Dialer = t.dial
+		s.clients = append(s.clients, driver.NewSentinelClient(o))
+	}
+	return s
+}
+
+// findPrimary returns the address of the primary.
+func (s *sentinels) findPrimary(ctx context.Context) ([]string, error) {
+	newest := int64(-1)
+	var addr string
+	answers, err := s.ask(ctx, func(ctx context.Context, c *driver.SentinelClient) (func(), error) {
+		reply, err := c.Master(ctx, s.primary).Result()
+		return func() {
+			// A sentinel that has not heard of a failover yet has an older epoch.
+			if epoch, _ := strconv.ParseInt(reply["config-epoch"], 10, 64); epoch > newest {
+				newest, addr = epoch, net.JoinHostPort(reply["ip"], reply["port"])
+			}
+		}, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if known := s.epoch.Load(); newest < known && answers <= len(s.clients)/2 {
+		return nil, fstore.Errorf(fstore.ErrUnavailable, "of the sentinels %s, only some that missed a failover answer", s.addrs).WithHint("check that they run and can be reached")
+	}
+	s.epoch.Store(newest)
+	return []string{addr}, nil
+}
+
+// findReplicas returns the addresses of the replicas that are up and have their primary's data. There may be none.
+func (s *sentinels) findReplicas(ctx context.Context) ([]string, error) {
+	var out []string
+	_, err := s.ask(ctx, func(ctx context.Context, c *driver.SentinelClient) (func(), error) {
+		reply, err := c.Replicas(ctx, s.primary).Result()
+		return func() {
+			if out != nil {
+				return
+			}
+			for _, r := range reply {
+				if down := strings.Contains(r["flags"], "down") || strings.Contains(r["flags"], "disconnected"); !down && r["master-link-status"] == "ok" {
+					out = append(out, net.JoinHostPort(r["ip"], r["port"]))
+				}
+			}
+		}, err
+	})
+	return out, err
+}
+
+// ask asks all sentinels, and applies the replies one after the other: those of a majority, or those that come soon
+// after the first. It returns how many it applied, and an error if there is no reply.
+func (s *sentinels) ask(ctx context.Context, question func(context.Context, *driver.SentinelClient) (apply func(), err error)) (answers int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, sentinelTimeout)
+	type reply struct {
+		apply func()
+		err   error
+	}
+	replies := make(chan reply, len(s.clients)) // with room for those that nobody waits for
+	var asked sync.WaitGroup
+	for _, c := range s.clients {
+		asked.Go(func() {
+			apply, err := question(ctx, c)
+			replies <- reply{apply, err}
+		})
+	}
+	s.asking.Go(func() {
+		asked.Wait()
+		cancel()
+	})
+	var failed []error
+	var grace <-chan time.Time
+	for late := false; !late && answers <= len(s.clients)/2 && answers+len(failed) < len(s.clients); {
+		select {
+		case r := <-replies:
+			if r.err != nil {
+				failed = append(failed, r.err)
+				continue
+			}
+			r.apply()
+			if answers++; answers == 1 {
+				grace = time.After(sentinelGrace)
+			}
+		case <-grace:
+			late = true
+		case <-ctx.Done():
+			late = true
+			failed = append(failed, ctx.Err())
+		}
+	}
+	if answers == 0 {
+		return 0, s.failed(failed)
+	}
+	return answers, nil
+}
+
+// failed explains why no sentinel has answered. What one of them refuses is said before what cannot be reached.
+func (s *sentinels) failed(errs []error) error {
+	for _, err := range errs {
+		var refused driver.Error
+		if !errors.As(err, &refused) {
+			continue
+		}
+		message := fstore.Errorf(fstore.ErrInvalid, "the sentinels %s: %v", s.addrs, refused)
+		switch {
+		case strings.Contains(refused.Error(), "No such master"):
+			return fstore.Errorf(fstore.ErrInvalid, "the sentinels %s know no primary %s", s.addrs, s.primary).
+				WithHint("the online store's URL names it after the sentinels; redis-cli -p 26379 sentinel masters lists those that they know")
+		case hasPrefix(refused, "NOAUTH", "WRONGPASS", "AUTH"):
+			return message.WithHint("check sentinel_username and sentinel_password in the online store's URL: the sentinels have users of their own")
+		case hasPrefix(refused, "NOPERM"):
+			return message.WithHint("grant the sentinels' user SENTINEL MASTER and SENTINEL REPLICAS")
+		case strings.Contains(refused.Error(), "unknown command"):
+			return message.WithHint("what answers there is not a sentinel: they usually listen on port 26379")
+		}
+		return message
+	}
+	for _, err := range errs {
+		if errors.Is(err, fstore.ErrInvalid) || untrusted(err) {
+			return err
+		}
+	}
+	return fstore.Errorf(fstore.ErrUnavailable, "none of the sentinels %s answers: %v", s.addrs, errors.Join(errs...)).WithHint("check that they run and can be reached")
+}
+
+func hasPrefix(err error, prefixes ...string) bool {
+	for _, p := range prefixes {
+		if driver.HasErrorPrefix(err, p) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *sentinels) close() {
+	for _, c := range s.clients {
+		_ = c.Close() // no command is sent, so nothing can be lost
+	}
+	s.asking.Wait()
+}
