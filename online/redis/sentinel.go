@@ -79,7 +79,7 @@ func (s *sentinels) findReplicas(ctx context.Context) ([]string, error) {
 // ask asks all sentinels, and applies the replies one after the other: those of a majority, or those that come soon
 // after the first. It returns how many it applied, and an error if there is no reply.
 func (s *sentinels) ask(ctx context.Context, question func(context.Context, *driver.SentinelClient) (apply func(), err error)) (answers int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, sentinelTimeout)
+	limited, cancel := context.WithTimeout(ctx, sentinelTimeout)
 	type reply struct {
 		apply func()
 		err   error
@@ -88,7 +88,7 @@ func (s *sentinels) ask(ctx context.Context, question func(context.Context, *dri
 	var asked sync.WaitGroup
 	for _, c := range s.clients {
 		asked.Go(func() {
-			apply, err := question(ctx, c)
+			apply, err := question(limited, c)
 			replies <- reply{apply, err}
 		})
 	}
