@@ -35,6 +35,13 @@ func (b *Backend) Check(ctx context.Context) (warning string, err error) {
 	default:
 		return "", evicts("redis at "+b.addr, policy)
 	}
+	evicted, err := b.checkEvictions(ctx)
+	if err != nil {
+		return "", err
+	}
+	if evicted != "" {
+		warnings = append(warnings, evicted)
+	}
 	if replication["role"] == "slave" {
 		warnings = append(warnings, "it is a replica: look-ups work, but materialize needs its primary")
 	}

@@ -304,3 +304,51 @@ func client(t testing.TB, url string) *driver.Client {
 	t.Cleanup(func() { c.Close() })
 	return c
 }
+
+// A server that has evicted keys is refused although its policy is right again, until its statistics are reset. What it
+// evicted before the first look may have been anything, so it is a warning.
+func TestAServerThatHasEvictedIsRefused(t *testing.T) {
+	url := redistest.Start(t, "--maxmemory-policy", "noeviction")
+	admin := client(t, url)
+	do := func(args ...any) {
+		t.Helper()
+		if err := admin.Do(ctx, args...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	evict := func() {
+		t.Helper()
+		do("config", "set", "maxmemory-policy", "allkeys-lru")
+		for i := range 100 {
+			do("set", fmt.Sprint("key-", i), strings.Repeat("x", 1000))
+		}
+		do("config", "set", "maxmemory", "1")
+		_ = admin.Do(ctx, "set", "one", "more") // evicts all others; it may not fit itself
+		do("config", "set", "maxmemory", "0")
+		do("config", "set", "maxmemory-policy", "noeviction")
+	}
+	b := open(t, url)
+	check := func(b *redis.Backend, kind error, says ...string) {
+		t.Helper()
+		warning, err := b.Check(ctx)
+		if kind != nil {
+			isKind(t, err, kind, says...)
+			return
+		}
+		if err != nil || len(says) == 0 != (warning == "") {
+			t.Fatalf("got %q, %v", warning, err)
+		}
+	}
+	check(b, nil)
+	evict()
+	check(b, fstore.ErrInvalid, "has evicted", "keys", "materialize --full", "resetstat")
+	check(b, fstore.ErrInvalid, "has evicted")
+	check(open(t, url), nil, "a warning")
+	do("config", "resetstat")
+	check(b, nil)
+	evict()
+	check(b, fstore.ErrInvalid, "has evicted")
+	do("config", "resetstat")
+	evict() // before the next look
+	check(b, fstore.ErrInvalid, "has evicted")
+}
