@@ -136,8 +136,12 @@ func (b *Backend) Look(ctx context.Context) (well bool) {
 		b.circuit.Close()
 		return true
 	case errors.Is(err, fstore.ErrInvalid), errors.Is(err, context.DeadlineExceeded) && b.answered.Load() == answered:
+		before, open := b.reason.Load().cause, b.Open()
 		b.blame(err)
 		b.circuit.Open()
+		if open && before.Error() != err.Error() {
+			b.logger.Warn("the online store's circuit breaker stays open, for another reason", "error", err)
+		}
 	case storeFailed(ctx, err) && !errors.Is(err, context.DeadlineExceeded): // counts like a caller's
 		b.blame(err)
 		b.circuit.RecordFailure()

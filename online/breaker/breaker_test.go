@@ -262,6 +262,13 @@ func TestAStoreThatMayLoseRecordsIsRefused(t *testing.T) {
 	if !strings.Contains(log.String(), "allkeys-lru") {
 		t.Errorf("log: %s", log)
 	}
+	s.finds(fstore.Errorf(fstore.ErrInvalid, "it has evicted keys"))
+	for range 3 {
+		b.Look(ctx)
+	}
+	if n := strings.Count(log.String(), "it has evicted keys"); n != 1 {
+		t.Errorf("a new reason is logged %d times, want once:\n%s", n, log)
+	}
 	s.finds(errDown) // the settings cannot be read: they are as they were
 	if b.Look(ctx) {
 		t.Error("the store may still lose records")

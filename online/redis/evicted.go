@@ -29,8 +29,8 @@ func (e *evictions) check(where, server string, count int64) (warning string, er
 		e.first = 0
 	}
 	e.last = count
-	if n := count - e.first; n > 0 {
-		return "", fstore.Errorf(fstore.ErrInvalid, "%s has evicted %d keys: features may be missing", where, n).
+	if count > e.first {
+		return "", fstore.Errorf(fstore.ErrInvalid, "%s has evicted keys: features may be missing", where).
 			WithHint("set maxmemory-policy noeviction, run: fstore materialize --full, and then: redis-cli config resetstat")
 	}
 	if count > 0 {
