@@ -51,7 +51,12 @@ func newCombiner(client *driver.Client) *combiner {
 			for _, q := range batch {
 				_ = pipe.Process(ctx, q.cmd) // only queues the command
 			}
-			_, _ = pipe.Exec(ctx) // every command has its error
+			_, err := pipe.Exec(ctx)
+			for _, q := range batch {
+				if q.cmd.Err() == nil && len(q.cmd.Val()) != q.keys { // without a connection, the commands have no error
+					q.cmd.SetErr(err)
+				}
+			}
 		},
 	}
 }

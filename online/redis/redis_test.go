@@ -352,3 +352,20 @@ func TestAServerThatHasEvictedIsRefused(t *testing.T) {
 	evict() // before the next look
 	check(b, fstore.ErrInvalid, "has evicted")
 }
+
+// A pipeline that gets no connection fails all its reads: the driver leaves their commands without an error.
+func TestReadsOfAPipelineWithoutAConnectionFail(t *testing.T) {
+	url := redistest.Start(t, "--requirepass", "right")
+	b := open(t, strings.Replace(url, "unix://", "unix://:secret@", 1))
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			for range 20 {
+				if _, _, err := b.Get(ctx, online.Read{Keys: [][]byte{[]byte("k")}}); !errors.Is(err, fstore.ErrInvalid) {
+					t.Errorf("got %v, want ErrInvalid", err)
+				}
+			}
+		})
+	}
+	all.Wait()
+}

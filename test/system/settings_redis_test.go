@@ -114,7 +114,7 @@ func TestRedisRefusesWhileServing(t *testing.T) {
 		for end := time.Now().Add(10 * time.Second); !strings.Contains(s.log.String(), c.says); { // which tells once a second
 			answer, err := churnOf(s, 0)
 			if status.Code(err) != codes.Unavailable || strings.Contains(err.Error(), "app") {
-				t.Fatalf("%v: got %v, %v", c.do, answer, err)
+				t.Fatalf("%v: got %v, %v\n%s", c.do, answer, err, s.log)
 			}
 			if time.Now().After(end) {
 				t.Fatalf("the log does not say %q:\n%s", c.says, s.log)
