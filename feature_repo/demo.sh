@@ -70,10 +70,10 @@ run "fstore get --service payment --entity customer_id=12003,cart_value=250 --en
 say "Serve over gRPC and HTTP, and ask the server. It judges age by its own clock: see last_large_order (ttl 180d)."
 : >"$tmp/addresses"
 printf '%s$ fstore serve &%s\n' "$bold" "$plain"
-fstore serve --grpc 127.0.0.1:0 --http 127.0.0.1:0 >"$tmp/addresses" 2>"$tmp/log" &
+fstore serve --grpc 127.0.0.1:0 --http 127.0.0.1:0 --metrics 127.0.0.1:0 >"$tmp/addresses" 2>"$tmp/log" &
 server=$!
 for _ in $(seq 100); do
-	if grep -q '^http' "$tmp/addresses"; then break; fi
+	if grep -q '^metrics' "$tmp/addresses"; then break; fi
 	kill -0 "$server" 2>/dev/null || { cat "$tmp/log" >&2; exit 1; }
 	sleep 0.1
 done

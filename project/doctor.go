@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/certfile"
 	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/registry"
@@ -72,6 +73,7 @@ func (e *examination) all(ctx context.Context) {
 	e.ok("settings", "%s, project %s", filepath.Join(s.Dir, SettingsFile), s.Project)
 	e.folder("state folder", "state", s.State)
 	e.folder("temporary folder", "offline.temp_dir", s.TempDir)
+	e.certificates()
 	defs := e.definitions(ctx)
 	rev := e.registry(ctx, defs)
 	store := e.store(ctx)
@@ -113,7 +115,9 @@ func (e *examination) add(c Check) { e.out.Checks = append(e.out.Checks, c) }
 // environment warns of variables that look like settings, but are neither settings nor read by ${…} in the repo.
 func (e *examination) environment(o *Options, asked map[string]bool) {
 	known := maps.Clone(asked)
-	known[repoVariable] = true
+	for _, name := range append([]string{repoVariable}, clientVariables...) {
+		known[name] = true
+	}
 	for _, k := range settingKeys {
 		known[envName(k.name)] = true
 	}
@@ -123,6 +127,24 @@ func (e *examination) environment(o *Options, asked map[string]bool) {
 			key := strings.ToLower(strings.TrimPrefix(name, "FSTORE_"))
 			e.warn("environment", "unset it, or correct its name"+suggestion(key), "%s is set, but it is not a setting", name)
 		}
+	}
+}
+
+// clientVariables are read where a command asks a running server.
+var clientVariables = []string{"FSTORE_TLS", "FSTORE_TLS_CA", "FSTORE_TLS_CERTIFICATE", "FSTORE_TLS_KEY", "FSTORE_TLS_SERVER_NAME"}
+
+// certificates checks the files for TLS, if there are any.
+func (e *examination) certificates() {
+	s := e.p.Settings
+	c, err := s.certificates(e.p.options.Clock)
+	switch {
+	case err != nil:
+		e.wrong("TLS", err)
+	case c == nil:
+	case certfile.IsExposed(s.TLS.Key):
+		e.warn("TLS", "chmod o-r "+s.TLS.Key, "all users of this machine can read the private key %s", s.TLS.Key)
+	default:
+		e.ok("TLS", "the certificate expires at %s", fstore.FormatTime(c.Expires()))
 	}
 }
 

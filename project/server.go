@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"sync"
-	"syscall"
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
@@ -32,12 +31,14 @@ type ServerOptions struct {
 
 // Server is a listening server. Its owner must call Serve or Close.
 type Server struct {
-	grpc, http net.Listener
-	server     *server.Server
-	grpcAPI    *grpcapi.API
-	store      *online.Store
-	breaker    *breaker.Backend // between the server and its store
-	access     *access.Control  // nil: everybody may ask
+	grpc, http, metrics net.Listener
+
+	settings *Settings
+	server   *server.Server
+	grpcAPI  *grpcapi.API
+	store    *online.Store
+	breaker  *breaker.Backend // between the server and its store
+	access   *access.Control  // nil: everybody may ask
 }
 
 // Server listens on the addresses in the settings. It returns ErrNotReady if nothing has been applied yet, and
@@ -52,6 +53,10 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 		return nil, about("at", fstore.Errorf(fstore.ErrUsage, "would replay from %s, which other servers may use", s.Online).
 			WithHint("also pass --replay, if no caller expects this server to answer as of now"))
 	}
+	certificates, err := s.certificates(p.options.Clock)
+	if err != nil {
+		return nil, err
+	}
 	follower, err := p.followed(ctx)
 	if err != nil {
 		return nil, err
@@ -60,7 +65,7 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 	if err != nil {
 		return nil, err
 	}
-	out := &Server{breaker: breaker.New(backend, cmp.Or(o.Logger, slog.New(slog.DiscardHandler)))}
+	out := &Server{settings: s, breaker: breaker.New(backend, cmp.Or(o.Logger, slog.New(slog.DiscardHandler)))}
 	out.store = online.New(out.breaker, s.Project)
 	defer func() {
 		if err != nil {
@@ -71,10 +76,13 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 	if _, err := out.store.Check(ctx); err != nil && !errors.Is(err, fstore.ErrUnavailable) {
 		return nil, fmt.Errorf("check the online store: %w", err)
 	}
-	if out.grpc, err = s.listen("serve.grpc", s.GRPC); err != nil {
+	if out.grpc, err = s.listenForData("serve.grpc", s.GRPC); err != nil {
 		return nil, err
 	}
-	if out.http, err = s.listen("serve.http", s.HTTP); err != nil {
+	if out.http, err = s.listenForData("serve.http", s.HTTP); err != nil {
+		return nil, err
+	}
+	if out.metrics, err = s.listen("serve.metrics", s.Metrics); err != nil {
 		return nil, err
 	}
 	if out.access, err = s.control(ctx, p.options.Clock, logger); err != nil {
@@ -83,13 +91,19 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 	out.server = server.New(server.Options{
 		Catalog: catalog{follower}, Store: out.store, Refusing: out.breaker.Open, Logger: o.Logger, Clock: p.options.Clock, Replay: o.At, Version: p.options.Version,
 		MaxInFlight: s.MaxInFlight, Hosts: s.Hosts, Access: out.access, Project: s.Project,
+		Certificates: certificates, Metrics: out.metrics.Addr().String(),
 	})
 	out.grpcAPI, err = grpcapi.New(out.server)
 	return out, err
 }
 
+// Addresses are where a server listens.
+type Addresses struct{ GRPC, HTTP, Metrics net.Addr }
+
 // Addresses returns where the server listens.
-func (s *Server) Addresses() (grpc, http net.Addr) { return s.grpc.Addr(), s.http.Addr() }
+func (s *Server) Addresses() Addresses {
+	return Addresses{s.grpc.Addr(), s.http.Addr(), s.metrics.Addr()}
+}
 
 // Serve answers until ctx ends, and then until all requests in flight are answered.
 func (s *Server) Serve(ctx context.Context) error {
@@ -99,7 +113,10 @@ func (s *Server) Serve(ctx context.Context) error {
 	if s.access != nil {
 		looks.Go(func() { s.access.Run(looking) })
 	}
-	err := s.server.Serve(ctx, server.Endpoint{Protocol: s.grpcAPI, Listener: s.grpc}, server.Endpoint{Protocol: httpapi.New(s.server), Listener: s.http})
+	err := s.server.Serve(ctx,
+		server.Endpoint{Protocol: s.grpcAPI, Listener: s.grpc},
+		server.Endpoint{Protocol: httpapi.New(s.server), Listener: s.http},
+		server.Endpoint{Protocol: httpapi.NewMetrics(s.server), Listener: s.metrics, Outlives: true})
 	stop()
 	looks.Wait()
 	return errors.Join(err, s.store.Close())
@@ -108,30 +125,12 @@ func (s *Server) Serve(ctx context.Context) error {
 // Close closes a server that is not serving.
 func (s *Server) Close() error {
 	var errs []error
-	for _, l := range []net.Listener{s.grpc, s.http} {
+	for _, l := range []net.Listener{s.grpc, s.http, s.metrics} {
 		if l != nil {
 			errs = append(errs, l.Close())
 		}
 	}
 	return errors.Join(append(errs, s.store.Close())...)
-}
-
-// listen listens on an address, which only this machine can reach unless the settings say otherwise.
-func (s *Settings) listen(key, address string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		kind := fstore.ErrInvalid
-		if errors.Is(err, syscall.EADDRINUSE) {
-			kind = fstore.ErrConflict
-		}
-		return nil, fstore.Errorf(kind, "%s: %v", key, err).WithHint("set %s to another address; port 0 takes a free one", key)
-	}
-	if at, ok := l.Addr().(*net.TCPAddr); !s.Insecure && (!ok || !at.IP.IsLoopback()) {
-		_ = l.Close() // nothing was accepted
-		return nil, s.checks.misset(key, fmt.Sprintf("%s is open to other machines, but there is neither TLS nor authentication yet", address),
-			"listen on 127.0.0.1, behind a proxy that has both, or pass --insecure (setting serve.insecure)")
-	}
-	return l, nil
 }
 
 // followed returns a follower of a registry that has been applied to. It holds no file open.

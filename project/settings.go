@@ -11,6 +11,7 @@ import (
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/fstore-dev/fstore/regular"
+	"github.com/fstore-dev/fstore/server"
 	"github.com/spf13/viper"
 )
 
@@ -31,7 +32,12 @@ var settingKeys = []settingKey{
 	{"offline.temp_dir", ".fstore/tmp", "folder to which the offline engine spills"},
 	{"serve.grpc", "127.0.0.1:6566", "address of the gRPC server; port 0 takes a free one"},
 	{"serve.http", "127.0.0.1:6567", "address of the HTTP server; port 0 takes a free one"},
-	{"serve.insecure", "false", "true allows addresses that other machines can reach, without TLS and without authentication"},
+	{"serve.metrics", "127.0.0.1:6568", "address of health, readiness and metrics, without TLS and authentication; port 0 takes a free one"},
+	{"serve.tls.certificate", "", "PEM file of the server's certificate, followed by its chain; with it, gRPC and HTTP are served over TLS"},
+	{"serve.tls.key", "", "PEM file of the certificate's private key"},
+	{"serve.tls.client_ca", "", "PEM file of the CAs that every client's certificate must come from; without it, clients need none"},
+	{"serve.insecure_no_tls", "false", "true allows addresses that other machines can reach without TLS"},
+	{"serve.no_auth", "false", "true allows addresses that other machines can reach without authentication"},
 	{"serve.hosts", "", "host names that HTTP requests may use besides localhost and the server's address, separated by commas"},
 	{"serve.max_in_flight", "192MB", "bytes of requests and answers that a server may hold at once; beyond that, callers get RESOURCE_EXHAUSTED"},
 	{"serve.auth.tokens", "", "YAML file of tokens and client certificates with their grants; fstore token writes it"},
@@ -41,6 +47,11 @@ var settingKeys = []settingKey{
 	{"serve.auth.jwt.clock_skew", "60s", "how far the clocks of issuer and server may differ"},
 	{"serve.audit", "", "file that gets a JSON line for every request, or stderr"},
 	{"gc.grace", "1d", "how long gc keeps the data of a view version after it stops being live"},
+}
+
+// removedSettings are keys that fstore.yaml once had, with what to write instead.
+var removedSettings = map[string]string{
+	"serve.insecure": "serve.insecure_no_tls allows open ports without TLS, serve.no_auth those without authentication",
 }
 
 // Settings are the checked settings of a feature repo. Paths are absolute.
@@ -57,10 +68,12 @@ type Settings struct {
 	MemoryLimit string // of the engine, such as 4GB
 	TempDir     string // of the engine; "" is the system's
 
-	GRPC, HTTP  string // addresses
-	Insecure    bool
-	Hosts       []string
-	MaxInFlight int64 // bytes
+	GRPC, HTTP, Metrics string                  // addresses
+	TLS                 server.CertificateFiles // of gRPC and HTTP; zero: plain text
+	InsecureNoTLS       bool                    // allows open ports without TLS
+	NoAuth              bool                    // allows open ports without authentication
+	Hosts               []string
+	MaxInFlight         int64 // bytes
 
 	Auth  AuthSettings
 	Audit string // file, or stderr; "" writes none
@@ -105,9 +118,14 @@ func merge(dir string, file *settingsText, defaults map[string]string, o *Option
 			v.Set(k.name, value)
 		}
 	}
+	for key := range removedSettings {
+		if value, ok := o.Lookup(envName(key)); ok && value != "" {
+			return nil, fstore.Errorf(fstore.ErrUsage, "%s is not a setting%s", envName(key), suggestion(key))
+		}
+	}
 	for key, given := range o.Settings {
 		if !isSetting(key) {
-			return nil, fstore.Errorf(fstore.ErrUsage, "%s is not a setting%s", key, suggestion(key))
+			return nil, fstore.Errorf(fstore.ErrUsage, "%s is not a setting%s", given.as(key), suggestion(key))
 		}
 		v.Set(key, given.Value)
 	}
@@ -135,8 +153,9 @@ func (c *settingsCheck) settings() (*Settings, error) {
 	s.Threads, s.MemoryLimit = c.threads(), c.memoryLimit()
 	s.TempDir = absolute(c.dir, c.value("offline.temp_dir"))
 	s.Grace = c.grace()
-	s.GRPC, s.HTTP = c.address("serve.grpc"), c.address("serve.http")
-	s.Insecure, s.Hosts, s.MaxInFlight = c.insecure(), c.hosts(), c.maxInFlight()
+	s.GRPC, s.HTTP, s.Metrics = c.address("serve.grpc"), c.address("serve.http"), c.address("serve.metrics")
+	s.TLS, s.InsecureNoTLS, s.NoAuth = c.tls(), c.flag("serve.insecure_no_tls"), c.flag("serve.no_auth")
+	s.Hosts, s.MaxInFlight = c.hosts(), c.maxInFlight()
 	s.Auth, s.Audit = c.auth(), c.audit()
 	if len(c.wrong) > 0 {
 		return nil, errors.Join(c.wrong...)
@@ -222,13 +241,13 @@ func (c *settingsCheck) address(key string) string {
 	return address
 }
 
-func (c *settingsCheck) insecure() bool {
-	text := c.value("serve.insecure")
-	insecure, err := strconv.ParseBool(text)
+func (c *settingsCheck) flag(key string) bool {
+	text := c.value(key)
+	on, err := strconv.ParseBool(text)
 	if err != nil {
-		c.bad("serve.insecure", "true or false", "%q is neither true nor false", text)
+		c.bad(key, "true or false", "%q is neither true nor false", text)
 	}
-	return insecure
+	return on
 }
 
 func (c *settingsCheck) hosts() (hosts []string) {

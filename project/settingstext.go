@@ -178,8 +178,11 @@ func isGroup(key string) bool {
 	return false
 }
 
-// suggestion names the setting that is most like key, or says where they all are.
+// suggestion names what replaces key, or the setting that is most like it, or says where they all are.
 func suggestion(key string) string {
+	if instead := removedSettings[key]; instead != "" {
+		return " any more (" + instead + ")"
+	}
 	names := make([]string, len(settingKeys))
 	for i, k := range settingKeys {
 		names[i] = k.name

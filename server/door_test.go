@@ -67,7 +67,7 @@ func withToken(token string) context.Context {
 // ask posts a request with authorization headers.
 func (w *world) ask(t testing.TB, method, path, body string, authorization ...string) (int, string, http.Header) {
 	t.Helper()
-	r, err := http.NewRequest(method, w.web+path, strings.NewReader(body))
+	r, err := http.NewRequest(method, w.portOf(path)+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,5 +13,8 @@ func (s *Server) OnLoad(fn func()) { s.follower.loaded = fn }
 // Usable is closed once the store was found right.
 func (s *Server) Usable() <-chan struct{} { return s.usable }
 
+// LookAtCertificates has the server look at its certificates' files at once.
+func (s *Server) LookAtCertificates() { s.options.Certificates.look(s.options.Logger) }
+
 // Loaded reports whether a catalog was loaded.
 func (s *Server) Loaded() bool { return s.follower.current.Load() != nil }

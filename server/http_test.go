@@ -19,9 +19,23 @@ func (w *world) post(t *testing.T, body string) (int, []byte) {
 	return w.call(t, http.MethodPost, "/v1/online-features", body)
 }
 
+// call asks the port that a path belongs to.
 func (w *world) call(t *testing.T, method, path, body string) (int, []byte) {
 	t.Helper()
-	req, err := http.NewRequest(method, w.web+path, strings.NewReader(body))
+	return callAt(t, w.portOf(path), method, path, body)
+}
+
+// portOf returns http://host:port of the port that answers a path.
+func (w *world) portOf(path string) string {
+	if strings.HasPrefix(path, "/v1/") {
+		return w.web
+	}
+	return w.metrics
+}
+
+func callAt(t *testing.T, at, method, path, body string) (int, []byte) {
+	t.Helper()
+	req, err := http.NewRequest(method, at+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,19 +170,26 @@ func TestAnswerOfTooMuchJSONIsRefused(t *testing.T) {
 }
 
 func TestPathsAndMethods(t *testing.T) {
-	w := shop(t, nil)
+	w := shop(t, func(o *server.Options) { o.Metrics = "m:1" })
 	for _, c := range []struct {
-		method, path string
-		status       int
-		text         string
+		at, method, path string
+		status           int
+		text             string
 	}{
-		{"GET", "/v1/online-features", 405, "the method must be POST"},
-		{"GET", "/", 404, "there is nothing at this path"},
-		{"POST", "/v1/nope", 404, "there is nothing at this path"},
-		{"GET", "/healthz", 200, "ok\n"},
-		{"GET", "/readyz", 200, "ready\n"},
+		{w.web, "GET", "/v1/online-features", 405, "the method must be POST"},
+		{w.web, "GET", "/", 404, "there is nothing at this path"},
+		{w.web, "POST", "/v1/nope", 404, "there is nothing at this path"},
+		{w.web, "GET", "/healthz", 404, "health and metrics have a port of their own"},
+		{w.web, "GET", "/readyz", 404, "GET /readyz at the address of serve.metrics m:1"},
+		{w.web, "GET", "/metrics", 404, "GET /metrics at the address of serve.metrics m:1"},
+		{w.metrics, "GET", "/healthz", 200, "ok\n"},
+		{w.metrics, "GET", "/readyz", 200, "ready\n"},
+		{w.metrics, "GET", "/metrics", 200, "fstore_build_info"},
+		{w.metrics, "GET", "/", 404, "there is nothing at this path"},
+		{w.metrics, "POST", "/v1/online-features", 404, "look-ups have a port of their own (serve.http)"},
+		{w.metrics, "POST", "/metrics", 404, "there is nothing at this path"},
 	} {
-		status, body := w.call(t, c.method, c.path, "")
+		status, body := callAt(t, c.at, c.method, c.path, "")
 		if status != c.status || !containsText(body, c.text) {
 			t.Errorf("%s %s: got %d %s, want %d %s", c.method, c.path, status, body, c.status, c.text)
 		}

@@ -36,6 +36,8 @@ type Options struct {
 	Linger          time.Duration // how long HTTP clients have to close idle connections, and requests to arrive in full; default: half a second
 	MaxRequestBytes int           // of a gRPC message or an HTTP body; default: 4 MiB
 	Hosts           []string      // names, beside those of loopback, that HTTP requests may be for; default: none
+	Metrics         string        // the address of health and metrics, for hints; default: none
+	Certificates    *Certificates // for TLS on the ports that carry data; default: plain text
 	MaxInFlight     int64         // bytes of all requests and answers in flight; default: 192 MiB
 }
 
@@ -54,6 +56,7 @@ type Protocol interface {
 type Endpoint struct {
 	Protocol Protocol
 	Listener net.Listener
+	Outlives bool // drains once the others have drained, so that health and metrics tell of it
 }
 
 // Server resolves, runs and refuses the requests of its protocols until Serve's context ends.
@@ -99,6 +102,9 @@ func New(o Options) *Server {
 	o.Registry.MustRegister(&ages{follower: s.follower, store: o.Store, clock: o.Clock, panicked: s.Panicked})
 	if o.Refusing != nil {
 		o.Registry.MustRegister(breakerOpen(o.Refusing))
+	}
+	if o.Certificates != nil {
+		o.Certificates.register(o.Registry)
 	}
 	started := o.Clock()
 	s.store.Observe = s.metrics.lookup
@@ -149,6 +155,9 @@ func (s *Server) Serve(ctx context.Context, endpoints ...Endpoint) error {
 	var group sync.WaitGroup
 	group.Go(func() { s.follower.run(ctx, tick) })
 	group.Go(func() { s.awaitStore(ctx) })
+	if c := s.options.Certificates; c != nil {
+		group.Go(func() { c.follow(ctx, s.options.Poll, s.options.Logger) })
+	}
 	s.follower.first(ctx)
 	failed := make([]error, len(endpoints))
 	for i, e := range endpoints {
@@ -171,12 +180,16 @@ func (s *Server) drain(endpoints []Endpoint) error {
 	close(s.draining)
 	ctx, cancel := context.WithTimeout(context.Background(), s.options.DrainTimeout)
 	defer cancel()
-	var group sync.WaitGroup
 	inTime := make([]bool, len(endpoints))
-	for i, e := range endpoints {
-		group.Go(func() { inTime[i] = e.Protocol.Drain(ctx) })
+	for _, outlives := range []bool{false, true} {
+		var group sync.WaitGroup
+		for i, e := range endpoints {
+			if e.Outlives == outlives {
+				group.Go(func() { inTime[i] = e.Protocol.Drain(ctx) })
+			}
+		}
+		group.Wait()
 	}
-	group.Wait()
 	s.underWay.Wait()
 	if slices.Contains(inTime, false) {
 		return fmt.Errorf("requests still in flight after %s were canceled", s.options.DrainTimeout)

@@ -32,6 +32,7 @@ type world struct {
 	conn    *grpc.ClientConn
 	client  fstorev1.FeatureStoreClient
 	web     string // http://host:port
+	metrics string // http://host:port of health and metrics
 	stop    func() error
 	ticks   chan time.Time
 }
@@ -77,6 +78,11 @@ func (w *world) overHTTP(l net.Listener) server.Endpoint {
 	return server.Endpoint{Protocol: w.http, Listener: l}
 }
 
+// overMetrics returns the endpoint of health and metrics.
+func (w *world) overMetrics(l net.Listener) server.Endpoint {
+	return server.Endpoint{Protocol: httpapi.NewMetrics(w.Server), Listener: l, Outlives: true}
+}
+
 // begin is start of a server that may have to wait for its catalog or its store.
 func (w *world) begin(t testing.TB) {
 	t.Helper()
@@ -95,9 +101,14 @@ func (w *world) begin(t testing.TB) {
 		t.Fatal(err)
 	}
 	w.client = fstorev1.NewFeatureStoreClient(w.conn)
+	metrics, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.metrics = "http://" + metrics.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- w.Serve(ctx, w.overGRPC(pipe), w.overHTTP(web)) }()
+	go func() { done <- w.Serve(ctx, w.overGRPC(pipe), w.overHTTP(web), w.overMetrics(metrics)) }()
 	w.stop = sync.OnceValue(func() error {
 		cancel()
 		return <-done

@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 					env.Setenv(name, "")
 				}
 			}
+			env.Setenv("FSTORE_SERVE_METRICS", "127.0.0.1:0")
 			env.Values[keptKey{}] = &kept{}
 			env.Setenv("REDIS", strings.Replace(url, "db=0", fmt.Sprintf("db=%d", databases.Add(1)), 1))
 			return nil

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"runtime/debug"
 	"time"
 
@@ -21,22 +20,25 @@ func (a *app) serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Serve look-ups over gRPC and HTTP",
 		Long: `Serve look-ups from the online store: gRPC fstore.v1.FeatureStore with health and reflection, and HTTP with
-POST /v1/online-features, POST /v1/describe, /healthz, /readyz and /metrics. The server picks up later applies and
-publications by itself. If the online store is down, it waits for it.
+POST /v1/online-features and POST /v1/describe. A third port answers GET /healthz, /readyz and /metrics. The server
+picks up later applies and publications by itself. If the online store is down, it waits for it.
 
 The server first prints its addresses; port 0 takes a free port. On SIGTERM it answers the requests in flight and exits.
 
-There is no TLS and no authentication yet, so an address that other machines can reach needs --insecure. HTTP requests
-must be for localhost, the server's address or a name in the setting serve.hosts.
+--tls-certificate and --tls-key serve gRPC and HTTP over TLS, and --tls-client-ca asks clients for certificates. The
+files may be renewed while the server runs. An address that other machines can reach needs TLS and authentication.
+--insecure-no-tls and --no-auth leave out one each. HTTP requests must be for localhost, the server's address or a name
+in the setting serve.hosts.
 
 --at replays a past day: ages are judged at that instant, and every answer states it. It may not be before the instant
 from which a view is servable. A store other than the embedded one also needs --replay, because others could take this
 server for a live one.`,
 		Example: `  fstore serve
-  fstore serve --grpc 127.0.0.1:0 --http 127.0.0.1:0
-  fstore serve --grpc 0.0.0.0:6566 --insecure
+  fstore serve --grpc 127.0.0.1:0 --http 127.0.0.1:0 --metrics 127.0.0.1:0
+  fstore serve --grpc 0.0.0.0:6566 --tls-certificate tls.crt --tls-key tls.key --no-auth
+  fstore serve --grpc 0.0.0.0:6566 --insecure-no-tls --no-auth
   FSTORE_ONLINE=redis://127.0.0.1:6379/0 fstore serve
-  fstore serve --at 2025-12-01T06:00:00Z --grpc 127.0.0.1:0 --http 127.0.0.1:0`,
+  fstore serve --at 2025-12-01T06:00:00Z --grpc 127.0.0.1:0 --http 127.0.0.1:0 --metrics 127.0.0.1:0`,
 		Args: usage.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.with(cmd.Context(), func(p *project.Project) error { return a.serve(cmd.Context(), p, &r) })
@@ -44,12 +46,24 @@ server for a live one.`,
 	}
 	cmd.Flags().StringVar(&r.at, "at", "", "replay: judge ages, and end windows, at this instant instead of now")
 	cmd.Flags().BoolVar(&r.confirmed, "replay", false, "with --at: allow a store that other servers may use, such as Redis")
-	cmd.Flags().String("grpc", "", "address of the gRPC server (setting serve.grpc)")
-	cmd.Flags().String("http", "", "address of the HTTP server (setting serve.http)")
-	cmd.Flags().Bool("insecure", false, "allow addresses that other machines can reach, without TLS and authentication (setting serve.insecure)")
-	settingFlag(cmd, "grpc", "serve.grpc")
-	settingFlag(cmd, "http", "serve.http")
-	settingFlag(cmd, "insecure", "serve.insecure")
+	flags := cmd.Flags()
+	flags.String("grpc", "", "address of the gRPC server (setting serve.grpc)")
+	flags.String("http", "", "address of the HTTP server (setting serve.http)")
+	flags.String("metrics", "", "address of health and metrics (setting serve.metrics)")
+	flags.String("tls-certificate", "", "PEM file of the server's certificate (setting serve.tls.certificate)")
+	flags.String("tls-key", "", "PEM file of its private key (setting serve.tls.key)")
+	flags.String("tls-client-ca", "", "PEM file of the CAs of the clients' certificates (setting serve.tls.client_ca)")
+	flags.Bool("insecure-no-tls", false, "allow addresses that other machines can reach, without TLS (setting serve.insecure_no_tls)")
+	flags.Bool("no-auth", false, "allow addresses that other machines can reach, without authentication (setting serve.no_auth)")
+	flags.Bool("insecure", false, "")
+	_ = flags.MarkHidden("insecure") // a setting that was removed: the error says what there is instead
+	for flag, setting := range map[string]string{
+		"grpc": "serve.grpc", "http": "serve.http", "metrics": "serve.metrics",
+		"tls-certificate": "serve.tls.certificate", "tls-key": "serve.tls.key", "tls-client-ca": "serve.tls.client_ca",
+		"insecure-no-tls": "serve.insecure_no_tls", "no-auth": "serve.no_auth", "insecure": "serve.insecure",
+	} {
+		settingFlag(cmd, flag, setting)
+	}
 	return cmd
 }
 
@@ -88,16 +102,15 @@ func (a *app) serve(ctx context.Context, p *project.Project, r *replay) error {
 	if err != nil {
 		return asFlags(err)
 	}
-	grpc, web := srv.Addresses()
-	if err := a.printAddresses(grpc, web, at); err != nil {
+	if err := a.printAddresses(srv.Addresses(), at); err != nil {
 		return errors.Join(err, srv.Close())
 	}
 	a.tuneGarbage(p.Settings)
 	if !at.IsZero() {
 		logger.Warn("this server replays a past instant")
 	}
-	if p.Settings.Insecure {
-		logger.Warn("there is no TLS and no authentication: this server answers everyone who can reach it")
+	for _, warning := range srv.Warnings() {
+		logger.Warn(warning)
 	}
 	a.drains.Store(true)
 	return srv.Serve(ctx)
@@ -115,8 +128,8 @@ func (a *app) tuneGarbage(s *project.Settings) {
 }
 
 // printAddresses prints where the server listens, and which instant it replays, if any.
-func (a *app) printAddresses(grpc, web net.Addr, replayed time.Time) error {
-	lines := []string{"grpc", grpc.String(), "http", web.String()}
+func (a *app) printAddresses(at project.Addresses, replayed time.Time) error {
+	lines := []string{"grpc", at.GRPC.String(), "http", at.HTTP.String(), "metrics", at.Metrics.String()}
 	if !replayed.IsZero() {
 		lines = append(lines, "replay", fstore.FormatTime(replayed))
 	}

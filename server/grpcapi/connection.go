@@ -2,6 +2,7 @@ package grpcapi
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -16,7 +17,7 @@ import (
 
 // gRPC's transport buffers what a client sends and what it does not read, and does not tell how much. So every
 // connection counts: a request's bytes as they arrive, by following the frames, and an answer's bytes until the
-// transport returns their buffers.
+// transport returns their buffers. With TLS, what counts is what TLS carries.
 
 const maxCalls = 2000 // streams of all connections
 
@@ -30,16 +31,19 @@ type grpcConnections struct {
 
 	mu       sync.Mutex // guards the rest
 	all      map[*connection]struct{}
+	shaking  map[net.Conn]struct{} // connections in the TLS handshake
 	draining bool
 }
 
 // connection is a gRPC connection. It is the AuthInfo of its peer, so that calls find it.
 type connection struct {
-	net.Conn
-	of      *grpcConnections
-	in, out frames
-	joined  bool        // for the reader alone
-	greeted atomic.Bool // the client's preface and its settings have arrived
+	net.Conn          // what TLS carries, if there is TLS
+	raw      net.Conn // what the listener accepted
+	tls      *tls.ConnectionState
+	of       *grpcConnections
+	in, out  frames
+	joined   bool        // for the reader alone
+	greeted  atomic.Bool // the client's preface and its settings have arrived
 
 	mu        sync.Mutex
 	newest    uint32             // the largest number of a stream the client has opened
@@ -51,20 +55,32 @@ type connection struct {
 }
 
 // AuthType implements credentials.AuthInfo.
-func (*connection) AuthType() string { return "none" }
+func (c *connection) AuthType() string {
+	if c.tls == nil {
+		return "none"
+	}
+	return "tls"
+}
 
-// watching is gRPC's credentials for no security, which has the server see its connections' bytes.
+// TLS returns what the handshake has settled, such as the client's verified certificates; nil without TLS.
+func (c *connection) TLS() *tls.ConnectionState { return c.tls }
+
+// watching is gRPC's credentials, for TLS or for no security, which has the server see its connections' bytes.
 type watching struct {
 	credentials.TransportCredentials
 	of *grpcConnections
 }
 
 func newConnections(arriving *server.Budget) *grpcConnections {
-	return &grpcConnections{arriving: arriving, all: map[*connection]struct{}{}}
+	return &grpcConnections{arriving: arriving, all: map[*connection]struct{}{}, shaking: map[net.Conn]struct{}{}}
 }
 
-func (g *grpcConnections) credentials() credentials.TransportCredentials {
-	return watching{insecure.NewCredentials(), g}
+// credentials returns those of a server with certificates, or of one without TLS.
+func (g *grpcConnections) credentials(certificates *server.Certificates) credentials.TransportCredentials {
+	if certificates == nil {
+		return watching{insecure.NewCredentials(), g}
+	}
+	return watching{credentials.NewTLS(certificates.Config("h2")), g}
 }
 
 // Clone implements credentials.TransportCredentials.
@@ -72,24 +88,61 @@ func (w watching) Clone() credentials.TransportCredentials {
 	return watching{w.TransportCredentials.Clone(), w.of}
 }
 
-// ServerHandshake implements credentials.TransportCredentials. The error is gRPC's to close the connection with.
+// ServerHandshake implements credentials.TransportCredentials. The error is gRPC's to close the connection with. gRPC
+// has set a deadline for it.
 func (w watching) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	if err := w.of.beginHandshake(raw); err != nil {
+		return nil, nil, err
+	}
+	defer w.of.endHandshake(raw)
+	carried, info, err := w.TransportCredentials.ServerHandshake(raw)
+	if err != nil {
+		return nil, nil, err
+	}
 	c := &connection{
-		Conn: raw, of: w.of, open: map[uint32]int64{}, receiving: map[*call]struct{}{}, in: frames{skip: len(http2.ClientPreface)},
+		Conn: carried, raw: raw, of: w.of, open: map[uint32]int64{}, receiving: map[*call]struct{}{}, in: frames{skip: len(http2.ClientPreface)},
+	}
+	if secured, ok := info.(credentials.TLSInfo); ok {
+		c.tls = &secured.State
 	}
 	c.answers.next, c.answers.prev = &c.answers, &c.answers
 	return c, c, nil
+}
+
+// beginHandshake counts a connection until endHandshake: a slow handshake takes the place of a connection.
+func (g *grpcConnections) beginHandshake(raw net.Conn) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if err := g.full(); err != nil {
+		return err
+	}
+	g.shaking[raw] = struct{}{}
+	return nil
+}
+
+func (g *grpcConnections) endHandshake(raw net.Conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.shaking, raw)
+}
+
+// full returns why there may not be one more connection. g.mu is held.
+func (g *grpcConnections) full() error {
+	if g.draining {
+		return server.ErrDraining
+	}
+	if len(g.all)+len(g.shaking) >= server.MaxConnections {
+		return errTooManyConnections
+	}
+	return nil
 }
 
 // join registers the connection with the server. That happens at its first read: gRPC closes whatever it reads from.
 func (c *connection) join() error {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
-	if c.of.draining {
-		return server.ErrDraining
-	}
-	if len(c.of.all) >= server.MaxConnections {
-		return errTooManyConnections
+	if err := c.of.full(); err != nil {
+		return err
 	}
 	c.joined = true
 	c.of.all[c] = struct{}{}
@@ -130,6 +183,18 @@ func (c *connection) Write(p []byte) (int, error) {
 
 // Close implements net.Conn. Nothing is in flight after it: what gRPC had not sent is dropped.
 func (c *connection) Close() error {
+	c.leave()
+	return c.Conn.Close()
+}
+
+// cut is Close without TLS's farewell, which can wait for a client that does not read. The transport finds it closed.
+func (c *connection) cut() {
+	c.leave()
+	_ = c.raw.Close()
+}
+
+// leave takes the connection, and everything that is in flight over it, out of the counts.
+func (c *connection) leave() {
 	c.of.mu.Lock()
 	delete(c.of.all, c)
 	c.of.mu.Unlock()
@@ -142,7 +207,6 @@ func (c *connection) Close() error {
 	}
 	c.closed = true
 	c.mu.Unlock()
-	return c.Conn.Close()
 }
 
 // arrived takes in a frame that the client sent.
@@ -244,10 +308,13 @@ func (g *grpcConnections) endReceiving(why error) {
 func (g *grpcConnections) closeMute() {
 	g.mu.Lock()
 	g.draining = true
+	for raw := range g.shaking {
+		_ = raw.Close() // the handshake finds it closed
+	}
 	g.mu.Unlock()
 	for _, c := range g.list() {
 		if !c.greeted.Load() {
-			_ = c.Close() // the transport finds it closed
+			c.cut()
 		}
 	}
 }
@@ -278,7 +345,7 @@ func (g *grpcConnections) closeSlow(before time.Time) {
 		slow := oldest != &c.answers && oldest.since.Before(before)
 		c.mu.Unlock()
 		if slow {
-			_ = c.Close() // the transport finds it closed
+			c.cut()
 		}
 	}
 }

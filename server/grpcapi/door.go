@@ -39,4 +39,10 @@ func methodOf(full string) server.Method {
 }
 
 // certificateOf returns the verified certificate of the client of a call; nil if it has none.
-func certificateOf(context.Context) *x509.Certificate { return nil }
+func certificateOf(ctx context.Context) *x509.Certificate {
+	c := connectionOf(ctx)
+	if c == nil || c.TLS() == nil || len(c.TLS().VerifiedChains) == 0 {
+		return nil
+	}
+	return c.TLS().VerifiedChains[0][0]
+}

@@ -46,7 +46,7 @@ const (
 // newGRPC returns the gRPC server. The error is a method of the proto without a handler.
 func (a *API) newGRPC() (*grpc.Server, error) {
 	g := grpc.NewServer(
-		grpc.Creds(a.connections.credentials()),
+		grpc.Creds(a.connections.credentials(a.o.Certificates)),
 		grpc.InTapHandle(a.admit),
 		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(grpcproto.Name)}),
 		grpc.MaxRecvMsgSize(a.o.MaxRequestBytes),

@@ -1,4 +1,4 @@
-// Package httpapi answers look-ups over HTTP JSON, with health, readiness and metrics.
+// Package httpapi answers look-ups over HTTP JSON and, on a port of their own, health, readiness and metrics.
 package httpapi
 
 import (
@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/fstore-dev/fstore/server"
 )
@@ -16,35 +17,52 @@ var (
 	httpDescribe = server.Method{Transport: "http", Name: "DescribeFeatures"}
 )
 
-// API is the HTTP protocol of a server.
+// API is an HTTP protocol of a server.
 type API struct {
 	core  *server.Server
 	o     server.Options
+	name  string
 	hosts hosts
 	web   connections
 	http  *http.Server
-	late  context.Context //nolint:containedctx // lives as long as the server; ends where a draining server no longer waits for requests to arrive
-	hurry context.CancelFunc
+
+	linger time.Duration   // how long a draining server waits for clients to close idle connections
+	late   context.Context //nolint:containedctx // lives as long as the server; ends where a draining server no longer waits for requests to arrive
+	hurry  context.CancelFunc
 }
 
-// New returns the HTTP protocol of a server that has not begun.
+// New returns the HTTP protocol of a server that has not begun: look-ups, over TLS if the server has certificates.
 func New(core *server.Server) *API {
-	a := &API{core: core, o: core.Options()}
+	a := newAPI(core, "http")
+	a.linger = a.o.Linger
+	a.http = a.newHTTP(a.lookups())
+	if a.o.Certificates != nil {
+		a.http.TLSConfig = a.o.Certificates.Config("http/1.1")
+	}
+	return a
+}
+
+// newAPI returns a protocol without its HTTP server.
+func newAPI(core *server.Server, name string) *API {
+	a := &API{core: core, o: core.Options(), name: name}
 	for _, host := range a.o.Hosts {
 		a.hosts = append(a.hosts, hostName(host))
 	}
 	a.web.mute = map[net.Conn]struct{}{}
 	a.late, a.hurry = context.WithCancel(context.Background())
-	a.http = a.newHTTP()
 	return a
 }
 
 // Name implements server.Protocol.
-func (a *API) Name() string { return "http" }
+func (a *API) Name() string { return a.name }
 
 // Serve implements server.Protocol.
 func (a *API) Serve(l net.Listener) error {
-	if err := a.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	serve := a.http.Serve
+	if a.http.TLSConfig != nil {
+		serve = func(l net.Listener) error { return a.http.ServeTLS(l, "", "") }
+	}
+	if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
@@ -52,7 +70,7 @@ func (a *API) Serve(l net.Listener) error {
 
 // Drain implements server.Protocol: answers go on until clients have given up their connections or the linger is over.
 func (a *API) Drain(ctx context.Context) (inTime bool) {
-	lingering, end := context.WithTimeout(ctx, a.o.Linger)
+	lingering, end := context.WithTimeout(ctx, a.linger)
 	defer end()
 	var group sync.WaitGroup
 	group.Go(func() {

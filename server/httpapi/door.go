@@ -3,6 +3,7 @@ package httpapi
 import (
 	"crypto/x509"
 	"net/http"
+	"slices"
 
 	"github.com/fstore-dev/fstore/server"
 )
@@ -23,10 +24,9 @@ func (a *API) enter(answer http.Handler) http.Handler {
 	})
 }
 
-// doorOf returns the door of a path: health, readiness and metrics show no data.
+// doorOf returns the door of a path. Everybody is told where health and metrics are.
 func doorOf(path string) server.Door {
-	switch path {
-	case "/healthz", "/readyz", "/metrics":
+	if slices.Contains(metricsPaths, path) {
 		return server.Open
 	}
 	return server.Locked

@@ -4,15 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/server"
@@ -27,9 +25,13 @@ const (
 
 const onlineFeaturesPath = "/v1/online-features"
 
-func (a *API) newHTTP() *http.Server {
+// newHTTP returns the HTTP server. It speaks HTTP/1.1 alone: the bounds count its connections.
+func (a *API) newHTTP(routes http.Handler) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
 	return &http.Server{
-		Handler:           a.closing(a.guarded(a.hosts.check(a.enter(a.routes())))),
+		Protocols:         protocols,
+		Handler:           a.closing(a.guarded(a.hosts.check(routes))),
 		ConnState:         a.web.changed,
 		ReadHeaderTimeout: server.HeaderTimeout,
 		ReadTimeout:       bodyTimeout,
@@ -40,7 +42,15 @@ func (a *API) newHTTP() *http.Server {
 	}
 }
 
-func (a *API) routes() http.Handler {
+// nothingHere answers requests for paths that there are not.
+func nothingHere(hint string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		writeError(w, http.StatusNotFound, "NOT_FOUND", "there is nothing at this path", hint)
+	}
+}
+
+// lookups answers what New answers.
+func (a *API) lookups() http.Handler {
 	mux := http.NewServeMux()
 	for path, answer := range map[string]http.HandlerFunc{onlineFeaturesPath: a.postOnlineFeatures, describePath: a.postDescribe} {
 		mux.HandleFunc("POST "+path, answer)
@@ -49,14 +59,13 @@ func (a *API) routes() http.Handler {
 			writeError(w, http.StatusMethodNotAllowed, "INVALID_ARGUMENT", "the method must be POST", "")
 		})
 	}
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok\n") })
-	mux.HandleFunc("GET /readyz", a.getReady)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(a.o.Registry, promhttp.HandlerOpts{ErrorLog: scrapeLog{a.core}, MaxRequestsInFlight: maxScrapes}))
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		writeError(w, http.StatusNotFound, "NOT_FOUND", "there is nothing at this path",
-			"POST "+onlineFeaturesPath+", POST "+describePath+", or GET /healthz, /readyz, /metrics")
-	})
-	return mux
+	for _, path := range metricsPaths {
+		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
+			writeError(w, http.StatusNotFound, "NOT_FOUND", "health and metrics have a port of their own", strings.TrimSpace("GET "+path+" at the address of serve.metrics "+a.o.Metrics))
+		})
+	}
+	mux.HandleFunc("/", nothingHere("POST "+onlineFeaturesPath+" or POST "+describePath))
+	return a.enter(mux)
 }
 
 // guarded answers a panic of a handler with INTERNAL, where nothing was answered yet. Look-ups have run for that.
@@ -70,14 +79,6 @@ func (a *API) guarded(answer http.Handler) http.Handler {
 		}()
 		answer.ServeHTTP(w, r)
 	})
-}
-
-// scrapeLog takes what goes wrong in showing metrics, a client that goes away included: no more often than requests.
-type scrapeLog struct{ core *server.Server }
-
-// Println implements promhttp.Logger.
-func (l scrapeLog) Println(what ...any) {
-	l.core.Failed("metrics", "metrics could not be shown", "error", fmt.Sprint(what...))
 }
 
 func (a *API) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
@@ -183,10 +184,7 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, h *server.Hold) (
 	}
 }
 
-const (
-	firstRead  = 4 << 10 // bytes; most bodies have fewer
-	maxScrapes = 4       // of /metrics at a time
-)
+const firstRead = 4 << 10 // bytes; most bodies have fewer
 
 // errorBody is the body of every answer that is an error.
 type errorBody struct {
@@ -207,24 +205,3 @@ func writeError(w http.ResponseWriter, status int, code, message, hint string) {
 
 // quoted returns what a caller sent as a short text in quotes.
 func quoted(s string) string { return strconv.Quote(server.Shorten(s)) }
-
-func writeText(w http.ResponseWriter, status int, text string) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, text)
-}
-
-// getReady answers whether the server is ready, until it drains.
-func (a *API) getReady(w http.ResponseWriter, _ *http.Request) {
-	select {
-	case <-a.core.Draining():
-		writeText(w, http.StatusServiceUnavailable, "draining\n")
-		return
-	default:
-	}
-	if waits := a.core.Unready(); waits != "" {
-		writeText(w, http.StatusServiceUnavailable, waits+"\n")
-		return
-	}
-	writeText(w, http.StatusOK, "ready\n")
-}

@@ -96,7 +96,7 @@ func (r *repo) run(args ...string) ran {
 // serve begins fstore serve, which ends with the benchmark, and returns its gRPC address.
 func (r *repo) serve() (address string) {
 	r.b.Helper()
-	cmd := exec.Command(r.bin, "serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--output", "json")
+	cmd := exec.Command(r.bin, "serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--output", "json")
 	cmd.Dir, cmd.Env, cmd.Stderr = r.dir, r.env, os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

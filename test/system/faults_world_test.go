@@ -143,7 +143,7 @@ func refusal(t testing.TB, s *served, deadline time.Duration, want ...codes.Code
 // gauges returns what /metrics says, by name and labels.
 func gauges(t testing.TB, s *served) map[string]float64 {
 	t.Helper()
-	resp, err := http.Get("http://" + s.http + "/metrics")
+	resp, err := http.Get(s.url("/metrics"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func refusedAs(t testing.TB, s *served, code string) float64 {
 // get asks a server over HTTP.
 func (s *served) get(t testing.TB, path string) (int, string) {
 	t.Helper()
-	resp, err := http.Get("http://" + s.http + path)
+	resp, err := http.Get(s.url(path))
 	if err != nil {
 		t.Fatal(err)
 	}

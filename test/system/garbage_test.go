@@ -232,6 +232,7 @@ func TestTheServerEndsWhatDoesNotGoOn(t *testing.T) {
 	}{
 		"nothing, to gRPC":                 {s.grpc, "", "", 15 * time.Second},
 		"nothing, to HTTP":                 {s.http, "", "", 15 * time.Second},
+		"nothing, to metrics":              {s.metrics, "", "", 15 * time.Second},
 		"half a preface":                   {s.grpc, preface[:10], "", 15 * time.Second},
 		"half a header":                    {s.http, post, "", 15 * time.Second},
 		"a header byte by byte":            {s.http, post + "X-Slow: ", "x", 15 * time.Second},
@@ -240,7 +241,7 @@ func TestTheServerEndsWhatDoesNotGoOn(t *testing.T) {
 		"a chunked body that never ends":   {s.http, post + "Transfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n", 45 * time.Second},
 		"gRPC, and then never a pong":      {s.grpc, preface, "", 100 * time.Second},
 		"gRPC, half a request, no pong":    {s.grpc, preface + frame(2, 1, 4, 1, "\x83\x86"), "", 100 * time.Second},
-		"pipelined, and no answer is read": {s.http, strings.Repeat("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 2000), "", 100 * time.Second},
+		"pipelined, and no answer is read": {s.metrics, strings.Repeat("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 2000), "", 100 * time.Second},
 	} {
 		if c.within > 15*time.Second && !*slow {
 			continue

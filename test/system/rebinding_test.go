@@ -68,7 +68,7 @@ func TestPagesOfOtherHostsAreNotAnswered(t *testing.T) {
 			} else if want == 415 {
 				want = 200
 			}
-			req, err := http.NewRequestWithContext(context.Background(), method, "http://"+s.http+path, strings.NewReader(body))
+			req, err := http.NewRequestWithContext(context.Background(), method, s.url(path), strings.NewReader(body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,16 +129,23 @@ func TestServeOpensNoDoorUnasked(t *testing.T) {
 		{args: []string{"--grpc", ":0", "--http", "127.0.0.1:0"}, status: 2, says: "--grpc: :0 is open to other machines"},
 		{args: []string{"--grpc", "127.0.0.1:0", "--http", "[::]:0"}, status: 2, says: "--http: [::]:0 is open to other machines"},
 		{args: []string{"--grpc", "127.0.0.1:0"}, env: "FSTORE_SERVE_HTTP=0.0.0.0:0", status: 2, says: "FSTORE_SERVE_HTTP: 0.0.0.0:0 is open to other machines"},
-		{args: []string{"--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--insecure=false"}, env: "FSTORE_SERVE_INSECURE=perhaps", status: -2, says: ""},
-		{args: []string{"--grpc", "127.0.0.1:0"}, env: "FSTORE_SERVE_INSECURE=perhaps", status: 2, says: "neither true nor false"},
+		{args: []string{"--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--no-auth=false"}, env: "FSTORE_SERVE_NO_AUTH=perhaps", status: -2, says: ""},
+		{args: []string{"--grpc", "127.0.0.1:0"}, env: "FSTORE_SERVE_NO_AUTH=perhaps", status: 2, says: "neither true nor false"},
+		{args: []string{"--grpc", "127.0.0.1:0"}, env: "FSTORE_SERVE_INSECURE_NO_TLS=perhaps", status: 2, says: "neither true nor false"},
+		{args: []string{"--grpc", "127.0.0.1:0"}, env: "FSTORE_SERVE_INSECURE=true", status: 2, says: "FSTORE_SERVE_INSECURE is not a setting any more"},
+		{args: []string{"--grpc", "0.0.0.0:0", "--http", "127.0.0.1:0", "--insecure"}, status: 2, says: "--insecure is not a setting any more"},
+		{args: []string{"--grpc", "0.0.0.0:0", "--http", "127.0.0.1:0", "--insecure-no-tls"}, status: 2, says: "--grpc: 0.0.0.0:0 is open to other machines, without authentication\n"},
+		{args: []string{"--grpc", "127.0.0.1:0", "--http", "0.0.0.0:0", "--no-auth"}, status: 2, says: "--http: 0.0.0.0:0 is open to other machines, without TLS\n"},
 		{args: []string{"--grpc", "127.0.0.1:0"}, env: "FSTORE_SERVE_HOSTS=http://x", status: 2, says: "is not the name or address of a host"},
 		{args: []string{"--grpc", "127.0.0.1:0"}, env: "FSTORE_SERVE_MAX_IN_FLIGHT=1MB", status: 2, says: "the minimum is 16MB"},
-		{args: []string{"--grpc", "0.0.0.0:0", "--http", "0.0.0.0:0", "--insecure"}, status: -2},
-		{args: []string{"--grpc", "0.0.0.0:0", "--http", "localhost:0"}, env: "FSTORE_SERVE_INSECURE=true", status: -2},
+		{args: []string{"--grpc", "0.0.0.0:0", "--http", "0.0.0.0:0", "--insecure-no-tls", "--no-auth"}, status: -2},
+		{args: []string{"--grpc", "0.0.0.0:0", "--http", "localhost:0", "--insecure-no-tls"}, env: "FSTORE_SERVE_NO_AUTH=true", status: -2},
+		{args: []string{"--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--metrics", "0.0.0.0:0"}, status: -2},
 	} {
 		some := *r
+		some.env = append(append([]string{}, r.env...), "FSTORE_SERVE_METRICS=127.0.0.1:0")
 		if c.env != "" {
-			some.env = append(append([]string{}, r.env...), c.env)
+			some.env = append(some.env, c.env)
 		}
 		if c.status == -2 { // it serves
 			p, out := some.start(append([]string{"serve"}, c.args...)...)

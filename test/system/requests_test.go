@@ -215,7 +215,7 @@ func send(t testing.TB, s *served, method, path, body string, header ...string) 
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+s.http+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, s.url(path), strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func TestARedisThatCannotBeUsed(t *testing.T) {
 				{c.get, []string{"get", "--service", "churn", "--entity", "customer_id=12003"}},
 				{c.doctor, []string{"doctor"}},
 				{0, []string{"apply", "--yes"}}, // it does not depend on the store
-				{c.serve, []string{"serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"}},
+				{c.serve, []string{"serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0"}},
 			} {
 				if run.want < 0 {
 					s := r.serveUnready()

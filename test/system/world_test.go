@@ -226,9 +226,9 @@ func (p *process) wait() int {
 // served is a running fstore serve and a client of it.
 type served struct {
 	*process
-	grpc, http string // addresses
-	conn       *grpc.ClientConn
-	client     fstorev1.FeatureStoreClient
+	grpc, http, metrics string // addresses
+	conn                *grpc.ClientConn
+	client              fstorev1.FeatureStoreClient
 }
 
 // serve begins fstore serve on free ports and waits until it is ready.
@@ -248,18 +248,17 @@ func (r *repo) serve(args ...string) *served {
 // serveUnready begins fstore serve on free ports and waits for its addresses.
 func (r *repo) serveUnready(args ...string) *served {
 	r.t.Helper()
-	p, out := r.start(append([]string{"serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"}, args...)...)
+	p, out := r.start(append([]string{"serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0"}, args...)...)
 	s := &served{process: p}
 	lines := bufio.NewScanner(out)
-	for s.http == "" && lines.Scan() {
-		if a, ok := strings.CutPrefix(lines.Text(), "grpc "); ok {
-			s.grpc = a
-		}
-		if a, ok := strings.CutPrefix(lines.Text(), "http "); ok {
-			s.http = a
+	for s.metrics == "" && lines.Scan() {
+		for name, into := range map[string]*string{"grpc ": &s.grpc, "http ": &s.http, "metrics ": &s.metrics} {
+			if a, ok := strings.CutPrefix(lines.Text(), name); ok {
+				*into = a
+			}
 		}
 	}
-	if s.http == "" {
+	if s.metrics == "" {
 		r.t.Fatalf("serve ended with %d; its log:\n%s", p.wait(), p.log)
 	}
 	var err error
@@ -271,9 +270,17 @@ func (r *repo) serveUnready(args ...string) *served {
 	return s
 }
 
+// url returns that of a path, at the port that answers it.
+func (s *served) url(path string) string {
+	if strings.HasPrefix(path, "/v1/") {
+		return "http://" + s.http + path
+	}
+	return "http://" + s.metrics + path
+}
+
 // ready reports whether the server says that it can answer.
 func (s *served) ready() bool {
-	resp, err := http.Get("http://" + s.http + "/readyz")
+	resp, err := http.Get(s.url("/readyz"))
 	if err != nil {
 		return false
 	}

@@ -1,0 +1,122 @@
+package project
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/certfile"
+	"github.com/fstore-dev/fstore/server"
+)
+
+// A port that carries data and that other machines can reach needs TLS and authentication. The settings may leave out
+// either, each by its own name.
+
+// tls returns the files for TLS. It does not read them: only serve needs them.
+func (c *settingsCheck) tls() server.CertificateFiles {
+	file := func(key string) string {
+		if path := c.value(key); path != "" {
+			return absolute(c.dir, path)
+		}
+		return ""
+	}
+	files := server.CertificateFiles{
+		Certificate: file("serve.tls.certificate"), Key: file("serve.tls.key"), ClientCA: file("serve.tls.client_ca"),
+	}
+	switch {
+	case files.Certificate != "" && files.Key == "":
+		c.bad("serve.tls.certificate", "give the certificate's private key as serve.tls.key", "has no key")
+	case files.Certificate == "" && files.Key != "":
+		c.bad("serve.tls.key", "give the key's certificate as serve.tls.certificate", "has no certificate")
+	case files.Certificate == "" && files.ClientCA != "":
+		c.bad("serve.tls.client_ca", "give serve.tls.certificate and serve.tls.key", "has no effect without TLS")
+	}
+	return files
+}
+
+// certificates opens the files for TLS; nil without TLS.
+func (s *Settings) certificates(clock func() time.Time) (*server.Certificates, error) {
+	if s.TLS.Certificate == "" {
+		return nil, nil
+	}
+	c, err := server.OpenCertificates(s.TLS, clock)
+	var wrong *certfile.Error
+	if errors.As(err, &wrong) {
+		key := map[certfile.Role]string{
+			certfile.Certificate: "serve.tls.certificate", certfile.Key: "serve.tls.key", certfile.CA: "serve.tls.client_ca",
+		}[wrong.Role]
+		return nil, s.checks.misset(key, wrong.Err.Message, wrong.Err.Hint)
+	}
+	return c, err
+}
+
+// listen listens on an address.
+func (s *Settings) listen(key, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		kind := fstore.ErrInvalid
+		if errors.Is(err, syscall.EADDRINUSE) {
+			kind = fstore.ErrConflict
+		}
+		return nil, fstore.Errorf(kind, "%s: %v", key, err).WithHint("set %s to another address; port 0 takes a free one", key)
+	}
+	return l, nil
+}
+
+// listenForData listens on an address of a port that carries data.
+func (s *Settings) listenForData(key, address string) (net.Listener, error) {
+	l, err := s.listen(key, address)
+	if err != nil {
+		return nil, err
+	}
+	if isOpen(l) {
+		if what, hint := s.unlocked(); what != "" {
+			_ = l.Close() // nothing was accepted
+			return nil, s.checks.misset(key, fmt.Sprintf("%s is open to other machines, %s", address, what), hint)
+		}
+	}
+	return l, nil
+}
+
+// isOpen reports whether other machines can reach a listener.
+func isOpen(l net.Listener) bool {
+	at, ok := l.Addr().(*net.TCPAddr)
+	return !ok || !at.IP.IsLoopback()
+}
+
+// unlocked returns what an open port lacks and that no setting leaves out, and a hint; or "".
+func (s *Settings) unlocked() (what, hint string) {
+	var lacks []string
+	hints := []string{"listen on 127.0.0.1"}
+	if s.TLS.Certificate == "" && !s.InsecureNoTLS {
+		lacks = append(lacks, "without TLS")
+		hints = append(hints, "set serve.tls.certificate and serve.tls.key, or pass --insecure-no-tls (setting serve.insecure_no_tls) where a mesh or a proxy does TLS")
+	}
+	if !s.authenticated() && !s.NoAuth {
+		lacks = append(lacks, "without authentication")
+		hints = append(hints, "set serve.auth.tokens or serve.auth.jwt, or pass --no-auth (setting serve.no_auth) where everyone who can reach the port may ask")
+	}
+	if lacks == nil {
+		return "", ""
+	}
+	return strings.Join(lacks, " and "), strings.Join(hints, "; or ")
+}
+
+// Warnings says in what respect the ports are less safe than they could be.
+func (s *Server) Warnings() (all []string) {
+	open := isOpen(s.grpc) || isOpen(s.http)
+	if open && s.settings.TLS.Certificate == "" {
+		all = append(all, "there is no TLS: whoever can watch the network sees keys and values")
+	}
+	if open && !s.settings.authenticated() {
+		all = append(all, "there is no authentication: this server answers everyone who can reach it")
+	}
+	if key := s.settings.TLS.Key; key != "" && certfile.IsExposed(key) {
+		all = append(all, "all users of this machine can read the private key "+key+": chmod o-r")
+	}
+	return all
+}
