@@ -289,7 +289,10 @@ type Pointer struct {
 	Published   time.Time  `json:"published"`
 	Servable    time.Time  `json:"servable,omitzero"` // Publish.ServableFrom(Published); zero where Layout is 0
 	Fingerprint string     `json:"fingerprint"`
-	Layout      int        `json:"layout,omitempty"` // of the generation's records; 0: written before there were checksums
+	Layout      int        `json:"layout,omitempty"`     // of the generation's records; 0: written before there were checksums
+	Run         string     `json:"run,omitempty"`        // the run that published; empty where Partitions is 0
+	Partitions  int        `json:"partitions,omitempty"` // of the generation, each with a fence; 0: written before there were fences
+	Number      int64      `json:"number,omitempty"`     // counts the publications of the version from 1; 0 where Partitions is 0
 
 	Damaged string `json:"-"` // the stored bytes if they are not a readable pointer ("(no bytes)" if empty); all other fields are then zero
 }
@@ -299,19 +302,26 @@ func (p Pointer) Serves(v *ViewVersion) bool {
 	return p.Fingerprint != "" && p.Fingerprint == v.Fingerprint
 }
 
+// WentBackTo reports whether a store that showed pointer p and shows q now has lost publications: it failed over to a
+// replica that lacked them, or was restored or emptied. Publications only count up, also those that rewind.
+func (p Pointer) WentBackTo(q Pointer) bool {
+	return p.Number > 0 && q.Number > 0 && (q.Number < p.Number || q.Number == p.Number && q.Run != p.Run)
+}
+
 // Header is the online store's own record about one generation of a view version (docs/materialize.md). It is stored
 // with the data, so if the store goes back in time, its header does too.
 type Header struct {
 	View        ViewRef    `json:"view"`
 	Generation  Generation `json:"generation"`
 	Fingerprint string     `json:"fingerprint"`
-	Layout      int        `json:"layout,omitempty"`    // of its records; see Pointer
-	Published   time.Time  `json:"published,omitzero"`  // the last publication of this generation; zero: none yet
-	Run         string     `json:"run"`                 // the last run that wrote to it
-	RunAt       time.Time  `json:"run_at"`              // the P of that run
-	Token       string     `json:"token"`               // of the lease whose holder may write to it
-	Watermark   []byte     `json:"watermark,omitempty"` // Run has finished the keys up to here
-	Complete    bool       `json:"complete,omitempty"`  // Run has finished all keys
+	Layout      int        `json:"layout,omitempty"`     // of its records; see Pointer
+	Partitions  int        `json:"partitions,omitempty"` // see Pointer. An fstore without fences cannot write such a header, and so leaves the generation alone
+	Published   time.Time  `json:"published,omitzero"`   // the last publication of this generation; zero: none yet
+	Run         string     `json:"run"`                  // the last run that wrote to it
+	RunAt       time.Time  `json:"run_at"`               // the P of that run
+	Token       string     `json:"token"`                // of the lease whose holder may write to it
+	Watermark   []byte     `json:"watermark,omitempty"`  // only where Partitions is 0: Run has finished the keys up to here
+	Complete    bool       `json:"complete,omitempty"`   // Run is published
 }
 
 // String names the generation for messages.

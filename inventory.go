@@ -4,8 +4,9 @@ package fstore
 type Inventory struct {
 	Pointers map[ViewRef]Generation // of the project; an empty generation is a pointer that cannot be read
 	Headers  map[Generation]ViewRef // of the project: each generation with a header, and its view version
+	Fences   map[Generation]ViewRef // likewise: each generation with a fence
 	Records  map[Generation]int64   // the approximate number of records of each generation, of any project; a key may be counted twice
-	Others   map[Generation]bool    // generations with a pointer or header of other projects in the same storage
+	Others   map[Generation]bool    // generations with a pointer, header or fence of other projects in the same storage
 }
 
 // StoredKey is where a record was found.
@@ -15,8 +16,8 @@ type StoredKey struct {
 	Astray     bool   // it is stored where no look-up of the key finds it
 }
 
-// Orphans returns the generations that have records but neither a pointer nor a header. They will never get one: a
-// generation gets its header before its first record, and its number is never reused.
+// Orphans returns the generations that have records but no pointer, header or fence. They will never get one: a
+// generation gets its header and fence before its first record, and its number is never reused.
 func (i *Inventory) Orphans() map[Generation]int64 {
 	named := map[Generation]bool{}
 	for _, g := range i.Pointers {
@@ -24,7 +25,9 @@ func (i *Inventory) Orphans() map[Generation]int64 {
 	}
 	out := map[Generation]int64{}
 	for g, n := range i.Records {
-		if _, known := i.Headers[g]; !known && !named[g] && !i.Others[g] {
+		_, header := i.Headers[g]
+		_, fence := i.Fences[g]
+		if !header && !fence && !named[g] && !i.Others[g] {
 			out[g] = n
 		}
 	}

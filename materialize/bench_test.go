@@ -66,16 +66,18 @@ func (w *wide) AsOf(context.Context, *fstore.ViewVersion, time.Time) iter.Seq2[*
 	}
 }
 
-// null is a sink that keeps headers and pointers and forgets records.
+// null is a sink that keeps headers, fences and pointers and forgets records.
 type null struct{ sink }
 
 func newNull() null { return null{sink{online.New(memory.New(), "p")}} }
 
-func (n null) WriteBatch(ctx context.Context, was, is fstore.Header, _, _, _ [][]byte) error {
-	return n.SetHeader(ctx, &was, is)
+func (n null) WriteBatch(ctx context.Context, was, is fstore.Fence, _, _, _ [][]byte) error {
+	return n.SetFence(ctx, &was, is)
 }
 
-func (n null) Drop(context.Context, fstore.Generation, [][]byte) error { return nil }
+func (n null) Drop(context.Context, fstore.ViewRef, fstore.Pointer, fstore.Generation, [][]byte) error {
+	return nil
+}
 
 func wideOptions(w *wide, s Sink, state string) Options {
 	return Options{

@@ -3,6 +3,7 @@ package materialize
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/fstore-dev/fstore"
@@ -38,16 +39,19 @@ func (j *job) clean(ctx context.Context) error {
 	return j.step("cleaned")
 }
 
-// drop deletes a dead generation: its records, then its header, then its state. A missing header means that the
-// records are gone. Runs of another store stay until that store is materialized again. If a list of keys is lost, the
+// drop deletes a dead generation: its fence, its records, then its header, then its state. A missing header and fence mean
+// that the records are gone. Runs of another store stay until that store is materialized again. If a list of keys is lost, the
 // header stays to record that.
 func (j *job) drop(ctx context.Context, g fstore.Generation, runs []*run) error {
 	p := j.pens[g]
 	switch {
 	case p != nil && p.broken:
 		j.left(g)
-	case p != nil && p.header != nil:
-		all := listsAllKeys(p.header, j.state.runs)
+	case p != nil && (p.header != nil || p.fence != nil):
+		if err := j.dropFence(ctx, p); err != nil {
+			return err
+		}
+		all := p.listed(j.state.runs)
 		for _, r := range runs {
 			ok, err := j.state.intact(r, false)
 			if err != nil {
@@ -63,8 +67,10 @@ func (j *job) drop(ctx context.Context, g fstore.Generation, runs []*run) error 
 		}
 		if !all {
 			j.left(g)
-		} else if err := j.dropHeader(ctx, p); err != nil {
-			return err
+		} else if p.header != nil {
+			if err := j.dropHeader(ctx, p); err != nil {
+				return err
+			}
 		}
 	case j.elsewhere(runs):
 		return nil
@@ -88,14 +94,19 @@ func (j *job) left(g fstore.Generation) {
 	slices.Sort(j.s.Left)
 }
 
-// listsAllKeys reports whether the manifests in state list all keys of a generation: the manifest of its last run and, if
-// that was interrupted, that of the run before.
-func listsAllKeys(h *fstore.Header, runs map[string]*run) bool {
-	r := runs[h.Run]
-	if r == nil || r.Generation != h.Generation {
-		return false
+// listed reports whether the manifests in state list all keys of a generation: the manifest of the run whose values it
+// holds and, if that was interrupted, also that of the run before. The fence tells; in an older fstore's generation, the
+// header.
+func (w *fencedWriter) listed(runs map[string]*run) bool {
+	id, complete := "", false
+	switch {
+	case w.fence != nil:
+		id, complete = w.fence.Run, w.fence.Complete
+	case w.header != nil:
+		id, complete = w.header.Run, w.header.Complete
 	}
-	return h.Complete || r.Base == "" || runs[r.Base] != nil
+	r := runs[id]
+	return r != nil && (complete || r.Base == "" || runs[r.Base] != nil)
 }
 
 // dropKeys deletes the records of all keys in a run's manifest.
@@ -133,22 +144,45 @@ func (j *job) dropKeys(ctx context.Context, r *run) error {
 }
 
 func (j *job) dropBatch(ctx context.Context, g fstore.Generation, keys [][]byte) error {
-	err := retry(ctx, j.o.Clock, func() error { return j.o.Sink.Drop(ctx, g, keys) })
+	err := retry(ctx, j.o.Clock, func() error { return j.o.Sink.Drop(ctx, j.v.Ref, *j.pointer, g, keys) })
 	if err != nil {
-		return err
+		return movedOn(j.v.Ref, err)
 	}
 	return j.step("drop")
 }
 
+func (j *job) dropFence(ctx context.Context, p *fencedWriter) error {
+	if p.fence == nil {
+		return nil // of an older fstore, or an earlier attempt has dropped it
+	}
+	return j.dropOne(ctx, "drop fence", func() error { return j.o.Sink.DropFence(ctx, *j.pointer, *p.fence) },
+		func() (bool, error) { now, err := p.readFence(ctx, p.fence.Generation); return now == nil, err })
+}
+
 func (j *job) dropHeader(ctx context.Context, p *fencedWriter) error {
-	err := retry(ctx, j.o.Clock, func() error { return j.o.Sink.DropHeader(ctx, *p.header) })
-	if errors.Is(err, fstore.ErrConflict) { // an earlier attempt of ours may have succeeded
-		if now, readErr := p.read(ctx, p.header.Generation); readErr != nil || now == nil {
+	return j.dropOne(ctx, "drop header", func() error { return j.o.Sink.DropHeader(ctx, *j.pointer, *p.header) },
+		func() (bool, error) { now, err := p.readHeader(ctx, p.header.Generation); return now == nil, err })
+}
+
+// dropOne deletes a fence or header. After a conflict it asks whether it is gone: an earlier attempt of ours may have
+// succeeded.
+func (j *job) dropOne(ctx context.Context, step string, do func() error, isGone func() (bool, error)) error {
+	err := retry(ctx, j.o.Clock, do)
+	if errors.Is(err, fstore.ErrConflict) {
+		if gone, readErr := isGone(); readErr != nil || gone {
 			err = readErr
 		}
 	}
 	if err != nil {
+		return movedOn(j.v.Ref, err)
+	}
+	return j.step(step)
+}
+
+// movedOn explains why a generation that readers had left must stay.
+func movedOn(ref fstore.ViewRef, err error) error {
+	if !errors.Is(err, fstore.ErrConflict) {
 		return err
 	}
-	return j.step("drop header")
+	return fmt.Errorf("old records of %s stay: another run has published since, or the online store went back in time: %w", ref, err)
 }

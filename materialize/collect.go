@@ -26,15 +26,18 @@ type Storage interface {
 	Pointer(ctx context.Context, ref fstore.ViewRef) (fstore.Pointer, bool, error)
 	Header(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) (fstore.Header, bool, error)
 	SetHeader(ctx context.Context, was *fstore.Header, is fstore.Header) error
-	// Inventory scans the store: first records, then pointers and headers.
+	// Inventory scans the store: first records, then pointers, headers and fences.
 	Inventory(ctx context.Context) (*fstore.Inventory, error)
 	// Unpublish deletes the pointer of a view version if it names a generation, and returns ErrConflict if it names
 	// another.
 	Unpublish(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) error
-	// DropGenerations deletes all records of generations by a scan, and returns how many it deleted of each.
-	DropGenerations(ctx context.Context, dead map[fstore.Generation]bool, progress func(dropped int64)) (map[fstore.Generation]int64, error)
-	// BuryHeader deletes the header of a generation, whatever it says.
+	// BuryFence and BuryHeader delete the fence and the header of a generation, whatever they say. They return ErrConflict
+	// if the pointer names the generation.
+	BuryFence(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) error
 	BuryHeader(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) error
+	// DropGenerations deletes all records of generations without fences by a scan, and returns how many it deleted of each.
+	// dead has their view versions, if known.
+	DropGenerations(ctx context.Context, dead map[fstore.Generation]fstore.ViewRef, progress func(dropped int64)) (map[fstore.Generation]int64, error)
 }
 
 // CollectOptions are what Survey and Collect need.
@@ -142,8 +145,10 @@ func (c *collector) refs() []fstore.ViewRef {
 	for ref := range c.found.Pointers {
 		all[ref] = true
 	}
-	for _, ref := range c.found.Headers {
-		all[ref] = true
+	for _, of := range []map[fstore.Generation]fstore.ViewRef{c.found.Headers, c.found.Fences} {
+		for _, ref := range of {
+			all[ref] = true
+		}
 	}
 	entries, _ := os.ReadDir(c.o.State) // none if it cannot be read
 	for _, e := range entries {
@@ -165,19 +170,21 @@ func (c *collector) keep(ref fstore.ViewRef, g fstore.Generation, format string,
 	c.garbage.Kept = append(c.garbage.Kept, Kept{ref, g, fmt.Sprintf(format, args...)})
 }
 
-// generations returns the generations of a view version that have a header or pointer in the store.
+// generations returns the generations of a view version that have a header, fence or pointer in the store.
 func (c *collector) generations(ref fstore.ViewRef) []fstore.Generation {
 	var out []fstore.Generation
-	for g, of := range c.found.Headers {
-		if of == ref {
-			out = append(out, g)
+	for _, all := range []map[fstore.Generation]fstore.ViewRef{c.found.Headers, c.found.Fences} {
+		for g, of := range all {
+			if of == ref {
+				out = append(out, g)
+			}
 		}
 	}
-	if g, ok := c.found.Pointers[ref]; ok && g != "" && !slices.Contains(out, g) {
+	if g, ok := c.found.Pointers[ref]; ok && g != "" {
 		out = append(out, g)
 	}
 	slices.Sort(out)
-	return out
+	return slices.Compact(out)
 }
 
 // view examines one view version.

@@ -15,15 +15,15 @@ import (
 //
 // The order makes it safe to stop anywhere, and safe for readers. First the headers lose their fingerprint and get a
 // token that no run has, so that no run continues their generations. Then the pointer goes, so that look-ups are
-// refused and never find half of the records. Then the records go, and finally the headers. The next collection finds
-// what a stopped one has left.
+// refused and never find half of the records. Then the fences go, so that nobody reads or writes the records, then the
+// records, and finally the headers. The next collection finds what a stopped one has left.
 func Collect(ctx context.Context, o CollectOptions, found *Garbage) (*Garbage, error) {
 	c, err := newCollector(ctx, &o)
 	if err != nil {
 		return nil, err
 	}
 	c.garbage.Kept = append(c.garbage.Kept, found.Kept...)
-	dead := map[fstore.Generation]bool{}
+	dead := map[fstore.Generation]fstore.ViewRef{}
 	var condemned []Waste
 	for from := 0; from < len(found.Items); {
 		to := from + 1
@@ -39,7 +39,7 @@ func Collect(ctx context.Context, o CollectOptions, found *Garbage) (*Garbage, e
 	}
 	for _, w := range condemned {
 		if w.Generation != "" {
-			dead[w.Generation] = true
+			dead[w.Generation] = w.View
 		}
 	}
 	if err := c.sweep(ctx, condemned, dead); err != nil {
@@ -174,9 +174,23 @@ func (c *collector) disown(ctx context.Context, h *fstore.Header, token string) 
 	return c.o.Storage.SetHeader(ctx, h, is)
 }
 
-// sweep deletes the records of dead generations, then their headers.
-func (c *collector) sweep(ctx context.Context, condemned []Waste, dead map[fstore.Generation]bool) error {
+// sweep deletes the fences of dead generations, then their records, then their headers.
+func (c *collector) sweep(ctx context.Context, condemned []Waste, dead map[fstore.Generation]fstore.ViewRef) error {
 	dropped := map[fstore.Generation]int64{}
+	for g, ref := range dead {
+		if ref == (fstore.ViewRef{}) {
+			continue
+		}
+		err := c.o.Storage.BuryFence(ctx, ref, g)
+		if errors.Is(err, fstore.ErrConflict) {
+			c.keep(ref, g, "%s", fstore.MessageOf(err))
+			delete(dead, g)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
 	if len(dead) > 0 {
 		var err error
 		if dropped, err = c.o.Storage.DropGenerations(ctx, dead, c.o.Progress); err != nil {
@@ -184,6 +198,9 @@ func (c *collector) sweep(ctx context.Context, condemned []Waste, dead map[fstor
 		}
 	}
 	for _, w := range condemned {
+		if _, ok := dead[w.Generation]; !ok && w.Generation != "" {
+			continue
+		}
 		if w.Generation != "" && w.Kind != OrphanRecords {
 			err := c.o.Storage.BuryHeader(ctx, w.View, w.Generation)
 			if errors.Is(err, fstore.ErrConflict) {

@@ -91,8 +91,10 @@ type diff struct {
 // compute makes the run durable in state: its manifest and, in its spool, the differences from the base's manifest.
 // It returns nil if nothing differs and the base has published P already.
 func (j *job) compute(ctx context.Context, base *run, g fstore.Generation) (*run, error) {
-	r := &run{Format: stateFormat, Run: newID(16), Store: j.o.Store, View: j.v.Ref, Fingerprint: j.v.Fingerprint, Generation: g, Layout: fstore.RecordLayout, At: j.p}
-	r.Build = j.o.Build
+	r := &run{
+		Format: stateFormat, Run: newID(8), Store: j.o.Store, View: j.v.Ref, Fingerprint: j.v.Fingerprint, Generation: g,
+		Layout: fstore.RecordLayout, At: j.p, Number: j.number(), Build: j.o.Build,
+	}
 	d, inputs := &diff{}, j.o.Source.Stamp(ctx, j.v)
 	defer func() { d.abort() }()
 	if err := d.open(j, r, base); err != nil {

@@ -67,31 +67,51 @@ func (x *witness) look(wants map[string]string) {
 		x.t.Errorf("the pointer says %s, its header %s", p.Published, h.Published)
 	}
 	if h.Complete {
+		if fence, ok, err := s.Fence(ctx, ref, p.Generation); err != nil || !ok || !fence.Complete || fence.Run != h.Run || p.Run != h.Run {
+			x.t.Fatalf("beside the pointer to run %s is the fence %+v, %v, %v", p.Run, fence, ok, err)
+		}
 		x.complete[p.Generation] = x.runs[h.Run]
 		if d := diffMaps(x.runs[h.Run], got); d != "" {
 			x.t.Fatalf("the generation is not what its header says:\n%s", d)
 		}
 		return
 	}
-	mixed := map[string]string{}
-	for k, v := range x.complete[p.Generation] {
-		if len(h.Watermark) == 0 || k > string(h.Watermark) {
-			mixed[k] = v
-		}
+	fence, ok, err := s.Fence(ctx, ref, p.Generation)
+	if err != nil || !ok || !fence.Fits(&p) {
+		x.t.Fatalf("the live generation's fence is %+v, %v, %v; the pointer %+v", fence, ok, err, p)
 	}
-	for k, v := range x.runs[h.Run] {
-		if len(h.Watermark) > 0 && k <= string(h.Watermark) {
-			mixed[k] = v
+	base, wants := x.complete[p.Generation], x.runs[h.Run]
+	mixed := maps.Clone(base)
+	if fence.Run == h.Run {
+		for i, k := range differing(base, wants) {
+			v, set := wants[k]
+			if i >= int(fence.Watermark) {
+				break
+			}
+			if delete(mixed, k); set {
+				mixed[k] = v
+			}
 		}
-	}
-	want, wanted := x.runs[h.Run][""]
-	if v, ok := got[""]; len(h.Watermark) == 0 && v == want && ok == wanted {
-		delete(mixed, "") // the empty key as a watermark cannot be told from none
-		delete(got, "")
 	}
 	if d := diffMaps(mixed, got); d != "" {
 		x.t.Fatalf("half-way the generation is neither:\n%s", d)
 	}
+}
+
+// differing returns the keys whose values are not the same, in order.
+func differing(a, b map[string]string) (keys []string) {
+	for k, v := range a {
+		if w, ok := b[k]; !ok || v != w {
+			keys = append(keys, k)
+		}
+	}
+	for k := range b {
+		if _, ok := a[k]; !ok {
+			keys = append(keys, k)
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // run materializes and crashes at step n, counted from 1; 0 does not. It returns how many steps there were.
@@ -158,7 +178,7 @@ func (x *witness) check(p time.Time, lost ...fstore.Generation) {
 	if err != nil {
 		x.t.Fatal(err)
 	}
-	if steps > 4 { // lease, fence, fenced, cleaned
+	if steps > 5 { // lease, fence, claimed, fenced, cleaned
 		x.t.Errorf("a repeat took %d steps", steps)
 	}
 }

@@ -12,7 +12,7 @@ import (
 // facts are what a run finds in the store and in state.
 type facts struct {
 	pointer   *fstore.Pointer                        // nil: never published
-	headers   map[fstore.Generation]*fstore.Header   // of the pointer's generation and of all generations in state
+	pens      map[fstore.Generation]*fencedWriter    // of the pointer's generation and of all generations in state
 	runsRead                                         // in state
 	leftovers bool                                   // state has files to remove
 	intact    func(r *run, spool bool) (bool, error) // whether the run's manifest and its spool are unchanged
@@ -34,13 +34,14 @@ func (f *facts) standing(v *fstore.ViewVersion, p time.Time, o *Options) *run {
 	if f.pointer == nil || f.pointer.Damaged != "" || o.Mode&Full != 0 {
 		return nil
 	}
-	h := f.headers[f.pointer.Generation]
-	if h == nil || !h.Complete || h.View != v.Ref || h.Layout != fstore.RecordLayout ||
-		h.Fingerprint != v.Fingerprint || !f.pointer.Serves(v) {
+	live := f.pens[f.pointer.Generation]
+	h := live.header
+	if !live.readable() || !h.Complete || h.View != v.Ref || h.Layout != fstore.RecordLayout || !f.fenced(h) ||
+		h.Fingerprint != v.Fingerprint || !f.pointer.Serves(v) || !holds(live.fence, f.pointer.Run) {
 		return nil
 	}
 	r := f.runs[h.Run]
-	if r == nil || !r.isNamedBy(h) || r.Inputs == "" || r.Build != o.Build || len(f.runs)+len(f.newer) > 1 || f.leftovers {
+	if r == nil || r.Run != f.pointer.Run || !r.isNamedBy(h) || r.Inputs == "" || r.Build != o.Build || len(f.runs)+len(f.newer) > 1 || f.leftovers {
 		return nil
 	}
 	for _, at := range []time.Time{f.pointer.Published, h.Published, h.RunAt, r.At} {
@@ -51,13 +52,36 @@ func (f *facts) standing(v *fstore.ViewVersion, p time.Time, o *Options) *run {
 	return r
 }
 
+// readable reports whether the store has a header of the generation that can be read.
+func (w *fencedWriter) readable() bool { return w != nil && w.header != nil && !w.broken }
+
+// fenced reports whether the generation that readers see has the fences of this build.
+func (f *facts) fenced(h *fstore.Header) bool {
+	return h.Partitions == fstore.Partitions && f.pointer.Partitions == fstore.Partitions
+}
+
+// holds reports whether a fence says that its records are a run's values.
+func holds(fence *fstore.Fence, run string) bool {
+	return fence != nil && fence.Complete && fence.Run == run
+}
+
+// lost says what the store has lost of what was published to it: it went back in time. It returns "" if nothing is known.
+func (f *facts) lost(store string) string {
+	if f.pointer == nil {
+		return ""
+	}
+	return f.runsRead.lost(store, *f.pointer)
+}
+
 // decide plans a run for p. It contains the whole of the recovery: a state that it does not recognize leads to a new
 // generation.
 func decide(f *facts, v *fstore.ViewVersion, p time.Time, o *Options) (plan, error) {
 	mode := o.Mode
 	var live *fstore.Header
 	if f.pointer != nil {
-		live = f.headers[f.pointer.Generation]
+		if w := f.pens[f.pointer.Generation]; w.readable() {
+			live = w.header
+		}
 	}
 	damaged := f.pointer != nil && f.pointer.Damaged != ""
 	if damaged && mode&Full == 0 {
@@ -112,9 +136,9 @@ func (f *facts) seen(live *fstore.Header) (time.Time, string) {
 		return time.Time{}, ""
 	case pointer.Damaged != "":
 		var last time.Time
-		for _, h := range f.headers {
-			if h != nil && h.Published.After(last) {
-				last = h.Published
+		for _, w := range f.pens {
+			if w.header != nil && w.header.Published.After(last) {
+				last = w.header.Published
 			}
 		}
 		return last, "a generation in the store was published at"
@@ -129,9 +153,13 @@ func (f *facts) seen(live *fstore.Header) (time.Time, string) {
 func (f *facts) unfinishedLoad(v *fstore.ViewVersion, seen, p time.Time) (*run, error) {
 	var found []*run
 	for _, r := range f.runs {
-		h := f.headers[r.Generation]
-		if h == nil || h.Layout != fstore.RecordLayout || h.Complete || !h.Published.IsZero() || !r.isNamedBy(h) || r.Fingerprint != v.Fingerprint || r.At.After(p) ||
-			r.At.Before(seen) || f.pointer != nil && f.pointer.Generation == r.Generation {
+		w := f.pens[r.Generation]
+		if !w.readable() || f.pointer != nil && f.pointer.Generation == r.Generation {
+			continue
+		}
+		h := w.header
+		if h.Layout != fstore.RecordLayout || h.Partitions != fstore.Partitions || h.Complete || !h.Published.IsZero() || !r.isNamedBy(h) ||
+			r.Fingerprint != v.Fingerprint || r.At.After(p) || r.At.Before(seen) || w.fence != nil && w.fence.Run != r.Run {
 			continue
 		}
 		found = append(found, r)
@@ -143,7 +171,7 @@ func (f *facts) unfinishedLoad(v *fstore.ViewVersion, seen, p time.Time) (*run, 
 		return strings.Compare(a.Run, b.Run)
 	})
 	for _, r := range found {
-		if ok, err := f.intact(r, true); ok || err != nil {
+		if ok, err := f.intact(r, !holds(f.pens[r.Generation].fence, r.Run)); ok || err != nil {
 			return r, err
 		}
 	}
@@ -154,11 +182,15 @@ func (f *facts) unfinishedLoad(v *fstore.ViewVersion, seen, p time.Time) (*run, 
 func (f *facts) inPlace(v *fstore.ViewVersion, live *fstore.Header) (plan, error) {
 	switch {
 	case live == nil:
-		return plan{reason: "the store has no readable header for what it holds"}, nil
+		return plan{reason: "the store has no readable header, or no readable fence, for what it holds"}, nil
 	case live.Fingerprint != v.Fingerprint || live.View != v.Ref:
 		return plan{reason: "the store holds another definition's values"}, nil
 	case live.Layout != fstore.RecordLayout:
 		return plan{reason: fmt.Sprintf("the store's records have layout %d, but this fstore writes %d", live.Layout, fstore.RecordLayout)}, nil
+	case live.Partitions == 0:
+		return plan{reason: "the store's records have no fences: an older fstore wrote them"}, nil
+	case !f.fenced(live):
+		return plan{reason: fmt.Sprintf("the store's records have %d partitions, but this fstore writes %d", live.Partitions, fstore.Partitions)}, nil
 	}
 	if format := f.newer[live.Run]; format > 0 {
 		return plan{reason: fmt.Sprintf("the state of run %s, which the store holds, has format %d of a newer fstore", live.Run, format)}, nil
@@ -167,7 +199,11 @@ func (f *facts) inPlace(v *fstore.ViewVersion, live *fstore.Header) (plan, error
 	if r == nil || !r.isNamedBy(live) {
 		return plan{reason: fmt.Sprintf("the state folder does not have run %s, which the store holds", live.Run)}, nil
 	}
-	ok, err := f.intact(r, !live.Complete)
+	fence := f.pens[live.Generation].fence
+	if !f.continues(r, live, fence) {
+		return plan{reason: fmt.Sprintf("the store's pointer, header and fence do not fit run %s, which the header names", live.Run)}, nil
+	}
+	ok, err := f.intact(r, !holds(fence, r.Run))
 	switch {
 	case err != nil:
 		return plan{}, err
@@ -177,4 +213,15 @@ func (f *facts) inPlace(v *fstore.ViewVersion, live *fstore.Header) (plan, error
 		return plan{finish: r, base: r}, nil
 	}
 	return plan{base: r}, nil
+}
+
+// continues reports whether the store holds the values of a run that the header of the generation that readers see names, or
+// can be brought to them: the header is published, or the run has not begun to write, or has written as much as the fence
+// says. Anything else mixes states of the store from before and after it went back in time.
+func (f *facts) continues(r *run, live *fstore.Header, fence *fstore.Fence) bool {
+	shown := f.pointer.Run
+	if live.Complete {
+		return r.Run == shown && holds(fence, r.Run)
+	}
+	return r.Base == shown && (holds(fence, shown) || fence != nil && fence.Run == r.Run && fence.Base == shown)
 }

@@ -19,41 +19,73 @@ const (
 	patience = 20 * time.Second
 )
 
-// fencedWriter writes to one generation. Every write goes from the exact header last written to the next one.
+// fencedWriter writes to one generation. Every write goes from the exact header or fence last written to the next one.
 type fencedWriter struct {
 	sink   Sink
 	clock  Clock
 	ref    fstore.ViewRef
 	header *fstore.Header // nil: the store has none
-	broken bool           // the stored header cannot be read
+	fence  *fstore.Fence  // nil: the store has none
+	broken bool           // the stored header or fence cannot be read
+}
+
+// look reads the header and the fence of a generation.
+func (w *fencedWriter) look(ctx context.Context, g fstore.Generation) (err error) {
+	if w.header, err = w.readHeader(ctx, g); err == nil {
+		w.fence, err = w.readFence(ctx, g)
+	}
+	if w.broken = errors.Is(err, fstore.ErrCorrupt); w.broken {
+		return nil
+	}
+	return err
 }
 
 // set replaces the header.
-func (p *fencedWriter) set(ctx context.Context, is fstore.Header) error {
-	return p.move(ctx, is, func() error { return p.sink.SetHeader(ctx, p.header, is) })
+func (w *fencedWriter) set(ctx context.Context, is fstore.Header) error {
+	return w.moveHeader(ctx, is, func() error { return w.sink.SetHeader(ctx, w.header, is) })
 }
 
-// write applies one batch and replaces the header.
-func (p *fencedWriter) write(ctx context.Context, is fstore.Header, b *batch) error {
-	return p.move(ctx, is, func() error { return p.sink.WriteBatch(ctx, *p.header, is, b.keys, b.values, b.deletes) })
+// setFence replaces the fence.
+func (w *fencedWriter) setFence(ctx context.Context, is fstore.Fence) error {
+	return w.moveFence(ctx, is, func() error { return w.sink.SetFence(ctx, w.fence, is) })
+}
+
+// write applies one batch and replaces the fence.
+func (w *fencedWriter) write(ctx context.Context, is fstore.Fence, b *batch) error {
+	return w.moveFence(ctx, is, func() error { return w.sink.WriteBatch(ctx, *w.fence, is, b.keys, b.values, b.deletes) })
 }
 
 // publish replaces the header, and moves the pointer from where the run found it to the header's generation.
-func (p *fencedWriter) publish(ctx context.Context, is fstore.Header, from *fstore.Pointer, servable time.Time) (fstore.Pointer, error) {
-	to := fstore.Pointer{
-		Generation: is.Generation, Published: is.Published, Servable: servable, Fingerprint: is.Fingerprint, Layout: is.Layout,
-	}
-	return to, p.move(ctx, is, func() error { return p.sink.Publish(ctx, *p.header, is, from, to) })
+func (w *fencedWriter) publish(ctx context.Context, is fstore.Header, from *fstore.Pointer, to fstore.Pointer) error {
+	return w.moveHeader(ctx, is, func() error { return w.sink.Publish(ctx, *w.header, is, *w.fence, from, to) })
 }
 
-// move does a guarded write and settles its outcome. A conflict counts only if the header confirms it: a client that
-// retries by itself conflicts with its own first attempt.
-func (p *fencedWriter) move(ctx context.Context, is fstore.Header, do func() error) error {
+func (w *fencedWriter) moveHeader(ctx context.Context, is fstore.Header, do func() error) error {
+	m := move[fstore.Header]{&w.header, is, w.readHeader, func(now *fstore.Header) bool { return now.Token == is.Token }}
+	return m.settle(ctx, w.clock, is.View, is.Generation, do)
+}
+
+func (w *fencedWriter) moveFence(ctx context.Context, is fstore.Fence, do func() error) error {
+	m := move[fstore.Fence]{&w.fence, is, w.readFence, func(now *fstore.Fence) bool { return now.Token == is.Token }}
+	return m.settle(ctx, w.clock, is.View, is.Generation, do)
+}
+
+// move is a guarded write that replaces the last header or fence by the next one.
+type move[T fstore.Header | fstore.Fence] struct {
+	last **T
+	is   T
+	read func(context.Context, fstore.Generation) (*T, error)
+	ours func(now *T) bool // whether the lease that writes is ours
+}
+
+// settle does the write and settles its outcome. A conflict counts only if the store confirms it: a client that retries by
+// itself conflicts with its own first attempt.
+func (m *move[T]) settle(ctx context.Context, clock Clock, ref fstore.ViewRef, g fstore.Generation, do func() error) error {
 	var err error
-	refused, until := 0, p.clock.Now().Add(patience)
+	refused, until := 0, clock.Now().Add(patience)
 	for try := range tries {
 		if err = do(); err == nil {
-			p.header = &is
+			*m.last = &m.is
 			return nil
 		}
 		if errors.Is(err, fstore.ErrConflict) {
@@ -61,36 +93,46 @@ func (p *fencedWriter) move(ctx context.Context, is fstore.Header, do func() err
 		} else if !errors.Is(err, fstore.ErrUnavailable) || ctx.Err() != nil {
 			return err
 		}
-		now, readErr := p.read(ctx, is.Generation)
+		now, readErr := m.read(ctx, g)
 		switch {
 		case readErr != nil:
 			return readErr
-		case sameHeader(now, p.header): // nothing was written; or the watermark is an empty key, and writing again is harmless
+		case same(now, *m.last): // nothing was written
 			if refused > 1 {
-				return fmt.Errorf("the pointer has changed since this run began: another run has published, or the store was emptied: %w", err)
+				return fmt.Errorf("the pointer has changed since this run began: another run has published, or the store was emptied or went back in time: %w", err)
 			}
-		case sameHeader(now, &is):
-			p.header = &is
+		case same(now, &m.is):
+			*m.last = &m.is
 			return nil
 		default:
-			return takenOver(&is, now)
+			return takenOver(ref, g, now == nil, now != nil && m.ours(now))
 		}
-		if p.clock.Now().After(until) || p.clock.Sleep(ctx, backoff(try)) != nil {
+		if clock.Now().After(until) || clock.Sleep(ctx, backoff(try)) != nil {
 			return err
 		}
 	}
 	return err
 }
 
-// read returns the header in the store, or nil if there is none.
-func (p *fencedWriter) read(ctx context.Context, g fstore.Generation) (*fstore.Header, error) {
-	var h fstore.Header
+// readHeader returns the header in the store, or nil if there is none.
+func (w *fencedWriter) readHeader(ctx context.Context, g fstore.Generation) (*fstore.Header, error) {
+	return read(ctx, w.clock, func() (fstore.Header, bool, error) { return w.sink.Header(ctx, w.ref, g) })
+}
+
+// readFence returns the fence in the store, or nil if there is none.
+func (w *fencedWriter) readFence(ctx context.Context, g fstore.Generation) (*fstore.Fence, error) {
+	return read(ctx, w.clock, func() (fstore.Fence, bool, error) { return w.sink.Fence(ctx, w.ref, g) })
+}
+
+// read calls get with retries. It returns nil if there is nothing to get.
+func read[T any](ctx context.Context, clock Clock, get func() (T, bool, error)) (*T, error) {
+	var v T
 	var ok bool
-	err := retry(ctx, p.clock, func() (err error) { h, ok, err = p.sink.Header(ctx, p.ref, g); return err })
+	err := retry(ctx, clock, func() (err error) { v, ok, err = get(); return err })
 	if err != nil || !ok {
 		return nil, err
 	}
-	return &h, nil
+	return &v, nil
 }
 
 // retry calls do, which must be idempotent, retry while the store cannot be reached.
@@ -109,21 +151,22 @@ func retry(ctx context.Context, clock Clock, do func() error) error {
 
 func backoff(try int) time.Duration { return min(50*time.Millisecond<<try, 2*time.Second) }
 
-func takenOver(is, now *fstore.Header) error {
-	if now == nil {
-		return fstore.Errorf(fstore.ErrConflict, "the online store lost the header of %s during the run: it was emptied or replaced", is).
-			WithHint("run fstore materialize %s again", is.View)
+// takenOver says what a run finds that finds neither what it wrote last nor what it was to write next.
+func takenOver(ref fstore.ViewRef, g fstore.Generation, gone, ours bool) error {
+	switch {
+	case gone:
+		return fstore.Errorf(fstore.ErrConflict, "the online store lost what this run wrote to %s generation %s: it was emptied or replaced, or went back in time", ref, g).
+			WithHint("run fstore materialize %s again", ref)
+	case ours:
+		return fstore.Errorf(fstore.ErrConflict, "the online store went back in time while %s generation %s was being written: it holds an earlier state of this run", ref, g).
+			WithHint("run fstore materialize %s again: it resumes from there", ref)
 	}
-	if now.Token == is.Token {
-		return fstore.Errorf(fstore.ErrConflict, "the online store went back in time while %s was being written: it holds an earlier header of this run", is).
-			WithHint("run fstore materialize %s again: it resumes from there", is.View)
-	}
-	return fstore.Errorf(fstore.ErrConflict, "another run has taken over %s", is).
-		WithHint("it holds the lease %s; this run has stopped writing", now.Token)
+	return fstore.Errorf(fstore.ErrConflict, "another run has taken over %s generation %s, or the online store went back in time to one", ref, g).
+		WithHint("this run has stopped writing; run fstore materialize %s again", ref)
 }
 
-// sameHeader compares headers as the store keeps them: to the microsecond, and with an empty watermark equal to none.
-func sameHeader(a, b *fstore.Header) bool {
+// same compares headers or fences as the store keeps them.
+func same[T any](a, b *T) bool {
 	if a == nil || b == nil {
 		return a == b
 	}

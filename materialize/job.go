@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"time"
 
 	"github.com/fstore-dev/fstore"
@@ -54,6 +53,12 @@ func (j *job) run(ctx context.Context) error {
 		return err
 	}
 	j.s.NewGeneration = todo.reason
+	if lost := f.lost(j.o.Store); lost != "" {
+		j.warn(lost)
+		if todo.reason != "" && j.o.Mode&Full == 0 {
+			j.s.NewGeneration = "the store went back in time: " + todo.reason
+		}
+	}
 	if err := j.fence(ctx, todo); err != nil {
 		return err
 	}
@@ -109,6 +114,14 @@ func (j *job) update(ctx context.Context, base *run) error {
 	return nil
 }
 
+// warn adds a warning to the summary.
+func (j *job) warn(text string) {
+	if j.s.Warning != "" {
+		j.s.Warning += "; "
+	}
+	j.s.Warning += text
+}
+
 // skip ends a run that computes nothing and has written nothing. It confirms the lease: what a run saw is outdated if
 // it slept past its lease.
 func (j *job) skip(ctx context.Context, why Skip) error {
@@ -140,7 +153,7 @@ func (j *job) look(ctx context.Context) (*facts, error) {
 	if j.state, err = openState(dir); err != nil {
 		return nil, err
 	}
-	f := &facts{headers: map[fstore.Generation]*fstore.Header{}, runsRead: j.state.runsRead, leftovers: j.state.leftovers(), intact: j.state.intact}
+	f := &facts{pens: j.pens, runsRead: j.state.runsRead, leftovers: j.state.leftovers(), intact: j.state.intact}
 	if j.pointer, err = j.readPointer(ctx); err != nil {
 		return nil, err
 	}
@@ -151,11 +164,10 @@ func (j *job) look(ctx context.Context) (*facts, error) {
 	}
 	for g := range generations {
 		p := j.pen()
-		p.header, err = p.read(ctx, g)
-		if p.broken = errors.Is(err, fstore.ErrCorrupt); err != nil && !p.broken {
+		if err := p.look(ctx, g); err != nil {
 			return nil, err
 		}
-		j.pens[g], f.headers[g] = p, p.header
+		j.pens[g] = p
 	}
 	return f, nil
 }
@@ -165,20 +177,14 @@ func (j *job) pen() *fencedWriter {
 }
 
 func (j *job) readPointer(ctx context.Context) (*fstore.Pointer, error) {
-	var p fstore.Pointer
-	var ok bool
-	err := retry(ctx, j.o.Clock, func() (err error) { p, ok, err = j.o.Sink.Pointer(ctx, j.v.Ref); return err })
-	if err != nil || !ok {
-		return nil, err
-	}
-	return &p, nil
+	return read(ctx, j.o.Clock, func() (fstore.Pointer, bool, error) { return j.o.Sink.Pointer(ctx, j.v.Ref) })
 }
 
-// fence puts this run's lease token into every header, so that no earlier holder of the lease can write any longer. A
-// load that will not be finished also loses its fingerprint, so that no later run resumes it.
+// fence puts this run's lease token into every header and fence, so that no earlier holder of the lease can write any
+// longer. A load that will not be finished also loses its fingerprint, so that no later run resumes it.
 //
-// The lease is confirmed after the headers are read and before they are changed. A run that slept past its lease
-// finds out here, by the lost lease or by changed headers.
+// The lease is confirmed after headers and fences are read and before they are changed. A run that slept past its lease
+// finds out here, by the lost lease or by what has changed.
 func (j *job) fence(ctx context.Context, todo plan) error {
 	if err := j.step("fence"); err != nil {
 		return err
@@ -187,39 +193,74 @@ func (j *job) fence(ctx context.Context, todo plan) error {
 		return err
 	}
 	for g, p := range j.pens {
-		if p.header == nil {
+		if p.broken {
 			continue
 		}
-		is := *p.header
-		is.Token = j.token
-		live := j.pointer != nil && g == j.pointer.Generation
-		if !live && !is.Complete && (todo.finish == nil || todo.finish.Generation != g) {
-			is.Fingerprint = ""
+		if p.header != nil {
+			is := *p.header
+			is.Token = j.token
+			live := j.pointer != nil && g == j.pointer.Generation
+			if !live && !is.Complete && (todo.finish == nil || todo.finish.Generation != g) {
+				is.Fingerprint = ""
+			}
+			if err := p.set(ctx, is); err != nil {
+				return err
+			}
+			if err := j.step("claimed"); err != nil {
+				return err
+			}
 		}
-		if err := p.set(ctx, is); err != nil {
-			return err
-		}
-		if err := j.step("fenced"); err != nil {
-			return err
+		if p.fence != nil {
+			is := *p.fence
+			is.Token = fstore.FenceToken(j.token)
+			if err := p.setFence(ctx, is); err != nil {
+				return err
+			}
+			if err := j.step("fenced"); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// begin makes a durable run the header's run. From here on the store says which run is changing it.
+// begin makes a durable run the header's run, and then the fence's. From here on the store says which run is changing it.
 func (j *job) begin(ctx context.Context, r *run) error {
 	if err := j.step("durable"); err != nil {
 		return err
 	}
 	p := j.pens[r.Generation]
-	is := fstore.Header{View: j.v.Ref, Generation: r.Generation, Fingerprint: r.Fingerprint, Layout: r.Layout, Run: r.Run, RunAt: r.At, Token: j.token}
+	is := fstore.Header{
+		View: j.v.Ref, Generation: r.Generation, Fingerprint: r.Fingerprint, Layout: r.Layout, Partitions: fstore.Partitions,
+		Run: r.Run, RunAt: r.At, Token: j.token,
+	}
 	if p.header != nil {
 		is.Published = p.header.Published
 	}
 	if err := p.set(ctx, is); err != nil {
 		return err
 	}
-	return j.step("begin")
+	if err := j.step("begin"); err != nil {
+		return err
+	}
+	return j.beginFence(ctx, r)
+}
+
+// beginFence makes the run that the header names the fence's run. The fence is complete with what the run builds on, or
+// missing from a new generation, which has nothing that readers may see before this run publishes.
+func (j *job) beginFence(ctx context.Context, r *run) error {
+	p := j.pens[r.Generation]
+	is := fstore.Fence{
+		View: j.v.Ref, Generation: r.Generation, Run: r.Run, At: r.At, Token: fstore.FenceToken(j.token),
+		Complete: r.Writes+r.Deletes == 0,
+	}
+	if p.fence != nil {
+		is.Base, is.BaseAt = p.fence.Run, p.fence.At
+	}
+	if err := p.setFence(ctx, is); err != nil {
+		return err
+	}
+	return j.step("begin fence")
 }
 
 // timed adds the duration of do to a stage's seconds.

@@ -223,7 +223,7 @@ func TestASleeperCannotWrite(t *testing.T) {
 					if err != nil && !errors.Is(err, fstore.ErrConflict) { // whatever it stumbled over
 						t.Fatalf("overtaken at step %d, %s: %v", n, overtaken, err)
 					}
-					after := []string{"publish", "drop", "drop header", "cleaned"} // nothing was left to write
+					after := []string{"publish", "drop fence", "drop", "drop header", "cleaned"} // nothing was left to write
 					if err == nil && !slices.Contains(after, overtaken) {
 						t.Fatalf("overtaken at step %d, %s: it did not notice", n, overtaken)
 					}

@@ -39,16 +39,24 @@ type Sink interface {
 	SetHeader(ctx context.Context, was *fstore.Header, is fstore.Header) error
 	// Encoder returns the encoder for the rows of a generation of a view version.
 	Encoder(v *fstore.ViewVersion, g fstore.Generation) (Encoder, error)
-	// WriteBatch sets and deletes records and writes the header, atomically, if the stored header equals was. The
-	// keys come from the Encoder. values[i] belongs to keys[i].
-	WriteBatch(ctx context.Context, was, is fstore.Header, keys, values, deletes [][]byte) error
-	// Publish writes the header and the pointer, atomically, if the stored header equals was and the stored pointer
-	// equals from. A nil from means that there is none.
-	Publish(ctx context.Context, was, is fstore.Header, from *fstore.Pointer, p fstore.Pointer) error
-	// Drop deletes records of a generation that readers have left. Missing records are not an error.
-	Drop(ctx context.Context, g fstore.Generation, keys [][]byte) error
-	// DropHeader deletes the header of a generation if the stored one equals h.
-	DropHeader(ctx context.Context, h fstore.Header) error
+	// Fence returns the fence of a generation, or false if there is none.
+	Fence(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) (fstore.Fence, bool, error)
+	// SetFence writes a fence if the stored one equals was. A nil was means that there is none.
+	SetFence(ctx context.Context, was *fstore.Fence, is fstore.Fence) error
+	// WriteBatch sets and deletes records and writes the fence, atomically, if the stored fence equals was. The keys come
+	// from the Encoder. values[i] belongs to keys[i].
+	WriteBatch(ctx context.Context, was, is fstore.Fence, keys, values, deletes [][]byte) error
+	// Replicated returns once a replica has everything written so far, or a moment later with a warning that none has.
+	Replicated(ctx context.Context) (warning string, err error)
+	// Publish writes the header and the pointer, atomically, if the stored header, fence and pointer equal was, fence and
+	// from. A nil from means that there is none.
+	Publish(ctx context.Context, was, is fstore.Header, fence fstore.Fence, from *fstore.Pointer, p fstore.Pointer) error
+	// DropFence, Drop and DropHeader delete what is left of a generation that readers have left, in this order, and only
+	// if the stored pointer equals p. DropFence and DropHeader also ask that the stored fence or header is the one given.
+	// Missing records are not an error.
+	DropFence(ctx context.Context, p fstore.Pointer, f fstore.Fence) error
+	Drop(ctx context.Context, ref fstore.ViewRef, p fstore.Pointer, g fstore.Generation, keys [][]byte) error
+	DropHeader(ctx context.Context, p fstore.Pointer, h fstore.Header) error
 }
 
 // Leases say who may materialize a view version. The registry keeps them, for one project and this process. They are
@@ -139,6 +147,7 @@ type Summary struct {
 	Finished      time.Time           `json:"finished,omitzero"`        // P of the interrupted run that was finished first
 	Left          []fstore.Generation `json:"left,omitempty"`           // dead generations whose list of keys is damaged: their records stay
 	Causality     string              `json:"causality,omitempty"`      // what Check found; empty: there was nothing to check, or an earlier run has written
+	Warning       string              `json:"warning,omitempty"`        // the store went back in time before the run, or no replica has confirmed its writes
 	Error         string              `json:"error,omitempty"`
 }
 

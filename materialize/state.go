@@ -37,6 +37,7 @@ type run struct {
 	Layout      int               `json:"layout,omitempty"` // of the records; see fstore.Pointer
 	At          time.Time         `json:"at"`               // P
 	Base        string            `json:"base,omitempty"`   // the run whose manifest this one extends; empty: a new generation
+	Number      int64             `json:"number,omitempty"` // of its publication; see fstore.Pointer
 	Keys        int64             `json:"keys"`             // in the manifest
 	Writes      int64             `json:"writes"`           // in the spool
 	Deletes     int64             `json:"deletes"`          // in the spool
@@ -79,8 +80,9 @@ type state struct {
 
 // runsRead are the runs in a folder, by id.
 type runsRead struct {
-	runs  map[string]*run
-	newer map[string]int // the formats of runs made by a newer fstore
+	runs      map[string]*run
+	newer     map[string]int  // the formats of runs made by a newer fstore
+	published map[string]bool // the runs whose spool is gone
 }
 
 // stateFolder returns the folder of a view version in the project's state. It returns ErrInvalid if the version's
@@ -134,12 +136,18 @@ func readRuns(dir string) (runsRead, error) {
 }
 
 func runsIn(dir string, entries []fs.DirEntry) runsRead {
-	read := runsRead{map[string]*run{}, map[string]int{}}
+	read := runsRead{map[string]*run{}, map[string]int{}, map[string]bool{}}
+	spools := map[string]bool{}
+	for _, e := range entries {
+		if id, ok := strings.CutSuffix(e.Name(), spoolSuffix); ok {
+			spools[id] = true
+		}
+	}
 	for _, e := range entries {
 		if id, ok := strings.CutSuffix(e.Name(), runSuffix); ok {
 			switch r, format := readRun(filepath.Join(dir, e.Name()), id); {
 			case r != nil:
-				read.runs[id] = r
+				read.runs[id], read.published[id] = r, !spools[id]
 			case format > stateFormat:
 				read.newer[id] = format
 			}
@@ -247,6 +255,22 @@ func removeFile(path string) error {
 		return err
 	}
 	return nil
+}
+
+// lost says which publication the runs in a folder know that a store with a pointer no longer shows: the store went back in
+// time. It returns "" if they know of none. A run whose spool is gone was published.
+func (r *runsRead) lost(store string, p fstore.Pointer) string {
+	var last *run
+	for id, run := range r.runs {
+		if r.published[id] && (run.Store == "" || run.Store == store) && p.Number > 0 && run.Number > p.Number && (last == nil || run.Number > last.Number) {
+			last = run
+		}
+	}
+	if last == nil {
+		return ""
+	}
+	return fmt.Sprintf("the store went back in time: it shows publication %d, of %s, and has lost number %d, of %s",
+		p.Number, fstore.FormatTime(p.Published), last.Number, fstore.FormatTime(last.At))
 }
 
 // generations returns the runs in state by generation.

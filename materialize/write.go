@@ -1,14 +1,16 @@
 package materialize
 
 import (
-	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"sync"
+
+	"github.com/fstore-dev/fstore"
 )
 
-// apply writes a run's differences after the header's watermark, and publishes the run. The header already names the
-// run.
+// apply writes what is left of a run's differences after the fence's watermark, and publishes the run. The header already
+// names the run. The fence does not yet if the run was stopped in between.
 func (j *job) apply(ctx context.Context, r *run, stage Stage, seconds *float64) error {
 	p := j.pens[r.Generation]
 	if err := j.timed(seconds, func() error { return j.writeBatches(ctx, r, p, stage) }); err != nil {
@@ -17,8 +19,16 @@ func (j *job) apply(ctx context.Context, r *run, stage Stage, seconds *float64) 
 	return j.timed(&j.s.Seconds.Publish, func() error { return j.publish(ctx, r, p) })
 }
 
-// writeBatches reads the spool one batch ahead of the store.
+// writeBatches reads the spool one batch ahead of the store. A run whose fence is complete may have no spool any longer.
 func (j *job) writeBatches(ctx context.Context, r *run, p *fencedWriter, stage Stage) error {
+	if p.fence == nil || p.fence.Run != r.Run {
+		if err := j.beginFence(ctx, r); err != nil {
+			return err
+		}
+	}
+	if p.fence.Complete {
+		return nil
+	}
 	spool, err := openSpool(j.state.dir, r.Spool)
 	if err != nil {
 		return err
@@ -27,23 +37,22 @@ func (j *job) writeBatches(ctx context.Context, r *run, p *fencedWriter, stage S
 	ahead := newReadAhead(spool)
 	defer ahead.stop()
 	done, total := int64(0), r.Writes+r.Deletes
-	for {
+	for done < total {
 		b, err := ahead.next()
 		if err == io.EOF {
-			return nil
+			return spoolDamaged("it ends early")
 		}
 		if err != nil {
 			return err
 		}
-		done += int64(len(b.keys) + len(b.deletes))
-		if b = b.after(p.header.Watermark); b == nil {
+		if done += int64(len(b.keys) + len(b.deletes)); done <= p.fence.Watermark {
 			continue // an earlier attempt has written it
 		}
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		is := *p.header
-		is.Watermark = bytes.Clone(b.last)
+		is := *p.fence
+		is.Watermark, is.Complete = done, done == total
 		if err := p.write(ctx, is, b); err != nil {
 			return err
 		}
@@ -55,44 +64,46 @@ func (j *job) writeBatches(ctx context.Context, r *run, p *fencedWriter, stage S
 			return err
 		}
 	}
+	if done > total {
+		return spoolDamaged("it has more than its run")
+	}
+	return nil
 }
 
-// publish makes readers see the run.
+// publish makes readers see the run. It waits for a replica first, so that a failover does not lose what it publishes.
 func (j *job) publish(ctx context.Context, r *run, p *fencedWriter) error {
-	if err := ctx.Err(); err != nil {
+	warning, err := j.o.Sink.Replicated(ctx)
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	is := *p.header
-	is.Published, is.Complete, is.Watermark = r.At, true, nil
-	pointer, err := p.publish(ctx, is, j.pointer, j.v.View.Publish.ServableFrom(r.At))
 	if err != nil {
+		warning = fmt.Sprintf("cannot tell whether a replica has the writes: %v", err)
+	}
+	if warning != "" {
+		j.warn(warning)
+	}
+	is := *p.header
+	is.Published, is.Complete = r.At, true
+	to := fstore.Pointer{
+		Generation: is.Generation, Published: is.Published, Servable: j.v.View.Publish.ServableFrom(r.At), Fingerprint: is.Fingerprint,
+		Layout: is.Layout, Run: r.Run, Partitions: is.Partitions, Number: j.number(),
+	}
+	if err := p.publish(ctx, is, j.pointer, to); err != nil {
 		return err
 	}
-	j.pointer = &pointer
+	j.pointer = &to
 	if err := j.step("publish"); err != nil {
 		return err
 	}
 	return j.state.removeSpool(r)
 }
 
-// after returns the batch without the keys up to watermark, or nil if none is left. Batches and watermarks agree
-// unless the batch size changed between two versions of fstore.
-func (b *batch) after(watermark []byte) *batch {
-	if len(watermark) == 0 {
-		return b // none; or the empty key, which is written again
+// number returns the number of the next publication.
+func (j *job) number() int64 {
+	if j.pointer == nil {
+		return 1
 	}
-	if bytes.Compare(b.last, watermark) <= 0 {
-		return nil
-	}
-	cut := *b
-	for len(cut.keys) > 0 && bytes.Compare(cut.keys[0], watermark) <= 0 {
-		cut.bytes -= int64(len(cut.keys[0]) + len(cut.values[0]))
-		cut.keys, cut.values = cut.keys[1:], cut.values[1:]
-	}
-	for len(cut.deletes) > 0 && bytes.Compare(cut.deletes[0], watermark) <= 0 {
-		cut.deletes = cut.deletes[1:]
-	}
-	return &cut
+	return j.pointer.Number + 1
 }
 
 // readAhead reads a spool in its own goroutine, with two alternating batches.

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/fstore-dev/fstore"
@@ -12,14 +14,15 @@ import (
 
 // This file serves gc and verify. It scans the backend, which look-ups and materialize never do.
 
-// metaPrefix begins the keys of all pointers and headers, whatever the project.
+// metaPrefix begins the keys of all pointers, headers and fences, whatever the project.
 const metaPrefix = "fstore:"
 
-// metaKeyParts are the parts of the key of a pointer or header; see keys.go.
+// metaKeyParts are the parts of the key of a pointer, header or fence; see keys.go.
 type metaKeyParts struct {
 	project    string
+	kind       string
 	ref        fstore.ViewRef
-	generation fstore.Generation // of a header; empty for a pointer
+	generation fstore.Generation // empty for a pointer
 }
 
 func parseMetaKey(key []byte) (metaKeyParts, bool) {
@@ -28,13 +31,13 @@ func parseMetaKey(key []byte) (metaKeyParts, bool) {
 		return metaKeyParts{}, false
 	}
 	ref, err := fstore.ParseRef(parts[3])
-	m := metaKeyParts{project: parts[1], ref: ref}
+	m := metaKeyParts{project: parts[1], kind: parts[2], ref: ref}
 	switch {
 	case err != nil || ref.Version == 0:
 		return m, false
-	case parts[2] == "p" && len(parts) == 4:
+	case m.kind == "p" && len(parts) == 4:
 		return m, true
-	case parts[2] == "h" && len(parts) == 5:
+	case m.kind == "h" && len(parts) == 5, m.kind == "f" && len(parts) == 6:
 		m.generation = fstore.Generation(parts[4])
 		_, err := parseGeneration(m.generation)
 		return m, err == nil
@@ -54,12 +57,12 @@ func parseRecordKey(physical []byte) (fstore.StoredKey, bool) {
 	return fstore.StoredKey{Generation: fstore.Generation(hex.EncodeToString(g[:])), Key: key, Astray: !bytes.Equal(right, physical)}, true
 }
 
-// Inventory scans the whole backend: first all records, then all pointers and headers. So a generation that has
-// records but neither a pointer nor a header will never get one; see fstore.Inventory.Orphans.
+// Inventory scans the whole backend: first all records, then all pointers, headers and fences. So a generation that has
+// records but none of them will never get one; see fstore.Inventory.Orphans.
 func (s *Store) Inventory(ctx context.Context) (*fstore.Inventory, error) {
 	out := &fstore.Inventory{
 		Pointers: map[fstore.ViewRef]fstore.Generation{}, Headers: map[fstore.Generation]fstore.ViewRef{},
-		Records: map[fstore.Generation]int64{}, Others: map[fstore.Generation]bool{},
+		Fences: map[fstore.Generation]fstore.ViewRef{}, Records: map[fstore.Generation]int64{}, Others: map[fstore.Generation]bool{},
 	}
 	err := s.ScanRecords(ctx, func(k fstore.StoredKey) error {
 		out.Records[k.Generation]++
@@ -76,8 +79,10 @@ func (s *Store) Inventory(ctx context.Context) (*fstore.Inventory, error) {
 		case !ok:
 		case m.generation == "":
 			pointers, of = append(pointers, bytes.Clone(key)), append(of, m)
-		case m.project == s.project:
+		case m.project == s.project && m.kind == "h":
 			out.Headers[m.generation] = m.ref
+		case m.project == s.project:
+			out.Fences[m.generation] = m.ref
 		default:
 			out.Others[m.generation] = true
 		}
@@ -86,7 +91,7 @@ func (s *Store) Inventory(ctx context.Context) (*fstore.Inventory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("scan the online store: %w", err)
 	}
-	_, raws, err := s.backend.Get(ctx, Read{Pointers: pointers})
+	_, raws, err := s.backend.Get(ctx, Read{Pointers: pointers, Primary: true})
 	if err != nil {
 		return nil, fmt.Errorf("read pointers: %w", err)
 	}
@@ -133,7 +138,7 @@ func (s *Store) scanRecords(ctx context.Context, fn func(k fstore.StoredKey, phy
 // read. Look-ups are refused afterwards. It returns ErrConflict if the pointer names another generation.
 func (s *Store) Unpublish(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) error {
 	key := s.pointerKey(ref)
-	_, raws, err := s.backend.Get(ctx, Read{Pointers: [][]byte{key}})
+	_, raws, err := s.backend.Get(ctx, Read{Pointers: [][]byte{key}, Primary: true})
 	if err != nil {
 		return fmt.Errorf("read the pointer of %s: %w", ref, err)
 	}
@@ -150,25 +155,32 @@ func (s *Store) Unpublish(ctx context.Context, ref fstore.ViewRef, g fstore.Gene
 }
 
 // DropGenerations deletes all records of generations that no pointer names any longer, in one scan and small batches.
-// It returns the number of records of each.
-func (s *Store) DropGenerations(ctx context.Context, dead map[fstore.Generation]bool, progress func(dropped int64)) (map[fstore.Generation]int64, error) {
+// dead has the view version of each, or none if it is unknown. It returns the number of records of each. It returns
+// ErrConflict if a generation has a fence: then the store has gone back in time, and readers may see the generation again.
+func (s *Store) DropGenerations(ctx context.Context, dead map[fstore.Generation]fstore.ViewRef, progress func(dropped int64)) (map[fstore.Generation]int64, error) {
 	dropped, total := map[fstore.Generation]int64{}, int64(0)
 	var batch [][]byte
+	guards := map[fstore.Generation]Guard{} // of batch
 	drop := func() error {
 		if len(batch) == 0 {
 			return nil
 		}
-		if err := s.backend.Commit(ctx, Commit{Delete: batch}); err != nil {
+		if err := s.backend.Commit(ctx, Commit{Guards: slices.Collect(maps.Values(guards)), Delete: batch}); err != nil {
 			return fmt.Errorf("delete records: %w", err)
 		}
 		total += int64(len(batch))
 		batch = nil
+		clear(guards)
 		progress(total)
 		return nil
 	}
 	err := s.scanRecords(ctx, func(k fstore.StoredKey, physical []byte) error {
-		if !dead[k.Generation] {
+		ref, ok := dead[k.Generation]
+		if !ok {
 			return nil
+		}
+		if ref != (fstore.ViewRef{}) {
+			guards[k.Generation] = Guard{Key: s.fenceKey(ref, k.Generation)}
 		}
 		dropped[k.Generation]++
 		if batch = append(batch, bytes.Clone(physical)); len(batch) < dropBatch {
@@ -182,15 +194,28 @@ func (s *Store) DropGenerations(ctx context.Context, dead map[fstore.Generation]
 	return dropped, drop()
 }
 
-// BuryHeader deletes the header of a generation without records, whatever the header says.
+// BuryFence deletes the fence of a generation, whatever it says, so that nobody reads or writes its records any longer.
+// It returns ErrConflict if the pointer names the generation.
+func (s *Store) BuryFence(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) error {
+	return s.bury(ctx, "fence", ref, g, s.fenceKey(ref, g))
+}
+
+// BuryHeader deletes the header of a generation without records, as BuryFence deletes the fence.
 func (s *Store) BuryHeader(ctx context.Context, ref fstore.ViewRef, g fstore.Generation) error {
-	key := s.headerKey(ref, g)
-	_, raws, err := s.backend.Get(ctx, Read{Pointers: [][]byte{key}})
+	return s.bury(ctx, "header", ref, g, s.headerKey(ref, g))
+}
+
+func (s *Store) bury(ctx context.Context, what string, ref fstore.ViewRef, g fstore.Generation, key []byte) error {
+	keys := [][]byte{key, s.pointerKey(ref)}
+	_, raws, err := s.backend.Get(ctx, Read{Pointers: keys, Primary: true})
 	if err != nil || raws[0] == nil {
 		return err
 	}
-	if err := s.backend.Commit(ctx, Commit{Guards: []Guard{{key, raws[0]}}, Delete: [][]byte{key}}); err != nil {
-		return fmt.Errorf("delete the header of generation %s of %s: %w", g, ref, err)
+	if raws[1] != nil && readPointer(ref, keys[1], raws[1]).Generation == g {
+		return fstore.Errorf(fstore.ErrConflict, "the pointer of %s names generation %s: its %s stays", ref, g, what)
+	}
+	if err := s.backend.Commit(ctx, Commit{Guards: []Guard{{key, raws[0]}, {keys[1], raws[1]}}, Delete: [][]byte{key}}); err != nil {
+		return fmt.Errorf("delete the %s of generation %s of %s: %w", what, g, ref, err)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ func (s *Store) Records(ctx context.Context, g fstore.Generation, keys [][]byte)
 	if err != nil {
 		return nil, err
 	}
-	records, _, err := s.backend.Get(ctx, Read{Keys: physical})
+	records, _, err := s.backend.Get(ctx, Read{Keys: physical, Primary: true})
 	if err != nil {
 		return nil, fmt.Errorf("read generation %s: %w", g, err)
 	}

@@ -294,3 +294,38 @@ func readAgain(t *testing.T, ref fstore.ViewRef, pointer, header, raw []byte) {
 		t.Errorf("%+v became %+v, %v", h, again, err)
 	}
 }
+
+// FuzzFence reads any bytes as a fence, with and without a right checksum: ErrCorrupt, or a fence whose bytes these are. A
+// reader judges the bytes as fstore.Fence.Fits judges the fence.
+func FuzzFence(f *testing.F) {
+	s, ref := New(nil, "p"), fstore.ViewRef{Name: "v", Version: 1}
+	key := s.fenceKey(ref, goldenGeneration)
+	good, err := encodeFence(key, &fstore.Fence{Run: "00000000000000ab", Base: "00000000000000cd", BaseAt: fstore.FromMicros(1), Complete: true})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good, "00000000000000ab")
+	f.Add(good, "00000000000000cd")
+	f.Add(good[:fenceSum], "00000000000000cd")
+	f.Add([]byte{}, "")
+	f.Fuzz(func(t *testing.T, raw []byte, run string) {
+		sealed := le.AppendUint32(bytes.Clone(raw), recordSum(0, key, raw))
+		for _, b := range [][]byte{raw, sealed} {
+			fence, err := decodeFence(ref, goldenGeneration, key, b)
+			id, named := parseRun(run)
+			if err != nil {
+				if !errors.Is(err, fstore.ErrCorrupt) {
+					t.Errorf("got %v", err)
+				}
+				continue
+			}
+			again, err := encodeFence(key, &fence)
+			if err != nil || !bytes.Equal(again, b) {
+				t.Errorf("%x became %x, %v", b, again, err)
+			}
+			if named && fits(key, b, id) != fence.Fits(&fstore.Pointer{Run: run}) {
+				t.Errorf("%+v under run %s: a reader says %v", fence, run, fits(key, b, id))
+			}
+		}
+	})
+}

@@ -16,6 +16,75 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
+// The bytes of a fence never change under its version.
+func TestBytesOfAFence(t *testing.T) {
+	v, s := goldenVersion(), New(nil, "p")
+	at := time.Date(2025, 3, 10, 2, 0, 0, 0, time.UTC)
+	key := s.fenceKey(v.Ref, goldenGeneration)
+	if got, want := string(key), "fstore:p:f:v@3:0123456789abcdef:0"; got != want {
+		t.Errorf("key %s, want %s", got, want)
+	}
+	for want, f := range map[string]fstore.Fence{
+		"01010123456789abcdef00286954f32f060000000000000000000000000000000000070000000000000052c1b3507db1c426e80c7247": {
+			Run: "0123456789abcdef", At: at, Watermark: 7, Complete: true, Token: fstore.FenceToken("token"),
+		},
+		"0100fedcba987654321000286954f32f06000123456789abcdefffffffffffffffff0000000000010000010000000000000097fea172": {
+			Run: "fedcba9876543210", At: at, Base: "0123456789abcdef", BaseAt: fstore.FromMicros(-1), Watermark: 1 << 40, Token: 1,
+		},
+	} {
+		f.View, f.Generation = v.Ref, goldenGeneration
+		b, err := encodeFence(key, &f)
+		if err != nil || fmt.Sprintf("%x", b) != want || len(b) > 64 {
+			t.Errorf("%+v:\ngot  %x (%v)\nwant %s", f, b, err, want)
+		}
+		back, err := decodeFence(v.Ref, goldenGeneration, key, b)
+		if d := cmp.Diff(f, back); d != "" || err != nil {
+			t.Errorf("%v (-want +got):\n%s", err, d)
+		}
+	}
+}
+
+// A store keeps what an fstore without fences cannot write: that fstore reads a header with the bytes it would write
+// itself, or not at all. Its pointers it reads as they are.
+func TestAnOlderFstoreLeavesAFencedGenerationAlone(t *testing.T) {
+	type header struct { // as that fstore had it
+		View        fstore.ViewRef    `json:"view"`
+		Generation  fstore.Generation `json:"generation"`
+		Fingerprint string            `json:"fingerprint"`
+		Layout      int               `json:"layout,omitempty"`
+		Published   time.Time         `json:"published,omitzero"`
+		Run         string            `json:"run"`
+		RunAt       time.Time         `json:"run_at"`
+		Token       string            `json:"token"`
+		Watermark   []byte            `json:"watermark,omitempty"`
+		Complete    bool              `json:"complete,omitempty"`
+	}
+	v, at := goldenVersion(), time.Date(2025, 3, 10, 2, 0, 0, 0, time.UTC)
+	key := New(nil, "p").headerKey(v.Ref, goldenGeneration)
+	for _, c := range []struct {
+		partitions int
+		leaves     bool
+	}{{0, false}, {fstore.Partitions, true}} {
+		h := fstore.Header{View: v.Ref, Generation: goldenGeneration, Fingerprint: "f", Layout: 2, Partitions: c.partitions, Published: at, Run: "r", RunAt: at, Token: "t", Complete: true}
+		raw := encodeHeader(key, h)
+		object, _, err := unsealJSON(key, raw)
+		var old header
+		if err == nil {
+			err = json.Unmarshal(object, &old)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := json.Marshal(old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if leaves := string(sealJSON(key, b)) != string(raw); leaves != c.leaves {
+			t.Errorf("%d partitions: it leaves the generation alone: %v", c.partitions, leaves)
+		}
+	}
+}
+
 var write = flag.Bool("write", false, "write testdata/layoutN.txt for a new layout N; that of an older one is never changed")
 
 // Stores hold bytes that earlier builds wrote. testdata/layoutN.txt has them for each layout: records of every type, in hex,

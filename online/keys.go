@@ -17,6 +17,7 @@ import (
 //	record   f{abc} <generation, 8 bytes> <key bytes>   abc: 18 bits of a hash of the key bytes, in base64url
 //	pointer  fstore:<project>:p:<view>@<version>
 //	header   fstore:<project>:h:<view>@<version>:<generation in hex>
+//	fence    fstore:<project>:f:<view>@<version>:<generation in hex>:<partition>
 //
 // The braces put all records of one key into one slot of a Redis Cluster, whatever their view. The hash has no other
 // purpose: the record's key contains the whole key. It needs no project, because generations are random.
@@ -77,7 +78,12 @@ type knownPointer struct {
 	pointer    fstore.Pointer
 	generation generation
 	sum        uint32 // from generationSum
+	run        runID
+	fenceKey   []byte // of look-ups
 }
+
+// fenced reports whether the pointer's generation has the fences that this build knows.
+func (k *knownPointer) fenced() bool { return k.pointer.Partitions == fstore.Partitions }
 
 func decodePointer(ref fstore.ViewRef, key, raw []byte) (*knownPointer, error) {
 	k := &knownPointer{raw: string(raw)}
@@ -91,6 +97,11 @@ func decodePointer(ref fstore.ViewRef, key, raw []byte) (*knownPointer, error) {
 		err = errors.New("no version of fstore writes it so")
 	default:
 		k.generation, err = parseGeneration(k.pointer.Generation)
+	}
+	if id, ok := parseRun(k.pointer.Run); ok {
+		k.run = id
+	} else if err == nil && k.fenced() {
+		err = fmt.Errorf("%q is not a run", k.pointer.Run)
 	}
 	if err != nil {
 		return nil, fstore.Errorf(fstore.ErrCorrupt, "pointer of %s: %v", ref, err).

@@ -33,6 +33,7 @@ type scratch struct {
 	pending  []int           // versions not yet answered
 	read     [][][]byte      // by version: its records
 	at       []*knownPointer // by version: the pointer they were read under
+	seen     []int64         // by version: when that pointer was seen, in nanoseconds of Store.Elapsed
 	recs     [][]byte        // of one use, by row: nil without a fresh record
 	states   []Status        // of one use, by row
 	entries  [][]byte        // of one use, by tiles and row: what the features of the tiles are read from
@@ -115,8 +116,8 @@ func (v *version) check(p *fstore.Pointer, req *Request) error {
 	case p.Fingerprint != v.fingerprint:
 		return fstore.Errorf(fstore.ErrNotReady, "%s: the online store holds another definition of that name and version", ref).
 			WithHint("run: fstore materialize %s", ref)
-	case p.Layout > fstore.RecordLayout:
-		return fstore.Errorf(fstore.ErrNotReady, "%s: a newer fstore wrote its records: layout %d", ref, p.Layout).
+	case p.Layout > fstore.RecordLayout || p.Partitions > fstore.Partitions:
+		return fstore.Errorf(fstore.ErrNotReady, "%s: a newer fstore wrote its records: layout %d, %d partitions", ref, p.Layout, p.Partitions).
 			WithHint("upgrade this fstore")
 	case req.Clock != ChosenClock || !req.Now.Before(servable):
 		return nil
@@ -234,7 +235,7 @@ func (p *Prepared) share(rows int, sc *scratch) {
 			}
 		}
 	}
-	sc.read, sc.at = grown(sc.read, n), grown(sc.at, n)
+	sc.read, sc.at, sc.seen = grown(sc.read, n), grown(sc.at, n), grown(sc.seen, n)
 	clear(sc.read)
 	clear(sc.at)
 }

@@ -24,9 +24,9 @@ type KV struct{ Key, Value []byte }
 
 // Read is what one call of Backend.Get reads.
 type Read struct {
-	Keys     [][]byte // of records
+	Keys     [][]byte // of records and fences
 	Pointers [][]byte
-	Primary  bool // read from the primary, even if replicas may answer
+	Primary  bool // read all from the primary, even if replicas may answer
 }
 
 // PerRead is the number of keys and pointers that Backend.Get reads atomically.
@@ -52,8 +52,12 @@ type Commit struct {
 type Backend interface {
 	// Get reads the values of keys and of pointers, in the given order, in one round trip. It returns nil only for a
 	// key that is absent. It reads no pointer before a record: if a change is committed in between, the pointers show
-	// it. A read of up to PerRead keys and pointers sees one state of the store. Keys may repeat. The caller does not
-	// modify the values, and the backend does not keep the arguments.
+	// it. A read of up to PerRead keys and pointers sees one state of the store. A larger one reads keys in their order,
+	// each not before the one ahead of it. Keys may repeat. The caller does not modify the values, and the backend does
+	// not keep the arguments.
+	//
+	// Unless Primary is set, keys may be read from a replica, in one state of it, and the pointers from the primary, in
+	// any order. Then ptrs is nil if the primary does not answer.
 	Get(ctx context.Context, r Read) (records, ptrs [][]byte, err error)
 
 	// Commit applies the change if its guards hold, atomically, and as durably as the backend can. Otherwise it
@@ -83,7 +87,11 @@ type Backend interface {
 type Store struct {
 	Limits  Limits               // for each look-up
 	Observe func(*Stats)         // if set, called at the end of every look-up; the Stats are valid until it returns
-	Elapsed func() time.Duration // a monotonic clock for Stats.BackendTime; nil leaves it zero
+	Elapsed func() time.Duration // a monotonic clock for Stats.BackendTime and the age of pointers; nil: no pointer serves after the read that saw it
+
+	// WentBack, if set, is called when a look-up sees that the store has lost publications of a view version that the
+	// Store had seen: it showed the pointer was and now shows is. Each occurrence is reported once.
+	WentBack func(ref fstore.ViewRef, was, is fstore.Pointer)
 
 	backend Backend
 	project string
@@ -99,6 +107,7 @@ type versionState struct {
 	ref        fstore.ViewRef
 	pointerKey []byte
 	known      atomic.Pointer[knownPointer] // nil: none seen yet
+	seen       atomic.Int64                 // when it was seen, in nanoseconds of Store.Elapsed
 }
 
 // New returns the store of a project in a backend. Projects in one backend never see each other's data.

@@ -241,11 +241,13 @@ func TestAViewWithoutKeys(t *testing.T) {
 	w.view.View.Keys = nil
 	source := keyless{w}
 	ctx := context.Background()
-	h := fstore.Header{View: w.view.Ref, Generation: generation, Fingerprint: "f", Layout: fstore.RecordLayout, Run: "r", Complete: true, Published: day(1)}
-	if err := w.SetHeader(ctx, nil, h); err != nil {
+	h := fstore.Header{View: w.view.Ref, Generation: generation, Fingerprint: "f", Layout: fstore.RecordLayout, Partitions: fstore.Partitions, Run: "00000000000000ab", Complete: true, Published: day(1)}
+	f := fstore.Fence{View: w.view.Ref, Generation: generation, Run: h.Run, At: day(1), Complete: true}
+	if err := errors.Join(w.SetHeader(ctx, nil, h), w.SetFence(ctx, nil, f)); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Publish(ctx, h, h, nil, fstore.Pointer{Generation: generation, Published: day(1), Fingerprint: "f", Layout: fstore.RecordLayout}); err != nil {
+	to := fstore.Pointer{Generation: generation, Published: day(1), Fingerprint: "f", Layout: fstore.RecordLayout, Run: h.Run, Partitions: fstore.Partitions}
+	if err := w.Publish(ctx, h, h, f, nil, to); err != nil {
 		t.Fatal(err)
 	}
 	o := w.options(0)
@@ -262,7 +264,7 @@ func TestAViewWithoutKeys(t *testing.T) {
 	if err != nil || len(k) != 0 {
 		t.Fatal(k, err)
 	}
-	if err := w.WriteBatch(ctx, h, h, [][]byte{k}, [][]byte{r}, nil); err != nil {
+	if err := w.WriteBatch(ctx, f, f, [][]byte{k}, [][]byte{r}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got, err = verify.Run(ctx, o); err != nil || !got[0].Right() || got[0].Checked != 1 {

@@ -2,6 +2,8 @@ package verify_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"testing"
@@ -29,6 +31,7 @@ type world struct {
 	mem  *memory.Backend
 	*online.Store
 	header fstore.Header
+	fence  fstore.Fence
 
 	during func() // called once, when AsOf has given its first batch
 	always func() // what during is for each AsOf, if set
@@ -106,19 +109,24 @@ func (w *world) load(p time.Time) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	is := fstore.Header{View: w.view.Ref, Generation: generation, Fingerprint: "f", Layout: fstore.RecordLayout, Run: "run " + p.String(), RunAt: p, Published: from.Published}
-	was, pointer := &w.header, &from
-	if !published {
-		was, pointer = nil, nil
+	is := fstore.Header{
+		View: w.view.Ref, Generation: generation, Fingerprint: "f", Layout: fstore.RecordLayout, Partitions: fstore.Partitions,
+		Run: fmt.Sprintf("%016x", p.Unix()), RunAt: p, Published: from.Published,
 	}
-	if err := w.SetHeader(ctx, was, is); err != nil {
+	fence := fstore.Fence{View: w.view.Ref, Generation: generation, Run: is.Run, At: p, Complete: true}
+	was, saw, pointer := &w.header, &w.fence, &from
+	if !published {
+		was, saw, pointer = nil, nil, nil
+	}
+	if err := errors.Join(w.SetHeader(ctx, was, is), w.SetFence(ctx, saw, fence)); err != nil {
 		w.t.Fatal(err)
 	}
-	w.header = is
+	w.header, w.fence = is, fence
 	w.put(p, w.rows[p]...)
 	done := w.header
 	done.Complete, done.Published = true, p
-	if err := w.Publish(ctx, w.header, done, pointer, fstore.Pointer{Generation: generation, Published: p, Fingerprint: "f", Layout: fstore.RecordLayout}); err != nil {
+	to := fstore.Pointer{Generation: generation, Published: p, Fingerprint: "f", Layout: fstore.RecordLayout, Run: done.Run, Partitions: fstore.Partitions}
+	if err := w.Publish(ctx, w.header, done, w.fence, pointer, to); err != nil {
 		w.t.Fatal(err)
 	}
 	w.header = done
@@ -143,7 +151,7 @@ func (w *world) put(p time.Time, rows ...row) {
 		}
 		keys, records = append(keys, k), append(records, r)
 	}
-	if err := w.WriteBatch(context.Background(), w.header, w.header, keys, records, nil); err != nil {
+	if err := w.WriteBatch(context.Background(), w.fence, w.fence, keys, records, nil); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -157,14 +165,14 @@ func key(id int64) []byte {
 // drop deletes a record by hand; spoil writes bytes over it.
 func (w *world) drop(id int64) {
 	w.t.Helper()
-	if err := w.Drop(context.Background(), generation, [][]byte{key(id)}); err != nil {
+	if err := w.WriteBatch(context.Background(), w.fence, w.fence, nil, nil, [][]byte{key(id)}); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
 func (w *world) spoil(id int64, record []byte) {
 	w.t.Helper()
-	if err := w.WriteBatch(context.Background(), w.header, w.header, [][]byte{key(id)}, [][]byte{record}, nil); err != nil {
+	if err := w.WriteBatch(context.Background(), w.fence, w.fence, [][]byte{key(id)}, [][]byte{record}, nil); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -106,8 +106,8 @@ func benchmarkWrite(b *testing.B, backend online.Backend, features int) {
 	const size = 2000
 	v, rows := wide("write", features, size)
 	s := online.New(backend, fmt.Sprint("write", features, b.N))
-	h := fstore.Header{View: v.Ref, Generation: generation1, Fingerprint: fingerprint, Layout: fstore.RecordLayout, RunAt: published}
-	if err := s.SetHeader(context.Background(), nil, h); err != nil {
+	f := fstore.Fence{View: v.Ref, Generation: generation1, Run: runOf(generation1, published), At: published}
+	if err := s.SetFence(context.Background(), nil, f); err != nil {
 		b.Fatal(err)
 	}
 	b.ResetTimer()
@@ -119,12 +119,12 @@ func benchmarkWrite(b *testing.B, backend online.Backend, features int) {
 		}
 		keys, records := encode(b, s, v, generation1, rows...)
 		b.StartTimer()
-		is := h
-		is.Watermark = fmt.Append(nil, n)
-		if err := s.WriteBatch(context.Background(), h, is, keys, records, nil); err != nil {
+		is := f
+		is.Watermark += size
+		if err := s.WriteBatch(context.Background(), f, is, keys, records, nil); err != nil {
 			b.Fatal(err)
 		}
-		h, done = is, done+size
+		f, done = is, done+size
 	}
 	b.ReportMetric(float64(done)/b.Elapsed().Seconds(), "records/s")
 }

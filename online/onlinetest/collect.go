@@ -30,6 +30,7 @@ var collectTests = []test{
 		}
 		same(t, got.Pointers, map[fstore.ViewRef]fstore.Generation{v.Ref: generation1})
 		same(t, got.Headers, map[fstore.Generation]fstore.ViewRef{generation1: v.Ref, begun: w.Ref})
+		same(t, got.Fences, map[fstore.Generation]fstore.ViewRef{generation1: v.Ref})
 		same(t, got.Others, map[fstore.Generation]bool{generation2: true})
 		if n := got.Records[generation1]; n < 700 || got.Records[generation2] < 3 {
 			t.Errorf("records: %v", got.Records)
@@ -99,7 +100,19 @@ var collectTests = []test{
 			t.Errorf("astray: %d, %v", found, err)
 		}
 		var told []int64
-		dropped, err := s.DropGenerations(ctx, map[fstore.Generation]bool{generation1: true}, func(n int64) { told = append(told, n) })
+		dead, progress := map[fstore.Generation]fstore.ViewRef{generation1: v.Ref}, func(n int64) { told = append(told, n) }
+		_, err := s.DropGenerations(ctx, dead, progress)
+		conflict(t, err)
+		conflict(t, s.BuryFence(ctx, v.Ref, generation1))
+		if err := s.Unpublish(ctx, v.Ref, generation1); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // deleting something absent is not an error
+			if err := s.BuryFence(ctx, v.Ref, generation1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		dropped, err := s.DropGenerations(ctx, dead, progress)
 		if err != nil || dropped[generation1] < 1204 || len(dropped) != 1 {
 			t.Fatal(dropped, err)
 		}
@@ -139,15 +152,16 @@ func many(n int) []row {
 	return rows
 }
 
-// lose stores records of a generation that has no header.
+// lose stores records of a generation that has neither header nor fence.
 func lose(t *testing.T, s *online.Store, v *fstore.ViewVersion, g fstore.Generation, n int) {
 	t.Helper()
 	load(t, s, v, g, published, many(n)...)
-	if err := s.BuryHeader(context.Background(), v.Ref, g); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Unpublish(context.Background(), v.Ref, g); err != nil {
-		t.Fatal(err)
+	for _, err := range []error{
+		s.Unpublish(context.Background(), v.Ref, g), s.BuryFence(context.Background(), v.Ref, g), s.BuryHeader(context.Background(), v.Ref, g),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

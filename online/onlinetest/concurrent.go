@@ -101,7 +101,7 @@ var concurrentTests = []test{
 			keys, _ := encode(t, writer, v, generation1, rows(0)...)
 			for n := 1; n <= last; n++ {
 				load(t, writer, v, generation(n), at(n), rows(n)...)
-				if err := writer.Drop(context.Background(), generation(n-1), keys); err != nil {
+				if err := writer.Drop(context.Background(), v.Ref, *pointerTo(generation(n), at(n)), generation(n-1), keys); err != nil {
 					t.Error(err)
 				}
 			}

@@ -104,8 +104,8 @@ var lookupTests = []test{
 		ask(t, s, l, req)
 		count.keys, count.calls = 0, 0
 		same(t, ask(t, s, l, req), []string{"destination_temp: 3 | 8 | 8", "origin_temp: 8 | 3 | null NOT_FOUND"})
-		if count.keys != 3 || count.calls != 1 {
-			t.Errorf("%d keys in %d calls; 3 distinct ones in one call are enough", count.keys, count.calls)
+		if count.keys != 4 || count.calls != 1 {
+			t.Errorf("%d keys in %d calls; 3 distinct ones and a fence in one call are enough", count.keys, count.calls)
 		}
 	}},
 	{"duplicate_keys_are_fetched_once_and_answered_each", func(t *testing.T, b online.Backend) {
@@ -116,8 +116,8 @@ var lookupTests = []test{
 		ask(t, s, list(use(v)), req)
 		count.keys = 0
 		same(t, ask(t, s, list(use(v)), req), []string{"a: 20 | 10 | 20 | null NOT_FOUND | 20"})
-		if count.keys != 2 {
-			t.Errorf("%d keys fetched, 2 are distinct", count.keys)
+		if count.keys != 3 {
+			t.Errorf("%d keys fetched, 2 are distinct, and there is a fence", count.keys)
 		}
 	}},
 	{"hostile_keys_are_told_apart", func(t *testing.T, b online.Backend) {
@@ -285,9 +285,10 @@ var lookupTests = []test{
 		req := online.Request{Keys: []fstore.Column{ids(int64(1))}, Now: published.Add(time.Hour + time.Microsecond)}
 		stale := ask(t, s, list(use(v)), req)
 		keys, _ := encode(t, s, v, generation1, row{int64(1), published, nil, nil, nil, nil, nil, nil, nil})
-		is := was
-		is.Watermark = keys[0] // as the next run removes it
-		if err := s.WriteBatch(context.Background(), was, is, nil, nil, keys); err != nil {
+		saw := fenceOf(t, s, was)
+		is := saw
+		is.Watermark++ // as the next run removes it
+		if err := s.WriteBatch(context.Background(), saw, is, nil, nil, keys); err != nil {
 			t.Fatal(err)
 		}
 		gone := ask(t, s, list(use(v)), req)

@@ -5,6 +5,7 @@ package onlinetest
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,7 @@ func Run(t *testing.T, open Open) {
 		{"request", requestTests},
 		{"on_demand", onDemandTests},
 		{"generation", generationTests},
+		{"fence", fenceTests},
 		{"damage", damageTests},
 		{"tiles", tileTests},
 		{"collect", collectTests},
@@ -106,6 +108,13 @@ func fields(s string) (out []field) {
 	return out
 }
 
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func must(err error) {
 	if err != nil {
 		panic(err)
@@ -168,35 +177,75 @@ const fingerprint = "test"
 
 // pointerTo returns a pointer to a generation of any view in the suite.
 func pointerTo(g fstore.Generation, at time.Time) *fstore.Pointer {
-	return &fstore.Pointer{Generation: g, Published: at, Fingerprint: fingerprint, Layout: fstore.RecordLayout}
+	return &fstore.Pointer{
+		Generation: g, Published: at, Fingerprint: fingerprint, Layout: fstore.RecordLayout, Run: runOf(g, at), Partitions: fstore.Partitions,
+	}
+}
+
+// runOf returns the id of the run that publishes a generation at an instant.
+func runOf(g fstore.Generation, at time.Time) string {
+	return fmt.Sprintf("%016x", fstore.FenceToken(string(g)+at.String()))
 }
 
 // load writes rows as a generation of a view and publishes it.
 func load(t testing.TB, s *online.Store, v *fstore.ViewVersion, g fstore.Generation, at time.Time, rows ...row) fstore.Header {
 	t.Helper()
-	ctx := context.Background()
+	return publish(t, s, begin(t, s, v, nil, g, at), write(t, s, v, nil, g, at, rows...), at)
+}
+
+// begin makes the run of a generation and an instant that of the header was. A nil was means that there is none.
+func begin(t testing.TB, s *online.Store, v *fstore.ViewVersion, was *fstore.Header, g fstore.Generation, at time.Time) fstore.Header {
+	t.Helper()
+	h := fstore.Header{
+		View: v.Ref, Generation: g, Fingerprint: v.Fingerprint, Layout: fstore.RecordLayout, Partitions: fstore.Partitions,
+		Run: runOf(g, at), RunAt: at, Token: "token",
+	}
+	if was != nil {
+		h.Published = was.Published
+	}
+	check(t, s.SetHeader(context.Background(), was, h))
+	return h
+}
+
+// write writes rows, as the run that the header names does, and completes the fence. A nil was means that there is none.
+func write(t testing.TB, s *online.Store, v *fstore.ViewVersion, was *fstore.Fence, g fstore.Generation, at time.Time, rows ...row) fstore.Fence {
+	t.Helper()
 	keys, records := encode(t, s, v, g, rows...)
-	from, found, err := s.Pointer(ctx, v.Ref)
-	if err != nil {
-		t.Fatal(err)
+	f := fstore.Fence{View: v.Ref, Generation: g, Run: runOf(g, at), At: at}
+	if was != nil {
+		f.Base, f.BaseAt = was.Run, was.At
 	}
-	begun := fstore.Header{View: v.Ref, Generation: g, Fingerprint: v.Fingerprint, Layout: fstore.RecordLayout, Run: "run", RunAt: at, Token: "token"}
-	if err := s.SetHeader(ctx, nil, begun); err != nil {
-		t.Fatal(err)
-	}
-	written := begun
-	written.Complete = true
-	if err := s.WriteBatch(ctx, begun, written, keys, records, nil); err != nil {
-		t.Fatal(err)
-	}
-	done, was := written, &from
-	if done.Published = at; !found {
-		was = nil
-	}
-	if err := s.Publish(ctx, written, done, was, fstore.Pointer{Generation: g, Published: at, Fingerprint: v.Fingerprint, Layout: fstore.RecordLayout}); err != nil {
-		t.Fatal(err)
-	}
+	check(t, s.SetFence(context.Background(), was, f))
+	done := f
+	done.Watermark, done.Complete = int64(len(rows)), true
+	check(t, s.WriteBatch(context.Background(), f, done, keys, records, nil))
 	return done
+}
+
+// publish publishes what a run has written.
+func publish(t testing.TB, s *online.Store, was fstore.Header, f fstore.Fence, at time.Time) fstore.Header {
+	t.Helper()
+	ctx := context.Background()
+	from, found, err := s.Pointer(ctx, was.View)
+	check(t, err)
+	is, fromOrNil := was, &from
+	if is.Published, is.Complete = at, true; !found {
+		fromOrNil = nil
+	}
+	p := *pointerTo(was.Generation, at)
+	p.Fingerprint = was.Fingerprint
+	check(t, s.Publish(ctx, was, is, f, fromOrNil, p))
+	return is
+}
+
+// fenceOf returns the fence of a header's generation.
+func fenceOf(t testing.TB, s *online.Store, h fstore.Header) fstore.Fence {
+	t.Helper()
+	f, ok, err := s.Fence(context.Background(), h.View, h.Generation)
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	return f
 }
 
 // list returns a feature list of all features of the uses. Every key is bound to the column of its name.

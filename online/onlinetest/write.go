@@ -53,8 +53,12 @@ var writeTests = []test{
 			t.Fatal(err)
 		}
 		conflict(t, s.SetHeader(ctx, &first, third))
-		conflict(t, s.DropHeader(ctx, first))
-		if err := s.DropHeader(ctx, second); err != nil {
+		v, p := view("v", "id int64", "x int64"), *pointerTo(generation2, published)
+		conflict(t, s.DropHeader(ctx, p, second))
+		load(t, s, v, generation2, published)
+		conflict(t, s.DropHeader(ctx, p, first))
+		conflict(t, s.DropHeader(ctx, *pointerTo(generation1, published), second))
+		if err := s.DropHeader(ctx, p, second); err != nil {
 			t.Fatal(err)
 		}
 		if _, ok, _ := s.Header(ctx, first.View, first.Generation); ok {
@@ -69,45 +73,46 @@ var writeTests = []test{
 		if err := s.SetHeader(ctx, &was, fenced); err != nil {
 			t.Fatal(err)
 		}
-		is := was
-		is.Watermark = []byte("w")
+		is, saw := was, fenceOf(t, s, was)
+		taken, next := saw, saw
+		taken.Token, next.Watermark = 7, 9
+		if err := s.SetFence(ctx, &saw, taken); err != nil {
+			t.Fatal(err)
+		}
 		keys, records := encode(t, s, v, generation1, row{int64(1), published, int64(11)}, row{int64(2), published, int64(20)})
-		conflict(t, s.WriteBatch(ctx, was, is, keys, records, nil))
-		conflict(t, s.WriteBatch(ctx, was, is, nil, nil, keys))
-		conflict(t, s.Publish(ctx, was, is, pointerTo(generation1, published), *pointerTo(generation1, published.Add(time.Hour))))
+		conflict(t, s.WriteBatch(ctx, saw, next, keys, records, nil))
+		conflict(t, s.WriteBatch(ctx, saw, next, nil, nil, keys))
+		conflict(t, s.Publish(ctx, was, is, taken, pointerTo(generation1, published), *pointerTo(generation1, published)))
+		conflict(t, s.Publish(ctx, fenced, is, saw, pointerTo(generation1, published), *pointerTo(generation1, published)))
 		same(t, ask(t, s, list(use(v)), online.Request{Keys: []fstore.Column{ids(int64(1), int64(2))}}), []string{"x: 10 | null NOT_FOUND"})
 		got, _, _ := s.Header(ctx, v.Ref, generation1)
 		same(t, got, fenced)
 		p, _, _ := s.Pointer(ctx, v.Ref)
 		same(t, p.Published, published)
 	}},
-	{"a_batch_sets_deletes_and_moves_the_header", func(t *testing.T, b online.Backend) {
+	{"a_batch_sets_deletes_and_moves_the_fence", func(t *testing.T, b online.Backend) {
 		s, ctx, v := online.New(b, "p"), context.Background(), view("v", "id int64", "x int64")
 		was := load(t, s, v, generation1, published, row{int64(1), published, int64(10)}, row{int64(2), published, int64(20)})
 		keys, records := encode(t, s, v, generation1, row{int64(1), published, int64(11)}, row{int64(3), published, int64(30)}, row{int64(2), published, int64(0)})
-		is := was
-		is.Watermark = keys[1]
-		if err := s.WriteBatch(ctx, was, is, keys[:2], records[:2], keys[2:]); err != nil {
+		saw := fenceOf(t, s, was)
+		is := saw
+		is.Watermark = 3
+		if err := s.WriteBatch(ctx, saw, is, keys[:2], records[:2], keys[2:]); err != nil {
 			t.Fatal(err)
 		}
 		same(t, ask(t, s, list(use(v)), online.Request{Keys: []fstore.Column{ids(int64(1), int64(2), int64(3))}}), []string{"x: 11 | null NOT_FOUND | 30"})
-		got, _, _ := s.Header(ctx, v.Ref, generation1)
-		same(t, got.Watermark, keys[1])
-		conflict(t, s.WriteBatch(ctx, was, is, nil, nil, nil))
+		same(t, fenceOf(t, s, was), is)
+		conflict(t, s.WriteBatch(ctx, saw, is, nil, nil, nil))
 	}},
 	{"a_run_that_was_overtaken_does_not_publish", func(t *testing.T, b online.Backend) {
 		// Both runs hold the header of their own generation. Only the pointer distinguishes them.
 		s, ctx, v := online.New(b, "p"), context.Background(), view("v", "id int64", "x int64")
-		late := header()
-		late.View = v.Ref
-		late.Generation = generation2
-		if err := s.SetHeader(ctx, nil, late); err != nil {
-			t.Fatal(err)
-		}
+		late := begin(t, s, v, nil, generation2, published)
+		wrote := write(t, s, v, nil, generation2, published)
 		load(t, s, v, generation1, published.Add(time.Hour), row{int64(1), published, int64(1)})
 		done := late
 		done.Complete = true
-		conflict(t, s.Publish(ctx, late, done, nil, *pointerTo(generation2, published)))
+		conflict(t, s.Publish(ctx, late, done, wrote, nil, *pointerTo(generation2, published)))
 		p, _, _ := s.Pointer(ctx, v.Ref)
 		same(t, p, *pointerTo(generation1, published.Add(time.Hour)))
 		if got, _, _ := s.Header(ctx, v.Ref, generation2); got.Complete {
@@ -133,7 +138,7 @@ var writeTests = []test{
 				t.Fatal(err)
 			}
 		}
-		is := was
+		is, fence := was, fenceOf(t, s, was)
 		for i, garbage := range []string{
 			"", "garbage", "null", `{"generation":"none"}`,
 			`{"generation":"` + string(generation1) + `","published":"2026-01-01T00:00:00Z","fingerprint":"test","newer":1}`,
@@ -145,10 +150,10 @@ var writeTests = []test{
 			}
 			same(t, damaged, fstore.Pointer{Damaged: cmp.Or(garbage, "(no bytes)")})
 			is.Token = fmt.Sprint(i)
-			conflict(t, s.Publish(ctx, was, is, nil, right))
-			conflict(t, s.Publish(ctx, was, is, &right, right))
-			conflict(t, s.Publish(ctx, was, is, &fstore.Pointer{Damaged: "other"}, right))
-			if err := s.Publish(ctx, was, is, &damaged, right); err != nil {
+			conflict(t, s.Publish(ctx, was, is, fence, nil, right))
+			conflict(t, s.Publish(ctx, was, is, fence, &right, right))
+			conflict(t, s.Publish(ctx, was, is, fence, &fstore.Pointer{Damaged: "other"}, right))
+			if err := s.Publish(ctx, was, is, fence, &damaged, right); err != nil {
 				t.Error(err)
 			}
 			got, _, _ := s.Pointer(ctx, v.Ref)
@@ -182,11 +187,23 @@ var writeTests = []test{
 		if err := s.SetHeader(ctx, nil, h); err != nil {
 			t.Fatal(err)
 		}
+		f := fstore.Fence{View: h.View, Generation: h.Generation, Run: h.Run, At: h.RunAt, Complete: true}
+		apart, p := f, *pointerTo(generation1, published)
+		apart.Generation = generation2
+		incomplete, ofAnother := f, f
+		incomplete.Complete, ofAnother.Run = false, runOf(generation2, published)
+		noRun, p2, p3 := f, p, p
+		noRun.Run, p2.Generation, p3.Run = "run", generation2, ofAnother.Run
 		for name, err := range map[string]error{
-			"set": s.SetHeader(ctx, &h, other), "write": s.WriteBatch(ctx, h, other, nil, nil, nil),
-			"publish":      s.Publish(ctx, h, other, nil, fstore.Pointer{Generation: generation2}),
-			"pointer":      s.Publish(ctx, h, h, nil, fstore.Pointer{Generation: generation2}),
-			"keys, values": s.WriteBatch(ctx, h, h, bs("k"), nil, nil),
+			"set": s.SetHeader(ctx, &h, other), "fence": s.SetFence(ctx, &f, apart), "write": s.WriteBatch(ctx, f, apart, nil, nil, nil),
+			"publish":            s.Publish(ctx, h, other, f, nil, p2),
+			"pointer":            s.Publish(ctx, h, h, f, nil, p2),
+			"pointer's run":      s.Publish(ctx, h, h, f, nil, p3),
+			"fence's generation": s.Publish(ctx, h, h, apart, nil, p),
+			"incomplete":         s.Publish(ctx, h, h, incomplete, nil, p),
+			"another run":        s.Publish(ctx, h, h, ofAnother, nil, p),
+			"no run":             s.SetFence(ctx, nil, noRun),
+			"keys, values":       s.WriteBatch(ctx, f, f, bs("k"), nil, nil),
 		} {
 			if !errors.Is(err, fstore.ErrInvalid) {
 				t.Errorf("%s: got %v, want ErrInvalid", name, err)
@@ -202,7 +219,8 @@ var writeTests = []test{
 		load(t, s, v, generation1, published, rows...)
 		load(t, s, v, generation2, published, rows...)
 		keys, _ := encode(t, s, v, generation1, append(rows, row{int64(9999), published, int64(0)})...)
-		if err := s.Drop(context.Background(), generation1, keys); err != nil {
+		conflict(t, s.Drop(context.Background(), v.Ref, *pointerTo(generation1, published), generation1, keys))
+		if err := s.Drop(context.Background(), v.Ref, *pointerTo(generation2, published), generation1, keys); err != nil {
 			t.Fatal(err)
 		}
 		for g, want := range map[fstore.Generation]int{generation1: 0, generation2: len(rows)} {
@@ -264,7 +282,7 @@ var writeTests = []test{
 }
 
 func header() fstore.Header {
-	return fstore.Header{View: fstore.ViewRef{Name: "v", Version: 1}, Generation: generation1, Fingerprint: fingerprint, Layout: fstore.RecordLayout, Run: "r", RunAt: published, Token: "first"}
+	return fstore.Header{View: fstore.ViewRef{Name: "v", Version: 1}, Generation: generation1, Fingerprint: fingerprint, Layout: fstore.RecordLayout, Partitions: fstore.Partitions, Run: runOf(generation1, published), RunAt: published, Token: "first"}
 }
 
 func found(records [][]byte) (n int) {

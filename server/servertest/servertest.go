@@ -208,7 +208,8 @@ func Publish(t testing.TB, s *online.Store, v *fstore.ViewVersion, at time.Time,
 	if !found {
 		g = fstore.Generation(fmt.Sprintf("%08x%08x", len(v.Ref.Name)*256+v.Ref.Version, 0))
 	}
-	h := fstore.Header{View: v.Ref, Generation: g, Fingerprint: v.Fingerprint, Layout: fstore.RecordLayout, Run: "run", RunAt: at, Token: "token"}
+	h := fstore.Header{View: v.Ref, Generation: g, Fingerprint: v.Fingerprint, Layout: fstore.RecordLayout, Partitions: fstore.Partitions, Run: string(g), RunAt: at, Token: "token"}
+	f := fstore.Fence{View: v.Ref, Generation: g, Run: h.Run, At: at, Complete: true}
 	var keys, records [][]byte
 	enc, err := s.Encoder(v, g)
 	if err != nil {
@@ -225,8 +226,11 @@ func Publish(t testing.TB, s *online.Store, v *fstore.ViewVersion, at time.Time,
 	is.Published, is.Complete = at, true
 	if err := errors.Join(
 		s.SetHeader(ctx, nil, h),
-		s.WriteBatch(ctx, h, h, keys, records, nil),
-		s.Publish(ctx, h, is, was, fstore.Pointer{Generation: g, Published: at, Fingerprint: v.Fingerprint, Layout: fstore.RecordLayout}),
+		s.SetFence(ctx, nil, f),
+		s.WriteBatch(ctx, f, f, keys, records, nil),
+		s.Publish(ctx, h, is, f, was, fstore.Pointer{
+			Generation: g, Published: at, Fingerprint: v.Fingerprint, Layout: fstore.RecordLayout, Run: h.Run, Partitions: fstore.Partitions,
+		}),
 	); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -67,8 +68,9 @@ func fill(b *testing.B, store *online.Store, v *fstore.ViewVersion, rows *fstore
 	b.Helper()
 	ctx := context.Background()
 	g := fstore.Generation(fmt.Sprintf("%016x", len(v.Ref.Name)*31+int(v.Ref.Name[len(v.Ref.Name)-1])))
-	h := fstore.Header{View: v.Ref, Generation: g, Fingerprint: v.Fingerprint, Layout: fstore.RecordLayout, Run: "r", RunAt: epoch, Token: "t"}
-	if err := store.SetHeader(ctx, nil, h); err != nil {
+	h := fstore.Header{View: v.Ref, Generation: g, Fingerprint: v.Fingerprint, Layout: fstore.RecordLayout, Partitions: fstore.Partitions, Run: string(g), RunAt: epoch, Token: "t"}
+	f := fstore.Fence{View: v.Ref, Generation: g, Run: h.Run, At: epoch, Complete: true}
+	if err := errors.Join(store.SetHeader(ctx, nil, h), store.SetFence(ctx, nil, f)); err != nil {
 		b.Fatal(err)
 	}
 	enc, err := store.Encoder(v, g)
@@ -83,7 +85,7 @@ func fill(b *testing.B, store *online.Store, v *fstore.ViewVersion, rows *fstore
 		}
 		keys, values = append(keys, k), append(values, r)
 		if len(keys) == 5000 || i == rows.Len-1 {
-			if err := store.WriteBatch(ctx, h, h, keys, values, nil); err != nil {
+			if err := store.WriteBatch(ctx, f, f, keys, values, nil); err != nil {
 				b.Fatal(err)
 			}
 			keys, values = keys[:0], values[:0]
@@ -91,7 +93,8 @@ func fill(b *testing.B, store *online.Store, v *fstore.ViewVersion, rows *fstore
 	}
 	is := h
 	is.Published, is.Complete = epoch, true
-	if err := store.Publish(ctx, h, is, nil, fstore.Pointer{Generation: g, Published: epoch, Fingerprint: v.Fingerprint, Layout: fstore.RecordLayout}); err != nil {
+	to := fstore.Pointer{Generation: g, Published: epoch, Fingerprint: v.Fingerprint, Layout: fstore.RecordLayout, Run: h.Run, Partitions: fstore.Partitions}
+	if err := store.Publish(ctx, h, is, f, nil, to); err != nil {
 		b.Fatal(err)
 	}
 }

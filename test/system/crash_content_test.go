@@ -23,6 +23,7 @@ import (
 type content struct {
 	pointers map[string]fstore.Pointer                      // by view@version
 	headers  map[string]map[fstore.Generation]fstore.Header // by view@version
+	fences   map[string]map[fstore.Generation]fstore.Fence  // by view@version
 	records  map[fstore.Generation]map[string]string        // by the key's encoding
 	others   []string                                       // keys that mean nothing
 }
@@ -32,6 +33,7 @@ func contents(t testing.TB, b online.Backend) *content {
 	t.Helper()
 	c := &content{
 		pointers: map[string]fstore.Pointer{}, headers: map[string]map[fstore.Generation]fstore.Header{},
+		fences:  map[string]map[fstore.Generation]fstore.Fence{},
 		records: map[fstore.Generation]map[string]string{},
 	}
 	for k, v := range dump(t, b) {
@@ -58,6 +60,11 @@ func contents(t testing.TB, b online.Backend) *content {
 				c.headers[parts[3]] = map[fstore.Generation]fstore.Header{}
 			}
 			c.headers[parts[3]][h.Generation] = h
+		case len(parts) == 6 && parts[2] == "f":
+			if c.fences[parts[3]] == nil {
+				c.fences[parts[3]] = map[fstore.Generation]fstore.Fence{}
+			}
+			c.fences[parts[3]][fstore.Generation(parts[4])] = fenceAt(t, b, k)
 		default:
 			c.others = append(c.others, k)
 		}
@@ -95,6 +102,37 @@ func headers(t testing.TB, b online.Backend) (all []fstore.Header) {
 	return all
 }
 
+// fences returns the fences of all generations in a store, as headers does the headers.
+func fences(t testing.TB, b online.Backend) (all []fstore.Fence) {
+	t.Helper()
+	var keys []string
+	err := b.Scan(context.Background(), []byte("fstore:shop:f:"), func(k []byte) error { keys = append(keys, string(k)); return nil })
+	if err != nil && !errors.Is(err, fstore.ErrUnavailable) {
+		t.Fatal(err)
+	}
+	for _, k := range keys {
+		if f := fenceAt(t, b, k); f.Run != "" {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// fenceAt returns the fence under a key, or none if it is gone or cannot be read while a process holds the file.
+func fenceAt(t testing.TB, b online.Backend, key string) fstore.Fence {
+	t.Helper()
+	parts := strings.Split(key, ":")
+	ref, err := fstore.ParseRef(parts[3])
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, _, err := online.New(b, parts[1]).Fence(context.Background(), ref, fstore.Generation(parts[4]))
+	if err != nil && !errors.Is(err, fstore.ErrUnavailable) {
+		t.Fatal(err)
+	}
+	return f
+}
+
 // differs says in what a store is another than the one that a clean run made: views, instants, keys, values, and
 // whatever is there beside them. Generations and runs have names of their own in each.
 func (c *content) differs(clean *content) []string {
@@ -108,12 +146,21 @@ func (c *content) differs(clean *content) []string {
 			say("%s is published as %+v, want %+v", view, got, want)
 		}
 		h, ok := c.headers[view][got.Generation]
-		if !ok || !h.Complete || len(h.Watermark) > 0 || !h.Published.Equal(got.Published) || !h.RunAt.Equal(got.Published) || h.Fingerprint != got.Fingerprint {
+		f := c.fences[view][got.Generation]
+		if f.Run != got.Run || !f.Complete || h.Run != got.Run {
+			say("%s: its fence is %+v, its pointer %+v", view, f, got)
+		}
+		if !ok || !h.Complete || !h.Published.Equal(got.Published) || !h.RunAt.Equal(got.Published) || h.Fingerprint != got.Fingerprint {
 			say("%s: its header is %+v", view, h)
 		}
 		for g := range c.headers[view] {
 			if g != got.Generation {
 				say("%s: a header of generation %s is left over", view, g)
+			}
+		}
+		for g := range c.fences[view] {
+			if g != got.Generation {
+				say("%s: a fence of generation %s is left over", view, g)
 			}
 		}
 		say2 := differences(c.records[got.Generation], clean.records[want.Generation])

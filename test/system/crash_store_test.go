@@ -126,10 +126,10 @@ func (w *ticks) stopHalfwayAfter(before func(), n int, more ...string) *process 
 // has something to write it moves only while nobody looks; it returns nil where it was too fast.
 func (w *ticks) tryToStop(b online.Backend, args []string) *process {
 	w.t.Helper()
-	before := headers(w.t, b)
+	before, were := fences(w.t, b), headers(w.t, b)
 	ready := inFolder(filepath.Join(w.dir, ".fstore", "state", "shop", "tick@1"), ".json", true)
-	if slices.ContainsFunc(before, func(h fstore.Header) bool { return len(h.Watermark) > 0 }) {
-		ready = func(time.Duration) bool { return headers(w.t, b)[0].Token != before[0].Token } // it goes on with that one
+	if slices.ContainsFunc(before, inFlight) {
+		ready = func(time.Duration) bool { return headers(w.t, b)[0].Token != were[0].Token } // it goes on with that one
 	}
 	from := w.store.taken()
 	p, _ := w.startLast(args...)

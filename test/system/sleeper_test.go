@@ -1,7 +1,6 @@
 package system
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -172,15 +171,18 @@ func (w *liveWorld) moment(view string) moment {
 	if header(pointer.Generation).Token != l.token {
 		return leased
 	}
-	h := header(w.generationOf(ref, w.last))
-	column := fstore.Column{Type: fstore.Int64, Len: 1, Int64s: []int64{int64(w.ledger.keys) - 1}}
-	end := fstore.AppendKey(nil, []*fstore.Column{&column}, 0)
+	g := w.generationOf(ref, w.last)
+	h := header(g)
+	f, _, err := store.Fence(context.Background(), ref, g)
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	switch {
 	case !h.RunAt.Equal(w.last):
 		return computing
-	case h.Watermark == nil:
+	case f.Run != h.Run || f.Watermark == 0 && !f.Complete:
 		return begun
-	case !bytes.Equal(h.Watermark, end):
+	case !f.Complete:
 		return midway
 	}
 	return written

@@ -1,7 +1,6 @@
 package system
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -69,19 +68,22 @@ func (s *storage) taken() int64 {
 }
 
 // halfway reports whether some generation has been written to and has not come to its end. from is what taken returned
-// before, as before are the headers.
-func (s *storage) halfway(b online.Backend, from int64, before []fstore.Header) bool {
+// before, as before are the fences.
+func (s *storage) halfway(b online.Backend, from int64, before []fstore.Fence) bool {
 	s.t.Helper()
-	if s.redis != nil && s.taken()-from < 5 { // not a batch yet: to look at headers takes a scan
+	if s.redis != nil && s.taken()-from < 5 { // not a batch yet: to look at fences takes a scan
 		return false
 	}
 	some := false
-	for _, h := range headers(s.t, b) {
-		here := func(was fstore.Header) bool { return bytes.Equal(was.Watermark, h.Watermark) }
-		some = some || len(h.Watermark) > 0 && !slices.ContainsFunc(before, here)
+	for _, f := range fences(s.t, b) {
+		here := func(was fstore.Fence) bool { return was.Run == f.Run && was.Watermark == f.Watermark }
+		some = some || inFlight(f) && !slices.ContainsFunc(before, here)
 	}
 	return some
 }
+
+// inFlight reports whether a run has written to a generation and has not come to its end.
+func inFlight(f fstore.Fence) bool { return f.Watermark > 0 && !f.Complete }
 
 // empty takes everything out of the store, as FLUSHALL and rm do.
 func (s *storage) empty() {
