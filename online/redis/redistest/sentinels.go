@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -55,9 +56,12 @@ func (n *Node) Kill() {
 	}
 }
 
-// Restart starts a killed node, which is empty. The sentinels make it a replica of the primary.
+// Restart starts a killed node again, which is empty. The sentinels make it a replica of the primary.
 func (n *Node) Restart() {
 	n.t.Helper()
+	if n.child != nil {
+		return
+	}
 	n.Server.Restart()
 	if n.proxy != nil {
 		if err := n.proxy.up(); err != nil {
@@ -240,7 +244,7 @@ func (s *Sentinels) Promote(to *Node) {
 	}
 	s.await("the priorities", func() error { return s.knowsPriority(to) })
 	s.await("a forced failover", func() error { // which the sentinels may give up, or refuse while another is under way
-		_, refused := s.ask("failover", PrimaryName)
+		_, refused := s.at(s.anySentinel(), "failover", PrimaryName) // of two, each might promote another
 		if got, err := s.primary(); err != nil || got != to {
 			return fmt.Errorf("the primary is %v: %w", got, errors.Join(refused, err))
 		}
@@ -251,6 +255,11 @@ func (s *Sentinels) Promote(to *Node) {
 			s.must(n.do("config", "set", "replica-priority", 100))
 		}
 	}
+}
+
+// anySentinel returns the number of a sentinel that is up.
+func (s *Sentinels) anySentinel() int {
+	return slices.IndexFunc(s.sentinels, func(sentinel *Server) bool { return sentinel.child != nil })
 }
 
 // StopReplication holds back what replicas (all, without arguments) are sent from now on, by any primary. They keep
