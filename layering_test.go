@@ -33,7 +33,7 @@ var layers = map[string][]string{
 	"verify":       {"verify", "window"},
 	"proto":        {},
 	"server":       {"server", "online", "proto", "internal/certfile"},
-	"client":       {"client", "online/answers", "proto", "internal/certfile"},
+	"client":       {"client", "regular", "online/answers", "proto", "internal/certfile"},
 	"feature_repo": {"feature_repo"},
 	"docs":         {},
 	"project":      {"project", "sqltype", "registry", "offline", "online", "materialize", "verify", "server", "feature_repo", "docs", "regular", "internal"},

@@ -29,6 +29,14 @@ type Options struct {
 	Attempts int
 	// TLS secures Open's connection. The default is plain text.
 	TLS *TLS
+	// Token says to the server who calls: a token of fstore token create, or a JWT. It is sent with every call, in plain
+	// text only to this machine or where PlainToken allows it.
+	Token string
+	// TokenFrom returns the token of each attempt, for tokens that expire. It is called within the call's deadline, and by
+	// several calls at once.
+	TokenFrom func(ctx context.Context) (string, error)
+	// PlainToken allows the token to be sent without TLS to any machine, for networks that encrypt by themselves.
+	PlainToken bool
 	// Dial are more options for Open's connection. They take precedence.
 	Dial []grpc.DialOption
 }
@@ -46,6 +54,7 @@ type Client struct {
 	options Options
 	conn    *grpc.ClientConn // nil if New was given a connection
 	address string
+	plain   bool // tokens may be sent without TLS
 }
 
 // New returns a client that uses the caller's connection. The caller still has to close the connection.
@@ -53,7 +62,7 @@ func New(conn grpc.ClientConnInterface, o Options) *Client {
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
 	}
-	return &Client{stub: fstorev1.NewFeatureStoreClient(conn), options: o}
+	return &Client{stub: fstorev1.NewFeatureStoreClient(conn), options: o, plain: o.PlainToken}
 }
 
 // Close closes the connection that Open made. Calls in flight end with ErrUnavailable or context.Canceled.
@@ -82,7 +91,7 @@ type Request struct {
 }
 
 // Get returns the features of all rows of keys. Its errors are fstore.ErrInvalid, ErrNotFound, ErrNotReady (not
-// published yet), ErrTooLarge (over a limit, or the server is busy), ErrUnavailable, ErrCorrupt, and
+// published yet), ErrUnauthenticated (no token, or not a valid one), ErrForbidden (no grant), ErrTooLarge (over a limit, or the server is busy), ErrUnavailable, ErrCorrupt, and
 // context.DeadlineExceeded.
 func (c *Client) Get(ctx context.Context, r Request) (*Answer, error) {
 	req := requestOf(&r)
@@ -129,7 +138,13 @@ func call[Q, A any](ctx context.Context, c *Client, send method[Q, A], req *Q) (
 	}
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
-		answer, sent := send(ctx, req, grpc.MaxCallRecvMsgSize(maxAnswer), grpc.ForceCodecV2(wireCodec))
+		options := []grpc.CallOption{grpc.MaxCallRecvMsgSize(maxAnswer), grpc.ForceCodecV2(wireCodec)}
+		if token, err := c.authorize(ctx); err != nil {
+			return nil, err
+		} else if token != nil {
+			options = append(options, token)
+		}
+		answer, sent := send(ctx, req, options...)
 		if sent == nil {
 			return answer, nil
 		}

@@ -25,11 +25,14 @@ type TLS struct {
 
 // Open returns a client of the server at an address: HOST:PORT, or a target that gRPC resolves, such as
 // dns:///fstore:6566. It does not wait for the server: the first call connects. The caller must close it. It returns
-// ErrInvalid for a bad address or a file of Options.TLS that cannot be used.
+// ErrInvalid for a bad address, a file of Options.TLS that cannot be used, or a token that would be sent in plain text.
 func Open(address string, o Options) (*Client, error) {
 	target := address
 	if !strings.Contains(address, "://") {
 		target = "passthrough:///" + address
+	}
+	if err := o.checkToken(address); err != nil {
+		return nil, err
 	}
 	secured, err := o.transport()
 	if err != nil {
@@ -40,7 +43,7 @@ func Open(address string, o Options) (*Client, error) {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "%s: %v", address, err)
 	}
 	c := New(conn, o)
-	c.conn, c.address = conn, address
+	c.conn, c.address, c.plain = conn, address, o.sendsPlain(address)
 	return c, nil
 }
 

@@ -2,6 +2,7 @@ package project
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/regular"
 	"github.com/fstore-dev/fstore/server/access"
+	"github.com/fstore-dev/fstore/server/audit"
 )
 
 // control returns who may ask the server for what; nil if everybody may ask for everything.
@@ -79,6 +81,31 @@ func (a *AuthSettings) jwt() *access.JWT {
 		return text, nil
 	}
 	return j
+}
+
+// auditLog opens the audit log of a server; nil if there is none.
+func (s *Settings) auditLog(stderr io.Writer, log *slog.Logger) (*audit.Log, error) {
+	switch s.Audit {
+	case "":
+		return nil, nil
+	case auditStderr:
+		if stderr == nil {
+			stderr = io.Discard
+		}
+		return audit.New(stderr, log), nil
+	}
+	l, err := audit.Open(s.Audit, log)
+	if err != nil {
+		return nil, s.checks.misset("serve.audit", s.Audit+" cannot be written: "+regular.Cause(err).Error(), "name a file in a folder that exists, or stderr")
+	}
+	return l, nil
+}
+
+func (s *Server) closeAudit() error {
+	if s.audit == nil {
+		return nil
+	}
+	return s.audit.Close()
 }
 
 // authenticated reports whether the server asks its callers for a credential.

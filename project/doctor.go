@@ -131,7 +131,7 @@ func (e *examination) environment(o *Options, asked map[string]bool) {
 }
 
 // clientVariables are read where a command asks a running server.
-var clientVariables = []string{"FSTORE_TLS", "FSTORE_TLS_CA", "FSTORE_TLS_CERTIFICATE", "FSTORE_TLS_KEY", "FSTORE_TLS_SERVER_NAME"}
+var clientVariables = []string{"FSTORE_TOKEN", "FSTORE_TLS", "FSTORE_TLS_CA", "FSTORE_TLS_CERTIFICATE", "FSTORE_TLS_KEY", "FSTORE_TLS_SERVER_NAME"}
 
 // certificates checks the files for TLS, if there are any.
 func (e *examination) certificates() {

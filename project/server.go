@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/fstore-dev/fstore/server"
 	"github.com/fstore-dev/fstore/server/access"
+	"github.com/fstore-dev/fstore/server/audit"
 	"github.com/fstore-dev/fstore/server/grpcapi"
 	"github.com/fstore-dev/fstore/server/httpapi"
 )
@@ -23,6 +25,8 @@ import (
 // ServerOptions say how a server answers look-ups.
 type ServerOptions struct {
 	Logger *slog.Logger
+	// Stderr gets the audit log if the settings send it there. nil drops it.
+	Stderr io.Writer
 	// At replays a past instant: ages are computed at it, and every answer carries it. Zero means now.
 	At time.Time
 	// Replay allows At on a store that other servers may use, such as Redis.
@@ -39,6 +43,7 @@ type Server struct {
 	store    *online.Store
 	breaker  *breaker.Backend // between the server and its store
 	access   *access.Control  // nil: everybody may ask
+	audit    *audit.Log       // nil: there is none
 }
 
 // Server listens on the addresses in the settings. It returns ErrNotReady if nothing has been applied yet, and
@@ -88,9 +93,12 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 	if out.access, err = s.control(ctx, p.options.Clock, logger); err != nil {
 		return nil, err
 	}
+	if out.audit, err = s.auditLog(o.Stderr, logger); err != nil {
+		return nil, err
+	}
 	out.server = server.New(server.Options{
 		Catalog: catalog{follower}, Store: out.store, Refusing: out.breaker.Open, Logger: o.Logger, Clock: p.options.Clock, Replay: o.At, Version: p.options.Version,
-		MaxInFlight: s.MaxInFlight, Hosts: s.Hosts, Access: out.access, Project: s.Project,
+		MaxInFlight: s.MaxInFlight, Hosts: s.Hosts, Access: out.access, Audit: out.audit, Project: s.Project,
 		Certificates: certificates, Metrics: out.metrics.Addr().String(),
 	})
 	out.grpcAPI, err = grpcapi.New(out.server)
@@ -113,13 +121,16 @@ func (s *Server) Serve(ctx context.Context) error {
 	if s.access != nil {
 		looks.Go(func() { s.access.Run(looking) })
 	}
+	if s.audit != nil {
+		looks.Go(func() { s.audit.Run(looking) })
+	}
 	err := s.server.Serve(ctx,
 		server.Endpoint{Protocol: s.grpcAPI, Listener: s.grpc},
 		server.Endpoint{Protocol: httpapi.New(s.server), Listener: s.http},
 		server.Endpoint{Protocol: httpapi.NewMetrics(s.server), Listener: s.metrics, Outlives: true})
 	stop()
 	looks.Wait()
-	return errors.Join(err, s.store.Close())
+	return errors.Join(err, s.closeAudit(), s.store.Close())
 }
 
 // Close closes a server that is not serving.
@@ -130,7 +141,7 @@ func (s *Server) Close() error {
 			errs = append(errs, l.Close())
 		}
 	}
-	return errors.Join(append(errs, s.store.Close())...)
+	return errors.Join(append(errs, s.closeAudit(), s.store.Close())...)
 }
 
 // followed returns a follower of a registry that has been applied to. It holds no file open.

@@ -17,6 +17,7 @@ func (s *Server) Resolve(ctx context.Context, service string, refs []string) (*T
 	if refs != nil {
 		service = ""
 	}
+	askedOf(ctx).names(service, refs, fstore.ModelRef{})
 	if err := s.mayAsk(ctx, service); err != nil {
 		return nil, err
 	}
@@ -38,6 +39,7 @@ func (s *Server) Resolve(ctx context.Context, service string, refs []string) (*T
 
 // ResolveModel returns the features pinned to a version of a model, if the caller may ask for them.
 func (s *Server) ResolveModel(ctx context.Context, ref fstore.ModelRef) (*Target, error) {
+	askedOf(ctx).names("", nil, ref)
 	if err := s.mayAskModel(ctx, ref); err != nil {
 		return nil, err
 	}
@@ -55,6 +57,7 @@ func (s *Server) Lookup(ctx context.Context, t *Target, keys []fstore.Column, ev
 	if len(keys) > 0 {
 		rows = keys[0].Len
 	}
+	askedOf(ctx).rows = rows
 	if limit := s.store.Limits.MaxRows; limit > 0 {
 		rows = min(rows, limit) // beyond the limit the look-up is refused
 	}
@@ -90,6 +93,8 @@ func (s *Server) Run(ctx context.Context, m Method, do func(context.Context) err
 	s.underWay.Add(1)
 	defer s.underWay.Done()
 	start := s.options.Clock()
+	caller := CallerOf(ctx)
+	ctx, what := s.audited(ctx)
 	defer func() {
 		if p := recover(); p != nil {
 			r = Fault
@@ -100,6 +105,7 @@ func (s *Server) Run(ctx context.Context, m Method, do func(context.Context) err
 			code = r.Code
 		}
 		s.metrics.request(m, code, s.options.Clock().Sub(start))
+		s.audit(caller, m, what, code, start)
 	}()
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc

@@ -76,6 +76,7 @@ func (s *Server) Enter(ctx context.Context, m Method, d Door, p Presented) (cont
 	}
 	r := refuseEntry(err)
 	s.metrics.request(m, r.Code, s.options.Clock().Sub(start))
+	s.audit(c, m, &asked{}, r.Code, start)
 	s.failures.log(s.options.Clock(), "entry", "a request was refused", "method", m.String(), "address", c.Address, "reason", err)
 	return ctx, r
 }
@@ -103,7 +104,7 @@ var errNobody = errors.New("a request came in that no door has let in")
 
 // may returns nil if the caller of a request may ask for features, and otherwise ErrForbidden. It is called before a
 // name is looked up, so that a caller without a right does not learn which names there are.
-func (s *Server) may(ctx context.Context, asked access.Grant) error {
+func (s *Server) may(ctx context.Context, to access.Grant) error {
 	if s.options.Access == nil {
 		return nil
 	}
@@ -111,8 +112,8 @@ func (s *Server) may(ctx context.Context, asked access.Grant) error {
 	if c.known == nil {
 		return errNobody
 	}
-	asked.Scope, asked.Project = access.OnlineRead, s.options.Project
-	return c.known.May(asked)
+	to.Scope, to.Project = access.OnlineRead, s.options.Project
+	return c.known.May(to)
 }
 
 // mayAsk checks a request that names a service, or else a list of features.

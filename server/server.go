@@ -14,6 +14,7 @@ import (
 
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/server/access"
+	"github.com/fstore-dev/fstore/server/audit"
 )
 
 // Options configure a Server. Catalog and Store are required. For the others, zero means the default.
@@ -27,6 +28,7 @@ type Options struct {
 	Clock    func() time.Time     // default: time.Now
 	Replay   time.Time            // the instant at which ages are computed and that every answer states; zero: Clock's now
 	Access   *access.Control      // who may ask for what; nil: everybody for everything. Its owner keeps it up to date
+	Audit    *audit.Log           // gets a line for each request; nil: nobody wants one. Its owner runs it
 	Project  string               // that grants are for; needed with Access
 	Version  string               // of this build, for fstore_build_info; default: "unknown"
 
@@ -105,6 +107,11 @@ func New(o Options) *Server {
 	}
 	if o.Certificates != nil {
 		o.Certificates.register(o.Registry)
+	}
+	if o.Audit != nil {
+		o.Registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "fstore_audit_lines_dropped_total", Help: "Lines of the audit log that were dropped, because too many waited to be written.",
+		}, func() float64 { return float64(o.Audit.Dropped()) }))
 	}
 	started := o.Clock()
 	s.store.Observe = s.metrics.lookup

@@ -55,7 +55,11 @@ func (t *tlsFlags) wanted() *client.TLS {
 
 // askServer asks a running server over gRPC once. The person at the terminal decides whether to retry.
 func askServer(ctx context.Context, q *question, keys []fstore.Column) (*fstore.FeatureList, *online.Answer, error) {
-	c, err := client.Open(q.grpc, client.Options{Attempts: 1, TLS: q.tls.wanted()})
+	o := client.Options{Attempts: 1, TLS: q.tls.wanted(), Token: q.token}
+	if q.tokenIn != "" {
+		o.Token, o.TokenFrom = "", client.TokenFile(q.tokenIn)
+	}
+	c, err := client.Open(q.grpc, o)
 	if err != nil {
 		return nil, nil, usage.Of("--grpc: ", err)
 	}

@@ -25,6 +25,8 @@ type question struct {
 	events   bool     // --event-timestamps
 	grpc     string   // --grpc
 	tls      tlsFlags
+	token    string
+	tokenIn  string // --token-file
 }
 
 // selection names features: a service, a list of references or, for served features, a version of a model.
@@ -82,13 +84,14 @@ features have no keys, there is one row. Request columns of on-demand features s
 the instant from which a view's publication is servable: training before that instant uses an earlier one.
 
 --grpc asks a running server instead. The answer has the same form. --tls asks it over TLS, and so does any other --tls-…
-flag. Each flag is also a variable: FSTORE_TLS_CA for --tls-ca.`,
+flag. Each flag is also a variable: FSTORE_TLS_CA for --tls-ca. A token comes from --token-file or the variable
+FSTORE_TOKEN, and goes in plain text only to this machine.`,
 		Example: `  fstore get --service churn --entity customer_id=12003
   fstore get --service recommend --entity customer_id=12013,stock_code=P10322 --entity '{"customer_id":12013,"stock_code":"P11057"}'
   fstore get --features 'customer_orders.*,customer_profile.country=home' --entities data/labels.parquet --output json
   fstore get --model fraud@3 --entity customer_id=12003
   fstore get --grpc 127.0.0.1:6566 --service churn --entity customer_id=12003
-  fstore get --grpc features.example.com:6566 --tls-ca ca.pem --service churn --entity customer_id=12003`,
+  fstore get --grpc features.example.com:6566 --tls-ca ca.pem --token-file token --service churn --entity customer_id=12003`,
 		Args: usage.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := q.check(cmd); err != nil {
@@ -103,6 +106,9 @@ flag. Each flag is also a variable: FSTORE_TLS_CA for --tls-ca.`,
 			if err := q.tls.check(cmd, a.lookup, q.grpc); err != nil {
 				return err
 			}
+			if q.tokenIn != "" && q.grpc == "" {
+				return usage.Errorf(cmd, "--token-file has no effect without --grpc")
+			}
 			return a.with(cmd.Context(), func(p *project.Project) error { return a.get(cmd.Context(), p, &q) })
 		},
 	}
@@ -115,6 +121,7 @@ flag. Each flag is also a variable: FSTORE_TLS_CA for --tls-ca.`,
 	flags.BoolVar(&q.events, "event-timestamps", false, "show when each value was true")
 	flags.StringVar(&q.grpc, "grpc", "", "ask the server at this address instead of reading the store")
 	q.tls.add(flags)
+	flags.StringVar(&q.tokenIn, "token-file", "", "with --grpc: file of the token that says who asks; without it, the variable FSTORE_TOKEN")
 	_ = cmd.RegisterFlagCompletionFunc("service", a.completeServices)
 	_ = cmd.MarkFlagFilename("entities", "parquet", "csv", "tsv", "gz", "json", "jsonl", "ndjson")
 	return cmd
@@ -136,6 +143,7 @@ func (a *app) get(ctx context.Context, p *project.Project, q *question) error {
 		columns = nil // the answer has one row
 	}
 	if q.grpc != "" {
+		q.token, _ = a.lookup("FSTORE_TOKEN") // no flag: other users of a machine can read a process's arguments
 		list, answer, err = askServer(ctx, q, columns)
 	} else {
 		answer, err = askStore(ctx, p, q, list, columns)

@@ -98,7 +98,7 @@ func (a *app) serve(ctx context.Context, p *project.Project, r *replay) error {
 	if !at.IsZero() {
 		logger = logger.With("replay", fstore.FormatTime(at))
 	}
-	srv, err := p.Server(ctx, project.ServerOptions{Logger: logger, At: at, Replay: r.confirmed})
+	srv, err := p.Server(ctx, project.ServerOptions{Logger: logger, Stderr: a.stderr, At: at, Replay: r.confirmed})
 	if err != nil {
 		return asFlags(err)
 	}

@@ -1,0 +1,203 @@
+// Package audit writes who asked a server for what: one JSON object a line, for each request that was answered or
+// refused. A line has names and counts, and never keys, values or credentials.
+//
+// The log never holds up a request. Lines wait in a bounded queue for the goroutine that writes them. What finds the
+// queue full is dropped, and the next line says how many were. The log follows a rotation of its file: once the path
+// names another file, or none, it opens the path again.
+package audit
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Entry is a line of the log.
+type Entry struct {
+	Time      time.Time
+	Caller    string // the name of the caller; empty: nobody, or nobody that is known
+	By        string // what the name is of: token, jwt or certificate
+	Address   string // the IP address that the request came from
+	Transport string // grpc or http
+	Method    string
+	Service   string // what the request names: a service, a model
+	Model     string // with its version
+	Features  int    // or that many features
+	Rows      int    // of keys
+	Code      string // OK, or the code of the refusal
+	Took      time.Duration
+}
+
+// maxText bounds every text of a line. Callers choose some of them.
+const maxText = 200
+
+// queueLength is how many lines may wait: those of a fraction of a second under full load.
+const queueLength = 4096
+
+// Log writes entries. Its owner calls Run, and then Close.
+type Log struct {
+	path    string // empty: out is not a file
+	out     io.Writer
+	file    *os.File
+	log     *slog.Logger
+	queue   chan Entry
+	dropped atomic.Int64 // since the last line
+	total   atomic.Int64
+	wrong   string // the last error, so that it is logged once
+}
+
+// Open returns a log that appends to a file, which it creates readable for its owner only.
+func Open(path string, log *slog.Logger) (*Log, error) {
+	l := &Log{path: path, log: log, queue: make(chan Entry, queueLength)}
+	if err := l.open(); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// New returns a log that writes to out.
+func New(out io.Writer, log *slog.Logger) *Log {
+	return &Log{out: out, log: log, queue: make(chan Entry, queueLength)}
+}
+
+func (l *Log) open() error {
+	f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	if l.file != nil {
+		_ = l.file.Close() // it was written without a buffer
+	}
+	l.file, l.out = f, f
+	return nil
+}
+
+// Add queues a line, or drops it if too many wait. It never waits.
+func (l *Log) Add(e Entry) {
+	select {
+	case l.queue <- e:
+	default:
+		l.dropped.Add(1)
+		l.total.Add(1)
+	}
+}
+
+// Dropped returns how many lines were dropped since the log began.
+func (l *Log) Dropped() int64 { return l.total.Load() }
+
+// maxBatch bounds the lines of one write.
+const maxBatch = 256
+
+// Run writes lines until ctx ends, and then those that wait.
+func (l *Log) Run(ctx context.Context) {
+	for {
+		select {
+		case e := <-l.queue:
+			l.write(e)
+		case <-ctx.Done():
+			for {
+				select {
+				case e := <-l.queue:
+					l.write(e)
+					continue
+				default:
+				}
+				return
+			}
+		}
+	}
+}
+
+// write writes a line and those that wait behind it.
+func (l *Log) write(e Entry) {
+	var text bytes.Buffer
+	l.encode(&text, e)
+	for range maxBatch {
+		select {
+		case e := <-l.queue:
+			l.encode(&text, e)
+			continue
+		default:
+		}
+		break
+	}
+	err := l.follow()
+	if err == nil {
+		_, err = l.out.Write(text.Bytes())
+	}
+	switch {
+	case err != nil && err.Error() != l.wrong:
+		l.wrong = err.Error()
+		l.log.Error("the audit log cannot be written; its lines are lost", "error", err)
+	case err == nil && l.wrong != "":
+		l.wrong = ""
+		l.log.Info("the audit log can be written again")
+	}
+}
+
+// follow opens the file again if the path names another file by now.
+func (l *Log) follow() error {
+	if l.path == "" {
+		return nil
+	}
+	named, err := os.Stat(l.path)
+	if err == nil {
+		var ours os.FileInfo
+		if ours, err = l.file.Stat(); err == nil && os.SameFile(named, ours) {
+			return nil
+		}
+	}
+	return l.open()
+}
+
+// Close closes the file.
+func (l *Log) Close() error {
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Close()
+}
+
+// line is an Entry as it is written.
+type line struct {
+	Time      string  `json:"time"`
+	Caller    string  `json:"caller,omitempty"`
+	By        string  `json:"by,omitempty"`
+	Address   string  `json:"address,omitempty"`
+	Transport string  `json:"transport"`
+	Method    string  `json:"method"`
+	Service   string  `json:"service,omitempty"`
+	Model     string  `json:"model,omitempty"`
+	Features  int     `json:"features,omitempty"`
+	Rows      int     `json:"rows,omitempty"`
+	Code      string  `json:"code"`
+	Seconds   float64 `json:"seconds"`
+	Dropped   int64   `json:"dropped,omitempty"`
+}
+
+func (l *Log) encode(to *bytes.Buffer, e Entry) {
+	text, err := json.Marshal(line{
+		Time: e.Time.UTC().Format("2006-01-02T15:04:05.000000Z"), Caller: shorten(e.Caller), By: e.By, Address: shorten(e.Address),
+		Transport: e.Transport, Method: shorten(e.Method), Service: shorten(e.Service), Model: shorten(e.Model), Features: e.Features, Rows: e.Rows,
+		Code: e.Code, Seconds: e.Took.Seconds(), Dropped: l.dropped.Swap(0),
+	})
+	if err != nil { // there is no such value
+		l.log.Error("a line of the audit log cannot be encoded", "error", err)
+		return
+	}
+	to.Write(text)
+	to.WriteByte('\n')
+}
+
+func shorten(s string) string {
+	if len(s) > maxText {
+		s = s[:maxText] + "…"
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
