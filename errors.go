@@ -26,6 +26,8 @@ var (
 	ErrNotReady = errors.New("not ready")
 	// ErrUnavailable: a store cannot be reached or is overloaded; the same call may succeed later.
 	ErrUnavailable = errors.New("unavailable")
+	// ErrBusy: a server has as much to do as it can, or the caller sends more than it may; the same call may succeed later.
+	ErrBusy = errors.New("busy")
 	// ErrCorrupt: stored bytes cannot be decoded.
 	ErrCorrupt = errors.New("corrupt")
 	// ErrTooLarge: a request, its answer, or the memory or disk that it needs exceeds a limit.

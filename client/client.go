@@ -3,7 +3,7 @@
 //
 // Values stay in typed columns in both directions. Errors have the kinds of package fstore, so errors.Is works with
 // its sentinels, and with context.DeadlineExceeded and context.Canceled. Calls that fail with UNAVAILABLE are retried
-// within their deadline.
+// within their deadline, and so are those that a busy server refuses, after the time that it asks for.
 package client
 
 import (
@@ -24,7 +24,7 @@ import (
 type Options struct {
 	// Timeout limits a call whose context has no deadline, including all attempts. The default is 5 s.
 	Timeout time.Duration
-	// Attempts is the maximum number of attempts if the server is unavailable. By default the deadline is the only
+	// Attempts is the maximum number of attempts if the server is unavailable or busy. By default the deadline is the only
 	// limit. 1 means no retries.
 	Attempts int
 	// TLS secures Open's connection. The default is plain text.
@@ -91,7 +91,8 @@ type Request struct {
 }
 
 // Get returns the features of all rows of keys. Its errors are fstore.ErrInvalid, ErrNotFound, ErrNotReady (not
-// published yet), ErrUnauthenticated (no token, or not a valid one), ErrForbidden (no grant), ErrTooLarge (over a limit, or the server is busy), ErrUnavailable, ErrCorrupt, and
+// published yet), ErrUnauthenticated (no token, or not a valid one), ErrForbidden (no grant), ErrTooLarge (over a limit), ErrBusy (the
+// server is overloaded, or the caller sends more than it may), ErrUnavailable, ErrCorrupt, and
 // context.DeadlineExceeded.
 func (c *Client) Get(ctx context.Context, r Request) (*Answer, error) {
 	req := requestOf(&r)
@@ -129,7 +130,7 @@ func (c *Client) Describe(ctx context.Context, s Selection) (*Description, error
 
 type method[Q, A any] func(context.Context, *Q, ...grpc.CallOption) (*A, error)
 
-// call sends a request. While the server is unavailable and the deadline allows, it pauses and tries again.
+// call sends a request. While the server is unavailable or busy and the deadline allows, it pauses and tries again.
 func call[Q, A any](ctx context.Context, c *Client, send method[Q, A], req *Q) (*A, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
@@ -149,24 +150,35 @@ func call[Q, A any](ctx context.Context, c *Client, send method[Q, A], req *Q) (
 			return answer, nil
 		}
 		err := kindOf(sent)
-		if !errors.Is(err, fstore.ErrUnavailable) {
+		again, _ := retryAfter(sent)
+		switch {
+		case errors.Is(err, fstore.ErrUnavailable):
+			err = c.unreachable(err)
+		case errors.Is(err, fstore.ErrBusy) && !endsWithin(ctx, again):
+		default:
 			return nil, err
 		}
-		err = c.unreachable(err)
-		if attempt == c.options.Attempts || !errors.Is(err, fstore.ErrUnavailable) {
+		if attempt == c.options.Attempts || errors.Is(err, fstore.ErrInvalid) {
 			return nil, err
 		}
-		if over := wait(ctx, pause); over != nil {
+		if over := wait(ctx, again, pause); over != nil {
 			return nil, fmt.Errorf("%w; %d attempts, then %w", err, attempt, over)
 		}
 		pause = min(2*pause, longestPause)
 	}
 }
 
-// wait returns nil after a pause, or the context's error if the context ends first. Pauses vary by half, so that
-// clients that failed together do not retry together.
-func wait(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause/2 + rand.N(pause)) //nolint:gosec // no secret
+// endsWithin reports whether a context ends by its deadline before some time has passed.
+func endsWithin(ctx context.Context, d time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) < d
+}
+
+// wait returns nil after a pause, or the context's error if the context ends first. It waits at least as long as the server
+// asks for. Pauses vary by half, so that clients that failed together do not retry together.
+func wait(ctx context.Context, least, pause time.Duration) error {
+	pause = max(least, pause)
+	timer := time.NewTimer(max(least, pause/2) + rand.N(pause)) //nolint:gosec // no secret
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -8,12 +8,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/client"
@@ -43,6 +46,28 @@ func (s *scripted) Invoke(ctx context.Context, _ string, _, out any, _ ...grpc.C
 
 var away = status.Error(codes.Unavailable, "the online store cannot answer now; try again")
 
+// busy returns the error of a server that may answer after some time.
+func busy(t *testing.T, after time.Duration) error {
+	s, err := status.New(codes.ResourceExhausted, "busy").WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(after)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Err()
+}
+
+// A busy server is not asked again before the time that it names.
+func TestABusyServerIsLeftAloneAsLongAsItAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		if _, err := client.New(&scripted{replies: []any{busy(t, time.Second), whole()}}, client.Options{}).Get(t.Context(), client.Request{}); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took < time.Second || took > 2*time.Second {
+			t.Errorf("asked again after %s", took)
+		}
+	})
+}
+
 func whole() *fstorev1.GetOnlineFeaturesResponse {
 	return &fstorev1.GetOnlineFeaturesResponse{Rows: 2, Features: []*fstorev1.Feature{{
 		Name: "x", Type: "int64", Int64Values: []int64{1, 2}, Statuses: []byte{0, 1},
@@ -50,7 +75,7 @@ func whole() *fstorev1.GetOnlineFeaturesResponse {
 	}}}
 }
 
-func TestUnavailableIsRetriedAndNothingElse(t *testing.T) {
+func TestUnavailableAndBusyAreRetriedAndNothingElse(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		replies []any
@@ -62,7 +87,10 @@ func TestUnavailableIsRetriedAndNothingElse(t *testing.T) {
 		{"no retries", []any{away, whole()}, client.Options{Attempts: 1}, 1, fstore.ErrUnavailable},
 		{"too many", []any{away}, client.Options{Attempts: 3}, 3, fstore.ErrUnavailable},
 		{"the caller's fault", []any{status.Error(codes.InvalidArgument, "no"), whole()}, client.Options{}, 1, fstore.ErrInvalid},
-		{"busy", []any{status.Error(codes.ResourceExhausted, "busy"), whole()}, client.Options{}, 1, fstore.ErrTooLarge},
+		{"too large", []any{status.Error(codes.ResourceExhausted, "too large"), whole()}, client.Options{}, 1, fstore.ErrTooLarge},
+		{"busy", []any{busy(t, time.Millisecond), whole()}, client.Options{}, 2, nil},
+		{"busy beyond the deadline", []any{busy(t, time.Hour), whole()}, client.Options{}, 1, fstore.ErrBusy},
+		{"busy, no retries", []any{busy(t, 0), whole()}, client.Options{Attempts: 1}, 1, fstore.ErrBusy},
 		{"then another error", []any{away, status.Error(codes.NotFound, "gone")}, client.Options{}, 2, fstore.ErrNotFound},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -3,7 +3,9 @@ package client
 import (
 	"context"
 	"fmt"
+	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -25,11 +27,25 @@ var kinds = map[codes.Code]error{
 	codes.Canceled:           context.Canceled,
 }
 
-// kindOf converts the error of a call to an fstore.Error of the kind for its code.
+// kindOf converts the error of a call to an fstore.Error of the kind for its code. A server that says when to try again is
+// busy; one that does not has refused the request for its size.
 func kindOf(err error) error {
 	s := status.Convert(err)
+	if _, ok := retryAfter(err); ok && s.Code() == codes.ResourceExhausted {
+		return &fstore.Error{Kind: fstore.ErrBusy, Message: s.Message()}
+	}
 	if kind, ok := kinds[s.Code()]; ok {
 		return &fstore.Error{Kind: kind, Message: s.Message()}
 	}
 	return fmt.Errorf("%s: %s", s.Code(), s.Message())
+}
+
+// retryAfter returns when the server says that a refused call may succeed, and whether it does say that.
+func retryAfter(err error) (time.Duration, bool) {
+	for _, detail := range status.Convert(err).Details() {
+		if info, ok := detail.(*errdetails.RetryInfo); ok {
+			return max(0, info.GetRetryDelay().AsDuration()), true
+		}
+	}
+	return 0, false
 }

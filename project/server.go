@@ -98,7 +98,7 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 	}
 	out.server = server.New(server.Options{
 		Catalog: catalog{follower}, Store: out.store, Refusing: out.breaker.Open, Logger: o.Logger, Clock: p.options.Clock, Replay: o.At, Version: p.options.Version,
-		MaxInFlight: s.MaxInFlight, Hosts: s.Hosts, Access: out.access, Audit: out.audit, Project: s.Project,
+		MaxInFlight: s.MaxInFlight, Admission: s.Admission, Hosts: s.Hosts, Access: out.access, Audit: out.audit, Project: s.Project,
 		Certificates: certificates, Metrics: out.metrics.Addr().String(),
 	})
 	out.grpcAPI, err = grpcapi.New(out.server)

@@ -12,6 +12,7 @@ import (
 	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/fstore-dev/fstore/regular"
 	"github.com/fstore-dev/fstore/server"
+	"github.com/fstore-dev/fstore/server/admission"
 	"github.com/spf13/viper"
 )
 
@@ -46,6 +47,9 @@ var settingKeys = []settingKey{
 	{"serve.auth.jwt.jwks", "", "JSON Web Key Set of the issuer: a file or an https URL"},
 	{"serve.auth.jwt.clock_skew", "60s", "how far the clocks of issuer and server may differ"},
 	{"serve.audit", "", "file that gets a JSON line for every request, or stderr"},
+	{"serve.max_concurrent", "0", "requests that a server works on at a time; 0 adapts to how long they take"},
+	{"serve.rate_limit", "0", "requests per second that a server answers each caller; 0 means no limit"},
+	{"serve.rate_burst", "0", "requests that a caller may send at once under serve.rate_limit; 0 means as many as in a second"},
 	{"gc.grace", "1d", "how long gc keeps the data of a view version after it stops being live"},
 }
 
@@ -74,6 +78,7 @@ type Settings struct {
 	NoAuth              bool                    // allows open ports without authentication
 	Hosts               []string
 	MaxInFlight         int64 // bytes
+	Admission           admission.Options
 
 	Auth  AuthSettings
 	Audit string // file, or stderr; "" writes none
@@ -157,6 +162,7 @@ func (c *settingsCheck) settings() (*Settings, error) {
 	s.TLS, s.InsecureNoTLS, s.NoAuth = c.tls(), c.flag("serve.insecure_no_tls"), c.flag("serve.no_auth")
 	s.Hosts, s.MaxInFlight = c.hosts(), c.maxInFlight()
 	s.Auth, s.Audit = c.auth(), c.audit()
+	s.Admission = c.admission()
 	if len(c.wrong) > 0 {
 		return nil, errors.Join(c.wrong...)
 	}
@@ -267,6 +273,26 @@ func (c *settingsCheck) maxInFlight() int64 {
 		c.bad("serve.max_in_flight", fmt.Sprintf("for example 192MB; the minimum is %dMB", minInFlight), "%q is not an amount of memory that requests and answers may take", text)
 	}
 	return int64(megabytes * 1e6)
+}
+
+func (c *settingsCheck) admission() (o admission.Options) {
+	o.Concurrent = c.count("serve.max_concurrent", admission.MaxConcurrent, "0 adapts to how long requests take")
+	o.Rate = float64(c.count("serve.rate_limit", maxRate, "0 means no limit"))
+	o.Burst = c.count("serve.rate_burst", maxRate, "0 means as many requests as in a second")
+	if o.Burst > 0 && o.Rate == 0 {
+		c.bad("serve.rate_burst", "set serve.rate_limit too, or remove serve.rate_burst", "has no effect without serve.rate_limit")
+	}
+	return o
+}
+
+// count returns a whole number from 0 to a maximum.
+func (c *settingsCheck) count(key string, most int, zero string) int {
+	text := c.value(key)
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > most {
+		c.bad(key, fmt.Sprintf("1 to %d; %s", most, zero), "%q is not a number of requests", text)
+	}
+	return n
 }
 
 // misset returns the error for a wrong value of a key: a definition error if it is in the file, otherwise a usage

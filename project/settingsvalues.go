@@ -13,9 +13,10 @@ import (
 // The limits of settings.
 const (
 	maxThreads  = 1024
-	minMemory   = 32      // MB: with less the engine cannot even read definitions
-	maxMemory   = 1 << 40 // MB
-	minInFlight = 16      // MB: the largest request needs a third of it
+	minMemory   = 32        // MB: with less the engine cannot even read definitions
+	maxMemory   = 1 << 40   // MB
+	maxRate     = 1_000_000 // requests per second of a caller
+	minInFlight = 16        // MB: the largest request needs a third of it
 )
 
 var memoryLimit = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([KMGT])i?B$`)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/server/admission"
 )
 
 // Resolve returns the target of a request that names a service or a list of references, if its caller may ask for it.
@@ -87,9 +88,22 @@ func NotOneSelection() error {
 	return fstore.Errorf(fstore.ErrInvalid, "the request must name one of a service, a model and features")
 }
 
-// Run executes one request: with a deadline, metrics, and recovery from panics. It returns nil if do does, and
+// Admit takes on a request before it has arrived, or returns how to refuse it. ctx has its deadline, and caller says
+// whose it is. The call that it returns is for Run.
+func (s *Server) Admit(ctx context.Context, m Method, caller Caller) (*admission.Call, *Refusal) {
+	call, err := s.admission.Admit(ctx, caller.Key())
+	if err != nil {
+		r := Refuse(ctx, err)
+		s.metrics.request(m, r.Code, 0)
+		return nil, r
+	}
+	return call, nil
+}
+
+// Run executes one admitted request: with a deadline, metrics, and recovery from panics. do begins the call once the
+// request has arrived. Run returns nil if do does, and
 // otherwise how to answer the error. It logs errors that are not the caller's; nothing else logs them.
-func (s *Server) Run(ctx context.Context, m Method, do func(context.Context) error) (r *Refusal) {
+func (s *Server) Run(ctx context.Context, m Method, call *admission.Call, do func(context.Context) error) (r *Refusal) {
 	s.underWay.Add(1)
 	defer s.underWay.Done()
 	start := s.options.Clock()
@@ -104,6 +118,7 @@ func (s *Server) Run(ctx context.Context, m Method, do func(context.Context) err
 		if r != nil {
 			code = r.Code
 		}
+		call.Leave(r == nil)
 		s.metrics.request(m, code, s.options.Clock().Sub(start))
 		s.audit(caller, m, what, code, start)
 	}()

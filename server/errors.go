@@ -5,12 +5,14 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/server/admission"
 )
 
 // class says how both protocols report a kind of error. If says is not empty, it is the message for the caller, and
@@ -35,6 +37,7 @@ var classes = []class{
 	{fstore.ErrNotFound, codes.NotFound, "NOT_FOUND", http.StatusNotFound, ""},
 	{fstore.ErrNotReady, codes.FailedPrecondition, "FAILED_PRECONDITION", http.StatusConflict, ""},
 	{fstore.ErrTooLarge, codes.ResourceExhausted, "RESOURCE_EXHAUSTED", http.StatusRequestEntityTooLarge, ""},
+	{fstore.ErrBusy, codes.ResourceExhausted, "RESOURCE_EXHAUSTED", http.StatusTooManyRequests, ""},
 	{ErrBusy, codes.ResourceExhausted, "RESOURCE_EXHAUSTED", http.StatusTooManyRequests, "the server has too many requests and answers in flight (serve.max_in_flight); try again"},
 	{ErrDraining, codes.Unavailable, "UNAVAILABLE", http.StatusServiceUnavailable, "the server is shutting down; try again"},
 	{fstore.ErrConflict, codes.Aborted, "ABORTED", http.StatusConflict, ""},
@@ -66,7 +69,8 @@ type Refusal struct {
 	Name    string // the canonical name of Code, as HTTP answers and metrics have it
 	HTTP    int    // HTTP's status
 	Message string
-	Hint    string // what would be right, or the command to run; may be empty
+	Hint    string        // what would be right, or the command to run; may be empty
+	Retry   time.Duration // after which the same request may succeed; 0 where the server cannot tell
 
 	cause error // logged unless it is the caller's mistake
 	ours  bool  // the caller cannot fix the request
@@ -80,6 +84,7 @@ var Fault = &Refusal{Code: internal.code, Name: internal.name, HTTP: internal.ht
 func Refuse(ctx context.Context, err error) *Refusal {
 	c := classify(ctx, err)
 	r := &Refusal{Code: c.code, Name: c.name, HTTP: c.http, Message: c.says, cause: err, ours: c.says != ""}
+	r.Retry = retryAfter(err)
 	if r.ours {
 		return r
 	}
@@ -123,6 +128,21 @@ func Shorten(s string) string {
 	}
 	return s[:cut] + "…"
 }
+
+// retryAfter returns when a request that was refused may succeed; 0 where that is not a matter of time.
+func retryAfter(err error) time.Duration {
+	var busy *admission.Busy
+	switch {
+	case errors.As(err, &busy):
+		return busy.Retry
+	case errors.Is(err, ErrBusy):
+		return retryBytes
+	}
+	return 0
+}
+
+// retryBytes is when bytes that were in flight may have been sent.
+const retryBytes = 100 * time.Millisecond
 
 // callers reports whether the caller can fix the request, so that there is nothing to log.
 func (r *Refusal) callers() bool { return !r.ours || r.Code == codes.Canceled }

@@ -1,6 +1,10 @@
 package server
 
-import "time"
+import (
+	"time"
+
+	"github.com/fstore-dev/fstore/server/admission"
+)
 
 // What tests of the server with its protocols see of its inside.
 
@@ -18,3 +22,6 @@ func (s *Server) LookAtCertificates() { s.options.Certificates.look(s.options.Lo
 
 // Loaded reports whether a catalog was loaded.
 func (s *Server) Loaded() bool { return s.follower.current.Load() != nil }
+
+// Admitted returns what the server's admission counts.
+func (s *Server) Admitted() admission.Stats { return s.admission.Stats() }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/server/admission"
 )
 
 // buckets of latencies, in seconds: from 50 µs, what a look-up in memory takes, to the default deadline and beyond.
@@ -133,6 +134,21 @@ func codeName(code codes.Code) string {
 		return "OK"
 	}
 	return internal.name
+}
+
+// admissions registers what is known of admission when it is scraped.
+func (m *metrics) admissions(c *admission.Control) {
+	for name, gauge := range map[string]struct {
+		help  string
+		value func(admission.Stats) float64
+	}{
+		"fstore_concurrency_limit": {"Requests that may run at a time.", func(s admission.Stats) float64 { return float64(s.Limit) }},
+		"fstore_requests_running":  {"Requests that run.", func(s admission.Stats) float64 { return float64(s.Running) }},
+		"fstore_requests_waiting":  {"Requests that wait for their turn.", func(s admission.Stats) float64 { return float64(s.Waiting) }},
+	} {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: gauge.help},
+			func() float64 { return gauge.value(c.Stats()) }))
+	}
 }
 
 // lookup takes in what a look-up did; it is the store's Observe.

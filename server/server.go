@@ -14,6 +14,7 @@ import (
 
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/server/access"
+	"github.com/fstore-dev/fstore/server/admission"
 	"github.com/fstore-dev/fstore/server/audit"
 )
 
@@ -32,15 +33,16 @@ type Options struct {
 	Project  string               // that grants are for; needed with Access
 	Version  string               // of this build, for fstore_build_info; default: "unknown"
 
-	Poll            time.Duration // between looks at the registry, and at a store that is away at first; default: a second
-	Timeout         time.Duration // of requests whose caller sets no deadline; default: 5 s
-	DrainTimeout    time.Duration // for requests under way when the server is told to end; default: 10 s
-	Linger          time.Duration // how long HTTP clients have to close idle connections, and requests to arrive in full; default: half a second
-	MaxRequestBytes int           // of a gRPC message or an HTTP body; default: 4 MiB
-	Hosts           []string      // names, beside those of loopback, that HTTP requests may be for; default: none
-	Metrics         string        // the address of health and metrics, for hints; default: none
-	Certificates    *Certificates // for TLS on the ports that carry data; default: plain text
-	MaxInFlight     int64         // bytes of all requests and answers in flight; default: 192 MiB
+	Poll            time.Duration     // between looks at the registry, and at a store that is away at first; default: a second
+	Timeout         time.Duration     // of requests whose caller sets no deadline; default: 5 s
+	DrainTimeout    time.Duration     // for requests under way when the server is told to end; default: 10 s
+	Linger          time.Duration     // how long HTTP clients have to close idle connections, and requests to arrive in full; default: half a second
+	MaxRequestBytes int               // of a gRPC message or an HTTP body; default: 4 MiB
+	Hosts           []string          // names, beside those of loopback, that HTTP requests may be for; default: none
+	Metrics         string            // the address of health and metrics, for hints; default: none
+	Certificates    *Certificates     // for TLS on the ports that carry data; default: plain text
+	MaxInFlight     int64             // bytes of all requests and answers in flight; default: 192 MiB
+	Admission       admission.Options // when requests are refused because there are too many; the server sets its Clock
 }
 
 // Protocol is a way to call the server, such as gRPC. It uses its Server to resolve, run and refuse requests.
@@ -73,6 +75,8 @@ type Server struct {
 	arriving Budget // bytes of requests as they arrive: a third of what may be in flight, so that slow callers leave room for others
 	inFlight Budget // bytes of requests, look-ups and answers: the rest
 
+	admission *admission.Control
+
 	onReady  []func()       // called by announce
 	usable   chan struct{}  // closed once the online store was found right
 	draining chan struct{}  // closed when the server is told to end
@@ -94,9 +98,12 @@ func New(o Options) *Server {
 		o.Clock = time.Now
 	}
 	s := &Server{options: o, store: o.Store, usable: make(chan struct{}), draining: make(chan struct{})}
+	o.Admission.Clock = o.Clock
+	s.admission = admission.New(o.Admission)
 	s.arriving.limit, s.inFlight.limit = o.MaxInFlight/3, o.MaxInFlight-o.MaxInFlight/3
 	s.failures = &failures{logger: o.Logger, kinds: map[string]*failureKind{}}
 	s.metrics = newMetrics(o.Registry, or(o.Version, "unknown"))
+	s.metrics.admissions(s.admission)
 	s.follower = &follower{
 		catalog: o.Catalog, store: o.Store, clock: o.Clock, log: o.Logger, polled: make(chan struct{}),
 		loaded: s.announce,

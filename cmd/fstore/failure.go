@@ -33,6 +33,7 @@ var statuses = []struct {
 	{fstore.ErrDefinition, statusDefinition},
 	{fstore.ErrConflict, statusConflict},
 	{fstore.ErrUnavailable, statusUnavailable},
+	{fstore.ErrBusy, statusUnavailable},
 	{context.DeadlineExceeded, statusUnavailable},
 	{fstore.ErrUnauthenticated, statusDenied},
 	{fstore.ErrForbidden, statusDenied},

@@ -11,10 +11,12 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 	"github.com/fstore-dev/fstore/server"
@@ -107,10 +109,17 @@ func (a *API) setHealth(status healthpb.HealthCheckResponse_ServingStatus) {
 
 // statusOf returns a refusal as the error of a gRPC handler.
 func statusOf(r *server.Refusal) error {
-	if r.Hint == "" {
-		return status.Error(r.Code, r.Message)
+	message := r.Message
+	if r.Hint != "" {
+		message += " (" + r.Hint + ")"
 	}
-	return status.Error(r.Code, r.Message+" ("+r.Hint+")")
+	s := status.New(r.Code, message)
+	if r.Retry > 0 {
+		if with, err := s.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(r.Retry)}); err == nil {
+			s = with
+		}
+	}
+	return s.Err()
 }
 
 const (

@@ -112,13 +112,19 @@ const (
 var (
 	grpcGet      = server.Method{Transport: "grpc", Name: getOnlineFeatures}
 	grpcDescribe = server.Method{Transport: "grpc", Name: describeFeatures}
+
+	// methods are those that are admitted, by their full names.
+	methods = map[string]server.Method{
+		fstorev1.FeatureStore_GetOnlineFeatures_FullMethodName: grpcGet,
+		fstorev1.FeatureStore_DescribeFeatures_FullMethodName:  grpcDescribe,
+	}
 )
 
 // handleGet handles a call of GetOnlineFeatures.
 func (a *API) handleGet(_ any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // grpc gives the context second
 	var answer encoded
 	r := &received[fstorev1.GetOnlineFeaturesRequest]{lease: lease{hold: server.NewHold(a.core.InFlight())}}
-	refused := a.core.Run(ctx, grpcGet, func(ctx context.Context) (err error) {
+	refused := a.core.Run(ctx, grpcGet, callOf(ctx).admission(), func(ctx context.Context) (err error) {
 		if err = a.arrive(ctx, receive(r), r.err); err == nil {
 			answer, err = a.get(ctx, r)
 		}
@@ -128,7 +134,7 @@ func (a *API) handleGet(_ any, ctx context.Context, receive func(any) error, _ g
 		r.lease.hold.Release()
 		return nil, statusOf(refused)
 	}
-	r.lease.join(connectionOf(ctx), a.o.Clock())
+	r.lease.join(connectionOf(ctx), callOf(ctx).admission(), a.o.Clock())
 	return answer, nil
 }
 
@@ -137,7 +143,7 @@ func (a *API) handleDescribe(_ any, ctx context.Context, receive func(any) error
 	var answer *fstorev1.DescribeFeaturesResponse
 	r := &received[fstorev1.DescribeFeaturesRequest]{lease: lease{hold: server.NewHold(a.core.InFlight())}}
 	defer r.lease.hold.Release()
-	refused := a.core.Run(ctx, grpcDescribe, func(ctx context.Context) error {
+	refused := a.core.Run(ctx, grpcDescribe, callOf(ctx).admission(), func(ctx context.Context) error {
 		if err := a.arrive(ctx, receive(r), r.err); err != nil {
 			return err
 		}
@@ -167,7 +173,10 @@ func (a *API) arrive(ctx context.Context, err, undecoded error) error {
 	case err != nil:
 		return fstore.Errorf(fstore.ErrInvalid, "the request did not arrive: %v", err)
 	}
-	return undecoded
+	if undecoded != nil {
+		return undecoded
+	}
+	return callOf(ctx).turn(ctx)
 }
 
 // codec is gRPC's for protobuf, except that an encoded answer is sent as it is, and that a received tells its receiver

@@ -4,12 +4,14 @@ import (
 	"time"
 
 	"github.com/fstore-dev/fstore/server"
+	"github.com/fstore-dev/fstore/server/admission"
 )
 
 // lease is the budget of an answer until the transport has sent it, or its connection is closed. It is the mem.BufferPool
 // that the answer's buffer is given back to.
 type lease struct {
 	hold  server.Hold
+	call  *admission.Call
 	conn  *connection // nil: nobody waits for it
 	since time.Time
 
@@ -17,17 +19,18 @@ type lease struct {
 }
 
 // join puts the lease into its connection's ring.
-func (l *lease) join(c *connection, now time.Time) {
+func (l *lease) join(c *connection, call *admission.Call, now time.Time) {
 	if c == nil {
 		return
 	}
-	l.conn, l.since = c, now
+	l.conn, l.since, l.call = c, now, call
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		l.hold.Release()
 		return
 	}
+	call.Sending()
 	l.prev, l.next = c.answers.prev, &c.answers
 	l.prev.next, l.next.prev = l, l
 }
@@ -39,6 +42,7 @@ func (l *lease) leave() {
 	}
 	l.prev.next, l.next.prev = l.next, l.prev
 	l.prev, l.next = nil, nil
+	l.call.Sent()
 	l.hold.Release()
 }
 

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -121,10 +123,15 @@ func (a *API) answerJSON(w http.ResponseWriter, r *http.Request, m server.Method
 		writeError(w, http.StatusUnsupportedMediaType, "INVALID_ARGUMENT", "the request's Content-Type is "+quoted(r.Header.Get("Content-Type")), "send Content-Type: application/json")
 		return
 	}
+	call, refused := a.core.Admit(r.Context(), m, callerOf(r))
+	if refused != nil {
+		refuse(w, refused)
+		return
+	}
 	arriving, h := server.NewHold(a.core.Arriving()), server.NewHold(a.core.InFlight())
 	defer h.Release()
 	var out []byte
-	refused := a.core.Run(r.Context(), m, func(ctx context.Context) error {
+	refused = a.core.Run(r.Context(), m, call, func(ctx context.Context) error {
 		defer arriving.Release()
 		body, err := a.readBody(w, r, &arriving)
 		if err != nil {
@@ -137,6 +144,9 @@ func (a *API) answerJSON(w http.ResponseWriter, r *http.Request, m server.Method
 		if err := h.To(size); err != nil {
 			return err
 		}
+		if err := call.Begin(ctx); err != nil {
+			return err
+		}
 		req, err := decodeRequest(body)
 		if err != nil {
 			return err
@@ -145,12 +155,29 @@ func (a *API) answerJSON(w http.ResponseWriter, r *http.Request, m server.Method
 		return err
 	})
 	if refused != nil {
-		writeError(w, refused.HTTP, refused.Name, refused.Message, refused.Hint)
+		refuse(w, refused)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(out)))
 	_, _ = w.Write(out) // a client that went away is nobody's error
+}
+
+// refuse answers a request that failed.
+func refuse(w http.ResponseWriter, r *server.Refusal) {
+	if r.Retry > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(r.Retry.Seconds()))))
+	}
+	writeError(w, r.HTTP, r.Name, r.Message, r.Hint)
+}
+
+// callerOf returns who sends a request.
+func callerOf(r *http.Request) server.Caller {
+	c := server.CallerOf(r.Context())
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil && c.Address == "" {
+		c.Address = host
+	}
+	return c
 }
 
 // readBody reads the body of a request. The hold takes its bytes as they arrive.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -34,6 +35,8 @@ type repo struct {
 	dir string
 	env []string
 	bin string
+
+	before []string // arguments before the command, where bin runs another program
 }
 
 func newRepo(b *testing.B, onlineURL string) *repo {
@@ -96,7 +99,7 @@ func (r *repo) run(args ...string) ran {
 // serve begins fstore serve, which ends with the benchmark, and returns its gRPC address.
 func (r *repo) serve() (address string) {
 	r.b.Helper()
-	cmd := exec.Command(r.bin, "serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--output", "json")
+	cmd := exec.Command(r.bin, append(slices.Clone(r.before), "serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--output", "json")...)
 	cmd.Dir, cmd.Env, cmd.Stderr = r.dir, r.env, os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

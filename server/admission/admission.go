@@ -1,0 +1,239 @@
+// Package admission decides which calls a server takes on when it gets more than it can answer. It refuses the others
+// at once, before they cost much.
+//
+// A limit says how many calls run at a time. It adapts to how long calls take. Calls beyond it wait in a queue, in the order of
+// their arrival. A burst may wait. A queue that does not empty is an overload: then only calls that will wait a few
+// milliseconds are taken on, so that those that are answered are answered quickly.
+package admission
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+
+	"github.com/failsafe-go/failsafe-go/adaptivelimiter"
+)
+
+// Options configure a Control. Clock is required. For the others, zero is the default.
+type Options struct {
+	Clock      func() time.Time // how long calls wait and run
+	Concurrent int              // calls that run at a time; 0 adapts
+	Rate       float64          // calls a second of one caller; 0 is no limit
+	Burst      int              // calls that a caller may send at once within Rate; 0 is a second's worth
+}
+
+// Busy is the error for a call that is refused.
+type Busy struct {
+	Reason string
+	Retry  time.Duration // when the same call may succeed
+}
+
+// Error implements error.
+func (b *Busy) Error() string { return b.Reason }
+
+// Unwrap returns fstore.ErrBusy.
+func (b *Busy) Unwrap() error { return fstore.ErrBusy }
+
+const (
+	// Always is how many calls are taken on whatever the estimates say: as many ordinary clients as may ask at once. The adaptive
+	// limit is never lower.
+	Always = 64
+
+	// MaxConcurrent is the largest limit.
+	MaxConcurrent = 1000
+
+	// How the limit adapts.
+	headroom     = 4 // times the calls that run, which the limit may grow to
+	recentWindow = 100 * time.Millisecond
+	longWindow   = time.Second
+	recentCalls  = 50
+
+	burst   = 50 * time.Millisecond // a queue that lasts longer is an overload
+	shortly = 10 * time.Millisecond // a wait that is no overload, and the longest that an overloaded server lets calls wait
+	calm    = time.Second           // without refusals, after which an overload is over
+)
+
+// Control admits calls. It is safe for concurrent use.
+type Control struct {
+	limiter adaptivelimiter.AdaptiveLimiter[any]
+	clock   func() time.Time
+	callers *callers // nil: a caller may send any number of calls
+	began   time.Time
+
+	limit    atomic.Int64 // the limiter's
+	arriving atomic.Int64 // calls whose request has not arrived
+	waiting  atomic.Int64 // calls that wait for their turn
+	running  atomic.Int64
+	sending  atomic.Int64 // calls whose answer is not sent
+	took     atomic.Int64 // nanoseconds that a call runs, a moving average
+	fine     atomic.Int64 // when a call last waited shortly, in nanoseconds since began
+	until    atomic.Int64 // when the overload is over unless another call is refused, likewise
+}
+
+// New returns a Control. The options' numbers are not negative.
+func New(o Options) *Control {
+	c := &Control{clock: o.Clock, began: o.Clock()}
+	low, first, high := uint(Always), uint(Always), uint(MaxConcurrent)
+	if o.Concurrent > 0 {
+		low, first, high = uint(o.Concurrent), uint(o.Concurrent), uint(o.Concurrent)
+	}
+	c.limit.Store(int64(first))
+	c.limiter = adaptivelimiter.NewBuilder[any]().
+		WithLimits(low, high, first).
+		WithMaxLimitFunc(func(running int) float64 { return max(float64(first), headroom*float64(running)) }).
+		WithRecentWindow(recentWindow, longWindow, recentCalls).
+		OnLimitChanged(func(e adaptivelimiter.LimitChangedEvent) { c.limit.Store(int64(e.NewLimit)) }).
+		Build()
+	if o.Rate > 0 {
+		c.callers = newCallers(o.Rate, o.Burst)
+	}
+	return c
+}
+
+func (c *Control) now() time.Duration { return c.clock().Sub(c.began) }
+
+// Call is a call that was admitted. Its owner must call Leave.
+type Call struct {
+	control *Control
+	stage   atomic.Int32
+	permit  adaptivelimiter.Permit // of a call that runs
+	started time.Duration
+}
+
+// The stages of a call.
+const (
+	arriving int32 = iota
+	turning        // waits for its turn, or runs
+	gone
+)
+
+// Admit takes on a call before its request has arrived, or returns a Busy. It never waits. ctx has the call's
+// deadline, and caller says whose call it is.
+func (c *Control) Admit(ctx context.Context, caller string) (*Call, error) {
+	now := c.now()
+	if c.callers != nil {
+		if retry := c.callers.take(caller, c.began.Add(now)); retry > 0 {
+			return nil, &Busy{Reason: fmt.Sprintf("the caller sends more than %s", c.callers), Retry: retry}
+		}
+	}
+	limit := c.limit.Load()
+	// A slow client holds up no others: calls that arrive or are sent slowly do not count for more than the limit.
+	ahead := c.waiting.Load() + c.running.Load() + min(c.arriving.Load(), limit) + min(c.sending.Load(), limit)
+	if ahead < limit {
+		c.fine.Store(int64(now))
+	} else if busy := c.queue(ctx, now, ahead, limit); busy != nil {
+		return nil, busy
+	}
+	c.arriving.Add(1)
+	return &Call{control: c}, nil
+}
+
+// queue returns nil if a call may wait behind those ahead of it.
+func (c *Control) queue(ctx context.Context, now time.Duration, ahead, limit int64) *Busy {
+	took := time.Duration(c.took.Load())
+	wait := took * time.Duration(ahead-limit+1) / time.Duration(limit)
+	if deadline, ok := ctx.Deadline(); ok && wait > 0 && wait+took > deadline.Sub(c.began.Add(now)) {
+		return &Busy{Reason: "the server is overloaded: the deadline would pass before the answer", Retry: max(wait, shortly)}
+	}
+	overloaded := now < time.Duration(c.until.Load()) || now-time.Duration(c.fine.Load()) > burst
+	if ahead < Always || !overloaded || wait < shortly {
+		return nil
+	}
+	c.until.Store(int64(now + calm))
+	return errOverloaded
+}
+
+// errOverloaded is one value, since it is the answer to most calls of an overload. Clients vary the time.
+var errOverloaded = &Busy{Reason: "the server is overloaded", Retry: 100 * time.Millisecond}
+
+// Begin waits for the turn of a call whose request has arrived. It returns nil, a Busy, or ctx's error.
+func (c *Call) Begin(ctx context.Context) error {
+	if c == nil || !c.stage.CompareAndSwap(arriving, turning) {
+		return nil
+	}
+	control := c.control
+	control.arriving.Add(-1)
+	control.waiting.Add(1)
+	arrived := control.now()
+	permit, err := control.limiter.AcquirePermit(ctx)
+	control.waiting.Add(-1)
+	if err != nil {
+		return err
+	}
+	control.running.Add(1)
+	c.permit, c.started = permit, control.now()
+	if c.started-arrived < shortly {
+		control.fine.Store(int64(c.started))
+	}
+	return nil
+}
+
+// Leave ends a call. answered says whether it was answered: then its time counts. A call may be left more than once.
+func (c *Call) Leave(answered bool) {
+	if c == nil {
+		return
+	}
+	switch was := c.stage.Swap(gone); {
+	case was == arriving:
+		c.control.arriving.Add(-1)
+	case was == turning && c.permit != nil:
+		c.control.leave(c, answered)
+	}
+}
+
+// Sending counts a call whose answer is being sent, until Sent.
+func (c *Call) Sending() {
+	if c != nil {
+		c.control.sending.Add(1)
+	}
+}
+
+// Sent ends what Sending began.
+func (c *Call) Sent() {
+	if c != nil {
+		c.control.sending.Add(-1)
+	}
+}
+
+// Abandon ends a call whose request has not arrived.
+func (c *Call) Abandon() {
+	if c.stage.CompareAndSwap(arriving, gone) {
+		c.control.arriving.Add(-1)
+	}
+}
+
+func (c *Control) leave(call *Call, answered bool) {
+	c.running.Add(-1)
+	if !answered {
+		call.permit.Drop()
+		return
+	}
+	call.permit.Record()
+	was := c.took.Load()
+	took := int64(c.now() - call.started)
+	if was > 0 {
+		took = was + (took-was)/habit // a lost update is no matter
+	}
+	c.took.Store(took)
+}
+
+// habit is how many calls change the average by about two thirds.
+const habit = 32
+
+// Stats is what metrics show.
+type Stats struct {
+	Limit, Arriving, Running, Waiting int64
+	Callers                           int // that are remembered
+}
+
+// Stats returns the present numbers.
+func (c *Control) Stats() Stats {
+	s := Stats{Limit: c.limit.Load(), Arriving: c.arriving.Load(), Running: c.running.Load(), Waiting: c.waiting.Load()}
+	if c.callers != nil {
+		s.Callers = c.callers.len()
+	}
+	return s
+}
