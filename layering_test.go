@@ -72,7 +72,7 @@ var homes = map[string][]string{
 	"google.golang.org/protobuf":                     {"proto", "server", "test"},
 	"google.golang.org/grpc":                         {"proto", "server", "client", "test"},
 	"github.com/redis/go-redis":                      {"online/redis", "test"},
-	"github.com/failsafe-go/":                        {"online/breaker"},
+	"github.com/failsafe-go/":                        {"online/breaker", "server/admission"},
 	"modernc.org/sqlite":                             {"registry/sqlite", "online/sqlite"},
 	"database/sql":                                   {"registry/sqlite", "online/sqlite", "registry/definition/definitiontest"},
 	"github.com/prometheus/client_golang":            {"server", "cmd"},
