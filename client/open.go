@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -95,7 +96,53 @@ func (f fromFiles) ClientHandshake(ctx context.Context, authority string, raw ne
 	if f.files.ServerName != "" {
 		authority = f.files.ServerName
 	}
-	return credentials.NewTLS(config).ClientHandshake(ctx, authority, raw)
+	conn, info, err := credentials.NewTLS(config).ClientHandshake(ctx, authority, raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &outspoken{Conn: conn, refused: make(chan struct{})}, info, nil
+}
+
+// outspoken is a connection over TLS whose write says why the server has closed it. In TLS 1.3 a server refuses a
+// client's certificate after the client's handshake is over: the reason can be read while writes already fail.
+type outspoken struct {
+	net.Conn
+	once    sync.Once
+	refused chan struct{} // closed after why is set
+	why     error         // of the first read that failed
+}
+
+// reasonTimeout is how long a failed write waits for the reason.
+const reasonTimeout = time.Second
+
+// Read implements net.Conn.
+func (o *outspoken) Read(p []byte) (int, error) {
+	n, err := o.Conn.Read(p)
+	if err != nil {
+		o.once.Do(func() {
+			o.why = err
+			close(o.refused)
+		})
+	}
+	return n, err
+}
+
+// Write implements net.Conn.
+func (o *outspoken) Write(p []byte) (int, error) {
+	n, err := o.Conn.Write(p)
+	if err == nil {
+		return n, nil
+	}
+	wait := time.NewTimer(reasonTimeout)
+	defer wait.Stop()
+	select {
+	case <-o.refused:
+		if strings.Contains(o.why.Error(), "remote error: ") {
+			return n, o.why
+		}
+	case <-wait.C:
+	}
+	return n, err
 }
 
 // Clone implements credentials.TransportCredentials.

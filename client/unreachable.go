@@ -13,6 +13,7 @@ const (
 	afterDial      = "Error while dialing: "
 	afterHandshake = "authentication handshake failed: "
 	afterPreface   = "error reading server preface: "
+	afterWrite     = "failed to write client preface: "
 )
 
 // mismatches are causes that another address or other options mend, and no further attempt.
@@ -36,7 +37,10 @@ var mismatches = []struct{ cause, what, hint string }{
 // cause.
 func (c *Client) unreachable(err error) error {
 	why := err.Error()
-	_, cause, failed := cutAny(why, afterHandshake, afterPreface)
+	_, cause, failed := cutAny(why, afterHandshake, afterPreface, afterWrite)
+	if strings.HasPrefix(why, "remote error: ") {
+		cause, failed = why, true
+	}
 	if failed {
 		cause = strings.TrimSuffix(cause, `"`)
 		// The state does not matter here: the connection may be dialing again.
@@ -53,17 +57,19 @@ func (c *Client) unreachable(err error) error {
 	if c.conn == nil || c.conn.GetState() != connectivity.TransientFailure {
 		return err
 	}
+	if _, dialing, ok := strings.Cut(why, afterDial); ok {
+		cause = strings.TrimSuffix(dialing, `"`)
+	} else if strings.HasPrefix(why, "write tcp ") { // it was connected, and then hung up on
+		cause, failed = why, true
+	}
 	hint := "start one there with fstore serve, or use another address"
 	switch {
-	case failed:
+	case failed && c.options.TLS == nil:
+		why, hint = cause, "the server may want TLS (fstore get: --tls or --tls-ca)"
+	case failed: // a server that refuses a certificate may hang up before it says so
+		why, hint = cause, "the server may want another client certificate (fstore get: --tls-certificate and --tls-key)"
+	case cause != "":
 		why = cause
-		if c.options.TLS == nil {
-			hint = "the server may want TLS (fstore get: --tls or --tls-ca)"
-		}
-	default:
-		if _, dialing, ok := strings.Cut(why, afterDial); ok {
-			why = strings.TrimSuffix(dialing, `"`)
-		}
 	}
 	return fstore.Errorf(fstore.ErrUnavailable, "no server answers at %s: %s", c.address, why).WithHint("%s", hint)
 }
@@ -75,5 +81,5 @@ func cutAny(text string, separators ...string) (before, after string, found bool
 			return before, after, true
 		}
 	}
-	return text, "", false
+	return "", "", false
 }

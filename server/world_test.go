@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"sync"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
 
@@ -29,6 +31,7 @@ type world struct {
 	backend *servertest.Backend
 	book    *servertest.Book
 	log     *servertest.Log
+	dial    credentials.TransportCredentials // of the client; nil: plain text
 	conn    *grpc.ClientConn
 	client  fstorev1.FeatureStoreClient
 	web     string // http://host:port
@@ -95,7 +98,7 @@ func (w *world) begin(t testing.TB) {
 	w.web = "http://" + web.Addr().String()
 	w.conn, err = grpc.NewClient("passthrough:///bufconn",
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return pipe.DialContext(ctx) }),
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithTransportCredentials(cmp.Or(w.dial, insecure.NewCredentials())),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64<<20), grpc.MaxCallSendMsgSize(64<<20)))
 	if err != nil {
 		t.Fatal(err)
