@@ -95,14 +95,15 @@ func (s *Server) Admit(ctx context.Context, m Method, caller Caller) (*admission
 	if err != nil {
 		r := Refuse(ctx, err)
 		s.metrics.request(m, r.Code, 0)
+		s.audit(caller, m, &asked{}, r.Code, s.options.Clock())
 		return nil, r
 	}
 	return call, nil
 }
 
 // Run executes one admitted request: with a deadline, metrics, and recovery from panics. do begins the call once the
-// request has arrived. Run returns nil if do does, and
-// otherwise how to answer the error. It logs errors that are not the caller's; nothing else logs them.
+// request has arrived. Run returns nil if do does, and otherwise how to answer the error. It logs errors that are not the
+// caller's; nothing else logs them.
 func (s *Server) Run(ctx context.Context, m Method, call *admission.Call, do func(context.Context) error) (r *Refusal) {
 	s.underWay.Add(1)
 	defer s.underWay.Done()

@@ -51,8 +51,9 @@ const (
 	longWindow   = time.Second
 	recentCalls  = 50
 
-	burst   = 50 * time.Millisecond // a queue that lasts longer is an overload
-	shortly = 10 * time.Millisecond // a wait that is no overload, and the longest that an overloaded server lets calls wait
+	burst   = 20 * time.Millisecond // a queue that lasts longer is an overload
+	shortly = 10 * time.Millisecond // a wait that is no overload
+	hardly  = 2 * time.Millisecond  // the longest that an overloaded server lets calls wait
 	calm    = time.Second           // without refusals, after which an overload is over
 )
 
@@ -139,7 +140,7 @@ func (c *Control) queue(ctx context.Context, now time.Duration, ahead, limit int
 		return &Busy{Reason: "the server is overloaded: the deadline would pass before the answer", Retry: max(wait, shortly)}
 	}
 	overloaded := now < time.Duration(c.until.Load()) || now-time.Duration(c.fine.Load()) > burst
-	if ahead < Always || !overloaded || wait < shortly {
+	if ahead < Always || !overloaded || wait < hardly {
 		return nil
 	}
 	c.until.Store(int64(now + calm))

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -9,31 +8,25 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/fstore-dev/fstore/online/redis/redistest"
-	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 )
 
 // BenchmarkOverload offers fstore serve more than it can answer: requests for 100 keys of 50 features begin at random
-// instants over 64 connections, whether or not earlier ones are answered, and each has a deadline of a second. The server has one
-// core; the generator and Redis share another. A request's time counts from when it was due. Goodput is answers within the
-// deadline, a second. Saturation is the most that closed loops reach.
+// instants over 64 connections, whether or not earlier ones are answered, and each has a deadline of a second. The server and
+// Redis share a core; the generator has another. A request's time counts from when it was due. Goodput is answers
+// within a second. Saturation is the most that closed loops reach.
 //
 // The goals: at 1.5 times saturation at least 0.9 of the best goodput, at 3 times at least 0.6, and a p99 of the
 // answered at most 5 times that at half load.
 func BenchmarkOverload(b *testing.B) {
 	if runtime.NumCPU() < 2 {
-		b.Skip("the server needs a core of its own")
+		b.Skip("the generator needs a core of its own")
 	}
 	pin(b, os.Getpid(), 0)
 	url := redistest.StartTCP(b) // stays there
@@ -47,31 +40,29 @@ func BenchmarkOverload(b *testing.B) {
 	r.run("materialize")
 	r.bin, r.before = "taskset", []string{"-c", "0", r.bin}
 	o := newOverload(b, r.serve())
-	saturation := o.saturation(b)
+	o.closed(b, 16) // warms up
+	saturation := o.closed(b, 16)
 	b.Logf("saturation: %.0f requests/s", saturation)
 	best, half := 0.0, time.Duration(0)
 	for _, share := range []float64{0.5, 0.8, 1, 1.5, 3} {
 		b.Run(fmt.Sprintf("of_saturation=%.1f", share), func(b *testing.B) {
 			for b.Loop() {
 				got := o.open(b, share*saturation)
-				p99 := got.at(0.99)
+				p99 := at(got.answered, 0.99)
 				best = max(best, got.goodput())
 				if share == 0.5 {
 					half = p99
 				}
 				b.ReportMetric(got.goodput(), "goodput/s")
 				b.ReportMetric(got.goodput()/best, "of_best")
-				b.ReportMetric(float64(got.refused)/loadTime.Seconds(), "refused/s")
+				b.ReportMetric(float64(len(got.refused))/loadTime.Seconds(), "refused/s")
 				b.ReportMetric(float64(got.late)/loadTime.Seconds(), "late/s")
-				b.ReportMetric(float64(got.at(0.5).Microseconds()), "p50_µs")
+				b.ReportMetric(float64(at(got.answered, 0.5).Microseconds()), "p50_µs")
 				b.ReportMetric(float64(p99.Microseconds()), "p99_µs")
 				b.ReportMetric(float64(p99)/float64(half), "p99_of_half")
-				slices.Sort(got.lags)
-				slices.Sort(got.refusals)
-				b.ReportMetric(float64(got.lags[len(got.lags)*99/100].Microseconds()), "lag_p99_µs")
-				if len(got.refusals) > 0 {
-					b.ReportMetric(float64(got.refusals[len(got.refusals)*99/100].Microseconds()), "refusal_p99_µs")
-				}
+				b.ReportMetric(float64(at(got.settled, 0.99).Microseconds()), "settled_p99_µs")
+				b.ReportMetric(float64(at(got.refused, 0.5).Microseconds()), "refusal_p50_µs")
+				b.ReportMetric(float64(at(got.lags, 0.99).Microseconds()), "generator_p99_µs")
 				b.ReportMetric(0, "ns/op")
 			}
 		})
@@ -86,9 +77,17 @@ func pin(b *testing.B, pid, core int) {
 	}
 }
 
+// at returns a quantile of sorted times; 0 of none.
+func at(sorted []time.Duration, q float64) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[int(q*float64(len(sorted)-1))]
+}
+
 // overload is connections to a server and the bytes of requests.
 type overload struct {
-	conns    []*grpc.ClientConn
+	callers  []*caller
 	requests [][]byte
 }
 
@@ -97,9 +96,7 @@ func newOverload(b *testing.B, address string) *overload {
 	r := rand.New(rand.NewPCG(1, 3))
 	l := &load{keys: 100}
 	for range 64 {
-		conn := dial(b, address)
-		firstAnswer(b, fstorev1.NewFeatureStoreClient(conn), ask(l.keys))
-		o.conns = append(o.conns, conn)
+		o.callers = append(o.callers, newCaller(b, address))
 	}
 	for range 512 {
 		in, err := proto.Marshal(l.request(r))
@@ -111,85 +108,91 @@ func newOverload(b *testing.B, address string) *overload {
 	return o
 }
 
-func (o *overload) ask(ctx context.Context, n int) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	return invokeRaw(ctx, o.conns[n%len(o.conns)], fstorev1.FeatureStore_GetOnlineFeatures_FullMethodName, o.requests[n%len(o.requests)])
+func (o *overload) send(b *testing.B, n int, due time.Time) {
+	if err := o.callers[n%len(o.callers)].send(o.requests[n%len(o.requests)], due); err != nil {
+		b.Fatal(err)
+	}
 }
 
-// saturation returns how many requests a second 16 clients get answered that ask again once they have their answer.
-func (o *overload) saturation(b *testing.B) float64 {
-	until := time.Now().Add(loadTime)
-	var answered atomic.Int64
-	var group sync.WaitGroup
-	for i := range 16 {
-		group.Go(func() {
-			for n := i; time.Now().Before(until); n += 16 {
-				if o.ask(b.Context(), n) == nil {
-					answered.Add(1)
-				}
-			}
-		})
+// listen has the outcomes of later calls reported, and returns how many earlier ones have none.
+func (o *overload) listen(report func(status string, due time.Time)) (unanswered int) {
+	for _, c := range o.callers {
+		unanswered += c.forget(report)
 	}
-	group.Wait()
-	return float64(answered.Load()) / loadTime.Seconds()
+	return unanswered
+}
+
+// closed returns how many requests a second clients get answered that ask again once they have their answer.
+func (o *overload) closed(b *testing.B, clients int) float64 {
+	ended := make(chan string, clients)
+	o.listen(func(status string, _ time.Time) { ended <- status })
+	answered, began := 0, time.Now()
+	for n := range clients {
+		o.send(b, n, began)
+	}
+	for n := clients; time.Since(began) < loadTime; n++ {
+		if <-ended == "0" {
+			answered++
+		}
+		o.send(b, n, time.Now())
+	}
+	for range clients {
+		<-ended
+	}
+	return float64(answered) / time.Since(began).Seconds()
 }
 
 // outcome is what became of the requests of an open loop.
 type outcome struct {
-	answered       []time.Duration // within the deadline, in order
-	refused, late  int
-	lags, refusals []time.Duration
+	answered, refused []time.Duration // within the deadline, in order
+	settled           []time.Duration // of answered, those of requests after the first second
+	lags              []time.Duration // how late requests began
+	late              int
 }
 
 func (o *outcome) goodput() float64 { return float64(len(o.answered)) / loadTime.Seconds() }
 
-func (o *outcome) at(q float64) time.Duration {
-	if len(o.answered) == 0 {
-		return 0
-	}
-	return o.answered[int(q*float64(len(o.answered)-1))]
-}
-
 // open begins requests at a rate per second, the gaps between them drawn from an exponential distribution.
 func (o *overload) open(b *testing.B, rate float64) *outcome {
-	r := rand.New(rand.NewPCG(1, 2))
-	var group sync.WaitGroup
 	var mu sync.Mutex // guards got and failed
 	var got outcome
-	var failed error
-	began := time.Now()
+	failed, began := "", time.Now()
+	o.listen(func(status string, due time.Time) {
+		took := time.Since(due)
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case status == "0" && took <= time.Second:
+			got.answered = append(got.answered, took)
+			if due.Sub(began) > time.Second {
+				got.settled = append(got.settled, took)
+			}
+		case status == "8":
+			got.refused = append(got.refused, took)
+		case status == "0", status == "4":
+			got.late++
+		default:
+			failed = status
+		}
+	})
+	r := rand.New(rand.NewPCG(1, 2))
 	for n, due := 0, began; due.Sub(began) < loadTime; n++ {
 		due = due.Add(time.Duration(r.ExpFloat64() / rate * float64(time.Second)))
 		if wait := time.Until(due); wait > 0 {
 			time.Sleep(wait)
 		}
-		group.Go(func() {
-			lag := time.Since(due)
-			err := o.ask(b.Context(), n)
-			took := time.Since(due)
-			mu.Lock()
-			defer mu.Unlock()
-			got.lags = append(got.lags, lag)
-			if status.Code(err) == codes.ResourceExhausted {
-				got.refusals = append(got.refusals, took-lag)
-			}
-			switch code := status.Code(err); {
-			case code == codes.OK && took <= time.Second:
-				got.answered = append(got.answered, took)
-			case code == codes.ResourceExhausted && !strings.Contains(err.Error(), "received message"):
-				got.refused++
-			case code == codes.OK, code == codes.DeadlineExceeded:
-				got.late++
-			default:
-				failed = err
-			}
-		})
+		got.lags = append(got.lags, time.Since(due))
+		o.send(b, n, due)
 	}
-	group.Wait()
-	if failed != nil {
-		b.Fatal(failed)
+	time.Sleep(time.Second) // until their deadline
+	got.late += o.listen(nil)
+	mu.Lock()
+	defer mu.Unlock()
+	if failed != "" {
+		b.Fatalf("status %s", failed)
 	}
-	slices.Sort(got.answered)
+	for _, times := range [][]time.Duration{got.answered, got.settled, got.refused, got.lags} {
+		slices.Sort(times)
+	}
 	return &got
 }

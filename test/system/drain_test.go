@@ -1,0 +1,131 @@
+package system
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
+)
+
+// A server that is told to end while it has more to do than it can answers every request, refuses it as busy, or sends its caller
+// elsewhere. No request is lost, and the server ends in time.
+func TestDrainUnderOverload(t *testing.T) {
+	_, s := servedShop(t)
+	firstAnswer(t, s)
+	customers := make([]int64, 500)
+	for i := range customers {
+		customers[i] = 12000 + int64(i)
+	}
+	var answered atomic.Int64
+	var group sync.WaitGroup
+	over := make(chan struct{})
+	for range 8 {
+		conn, err := grpc.NewClient(s.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		client := fstorev1.NewFeatureStoreClient(conn)
+		for range 32 {
+			group.Go(func() { askUntil(over, func() bool { return drainGRPC(t, client, customers, &answered) }) })
+		}
+	}
+	web := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}, Timeout: 30 * time.Second}
+	defer web.CloseIdleConnections()
+	for range 32 {
+		group.Go(func() {
+			askUntil(over, func() bool { return drainHTTP(t, web, s.url("/v1/online-features"), &answered) })
+		})
+	}
+	for end := time.Now().Add(30 * time.Second); answered.Load() < 500 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	start := time.Now()
+	s.signal(syscall.SIGTERM)
+	ended := s.wait()
+	took := time.Since(start)
+	close(over)
+	group.Wait()
+	if ended != 0 || took > 12*time.Second {
+		t.Errorf("exit status %d after %s\n%s", ended, took, s.log)
+	}
+	if answered.Load() < 500 {
+		t.Errorf("%d answers", answered.Load())
+	}
+}
+
+// askUntil asks again and again until it is sent elsewhere, or until over.
+func askUntil(over <-chan struct{}, ask func() bool) {
+	for ask() {
+		select {
+		case <-over:
+			return
+		default:
+		}
+	}
+}
+
+// drainGRPC makes a call and reports whether the caller may ask again.
+func drainGRPC(t *testing.T, client fstorev1.FeatureStoreClient, customers []int64, answered *atomic.Int64) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	answer, err := client.GetOnlineFeatures(ctx, churnRequest(customers...))
+	switch code := status.Code(err); code {
+	case codes.OK:
+		answered.Add(1)
+		if int(answer.GetRows()) != len(customers) {
+			t.Errorf("%d rows", answer.GetRows())
+		}
+		return true
+	case codes.ResourceExhausted:
+		return true
+	case codes.Unavailable:
+		return false
+	default:
+		t.Errorf("got %v", err)
+		return false
+	}
+}
+
+// drainHTTP is the same over HTTP. A connection that is refused sent nothing.
+func drainHTTP(t *testing.T, web *http.Client, url string, answered *atomic.Int64) bool {
+	resp, err := web.Post(url, "application/json", strings.NewReader(`{"service":"churn","entities":{"customer_id":[12003,12012,99999]}}`))
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" {
+		return false
+	}
+	if err != nil {
+		t.Errorf("a request was lost: %v", err)
+		return false
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		t.Errorf("an answer was cut off: %v", err)
+	}
+	switch resp.StatusCode {
+	case http.StatusOK:
+		answered.Add(1)
+		return true
+	case http.StatusTooManyRequests:
+		return true
+	case http.StatusServiceUnavailable:
+		return false
+	default:
+		t.Errorf("status %d", resp.StatusCode)
+		return false
+	}
+}
