@@ -45,3 +45,14 @@ func Holds(state string, h fstore.Header, few int) (keys int64, some [][]byte, k
 	}
 	return r.Keys, some, true, nil
 }
+
+// Lost says which publication of a view version the state folder knows that a store no longer shows: it went back in time.
+// store is its Options.Store, and p its pointer. It returns "" if nothing is known to be lost.
+func Lost(state, store string, ref fstore.ViewRef, p fstore.Pointer) (string, error) {
+	dir, err := stateFolder(state, ref)
+	if err != nil {
+		return "", err
+	}
+	read, err := readRuns(dir)
+	return read.lost(store, p), err
+}

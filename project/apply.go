@@ -6,10 +6,8 @@ import (
 	"os/exec"
 	"os/user"
 	"strings"
-	"time"
 
 	fstore "github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/registry"
 )
 
@@ -76,48 +74,6 @@ func (p *Project) Promote(ctx context.Context) ([]registry.Promotion, error) {
 	}
 	defer db.Close()
 	return p.promote(ctx, db)
-}
-
-func (p *Project) promote(ctx context.Context, db *registry.Store) ([]registry.Promotion, error) {
-	rev, err := db.Revision(ctx, p.Settings.Project)
-	if err != nil {
-		return nil, err
-	}
-	store, err := p.openedStore()
-	if err != nil {
-		return nil, unread{err}
-	}
-	published, err := publishedInstants(ctx, rev, store)
-	if err != nil {
-		return nil, unread{err}
-	}
-	return db.Promote(ctx, p.Settings.Project, published, p.now())
-}
-
-// publishedInstants returns the published instant of each live view version. It omits versions that are not
-// published, and versions that another registry published under the same name.
-func publishedInstants(ctx context.Context, rev *registry.Revision, store *online.Store) (map[fstore.ViewRef]time.Time, error) {
-	live := rev.Live()
-	pointers, err := livePointers(ctx, live, store)
-	if err != nil {
-		return nil, err
-	}
-	published := make(map[fstore.ViewRef]time.Time, len(pointers))
-	for _, v := range live {
-		if pointer := pointers[v.Ref]; pointer.Serves(v) {
-			published[v.Ref] = pointer.Published
-		}
-	}
-	return published, nil
-}
-
-// livePointers reads the pointers of view versions in one round trip. It omits versions without a pointer.
-func livePointers(ctx context.Context, live []*fstore.ViewVersion, store *online.Store) (map[fstore.ViewRef]fstore.Pointer, error) {
-	refs := make([]fstore.ViewRef, len(live))
-	for i, v := range live {
-		refs[i] = v.Ref
-	}
-	return store.Pointers(ctx, refs)
 }
 
 // commitInfo says who applies, when, and from which revision of the repo.

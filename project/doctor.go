@@ -13,6 +13,7 @@ import (
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/certfile"
 	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/materialize"
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/fstore-dev/fstore/registry/definition"
@@ -278,12 +279,19 @@ func (e *examination) publishedView(ctx context.Context, store *online.Store, v 
 		return false
 	}
 	header, found, err := store.Header(ctx, ref, pointer.Generation)
+	fence, fenced, fenceErr := store.Fence(ctx, ref, pointer.Generation)
+	lost, lostErr := materialize.Lost(e.p.stateDir(), e.p.Settings.Online.String(), ref, pointer)
+	err = errors.Join(err, lostErr)
 	_, noState := os.Stat(filepath.Join(e.p.stateDir(), ref.String()))
 	switch {
 	case err != nil:
 		e.wrong("published", err)
 	case !found:
 		e.bad("published", run, "the store has lost the header of %s", ref)
+	case lost != "":
+		e.bad("published", run, "%s: %s", ref, lost)
+	case fenceErr != nil, pointer.Partitions > 0 && !(fenced && fence.Fits(&pointer)):
+		e.bad("published", run, "look-ups of %s are refused: the store's fence beside its records is missing, damaged or of another run", ref)
 	case !header.Complete:
 		e.warn("published", run, "a run of %s for %s is interrupted or in progress", ref, fstore.FormatTime(header.RunAt))
 	case noState != nil:

@@ -139,6 +139,9 @@ const ContinuousNote = "Training assumes continuous publication of windows that 
 // RunNote says what was special about a run of materialize; empty if nothing was.
 func RunNote(s materialize.Summary) string {
 	note := runNote(s)
+	if s.Warning != "" {
+		note = strings.TrimPrefix(note+"; "+s.Warning, "; ")
+	}
 	if s.Causality != "" && note != "failed" {
 		note = strings.TrimPrefix(note+"; "+s.Causality, "; ")
 	}

@@ -42,6 +42,11 @@ func (r *Store) Promote(ctx context.Context, project string, published map[fstor
 	return out, nil
 }
 
+// Promotions returns what Promote would do to this revision.
+func (rev *Revision) Promotions(published map[fstore.ViewRef]time.Time) []Promotion {
+	return promotions(rev.state, published)
+}
+
 // promotions is the rule of Promote.
 func promotions(s *state, published map[fstore.ViewRef]time.Time) []Promotion {
 	ready := func(next, last fstore.ViewRef) bool {

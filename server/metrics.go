@@ -31,6 +31,7 @@ type metrics struct {
 	store      prometheus.Histogram
 	rows       prometheus.Counter
 	records    prometheus.Counter
+	wentBack   prometheus.Counter
 	values     [len(statuses)]prometheus.Counter // by status
 
 	mu    sync.RWMutex // guards kinds
@@ -73,6 +74,7 @@ func newMetrics(registry *prometheus.Registry, version string) *metrics {
 		roundTrips: counter("fstore_store_round_trips_total", "Round trips to the online store."),
 		rows:       counter("fstore_keys_requested_total", "Rows of keys that requests asked for."),
 		records:    counter("fstore_records_fetched_total", "Distinct records that look-ups fetched."),
+		wentBack:   counter("fstore_store_went_back_total", "Times that the online store showed an earlier publication of a view version than before."),
 	}
 	values := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "fstore_feature_values_total", Help: "Values answered, by status.",

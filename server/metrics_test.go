@@ -103,3 +103,24 @@ func TestViewThatAnotherDefinitionIsPublishedOfHasNoAge(t *testing.T) {
 		t.Errorf("got %s", body)
 	}
 }
+
+// A store that shows an earlier publication than before is counted and logged, once.
+func TestAStoreThatWentBackIsCounted(t *testing.T) {
+	w := shop(t, nil)
+	ask := func() {
+		t.Helper()
+		if _, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", 1))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask()
+	w.store.WentBack(fstore.ViewRef{Name: "orders", Version: 1}, fstore.Pointer{Number: 7, Published: now}, fstore.Pointer{Number: 5, Published: now.Add(-time.Hour)})
+	ask()
+	_, body := w.call(t, "GET", "/metrics", "")
+	if !strings.Contains(string(body), "\nfstore_store_went_back_total 1\n") {
+		t.Error("it is not counted")
+	}
+	if text := w.log.String(); strings.Count(text, "went back in time") != 1 || !strings.Contains(text, "orders@1") {
+		t.Errorf("the log: %s", text)
+	}
+}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/server/access"
 	"github.com/fstore-dev/fstore/server/admission"
@@ -83,7 +84,7 @@ type Server struct {
 	underWay sync.WaitGroup // requests and streams
 }
 
-// New returns a server that has not started. It replaces the store's Observe and Elapsed, so no look-up may be in
+// New returns a server that has not started. It replaces the store's Observe, Elapsed and WentBack, so no look-up may be in
 // flight.
 func New(o Options) *Server {
 	o.Logger = or(o.Logger, slog.New(slog.DiscardHandler))
@@ -122,8 +123,16 @@ func New(o Options) *Server {
 	}
 	started := o.Clock()
 	s.store.Observe = s.metrics.lookup
+	s.store.WentBack = s.wentBack
 	s.store.Elapsed = func() time.Duration { return o.Clock().Sub(started) }
 	return s
+}
+
+// wentBack notes that the online store has lost publications.
+func (s *Server) wentBack(ref fstore.ViewRef, was, is fstore.Pointer) {
+	s.metrics.wentBack.Inc()
+	s.options.Logger.Warn("the online store went back in time: fstore materialize repairs it", "view", ref.String(),
+		"was", fstore.FormatTime(was.Published), "is", fstore.FormatTime(is.Published))
 }
 
 // or returns v, or otherwise if v is the zero value.

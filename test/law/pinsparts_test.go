@@ -243,6 +243,7 @@ func (w *pinWorld) settle() {
 		}
 		want["pointer of "+ref.String()] = true
 		want["header of "+ref.String()+" "+string(p.Generation)] = true
+		want["fence of "+ref.String()+" "+string(p.Generation)+" 0"] = true
 		want["state of "+ref.String()] = true
 		for k := range int64(pinKeys) {
 			if _, ok := pinValue(variantOf(rev.View(ref)), k, hourOf(p.Published)); ok {
@@ -266,6 +267,8 @@ func (w *pinWorld) stored() map[string]bool {
 			out["pointer of "+string(rest)] = true
 		} else if rest, ok := bytes.CutPrefix(key, []byte("fstore:law:h:")); ok {
 			out["header of "+strings.Replace(string(rest), ":", " ", 1)] = true
+		} else if rest, ok := bytes.CutPrefix(key, []byte("fstore:law:f:")); ok {
+			out["fence of "+strings.ReplaceAll(string(rest), ":", " ")] = true
 		} else {
 			out[fmt.Sprintf("record of %x %x", key[6:14], key[14:])] = true
 		}
