@@ -104,6 +104,20 @@ func TestAnEditKeepsWhatPeopleWrote(t *testing.T) {
 	}
 }
 
+// Two commands cannot lose each other's entries, and one that was killed leaves the file as it was.
+func TestAnEditWaitsForNobody(t *testing.T) {
+	p, file := tokensProject(t, "")
+	if err := os.WriteFile(file+".new", []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.CreateToken(NewToken{Name: "a", Grants: []string{"online:read@shop"}}); !errors.Is(err, fstore.ErrConflict) {
+		t.Error(err)
+	}
+	if _, err := os.Stat(file + ".new"); err != nil {
+		t.Error(err)
+	}
+}
+
 // A file that is written in another way is left as it is.
 func TestAnEditThatWouldChangeMoreIsRefused(t *testing.T) {
 	const flow = "[{name: a, certificate: CN=a, grants: [\"online:read@shop\"]},\n {name: b, certificate: CN=b, grants: [\"online:read@shop\"]}]\n"
