@@ -91,7 +91,7 @@ var (
 )
 
 // Code cites pages of this repo that exist, and no page outside it. The architecture page names files and tests that
-// exist.
+// exist, and the threat model names tests that exist.
 func TestWhatIsCitedExists(t *testing.T) {
 	tests := map[string]bool{}
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
@@ -130,9 +130,15 @@ func TestWhatIsCitedExists(t *testing.T) {
 			t.Errorf("docs/architecture.md names %s, which does not exist", m[1])
 		}
 	}
-	for _, name := range citedTest.FindAllString(string(page), -1) {
-		if !tests[name] {
-			t.Errorf("docs/architecture.md names %s, which does not exist", name)
+	for _, path := range []string{"docs/architecture.md", "docs/security.md"} {
+		page, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range citedTest.FindAllString(string(page), -1) {
+			if !tests[name] {
+				t.Errorf("%s names %s, which does not exist", path, name)
+			}
 		}
 	}
 }
