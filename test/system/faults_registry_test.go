@@ -178,3 +178,45 @@ func TestTheRegistryIsAwayOrReplaced(t *testing.T) {
 	unharmed(t, s, want)
 	ends(t, s)
 }
+
+// A backup of the registry is put back while a server runs: the server follows it, and answers what the backup names.
+// The next apply and materialize go on from there.
+func TestTheRegistryIsRestoredFromABackup(t *testing.T) {
+	t.Parallel() // it waits most of the time
+	r, s := servedShop(t)
+	want := firstAnswer(t, s)
+	backup, err := os.ReadFile(r.path("registry.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.replace("customer.yaml", "ttl: 180d", "ttl: 90d")
+	r.must("apply", "--yes")
+	r.must("materialize", "--to", "2025-12-01")
+	newVersion := func() {
+		t.Helper()
+		for end := time.Now().Add(15 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			got, err := churnOf(s, within)
+			if err != nil || time.Now().After(end) {
+				t.Fatalf("got %v, %v, want version 2 of the service\n%s", got, err, s.log)
+			}
+			if got.Service.Version == 2 {
+				return
+			}
+		}
+	}
+	newVersion()
+	for _, left := range []string{"registry.db-wal", "registry.db-shm"} {
+		_ = os.Remove(r.path(left))
+	}
+	if err := os.WriteFile(r.path("backup.db"), backup, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	loaded := strings.Count(s.log.String(), "catalog loaded")
+	r.move("backup.db", "registry.db")
+	logs(t, s, "catalog loaded", loaded+1)
+	right(t, s, want)
+	r.must("apply", "--yes")
+	r.must("materialize", "--to", "2025-12-01")
+	newVersion()
+	ends(t, s)
+}
