@@ -8,7 +8,7 @@ FUZZTIME    = 5s
 LAWS        = 200
 VERSION     = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: help setup build install demo test law race fuzz bench bench-growth cover lint vuln dist release-check generate clean go compiler redis protoc
+.PHONY: help setup build install demo test law faults race fuzz bench bench-growth cover lint vuln dist release-check generate clean go compiler redis protoc
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -32,6 +32,13 @@ test: go compiler redis ## Run all tests
 
 law: go compiler redis ## Play LAWS (200) generated repos against each law; make test plays fewer
 	go test -timeout 2h ./test/law -rapid.checks=$(LAWS)
+
+# Every fault that docs/operations.md lists; a test compares them. Locks are held for longer than anyone waits for them, and no call may
+# end more than 50 ms after its deadline, so the machine must have nothing else to do.
+FAULTS    = ^TestServeBeginsWhile|^TestRedis|^TestARedis|^TestTheNetwork|^TestMoreCallers|^TestThePrimary|^TestThe(Online|Registry|Store)|^TestACallEnds|^TestAServerThat|^TestADead|^TestTheServersClock|^TestAMachine|^TestScripts/bad_disk$$
+faults: go compiler redis ## Break network, Redis, registry, disks and clocks, and hold every call to its deadline
+	go test -timeout 30m ./test/system -run '$(FAULTS)' -slow -strict -parallel 1
+	go test -timeout 30m -run '$(FAULTS)' ./online/... ./server ./materialize ./cmd/fstore
 
 # What runs concurrently, under the race detector; a test checks that no package is forgotten. Left out of offline are its longest
 # tests, which take the same paths as others over more rows, and of cmd/fstore what only parses and prints.

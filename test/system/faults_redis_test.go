@@ -222,7 +222,7 @@ func TestRedisIsFull(t *testing.T) {
 		}
 	}
 	shop.config("maxmemory", "0")
-	shop.must("materialize", "customer_product", "--full", "--to", "2025-12-02")
+	shop.must("materialize", "customer_product", "--to", "2025-12-02") // goes on with the run that was broken off
 	if now := ask(); now == want || !strings.Contains(now, `"published":"2025-12-02T00:00:00Z"`) {
 		t.Errorf("once there is room: %s", now)
 	}

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,6 +32,19 @@ func refuses(t testing.TB, s *served, before *fstorev1.GetOnlineFeaturesResponse
 	}
 }
 
+// web fails the test unless a server answers a look-up over HTTP with a status.
+func web(t testing.TB, s *served, want int) {
+	t.Helper()
+	resp, err := http.Post("http://"+s.http+"/v1/online-features", "application/json", strings.NewReader(`{"service":"churn","entities":{"customer_id":[12003]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != want {
+		t.Errorf("HTTP status %d, want %d", resp.StatusCode, want)
+	}
+}
+
 // Redis is set to evict while a server runs, and drops records. The server refuses all reads from then on, although the
 // policy is right again, until the store was filled anew and somebody has reset Redis' statistics.
 func TestRedisEvictsWhileServing(t *testing.T) {
@@ -44,6 +58,7 @@ func TestRedisEvictsWhileServing(t *testing.T) {
 	}
 	shop.config("maxmemory-policy", "allkeys-random")
 	refuses(t, s, want, codes.Unavailable)
+	web(t, s, 503)
 	if open() != 1 {
 		t.Error("the breaker is closed")
 	}
@@ -97,6 +112,7 @@ func TestRedisComesBackEmpty(t *testing.T) {
 	shop.redis.Kill()
 	shop.redis.Restart()
 	refuses(t, s, want, codes.FailedPrecondition)
+	web(t, s, 409)
 	if _, err := churnOf(s, time.Second); !strings.Contains(err.Error(), "fstore materialize") {
 		t.Errorf("got %v", err)
 	}
@@ -136,7 +152,9 @@ func TestRedisPausesItsClients(t *testing.T) {
 		calls.Go(func() { refusal(t, s, 200*time.Millisecond, codes.DeadlineExceeded, codes.Unavailable) })
 	}
 	calls.Wait()
+
 	logs(t, s, "circuit breaker is open", 1) // a look hangs too
+	web(t, s, 503)
 	begin := time.Now()
 	refusal(t, s, time.Minute, codes.Unavailable) // and a caller with much time gives up none
 	if took := time.Since(begin); took > 3*time.Second {
