@@ -23,6 +23,7 @@ func TestThePrimaryIsKilledWhileServing(t *testing.T) {
 	old.Kill()
 	trio.Failover(old)
 	recovers(t, s, want, 5*time.Second)
+	trio.Settle()
 	r.must("materialize", "customer_orders", "--to", "2025-12-01")
 	anew(t, s, want)
 }
