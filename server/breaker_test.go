@@ -73,7 +73,9 @@ func TestTheServersClockIsSetBack(t *testing.T) {
 // BenchmarkRefused measures what a call costs a server whose breaker is open: from the resolved request to the refusal.
 func BenchmarkRefused(b *testing.B) {
 	w := wide(b, 100, 50)
-	w.backend.Hook(func(context.Context) error { return fstore.Errorf(fstore.ErrUnavailable, "the circuit breaker is open") })
+	w.backend.Hook(func(context.Context) error {
+		return fstore.Errorf(fstore.ErrUnavailable, "the circuit breaker is open")
+	})
 	target, err := w.Resolve(context.Background(), "wide", nil)
 	if err != nil {
 		b.Fatal(err)
