@@ -86,9 +86,14 @@ func BenchmarkRefused(b *testing.B) {
 	}
 	columns := []fstore.Column{{Name: "customer_id", Type: fstore.Int64, Len: len(keys), Int64s: keys}}
 	ctx := metadata.NewIncomingContext(context.Background(), nil)
+	method := server.Method{Transport: "grpc", Name: "GetOnlineFeatures"}
 	b.ReportAllocs()
 	for b.Loop() {
-		refusal := w.Run(ctx, server.Method{Transport: "grpc", Name: "GetOnlineFeatures"}, func(ctx context.Context) error {
+		call, early := w.Admit(ctx, method, server.Caller{})
+		if early != nil {
+			b.Fatal(early)
+		}
+		refusal := w.Run(ctx, method, call, func(ctx context.Context) error {
 			hold := server.NewHold(w.InFlight())
 			defer hold.Release()
 			_, err := w.Lookup(ctx, target, columns, online.WithoutEventTimes, &hold)
