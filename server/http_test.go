@@ -22,7 +22,7 @@ func (w *world) post(t *testing.T, body string) (int, []byte) {
 // call asks the port that a path belongs to.
 func (w *world) call(t *testing.T, method, path, body string) (int, []byte) {
 	t.Helper()
-	return callAt(t, w.portOf(path), method, path, body)
+	return callAt(t, &w.asks, w.portOf(path), method, path, body)
 }
 
 // portOf returns http://host:port of the port that answers a path.
@@ -33,14 +33,14 @@ func (w *world) portOf(path string) string {
 	return w.metrics
 }
 
-func callAt(t *testing.T, at, method, path, body string) (int, []byte) {
+func callAt(t *testing.T, client *http.Client, at, method, path, body string) (int, []byte) {
 	t.Helper()
 	req, err := http.NewRequest(method, at+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestPathsAndMethods(t *testing.T) {
 		{w.metrics, "POST", "/v1/online-features", 404, "look-ups have a port of their own (serve.http)"},
 		{w.metrics, "POST", "/metrics", 404, "there is nothing at this path"},
 	} {
-		status, body := callAt(t, c.at, c.method, c.path, "")
+		status, body := callAt(t, &w.asks, c.at, c.method, c.path, "")
 		if status != c.status || !containsText(body, c.text) {
 			t.Errorf("%s %s: got %d %s, want %d %s", c.method, c.path, status, body, c.status, c.text)
 		}

@@ -65,7 +65,7 @@ func TestDrainFinishesWhatIsUnderWay(t *testing.T) {
 
 func TestAConnectionKeptOpenIsAnsweredWhileDraining(t *testing.T) {
 	w := shop(t, func(o *server.Options) { o.Linger = time.Hour })
-	client := &http.Client{Transport: &http.Transport{}} // with connections of its own
+	client := &http.Client{Transport: w.transport(t)} // with connections of its own
 	ask := func() *http.Response {
 		t.Helper()
 		r, err := client.Post(w.web+"/v1/online-features", "application/json", strings.NewReader(`{"service":"churn","entities":{"customer_id":[1]}}`))
@@ -197,11 +197,7 @@ func TestAConnectionThatHasNotGreetedDoesNotHoldUpTheDrain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, nil).start(t)
-			conn, err := w.pipe.Dial()
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
+			conn := w.dial(t)
 			if _, err := io.WriteString(conn, sent); err != nil {
 				t.Fatal(err)
 			}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,19 +25,17 @@ import (
 	"github.com/fstore-dev/fstore/server/servertest"
 )
 
-// secured is a shop over TLS, with the CA of its certificate.
+// secured is a shop over TLS.
 type secured struct {
 	*world
-	ca    *certtest.CA
 	files server.CertificateFiles
 }
 
 // newSecured returns a started shop over TLS. If clients is not nil, they need a certificate of it.
 func newSecured(t *testing.T, clients *certtest.CA, change func(*server.Options)) *secured {
 	t.Helper()
-	s := &secured{ca: certtest.New(t, "server", time.Now())}
-	own := s.ca.Issue(t, "server")
-	s.files = server.CertificateFiles{Certificate: own.Certificate, Key: own.Key}
+	ca, files := newCertificates(t)
+	s := &secured{files: files}
 	if clients != nil {
 		s.files.ClientCA = clients.File
 	}
@@ -50,7 +49,7 @@ func newSecured(t *testing.T, clients *certtest.CA, change func(*server.Options)
 			change(o)
 		}
 	})
-	s.dial = credentials.NewTLS(clientConfig(t, s.ca, nil))
+	s.ca = ca
 	s.Shop(t)
 	s.start(t)
 	return s
@@ -62,7 +61,7 @@ func (s *secured) config(t *testing.T, own *certtest.Pair) *tls.Config {
 	return clientConfig(t, s.ca, own)
 }
 
-func clientConfig(t *testing.T, ca *certtest.CA, own *certtest.Pair) *tls.Config {
+func clientConfig(t testing.TB, ca *certtest.CA, own *certtest.Pair) *tls.Config {
 	t.Helper()
 	pool, err := certfile.Pool(ca.File, time.Time{})
 	if err != nil {
@@ -97,7 +96,7 @@ func (s *secured) askHTTP(t *testing.T, config *tls.Config) (int, string, error)
 	t.Helper()
 	transport := &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
-	r, err := (&http.Client{Transport: transport}).Post(strings.Replace(s.web, "http:", "https:", 1)+"/v1/online-features", "application/json",
+	r, err := (&http.Client{Transport: transport}).Post(s.web+"/v1/online-features", "application/json",
 		strings.NewReader(`{"service":"churn","entities":{"customer_id":[1]}}`))
 	if err != nil {
 		return 0, "", err
@@ -126,7 +125,7 @@ func TestBothPortsSpeakTLS(t *testing.T) {
 	}
 
 	servertest.WantStatus(t, s.askGRPC(t, insecure.NewCredentials()), codes.Unavailable, "")
-	if code, text := callAt(t, s.web, "POST", "/v1/online-features", "{}"); code != 400 || !containsText(text, "HTTP request to an HTTPS server") {
+	if code, text := callAt(t, http.DefaultClient, strings.Replace(s.web, "https:", "http:", 1), "POST", "/v1/online-features", "{}"); code != 400 || !containsText(text, "HTTP request to an HTTPS server") {
 		t.Errorf("HTTP in plain text: %d %s", code, text)
 	}
 	old := s.config(t, nil)
@@ -145,7 +144,7 @@ func TestBothPortsSpeakTLS(t *testing.T) {
 // rawHTTP returns a new connection to the HTTP port.
 func (s *secured) rawHTTP(t *testing.T) net.Conn {
 	t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.web, "http://"))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.web, "https://"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +152,7 @@ func (s *secured) rawHTTP(t *testing.T) net.Conn {
 	return conn
 }
 
-// rawGRPC returns a new connection to the gRPC port.
+// rawGRPC returns a new connection to the gRPC port, before the handshake.
 func (s *secured) rawGRPC(t *testing.T) net.Conn {
 	t.Helper()
 	conn, err := s.pipe.Dial()
@@ -268,7 +267,7 @@ func TestCertificatesAreReloadedWhileRequestsRun(t *testing.T) {
 // serial returns the number of the certificate that HTTP serves.
 func (s *secured) serial(t *testing.T, own *certtest.Pair) (string, error) {
 	t.Helper()
-	conn, err := tls.Dial("tcp", strings.TrimPrefix(s.web, "http://"), s.config(t, own))
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(s.web, "https://"), s.config(t, own))
 	if err != nil {
 		return "", err
 	}
@@ -369,4 +368,92 @@ func TestHandshakesAreBounded(t *testing.T) {
 func isTimeout(err error) bool {
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// What bounds and drains promise holds over TLS as well.
+func TestBoundsHoldOverTLS(t *testing.T) {
+	t.Setenv(overTLS, "1")
+	for name, test := range map[string]func(*testing.T){
+		"budgets are given back":               TestBudgetsAreGivenBack,
+		"many columns":                         TestRequestsOfManyColumnsAreRefused,
+		"beyond the budget":                    TestRequestsBeyondTheBudgetAreRefusedAtOnce,
+		"large bodies":                         TestALargeBodyCostsAMultipleOfItself,
+		"drain finishes":                       TestDrainFinishesWhatIsUnderWay,
+		"a connection kept open":               TestAConnectionKeptOpenIsAnsweredWhileDraining,
+		"drain ends":                           TestDrainEndsWhatTakesTooLong,
+		"a connection that has not greeted":    TestAConnectionThatHasNotGreetedDoesNotHoldUpTheDrain,
+		"a client that does not read is cut":   TestAClientThatDoesNotReadIsCutOff,
+		"the right paths":                      TestPathsAndMethods,
+		"answers over HTTP are what they were": TestPostOnlineFeatures,
+	} {
+		t.Run(name, test)
+	}
+}
+
+// deaf is a connection that stops reading.
+type deaf struct {
+	net.Conn
+	stop <-chan struct{}
+	over chan struct{}
+	once *sync.Once
+}
+
+// Close ends what Read waits for.
+func (d deaf) Close() error {
+	d.once.Do(func() { close(d.over) })
+	return d.Conn.Close()
+}
+
+func (d deaf) Read(p []byte) (int, error) {
+	select {
+	case <-d.stop:
+		<-d.over
+		return 0, io.EOF
+	default:
+		return d.Conn.Read(p)
+	}
+}
+
+// A client that does not read its answer keeps neither its connection nor the answer's bytes.
+func TestAClientThatDoesNotReadIsCutOff(t *testing.T) {
+	var late atomic.Int64
+	w := shop(t, func(o *server.Options) {
+		o.Clock = func() time.Time { return servertest.Now.Add(time.Duration(late.Load())) }
+	})
+	stop := make(chan struct{})
+	creds := insecure.NewCredentials()
+	if w.ca != nil {
+		creds = credentials.NewTLS(clientConfig(t, w.ca, nil))
+	}
+	conn, err := grpc.NewClient("passthrough:///bufconn", grpc.WithTransportCredentials(creds),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			c, err := w.pipe.DialContext(ctx)
+			return deaf{c, stop, make(chan struct{}), &sync.Once{}}, err
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	client := fstorev1.NewFeatureStoreClient(conn)
+	if _, err := client.GetOnlineFeatures(t.Context(), byService("churn", int64s("customer_id", 1))); err != nil {
+		t.Fatal(err)
+	}
+	arrived, release := w.hold()
+	ctx, cancel := context.WithCancel(t.Context())
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		_, _ = client.GetOnlineFeatures(ctx, byService("churn", int64s("customer_id", make([]int64, 10_000)...)))
+	}()
+	<-arrived
+	close(stop)
+	release()
+	for end := time.Now().Add(20 * time.Second); w.grpc.Connections() > 0 || w.InFlight().Used() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d connections, %d bytes in flight", w.grpc.Connections(), w.InFlight().Used())
+		}
+		late.Add(int64(time.Second)) // a minute is over
+	}
+	cancel()
+	<-answered
 }

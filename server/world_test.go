@@ -1,9 +1,11 @@
 package server_test
 
 import (
-	"cmp"
 	"context"
+	"crypto/tls"
 	"net"
+	"net/http"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
 
+	"github.com/fstore-dev/fstore/internal/certfile/certtest"
 	"github.com/fstore-dev/fstore/online"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 	"github.com/fstore-dev/fstore/server"
@@ -31,11 +34,12 @@ type world struct {
 	backend *servertest.Backend
 	book    *servertest.Book
 	log     *servertest.Log
-	dial    credentials.TransportCredentials // of the client; nil: plain text
+	ca      *certtest.CA // of the server's certificate; nil: plain text
 	conn    *grpc.ClientConn
 	client  fstorev1.FeatureStoreClient
 	web     string // http://host:port
 	metrics string // http://host:port of health and metrics
+	asks    http.Client
 	stop    func() error
 	ticks   chan time.Time
 }
@@ -49,9 +53,24 @@ func (w *world) refresh() {
 // newWorld returns a world whose server has not begun.
 func newWorld(t testing.TB, change func(*server.Options)) *world {
 	t.Helper()
+	var ca *certtest.CA
+	if os.Getenv(overTLS) != "" {
+		before := change
+		change = func(o *server.Options) {
+			var files server.CertificateFiles
+			var err error
+			ca, files = newCertificates(t)
+			if o.Certificates, err = server.OpenCertificates(files, time.Now); err != nil {
+				t.Fatal(err)
+			}
+			if before != nil {
+				before(o)
+			}
+		}
+	}
 	core := servertest.New(t, change)
 	w := &world{
-		Core: core, store: core.Store, backend: core.Backend, book: core.Book, log: core.Log,
+		ca: ca, Core: core, store: core.Store, backend: core.Backend, book: core.Book, log: core.Log,
 		http: httpapi.New(core.Server), ticks: make(chan time.Time),
 	}
 	var err error
@@ -60,6 +79,46 @@ func newWorld(t testing.TB, change func(*server.Options)) *world {
 	}
 	w.SetTick(w.ticks)
 	return w
+}
+
+// overTLS is a variable that has worlds speak TLS.
+const overTLS = "SERVER_TEST_OVER_TLS"
+
+// newCertificates returns what a world over TLS needs.
+func newCertificates(t testing.TB) (*certtest.CA, server.CertificateFiles) {
+	t.Helper()
+	ca := certtest.New(t, "server", time.Now())
+	own := ca.Issue(t, "server")
+	return ca, server.CertificateFiles{Certificate: own.Certificate, Key: own.Key}
+}
+
+// transport returns how HTTP clients connect, with connections of their own.
+func (w *world) transport(t testing.TB) *http.Transport {
+	t.Helper()
+	if w.ca == nil {
+		return &http.Transport{}
+	}
+	return &http.Transport{TLSClientConfig: clientConfig(t, w.ca, nil)}
+}
+
+// dial returns a new connection to the gRPC port, after the TLS handshake.
+func (w *world) dial(t testing.TB) net.Conn {
+	t.Helper()
+	conn, err := w.pipe.Dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if w.ca == nil {
+		return conn
+	}
+	config := clientConfig(t, w.ca, nil)
+	config.NextProtos = []string{"h2"}
+	secured := tls.Client(conn, config)
+	if err := secured.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	return secured
 }
 
 // start begins the server, with what its catalog has now, and ends it with the test.
@@ -96,9 +155,15 @@ func (w *world) begin(t testing.TB) {
 		t.Fatal(err)
 	}
 	w.web = "http://" + web.Addr().String()
+	creds := insecure.NewCredentials()
+	if w.ca != nil {
+		w.web = "https://" + web.Addr().String()
+		creds = credentials.NewTLS(clientConfig(t, w.ca, nil))
+	}
+	w.asks = http.Client{Transport: w.transport(t)}
 	w.conn, err = grpc.NewClient("passthrough:///bufconn",
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return pipe.DialContext(ctx) }),
-		grpc.WithTransportCredentials(cmp.Or(w.dial, insecure.NewCredentials())),
+		grpc.WithTransportCredentials(creds),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64<<20), grpc.MaxCallSendMsgSize(64<<20)))
 	if err != nil {
 		t.Fatal(err)
@@ -119,6 +184,7 @@ func (w *world) begin(t testing.TB) {
 	t.Cleanup(func() {
 		_ = w.stop()
 		w.conn.Close()
+		w.asks.CloseIdleConnections()
 	})
 }
 
