@@ -8,7 +8,7 @@ FUZZTIME    = 5s
 LAWS        = 200
 VERSION     = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: help setup build install demo test law faults race fuzz bench bench-growth cover lint vuln dist release-check generate clean go compiler redis protoc
+.PHONY: help setup build install demo test law race fuzz bench bench-growth cover lint vuln dist release-check generate clean go compiler redis valkey protoc
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -103,8 +103,11 @@ go:
 compiler:
 	@.ci/need $(firstword $(shell go env CXX 2>/dev/null) c++) g++ gcc
 
-redis:
+redis: valkey
 	@.ci/need redis-server redis-server redis
+
+valkey: # optional
+	@.ci/valkey
 
 protoc:
 	@.ci/need protoc protobuf-compiler protobuf

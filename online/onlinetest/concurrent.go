@@ -58,7 +58,7 @@ var concurrentTests = []test{
 		for range 3 {
 			all.Go(func() {
 				for p := 0; p < last; {
-					records, pointers, err := b.Get(context.Background(), online.Read{Keys: keys, Pointers: bs("p")})
+					records, pointers, err := b.Get(context.Background(), online.Read{Keys: keys, Pointers: bs("p"), Primary: true})
 					if err != nil {
 						t.Error(err)
 						return
@@ -85,6 +85,9 @@ var concurrentTests = []test{
 			return out
 		}
 		at := func(n int) time.Time { return published.Add(time.Duration(n) * time.Second) }
+		fence := func(n int) fstore.Fence {
+			return fstore.Fence{View: v.Ref, Generation: generation(n), Run: runOf(generation(n), at(n)), At: at(n), Watermark: int64(len(rows(n))), Complete: true}
+		}
 		load(t, writer, v, generation(0), at(0), rows(0)...)
 		load(t, writer, w, generation2, published, rows(7)...)
 		var ids []any
@@ -101,7 +104,8 @@ var concurrentTests = []test{
 			keys, _ := encode(t, writer, v, generation1, rows(0)...)
 			for n := 1; n <= last; n++ {
 				load(t, writer, v, generation(n), at(n), rows(n)...)
-				if err := writer.Drop(context.Background(), v.Ref, *pointerTo(generation(n), at(n)), generation(n-1), keys); err != nil {
+				p := *pointerTo(generation(n), at(n))
+				if err := errors.Join(writer.DropFence(context.Background(), p, fence(n-1)), writer.Drop(context.Background(), v.Ref, p, generation(n-1), keys)); err != nil {
 					t.Error(err)
 				}
 			}

@@ -29,14 +29,14 @@ var kinds = []struct {
 	{"MASTERDOWN", fstore.ErrUnavailable, "it is a replica that has lost its master"},
 	{"CLUSTERDOWN", fstore.ErrUnavailable, ""},
 	{"NOREPLICAS", fstore.ErrUnavailable, ""},
-	{"READONLY", fstore.ErrUnavailable, "it is a replica; the URL must name the master"},
+	{"READONLY", fstore.ErrUnavailable, "it is a replica; the URL must name the primary, or sentinels that find it"},
 	{"MISCONF", fstore.ErrUnavailable, "it cannot write its snapshot to disk"},
 	{"OOM", fstore.ErrUnavailable, "its memory is full: raise maxmemory, or delete data"},
 	{"EXECABORT", fstore.ErrUnavailable, ""},
 	{"max number of clients", fstore.ErrUnavailable, "raise maxclients"},
 	{"NOAUTH", fstore.ErrInvalid, authHint},
 	{"WRONGPASS", fstore.ErrInvalid, authHint},
-	{"NOPERM", fstore.ErrInvalid, "grant the user MGET, MSET, UNLINK, WATCH, MULTI, EXEC, SCAN and PING on all keys"},
+	{"NOPERM", fstore.ErrInvalid, "grant the user the rights that docs/online.md lists: reading needs fewer than materialize"},
 	{"AUTH", fstore.ErrInvalid, authHint},
 	{"invalid password", fstore.ErrInvalid, authHint},
 	{"MOVED", fstore.ErrInvalid, clusterHint},
@@ -49,7 +49,7 @@ var kinds = []struct {
 
 const (
 	authHint    = "check user and password in the online store's URL"
-	clusterHint = "it is a Redis Cluster; fstore needs a single server"
+	clusterHint = "it is a Redis Cluster; fstore needs a single server, or sentinels"
 )
 
 // failed returns the kind of an error of a call with ctx, and adds the server. It returns nil for nil.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,8 +22,7 @@ import (
 )
 
 // fresh returns a function that empties the server and connects to it.
-func fresh(t testing.TB) onlinetest.Open {
-	url := redistest.Start(t)
+func fresh(t testing.TB, url string) onlinetest.Open {
 	admin := client(t, url)
 	return func(t testing.TB) online.Backend {
 		if err := admin.FlushAll(ctx).Err(); err != nil {
@@ -40,9 +41,63 @@ func open(t testing.TB, url string) *redis.Backend {
 	return b
 }
 
-func TestConformance(t *testing.T) { onlinetest.Run(t, fresh(t)) }
+// commands are those that the backend may send: Redis and Valkey have had them since 6.0.
+var commands = []string{"hello", "auth", "select", "ping", "mget", "info", "mset", "unlink", "watch", "unwatch", "multi", "exec", "scan", "wait"}
 
-func BenchmarkBackend(b *testing.B) { onlinetest.Benchmark(b, fresh(b)) }
+func TestConformance(t *testing.T) {
+	for name, start := range map[string]func() *redistest.Server{
+		"redis":  func() *redistest.Server { return redistest.New(t) },
+		"valkey": func() *redistest.Server { return redistest.NewValkey(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := start().URL
+			admin := client(t, url)
+			if err := admin.ConfigResetStat(ctx).Err(); err != nil { // a server has sent itself some at its start
+				t.Fatal(err)
+			}
+			onlinetest.Run(t, fresh(t, url))
+			sendsOnlyCommands(t, admin)
+		})
+	}
+}
+
+// sendsOnlyCommands looks at what the server has been sent so far.
+func sendsOnlyCommands(t *testing.T, admin *driver.Client) {
+	t.Helper()
+	stats, err := admin.Info(ctx, "commandstats").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := []string{"flushall", "client|setinfo", "client|maint_notifications", "config|resetstat"} // this test's
+	for _, m := range regexp.MustCompile(`(?m)^cmdstat_([^:]*):`).FindAllStringSubmatch(stats, -1) {
+		if !slices.Contains(commands, m[1]) && !slices.Contains(own, m[1]) {
+			t.Errorf("the backend sends %s", m[1])
+		}
+	}
+	docs, err := admin.Do(ctx, append([]any{"command", "docs"}, boxed(commands)...)...).Result()
+	if err != nil { // Redis 6
+		t.Log(err)
+		return
+	}
+	since := map[string]string{}
+	for name, doc := range docs.(map[any]any) {
+		since[name.(string)] = doc.(map[any]any)["since"].(string)
+	}
+	for _, c := range commands {
+		if v := since[c]; v == "" || v > "6.0.0" && !strings.HasPrefix(v, "6.0.") {
+			t.Errorf("the server has %s since %q", c, v)
+		}
+	}
+}
+
+func boxed(list []string) (out []any) {
+	for _, s := range list {
+		out = append(out, s)
+	}
+	return out
+}
+
+func BenchmarkBackend(b *testing.B) { onlinetest.Benchmark(b, fresh(b, redistest.Start(b))) }
 
 var ctx = context.Background()
 

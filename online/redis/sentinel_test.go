@@ -52,6 +52,12 @@ func emptied(t testing.TB, s *redistest.Sentinels, url string) onlinetest.Open {
 func TestConformanceWithSentinels(t *testing.T) {
 	s := redistest.NewSentinels(t, redistest.Config{Nodes: 2, Password: "secret", SentinelPassword: "secret2", Args: []string{"--min-replicas-to-write", "1"}})
 	t.Run("primary", func(t *testing.T) { onlinetest.Run(t, emptied(t, s, s.URL)) })
+	t.Run("replica", func(t *testing.T) { onlinetest.Run(t, emptied(t, s, s.URL+"&read_from=replica")) })
+}
+
+func TestConformanceWithSentinelsOfValkey(t *testing.T) {
+	s := redistest.NewSentinels(t, redistest.Config{Nodes: 2, Valkey: true, Args: []string{"--min-replicas-to-write", "1"}})
+	onlinetest.Run(t, emptied(t, s, s.URL+"&read_from=replica"))
 }
 
 func TestConformanceWithSentinelsOverTLS(t *testing.T) {

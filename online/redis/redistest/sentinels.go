@@ -25,6 +25,8 @@ type Config struct {
 	SentinelPassword string   // of the sentinels' default user
 	TLS              *TLS     // of all servers; then StopReplication does not work
 	Args             []string // further arguments of each server
+	Sentinel         []string // further lines of each sentinel's configuration
+	Valkey           bool     // valkey-server instead of redis-server; skips the test where there is none
 	Nodes            int      // 0: three, the first of which is the primary at first
 }
 
@@ -36,6 +38,7 @@ type Sentinels struct {
 
 	t         testing.TB
 	config    Config
+	command   string
 	sentinels []*Server
 	ports     []string // of the sentinels
 }
@@ -77,6 +80,9 @@ func NewSentinels(t testing.TB, c Config) *Sentinels {
 		c.Nodes = 3
 	}
 	s := &Sentinels{t: t, config: c}
+	if c.Valkey {
+		s.command = valkey(t)
+	}
 	for range c.Nodes {
 		s.Nodes = append(s.Nodes, s.node())
 	}
@@ -113,12 +119,7 @@ func (s *Sentinels) secure() string {
 // node starts the next node: a replica of the first one.
 func (s *Sentinels) node() *Node {
 	s.t.Helper()
-	// Not t.TempDir: the path of a socket is limited to about 100 bytes.
-	dir, err := os.MkdirTemp("", "fstore-redis")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := socketDir(s.t)
 	socket, port := filepath.Join(dir, "redis.sock"), freePort(s.t)
 	n := &Node{Addr: "127.0.0.1:" + port, port: port}
 	args := []string{
@@ -139,7 +140,7 @@ func (s *Sentinels) node() *Node {
 	} else {
 		args = append(append(args, "--port", "0", "--tls-port", port, "--tls-replication", "yes", "--bind", "127.0.0.1"), s.config.TLS.Args()...)
 	}
-	n.Server = &Server{URL: url, t: s.t, args: append(args, s.config.Args...)}
+	n.Server = &Server{URL: url, t: s.t, command: s.command, args: append(args, s.config.Args...)}
 	n.Restart()
 	s.t.Cleanup(n.Kill)
 	return n
@@ -176,11 +177,12 @@ func (s *Sentinels) sentinel(i int) *Server {
 			lines = append(lines, fmt.Sprintf("sentinel known-sentinel %s 127.0.0.1 %s %040d", PrimaryName, port, other+1))
 		}
 	}
+	lines = append(lines, s.config.Sentinel...)
 	file := filepath.Join(dir, "sentinel.conf")
 	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
-	server := &Server{t: s.t, args: []string{file, "--sentinel"}, sentinel: true}
+	server := &Server{t: s.t, command: s.command, args: []string{file, "--sentinel"}, sentinel: true}
 	server.Restart()
 	s.t.Cleanup(server.Kill)
 	return server
