@@ -53,6 +53,7 @@ const (
 
 	burst   = 20 * time.Millisecond // a queue that lasts longer is an overload
 	shortly = 10 * time.Millisecond // a wait that is no overload
+	longest = 50 * time.Millisecond // that a burst may wait
 	hardly  = 2 * time.Millisecond  // the longest that an overloaded server lets calls wait
 	calm    = time.Second           // without refusals, after which an overload is over
 )
@@ -140,10 +141,12 @@ func (c *Control) queue(ctx context.Context, now time.Duration, ahead, limit int
 		return &Busy{Reason: "the server is overloaded: the deadline would pass before the answer", Retry: max(wait, shortly)}
 	}
 	overloaded := now < time.Duration(c.until.Load()) || now-time.Duration(c.fine.Load()) > burst
-	if ahead < Always || !overloaded || wait < hardly {
+	switch {
+	case ahead < Always, wait < hardly, !overloaded && wait < longest:
 		return nil
+	case overloaded:
+		c.until.Store(int64(now + calm))
 	}
-	c.until.Store(int64(now + calm))
 	return errOverloaded
 }
 

@@ -63,8 +63,13 @@ func (c *caller) send(message []byte, due time.Time) error {
 	defer c.mu.Unlock()
 	c.headers.Reset()
 	for _, h := range [...][2]string{
-		{":method", "POST"}, {":scheme", "http"}, {":path", fstorev1.FeatureStore_GetOnlineFeatures_FullMethodName},
-		{":authority", "bench"}, {"content-type", "application/grpc"}, {"te", "trailers"}, {"grpc-timeout", "1S"},
+		{":method", "POST"},
+		{":scheme", "http"},
+		{":path", fstorev1.FeatureStore_GetOnlineFeatures_FullMethodName},
+		{":authority", "bench"},
+		{"content-type", "application/grpc"},
+		{"te", "trailers"},
+		{"grpc-timeout", "1S"},
 	} {
 		if err := c.encoder.WriteField(hpack.HeaderField{Name: h[0], Value: h[1]}); err != nil {
 			return err
