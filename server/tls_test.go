@@ -129,7 +129,7 @@ func TestBothPortsSpeakTLS(t *testing.T) {
 		t.Errorf("HTTP in plain text: %d %s", code, text)
 	}
 	old := s.config(t, nil)
-	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 //nolint:gosec // must be refused
+	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 	if _, _, err := s.askHTTP(t, old); err == nil || !strings.Contains(err.Error(), "protocol version not supported") {
 		t.Errorf("TLS 1.1: %v", err)
 	}
