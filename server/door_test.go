@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -221,8 +222,14 @@ func TestACallerIsRefusedByHeadersAlone(t *testing.T) {
 func TestMalformedCredentialsAreNotRepeated(t *testing.T) {
 	w, tokens := locked(t, nil, "online:read@shop")
 	for _, headers := range [][]string{
-		{"Bearer planted-secret"}, {"Basic planted-secret"}, {"planted-secret"}, {"Bearer " + tokens[0], "Bearer " + tokens[0]},
-		{"Bearer planted secret"}, {"Bearer planted.secret.x"}, {"Bearer fst_planted-secret"}, {"Bearer " + strings.Repeat("planted", 1300)},
+		{"Bearer planted-secret"},
+		{"Basic planted-secret"},
+		{"planted-secret"},
+		{"Bearer " + tokens[0], "Bearer " + tokens[0]},
+		{"Bearer planted secret"},
+		{"Bearer planted.secret.x"},
+		{"Bearer fst_planted-secret"},
+		{"Bearer " + strings.Repeat("planted", 1300)},
 	} {
 		ctx := context.Background()
 		for _, h := range headers {
@@ -264,9 +271,12 @@ func TestRefusalsAreCountedAndLogged(t *testing.T) {
 }
 
 func TestAServerKnowsItsCallers(t *testing.T) {
+	var mu sync.Mutex // guards seen
 	var seen []server.Caller
 	w, tokens := locked(t, nil, "online:read@shop")
 	w.backend.Hook(func(ctx context.Context) error {
+		mu.Lock()
+		defer mu.Unlock()
 		seen = append(seen, server.CallerOf(ctx))
 		return nil
 	})
@@ -276,6 +286,8 @@ func TestAServerKnowsItsCallers(t *testing.T) {
 	if code, body, _ := w.ask(t, "POST", "/v1/online-features", `{"service":"churn","entities":{"customer_id":[1]}}`, "Bearer "+tokens[0]); code != 200 {
 		t.Fatal(code, body)
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	if len(seen) == 0 || seen[len(seen)-1].Address != "127.0.0.1" {
 		t.Errorf("%+v", seen)
 	}

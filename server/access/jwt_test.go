@@ -119,8 +119,10 @@ func TestAJWTLeadsToItsCaller(t *testing.T) {
 		kid    string
 		key    crypto.Signer
 	}{
-		{jwt.SigningMethodRS256, "rsa", rsaKey()}, {jwt.SigningMethodPS512, "rsa", rsaKey()},
-		{jwt.SigningMethodES256, "ec", ecKey()}, {jwt.SigningMethodEdDSA, "ed", edKey()},
+		{jwt.SigningMethodRS256, "rsa", rsaKey()},
+		{jwt.SigningMethodPS512, "rsa", rsaKey()},
+		{jwt.SigningMethodES256, "ec", ecKey()},
+		{jwt.SigningMethodEdDSA, "ed", edKey()},
 	} {
 		text := sign(t, c.method, c.kid, c.key, nil)
 		for range 2 { // the second time it is remembered
