@@ -38,7 +38,7 @@ func newSentinels(l *sentinelLocation, t *transport) *sentinels {
 func (s *sentinels) findPrimary(ctx context.Context) ([]string, error) {
 	newest := int64(-1)
 	var addr string
-	answers, err := s.ask(ctx, func(ctx context.Context, c *driver.SentinelClient) (func(), error) {
+	_, err := s.ask(ctx, func(ctx context.Context, c *driver.SentinelClient) (func(), error) {
 		reply, err := c.Master(ctx, s.primary).Result()
 		return func() {
 			// A sentinel that has not heard of a failover yet has an older epoch.
@@ -50,8 +50,8 @@ func (s *sentinels) findPrimary(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if known := s.epoch.Load(); newest < known && answers <= len(s.clients)/2 {
-		return nil, fstore.Errorf(fstore.ErrUnavailable, "of the sentinels %s, only some that missed a failover answer", s.addrs).WithHint("check that they run and can be reached")
+	if newest < s.epoch.Load() { // even a majority may not have heard yet, and the old primary may be back, empty
+		return nil, fstore.Errorf(fstore.ErrUnavailable, "of the sentinels %s, only those that missed a failover answer", s.addrs).WithHint("check that they run and can be reached")
 	}
 	s.epoch.Store(newest)
 	return []string{addr}, nil

@@ -227,6 +227,15 @@ func (s *Sentinels) Failover(from *Node) *Node {
 		if primary == from {
 			return fmt.Errorf("%s is still the primary", from.Addr)
 		}
+		for i, sentinel := range s.sentinels {
+			if sentinel.child == nil {
+				continue
+			}
+			// One that hangs does not count.
+			if reply, err := s.at(i, "get-master-addr-by-name", PrimaryName); err == nil && reply.([]any)[1] != primary.port {
+				return fmt.Errorf("sentinel %d has not heard of it", i)
+			}
+		}
 		return primary.is("master")
 	})
 	return primary
