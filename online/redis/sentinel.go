@@ -39,11 +39,18 @@ func (s *sentinels) findPrimary(ctx context.Context) ([]string, error) {
 	newest := int64(-1)
 	var addr string
 	_, err := s.ask(ctx, func(ctx context.Context, c *driver.SentinelClient) (func(), error) {
+		at, err := c.GetMasterAddrByName(ctx, s.primary).Result()
+		if errors.Is(err, driver.Nil) || err == nil && len(at) != 2 {
+			at = []string{"", ""} // the name is unknown, and Master says so
+		} else if err != nil {
+			return nil, err
+		}
+		// While its replicas are being reconfigured, Master still gives the old address, with the new epoch.
 		reply, err := c.Master(ctx, s.primary).Result()
 		return func() {
 			// A sentinel that has not heard of a failover yet has an older epoch.
 			if epoch, _ := strconv.ParseInt(reply["config-epoch"], 10, 64); epoch > newest {
-				newest, addr = epoch, net.JoinHostPort(reply["ip"], reply["port"])
+				newest, addr = epoch, net.JoinHostPort(at[0], at[1])
 			}
 		}, err
 	})
@@ -137,7 +144,7 @@ func (s *sentinels) failed(errs []error) error {
 		case hasPrefix(refused, "NOAUTH", "WRONGPASS", "AUTH"):
 			return message.WithHint("check sentinel_username and sentinel_password in the online store's URL: the sentinels have users of their own")
 		case hasPrefix(refused, "NOPERM"):
-			return message.WithHint("grant the sentinels' user SENTINEL MASTER and SENTINEL REPLICAS")
+			return message.WithHint("grant the sentinels' user SENTINEL GET-MASTER-ADDR-BY-NAME, MASTER and REPLICAS")
 		case strings.Contains(refused.Error(), "unknown command"):
 			return message.WithHint("what answers there is not a sentinel: they usually listen on port 26379")
 		}
