@@ -63,6 +63,7 @@ var layers = map[string][]string{
 	"ondemand/zone":   {},
 
 	"internal/certfile": {"regular"},
+	"internal/connect":  {"client", "internal/usage"},
 }
 
 // homes says where a dependency may be imported from: cgo and every wire format stay in one place.
@@ -76,7 +77,7 @@ var homes = map[string][]string{
 	"modernc.org/sqlite":                             {"registry/sqlite", "online/sqlite"},
 	"database/sql":                                   {"registry/sqlite", "online/sqlite", "registry/definition/definitiontest"},
 	"github.com/prometheus/client_golang":            {"server", "cmd"},
-	"github.com/spf13/":                              {"cmd", "project", "internal/usage"},
+	"github.com/spf13/":                              {"cmd", "project", "internal/usage", "internal/connect"},
 	"cel.dev/":                                       {"ondemand"},
 	"github.com/golang-jwt/":                         {"server/access"},
 	"github.com/MicahParks/":                         {"server/access"},

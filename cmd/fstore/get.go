@@ -7,6 +7,7 @@ import (
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/connect"
 	"github.com/fstore-dev/fstore/internal/terminal"
 	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/online"
@@ -23,10 +24,7 @@ type question struct {
 	files    []string // --entities
 	at       string   // --at
 	events   bool     // --event-timestamps
-	grpc     string   // --grpc
-	tls      tlsFlags
-	token    string
-	tokenIn  string // --token-file
+	server   connect.Flags
 }
 
 // selection names features: a service, a list of references or, for served features, a version of a model.
@@ -97,17 +95,11 @@ FSTORE_TOKEN, and goes in plain text only to this machine.`,
 			if err := q.check(cmd); err != nil {
 				return err
 			}
-			if q.grpc != "" && q.at != "" {
+			if q.server.Address != "" && q.at != "" {
 				return usage.Errorf(cmd, "--at and --grpc: a server has a clock of its own")
 			}
-			if q.grpc != "" && !project.IsAddress(q.grpc) {
-				return usage.Errorf(nil, "--grpc %q is not an address", q.grpc).WithHint("for example 127.0.0.1:6566")
-			}
-			if err := q.tls.check(cmd, a.lookup, q.grpc); err != nil {
+			if err := q.server.Check(cmd, a.lookup, project.IsAddress); err != nil {
 				return err
-			}
-			if q.tokenIn != "" && q.grpc == "" {
-				return usage.Errorf(cmd, "--token-file has no effect without --grpc")
 			}
 			return a.with(cmd.Context(), func(p *project.Project) error { return a.get(cmd.Context(), p, &q) })
 		},
@@ -119,9 +111,7 @@ FSTORE_TOKEN, and goes in plain text only to this machine.`,
 	flags.StringArrayVar(&q.files, "entities", nil, "file with rows of keys: Parquet, CSV or JSON, by its name (repeatable)")
 	flags.StringVar(&q.at, "at", "", "instant that age is judged at and windows end at (default: now)")
 	flags.BoolVar(&q.events, "event-timestamps", false, "show when each value was true")
-	flags.StringVar(&q.grpc, "grpc", "", "ask the server at this address instead of reading the store")
-	q.tls.add(flags)
-	flags.StringVar(&q.tokenIn, "token-file", "", "with --grpc: file of the token that says who asks; without it, the variable FSTORE_TOKEN")
+	q.server.Add(flags, "ask the server at this address instead of reading the store")
 	_ = cmd.RegisterFlagCompletionFunc("service", a.completeServices)
 	_ = cmd.MarkFlagFilename("entities", "parquet", "csv", "tsv", "gz", "json", "jsonl", "ndjson")
 	return cmd
@@ -142,8 +132,7 @@ func (a *app) get(ctx context.Context, p *project.Project, q *question) error {
 	if len(q.entities)+len(q.files) == 0 {
 		columns = nil // the answer has one row
 	}
-	if q.grpc != "" {
-		q.token, _ = a.lookup("FSTORE_TOKEN") // no flag: other users of a machine can read a process's arguments
+	if q.server.Address != "" {
 		list, answer, err = askServer(ctx, q, columns)
 	} else {
 		answer, err = askStore(ctx, p, q, list, columns)
