@@ -30,6 +30,9 @@ demo: build ## Show the whole life of a feature repo on sample data
 test: go compiler redis ## Run all tests
 	go test -timeout 30m ./...
 
+failover: go compiler redis ## Look up 200,000 times and more through failovers of Redis
+	go test -timeout 1h ./test/failover -reads 200000
+
 law: go compiler redis ## Play LAWS (200) generated repos against each law; make test plays fewer
 	go test -timeout 2h ./test/law -rapid.checks=$(LAWS)
 
