@@ -39,6 +39,7 @@ type grpcConnections struct {
 type connection struct {
 	net.Conn          // what TLS carries, if there is TLS
 	raw      net.Conn // what the listener accepted
+	writer   writer
 	tls      *tls.ConnectionState
 	of       *grpcConnections
 	in, out  frames
@@ -100,7 +101,7 @@ func (w watching) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo,
 		return nil, nil, err
 	}
 	c := &connection{
-		Conn: carried, raw: raw, of: w.of, open: map[uint32]int64{}, receiving: map[*call]struct{}{}, in: frames{skip: len(http2.ClientPreface)},
+		Conn: carried, raw: raw, writer: writer{conn: carried}, of: w.of, open: map[uint32]int64{}, receiving: map[*call]struct{}{}, in: frames{skip: len(http2.ClientPreface)},
 	}
 	if secured, ok := info.(credentials.TLSInfo); ok {
 		c.tls = &secured.State
@@ -176,7 +177,10 @@ func (c *connection) Read(p []byte) (int, error) {
 
 // Write implements net.Conn.
 func (c *connection) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
+	if c.out.arePings(p) && c.writer.keep(p) {
+		return len(p), nil
+	}
+	n, err := c.writer.write(p)
 	c.out.scan(p[:n], c.sent)
 	return n, err
 }

@@ -29,6 +29,20 @@ func (f frame) ends() bool {
 // pastFirst reports whether the first frame has gone by as a whole.
 func (s *frames) pastFirst() bool { return s.begun > 1 || s.begun == 1 && s.skip == 0 }
 
+// arePings reports whether the next bytes are whole pings and nothing else.
+func (s *frames) arePings(p []byte) bool {
+	const size = frameHeaderBytes + 8
+	if s.skip > 0 || s.have > 0 || len(p) == 0 || len(p)%size != 0 {
+		return false
+	}
+	for ; len(p) > 0; p = p[size:] {
+		if length := int(p[0])<<16 | int(p[1])<<8 | int(p[2]); length != 8 || http2.FrameType(p[3]) != http2.FramePing {
+			return false
+		}
+	}
+	return true
+}
+
 // scan calls each with every frame whose header ends in p.
 func (s *frames) scan(p []byte, each func(frame)) {
 	for len(p) > 0 {
