@@ -78,10 +78,12 @@ func isFence(key, raw []byte) bool {
 
 // fits is fstore.Fence.Fits for the bytes of a fence. It allocates nothing.
 func fits(key, raw []byte, run runID) bool {
-	if !isFence(key, raw) {
-		return false
-	}
-	return runID(raw[fenceRun:]) == run && raw[1]&fenceComplete != 0 || runID(raw[fenceBase:]) == run
+	return holds(key, raw, run) || isFence(key, raw) && runID(raw[fenceBase:]) == run
+}
+
+// holds reports whether the bytes of a fence say that the values beside it are those of a run, and of no other.
+func holds(key, raw []byte, run runID) bool {
+	return isFence(key, raw) && runID(raw[fenceRun:]) == run && raw[1]&fenceComplete != 0
 }
 
 func decodeFence(ref fstore.ViewRef, g fstore.Generation, key, raw []byte) (fstore.Fence, error) {

@@ -53,6 +53,7 @@ func (p *Prepared) fetch(ctx context.Context, sc *scratch, stats *Stats) error {
 			}
 			if now != nil && known.accepts(now, fences) {
 				sc.at[v], sc.read[v] = now, records
+				sc.until[v] = r.until(now, fences)
 				continue
 			}
 			again, tried, moved = append(again, v), tried || known != nil, moved || known != now
@@ -98,7 +99,10 @@ func (p *Prepared) see(v, i int, sc *scratch, r *reading) (*knownPointer, error)
 		return nil, err
 	}
 	now.fenceKey = p.store.fenceKey(state.ref, now.pointer.Generation)
-	if !state.known.CompareAndSwap(known, now) { // a read that began later may have seen a later one
+	if !state.known.CompareAndSwap(known, now) {
+		if other := state.known.Load(); other != nil && other.raw != now.raw { // nobody knows which of the two is the later one
+			state.known.CompareAndSwap(other, nil)
+		}
 		return now, nil
 	}
 	state.saw(r.start)

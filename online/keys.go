@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/fstore-dev/fstore"
@@ -79,7 +80,8 @@ type knownPointer struct {
 	generation generation
 	sum        uint32 // from generationSum
 	run        runID
-	fenceKey   []byte // of look-ups
+	fenceKey   []byte       // of look-ups
+	cacheUntil atomic.Int64 // when its records in the cache expire, in nanoseconds of Store.Elapsed
 }
 
 // fenced reports whether the pointer's generation has the fences that this build knows.

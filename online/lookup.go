@@ -34,6 +34,8 @@ type scratch struct {
 	read     [][][]byte      // by version: its records
 	at       []*knownPointer // by version: the pointer they were read under
 	seen     []int64         // by version: when that pointer was seen, in nanoseconds of Store.Elapsed
+	cached   [][]byte        // the records of a look-up from the cache
+	until    []time.Duration // by version: until when the cache may answer what was read, by Store.Elapsed; 0: never
 	recs     [][]byte        // of one use, by row: nil without a fresh record
 	states   []Status        // of one use, by row
 	entries  [][]byte        // of one use, by tiles and row: what the features of the tiles are read from
@@ -53,6 +55,7 @@ func (s *Store) release(sc *scratch) {
 	clear(sc.columns)
 	clear(sc.parts)
 	clear(sc.read)
+	clear(sc.cached)
 	clear(sc.recs)
 	clear(sc.entries)
 	clear(sc.texts)
@@ -97,8 +100,10 @@ func (p *Prepared) lookup(ctx context.Context, req *Request, sc *scratch, stats 
 		return nil, err
 	}
 	p.share(rows, sc)
-	if err := p.fetch(ctx, sc, stats); err != nil {
-		return nil, err
+	if stats.Cached = p.fromCache(sc); !stats.Cached {
+		if err := p.fetch(ctx, sc, stats); err != nil {
+			return nil, err
+		}
 	}
 	for i := range p.versions {
 		if err := p.versions[i].check(&sc.at[i].pointer, req); err != nil {
@@ -235,7 +240,7 @@ func (p *Prepared) share(rows int, sc *scratch) {
 			}
 		}
 	}
-	sc.read, sc.at, sc.seen = grown(sc.read, n), grown(sc.at, n), grown(sc.seen, n)
+	sc.read, sc.at, sc.seen, sc.until = grown(sc.read, n), grown(sc.at, n), grown(sc.seen, n), grown(sc.until, n)
 	clear(sc.read)
 	clear(sc.at)
 }
@@ -255,6 +260,9 @@ func (p *Prepared) answer(ctx context.Context, req *Request, rows int, sc *scrat
 				return nil, fmt.Errorf("key %x: %w", sc.arena[k.from:k.to], err)
 			}
 		}
+	}
+	if !stats.Cached {
+		p.keep(sc)
 	}
 	a := p.store.answers.Get().(*answer)
 	a.pool, a.Owner, a.Rows, a.RecordBytes = &p.store.answers, a, rows, recordBytes

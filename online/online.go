@@ -11,12 +11,14 @@ package online
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online/answers"
+	"github.com/fstore-dev/fstore/online/cache"
 )
 
 // KV is a key and the value stored under it.
@@ -89,6 +91,10 @@ type Store struct {
 	Observe func(*Stats)         // if set, called at the end of every look-up; the Stats are valid until it returns
 	Elapsed func() time.Duration // a monotonic clock for Stats.BackendTime and the age of pointers; nil: no pointer serves after the read that saw it
 
+	// Cache, if set together with Elapsed, keeps the records of look-ups, and answers look-ups whose records it has. An answer
+	// is then one that the store would have given at most a second before.
+	Cache *cache.Cache
+
 	// WentBack, if set, is called when a look-up sees that the store has lost publications of a view version that the
 	// Store had seen: it showed the pointer was and now shows is. Each occurrence is reported once.
 	WentBack func(ref fstore.ViewRef, was, is fstore.Pointer)
@@ -108,6 +114,7 @@ type versionState struct {
 	pointerKey []byte
 	known      atomic.Pointer[knownPointer] // nil: none seen yet
 	seen       atomic.Int64                 // when it was seen, in nanoseconds of Store.Elapsed
+	seed       uint64                       // of the cache's hashes, so that the views of one key are apart
 }
 
 // New returns the store of a project in a backend. Projects in one backend never see each other's data.
@@ -136,7 +143,7 @@ func (s *Store) version(ref fstore.ViewRef) *versionState {
 	defer s.mu.Unlock()
 	v := s.versions[ref]
 	if v == nil {
-		v = &versionState{ref: ref, pointerKey: s.pointerKey(ref)}
+		v = &versionState{ref: ref, pointerKey: s.pointerKey(ref), seed: maphash.Comparable(seed, ref)}
 		s.versions[ref] = v
 	}
 	return v
@@ -158,6 +165,7 @@ type Stats struct {
 	Keys        int                   // distinct records fetched
 	Statuses    [answers.Statuses]int // values by Status
 	RoundTrips  int                   // calls to the backend: 1 once the pointers are known
+	Cached      bool                  // all records came from the cache, without a round trip
 	BackendTime time.Duration         // spent in those calls, if Store.Elapsed is set
 	Now         time.Time             // of the request
 	Versions    []AnswerVersion       // those that answered; Now − Published is their age; nil after an error

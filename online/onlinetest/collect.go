@@ -14,7 +14,7 @@ import (
 // collectTests test what gc and verify need.
 var collectTests = []test{
 	{"an_inventory_knows_what_is_whose", func(t *testing.T, b online.Backend) {
-		ours, theirs, v, w := online.New(b, "p"), online.New(b, "other"), view("v", "id int64", "x int64"), view("w", "id int64", "x int64")
+		ours, theirs, v, w := newStore(b, "p"), newStore(b, "other"), view("v", "id int64", "x int64"), view("w", "id int64", "x int64")
 		load(t, ours, v, generation1, published, many(700)...)
 		load(t, theirs, w, generation2, published, many(3)...)
 		const orphan, begun = fstore.Generation("00000000000000aa"), fstore.Generation("00000000000000bb")
@@ -40,7 +40,7 @@ var collectTests = []test{
 		}
 	}},
 	{"a_pointer_that_cannot_be_read_is_in_the_inventory", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "id int64", "x int64")
+		s, v := newStore(b, "p"), view("v", "id int64", "x int64")
 		load(t, s, v, generation1, published, many(1)...)
 		commit(t, b, online.Commit{Set: []online.KV{{Key: []byte("fstore:p:p:v@1"), Value: []byte("?")}}})
 		got, err := s.Inventory(context.Background())
@@ -57,7 +57,7 @@ var collectTests = []test{
 		}
 	}},
 	{"a_pointer_that_reads_as_damaged_is_unpublished_as_such", func(t *testing.T, b online.Backend) {
-		s, ctx, v := online.New(b, "p"), context.Background(), view("v", "id int64", "x int64")
+		s, ctx, v := newStore(b, "p"), context.Background(), view("v", "id int64", "x int64")
 		load(t, s, v, generation1, published, many(1)...)
 		another := `{"generation":"` + string(generation1) + `","published":"2026-01-01T00:00:00Z","fingerprint":"f","by":"a newer fstore"}`
 		commit(t, b, online.Commit{Set: []online.KV{{Key: []byte("fstore:p:p:v@1"), Value: []byte(another)}}})
@@ -69,7 +69,7 @@ var collectTests = []test{
 		}
 	}},
 	{"a_view_is_unpublished_only_from_the_generation_named", func(t *testing.T, b online.Backend) {
-		s, ctx, v := online.New(b, "p"), context.Background(), view("v", "id int64", "x int64")
+		s, ctx, v := newStore(b, "p"), context.Background(), view("v", "id int64", "x int64")
 		load(t, s, v, generation1, published, many(1)...)
 		conflict(t, s.Unpublish(ctx, v.Ref, generation2))
 		if _, ok, err := s.Pointer(ctx, v.Ref); !ok || err != nil {
@@ -84,7 +84,7 @@ var collectTests = []test{
 		isKind(t, err, fstore.ErrNotReady, "v@1: not published")
 	}},
 	{"generations_are_dropped_whole_and_others_not", func(t *testing.T, b online.Backend) {
-		s, ctx, v, w := online.New(b, "p"), context.Background(), view("v", "id int64", "x int64"), view("w", "id int64", "x int64")
+		s, ctx, v, w := newStore(b, "p"), context.Background(), view("v", "id int64", "x int64"), view("w", "id int64", "x int64")
 		load(t, s, v, generation1, published, many(1203)...)
 		load(t, s, w, generation2, published, many(40)...)
 		astray := append([]byte("f{___}"), 1, 2, 3, 4, 5, 6, 7, 8, 9)
@@ -135,7 +135,7 @@ var collectTests = []test{
 		same(t, ask(t, s, list(use(w)), online.Request{Keys: []fstore.Column{ids(int64(7))}, Now: published}), []string{"x: 70"})
 	}},
 	{"a_scan_of_records_ends_with_the_first_error", func(t *testing.T, b online.Backend) {
-		s, v, stop, calls := online.New(b, "p"), view("v", "id int64", "x int64"), fmt.Errorf("stop"), 0
+		s, v, stop, calls := newStore(b, "p"), view("v", "id int64", "x int64"), fmt.Errorf("stop"), 0
 		load(t, s, v, generation1, published, many(600)...)
 		if err := s.ScanRecords(context.Background(), func(fstore.StoredKey) error { calls++; return stop }); err != stop || calls != 1 {
 			t.Error(calls, err)

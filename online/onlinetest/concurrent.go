@@ -76,7 +76,7 @@ var concurrentTests = []test{
 	{"lookups_during_flips_and_drops_see_one_generation", func(t *testing.T, b online.Backend) {
 		// Every key of generation n has the value n. Generation n is published at n, and the previous one is dropped
 		// at once.
-		writer, reader := online.New(b, "p"), online.New(b, "p")
+		writer, reader := newStore(b, "p"), newStore(b, "p")
 		v, w := view("v", "id int64", "x int64"), view("w", "id int64", "y int64")
 		rows := func(n int) (out []row) {
 			for i := range 40 {

@@ -87,7 +87,7 @@ type damaged struct {
 func newDamaged(t *testing.T, b online.Backend) *damaged {
 	t.Helper()
 	const keys = 12
-	d := &damaged{t: t, b: b, values: map[string][]byte{}, read: map[string]bool{}, warm: online.New(b, "p")}
+	d := &damaged{t: t, b: b, values: map[string][]byte{}, read: map[string]bool{}, warm: newStore(b, "p")}
 	v, w := view("v", "id int64", "x int64, f float64, s string, l list<float64>"), view("w", "id int64", "x int64, f float64, s string, l list<float64>")
 	rows := func(add int) (out []row) {
 		for i := range keys {

@@ -16,7 +16,7 @@ import (
 // fenceTests test which records look-ups answer, whatever they read beside the pointer.
 var fenceTests = []test{
 	{"a_fence_comes_back_as_it_was", func(t *testing.T, b online.Backend) {
-		s, ctx, f := online.New(b, "p"), context.Background(), someFence()
+		s, ctx, f := newStore(b, "p"), context.Background(), someFence()
 		if _, ok, err := s.Fence(ctx, f.View, f.Generation); ok || err != nil {
 			t.Error(ok, err)
 		}
@@ -34,7 +34,7 @@ var fenceTests = []test{
 		same(t, got, first)
 	}},
 	{"a_fence_is_set_only_over_the_one_expected", func(t *testing.T, b online.Backend) {
-		s, ctx, first := online.New(b, "p"), context.Background(), someFence()
+		s, ctx, first := newStore(b, "p"), context.Background(), someFence()
 		second, third := first, first
 		second.Watermark, third.Token = 8, 9
 		conflict(t, s.SetFence(ctx, &first, second))
@@ -45,7 +45,7 @@ var fenceTests = []test{
 		conflict(t, s.WriteBatch(ctx, first, third, nil, nil, nil))
 	}},
 	{"a_fence_is_dropped_only_behind_the_pointer_that_left_it", func(t *testing.T, b online.Backend) {
-		s, ctx, v := online.New(b, "p"), context.Background(), view("v", "id int64", "x int64")
+		s, ctx, v := newStore(b, "p"), context.Background(), view("v", "id int64", "x int64")
 		h := load(t, s, v, generation1, published)
 		f := fenceOf(t, s, h)
 		load(t, s, v, generation2, published)
@@ -60,7 +60,7 @@ var fenceTests = []test{
 		}
 	}},
 	{"records_are_answered_under_a_fence_that_fits", func(t *testing.T, b online.Backend) {
-		s, ctx, v := online.New(b, "p"), context.Background(), view("v", "id int64", "x int64")
+		s, ctx, v := newStore(b, "p"), context.Background(), view("v", "id int64", "x int64")
 		was := fenceOf(t, s, load(t, s, v, generation1, published, row{int64(1), published, int64(1)}))
 		req := online.Request{Keys: []fstore.Column{ids(int64(1), int64(2))}, Now: published}
 		this, other := was.Run, runOf(generation1, published.Add(time.Hour))
@@ -91,7 +91,7 @@ var fenceTests = []test{
 			case c.raw != "":
 				check(t, b.Commit(ctx, online.Commit{Set: []online.KV{{Key: key, Value: []byte(c.raw[1:])}}}))
 			}
-			for _, reader := range []*online.Store{s, online.New(b, "p")} {
+			for _, reader := range []*online.Store{s, newStore(b, "p")} {
 				a, err := reader.Lookup(ctx, list(use(v)), req)
 				if c.want == "" {
 					check(t, err)
@@ -107,7 +107,7 @@ var fenceTests = []test{
 	}},
 	{"a_publication_of_the_same_generation_is_no_reason_to_read_again", func(t *testing.T, b online.Backend) {
 		count := &counting{Backend: b}
-		reader, s, v := online.New(count, "p"), online.New(b, "p"), view("v", "id int64", "x int64")
+		reader, s, v := online.New(count, "p"), newStore(b, "p"), view("v", "id int64", "x int64")
 		was := load(t, s, v, generation1, published, row{int64(1), published, int64(1)})
 		req := online.Request{Keys: []fstore.Column{ids(int64(1))}, Now: published}
 		ask(t, reader, list(use(v)), req)
@@ -125,7 +125,7 @@ var fenceTests = []test{
 	}},
 	{"a_read_that_is_not_atomic_has_the_fence_before_and_after_the_records", func(t *testing.T, b online.Backend) {
 		hook := &hooked{Backend: b}
-		reader, s, v := online.New(hook, "p"), online.New(b, "p"), view("v", "id int64", "x int64")
+		reader, s, v := online.New(hook, "p"), newStore(b, "p"), view("v", "id int64", "x int64")
 		was := load(t, s, v, generation1, published, many(1100)...)
 		keys := make([]any, 1100)
 		for i := range keys {

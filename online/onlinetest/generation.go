@@ -12,7 +12,7 @@ import (
 
 var generationTests = []test{
 	{"a_view_that_is_not_published_says_what_to_run", func(t *testing.T, b online.Backend) {
-		s, v, w := online.New(b, "p"), view("v", "id int64", "x int64"), view("w", "id int64", "y int64")
+		s, v, w := newStore(b, "p"), view("v", "id int64", "x int64"), view("w", "id int64", "y int64")
 		req := online.Request{Keys: []fstore.Column{ids(int64(1))}, Now: published}
 		_, err := s.Lookup(context.Background(), list(use(v), use(w)), req)
 		isKind(t, err, fstore.ErrNotReady, "v@1, w@1: not published", "run: fstore materialize v@1 w@1")
@@ -23,7 +23,7 @@ var generationTests = []test{
 		same(t, ask(t, s, list(use(v), use(w)), req), []string{"x: 1", "y: 2"})
 	}},
 	{"what_another_registry_published_under_the_same_name_is_not_served", func(t *testing.T, b online.Backend) {
-		s, theirs, ours := online.New(b, "p"), view("v", "id int64", "x int64"), view("v", "id int64", "x int64")
+		s, theirs, ours := newStore(b, "p"), view("v", "id int64", "x int64"), view("v", "id int64", "x int64")
 		ours.Fingerprint = "another"
 		load(t, s, theirs, generation1, published, row{int64(1), published, int64(1)})
 		req := online.Request{Keys: []fstore.Column{ids(int64(1))}, Now: published}
@@ -47,7 +47,7 @@ var generationTests = []test{
 		}
 	}},
 	{"a_flip_between_requests_is_noticed", func(t *testing.T, b online.Backend) {
-		reader, writer, v := online.New(b, "p"), online.New(b, "p"), view("v", "id int64", "x int64")
+		reader, writer, v := newStore(b, "p"), newStore(b, "p"), view("v", "id int64", "x int64")
 		req := online.Request{Keys: []fstore.Column{ids(int64(1))}, Now: published}
 		load(t, writer, v, generation1, published, row{int64(1), published, int64(1)})
 		same(t, ask(t, reader, list(use(v)), req), []string{"x: 1"})
@@ -61,7 +61,7 @@ var generationTests = []test{
 	}},
 	{"a_flip_during_a_read_asks_only_that_view_again", func(t *testing.T, b online.Backend) {
 		hook := &hooked{Backend: b}
-		s, writer := online.New(hook, "p"), online.New(b, "p")
+		s, writer := online.New(hook, "p"), newStore(b, "p")
 		v, w := view("v", "id int64", "x int64"), view("w", "id int64", "y int64")
 		load(t, writer, v, generation1, published, row{int64(1), published, int64(1)})
 		load(t, writer, w, "00000000000000aa", published, row{int64(1), published, int64(10)})
@@ -80,7 +80,7 @@ var generationTests = []test{
 		// The records may have been read before the run's last batch: they must not count as those of the new
 		// instant.
 		hook := &hooked{Backend: b}
-		s, writer, v := online.New(hook, "p"), online.New(b, "p"), view("v", "id int64", "x int64")
+		s, writer, v := online.New(hook, "p"), newStore(b, "p"), view("v", "id int64", "x int64")
 		was := load(t, writer, v, generation1, published, row{int64(1), published, int64(1)})
 		req := online.Request{Keys: []fstore.Column{ids(int64(1))}, Now: published}
 		ask(t, s, list(use(v)), req)
@@ -100,7 +100,7 @@ var generationTests = []test{
 	}},
 	{"a_view_that_is_published_during_every_read_is_unavailable", func(t *testing.T, b online.Backend) {
 		hook := &hooked{Backend: b}
-		s, writer, v := online.New(hook, "p"), online.New(b, "p"), view("v", "id int64", "x int64")
+		s, writer, v := online.New(hook, "p"), newStore(b, "p"), view("v", "id int64", "x int64")
 		n := 0
 		flip := func() {
 			n++
@@ -124,7 +124,7 @@ var generationTests = []test{
 		same(t, ask(t, s, list(use(v)), req), []string{fmt.Sprint("x: ", n)})
 	}},
 	{"a_store_that_was_emptied_is_not_ready_and_recovers", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "id int64", "x int64")
+		s, v := newStore(b, "p"), view("v", "id int64", "x int64")
 		req := online.Request{Keys: []fstore.Column{ids(int64(1))}, Now: published}
 		load(t, s, v, generation1, published, row{int64(1), published, int64(1)})
 		ask(t, s, list(use(v)), req)
@@ -137,7 +137,7 @@ var generationTests = []test{
 		same(t, ask(t, s, list(use(v)), req), []string{"x: 2"})
 	}},
 	{"a_pointer_that_cannot_be_read_is_corrupt", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "id int64", "x int64")
+		s, v := newStore(b, "p"), view("v", "id int64", "x int64")
 		req := online.Request{Keys: []fstore.Column{ids(int64(1))}, Now: published}
 		for _, raw := range []string{"x", "{}", `{"generation":"0102"}`, `{"generation":"zz02030405060708"}`} {
 			set(t, b, "fstore:p:p:v@1", raw)

@@ -14,7 +14,7 @@ import (
 
 var lookupTests = []test{
 	{"statuses_and_defaults", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), ttl(view("v", "id int64", "a int64, b int64=7, c string, d string=\"none\", e list<float64>, f list<float64>=[1,2]"), time.Hour)
+		s, v := newStore(b, "p"), ttl(view("v", "id int64", "a int64, b int64=7, c string, d string=\"none\", e list<float64>, f list<float64>=[1,2]"), time.Hour)
 		old := published.Add(-time.Hour - time.Microsecond)
 		load(t, s, v, generation1, published,
 			row{int64(1), published, int64(1), int64(2), "c", "d", []float64{5}, []float64{6}},
@@ -30,7 +30,7 @@ var lookupTests = []test{
 		})
 	}},
 	{"no_statuses_and_no_validity_where_all_is_present", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "id int64", "a int64, s string")
+		s, v := newStore(b, "p"), view("v", "id int64", "a int64, s string")
 		load(t, s, v, generation1, published, row{int64(1), published, int64(1), "s"})
 		a, err := s.Lookup(context.Background(), list(use(v)), online.Request{Keys: []fstore.Column{ids(int64(1))}, Now: published})
 		if err != nil {
@@ -44,7 +44,7 @@ var lookupTests = []test{
 		same(t, a.Versions, []online.AnswerVersion{{Ref: v.Ref, Generation: generation1, Published: published, Servable: published}})
 	}},
 	{"ttl_bound_is_inclusive", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), ttl(view("v", "id int64", "a int64"), time.Hour)
+		s, v := newStore(b, "p"), ttl(view("v", "id int64", "a int64"), time.Hour)
 		load(t, s, v, generation1, published, row{int64(1), published, int64(1)})
 		for _, c := range []struct {
 			now  time.Time
@@ -59,7 +59,7 @@ var lookupTests = []test{
 		}
 	}},
 	{"values_without_ttl_never_expire", func(t *testing.T, b online.Backend) {
-		s, v, z := online.New(b, "p"), view("v", "id int64", "a int64"), ttl(view("z", "id int64", "b int64"), 0)
+		s, v, z := newStore(b, "p"), view("v", "id int64", "a int64"), ttl(view("z", "id int64", "b int64"), 0)
 		load(t, s, v, generation1, published, row{int64(1), time.Unix(0, 0), int64(1)})
 		load(t, s, z, generation2, published, row{int64(1), published, int64(1)})
 		now := published.AddDate(200, 0, 0)
@@ -67,13 +67,13 @@ var lookupTests = []test{
 		same(t, ask(t, s, list(use(z)), online.Request{Keys: []fstore.Column{ids(int64(1))}, Now: published}), []string{"b: 1"})
 	}},
 	{"static_views_have_no_event_time_and_no_age", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), static(view("v", "id int64", "a int64"))
+		s, v := newStore(b, "p"), static(view("v", "id int64", "a int64"))
 		load(t, s, v, generation1, published, row{int64(1), nil, int64(1)})
 		req := online.Request{Keys: []fstore.Column{ids(int64(1), int64(2))}, EventTimes: online.WithEventTimes}
 		same(t, ask(t, s, list(use(v)), req), []string{"a: 1 at no time | null NOT_FOUND at no time"})
 	}},
 	{"event_times_are_the_records_whatever_its_age", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), ttl(view("v", "id int64", "a int64, b int64"), time.Hour)
+		s, v := newStore(b, "p"), ttl(view("v", "id int64", "a int64, b int64"), time.Hour)
 		load(t, s, v, generation1, published, row{int64(1), published, int64(1), nil}, row{int64(2), published.Add(-2 * time.Hour), int64(1), int64(1)})
 		req := online.Request{Keys: []fstore.Column{ids(int64(1), int64(2), int64(3))}, EventTimes: online.WithEventTimes}
 		same(t, ask(t, s, list(use(v)), req), []string{
@@ -82,7 +82,7 @@ var lookupTests = []test{
 		})
 	}},
 	{"entity_less_views_have_one_row", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "", "rate float64")
+		s, v := newStore(b, "p"), view("v", "", "rate float64")
 		load(t, s, v, generation1, published, row{published, 1.5})
 		same(t, ask(t, s, list(use(v)), online.Request{}), []string{"rate: 1.5"})
 		same(t, ask(t, s, list(use(v)), online.Request{Rows: 1}), []string{"rate: 1.5"})
@@ -121,7 +121,7 @@ var lookupTests = []test{
 		}
 	}},
 	{"hostile_keys_are_told_apart", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "k string", "a string")
+		s, v := newStore(b, "p"), view("v", "k string", "a string")
 		keys := []string{"", "}", "{", "{}", "a}b{c", "\x00", "\x00\x00", "a", "a\x00", "é", "e\u0301", "*", "?", "[a]", "\\", "\r\n$1\r\n", "f{", "fstore:p:p:v@1", "日本語", " ", strings.Repeat("long", 1000), "\xff\xfe"}
 		var rows []row
 		for _, k := range keys {
@@ -139,7 +139,7 @@ var lookupTests = []test{
 		}
 	}},
 	{"composite_keys_that_concatenate_alike_are_told_apart", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "a int64, b int64", "x string")
+		s, v := newStore(b, "p"), view("v", "a int64, b int64", "x string")
 		load(t, s, v, generation1, published, row{int64(1), int64(23), published, "1,23"}, row{int64(12), int64(3), published, "12,3"})
 		same(t, ask(t, s, list(use(v)), online.Request{Keys: []fstore.Column{
 			column("b", fstore.Int64, int64(23), int64(3), int64(3)), column("a", fstore.Int64, int64(1), int64(12), int64(1)),
@@ -153,7 +153,7 @@ var lookupTests = []test{
 			[]string{`y: "1" | "2" | "3" | "4" | null NOT_FOUND`})
 	}},
 	{"a_null_part_of_a_key_matches_nothing", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "a int64, b string", "x int64")
+		s, v := newStore(b, "p"), view("v", "a int64, b string", "x int64")
 		load(t, s, v, generation1, published, row{int64(0), "", published, int64(1)})
 		same(t, ask(t, s, list(use(v)), online.Request{Keys: []fstore.Column{
 			column[any]("a", fstore.Int64, int64(0), nil, int64(0), nil), column[any]("b", fstore.String, "", "", nil, nil),
@@ -161,7 +161,7 @@ var lookupTests = []test{
 			[]string{"x: 1 | null NOT_FOUND | null NOT_FOUND | null NOT_FOUND"})
 	}},
 	{"keys_of_every_type", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "a bool, b int32, c int64, d string, e bytes, f timestamp", "x int64")
+		s, v := newStore(b, "p"), view("v", "a bool, b int32, c int64, d string, e bytes, f timestamp", "x int64")
 		at := time.Date(1969, 12, 31, 23, 59, 59, 999999000, time.UTC)
 		load(t, s, v, generation1, published,
 			row{true, int32(math.MinInt32), int64(math.MaxInt64), "d", []byte{0, 1}, at, published, int64(1)},
@@ -174,7 +174,7 @@ var lookupTests = []test{
 			[]string{"x: 1 | 2 | null NOT_FOUND"})
 	}},
 	{"values_of_every_type", func(t *testing.T, b online.Backend) {
-		s := online.New(b, "p")
+		s := newStore(b, "p")
 		v := view("v", "id int64", "a bool, b int32, c int64, d float32, e float64, f string, g bytes, h timestamp, "+
 			"l list<bool>, m list<int32>, n list<int64>, o list<float32>, p list<float64>, q list<string>, r list<bytes>, s list<timestamp>")
 		at := time.Date(2262, 1, 2, 3, 4, 5, 6000, time.UTC)
@@ -217,7 +217,7 @@ var lookupTests = []test{
 		})
 	}},
 	{"nan_and_infinities_survive_and_minus_zero_does_not", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "id int64", "x float64, y float32, z list<float64>")
+		s, v := newStore(b, "p"), view("v", "id int64", "x float64, y float32, z list<float64>")
 		zero := math.Copysign(0, -1)
 		load(t, s, v, generation1, published,
 			row{int64(1), published, math.NaN(), float32(math.Inf(-1)), []float64{math.Inf(1), zero}}, row{int64(2), published, zero, float32(zero), []float64{math.NaN()}})
@@ -225,13 +225,13 @@ var lookupTests = []test{
 			[]string{`x: "NaN" | 0`, `y: "-Infinity" | 0`, `z: ["Infinity",0] | ["NaN"]`})
 	}},
 	{"int64_beyond_2_53_beside_nulls", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "id int64", "x int64")
+		s, v := newStore(b, "p"), view("v", "id int64", "x int64")
 		load(t, s, v, generation1, published, row{int64(1<<53 + 1), published, int64(1<<53 + 1)}, row{int64(1 << 53), published, nil})
 		same(t, ask(t, s, list(use(v)), online.Request{Keys: []fstore.Column{ids(int64(1<<53+1), int64(1<<53), nil)}}),
 			[]string{"x: 9007199254740993 | null NULL_VALUE | null NOT_FOUND"})
 	}},
 	{"int32_and_int64_keys_stand_for_each_other", func(t *testing.T, b online.Backend) {
-		s, v, w := online.New(b, "p"), view("v", "id int32", "x int64"), view("w", "id int64", "y int64")
+		s, v, w := newStore(b, "p"), view("v", "id int32", "x int64"), view("w", "id int64", "y int64")
 		load(t, s, v, generation1, published, row{int32(-5), published, int64(1)})
 		load(t, s, w, generation2, published, row{int64(-5), published, int64(2)})
 		for _, c := range []fstore.Column{ids(int64(-5)), column("id", fstore.Int32, int32(-5))} {
@@ -239,7 +239,7 @@ var lookupTests = []test{
 		}
 	}},
 	{"the_answer_has_the_lists_order_and_names", func(t *testing.T, b online.Backend) {
-		s, v, w := online.New(b, "p"), view("v", "id int64", "z int64, x_y int64, a int64"), view("v_x", "id int64", "y int64")
+		s, v, w := newStore(b, "p"), view("v", "id int64", "z int64, x_y int64, a int64"), view("v_x", "id int64", "y int64")
 		load(t, s, v, generation1, published, row{int64(1), published, int64(1), int64(2), int64(3)})
 		load(t, s, w, generation2, published, row{int64(1), published, int64(4)})
 		l := &fstore.FeatureList{Uses: []fstore.ViewUse{use(v), use(w)}, Outputs: fstore.Outputs{
@@ -251,12 +251,12 @@ var lookupTests = []test{
 		same(t, ask(t, s, l, online.Request{Keys: []fstore.Column{ids(int64(1))}}), []string{"z: 3", "v_x_y: 4", "again: 3", "x_y: 2"})
 	}},
 	{"no_rows", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "id int64", "x int64, s string, l list<int64>")
+		s, v := newStore(b, "p"), view("v", "id int64", "x int64, s string, l list<int64>")
 		load(t, s, v, generation1, published, row{int64(1), published, []int64{1}, "s", int64(1)})
 		same(t, ask(t, s, list(use(v)), online.Request{Keys: []fstore.Column{ids()}}), []string{"x: ", "s: ", "l: "})
 	}},
 	{"many_rows_and_long_values", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "id int64", "s string, l list<float64>, x int64")
+		s, v := newStore(b, "p"), view("v", "id int64", "s string, l list<float64>, x int64")
 		var rows []row
 		var want []string
 		var keys []any
@@ -279,7 +279,7 @@ var lookupTests = []test{
 		}
 	}},
 	{"a_stale_key_has_the_values_of_one_that_is_gone", func(t *testing.T, b online.Backend) {
-		s := online.New(b, "p")
+		s := newStore(b, "p")
 		v := ttl(view("v", "id int64", "a int64, b int64=7, c string, d string=\"none\", e list<float64>, f list<float64>=[1,2], g bool=true"), time.Hour)
 		was := load(t, s, v, generation1, published, row{int64(1), published, int64(1), int64(2), "c", "d", []float64{1}, []float64{2}, false})
 		req := online.Request{Keys: []fstore.Column{ids(int64(1))}, Now: published.Add(time.Hour + time.Microsecond)}
@@ -299,7 +299,7 @@ var lookupTests = []test{
 		}
 	}},
 	{"a_record_of_another_definition_is_corrupt", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "id int64", "x int64, y int64")
+		s, v := newStore(b, "p"), view("v", "id int64", "x int64, y int64")
 		load(t, s, v, generation1, published, row{int64(1), published, int64(1), int64(2)})
 		_, err := s.Lookup(context.Background(), list(use(view("v", "id int64", "x int64, z int64"))), online.Request{Keys: []fstore.Column{ids(int64(1))}, Now: published})
 		isKind(t, err, fstore.ErrCorrupt, "written for another definition", "fstore materialize --full v@1")

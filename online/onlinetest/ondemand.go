@@ -13,7 +13,7 @@ import (
 
 var onDemandTests = []test{
 	{"on_demand_features_are_in_the_lists_order", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "id int64", "a int64, b int64=7")
+		s, v := newStore(b, "p"), view("v", "id int64", "a int64, b int64=7")
 		load(t, s, v, generation1, published, row{int64(1), published, int64(10), int64(2)}, row{int64(2), published, nil, nil})
 		l := &fstore.FeatureList{Uses: []fstore.ViewUse{use(v)}, Outputs: fstore.Outputs{fstore.FeatureOutput{As: "b", Feature: "b"}}}
 		onDemand(l, "o", "x int64", "sum int64 : v.a + x; twice int64 : sum * 2; filled int64=-1 : v.a + v.b")
@@ -47,7 +47,7 @@ var onDemandTests = []test{
 		}
 	}},
 	{"event_is_null_unless_a_value_is_there_and_fresh", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), ttl(view("v", "id int64", "a int64"), time.Hour)
+		s, v := newStore(b, "p"), ttl(view("v", "id int64", "a int64"), time.Hour)
 		load(t, s, v, generation1, published, row{int64(1), published.Add(-time.Hour), nil}, row{int64(2), published.Add(-time.Hour - time.Microsecond), int64(1)})
 		l := &fstore.FeatureList{Uses: []fstore.ViewUse{use(v)}}
 		onDemand(l, "o", "", "at_event timestamp : event(v); age float64 : hours(at - event(v))")
@@ -62,7 +62,7 @@ var onDemandTests = []test{
 	}},
 	{"event_of_windows_with_a_schedule_is_the_published_instant", func(t *testing.T, b online.Backend) {
 		day := fstore.Duration(24 * time.Hour)
-		s, v := online.New(b, "p"), view("v", "id int64", "n int64")
+		s, v := newStore(b, "p"), view("v", "id int64", "n int64")
 		v.View.Publish = &fstore.Publish{Every: day}
 		v.View.Features[0].Window = &fstore.Window{Length: day}
 		load(t, s, v, generation1, published, row{int64(1), nil, int64(3)})
@@ -72,7 +72,7 @@ var onDemandTests = []test{
 		same(t, ask(t, s, l, req), []string{`p: "2011-12-09T12:50:00Z" | null NULL_VALUE`})
 	}},
 	{"a_request_may_leave_out_what_no_feature_of_the_list_reads", func(t *testing.T, b online.Backend) {
-		s, l := online.New(b, "p"), &fstore.FeatureList{}
+		s, l := newStore(b, "p"), &fstore.FeatureList{}
 		onDemand(l, "o", "x int64, y int64", "a int64 : x + 1; b int64 : y + 1")
 		l.Outputs = l.Outputs[:1]
 		x, y := column[any]("x", fstore.Int64, int64(5)), column[any]("y", fstore.Int64, int64(5))
@@ -83,7 +83,7 @@ var onDemandTests = []test{
 		}
 	}},
 	{"expressions_read_the_clock_of_the_request", func(t *testing.T, b online.Backend) {
-		s, l := online.New(b, "p"), &fstore.FeatureList{}
+		s, l := newStore(b, "p"), &fstore.FeatureList{}
 		onDemand(l, "o", "zone string=\"UTC\"", "h int64 : hour(at, zone)")
 		at := time.Date(1969, 12, 31, 23, 59, 59, 999999000, time.UTC)
 		zones := column[any]("zone", fstore.String, "UTC", "Asia/Kolkata", nil)
@@ -91,7 +91,7 @@ var onDemandTests = []test{
 		same(t, ask(t, s, l, online.Request{Now: at}), []string{"h: 23"})
 	}},
 	{"a_column_may_be_a_key_and_what_expressions_read", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "id int64", "a int64")
+		s, v := newStore(b, "p"), view("v", "id int64", "a int64")
 		load(t, s, v, generation1, published, row{int64(4), published, int64(10)})
 		l := &fstore.FeatureList{Uses: []fstore.ViewUse{use(v)}, Request: map[string]string{"customer": "id"}}
 		onDemand(l, "o", "customer int64", "x int64 : customer * v.a; even bool : customer % 2 == 0")
@@ -100,7 +100,7 @@ var onDemandTests = []test{
 		})
 	}},
 	{"texts_of_expressions_count_towards_the_limit_of_an_answer", func(t *testing.T, b online.Backend) {
-		s, l := online.New(b, "p"), &fstore.FeatureList{}
+		s, l := newStore(b, "p"), &fstore.FeatureList{}
 		s.Limits.MaxAnswerBytes = 1 << 20
 		onDemand(l, "o", "x string", "hidden string : upper(x); n int64 : length(hidden)")
 		l.Outputs = l.Outputs[1:] // what an answer does not have takes memory too
@@ -120,7 +120,7 @@ var onDemandTests = []test{
 	}},
 	onDemandProperty,
 	{"wrong_request_columns_say_what_is_wrong", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "id int64", "a int64")
+		s, v := newStore(b, "p"), view("v", "id int64", "a int64")
 		load(t, s, v, generation1, published, row{int64(1), published, int64(10)})
 		l := &fstore.FeatureList{Uses: []fstore.ViewUse{use(v)}}
 		onDemand(l, "o", "lat float64, lon float64=0, tags list<string>=[]", "x float64 : lat + lon; n int64 : size(tags)")

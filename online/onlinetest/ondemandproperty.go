@@ -18,7 +18,7 @@ import (
 
 // onDemandProperty holds, for random lists, that an answer has what the evaluation of its expressions gives over plain look-ups.
 var onDemandProperty = test{"answers_are_evaluations_over_plain_lookups", func(t *testing.T, b online.Backend) {
-	s := online.New(b, "p")
+	s := newStore(b, "p")
 	v := ttl(view("v", "id int64", "a int64, d int64=7, f float64, l list<float64>, s string, z string=\"none\""), time.Hour)
 	w := static(view("w", "id int64", "g float64=0.5"))
 	old := published.Add(-2 * time.Hour)

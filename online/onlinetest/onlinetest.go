@@ -34,6 +34,7 @@ func Run(t *testing.T, open Open) {
 		{"tiles", tileTests},
 		{"collect", collectTests},
 		{"concurrent", concurrentTests},
+		{"cache", cacheTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, test := range group.tests {

@@ -14,7 +14,7 @@ import (
 
 var requestTests = []test{
 	{"wrong_requests_say_what_is_wrong", func(t *testing.T, b online.Backend) {
-		s, v, n := online.New(b, "p"), view("v", "a int32, b string", "x int64"), view("n", "", "y int64")
+		s, v, n := newStore(b, "p"), view("v", "a int32, b string", "x int64"), view("n", "", "y int64")
 		load(t, s, v, generation1, published, row{int32(1), "b", published, int64(1)})
 		load(t, s, n, generation2, published, row{published, int64(1)})
 		a, text := column("a", fstore.Int32, int32(1)), column("b", fstore.String, "b")
@@ -56,13 +56,13 @@ var requestTests = []test{
 		}
 	}},
 	{"a_chosen_clock_at_the_published_instant_is_right", func(t *testing.T, b online.Backend) {
-		s, n := online.New(b, "p"), view("n", "", "y int64")
+		s, n := newStore(b, "p"), view("n", "", "y int64")
 		load(t, s, n, generation2, published, row{published, int64(1)})
 		same(t, ask(t, s, list(use(n)), online.Request{Clock: online.ChosenClock, Now: published}), []string{"y: 1"})
 		same(t, ask(t, s, list(use(n)), online.Request{Clock: online.MachineClock, Now: published.Add(-time.Minute)}), []string{"y: 1"})
 	}},
 	{"wrong_lists_say_what_is_wrong", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "id int64", "x int64")
+		s, v := newStore(b, "p"), view("v", "id int64", "x int64")
 		noFeature := list(use(v))
 		noFeature.Outputs[0] = fstore.FeatureOutput{As: "x", Feature: "nope"}
 		noUse := list(use(v))
@@ -81,7 +81,7 @@ var requestTests = []test{
 		}
 	}},
 	{"limits_name_themselves", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "id int64", "s string, x int64")
+		s, v := newStore(b, "p"), view("v", "id int64", "s string, x int64")
 		load(t, s, v, generation1, published, row{int64(1), published, strings.Repeat("s", 100), int64(1)})
 		req := online.Request{Keys: []fstore.Column{ids(int64(1), int64(1), int64(1))}, Now: published}
 		for _, c := range []struct {
@@ -104,7 +104,7 @@ var requestTests = []test{
 		}
 	}},
 	{"the_limit_of_an_answer_counts_what_has_no_value_too", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "id int64", "s string, l list<int64>, x bool")
+		s, v := newStore(b, "p"), view("v", "id int64", "s string, l list<int64>, x bool")
 		load(t, s, v, generation1, published)
 		req := online.Request{Keys: []fstore.Column{ids(int64(1), int64(2))}, Now: published}
 		for events, size := range map[online.EventTimes]int{online.WithoutEventTimes: 2 * (17 + 17 + 2), online.WithEventTimes: 2 * (25 + 25 + 10)} {
@@ -119,7 +119,7 @@ var requestTests = []test{
 		}
 	}},
 	{"the_limit_of_an_answer_counts_each_element_of_a_list", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "id int64", "l list<string>")
+		s, v := newStore(b, "p"), view("v", "id int64", "l list<string>")
 		load(t, s, v, generation1, published, row{int64(1), published, make([]string, 100)})
 		req := online.Request{Keys: []fstore.Column{ids(int64(1))}, Now: published}
 		size := 17 + 100*(16+1) // an empty string takes a byte of the record, and 16 more in memory

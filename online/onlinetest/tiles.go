@@ -92,7 +92,7 @@ func Sawtooth(t testing.TB, s *online.Store, keys int) *fstore.FeatureList {
 
 var tileTests = []test{
 	{"windows_move_with_the_clock_and_empty_without_a_run", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), sawtooth()
+		s, v := newStore(b, "p"), sawtooth()
 		load(t, s, v, generation1, published,
 			record(t, 1, happened{2 * time.Hour, 1, "a"}, happened{30 * time.Minute, 2, "b"}, happened{0, 30, "c"}),
 			record(t, 2, happened{10 * time.Minute, 7, ""}))
@@ -113,7 +113,7 @@ var tileTests = []test{
 		same(t, at(24*time.Hour + 10*time.Minute)[3:4], []string{"sum_1d: null NOT_FOUND | null NOT_FOUND" + none})
 	}},
 	{"values_of_moving_windows_are_as_of_the_clock", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), sawtooth()
+		s, v := newStore(b, "p"), sawtooth()
 		load(t, s, v, generation1, published, record(t, 1, happened{0, 1, "a"}))
 		l := list(use(v))
 		l.Outputs = l.Outputs[:1]
@@ -141,7 +141,7 @@ var tileTests = []test{
 		isKind(t, err, fstore.ErrInvalid, "lies before 2011-12-09T12:50:00Z", "saw@1")
 	}},
 	{"damaged_tiles_are_an_error", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), sawtooth()
+		s, v := newStore(b, "p"), sawtooth()
 		whole := record(t, 1, happened{0, 1, "a"}, happened{10 * time.Minute, 1, "b"})
 		req := online.Request{Keys: []fstore.Column{ids(int64(1))}, Now: published}
 		for n := 2; n < len(whole); n++ {

@@ -14,7 +14,7 @@ import (
 
 var writeTests = []test{
 	{"pointer_and_header_of_an_unknown_version", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "id int64", "x int64")
+		s, v := newStore(b, "p"), view("v", "id int64", "x int64")
 		if _, ok, err := s.Pointer(context.Background(), v.Ref); ok || err != nil {
 			t.Errorf("pointer: %v, %v", ok, err)
 		}
@@ -23,7 +23,7 @@ var writeTests = []test{
 		}
 	}},
 	{"a_header_comes_back_as_it_was", func(t *testing.T, b online.Backend) {
-		s := online.New(b, "p")
+		s := newStore(b, "p")
 		h := header()
 		h.Published, h.RunAt = published.In(time.FixedZone("", 3600)), published.Add(1999*time.Nanosecond)
 		h.Watermark, h.Complete = []byte{0, 0xff, '}'}, true
@@ -41,7 +41,7 @@ var writeTests = []test{
 		}
 	}},
 	{"a_header_is_set_only_over_the_one_expected", func(t *testing.T, b online.Backend) {
-		s, ctx := online.New(b, "p"), context.Background()
+		s, ctx := newStore(b, "p"), context.Background()
 		first, second, third := header(), header(), header()
 		second.Token, third.Token = "second", "third"
 		conflict(t, s.SetHeader(ctx, &first, second))
@@ -66,7 +66,7 @@ var writeTests = []test{
 		}
 	}},
 	{"a_batch_of_a_writer_that_was_fenced_off_changes_nothing", func(t *testing.T, b online.Backend) {
-		s, ctx, v := online.New(b, "p"), context.Background(), view("v", "id int64", "x int64")
+		s, ctx, v := newStore(b, "p"), context.Background(), view("v", "id int64", "x int64")
 		was := load(t, s, v, generation1, published, row{int64(1), published, int64(10)})
 		fenced := was
 		fenced.Token = "another"
@@ -91,7 +91,7 @@ var writeTests = []test{
 		same(t, p.Published, published)
 	}},
 	{"a_batch_sets_deletes_and_moves_the_fence", func(t *testing.T, b online.Backend) {
-		s, ctx, v := online.New(b, "p"), context.Background(), view("v", "id int64", "x int64")
+		s, ctx, v := newStore(b, "p"), context.Background(), view("v", "id int64", "x int64")
 		was := load(t, s, v, generation1, published, row{int64(1), published, int64(10)}, row{int64(2), published, int64(20)})
 		keys, records := encode(t, s, v, generation1, row{int64(1), published, int64(11)}, row{int64(3), published, int64(30)}, row{int64(2), published, int64(0)})
 		saw := fenceOf(t, s, was)
@@ -106,7 +106,7 @@ var writeTests = []test{
 	}},
 	{"a_run_that_was_overtaken_does_not_publish", func(t *testing.T, b online.Backend) {
 		// Both runs hold the header of their own generation. Only the pointer distinguishes them.
-		s, ctx, v := online.New(b, "p"), context.Background(), view("v", "id int64", "x int64")
+		s, ctx, v := newStore(b, "p"), context.Background(), view("v", "id int64", "x int64")
 		late := begin(t, s, v, nil, generation2, published)
 		wrote := write(t, s, v, nil, generation2, published)
 		load(t, s, v, generation1, published.Add(time.Hour), row{int64(1), published, int64(1)})
@@ -120,7 +120,7 @@ var writeTests = []test{
 		}
 	}},
 	{"pointers_of_several_versions_at_once", func(t *testing.T, b online.Backend) {
-		s, v, w := online.New(b, "p"), view("v", "id int64", "x int64"), view("w", "id int64", "y int64")
+		s, v, w := newStore(b, "p"), view("v", "id int64", "x int64"), view("w", "id int64", "y int64")
 		load(t, s, v, generation1, published)
 		load(t, s, w, generation2, published.Add(time.Second))
 		got, err := s.Pointers(context.Background(), []fstore.ViewRef{w.Ref, {Name: "none", Version: 1}, v.Ref})
@@ -130,7 +130,7 @@ var writeTests = []test{
 		same(t, got, map[fstore.ViewRef]fstore.Pointer{v.Ref: *pointerTo(generation1, published), w.Ref: *pointerTo(generation2, published.Add(time.Second))})
 	}},
 	{"what_is_no_pointer_is_replaced_only_by_who_saw_it", func(t *testing.T, b online.Backend) {
-		s, ctx, v := online.New(b, "p"), context.Background(), view("v", "id int64", "x int64")
+		s, ctx, v := newStore(b, "p"), context.Background(), view("v", "id int64", "x int64")
 		was := load(t, s, v, generation1, published, row{int64(1), published, int64(10)})
 		right, _, _ := s.Pointer(ctx, v.Ref)
 		put := func(garbage string) {
@@ -162,7 +162,7 @@ var writeTests = []test{
 		}
 	}},
 	{"a_header_that_could_not_be_compared_is_corrupt", func(t *testing.T, b online.Backend) {
-		s, ctx, h := online.New(b, "p"), context.Background(), header()
+		s, ctx, h := newStore(b, "p"), context.Background(), header()
 		if err := s.SetHeader(ctx, nil, h); err != nil {
 			t.Fatal(err)
 		}
@@ -181,7 +181,7 @@ var writeTests = []test{
 		}
 	}},
 	{"headers_of_other_generations_are_not_mixed_up", func(t *testing.T, b online.Backend) {
-		s, ctx, h := online.New(b, "p"), context.Background(), header()
+		s, ctx, h := newStore(b, "p"), context.Background(), header()
 		other := h
 		other.Generation = generation2
 		if err := s.SetHeader(ctx, nil, h); err != nil {
@@ -211,7 +211,7 @@ var writeTests = []test{
 		}
 	}},
 	{"drop_deletes_one_generation_and_no_other", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "id int64", "x int64")
+		s, v := newStore(b, "p"), view("v", "id int64", "x int64")
 		var rows []row
 		for i := range 1200 {
 			rows = append(rows, row{int64(i), published, int64(i)})
@@ -237,7 +237,7 @@ var writeTests = []test{
 		}
 	}},
 	{"projects_in_one_store_never_see_each_other", func(t *testing.T, b online.Backend) {
-		one, two := online.New(b, "one"), online.New(b, "two")
+		one, two := newStore(b, "one"), newStore(b, "two")
 		v := view("v", "id int64", "x int64")
 		req := online.Request{Keys: []fstore.Column{ids(int64(1), int64(2))}, Now: published}
 		load(t, one, v, generation1, published, row{int64(1), published, int64(10)})
@@ -252,7 +252,7 @@ var writeTests = []test{
 		same(t, ask(t, two, list(use(v)), req), []string{"x: null NOT_FOUND | 20"})
 	}},
 	{"rows_come_back_through_the_decoder", func(t *testing.T, b online.Backend) {
-		s, v := online.New(b, "p"), view("v", "id int64, name string", "x int64, s string, l list<float64>")
+		s, v := newStore(b, "p"), view("v", "id int64, name string", "x int64, s string, l list<float64>")
 		rows := []row{
 			{int64(1), "a", published, []float64{1, 2}, "s", int64(7)},
 			{int64(2), "", published, nil, nil, nil},
