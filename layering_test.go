@@ -44,6 +44,7 @@ var layers = map[string][]string{
 
 	// Packages within a folder that may import less, or more, than the folder.
 	"online/answers":      {},
+	"online/cache":        {},
 	"offline/lock":        {"ondemand", "regular", "sqltype"},
 	"offline/trainset":    {"offline/lock", "regular"},
 	"offline/duckdb":      {},
@@ -73,6 +74,7 @@ var homes = map[string][]string{
 	"google.golang.org/protobuf":                     {"proto", "server", "test"},
 	"google.golang.org/grpc":                         {"proto", "server", "client", "test"},
 	"github.com/redis/go-redis":                      {"online/redis", "test"},
+	"github.com/maypok86/otter/":                     {"online/cache"},
 	"github.com/failsafe-go/":                        {"online/breaker", "server/admission"},
 	"modernc.org/sqlite":                             {"registry/sqlite", "online/sqlite"},
 	"database/sql":                                   {"registry/sqlite", "online/sqlite", "registry/definition/definitiontest"},

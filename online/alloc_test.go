@@ -3,10 +3,12 @@ package online_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/alloctest"
 	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/online/cache"
 	"github.com/fstore-dev/fstore/online/memory"
 	"github.com/fstore-dev/fstore/online/onlinetest"
 )
@@ -25,6 +27,20 @@ func TestALookupAllocatesLittle(t *testing.T) {
 	s := online.New(memory.New(), "p")
 	if got := allocations(t, s, onlinetest.Sawtooth(t, s, 1000), 100, 2); got > 2 {
 		t.Errorf("100 rows of windows that move with the clock: %v allocations, at most 2 are allowed", got)
+	}
+}
+
+// An answer from the cache allocates no more.
+func TestAnAnswerFromTheCacheAllocatesLittle(t *testing.T) {
+	for _, c := range []struct{ rows, views, features int }{{1, 1, 50}, {100, 5, 10}} {
+		s := online.New(memory.New(), "p")
+		cached := false
+		s.Cache, s.Elapsed = cache.New(1<<20), func() time.Duration { return 0 }
+		s.Observe = func(stats *online.Stats) { cached = stats.Cached }
+		// One is the request's, and one the copy of the statistics that Observe gets.
+		if got := allocations(t, s, onlinetest.Wide(t, s, c.views, c.features, 1000), c.rows, 2); got > 2 || !cached {
+			t.Errorf("%d rows, %d views of %d features: %v allocations, at most 2 are allowed; from the cache: %t", c.rows, c.views, c.features, got, cached)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/online/breaker"
+	"github.com/fstore-dev/fstore/online/cache"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/fstore-dev/fstore/server"
 	"github.com/fstore-dev/fstore/server/access"
@@ -72,6 +73,9 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 	}
 	out := &Server{settings: s, breaker: breaker.New(backend, cmp.Or(o.Logger, slog.New(slog.DiscardHandler)))}
 	out.store = online.New(out.breaker, s.Project)
+	if s.Cache > 0 {
+		out.store.Cache = cache.New(s.Cache)
+	}
 	defer func() {
 		if err != nil {
 			_ = out.Close()

@@ -41,6 +41,7 @@ var settingKeys = []settingKey{
 	{"serve.no_auth", "false", "true allows addresses that other machines can reach without authentication"},
 	{"serve.hosts", "", "host names that HTTP requests may use besides localhost and the server's address, separated by commas"},
 	{"serve.max_in_flight", "192MB", "bytes of requests and answers that a server may hold at once; beyond that, callers get RESOURCE_EXHAUSTED"},
+	{"serve.cache", "0", "memory in which a server keeps hot records, such as 64MB; answers may then be up to a second late. 0 keeps none"},
 	{"serve.auth.tokens", "", "YAML file of tokens and client certificates with their grants; fstore token writes it"},
 	{"serve.auth.jwt.issuer", "", "issuer (iss) of the JWTs that are accepted; needs audience and jwks"},
 	{"serve.auth.jwt.audience", "", "audience (aud) that JWTs must name"},
@@ -78,6 +79,7 @@ type Settings struct {
 	NoAuth              bool                    // allows open ports without authentication
 	Hosts               []string
 	MaxInFlight         int64 // bytes
+	Cache               int64 // bytes of hot records; 0: none
 	Admission           admission.Options
 
 	Auth  AuthSettings
@@ -160,7 +162,7 @@ func (c *settingsCheck) settings() (*Settings, error) {
 	s.Grace = c.grace()
 	s.GRPC, s.HTTP, s.Metrics = c.address("serve.grpc"), c.address("serve.http"), c.address("serve.metrics")
 	s.TLS, s.InsecureNoTLS, s.NoAuth = c.tls(), c.flag("serve.insecure_no_tls"), c.flag("serve.no_auth")
-	s.Hosts, s.MaxInFlight = c.hosts(), c.maxInFlight()
+	s.Hosts, s.MaxInFlight, s.Cache = c.hosts(), c.maxInFlight(), c.cache()
 	s.Auth, s.Audit = c.auth(), c.audit()
 	s.Admission = c.admission()
 	if len(c.wrong) > 0 {
@@ -271,6 +273,18 @@ func (c *settingsCheck) maxInFlight() int64 {
 	megabytes, ok := ParseMemory(text)
 	if !ok || megabytes < minInFlight || megabytes > maxMemory {
 		c.bad("serve.max_in_flight", fmt.Sprintf("for example 192MB; the minimum is %dMB", minInFlight), "%q is not an amount of memory that requests and answers may take", text)
+	}
+	return int64(megabytes * 1e6)
+}
+
+func (c *settingsCheck) cache() int64 {
+	text := c.value("serve.cache")
+	if text == "0" {
+		return 0
+	}
+	megabytes, ok := ParseMemory(text)
+	if !ok || megabytes < minCache || megabytes > maxMemory {
+		c.bad("serve.cache", fmt.Sprintf("for example 64MB; the minimum is %dMB; 0 keeps no records", minCache), "%q is not an amount of memory for records", text)
 	}
 	return int64(megabytes * 1e6)
 }

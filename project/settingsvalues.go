@@ -16,6 +16,7 @@ const (
 	minMemory   = 32        // MB: with less the engine cannot even read definitions
 	maxMemory   = 1 << 40   // MB
 	maxRate     = 1_000_000 // requests per second of a caller
+	minCache    = 1         // MB
 	minInFlight = 16        // MB: the largest request needs a third of it
 )
 

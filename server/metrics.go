@@ -13,6 +13,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/online/cache"
 	"github.com/fstore-dev/fstore/server/admission"
 )
 
@@ -32,6 +33,8 @@ type metrics struct {
 	rows       prometheus.Counter
 	records    prometheus.Counter
 	wentBack   prometheus.Counter
+	hits       prometheus.Counter // of the cache; nil: there is none
+	misses     prometheus.Counter
 	values     [len(statuses)]prometheus.Counter // by status
 
 	mu    sync.RWMutex // guards kinds
@@ -153,11 +156,27 @@ func (m *metrics) admissions(c *admission.Control) {
 	}
 }
 
+// caches registers what is known of the cache of records.
+func (m *metrics) caches(c *cache.Cache) {
+	m.hits = prometheus.NewCounter(prometheus.CounterOpts{Name: "fstore_cache_hits_total", Help: "Look-ups answered from the cache, without a round trip."})
+	m.misses = prometheus.NewCounter(prometheus.CounterOpts{Name: "fstore_cache_misses_total", Help: "Look-ups that read the online store although there is a cache."})
+	m.registry.MustRegister(m.hits, m.misses, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "fstore_cache_bytes", Help: "Memory that the records in the cache take.",
+	}, func() float64 { return float64(c.Bytes()) }))
+}
+
 // lookup takes in what a look-up did; it is the store's Observe.
 func (m *metrics) lookup(s *online.Stats) {
 	m.roundTrips.Add(float64(s.RoundTrips))
 	if s.RoundTrips > 0 {
 		m.store.Observe(s.BackendTime.Seconds())
+	}
+	switch {
+	case m.hits == nil:
+	case s.Cached:
+		m.hits.Inc()
+	case s.RoundTrips > 0:
+		m.misses.Inc()
 	}
 	m.rows.Add(float64(s.Rows))
 	m.records.Add(float64(s.Keys))

@@ -2,11 +2,14 @@ package server_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online/cache"
+	"github.com/fstore-dev/fstore/server"
 )
 
 func TestMetricsShowWhatWasDone(t *testing.T) {
@@ -122,5 +125,29 @@ func TestAStoreThatWentBackIsCounted(t *testing.T) {
 	}
 	if text := w.log.String(); strings.Count(text, "went back in time") != 1 || !strings.Contains(text, "orders@1") {
 		t.Errorf("the log: %s", text)
+	}
+}
+
+// With a cache, its metrics tell how many look-ups it answered. Those of the store do not count these.
+func TestTheCacheIsCounted(t *testing.T) {
+	w := shop(t, func(o *server.Options) { o.Store.Cache = cache.New(1 << 20) })
+	for _, key := range []int64{1, 1, 2, 1, 2} {
+		if _, err := w.client.GetOnlineFeatures(context.Background(), byService("churn", int64s("customer_id", key))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, _ = w.client.GetOnlineFeatures(context.Background(), byService("churn"))
+	_, body := w.call(t, "GET", "/metrics", "")
+	for _, want := range []string{
+		"\nfstore_cache_hits_total 3\n", "\nfstore_cache_misses_total 2\n", "\nfstore_store_round_trips_total 3\n", "\nfstore_keys_requested_total 5\n", "\nfstore_records_fetched_total 2\n",
+		fmt.Sprintf("\nfstore_cache_bytes %d\n", w.store.Cache.Bytes()),
+	} {
+		if !strings.Contains(string(body), want) {
+			t.Errorf("there is no line %s", want)
+		}
+	}
+	_, body = shop(t, nil).call(t, "GET", "/metrics", "")
+	if strings.Contains(string(body), "fstore_cache_") {
+		t.Error("there are metrics of a cache that there is not")
 	}
 }

@@ -110,6 +110,9 @@ func New(o Options) *Server {
 		loaded: s.announce,
 	}
 	o.Registry.MustRegister(&ages{follower: s.follower, store: o.Store, clock: o.Clock, panicked: s.Panicked})
+	if o.Store.Cache != nil {
+		s.metrics.caches(o.Store.Cache)
+	}
 	if o.Refusing != nil {
 		o.Registry.MustRegister(breakerOpen(o.Refusing))
 	}

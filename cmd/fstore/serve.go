@@ -117,13 +117,13 @@ func (a *app) serve(ctx context.Context, p *project.Project, r *replay) error {
 }
 
 // tuneGarbage makes Go collect garbage less often, but within the memory that a server may need: what is in flight,
-// its garbage, and the largest registries.
+// its garbage, the largest registries, and the cache of records.
 func (a *app) tuneGarbage(s *project.Settings) {
 	if _, set := a.lookup("GOGC"); !set {
 		debug.SetGCPercent(garbagePercent)
 	}
 	if _, set := a.lookup("GOMEMLIMIT"); !set {
-		debug.SetMemoryLimit(128<<20 + s.MaxInFlight/3*4)
+		debug.SetMemoryLimit(128<<20 + s.MaxInFlight/3*4 + s.Cache/16*17)
 	}
 }
 

@@ -19,6 +19,7 @@ type Publication struct{ Generation, Run [8]byte }
 // Cache maps keys of a publication to their records. It is safe for concurrent use and starts no goroutines.
 type Cache struct {
 	most    int64        // bytes, above which it evicts
+	largest int64        // bytes of an entry
 	bytes   atomic.Int64 // of all entries
 	entries *otter.Cache[uint64, *entry]
 }
@@ -33,15 +34,17 @@ type entry struct {
 const (
 	// overhead is what an entry takes in memory beside key and record: the entry, and the map's and the policy's share.
 	// TestTheBytesAreThoseInMemory measures it.
-	overhead = 288
+	overhead = 192
 
 	// slackPart: a cache may exceed its bytes by one part in so many while it evicts, and keeps no larger record.
 	slackPart = 16
+
+	maxEntry = 1 << 30 // a weight has 32 bits
 )
 
 // New returns an empty cache for a number of bytes, which must be positive.
 func New(most int64) *Cache {
-	c := &Cache{most: most}
+	c := &Cache{most: most, largest: min(most/slackPart, maxEntry)}
 	c.entries = otter.Must(&otter.Options[uint64, *entry]{
 		MaximumWeight:    uint64(most),
 		Weigher:          func(_ uint64, e *entry) uint32 { return uint32(e.bytes()) }, // Put bounds it
@@ -72,13 +75,13 @@ func (c *Cache) Put(hash uint64, of Publication, key, record []byte) {
 	if old, ok := c.entries.GetEntryQuietly(hash); ok && old.Value.is(of, key) && bytes.Equal(old.Value.record, record) && (old.Value.record == nil) == (record == nil) {
 		return
 	}
-	if int64(len(key)+len(record)) > c.most/slackPart-overhead {
-		return
-	}
 	both := slices.Concat(key, record)
 	e := &entry{of: of, key: both[:len(key)]}
 	if record != nil {
 		e.record = both[len(key):]
+	}
+	if e.bytes() > c.largest {
+		return
 	}
 	if !c.reserve(e.bytes()) {
 		c.entries.CleanUp() // others put records faster than the cache evicted

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/online/cache"
 )
 
-// Benchmark measures a store on a backend: look-ups of 50 float64 features in 1 and in 5 views, and batches as
+// Benchmark measures a store on a backend: look-ups of 50 float64 features in 1 and in 5 views, from the backend and from a cache, and batches as
 // materialize writes them. "bare" fetches the same records without decoding them.
 func Benchmark(b *testing.B, open Open) {
 	const keys = 10_000
@@ -18,24 +20,12 @@ func Benchmark(b *testing.B, open Open) {
 	b.Cleanup(func() { backend.Close() })
 	s := online.New(backend, "p")
 	lists := map[int]*fstore.FeatureList{1: Wide(b, s, 1, 50, keys), 5: Wide(b, s, 5, 10, keys)}
+	cached := online.New(backend, "p")
+	cached.Cache, cached.Elapsed = cache.New(64<<20), func() time.Duration { return 0 }
 	for _, rows := range []int{1, 100} {
 		for _, views := range []int{1, 5} {
-			prepared, err := s.Prepare(lists[views])
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.Run(fmt.Sprintf("lookup/keys=%d/views=%d", rows, views), func(b *testing.B) {
-				b.ReportAllocs()
-				n := 0
-				for b.Loop() {
-					n++
-					a, err := prepared.Lookup(context.Background(), Keys(rows, n*rows, keys))
-					if err != nil {
-						b.Fatal(err)
-					}
-					a.Release()
-				}
-			})
+			benchmarkLookup(b, fmt.Sprintf("lookup/keys=%d/views=%d", rows, views), s, lists[views], rows, keys)
+			benchmarkLookup(b, fmt.Sprintf("cached/keys=%d/views=%d", rows, views), cached, lists[views], rows, keys)
 		}
 	}
 	v := lists[1].Uses[0].Version
@@ -56,6 +46,32 @@ func Benchmark(b *testing.B, open Open) {
 	for _, features := range []int{10, 50} {
 		b.Run(fmt.Sprintf("write/features=%d", features), func(b *testing.B) { benchmarkWrite(b, backend, features) })
 	}
+}
+
+// benchmarkLookup looks up all keys in turn. A store with a cache has seen all of them before.
+func benchmarkLookup(b *testing.B, name string, s *online.Store, l *fstore.FeatureList, rows, keys int) {
+	prepared, err := s.Prepare(l)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ask := func(from int) {
+		a, err := prepared.Lookup(context.Background(), Keys(rows, from, keys))
+		if err != nil {
+			b.Fatal(err)
+		}
+		a.Release()
+	}
+	for from := 0; s.Cache != nil && from < keys; from += rows {
+		ask(from)
+	}
+	b.Run(name, func(b *testing.B) {
+		b.ReportAllocs()
+		n := 0
+		for b.Loop() {
+			n++
+			ask(n * rows)
+		}
+	})
 }
 
 // Wide publishes views with the given number of float64 features and the keys 0 to keys−1. It returns a list of all
