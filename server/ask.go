@@ -93,7 +93,10 @@ func NotOneSelection() error {
 func (s *Server) Admit(ctx context.Context, m Method, caller Caller) (*admission.Call, *Refusal) {
 	call, err := s.admission.Admit(ctx, caller.Key())
 	if err != nil {
-		r := Refuse(ctx, err)
+		r := Overloaded
+		if err != error(admission.Overloaded) {
+			r = Refuse(ctx, err)
+		}
 		s.metrics.request(m, r.Code, 0)
 		s.audit(caller, m, &asked{}, r.Code, s.options.Clock())
 		return nil, r

@@ -79,6 +79,9 @@ type Refusal struct {
 // Fault is the refusal for a fault of the server.
 var Fault = &Refusal{Code: internal.code, Name: internal.name, HTTP: internal.http, Message: internal.says, ours: true}
 
+// Overloaded is how most calls of an overload are refused. It is made once: such calls must cost little.
+var Overloaded = Refuse(context.Background(), admission.Overloaded)
+
 // Refuse returns how to answer a request that failed. ctx is the request's. An expired deadline or a canceled request
 // takes precedence over the store's error.
 func Refuse(ctx context.Context, err error) *Refusal {

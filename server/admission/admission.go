@@ -140,18 +140,31 @@ func (c *Control) queue(ctx context.Context, now time.Duration, ahead, limit int
 	if deadline, ok := ctx.Deadline(); ok && wait > 0 && wait+took > deadline.Sub(c.began.Add(now)) {
 		return &Busy{Reason: "the server is overloaded: the deadline would pass before the answer", Retry: max(wait, shortly)}
 	}
-	overloaded := now < time.Duration(c.until.Load()) || now-time.Duration(c.fine.Load()) > burst
+	overloaded := c.refuses(now) || now-time.Duration(c.fine.Load()) > burst
 	switch {
 	case ahead < Always, wait < hardly, !overloaded && wait < longest:
 		return nil
 	case overloaded:
 		c.until.Store(int64(now + calm))
 	}
-	return errOverloaded
+	return Overloaded
 }
 
-// errOverloaded is one value, since it is the answer to most calls of an overload. Clients vary the time.
-var errOverloaded = &Busy{Reason: "the server is overloaded", Retry: 100 * time.Millisecond}
+// refuses reports whether the server is overloaded and has refused calls lately.
+func (c *Control) refuses(now time.Duration) bool { return now < time.Duration(c.until.Load()) }
+
+// tooLate reports whether a call has waited for its turn for longer than calls may. Admit only estimates that: it does not know
+// how many calls arrive together.
+func (c *Control) tooLate(now, waited time.Duration) bool {
+	late := waited > longest || waited > shortly && c.refuses(now)
+	if late {
+		c.until.Store(int64(now + calm))
+	}
+	return late
+}
+
+// Overloaded is one value, since it is the answer to most calls of an overload. Clients vary the time.
+var Overloaded = &Busy{Reason: "the server is overloaded", Retry: 100 * time.Millisecond}
 
 // Begin waits for the turn of a call whose request has arrived. It returns nil, a Busy, or ctx's error.
 func (c *Call) Begin(ctx context.Context) error {
@@ -160,16 +173,21 @@ func (c *Call) Begin(ctx context.Context) error {
 	}
 	control := c.control
 	control.arriving.Add(-1)
-	control.waiting.Add(1)
+	ahead := control.waiting.Add(1) - 1 + control.running.Load()
 	arrived := control.now()
 	permit, err := control.limiter.AcquirePermit(ctx)
 	control.waiting.Add(-1)
 	if err != nil {
 		return err
 	}
+	now := control.now()
+	if ahead >= Always && control.tooLate(now, now-arrived) {
+		permit.Drop()
+		return Overloaded
+	}
 	control.running.Add(1)
-	c.permit, c.started = permit, control.now()
-	if c.started-arrived < shortly {
+	c.permit, c.started = permit, now
+	if now-arrived < shortly {
 		control.fine.Store(int64(c.started))
 	}
 	return nil

@@ -31,6 +31,11 @@ func (m *machine) call(ctx context.Context, caller string) (time.Duration, error
 	if err != nil {
 		return 0, err
 	}
+	return m.run(ctx, call, began)
+}
+
+// run works on a call that was admitted. It returns how long the call took since it began, or why it was refused.
+func (m *machine) run(ctx context.Context, call *admission.Call, began time.Time) (time.Duration, error) {
 	defer call.Leave(true)
 	if err := call.Begin(ctx); err != nil {
 		return 0, err
@@ -227,4 +232,42 @@ func TestCallersAreForgotten(t *testing.T) {
 	if got := c.Stats().Callers; got != admission.MaxCallers {
 		t.Errorf("%d callers are remembered, want %d", got, admission.MaxCallers)
 	}
+}
+
+// Admit does not count all calls whose headers are read together. Those that have waited too long are refused when their turn comes.
+func TestCallsThatArriveTogetherDoNotWaitLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(admission.Options{Clock: time.Now}, time.Millisecond)
+		m.offer(t.Context(), 900, time.Second, 0) // learns how long calls take
+		var together []*admission.Call
+		for range 1000 {
+			call, err := m.control.Admit(t.Context(), "")
+			if err != nil {
+				break
+			}
+			together = append(together, call)
+		}
+		var group sync.WaitGroup
+		var mu sync.Mutex
+		refused, longest := 0, time.Duration(0)
+		began := time.Now()
+		for _, call := range together {
+			group.Go(func() {
+				took, err := m.run(t.Context(), call, began)
+				mu.Lock()
+				defer mu.Unlock()
+				longest = max(longest, took)
+				if errors.Is(err, fstore.ErrBusy) {
+					refused++
+				}
+			})
+		}
+		group.Wait()
+		if refused == 0 || refused > 950 || longest > 200*time.Millisecond {
+			t.Errorf("of %d calls %d were refused; an answer took %s", len(together), refused, longest)
+		}
+		if got := m.control.Stats(); got.Arriving+got.Running+got.Waiting != 0 {
+			t.Errorf("places are still held: %+v", got)
+		}
+	})
 }

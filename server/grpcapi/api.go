@@ -109,6 +109,16 @@ func (a *API) setHealth(status healthpb.HealthCheckResponse_ServingStatus) {
 
 // statusOf returns a refusal as the error of a gRPC handler.
 func statusOf(r *server.Refusal) error {
+	if r == server.Overloaded {
+		return errOverloaded
+	}
+	return newStatus(r)
+}
+
+// errOverloaded is made once, since it answers most calls of an overload.
+var errOverloaded = newStatus(server.Overloaded)
+
+func newStatus(r *server.Refusal) error {
 	message := r.Message
 	if r.Hint != "" {
 		message += " (" + r.Hint + ")"
