@@ -10,19 +10,20 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/tap"
 
-	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 	"github.com/fstore-dev/fstore/server"
 	"github.com/fstore-dev/fstore/server/admission"
 )
 
-// call is the context of a look-up over gRPC, from its headers on. Its life is bounded. The server can cancel it
-// until its request has arrived.
+// call is the context of a call over gRPC, from its headers on. The server can cancel it until its request has arrived:
+// a stream of health or reflection at any time, because more requests may arrive.
 type call struct {
 	context.Context //nolint:containedctx // a call is a context
 	cancel          context.CancelFunc
-	conn            *connection
-	admitted        *admission.Call
-	why             error // why the server ended it; guarded by conn.mu
+	of              *grpcConnections
+	conn            *connection     // nil in tests that call without one
+	admitted        *admission.Call // nil: it is no look-up
+	beside          bool            // it is no look-up, and counts as such
+	why             error           // why the server ended it; guarded by conn.mu
 }
 
 type callKey struct{}
@@ -44,32 +45,36 @@ func (a *API) admit(ctx context.Context, info *tap.Info) (context.Context, error
 	if refused != nil {
 		return ctx, statusOf(refused)
 	}
-	if isLong(info.FullMethodName) {
-		return ctx, nil
-	}
+	c := &call{conn: connectionOf(ctx), of: a.connections}
 	method, limited := methods[info.FullMethodName]
-	var admitted *admission.Call
 	if limited {
-		var refused *server.Refusal
-		if admitted, refused = a.core.Admit(ctx, method, callerOf(ctx)); refused != nil {
+		if c.admitted, refused = a.core.Admit(ctx, method, callerOf(ctx)); refused != nil {
 			return ctx, statusOf(refused)
 		}
+	} else if c.beside = true; a.connections.beside.Add(1) > maxBeside {
+		a.connections.beside.Add(-1)
+		return ctx, statusOf(server.Refuse(ctx, server.ErrBusy))
+	}
+	c.Context, c.cancel = a.life(ctx, info.FullMethodName) // the stream's own context ends it, too
+	if c.conn != nil {
+		c.conn.mu.Lock()
+		c.conn.receiving[c] = struct{}{}
+		c.conn.mu.Unlock()
+	}
+	context.AfterFunc(c.Context, c.over) // a stream may end without a handler
+	return c, nil
+}
+
+// life returns the context of a call, with the time that it may take.
+func (a *API) life(ctx context.Context, method string) (context.Context, context.CancelFunc) {
+	if isLong(method) {
+		return context.WithCancel(ctx)
 	}
 	limit := a.o.Timeout
 	if _, ok := ctx.Deadline(); ok {
 		limit = maxLife
 	}
-	c := &call{conn: connectionOf(ctx), admitted: admitted}
-	c.Context, c.cancel = context.WithTimeout(ctx, limit) // the stream's own context ends it, too
-	if admitted != nil {
-		context.AfterFunc(c.Context, admitted.Abandon) // a stream may end without a handler
-	}
-	if c.conn != nil && info.FullMethodName == fstorev1.FeatureStore_GetOnlineFeatures_FullMethodName {
-		c.conn.mu.Lock()
-		c.conn.receiving[c] = struct{}{}
-		c.conn.mu.Unlock()
-	}
-	return c, nil
+	return context.WithTimeout(ctx, limit)
 }
 
 // callerOf returns who sends a call.
@@ -104,6 +109,24 @@ func (c *call) arrived() error {
 	defer c.conn.mu.Unlock()
 	delete(c.conn.receiving, c)
 	return c.why
+}
+
+// ended is arrived for a call that is no look-up, in words for its caller.
+func (c *call) ended() error {
+	if why := c.arrived(); why != nil {
+		return statusOf(server.Refuse(context.Background(), why))
+	}
+	return nil
+}
+
+// over forgets a call whose stream has ended.
+func (c *call) over() {
+	_ = c.arrived() // nobody is left to be told why it ended
+	if c.beside {
+		c.of.beside.Add(-1)
+		return
+	}
+	c.admitted.Abandon()
 }
 
 // turn waits until the server has capacity for the call, whose request has arrived.

@@ -19,7 +19,10 @@ import (
 // connection counts: a request's bytes as they arrive, by following the frames, and an answer's bytes until the
 // transport returns their buffers. With TLS, what counts is what TLS carries.
 
-const maxCalls = 2000 // streams of all connections
+const (
+	maxCalls  = 2000         // streams of all connections
+	maxBeside = maxCalls / 2 // of them, those that are no look-ups: health's, which anybody may open, and reflection's
+)
 
 // frameCost is what a DATA frame costs in memory beside its bytes: a message may come in frames of one byte.
 const frameCost = 64
@@ -28,6 +31,7 @@ const frameCost = 64
 type grpcConnections struct {
 	arriving *server.Budget // bytes of requests, until their streams end
 	streams  atomic.Int64
+	beside   atomic.Int64 // calls that are no look-ups
 
 	mu       sync.Mutex // guards the rest
 	all      map[*connection]struct{}

@@ -237,6 +237,9 @@ func (a *API) guardedCall(ctx context.Context, req any, info *grpc.UnaryServerIn
 			answer, err = nil, statusOf(server.Fault)
 		}
 	}()
+	if ended := callOf(ctx).ended(); ended != nil {
+		return nil, ended
+	}
 	return handle(ctx, req)
 }
 
@@ -252,7 +255,11 @@ func (a *API) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerI
 				done <- statusOf(server.Fault)
 			}
 		}()
-		done <- handle(srv, stream)
+		err := handle(srv, stream)
+		if ended := callOf(stream.Context()).ended(); ended != nil {
+			err = ended
+		}
+		done <- err
 	}()
 	select {
 	case err := <-done:
