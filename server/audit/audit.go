@@ -78,14 +78,29 @@ func (l *Log) open() error {
 	return nil
 }
 
-// Add queues a line, or drops it if too many wait. It never waits.
+// Add queues a line, or drops it if too many wait. It never waits. Callers that nobody knows can fill half of the queue:
+// they cannot hide what others ask.
 func (l *Log) Add(e Entry) {
+	if e.Code == unknownCaller && len(l.queue) >= queueLength/2 {
+		l.drop()
+		return
+	}
+	for _, text := range []*string{&e.Caller, &e.Address, &e.Method, &e.Service, &e.Model} {
+		*text = shorten(*text) // what waits must be small
+	}
 	select {
 	case l.queue <- e:
 	default:
-		l.dropped.Add(1)
-		l.total.Add(1)
+		l.drop()
 	}
+}
+
+// unknownCaller is the code of a request whose caller nobody knows.
+const unknownCaller = "UNAUTHENTICATED"
+
+func (l *Log) drop() {
+	l.dropped.Add(1)
+	l.total.Add(1)
 }
 
 // Dropped returns how many lines were dropped since the log began.
@@ -183,8 +198,8 @@ type line struct {
 
 func (l *Log) encode(to *bytes.Buffer, e Entry) {
 	text, err := json.Marshal(line{
-		Time: e.Time.UTC().Format("2006-01-02T15:04:05.000000Z"), Caller: shorten(e.Caller), By: e.By, Address: shorten(e.Address),
-		Transport: e.Transport, Method: shorten(e.Method), Service: shorten(e.Service), Model: shorten(e.Model), Features: e.Features, Rows: e.Rows,
+		Time: e.Time.UTC().Format("2006-01-02T15:04:05.000000Z"), Caller: e.Caller, By: e.By, Address: e.Address,
+		Transport: e.Transport, Method: e.Method, Service: e.Service, Model: e.Model, Features: e.Features, Rows: e.Rows,
 		Code: e.Code, Seconds: e.Took.Seconds(), Dropped: l.dropped.Swap(0),
 	})
 	if err != nil { // there is no such value
@@ -197,7 +212,7 @@ func (l *Log) encode(to *bytes.Buffer, e Entry) {
 
 func shorten(s string) string {
 	if len(s) > maxText {
-		s = s[:maxText] + "…"
+		s = s[:maxText] + "…" // a copy: the whole text can be forgotten
 	}
 	return strings.ToValidUTF8(s, "\uFFFD")
 }

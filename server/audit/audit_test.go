@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +53,40 @@ func TestNamesOfCallersAreEscapedAndShortened(t *testing.T) {
 	var got map[string]any
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 		t.Error(err)
+	}
+}
+
+// A caller chooses names as long as a request, and the disk may stall.
+func TestLinesThatWaitTakeLittleMemory(t *testing.T) {
+	l := New(io.Discard, quiet())
+	before := inUse()
+	for range 256 {
+		l.Add(Entry{Time: at, Service: strings.Repeat("x", 1<<20)})
+	}
+	if grown := inUse() - before; grown > 32<<20 {
+		t.Errorf("256 lines take %d bytes", grown)
+	}
+	drain(l)
+}
+
+// inUse returns the bytes that live objects take.
+func inUse() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func TestUnknownCallersCannotHideOthers(t *testing.T) {
+	var out bytes.Buffer
+	l := New(&out, quiet())
+	for range 2 * queueLength {
+		l.Add(Entry{Time: at, Code: "UNAUTHENTICATED"})
+	}
+	l.Add(Entry{Time: at, Caller: "fraud", Code: "OK"})
+	drain(l)
+	if !strings.Contains(out.String(), `"caller":"fraud"`) {
+		t.Errorf("the line of a known caller was dropped, among %d", l.Dropped())
 	}
 }
 
