@@ -27,7 +27,8 @@ func (s *Server) Resolve(ctx context.Context, service string, refs []string) (*T
 		return nil, errNoCatalog
 	}
 	if refs == nil {
-		return catalog.service(service)
+		t, err := catalog.service(service)
+		return t, s.told(ctx, err)
 	}
 	if limit := s.store.Limits.MaxFeatures; limit > 0 && len(refs) > limit {
 		return nil, fstore.Errorf(fstore.ErrTooLarge, "%d features; the limit is %d", len(refs), limit)
@@ -48,7 +49,8 @@ func (s *Server) ResolveModel(ctx context.Context, ref fstore.ModelRef) (*Target
 	if catalog == nil {
 		return nil, errNoCatalog
 	}
-	return catalog.model(ref)
+	t, err := catalog.model(ref)
+	return t, s.told(ctx, err)
 }
 
 // Lookup answers a resolved request. hold has the request's bytes. Lookup adds an estimate of the look-up's bytes

@@ -125,3 +125,13 @@ func (s *Server) mayAsk(ctx context.Context, service string) error {
 func (s *Server) mayAskModel(ctx context.Context, ref fstore.ModelRef) error {
 	return s.may(ctx, access.Grant{Model: ref.Name})
 }
+
+// told returns an error as the caller of a request may read it: a hint about a name that there is not can tell others,
+// which a caller with restricted grants may not know.
+func (s *Server) told(ctx context.Context, err error) error {
+	if !errors.Is(err, fstore.ErrNotFound) || s.mayAsk(ctx, "") == nil {
+		return err
+	}
+	message, _ := fstore.Explain(err)
+	return fstore.Errorf(fstore.ErrNotFound, "%s", message)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 
+	"github.com/fstore-dev/fstore"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 	"github.com/fstore-dev/fstore/server"
 	"github.com/fstore-dev/fstore/server/access"
@@ -172,6 +174,41 @@ func TestADenialDoesNotTellWhichNamesThereAre(t *testing.T) {
 	}
 }
 
+// A caller with a restricted grant may know whether what it names exists, and no other names.
+func TestAMistakeDoesNotTellOtherNames(t *testing.T) {
+	w, tokens := locked(t, func(o *server.Options) { o.Catalog = hinting{o.Catalog} }, "online:read@shop/service:chur online:read@shop/model:frau", "online:read@shop")
+	for token, want := range map[string]bool{tokens[0]: false, tokens[1]: true} {
+		for _, q := range []*fstorev1.GetOnlineFeaturesRequest{byService("chur"), byModel("frau", "3")} {
+			_, err := w.client.GetOnlineFeatures(withToken(token), q)
+			servertest.WantStatus(t, err, codes.NotFound, "there is no")
+			_, described := w.client.DescribeFeatures(withToken(token), describeOf(q))
+			for _, err := range []error{err, described} {
+				if got := strings.Contains(err.Error(), "secret"); got != want {
+					t.Errorf("hint %v, want %v: %v", got, want, err)
+				}
+			}
+		}
+	}
+}
+
+// hinting is a catalog that suggests names, as the registry does.
+type hinting struct{ server.Catalog }
+
+func (h hinting) Load(ctx context.Context) (server.Names, error) {
+	names, err := h.Catalog.Load(ctx)
+	return suggesting{names}, err
+}
+
+type suggesting struct{ server.Names }
+
+func (suggesting) Service(name string) (*fstore.FeatureList, error) {
+	return nil, fstore.Errorf(fstore.ErrNotFound, "there is no service %q", name).WithHint("did you mean %q?", "secret")
+}
+
+func (suggesting) Model(ref fstore.ModelRef) (*fstore.FeatureList, error) {
+	return nil, fstore.Errorf(fstore.ErrNotFound, "there is no model %s", ref).WithHint("known: secret")
+}
+
 func TestEveryMethodIsLockedExceptHealth(t *testing.T) {
 	w, tokens := locked(t, nil, "online:read@shop")
 	for _, token := range []string{"", tokens[0]} {
@@ -200,6 +237,25 @@ func TestEveryMethodIsLockedExceptHealth(t *testing.T) {
 		}
 		if code, body, _ := w.ask(t, "GET", "/v1/nothing", "", headers...); code != wantHTTP {
 			t.Errorf("got %d %s, want %d", code, body, wantHTTP)
+		}
+	}
+}
+
+// OPTIONS * is for no path, and net/http would answer it by itself.
+func TestARequestForNoPathIsLocked(t *testing.T) {
+	w, tokens := locked(t, nil, "online:read@shop")
+	for credential, want := range map[string]string{"": "401", "Authorization: Bearer " + tokens[0] + "\r\n": "400"} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(w.web, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"+credential+"\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(conn)
+		conn.Close()
+		if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 "+want) {
+			t.Errorf("%v, %s; want %s", err, answer, want)
 		}
 	}
 }

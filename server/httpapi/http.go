@@ -32,15 +32,16 @@ func (a *API) newHTTP(routes http.Handler) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Server{
-		Protocols:         protocols,
-		Handler:           a.closing(a.guarded(a.hosts.check(routes))),
-		ConnState:         a.web.changed,
-		ReadHeaderTimeout: server.HeaderTimeout,
-		ReadTimeout:       bodyTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    server.MaxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(a.o.Logger.Handler(), slog.LevelDebug),
+		Protocols:                    protocols,
+		DisableGeneralOptionsHandler: true, // it would answer OPTIONS * before hosts and doors are checked
+		Handler:                      a.closing(a.guarded(a.hosts.check(routes))),
+		ConnState:                    a.web.changed,
+		ReadHeaderTimeout:            server.HeaderTimeout,
+		ReadTimeout:                  bodyTimeout,
+		WriteTimeout:                 writeTimeout,
+		IdleTimeout:                  idleTimeout,
+		MaxHeaderBytes:               server.MaxHeaderBytes,
+		ErrorLog:                     slog.NewLogLogger(a.o.Logger.Handler(), slog.LevelDebug),
 	}
 }
 
