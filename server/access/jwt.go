@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -59,6 +61,24 @@ type claims struct {
 	jwt.RegisteredClaims
 	ClientID string `json:"client_id"`
 	Scope    scopes `json:"scope"`
+}
+
+// claimNames are the names of the claims that matter.
+var claimNames = []string{"iss", "sub", "aud", "exp", "nbf", "client_id", "scope"}
+
+// UnmarshalJSON implements json.Unmarshaler. Names of claims have case, which package json by itself does not mind.
+func (c *claims) UnmarshalJSON(raw []byte) error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &members); err != nil {
+		return err
+	}
+	maps.DeleteFunc(members, func(name string, _ json.RawMessage) bool { return !slices.Contains(claimNames, name) })
+	exact, err := json.Marshal(members)
+	if err != nil {
+		return err
+	}
+	type plain claims
+	return json.Unmarshal(exact, (*plain)(c))
 }
 
 // scopes is the claim scope: words separated by spaces (RFC 8693), or a list, which some issuers send.

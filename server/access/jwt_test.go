@@ -177,6 +177,32 @@ func TestJWTsThatAreRefused(t *testing.T) {
 	w.wantCaller(t, change(func(c jwt.MapClaims) { c["exp"] = start.Add(-59 * time.Second).Unix() }), "fraud") // within the skew
 }
 
+// Names of claims have case: an issuer may let its users choose others than those that it guards.
+func TestClaimsAreThoseOfTheirExactNames(t *testing.T) {
+	i := &issuer{keys: map[string]crypto.Signer{"rsa": rsaKey()}}
+	w := i.trusting(t)
+	change := func(f func(jwt.MapClaims)) string { return sign(t, jwt.SigningMethodRS256, "rsa", rsaKey(), f) }
+	caller, err := w.Identify(change(func(c jwt.MapClaims) {
+		delete(c, "scope")
+		c["Scope"], c["SUB"], c["Client_ID"] = "online:read@*", "admin", "admin"
+	}), nil)
+	if err != nil || caller.Name != "fraud" || caller.May(Grant{Scope: OnlineRead, Project: "shop"}) == nil {
+		t.Errorf("%+v, %v", caller, err)
+	}
+	for name, c := range map[string]struct{ text, want string }{
+		"exp":      {change(func(c jwt.MapClaims) { c["exp"], c["EXP"] = 1, c["exp"] }), "has expired"},
+		"nbf":      {change(func(c jwt.MapClaims) { c["nbf"], c["Nbf"] = c["exp"], 1 }), "is not valid yet"},
+		"iss":      {change(func(c jwt.MapClaims) { c["iss"], c["iSs"] = "other", ourIssuer }), "is of another issuer"},
+		"aud":      {change(func(c jwt.MapClaims) { delete(c, "aud"); c["Aud"] = ourAudience }), "lacks one of the claims"},
+		"huge exp": {change(func(c jwt.MapClaims) { c["exp"] = 1e30 }), "has expired"},
+		"text exp": {change(func(c jwt.MapClaims) { c["exp"] = "soon" }), "is not valid"},
+		"list sub": {change(func(c jwt.MapClaims) { c["sub"] = []string{"a", "b"} }), "is not valid"},
+		"scope":    {change(func(c jwt.MapClaims) { c["scope"] = map[string]any{"a": []string{"online:read@*"}} }), "is not valid"},
+	} {
+		t.Run(name, func(t *testing.T) { w.wantRefused(t, c.text, c.want) })
+	}
+}
+
 func TestARememberedJWTExpires(t *testing.T) {
 	i := &issuer{keys: map[string]crypto.Signer{"rsa": rsaKey()}}
 	w := i.trusting(t)
