@@ -2,14 +2,12 @@ package grpcapi
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
 	"google.golang.org/grpc/test/bufconn"
 
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
@@ -21,7 +19,11 @@ func TestCallsThatNoHandlerSeesAreForgotten(t *testing.T) {
 	l := bufconn.Listen(1 << 16)
 	served := make(chan error, 1)
 	go func() { served <- w.Serve(l) }()
-	client := &http2.Transport{AllowHTTP: true, DialTLSContext: func(ctx context.Context, _, _ string, _ *tls.Config) (net.Conn, error) { return l.DialContext(ctx) }}
+	client := &http.Transport{
+		Protocols:   new(http.Protocols),
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return l.DialContext(ctx) },
+	}
+	client.Protocols.SetUnencryptedHTTP2(true)
 	for range 20 {
 		r, err := http.NewRequest(http.MethodPost, "http://server"+fstorev1.FeatureStore_GetOnlineFeatures_FullMethodName, strings.NewReader("\x01\x00\x00\x00\x00"))
 		if err != nil {
