@@ -77,7 +77,8 @@ type Backend interface {
 	Scan(ctx context.Context, prefix []byte, fn func(key []byte) error) error
 
 	// Check reports whether the backend can be reached and keeps its data. It returns ErrInvalid, with a hint, for
-	// settings that lose data. If the settings cannot be read, it returns a warning and no error.
+	// settings that lose data, and with ErrLost for data that may be lost already. If the settings cannot be read, it
+	// returns a warning and no error.
 	Check(ctx context.Context) (warning string, err error)
 
 	// Close releases the backend's resources. No method may be called afterwards.
@@ -131,6 +132,10 @@ var ErrUnusable = errors.New("the online store cannot be used as it is set up")
 
 // ErrCrowded marks an ErrUnavailable of a backend that had no free connection for a call. The store itself may be well.
 var ErrCrowded = errors.New("more calls than connections")
+
+// ErrLost marks an ErrInvalid of Backend.Check: the store may have lost records, which look-ups would answer as not found.
+// It can be written, and materialize can fill it again.
+var ErrLost = errors.New("the online store may have lost records")
 
 // Check reports whether the store can be used; see Backend.Check.
 func (s *Store) Check(ctx context.Context) (warning string, err error) { return s.backend.Check(ctx) }

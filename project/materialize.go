@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
@@ -80,9 +81,14 @@ func (p *Project) Materialize(ctx context.Context, r MaterializeRequest) (*Mater
 	return out, errors.Join(runErr, err)
 }
 
-// checkStore refuses a store that loses data or cannot be written, and passes on its warning.
+// checkStore refuses a store that loses data or cannot be written, and passes on its warning. One that has lost records
+// takes a run, which may be the one that fills it again.
 func (p *Project) checkStore(ctx context.Context, store *online.Store) error {
 	warning, err := store.Check(ctx)
+	if errors.Is(err, online.ErrLost) {
+		message, hints := fstore.Explain(err)
+		warning, err = message+"; only --full writes what the store should still have; "+strings.Join(hints, "; "), nil
+	}
 	if err != nil {
 		return fmt.Errorf("check the online store: %w", err)
 	}

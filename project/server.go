@@ -81,8 +81,11 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 			_ = out.Close()
 		}
 	}()
-	// The server waits for a store that cannot be reached. Wrong settings of a store need a person.
-	if _, err := out.store.Check(ctx); err != nil && !errors.Is(err, fstore.ErrUnavailable) {
+	// The server waits for a store that cannot be reached, or must be filled again. Wrong settings need a person.
+	switch _, err := out.store.Check(ctx); {
+	case errors.Is(err, fstore.ErrUnavailable), errors.Is(err, online.ErrLost):
+		out.breaker.Refuse(err)
+	case err != nil:
 		return nil, fmt.Errorf("check the online store: %w", err)
 	}
 	if out.grpc, err = s.listenForData("serve.grpc", s.GRPC); err != nil {

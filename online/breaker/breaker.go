@@ -105,6 +105,12 @@ func (b *Backend) blame(cause error) {
 	b.reason.Store(&refusal{cause, fstore.Errorf(fstore.ErrUnavailable, "the circuit breaker is open: %v", cause)})
 }
 
+// Refuse opens the breaker, before any call, until a look finds the store well.
+func (b *Backend) Refuse(cause error) {
+	b.blame(cause)
+	b.circuit.Open()
+}
+
 // Run looks at the store until ctx ends.
 func (b *Backend) Run(ctx context.Context) {
 	for ctx.Err() == nil {
@@ -137,8 +143,7 @@ func (b *Backend) Look(ctx context.Context) (well bool) {
 		return true
 	case errors.Is(err, fstore.ErrInvalid), errors.Is(err, context.DeadlineExceeded) && b.answered.Load() == answered:
 		before, open := b.reason.Load().cause, b.Open()
-		b.blame(err)
-		b.circuit.Open()
+		b.Refuse(err)
 		if open && before.Error() != err.Error() {
 			b.logger.Warn("the online store's circuit breaker stays open, for another reason", "error", err)
 		}

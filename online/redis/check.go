@@ -10,7 +10,7 @@ import (
 	driver "github.com/redis/go-redis/v9"
 )
 
-// Check implements online.Backend. It checks that the server answers, lets this user read, and evicts nothing. Only a
+// Check implements online.Backend. It checks that the server answers, lets this user read, evicts nothing and has evicted nothing. Only a
 // write shows whether the server can be written. A replica is a warning, since it can answer look-ups.
 func (b *Backend) Check(ctx context.Context) (warning string, err error) {
 	if err := b.primary.Ping(ctx).Err(); err != nil {
@@ -35,12 +35,12 @@ func (b *Backend) Check(ctx context.Context) (warning string, err error) {
 	default:
 		return "", evicts("redis at "+b.addr, policy)
 	}
-	evicted, err := b.checkEvictions(ctx)
+	stats, err := b.info(ctx, b.primary.Client, "stats")
 	if err != nil {
-		return "", err
+		return "", b.failed(ctx, err)
 	}
-	if evicted != "" {
-		warnings = append(warnings, evicted)
+	if err := hasEvicted("redis at "+b.addr, stats); err != nil {
+		return "", err
 	}
 	if replication["role"] == "slave" {
 		warnings = append(warnings, "it is a replica: look-ups work, but materialize needs its primary")

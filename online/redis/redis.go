@@ -30,7 +30,6 @@ type Backend struct {
 	replicas  *source // nil: the primary answers all reads
 	addr      string  // for messages: without user and password
 	transport *transport
-	evictions evictions
 
 	sentinels *sentinels // nil: one server; then what follows is not used
 	moving    []*moving

@@ -360,8 +360,8 @@ func client(t testing.TB, url string) *driver.Client {
 	return c
 }
 
-// A server that has evicted keys is refused although its policy is right again, until its statistics are reset. What it
-// evicted before the first look may have been anything, so it is a warning.
+// A server that has evicted keys is refused although its policy is right again, until its statistics are reset, also by a
+// process that has not seen it before.
 func TestAServerThatHasEvictedIsRefused(t *testing.T) {
 	url := redistest.Start(t, "--maxmemory-policy", "noeviction")
 	admin := client(t, url)
@@ -398,9 +398,10 @@ func TestAServerThatHasEvictedIsRefused(t *testing.T) {
 	evict()
 	check(b, fstore.ErrInvalid, "has evicted", "keys", "materialize --full", "resetstat")
 	check(b, fstore.ErrInvalid, "has evicted")
-	check(open(t, url), nil, "a warning")
+	check(open(t, url), online.ErrLost, "has evicted", "keys", "materialize --full", "resetstat")
 	do("config", "resetstat")
 	check(b, nil)
+	check(open(t, url), nil)
 	evict()
 	check(b, fstore.ErrInvalid, "has evicted")
 	do("config", "resetstat")

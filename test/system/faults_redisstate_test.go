@@ -89,11 +89,23 @@ func TestRedisEvictsWhileServing(t *testing.T) {
 	}
 	logs(t, s, "keys: features may be missing", 1)
 	refusal(t, s, time.Second, codes.Unavailable)
-	if got := shop.run("doctor"); !strings.Contains(got.stdout, "it has evicted keys") {
-		t.Errorf("doctor: %s", got.stdout)
+	if got := shop.run("doctor"); got.status != 4 || !strings.Contains(got.stdout, "has evicted") || !strings.Contains(got.stdout, "config resetstat") {
+		t.Errorf("doctor: exit status %d\n%s", got.status, got.stdout)
 	}
+	next := shop.serveUnready() // one that has not seen it happen
+	defer next.kill()
+	refusal(t, next, time.Second, codes.Unavailable)
+	web(t, next, 503)
+	if code, _ := next.get(t, "/readyz"); code != 503 {
+		t.Errorf("readyz: %d", code)
+	}
+	if got := shop.run("materialize", "--to", "2025-12-01"); got.status != 0 || !strings.Contains(got.stderr, "has evicted") || !strings.Contains(got.stderr, "--full") {
+		t.Errorf("materialize: exit status %d\n%s", got.status, got.stderr)
+	}
+	refusal(t, next, time.Second, codes.Unavailable)
 	shop.must("materialize", "--full", "--to", "2025-12-01")
 	refusal(t, s, time.Second, codes.Unavailable)
+	refusal(t, next, time.Second, codes.Unavailable)
 	shop.cli("config", "resetstat")
 	for end := time.Now().Add(5 * time.Second); open() != 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -101,6 +113,7 @@ func TestRedisEvictsWhileServing(t *testing.T) {
 		}
 	}
 	anew(t, s, want)
+	anew(t, next, want)
 }
 
 // A Redis that keeps nothing comes back empty: callers are told what to run, and once that was done they get answers.
