@@ -131,12 +131,12 @@ func (b *Backend) Run(ctx context.Context) {
 // whether the store is well. One goroutine at a time may call it.
 func (b *Backend) Look(ctx context.Context) (well bool) {
 	answered := b.answered.Load()
-	err := b.read(ctx)
+	whole, err := b.read(ctx)
 	if err == nil {
 		err = b.settings(ctx)
 	}
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, err == nil && !whole: // replicas answer, which may be enough for callers or not
 		return false
 	case err == nil:
 		b.circuit.Close()
@@ -154,13 +154,14 @@ func (b *Backend) Look(ctx context.Context) (well bool) {
 	return false
 }
 
-// read reads a key that is never there, in one round trip.
-func (b *Backend) read(ctx context.Context) (err error) {
+// read reads a key and a pointer that are never there, in one round trip. It reports whether the primary answered.
+func (b *Backend) read(ctx context.Context) (whole bool, err error) {
 	defer caught(&err)
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	_, _, err = b.Backend.Get(ctx, online.Read{Keys: [][]byte{[]byte("f{}")}}) // a name like those of records, for access rules
-	return err
+	// Names like those of real ones, for access rules.
+	_, ptrs, err := b.Backend.Get(ctx, online.Read{Keys: [][]byte{[]byte("f{}")}, Pointers: [][]byte{[]byte("fstore:")}})
+	return ptrs != nil, err
 }
 
 // settings returns what is wrong with the store's settings. If they cannot be read now, that is what was wrong at the

@@ -355,3 +355,27 @@ func BenchmarkPassed(b *testing.B) {
 		}
 	}
 }
+
+// replica is a store whose primary is away: it answers records, and no pointers.
+type replica struct{ *store }
+
+func (r replica) Get(ctx context.Context, read online.Read) (records, ptrs [][]byte, err error) {
+	if read.Primary {
+		return nil, nil, errDown
+	}
+	records, _, err = r.store.Get(ctx, read)
+	return records, nil, err
+}
+
+// A look that only replicas answer neither opens nor closes the breaker.
+func TestADeadPrimaryIsNotWell(t *testing.T) {
+	b := breaker.New(replica{newStore()}, slog.New(slog.DiscardHandler))
+	b.Look(ctx)
+	wantOpen(t, b, false)
+	for range 5 {
+		_, _, _ = b.Get(ctx, online.Read{Keys: [][]byte{[]byte("k")}, Primary: true})
+	}
+	wantOpen(t, b, true)
+	b.Look(ctx)
+	wantOpen(t, b, true)
+}
