@@ -4,10 +4,8 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"strings"
 	"time"
 
-	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/regular"
 	"github.com/fstore-dev/fstore/server/access"
 	"github.com/fstore-dev/fstore/server/audit"
@@ -32,7 +30,11 @@ func (s *Settings) control(ctx context.Context, clock func() time.Time, log *slo
 			return nil, err
 		}
 	}
-	return access.New(ctx, o)
+	control, err := access.New(ctx, o)
+	if err != nil {
+		return nil, s.misfile("serve.auth.tokens", err)
+	}
+	return control, nil
 }
 
 // checkKeysFile returns what is wrong with a file of keys. An issuer's URL may come back.
@@ -45,8 +47,7 @@ func (s *Settings) checkKeysFile(ctx context.Context, j *access.JWT) error {
 		err = access.CheckKeys(text)
 	}
 	if err != nil {
-		message, hints := fstore.Explain(err)
-		return s.checks.misset(jwtSettings+"jwks", s.Auth.JWKS+": "+message, strings.Join(hints, "; "))
+		return s.misfile(jwtSettings+"jwks", err)
 	}
 	return nil
 }
@@ -96,7 +97,7 @@ func (s *Settings) auditLog(stderr io.Writer, log *slog.Logger) (*audit.Log, err
 	}
 	l, err := audit.Open(s.Audit, log)
 	if err != nil {
-		return nil, s.checks.misset("serve.audit", s.Audit+" cannot be written: "+regular.Cause(err).Error(), "name a file in a folder that exists, or stderr")
+		return nil, s.misaudit(err)
 	}
 	return l, nil
 }

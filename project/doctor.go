@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/internal/certfile"
 	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/materialize"
 	"github.com/fstore-dev/fstore/online"
@@ -75,6 +74,9 @@ func (e *examination) all(ctx context.Context) {
 	e.folder("state folder", "state", s.State)
 	e.folder("temporary folder", "offline.temp_dir", s.TempDir)
 	e.certificates()
+	e.callers(ctx)
+	e.auditable()
+	e.addresses()
 	defs := e.definitions(ctx)
 	rev := e.registry(ctx, defs)
 	store := e.store(ctx)
@@ -133,21 +135,6 @@ func (e *examination) environment(o *Options, asked map[string]bool) {
 
 // clientVariables are read where a command asks a running server.
 var clientVariables = []string{"FSTORE_TOKEN", "FSTORE_TLS", "FSTORE_TLS_CA", "FSTORE_TLS_CERTIFICATE", "FSTORE_TLS_KEY", "FSTORE_TLS_SERVER_NAME"}
-
-// certificates checks the files for TLS, if there are any.
-func (e *examination) certificates() {
-	s := e.p.Settings
-	c, err := s.certificates(e.p.options.Clock)
-	switch {
-	case err != nil:
-		e.wrong("TLS", err)
-	case c == nil:
-	case certfile.IsExposed(s.TLS.Key):
-		e.warn("TLS", "chmod o-r "+s.TLS.Key, "all users of this machine can read the private key %s", s.TLS.Key)
-	default:
-		e.ok("TLS", "the certificate expires at %s", fstore.FormatTime(c.Expires()))
-	}
-}
 
 // folder checks that a folder can be written or created.
 func (e *examination) folder(name, setting, dir string) {

@@ -73,25 +73,35 @@ func (s *Settings) listenForData(key, address string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if isOpen(l) {
-		if what, hint := s.unlocked(); what != "" {
-			_ = l.Close() // nothing was accepted
-			return nil, s.checks.misset(key, fmt.Sprintf("%s is open to other machines, %s", address, what), hint)
-		}
+	if err := s.checkLocked(key, address, l.Addr()); err != nil {
+		_ = l.Close() // nothing was accepted
+		return nil, err
 	}
 	return l, nil
 }
 
-// isOpen reports whether other machines can reach a listener.
-func isOpen(l net.Listener) bool {
-	at, ok := l.Addr().(*net.TCPAddr)
+// checkLocked returns an error if other machines can reach an address, at which a listener is, without what the
+// settings require of it.
+func (s *Settings) checkLocked(key, address string, at net.Addr) error {
+	if !isOpen(at) {
+		return nil
+	}
+	what, hint := s.unlocked()
+	if what == "" {
+		return nil
+	}
+	return s.checks.misset(key, fmt.Sprintf("%s is open to other machines, %s", address, what), hint)
+}
+
+// isOpen reports whether other machines can reach the address of a listener.
+func isOpen(a net.Addr) bool {
+	at, ok := a.(*net.TCPAddr)
 	return !ok || !at.IP.IsLoopback()
 }
 
 // unlocked returns what an open port lacks and that no setting leaves out, and a hint; or "".
 func (s *Settings) unlocked() (what, hint string) {
-	var lacks []string
-	hints := []string{"listen on 127.0.0.1"}
+	var lacks, hints []string
 	if s.TLS.Certificate == "" && !s.InsecureNoTLS {
 		lacks = append(lacks, "without TLS")
 		hints = append(hints, "set serve.tls.certificate and serve.tls.key, or pass --insecure-no-tls (setting serve.insecure_no_tls) where a mesh or a proxy does TLS")
@@ -103,12 +113,12 @@ func (s *Settings) unlocked() (what, hint string) {
 	if lacks == nil {
 		return "", ""
 	}
-	return strings.Join(lacks, " and "), strings.Join(hints, "; or ")
+	return strings.Join(lacks, " and "), "listen on 127.0.0.1; or " + strings.Join(hints, "; and ")
 }
 
 // Warnings says in what respect the ports are less safe than they could be.
 func (s *Server) Warnings() (all []string) {
-	open := isOpen(s.grpc) || isOpen(s.http)
+	open := isOpen(s.grpc.Addr()) || isOpen(s.http.Addr())
 	if open && s.settings.TLS.Certificate == "" {
 		all = append(all, "there is no TLS: whoever can watch the network sees keys and values")
 	}

@@ -75,7 +75,7 @@ func (p *Project) newToken(n NewToken) (one access.Token, token string, err erro
 	if n.Expires != "" {
 		d, err := fstore.ParseDuration(n.Expires)
 		if err == nil && d == 0 {
-			err = fstore.Errorf(fstore.ErrInvalid, "0 has passed already").WithHint("such as 90d")
+			err = fstore.Errorf(fstore.ErrInvalid, "a token that is valid for 0 would expire at once").WithHint("such as 90d; leave out --expires for a token that never expires")
 		}
 		if err != nil {
 			return one, "", asUsage("--expires: ", err)

@@ -77,7 +77,7 @@ func (s *Server) Enter(ctx context.Context, m Method, d Door, p Presented) (cont
 	r := refuseEntry(err)
 	s.metrics.request(m, r.Code, s.options.Clock().Sub(start))
 	s.audit(c, m, &asked{}, r.Code, start)
-	s.failures.log(s.options.Clock(), "entry", "a request was refused", "method", m.String(), "address", c.Address, "reason", err)
+	s.failures.log(s.options.Clock(), entry, "a request was refused", "method", m.String(), "address", c.Address, "reason", err)
 	return ctx, r
 }
 

@@ -321,8 +321,8 @@ func TestRefusalsAreCountedAndLogged(t *testing.T) {
 			t.Errorf("/metrics lacks %s", want)
 		}
 	}
-	if lines := strings.Count(w.log.String(), "a request was refused"); lines != 1 {
-		t.Errorf("%d lines for 100 refusals:\n%s", lines, w.log)
+	if lines := strings.Count(w.log.String(), "a request was refused"); lines != 1 || strings.Contains(w.log.String(), "level=ERROR") {
+		t.Errorf("%d lines for 100 refusals, none of them errors:\n%s", lines, w.log)
 	}
 }
 

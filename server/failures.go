@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"sync"
 	"time"
@@ -15,6 +16,9 @@ type failures struct {
 	kinds map[string]*failureKind
 }
 
+// entry is the kind of a caller who was not let in.
+const entry = "entry"
+
 type failureKind struct {
 	last   time.Time
 	unsaid int
@@ -28,7 +32,11 @@ func (f *failures) log(now time.Time, kind, message string, args ...any) {
 	if unsaid > 0 {
 		args = append(args, "unsaid", unsaid)
 	}
-	f.logger.Error(message, args...)
+	level := slog.LevelError
+	if kind == entry {
+		level = slog.LevelWarn // the caller's mistake
+	}
+	f.logger.Log(context.Background(), level, message, args...)
 }
 
 // due reports whether a line may be written now, and how many were not since the last.

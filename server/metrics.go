@@ -14,6 +14,7 @@ import (
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/online/cache"
+	"github.com/fstore-dev/fstore/server/access"
 	"github.com/fstore-dev/fstore/server/admission"
 )
 
@@ -106,6 +107,21 @@ func breakerOpen(open func() bool) prometheus.Collector {
 		}
 		return 0
 	})
+}
+
+// credentials registers whether the sources of credentials can be read.
+func (m *metrics) credentials(c *access.Control) {
+	for source := range c.Failing() {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "fstore_auth_source_failing", ConstLabels: prometheus.Labels{"source": source},
+			Help: "1 while the tokens file (tokens) or the keys of JWTs (jwks) cannot be used: what was read before stays in service.",
+		}, func() float64 {
+			if c.Failing()[source] {
+				return 1
+			}
+			return 0
+		}))
+	}
 }
 
 func (m *metrics) request(by Method, code codes.Code, took time.Duration) {

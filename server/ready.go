@@ -27,6 +27,7 @@ func (s *Server) awaitStore(ctx context.Context) {
 			if before != "" {
 				s.options.Logger.Info("the online store can be used now")
 			}
+			s.awaitKeys(ctx)
 			close(s.usable)
 			s.announce()
 			return
@@ -40,6 +41,19 @@ func (s *Server) awaitStore(ctx context.Context) {
 		case <-pause.C:
 		}
 		pause.Stop()
+	}
+}
+
+// awaitKeys waits until somebody can be let in: a server that accepts only JWTs needs their keys first.
+func (s *Server) awaitKeys(ctx context.Context) {
+	tick := time.NewTicker(s.options.Poll)
+	defer tick.Stop()
+	for s.options.Access != nil && s.options.Access.Waits() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 	}
 }
 
@@ -67,6 +81,9 @@ func (s *Server) announce() {
 func (s *Server) Unready() string {
 	if s.follower.current.Load() == nil {
 		return "the registry has not been read yet"
+	}
+	if s.options.Access != nil && s.options.Access.Waits() {
+		return "the keys of JWTs have not been read yet"
 	}
 	select {
 	case <-s.usable:

@@ -116,6 +116,9 @@ func New(o Options) *Server {
 	if o.Refusing != nil {
 		o.Registry.MustRegister(breakerOpen(o.Refusing))
 	}
+	if o.Access != nil {
+		s.metrics.credentials(o.Access)
+	}
 	if o.Certificates != nil {
 		o.Certificates.register(o.Registry)
 	}

@@ -63,7 +63,7 @@ func New(ctx context.Context, o Options) (*Control, error) {
 			list, err := o.Tokens.Parse(text)
 			return newTokens(list), err
 		}
-		c.tokens = &followed[*tokens]{text: Text[*tokens]{What: o.Tokens.What, Read: o.Tokens.Read, Parse: parse, Every: tick}, log: o.Logger, clock: o.Clock}
+		c.tokens = &followed[*tokens]{text: Text[*tokens]{What: o.Tokens.What, Read: o.Tokens.Read, Parse: parse, Every: tick}, log: o.Logger, clock: o.Clock, needed: true}
 		if err := c.tokens.look(ctx); err != nil {
 			return nil, err
 		}
@@ -74,6 +74,22 @@ func New(ctx context.Context, o Options) (*Control, error) {
 	}
 	return c, nil
 }
+
+// Failing reports, by source, whether its last read failed: "tokens", whose revocations then do not count, and "jwks",
+// the keys of JWTs. A source that is not configured is missing.
+func (c *Control) Failing() map[string]bool {
+	out := map[string]bool{}
+	if c.tokens != nil {
+		out["tokens"] = c.tokens.failing.Load()
+	}
+	if c.jwt != nil {
+		out["jwks"] = c.jwt.keys.failing.Load()
+	}
+	return out
+}
+
+// Waits reports whether the server can let nobody in yet: it accepts only JWTs, and their keys have not been read yet.
+func (c *Control) Waits() bool { return c.tokens == nil && c.jwt != nil && c.jwt.keys.get() == nil }
 
 // Run keeps tokens and keys up to date until ctx ends.
 func (c *Control) Run(ctx context.Context) {

@@ -23,12 +23,14 @@ type followed[T any] struct {
 	log     *slog.Logger
 	clock   func() time.Time
 	changed func()        // called after each new value; may be nil
+	needed  bool          // without a first value there is no server
 	wanted  chan struct{} // makes run look before Every is over; nil: nobody does
 
 	mu      sync.Mutex // one look at a time; guards the rest
 	last    []byte     // what was parsed
 	wrong   string     // the error of the last look
 	current atomic.Pointer[T]
+	failing atomic.Bool  // the last look failed
 	looked  atomic.Int64 // when the last look began, in nanoseconds; 0: never
 }
 
@@ -41,7 +43,8 @@ func (f *followed[T]) get() T {
 	return zero
 }
 
-// look reads the text once. It logs only changes.
+// look reads the text once. It logs only changes. Before there is a value, the caller of the first look says what its
+// error means.
 func (f *followed[T]) look(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -63,12 +66,26 @@ func (f *followed[T]) look(ctx context.Context) error {
 	switch {
 	case err != nil && ctx.Err() == nil && err.Error() != f.wrong:
 		f.wrong = err.Error()
-		f.log.Warn(f.text.What+" cannot be used; those read before stay in service", "error", err)
+		f.failing.Store(true)
+		f.complain(err)
 	case err == nil && f.wrong != "":
 		f.wrong = ""
+		f.failing.Store(false)
 		f.log.Info(f.text.What + " can be used again")
 	}
 	return err
+}
+
+// complain logs that the text cannot be used.
+func (f *followed[T]) complain(err error) {
+	if f.current.Load() != nil {
+		f.log.Error(f.text.What+" cannot be used; those read before stay in service, also those that were revoked since", "error", err)
+		return
+	}
+	if f.needed {
+		return // New returns the error
+	}
+	f.log.Error(f.text.What+" cannot be used, and none were read before: whoever needs them is refused until they can", "error", err)
 }
 
 // run looks again and again until ctx ends.
