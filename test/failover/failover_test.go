@@ -84,6 +84,7 @@ type leases struct{ count atomic.Int64 }
 func (l *leases) Acquire(context.Context, fstore.ViewRef, time.Duration, time.Time) (string, error) {
 	return fmt.Sprint("token-", l.count.Add(1)), nil
 }
+
 func (*leases) Renew(context.Context, fstore.ViewRef, string, time.Duration, time.Time) error {
 	return nil
 }
