@@ -39,12 +39,9 @@ func words(line string) (out []any) {
 
 // The users of the documentation may do what they are for, and nothing else.
 func TestTheUsersOfTheDocumentation(t *testing.T) {
-	for name, start := range map[string]func() string{
-		"redis":  func() string { return redistest.StartTCP(t) },
-		"valkey": func() string { return redistest.NewValkey(t).URL },
-	} {
+	for name, start := range map[string]func(testing.TB, ...string) *redistest.Server{"redis": redistest.NewTCP, "valkey": redistest.NewValkey} {
 		t.Run(name, func(t *testing.T) {
-			url := start()
+			url := start(t).URL
 			admin := client(t, url)
 			for _, line := range users(t)[:2] {
 				if err := admin.Do(ctx, words(line)...).Err(); err != nil {

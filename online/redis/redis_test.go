@@ -45,12 +45,9 @@ func open(t testing.TB, url string) *redis.Backend {
 var commands = []string{"hello", "auth", "select", "ping", "mget", "info", "mset", "unlink", "watch", "unwatch", "multi", "exec", "scan", "wait"}
 
 func TestConformance(t *testing.T) {
-	for name, start := range map[string]func() *redistest.Server{
-		"redis":  func() *redistest.Server { return redistest.New(t) },
-		"valkey": func() *redistest.Server { return redistest.NewValkey(t) },
-	} {
+	for name, start := range map[string]func(testing.TB, ...string) *redistest.Server{"redis": redistest.New, "valkey": redistest.NewValkey} {
 		t.Run(name, func(t *testing.T) {
-			url := start().URL
+			url := start(t).URL
 			admin := client(t, url)
 			if err := admin.ConfigResetStat(ctx).Err(); err != nil { // a server has sent itself some at its start
 				t.Fatal(err)
