@@ -123,7 +123,7 @@ func TestAStoreThatWentBackIsCounted(t *testing.T) {
 	if !strings.Contains(string(body), "\nfstore_store_went_back_total 1\n") {
 		t.Error("it is not counted")
 	}
-	if text := w.log.String(); strings.Count(text, "went back in time") != 1 || !strings.Contains(text, "orders@1") {
+	if text := w.log.String(); strings.Count(text, "went back in time") != 1 || !strings.Contains(text, "orders@1") || !strings.Contains(text, "was_publication=7") {
 		t.Errorf("the log: %s", text)
 	}
 }

@@ -138,7 +138,8 @@ func New(o Options) *Server {
 func (s *Server) wentBack(ref fstore.ViewRef, was, is fstore.Pointer) {
 	s.metrics.wentBack.Inc()
 	s.options.Logger.Warn("the online store went back in time: fstore materialize repairs it", "view", ref.String(),
-		"was", fstore.FormatTime(was.Published), "is", fstore.FormatTime(is.Published))
+		"was", fstore.FormatTime(was.Published), "was_publication", was.Number, "was_run", was.Run,
+		"is", fstore.FormatTime(is.Published), "is_publication", is.Number, "is_run", is.Run)
 }
 
 // or returns v, or otherwise if v is the zero value.
