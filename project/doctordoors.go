@@ -96,7 +96,8 @@ func (e *examination) addresses() {
 		key, address string
 		open         func(key, address string, at net.Addr) error
 	}{
-		{"serve.grpc", s.GRPC, s.checkLocked}, {"serve.http", s.HTTP, s.checkLocked},
+		{"serve.grpc", s.GRPC, s.checkLocked},
+		{"serve.http", s.HTTP, s.checkLocked},
 		{"serve.metrics", s.Metrics, func(string, string, net.Addr) error { return nil }},
 	} {
 		host, _, err := net.SplitHostPort(a.address)
