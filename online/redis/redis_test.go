@@ -45,6 +45,7 @@ func open(t testing.TB, url string) *redis.Backend {
 var commands = []string{"hello", "auth", "select", "ping", "mget", "info", "mset", "unlink", "watch", "unwatch", "multi", "exec", "scan", "wait"}
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	for name, start := range map[string]func(testing.TB, ...string) *redistest.Server{"redis": redistest.New, "valkey": redistest.NewValkey} {
 		t.Run(name, func(t *testing.T) {
 			url := start(t).URL

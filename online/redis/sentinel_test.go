@@ -50,6 +50,7 @@ func emptied(t testing.TB, s *redistest.Sentinels, url string) onlinetest.Open {
 }
 
 func TestConformanceWithSentinels(t *testing.T) {
+	t.Parallel()
 	s := redistest.NewSentinels(t, redistest.Config{Nodes: 2, Password: "secret", SentinelPassword: "secret2", Args: []string{"--min-replicas-to-write", "1"}})
 	t.Run("primary", func(t *testing.T) { onlinetest.Run(t, emptied(t, s, s.URL)) })
 	t.Run("replica", func(t *testing.T) { onlinetest.Run(t, emptied(t, s, s.URL+"&read_from=replica")) })
@@ -61,6 +62,7 @@ func TestConformanceWithSentinelsOfValkey(t *testing.T) {
 }
 
 func TestConformanceWithSentinelsOverTLS(t *testing.T) {
+	t.Parallel()
 	s := redistest.NewSentinels(t, redistest.Config{Nodes: 2, TLS: redistest.NewTLS(t), Args: []string{"--min-replicas-to-write", "1"}})
 	onlinetest.Run(t, emptied(t, s, s.URL))
 }
@@ -105,6 +107,7 @@ func succeeds(t *testing.T, call func() error) {
 
 // However the primary goes, calls go to the next one once it is there, and never to the old one again.
 func TestCallsFollowAFailover(t *testing.T) {
+	t.Parallel()
 	s := redistest.NewSentinels(t, redistest.Config{})
 	b, reader := open(t, s.URL), open(t, s.URL+"&read_from=replica")
 	defer b.Close()
@@ -156,6 +159,7 @@ func (h hook) ProcessPipelineHook(next driver.ProcessPipelineHook) driver.Proces
 
 // The guards of a commit were compared on one server; it must not be applied on another.
 func TestACommitThatMeetsAFailoverIsNotApplied(t *testing.T) {
+	t.Parallel()
 	s := redistest.NewSentinels(t, redistest.Config{})
 	for name, lose := range map[string]func(*redistest.Node) (back func()){
 		"killed":  func(n *redistest.Node) func() { n.Kill(); s.Failover(n); return n.Restart },
@@ -192,6 +196,7 @@ func TestACommitThatMeetsAFailoverIsNotApplied(t *testing.T) {
 }
 
 func TestReadsFromAReplica(t *testing.T) {
+	t.Parallel()
 	s := redistest.NewSentinels(t, redistest.Config{})
 	b := open(t, s.URL+"&read_from=replica")
 	defer b.Close()
@@ -239,6 +244,7 @@ func TestReadsFromAReplica(t *testing.T) {
 }
 
 func TestReplicationThatStopsIsAWarning(t *testing.T) {
+	t.Parallel()
 	s := redistest.NewSentinels(t, redistest.Config{})
 	b := open(t, s.URL)
 	defer b.Close()
@@ -252,6 +258,7 @@ func TestReplicationThatStopsIsAWarning(t *testing.T) {
 }
 
 func TestCheckLooksAtWhatAFailoverWouldPromote(t *testing.T) {
+	t.Parallel()
 	s := redistest.NewSentinels(t, redistest.Config{Nodes: 2})
 	b, reader := open(t, s.URL), open(t, s.URL+"&read_from=replica")
 	if warning, err := b.Check(ctx); err != nil || !strings.Contains(warning, "min-replicas-to-write is 0") {
@@ -285,6 +292,7 @@ func TestCheckLooksAtWhatAFailoverWouldPromote(t *testing.T) {
 }
 
 func TestSentinelsThatDoNotAnswerWell(t *testing.T) {
+	t.Parallel()
 	s := redistest.NewSentinels(t, redistest.Config{Nodes: 1, SentinelPassword: "secret"})
 	server := redistest.StartTCP(t)
 	hosts := s.URL[strings.Index(s.URL, "127.0.0.1"):strings.Index(s.URL, "/features")]
@@ -312,6 +320,7 @@ func TestSentinelsThatDoNotAnswerWell(t *testing.T) {
 }
 
 func TestAHungSentinelDelaysNothing(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0") // it accepts, and never answers
 	if err != nil {
 		t.Fatal(err)
