@@ -107,7 +107,6 @@ func succeeds(t *testing.T, call func() error) {
 
 // However the primary goes, calls go to the next one once it is there, and never to the old one again.
 func TestCallsFollowAFailover(t *testing.T) {
-	t.Parallel()
 	s := redistest.NewSentinels(t, redistest.Config{})
 	b, reader := open(t, s.URL), open(t, s.URL+"&read_from=replica")
 	defer b.Close()
@@ -159,7 +158,6 @@ func (h hook) ProcessPipelineHook(next driver.ProcessPipelineHook) driver.Proces
 
 // The guards of a commit were compared on one server; it must not be applied on another.
 func TestACommitThatMeetsAFailoverIsNotApplied(t *testing.T) {
-	t.Parallel()
 	s := redistest.NewSentinels(t, redistest.Config{})
 	for name, lose := range map[string]func(*redistest.Node) (back func()){
 		"killed":  func(n *redistest.Node) func() { n.Kill(); s.Failover(n); return n.Restart },
@@ -196,7 +194,6 @@ func TestACommitThatMeetsAFailoverIsNotApplied(t *testing.T) {
 }
 
 func TestReadsFromAReplica(t *testing.T) {
-	t.Parallel()
 	s := redistest.NewSentinels(t, redistest.Config{})
 	b := open(t, s.URL+"&read_from=replica")
 	defer b.Close()
@@ -244,7 +241,6 @@ func TestReadsFromAReplica(t *testing.T) {
 }
 
 func TestReplicationThatStopsIsAWarning(t *testing.T) {
-	t.Parallel()
 	s := redistest.NewSentinels(t, redistest.Config{})
 	b := open(t, s.URL)
 	defer b.Close()
@@ -258,7 +254,6 @@ func TestReplicationThatStopsIsAWarning(t *testing.T) {
 }
 
 func TestCheckLooksAtWhatAFailoverWouldPromote(t *testing.T) {
-	t.Parallel()
 	s := redistest.NewSentinels(t, redistest.Config{Nodes: 2})
 	b, reader := open(t, s.URL), open(t, s.URL+"&read_from=replica")
 	if warning, err := b.Check(ctx); err != nil || !strings.Contains(warning, "min-replicas-to-write is 0") {
@@ -292,7 +287,6 @@ func TestCheckLooksAtWhatAFailoverWouldPromote(t *testing.T) {
 }
 
 func TestSentinelsThatDoNotAnswerWell(t *testing.T) {
-	t.Parallel()
 	s := redistest.NewSentinels(t, redistest.Config{Nodes: 1, SentinelPassword: "secret"})
 	server := redistest.StartTCP(t)
 	hosts := s.URL[strings.Index(s.URL, "127.0.0.1"):strings.Index(s.URL, "/features")]
@@ -320,7 +314,6 @@ func TestSentinelsThatDoNotAnswerWell(t *testing.T) {
 }
 
 func TestAHungSentinelDelaysNothing(t *testing.T) {
-	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0") // it accepts, and never answers
 	if err != nil {
 		t.Fatal(err)
