@@ -219,7 +219,7 @@ func TestAResumedSessionIsCheckedAgainstNewCAs(t *testing.T) {
 	certtest.Copy(t, after.File, before.File)
 	s.LookAtCertificates()
 	if _, _, err := s.askHTTP(t, config); err == nil {
-		t.Error("a client of a CA that is no longer trusted is answered")
+		t.Error("a client whose CA is no longer trusted gets an answer")
 	}
 }
 
@@ -294,7 +294,7 @@ func TestABrokenNewCertificateLeavesTheOldInService(t *testing.T) {
 		says     string
 	}{
 		{"a key of another certificate", other.Key, files.Key, "is not the private key of"},
-		{"a certificate that is no certificate", other.Key, files.Certificate, "has a private key but no certificate"},
+		{"a key in place of the certificate", other.Key, files.Certificate, "has a private key but no certificate"},
 		{"an expired certificate", s.ca.IssueUntil(t, "old", time.Now().Add(-time.Minute)).Certificate, files.Certificate, "expired at"},
 		{"a CA file without a CA", other.Key, clients.File, "has a private key but no certificate"},
 	} {

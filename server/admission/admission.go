@@ -52,7 +52,7 @@ const (
 	recentCalls  = 50
 
 	burst   = 20 * time.Millisecond // a queue that lasts longer is an overload
-	shortly = 10 * time.Millisecond // a wait that is no overload
+	brief   = 10 * time.Millisecond // a wait this short is no sign of overload
 	longest = 50 * time.Millisecond // that a burst may wait
 	hardly  = 2 * time.Millisecond  // the longest that an overloaded server lets calls wait
 	calm    = time.Second           // without refusals, after which an overload is over
@@ -71,7 +71,7 @@ type Control struct {
 	running  atomic.Int64
 	sending  atomic.Int64 // calls whose answer is not sent
 	took     atomic.Int64 // nanoseconds that a call runs, a moving average
-	fine     atomic.Int64 // when a call last waited shortly, in nanoseconds since began
+	fine     atomic.Int64 // when the wait of a call was last brief, in nanoseconds since began
 	until    atomic.Int64 // when the overload is over unless another call is refused, likewise
 }
 
@@ -138,7 +138,7 @@ func (c *Control) queue(ctx context.Context, now time.Duration, ahead, limit int
 	took := time.Duration(c.took.Load())
 	wait := took * time.Duration(ahead-limit+1) / time.Duration(limit)
 	if deadline, ok := ctx.Deadline(); ok && wait > 0 && wait+took > deadline.Sub(c.began.Add(now)) {
-		return &Busy{Reason: "the server is overloaded: the deadline would pass before the answer", Retry: max(wait, shortly)}
+		return &Busy{Reason: "the server is overloaded: the deadline would pass before the answer", Retry: max(wait, brief)}
 	}
 	overloaded := c.refuses(now) || now-time.Duration(c.fine.Load()) > burst
 	switch {
@@ -156,7 +156,7 @@ func (c *Control) refuses(now time.Duration) bool { return now < time.Duration(c
 // tooLate reports whether a call has waited for its turn for longer than calls may. Admit only estimates that: it does not know
 // how many calls arrive together.
 func (c *Control) tooLate(now, waited time.Duration) bool {
-	late := waited > longest || waited > shortly && c.refuses(now)
+	late := waited > longest || waited > brief && c.refuses(now)
 	if late {
 		c.until.Store(int64(now + calm))
 	}
@@ -187,7 +187,7 @@ func (c *Call) Begin(ctx context.Context) error {
 	}
 	control.running.Add(1)
 	c.permit, c.started = permit, now
-	if now-arrived < shortly {
+	if now-arrived < brief {
 		control.fine.Store(int64(c.started))
 	}
 	return nil

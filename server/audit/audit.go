@@ -129,7 +129,7 @@ func (l *Log) Run(ctx context.Context) {
 	}
 }
 
-// write writes a line and those that wait behind it.
+// write writes an entry and those queued behind it.
 func (l *Log) write(e Entry) {
 	var text bytes.Buffer
 	l.encode(&text, e)

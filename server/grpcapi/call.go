@@ -111,7 +111,7 @@ func (c *call) arrived() error {
 	return c.why
 }
 
-// ended is arrived for a call that is no look-up, in words for its caller.
+// ended returns the status for the caller if the server ended the call, which is not a look-up, before its request had arrived.
 func (c *call) ended() error {
 	if why := c.arrived(); why != nil {
 		return statusOf(server.Refuse(context.Background(), why))
