@@ -43,16 +43,17 @@ var layers = map[string][]string{
 	"test":         {"test", "client", "project", "registry", "offline", "online", "materialize", "server", "proto", "feature_repo"},
 
 	// Packages within a folder that may import less, or more, than the folder.
-	"online/answers":      {},
-	"online/cache":        {},
-	"offline/lock":        {"ondemand", "regular", "sqltype"},
-	"offline/trainset":    {"offline/lock", "regular"},
-	"offline/duckdb":      {},
-	"registry/sqlgate":    {"functions"},
-	"registry/definition": {"registry/definition", "registry/sqlgate", "ondemand", "regular", "sqltype", "window"},
-	"registry/record":     {},
-	"registry/sqlite":     {"registry/record", "regular"},
-	"registry/memory":     {"registry/record"},
+	"online/answers":         {},
+	"online/cache":           {},
+	"online/redis/redistest": {"internal/certfile/certtest"},
+	"offline/lock":           {"ondemand", "regular", "sqltype"},
+	"offline/trainset":       {"offline/lock", "regular"},
+	"offline/duckdb":         {},
+	"registry/sqlgate":       {"functions"},
+	"registry/definition":    {"registry/definition", "registry/sqlgate", "ondemand", "regular", "sqltype", "window"},
+	"registry/record":        {},
+	"registry/sqlite":        {"registry/record", "regular"},
+	"registry/memory":        {"registry/record"},
 
 	"registry/registrytest": {"registry"},
 
@@ -94,7 +95,7 @@ var homes = map[string][]string{
 	"github.com/fstore-dev/fstore/registry/registrytest":              {},
 	"github.com/fstore-dev/fstore/registry/definition/definitiontest": {"registry/registrytest"},
 	"github.com/fstore-dev/fstore/server/servertest":                  {},
-	"github.com/fstore-dev/fstore/internal/certfile/certtest":         {},
+	"github.com/fstore-dev/fstore/internal/certfile/certtest":         {"online/redis/redistest"},
 }
 
 // apart are packages that never import each other, because each is one way of doing the same.

@@ -63,7 +63,7 @@ func TestConformanceWithSentinelsOfValkey(t *testing.T) {
 
 func TestConformanceWithSentinelsOverTLS(t *testing.T) {
 	t.Parallel()
-	s := redistest.NewSentinels(t, redistest.Config{Nodes: 2, TLS: redistest.NewTLS(t), Args: []string{"--min-replicas-to-write", "1"}})
+	s := redistest.NewSentinels(t, redistest.Config{Nodes: 2, TLS: redistest.NewTLS(t, time.Now()), Args: []string{"--min-replicas-to-write", "1"}})
 	onlinetest.Run(t, emptied(t, s, s.URL))
 }
 
