@@ -1,0 +1,78 @@
+"""fstore in Python: look-ups from a server, and feature repos on this machine.
+
+    import fstore
+
+    with fstore.Client("127.0.0.1:6566") as client:
+        answer = client.online(service="churn", entities={"customer_id": [12003, 99999]})
+        answer.to_pandas()
+
+What is heavy (pyarrow, pandas, polars) is imported when it is first needed.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from fstore._version import __version__
+from fstore.errors import (
+    Busy,
+    CheckFailed,
+    Conflict,
+    DataLoss,
+    DeadlineExceeded,
+    DefinitionError,
+    Error,
+    InvalidRequest,
+    NotFound,
+    NotPublished,
+    PermissionDenied,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    from fstore.aio import AsyncClient
+    from fstore.answer import Answer
+    from fstore.client import Client
+
+__all__ = [
+    "Answer",
+    "AsyncClient",
+    "Busy",
+    "CheckFailed",
+    "Client",
+    "Conflict",
+    "DataLoss",
+    "DeadlineExceeded",
+    "DefinitionError",
+    "Error",
+    "InvalidRequest",
+    "NotFound",
+    "NotPublished",
+    "PermissionDenied",
+    "TooLarge",
+    "Unauthenticated",
+    "Unavailable",
+    "__version__",
+]
+
+# Where the names live that are imported when they are first used.
+_LAZY = {
+    "Answer": "fstore.answer",
+    "AsyncClient": "fstore.aio",
+    "Client": "fstore.client",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        value = getattr(import_module(_LAZY[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,178 @@
+"""Frames in and out, through Arrow: pandas, polars, pyarrow, DuckDB relations, and all that has `__arrow_c_stream__`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow as pa
+
+from fstore.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+DtypeBackend = Literal["numpy_nullable", "pyarrow"]
+
+_INDEX = "__index_level_"  # begins the name that pandas gives an index without a name
+
+
+def is_frame(data: object) -> bool:
+    """Reports whether data has columns that this module can read."""
+    return (
+        _is_pandas(data)
+        or _is_polars(data)
+        or isinstance(data, (pa.Table, pa.RecordBatch, pa.RecordBatchReader))
+        or hasattr(data, "__arrow_c_stream__")
+        or hasattr(data, "fetch_record_batch")
+        or hasattr(data, "scanner")
+    )
+
+
+def held(data: Any) -> Any:
+    """Returns data in a form that can be read more than once: a stream is read into a table."""
+    return data if _is_pandas(data) or _is_polars(data) else table_of(data)
+
+
+def table_of(data: Any, among: Collection[str] | None = None) -> pa.Table:
+    """Returns a frame as a table: all columns, or those that are among some names.
+
+    Columns that are left out need no type that Arrow knows. A named index of pandas is a column; one without a name is
+    left out. Raises InvalidRequest for what is no frame, and for values that Arrow cannot hold, with their column.
+    """
+    if _is_pandas(data):
+        return _of_pandas(data, among)
+    if _is_polars(data):
+        return (data if among is None else data.select([c for c in data.columns if c in among])).to_arrow()
+    if isinstance(data, pa.RecordBatch):
+        data = pa.Table.from_batches([data])
+    if not isinstance(data, pa.Table):
+        data = reader_of(data).read_all()
+    names = data.column_names
+    if among is None:
+        return data
+    return data.select([i for i, name in enumerate(names) if name in among])
+
+
+def reader_of(data: Any) -> pa.RecordBatchReader:
+    """Returns a frame as a stream of record batches; only pandas is converted as a whole."""
+    if isinstance(data, pa.RecordBatchReader):
+        return data
+    if _is_pandas(data) or isinstance(data, pa.RecordBatch):
+        return table_of(data).to_reader()
+    if hasattr(data, "__arrow_c_stream__"):
+        return pa.RecordBatchReader.from_stream(data)
+    if hasattr(data, "to_reader"):
+        return data.to_reader()
+    if hasattr(data, "scanner"):  # a pyarrow.dataset.Dataset
+        return data.scanner().to_reader()
+    if hasattr(data, "fetch_record_batch"):  # a DuckDB relation before it spoke Arrow's protocol
+        return data.fetch_record_batch()
+    if _is_polars(data):
+        return data.to_arrow().to_reader()
+    raise InvalidRequest(
+        f"a {type(data).__name__} has no columns",
+        ["give a DataFrame of pandas or polars, a pyarrow Table, or anything with __arrow_c_stream__"],
+    )
+
+
+def to_pandas(table: pa.Table, dtype_backend: DtypeBackend | None = None) -> pd.DataFrame:
+    """Returns a table as a DataFrame of the same shape, with a RangeIndex.
+
+    By default integers and booleans with nulls become pandas' Int32, Int64 and boolean, so that no value changes;
+    all other columns are numpy's, where a null float is NaN, a null timestamp is NaT, and a list is an array.
+    `dtype_backend` is that of pandas: "numpy_nullable" for its nullable types throughout, "pyarrow" for Arrow's own,
+    which keep null and NaN apart.
+    """
+    import pandas as pd
+
+    if dtype_backend == "pyarrow":
+        return table.to_pandas(types_mapper=pd.ArrowDtype)
+    nullable = _nullable_types()
+    if dtype_backend == "numpy_nullable":
+        return table.to_pandas(types_mapper=nullable.get)
+    if dtype_backend is not None:
+        raise InvalidRequest(
+            f"there is no dtype_backend {dtype_backend!r}", ['it is "numpy_nullable" or "pyarrow"']
+        )
+    exact = {pa.int32(), pa.int64(), pa.bool_()}
+    inexact = [i for i, c in enumerate(table.columns) if c.null_count and c.type in exact]
+    if not inexact:
+        return table.to_pandas()
+    names = table.column_names
+    frame = table.select([i for i in range(len(names)) if i not in set(inexact)]).to_pandas()
+    for i in inexact:
+        column = table.column(i)
+        frame.insert(i, names[i], column.to_pandas(types_mapper=nullable.get))
+    return frame
+
+
+def to_polars(table: pa.Table) -> pl.DataFrame:
+    """Returns a table as a polars DataFrame of the same shape."""
+    import polars as pl
+
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _nullable_types() -> dict[pa.DataType, Any]:
+    import pandas as pd
+
+    return {
+        pa.bool_(): pd.BooleanDtype(),
+        pa.int32(): pd.Int32Dtype(),
+        pa.int64(): pd.Int64Dtype(),
+        pa.float32(): pd.Float32Dtype(),
+        pa.float64(): pd.Float64Dtype(),
+        pa.string(): pd.StringDtype(),
+    }
+
+
+def _of_pandas(frame: pd.DataFrame, among: Collection[str] | None) -> pa.Table:
+    if among is not None:
+        index = [name for name in frame.index.names if name is not None]
+        drop = [name for name in index if name not in among]
+        if drop:
+            frame = frame.reset_index(level=drop, drop=True)
+        frame = frame.loc[:, [c in among for c in frame.columns]]
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise InvalidRequest(f"the frame has two columns {twice!r}", ["rename one"])
+    table = _from_pandas(frame)
+    return table.select([i for i, name in enumerate(table.column_names) if not name.startswith(_INDEX)])
+
+
+def _from_pandas(frame: pd.DataFrame) -> pa.Table:
+    try:
+        return pa.Table.from_pandas(frame).replace_schema_metadata(None)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
+        raise InvalidRequest(
+            _why_not(frame) or str(error), ["make all values of a column one type"]
+        ) from error
+
+
+def _why_not(frame: pd.DataFrame) -> str:
+    """Returns which column Arrow cannot hold, and why; "" if it is the index."""
+    for name in frame.columns:
+        try:
+            pa.Array.from_pandas(frame[name])
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
+            return f"column {name!r}: {error}"
+    return ""
+
+
+def _is_pandas(data: object) -> bool:
+    return _is_a(data, "pandas", lambda pandas: pandas.DataFrame)
+
+
+def _is_polars(data: object) -> bool:
+    return _is_a(data, "polars", lambda polars: polars.DataFrame)
+
+
+def _is_a(data: object, module: str, kind: Callable[[Any], type]) -> bool:
+    """Reports whether data is of a class of a module, without importing the module."""
+    loaded = sys.modules.get(module)
+    return loaded is not None and isinstance(data, kind(loaded))

@@ -1,0 +1,81 @@
+"""Tables of one screen, for __repr__ and for notebooks."""
+
+from __future__ import annotations
+
+import html as _html
+from collections.abc import Sequence
+from datetime import datetime
+
+MAX_ROWS = 10
+_WIDTH = 100
+_CELL = 32
+
+Rows = Sequence[Sequence[object]]
+
+
+def text(title: str, columns: Sequence[str], rows: Rows, total: int | None = None) -> str:
+    """Returns a title line and a table of at most MAX_ROWS rows and 100 characters of width.
+
+    `total` is the number of rows that there are, if `rows` are only the first.
+    """
+    total = len(rows) if total is None else total
+    cells = [[cell(value) for value in row] for row in rows[:MAX_ROWS]]
+    widths = [max(map(len, [name, *(row[i] for row in cells)])) for i, name in enumerate(columns)]
+    shown = _fitting(widths)
+    lines = [title]
+    for line in [list(columns), *cells] if columns else []:
+        lines.append("  ".join(line[i].ljust(widths[i]) for i in range(shown)).rstrip())
+    return "\n".join([*lines, *_left_out(total - len(cells), [str(c) for c in columns[shown:]])])
+
+
+def html(title: str, columns: Sequence[str], rows: Rows, total: int | None = None) -> str:
+    """Returns the same as `text` as HTML: escaped, without styles or scripts."""
+    total = len(rows) if total is None else total
+    shown = columns[:MAX_ROWS]
+    head = "".join(f"<th>{_html.escape(name)}</th>" for name in shown)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{_html.escape(cell(value))}</td>" for value in row[: len(shown)]) + "</tr>"
+        for row in rows[:MAX_ROWS]
+    )
+    notes = _left_out(total - len(rows[:MAX_ROWS]), list(columns[len(shown) :]))
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if columns else ""
+    return (
+        f"<div><p>{_html.escape(title)}</p>{table}{''.join(f'<p>{_html.escape(n)}</p>' for n in notes)}</div>"
+    )
+
+
+def cell(value: object) -> str:
+    """Returns a value as a cell: short, on one line. None is "null"."""
+    if value is None:
+        return "null"
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    line = " ".join(str(value).split())
+    return line if len(line) <= _CELL else line[: _CELL - 1] + "…"
+
+
+def count(n: int, noun: str) -> str:
+    """Returns "1 row", "2 rows", "12,000 rows"."""
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
+def _fitting(widths: Sequence[int]) -> int:
+    """Returns how many columns fit; at least one."""
+    used = 0
+    for i, width in enumerate(widths):
+        used += width + 2
+        if used - 2 > _WIDTH and i > 0:
+            return i
+    return len(widths)
+
+
+def _left_out(rows: int, columns: Sequence[str]) -> list[str]:
+    notes = []
+    if rows > 0:
+        notes.append(f"… {count(rows, 'more row')}")
+    if columns:
+        names = ", ".join(columns[:5]) + (", …" if len(columns) > 5 else "")
+        notes.append(f"… {count(len(columns), 'more column')}: {names}")
+    return notes
