@@ -6,9 +6,10 @@ GORELEASER  = github.com/goreleaser/goreleaser/v2@v2.15.1
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME    = 5s
 LAWS        = 200
+IN_VENV     = .ci/python .venv-test python/requirements-test.txt
 VERSION     = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: help setup build install demo test law race fuzz bench bench-growth cover lint vuln dist release-check generate clean go compiler redis valkey protoc
+.PHONY: help setup build install demo test test-python test-neighbours law race fuzz bench bench-growth cover lint vuln dist wheel python-lock release-check generate clean go compiler redis valkey protoc
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -29,6 +30,14 @@ demo: build ## Show the whole life of a feature repo on sample data
 # The tests start their own redis-server, on a socket or a free port, and stop it.
 test: go compiler redis ## Run all tests
 	go test -timeout 30m ./...
+	@$(MAKE) --no-print-directory test-python
+
+# The tests start bin/fstore themselves, and find it by FSTORE_BINARY.
+test-python: build ## Run the tests of the Python package, in a virtual environment of their own
+	FSTORE_BINARY=$(CURDIR)/bin/fstore $(IN_VENV) pytest python
+
+test-neighbours: build ## Run the tests that install other tools to work with
+	FSTORE_BINARY=$(CURDIR)/bin/fstore .ci/python .venv-neighbours python/requirements-neighbours.txt pytest python/tests/neighbours
 
 failover: go compiler redis ## Look up 200,000 times and more through failovers of Redis
 	go test -timeout 1h ./test/failover -reads 200000
@@ -74,6 +83,7 @@ lint: go compiler ## Check the code, its format and the workflows
 	go vet ./...
 	go run $(GOLANGCI) run ./...
 	go run $(ACTIONLINT)
+	$(IN_VENV) sh -c 'cd python && mypy && ruff check && ruff format --check'
 
 cover: go compiler redis ## Run all tests and write bin/cover.html, the coverage of every line
 	@mkdir -p bin
@@ -88,6 +98,19 @@ vuln: go compiler ## Look for known vulnerabilities in what fstore links
 dist: go compiler ## Build, pack and checksum a release for this platform, in dist/
 	go run $(GORELEASER) release --clean --skip publish $(shell git describe --exact-match --tags >/dev/null 2>&1 || echo --snapshot)
 
+wheel: go compiler ## Build the Python distributions fstore-sdk and fstore-bin, in python/dist/
+	@rm -rf python/dist
+	python/bin/build.sh
+	FSTORE_CI=1 $(IN_VENV) python -m build --no-isolation --outdir python/dist python
+	FSTORE_CI=1 $(IN_VENV) python -m build --no-isolation --outdir python/dist --wheel python/bin
+
+# What is pinned stays pinned. To upgrade a package, delete its line first.
+python-lock: ## Pin what the tests of the Python package need, in python/requirements-*.txt
+	for list in test neighbours; do \
+		$(IN_VENV) uv pip compile -q --universal --python-version 3.11 --no-annotate --custom-compile-command 'make python-lock' \
+			python/requirements-$$list.in -o python/requirements-$$list.txt || exit 1; \
+	done
+
 release-check: go ## Check the configuration of releases
 	go run $(GORELEASER) check
 
@@ -96,7 +119,7 @@ generate: go compiler protoc ## Generate everything that is generated
 	go generate ./...
 
 clean: ## Remove what the other targets made
-	rm -rf bin dist feature_repo/.fstore feature_repo/data
+	rm -rf bin dist python/dist python/bin/build .venv-test .venv-neighbours feature_repo/.fstore feature_repo/data
 
 # What the targets above need. Each installs what is missing where it may, and otherwise says what to run.
 go:

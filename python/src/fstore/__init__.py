@@ -14,7 +14,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fstore._version import __version__
 from fstore.errors import (
     Busy,
     CheckFailed,
@@ -33,6 +32,7 @@ from fstore.errors import (
 )
 
 if TYPE_CHECKING:
+    from fstore._version import __version__
     from fstore.aio import AsyncClient
     from fstore.answer import Answer
     from fstore.client import Client
@@ -63,6 +63,7 @@ _LAZY = {
     "Answer": "fstore.answer",
     "AsyncClient": "fstore.aio",
     "Client": "fstore.client",
+    "__version__": "fstore._version",
 }
 
 

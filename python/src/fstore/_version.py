@@ -1,3 +1,5 @@
-"""The version of both distributions; one place says it."""
+"""The version of the installed distribution, which is the one of fstore that it was built from."""
 
-__version__ = "0.1.0.dev0"
+from importlib.metadata import version
+
+__version__ = version("fstore-sdk")
