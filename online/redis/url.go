@@ -148,6 +148,9 @@ func (l *location) takeOptions(values url.Values, secure bool) error {
 	}
 	l.files = tlsFiles{ca: take("tls_ca"), cert: take("tls_cert"), key: take("tls_key"), serverName: take("tls_server_name")}
 	switch {
+	case values.Has("skip_verify"):
+		return mistake("has skip_verify, which would trust any server with the password and the features").
+			WithHint("name the authority of the server's certificate instead: ?tls_ca=ca.pem")
 	case l.files != tlsFiles{} && !secure:
 		return mistake("has tls_… options but no TLS").WithHint("begin it with rediss:// or rediss+sentinel://")
 	case (l.files.cert == "") != (l.files.key == ""):
@@ -174,7 +177,7 @@ func (l *location) takeOptions(values url.Values, secure bool) error {
 var driverOptions = []string{
 	"db", "protocol", "client_name", "max_retries", "min_retry_backoff", "max_retry_backoff", "dial_timeout", "read_timeout", "write_timeout",
 	"pool_fifo", "pool_size", "pool_timeout", "min_idle_conns", "max_idle_conns", "max_active_conns", "conn_max_idle_time", "conn_max_lifetime",
-	"conn_max_lifetime_jitter", "max_concurrent_dials", "skip_verify",
+	"conn_max_lifetime_jitter", "max_concurrent_dials",
 }
 
 // ownOptions are those that fstore reads.

@@ -17,6 +17,7 @@ func TestAMistakeInAURLIsNamed(t *testing.T) {
 		"redis://u:secret@host?pool_size=secret": "redis://", "redis://u:secret@host?pool_size=%zz": "options",
 		"redis://u:secret@host?read_from=replica": "sentinels", "redis://u:secret@host?read_from=secret": "read_from", "redis://u:secret@host?sentinel_password=secret": "sentinels",
 		"redis://u:secret@host?tls_ca=secret": "rediss://", "unix://u:secret@/s?tls_server_name=secret": "rediss://", "rediss://u:secret@host?tls_cert=secret": "tls_key",
+		"rediss://u:secret@host?skip_verify=true": "tls_ca", "rediss+sentinel://u:secret@h/m?skip_verify=false": "tls_ca",
 		"redis+sentinel://u:secret@h1,h2": "does not name the primary", "redis+sentinel://u:secret@h1,h2/?db=0": "does not name the primary", "redis+sentinel://u:secret@/m": "sentinel 1",
 		"redis+sentinel://u:secret@h1,h2:0/m": "sentinel 2", "redis+sentinel://u:secret@h1,,h2/m": "sentinel 2", "redis+sentinel://u:secret@h1:x/m": "sentinel 1",
 		"redis+sentinel://u:secret@::1/m": "sentinel 1", "redis+sentinel://u:a@b/secret@h/m": "no Sentinel takes", "redis+sentinel://u:secret@h/m*": "no Sentinel takes", "redis+sentinel://u:secret@h/m/x": "the number of a database",
@@ -38,7 +39,7 @@ func TestAMistakeInAURLIsNamed(t *testing.T) {
 
 func TestURLsThatAreValid(t *testing.T) {
 	for _, url := range []string{
-		"redis://host", "redis://u:p@[::1]:6379/3?pool_size=5&read_timeout=1s", "rediss://host?tls_ca=/a&tls_cert=b&tls_key=c&tls_server_name=n&skip_verify=true", "unix:///s?db=1",
+		"redis://host", "redis://u:p@[::1]:6379/3?pool_size=5&read_timeout=1s", "rediss://host?tls_ca=/a&tls_cert=b&tls_key=c&tls_server_name=n", "unix:///s?db=1",
 		"redis+sentinel://h/m", "redis+sentinel://h1:1,h2,[::1],[::2]:3/m/2?read_from=replica", "rediss+sentinel://u:p%40@h/m.a-b_c/?read_from=primary&db=1&sentinel_username=u&sentinel_password=p",
 	} {
 		if err := redis.CheckURL(url); err != nil {
