@@ -72,7 +72,7 @@ func (p *Prepared) fetch(ctx context.Context, sc *scratch, stats *Stats) error {
 			return last.err(refused)
 		}
 		if primary && !moved {
-			if err := sleep(ctx, pause); err != nil {
+			if err := fstore.Sleep(ctx, pause); err != nil {
 				return fmt.Errorf("read features: %w: %w", fstore.ErrUnavailable, err)
 			}
 		}
@@ -222,17 +222,6 @@ func (p *Prepared) get(ctx context.Context, sc *scratch, stats *Stats, primary b
 	}
 	r.records, r.pointers, err = p.store.backend.Get(ctx, Read{Keys: sc.gets, Pointers: sc.pointers, Primary: primary})
 	return r, err
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 // missing returns an error that names the pending versions without a pointer.

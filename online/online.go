@@ -31,6 +31,11 @@ type Read struct {
 	Primary  bool // read all from the primary, even if replicas may answer
 }
 
+// Probe returns a read of a key and a pointer that never exist. Their names begin like those of real ones, for access rules.
+func Probe() Read {
+	return Read{Keys: [][]byte{[]byte("f{}")}, Pointers: [][]byte{[]byte("fstore:")}}
+}
+
 // PerRead is the number of keys and pointers that Backend.Get reads atomically.
 const PerRead = 1000
 
@@ -42,7 +47,7 @@ type Guard struct{ Key, Want []byte }
 type Commit struct {
 	Guards []Guard  // all must hold; without guards the change always applies
 	Set    []KV     // without duplicate keys
-	Delete [][]byte // keys that need not exist, none of them also in Set
+	Delete [][]byte // after Set; keys that need not exist
 }
 
 // Backend moves bytes. It must be safe for concurrent use. Keys and values are any bytes and may be empty: an empty

@@ -2,6 +2,7 @@ package online
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/fstore-dev/fstore"
@@ -14,11 +15,12 @@ import (
 // dropBatch is the number of keys that one commit of Drop deletes, small enough not to delay readers.
 const dropBatch = 500
 
-// CheckWrite checks that the store can be written, by deleting a key that never exists. It fails on a replica, and
-// for a user who may only read. Its errors are those of a write.
+// CheckWrite checks that the store can be written, by a write that leaves nothing behind: one commit sets a key and deletes
+// it again. Deleting alone would not do, since a store that is full takes deletions. Its errors are those of a write.
 func (s *Store) CheckWrite(ctx context.Context) error {
 	key := append(append([]byte("fstore:"), s.project...), ":w"...)
-	if err := s.backend.Commit(ctx, Commit{Guards: []Guard{{Key: key}}, Delete: [][]byte{key}}); err != nil {
+	err := s.backend.Commit(ctx, Commit{Guards: []Guard{{Key: key}}, Set: []KV{{key, nil}}, Delete: [][]byte{key}})
+	if err != nil && !errors.Is(err, fstore.ErrConflict) { // a conflict is another process's check
 		return fmt.Errorf("write to the online store: %w", err)
 	}
 	return nil

@@ -58,12 +58,5 @@ func (c Clock) Now() time.Time { return c.Time() }
 
 // Sleep waits for d, or until ctx ends.
 func (c Clock) Sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	return fstore.Sleep(ctx, d)
 }

@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"time"
+
+	"github.com/fstore-dev/fstore"
 )
 
 // A server becomes ready once it has read the registry and found the online store usable. So a server that starts
@@ -35,12 +37,7 @@ func (s *Server) awaitStore(ctx context.Context) {
 			s.options.Logger.Warn("the online store cannot be used; requests are refused until it can", "error", err)
 			before = err.Error()
 		}
-		pause := time.NewTimer(s.options.Poll)
-		select {
-		case <-ctx.Done():
-		case <-pause.C:
-		}
-		pause.Stop()
+		_ = fstore.Sleep(ctx, s.options.Poll) // the loop looks whether ctx has ended
 	}
 }
 

@@ -113,17 +113,11 @@ func (b *Backend) Refuse(cause error) {
 
 // Run looks at the store until ctx ends.
 func (b *Backend) Run(ctx context.Context) {
-	for ctx.Err() == nil {
-		wait := pause
+	for wait := time.Duration(0); fstore.Sleep(ctx, wait) == nil; {
+		wait = pause
 		if !b.Look(ctx) {
 			wait = openPause
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
 	}
 }
 
@@ -159,8 +153,7 @@ func (b *Backend) read(ctx context.Context) (whole bool, err error) {
 	defer caught(&err)
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	// Names like those of real ones, for access rules.
-	_, ptrs, err := b.Backend.Get(ctx, online.Read{Keys: [][]byte{[]byte("f{}")}, Pointers: [][]byte{[]byte("fstore:")}})
+	_, ptrs, err := b.Backend.Get(ctx, online.Probe())
 	return ptrs != nil, err
 }
 

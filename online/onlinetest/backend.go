@@ -171,6 +171,12 @@ var backendTests = []test{
 			t.Error(err)
 		}
 	}},
+	{"a_key_that_is_set_and_deleted_at_once_is_gone", func(t *testing.T, b online.Backend) {
+		if err := b.Commit(context.Background(), online.Commit{Guards: []online.Guard{{Key: []byte("k")}}, Set: kvs("k", "v", "other", "v"), Delete: bs("k")}); err != nil {
+			t.Fatal(err)
+		}
+		same(t, scanned(t, b, ""), bs("other"))
+	}},
 	{"large_commits", func(t *testing.T, b online.Backend) {
 		var kv []string
 		var keys [][]byte

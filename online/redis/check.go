@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
 	driver "github.com/redis/go-redis/v9"
 )
 
@@ -16,7 +17,8 @@ func (b *Backend) Check(ctx context.Context) (warning string, err error) {
 	if err := b.primary.Ping(ctx).Err(); err != nil {
 		return "", b.failed(ctx, err)
 	}
-	if _, _, err := b.read(ctx, b.primary, [][]byte{[]byte("f{}")}, [][]byte{[]byte("fstore:")}); err != nil { // names like those of real keys, for access rules
+	probe := online.Probe()
+	if _, _, err := b.read(ctx, b.primary, probe.Keys, probe.Pointers); err != nil {
 		return "", err
 	}
 	memory, err := b.info(ctx, b.primary.Client, "memory")
@@ -72,11 +74,11 @@ func (b *Backend) checkFailover(ctx context.Context, primary map[string]string) 
 		warnings = append(warnings, "min-replicas-to-write is 0: a primary that is cut off from its sentinels goes on taking writes, which are lost; "+
 			"set min-replicas-to-write 1 and min-replicas-max-lag 10")
 	}
-	addrs, err := b.sentinels.findReplicas(ctx)
+	replicas, err := b.sentinels.findReplicas(ctx)
 	if err != nil {
 		return nil, b.failed(ctx, err)
 	}
-	for _, addr := range addrs {
+	for _, addr := range replicas.addrs {
 		policy, err := b.replicaPolicy(ctx, addr)
 		switch {
 		case err != nil:

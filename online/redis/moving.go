@@ -14,54 +14,59 @@ import (
 )
 
 // moving opens the connections of a client to servers that may change. When they have changed, it closes the
-// connections to the old ones, also those that are in use or being opened.
+// connections to the old ones, also those that are in use or being opened. It never goes back to an older configuration:
+// an old primary may be up again, with old data, and answers about it may be late.
 type moving struct {
-	find      func(context.Context) ([]string, error) // where connections may go
+	find      func(context.Context) (servers, error) // where connections may go
 	transport *transport
 	opened    func() // called before the first connection is opened
 
-	mu    sync.Mutex
-	conns map[*movingConn]bool // open, or being opened
+	mu      sync.Mutex // guards the rest
+	current servers    // the newest found
+	conns   map[*movingConn]bool
 }
 
 // movingConn is a connection that its moving knows of.
 type movingConn struct {
-	net.Conn
-	addr   string
-	cancel context.CancelFunc // of the dial
-	owner  *moving
+	net.Conn // nil while it is being opened
+	addr     string
+	cancel   context.CancelFunc // of the dial
+	owner    *moving
 }
 
-func newMoving(find func(context.Context) ([]string, error), t *transport, opened func()) *moving {
+func newMoving(find func(context.Context) (servers, error), t *transport, opened func()) *moving {
 	return &moving{find: find, transport: t, opened: opened, conns: map[*movingConn]bool{}}
 }
 
 // dial connects to one of the servers. The driver's network and address mean nothing.
 func (m *moving) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	m.opened()
-	addrs, err := m.find(ctx)
+	found, err := m.find(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if len(addrs) == 0 {
+	if len(found.addrs) == 0 {
 		return nil, fstore.Errorf(fstore.ErrUnavailable, "the sentinels know no replica that is up")
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	c := &movingConn{addr: addrs[rand.IntN(len(addrs))], cancel: cancel, owner: m} //nolint:gosec // G404: it spreads load
-	m.mu.Lock()
-	m.conns[c] = true
-	m.mu.Unlock()
+	c := &movingConn{addr: found.addrs[rand.IntN(len(found.addrs))], cancel: cancel, owner: m} //nolint:gosec // G404: it spreads load
+	if !m.admit(c, found) {
+		return nil, fstore.Errorf(fstore.ErrUnavailable, "only sentinels that missed a failover answer").
+			WithHint("check that the other sentinels run and can be reached; if all of them were set up anew, restart this process")
+	}
 	conn, err := m.transport.dial(ctx, "tcp", c.addr)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch kept := m.conns[c]; {
+	case !kept: // the server changed
+		if err == nil {
+			_ = conn.Close() // nothing was sent
+		}
+		return nil, errMoved
 	case err != nil:
 		delete(m.conns, c)
 		return nil, err
-	case !kept: // the server changed
-		_ = conn.Close() // nothing was sent
-		return nil, errMoved
 	}
 	c.Conn = conn
 	if plain, ok := conn.(syscall.Conn); ok {
@@ -70,14 +75,41 @@ func (m *moving) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	return c, nil
 }
 
-var errMoved = errors.New("the primary or the replicas have just changed")
+// admit registers a connection that is about to be opened, unless newer servers have been found than those it goes to. If these
+// are newer, it closes all other connections.
+func (m *moving) admit(c *movingConn, found servers) bool {
+	m.mu.Lock()
+	if found.epoch < m.current.epoch {
+		m.mu.Unlock()
+		return false
+	}
+	var gone []*movingConn
+	if found.epoch > m.current.epoch {
+		gone = m.follow(found)
+	}
+	m.current = found
+	m.conns[c] = true
+	m.mu.Unlock()
+	closeAll(gone)
+	return true
+}
 
-// keep closes the connections to all servers but some.
-func (m *moving) keep(addrs []string) {
+// keep closes the connections to all servers but those found, unless newer ones have been found.
+func (m *moving) keep(found servers) {
 	m.mu.Lock()
 	var gone []*movingConn
+	if found.epoch >= m.current.epoch {
+		gone = m.follow(found)
+	}
+	m.mu.Unlock()
+	closeAll(gone)
+}
+
+// follow makes the servers found the current ones, and returns the connections to others, to be closed. m.mu is held.
+func (m *moving) follow(found servers) (gone []*movingConn) {
+	m.current = found
 	for c := range m.conns {
-		if !slices.Contains(addrs, c.addr) {
+		if !slices.Contains(found.addrs, c.addr) {
 			delete(m.conns, c)
 			c.cancel()
 			if c.Conn != nil {
@@ -85,11 +117,17 @@ func (m *moving) keep(addrs []string) {
 			}
 		}
 	}
-	m.mu.Unlock()
-	for _, c := range gone {
-		_ = c.Conn.Close() // whoever uses it sees it closed
+	return gone
+}
+
+// closeAll closes connections. Whoever uses one sees it closed.
+func closeAll(conns []*movingConn) {
+	for _, c := range conns {
+		_ = c.Conn.Close()
 	}
 }
+
+var errMoved = errors.New("the primary or the replicas have just changed")
 
 // Close implements net.Conn.
 func (c *movingConn) Close() error {
@@ -119,8 +157,8 @@ func (b *Backend) followSentinels(done <-chan struct{}) {
 		case <-ticks.C:
 		}
 		for _, m := range b.moving {
-			if addrs, err := m.find(context.Background()); err == nil && len(addrs) > 0 {
-				m.keep(addrs)
+			if found, err := m.find(context.Background()); err == nil && len(found.addrs) > 0 {
+				m.keep(found)
 			}
 		}
 	}

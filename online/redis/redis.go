@@ -82,7 +82,7 @@ func Open(url string) (*Backend, error) {
 }
 
 // follow returns a source for the servers that find finds.
-func (b *Backend) follow(o driver.Options, find func(context.Context) ([]string, error)) *source {
+func (b *Backend) follow(o driver.Options, find func(context.Context) (servers, error)) *source {
 	m := newMoving(find, b.transport, func() {
 		b.watched.Do(func() { b.watching.Go(func() { b.followSentinels(b.done) }) })
 	})

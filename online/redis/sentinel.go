@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/fstore-dev/fstore"
@@ -21,7 +20,6 @@ type sentinels struct {
 	addrs   string // for messages
 	clients []*driver.SentinelClient
 	asking  sync.WaitGroup
-	epoch   atomic.Int64 // of the newest primary found
 }
 
 func newSentinels(l *sentinelLocation, t *transport) *sentinels {
@@ -34,48 +32,68 @@ func newSentinels(l *sentinelLocation, t *transport) *sentinels {
 	return s
 }
 
-// findPrimary returns the address of the primary.
-func (s *sentinels) findPrimary(ctx context.Context) ([]string, error) {
-	newest := int64(-1)
-	var addr string
-	_, err := s.ask(ctx, func(ctx context.Context, c *driver.SentinelClient) (func(), error) {
-		at, err := c.GetMasterAddrByName(ctx, s.primary).Result()
-		if errors.Is(err, driver.Nil) || err == nil && len(at) != 2 {
-			at = []string{"", ""} // the name is unknown, and Master says so
-		} else if err != nil {
-			return nil, err
-		}
-		// While its replicas are being reconfigured, Master still gives the old address, with the new epoch.
-		reply, err := c.Master(ctx, s.primary).Result()
+// servers are where a client may connect, as the sentinels say.
+type servers struct {
+	addrs []string
+	epoch int64 // of the primary's configuration: each failover has a higher one; 0 for replicas
+}
+
+// findPrimary returns the address of the primary. A sentinel that has not heard of a failover yet has an older epoch.
+func (s *sentinels) findPrimary(ctx context.Context) (servers, error) {
+	newest := servers{epoch: -1}
+	err := s.ask(ctx, func(ctx context.Context, c *driver.SentinelClient) (func(), error) {
+		found, err := s.primaryOf(ctx, c)
 		return func() {
-			// A sentinel that has not heard of a failover yet has an older epoch.
-			if epoch, _ := strconv.ParseInt(reply["config-epoch"], 10, 64); epoch > newest {
-				newest, addr = epoch, net.JoinHostPort(at[0], at[1])
+			if found.epoch > newest.epoch {
+				newest = found
 			}
 		}, err
 	})
-	if err != nil {
-		return nil, err
+	return newest, err
+}
+
+// primaryOf asks one sentinel. MASTER has the epoch, but while a failover reconfigures the replicas, it still has the old
+// address. A sentinel may hear of a failover between two commands, so the address counts only if the epoch is the same before
+// and after it.
+func (s *sentinels) primaryOf(ctx context.Context, c *driver.SentinelClient) (servers, error) {
+	epoch := func() (int64, error) {
+		reply, err := c.Master(ctx, s.primary).Result()
+		if err != nil {
+			return 0, err
+		}
+		return strconv.ParseInt(reply["config-epoch"], 10, 64)
 	}
-	if newest < s.epoch.Load() { // even a majority may not have heard yet, and the old primary may be back, empty
-		return nil, fstore.Errorf(fstore.ErrUnavailable, "of the sentinels %s, only those that missed a failover answer", s.addrs).WithHint("check that they run and can be reached")
+	for before, err := epoch(); ; {
+		if err != nil {
+			return servers{}, err
+		}
+		addr, err := c.GetMasterAddrByName(ctx, s.primary).Result()
+		if err != nil {
+			return servers{}, err
+		}
+		after, err := epoch()
+		if err != nil {
+			return servers{}, err
+		}
+		if after == before {
+			return servers{[]string{net.JoinHostPort(addr[0], addr[1])}, after}, nil
+		}
+		before = after
 	}
-	s.epoch.Store(newest)
-	return []string{addr}, nil
 }
 
 // findReplicas returns the addresses of the replicas that are up and have their primary's data. There may be none.
-func (s *sentinels) findReplicas(ctx context.Context) ([]string, error) {
-	var out []string
-	_, err := s.ask(ctx, func(ctx context.Context, c *driver.SentinelClient) (func(), error) {
+func (s *sentinels) findReplicas(ctx context.Context) (servers, error) {
+	var out servers
+	err := s.ask(ctx, func(ctx context.Context, c *driver.SentinelClient) (func(), error) {
 		reply, err := c.Replicas(ctx, s.primary).Result()
 		return func() {
-			if out != nil {
+			if out.addrs != nil {
 				return
 			}
 			for _, r := range reply {
 				if down := strings.Contains(r["flags"], "down") || strings.Contains(r["flags"], "disconnected"); !down && r["master-link-status"] == "ok" {
-					out = append(out, net.JoinHostPort(r["ip"], r["port"]))
+					out.addrs = append(out.addrs, net.JoinHostPort(r["ip"], r["port"]))
 				}
 			}
 		}, err
@@ -84,8 +102,8 @@ func (s *sentinels) findReplicas(ctx context.Context) ([]string, error) {
 }
 
 // ask asks all sentinels, and applies the replies one after the other: those of a majority, or those that come soon
-// after the first. It returns how many it applied, and an error if there is no reply.
-func (s *sentinels) ask(ctx context.Context, question func(context.Context, *driver.SentinelClient) (apply func(), err error)) (answers int, err error) {
+// after the first. It returns an error if there is no reply.
+func (s *sentinels) ask(ctx context.Context, question func(context.Context, *driver.SentinelClient) (apply func(), err error)) error {
 	limited, cancel := context.WithTimeout(ctx, sentinelTimeout)
 	type reply struct {
 		apply func()
@@ -105,6 +123,7 @@ func (s *sentinels) ask(ctx context.Context, question func(context.Context, *dri
 	})
 	var failed []error
 	var grace <-chan time.Time
+	answers := 0
 	for late := false; !late && answers <= len(s.clients)/2 && answers+len(failed) < len(s.clients); {
 		select {
 		case r := <-replies:
@@ -124,9 +143,9 @@ func (s *sentinels) ask(ctx context.Context, question func(context.Context, *dri
 		}
 	}
 	if answers == 0 {
-		return 0, s.failed(failed)
+		return s.failed(failed)
 	}
-	return answers, nil
+	return nil
 }
 
 // failed explains why no sentinel has answered. What one of them refuses is said before what cannot be reached.

@@ -348,7 +348,7 @@ func (b *Backend) failed(err error) error {
 		case codes.SQLITE_CORRUPT:
 			kind, hint = fstore.ErrCorrupt, fillAnew
 		case codes.SQLITE_NOTADB:
-			kind, hint = fstore.ErrCorrupt, ownFile
+			kind, hint = fstore.ErrCorrupt, "if it was the online store, its beginning was overwritten: "+fillAnew+"; otherwise "+ownFile
 		case codes.SQLITE_FULL, codes.SQLITE_IOERR:
 			hint = "check whether its disk is full"
 		case codes.SQLITE_TOOBIG, codes.SQLITE_ERROR:

@@ -196,7 +196,7 @@ func TestFilesThatAreNoStoreAreRefusedAndLeftAlone(t *testing.T) {
 	}{
 		"another program's": {"create table t (x)", fstore.ErrInvalid, "another program"},
 		"a later format":    {"create table kv (x); pragma application_id = 1718842482; pragma user_version = 99", fstore.ErrInvalid, "use a newer fstore"},
-		"no database":       {"", fstore.ErrCorrupt, "not a database"},
+		"no database":       {"", fstore.ErrCorrupt, "remove the file and run fstore materialize, which fills it again; otherwise online: names a file of its own"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "online.db")

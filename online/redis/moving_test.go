@@ -1,0 +1,191 @@
+package redis_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/online/redis"
+	"github.com/fstore-dev/fstore/online/redis/redistest"
+)
+
+// script is what a scripted sentinel knows.
+type script struct {
+	primary string // host:port
+	epoch   int
+}
+
+// scripted is a sentinel that answers as a test says.
+type scripted struct {
+	addr string
+
+	mu   sync.Mutex // guards the rest
+	says script
+	next map[string]script // by subcommand: what it knows from after its next answer to it on
+}
+
+func newScripted(t *testing.T, says script) *scripted {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &scripted{addr: l.Addr().String(), says: says, next: map[string]script{}}
+	var serving sync.WaitGroup
+	t.Cleanup(func() { l.Close(); serving.Wait() })
+	serving.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() { s.serve(conn) })
+		}
+	})
+	return s
+}
+
+func (s *scripted) set(says script) {
+	s.mu.Lock()
+	s.says = says
+	s.mu.Unlock()
+}
+
+// serve answers until the client leaves.
+func (s *scripted) serve(conn net.Conn) {
+	defer conn.Close()
+	for in := bufio.NewReader(conn); ; {
+		var n, size int
+		if _, err := fmt.Fscanf(in, "*%d\r\n", &n); err != nil {
+			return
+		}
+		args := make([]string, n)
+		for i := range args {
+			if _, err := fmt.Fscanf(in, "$%d\r\n", &size); err != nil {
+				return
+			}
+			arg := make([]byte, size+len("\r\n"))
+			if _, err := io.ReadFull(in, arg); err != nil {
+				return
+			}
+			args[i] = string(arg[:size])
+		}
+		if _, err := io.WriteString(conn, s.answer(args)); err != nil {
+			return
+		}
+	}
+}
+
+func (s *scripted) answer(args []string) string {
+	if !strings.EqualFold(args[0], "sentinel") {
+		return "-ERR unknown command\r\n"
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	host, port, _ := net.SplitHostPort(s.says.primary)
+	out := "*0\r\n" // it knows no replicas
+	switch command := strings.ToLower(args[1]); command {
+	case "get-master-addr-by-name":
+		out = array(host, port)
+	case "master":
+		out = array("ip", host, "port", port, "config-epoch", strconv.Itoa(s.says.epoch))
+	}
+	if later, ok := s.next[strings.ToLower(args[1])]; ok {
+		delete(s.next, strings.ToLower(args[1]))
+		s.says = later
+	}
+	return out
+}
+
+func array(words ...string) string {
+	out := fmt.Sprintf("*%d\r\n", len(words))
+	for _, w := range words {
+		out += fmt.Sprintf("$%d\r\n%s\r\n", len(w), w)
+	}
+	return out
+}
+
+// failedOver starts two servers, the primary before a failover and the one after it, that differ in the value of k.
+func failedOver(t *testing.T) (before, after script, disconnect func()) {
+	t.Helper()
+	var scripts []script
+	for i, value := range []string{"before", "after"} {
+		url := redistest.StartTCP(t)
+		if err := client(t, url).Set(ctx, "k", value, 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+		scripts = append(scripts, script{strings.TrimSuffix(strings.TrimPrefix(url, "redis://"), "/0"), 1 + i})
+	}
+	return scripts[0], scripts[1], func() {
+		t.Helper()
+		if err := client(t, "redis://"+scripts[1].primary).Do(ctx, "client", "kill", "type", "normal", "skipme", "yes").Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func follow(t *testing.T, all ...*scripted) *redis.Backend {
+	t.Helper()
+	var addrs []string
+	for _, s := range all {
+		addrs = append(addrs, s.addr)
+	}
+	b := open(t, "redis+sentinel://"+strings.Join(addrs, ",")+"/features")
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+// A sentinel that hears of a failover between two commands must not pass off the old primary as the new one.
+func TestASentinelThatHearsOfAFailoverBetweenTwoCommands(t *testing.T) {
+	before, after, _ := failedOver(t)
+	for _, command := range []string{"get-master-addr-by-name", "master"} {
+		t.Run(command, func(t *testing.T) {
+			s := newScripted(t, before)
+			s.next[command] = after
+			if _, got := get(t, follow(t, s), "k", online.Read{}); got != "after" {
+				t.Errorf("got %q from the old primary", got)
+			}
+		})
+	}
+}
+
+// Sentinels that missed a failover, or have lost their configuration, do not lead back to the old primary.
+func TestSentinelsThatMissedAFailoverLeadNowhere(t *testing.T) {
+	before, after, disconnect := failedOver(t)
+	for name, behind := range map[string]int{"one of three": 1, "two of three": 2, "all": 3} {
+		t.Run(name, func(t *testing.T) {
+			all := []*scripted{newScripted(t, after), newScripted(t, after), newScripted(t, after)}
+			b := follow(t, all...)
+			if _, got := get(t, b, "k", online.Read{}); got != "after" {
+				t.Fatalf("got %q", got)
+			}
+			for _, s := range all[:behind] {
+				s.set(before)
+			}
+			for range 10 {
+				disconnect()
+				_, ptrs, err := b.Get(ctx, online.Read{Pointers: [][]byte{[]byte("k")}})
+				switch {
+				case err == nil && string(ptrs[0]) != "after":
+					t.Errorf("got %q from the old primary", ptrs[0])
+				case err != nil && (behind == 1 || !errors.Is(err, fstore.ErrUnavailable) || !strings.Contains(err.Error(), "missed a failover")):
+					t.Error(err)
+				case err == nil && behind == 3:
+					t.Error("sentinels that all missed the failover are believed")
+				}
+			}
+			for _, s := range all {
+				s.set(after)
+			}
+			succeeds(t, func() error { _, _, err := b.Get(ctx, online.Read{Pointers: [][]byte{[]byte("k")}}); return err })
+		})
+	}
+}
