@@ -32,12 +32,15 @@ from fstore.errors import (
 )
 
 if TYPE_CHECKING:
+    from fstore._transport import TLS
     from fstore._version import __version__
     from fstore.aio import AsyncClient
     from fstore.answer import Answer
     from fstore.client import Client
+    from fstore.describe import Description
 
 __all__ = [
+    "TLS",
     "Answer",
     "AsyncClient",
     "Busy",
@@ -47,6 +50,7 @@ __all__ = [
     "DataLoss",
     "DeadlineExceeded",
     "DefinitionError",
+    "Description",
     "Error",
     "InvalidRequest",
     "NotFound",
@@ -64,6 +68,8 @@ _LAZY = {
     "AsyncClient": "fstore.aio",
     "Client": "fstore.client",
     "__version__": "fstore._version",
+    "Description": "fstore.describe",
+    "TLS": "fstore._transport",
 }
 
 

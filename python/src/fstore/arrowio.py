@@ -1,4 +1,4 @@
-"""Frames in and out, through Arrow: pandas, polars, pyarrow, DuckDB relations, and all that has `__arrow_c_stream__`."""
+"""Frames in and out through Arrow: pandas, polars, pyarrow, DuckDB relations, whatever has `__arrow_c_stream__`."""
 
 from __future__ import annotations
 

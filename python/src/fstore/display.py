@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 MAX_ROWS = 10
+MAX_COLUMNS = 20
 _WIDTH = 100
 _CELL = 32
 

@@ -127,21 +127,19 @@ class DataLoss(Error):
     code = "DATA_LOSS"
 
 
-_BY_CODE: dict[str, type[Error]] = {
-    kind.code: kind
-    for kind in (
-        InvalidRequest,
-        Conflict,
-        NotFound,
-        NotPublished,
-        Unavailable,
-        DeadlineExceeded,
-        TooLarge,
-        Unauthenticated,
-        PermissionDenied,
-        DataLoss,
-    )
-} | {"ALREADY_EXISTS": Conflict}
+_KINDS: tuple[type[Error], ...] = (
+    InvalidRequest,
+    Conflict,
+    NotFound,
+    NotPublished,
+    Unavailable,
+    DeadlineExceeded,
+    TooLarge,
+    Unauthenticated,
+    PermissionDenied,
+    DataLoss,
+)
+_BY_CODE = {kind.code: kind for kind in _KINDS} | {"ALREADY_EXISTS": Conflict}
 
 
 def of_status(code: str, text: str, retry_after: float | None = None) -> Error:

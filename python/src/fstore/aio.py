@@ -1,0 +1,140 @@
+"""The client of a running fstore server for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import weakref
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, TypeVar
+
+import grpc
+import grpc.aio
+
+from fstore._attempts import DEFAULT_TIMEOUT, Attempts
+from fstore._lookup import Call, Lookups, Steps
+from fstore._selection import Model, selection_of
+from fstore._transport import TLS, Channel, Transport
+from fstore.answer import Answer
+from fstore.describe import Description
+from fstore.errors import InvalidRequest
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """Looks up features from one server, as `Client` does, with coroutines.
+
+    It has one connection per event loop, opened with the loop's first call, so that a client that is made when a module
+    is imported serves each worker of uvicorn or gunicorn. gRPC does not support forking after a call.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        token: str | None = None,
+        token_file: str | os.PathLike[str] | None = None,
+        tls: TLS | bool | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        retries: int | None = None,
+        plain_token: bool = False,
+    ) -> None:
+        """Returns a client of the server at an address. The arguments are those of `Client`."""
+        self._transport = Transport(address, token, token_file, tls, plain_token)
+        self._timeout = timeout
+        self._retries = retries
+        self._lookups = Lookups()
+        self._channels: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Channel] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._closed = False
+
+    async def online(
+        self,
+        *,
+        service: str | None = None,
+        features: str | Iterable[str] | None = None,
+        model: Model | None = None,
+        entities: Any = None,
+        event_timestamps: bool = False,
+        timeout: float | None = None,
+    ) -> Answer:
+        """Returns the features of rows of keys. Arguments and errors are those of `Client.online`."""
+        steps = self._lookups.online(selection_of(service, features, model), entities, event_timestamps)
+        return await self._run(steps, timeout)
+
+    async def describe(
+        self,
+        *,
+        service: str | None = None,
+        features: str | Iterable[str] | None = None,
+        model: Model | None = None,
+        timeout: float | None = None,
+    ) -> Description:
+        """Returns the columns that a look-up needs, and the features of its answer."""
+        return await self._run(self._lookups.describe(selection_of(service, features, model)), timeout)
+
+    async def close(self) -> None:
+        """Closes the connection of the running event loop. Calls in flight end with an error."""
+        self._closed = True
+        channel = self._channels.pop(asyncio.get_running_loop(), None)
+        if channel is not None:
+            await channel.close()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"fstore.AsyncClient({self._transport.address!r})"
+
+    async def _run(self, steps: Steps[T], timeout: float | None) -> T:
+        """Sends what the steps yield, within one deadline, and returns their result."""
+        attempts = Attempts(self._timeout if timeout is None else timeout, self._retries)
+        try:
+            call = next(steps)
+            while True:
+                try:
+                    answer = await self._send(call, attempts)
+                except InvalidRequest as error:
+                    call = steps.throw(error)
+                else:
+                    call = steps.send(answer)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+    async def _send(self, call: Call, attempts: Attempts) -> bytes:
+        while True:
+            send = self._opened().method(call.method)
+            try:
+                answer: bytes = await send(
+                    call.request, timeout=attempts.remaining(), metadata=self._transport.metadata()
+                )
+                return answer
+            except grpc.aio.AioRpcError as failure:
+                pause = attempts.after(failure, self._transport.address, bool(self._transport.tls))
+            self._renew()
+            await asyncio.sleep(pause)
+
+    def _opened(self) -> Channel:
+        """Returns the channel of the running event loop."""
+        loop = asyncio.get_running_loop()
+        channel = self._channels.get(loop)
+        if channel is None:
+            if self._closed:
+                raise InvalidRequest("the client is closed", ["make another"])
+            channel = self._channels[loop] = Channel(self._transport, grpc.aio)
+        return channel
+
+    def _renew(self) -> None:
+        """Forgets the channel if the files of TLS have changed since it was opened."""
+        loop = asyncio.get_running_loop()
+        if loop in self._channels and self._channels[loop].is_outdated():
+            del self._channels[loop]

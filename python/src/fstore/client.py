@@ -1,0 +1,167 @@
+"""The client of a running fstore server."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, TypeVar
+
+import grpc
+
+from fstore._attempts import DEFAULT_TIMEOUT, Attempts
+from fstore._lookup import Call, Lookups, Steps
+from fstore._selection import Model, selection_of
+from fstore._transport import TLS, Channel, Transport
+from fstore.answer import Answer
+from fstore.describe import Description
+from fstore.errors import InvalidRequest
+
+T = TypeVar("T")
+
+
+class Client:
+    """Looks up features from one server over gRPC. It is safe to share between threads; make one per process.
+
+    It connects with the first call. A process that is forked before that call (gunicorn's workers) connects by itself;
+    gRPC does not support forking after a call.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        token: str | None = None,
+        token_file: str | os.PathLike[str] | None = None,
+        tls: TLS | bool | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        retries: int | None = None,
+        plain_token: bool = False,
+    ) -> None:
+        """Returns a client of the server at an address; it does not wait for the server.
+
+        address: "host:port", "unix:///path" or "dns:///host:port".
+        token: says who asks: a token of `fstore token create`, or a JWT. token_file: a file with one, read for each
+            attempt. Without either, the variable FSTORE_TOKEN. A token goes to another machine only over TLS, unless
+            plain_token allows it for a network that encrypts by itself.
+        tls: TLS(ca=…, certificate=…, key=…, server_name=…); True trusts the CAs of the system; False is plain text.
+            None is plain text unless the variables of the command ask for TLS (FSTORE_TLS, FSTORE_TLS_CA, …).
+        timeout: seconds for a call with all its attempts.
+        retries: how often a call is sent again at most if the server is unavailable or busy. By default the timeout is
+            the only limit; 0 means never.
+
+        Raises InvalidRequest for an address, a file or a token that cannot be used.
+        """
+        self._transport = Transport(address, token, token_file, tls, plain_token)
+        self._timeout = timeout
+        self._retries = retries
+        self._lookups = Lookups()
+        self._lock = threading.Lock()  # guards _channel and _owner
+        self._channel: Channel | None = None
+        self._owner = 0  # the process that opened the channel
+        self._closed = False
+
+    def online(
+        self,
+        *,
+        service: str | None = None,
+        features: str | Iterable[str] | None = None,
+        model: Model | None = None,
+        entities: Any = None,
+        event_timestamps: bool = False,
+        timeout: float | None = None,
+    ) -> Answer:
+        """Returns the features of rows of keys, as last published. Row i answers row i of entities.
+
+        service, features or model: which features; give one. features are references: "view.feature", "view.*",
+            "view.feature=name", "view@2.feature". A model is "fraud@champion", "fraud/3" or ("fraud", "3").
+        entities: the keys, and what on-demand features read. A dict of columns: each a list, an array, or a scalar for
+            one row; all are sent. Or a frame (pandas, polars, pyarrow, anything with __arrow_c_stream__): only the
+            columns that the features need are sent. Up to 10,000 rows. None or no columns for views without entities.
+        event_timestamps: whether the answer has the event time of each value.
+        timeout: seconds for this call, instead of the client's.
+
+        Values are sent exactly or refused. None is null; a time without a zone is UTC; int64 stays int64.
+
+        Raises InvalidRequest, NotFound, NotPublished, TooLarge, Unauthenticated, PermissionDenied, Unavailable (also
+        Busy and DeadlineExceeded) and DataLoss.
+        """
+        steps = self._lookups.online(selection_of(service, features, model), entities, event_timestamps)
+        return self._run(steps, timeout)
+
+    def describe(
+        self,
+        *,
+        service: str | None = None,
+        features: str | Iterable[str] | None = None,
+        model: Model | None = None,
+        timeout: float | None = None,
+    ) -> Description:
+        """Returns the columns that a look-up needs, and the features of its answer."""
+        return self._run(self._lookups.describe(selection_of(service, features, model)), timeout)
+
+    def close(self) -> None:
+        """Closes the connection. Calls in flight end with an error."""
+        with self._lock:
+            channel, self._channel, self._closed = self._channel, None, True
+        if channel is not None and self._owner == os.getpid():
+            channel.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"fstore.Client({self._transport.address!r})"
+
+    def _run(self, steps: Steps[T], timeout: float | None) -> T:
+        """Sends what the steps yield, within one deadline, and returns their result."""
+        attempts = Attempts(self._timeout if timeout is None else timeout, self._retries)
+        try:
+            call = next(steps)
+            while True:
+                try:
+                    answer = self._send(call, attempts)
+                except InvalidRequest as error:
+                    call = steps.throw(error)
+                else:
+                    call = steps.send(answer)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+    def _send(self, call: Call, attempts: Attempts) -> bytes:
+        while True:
+            send = self._opened().method(call.method)
+            try:
+                answer: bytes = send(
+                    call.request, timeout=attempts.remaining(), metadata=self._transport.metadata()
+                )
+                return answer
+            except grpc.RpcError as failure:
+                pause = attempts.after(failure, self._transport.address, bool(self._transport.tls))
+            self._renew()
+            time.sleep(pause)
+
+    def _opened(self) -> Channel:
+        """Returns this process's channel."""
+        if self._channel is not None and self._owner == os.getpid():
+            return self._channel
+        with self._lock:
+            if self._closed:
+                raise InvalidRequest("the client is closed", ["make another"])
+            if self._channel is None or self._owner != os.getpid():
+                self._channel, self._owner = Channel(self._transport, grpc), os.getpid()
+            return self._channel
+
+    def _renew(self) -> None:
+        """Forgets the channel if the files of TLS have changed since it was opened."""
+        with self._lock:
+            if self._channel is not None and self._channel.is_outdated():
+                self._channel = None
