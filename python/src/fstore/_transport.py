@@ -13,7 +13,6 @@ from typing import Any
 
 import grpc
 
-from fstore._version import __version__
 from fstore.errors import InvalidRequest
 
 _MAX_ANSWER = 64 << 20  # bytes; no answer is larger
@@ -121,6 +120,8 @@ class Transport:
 
     def options(self) -> list[tuple[str, Any]]:
         """Returns the options of a channel."""
+        from fstore._version import __version__  # looks into the installed distributions
+
         options: list[tuple[str, Any]] = [
             ("grpc.max_receive_message_length", _MAX_ANSWER),
             ("grpc.enable_retries", 0),  # this package retries, within the deadline and as the server asks

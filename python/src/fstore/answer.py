@@ -187,15 +187,7 @@ class Answer:
         Its types are bool, int32, int64, float32, float64, string, binary, timestamp("us", "UTC") and lists of them.
         Nulls are null, and NaN is NaN.
         """
-        import pyarrow as pa
-
-        sent = self._keys() if keys else []
-        arrays = [_columns.array_of(column, self.rows) for column in sent]
-        arrays += self._decoded(lambda: [_columns.array_of(f, self.rows) for f in self._message.features])
-        names = [column.name for column in sent] + self.features
-        if not names:
-            return pa.table({"": pa.nulls(self.rows)}).select([])
-        return pa.Table.from_arrays(arrays, names)
+        return self._table(self._keys() if keys else [], self.features)
 
     def to_pandas(self, dtype_backend: DtypeBackend | None = None, *, keys: bool = True) -> pd.DataFrame:
         """Returns a DataFrame of `rows` rows with a RangeIndex.
@@ -240,16 +232,25 @@ class Answer:
 
     def _screen(self) -> tuple[str, list[str], list[tuple[Any, ...]], int]:
         of = self.model or self.service
-        parts = [f"{of}:" if of else "", display.count(self.rows, "row"), "×"]
-        title = " ".join([*filter(None, parts), display.count(len(self.features), "feature")])
-        published = ", ".join(
-            f"{view} as of {display.cell(at)}" for view, at in list(self.published.items())[:3]
+        title = f"{of}: " if of else ""
+        title += f"{display.count(self.rows, 'row')} × {display.count(len(self.features), 'feature')}"
+        published = sorted(set(self.published.values()))
+        if published:
+            title += ", as of " + " to ".join(map(display.cell, published[:1] + published[1:][-1:]))
+        sent = self._keys()[: display.MAX_COLUMNS]
+        first = self._table(sent, self.features[: display.MAX_COLUMNS - len(sent)]).slice(0, display.MAX_ROWS)
+        rows = list(zip(*(column.to_pylist() for column in first.columns), strict=True))
+        return title, self.keys + self.features, rows, self.rows
+
+    def _table(self, sent: list[Any], features: list[str]) -> pa.Table:
+        """Returns some columns, which belong to the request or to the answer, as a table."""
+        import pyarrow as pa
+
+        arrays = [_columns.array_of(column, self.rows) for column in sent]
+        arrays += self._decoded(
+            lambda: [_columns.array_of(self._feature(name), self.rows) for name in features]
         )
-        names = self.keys + self.features
-        names = names[: display.MAX_COLUMNS]
-        first = self.to_arrow().select(range(len(names))).slice(0, display.MAX_ROWS) if names else None
-        rows = list(zip(*(c.to_pylist() for c in first.columns), strict=True)) if first else []
-        return f"{title}; {published}" if published else title, self.keys + self.features, rows, self.rows
+        return pa.Table.from_arrays(arrays, [column.name for column in sent] + features)
 
     def _features(self) -> dict[str, Any]:
         if self._by_name is None:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 DtypeBackend = Literal["numpy_nullable", "pyarrow"]
 
-_INDEX = "__index_level_"  # begins the name that pandas gives an index without a name
-
 
 def is_frame(data: object) -> bool:
     """Reports whether data has columns that this module can read."""
@@ -132,22 +130,20 @@ def _nullable_types() -> dict[pa.DataType, Any]:
 
 
 def _of_pandas(frame: pd.DataFrame, among: Collection[str] | None) -> pa.Table:
+    for name in frame.index.names:
+        if name is not None and name not in frame.columns and (among is None or name in among):
+            frame = frame.assign(**{name: frame.index.get_level_values(name)})
     if among is not None:
-        index = [name for name in frame.index.names if name is not None]
-        drop = [name for name in index if name not in among]
-        if drop:
-            frame = frame.reset_index(level=drop, drop=True)
         frame = frame.loc[:, [c in among for c in frame.columns]]
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise InvalidRequest(f"the frame has two columns {twice!r}", ["rename one"])
-    table = _from_pandas(frame)
-    return table.select([i for i, name in enumerate(table.column_names) if not name.startswith(_INDEX)])
+    return _from_pandas(frame)
 
 
 def _from_pandas(frame: pd.DataFrame) -> pa.Table:
     try:
-        return pa.Table.from_pandas(frame).replace_schema_metadata(None)
+        return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
         raise InvalidRequest(
             _why_not(frame) or str(error), ["make all values of a column one type"]

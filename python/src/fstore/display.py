@@ -21,7 +21,9 @@ def text(title: str, columns: Sequence[str], rows: Rows, total: int | None = Non
     """
     total = len(rows) if total is None else total
     cells = [[cell(value) for value in row] for row in rows[:MAX_ROWS]]
-    widths = [max(map(len, [name, *(row[i] for row in cells)])) for i, name in enumerate(columns)]
+    widths = [
+        max(map(len, [name, *(row[i] for row in cells)])) for i, name in enumerate(columns[:MAX_COLUMNS])
+    ]
     shown = _fitting(widths)
     lines = [title]
     for line in [list(columns), *cells] if columns else []:
@@ -32,7 +34,7 @@ def text(title: str, columns: Sequence[str], rows: Rows, total: int | None = Non
 def html(title: str, columns: Sequence[str], rows: Rows, total: int | None = None) -> str:
     """Returns the same as `text` as HTML: escaped, without styles or scripts."""
     total = len(rows) if total is None else total
-    shown = columns[:MAX_ROWS]
+    shown = columns[:MAX_COLUMNS]
     head = "".join(f"<th>{_html.escape(name)}</th>" for name in shown)
     body = "".join(
         "<tr>" + "".join(f"<td>{_html.escape(cell(value))}</td>" for value in row[: len(shown)]) + "</tr>"
