@@ -86,7 +86,7 @@ func (o *Options) sendsPlain(address string) bool { return o.PlainToken || isLoc
 
 // isLocal reports whether an address is surely of this machine.
 func isLocal(address string) bool {
-	if strings.HasPrefix(address, "unix:") {
+	if strings.HasPrefix(address, "unix://") { // unix:6566 is a port of a machine named unix
 		return true
 	}
 	host, _, err := net.SplitHostPort(strings.TrimPrefix(address, "passthrough:///"))

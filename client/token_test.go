@@ -118,6 +118,7 @@ func TestATokenIsNotSentInPlainTextToAnotherMachine(t *testing.T) {
 		{"[::1]:1", client.Options{Token: "planted"}, false},
 		{"localhost:1", client.Options{Token: "planted"}, false},
 		{"unix:///run/fstore", client.Options{Token: "planted"}, false},
+		{"unix:1", client.Options{Token: "planted"}, true},
 		{"192.0.2.1:1", client.Options{Token: "planted"}, true},
 		{"localhost.example.com:1", client.Options{Token: "planted"}, true},
 		{"dns:///fstore:1", client.Options{Token: "planted"}, true},

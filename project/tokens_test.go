@@ -148,8 +148,9 @@ func TestMistakesInATokensFileHaveTheirPlace(t *testing.T) {
 		"- name: a\n  planted: 1":                                                                 "t.yaml:2:3: the key is unknown",
 		"- name: a\n  name: b":                                                                    "t.yaml:2:3: a key is given twice",
 		"- name: a\n  expires: soon":                                                              "t.yaml:2:12: it is not an instant",
-		"- {name: a, certificate: CN=a, grants: [\"online:read@shop\"]}\n- {name: a, certificate: CN=b, grants: [\"online:read@shop\"]}": "t.yaml:2:3: there is another entry named a",
-		"- {name: a, certificate: CN=a, grants: [\"online:read@shop\"]}\n- {name: b, certificate: CN=a, grants: [\"online:read@shop\"]}": "has the token or certificate of another entry",
+		"- {name: a, certificate: CN=a, grants: [\"online:read@shop\"]}\n- {name: a, certificate: CN=b, grants: [\"online:read@shop\"]}":  "t.yaml:2:3: there is another entry named a",
+		"- {name: a, certificate: CN=a, grants: [\"online:read@shop\"]}\n- {name: b, certificate: CN=a, grants: [\"online:read@shop\"]}":  "has the token or certificate of another entry",
+		"- {name: a, certificate: A.shop, grants: [\"online:read@*\"]}\n- {name: b, certificate: a.shop, grants: [\"online:read@shop\"]}": "has the token or certificate of another entry",
 		"- name: [":                          "it is not YAML",
 		strings.Repeat("#", maxTokensFile+1): "the limit is 1048576",
 	} {

@@ -124,7 +124,7 @@ func (t *tokensText) entry(n ast.Node) error {
 	case len(e.Grants) == 0:
 		return tokensError(e.pos, "such as grants: [online:read@shop]", "entry %s has no grants", e.Name)
 	}
-	key := e.Certificate
+	key := access.CertificateKey(e.Certificate)
 	if key == "" {
 		key = hex.EncodeToString(e.Digest[:])
 	}

@@ -99,11 +99,25 @@ func (s *Server) Admit(ctx context.Context, m Method, caller Caller) (*admission
 		if err != error(admission.Overloaded) {
 			r = Refuse(ctx, err)
 		}
-		s.metrics.request(m, r.Code, 0)
-		s.audit(caller, m, &asked{}, r.Code, s.options.Clock())
+		s.refusedEarly(m, caller, r)
 		return nil, r
 	}
 	return call, nil
+}
+
+// TooManyStreams returns how to refuse a stream beyond the limit of streams, and counts it.
+func (s *Server) TooManyStreams(m Method, caller Caller) *Refusal {
+	r := Refuse(context.Background(), errStreams)
+	s.refusedEarly(m, caller, r)
+	return r
+}
+
+var errStreams = fmt.Errorf("as many streams are open as the server takes on: %w", ErrBusy)
+
+// refusedEarly counts a request that was refused before it had arrived.
+func (s *Server) refusedEarly(m Method, caller Caller, r *Refusal) {
+	s.metrics.request(m, r.Code, 0)
+	s.auditRefusal(caller, m, r, s.options.Clock())
 }
 
 // Run executes one admitted request: with a deadline, metrics, and recovery from panics. do begins the call once the
@@ -126,7 +140,7 @@ func (s *Server) Run(ctx context.Context, m Method, call *admission.Call, do fun
 		}
 		call.Leave(r == nil)
 		s.metrics.request(m, code, s.options.Clock().Sub(start))
-		s.audit(caller, m, what, code, start)
+		s.audit(caller, m, what, r, start)
 	}()
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc

@@ -4,16 +4,101 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
 	"google.golang.org/grpc/codes"
+	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 
 	"github.com/fstore-dev/fstore/server"
+	"github.com/fstore-dev/fstore/server/access"
+	"github.com/fstore-dev/fstore/server/admission"
 	"github.com/fstore-dev/fstore/server/audit"
 	"github.com/fstore-dev/fstore/server/servertest"
 )
+
+// audited returns the lines of an audit log that has ended.
+func audited(t *testing.T, out *bytes.Buffer, lines *audit.Log) (all []auditLine) {
+	t.Helper()
+	over, end := context.WithCancel(context.Background())
+	end()
+	lines.Run(over)
+	for text := range bytes.Lines(out.Bytes()) {
+		var l auditLine
+		if err := json.Unmarshal(text, &l); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, l)
+	}
+	return all
+}
+
+type auditLine struct {
+	Caller, By, Address, Transport, Method, Service, Model, Code, Reason string
+	Features, Rows, Unsaid                                               int
+}
+
+func TestTheAuditLogSaysWhoWasRefusedAndWhy(t *testing.T) {
+	var out bytes.Buffer
+	lines := audit.New(&out, slog.New(slog.DiscardHandler))
+	w, tokens := locked(t, func(o *server.Options) {
+		o.Audit = lines
+		o.Admission = admission.Options{Rate: 1e-3, Burst: 2}
+	}, "online:read@shop/service:churn", "online:read@shop", "online:read@shop expired")
+	stranger, _ := access.NewToken()
+	for _, c := range []struct {
+		token string
+		want  codes.Code
+	}{
+		{"", codes.Unauthenticated}, {stranger, codes.Unauthenticated}, {tokens[2], codes.Unauthenticated}, {tokens[2], codes.Unauthenticated},
+		{tokens[0], codes.PermissionDenied},
+		{tokens[1], codes.OK}, {tokens[1], codes.OK}, {tokens[1], codes.ResourceExhausted}, {tokens[1], codes.ResourceExhausted}, {tokens[1], codes.ResourceExhausted},
+	} {
+		_, err := w.client.GetOnlineFeatures(withToken(c.token), byService("both", int64s("customer_id", 1)))
+		servertest.WantStatus(t, err, c.want, "")
+	}
+	for _, credential := range [][]string{{"Basic x"}, {"Bearer " + tokens[2]}, {"Bearer " + tokens[1]}} {
+		w.ask(t, "POST", "/v1/online-features", `{"service":"both","entities":{"customer_id":[1]}}`, credential...)
+	}
+	for _, token := range []string{"", tokens[0]} {
+		reflect, err := reflectionpb.NewServerReflectionClient(w.conn).ServerReflectionInfo(withToken(token))
+		if err == nil {
+			_ = reflect.CloseSend()
+			_, _ = reflect.Recv()
+		}
+	}
+	if err := w.stop(); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, l := range audited(t, &out, lines) {
+		got = append(got, fmt.Sprintln(l.Transport, l.Method, l.By, l.Caller, l.Code, l.Reason, l.Unsaid))
+	}
+	want := []string{
+		"grpc GetOnlineFeatures   UNAUTHENTICATED no_credential 0\n",
+		"grpc GetOnlineFeatures   UNAUTHENTICATED unknown_token 0\n",
+		"grpc GetOnlineFeatures token callerc UNAUTHENTICATED expired_token 0\n",
+		"grpc GetOnlineFeatures token callerc UNAUTHENTICATED expired_token 0\n", // at the end of the period
+		"grpc GetOnlineFeatures token callera PERMISSION_DENIED no_grant 0\n",
+		"grpc GetOnlineFeatures token callerb OK  0\n",
+		"grpc GetOnlineFeatures token callerb OK  0\n",
+		"grpc GetOnlineFeatures token callerb RESOURCE_EXHAUSTED rate 0\n",
+		"grpc GetOnlineFeatures token callerb RESOURCE_EXHAUSTED rate 1\n", // at the end of the period
+		"grpc ServerReflectionInfo   UNAUTHENTICATED no_credential 0\n",
+		"grpc ServerReflectionInfo token callera OK  0\n",
+		"http GetOnlineFeatures   UNAUTHENTICATED malformed_credential 0\n",
+		"http GetOnlineFeatures token callerc UNAUTHENTICATED expired_token 0\n",
+		"http GetOnlineFeatures token callerb RESOURCE_EXHAUSTED rate 0\n",
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%swant\n%s", strings.Join(got, ""), strings.Join(want, ""))
+	}
+}
 
 func TestEveryDecisionIsInTheAuditLog(t *testing.T) {
 	var out bytes.Buffer
@@ -38,18 +123,8 @@ func TestEveryDecisionIsInTheAuditLog(t *testing.T) {
 	if err := w.stop(); err != nil {
 		t.Fatal(err)
 	}
-	over, end := context.WithCancel(context.Background())
-	end()
-	lines.Run(over)
 	var got []string
-	for text := range strings.Lines(out.String()) {
-		var l struct {
-			Caller, By, Address, Transport, Method, Service, Model, Code string
-			Features, Rows                                               int
-		}
-		if err := json.Unmarshal([]byte(text), &l); err != nil {
-			t.Fatal(err)
-		}
+	for _, l := range audited(t, &out, lines) {
 		if l.Method != "GetOnlineFeatures" || l.Address == "" {
 			t.Errorf("%+v", l)
 		}

@@ -2,11 +2,14 @@ package server
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"google.golang.org/grpc/codes"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/server/access"
+	"github.com/fstore-dev/fstore/server/admission"
 	"github.com/fstore-dev/fstore/server/audit"
 )
 
@@ -35,15 +38,67 @@ func (s *Server) audited(ctx context.Context) (context.Context, *asked) {
 	return context.WithValue(ctx, askedKey{}, a), a
 }
 
-// audit writes the line of a request.
-func (s *Server) audit(c Caller, m Method, a *asked, code codes.Code, start time.Time) {
+// audit writes the line of a request that came in; r is nil if it was answered.
+func (s *Server) audit(c Caller, m Method, a *asked, r *Refusal, start time.Time) {
 	if s.options.Audit == nil {
 		return
 	}
-	s.options.Audit.Add(audit.Entry{
+	e := s.entry(c, m, r, start)
+	e.Service, e.Model, e.Features, e.Rows = a.service, a.model, a.features, a.rows
+	s.options.Audit.Add(e)
+}
+
+// auditRefusal notes a request that was refused before it had arrived. Those alike share lines.
+func (s *Server) auditRefusal(c Caller, m Method, r *Refusal, start time.Time) {
+	if s.options.Audit == nil {
+		return
+	}
+	e := s.entry(c, m, r, start)
+	e.AtDoor = true
+	s.options.Audit.Add(e)
+}
+
+// AuditStream writes the line of a stream that is no look-up and has ended.
+func (s *Server) AuditStream(ctx context.Context, m Method, code codes.Code, start time.Time) {
+	if s.options.Audit == nil {
+		return
+	}
+	e := s.entry(CallerOf(ctx), m, nil, start)
+	e.Code = codeName(code)
+	s.options.Audit.Add(e)
+}
+
+func (s *Server) entry(c Caller, m Method, r *Refusal, start time.Time) audit.Entry {
+	e := audit.Entry{
 		Time: start, Caller: c.Name, By: string(c.By), Address: c.Address, Transport: m.Transport, Method: m.Name,
-		Service: a.service, Model: a.model, Features: a.features, Rows: a.rows, Code: codeName(code), Took: s.options.Clock().Sub(start),
-	})
+		Code: codeName(codes.OK), Took: s.options.Clock().Sub(start),
+	}
+	if r != nil {
+		e.Code, e.Reason = codeName(r.Code), reasonOf(r.cause)
+	}
+	return e
+}
+
+// The reasons of refusals that neither access nor admission gives.
+const (
+	bytesReason   = "bytes"   // too many bytes are in flight
+	streamsReason = "streams" // too many streams are open
+)
+
+// reasonOf returns why a request was refused, where its code does not tell.
+func reasonOf(err error) string {
+	var busy *admission.Busy
+	switch why := access.RefusedOf(err); {
+	case why.Reason != "":
+		return string(why.Reason)
+	case errors.As(err, &busy):
+		return string(busy.Cause)
+	case errors.Is(err, errStreams):
+		return streamsReason
+	case errors.Is(err, ErrBusy):
+		return bytesReason
+	}
+	return ""
 }
 
 // names notes what a request names.

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"net"
 
@@ -42,12 +41,8 @@ func CallerOf(ctx context.Context) Caller {
 	return c
 }
 
-// Presented is what a request shows at a door.
-type Presented struct {
-	Authorization []string          // the values of that header
-	Certificate   *x509.Certificate // of the client, verified; nil: it has none
-	Remote        string            // the address that the request came from, with its port or without
-}
+// Presented is what a request shows at a door. Its Address may have a port.
+type Presented = access.Presented
 
 // Door says whom a method lets in.
 type Door string
@@ -61,23 +56,23 @@ const (
 // Enter returns the context of a request, which says who its caller is, or a refusal, which it has counted and
 // logged. It decides by headers alone, so a door can refuse a caller before the request has arrived.
 func (s *Server) Enter(ctx context.Context, m Method, d Door, p Presented) (context.Context, *Refusal) {
-	c := Caller{Address: ipOf(p.Remote)}
+	p.Address = ipOf(p.Address)
+	c := Caller{Address: p.Address}
 	if s.options.Access == nil || d == Open {
 		return WithCaller(ctx, c), nil
 	}
 	start := s.options.Clock()
-	credential, err := access.Bearer(p.Authorization)
-	if err == nil {
-		c.known, err = s.options.Access.Identify(credential, p.Certificate)
-	}
-	if err == nil {
+	var err error
+	if c.known, err = s.options.Access.Identify(p); err == nil {
 		c.Name, c.By = c.known.Name, c.known.By
 		return WithCaller(ctx, c), nil
 	}
 	r := refuseEntry(err)
 	s.metrics.request(m, r.Code, s.options.Clock().Sub(start))
-	s.audit(c, m, &asked{}, r.Code, start)
-	s.failures.log(s.options.Clock(), entry, "a request was refused", "method", m.String(), "address", c.Address, "reason", err)
+	why := access.RefusedOf(err)
+	c.Name, c.By = why.Name, why.By
+	s.auditRefusal(c, m, r, start)
+	s.failures.log(s.options.Clock(), entry, "a request was refused", "method", m.String(), "address", c.Address, "caller", c.Name, "reason", err)
 	return ctx, r
 }
 
@@ -85,8 +80,11 @@ func (s *Server) Enter(ctx context.Context, m Method, d Door, p Presented) (cont
 // about the online store.
 func refuseEntry(err error) *Refusal {
 	r := Refuse(context.Background(), err)
-	if r.Code == codes.Unavailable {
+	switch r.Code { //nolint:exhaustive // the others are as they are
+	case codes.Unavailable:
 		r.Message = "the server reads the keys of JWTs; try again"
+	case codes.ResourceExhausted:
+		r.Retry = access.FailuresRetry
 	}
 	return r
 }

@@ -24,7 +24,8 @@ import (
 	"github.com/fstore-dev/fstore/server/servertest"
 )
 
-// locked returns a started world of a shop that asks for a credential, and a token for each text of grants.
+// locked returns a started world of a shop that asks for a credential, and a token for each text of grants. A text that
+// ends with "expired" is of a token that has.
 func locked(t testing.TB, change func(*server.Options), grants ...string) (*world, []string) {
 	t.Helper()
 	var secrets []string
@@ -33,6 +34,10 @@ func locked(t testing.TB, change func(*server.Options), grants ...string) (*worl
 		token, digest := access.NewToken()
 		one := access.Token{Name: "caller" + string(rune('a'+len(list))), Digest: digest}
 		for word := range strings.FieldsSeq(text) {
+			if word == "expired" {
+				one.Expires = now
+				continue
+			}
 			g, err := access.ParseGrant(word)
 			if err != nil {
 				t.Fatal(err)

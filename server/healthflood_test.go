@@ -1,7 +1,9 @@
 package server_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
@@ -14,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/fstore-dev/fstore/server"
+	"github.com/fstore-dev/fstore/server/audit"
 )
 
 // Everybody may ask for health. Nobody can use that to keep callers with a credential out.
@@ -53,7 +56,9 @@ func (w *world) lookUp(token string) (err error) {
 }
 
 func TestStreamsOfHealthLeaveRoomForLookups(t *testing.T) {
-	w, tokens := locked(t, nil, "online:read@shop")
+	var out bytes.Buffer
+	lines := audit.New(&out, slog.New(slog.DiscardHandler))
+	w, tokens := locked(t, func(o *server.Options) { o.Audit = lines }, "online:read@shop")
 	refused := 0
 	for range 3 {
 		conn := w.another(t)
@@ -68,6 +73,18 @@ func TestStreamsOfHealthLeaveRoomForLookups(t *testing.T) {
 	}
 	if err := w.lookUp(tokens[0]); err != nil {
 		t.Errorf("a caller with a token: %v", err)
+	}
+	if err := w.stop(); err != nil {
+		t.Fatal(err)
+	}
+	said := 0
+	for _, l := range audited(t, &out, lines) {
+		if l.Reason == "streams" && l.Code == "RESOURCE_EXHAUSTED" && l.Address != "" {
+			said += 1 + l.Unsaid
+		}
+	}
+	if said != refused {
+		t.Errorf("the audit log says that %d streams were refused, and %d were", said, refused)
 	}
 }
 

@@ -103,25 +103,32 @@ func (c *Control) Run(ctx context.Context) {
 	group.Wait()
 }
 
-// Identify returns the caller of a request, by its credential or else by its verified client certificate, which is nil
-// if there is none. The error is ErrUnauthenticated, or ErrUnavailable while the keys of JWTs are not known.
-func (c *Control) Identify(credential string, certificate *x509.Certificate) (*Caller, error) {
+// Presented is what a request shows of its caller.
+type Presented struct {
+	Authorization []string          // the values of that header
+	Certificate   *x509.Certificate // of the client, verified; nil: it has none
+	Address       string            // the IP address that the request came from
+}
+
+// Identify returns the caller of a request, by its credential or else by its client certificate. The error is
+// ErrUnauthenticated, ErrUnavailable while the keys of JWTs are not known, or ErrBusy for an address that sends too many
+// JWTs that are not valid. RefusedOf says more about it.
+func (c *Control) Identify(p Presented) (*Caller, error) {
+	credential, err := Bearer(p.Authorization)
 	switch {
+	case err != nil:
+		return nil, err
 	case strings.HasPrefix(credential, tokenPrefix):
 		if c.tokens == nil {
 			return nil, unknownToken()
 		}
 		return c.tokens.get().identify(credential, c.clock())
 	case strings.Count(credential, ".") == 2 && c.jwt != nil:
-		return c.jwt.identify(credential)
+		return c.jwt.identify(credential, p.Address)
 	case credential != "":
 		return nil, malformed("the credential is neither a token nor a JWT that the server accepts")
+	case p.Certificate != nil && c.tokens != nil:
+		return c.tokens.get().certified(p.Certificate, c.clock())
 	}
-	if certificate != nil && c.tokens != nil {
-		if caller := c.tokens.get().certified(certificate, c.clock()); caller != nil {
-			return caller, nil
-		}
-		return nil, malformed("the client certificate has no grants")
-	}
-	return nil, malformed("the request has no credential")
+	return nil, refuse(NoCredential, bearerHint, "the request has no credential")
 }

@@ -72,10 +72,18 @@ func newWorld(t testing.TB, list []Token, j *JWT) *world {
 	return w
 }
 
+// identify returns the caller of a credential.
+func (w *world) identify(credential string) (*Caller, error) {
+	if credential == "" {
+		return w.Identify(Presented{})
+	}
+	return w.Identify(Presented{Authorization: []string{"Bearer " + credential}})
+}
+
 // wantRefused checks that a credential is refused with words.
 func (w *world) wantRefused(t testing.TB, credential, want string) {
 	t.Helper()
-	c, err := w.Identify(credential, nil)
+	c, err := w.identify(credential)
 	if err == nil {
 		t.Errorf("%.12s… is let in as %+v", credential, c)
 	} else if !strings.Contains(err.Error(), want) || !errors.Is(err, fstore.ErrUnauthenticated) {
@@ -85,7 +93,7 @@ func (w *world) wantRefused(t testing.TB, credential, want string) {
 
 func (w *world) wantCaller(t testing.TB, credential, want string) *Caller {
 	t.Helper()
-	c, err := w.Identify(credential, nil)
+	c, err := w.identify(credential)
 	if err != nil || c.Name != want {
 		t.Fatalf("got %+v, %v, want %s", c, err, want)
 	}
@@ -168,13 +176,13 @@ func TestACertificateLeadsToItsCaller(t *testing.T) {
 		{x509.Certificate{Subject: pkix.Name{CommonName: "checkout.shop.svc"}}, ""},
 		{x509.Certificate{Subject: pkix.Name{CommonName: "old"}}, ""},
 	} {
-		got, err := w.Identify("", &c.certificate)
+		got, err := w.Identify(Presented{Certificate: &c.certificate})
 		if c.want == "" && err == nil || c.want != "" && (err != nil || got.Name != c.want || got.By != ByCertificate) {
 			t.Errorf("%v %v: got %+v, %v, want %q", c.certificate.DNSNames, c.certificate.Subject, got, err, c.want)
 		}
 	}
 	// A bad token is not made good by a certificate.
-	if _, err := w.Identify("fst_x", &x509.Certificate{Subject: pkix.Name{CommonName: "checkout"}}); err == nil {
+	if _, err := w.Identify(Presented{Authorization: []string{"Bearer fst_x"}, Certificate: &x509.Certificate{Subject: pkix.Name{CommonName: "checkout"}}}); err == nil {
 		t.Error("the certificate stands in for a bad token")
 	}
 }

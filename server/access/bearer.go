@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"strings"
-
-	"github.com/fstore-dev/fstore"
 )
 
 const (
@@ -55,7 +53,7 @@ func Bearer(headers []string) (credential string, err error) {
 }
 
 func malformed(format string, args ...any) error {
-	return fstore.Errorf(fstore.ErrUnauthenticated, format, args...).WithHint(bearerHint)
+	return refuse(MalformedCredential, bearerHint, format, args...)
 }
 
 const bearerHint = "send one header: authorization: Bearer TOKEN"

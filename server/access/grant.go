@@ -118,11 +118,11 @@ func forbidden(asked Grant) error {
 	case asked.Model != "":
 		what, only = "model "+shorten(asked.Model), "/model:NAME"
 	}
-	return fstore.Errorf(fstore.ErrForbidden, "the caller has no grant of %s for %s", asked.Scope, what).
-		WithHint("ask for the grant %s@PROJECT%s", asked.Scope, only)
+	return &Refused{Reason: NoGrant, err: fstore.Errorf(fstore.ErrForbidden, "the caller has no grant of %s for %s", asked.Scope, what).
+		WithHint("ask for the grant %s@PROJECT%s", asked.Scope, only)}
 }
 
-// maxName bounds names in errors, logs and the audit log.
+// maxName bounds names in errors.
 const maxName = 128
 
 // shorten cuts a name that a caller sent.

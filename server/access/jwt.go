@@ -5,15 +5,19 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
+	"golang.org/x/time/rate"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -41,10 +45,11 @@ type verifier struct {
 	parser *jwt.Parser
 	keys   *followed[*keySet]
 	cache  cache
+	failed failures
 }
 
 func newVerifier(o *JWT, clock func() time.Time, log *slog.Logger) *verifier {
-	v := &verifier{clock: clock, skew: o.ClockSkew, pause: o.Pause, cache: cache{callers: map[Digest]cached{}}}
+	v := &verifier{clock: clock, skew: o.ClockSkew, pause: o.Pause, cache: cache{callers: map[Digest]cached{}}, failed: failures{byPeer: map[netip.Prefix]*rate.Limiter{}}}
 	v.parser = jwt.NewParser(
 		jwt.WithValidMethods(algorithms), jwt.WithIssuer(o.Issuer), jwt.WithAudience(o.Audience), jwt.WithExpirationRequired(),
 		jwt.WithLeeway(o.ClockSkew), jwt.WithTimeFunc(clock), jwt.WithStrictDecoding(),
@@ -94,8 +99,9 @@ func (s *scopes) UnmarshalJSON(raw []byte) error {
 	return json.Unmarshal(raw, (*[]string)(s))
 }
 
-// identify returns the caller of a JWT. Checking a signature takes tens of microseconds, so a valid JWT is remembered.
-func (v *verifier) identify(credential string) (*Caller, error) {
+// identify returns the caller of a JWT. Checking a signature takes tens of microseconds, so a valid JWT is remembered, and
+// an address that sends many others is refused without a check.
+func (v *verifier) identify(credential, address string) (*Caller, error) {
 	keys := v.keys.get()
 	if keys == nil {
 		v.wantKeys()
@@ -105,23 +111,26 @@ func (v *verifier) identify(credential string) (*Caller, error) {
 	if c := v.cache.get(digest, keys, v.clock()); c != nil {
 		return c, nil
 	}
+	if !v.failed.mayTry(address, v.clock()) {
+		return nil, tooManyJWTs()
+	}
 	var got claims
 	token, err := v.parser.ParseWithClaims(credential, &got, keys.find)
 	if errors.Is(err, jwkset.ErrKeyNotFound) && v.wantKeys() {
 		return nil, keysAway()
 	}
 	if err != nil {
-		return nil, invalidJWT(err)
+		if !errors.Is(err, jwt.ErrTokenMalformed) && !errors.Is(err, jwt.ErrTokenUnverifiable) { // its signature was checked
+			v.failed.note(address, v.clock())
+		}
+		return nil, invalidJWT(err, got.name())
 	}
 	if _, critical := token.Header["crit"]; critical {
-		return nil, refusedJWT("has extensions that fstore does not know (crit)")
+		return nil, refusedJWT(MalformedJWT, "has extensions that fstore does not know (crit)")
 	}
-	c := &Caller{Name: shorten(got.Subject), By: ByJWT}
-	if c.Name == "" {
-		c.Name = shorten(got.ClientID)
-	}
-	if c.Name == "" {
-		return nil, refusedJWT("names no caller: it has neither sub nor client_id")
+	c := &Caller{Name: got.name(), By: ByJWT}
+	if err := checkSubject(c.Name); err != nil {
+		return nil, err
 	}
 	for _, word := range got.Scope {
 		if g, err := ParseGrant(word); err == nil { // the others are for other services
@@ -146,29 +155,62 @@ func (v *verifier) wantKeys() bool {
 	return true
 }
 
-func keysAway() error {
-	return fstore.Errorf(fstore.ErrUnavailable, "the keys of JWTs are being read")
-}
-
-// invalidJWT says why a JWT is refused. What the caller can see in it, once its signature is right, is said in full.
-func invalidJWT(err error) error {
-	switch {
-	case errors.Is(err, jwt.ErrTokenExpired):
-		return refusedJWT("has expired")
-	case errors.Is(err, jwt.ErrTokenNotValidYet):
-		return refusedJWT("is not valid yet")
-	case errors.Is(err, jwt.ErrTokenInvalidAudience):
-		return refusedJWT("is for another audience")
-	case errors.Is(err, jwt.ErrTokenInvalidIssuer):
-		return refusedJWT("is of another issuer")
-	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
-		return refusedJWT("lacks one of the claims exp, iss and aud")
+// name returns the name of the caller.
+func (c *claims) name() string {
+	if c.Subject != "" {
+		return c.Subject
 	}
-	return refusedJWT("is not valid")
+	return c.ClientID
 }
 
-func refusedJWT(why string) error {
-	return fstore.Errorf(fstore.ErrUnauthenticated, "the JWT %s", why).WithHint("ask its issuer for a new one")
+// maxSubject bounds the name of a caller. OpenID Connect allows 255 characters. A name that were cut could be the name
+// of another caller.
+const maxSubject = 255
+
+// checkSubject returns an error unless a text can be the name of a caller.
+func checkSubject(name string) error {
+	switch {
+	case name == "":
+		return refusedJWT(MissingClaim, "names no caller: it has neither sub nor client_id")
+	case len(name) > maxSubject:
+		return refusedJWT(MalformedJWT, fmt.Sprintf("names its caller with %d bytes; the limit is %d", len(name), maxSubject))
+	case strings.ContainsRune(name, utf8.RuneError): // it stands for bytes that are not UTF-8, whichever they were
+		return refusedJWT(MalformedJWT, "names its caller with bytes that are not UTF-8")
+	}
+	return nil
+}
+
+func keysAway() error {
+	return &Refused{Reason: KeysAway, err: fstore.Errorf(fstore.ErrUnavailable, "the keys of JWTs are being read")}
+}
+
+// invalidJWT says why a JWT is refused. What its claims say counts once its signature is right. A name counts only if its
+// issuer is the one that is trusted.
+func invalidJWT(err error, name string) error {
+	if checkSubject(name) != nil {
+		name = ""
+	}
+	switch {
+	case errors.Is(err, jwt.ErrTokenInvalidIssuer):
+		return refusedJWT(WrongIssuer, "is of another issuer")
+	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
+		return refusedJWT(MissingClaim, "lacks one of the claims exp, iss and aud")
+	case errors.Is(err, jwt.ErrTokenInvalidAudience):
+		return refusedJWT(WrongAudience, "is for another audience").named(name, ByJWT)
+	case errors.Is(err, jwt.ErrTokenExpired):
+		return refusedJWT(ExpiredJWT, "has expired").named(name, ByJWT)
+	case errors.Is(err, jwt.ErrTokenNotValidYet):
+		return refusedJWT(EarlyJWT, "is not valid yet").named(name, ByJWT)
+	case errors.Is(err, jwkset.ErrKeyNotFound):
+		return refusedJWT(UnknownKey, "is not valid")
+	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
+		return refusedJWT(BadSignature, "is not valid")
+	}
+	return refusedJWT(MalformedJWT, "is not valid")
+}
+
+func refusedJWT(why Reason, what string) *Refused {
+	return refuse(why, "ask its issuer for a new one", "the JWT %s", what)
 }
 
 // maxCached bounds the JWTs that are remembered. Each takes some hundred bytes.

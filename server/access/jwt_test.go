@@ -182,10 +182,10 @@ func TestClaimsAreThoseOfTheirExactNames(t *testing.T) {
 	i := &issuer{keys: map[string]crypto.Signer{"rsa": rsaKey()}}
 	w := i.trusting(t)
 	change := func(f func(jwt.MapClaims)) string { return sign(t, jwt.SigningMethodRS256, "rsa", rsaKey(), f) }
-	caller, err := w.Identify(change(func(c jwt.MapClaims) {
+	caller, err := w.identify(change(func(c jwt.MapClaims) {
 		delete(c, "scope")
 		c["Scope"], c["SUB"], c["Client_ID"] = "online:read@*", "admin", "admin"
-	}), nil)
+	}))
 	if err != nil || caller.Name != "fraud" || caller.May(Grant{Scope: OnlineRead, Project: "shop"}) == nil {
 		t.Errorf("%+v, %v", caller, err)
 	}
@@ -227,14 +227,14 @@ func TestKeysRotate(t *testing.T) {
 	defer end()
 	w.wantRefused(t, after, "is not valid") // the keys were read just now
 	w.pass(10 * time.Second)
-	if _, err := w.Identify(after, nil); !errors.Is(err, fstore.ErrUnavailable) {
+	if _, err := w.identify(after); !errors.Is(err, fstore.ErrUnavailable) {
 		t.Fatal(err) // so that the caller tries again
 	}
 	for reads := i.reads.Load(); reads < 2; reads = i.reads.Load() {
 		time.Sleep(time.Millisecond)
 	}
 	for {
-		if _, err := w.Identify(after, nil); err == nil {
+		if _, err := w.identify(after); err == nil {
 			break
 		}
 	}
@@ -260,7 +260,7 @@ func TestTheLastKeysServeWhileTheIssuerIsAway(t *testing.T) {
 func TestAServerWithoutKeysAsksToTryAgain(t *testing.T) {
 	i := &issuer{away: errors.New("dial tcp: refused")}
 	w := i.trusting(t)
-	if _, err := w.Identify(sign(t, jwt.SigningMethodRS256, "rsa", rsaKey(), nil), nil); !errors.Is(err, fstore.ErrUnavailable) {
+	if _, err := w.identify(sign(t, jwt.SigningMethodRS256, "rsa", rsaKey(), nil)); !errors.Is(err, fstore.ErrUnavailable) {
 		t.Error(err)
 	}
 }
@@ -281,7 +281,7 @@ func TestUnknownKeysCauseFewReads(t *testing.T) {
 		callers.Go(func() {
 			for n := range 2500 {
 				head := b64([]byte(fmt.Sprintf(`{"alg":"RS256","kid":"%d-%d"}`, c, n)))
-				if _, err := w.Identify(head+"."+rest, nil); errors.Is(err, fstore.ErrUnavailable) {
+				if _, err := w.identify(head + "." + rest); errors.Is(err, fstore.ErrUnavailable) {
 					unavailable.Add(1)
 				} else if !errors.Is(err, fstore.ErrUnauthenticated) {
 					t.Error(err)
@@ -340,7 +340,7 @@ func FuzzJWT(f *testing.F) {
 	f.Add("eyJhbGciOiJub25lIn0.e30.")
 	f.Add(b64([]byte(`{"alg":"HS256","kid":"ed"}`)) + "." + b64([]byte(`{"sub":"x"}`)) + ".AAAA")
 	f.Fuzz(func(t *testing.T, text string) {
-		caller, err := w.jwt.identify(text)
+		caller, err := w.jwt.identify(text, "")
 		if err == nil && text != good {
 			t.Fatalf("%q is let in as %+v", text, caller)
 		}
@@ -371,8 +371,7 @@ func BenchmarkIdentify(b *testing.B) {
 				if c.fresh {
 					w.jwt.cache.clear()
 				}
-				credential, _ := Bearer(header)
-				caller, err := w.Identify(credential, nil)
+				caller, err := w.Identify(Presented{Authorization: header})
 				if err == nil {
 					err = caller.May(asked)
 				}

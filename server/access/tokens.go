@@ -56,13 +56,13 @@ func newTokens(list []Token) *tokens {
 			continue
 		}
 		k.caller.By = ByCertificate
-		t.byCertificate[certificateKey(one.Certificate)] = k
+		t.byCertificate[CertificateKey(one.Certificate)] = k
 	}
 	return t
 }
 
-// certificateKey is a certificate's name as it is compared: DNS names have no case.
-func certificateKey(name string) string {
+// CertificateKey is a certificate's name as it is compared: DNS names have no case.
+func CertificateKey(name string) string {
 	if strings.Contains(name, "://") || strings.HasPrefix(name, commonName) {
 		return name
 	}
@@ -81,24 +81,30 @@ func (t *tokens) identify(token string, now time.Time) (*Caller, error) {
 		return nil, unknownToken()
 	}
 	if k.expired(now) {
-		return nil, fstore.Errorf(fstore.ErrUnauthenticated, "the token has expired").WithHint("ask for a new one: fstore token create")
+		return nil, refuse(ExpiredToken, "ask for a new one: fstore token create", "the token has expired").named(k.Name, ByToken)
 	}
 	return k.caller, nil
 }
 
 func unknownToken() error {
-	return fstore.Errorf(fstore.ErrUnauthenticated, "the server does not know this token").WithHint("it may have been revoked; ask for a new one")
+	return refuse(UnknownToken, "it may have been revoked; ask for a new one", "the server does not know this token")
 }
 
 // certified returns the caller of a verified certificate by the first of its names that an entry has: its URIs, its
-// DNS names, its common name. It returns nil if there is none.
-func (t *tokens) certified(c *x509.Certificate, now time.Time) *Caller {
+// DNS names, its common name.
+func (t *tokens) certified(c *x509.Certificate, now time.Time) (*Caller, error) {
+	refused := refuse(UnknownCertificate, bearerHint, "the client certificate has no grants")
 	for _, name := range namesOf(c) {
-		if k := t.byCertificate[certificateKey(name)]; k != nil && !k.expired(now) {
-			return k.caller
+		k := t.byCertificate[CertificateKey(name)]
+		switch {
+		case k == nil:
+		case !k.expired(now):
+			return k.caller, nil
+		case refused.Name == "":
+			refused = refuse(ExpiredCertificate, "ask for a new one", "the entry of the client certificate has expired").named(k.Name, ByCertificate)
 		}
 	}
-	return nil
+	return nil, refused
 }
 
 // namesOf returns the names of a certificate as entries write them.

@@ -25,8 +25,19 @@ type Options struct {
 	Burst      int              // calls that a caller may send at once within Rate; 0 is a second's worth
 }
 
+// Cause is why a call is refused, in a word for logs and metrics.
+type Cause string
+
+// The causes.
+const (
+	Rate     Cause = "rate"     // its caller sends more than it may
+	Overload Cause = "overload" // the server has more calls than it can answer
+	Deadline Cause = "deadline" // and the call's deadline would pass meanwhile
+)
+
 // Busy is the error for a call that is refused.
 type Busy struct {
+	Cause  Cause
 	Reason string
 	Retry  time.Duration // when the same call may succeed
 }
@@ -118,7 +129,7 @@ func (c *Control) Admit(ctx context.Context, caller string) (*Call, error) {
 	now := c.now()
 	if c.callers != nil {
 		if retry := c.callers.take(caller, c.began.Add(now)); retry > 0 {
-			return nil, &Busy{Reason: fmt.Sprintf("the caller sends more than %s", c.callers), Retry: retry}
+			return nil, &Busy{Cause: Rate, Reason: fmt.Sprintf("the caller sends more than %s", c.callers), Retry: retry}
 		}
 	}
 	limit := c.limit.Load()
@@ -138,7 +149,7 @@ func (c *Control) queue(ctx context.Context, now time.Duration, ahead, limit int
 	took := time.Duration(c.took.Load())
 	wait := took * time.Duration(ahead-limit+1) / time.Duration(limit)
 	if deadline, ok := ctx.Deadline(); ok && wait > 0 && wait+took > deadline.Sub(c.began.Add(now)) {
-		return &Busy{Reason: "the server is overloaded: the deadline would pass before the answer", Retry: max(wait, brief)}
+		return &Busy{Cause: Deadline, Reason: "the server is overloaded: the deadline would pass before the answer", Retry: max(wait, brief)}
 	}
 	overloaded := c.refuses(now) || now-time.Duration(c.fine.Load()) > burst
 	switch {
@@ -164,7 +175,7 @@ func (c *Control) tooLate(now, waited time.Duration) bool {
 }
 
 // Overloaded is one value, since it is the answer to most calls of an overload. Clients vary the time.
-var Overloaded = &Busy{Reason: "the server is overloaded", Retry: 100 * time.Millisecond}
+var Overloaded = &Busy{Cause: Overload, Reason: "the server is overloaded", Retry: 100 * time.Millisecond}
 
 // Begin waits for the turn of a call whose request has arrived. It returns nil, a Busy, or ctx's error.
 func (c *Call) Begin(ctx context.Context) error {

@@ -1,5 +1,6 @@
 // Package audit writes who asked a server for what: one JSON object a line, for each request that was answered or
-// refused. A line has names and counts, and never keys, values or credentials.
+// refused. A line has names and counts, and never keys, values or credentials. Requests that were refused at the door
+// cost their callers nothing, so those alike share lines (see doorlog.go).
 //
 // The log never holds up a request. Lines wait in a bounded queue for the goroutine that writes them. What finds the
 // queue full is dropped, and the next line says how many were. The log follows a rotation of its file: once the path
@@ -10,12 +11,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // Entry is a line of the log.
@@ -31,11 +36,16 @@ type Entry struct {
 	Features  int    // or that many features
 	Rows      int    // of keys
 	Code      string // OK, or the code of the refusal
+	Reason    string // of a refusal, one word of a closed set; empty: the code says enough
+	AtDoor    bool   // the request was refused before it had arrived
 	Took      time.Duration
+
+	unsaid int // requests like it that have no line of their own
 }
 
-// maxText bounds every text of a line. Callers choose some of them.
-const maxText = 200
+// maxText bounds every text of a line in bytes. Callers choose some of them. The names of callers are never longer, so
+// they are whole.
+const maxText = 255
 
 // queueLength is how many lines may wait: those of a fraction of a second under full load.
 const queueLength = 4096
@@ -47,6 +57,7 @@ type Log struct {
 	file    *os.File
 	log     *slog.Logger
 	queue   chan Entry
+	door    doorLog
 	dropped atomic.Int64 // since the last line
 	total   atomic.Int64
 	wrong   string // the last error, so that it is logged once
@@ -78,29 +89,21 @@ func (l *Log) open() error {
 	return nil
 }
 
-// Add queues a line, or drops it if too many wait. It never waits. Callers that nobody knows can fill half of the queue:
-// they cannot hide what others ask.
+// Add queues a line, or drops it if too many wait. It never waits. A request that was refused at the door may only be
+// counted.
 func (l *Log) Add(e Entry) {
-	if e.Code == unknownCaller && len(l.queue) >= queueLength/2 {
-		l.drop()
-		return
-	}
 	for _, text := range []*string{&e.Caller, &e.Address, &e.Method, &e.Service, &e.Model} {
 		*text = shorten(*text) // what waits must be small
+	}
+	if e.AtDoor && !l.door.first(e) {
+		return
 	}
 	select {
 	case l.queue <- e:
 	default:
-		l.drop()
+		l.dropped.Add(1)
+		l.total.Add(1)
 	}
-}
-
-// unknownCaller is the code of a request whose caller nobody knows.
-const unknownCaller = "UNAUTHENTICATED"
-
-func (l *Log) drop() {
-	l.dropped.Add(1)
-	l.total.Add(1)
 }
 
 // Dropped returns how many lines were dropped since the log began.
@@ -111,28 +114,33 @@ const maxBatch = 256
 
 // Run writes lines until ctx ends, and then those that wait.
 func (l *Log) Run(ctx context.Context) {
+	ticker := time.NewTicker(doorPeriod)
+	defer ticker.Stop()
 	for {
 		select {
 		case e := <-l.queue:
 			l.write(e)
+		case <-ticker.C:
+			l.write(l.door.sums()...)
 		case <-ctx.Done():
-			for {
-				select {
-				case e := <-l.queue:
-					l.write(e)
-					continue
-				default:
-				}
-				return
+			for len(l.queue) > 0 {
+				l.write(<-l.queue)
 			}
+			l.write(l.door.sums()...)
+			return
 		}
 	}
 }
 
-// write writes an entry and those queued behind it.
-func (l *Log) write(e Entry) {
+// write writes entries and those that are queued.
+func (l *Log) write(entries ...Entry) {
+	if len(entries) == 0 {
+		return
+	}
 	var text bytes.Buffer
-	l.encode(&text, e)
+	for _, e := range entries {
+		l.encode(&text, e)
+	}
 	for range maxBatch {
 		select {
 		case e := <-l.queue:
@@ -192,7 +200,9 @@ type line struct {
 	Features  int     `json:"features,omitempty"`
 	Rows      int     `json:"rows,omitempty"`
 	Code      string  `json:"code"`
+	Reason    string  `json:"reason,omitempty"`
 	Seconds   float64 `json:"seconds"`
+	Unsaid    int     `json:"unsaid,omitempty"`
 	Dropped   int64   `json:"dropped,omitempty"`
 }
 
@@ -200,14 +210,32 @@ func (l *Log) encode(to *bytes.Buffer, e Entry) {
 	text, err := json.Marshal(line{
 		Time: e.Time.UTC().Format("2006-01-02T15:04:05.000000Z"), Caller: e.Caller, By: e.By, Address: e.Address,
 		Transport: e.Transport, Method: e.Method, Service: e.Service, Model: e.Model, Features: e.Features, Rows: e.Rows,
-		Code: e.Code, Seconds: e.Took.Seconds(), Dropped: l.dropped.Swap(0),
+		Code: e.Code, Reason: e.Reason, Seconds: e.Took.Seconds(), Unsaid: e.unsaid, Dropped: l.dropped.Swap(0),
 	})
 	if err != nil { // there is no such value
 		l.log.Error("a line of the audit log cannot be encoded", "error", err)
 		return
 	}
-	to.Write(text)
+	to.Write(escaped(text))
 	to.WriteByte('\n')
+}
+
+// escaped returns JSON in which every character that cannot be seen is an escape. Package json leaves the controls
+// U+007F to U+009F as they are, and those that turn the direction of text.
+func escaped(text []byte) []byte {
+	out := text[:0:0]
+	for _, r := range string(text) { // such characters stand only within strings
+		switch {
+		case unicode.IsPrint(r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xFFFF:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return out
 }
 
 func shorten(s string) string {

@@ -7,12 +7,17 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
+	"unicode"
 )
 
 var at = time.Date(2026, 11, 30, 12, 0, 0, 5000, time.UTC)
@@ -77,17 +82,126 @@ func inUse() int64 {
 	return int64(m.HeapAlloc)
 }
 
-func TestUnknownCallersCannotHideOthers(t *testing.T) {
+// Requests that are refused at the door cost a caller nothing, so they must not fill the queue or the disk. Each is counted.
+func TestRefusalsAtTheDoorShareLines(t *testing.T) {
 	var out bytes.Buffer
 	l := New(&out, quiet())
-	for range 2 * queueLength {
-		l.Add(Entry{Time: at, Code: "UNAUTHENTICATED"})
+	add := func(n int, address, reason string) {
+		for range n {
+			l.Add(Entry{Time: at, Address: address, Transport: "grpc", Method: "other", Code: "UNAUTHENTICATED", Reason: reason, AtDoor: true})
+		}
 	}
+	add(1, "192.0.2.1", "no_credential")
+	add(2*queueLength, "192.0.2.2", "no_credential")
+	add(2, "192.0.2.2", "unknown_token")
 	l.Add(Entry{Time: at, Caller: "fraud", Code: "OK"})
 	drain(l)
-	if !strings.Contains(out.String(), `"caller":"fraud"`) {
-		t.Errorf("the line of a known caller was dropped, among %d", l.Dropped())
+	add(1, "192.0.2.2", "no_credential") // of the next period
+	drain(l)
+	type line struct {
+		Address, Reason, Caller string
+		Unsaid                  int
 	}
+	want := map[line]int{
+		{Address: "192.0.2.1", Reason: "no_credential"}:                            1,
+		{Address: "192.0.2.2", Reason: "no_credential"}:                            2,
+		{Address: "192.0.2.2", Reason: "no_credential", Unsaid: 2*queueLength - 2}: 1,
+		{Address: "192.0.2.2", Reason: "unknown_token"}:                            2, // the second stands for itself
+		{Caller: "fraud"}: 1,
+	}
+	got := map[line]int{}
+	for text := range bytes.Lines(out.Bytes()) {
+		var one line
+		if err := json.Unmarshal(text, &one); err != nil {
+			t.Fatal(err)
+		}
+		got[one]++
+	}
+	if !maps.Equal(got, want) || l.Dropped() != 0 {
+		t.Errorf("%d dropped, got\n%v\nwant\n%v", l.Dropped(), got, want)
+	}
+}
+
+func TestManyKindsOfRefusalsTakeFewLines(t *testing.T) {
+	var out bytes.Buffer
+	l := New(&out, quiet())
+	for n := range 100_000 {
+		l.Add(Entry{Time: at, Address: strconv.Itoa(n), Code: "UNAUTHENTICATED", AtDoor: true})
+	}
+	if n := len(l.door.kinds); n != maxKinds+1 {
+		t.Errorf("%d kinds are remembered", n)
+	}
+	drain(l)
+	if n := bytes.Count(out.Bytes(), []byte("\n")); n != maxKinds+1 || !strings.Contains(out.String(), `"code":"various","reason":"various","seconds":0,"unsaid":99899}`) {
+		t.Errorf("%d lines, the last of them %s", n, out.Bytes()[bytes.LastIndexByte(bytes.TrimSpace(out.Bytes()), '\n'):])
+	}
+}
+
+// The line that stands for others comes by itself at the end of the period.
+func TestRefusalsAreSummedEachPeriod(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		l := New(&out, quiet())
+		running, end := context.WithCancel(t.Context())
+		var group sync.WaitGroup
+		group.Go(func() { l.Run(running) })
+		for range 3 {
+			l.Add(Entry{Time: at, Code: "UNAUTHENTICATED", AtDoor: true})
+		}
+		time.Sleep(doorPeriod + time.Second)
+		synctest.Wait()
+		if n := bytes.Count(out.Bytes(), []byte("\n")); n != 2 || !strings.Contains(out.String(), `"unsaid":1`) {
+			t.Errorf("got\n%s", &out)
+		}
+		end()
+		group.Wait()
+	})
+}
+
+// What a terminal or an editor obeys is an escape, and a reader gets the text as it was.
+func TestCharactersThatCannotBeSeenAreEscapes(t *testing.T) {
+	const text = "a\x7f\u0080\u009b2J\u2028\u2029\u202e\u2066\u200f\ufeff\U000e0041\u00e9\u4e16\U0001f600 b"
+	var out bytes.Buffer
+	l := New(&out, quiet())
+	l.Add(Entry{Time: at, Caller: text, Address: text, Transport: "grpc", Method: text, Service: text, Model: text, Code: "OK"})
+	drain(l)
+	for _, r := range strings.TrimSuffix(out.String(), "\n") {
+		if !unicode.IsPrint(r) {
+			t.Errorf("%U is in the line", r)
+		}
+	}
+	var got struct{ Caller, Address, Method, Service, Model string }
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	for _, field := range []string{got.Caller, got.Address, got.Method, got.Service, got.Model} {
+		if field != text {
+			t.Errorf("got %q, want %q", field, text)
+		}
+	}
+	if !strings.Contains(out.String(), "\u00e9\u4e16\U0001f600") {
+		t.Errorf("letters are escapes: %s", &out)
+	}
+}
+
+// Lines are one JSON object each, whatever texts callers choose.
+func FuzzLine(f *testing.F) {
+	f.Add("fraud", "10.0.0.1")
+	f.Add("x\n{\"caller\":\"admin\"}", "\x1b[2J\xff\u2028\u009b")
+	f.Fuzz(func(t *testing.T, caller, model string) {
+		var out bytes.Buffer
+		l := New(&out, quiet())
+		l.Add(Entry{Time: at, Caller: caller, Model: model, Code: "OK"})
+		drain(l)
+		if !json.Valid(out.Bytes()) || bytes.Count(out.Bytes(), []byte("\n")) != 1 || out.Len() > 2*6*(maxText+3)+300 {
+			t.Fatalf("got %q", out.Bytes())
+		}
+		for _, r := range strings.TrimSuffix(out.String(), "\n") {
+			if !unicode.IsPrint(r) {
+				t.Fatalf("%U is in the line %q", r, out.Bytes())
+			}
+		}
+	})
 }
 
 func TestAFullQueueDropsAndCounts(t *testing.T) {

@@ -39,7 +39,7 @@ func (c *call) Value(key any) any {
 // admit is gRPC's tap handle: it takes a stream on as its headers have arrived, or refuses it.
 func (a *API) admit(ctx context.Context, info *tap.Info) (context.Context, error) {
 	if a.connections.streams.Load() > maxCalls {
-		return ctx, statusOf(server.Refuse(ctx, server.ErrBusy))
+		return ctx, statusOf(a.core.TooManyStreams(methodOf(info.FullMethodName), callerOf(ctx)))
 	}
 	ctx, refused := a.enter(ctx, info)
 	if refused != nil {
@@ -53,7 +53,7 @@ func (a *API) admit(ctx context.Context, info *tap.Info) (context.Context, error
 		}
 	} else if c.beside = true; a.connections.beside.Add(1) > maxBeside {
 		a.connections.beside.Add(-1)
-		return ctx, statusOf(server.Refuse(ctx, server.ErrBusy))
+		return ctx, statusOf(a.core.TooManyStreams(methodOf(info.FullMethodName), callerOf(ctx)))
 	}
 	c.Context, c.cancel = a.life(ctx, info.FullMethodName) // the stream's own context ends it, too
 	if c.conn != nil {

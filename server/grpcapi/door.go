@@ -7,6 +7,8 @@ import (
 
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/peer"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	reflectionv1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
 	"google.golang.org/grpc/tap"
 
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
@@ -22,7 +24,7 @@ func (a *API) enter(ctx context.Context, info *tap.Info) (context.Context, *serv
 	}
 	p := server.Presented{Authorization: info.Header.Get("authorization"), Certificate: certificateOf(ctx)}
 	if from, ok := peer.FromContext(ctx); ok && from.Addr != nil {
-		p.Remote = from.Addr.String()
+		p.Address = from.Addr.String()
 	}
 	return a.core.Enter(ctx, methodOf(info.FullMethodName), door, p)
 }
@@ -34,6 +36,8 @@ func methodOf(full string) server.Method {
 		return grpcGet
 	case fstorev1.FeatureStore_DescribeFeatures_FullMethodName:
 		return grpcDescribe
+	case reflectionv1.ServerReflection_ServerReflectionInfo_FullMethodName, reflectionv1alpha.ServerReflection_ServerReflectionInfo_FullMethodName:
+		return grpcReflect
 	}
 	return server.Method{Transport: "grpc", Name: "other"}
 }

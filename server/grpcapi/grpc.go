@@ -107,11 +107,13 @@ func withHandlers(generated grpc.ServiceDesc, handlers map[string]grpc.MethodHan
 const (
 	getOnlineFeatures = "GetOnlineFeatures"
 	describeFeatures  = "DescribeFeatures"
+	reflectionInfo    = "ServerReflectionInfo"
 )
 
 var (
 	grpcGet      = server.Method{Transport: "grpc", Name: getOnlineFeatures}
 	grpcDescribe = server.Method{Transport: "grpc", Name: describeFeatures}
+	grpcReflect  = server.Method{Transport: "grpc", Name: reflectionInfo}
 
 	// methods are those that are admitted, by their full names.
 	methods = map[string]server.Method{
@@ -243,9 +245,18 @@ func (a *API) guardedCall(ctx context.Context, req any, info *grpc.UnaryServerIn
 	return handle(ctx, req)
 }
 
-// stream ends the streams of health and reflection when the server drains, which their clients would keep open for
-// ever, and catches their panics.
+// stream handles the streams of health and reflection. Reflection tells names of services, so the audit log has it.
 func (a *API) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	start := a.o.Clock()
+	err := a.untilDrain(srv, stream, info, handle)
+	if m := methodOf(info.FullMethod); m == grpcReflect {
+		a.core.AuditStream(stream.Context(), m, status.Code(err), start)
+	}
+	return err
+}
+
+// untilDrain ends a stream when the server drains, which its client would keep open for ever, and catches its panics.
+func (a *API) untilDrain(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	done, over := make(chan error, 1), a.core.Track()
 	go func() {
 		defer over()

@@ -11,7 +11,7 @@ import (
 // enter identifies the caller of every request by its headers, before its body has arrived.
 func (a *API) enter(answer http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p := server.Presented{Authorization: r.Header.Values("Authorization"), Certificate: certificateOf(r), Remote: r.RemoteAddr}
+		p := server.Presented{Authorization: r.Header.Values("Authorization"), Certificate: certificateOf(r), Address: r.RemoteAddr}
 		ctx, refused := a.core.Enter(r.Context(), methodOf(r.URL.Path), doorOf(r.URL.Path), p)
 		if refused != nil {
 			if refused.HTTP == http.StatusUnauthorized {
