@@ -101,10 +101,10 @@ func getAgrees(t testing.TB, c *testCase, dir, url, project string) {
 	sort.SliceStable(order, func(a, b int) bool { return c.labels[order[a]].at < c.labels[order[b]].at })
 	for n, i := range order {
 		l := c.labels[i]
+		if n == 0 || c.labels[order[n-1]].at != l.at {
+			w.publishAll(t, holders, 0, fstore.Micros(c.view.Publish.Servable(fstore.FromMicros(l.at))), v)
+		}
 		for _, h := range holders {
-			if n == 0 || c.labels[order[n-1]].at != l.at {
-				w.publish(t, h, 0, fstore.Micros(c.view.Publish.Servable(fstore.FromMicros(l.at))), v)
-			}
 			got := w.get(t, h, list, [][]any{l.key}, l.at)
 			compareRow(t, c, "get from "+h.name, i, got[0])
 		}

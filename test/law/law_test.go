@@ -55,8 +55,8 @@ func (s *story) live(t testing.TB, dir, url, project string) {
 		fresh.store = online.New(fresh.backend, project)
 		for _, v := range rev.Live() {
 			w.publish(t, fresh, materialize.Full, c.to, v)
+			w.publishAll(t, holders, s.runs[n], c.to, v)
 			for _, h := range holders {
-				w.publish(t, h, s.runs[n], c.to, v)
 				sameStore(t, v, h, fresh)
 			}
 			w.holds(t, v, c.to, s.keys(v), holders)
@@ -190,9 +190,7 @@ func TestTheFeatureRepoKeepsTheLaw(t *testing.T) {
 		}
 		for day := range 12 {
 			to := time.Date(2025, time.Month(1+day), 3+day, 7*day%24, 13, 0, 0, time.UTC)
-			for _, h := range holders {
-				w.publish(t, h, 0, fstore.Micros(to), v)
-			}
+			w.publishAll(t, holders, 0, fstore.Micros(to), v)
 			w.holds(t, v, fstore.Micros(to), keys, holders)
 		}
 	}

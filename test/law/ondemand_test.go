@@ -73,9 +73,7 @@ func liveOnDemand(t testing.TB, rt *rapid.T, dir, url, project string) (compared
 			if p := v.View.Publish; p != nil {
 				to = fstore.Micros(p.Servable(fstore.FromMicros(c.to)))
 			}
-			for _, h := range holders {
-				w.publish(t, h, s.runs[n], to, v)
-			}
+			w.publishAll(t, holders, s.runs[n], to, v)
 		}
 		for _, l := range lists {
 			a, b := w.holdsFor(t, rt, l, c.to, holders)

@@ -9,18 +9,15 @@ import (
 	"time"
 
 	"github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/materialize"
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/online/memory"
 	"github.com/fstore-dev/fstore/online/redis"
 	"github.com/fstore-dev/fstore/online/redis/redistest"
 	"github.com/fstore-dev/fstore/online/sqlite"
-	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/fstore-dev/fstore/registry/definition"
 	registrysqlite "github.com/fstore-dev/fstore/registry/sqlite"
-	"github.com/fstore-dev/fstore/test/free"
 )
 
 // far is the clock of the tests: later than every instant they ask for.
@@ -164,27 +161,6 @@ func (w *world) training(t testing.TB, list *fstore.FeatureList, labels []label)
 		got[i] = got[i][len(columns):]
 	}
 	return got, summary
-}
-
-// holder is an online store with the state that materialize keeps for it.
-type holder struct {
-	name    string
-	store   *online.Store
-	backend online.Backend
-	state   string
-}
-
-// publish materializes view versions to an instant.
-func (w *world) publish(t testing.TB, h *holder, mode materialize.Mode, to int64, views ...*fstore.ViewVersion) []materialize.Summary {
-	t.Helper()
-	summaries, err := materialize.Run(context.Background(), materialize.Options{
-		Views: views, To: fstore.FromMicros(to), Now: func() time.Time { return far }, Mode: mode, State: h.state,
-		Source: w.engine, Sink: project.Sink{Store: h.store}, Leases: &free.Leases{}, Clock: project.Clock{Time: time.Now},
-	})
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", h.name, err, w.definitions())
-	}
-	return summaries
 }
 
 // get looks keys up at an instant and returns the features of each.
