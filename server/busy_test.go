@@ -66,7 +66,7 @@ func TestPlacesAreGivenBack(t *testing.T) {
 		cancel()
 	}
 	w.backend.Hook(nil)
-	for end := time.Now().Add(10 * time.Second); w.Admitted() != (admission.Stats{Limit: admission.Always}); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); w.Admitted() != (admission.Stats{Limit: admission.Always}); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%+v", w.Admitted())
 		}

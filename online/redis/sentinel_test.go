@@ -89,7 +89,7 @@ func get(t *testing.T, b *redis.Backend, key string, from online.Read) (record, 
 // succeeds calls a function until it succeeds. Every error before must be of the kind that says so.
 func succeeds(t *testing.T, call func() error) {
 	t.Helper()
-	for end := time.After(30 * time.Second); ; {
+	for end := time.After(time.Minute); ; {
 		err := call()
 		switch {
 		case err == nil:

@@ -75,7 +75,7 @@ func TestAttacksDoNotGrowAServer(t *testing.T) {
 	for _, a := range attacks {
 		t.Run(a.name, func(t *testing.T) {
 			a.run(t, s)
-			recovers(t, s, want, 30*time.Second)
+			recovers(t, s, want, time.Minute)
 			peak := peakRSS(t, s.cmd.Process.Pid)
 			t.Logf("peak RSS so far: %d MB; idle: %d MB", peak, idle)
 			if peak > mostRSS {
@@ -172,7 +172,7 @@ func unreadAnswers(t testing.TB, s *served) {
 				t.Fatalf("an answer beyond the budget has status %s, want 8, RESOURCE_EXHAUSTED", got)
 			}
 			refused++
-		case <-time.After(30 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("%d of 60 were refused", refused)
 		}
 	}
@@ -188,7 +188,7 @@ func cutMessages(t testing.TB, s *served) {
 			h.send(h.open("grpc-timeout", "1H"), message[:len(message)-1], 16<<10, false)
 		}
 	}
-	if _, err := churnOf(s, 10*time.Second); err != nil {
+	if _, err := churnOf(s, time.Minute); err != nil {
 		t.Errorf("meanwhile: %v", err)
 	}
 }
@@ -207,22 +207,22 @@ func tinyFrames(t testing.TB, s *served) {
 
 // emptyStreams opens 6,000 streams and sends nothing on them.
 func emptyStreams(t testing.TB, s *served) {
-	var all []*hostile
+	statuses := make(chan string, 6000) // the server may read the connections in any order
 	for range 6 {
 		h := assault(t, s.grpc, 65535)
 		defer h.close()
+		h.statuses = statuses
 		for range 1000 {
 			h.open("grpc-timeout", "1H")
 		}
 		h.flush()
-		all = append(all, h)
 	}
 	select {
-	case got := <-all[5].statuses:
+	case got := <-statuses:
 		if got != "8" {
 			t.Errorf("a stream beyond the bound has status %s, want 8, RESOURCE_EXHAUSTED", got)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("no stream of 6,000 was refused")
 	}
 }
@@ -251,7 +251,7 @@ func compressedMessages(t testing.TB, s *served) {
 			if got != "12" && got != "13" {
 				t.Errorf("%s: status %s, want 12, UNIMPLEMENTED", how, got)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Errorf("%s: no answer", how)
 		}
 		h.close()
@@ -292,7 +292,7 @@ func cutBodies(t testing.TB, s *served) {
 		conn := webAttack(t, s.http, fmt.Sprintf(postHead, 4<<20), strings.Repeat(" ", 4<<20-1))
 		defer conn.Close()
 	}
-	if _, err := churnOf(s, 10*time.Second); err != nil {
+	if _, err := churnOf(s, time.Minute); err != nil {
 		t.Errorf("meanwhile: %v", err)
 	}
 }

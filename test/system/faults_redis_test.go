@@ -32,7 +32,7 @@ func TestServeBeginsWhileRedisIsAway(t *testing.T) {
 	}
 	shop.redis.Restart()
 	recovers(t, s, want, 5*time.Second)
-	for end := time.Now().Add(5 * time.Second); !s.ready(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience(5 * time.Second)); !s.ready(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("not ready although it answers:\n%s", s.log)
 		}
@@ -71,9 +71,10 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 					return
 				default:
 				}
+				back := ended(settled)
 				begin := time.Now()
 				got, err := churnOf(s, time.Second)
-				if took := time.Since(begin); took > 3*time.Second {
+				if took := time.Since(begin); took > time.Second+patience(2*time.Second) {
 					late.Add(1)
 				}
 				switch code := status.Code(err); {
@@ -84,11 +85,9 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 					answered.Add(1)
 				case code == codes.Unavailable || code == codes.DeadlineExceeded:
 					refused.Add(1)
-					select {
-					case <-settled:
+					if back && (code == codes.Unavailable || *strict) {
 						t.Errorf("refused although Redis is back: %v", err)
 						return
-					default:
 					}
 				default:
 					t.Errorf("got %v", err)
@@ -99,7 +98,7 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 	}
 	more := func(n *atomic.Int64) {
 		t.Helper()
-		for from, end := n.Load(), time.Now().Add(10*time.Second); n.Load() < from+20; time.Sleep(time.Millisecond) {
+		for from, end := n.Load(), time.Now().Add(patience(10*time.Second)); n.Load() < from+20; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
 				t.Errorf("nothing goes on: %d answered, %d refused", answered.Load(), refused.Load())
 				return
@@ -114,7 +113,7 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 		recovers(t, s, want, 2*time.Second)
 		more(&answered)
 	}
-	time.Sleep(time.Second) // what was asked before may still be refused; behind that nothing is
+	time.Sleep(time.Second) // until then a call may meet a connection of before
 	close(settled)
 	more(&answered)
 	close(stop)
@@ -161,7 +160,7 @@ func TestRedisHangsOrIsSlow(t *testing.T) {
 	right(t, s, want)
 	shop.wire.set(wireMode{})
 	recovers(t, s, want, 2*time.Second)
-	for end := time.Now().Add(10 * time.Second); gauges(t, s)["go_goroutines"] > before+20; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience(10 * time.Second)); gauges(t, s)["go_goroutines"] > before+20; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%v goroutines, and %v before", gauges(t, s)["go_goroutines"], before)
 		}
@@ -222,7 +221,7 @@ func TestRedisIsFull(t *testing.T) {
 		}
 	}
 	shop.config("maxmemory", "0")
-	shop.must("materialize", "customer_product", "--to", "2025-12-02") // goes on with the run that was broken off
+	shop.materialize("customer_product", "--to", "2025-12-02") // goes on with the run that was broken off
 	if now := ask(); now == want || !strings.Contains(now, `"published":"2025-12-02T00:00:00Z"`) {
 		t.Errorf("once there is room: %s", now)
 	}

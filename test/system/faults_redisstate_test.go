@@ -18,7 +18,7 @@ import (
 // refuses waits until a server refuses calls with a code, and fails the test if it gives a wrong answer before.
 func refuses(t testing.TB, s *served, before *fstorev1.GetOnlineFeaturesResponse, code codes.Code) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience(10 * time.Second)); ; time.Sleep(10 * time.Millisecond) {
 		got, err := churnOf(s, 5*time.Second)
 		if status.Code(err) == code {
 			return
@@ -118,7 +118,7 @@ func TestRedisEvictsWhileServing(t *testing.T) {
 		t.Errorf("materialize: exit status %d\n%s", got.status, got.stderr)
 	}
 	refusal(t, next, time.Second, codes.Unavailable)
-	shop.must("materialize", "--full", "--to", "2025-12-01")
+	shop.materialize("--full", "--to", "2025-12-01")
 	refusal(t, s, time.Second, codes.Unavailable)
 	refusal(t, next, time.Second, codes.Unavailable)
 	shop.cli("config", "resetstat")
@@ -144,7 +144,7 @@ func TestRedisComesBackEmpty(t *testing.T) {
 	if got := shop.run("get", "--service", "churn", "--entity", "customer_id=12003"); got.status != 1 || !strings.Contains(got.stderr, "fstore materialize") {
 		t.Errorf("get: exit status %d\n%s", got.status, got.stderr)
 	}
-	shop.must("materialize", "--to", "2025-12-01")
+	shop.materialize("--to", "2025-12-01")
 	anew(t, s, want)
 }
 
@@ -161,7 +161,7 @@ func TestRedisBecomesAReplica(t *testing.T) {
 		t.Errorf("materialize: exit status %d\n%s", got.status, got.stderr)
 	}
 	shop.cli("replicaof", "no", "one")
-	shop.must("materialize", "customer_orders", "--to", "2025-12-01")
+	shop.materialize("customer_orders", "--to", "2025-12-01")
 	anew(t, s, want)
 }
 

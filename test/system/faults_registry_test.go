@@ -38,7 +38,7 @@ func (r *repo) path(name string) string { return filepath.Join(r.dir, ".fstore",
 // logs waits until a server's log says something, for the n-th time.
 func logs(t testing.TB, s *served, says string, n int) {
 	t.Helper()
-	for end := time.Now().Add(15 * time.Second); strings.Count(s.log.String(), says) < n; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience(15 * time.Second)); strings.Count(s.log.String(), says) < n; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("the log does not say %q %d times:\n%s", says, n, s.log)
 		}
@@ -191,10 +191,10 @@ func TestTheRegistryIsRestoredFromABackup(t *testing.T) {
 	}
 	r.replace("customer.yaml", "ttl: 180d", "ttl: 90d")
 	r.must("apply", "--yes")
-	r.must("materialize", "--to", "2025-12-01")
+	r.materialize("--to", "2025-12-01")
 	newVersion := func() {
 		t.Helper()
-		for end := time.Now().Add(15 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(patience(15 * time.Second)); ; time.Sleep(10 * time.Millisecond) {
 			got, err := churnOf(s, within)
 			if err != nil || time.Now().After(end) {
 				t.Fatalf("got %v, %v, want version 2 of the service\n%s", got, err, s.log)
@@ -216,7 +216,7 @@ func TestTheRegistryIsRestoredFromABackup(t *testing.T) {
 	logs(t, s, "catalog loaded", loaded+1)
 	right(t, s, want)
 	r.must("apply", "--yes")
-	r.must("materialize", "--to", "2025-12-01")
+	r.materialize("--to", "2025-12-01")
 	newVersion()
 	ends(t, s)
 }

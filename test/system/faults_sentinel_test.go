@@ -15,7 +15,7 @@ func TestThePrimaryIsKilledWhileServing(t *testing.T) {
 	r := newRepo(t, trio.URL)
 	r.must("init", ".")
 	r.must("apply", "--yes")
-	r.must("materialize", "--to", "2025-12-01")
+	r.materialize("--to", "2025-12-01")
 	trio.Settle()
 	s := r.serve()
 	want := firstAnswer(t, s)
@@ -24,6 +24,6 @@ func TestThePrimaryIsKilledWhileServing(t *testing.T) {
 	trio.Failover(old)
 	recovers(t, s, want, 5*time.Second)
 	trio.Settle()
-	r.must("materialize", "customer_orders", "--to", "2025-12-01")
+	r.materialize("customer_orders", "--to", "2025-12-01")
 	anew(t, s, want)
 }

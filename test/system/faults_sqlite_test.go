@@ -32,7 +32,7 @@ func TestTheOnlineFileIsLocked(t *testing.T) {
 		}
 		stop()
 		release()
-		r.must("materialize", "customer_orders", "--to", "2025-12-02")
+		r.materialize("customer_orders", "--to", "2025-12-02")
 	} else {
 		stop() // it publishes now
 		release()
@@ -53,7 +53,7 @@ func TestTheOnlineFileIsDeleted(t *testing.T) {
 		asked bool     // between deletion and the next materialize
 	}{{nil, false}, {nil, true}, {[]string{"online.db-wal", "online.db-shm"}, false}} {
 		if log, err := os.Stat(r.path("online.db-wal")); err != nil || log.Size() == 0 {
-			r.must("materialize", "customer_orders", "--full", "--to", "2025-12-01") // so that there is a log to be left
+			r.materialize("customer_orders", "--full", "--to", "2025-12-01") // so that there is a log to be left
 		}
 		anew(t, s, want)
 		for _, name := range append([]string{"online.db"}, c.with...) {
@@ -66,7 +66,7 @@ func TestTheOnlineFileIsDeleted(t *testing.T) {
 				t.Errorf("%+v: got %v", c, err)
 			}
 		}
-		r.must("materialize", "customer_orders", "customer_large_orders", "customer_totals", "customer_profile", "shop", "--to", "2025-12-01")
+		r.materialize("customer_orders", "customer_large_orders", "customer_totals", "customer_profile", "shop", "--to", "2025-12-01")
 		for range 3 { // by several connections
 			anew(t, s, want)
 		}

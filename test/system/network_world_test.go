@@ -95,7 +95,7 @@ func newNetworkShop(t testing.TB) *networkShop {
 	s.repo = newRepo(t, "redis://"+s.network.proxy.Listen+"/0")
 	s.must("init", ".")
 	s.must("apply", "--yes")
-	s.must("materialize", "--to", "2025-12-01")
+	s.materialize("--to", "2025-12-01")
 	s.served = s.serve()
 	for customer := int64(12000); customer < 12040; customer++ {
 		answer, err := churnOf(s.served, 10*time.Second, customer)
@@ -172,11 +172,11 @@ func (s *networkShop) slower(bound string, before map[string]float64) (n float64
 	return n
 }
 
-// healthy waits until the server answers everyone again, and fails the test if that takes longer than within.
+// healthy waits until the server answers everyone again, and fails the test if that takes longer than within (see patience).
 func (s *networkShop) healthy(within time.Duration) {
 	s.t.Helper()
-	for end := time.Now().Add(within); ; time.Sleep(10 * time.Millisecond) {
-		if s.ask(5, time.Second).refused == 0 {
+	for end := time.Now().Add(patience(within)); ; time.Sleep(10 * time.Millisecond) {
+		if s.ask(5, 5*time.Second).refused == 0 {
 			return
 		}
 		if time.Now().After(end) {

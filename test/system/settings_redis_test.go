@@ -110,8 +110,8 @@ func TestRedisRefusesWhileServing(t *testing.T) {
 		{[]string{"acl", "setuser", "app", "resetpass", ">other"}, []string{"acl", "setuser", "app", ">geheim"}, "WRONGPASS"},
 	} {
 		shop.cli(c.do...)
-		shop.wire.cut()                                                                           // a password counts for new connections
-		for end := time.Now().Add(10 * time.Second); !strings.Contains(s.log.String(), c.says); { // which tells once a second
+		shop.wire.cut()                                                                                     // a password counts for new connections
+		for end := time.Now().Add(patience(10 * time.Second)); !strings.Contains(s.log.String(), c.says); { // which tells once a second
 			answer, err := churnOf(s, 0)
 			if status.Code(err) != codes.Unavailable || strings.Contains(err.Error(), "app") {
 				t.Fatalf("%v: got %v, %v\n%s", c.do, answer, err, s.log)

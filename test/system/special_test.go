@@ -30,7 +30,7 @@ func TestSpecialFilesInThePlaceOfEveryInput(t *testing.T) {
 	r := newRepo(t, "")
 	r.must("init", ".")
 	r.must("apply", "--yes")
-	r.must("materialize", "--to", "2025-12-01")
+	r.materialize("--to", "2025-12-01")
 	r.must("training-set", "create", "t", "--service", "churn", "--labels", "data/labels.parquet", "--out", "t.parquet", "--snapshot")
 	create := []string{"training-set", "create", "u", "--service", "churn", "--out", "out/u.parquet", "--labels"}
 	get := []string{"get", "--service", "churn", "--entities"}

@@ -205,7 +205,7 @@ func (r *reader) runs(to ...int) {
 // again waits until the server answers once more.
 func (r *reader) again() {
 	r.t.Helper()
-	was, until := r.answers.Load(), time.Now().Add(20*time.Second)
+	was, until := r.answers.Load(), time.Now().Add(time.Minute)
 	for r.answers.Load() == was {
 		if time.Now().After(until) {
 			r.t.Fatalf("no answer any more; the server's log:\n%s", r.server.log)
@@ -217,7 +217,7 @@ func (r *reader) again() {
 // refuses waits until the server refuses with a code once more.
 func (r *reader) refuses(c codes.Code) {
 	r.t.Helper()
-	was, until := r.refused[c].Load(), time.Now().Add(20*time.Second)
+	was, until := r.refused[c].Load(), time.Now().Add(time.Minute)
 	for r.refused[c].Load() == was {
 		if time.Now().After(until) {
 			r.t.Fatalf("no answer is refused as %s; the server's log:\n%s", c, r.server.log)

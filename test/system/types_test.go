@@ -94,7 +94,7 @@ func TestEveryTypeGoesAllTheWay(t *testing.T) {
 	w.sameColumns("features.parquet")
 	w.sameColumns("keyed.parquet")
 
-	w.must("materialize")
+	w.materialize()
 	w.must("verify")
 	s := w.serve()
 	ids := fstore.NewColumn("id", fstore.Int64, 3)

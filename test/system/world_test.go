@@ -135,6 +135,12 @@ func (r *repo) must(args ...string) string {
 	return got.stdout
 }
 
+// materialize publishes without the check for leaks, which takes most of the time of a first run, and is tested elsewhere.
+func (r *repo) materialize(args ...string) string {
+	r.t.Helper()
+	return r.must(append([]string{"materialize", "--leak-check", "off"}, args...)...)
+}
+
 // process is a fstore that runs beside the test.
 type process struct {
 	t    testing.TB
