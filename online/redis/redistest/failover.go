@@ -41,7 +41,7 @@ func (s *Sentinels) Promote(to *Node) {
 			priority = 1
 		}
 		if n.child != nil {
-			s.must(n.do("config", "set", "replica-priority", priority))
+			s.await("a priority", func() error { return n.do("config", "set", "replica-priority", priority) })
 		}
 	}
 	s.await("the priorities", func() error { return s.knowsPriority(to) })
@@ -54,7 +54,7 @@ func (s *Sentinels) Promote(to *Node) {
 	})
 	for _, n := range s.Nodes {
 		if n.child != nil {
-			s.must(n.do("config", "set", "replica-priority", 100))
+			s.await("a priority", func() error { return n.do("config", "set", "replica-priority", 100) })
 		}
 	}
 }

@@ -201,10 +201,3 @@ func (s *Sentinels) await(what string, ready func() error) {
 		}
 	}
 }
-
-func (s *Sentinels) must(err error) {
-	s.t.Helper()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-}
