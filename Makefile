@@ -27,9 +27,9 @@ demo: build ## Show the whole life of a feature repo on sample data
 	@go build -o bin/generate ./feature_repo/generate
 	@feature_repo/demo.sh
 
-# The tests start their own redis-server, on a socket or a free port, and stop it.
+# The tests start their own redis-server, on a socket or a free port, and stop it. make lint vets.
 test: go compiler redis ## Run all tests
-	go test -timeout 30m ./...
+	go test -timeout 30m -vet=off ./...
 	@$(MAKE) --no-print-directory test-python
 
 # The tests start bin/fstore themselves, and find it by FSTORE_BINARY.
@@ -53,25 +53,19 @@ faults: go compiler redis ## Break network, Redis, registry, disks and clocks, a
 	go test -timeout 30m -run '$(FAULTS)' ./online/... ./server ./materialize ./cmd/fstore
 
 # What runs concurrently, under the race detector; a test checks that no package is forgotten. Left out of offline are its longest
-# tests, which take the same paths as others over more rows, and of cmd/fstore what only parses and prints.
-RACE      = ./ondemand/... ./online/... ./server/... ./materialize/... ./registry/... ./project/... ./client/... ./internal/... ./proto/...
-RACE_SKIP = SampleTakes|OnEveryRun|LargerThanMemory|MadeAgainToTheByte|NoFalseAlarm|AnyName|WideLabels|FindsItsInputs|LongCSV
+# tests, which take the same paths as others over more rows; of materialize the long sequences of one run after another, whose every
+# step other tests take; and of cmd/fstore what only parses and prints.
+RACE      = ./ondemand ./ondemand/zone ./online/... ./server/... ./materialize/... ./project ./client/... ./internal/memory ./proto/... \
+	./registry ./registry/memory ./registry/sqlite ./registry/registrytest ./registry/definition/definitiontest ./offline ./offline/duckdb ./offline/trainset
+RACE_SKIP = AnyHistory|AnyFailovers|FailsOverAtEveryStep|KilledProcesses|SampleTakes|OnEveryRun|LargerThanMemory|MadeAgainToTheByte|NoFalseAlarm|AnyName|WideLabels|FindsItsInputs|LongCSV
 RACE_RUN  = TestScripts/(story|materialize_get|serve|lease|training_set|redis|doctor)$$|Signal|Memory|Screen
+RACE_TEST = go test -timeout 30m -vet=off -race
 race: go compiler redis ## Run what is concurrent under the race detector
-	go test -timeout 30m -race $(RACE)
-	go test -timeout 30m -race -skip '$(RACE_SKIP)' ./offline/...
-	go test -timeout 30m -race -run '$(RACE_RUN)' ./cmd/fstore/...
+	$(RACE_TEST) -skip '$(RACE_SKIP)' $(RACE)
+	$(RACE_TEST) -run '$(RACE_RUN)' ./cmd/fstore
 
-# Every fuzz target for a few seconds. The go command may end with "context deadline exceeded" where nothing failed
-# (go.dev/issue/48591), so a target that fails runs once more: a real failure was saved and fails again.
 fuzz: go compiler ## Run every fuzz target for FUZZTIME (5s)
-	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
-		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \
-			echo "fuzz $$(dirname $$file) $$target"; \
-			fuzz() { go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$(dirname $$file); }; \
-			fuzz || { echo "once more: what failed is in testdata/fuzz now"; fuzz; }; \
-		done; \
-	done
+	@.ci/fuzz $(FUZZTIME)
 
 bench: go compiler redis ## Run the benchmarks
 	go test -timeout 60m -run '^$$' -bench . -skip GrowthOfWindows -benchmem $$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -r -n1 dirname | sort -u)

@@ -27,7 +27,7 @@ var program = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	bin := filepath.Join(programDir, "fstore")
-	out, err := exec.Command("go", "build", "-o", bin, "../../cmd/fstore").CombinedOutput()
+	out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", bin, "../../cmd/fstore").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
 	}

@@ -44,7 +44,7 @@ func build(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	program = filepath.Join(dir, "fstore")
-	cmd := exec.Command("go", "build", fmt.Sprintf("-race=%t", *underRace), "-o", program, "../../cmd/fstore")
+	cmd := exec.Command("go", "build", fmt.Sprintf("-race=%t", *underRace), "-ldflags=-s -w", "-o", program, "../../cmd/fstore")
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "build fstore:", err)
