@@ -33,7 +33,6 @@ _ZEROS: dict[str, Any] = {
     "bytes": b"",
     "timestamp": 0,
 }
-_CODES = {"int32": "i", "int64": "q", "float32": "f", "float64": "d", "timestamp": "q"}  # of struct
 _SCALARS = (str, bytes, bool, int, float, date, time, timedelta, Decimal)
 
 
@@ -229,12 +228,14 @@ def _array(name: str, values: Any) -> pa.Array | pa.ChunkedArray:
 def _of_arrow(name: str, array: pa.Array | pa.ChunkedArray) -> pb.Column:
     import pyarrow as pa
 
+    from fstore._arrays import arrow_type
+
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
     if pa.types.is_null(array.type):
         return pb.Column(name=name)
     type_name = _wire_type(name, array.type)
-    kind = _columns.arrow_type(type_name)
+    kind = arrow_type(type_name)
     if array.type != kind:
         array = _cast(name, array, kind)
     if isinstance(array, pa.ChunkedArray):
@@ -255,25 +256,22 @@ def _of_arrow(name: str, array: pa.Array | pa.ChunkedArray) -> pb.Column:
             raise InvalidRequest(
                 f"column {name!r}, row {row + 1}: an element of a list is null", ["leave it out"]
             )
-    element = _columns.element_of(type_name)
-    getattr(out, f"{element}_values").extend(_listed(flat, element))
+    wire = _columns.kind_of(type_name)
+    getattr(out, wire.field).extend(_listed(flat, wire))
     return out
 
 
-def _listed(array: pa.Array, element: str) -> list[Any]:
+def _listed(array: pa.Array, kind: _columns.Kind) -> list[Any]:
     """Returns the values of an array that is no list; null has the zero value."""
     import pyarrow as pa
 
-    code = _CODES.get(element)
     if array.null_count:
-        array = array.fill_null(
-            pa.scalar(_columns.EPOCH if element == "timestamp" else _ZEROS[element], array.type)
-        )
-    if code is None or not len(array):
+        zero = _columns.EPOCH if kind.element == "timestamp" else _ZEROS[kind.element]
+        array = array.fill_null(pa.scalar(zero, array.type))
+    if not kind.code or not len(array):
         return list(array.to_pylist())
-    return list(
-        struct.unpack_from(f"<{len(array)}{code}", array.buffers()[1], array.offset * struct.calcsize(code))
-    )
+    start = array.offset * struct.calcsize(kind.code)
+    return list(struct.unpack_from(f"<{len(array)}{kind.code}", array.buffers()[1], start))
 
 
 def _wire_type(name: str, kind: pa.DataType) -> str:
@@ -329,5 +327,4 @@ def _short(value: object) -> str:
 
 def _bits(valid: Sequence[bool]) -> bytes:
     """Returns a bitmap with bit i%8 of byte i/8 for row i."""
-    text = "".join("1" if v else "0" for v in reversed(valid))
-    return int(text or "0", 2).to_bytes((len(valid) + 7) // 8, "little")
+    return _columns.to_bitmap(bytes(valid))

@@ -56,14 +56,17 @@ def canonical(response: bytes) -> bytes:
 
 
 def integers(field: str, run: bytes) -> list[int]:
-    """Returns the values of a packed field of varints: int32_values, int64_values, bool_values or offsets."""
-    column = pb.Column.FromString(_TAGS[field] + _varint(len(run)) + run)
-    return list(getattr(column, field))
+    """Returns the values of a packed field of varints: int32_values, int64_values or offsets.
+
+    For any number of values this takes less time than arithmetic on arrays of numpy.
+    """
+    values: list[int] = getattr(pb.Column.FromString(_TAGS[field] + _varint(len(run)) + run), field)[:]
+    return values
 
 
 _TAGS = {
     name: bytes([pb.Column.DESCRIPTOR.fields_by_name[name].number << 3 | 2])
-    for name in ("bool_values", "int32_values", "int64_values", "offsets")
+    for name in ("int32_values", "int64_values", "offsets")
 }
 
 

@@ -244,13 +244,9 @@ class Answer:
 
     def _table(self, sent: list[Any], features: list[str]) -> pa.Table:
         """Returns some columns, which belong to the request or to the answer, as a table."""
-        import pyarrow as pa
+        from fstore._arrays import table_of
 
-        arrays = [_columns.array_of(column, self.rows) for column in sent]
-        arrays += self._decoded(
-            lambda: [_columns.array_of(self._feature(name), self.rows) for name in features]
-        )
-        return pa.Table.from_arrays(arrays, [column.name for column in sent] + features)
+        return self._decoded(lambda: table_of([*sent, *map(self._feature, features)], self.rows))
 
     def _features(self) -> dict[str, Any]:
         if self._by_name is None:
