@@ -2,14 +2,15 @@
 
     python benchmarks/online.py [--binary bin/fstore] [--rounds 2000]
 
-Makes a repo of 1,000 keys × 50 features (float64, int64, string, bool and timestamp, 1 in 20 null), serves it with
-`fstore serve`, and measures in turn: the bare call (bytes in, bytes out), and the same look-up through Client. Prints
+Makes a repo of 1,000 keys and two services of 50 features each, of float64 and of mixed types, 1 in 20 null; serves it
+with `fstore serve`, and measures in turn: the bare call (bytes in, bytes out), and the same look-up through Client. Prints
 medians in microseconds and the difference.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import random
 import subprocess
 import sys
@@ -36,7 +37,9 @@ from tests.conftest import serving
 
 ROWS = 1000
 START = datetime(2025, 1, 1, tzinfo=timezone.utc)
-KINDS: list[tuple[int, pa.DataType, Callable[[random.Random], Any]]] = [
+Kind = tuple[int, pa.DataType, Callable[[random.Random], Any]]
+FLOATS: list[Kind] = [(50, pa.float64(), lambda r: r.random())]
+MIXED: list[Kind] = [
     (20, pa.float64(), lambda r: r.random()),
     (15, pa.int64(), lambda r: r.randrange(10**9)),
     (5, pa.string(), lambda r: f"value {r.randrange(1000)}"),
@@ -46,30 +49,48 @@ KINDS: list[tuple[int, pa.DataType, Callable[[random.Random], Any]]] = [
 
 
 def make_repo(binary: Path, folder: Path) -> None:
-    rng = random.Random(1)
-    table = pa.table({"user_id": list(range(ROWS)), "updated_at": [START] * ROWS})
-    for count, kind, value in KINDS:
-        for _ in range(count):
-            values = [None if rng.random() < 0.05 else value(rng) for _ in range(ROWS)]
-            table = table.append_column(f"f{table.num_columns - 1}", pa.array(values, kind))
     folder.mkdir()
-    pq.write_table(table, folder / "users.parquet")
-    run(binary, "init", str(folder), "--from", str(folder / "users.parquet"))
+    for name, kinds in (("floats", FLOATS), ("mixed", MIXED)):
+        pq.write_table(make_table(kinds), folder / f"{name}.parquet")
+    run(
+        binary,
+        "init",
+        str(folder),
+        "--from",
+        str(folder / "floats.parquet"),
+        "--from",
+        str(folder / "mixed.parquet"),
+    )
     with open(folder / "definitions.yaml", "a") as file:
-        file.write("---\nkind: feature_service\nname: wide\nfeatures: [users_features.*]\n")
+        for name in ("floats", "mixed"):
+            file.write(f"---\nkind: feature_service\nname: {name}\nfeatures: [{name}_features.*]\n")
     run(binary, "apply", "--yes", repo=folder)
     run(binary, "materialize", "--to", "2025-12-01", repo=folder)
 
 
+def make_table(kinds: list[Kind]) -> pa.Table:
+    rng = random.Random(1)
+    table = pa.table({"user_id": list(range(ROWS)), "updated_at": [START] * ROWS})
+    for count, kind, value in kinds:
+        for _ in range(count):
+            values = [None if rng.random() < 0.05 else value(rng) for _ in range(ROWS)]
+            table = table.append_column(f"f{table.num_columns - 1}", pa.array(values, kind))
+    return table
+
+
 def measure(rounds: int, ways: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Returns the median of each way in microseconds; the ways take turns."""
+    """Returns the median of each way in microseconds; the ways take turns, in a new order each round."""
     times: dict[str, list[float]] = {name: [] for name in ways}
+    order, rng = list(ways.items()), random.Random(1)
     for i in range(rounds + rounds // 10):
-        for name, way in ways.items():
+        rng.shuffle(order)
+        for name, way in order:
             start = time.perf_counter()
-            way()
+            result = way()
+            took = time.perf_counter() - start
+            del result
             if i >= rounds // 10:
-                times[name].append(time.perf_counter() - start)
+                times[name].append(took)
     return {name: 1e6 * median(values) for name, values in times.items()}
 
 
@@ -90,26 +111,31 @@ def main() -> None:
             transport = Transport(address, None, None, False, False)
             with grpc.insecure_channel(address, transport.options()) as channel:
                 bare = channel.unary_unary(GET)
-                for rows in (1, 100):
-                    keys = list(range(rows))
-                    column = pb.Column(name="user_id", type="int64", int64_values=keys)
-                    request = pb.GetOnlineFeaturesRequest(
-                        service="wide", entities=[column]
-                    ).SerializeToString()
-                    ways: dict[str, Callable[[], object]] = {
-                        "bare": lambda request=request: bare(request, timeout=5),
-                        "online": lambda keys=keys: client.online(service="wide", entities={"user_id": keys}),
-                        "to_dict": lambda keys=keys: client.online(
-                            service="wide", entities={"user_id": keys}
-                        ).to_dict(),
-                        "to_arrow": lambda keys=keys: client.online(
-                            service="wide", entities={"user_id": keys}
-                        ).to_arrow(),
-                    }
-                    took = measure(arguments.rounds, ways)
-                    print(f"{rows} × 50: bare call {took['bare']:.0f} µs, {len(bare(request)):,} bytes")
-                    for name in list(ways)[1:]:
-                        print(f"  {name:10} {took[name]:7.0f} µs  +{took[name] - took['bare']:.0f} µs")
+                for service, rows in itertools.product(("floats", "mixed"), (1, 100)):
+                    compare(client, bare, service, rows, arguments.rounds)
+
+
+def compare(client: fstore.Client, bare: Callable[..., bytes], service: str, rows: int, rounds: int) -> None:
+    """Prints what ways to look up some rows of a service take, and what they add to the bare call."""
+    keys = list(range(rows))
+    column = pb.Column(name="user_id", type="int64", int64_values=keys)
+    request = pb.GetOnlineFeaturesRequest(service=service, entities=[column]).SerializeToString()
+
+    def online() -> fstore.Answer:
+        return client.online(service=service, entities={"user_id": keys})
+
+    took = measure(
+        rounds,
+        {
+            "bare": lambda: bare(request, timeout=5),
+            "online": online,
+            "to_dict": lambda: online().to_dict(),
+            "to_arrow": lambda: online().to_arrow(),
+        },
+    )
+    print(f"{service}, {rows} × 50: bare call {took['bare']:.0f} µs, {len(bare(request)):,} bytes")
+    for name in ("online", "to_dict", "to_arrow"):
+        print(f"  {name:10} {took[name]:7.0f} µs  +{took[name] - took['bare']:.0f} µs")
 
 
 if __name__ == "__main__":

@@ -8,14 +8,26 @@ https://arrow.apache.org/docs/format/Columnar.html#encapsulated-message-format
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
 
-from fstore._columns import Kind, bitmap_of, flags, kind_of, offsets_of, packed, to_bitmap, varied
+from fstore._columns import (
+    VARINTS,
+    Kind,
+    Uneven,
+    bitmap_of,
+    flags,
+    integers_of,
+    kind_of,
+    offsets_of,
+    packed,
+    to_bitmap,
+    varied,
+)
 
 _TYPES = {
     "bool": pa.bool_(),
@@ -43,31 +55,57 @@ def _schema(fields: tuple[tuple[str, str], ...]) -> pa.Schema:
 
 def table_of(columns: Sequence[Any], rows: int) -> pa.Table:
     """Returns columns (each a Column or a Feature with packed bytes) of `rows` values as a table."""
-    body = _Body()
-    fields = []
-    for column in columns:
-        name, type_name = column.name, column.type
-        fields.append((name, type_name))
-        kind = kind_of(type_name)
-        body.add_node(rows, bitmap_of(column.validity, name, rows))
-        n = rows
+    fields = tuple([(column.name, column.type) for column in columns])
+    kinds = [kind_of(type_name) for _, type_name in fields]
+    integers = {name: _integers(name, columns, kinds, rows) for name in VARINTS}
+    nodes: list[int] = []  # of each array: its length and its nulls
+    buffers: list[bytes] = []
+    every = (1 << rows) - 1
+    for column, kind in zip(columns, kinds, strict=True):
+        bitmap = column.validity
+        if bitmap:
+            if len(bitmap) != (rows + 7) >> 3:
+                bitmap_of(bitmap, column.name, rows)  # raises
+            nodes += rows, rows - (int.from_bytes(bitmap, "little") & every).bit_count()
+        else:
+            nodes += rows, 0
+        buffers.append(bitmap)
         if kind.is_list:
             offsets = offsets_of(column, rows)
-            body.add(struct.pack(f"<{rows + 1}i", *offsets))
-            n = offsets[-1]
-            body.add_node(n, b"")
-        _add_values(body, column, kind, n)
-    batch = pa.ipc.read_record_batch(pa.py_buffer(body.message(rows)), _schema(tuple(fields)))
+            buffers += struct.pack(f"<{rows + 1}i", *offsets), b""
+            nodes += offsets[-1], 0
+            _add_values(buffers, column, kind, offsets[-1])
+        elif kind.width:
+            buffers.append(packed(column, kind, rows))
+        elif kind.code:
+            buffers.append(next(integers[kind.name]))
+        else:
+            _add_values(buffers, column, kind, rows)
+    batch = pa.ipc.read_record_batch(pa.py_buffer(_message(rows, nodes, buffers)), _schema(fields))
     return pa.Table.from_batches([batch])
 
 
-def _add_values(body: _Body, column: Any, kind: Kind, n: int) -> None:
+def _integers(name: str, columns: Sequence[Any], kinds: Sequence[Kind], rows: int) -> Iterator[bytes]:
+    """Returns the values of each column of a type that is varints on the wire: all are decoded at once."""
+    kind = kind_of(name)
+    runs = [getattr(column, kind.field) for column, of in zip(columns, kinds, strict=True) if of is kind]
+    if any(len(run.translate(None, _CONTINUED)) != rows for run in runs):
+        raise Uneven
+    values = struct.pack(f"<{rows * len(runs)}{kind.code}", *integers_of(kind.field, b"".join(runs)))
+    size = len(values) // len(runs) if runs else 0
+    return (values[at * size : (at + 1) * size] for at in range(len(runs)))
+
+
+_CONTINUED = bytes(range(128, 256))  # a varint ends with a byte below
+
+
+def _add_values(buffers: list[bytes], column: Any, kind: Kind, n: int) -> None:
     if kind.width:
-        body.add(packed(column, kind, n))
+        buffers.append(packed(column, kind, n))
     elif kind.code:
-        body.add(struct.pack(f"<{n}{kind.code}", *varied(column, kind, n)))
+        buffers.append(struct.pack(f"<{n}{kind.code}", *varied(column, kind, n)))
     elif kind.element == "bool":
-        body.add(to_bitmap(flags(column, n)))
+        buffers.append(to_bitmap(flags(column, n)))
     else:
         texts = varied(column, kind, n)
         joined = b"".join(texts) if kind.element == "bytes" else "".join(texts)
@@ -75,56 +113,24 @@ def _add_values(body: _Body, column: Any, kind: Kind, n: int) -> None:
             if not joined.isascii():
                 texts = [text.encode() for text in texts]
             joined = joined.encode()
-        body.add(struct.pack(f"<{n + 1}i", *accumulate(map(len, texts), initial=0)))
-        body.add(joined)
+        buffers += struct.pack(f"<{n + 1}i", *accumulate(map(len, texts), initial=0)), joined
 
 
-class _Body:
-    """The body of a record batch, and the places of what is in it."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-        self._size = 0
-        self._nodes: list[int] = []  # of each array: its length and its nulls
-        self._buffers: list[int] = []  # of each buffer: where it begins and its length
-
-    def add_node(self, n: int, bitmap: bytes) -> None:
-        """Begins an array of n values; its other buffers follow."""
-        valid = (int.from_bytes(bitmap, "little") & (1 << n) - 1).bit_count() if bitmap else n
-        self._nodes += n, n - valid
-        self.add(bitmap)
-
-    def add(self, buffer: bytes) -> None:
-        """Adds a buffer, aligned to 8 bytes."""
-        size = len(buffer)
-        self._parts.append(buffer)
-        self._buffers += self._size, size
-        self._size += size
-        if size & 7:
-            pad = -size & 7
-            self._parts.append(bytes(pad))
-            self._size += pad
-
-    def message(self, rows: int) -> bytes:
-        """Returns the record batch as an encapsulated message: its metadata, a flatbuffer, and the body."""
-        nodes, buffers = len(self._nodes), len(self._buffers)
-        after_nodes = 96 + 8 * nodes  # offsets count from the first byte of the flatbuffer
-        metadata = struct.pack(
-            f"<II I6H8x iHBxIIq 5H6x iIqI8x I{nodes}q 4xI{buffers}q",
-            *(0xFFFFFFFF, after_nodes + 8 + 8 * buffers),  # before the flatbuffer: a marker, and its size
-            24,  # where the table Message is
-            *(
-                12,
-                24,
-                4,
-                6,
-                8,
-                16,
-            ),  # at 4 its vtable: sizes, places of version, header type, header, body length
-            *(20, 4, 3, 32, 0, self._size),  # at 24 Message: version V5, a RecordBatch at 32 + 32
-            *(10, 24, 8, 4, 16),  # at 48 the vtable of RecordBatch: sizes, places of length, nodes, buffers
-            *(16, 24, rows, after_nodes + 4 - 80),  # at 64 RecordBatch: nodes at 68 + 24
-            *(nodes // 2, *self._nodes),  # at 92 a vector of structs: length, nulls
-            *(buffers // 2, *self._buffers),  # a vector of structs: offset, length
-        )
-        return b"".join([metadata, *self._parts])
+def _message(rows: int, nodes: list[int], buffers: list[bytes]) -> bytes:
+    """Returns a record batch as an encapsulated message: its metadata, a flatbuffer, and the body."""
+    parts = [buffer.ljust(len(buffer) + 7 & -8, b"\0") for buffer in buffers]
+    starts = list(accumulate(map(len, parts), initial=0))
+    places = [number for place in zip(starts, map(len, buffers), strict=False) for number in place]
+    after_nodes = 96 + 8 * len(nodes)  # offsets count from the first byte of the flatbuffer
+    metadata = struct.pack(
+        f"<II I6H8x iHBxIIq 5H6x iIqI8x I{len(nodes)}q 4xI{len(places)}q",
+        *(0xFFFFFFFF, after_nodes + 8 + 8 * len(places)),  # before the flatbuffer: a marker, and its size
+        24,  # where the table Message is
+        *(12, 24, 4, 6, 8, 16),  # at 4 its vtable: sizes, places of version, header type, header, body length
+        *(20, 4, 3, 32, 0, starts[-1]),  # at 24 Message: version V5, a RecordBatch at 32 + 32
+        *(10, 24, 8, 4, 16),  # at 48 the vtable of RecordBatch: sizes, places of length, nodes, buffers
+        *(16, 24, rows, after_nodes + 4 - 80),  # at 64 RecordBatch: nodes at 68 + 24, buffers
+        *(len(nodes) // 2, *nodes),  # at 92 a vector of structs: length, nulls
+        *(len(buffers), *places),  # a vector of structs: offset, length
+    )
+    return b"".join([metadata, *parts])

@@ -18,9 +18,9 @@ from fstore.errors import DataLoss, Error
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
 
-# The struct codes of the numbers. Those of _VARINTS are varints on the wire, the others have their width there, too.
+# The struct codes of the numbers. Those of VARINTS are varints on the wire, the others have their width there, too.
 _CODES = {"int32": "i", "int64": "q", "float32": "f", "float64": "d", "timestamp": "q"}
-_VARINTS = ("int32", "int64")
+VARINTS = ("int32", "int64")
 _ELEMENTS = (*_CODES, "bool", "string", "bytes")
 _BITS = bytes.maketrans(b"\0\1", b"01")
 
@@ -54,7 +54,7 @@ def kind_of(name: str) -> Kind:
     if element not in _ELEMENTS:
         raise Error(f"type {name!r} is not one that this version of fstore-sdk reads", ["upgrade fstore-sdk"])
     code = _CODES.get(element, "")
-    width = struct.calcsize(code) if code and element not in _VARINTS else 0
+    width = struct.calcsize(code) if code and element not in VARINTS else 0
     return Kind(name, element, f"{element}_values", code, width, is_list)
 
 
@@ -115,7 +115,7 @@ def packed(column: Any, kind: Kind, n: int) -> bytes:
 def varied(column: Any, kind: Kind, n: int) -> list[Any]:
     """Returns n integers, texts or byte strings; null rows have the zero value."""
     values = getattr(column, kind.field)
-    listed: list[Any] = _integers(kind.field, values) if kind.code else values[:]
+    listed: list[Any] = integers_of(kind.field, values) if kind.code else values[:]
     if len(listed) != n:
         raise Uneven
     return listed
@@ -131,13 +131,14 @@ def flags(column: Any, n: int) -> bytes:
 
 def offsets_of(column: Any, rows: int) -> list[int]:
     """Returns where the elements of each row begin and end: `rows` + 1 numbers that never fall."""
-    offsets = _integers("offsets", column.offsets)
+    offsets = integers_of("offsets", column.offsets)
     if len(offsets) != rows + 1 or offsets[0] != 0 or any(a > b for a, b in pairwise(offsets)):
         raise Uneven
     return offsets
 
 
-def _integers(field: str, run: bytes) -> list[int]:
+def integers_of(field: str, run: bytes) -> list[int]:
+    """Returns the values of a packed field of varints."""
     try:
         return _wire.integers(field, run)
     except DecodeError as error:

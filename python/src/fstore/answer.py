@@ -187,7 +187,10 @@ class Answer:
         Its types are bool, int32, int64, float32, float64, string, binary, timestamp("us", "UTC") and lists of them.
         Nulls are null, and NaN is NaN.
         """
-        return self._table(self._keys() if keys else [], self.features)
+        from fstore._arrays import table_of
+
+        sent = self._keys() if keys else []
+        return self._decoded(lambda: table_of([*sent, *self._message.features], self.rows))
 
     def to_pandas(self, dtype_backend: DtypeBackend | None = None, *, keys: bool = True) -> pd.DataFrame:
         """Returns a DataFrame of `rows` rows with a RangeIndex.
@@ -237,16 +240,10 @@ class Answer:
         published = sorted(set(self.published.values()))
         if published:
             title += ", as of " + " to ".join(map(display.cell, published[:1] + published[1:][-1:]))
-        sent = self._keys()[: display.MAX_COLUMNS]
-        first = self._table(sent, self.features[: display.MAX_COLUMNS - len(sent)]).slice(0, display.MAX_ROWS)
-        rows = list(zip(*(column.to_pylist() for column in first.columns), strict=True))
+        sent, shown = self._keys(), self.features[: display.MAX_COLUMNS]
+        columns = [_columns.values_of(column, self.rows) for column in sent] + [self[name] for name in shown]
+        rows = list(zip(*(column[: display.MAX_ROWS] for column in columns), strict=True))
         return title, self.keys + self.features, rows, self.rows
-
-    def _table(self, sent: list[Any], features: list[str]) -> pa.Table:
-        """Returns some columns, which belong to the request or to the answer, as a table."""
-        from fstore._arrays import table_of
-
-        return self._decoded(lambda: table_of([*sent, *map(self._feature, features)], self.rows))
 
     def _features(self) -> dict[str, Any]:
         if self._by_name is None:
