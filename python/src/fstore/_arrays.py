@@ -60,13 +60,12 @@ def table_of(columns: Sequence[Any], rows: int) -> pa.Table:
     integers = {name: _integers(name, columns, kinds, rows) for name in VARINTS}
     nodes: list[int] = []  # of each array: its length and its nulls
     buffers: list[bytes] = []
-    every = (1 << rows) - 1
     for column, kind in zip(columns, kinds, strict=True):
         bitmap = column.validity
         if bitmap:
             if len(bitmap) != (rows + 7) >> 3:
                 bitmap_of(bitmap, column.name, rows)  # raises
-            nodes += rows, rows - (int.from_bytes(bitmap, "little") & every).bit_count()
+            nodes += rows, rows - (int.from_bytes(bitmap, "little") & (1 << rows) - 1).bit_count()
         else:
             nodes += rows, 0
         buffers.append(bitmap)

@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 from fstore import _columns, display
 from fstore._wire import PackedRequest, PackedResponse, canonical
 from fstore.describe import Version
-from fstore.errors import DataLoss, InvalidRequest, NotFound
+from fstore.errors import DataLoss, Error, InvalidRequest, NotFound
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -241,9 +241,17 @@ class Answer:
         if published:
             title += ", as of " + " to ".join(map(display.cell, published[:1] + published[1:][-1:]))
         sent, shown = self._keys(), self.features[: display.MAX_COLUMNS]
-        columns = [_columns.values_of(column, self.rows) for column in sent] + [self[name] for name in shown]
-        rows = list(zip(*(column[: display.MAX_ROWS] for column in columns), strict=True))
+        columns = [self._shown(lambda c=c: _columns.values_of(c, self.rows)) for c in sent]  # type: ignore[misc]
+        columns += [self._shown(lambda name=name: self[name]) for name in shown]  # type: ignore[misc]
+        rows = list(zip(*columns, strict=True))
         return title, self.keys + self.features, rows, self.rows
+
+    def _shown(self, decode: Callable[[], list[Any]]) -> list[Any]:
+        """Returns the first values of a column; "?" for those that Python cannot have."""
+        try:
+            return decode()[: display.MAX_ROWS]
+        except Error:
+            return ["?"] * min(self.rows, display.MAX_ROWS)
 
     def _features(self) -> dict[str, Any]:
         if self._by_name is None:
