@@ -133,7 +133,7 @@ def test_certificates_that_do_not_fit_are_refused_at_once(locked: Any, certifica
         (mine(certificates, ca="other"), "has a certificate that is not trusted here"),
         (
             mine(certificates, name="stranger"),
-            "refuses the client's certificate|asks for a client certificate",
+            "refuses the client's certificate",
         ),
         (fstore.TLS(ca=certificates / "ca.crt"), "asks for a client certificate"),
         (mine(certificates, server_name="elsewhere.test"), "has a certificate for other names"),

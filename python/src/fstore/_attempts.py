@@ -9,6 +9,7 @@ from typing import Any
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, duration_pb2, message_factory
 
 from fstore import errors
+from fstore._transport import TLS
 from fstore._unreachable import explain
 
 DEFAULT_TIMEOUT = 5.0
@@ -32,19 +33,25 @@ class Attempts:
         self._left = retries
         self._pause = _FIRST_PAUSE
         self._attempts = 0
+        self._last: errors.Error | None = None  # why an earlier attempt failed
 
     def remaining(self) -> float:
         """Counts an attempt and returns the seconds that it may take."""
         self._attempts += 1
         return max(0.0, self._end - time.monotonic())
 
-    def after(self, failure: Any, address: str, tls: bool) -> float:
+    def after(self, failure: Any, address: str, tls: TLS | None) -> float:
         """Returns how many seconds to pause before the next attempt, or raises the error of the call.
 
         `failure` is a grpc.RpcError.
         """
         least = retry_after(failure)
-        error = explain(errors.of_status(failure.code().name, failure.details() or "", least), address, tls)
+        text = failure.details() or ""
+        error = explain(errors.of_status(failure.code().name, text, least), text, address, tls)
+        if isinstance(error, errors.DeadlineExceeded) and text == "Deadline Exceeded":  # of this side
+            if self._last is not None:
+                raise self._over(self._last)
+            raise errors.DeadlineExceeded(f"{address} did not answer within {self._timeout:g} s")
         again = type(error) is errors.Unavailable or isinstance(error, errors.Busy)
         if not again or self._left == 0:
             raise error
@@ -56,12 +63,17 @@ class Attempts:
         longer = max(least or 0.0, self._pause)
         pause = max(least or 0.0, self._pause / 2) + random.random() * longer
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        self._last = error
         if pause >= left:
-            tries = "1 attempt" if self._attempts == 1 else f"{self._attempts} attempts"
-            error.args = (f"{error.message}; {tries}, then {self._timeout:g} s were over",)
-            error.message = error.args[0]
-            raise error
+            raise self._over(error)
         return pause
+
+    def _over(self, error: errors.Error) -> errors.Error:
+        """Returns an error that says that no time is left for another attempt."""
+        tries = "1 attempt" if self._attempts == 1 else f"{self._attempts} attempts"
+        error.message += f"; {tries}, then {self._timeout:g} s were over"
+        error.args = (error.message,)
+        return error
 
 
 def retry_after(failure: Any) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fstore._transport import TLS
 from fstore.errors import Error, InvalidRequest, Unavailable
 
 # Causes that another address or other options mend, and no further attempt: part of gRPC's text, what it means, and
@@ -23,28 +24,12 @@ _MISMATCHES = (
         "",
     ),
     (
-        "CERTIFICATE_REQUIRED",
-        "asks for a client certificate",
-        "give one and its key: tls=fstore.TLS(certificate=…, key=…)",
-    ),
-    ("CERTIFICATE_EXPIRED", "refuses the client's certificate, because it has expired", "renew it"),
-    (
-        "ALERT_UNKNOWN_CA",
-        "refuses the client's certificate",
-        "give one that comes from a CA in the server's serve.tls.client_ca",
-    ),
-    (
-        "ALERT_BAD_CERTIFICATE",
-        "refuses the client's certificate",
-        "give one that comes from a CA in the server's serve.tls.client_ca",
-    ),
-    (
         "CERTIFICATE_VERIFY_FAILED",
         "has a certificate that is not trusted here",
         "give the CA's certificate: tls=fstore.TLS(ca=…)",
     ),
     (
-        "is not in peer certificate",
+        "Hostname Verification Check failed",
         "has a certificate for other names",
         "use such a name as the address, or state it: tls=fstore.TLS(server_name=…)",
     ),
@@ -58,17 +43,34 @@ _NO_CONNECTION = (
 )
 
 
-def explain(error: Error, address: str, tls: bool) -> Error:
-    """Returns an error that says why no server answers, if that is so; else the same error."""
+# After a TLS 1.3 handshake the server refuses a client's certificate, and gRPC does not say why.
+_REFUSED = "TSI_DATA_CORRUPTED"
+
+
+def explain(error: Error, text: str, address: str, tls: TLS | None) -> Error:
+    """Returns an error that says why no server answers, if that is so; else the same error.
+
+    `text` is gRPC's.
+    """
     if type(error) is not Unavailable:
         return error
     for cause, what, hint in _MISMATCHES:
-        if cause in error.message:
+        if cause in text:
             return InvalidRequest(f"the server at {address} {what}", [hint] if hint else [])
-    if not any(text in error.message for text in _NO_CONNECTION):
+    if _REFUSED in text and tls:
+        if not tls.certificate:
+            hint = "give one and its key: tls=fstore.TLS(certificate=…, key=…)"
+            return InvalidRequest(f"the server at {address} asks for a client certificate", [hint])
+        hint = "give one that is valid now and comes from a CA in the server's serve.tls.client_ca"
+        return InvalidRequest(f"the server at {address} refuses the client's certificate", [hint])
+    if not any(text in text for text in _NO_CONNECTION):
         return error
-    why = error.message.rpartition("last error: ")[2].removeprefix("UNKNOWN: ")
-    hints = ["start one there with fstore serve, or use another address"]
-    if "refused" not in why and not tls:
-        hints = ["the server may want TLS: tls=True, or tls=fstore.TLS(ca=…)"]
-    return Unavailable(f"no server answers at {address}: {why}", hints)
+    why = text.rpartition("last error: ")[2].removeprefix("UNKNOWN: ").removeprefix("UNAVAILABLE: ")
+    hint = "start one there with fstore serve, or use another address"
+    if "refused" not in why:
+        hint = (
+            "the server may want another client certificate: tls=fstore.TLS(certificate=…, key=…)"
+            if tls
+            else "the server may want TLS: tls=True, or tls=fstore.TLS(ca=…)"
+        )
+    return Unavailable(f"no server answers at {address}: {why}", [hint])

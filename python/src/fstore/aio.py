@@ -119,7 +119,7 @@ class AsyncClient:
                 )
                 return answer
             except grpc.aio.AioRpcError as failure:
-                pause = attempts.after(failure, self._transport.address, bool(self._transport.tls))
+                pause = attempts.after(failure, self._transport.address, self._transport.tls)
             self._renew()
             await asyncio.sleep(pause)
 

@@ -145,7 +145,7 @@ class Client:
                 )
                 return answer
             except grpc.RpcError as failure:
-                pause = attempts.after(failure, self._transport.address, bool(self._transport.tls))
+                pause = attempts.after(failure, self._transport.address, self._transport.tls)
             self._renew()
             time.sleep(pause)
 
