@@ -48,7 +48,7 @@ class Attempts:
         least = retry_after(failure)
         text = failure.details() or ""
         error = explain(errors.of_status(failure.code().name, text, least), text, address, tls)
-        if isinstance(error, errors.DeadlineExceeded) and text == "Deadline Exceeded":  # of this side
+        if "Deadline Exceeded" in text:  # gRPC's words on this side; its code may also be UNKNOWN
             if self._last is not None:
                 raise self._over(self._last)
             raise errors.DeadlineExceeded(f"{address} did not answer within {self._timeout:g} s")

@@ -119,8 +119,9 @@ class AsyncClient:
                 )
                 return answer
             except grpc.aio.AioRpcError as failure:
+                if failure.code() is grpc.StatusCode.UNAVAILABLE and self._renew():
+                    continue
                 pause = attempts.after(failure, self._transport.address, self._transport.tls)
-            self._renew()
             await asyncio.sleep(pause)
 
     def _opened(self) -> Channel:
@@ -133,8 +134,10 @@ class AsyncClient:
             channel = self._channels[loop] = Channel(self._transport, grpc.aio)
         return channel
 
-    def _renew(self) -> None:
-        """Forgets the channel if the files of TLS have changed since it was opened."""
+    def _renew(self) -> bool:
+        """Forgets the channel if the files of TLS have changed since it was opened, and reports whether it did."""
         loop = asyncio.get_running_loop()
-        if loop in self._channels and self._channels[loop].is_outdated():
-            del self._channels[loop]
+        if loop not in self._channels or not self._channels[loop].is_outdated():
+            return False
+        del self._channels[loop]
+        return True

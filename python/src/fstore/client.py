@@ -145,8 +145,9 @@ class Client:
                 )
                 return answer
             except grpc.RpcError as failure:
+                if failure.code() is grpc.StatusCode.UNAVAILABLE and self._renew():
+                    continue
                 pause = attempts.after(failure, self._transport.address, self._transport.tls)
-            self._renew()
             time.sleep(pause)
 
     def _opened(self) -> Channel:
@@ -160,8 +161,10 @@ class Client:
                 self._channel, self._owner = Channel(self._transport, grpc), os.getpid()
             return self._channel
 
-    def _renew(self) -> None:
-        """Forgets the channel if the files of TLS have changed since it was opened."""
+    def _renew(self) -> bool:
+        """Forgets the channel if the files of TLS have changed since it was opened, and reports whether it did."""
         with self._lock:
-            if self._channel is not None and self._channel.is_outdated():
-                self._channel = None
+            if self._channel is None or not self._channel.is_outdated():
+                return False
+            self._channel = None
+            return True
