@@ -2,8 +2,8 @@
 // at once, before they cost much.
 //
 // A limit says how many calls run at a time. It adapts to how long calls take. Calls beyond it wait in a queue, in the order of
-// their arrival. A burst may wait. A queue that does not empty is an overload: then only calls that will wait a few
-// milliseconds are taken on, so that those that are answered are answered quickly.
+// their arrival. A burst may wait. A queue that does not empty is an overload: then the server takes on only as many calls at a
+// time as keep it busy, so that those that are answered are answered quickly.
 package admission
 
 import (
@@ -49,8 +49,8 @@ func (b *Busy) Error() string { return b.Reason }
 func (b *Busy) Unwrap() error { return fstore.ErrBusy }
 
 const (
-	// Always is how many calls are taken on whatever the estimates say: as many ordinary clients as may ask at once. The adaptive
-	// limit is never lower.
+	// Always is how many calls at a time are no overload: as many ordinary clients may ask at once. The adaptive limit is never
+	// lower.
 	Always = 64
 
 	// MaxConcurrent is the largest limit.
@@ -62,11 +62,12 @@ const (
 	longWindow   = time.Second
 	recentCalls  = 50
 
-	burst   = 20 * time.Millisecond // a queue that lasts longer is an overload
-	brief   = 10 * time.Millisecond // a wait this short is no sign of overload
+	burst   = 10 * time.Millisecond // a queue that lasts longer is an overload
+	brief   = 5 * time.Millisecond  // a wait this short is no sign of overload
 	longest = 50 * time.Millisecond // that a burst may wait
-	hardly  = 2 * time.Millisecond  // the longest that an overloaded server lets calls wait
+	hardly  = 2 * time.Millisecond  // a wait that is never refused before an overload
 	calm    = time.Second           // without refusals, after which an overload is over
+	era     = 30 * time.Second      // after which it counts as over, to see whether no more than Always calls come at a time
 )
 
 // Control admits calls. It is safe for concurrent use.
@@ -84,6 +85,8 @@ type Control struct {
 	took     atomic.Int64 // nanoseconds that a call runs, a moving average
 	fine     atomic.Int64 // when the wait of a call was last brief, in nanoseconds since began
 	until    atomic.Int64 // when the overload is over unless another call is refused, likewise
+	entered  atomic.Int64 // when it began, likewise
+	pace     pace         // in an overload
 }
 
 // New returns a Control. The options' numbers are not negative.
@@ -114,6 +117,7 @@ type Call struct {
 	stage   atomic.Int32
 	permit  adaptivelimiter.Permit // of a call that runs
 	started time.Duration
+	beside  int64 // how many ran then, itself included
 }
 
 // The stages of a call.
@@ -132,33 +136,68 @@ func (c *Control) Admit(ctx context.Context, caller string) (*Call, error) {
 			return nil, &Busy{Cause: Rate, Reason: fmt.Sprintf("the caller sends more than %s", c.callers), Retry: retry}
 		}
 	}
-	limit := c.limit.Load()
-	// A slow client holds up no others: calls that arrive or are sent slowly do not count for more than the limit.
-	ahead := c.waiting.Load() + c.running.Load() + min(c.arriving.Load(), limit) + min(c.sending.Load(), limit)
-	if ahead < limit {
-		c.fine.Store(int64(now))
-	} else if busy := c.queue(ctx, now, ahead, limit); busy != nil {
+	if busy := c.crowded(ctx, now); busy != nil {
 		return nil, busy
 	}
 	c.arriving.Add(1)
 	return &Call{control: c}, nil
 }
 
-// queue returns nil if a call may wait behind those ahead of it.
-func (c *Control) queue(ctx context.Context, now time.Duration, ahead, limit int64) *Busy {
-	took := time.Duration(c.took.Load())
-	wait := took * time.Duration(ahead-limit+1) / time.Duration(limit)
-	if deadline, ok := ctx.Deadline(); ok && wait > 0 && wait+took > deadline.Sub(c.began.Add(now)) {
-		return &Busy{Cause: Deadline, Reason: "the server is overloaded: the deadline would pass before the answer", Retry: max(wait, brief)}
+// crowded returns nil if one more call may come.
+func (c *Control) crowded(ctx context.Context, now time.Duration) *Busy {
+	limit, working := c.limit.Load(), c.waiting.Load()+c.running.Load()
+	if c.refuses(now) {
+		c.pace.look(now, c.edge())
+		if working+max(0, c.edge()-c.pace.stuck.Load()) >= c.pace.most.Load() {
+			c.overloaded(now)
+			return Overloaded
+		}
+		return c.hopeless(ctx, now, c.wait(working, limit))
 	}
-	overloaded := c.refuses(now) || now-time.Duration(c.fine.Load()) > burst
-	switch {
-	case ahead < Always, wait < hardly, !overloaded && wait < longest:
+	// A slow client holds up no others: calls that arrive or are sent slowly do not count for more than the limit.
+	ahead := working + min(c.arriving.Load(), limit) + min(c.sending.Load(), limit)
+	if ahead < limit {
+		c.fine.Store(int64(now))
 		return nil
-	case overloaded:
-		c.until.Store(int64(now + calm))
+	}
+	wait := c.wait(ahead, limit)
+	if busy := c.hopeless(ctx, now, wait); busy != nil {
+		return busy
+	}
+	lasting := now-time.Duration(c.fine.Load()) > burst
+	switch {
+	case ahead < Always, wait < hardly, !lasting && wait < longest:
+		return nil
+	case lasting:
+		c.overloaded(now)
 	}
 	return Overloaded
+}
+
+// edge returns how many calls arrive, or their answers are sent.
+func (c *Control) edge() int64 { return c.arriving.Load() + c.sending.Load() }
+
+// wait returns how long a call will wait for its turn behind others.
+func (c *Control) wait(ahead, limit int64) time.Duration {
+	return time.Duration(c.took.Load()) * time.Duration(max(0, ahead-limit+1)) / time.Duration(limit)
+}
+
+// hopeless returns nil unless the deadline of a call that waits would pass before its answer.
+func (c *Control) hopeless(ctx context.Context, now, wait time.Duration) *Busy {
+	deadline, ok := ctx.Deadline()
+	if !ok || wait == 0 || wait+time.Duration(c.took.Load()) <= deadline.Sub(c.began.Add(now)) {
+		return nil
+	}
+	return &Busy{Cause: Deadline, Reason: "the server is overloaded: the deadline would pass before the answer", Retry: max(wait, brief)}
+}
+
+// overloaded notes that a call is refused because the server is overloaded.
+func (c *Control) overloaded(now time.Duration) {
+	if !c.refuses(now) {
+		c.entered.Store(int64(now))
+		c.pace.enter(now, c.limit.Load())
+	}
+	c.until.Store(int64(min(now+calm, time.Duration(c.entered.Load())+era)))
 }
 
 // refuses reports whether the server is overloaded and has refused calls lately.
@@ -169,7 +208,7 @@ func (c *Control) refuses(now time.Duration) bool { return now < time.Duration(c
 func (c *Control) tooLate(now, waited time.Duration) bool {
 	late := waited > longest || waited > brief && c.refuses(now)
 	if late {
-		c.until.Store(int64(now + calm))
+		c.overloaded(now)
 	}
 	return late
 }
@@ -182,10 +221,15 @@ func (c *Call) Begin(ctx context.Context) error {
 	if c == nil || !c.stage.CompareAndSwap(arriving, turning) {
 		return nil
 	}
-	control := c.control
+	control, arrived := c.control, c.control.now()
 	control.arriving.Add(-1)
-	ahead := control.waiting.Add(1) - 1 + control.running.Load()
-	arrived := control.now()
+	control.pace.see(control.edge())
+	ahead := control.waiting.Load() + control.running.Load()
+	if control.refuses(arrived) && ahead >= control.pace.most.Load() { // more came than Admit saw
+		control.overloaded(arrived)
+		return Overloaded
+	}
+	control.waiting.Add(1)
 	permit, err := control.limiter.AcquirePermit(ctx)
 	control.waiting.Add(-1)
 	if err != nil {
@@ -196,10 +240,9 @@ func (c *Call) Begin(ctx context.Context) error {
 		permit.Drop()
 		return Overloaded
 	}
-	control.running.Add(1)
-	c.permit, c.started = permit, now
+	c.permit, c.started, c.beside = permit, now, control.running.Add(1)
 	if now-arrived < brief {
-		control.fine.Store(int64(c.started))
+		control.fine.Store(int64(now))
 	}
 	return nil
 }
@@ -245,16 +288,11 @@ func (c *Control) leave(call *Call, answered bool) {
 		return
 	}
 	call.permit.Record()
-	was := c.took.Load()
-	took := int64(c.now() - call.started)
-	if was > 0 {
-		took = was + (took-was)/habit // a lost update is no matter
-	}
-	c.took.Store(took)
+	now := c.now()
+	took := now - call.started
+	c.took.Store(int64(moved(time.Duration(c.took.Load()), took))) // a lost update is no matter
+	c.pace.answer(now, took, call.beside, c.edge())
 }
-
-// habit is how many calls change the average by about two thirds.
-const habit = 32
 
 // Stats is what metrics show.
 type Stats struct {

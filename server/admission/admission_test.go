@@ -17,11 +17,12 @@ import (
 type machine struct {
 	control *admission.Control
 	service time.Duration // of a call
+	store   time.Duration // that a call waits for its records, beside all others
 	core    chan struct{} // synctest's time goes on while a channel is waited for, not a mutex
 }
 
 func newMachine(o admission.Options, service time.Duration) *machine {
-	return &machine{admission.New(o), service, make(chan struct{}, 1)}
+	return &machine{control: admission.New(o), service: service, core: make(chan struct{}, 1)}
 }
 
 // call returns how long a call took, or why it was refused.
@@ -40,6 +41,7 @@ func (m *machine) run(ctx context.Context, call *admission.Call, began time.Time
 	if err := call.Begin(ctx); err != nil {
 		return 0, err
 	}
+	time.Sleep(m.store)
 	m.core <- struct{}{}
 	defer func() { <-m.core }()
 	time.Sleep(m.service)
