@@ -36,7 +36,8 @@ type repo struct {
 	env []string
 	bin string
 
-	before []string // arguments before the command, where bin runs another program
+	before  []string // arguments before the command, where bin runs another program
+	metrics string   // the address of the metrics of what serve began
 }
 
 func newRepo(b *testing.B, onlineURL string) *repo {
@@ -112,10 +113,11 @@ func (r *repo) serve() (address string) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait() // by signal: that is how it ends
 	})
-	var addresses struct{ GRPC string }
+	var addresses struct{ GRPC, Metrics string }
 	if err := json.NewDecoder(out).Decode(&addresses); err != nil {
 		r.b.Fatal(err)
 	}
+	r.metrics = addresses.Metrics
 	return addresses.GRPC
 }
 
