@@ -68,6 +68,14 @@ func TestABusyServerIsLeftAloneAsLongAsItAsks(t *testing.T) {
 	})
 }
 
+// An error of a busy server says when to try again.
+func TestABusyServersErrorSaysWhenToTryAgain(t *testing.T) {
+	_, err := client.New(&scripted{replies: []any{busy(t, 1500*time.Millisecond)}}, client.Options{Attempts: 1}).Get(t.Context(), client.Request{})
+	if message, hint := fstore.Explain(err); !strings.Contains(message, "busy") || hint != "try again in 1.5s" {
+		t.Errorf("got %q, hint %q", message, hint)
+	}
+}
+
 func whole() *fstorev1.GetOnlineFeaturesResponse {
 	return &fstorev1.GetOnlineFeaturesResponse{Rows: 2, Features: []*fstorev1.Feature{{
 		Name: "x", Type: "int64", Int64Values: []int64{1, 2}, Statuses: []byte{0, 1},

@@ -31,8 +31,8 @@ var kinds = map[codes.Code]error{
 // busy; one that does not has refused the request for its size.
 func kindOf(err error) error {
 	s := status.Convert(err)
-	if _, ok := retryAfter(err); ok && s.Code() == codes.ResourceExhausted {
-		return &fstore.Error{Kind: fstore.ErrBusy, Message: s.Message()}
+	if wait, ok := retryAfter(err); ok && s.Code() == codes.ResourceExhausted {
+		return &fstore.Error{Kind: fstore.ErrBusy, Message: s.Message(), Hint: fmt.Sprintf("try again in %s", wait.Round(time.Millisecond))}
 	}
 	if kind, ok := kinds[s.Code()]; ok {
 		return &fstore.Error{Kind: kind, Message: s.Message()}
