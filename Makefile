@@ -94,13 +94,11 @@ dist: go compiler ## Build, pack and checksum a release for this platform, in di
 
 wheel: go compiler ## Build the Python distributions fstore-sdk and fstore-bin, in python/dist/
 	@rm -rf python/dist
-	python/bin/build.sh
-	FSTORE_CI=1 $(IN_VENV) python -m build --no-isolation --outdir python/dist python
-	FSTORE_CI=1 $(IN_VENV) python -m build --no-isolation --outdir python/dist --wheel python/bin
+	FSTORE_CI=1 .ci/python .venv-wheel python/requirements-wheel.txt .ci/wheel
 
 # What is pinned stays pinned. To upgrade a package, delete its line first.
 python-lock: ## Pin what the tests of the Python package need, in python/requirements-*.txt
-	for list in test neighbours; do \
+	for list in test neighbours wheel; do \
 		$(IN_VENV) uv pip compile -q --universal --python-version 3.11 --no-annotate --custom-compile-command 'make python-lock' \
 			python/requirements-$$list.in -o python/requirements-$$list.txt || exit 1; \
 	done
@@ -113,7 +111,7 @@ generate: go compiler protoc ## Generate everything that is generated
 	go generate ./...
 
 clean: ## Remove what the other targets made
-	rm -rf bin dist python/dist python/bin/build .venv-test .venv-neighbours feature_repo/.fstore feature_repo/data
+	rm -rf bin dist python/dist python/bin/build .venv-* feature_repo/.fstore feature_repo/data
 
 # What the targets above need. Each installs what is missing where it may, and otherwise says what to run.
 go:

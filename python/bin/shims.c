@@ -1,0 +1,15 @@
+// What GCC's static libstdc++ takes from a glibc that is newer than 2.28. A symbol that is missing here fails the build, not the program.
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+// glibc 2.32. False means that there may be several threads, so that shared pointers count atomically.
+char __libc_single_threaded = 0;
+
+// glibc 2.36, for std::random_device.
+uint32_t arc4random(void) {
+	uint32_t value;
+	if (getrandom(&value, sizeof value, 0) != sizeof value)
+		abort();
+	return value;
+}
