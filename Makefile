@@ -36,8 +36,9 @@ test: go compiler redis ## Run all tests
 test-python: build ## Run the tests of the Python package, in a virtual environment of their own
 	FSTORE_BINARY=$(CURDIR)/bin/fstore $(IN_VENV) pytest python
 
-test-neighbours: build ## Run the tests that install other tools to work with
-	FSTORE_BINARY=$(CURDIR)/bin/fstore .ci/python .venv-neighbours python/requirements-neighbours.txt pytest python/tests/neighbours
+test-neighbours: build wheel ## Run the tests that install other tools, or the wheels, to work with
+	FSTORE_BINARY=$(CURDIR)/bin/fstore FSTORE_WHEELS=$(CURDIR)/python/dist \
+		.ci/python .venv-neighbours python/requirements-neighbours.txt pytest python/tests/neighbours
 
 failover: go compiler redis ## Look up 200,000 times and more through failovers of Redis
 	go test -timeout 1h ./test/failover -reads 200000
