@@ -13,3 +13,9 @@ uint32_t arc4random(void) {
 		abort();
 	return value;
 }
+
+// glibc 2.38. The C23 forms differ only in that they read 0b1 as a binary number, which libstdc++ does not ask for.
+long __isoc23_strtol(const char *text, char **end, int base) { return strtol(text, end, base); }
+unsigned long __isoc23_strtoul(const char *text, char **end, int base) { return strtoul(text, end, base); }
+long long __isoc23_strtoll(const char *text, char **end, int base) { return strtoll(text, end, base); }
+unsigned long long __isoc23_strtoull(const char *text, char **end, int base) { return strtoull(text, end, base); }

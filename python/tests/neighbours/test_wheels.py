@@ -45,19 +45,8 @@ def test_the_command_is_found_wherever_pip_puts_it(way: str, command: Path, tmp_
     variables = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "PIP_FIND_LINKS")}
     if way == "user":
         variables["PYTHONUSERBASE"] = str(tmp_path)
-    install = [
-        python,
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        "--no-deps",
-        "--no-index",
-        "--break-system-packages",
-        *options,
-        command,
-    ]
-    subprocess.run(install, env=variables, check=True)
+    install = [python, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--break-system-packages"]
+    subprocess.run([*install, *options, str(command)], env=variables, check=True)
     if way != "user":
         variables["PYTHONPATH"] = str(next(tmp_path.rglob("fstore_bin")).parent)
     done = subprocess.run(
