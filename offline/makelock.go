@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"slices"
 
-	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/duckdb"
 	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/offline/trainset"
@@ -35,31 +34,11 @@ func (t *training) makeLock(ctx context.Context, file string) (*lock.Lock, error
 		Format: lock.Format, Name: t.req.Name, Created: t.req.Now.UTC(), Build: t.req.build(), Registry: t.req.Registry, AsOf: t.req.AsOf.UTC(),
 		Causality: t.summary.Causality,
 		Labels:    lock.Labels{SQL: t.req.Labels.SQL, Inputs: t.req.Labels.Sources, Views: t.req.Labels.Views, Timestamp: t.req.Timestamp, Targets: t.req.Targets, Rows: t.labels.rows, Sample: t.req.Sample},
-		OnDemand:  list.OnDemand, Faults: t.summary.Faults,
-		Request:  lock.Requests(list, func(column string) bool { return columnIndex(t.labels.columns, column) < 0 }),
-		Features: []lock.Feature{}, Uses: []lock.Use{}, Views: []*fstore.ViewVersion{}, Sources: []lock.Source{},
+		Faults:    t.summary.Faults,
+		Request:   lock.Requests(list, func(column string) bool { return columnIndex(t.labels.columns, column) < 0 }),
+		Sources:   []lock.Source{},
 	}
-	if list.Service.Name != "" {
-		l.Service = &list.Service
-	}
-	for _, u := range list.Uses {
-		l.Uses = append(l.Uses, lock.Use{View: u.Version.Ref, Keys: u.Keys})
-		if l.View(u.Version.Ref) == nil {
-			l.Views = append(l.Views, u.Version)
-		}
-	}
-	l.Continuous = lock.Continuous(l.Views)
-	describe := list.Describe()
-	for i, o := range list.Outputs {
-		from := describe.Features[i]
-		f := lock.Feature{Name: from.Name, View: from.View, Feature: from.Feature, Type: from.Type}
-		switch o := o.(type) {
-		case fstore.FeatureOutput:
-			f.Use = &o.Use
-		case fstore.OnDemandOutput: // has none
-		}
-		l.Features = append(l.Features, f)
-	}
+	l.Describe(list)
 	var err error
 	if l.Settings, err = t.settings(ctx); err != nil {
 		return nil, err

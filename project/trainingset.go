@@ -38,14 +38,16 @@ type TrainingSetRequest struct {
 	Progress func(trainset.Progress) // nil: no progress
 }
 
-// TrainingSet is a new training set and its features.
+// TrainingSet is a training set and its features.
 type TrainingSet struct {
 	*offline.TrainingSummary
-	List *fstore.FeatureList `json:"-"`
+	List     *fstore.FeatureList `json:"-"`
+	Existing bool                `json:"existing,omitempty"` // it had been made before, from the same inputs
 }
 
 // CreateTrainingSet adds to each label the features as known at its instant, writes them with a lock, and records
-// both in the registry. It does all of that or nothing.
+// both in the registry. It does all of that or nothing. If the name has a training set that was made from the same, it
+// computes nothing and returns that one.
 func (p *Project) CreateTrainingSet(ctx context.Context, r TrainingSetRequest) (*TrainingSet, error) {
 	if err := fstore.CheckName(r.Name); err != nil {
 		return nil, err
@@ -99,39 +101,46 @@ type creation struct {
 	verdicts *verdicts // of the check for leaks; nil: there was none
 }
 
-func (c *creation) create(ctx context.Context) (_ *TrainingSet, err error) {
+// prepare resolves the request: the features in head, the labels and the output file.
+func (c *creation) prepare(ctx context.Context) (err error) {
 	p := c.p
 	if c.rev, err = c.db.Revision(ctx, p.Settings.Project); err != nil {
-		return nil, err
+		return err
 	}
 	c.req = offline.TrainingRequest{
 		Name: c.r.Name, Timestamp: c.r.Timestamp, Targets: c.r.Targets, Sample: c.r.Sample, AsOf: c.r.AsOf,
 		Now: p.now().UTC().Truncate(time.Microsecond), Clock: p.options.Clock, Version: p.options.Version, Progress: c.r.Progress,
 	}
 	if c.r.AsOf != nil && c.r.AsOf.After(c.req.Now) {
-		return nil, about("as-of", fstore.Errorf(fstore.ErrUsage, "%s is after now, %s", fstore.FormatTime(*c.r.AsOf), fstore.FormatTime(c.req.Now)).
+		return about("as-of", fstore.Errorf(fstore.ErrUsage, "%s is after now, %s", fstore.FormatTime(*c.r.AsOf), fstore.FormatTime(c.req.Now)).
 			WithHint("future data cannot be in a training set"))
 	}
 	if c.req.Timestamp == "" {
 		c.req.Timestamp = offline.DefaultTimestamp
 	}
 	if c.req.List, err = c.r.Selection.inHead(c.rev); err != nil {
+		return err
+	}
+	if c.engine, err = p.openedEngine(); err != nil {
+		return err
+	}
+	c.req.Check = c.checkLeaks
+	return c.inputs(ctx)
+}
+
+func (c *creation) create(ctx context.Context) (_ *TrainingSet, err error) {
+	p := c.p
+	if err := c.prepare(ctx); err != nil {
 		return nil, err
 	}
 	if err := p.settle(ctx, c.db, filepath.Dir(c.r.Out)); err != nil {
 		return nil, err
 	}
-	if err := c.nameIsFree(ctx); err != nil {
-		return nil, err
+	if made, err := c.existing(ctx); made != nil || err != nil {
+		return made, err
 	}
 	if err := c.outIsFree(ctx); err != nil {
 		return nil, about("out", err)
-	}
-	if c.engine, err = p.openedEngine(); err != nil {
-		return nil, err
-	}
-	if err := c.inputs(ctx); err != nil {
-		return nil, err
 	}
 	if c.req.Registry, err = lockRegistry(ctx, c.db, c.rev); err != nil {
 		return nil, err
@@ -144,16 +153,20 @@ func (c *creation) create(ctx context.Context) (_ *TrainingSet, err error) {
 		}
 		defer func() { _ = release() }()
 	}
-	c.req.Check = c.checkLeaks
 	c.req.Record = func(sum *offline.TrainingSummary) error { return c.record(ctx, sum) }
 	summary, err := c.engine.TrainingSet(ctx, c.req)
 	if err != nil {
 		return nil, err
 	}
-	if c.verdicts != nil { // by now the files are digested
-		p.saveVerdicts(c.verdicts)
+	c.saveVerdicts()
+	return &TrainingSet{TrainingSummary: summary, List: c.req.List}, nil
+}
+
+// saveVerdicts keeps what the check for leaks found. By now the files are digested.
+func (c *creation) saveVerdicts() {
+	if c.verdicts != nil {
+		c.p.saveVerdicts(c.verdicts)
 	}
-	return &TrainingSet{summary, c.req.List}, nil
 }
 
 // record records a training set in the registry.
@@ -240,22 +253,6 @@ func (c *creation) outIsFree(ctx context.Context) error {
 		return err
 	}
 	return fstore.Errorf(fstore.ErrConflict, "%s is the file of training set %s", path, was.Name).WithHint("name a new file")
-}
-
-// nameIsFree reports a taken name before the work is done.
-func (c *creation) nameIsFree(ctx context.Context) error {
-	if c.r.Replace {
-		return nil
-	}
-	_, err := c.db.TrainingSet(ctx, c.p.Settings.Project, c.r.Name)
-	switch {
-	case errors.Is(err, fstore.ErrNotFound):
-		return nil
-	case err != nil:
-		return err
-	}
-	return fstore.Errorf(fstore.ErrConflict, "there is a training set %s", c.r.Name).
-		WithHint("choose another name, or pass --replace to retire the old one")
 }
 
 // lockRegistry describes the state of the registry that the definitions come from.

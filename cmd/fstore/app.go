@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"slices"
@@ -23,8 +24,11 @@ type app struct {
 	environ        func() []string
 	now            func() time.Time
 
-	repo    string                     // --repo
-	output  string                     // --output
+	repo   string // --repo
+	output string // --output
+
+	progressMode string // --progress
+
 	given   map[string]project.Setting // flags given on the command line, by the setting that they override
 	secrets []string                   // passwords in settings, which are never printed
 	watched sync.Once                  // starts the memory watch once, when an engine opens
@@ -55,7 +59,7 @@ func (a *app) command() *cobra.Command {
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			a.bindFlags(cmd)
-			if err := a.checkOutput(); err != nil {
+			if err := errors.Join(a.checkOutput(), a.checkProgress()); err != nil {
 				return err
 			}
 			return usage.CheckEmpty(cmd)
@@ -71,6 +75,7 @@ func (a *app) command() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.repo, "repo", "", "folder of the feature repo (default: the nearest one upward with fstore.yaml)")
 	flags.StringVarP(&a.output, "output", "o", "table", "table or json")
+	flags.StringVar(&a.progressMode, "progress", progressAuto, "auto, none, or json: progress, warnings and errors as JSON lines on stderr")
 	flags.String("project", "", "name that scopes registry and store (setting project)")
 	flags.String("registry", "", "registry URL (setting registry)")
 	flags.String("online", "", "online store URL (setting online)")
@@ -79,6 +84,7 @@ func (a *app) command() *cobra.Command {
 	}
 	a.given = map[string]project.Setting{}
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = root.RegisterFlagCompletionFunc("progress", cobra.FixedCompletions([]string{progressAuto, progressNone, progressJSON}, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.MarkPersistentFlagDirname("repo")
 	root.AddCommand(
 		a.initCommand(), a.validateCommand(), a.planCommand(), a.applyCommand(), a.listCommand(), a.showCommand(), a.queryCommand(),

@@ -23,20 +23,37 @@ const (
 	statusDenied      = 7
 )
 
-// statuses maps kinds of errors to exit statuses. The first match counts. Any other error is statusFailed.
-var statuses = []struct {
+// failures maps kinds of errors to exit statuses, and to their names for programs (--progress json). The first match counts.
+// Any other error is statusFailed.
+var failures = []struct {
 	kind   error
 	status int
+	name   string
 }{
-	{fstore.ErrUsage, statusUsage},
-	{fstore.ErrCheck, statusCheck},
-	{fstore.ErrDefinition, statusDefinition},
-	{fstore.ErrConflict, statusConflict},
-	{fstore.ErrUnavailable, statusUnavailable},
-	{fstore.ErrBusy, statusUnavailable},
-	{context.DeadlineExceeded, statusUnavailable},
-	{fstore.ErrUnauthenticated, statusDenied},
-	{fstore.ErrForbidden, statusDenied},
+	{fstore.ErrUsage, statusUsage, "usage"},
+	{fstore.ErrCheck, statusCheck, "check"},
+	{fstore.ErrDefinition, statusDefinition, "definition"},
+	{fstore.ErrConflict, statusConflict, "conflict"},
+	{fstore.ErrUnavailable, statusUnavailable, "unavailable"},
+	{fstore.ErrBusy, statusUnavailable, "busy"},
+	{context.DeadlineExceeded, statusUnavailable, "deadline_exceeded"},
+	{fstore.ErrUnauthenticated, statusDenied, "unauthenticated"},
+	{fstore.ErrForbidden, statusDenied, "forbidden"},
+	{fstore.ErrNotReady, statusFailed, "not_ready"},
+	{fstore.ErrNotFound, statusFailed, "not_found"},
+	{fstore.ErrTooLarge, statusFailed, "too_large"},
+	{fstore.ErrCorrupt, statusFailed, "corrupt"},
+	{fstore.ErrInvalid, statusFailed, "invalid"},
+}
+
+// kindOf returns the name of an error's kind.
+func kindOf(err error) string {
+	for _, k := range failures {
+		if errors.Is(err, k.kind) {
+			return k.name
+		}
+	}
+	return "failed"
 }
 
 // status returns the exit status of an error.
@@ -48,9 +65,9 @@ func status(err error) int {
 	case errors.As(err, &code):
 		return int(code)
 	}
-	for _, s := range statuses {
-		if errors.Is(err, s.kind) {
-			return s.status
+	for _, k := range failures {
+		if errors.Is(err, k.kind) {
+			return k.status
 		}
 	}
 	return statusFailed
@@ -67,6 +84,14 @@ type interrupted struct{ error }
 
 func (e interrupted) Unwrap() error { return e.error }
 
+// stopped is the last line of a command that a signal has stopped.
+func (a *app) stopped() string {
+	if a.progressMode == progressJSON {
+		return `{"error":{"kind":"stopped","message":"stopped"}}`
+	}
+	return "fstore: stopped"
+}
+
 // fail prints an error, if there is one, and returns the exit status.
 func (a *app) fail(err error) int {
 	code := status(err)
@@ -76,14 +101,26 @@ func (a *app) fail(err error) int {
 	}
 	var stopped interrupted
 	if errors.As(err, &stopped) && errors.Is(err, context.Canceled) {
-		fmt.Fprintln(a.stderr, "fstore: stopped")
+		fmt.Fprintln(a.stderr, a.stopped())
 		return code
 	}
 	var problems definition.Problems
-	if errors.As(err, &problems) {
+	switch {
+	case errors.As(err, &problems) && a.progressMode == progressJSON:
+		a.report(reported{Kind: kindOf(err), Message: english.Count(len(problems), "mistake") + " in the definitions", Problems: problems})
+	case problems != nil:
 		a.printProblems(problems)
-		return code
+	case a.progressMode == progressJSON:
+		text, hints := fstore.Explain(err)
+		a.report(reported{Kind: kindOf(err), Message: text, Hints: hints})
+	default:
+		a.printError(err)
 	}
+	return code
+}
+
+// printError prints an error, or several if several things are wrong, with hints.
+func (a *app) printError(err error) {
 	before := "fstore: "
 	for _, one := range fstore.Separate(err) {
 		message, hints := fstore.Explain(one)
@@ -93,7 +130,6 @@ func (a *app) fail(err error) int {
 			fmt.Fprintf(a.stderr, "hint: %s\n", terminal.Indented(h))
 		}
 	}
-	return code
 }
 
 // printProblems prints mistakes in definitions. Each line begins with the position in the form that editors read.

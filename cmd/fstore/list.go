@@ -51,8 +51,8 @@ func (a *app) list(ctx context.Context, kind string) error {
 			return a.printJSON(rev.List(kind))
 		}
 		if rev.Number == 0 {
-			_, err := fmt.Fprintf(a.stderr, "Nothing has been applied to project %s yet. Run: fstore apply\n", p.Settings.Project)
-			return err
+			a.remark(fmt.Sprintf("Nothing has been applied to project %s yet. Run: fstore apply", p.Settings.Project))
+			return nil
 		}
 		if kind != "" {
 			return rev.Table(kind).Print(a.stdout)

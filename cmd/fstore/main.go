@@ -68,7 +68,7 @@ func (a *app) endWithin(ctx context.Context) (returned func() bool) {
 			return
 		}
 		time.Sleep(patience)
-		fmt.Fprintln(os.Stderr, "fstore: stopped")
+		fmt.Fprintln(os.Stderr, a.stopped()) // not a.stderr, which the command may be using
 		os.Exit(statusFailed)
 	})
 }

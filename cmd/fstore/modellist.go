@@ -44,8 +44,8 @@ func (a *app) listModels(ctx context.Context, p *project.Project) error {
 		return a.printJSON(models)
 	}
 	if len(models) == 0 {
-		_, err := fmt.Fprintln(a.stderr, "No model is pinned. Pin one with fstore model pin.")
-		return err
+		a.remark("No model is pinned. Pin one with fstore model pin.")
+		return nil
 	}
 	t := terminal.NewTable("MODEL", "ALIASES", "PINNED", "FEATURES", "FROM", "STATE")
 	for _, m := range models {

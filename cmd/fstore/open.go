@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 
+	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/memory"
 	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
@@ -32,18 +32,18 @@ func (a *app) options() project.Options {
 const memorySpare = 2 << 30
 
 func (a *app) outOfMemory(held int64) {
-	fmt.Fprintf(a.stderr, "fstore: out of memory: the program uses %d MB, far more than offline.memory_limit\n"+
-		"hint: look for SQL that makes long lists or texts from one row, such as range() and repeat(); or raise offline.memory_limit, see fstore.yaml\n", held>>20)
+	a.fail(fstore.Errorf(fstore.ErrTooLarge, "out of memory: the program uses %d MB, far more than offline.memory_limit", held>>20).
+		WithHint("look for SQL that makes long lists or texts from one row, such as range() and repeat(); or raise offline.memory_limit, see fstore.yaml"))
 	os.Exit(statusFailed)
 }
 
 // notify prints what a person should know beside results.
 func (a *app) notify(n project.Notice) {
 	if n.Warning {
-		fmt.Fprintf(a.stderr, "warning: %s\n", n.Text)
+		a.warn(n.Text)
 		return
 	}
-	fmt.Fprintln(a.stderr, n.Text)
+	a.remark(n.Text)
 }
 
 // with opens the repo while f runs.

@@ -48,6 +48,8 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 		{"show", "show customer"},
 		{"show", "show lines"},
 		{"query", "query customer_orders --limit 2"},
+		{"training-set_preview", "training-set preview --service churn --labels data/labels.parquet --out preview.parquet"},
+		{"training-set_create", "training-set create quick --features customer_orders.* --labels data/labels.parquet --out quick.parquet"},
 		{"training-set_list", "training-set list"},
 		{"training-set_show", "training-set show quick"},
 		{"training-set_create", "training-set create again --service churn --labels data/labels.parquet --out again.parquet"},
@@ -100,7 +102,7 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 	}
 	for _, file := range pages(t, schemasOfOutput+"*.json") {
 		for _, member := range schemas.Unmet(file) {
-			if !slices.Contains(rare, member) && filepath.Base(file) != "serve.json" {
+			if !slices.Contains(rare, member) && !slices.Contains([]string{"serve.json", "messages.json"}, filepath.Base(file)) {
 				t.Errorf("no command printed %s of %s: run one that does, or add it to rare", member, filepath.Base(file))
 			}
 		}

@@ -8,8 +8,6 @@ import (
 
 func (a *app) printJSON(v any) error { return terminal.PrintJSON(a.stdout, v) }
 
-func (a *app) progress() *terminal.Progress { return terminal.NewProgress(a.stderr, a.now) }
-
 // The colors of plan.
 const (
 	green  = "32"

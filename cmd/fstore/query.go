@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/internal/terminal"
 	"github.com/fstore-dev/fstore/internal/usage"
@@ -92,14 +93,10 @@ func (a *app) query(ctx context.Context, p *project.Project, name string, f *que
 func (a *app) printRows(result *offline.QueryResult) error {
 	b := result.Rows
 	if a.json() {
-		rows := make([]json.RawMessage, b.Len)
-		for row := range rows {
-			rows[row] = b.AppendRowJSON(nil, row)
-		}
 		return a.printJSON(struct {
 			Rows []json.RawMessage `json:"rows"`
 			More bool              `json:"more"`
-		}{rows, result.More})
+		}{rowsJSON(b), result.More})
 	}
 	t := terminal.NewTable()
 	for i := range b.Columns {
@@ -124,6 +121,15 @@ func (a *app) printRows(result *offline.QueryResult) error {
 		return err
 	}
 	return nil
+}
+
+// rowsJSON returns rows as JSON, an object for each.
+func rowsJSON(b *fstore.Batch) []json.RawMessage {
+	rows := make([]json.RawMessage, b.Len)
+	for row := range rows {
+		rows[row] = b.AppendRowJSON(nil, row)
+	}
+	return rows
 }
 
 // completeRelations completes the names of views and sources from the registry.

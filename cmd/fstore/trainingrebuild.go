@@ -74,7 +74,7 @@ func (a *app) printRebuilt(r *project.RebuiltSet) error {
 	switch {
 	case r.Out == "":
 		fmt.Fprintf(a.stdout, "The rebuild of training set %s differs: nothing was written.\n", r.Name)
-		fmt.Fprintln(a.stderr, "hint: --anyway writes it nevertheless")
+		a.hint("--anyway writes it nevertheless")
 	case r.Same:
 		fmt.Fprintf(a.stdout, "Rebuilt training set %s: %s.\n  %s\n  %s\n", r.Name, english.Count(int(r.Rows), "row"), project.ShortPath(r.Out), project.ShortPath(r.LockPath))
 	default:

@@ -26,13 +26,13 @@ func (a *app) trainingSetCommand() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		a.createTrainingSetCommand(), a.listTrainingSetsCommand(), a.showTrainingSetCommand(), a.verifyTrainingSetCommand(),
+		a.createTrainingSetCommand(), a.previewTrainingSetCommand(), a.listTrainingSetsCommand(), a.showTrainingSetCommand(), a.verifyTrainingSetCommand(),
 		a.rebuildTrainingSetCommand(), a.diffTrainingSetsCommand(),
 	)
 	return cmd
 }
 
-// trainingFlags are the flags of training-set create.
+// trainingFlags are the flags of training-set create and preview.
 type trainingFlags struct {
 	selection
 	project.TrainingSetRequest
@@ -56,7 +56,10 @@ or not.
 records which ones, so verify and rebuild take the same.
 
 Before anything is written, the views that have SQL are checked on the data: they must not see the future. The exit
-status is 4 if one does (docs/causality.md). The lock records the verdicts.`,
+status is 4 if one does (docs/causality.md). The lock records the verdicts.
+
+If NAME has a training set that was made from the same definitions, labels, data and options, and its file is intact,
+create returns that one and computes nothing. If something differs, the exit status is 5, and the error lists it.`,
 		Example: `  fstore training-set create churn_2025 --service churn --labels data/labels.parquet --out churn.parquet
   fstore training-set create quick --features 'customer_orders.*,shop.share_returned=returns' --labels data/labels.parquet --out quick.parquet
   fstore training-set create orders --service churn --out orders.parquet --timestamp at \
@@ -74,24 +77,30 @@ status is 4 if one does (docs/causality.md). The lock records the verdicts.`,
 			return a.with(cmd.Context(), func(p *project.Project) error { return a.createTrainingSet(cmd.Context(), p, &f) })
 		},
 	}
+	a.trainingFlags(cmd, &f)
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.Targets, "label", nil, "label column that the model learns to predict, recorded in the lock (repeatable)")
+	flags.StringVar(&f.Out, "out", "", "Parquet file to write")
+	_ = cmd.MarkFlagFilename("out", "parquet")
+	flags.BoolVar(&f.Replace, "replace", false, "retire the training set that has this name")
+	flags.BoolVar(&f.Snapshot, "snapshot", false, "keep a copy of every input, so that a rebuild is possible whatever happens to the sources")
+	return cmd
+}
+
+// trainingFlags adds the flags that say which features of which labels are wanted.
+func (a *app) trainingFlags(cmd *cobra.Command, f *trainingFlags) {
 	f.flags(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.Labels, "labels", "", "Parquet or CSV file with the rows to enrich")
 	flags.StringVar(&f.labelsSQL, "labels-sql", "", "query over sources and views that yields the labels, or a .sql file with one")
 	flags.StringVar(&f.Timestamp, "timestamp", offline.DefaultTimestamp, "label column with the instant of a row")
-	flags.StringArrayVar(&f.Targets, "label", nil, "label column that the model learns to predict, recorded in the lock (repeatable)")
 	flags.Int64Var(&f.sample, "sample", 0, "take only this many of the labels, always the same ones")
 	flags.Int64Var(&f.seed, "sample-seed", 0, "take other labels, by another seed")
-	flags.StringVar(&f.Out, "out", "", "Parquet file to write")
 	flags.StringVar(&f.asOf, "as-of", "", "ignore rows that were created later (default: now)")
-	flags.BoolVar(&f.Replace, "replace", false, "retire the training set that has this name")
-	flags.BoolVar(&f.Snapshot, "snapshot", false, "keep a copy of every input, so that a rebuild is possible whatever happens to the sources")
 	leakCheckFlag(cmd, &f.LeakCheck)
 	_ = cmd.MarkFlagFilename("labels", "parquet", "csv", "tsv", "gz")
-	_ = cmd.MarkFlagFilename("out", "parquet")
 	_ = cmd.RegisterFlagCompletionFunc("service", a.completeServices)
 	a.engineFlags(cmd)
-	return cmd
 }
 
 func (f *trainingFlags) check(cmd *cobra.Command) error {
@@ -100,7 +109,7 @@ func (f *trainingFlags) check(cmd *cobra.Command) error {
 		return usage.Errorf(cmd, "name either --labels or --labels-sql")
 	case cmd.Flags().Changed("sample") && f.sample < 1:
 		return usage.Errorf(cmd, "--sample %d: a sample must have at least 1 row", f.sample)
-	case f.Out == "":
+	case f.Out == "" && cmd.Flags().Lookup("limit") == nil: // preview has --limit, and needs no file
 		return usage.Errorf(cmd, "--out is missing: the Parquet file to write")
 	case cmd.Flags().Changed("sample-seed") && f.sample == 0:
 		return usage.Errorf(cmd, "--sample-seed goes with --sample")
@@ -108,7 +117,8 @@ func (f *trainingFlags) check(cmd *cobra.Command) error {
 	return f.selection.check(cmd)
 }
 
-func (a *app) createTrainingSet(ctx context.Context, p *project.Project, f *trainingFlags) error {
+// request returns what the flags ask for.
+func (f *trainingFlags) request() (project.TrainingSetRequest, error) {
 	r := f.TrainingSetRequest
 	r.Selection = f.selected
 	if f.sample > 0 {
@@ -117,15 +127,23 @@ func (a *app) createTrainingSet(ctx context.Context, p *project.Project, f *trai
 	if f.asOf != "" {
 		asOf, err := instant("--as-of", f.asOf)
 		if err != nil {
-			return err
+			return r, err
 		}
 		r.AsOf = &asOf
 	}
 	if f.labelsSQL != "" {
 		var err error
 		if r.LabelsSQL, err = project.QueryText(f.labelsSQL); err != nil {
-			return usage.Flagged("--labels-sql", err)
+			return r, usage.Flagged("--labels-sql", err)
 		}
+	}
+	return r, nil
+}
+
+func (a *app) createTrainingSet(ctx context.Context, p *project.Project, f *trainingFlags) error {
+	r, err := f.request()
+	if err != nil {
+		return err
 	}
 	progress := a.progress()
 	r.Progress = func(p trainset.Progress) { progress.Percent(p.Stage, p.Done) }
@@ -134,18 +152,29 @@ func (a *app) createTrainingSet(ctx context.Context, p *project.Project, f *trai
 	if err != nil {
 		return asFlags(err)
 	}
-	return a.printTrainingSummary(set.TrainingSummary, set.List)
+	return a.printCreated(set)
 }
 
-func (a *app) printTrainingSummary(sum *offline.TrainingSummary, list *fstore.FeatureList) error {
+func (a *app) printCreated(set *project.TrainingSet) error {
+	sum, list := set.TrainingSummary, set.List
 	for _, warning := range project.SummaryWarnings(sum) {
-		fmt.Fprintln(a.stderr, "warning: "+warning)
+		a.warn(warning)
 	}
 	if a.json() {
-		return a.printJSON(sum)
+		return a.printJSON(set)
+	}
+	if set.Existing {
+		_, err := fmt.Fprintf(a.stdout, "Training set %s exists already, from the same inputs: %s, %s.\n  %s\n  %s\n", sum.Name,
+			project.RowsText(sum), english.Count(len(list.Outputs), "feature"), project.ShortPath(sum.Out), project.ShortPath(sum.LockPath))
+		return err
 	}
 	fmt.Fprintf(a.stdout, "Training set %s: %s, %s.\n", sum.Name, project.RowsText(sum), english.Count(len(list.Outputs), "feature"))
 	fmt.Fprintf(a.stdout, "  %s\n  %s\n\n", project.ShortPath(sum.Out), project.ShortPath(sum.LockPath))
+	return a.printCounts(sum, list)
+}
+
+// printCounts prints, for each view, how many labels have a value and why the others have none.
+func (a *app) printCounts(sum *offline.TrainingSummary, list *fstore.FeatureList) error {
 	t := terminal.NewTable("VIEW", "KEYS", "WITH VALUE", "NO ROW", "STALE", "NOT AVAILABLE", "KNOWN LATE", "UNPUBLISHED")
 	for _, v := range sum.Views {
 		t.Row(v.View.String(), orDash(strings.Join(v.Keys, ", ")), english.Thousands(v.WithValue), english.Thousands(v.NoRow), english.Thousands(v.Stale), english.Thousands(v.NotAvailable), english.Thousands(v.Late), english.Thousands(v.Unpublished))

@@ -47,7 +47,7 @@ func (a *app) listTrainingSets(ctx context.Context, p *project.Project) error {
 		t.Row(name, shortTime(r.Created), service, english.Thousands(r.Rows), project.ShortPath(r.Out))
 	}
 	if len(records) == 0 {
-		fmt.Fprintln(a.stderr, "There are no training sets. fstore training-set create makes one.")
+		a.remark("There are no training sets. fstore training-set create makes one.")
 	}
 	return t.Print(a.stdout)
 }

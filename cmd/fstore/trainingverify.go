@@ -86,7 +86,7 @@ func (a *app) printLockVerified(v *project.VerifiedSet) error {
 		return err
 	}
 	if v.File.State == trainset.Vanished {
-		fmt.Fprintf(a.stderr, "hint: if it was moved with its lock, name the lock instead: …/%s\n", filepath.Base(lock.Path(v.File.Path)))
+		a.hint("if it was moved with its lock, name the lock instead: …/" + filepath.Base(lock.Path(v.File.Path)))
 	}
 	matches := map[bool]string{true: "matches", false: "does not match"}[v.OK]
 	fmt.Fprintf(a.stdout, "Training set %s %s its lock.\n", v.Name, matches)

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/fstore-dev/fstore/internal/english"
-	"github.com/fstore-dev/fstore/internal/terminal"
 	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/registry/definition"
@@ -73,13 +72,4 @@ func (a *app) masked(problems []definition.Problem) []definition.Problem {
 		out[i] = p
 	}
 	return out
-}
-
-func (a *app) printWarnings(warnings []definition.Problem) {
-	for _, w := range warnings {
-		fmt.Fprintf(a.stderr, "%s %s: %s\n", "warning:", terminal.InCell(w.Pos.String()), terminal.Indented(w.Message))
-		if w.Hint != "" {
-			fmt.Fprintf(a.stderr, "  hint: %s\n", terminal.Indented(w.Hint))
-		}
-	}
 }
