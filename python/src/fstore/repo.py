@@ -1,0 +1,258 @@
+"""A feature repo on this machine, through the fstore command; no server is needed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from datetime import date, datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from fstore import labels as _labels
+from fstore._command import Command, Output, find_binary
+from fstore.errors import CheckFailed, Conflict, InvalidRequest, NotFound
+from fstore.results import Applied, Diagnosis, Features, Plan, Rows, Table, Validated
+from fstore.training import TrainingSet
+
+Instant = datetime | date | str
+"""An instant: a datetime (without a zone it is UTC), a date (midnight UTC), or text such as "2025-12-01T06:00:00Z"."""
+
+
+class Repo:
+    """A feature repo: the folder with fstore.yaml, or any folder below it.
+
+    Every method runs the `fstore` command: `binary`, else $FSTORE_BINARY, else the one of fstore-bin, else the one on PATH.
+    `project`, `registry` and `online` replace the settings of those names. `progress` is True, False, or None for bars on a
+    terminal and in notebooks only; bars need tqdm.
+
+    Paths are relative to the working directory, as in the command. Interrupting a method stops its command, which leaves
+    nothing half done.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] = ".",
+        *,
+        binary: str | os.PathLike[str] | None = None,
+        registry: str | None = None,
+        online: str | None = None,
+        project: str | None = None,
+        progress: bool | None = None,
+    ) -> None:
+        self.path = _root(Path(path))
+        """The folder with fstore.yaml."""
+        flags = ["--repo", os.fspath(self.path)]
+        for flag, value in (("--registry", registry), ("--online", online), ("--project", project)):
+            flags += [flag, value] if value else []
+        self._command = Command(find_binary(binary), flags, progress)
+
+    def __repr__(self) -> str:
+        return f"Repo({os.fspath(self.path)!r})"
+
+    def _run(self, *args: str) -> Output:
+        return self._command.run(*args)
+
+    def validate(self) -> Validated:
+        """Checks the definitions. Raises `DefinitionError` with every mistake, its file, line and column."""
+        return Validated(self._run("validate").result)
+
+    def plan(self, *, check_leaks: int = 0) -> Plan:
+        """Shows what `apply` would change; nothing is written.
+
+        With `check_leaks=4`, new versions that have SQL are computed at 4 instants, and `CheckFailed` is raised if one
+        sees the future.
+        """
+        return Plan(self._run("plan", *([f"--check-leaks={check_leaks}"] if check_leaks else [])).result)
+
+    def apply(self, message: str | None = None, *, breaking: bool = False) -> Applied:
+        """Registers the definitions. `message` is recorded as the reason.
+
+        Raises `CheckFailed` if the plan would break callers of a serving service: its message says how, and its `result`
+        is the `Plan`. `breaking=True` applies it anyway.
+        """
+        args = ["apply", "--yes", *(["--message", message] if message else []), *(["--breaking"] if breaking else [])]
+        try:
+            return Applied(self._run(*args).result)
+        except CheckFailed as e:
+            plan = self.plan()
+            if not plan.breaking:
+                raise
+            hints = [h.replace("run fstore apply --breaking", "apply(breaking=True)") for h in e.hints]
+            failure = CheckFailed("\n  ".join(["the plan breaks callers:", *plan.breaking]), hints)
+            failure.result = plan
+            raise failure from None
+
+    def materialize(
+        self, *views: str, to: Instant | None = None, full: bool = False, rewind: bool = False, wait: str | None = None
+    ) -> Table:
+        """Updates the online store to an instant (now, unless `to` is given): all live views, or those named.
+
+        Returns a list with a dict for each view: what was published, and how many keys were written and deleted. `full`
+        writes everything to a new generation. `wait`, such as "10m", waits for another run of the same view.
+        """
+        args = ["materialize", *views, *_option("--to", _instant(to)), *_option("--wait", wait)]
+        args += (["--full"] if full else []) + (["--rewind"] if rewind else [])
+        columns = {"view": "view", "published": "published", "keys": "keys", "written": "written", "deleted": "deleted"}
+        done = self._run(*args).documents
+        return Table(f"Materialized {len(done)} views.", {**columns, "note": "skipped"}, done)
+
+    def training_set(
+        self,
+        name: str,
+        *,
+        service: str | None = None,
+        features: str | Sequence[str] | None = None,
+        labels: Any = None,
+        timestamp: str | None = None,
+        label: str | Sequence[str] | None = None,
+        out: str | os.PathLike[str] | None = None,
+        sample: int | None = None,
+        sample_seed: int | None = None,
+        as_of: Instant | None = None,
+        snapshot: bool = False,
+        replace: bool = False,
+        leak_check: int | str | None = None,
+    ) -> TrainingSet:
+        """Makes a training set, or returns the one that was made from the same inputs. Only a name opens one.
+
+        Each row of `labels` gets the features as they were known at its instant. `labels` is a frame (pandas, polars,
+        pyarrow, a DuckDB relation), the path of a Parquet or CSV file, or a query (select …) over sources and views. It has
+        the key columns and an instant in `event_timestamp`, or in the column that `timestamp` names; an instant without a
+        zone is UTC. The features are those of a `service`, or a list such as ["customer_orders.*", "shop.share=returns"].
+
+        `label` names the column or columns that the model learns to predict. `sample` takes that many labels, always the
+        same ones. `as_of` ignores rows that were created later. `snapshot` keeps a copy of every input. The file is
+        `out`, or training_sets/NAME.parquet in the repo; frames are kept in training_sets/labels, by their SHA-256.
+
+        Raises `Conflict` if NAME exists and was made from something else, and says what differs. `replace=True` then
+        retires the old one.
+        """
+        if labels is None and service is None and features is None:
+            return self._open(name)
+        if labels is None:
+            raise InvalidRequest("labels is missing", ["pass a frame, the path of a Parquet or CSV file, or a query"])
+        folder = self.path / "training_sets"
+        path = Path(out) if out is not None else folder / f"{name}.parquet"
+        args = [*self._selection(service, features), *_labels.arguments(labels, folder / "labels"), *_option("--timestamp", timestamp)]
+        for column in [label] if isinstance(label, str) else label or ():
+            args += ["--label", column]
+        args += [*_option("--sample", sample), *_option("--sample-seed", sample_seed), *_option("--as-of", _instant(as_of))]
+        args += [*_option("--leak-check", leak_check), *(["--snapshot"] if snapshot else []), *(["--replace"] if replace else [])]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            made = self._run("training-set", "create", name, "--out", os.fspath(path), *args).result
+        except Conflict as e:
+            raise Conflict(e.message, [h.replace("pass --replace", "pass replace=True") for h in e.hints]) from None
+        existing = bool(made.get("existing"))
+        return TrainingSet(self, Path(made["out"]), existing=existing, counts=None if existing else made["views"])
+
+    def _open(self, name: str) -> TrainingSet:
+        record = self._run("training-set", "show", name).result
+        return TrainingSet(self, Path(record["out"]))
+
+    def training_sets(self) -> Table:
+        """Lists the training sets of the project, the newest first, with those that were replaced."""
+        sets = self._run("training-set", "list").result
+        columns = {"name": "name", "created": "created", "service": "service", "rows": "rows", "file": "out"}
+        return Table(f"{len(sets)} training sets", columns, sets)
+
+    def features(
+        self,
+        labels: Any,
+        *,
+        service: str | None = None,
+        features: str | Sequence[str] | None = None,
+        timestamp: str | None = None,
+        as_of: Instant | None = None,
+    ) -> Features:
+        """Returns labels with their features as known at each row's instant, without a name, a lock or a record.
+
+        This is for a quick look; the values are those that a training set would have. The rows are held in memory.
+        Arguments are as in `training_set`.
+        """
+        import pyarrow.parquet as pq
+
+        with tempfile.TemporaryDirectory(prefix="fstore-") as temporary:
+            folder = Path(temporary)
+            out = folder / "features.parquet"
+            args = [*self._selection(service, features), *_labels.arguments(labels, folder), *_option("--timestamp", timestamp)]
+            made = self._run("training-set", "preview", "--out", os.fspath(out), *args, *_option("--as-of", _instant(as_of))).result
+            table = pq.ParquetFile(out).read()
+        return Features(_in_utc(table, made["features"]))
+
+    @staticmethod
+    def _selection(service: str | None, features: str | Sequence[str] | None) -> list[str]:
+        if (service is None) == (features is None):
+            raise InvalidRequest("name either a service or features")
+        if service is not None:
+            return ["--service", service]
+        return ["--features", features if isinstance(features, str) else ",".join(features or ())]
+
+    @property
+    def models(self) -> Table:
+        """The pinned models, with their versions and aliases."""
+        models = self._run("model", "list").result
+        names = dict.fromkeys(k for m in models for k in m)
+        return Table(f"{len(models)} model versions", {n: n for n in names}, models)
+
+    def pin_model(
+        self, name: str, version: str | int, *, training_set: TrainingSet | str | None = None, service: str | None = None
+    ) -> dict[str, Any]:
+        """Pins features to a version of a model: those of the training set that it learned from, or of a service."""
+        if (training_set is None) == (service is None):
+            raise InvalidRequest("name either a training_set or a service")
+        if training_set is not None:
+            named = training_set.name if isinstance(training_set, TrainingSet) else training_set
+            args = ["--training-set", named]
+        else:
+            args = ["--service", str(service)]
+        return dict(self._run("model", "pin", name, str(version), *args).result)
+
+    def alias(self, name: str, alias: str, version: str | int | None) -> dict[str, Any]:
+        """Lets an alias, such as champion, stand for a version of a model. With version=None the alias is removed."""
+        args = ["--delete"] if version is None else [str(version)]
+        return dict(self._run("model", "alias", name, alias, *args).result)
+
+    def query(self, sql: str, *, limit: int = 20) -> Rows:
+        """Returns the first rows of a query over sources and views, computed from the sources."""
+        return Rows(self._run("query", "--sql", sql, "--limit", str(limit)).result)
+
+    def doctor(self) -> Diagnosis:
+        """Checks the set-up. What needs repair is in the result, with the command to run; it is not an error."""
+        try:
+            return Diagnosis(self._run("doctor").result)
+        except CheckFailed as e:
+            if e.result is None:
+                raise
+            return Diagnosis(e.result)
+
+
+def _root(path: Path) -> Path:
+    """Returns the nearest folder upward with fstore.yaml."""
+    start = path.resolve()
+    for folder in (start, *start.parents):
+        if (folder / "fstore.yaml").is_file():
+            return folder
+    raise NotFound(f"{path} is not a feature repo: there is no fstore.yaml in it or above it", ["run fstore init"])
+
+
+def _option(flag: str, value: object) -> list[str]:
+    return [] if value is None else [f"{flag}={value}"]
+
+
+def _instant(at: Instant | None) -> str | None:
+    """Returns an instant as the command reads it; to the microsecond."""
+    if isinstance(at, datetime):
+        at = at.replace(tzinfo=timezone.utc) if at.tzinfo is None else at.astimezone(timezone.utc)
+        return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.isoformat() if isinstance(at, date) else at
+
+
+def _in_utc(table: Any, features: Sequence[dict[str, Any]]) -> Any:
+    """Returns a table whose timestamp features have the zone UTC."""
+    import pyarrow as pa
+
+    instants = {f["name"] for f in features if f["type"] == "timestamp"}
+    fields = [pa.field(f.name, pa.timestamp("us", tz="UTC") if f.name in instants else f.type) for f in table.schema]
+    return table.replace_schema_metadata(None).cast(pa.schema(fields))

@@ -1,0 +1,330 @@
+"""What the commands of a repo return: the JSON of the command, with a short text and a table for notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from fstore import display
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from fstore.arrowio import DtypeBackend
+
+
+class Result(Mapping[str, Any]):
+    """The JSON of a command, as `fstore COMMAND --output json` prints it (docs/commands/schema), to read by key."""
+
+    columns: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self._data = dict(data)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._data[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def to_dict(self) -> dict[str, Any]:
+        return dict(self._data)
+
+    def _title(self) -> str:
+        return type(self).__name__
+
+    def _rows(self) -> list[list[object]]:
+        return []
+
+    def __repr__(self) -> str:
+        rows = self._rows()
+        return display.text(self._title(), self.columns if rows else (), rows)
+
+    def _repr_html_(self) -> str:
+        rows = self._rows()
+        return display.html(self._title(), self.columns if rows else (), rows)
+
+
+def ref(view: Mapping[str, Any]) -> str:
+    """Returns "customer_orders@3" for the name and version of a view."""
+    return f"{view['name']}@{view['version']}"
+
+
+class Validated(Result):
+    """What `Repo.validate` found: the definitions are right. Their warnings are in `warnings`."""
+
+    columns = ("where", "warning")
+
+    @property
+    def warnings(self) -> list[dict[str, Any]]:
+        return list(self.get("warnings", ()))
+
+    def _title(self) -> str:
+        n = len(self.warnings)
+        return "The definitions are valid" + (f", with {display.count(n, 'warning')}." if n else ".")
+
+    def _rows(self) -> list[list[object]]:
+        return [[_place(w.get("position")), w["message"]] for w in self.warnings]
+
+
+class Plan(Result):
+    """What `Repo.apply` would change."""
+
+    columns = ("action", "kind", "name", "version", "fields")
+
+    @property
+    def changes(self) -> list[dict[str, Any]]:
+        """Every definition that is added, modified or removed."""
+        return list(self["changes"])
+
+    @property
+    def empty(self) -> bool:
+        """Whether the registry is as the definitions say already."""
+        return not self.changes
+
+    @property
+    def breaking(self) -> list[str]:
+        """What would break callers of a serving service, one line each."""
+        out = [f"{name} becomes unknown: requests with it are refused" for name in self.get("forgotten", ())]
+        for s in self.get("services", ()):
+            if not s.get("to"):
+                out.append(f"service {s['service']} is removed")
+            out += [f"service {s['service']}: {_change(c)}" for c in s.get("changes", ()) if c.get("breaking")]
+        return out
+
+    @property
+    def to_materialize(self) -> list[str]:
+        """The view versions that must be materialized before they serve, such as "customer_orders@3"."""
+        return [ref(v) for v in self.get("materialize", ())]
+
+    def _title(self) -> str:
+        if self.empty:
+            return f"No changes: project {self['project']} is as defined (revision {self['revision']})."
+        n = {a: sum(c["action"] == a for c in self.changes) for a in ("add", "change", "remove")}
+        text = f"Plan for project {self['project']}: {n['add']} to add, {n['change']} to change, {n['remove']} to remove."
+        return text + "".join(f"\n! {line}" for line in self.breaking)
+
+    def _rows(self) -> list[list[object]]:
+        return [_change_row(c) for c in self.changes]
+
+
+class Applied(Result):
+    """What `Repo.apply` did: the commit, and what serves now."""
+
+    columns = Plan.columns
+
+    @property
+    def plan(self) -> Plan:
+        return Plan(self["plan"])
+
+    @property
+    def commit(self) -> int | None:
+        """The number of the commit; None if there was nothing to apply."""
+        commit = self["commit"]
+        return None if commit is None else int(commit["id"])
+
+    def _title(self) -> str:
+        if self.commit is None:
+            return self.plan._title()
+        message = f": {self['commit']['message']}" if self["commit"].get("message") else ""
+        return f"Applied as commit {self.commit}{message}."
+
+    def _rows(self) -> list[list[object]]:
+        return self.plan._rows() if self.commit is not None else []
+
+
+class Rows(Result):
+    """Rows of a query, in its order: `rows` has a dict for each. `more` says that there are more than were asked for."""
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return list(self["rows"])
+
+    @property
+    def more(self) -> bool:
+        return bool(self["more"])
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Returns the rows as a DataFrame. The types are those of JSON: instants are text."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows)
+
+    def _names(self) -> tuple[str, ...]:
+        return tuple(self.rows[0]) if self.rows else ()
+
+    def _title(self) -> str:
+        return display.count(len(self.rows), "row") + (", and there are more" if self.more else "")
+
+    def __repr__(self) -> str:
+        return display.text(self._title(), self._names(), [list(r.values()) for r in self.rows])
+
+    def _repr_html_(self) -> str:
+        return display.html(self._title(), self._names(), [list(r.values()) for r in self.rows])
+
+
+class Table(list[dict[str, Any]]):
+    """A list of dicts that shows as a table: the training sets of a repo, its models, or what materialize did."""
+
+    def __init__(self, title: str, columns: Mapping[str, str], rows: Any) -> None:
+        super().__init__(rows)
+        self._title = title
+        self._columns = dict(columns)
+
+    def _cells(self) -> list[list[object]]:
+        return [[_shown(row.get(key, "")) for key in self._columns.values()] for row in self]
+
+    def __repr__(self) -> str:
+        return display.text(self._title, tuple(self._columns) if self else (), self._cells())
+
+    def _repr_html_(self) -> str:
+        return display.html(self._title, tuple(self._columns) if self else (), self._cells())
+
+
+class Diagnosis(Result):
+    """What `Repo.doctor` found, check by check. `ok` is False if something needs repair."""
+
+    columns = ("status", "check", "message", "what to do")
+
+    @property
+    def ok(self) -> bool:
+        return bool(self["ok"])
+
+    @property
+    def checks(self) -> list[dict[str, Any]]:
+        return list(self["checks"])
+
+    def _title(self) -> str:
+        return "The set-up is fine." if self.ok else "Something needs repair."
+
+    def __repr__(self) -> str:
+        lines = [self._title()]
+        for c in self.checks:
+            lines.append(f"{c['status']:7}  {c['name']:16}  {c['message']}")
+            lines += [f"{'':27}{c['hint']}"] if c.get("hint") else []
+        return "\n".join(lines)
+
+    def _rows(self) -> list[list[object]]:
+        return [[c["status"], c["name"], c["message"], c.get("hint", "")] for c in self.checks]
+
+
+class Verified(Result):
+    """What `TrainingSet.verify` found."""
+
+    columns = ("check", "result", "what")
+
+    @property
+    def ok(self) -> bool:
+        return bool(self["ok"])
+
+    def _title(self) -> str:
+        return f"Training set {self['name']} {'matches' if self.ok else 'does not match'} its lock."
+
+    def _rows(self) -> list[list[object]]:
+        same = sum(i["state"] == "unchanged" for i in self["inputs"])
+        rows: list[list[object]] = [["inputs", f"{same} of {len(self['inputs'])} files unchanged", ""]]
+        rows += [["", i["state"], i["path"]] for i in self["inputs"] if i["state"] != "unchanged"]
+        rows.append(["file", self["file"]["state"], self["file"]["path"]])
+        if r := self.get("rebuild"):
+            rows.append(["rebuild", "same" if r.get("same") else "different", ""])
+            rows += [["", c["name"], c["what"]] for c in r.get("columns", ())]
+        if self.get("problem"):
+            rows.append(["rebuild", "impossible", self["problem"]])
+        return rows
+
+
+class Difference(Result):
+    """What differs between two training sets."""
+
+    columns = ("what", "name", "old", "new")
+
+    @property
+    def same(self) -> bool:
+        return bool(self["same"])
+
+    def _title(self) -> str:
+        return f"{self['old']} and {self['new']} " + ("do not differ." if self.same else "differ.")
+
+    def _rows(self) -> list[list[object]]:
+        rows: list[list[object]] = []
+        for v in self["definitions"]:
+            rows.append(["definition", v["view"], v.get("old", "-"), v.get("new", "-")])
+        for what, key in (("made", "about"), ("setting", "settings"), ("labels", "labels"), ("feature", "features")):
+            rows += [[what, d["name"], d["old"], d["new"]] for d in self[key]]
+        rows += [["input", i.get("source", "labels"), i["change"], i["path"]] for i in self["inputs"]]
+        return rows + [["column", c["name"], "", c["what"]] for c in self["columns"]]
+
+
+class Features:
+    """Labels with their features, as `Repo.features` returns them: rows x (label columns, then features)."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+
+    @property
+    def rows(self) -> int:
+        return int(self._table.num_rows)
+
+    def to_arrow(self) -> pa.Table:
+        return self._table
+
+    def to_pandas(self, dtype_backend: DtypeBackend | None = None) -> pd.DataFrame:
+        """Returns a DataFrame. int64 with nulls stays exact; see `fstore.arrowio.to_pandas` for `dtype_backend`."""
+        from fstore import arrowio
+
+        return arrowio.to_pandas(self._table, dtype_backend)
+
+    def to_polars(self) -> pl.DataFrame:
+        from fstore import arrowio
+
+        return arrowio.to_polars(self._table)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self._table.__arrow_c_stream__(requested_schema)
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def _shown(self) -> tuple[str, tuple[str, ...], list[list[object]], int]:
+        head = self._table.slice(0, display.MAX_ROWS).to_pylist()
+        title = f"{display.count(self.rows, 'row')}, {display.count(self._table.num_columns, 'column')}"
+        return title, tuple(self._table.column_names), [list(r.values()) for r in head], self.rows
+
+    def __repr__(self) -> str:
+        return display.text(*self._shown())
+
+    def _repr_html_(self) -> str:
+        return display.html(*self._shown())
+
+
+def _place(position: Mapping[str, Any] | None) -> str:
+    return ":".join(str(position[k]) for k in ("file", "line", "col") if position.get(k)) if position else ""
+
+
+def _change(c: Mapping[str, Any]) -> str:
+    """Returns how one part of a service changes, as `fstore plan` says it."""
+    part, name, old, new = c["part"], c["name"], c.get("old", ""), c.get("new", "")
+    if not old:
+        return f"output {name} ({new}) is added" if part == "output" else f"callers must also send {part} {name} ({new})"
+    if not new:
+        return f"{part} {name} ({old}) is removed"
+    return f"{part} {name} changes from {old} to {new}"
+
+
+def _change_row(c: Mapping[str, Any]) -> list[object]:
+    fields = ", ".join(f["field"] for f in c.get("fields", ()))
+    version = " → ".join(f"@{c[k]}" for k in ("from", "to") if c.get(k))
+    return [c["action"], c["kind"], c["name"], version, fields]
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, Mapping) and {"name", "version"} <= set(value):
+        return ref(value)
+    if isinstance(value, list):
+        return ", ".join(str(_shown(v)) for v in value)
+    return value

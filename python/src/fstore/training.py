@@ -1,0 +1,268 @@
+"""Training sets: the Parquet file, its lock, and what the lock says."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from fstore import display
+from fstore.errors import CheckFailed, DataLoss, NotFound
+from fstore.results import Difference, Verified, ref
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from fstore.arrowio import DtypeBackend
+    from fstore.repo import Repo
+
+BATCH_ROWS = 65_536
+
+
+class TrainingSet:
+    """A training set on this machine: rows x (the label columns as they were given, then the features).
+
+    It goes to any library that reads Arrow: `to_pandas()`, `to_polars()`, `to_arrow()`, or `pl.DataFrame(ts)`. Columns
+    are bool, int32, int64, float32, float64, string, binary, timestamp[us, UTC] and lists of these. A null is no value;
+    NaN is a value.
+
+    When the rows are read, the size of the file must be that in the lock. `verify()` checks every byte.
+    """
+
+    def __init__(self, repo: Repo, path: Path, *, existing: bool = True, counts: list[dict[str, Any]] | None = None) -> None:
+        self._repo = repo
+        self.path = path
+        """The Parquet file."""
+        self.existing = existing
+        """Whether it had been made before, from the same inputs."""
+        self.counts = counts
+        """Labels with and without a value, by view and reason, if it was made just now (docs/training-sets.md)."""
+
+    @property
+    def lock_path(self) -> Path:
+        return self.path.with_name(self.path.name.removesuffix(".parquet") + ".lock.json")
+
+    @cached_property
+    def lock(self) -> Mapping[str, Any]:
+        """The lock: every input, the definitions, and statistics of each column (docs/lock.md). It is read once."""
+        try:
+            text = self.lock_path.read_text("utf-8")
+        except FileNotFoundError:
+            raise NotFound(f"there is no lock {self.lock_path}", ["a training set is a file with its lock beside it"]) from None
+        try:
+            return MappingProxyType(json.loads(text))
+        except ValueError as e:
+            raise DataLoss(f"the lock {self.lock_path} cannot be read: {e}") from e
+
+    @property
+    def name(self) -> str:
+        return str(self.lock["name"])
+
+    @property
+    def features(self) -> list[str]:
+        """The columns that are features, in their order: `X = ts.to_pandas()[ts.features]`."""
+        return [f["name"] for f in self.lock["features"]]
+
+    @property
+    def keys(self) -> list[str]:
+        """The label columns by which features were looked up, each once."""
+        return list(dict.fromkeys(k["column"] for use in self.lock["uses"] for k in use["keys"]))
+
+    @property
+    def labels(self) -> list[str]:
+        """The label columns that a model learns to predict, as `label=` named them."""
+        return list(self.lock["labels"].get("targets", ()))
+
+    @property
+    def label(self) -> str | None:
+        """The label column that a model learns to predict; None if there is none, or more than one (see `labels`)."""
+        return self.labels[0] if len(self.labels) == 1 else None
+
+    @property
+    def timestamp(self) -> str:
+        """The label column with the instant of each row."""
+        return str(self.lock["labels"]["timestamp"])
+
+    @property
+    def service(self) -> str | None:
+        """The service that names the features, such as "churn@2"; None for a list of features."""
+        return ref(self.lock["service"]) if "service" in self.lock else None
+
+    @property
+    def digest(self) -> str:
+        """The digest of rows and columns, 64 hex digits. It does not depend on how the file encodes them."""
+        return str(self.lock["output"]["content"])
+
+    @property
+    def rows(self) -> int:
+        return int(self.lock["output"]["rows"])
+
+    @property
+    def summary(self) -> Summary:
+        """The statistics of every column, from the lock."""
+        return Summary(self)
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of what `to_arrow` returns."""
+        import pyarrow.parquet as pq
+
+        return self._typed(pq.read_schema(self._checked()))
+
+    def reader(self, batch_rows: int = BATCH_ROWS) -> pa.RecordBatchReader:
+        """Returns the rows as a stream of record batches of at most `batch_rows` rows; memory does not grow with the file."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        file = pq.ParquetFile(self._checked(), pre_buffer=False)
+        schema = self._typed(file.schema_arrow)
+        batches = (pa.record_batch(b.columns, names=schema.names).cast(schema) for b in file.iter_batches(batch_rows))
+        return pa.RecordBatchReader.from_batches(schema, batches)
+
+    def to_arrow(self) -> pa.Table:
+        """Returns a pyarrow.Table of rows x columns."""
+        import pyarrow.parquet as pq
+
+        table = pq.ParquetFile(self._checked()).read()
+        return table.replace_schema_metadata(None).cast(self._typed(table.schema))
+
+    def to_pandas(self, dtype_backend: DtypeBackend | None = None) -> pd.DataFrame:
+        """Returns a DataFrame of rows x columns, with a RangeIndex.
+
+        Integers with nulls stay exact: they are pandas' Int64. `dtype_backend` is that of pandas: "numpy_nullable" or
+        "pyarrow", for all columns.
+        """
+        from fstore import arrowio
+
+        return arrowio.to_pandas(self.to_arrow(), dtype_backend)
+
+    def to_polars(self) -> pl.DataFrame:
+        """Returns a polars DataFrame of rows x columns."""
+        from fstore import arrowio
+
+        return arrowio.to_polars(self.to_arrow())
+
+    def to_duckdb(self, connection: duckdb.DuckDBPyConnection | None = None) -> duckdb.DuckDBPyRelation:
+        """Returns a DuckDB relation over the file, of a connection or of DuckDB's default one. Nothing is read yet."""
+        import duckdb
+
+        return (connection or duckdb.default_connection()).read_parquet(os.fspath(self._checked()))
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self.reader().__arrow_c_stream__(requested_schema)
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def verify(self, *, rebuild: bool = True, rehash: bool = False) -> Verified:
+        """Checks that the inputs and the file are unchanged and, by making it again, that it gives the same content.
+
+        `rebuild=False` checks the files only; `rehash=True` reads every input again. Raises `CheckFailed`, whose
+        `result` has the findings, if anything differs.
+        """
+        args = ["training-set", "verify", os.fspath(self.lock_path)]
+        args += [] if rebuild else ["--no-rebuild"]
+        args += ["--rehash"] if rehash else []
+        try:
+            return Verified(self._repo._run(*args).result)
+        except CheckFailed as e:
+            raise _with_findings(e) from None
+
+    def rebuild(self, out: str | os.PathLike[str], *, overwrite: bool = False) -> TrainingSet:
+        """Makes the training set again from its lock, in another file, and returns it. Its content is the same.
+
+        Raises `CheckFailed` if the inputs no longer give the same content; then nothing is written.
+        """
+        args = ["training-set", "rebuild", os.fspath(self.lock_path), "--out", os.fspath(out)]
+        result = self._repo._run(*args, *(["--overwrite"] if overwrite else [])).result
+        return TrainingSet(self._repo, Path(result["out"]), existing=False)
+
+    def diff(self, other: TrainingSet | str | os.PathLike[str]) -> Difference:
+        """Compares this training set with another, by their locks. `other` may be its name or its lock file."""
+        that = other.lock_path if isinstance(other, TrainingSet) else other
+        return Difference(self._repo._run("training-set", "diff", os.fspath(self.lock_path), os.fspath(that)).result)
+
+    def _checked(self) -> Path:
+        """Returns the file, if it has the size that the lock says."""
+        want = int(self.lock["output"]["size"])
+        try:
+            size = self.path.stat().st_size
+        except FileNotFoundError:
+            raise NotFound(f"there is no file {self.path}", [f"fstore training-set rebuild {self.lock_path} --out {self.path}"]) from None
+        if size != want:
+            raise DataLoss(
+                f"{self.path} has {size:,} bytes, and its lock says {want:,}: it is not the file that was made",
+                [f"fstore training-set rebuild {self.lock_path} --out {self.path} --overwrite"],
+            )
+        return self.path
+
+    def _typed(self, schema: pa.Schema) -> pa.Schema:
+        """Returns the file's schema with time zones: Parquet from the engine has timestamps in UTC without one."""
+        import pyarrow as pa
+
+        instants = {f["name"] for f in self.lock["features"] if f["type"] == "timestamp"}
+        utc = pa.timestamp("us", tz="UTC")
+        fields = [pa.field(f.name, utc if f.name in instants else f.type) for f in schema]
+        return pa.schema(fields)
+
+    def _title(self) -> str:
+        by = f" by service {self.service}" if self.service else ""
+        return f"Training set {self.name}: {display.count(self.rows, 'row')}, {display.count(len(self.features), 'feature')}{by}"
+
+    def __repr__(self) -> str:
+        title = f"{self._title()}\n{self.path}, made {self.lock['created'][:19]}Z, digest {self.digest[:12]}"
+        return display.text(title, Summary.columns, self.summary._rows())
+
+    def _repr_html_(self) -> str:
+        return display.html(self._title(), Summary.columns, self.summary._rows())
+
+
+class Summary:
+    """The columns of a training set with their statistics: a sequence of dicts, and a table to look at."""
+
+    columns = ("column", "what", "type", "nulls", "distinct", "min", "mean", "max")
+
+    def __init__(self, of: TrainingSet) -> None:
+        self._of = of
+
+    @cached_property
+    def statistics(self) -> dict[str, dict[str, Any]]:
+        """By column: count, nulls, distinct, min, mean, max, stddev and a histogram, as far as the type has them."""
+        return {c["name"]: c["statistics"] for c in self._of.lock["output"]["columns"]}
+
+    def __getitem__(self, column: str) -> dict[str, Any]:
+        return self.statistics[column]
+
+    def _rows(self) -> list[list[object]]:
+        of = self._of
+        source = {f["name"]: f"{ref(f['view'])}.{f['feature']}" for f in of.lock["features"]}
+        rows: list[list[object]] = []
+        for c in of.lock["output"]["columns"]:
+            name, s = c["name"], c["statistics"]
+            what = source.get(name) or ("label" if name in of.labels else "key" if name in of.keys else "")
+            what = what or ("instant" if name == of.timestamp else "")
+            rows.append([name, what, c["type"], *(s.get(k, "") for k in ("nulls", "distinct", "min", "mean", "max"))])
+        return rows
+
+    def __repr__(self) -> str:
+        return display.text(self._of._title(), self.columns, self._rows())
+
+    def _repr_html_(self) -> str:
+        return display.html(self._of._title(), self.columns, self._rows())
+
+
+def _with_findings(e: CheckFailed) -> CheckFailed:
+    """Puts the findings of verify into the error."""
+    if isinstance(e.result, Mapping):
+        found = Verified(e.result)
+        failure = CheckFailed(repr(found), e.hints)
+        failure.result = found
+        return failure
+    return e
