@@ -191,7 +191,7 @@ func (c *creation) labelDifferences(ctx context.Context, was, now *lock.Lock) ([
 	case was.Labels.File == nil && c.req.Labels.Path != "":
 		return nil, nil // the query says it
 	case was.Labels.File == nil:
-		same, err := sameJSON([]any{was.Labels.Inputs, was.Labels.Views}, []any{now.Labels.Inputs, now.Labels.Views})
+		same, err := sameReads(&was.Labels, &now.Labels)
 		if err != nil || same {
 			return nil, err
 		}
@@ -207,12 +207,13 @@ func (c *creation) labelDifferences(ctx context.Context, was, now *lock.Lock) ([
 	return nil, nil
 }
 
-func sameJSON(a, b any) (bool, error) {
-	was, err := json.Marshal(a)
+// sameReads reports whether two queries for labels read the same definitions. Both are compared as a lock writes them.
+func sameReads(a, b *lock.Labels) (bool, error) {
+	was, err := json.Marshal(lock.Labels{Inputs: a.Inputs, Views: a.Views})
 	if err != nil {
 		return false, err
 	}
-	is, err := json.Marshal(b)
+	is, err := json.Marshal(lock.Labels{Inputs: b.Inputs, Views: b.Views})
 	return string(was) == string(is), err
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"runtime/debug"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 func (a *app) serveCommand() *cobra.Command {
 	var r replay
+	var stopOnEOF bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve look-ups over gRPC and HTTP",
@@ -41,11 +43,16 @@ server for a live one.`,
   fstore serve --at 2025-12-01T06:00:00Z --grpc 127.0.0.1:0 --http 127.0.0.1:0 --metrics 127.0.0.1:0`,
 		Args: usage.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.with(cmd.Context(), func(p *project.Project) error { return a.serve(cmd.Context(), p, &r) })
+			ctx := cmd.Context()
+			if stopOnEOF {
+				ctx = a.untilEOF(ctx)
+			}
+			return a.with(ctx, func(p *project.Project) error { return a.serve(ctx, p, &r) })
 		},
 	}
 	cmd.Flags().StringVar(&r.at, "at", "", "replay: judge ages, and end windows, at this instant instead of now")
 	cmd.Flags().BoolVar(&r.confirmed, "replay", false, "with --at: allow a store that other servers may use, such as Redis")
+	cmd.Flags().BoolVar(&stopOnEOF, "stop-on-eof", false, "stop when stdin ends: with the program that started this one and holds its stdin")
 	flags := cmd.Flags()
 	flags.String("grpc", "", "address of the gRPC server (setting serve.grpc)")
 	flags.String("http", "", "address of the HTTP server (setting serve.http)")
@@ -65,6 +72,16 @@ server for a live one.`,
 		settingFlag(cmd, flag, setting)
 	}
 	return cmd
+}
+
+// untilEOF returns a context that ends when stdin does.
+func (a *app) untilEOF(ctx context.Context) context.Context {
+	ctx, stop := context.WithCancel(ctx)
+	go func() { // a read cannot be stopped: the goroutine ends with the program
+		defer stop()
+		_, _ = io.Copy(io.Discard, a.stdin)
+	}()
+	return ctx
 }
 
 // garbagePercent is GOGC for a server, unless the environment sets it. A server holds only some 10 MB, so Go's

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from fstore.answer import Answer
     from fstore.client import Client
     from fstore.describe import Description
+    from fstore.repo import Repo
+    from fstore.training import TrainingSet
 
 __all__ = [
     "TLS",
@@ -56,7 +58,9 @@ __all__ = [
     "NotFound",
     "NotPublished",
     "PermissionDenied",
+    "Repo",
     "TooLarge",
+    "TrainingSet",
     "Unauthenticated",
     "Unavailable",
     "__version__",
@@ -67,6 +71,8 @@ _LAZY = {
     "Answer": "fstore.answer",
     "AsyncClient": "fstore.aio",
     "Client": "fstore.client",
+    "Repo": "fstore.repo",
+    "TrainingSet": "fstore.training",
     "__version__": "fstore._version",
     "Description": "fstore.describe",
     "TLS": "fstore._transport",

@@ -106,7 +106,9 @@ class Command:
 
         KeyboardInterrupt, or any other exception, stops the command first; fstore leaves nothing half done.
         """
-        run = _Run(" ".join(a for a in args[:2] if not a.startswith("-")), self.arguments(*args), self.progress)
+        run = _Run(
+            " ".join(a for a in args[:2] if not a.startswith("-")), self.arguments(*args), self.progress
+        )
         try:
             run.follow()
         except BaseException:
@@ -120,6 +122,7 @@ class _Run:
 
     def __init__(self, name: str, argv: list[str], progress: bool | None) -> None:
         self.name = name
+        self.program = argv[0]
         self.bar = Bar(name, progress)
         self.output = Output()
         self.error: dict[str, Any] | None = None
@@ -194,7 +197,9 @@ class _Run:
         for text in self.output.warnings:
             warnings.warn(text, RepoWarning, stacklevel=5)
         if self.too_much:
-            raise errors.TooLarge(f"fstore {self.name} printed more than {MOST_OUTPUT >> 20} MB", ["ask for fewer rows"])
+            raise errors.TooLarge(
+                f"fstore {self.name} printed more than {MOST_OUTPUT >> 20} MB", ["ask for fewer rows"]
+            )
         status = self.process.returncode
         if status == 0 or self.error is None:
             self.output.documents = documents(bytes(self.printed).decode("utf-8", "strict"))
@@ -204,23 +209,31 @@ class _Run:
 
     def _failure(self, status: int) -> errors.Error:
         if self.error is not None:
-            return _reported(self.error)
+            return reported(self.error)
         said = "\n".join(self.other)
         if "unknown flag: --progress" in said:
-            return errors.Error(f"{self.process.args[0]} is older than this package", [INSTALL])  # type: ignore[index]
+            return errors.Error(f"{self.program} is older than this package", [INSTALL])
         if status < 0:
-            return errors.Error(f"fstore {self.name} was ended by signal {-status}" + (f": {said}" if said else ""))
+            return errors.Error(
+                f"fstore {self.name} was ended by signal {-status}" + (f": {said}" if said else "")
+            )
         kind = _STATUSES.get(status, errors.Error)
         failure = kind(f"fstore {self.name} ended with status {status}" + (f": {said}" if said else ""))
-        if isinstance(failure, errors.CheckFailed | errors.DefinitionError):
-            failure.result = self.output.result  # type: ignore[union-attr]
+        if isinstance(failure, errors.CheckFailed):
+            failure.result = self.output.result
+        if isinstance(failure, errors.DefinitionError) and isinstance(self.output.result, dict):
+            return reported({"kind": "definition", "message": "the definitions are wrong", **self.output.result})
         return failure
 
 
 def start(argv: list[str], stdin: int | IO[bytes] = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     """Starts a command in a session of its own, so that an interrupt reaches it through this process only, and once."""
     return subprocess.Popen(
-        argv, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=sys.platform != "win32"
+        argv,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=sys.platform != "win32",
     )
 
 
@@ -246,7 +259,7 @@ def _text(message: dict[str, Any]) -> str:
     return "\n".join([*lines, *(f"  hint: {h}" for h in message.get("hints", ()))])
 
 
-def _reported(error: dict[str, Any]) -> errors.Error:
+def reported(error: dict[str, Any]) -> errors.Error:
     """Returns the exception for an error that the command reported."""
     kind = _KINDS.get(error["kind"], errors.Error)
     message, hints = error["message"], list(error.get("hints", ()))
@@ -256,5 +269,5 @@ def _reported(error: dict[str, Any]) -> errors.Error:
         message += f"\n  {_position(p.get('position'))}{p['message']}{hint}"
     failure = kind(message, hints)
     if isinstance(failure, errors.DefinitionError):
-        failure.problems = problems  # type: ignore[attr-defined]
+        failure.problems = problems
     return failure

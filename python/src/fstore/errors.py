@@ -13,7 +13,7 @@ a program handles a look-up and a command alike:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 
@@ -51,6 +51,8 @@ class DefinitionError(Error):
     """A definition of the feature repo is wrong. The message has its file, line and column."""
 
     exit_status = 3
+    problems: Sequence[Mapping[str, Any]] = ()
+    """Every mistake: its position (file, line, col), message and hint."""
 
 
 class CheckFailed(Error):

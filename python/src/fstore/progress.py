@@ -27,7 +27,12 @@ class Bar:
                 self.wanted = False
                 return
             disable = None if self.wanted is None else not self.wanted
-            self._bar = tqdm(desc=self.name, disable=disable, leave=False, bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}")
+            self._bar = tqdm(
+                desc=self.name,
+                disable=disable,
+                leave=False,
+                bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}",
+            )
         bar = self._bar
         if bar.disable:
             return
@@ -35,6 +40,7 @@ class Bar:
         bar.set_description_str(f"{self.name}: {stage}")
 
     def close(self) -> None:
+        """Removes the bar."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None

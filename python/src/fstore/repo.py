@@ -7,13 +7,17 @@ import tempfile
 from collections.abc import Sequence
 from datetime import date, datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fstore import labels as _labels
 from fstore._command import Command, Output, find_binary
 from fstore.errors import CheckFailed, Conflict, InvalidRequest, NotFound
 from fstore.results import Applied, Diagnosis, Features, Plan, Rows, Table, Validated
+from fstore.server import Server
 from fstore.training import TrainingSet
+
+if TYPE_CHECKING:
+    from fstore.answer import Answer
 
 Instant = datetime | date | str
 """An instant: a datetime (without a zone it is UTC), a date (midnight UTC), or text such as "2025-12-01T06:00:00Z"."""
@@ -47,6 +51,24 @@ class Repo:
             flags += [flag, value] if value else []
         self._command = Command(find_binary(binary), flags, progress)
 
+    @classmethod
+    def init(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        data: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
+        binary: str | os.PathLike[str] | None = None,
+    ) -> Repo:
+        """Makes a new repo in a folder and returns it: an example with sample data, or one of your Parquet files.
+
+        `data` is a file, a folder with everything below it, or a pattern; or several. Its definitions have `guessed`
+        where fstore could not be sure.
+        """
+        paths = [] if data is None else [data] if isinstance(data, str | os.PathLike) else data
+        args = [f"--from={os.fspath(p)}" for p in paths]
+        Command(find_binary(binary)).run("init", os.fspath(path), *args)
+        return cls(path, binary=binary)
+
     def __repr__(self) -> str:
         return f"Repo({os.fspath(self.path)!r})"
 
@@ -71,7 +93,12 @@ class Repo:
         Raises `CheckFailed` if the plan would break callers of a serving service: its message says how, and its `result`
         is the `Plan`. `breaking=True` applies it anyway.
         """
-        args = ["apply", "--yes", *(["--message", message] if message else []), *(["--breaking"] if breaking else [])]
+        args = [
+            "apply",
+            "--yes",
+            *(["--message", message] if message else []),
+            *(["--breaking"] if breaking else []),
+        ]
         try:
             return Applied(self._run(*args).result)
         except CheckFailed as e:
@@ -84,7 +111,12 @@ class Repo:
             raise failure from None
 
     def materialize(
-        self, *views: str, to: Instant | None = None, full: bool = False, rewind: bool = False, wait: str | None = None
+        self,
+        *views: str,
+        to: Instant | None = None,
+        full: bool = False,
+        rewind: bool = False,
+        wait: str | None = None,
     ) -> Table:
         """Updates the online store to an instant (now, unless `to` is given): all live views, or those named.
 
@@ -93,7 +125,13 @@ class Repo:
         """
         args = ["materialize", *views, *_option("--to", _instant(to)), *_option("--wait", wait)]
         args += (["--full"] if full else []) + (["--rewind"] if rewind else [])
-        columns = {"view": "view", "published": "published", "keys": "keys", "written": "written", "deleted": "deleted"}
+        columns = {
+            "view": "view",
+            "published": "published",
+            "keys": "keys",
+            "written": "written",
+            "deleted": "deleted",
+        }
         done = self._run(*args).documents
         return Table(f"Materialized {len(done)} views.", {**columns, "note": "skipped"}, done)
 
@@ -131,21 +169,39 @@ class Repo:
         if labels is None and service is None and features is None:
             return self._open(name)
         if labels is None:
-            raise InvalidRequest("labels is missing", ["pass a frame, the path of a Parquet or CSV file, or a query"])
+            raise InvalidRequest(
+                "labels is missing", ["pass a frame, the path of a Parquet or CSV file, or a query"]
+            )
         folder = self.path / "training_sets"
         path = Path(out) if out is not None else folder / f"{name}.parquet"
-        args = [*self._selection(service, features), *_labels.arguments(labels, folder / "labels"), *_option("--timestamp", timestamp)]
+        args = [
+            *self._selection(service, features),
+            *_labels.arguments(labels, folder / "labels"),
+            *_option("--timestamp", timestamp),
+        ]
         for column in [label] if isinstance(label, str) else label or ():
             args += ["--label", column]
-        args += [*_option("--sample", sample), *_option("--sample-seed", sample_seed), *_option("--as-of", _instant(as_of))]
-        args += [*_option("--leak-check", leak_check), *(["--snapshot"] if snapshot else []), *(["--replace"] if replace else [])]
+        args += [
+            *_option("--sample", sample),
+            *_option("--sample-seed", sample_seed),
+            *_option("--as-of", _instant(as_of)),
+        ]
+        args += [
+            *_option("--leak-check", leak_check),
+            *(["--snapshot"] if snapshot else []),
+            *(["--replace"] if replace else []),
+        ]
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             made = self._run("training-set", "create", name, "--out", os.fspath(path), *args).result
         except Conflict as e:
-            raise Conflict(e.message, [h.replace("pass --replace", "pass replace=True") for h in e.hints]) from None
+            raise Conflict(
+                e.message, [h.replace("pass --replace", "pass replace=True") for h in e.hints]
+            ) from None
         existing = bool(made.get("existing"))
-        return TrainingSet(self, Path(made["out"]), existing=existing, counts=None if existing else made["views"])
+        return TrainingSet(
+            self, Path(made["out"]), existing=existing, counts=None if existing else made["views"]
+        )
 
     def _open(self, name: str) -> TrainingSet:
         record = self._run("training-set", "show", name).result
@@ -176,8 +232,19 @@ class Repo:
         with tempfile.TemporaryDirectory(prefix="fstore-") as temporary:
             folder = Path(temporary)
             out = folder / "features.parquet"
-            args = [*self._selection(service, features), *_labels.arguments(labels, folder), *_option("--timestamp", timestamp)]
-            made = self._run("training-set", "preview", "--out", os.fspath(out), *args, *_option("--as-of", _instant(as_of))).result
+            args = [
+                *self._selection(service, features),
+                *_labels.arguments(labels, folder),
+                *_option("--timestamp", timestamp),
+            ]
+            made = self._run(
+                "training-set",
+                "preview",
+                "--out",
+                os.fspath(out),
+                *args,
+                *_option("--as-of", _instant(as_of)),
+            ).result
             table = pq.ParquetFile(out).read()
         return Features(_in_utc(table, made["features"]))
 
@@ -197,7 +264,12 @@ class Repo:
         return Table(f"{len(models)} model versions", {n: n for n in names}, models)
 
     def pin_model(
-        self, name: str, version: str | int, *, training_set: TrainingSet | str | None = None, service: str | None = None
+        self,
+        name: str,
+        version: str | int,
+        *,
+        training_set: TrainingSet | str | None = None,
+        service: str | None = None,
     ) -> dict[str, Any]:
         """Pins features to a version of a model: those of the training set that it learned from, or of a service."""
         if (training_set is None) == (service is None):
@@ -218,6 +290,39 @@ class Repo:
         """Returns the first rows of a query over sources and views, computed from the sources."""
         return Rows(self._run("query", "--sql", sql, "--limit", str(limit)).result)
 
+    def serve(self, *, at: Instant | None = None, replay: bool = False) -> Server:
+        """Starts `fstore serve` on free ports of this machine. The block gets a `Client`:
+
+            with repo.serve() as client:
+                client.online(service="churn", entities={"customer_id": [12003]})
+
+        `at` replays a past instant; a store other than the embedded one also needs `replay=True`. The settings of the repo
+        hold: if they ask for tokens or TLS, start it with `server = repo.serve()` and use `server.client(token=…)`.
+        """
+        free = [x for name in ("grpc", "http", "metrics") for x in (f"--{name}", "127.0.0.1:0")]
+        options = [*_option("--at", _instant(at)), *(["--replay"] if replay else [])]
+        return Server(self._command.arguments("serve", *free, *options))
+
+    def online(
+        self,
+        *,
+        service: str | None = None,
+        features: str | Sequence[str] | None = None,
+        model: Any = None,
+        entities: Any = None,
+        event_timestamps: bool = False,
+        at: Instant | None = None,
+    ) -> Answer:
+        """Looks up features in the online store, without a server: arguments and answer are those of `Client.online`.
+
+        A server of this repo starts for the one call, so that the answer is the same in every detail; that takes about
+        a tenth of a second. For many calls use `serve`. `at` is the instant that ages are judged at.
+        """
+        with self.serve(at=at) as client:
+            return client.online(
+                service=service, features=features, model=model, entities=entities, event_timestamps=event_timestamps
+            )
+
     def doctor(self) -> Diagnosis:
         """Checks the set-up. What needs repair is in the result, with the command to run; it is not an error."""
         try:
@@ -234,7 +339,9 @@ def _root(path: Path) -> Path:
     for folder in (start, *start.parents):
         if (folder / "fstore.yaml").is_file():
             return folder
-    raise NotFound(f"{path} is not a feature repo: there is no fstore.yaml in it or above it", ["run fstore init"])
+    raise NotFound(
+        f"{path} is not a feature repo: there is no fstore.yaml in it or above it", ["run fstore init"]
+    )
 
 
 def _option(flag: str, value: object) -> list[str]:
@@ -254,5 +361,7 @@ def _in_utc(table: Any, features: Sequence[dict[str, Any]]) -> Any:
     import pyarrow as pa
 
     instants = {f["name"] for f in features if f["type"] == "timestamp"}
-    fields = [pa.field(f.name, pa.timestamp("us", tz="UTC") if f.name in instants else f.type) for f in table.schema]
+    fields = [
+        pa.field(f.name, pa.timestamp("us", tz="UTC") if f.name in instants else f.type) for f in table.schema
+    ]
     return table.replace_schema_metadata(None).cast(pa.schema(fields))

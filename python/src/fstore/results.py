@@ -33,6 +33,7 @@ class Result(Mapping[str, Any]):
         return len(self._data)
 
     def to_dict(self) -> dict[str, Any]:
+        """Returns the JSON as a dict."""
         return dict(self._data)
 
     def _title(self) -> str:
@@ -62,6 +63,7 @@ class Validated(Result):
 
     @property
     def warnings(self) -> list[dict[str, Any]]:
+        """Each with its message and position."""
         return list(self.get("warnings", ()))
 
     def _title(self) -> str:
@@ -94,7 +96,9 @@ class Plan(Result):
         for s in self.get("services", ()):
             if not s.get("to"):
                 out.append(f"service {s['service']} is removed")
-            out += [f"service {s['service']}: {_change(c)}" for c in s.get("changes", ()) if c.get("breaking")]
+            out += [
+                f"service {s['service']}: {_change(c)}" for c in s.get("changes", ()) if c.get("breaking")
+            ]
         return out
 
     @property
@@ -120,6 +124,7 @@ class Applied(Result):
 
     @property
     def plan(self) -> Plan:
+        """What was applied."""
         return Plan(self["plan"])
 
     @property
@@ -143,10 +148,12 @@ class Rows(Result):
 
     @property
     def rows(self) -> list[dict[str, Any]]:
+        """A dict for each row, in the order of the query."""
         return list(self["rows"])
 
     @property
     def more(self) -> bool:
+        """Whether there are more rows than were asked for."""
         return bool(self["more"])
 
     def to_pandas(self) -> pd.DataFrame:
@@ -193,10 +200,12 @@ class Diagnosis(Result):
 
     @property
     def ok(self) -> bool:
+        """Whether nothing needs repair."""
         return bool(self["ok"])
 
     @property
     def checks(self) -> list[dict[str, Any]]:
+        """Each with its status (ok, warning or failed), message and hint."""
         return list(self["checks"])
 
     def _title(self) -> str:
@@ -220,6 +229,7 @@ class Verified(Result):
 
     @property
     def ok(self) -> bool:
+        """Whether it matches its lock."""
         return bool(self["ok"])
 
     def _title(self) -> str:
@@ -245,6 +255,7 @@ class Difference(Result):
 
     @property
     def same(self) -> bool:
+        """Whether nothing differs."""
         return bool(self["same"])
 
     def _title(self) -> str:
@@ -254,7 +265,12 @@ class Difference(Result):
         rows: list[list[object]] = []
         for v in self["definitions"]:
             rows.append(["definition", v["view"], v.get("old", "-"), v.get("new", "-")])
-        for what, key in (("made", "about"), ("setting", "settings"), ("labels", "labels"), ("feature", "features")):
+        for what, key in (
+            ("made", "about"),
+            ("setting", "settings"),
+            ("labels", "labels"),
+            ("feature", "features"),
+        ):
             rows += [[what, d["name"], d["old"], d["new"]] for d in self[key]]
         rows += [["input", i.get("source", "labels"), i["change"], i["path"]] for i in self["inputs"]]
         return rows + [["column", c["name"], "", c["what"]] for c in self["columns"]]
@@ -268,9 +284,11 @@ class Features:
 
     @property
     def rows(self) -> int:
+        """The number of rows: that of the labels."""
         return int(self._table.num_rows)
 
     def to_arrow(self) -> pa.Table:
+        """Returns a pyarrow.Table of rows x columns."""
         return self._table
 
     def to_pandas(self, dtype_backend: DtypeBackend | None = None) -> pd.DataFrame:
@@ -280,6 +298,7 @@ class Features:
         return arrowio.to_pandas(self._table, dtype_backend)
 
     def to_polars(self) -> pl.DataFrame:
+        """Returns a polars DataFrame of rows x columns."""
         from fstore import arrowio
 
         return arrowio.to_polars(self._table)
@@ -310,7 +329,11 @@ def _change(c: Mapping[str, Any]) -> str:
     """Returns how one part of a service changes, as `fstore plan` says it."""
     part, name, old, new = c["part"], c["name"], c.get("old", ""), c.get("new", "")
     if not old:
-        return f"output {name} ({new}) is added" if part == "output" else f"callers must also send {part} {name} ({new})"
+        return (
+            f"output {name} ({new}) is added"
+            if part == "output"
+            else f"callers must also send {part} {name} ({new})"
+        )
     if not new:
         return f"{part} {name} ({old}) is removed"
     return f"{part} {name} changes from {old} to {new}"

@@ -36,7 +36,9 @@ class TrainingSet:
     When the rows are read, the size of the file must be that in the lock. `verify()` checks every byte.
     """
 
-    def __init__(self, repo: Repo, path: Path, *, existing: bool = True, counts: list[dict[str, Any]] | None = None) -> None:
+    def __init__(
+        self, repo: Repo, path: Path, *, existing: bool = True, counts: list[dict[str, Any]] | None = None
+    ) -> None:
         self._repo = repo
         self.path = path
         """The Parquet file."""
@@ -47,6 +49,7 @@ class TrainingSet:
 
     @property
     def lock_path(self) -> Path:
+        """The lock beside the file."""
         return self.path.with_name(self.path.name.removesuffix(".parquet") + ".lock.json")
 
     @cached_property
@@ -55,7 +58,9 @@ class TrainingSet:
         try:
             text = self.lock_path.read_text("utf-8")
         except FileNotFoundError:
-            raise NotFound(f"there is no lock {self.lock_path}", ["a training set is a file with its lock beside it"]) from None
+            raise NotFound(
+                f"there is no lock {self.lock_path}", ["a training set is a file with its lock beside it"]
+            ) from None
         try:
             return MappingProxyType(json.loads(text))
         except ValueError as e:
@@ -63,6 +68,7 @@ class TrainingSet:
 
     @property
     def name(self) -> str:
+        """Its name in the registry."""
         return str(self.lock["name"])
 
     @property
@@ -102,6 +108,7 @@ class TrainingSet:
 
     @property
     def rows(self) -> int:
+        """The number of rows, from the lock."""
         return int(self.lock["output"]["rows"])
 
     @property
@@ -123,7 +130,9 @@ class TrainingSet:
 
         file = pq.ParquetFile(self._checked(), pre_buffer=False)
         schema = self._typed(file.schema_arrow)
-        batches = (pa.record_batch(b.columns, names=schema.names).cast(schema) for b in file.iter_batches(batch_rows))
+        batches = (
+            pa.record_batch(b.columns, names=schema.names).cast(schema) for b in file.iter_batches(batch_rows)
+        )
         return pa.RecordBatchReader.from_batches(schema, batches)
 
     def to_arrow(self) -> pa.Table:
@@ -187,7 +196,9 @@ class TrainingSet:
     def diff(self, other: TrainingSet | str | os.PathLike[str]) -> Difference:
         """Compares this training set with another, by their locks. `other` may be its name or its lock file."""
         that = other.lock_path if isinstance(other, TrainingSet) else other
-        return Difference(self._repo._run("training-set", "diff", os.fspath(self.lock_path), os.fspath(that)).result)
+        return Difference(
+            self._repo._run("training-set", "diff", os.fspath(self.lock_path), os.fspath(that)).result
+        )
 
     def _checked(self) -> Path:
         """Returns the file, if it has the size that the lock says."""
@@ -195,7 +206,10 @@ class TrainingSet:
         try:
             size = self.path.stat().st_size
         except FileNotFoundError:
-            raise NotFound(f"there is no file {self.path}", [f"fstore training-set rebuild {self.lock_path} --out {self.path}"]) from None
+            raise NotFound(
+                f"there is no file {self.path}",
+                [f"fstore training-set rebuild {self.lock_path} --out {self.path}"],
+            ) from None
         if size != want:
             raise DataLoss(
                 f"{self.path} has {size:,} bytes, and its lock says {want:,}: it is not the file that was made",
@@ -227,7 +241,7 @@ class TrainingSet:
 class Summary:
     """The columns of a training set with their statistics: a sequence of dicts, and a table to look at."""
 
-    columns = ("column", "what", "type", "nulls", "distinct", "min", "mean", "max")
+    columns = ("column", "nulls", "distinct", "min", "mean", "max", "what")
 
     def __init__(self, of: TrainingSet) -> None:
         self._of = of
@@ -248,7 +262,7 @@ class Summary:
             name, s = c["name"], c["statistics"]
             what = source.get(name) or ("label" if name in of.labels else "key" if name in of.keys else "")
             what = what or ("instant" if name == of.timestamp else "")
-            rows.append([name, what, c["type"], *(s.get(k, "") for k in ("nulls", "distinct", "min", "mean", "max"))])
+            rows.append([name, *(s.get(k, "") for k in ("nulls", "distinct", "min", "mean", "max")), what])
         return rows
 
     def __repr__(self) -> str:

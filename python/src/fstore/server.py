@@ -1,0 +1,114 @@
+"""A server of a repo on this machine, for notebooks and tests."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import subprocess
+import threading
+from collections import deque
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from fstore import errors
+from fstore._command import start
+
+if TYPE_CHECKING:
+    from fstore.client import Client
+
+_PATIENCE = 15.0  # seconds that the server gets to answer what is in flight
+
+
+class Server:
+    """`fstore serve` on free ports of this machine: with Repo(".").serve() as client: client.online(…).
+
+    It picks up later applies and publications by itself. It ends with the block, with `close()`, and with this process,
+    however that ends.
+    """
+
+    def __init__(self, argv: list[str]) -> None:
+        """Starts the server and waits until it listens. `argv` is the command."""
+        self._process = start([*argv, "--stop-on-eof"], stdin=subprocess.PIPE)
+        self._owner = os.getpid()
+        self._log: deque[str] = deque(maxlen=200)
+        self._reader = threading.Thread(target=self._read_log, name="fstore serve", daemon=True)
+        self._reader.start()
+        self._clients: list[Client] = []
+        try:
+            assert self._process.stdout is not None
+            line = self._process.stdout.readline()
+        except BaseException:
+            self.close()
+            raise
+        if not line:
+            self.close()
+            raise self._failure()
+        addresses: dict[str, Any] = json.loads(line)
+        self.address: str = addresses["grpc"]
+        """The address of gRPC, for `fstore.Client`."""
+        self.http: str = addresses["http"]
+        """The address of HTTP/JSON."""
+        self.metrics: str = addresses["metrics"]
+        """The address of /healthz, /readyz and /metrics."""
+        atexit.register(self.close)
+
+    def _read_log(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self._log.append(line.decode("utf-8", "replace").rstrip("\n")[:2000])
+
+    def _failure(self) -> errors.Error:
+        from fstore._command import reported
+
+        for line in self._log:
+            if line.startswith('{"error"'):
+                return reported(json.loads(line)["error"])
+        return errors.Error("\n".join(["fstore serve did not start", *self._log]))
+
+    @property
+    def log(self) -> list[str]:
+        """The last lines of the server's log."""
+        return list(self._log)
+
+    def client(self, **options: Any) -> Client:
+        """Returns a client of this server, which is closed with it. The options are those of `fstore.Client`."""
+        from fstore.client import Client
+
+        client = Client(self.address, **options)
+        self._clients.append(client)
+        return client
+
+    def close(self) -> None:
+        """Stops the server, once it has answered what is in flight. Closing again does nothing."""
+        if os.getpid() != self._owner:  # a fork of the process that has the server
+            return
+        atexit.unregister(self.close)
+        for client in self._clients:
+            client.close()
+        if self._process.stdin is not None and not self._process.stdin.closed:
+            self._process.stdin.close()
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(_PATIENCE)
+            except BaseException:
+                self._process.kill()
+                self._process.wait()
+                raise
+        self._reader.join()
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
+
+    def __enter__(self) -> Client:
+        return self.client()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "stopped" if self._process.poll() is not None else f"grpc {self.address}, http {self.http}"
+        return f"<fstore serve: {state}>"
