@@ -32,6 +32,7 @@ from fstore.errors import (
 )
 
 if TYPE_CHECKING:
+    from fstore._command import RepoWarning
     from fstore._transport import TLS
     from fstore._version import __version__
     from fstore.aio import AsyncClient
@@ -59,6 +60,7 @@ __all__ = [
     "NotPublished",
     "PermissionDenied",
     "Repo",
+    "RepoWarning",
     "TooLarge",
     "TrainingSet",
     "Unauthenticated",
@@ -72,6 +74,7 @@ _LAZY = {
     "AsyncClient": "fstore.aio",
     "Client": "fstore.client",
     "Repo": "fstore.repo",
+    "RepoWarning": "fstore._command",
     "TrainingSet": "fstore.training",
     "__version__": "fstore._version",
     "Description": "fstore.describe",

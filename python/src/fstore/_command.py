@@ -222,7 +222,9 @@ class _Run:
         if isinstance(failure, errors.CheckFailed):
             failure.result = self.output.result
         if isinstance(failure, errors.DefinitionError) and isinstance(self.output.result, dict):
-            return reported({"kind": "definition", "message": "the definitions are wrong", **self.output.result})
+            return reported(
+                {"kind": "definition", "message": "the definitions are wrong", **self.output.result}
+            )
         return failure
 
 

@@ -320,7 +320,11 @@ class Repo:
         """
         with self.serve(at=at) as client:
             return client.online(
-                service=service, features=features, model=model, entities=entities, event_timestamps=event_timestamps
+                service=service,
+                features=features,
+                model=model,
+                entities=entities,
+                event_timestamps=event_timestamps,
             )
 
     def doctor(self) -> Diagnosis:
