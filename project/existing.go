@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -64,7 +65,7 @@ func (p *Project) checkIntact(ctx context.Context, engine *offline.Engine, set *
 	state := trainset.Unchanged
 	now, err := engine.Digests().Of(ctx, set.Out)
 	switch {
-	case errors.Is(err, fstore.ErrNotFound):
+	case errors.Is(err, fs.ErrNotExist):
 		state = trainset.Vanished
 	case err != nil:
 		return fmt.Errorf("training set %s: %w", set.Lock.Name, err)

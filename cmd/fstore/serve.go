@@ -16,8 +16,7 @@ import (
 )
 
 func (a *app) serveCommand() *cobra.Command {
-	var r replay
-	var stopOnEOF bool
+	var r serveFlags
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve look-ups over gRPC and HTTP",
@@ -43,16 +42,12 @@ server for a live one.`,
   fstore serve --at 2025-12-01T06:00:00Z --grpc 127.0.0.1:0 --http 127.0.0.1:0 --metrics 127.0.0.1:0`,
 		Args: usage.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
-			if stopOnEOF {
-				ctx = a.untilEOF(ctx)
-			}
-			return a.with(ctx, func(p *project.Project) error { return a.serve(ctx, p, &r) })
+			return a.with(cmd.Context(), func(p *project.Project) error { return a.serve(cmd.Context(), p, &r) })
 		},
 	}
 	cmd.Flags().StringVar(&r.at, "at", "", "replay: judge ages, and end windows, at this instant instead of now")
 	cmd.Flags().BoolVar(&r.confirmed, "replay", false, "with --at: allow a store that other servers may use, such as Redis")
-	cmd.Flags().BoolVar(&stopOnEOF, "stop-on-eof", false, "stop when stdin ends: with the program that started this one and holds its stdin")
+	cmd.Flags().BoolVar(&r.stopOnEOF, "stop-on-eof", false, "stop when stdin ends: with the program that started this one and holds its stdin")
 	flags := cmd.Flags()
 	flags.String("grpc", "", "address of the gRPC server (setting serve.grpc)")
 	flags.String("http", "", "address of the HTTP server (setting serve.http)")
@@ -89,14 +84,15 @@ func (a *app) untilEOF(ctx context.Context) context.Context {
 // measurements.
 const garbagePercent = 400
 
-// replay holds serve's flags for a past instant.
-type replay struct {
+// serveFlags are serve's flags that are not settings.
+type serveFlags struct {
 	at        string // --at
 	confirmed bool   // --replay
+	stopOnEOF bool   // --stop-on-eof
 }
 
 // instant returns the instant to replay, or zero if there is none.
-func (r *replay) instant() (time.Time, error) {
+func (r *serveFlags) instant() (time.Time, error) {
 	switch {
 	case r.at == "" && r.confirmed:
 		return time.Time{}, usage.Errorf(nil, "--replay has no effect without --at").WithHint("give the instant, such as --at 2025-12-01T06:00:00Z")
@@ -106,7 +102,7 @@ func (r *replay) instant() (time.Time, error) {
 	return instant("--at", r.at)
 }
 
-func (a *app) serve(ctx context.Context, p *project.Project, r *replay) error {
+func (a *app) serve(ctx context.Context, p *project.Project, r *serveFlags) error {
 	at, err := r.instant()
 	if err != nil {
 		return err
@@ -130,6 +126,9 @@ func (a *app) serve(ctx context.Context, p *project.Project, r *replay) error {
 		logger.Warn(warning)
 	}
 	a.drains.Store(true)
+	if r.stopOnEOF {
+		ctx = a.untilEOF(ctx)
+	}
 	return srv.Serve(ctx)
 }
 

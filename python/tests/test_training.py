@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -290,10 +291,21 @@ def test_integer_keys_with_nulls(shop: fstore.Repo) -> None:
             shop.features(floats.assign(customer_id=[12003, None, wrong]), features=["customer_orders.*"])
 
 
-@pytest.mark.skipif(
-    "FSTORE_EXAMPLE_DATA" not in os.environ, reason="needs the example data of FSTORE_EXAMPLE_DATA"
-)
-def test_a_training_set_of_real_data(tmp_path: Path, binary: Path) -> None:
-    data = Path(os.environ["FSTORE_EXAMPLE_DATA"])
-    repo = fstore.Repo.init(tmp_path / "real", data=data / "online_retail", binary=binary)
-    assert repo.validate() is not None
+ROOT = Path(__file__).parents[2]
+EXAMPLE_DATA = os.environ.get("FSTORE_EXAMPLE_DATA", "")
+
+
+@pytest.mark.skipif(not EXAMPLE_DATA, reason="FSTORE_EXAMPLE_DATA names no folder with the example data")
+def test_a_training_set_of_real_data(tmp_path: Path, binary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FSTORE_EXAMPLE_DATA", EXAMPLE_DATA)
+    folder = tmp_path / "online_retail"
+    shutil.copytree(ROOT / "examples/online_retail", folder, ignore=shutil.ignore_patterns(".fstore"))
+    repo = fstore.Repo(folder, binary=binary)
+    repo.apply("first")
+    query = repo.training_set("by_query", service="next_order", labels=folder / "labels.sql")
+    assert query.rows > 10_000
+    keys = query.to_pandas().drop(columns=query.features)
+    frame = repo.training_set("by_frame", service="next_order", labels=keys)
+    assert frame.to_arrow().select(query.features).equals(query.to_arrow().select(query.features))
+    assert repo.training_set("by_frame", service="next_order", labels=keys).existing
+    assert frame.verify().ok
