@@ -12,6 +12,7 @@ from nbclient import NotebookClient
 
 NOTEBOOK = Path(__file__).parents[2] / "examples/notebooks/quickstart.ipynb"
 SOURCE = Path(__file__).parents[1] / "src"
+UPDATE = "FSTORE_UPDATE" in os.environ
 
 # Cells whose output has instants or paths of the run.
 CHANGING = ("ts\n", "repo.materialize", "repo.apply", "repo.alias")
@@ -37,9 +38,9 @@ def test_the_quickstart_notebook(tmp_path: Path, binary: Path, monkeypatch: pyte
     for cell, was in zip(notebook.cells, before, strict=True):
         now = outputs(cell)
         cell.metadata.clear()
-        if cell.cell_type == "code" and "FSTORE_UPDATE" not in os.environ:
+        if cell.cell_type == "code" and not UPDATE:
             assert now, cell.source
             if not any(word in cell.source + "\n" for word in CHANGING):
                 assert now == was, cell.source
-    if "FSTORE_UPDATE" in os.environ:
+    if UPDATE:
         nbformat.write(notebook, NOTEBOOK)  # type: ignore[no-untyped-call]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 
@@ -22,7 +23,11 @@ class Bar:
             return
         if self._bar is None:
             try:
-                from tqdm.auto import tqdm
+                with warnings.catch_warnings():
+                    warnings.simplefilter(
+                        "ignore"
+                    )  # tqdm warns where notebooks lack ipywidgets, and then shows text
+                    from tqdm.auto import tqdm
             except ImportError:
                 self.wanted = False
                 return

@@ -231,7 +231,7 @@ class TrainingSet:
         return f"Training set {self.name}: {display.count(self.rows, 'row')}, {display.count(len(self.features), 'feature')}{by}"
 
     def __repr__(self) -> str:
-        title = f"{self._title()}\n{self.path}, made {self.lock['created'][:19]}Z, digest {self.digest[:12]}"
+        title = f"{self._title()}\n{_short(self.path)}, made {self.lock['created'][:19]}Z, digest {self.digest[:12]}"
         return display.text(title, Summary.columns, self.summary._rows())
 
     def _repr_html_(self) -> str:
@@ -270,6 +270,12 @@ class Summary:
 
     def _repr_html_(self) -> str:
         return display.html(self._of._title(), self.columns, self._rows())
+
+
+def _short(path: Path) -> str:
+    """Returns a path relative to the working directory, if it is below that."""
+    here = Path.cwd()
+    return os.fspath(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _with_findings(e: CheckFailed) -> CheckFailed:
