@@ -6,7 +6,7 @@ set -eu
 
 PROTOC_GEN_GO=v1.36.12     # google.golang.org/protobuf/cmd/protoc-gen-go
 PROTOC_GEN_GO_GRPC=v1.6.2  # google.golang.org/grpc/cmd/protoc-gen-go-grpc
-GRPCIO_TOOLS=1.49.1        # old, so that its Python code works with protobuf from 4.22 on
+GRPCIO_TOOLS=1.49.1        # old, so that its Python code works with every protobuf from 4.21 on
 
 cd "$(dirname "$0")"
 command -v protoc >/dev/null || { echo "protoc is not installed: apt-get install protobuf-compiler" >&2; exit 1; }
