@@ -11,7 +11,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from test_install import check_environment, run, with_local
+
+from tests.test_install import check_environment, run, with_local
 
 
 @pytest.fixture(scope="session")
