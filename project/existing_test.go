@@ -62,7 +62,7 @@ func TestARowThatBecameKnownSinceMakesAnotherTrainingSet(t *testing.T) {
 		{"no_rows_left", "customer_orders.*", "2026-01-01", "2027-06-01", ""},
 		{"rows_of_sql", "slow.*", "2026-03-01", "2026-04-01", "view slow@1: rows have become known since 2026-03-01"},
 		{"no_rows_of_sql_left", "slow.*", "2027-03-01", "2027-04-01", ""},
-		{"no_created_time", "customer_profile.*", "2025-06-01", "2025-07-01", ""},
+		{"rows_of_another_source", "customer_profile.*", "2025-06-01", "2025-07-01", "source customers: rows have become known since 2025-06-01"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			create := func(at string) (*project.TrainingSet, error) {

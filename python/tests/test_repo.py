@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,7 @@ def test_errors_by_kind(shop: fstore.Repo, tmp_path: Path, binary: Path) -> None
         shop.plan()
 
 
-def test_warnings_of_the_command_are_python_warnings(shop: fstore.Repo) -> None:
+def test_a_plan_has_the_warnings_of_the_definitions(shop: fstore.Repo) -> None:
     (shop.path / "sums.yaml").write_text(
         "kind: feature_view\nname: sums\nentities: [customer]\nevent_timestamp: invoice_date\ncreated_timestamp: loaded_at\n"
         "sql: sums.sql\nfeatures: [{name: spent, type: float64}]\n"
@@ -109,8 +110,15 @@ def test_warnings_of_the_command_are_python_warnings(shop: fstore.Repo) -> None:
         "select customer_id, invoice_date, max(loaded_at) as loaded_at, sum(unit_price) as spent from lines\n"
         "where customer_id is not null group by customer_id, invoice_date\n"
     )
-    with pytest.warns(RepoWarning, match=r"sums\.sql:\d+:\d+: "):
-        shop.plan()
+    plan = shop.plan()
+    assert plan.warnings
+    assert "warning: sums.sql:1:" in repr(plan)
+
+
+def test_warnings_of_the_command_are_python_warnings(shop: fstore.Repo) -> None:
+    midnight = {"customer_id": [12003], "event_timestamp": [datetime(2025, 11, 30)], "cart_value": [10.0]}
+    with pytest.warns(RepoWarning, match="midnight"):
+        shop.features(midnight, features=["checkout.hour"])
 
 
 def test_the_binary_is_found(binary: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

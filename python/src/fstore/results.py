@@ -106,7 +106,16 @@ class Plan(Result):
         """The view versions that must be materialized before they serve, such as "customer_orders@3"."""
         return [ref(v) for v in self.get("materialize", ())]
 
+    @property
+    def warnings(self) -> list[dict[str, Any]]:
+        """Each with its message and position."""
+        return list(self.get("warnings", ()))
+
     def _title(self) -> str:
+        said = [f"\nwarning: {_place(w.get('position'))}: {w['message']}" for w in self.warnings[:5]]
+        return self._counts() + "".join(said)
+
+    def _counts(self) -> str:
         if self.empty:
             return f"No changes: project {self['project']} is as defined (revision {self['revision']})."
         n = {a: sum(c["action"] == a for c in self.changes) for a in ("add", "change", "remove")}
