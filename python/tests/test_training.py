@@ -37,9 +37,8 @@ def made(
     sample: Path, binary: Path, labels: pa.Table, tmp_path_factory: pytest.TempPathFactory
 ) -> fstore.TrainingSet:
     """A training set that tests only read."""
-    out = tmp_path_factory.mktemp("made") / "churn.parquet"
-    repo = fstore.Repo(sample, binary=binary)
-    return repo.training_set("shared", service="churn", labels=labels, label="reordered", out=out)
+    repo = fstore.Repo(shutil.copytree(sample, tmp_path_factory.mktemp("made") / "shop"), binary=binary)
+    return repo.training_set("shared", service="churn", labels=labels, label="reordered")
 
 
 FRAMES: dict[str, Callable[[pa.Table], Any]] = {
@@ -248,7 +247,7 @@ def test_labels_from_a_path_and_from_a_query(
 def test_instants_of_pandas(shop: fstore.Repo) -> None:
     keys = [12003, 12013]
     naive = pd.DataFrame(
-        {"customer_id": keys, "event_timestamp": pd.to_datetime(["2025-06-01 12:00", "2025-11-30"])}
+        {"customer_id": keys, "event_timestamp": pd.to_datetime(["2025-06-01 12:00", "2025-11-30 00:00"])}
     )
     utc = naive.assign(event_timestamp=naive["event_timestamp"].dt.tz_localize("UTC"))
     berlin = utc.assign(event_timestamp=utc["event_timestamp"].dt.tz_convert("Europe/Berlin"))

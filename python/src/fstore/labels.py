@@ -97,9 +97,9 @@ def stream(labels: Any) -> Any:
     """Returns labels as a pyarrow.RecordBatchReader: a frame of any library, a dict of columns, or an Arrow stream."""
     if hasattr(labels, "collect") and hasattr(labels, "collect_schema") and not hasattr(labels, "to_arrow"):
         labels = labels.collect()  # a LazyFrame of polars
-    if isinstance(labels, dict):
-        import pyarrow as pa
+    import pyarrow as pa
 
+    if isinstance(labels, dict):
         try:
             labels = pa.table(labels)
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as e:
@@ -108,6 +108,8 @@ def stream(labels: Any) -> Any:
         return reader_of(labels)
     except InvalidRequest as e:
         raise InvalidRequest(f"labels: {e.message}", e.hints) from e
+    except pa.ArrowInvalid as e:  # such as a Series: a stream of values without columns
+        raise InvalidRequest(f"labels: {e}", ["pass a frame, which has columns"]) from e
 
 
 def _plain_schema(schema: Any) -> Any:
