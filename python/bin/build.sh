@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the fstore command for a wheel: build/ beside this file then has the command, its licences and the name of the platform.
 #
-# On Linux, the command needs nothing but glibc 2.28 or later. zig brings the symbols of that glibc, so the build may run on a newer
+# On Linux, the command needs nothing but glibc 2.26 or later. zig brings the symbols of that glibc, so the build may run on a newer
 # system. DuckDB's static libraries are compiled against GCC's libstdc++, which is linked statically: take one as new as theirs, GCC 12.
 set -eu
 cd "$(dirname "$0")"
@@ -14,11 +14,11 @@ cp "$root/LICENSE" build/
 machine=$(uname -m)
 case $(uname -s) in
 Linux)
-	glibc=2.28
+	glibc=2.26
 	echo "manylinux_$(echo "$glibc" | tr . _)_$machine" >build/platform
-	export FSTORE_ZIG_TARGET="$machine-linux-gnu.$glibc" FSTORE_LIBSTDCXX FSTORE_SHIMS="$here/build/shims.o" CC="$here/zig-cc"
+	export FSTORE_LIBSTDCXX FSTORE_SHIMS="$here/build/shims.o" CC="$here/zig-cc -target $machine-linux-gnu.$glibc"
 	FSTORE_LIBSTDCXX=$("${CXX:-g++}" -print-file-name=libstdc++.a)
-	"$CC" -O2 -c shims.c -o "$FSTORE_SHIMS"
+	$CC -O2 -c shims.c -o "$FSTORE_SHIMS"
 	;;
 Darwin) # its C++ library is the system's
 	echo "macosx_12_0_$machine" >build/platform
