@@ -91,7 +91,7 @@ type Request struct {
 }
 
 // Get returns the features of all rows of keys. Its errors are fstore.ErrInvalid, ErrNotFound, ErrNotReady (not
-// published yet), ErrUnauthenticated (no token, or not a valid one), ErrForbidden (no grant), ErrTooLarge (over a limit), ErrBusy (the
+// published yet), ErrUnauthenticated (no token or client certificate, or not a valid one), ErrForbidden (no grant), ErrTooLarge (over a limit), ErrBusy (the
 // server is overloaded, or the caller sends more than it may), ErrUnavailable, ErrCorrupt, and
 // context.DeadlineExceeded.
 func (c *Client) Get(ctx context.Context, r Request) (*Answer, error) {
@@ -153,12 +153,14 @@ func call[Q, A any](ctx context.Context, c *Client, send method[Q, A], req *Q) (
 		again, _ := retryAfter(sent)
 		switch {
 		case errors.Is(err, fstore.ErrUnavailable):
-			err = c.unreachable(err)
+			if err = c.unreachable(err); !errors.Is(err, fstore.ErrUnavailable) {
+				return nil, err
+			}
 		case errors.Is(err, fstore.ErrBusy) && !endsWithin(ctx, again):
 		default:
 			return nil, err
 		}
-		if attempt == c.options.Attempts || errors.Is(err, fstore.ErrInvalid) {
+		if attempt == c.options.Attempts {
 			return nil, err
 		}
 		if over := wait(ctx, again, pause); over != nil {

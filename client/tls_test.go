@@ -98,8 +98,8 @@ func TestTLS(t *testing.T) {
 		{"TLS to a plain port", plain, &client.TLS{CA: ours.File}, fstore.ErrInvalid, "does not speak TLS", "plain text"},
 		{"plain text to a TLS port", oneWay, nil, fstore.ErrUnavailable, "no server answers", "may want TLS"},
 		{"closed at once", web.Addr().String(), nil, fstore.ErrUnavailable, "no server answers", "may want TLS"},
-		{"no client certificate", both, &client.TLS{CA: ours.File}, fstore.ErrInvalid, "asks for a client certificate", "--tls-certificate"},
-		{"foreign client certificate", both, &client.TLS{CA: ours.File, Certificate: them.Certificate, Key: them.Key}, fstore.ErrInvalid, "refuses the client's certificate", "serve.tls.client_ca"},
+		{"no client certificate", both, &client.TLS{CA: ours.File}, fstore.ErrUnauthenticated, "asks for a client certificate", "--tls-certificate"},
+		{"foreign client certificate", both, &client.TLS{CA: ours.File, Certificate: them.Certificate, Key: them.Key}, fstore.ErrUnauthenticated, "refuses the client's certificate", "serve.tls.client_ca"},
 		{"no file", oneWay, &client.TLS{CA: "/nowhere/ca.pem"}, fstore.ErrInvalid, "/nowhere/ca.pem cannot be read", "PEM file"},
 		{"no key", oneWay, &client.TLS{Certificate: us.Certificate}, fstore.ErrInvalid, "the key is missing", "private key"},
 	} {

@@ -73,11 +73,15 @@ func (o *Options) checkToken(address string) error {
 	case o.Token != "" && o.TokenFrom != nil:
 		return fstore.Errorf(fstore.ErrInvalid, "both Token and TokenFrom are set").WithHint("set one")
 	case o.hasToken() && o.TLS == nil && len(o.Dial) == 0 && !o.sendsPlain(address):
-		return fstore.Errorf(fstore.ErrInvalid, "%s: the token would be sent in plain text to another machine", address).
-			WithHint("use TLS (fstore get: --tls or --tls-ca FILE), or allow it (Options.PlainToken) where a mesh encrypts")
+		return fstore.Errorf(ErrPlainToken, "%s: the token would be sent in plain text to another machine", address).
+			WithHint("set Options.TLS, or Options.PlainToken where a mesh encrypts")
 	}
 	return nil
 }
+
+// ErrPlainToken is the kind of Open's error for a token that would be sent to another machine in plain text. It is an
+// fstore.ErrInvalid.
+var ErrPlainToken = fmt.Errorf("%w: a token in plain text", fstore.ErrInvalid)
 
 func (o *Options) hasToken() bool { return o.Token != "" || o.TokenFrom != nil }
 

@@ -16,21 +16,25 @@ const (
 	afterWrite     = "failed to write client preface: "
 )
 
-// mismatches are causes that another address or other options mend, and no further attempt.
-var mismatches = []struct{ cause, what, hint string }{
-	{"looked like an HTTP/1.1 header", "is not a gRPC server: it speaks HTTP/1.1", "give the address that fstore serve prints after grpc"},
-	{"first record does not look like a TLS handshake", "does not speak TLS", "connect in plain text (fstore get: without the --tls flags), or set serve.tls.certificate and serve.tls.key of the server"},
-	{"missing selected ALPN property", "is not a gRPC server: it speaks TLS but not HTTP/2", "give the address that fstore serve prints after grpc"},
-	{"no application protocol", "is not a gRPC server: it speaks TLS but not HTTP/2", "give the address that fstore serve prints after grpc"},
-	{"certificate required", "asks for a client certificate", "give one and its key (fstore get: --tls-certificate and --tls-key)"},
-	{"tls: expired certificate", "refuses the client's certificate, because it has expired", "renew it"},
-	{"remote error: tls: unknown certificate", "refuses the client's certificate", "give one that comes from a CA in the server's serve.tls.client_ca"},
-	{"remote error: tls: bad certificate", "refuses the client's certificate", "give one that comes from a CA in the server's serve.tls.client_ca"},
-	{"certificate signed by unknown authority", "has a certificate of a CA that is not trusted here", "give the CA's certificate (fstore get: --tls-ca FILE)"},
-	{"certificate has expired or is not yet valid", "has a certificate that is not valid now", "renew it on the server, or check this machine's clock"},
-	{"x509: certificate is valid for", "has a certificate for other names", "use such a name as the address, or state it (fstore get: --tls-server-name)"},
-	{"x509: cannot validate certificate for", "has a certificate for other names", "use such a name as the address, or state it (fstore get: --tls-server-name)"},
-	{"x509: certificate is not valid for any names", "has a certificate without names", "renew it with the server's host as a subject alternative name"},
+// mismatches are causes that another address or other options mend, and no further attempt. A server that refuses the
+// client's certificate refuses the caller; everything else is a mistake in the address or the options.
+var mismatches = []struct {
+	kind              error
+	cause, what, hint string
+}{
+	{fstore.ErrInvalid, "looked like an HTTP/1.1 header", "is not a gRPC server: it speaks HTTP/1.1", "give the address that fstore serve prints after grpc"},
+	{fstore.ErrInvalid, "first record does not look like a TLS handshake", "does not speak TLS", "connect in plain text (fstore get: without the --tls flags), or set serve.tls.certificate and serve.tls.key of the server"},
+	{fstore.ErrInvalid, "missing selected ALPN property", "is not a gRPC server: it speaks TLS but not HTTP/2", "give the address that fstore serve prints after grpc"},
+	{fstore.ErrInvalid, "no application protocol", "is not a gRPC server: it speaks TLS but not HTTP/2", "give the address that fstore serve prints after grpc"},
+	{fstore.ErrUnauthenticated, "certificate required", "asks for a client certificate", "give one and its key (fstore get: --tls-certificate and --tls-key)"},
+	{fstore.ErrUnauthenticated, "tls: expired certificate", "refuses the client's certificate, because it has expired", "renew it"},
+	{fstore.ErrUnauthenticated, "remote error: tls: unknown certificate", "refuses the client's certificate", "give one that comes from a CA in the server's serve.tls.client_ca"},
+	{fstore.ErrUnauthenticated, "remote error: tls: bad certificate", "refuses the client's certificate", "give one that comes from a CA in the server's serve.tls.client_ca"},
+	{fstore.ErrInvalid, "certificate signed by unknown authority", "has a certificate of a CA that is not trusted here", "give the CA's certificate (fstore get: --tls-ca FILE)"},
+	{fstore.ErrInvalid, "certificate has expired or is not yet valid", "has a certificate that is not valid now", "renew it on the server, or check this machine's clock"},
+	{fstore.ErrInvalid, "x509: certificate is valid for", "has a certificate for other names", "use such a name as the address, or state it (fstore get: --tls-server-name)"},
+	{fstore.ErrInvalid, "x509: cannot validate certificate for", "has a certificate for other names", "use such a name as the address, or state it (fstore get: --tls-server-name)"},
+	{fstore.ErrInvalid, "x509: certificate is not valid for any names", "has a certificate without names", "renew it with the server's host as a subject alternative name"},
 }
 
 // unreachable explains an error if no server answers at all: gRPC's text begins with its internals and ends with the
@@ -50,7 +54,7 @@ func (c *Client) unreachable(err error) error {
 				if _, detail, ok := strings.Cut(cause, "x509: "); ok {
 					what += ": " + detail
 				}
-				return fstore.Errorf(fstore.ErrInvalid, "the server at %s %s", c.address, what).WithHint("%s", m.hint)
+				return fstore.Errorf(m.kind, "the server at %s %s", c.address, what).WithHint("%s", m.hint)
 			}
 		}
 	}

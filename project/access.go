@@ -75,7 +75,7 @@ func (a *AuthSettings) jwt() *access.JWT {
 		return j
 	}
 	j.Keys = func(context.Context) ([]byte, error) {
-		text, err := regular.Read(a.JWKS, access.MaxKeySet)
+		text, err := regular.ReadGuarded(a.JWKS, access.MaxKeySet)
 		if err != nil {
 			return nil, regular.ReadError(a.JWKS, err)
 		}

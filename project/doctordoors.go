@@ -11,7 +11,6 @@ import (
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/internal/certfile"
 	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/regular"
 	"github.com/fstore-dev/fstore/server/access"
@@ -31,7 +30,7 @@ func (e *examination) certificates() {
 	case err != nil:
 		e.wrong("TLS", err)
 	case c == nil:
-	case certfile.IsExposed(s.TLS.Key):
+	case regular.IsExposed(s.TLS.Key):
 		e.warn("TLS", "chmod o-r "+s.TLS.Key, "all users of this machine can read the private key %s", s.TLS.Key)
 	case c.Expires().Sub(e.p.options.Clock()) < expirySoon:
 		e.warn("TLS", "renew "+s.TLS.Certificate+": servers read it again while they run", "the certificate expires at %s", fstore.FormatTime(c.Expires()))
@@ -46,6 +45,8 @@ func (e *examination) callers(ctx context.Context) {
 	if s.Auth.Tokens != "" {
 		if tokens, err := e.p.Tokens(); err != nil {
 			e.wrong("authentication", s.misfile("serve.auth.tokens", err))
+		} else if regular.IsExposed(s.Auth.Tokens) {
+			e.warn("authentication", "chmod o-r "+s.Auth.Tokens, "all users of this machine can read who has which grants in %s", s.Auth.Tokens)
 		} else {
 			e.ok("authentication", "%s has %s", s.Auth.Tokens, english.Count(len(tokens), "entry"))
 		}

@@ -10,6 +10,7 @@ import (
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/certfile"
+	"github.com/fstore-dev/fstore/regular"
 	"github.com/fstore-dev/fstore/server"
 )
 
@@ -58,11 +59,11 @@ func (s *Settings) certificates(clock func() time.Time) (*server.Certificates, e
 func (s *Settings) listen(key, address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		kind := fstore.ErrInvalid
+		const hint = "set %s to another address; port 0 takes a free one"
 		if errors.Is(err, syscall.EADDRINUSE) {
-			kind = fstore.ErrConflict
+			return nil, fstore.Errorf(fstore.ErrConflict, "%s: %v", key, err).WithHint(hint, key)
 		}
-		return nil, fstore.Errorf(kind, "%s: %v", key, err).WithHint("set %s to another address; port 0 takes a free one", key)
+		return nil, s.checks.misset(key, err.Error(), fmt.Sprintf(hint, key))
 	}
 	return l, nil
 }
@@ -125,8 +126,11 @@ func (s *Server) Warnings() (all []string) {
 	if open && !s.settings.authenticated() {
 		all = append(all, "there is no authentication: this server answers everyone who can reach it")
 	}
-	if key := s.settings.TLS.Key; key != "" && certfile.IsExposed(key) {
+	if key := s.settings.TLS.Key; key != "" && regular.IsExposed(key) {
 		all = append(all, "all users of this machine can read the private key "+key+": chmod o-r")
+	}
+	if file := s.settings.Auth.Tokens; file != "" && regular.IsExposed(file) {
+		all = append(all, "all users of this machine can read who has which grants in "+file+": chmod o-r")
 	}
 	return all
 }

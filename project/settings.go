@@ -127,7 +127,7 @@ func merge(dir string, file *settingsText, defaults map[string]string, o *Option
 	}
 	for key := range removedSettings {
 		if value, ok := o.Lookup(envName(key)); ok && value != "" {
-			return nil, fstore.Errorf(fstore.ErrUsage, "%s is not a setting%s", envName(key), suggestion(key))
+			return nil, fstore.Errorf(fstore.ErrDefinition, "%s is not a setting%s", envName(key), suggestion(key))
 		}
 	}
 	for key, given := range o.Settings {
@@ -309,14 +309,14 @@ func (c *settingsCheck) count(key string, most int, zero string) int {
 	return n
 }
 
-// misset returns the error for a wrong value of a key: a definition error if it is in the file, otherwise a usage
-// error.
+// misset returns the error for a wrong value of a key: a usage error if it is a flag's, otherwise a definition error,
+// whether it is in the file or the environment.
 func (c *settingsCheck) misset(key, what, hint string) error {
 	if given, ok := c.options.Settings[key]; ok {
 		return fstore.Errorf(fstore.ErrUsage, "%s: %s", given.as(key), what).WithHint("%s", hint)
 	}
 	if value, ok := c.options.Lookup(envName(key)); ok && value != "" {
-		return fstore.Errorf(fstore.ErrUsage, "%s: %s", envName(key), what).WithHint("%s", hint)
+		return fstore.Errorf(fstore.ErrDefinition, "%s: %s", envName(key), what).WithHint("%s", hint)
 	}
 	pos, ok := c.file.pos[key]
 	if !ok {

@@ -80,8 +80,12 @@ func TestMistakesNameWhereASettingWasGiven(t *testing.T) {
 		{nil, map[string]Setting{"windows": {}}, `windows is not a setting (docs/configuration.md lists the settings)`},
 		{nil, map[string]Setting{"projct": {}}, `projct is not a setting (did you mean "project"?)`},
 	} {
+		kind := fstore.ErrUsage
+		if c.environment != nil {
+			kind = fstore.ErrDefinition
+		}
 		_, err := settings(t, dir, c.environment, c.given)
-		if !errors.Is(err, fstore.ErrUsage) {
+		if !errors.Is(err, kind) {
 			t.Errorf("want %s, got %v", c.want, err)
 			continue
 		}

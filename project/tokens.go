@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
@@ -148,7 +149,7 @@ func (p *Project) Tokens() ([]Token, error) {
 	}
 	text, err := readTokens(path)
 	if err != nil {
-		return nil, err
+		return nil, p.Settings.misfile("serve.auth.tokens", err)
 	}
 	entries, err := parseTokens(path, text)
 	if err != nil {
@@ -176,7 +177,7 @@ func (p *Project) tokensPath() (string, error) {
 
 // readTokens reads a tokens file.
 func readTokens(path string) ([]byte, error) {
-	text, err := regular.Read(path, maxTokensFile)
+	text, err := regular.ReadGuarded(path, maxTokensFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fstore.Errorf(fstore.ErrNotFound, "there is no tokens file %s", path).WithHint("create it with its first token: fstore token create")
 	}
@@ -208,6 +209,9 @@ func (p *Project) editTokens(change func([]byte, []tokenEntry) ([]byte, error), 
 	}
 	defer os.Remove(path + ".new") // it is gone once it was renamed
 	text, err := changed(path, change, right)
+	if err == nil {
+		err = keepOwner(next, path)
+	}
 	if err != nil {
 		return errors.Join(err, next.Close())
 	}
@@ -219,6 +223,27 @@ func (p *Project) editTokens(change func([]byte, []tokenEntry) ([]byte, error), 
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
+}
+
+// keepOwner gives a file the owner and the mode of the file that it will replace, if there is one: the server must still
+// be able to read it.
+func keepOwner(next *os.File, path string) error {
+	old, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	is, ok := old.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil // a system without such owners
+	}
+	if err := next.Chown(int(is.Uid), int(is.Gid)); err != nil {
+		return fstore.Errorf(fstore.ErrInvalid, "%s belongs to user %d and group %d, and this user cannot write a file of theirs: nothing was changed", path, is.Uid, is.Gid).
+			WithHint("run fstore token as user %d, such as by sudo -u '#%d' fstore token …", is.Uid, is.Uid)
+	}
+	return next.Chmod(old.Mode().Perm())
 }
 
 // changed returns the new text of a tokens file.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -151,6 +152,9 @@ func TestMistakesInATokensFileHaveTheirPlace(t *testing.T) {
 		"- {name: a, certificate: CN=a, grants: [\"online:read@shop\"]}\n- {name: a, certificate: CN=b, grants: [\"online:read@shop\"]}":  "t.yaml:2:3: there is another entry named a",
 		"- {name: a, certificate: CN=a, grants: [\"online:read@shop\"]}\n- {name: b, certificate: CN=a, grants: [\"online:read@shop\"]}":  "has the token or certificate of another entry",
 		"- {name: a, certificate: A.shop, grants: [\"online:read@*\"]}\n- {name: b, certificate: a.shop, grants: [\"online:read@shop\"]}": "has the token or certificate of another entry",
+		"- &a {name: a, certificate: CN=a, grants: [\"online:read@*\"]}\n- *a":                                                            "t.yaml:1:3: anchors, aliases and merge keys",
+		"- name: a\n  grants: *x":            "t.yaml:2:11: anchors, aliases and merge keys",
+		"- <<: {name: a}\n  grants: []":      "t.yaml:1:3: anchors, aliases and merge keys",
 		"- name: [":                          "it is not YAML",
 		strings.Repeat("#", maxTokensFile+1): "the limit is 1048576",
 	} {
@@ -201,4 +205,49 @@ func FuzzTokensFile(f *testing.F) {
 			}
 		}
 	})
+}
+
+// An edit leaves the file to who had it, with its mode: the server must still be able to read it.
+func TestAnEditKeepsTheOwnerAndTheMode(t *testing.T) {
+	p, file := tokensProject(t, "# ours\n")
+	if err := os.Chmod(file, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	owner := os.Getuid()
+	if owner == 0 { // only root may give files away
+		owner = 65534
+		if err := os.Chown(file, owner, owner); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := p.CreateToken(NewToken{Name: "one", Grants: []string{"online:read@shop"}}); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if is := info.Sys().(*syscall.Stat_t); int(is.Uid) != owner || info.Mode().Perm() != 0o640 {
+		t.Errorf("the file has mode %v and belongs to %d, want 0640 and %d", info.Mode(), is.Uid, owner)
+	}
+}
+
+// Who can write to the file can grant anything, so a file that others may write is not believed.
+func TestATokensFileThatOthersMayWriteIsRefused(t *testing.T) {
+	p, file := tokensProject(t, "# ours\n")
+	for mode, refused := range map[os.FileMode]bool{0o600: false, 0o644: false, 0o660: true, 0o602: true} {
+		if err := os.Chmod(file, mode); err != nil {
+			t.Fatal(err)
+		}
+		_, listed := p.Tokens()
+		_, created := p.CreateToken(NewToken{Name: "one", Grants: []string{"online:read@shop"}})
+		if !refused && created == nil {
+			created = p.RevokeToken("one")
+		}
+		for _, err := range []error{listed, created} {
+			if got := err != nil && strings.Contains(err.Error(), "can be changed by other users"); got != refused || !refused && err != nil {
+				t.Errorf("%v: got %v, refused should be %v", mode, err, refused)
+			}
+		}
+	}
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/fstore-dev/fstore/server/access"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/token"
 )
 
 // A tokens file is a YAML list. Each entry binds a token, of which it has the SHA-256, or a client certificate to
@@ -42,6 +44,9 @@ func parseTokens(file string, text []byte) ([]tokenEntry, error) {
 	if len(text) > maxTokensFile {
 		return nil, tokensError(fstore.Pos{File: file}, "", "the file has %d bytes; the limit is %d", len(text), maxTokensFile)
 	}
+	if err := refuseReferences(file, text); err != nil {
+		return nil, err
+	}
 	parsed, problem := definition.ParseYAML(file, text)
 	if problem != nil {
 		return nil, tokensError(problem.Pos, "", "it is not YAML")
@@ -62,6 +67,18 @@ func parseTokens(file string, text []byte) ([]tokenEntry, error) {
 		return nil, tokensError(t.at(doc.Body), "", "expected one list of tokens")
 	}
 	return t.entries, nil
+}
+
+// refuseReferences returns the place of the first anchor, alias or merge key: a reader must see what an entry grants.
+func refuseReferences(file string, text []byte) error {
+	for _, t := range lexer.Tokenize(string(text)) {
+		switch t.Type { //nolint:exhaustive // these three refer to other parts
+		case token.AnchorType, token.AliasType, token.MergeKeyType:
+			return tokensError(fstore.Pos{File: file, Line: t.Position.Line, Col: t.Position.Column},
+				"write each entry in full; quote a text that begins with & or *", "anchors, aliases and merge keys (&, *, <<) are not allowed")
+		}
+	}
+	return nil
 }
 
 func tokensError(pos fstore.Pos, hint, format string, args ...any) error {

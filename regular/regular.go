@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 
 	"github.com/fstore-dev/fstore"
@@ -77,11 +78,40 @@ func Read(path string, most int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
+	return readAll(f, path, most)
+}
+
+func readAll(f *os.File, path string, most int64) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err == nil && int64(len(text)) > most { // the file has grown
 		err = tooLarge(path, int64(len(text)), most)
 	}
 	return text, err
+}
+
+// ReadGuarded is Read for a file that decides who is trusted. It refuses one that users other than its owner may write,
+// as sshd refuses such a list of keys.
+func ReadGuarded(path string, most int64) ([]byte, error) {
+	f, err := Open(path, most)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if mode := info.Mode().Perm(); mode&0o022 != 0 && runtime.GOOS != "windows" {
+		refused := fstore.Errorf(fstore.ErrInvalid, "can be changed by other users of this machine: its mode is %#o", mode).WithHint("run: chmod go-w %s", path)
+		return nil, &fs.PathError{Op: "open", Path: path, Err: refused}
+	}
+	return readAll(f, path, most)
+}
+
+// IsExposed reports whether all users of this machine may read a file.
+func IsExposed(path string) bool {
+	info, err := Stat(path)
+	return err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o004 != 0
 }
 
 // Stat describes a regular file, for readers that open it by its path. Its errors are those of Open.

@@ -24,6 +24,9 @@ func (a *app) serveCommand() *cobra.Command {
 POST /v1/online-features and POST /v1/describe. A third port answers GET /healthz, /readyz and /metrics. The server
 picks up later applies and publications by itself. If the online store is down, it waits for it.
 
+To know its callers, the server reads tokens from the file in the setting serve.auth.tokens (fstore token create writes
+it), or takes the JWTs of serve.auth.jwt.
+
 The server first prints its addresses; port 0 takes a free port. On SIGTERM it answers the requests in flight and exits.
 
 --tls-certificate and --tls-key serve gRPC and HTTP over TLS, and --tls-client-ca asks clients for certificates. The
@@ -36,7 +39,7 @@ from which a view is servable. A store other than the embedded one also needs --
 server for a live one.`,
 		Example: `  fstore serve
   fstore serve --grpc 127.0.0.1:0 --http 127.0.0.1:0 --metrics 127.0.0.1:0
-  fstore serve --grpc 0.0.0.0:6566 --tls-certificate tls.crt --tls-key tls.key --no-auth
+  FSTORE_SERVE_AUTH_TOKENS=.fstore/tokens.yaml fstore serve --grpc 0.0.0.0:6566 --tls-certificate tls.crt --tls-key tls.key
   fstore serve --grpc 0.0.0.0:6566 --insecure-no-tls --no-auth
   FSTORE_ONLINE=redis://127.0.0.1:6379/0 fstore serve
   fstore serve --at 2025-12-01T06:00:00Z --grpc 127.0.0.1:0 --http 127.0.0.1:0 --metrics 127.0.0.1:0`,

@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"runtime"
 	"strings"
 	"time"
 
@@ -99,19 +98,17 @@ func Pool(path string, now time.Time) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// IsExposed reports whether all users of this machine may read a file.
-func IsExposed(path string) bool {
-	info, err := regular.Stat(path)
-	return err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o004 != 0
-}
-
 func wrong(role Role, what, hint string) error {
 	name := map[Role]string{Certificate: "the certificate ", Key: "the key ", CA: "the CA file "}[role]
 	return &Error{role, fstore.Errorf(fstore.ErrInvalid, "%s%s", name, what).WithHint("%s", hint)}
 }
 
 func read(role Role, path string) ([]byte, error) {
-	text, err := regular.Read(path, maxBytes)
+	open := regular.Read
+	if role == Key {
+		open = regular.ReadGuarded
+	}
+	text, err := open(path, maxBytes)
 	if err != nil {
 		return nil, wrong(role, fstore.MessageOf(regular.ReadError(path, err)), "name a PEM file that this user may read")
 	}

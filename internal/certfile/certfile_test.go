@@ -11,6 +11,7 @@ import (
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/certfile"
 	"github.com/fstore-dev/fstore/internal/certfile/certtest"
+	"github.com/fstore-dev/fstore/regular"
 )
 
 // Every mistake names the file, and no error quotes it.
@@ -90,13 +91,13 @@ func wantError(t *testing.T, err error, role certfile.Role, says, hint string) {
 
 func TestAKeyThatAllMayReadIsExposed(t *testing.T) {
 	p := certtest.New(t, "ca", time.Now()).Issue(t, "server")
-	if certfile.IsExposed(p.Key) {
+	if regular.IsExposed(p.Key) {
 		t.Error("mode 0600")
 	}
 	if err := os.Chmod(p.Key, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if !certfile.IsExposed(p.Key) {
+	if !regular.IsExposed(p.Key) {
 		t.Error("mode 0644")
 	}
 }

@@ -2,8 +2,10 @@
 package connect
 
 import (
+	"errors"
 	"slices"
 
+	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/client"
 	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/spf13/cobra"
@@ -65,5 +67,9 @@ func (f *Flags) Open() (*client.Client, error) {
 		o.Token, o.TokenFrom = "", client.TokenFile(f.tokenFile)
 	}
 	c, err := client.Open(f.Address, o)
+	if errors.Is(err, client.ErrPlainToken) {
+		err = fstore.Errorf(fstore.ErrInvalid, "%s", fstore.MessageOf(err)).
+			WithHint("pass --tls or --tls-ca FILE, or set FSTORE_TLS=true; where a mesh encrypts, ask its proxy on this machine: --grpc 127.0.0.1:PORT")
+	}
 	return c, usage.Of("--grpc: ", err)
 }

@@ -32,7 +32,7 @@ func TestTheProgramOverTLS(t *testing.T) {
 	if got := ask(s, mine...); got.status != 0 || !strings.Contains(got.stdout, "77.58") {
 		t.Errorf("with a certificate: %d %s%s", got.status, got.stdout, got.stderr)
 	}
-	if got := ask(s, mine[:2]...); got.status != 1 || !strings.Contains(got.stderr, "asks for a client certificate") {
+	if got := ask(s, mine[:2]...); got.status != 7 || !strings.Contains(got.stderr, "asks for a client certificate") {
 		t.Errorf("without a certificate: %d %s", got.status, got.stderr)
 	}
 	if got := ask(s); got.status != 6 || !strings.Contains(got.stderr, "no server answers") {
