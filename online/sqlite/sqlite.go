@@ -173,14 +173,22 @@ func (b *Backend) hold(ctx context.Context, tx *sql.Tx, g online.Guard) error {
 	return nil
 }
 
+// apply leaves out what the commit sets and deletes again, so that a commit of nothing else leaves the file as it is.
 func (b *Backend) apply(ctx context.Context, tx *sql.Tx, c online.Commit) error {
 	if len(c.Set) > 0 {
+		gone := make(map[string]bool, len(c.Delete))
+		for _, k := range c.Delete {
+			gone[string(k)] = true
+		}
 		stmt, err := tx.PrepareContext(ctx, put)
 		if err != nil {
 			return err
 		}
 		defer stmt.Close()
 		for _, kv := range c.Set {
+			if gone[string(kv.Key)] {
+				continue
+			}
 			if _, err := stmt.ExecContext(ctx, blob(kv.Key), blob(kv.Value)); err != nil {
 				return err
 			}
