@@ -200,8 +200,11 @@ func (c *Control) overloaded(now time.Duration) {
 	c.until.Store(int64(min(now+calm, time.Duration(c.entered.Load())+era)))
 }
 
-// refuses reports whether the server is overloaded and has refused calls lately.
-func (c *Control) refuses(now time.Duration) bool { return now < time.Duration(c.until.Load()) }
+// refuses reports whether the server is overloaded and has refused calls lately. It does not while the clock is set back.
+func (c *Control) refuses(now time.Duration) bool {
+	until := time.Duration(c.until.Load())
+	return until != 0 && now < until && until <= now+calm
+}
 
 // tooLate reports whether a call has waited for its turn for longer than calls may. Admit only estimates that: it does not know
 // how many calls arrive together.
