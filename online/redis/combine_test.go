@@ -11,49 +11,30 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	driver "github.com/redis/go-redis/v9"
 )
 
 // echo is a combiner whose server answers each key with itself, once it is told to.
 type echo struct {
 	combiner
-	go1, goMany chan struct{} // an answer needs one; nil: at once
-	batches     chan []int    // keys of each command of each pipeline
-	fails       error
+	first   chan struct{} // the first answer needs one
+	others  chan struct{} // each other needs one
+	sent    atomic.Int64
+	batches chan []string // the keys of the others
+	fails   error
 }
 
 func newEcho() *echo {
-	e := &echo{go1: make(chan struct{}), goMany: make(chan struct{}), batches: make(chan []int, 100)}
-	e.one = func(ctx context.Context, cmd *driver.StringSliceCmd) error {
-		<-e.go1
-		return e.answer(cmd)
-	}
-	e.many = func(batch []*queued) {
-		sizes := make([]int, len(batch))
-		for i, q := range batch {
-			sizes[i] = q.keys
+	e := &echo{first: make(chan struct{}), others: make(chan struct{}), batches: make(chan []string, 100_000)}
+	e.mget = func(_ context.Context, keys []arg) ([]string, error) {
+		if e.sent.Add(1) == 1 {
+			<-e.first
+		} else {
+			e.batches <- namesOf(keys)
+			<-e.others
 		}
-		e.batches <- sizes
-		<-e.goMany
-		for _, q := range batch {
-			_ = e.answer(q.cmd)
-		}
+		return namesOf(keys), e.fails
 	}
 	return e
-}
-
-func (e *echo) answer(cmd *driver.StringSliceCmd) error {
-	if e.fails != nil {
-		cmd.SetErr(e.fails)
-		return e.fails
-	}
-	var values []string
-	for _, k := range cmd.Args()[1:] {
-		values = append(values, string(*k.(*arg)))
-	}
-	cmd.SetVal(values)
-	return nil
 }
 
 func keysOf(names ...string) []arg {
@@ -64,11 +45,19 @@ func keysOf(names ...string) []arg {
 	return keys
 }
 
-// many returns n keys.
-func many(n int) []string {
+func namesOf(keys []arg) []string {
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = string(k)
+	}
+	return names
+}
+
+// many returns n keys that begin with a prefix.
+func many(n int, prefix string) []string {
 	out := make([]string, n)
 	for i := range out {
-		out[i] = fmt.Sprint("key", i)
+		out[i] = fmt.Sprint(prefix, i)
 	}
 	return out
 }
@@ -86,19 +75,19 @@ func TestReadsThatComeDuringAnotherAreSentTogether(t *testing.T) {
 			synctest.Wait()
 		}
 		ask("first")
-		ask("a", "b")
+		ask("a", "fence", "pointer")
 		ask("c")
-		ask("d", "e", "f")
-		e.go1 <- struct{}{}
-		if got := <-e.batches; !slices.Equal(got, []int{2, 1, 3}) {
-			t.Errorf("one pipeline has commands of %v keys", got)
+		ask("d", "e", "d", "fence", "pointer")
+		e.first <- struct{}{}
+		if got, want := <-e.batches, []string{"a", "fence", "pointer", "c", "d", "e"}; !slices.Equal(got, want) {
+			t.Errorf("one MGET has the keys %v, not %v", got, want)
 		}
-		ask("late") // goes with the next
-		e.goMany <- struct{}{}
-		if got := <-e.batches; !slices.Equal(got, []int{1}) {
+		ask("late", "fence") // goes with the next
+		e.others <- struct{}{}
+		if got := <-e.batches; !slices.Equal(got, []string{"late", "fence"}) {
 			t.Errorf("the next has %v", got)
 		}
-		close(e.goMany)
+		close(e.others)
 		group.Wait()
 		synctest.Wait()
 		if len(e.queue) != 0 || e.flight != 0 {
@@ -107,29 +96,29 @@ func TestReadsThatComeDuringAnotherAreSentTogether(t *testing.T) {
 	})
 }
 
-func TestAPipelineHasABound(t *testing.T) {
+func TestACommonReadHasABound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEcho()
 		var group sync.WaitGroup
 		const reads = 100
-		for range reads + 1 {
+		for i := range reads + 1 {
 			group.Go(func() {
-				if _, err := e.read(t.Context(), keysOf(many(maxSmall)...)); err != nil {
+				if _, err := e.read(t.Context(), keysOf(many(maxSmall, fmt.Sprint(i, " "))...)); err != nil {
 					t.Error(err)
 				}
 			})
 			synctest.Wait()
 		}
-		close(e.go1)
-		close(e.goMany)
+		close(e.first)
+		close(e.others)
 		group.Wait()
 		close(e.batches)
 		left := reads
 		for batch := range e.batches {
-			if n := len(batch) * maxSmall; n > maxCombined {
-				t.Errorf("a pipeline has %d keys", n)
+			if len(batch) > maxCombined {
+				t.Errorf("an MGET has %d keys", len(batch))
 			}
-			left -= len(batch)
+			left -= len(batch) / maxSmall
 		}
 		if left != 0 {
 			t.Errorf("%d reads were not sent", left)
@@ -142,12 +131,14 @@ func TestLargeReadsWaitForNobody(t *testing.T) {
 		e := newEcho()
 		var group sync.WaitGroup
 		for range 3 {
-			group.Go(func() { _, _ = e.read(t.Context(), keysOf(many(maxSmall+1)...)) })
+			group.Go(func() { _, _ = e.read(t.Context(), keysOf(many(maxSmall+1, "key")...)) })
 		}
 		synctest.Wait()
-		for range 3 { // all three have been sent
-			e.go1 <- struct{}{}
+		if n := e.sent.Load(); n != 3 {
+			t.Errorf("%d of 3 have been sent", n)
 		}
+		close(e.first)
+		close(e.others)
 		group.Wait()
 	})
 }
@@ -159,7 +150,7 @@ func TestAReadThatHangsHoldsOthersUpForAMoment(t *testing.T) {
 		group.Go(func() { _, _ = e.read(t.Context(), keysOf("hangs")) })
 		synctest.Wait()
 		began := time.Now()
-		close(e.goMany)
+		close(e.others)
 		for _, name := range []string{"a", "b"} {
 			group.Go(func() {
 				if got, err := e.read(t.Context(), keysOf(name)); err != nil || got[0] != name {
@@ -171,10 +162,10 @@ func TestAReadThatHangsHoldsOthersUpForAMoment(t *testing.T) {
 			})
 		}
 		if got := <-e.batches; len(got) != 2 {
-			t.Errorf("the pipeline has %d reads", len(got))
+			t.Errorf("the MGET has %v", got)
 		}
 		synctest.Wait()
-		close(e.go1) // the flight that was overtaken lands, and nothing is left of it
+		close(e.first) // the flight that was overtaken lands, and nothing is left of it
 		group.Wait()
 		synctest.Wait()
 		if e.flight != 0 {
@@ -205,13 +196,13 @@ func TestACallerMayLeaveAndUseItsKeysAgain(t *testing.T) {
 		synctest.Wait()
 		leave()
 		synctest.Wait()
-		close(e.go1)
-		close(e.goMany)
+		close(e.first)
+		close(e.others)
 		group.Wait()
 	})
 }
 
-func TestEveryReadHasTheErrorOfItsPipeline(t *testing.T) {
+func TestEveryReadHasTheErrorOfItsMGET(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEcho()
 		e.fails = errors.New("away")
@@ -224,17 +215,53 @@ func TestEveryReadHasTheErrorOfItsPipeline(t *testing.T) {
 			})
 			synctest.Wait()
 		}
-		close(e.go1)
-		close(e.goMany)
+		close(e.first)
+		close(e.others)
+		group.Wait()
+	})
+}
+
+// reply is an error reply of Redis.
+type reply string
+
+func (r reply) Error() string { return string(r) }
+func (reply) RedisError()     {}
+
+// A user may lack rights for the keys of one caller. That is no fault of the others.
+func TestARefusedKeyIsRefusedForItsCallerAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first := make(chan struct{})
+		refused := reply("NOPERM this user has no permissions to access one of the keys")
+		c := &combiner{mget: func(_ context.Context, keys []arg) ([]string, error) {
+			<-first
+			if slices.Contains(namesOf(keys), "secret") {
+				return nil, refused
+			}
+			return namesOf(keys), nil
+		}}
+		var group sync.WaitGroup
+		for _, name := range []string{"first", "a", "secret", "b"} {
+			group.Go(func() {
+				got, err := c.read(t.Context(), keysOf(name, "pointer"))
+				if name == "secret" {
+					if !errors.Is(err, refused) {
+						t.Errorf("got %v, %v", got, err)
+					}
+				} else if err != nil || got[0] != name {
+					t.Errorf("%s: got %v, %v", name, got, err)
+				}
+			})
+			synctest.Wait()
+		}
+		close(first)
 		group.Wait()
 	})
 }
 
 func TestManyReadersGetTheirOwnAnswers(t *testing.T) {
 	e := newEcho()
-	close(e.go1)
-	close(e.goMany)
-	e.batches = make(chan []int, 100_000)
+	close(e.first)
+	close(e.others)
 	var wrong atomic.Int64
 	var group sync.WaitGroup
 	for r := range 64 {
