@@ -24,6 +24,7 @@ type call struct {
 	admitted        *admission.Call // nil: it is no look-up
 	beside          bool            // it is no look-up, and counts as such
 	why             error           // why the server ended it; guarded by conn.mu
+	forget          func() bool     // stops over from being called
 }
 
 type callKey struct{}
@@ -61,7 +62,7 @@ func (a *API) admit(ctx context.Context, info *tap.Info) (context.Context, error
 		c.conn.receiving[c] = struct{}{}
 		c.conn.mu.Unlock()
 	}
-	context.AfterFunc(c.Context, c.over) // a stream may end without a handler
+	c.forget = context.AfterFunc(c.Context, c.over) // a stream may end without a handler
 	return c, nil
 }
 
@@ -80,7 +81,10 @@ func (a *API) life(ctx context.Context, method string) (context.Context, context
 // callerOf returns who sends a call.
 func callerOf(ctx context.Context) server.Caller {
 	c := server.CallerOf(ctx)
-	if p, ok := peer.FromContext(ctx); ok && c.Address == "" {
+	if c.Address != "" {
+		return c
+	}
+	if p, ok := peer.FromContext(ctx); ok {
 		c.Address = addressOf(p.Addr)
 	}
 	return c
@@ -133,6 +137,9 @@ func (c *call) over() {
 func (c *call) turn(ctx context.Context) error {
 	if c == nil {
 		return nil
+	}
+	if c.forget != nil {
+		c.forget() // its handler leaves it from here on, so its end need not start a goroutine
 	}
 	return c.admitted.Begin(ctx)
 }

@@ -45,6 +45,7 @@ type connection struct {
 	raw      net.Conn // what the listener accepted
 	writer   writer
 	tls      *tls.ConnectionState
+	remote   string // the client's address; empty: unknown
 	of       *grpcConnections
 	in, out  frames
 	joined   bool        // for the reader alone
@@ -106,6 +107,9 @@ func (w watching) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo,
 	}
 	c := &connection{
 		Conn: carried, raw: raw, writer: writer{conn: carried}, of: w.of, open: map[uint32]int64{}, receiving: map[*call]struct{}{}, in: frames{skip: len(http2.ClientPreface)},
+	}
+	if from := raw.RemoteAddr(); from != nil {
+		c.remote = from.String()
 	}
 	if secured, ok := info.(credentials.TLSInfo); ok {
 		c.tls = &secured.State
@@ -184,9 +188,7 @@ func (c *connection) Write(p []byte) (int, error) {
 	if c.out.arePings(p) && c.writer.keep(p) {
 		return len(p), nil
 	}
-	n, err := c.writer.write(p)
-	c.out.scan(p[:n], c.sent)
-	return n, err
+	return c.writer.write(p, &c.out, c.sent)
 }
 
 // Close implements net.Conn. Nothing is in flight after it: what gRPC had not sent is dropped.

@@ -23,7 +23,9 @@ func (a *API) enter(ctx context.Context, info *tap.Info) (context.Context, *serv
 		door = server.Open
 	}
 	p := server.Presented{Authorization: info.Header.Get("authorization"), Certificate: certificateOf(ctx)}
-	if from, ok := peer.FromContext(ctx); ok && from.Addr != nil {
+	if c := connectionOf(ctx); c != nil {
+		p.Address = c.remote
+	} else if from, ok := peer.FromContext(ctx); ok && from.Addr != nil {
 		p.Address = from.Addr.String()
 	}
 	return a.core.Enter(ctx, methodOf(info.FullMethodName), door, p)

@@ -29,10 +29,13 @@ func (f frame) ends() bool {
 // pastFirst reports whether the first frame has gone by as a whole.
 func (s *frames) pastFirst() bool { return s.begun > 1 || s.begun == 1 && s.skip == 0 }
 
+// between reports whether the next byte begins a frame.
+func (s *frames) between() bool { return s.skip == 0 && s.have == 0 }
+
 // arePings reports whether the next bytes are whole pings and nothing else.
 func (s *frames) arePings(p []byte) bool {
 	const size = frameHeaderBytes + 8
-	if s.skip > 0 || s.have > 0 || len(p) == 0 || len(p)%size != 0 {
+	if !s.between() || len(p) == 0 || len(p)%size != 0 {
 		return false
 	}
 	for ; len(p) > 0; p = p[size:] {

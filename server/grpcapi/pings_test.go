@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -89,6 +90,87 @@ func TestAPingIsAnsweredSoonWhereNothingIsWritten(t *testing.T) {
 			wantPieces(t, p, ping+ping)
 		}
 	})
+}
+
+func TestThePingsOfClientsInGoWaitWhileAnswersAreSmall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, c := newPieces()
+		answer := data(1000)
+		write(t, c, goPing)
+		for range 30 {
+			write(t, c, answer)
+			wantPieces(t, p, answer)
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(goKeptFor)
+		synctest.Wait()
+		wantPieces(t, p, goPing)
+		write(t, c, answer)
+		wantPieces(t, p, answer)
+	})
+}
+
+func TestThePingsOfClientsInGoAreAnsweredBeforeWindowsCouldGrow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, c := newPieces()
+		half := data(goPassed/2 - frameHeaderBytes)
+		for range 3 {
+			write(t, c, goPing)
+			write(t, c, half)
+			write(t, c, half)
+			wantPieces(t, p, half, half)
+			write(t, c, half)
+			wantPieces(t, p, goPing+half)
+		}
+	})
+}
+
+func TestOtherPingsTakeThoseOfClientsInGoAlong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, c := newPieces()
+		write(t, c, goPing)
+		write(t, c, ping)
+		write(t, c, data(1))
+		wantPieces(t, p, goPing+ping+data(1))
+		write(t, c, goPing)
+		time.Sleep(time.Millisecond)
+		write(t, c, ping)
+		time.Sleep(keptFor)
+		synctest.Wait()
+		wantPieces(t, p, goPing+ping)
+	})
+}
+
+// A frame that comes in pieces is not torn by the answer to a ping, neither by the next write nor after a while.
+func TestPingsAreAnsweredBetweenFrames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, while := range []time.Duration{0, 2 * goKeptFor} {
+			p, c := newPieces()
+			answer := data(3 * goPassed)
+			first, second, third := answer[:4], answer[4:2*goPassed], answer[2*goPassed:]
+			write(t, c, goPing)
+			for _, piece := range []string{first, second} {
+				write(t, c, piece)
+				time.Sleep(while)
+				synctest.Wait()
+				wantPieces(t, p, piece)
+			}
+			write(t, c, third)
+			if while > 0 {
+				time.Sleep(while)
+				synctest.Wait()
+				wantPieces(t, p, third, goPing)
+				continue
+			}
+			write(t, c, data(1))
+			wantPieces(t, p, third, goPing+data(1))
+		}
+	})
+}
+
+// data returns a frame with bytes of an answer.
+func data(n int) string {
+	return string([]byte{byte(n >> 16), byte(n >> 8), byte(n), 0, 0, 0, 0, 0, 1}) + strings.Repeat("x", n)
 }
 
 func TestPingsTakeLittleMemory(t *testing.T) {
