@@ -11,18 +11,14 @@ import (
 	"github.com/fstore-dev/fstore"
 )
 
-// A write, or the reading of a header, is retried while the store cannot be reached. If attempts fail at once, tries
-// limits them to about six seconds. If attempts are slow, because the store hangs or another process keeps its file
-// locked, patience limits them.
-const (
-	tries    = 8
-	patience = 20 * time.Second
-)
+// tries is how often a write is tried while the store answers reads and refuses it: about six seconds. One that cannot be
+// reached has Options.StoreWait.
+const tries = 8
 
 // fencedWriter writes to one generation. Every write goes from the exact header or fence last written to the next one.
 type fencedWriter struct {
 	sink   Sink
-	clock  Clock
+	store  *patience
 	ref    fstore.ViewRef
 	header *fstore.Header // nil: the store has none
 	fence  *fstore.Fence  // nil: the store has none
@@ -62,12 +58,12 @@ func (w *fencedWriter) publish(ctx context.Context, is fstore.Header, from *fsto
 
 func (w *fencedWriter) moveHeader(ctx context.Context, is fstore.Header, do func() error) error {
 	m := move[fstore.Header]{&w.header, is, w.readHeader, func(now *fstore.Header) bool { return now.Token == is.Token }}
-	return m.settle(ctx, w.clock, is.View, is.Generation, do)
+	return m.settle(ctx, w.store, is.View, is.Generation, do)
 }
 
 func (w *fencedWriter) moveFence(ctx context.Context, is fstore.Fence, do func() error) error {
 	m := move[fstore.Fence]{&w.fence, is, w.readFence, func(now *fstore.Fence) bool { return now.Token == is.Token }}
-	return m.settle(ctx, w.clock, is.View, is.Generation, do)
+	return m.settle(ctx, w.store, is.View, is.Generation, do)
 }
 
 // move is a guarded write that replaces the last header or fence by the next one.
@@ -80,9 +76,9 @@ type move[T fstore.Header | fstore.Fence] struct {
 
 // settle does the write and settles its outcome. A conflict counts only if the store confirms it: a client that retries by
 // itself conflicts with its own first attempt.
-func (m *move[T]) settle(ctx context.Context, clock Clock, ref fstore.ViewRef, g fstore.Generation, do func() error) error {
+func (m *move[T]) settle(ctx context.Context, store *patience, ref fstore.ViewRef, g fstore.Generation, do func() error) error {
 	var err error
-	refused, until := 0, clock.Now().Add(patience)
+	refused, until := 0, store.clock.Now().Add(store.limit)
 	for try := range tries {
 		if err = do(); err == nil {
 			*m.last = &m.is
@@ -107,8 +103,11 @@ func (m *move[T]) settle(ctx context.Context, clock Clock, ref fstore.ViewRef, g
 		default:
 			return takenOver(ref, g, now == nil, now != nil && m.ours(now))
 		}
-		if clock.Now().After(until) || clock.Sleep(ctx, backoff(try)) != nil {
+		if store.clock.Now().After(until) {
 			return err
+		}
+		if stopped := store.clock.Sleep(ctx, backoff(try)); stopped != nil {
+			return errors.Join(stopped, err)
 		}
 	}
 	return err
@@ -116,38 +115,51 @@ func (m *move[T]) settle(ctx context.Context, clock Clock, ref fstore.ViewRef, g
 
 // readHeader returns the header in the store, or nil if there is none.
 func (w *fencedWriter) readHeader(ctx context.Context, g fstore.Generation) (*fstore.Header, error) {
-	return read(ctx, w.clock, func() (fstore.Header, bool, error) { return w.sink.Header(ctx, w.ref, g) })
+	return read(ctx, w.store, func() (fstore.Header, bool, error) { return w.sink.Header(ctx, w.ref, g) })
 }
 
 // readFence returns the fence in the store, or nil if there is none.
 func (w *fencedWriter) readFence(ctx context.Context, g fstore.Generation) (*fstore.Fence, error) {
-	return read(ctx, w.clock, func() (fstore.Fence, bool, error) { return w.sink.Fence(ctx, w.ref, g) })
+	return read(ctx, w.store, func() (fstore.Fence, bool, error) { return w.sink.Fence(ctx, w.ref, g) })
 }
 
 // read calls get with retries. It returns nil if there is nothing to get.
-func read[T any](ctx context.Context, clock Clock, get func() (T, bool, error)) (*T, error) {
+func read[T any](ctx context.Context, store *patience, get func() (T, bool, error)) (*T, error) {
 	var v T
 	var ok bool
-	err := retry(ctx, clock, func() (err error) { v, ok, err = get(); return err })
+	err := store.retry(ctx, func() (err error) { v, ok, err = get(); return err })
 	if err != nil || !ok {
 		return nil, err
 	}
 	return &v, nil
 }
 
-// retry calls do, which must be idempotent, retry while the store cannot be reached.
-func retry(ctx context.Context, clock Clock, do func() error) error {
-	until := clock.Now().Add(patience)
+// patience waits for a store that cannot be reached: it may fail over, or be restarted.
+type patience struct {
+	clock Clock
+	limit time.Duration
+	waits func(err error) // called once per wait that is not over within a moment
+}
+
+// retry calls do, which must be idempotent, until the store can be reached or the limit has passed.
+func (p *patience) retry(ctx context.Context, do func() error) error {
+	until := p.clock.Now().Add(p.limit)
 	for try := 0; ; try++ {
 		err := do()
-		if !errors.Is(err, fstore.ErrUnavailable) || try == tries-1 || ctx.Err() != nil || clock.Now().After(until) {
+		if !errors.Is(err, fstore.ErrUnavailable) || ctx.Err() != nil || p.clock.Now().After(until) {
 			return err
 		}
-		if clock.Sleep(ctx, backoff(try)) != nil {
-			return err
+		if try == told {
+			p.waits(err)
+		}
+		if stopped := p.clock.Sleep(ctx, backoff(try)); stopped != nil {
+			return errors.Join(stopped, err)
 		}
 	}
 }
+
+// told is the number of the try after which a wait is reported: after 0.75 s.
+const told = 4
 
 func backoff(try int) time.Duration { return min(50*time.Millisecond<<try, 2*time.Second) }
 

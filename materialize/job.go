@@ -173,11 +173,15 @@ func (j *job) look(ctx context.Context) (*facts, error) {
 }
 
 func (j *job) pen() *fencedWriter {
-	return &fencedWriter{sink: j.o.Sink, clock: j.o.Clock, ref: j.v.Ref}
+	return &fencedWriter{sink: j.o.Sink, store: j.patience(), ref: j.v.Ref}
+}
+
+func (j *job) patience() *patience {
+	return &patience{j.o.Clock, j.o.StoreWait, func(err error) { j.o.Waits(j.v.Ref, err) }}
 }
 
 func (j *job) readPointer(ctx context.Context) (*fstore.Pointer, error) {
-	return read(ctx, j.o.Clock, func() (fstore.Pointer, bool, error) { return j.o.Sink.Pointer(ctx, j.v.Ref) })
+	return read(ctx, j.patience(), func() (fstore.Pointer, bool, error) { return j.o.Sink.Pointer(ctx, j.v.Ref) })
 }
 
 // fence puts this run's lease token into every header and fence, so that no earlier holder of the lease can write any

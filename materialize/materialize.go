@@ -87,7 +87,7 @@ const (
 )
 
 // Options are what Run needs. If Check fails, the view fails; the text that Check returns goes into the view's summary. Check,
-// Mode, Wait, LeaseTTL, BatchKeys, BatchBytes and Progress may be zero.
+// Mode, Wait, StoreWait, Waits, LeaseTTL, BatchKeys, BatchBytes and Progress may be zero.
 type Options struct {
 	Views  []*fstore.ViewVersion // run in this order
 	To     time.Time             // T: each view is published at View.Publish.Latest(T); zero: now, once the view's lease is held
@@ -103,6 +103,9 @@ type Options struct {
 	Leases Leases
 	Clock  Clock
 
+	StoreWait time.Duration               // how long to wait for a store that cannot be reached; default DefaultStoreWait
+	Waits     func(fstore.ViewRef, error) // called when a run begins to wait for the store
+
 	LeaseTTL   time.Duration // default 1 minute
 	BatchKeys  int           // maximum number of keys in a batch; default 5,000
 	BatchBytes int           // maximum bytes of keys and records in a batch, except its last record; default 1 MB
@@ -110,6 +113,9 @@ type Options struct {
 
 	step func(name string) error // called at every step; an error ends the run like a crash would (tests)
 }
+
+// DefaultStoreWait is longer than Sentinel takes for a failover, which by default it begins after 30 s.
+const DefaultStoreWait = time.Minute
 
 // Progress is the progress of a view. Total is 0 if unknown.
 type Progress struct {
@@ -211,6 +217,12 @@ func (o *Options) defaults() {
 	}
 	if o.BatchBytes == 0 {
 		o.BatchBytes = 1 << 20
+	}
+	if o.StoreWait == 0 {
+		o.StoreWait = DefaultStoreWait
+	}
+	if o.Waits == nil {
+		o.Waits = func(fstore.ViewRef, error) {}
 	}
 	if o.Progress == nil {
 		o.Progress = func(Progress) {}

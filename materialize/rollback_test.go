@@ -91,7 +91,7 @@ func (r recorder) Commit(ctx context.Context, c online.Commit) error {
 func (r recorder) Scan(ctx context.Context, prefix []byte, fn func([]byte) error) error {
 	return r.x.mem.Scan(ctx, prefix, fn)
 }
-func (recorder) Check(context.Context) (string, error)      { return "", nil }
+func (recorder) Check(context.Context) ([]error, error)     { return nil, nil }
 func (recorder) Replicated(context.Context) (string, error) { return "", nil }
 func (recorder) Close() error                               { return nil }
 

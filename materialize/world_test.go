@@ -235,7 +235,7 @@ func (w *world) replace(m *memory.Backend) {
 func (w *world) options(p time.Time, mode Mode) Options {
 	return Options{
 		Views: []*fstore.ViewVersion{w.table.view}, To: p, Now: func() time.Time { return w.now }, Mode: mode, State: w.state, Store: w.name,
-		Source: w.table, Sink: sink{w.store}, Leases: w.leases, Clock: w.clock, BatchKeys: 4,
+		Source: w.table, Sink: sink{w.store}, Leases: w.leases, Clock: w.clock, BatchKeys: 4, StoreWait: 20 * time.Second,
 	}
 }
 

@@ -82,9 +82,9 @@ type Backend interface {
 	Scan(ctx context.Context, prefix []byte, fn func(key []byte) error) error
 
 	// Check reports whether the backend can be reached and keeps its data. It returns ErrInvalid, with a hint, for
-	// settings that lose data, and with ErrLost for data that may be lost already. If the settings cannot be read, it
-	// returns a warning and no error.
-	Check(ctx context.Context) (warning string, err error)
+	// settings that lose data, and with ErrLost for data that may be lost already. Warnings are about what does not
+	// keep look-ups from being answered: settings that cannot be read, and ErrDegraded.
+	Check(ctx context.Context) (warnings []error, err error)
 
 	// Close releases the backend's resources. No method may be called afterwards.
 	Close() error
@@ -142,8 +142,15 @@ var ErrCrowded = errors.New("more calls than connections")
 // It can be written, and materialize can fill it again.
 var ErrLost = errors.New("the online store may have lost records")
 
+// ErrFailover marks an ErrUnavailable of a primary that may be replaced, or is being replaced, by a failover.
+var ErrFailover = errors.New("the primary may be failing over")
+
+// ErrDegraded marks a warning of Backend.Check: look-ups are answered, but a part of the store has failed already, or would fail
+// after a failover. Writes are refused, or a replica cannot be used.
+var ErrDegraded = errors.New("the online store is degraded")
+
 // Check reports whether the store can be used; see Backend.Check.
-func (s *Store) Check(ctx context.Context) (warning string, err error) { return s.backend.Check(ctx) }
+func (s *Store) Check(ctx context.Context) (warnings []error, err error) { return s.backend.Check(ctx) }
 
 // Close closes the backend.
 func (s *Store) Close() error { return s.backend.Close() }

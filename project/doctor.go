@@ -217,17 +217,42 @@ func (e *examination) store(ctx context.Context) *online.Store {
 		e.wrong("online store", err)
 		return nil
 	}
-	warning, err := store.Check(ctx)
+	warnings, err := store.Check(ctx)
 	if err != nil {
 		e.wrong("online store", err)
 		return nil
 	}
-	if warning != "" {
-		e.warn("online store", "", "%s", warning)
-	} else {
+	degraded := false
+	for _, w := range warnings {
+		if errors.Is(w, online.ErrDegraded) {
+			degraded = true
+			e.wrong("online store", w)
+			continue
+		}
+		e.warn("online store", "", "%v", w)
+	}
+	if !degraded && e.written(ctx, store) && len(warnings) == 0 {
 		e.ok("online store", "%s can be used", e.p.Settings.Online)
 	}
 	return store
+}
+
+// written checks that the store can be written, by a write that leaves nothing behind: Redis tells some reasons to refuse one only
+// then. In a SQLite store that does not exist yet, it would leave the file.
+func (e *examination) written(ctx context.Context, store *online.Store) bool {
+	if e.p.Settings.Online.scheme() == "sqlite" {
+		return true
+	}
+	switch err := store.CheckWrite(ctx); {
+	case errors.Is(err, fstore.ErrInvalid): // right for a user of fstore serve
+		message, _ := fstore.Explain(err)
+		e.warn("online store", "name a user who may write where fstore materialize runs", "it can be read; %s", message)
+		return false
+	case err != nil:
+		e.wrong("online store", err)
+		return false
+	}
+	return true
 }
 
 // published compares the store with the live versions and the state folder.

@@ -1,6 +1,7 @@
 package project
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ type MaterializeRequest struct {
 	To        time.Time        // zero: now
 	Mode      materialize.Mode // Full, Rewind
 	Wait      time.Duration    // for another run of the same view
+	StoreWait time.Duration    // for an online store that cannot be reached any longer; zero: materialize.DefaultStoreWait
 	LeakCheck string           // at how many instants a view is checked before its first run, as in TrainingSetRequest
 	Progress  func(materialize.Progress)
 	Ran       func([]materialize.Summary) error // called after the views have run, before serving changes
@@ -64,7 +66,9 @@ func (p *Project) Materialize(ctx context.Context, r MaterializeRequest) (*Mater
 	if err != nil {
 		return out, err
 	}
-	if err := p.checkStore(ctx, store); err != nil {
+	o.StoreWait = cmp.Or(r.StoreWait, materialize.DefaultStoreWait)
+	o.Waits = func(ref fstore.ViewRef, err error) { p.waits(ref.String()+": ", o.StoreWait, err) }
+	if err := p.awaitStore(ctx, store, o.StoreWait); err != nil {
 		return out, err
 	}
 	if o.Source, err = p.openedEngine(); err != nil {
@@ -81,19 +85,42 @@ func (p *Project) Materialize(ctx context.Context, r MaterializeRequest) (*Mater
 	return out, errors.Join(runErr, err)
 }
 
-// checkStore refuses a store that loses data or cannot be written, and passes on its warning. One that has lost records
+// awaitStore checks the store. Where sentinels answer but their primary does not, they may be about to promote another, so it
+// waits for that. Anything else that is wrong at the start is an error at once.
+func (p *Project) awaitStore(ctx context.Context, store *online.Store, limit time.Duration) error {
+	until := p.options.Clock().Add(limit)
+	for waits := false; ; waits = true {
+		err := p.checkStore(ctx, store)
+		if !errors.Is(err, online.ErrFailover) || p.options.Clock().After(until) {
+			return err
+		}
+		if !waits {
+			p.waits("", limit, err)
+		}
+		if stopped := fstore.Sleep(ctx, time.Second); stopped != nil {
+			return errors.Join(stopped, err)
+		}
+	}
+}
+
+func (p *Project) waits(what string, limit time.Duration, err error) {
+	message, _ := fstore.Explain(err)
+	p.note("%swaiting for the online store, up to %s: %s", what, limit, message)
+}
+
+// checkStore refuses a store that loses data or cannot be written, and passes on its warnings. One that has lost records
 // takes a run, which may be the one that fills it again.
 func (p *Project) checkStore(ctx context.Context, store *online.Store) error {
-	warning, err := store.Check(ctx)
+	warnings, err := store.Check(ctx)
 	if errors.Is(err, online.ErrLost) {
 		message, hints := fstore.Explain(err)
-		warning, err = message+"; only --full writes what the store should still have; "+strings.Join(hints, "; "), nil
+		warnings, err = append(warnings, errors.New(message+"; only --full writes what the store should still have; "+strings.Join(hints, "; "))), nil
 	}
 	if err != nil {
 		return fmt.Errorf("check the online store: %w", err)
 	}
-	if warning != "" {
-		p.warn("%s", warning)
+	for _, w := range warnings {
+		p.warn("%v", w)
 	}
 	return store.CheckWrite(ctx)
 }

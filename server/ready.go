@@ -18,13 +18,13 @@ const storeTimeout = 5 * time.Second
 func (s *Server) awaitStore(ctx context.Context) {
 	before := ""
 	for ctx.Err() == nil {
-		warning, err := s.checkStore(ctx)
+		warnings, err := s.checkStore(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err == nil:
-			if warning != "" {
-				s.options.Logger.Warn("the online store", "warning", warning)
+			for _, w := range warnings {
+				s.options.Logger.Warn("the online store", "warning", w)
 			}
 			if before != "" {
 				s.options.Logger.Info("the online store can be used now")
@@ -54,7 +54,7 @@ func (s *Server) awaitKeys(ctx context.Context) {
 	}
 }
 
-func (s *Server) checkStore(ctx context.Context) (warning string, err error) {
+func (s *Server) checkStore(ctx context.Context) (warnings []error, err error) {
 	defer caught(&err)
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()

@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"time"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/english"
@@ -16,8 +16,8 @@ import (
 )
 
 type materializeFlags struct {
-	to, wait, leakCheck string
-	full, rewind        bool
+	to, wait, storeWait, leakCheck string
+	full, rewind                   bool
 }
 
 func (a *app) materializeCommand() *cobra.Command {
@@ -45,6 +45,7 @@ its first run, SQL is checked on the data: a view that sees the future is not wr
 	flags.BoolVar(&f.full, "full", false, "write everything to a new generation, whatever the store holds; replaces an unreadable pointer")
 	flags.BoolVar(&f.rewind, "rewind", false, "allow an instant before the published one")
 	flags.StringVar(&f.wait, "wait", "", "wait this long for another run of the same view, such as 10m (default: do not wait)")
+	flags.StringVar(&f.storeWait, "store-wait", "", "wait this long for an online store that stops answering, as in a failover (default: 1m)")
 	leakCheckFlag(cmd, &f.leakCheck)
 	a.engineFlags(cmd)
 	return cmd
@@ -86,14 +87,7 @@ func (f materializeFlags) options(r *project.MaterializeRequest) error {
 	if f.rewind {
 		r.Mode |= materialize.Rewind
 	}
-	if f.wait != "" {
-		wait, err := fstore.ParseDuration(f.wait)
-		if err != nil {
-			return usage.Of("--wait: ", err)
-		}
-		r.Wait = time.Duration(wait)
-	}
-	return nil
+	return errors.Join(usage.Duration("--wait", f.wait, &r.Wait), usage.Duration("--store-wait", f.storeWait, &r.StoreWait))
 }
 
 func (a *app) printSummaries(summaries []materialize.Summary) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	fstore "github.com/fstore-dev/fstore"
 )
@@ -27,3 +28,15 @@ func In(name string, err error) error {
 
 // Flagged prefixes an error about the value of a flag with the flag's name.
 func Flagged(flag string, err error) error { return fmt.Errorf("%s %w", flag, err) }
+
+// Duration sets a duration to the value of a flag that has one.
+func Duration(flag, value string, d *time.Duration) error {
+	if value == "" {
+		return nil
+	}
+	parsed, err := fstore.ParseDuration(value)
+	if err == nil {
+		*d = time.Duration(parsed)
+	}
+	return Of(flag+": ", err)
+}

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -43,8 +44,8 @@ type Backend struct {
 	logger   *slog.Logger
 
 	// Only Look uses these.
-	unfit  error  // what was wrong with the store's settings
-	warned string // the last warning about them
+	unfit  error    // what was wrong with the store's settings
+	warned []string // the last warnings about them
 }
 
 // refusal is the error of refused calls. It is made once, when the breaker opens.
@@ -158,21 +159,26 @@ func (b *Backend) read(ctx context.Context) (whole bool, err error) {
 }
 
 // settings returns what is wrong with the store's settings. If they cannot be read now, that is what was wrong at the
-// last look. It logs a warning that is new.
+// last look. It logs warnings that are new.
 func (b *Backend) settings(ctx context.Context) (err error) {
 	defer caught(&err)
 	ctx, cancel := context.WithTimeout(ctx, settingTime)
 	defer cancel()
-	warning, err := b.Check(ctx)
+	warnings, err := b.Check(ctx)
 	if errors.Is(err, fstore.ErrUnavailable) {
 		return b.unfit
 	}
-	if b.unfit = err; err == nil && warning != b.warned {
-		if b.warned = warning; warning != "" {
-			b.logger.Warn("the online store", "warning", warning)
+	if b.unfit = err; err != nil {
+		return err
+	}
+	var warned []string
+	for _, w := range warnings {
+		if warned = append(warned, w.Error()); !slices.Contains(b.warned, w.Error()) {
+			b.logger.Warn("the online store", "warning", w)
 		}
 	}
-	return err
+	b.warned = warned
+	return nil
 }
 
 // caught turns a panic of the store into an error: Run's goroutine is the server's own, where a panic would end it.

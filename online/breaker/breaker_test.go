@@ -25,7 +25,7 @@ type store struct {
 	calls  atomic.Int64
 	get    atomic.Pointer[func(context.Context) error] // called before every Get
 	check  atomic.Pointer[error]                       // what Check returns
-	warned atomic.Pointer[string]
+	warned atomic.Pointer[[]error]
 }
 
 func newStore() *store {
@@ -39,7 +39,14 @@ func newStore() *store {
 func (s *store) does(get func(context.Context) error) { s.get.Store(&get) }
 func (s *store) fails(err error)                      { s.does(func(context.Context) error { return err }) }
 func (s *store) finds(err error)                      { s.check.Store(&err) }
-func (s *store) warns(text string)                    { s.warned.Store(&text) }
+
+func (s *store) warns(text string) {
+	var warnings []error
+	if text != "" {
+		warnings = append(warnings, errors.New(text))
+	}
+	s.warned.Store(&warnings)
+}
 
 // hangs answers no call before its context ends.
 func (s *store) hangs() {
@@ -59,7 +66,7 @@ func (s *store) Get(ctx context.Context, r online.Read) (records, ptrs [][]byte,
 	return s.Backend.Get(ctx, r)
 }
 
-func (s *store) Check(context.Context) (string, error) { return *s.warned.Load(), *s.check.Load() }
+func (s *store) Check(context.Context) ([]error, error) { return *s.warned.Load(), *s.check.Load() }
 
 var ctx = context.Background()
 

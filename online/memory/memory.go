@@ -81,7 +81,7 @@ func (b *Backend) Scan(ctx context.Context, prefix []byte, fn func(key []byte) e
 }
 
 // Check implements online.Backend.
-func (b *Backend) Check(ctx context.Context) (warning string, err error) { return "", done(ctx) }
+func (b *Backend) Check(ctx context.Context) (warnings []error, err error) { return nil, done(ctx) }
 
 // Replicated implements online.Backend: memory has no replicas.
 func (b *Backend) Replicated(context.Context) (warning string, err error) { return "", nil }

@@ -251,8 +251,8 @@ var backendTests = []test{
 		}
 	}},
 	{"check_accepts_an_empty_store", func(t *testing.T, b online.Backend) {
-		if warning, err := b.Check(context.Background()); err != nil || warning != "" {
-			t.Errorf("got %q, %v", warning, err)
+		if warnings, err := b.Check(context.Background()); err != nil || len(warnings) > 0 {
+			t.Errorf("got %q, %v", warnings, err)
 		}
 	}},
 }

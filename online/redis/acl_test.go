@@ -69,7 +69,7 @@ func TestTheUsersOfTheDocumentation(t *testing.T) {
 				t.Error(err)
 			}
 			for _, b := range []*redis.Backend{writer, reader} {
-				if warning, err := b.Check(ctx); warning != "" || err != nil {
+				if warning, err := checked(b); warning != "" || err != nil {
 					t.Error(warning, err)
 				}
 				if record, p := get(t, b, string(key), online.Read{}); record != "r" || p != "r" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/fstore-dev/fstore"
@@ -11,115 +12,164 @@ import (
 	driver "github.com/redis/go-redis/v9"
 )
 
-// Check implements online.Backend. It checks that the server answers, lets this user read, evicts nothing and has evicted nothing. Only a
-// write shows whether the server can be written. A replica is a warning, since it can answer look-ups.
-func (b *Backend) Check(ctx context.Context) (warning string, err error) {
-	if err := b.primary.Ping(ctx).Err(); err != nil {
-		return "", b.failed(ctx, err)
-	}
-	probe := online.Probe()
-	if _, _, err := b.read(ctx, b.primary, probe.Keys, probe.Pointers); err != nil {
-		return "", err
-	}
-	memory, err := b.info(ctx, b.primary.Client, "memory")
+// Check implements online.Backend. It checks that the primary answers, lets this user read, evicts nothing and has evicted
+// nothing. Behind sentinels it looks at every replica that is up: look-ups may read from it, and a failover may promote it. It
+// does not write, so it finds only those refusals of writes that INFO tells.
+func (b *Backend) Check(ctx context.Context) (warnings []error, err error) {
+	info, err := inspect(ctx, b.primary.Client)
 	if err != nil {
-		return "", b.failed(ctx, err)
+		return nil, b.failed(ctx, err)
 	}
-	replication, err := b.info(ctx, b.primary.Client, "replication")
-	if err != nil {
-		return "", b.failed(ctx, err)
+	primary := instance{b.where(nil), info}
+	if err := primary.loses(); err != nil {
+		return nil, err
 	}
-	var warnings []string
-	switch policy := memory["maxmemory_policy"]; policy {
-	case "noeviction":
-	case "":
-		warnings = append(warnings, "maxmemory-policy cannot be read; make sure that it is noeviction")
-	default:
-		return "", evicts("redis at "+b.addr, policy)
+	if info["maxmemory_policy"] == "" {
+		warnings = append(warnings, fmt.Errorf("%s: maxmemory-policy cannot be read; make sure that it is noeviction", primary.where))
 	}
-	stats, err := b.info(ctx, b.primary.Client, "stats")
-	if err != nil {
-		return "", b.failed(ctx, err)
+	if info["role"] == "slave" {
+		warnings = append(warnings, fmt.Errorf("%s: it is a replica: look-ups work, but materialize needs its primary", primary.where))
 	}
-	if err := hasEvicted("redis at "+b.addr, stats); err != nil {
-		return "", err
+	if err := primary.refusesWrites(); err != nil {
+		warnings = append(warnings, degraded(err))
 	}
-	if replication["role"] == "slave" {
-		warnings = append(warnings, "it is a replica: look-ups work, but materialize needs its primary")
+	if b.sentinels == nil {
+		return warnings, nil
 	}
-	if b.sentinels != nil {
-		more, err := b.checkFailover(ctx, replication)
-		if err != nil {
-			return "", err
-		}
-		warnings = append(warnings, more...)
-	}
-	if warnings == nil {
-		return "", nil
-	}
-	return "redis at " + b.addr + ": " + strings.Join(warnings, "; "), nil
+	more, err := b.checkReplicas(ctx, primary)
+	return append(warnings, more...), err
 }
 
-func evicts(where, policy string) error {
-	return fstore.Errorf(fstore.ErrInvalid, "%s: maxmemory-policy is %s: under memory pressure it would drop features", where, policy).
-		WithHint("run: redis-cli config set maxmemory-policy noeviction, and set it in redis.conf")
-}
+// degraded marks a warning that online.ErrDegraded describes.
+func degraded(err error) error { return fmt.Errorf("%w: %w", online.ErrDegraded, err) }
 
-// checkFailover checks what a failover would promote.
-func (b *Backend) checkFailover(ctx context.Context, primary map[string]string) (warnings []string, err error) {
-	if primary["connected_slaves"] == "0" {
-		warnings = append(warnings, "the primary has no replica")
+// checkReplicas checks what look-ups may read and what a failover would promote.
+func (b *Backend) checkReplicas(ctx context.Context, primary instance) (warnings []error, err error) {
+	if primary.info["connected_slaves"] == "0" {
+		warnings = append(warnings, fmt.Errorf("%s: the primary has no replica", primary.where))
 	}
-	if _, set := primary["min_slaves_good_slaves"]; primary != nil && !set {
-		warnings = append(warnings, "min-replicas-to-write is 0: a primary that is cut off from its sentinels goes on taking writes, which are lost; "+
-			"set min-replicas-to-write 1 and min-replicas-max-lag 10")
+	if _, set := primary.info["min_slaves_good_slaves"]; primary.info != nil && !set {
+		warnings = append(warnings, fmt.Errorf("%s: min-replicas-to-write is 0: a primary that is cut off from its sentinels goes on taking writes, which are lost; "+
+			"set min-replicas-to-write 1 and min-replicas-max-lag 10", primary.where))
 	}
 	replicas, err := b.sentinels.findReplicas(ctx)
 	if err != nil {
 		return nil, b.failed(ctx, err)
 	}
 	for _, addr := range replicas.addrs {
-		policy, err := b.replicaPolicy(ctx, addr)
-		switch {
-		case err != nil:
-			warnings = append(warnings, fmt.Sprintf("its replica %s: %v", addr, err))
-		case policy == "" || policy == "noeviction":
-		case b.replicas != nil:
-			return nil, evicts("the replica "+addr+" of redis at "+b.addr, policy)
-		default:
-			warnings = append(warnings, fmt.Sprintf("its replica %s has maxmemory-policy %s: once promoted it would drop features under memory pressure; set noeviction there too", addr, policy))
+		replica := instance{where: "redis at " + addr + ", a replica of " + b.sentinels.primary}
+		if replica.info, err = b.inspectReplica(ctx, addr); err != nil {
+			warnings = append(warnings, degraded(b.failedAt(ctx, replica.where, err)))
+			continue
+		}
+		lossy := replica.loses()
+		if lossy != nil && b.replicas != nil {
+			return nil, lossy
+		}
+		for _, err := range []error{lossy, replica.smallerThan(primary)} {
+			if err != nil {
+				warnings = append(warnings, degraded(err))
+			}
 		}
 	}
 	return warnings, nil
 }
 
-// replicaPolicy returns the eviction policy of a replica, or "" if it does not tell.
-func (b *Backend) replicaPolicy(ctx context.Context, addr string) (string, error) {
+func (b *Backend) inspectReplica(ctx context.Context, addr string) (map[string]string, error) {
 	o := *b.primary.Options()
 	o.Addr, o.Dialer, o.PoolSize, o.MinIdleConns = addr, b.transport.dial, 1, 0
 	c := driver.NewClient(&o)
 	defer c.Close()
 	ctx, cancel := withPatience(ctx)
 	defer cancel()
-	info, err := b.info(ctx, c, "memory")
-	return info["maxmemory_policy"], err
+	return inspect(ctx, c)
 }
 
-// info returns a section of INFO, or nil if the server does not tell: some managed servers do not.
-func (b *Backend) info(ctx context.Context, from *driver.Client, section string) (map[string]string, error) {
-	info, err := from.Info(ctx, section).Result()
-	if err != nil {
-		var refused driver.Error
-		if errors.As(err, &refused) {
-			return nil, nil
-		}
+// inspect reads from a server as a look-up does, and returns its INFO: nil if it does not tell.
+func inspect(ctx context.Context, c *driver.Client) (map[string]string, error) {
+	if err := c.Ping(ctx).Err(); err != nil {
+		return nil, err
+	}
+	probe := online.Probe()
+	if err := c.MGet(ctx, string(probe.Keys[0]), string(probe.Pointers[0])).Err(); err != nil {
+		return nil, err
+	}
+	return info(ctx, c)
+}
+
+// info returns the INFO of a server, or nil if it does not tell: some managed servers do not, and some users may not ask. Any
+// other error is one.
+func info(ctx context.Context, c *driver.Client) (map[string]string, error) {
+	text, err := c.Info(ctx).Result()
+	var refused driver.Error
+	switch {
+	case errors.As(err, &refused) && hasPrefix(refused, "NOPERM", "unknown command"):
+		return nil, nil
+	case err != nil:
 		return nil, err
 	}
 	out := map[string]string{}
-	for line := range strings.Lines(info) {
+	for line := range strings.Lines(text) {
 		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
 			out[name] = value
 		}
 	}
 	return out, nil
+}
+
+// instance is what INFO says of one server.
+type instance struct {
+	where string
+	info  map[string]string // nil: it does not tell
+}
+
+// loses returns an error if the server drops records, or has dropped some. Its eviction policy may be right again, but what it
+// has dropped may have been records, and these would be answered as not found. Nobody but its operator can say that the
+// store is whole again: by a reset of the statistics.
+func (s instance) loses() error {
+	if policy := s.info["maxmemory_policy"]; policy != "noeviction" && policy != "" {
+		return fstore.Errorf(fstore.ErrInvalid, "%s: maxmemory-policy is %s: under memory pressure it would drop features", s.where, policy).
+			WithHint("run: redis-cli config set maxmemory-policy noeviction, and set it in redis.conf")
+	}
+	if count, told := s.number("evicted_keys"); told && count > 0 {
+		return fmt.Errorf("%w: %w", online.ErrLost, fstore.Errorf(fstore.ErrInvalid, "%s has evicted %d keys: features may be missing", s.where, count).
+			WithHint("run fstore materialize --full, unless fstore verify finds nothing missing, and then redis-cli config resetstat; "+
+				"where CONFIG is not allowed, restart the node before materialize instead"))
+	}
+	return nil
+}
+
+// refusesWrites returns an error if INFO shows that the server, a primary, refuses writes.
+func (s instance) refusesWrites() error {
+	limit, _ := s.number("maxmemory")
+	uncounted, _ := s.number("mem_not_counted_for_evict")
+	if used, told := s.number("used_memory"); told && limit > 0 && used-uncounted > limit {
+		return fstore.Errorf(fstore.ErrUnavailable, "%s refuses writes: it uses %d bytes of memory, and maxmemory is %d", s.where, used-uncounted, limit).WithHint("%s", memoryHint)
+	}
+	if good, told := s.number("min_slaves_good_slaves"); told && good == 0 && s.info["role"] != "slave" {
+		return fstore.Errorf(fstore.ErrUnavailable, "%s refuses writes: no replica is connected and in time, and min-replicas-to-write asks for some", s.where).
+			WithHint("%s", replicasHint)
+	}
+	return nil
+}
+
+// smallerThan returns an error if the server, once promoted, would refuse writes that the primary takes.
+func (s instance) smallerThan(primary instance) error {
+	limit, told := s.number("maxmemory")
+	theirs, theyTold := primary.number("maxmemory")
+	if !told || !theyTold || limit == 0 || theirs != 0 && limit >= theirs {
+		return nil
+	}
+	used, _ := primary.number("used_memory")
+	have := fmt.Sprintf("%d", theirs)
+	if theirs == 0 {
+		have = "no limit"
+	}
+	return fstore.Errorf(fstore.ErrInvalid, "%s: maxmemory is %d, and %s at the primary, which uses %d bytes: once promoted it would refuse writes sooner", s.where, limit, have, used).
+		WithHint("set the same maxmemory on every server")
+}
+
+func (s instance) number(name string) (value int64, told bool) {
+	value, err := strconv.ParseInt(s.info[name], 10, 64)
+	return value, err == nil
 }

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -23,16 +22,16 @@ var kinds = []struct {
 	kind   error
 	hint   string
 }{
-	{"LOADING", fstore.ErrUnavailable, "it is loading its data"},
-	{"BUSY", fstore.ErrUnavailable, "a script blocks it"},
-	{"TRYAGAIN", fstore.ErrUnavailable, ""},
-	{"MASTERDOWN", fstore.ErrUnavailable, "it is a replica that has lost its master"},
-	{"CLUSTERDOWN", fstore.ErrUnavailable, ""},
-	{"NOREPLICAS", fstore.ErrUnavailable, ""},
+	{"LOADING", fstore.ErrUnavailable, "it is loading its data: wait"},
+	{"BUSY", fstore.ErrUnavailable, "a script blocks it: wait, or run: redis-cli script kill"},
+	{"TRYAGAIN", fstore.ErrUnavailable, clusterHint},
+	{"MASTERDOWN", fstore.ErrUnavailable, "it is a replica that has lost its master: start that, or mend the network between them"},
+	{"CLUSTERDOWN", fstore.ErrUnavailable, clusterHint},
+	{"NOREPLICAS", fstore.ErrUnavailable, replicasHint},
 	{"READONLY", fstore.ErrUnavailable, "it is a replica; the URL must name the primary, or sentinels that find it"},
-	{"MISCONF", fstore.ErrUnavailable, "it cannot write its snapshot to disk"},
-	{"OOM", fstore.ErrUnavailable, "its memory is full: raise maxmemory, or delete data"},
-	{"EXECABORT", fstore.ErrUnavailable, ""},
+	{"MISCONF", fstore.ErrUnavailable, "it cannot write its snapshot to disk: free space there, or see its log"},
+	{"OOM", fstore.ErrUnavailable, memoryHint},
+	{"EXECABORT", fstore.ErrUnavailable, "it refused a command of the transaction: see its log"},
 	{"max number of clients", fstore.ErrUnavailable, "raise maxclients"},
 	{"NOAUTH", fstore.ErrInvalid, authHint},
 	{"WRONGPASS", fstore.ErrInvalid, authHint},
@@ -48,40 +47,62 @@ var kinds = []struct {
 }
 
 const (
-	authHint    = "check user and password in the online store's URL"
-	clusterHint = "it is a Redis Cluster; fstore needs a single server, or sentinels"
+	authHint     = "check user and password in the online store's URL"
+	memoryHint   = "its memory is full: raise maxmemory, or delete data"
+	replicasHint = "too few replicas are connected and in time for its min-replicas-to-write: start them, or mend the network to them"
+	clusterHint  = "it is a Redis Cluster; fstore needs a single server, or sentinels"
 )
 
-// failed returns the kind of an error of a call with ctx, and adds the server. It returns nil for nil.
+// where names the server that gave an error of the primary's client, or the primary, without user and password.
+func (b *Backend) where(err error) string {
+	if b.sentinels != nil && !errors.As(err, new(*fstore.Error)) { // ours come from the search for the primary
+		if at := b.moving[0].address(); at != "" {
+			return "redis at " + at + ", the primary " + b.sentinels.primary
+		}
+	}
+	return "redis at " + b.addr
+}
+
+// failed returns the kind of an error of a call with ctx to the primary, and adds the server. It returns nil for nil.
 func (b *Backend) failed(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
+	out := b.failedAt(ctx, b.where(err), err)
+	if b.sentinels != nil && ctx.Err() == nil && errors.Is(out, fstore.ErrUnavailable) && !errors.As(err, new(*fstore.Error)) && !hasPrefix(err, "OOM", "MISCONF", "BUSY") {
+		return failover{out}
+	}
+	return out
+}
+
+// failover is an error of a primary that sentinels may replace, or have just made one.
+type failover struct{ error }
+
+func (f failover) Is(target error) bool { return target == online.ErrFailover }
+func (f failover) Unwrap() error        { return f.error }
+
+// failedAt is failed for an error of any server.
+func (b *Backend) failedAt(ctx context.Context, where string, err error) error {
 	if done := over(ctx, err); done != nil {
-		return fmt.Errorf("redis at %s: %w: %w", b.addr, fstore.ErrUnavailable, done)
+		return fmt.Errorf("%s: %w: %w", where, fstore.ErrUnavailable, done)
 	}
 	var reply driver.Error
 	if errors.As(err, &reply) {
 		for _, k := range kinds {
 			if driver.HasErrorPrefix(reply, k.prefix) {
-				out := fstore.Errorf(k.kind, "redis at %s: %v", b.addr, reply)
-				if k.hint != "" {
-					out = out.WithHint("%s", k.hint)
-				}
-				return out
+				return fstore.Errorf(k.kind, "%s: %v", where, reply).WithHint("%s", k.hint)
 			}
 		}
-		return fstore.Errorf(fstore.ErrInvalid, "redis at %s: %v", b.addr, reply)
+		return fstore.Errorf(fstore.ErrInvalid, "%s: %v", where, reply)
 	}
 	var ours *fstore.Error
-	switch {
-	case errors.As(err, &ours):
-		return fmt.Errorf("redis at %s: %w", b.addr, ours)
-	case untrusted(err):
-		return fstore.Errorf(fstore.ErrInvalid, "redis at %s: %v", b.addr, err).
-			WithHint("name its certificate authority in the online store's URL: ?tls_ca=ca.pem. If the certificate is for another name, name that: ?tls_server_name=NAME")
+	if errors.As(err, &ours) {
+		return fmt.Errorf("%s: %w", where, ours)
 	}
-	return b.broken(err)
+	if kind, hint := b.transport.explain(err); kind != nil {
+		return fstore.Errorf(kind, "%s: %v", where, err).WithHint("%s", hint)
+	}
+	return broken(where, err)
 }
 
 // over returns the error of a context that has ended the call. Its deadline appears as a timeout of the connection,
@@ -98,15 +119,9 @@ func timedOut(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// untrusted reports whether the server's certificate was refused.
-func untrusted(err error) bool {
-	var refused *tls.CertificateVerificationError
-	return errors.As(err, &refused)
-}
-
 // broken explains a broken connection.
-func (b *Backend) broken(err error) error {
-	out := fstore.Errorf(fstore.ErrUnavailable, "redis at %s: %v", b.addr, err)
+func broken(where string, err error) error {
+	out := fstore.Errorf(fstore.ErrUnavailable, "%s: %v", where, err)
 	switch {
 	case errors.Is(err, driver.ErrPoolTimeout):
 		return fmt.Errorf("%w: %w", online.ErrCrowded, out.WithHint("raise pool_size in the online store's URL, such as ?pool_size=40"))
@@ -115,7 +130,7 @@ func (b *Backend) broken(err error) error {
 	case timedOut(err):
 		return out.WithHint("the server may be overloaded or hung, or a firewall may drop its packets")
 	case strings.HasPrefix(err.Error(), "redis: ") && !errors.Is(err, driver.ErrClosed): // the driver marks what it cannot parse in no other way
-		return fstore.Errorf(fstore.ErrInvalid, "redis at %s: what answers there is not a Redis server: %v", b.addr, err).
+		return fstore.Errorf(fstore.ErrInvalid, "%s: what answers there is not a Redis server: %v", where, err).
 			WithHint("check host and port in the online store's URL")
 	}
 	return out.WithHint("check that it runs and can be reached, or name another in fstore.yaml")

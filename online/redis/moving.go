@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -73,6 +74,13 @@ func (m *moving) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 		return plainConn{c, plain}, nil
 	}
 	return c, nil
+}
+
+// address returns where the current servers are, or "" if none have been found.
+func (m *moving) address() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return strings.Join(m.current.addrs, ", ")
 }
 
 // admit registers a connection that is about to be opened, unless newer servers have been found than those it goes to. If these

@@ -34,23 +34,29 @@ type scripted struct {
 
 func newScripted(t *testing.T, says script) *scripted {
 	t.Helper()
+	s := &scripted{says: says, next: map[string]script{}}
+	s.addr = answering(t, s.answer)
+	return s
+}
+
+// answering starts a server that answers as a function says, and returns its address.
+func answering(t *testing.T, answer func(args []string) string) (addr string) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scripted{addr: l.Addr().String(), says: says, next: map[string]script{}}
-	var serving sync.WaitGroup
-	t.Cleanup(func() { l.Close(); serving.Wait() })
-	serving.Go(func() {
+	t.Cleanup(func() { l.Close() })
+	go func() {
 		for {
 			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
-			serving.Go(func() { s.serve(conn) })
+			go serve(conn, answer) // until the client is closed
 		}
-	})
-	return s
+	}()
+	return l.Addr().String()
 }
 
 func (s *scripted) set(says script) {
@@ -59,8 +65,8 @@ func (s *scripted) set(says script) {
 	s.mu.Unlock()
 }
 
-// serve answers until the client leaves.
-func (s *scripted) serve(conn net.Conn) {
+// serve answers the commands of a client until it leaves.
+func serve(conn net.Conn, answer func(args []string) string) {
 	defer conn.Close()
 	for in := bufio.NewReader(conn); ; {
 		var n, size int
@@ -78,7 +84,7 @@ func (s *scripted) serve(conn net.Conn) {
 			}
 			args[i] = string(arg[:size])
 		}
-		if _, err := io.WriteString(conn, s.answer(args)); err != nil {
+		if _, err := io.WriteString(conn, answer(args)); err != nil {
 			return
 		}
 	}

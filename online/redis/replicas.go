@@ -48,13 +48,13 @@ const replicationTimeout = time.Second
 // Replicated implements online.Backend with WAIT. A single server without replicas has nothing to wait for. A primary
 // that sentinels watch is meant to have some.
 func (b *Backend) Replicated(ctx context.Context) (warning string, err error) {
-	info, err := b.info(ctx, b.primary.Client, "replication")
+	told, err := info(ctx, b.primary.Client)
 	if err != nil {
 		return "", b.failed(ctx, err)
 	}
-	switch replicas := info["connected_slaves"]; {
+	switch replicas := told["connected_slaves"]; {
 	case replicas == "0" && b.sentinels != nil:
-		return fmt.Sprintf("redis at %s: the primary has no replica: a failover would lose the writes", b.addr), nil
+		return b.where(nil) + ": the primary has no replica: a failover would lose the writes", nil
 	case replicas == "0" || replicas == "" && b.sentinels == nil:
 		return "", nil
 	}
@@ -68,7 +68,7 @@ func (b *Backend) Replicated(ctx context.Context) (warning string, err error) {
 		return "", b.failed(ctx, err)
 	}
 	if reached.Val() == 0 {
-		return fmt.Sprintf("redis at %s: no replica has confirmed the writes within %s", b.addr, replicationTimeout), nil
+		return fmt.Sprintf("%s: no replica has confirmed the writes within %s", b.where(nil), replicationTimeout), nil
 	}
 	return "", nil
 }

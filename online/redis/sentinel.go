@@ -16,14 +16,15 @@ import (
 // sentinels find the primary and its replicas. Each question goes to all sentinels at once, so one that hangs, perhaps
 // because it died together with the primary, does not delay the answer.
 type sentinels struct {
-	primary string
-	addrs   string // for messages
-	clients []*driver.SentinelClient
-	asking  sync.WaitGroup
+	primary   string
+	addrs     string // for messages
+	transport *transport
+	clients   []*driver.SentinelClient
+	asking    sync.WaitGroup
 }
 
 func newSentinels(l *sentinelLocation, t *transport) *sentinels {
-	s := &sentinels{primary: l.primary, addrs: strings.Join(l.addrs, ", ")}
+	s := &sentinels{primary: l.primary, addrs: strings.Join(l.addrs, ", "), transport: t}
 	for _, addr := range l.addrs {
 		o := l.options(addr)
 		o.Dialer = t.dial
@@ -169,12 +170,20 @@ func (s *sentinels) failed(errs []error) error {
 		}
 		return message
 	}
+	hint := "check that they run and can be reached"
 	for _, err := range errs {
-		if errors.Is(err, fstore.ErrInvalid) || untrusted(err) {
+		if errors.Is(err, fstore.ErrInvalid) {
 			return err
 		}
+		switch kind, reason := s.transport.explain(err); kind {
+		case nil:
+		case fstore.ErrInvalid:
+			return fstore.Errorf(kind, "the sentinels %s: %v", s.addrs, err).WithHint("%s", reason)
+		default:
+			hint = reason
+		}
 	}
-	return fstore.Errorf(fstore.ErrUnavailable, "none of the sentinels %s answers: %v", s.addrs, errors.Join(errs...)).WithHint("check that they run and can be reached")
+	return fstore.Errorf(fstore.ErrUnavailable, "none of the sentinels %s answers: %v", s.addrs, errors.Join(errs...)).WithHint("%s", hint)
 }
 
 func hasPrefix(err error, prefixes ...string) bool {

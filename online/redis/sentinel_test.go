@@ -256,7 +256,7 @@ func TestReplicationThatStopsIsAWarning(t *testing.T) {
 func TestCheckLooksAtWhatAFailoverWouldPromote(t *testing.T) {
 	s := redistest.NewSentinels(t, redistest.Config{Nodes: 2})
 	b, reader := open(t, s.URL), open(t, s.URL+"&read_from=replica")
-	if warning, err := b.Check(ctx); err != nil || !strings.Contains(warning, "min-replicas-to-write is 0") {
+	if warning, err := checked(b); err != nil || !strings.Contains(warning, "min-replicas-to-write is 0") {
 		t.Errorf("got %q, %v", warning, err)
 	}
 	primary, replica := client(t, s.Nodes[0].URL), client(t, s.Nodes[1].URL)
@@ -265,20 +265,20 @@ func TestCheckLooksAtWhatAFailoverWouldPromote(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if warning, err := b.Check(ctx); err != nil || warning != "" {
+	if warning, err := checked(b); err != nil || warning != "" {
 		t.Errorf("got %q, %v", warning, err)
 	}
 	if err := replica.ConfigSet(ctx, "maxmemory-policy", "allkeys-lru").Err(); err != nil {
 		t.Fatal(err)
 	}
-	if warning, err := b.Check(ctx); err != nil || !strings.Contains(warning, "replica 127.0.0.1:") || !strings.Contains(warning, "allkeys-lru") {
+	if warning, err := checked(b); err != nil || !strings.Contains(warning, "replica 127.0.0.1:") || !strings.Contains(warning, "allkeys-lru") {
 		t.Errorf("got %q, %v", warning, err)
 	}
 	_, err := reader.Check(ctx)
 	isKind(t, err, fstore.ErrInvalid, "the replica 127.0.0.1:", "allkeys-lru")
 	s.Nodes[1].Kill()
 	succeeds(t, func() error {
-		warning, err := b.Check(ctx)
+		warning, err := checked(b)
 		if err == nil && !strings.Contains(warning, "the primary has no replica") {
 			err = fmt.Errorf("%w: got %q", fstore.ErrUnavailable, warning)
 		}

@@ -4,8 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"fmt"
 	"net"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -32,7 +36,7 @@ func (t *transport) dial(ctx context.Context, network, addr string) (net.Conn, e
 	secure := tls.Client(c, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = c.Close() // nothing was sent
-		return nil, err
+		return nil, &handshakeError{addr, err}
 	}
 	return secure, nil
 }
@@ -65,4 +69,56 @@ func (t *transport) configFor(addr string) (*tls.Config, error) {
 		config.Certificates = []tls.Certificate{pair}
 	}
 	return config, nil
+}
+
+// handshakeError is the error of a TLS handshake.
+type handshakeError struct {
+	addr string
+	err  error
+}
+
+func (e *handshakeError) Error() string {
+	return fmt.Sprintf("TLS handshake with %s: %v", e.addr, e.err)
+}
+func (e *handshakeError) Unwrap() error { return e.err }
+
+const (
+	plainURL  = "begin the online store's URL with redis:// or redis+sentinel://"
+	secureURL = "begin the online store's URL with rediss:// or rediss+sentinel://"
+)
+
+// alerts are the messages by which a server refuses a client's certificate, or misses one.
+var alerts = []string{"certificate required", "bad certificate", "unknown certificate authority", "unsupported certificate", "expired certificate", "revoked certificate", "handshake failure"}
+
+// explain returns the kind of an error that comes from TLS, or from the lack of it, and a hint. For any other error the kind is
+// nil.
+func (t *transport) explain(err error) (kind error, hint string) {
+	var untrusted *tls.CertificateVerificationError
+	var plain tls.RecordHeaderError
+	var handshake *handshakeError
+	switch {
+	case errors.As(err, &untrusted):
+		return fstore.ErrInvalid, "name its certificate authority in the online store's URL: ?tls_ca=ca.pem. If the certificate is for another name, name that: ?tls_server_name=NAME"
+	case errors.As(err, &plain):
+		return fstore.ErrInvalid, "what answers there does not speak TLS: name its port for TLS, or " + plainURL
+	case t.config != nil && refusedCertificate(err):
+		if t.files.cert == "" {
+			return fstore.ErrInvalid, "the server asks for a client certificate: add ?tls_cert=client.pem&tls_key=client.key to the online store's URL"
+		}
+		return fstore.ErrInvalid, "the server refuses the client certificate: tls_cert in the online store's URL must come from an authority in its tls-ca-cert-file, and be valid now"
+	case errors.As(err, &handshake) && timedOut(err):
+		return fstore.ErrUnavailable, "the server may not speak TLS (then " + plainURL + "), or be overloaded or hung"
+	case errors.As(err, &handshake) && closed(err):
+		return fstore.ErrUnavailable, "the server may not speak TLS (then " + plainURL + "), or be restarting or at maxclients"
+	case t.config == nil && strings.Contains(err.Error(), `\x15\x03`): // an alert of TLS, in what the driver cannot parse
+		return fstore.ErrInvalid, "what answers there speaks TLS: " + secureURL
+	case t.config == nil && closed(err) && !errors.Is(err, errMoved) && !errors.Is(err, net.ErrClosed):
+		return fstore.ErrUnavailable, "the server closes connections when it restarts, when it reaches maxclients, and when it speaks TLS and the client does not (then " + secureURL + ")"
+	}
+	return nil, ""
+}
+
+func refusedCertificate(err error) bool {
+	_, alert, ok := strings.Cut(err.Error(), "remote error: tls: ") // crypto/tls has no type for it
+	return ok && slices.ContainsFunc(alerts, func(a string) bool { return strings.HasPrefix(alert, a) })
 }

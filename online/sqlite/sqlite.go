@@ -268,9 +268,9 @@ func (b *Backend) step(ctx context.Context, from []byte) (keys [][]byte, err err
 }
 
 // Check implements online.Backend. A missing file is fine: the first commit creates it.
-func (b *Backend) Check(ctx context.Context) (warning string, err error) {
+func (b *Backend) Check(ctx context.Context) (warnings []error, err error) {
 	_, _, err = b.Get(ctx, online.Read{Pointers: [][]byte{{0}}})
-	return "", err
+	return nil, err
 }
 
 // Replicated implements online.Backend: a file has no replicas.

@@ -66,8 +66,8 @@ func TestReadingMakesNoFile(t *testing.T) {
 	if err := b.Scan(ctx, nil, func([]byte) error { return errors.New("called") }); err != nil {
 		t.Error(err)
 	}
-	if warning, err := b.Check(ctx); err != nil || warning != "" {
-		t.Error(warning, err)
+	if warnings, err := b.Check(ctx); err != nil || len(warnings) > 0 {
+		t.Error(warnings, err)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the folder is there: %v", err)

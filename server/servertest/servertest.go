@@ -245,9 +245,9 @@ type Backend struct {
 	before func(context.Context) error
 }
 
-func (b *Backend) Check(ctx context.Context) (warning string, err error) {
+func (b *Backend) Check(ctx context.Context) (warnings []error, err error) {
 	if b.Checks != nil {
-		return "", b.Checks(ctx)
+		return nil, b.Checks(ctx)
 	}
 	return b.Backend.Check(ctx)
 }

@@ -126,14 +126,18 @@ func (w *world) store(options string) *online.Store {
 	return s
 }
 
+func (w *world) options(s *online.Store, n int) materialize.Options {
+	return materialize.Options{
+		Views: []*fstore.ViewVersion{view}, To: day(n), Now: func() time.Time { return day(1 << 16) }, State: w.state, Store: "redis",
+		Source: source{}, Sink: sink{s, &w.flights}, Leases: w.leases, Clock: clock{}, BatchKeys: 5,
+	}
+}
+
 // run materializes a day once.
 func (w *world) run(s *online.Store, n int) (materialize.Summary, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	out, err := materialize.Run(ctx, materialize.Options{
-		Views: []*fstore.ViewVersion{view}, To: day(n), Now: func() time.Time { return day(1 << 16) }, State: w.state, Store: "redis",
-		Source: source{}, Sink: sink{s, &w.flights}, Leases: w.leases, Clock: clock{}, BatchKeys: 5,
-	})
+	out, err := materialize.Run(ctx, w.options(s, n))
 	if len(out) == 0 {
 		return materialize.Summary{}, err
 	}
@@ -326,6 +330,28 @@ func TestAPublicationThatIsLostIsNoticedAndRepaired(t *testing.T) {
 		t.Errorf("the run skipped: %s", summary.Skipped)
 	}
 	if got, err := w.look(reader); got != 2 || err != nil {
+		t.Errorf("day %d is answered: %v", got, err)
+	}
+}
+
+// A run whose primary dies waits for the next one, and goes on there.
+func TestARunGoesOnAfterAFailover(t *testing.T) {
+	w := &world{t: t, servers: redistest.NewSentinels(t, redistest.Config{}), state: t.TempDir(), leases: &leases{}}
+	s, store := w.servers, w.store("")
+	w.settle(store, 1)
+	o := w.options(store, 2)
+	killed := false
+	o.Progress = func(p materialize.Progress) {
+		if p.Stage == materialize.StageWrite && p.Done > 0 && !killed {
+			killed = true
+			s.Settle() // nothing is lost with the primary
+			s.Primary().Kill()
+		}
+	}
+	if _, err := materialize.Run(t.Context(), o); err != nil || !killed {
+		t.Fatal(killed, err)
+	}
+	if got, err := w.look(prepare(t, w.store(""))); got != 2 || err != nil {
 		t.Errorf("day %d is answered: %v", got, err)
 	}
 }

@@ -208,7 +208,7 @@ func TestRedisStaysAwayDuringARun(t *testing.T) {
 	r := w.read()
 	r.allow(codes.Unavailable)
 	r.runs(0, 1, 2)
-	p := w.stopHalfway(1)
+	p := w.stopHalfway(1, "--store-wait", "2s")
 	w.store.server.Kill()
 	p.signal(syscall.SIGCONT)
 	if code := p.wait(); code != 6 {

@@ -44,7 +44,7 @@ func TestARedisThatCannotBeUsed(t *testing.T) {
 			do: []string{"config", "set", "maxmemory-policy", "allkeys-lru"}, undo: []string{"config", "set", "maxmemory-policy", "noeviction"},
 		},
 		{
-			name: "it is a replica", url: url("app:right@"), says: "the URL must name the primary", materialize: 6, serve: -1,
+			name: "it is a replica", url: url("app:right@"), says: "the URL must name the primary", materialize: 6, serve: -1, doctor: 4,
 			do: []string{"replicaof", "127.0.0.1", "1"}, undo: []string{"replicaof", "no", "one"},
 		},
 		{name: "it is no Redis", url: url("app:geheim@"), answer: "HTTP/1.1 400 Bad Request\r\n\r\n", says: "not a Redis server", materialize: 1, get: 1, serve: 1, doctor: 4},
