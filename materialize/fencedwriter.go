@@ -139,14 +139,20 @@ type patience struct {
 	clock Clock
 	limit time.Duration
 	waits func(err error) // called once per wait that is not over within a moment
+	gone  *bool           // the limit has passed, and the store was not reached since: then nothing waits again
 }
 
 // retry calls do, which must be idempotent, until the store can be reached or the limit has passed.
 func (p *patience) retry(ctx context.Context, do func() error) error {
-	until := p.clock.Now().Add(p.limit)
+	until := p.clock.Now()
+	if !*p.gone {
+		until = until.Add(p.limit)
+	}
 	for try := 0; ; try++ {
 		err := do()
-		if !errors.Is(err, fstore.ErrUnavailable) || ctx.Err() != nil || p.clock.Now().After(until) {
+		away := errors.Is(err, fstore.ErrUnavailable)
+		late := !p.clock.Now().Before(until)
+		if *p.gone = away && late; !away || late || ctx.Err() != nil {
 			return err
 		}
 		if try == told {

@@ -177,7 +177,7 @@ func (j *job) pen() *fencedWriter {
 }
 
 func (j *job) patience() *patience {
-	return &patience{j.o.Clock, j.o.StoreWait, func(err error) { j.o.Waits(j.v.Ref, err) }}
+	return &patience{j.o.Clock, j.o.StoreWait, func(err error) { j.o.Waits(j.v.Ref, err) }, &j.o.storeGone}
 }
 
 func (j *job) readPointer(ctx context.Context) (*fstore.Pointer, error) {

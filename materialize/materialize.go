@@ -111,6 +111,8 @@ type Options struct {
 	BatchBytes int           // maximum bytes of keys and records in a batch, except its last record; default 1 MB
 	Progress   func(Progress)
 
+	storeGone bool // see patience
+
 	step func(name string) error // called at every step; an error ends the run like a crash would (tests)
 }
 

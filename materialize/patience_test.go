@@ -45,6 +45,9 @@ func TestARunWaitsForItsStore(t *testing.T) {
 					defer cancel()
 					o := w.options(day(2), 0)
 					o.Clock, o.StoreWait = wall{}, 0
+					second := *w.table.view
+					second.Ref.Name, second.View.Name = "second", "second"
+					o.Views = append(o.Views, &second) // which does not wait once more
 					var waits []string
 					o.Waits = func(_ fstore.ViewRef, err error) {
 						waits = append(waits, err.Error())

@@ -20,6 +20,7 @@ import (
 // script is what a scripted sentinel knows.
 type script struct {
 	primary string // host:port
+	replica string // likewise; "": none
 	epoch   int
 }
 
@@ -97,10 +98,14 @@ func (s *scripted) answer(args []string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	host, port, _ := net.SplitHostPort(s.says.primary)
-	out := "*0\r\n" // it knows no replicas
+	out := "*0\r\n"
 	switch command := strings.ToLower(args[1]); command {
 	case "get-master-addr-by-name":
 		out = array(host, port)
+	case "replicas":
+		if host, port, err := net.SplitHostPort(s.says.replica); err == nil {
+			out = "*1\r\n" + array("ip", host, "port", port, "flags", "slave", "master-link-status", "ok")
+		}
 	case "master":
 		out = array("ip", host, "port", port, "config-epoch", strconv.Itoa(s.says.epoch))
 	}
@@ -128,7 +133,7 @@ func failedOver(t *testing.T) (before, after script, disconnect func()) {
 		if err := client(t, url).Set(ctx, "k", value, 0).Err(); err != nil {
 			t.Fatal(err)
 		}
-		scripts = append(scripts, script{strings.TrimSuffix(strings.TrimPrefix(url, "redis://"), "/0"), 1 + i})
+		scripts = append(scripts, script{primary: strings.TrimSuffix(strings.TrimPrefix(url, "redis://"), "/0"), epoch: 1 + i})
 	}
 	return scripts[0], scripts[1], func() {
 		t.Helper()

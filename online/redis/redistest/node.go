@@ -40,7 +40,19 @@ func (n *Node) Restart() {
 	}
 }
 
-// do sends a command to the node itself.
+// Do sends a command to the node itself.
+func (n *Node) Do(words ...string) {
+	n.t.Helper()
+	args := make([]any, len(words))
+	for i, w := range words {
+		args[i] = w
+	}
+	if err := n.do(args...); err != nil {
+		n.t.Fatal(words, err)
+	}
+}
+
+// do is Do with the error.
 func (n *Node) do(args ...any) error {
 	_, err := n.reply(args...)
 	return err
