@@ -117,7 +117,7 @@ func info(ctx context.Context, c *driver.Client) (map[string]string, error) {
 	return out, nil
 }
 
-// instance is what INFO says of one server.
+// instance is what INFO says of one server. Its errors have no figures that change by themselves: serve logs what is new.
 type instance struct {
 	where string
 	info  map[string]string // nil: it does not tell
@@ -144,7 +144,7 @@ func (s instance) refusesWrites() error {
 	limit, _ := s.number("maxmemory")
 	uncounted, _ := s.number("mem_not_counted_for_evict")
 	if used, told := s.number("used_memory"); told && limit > 0 && used-uncounted > limit {
-		return fstore.Errorf(fstore.ErrUnavailable, "%s refuses writes: it uses %d bytes of memory, and maxmemory is %d", s.where, used-uncounted, limit).WithHint("%s", memoryHint)
+		return fstore.Errorf(fstore.ErrUnavailable, "%s refuses writes: it uses more memory than its maxmemory, %d bytes", s.where, limit).WithHint("%s", memoryHint)
 	}
 	if good, told := s.number("min_slaves_good_slaves"); told && good == 0 && s.info["role"] != "slave" {
 		return fstore.Errorf(fstore.ErrUnavailable, "%s refuses writes: no replica is connected and in time, and min-replicas-to-write asks for some", s.where).
@@ -160,12 +160,11 @@ func (s instance) smallerThan(primary instance) error {
 	if !told || !theyTold || limit == 0 || theirs != 0 && limit >= theirs {
 		return nil
 	}
-	used, _ := primary.number("used_memory")
-	have := fmt.Sprintf("%d", theirs)
+	have := strconv.FormatInt(theirs, 10)
 	if theirs == 0 {
 		have = "no limit"
 	}
-	return fstore.Errorf(fstore.ErrInvalid, "%s: maxmemory is %d, and %s at the primary, which uses %d bytes: once promoted it would refuse writes sooner", s.where, limit, have, used).
+	return fstore.Errorf(fstore.ErrInvalid, "%s: maxmemory is %d, and %s at the primary: once promoted it would refuse writes sooner", s.where, limit, have).
 		WithHint("set the same maxmemory on every server")
 }
 
