@@ -64,7 +64,10 @@ func TestWhereTLSMeetsPlainText(t *testing.T) {
 					err = w
 				}
 			}
-			if _, hints := fstore.Explain(errors.Join(err)); err == nil || len(hints) != 1 || !strings.Contains(hints[0], u.hint) {
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if _, hints := fstore.Explain(err); len(hints) != 1 || !strings.Contains(hints[0], u.hint) {
 				t.Errorf("got %v, whose hints do not say %s", err, u.hint)
 			}
 		})

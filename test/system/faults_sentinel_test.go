@@ -30,7 +30,7 @@ func TestThePrimaryIsKilledWhileServing(t *testing.T) {
 	// A run that begins before the sentinels have noticed waits for them.
 	trio.Settle()
 	trio.Primary().Kill()
-	got := r.run("materialize", "customer_orders", "--full", "--to", "2025-12-01")
+	got := r.run("materialize", "customer_orders", "--to", "2025-12-01")
 	if got.status != 0 || !strings.Contains(got.stderr, "waiting for the online store, up to 1m0s: ") {
 		t.Errorf("exit status %d\n%s", got.status, got.stderr)
 	}
