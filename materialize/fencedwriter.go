@@ -103,7 +103,7 @@ func (m *move[T]) settle(ctx context.Context, store *patience, ref fstore.ViewRe
 		default:
 			return takenOver(ref, g, now == nil, now != nil && m.ours(now))
 		}
-		if store.clock.Now().After(until) {
+		if !store.clock.Now().Before(until) {
 			return err
 		}
 		if stopped := store.clock.Sleep(ctx, backoff(try)); stopped != nil {

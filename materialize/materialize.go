@@ -103,7 +103,7 @@ type Options struct {
 	Leases Leases
 	Clock  Clock
 
-	StoreWait time.Duration               // how long to wait for a store that cannot be reached; default DefaultStoreWait
+	StoreWait time.Duration               // how long to wait for a store that cannot be reached; default DefaultStoreWait; negative: not at all
 	Waits     func(fstore.ViewRef, error) // called when a run begins to wait for the store
 
 	LeaseTTL   time.Duration // default 1 minute

@@ -21,7 +21,7 @@ type MaterializeRequest struct {
 	To        time.Time        // zero: now
 	Mode      materialize.Mode // Full, Rewind
 	Wait      time.Duration    // for another run of the same view
-	StoreWait time.Duration    // for an online store that cannot be reached any longer; zero: materialize.DefaultStoreWait
+	StoreWait time.Duration    // for an online store that cannot be reached any longer; zero: materialize.DefaultStoreWait, negative: not at all
 	LeakCheck string           // at how many instants a view is checked before its first run, as in TrainingSetRequest
 	Progress  func(materialize.Progress)
 	Ran       func([]materialize.Summary) error // called after the views have run, before serving changes
@@ -91,7 +91,7 @@ func (p *Project) awaitStore(ctx context.Context, store *online.Store, limit tim
 	until := p.options.Clock().Add(limit)
 	for waits := false; ; waits = true {
 		err := p.checkStore(ctx, store)
-		if !errors.Is(err, online.ErrFailover) || p.options.Clock().After(until) {
+		if !errors.Is(err, online.ErrFailover) || !p.options.Clock().Before(until) {
 			return err
 		}
 		if !waits {

@@ -45,7 +45,7 @@ its first run, SQL is checked on the data: a view that sees the future is not wr
 	flags.BoolVar(&f.full, "full", false, "write everything to a new generation, whatever the store holds; replaces an unreadable pointer")
 	flags.BoolVar(&f.rewind, "rewind", false, "allow an instant before the published one")
 	flags.StringVar(&f.wait, "wait", "", "wait this long for another run of the same view, such as 10m (default: do not wait)")
-	flags.StringVar(&f.storeWait, "store-wait", "", "wait this long for an online store that stops answering, as in a failover (default: 1m)")
+	flags.StringVar(&f.storeWait, "store-wait", "", "wait this long for an online store that stops answering, as in a failover; 0s: do not wait (default: 1m)")
 	leakCheckFlag(cmd, &f.leakCheck)
 	a.engineFlags(cmd)
 	return cmd
@@ -87,7 +87,11 @@ func (f materializeFlags) options(r *project.MaterializeRequest) error {
 	if f.rewind {
 		r.Mode |= materialize.Rewind
 	}
-	return errors.Join(usage.Duration("--wait", f.wait, &r.Wait), usage.Duration("--store-wait", f.storeWait, &r.StoreWait))
+	err := errors.Join(usage.Duration("--wait", f.wait, &r.Wait), usage.Duration("--store-wait", f.storeWait, &r.StoreWait))
+	if f.storeWait != "" && r.StoreWait == 0 {
+		r.StoreWait = -1
+	}
+	return err
 }
 
 func (a *app) printSummaries(summaries []materialize.Summary) error {

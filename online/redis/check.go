@@ -57,7 +57,7 @@ func (b *Backend) checkReplicas(ctx context.Context, primary instance) (warnings
 		return nil, b.failed(ctx, err)
 	}
 	for _, addr := range replicas.addrs {
-		replica := instance{where: "redis at " + addr + ", a replica of " + b.sentinels.primary}
+		replica := instance{where: "the replica " + addr + " of redis at " + b.addr}
 		if replica.info, err = b.inspectReplica(ctx, addr); err != nil {
 			warnings = append(warnings, degraded(b.failedAt(ctx, replica.where, err)))
 			continue
@@ -77,6 +77,7 @@ func (b *Backend) checkReplicas(ctx context.Context, primary instance) (warnings
 
 func (b *Backend) inspectReplica(ctx context.Context, addr string) (map[string]string, error) {
 	o := *b.primary.Options()
+	settle(&o) // the client of the primary has changed some
 	o.Addr, o.Dialer, o.PoolSize, o.MinIdleConns = addr, b.transport.dial, 1, 0
 	c := driver.NewClient(&o)
 	defer c.Close()

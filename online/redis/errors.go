@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strings"
 	"syscall"
 	"time"
 
@@ -99,7 +98,10 @@ func (b *Backend) failedAt(ctx context.Context, where string, err error) error {
 	if errors.As(err, &ours) {
 		return fmt.Errorf("%s: %w", where, ours)
 	}
-	if kind, hint := b.transport.explain(err); kind != nil {
+	if hint, kind := b.transport.explain(err); kind != nil {
+		if foreign(err) {
+			where += ": what answers there is not a Redis server"
+		}
 		return fstore.Errorf(kind, "%s: %v", where, err).WithHint("%s", hint)
 	}
 	return broken(where, err)
@@ -129,9 +131,6 @@ func broken(where string, err error) error {
 		return out.WithHint("the server closes connections when it restarts and when it reaches maxclients")
 	case timedOut(err):
 		return out.WithHint("the server may be overloaded or hung, or a firewall may drop its packets")
-	case strings.HasPrefix(err.Error(), "redis: ") && !errors.Is(err, driver.ErrClosed): // the driver marks what it cannot parse in no other way
-		return fstore.Errorf(fstore.ErrInvalid, "%s: what answers there is not a Redis server: %v", where, err).
-			WithHint("check host and port in the online store's URL")
 	}
 	return out.WithHint("check that it runs and can be reached, or name another in fstore.yaml")
 }

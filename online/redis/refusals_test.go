@@ -117,7 +117,7 @@ func TestCheckFindsWhatIsDegraded(t *testing.T) {
 					continue // look-ups would miss features: an error
 				}
 				b := open(t, url)
-				succeeds(t, func() error { return finds(b, append(c.says, "redis at "+c.of.Addr)) }) // a primary takes a moment to miss a replica
+				succeeds(t, func() error { return finds(b, append(c.says, c.of.Addr)) }) // a primary takes a moment to miss a replica
 				b.Close()
 			}
 		})

@@ -175,7 +175,7 @@ func (s *sentinels) failed(errs []error) error {
 		if errors.Is(err, fstore.ErrInvalid) {
 			return err
 		}
-		switch kind, reason := s.transport.explain(err); kind {
+		switch reason, kind := s.transport.explain(err); kind {
 		case nil:
 		case fstore.ErrInvalid:
 			return fstore.Errorf(kind, "the sentinels %s: %v", s.addrs, err).WithHint("%s", reason)

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	driver "github.com/redis/go-redis/v9"
 )
 
 // tlsFiles are the TLS options of a URL.
@@ -83,6 +84,7 @@ func (e *handshakeError) Error() string {
 func (e *handshakeError) Unwrap() error { return e.err }
 
 const (
+	hostHint  = "check host and port in the online store's URL"
 	plainURL  = "begin the online store's URL with redis:// or redis+sentinel://"
 	secureURL = "begin the online store's URL with rediss:// or rediss+sentinel://"
 )
@@ -90,32 +92,46 @@ const (
 // alerts are the messages by which a server refuses a client's certificate, or misses one.
 var alerts = []string{"certificate required", "bad certificate", "unknown certificate authority", "unsupported certificate", "expired certificate", "revoked certificate", "handshake failure"}
 
-// explain returns the kind of an error that comes from TLS, or from the lack of it, and a hint. For any other error the kind is
-// nil.
-func (t *transport) explain(err error) (kind error, hint string) {
+// explain returns a hint and the kind of an error that comes from TLS or from the lack of it, or may come from that. For any other
+// error the kind is nil.
+func (t *transport) explain(err error) (hint string, kind error) {
 	var untrusted *tls.CertificateVerificationError
 	var plain tls.RecordHeaderError
-	var handshake *handshakeError
 	switch {
 	case errors.As(err, &untrusted):
-		return fstore.ErrInvalid, "name its certificate authority in the online store's URL: ?tls_ca=ca.pem. If the certificate is for another name, name that: ?tls_server_name=NAME"
+		return "name its certificate authority in the online store's URL: ?tls_ca=ca.pem. If the certificate is for another name, name that: ?tls_server_name=NAME", fstore.ErrInvalid
 	case errors.As(err, &plain):
-		return fstore.ErrInvalid, "what answers there does not speak TLS: name its port for TLS, or " + plainURL
-	case t.config != nil && refusedCertificate(err):
-		if t.files.cert == "" {
-			return fstore.ErrInvalid, "the server asks for a client certificate: add ?tls_cert=client.pem&tls_key=client.key to the online store's URL"
-		}
-		return fstore.ErrInvalid, "the server refuses the client certificate: tls_cert in the online store's URL must come from an authority in its tls-ca-cert-file, and be valid now"
-	case errors.As(err, &handshake) && timedOut(err):
-		return fstore.ErrUnavailable, "the server may not speak TLS (then " + plainURL + "), or be overloaded or hung"
-	case errors.As(err, &handshake) && closed(err):
-		return fstore.ErrUnavailable, "the server may not speak TLS (then " + plainURL + "), or be restarting or at maxclients"
-	case t.config == nil && strings.Contains(err.Error(), `\x15\x03`): // an alert of TLS, in what the driver cannot parse
-		return fstore.ErrInvalid, "what answers there speaks TLS: " + secureURL
-	case t.config == nil && closed(err) && !errors.Is(err, errMoved) && !errors.Is(err, net.ErrClosed):
-		return fstore.ErrUnavailable, "the server closes connections when it restarts, when it reaches maxclients, and when it speaks TLS and the client does not (then " + secureURL + ")"
+		return "what answers there does not speak TLS: name its port for TLS, or " + plainURL, fstore.ErrInvalid
+	case refusedCertificate(err):
+		return "the server " + t.mismatch(err), fstore.ErrInvalid
+	case foreign(err) && strings.Contains(err.Error(), `\x15\x03`): // an alert of TLS
+		return hostHint + ". If they are right, the server speaks TLS: " + secureURL, fstore.ErrInvalid
+	case foreign(err):
+		return hostHint, fstore.ErrInvalid
+	case t.config != nil && errors.Is(err, context.DeadlineExceeded) && !errors.As(err, new(*net.OpError)): // there was no connection yet
+		return "the server may not speak TLS (then " + plainURL + "), or be overloaded or hung, or a firewall may drop its packets", fstore.ErrUnavailable
+	case closed(err) && !errors.Is(err, errMoved) && !errors.Is(err, net.ErrClosed):
+		return "the server closes connections when it restarts, when it reaches maxclients, and when it " + t.mismatch(err), fstore.ErrUnavailable
 	}
-	return nil, ""
+	return "", nil
+}
+
+// mismatch says how a server and this client may differ, if the server closes the connection. An alert that says so may be lost.
+func (t *transport) mismatch(err error) string {
+	switch {
+	case t.config == nil:
+		return "speaks TLS and the client does not: then " + secureURL
+	case errors.As(err, new(*handshakeError)) && !refusedCertificate(err):
+		return "does not speak TLS: then " + plainURL
+	case t.files.cert == "":
+		return "asks for a client certificate: then add ?tls_cert=client.pem&tls_key=client.key to the online store's URL"
+	}
+	return "refuses the client certificate: tls_cert in the online store's URL must come from an authority in its tls-ca-cert-file, and be valid now"
+}
+
+// foreign reports whether the driver cannot parse what answers, which it marks in no other way.
+func foreign(err error) bool {
+	return strings.HasPrefix(err.Error(), "redis: ") && !errors.Is(err, driver.ErrClosed) && !errors.Is(err, driver.ErrPoolTimeout)
 }
 
 func refusedCertificate(err error) bool {

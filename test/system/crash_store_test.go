@@ -208,11 +208,14 @@ func TestRedisStaysAwayDuringARun(t *testing.T) {
 	r := w.read()
 	r.allow(codes.Unavailable)
 	r.runs(0, 1, 2)
-	p := w.stopHalfway(1, "--store-wait", "2s")
+	p := w.stopHalfway(1, "--store-wait", "0s")
 	w.store.server.Kill()
 	p.signal(syscall.SIGCONT)
 	if code := p.wait(); code != 6 {
 		t.Errorf("the run ended with %d:\n%s", code, p.log)
+	}
+	if strings.Contains(p.log.String(), "waiting for the online store") {
+		t.Errorf("the run waited:\n%s", p.log)
 	}
 	if got := w.repo.run(to(1)...); got.status != 6 {
 		t.Errorf("a run without the store ended with %d:\n%s", got.status, got.stderr)
