@@ -117,6 +117,7 @@ var errStreams = fmt.Errorf("as many streams are open as the server takes on: %w
 // refusedEarly counts a request that was refused before it had arrived.
 func (s *Server) refusedEarly(m Method, caller Caller, r *Refusal) {
 	s.metrics.request(m, r.Code, 0)
+	s.limited(m, caller, r)
 	s.auditRefusal(caller, m, r, s.options.Clock())
 }
 
@@ -148,7 +149,10 @@ func (s *Server) Run(ctx context.Context, m Method, call *admission.Call, do fun
 		defer cancel()
 	}
 	if err := do(ctx); err != nil {
-		if r = Refuse(ctx, err); !r.callers() {
+		switch r = Refuse(ctx, err); {
+		case r.limit != "":
+			s.limited(m, caller, r)
+		case !r.callers():
 			s.failures.log(s.options.Clock(), r.Name, "a request failed", "method", m.String(), "code", r.Name, "error", r.cause)
 		}
 	}

@@ -38,6 +38,7 @@ var classes = []class{
 	{fstore.ErrNotReady, codes.FailedPrecondition, "FAILED_PRECONDITION", http.StatusConflict, ""},
 	{fstore.ErrTooLarge, codes.ResourceExhausted, "RESOURCE_EXHAUSTED", http.StatusRequestEntityTooLarge, ""},
 	{fstore.ErrBusy, codes.ResourceExhausted, "RESOURCE_EXHAUSTED", http.StatusTooManyRequests, ""},
+	{errStreams, codes.ResourceExhausted, "RESOURCE_EXHAUSTED", http.StatusTooManyRequests, "the server has too many streams open; try again"},
 	{ErrBusy, codes.ResourceExhausted, "RESOURCE_EXHAUSTED", http.StatusTooManyRequests, "the server has too many requests and answers in flight (serve.max_in_flight); try again"},
 	{ErrDraining, codes.Unavailable, "UNAVAILABLE", http.StatusServiceUnavailable, "the server is shutting down; try again"},
 	{fstore.ErrConflict, codes.Aborted, "ABORTED", http.StatusConflict, ""},
@@ -74,6 +75,7 @@ type Refusal struct {
 
 	cause error // logged unless it is the caller's mistake
 	ours  bool  // the caller cannot fix the request
+	limit Limit // that the request was over; empty: it was over none
 }
 
 // Fault is the refusal for a fault of the server.
@@ -87,7 +89,9 @@ var Overloaded = Refuse(context.Background(), admission.Overloaded)
 func Refuse(ctx context.Context, err error) *Refusal {
 	c := classify(ctx, err)
 	r := &Refusal{Code: c.code, Name: c.name, HTTP: c.http, Message: c.says, cause: err, ours: c.says != ""}
-	r.Retry = retryAfter(err)
+	if c.code == codes.ResourceExhausted {
+		r.Retry, r.limit = retryAfter(err), limitOf(err)
+	}
 	if r.ours {
 		return r
 	}

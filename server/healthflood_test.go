@@ -71,6 +71,9 @@ func TestStreamsOfHealthLeaveRoomForLookups(t *testing.T) {
 	if refused == 0 {
 		t.Error("all streams of health are open")
 	}
+	if counted := metric(t, w.Server, "fstore_refused_requests_total", "streams"); counted < 1 || !strings.Contains(w.log.String(), "reason=streams") {
+		t.Errorf("%v of %d refusals are counted; the log says:\n%s", counted, refused, w.log)
+	}
 	if err := w.lookUp(tokens[0]); err != nil {
 		t.Errorf("a caller with a token: %v", err)
 	}

@@ -37,6 +37,7 @@ type metrics struct {
 	hits       prometheus.Counter // of the cache; nil: there is none
 	misses     prometheus.Counter
 	values     [len(statuses)]prometheus.Counter // by status
+	refused    map[Limit]prometheus.Counter
 
 	mu    sync.RWMutex // guards kinds
 	kinds map[requestKind]requestMetrics
@@ -63,7 +64,7 @@ func newMetrics(registry *prometheus.Registry, version string) *metrics {
 		return c
 	}
 	m := &metrics{
-		registry: registry, kinds: map[requestKind]requestMetrics{},
+		registry: registry, kinds: map[requestKind]requestMetrics{}, refused: newRefused(registry),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "fstore_requests_total", Help: "Requests answered, by transport (grpc, http), method and code.",
 		}, []string{"transport", "method", "code"}),

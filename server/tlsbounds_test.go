@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,6 +40,9 @@ func TestHandshakesAreBounded(t *testing.T) {
 		}
 		if err := <-closed; err == nil || isTimeout(err) {
 			t.Errorf("%s: no connection of %d is refused: %v", name, server.MaxConnections+1, err)
+		}
+		if refused := metric(t, s.Server, "fstore_refused_connections_total", strings.ToLower(name)); refused < 1 {
+			t.Errorf("%s: %v refused connections are counted", name, refused)
 		}
 	}
 	start := time.Now()

@@ -35,6 +35,7 @@ type API struct {
 // handler.
 func New(core *server.Server) (*API, error) {
 	a := &API{core: core, o: core.Options(), connections: newConnections(core.Arriving()), health: health.NewServer()}
+	a.connections.port = core.NewPort("grpc", a.Connections)
 	a.setHealth(healthpb.HealthCheckResponse_NOT_SERVING)
 	core.OnReady(func() { a.setHealth(healthpb.HealthCheckResponse_SERVING) })
 	var err error

@@ -3,6 +3,7 @@ package grpcapi
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -30,6 +31,7 @@ const frameCost = 64
 // grpcConnections is all gRPC connections of a server.
 type grpcConnections struct {
 	arriving *server.Budget // bytes of requests, until their streams end
+	port     *server.Port
 	streams  atomic.Int64
 	beside   atomic.Int64 // calls that are no look-ups
 
@@ -98,6 +100,7 @@ func (w watching) Clone() credentials.TransportCredentials {
 // has set a deadline for it.
 func (w watching) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	if err := w.of.beginHandshake(raw); err != nil {
+		w.of.refuse(raw, err)
 		return nil, nil, err
 	}
 	defer w.of.endHandshake(raw)
@@ -146,6 +149,13 @@ func (g *grpcConnections) full() error {
 	return nil
 }
 
+// refuse notes that a connection is closed because there are too many.
+func (g *grpcConnections) refuse(raw net.Conn, why error) {
+	if errors.Is(why, errTooManyConnections) {
+		g.port.Refuse(raw.RemoteAddr().String())
+	}
+}
+
 // join registers the connection with the server. That happens at its first read: gRPC closes whatever it reads from.
 func (c *connection) join() error {
 	c.of.mu.Lock()
@@ -172,6 +182,7 @@ func connectionOf(ctx context.Context) *connection {
 func (c *connection) Read(p []byte) (int, error) {
 	if !c.joined {
 		if err := c.join(); err != nil {
+			c.of.refuse(c.raw, err)
 			return 0, err
 		}
 	}
