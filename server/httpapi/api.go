@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fstore-dev/fstore/server"
@@ -25,6 +26,8 @@ type API struct {
 	hosts hosts
 	web   connections
 	http  *http.Server
+
+	listener atomic.Pointer[watching] // nil: it does not serve yet
 
 	linger time.Duration   // how long a draining server waits for clients to close idle connections
 	late   context.Context //nolint:containedctx // lives as long as the server; ends where a draining server no longer waits for requests to arrive
@@ -48,7 +51,8 @@ func newAPI(core *server.Server, name string) *API {
 	for _, host := range a.o.Hosts {
 		a.hosts = append(a.hosts, hostName(host))
 	}
-	a.web.mute = map[net.Conn]struct{}{}
+	a.web.open = map[net.Conn]*use{}
+	a.web.port = core.NewPort(name, a.web.count)
 	a.late, a.hurry = context.WithCancel(context.Background())
 	return a
 }
@@ -58,11 +62,13 @@ func (a *API) Name() string { return a.name }
 
 // Serve implements server.Protocol.
 func (a *API) Serve(l net.Listener) error {
+	watched := &watching{Listener: l}
+	a.listener.Store(watched)
 	serve := a.http.Serve
 	if a.http.TLSConfig != nil {
 		serve = func(l net.Listener) error { return a.http.ServeTLS(l, "", "") }
 	}
-	if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := serve(watched); !errors.Is(err, http.ErrServerClosed) && !watched.stopped.Load() {
 		return err
 	}
 	return nil
@@ -76,9 +82,12 @@ func (a *API) Drain(ctx context.Context) (inTime bool) {
 	group.Go(func() {
 		<-lingering.Done()
 		a.hurry()
-		a.web.closeMute()
 	})
 	a.web.wait(lingering)
+	if l := a.listener.Load(); l != nil {
+		l.stop(ctx)
+	}
+	a.web.closeQuiet(ctx, a.linger)
 	inTime = a.http.Shutdown(ctx) == nil
 	if !inTime {
 		_ = a.http.Close() // the error is the listener's, which is closed already

@@ -44,20 +44,17 @@ func TestDrainUnderOverload(t *testing.T) {
 			group.Go(func() { askUntil(over, func() bool { return drainGRPC(t, client, customers, &answered) }) })
 		}
 	}
-	var cut atomic.Int64 // HTTP requests that got no answer; negative until the server ends, when none may be
-	cut.Store(-1000)
 	web := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}, Timeout: 30 * time.Second}
 	defer web.CloseIdleConnections()
 	for range 32 {
 		group.Go(func() {
-			askUntil(over, func() bool { return drainHTTP(t, web, s.url("/v1/online-features"), &answered, &cut) })
+			askUntil(over, func() bool { return drainHTTP(t, web, s.url("/v1/online-features"), &answered) })
 		})
 	}
 	for end := time.Now().Add(30 * time.Second); answered.Load() < 500 && time.Now().Before(end); {
 		time.Sleep(time.Millisecond)
 	}
 	start := time.Now()
-	cut.Store(0)
 	s.signal(syscall.SIGTERM)
 	ended := s.wait()
 	took := time.Since(start)
@@ -69,7 +66,6 @@ func TestDrainUnderOverload(t *testing.T) {
 	if answered.Load() < 500 {
 		t.Errorf("%d answers", answered.Load())
 	}
-	t.Logf("%d of 32 HTTP clients got no answer", cut.Load()) // on a machine that has no time for the server, it can be all
 }
 
 // askUntil asks again and again until it is sent elsewhere, or until over.
@@ -105,18 +101,15 @@ func drainGRPC(t *testing.T, client fstorev1.FeatureStoreClient, customers []int
 	}
 }
 
-// drainHTTP is the same over HTTP. A connection that is refused sent nothing. One that the server has not yet accepted or read
-// from when it closes its port is cut: HTTP has no way to tell such a client to go elsewhere.
-func drainHTTP(t *testing.T, web *http.Client, url string, answered, cut *atomic.Int64) bool {
+// drainHTTP is the same over HTTP. A connection that is refused sent nothing.
+func drainHTTP(t *testing.T, web *http.Client, url string, answered *atomic.Int64) bool {
 	resp, err := web.Post(url, "application/json", strings.NewReader(`{"service":"churn","entities":{"customer_id":[12003,12012,99999]}}`))
 	var dial *net.OpError
 	if errors.As(err, &dial) && dial.Op == "dial" {
 		return false
 	}
 	if err != nil {
-		if !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) || cut.Add(1) < 0 {
-			t.Errorf("a request was lost: %v", err)
-		}
+		t.Errorf("a request was lost: %v", err)
 		return false
 	}
 	defer resp.Body.Close()
