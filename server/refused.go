@@ -16,8 +16,8 @@ type Limit string
 
 // The limits. Those of admission are its causes.
 const (
-	inFlight    Limit = "in_flight"   // bytes of all requests and answers
-	streams     Limit = "streams"     // of gRPC
+	inFlight    Limit = bytesReason   // of all requests and answers
+	streams     Limit = streamsReason // of gRPC
 	size        Limit = "size"        // of one request or its answer
 	connections Limit = "connections" // of a port; a connection that is refused sent no request
 )

@@ -41,7 +41,7 @@ func TestRefusalsTellTheirLimit(t *testing.T) {
 			t.Errorf("call %d: %v", i+1, err)
 		}
 	}
-	for limit, want := range map[string]float64{"rate": 8, "size": 1, "overload": 0, "deadline": 0, "in_flight": 0, "streams": 0} {
+	for limit, want := range map[string]float64{"rate": 8, "size": 1, "overload": 0, "deadline": 0, "bytes": 0, "streams": 0} {
 		if got := metric(t, w.Server, "fstore_refused_requests_total", limit); got != want {
 			t.Errorf("%v requests were refused for %s, want %v", got, limit, want)
 		}
