@@ -76,7 +76,7 @@ func TestLongMessagesAreCut(t *testing.T) {
 func TestFailuresAreLoggedOnceASecond(t *testing.T) {
 	f := &failures{kinds: map[string]*failureKind{}}
 	at := func(ms int, kind string) string {
-		unsaid, ok := f.due(time.Unix(0, 0).Add(time.Duration(ms)*time.Millisecond), kind)
+		unsaid, ok := f.due(time.Unix(0, 0).Add(time.Duration(ms)*time.Millisecond), kind, time.Second)
 		return fmt.Sprint(unsaid, ok)
 	}
 	for _, c := range []struct {
