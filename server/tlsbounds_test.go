@@ -74,6 +74,7 @@ func TestBoundsHoldOverTLS(t *testing.T) {
 		"a connection kept open":               TestAConnectionKeptOpenIsAnsweredWhileDraining,
 		"drain ends":                           TestDrainEndsWhatTakesTooLong,
 		"a connection that has not greeted":    TestAConnectionThatHasNotGreetedDoesNotHoldUpTheDrain,
+		"a part of the headers":                TestAPartOfTheHeadersDoesNotHoldUpTheDrain,
 		"a client that does not read is cut":   TestAClientThatDoesNotReadIsCutOff,
 		"the right paths":                      TestPathsAndMethods,
 		"answers over HTTP are what they were": TestPostOnlineFeatures,

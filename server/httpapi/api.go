@@ -3,11 +3,9 @@ package httpapi
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/fstore-dev/fstore/server"
@@ -27,7 +25,7 @@ type API struct {
 	web   connections
 	http  *http.Server
 
-	listener atomic.Pointer[watching] // nil: it does not serve yet
+	serving sync.Mutex // held while it accepts connections
 
 	linger time.Duration   // how long a draining server waits for clients to close idle connections
 	late   context.Context //nolint:containedctx // lives as long as the server; ends where a draining server no longer waits for requests to arrive
@@ -51,7 +49,7 @@ func newAPI(core *server.Server, name string) *API {
 	for _, host := range a.o.Hosts {
 		a.hosts = append(a.hosts, hostName(host))
 	}
-	a.web.open = map[net.Conn]*use{}
+	a.web.open = map[net.Conn]bool{}
 	a.web.port = core.NewPort(name, a.web.count)
 	a.late, a.hurry = context.WithCancel(context.Background())
 	return a
@@ -62,13 +60,14 @@ func (a *API) Name() string { return a.name }
 
 // Serve implements server.Protocol.
 func (a *API) Serve(l net.Listener) error {
-	watched := &watching{Listener: l}
-	a.listener.Store(watched)
+	a.serving.Lock()
+	defer a.serving.Unlock()
+	defer context.AfterFunc(a.late, func() { _ = l.Close() })() // Serve then returns an error
 	serve := a.http.Serve
 	if a.http.TLSConfig != nil {
 		serve = func(l net.Listener) error { return a.http.ServeTLS(l, "", "") }
 	}
-	if err := serve(watched); !errors.Is(err, http.ErrServerClosed) && !watched.stopped.Load() {
+	if err := serve(l); a.late.Err() == nil {
 		return err
 	}
 	return nil
@@ -78,21 +77,14 @@ func (a *API) Serve(l net.Listener) error {
 func (a *API) Drain(ctx context.Context) (inTime bool) {
 	lingering, end := context.WithTimeout(ctx, a.linger)
 	defer end()
-	var group sync.WaitGroup
-	group.Go(func() {
-		<-lingering.Done()
-		a.hurry()
-	})
 	a.web.wait(lingering)
-	if l := a.listener.Load(); l != nil {
-		l.stop(ctx)
-	}
-	a.web.closeQuiet(ctx, a.linger)
+	a.hurry()
+	a.serving.Lock() // no connection is accepted any more
+	defer a.serving.Unlock()
+	a.web.end(ctx)
 	inTime = a.http.Shutdown(ctx) == nil
 	if !inTime {
 		_ = a.http.Close() // the error is the listener's, which is closed already
 	}
-	end() // nobody is left to linger for
-	group.Wait()
 	return inTime
 }

@@ -2,11 +2,6 @@ package system
 
 import (
 	"context"
-	"errors"
-	"io"
-	"net"
-	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -44,12 +39,10 @@ func TestDrainUnderOverload(t *testing.T) {
 			group.Go(func() { askUntil(over, func() bool { return drainGRPC(t, client, customers, &answered) }) })
 		}
 	}
-	web := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}, Timeout: 30 * time.Second}
-	defer web.CloseIdleConnections()
+	web := newDrained(s.url("/v1/online-features"), &answered)
+	defer web.client.CloseIdleConnections()
 	for range 32 {
-		group.Go(func() {
-			askUntil(over, func() bool { return drainHTTP(t, web, s.url("/v1/online-features"), &answered) })
-		})
+		group.Go(func() { askUntil(over, func() bool { return web.ask(t) }) })
 	}
 	for end := time.Now().Add(30 * time.Second); answered.Load() < 500 && time.Now().Before(end); {
 		time.Sleep(time.Millisecond)
@@ -66,6 +59,7 @@ func TestDrainUnderOverload(t *testing.T) {
 	if answered.Load() < 500 {
 		t.Errorf("%d answers", answered.Load())
 	}
+	web.check(t)
 }
 
 // askUntil asks again and again until it is sent elsewhere, or until over.
@@ -101,31 +95,3 @@ func drainGRPC(t *testing.T, client fstorev1.FeatureStoreClient, customers []int
 	}
 }
 
-// drainHTTP is the same over HTTP. A connection that is refused sent nothing.
-func drainHTTP(t *testing.T, web *http.Client, url string, answered *atomic.Int64) bool {
-	resp, err := web.Post(url, "application/json", strings.NewReader(`{"service":"churn","entities":{"customer_id":[12003,12012,99999]}}`))
-	var dial *net.OpError
-	if errors.As(err, &dial) && dial.Op == "dial" {
-		return false
-	}
-	if err != nil {
-		t.Errorf("a request was lost: %v", err)
-		return false
-	}
-	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		t.Errorf("an answer was cut off: %v", err)
-	}
-	switch resp.StatusCode {
-	case http.StatusOK:
-		answered.Add(1)
-		return true
-	case http.StatusTooManyRequests:
-		return true
-	case http.StatusServiceUnavailable:
-		return false
-	default:
-		t.Errorf("status %d", resp.StatusCode)
-		return false
-	}
-}
