@@ -94,4 +94,3 @@ func drainGRPC(t *testing.T, client fstorev1.FeatureStoreClient, customers []int
 		return false
 	}
 }
-
