@@ -72,7 +72,7 @@ func parseTokens(file string, text []byte) ([]tokenEntry, error) {
 // refuseReferences returns the place of the first anchor, alias or merge key: a reader must see what an entry grants.
 func refuseReferences(file string, text []byte) error {
 	for _, t := range lexer.Tokenize(string(text)) {
-		switch t.Type { //nolint:exhaustive // these three refer to other parts
+		switch t.Type {
 		case token.AnchorType, token.AliasType, token.MergeKeyType:
 			return tokensError(fstore.Pos{File: file, Line: t.Position.Line, Col: t.Position.Column},
 				"write each entry in full; quote a text that begins with & or *", "anchors, aliases and merge keys (&, *, <<) are not allowed")

@@ -53,9 +53,16 @@ func TestTheAuditLogSaysWhoWasRefusedAndWhy(t *testing.T) {
 		token string
 		want  codes.Code
 	}{
-		{"", codes.Unauthenticated}, {stranger, codes.Unauthenticated}, {tokens[2], codes.Unauthenticated}, {tokens[2], codes.Unauthenticated},
+		{"", codes.Unauthenticated},
+		{stranger, codes.Unauthenticated},
+		{tokens[2], codes.Unauthenticated},
+		{tokens[2], codes.Unauthenticated},
 		{tokens[0], codes.PermissionDenied},
-		{tokens[1], codes.OK}, {tokens[1], codes.OK}, {tokens[1], codes.ResourceExhausted}, {tokens[1], codes.ResourceExhausted}, {tokens[1], codes.ResourceExhausted},
+		{tokens[1], codes.OK},
+		{tokens[1], codes.OK},
+		{tokens[1], codes.ResourceExhausted},
+		{tokens[1], codes.ResourceExhausted},
+		{tokens[1], codes.ResourceExhausted},
 	} {
 		_, err := w.client.GetOnlineFeatures(withToken(c.token), byService("both", int64s("customer_id", 1)))
 		servertest.WantStatus(t, err, c.want, "")

@@ -80,7 +80,7 @@ func (s *Server) Enter(ctx context.Context, m Method, d Door, p Presented) (cont
 // about the online store.
 func refuseEntry(err error) *Refusal {
 	r := Refuse(context.Background(), err)
-	switch r.Code { //nolint:exhaustive // the others are as they are
+	switch r.Code {
 	case codes.Unavailable:
 		r.Message = "the server reads the keys of JWTs; try again"
 	case codes.ResourceExhausted:

@@ -11,8 +11,8 @@ type Reason string
 
 // The reasons.
 const (
-	NoCredential        Reason = "no_credential"
-	MalformedCredential Reason = "malformed_credential" // neither a token nor a JWT that the server accepts
+	NoCredential        Reason = "no_credential"        //nolint:gosec // G101: no secret
+	MalformedCredential Reason = "malformed_credential" //nolint:gosec // G101: neither a token nor a JWT that the server accepts
 	UnknownToken        Reason = "unknown_token"        // it was made up, or revoked
 	ExpiredToken        Reason = "expired_token"
 	UnknownCertificate  Reason = "unknown_certificate" // no entry has a name of it
