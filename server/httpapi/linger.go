@@ -36,7 +36,7 @@ func (c *connections) changed(conn net.Conn, to http.ConnState) {
 	case http.StateActive:
 		c.open[conn] = true
 		if c.ending {
-			_ = conn.SetReadDeadline(time.Now().Add(bodyTimeout)) // end may have set another since its headers were read
+			_ = conn.SetReadDeadline(time.Time{}) // end may have set one since its headers were read; the drain's time bounds it
 		}
 	case http.StateClosed, http.StateHijacked:
 		delete(c.open, conn)
