@@ -225,7 +225,7 @@ func (w *pinWorld) materialize(one *fstore.ViewVersion) {
 	w.calls = 0
 	_, err := materialize.Run(context.Background(), materialize.Options{
 		Views: views, Now: func() time.Time { return now }, State: filepath.Join(w.dir, "state"), Source: pinEngine{}, Sink: pinSink{w.store}, Leases: pinLeases{w},
-		Clock: pinClock{now}, BatchKeys: 3,
+		Clock: &pinClock{began: now}, BatchKeys: 3,
 	})
 	w.done(err)
 	w.promote(context.Background())
@@ -303,7 +303,7 @@ func (w *pinWorld) gc(grace time.Duration) {
 			}
 			return out, err
 		},
-		Now: now, Grace: grace, State: filepath.Join(w.dir, "state"), Storage: w.store, Leases: pinLeases{w}, Clock: pinClock{now},
+		Now: now, Grace: grace, State: filepath.Join(w.dir, "state"), Storage: w.store, Leases: pinLeases{w}, Clock: &pinClock{began: now},
 	}
 	before := w.published()
 	w.calls = 0

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -126,15 +127,19 @@ func (pinEngine) AsOf(_ context.Context, v *fstore.ViewVersion, p time.Time) ite
 
 func hourOf(p time.Time) int64 { return int64(p.Sub(pinStart) / time.Hour) }
 
-// pinClock passes short waits at once and ends long ones with the run.
-type pinClock struct{ now time.Time }
+// pinClock passes short waits at once, by going forward, and ends long ones with the run.
+type pinClock struct {
+	began time.Time
+	slept atomic.Int64 // nanoseconds
+}
 
-func (c pinClock) Now() time.Time { return c.now }
+func (c *pinClock) Now() time.Time { return c.began.Add(time.Duration(c.slept.Load())) }
 
-func (pinClock) Sleep(ctx context.Context, d time.Duration) error {
+func (c *pinClock) Sleep(ctx context.Context, d time.Duration) error {
 	if d > 5*time.Second {
 		<-ctx.Done()
 	}
+	c.slept.Add(int64(d))
 	return ctx.Err()
 }
 
