@@ -43,7 +43,7 @@ func (e *Engine) KnownBetween(ctx context.Context, views []*fstore.ViewVersion, 
 		if err != nil {
 			return "", fmt.Errorf("view %s: %w", v.Ref, err)
 		}
-		if found, err := s.anyKnownAfter(ctx, "(\nSELECT\n  "+list(times)+"\nFROM "+from[0].from+"\n)", c, after); err != nil || found {
+		if found, err := s.anyKnownAfter(ctx, times, from[0].from, c, after); err != nil || found {
 			return "view " + v.Ref.String(), err
 		}
 	}
@@ -70,16 +70,17 @@ func (s *session) sourceKnownAfter(ctx context.Context, def *fstore.Source, c cu
 		if err != nil {
 			return false, err
 		}
-		if found, err := s.anyKnownAfter(ctx, "(\nSELECT\n  "+list(times)+"\nFROM "+rel.from+"\n)", c, after); err != nil || found {
+		if found, err := s.anyKnownAfter(ctx, times, rel.from, c, after); err != nil || found {
 			return found, err
 		}
 	}
 	return false, nil
 }
 
-// anyKnownAfter reports whether a relation with event and created has a row that became known after an instant, within the cut.
-func (s *session) anyKnownAfter(ctx context.Context, relation string, c cut, after time.Time) (bool, error) {
-	b, err := s.query(ctx, "SELECT count(*)\nFROM "+relation+"\nWHERE event IS NOT NULL AND created > "+instant(after)+" AND created <= "+instant(*c.known))
+// anyKnownAfter reports whether a relation, whose times give event and created, has a row that became known after an instant,
+// within the cut.
+func (s *session) anyKnownAfter(ctx context.Context, times []string, from string, c cut, after time.Time) (bool, error) {
+	b, err := s.query(ctx, "SELECT count(*)\nFROM (\nSELECT\n  "+list(times)+"\nFROM "+from+"\n)\nWHERE event IS NOT NULL AND created > "+instant(after)+" AND created <= "+instant(*c.known))
 	if err != nil {
 		return false, s.locate(ctx, err)
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/trainset"
-	"github.com/fstore-dev/fstore/sqltype"
 )
 
 // Preview writes what TrainingSet would write to req.Out, as Parquet, without a lock and without a record. It also returns the
@@ -52,11 +51,7 @@ func (t *training) firstRows(ctx context.Context, limit int) (*QueryResult, erro
 	if err != nil {
 		return nil, err
 	}
-	selected := make([]string, 0, len(columns))
-	for _, c := range columns {
-		selected = append(selected, shown(ident(c.Name), sqltype.Parse(c.Type))+" AS "+ident(c.Name))
-	}
-	b, err := t.query(ctx, fmt.Sprintf("SELECT\n  %s\nFROM %s\nLIMIT %d", list(selected), from, limit))
+	b, err := t.query(ctx, fmt.Sprintf("SELECT\n  %s\nFROM %s\nLIMIT %d", list(allShown(columns)), from, limit))
 	if err != nil {
 		return nil, err
 	}

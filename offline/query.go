@@ -59,11 +59,7 @@ func (e *Engine) Query(ctx context.Context, req QueryRequest) (*QueryResult, err
 	if err != nil {
 		return nil, err
 	}
-	selected := make([]string, 0, len(columns))
-	for _, c := range columns {
-		selected = append(selected, shown(ident(c.Name), sqltype.Parse(c.Type))+" AS "+ident(c.Name))
-	}
-	b, err := s.query(ctx, fmt.Sprintf("SELECT\n  %s\nFROM (\nSELECT *\nFROM %s%s%s\nLIMIT %d\n)", list(selected), from, where, order, req.Limit+1))
+	b, err := s.query(ctx, fmt.Sprintf("SELECT\n  %s\nFROM (\nSELECT *\nFROM %s%s%s\nLIMIT %d\n)", list(allShown(columns)), from, where, order, req.Limit+1))
 	if err != nil {
 		return nil, s.locate(ctx, err)
 	}
@@ -71,6 +67,15 @@ func (e *Engine) Query(ctx context.Context, req QueryRequest) (*QueryResult, err
 		return &QueryResult{Rows: b}, nil
 	}
 	return &QueryResult{Rows: first(b, req.Limit), More: true}, nil
+}
+
+// allShown returns expressions that show columns under their names.
+func allShown(columns []fstore.EngineColumn) []string {
+	selected := make([]string, 0, len(columns))
+	for _, c := range columns {
+		selected = append(selected, shown(ident(c.Name), sqltype.Parse(c.Type))+" AS "+ident(c.Name))
+	}
+	return selected
 }
 
 // theQuery is what errors call the query of a request.

@@ -2,14 +2,12 @@ package server
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"google.golang.org/grpc/codes"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/server/access"
-	"github.com/fstore-dev/fstore/server/admission"
 	"github.com/fstore-dev/fstore/server/audit"
 )
 
@@ -58,7 +56,7 @@ func (s *Server) auditRefusal(c Caller, m Method, r *Refusal, start time.Time) {
 	s.options.Audit.Add(e)
 }
 
-// AuditStream writes the line of a stream that is no look-up and has ended.
+// AuditStream writes the audit line for a stream, other than a look-up, once the stream has ended.
 func (s *Server) AuditStream(ctx context.Context, m Method, code codes.Code, start time.Time) {
 	if s.options.Audit == nil {
 		return
@@ -79,24 +77,13 @@ func (s *Server) entry(c Caller, m Method, r *Refusal, start time.Time) audit.En
 	return e
 }
 
-// The reasons of refusals that neither access nor admission gives.
-const (
-	bytesReason   = "bytes"   // too many bytes are in flight
-	streamsReason = "streams" // too many streams are open
-)
-
 // reasonOf returns why a request was refused, where its code does not tell.
 func reasonOf(err error) string {
-	var busy *admission.Busy
-	switch why := access.RefusedOf(err); {
-	case why.Reason != "":
+	if why := access.RefusedOf(err); why.Reason != "" {
 		return string(why.Reason)
-	case errors.As(err, &busy):
-		return string(busy.Cause)
-	case errors.Is(err, errStreams):
-		return streamsReason
-	case errors.Is(err, ErrBusy):
-		return bytesReason
+	}
+	if limit := limitOf(err); limit != size {
+		return string(limit)
 	}
 	return ""
 }

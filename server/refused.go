@@ -16,8 +16,8 @@ type Limit string
 
 // The limits. Those of admission are its causes.
 const (
-	inFlight    Limit = bytesReason   // of all requests and answers
-	streams     Limit = streamsReason // of gRPC
+	inFlight    Limit = "bytes"       // of all requests and answers
+	streams     Limit = "streams"     // of gRPC
 	size        Limit = "size"        // of one request or its answer
 	connections Limit = "connections" // of a port; a connection that is refused sent no request
 )

@@ -23,13 +23,16 @@ const (
 	statusDenied      = 7
 )
 
-// failures maps kinds of errors to exit statuses, and to their names for programs (--progress json). The first match counts.
-// Any other error is statusFailed.
-var failures = []struct {
+// failure is how a kind of errors ends a command.
+type failure struct {
 	kind   error
 	status int
 	name   string
-}{
+}
+
+// failures maps kinds of errors to exit statuses, and to their names for programs (--progress json). The first match counts.
+// Any other error is statusFailed.
+var failures = []failure{
 	{fstore.ErrUsage, statusUsage, "usage"},
 	{fstore.ErrCheck, statusCheck, "check"},
 	{fstore.ErrDefinition, statusDefinition, "definition"},
@@ -46,14 +49,14 @@ var failures = []struct {
 	{fstore.ErrInvalid, statusFailed, "invalid"},
 }
 
-// kindOf returns the name of an error's kind.
-func kindOf(err error) string {
-	for _, k := range failures {
-		if errors.Is(err, k.kind) {
-			return k.name
+// failureOf returns how an error ends a command.
+func failureOf(err error) failure {
+	for _, f := range failures {
+		if errors.Is(err, f.kind) {
+			return f
 		}
 	}
-	return "failed"
+	return failure{err, statusFailed, "failed"}
 }
 
 // status returns the exit status of an error.
@@ -65,12 +68,7 @@ func status(err error) int {
 	case errors.As(err, &code):
 		return int(code)
 	}
-	for _, k := range failures {
-		if errors.Is(err, k.kind) {
-			return k.status
-		}
-	}
-	return statusFailed
+	return failureOf(err).status
 }
 
 // exitCode ends the program with a status and no message: for plan --detailed-exitcode, and for commands whose output
@@ -107,12 +105,12 @@ func (a *app) fail(err error) int {
 	var problems definition.Problems
 	switch {
 	case errors.As(err, &problems) && a.progressMode == progressJSON:
-		a.report(reported{Kind: kindOf(err), Message: english.Count(len(problems), "mistake") + " in the definitions", Problems: problems})
+		a.report(reported{Kind: failureOf(err).name, Message: english.Count(len(problems), "mistake") + " in the definitions", Problems: problems})
 	case problems != nil:
 		a.printProblems(problems)
 	case a.progressMode == progressJSON:
 		text, hints := fstore.Explain(err)
-		a.report(reported{Kind: kindOf(err), Message: text, Hints: hints})
+		a.report(reported{Kind: failureOf(err).name, Message: text, Hints: hints})
 	default:
 		a.printError(err)
 	}

@@ -74,7 +74,7 @@ func TestMessagesAreAsTheirSchemaSays(t *testing.T) {
 	}
 }
 
-// --progress none and a stderr that is no terminal show no progress.
+// With --progress none, or if stderr is not a terminal, no progress is shown.
 func TestProgressIsForTerminalsAndPrograms(t *testing.T) {
 	sh := newRepo(t, "apply --yes")
 	for _, mode := range []string{"none", "auto"} {

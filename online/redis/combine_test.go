@@ -227,7 +227,7 @@ type reply string
 func (r reply) Error() string { return string(r) }
 func (reply) RedisError()     {}
 
-// A user may lack rights for the keys of one caller. That is no fault of the others.
+// The user may have no right to read the keys of one caller. The other callers still get their answers.
 func TestARefusedKeyIsRefusedForItsCallerAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first := make(chan struct{})
