@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from fstore import errors
+from fstore import display, errors
 from fstore.progress import Bar
 
 log = logging.getLogger("fstore")
@@ -252,8 +252,8 @@ def documents(text: str) -> list[Any]:
 
 
 def _position(position: dict[str, Any] | None) -> str:
-    parts = [str(position[k]) for k in ("file", "line", "col") if position.get(k)] if position else []
-    return ":".join(parts) + ": " if parts else ""
+    place = display.place(position)
+    return f"{place}: " if place else ""
 
 
 def _text(message: dict[str, Any]) -> str:

@@ -262,7 +262,7 @@ def _of_arrow(name: str, array: pa.Array | pa.ChunkedArray) -> pb.Column:
 
 
 def _listed(array: pa.Array, kind: _columns.Kind) -> list[Any]:
-    """Returns the values of an array that is no list; null has the zero value."""
+    """Returns the values of an array whose type is not a list. A null becomes the zero value of its type."""
     import pyarrow as pa
 
     if array.null_count:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
@@ -74,6 +74,13 @@ def reader_of(data: Any) -> pa.RecordBatchReader:
         f"a {type(data).__name__} has no columns",
         ["give a DataFrame of pandas or polars, a pyarrow Table, or anything with __arrow_c_stream__"],
     )
+
+
+def in_utc(schema: pa.Schema, features: Iterable[Mapping[str, Any]]) -> pa.Schema:
+    """Returns a file's schema with time zones, and without metadata: the engine writes timestamp features in UTC without one."""
+    instants = {f["name"] for f in features if f["type"] == "timestamp"}
+    utc = pa.timestamp("us", tz="UTC")
+    return pa.schema([pa.field(f.name, utc if f.name in instants else f.type) for f in schema])
 
 
 def to_pandas(table: pa.Table, dtype_backend: DtypeBackend | None = None) -> pd.DataFrame:

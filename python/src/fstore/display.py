@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html as _html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 MAX_ROWS = 10
 MAX_COLUMNS = 20
@@ -57,6 +58,11 @@ def cell(value: object) -> str:
         return f"{value:.6g}"
     line = " ".join(str(value).split())
     return line if len(line) <= _CELL else line[: _CELL - 1] + "…"
+
+
+def place(position: Mapping[str, Any] | None) -> str:
+    """Returns where something is in a definition: "customer.yaml:14:5", or "" if that is unknown."""
+    return ":".join(str(position[k]) for k in ("file", "line", "col") if position.get(k)) if position else ""
 
 
 def count(n: int, noun: str) -> str:

@@ -229,6 +229,8 @@ class Repo:
         """
         import pyarrow.parquet as pq
 
+        from fstore import arrowio
+
         with tempfile.TemporaryDirectory(prefix="fstore-") as temporary:
             folder = Path(temporary)
             out = folder / "features.parquet"
@@ -246,7 +248,8 @@ class Repo:
                 *_option("--as-of", _instant(as_of)),
             ).result
             table = pq.ParquetFile(out).read()
-        return Features(_in_utc(table, made["features"]))
+        schema = arrowio.in_utc(table.schema, made["features"])
+        return Features(table.replace_schema_metadata(None).cast(schema))
 
     @staticmethod
     def _selection(service: str | None, features: str | Sequence[str] | None) -> list[str]:
@@ -358,14 +361,3 @@ def _instant(at: Instant | None) -> str | None:
         at = at.replace(tzinfo=timezone.utc) if at.tzinfo is None else at.astimezone(timezone.utc)
         return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return at.isoformat() if isinstance(at, date) else at
-
-
-def _in_utc(table: Any, features: Sequence[dict[str, Any]]) -> Any:
-    """Returns a table whose timestamp features have the zone UTC."""
-    import pyarrow as pa
-
-    instants = {f["name"] for f in features if f["type"] == "timestamp"}
-    fields = [
-        pa.field(f.name, pa.timestamp("us", tz="UTC") if f.name in instants else f.type) for f in table.schema
-    ]
-    return table.replace_schema_metadata(None).cast(pa.schema(fields))

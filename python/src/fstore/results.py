@@ -71,7 +71,7 @@ class Validated(Result):
         return "The definitions are valid" + (f", with {display.count(n, 'warning')}." if n else ".")
 
     def _rows(self) -> list[list[object]]:
-        return [[_place(w.get("position")), w["message"]] for w in self.warnings]
+        return [[display.place(w.get("position")), w["message"]] for w in self.warnings]
 
 
 class Plan(Result):
@@ -112,7 +112,7 @@ class Plan(Result):
         return list(self.get("warnings", ()))
 
     def _title(self) -> str:
-        said = [f"\nwarning: {_place(w.get('position'))}: {w['message']}" for w in self.warnings[:5]]
+        said = [f"\nwarning: {display.place(w.get('position'))}: {w['message']}" for w in self.warnings[:5]]
         return self._counts() + "".join(said)
 
     def _counts(self) -> str:
@@ -328,10 +328,6 @@ class Features:
 
     def _repr_html_(self) -> str:
         return display.html(*self._shown())
-
-
-def _place(position: Mapping[str, Any] | None) -> str:
-    return ":".join(str(position[k]) for k in ("file", "line", "col") if position.get(k)) if position else ""
 
 
 def _change(c: Mapping[str, Any]) -> str:

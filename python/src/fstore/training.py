@@ -218,13 +218,9 @@ class TrainingSet:
         return self.path
 
     def _typed(self, schema: pa.Schema) -> pa.Schema:
-        """Returns the file's schema with time zones: Parquet from the engine has timestamps in UTC without one."""
-        import pyarrow as pa
+        from fstore import arrowio
 
-        instants = {f["name"] for f in self.lock["features"] if f["type"] == "timestamp"}
-        utc = pa.timestamp("us", tz="UTC")
-        fields = [pa.field(f.name, utc if f.name in instants else f.type) for f in schema]
-        return pa.schema(fields)
+        return arrowio.in_utc(schema, self.lock["features"])
 
     def _title(self) -> str:
         by = f" by service {self.service}" if self.service else ""
