@@ -53,12 +53,14 @@ faults: go compiler redis ## Break network, Redis, registry, disks and clocks, a
 	go test -timeout 30m ./test/system -run '$(FAULTS)' -slow -strict -parallel 1
 	go test -timeout 30m -run '$(FAULTS)' ./online/... ./server ./materialize ./cmd/fstore
 
-# What runs concurrently, under the race detector; a test checks that no package is forgotten. Left out of offline are its longest
-# tests, which take the same paths as others over more rows; of materialize the long sequences of one run after another, whose every
-# step other tests take; and of cmd/fstore what only parses and prints.
+# What runs concurrently, under the race detector; a test checks that no package is forgotten. Left out are tests that make test runs
+# and that add no concurrency here: the longest of offline, which take the same paths as others over more rows; of materialize the long
+# sequences of one run after another, whose every step other tests take; of the stores damaged records, failures at every write, many
+# rows, and TLS below Redis; of the server the largest loads; and of cmd/fstore what only parses and prints.
 RACE      = ./ondemand ./ondemand/zone ./online/... ./server/... ./materialize/... ./project ./client/... ./internal/memory ./proto/... \
 	./registry ./registry/memory ./registry/sqlite ./registry/registrytest ./registry/definition/definitiontest ./offline ./offline/duckdb ./offline/trainset
-RACE_SKIP = AnyHistory|AnyFailovers|FailsOverAtEveryStep|KilledProcesses|SampleTakes|OnEveryRun|LargerThanMemory|MadeAgainToTheByte|NoFalseAlarm|AnyName|WideLabels|FindsItsInputs|LongCSV
+RACE_PARTS = TestConformance/damaged_record|TestConformance/fails_anywhere|TestConformance//lookup/many_rows|TestOrdinaryLoad/1000_keys
+RACE_SKIP = AnyHistory|AnyFailovers|FailsOverAtEveryStep|KilledProcesses|SampleTakes|OnEveryRun|LargerThanMemory|MadeAgainToTheByte|NoFalseAlarm|AnyName|WideLabels|FindsItsInputs|LongCSV|MemoryDoesNotGrow|EnginesRunOnly|PlansReadOnly|ColumnsWithoutValues|LabelsByAQuery|DaysThatArriveLater|TestConformanceWithSentinelsOverTLS|$(RACE_PARTS)
 RACE_RUN  = TestScripts/(story|materialize_get|serve|lease|training_set|redis|doctor)$$|Signal|Memory|Screen
 RACE_TEST = go test -timeout 30m -vet=off -race
 race: go compiler redis ## Run what is concurrent under the race detector
