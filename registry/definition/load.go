@@ -36,8 +36,11 @@ type Repo struct {
 // settings is the name of a repo's settings file, which has no definitions. A folder with this file is a repo.
 const settings = "fstore.yaml"
 
-// Load reads every *.yaml and *.yml file under dir except fstore.yaml, and the SQL files that they name. It skips
-// hidden folders, links to folders, and nested repos. It replaces ${VAR} in values by lookup, except in the path of a
+// others are names of files that DVC reads, and keeps beside what they are about.
+var others = []string{"dvc.yaml", "params.yaml"}
+
+// Load reads every *.yaml and *.yml file under dir except fstore.yaml and the files of DVC, and the SQL files that they name.
+// It skips hidden folders, links to folders, and nested repos. It replaces ${VAR} in values by lookup, except in the path of a
 // source. It returns an error if dir cannot be read. Mistakes in the files are in Problems.
 func Load(dir string, lookup func(string) (string, bool)) (*Repo, error) {
 	repo := &Repo{Dir: dir, sql: map[string]string{}, yaml: map[string]*sourceText{}, lookup: lookup}
@@ -51,7 +54,7 @@ func Load(dir string, lookup func(string) (string, bool)) (*Repo, error) {
 			return nil
 		case entry.IsDir():
 			return skipDir(root, name)
-		case !isYAML(name) || path.Base(name) == settings || strings.HasPrefix(path.Base(name), "."):
+		case !isYAML(name) || path.Base(name) == settings || slices.Contains(others, path.Base(name)) || strings.HasPrefix(path.Base(name), "."):
 			return nil
 		}
 		content, problem := ReadText(root, name)
