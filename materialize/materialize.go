@@ -87,7 +87,7 @@ const (
 )
 
 // Options are what Run needs. If Check fails, the view fails; the text that Check returns goes into the view's summary. Check,
-// Mode, Wait, StoreWait, Waits, LeaseTTL, BatchKeys, BatchBytes and Progress may be zero.
+// Mode, Wait, StoreWait, Waits, LeaseTTL, BatchKeys, BatchBytes, Progress and Begin may be zero.
 type Options struct {
 	Views  []*fstore.ViewVersion // run in this order
 	To     time.Time             // T: each view is published at View.Publish.Latest(T); zero: now, once the view's lease is held
@@ -110,6 +110,9 @@ type Options struct {
 	BatchKeys  int           // maximum number of keys in a batch; default 5,000
 	BatchBytes int           // maximum bytes of keys and records in a batch, except its last record; default 1 MB
 	Progress   func(Progress)
+
+	// Begin is called when the run of a view begins, and the function that it returns when that run ends. Nil does nothing.
+	Begin func(*fstore.ViewVersion) (end func(*Summary, error))
 
 	storeGone bool // see patience
 
@@ -201,10 +204,13 @@ func Run(ctx context.Context, o Options) ([]Summary, error) {
 			break
 		}
 		s := Summary{View: v.Ref}
-		if err := o.view(ctx, v, &s); err != nil {
+		end := o.Begin(v)
+		err := o.view(ctx, v, &s)
+		if err != nil {
 			s.Error = err.Error()
 			errs = append(errs, fmt.Errorf("materialize %s: %w", v.Ref, err))
 		}
+		end(&s, err)
 		summaries = append(summaries, s)
 	}
 	return summaries, errors.Join(errs...)
@@ -228,6 +234,9 @@ func (o *Options) defaults() {
 	}
 	if o.Progress == nil {
 		o.Progress = func(Progress) {}
+	}
+	if o.Begin == nil {
+		o.Begin = func(*fstore.ViewVersion) func(*Summary, error) { return func(*Summary, error) {} }
 	}
 	if o.step == nil {
 		o.step = func(string) error { return nil }

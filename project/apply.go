@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/openlineage"
 	"github.com/fstore-dev/fstore/registry"
 )
 
@@ -34,6 +35,16 @@ func (p *Project) Apply(ctx context.Context, plan *registry.Plan, o ApplyOptions
 	if err := CheckBreaking(plan); err != nil && !o.Breaking {
 		return nil, err
 	}
+	var out *Applied
+	err := p.reported(ctx, "apply", func(run *openlineage.Run) (err error) {
+		p.reportPlan(run, plan)
+		out, err = p.apply(ctx, plan, o)
+		return err
+	})
+	return out, err
+}
+
+func (p *Project) apply(ctx context.Context, plan *registry.Plan, o ApplyOptions) (*Applied, error) {
 	db, err := openRegistry(ctx, p.Settings.Registry)
 	if err != nil {
 		return nil, err

@@ -44,7 +44,7 @@ func (c *creation) existing(ctx context.Context) (*TrainingSet, error) {
 	if b := set.Lock.Build; b.Fstore != c.p.options.Version || b.DuckDB != offline.DuckDBVersion() {
 		c.p.note("training set %s was made by another build: fstore %s, DuckDB %s", c.r.Name, b.Fstore, b.DuckDB)
 	}
-	return &TrainingSet{summaryOf(set), c.req.List, true}, nil
+	return &TrainingSet{TrainingSummary: summaryOf(set), List: c.req.List, Existing: true}, nil
 }
 
 // summaryOf returns what a lock says of a training set that was made before: not why values are missing.

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/openlineage"
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/offline/trainset"
@@ -33,6 +34,7 @@ type TrainingSetRequest struct {
 	Out       string       // Parquet file to write; its lock is written beside it
 	Replace   bool         // retire an existing training set with this name
 	Snapshot  bool         // keep the inputs
+	DVC       bool         // write the .dvc file by which DVC tracks the Parquet file
 	LeakCheck string       // at how many instants the views are checked for leaks: a number, all, or off; "" is LeakInstants
 
 	Progress func(trainset.Progress) // nil: no progress
@@ -43,6 +45,7 @@ type TrainingSet struct {
 	*offline.TrainingSummary
 	List     *fstore.FeatureList `json:"-"`
 	Existing bool                `json:"existing,omitempty"` // it had been made before, from the same inputs
+	DVCFile  string              `json:"dvc_file,omitempty"` // the .dvc file that was written, if the request asked for one
 }
 
 // CreateTrainingSet adds to each label the features as known at its instant, writes them with a lock, and records
@@ -58,13 +61,25 @@ func (p *Project) CreateTrainingSet(ctx context.Context, r TrainingSetRequest) (
 	if err := checkOut(r.Out); err != nil {
 		return nil, about("out", err)
 	}
+	if r.DVC {
+		if err := checkDVC(r.Out); err != nil {
+			return nil, about("dvc", err)
+		}
+	}
 	db, err := p.registry(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
-	c := &creation{p: p, db: db, r: r}
-	return c.create(ctx)
+	var set *TrainingSet
+	err = p.reported(ctx, "training_set."+r.Name, func(run *openlineage.Run) error {
+		c := &creation{p: p, db: db, r: r, run: run}
+		if set, err = c.create(ctx); err != nil {
+			return err
+		}
+		return c.finish(set)
+	})
+	return set, err
 }
 
 // check refuses contradictory requests.
@@ -99,6 +114,24 @@ type creation struct {
 	req    offline.TrainingRequest
 
 	verdicts *verdicts // of the check for leaks; nil: there was none
+
+	run *openlineage.Run // nil: nothing is reported
+}
+
+// finish says of a training set that is there what others read: DVC, and OpenLineage.
+func (c *creation) finish(set *TrainingSet) error {
+	if c.run == nil && !c.r.DVC {
+		return nil
+	}
+	l, err := lock.Read(set.Lock)
+	if err != nil {
+		return err
+	}
+	reportOutput(c.run, set.Out, l)
+	if c.r.DVC {
+		set.DVCFile, err = writeDVC(set.Out, l)
+	}
+	return err
 }
 
 // prepare resolves the request: the features in head, the labels and the output file.
@@ -133,6 +166,7 @@ func (c *creation) create(ctx context.Context) (_ *TrainingSet, err error) {
 	if err := c.prepare(ctx); err != nil {
 		return nil, err
 	}
+	p.reportInputs(c.run, &c.req)
 	if err := p.settle(ctx, c.db, filepath.Dir(c.r.Out)); err != nil {
 		return nil, err
 	}
