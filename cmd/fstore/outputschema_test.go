@@ -140,7 +140,7 @@ var rare = []string{
 	"materialize.seconds.check", "materialize.seconds.finish", "materialize.skipped", "materialize.warning", "model.set_retired", "model_pin.aliases", "model_pin.set_retired",
 	"plan.causality", "plan.forgotten", "plan.models.keeps", "plan.warnings", "problem.hint", "problem.message", "problem.position", "position.col",
 	"position.file", "position.line", "rebuild.build_changed", "rebuild.lock_file", "rebuild.out", "rebuild.settings", "show.entity.owner", "show.entity.tags",
-	"feature_ref.keys", "on_demand_input.on_demand", "on_demand_view.features.owner", "on_demand_view.features.tags", "show.service.service.tags", "training-set_create.dropped_rows",
+	"feature_ref.keys", "on_demand_input.on_demand", "on_demand_view.features.owner", "on_demand_view.features.tags", "show.service.service.tags", "training-set_create.dropped_rows", "training-set_create.dvc_file",
 	"training-set_diff.definitions.old", "training-set_diff.inputs.from", "training-set_rebuild.build_changed", "training-set_rebuild.settings", "training-set_show.retired",
 	"token_list.certificate", "token_list.expired", "training-set_show.service", "training-set_verify.causality.hint", "training-set_verify.causality.problem", "training-set_verify.problem", "verify.views.differences", "verify.views.hint", "verify.views.problem",
 	"verify.views.run_at",

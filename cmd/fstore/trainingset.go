@@ -59,13 +59,16 @@ Before anything is written, the views that have SQL are checked on the data: the
 status is 4 if one does (docs/causality.md). The lock records the verdicts.
 
 If NAME has a training set that was made from the same definitions, labels, data and options, and its file is intact,
-create returns that one and computes nothing. If something differs, the exit status is 5, and the error lists it.`,
+create returns that one and computes nothing. If something differs, the exit status is 5, and the error lists it.
+
+--dvc also writes FILE.dvc, by which DVC tracks the Parquet file. dvc commit then takes the file into DVC's cache.`,
 		Example: `  fstore training-set create churn_2025 --service churn --labels data/labels.parquet --out churn.parquet
   fstore training-set create quick --features 'customer_orders.*,shop.share_returned=returns' --labels data/labels.parquet --out quick.parquet
   fstore training-set create orders --service churn --out orders.parquet --timestamp at \
       --labels-sql 'select customer_id, invoice_date as at from lines where customer_id is not null'
   fstore training-set create kept --service churn --labels data/labels.parquet --out kept.parquet --snapshot
-  fstore training-set create small --service churn --labels data/labels.parquet --out small.parquet --label reordered --sample 100`,
+  fstore training-set create small --service churn --labels data/labels.parquet --out small.parquet --label reordered --sample 100
+  fstore training-set create tracked --service churn --labels data/labels.parquet --out tracked.parquet --dvc`,
 		Args: usage.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(cmd); err != nil {
@@ -83,6 +86,7 @@ create returns that one and computes nothing. If something differs, the exit sta
 	flags.StringVar(&f.Out, "out", "", "Parquet file to write")
 	_ = cmd.MarkFlagFilename("out", "parquet")
 	flags.BoolVar(&f.Replace, "replace", false, "retire the training set that has this name")
+	flags.BoolVar(&f.DVC, "dvc", false, "write the .dvc file by which DVC tracks the Parquet file")
 	flags.BoolVar(&f.Snapshot, "snapshot", false, "keep a copy of every input, so that a rebuild is possible whatever happens to the sources")
 	return cmd
 }
@@ -163,13 +167,20 @@ func (a *app) printCreated(set *project.TrainingSet) error {
 	if a.json() {
 		return a.printJSON(set)
 	}
+	made := ""
 	if set.Existing {
-		_, err := fmt.Fprintf(a.stdout, "Training set %s exists already, from the same inputs: %s, %s.\n  %s\n  %s\n", sum.Name,
-			project.RowsText(sum), english.Count(len(list.Outputs), "feature"), project.ShortPath(sum.Out), project.ShortPath(sum.LockPath))
-		return err
+		made = " exists already, from the same inputs"
 	}
-	fmt.Fprintf(a.stdout, "Training set %s: %s, %s.\n", sum.Name, project.RowsText(sum), english.Count(len(list.Outputs), "feature"))
-	fmt.Fprintf(a.stdout, "  %s\n  %s\n\n", project.ShortPath(sum.Out), project.ShortPath(sum.LockPath))
+	fmt.Fprintf(a.stdout, "Training set %s%s: %s, %s.\n", sum.Name, made, project.RowsText(sum), english.Count(len(list.Outputs), "feature"))
+	fmt.Fprintf(a.stdout, "  %s\n  %s\n", project.ShortPath(sum.Out), project.ShortPath(sum.LockPath))
+	if set.DVCFile != "" {
+		fmt.Fprintf(a.stdout, "  %s\n", project.ShortPath(set.DVCFile))
+		a.remark("Next: dvc commit --force " + project.ShortPath(set.DVCFile))
+	}
+	if set.Existing {
+		return nil
+	}
+	fmt.Fprintln(a.stdout)
 	return a.printCounts(sum, list)
 }
 

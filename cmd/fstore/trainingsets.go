@@ -53,10 +53,18 @@ func (a *app) listTrainingSets(ctx context.Context, p *project.Project) error {
 }
 
 func (a *app) showTrainingSetCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:               "show NAME|LOCKFILE",
-		Short:             "Show a training set and its lock",
-		Example:           "  fstore training-set show churn_2025\n  fstore training-set show churn.lock.json\n  fstore training-set show churn_2025 --output json",
+	metrics := false
+	cmd := &cobra.Command{
+		Use:   "show NAME|LOCKFILE",
+		Short: "Show a training set and its lock",
+		Long: `Show a training set and its lock.
+
+--metrics prints rows, and for each feature and each column to predict the share of missing values, the distinct values,
+the mean and the standard deviation, as JSON that dvc metrics reads.`,
+		Example: `  fstore training-set show churn_2025
+  fstore training-set show churn.lock.json
+  fstore training-set show churn_2025 --output json
+  fstore training-set show churn.lock.json --metrics > churn.metrics.json`,
 		Args:              usage.Args(cobra.ExactArgs(1)),
 		ValidArgsFunction: a.completeLocks,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -65,13 +73,18 @@ func (a *app) showTrainingSetCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if a.json() {
+				switch {
+				case metrics:
+					return a.printJSON(set.Lock.Metrics())
+				case a.json():
 					return a.printJSON(set.AsRecord())
 				}
 				return a.printTrainingSet(set)
 			}, args[0])
 		},
 	}
+	cmd.Flags().BoolVar(&metrics, "metrics", false, "print the statistics that change from revision to revision, as JSON for dvc metrics")
+	return cmd
 }
 
 func (a *app) printTrainingSet(set *project.LockedSet) error {

@@ -1,0 +1,47 @@
+package lock
+
+import "slices"
+
+// Metrics are the figures of a training set that people compare from revision to revision. As JSON they are a metrics file of
+// DVC. They hold no key, no instant and no text: only counts, and moments of numbers.
+type Metrics struct {
+	Rows     int64                    `json:"rows"`
+	Features map[string]ColumnMetrics `json:"features"`
+	Labels   map[string]ColumnMetrics `json:"labels,omitempty"` // the columns that a model learns to predict
+}
+
+// ColumnMetrics are figures of one column. Mean and deviation are those of its numbers, if it has numbers.
+type ColumnMetrics struct {
+	Missing  float64  `json:"missing"` // share of rows that are null, 0 to 1
+	NaNs     int64    `json:"nans,omitempty"`
+	Distinct *int64   `json:"distinct,omitempty"`
+	Mean     *float64 `json:"mean,omitempty"`
+	Stddev   *float64 `json:"stddev,omitempty"`
+}
+
+// Metrics returns the metrics of the features and of the columns to predict.
+func (l *Lock) Metrics() Metrics {
+	m := Metrics{Rows: l.Output.Rows, Features: map[string]ColumnMetrics{}}
+	for i := range l.Output.Columns {
+		c := &l.Output.Columns[i]
+		isFeature := slices.ContainsFunc(l.Features, func(f Feature) bool { return f.Name == c.Name })
+		switch {
+		case isFeature:
+			m.Features[c.Name] = c.Statistics.metrics()
+		case slices.Contains(l.Labels.Targets, c.Name):
+			if m.Labels == nil {
+				m.Labels = map[string]ColumnMetrics{}
+			}
+			m.Labels[c.Name] = c.Statistics.metrics()
+		}
+	}
+	return m
+}
+
+func (s *Statistics) metrics() ColumnMetrics {
+	m := ColumnMetrics{NaNs: s.NaNs, Distinct: s.Distinct, Mean: s.Mean, Stddev: s.Stddev}
+	if rows := s.Count + s.Nulls; rows > 0 {
+		m.Missing = float64(s.Nulls) / float64(rows)
+	}
+	return m
+}
