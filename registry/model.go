@@ -98,7 +98,7 @@ func (r *Store) PinModel(ctx context.Context, project string, p Pin) (*ModelVers
 
 // take checks a list and copies what is pinned from it.
 func (m *ModelVersion) take(ctx context.Context, tx record.Tx, s *state, list *fstore.FeatureList) error {
-	if err := fstore.CheckName(m.Ref.Name); err != nil {
+	if err := fstore.CheckModelName(m.Ref.Name); err != nil {
 		return err
 	}
 	if err := fstore.CheckModelVersion(m.Ref.Version); err != nil {
@@ -242,7 +242,7 @@ func (r *Store) AliasModel(ctx context.Context, project, model, alias, version s
 		if err != nil {
 			return err
 		}
-		if err := fstore.CheckName(alias); err != nil {
+		if err := fstore.CheckModelAlias(alias); err != nil {
 			return err
 		}
 		if _, err := s.model(fstore.ModelRef{Name: model, Version: version}, ByVersion); err != nil {

@@ -74,15 +74,16 @@ func ParseGrant(text string) (Grant, error) {
 		return g, nil
 	}
 	kind, name, _ := strings.Cut(only, ":")
+	check := fstore.CheckName
 	switch kind {
 	case "service":
 		g.Service = name
 	case "model":
-		g.Model = name
+		g.Model, check = name, fstore.CheckModelName
 	default:
 		return bad("%q in grant %q is neither service:NAME nor model:NAME", only, text)
 	}
-	if fstore.CheckName(name) != nil {
+	if check(name) != nil {
 		return bad("%q in grant %q is not the name of a %s", name, text, kind)
 	}
 	return g, nil
