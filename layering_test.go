@@ -96,6 +96,7 @@ var homes = map[string][]string{
 	"github.com/fstore-dev/fstore/registry/definition/definitiontest": {"registry/registrytest"},
 	"github.com/fstore-dev/fstore/server/servertest":                  {},
 	"github.com/fstore-dev/fstore/internal/certfile/certtest":         {"online/redis/redistest"},
+	"github.com/fstore-dev/fstore/internal/mlflow/mlflowtest":         {},
 }
 
 // apart are packages that never import each other, because each is one way of doing the same.
