@@ -39,6 +39,7 @@ test-python: build ## Run the tests of the Python package, in a virtual environm
 test-neighbours: build wheel ## Run the tests that install other tools, or the wheels, to work with
 	FSTORE_BINARY=$(CURDIR)/bin/fstore FSTORE_WHEELS=$(CURDIR)/python/dist \
 		.ci/python .venv-neighbours python/requirements-neighbours.txt pytest python/tests/neighbours
+	FSTORE_BINARY=$(CURDIR)/bin/fstore .ci/python .venv-trackers python/requirements-trackers.txt pytest python/tests/trackers
 
 failover: go compiler redis ## Look up 200,000 times and more through failovers of Redis
 	go test -timeout 1h ./test/failover -reads 200000
@@ -57,7 +58,7 @@ faults: go compiler redis ## Break network, Redis, registry, disks and clocks, a
 # and that add no concurrency here: the longest of offline, which take the same paths as others over more rows; of materialize the long
 # sequences of one run after another, whose every step other tests take; of the stores damaged records, failures at every write, many
 # rows, and TLS below Redis; of the server the largest loads; and of cmd/fstore what only parses and prints.
-RACE      = ./ondemand ./ondemand/zone ./online/... ./server/... ./materialize/... ./project ./client/... ./internal/memory ./internal/openlineage ./proto/... \
+RACE      = ./ondemand ./ondemand/zone ./online/... ./server/... ./materialize/... ./project ./client/... ./internal/memory ./internal/mlflow/... ./internal/openlineage ./proto/... \
 	./registry ./registry/memory ./registry/sqlite ./registry/registrytest ./registry/definition/definitiontest ./offline ./offline/duckdb ./offline/trainset
 RACE_PARTS = TestConformance/damaged_record|TestConformance/fails_anywhere|TestConformance//lookup/many_rows|TestOrdinaryLoad/1000_keys
 RACE_SKIP = AnyHistory|AnyFailovers|FailsOverAtEveryStep|KilledProcesses|SampleTakes|OnEveryRun|LargerThanMemory|MadeAgainToTheByte|NoFalseAlarm|AnyName|WideLabels|FindsItsInputs|LongCSV|MemoryDoesNotGrow|EnginesRunOnly|PlansReadOnly|ColumnsWithoutValues|LabelsByAQuery|DaysThatArriveLater|TestConformanceWithSentinelsOverTLS|$(RACE_PARTS)
@@ -101,7 +102,7 @@ wheel: go compiler ## Build the Python distributions fstore-sdk and fstore-bin, 
 
 # What is pinned stays pinned. To upgrade a package, delete its line first.
 python-lock: ## Pin what the tests of the Python package need, in python/requirements-*.txt
-	for list in test neighbours wheel; do \
+	for list in test neighbours trackers wheel; do \
 		$(IN_VENV) uv pip compile -q --universal --python-version 3.11 --no-annotate --custom-compile-command 'make python-lock' \
 			python/requirements-$$list.in -o python/requirements-$$list.txt || exit 1; \
 	done

@@ -19,6 +19,7 @@ type Model struct {
 	Ready     *bool            `json:"ready,omitempty"`     // all of them are published, so the model is served; nil if the online store cannot be reached
 
 	Interface *fstore.Description `json:"interface,omitempty"` // its columns and outputs
+	Tags      map[string]string   `json:"tags,omitempty"`      // that the version has in MLflow; Models leaves them out
 }
 
 // ModelView is a view version of a model and its state in the online store.
@@ -80,7 +81,9 @@ func (p *Project) Pin(ctx context.Context, r PinRequest) (*Pinned, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Pinned{pinned == registry.NewPin, models[0]}, nil
+	out := &Pinned{pinned == registry.NewPin, models[0]}
+	out.Tags, err = p.tags(ctx, db, rev, m)
+	return out, err
 }
 
 // pinnedList returns the features to pin and the view versions that they come from.
@@ -179,7 +182,12 @@ func (p *Project) Models(ctx context.Context) ([]*Model, error) {
 
 // Model returns a version of a model. For a name alone, it returns all versions.
 func (p *Project) Model(ctx context.Context, ref fstore.ModelRef) ([]*Model, error) {
-	rev, err := p.Revision(ctx)
+	db, err := p.registry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	rev, err := db.Revision(ctx, p.Settings.Project)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +204,16 @@ func (p *Project) Model(ctx context.Context, ref fstore.ModelRef) ([]*Model, err
 		}
 		models = append(models, m)
 	}
-	return p.models(ctx, rev, models)
+	out, err := p.models(ctx, rev, models)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range out {
+		if m.Tags, err = p.tags(ctx, db, rev, m.ModelVersion); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // models looks up in one round trip what the online store has of versions of models. If the store cannot be reached,

@@ -24,7 +24,7 @@ import (
 // TrainingSetRequest says what to make a training set from. Paths are relative to the working directory.
 type TrainingSetRequest struct {
 	Name      string
-	Selection Selection    // a service or features, from the versions in head
+	Selection Selection    // from the versions in head, or those that a model is pinned to
 	Labels    string       // Parquet or CSV file with the rows to enrich
 	LabelsSQL string       // a query over sources and views that yields the labels instead
 	Timestamp string       // label column with the instant of each row; "" means offline.DefaultTimestamp
@@ -93,7 +93,7 @@ func (r *TrainingSetRequest) check() error {
 	if _, err := parseLeakCheck(r.LeakCheck); err != nil {
 		return err
 	}
-	return oneOf("a service or a list of features", r.Selection.Service != "", len(r.Selection.Features) > 0)
+	return r.Selection.check()
 }
 
 // checkOut checks the file name of a training set.

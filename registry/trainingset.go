@@ -117,6 +117,25 @@ func (r *Store) TrainingSet(ctx context.Context, project, name string) (*Trainin
 	return &out, nil
 }
 
+// PinnedSet returns the training set that a model version is pinned to, even if it is retired. It is nil if the features
+// came from a service.
+func (r *Store) PinnedSet(ctx context.Context, project string, m *ModelVersion) (out *TrainingSetRecord, err error) {
+	if m.set == 0 {
+		return nil, nil
+	}
+	err = r.backend.Read(ctx, project, func(tx record.Tx) error {
+		set := &record.TrainingSet{ID: m.set}
+		if known, err := tx.Get(ctx, set); err != nil || !known {
+			return cmp.Or(err, corrupt("the training set of model %s is not there", m.Ref))
+		}
+		lock, err := lockOf(ctx, tx, set.ID)
+		found := trainingSet(set, lock)
+		out = &found
+		return err
+	})
+	return out, wrap("read the training set of model "+m.Ref.String(), err)
+}
+
 func trainingSet(set *record.TrainingSet, lock string) TrainingSetRecord {
 	rec := TrainingSetRecord{
 		Name: set.Name, Created: fstore.FromMicros(set.Created), Service: set.Service, Rows: set.Rows, Out: set.Out, Lock: json.RawMessage(lock),

@@ -27,20 +27,16 @@ type question struct {
 	server   connect.Flags
 }
 
-// selection names features: a service, a list of references or, for served features, a version of a model.
+// selection names features: a service, a version of a model, or a list of references.
 type selection struct {
 	selected project.Selection
 	modelArg string // --model
 }
 
-func (s *selection) flags(cmd *cobra.Command) {
+func (s *selection) flags(a *app, cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&s.selected.Service, "service", "s", "", "feature service that names the features")
 	cmd.Flags().StringSliceVarP(&s.selected.Features, "features", "f", nil, "list of features: view.f, view.*, view.f=name, view@2.f")
-}
-
-// modelFlag adds the flag that names a model.
-func (s *selection) modelFlag(a *app, cmd *cobra.Command, usage string) {
-	cmd.Flags().StringVarP(&s.modelArg, "model", "m", "", usage)
+	cmd.Flags().StringVarP(&s.modelArg, "model", "m", "", "model version whose pinned features to use: fraud@3, or an alias: fraud@champion")
 	_ = cmd.RegisterFlagCompletionFunc("model", a.completeModels)
 }
 
@@ -49,11 +45,8 @@ func (s *selection) check(cmd *cobra.Command) (err error) {
 	switch {
 	case named == 1 && s.modelArg != "":
 		s.selected.Model, err = modelNamed("--model", s.modelArg)
-	case named == 1:
-	case cmd.Flags().Lookup("model") != nil:
+	case named != 1:
 		return usage.Errorf(cmd, "name one of --service, --model and --features")
-	default:
-		return usage.Errorf(cmd, "name either --service or --features")
 	}
 	if err != nil || s.selected.Service == "" && len(s.selected.Features) == 0 {
 		return err
@@ -104,8 +97,7 @@ FSTORE_TOKEN, and goes in plain text only to this machine.`,
 			return a.with(cmd.Context(), func(p *project.Project) error { return a.get(cmd.Context(), p, &q) })
 		},
 	}
-	q.flags(cmd)
-	q.modelFlag(a, cmd, "model version whose pinned features to use: fraud@3, or an alias: fraud@champion")
+	q.flags(a, cmd)
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&q.entities, "entity", "e", nil, "one row of keys: k=v,k2=v2 or a JSON object (repeatable)")
 	flags.StringArrayVar(&q.files, "entities", nil, "file with rows of keys: Parquet, CSV or JSON, by its name (repeatable)")

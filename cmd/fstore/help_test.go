@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fstore-dev/fstore/internal/mlflow/mlflowtest"
 	"github.com/spf13/cobra"
 )
 
@@ -39,6 +40,7 @@ func newRepo(t *testing.T, commands ...string) *shell {
 
 // Every example in the help of a command runs as it is written in a repo that init has just written.
 func TestTheExamplesOfTheHelpRun(t *testing.T) {
+	t.Setenv("MLFLOW_TRACKING_URI", mlflowtest.New(t, map[string]*mlflowtest.Model{"fraud": {Versions: map[string]map[string]string{"7": {}}}}).URL)
 	made := newRepo(t, "apply --yes", "materialize --to 2025-12-01",
 		"training-set create churn_2025 --service churn --labels data/labels.parquet --out churn.parquet",
 		"training-set create churn_2024 --service churn --labels data/labels.parquet --out churn_2024.parquet --as-of 2025-01-01",
@@ -56,8 +58,8 @@ func TestTheExamplesOfTheHelpRun(t *testing.T) {
 		}
 		for line := range strings.SplitSeq(strings.ReplaceAll(cmd.Example, "\\\n      ", ""), "\n") {
 			command, _, _ := strings.Cut(strings.TrimSpace(line), "     ") // what it does stands behind it
-			if path == "serve" || strings.Contains(command, "--grpc") || command == "fstore apply" {
-				continue // they wait for a signal, for a server, or for an answer: serve.txtar, apply.txtar
+			if path == "serve" || strings.Contains(command, "--watch") || strings.Contains(command, "--grpc") || command == "fstore apply" {
+				continue // they wait for a signal, for a server, or for an answer: serve.txtar, mlflow.txtar, apply.txtar
 			}
 			sh.run(command)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -24,7 +25,7 @@ their data.`,
 		Args:    usage.NoCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.pinModelCommand(), a.listModelsCommand(), a.showModelCommand(), a.aliasModelCommand(), a.unpinModelCommand())
+	cmd.AddCommand(a.pinModelCommand(), a.listModelsCommand(), a.showModelCommand(), a.aliasModelCommand(), a.unpinModelCommand(), a.syncModelsCommand())
 	return cmd
 }
 
@@ -50,19 +51,28 @@ func (a *app) pinModelCommand() *cobra.Command {
 		Long: `Pin features to a model version. --training-set takes the view versions from the lock of the training set that the
 model was trained on. --service takes them from a service in head (churn), or from an earlier version of it (churn@2).
 VERSION is any word, such as 3 or 2025-12-01. Pinning the same again changes nothing. Pinning something else to the
-same version is refused.`,
+same version is refused.
+
+models:/NAME/VERSION or models:/NAME@ALIAS, in place of NAME VERSION, pins a version that an MLflow server has, and tags
+it there. The server is that of the variables MLFLOW_TRACKING_URI, MLFLOW_TRACKING_TOKEN and so on (docs/mlflow.md).`,
 		Example: `  fstore model pin fraud 4 --training-set churn_2025
-  fstore model pin suggest 2025-12-01 --service recommend`,
+  fstore model pin suggest 2025-12-01 --service recommend
+  fstore model pin models:/fraud/7 --training-set churn_2025`,
 		Args: usage.Args(cobra.RangeArgs(1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (r.TrainingSet == "") == (r.Service == "") {
 				return usage.Errorf(cmd, "name either --training-set or --service")
 			}
-			var err error
-			if r.Model, err = modelVersion(args); err != nil {
+			if _, err := fstore.ParseRef(cmp.Or(r.Service, "none")); err != nil {
+				return usage.Of("--service: ", err)
+			}
+			uri, err := "", error(nil)
+			if len(args) == 1 && project.IsModelURI(args[0]) {
+				uri = args[0]
+			} else if r.Model, err = modelVersion(args); err != nil {
 				return err
 			}
-			return a.with(cmd.Context(), func(p *project.Project) error { return a.pinModel(cmd.Context(), p, r) })
+			return a.with(cmd.Context(), func(p *project.Project) error { return a.pinModel(cmd.Context(), p, uri, r) })
 		},
 	}
 	cmd.Flags().StringVar(&r.TrainingSet, "training-set", "", "training set that the model was trained on")
@@ -74,10 +84,15 @@ same version is refused.`,
 	return cmd
 }
 
-func (a *app) pinModel(ctx context.Context, p *project.Project, r project.PinRequest) error {
-	m, err := p.Pin(ctx, r)
+// pinModel pins features to a version of a model: the request's, or the one that a URI names in MLflow.
+func (a *app) pinModel(ctx context.Context, p *project.Project, uri string, r project.PinRequest) error {
+	pin := p.Pin
+	if uri != "" {
+		pin = func(ctx context.Context, r project.PinRequest) (*project.Pinned, error) { return p.PinURI(ctx, uri, r) }
+	}
+	m, err := pin(ctx, r)
 	if err != nil {
-		return usage.In("--service", err)
+		return err
 	}
 	if a.json() {
 		return a.printJSON(m)
@@ -86,6 +101,9 @@ func (a *app) pinModel(ctx context.Context, p *project.Project, r project.PinReq
 		fmt.Fprintf(a.stdout, "Model %s is pinned to %s of %s (%s).\n", m.Ref, english.Count(len(m.Outputs), "feature"), project.Joined(append(slices.Clone(m.Views), m.OnDemand...)), m.Origin())
 	} else {
 		fmt.Fprintf(a.stdout, "Model %s has been pinned to this since %s.\n", m.Ref, shortTime(m.Pinned))
+	}
+	if uri != "" {
+		fmt.Fprintf(a.stdout, "models:/%s/%s is tagged in MLflow: %s\n", m.Ref.Name, m.Ref.Version, tagsText(m.Tags))
 	}
 	if missing := m.Missing(); len(missing) > 0 {
 		fmt.Fprintf(a.stdout, "Next: fstore materialize %s\n", project.Joined(missing))
@@ -108,10 +126,8 @@ change within about a second. --delete removes the alias.`,
 			return cobra.ExactArgs(3)(cmd, args)
 		}),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			for _, name := range args[:2] {
-				if err := fstore.CheckName(name); err != nil {
-					return usage.Of("model alias: ", err)
-				}
+			if err := cmp.Or(fstore.CheckModelName(args[0]), fstore.CheckModelAlias(args[1])); err != nil {
+				return usage.Of("model alias: ", err)
 			}
 			return a.with(cmd.Context(), func(p *project.Project) error { return a.aliasModel(cmd.Context(), p, args) })
 		},

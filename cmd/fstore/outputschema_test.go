@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fstore-dev/fstore/internal/mlflow/mlflowtest"
 	"github.com/fstore-dev/fstore/internal/schematest"
 )
 
@@ -26,6 +27,10 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 	sh.run("sed -i.old 's/ttl: 30d/ttl: 60d/' customer.yaml; sed -i.old 's/delay: 30m/delay: 40m/' activity.yaml; sed -i.old 's/as: last_large_order/as: large/' services.yaml; rm *.old")
 	sh.run("cat >> services.yaml << 'END'\n" + parcels + "END")
 	sh.run("printf 'customer_id,event_timestamp,weight\\n12003,2025-06-01,0\\n' > sent.csv") // midnight, and by zero
+	t.Setenv("MLFLOW_TRACKING_URI", mlflowtest.New(t, map[string]*mlflowtest.Model{"fraud": {
+		Versions: map[string]map[string]string{"1": {"fstore.pin": "0123"}, "2": {}, "3": {}},
+		Aliases:  map[string]string{"champion": "2", "8th": "1"},
+	}}).URL)
 	schemas := schematest.New()
 	for _, run := range []struct{ schema, command string }{
 		{"init", "init other"},
@@ -75,6 +80,9 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 		{"model_list", "model list"},
 		{"model_show", "model show fraud@1"},
 		{"model_show", "model show fraud"},
+		{"model_pin", "model pin models:/fraud@champion --training-set again"},
+		{"model_sync", "model sync --dry-run"},
+		{"model_sync", "model sync"},
 		{"model_alias", "model alias fraud champion 2"},
 		{"model_unpin", "model unpin fraud 1"},
 		{"training-set_create", "training-set create again --replace --service churn --labels data/labels.parquet --out new.parquet"},

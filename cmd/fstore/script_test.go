@@ -57,6 +57,7 @@ func TestScripts(t *testing.T) {
 			"http":      request,
 			"redis":     toRedis,
 			"lease":     lease,
+			"mlflow":    toMLflow,
 			"answers":   answers,
 			"parquet":   writeParquet,
 			"bytes":     writeBytes,

@@ -50,7 +50,7 @@ once, in its order. The lock file beside it records every input. The registry re
 
 Labels are a Parquet or CSV file (.csv, .tsv, also with .gz), or a query over sources and views. The column
 event_timestamp, or the one that --timestamp names, holds the instant of a row. The versions in head are used, published
-or not.
+or not; with --model, exactly those that a model is pinned to.
 
 --label records which column the model learns to predict. --sample N takes N of the labels, in their order. The lock
 records which ones, so verify and rebuild take the same.
@@ -93,7 +93,7 @@ create returns that one and computes nothing. If something differs, the exit sta
 
 // trainingFlags adds the flags that say which features of which labels are wanted.
 func (a *app) trainingFlags(cmd *cobra.Command, f *trainingFlags) {
-	f.flags(cmd)
+	f.flags(a, cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.Labels, "labels", "", "Parquet or CSV file with the rows to enrich")
 	flags.StringVar(&f.labelsSQL, "labels-sql", "", "query over sources and views that yields the labels, or a .sql file with one")

@@ -308,3 +308,20 @@ def test_a_training_set_of_real_data(tmp_path: Path, binary: Path, monkeypatch: 
     assert frame.to_arrow().select(query.features).equals(query.to_arrow().select(query.features))
     assert repo.training_set("by_frame", service="next_order", labels=keys).existing
     assert frame.verify().ok
+
+
+def test_features_of_a_model_are_those_of_its_pin_whatever_head_has(
+    shop: fstore.Repo, labels: pa.Table
+) -> None:
+    pin = shop.pin_model("Fraud-EU", 1, service="churn")
+    assert pin["tags"]["fstore.service"] == "churn@1"
+    before = shop.features(labels, service="churn").to_arrow()
+    definition = shop.path / "customer.yaml"
+    definition.write_text(definition.read_text().replace("ttl: 30d", "ttl: 60d"))
+    shop.apply()
+    assert not shop.features(labels, service="churn").to_arrow().equals(before)
+    for model in ("Fraud-EU@1", "Fraud-EU/1", ("Fraud-EU", 1)):
+        assert shop.features(labels, model=model).to_arrow().equals(before)
+    assert shop.training_set("again", model="Fraud-EU@1", labels=labels).to_arrow().equals(before)
+    with pytest.raises(fstore.InvalidRequest, match="name one of a service, features and a model"):
+        shop.features(labels, service="churn", model="Fraud-EU@1")

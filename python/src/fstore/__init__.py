@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from fstore.client import Client
     from fstore.describe import Description
     from fstore.repo import Repo
+    from fstore.scoring import score_batch
     from fstore.training import TrainingSet
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "__version__",
+    "score_batch",
 ]
 
 # Where the names live that are imported when they are first used.
@@ -79,7 +81,9 @@ _LAZY = {
     "__version__": "fstore._version",
     "Description": "fstore.describe",
     "TLS": "fstore._transport",
+    "score_batch": "fstore.scoring",
 }
+_MODULES = {"mlflow"}
 
 
 def __getattr__(name: str) -> Any:
@@ -87,6 +91,8 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(_LAZY[name]), name)
         globals()[name] = value
         return value
+    if name in _MODULES:
+        return import_module(f"fstore.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

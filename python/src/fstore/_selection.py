@@ -40,11 +40,12 @@ def selection_of(service: str | None, features: str | Iterable[str] | None, mode
     if service:
         return Selection(service=service)
     if model:
-        return Selection(model=_model_of(model))
+        return Selection(model=model_of(model))
     return Selection(features=(features,) if isinstance(features, str) else tuple(features or ()))
 
 
-def _model_of(model: Model) -> tuple[str, str]:
+def model_of(model: Model) -> tuple[str, str]:
+    """Returns the name of a model and its version or alias."""
     if isinstance(model, str):
         name, _, version = model.rpartition("@") if "@" in model else model.rpartition("/")
         if name and version:

@@ -141,6 +141,7 @@ class Repo:
         *,
         service: str | None = None,
         features: str | Sequence[str] | None = None,
+        model: str | tuple[str, str | int] | None = None,
         labels: Any = None,
         timestamp: str | None = None,
         label: str | Sequence[str] | None = None,
@@ -157,7 +158,8 @@ class Repo:
         Each row of `labels` gets the features as they were known at its instant. `labels` is a frame (pandas, polars,
         pyarrow, a DuckDB relation), the path of a Parquet or CSV file, or a query (select …) over sources and views. It has
         the key columns and an instant in `event_timestamp`, or in the column that `timestamp` names; an instant without a
-        zone is UTC. The features are those of a `service`, or a list such as ["customer_orders.*", "shop.share=returns"].
+        zone is UTC. The features are those of a `service`, or a list such as ["customer_orders.*", "shop.share=returns"], or
+        those that a `model` is pinned to ("fraud@champion", "fraud/3").
 
         `label` names the column or columns that the model learns to predict. `sample` takes that many labels, always the
         same ones. `as_of` ignores rows that were created later. `snapshot` keeps a copy of every input. The file is
@@ -166,7 +168,7 @@ class Repo:
         Raises `Conflict` if NAME exists and was made from something else, and says what differs. `replace=True` then
         retires the old one.
         """
-        if labels is None and service is None and features is None:
+        if labels is None and service is None and features is None and model is None:
             return self._open(name)
         if labels is None:
             raise InvalidRequest(
@@ -175,7 +177,7 @@ class Repo:
         folder = self.path / "training_sets"
         path = Path(out) if out is not None else folder / f"{name}.parquet"
         args = [
-            *self._selection(service, features),
+            *self._selection(service, features, model),
             *_labels.arguments(labels, folder / "labels"),
             *_option("--timestamp", timestamp),
         ]
@@ -219,6 +221,7 @@ class Repo:
         *,
         service: str | None = None,
         features: str | Sequence[str] | None = None,
+        model: str | tuple[str, str | int] | None = None,
         timestamp: str | None = None,
         as_of: Instant | None = None,
     ) -> Features:
@@ -235,7 +238,7 @@ class Repo:
             folder = Path(temporary)
             out = folder / "features.parquet"
             args = [
-                *self._selection(service, features),
+                *self._selection(service, features, model),
                 *_labels.arguments(labels, folder),
                 *_option("--timestamp", timestamp),
             ]
@@ -252,11 +255,19 @@ class Repo:
         return Features(table.replace_schema_metadata(None).cast(schema))
 
     @staticmethod
-    def _selection(service: str | None, features: str | Sequence[str] | None) -> list[str]:
-        if (service is None) == (features is None):
-            raise InvalidRequest("name either a service or features")
+    def _selection(
+        service: str | None,
+        features: str | Sequence[str] | None,
+        model: str | tuple[str, str | int] | None,
+    ) -> list[str]:
+        if sum(given is not None for given in (service, features, model)) != 1:
+            raise InvalidRequest("name one of a service, features and a model")
         if service is not None:
             return ["--service", service]
+        if model is not None:
+            from fstore._selection import model_of
+
+            return ["--model", "@".join(model_of(model))]
         return ["--features", features if isinstance(features, str) else ",".join(features or ())]
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -199,6 +200,46 @@ class TrainingSet:
         return Difference(
             self._repo._run("training-set", "diff", os.fspath(self.lock_path), os.fspath(that)).result
         )
+
+    def checked(self) -> TrainingSet:
+        """Returns the training set itself if every byte of its file is as the lock says. Raises `DataLoss` otherwise."""
+        digest = hashlib.sha256()
+        with self._checked().open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+        if digest.hexdigest() != self.lock["output"]["sha256"]:
+            raise DataLoss(
+                f"{self.path} has changed since it was made: its SHA-256 is not the one in its lock",
+                [f"fstore training-set rebuild {self.lock_path} --out {self.path} --overwrite"],
+            )
+        return self
+
+    def log_to_mlflow(self, run_id: str | None = None, *, context: str = "training") -> str:
+        """Logs this training set to an MLflow run, and returns the run's ID. Without `run_id`, to the active run.
+
+        The run gets a dataset input (name, digest, schema and statistics), the lock as the artifact
+        fstore/training_set.lock.json, and the tags fstore.training_set, fstore.project, fstore.service and so on. `context`
+        is what the run uses it for; for another one, such as "evaluation", artifact and tag are named by it.
+        """
+        from fstore.mlflow import log_training_set
+
+        return log_training_set(self, run_id, context)
+
+    def log_to_wandb(self, run: Any = None, *, file: bool = False) -> Any:
+        """Logs this training set to a Weights & Biases run, by default the current one, and returns the artifact.
+
+        The artifact is a dataset with the lock and, with `file=True`, the Parquet file. The run's configuration gets the
+        tags fstore.training_set and so on.
+        """
+        from fstore.trackers import log_to_wandb
+
+        return log_to_wandb(self, run, file=file)
+
+    def log_to_comet(self, experiment: Any) -> None:
+        """Logs this training set to a Comet experiment: its name and digest, and the lock as an asset."""
+        from fstore.trackers import log_to_comet
+
+        log_to_comet(self, experiment)
 
     def _checked(self) -> Path:
         """Returns the file, if it has the size that the lock says."""

@@ -1,0 +1,52 @@
+"""Training sets in trackers that have an offline mode, without their servers."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import fstore
+
+
+def test_wandb_gets_the_lock_as_a_dataset(
+    made: fstore.TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import wandb
+
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path))
+    with pytest.raises(fstore.InvalidRequest, match="there is no W&B run"):
+        made.log_to_wandb()
+    with wandb.init(mode="offline", project="shop", dir=tmp_path) as run:
+        artifact = made.log_to_wandb(file=True)
+        assert run.config["fstore.training_set"] == f"churn_2025@{made.digest[:32]}"
+    assert (artifact.name, artifact.type) == ("churn_2025", "dataset")
+    assert sorted(artifact.manifest.entries) == ["training_set.lock.json", "training_set.parquet"]
+    assert artifact.metadata["digest"] == made.digest
+    assert artifact.metadata["rows"] == made.rows
+
+
+def test_comet_gets_the_dataset_and_the_lock(made: fstore.TrainingSet, tmp_path: Path) -> None:
+    import comet_ml
+
+    experiment = comet_ml.OfflineExperiment(
+        project_name="shop", workspace="team", offline_directory=str(tmp_path), log_code=False, disabled=False
+    )
+    made.log_to_comet(experiment)
+    experiment.end()
+    (archive,) = tmp_path.glob("*.zip")
+    with zipfile.ZipFile(archive) as z:
+        text = z.read("messages.json").decode()
+        names = z.namelist()
+        locks = [
+            z.read(n) for n in names if n.endswith(".json") and n not in ("messages.json", "experiment.json")
+        ]
+    assert f"churn_2025@{made.digest[:32]}" in text
+    assert made.digest[:32] in text
+    assert "fstore/training_set.lock.json" in text
+    assert any(json.loads(lock).get("digest") == made.lock["digest"] for lock in locks), names
