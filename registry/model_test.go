@@ -148,7 +148,7 @@ func TestPinningATrainingSet(t *testing.T) {
 	if _, _, err = db.PinModel(ctx, "shop", registry.Pin{Model: model("8"), List: &foreign, Now: epoch}); !errors.Is(err, fstore.ErrNotFound) {
 		t.Error(err)
 	}
-	for _, bad := range []fstore.ModelRef{{Name: "Fraud", Version: "1"}, {Name: "fraud", Version: ""}, {Name: "fraud", Version: "a b"}, {Name: "fraud", Version: strings.Repeat("9", 101)}} {
+	for _, bad := range []fstore.ModelRef{{Name: "fr aud", Version: "1"}, {Name: "-fraud", Version: "1"}, {Name: "fraud", Version: ""}, {Name: "fraud", Version: "a b"}, {Name: "fraud", Version: strings.Repeat("9", 101)}} {
 		if _, _, err := db.PinModel(ctx, "shop", registry.Pin{Model: bad, List: list, Now: epoch}); !errors.Is(err, fstore.ErrInvalid) {
 			t.Errorf("%q: %v", bad, err)
 		}
