@@ -58,6 +58,7 @@ var layers = map[string][]string{
 	"registry/registrytest": {"registry"},
 
 	"server/access": {},
+	"server/flight": {"server", "internal/english"},
 	"server/audit":  {},
 
 	"ondemand/vector": {"ondemand/mathx", "ondemand/zone"},
@@ -80,6 +81,8 @@ var homes = map[string][]string{
 	"modernc.org/sqlite":                             {"registry/sqlite", "online/sqlite"},
 	"database/sql":                                   {"registry/sqlite", "online/sqlite", "registry/definition/definitiontest"},
 	"github.com/prometheus/client_golang":            {"server", "cmd"},
+	"github.com/apache/arrow-go/":                    {"server/flight", "test"},
+	"github.com/google/flatbuffers":                  {"server/flight"},
 	"github.com/spf13/":                              {"cmd", "project", "internal/usage", "internal/connect"},
 	"cel.dev/":                                       {"ondemand"},
 	"github.com/golang-jwt/":                         {"server/access"},
@@ -100,7 +103,7 @@ var homes = map[string][]string{
 }
 
 // apart are packages that never import each other, because each is one way of doing the same.
-var apart = [][]string{{"server/grpcapi", "server/httpapi"}}
+var apart = [][]string{{"server/flight", "server/grpcapi", "server/httpapi"}}
 
 func TestEveryPackageImportsOnlyWhatItMay(t *testing.T) {
 	for dir, pkg := range packages(t) {

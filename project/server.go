@@ -19,6 +19,7 @@ import (
 	"github.com/fstore-dev/fstore/server"
 	"github.com/fstore-dev/fstore/server/access"
 	"github.com/fstore-dev/fstore/server/audit"
+	"github.com/fstore-dev/fstore/server/flight"
 	"github.com/fstore-dev/fstore/server/grpcapi"
 	"github.com/fstore-dev/fstore/server/httpapi"
 )
@@ -32,6 +33,9 @@ type ServerOptions struct {
 	At time.Time
 	// Replay allows At on a store that other servers may use, such as Redis.
 	Replay bool
+	// Program is the fstore command that makes training sets for callers, in a process of its own. Empty means the program
+	// that is running.
+	Program string
 }
 
 // Server is a listening server. Its owner must call Serve or Close.
@@ -45,6 +49,7 @@ type Server struct {
 	breaker  *breaker.Backend // between the server and its store
 	access   *access.Control  // nil: everybody may ask
 	audit    *audit.Log       // nil: there is none
+	offline  *offlineSets     // nil: training sets are not served
 }
 
 // Server listens on the addresses in the settings. It returns ErrNotReady if nothing has been applied yet, and
@@ -108,7 +113,14 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 		MaxInFlight: s.MaxInFlight, Admission: s.Admission, Hosts: s.Hosts, Access: out.access, Audit: out.audit, Project: s.Project,
 		Certificates: certificates, Metrics: out.metrics.Addr().String(),
 	})
-	out.grpcAPI, err = grpcapi.New(out.server)
+	var also []grpcapi.Service
+	if s.Offline.Serve {
+		if out.offline, err = p.offlineSets(ctx, o.Program); err != nil {
+			return nil, err
+		}
+		also = append(also, flight.New(out.server, out.offline, flight.Options{Project: s.Project, Runs: s.Offline.Runs, Queue: s.Offline.Queue}))
+	}
+	out.grpcAPI, err = grpcapi.New(out.server, also...)
 	return out, err
 }
 
@@ -137,7 +149,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		server.Endpoint{Protocol: httpapi.NewMetrics(s.server), Listener: s.metrics, Outlives: true})
 	stop()
 	looks.Wait()
-	return errors.Join(err, s.closeAudit(), s.store.Close())
+	return errors.Join(err, s.offline.close(), s.closeAudit(), s.store.Close())
 }
 
 // Close closes a server that is not serving.
@@ -148,7 +160,7 @@ func (s *Server) Close() error {
 			errs = append(errs, l.Close())
 		}
 	}
-	return errors.Join(append(errs, s.closeAudit(), s.store.Close())...)
+	return errors.Join(append(errs, s.offline.close(), s.closeAudit(), s.store.Close())...)
 }
 
 // followed returns a follower of a registry that has been applied to. It holds no file open.

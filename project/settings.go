@@ -51,6 +51,10 @@ var settingKeys = []settingKey{
 	{"serve.max_concurrent", "0", "requests that a server works on at a time; 0 adapts to how long they take"},
 	{"serve.rate_limit", "0", "requests per second that a server answers each caller; 0 means no limit"},
 	{"serve.rate_burst", "0", "requests that a caller may send at once under serve.rate_limit; 0 means as many as in a second"},
+	{"serve.offline", "false", "true serves training sets over Arrow Flight, on the gRPC port"},
+	{"serve.training_sets", "training_sets", "folder of the training sets that are made over Arrow Flight, and of their labels"},
+	{"serve.offline_runs", "1", "training sets that are made at a time, each by a process of its own"},
+	{"serve.offline_queue", "10", "training sets that may wait for their turn; beyond that, callers get RESOURCE_EXHAUSTED"},
 	{"gc.grace", "1d", "how long gc keeps the data of a view version after it stops being live"},
 }
 
@@ -81,6 +85,8 @@ type Settings struct {
 	MaxInFlight         int64 // bytes
 	Cache               int64 // bytes of hot records; 0: none
 	Admission           admission.Options
+
+	Offline OfflineSettings
 
 	Auth  AuthSettings
 	Audit string // file, or stderr; "" writes none
@@ -164,7 +170,7 @@ func (c *settingsCheck) settings() (*Settings, error) {
 	s.TLS, s.InsecureNoTLS, s.NoAuth = c.tls(), c.flag("serve.insecure_no_tls"), c.flag("serve.no_auth")
 	s.Hosts, s.MaxInFlight, s.Cache = c.hosts(), c.maxInFlight(), c.cache()
 	s.Auth, s.Audit = c.auth(), c.audit()
-	s.Admission = c.admission()
+	s.Admission, s.Offline = c.admission(), c.offline()
 	if len(c.wrong) > 0 {
 		return nil, errors.Join(c.wrong...)
 	}
@@ -301,10 +307,15 @@ func (c *settingsCheck) admission() (o admission.Options) {
 
 // count returns a whole number from 0 to a maximum.
 func (c *settingsCheck) count(key string, most int, zero string) int {
+	return c.number(key, most, "requests", zero)
+}
+
+// number returns a whole number of something from 0 to a maximum.
+func (c *settingsCheck) number(key string, most int, of, zero string) int {
 	text := c.value(key)
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 || n > most {
-		c.bad(key, fmt.Sprintf("1 to %d; %s", most, zero), "%q is not a number of requests", text)
+		c.bad(key, fmt.Sprintf("1 to %d; %s", most, zero), "%q is not a number of %s", text, of)
 	}
 	return n
 }

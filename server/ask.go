@@ -124,7 +124,21 @@ func (s *Server) refusedEarly(m Method, caller Caller, r *Refusal) {
 // Run executes one admitted request: with a deadline, metrics, and recovery from panics. do begins the call once the
 // request has arrived. Run returns nil if do does, and otherwise how to answer the error. It logs errors that are not the
 // caller's; nothing else logs them.
-func (s *Server) Run(ctx context.Context, m Method, call *admission.Call, do func(context.Context) error) (r *Refusal) {
+func (s *Server) Run(ctx context.Context, m Method, call *admission.Call, do func(context.Context) error) *Refusal {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.options.Timeout)
+		defer cancel()
+	}
+	return s.run(ctx, m, call, do)
+}
+
+// RunLong is Run for a request that is not admitted with the look-ups, and that may take as long as its caller lets it.
+func (s *Server) RunLong(ctx context.Context, m Method, do func(context.Context) error) *Refusal {
+	return s.run(ctx, m, nil, do)
+}
+
+func (s *Server) run(ctx context.Context, m Method, call *admission.Call, do func(context.Context) error) (r *Refusal) {
 	s.underWay.Add(1)
 	defer s.underWay.Done()
 	start := s.options.Clock()
@@ -143,11 +157,6 @@ func (s *Server) Run(ctx context.Context, m Method, call *admission.Call, do fun
 		s.metrics.request(m, code, s.options.Clock().Sub(start))
 		s.audit(caller, m, what, r, start)
 	}()
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, s.options.Timeout)
-		defer cancel()
-	}
 	if err := do(ctx); err != nil {
 		switch r = Refuse(ctx, err); {
 		case r.limit != "":

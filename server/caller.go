@@ -110,18 +110,18 @@ func (s *Server) may(ctx context.Context, to access.Grant) error {
 	if c.known == nil {
 		return errNobody
 	}
-	to.Scope, to.Project = access.OnlineRead, s.options.Project
+	to.Project = s.options.Project
 	return c.known.May(to)
 }
 
 // mayAsk checks a request that names a service, or else a list of features.
 func (s *Server) mayAsk(ctx context.Context, service string) error {
-	return s.may(ctx, access.Grant{Service: service})
+	return s.may(ctx, access.Grant{Scope: access.OnlineRead, Service: service})
 }
 
 // mayAskModel checks a request that names a model. A version or an alias of a model is that model's.
 func (s *Server) mayAskModel(ctx context.Context, ref fstore.ModelRef) error {
-	return s.may(ctx, access.Grant{Model: ref.Name})
+	return s.may(ctx, access.Grant{Scope: access.OnlineRead, Model: ref.Name})
 }
 
 // told returns an error as the caller of a request may read it: a hint about a name that there is not can tell others,

@@ -43,6 +43,9 @@ var classes = []class{
 	{ErrDraining, codes.Unavailable, "UNAVAILABLE", http.StatusServiceUnavailable, "the server is shutting down; try again"},
 	{fstore.ErrConflict, codes.Aborted, "ABORTED", http.StatusConflict, ""},
 	{fstore.ErrCorrupt, codes.DataLoss, "DATA_LOSS", http.StatusInternalServerError, "the online store has unreadable data; the server's log has details"},
+	{ErrDamaged, codes.DataLoss, "DATA_LOSS", http.StatusInternalServerError, ""},
+	{ErrAway, codes.Unavailable, "UNAVAILABLE", http.StatusServiceUnavailable, ""},
+	{fstore.ErrCheck, codes.FailedPrecondition, "FAILED_PRECONDITION", http.StatusConflict, ""},
 	{context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", http.StatusGatewayTimeout, "the deadline passed before the answer was ready"},
 	{context.Canceled, codes.Canceled, "CANCELLED", statusClientClosed, "the caller went away"},
 }
@@ -54,6 +57,12 @@ var internal = class{nil, codes.Internal, "INTERNAL", http.StatusInternalServerE
 
 // statusClientClosed is what proxies log where a client closes the connection first; nobody receives it.
 const statusClientClosed = 499
+
+// The kinds of errors of offline work whose messages are for the caller.
+var (
+	ErrDamaged = errors.New("a file is not what it was")
+	ErrAway    = errors.New("something that is needed cannot be reached")
+)
 
 // errNoCatalog is the answer before a registry was ever read.
 var errNoCatalog = errors.New("no catalog is loaded")

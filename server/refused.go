@@ -19,11 +19,12 @@ const (
 	inFlight    Limit = "bytes"       // of all requests and answers
 	streams     Limit = "streams"     // of gRPC
 	size        Limit = "size"        // of one request or its answer
+	queued      Limit = "queue"       // of offline work: training sets that are made, read, or whose labels arrive
 	connections Limit = "connections" // of a port; a connection that is refused sent no request
 )
 
 // limits are those that requests are refused for.
-var limits = []Limit{Limit(admission.Overload), Limit(admission.Deadline), Limit(admission.Rate), inFlight, streams, size}
+var limits = []Limit{Limit(admission.Overload), Limit(admission.Deadline), Limit(admission.Rate), inFlight, streams, size, queued}
 
 // limitOf returns the limit that an error is about; empty for any other error.
 func limitOf(err error) Limit {

@@ -34,6 +34,8 @@ files may be renewed while the server runs. An address that other machines can r
 --insecure-no-tls and --no-auth leave out one each. HTTP requests must be for localhost, the server's address or a name
 in the setting serve.hosts.
 
+--offline also makes training sets for callers and sends their rows, over Arrow Flight on the gRPC port (docs/flight.md).
+
 --at replays a past day: ages are judged at that instant, and every answer states it. It may not be before the instant
 from which a view is servable. A store other than the embedded one also needs --replay, because others could take this
 server for a live one.`,
@@ -41,6 +43,7 @@ server for a live one.`,
   fstore serve --grpc 127.0.0.1:0 --http 127.0.0.1:0 --metrics 127.0.0.1:0
   FSTORE_SERVE_AUTH_TOKENS=.fstore/tokens.yaml fstore serve --grpc 0.0.0.0:6566 --tls-certificate tls.crt --tls-key tls.key
   fstore serve --grpc 0.0.0.0:6566 --insecure-no-tls --no-auth
+  fstore serve --offline --grpc 127.0.0.1:0 --http 127.0.0.1:0 --metrics 127.0.0.1:0
   FSTORE_ONLINE=redis://127.0.0.1:6379/0 fstore serve
   fstore serve --at 2025-12-01T06:00:00Z --grpc 127.0.0.1:0 --http 127.0.0.1:0 --metrics 127.0.0.1:0`,
 		Args: usage.Args(cobra.NoArgs),
@@ -60,12 +63,13 @@ server for a live one.`,
 	flags.String("tls-client-ca", "", "PEM file of the CAs of the clients' certificates (setting serve.tls.client_ca)")
 	flags.Bool("insecure-no-tls", false, "allow addresses that other machines can reach, without TLS (setting serve.insecure_no_tls)")
 	flags.Bool("no-auth", false, "allow addresses that other machines can reach, without authentication (setting serve.no_auth)")
+	flags.Bool("offline", false, "also make and serve training sets, over Arrow Flight (setting serve.offline)")
 	flags.Bool("insecure", false, "")
 	_ = flags.MarkHidden("insecure") // a setting that was removed: the error says what there is instead
 	for flag, setting := range map[string]string{
 		"grpc": "serve.grpc", "http": "serve.http", "metrics": "serve.metrics",
 		"tls-certificate": "serve.tls.certificate", "tls-key": "serve.tls.key", "tls-client-ca": "serve.tls.client_ca",
-		"insecure-no-tls": "serve.insecure_no_tls", "no-auth": "serve.no_auth", "insecure": "serve.insecure",
+		"insecure-no-tls": "serve.insecure_no_tls", "offline": "serve.offline", "no-auth": "serve.no_auth", "insecure": "serve.insecure",
 	} {
 		settingFlag(cmd, flag, setting)
 	}
@@ -86,6 +90,9 @@ func (a *app) untilEOF(ctx context.Context) context.Context {
 // default of 100 would keep every core busy collecting garbage many times a second. docs/design/speed.md has the
 // measurements.
 const garbagePercent = 400
+
+// offlineMemory is what uploads of labels and reads of training sets may need.
+const offlineMemory = 512 << 20
 
 // serveFlags are serve's flags that are not settings.
 type serveFlags struct {
@@ -136,13 +143,17 @@ func (a *app) serve(ctx context.Context, p *project.Project, r *serveFlags) erro
 }
 
 // tuneGarbage makes Go collect garbage less often, but within the memory that a server may need: what is in flight,
-// its garbage, the largest registries, and the cache of records.
+// its garbage, the largest registries, the cache of records, and training sets that are sent.
 func (a *app) tuneGarbage(s *project.Settings) {
 	if _, set := a.lookup("GOGC"); !set {
 		debug.SetGCPercent(garbagePercent)
 	}
 	if _, set := a.lookup("GOMEMLIMIT"); !set {
-		debug.SetMemoryLimit(128<<20 + s.MaxInFlight/3*4 + s.Cache/16*17)
+		limit := 128<<20 + s.MaxInFlight/3*4 + s.Cache/16*17
+		if s.Offline.Serve {
+			limit += offlineMemory
+		}
+		debug.SetMemoryLimit(limit)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/fstore-dev/fstore"
 )
 
 // How says what a caller is known by.
@@ -34,6 +36,17 @@ func (c *Caller) May(asked Grant) error {
 		}
 	}
 	return forbidden(asked)
+}
+
+// MaySome returns nil if the caller has any grant of a scope in a project, even one for a single service or model.
+func (c *Caller) MaySome(scope Scope, project string) error {
+	for _, g := range c.grants {
+		if g.Scope == scope && (g.Project == EveryProject || g.Project == project) {
+			return nil
+		}
+	}
+	return &Refused{Reason: NoGrant, err: fstore.Errorf(fstore.ErrForbidden, "the caller has no grant of %s", scope).
+		WithHint("ask for the grant %s@PROJECT", scope)}
 }
 
 // Options configure a Control. At least one of Tokens and JWT is set.

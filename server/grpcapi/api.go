@@ -11,12 +11,9 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 	"github.com/fstore-dev/fstore/server"
@@ -29,12 +26,13 @@ type API struct {
 	connections *grpcConnections
 	health      *health.Server
 	grpc        *grpc.Server
+	also        []Service
 }
 
-// New returns the gRPC protocol of a server that has not begun. The error names the methods of the proto that have no
-// handler.
-func New(core *server.Server) (*API, error) {
-	a := &API{core: core, o: core.Options(), connections: newConnections(core.Arriving()), health: health.NewServer()}
+// New returns the gRPC protocol of a server that has not begun, with other services on the same port. The error names
+// the methods of the proto that have no handler.
+func New(core *server.Server, also ...Service) (*API, error) {
+	a := &API{core: core, o: core.Options(), connections: newConnections(core.Arriving()), health: health.NewServer(), also: also}
 	a.connections.port = core.NewPort("grpc", a.Connections)
 	a.setHealth(healthpb.HealthCheckResponse_NOT_SERVING)
 	core.OnReady(func() { a.setHealth(healthpb.HealthCheckResponse_SERVING) })
@@ -113,25 +111,11 @@ func statusOf(r *server.Refusal) error {
 	if r == server.Overloaded {
 		return errOverloaded
 	}
-	return newStatus(r)
+	return r.Status()
 }
 
 // errOverloaded is made once, since it answers most calls of an overload.
-var errOverloaded = newStatus(server.Overloaded)
-
-func newStatus(r *server.Refusal) error {
-	message := r.Message
-	if r.Hint != "" {
-		message += " (" + r.Hint + ")"
-	}
-	s := status.New(r.Code, message)
-	if r.Retry > 0 {
-		if with, err := s.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(r.Retry)}); err == nil {
-			s = with
-		}
-	}
-	return s.Err()
-}
+var errOverloaded = server.Overloaded.Status()
 
 const (
 	sendTimeout = time.Minute     // for an answer to be read

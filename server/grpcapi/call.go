@@ -40,7 +40,7 @@ func (c *call) Value(key any) any {
 // admit is gRPC's tap handle: it takes a stream on as its headers have arrived, or refuses it.
 func (a *API) admit(ctx context.Context, info *tap.Info) (context.Context, error) {
 	if a.connections.streams.Load() > maxCalls {
-		return ctx, statusOf(a.core.TooManyStreams(methodOf(info.FullMethodName), callerOf(ctx)))
+		return ctx, statusOf(a.core.TooManyStreams(a.methodOf(info.FullMethodName), callerOf(ctx)))
 	}
 	ctx, refused := a.enter(ctx, info)
 	if refused != nil {
@@ -54,7 +54,7 @@ func (a *API) admit(ctx context.Context, info *tap.Info) (context.Context, error
 		}
 	} else if c.beside = true; a.connections.beside.Add(1) > maxBeside {
 		a.connections.beside.Add(-1)
-		return ctx, statusOf(a.core.TooManyStreams(methodOf(info.FullMethodName), callerOf(ctx)))
+		return ctx, statusOf(a.core.TooManyStreams(a.methodOf(info.FullMethodName), callerOf(ctx)))
 	}
 	c.Context, c.cancel = a.life(ctx, info.FullMethodName) // the stream's own context ends it, too
 	if c.conn != nil {
@@ -68,7 +68,7 @@ func (a *API) admit(ctx context.Context, info *tap.Info) (context.Context, error
 
 // life returns the context of a call, with the time that it may take.
 func (a *API) life(ctx context.Context, method string) (context.Context, context.CancelFunc) {
-	if isLong(method) {
+	if m, ok := a.serviceMethod(method); ok && m.Stream || isLong(method) {
 		return context.WithCancel(ctx)
 	}
 	limit := a.o.Timeout

@@ -28,11 +28,11 @@ func (a *API) enter(ctx context.Context, info *tap.Info) (context.Context, *serv
 	} else if from, ok := peer.FromContext(ctx); ok && from.Addr != nil {
 		p.Address = from.Addr.String()
 	}
-	return a.core.Enter(ctx, methodOf(info.FullMethodName), door, p)
+	return a.core.Enter(ctx, a.methodOf(info.FullMethodName), door, p)
 }
 
 // methodOf returns how metrics name a method. Callers make up names, so all others are one.
-func methodOf(full string) server.Method {
+func (a *API) methodOf(full string) server.Method {
 	switch full {
 	case fstorev1.FeatureStore_GetOnlineFeatures_FullMethodName:
 		return grpcGet
@@ -40,6 +40,9 @@ func methodOf(full string) server.Method {
 		return grpcDescribe
 	case reflectionv1.ServerReflection_ServerReflectionInfo_FullMethodName, reflectionv1alpha.ServerReflection_ServerReflectionInfo_FullMethodName:
 		return grpcReflect
+	}
+	if m, ok := a.serviceMethod(full); ok {
+		return m.Method
 	}
 	return server.Method{Transport: "grpc", Name: "other"}
 }

@@ -49,12 +49,12 @@ func (a *API) newGRPC() (*grpc.Server, error) {
 		grpc.Creds(a.connections.credentials(a.o.Certificates)),
 		grpc.InTapHandle(a.admit),
 		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(grpcproto.Name)}),
-		grpc.MaxRecvMsgSize(a.o.MaxRequestBytes),
+		grpc.MaxRecvMsgSize(a.maxMessage()),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxHeaderListSize(server.MaxHeaderBytes),
 		grpc.ConnectionTimeout(server.HeaderTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
-			Time: pingAfter, Timeout: pingTimeout, MaxConnectionAge: maxAge, MaxConnectionAgeGrace: maxAgeGrace,
+			Time: pingAfter, Timeout: pingTimeout, MaxConnectionAge: maxAge, MaxConnectionAgeGrace: a.ageGrace(),
 		}),
 		grpc.StreamInterceptor(a.stream),
 		grpc.UnaryInterceptor(a.guardedCall),
@@ -72,6 +72,9 @@ func (a *API) newGRPC() (*grpc.Server, error) {
 	g.RegisterService(desc, a)
 	healthpb.RegisterHealthServer(g, a.health)
 	reflection.Register(g)
+	for _, service := range a.also {
+		service.Register(g)
+	}
 	return g, nil
 }
 
@@ -125,7 +128,7 @@ var (
 // handleGet handles a call of GetOnlineFeatures.
 func (a *API) handleGet(_ any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // grpc gives the context second
 	var answer encoded
-	r := &received[fstorev1.GetOnlineFeaturesRequest]{lease: lease{hold: server.NewHold(a.core.InFlight())}}
+	r := &received[fstorev1.GetOnlineFeaturesRequest]{most: a.o.MaxRequestBytes, lease: lease{hold: server.NewHold(a.core.InFlight())}}
 	refused := a.core.Run(ctx, grpcGet, callOf(ctx).admission(), func(ctx context.Context) (err error) {
 		if err = a.arrive(ctx, receive(r), r.err); err == nil {
 			answer, err = a.get(ctx, r)
@@ -143,7 +146,7 @@ func (a *API) handleGet(_ any, ctx context.Context, receive func(any) error, _ g
 // handleDescribe handles a call of DescribeFeatures.
 func (a *API) handleDescribe(_ any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // grpc gives the context second
 	var answer *fstorev1.DescribeFeaturesResponse
-	r := &received[fstorev1.DescribeFeaturesRequest]{lease: lease{hold: server.NewHold(a.core.InFlight())}}
+	r := &received[fstorev1.DescribeFeaturesRequest]{most: a.o.MaxRequestBytes, lease: lease{hold: server.NewHold(a.core.InFlight())}}
 	defer r.lease.hold.Release()
 	refused := a.core.Run(ctx, grpcDescribe, callOf(ctx).admission(), func(ctx context.Context) error {
 		if err := a.arrive(ctx, receive(r), r.err); err != nil {
@@ -169,7 +172,7 @@ func (a *API) arrive(ctx context.Context, err, undecoded error) error {
 	case ended != nil:
 		return ended
 	case status.Code(err) == codes.ResourceExhausted: // gRPC has sent this, with its own words
-		return fstore.Errorf(fstore.ErrTooLarge, "the request has more than %d bytes", a.o.MaxRequestBytes)
+		return tooManyBytes(a.o.MaxRequestBytes)
 	case err != nil && ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
@@ -188,6 +191,7 @@ type codec struct{ encoding.CodecV2 }
 // received is a request, or why it could not be decoded, and the budget of it and then of its answer.
 type received[M any] struct {
 	message M
+	most    int // bytes that it may have; gRPC's own limit holds for all services of the port. 0: only that
 	err     error
 	lease   lease
 }
@@ -195,8 +199,15 @@ type received[M any] struct {
 // take decodes a request; err says what is wrong with its bytes.
 func (r *received[M]) take(data []byte) { r.err = r.decode(data) }
 
+func tooManyBytes(most int) error {
+	return fstore.Errorf(fstore.ErrTooLarge, "the request has more than %d bytes", most)
+}
+
 // decode decodes a request whose elements are not too many.
 func (r *received[M]) decode(data []byte) error {
+	if r.most > 0 && len(data) > r.most {
+		return tooManyBytes(r.most)
+	}
 	bytes, err := sizeOfMessage(data)
 	if err != nil {
 		return err
@@ -243,41 +254,6 @@ func (a *API) guardedCall(ctx context.Context, req any, info *grpc.UnaryServerIn
 		return nil, ended
 	}
 	return handle(ctx, req)
-}
-
-// stream handles the streams of health and reflection. Reflection tells names of services, so the audit log has it.
-func (a *API) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-	start := a.o.Clock()
-	err := a.untilDrain(srv, stream, info, handle)
-	if m := methodOf(info.FullMethod); m == grpcReflect {
-		a.core.AuditStream(stream.Context(), m, status.Code(err), start)
-	}
-	return err
-}
-
-// untilDrain ends a stream when the server drains, which its client would keep open for ever, and catches its panics.
-func (a *API) untilDrain(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-	done, over := make(chan error, 1), a.core.Track()
-	go func() {
-		defer over()
-		defer func() {
-			if p := recover(); p != nil {
-				a.core.Panicked(server.Method{Transport: "grpc", Name: info.FullMethod}, p)
-				done <- statusOf(server.Fault)
-			}
-		}()
-		err := handle(srv, stream)
-		if ended := callOf(stream.Context()).ended(); ended != nil {
-			err = ended
-		}
-		done <- err
-	}()
-	select {
-	case err := <-done:
-		return err
-	case <-a.core.Draining():
-		return status.Error(codes.Unavailable, "the server is shutting down")
-	}
 }
 
 // get answers a request, which it leaves empty.

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from fstore.answer import Answer
     from fstore.client import Client
     from fstore.describe import Description
+    from fstore.flight import RemoteTrainingSet
     from fstore.repo import Repo
     from fstore.scoring import score_batch
     from fstore.training import TrainingSet
@@ -60,6 +61,7 @@ __all__ = [
     "NotFound",
     "NotPublished",
     "PermissionDenied",
+    "RemoteTrainingSet",
     "Repo",
     "RepoWarning",
     "TooLarge",
@@ -75,6 +77,7 @@ _LAZY = {
     "Answer": "fstore.answer",
     "AsyncClient": "fstore.aio",
     "Client": "fstore.client",
+    "RemoteTrainingSet": "fstore.flight",
     "Repo": "fstore.repo",
     "RepoWarning": "fstore._command",
     "TrainingSet": "fstore.training",

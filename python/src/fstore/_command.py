@@ -168,9 +168,9 @@ class _Run:
         if step := message.get("progress"):
             self.bar.show(step["stage"], step["done"], step.get("total", 0))
         if warning := message.get("warning"):
-            self.output.warnings.append(_text(warning))
+            self.output.warnings.append(said(warning))
         if note := message.get("note"):
-            log.info(_text(note))
+            log.info(said(note))
         self.error = message.get("error", self.error)
 
     def stop(self) -> None:
@@ -256,7 +256,8 @@ def _position(position: dict[str, Any] | None) -> str:
     return f"{place}: " if place else ""
 
 
-def _text(message: dict[str, Any]) -> str:
+def said(message: dict[str, Any]) -> str:
+    """Returns a warning or a note of the command as text."""
     lines = [_position(message.get("position")) + message["message"]]
     return "\n".join([*lines, *(f"  hint: {h}" for h in message.get("hints", ()))])
 

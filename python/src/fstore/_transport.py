@@ -168,6 +168,10 @@ class Channel:
             send = self._methods[name] = self._channel.unary_unary(name)
         return send
 
+    def stream(self, kind: str, name: str) -> Any:
+        """Returns what calls a method of a kind, such as "unary_stream": bytes go in, bytes come out."""
+        return getattr(self._channel, kind)(name)
+
     def is_outdated(self) -> bool:
         """Reports whether the files of TLS have changed since the channel was opened."""
         return self._files != self._transport.fingerprint()

@@ -60,7 +60,7 @@ def integers(field: str, run: bytes) -> list[int]:
 
     For any number of values this takes less time than arithmetic on arrays of numpy.
     """
-    values: list[int] = getattr(pb.Column.FromString(_TAGS[field] + _varint(len(run)) + run), field)[:]
+    values: list[int] = getattr(pb.Column.FromString(_TAGS[field] + varint(len(run)) + run), field)[:]
     return values
 
 
@@ -70,7 +70,8 @@ _TAGS = {
 }
 
 
-def _varint(n: int) -> bytes:
+def varint(n: int) -> bytes:
+    """Returns a number as protobuf writes it."""
     out = bytearray()
     while n > 0x7F:
         out.append(n & 0x7F | 0x80)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 
@@ -18,6 +18,11 @@ from fstore._transport import TLS, Channel, Transport
 from fstore.answer import Answer
 from fstore.describe import Description
 from fstore.errors import InvalidRequest
+from fstore.instant import Instant, instant
+
+if TYPE_CHECKING:
+    from fstore.flight import RemoteTrainingSet
+    from fstore.results import Table
 
 T = TypeVar("T")
 
@@ -102,6 +107,63 @@ class Client:
         """Returns the columns that a look-up needs, and the features of its answer."""
         return self._run(self._lookups.describe(selection_of(service, features, model)), timeout)
 
+    def training_set(
+        self,
+        name: str,
+        *,
+        service: str | None = None,
+        features: str | Sequence[str] | None = None,
+        labels: Any = None,
+        timestamp: str | None = None,
+        label: str | Sequence[str] | None = None,
+        sample: int | None = None,
+        sample_seed: int | None = None,
+        as_of: Instant | None = None,
+        snapshot: bool = False,
+        replace: bool = False,
+        leak_check: int | str | None = None,
+        progress: bool | None = None,
+    ) -> RemoteTrainingSet:
+        """Has the server make a training set, or returns the one that was made from the same inputs. Only a name opens one.
+
+        Arguments are those of `Repo.training_set`; a path is that of a Parquet file on this machine, and a query reads the
+        sources of the server. Labels go up in batches, the server computes, and the rows come down when they are first
+        needed. It takes as long as it takes; interrupting it stops the computation.
+
+        The server must run with `--offline`. Raises `Conflict` if NAME exists and was made from something else, and
+        `Busy` if too many training sets wait already.
+        """
+        from fstore import flight
+
+        if labels is None and service is None and features is None:
+            return flight.Flight(self).open(name)
+        if labels is None:
+            raise InvalidRequest(
+                "labels is missing", ["pass a frame, the path of a Parquet file, or a query"]
+            )
+        request = flight.request_of(
+            name,
+            service,
+            features,
+            {
+                "timestamp": timestamp,
+                "label": [label] if isinstance(label, str) else list(label or ()),
+                "sample": sample,
+                "seed": sample_seed,
+                "as_of": instant(as_of),
+                "leak_check": None if leak_check is None else str(leak_check),
+                "snapshot": snapshot,
+                "replace": replace,
+            },
+        )
+        return flight.Flight(self).create(request, labels, progress)
+
+    def training_sets(self) -> Table:
+        """Lists the training sets of the server's project that the caller may read, the newest first."""
+        from fstore import flight
+
+        return flight.Flight(self).list()
+
     def close(self) -> None:
         """Closes the connection. Calls in flight end with an error."""
         with self._lock:
@@ -145,10 +207,17 @@ class Client:
                 )
                 return answer
             except grpc.RpcError as failure:
-                if failure.code() is grpc.StatusCode.UNAVAILABLE and self._renew():
-                    continue
-                pause = attempts.after(failure, self._transport.address, self._transport.tls)
-            time.sleep(pause)
+                self._pause(failure, attempts)
+
+    def _pause(self, failure: Any, attempts: Attempts) -> None:
+        """Returns when a call that failed may be sent again, or raises its error."""
+        if failure.code() is grpc.StatusCode.UNAVAILABLE and self._renew():
+            return
+        time.sleep(attempts.after(failure, self._transport.address, self._transport.tls))
+
+    def _unary(self, method: str, request: bytes) -> bytes:
+        """Sends a request of another service, with the retries of look-ups."""
+        return self._send(Call(method, request), Attempts(self._timeout, self._retries))
 
     def _opened(self) -> Channel:
         """Returns this process's channel."""

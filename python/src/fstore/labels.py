@@ -45,6 +45,54 @@ def _text(text: str) -> list[str]:
     return ["--labels", text]
 
 
+def query(labels: Any) -> str | None:
+    """Returns the SQL that labels are, or are the file of; None for any other labels."""
+    if not isinstance(labels, str | os.PathLike):
+        return None
+    flag, text = arguments(labels, Path())
+    if flag != "--labels-sql":
+        return None
+    if not text.endswith(".sql"):
+        return text
+    try:
+        return Path(text).read_text("utf-8")
+    except OSError as e:
+        raise InvalidRequest(f"labels: {text}: {e.strerror or e}") from e
+
+
+def batches(labels: Any) -> tuple[Any, Iterator[Any]]:
+    """Returns the schema and the record batches of labels: of a frame, or of a Parquet file."""
+    if isinstance(labels, str | os.PathLike):
+        reader = _file(Path(labels))
+    else:
+        reader = stream(labels)
+    schema = _plain_schema(reader.schema)
+    return schema, _plain_batches(reader, schema)
+
+
+def _file(path: Path) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if path.suffix != ".parquet":
+        raise InvalidRequest(
+            f"labels={os.fspath(path)!r} is not a Parquet file",
+            ["read it into a frame and pass that: its types are then yours to choose"],
+        )
+    try:
+        file = pq.ParquetFile(path)
+    except (OSError, pa.ArrowInvalid) as e:
+        raise InvalidRequest(f"labels: {os.fspath(path)}: {e}") from e
+    return pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
+
+
+def _plain_batches(reader: Any, schema: Any) -> Iterator[Any]:
+    import pyarrow as pa
+
+    for batch in reader:
+        yield from pa.Table.from_batches([batch]).cast(schema).to_batches()
+
+
 def write(labels: Any, folder: Path) -> Path:
     """Writes labels as Parquet to folder/<SHA-256 of the file>.parquet, unless that exists, and returns the path.
 

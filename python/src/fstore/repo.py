@@ -5,22 +5,19 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
-from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fstore import labels as _labels
 from fstore._command import Command, Output, find_binary
 from fstore.errors import CheckFailed, Conflict, InvalidRequest, NotFound
+from fstore.instant import Instant, instant
 from fstore.results import Applied, Diagnosis, Features, Plan, Rows, Table, Validated
 from fstore.server import Server
 from fstore.training import TrainingSet
 
 if TYPE_CHECKING:
     from fstore.answer import Answer
-
-Instant = datetime | date | str
-"""An instant: a datetime (without a zone it is UTC), a date (midnight UTC), or text such as "2025-12-01T06:00:00Z"."""
 
 
 class Repo:
@@ -123,7 +120,7 @@ class Repo:
         Returns a list with a dict for each view: what was published, and how many keys were written and deleted. `full`
         writes everything to a new generation. `wait`, such as "10m", waits for another run of the same view.
         """
-        args = ["materialize", *views, *_option("--to", _instant(to)), *_option("--wait", wait)]
+        args = ["materialize", *views, *_option("--to", instant(to)), *_option("--wait", wait)]
         args += (["--full"] if full else []) + (["--rewind"] if rewind else [])
         columns = {
             "view": "view",
@@ -186,7 +183,7 @@ class Repo:
         args += [
             *_option("--sample", sample),
             *_option("--sample-seed", sample_seed),
-            *_option("--as-of", _instant(as_of)),
+            *_option("--as-of", instant(as_of)),
         ]
         args += [
             *_option("--leak-check", leak_check),
@@ -248,7 +245,7 @@ class Repo:
                 "--out",
                 os.fspath(out),
                 *args,
-                *_option("--as-of", _instant(as_of)),
+                *_option("--as-of", instant(as_of)),
             ).result
             table = pq.ParquetFile(out).read()
         schema = arrowio.in_utc(table.schema, made["features"])
@@ -314,7 +311,7 @@ class Repo:
         hold: if they ask for tokens or TLS, start it with `server = repo.serve()` and use `server.client(token=…)`.
         """
         free = [x for name in ("grpc", "http", "metrics") for x in (f"--{name}", "127.0.0.1:0")]
-        options = [*_option("--at", _instant(at)), *(["--replay"] if replay else [])]
+        options = [*_option("--at", instant(at)), *(["--replay"] if replay else [])]
         return Server(self._command.arguments("serve", *free, *options))
 
     def online(
@@ -364,11 +361,3 @@ def _root(path: Path) -> Path:
 
 def _option(flag: str, value: object) -> list[str]:
     return [] if value is None else [f"{flag}={value}"]
-
-
-def _instant(at: Instant | None) -> str | None:
-    """Returns an instant as the command reads it; to the microsecond."""
-    if isinstance(at, datetime):
-        at = at.replace(tzinfo=timezone.utc) if at.tzinfo is None else at.astimezone(timezone.utc)
-        return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return at.isoformat() if isinstance(at, date) else at

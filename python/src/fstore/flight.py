@@ -1,0 +1,269 @@
+"""Training sets of a server, over Arrow Flight on the port of the look-ups."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from fstore import _flight, display
+from fstore import labels as _labels
+from fstore._attempts import Attempts, retry_after
+from fstore._command import RepoWarning, log, reported, said
+from fstore._unreachable import explain
+from fstore.errors import Conflict, DataLoss, Error, InvalidRequest, NotFound, of_status
+from fstore.progress import Bar
+from fstore.results import Difference, Table, Verified
+from fstore.training import Summary, TrainingSet
+
+if TYPE_CHECKING:
+    from fstore.client import Client
+
+_CREATE = "fstore.create_training_set"
+_SETS, _LABELS = "training_sets", "labels"
+
+
+class Flight:
+    """The calls of Arrow Flight of one client."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def create(self, request: dict[str, Any], labels: Any, progress: bool | None) -> RemoteTrainingSet:
+        """Sends labels, has the training set made and returns it."""
+        query = _labels.query(labels)
+        if query is not None:
+            request["labels_sql"] = query
+        else:
+            self._reach(request["name"])
+            request["labels"] = self._upload(labels)
+        result = self._make(request, progress)
+        existing = bool(result.get("existing"))
+        return self.open(request["name"], existing=existing, counts=None if existing else result["views"])
+
+    def open(
+        self, name: str, *, existing: bool = True, counts: list[dict[str, Any]] | None = None
+    ) -> RemoteTrainingSet:
+        """Returns the training set that has a name."""
+        info = _flight.Info.FromString(self._info(_SETS, name, "bytes"))
+        meta = json.loads(info.app_metadata)
+        return RemoteTrainingSet(self, info.endpoint[0].ticket.ticket, meta, existing=existing, counts=counts)
+
+    def list(self) -> Table:
+        """Returns the training sets that the caller may read, the newest first."""
+        rows = []
+        for message in self._stream("ListFlights", _flight.Criteria().SerializeToString()):
+            rows.append(json.loads(_flight.Info.FromString(message).app_metadata or b"{}"))
+        names = ("name", "created", "service", "rows", "bytes", "digest")
+        return Table(f"{len(rows)} training sets", {n: n for n in names}, rows)
+
+    def download(self, ticket: bytes, file: Any) -> str:
+        """Writes the file of a ticket and returns its SHA-256."""
+        digest = hashlib.sha256()
+        for message in self._stream("DoGet", _flight.Ticket(ticket=ticket).SerializeToString()):
+            part = _flight.piece(message)
+            digest.update(part)
+            file.write(part)
+        return digest.hexdigest()
+
+    def _reach(self, name: str) -> None:
+        """Connects, with the client's retries, before labels are sent: those of a stream cannot be sent twice."""
+        try:
+            self._info(_SETS, name, "bytes")
+        except (NotFound, DataLoss):
+            pass
+        except Error as error:
+            if error.code != "PERMISSION_DENIED":  # to create does not need the right to read
+                raise
+
+    def _info(self, *path: str) -> bytes:
+        try:
+            return self._client._unary(_flight.SERVICE + "GetFlightInfo", _flight.descriptor(*path))
+        except Error as error:
+            raise self._offered(error) from None
+
+    def _offered(self, error: Error) -> Error:
+        """Returns an error that says so if the server has no Flight."""
+        if not error.message.startswith("UNIMPLEMENTED"):
+            return error
+        where = self._client._transport.address
+        return Error(f"the server at {where} serves no training sets", ["start it with fstore serve --offline"])
+
+    def _upload(self, labels: Any) -> str:
+        """Sends labels and returns their digest on the server."""
+        schema, batches = _labels.batches(labels)
+        failed: list[BaseException] = []
+
+        def messages() -> Iterator[bytes]:
+            try:
+                yield from _flight.uploaded((_LABELS,), schema, batches)
+            except BaseException as error:  # gRPC would only say that the iterator failed
+                failed.append(error)
+                raise
+
+        send = self._client._opened().stream("stream_stream", _flight.SERVICE + "DoPut")
+        call = send(messages(), metadata=self._client._transport.metadata())
+        try:
+            answers = list(call)
+        except grpc.RpcError as error:
+            if failed:
+                raise failed[0] from None
+            raise self._error(error) from None
+        except BaseException:
+            call.cancel()
+            raise
+        return str(json.loads(_flight.PutResult.FromString(answers[-1]).app_metadata)["digest"])
+
+    def _make(self, request: dict[str, Any], progress: bool | None) -> dict[str, Any]:
+        """Has a training set made, shows how far it is, and returns the summary."""
+        bar = Bar("training-set create", progress)
+        failure: dict[str, Any] | None = None
+        last: dict[str, Any] = {}
+        try:
+            for message in self._stream("DoAction", _flight.action(_CREATE, request)):
+                last = json.loads(_flight.Result.FromString(message).body)
+                if step := last.get("progress"):
+                    bar.show(step["stage"], step["done"], step.get("total", 0))
+                if warning := last.get("warning"):
+                    warnings.warn(said(warning), RepoWarning, stacklevel=5)
+                if note := last.get("note"):
+                    log.info(said(note))
+                failure = last.get("error", failure)
+        except Error:
+            if failure is not None:
+                raise _in_python(reported(failure)) from None
+            raise
+        finally:
+            bar.close()
+        return last
+
+    def _stream(self, method: str, request: bytes) -> Iterator[bytes]:
+        """Yields the answers of a call. It is sent again only before its first answer."""
+        client = self._client
+        attempts = Attempts(client._timeout, client._retries)
+        while True:
+            attempts.remaining()
+            send = client._opened().stream("unary_stream", _flight.SERVICE + method)
+            call = send(request, metadata=client._transport.metadata())
+            begun = False
+            try:
+                for answer in call:
+                    begun = True
+                    yield answer
+                return
+            except grpc.RpcError as error:
+                if begun:
+                    raise self._error(error) from None
+                try:
+                    client._pause(error, attempts)
+                except Error as failure:
+                    raise self._offered(failure) from None
+            finally:
+                call.cancel()
+
+    def _error(self, failure: Any) -> Error:
+        """Returns the error of a call that is not sent again."""
+        text, transport = failure.details() or "", self._client._transport
+        return explain(
+            of_status(failure.code().name, text, retry_after(failure)), text, transport.address, transport.tls
+        )
+
+
+def _in_python(error: Error) -> Error:
+    """Returns an error of the command with the hint that a caller of this package can follow."""
+    error.hints = [h.replace("pass --replace", "pass replace=True") for h in error.hints]
+    if isinstance(error, Conflict):
+        return Conflict(error.message, error.hints)
+    return error
+
+
+class RemoteTrainingSet(TrainingSet):
+    """A training set of a server: rows x (the label columns as they were given, then the features).
+
+    Its lock is here at once; its file comes down when the rows are first needed, to a temporary folder that is removed
+    with this object. Its SHA-256 must be the one in the lock. All else is as in `TrainingSet`.
+    """
+
+    def __init__(
+        self,
+        flight: Flight,
+        ticket: bytes,
+        meta: Mapping[str, Any],
+        *,
+        existing: bool = True,
+        counts: list[dict[str, Any]] | None = None,
+    ) -> None:
+        self._flight = flight
+        self._ticket = ticket
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self.existing = existing
+        self.counts = counts
+        self.__dict__["lock"] = MappingProxyType(meta["lock"])
+
+    def save(self, out: str | os.PathLike[str]) -> Path:
+        """Writes the Parquet file to `out` and its lock beside it, and returns the path."""
+        source, path = self._checked(), Path(out)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, path)
+        lock = path.with_name(path.name.removesuffix(".parquet") + ".lock.json")
+        lock.write_text(json.dumps(dict(self.lock), indent=2, ensure_ascii=False) + "\n", "utf-8")
+        return path
+
+    def verify(self, *, rebuild: bool = True, rehash: bool = False) -> Verified:
+        """Raises InvalidRequest: a training set is verified where its sources are."""
+        raise self._elsewhere("verified", f"fstore training-set verify {self.name}")
+
+    def rebuild(self, out: str | os.PathLike[str], *, overwrite: bool = False) -> TrainingSet:
+        """Raises InvalidRequest: a training set is rebuilt where its sources are."""
+        raise self._elsewhere("rebuilt", f"fstore training-set rebuild {self.name}")
+
+    def diff(self, other: TrainingSet | str | os.PathLike[str]) -> Difference:
+        """Raises InvalidRequest: `Repo` compares training sets, by their locks."""
+        raise self._elsewhere("compared", f"fstore training-set diff {self.name}")
+
+    def _elsewhere(self, what: str, command: str) -> InvalidRequest:
+        hint = f"run {command} on the server, or save() it and use fstore.Repo on this machine"
+        return InvalidRequest(f"a training set of a server is not {what} here", [hint])
+
+    def _checked(self) -> Path:
+        if self._folder is None:
+            folder = tempfile.TemporaryDirectory(prefix="fstore-")
+            path = Path(folder.name) / f"{self.name}.parquet"
+            with path.open("wb") as file:
+                digest = self._flight.download(self._ticket, file)
+            if digest != self.lock["output"]["sha256"]:
+                raise DataLoss(f"the file of training set {self.name} did not arrive as its lock describes it")
+            self.path, self._folder = path, folder
+        return super()._checked()
+
+    def __repr__(self) -> str:
+        title = f"{self._title()}\non {self._flight._client._transport.address}, made {self.lock['created'][:19]}Z, digest {self.digest[:12]}"
+        return display.text(title, Summary.columns, self.summary._rows())
+
+
+def request_of(
+    name: str,
+    service: str | None,
+    features: str | Sequence[str] | None,
+    options: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Returns the body of the action, without the labels."""
+    if (service is None) == (features is None):
+        raise InvalidRequest("name either a service or features")
+    chosen = {"service": service} if service is not None else {"features": _listed(features)}
+    return {"name": name, **chosen, **{k: v for k, v in options.items() if v not in (None, False, [])}}
+
+
+def _listed(texts: str | Sequence[str] | None) -> list[str]:
+    if texts is None:
+        return []
+    return [texts] if isinstance(texts, str) else [*texts]

@@ -1,0 +1,228 @@
+"""Training sets of a server over Arrow Flight: with pyarrow's own client, and with fstore's."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.flight as fl
+import pyarrow.parquet as pq
+import pytest
+
+import fstore
+from tests.conftest import fstore as run
+from tests.conftest import serving
+
+CREATE = "fstore.create_training_set"
+
+
+@pytest.fixture(scope="module")
+def shop(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sample repo, whose training sets the tests of this module make."""
+    import shutil
+
+    return shutil.copytree(sample, tmp_path_factory.mktemp("flight") / "shop")
+
+
+@pytest.fixture(scope="module")
+def address(binary: Path, shop: Path) -> Iterator[str]:
+    with serving(binary, shop, "--offline") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def labels(shop: Path) -> pa.Table:
+    return pq.read_table(shop / "data/labels.parquet")
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[fstore.Client]:
+    with fstore.Client(address, timeout=30) as client:
+        yield client
+
+
+def connect(address: str) -> fl.FlightClient:
+    return fl.connect(f"grpc://{address}")
+
+
+def upload(flight: fl.FlightClient, labels: pa.Table, rows: int = 1000) -> dict[str, Any]:
+    writer, reader = flight.do_put(fl.FlightDescriptor.for_path("labels"), labels.schema)
+    with writer:
+        writer.write_table(labels, max_chunksize=rows)
+        writer.done_writing()
+        answer: dict[str, Any] = json.loads(reader.read().to_pybytes())
+    return answer
+
+
+def create(flight: fl.FlightClient, **body: Any) -> list[dict[str, Any]]:
+    results = flight.do_action(fl.Action(CREATE, json.dumps(body).encode()))
+    return [json.loads(r.body.to_pybytes()) for r in results]
+
+
+def test_pyarrow_sends_labels_makes_a_training_set_and_reads_it(
+    address: str, labels: pa.Table, shop: Path, binary: Path
+) -> None:
+    with connect(address) as flight:
+        sent = upload(flight, labels)
+        assert sent["rows"] == labels.num_rows
+        assert upload(flight, labels, rows=7) == sent, "the digest does not depend on the batches"
+        made = create(flight, name="by_pyarrow", service="churn", labels=sent["digest"])[-1]
+        assert made["rows"] == labels.num_rows
+        assert "existing" not in made
+        again = create(flight, name="by_pyarrow", service="churn", labels=sent["digest"])[-1]
+        assert again["existing"] is True
+
+        info = flight.get_flight_info(fl.FlightDescriptor.for_path("training_sets", "by_pyarrow"))
+        rows = flight.do_get(info.endpoints[0].ticket).read_all()
+        assert info.total_records == rows.num_rows == labels.num_rows
+        assert info.schema == rows.schema
+        meta = json.loads(info.app_metadata)
+        assert meta["lock"]["name"] == "by_pyarrow"
+        assert meta["digest"] == meta["lock"]["output"]["content"]
+        local = fstore.Repo(shop, binary=binary).training_set("by_pyarrow")
+        assert rows.equals(local.to_arrow())
+
+        as_bytes = flight.get_flight_info(
+            fl.FlightDescriptor.for_path("training_sets", "by_pyarrow", "bytes")
+        )
+        pieces = flight.do_get(as_bytes.endpoints[0].ticket).read_all().column("bytes").to_pylist()
+        assert b"".join(pieces) == local.path.read_bytes()
+        listed = {json.loads(f.app_metadata)["name"] for f in flight.list_flights()}
+        assert "by_pyarrow" in listed
+
+
+def test_the_client_makes_a_training_set_and_reads_it(
+    client: fstore.Client, labels: pa.Table, shop: Path, binary: Path, tmp_path: Path
+) -> None:
+    frame = labels.to_pandas()
+    made = client.training_set("by_client", service="churn", labels=frame, label="reordered", sample=100, sample_seed=3)
+    assert not made.existing
+    assert made.counts
+    assert len(made) == 100
+    assert made.label == "reordered"
+    local = fstore.Repo(shop, binary=binary).training_set("by_client")
+    assert made.to_arrow().equals(local.to_arrow())
+    assert pa.table(made).equals(local.to_arrow())
+    assert pl.DataFrame(made).equals(local.to_polars())
+    pd.testing.assert_frame_equal(made.to_pandas(), local.to_pandas())
+    assert (made.features, made.keys, made.digest) == (local.features, local.keys, local.digest)
+    assert made.summary.statistics == local.summary.statistics
+    assert "by_client" in repr(made)
+
+    again = client.training_set(
+        "by_client", service="churn", labels=pl.DataFrame(labels), label="reordered", sample=100, sample_seed=3
+    )
+    assert again.existing, "the same labels from another library are the same"
+    assert {t["name"] for t in client.training_sets()} >= {"by_client"}
+    opened = client.training_set("by_client")
+    assert opened.digest == made.digest
+    saved = opened.save(tmp_path / "by_client.parquet")
+    assert saved.read_bytes() == local.path.read_bytes()
+    run(binary, "training-set", "verify", "--no-rebuild", str(tmp_path / "by_client.lock.json"), repo=shop)
+    with pytest.raises(fstore.InvalidRequest, match="not verified here"):
+        opened.verify()
+
+
+def test_labels_are_a_query_a_file_or_a_stream(client: fstore.Client, labels: pa.Table, shop: Path) -> None:
+    query = "select customer_id, invoice_date as at from lines where customer_id is not null and quantity > 40"
+    by_query = client.training_set("by_query", features="customer_orders.*", labels=query, timestamp="at")
+    assert len(by_query) > 0
+    by_file = client.training_set("by_file", service="churn", labels=shop / "data/labels.parquet")
+    by_stream = client.training_set("by_stream", service="churn", labels=labels.to_reader(max_chunksize=10))
+    assert by_file.to_arrow().equals(by_stream.to_arrow())
+    with pytest.raises(fstore.InvalidRequest, match="not a Parquet file"):
+        client.training_set("by_csv", service="churn", labels=__file__)
+    with pytest.raises(fstore.InvalidRequest, match="labels is missing"):
+        client.training_set("no_labels", service="churn")
+
+
+def test_errors_are_those_of_the_command(client: fstore.Client, labels: pa.Table) -> None:
+    client.training_set("taken", service="churn", labels=labels)
+    with pytest.raises(fstore.Conflict, match="made from something else") as conflict:
+        client.training_set("taken", service="churn", labels=labels.slice(0, 10))
+    assert "replace=True" in str(conflict.value)
+    replaced = client.training_set("taken", service="churn", labels=labels.slice(0, 10), replace=True)
+    assert len(replaced) == 10
+    with pytest.raises(fstore.NotFound, match="no_such_set"):
+        client.training_set("no_such_set")
+    with pytest.raises(fstore.Error, match="chrun"):
+        client.training_set("typo", service="chrun", labels=labels)
+    with pytest.raises(fstore.Error, match="event_timestamp"):
+        client.training_set("untimed", service="churn", labels={"customer_id": [1]})
+
+
+def test_bad_streams_leave_nothing(address: str, labels: pa.Table, shop: Path) -> None:
+    folder = shop / "training_sets/labels"
+    before = sorted(folder.iterdir())
+    with connect(address) as flight:
+        twice = pa.table([[1], [2]], names=["a", "a"])
+        nested = pa.table({"a": pa.array([{"b": 1}])})
+        dictionary = pa.table({"a": pa.array(["x", "y"]).dictionary_encode()})
+        for table, what in ((twice, "two columns"), (nested, "struct"), (dictionary, "dictionary")):
+            with pytest.raises(pa.ArrowInvalid, match=what):
+                upload(flight, table)
+        with pytest.raises(pa.ArrowInvalid, match="not a path"):
+            writer, reader = flight.do_put(fl.FlightDescriptor.for_path("..", "etc"), labels.schema)
+            writer.done_writing()
+            reader.read()
+        writer, _ = flight.do_put(fl.FlightDescriptor.for_path("labels"), labels.schema)
+        writer.write_table(labels.slice(0, 100))
+    del writer  # the stream breaks half-way
+    for _ in range(200):
+        if sorted(folder.iterdir()) == before:
+            break
+        time.sleep(0.05)
+    assert sorted(folder.iterdir()) == before
+
+
+def test_without_the_flag_there_is_no_flight(server: str) -> None:
+    with fstore.Client(server) as client, pytest.raises(fstore.Error, match="serve --offline"):
+        client.training_set("any")
+    with fstore.Client(server) as client, pytest.raises(fstore.Error, match="serve --offline"):
+        client.training_sets()
+
+
+def test_a_killed_server_loses_nothing_that_it_acknowledged(
+    repo: Path, binary: Path, labels: pa.Table
+) -> None:
+    """Kills the server and with it the command at many moments of a run; afterwards, each training set is whole or is not."""
+    ports = [x for p in ("grpc", "http", "metrics") for x in (f"--{p}", "127.0.0.1:0")]
+    acknowledged: list[str] = []
+    for moment in (0.0, 0.15, 0.3, None):
+        with subprocess.Popen(
+            [binary, "--repo", repo, "--output", "json", "serve", "--offline", *ports],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            assert process.stdout is not None
+            where = json.loads(process.stdout.readline())["grpc"]
+            name = f"killed_{len(acknowledged)}_{moment}".replace(".", "_").lower()
+            try:
+                with connect(where) as flight:
+                    digest = upload(flight, labels)["digest"]
+                    results = flight.do_action(
+                        fl.Action(CREATE, json.dumps({"name": name, "service": "churn", "labels": digest}).encode())
+                    )
+                    if moment is None:
+                        acknowledged.append(json.loads([r.body.to_pybytes() for r in results][-1])["name"])
+                    else:
+                        next(iter(results), None) if moment > 0.2 else time.sleep(moment)
+            finally:
+                os.kill(process.pid, signal.SIGKILL)
+    with serving(binary, repo, "--offline") as where, fstore.Client(where, timeout=30) as client:
+        listed = [t["name"] for t in client.training_sets()]
+        assert set(acknowledged) <= set(listed)
+        for name in listed:
+            assert client.training_set(name).to_arrow().num_rows == labels.num_rows
+        assert len(client.training_set("after", service="churn", labels=labels)) == labels.num_rows
+    left = {p.name for p in (repo / "training_sets").iterdir()} - {"labels"}
+    assert left == {f"{n}{end}" for n in [*listed, "after"] for end in (".parquet", ".lock.json")}

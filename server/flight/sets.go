@@ -1,0 +1,71 @@
+package flight
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// Sets are the training sets of one project, and the labels that they are made from.
+type Sets interface {
+	// Find returns a training set. The error is ErrNotFound.
+	Find(ctx context.Context, name string) (*Set, error)
+	// List returns all training sets but those that were replaced.
+	List(ctx context.Context) ([]*Set, error)
+	// Open opens the file of a training set. The error is ErrNotFound without a file, and server.ErrDamaged unless size and
+	// digest are those of its lock.
+	Open(ctx context.Context, set *Set) (File, error)
+	// NewLabels begins a file of labels.
+	NewLabels() (Labels, error)
+	// Create makes a training set, or returns the one that was made from the same inputs. say gets lines of JSON about
+	// progress, warnings and the error; its own error ends the work. summary is a JSON object. When Create returns, the
+	// training set is recorded, or nothing of it is left.
+	Create(ctx context.Context, r *Creation, say func(line []byte) error) (summary []byte, err error)
+}
+
+// Set is a training set.
+type Set struct {
+	Name    string
+	Created time.Time
+	Service string // without its version; empty: a list of features
+	Rows    int64
+	Path    string
+	Size    int64
+	SHA256  string
+	Content string // digest of rows and columns
+	Lock    []byte // JSON
+	// Instants are the columns with timestamps that are instants in UTC. The file has them without a zone.
+	Instants map[string]bool
+}
+
+// File is an open file of a training set.
+type File interface {
+	io.ReaderAt
+	io.ReadSeekCloser
+}
+
+// Labels is a file of labels that is being written.
+type Labels interface {
+	io.Writer
+	// Keep ends the file, and returns its SHA-256. When it returns, the file survives a crash.
+	Keep() (digest string, err error)
+	// Discard removes the file, unless it was kept.
+	Discard()
+}
+
+// Creation says what to make a training set from.
+type Creation struct {
+	Name      string   `json:"name"`
+	Service   string   `json:"service,omitempty"`    // or Features
+	Features  []string `json:"features,omitempty"`   //
+	Labels    string   `json:"labels,omitempty"`     // digest; or LabelsSQL
+	LabelsSQL string   `json:"labels_sql,omitempty"` //
+	Timestamp string   `json:"timestamp,omitempty"`
+	Label     []string `json:"label,omitempty"`
+	Sample    *int64   `json:"sample,omitempty"`
+	Seed      *int64   `json:"seed,omitempty"`
+	AsOf      string   `json:"as_of,omitempty"`
+	LeakCheck string   `json:"leak_check,omitempty"`
+	Replace   bool     `json:"replace,omitempty"`
+	Snapshot  bool     `json:"snapshot,omitempty"`
+}
