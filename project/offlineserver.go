@@ -158,7 +158,7 @@ func flightSet(r *registry.TrainingSetRecord, l *lock.Lock, text []byte) *flight
 }
 
 // Open implements flight.Sets. The file stays what it is while it is read: a later training set is another file.
-func (o *offlineSets) Open(ctx context.Context, set *flight.Set) (flight.File, error) {
+func (o *offlineSets) Open(set *flight.Set) (flight.File, error) {
 	f, err := regular.Open(set.Path, regular.AnySize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fstore.Errorf(fstore.ErrNotFound, "the file of training set %s is gone", set.Name).
@@ -167,14 +167,11 @@ func (o *offlineSets) Open(ctx context.Context, set *flight.Set) (flight.File, e
 	if err != nil {
 		return nil, fmt.Errorf("open training set %s: %w", set.Name, err)
 	}
-	if err := o.checkFile(ctx, f, set); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
 	return f, nil
 }
 
-// checkFile returns an error unless an open file is the one that the lock of a training set names.
-func (o *offlineSets) checkFile(ctx context.Context, f *os.File, set *flight.Set) error {
+// Check implements flight.Sets. It reads the file once, and again only if it has changed since.
+func (o *offlineSets) Check(ctx context.Context, set *flight.Set, f flight.File) error {
 	opened, err := f.Stat()
 	if err != nil {
 		return err

@@ -74,9 +74,7 @@ func run(ctx context.Context, c Command) ([]byte, error) {
 			_, _ = io.Copy(io.Discard, stderr) // so that the command does not wait for a reader
 		}
 	})
-	killed := context.AfterFunc(ctx, func() { time.AfterFunc(c.Patience, func() { _ = cmd.Process.Kill() }) })
 	group.Wait() // before Wait, which closes the pipe
-	killed()
 	err = cmd.Wait()
 	if cause := context.Cause(ctx); cause != nil && err != nil {
 		return nil, cause

@@ -43,13 +43,13 @@ func wantCode(t *testing.T, err error, code codes.Code, text string) {
 // The digest of labels depends on their rows, and not on how they come in batches.
 func TestLabelsAreKeptByTheirRows(t *testing.T) {
 	w := newWorld(t, noSets, nil)
-	const rows = 40_000
+	const rows = 20_000
 	whole, err := w.upload(t.Context(), labels(0, rows))
 	if err != nil || whole.Rows != rows {
 		t.Fatalf("%+v, %v", whole, err)
 	}
 	var batches []arrow.RecordBatch
-	for at, n := 0, 1; at < rows; at, n = at+n, n%97+1 {
+	for at, n := 0, 1; at < rows; at, n = at+n, n%997+1 {
 		n = min(n, rows-at)
 		batches = append(batches, labels(at, n))
 	}

@@ -37,9 +37,12 @@ func (a *API) DoGet(t *flight.Ticket, stream flight.FlightService_DoGetServer) e
 			return err
 		}
 		defer leave()
-		file, err := a.sets.Open(ctx, set)
+		file, err := a.sets.Open(set)
 		if err != nil {
 			return err
+		}
+		if err := a.sets.Check(ctx, set, file); err != nil {
+			return errors.Join(err, file.Close())
 		}
 		a.core.Moved(ctx, set.Rows)
 		if ticket.As == asBytes {

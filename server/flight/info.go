@@ -33,7 +33,7 @@ func (a *API) GetFlightInfo(ctx context.Context, d *flight.FlightDescriptor) (in
 		if err != nil {
 			return err
 		}
-		info, err = a.info(ctx, set, as, set.Lock)
+		info, err = a.info(set, as, set.Lock)
 		return err
 	})
 	return info, err
@@ -46,7 +46,7 @@ func (a *API) GetSchema(ctx context.Context, d *flight.FlightDescriptor) (result
 		if err != nil {
 			return err
 		}
-		info, err := a.info(ctx, set, as, nil)
+		info, err := a.info(set, as, nil)
 		if err == nil {
 			result = &flight.SchemaResult{Schema: info.Schema}
 		}
@@ -69,7 +69,7 @@ func (a *API) ListFlights(_ *flight.Criteria, stream flight.FlightService_ListFl
 			if !a.covers(ctx, access.OfflineRead, set) {
 				continue
 			}
-			info, err := a.info(ctx, set, asBatches, nil)
+			info, err := a.info(set, asBatches, nil)
 			if err != nil { // its file is away: reading it says so
 				info = &flight.FlightInfo{FlightDescriptor: descriptorOf(set, asBatches), TotalRecords: set.Rows, TotalBytes: set.Size}
 			}
@@ -115,11 +115,11 @@ func descriptorOf(set *Set, as form) *flight.FlightDescriptor {
 }
 
 // info describes a training set. Its file is opened for the schema; DoGet is what checks the digest.
-func (a *API) info(ctx context.Context, set *Set, as form, lock []byte) (*flight.FlightInfo, error) {
+func (a *API) info(set *Set, as form, lock []byte) (*flight.FlightInfo, error) {
 	schema, rows := bytesSchema, int64(-1)
 	if as == asBatches {
 		var err error
-		if schema, err = a.schemaOf(ctx, set); err != nil {
+		if schema, err = a.schemaOf(set); err != nil {
 			return nil, err
 		}
 		rows = set.Rows
@@ -140,8 +140,8 @@ func (a *API) info(ctx context.Context, set *Set, as form, lock []byte) (*flight
 	}, nil
 }
 
-func (a *API) schemaOf(ctx context.Context, set *Set) (*arrow.Schema, error) {
-	file, err := a.sets.Open(ctx, set)
+func (a *API) schemaOf(set *Set) (*arrow.Schema, error) {
+	file, err := a.sets.Open(set)
 	if err != nil {
 		return nil, err
 	}

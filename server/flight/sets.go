@@ -3,6 +3,7 @@ package flight
 import (
 	"context"
 	"io"
+	"io/fs"
 	"time"
 )
 
@@ -12,9 +13,10 @@ type Sets interface {
 	Find(ctx context.Context, name string) (*Set, error)
 	// List returns all training sets but those that were replaced.
 	List(ctx context.Context) ([]*Set, error)
-	// Open opens the file of a training set. The error is ErrNotFound without a file, and server.ErrDamaged unless size and
-	// digest are those of its lock.
-	Open(ctx context.Context, set *Set) (File, error)
+	// Open opens the file of a training set. The error is ErrNotFound if it is gone.
+	Open(set *Set) (File, error)
+	// Check returns server.ErrDamaged unless the open file of a training set has the digest that its lock names.
+	Check(ctx context.Context, set *Set, file File) error
 	// NewLabels begins a file of labels.
 	NewLabels() (Labels, error)
 	// Create makes a training set, or returns the one that was made from the same inputs. say gets lines of JSON about
@@ -42,6 +44,7 @@ type Set struct {
 type File interface {
 	io.ReaderAt
 	io.ReadSeekCloser
+	Stat() (fs.FileInfo, error)
 }
 
 // Labels is a file of labels that is being written.

@@ -63,9 +63,9 @@ func (s *shelf) List(context.Context) (out []*flight.Set, err error) {
 	return out, nil
 }
 
-func (s *shelf) Open(_ context.Context, set *flight.Set) (flight.File, error) {
-	return os.Open(set.Path)
-}
+func (s *shelf) Open(set *flight.Set) (flight.File, error) { return os.Open(set.Path) }
+
+func (s *shelf) Check(context.Context, *flight.Set, flight.File) error { return nil }
 
 func (s *shelf) NewLabels() (flight.Labels, error) {
 	f, err := os.CreateTemp(s.dir, "writing-*")
@@ -109,9 +109,15 @@ func (l *shelved) Discard() {
 
 func (s *shelf) Create(ctx context.Context, r *flight.Creation, say func([]byte) error) ([]byte, error) {
 	if s.begun != nil {
-		s.begun <- r.Name
+		select {
+		case s.begun <- r.Name:
+		case <-ctx.Done():
+			s.stopped <- ctx.Err()
+			return nil, ctx.Err()
+		}
 	}
 	if err := say([]byte(`{"progress":{"stage":"join","done":1,"total":2}}`)); err != nil {
+		s.stopped <- err
 		return nil, err
 	}
 	if s.release != nil {
