@@ -30,6 +30,8 @@ import pyarrow.parquet as pq
 import fstore
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+import contextlib
+
 from tests.conftest import fstore as run
 from tests.conftest import serving
 
@@ -57,7 +59,15 @@ def make(binary: Path, folder: Path, rows: int) -> None:
     }
     pq.write_table(pa.table(labels), folder / "labels.parquet")
     (folder / "repo/training_sets").mkdir(exist_ok=True)
-    create = ["training-set", "create", NAME, "--features", "wide_features.*", "--labels", str(folder / "labels.parquet")]
+    create = [
+        "training-set",
+        "create",
+        NAME,
+        "--features",
+        "wide_features.*",
+        "--labels",
+        str(folder / "labels.parquet"),
+    ]
     run(binary, *create, "--out", str(folder / f"repo/training_sets/{NAME}.parquet"), repo=folder / "repo")
 
 
@@ -113,13 +123,17 @@ def lookups(binary: Path, folder: Path, seconds: float) -> None:
         after = _times(client, ask, seconds)
     for name, times in (("without", without), ("with a training set", during), ("without, again", after)):
         cuts = quantiles(times, n=1000)
-        print(f"{name:22} {len(times):6d} look-ups   p50 {cuts[499] * 1e3:.2f} ms   p99 {cuts[989] * 1e3:.2f} ms")
+        print(
+            f"{name:22} {len(times):6d} look-ups   p50 {cuts[499] * 1e3:.2f} ms   p99 {cuts[989] * 1e3:.2f} ms"
+        )
     print("the training set was made all the while" if still else "the training set was done before the end")
     base = (quantiles(without, n=100)[98] + quantiles(after, n=100)[98]) / 2
     print(f"p99 with / without: {quantiles(during, n=100)[98] / base:.2f}")
 
 
-def _times(client: fstore.Client, ask: dict, seconds: float, until: threading.Event | None = None) -> list[float]:
+def _times(
+    client: fstore.Client, ask: dict, seconds: float, until: threading.Event | None = None
+) -> list[float]:
     times = []
     end = time.perf_counter() + seconds
     while (now := time.perf_counter()) < end and not (until and until.is_set()):
@@ -142,10 +156,8 @@ def _make(address: str, folder: Path, begun: threading.Event, done: threading.Ev
     while caller.poll() is None:
         for pid in _creating():
             for thread in os.listdir(f"/proc/{pid}/task"):
-                try:
+                with contextlib.suppress(ProcessLookupError):
                     os.sched_setaffinity(int(thread), {1})
-                except ProcessLookupError:
-                    pass
             begun.set()
         time.sleep(0.05)
     begun.set()
@@ -153,12 +165,16 @@ def _make(address: str, folder: Path, begun: threading.Event, done: threading.Ev
 
 
 def _creating() -> list[int]:
-    found = subprocess.run(["pgrep", "-f", "progress=json training-set create again_"], capture_output=True, text=True)
+    found = subprocess.run(
+        ["pgrep", "-f", "progress=json training-set create again_"], capture_output=True, text=True
+    )
     return [int(pid) for pid in found.stdout.split()]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=["make", "read", "lookups"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--binary", type=Path, default=Path("../bin/fstore"))

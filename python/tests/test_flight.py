@@ -104,7 +104,9 @@ def test_the_client_makes_a_training_set_and_reads_it(
     client: fstore.Client, labels: pa.Table, shop: Path, binary: Path, tmp_path: Path
 ) -> None:
     frame = labels.to_pandas()
-    made = client.training_set("by_client", service="churn", labels=frame, label="reordered", sample=100, sample_seed=3)
+    made = client.training_set(
+        "by_client", service="churn", labels=frame, label="reordered", sample=100, sample_seed=3
+    )
     assert not made.existing
     assert made.counts
     assert len(made) == 100
@@ -119,7 +121,12 @@ def test_the_client_makes_a_training_set_and_reads_it(
     assert "by_client" in repr(made)
 
     again = client.training_set(
-        "by_client", service="churn", labels=pl.DataFrame(labels), label="reordered", sample=100, sample_seed=3
+        "by_client",
+        service="churn",
+        labels=pl.DataFrame(labels),
+        label="reordered",
+        sample=100,
+        sample_seed=3,
     )
     assert again.existing, "the same labels from another library are the same"
     assert {t["name"] for t in client.training_sets()} >= {"by_client"}
@@ -133,7 +140,9 @@ def test_the_client_makes_a_training_set_and_reads_it(
 
 
 def test_labels_are_a_query_a_file_or_a_stream(client: fstore.Client, labels: pa.Table, shop: Path) -> None:
-    query = "select customer_id, invoice_date as at from lines where customer_id is not null and quantity > 40"
+    query = (
+        "select customer_id, invoice_date as at from lines where customer_id is not null and quantity > 40"
+    )
     by_query = client.training_set("by_query", features="customer_orders.*", labels=query, timestamp="at")
     assert len(by_query) > 0
     by_file = client.training_set("by_file", service="churn", labels=shop / "data/labels.parquet")
@@ -170,9 +179,9 @@ def test_bad_streams_leave_nothing(address: str, labels: pa.Table, shop: Path) -
         for table, what in ((twice, "two columns"), (nested, "struct"), (dictionary, "dictionary")):
             with pytest.raises(pa.ArrowInvalid, match=what):
                 upload(flight, table)
+        writer, reader = flight.do_put(fl.FlightDescriptor.for_path("..", "etc"), labels.schema)
+        writer.done_writing()
         with pytest.raises(pa.ArrowInvalid, match="not a path"):
-            writer, reader = flight.do_put(fl.FlightDescriptor.for_path("..", "etc"), labels.schema)
-            writer.done_writing()
             reader.read()
         writer, _ = flight.do_put(fl.FlightDescriptor.for_path("labels"), labels.schema)
         writer.write_table(labels.slice(0, 100))
@@ -210,7 +219,9 @@ def test_a_killed_server_loses_nothing_that_it_acknowledged(
                 with connect(where) as flight:
                     digest = upload(flight, labels)["digest"]
                     results = flight.do_action(
-                        fl.Action(CREATE, json.dumps({"name": name, "service": "churn", "labels": digest}).encode())
+                        fl.Action(
+                            CREATE, json.dumps({"name": name, "service": "churn", "labels": digest}).encode()
+                        )
                     )
                     if moment is None:
                         acknowledged.append(json.loads([r.body.to_pybytes() for r in results][-1])["name"])

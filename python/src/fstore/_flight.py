@@ -38,12 +38,17 @@ _MESSAGES: dict[str, tuple[tuple[str, int, int, bool, str], ...]] = {
     "Action": (("type", 1, _FIELD.TYPE_STRING, False, ""), ("body", 2, _FIELD.TYPE_BYTES, False, "")),
     "Result": (("body", 1, _FIELD.TYPE_BYTES, False, ""),),
     "PutResult": (("app_metadata", 1, _FIELD.TYPE_BYTES, False, ""),),
-    "FlightData": (("data_header", 2, _FIELD.TYPE_BYTES, False, ""), ("data_body", 1000, _FIELD.TYPE_BYTES, False, "")),
+    "FlightData": (
+        ("data_header", 2, _FIELD.TYPE_BYTES, False, ""),
+        ("data_body", 1000, _FIELD.TYPE_BYTES, False, ""),
+    ),
 }
 
 
 def _classes() -> dict[str, Any]:
-    file = descriptor_pb2.FileDescriptorProto(name="fstore/flight.proto", package="fstore.flight", syntax="proto3")
+    file = descriptor_pb2.FileDescriptorProto(
+        name="fstore/flight.proto", package="fstore.flight", syntax="proto3"
+    )
     for name, fields in _MESSAGES.items():
         message = file.message_type.add(name=name)
         for field, number, kind, repeated, of in fields:

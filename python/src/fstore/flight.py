@@ -96,7 +96,9 @@ class Flight:
         if not error.message.startswith("UNIMPLEMENTED"):
             return error
         where = self._client._transport.address
-        return Error(f"the server at {where} serves no training sets", ["start it with fstore serve --offline"])
+        return Error(
+            f"the server at {where} serves no training sets", ["start it with fstore serve --offline"]
+        )
 
     def _upload(self, labels: Any) -> str:
         """Sends labels and returns their digest on the server."""
@@ -241,12 +243,15 @@ class RemoteTrainingSet(TrainingSet):
             with path.open("wb") as file:
                 digest = self._flight.download(self._ticket, file)
             if digest != self.lock["output"]["sha256"]:
-                raise DataLoss(f"the file of training set {self.name} did not arrive as its lock describes it")
+                raise DataLoss(
+                    f"the file of training set {self.name} did not arrive as its lock describes it"
+                )
             self.path, self._folder = path, folder
         return super()._checked()
 
     def __repr__(self) -> str:
-        title = f"{self._title()}\non {self._flight._client._transport.address}, made {self.lock['created'][:19]}Z, digest {self.digest[:12]}"
+        where = self._flight._client._transport.address
+        title = f"{self._title()}\non {where}, made {self.lock['created'][:19]}Z, digest {self.digest[:12]}"
         return display.text(title, Summary.columns, self.summary._rows())
 
 

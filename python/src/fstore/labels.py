@@ -62,10 +62,7 @@ def query(labels: Any) -> str | None:
 
 def batches(labels: Any) -> tuple[Any, Iterator[Any]]:
     """Returns the schema and the record batches of labels: of a frame, or of a Parquet file."""
-    if isinstance(labels, str | os.PathLike):
-        reader = _file(Path(labels))
-    else:
-        reader = stream(labels)
+    reader = _file(Path(labels)) if isinstance(labels, str | os.PathLike) else stream(labels)
     schema = _plain_schema(reader.schema)
     return schema, _plain_batches(reader, schema)
 
