@@ -80,7 +80,7 @@ bench-growth: go compiler ## Run the benchmark of windows over 1M to 30M events
 lint: go compiler ## Check the code, its format and the workflows
 	go vet ./...
 	go run $(GOLANGCI) run ./...
-	go run $(ACTIONLINT)
+	go run $(ACTIONLINT) .github/workflows/*.yml examples/github/*.yml
 	$(IN_VENV) sh -c 'cd python && mypy && ruff check && ruff format --check'
 
 cover: go compiler redis ## Run all tests and write bin/cover.html, the coverage of every line

@@ -45,6 +45,7 @@ type Error struct {
 	Kind    error  // one of the sentinels above
 	Message string // what is wrong and where
 	Hint    string // what would be right, or the command to run; may be empty
+	Pos     Pos    // place in a file with which the message begins; zero if it begins with none
 }
 
 // Error returns the message, followed by the hint in parentheses where there is one.
@@ -61,6 +62,11 @@ func (e *Error) Unwrap() error { return e.Kind }
 // Errorf returns an Error of a kind without a hint.
 func Errorf(kind error, format string, args ...any) *Error {
 	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
+}
+
+// ErrorAt returns an Error about a place in a file. Its message begins with the place.
+func ErrorAt(kind error, pos Pos, format string, args ...any) *Error {
+	return &Error{Kind: kind, Message: pos.String() + ": " + fmt.Sprintf(format, args...), Pos: pos}
 }
 
 // WithHint returns a copy of e that also says what to do.

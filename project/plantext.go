@@ -15,19 +15,29 @@ import (
 
 // VersionNote says which version a change makes, or why it makes none.
 func VersionNote(c registry.Change) string {
+	versions, reason := VersionChange(c)
+	if reason == "" {
+		return versions
+	}
+	return versions + ", " + reason
+}
+
+// VersionChange returns the version of a definition before and after a change, and why it is another or the same one.
+func VersionChange(c registry.Change) (versions, reason string) {
+	to, both := fmt.Sprintf("@%d", c.To), fmt.Sprintf("@%d → @%d", c.From, c.To)
 	switch {
 	case c.Version == registry.NewVersion && c.From == 0:
-		return fmt.Sprintf("@%d", c.To)
+		return to, ""
 	case c.Version == registry.NewVersion:
-		return fmt.Sprintf("@%d → @%d, a new version: values can change", c.From, c.To)
+		return both, "a new version: values can change"
 	case c.Version == registry.SameVersion:
-		return fmt.Sprintf("@%d, the same version: no value can change", c.To)
+		return to, "the same version: no value can change"
 	case c.Version == registry.EarlierVersion && c.From == 0:
-		return fmt.Sprintf("@%d, which existed before", c.To)
+		return to, "which existed before"
 	case c.Version == registry.EarlierVersion:
-		return fmt.Sprintf("@%d → @%d, back to an earlier version", c.From, c.To)
+		return both, "back to an earlier version"
 	}
-	return ""
+	return "", ""
 }
 
 // ModelNote says how a plan changes a pinned model.

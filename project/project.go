@@ -124,7 +124,7 @@ func Open(ctx context.Context, dir string, o Options) (*Project, error) {
 		return nil, err
 	}
 	o.defaults()
-	dir, err := find(dir, o.Lookup)
+	dir, err := Find(dir, o.Lookup)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func Open(ctx context.Context, dir string, o Options) (*Project, error) {
 // default settings if there is no repo. The caller must close it.
 func OpenForLock(ctx context.Context, dir, folder string, o Options) (*Project, error) {
 	o.defaults()
-	_, err := find(dir, o.Lookup)
+	_, err := Find(dir, o.Lookup)
 	if named, _ := o.Lookup(repoVariable); err == nil || dir != "" || named != "" {
 		return Open(ctx, dir, o)
 	}
@@ -157,8 +157,8 @@ func OpenForLock(ctx context.Context, dir, folder string, o Options) (*Project, 
 // repoVariable is the environment variable that names the folder of the repo.
 const repoVariable = "FSTORE_REPO"
 
-// find returns the absolute folder of the feature repo.
-func find(dir string, lookup func(string) (string, bool)) (string, error) {
+// Find returns the absolute folder of the feature repo that Open opens.
+func Find(dir string, lookup func(string) (string, bool)) (string, error) {
 	fromEnvironment := dir == ""
 	if fromEnvironment {
 		dir, _ = lookup(repoVariable)

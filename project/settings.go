@@ -110,7 +110,7 @@ func loadSettings(dir string, o *Options) (*Settings, error) {
 }
 
 func problemError(p *definition.Problem) error {
-	return fstore.Errorf(fstore.ErrDefinition, "%s: %s", p.Pos, p.Message).WithHint("%s", p.Hint)
+	return fstore.ErrorAt(fstore.ErrDefinition, p.Pos, "%s", p.Message).WithHint("%s", p.Hint)
 }
 
 // merge combines the defaults, the file, the environment and the caller's settings, in rising priority, and checks
@@ -333,7 +333,7 @@ func (c *settingsCheck) misset(key, what, hint string) error {
 	if !ok {
 		pos = fstore.Pos{File: SettingsFile}
 	}
-	return fstore.Errorf(fstore.ErrDefinition, "%s: %s: %s", pos, key, what).WithHint("%s", hint)
+	return fstore.ErrorAt(fstore.ErrDefinition, pos, "%s: %s", key, what).WithHint("%s", hint)
 }
 
 func absolute(dir, path string) string {

@@ -3,7 +3,6 @@ package project
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
@@ -78,7 +77,7 @@ func (w *settingsWalk) at(n ast.Node) fstore.Pos {
 }
 
 func (w *settingsWalk) bad(n ast.Node, format string, args ...any) {
-	w.wrong = append(w.wrong, fstore.Errorf(fstore.ErrDefinition, "%s: %s", w.at(n), fmt.Sprintf(format, args...)))
+	w.wrong = append(w.wrong, fstore.ErrorAt(fstore.ErrDefinition, w.at(n), format, args...))
 }
 
 // mapping reads the keys of one level: "" is the file, otherwise a group with its dot, such as "offline.".
@@ -140,7 +139,7 @@ func (w *settingsWalk) value(key string, n ast.Node) {
 	text, err := fstore.Expand(text, w.lookup)
 	if err != nil {
 		message, hints := fstore.Explain(err)
-		w.wrong = append(w.wrong, fstore.Errorf(fstore.ErrDefinition, "%s: %s: %s", w.at(n), key, message).WithHint("%s", hints[0]))
+		w.wrong = append(w.wrong, fstore.ErrorAt(fstore.ErrDefinition, w.at(n), "%s: %s", key, message).WithHint("%s", hints[0]))
 	}
 	w.out.values[key] = text
 }

@@ -85,7 +85,7 @@ func tokensError(pos fstore.Pos, hint, format string, args ...any) error {
 	if hint == "" {
 		hint = "fstore token create writes entries; docs/security.md describes them"
 	}
-	return fstore.Errorf(fstore.ErrDefinition, "%s: %s", pos, fmt.Sprintf(format, args...)).WithHint("%s", hint)
+	return fstore.ErrorAt(fstore.ErrDefinition, pos, format, args...).WithHint("%s", hint)
 }
 
 // tokensText is a tokens file as it is read.

@@ -32,6 +32,7 @@ type Plan struct {
 	Services    []ServiceImpact      `json:"services,omitempty"`    // how it changes serving services for their callers
 	Forgotten   []string             `json:"forgotten,omitempty"`   // columns that requests may carry now and, once this serves, may not
 	Costs       []Cost               `json:"costs,omitempty"`       // what materializing takes, by view version; the caller of Plan fills it in
+	Lineage     []Edge               `json:"lineage,omitempty"`     // what the changed definitions read, and what reads them, also through others
 	Notes       []string             `json:"notes,omitempty"`       // what the plan assumes about the views that change
 	Warnings    []definition.Problem `json:"warnings,omitempty"`
 
@@ -158,6 +159,7 @@ func diff(ctx context.Context, project string, before *state, d *definition.Defi
 	}
 	p.Models = impacts(before, after)
 	p.Services, p.Forgotten = serviceImpacts(before, after), forgottenColumns(before, after)
+	p.Lineage = lineage(p.Changes, before, after)
 	p.Notes = notes(p.Changes, after)
 	return p, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/fstore-dev/fstore/internal/terminal"
 	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
+	"github.com/fstore-dev/fstore/project/github"
 	"github.com/spf13/cobra"
 )
 
@@ -28,6 +29,8 @@ type app struct {
 	output string // --output
 
 	progressMode string // --progress
+
+	annotations *github.Annotations // how messages about the repo are printed; nil: as text or JSON on stderr
 
 	given   map[string]project.Setting // flags given on the command line, by the setting that they override
 	secrets []string                   // passwords in settings, which are never printed
@@ -59,7 +62,7 @@ func (a *app) command() *cobra.Command {
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			a.bindFlags(cmd)
-			if err := errors.Join(a.checkOutput(), a.checkProgress()); err != nil {
+			if err := errors.Join(a.checkOutput(cmd), a.checkProgress()); err != nil {
 				return err
 			}
 			return usage.CheckEmpty(cmd)
@@ -74,7 +77,7 @@ func (a *app) command() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = false
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.repo, "repo", "", "folder of the feature repo (default: the nearest one upward with fstore.yaml)")
-	flags.StringVarP(&a.output, "output", "o", "table", "table or json")
+	a.outputFlag(root, flags, outputTable, outputJSON)
 	flags.StringVar(&a.progressMode, "progress", progressAuto, "auto, none, or json: progress, warnings and errors as JSON lines on stderr")
 	flags.String("project", "", "name that scopes registry and store (setting project)")
 	flags.String("registry", "", "registry URL (setting registry)")
@@ -83,7 +86,6 @@ func (a *app) command() *cobra.Command {
 		_ = flags.SetAnnotation(name, usage.SettingOf, []string{name})
 	}
 	a.given = map[string]project.Setting{}
-	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.RegisterFlagCompletionFunc("progress", cobra.FixedCompletions([]string{progressAuto, progressNone, progressJSON}, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.MarkPersistentFlagDirname("repo")
 	root.AddCommand(
@@ -93,15 +95,8 @@ func (a *app) command() *cobra.Command {
 	return root
 }
 
-func (a *app) checkOutput() error {
-	if a.output != "table" && a.output != "json" {
-		return usage.Errorf(nil, "--output %q: table or json", a.output)
-	}
-	return nil
-}
-
 // json reports whether results are wanted as JSON.
-func (a *app) json() bool { return a.output == "json" }
+func (a *app) json() bool { return a.output == outputJSON }
 
 // color reports whether results may be colored.
 func (a *app) color() bool {

@@ -8,6 +8,7 @@ import (
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/internal/terminal"
+	"github.com/fstore-dev/fstore/project/github"
 	"github.com/fstore-dev/fstore/registry/definition"
 )
 
@@ -104,6 +105,8 @@ func (a *app) fail(err error) int {
 	}
 	var problems definition.Problems
 	switch {
+	case a.annotations != nil:
+		a.annotate(github.Error, github.ProblemsOf(err))
 	case errors.As(err, &problems) && a.progressMode == progressJSON:
 		a.report(reported{Kind: failureOf(err).name, Message: english.Count(len(problems), "mistake") + " in the definitions", Problems: problems})
 	case problems != nil:

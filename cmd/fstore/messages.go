@@ -7,6 +7,7 @@ import (
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/terminal"
 	"github.com/fstore-dev/fstore/internal/usage"
+	"github.com/fstore-dev/fstore/project/github"
 	"github.com/fstore-dev/fstore/registry/definition"
 )
 
@@ -73,6 +74,10 @@ func (a *app) say(m message, format string, args ...any) {
 }
 
 func (a *app) warn(text string) {
+	if a.annotations != nil {
+		a.annotate(github.Warning, []definition.Problem{{Message: text}})
+		return
+	}
 	a.say(message{Warning: &spoken{Message: a.mask(text)}}, "warning: %s\n", text)
 }
 
@@ -86,6 +91,10 @@ func (a *app) hint(text string) {
 
 // printWarnings prints warnings about definitions.
 func (a *app) printWarnings(warnings []definition.Problem) {
+	if a.annotations != nil {
+		a.annotate(github.Warning, warnings)
+		return
+	}
 	for _, w := range a.masked(warnings) {
 		text, hints := fmt.Sprintf("warning: %s: %s\n", terminal.InCell(w.Pos.String()), terminal.Indented(w.Message)), []string(nil)
 		if w.Hint != "" {
@@ -93,6 +102,13 @@ func (a *app) printWarnings(warnings []definition.Problem) {
 			hints = []string{w.Hint}
 		}
 		a.say(message{Warning: &spoken{w.Message, hints, &w.Pos}}, "%s", text)
+	}
+}
+
+// annotate prints problems as annotations of GitHub Actions.
+func (a *app) annotate(level github.Level, problems []definition.Problem) {
+	for _, p := range a.masked(problems) {
+		fmt.Fprint(a.stdout, a.annotations.Command(level, p))
 	}
 }
 

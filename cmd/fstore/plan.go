@@ -4,19 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/fstore-dev/fstore/internal/terminal"
 	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
+	"github.com/fstore-dev/fstore/project/github"
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/spf13/cobra"
 )
 
 func (a *app) planCommand() *cobra.Command {
-	var detailed bool
-	var leaks int
+	var f planFlags
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what apply would change",
@@ -24,47 +25,97 @@ func (a *app) planCommand() *cobra.Command {
 versions that makes and why, what depends on them, and what must be materialized. plan writes nothing.
 
 --check-leaks also computes each new version that has SQL, and checks that it does not see the future, as
-fstore verify --causal does. The exit status is then 4 if one does.`,
-		Example: "  fstore plan\n  fstore plan --check-leaks\n  fstore plan --detailed-exitcode     0: no changes, 2: changes, 1: an error",
-		Args:    usage.Args(cobra.NoArgs),
+fstore verify --causal does. The exit status is then 4 if one does.
+
+--output markdown prints the plan, or why there is none, for a comment on a pull request: at most 65,535 characters. The
+first line is a hidden marker with the project's name, by which a workflow finds its comment again. --summary FILE also
+adds the plan to a file, up to 1 MiB.`,
+		Example: `  fstore plan
+  fstore plan --check-leaks
+  fstore plan --detailed-exitcode     0: no changes, 2: changes, 1: an error
+  fstore plan --output markdown --summary summary.md > comment.md`,
+		Args: usage.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.with(cmd.Context(), func(p *project.Project) error { return a.plan(cmd.Context(), p, detailed, leaks) })
+			if f.summary != "" && a.output != outputMarkdown {
+				return usage.Errorf(cmd, "--summary needs --output markdown")
+			}
+			return a.with(cmd.Context(), func(p *project.Project) error { return a.plan(cmd.Context(), p, f) })
 		},
 	}
-	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 if there are changes, and with 1 for any error")
-	cmd.Flags().IntVar(&leaks, "check-leaks", 0, "check at this many instants that new versions do not see the future (4 if no number is given)")
+	cmd.Flags().BoolVar(&f.detailed, "detailed-exitcode", false, "exit with 2 if there are changes, and with 1 for any error")
+	cmd.Flags().IntVar(&f.leaks, "check-leaks", 0, "check at this many instants that new versions do not see the future (4 if no number is given)")
 	cmd.Flags().Lookup("check-leaks").NoOptDefVal = "4"
+	cmd.Flags().StringVar(&f.summary, "summary", "", "with --output markdown: file to add the plan to, such as $GITHUB_STEP_SUMMARY")
+	a.outputFlag(cmd, cmd.Flags(), outputTable, outputJSON, outputMarkdown)
 	a.engineFlags(cmd)
 	return cmd
+}
+
+// planFlags are the flags of plan.
+type planFlags struct {
+	detailed bool
+	leaks    int    // instants
+	summary  string // file
 }
 
 // planChanged is the exit status of plan --detailed-exitcode if there are changes.
 const planChanged = exitCode(2)
 
-func (a *app) plan(ctx context.Context, p *project.Project, detailed bool, leaks int) error {
-	plan, err := p.Plan(ctx)
-	if err != nil {
+func (a *app) plan(ctx context.Context, p *project.Project, f planFlags) error {
+	plan, checked, err := planned(ctx, p, f.leaks)
+	switch {
+	case a.output == outputMarkdown && err != nil:
+		problems := a.masked(github.ProblemsOf(err))
+		return errors.Join(err, a.printMarkdown(f.summary, func(l github.Limit) string { return github.Failure(p.Settings.Project, problems, l) }))
+	case err != nil:
 		return err
-	}
-	checked, err := p.CheckPlan(ctx, plan, leaks)
-	if err != nil {
-		return err
-	}
-	if a.json() {
+	case a.output == outputMarkdown:
+		plan.Warnings = a.masked(plan.Warnings)
+		err = a.printMarkdown(f.summary, func(l github.Limit) string { return github.Plan(plan, checked, l) })
+	case a.json():
 		plan.Changes, plan.Warnings = append([]registry.Change{}, plan.Changes...), a.masked(plan.Warnings)
 		err = a.printJSON(struct {
 			*registry.Plan
 			Causality []project.CheckedView `json:"causality,omitempty"`
 		}{plan, checked})
-	} else {
+	default:
 		err = errors.Join(a.printPlan(plan), a.printChecked(checked, true))
 	}
 	if err == nil {
 		err = project.LeakError(checked)
 	}
-	if err == nil && detailed && !plan.Empty() {
+	if err == nil && f.detailed && !plan.Empty() {
 		return planChanged
 	}
+	return err
+}
+
+// planned returns the plan, and whether its new versions see the future.
+func planned(ctx context.Context, p *project.Project, leaks int) (*registry.Plan, []project.CheckedView, error) {
+	plan, err := p.Plan(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	checked, err := p.CheckPlan(ctx, plan, leaks)
+	return plan, checked, err
+}
+
+// printMarkdown prints a page for a comment. If a file is named, the page is added to it too, and may be longer there.
+func (a *app) printMarkdown(summary string, page func(github.Limit) string) error {
+	const text = "`fstore plan` shows the rest."
+	rest := text
+	if summary != "" {
+		rest = "The summary of the job has the rest."
+		file, err := os.OpenFile(summary, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+		if err == nil {
+			_, err = file.WriteString(page(github.Summary(text)))
+			err = errors.Join(err, file.Close())
+		}
+		if err != nil {
+			return fmt.Errorf("--summary: %w", err)
+		}
+	}
+	_, err := fmt.Fprint(a.stdout, page(github.Comment(rest)))
 	return err
 }
 

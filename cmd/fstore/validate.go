@@ -9,6 +9,7 @@ import (
 	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/project"
+	"github.com/fstore-dev/fstore/project/github"
 	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/spf13/cobra"
 )
@@ -19,13 +20,21 @@ func (a *app) validateCommand() *cobra.Command {
 		Short: "Check the definitions",
 		Long: `Check every definition of the repo, and report all mistakes at once: file, line and column, what is wrong and what would
 be right. Sources are checked against their files. If a variable in a path is not set, validate warns, because it has no
-files to check; plan and apply refuse. The registry and the online store are not needed.`,
-		Example: "  fstore validate\n  fstore validate --output json",
+files to check; plan and apply refuse. The registry and the online store are not needed.
+
+--output github prints mistakes and warnings as annotations of the lines that have them, for GitHub Actions.`,
+		Example: "  fstore validate\n  fstore validate --output json\n  fstore validate --output github",
 		Args:    usage.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if a.output == outputGitHub {
+				folder, _ := project.Find(a.repo, a.lookup) // with fails if there is none
+				annotations := github.NewAnnotations(folder, a.lookup)
+				a.annotations = &annotations
+			}
 			return a.with(cmd.Context(), func(p *project.Project) error { return a.validate(cmd.Context(), p) })
 		},
 	}
+	a.outputFlag(cmd, cmd.Flags(), outputTable, outputJSON, outputGitHub)
 	a.engineFlags(cmd)
 	return cmd
 }
