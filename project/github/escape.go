@@ -17,14 +17,19 @@ const longest = 400
 
 // code returns a text as code, on one line, for a paragraph or a cell of a table.
 func code(s string) string {
-	s = terminal.InCell(brief(s))
-	if s == "" {
+	line := terminal.InCell(brief(s))
+	switch {
+	case line == "":
 		return ""
+	case strings.ContainsAny(line, "`|\\$") || line != strings.TrimSpace(line):
+		return element(s)
 	}
-	if !strings.ContainsAny(s, "`|\\$") && s == strings.TrimSpace(s) {
-		return "`" + s + "`"
-	}
-	return "<code>" + references(s, "&#%d;") + "</code>"
+	return "`" + line + "`"
+}
+
+// element returns a text as a <code> element. Within a line that begins with a tag, backticks mean nothing.
+func element(s string) string {
+	return "<code>" + references(terminal.InCell(brief(s)), "&#%d;") + "</code>"
 }
 
 // references replaces every character that is neither a letter, a digit, a space nor a full stop.

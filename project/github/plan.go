@@ -92,7 +92,7 @@ func changes(plan *registry.Plan) block {
 			versions = fmt.Sprintf("@%d → none", c.From)
 		}
 		breaking := c.Kind == registry.KindService && slices.ContainsFunc(plan.Services, func(s registry.ServiceImpact) bool { return s.Service == c.Name && s.Breaking() })
-		b.lines = append(b.lines, row(string(c.Action), kindText(c.Kind)+" "+code(c.Name), versions, yes(breaking), why(c, reason)))
+		b.lines = append(b.lines, row(string(c.Action), kindText(c.Kind)+" "+code(c.Name), code(versions), yes(breaking), why(c, reason)))
 	}
 	return b
 }
@@ -259,7 +259,7 @@ func details(c registry.Change) block {
 	}
 	open, end := fence("diff", lines)
 	return block{
-		open:  fmt.Sprintf("\n<details><summary>%s %s</summary>\n\n%s", kindText(c.Kind), code(c.Name), open),
+		open:  fmt.Sprintf("\n<details><summary>%s %s</summary>\n\n%s", kindText(c.Kind), element(c.Name), open),
 		lines: lines,
 		end:   end + "\n</details>\n",
 	}
