@@ -10,6 +10,7 @@ import (
 
 // TestTheAction runs action.yml on a repo in which a view has changed since it was applied.
 func TestTheAction(t *testing.T) {
+	t.Parallel()
 	sample := newRepo(t, "apply --yes", "materialize --to 2025-12-01")
 	sample.run("sed -i.old 's/ttl: 180d/ttl: 90d/' customer.yaml && rm *.old")
 	for name, test := range map[string]func(*testing.T, *job){
@@ -215,6 +216,7 @@ func (j *job) deploy(version, metrics string) {
 }
 
 func TestTheDeployGate(t *testing.T) {
+	t.Parallel()
 	j := newJob(t)
 	j.shell("fstore init feature_repo && cd feature_repo && fstore apply --yes")
 	models := func() string {
@@ -226,6 +228,7 @@ func TestTheDeployGate(t *testing.T) {
 	if !strings.Contains(first, "champion") {
 		t.Fatalf("no version is the champion:\n%s", first)
 	}
+	j.skip = "Install what training needs" // is there now
 	j.deploy("2", `{"accuracy": 0.80, "champion": 0.90}`)
 	if j.failed != "Gate" || models() != first {
 		t.Errorf("step %q failed, and the models are\n%s%s", j.failed, models(), &j.log)
@@ -253,6 +256,7 @@ func TestTheDeployGate(t *testing.T) {
 
 // The example of an apply registers what was merged, and materializes it.
 func TestTheApplyWorkflow(t *testing.T) {
+	t.Parallel()
 	j := newJob(t)
 	j.shell("fstore init feature_repo")
 	j.context["github.event.head_commit.message"] = "-- it's $(touch here)\n\nmore"
