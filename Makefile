@@ -9,7 +9,7 @@ LAWS        = 200
 IN_VENV     = .ci/python .venv-test python/requirements-test.txt
 VERSION     = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: help setup build install demo test test-python test-neighbours law race fuzz bench bench-growth cover lint vuln dist wheel python-lock release-check generate clean go compiler redis valkey protoc
+.PHONY: help setup build install demo test test-python test-neighbours test-tools law race fuzz bench bench-growth cover lint vuln dist wheel python-lock release-check generate clean go compiler redis valkey protoc
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -40,6 +40,16 @@ test-neighbours: build wheel ## Run the tests that install other tools, or the w
 	FSTORE_BINARY=$(CURDIR)/bin/fstore FSTORE_WHEELS=$(CURDIR)/python/dist \
 		.ci/python .venv-neighbours python/requirements-neighbours.txt pytest python/tests/neighbours
 	FSTORE_BINARY=$(CURDIR)/bin/fstore .ci/python .venv-trackers python/requirements-trackers.txt pytest python/tests/trackers
+	@$(MAKE) --no-print-directory test-tools
+
+# Tools that cannot be installed together have environments of their own.
+TOOLS = python/tests/neighbours/tools
+test-tools: build ## Run examples/orchestration and examples/serving in the tools that they are for
+	export FSTORE_BINARY=$(CURDIR)/bin/fstore FSTORE_MLSERVER=$(CURDIR)/.venv-mlserver/bin/python && \
+	.ci/python .venv-airflow python/requirements-airflow.txt pytest $(TOOLS)/test_airflow.py && \
+	.ci/python .venv-pipelines python/requirements-pipelines.txt pytest $(TOOLS)/test_prefect.py $(TOOLS)/test_kfp.py && \
+	.ci/python .venv-mlserver python/requirements-mlserver.txt true && \
+	.ci/python .venv-serving python/requirements-serving.txt pytest $(TOOLS)/test_bentoml.py $(TOOLS)/test_kserve.py
 
 failover: go compiler redis ## Look up 200,000 times and more through failovers of Redis
 	go test -timeout 1h ./test/failover -reads 200000
@@ -102,7 +112,7 @@ wheel: go compiler ## Build the Python distributions fstore-sdk and fstore-bin, 
 
 # What is pinned stays pinned. To upgrade a package, delete its line first.
 python-lock: ## Pin what the tests of the Python package need, in python/requirements-*.txt
-	for list in test neighbours trackers wheel; do \
+	for list in test neighbours trackers wheel airflow pipelines serving mlserver; do \
 		$(IN_VENV) uv pip compile -q --universal --python-version 3.11 --no-annotate --custom-compile-command 'make python-lock' \
 			python/requirements-$$list.in -o python/requirements-$$list.txt || exit 1; \
 	done

@@ -229,3 +229,58 @@ def test_html_is_escaped_and_one_screen() -> None:
 def test_the_messages_are_of_this_proto() -> None:
     proto = Path(__file__).parents[2] / "proto" / "fstore" / "v1" / "feature_store.proto"
     assert hashlib.sha256(proto.read_bytes()).hexdigest() == PROTO_DIGEST, "run proto/generate.sh"
+
+
+def test_tensors_have_the_names_types_and_shapes_of_the_protocol() -> None:
+    features = [
+        pb.Feature(name="b", type="bool", bool_values=[True, False]),
+        pb.Feature(name="i", type="int32", int32_values=[1, -1]),
+        pb.Feature(name="l", type="int64", int64_values=[2**53 + 1, -1]),
+        pb.Feature(name="f", type="float32", float32_values=[0.5, 0], validity=b"\x01"),
+        pb.Feature(name="d", type="float64", float64_values=[0.1, 0.2]),
+        pb.Feature(name="s", type="string", string_values=["a", "käse"]),
+        pb.Feature(name="e", type="list<float64>", float64_values=[1, 2, 3, 4], offsets=[0, 2, 4]),
+    ]
+    answer = pb.GetOnlineFeaturesResponse(rows=2, features=features).SerializeToString()
+    tensors = Answer(answer, REQUEST).to_tensors()
+    assert [(t["name"], t["datatype"], t["shape"]) for t in tensors] == [
+        ("b", "BOOL", [2]),
+        ("i", "INT32", [2]),
+        ("l", "INT64", [2]),
+        ("f", "FP32", [2]),
+        ("d", "FP64", [2]),
+        ("s", "BYTES", [2]),
+        ("e", "FP64", [2, 2]),
+    ]
+    assert same(tensors[3].pop("data"), [0.5, math.nan])
+    assert [t["data"] for t in tensors if "data" in t] == [
+        [True, False],
+        [1, -1],
+        [2**53 + 1, -1],
+        [0.1, 0.2],
+        ["a", "käse"],
+        [1.0, 2.0, 3.0, 4.0],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("feature", "message"),
+    [
+        (pb.Feature(type="int64", int64_values=[7, 0], validity=b"\x01"), "x .int64. is null in row 2"),
+        (pb.Feature(type="string", string_values=["", ""], validity=b"\x02"), "x .string. is null in row 1"),
+        (pb.Feature(type="timestamp", timestamp_values=[0, 0]), "timestamp. is not a type"),
+        (pb.Feature(type="bytes", bytes_values=[b"", b""]), "bytes. is not a type"),
+        (pb.Feature(type="list<bytes>", offsets=[0, 0, 0]), "is not a type"),
+        (pb.Feature(type="list<int32>", int32_values=[1], offsets=[0, 1, 1]), "lists of different lengths"),
+        (
+            pb.Feature(type="list<int32>", int32_values=[1], offsets=[0, 1, 1], validity=b"\x01"),
+            "lists of different lengths, or nulls",
+        ),
+    ],
+)
+def test_what_the_protocol_cannot_say_is_refused(feature: pb.Feature, message: str) -> None:
+    feature.name = "x"
+    answer = pb.GetOnlineFeaturesResponse(rows=2, features=[feature]).SerializeToString()
+    with pytest.raises(fstore.InvalidRequest, match=message) as caught:
+        Answer(answer, REQUEST).to_tensors()
+    assert caught.value.hints

@@ -96,6 +96,22 @@ def test_features_by_reference_and_request_columns(client: fstore.Client) -> Non
     assert [f.name for f in described.features] == paid.features
 
 
+async def test_published_says_what_a_look_up_would_be_as_of(server: str, client: fstore.Client) -> None:
+    keys = {"customer_id": [KNOWN]}
+    for asked, sent in (
+        ({"service": "churn"}, keys),
+        ({"service": "payment"}, keys | {"cart_value": [250]}),  # with request columns
+        ({"features": "shop.*"}, {}),  # without keys
+    ):
+        want = client.online(**asked, entities=sent).published
+        assert want
+        assert client.published(**asked) == want
+        async with fstore.AsyncClient(server) as c:
+            assert await c.published(**asked) == want
+    with pytest.raises(fstore.NotFound):
+        client.published(service="nope")
+
+
 def test_columns_without_a_value_get_their_type_from_the_server(client: fstore.Client) -> None:
     assert client.online(service="churn", entities={"customer_id": []}).to_arrow().num_rows == 0
     assert client.online(service="churn", entities={"customer_id": [None]})["order_lines"] == [0]

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from fstore.aio import AsyncClient
     from fstore.answer import Answer
     from fstore.client import Client
-    from fstore.describe import Description
+    from fstore.describe import Description, Version
     from fstore.flight import RemoteTrainingSet
     from fstore.repo import Repo
     from fstore.scoring import score_batch
@@ -68,6 +68,7 @@ __all__ = [
     "TrainingSet",
     "Unauthenticated",
     "Unavailable",
+    "Version",
     "__version__",
     "score_batch",
 ]
@@ -83,6 +84,7 @@ _LAZY = {
     "TrainingSet": "fstore.training",
     "__version__": "fstore._version",
     "Description": "fstore.describe",
+    "Version": "fstore.describe",
     "TLS": "fstore._transport",
     "score_batch": "fstore.scoring",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -61,6 +62,12 @@ class Lookups:
                 columns = columns.typed(known.columns)
             return (yield from _get(selection, columns, event_timestamps))
         return (yield from self._online_frame(selection, entities, event_timestamps))
+
+    def published(self, selection: Selection) -> Steps[dict[str, datetime]]:
+        """Looks up no rows: the answer says which view versions it is from, and what they are as of."""
+        description = yield from self.describe(selection)
+        answer = yield from self.online(selection, {name: [] for name in description.columns}, False)
+        return answer.published
 
     def _online_frame(self, selection: Selection, entities: Any, event_timestamps: bool) -> Steps[Answer]:
         """Looks up the rows of a frame. Only the columns that the features need are sent.

@@ -6,6 +6,7 @@ import asyncio
 import os
 import weakref
 from collections.abc import Iterable
+from datetime import datetime
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -75,6 +76,20 @@ class AsyncClient:
     ) -> Description:
         """Returns the columns that a look-up needs, and the features of its answer."""
         return await self._run(self._lookups.describe(selection_of(service, features, model)), timeout)
+
+    async def published(
+        self,
+        *,
+        service: str | None = None,
+        features: str | Iterable[str] | None = None,
+        model: Model | None = None,
+        timeout: float | None = None,
+    ) -> dict[str, datetime]:
+        """Returns the instant, in UTC, that the values of each view version are as of: {"customer_orders@3": …}.
+
+        For a health check: it looks up the features of no keys, so it fails as a look-up would.
+        """
+        return await self._run(self._lookups.published(selection_of(service, features, model)), timeout)
 
     async def close(self) -> None:
         """Closes the connection of the running event loop. Calls in flight end with an error."""

@@ -209,6 +209,17 @@ class Answer:
 
         return to_polars(self.to_arrow(keys=keys))
 
+    def to_tensors(self) -> list[dict[str, Any]]:
+        """Returns the features as inputs of the Open Inference Protocol (V2), which KServe, Seldon and Triton speak.
+
+        Each is {"name", "shape": [rows], "datatype", "data": a flat list}. A list feature has shape [rows, length]. The
+        protocol has no nulls: a null float is NaN. Any other null, and types that the protocol lacks, raise
+        InvalidRequest.
+        """
+        from fstore.tensors import tensor_of
+
+        return [tensor_of(feature, self[feature.name]) for feature in self._message.features]
+
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self.to_arrow().__arrow_c_stream__(requested_schema)
 

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -163,6 +164,20 @@ class Client:
         from fstore import flight
 
         return flight.Flight(self).list()
+
+    def published(
+        self,
+        *,
+        service: str | None = None,
+        features: str | Iterable[str] | None = None,
+        model: Model | None = None,
+        timeout: float | None = None,
+    ) -> dict[str, datetime]:
+        """Returns the instant, in UTC, that the values of each view version are as of: {"customer_orders@3": …}.
+
+        For a health check: it looks up the features of no keys, so it fails as a look-up would.
+        """
+        return self._run(self._lookups.published(selection_of(service, features, model)), timeout)
 
     def close(self) -> None:
         """Closes the connection. Calls in flight end with an error."""

@@ -1,0 +1,51 @@
+"""Updates the online store every hour, one task per view, then compares a sample of keys with the offline result.
+
+Workers need the fstore command on PATH, and FSTORE_REPO naming the feature repo.
+"""
+
+import json
+import re
+from datetime import datetime, timedelta
+
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import DAG, RetryDecision, RetryPolicy, task
+
+VIEWS = ["customer_orders", "customer_totals", "shop"]
+
+# The end of the interval. A run that something else triggers may have no interval; then this is when it was due.
+TO = "{{ (data_interval_end or dag_run.run_after) | ts }}"
+
+
+class ByExitStatus(RetryPolicy):
+    """Retries what fstore says may succeed later (6) and what ended without a status; anything else fails at once."""
+
+    def evaluate(self, exception, try_number, max_tries, context=None):
+        """Reads the status from the message of BashOperator."""
+        status = re.search(r"exit code (\d+)", str(exception))
+        if status is None or status[1] == "6":
+            return RetryDecision.default()
+        return RetryDecision.fail(f"fstore exited with status {status[1]}; a retry would not help")
+
+
+with DAG(
+    "features",
+    schedule="@hourly",
+    start_date=datetime(2025, 12, 1),
+    max_active_runs=1,  # an earlier instant than the published one is refused
+    default_args={"retries": 5, "retry_delay": timedelta(minutes=1), "retry_policy": ByExitStatus()},
+):
+    verify = BashOperator(task_id="verify", bash_command="fstore verify --sample 1000")
+
+    @task
+    def report(published: dict) -> str:
+        """Takes what materialize printed last, a line of JSON, from XCom."""
+        return f"{published['view']['name']}: {published['written']} keys written as of {published['published']}"
+
+    for view in VIEWS:
+        materialize = BashOperator(
+            task_id=f"materialize_{view}",
+            bash_command=f"fstore materialize {view} --to {TO} --wait 10m --output json",
+            output_processor=json.loads,
+        )
+        materialize >> verify
+        report.override(task_id=f"report_{view}")(materialize.output)

@@ -1,0 +1,55 @@
+"""Predicts as fastapi_app.py does, as a BentoML service.
+
+    FEATURES=127.0.0.1:6566 MODELS=models bentoml serve bento_service:Churn
+    curl -H 'Content-Type: application/json' -d '{"customer_id": [12003]}' localhost:3000/predict
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import bentoml
+import joblib
+from bentoml.exceptions import InvalidArgument, NotFound, ServiceUnavailable
+
+import fstore
+
+FEATURES = os.environ.get("FEATURES", "127.0.0.1:6566")
+MODELS = Path(os.environ.get("MODELS", "models"))
+MODEL = os.environ.get("MODEL", "churn@champion")
+
+
+@cache
+def estimator(model: fstore.Version) -> Any:
+    """Returns the pipeline of a model version."""
+    return joblib.load(MODELS / model.name / f"{model.version}.joblib")
+
+
+@bentoml.service
+class Churn:
+    """Predicts who will order again."""
+
+    def __init__(self) -> None:
+        self.client = fstore.AsyncClient(FEATURES, timeout=0.5)
+
+    @bentoml.api
+    async def predict(self, customer_id: list[int], model: str = MODEL) -> dict[str, Any]:
+        """Returns a score for each row. The answer says which version the alias stood for: that one predicts."""
+        try:
+            answer = await self.client.online(model=model, entities={"customer_id": customer_id})
+        except fstore.InvalidRequest as error:
+            raise InvalidArgument(str(error)) from error
+        except fstore.NotFound as error:
+            raise NotFound(str(error)) from error
+        except (fstore.Unavailable, fstore.NotPublished) as error:
+            raise ServiceUnavailable(str(error)) from error
+        scores = estimator(answer.model).predict_proba(answer.to_pandas(keys=False))
+        return {"model": str(answer.model), "scores": scores[:, 1].tolist(), "published": answer.published}
+
+    async def __is_ready__(self) -> bool:
+        """Answers /readyz: whether the features of the model can be looked up."""
+        try:
+            return bool(await self.client.published(model=MODEL))
+        except fstore.Error:
+            return False

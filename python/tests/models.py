@@ -1,0 +1,111 @@
+"""A model trained on the sample repo by examples/serving/train.py, for the tests of examples/serving."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT, serving
+
+import fstore
+
+SERVING = ROOT / "examples/serving"
+AT = datetime(2025, 12, 1, tzinfo=timezone.utc)  # the sample is materialized to this instant
+KNOWN = [12003, 12004, 12005, 12010, 12042, 12117, 12250]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A repo with two versions of the model churn, served as of AT."""
+
+    address: str
+    folder: Path
+    """The folder of the models."""
+    repo: fstore.Repo
+
+    def expected(self, customers: list[int], version: str) -> list[float]:
+        """Returns what a version predicts from the features that a training set has at AT."""
+        import joblib
+
+        rows = {"customer_id": customers, "event_timestamp": [AT] * len(customers)}
+        features = self.repo.features(rows, service=f"churn@{version}").to_pandas().drop(columns=list(rows))
+        pipeline = joblib.load(self.folder / "churn" / f"{version}.joblib")
+        return [float(score) for score in pipeline.predict_proba(features)[:, 1]]
+
+
+@contextmanager
+def trained(binary: Path, sample: Path, folder: Path) -> Iterator[Trained]:
+    """Trains two versions of the model churn, and serves a copy of the sample repo. The champion has fewer features."""
+    path, models = shutil.copytree(sample, folder / "shop"), folder / "models"
+    command = [sys.executable, "train.py", str(path), str(models)]
+    variables = {**os.environ, "FSTORE_BINARY": str(binary)}
+    subprocess.run([*command, "1"], cwd=SERVING, env=variables, check=True)
+    definitions = path / "services.yaml"
+    definitions.write_text(definitions.read_text().replace("  - {ref: shop.*, prefix: shop_}\n", "", 1))
+    repo = fstore.Repo(path, binary=binary)
+    repo.apply(breaking=True)
+    subprocess.run([*command, "2"], cwd=SERVING, env=variables, check=True)
+    with serving(binary, path, "--at", AT.isoformat()) as address:
+        yield Trained(address, models, repo)
+
+
+@contextmanager
+def started(command: list[str], says: str, variables: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Runs a program in examples/serving until its log says something, and gives that line; stops it at the end."""
+    process = subprocess.Popen(
+        command,
+        cwd=SERVING,
+        env={**os.environ, **(variables or {})},
+        stderr=subprocess.STDOUT,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        assert process.stdout is not None
+        said = []
+        try:
+            for line in process.stdout:
+                said.append(line)
+                if says in line:
+                    break
+            else:
+                pytest.fail("".join(said))
+            threading.Thread(target=process.stdout.read, daemon=True).start()  # so that it never waits for a reader
+            yield line
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+
+
+def free_port() -> int:
+    """Returns a port that was free a moment ago, for programs that cannot choose one themselves."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def ask(url: str, body: object = None) -> tuple[int, Any]:
+    """Returns the status and the JSON of a GET, or of a POST if there is a body."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
