@@ -13,7 +13,7 @@ from airflow.sdk import DAG, RetryDecision, RetryPolicy, task
 VIEWS = ["customer_orders", "customer_totals", "shop"]
 
 # The end of the interval. A run that something else triggers may have no interval; then this is when it was due.
-TO = "{{ (data_interval_end or dag_run.run_after) | ts }}"
+TO = "{{ data_interval_end | default(dag_run.run_after, true) | ts }}"
 
 
 class ByExitStatus(RetryPolicy):
@@ -39,7 +39,8 @@ with DAG(
     @task
     def report(published: dict) -> str:
         """Takes what materialize printed last, a line of JSON, from XCom."""
-        return f"{published['view']['name']}: {published['written']} keys written as of {published['published']}"
+        name, written = published["view"]["name"], published["written"]
+        return f"{name}: {written} keys written as of {published['published']}"
 
     for view in VIEWS:
         materialize = BashOperator(

@@ -10,7 +10,13 @@ PACKAGES = ["fstore-sdk[local]", "pandas", "scikit-learn"]
 
 @dsl.component(base_image="python:3.12-slim", packages_to_install=PACKAGES)
 def training_set(
-    repo: str, name: str, service: str, labels: str, label: str, rows: dsl.Output[dsl.Dataset], lock: dsl.Output[dsl.Artifact]
+    repo: str,
+    name: str,
+    service: str,
+    labels: str,
+    label: str,
+    rows: dsl.Output[dsl.Dataset],
+    lock: dsl.Output[dsl.Artifact],
 ):
     """Makes a training set, or finds the one made from the same inputs. Its digest is metadata of the artifact."""
     import shutil

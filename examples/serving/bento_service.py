@@ -42,7 +42,7 @@ class Churn:
             raise InvalidArgument(str(error)) from error
         except fstore.NotFound as error:
             raise NotFound(str(error)) from error
-        except (fstore.Unavailable, fstore.NotPublished) as error:
+        except fstore.Unavailable as error:
             raise ServiceUnavailable(str(error)) from error
         scores = estimator(answer.model).predict_proba(answer.to_pandas(keys=False))
         return {"model": str(answer.model), "scores": scores[:, 1].tolist(), "published": answer.published}

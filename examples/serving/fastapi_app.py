@@ -23,9 +23,9 @@ import fstore
 FEATURES = os.environ.get("FEATURES", "127.0.0.1:6566")
 MODELS = Path(os.environ.get("MODELS", "models"))
 MODEL = os.environ.get("MODEL", "churn@champion")
-MAX_AGE = timedelta(hours=float(os.environ.get("MAX_AGE_HOURS", "26")))  # the nightly view is a day old at two
+MAX_AGE = timedelta(hours=float(os.environ.get("MAX_AGE_HOURS", "26")))
 
-STATUSES = {fstore.InvalidRequest: 400, fstore.NotFound: 404, fstore.Unavailable: 503, fstore.NotPublished: 503}
+STATUSES = {fstore.InvalidRequest: 400, fstore.NotFound: 404, fstore.Unavailable: 503}  # all else is 500
 
 
 class Rows(BaseModel):
@@ -71,6 +71,6 @@ async def health(request: Request, response: Response) -> dict[str, Any]:
 
 @app.exception_handler(fstore.Error)
 async def failed(_: Request, error: fstore.Error) -> JSONResponse:
-    """Answers what a caller can fix, or try again, as such; all else is this service's fault."""
+    """Answers an error with what a caller can do about it."""
     status = next((code for kind, code in STATUSES.items() if isinstance(error, kind)), 500)
     return JSONResponse({"error": error.message, "hints": error.hints}, status)

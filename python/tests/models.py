@@ -86,7 +86,9 @@ def started(command: list[str], says: str, variables: Mapping[str, str] | None =
                     break
             else:
                 pytest.fail("".join(said))
-            threading.Thread(target=process.stdout.read, daemon=True).start()  # so that it never waits for a reader
+            threading.Thread(
+                target=process.stdout.read, daemon=True
+            ).start()  # so that it never waits for a reader
             yield line
         finally:
             os.killpg(process.pid, signal.SIGTERM)

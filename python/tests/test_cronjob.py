@@ -23,10 +23,9 @@ POD = JOB["template"]["spec"]
 def action(status: int) -> str:
     """Returns what Kubernetes does about a container that exits with a status: the first rule that matches."""
     for rule in JOB["podFailurePolicy"]["rules"]:
-        codes = rule.get("onExitCodes")
-        if codes and codes["containerName"] == CONTAINER["name"]:
-            if (status in codes["values"]) == (codes["operator"] == "In"):
-                return str(rule["action"])
+        codes = rule.get("onExitCodes", {"operator": "In", "values": []})
+        if (status in codes["values"]) == (codes["operator"] == "In"):
+            return str(rule["action"])
     return "Count"
 
 
@@ -40,6 +39,7 @@ def test_it_keeps_the_rules_that_the_schema_does_not_have() -> None:
     for rule in JOB["podFailurePolicy"]["rules"]:
         assert ("onExitCodes" in rule) != ("onPodConditions" in rule)
         if codes := rule.get("onExitCodes"):
+            assert codes["containerName"] == CONTAINER["name"]
             assert codes["values"] == sorted(set(codes["values"]) - {0})
     assert {m["name"] for m in CONTAINER["volumeMounts"]} == {v["name"] for v in POD["volumes"]}
 

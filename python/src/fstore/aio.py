@@ -87,7 +87,7 @@ class AsyncClient:
     ) -> dict[str, datetime]:
         """Returns the instant, in UTC, that the values of each view version are as of: {"customer_orders@3": …}.
 
-        For a health check: it looks up the features of no keys, so it fails as a look-up would.
+        This is for health checks. It looks up no rows.
         """
         return await self._run(self._lookups.published(selection_of(service, features, model)), timeout)
 

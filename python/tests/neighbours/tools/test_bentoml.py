@@ -19,7 +19,17 @@ def churn(binary: Path, sample: Path, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="module")
 def service(churn: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
-    command = [sys.executable, "-m", "bentoml", "serve", "--host", "127.0.0.1", "--port", str(port), "bento_service:Churn"]
+    command = [
+        sys.executable,
+        "-m",
+        "bentoml",
+        "serve",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "bento_service:Churn",
+    ]
     where = {
         "FEATURES": churn.address,
         "MODELS": str(churn.folder),

@@ -13,13 +13,12 @@ from kfp import local
 
 import fstore
 
-FOLDER = ROOT / "examples/orchestration"
-sys.path.insert(0, str(FOLDER))
-import kfp_pipeline  # noqa: E402
+sys.path.insert(0, str(ROOT / "examples/orchestration"))
+import kfp_pipeline
 
 
 def test_the_pipeline_compiles(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, str(FOLDER / "kfp_pipeline.py")], cwd=tmp_path, check=True)
+    subprocess.run([sys.executable, kfp_pipeline.__file__], cwd=tmp_path, check=True)
     pipeline = yaml.safe_load((tmp_path / "training.yaml").read_text())
     assert set(pipeline["root"]["dag"]["tasks"]) == {"training-set", "train"}
     for executor in pipeline["deploymentSpec"]["executors"].values():

@@ -14,7 +14,7 @@ from prefect.testing.utils import prefect_test_harness
 import fstore
 
 sys.path.insert(0, str(ROOT / "examples/orchestration"))
-import prefect_flow  # noqa: E402
+import prefect_flow
 
 AT = datetime(2025, 12, 1, tzinfo=timezone.utc)
 
