@@ -19,13 +19,26 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import joblib
 import pytest
-from conftest import ROOT, serving
 
 import fstore
+from tests.conftest import ROOT, serving
 
-SERVING = ROOT / "examples/serving"
+sys.path.insert(0, str(ROOT / "examples/serving"))
+from train import train
+
 AT = datetime(2025, 12, 1, tzinfo=timezone.utc)  # the sample is materialized to this instant
+FEATURES = {
+    "1": [
+        "customer_orders.*",
+        "customer_large_orders.large_order_value=last_large_order",
+        "customer_totals.*",
+        "customer_profile.*",
+        "shop.share_returned=shop_share_returned",
+    ]
+}
+FEATURES["2"] = FEATURES["1"][:-1]
 KNOWN = [12003, 12004, 12005, 12010, 12042, 12117, 12250]
 
 
@@ -40,26 +53,23 @@ class Trained:
 
     def expected(self, customers: list[int], version: str) -> list[float]:
         """Returns what a version predicts from the features that a training set has at AT."""
-        import joblib
-
         rows = {"customer_id": customers, "event_timestamp": [AT] * len(customers)}
-        features = self.repo.features(rows, service=f"churn@{version}").to_pandas().drop(columns=list(rows))
+        features = self.repo.features(rows, features=FEATURES[version]).to_pandas()
         pipeline = joblib.load(self.folder / "churn" / f"{version}.joblib")
-        return [float(score) for score in pipeline.predict_proba(features)[:, 1]]
+        scores = pipeline.predict_proba(features.drop(columns=list(rows)))
+        return [float(score) for score in scores[:, 1]]
 
 
 @contextmanager
 def trained(binary: Path, sample: Path, folder: Path) -> Iterator[Trained]:
     """Trains two versions of the model churn, and serves a copy of the sample repo. The champion has fewer features."""
     path, models = shutil.copytree(sample, folder / "shop"), folder / "models"
-    command = [sys.executable, "train.py", str(path), str(models)]
-    variables = {**os.environ, "FSTORE_BINARY": str(binary)}
-    subprocess.run([*command, "1"], cwd=SERVING, env=variables, check=True)
+    repo = fstore.Repo(path, binary=binary)
+    train(repo, models, "1")
     definitions = path / "services.yaml"
     definitions.write_text(definitions.read_text().replace("  - {ref: shop.*, prefix: shop_}\n", "", 1))
-    repo = fstore.Repo(path, binary=binary)
     repo.apply(breaking=True)
-    subprocess.run([*command, "2"], cwd=SERVING, env=variables, check=True)
+    train(repo, models, "2")
     with serving(binary, path, "--at", AT.isoformat()) as address:
         yield Trained(address, models, repo)
 
@@ -69,7 +79,7 @@ def started(command: list[str], says: str, variables: Mapping[str, str] | None =
     """Runs a program in examples/serving until its log says something, and gives that line; stops it at the end."""
     process = subprocess.Popen(
         command,
-        cwd=SERVING,
+        cwd=ROOT / "examples/serving",
         env={**os.environ, **(variables or {})},
         stderr=subprocess.STDOUT,
         stdout=subprocess.PIPE,

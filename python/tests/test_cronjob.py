@@ -11,7 +11,8 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
-from conftest import ROOT
+
+from tests.conftest import ROOT
 
 FILE = ROOT / "examples/orchestration/cronjob.yaml"
 CRONJOB = yaml.safe_load(FILE.read_text())

@@ -97,12 +97,13 @@ def test_features_by_reference_and_request_columns(client: fstore.Client) -> Non
 
 
 async def test_published_says_what_a_look_up_would_be_as_of(server: str, client: fstore.Client) -> None:
-    keys = {"customer_id": [KNOWN]}
-    for asked, sent in (
+    keys: dict[str, Any] = {"customer_id": [KNOWN]}
+    cases: list[tuple[dict[str, Any], dict[str, Any]]] = [
         ({"service": "churn"}, keys),
         ({"service": "payment"}, keys | {"cart_value": [250]}),  # with request columns
         ({"features": "shop.*"}, {}),  # without keys
-    ):
+    ]
+    for asked, sent in cases:
         want = client.online(**asked, entities=sent).published
         assert want
         assert client.published(**asked) == want

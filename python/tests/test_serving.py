@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
+import fastapi_app
 import pytest
-from models import KNOWN, Trained, ask, started, trained
+import uvicorn
 
-UVICORN = [sys.executable, "-m", "uvicorn", "--port", "0", "--no-access-log", "fastapi_app:app"]
+from tests.models import KNOWN, Trained, ask, trained
 
 
 @pytest.fixture(scope="module")
@@ -18,28 +21,43 @@ def churn(binary: Path, sample: Path, tmp_path_factory: pytest.TempPathFactory) 
         yield model
 
 
-def url(line: str) -> str:
-    """Returns the address in uvicorn's "Uvicorn running on http://127.0.0.1:41234 (…)"."""
-    return line.split(" on ")[1].split()[0]
+@contextmanager
+def running() -> Iterator[str]:
+    """Runs the service in a thread, and gives its address."""
+    listening = threading.Event()
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: object = None) -> None:
+            await super().startup()
+            listening.set()
+
+    server = Server(uvicorn.Config(fastapi_app.app, port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        assert listening.wait(60)
+        yield "http://{}:{}".format(*server.servers[0].sockets[0].getsockname())
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
-@pytest.fixture(scope="module")
-def service(churn: Trained) -> Iterator[str]:
-    where = {"FEATURES": churn.address, "MODELS": str(churn.folder)}
-    with started(UVICORN, "Uvicorn running on", where) as line:
-        yield url(line)
+@pytest.fixture
+def service(churn: Trained, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setattr(fastapi_app, "FEATURES", churn.address)
+    monkeypatch.setattr(fastapi_app, "MODELS", churn.folder)
+    with running() as address:
+        yield address
 
 
 def test_an_alias_predicts_with_its_version_as_in_training(churn: Trained, service: str) -> None:
     customers = [*KNOWN, 99999]  # nobody
-    status, answer = ask(f"{service}/predict", {"customer_id": customers})
-    assert (status, answer["model"]) == (200, "churn@2")
-    assert answer["scores"] == churn.expected(customers, "2")
-    assert len(set(answer["scores"])) > 2
-    assert answer["published"]["customer_totals@1"] == "2025-11-30T02:00:00Z"
-    status, answer = ask(f"{service}/predict?model=churn/1", {"customer_id": customers})
-    assert (status, answer["model"]) == (200, "churn@1")
-    assert answer["scores"] == churn.expected(customers, "1")
+    for query, version in (("", "2"), ("?model=churn@champion", "2"), ("?model=churn/1", "1")):
+        status, answer = ask(f"{service}/predict{query}", {"customer_id": customers})
+        assert (status, answer["model"]) == (200, f"churn@{version}")
+        assert answer["scores"] == churn.expected(customers, version)
+        assert len(set(answer["scores"])) > 2
+        assert answer["published"]["customer_totals@1"] == "2025-11-30T02:00:00Z"
 
 
 def test_mistakes_of_callers_are_told_apart(service: str) -> None:
@@ -49,16 +67,16 @@ def test_mistakes_of_callers_are_told_apart(service: str) -> None:
     assert ask(f"{service}/predict", {"customer_id": ["x"]})[0] == 422
 
 
-def test_health_knows_how_fresh_the_features_are(churn: Trained, service: str) -> None:
-    status, answer = ask(f"{service}/health")
-    assert (status, answer["fresh"]) == (503, False)
-    assert answer["published"]["customer_totals@1"] == "2025-11-30T02:00:00Z"
-    patient = {"FEATURES": churn.address, "MODELS": str(churn.folder), "MAX_AGE_HOURS": "1e6"}
-    with started(UVICORN, "Uvicorn running on", patient) as line:
-        assert ask(f"{url(line)}/health")[0] == 200
+def test_health_knows_how_fresh_the_features_are(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for patience, want in ((timedelta(hours=26), (503, False)), (timedelta(days=36500), (200, True))):
+        monkeypatch.setattr(fastapi_app, "MAX_AGE", patience)
+        status, answer = ask(f"{service}/health")
+        assert (status, answer["fresh"]) == want
+        assert answer["published"]["customer_totals@1"] == "2025-11-30T02:00:00Z"
 
 
-def test_a_feature_server_that_is_away_is_503() -> None:
-    with started(UVICORN, "Uvicorn running on", {"FEATURES": "127.0.0.1:1"}) as line:
-        for status, answer in (ask(f"{url(line)}/predict", {"customer_id": [1]}), ask(f"{url(line)}/health")):
+def test_a_feature_server_that_is_away_is_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fastapi_app, "FEATURES", "127.0.0.1:1")
+    with running() as service:
+        for status, answer in (ask(f"{service}/predict", {"customer_id": [1]}), ask(f"{service}/health")):
             assert (status, "127.0.0.1:1" in answer["error"]) == (503, True)

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, fstore
+
+from tests.conftest import ROOT, fstore
 
 DAG = ROOT / "examples/orchestration/airflow_dag.py"
 AT = "2025-12-01T00:00:00+00:00"

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from models import KNOWN, Trained, ask, free_port, started, trained
+
+from tests.models import KNOWN, Trained, ask, free_port, started, trained
 
 
 @pytest.fixture(scope="module")

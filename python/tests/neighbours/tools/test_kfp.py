@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT
 from kfp import local
 
 import fstore
+from tests.conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "examples/orchestration"))
 import kfp_pipeline

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from models import KNOWN, Trained, ask, free_port, started, trained
+
+from tests.models import KNOWN, Trained, ask, free_port, started, trained
 
 MLSERVER = os.environ["FSTORE_MLSERVER"]  # the Python of an environment with MLServer
 

@@ -8,10 +8,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from prefect.testing.utils import prefect_test_harness
 
 import fstore
+from tests.conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "examples/orchestration"))
 import prefect_flow
