@@ -43,7 +43,7 @@ test-neighbours: build wheel ## Run the tests that install other tools, or the w
 	@$(MAKE) --no-print-directory test-tools
 
 # Tools that cannot be installed together have environments of their own.
-TOOLS = python/tests/neighbours/tools
+TOOLS = python/tests/tools
 test-tools: build ## Run examples/orchestration and examples/serving in the tools that they are for
 	export FSTORE_BINARY=$(CURDIR)/bin/fstore FSTORE_MLSERVER=$(CURDIR)/.venv-mlserver/bin/python && \
 	.ci/python .venv-airflow python/requirements-airflow.txt pytest $(TOOLS)/test_airflow.py && \

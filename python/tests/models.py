@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
@@ -21,12 +20,10 @@ from typing import Any
 
 import joblib
 import pytest
+from train import train
 
 import fstore
 from tests.conftest import ROOT, serving
-
-sys.path.insert(0, str(ROOT / "examples/serving"))
-from train import train
 
 AT = datetime(2025, 12, 1, tzinfo=timezone.utc)  # the sample is materialized to this instant
 FEATURES = {

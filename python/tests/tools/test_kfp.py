@@ -6,15 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import kfp_pipeline
 import pytest
 import yaml
 from kfp import local
 
 import fstore
-from tests.conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "examples/orchestration"))
-import kfp_pipeline
 
 
 def test_the_pipeline_compiles(tmp_path: Path) -> None:

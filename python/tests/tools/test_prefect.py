@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
+import prefect_flow
 import pytest
-from prefect.testing.utils import prefect_test_harness
+from prefect.testing.utilities import prefect_test_harness
 
 import fstore
-from tests.conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "examples/orchestration"))
-import prefect_flow
 
 AT = datetime(2025, 12, 1, tzinfo=timezone.utc)
 
