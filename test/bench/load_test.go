@@ -65,10 +65,17 @@ func report(b *testing.B, took []time.Duration) {
 type load struct {
 	clients []fstorev1.FeatureStoreClient
 	keys    int
+	draw    draw
 }
 
+// draw returns what draws the keys that a client asks for.
+type draw func(*rand.Rand) func() int64
+
+// uniform draws any of 10,000 keys.
+func uniform(r *rand.Rand) func() int64 { return func() int64 { return r.Int64N(10_000) } }
+
 func newLoad(b *testing.B, address string, keys int) *load {
-	l := &load{keys: keys}
+	l := &load{keys: keys, draw: uniform}
 	for range 64 {
 		c := fstorev1.NewFeatureStoreClient(dial(b, address))
 		firstAnswer(b, c, ask(keys)) // connects
@@ -77,12 +84,12 @@ func newLoad(b *testing.B, address string, keys int) *load {
 	return l
 }
 
-// request asks for other keys each time.
-func (l *load) request(r *rand.Rand) *fstorev1.GetOnlineFeaturesRequest {
+// request asks for the next keys that are drawn.
+func (l *load) request(next func() int64) *fstorev1.GetOnlineFeaturesRequest {
 	req := ask(l.keys)
 	ids := req.Entities[0].Int64Values
 	for i := range ids {
-		ids[i] = r.Int64N(10_000)
+		ids[i] = next()
 	}
 	return req
 }
@@ -93,9 +100,9 @@ func (l *load) closed(b *testing.B, clients int) []time.Duration {
 	var group sync.WaitGroup
 	for i := range clients {
 		group.Go(func() {
-			r := rand.New(rand.NewPCG(1, uint64(i)))
+			next := l.draw(rand.New(rand.NewPCG(1, uint64(i))))
 			for began := time.Now(); began.Before(until) && failed[i] == nil; began = time.Now() {
-				_, failed[i] = l.clients[i].GetOnlineFeatures(b.Context(), l.request(r))
+				_, failed[i] = l.clients[i].GetOnlineFeatures(b.Context(), l.request(next))
 				took[i] = append(took[i], time.Since(began))
 			}
 		})
@@ -114,6 +121,7 @@ func (l *load) open(b *testing.B, rate float64) []time.Duration {
 	ctx, cancel := context.WithTimeout(b.Context(), 2*loadTime)
 	defer cancel()
 	r := rand.New(rand.NewPCG(1, 2))
+	next := l.draw(r)
 	var group sync.WaitGroup
 	var mu sync.Mutex // guards took and failed
 	var took []time.Duration
@@ -122,7 +130,7 @@ func (l *load) open(b *testing.B, rate float64) []time.Duration {
 	for n, due := 0, began; due.Sub(began) < loadTime; n++ {
 		due = due.Add(time.Duration(r.ExpFloat64() / rate * float64(time.Second)))
 		time.Sleep(time.Until(due))
-		req := l.request(r)
+		req := l.request(next)
 		group.Go(func() {
 			_, err := l.clients[n%len(l.clients)].GetOnlineFeatures(ctx, req)
 			mu.Lock()

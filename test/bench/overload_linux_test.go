@@ -115,13 +115,13 @@ func seed(b *testing.B) uint64 {
 
 func newOverload(b *testing.B, address string) *overload {
 	o := &overload{}
-	r := rand.New(rand.NewPCG(1, 3))
+	next := uniform(rand.New(rand.NewPCG(1, 3)))
 	l := &load{keys: 100}
 	for range 64 {
 		o.callers = append(o.callers, newCaller(b, address))
 	}
 	for range 512 {
-		in, err := proto.Marshal(l.request(r))
+		in, err := proto.Marshal(l.request(next))
 		if err != nil {
 			b.Fatal(err)
 		}

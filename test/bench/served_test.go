@@ -2,9 +2,10 @@ package bench
 
 import (
 	"bufio"
-	"fmt"
+	"cmp"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,28 +20,46 @@ type bucket struct{ most, count float64 }
 // answerTimes returns the times of the answers over gRPC so far, from the server's metrics.
 func answerTimes(b *testing.B, metrics string) histogram {
 	b.Helper()
+	var h histogram
+	for name, count := range scrape(b, metrics) {
+		rest, ok := strings.CutPrefix(name, `fstore_request_duration_seconds_bucket{code="OK",method="GetOnlineFeatures",transport="grpc",le="`)
+		if !ok {
+			continue
+		}
+		most, err := strconv.ParseFloat(strings.TrimSuffix(rest, `"}`), 64)
+		if err != nil {
+			b.Fatalf("metrics: %s: %v", name, err)
+		}
+		h = append(h, bucket{most, count})
+	}
+	slices.SortFunc(h, func(x, y bucket) int { return cmp.Compare(x.most, y.most) })
+	return h
+}
+
+// scrape returns the samples of a server's metrics, by name and labels.
+func scrape(b *testing.B, metrics string) map[string]float64 {
+	b.Helper()
 	resp, err := http.Get("http://" + metrics + "/metrics")
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer resp.Body.Close()
-	var h histogram
-	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
-		rest, ok := strings.CutPrefix(lines.Text(), `fstore_request_duration_seconds_bucket{code="OK",method="GetOnlineFeatures",transport="grpc",le="`)
-		if !ok {
+	samples := map[string]float64{}
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		line := lines.Text()
+		end := strings.LastIndexByte(line, ' ')
+		if strings.HasPrefix(line, "#") || end < 0 {
 			continue
 		}
-		var next bucket
-		most, count, _ := strings.Cut(rest, `"} `)
-		if next.most, err = strconv.ParseFloat(most, 64); err == nil {
-			next.count, err = strconv.ParseFloat(count, 64)
+		if samples[line[:end]], err = strconv.ParseFloat(line[end+1:], 64); err != nil {
+			b.Fatalf("metrics: %s: %v", line, err)
 		}
-		if err != nil {
-			b.Fatal(fmt.Errorf("metrics: %s: %w", rest, err))
-		}
-		h = append(h, next)
 	}
-	return h
+	if err := lines.Err(); err != nil {
+		b.Fatal(err)
+	}
+	return samples
 }
 
 // since returns the times after an earlier reading.
