@@ -1,7 +1,5 @@
 package server
 
-import "time"
-
 // Limits that every protocol keeps.
 const (
 	// MaxElements bounds the fields and values of a request: the maximum number of rows with twenty key columns.
@@ -13,7 +11,5 @@ const (
 	// ValueCost is the approximate memory of a decoded value: the header of a slice.
 	ValueCost = 24
 
-	MaxConnections = 1000     // of each protocol
 	MaxHeaderBytes = 16 << 10 // of metadata, by gRPC's default 16 MB a request
-	HeaderTimeout  = 10 * time.Second
 )

@@ -14,18 +14,16 @@ import (
 // storeTimeout bounds one look at the online store.
 const storeTimeout = 5 * time.Second
 
-// awaitStore checks the online store, with pauses, until it is usable. It logs only changes.
+// awaitStore checks the online store, with pauses, until it is usable. It logs only changes. The circuit breaker, which goes
+// on looking at the store, logs its warnings.
 func (s *Server) awaitStore(ctx context.Context) {
 	before := ""
 	for ctx.Err() == nil {
-		warnings, err := s.checkStore(ctx)
+		err := s.checkStore(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err == nil:
-			for _, w := range warnings {
-				s.options.Logger.Warn("the online store", "warning", w)
-			}
 			if before != "" {
 				s.options.Logger.Info("the online store can be used now")
 			}
@@ -54,11 +52,12 @@ func (s *Server) awaitKeys(ctx context.Context) {
 	}
 }
 
-func (s *Server) checkStore(ctx context.Context) (warnings []error, err error) {
+func (s *Server) checkStore(ctx context.Context) (err error) {
 	defer caught(&err)
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	return s.store.Check(ctx)
+	_, err = s.store.Check(ctx)
+	return err
 }
 
 // OnReady registers a function to call when the server becomes ready, perhaps several times. It must be called before

@@ -78,7 +78,7 @@ func (s *Server) NewPort(name string, open func() int) *Port {
 func (p *Port) Refuse(remote string) {
 	p.refused.Inc()
 	p.server.failures.sum(p.server.options.Clock(), string(connections)+" "+p.name, summed, slog.LevelWarn, "connections are refused",
-		"port", p.name, "limit", MaxConnections, "address", ipOf(remote))
+		"port", p.name, "limit", p.server.options.MaxConnections, "address", ipOf(remote))
 }
 
 // newRefused returns the counters of refused requests.

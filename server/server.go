@@ -38,6 +38,8 @@ type Options struct {
 	Timeout         time.Duration     // of requests whose caller sets no deadline; default: 5 s
 	DrainTimeout    time.Duration     // for requests under way when the server is told to end; default: 10 s
 	Linger          time.Duration     // how long HTTP clients have to close idle connections, and requests to arrive in full; default: half a second
+	HeaderTimeout   time.Duration     // for a connection's handshake, and for a request's headers; default: 10 s
+	MaxConnections  int               // of each protocol; default: 1000
 	MaxRequestBytes int               // of a gRPC message or an HTTP body; default: 4 MiB
 	Hosts           []string          // names, beside those of loopback, that HTTP requests may be for; default: none
 	Metrics         string            // the address of health and metrics, for hints; default: none
@@ -93,6 +95,8 @@ func New(o Options) *Server {
 	o.Timeout = or(o.Timeout, 5*time.Second)
 	o.DrainTimeout = or(o.DrainTimeout, 10*time.Second)
 	o.Linger = or(o.Linger, 500*time.Millisecond)
+	o.HeaderTimeout = or(o.HeaderTimeout, 10*time.Second)
+	o.MaxConnections = or(o.MaxConnections, 1000)
 	o.MaxRequestBytes = or(o.MaxRequestBytes, 4<<20)
 	o.MaxInFlight = or(o.MaxInFlight, 192<<20)
 	if o.Clock == nil {
@@ -124,7 +128,7 @@ func New(o Options) *Server {
 	}
 	if o.Audit != nil {
 		o.Registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "fstore_audit_lines_dropped_total", Help: "Lines of the audit log that were dropped, because too many waited to be written.",
+			Name: "fstore_audit_lines_dropped_total", Help: "Lines of the audit log that were dropped, because too many waited to be written or they could not be written.",
 		}, func() float64 { return float64(o.Audit.Dropped()) }))
 	}
 	started := o.Clock()

@@ -23,15 +23,19 @@ import (
 // A client that does not finish its handshake takes the place of a connection, does not hold up the drain, and is not
 // waited for for ever.
 func TestHandshakesAreBounded(t *testing.T) {
-	s := newSecured(t, nil, nil)
+	const most = 10
+	s := newSecured(t, nil, func(o *server.Options) {
+		patient(o)
+		o.MaxConnections = most
+	})
 	for name, dial := range map[string]func() net.Conn{
 		"gRPC": func() net.Conn { return s.rawGRPC(t) },
 		"HTTP": func() net.Conn { return s.rawHTTP(t) },
 	} {
-		closed := make(chan error, server.MaxConnections+1)
-		for range server.MaxConnections + 1 {
+		closed := make(chan error, most+1)
+		for range most + 1 {
 			conn := dial()
-			_ = conn.SetReadDeadline(time.Now().Add(server.HeaderTimeout / 2)) // before the handshake's own deadline
+			_ = conn.SetReadDeadline(time.Now().Add(soon)) // before the handshake's own deadline
 			go func() {
 				_, _ = conn.Write([]byte{0x16, 0x03, 0x01}) // a record begins
 				_, err := conn.Read(make([]byte, 1))
@@ -39,19 +43,13 @@ func TestHandshakesAreBounded(t *testing.T) {
 			}()
 		}
 		if err := <-closed; err == nil || isTimeout(err) {
-			t.Errorf("%s: no connection of %d is refused: %v", name, server.MaxConnections+1, err)
+			t.Errorf("%s: no connection of %d is refused: %v", name, most+1, err)
 		}
 		if refused := metric(t, s.Server, "fstore_refused_connections_total", strings.ToLower(name)); refused < 1 {
 			t.Errorf("%s: %v refused connections are counted", name, refused)
 		}
 	}
-	start := time.Now()
-	if err := s.stop(); err != nil {
-		t.Error(err)
-	}
-	if took := time.Since(start); took > server.HeaderTimeout/2 {
-		t.Errorf("the drain took %s", took)
-	}
+	s.drainsSoon(t)
 	if n := s.grpc.Connections(); n != 0 {
 		t.Errorf("%d connections are still known", n)
 	}

@@ -32,7 +32,8 @@ type API struct {
 // New returns the gRPC protocol of a server that has not begun, with other services on the same port. The error names
 // the methods of the proto that have no handler.
 func New(core *server.Server, also ...Service) (*API, error) {
-	a := &API{core: core, o: core.Options(), connections: newConnections(core.Arriving()), health: health.NewServer(), also: also}
+	a := &API{core: core, o: core.Options(), health: health.NewServer(), also: also}
+	a.connections = newConnections(core.Arriving(), a.o.MaxConnections)
 	a.connections.port = core.NewPort("grpc", a.Connections)
 	a.setHealth(healthpb.HealthCheckResponse_NOT_SERVING)
 	core.OnReady(func() { a.setHealth(healthpb.HealthCheckResponse_SERVING) })

@@ -32,6 +32,7 @@ const frameCost = 64
 type grpcConnections struct {
 	arriving *server.Budget // bytes of requests, until their streams end
 	port     *server.Port
+	most     int // connections
 	streams  atomic.Int64
 	beside   atomic.Int64 // calls that are no look-ups
 
@@ -79,8 +80,8 @@ type watching struct {
 	of *grpcConnections
 }
 
-func newConnections(arriving *server.Budget) *grpcConnections {
-	return &grpcConnections{arriving: arriving, all: map[*connection]struct{}{}, shaking: map[net.Conn]struct{}{}}
+func newConnections(arriving *server.Budget, most int) *grpcConnections {
+	return &grpcConnections{arriving: arriving, most: most, all: map[*connection]struct{}{}, shaking: map[net.Conn]struct{}{}}
 }
 
 // credentials returns those of a server with certificates, or of one without TLS.
@@ -143,7 +144,7 @@ func (g *grpcConnections) full() error {
 	if g.draining {
 		return server.ErrDraining
 	}
-	if len(g.all)+len(g.shaking) >= server.MaxConnections {
+	if len(g.all)+len(g.shaking) >= g.most {
 		return errTooManyConnections
 	}
 	return nil

@@ -52,7 +52,7 @@ func (a *API) newGRPC() (*grpc.Server, error) {
 		grpc.MaxRecvMsgSize(a.maxMessage()),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxHeaderListSize(server.MaxHeaderBytes),
-		grpc.ConnectionTimeout(server.HeaderTimeout),
+		grpc.ConnectionTimeout(a.o.HeaderTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			Time: pingAfter, Timeout: pingTimeout, MaxConnectionAge: maxAge, MaxConnectionAgeGrace: a.ageGrace(),
 		}),

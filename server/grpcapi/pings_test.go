@@ -57,7 +57,7 @@ func wantPieces(t *testing.T, p *pieces, want ...string) {
 
 func newPieces() (*pieces, *connection) {
 	p := &pieces{}
-	return p, &connection{Conn: p, writer: writer{conn: p}, of: newConnections(nil), open: map[uint32]int64{}}
+	return p, &connection{Conn: p, writer: writer{conn: p}, of: newConnections(nil, 1), open: map[uint32]int64{}}
 }
 
 func TestPingsAreAnsweredWithTheNextWrite(t *testing.T) {

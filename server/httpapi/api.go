@@ -49,7 +49,7 @@ func newAPI(core *server.Server, name string) *API {
 	for _, host := range a.o.Hosts {
 		a.hosts = append(a.hosts, hostName(host))
 	}
-	a.web.open = map[net.Conn]bool{}
+	a.web.open, a.web.most = map[net.Conn]bool{}, a.o.MaxConnections
 	a.web.port = core.NewPort(name, a.web.count)
 	a.late, a.hurry = context.WithCancel(context.Background())
 	return a

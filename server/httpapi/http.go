@@ -36,7 +36,7 @@ func (a *API) newHTTP(routes http.Handler) *http.Server {
 		DisableGeneralOptionsHandler: true, // it would answer OPTIONS * before hosts and doors are checked
 		Handler:                      a.closing(a.guarded(a.hosts.check(routes))),
 		ConnState:                    a.web.changed,
-		ReadHeaderTimeout:            server.HeaderTimeout,
+		ReadHeaderTimeout:            a.o.HeaderTimeout,
 		ReadTimeout:                  bodyTimeout,
 		WriteTimeout:                 writeTimeout,
 		IdleTimeout:                  idleTimeout,

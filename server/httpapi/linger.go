@@ -19,6 +19,7 @@ import (
 // connections is the open connections of an HTTP server.
 type connections struct {
 	port *server.Port
+	most int
 
 	mu     sync.Mutex        // guards the rest
 	open   map[net.Conn]bool // whether a request is under way
@@ -41,9 +42,9 @@ func (c *connections) changed(conn net.Conn, to http.ConnState) {
 	case http.StateClosed, http.StateHijacked:
 		delete(c.open, conn)
 	}
-	if to == http.StateNew && len(c.open) > server.MaxConnections {
-		_ = conn.Close() // the server finds it closed
+	if to == http.StateNew && len(c.open) > c.most {
 		c.port.Refuse(conn.RemoteAddr().String())
+		_ = conn.Close() // the server finds it closed
 	}
 	if len(c.open) == 0 && c.none != nil {
 		close(c.none)
