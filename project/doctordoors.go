@@ -14,6 +14,7 @@ import (
 	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/regular"
 	"github.com/fstore-dev/fstore/server/access"
+	"github.com/fstore-dev/fstore/server/audit"
 )
 
 // What serve would refuse, Doctor reports: it reads the same files and judges the addresses by the same rule, but
@@ -26,12 +27,13 @@ const expirySoon = 7 * 24 * time.Hour
 func (e *examination) certificates() {
 	s := e.p.Settings
 	c, err := s.certificates(e.p.options.Clock)
+	exposed, run := s.exposedKey()
 	switch {
 	case err != nil:
 		e.wrong("TLS", err)
 	case c == nil:
-	case regular.IsExposed(s.TLS.Key):
-		e.warn("TLS", "chmod o-r "+s.TLS.Key, "all users of this machine can read the private key %s", s.TLS.Key)
+	case exposed != "":
+		e.warn("TLS", run, "%s", exposed)
 	case c.Expires().Sub(e.p.options.Clock()) < expirySoon:
 		e.warn("TLS", "renew "+s.TLS.Certificate+": servers read it again while they run", "the certificate expires at %s", fstore.FormatTime(c.Expires()))
 	default:
@@ -45,8 +47,8 @@ func (e *examination) callers(ctx context.Context) {
 	if s.Auth.Tokens != "" {
 		if tokens, err := e.p.Tokens(); err != nil {
 			e.wrong("authentication", s.misfile("serve.auth.tokens", err))
-		} else if regular.IsExposed(s.Auth.Tokens) {
-			e.warn("authentication", "chmod o-r "+s.Auth.Tokens, "all users of this machine can read who has which grants in %s", s.Auth.Tokens)
+		} else if exposed, run := s.exposedTokens(); exposed != "" {
+			e.warn("authentication", run, "%s", exposed)
 		} else {
 			e.ok("authentication", "%s has %s", s.Auth.Tokens, english.Count(len(tokens), "entry"))
 		}
@@ -71,7 +73,7 @@ func (e *examination) auditable() {
 	if path == "" || path == auditStderr {
 		return
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	f, err := os.OpenFile(path, audit.OpenFlags, 0)
 	if errors.Is(err, fs.ErrNotExist) { // serve creates the file, but not its folder
 		f, err = os.CreateTemp(filepath.Dir(path), ".fstore-doctor-*")
 		if err == nil {

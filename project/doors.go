@@ -126,11 +126,25 @@ func (s *Server) Warnings() (all []string) {
 	if open && !s.settings.authenticated() {
 		all = append(all, "there is no authentication: this server answers everyone who can reach it")
 	}
-	if key := s.settings.TLS.Key; key != "" && regular.IsExposed(key) {
-		all = append(all, "all users of this machine can read the private key "+key+": chmod o-r")
-	}
-	if file := s.settings.Auth.Tokens; file != "" && regular.IsExposed(file) {
-		all = append(all, "all users of this machine can read who has which grants in "+file+": chmod o-r")
+	for _, exposed := range []func() (warning, run string){s.settings.exposedKey, s.settings.exposedTokens} {
+		if warning, run := exposed(); warning != "" {
+			all = append(all, warning+": "+run)
+		}
 	}
 	return all
+}
+
+// exposedKey returns a warning if all users of this machine can read the private key, and what to run; "" if they cannot.
+func (s *Settings) exposedKey() (warning, run string) { return exposed("the private key", s.TLS.Key) }
+
+// exposedTokens does it for the tokens file.
+func (s *Settings) exposedTokens() (warning, run string) {
+	return exposed("who has which grants in", s.Auth.Tokens)
+}
+
+func exposed(what, file string) (warning, run string) {
+	if file == "" || !regular.IsExposed(file) {
+		return "", ""
+	}
+	return "all users of this machine can read " + what + " " + file, "chmod o-r " + file
 }

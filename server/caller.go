@@ -72,6 +72,10 @@ func (s *Server) Enter(ctx context.Context, m Method, d Door, p Presented) (cont
 	why := access.RefusedOf(err)
 	c.Name, c.By = why.Name, why.By
 	s.auditRefusal(c, m, r, start)
+	if r.limit != "" {
+		s.limited(m, c, r)
+		return ctx, r
+	}
 	s.failures.log(s.options.Clock(), entry, "a request was refused", "method", m.String(), "address", c.Address, "caller", c.Name, "reason", err)
 	return ctx, r
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/server/access"
 	"github.com/fstore-dev/fstore/server/admission"
 )
 
@@ -16,15 +17,16 @@ type Limit string
 
 // The limits. Those of admission are its causes.
 const (
-	inFlight    Limit = "bytes"       // of all requests and answers
-	streams     Limit = "streams"     // of gRPC
-	size        Limit = "size"        // of one request or its answer
-	queued      Limit = "queue"       // of offline work: training sets that are made, read, or whose labels arrive
+	inFlight    Limit = "bytes"   // of all requests and answers
+	streams     Limit = "streams" // of gRPC
+	size        Limit = "size"    // of one request or its answer
+	queued      Limit = "queue"   // of offline work: training sets that are made, read, or whose labels arrive
+	jwts        Limit = Limit(access.TooManyJWTs)
 	connections Limit = "connections" // of a port; a connection that is refused sent no request
 )
 
 // limits are those that requests are refused for.
-var limits = []Limit{Limit(admission.Overload), Limit(admission.Deadline), Limit(admission.Rate), inFlight, streams, size, queued}
+var limits = []Limit{Limit(admission.Overload), Limit(admission.Deadline), Limit(admission.Rate), inFlight, streams, size, queued, jwts}
 
 // limitOf returns the limit that an error is about; empty for any other error.
 func limitOf(err error) Limit {
@@ -38,6 +40,8 @@ func limitOf(err error) Limit {
 		return inFlight
 	case errors.Is(err, fstore.ErrTooLarge):
 		return size
+	case access.RefusedOf(err).Reason == access.TooManyJWTs:
+		return jwts
 	}
 	return ""
 }

@@ -110,7 +110,11 @@ func read(role Role, path string) ([]byte, error) {
 	}
 	text, err := open(path, maxBytes)
 	if err != nil {
-		return nil, wrong(role, fstore.MessageOf(regular.ReadError(path, err)), "name a PEM file that this user may read")
+		message, hints := fstore.Explain(regular.ReadError(path, err))
+		if len(hints) == 0 {
+			hints = []string{"name a PEM file that this user may read"}
+		}
+		return nil, wrong(role, message, strings.Join(hints, "; "))
 	}
 	return text, nil
 }

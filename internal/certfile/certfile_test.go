@@ -31,6 +31,10 @@ func TestWrongFilesAreNamed(t *testing.T) {
 	text := file("text", "no PEM but "+secret)
 	empty := file("empty", "")
 	damaged := file("damaged", "-----BEGIN CERTIFICATE-----\n"+secret+"\n-----END CERTIFICATE-----\n")
+	loose := file("loose", secret)
+	if err := os.Chmod(loose, 0o666); err != nil {
+		t.Fatal(err)
+	}
 	broken := file("broken", "-----BEGIN PRIVATE KEY-----\n"+secret+"\n-----END PRIVATE KEY-----\n")
 	locked := file("locked", "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"+secret+"\n-----END ENCRYPTED PRIVATE KEY-----\n")
 	for _, c := range []struct {
@@ -44,6 +48,7 @@ func TestWrongFilesAreNamed(t *testing.T) {
 		{"absent", dir + "/nope", good.Key, certfile.Certificate, "no such file", "PEM file"},
 		{"absent key", good.Certificate, dir + "/nope", certfile.Key, "no such file", "PEM file"},
 		{"a folder", dir, good.Key, certfile.Certificate, "is a folder", "PEM file"},
+		{"a key that others may write", good.Certificate, loose, certfile.Key, "can be changed by other users", "chmod go-w"},
 		{"not PEM", text, good.Key, certfile.Certificate, "has no certificate in PEM format", "BEGIN CERTIFICATE"},
 		{"empty", empty, good.Key, certfile.Certificate, "has no certificate in PEM format", "BEGIN CERTIFICATE"},
 		{"damaged", damaged, good.Key, certfile.Certificate, "cannot be parsed", "openssl x509"},

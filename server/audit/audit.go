@@ -3,8 +3,8 @@
 // cost their callers nothing, so those alike share lines (see doorlog.go).
 //
 // The log never holds up a request. Lines wait in a bounded queue for the goroutine that writes them. What finds the
-// queue full is dropped, and the next line says how many were. The log follows a rotation of its file: once the path
-// names another file, or none, it opens the path again.
+// queue full is dropped, and so is what cannot be written; the next line says how many were. The log follows a rotation of
+// its file: once the path names another file, or none, it opens the path again.
 package audit
 
 import (
@@ -17,6 +17,7 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 	"unicode"
 	"unicode/utf16"
@@ -61,6 +62,7 @@ type Log struct {
 	dropped atomic.Int64 // since the last line
 	total   atomic.Int64
 	wrong   string // the last error, so that it is logged once
+	torn    bool   // the last line was written in part
 }
 
 // Open returns a log that appends to a file, which it creates readable for its owner only.
@@ -78,16 +80,19 @@ func New(out io.Writer, log *slog.Logger) *Log {
 }
 
 func (l *Log) open() error {
-	f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(l.path, OpenFlags|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
 	if l.file != nil {
 		_ = l.file.Close() // it was written without a buffer
 	}
-	l.file, l.out = f, f
+	l.file, l.out, l.torn = f, f, false
 	return nil
 }
+
+// OpenFlags are how the file is opened. A named pipe that nobody reads is an error, instead of a wait for a reader.
+const OpenFlags = os.O_WRONLY | os.O_APPEND | syscall.O_NONBLOCK
 
 // Add queues a line, or drops it if too many wait. It never waits. A request that was refused at the door may only be
 // counted.
@@ -137,14 +142,10 @@ func (l *Log) write(entries ...Entry) {
 	if len(entries) == 0 {
 		return
 	}
-	var text bytes.Buffer
-	for _, e := range entries {
-		l.encode(&text, e)
-	}
 	for range maxBatch {
 		select {
 		case e := <-l.queue:
-			l.encode(&text, e)
+			entries = append(entries, e)
 			continue
 		default:
 		}
@@ -152,7 +153,11 @@ func (l *Log) write(entries ...Entry) {
 	}
 	err := l.follow()
 	if err == nil {
-		_, err = l.out.Write(text.Bytes())
+		err = l.writeLines(entries)
+	}
+	if err != nil {
+		l.dropped.Add(int64(len(entries)))
+		l.total.Add(int64(len(entries)))
 	}
 	switch {
 	case err != nil && err.Error() != l.wrong:
@@ -162,6 +167,28 @@ func (l *Log) write(entries ...Entry) {
 		l.wrong = ""
 		l.log.Info("the audit log can be written again")
 	}
+}
+
+// writeLines writes a line for each entry. If it cannot write them all, none of them counts as written.
+func (l *Log) writeLines(entries []Entry) error {
+	var text bytes.Buffer
+	if l.torn {
+		text.WriteByte('\n')
+	}
+	dropped := l.dropped.Swap(0)
+	said := dropped
+	for _, e := range entries {
+		l.encode(&text, e, said)
+		said = 0 // once is enough
+	}
+	n, err := l.out.Write(text.Bytes())
+	if err != nil {
+		l.torn = l.torn || n > 0
+		l.dropped.Add(dropped)
+		return err
+	}
+	l.torn = false
+	return nil
 }
 
 // follow opens the file again if the path names another file by now.
@@ -206,11 +233,11 @@ type line struct {
 	Dropped   int64   `json:"dropped,omitempty"`
 }
 
-func (l *Log) encode(to *bytes.Buffer, e Entry) {
+func (l *Log) encode(to *bytes.Buffer, e Entry, dropped int64) {
 	text, err := json.Marshal(line{
 		Time: e.Time.UTC().Format("2006-01-02T15:04:05.000000Z"), Caller: e.Caller, By: e.By, Address: e.Address,
 		Transport: e.Transport, Method: e.Method, Service: e.Service, Model: e.Model, Features: e.Features, Rows: e.Rows,
-		Code: e.Code, Reason: e.Reason, Seconds: e.Took.Seconds(), Unsaid: e.unsaid, Dropped: l.dropped.Swap(0),
+		Code: e.Code, Reason: e.Reason, Seconds: e.Took.Seconds(), Unsaid: e.unsaid, Dropped: dropped,
 	})
 	if err != nil { // there is no such value
 		l.log.Error("a line of the audit log cannot be encoded", "error", err)

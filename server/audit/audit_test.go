@@ -11,9 +11,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -256,6 +258,53 @@ func TestTheLogFollowsARotation(t *testing.T) {
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+// disk has room for so many bytes.
+type disk struct {
+	bytes.Buffer
+	room int
+}
+
+func (d *disk) Write(p []byte) (int, error) {
+	n, _ := d.Buffer.Write(p[:min(d.room, len(p))])
+	d.room -= n
+	if n < len(p) {
+		return n, errors.New("no space left on device")
+	}
+	return n, nil
+}
+
+// Lines that a full disk has cost are counted, and the part of one that it took does not spoil a later one.
+func TestLinesThatCannotBeWrittenAreCounted(t *testing.T) {
+	d := &disk{room: 30}
+	l := New(d, quiet())
+	for range 3 {
+		l.Add(Entry{Time: at, Code: "OK"})
+		drain(l)
+	}
+	d.room = 1000
+	for range 2 {
+		l.Add(Entry{Time: at, Code: "OK"})
+		drain(l)
+	}
+	lines := strings.SplitAfter(d.String(), "\n")
+	const plain = `{"time":"2026-11-30T12:00:00.000005Z","transport":"","method":"","code":"OK","seconds":0}` + "\n"
+	want := []string{plain[:30] + "\n", strings.Replace(plain, "}", `,"dropped":3}`, 1), plain, ""}
+	if !slices.Equal(lines, want) || l.Dropped() != 3 {
+		t.Errorf("%d dropped, got %q, want %q", l.Dropped(), lines, want)
+	}
+}
+
+// A named pipe has no end that the log could wait for.
+func TestAPipeThatNobodyReadsIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(path, quiet()); !errors.Is(err, syscall.ENXIO) {
+		t.Errorf("got %v", err)
+	}
+}
 
 func TestALogThatCannotBeWrittenIsSaidOnce(t *testing.T) {
 	var said bytes.Buffer

@@ -17,7 +17,7 @@ func (a *API) enter(answer http.Handler) http.Handler {
 			if refused.HTTP == http.StatusUnauthorized {
 				w.Header().Set("WWW-Authenticate", "Bearer")
 			}
-			writeError(w, refused.HTTP, refused.Name, refused.Message, refused.Hint)
+			refuse(w, refused)
 			return
 		}
 		answer.ServeHTTP(w, r.WithContext(ctx))
