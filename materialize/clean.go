@@ -144,7 +144,7 @@ func (j *job) dropKeys(ctx context.Context, r *run) error {
 }
 
 func (j *job) dropBatch(ctx context.Context, g fstore.Generation, keys [][]byte) error {
-	err := j.patience().retry(ctx, func() error { return j.o.Sink.Drop(ctx, j.v.Ref, *j.pointer, g, keys) })
+	err := j.patience().Retry(ctx, func() error { return j.o.Sink.Drop(ctx, j.v.Ref, *j.pointer, g, keys) })
 	if err != nil {
 		return movedOn(j.v.Ref, err)
 	}
@@ -167,7 +167,7 @@ func (j *job) dropHeader(ctx context.Context, p *fencedWriter) error {
 // dropOne deletes a fence or header. After a conflict it asks whether it is gone: an earlier attempt of ours may have
 // succeeded.
 func (j *job) dropOne(ctx context.Context, step string, do func() error, isGone func() (bool, error)) error {
-	err := j.patience().retry(ctx, do)
+	err := j.patience().Retry(ctx, do)
 	if errors.Is(err, fstore.ErrConflict) {
 		if gone, readErr := isGone(); readErr != nil || gone {
 			err = readErr

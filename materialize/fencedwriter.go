@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -18,7 +17,7 @@ const tries = 8
 // fencedWriter writes to one generation. Every write goes from the exact header or fence last written to the next one.
 type fencedWriter struct {
 	sink   Sink
-	store  *patience
+	store  *Patience
 	ref    fstore.ViewRef
 	header *fstore.Header // nil: the store has none
 	fence  *fstore.Fence  // nil: the store has none
@@ -76,9 +75,9 @@ type move[T fstore.Header | fstore.Fence] struct {
 
 // settle does the write and settles its outcome. A conflict counts only if the store confirms it: a client that retries by
 // itself conflicts with its own first attempt.
-func (m *move[T]) settle(ctx context.Context, store *patience, ref fstore.ViewRef, g fstore.Generation, do func() error) error {
+func (m *move[T]) settle(ctx context.Context, store *Patience, ref fstore.ViewRef, g fstore.Generation, do func() error) error {
 	var err error
-	refused, until := 0, store.clock.Now().Add(store.limit)
+	refused, until := 0, store.Clock.Now().Add(store.Limit)
 	for try := range tries {
 		if err = do(); err == nil {
 			*m.last = &m.is
@@ -103,10 +102,10 @@ func (m *move[T]) settle(ctx context.Context, store *patience, ref fstore.ViewRe
 		default:
 			return takenOver(ref, g, now == nil, now != nil && m.ours(now))
 		}
-		if !store.clock.Now().Before(until) {
+		if !store.Clock.Now().Before(until) {
 			return err
 		}
-		if stopped := store.clock.Sleep(ctx, backoff(try)); stopped != nil {
+		if stopped := store.Clock.Sleep(ctx, backoff(try)); stopped != nil {
 			return errors.Join(stopped, err)
 		}
 	}
@@ -124,50 +123,15 @@ func (w *fencedWriter) readFence(ctx context.Context, g fstore.Generation) (*fst
 }
 
 // read calls get with retries. It returns nil if there is nothing to get.
-func read[T any](ctx context.Context, store *patience, get func() (T, bool, error)) (*T, error) {
+func read[T any](ctx context.Context, store *Patience, get func() (T, bool, error)) (*T, error) {
 	var v T
 	var ok bool
-	err := store.retry(ctx, func() (err error) { v, ok, err = get(); return err })
+	err := store.Retry(ctx, func() (err error) { v, ok, err = get(); return err })
 	if err != nil || !ok {
 		return nil, err
 	}
 	return &v, nil
 }
-
-// patience waits for a store that cannot be reached: it may fail over, or be restarted.
-type patience struct {
-	clock Clock
-	limit time.Duration
-	waits func(err error) // called once per wait that is not over within a moment
-	gone  *bool           // the limit has passed, and the store was not reached since: then nothing waits again
-}
-
-// retry calls do, which must be idempotent, until the store can be reached or the limit has passed.
-func (p *patience) retry(ctx context.Context, do func() error) error {
-	until := p.clock.Now()
-	if !*p.gone {
-		until = until.Add(p.limit)
-	}
-	for try := 0; ; try++ {
-		err := do()
-		away := errors.Is(err, fstore.ErrUnavailable)
-		late := !p.clock.Now().Before(until)
-		if *p.gone = away && late; !away || late || ctx.Err() != nil {
-			return err
-		}
-		if try == told {
-			p.waits(err)
-		}
-		if stopped := p.clock.Sleep(ctx, backoff(try)); stopped != nil {
-			return errors.Join(stopped, err)
-		}
-	}
-}
-
-// told is the number of the try after which a wait is reported: after 0.75 s.
-const told = 4
-
-func backoff(try int) time.Duration { return min(50*time.Millisecond<<try, 2*time.Second) }
 
 // takenOver says what a run finds that finds neither what it wrote last nor what it was to write next.
 func takenOver(ref fstore.ViewRef, g fstore.Generation, gone, ours bool) error {

@@ -176,8 +176,11 @@ func (j *job) pen() *fencedWriter {
 	return &fencedWriter{sink: j.o.Sink, store: j.patience(), ref: j.v.Ref}
 }
 
-func (j *job) patience() *patience {
-	return &patience{j.o.Clock, j.o.StoreWait, func(err error) { j.o.Waits(j.v.Ref, err) }, &j.o.storeGone}
+func (j *job) patience() *Patience {
+	return &Patience{
+		Clock: j.o.Clock, Limit: j.o.StoreWait, For: fstore.ErrUnavailable, Gone: &j.o.storeGone,
+		Waits: func(err error) { j.o.Waits(j.v.Ref, err) }, Tries: momentTries,
+	}
 }
 
 func (j *job) readPointer(ctx context.Context) (*fstore.Pointer, error) {

@@ -114,7 +114,7 @@ type Options struct {
 	// Begin is called when the run of a view begins, and the function that it returns when that run ends. Nil does nothing.
 	Begin func(*fstore.ViewVersion) (end func(*Summary, error))
 
-	storeGone bool // see patience
+	storeGone bool // see Patience
 
 	step func(name string) error // called at every step; an error ends the run like a crash would (tests)
 }

@@ -80,7 +80,12 @@ func (p *Project) materialize(ctx context.Context, db *registry.Store, r Materia
 	}
 	o.StoreWait = cmp.Or(r.StoreWait, materialize.DefaultStoreWait)
 	o.Waits = func(ref fstore.ViewRef, err error) { p.waits(ref.String()+": ", o.StoreWait, err) }
-	if err := p.awaitStore(ctx, store, o.StoreWait); err != nil {
+	// Where sentinels answer but their primary does not, they may be about to promote another. Anything else that is wrong with
+	// the store at the start is an error at once.
+	failover := materialize.Patience{
+		Clock: o.Clock, Limit: o.StoreWait, For: online.ErrFailover, Waits: func(err error) { p.waits("", o.StoreWait, err) },
+	}
+	if err := failover.Retry(ctx, func() error { return p.checkStore(ctx, store) }); err != nil {
 		return out, err
 	}
 	if o.Source, err = p.openedEngine(); err != nil {
@@ -95,24 +100,6 @@ func (p *Project) materialize(ctx context.Context, db *registry.Store, r Materia
 	}
 	out.Promotions, err = p.promote(context.WithoutCancel(ctx), db)
 	return out, errors.Join(runErr, err)
-}
-
-// awaitStore checks the store. Where sentinels answer but their primary does not, they may be about to promote another, so it
-// waits for that. Anything else that is wrong at the start is an error at once.
-func (p *Project) awaitStore(ctx context.Context, store *online.Store, limit time.Duration) error {
-	until := p.options.Clock().Add(limit)
-	for waits := false; ; waits = true {
-		err := p.checkStore(ctx, store)
-		if !errors.Is(err, online.ErrFailover) || !p.options.Clock().Before(until) {
-			return err
-		}
-		if !waits {
-			p.waits("", limit, err)
-		}
-		if stopped := fstore.Sleep(ctx, time.Second); stopped != nil {
-			return errors.Join(stopped, err)
-		}
-	}
 }
 
 func (p *Project) waits(what string, limit time.Duration, err error) {
