@@ -56,9 +56,9 @@ func (b *Backend) checkReplicas(ctx context.Context, primary instance) (warnings
 	if err != nil {
 		return nil, b.failed(ctx, err)
 	}
-	for _, addr := range replicas.addrs {
-		replica := instance{where: "the replica " + addr + " of redis at " + b.addr}
-		if replica.info, err = b.inspectReplica(ctx, addr); err != nil {
+	for i, client := range b.observers.of(replicas.addrs) {
+		replica := instance{where: "the replica " + replicas.addrs[i] + " of redis at " + b.addr}
+		if replica.info, err = observe(ctx, client); err != nil {
 			warnings = append(warnings, degraded(b.failedAt(ctx, replica.where, err)))
 			continue
 		}
@@ -73,17 +73,6 @@ func (b *Backend) checkReplicas(ctx context.Context, primary instance) (warnings
 		}
 	}
 	return warnings, nil
-}
-
-func (b *Backend) inspectReplica(ctx context.Context, addr string) (map[string]string, error) {
-	o := *b.primary.Options()
-	settle(&o) // the client of the primary has changed some
-	o.Addr, o.Dialer, o.PoolSize, o.MinIdleConns = addr, b.transport.dial, 1, 0
-	c := driver.NewClient(&o)
-	defer c.Close()
-	ctx, cancel := withPatience(ctx)
-	defer cancel()
-	return inspect(ctx, c)
 }
 
 // inspect reads from a server as a look-up does, and returns its INFO: nil if it does not tell.

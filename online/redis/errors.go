@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 	"time"
 
@@ -102,7 +103,7 @@ func (b *Backend) failedAt(ctx context.Context, where string, err error) error {
 		if foreign(err) {
 			where += ": what answers there is not a Redis server"
 		}
-		return fstore.Errorf(kind, "%s: %v", where, err).WithHint("%s", hint)
+		return fstore.Errorf(kind, "%s: %s", where, withoutPort(err)).WithHint("%s", hint)
 	}
 	return broken(where, err)
 }
@@ -123,7 +124,7 @@ func timedOut(err error) bool {
 
 // broken explains a broken connection.
 func broken(where string, err error) error {
-	out := fstore.Errorf(fstore.ErrUnavailable, "%s: %v", where, err)
+	out := fstore.Errorf(fstore.ErrUnavailable, "%s: %s", where, withoutPort(err))
 	switch {
 	case errors.Is(err, driver.ErrPoolTimeout):
 		return fmt.Errorf("%w: %w", online.ErrCrowded, out.WithHint("raise pool_size in the online store's URL, such as ?pool_size=40"))
@@ -133,6 +134,17 @@ func broken(where string, err error) error {
 		return out.WithHint("the server may be overloaded or hung, or a firewall may drop its packets")
 	}
 	return out.WithHint("check that it runs and can be reached, or name another in fstore.yaml")
+}
+
+// withoutPort returns the text of an error without this side's port, which is another for each connection: serve logs what is
+// new.
+func withoutPort(err error) string {
+	text := err.Error()
+	var op *net.OpError
+	if errors.As(err, &op) && op.Source != nil {
+		text = strings.ReplaceAll(text, op.Source.String()+"->", "")
+	}
+	return text
 }
 
 // stale reports whether a read failed because its pooled connection was closed, as after a restart of the server. It

@@ -32,6 +32,7 @@ type Backend struct {
 	transport *transport
 
 	sentinels *sentinels // nil: one server; then what follows is not used
+	observers *observers
 	moving    []*moving
 	watched   sync.Once
 	done      chan struct{}
@@ -74,6 +75,7 @@ func Open(url string) (*Backend, error) {
 	}
 	b.addr = fmt.Sprintf("%s (sentinels %s)", l.sentinel.primary, strings.Join(l.sentinel.addrs, ", "))
 	b.sentinels = newSentinels(l.sentinel, b.transport)
+	b.observers = newObservers(l.servers, b.transport)
 	b.primary = b.follow(l.servers, b.sentinels.findPrimary)
 	if l.sentinel.readReplicas {
 		b.replicas = b.follow(l.servers, b.sentinels.findReplicas)
@@ -209,6 +211,7 @@ func (b *Backend) Close() error {
 		if b.replicas != nil {
 			err = errors.Join(err, b.replicas.Close())
 		}
+		b.observers.of(nil)
 		b.sentinels.close()
 		b.watching.Wait()
 	}

@@ -3,6 +3,7 @@ package redis_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,6 +93,31 @@ func TestCheckFindsWhatIsDegraded(t *testing.T) {
 	do(primary, user)
 	do(replica, user)
 	url := strings.Replace(s.URL, "://", "://app:secret@", 1)
+	t.Run("over connections that it keeps", func(t *testing.T) {
+		b := open(t, url)
+		look := func() string {
+			t.Helper()
+			if warnings, err := b.Check(ctx); err != nil || slices.ContainsFunc(warnings, func(w error) bool { return errors.Is(w, online.ErrDegraded) }) {
+				t.Error(warnings, err)
+			}
+			return connections(t, replica, "app")
+		}
+		kept := look()
+		if strings.Count(kept, "id=") != 1 || look() != kept || look() != kept {
+			t.Errorf("connections: %s, then %s", kept, look())
+		}
+		do(replica, "client kill user app")
+		if after := look(); after == kept || strings.Count(after, "id=") != 1 {
+			t.Errorf("connections after one was closed: %s, before: %s", after, kept)
+		}
+		b.Close()
+		succeeds(t, func() error {
+			if left := connections(t, replica, "app"); left != "" {
+				return fmt.Errorf("%w: connections after Close: %s", fstore.ErrUnavailable, left)
+			}
+			return nil
+		})
+	})
 	for name, c := range map[string]struct {
 		of       *redistest.Node
 		do, undo func()
@@ -122,6 +148,22 @@ func TestCheckFindsWhatIsDegraded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// connections returns the numbers of a user's connections to a node.
+func connections(t *testing.T, n *redistest.Node, user string) string {
+	t.Helper()
+	list, err := client(t, n.URL).ClientList(ctx).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for line := range strings.Lines(list) {
+		if strings.Contains(line, " user="+user+" ") {
+			ids = append(ids, strings.Fields(line)[0])
+		}
+	}
+	return strings.Join(ids, " ")
 }
 
 // finds returns ErrUnavailable unless Check warns of something degraded in all the words given.

@@ -81,4 +81,7 @@ func TestTheStoreIsDegraded(t *testing.T) {
 		}
 		c.undo()
 	}
+	if n := strings.Count(s.log.String(), "min-replicas-to-write is 0"); n != 1 {
+		t.Errorf("what was so from the start is logged %d times:\n%s", n, s.log)
+	}
 }
