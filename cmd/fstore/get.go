@@ -76,7 +76,7 @@ the instant from which a view's publication is servable: training before that in
 
 --grpc asks a running server instead. The answer has the same form. --tls asks it over TLS, and so does any other --tls-…
 flag. Each flag is also a variable: FSTORE_TLS_CA for --tls-ca. A token comes from --token-file or the variable
-FSTORE_TOKEN, and goes in plain text only to this machine.`,
+FSTORE_TOKEN, and goes in plain text only to this machine. --timeout says how long the answer may take.`,
 		Example: `  fstore get --service churn --entity customer_id=12003
   fstore get --service recommend --entity customer_id=12013,stock_code=P10322 --entity '{"customer_id":12013,"stock_code":"P11057"}'
   fstore get --features 'customer_orders.*,customer_profile.country=home' --entities data/labels.parquet --output json

@@ -4,6 +4,7 @@ package connect
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/client"
@@ -17,6 +18,8 @@ type Flags struct {
 	Address string
 
 	on        bool
+	timeout   string
+	limit     time.Duration // that timeout says; 0: the client's default
 	tls       client.TLS
 	tokenFile string
 	token     string // of the variable: other users of a machine can read a process's arguments
@@ -25,6 +28,7 @@ type Flags struct {
 // Add adds the flags. address says what --grpc is for.
 func (f *Flags) Add(flags *pflag.FlagSet, address string) {
 	flags.StringVar(&f.Address, "grpc", "", address)
+	flags.StringVar(&f.timeout, "timeout", "", "with --grpc: how long the answer may take (default: 5s)")
 	flags.BoolVar(&f.on, "tls", false, "with --grpc: use TLS, with the CAs of this system; --tls=false is plain text whatever the variables say")
 	flags.StringVar(&f.tls.CA, "tls-ca", "", "with --grpc: PEM file of the CAs that the server's certificate must come from")
 	flags.StringVar(&f.tls.Certificate, "tls-certificate", "", "with --grpc: PEM file of this client's certificate, for a server that asks for one")
@@ -44,8 +48,16 @@ func (f *Flags) Check(cmd *cobra.Command, lookup func(string) (string, bool), is
 		return usage.Errorf(cmd, "--%s has no effect without --grpc", given[0])
 	case f.tokenFile != "" && f.Address == "":
 		return usage.Errorf(cmd, "--token-file has no effect without --grpc")
+	case f.timeout != "" && f.Address == "":
+		return usage.Errorf(cmd, "--timeout has no effect without --grpc")
 	case len(given) > 1 && given[0] == "tls" && !f.on:
 		return usage.Errorf(cmd, "--tls=false and --%s: choose one", given[1])
+	}
+	if err := usage.Duration("--timeout", f.timeout, &f.limit); err != nil {
+		return err
+	}
+	if f.timeout != "" && f.limit == 0 {
+		return usage.Errorf(nil, "--timeout %s leaves no time for an answer", f.timeout).WithHint("for example 500ms")
 	}
 	if err := usage.FromEnvironment(flags, lookup, names...); err != nil {
 		return err
@@ -59,7 +71,7 @@ func (f *Flags) Check(cmd *cobra.Command, lookup func(string) (string, bool), is
 
 // Open returns a client of the server that tries each call once: the person at the terminal decides whether to retry.
 func (f *Flags) Open() (*client.Client, error) {
-	o := client.Options{Attempts: 1, Token: f.token}
+	o := client.Options{Attempts: 1, Token: f.token, Timeout: f.limit}
 	if f.on {
 		o.TLS = &f.tls
 	}
