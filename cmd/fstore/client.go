@@ -24,7 +24,7 @@ func askServer(ctx context.Context, q *question, keys []fstore.Column) (*fstore.
 	}
 	answer, err := c.Get(ctx, req)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, q.server.Explain(err)
 	}
 	return &fstore.FeatureList{Service: answer.Service, Model: answer.Model}, &answer.Answer, nil
 }

@@ -85,3 +85,11 @@ func (f *Flags) Open() (*client.Client, error) {
 	}
 	return c, usage.Of("--grpc: ", err)
 }
+
+// Explain returns an error of the server's, with a hint if the server asked for a token and none was given.
+func (f *Flags) Explain(err error) error {
+	if _, hints := fstore.Explain(err); errors.Is(err, fstore.ErrUnauthenticated) && f.token+f.tokenFile == "" && hints == nil {
+		return fstore.Errorf(fstore.ErrUnauthenticated, "%v", err).WithHint("pass --token-file FILE, or set FSTORE_TOKEN")
+	}
+	return err
+}

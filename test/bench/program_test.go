@@ -22,12 +22,24 @@ var program = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	path := filepath.Join(dir, "fstore")
 	if out, err := exec.Command("go", "build", "-o", path, "../../cmd/fstore").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}
 	return path, nil
 })
+
+var built string // the folder of what program built; empty: nothing was
+
+// TestMain removes it.
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if built != "" {
+		_ = os.RemoveAll(built) // it is temporary
+	}
+	os.Exit(status)
+}
 
 // repo is a feature repo in a folder of its own, and commands run on it as processes.
 type repo struct {
