@@ -60,7 +60,7 @@ func (a *app) showTrainingSetCommand() *cobra.Command {
 		Long: `Show a training set and its lock.
 
 --metrics prints rows, and for each feature and each column to predict the share of missing values, the distinct values,
-the mean and the standard deviation, as JSON that dvc metrics reads.`,
+the mean and the standard deviation, or the share of true values, as JSON that dvc metrics reads.`,
 		Example: `  fstore training-set show churn_2025
   fstore training-set show churn.lock.json
   fstore training-set show churn_2025 --output json

@@ -10,13 +10,15 @@ type Metrics struct {
 	Labels   map[string]ColumnMetrics `json:"labels,omitempty"` // the columns that a model learns to predict
 }
 
-// ColumnMetrics are figures of one column. Mean and deviation are those of its numbers, if it has numbers.
+// ColumnMetrics are figures of one column. Mean and deviation are those of its numbers, if it has numbers. True is the share
+// of its values that are true, if it has truth values.
 type ColumnMetrics struct {
 	Missing  float64  `json:"missing"` // share of rows that are null, 0 to 1
 	NaNs     int64    `json:"nans,omitempty"`
 	Distinct *int64   `json:"distinct,omitempty"`
 	Mean     *float64 `json:"mean,omitempty"`
 	Stddev   *float64 `json:"stddev,omitempty"`
+	True     *float64 `json:"true,omitempty"`
 }
 
 // Metrics returns the metrics of the features and of the columns to predict.
@@ -43,5 +45,18 @@ func (s *Statistics) metrics() ColumnMetrics {
 	if rows := s.Count + s.Nulls; rows > 0 {
 		m.Missing = float64(s.Nulls) / float64(rows)
 	}
+	for _, b := range s.Histogram { // of truth values it has each value
+		switch string(b.UpTo) {
+		case "true":
+			m.True = share(b.Count, s.Count)
+		case "false":
+			m.True = share(s.Count-b.Count, s.Count)
+		}
+	}
 	return m
+}
+
+func share(part, of int64) *float64 {
+	x := float64(part) / float64(of)
+	return &x
 }

@@ -11,16 +11,17 @@ func TestMetricsHaveFiguresAndNoValues(t *testing.T) {
 	count := func(x int64) *int64 { return &x }
 	l := &Lock{
 		Features: []Feature{{Name: "spend"}, {Name: "country"}},
-		Labels:   Labels{Targets: []string{"churned"}},
+		Labels:   Labels{Targets: []string{"churned", "late"}},
 		Output: Output{Rows: 4, Columns: []Column{
 			{Name: "customer_id", Statistics: Statistics{Count: 4, Min: json.RawMessage("17850"), Max: json.RawMessage("17853"), Mean: number(17851.5)}},
-			{Name: "churned", Statistics: Statistics{Count: 4, Distinct: count(2)}},
+			{Name: "churned", Statistics: Statistics{Count: 4, Distinct: count(2), Histogram: []Bin{{json.RawMessage("false"), 1}, {json.RawMessage("true"), 3}}}},
+			{Name: "late", Statistics: Statistics{Count: 4, Distinct: count(1), Histogram: []Bin{{json.RawMessage("false"), 4}}}},
 			{Name: "spend", Statistics: Statistics{Count: 3, Nulls: 1, NaNs: 1, Min: json.RawMessage("1"), Mean: number(2.5), Stddev: number(0.5), Distinct: count(3)}},
 			{Name: "country", Statistics: Statistics{Nulls: 4, Min: json.RawMessage(`"France"`)}},
 		}},
 	}
 	got, err := json.Marshal(l.Metrics())
-	const want = `{"rows":4,"features":{"country":{"missing":1},"spend":{"missing":0.25,"nans":1,"distinct":3,"mean":2.5,"stddev":0.5}},"labels":{"churned":{"missing":0,"distinct":2}}}`
+	const want = `{"rows":4,"features":{"country":{"missing":1},"spend":{"missing":0.25,"nans":1,"distinct":3,"mean":2.5,"stddev":0.5}},"labels":{"churned":{"missing":0,"distinct":2,"true":0.75},"late":{"missing":0,"distinct":1,"true":0}}}`
 	if err != nil || string(got) != want {
 		t.Errorf("got %s, %v\nwant %s", got, err, want)
 	}

@@ -325,3 +325,9 @@ def test_features_of_a_model_are_those_of_its_pin_whatever_head_has(
     assert shop.training_set("again", model="Fraud-EU@1", labels=labels).to_arrow().equals(before)
     with pytest.raises(fstore.InvalidRequest, match="name one of a service, features and a model"):
         shop.features(labels, service="churn", model="Fraud-EU@1")
+
+
+def test_dvc_tracks_a_training_set(shop: fstore.Repo, labels: pa.Table) -> None:
+    (shop.path / ".dvc").mkdir()
+    made = shop.training_set("tracked", service="churn", labels=labels, dvc=True)
+    assert made.lock["output"]["md5"] in Path(f"{made.path}.dvc").read_text()

@@ -148,6 +148,7 @@ class Repo:
         as_of: Instant | None = None,
         snapshot: bool = False,
         replace: bool = False,
+        dvc: bool = False,
         leak_check: int | str | None = None,
     ) -> TrainingSet:
         """Makes a training set, or returns the one that was made from the same inputs. Only a name opens one.
@@ -160,7 +161,8 @@ class Repo:
 
         `label` names the column or columns that the model learns to predict. `sample` takes that many labels, always the
         same ones. `as_of` ignores rows that were created later. `snapshot` keeps a copy of every input. The file is
-        `out`, or training_sets/NAME.parquet in the repo; frames are kept in training_sets/labels, by their SHA-256.
+        `out`, or training_sets/NAME.parquet in the repo; frames are kept in training_sets/labels, by their SHA-256. `dvc`
+        also writes the .dvc file by which DVC tracks it.
 
         Raises `Conflict` if NAME exists and was made from something else, and says what differs. `replace=True` then
         retires the old one.
@@ -189,6 +191,7 @@ class Repo:
             *_option("--leak-check", leak_check),
             *(["--snapshot"] if snapshot else []),
             *(["--replace"] if replace else []),
+            *(["--dvc"] if dvc else []),
         ]
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
