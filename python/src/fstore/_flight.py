@@ -126,14 +126,36 @@ _BODY = varint(1000 << 3 | 2)
 
 
 def piece(message: bytes) -> memoryview:
-    """Returns the bytes that a message of a file has: those of the only value of its record batch."""
+    """Returns the bytes that a message of a file has: those of the only value of its record batch, without a copy."""
     data = Data.FromString(message)
-    if not data.data_body:
+    body = data.data_body
+    if not body:
         return memoryview(b"")  # the schema
-    head, body = data.data_header, data.data_body
-    whole = struct.pack("<Ii", 0xFFFFFFFF, len(head)) + head + body
-    column = pa.ipc.read_record_batch(pa.py_buffer(whole), BYTES).column(0)
-    return memoryview(column[0].as_buffer())
+    start, length = _last_buffer(data.data_header)
+    return memoryview(body)[start : start + length]
 
 
-BYTES = pa.schema([("bytes", pa.binary())])
+def _last_buffer(header: bytes) -> tuple[int, int]:
+    """Returns where the last buffer of a record batch is in its body, and its length (Message.fbs of Arrow)."""
+    message = _u32(header, 0)
+    batch = _followed(header, _slot(header, message, 2))
+    buffers = _followed(header, _slot(header, batch, 2))
+    count = _u32(header, buffers)
+    start, length = struct.unpack_from("<qq", header, buffers + 4 + 16 * (count - 1))
+    return start, length
+
+
+def _u32(b: bytes, at: int) -> int:
+    value: int = struct.unpack_from("<I", b, at)[0]
+    return value
+
+
+def _followed(b: bytes, at: int) -> int:
+    """Returns where an offset at a position leads."""
+    return at + _u32(b, at)
+
+
+def _slot(b: bytes, table: int, field: int) -> int:
+    """Returns where a field of a table is."""
+    names = table - int(struct.unpack_from("<i", b, table)[0])
+    return table + int(struct.unpack_from("<H", b, names + 4 + 2 * field)[0])
