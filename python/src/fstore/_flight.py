@@ -20,7 +20,7 @@ LONGEST_BATCH = 4 << 20
 """Bytes of a record batch that is sent; the server takes up to 16 MB."""
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
-_MESSAGES: dict[str, tuple[tuple[str, int, int, bool, str], ...]] = {
+_MESSAGES: dict[str, tuple[tuple[str, int, Any, bool, str], ...]] = {
     "FlightDescriptor": (
         ("type", 1, _FIELD.TYPE_INT32, False, ""),
         ("path", 3, _FIELD.TYPE_STRING, True, ""),

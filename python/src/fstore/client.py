@@ -163,7 +163,7 @@ class Client:
         """Lists the training sets of the server's project that the caller may read, the newest first."""
         from fstore import flight
 
-        return flight.Flight(self).list()
+        return flight.Flight(self).listed()
 
     def published(
         self,

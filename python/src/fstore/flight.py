@@ -58,7 +58,7 @@ class Flight:
         meta = json.loads(info.app_metadata)
         return RemoteTrainingSet(self, info.endpoint[0].ticket.ticket, meta, existing=existing, counts=counts)
 
-    def list(self) -> Table:
+    def listed(self) -> Table:
         """Returns the training sets that the caller may read, the newest first."""
         rows = []
         for message in self._stream("ListFlights", _flight.Criteria().SerializeToString()):
