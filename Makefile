@@ -6,6 +6,7 @@ GORELEASER  = github.com/goreleaser/goreleaser/v2@v2.15.1
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME    = 5s
 LAWS        = 200
+KILLS       = 100
 IN_VENV     = .ci/python .venv-test python/requirements-test.txt
 VERSION     = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
@@ -56,6 +57,9 @@ failover: go compiler redis ## Look up 200,000 times and more through failovers 
 
 law: go compiler redis ## Play LAWS (200) generated repos against each law; make test plays fewer
 	go test -timeout 2h ./test/law -rapid.checks=$(LAWS)
+
+crash: go compiler redis ## Kill KILLS (100) commands in each test of crashes; make test kills fewer
+	go test -timeout 2h ./test/system -run Killed -kills $(KILLS)
 
 # Every fault that docs/operations.md lists; a test compares them. Locks are held for longer than anyone waits for them, and no call may
 # end more than 50 ms after its deadline, so the machine must have nothing else to do.

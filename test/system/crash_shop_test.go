@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	killsFlag = flag.Int("kills", 12, "how many processes a crash test kills")
+	killsFlag = flag.Int("kills", 6, "how many processes a crash test kills")
 	seedFlag  = flag.Uint64("seed", 1, "seed of what crash tests draw")
 )
 
