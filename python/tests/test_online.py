@@ -113,6 +113,15 @@ async def test_published_says_what_a_look_up_would_be_as_of(server: str, client:
         client.published(service="nope")
 
 
+def test_rows_are_sent_as_their_columns(client: fstore.Client) -> None:
+    rows = [{"customer_id": KNOWN, "cart_value": 250}, {"cart_value": None, "customer_id": UNKNOWN}]
+    answer = client.online(service="payment", entities=rows)
+    columns = {"customer_id": [KNOWN, UNKNOWN], "cart_value": [250, None]}
+    assert answer.to_dict() == client.online(service="payment", entities=columns).to_dict()
+    nothing = client.online(service="payment", entities=[])
+    assert (nothing.features, len(nothing)) == (answer.features, 0)
+
+
 def test_columns_without_a_value_get_their_type_from_the_server(client: fstore.Client) -> None:
     assert client.online(service="churn", entities={"customer_id": []}).to_arrow().num_rows == 0
     assert client.online(service="churn", entities={"customer_id": [None]})["order_lines"] == [0]
@@ -135,6 +144,11 @@ def test_columns_without_a_value_get_their_type_from_the_server(client: fstore.C
         ({"model": "fraud"}, fstore.InvalidRequest, "has no version"),
         ({"model": "fraud@champion"}, fstore.NotFound, "fraud"),
         ({"service": "churn", "entities": [1]}, fstore.InvalidRequest, "entities is a list"),
+        (
+            {"service": "churn", "entities": [{"customer_id": 1}, {"customer": 1}]},
+            fstore.InvalidRequest,
+            "row 1 of entities has 'customer', and row 0 has not",
+        ),
         ({"service": "churn", "entities": {"customer_id": range(10_001)}}, fstore.TooLarge, "10,?000|10001"),
         ({"service": "churn", "timeout": 0}, fstore.InvalidRequest, "timeout is 0"),
     ],

@@ -55,6 +55,8 @@ class Lookups:
 
     def online(self, selection: Selection, entities: Any, event_timestamps: bool) -> Steps[Answer]:
         """Looks up the features of rows of keys."""
+        if isinstance(entities, list):
+            entities = yield from self._columns_of(selection, entities)
         if entities is None or isinstance(entities, Mapping):
             columns = _request.of_dict(entities or {})
             if columns.untyped():
@@ -69,6 +71,13 @@ class Lookups:
         answer = yield from self.online(selection, {name: [] for name in description.columns}, False)
         return answer.published
 
+    def _columns_of(self, selection: Selection, rows: list[Any]) -> Steps[dict[str, list[Any]]]:
+        """Returns the columns of rows; of no rows, the columns that the features need."""
+        if rows:
+            return _request.columns_of(rows)
+        known = self._known.get(selection) or (yield from self.describe(selection))
+        return dict.fromkeys(known.columns, [])
+
     def _online_frame(self, selection: Selection, entities: Any, event_timestamps: bool) -> Steps[Answer]:
         """Looks up the rows of a frame. Only the columns that the features need are sent.
 
@@ -80,7 +89,7 @@ class Lookups:
         if not arrowio.is_frame(entities):
             raise InvalidRequest(
                 f"entities is a {type(entities).__name__}",
-                ['give a dict of columns, {"customer_id": [12003]}, or a DataFrame'],
+                ['give columns, {"customer_id": [12003]}, rows, [{"customer_id": 12003}], or a DataFrame'],
             )
         frame = arrowio.held(entities)
         known = self._known.get(selection)

@@ -61,6 +61,24 @@ def of_dict(entities: Mapping[str, Any]) -> Columns:
     return _even([column for column, _ in sized], [rows for _, rows in sized])
 
 
+def columns_of(rows: Sequence[Any]) -> dict[str, list[Any]]:
+    """Returns the columns of one or more rows, each a dict with the same names."""
+    for i, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            raise InvalidRequest(
+                f"entities is a list, and its row {i} is a {type(row).__name__}",
+                ['give a dict for each row, [{"customer_id": 12003}]'],
+            )
+        if row.keys() != rows[0].keys():
+            odd = min(row.keys() ^ rows[0].keys(), key=str)
+            has, lacks = (0, i) if odd in rows[0] else (i, 0)
+            raise InvalidRequest(
+                f"row {has} of entities has {odd!r}, and row {lacks} has not",
+                ["give every row the same names; None is null"],
+            )
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
 def of_table(table: pa.Table) -> Columns:
     """Returns the columns of a table."""
     return Columns(

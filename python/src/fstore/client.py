@@ -84,8 +84,9 @@ class Client:
         service, features or model: which features; give one. features are references: "view.feature", "view.*",
             "view.feature=name", "view@2.feature". A model is "fraud@champion", "fraud/3" or ("fraud", "3").
         entities: the keys, and what on-demand features read. A dict of columns: each a list, an array, or a scalar for
-            one row; all are sent. Or a frame (pandas, polars, pyarrow, anything with __arrow_c_stream__): only the
-            columns that the features need are sent. Up to 10,000 rows. None or no columns for views without entities.
+            one row; all are sent. Or a list of rows, each a dict with the same names. Or a frame (pandas, polars,
+            pyarrow, anything with __arrow_c_stream__): only the columns that the features need are sent. Up to 10,000
+            rows. None or no columns for views without entities.
         event_timestamps: whether the answer has the event time of each value.
         timeout: seconds for this call, instead of the client's.
 
