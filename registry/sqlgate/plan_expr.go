@@ -71,8 +71,19 @@ func (b *binding) term(e node, in []int) int {
 	b.known[at] = t
 	if t == had {
 		b.relate(t, e, in)
+		b.wholeQuotient(e)
 	}
 	return t
+}
+
+// wholeQuotient warns of // over floats. A column of integers is one of floats once pandas has written it with a null.
+func (b *binding) wholeQuotient(e node) {
+	if e.str("name") == "//" && holdsFloat(typeOf(e)) {
+		b.found = append(b.found, verdict{
+			Finding: Finding{-1, "// of floats keeps the fraction", "floor(x / y), or x::BIGINT // y where x is always whole"},
+			doubt:   true, call: "//", names: names(map[string]any(e)),
+		})
+	}
 }
 
 // rendering writes an expression without its operands, which are terms of their own.
