@@ -1,0 +1,2 @@
+SELECT origin, dest, landed_at, arr_delay
+FROM plane_leg

@@ -1,0 +1,94 @@
+"""examples/flights does what its README shows, and every value in it is right."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import flights_oracle
+import joblib
+import pandas as pd
+import pytest
+from fastapi.testclient import TestClient
+
+import fstore
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "flights"
+NOW = pd.Timestamp("2013-12-05T22:00Z")
+KEYS = ["origin", "dest", "carrier", "tailnum", "distance"]
+
+
+@pytest.fixture(scope="session")
+def example(tmp_path_factory: pytest.TempPathFactory, binary: Path) -> Path:
+    """The folder of the example, after its job."""
+    folder = tmp_path_factory.mktemp("flights") / "flights"
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("data", ".fstore", "training_sets", "*.joblib"))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {**os.environ, "FSTORE_BINARY": str(binary), "PORT": str(port)}
+    done = subprocess.run(
+        [sys.executable, "job.py"], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "output.txt").write_text(done.stdout)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def repo(example: Path, binary: Path) -> fstore.Repo:
+    return fstore.Repo(example, binary=binary)
+
+
+def test_every_value_is_what_the_oracle_says(example: Path, repo: fstore.Repo) -> None:
+    ts = repo.training_set("late_2013")
+    rows = ts.to_pandas().sample(1000, random_state=1)
+    oracle = flights_oracle.Oracle(example / "data")
+    instants = flights_oracle.micros(rows[ts.timestamp])
+    wrong = []
+    for label, at in zip(rows.to_dict("records"), instants, strict=True):
+        want = oracle.features(label, at)
+        assert sorted(want) == sorted(ts.features)
+        got = {name: None if pd.isna(label[name]) else label[name] for name in want}
+        wrong += [(label, at, name, got[name], want[name]) for name in want if got[name] != want[name]]
+    assert wrong == []
+
+
+def test_what_is_served_is_what_is_trained_on(repo: fstore.Repo) -> None:
+    keys = keys_of(repo)
+    trained = repo.features(keys.assign(event_timestamp=NOW), service="arrival").to_arrow()
+    with repo.serve(at=NOW.to_pydatetime()) as client:
+        served = client.online(model="late@champion", entities=keys)
+    assert served.to_arrow(keys=False).equals(trained.select(served.features))
+
+
+def test_the_app_predicts_from_what_the_model_was_trained_on(
+    example: Path, repo: fstore.Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ts = repo.training_set("late_2013")
+    rows = ts.to_pandas()
+    rows = rows[rows[ts.timestamp] == NOW]
+    want = joblib.load(example / "late.joblib").predict_proba(rows[ts.features])[:, 1].tolist()
+    assert len(want) > 0
+    monkeypatch.syspath_prepend(str(example))
+    server = repo.serve(at=NOW.to_pydatetime())
+    monkeypatch.setenv("FSTORE", server.address)
+    with server:
+        with TestClient(importlib.import_module("app").app) as http:
+            assert http.post("/predict", json=rows[KEYS].to_dict("records")).json() == want
+    printed = (example / "output.txt").read_text().splitlines()
+    assert [line.split()[-1] for line in printed[-1 - len(want) : -1]] == [f"{p:.6f}" for p in want]
+
+
+def keys_of(repo: fstore.Repo) -> pd.DataFrame:
+    """Returns 200 keys, with planes and routes that have no flights."""
+    rows: Any = repo.training_set("late_2013").to_pandas()[KEYS].sample(200, random_state=2)
+    rows.iloc[0, rows.columns.get_loc("tailnum")] = None
+    rows.iloc[1, rows.columns.get_loc("tailnum")] = "N0"
+    rows.iloc[2, rows.columns.get_loc("dest")] = "XXX"
+    return pd.DataFrame(rows).reset_index(drop=True)
