@@ -76,7 +76,7 @@ class Lookups:
         if rows:
             return _request.columns_of(rows)
         known = self._known.get(selection) or (yield from self.describe(selection))
-        return dict.fromkeys(known.columns, [])
+        return {name: [] for name in known.columns}
 
     def _online_frame(self, selection: Selection, entities: Any, event_timestamps: bool) -> Steps[Answer]:
         """Looks up the rows of a frame. Only the columns that the features need are sent.

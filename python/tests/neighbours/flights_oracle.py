@@ -109,10 +109,14 @@ def _landed(zone: str, flights: pd.DataFrame) -> pd.Series[Any]:
     landed = departed.dt.normalize() + pd.to_timedelta(clock, unit="min")
     landed = landed.where(landed >= departed, landed + pd.Timedelta(days=1))
     winter = np.zeros(len(landed), bool)  # where the clock shows a time twice, DuckDB takes the second
-    return landed.dt.tz_localize(zone, ambiguous=winter, nonexistent=pd.Timedelta(hours=1)).dt.tz_convert("UTC")
+    return landed.dt.tz_localize(zone, ambiguous=winter, nonexistent=pd.Timedelta(hours=1)).dt.tz_convert(
+        "UTC"
+    )
 
 
-def _delays(rows: pd.DataFrame, key: str | list[str], event: str, delay: str) -> dict[Any, tuple[Array, Array]]:
+def _delays(
+    rows: pd.DataFrame, key: str | list[str], event: str, delay: str
+) -> dict[Any, tuple[Array, Array]]:
     """Returns for each key the instants of its rows, and their delays."""
     return {k: (part[event].to_numpy(), part[delay].to_numpy()) for k, part in rows.groupby(key)}
 

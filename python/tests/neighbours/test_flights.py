@@ -28,7 +28,9 @@ KEYS = ["origin", "dest", "carrier", "tailnum", "distance"]
 def example(tmp_path_factory: pytest.TempPathFactory, binary: Path) -> Path:
     """The folder of the example, after its job."""
     folder = tmp_path_factory.mktemp("flights") / "flights"
-    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("data", ".fstore", "training_sets", "*.joblib"))
+    shutil.copytree(
+        EXAMPLE, folder, ignore=shutil.ignore_patterns("data", ".fstore", "training_sets", "*.joblib")
+    )
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = {**os.environ, "FSTORE_BINARY": str(binary), "PORT": str(port)}
@@ -78,9 +80,8 @@ def test_the_app_predicts_from_what_the_model_was_trained_on(
     monkeypatch.syspath_prepend(str(example))
     server = repo.serve(at=NOW.to_pydatetime())
     monkeypatch.setenv("FSTORE", server.address)
-    with server:
-        with TestClient(importlib.import_module("app").app) as http:
-            assert http.post("/predict", json=rows[KEYS].to_dict("records")).json() == want
+    with server, TestClient(importlib.import_module("app").app) as http:
+        assert http.post("/predict", json=rows[KEYS].to_dict("records")).json() == want
     printed = (example / "output.txt").read_text().splitlines()
     assert [line.split()[-1] for line in printed[-1 - len(want) : -1]] == [f"{p:.6f}" for p in want]
 
