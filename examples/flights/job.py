@@ -84,7 +84,7 @@ def main() -> None:
     with step("4. Train and test the model"):
         train(ts)
     with step("5. Pin the model to its features"):
-        repo.pin_model("late", 1, training_set=ts)
+        print(repo.pin_model("late", 1, training_set=ts))
         repo.alias("late", "champion", 1)
     with step("6. Materialize"):
         print(repo.materialize(to=NOW))

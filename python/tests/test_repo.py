@@ -269,7 +269,9 @@ def test_a_server_ends_with_the_process_that_started_it(repo: Path, binary: Path
 def test_models(shop: fstore.Repo) -> None:
     ts = shop.training_set("churn_2025", service="churn", labels=shop.path / "data/labels.parquet")
     pinned = shop.pin_model("fraud", 1, training_set=ts)
-    assert pinned["model"]["name"] if "model" in pinned else pinned
+    assert pinned["model"] == {"name": "fraud", "version": "1"}
+    assert pinned.features == ts.features
+    assert repr(pinned).startswith("Model fraud@1 keeps 9 features of training set churn_2025.\nfeature ")
     shop.pin_model("fraud", "2", service="recommend")
     shop.alias("fraud", "champion", 1)
     assert len(shop.models) == 2

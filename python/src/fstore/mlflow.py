@@ -10,7 +10,7 @@ The server is the one that MLflow itself is set to use.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fstore import _runs
 from fstore.errors import Error, InvalidRequest, NotFound
@@ -26,6 +26,7 @@ from fstore._mlflow_dataset import FstoreDataset, FstoreDatasetSource
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
+    from fstore.results import Pin
     from fstore.training import TrainingSet
 
 _TAGS = ("fstore.pin", "fstore.training_set", "fstore.service", "fstore.project")
@@ -52,7 +53,7 @@ def pin(
     *,
     service: str | None = None,
     repo: Repo | str | os.PathLike[str] | None = None,
-) -> dict[str, Any]:
+) -> Pin:
     """Pins features to a version of a model, and tags the version in MLflow with what it is pinned to.
 
     model_uri: models:/NAME/VERSION or models:/NAME@ALIAS.

@@ -12,7 +12,7 @@ from fstore import labels as _labels
 from fstore._command import Command, Output, find_binary
 from fstore.errors import CheckFailed, Conflict, InvalidRequest, NotFound
 from fstore.instant import Instant, instant
-from fstore.results import Applied, Diagnosis, Features, Plan, Rows, Table, Validated
+from fstore.results import Applied, Diagnosis, Features, Pin, Plan, Rows, Table, Validated
 from fstore.server import Server
 from fstore.training import TrainingSet
 
@@ -284,7 +284,7 @@ class Repo:
         *,
         training_set: TrainingSet | str | None = None,
         service: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> Pin:
         """Pins features to a version of a model: those of the training set that it learned from, or of a service."""
         if (training_set is None) == (service is None):
             raise InvalidRequest("name either a training_set or a service")
@@ -293,7 +293,7 @@ class Repo:
             args = ["--training-set", named]
         else:
             args = ["--service", str(service)]
-        return dict(self._run("model", "pin", name, str(version), *args).result)
+        return Pin(self._run("model", "pin", name, str(version), *args).result)
 
     def alias(self, name: str, alias: str, version: str | int | None) -> dict[str, Any]:
         """Lets an alias, such as champion, stand for a version of a model. With version=None the alias is removed."""

@@ -152,6 +152,25 @@ class Applied(Result):
         return self.plan._rows() if self.commit is not None else []
 
 
+class Pin(Result):
+    """What `Repo.pin_model` pinned: the features that a version of a model keeps, and the view versions that they come from."""
+
+    columns = ("feature", "type", "from")
+
+    @property
+    def features(self) -> list[str]:
+        """The features, in the order of an answer."""
+        return [f["name"] for f in self["outputs"]]
+
+    def _title(self) -> str:
+        source = f" of training set {self['training_set']}" if "training_set" in self else ""
+        return f"Model {ref(self['model'])} keeps {display.count(len(self.features), 'feature')}{source}."
+
+    def _rows(self) -> list[list[object]]:
+        features = self.get("interface", {}).get("features", ())
+        return [[f["name"], f["type"], f"{ref(f['view'])}.{f['feature']}"] for f in features]
+
+
 class Rows(Result):
     """Rows of a query, in its order: `rows` has a dict for each. `more` says that there are more than were asked for."""
 
