@@ -20,7 +20,7 @@ from fastapi.testclient import TestClient
 import fstore
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "flights"
-NOW = pd.Timestamp("2013-12-05T22:00Z")
+NOW = pd.Timestamp("2013-12-05T22:00")  # UTC, as all instants here
 KEYS = ["origin", "dest", "carrier", "tailnum", "distance"]
 
 
@@ -51,7 +51,7 @@ def test_every_value_is_what_the_oracle_says(example: Path, repo: fstore.Repo) -
     ts = repo.training_set("late_2013")
     rows = ts.to_pandas().sample(1000, random_state=1)
     oracle = flights_oracle.Oracle(example / "data")
-    instants = flights_oracle.micros(rows[ts.timestamp])
+    instants = flights_oracle.micros(rows[ts.timestamp].dt.tz_localize("UTC"))
     wrong = []
     for label, at in zip(rows.to_dict("records"), instants, strict=True):
         want = oracle.features(label, at)
