@@ -55,6 +55,7 @@ func TestTheExamplesOfTheHelpRun(t *testing.T) {
 			sh = &shell{t: t, dir: t.TempDir()}
 		case "materialize", "training-set create":
 			sh = newRepo(t, "apply --yes")
+			sh.run("mkdir .dvc") // for --dvc
 		}
 		for line := range strings.SplitSeq(strings.ReplaceAll(cmd.Example, "\\\n      ", ""), "\n") {
 			command, _, _ := strings.Cut(strings.TrimSpace(line), "     ") // what it does stands behind it
