@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.models import KNOWN, Trained, ask, free_port, started, trained
-
-
-@pytest.fixture(scope="module")
-def churn(binary: Path, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
-    with trained(binary, sample, tmp_path_factory.mktemp("churn")) as model:
-        yield model
+from tests.models import KNOWN, Trained, ask, free_port, started
 
 
 @pytest.fixture(scope="module")

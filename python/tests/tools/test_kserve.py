@@ -11,15 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.models import KNOWN, Trained, ask, free_port, started, trained
+from tests.models import KNOWN, Trained, ask, free_port, started
 
 MLSERVER = os.environ["FSTORE_MLSERVER"]  # the Python of an environment with MLServer
-
-
-@pytest.fixture(scope="module")
-def churn(binary: Path, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
-    with trained(binary, sample, tmp_path_factory.mktemp("churn")) as model:
-        yield model
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ AT = datetime(2025, 12, 1, tzinfo=timezone.utc)
 
 @pytest.fixture(scope="module", autouse=True)
 def prefect() -> Iterator[None]:
-    with prefect_test_harness():
+    with prefect_test_harness(server_startup_timeout=300):
         yield
 
 
