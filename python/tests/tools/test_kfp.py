@@ -26,7 +26,9 @@ def test_the_components_run_and_run_again(
     repo: Path, binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FSTORE_BINARY", str(binary))
-    monkeypatch.setenv("PIP_NO_DEPS", "1")  # what the components install is here, and the command instead of fstore-bin
+    monkeypatch.setenv(
+        "PIP_NO_DEPS", "1"
+    )  # what the components install is here, and the command instead of fstore-bin
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(tmp_path / "runs"))
     labels = str(repo / "data/labels.parquet")
