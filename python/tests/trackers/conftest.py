@@ -46,9 +46,15 @@ def tracking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "--artifacts-destination",
         str(folder / "artifacts"),
     ]
+    environment = {
+        **os.environ,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }  # no workers that nothing here needs
     with (
         (folder / "log").open("w") as log,
-        subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, cwd=folder) as process,
+        subprocess.Popen(
+            command, stdout=log, stderr=log, start_new_session=True, cwd=folder, env=environment
+        ) as process,
     ):
         address = f"http://127.0.0.1:{port}"
         try:

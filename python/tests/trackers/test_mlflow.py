@@ -237,7 +237,7 @@ def test_predictions_for_labels_are_those_of_a_look_up(shop: fstore.Repo) -> Non
     assert list(frame.columns) == [*labels.columns, *ts.features, "prediction"]
     assert len(frame) == len(labels)
 
-    with shop.serve() as client:
+    with shop.serve(at="2025-12-01") as client:
         online = client.online(model="batch@champion", entities=keys).to_pandas()[ts.features]
     pd.testing.assert_frame_equal(frame[ts.features], online)
     model = mlflow.pyfunc.load_model("models:/batch@champion")
