@@ -317,7 +317,7 @@ def test_features_of_a_model_are_those_of_its_pin_whatever_head_has(
     assert pin["tags"]["fstore.service"] == "churn@1"
     before = shop.features(labels, service="churn").to_arrow()
     definition = shop.path / "customer.yaml"
-    definition.write_text(definition.read_text().replace("ttl: 30d", "ttl: 60d"))
+    definition.write_text(definition.read_text().replace("ttl: 180d", "ttl: 1d"))
     shop.apply()
     assert not shop.features(labels, service="churn").to_arrow().equals(before)
     for model in ("Fraud-EU@1", "Fraud-EU/1", ("Fraud-EU", 1)):
