@@ -33,3 +33,14 @@ func TestAnErrorDoesNotNameItsConnection(t *testing.T) {
 		}
 	}
 }
+
+// Sentinels fail in any order.
+func TestWhyNoSentinelAnswersIsOneLineInOneOrder(t *testing.T) {
+	s := &sentinels{addrs: "a, b", transport: &transport{}}
+	refused, late := errors.New("connection refused"), os.ErrDeadlineExceeded
+	one, other := s.failed([]error{refused, late, refused}), s.failed([]error{late, refused, refused})
+	const want = "none of the sentinels a, b answers: connection refused; i/o timeout (check that they run and can be reached)"
+	if one.Error() != want || other.Error() != want {
+		t.Errorf("got %q and %q, want %q", one, other, want)
+	}
+}

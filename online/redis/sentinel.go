@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -183,7 +184,12 @@ func (s *sentinels) failed(errs []error) error {
 			hint = reason
 		}
 	}
-	return fstore.Errorf(fstore.ErrUnavailable, "none of the sentinels %s answers: %v", s.addrs, errors.Join(errs...)).WithHint("%s", hint)
+	texts := make([]string, len(errs))
+	for i, err := range errs {
+		texts[i] = withoutPort(err)
+	}
+	slices.Sort(texts) // whichever failed first: serve logs what is new
+	return fstore.Errorf(fstore.ErrUnavailable, "none of the sentinels %s answers: %s", s.addrs, strings.Join(slices.Compact(texts), "; ")).WithHint("%s", hint)
 }
 
 func hasPrefix(err error, prefixes ...string) bool {

@@ -66,6 +66,7 @@ type load struct {
 	clients []fstorev1.FeatureStoreClient
 	keys    int
 	draw    draw
+	lasts   time.Duration
 }
 
 // draw returns what draws the keys that a client asks for.
@@ -75,7 +76,7 @@ type draw func(*rand.Rand) func() int64
 func uniform(r *rand.Rand) func() int64 { return func() int64 { return r.Int64N(10_000) } }
 
 func newLoad(b *testing.B, address string, keys int) *load {
-	l := &load{keys: keys, draw: uniform}
+	l := &load{keys: keys, draw: uniform, lasts: loadTime}
 	for range 64 {
 		c := fstorev1.NewFeatureStoreClient(dial(b, address))
 		firstAnswer(b, c, ask(keys)) // connects
@@ -95,7 +96,7 @@ func (l *load) request(next func() int64) *fstorev1.GetOnlineFeaturesRequest {
 }
 
 func (l *load) closed(b *testing.B, clients int) []time.Duration {
-	until := time.Now().Add(loadTime)
+	until := time.Now().Add(l.lasts)
 	took, failed := make([][]time.Duration, clients), make([]error, clients)
 	var group sync.WaitGroup
 	for i := range clients {
