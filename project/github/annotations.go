@@ -43,8 +43,8 @@ func NewAnnotations(repo string, lookup func(string) (string, bool)) Annotations
 
 // resolved follows symbolic links, so that two names of one folder are equal.
 func resolved(dir string) string {
-	if real, err := filepath.EvalSymlinks(dir); err == nil && dir != "" {
-		return real
+	if followed, err := filepath.EvalSymlinks(dir); err == nil && dir != "" {
+		return followed
 	}
 	return dir
 }

@@ -79,13 +79,13 @@ func FuzzAnAnnotationIsOneCommand(f *testing.F) {
 }
 
 func TestTheRootOfTheWorkTree(t *testing.T) {
-	real := t.TempDir()
-	real, err := filepath.EvalSymlinks(real)
+	base := t.TempDir()
+	base, err := filepath.EvalSymlinks(base)
 	if err != nil {
 		t.Fatal(err)
 	}
 	mkdir := func(name string) string {
-		dir := filepath.Join(real, name)
+		dir := filepath.Join(base, name)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -93,19 +93,19 @@ func TestTheRootOfTheWorkTree(t *testing.T) {
 	}
 	mkdir("tree/.git")
 	inTree, plain, linked := mkdir("tree/a/repo"), mkdir("plain/repo"), mkdir("linked/repo")
-	link := filepath.Join(real, "link")
-	if err := errors.Join(os.WriteFile(filepath.Join(real, "linked/.git"), []byte("gitdir: elsewhere\n"), 0o644), os.Symlink(inTree, link)); err != nil {
+	link := filepath.Join(base, "link")
+	if err := errors.Join(os.WriteFile(filepath.Join(base, "linked/.git"), []byte("gitdir: elsewhere\n"), 0o644), os.Symlink(inTree, link)); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ name, repo, workspace, want string }{
 		{"above the repo", inTree, "", "a/repo/x.yaml"},
 		{"a worktree of Git has a file", linked, "", "repo/x.yaml"},
 		{"through a link", link, "", "a/repo/x.yaml"},
-		{"checked out into a folder of the workspace", inTree, real, "a/repo/x.yaml"},
-		{"no Git", plain, filepath.Join(real, "plain"), "repo/x.yaml"},
+		{"checked out into a folder of the workspace", inTree, base, "a/repo/x.yaml"},
+		{"no Git", plain, filepath.Join(base, "plain"), "repo/x.yaml"},
 		{"neither", plain, "", "x.yaml"},
 		{"another workspace", plain, inTree, ""},
-		{"no repo", "", real, ""},
+		{"no repo", "", base, ""},
 	} {
 		a := NewAnnotations(c.repo, func(name string) (string, bool) { return c.workspace, name == "GITHUB_WORKSPACE" })
 		_, properties, _ := parsed(t, a.Command(Error, definition.Problem{Pos: fstore.Pos{File: "x.yaml"}}))

@@ -30,8 +30,10 @@ func planOf(text func() string, size int) (*registry.Plan, []project.CheckedView
 	for i := range size {
 		name, service := text(), text()
 		p.Changes = append(p.Changes,
-			registry.Change{Kind: registry.KindView, Name: name, Action: registry.Modify, From: 1, To: 2, Version: registry.NewVersion, Dependents: []string{"feature_service " + service},
-				Fields: []definition.FieldChange{{Field: text(), Old: text(), New: text(), Counts: true, Why: text()}, {Field: "sql", Old: "select\n" + text(), New: "select\n" + text() + fmt.Sprint(i)}}},
+			registry.Change{
+				Kind: registry.KindView, Name: name, Action: registry.Modify, From: 1, To: 2, Version: registry.NewVersion, Dependents: []string{"feature_service " + service},
+				Fields: []definition.FieldChange{{Field: text(), Old: text(), New: text(), Counts: true, Why: text()}, {Field: "sql", Old: "select\n" + text(), New: "select\n" + text() + fmt.Sprint(i)}},
+			},
 			registry.Change{Kind: registry.KindService, Name: service, Action: registry.Remove, From: 1},
 			registry.Change{Kind: registry.KindSource, Name: text(), Action: registry.Add})
 		p.Services = append(p.Services, registry.ServiceImpact{Service: service, From: 1},
