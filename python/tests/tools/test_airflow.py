@@ -77,7 +77,7 @@ def test_the_dag_runs_and_runs_again(home: Path, repo: Path, binary: Path) -> No
         ("fstore materialize --to yesterday", {}, "fail"),  # 2
         ("fstore materialize", {"FSTORE_ONLINE": "nonsense"}, "fail"),  # 3
         ("exit 5", {}, "fail"),
-        ("kill -9 $$", {}, "fail"),
+        ("kill -9 $$", {}, "default"),  # ended from outside, as for want of memory
     ],
 )
 def test_only_what_may_succeed_later_is_retried(
