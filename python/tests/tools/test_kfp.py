@@ -22,7 +22,7 @@ def test_the_pipeline_compiles(tmp_path: Path) -> None:
         assert "'fstore-sdk[local]'" in " ".join(executor["container"]["command"])
 
 
-def test_the_components_run_and_run_again(
+def test_the_training_set_runs_and_runs_again(
     repo: Path, binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FSTORE_BINARY", str(binary))
@@ -41,6 +41,3 @@ def test_the_components_run_and_run_again(
         assert rows.metadata["digest"] == ts.digest
         assert Path(rows.path).read_bytes() == ts.path.read_bytes()
         assert Path(made.outputs["lock"].path).read_bytes() == ts.lock_path.read_bytes()
-    trained = kfp_pipeline.train(rows=rows)
-    assert 0.5 < trained.outputs["Output"] <= 1
-    assert trained.outputs["model"].metadata["training_set"] == ts.digest
