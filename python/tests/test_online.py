@@ -115,12 +115,14 @@ async def test_published_says_what_a_look_up_would_be_as_of(server: str, client:
 
 def test_rows_are_sent_as_their_columns(client: fstore.Client) -> None:
     rows = [{"customer_id": KNOWN, "cart_value": 250}, {"cart_value": None, "customer_id": UNKNOWN}]
-    answer = client.online(service="payment", entities=rows)
-    sent = answer.to_dict()
-    assert (sent["customer_id"], sent["cart_value"]) == ([KNOWN, UNKNOWN], [250, None])
-    assert sent["cart_ratio"] == [pytest.approx(250 / 77.58), None]
-    nothing = client.online(service="payment", entities=[])
-    assert (nothing.features, len(nothing)) == (answer.features, 0)
+    answer = client.online(service="payment", entities=rows).to_dict()
+    columns = {"customer_id": [KNOWN, UNKNOWN], "cart_value": [250, None]}
+    want = client.online(service="payment", entities=columns).to_dict()
+    clocks = {"days_since_order"}  # differs from call to call
+    assert {n: v for n, v in answer.items() if n not in clocks} == {
+        n: v for n, v in want.items() if n not in clocks
+    }
+    assert len(client.online(service="churn", entities=[])) == 0
 
 
 def test_columns_without_a_value_get_their_type_from_the_server(client: fstore.Client) -> None:
