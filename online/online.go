@@ -73,7 +73,8 @@ type Backend interface {
 	Commit(ctx context.Context, c Commit) error
 
 	// Replicated returns once a replica has everything that was committed before the call, or a moment later with a
-	// warning that none has confirmed it. A store without replicas returns at once, without a warning.
+	// warning that none has confirmed it. A store without replicas returns at once, without a warning. If the store has failed
+	// over, as far as can be known, calls after it go to the new primary, which may lack what was committed before.
 	Replicated(ctx context.Context) (warning string, err error)
 
 	// Scan calls fn with every key that begins with prefix, in no order, and stops at fn's first error. A key may

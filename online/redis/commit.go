@@ -51,6 +51,9 @@ func (b *Backend) Commit(ctx context.Context, c online.Commit) error {
 			}
 		}
 	}
+	if b.sentinels != nil && hasPrefix(err, "READONLY", "EXECABORT") { // it was demoted, perhaps
+		b.moving[0].leave()
+	}
 	return b.failed(ctx, err)
 }
 

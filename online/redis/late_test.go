@@ -65,7 +65,9 @@ func TestALateAnswerDoesNotLeadBack(t *testing.T) {
 	if got := <-late; !errors.Is(got.err, fstore.ErrUnavailable) {
 		t.Errorf("a late answer leads to the old primary: %v", got.err)
 	}
-	m.keep(older)
+	if err := m.turnTo(older, nil); !errors.Is(err, fstore.ErrUnavailable) {
+		t.Errorf("a late answer to refresh: %v", err)
+	}
 	if _, err := io.WriteString(fresh.conn, "x"); err != nil {
 		t.Errorf("the connection to the new primary: %v", err)
 	}
@@ -73,5 +75,27 @@ func TestALateAnswerDoesNotLeadBack(t *testing.T) {
 	answers <- newer
 	if got := <-again; got.err != nil {
 		t.Error(got.err)
+	}
+}
+
+// Two servers are never the primary at a time, even if a failover was forced on sentinels that could not agree on its number, or
+// if the primary was moved to another address.
+func TestAnotherAddressOfTheSameEpochIsAnotherPrimary(t *testing.T) {
+	var answer servers
+	m := newMoving(func(context.Context) (servers, error) { return answer, nil }, &transport{}, func() {})
+	var conns []net.Conn
+	for range 2 {
+		answer = servers{[]string{listener(t)}, 1}
+		conn, err := m.dial(context.Background(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, conn)
+	}
+	if _, err := conns[0].Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the connection to the former address: %v", err)
+	}
+	if _, err := io.WriteString(conns[1], "x"); err != nil {
+		t.Errorf("the connection to the latter address: %v", err)
 	}
 }

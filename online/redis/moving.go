@@ -52,9 +52,8 @@ func (m *moving) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	c := &movingConn{addr: found.addrs[rand.IntN(len(found.addrs))], cancel: cancel, owner: m} //nolint:gosec // G404: it spreads load
-	if !m.admit(c, found) {
-		return nil, fstore.Errorf(fstore.ErrUnavailable, "only sentinels that missed a failover answer").
-			WithHint("check that the other sentinels run and can be reached; if all of them were set up anew, restart this process")
+	if err := m.turnTo(found, c); err != nil {
+		return nil, err
 	}
 	conn, err := m.transport.dial(ctx, "tcp", c.addr)
 	m.mu.Lock()
@@ -83,41 +82,46 @@ func (m *moving) address() string {
 	return strings.Join(m.current.addrs, ", ")
 }
 
-// admit registers a connection that is about to be opened, unless newer servers have been found than those it goes to. If these
-// are newer, it closes all other connections.
-func (m *moving) admit(c *movingConn, found servers) bool {
+// refresh asks where the servers are, and closes the connections to all others.
+func (m *moving) refresh(ctx context.Context) error {
+	found, err := m.find(ctx)
+	if err != nil || len(found.addrs) == 0 {
+		return err
+	}
+	return m.turnTo(found, nil)
+}
+
+// turnTo makes the servers found the current ones, and closes the connections to all others. It registers a connection that is
+// about to be opened to one of them, if any. Servers of an older configuration than the current one are refused.
+func (m *moving) turnTo(found servers, opening *movingConn) error {
 	m.mu.Lock()
 	if found.epoch < m.current.epoch {
 		m.mu.Unlock()
-		return false
-	}
-	var gone []*movingConn
-	if found.epoch > m.current.epoch {
-		gone = m.follow(found)
+		return fstore.Errorf(fstore.ErrUnavailable, "only sentinels that missed a failover answer").
+			WithHint("check that the other sentinels run and can be reached; if all of them were set up anew, restart this process")
 	}
 	m.current = found
-	m.conns[c] = true
+	gone := m.release(func(addr string) bool { return !slices.Contains(found.addrs, addr) })
+	if opening != nil {
+		m.conns[opening] = true
+	}
 	m.mu.Unlock()
 	closeAll(gone)
-	return true
+	return nil
 }
 
-// keep closes the connections to all servers but those found, unless newer ones have been found.
-func (m *moving) keep(found servers) {
+// leave closes all connections. The next call asks where to go.
+func (m *moving) leave() {
 	m.mu.Lock()
-	var gone []*movingConn
-	if found.epoch >= m.current.epoch {
-		gone = m.follow(found)
-	}
+	gone := m.release(func(string) bool { return true })
 	m.mu.Unlock()
 	closeAll(gone)
 }
 
-// follow makes the servers found the current ones, and returns the connections to others, to be closed. m.mu is held.
-func (m *moving) follow(found servers) (gone []*movingConn) {
-	m.current = found
+// release ends the dials to some addresses, and returns the connections to them, to be closed. m.mu is held.
+func (m *moving) release(from func(addr string) bool) (gone []*movingConn) {
 	for c := range m.conns {
-		if !slices.Contains(found.addrs, c.addr) {
+		if from(c.addr) {
 			delete(m.conns, c)
 			c.cancel()
 			if c.Conn != nil {
@@ -165,9 +169,7 @@ func (b *Backend) followSentinels(done <-chan struct{}) {
 		case <-ticks.C:
 		}
 		for _, m := range b.moving {
-			if found, err := m.find(context.Background()); err == nil && len(found.addrs) > 0 {
-				m.keep(found)
-			}
+			_ = m.refresh(context.Background()) // sentinels that do not answer, or not well, change nothing
 		}
 	}
 }

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
@@ -199,4 +201,134 @@ func TestSentinelsThatMissedAFailoverLeadNowhere(t *testing.T) {
 			succeeds(t, func() error { _, _, err := b.Get(ctx, online.Read{Pointers: [][]byte{[]byte("k")}}); return err })
 		})
 	}
+}
+
+// A primary that was demoted while it is up goes on answering until the sentinels tell it. Replicated asks them, so calls after it
+// go to the new one: a promotion that looks again sees what that has.
+func TestReplicatedHearsOfAFailover(t *testing.T) {
+	before, after, _ := failedOver(t)
+	s := newScripted(t, before)
+	b := follow(t, s)
+	isAt := func(where, value string) {
+		t.Helper()
+		if warning, err := b.Replicated(ctx); err != nil || !strings.Contains(warning, where+", the primary features: the primary has no replica") {
+			t.Errorf("got %q, %v", warning, err)
+		}
+		if _, got := get(t, b, "k", online.Read{}); got != value {
+			t.Errorf("got %q, want %q", got, value)
+		}
+	}
+	isAt(before.primary, "before")
+	s.set(after)
+	isAt(after.primary, "after")
+	s.set(before)
+	_, err := b.Replicated(ctx)
+	isKind(t, err, fstore.ErrUnavailable, "missed a failover")
+}
+
+// demoted is a server that has the value before, and behaves as one that is demoted: it has its own answers to some commands.
+func demoted(t *testing.T, own func(command string) (answer string)) script {
+	t.Helper()
+	return script{epoch: 1, primary: answering(t, func(args []string) string {
+		command := strings.ToLower(args[0])
+		if answer := own(command); answer != "" {
+			return answer
+		}
+		switch command {
+		case "mget":
+			return array(slices.Repeat([]string{"before"}, len(args)-1)...)
+		case "ping", "multi", "mset":
+			return "+OK\r\n"
+		}
+		return "-ERR unknown command\r\n"
+	})}
+}
+
+// What a replica of the old primary has confirmed does not count.
+func TestReplicatedHearsOfAFailoverWhileItWaits(t *testing.T) {
+	_, after, _ := failedOver(t)
+	s := newScripted(t, script{})
+	s.set(demoted(t, func(command string) string {
+		switch command {
+		case "info":
+			return array("connected_slaves:1")[len("*1\r\n"):]
+		case "wait":
+			s.set(after)
+			return ":1\r\n"
+		}
+		return ""
+	}))
+	b := follow(t, s)
+	if warning, err := b.Replicated(ctx); err != nil || !strings.Contains(warning, after.primary) {
+		t.Errorf("got %q, %v", warning, err)
+	}
+	if _, got := get(t, b, "k", online.Read{}); got != "after" {
+		t.Errorf("got %q from the old primary", got)
+	}
+}
+
+// A server that refuses a commit as a replica is not read from as the primary, over any connection.
+func TestAServerThatRefusesACommitAsAReplicaIsLeft(t *testing.T) {
+	_, after, _ := failedOver(t)
+	const why = "You can't write against a read only replica."
+	for name, own := range map[string]map[string]string{
+		"while it is queued":   {"mset": "-READONLY " + why, "exec": "-EXECABORT Transaction discarded because of previous errors."},
+		"when it is executed":  {"exec": "-EXECABORT Transaction discarded because of: " + why},
+		"without a reason why": {"exec": "-READONLY " + why},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScripted(t, script{})
+			s.set(demoted(t, func(command string) string {
+				if answer, ok := own[command]; ok {
+					return answer + "\r\n"
+				}
+				return ""
+			}))
+			b := follow(t, s)
+			b.AddHook(hook{func() { // the commit has one connection, and this read opens another
+				if _, got := get(t, b, "k", online.Read{}); got != "before" {
+					t.Errorf("got %q before the failover", got)
+				}
+				s.set(after)
+			}})
+			isKind(t, set(b, "k", "lost"), fstore.ErrUnavailable, "read only replica")
+			if _, got := get(t, b, "k", online.Read{}); got != "after" {
+				t.Errorf("got %q from the old primary", got)
+			}
+		})
+	}
+}
+
+// Reads under way at the old primary, and those that wait for one, are answered by the new one.
+func TestReadsUnderWayFollowAFailover(t *testing.T) {
+	_, after, _ := failedOver(t)
+	s := newScripted(t, script{})
+	hung, asked := make(chan struct{}), make(chan struct{}, 100)
+	defer close(hung)
+	s.set(demoted(t, func(command string) string {
+		if command == "mget" {
+			asked <- struct{}{}
+			<-hung
+		}
+		return ""
+	}))
+	b := follow(t, s)
+	var reading sync.WaitGroup
+	for range 10 {
+		reading.Go(func() {
+			if _, ptrs, err := b.Get(ctx, online.Read{Pointers: [][]byte{[]byte("k")}}); err != nil || string(ptrs[0]) != "after" {
+				t.Errorf("got %q, %v", ptrs, err)
+			}
+		})
+	}
+	select {
+	case <-asked:
+	case <-time.After(time.Minute):
+		t.Fatal("nobody reads")
+	}
+	s.set(after)
+	if _, err := b.Replicated(ctx); err != nil {
+		t.Error(err)
+	}
+	reading.Wait()
 }

@@ -45,10 +45,29 @@ func (b *Backend) getFromReplica(ctx context.Context, r online.Read) (records, p
 // replicationTimeout bounds the wait for a replica. It is less than the driver's default timeout of a read, 3 s.
 const replicationTimeout = time.Second
 
-// Replicated implements online.Backend with WAIT. A single server without replicas has nothing to wait for. A primary
-// that sentinels watch is meant to have some.
+// Replicated implements online.Backend with WAIT. A primary that was demoted while it is up goes on answering until the
+// sentinels tell it. So they are asked too: if it is another one now, that has to confirm.
 func (b *Backend) Replicated(ctx context.Context) (warning string, err error) {
-	told, err := info(ctx, b.primary.Client)
+	if b.sentinels == nil {
+		return b.waitForReplica(ctx)
+	}
+	primary := b.moving[0]
+	err = primary.refresh(ctx)
+	for at := ""; err == nil && at != primary.address(); err = primary.refresh(ctx) {
+		at = primary.address()
+		if warning, err = b.waitForReplica(ctx); err != nil {
+			return "", err
+		}
+	}
+	return warning, b.failed(ctx, err)
+}
+
+// waitForReplica waits until a replica has what the primary has. A single server without replicas has nothing to wait for. A
+// primary that sentinels watch is meant to have some.
+func (b *Backend) waitForReplica(ctx context.Context) (warning string, err error) {
+	conn := b.primary.Conn() // WAIT counts from the last command of its connection
+	defer conn.Close()
+	told, err := info(ctx, conn)
 	if err != nil {
 		return "", b.failed(ctx, err)
 	}
@@ -58,8 +77,6 @@ func (b *Backend) Replicated(ctx context.Context) (warning string, err error) {
 	case replicas == "0" || replicas == "" && b.sentinels == nil:
 		return "", nil
 	}
-	conn := b.primary.Conn() // WAIT counts from the last command of its connection
-	defer conn.Close()
 	pipe := conn.Pipeline()
 	_ = pipe.Process(ctx, driver.NewStatusCmd(ctx, "ping")) // only queues the command
 	reached := driver.NewIntCmd(ctx, "wait", 1, replicationTimeout.Milliseconds())

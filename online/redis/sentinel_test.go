@@ -125,16 +125,21 @@ func TestCallsFollowAFailover(t *testing.T) {
 			succeeds(t, func() error { return set(b, "k", "before") })
 			s.Settle()
 			back := lose(old)
-			s.Failover(old)
-			for _, b := range []*redis.Backend{b, reader} {
-				succeeds(t, func() error { return set(b, "k", "after") })
+			primary := client(t, s.Failover(old).URL)
+			for name, b := range map[string]*redis.Backend{"b": b, "reader": reader} {
+				succeeds(t, func() error { _, err := b.Replicated(ctx); return err }) // an old primary that is up takes commits, and loses them
+				succeeds(t, func() error { return set(b, "k", "after "+name) })
+				if got, err := primary.Get(ctx, "k").Result(); err != nil || got != "after "+name {
+					t.Errorf("a commit of %s is not at the new primary: %s, %v", name, got, err)
+				}
 			}
+			succeeds(t, func() error { return set(b, "k", "after") })
 			back()
 			for range 20 { // while the old primary may still think that it is one
 				_, got := get(t, b, "k", online.Read{})
 				_, with := get(t, reader, "k", online.Read{})
 				if got != "after" || with != "after" && with != "none" {
-					t.Errorf("the old primary answers: %s, %s", got, with)
+					t.Errorf("the pointers are not those of the new primary: %s, %s", got, with)
 				}
 			}
 			s.Settle()
