@@ -87,12 +87,14 @@ func inspect(ctx context.Context, c *driver.Client) (map[string]string, error) {
 	return info(ctx, c)
 }
 
+// informant is a client, or a connection.
+type informant interface {
+	Info(ctx context.Context, sections ...string) *driver.StringCmd
+}
+
 // info returns the INFO of a server, or nil if it does not tell: some managed servers do not, and some users may not ask. Any
 // other error is one.
-func info(ctx context.Context, c interface {
-	Info(ctx context.Context, sections ...string) *driver.StringCmd
-},
-) (map[string]string, error) {
+func info(ctx context.Context, c informant) (map[string]string, error) {
 	text, err := c.Info(ctx).Result()
 	var refused driver.Error
 	switch {
