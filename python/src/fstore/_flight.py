@@ -116,7 +116,7 @@ def _data(message: pa.Buffer, of: bytes = b"") -> bytes:
     view = memoryview(message)
     end = 8 + struct.unpack_from("<i", view, 4)[0]
     header, body = view[8:end], view[end:]
-    parts = [b"\x0a", varint(len(of)), of] if of else []
+    parts: list[bytes | memoryview] = [b"\x0a", varint(len(of)), of] if of else []
     parts += [b"\x12", varint(len(header)), header]
     parts += [_BODY, varint(len(body)), body]
     return b"".join(parts)
