@@ -175,13 +175,17 @@ func (a *app) printCreated(set *project.TrainingSet) error {
 	fmt.Fprintf(a.stdout, "  %s\n  %s\n", project.ShortPath(sum.Out), project.ShortPath(sum.LockPath))
 	if set.DVCFile != "" {
 		fmt.Fprintf(a.stdout, "  %s\n", project.ShortPath(set.DVCFile))
-		a.remark("Next: dvc commit --force " + project.ShortPath(set.DVCFile))
 	}
-	if set.Existing {
-		return nil
+	if !set.Existing {
+		fmt.Fprintln(a.stdout)
+		if err := a.printCounts(sum, list); err != nil {
+			return err
+		}
 	}
-	fmt.Fprintln(a.stdout)
-	return a.printCounts(sum, list)
+	if set.DVCFile != "" {
+		fmt.Fprintf(a.stdout, "\nNext: dvc commit --force %s\n", project.ShortPath(set.DVCFile))
+	}
+	return nil
 }
 
 // printCounts prints, for each view, how many labels have a value and why the others have none.
