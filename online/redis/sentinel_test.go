@@ -49,21 +49,24 @@ func emptied(t testing.TB, s *redistest.Sentinels, url string) onlinetest.Open {
 	}
 }
 
+// steady keeps sentinels from failing over where a busy machine stops a server for a while.
+var steady = []string{"sentinel down-after-milliseconds " + redistest.PrimaryName + " 60000"}
+
 func TestConformanceWithSentinels(t *testing.T) {
 	t.Parallel()
-	s := redistest.NewSentinels(t, redistest.Config{Nodes: 2, Password: "secret", SentinelPassword: "secret2", Args: []string{"--min-replicas-to-write", "1"}})
+	s := redistest.NewSentinels(t, redistest.Config{Nodes: 2, Password: "secret", SentinelPassword: "secret2", Sentinel: steady, Args: []string{"--min-replicas-to-write", "1"}})
 	t.Run("primary", func(t *testing.T) { onlinetest.Run(t, emptied(t, s, s.URL)) })
 	t.Run("replica", func(t *testing.T) { onlinetest.Run(t, emptied(t, s, s.URL+"&read_from=replica")) })
 }
 
 func TestConformanceWithSentinelsOfValkey(t *testing.T) {
-	s := redistest.NewSentinels(t, redistest.Config{Nodes: 2, Valkey: true, Args: []string{"--min-replicas-to-write", "1"}})
+	s := redistest.NewSentinels(t, redistest.Config{Nodes: 2, Valkey: true, Sentinel: steady, Args: []string{"--min-replicas-to-write", "1"}})
 	onlinetest.Run(t, emptied(t, s, s.URL+"&read_from=replica"))
 }
 
 func TestConformanceWithSentinelsOverTLS(t *testing.T) {
 	t.Parallel()
-	s := redistest.NewSentinels(t, redistest.Config{Nodes: 2, TLS: redistest.NewTLS(t, time.Now()), Args: []string{"--min-replicas-to-write", "1"}})
+	s := redistest.NewSentinels(t, redistest.Config{Nodes: 2, TLS: redistest.NewTLS(t, time.Now()), Sentinel: steady, Args: []string{"--min-replicas-to-write", "1"}})
 	onlinetest.Run(t, emptied(t, s, s.URL))
 }
 
