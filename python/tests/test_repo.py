@@ -88,7 +88,7 @@ def test_errors_by_kind(shop: fstore.Repo, tmp_path: Path, binary: Path) -> None
         shop.materialize(to="tomorrow")
     with pytest.raises(fstore.NotFound, match="nobody"):
         shop.training_set("nobody")
-    with pytest.raises(fstore.InvalidRequest, match="either a service or features"):
+    with pytest.raises(fstore.InvalidRequest, match="name one of a service, features and a model"):
         shop.training_set("x", labels="data/labels.parquet", service="churn", features="customer_orders.*")
     with pytest.raises(fstore.InvalidRequest, match="labels is missing"):
         shop.training_set("x", service="churn")

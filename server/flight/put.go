@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
@@ -90,6 +91,7 @@ func (u *uploaded) Recv() (*flight.FlightData, error) {
 	data, err := u.stream.Recv()
 	if err == nil {
 		err = checkMessage(data.GetDataHeader())
+		data.DataBody = slices.Clip(data.DataBody) // Arrow takes what lies behind a body for a part of it
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		u.failed = err
