@@ -140,9 +140,7 @@ def test_the_client_makes_a_training_set_and_reads_it(
 
 
 def test_labels_are_a_query_a_file_or_a_stream(client: fstore.Client, labels: pa.Table, shop: Path) -> None:
-    query = (
-        "select customer_id, invoice_date as at from lines where customer_id is not null and quantity < 0"
-    )
+    query = "select customer_id, invoice_date as at from lines where customer_id is not null and quantity < 0"
     by_query = client.training_set("by_query", features="customer_orders.*", labels=query, timestamp="at")
     assert len(by_query) > 0
     by_file = client.training_set("by_file", service="churn", labels=shop / "data/labels.parquet")
@@ -182,9 +180,13 @@ def test_bad_streams_leave_nothing(address: str, labels: pa.Table, shop: Path) -
         writer, _ = flight.do_put(fl.FlightDescriptor.for_path("..", "etc"), labels.schema)
         with pytest.raises(pa.ArrowInvalid, match="not a path"):
             writer.close()
-        writer, _ = flight.do_put(fl.FlightDescriptor.for_path("labels"), labels.schema)
+        writer, _ = flight.do_put(
+            fl.FlightDescriptor.for_path("labels"), labels.schema, options=fl.FlightCallOptions(timeout=0.5)
+        )
         writer.write_table(labels.slice(0, 100))
-    del writer  # the stream breaks half-way
+        time.sleep(1)  # the stream breaks half-way
+        with pytest.raises(fl.FlightTimedOutError):
+            writer.close()
     for _ in range(200):
         if sorted(folder.iterdir()) == before:
             break

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import queue
 import shutil
 import signal
 import subprocess
@@ -117,6 +118,15 @@ class Command:
         return run.finish()
 
 
+def _next(lines: queue.SimpleQueue[bytes]) -> bytes:
+    """Waits for a line. Python handles signals between two waits."""
+    while True:
+        try:
+            return lines.get(timeout=0.2)
+        except queue.Empty:
+            pass
+
+
 class _Run:
     """A running command."""
 
@@ -147,12 +157,31 @@ class _Run:
             self.printed += block
 
     def follow(self) -> None:
-        """Reads messages until the command ends."""
-        assert self.process.stderr is not None
-        while line := self.process.stderr.readline(_LONGEST_LINE):
+        """Reads messages until the command ends.
+
+        Another thread waits for them. A signal that comes just before a thread waits in the operating system, or that another thread
+        of the process takes, would not be seen here until the next message.
+        """
+        lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        listener = threading.Thread(
+            target=self._listen, args=[lines], name=f"fstore {self.name} messages", daemon=True
+        )
+        listener.start()
+        while line := _next(lines):
             self._message(line.decode("utf-8", "strict").rstrip("\n"))
         self.process.wait()
         self.reader.join()
+
+    def _listen(self, lines: queue.SimpleQueue[bytes]) -> None:
+        """Passes on the lines of standard error, and at last an empty one."""
+        assert self.process.stderr is not None
+        try:
+            while line := self.process.stderr.readline(_LONGEST_LINE):
+                lines.put(line)
+        except ValueError:  # it was closed, because the command was stopped
+            pass
+        finally:
+            lines.put(b"")
 
     def _message(self, line: str) -> None:
         message: Any = None
