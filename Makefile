@@ -4,7 +4,7 @@ GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ACTIONLINT  = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 GORELEASER  = github.com/goreleaser/goreleaser/v2@v2.15.1
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
-FUZZTIME    = 5s
+FUZZTIME    = 3s
 LAWS        = 200
 KILLS       = 100
 IN_VENV     = .ci/python .venv-test python/requirements-test.txt
@@ -69,20 +69,22 @@ faults: go compiler redis ## Break network, Redis, registry, disks and clocks, a
 	go test -timeout 30m -run '$(FAULTS)' ./online/... ./server ./materialize ./cmd/fstore
 
 # What runs concurrently, under the race detector; a test checks that no package is forgotten. Left out are tests that make test runs
-# and that add no concurrency here: the longest of offline, which take the same paths as others over more rows; of materialize the long
-# sequences of one run after another, whose every step other tests take; of the stores damaged records, failures at every write, many
-# rows, and TLS below Redis; of the server the largest loads; and of cmd/fstore what only parses and prints.
+# and that add no concurrency: of offline all but those of threads, of the vector function and of how a query ends; of materialize the
+# long sequences of one run after another; of the stores damaged records, failures at every write, many rows, and TLS below Redis; of
+# the server the largest loads; and of cmd/fstore what only parses and prints.
 RACE      = ./ondemand ./ondemand/zone ./online/... ./server/... ./materialize/... ./project ./client/... ./internal/child ./internal/memory ./internal/mlflow/... ./internal/openlineage ./proto/... \
-	./registry ./registry/memory ./registry/sqlite ./registry/registrytest ./registry/definition/definitiontest ./offline ./offline/duckdb ./offline/trainset
+	./registry ./registry/memory ./registry/sqlite ./registry/registrytest ./registry/definition/definitiontest ./offline/duckdb ./offline/trainset
 RACE_PARTS = TestConformance/damaged_record|TestConformance/fails_anywhere|TestConformance//lookup/many_rows|TestOrdinaryLoad/1000_keys
-RACE_SKIP = AnyHistory|AnyFailovers|FailsOverAtEveryStep|KilledProcesses|SampleTakes|OnEveryRun|LargerThanMemory|MadeAgainToTheByte|NoFalseAlarm|AnyName|WideLabels|FindsItsInputs|LongCSV|MemoryDoesNotGrow|EnginesRunOnly|PlansReadOnly|ColumnsWithoutValues|LabelsByAQuery|DaysThatArriveLater|TestConformanceWithSentinelsOverTLS|$(RACE_PARTS)
-RACE_RUN  = TestScripts/(story|materialize_get|serve|lease|training_set|redis|doctor)$$|Signal|Memory|Screen
+RACE_SKIP = AnyHistory|AnyFailovers|FailsOverAtEveryStep|KilledProcesses|MemoryDoesNotGrow|TestConformanceWithSentinelsOverTLS|$(RACE_PARTS)
+RACE_ENGINE = OnDemandFeaturesAreThose|OnAnyNumberOfThreads|AKilledTrainingSet|Cancel|Progress
+RACE_RUN  = TestScripts/(story|serve|lease|redis)$$|Signal|Memory|Screen
 RACE_TEST = go test -timeout 30m -vet=off -race
 race: go compiler redis ## Run what is concurrent under the race detector
 	$(RACE_TEST) -skip '$(RACE_SKIP)' $(RACE)
+	$(RACE_TEST) -run '$(RACE_ENGINE)' ./offline
 	$(RACE_TEST) -run '$(RACE_RUN)' ./cmd/fstore
 
-fuzz: go compiler ## Run every fuzz target for FUZZTIME (5s)
+fuzz: go compiler ## Run every fuzz target for FUZZTIME (3s)
 	@.ci/fuzz $(FUZZTIME)
 
 bench: go compiler redis ## Run the benchmarks

@@ -8,7 +8,7 @@ import (
 
 // checks is how many generated cases and stories a plain go test plays. Each is a repo with many runs on three
 // backends; -rapid.checks=1000 plays more.
-const checks = "12"
+const checks = "8"
 
 // askedForMore reports whether -rapid.checks is given.
 var askedForMore bool

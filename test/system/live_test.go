@@ -130,7 +130,7 @@ var liveSteps = []struct {
 // kill begins to materialize and kills it while the store holds a view half as it was and half as it is to be; if it
 // comes too late, it tries again.
 func (w *liveWorld) kill(view string) {
-	for range 10 {
+	for range 40 {
 		w.data()
 		to := w.tick()
 		_, _ = w.expectRun(to, nil)
