@@ -52,7 +52,7 @@ func Run(ctx context.Context, c Command) (stdout []byte, err error) {
 func run(ctx context.Context, c Command) ([]byte, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	cmd := exec.CommandContext(ctx, c.Path, c.Args...)
+	cmd := exec.CommandContext(ctx, c.Path, c.Args...) //nolint:gosec // G204: its callers check the arguments, and no shell reads them
 	cmd.Env = c.Env
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = c.Patience

@@ -24,8 +24,8 @@ const (
 	trackingURI = "MLFLOW_TRACKING_URI"
 	registryURI = "MLFLOW_REGISTRY_URI" // of the model registry, if it is another server
 	username    = "MLFLOW_TRACKING_USERNAME"
-	password    = "MLFLOW_TRACKING_PASSWORD"
-	token       = "MLFLOW_TRACKING_TOKEN"
+	password    = "MLFLOW_TRACKING_PASSWORD" //nolint:gosec // G101: a name
+	token       = "MLFLOW_TRACKING_TOKEN"    //nolint:gosec // G101: a name
 	insecure    = "MLFLOW_TRACKING_INSECURE_TLS"
 	serverCA    = "MLFLOW_TRACKING_SERVER_CERT_PATH"
 	clientCert  = "MLFLOW_TRACKING_CLIENT_CERT_PATH"

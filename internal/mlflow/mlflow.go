@@ -116,7 +116,7 @@ func (c *Client) refused(answer *http.Response, path string, text []byte) error 
 		Message string `json:"message"`
 	}
 	known := json.Unmarshal(text, &said) == nil && said.Code != ""
-	kind, hint := kindOf(answer.StatusCode, said.Code)
+	hint, kind := kindOf(answer.StatusCode, said.Code)
 	message := printable(said.Message)
 	if !known {
 		message = answer.Status
@@ -134,18 +134,18 @@ func (c *Client) refused(answer *http.Response, path string, text []byte) error 
 }
 
 // kindOf returns the kind of an error by the status and the code of an answer. It is nil if neither tells.
-func kindOf(status int, code string) (kind error, hint string) {
+func kindOf(status int, code string) (hint string, kind error) {
 	switch {
 	case status == http.StatusUnauthorized:
-		return fstore.ErrUnauthenticated, "set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+		return "set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD", fstore.ErrUnauthenticated
 	case status == http.StatusForbidden:
-		return fstore.ErrForbidden, "ask the owner of the model for the permission"
+		return "ask the owner of the model for the permission", fstore.ErrForbidden
 	case code == "RESOURCE_DOES_NOT_EXIST":
-		return fstore.ErrNotFound, ""
+		return "", fstore.ErrNotFound
 	case status == http.StatusTooManyRequests, status >= 500:
-		return fstore.ErrUnavailable, ""
+		return "", fstore.ErrUnavailable
 	}
-	return nil, ""
+	return "", nil
 }
 
 // printable returns a message on one line and of bounded length.

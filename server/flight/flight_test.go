@@ -413,9 +413,15 @@ func TestScopesOfFlight(t *testing.T) {
 		who, set string
 		want     codes.Code
 	}{
-		{"reader", "fraud", codes.OK}, {"reader", "absent", codes.NotFound}, {"churner", "churn", codes.OK},
-		{"churner", "fraud", codes.PermissionDenied}, {"churner", "loose", codes.PermissionDenied}, {"churner", "absent", codes.PermissionDenied},
-		{"maker", "churn", codes.PermissionDenied}, {"online", "churn", codes.PermissionDenied}, {"bank", "churn", codes.PermissionDenied},
+		{"reader", "fraud", codes.OK},
+		{"reader", "absent", codes.NotFound},
+		{"churner", "churn", codes.OK},
+		{"churner", "fraud", codes.PermissionDenied},
+		{"churner", "loose", codes.PermissionDenied},
+		{"churner", "absent", codes.PermissionDenied},
+		{"maker", "churn", codes.PermissionDenied},
+		{"online", "churn", codes.PermissionDenied},
+		{"bank", "churn", codes.PermissionDenied},
 	} {
 		_, stream, err := w.read(as(c.who), "training_sets", c.set)
 		if err == nil {
