@@ -46,7 +46,13 @@ def registered(ts: fstore.TrainingSet, name: str, drop: str = "") -> str:
     with mlflow.start_run():
         ts.log_to_mlflow()
         signature = infer_signature(frame.rename(columns={drop: "other"}), model.predict(frame))
-        info = mlflow.sklearn.log_model(model, name="model", signature=signature, registered_model_name=name)
+        info = mlflow.sklearn.log_model(
+            model,
+            name="model",
+            signature=signature,
+            registered_model_name=name,
+            serialization_format="cloudpickle",  # skops trusts no trees
+        )
     return str(info.registered_model_version)
 
 
