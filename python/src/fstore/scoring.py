@@ -92,7 +92,8 @@ def inputs(features: pa.Table, schema: Any) -> Any:
 def _check(model_uri: str, schema: Any, names: list[str]) -> None:
     if schema is None or schema.is_tensor_spec():
         return
-    missing = [n for n in schema.required_input_names() if n not in names]
+    # MLflow calls a column optional if it had nulls in training, so that says nothing about what the model needs.
+    missing = [n for n in schema.input_names() if n not in names]
     if missing:
         raise InvalidRequest(
             f"the signature of {model_uri} needs {', '.join(map(str, missing))}, and it is pinned to {', '.join(names)}",

@@ -103,7 +103,10 @@ def test_the_source_of_an_input_loads_the_same_training_set_or_fails(
     shop: fstore.Repo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     ts = sets.churn(shop)
-    with mlflow.start_run() as run:
+    experiment = MlflowClient().create_experiment(
+        "the source of an input"
+    )  # knows no other source of this content
+    with mlflow.start_run(experiment_id=experiment) as run:
         ts.log_to_mlflow()
     source = source_of(run.info.run_id)
     monkeypatch.setenv("FSTORE_BINARY", shop._command.binary)
