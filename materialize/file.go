@@ -52,7 +52,7 @@ func (o *outFile) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// commit makes the file durable under its name, or removes it. The folder is not yet synced: see syncDir.
+// commit makes the file durable under its name, or removes it. The folder is not yet synced: see regular.Sync.
 func (o *outFile) commit() (fileInfo, error) {
 	err := o.buf.Flush()
 	if err == nil {
@@ -78,15 +78,6 @@ func (o *outFile) abort() {
 	_ = o.f.Close()
 	o.f = nil
 	_ = os.Remove(filepath.Join(o.dir, o.name+tmpSuffix))
-}
-
-// syncDir makes the names in a folder durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // checkFile checks that a file is the one described. It returns ErrCorrupt if the file has changed or is missing.

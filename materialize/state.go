@@ -191,7 +191,7 @@ func readRun(path, id string) (*run, int) {
 
 // add makes a run durable after its files.
 func (s *state) add(r *run) error {
-	if err := syncDir(s.dir); err != nil {
+	if err := regular.Sync(s.dir); err != nil {
 		return err
 	}
 	r.CRC = r.sum()
@@ -211,7 +211,7 @@ func (s *state) add(r *run) error {
 		return err
 	}
 	s.runs[r.Run] = r
-	return syncDir(s.dir)
+	return regular.Sync(s.dir)
 }
 
 // recordInputs records that a discarded run computed the recordInputs as held, from other inputs.

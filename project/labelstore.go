@@ -11,6 +11,7 @@ import (
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/regular"
 )
 
 // labelStore is a folder of labels that callers have sent, each a Parquet file that is named by its SHA-256.
@@ -92,7 +93,7 @@ func (l *labelFile) Keep() (digest string, err error) {
 		return "", err
 	}
 	l.kept = true
-	return digest, syncFolder(l.store.dir)
+	return digest, regular.Sync(l.store.dir)
 }
 
 // Discard implements flight.Labels.
@@ -101,12 +102,4 @@ func (l *labelFile) Discard() {
 		_ = l.file.Close()           // Keep may have closed it
 		_ = os.Remove(l.file.Name()) // if not, sweep removes it
 	}
-}
-
-func syncFolder(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

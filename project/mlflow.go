@@ -202,15 +202,11 @@ func (p *Project) Sync(ctx context.Context, r SyncRequest) (*Synced, error) {
 
 // pinnedModels returns the pinned versions with their tags, by the model's name.
 func (p *Project) pinnedModels(ctx context.Context) (map[string][]*Model, error) {
-	db, err := p.registry(ctx)
+	db, rev, err := p.openRevision(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
-	rev, err := db.Revision(ctx, p.Settings.Project)
-	if err != nil {
-		return nil, err
-	}
 	out := map[string][]*Model{}
 	for _, m := range rev.Models() {
 		tags, err := p.tags(ctx, db, rev, m)

@@ -182,15 +182,11 @@ func (p *Project) Models(ctx context.Context) ([]*Model, error) {
 
 // Model returns a version of a model. For a name alone, it returns all versions.
 func (p *Project) Model(ctx context.Context, ref fstore.ModelRef) ([]*Model, error) {
-	db, err := p.registry(ctx)
+	db, rev, err := p.openRevision(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
-	rev, err := db.Revision(ctx, p.Settings.Project)
-	if err != nil {
-		return nil, err
-	}
 	var models []*registry.ModelVersion
 	for _, m := range rev.Models() {
 		if ref.Version == "" && m.Ref.Name == ref.Name {

@@ -100,18 +100,6 @@ func (p *Project) usedLabels(ctx context.Context) (map[string]bool, error) {
 	return used, nil
 }
 
-// trainingSetRecords returns the records of all training sets.
-func (p *Project) trainingSetRecords(ctx context.Context) ([]registry.TrainingSetRecord, error) {
-	db, err := p.registry(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer db.Close()
-	records, err := db.TrainingSets(ctx, p.Settings.Project)
-	p.settleBeside(ctx, db, records)
-	return records, err
-}
-
 // Find implements flight.Sets.
 func (o *offlineSets) Find(ctx context.Context, name string) (*flight.Set, error) {
 	set, err := o.p.recordedSet(ctx, name)

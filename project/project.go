@@ -236,12 +236,26 @@ func (p *Project) stateDir() string { return filepath.Join(p.Settings.State, p.S
 // Revision reads the registry as it is now. The error is ErrNotReady if there is no registry yet. A project to which
 // nothing was applied has revision 0.
 func (p *Project) Revision(ctx context.Context) (*registry.Revision, error) {
-	db, err := p.registry(ctx)
+	db, rev, err := p.openRevision(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
-	return db.Revision(ctx, p.Settings.Project)
+	return rev, nil
+}
+
+// openRevision opens the registry, and reads its latest revision. The caller must close the registry.
+func (p *Project) openRevision(ctx context.Context) (*registry.Store, *registry.Revision, error) {
+	db, err := p.registry(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	rev, err := db.Revision(ctx, p.Settings.Project)
+	if err != nil {
+		_ = db.Close()
+		return nil, nil, err
+	}
+	return db, rev, nil
 }
 
 // ShortPath returns a path relative to the working directory if it is beneath it.

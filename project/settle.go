@@ -57,6 +57,16 @@ type ListedTrainingSet struct {
 
 // TrainingSets returns all training sets, including retired ones.
 func (p *Project) TrainingSets(ctx context.Context) ([]ListedTrainingSet, error) {
+	records, err := p.trainingSetRecords(ctx)
+	out := make([]ListedTrainingSet, len(records))
+	for i, r := range records {
+		out[i] = ListedTrainingSet{Name: r.Name, Created: r.Created, Service: r.Service, Rows: r.Rows, Out: r.Out, Retired: r.Retired}
+	}
+	return out, err
+}
+
+// trainingSetRecords returns the records of all training sets.
+func (p *Project) trainingSetRecords(ctx context.Context) ([]registry.TrainingSetRecord, error) {
 	db, err := p.registry(ctx)
 	if err != nil {
 		return nil, err
@@ -64,11 +74,7 @@ func (p *Project) TrainingSets(ctx context.Context) ([]ListedTrainingSet, error)
 	defer db.Close()
 	records, err := db.TrainingSets(ctx, p.Settings.Project)
 	p.settleBeside(ctx, db, records)
-	out := make([]ListedTrainingSet, len(records))
-	for i, r := range records {
-		out[i] = ListedTrainingSet{Name: r.Name, Created: r.Created, Service: r.Service, Rows: r.Rows, Out: r.Out, Retired: r.Retired}
-	}
-	return out, err
+	return records, err
 }
 
 // TrainingSetNames returns the names of the training sets that are not retired, or none if they cannot be read.

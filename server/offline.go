@@ -13,7 +13,7 @@ import (
 	"github.com/fstore-dev/fstore/server/admission"
 )
 
-// LongMethod is a method that is no look-up, of a service beside the look-ups.
+// LongMethod is a method of a service other than look-ups, whose calls may take long.
 type LongMethod struct {
 	Method
 	Stream   bool // a call may take as long as its caller likes

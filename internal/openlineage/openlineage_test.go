@@ -139,7 +139,7 @@ func TestARunIsReportedFromStartToEnd(t *testing.T) {
 	}
 }
 
-// An answer that is no success is an error that names the server, not its password or the key.
+// An unsuccessful answer is an error that names the server, but neither its password nor the key.
 func TestWhatWasNotDeliveredIsCounted(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()

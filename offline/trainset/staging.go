@@ -11,6 +11,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/regular"
 )
 
 // A training set is a Parquet file, the lock beside it and the caller's record of it. They appear together, whenever the
@@ -91,7 +92,7 @@ func (s *Staging) Install(lockText []byte, record func() error) error {
 	if err := moveDurably(temp, staged); err != nil {
 		return err
 	}
-	if err := errors.Join(fsync(s.File()), fsync(s.Folder()), fsync(filepath.Dir(s.Folder()))); err != nil {
+	if err := errors.Join(regular.Sync(s.File()), regular.Sync(s.Folder()), regular.Sync(filepath.Dir(s.Folder()))); err != nil {
 		return err
 	}
 	release, err := lockPlaces(s.out)
@@ -196,13 +197,13 @@ func lockPlaces(out string) (release func(), err error) {
 // installBoth moves a finished training set and its lock to their places. It makes both durable before it changes
 // anything.
 func installBoth(file, out, stagedLock, lock string) error {
-	if err := errors.Join(fsync(file), fsync(stagedLock)); err != nil {
+	if err := errors.Join(regular.Sync(file), regular.Sync(stagedLock)); err != nil {
 		return err
 	}
 	if err := os.Remove(lock); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := fsync(filepath.Dir(lock)); err != nil {
+	if err := regular.Sync(filepath.Dir(lock)); err != nil {
 		return err
 	}
 	if err := moveDurably(file, out); err != nil {
@@ -213,20 +214,11 @@ func installBoth(file, out, stagedLock, lock string) error {
 
 // moveDurably renames a file, after its content is on disk, and makes its new name durable.
 func moveDurably(from, to string) error {
-	if err := fsync(from); err != nil {
+	if err := regular.Sync(from); err != nil {
 		return err
 	}
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	return fsync(filepath.Dir(to))
-}
-
-// fsync makes a file, or the names in a folder, durable.
-func fsync(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return regular.Sync(filepath.Dir(to))
 }

@@ -20,8 +20,8 @@ type Sets interface {
 	// NewLabels begins a file of labels.
 	NewLabels() (Labels, error)
 	// Create makes a training set, or returns the one that was made from the same inputs. say gets lines of JSON about
-	// progress, warnings and the error; its own error ends the work. summary is a JSON object. When Create returns, the
-	// training set is recorded, or nothing of it is left.
+	// progress, warnings and the error; its own error ends the work. summary is a JSON object. When Create returns,
+	// either the training set is recorded or nothing of it remains.
 	Create(ctx context.Context, r *Creation, say func(line []byte) error) (summary []byte, err error)
 }
 

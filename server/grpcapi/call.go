@@ -21,8 +21,8 @@ type call struct {
 	cancel          context.CancelFunc
 	of              *grpcConnections
 	conn            *connection     // nil in tests that call without one
-	admitted        *admission.Call // nil: it is no look-up
-	beside          bool            // it is no look-up, and counts as such
+	admitted        *admission.Call // nil: it is not a look-up
+	beside          bool            // it is not a look-up, and is counted as such
 	why             error           // why the server ended it; guarded by conn.mu
 	forget          func() bool     // stops over from being called
 }

@@ -194,12 +194,8 @@ class _Run:
             if line:
                 self.other.append(line[:2000])
             return
-        if step := message.get("progress"):
-            self.bar.show(step["stage"], step["done"], step.get("total", 0))
-        if warning := message.get("warning"):
-            self.output.warnings.append(said(warning))
-        if note := message.get("note"):
-            log.info(said(note))
+        if warning := hear(message, self.bar):
+            self.output.warnings.append(warning)
         self.error = message.get("error", self.error)
 
     def stop(self) -> None:
@@ -283,6 +279,16 @@ def documents(text: str) -> list[Any]:
 def _position(position: dict[str, Any] | None) -> str:
     place = display.place(position)
     return f"{place}: " if place else ""
+
+
+def hear(message: dict[str, Any], bar: Bar) -> str:
+    """Shows the progress and logs the note that a message of the command has, and returns its warning, or an empty text."""
+    if step := message.get("progress"):
+        bar.show(step["stage"], step["done"], step.get("total", 0))
+    if note := message.get("note"):
+        log.info(said(note))
+    warning = message.get("warning")
+    return said(warning) if warning else ""
 
 
 def said(message: dict[str, Any]) -> str:

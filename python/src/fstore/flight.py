@@ -18,7 +18,7 @@ import grpc
 from fstore import _flight, display
 from fstore import labels as _labels
 from fstore._attempts import Attempts, retry_after
-from fstore._command import RepoWarning, log, reported, said
+from fstore._command import RepoWarning, hear, reported
 from fstore._unreachable import explain
 from fstore.errors import Conflict, DataLoss, Error, InvalidRequest, NotFound, of_status
 from fstore.progress import Bar
@@ -133,12 +133,8 @@ class Flight:
         try:
             for message in self._stream("DoAction", _flight.action(_CREATE, request)):
                 last = json.loads(_flight.Result.FromString(message).body)
-                if step := last.get("progress"):
-                    bar.show(step["stage"], step["done"], step.get("total", 0))
-                if warning := last.get("warning"):
-                    warnings.warn(said(warning), RepoWarning, stacklevel=5)
-                if note := last.get("note"):
-                    log.info(said(note))
+                if warning := hear(last, bar):
+                    warnings.warn(warning, RepoWarning, stacklevel=5)
                 failure = last.get("error", failure)
         except Error:
             if failure is not None:

@@ -113,36 +113,20 @@ def test_every_event(reported: tuple[str, list[Any]], repo: Path, binary: Path) 
         "OPENLINEAGE_NAMESPACE": "prod",
         "OPENLINEAGE_PARENT_ID": "airflow://host/dag.task/0198f0a2-1111-7222-8333-123456789abc",
     }
+    create = [
+        "training-set",
+        "create",
+        "one",
+        "--service",
+        "churn",
+        "--labels",
+        "data/labels.parquet",
+        "--out",
+    ]
     for command, status in [
         (["apply", "--yes"], 0),
-        (
-            [
-                "training-set",
-                "create",
-                "one",
-                "--service",
-                "churn",
-                "--labels",
-                "data/labels.parquet",
-                "--out",
-                "one.parquet",
-            ],
-            0,
-        ),
-        (
-            [
-                "training-set",
-                "create",
-                "one",
-                "--service",
-                "churn",
-                "--labels",
-                "data/labels.parquet",
-                "--out",
-                "two.parquet",
-            ],
-            5,
-        ),
+        ([*create, "one.parquet"], 0),
+        ([*create, "two.parquet"], 5),
         (["materialize", "--to", "2025-12-01"], 0),
     ]:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""examples/serving/transformer.py, run by KServe, and Seldon's MLServer behind it predict as in training."""
+"""KServe runs examples/serving/transformer.py in front of Seldon's MLServer; the predictions are those of training."""
 
 from __future__ import annotations
 
