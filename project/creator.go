@@ -24,39 +24,58 @@ const stopPatience = 10 * time.Second
 // Create implements flight.Sets. The engine runs in a process of its own, so that look-ups keep their time: the command
 // that a person would run. It does all or nothing, and finds what was made from the same inputs.
 func (o *offlineSets) Create(ctx context.Context, r *flight.Creation, say func(line []byte) error) ([]byte, error) {
-	args, err := o.arguments(r)
+	args, err := o.creation(r)
 	if err != nil {
 		return nil, err
 	}
+	out, err := o.run(ctx, args, say)
+	if err != nil {
+		return nil, err
+	}
+	return compact(out)
+}
+
+// run runs a command of training sets, and returns what it printed.
+func (o *offlineSets) run(ctx context.Context, args []string, say func(line []byte) error) ([]byte, error) {
 	said := &messages{say: say}
+	args = append([]string{"--repo=" + o.p.Settings.Dir, "--output=json", "--progress=json", "training-set"}, args...)
 	out, err := child.Run(ctx, child.Command{Path: o.program, Args: args, Env: o.environment(), Patience: stopPatience, Line: said.line})
 	var exit *exec.ExitError
 	switch {
-	case err == nil:
-		return compact(out)
 	case errors.As(err, &exit) && said.failed != nil:
 		return nil, said.failed.asError()
 	case errors.As(err, &exit):
-		return nil, fmt.Errorf("fstore training-set create %s: %w: %s", r.Name, err, said.other.String())
+		return nil, fmt.Errorf("fstore %s: %w: %s", strings.Join(args[3:5], " "), err, said.other.String())
 	}
-	return nil, err
+	return out, err
 }
 
 func compact(text []byte) ([]byte, error) {
 	var out bytes.Buffer
 	if err := json.Compact(&out, text); err != nil {
-		return nil, fmt.Errorf("fstore training-set create printed no JSON: %w", err)
+		return nil, fmt.Errorf("fstore training-set printed no JSON: %w", err)
 	}
 	return out.Bytes(), nil
 }
 
-// arguments returns the arguments of the command. Each value is part of its flag, so that none can be a flag.
-func (o *offlineSets) arguments(r *flight.Creation) ([]string, error) {
-	s := o.p.Settings
-	args := []string{
-		"--repo=" + s.Dir, "--output=json", "--progress=json", "training-set", "create", r.Name,
-		"--out=" + filepath.Join(s.Offline.TrainingSets, r.Name+parquetSuffix),
+// creation returns the arguments of the command that makes a training set.
+func (o *offlineSets) creation(r *flight.Creation) ([]string, error) {
+	args := []string{"create", r.Name, "--out=" + filepath.Join(o.p.Settings.Offline.TrainingSets, r.Name+parquetSuffix)}
+	for _, column := range r.Label {
+		args = append(args, "--label="+column)
 	}
+	if r.Replace {
+		args = append(args, "--replace")
+	}
+	if r.Snapshot {
+		args = append(args, "--snapshot")
+	}
+	return o.request(args, &r.Request)
+}
+
+// request adds the arguments that say which features of which labels are wanted. Each value is part of its flag, so that
+// none can be a flag.
+func (o *offlineSets) request(args []string, r *flight.Request) ([]string, error) {
 	add := func(flag, value string) {
 		if value != "" {
 			args = append(args, "--"+flag+"="+value)
@@ -72,10 +91,8 @@ func (o *offlineSets) arguments(r *flight.Creation) ([]string, error) {
 	add("labels-sql", r.LabelsSQL)
 	add("service", r.Service)
 	add("features", strings.Join(r.Features, ","))
+	add("model", r.Model)
 	add("timestamp", r.Timestamp)
-	for _, column := range r.Label {
-		args = append(args, "--label="+column)
-	}
 	if r.Sample != nil {
 		add("sample", strconv.FormatInt(*r.Sample, 10))
 	}
@@ -84,12 +101,6 @@ func (o *offlineSets) arguments(r *flight.Creation) ([]string, error) {
 	}
 	add("as-of", r.AsOf)
 	add("leak-check", r.LeakCheck)
-	if r.Replace {
-		args = append(args, "--replace")
-	}
-	if r.Snapshot {
-		args = append(args, "--snapshot")
-	}
 	return args, nil
 }
 
@@ -132,17 +143,19 @@ func (m *messages) line(line []byte) error {
 	return m.say(line)
 }
 
-// commandKinds are the kinds of errors, by the names that the command gives them.
-var commandKinds = map[string]error{
-	"usage": fstore.ErrInvalid, "invalid": fstore.ErrInvalid, "check": fstore.ErrCheck, "conflict": fstore.ErrConflict,
-	"not_found": fstore.ErrNotFound, "not_ready": fstore.ErrNotReady, "too_large": fstore.ErrTooLarge,
-	"corrupt": server.ErrDamaged, "unavailable": server.ErrAway, "busy": server.ErrAway, "stopped": server.ErrAway,
-}
-
+// asError returns the error as the server's callers get it. What only this machine's operator can mend has no kind.
 func (e *commandError) asError() error {
-	kind, ok := commandKinds[e.Kind]
-	if !ok {
-		return fmt.Errorf("fstore training-set create: %s", e.Message)
+	kind := kindNamed(e.Kind)
+	switch kind {
+	case fstore.ErrInvalid, fstore.ErrCheck, fstore.ErrConflict, fstore.ErrNotFound, fstore.ErrNotReady, fstore.ErrTooLarge:
+	case fstore.ErrUsage:
+		kind = fstore.ErrInvalid
+	case fstore.ErrCorrupt:
+		kind = server.ErrDamaged
+	case fstore.ErrUnavailable, fstore.ErrBusy, context.Canceled:
+		kind = server.ErrAway
+	default:
+		return fmt.Errorf("fstore training-set: %s", e.Message)
 	}
 	err := fstore.Errorf(kind, "%s", e.Message)
 	if len(e.Hints) > 0 {

@@ -19,7 +19,7 @@ type Model struct {
 	Ready     *bool            `json:"ready,omitempty"`     // all of them are published, so the model is served; nil if the online store cannot be reached
 
 	Interface *fstore.Description `json:"interface,omitempty"` // its columns and outputs
-	Tags      map[string]string   `json:"tags,omitempty"`      // that the version has in MLflow; Models leaves them out
+	Tags      map[string]string   `json:"tags,omitempty"`      // that the version has in MLflow; only Pin and TaggedModel give them
 }
 
 // ModelView is a view version of a model and its state in the online store.
@@ -182,11 +182,33 @@ func (p *Project) Models(ctx context.Context) ([]*Model, error) {
 
 // Model returns a version of a model. For a name alone, it returns all versions.
 func (p *Project) Model(ctx context.Context, ref fstore.ModelRef) ([]*Model, error) {
+	rev, err := p.Revision(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.named(ctx, rev, ref)
+}
+
+// TaggedModel is Model with tags, for which it reads the locks of training sets.
+func (p *Project) TaggedModel(ctx context.Context, ref fstore.ModelRef) ([]*Model, error) {
 	db, rev, err := p.openRevision(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
+	out, err := p.named(ctx, rev, ref)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range out {
+		if m.Tags, err = p.tags(ctx, db, rev, m.ModelVersion); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (p *Project) named(ctx context.Context, rev *registry.Revision, ref fstore.ModelRef) ([]*Model, error) {
 	var models []*registry.ModelVersion
 	for _, m := range rev.Models() {
 		if ref.Version == "" && m.Ref.Name == ref.Name {
@@ -200,16 +222,7 @@ func (p *Project) Model(ctx context.Context, ref fstore.ModelRef) ([]*Model, err
 		}
 		models = append(models, m)
 	}
-	out, err := p.models(ctx, rev, models)
-	if err != nil {
-		return nil, err
-	}
-	for _, m := range out {
-		if m.Tags, err = p.tags(ctx, db, rev, m.ModelVersion); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	return p.models(ctx, rev, models)
 }
 
 // models looks up in one round trip what the online store has of versions of models. If the store cannot be reached,

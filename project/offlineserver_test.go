@@ -39,21 +39,24 @@ func TestValuesAreNoFlags(t *testing.T) {
 	sets := setsOf(t, "")
 	sample := int64(-5)
 	evil := "--repo=/etc"
-	args, err := sets.arguments(&flight.Creation{
-		Name: "churn", Service: evil, Features: []string{evil, evil}, LabelsSQL: evil, Timestamp: evil, Label: []string{evil, "-o"}, Sample: &sample,
-		Seed: &sample, AsOf: evil, LeakCheck: evil, Replace: true, Snapshot: true,
+	args, err := sets.creation(&flight.Creation{
+		Name: "churn", Label: []string{evil, "-o"}, Replace: true, Snapshot: true,
+		Request: flight.Request{
+			Service: evil, Features: []string{evil, evil}, Model: evil, LabelsSQL: evil, Timestamp: evil, Sample: &sample, Seed: &sample, AsOf: evil,
+			LeakCheck: evil,
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := []string{"repo", "output", "progress", "out", "service", "features", "labels-sql", "timestamp", "label", "sample", "sample-seed", "as-of", "leak-check", "replace", "snapshot"}
+	known := []string{"out", "service", "features", "model", "labels-sql", "timestamp", "label", "sample", "sample-seed", "as-of", "leak-check", "replace", "snapshot"}
 	for _, arg := range args {
 		flag, _, _ := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
-		if words := []string{"training-set", "create", "churn"}; !slices.Contains(known, flag) && !slices.Contains(words, arg) || arg == evil {
+		if words := []string{"create", "churn"}; !slices.Contains(known, flag) && !slices.Contains(words, arg) || arg == evil {
 			t.Errorf("argument %q", arg)
 		}
 	}
-	if _, err := sets.arguments(&flight.Creation{Name: "churn", Labels: strings.Repeat("0", 64)}); !errors.Is(err, fstore.ErrNotFound) {
+	if _, err := sets.creation(&flight.Creation{Name: "churn", Request: flight.Request{Labels: strings.Repeat("0", 64)}}); !errors.Is(err, fstore.ErrNotFound) {
 		t.Errorf("labels that are not there: %v", err)
 	}
 }
@@ -66,19 +69,19 @@ func TestCreateIsTheCommand(t *testing.T) {
 		printf '{\n  "online": "%s"\n}\n' "$FSTORE_ONLINE"`)
 	var said []string
 	say := func(line []byte) error { said = append(said, string(line)); return nil }
-	summary, err := sets.Create(t.Context(), &flight.Creation{Name: "churn", LabelsSQL: "select 1"}, say)
+	summary, err := sets.Create(t.Context(), &flight.Creation{Name: "churn", Request: flight.Request{LabelsSQL: "select 1"}}, say)
 	if string(summary) != `{"online":"redis://elsewhere"}` || err != nil || len(said) != 1 {
 		t.Errorf("%s, %v, %q", summary, err, said)
 	}
 	for kind, want := range map[string]error{"conflict": fstore.ErrConflict, "check": fstore.ErrCheck, "usage": fstore.ErrInvalid, "not_found": fstore.ErrNotFound} {
 		sets := setsOf(t, `echo '{"error":{"kind":"`+kind+`","message":"it is taken","hints":["take another"]}}' >&2; exit 5`)
-		_, err := sets.Create(t.Context(), &flight.Creation{Name: "churn", LabelsSQL: "select 1"}, say)
+		_, err := sets.Create(t.Context(), &flight.Creation{Name: "churn", Request: flight.Request{LabelsSQL: "select 1"}}, say)
 		if message, hints := fstore.Explain(err); !errors.Is(err, want) || message != "it is taken" || !slices.Equal(hints, []string{"take another"}) {
 			t.Errorf("%s: %v", kind, err)
 		}
 	}
 	sets = setsOf(t, `echo "panic: no" >&2; exit 2`)
-	if _, err := sets.Create(t.Context(), &flight.Creation{Name: "churn", LabelsSQL: "select 1"}, say); err == nil || !strings.Contains(err.Error(), "panic: no") {
+	if _, err := sets.Create(t.Context(), &flight.Creation{Name: "churn", Request: flight.Request{LabelsSQL: "select 1"}}, say); err == nil || !strings.Contains(err.Error(), "panic: no") {
 		t.Errorf("a panic: %v", err)
 	}
 }
@@ -87,12 +90,12 @@ func TestCreateIsTheCommand(t *testing.T) {
 func TestCreateEndsWithItsCaller(t *testing.T) {
 	const waits = `echo '{"note":{"message":"begun"}}' >&2; exec sleep 600`
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := setsOf(t, waits).Create(ctx, &flight.Creation{Name: "churn", LabelsSQL: "select 1"}, func([]byte) error { cancel(); return nil })
+	_, err := setsOf(t, waits).Create(ctx, &flight.Creation{Name: "churn", Request: flight.Request{LabelsSQL: "select 1"}}, func([]byte) error { cancel(); return nil })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	gone := errors.New("nobody reads")
-	_, err = setsOf(t, waits).Create(t.Context(), &flight.Creation{Name: "churn", LabelsSQL: "select 1"}, func([]byte) error { return gone })
+	_, err = setsOf(t, waits).Create(t.Context(), &flight.Creation{Name: "churn", Request: flight.Request{LabelsSQL: "select 1"}}, func([]byte) error { return gone })
 	if !errors.Is(err, gone) {
 		t.Errorf("the caller is gone: %v", err)
 	}

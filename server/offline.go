@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/server/access"
 	"github.com/fstore-dev/fstore/server/admission"
 )
@@ -24,6 +25,11 @@ type LongMethod struct {
 // or for everything, which need a grant that is not restricted. The error is ErrForbidden.
 func (s *Server) May(ctx context.Context, scope access.Scope, service string) error {
 	return s.may(ctx, access.Grant{Scope: scope, Service: service})
+}
+
+// MayModel returns nil if the caller of a request has a scope for a model. The error is ErrForbidden.
+func (s *Server) MayModel(ctx context.Context, scope access.Scope, model string) error {
+	return s.may(ctx, access.Grant{Scope: scope, Model: model})
 }
 
 // MaySome returns nil if the caller of a request has a scope for anything at all.
@@ -42,6 +48,11 @@ func (s *Server) MaySome(ctx context.Context, scope access.Scope) error {
 func (s *Server) Asked(ctx context.Context, service string, features int) {
 	a := askedOf(ctx)
 	a.service, a.features = service, features
+}
+
+// AskedModel notes for the audit log which model a request is about.
+func (s *Server) AskedModel(ctx context.Context, model fstore.ModelRef) {
+	askedOf(ctx).names("", nil, model)
 }
 
 // Moved notes for the audit log how many rows a request brought or got.

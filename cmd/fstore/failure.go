@@ -8,6 +8,7 @@ import (
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/internal/terminal"
+	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/project/github"
 	"github.com/fstore-dev/fstore/registry/definition"
 )
@@ -24,40 +25,23 @@ const (
 	statusDenied      = 7
 )
 
-// failure is how a kind of errors ends a command.
-type failure struct {
-	kind   error
-	status int
-	name   string
-}
-
-// failures maps kinds of errors to exit statuses, and to their names for programs (--progress json). The first match counts.
-// Any other error is statusFailed.
-var failures = []failure{
-	{fstore.ErrUsage, statusUsage, "usage"},
-	{fstore.ErrCheck, statusCheck, "check"},
-	{fstore.ErrDefinition, statusDefinition, "definition"},
-	{fstore.ErrConflict, statusConflict, "conflict"},
-	{fstore.ErrUnavailable, statusUnavailable, "unavailable"},
-	{fstore.ErrBusy, statusUnavailable, "busy"},
-	{context.DeadlineExceeded, statusUnavailable, "deadline_exceeded"},
-	{fstore.ErrUnauthenticated, statusDenied, "unauthenticated"},
-	{fstore.ErrForbidden, statusDenied, "forbidden"},
-	{fstore.ErrNotReady, statusFailed, "not_ready"},
-	{fstore.ErrNotFound, statusFailed, "not_found"},
-	{fstore.ErrTooLarge, statusFailed, "too_large"},
-	{fstore.ErrCorrupt, statusFailed, "corrupt"},
-	{fstore.ErrInvalid, statusFailed, "invalid"},
-}
-
-// failureOf returns how an error ends a command.
-func failureOf(err error) failure {
-	for _, f := range failures {
-		if errors.Is(err, f.kind) {
-			return f
-		}
+// statusOf returns the exit status of a kind of errors.
+func statusOf(kind error) int {
+	switch kind {
+	case fstore.ErrUsage:
+		return statusUsage
+	case fstore.ErrCheck:
+		return statusCheck
+	case fstore.ErrDefinition:
+		return statusDefinition
+	case fstore.ErrConflict:
+		return statusConflict
+	case fstore.ErrUnavailable, fstore.ErrBusy, context.DeadlineExceeded:
+		return statusUnavailable
+	case fstore.ErrUnauthenticated, fstore.ErrForbidden:
+		return statusDenied
 	}
-	return failure{err, statusFailed, "failed"}
+	return statusFailed
 }
 
 // status returns the exit status of an error.
@@ -69,7 +53,8 @@ func status(err error) int {
 	case errors.As(err, &code):
 		return int(code)
 	}
-	return failureOf(err).status
+	_, kind := project.KindOf(err)
+	return statusOf(kind)
 }
 
 // exitCode ends the program with a status and no message: for plan --detailed-exitcode, and for commands whose output
@@ -103,17 +88,18 @@ func (a *app) fail(err error) int {
 		fmt.Fprintln(a.stderr, a.stopped())
 		return code
 	}
+	kind, _ := project.KindOf(err)
 	var problems definition.Problems
 	switch {
 	case a.annotations != nil:
 		a.annotate(github.Error, github.ProblemsOf(err))
 	case errors.As(err, &problems) && a.progressMode == progressJSON:
-		a.report(reported{Kind: failureOf(err).name, Message: english.Count(len(problems), "mistake") + " in the definitions", Problems: problems})
+		a.report(reported{Kind: kind, Message: english.Count(len(problems), "mistake") + " in the definitions", Problems: problems})
 	case problems != nil:
 		a.printProblems(problems)
 	case a.progressMode == progressJSON:
 		text, hints := fstore.Explain(err)
-		a.report(reported{Kind: failureOf(err).name, Message: text, Hints: hints})
+		a.report(reported{Kind: kind, Message: text, Hints: hints})
 	default:
 		a.printError(err)
 	}

@@ -35,7 +35,7 @@ type spoken struct {
 
 // reported is the error that ended the command.
 type reported struct {
-	Kind     string               `json:"kind"` // see failures
+	Kind     string               `json:"kind"` // see project.KindOf
 	Message  string               `json:"message"`
 	Hints    []string             `json:"hints,omitempty"`
 	Problems []definition.Problem `json:"problems,omitempty"` // every mistake in the definitions

@@ -77,7 +77,11 @@ func (a *app) showModelNamed(ctx context.Context, name string) error {
 
 // showModel shows a version of a model. For a name alone, it shows all versions.
 func (a *app) showModel(ctx context.Context, p *project.Project, ref fstore.ModelRef) error {
-	shown, err := p.Model(ctx, ref)
+	read := p.Model
+	if a.json() {
+		read = p.TaggedModel
+	}
+	shown, err := read(ctx, ref)
 	switch {
 	case err != nil:
 		return err

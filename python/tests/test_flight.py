@@ -139,6 +139,49 @@ def test_the_client_makes_a_training_set_and_reads_it(
         opened.verify()
 
 
+def test_features_need_neither_a_name_nor_a_record(
+    client: fstore.Client, labels: pa.Table, shop: Path, binary: Path
+) -> None:
+    repo, before = fstore.Repo(shop, binary=binary), client.training_sets()
+    for chosen in ({"service": "churn"}, {"features": ["customer_orders.*", "checkout.hour=at_hour"]}):
+        sent = labels.append_column("cart_value", pa.array([1.0] * labels.num_rows))
+        got = client.features(sent, **chosen)
+        want = repo.features(sent, **chosen)
+        assert got.to_arrow().equals(want.to_arrow())
+        assert got.features == want.features
+        assert got.rows == labels.num_rows
+    query = "select customer_id, invoice_date as at from lines where customer_id is not null and quantity < 0"
+    by_query = client.features(query, features="customer_orders.*", timestamp="at", as_of="2025-06-01")
+    assert by_query.to_arrow().equals(
+        repo.features(query, features="customer_orders.*", timestamp="at", as_of="2025-06-01").to_arrow()
+    )
+    assert list(client.training_sets()) == list(before)
+    assert not list((shop / "training_sets").glob(".preview-*"))
+    with pytest.raises(fstore.NotFound, match="chrun"):
+        client.features(labels, service="chrun")
+    with pytest.raises(fstore.InvalidRequest, match="one of a service, features and a model"):
+        client.features(labels)
+
+
+def test_features_of_a_model_are_those_of_its_pin(
+    client: fstore.Client, labels: pa.Table, shop: Path, binary: Path
+) -> None:
+    repo = fstore.Repo(shop, binary=binary)
+    repo.training_set(
+        "of_model", features="customer_orders.order_value=value,customer_profile.country", labels=labels
+    )
+    repo.pin_model("fraud", 7, training_set="of_model")
+    repo.alias("fraud", "champion", 7)
+    for model in ("fraud@champion", "fraud/7", ("fraud", 7)):
+        got = client.features(labels, model=model)
+        assert got.features == ["value", "country"]
+        assert got.to_arrow().equals(repo.training_set("of_model").to_arrow())
+    made = client.training_set("again", model="fraud@7", labels=labels)
+    assert made.digest == repo.training_set("of_model").digest
+    with pytest.raises(fstore.NotFound, match="fraud"):
+        client.features(labels, model="fraud@8")
+
+
 def test_labels_are_a_query_a_file_or_a_stream(client: fstore.Client, labels: pa.Table, shop: Path) -> None:
     query = "select customer_id, invoice_date as at from lines where customer_id is not null and quantity < 0"
     by_query = client.training_set("by_query", features="customer_orders.*", labels=query, timestamp="at")

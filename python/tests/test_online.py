@@ -6,11 +6,13 @@ import asyncio
 import pickle
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import fstore
@@ -94,6 +96,44 @@ def test_features_by_reference_and_request_columns(client: fstore.Client) -> Non
     assert described.keys == {"customer_id": "int64"}
     assert described.columns["cart_value"] == "float64"
     assert [f.name for f in described.features] == paid.features
+
+
+def test_a_record_is_found_by_both_of_its_keys(client: fstore.Client, sample: Path) -> None:
+    lines = pq.read_table(sample / "data/lines").to_pandas()
+    lines = lines[lines["customer_id"].notna() & (lines["loaded_at"] < pd.Timestamp("2025-12-01", tz="UTC"))]
+    latest = lines.sort_values("invoice_date").iloc[-1]
+    customer, product = int(latest["customer_id"]), latest["stock_code"]
+    theirs = lines.loc[lines["customer_id"] == customer, "stock_code"]
+    other = lines.loc[~lines["stock_code"].isin(theirs), "stock_code"].iloc[-1]
+    answer = client.online(
+        features="customer_product.*",
+        entities={
+            "customer_id": [customer, customer, UNKNOWN, customer, None],
+            "stock_code": [product, other, product, "", product],
+        },
+        event_timestamps=True,
+    )
+    assert answer.keys == ["customer_id", "stock_code"]
+    # What was found is older than the view's ttl by now, and says when it was bought. Nothing else was found.
+    assert answer.statuses["last_price"] == ["OUTSIDE_MAX_AGE", *["NOT_FOUND"] * 4]
+    assert [at is not None for at in answer.event_timestamps["last_price"]] == [True, *[False] * 4]
+    assert answer["last_price"] == [None] * 5
+
+
+def test_on_demand_features_have_values(client: fstore.Client) -> None:
+    carts = [250.0, 77.58, 50.0, None]
+    answer = client.online(
+        features="checkout.*", entities={"customer_id": [KNOWN, KNOWN, UNKNOWN, KNOWN], "cart_value": carts}
+    )
+    assert answer["cart_ratio"] == [250.0 / 77.58, 1.0, 1.0, 1.0]  # 1.0 is also its default
+    assert answer.statuses["cart_ratio"] == ["PRESENT", "PRESENT", "NULL_VALUE", "NULL_VALUE"]
+    early = answer["hour"][0] < 6
+    assert answer["is_unusual"] == [True, early, early, early]
+    ordered = datetime(2025, 9, 14, 12, 5, tzinfo=timezone.utc)
+    days = (datetime.now(timezone.utc) - ordered).total_seconds() / 86400
+    assert answer["days_since_order"][0] == pytest.approx(days, abs=0.01)
+    assert answer["days_since_order"][2] is None
+    assert answer.to_arrow().column("cart_ratio").to_pylist() == answer["cart_ratio"]
 
 
 async def test_published_says_what_a_look_up_would_be_as_of(server: str, client: fstore.Client) -> None:

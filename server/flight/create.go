@@ -14,47 +14,71 @@ import (
 	"github.com/fstore-dev/fstore/server/access"
 )
 
-// createAction is the action that makes a training set.
-const createAction = "fstore.create_training_set"
-
+// The actions.
 const (
-	maxCreation = 1 << 20   // bytes of the action's body
-	maxQuery    = 100 << 10 // bytes of labels_sql: it becomes an argument of a command
+	createAction  = "fstore.create_training_set"
+	previewAction = "fstore.preview_training_set"
 )
 
-// DoAction implements flight.FlightServer: it makes a training set. Each result is a JSON object: progress, a warning, a
-// note, or the error in full; the last one is the summary.
+const (
+	maxAction = 1 << 20   // bytes of an action's body
+	maxQuery  = 100 << 10 // bytes of labels_sql: it becomes an argument of a command
+)
+
+// DoAction implements flight.FlightServer. Each result is a JSON object: progress, a warning, a note, or the error in full;
+// the last one is the summary. After that of a preview comes its file, in pieces.
 func (a *API) DoAction(action *flight.Action, stream flight.FlightService_DoActionServer) error {
 	return a.run(stream.Context(), "DoAction", func(ctx context.Context) error {
-		if action.GetType() != createAction {
-			return fstore.Errorf(fstore.ErrInvalid, "%.100q is not an action of this server", action.GetType()).WithHint("the action is %s", createAction)
-		}
-		r, err := creationOf(action.GetBody())
-		if err != nil {
-			return err
-		}
-		a.core.Asked(ctx, r.Service, len(r.Features))
-		if err := a.mayCreate(ctx, r); err != nil {
-			return err
-		}
 		say := func(line []byte) error { return stream.Send(&flight.Result{Body: line}) }
-		summary, err := a.create(ctx, r, say)
-		if err != nil {
-			return err
+		switch action.GetType() {
+		case createAction:
+			return a.create(ctx, action.GetBody(), say)
+		case previewAction:
+			return a.preview(ctx, action.GetBody(), say)
 		}
-		return say(summary)
+		return fstore.Errorf(fstore.ErrInvalid, "%.100q is not an action of this server", action.GetType()).
+			WithHint("the actions are %s and %s", createAction, previewAction)
 	})
 }
 
-func (a *API) create(ctx context.Context, r *Creation, say func([]byte) error) ([]byte, error) {
-	leave, err := a.turns.enter(ctx, r.Name, func(before int) error {
-		return note(say, fmt.Sprintf("waits for %s", english.Count(before, "training set")))
-	})
+func (a *API) create(ctx context.Context, body []byte, say func([]byte) error) error {
+	r := &Creation{}
+	if err := decodeAction(body, r); err != nil {
+		return err
+	}
+	a.asked(ctx, &r.Request)
+	if err := r.check(); err != nil {
+		return err
+	}
+	if err := a.mayCreate(ctx, r); err != nil {
+		return err
+	}
+	leave, err := a.turn(ctx, r.Name, say)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer leave()
-	return a.sets.Create(ctx, r, say)
+	summary, err := a.sets.Create(ctx, r, say)
+	if err != nil {
+		return err
+	}
+	return say(summary)
+}
+
+// asked notes for the audit log what a request is about.
+func (a *API) asked(ctx context.Context, r *Request) {
+	if model, err := fstore.ParseModelRef(r.Model); err == nil {
+		a.core.AskedModel(ctx, model)
+		return
+	}
+	a.core.Asked(ctx, r.Service, len(r.Features))
+}
+
+// turn waits for the turn of a training set, or of a preview, which has no name.
+func (a *API) turn(ctx context.Context, name string, say func([]byte) error) (leave func(), err error) {
+	return a.turns.enter(ctx, name, func(before int) error {
+		return note(say, fmt.Sprintf("waits for %s", english.Count(before, "training set")))
+	})
 }
 
 // note says a sentence to the caller, in the form of the command's messages.
@@ -66,29 +90,32 @@ func note(say func([]byte) error, text string) error {
 	return say(line)
 }
 
-// creationOf reads the body of the action.
-func creationOf(body []byte) (*Creation, error) {
-	if len(body) > maxCreation {
-		return nil, fstore.Errorf(fstore.ErrTooLarge, "the action has %d bytes; the limit is %d", len(body), maxCreation)
+// decodeAction reads the body of an action.
+func decodeAction(body []byte, into any) error {
+	if len(body) > maxAction {
+		return fstore.Errorf(fstore.ErrTooLarge, "the action has %d bytes; the limit is %d", len(body), maxAction)
 	}
-	r := &Creation{}
-	if err := decodeJSON(body, r); err != nil {
-		return nil, fstore.Errorf(fstore.ErrInvalid, "the body of the action is not what it should be: %v", err).
-			WithHint(`for example {"name": "churn_2025", "service": "churn", "labels": DIGEST}`)
+	if err := decodeJSON(body, into); err != nil {
+		return fstore.Errorf(fstore.ErrInvalid, "the body of the action is not what it should be: %v", err).
+			WithHint(`for example {"name": "churn_2025", "service": "churn", "labels": DIGEST}; a preview has no name`)
 	}
-	return r, r.check()
+	return nil
 }
 
-func (r *Creation) check() error {
+func (c *Creation) check() error {
+	if err := errors.Join(fstore.CheckName(c.Name), withoutZeros(c.Label)); err != nil {
+		return err
+	}
+	return c.Request.check()
+}
+
+func (r *Request) check() error {
 	bad := func(format string, args ...any) *fstore.Error {
 		return fstore.Errorf(fstore.ErrInvalid, format, args...)
 	}
-	if err := fstore.CheckName(r.Name); err != nil {
-		return err
-	}
 	switch {
-	case (r.Service != "") == (len(r.Features) > 0):
-		return bad("name either a service or features")
+	case !r.namesOne():
+		return bad("name one of a service, features and a model")
 	case (r.Labels != "") == (r.LabelsSQL != ""):
 		return bad("give either labels, which is a digest that DoPut has returned, or labels_sql")
 	case r.Labels != "" && !isDigest(r.Labels):
@@ -100,13 +127,39 @@ func (r *Creation) check() error {
 	case r.Seed != nil && r.Sample == nil:
 		return bad("seed goes with sample")
 	}
-	for _, text := range append([]string{r.Service, r.LabelsSQL, r.Timestamp, r.AsOf, r.LeakCheck}, append(r.Features, r.Label...)...) {
-		if strings.ContainsRune(text, 0) {
-			return bad("%.80q has a zero byte", text)
+	if err := withoutZeros(append([]string{r.Service, r.Model, r.LabelsSQL, r.Timestamp, r.AsOf, r.LeakCheck}, r.Features...)); err != nil {
+		return err
+	}
+	switch {
+	case r.Service != "":
+		return fstore.CheckName(r.Service)
+	case r.Model != "":
+		model, err := fstore.ParseModelRef(r.Model)
+		if err == nil && model.Version == "" {
+			return bad("model %q has no version", r.Model).WithHint("such as %s@3, or an alias of a version", r.Model)
+		}
+		return err
+	}
+	return nil
+}
+
+// namesOne reports whether a request names features in exactly one way.
+func (r *Request) namesOne() bool {
+	ways := 0
+	for _, given := range []bool{r.Service != "", len(r.Features) > 0, r.Model != ""} {
+		if given {
+			ways++
 		}
 	}
-	if r.Service != "" {
-		return fstore.CheckName(r.Service)
+	return ways == 1
+}
+
+// withoutZeros refuses texts that cannot be arguments of a command.
+func withoutZeros(texts []string) error {
+	for _, text := range texts {
+		if strings.ContainsRune(text, 0) {
+			return fstore.Errorf(fstore.ErrInvalid, "%.80q has a zero byte", text)
+		}
 	}
 	return nil
 }

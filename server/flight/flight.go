@@ -100,9 +100,15 @@ func (a *API) Handshake(stream flight.FlightService_HandshakeServer) error {
 // ListActions implements flight.FlightServer.
 func (a *API) ListActions(_ *flight.Empty, stream flight.FlightService_ListActionsServer) error {
 	return a.run(stream.Context(), "ListActions", func(context.Context) error {
-		return stream.Send(&flight.ActionType{
+		if err := stream.Send(&flight.ActionType{
 			Type:        createAction,
-			Description: "Make a training set, or find the one that was made from the same inputs. The body is JSON: name, service or features, labels (a digest) or labels_sql.",
+			Description: "Make a training set, or find the one that was made from the same inputs. The body is JSON: name; service, features or model; labels (a digest) or labels_sql.",
+		}); err != nil {
+			return err
+		}
+		return stream.Send(&flight.ActionType{
+			Type:        previewAction,
+			Description: "Compute labels with their features, without a name or a record. The body is JSON as above, without a name. The results end with a summary, and then the pieces of a Parquet file.",
 		})
 	})
 }

@@ -23,6 +23,8 @@ type Sets interface {
 	// progress, warnings and the error; its own error ends the work. summary is a JSON object. When Create returns,
 	// either the training set is recorded or nothing of it remains.
 	Create(ctx context.Context, r *Creation, say func(line []byte) error) (summary []byte, err error)
+	// Preview computes what Create would write to the file of a training set, and records nothing. say is as for Create.
+	Preview(ctx context.Context, r *Request, say func(line []byte) error) (*Preview, error)
 }
 
 // Set is a training set.
@@ -56,19 +58,32 @@ type Labels interface {
 	Discard()
 }
 
-// Creation says what to make a training set from.
-type Creation struct {
-	Name      string   `json:"name"`
-	Service   string   `json:"service,omitempty"`    // or Features
+// Request says which features of which labels are wanted.
+type Request struct {
+	Service   string   `json:"service,omitempty"`    // or Features, or Model
 	Features  []string `json:"features,omitempty"`   //
+	Model     string   `json:"model,omitempty"`      // NAME@VERSION or NAME@ALIAS
 	Labels    string   `json:"labels,omitempty"`     // digest; or LabelsSQL
 	LabelsSQL string   `json:"labels_sql,omitempty"` //
 	Timestamp string   `json:"timestamp,omitempty"`
-	Label     []string `json:"label,omitempty"`
 	Sample    *int64   `json:"sample,omitempty"`
 	Seed      *int64   `json:"seed,omitempty"`
 	AsOf      string   `json:"as_of,omitempty"`
 	LeakCheck string   `json:"leak_check,omitempty"`
-	Replace   bool     `json:"replace,omitempty"`
-	Snapshot  bool     `json:"snapshot,omitempty"`
+}
+
+// Creation says what to make a training set from.
+type Creation struct {
+	Name string `json:"name"`
+	Request
+	Label    []string `json:"label,omitempty"`
+	Replace  bool     `json:"replace,omitempty"`
+	Snapshot bool     `json:"snapshot,omitempty"`
+}
+
+// Preview is labels with their features, without a name or a record. Close removes the file.
+type Preview struct {
+	Summary []byte // JSON object
+	Size    int64  // of the Parquet file
+	io.ReadCloser
 }

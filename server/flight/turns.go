@@ -60,9 +60,9 @@ func (t *turns) enter(ctx context.Context, name string, wait func(before int) er
 	}
 }
 
-// mayRun reports whether a training set of a name may be made now. t.mu is held.
+// mayRun reports whether a training set of a name may be made now; one without a name is like no other. t.mu is held.
 func (t *turns) mayRun(name string) bool {
-	return len(t.running) < t.runs && !slices.Contains(t.running, name)
+	return len(t.running) < t.runs && (name == "" || !slices.Contains(t.running, name))
 }
 
 func (t *turns) leave(name string) {

@@ -36,13 +36,15 @@ import (
 
 // shelf is Sets in a folder. Create makes a training set of the labels' digest, after the test has let it.
 type shelf struct {
-	dir string
+	dir     string
+	preview []byte // the file of a preview
 
-	mu      sync.Mutex
-	sets    map[string]*flight.Set
-	begun   chan string   // gets the name of each training set that is being made, if it is not nil
-	release chan struct{} // Create waits for it, or for its context, if it is not nil
-	stopped chan error    // gets how a Create that waited ended
+	mu       sync.Mutex
+	sets     map[string]*flight.Set
+	previews int           // open files of previews
+	begun    chan string   // gets the name of each training set that is being made, if it is not nil
+	release  chan struct{} // Create waits for it, or for its context, if it is not nil
+	stopped  chan error    // gets how a Create that waited ended
 }
 
 func (s *shelf) Find(_ context.Context, name string) (*flight.Set, error) {
@@ -108,27 +110,35 @@ func (l *shelved) Discard() {
 }
 
 func (s *shelf) Create(ctx context.Context, r *flight.Creation, say func([]byte) error) ([]byte, error) {
+	if err := s.work(ctx, r.Name, say); err != nil {
+		return nil, err
+	}
+	return json.Marshal(map[string]string{"name": r.Name})
+}
+
+// work takes as long as the test lets it.
+func (s *shelf) work(ctx context.Context, name string, say func([]byte) error) error {
 	if s.begun != nil {
 		select {
-		case s.begun <- r.Name:
+		case s.begun <- name:
 		case <-ctx.Done():
 			s.stopped <- ctx.Err()
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
 	}
 	if err := say([]byte(`{"progress":{"stage":"join","done":1,"total":2}}`)); err != nil {
 		s.stopped <- err
-		return nil, err
+		return err
 	}
 	if s.release != nil {
 		select {
 		case <-s.release:
 		case <-ctx.Done():
 			s.stopped <- ctx.Err()
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
 	}
-	return json.Marshal(map[string]string{"name": r.Name})
+	return nil
 }
 
 // put adds a training set of int64 columns and an instant.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import weakref
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,10 +12,11 @@ from typing import Any, TypeVar
 import grpc
 import grpc.aio
 
-from fstore._attempts import DEFAULT_TIMEOUT, Attempts
-from fstore._lookup import Call, Lookups, Steps
+from fstore._attempts import Attempts
+from fstore._connected import Connected
+from fstore._lookup import Call, Steps
 from fstore._selection import Model, selection_of
-from fstore._transport import TLS, Channel, Transport
+from fstore._transport import Channel
 from fstore.answer import Answer
 from fstore.describe import Description
 from fstore.errors import InvalidRequest
@@ -24,33 +24,17 @@ from fstore.errors import InvalidRequest
 T = TypeVar("T")
 
 
-class AsyncClient:
+class AsyncClient(Connected):
     """Looks up features from one server, as `Client` does, with coroutines.
 
     It has one connection per event loop, opened with the loop's first call, so that a client that is made when a module
     is imported serves each worker of uvicorn or gunicorn. gRPC does not support forking after a call.
     """
 
-    def __init__(
-        self,
-        address: str,
-        *,
-        token: str | None = None,
-        token_file: str | os.PathLike[str] | None = None,
-        tls: TLS | bool | None = None,
-        timeout: float = DEFAULT_TIMEOUT,
-        retries: int | None = None,
-        plain_token: bool = False,
-    ) -> None:
-        """Returns a client of the server at an address. The arguments are those of `Client`."""
-        self._transport = Transport(address, token, token_file, tls, plain_token)
-        self._timeout = timeout
-        self._retries = retries
-        self._lookups = Lookups()
+    def _start(self) -> None:
         self._channels: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Channel] = (
             weakref.WeakKeyDictionary()
         )
-        self._closed = False
 
     async def online(
         self,
@@ -74,7 +58,7 @@ class AsyncClient:
         model: Model | None = None,
         timeout: float | None = None,
     ) -> Description:
-        """Returns the columns that a look-up needs, and the features of its answer."""
+        """Returns what `Client.describe` does."""
         return await self._run(self._lookups.describe(selection_of(service, features, model)), timeout)
 
     async def published(
@@ -85,10 +69,7 @@ class AsyncClient:
         model: Model | None = None,
         timeout: float | None = None,
     ) -> dict[str, datetime]:
-        """Returns the instant, in UTC, that the values of each view version are as of: {"customer_orders@3": …}.
-
-        This is for health checks. It looks up no rows.
-        """
+        """Returns what `Client.published` does."""
         return await self._run(self._lookups.published(selection_of(service, features, model)), timeout)
 
     async def close(self) -> None:
@@ -106,12 +87,9 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
-    def __repr__(self) -> str:
-        return f"fstore.AsyncClient({self._transport.address!r})"
-
     async def _run(self, steps: Steps[T], timeout: float | None) -> T:
         """Sends what the steps yield, within one deadline, and returns their result."""
-        attempts = Attempts(self._timeout if timeout is None else timeout, self._retries)
+        attempts = self._attempts(timeout)
         try:
             call = next(steps)
             while True:

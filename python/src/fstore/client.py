@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 
-from fstore._attempts import DEFAULT_TIMEOUT, Attempts
-from fstore._lookup import Call, Lookups, Steps
+from fstore._attempts import Attempts
+from fstore._connected import Connected
+from fstore._lookup import Call, Steps
 from fstore._selection import Model, selection_of
-from fstore._transport import TLS, Channel, Transport
+from fstore._transport import Channel
 from fstore.answer import Answer
 from fstore.describe import Description
 from fstore.errors import InvalidRequest
@@ -23,51 +24,22 @@ from fstore.instant import Instant, instant
 
 if TYPE_CHECKING:
     from fstore.flight import RemoteTrainingSet
-    from fstore.results import Table
+    from fstore.results import Features, Table
 
 T = TypeVar("T")
 
 
-class Client:
+class Client(Connected):
     """Looks up features from one server over gRPC. It is safe to share between threads; make one per process.
 
     It connects with the first call. A process that is forked before that call (gunicorn's workers) connects by itself;
     gRPC does not support forking after a call.
     """
 
-    def __init__(
-        self,
-        address: str,
-        *,
-        token: str | None = None,
-        token_file: str | os.PathLike[str] | None = None,
-        tls: TLS | bool | None = None,
-        timeout: float = DEFAULT_TIMEOUT,
-        retries: int | None = None,
-        plain_token: bool = False,
-    ) -> None:
-        """Returns a client of the server at an address; it does not wait for the server.
-
-        address: "host:port", "unix:///path" or "dns:///host:port".
-        token: says who asks: a token of `fstore token create`, or a JWT. token_file: a file with one, read for each
-            attempt. Without either, the variable FSTORE_TOKEN. A token goes to another machine only over TLS, unless
-            plain_token allows it for a network that encrypts by itself.
-        tls: TLS(ca=…, certificate=…, key=…, server_name=…); True trusts the CAs of the system; False is plain text.
-            None is plain text unless the variables of the command ask for TLS (FSTORE_TLS, FSTORE_TLS_CA, …).
-        timeout: seconds for a call with all its attempts.
-        retries: how often a call is sent again at most if the server is unavailable or busy. By default the timeout is
-            the only limit; 0 means never.
-
-        Raises InvalidRequest for an address, a file or a token that cannot be used.
-        """
-        self._transport = Transport(address, token, token_file, tls, plain_token)
-        self._timeout = timeout
-        self._retries = retries
-        self._lookups = Lookups()
+    def _start(self) -> None:
         self._lock = threading.Lock()  # guards _channel and _owner
         self._channel: Channel | None = None
         self._owner = 0  # the process that opened the channel
-        self._closed = False
 
     def online(
         self,
@@ -115,6 +87,7 @@ class Client:
         *,
         service: str | None = None,
         features: str | Sequence[str] | None = None,
+        model: Model | None = None,
         labels: Any = None,
         timestamp: str | None = None,
         label: str | Sequence[str] | None = None,
@@ -137,28 +110,46 @@ class Client:
         """
         from fstore import flight
 
-        if labels is None and service is None and features is None:
+        if labels is None and service is None and features is None and model is None:
             return flight.Flight(self).open(name)
         if labels is None:
             raise InvalidRequest(
                 "labels is missing", ["pass a frame, the path of a Parquet file, or a query"]
             )
-        request = flight.request_of(
-            name,
-            service,
-            features,
-            {
-                "timestamp": timestamp,
-                "label": [label] if isinstance(label, str) else list(label or ()),
-                "sample": sample,
-                "seed": sample_seed,
-                "as_of": instant(as_of),
-                "leak_check": None if leak_check is None else str(leak_check),
-                "snapshot": snapshot,
-                "replace": replace,
-            },
-        )
+        options = {
+            "timestamp": timestamp,
+            "label": [label] if isinstance(label, str) else list(label or ()),
+            "sample": sample,
+            "seed": sample_seed,
+            "as_of": instant(as_of),
+            "leak_check": None if leak_check is None else str(leak_check),
+            "snapshot": snapshot,
+            "replace": replace,
+        }
+        request = {"name": name, **flight.request_of(service, features, model, options)}
         return flight.Flight(self).create(request, labels, progress)
+
+    def features(
+        self,
+        labels: Any,
+        *,
+        service: str | None = None,
+        features: str | Sequence[str] | None = None,
+        model: Model | None = None,
+        timestamp: str | None = None,
+        as_of: Instant | None = None,
+        progress: bool | None = None,
+    ) -> Features:
+        """Returns labels with their features as known at each row's instant, without a name, a lock or a record.
+
+        The server computes them; the values are those that a training set would have. The rows are held in memory.
+        Arguments are as in `training_set`. The server must run with `--offline`.
+        """
+        from fstore import flight
+
+        options = {"timestamp": timestamp, "as_of": instant(as_of)}
+        request = flight.request_of(service, features, model, options)
+        return flight.Flight(self).preview(request, labels, progress)
 
     def training_sets(self) -> Table:
         """Lists the training sets of the server's project that the caller may read, the newest first."""
@@ -195,12 +186,9 @@ class Client:
     ) -> None:
         self.close()
 
-    def __repr__(self) -> str:
-        return f"fstore.Client({self._transport.address!r})"
-
     def _run(self, steps: Steps[T], timeout: float | None) -> T:
         """Sends what the steps yield, within one deadline, and returns their result."""
-        attempts = Attempts(self._timeout if timeout is None else timeout, self._retries)
+        attempts = self._attempts(timeout)
         try:
             call = next(steps)
             while True:
@@ -233,7 +221,7 @@ class Client:
 
     def _unary(self, method: str, request: bytes) -> bytes:
         """Sends a request of another service, with the retries of look-ups."""
-        return self._send(Call(method, request), Attempts(self._timeout, self._retries))
+        return self._send(Call(method, request), self._attempts())
 
     def _opened(self) -> Channel:
         """Returns this process's channel."""

@@ -19,16 +19,19 @@ from fstore import _flight, display
 from fstore import labels as _labels
 from fstore._attempts import Attempts, retry_after
 from fstore._command import RepoWarning, hear, reported
+from fstore._selection import Model, model_of
 from fstore._unreachable import explain
 from fstore.errors import Conflict, DataLoss, Error, InvalidRequest, NotFound, of_status
 from fstore.progress import Bar
-from fstore.results import Difference, Table, Verified
+from fstore.results import Difference, Features, Table, Verified
 from fstore.training import Summary, TrainingSet
 
 if TYPE_CHECKING:
     from fstore.client import Client
 
-_CREATE = "fstore.create_training_set"
+_CREATE, _PREVIEW = "fstore.create_training_set", "fstore.preview_training_set"
+_SAID = {"progress", "warning", "note", "error"}
+_ANY = "any"  # a name to ask for, where it does not matter whether there is such a training set
 _SETS, _LABELS = "training_sets", "labels"
 
 
@@ -40,15 +43,32 @@ class Flight:
 
     def create(self, request: dict[str, Any], labels: Any, progress: bool | None) -> RemoteTrainingSet:
         """Sends labels, has the training set made and returns it."""
+        self._give(labels, request, request["name"])
+        (summary,) = self._act(_CREATE, request, progress)
+        result = json.loads(summary)
+        existing = bool(result.get("existing"))
+        return self.open(request["name"], existing=existing, counts=None if existing else result["views"])
+
+    def preview(self, request: dict[str, Any], labels: Any, progress: bool | None) -> Features:
+        """Sends labels and returns them with their features."""
+        self._give(labels, request, _ANY)
+        answer = self._act(_PREVIEW, request, progress)
+        made = json.loads(next(answer))
+        with tempfile.TemporaryFile(prefix="fstore-") as file:
+            for piece in answer:
+                file.write(piece)
+            if file.tell() != made["bytes"]:
+                raise DataLoss(f"{file.tell():,} of {made['bytes']:,} bytes of the features arrived")
+            return Features.read(file, made["features"])
+
+    def _give(self, labels: Any, request: dict[str, Any], name: str) -> None:
+        """Puts labels into a request: a query as it is, rows as the digest that the server has given them."""
         query = _labels.query(labels)
         if query is not None:
             request["labels_sql"] = query
         else:
-            self._reach(request["name"])
+            self._reach(name)
             request["labels"] = self._upload(labels)
-        result = self._make(request, progress)
-        existing = bool(result.get("existing"))
-        return self.open(request["name"], existing=existing, counts=None if existing else result["views"])
 
     def open(
         self, name: str, *, existing: bool = True, counts: list[dict[str, Any]] | None = None
@@ -125,24 +145,29 @@ class Flight:
             raise
         return str(json.loads(_flight.PutResult.FromString(answers[-1]).app_metadata)["digest"])
 
-    def _make(self, request: dict[str, Any], progress: bool | None) -> dict[str, Any]:
-        """Has a training set made, shows how far it is, and returns the summary."""
-        bar = Bar("training-set create", progress)
+    def _act(self, action: str, request: dict[str, Any], progress: bool | None) -> Iterator[bytes]:
+        """Has an action done, shows how far it is, and yields its results: the summary, and what follows it."""
+        bar = Bar(f"training-set {action.split('.')[1].split('_')[0]}", progress)
         failure: dict[str, Any] | None = None
-        last: dict[str, Any] = {}
+        summarized = False
         try:
-            for message in self._stream("DoAction", _flight.action(_CREATE, request)):
-                last = json.loads(_flight.Result.FromString(message).body)
-                if warning := hear(last, bar):
-                    warnings.warn(warning, RepoWarning, stacklevel=5)
-                failure = last.get("error", failure)
+            for message in self._stream("DoAction", _flight.action(action, request)):
+                body = _flight.Result.FromString(message).body
+                said = {} if summarized else json.loads(body)
+                if said.keys() & _SAID:
+                    if warning := hear(said, bar):
+                        warnings.warn(warning, RepoWarning, stacklevel=4)
+                    failure = said.get("error", failure)
+                else:
+                    summarized = True
+                    bar.close()
+                    yield body
         except Error:
             if failure is not None:
                 raise _in_python(reported(failure)) from None
             raise
         finally:
             bar.close()
-        return last
 
     def _stream(self, method: str, request: bytes) -> Iterator[bytes]:
         """Yields the answers of a call. It is sent again only before its first answer."""
@@ -252,16 +277,17 @@ class RemoteTrainingSet(TrainingSet):
 
 
 def request_of(
-    name: str,
-    service: str | None,
-    features: str | Sequence[str] | None,
-    options: Mapping[str, Any],
+    service: str | None, features: str | Sequence[str] | None, model: Model | None, options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Returns the body of the action, without the labels."""
-    if (service is None) == (features is None):
-        raise InvalidRequest("name either a service or features")
-    chosen = {"service": service} if service is not None else {"features": _listed(features)}
-    return {"name": name, **chosen, **{k: v for k, v in options.items() if v not in (None, False, [])}}
+    """Returns the body of an action, without the labels."""
+    if sum(given is not None for given in (service, features, model)) != 1:
+        raise InvalidRequest("name one of a service, features and a model")
+    chosen: dict[str, Any] = {"features": _listed(features)}
+    if service is not None:
+        chosen = {"service": service}
+    elif model is not None:
+        chosen = {"model": "@".join(model_of(model))}
+    return {**chosen, **{k: v for k, v in options.items() if v not in (None, False, [])}}
 
 
 def _listed(texts: str | Sequence[str] | None) -> list[str]:

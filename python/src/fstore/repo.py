@@ -230,10 +230,6 @@ class Repo:
         This is for a quick look; the values are those that a training set would have. The rows are held in memory.
         Arguments are as in `training_set`.
         """
-        import pyarrow.parquet as pq
-
-        from fstore import arrowio
-
         with tempfile.TemporaryDirectory(prefix="fstore-") as temporary:
             folder = Path(temporary)
             out = folder / "features.parquet"
@@ -250,9 +246,7 @@ class Repo:
                 *args,
                 *_option("--as-of", instant(as_of)),
             ).result
-            table = pq.ParquetFile(out).read()
-        schema = arrowio.in_utc(table.schema, made["features"])
-        return Features(table.replace_schema_metadata(None).cast(schema))
+            return Features.read(out, made["features"])
 
     @staticmethod
     def _selection(

@@ -307,8 +307,21 @@ class Difference(Result):
 class Features:
     """Labels with their features, as `Repo.features` returns them: rows x (label columns, then features)."""
 
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table, features: list[str]) -> None:
         self._table = table
+        self.features = features
+        """The columns that are features, in their order."""
+
+    @classmethod
+    def read(cls, file: Any, described: list[dict[str, Any]]) -> Features:
+        """Returns the rows of a Parquet file, with the features that the command describes."""
+        import pyarrow.parquet as pq
+
+        from fstore import arrowio
+
+        table = pq.ParquetFile(file).read()
+        schema = arrowio.in_utc(table.schema, described)
+        return cls(table.replace_schema_metadata(None).cast(schema), [f["name"] for f in described])
 
     @property
     def rows(self) -> int:

@@ -6,12 +6,13 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from fstore.errors import Error, InvalidRequest, NotFound
+from fstore.repo import Repo
 from fstore.results import Features
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from fstore.repo import Repo
+    from fstore.client import Client
 
 PREDICTION = "prediction"
 
@@ -21,6 +22,7 @@ def score_batch(
     labels: Any,
     *,
     repo: Repo | str | os.PathLike[str] | None = None,
+    client: Client | None = None,
     timestamp: str | None = None,
 ) -> Features:
     """Returns labels with features and predictions: rows x (label columns, features, `prediction`), in the labels' order.
@@ -29,6 +31,7 @@ def score_batch(
     labels: as in `Repo.training_set`: the key columns, and the instant of each row in `event_timestamp` or in the column
         that `timestamp` names.
     repo: the feature repo in whose registry the version is pinned; by default the one of the working directory.
+    client: instead of a repo, a client of a server that runs with `--offline` and computes the features.
 
     The features are exactly those that the version is pinned to, from the pinned view versions, as known at each row's
     instant; tags in MLflow are not read. The model gets them as a DataFrame in the pinned order. A prediction of several
@@ -38,26 +41,35 @@ def score_batch(
     not among the pinned features.
     """
     import mlflow.pyfunc
-    import pyarrow as pa
 
     from fstore import mlflow as ours
 
+    if repo is not None and client is not None:
+        raise InvalidRequest("repo and client given, want at most one of them")
     version = ours.resolve(model_uri)
-    opened = ours._repo(repo)
-    named = f"{version.name}@{version.version}"
+    named, uri = f"{version.name}@{version.version}", f"models:/{version.name}/{version.version}"
+    model = mlflow.pyfunc.load_model(uri)
+    schema = model.metadata.get_input_schema()
+    source: Repo | Client = ours._repo(repo) if client is None else client
     try:
-        pin = opened._run("model", "show", named).result
+        if isinstance(source, Repo):  # before it computes; a server says what is pinned with the rows
+            pinned = source._run("model", "show", named).result
+            _check(model_uri, schema, [o["name"] for o in pinned["outputs"]])
+        found = source.features(labels, model=named, timestamp=timestamp)
     except NotFound as e:
         raise NotFound(
-            f"{model_uri} is not pinned: {e.message}",
-            [f'fstore.mlflow.pin("models:/{version.name}/{version.version}", training_set)'],
+            f"{model_uri} is not pinned: {e.message}", [f'fstore.mlflow.pin("{uri}", training_set)']
         ) from None
-    names = [o["name"] for o in pin["outputs"]]
-    model = mlflow.pyfunc.load_model(f"models:/{version.name}/{version.version}")
-    schema = model.metadata.get_input_schema()
-    _check(model_uri, schema, names)
-    table = opened.features(labels, model=named, timestamp=timestamp).to_arrow()
-    predicted = _columns(model.predict(inputs(table.select(names), schema)))
+    _check(model_uri, schema, found.features)
+    table = found.to_arrow()
+    predicted = _columns(model.predict(inputs(table.select(found.features), schema)))
+    return Features(_with(table, predicted, model_uri), found.features)
+
+
+def _with(table: pa.Table, predicted: dict[str, Any], model_uri: str) -> pa.Table:
+    """Returns a table with the columns of predictions."""
+    import pyarrow as pa
+
     for name, values in predicted.items():
         if name in table.column_names:
             raise InvalidRequest(
@@ -66,7 +78,7 @@ def score_batch(
         if len(values) != table.num_rows:
             raise Error(f"{model_uri} made {len(values)} predictions for {table.num_rows} rows")
         table = table.append_column(name, pa.array(values))
-    return Features(table)
+    return table
 
 
 def inputs(features: pa.Table, schema: Any) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,33 +24,37 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 import fstore
+from tests.conftest import ROOT, serving
 
 pytestmark = pytest.mark.usefixtures("server_in_use")
 AT = pd.Timestamp("2025-12-01", tz="UTC")  # what the sample is materialized to
 
 
-def trained(ts: fstore.TrainingSet) -> Any:
-    """Returns a model that has learned from a training set."""
+# How a model is named in a run.
+NAME = "name" if int(mlflow.__version__.split(".")[0]) > 2 else "artifact_path"
+
+
+def train(features: pd.DataFrame, label: Any) -> Any:
+    """Returns a model that has learned from features."""
     words = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1)
     columns = make_column_transformer(
         (words, make_column_selector(dtype_exclude="number")), remainder="passthrough"
     )
-    frame = ts.to_pandas()
     return make_pipeline(columns, HistGradientBoostingClassifier(max_iter=5, min_samples_leaf=2)).fit(
-        frame[ts.features], frame[ts.label]
+        features, label
     )
 
 
 def registered(ts: fstore.TrainingSet, name: str, drop: str = "") -> str:
     """Registers a model that has learned from a training set, and returns its version."""
     frame = ts.to_pandas()[ts.features]
-    model = trained(ts)
+    model = train(frame, ts.to_pandas()[ts.label])
     with mlflow.start_run():
         ts.log_to_mlflow()
         signature = infer_signature(frame.rename(columns={drop: "other"}), model.predict(frame))
         info = mlflow.sklearn.log_model(
             model,
-            name="model",
+            **{NAME: "model"},
             signature=signature,
             registered_model_name=name,
             serialization_format="cloudpickle",  # skops trusts no trees
@@ -259,6 +265,83 @@ def test_predictions_for_labels_are_those_of_a_look_up(shop: fstore.Repo) -> Non
 
     with pytest.raises(fstore.InvalidRequest, match="labels have a column prediction"):
         fstore.score_batch("models:/batch@champion", labels.assign(prediction=1), repo=shop)
+
+
+def test_predictions_of_a_server_are_those_of_a_look_up(shop: fstore.Repo) -> None:
+    ts = sets.churn(shop)
+    version = registered(ts, "remote")
+    labels = ts.to_pandas()[ts.keys].drop_duplicates().head(50).assign(event_timestamp=AT)
+    path = shop.path / "data/labels.parquet"
+    with serving(Path(shop._command.binary), shop.path, "--offline", "--at", AT.isoformat()) as address:
+        client = fstore.Client(address)
+        with pytest.raises(fstore.NotFound, match="is not pinned"):
+            fstore.score_batch(f"models:/remote/{version}", labels, client=client)
+        fstore.mlflow.pin(f"models:/remote/{version}", ts)
+        MlflowClient().set_registered_model_alias("remote", "champion", version)
+        run_fstore(shop, "model", "sync", "remote")
+        shop.materialize(to=AT.isoformat())
+
+        scored = fstore.score_batch("models:/remote@champion", labels, client=client)
+        online = client.online(model=("remote", version), entities=labels[ts.keys]).to_pandas()[ts.features]
+        pd.testing.assert_frame_equal(scored.to_pandas()[ts.features], online)
+        model = mlflow.pyfunc.load_model("models:/remote@champion")
+        frame = scored.to_pandas()
+        np.testing.assert_array_equal(frame["prediction"], model.predict(online))
+        assert frame["prediction"].nunique() > 1
+
+        # As of each row's instant, as this machine computes them.
+        remote = fstore.score_batch("models:/remote@champion", path, client=client)
+        local = fstore.score_batch("models:/remote@champion", path, repo=shop)
+        assert remote.to_arrow().equals(local.to_arrow())
+        assert remote.features == local.features == ts.features
+        assert [t["name"] for t in client.training_sets()] == [ts.name]
+
+        renamed = registered(ts, "remote", drop=ts.features[0])
+        fstore.mlflow.pin(f"models:/remote/{renamed}", ts)
+        with pytest.raises(fstore.InvalidRequest, match=r"the signature of .* needs other"):
+            fstore.score_batch(f"models:/remote/{renamed}", labels, client=client)
+        with pytest.raises(fstore.InvalidRequest, match="repo and client"):
+            fstore.score_batch("models:/remote@champion", labels, client=client, repo=shop)
+
+
+def test_the_page_is_true(
+    sample: Path, tmp_path: Path, binary: Path, monkeypatch: pytest.MonkeyPatch, tracking: str
+) -> None:
+    """Runs all that docs/mlflow.md shows, in its order."""
+    page = (ROOT / "docs/mlflow.md").read_text("utf-8")
+    first, *others = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    (commands,) = re.findall(r"^```sh\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert 'name="model"' in first
+    assert [len(b.splitlines()) > 1 for b in others] == [True, True]
+    folder = shutil.copytree(sample, tmp_path / "feature_repo")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FSTORE_BINARY", str(binary))
+    client = MlflowClient()
+    client.create_registered_model("fraud")
+    for _ in range(6):
+        client.create_model_version("fraud", "s3://elsewhere/model")
+    df = pd.read_parquet(folder / "data/labels.parquet")
+    names: dict[str, Any] = {"train": train, "df": df, "labels": df.drop(columns="reordered")}
+    exec(first.replace('name="model"', f'{NAME}="model"', 1), names)
+    names["run_id"] = mlflow.last_active_run().info.run_id
+    with serving(binary, folder, "--offline") as address:
+        names["client"] = fstore.Client(address)
+        for block in others:
+            exec(block, names)
+    assert names["ts"].to_arrow().num_rows == len(df)
+
+    said = []
+    for line in commands.splitlines():
+        command = line.partition("#")[0].split()
+        if command[0] == "export":
+            assert command[1].startswith("MLFLOW_TRACKING_URI=")
+            continue
+        assert command[0] == "fstore"
+        said.append(run_fstore(names["repo"], *[w for w in command[1:] if w != "--watch"]))
+    pinned, synced, got = said
+    assert "Model fraud@7 has been pinned to this since" in pinned
+    assert "champion" in synced
+    assert "order_value" in got
 
 
 def test_the_pin_decides_which_features_a_model_gets(shop: fstore.Repo) -> None:
