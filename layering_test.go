@@ -88,7 +88,7 @@ var homes = map[string][]string{
 	"github.com/golang-jwt/":                         {"server/access"},
 	"github.com/MicahParks/":                         {"server/access"},
 	"github.com/goccy/go-yaml":                       {"registry", "project"},
-	"github.com/parquet-go/parquet-go":               {"offline", "materialize", "feature_repo", "cmd", "test"},
+	"github.com/parquet-go/parquet-go":               {"offline", "materialize", "server/flight", "feature_repo", "cmd", "test"},
 	"github.com/google/go-cmp":                       {"online/onlinetest", "registry/registrytest"}, // else tests only
 	"pgregory.net/rapid":                             {"online/onlinetest", "internal/columntest"},
 	"github.com/rogpeppe/go-internal":                {}, // tests only

@@ -1,34 +1,52 @@
 package project
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"hash"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/regular"
+	"github.com/fstore-dev/fstore/server"
 )
 
 // labelStore is a folder of labels that callers have sent, each a Parquet file that is named by its SHA-256.
-type labelStore struct{ dir string }
+type labelStore struct {
+	dir   string
+	limit int64                                          // bytes of all files
+	used  func(context.Context) (map[string]bool, error) // digests of the labels that training sets were made from
+
+	mu    sync.Mutex // guards the rest
+	bytes int64      // of all files, those included that are being written
+	swept time.Time
+}
 
 // unfinished begins the name of a file that is being written.
 const unfinished = ".writing-"
 
-// restLabels is how long labels that no training set was made from are kept after their last use.
-const restLabels = 24 * time.Hour
+const (
+	// restLabels is how long labels that no training set was made from are kept after their last use.
+	restLabels = 24 * time.Hour
+	// sweepEvery is how often labels are removed while others come, unless there was no room for some.
+	sweepEvery = time.Hour
+	// retryLabels is when there may be room again.
+	retryLabels = 10 * time.Minute
+)
 
-func (s labelStore) path(digest string) string {
+func (s *labelStore) path(digest string) string {
 	return filepath.Join(s.dir, digest+parquetSuffix)
 }
 
 // use returns the path of labels, and keeps them for another while.
-func (s labelStore) use(digest string, now time.Time) (string, error) {
+func (s *labelStore) use(digest string, now time.Time) (string, error) {
 	path := s.path(digest)
 	if err := os.Chtimes(path, now, now); err != nil {
 		return "", fstore.Errorf(fstore.ErrNotFound, "the server has no labels %.16s…", digest).
@@ -37,8 +55,16 @@ func (s labelStore) use(digest string, now time.Time) (string, error) {
 	return path, nil
 }
 
-// create begins a file of labels.
-func (s labelStore) create() (*labelFile, error) {
+// create begins a file of labels. It first removes those that nobody used for a while, if that has not been done lately.
+func (s *labelStore) create(ctx context.Context, now time.Time) (*labelFile, error) {
+	s.mu.Lock()
+	due := now.Sub(s.swept) >= sweepEvery
+	s.mu.Unlock()
+	if due {
+		if err := s.sweep(ctx, now); err != nil {
+			return nil, err
+		}
+	}
 	f, err := os.CreateTemp(s.dir, unfinished+"*")
 	if err != nil {
 		return nil, err
@@ -46,38 +72,73 @@ func (s labelStore) create() (*labelFile, error) {
 	return &labelFile{store: s, file: f, hash: sha256.New()}, nil
 }
 
-// sweep removes labels that nobody used for a while, except those that training sets were made from.
-func (s labelStore) sweep(now time.Time, used map[string]bool) error {
+// reserve counts bytes that are about to be written; none, if there is no room.
+func (s *labelStore) reserve(n int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bytes+int64(n) > s.limit {
+		s.swept = time.Time{} // so that the next upload looks for room
+		return server.Full(retryLabels, "the server has no room for these labels: it keeps up to %d MB (those that no training set was made from go a day after their last use; serve.offline_labels sets the limit)",
+			s.limit/1e6)
+	}
+	s.bytes += int64(n)
+	return nil
+}
+
+// sweep removes labels that nobody used for a while, except those that training sets were made from, and counts the rest.
+func (s *labelStore) sweep(ctx context.Context, now time.Time) error {
+	used, err := s.used(ctx)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
 		return err
 	}
+	bytes := int64(0)
 	for _, e := range entries {
-		digest, isLabels := strings.CutSuffix(e.Name(), parquetSuffix)
-		if used[digest] || !isLabels && !strings.HasPrefix(e.Name(), unfinished) {
-			continue
-		}
 		info, err := e.Info()
-		if err != nil || now.Sub(info.ModTime()) < restLabels {
+		if errors.Is(err, fs.ErrNotExist) {
 			continue // another server may have removed it
 		}
-		if err := os.Remove(filepath.Join(s.dir, e.Name())); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err != nil {
+			return err
+		}
+		if !isStale(info, used, now) {
+			bytes += info.Size()
+			continue
+		}
+		if err := os.Remove(filepath.Join(s.dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
+	s.bytes, s.swept = bytes, now
 	return nil
+}
+
+// isStale reports whether a file of the folder is of labels that nobody used for a while.
+func isStale(file fs.FileInfo, used map[string]bool, now time.Time) bool {
+	digest, isLabels := strings.CutSuffix(file.Name(), parquetSuffix)
+	return !used[digest] && (isLabels || strings.HasPrefix(file.Name(), unfinished)) && now.Sub(file.ModTime()) >= restLabels
 }
 
 // labelFile is a file of labels that is being written.
 type labelFile struct {
-	store labelStore
+	store *labelStore
 	file  *os.File
 	hash  hash.Hash
+	bytes int64
 	kept  bool
 }
 
 // Write implements flight.Labels.
 func (l *labelFile) Write(b []byte) (int, error) {
+	if err := l.store.reserve(len(b)); err != nil {
+		return 0, err
+	}
+	l.bytes += int64(len(b))
 	n, err := l.file.Write(b)
 	l.hash.Write(b[:n])
 	return n, err
@@ -89,10 +150,17 @@ func (l *labelFile) Keep() (digest string, err error) {
 	if err := errors.Join(l.file.Chmod(0o644), l.file.Sync(), l.file.Close()); err != nil {
 		return "", err
 	}
+	replaced, err := os.Stat(l.store.path(digest)) // the same labels
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
 	if err := os.Rename(l.file.Name(), l.store.path(digest)); err != nil {
 		return "", err
 	}
 	l.kept = true
+	if replaced != nil {
+		l.store.free(replaced.Size())
+	}
 	return digest, regular.Sync(l.store.dir)
 }
 
@@ -101,5 +169,13 @@ func (l *labelFile) Discard() {
 	if !l.kept {
 		_ = l.file.Close()           // Keep may have closed it
 		_ = os.Remove(l.file.Name()) // if not, sweep removes it
+		l.store.free(l.bytes)
 	}
+}
+
+// free takes bytes of files that are gone out of the count.
+func (s *labelStore) free(n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bytes = max(s.bytes-n, 0)
 }

@@ -23,19 +23,22 @@ type OfflineSettings struct {
 	TrainingSets string // folder of their files
 	Runs         int    // training sets that are made at a time
 	Queue        int    // that may wait
+	Labels       int64  // bytes of labels that are kept
 }
 
-// maxRuns and maxQueue bound serve.offline_runs and serve.offline_queue.
+// maxRuns and maxQueue bound serve.offline_runs and serve.offline_queue; minLabels, in MB, serve.offline_labels.
 const (
-	maxRuns  = 64
-	maxQueue = 1000
+	maxRuns   = 64
+	maxQueue  = 1000
+	minLabels = 1
 )
 
 func (c *settingsCheck) offline() OfflineSettings {
 	o := OfflineSettings{
 		Serve: c.flag("serve.offline"), TrainingSets: absolute(c.dir, c.value("serve.training_sets")),
-		Runs:  c.number("serve.offline_runs", maxRuns, "training sets", "a training set is made by a process of its own"),
-		Queue: c.number("serve.offline_queue", maxQueue, "training sets", "0 refuses whatever cannot begin at once"),
+		Runs:   c.number("serve.offline_runs", maxRuns, "training sets", "a training set is made by a process of its own"),
+		Queue:  c.number("serve.offline_queue", maxQueue, "training sets", "0 refuses whatever cannot begin at once"),
+		Labels: c.labels(),
 	}
 	if o.Runs == 0 {
 		c.bad("serve.offline_runs", fmt.Sprintf("1 to %d; serve.offline: false makes none", maxRuns), "makes no training sets")
@@ -44,10 +47,19 @@ func (c *settingsCheck) offline() OfflineSettings {
 	return o
 }
 
+func (c *settingsCheck) labels() int64 {
+	text := c.value("serve.offline_labels")
+	megabytes, ok := ParseMemory(text)
+	if !ok || megabytes < minLabels || megabytes > maxMemory {
+		c.bad("serve.offline_labels", fmt.Sprintf("for example 20GB; the minimum is %dMB", minLabels), "%q is not a size of labels", text)
+	}
+	return int64(megabytes * 1e6)
+}
+
 // offlineSets gives a server's Flight service access to the training sets of a repo.
 type offlineSets struct {
 	p       *Project
-	labels  labelStore
+	labels  *labelStore
 	digests *trainset.Digests
 	program string
 }
@@ -57,7 +69,8 @@ var _ flight.Sets = (*offlineSets)(nil)
 // offlineSets makes the folders that the service needs, and removes labels that nobody used for a while.
 func (p *Project) offlineSets(ctx context.Context, program string) (_ *offlineSets, err error) {
 	s := p.Settings
-	out := &offlineSets{p: p, labels: labelStore{dir: filepath.Join(s.Offline.TrainingSets, "labels")}, program: program}
+	out := &offlineSets{p: p, program: program}
+	out.labels = &labelStore{dir: filepath.Join(s.Offline.TrainingSets, "labels"), limit: s.Offline.Labels, used: p.usedLabels}
 	if out.program == "" {
 		if out.program, err = os.Executable(); err != nil {
 			return nil, fmt.Errorf("find the fstore command: %w", err)
@@ -66,11 +79,7 @@ func (p *Project) offlineSets(ctx context.Context, program string) (_ *offlineSe
 	if err := os.MkdirAll(out.labels.dir, 0o755); err != nil {
 		return nil, s.checks.misset("serve.training_sets", fmt.Sprintf("the folder cannot be made: %v", regular.Cause(err)), "name a folder that can be written")
 	}
-	used, err := p.usedLabels(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := out.labels.sweep(p.now(), used); err != nil {
+	if err := out.labels.sweep(ctx, p.now()); err != nil {
 		return nil, err
 	}
 	out.digests = trainset.NewDigests(filepath.Join(s.State, "digests.json"), out.labels.dir)
@@ -180,4 +189,6 @@ func (o *offlineSets) Check(ctx context.Context, set *flight.Set, f flight.File)
 }
 
 // NewLabels implements flight.Sets.
-func (o *offlineSets) NewLabels() (flight.Labels, error) { return o.labels.create() }
+func (o *offlineSets) NewLabels(ctx context.Context) (flight.Labels, error) {
+	return o.labels.create(ctx, o.p.now())
+}

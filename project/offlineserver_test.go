@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/server/flight"
@@ -27,7 +26,7 @@ func setsOf(t *testing.T, script string) *offlineSets {
 		options:  Options{Settings: map[string]Setting{"online": {Value: "redis://elsewhere"}}},
 	}
 	p.options.defaults()
-	labels := labelStore{dir: filepath.Join(dir, "labels")}
+	labels := &labelStore{dir: filepath.Join(dir, "labels")}
 	if err := os.Mkdir(labels.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -98,51 +97,5 @@ func TestCreateEndsWithItsCaller(t *testing.T) {
 	_, err = setsOf(t, waits).Create(t.Context(), &flight.Creation{Name: "churn", Request: flight.Request{LabelsSQL: "select 1"}}, func([]byte) error { return gone })
 	if !errors.Is(err, gone) {
 		t.Errorf("the caller is gone: %v", err)
-	}
-}
-
-// Labels are named by their digest. Those that nobody used for a day are swept, unless a training set was made from them.
-func TestLabelsAreKeptAndSwept(t *testing.T) {
-	s := labelStore{dir: t.TempDir()}
-	keep := func(text string) string {
-		f, err := s.create()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Discard()
-		if _, err := f.Write([]byte(text)); err != nil {
-			t.Fatal(err)
-		}
-		digest, err := f.Keep()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return digest
-	}
-	old, made, used := keep("old"), keep("made"), keep("used")
-	if keep("old") != old {
-		t.Error("the same labels have two digests")
-	}
-	broken, err := s.create()
-	if err != nil {
-		t.Fatal(err)
-	}
-	broken.Discard()
-	now := time.Now().Add(25 * time.Hour)
-	if _, err := s.use(used, now); err != nil {
-		t.Error(err)
-	}
-	if err := s.sweep(now, map[string]bool{made: true}); err != nil {
-		t.Fatal(err)
-	}
-	entries, err := os.ReadDir(s.dir)
-	if err != nil || len(entries) != 2 {
-		t.Errorf("left: %v, %v", entries, err)
-	}
-	if _, err := s.use(old, now); !errors.Is(err, fstore.ErrNotFound) {
-		t.Errorf("swept labels: %v", err)
-	}
-	if _, err := s.use(made, now); err != nil {
-		t.Error(err)
 	}
 }

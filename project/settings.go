@@ -55,6 +55,7 @@ var settingKeys = []settingKey{
 	{"serve.training_sets", "training_sets", "folder of the training sets that are made over Arrow Flight, and of their labels"},
 	{"serve.offline_runs", "1", "training sets that are made at a time, each by a process of its own"},
 	{"serve.offline_queue", "10", "training sets that may wait for their turn; beyond that, callers get RESOURCE_EXHAUSTED"},
+	{"serve.offline_labels", "20GB", "bytes of labels that are kept for training sets over Arrow Flight; beyond that, uploads get RESOURCE_EXHAUSTED"},
 	{"gc.grace", "1d", "how long gc keeps the data of a view version after it stops being live"},
 }
 

@@ -195,6 +195,94 @@ def test_labels_are_a_query_a_file_or_a_stream(client: fstore.Client, labels: pa
         client.training_set("no_labels", service="churn")
 
 
+COLUMNS = {
+    "i8": "i::tinyint",
+    "i16": "i::smallint",
+    "i32": "i::integer",
+    "i64": "i::bigint",
+    "u8": "(i % 256)::utinyint",
+    "u16": "i::usmallint",
+    "u32": "i::uinteger",
+    "u64": "i::ubigint",
+    "f32": "(i / 3)::float",
+    "f64": "(i / 3)::double",
+    "wide": "i::hugeint",
+    "truth": "i % 3 = 0",
+    "text": "repeat('é', (i % 20)::integer)",
+    "same": "'a text that comes again'",
+    "bytes": "('x' || i)::blob",
+    "d4": "(i - 40)::decimal(4, 1)",
+    "d9": "(i - 40)::decimal(9, 2)",
+    "d18": "(i - 40)::decimal(18, 3)",
+    "d38": "(i - 40)::decimal(38, 4)",
+    "day": "date '2020-01-01' + (i - 40)::integer",
+    "hour": "time '10:00:00' + to_milliseconds(i)",
+    "micros": "timestamp '2020-01-01' + to_microseconds(i)",
+    "nanos": "make_timestamp_ns(1_500_000_000_000_000_000 + i)",
+    "id": "uuid '00000000-0000-0000-0000-000000000001'",
+    "list": "range(i % 4)",
+    "lists": "[range(i % 3), null, []]",
+    "truths": "[i % 3 = 0, null]",
+    "texts": "[i::varchar, null, '']",
+    "decimals": "[(i - 40)::decimal(9, 2)]",
+    "struct": "{'a': i, 'b': case when i % 2 = 0 then [i::varchar, null] end, 'c': {'d': i % 7 = 0}}",
+    "structs": "[{'a': i, 'b': [i]}, null, {'a': null, 'b': null}]",
+    "map": "map {'k' || i: i, 'n': null}",
+    "maps": "[map {i: [i]}, null]",
+}
+
+
+def test_batches_have_what_the_file_has(
+    address: str, shop: Path, binary: Path, labels: pa.Table, tmp_path: Path
+) -> None:
+    """The server turns Parquet into record batches itself; here pyarrow, which reads the same file, says what is right."""
+    import duckdb
+
+    values = ", ".join(
+        f"{sql} as {name}, case when i % 5 <> 1 then {sql} end as {name}_or_null" for name, sql in COLUMNS.items()
+    )
+    file = tmp_path / "labels.parquet"
+    first = labels.slice(0, 90)  # noqa: F841  DuckDB reads it
+    rows = "select *, row_number() over () - 1 as i from (select customer_id, event_timestamp from first)"
+    duckdb.sql(f"select customer_id, event_timestamp, {values} from ({rows})").write_parquet(str(file))
+    out = shop / "training_sets/typed.parquet"
+    made = ("training-set", "create", "typed", "--service", "churn", "--labels", str(file), "--out", str(out))
+    run(binary, *made, repo=shop)
+    with connect(address) as flight:
+        info = flight.get_flight_info(fl.FlightDescriptor.for_path("training_sets", "typed"))
+        got = flight.do_get(info.endpoints[0].ticket).read_all()
+    got.validate(full=True)
+    want = fstore.Repo(shop, binary=binary).training_set("typed").to_arrow()
+    assert got.schema == want.schema
+    for name in want.column_names:
+        assert got[name].equals(want[name]), name
+
+
+def test_labels_arrive_as_they_were_sent(address: str, labels: pa.Table, shop: Path) -> None:
+    """The server turns record batches into Parquet itself; here pyarrow reads what it wrote."""
+    n = 50
+    some = labels.slice(0, n).select(["customer_id", "event_timestamp"])
+    integers = pa.array([i if i % 5 else None for i in range(n)])
+    times = [pa.time32("s"), pa.time32("ms"), pa.time64("us"), pa.time64("ns")]
+    stamps = [pa.timestamp(u, zone) for u in ("s", "ms", "us", "ns") for zone in (None, "UTC")]
+    small = [pa.int8(), pa.uint8(), pa.int16(), pa.uint16(), pa.int32(), pa.uint32(), pa.uint64(), pa.float32()]
+    for kind in (*small, *stamps, pa.string(), pa.large_string(), pa.decimal128(25, 3), pa.date32()):
+        whole = integers.cast(pa.int32()) if kind == pa.date32() else integers
+        some = some.append_column(str(kind), whole.cast(kind))
+    for kind in times:
+        some = some.append_column(str(kind), integers.cast(pa.int32() if kind.bit_width == 32 else pa.int64()).cast(kind))
+    some = some.append_column("date64", integers.cast(pa.int32()).cast(pa.date32()).cast(pa.date64()))
+    lists = pa.array([[["é", None], None, []] if i % 3 else None for i in range(n)])
+    some = some.append_column("lists", lists)
+    some = some.append_column("bytes", pa.array([bytes([i, 255]) if i % 4 else None for i in range(n)]))
+    with connect(address) as flight:
+        digest = upload(flight, some, rows=7)["digest"]
+    got = pq.read_table(shop / f"training_sets/labels/{digest}.parquet")
+    assert got.column_names == some.column_names
+    for name in some.column_names:
+        assert got[name].to_pylist() == some[name].to_pylist(), name
+
+
 def test_errors_are_those_of_the_command(client: fstore.Client, labels: pa.Table) -> None:
     client.training_set("taken", service="churn", labels=labels)
     with pytest.raises(fstore.Conflict, match="made from something else") as conflict:

@@ -19,6 +19,7 @@ const (
 	maxColumns = 1000
 	maxNesting = 3 // a list of lists of values
 	maxHeader  = 4 << 20
+	maxDigits  = 38 // of a decimal
 )
 
 // Positions in the tables of Arrow's Message.fbs and Schema.fbs: 4 + 2 * the number of the field.
@@ -151,9 +152,11 @@ func isLabelType(t arrow.DataType, depth int) bool {
 	switch t := t.(type) {
 	case *arrow.BooleanType, *arrow.Int8Type, *arrow.Int16Type, *arrow.Int32Type, *arrow.Int64Type,
 		*arrow.Uint8Type, *arrow.Uint16Type, *arrow.Uint32Type, *arrow.Uint64Type, *arrow.Float32Type, *arrow.Float64Type,
-		*arrow.Decimal128Type, *arrow.Date32Type, *arrow.Date64Type, *arrow.Time32Type, *arrow.Time64Type, *arrow.TimestampType,
+		*arrow.Date32Type, *arrow.Date64Type, *arrow.Time32Type, *arrow.Time64Type, *arrow.TimestampType,
 		*arrow.StringType, *arrow.LargeStringType, *arrow.BinaryType, *arrow.LargeBinaryType:
 		return true
+	case *arrow.Decimal128Type:
+		return t.Precision > 0 && t.Precision <= maxDigits && t.Scale >= 0 && t.Scale <= t.Precision
 	case *arrow.ListType:
 		return depth < maxNesting-1 && isLabelType(t.Elem(), depth+1)
 	case *arrow.LargeListType:

@@ -9,8 +9,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
-	"github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/server"
 	"github.com/fstore-dev/fstore/server/access"
 )
 
@@ -145,15 +143,10 @@ func (a *API) schemaOf(set *Set) (*arrow.Schema, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer file.Close()
 	r, err := openRows(file, set)
 	if err != nil {
 		return nil, err
 	}
-	defer r.close()
 	return r.schema, nil
-}
-
-// unreadable is the error for a file that is the one of its lock, and that Arrow does not read.
-func unreadable(set *Set, err error) error {
-	return fstore.Errorf(server.ErrDamaged, "the file of training set %s cannot be read: %v", set.Name, err)
 }

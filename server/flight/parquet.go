@@ -1,130 +1,167 @@
 package flight
 
 import (
+	"fmt"
 	"io"
+	"reflect"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
-	"github.com/apache/arrow-go/v18/arrow/util"
-	"github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/compress"
-	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress/snappy"
 
 	"github.com/fstore-dev/fstore"
 )
 
 const (
-	groupRows  = 16 << 10  // of a row group
+	groupRows  = 16 << 10  // of a row group, unless it has many columns
+	groupCells = 4 << 20   // rows x columns of a row group
 	groupBytes = 128 << 20 // that the rows of a group may take in memory
+	maxChunks  = 512 << 10 // row groups x columns; the footer has something of each, and is in memory until the end
+	cellBytes  = 16        // about, that a value takes in memory beside a text
+	chunkCells = 4 << 10   // that are converted at a time
 )
 
-// parquetWriter writes record batches as Parquet. The bytes depend on the rows, and not on how they came in batches: a
-// group has groupRows rows, except for the last one.
-type parquetWriter struct {
-	to     *pqarrow.FileWriter
-	schema *arrow.Schema
-	rows   int64
+// labelWriter writes record batches as Parquet. The bytes depend on the rows, and not on how they came in batches: every
+// group but the last one has the same number of rows, and each of its columns is one page.
+type labelWriter struct {
+	to      *parquet.Writer
+	columns []*parquet.ColumnWriter
+	names   []string
+	most    int // rows of a group
+	groups  int // that are written
+	rows    int64
 
-	// held are the rows of the next group, in batches of falling length: each is longer than the one after it. So a row
-	// is copied a few times only, even if each comes in a batch of its own.
-	held      []arrow.RecordBatch
-	heldRows  int64
-	heldBytes int64
+	// Of the group that is being filled.
+	held  int   // rows
+	bytes int64 // that they take, about
+
+	cells []parquet.Value // of a column, while they are converted
 }
 
-// newParquet begins a file. It does not close the writer.
-func newParquet(to io.Writer, schema *arrow.Schema) (*parquetWriter, error) {
-	fields := make([]arrow.Field, schema.NumFields())
-	for i, f := range schema.Fields() {
-		fields[i] = arrow.Field{Name: f.Name, Type: f.Type, Nullable: true}
+// newLabelWriter begins a file. It does not close the writer.
+func newLabelWriter(to io.Writer, schema *arrow.Schema) *labelWriter {
+	w := &labelWriter{most: min(groupRows, groupCells/schema.NumFields())}
+	root := columns{}
+	for _, f := range schema.Fields() {
+		root.fields = append(root.fields, column{parquet.Optional(nodeOf(f.Type)), f.Name})
+		w.names = append(w.names, f.Name)
 	}
-	w := &parquetWriter{schema: arrow.NewSchema(fields, nil)}
-	props := parquet.NewWriterProperties(parquet.WithCompression(compress.Codecs.Snappy), parquet.WithMaxRowGroupLength(groupRows), parquet.WithVersion(parquet.V2_6))
-	var err error
-	if w.to, err = pqarrow.NewFileWriter(w.schema, to, props, pqarrow.NewArrowWriterProperties()); err != nil {
-		return nil, fstore.Errorf(fstore.ErrInvalid, "Parquet has no such columns: %v", err)
-	}
-	return w, nil
+	w.to = parquet.NewWriter(to, parquet.NewSchema("labels", root), parquet.Compression(&snappy.Codec{}), parquet.PageBufferSize(2*groupBytes))
+	w.columns = w.to.ColumnWriters()
+	return w
 }
+
+// columns are the columns of a file in their own order: parquet.Group sorts them.
+type columns struct {
+	parquet.Group
+	fields []parquet.Field
+}
+
+// Fields implements parquet.Node.
+func (c columns) Fields() []parquet.Field { return c.fields }
+
+type column struct {
+	parquet.Node
+	name string
+}
+
+// Name implements parquet.Field.
+func (c column) Name() string { return c.name }
+
+// Value implements parquet.Field. No row is a Go value.
+func (c column) Value(reflect.Value) reflect.Value { return reflect.Value{} }
 
 // add adds the rows of a batch, which the caller may then forget.
-func (w *parquetWriter) add(batch arrow.RecordBatch) error {
-	for n := batch.NumRows(); n > 0; n = batch.NumRows() {
-		part := batch.NewSlice(0, min(n, groupRows-w.heldRows))
-		batch = batch.NewSlice(part.NumRows(), n)
-		part, err := copied(w.schema, part)
-		if err != nil {
-			return err
-		}
-		if w.heldBytes += util.TotalRecordSize(part); w.heldBytes > groupBytes {
-			return fstore.Errorf(fstore.ErrTooLarge, "%d rows of labels take more than %d MB", groupRows, groupBytes>>20).
-				WithHint("send the columns that features need and the targets, and join the others later")
-		}
-		w.held, w.heldRows = append(w.held, part), w.heldRows+part.NumRows()
-		for len(w.held) > 1 && w.held[len(w.held)-2].NumRows() <= w.held[len(w.held)-1].NumRows() {
-			if err := w.merge(len(w.held) - 2); err != nil {
-				return err
+func (w *labelWriter) add(batch arrow.RecordBatch) error {
+	for at, rows := 0, int(batch.NumRows()); at < rows; {
+		end := min(rows, at+w.most-w.held)
+		for i, c := range batch.Columns() {
+			if err := w.addColumn(w.columns[i], c, at, end); err != nil {
+				return fmt.Errorf("column %q: %w", w.names[i], err)
 			}
 		}
-		if w.heldRows == groupRows {
+		w.held, w.rows = w.held+end-at, w.rows+int64(end-at)
+		if w.held == w.most {
 			if err := w.flush(); err != nil {
 				return err
 			}
 		}
+		at = end
 	}
 	return nil
 }
 
-// copied returns a batch with memory of its own: one that was received is a part of its message.
-func copied(schema *arrow.Schema, batch arrow.RecordBatch) (arrow.RecordBatch, error) {
-	return concatenated(schema, []arrow.RecordBatch{batch, batch.NewSlice(0, 0)})
-}
-
-// merge makes one batch of those from an index on.
-func (w *parquetWriter) merge(from int) error {
-	one, err := concatenated(w.schema, w.held[from:])
-	if err != nil {
-		return err
+// addColumn adds some rows of a column.
+func (w *labelWriter) addColumn(to *parquet.ColumnWriter, c arrow.Array, at, end int) error {
+	for ; at < end; at++ {
+		if err := w.addCells(c, at, levels{}); err != nil {
+			return err
+		}
+		if len(w.cells) >= chunkCells || at == end-1 {
+			_, err := to.WriteRowValues(w.cells)
+			clear(w.cells) // texts share the memory of the batch
+			if w.cells = w.cells[:0]; err != nil {
+				return err
+			}
+		}
 	}
-	w.held = append(w.held[:from], one)
 	return nil
 }
 
-func concatenated(schema *arrow.Schema, batches []arrow.RecordBatch) (arrow.RecordBatch, error) {
-	columns := make([]arrow.Array, schema.NumFields())
-	rows := int64(0)
-	for i := range columns {
-		parts := make([]arrow.Array, len(batches))
-		for j, b := range batches {
-			parts[j] = b.Column(i)
-		}
-		var err error
-		if columns[i], err = array.Concatenate(parts, memory.DefaultAllocator); err != nil {
-			return nil, fstore.Errorf(fstore.ErrInvalid, "column %q: %v", schema.Field(i).Name, err)
-		}
-		rows = int64(columns[i].Len())
+// levels say where a value is (see node).
+type levels struct{ repetition, definition, lists int }
+
+func (l levels) of(v parquet.Value) parquet.Value { return v.Level(l.repetition, l.definition, 0) }
+
+// addCells converts the value of a row: to one cell, or to those of a list.
+func (w *labelWriter) addCells(c arrow.Array, row int, l levels) error {
+	if c.IsNull(row) {
+		return w.addCell(l.of(parquet.NullValue()), 0)
 	}
-	return array.NewRecordBatch(schema, columns, rows), nil
+	l.definition++
+	list, ok := c.(array.ListLike)
+	if !ok {
+		v, text, err := valueOf(c, row)
+		if err != nil {
+			return err
+		}
+		return w.addCell(l.of(v), text)
+	}
+	begin, end := list.ValueOffsets(row)
+	if begin == end {
+		return w.addCell(l.of(parquet.NullValue()), 0)
+	}
+	l.definition, l.lists = l.definition+1, l.lists+1
+	for i := begin; i < end; i++ {
+		if err := w.addCells(list.ListValues(), int(i), l); err != nil {
+			return err
+		}
+		l.repetition = l.lists
+	}
+	return nil
 }
 
-// flush writes a row group.
-func (w *parquetWriter) flush() error {
-	if err := w.merge(0); err != nil {
-		return err
+// addCell adds a cell, which has a text of some bytes.
+func (w *labelWriter) addCell(v parquet.Value, text int) error {
+	if w.bytes += cellBytes + int64(text); w.bytes > groupBytes {
+		return fstore.Errorf(fstore.ErrTooLarge, "%d rows of labels take more than %d MB", w.most, groupBytes>>20).
+			WithHint("send the columns that features need and the targets, and join the others later")
 	}
-	group := w.held[0]
-	w.rows += group.NumRows()
-	w.held, w.heldRows, w.heldBytes = nil, 0, 0
-	return w.to.Write(group)
+	w.cells = append(w.cells, v)
+	return nil
+}
+
+// flush writes the group.
+func (w *labelWriter) flush() error {
+	w.groups++
+	if w.groups >= parquet.MaxRowGroups || w.groups*len(w.columns) > maxChunks {
+		return fstore.Errorf(fstore.ErrTooLarge, "there are too many labels: more than %d rows x %d columns", w.rows, len(w.columns)).
+			WithHint("send the columns that features need and the targets, or make several training sets")
+	}
+	w.held, w.bytes = 0, 0
+	return w.to.Flush()
 }
 
 // close ends the file.
-func (w *parquetWriter) close() error {
-	if w.heldRows > 0 {
-		if err := w.flush(); err != nil {
-			return err
-		}
-	}
-	return w.to.Close()
-}
+func (w *labelWriter) close() error { return w.to.Close() }

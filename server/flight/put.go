@@ -63,7 +63,7 @@ func (a *API) put(ctx context.Context, stream flight.FlightService_DoPutServer) 
 		return k, badPath(path)
 	}
 	in.again = first
-	labels, err := a.sets.NewLabels()
+	labels, err := a.sets.NewLabels(ctx)
 	if err != nil {
 		return k, err
 	}
@@ -117,10 +117,7 @@ func (u *uploaded) write(to io.Writer) (n int64, err error) {
 	if err := checkColumns(r.Schema()); err != nil {
 		return 0, err
 	}
-	w, err := newParquet(to, r.Schema())
-	if err != nil {
-		return 0, err
-	}
+	w := newLabelWriter(to, r.Schema())
 	for r.Next() {
 		batch := r.RecordBatch()
 		if err := checkBatch(batch); err != nil {

@@ -17,8 +17,8 @@ type Sets interface {
 	Open(set *Set) (File, error)
 	// Check returns server.ErrDamaged unless the open file of a training set has the digest that its lock names.
 	Check(ctx context.Context, set *Set, file File) error
-	// NewLabels begins a file of labels.
-	NewLabels() (Labels, error)
+	// NewLabels begins a file of labels. Its error, and that of Write, is of server.Full if there are too many labels.
+	NewLabels(ctx context.Context) (Labels, error)
 	// Create makes a training set, or returns the one that was made from the same inputs. say gets lines of JSON about
 	// progress, warnings and the error; its own error ends the work. summary is a JSON object. When Create returns,
 	// either the training set is recorded or nothing of it remains.

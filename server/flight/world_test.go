@@ -20,7 +20,7 @@ import (
 	arrowflight "github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
-	"github.com/apache/arrow-go/v18/parquet/pqarrow"
+	"github.com/parquet-go/parquet-go"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
@@ -69,7 +69,7 @@ func (s *shelf) Open(set *flight.Set) (flight.File, error) { return os.Open(set.
 
 func (s *shelf) Check(context.Context, *flight.Set, flight.File) error { return nil }
 
-func (s *shelf) NewLabels() (flight.Labels, error) {
+func (s *shelf) NewLabels(context.Context) (flight.Labels, error) {
 	f, err := os.CreateTemp(s.dir, "writing-*")
 	return &shelved{File: f, dir: s.dir}, err
 }
@@ -144,19 +144,15 @@ func (s *shelf) work(ctx context.Context, name string, say func([]byte) error) e
 // put adds a training set of int64 columns and an instant.
 func (s *shelf) put(t testing.TB, name, service string, rows int) *flight.Set {
 	t.Helper()
-	schema := arrow.NewSchema([]arrow.Field{
-		{Name: "customer_id", Type: arrow.PrimitiveTypes.Int64, Nullable: true},
-		{Name: "seen", Type: &arrow.TimestampType{Unit: arrow.Microsecond}, Nullable: true},
-	}, nil)
-	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
-	for i := range rows {
-		b.Field(0).(*array.Int64Builder).Append(int64(i))
-		b.Field(1).(*array.TimestampBuilder).Append(arrow.Timestamp(i))
+	type row struct {
+		CustomerID int64 `parquet:"customer_id,optional"`
+		Seen       int64 `parquet:"seen,optional,timestamp(microsecond:local)"`
 	}
 	var text bytes.Buffer
-	w, err := pqarrow.NewFileWriter(schema, &text, nil, pqarrow.DefaultWriterProps())
-	if err == nil {
-		err = w.Write(b.NewRecordBatch())
+	w := parquet.NewGenericWriter[row](&text)
+	var err error
+	for i := 0; i < rows && err == nil; i++ {
+		_, err = w.Write([]row{{int64(i), int64(i)}})
 	}
 	if err == nil {
 		err = w.Close()
