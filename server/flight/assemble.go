@@ -161,8 +161,10 @@ func (l *leaf) widened(t arrow.DataType) (data []byte, width int) {
 			if l.kind == parquet.FixedLenByteArray {
 				slices.Reverse(to[:n])
 			}
-			for negative := int8(to[n-1]) < 0; negative && n < width; n++ {
-				to[n] = 0xff
+			if isNegative := int8(to[n-1]) < 0; isNegative {
+				for i := n; i < width; i++ {
+					to[i] = 0xff
+				}
 			}
 		}
 	}

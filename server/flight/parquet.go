@@ -25,7 +25,7 @@ const (
 // labelWriter writes record batches as Parquet. The bytes depend on the rows, and not on how they came in batches: every
 // group but the last one has the same number of rows, and each of its columns is one page.
 type labelWriter struct {
-	to      *parquet.Writer
+	to      *parquet.GenericWriter[any]
 	columns []*parquet.ColumnWriter
 	names   []string
 	most    int // rows of a group
@@ -47,7 +47,7 @@ func newLabelWriter(to io.Writer, schema *arrow.Schema) *labelWriter {
 		root.fields = append(root.fields, column{parquet.Optional(nodeOf(f.Type)), f.Name})
 		w.names = append(w.names, f.Name)
 	}
-	w.to = parquet.NewWriter(to, parquet.NewSchema("labels", root), parquet.Compression(&snappy.Codec{}), parquet.PageBufferSize(2*groupBytes))
+	w.to = parquet.NewGenericWriter[any](to, parquet.NewSchema("labels", root), parquet.Compression(&snappy.Codec{}), parquet.PageBufferSize(2*groupBytes))
 	w.columns = w.to.ColumnWriters()
 	return w
 }
