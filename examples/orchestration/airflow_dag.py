@@ -17,12 +17,12 @@ TO = "{{ data_interval_end | default(dag_run.run_after, true) | ts }}"
 
 
 class ByExitStatus(RetryPolicy):
-    """Retries what fstore says may succeed later (6) and what ended without a status; anything else fails at once."""
+    """Fails at once where somebody must look: usage, definition, check, conflict, permission. Anything else is retried."""
 
     def evaluate(self, exception, try_number, max_tries, context=None):
         """Reads the status from the message of BashOperator."""
-        status = re.search(r"exit code (\d+)", str(exception))
-        if status is None or status[1] == "6":
+        status = re.search(r"exit code ([23457])\b", str(exception))
+        if status is None:
             return RetryDecision.default()
         return RetryDecision.fail(f"fstore exited with status {status[1]}; a retry would not help")
 
@@ -33,7 +33,7 @@ with DAG(
     start_date=datetime(2025, 12, 1),
     max_active_runs=1,  # an earlier instant than the published one is refused
     default_args={"retries": 5, "retry_delay": timedelta(minutes=1), "retry_policy": ByExitStatus()},
-):
+) as dag:
     verify = BashOperator(task_id="verify", bash_command="fstore verify --sample 1000")
 
     @task

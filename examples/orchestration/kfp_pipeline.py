@@ -3,9 +3,10 @@
     python kfp_pipeline.py        # writes training.yaml, which `kfp pipeline create` uploads
 """
 
-from kfp import compiler, dsl
+from kfp import compiler, dsl, kubernetes
 
 PACKAGES = ["fstore-sdk[local]", "pandas", "scikit-learn"]
+VOLUME = "features"  # your PersistentVolumeClaim, with the feature repo and the labels; steps see it at /features
 
 
 @dsl.component(base_image="python:3.12-slim", packages_to_install=PACKAGES)
@@ -46,9 +47,13 @@ def train(rows: dsl.Input[dsl.Dataset], model: dsl.Output[dsl.Model]) -> float:
 
 
 @dsl.pipeline(name="churn")
-def training(repo: str, name: str, labels: str) -> float:
-    """The repo and the labels are on a volume or bucket that every step mounts."""
+def training(
+    name: str, repo: str = "/features/shop", labels: str = "/features/shop/data/labels.parquet"
+) -> float:
+    """Makes a training set and trains on it. Returns the accuracy."""
     made = training_set(repo=repo, name=name, service="churn", labels=labels, label="reordered")
+    made.set_caching_options(False)  # Kubeflow's cache compares paths; fstore compares what is in the files
+    kubernetes.mount_pvc(made, pvc_name=VOLUME, mount_path="/features")
     return train(rows=made.outputs["rows"]).outputs["Output"]
 
 

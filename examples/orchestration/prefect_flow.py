@@ -1,19 +1,22 @@
 """Updates the online store and makes a training set as a Prefect flow.
 
-    python prefect_flow.py shop 2025-12-01
+    python prefect_flow.py shop 2025-12-01    # once
+    python prefect_flow.py shop               # every night, until it is stopped
 """
 
 import sys
 from datetime import datetime, timezone
 
 from prefect import flow, task
+from prefect.runtime import flow_run
 
 import fstore
 
 
 def may_succeed_later(task, run, state) -> bool:
-    """Reports whether a task failed because Redis or another service was away; other errors fail at once."""
-    return isinstance(state.result(raise_on_failure=False), fstore.Unavailable)
+    """Fails at once where somebody must look, by the exit status of the command; anything else is retried."""
+    error = state.result(raise_on_failure=False)
+    return getattr(error, "exit_status", 1) in (1, 6)
 
 
 @task(retries=5, retry_delay_seconds=[10, 30, 60, 300, 900], retry_condition_fn=may_succeed_later)
@@ -31,11 +34,15 @@ def training_set(repo: str, name: str, labels: str) -> str:
 
 
 @flow(log_prints=True)
-def features(repo: str, to: datetime) -> str:
-    """Publishes features, then makes the training set of the day from them."""
+def features(repo: str, to: datetime | None = None) -> str:
+    """Publishes features as of an instant, by default the one the run was scheduled for, then makes the day's training set."""
+    to = to or flow_run.scheduled_start_time
     print(materialize(repo, to))
     return training_set(repo, f"churn_{to:%Y_%m_%d}", f"{repo}/data/labels.parquet")
 
 
 if __name__ == "__main__":
-    print(features(sys.argv[1], datetime.fromisoformat(sys.argv[2]).replace(tzinfo=timezone.utc)))
+    if len(sys.argv) > 2:
+        print(features(sys.argv[1], datetime.fromisoformat(sys.argv[2]).replace(tzinfo=timezone.utc)))
+    else:
+        features.serve("nightly", cron="0 0 * * *", parameters={"repo": sys.argv[1]}, limit=1)

@@ -4,6 +4,7 @@
     curl -H 'Content-Type: application/json' -d '{"customer_id": [12003]}' localhost:3000/predict
 """
 
+import asyncio
 import os
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,11 @@ def estimator(model: fstore.Version) -> Any:
     return joblib.load(MODELS / model.name / f"{model.version}.joblib")
 
 
+def scores(answer: fstore.Answer) -> list[float]:
+    """Predicts with the version that the features are for."""
+    return estimator(answer.model).predict_proba(answer.to_pandas(keys=False))[:, 1].tolist()
+
+
 @bentoml.service
 class Churn:
     """Predicts who will order again."""
@@ -44,8 +50,8 @@ class Churn:
             raise NotFound(str(error)) from error
         except fstore.Unavailable as error:
             raise ServiceUnavailable(str(error)) from error
-        scores = estimator(answer.model).predict_proba(answer.to_pandas(keys=False))
-        return {"model": str(answer.model), "scores": scores[:, 1].tolist(), "published": answer.published}
+        predicted = await asyncio.to_thread(scores, answer)
+        return {"model": str(answer.model), "scores": predicted, "published": answer.published}
 
     async def __is_ready__(self) -> bool:
         """Answers /readyz: whether the features of the model can be looked up."""
@@ -53,3 +59,8 @@ class Churn:
             return bool(await self.client.published(model=MODEL))
         except fstore.Error:
             return False
+
+    @bentoml.on_shutdown
+    async def close(self) -> None:
+        """Ends the calls that are open."""
+        await self.client.close()

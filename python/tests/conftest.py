@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -93,4 +95,35 @@ def serving(binary: Path, repo: Path, *args: str, grpc: str = "127.0.0.1:0") -> 
             yield address
         finally:
             process.terminate()
+            process.wait()
+
+
+@contextmanager
+def started(command: list[str], says: str, variables: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Runs a program, in examples/serving, until its log says something, and gives that line; stops it at the end."""
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT / "examples/serving",
+        env={**os.environ, **(variables or {})},
+        stderr=subprocess.STDOUT,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        assert process.stdout is not None
+        said = []
+        try:
+            for line in process.stdout:
+                said.append(line)
+                if says in line:
+                    break
+            else:
+                pytest.fail("".join(said))
+            threading.Thread(
+                target=process.stdout.read, daemon=True
+            ).start()  # so that it never waits for a reader
+            yield line
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
             process.wait()

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import socket
-import subprocess
-import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -19,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-import pytest
 from train import train
 
 import fstore
-from tests.conftest import ROOT, serving
+from tests.conftest import serving
 
 AT = datetime(2025, 12, 1, tzinfo=timezone.utc)  # the sample is materialized to this instant
 FEATURES = {
@@ -69,37 +64,6 @@ def trained(binary: Path, sample: Path, folder: Path) -> Iterator[Trained]:
     train(repo, models, "2")
     with serving(binary, path, "--at", AT.isoformat()) as address:
         yield Trained(address, models, repo)
-
-
-@contextmanager
-def started(command: list[str], says: str, variables: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Runs a program in examples/serving until its log says something, and gives that line; stops it at the end."""
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT / "examples/serving",
-        env={**os.environ, **(variables or {})},
-        stderr=subprocess.STDOUT,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    with process:
-        assert process.stdout is not None
-        said = []
-        try:
-            for line in process.stdout:
-                said.append(line)
-                if says in line:
-                    break
-            else:
-                pytest.fail("".join(said))
-            threading.Thread(
-                target=process.stdout.read, daemon=True
-            ).start()  # so that it never waits for a reader
-            yield line
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
 
 
 def free_port() -> int:

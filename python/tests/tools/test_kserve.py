@@ -7,12 +7,20 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from typing import Any
 
+import kserve
+import kubernetes
 import pytest
+import yaml
 
-from tests.models import KNOWN, Trained, ask, free_port, started
+from tests.conftest import ROOT, started
+from tests.models import KNOWN, Trained, ask, free_port
 
 MLSERVER = os.environ["FSTORE_MLSERVER"]  # the Python of an environment with MLServer
+
+SERVICE = yaml.safe_load((ROOT / "examples/serving/inference_service.yaml").read_text())
+(CONTAINER,) = SERVICE["spec"]["transformer"]["containers"]
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +51,11 @@ def predictor(churn: Trained, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(scope="module")
 def transformer(churn: Trained, predictor: str) -> Iterator[str]:
     port = free_port()
-    command = [sys.executable, "transformer.py", "--model_name", "churn", "--predictor_protocol", "v2"]
+    assert CONTAINER["command"][0] == "python"
+    command = [sys.executable, *CONTAINER["command"][1:], *CONTAINER["args"]]
     ports = ["--predictor_host", predictor, "--http_port", str(port), "--grpc_port", str(free_port())]
-    where = {"FEATURES": churn.address, "MODEL": "churn/2"}
-    with started([*command, *ports], "Uvicorn running on", where):
+    where = {variable["name"]: variable["value"] for variable in CONTAINER["env"]}
+    with started([*command, *ports], "Uvicorn running on", where | {"FEATURES": churn.address}):
         yield f"http://127.0.0.1:{port}/v2/models/churn/infer"
 
 
@@ -68,3 +77,23 @@ def test_what_a_tensor_cannot_hold_is_refused(transformer: str) -> None:
     assert (status, "null" in json.dumps(answer)) == (400, True)
     wrong = {"inputs": [{"name": "customer", "shape": [1], "datatype": "INT64", "data": [1]}]}
     assert ask(transformer, wrong)[0] == 400
+
+
+def check(content: Any, kind: str) -> None:
+    """Checks that KServe or Kubernetes has a type, such as list[V1Container], with the members that content has."""
+    if kind.startswith("list["):
+        for item in content:
+            check(item, kind[len("list[") : -1])
+    elif model := getattr(kserve, kind, None):
+        members = {name: model.openapi_types[attribute] for attribute, name in model.attribute_map.items()}
+        for name, member in content.items():
+            check(member, members[name])
+    elif model := getattr(kubernetes.client, kind, None):
+        read = model.from_dict(content)  # what the type does not have is left out
+        assert kubernetes.client.ApiClient().sanitize_for_serialization(read) == content
+    else:
+        assert type(content).__name__ == kind
+
+
+def test_kserve_takes_the_inference_service() -> None:
+    check(SERVICE, "V1beta1InferenceService")
