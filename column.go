@@ -186,6 +186,15 @@ func (c *Column) grew() {
 	c.Valid.Set(c.Len - 1)
 }
 
+// EndRow counts a row whose value, or whose elements if it is a list, have just been appended to the slice that holds
+// them.
+func (c *Column) EndRow() {
+	if c.Type.IsList() {
+		c.Offsets = append(c.Offsets, int32(c.Elements()))
+	}
+	c.grew()
+}
+
 // AppendFrom adds row i of src, a column of the same type.
 func (c *Column) AppendFrom(src *Column, i int) {
 	if src.IsNull(i) {

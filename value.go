@@ -40,14 +40,14 @@ func (c *Column) AppendJSON(dst []byte, i int) []byte {
 		return append(dst, "null"...)
 	}
 	if !c.Type.IsList() {
-		return c.appendElemJSON(dst, i)
+		return c.AppendElementJSON(dst, i)
 	}
 	dst = append(dst, '[')
 	for j := c.Offsets[i]; j < c.Offsets[i+1]; j++ {
 		if j > c.Offsets[i] {
 			dst = append(dst, ',')
 		}
-		dst = c.appendElemJSON(dst, int(j))
+		dst = c.AppendElementJSON(dst, int(j))
 	}
 	return append(dst, ']')
 }
@@ -73,7 +73,8 @@ func (c *Column) AppendValuesJSON(dst []byte) []byte {
 	return append(dst, ']')
 }
 
-func (c *Column) appendElemJSON(dst []byte, i int) []byte {
+// AppendElementJSON appends an element of the slice that holds the column's values, as AppendJSON does.
+func (c *Column) AppendElementJSON(dst []byte, i int) []byte {
 	switch c.Type.Elem() {
 	case Bool:
 		return strconv.AppendBool(dst, c.Bools[i])
@@ -139,8 +140,7 @@ func (c *Column) AppendParsed(raw json.RawMessage) error {
 			return err
 		}
 	}
-	c.Offsets = append(c.Offsets, int32(c.Elements()))
-	c.grew()
+	c.EndRow()
 	return nil
 }
 

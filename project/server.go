@@ -19,6 +19,7 @@ import (
 	"github.com/fstore-dev/fstore/server"
 	"github.com/fstore-dev/fstore/server/access"
 	"github.com/fstore-dev/fstore/server/audit"
+	"github.com/fstore-dev/fstore/server/feast"
 	"github.com/fstore-dev/fstore/server/flight"
 	"github.com/fstore-dev/fstore/server/grpcapi"
 	"github.com/fstore-dev/fstore/server/httpapi"
@@ -45,6 +46,7 @@ type Server struct {
 	settings *Settings
 	server   *server.Server
 	grpcAPI  *grpcapi.API
+	httpAPI  *httpapi.API
 	store    *online.Store
 	breaker  *breaker.Backend // between the server and its store
 	access   *access.Control  // nil: everybody may ask
@@ -120,8 +122,19 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 		}
 		also = append(also, flight.New(out.server, out.offline, flight.Options{Project: s.Project, Runs: s.Offline.Runs, Queue: s.Offline.Queue}))
 	}
-	out.grpcAPI, err = grpcapi.New(out.server, also...)
-	return out, err
+	if out.grpcAPI, err = grpcapi.New(out.server, also...); err != nil {
+		return nil, err
+	}
+	var lookups map[string]server.LookupMethod
+	if s.Feast {
+		api := feast.New(out.server)
+		if err = out.grpcAPI.AddLookups(api.GRPC()); err != nil {
+			return nil, err
+		}
+		lookups = api.HTTP()
+	}
+	out.httpAPI = httpapi.New(out.server, lookups)
+	return out, nil
 }
 
 // Addresses are where a server listens.
@@ -145,7 +158,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	err := s.server.Serve(ctx,
 		server.Endpoint{Protocol: s.grpcAPI, Listener: s.grpc},
-		server.Endpoint{Protocol: httpapi.New(s.server), Listener: s.http},
+		server.Endpoint{Protocol: s.httpAPI, Listener: s.http},
 		server.Endpoint{Protocol: httpapi.NewMetrics(s.server), Listener: s.metrics, Outlives: true})
 	stop()
 	looks.Wait()

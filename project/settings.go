@@ -51,6 +51,7 @@ var settingKeys = []settingKey{
 	{"serve.max_concurrent", "0", "requests that a server works on at a time; 0 adapts to how long they take"},
 	{"serve.rate_limit", "0", "requests per second that a server answers each caller; 0 means no limit"},
 	{"serve.rate_burst", "0", "requests that a caller may send at once under serve.rate_limit; 0 means as many as in a second"},
+	{"serve.feast", "false", "true also answers look-ups in Feast's words: feast.serving.ServingService on the gRPC port, POST /get-online-features on the HTTP port"},
 	{"serve.offline", "false", "true serves training sets over Arrow Flight, on the gRPC port"},
 	{"serve.training_sets", "training_sets", "folder of the training sets that are made over Arrow Flight, and of their labels"},
 	{"serve.offline_runs", "1", "training sets that are made at a time, each by a process of its own"},
@@ -87,6 +88,7 @@ type Settings struct {
 	Cache               int64 // bytes of hot records; 0: none
 	Admission           admission.Options
 
+	Feast   bool // answers look-ups in Feast's words, too
 	Offline OfflineSettings
 
 	Auth  AuthSettings
@@ -171,7 +173,7 @@ func (c *settingsCheck) settings() (*Settings, error) {
 	s.TLS, s.InsecureNoTLS, s.NoAuth = c.tls(), c.flag("serve.insecure_no_tls"), c.flag("serve.no_auth")
 	s.Hosts, s.MaxInFlight, s.Cache = c.hosts(), c.maxInFlight(), c.cache()
 	s.Auth, s.Audit = c.auth(), c.audit()
-	s.Admission, s.Offline = c.admission(), c.offline()
+	s.Admission, s.Offline, s.Feast = c.admission(), c.offline(), c.flag("serve.feast")
 	if len(c.wrong) > 0 {
 		return nil, errors.Join(c.wrong...)
 	}

@@ -21,6 +21,13 @@ PATH="$bin:$PATH" protoc --proto_path=. \
 	--go-grpc_out=. --go-grpc_opt=paths=source_relative \
 	fstore/v1/*.proto
 
+# Feast's wire, for the server alone: clients have Feast's own code. Its files have Feast's names, by which reflection
+# finds them, and become one Go package.
+PATH="$bin:$PATH" protoc --proto_path=. \
+	--go_out=.. --go_opt=module=github.com/fstore-dev/fstore \
+	--go-grpc_out=.. --go-grpc_opt=module=github.com/fstore-dev/fstore \
+	feast/serving/*.proto feast/types/*.proto
+
 # The generated code records what it was made from.
 digest() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; }
 sum=$(digest <fstore/v1/feature_store.proto | cut -d' ' -f1)

@@ -55,5 +55,8 @@ func (h *Hold) To(n int64) error {
 	return nil
 }
 
+// Grow adds n bytes to the hold, as To does.
+func (h *Hold) Grow(n int64) error { return h.To(h.n + n) }
+
 // Release releases all bytes of the hold.
 func (h *Hold) Release() { _ = h.To(0) }

@@ -208,17 +208,19 @@ func TestHealthFollowsTheCatalogAndTheDrain(t *testing.T) {
 	}
 }
 
-func TestReflectionNamesTheService(t *testing.T) {
+func TestReflectionNamesTheServices(t *testing.T) {
 	w := newWorld(t, nil).start(t)
 	stream, err := reflectpb.NewServerReflectionClient(w.conn).ServerReflectionInfo(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := stream.Send(&reflectpb.ServerReflectionRequest{MessageRequest: &reflectpb.ServerReflectionRequest_FileContainingSymbol{FileContainingSymbol: "fstore.v1.FeatureStore.GetOnlineFeatures"}}); err != nil {
-		t.Fatal(err)
-	}
-	got, err := stream.Recv()
-	if err != nil || len(got.GetFileDescriptorResponse().GetFileDescriptorProto()) == 0 {
-		t.Errorf("got %v, %v", got, err)
+	for _, symbol := range []string{"fstore.v1.FeatureStore.GetOnlineFeatures", "feast.serving.ServingService.GetOnlineFeatures", "feast.types.Value"} {
+		if err := stream.Send(&reflectpb.ServerReflectionRequest{MessageRequest: &reflectpb.ServerReflectionRequest_FileContainingSymbol{FileContainingSymbol: symbol}}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := stream.Recv()
+		if err != nil || len(got.GetFileDescriptorResponse().GetFileDescriptorProto()) == 0 {
+			t.Errorf("%s: got %v, %v", symbol, got, err)
+		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/server"
+	"github.com/fstore-dev/fstore/server/feast"
 )
 
 func (w *world) post(t *testing.T, body string) (int, []byte) {
@@ -27,7 +28,7 @@ func (w *world) call(t *testing.T, method, path, body string) (int, []byte) {
 
 // portOf returns http://host:port of the port that answers a path.
 func (w *world) portOf(path string) string {
-	if strings.HasPrefix(path, "/v1/") {
+	if strings.HasPrefix(path, "/v1/") || path == feast.Path {
 		return w.web
 	}
 	return w.metrics

@@ -19,6 +19,7 @@ import (
 	"github.com/fstore-dev/fstore/online"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 	"github.com/fstore-dev/fstore/server"
+	"github.com/fstore-dev/fstore/server/feast"
 	"github.com/fstore-dev/fstore/server/grpcapi"
 	"github.com/fstore-dev/fstore/server/httpapi"
 	"github.com/fstore-dev/fstore/server/servertest"
@@ -69,12 +70,16 @@ func newWorld(t testing.TB, change func(*server.Options)) *world {
 		}
 	}
 	core := servertest.New(t, change)
+	words := feast.New(core.Server)
 	w := &world{
 		ca: ca, Core: core, store: core.Store, backend: core.Backend, book: core.Book, log: core.Log,
-		http: httpapi.New(core.Server), ticks: make(chan time.Time),
+		http: httpapi.New(core.Server, words.HTTP()), ticks: make(chan time.Time),
 	}
 	var err error
 	if w.grpc, err = grpcapi.New(core.Server); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.grpc.AddLookups(words.GRPC()); err != nil {
 		t.Fatal(err)
 	}
 	w.SetTick(w.ticks)

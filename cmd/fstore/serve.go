@@ -36,6 +36,9 @@ in the setting serve.hosts.
 
 --offline also makes training sets for callers and sends their rows, over Arrow Flight on the gRPC port (docs/flight.md).
 
+--feast also answers services that were written for Feast, in Feast's words: feast.serving.ServingService on the gRPC port
+and POST /get-online-features on the HTTP port (docs/feast.md).
+
 --at replays a past day: ages are judged at that instant, and every answer states it. It may not be before the instant
 from which a view is servable. A store other than the embedded one also needs --replay, because others could take this
 server for a live one.`,
@@ -44,6 +47,7 @@ server for a live one.`,
   FSTORE_SERVE_AUTH_TOKENS=.fstore/tokens.yaml fstore serve --grpc 0.0.0.0:6566 --tls-certificate tls.crt --tls-key tls.key
   fstore serve --grpc 0.0.0.0:6566 --insecure-no-tls --no-auth
   fstore serve --offline --grpc 127.0.0.1:0 --http 127.0.0.1:0 --metrics 127.0.0.1:0
+  fstore serve --feast --grpc 127.0.0.1:0 --http 127.0.0.1:0 --metrics 127.0.0.1:0
   FSTORE_ONLINE=redis://127.0.0.1:6379/0 fstore serve
   fstore serve --at 2025-12-01T06:00:00Z --grpc 127.0.0.1:0 --http 127.0.0.1:0 --metrics 127.0.0.1:0`,
 		Args: usage.Args(cobra.NoArgs),
@@ -64,12 +68,13 @@ server for a live one.`,
 	flags.Bool("insecure-no-tls", false, "allow addresses that other machines can reach, without TLS (setting serve.insecure_no_tls)")
 	flags.Bool("no-auth", false, "allow addresses that other machines can reach, without authentication (setting serve.no_auth)")
 	flags.Bool("offline", false, "also make and serve training sets, over Arrow Flight (setting serve.offline)")
+	flags.Bool("feast", false, "also answer look-ups in Feast's words (setting serve.feast)")
 	flags.Bool("insecure", false, "")
 	_ = flags.MarkHidden("insecure") // a setting that was removed: the error says what there is instead
 	for flag, setting := range map[string]string{
 		"grpc": "serve.grpc", "http": "serve.http", "metrics": "serve.metrics",
 		"tls-certificate": "serve.tls.certificate", "tls-key": "serve.tls.key", "tls-client-ca": "serve.tls.client_ca",
-		"insecure-no-tls": "serve.insecure_no_tls", "offline": "serve.offline", "no-auth": "serve.no_auth", "insecure": "serve.insecure",
+		"insecure-no-tls": "serve.insecure_no_tls", "offline": "serve.offline", "feast": "serve.feast", "no-auth": "serve.no_auth", "insecure": "serve.insecure",
 	} {
 		settingFlag(cmd, flag, setting)
 	}

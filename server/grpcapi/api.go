@@ -27,12 +27,16 @@ type API struct {
 	health      *health.Server
 	grpc        *grpc.Server
 	also        []Service
+	methods     map[string]server.Method // those that are admitted, by their full names
 }
 
 // New returns the gRPC protocol of a server that has not begun, with other services on the same port. The error names
 // the methods of the proto that have no handler.
 func New(core *server.Server, also ...Service) (*API, error) {
-	a := &API{core: core, o: core.Options(), health: health.NewServer(), also: also}
+	a := &API{core: core, o: core.Options(), health: health.NewServer(), also: also, methods: map[string]server.Method{
+		fstorev1.FeatureStore_GetOnlineFeatures_FullMethodName: grpcGet,
+		fstorev1.FeatureStore_DescribeFeatures_FullMethodName:  grpcDescribe,
+	}}
 	a.connections = newConnections(core.Arriving(), a.o.MaxConnections)
 	a.connections.port = core.NewPort("grpc", a.Connections)
 	a.setHealth(healthpb.HealthCheckResponse_NOT_SERVING)

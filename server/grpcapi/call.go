@@ -47,7 +47,7 @@ func (a *API) admit(ctx context.Context, info *tap.Info) (context.Context, error
 		return ctx, statusOf(refused)
 	}
 	c := &call{conn: connectionOf(ctx), of: a.connections}
-	method, limited := methods[info.FullMethodName]
+	method, limited := a.methods[info.FullMethodName]
 	if limited {
 		if c.admitted, refused = a.core.Admit(ctx, method, callerOf(ctx)); refused != nil {
 			return ctx, statusOf(refused)

@@ -11,7 +11,6 @@ import (
 	reflectionv1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
 	"google.golang.org/grpc/tap"
 
-	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 	"github.com/fstore-dev/fstore/server"
 )
 
@@ -33,11 +32,10 @@ func (a *API) enter(ctx context.Context, info *tap.Info) (context.Context, *serv
 
 // methodOf returns how metrics name a method. Callers make up names, so all others are one.
 func (a *API) methodOf(full string) server.Method {
+	if m, ok := a.methods[full]; ok {
+		return m
+	}
 	switch full {
-	case fstorev1.FeatureStore_GetOnlineFeatures_FullMethodName:
-		return grpcGet
-	case fstorev1.FeatureStore_DescribeFeatures_FullMethodName:
-		return grpcDescribe
 	case reflectionv1.ServerReflection_ServerReflectionInfo_FullMethodName, reflectionv1alpha.ServerReflection_ServerReflectionInfo_FullMethodName:
 		return grpcReflect
 	}

@@ -117,29 +117,31 @@ var (
 	grpcGet      = server.Method{Transport: "grpc", Name: getOnlineFeatures}
 	grpcDescribe = server.Method{Transport: "grpc", Name: describeFeatures}
 	grpcReflect  = server.Method{Transport: "grpc", Name: reflectionInfo}
-
-	// methods are those that are admitted, by their full names.
-	methods = map[string]server.Method{
-		fstorev1.FeatureStore_GetOnlineFeatures_FullMethodName: grpcGet,
-		fstorev1.FeatureStore_DescribeFeatures_FullMethodName:  grpcDescribe,
-	}
 )
 
 // handleGet handles a call of GetOnlineFeatures.
 func (a *API) handleGet(_ any, ctx context.Context, receive func(any) error, _ grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // grpc gives the context second
-	var answer encoded
 	r := &received[fstorev1.GetOnlineFeaturesRequest]{most: a.o.MaxRequestBytes, lease: lease{hold: server.NewHold(a.core.InFlight())}}
-	refused := a.core.Run(ctx, grpcGet, callOf(ctx).admission(), func(ctx context.Context) (err error) {
-		if err = a.arrive(ctx, receive(r), r.err); err == nil {
-			answer, err = a.get(ctx, r)
+	return a.answer(ctx, grpcGet, &r.lease, func(ctx context.Context) (encoded, error) {
+		if err := a.arrive(ctx, receive(r), r.err); err != nil {
+			return encoded{}, err
 		}
+		return a.get(ctx, r)
+	})
+}
+
+// answer runs a look-up, and leaves its lease to the answer that is being sent.
+func (a *API) answer(ctx context.Context, m server.Method, l *lease, do func(context.Context) (encoded, error)) (any, error) {
+	var answer encoded
+	refused := a.core.Run(ctx, m, callOf(ctx).admission(), func(ctx context.Context) (err error) {
+		answer, err = do(ctx)
 		return err
 	})
 	if refused != nil {
-		r.lease.hold.Release()
+		l.hold.Release()
 		return nil, statusOf(refused)
 	}
-	r.lease.join(connectionOf(ctx), callOf(ctx).admission(), a.o.Clock())
+	l.join(connectionOf(ctx), callOf(ctx).admission(), a.o.Clock())
 	return answer, nil
 }
 

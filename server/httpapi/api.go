@@ -22,6 +22,7 @@ type API struct {
 	o     server.Options
 	name  string
 	hosts hosts
+	also  map[string]server.LookupMethod // by path
 	web   connections
 	http  *http.Server
 
@@ -32,9 +33,11 @@ type API struct {
 	hurry  context.CancelFunc
 }
 
-// New returns the HTTP protocol of a server that has not begun: look-ups, over TLS if the server has certificates.
-func New(core *server.Server) *API {
+// New returns the HTTP protocol of a server that has not begun: look-ups, over TLS if the server has certificates. also are
+// further look-ups, by their paths, whose requests and answers are JSON.
+func New(core *server.Server, also map[string]server.LookupMethod) *API {
 	a := newAPI(core, "http")
+	a.also = also
 	a.linger = a.o.Linger
 	a.http = a.newHTTP(a.lookups())
 	if a.o.Certificates != nil {

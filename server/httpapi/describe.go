@@ -20,7 +20,7 @@ type described struct {
 
 // postDescribe answers POST /v1/describe: a service, a model or features, as in a look-up.
 func (a *API) postDescribe(w http.ResponseWriter, r *http.Request) {
-	a.answerJSON(w, r, httpDescribe, func(ctx context.Context, req *jsonRequest, _ *server.Hold) ([]byte, error) {
+	a.answerJSON(w, r, httpDescribe, &jsonCall{answer: func(ctx context.Context, req *jsonRequest, h *server.Hold) (*[]byte, error) {
 		if len(req.entities) > 0 {
 			return nil, fstore.Errorf(fstore.ErrInvalid, "a description has no entities").WithHint(`such as {"service":"churn"}`)
 		}
@@ -28,7 +28,9 @@ func (a *API) postDescribe(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return nil, err
 		}
-		answer, err := json.Marshal(described{t.List.Describe(), t.List.Service, t.List.Model})
-		return append(answer, '\n'), err
-	})
+		return server.Written(h, func(dst []byte) ([]byte, error) {
+			answer, err := json.Marshal(described{t.List.Describe(), t.List.Service, t.List.Model})
+			return append(append(dst, answer...), '\n'), err
+		})
+	}})
 }

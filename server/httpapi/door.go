@@ -12,7 +12,7 @@ import (
 func (a *API) enter(answer http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := server.Presented{Authorization: r.Header.Values("Authorization"), Certificate: certificateOf(r), Address: r.RemoteAddr}
-		ctx, refused := a.core.Enter(r.Context(), methodOf(r.URL.Path), doorOf(r.URL.Path), p)
+		ctx, refused := a.core.Enter(r.Context(), a.methodOf(r.URL.Path), doorOf(r.URL.Path), p)
 		if refused != nil {
 			if refused.HTTP == http.StatusUnauthorized {
 				w.Header().Set("WWW-Authenticate", "Bearer")
@@ -33,12 +33,15 @@ func doorOf(path string) server.Door {
 }
 
 // methodOf returns how metrics name a path. Callers make up paths, so all others are one.
-func methodOf(path string) server.Method {
+func (a *API) methodOf(path string) server.Method {
 	switch path {
 	case onlineFeaturesPath:
 		return httpGet
 	case describePath:
 		return httpDescribe
+	}
+	if m, ok := a.also[path]; ok {
+		return m.Method
 	}
 	return server.Method{Transport: "http", Name: "other"}
 }

@@ -61,8 +61,8 @@ func FuzzRequestJSON(f *testing.F) {
 			t.Fatalf("%q was read as %+v", body, req)
 		}
 		for _, e := range req.entities {
-			if string(oracle.Entities[e.name]) != string(e.values) {
-				t.Fatalf("%q: column %q was read as %q", body, e.name, e.values)
+			if string(oracle.Entities[e.Name]) != string(e.Values) {
+				t.Fatalf("%q: column %q was read as %q", body, e.Name, e.Values)
 			}
 		}
 		for _, typ := range columntest.Types() {
@@ -77,7 +77,7 @@ func readsAs(t *testing.T, req *jsonRequest, typ fstore.Type, n int) {
 	t.Helper()
 	var fields []fstore.Field
 	for _, e := range req.entities {
-		fields = append(fields, fstore.Field{Name: e.name, Type: typ})
+		fields = append(fields, fstore.Field{Name: e.Name, Type: typ})
 	}
 	target := &server.Target{Keys: fields}
 	if !typ.IsKey() {
@@ -94,14 +94,14 @@ func readsAs(t *testing.T, req *jsonRequest, typ fstore.Type, n int) {
 	}
 	for i := range columns {
 		var values []json.RawMessage
-		if err := json.Unmarshal(req.entities[i].values, &values); err != nil {
-			t.Fatalf("column %q was taken: %v", req.entities[i].values, err)
+		if err := json.Unmarshal(req.entities[i].Values, &values); err != nil {
+			t.Fatalf("column %q was taken: %v", req.entities[i].Values, err)
 		}
 		if columns[i].Type != typ || columns[i].Len > 1000 || columns[i].Len != len(values) {
 			t.Fatalf("%d values, and column %d has %d rows of %s", len(values), i, columns[i].Len, columns[i].Type)
 		}
 		again := fstore.NewColumn("", typ, 1)
-		if err := parseColumn(&again, columns[i].AppendValuesJSON(nil), 1000, (*fstore.Column).AppendParsed); err != nil {
+		if err := bodies.Values(&again, columns[i].AppendValuesJSON(nil), 1000, (*fstore.Column).AppendParsed); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(columntest.Rows(&columns[i]), columntest.Rows(&again)); diff != "" {

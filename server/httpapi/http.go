@@ -55,7 +55,11 @@ func nothingHere(hint string) http.HandlerFunc {
 // lookups answers what New answers.
 func (a *API) lookups() http.Handler {
 	mux := http.NewServeMux()
-	for path, answer := range map[string]http.HandlerFunc{onlineFeaturesPath: a.postOnlineFeatures, describePath: a.postDescribe} {
+	answers := map[string]http.HandlerFunc{onlineFeaturesPath: a.postOnlineFeatures, describePath: a.postDescribe}
+	for path, m := range a.also {
+		answers[path] = func(w http.ResponseWriter, r *http.Request) { a.answerJSON(w, r, m.Method, m.New()) }
+	}
+	for path, answer := range answers {
 		mux.HandleFunc("POST "+path, answer)
 		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Allow", http.MethodPost)
@@ -85,9 +89,7 @@ func (a *API) guarded(answer http.Handler) http.Handler {
 }
 
 func (a *API) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
-	buf := server.Buffers.Get(0)
-	defer server.Buffers.Put(buf)
-	a.answerJSON(w, r, httpGet, func(ctx context.Context, req *jsonRequest, h *server.Hold) ([]byte, error) {
+	a.answerJSON(w, r, httpGet, &jsonCall{answer: func(ctx context.Context, req *jsonRequest, h *server.Hold) (*[]byte, error) {
 		t, err := a.named(ctx, req)
 		if err != nil {
 			return nil, err
@@ -102,11 +104,10 @@ func (a *API) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
 		}
 		defer answer.Release()
 		keys = slices.DeleteFunc(keys, func(c fstore.Column) bool { return !t.Reads(c.Name) })
-		if *buf, err = appendAnswerJSON((*buf)[:0], keys, t.List, answer, a.o.Store.Limits.MaxAnswerBytes); err != nil {
-			return nil, err
-		}
-		return *buf, h.To(int64(cap(*buf)))
-	})
+		return server.Written(h, func(dst []byte) ([]byte, error) {
+			return appendAnswerJSON(dst, keys, t.List, answer, a.o.Store.Limits.MaxAnswerBytes)
+		})
+	}})
 }
 
 // named returns what a request names.
@@ -117,9 +118,33 @@ func (a *API) named(ctx context.Context, req *jsonRequest) (*server.Target, erro
 	return a.core.Resolve(ctx, req.service, req.features)
 }
 
-// answerJSON does one request with a body of JSON, and sends the bytes that answer returns, which may be used again
-// once it has returned. The hold has the request's bytes.
-func (a *API) answerJSON(w http.ResponseWriter, r *http.Request, m server.Method, answer func(context.Context, *jsonRequest, *server.Hold) ([]byte, error)) {
+// jsonCall is a call whose request is a jsonRequest.
+type jsonCall struct {
+	body   []byte
+	answer func(context.Context, *jsonRequest, *server.Hold) (*[]byte, error)
+}
+
+// Take implements server.LookupCall.
+func (c *jsonCall) Take(request []byte, h *server.Hold) error {
+	c.body = request
+	size, err := bodies.Size(request)
+	if err != nil {
+		return err
+	}
+	return h.To(size)
+}
+
+// Answer implements server.LookupCall.
+func (c *jsonCall) Answer(ctx context.Context, h *server.Hold) (*[]byte, error) {
+	req, err := decodeRequest(c.body)
+	if err != nil {
+		return nil, err
+	}
+	return c.answer(ctx, req, h)
+}
+
+// answerJSON does one call with a body of JSON, and sends its answer.
+func (a *API) answerJSON(w http.ResponseWriter, r *http.Request, m server.Method, do server.LookupCall) {
 	if !isJSON(r) {
 		writeError(w, http.StatusUnsupportedMediaType, "INVALID_ARGUMENT", "the request's Content-Type is "+quoted(r.Header.Get("Content-Type")), "send Content-Type: application/json")
 		return
@@ -131,37 +156,30 @@ func (a *API) answerJSON(w http.ResponseWriter, r *http.Request, m server.Method
 	}
 	arriving, h := server.NewHold(a.core.Arriving()), server.NewHold(a.core.InFlight())
 	defer h.Release()
-	var out []byte
+	var out *[]byte
 	refused = a.core.Run(r.Context(), m, call, func(ctx context.Context) error {
 		defer arriving.Release()
 		body, err := a.readBody(w, r, &arriving)
 		if err != nil {
 			return err
 		}
-		size, err := sizeOfJSON(body)
-		if err != nil {
-			return err
-		}
-		if err := h.To(size); err != nil {
+		if err := do.Take(body, &h); err != nil {
 			return err
 		}
 		if err := call.Begin(ctx); err != nil {
 			return err
 		}
-		req, err := decodeRequest(body)
-		if err != nil {
-			return err
-		}
-		out, err = answer(ctx, req, &h)
+		out, err = do.Answer(ctx, &h)
 		return err
 	})
 	if refused != nil {
 		refuse(w, refused)
 		return
 	}
+	defer server.Buffers.Put(out)
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(out)))
-	_, _ = w.Write(out) // a client that went away is nobody's error
+	w.Header().Set("Content-Length", strconv.Itoa(len(*out)))
+	_, _ = w.Write(*out) // a client that went away is nobody's error
 }
 
 // refuse answers a request that failed.

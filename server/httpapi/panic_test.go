@@ -12,7 +12,7 @@ import (
 func TestAPanicOfAHandlerIsInternal(t *testing.T) {
 	core := servertest.New(t, nil)
 	answer := httptest.NewRecorder()
-	New(core.Server).guarded(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret of the handler") })).
+	New(core.Server, nil).guarded(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret of the handler") })).
 		ServeHTTP(answer, httptest.NewRequest("GET", "/readyz", nil))
 	if body := answer.Body.String(); answer.Code != 500 || !strings.Contains(body, `"code":"INTERNAL"`) || strings.Contains(body, "secret") {
 		t.Errorf("%d %s", answer.Code, body)

@@ -124,7 +124,7 @@ func BenchmarkGetOnlineFeaturesHTTP(b *testing.B) {
 		b.Fatal(err)
 	}
 	conn := serve(b, func(ctx context.Context, l net.Listener) error {
-		return srv.Serve(ctx, overGRPC(b, srv, l), server.Endpoint{Protocol: httpapi.New(srv), Listener: web})
+		return srv.Serve(ctx, overGRPC(b, srv, l), server.Endpoint{Protocol: httpapi.New(srv, nil), Listener: web})
 	})
 	client, req := fstorev1.NewFeatureStoreClient(conn), ask(keys)
 	firstAnswer(b, client, req)

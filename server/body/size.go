@@ -1,12 +1,12 @@
-package httpapi
+package body
 
 import (
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/server"
 )
 
-// sizeOfJSON returns what a body comes to. The errors are ErrTooLarge, and ErrInvalid for one that is nested too deep.
-func sizeOfJSON(body []byte) (bytes int64, err error) {
+// Size returns the memory that a body comes to, about. The errors are ErrTooLarge, and ErrInvalid for one that is nested too deep.
+func (r Reader) Size(body []byte) (bytes int64, err error) {
 	elements := 0
 	depth, text := 0, false
 	for i := 0; i < len(body); i++ {
@@ -26,7 +26,7 @@ func sizeOfJSON(body []byte) (bytes int64, err error) {
 		}
 		switch {
 		case depth > server.MaxNesting:
-			return 0, fstore.Errorf(fstore.ErrInvalid, "the request has lists or objects more than %d deep, at byte %d", server.MaxNesting, i).WithHint("%s", requestHint)
+			return 0, fstore.Errorf(fstore.ErrInvalid, "the request has lists or objects more than %d deep, at byte %d", server.MaxNesting, i).WithHint("%s", r)
 		case elements > server.MaxElements:
 			return 0, fstore.Errorf(fstore.ErrTooLarge, "the request has more than %d values", server.MaxElements).WithHint("ask for fewer rows at a time")
 		}

@@ -1,0 +1,34 @@
+package server
+
+import "context"
+
+// LookupMethod is a method that is admitted, bounded and run like fstore's own look-ups, with requests and answers in a
+// form of its own, such as Feast's. A protocol carries their bytes.
+type LookupMethod struct {
+	Method
+	New func() LookupCall
+}
+
+// LookupCall is one call of a LookupMethod.
+type LookupCall interface {
+	// Take receives the bytes of the request. The hold grows by the memory that the request takes, before it takes it.
+	// gRPC uses the bytes again once Take has returned; over HTTP they stay until Answer has returned.
+	Take(request []byte, h *Hold) error
+	// Answer returns the answer in a buffer of Buffers. The hold has the answer's bytes then.
+	Answer(ctx context.Context, h *Hold) (*[]byte, error)
+}
+
+// Written returns an answer that is not sized before it is written: the hold has the bytes of its buffer afterwards.
+func Written(h *Hold, write func(dst []byte) ([]byte, error)) (*[]byte, error) {
+	buf := Buffers.Get(0)
+	answer, err := write((*buf)[:0])
+	*buf = answer
+	if err == nil {
+		err = h.To(int64(cap(answer)))
+	}
+	if err != nil {
+		Buffers.Put(buf)
+		return nil, err
+	}
+	return buf, nil
+}
