@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import mlflow
@@ -73,7 +74,8 @@ def tracking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Ends a server with its workers, which are in a session of their own."""
-    os.killpg(process.pid, signal.SIGTERM)
+    with suppress(ProcessLookupError):  # it has ended by itself
+        os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(10)
     except subprocess.TimeoutExpired:

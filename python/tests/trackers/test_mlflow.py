@@ -108,11 +108,8 @@ def source_of(run: str) -> Any:
 def test_the_source_of_an_input_loads_the_same_training_set_or_fails(
     shop: fstore.Repo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    ts = sets.churn(shop)
-    experiment = MlflowClient().create_experiment(
-        "the source of an input"
-    )  # knows no other source of this content
-    with mlflow.start_run(experiment_id=experiment) as run:
+    ts = sets.churn(shop, "alone")  # MLflow knows no other source of this name and content
+    with mlflow.start_run() as run:
         ts.log_to_mlflow()
     source = source_of(run.info.run_id)
     monkeypatch.setenv("FSTORE_BINARY", shop._command.binary)
@@ -133,7 +130,7 @@ def test_the_source_of_an_input_loads_the_same_training_set_or_fails(
 
     ts.path.write_bytes(text)
     shop.training_set(
-        "churn_2025", features="customer_orders.*", labels=shop.path / "data/labels.parquet", replace=True
+        "alone", features="customer_orders.*", labels=shop.path / "data/labels.parquet", replace=True
     )
     with pytest.raises(fstore.CheckFailed, match="is not the one that the run used"):
         source.load()
