@@ -35,6 +35,8 @@ type CheckedView struct {
 	Problem string        `json:"problem,omitempty"` // why the check failed
 	Hint    string        `json:"hint,omitempty"`    // what would fix it
 	Leak    *offline.Leak `json:"leak,omitempty"`    // the rows that see the future; nil: none, or the view is not deterministic
+
+	static []string // the sources without an event time that the view reads
 }
 
 // failed is the verdict of a view whose check failed.
@@ -125,6 +127,7 @@ func (p *Project) checkLeaks(ctx context.Context, c leakCheck) ([]CheckedView, *
 			p.saveVerdicts(verdicts)
 			return nil, verdicts, err
 		}
+		checked.static = staticSources(v)
 		out = append(out, *checked)
 	}
 	p.saveVerdicts(verdicts)

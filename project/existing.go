@@ -170,7 +170,7 @@ func (c *creation) dataDifferences(ctx context.Context, set *LockedSet, now *loc
 		return nil, fmt.Errorf("training set %s: %w", set.Lock.Name, err)
 	}
 	for _, in := range inputs {
-		if in.Source != "" && in.State != trainset.Unchanged {
+		if in.Source != "" && in.State != trainset.Unchanged && !in.MovedAlong() {
 			out = append(out, fmt.Sprintf("source %s: %s has %s", in.Source, in.Path, in.State))
 		}
 	}

@@ -61,7 +61,7 @@ func (p *Project) recordedSet(ctx context.Context, name string) (*LockedSet, err
 		return nil, fmt.Errorf("training set %s: %w", name, err)
 	}
 	defer db.Close()
-	record, err := db.TrainingSet(ctx, p.Settings.Project, name)
+	record, err := p.recordOf(ctx, db, name)
 	if err != nil {
 		return nil, err
 	}

@@ -89,7 +89,7 @@ func (p *Project) Pin(ctx context.Context, r PinRequest) (*Pinned, error) {
 // pinnedList returns the features to pin and the view versions that they come from.
 func (p *Project) pinnedList(ctx context.Context, db *registry.Store, r PinRequest) (*fstore.FeatureList, error) {
 	if r.TrainingSet != "" {
-		record, err := db.TrainingSet(ctx, p.Settings.Project, r.TrainingSet)
+		record, err := p.recordOf(ctx, db, r.TrainingSet)
 		if err != nil {
 			return nil, err
 		}

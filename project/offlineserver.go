@@ -141,15 +141,10 @@ func (o *offlineSets) List(ctx context.Context) ([]*flight.Set, error) {
 func flightSet(r *registry.TrainingSetRecord, l *lock.Lock, text []byte) *flight.Set {
 	set := &flight.Set{
 		Name: r.Name, Created: r.Created, Rows: l.Output.Rows, Path: r.Out, Size: l.Output.Size, SHA256: l.Output.SHA256,
-		Content: l.Output.Content, Lock: text, Instants: map[string]bool{},
+		Content: l.Output.Content, Lock: text, Instants: l.Instants(),
 	}
 	if l.Service != nil {
 		set.Service = l.Service.Name
-	}
-	for _, f := range l.Features {
-		if f.Type == fstore.Timestamp {
-			set.Instants[f.Name] = true
-		}
 	}
 	return set
 }

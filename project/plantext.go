@@ -83,9 +83,7 @@ func RowsText(sum *offline.TrainingSummary) string {
 // SummaryNotes says what a training set's counts do not: verdicts of the check for leaks, rows left out, and assumptions.
 func SummaryNotes(sum *offline.TrainingSummary, list *fstore.FeatureList) []string {
 	var out []string
-	for _, c := range sum.Causality {
-		out = append(out, fmt.Sprintf("%s: %s", c.View, c.Verdict))
-	}
+	out = append(out, verdictNotes(sum, list)...)
 	for _, d := range sum.DroppedRows {
 		out = append(out, fmt.Sprintf("%s: %s without an event time left out", d.Relation, english.Count(int(d.Rows), "row")))
 	}
@@ -105,6 +103,72 @@ func SummaryNotes(sum *offline.TrainingSummary, list *fstore.FeatureList) []stri
 		out = append(out, ContinuousNote+": "+strings.Join(windows, ", "))
 	}
 	return out
+}
+
+// verdictNotes says each verdict of the check for leaks once, and of which views it is.
+func verdictNotes(sum *offline.TrainingSummary, list *fstore.FeatureList) []string {
+	var out, order []string
+	of := map[string][]string{}
+	for _, c := range sum.Causality {
+		if of[c.Verdict] == nil {
+			order = append(order, c.Verdict)
+		}
+		of[c.Verdict] = append(of[c.Verdict], c.View.String())
+	}
+	for _, verdict := range order {
+		out = append(out, strings.Join(of[verdict], ", ")+": "+verdict)
+	}
+	if refs := of[offline.PastUnknown]; refs != nil {
+		var static []string
+		for _, u := range list.Uses {
+			if slices.Contains(refs, u.Version.Ref.String()) {
+				static = append(static, staticSources(u.Version)...)
+			}
+		}
+		out = append(out, pastUnknown(static))
+	}
+	return out
+}
+
+// CheckedNote explains a verdict of checks for leaks that asks for something; empty if none does.
+func CheckedNote(checked []CheckedView) string {
+	var static []string
+	for _, v := range checked {
+		static = append(static, v.static...)
+	}
+	if !slices.ContainsFunc(checked, func(v CheckedView) bool { return v.Verdict == offline.PastUnknown }) {
+		return ""
+	}
+	return pastUnknown(static)
+}
+
+// RunsNote explains a verdict of runs of materialize that asks for something; empty if none does.
+func RunsNote(runs []materialize.Summary) string {
+	if !slices.ContainsFunc(runs, func(s materialize.Summary) bool { return s.Causality == offline.PastUnknown }) {
+		return ""
+	}
+	return pastUnknown(nil)
+}
+
+// staticSources returns the sources that a view reads and that have no event time.
+func staticSources(v *fstore.ViewVersion) (out []string) {
+	for i := range v.Sources {
+		if s := &v.Sources[i]; s.Static() {
+			out = append(out, s.Name)
+		}
+	}
+	return out
+}
+
+// pastUnknown says what the verdict offline.PastUnknown means for training, and what to do. Without sources, it names none.
+func pastUnknown(sources []string) string {
+	slices.Sort(sources)
+	which := "sources without an event_timestamp"
+	if sources = slices.Compact(sources); len(sources) > 0 {
+		which += " (" + strings.Join(sources, ", ") + ")"
+	}
+	return "Past unknown: no leak was found, but rows of " + which + " count as they are now, at every instant. " +
+		"If such rows change, training sees values that nobody had then: give the source an event_timestamp."
 }
 
 // onDemandNotes says what a summary has of on-demand features: which label columns their request columns come from, and

@@ -26,3 +26,28 @@ func TestSummaryNotesNameAbsentRequestColumns(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// A verdict is said once for all its views, and what to do about an unknown past once for all tables.
+func TestSummaryNotesSayEachVerdictOnce(t *testing.T) {
+	view := func(name string, static ...string) fstore.ViewUse {
+		v := &fstore.ViewVersion{Ref: fstore.ViewRef{Name: name, Version: 1}, Sources: []fstore.Source{{Name: "flights", Event: "at"}}}
+		for _, s := range static {
+			v.Sources = append(v.Sources, fstore.Source{Name: s})
+		}
+		return fstore.ViewUse{Version: v}
+	}
+	list := &fstore.FeatureList{Uses: []fstore.ViewUse{view("leg", "zones", "airports"), view("route", "zones"), view("now"), view("airport", "sites")}}
+	sum := &offline.TrainingSummary{}
+	for i, verdict := range []string{offline.PastUnknown, offline.PastUnknown, "no leak at 4 of 9 instants", "no leak at 4 of 9 instants"} {
+		sum.Causality = append(sum.Causality, lock.Causality{View: list.Uses[i].Version.Ref, Verdict: verdict})
+	}
+	want := []string{
+		"leg@1, route@1: not proved: past unknown",
+		"now@1, airport@1: no leak at 4 of 9 instants",
+		"Past unknown: no leak was found, but rows of sources without an event_timestamp (airports, zones) count as they are now, at every instant. " +
+			"If such rows change, training sees values that nobody had then: give the source an event_timestamp.",
+	}
+	if d := cmp.Diff(want, SummaryNotes(sum, list)); d != "" {
+		t.Error(d)
+	}
+}

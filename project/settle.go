@@ -13,7 +13,7 @@ import (
 // settle completes what stopped processes have recorded for a folder but not yet moved into place.
 func (p *Project) settle(ctx context.Context, db *registry.Store, dir string) error {
 	finished, err := trainset.Settle(ctx, dir, func(lock []byte) (string, bool, error) {
-		records, err := db.TrainingSets(ctx, p.Settings.Project)
+		records, err := p.recordsOf(ctx, db)
 		if err != nil {
 			return "", false, err
 		}
@@ -72,7 +72,7 @@ func (p *Project) trainingSetRecords(ctx context.Context) ([]registry.TrainingSe
 		return nil, err
 	}
 	defer db.Close()
-	records, err := db.TrainingSets(ctx, p.Settings.Project)
+	records, err := p.recordsOf(ctx, db)
 	p.settleBeside(ctx, db, records)
 	return records, err
 }
@@ -84,7 +84,7 @@ func (p *Project) TrainingSetNames(ctx context.Context) (names []string) {
 		return nil
 	}
 	defer db.Close()
-	records, _ := db.TrainingSets(ctx, p.Settings.Project)
+	records, _ := p.recordsOf(ctx, db)
 	for _, r := range records {
 		if r.Retired.IsZero() {
 			names = append(names, r.Name)

@@ -208,7 +208,7 @@ func (c *creation) record(ctx context.Context, sum *offline.TrainingSummary) err
 	if err := c.outIsFree(ctx); err != nil { // another create may have taken it since
 		return about("out", err)
 	}
-	record := registry.TrainingSetRecord{Name: c.r.Name, Created: c.req.Now, Rows: sum.Rows, Out: sum.Out, Lock: sum.Lock}
+	record := registry.TrainingSetRecord{Name: c.r.Name, Created: c.req.Now, Rows: sum.Rows, Out: c.p.recordedPath(sum.Out), Lock: sum.Lock}
 	if c.req.List.Service.Name != "" {
 		record.Service = c.req.List.Service.String()
 	}
@@ -279,7 +279,7 @@ func (c *creation) outIsFree(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	other, err := c.db.TrainingSet(ctx, c.p.Settings.Project, was.Name)
+	other, err := c.p.recordOf(ctx, c.db, was.Name)
 	switch {
 	case err == nil && other.Out != out:
 		return nil // the registry has the lock, so it is not needed here

@@ -18,7 +18,7 @@ type TrainingSetRecord struct {
 	Created time.Time       `json:"created"`
 	Service string          `json:"service,omitempty"` // churn@2, or empty for a list of features
 	Rows    int64           `json:"rows"`
-	Out     string          `json:"out"`  // the Parquet file
+	Out     string          `json:"out"`  // the Parquet file; a relative path is one inside the repo
 	Lock    json.RawMessage `json:"lock"` // the lock file
 	Retired time.Time       `json:"retired,omitzero"`
 }

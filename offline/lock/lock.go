@@ -4,6 +4,7 @@
 package lock
 
 import (
+	"strings"
 	"time"
 
 	"github.com/fstore-dev/fstore"
@@ -152,6 +153,25 @@ func (l *Lock) List() *fstore.FeatureList {
 			out.Request = map[string]string{}
 		}
 		out.Request[r.Name] = r.Column
+	}
+	return out
+}
+
+// Instants returns the columns whose timestamps are instants in UTC, although the file has them without a zone: features, and the
+// columns of labels from a query or a CSV file. Those of a Parquet file keep the types that they were given.
+func (l *Lock) Instants() map[string]bool {
+	out := map[string]bool{}
+	if l.Labels.File == nil || !strings.HasSuffix(strings.ToLower(l.Labels.File.Path), ".parquet") {
+		for _, c := range l.Output.Columns {
+			if strings.HasPrefix(c.Type, "TIMESTAMP") && c.Type != "TIMESTAMP WITH TIME ZONE" {
+				out[c.Name] = true
+			}
+		}
+	}
+	for _, f := range l.Features {
+		if f.Type == fstore.Timestamp {
+			out[f.Name] = true
+		}
 	}
 	return out
 }

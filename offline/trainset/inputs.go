@@ -34,8 +34,13 @@ type Input struct {
 	Found      string     `json:"found,omitempty"` // where a moved file is now
 	InSnapshot bool       `json:"kept,omitempty"`  // a snapshot has it as it was
 
-	use string // the file that has its content, or comes closest to it; empty: there is none
+	use   string // the file that has its content, or comes closest to it; empty: there is none
+	along bool   // see MovedAlong
 }
+
+// MovedAlong reports whether a source reads the file where it must be now that it and the training set have moved together, as
+// all files of a repo do that is copied or moved.
+func (i *Input) MovedAlong() bool { return i.along }
 
 // Lost reports whether no file has the content that the training set was made from.
 func (i *Input) Lost() bool { return !i.InSnapshot && (i.State == Changed || i.State == Vanished) }
@@ -56,7 +61,8 @@ type Finder interface {
 
 // FindInputs looks for every file that a training set was made from, in three places: at its own path; among the files
 // that its source's path matches now; and, in case both have moved together, at its old place relative to the training
-// set. It returns the inputs in the order of the lock. Files that have appeared come after the others of their source.
+// set. Where a source reads the file at that old place now, it is looked for there first: the file at its own path is that of
+// another copy. It returns the inputs in the order of the lock. Files that have appeared come after the others of their source.
 func FindInputs(ctx context.Context, e Finder, l *lock.Lock, where Search) ([]Input, error) {
 	f := &search{Search: where, e: e, lock: l}
 	out := []Input{}
@@ -100,7 +106,7 @@ func (s *search) source(ctx context.Context, src *lock.Source) ([]Input, error) 
 	var out []Input
 	taken := map[string]bool{}
 	for _, file := range src.Files {
-		in, err := s.find(ctx, file, others)
+		in, err := s.findOf(ctx, file, others)
 		if err != nil {
 			return nil, err
 		}
@@ -116,6 +122,31 @@ func (s *search) source(ctx context.Context, src *lock.Source) ([]Input, error) 
 	return out, nil
 }
 
+// findOf looks for a file of a source that reads others now.
+func (s *search) findOf(ctx context.Context, file lock.File, others []string) (Input, error) {
+	near := s.near(file)
+	if near == "" || !slices.Contains(others, near) {
+		return s.find(ctx, file, others)
+	}
+	same, err := s.hasContent(ctx, file, near)
+	if err != nil || !same {
+		return s.find(ctx, file, others)
+	}
+	in := Input{Path: file.Path, State: Moved, Found: near, use: near, along: true}
+	_, in.InSnapshot, err = s.archived(ctx, file)
+	return in, err
+}
+
+// archived returns where the archive has a file, if it has it as it was.
+func (s *search) archived(ctx context.Context, file lock.File) (string, bool, error) {
+	path, ok := s.Archive.find(file)
+	if !ok {
+		return path, false, nil
+	}
+	ok, err := s.hasContent(ctx, file, path)
+	return path, ok, err
+}
+
 // find looks for one file: at its path, near the training set, and among others.
 func (s *search) find(ctx context.Context, file lock.File, others []string) (Input, error) {
 	in := Input{Path: file.Path, State: Unchanged, use: file.Path}
@@ -128,17 +159,14 @@ func (s *search) find(ctx context.Context, file lock.File, others []string) (Inp
 	case !same:
 		in.State = Changed
 	}
-	archived, ok := s.Archive.find(file)
-	if ok {
-		if ok, err = s.hasContent(ctx, file, archived); err != nil {
-			return in, err
-		}
+	archived, ok, err := s.archived(ctx, file)
+	if in.InSnapshot = ok; err != nil || in.State == Unchanged {
+		return in, err
 	}
-	in.InSnapshot = ok
-	if in.State == Unchanged {
-		return in, nil
+	if near := s.near(file); near != "" {
+		others = append([]string{near}, others...)
 	}
-	for _, path := range append(s.near(file), others...) {
+	for _, path := range others {
 		if same, err := s.hasContent(ctx, file, path); err == nil && same {
 			in.State, in.Found, in.use = Moved, path, path
 			return in, nil
@@ -152,16 +180,16 @@ func (s *search) find(ctx context.Context, file lock.File, others []string) (Inp
 	return in, nil
 }
 
-// near returns where a file is if it and the training set have moved together.
-func (s *search) near(file lock.File) []string {
+// near returns where a file is if it and the training set have moved together; "" if the training set has not moved.
+func (s *search) near(file lock.File) string {
 	if s.Near == "" || s.Near == filepath.Dir(s.lock.Output.Path) {
-		return nil
+		return ""
 	}
 	rel, err := filepath.Rel(filepath.Dir(s.lock.Output.Path), file.Path)
 	if err != nil {
-		return nil
+		return ""
 	}
-	return []string{filepath.Join(s.Near, rel)}
+	return filepath.Join(s.Near, rel)
 }
 
 // hasContent reports whether a path has the content of a file.

@@ -209,6 +209,9 @@ func verdicts(checked []project.CheckedView) block {
 	for _, v := range checked {
 		lines = append(lines, fmt.Sprintf("- %s: %s\n", code(v.View.String()), prose(v.Verdict)))
 	}
+	if note := project.CheckedNote(checked); note != "" {
+		lines = append(lines, "\n"+prose(note)+"\n")
+	}
 	return bullets("Check for leaks", lines)
 }
 
