@@ -117,5 +117,8 @@ func (a *app) printSummaries(summaries []materialize.Summary) error {
 		t.Row(s.View.String(), published, keys, english.Thousands(s.Written), english.Thousands(s.Deleted), english.Thousands(s.Unchanged),
 			english.Thousands(s.Bytes), fmt.Sprintf("%.2f", s.Seconds.Total()), project.RunNote(s))
 	}
-	return t.Print(a.stdout)
+	if err := t.Print(a.stdout); err != nil {
+		return err
+	}
+	return a.printNote(project.RunsNote(summaries))
 }

@@ -94,9 +94,10 @@ func (a *app) printRows(result *offline.QueryResult) error {
 	b := result.Rows
 	if a.json() {
 		return a.printJSON(struct {
-			Rows []json.RawMessage `json:"rows"`
-			More bool              `json:"more"`
-		}{rowsJSON(b), result.More})
+			Columns []fstore.Field    `json:"columns"`
+			Rows    []json.RawMessage `json:"rows"`
+			More    bool              `json:"more"`
+		}{columnsOf(b), rowsJSON(b), result.More})
 	}
 	t := terminal.NewTable()
 	for i := range b.Columns {
@@ -121,6 +122,15 @@ func (a *app) printRows(result *offline.QueryResult) error {
 		return err
 	}
 	return nil
+}
+
+// columnsOf returns the names and types of columns.
+func columnsOf(b *fstore.Batch) []fstore.Field {
+	out := make([]fstore.Field, len(b.Columns))
+	for i := range b.Columns {
+		out[i] = fstore.Field{Name: b.Columns[i].Name, Type: b.Columns[i].Type}
+	}
+	return out
 }
 
 // rowsJSON returns rows as JSON, an object for each.

@@ -126,7 +126,19 @@ func (a *app) printChecked(views []project.CheckedView, something bool) error {
 	for _, v := range views {
 		t.Row(v.View.String(), v.Verdict)
 	}
-	return a.printAfter(something, t)
+	if err := a.printAfter(something, t); err != nil {
+		return err
+	}
+	return a.printNote(project.CheckedNote(views))
+}
+
+// printNote prints a line, if there is one.
+func (a *app) printNote(note string) error {
+	if note == "" {
+		return nil
+	}
+	_, err := fmt.Fprintln(a.stdout, note)
+	return err
 }
 
 func (a *app) printVerified(views []verify.View) error {

@@ -45,8 +45,8 @@ func openRows(f File, set *Set) (r *rows, err error) {
 	fields := make([]arrow.Field, len(r.nodes))
 	for i := range r.nodes {
 		field := &r.nodes[i].field
-		if set.Instants[field.Name] {
-			field.Type = arrow.FixedWidthTypes.Timestamp_us
+		if t, ok := field.Type.(*arrow.TimestampType); ok && set.Instants[field.Name] {
+			field.Type = &arrow.TimestampType{Unit: t.Unit, TimeZone: "UTC"}
 		}
 		fields[i] = *field
 	}
