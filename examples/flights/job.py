@@ -1,6 +1,7 @@
 """Will a flight out of New York arrive more than 15 minutes late? From raw data to an answer over HTTP.
 
-python job.py    makes everything below this folder, and prints how long each step takes
+python job.py               makes everything below this folder, and prints how long each step takes
+python job.py 2013-09-01    does so with the flights since a day only
 """
 
 import os
@@ -9,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timezone
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,8 +22,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
 HERE = Path(__file__).parent
-OCTOBER = pd.Timestamp("2013-10-01")
-NOW = datetime(2013, 12, 5, 22)  # UTC, as all instants here; 17:00 in New York
+OCTOBER = pd.Timestamp("2013-10-01", tz="UTC")
+NOW = datetime(2013, 12, 5, 22, tzinfo=timezone.utc)  # 17:00 in New York
+SINCE = sys.argv[1] if len(sys.argv) > 1 else "2013-01-01"
 PORT = os.environ.get("PORT", "8000")
 
 
@@ -42,7 +44,10 @@ def write_data() -> None:
     (HERE / "data").mkdir(exist_ok=True)
     for name, instants in [("flights", ["time_hour"]), ("weather", ["time_hour"]), ("planes", []), ("airports", [])]:
         (file,) = Path(package.origin).parent.glob(f"data/{name}.csv*")
-        pd.read_csv(file, parse_dates=instants).to_parquet(HERE / "data" / f"{name}.parquet", index=False)
+        rows = pd.read_csv(file, parse_dates=instants)
+        if instants:
+            rows = rows[rows["time_hour"] >= SINCE]
+        rows.to_parquet(HERE / "data" / f"{name}.parquet", index=False)
 
 
 def train(ts: fstore.TrainingSet) -> None:
@@ -58,9 +63,11 @@ def train(ts: fstore.TrainingSet) -> None:
 
 def ask(repo: fstore.Repo, flights: pd.DataFrame) -> None:
     """Serves the features and the model, and asks about flights over HTTP."""
-    server = repo.serve(at=NOW)
     app = [sys.executable, "-m", "uvicorn", "app:app", "--port", PORT, "--log-level", "warning"]
-    with server, subprocess.Popen(app, cwd=HERE, env={**os.environ, "FSTORE": server.address}) as process:
+    with (
+        repo.serve(at=NOW) as client,
+        subprocess.Popen(app, cwd=HERE, env={**os.environ, "FSTORE": client.address}) as process,
+    ):
         try:
             transport = httpx.HTTPTransport(retries=10)  # until it listens
             with httpx.Client(base_url=f"http://127.0.0.1:{PORT}", transport=transport) as http:
@@ -90,7 +97,7 @@ def main() -> None:
         print(repo.materialize(to=NOW))
     with step("7. Serve, and ask about the flights that depart in an hour"):
         rows = ts.to_pandas()
-        ask(repo, rows.loc[rows[ts.timestamp] == NOW, ["origin", "dest", "carrier", "tailnum", "distance"]])
+        ask(repo, rows.loc[rows[ts.timestamp] == NOW, ts.entities])
 
 
 if __name__ == "__main__":

@@ -239,7 +239,8 @@ def test_batches_have_what_the_file_has(
     import duckdb
 
     values = ", ".join(
-        f"{sql} as {name}, case when i % 5 <> 1 then {sql} end as {name}_or_null" for name, sql in COLUMNS.items()
+        f"{sql} as {name}, case when i % 5 <> 1 then {sql} end as {name}_or_null"
+        for name, sql in COLUMNS.items()
     )
     file = tmp_path / "labels.parquet"
     first = labels.slice(0, 90)  # noqa: F841  DuckDB reads it
@@ -265,12 +266,23 @@ def test_labels_arrive_as_they_were_sent(address: str, labels: pa.Table, shop: P
     integers = pa.array([i if i % 5 else None for i in range(n)])
     times = [pa.time32("s"), pa.time32("ms"), pa.time64("us"), pa.time64("ns")]
     stamps = [pa.timestamp(u, zone) for u in ("s", "ms", "us", "ns") for zone in (None, "UTC")]
-    small = [pa.int8(), pa.uint8(), pa.int16(), pa.uint16(), pa.int32(), pa.uint32(), pa.uint64(), pa.float32()]
+    small = [
+        pa.int8(),
+        pa.uint8(),
+        pa.int16(),
+        pa.uint16(),
+        pa.int32(),
+        pa.uint32(),
+        pa.uint64(),
+        pa.float32(),
+    ]
     for kind in (*small, *stamps, pa.string(), pa.large_string(), pa.decimal128(25, 3), pa.date32()):
         whole = integers.cast(pa.int32()) if kind == pa.date32() else integers
         some = some.append_column(str(kind), whole.cast(kind))
     for kind in times:
-        some = some.append_column(str(kind), integers.cast(pa.int32() if kind.bit_width == 32 else pa.int64()).cast(kind))
+        some = some.append_column(
+            str(kind), integers.cast(pa.int32() if kind.bit_width == 32 else pa.int64()).cast(kind)
+        )
     some = some.append_column("date64", integers.cast(pa.int32()).cast(pa.date32()).cast(pa.date64()))
     lists = pa.array([[["é", None], None, []] if i % 3 else None for i in range(n)])
     some = some.append_column("lists", lists)

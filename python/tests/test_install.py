@@ -18,32 +18,29 @@ import pytest
 PYTHON = Path(__file__).parents[1]
 
 QUICKSTART = """
-import subprocess
+import json, subprocess
 import fstore, fstore_bin
-
-def run(*args):
-    subprocess.run([fstore_bin.path(), *args], check=True, capture_output=True)
 
 assert "site-packages" in fstore.__file__, fstore.__file__
 assert fstore.__version__ == fstore_bin.__version__
-run("init", "shop")
-run("--repo", "shop", "apply", "--yes", "--message", "first")
-run("--repo", "shop", "materialize", "--to", "2025-12-01")
-run("--repo", "shop", "training-set", "create", "churn_2025", "--service", "churn", "--labels", "shop/data/labels.parquet",
-    "--out", "churn.parquet")
 
-import pyarrow.parquet
-assert pyarrow.parquet.read_table("churn.parquet").num_rows == 736
+repo = fstore.Repo.init("shop")
+assert "customer_orders@1" in repo.plan().to_materialize
+assert repo.apply(message="first").commit == 1
+assert len(repo.materialize(to="2025-12-01")) == 10
+ts = repo.training_set("churn_2025", service="churn", labels="shop/data/labels.parquet", label="reordered")
+assert ts.to_arrow().num_rows == 736
+assert ts.verify().ok
+assert repo.training_set("churn_2025", service="churn", labels=ts.to_arrow().select(["customer_id", "event_timestamp", "reordered"]),
+    label="reordered", replace=True).digest == ts.digest
+keys = {"customer_id": [12003]}
+alone = repo.online(service="churn", entities=keys).to_dict()
+assert alone["order_value"] == [77.58], alone
+with repo.serve() as client:
+    assert client.online(service="churn", entities=keys).to_dict() == alone
 
-ports = ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0"]
-with subprocess.Popen([fstore_bin.path(), "--repo", "shop", "serve", *ports], stdout=subprocess.PIPE, text=True) as server:
-    try:
-        address = server.stdout.readline().removeprefix("grpc ").strip()
-        with fstore.Client(address) as client:
-            answer = client.online(service="churn", entities={"customer_id": [12003]})
-            assert answer.to_dict()["order_value"] == [77.58], answer
-    finally:
-        server.terminate()
+show = [fstore_bin.path(), "--repo", "shop", "--output", "json", "training-set", "show", "churn_2025"]
+assert json.loads(subprocess.run(show, check=True, capture_output=True).stdout)["rows"] == 736
 print("done")
 """
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 import fstore
 from fstore._command import RepoWarning, documents, find_binary
+from fstore.server import PrivateDoor, Server
+from tests.conftest import fstore as fstore_command
 
 
 @pytest.fixture
@@ -232,6 +236,8 @@ def test_a_server_of_the_repo(shop: fstore.Repo) -> None:
         answer = client.online(service="churn", entities={"customer_id": [12003, 99999]})
         assert answer.to_dict()["order_value"][0] == 77.58
         assert server.address in repr(server)
+        assert client.address == server.address
+        assert isinstance(server, fstore.Server)
     assert "stopped" in repr(server)
     server.close()
 
@@ -241,6 +247,106 @@ def test_lookups_without_a_server(shop: fstore.Repo) -> None:
     assert answer.to_dict()["country"] == ["Norway"]
     with pytest.raises(fstore.NotFound, match="nobody"):
         shop.online(service="nobody", entities={"customer_id": [12003]})
+
+
+def test_a_query_gives_every_row_unless_a_limit_is_asked_for(shop: fstore.Repo) -> None:
+    query = "select * from lines order by all"
+    (counted,) = shop.query("select count(*) as n from lines").to_arrow().to_pylist()
+    assert counted["n"] > 1000
+    everything = shop.query(query)
+    assert not everything.more
+    assert len(everything.rows) == everything.to_arrow().num_rows == counted["n"]
+    assert f"{counted['n'] - 10:,} more rows" in repr(everything)
+    some = shop.query(query, limit=25)
+    assert some.more
+    assert len(some.rows) == 25
+    assert repr(some).startswith("25 rows, and there are more")
+    assert "15 more rows" in repr(some)
+    assert not shop.query(query, limit=counted["n"]).more
+    with pytest.raises(fstore.InvalidRequest, match="--limit 0"):
+        shop.query(query, limit=0)
+
+
+def test_rows_of_a_query_have_types(shop: fstore.Repo) -> None:
+    rows = shop.query(
+        "select 9007199254740993 as i, cast(null as bigint) as n, 0.5::double as f, 'nan'::double as nan, 'inf'::double as inf, "
+        "true as b, 'é' as s, '\\xFF\\x00'::blob as raw, timestamp '2025-06-01 12:00:00.1' as at, cast(null as timestamp) as never, "
+        "date '2025-06-01' as day, 1.50::decimal(9, 2) as money from (select count(*) from customers)"
+    )
+    table = rows.to_arrow()
+    utc = timezone.utc
+    row = table.to_pylist()[0]
+    assert math.isnan(row.pop("nan"))
+    assert row == {
+        "i": 2**53 + 1,
+        "n": None,
+        "f": 0.5,
+        "inf": math.inf,
+        "b": True,
+        "s": "é",
+        "raw": b"\xff\x00",
+        "at": datetime(2025, 6, 1, 12, 0, 0, 100_000, utc),
+        "never": None,
+        "day": datetime(2025, 6, 1, tzinfo=utc),
+        "money": "1.50",
+    }
+    assert str(rows.to_pandas()["at"].dt.tz) == "UTC"
+    assert pa.table(rows).schema == table.schema
+    empty = shop.query("select customer_id, invoice_date from lines where false")
+    assert empty.to_pandas().dtypes.astype(str).to_dict()["customer_id"] == "int64"
+    assert empty.to_arrow().schema.field("invoice_date").type == pa.timestamp("us", "UTC")
+
+
+def secured(repo: Path, tmp_path: Path, binary: Path) -> None:
+    """Makes the settings of a repo ask callers for TLS with client certificates, and for a token or a JWT."""
+    run = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    run += ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1"]
+    files = ["-keyout", str(tmp_path / "tls.key"), "-out", str(tmp_path / "tls.crt")]
+    subprocess.run([*run, *files], check=True, capture_output=True)
+    tokens = tmp_path / "tokens.yaml"
+    create = ["token", "create", "somebody", "--tokens", str(tokens), "--grant", "online:read@shop"]
+    fstore_command(binary, *create, repo=repo)
+    file = {name: f"{tmp_path}/{name}" for name in ("tls.crt", "tls.key", "tokens.yaml")}
+    jwt = "{issuer: 'https://issuer.test', audience: fstore, jwks: 'https://127.0.0.1:1/jwks'}"
+    settings = repo / "fstore.yaml"
+    text = settings.read_text()
+    assert text.count("\nserve:\n") == 1
+    settings.write_text(
+        text.replace(
+            "\nserve:\n",
+            "\nserve:\n"
+            f"  tls: {{certificate: {file['tls.crt']}, key: {file['tls.key']}, client_ca: {file['tls.crt']}}}\n"
+            f"  auth: {{tokens: {file['tokens.yaml']}, jwt: {jwt}}}\n",
+        )
+    )
+
+
+def test_lookups_without_a_server_need_no_credential_of_the_settings(
+    repo: Path, tmp_path: Path, binary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secured(repo, tmp_path, binary)
+    monkeypatch.setenv("FSTORE_TOKEN", "fst_" + "x" * 43)  # those of another server
+    monkeypatch.setenv("FSTORE_TLS_CA", str(tmp_path / "tls.crt"))
+    shop = fstore.Repo(repo, binary=binary)
+    answer = shop.online(service="churn", entities={"customer_id": [12003]})
+    assert answer.to_dict()["country"] == ["Norway"]
+    with pytest.raises(fstore.InvalidRequest, match="client certificate"), shop.serve() as client:
+        client.online(
+            service="churn", entities={"customer_id": [12003]}
+        )  # a caller, whom the settings are for
+
+
+def test_a_lookup_without_a_server_lets_nobody_else_in(shop: fstore.Repo) -> None:
+    door = PrivateDoor()
+    with Server(shop._serve(None, replay=False), door) as client:
+        with fstore.Client(client.address) as stranger, pytest.raises(fstore.Unauthenticated):
+            stranger.online(service="churn", entities={"customer_id": [12003]})
+        other = fstore.Client(client.address, token="fst_" + "x" * 43)
+        with other, pytest.raises(fstore.Unauthenticated):
+            other.online(service="churn", entities={"customer_id": [12003]})
+        folder = Path(door.variables["FSTORE_SERVE_AUTH_TOKENS"]).parent
+        assert folder.stat().st_mode & 0o077 == 0
+    assert not folder.exists()
 
 
 def test_a_server_that_cannot_start_says_why(shop: fstore.Repo) -> None:

@@ -166,6 +166,7 @@ def test_what_a_training_set_says_of_itself(made: fstore.TrainingSet) -> None:
     assert made.keys == ["customer_id"]
     assert made.label == "reordered"
     assert made.labels == ["reordered"]
+    assert made.entities == ["customer_id"]
     assert made.timestamp == "event_timestamp"
     assert made.service == "churn@1"
     assert len(made.features) == 9
@@ -258,6 +259,51 @@ def test_instants_of_pandas(shop: fstore.Repo) -> None:
     ]
     assert all(v.equals(values[0]) for v in values)
     assert values[0]["order_value"].null_count < 2
+
+
+LABEL_FILES: dict[str, Callable[[pa.Table, Path], Any]] = {
+    "query": lambda t, folder: (
+        "select customer_id, max(invoice_date) as event_timestamp, min(invoice_date) as first_seen from lines "
+        "where customer_id is not null group by customer_id"
+    ),
+    "csv": lambda t, folder: csv(t, folder / "labels.csv"),
+}
+
+
+def csv(table: pa.Table, path: Path) -> Path:
+    frame = table.to_pandas().assign(first_seen=pd.Timestamp("2025-01-01T09:30"))
+    frame["event_timestamp"] = frame["event_timestamp"].dt.tz_localize(None)
+    frame.to_csv(path, index=False, date_format="%Y-%m-%d %H:%M:%S.%f")
+    return path
+
+
+@pytest.mark.parametrize("kind", LABEL_FILES)
+def test_instants_of_labels_without_types_are_in_utc(
+    kind: str, shop: fstore.Repo, labels: pa.Table, tmp_path: Path
+) -> None:
+    """A query and a CSV file give no types. Every door says the same of them."""
+    given = LABEL_FILES[kind](labels, tmp_path)
+    ts = shop.training_set("typed", service="churn", labels=given)
+    utc = pa.timestamp("us", "UTC")
+    for schema in (
+        ts.schema,
+        ts.to_arrow().schema,
+        ts.reader().schema,
+        pa.table(ts).schema,
+        shop.features(given, service="churn").to_arrow().schema,
+    ):
+        assert [schema.field(name).type for name in ("event_timestamp", "first_seen")] == [utc, utc]
+    frame = ts.to_pandas()
+    assert str(frame["event_timestamp"].dt.tz) == "UTC"
+    again = shop.features(frame[["customer_id", "event_timestamp"]], service="churn").to_arrow()
+    assert again.select(ts.features).equals(ts.to_arrow().select(ts.features))
+
+
+def test_instants_of_a_frame_stay_as_they_were_given(shop: fstore.Repo) -> None:
+    naive = pd.DataFrame({"customer_id": [12003], "event_timestamp": pd.to_datetime(["2025-06-01 12:00"])})
+    ts = shop.training_set("given", service="churn", labels=naive)
+    assert ts.to_pandas()["event_timestamp"].dt.tz is None
+    assert shop.features(naive, service="churn").to_pandas()["event_timestamp"].dt.tz is None
 
 
 def test_what_is_wrong_with_labels_is_said(shop: fstore.Repo, labels: pa.Table) -> None:

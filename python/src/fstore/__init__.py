@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from fstore.flight import RemoteTrainingSet
     from fstore.repo import Repo
     from fstore.scoring import score_batch
+    from fstore.server import Server
     from fstore.training import TrainingSet
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "RemoteTrainingSet",
     "Repo",
     "RepoWarning",
+    "Server",
     "TooLarge",
     "TrainingSet",
     "Unauthenticated",
@@ -81,6 +83,7 @@ _LAZY = {
     "RemoteTrainingSet": "fstore.flight",
     "Repo": "fstore.repo",
     "RepoWarning": "fstore._command",
+    "Server": "fstore.server",
     "TrainingSet": "fstore.training",
     "__version__": "fstore._version",
     "Description": "fstore.describe",

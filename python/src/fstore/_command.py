@@ -13,7 +13,7 @@ import sys
 import threading
 import warnings
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -253,10 +253,16 @@ class _Run:
         return failure
 
 
-def start(argv: list[str], stdin: int | IO[bytes] = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-    """Starts a command in a session of its own, so that an interrupt reaches it through this process only, and once."""
+def start(
+    argv: list[str], stdin: int | IO[bytes] = subprocess.DEVNULL, variables: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Starts a command in a session of its own, so that an interrupt reaches it through this process only, and once.
+
+    `variables` are added to those of this process.
+    """
     return subprocess.Popen(
         argv,
+        env={**os.environ, **variables} if variables else None,
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

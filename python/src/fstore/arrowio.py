@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
+from fstore._arrays import arrow_type
 from fstore.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -76,11 +78,44 @@ def reader_of(data: Any) -> pa.RecordBatchReader:
     )
 
 
-def in_utc(schema: pa.Schema, features: Iterable[Mapping[str, Any]]) -> pa.Schema:
-    """Returns a file's schema with time zones, and without metadata: the engine writes timestamp features in UTC without one."""
+def in_utc(schema: pa.Schema, features: Iterable[Mapping[str, Any]], given: bool) -> pa.Schema:
+    """Returns the schema of a file of the engine with time zones, and without metadata.
+
+    The engine writes instants in UTC without a zone. `given` says that label columns keep the types that they were given:
+    those of a frame or a Parquet file. Labels of a query or a CSV file have no such types.
+    """
     instants = {f["name"] for f in features if f["type"] == "timestamp"}
-    utc = pa.timestamp("us", tz="UTC")
-    return pa.schema([pa.field(f.name, utc if f.name in instants else f.type) for f in schema])
+    return pa.schema([pa.field(f.name, _in_utc(f, instants, given)) for f in schema])
+
+
+def _in_utc(field: pa.Field, instants: Collection[str], given: bool) -> pa.DataType:
+    naive = pa.types.is_timestamp(field.type) and field.type.tz is None
+    return (
+        pa.timestamp(field.type.unit, "UTC")
+        if naive and (field.name in instants or not given)
+        else field.type
+    )
+
+
+def of_json(rows: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> pa.Table:
+    """Returns rows as the command prints them in JSON, as a table of columns with types of fstore."""
+    return pa.table({name: _of_json([row[name] for row in rows], kind) for name, kind in types.items()})
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {"bytes": base64.b64decode, "float32": float, "float64": float}
+
+
+def _of_json(values: list[Any], kind: str) -> pa.Array:
+    is_list, element = kind.startswith("list<"), kind.removeprefix("list<").removesuffix(">")
+    if read := _READERS.get(element):
+        values = [_each(read, v) for v in values] if is_list else _each(read, values)
+    if element == "timestamp":
+        return pa.array(values, arrow_type(kind.replace("timestamp", "string"))).cast(arrow_type(kind))
+    return pa.array(values, arrow_type(kind))
+
+
+def _each(read: Callable[[Any], Any], values: list[Any] | None) -> Any:
+    return None if values is None else [None if v is None else read(v) for v in values]
 
 
 def to_pandas(table: pa.Table, dtype_backend: DtypeBackend | None = None) -> pd.DataFrame:

@@ -41,6 +41,11 @@ class Client(Connected):
         self._channel: Channel | None = None
         self._owner = 0  # the process that opened the channel
 
+    @property
+    def address(self) -> str:
+        """The address of the server, as it was given."""
+        return self._transport.address
+
     def online(
         self,
         *,

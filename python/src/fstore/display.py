@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import html as _html
+import shutil
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 MAX_ROWS = 10
 MAX_COLUMNS = 20
-_WIDTH = 100
+_WIDTH = 100  # of a screen that is no terminal
+_LEAST, _MOST = 40, 200
 _CELL = 32
 
 Rows = Sequence[Sequence[object]]
 
 
 def text(title: str, columns: Sequence[str], rows: Rows, total: int | None = None) -> str:
-    """Returns a title line and a table of at most MAX_ROWS rows and 100 characters of width.
+    """Returns a title line and a table of at most MAX_ROWS rows that is as wide as the terminal, and says what it left out.
 
     `total` is the number of rows that there are, if `rows` are only the first.
     """
@@ -71,11 +73,12 @@ def count(n: int, noun: str) -> str:
 
 
 def _fitting(widths: Sequence[int]) -> int:
-    """Returns how many columns fit; at least one."""
+    """Returns how many columns fit on the screen; at least one."""
+    screen = min(max(shutil.get_terminal_size((_WIDTH, 0)).columns, _LEAST), _MOST)
     used = 0
     for i, width in enumerate(widths):
         used += width + 2
-        if used - 2 > _WIDTH and i > 0:
+        if used - 2 > screen and i > 0:
             return i
     return len(widths)
 

@@ -59,7 +59,7 @@ class Flight:
                 file.write(piece)
             if file.tell() != made["bytes"]:
                 raise DataLoss(f"{file.tell():,} of {made['bytes']:,} bytes of the features arrived")
-            return Features.read(file, made["features"])
+            return Features.read(file, made["features"], _labels.has_types(labels))
 
     def _give(self, labels: Any, request: dict[str, Any], name: str) -> None:
         """Puts labels into a request: a query as it is, rows as the digest that the server has given them."""

@@ -45,6 +45,11 @@ def _text(text: str) -> list[str]:
     return ["--labels", text]
 
 
+def has_types(labels: Any) -> bool:
+    """Reports whether the columns of labels have types of their own: those of a frame or a Parquet file."""
+    return not isinstance(labels, str | os.PathLike) or os.fspath(labels).lower().endswith(".parquet")
+
+
 def query(labels: Any) -> str | None:
     """Returns the SQL that labels are, or are the file of; None for any other labels."""
     if not isinstance(labels, str | os.PathLike):

@@ -12,12 +12,17 @@ from fstore import labels as _labels
 from fstore._command import Command, Output, find_binary
 from fstore.errors import CheckFailed, Conflict, InvalidRequest, NotFound
 from fstore.instant import Instant, instant
-from fstore.results import Applied, Diagnosis, Features, Pin, Plan, Rows, Table, Validated
-from fstore.server import Server
+from fstore.query import Rows
+from fstore.results import Applied, Diagnosis, Features, Pin, Plan, Table, Validated
+from fstore.server import PrivateDoor, Server
 from fstore.training import TrainingSet
 
 if TYPE_CHECKING:
     from fstore.answer import Answer
+
+
+_ALL_ROWS = (1 << 31) - 1
+"""More rows than a command may print: see `fstore._command.MOST_OUTPUT`."""
 
 
 class Repo:
@@ -246,7 +251,7 @@ class Repo:
                 *args,
                 *_option("--as-of", instant(as_of)),
             ).result
-            return Features.read(out, made["features"])
+            return Features.read(out, made["features"], _labels.has_types(labels))
 
     @staticmethod
     def _selection(
@@ -294,9 +299,13 @@ class Repo:
         args = ["--delete"] if version is None else [str(version)]
         return dict(self._run("model", "alias", name, alias, *args).result)
 
-    def query(self, sql: str, *, limit: int = 20) -> Rows:
-        """Returns the first rows of a query over sources and views, computed from the sources."""
-        return Rows(self._run("query", "--sql", sql, "--limit", str(limit)).result)
+    def query(self, sql: str, *, limit: int | None = None) -> Rows:
+        """Returns the rows of a query over sources and views, computed from the sources: all of them, or the first `limit`.
+
+        They are held in memory. Raises `TooLarge` if there are more than 512 MB of them, as JSON.
+        """
+        most = _ALL_ROWS if limit is None else limit
+        return Rows(self._run("query", "--sql", sql, "--limit", str(most)).result)
 
     def serve(self, *, at: Instant | None = None, replay: bool = False) -> Server:
         """Starts `fstore serve` on free ports of this machine. The block gets a `Client`:
@@ -304,12 +313,18 @@ class Repo:
             with repo.serve() as client:
                 client.online(service="churn", entities={"customer_id": [12003]})
 
+        `client.address` is where other programs reach it over gRPC. `server = repo.serve()` starts it without a block, and has
+        all its addresses and its log; close it.
+
         `at` replays a past instant; a store other than the embedded one also needs `replay=True`. The settings of the repo
         hold: if they ask for tokens or TLS, start it with `server = repo.serve()` and use `server.client(token=…)`.
         """
+        return Server(self._serve(at, replay))
+
+    def _serve(self, at: Instant | None, replay: bool) -> list[str]:
         free = [x for name in ("grpc", "http", "metrics") for x in (f"--{name}", "127.0.0.1:0")]
         options = [*_option("--at", instant(at)), *(["--replay"] if replay else [])]
-        return Server(self._command.arguments("serve", *free, *options))
+        return self._command.arguments("serve", *free, *options)
 
     def online(
         self,
@@ -324,9 +339,11 @@ class Repo:
         """Looks up features in the online store, without a server: arguments and answer are those of `Client.online`.
 
         A server of this repo starts for the one call, so that the answer is the same in every detail; that takes about
-        a tenth of a second. For many calls use `serve`. `at` is the instant that ages are judged at.
+        a tenth of a second. For many calls use `serve`. `at` is the instant that ages are judged at. Whoever can read the repo
+        can read its store, so no token is needed, whatever the repo's settings ask of a server's callers. That server lets in
+        nobody else.
         """
-        with self.serve(at=at) as client:
+        with Server(self._serve(at, replay=False), PrivateDoor()) as client:
             return client.online(
                 service=service,
                 features=features,

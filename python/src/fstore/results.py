@@ -171,38 +171,6 @@ class Pin(Result):
         return [[f["name"], f["type"], f"{ref(f['view'])}.{f['feature']}"] for f in features]
 
 
-class Rows(Result):
-    """Rows of a query, in its order: `rows` has a dict for each. `more` says that there are more than were asked for."""
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """A dict for each row, in the order of the query."""
-        return list(self["rows"])
-
-    @property
-    def more(self) -> bool:
-        """Whether there are more rows than were asked for."""
-        return bool(self["more"])
-
-    def to_pandas(self) -> pd.DataFrame:
-        """Returns the rows as a DataFrame. The types are those of JSON: instants are text."""
-        import pandas as pd
-
-        return pd.DataFrame(self.rows)
-
-    def _names(self) -> tuple[str, ...]:
-        return tuple(self.rows[0]) if self.rows else ()
-
-    def _title(self) -> str:
-        return display.count(len(self.rows), "row") + (", and there are more" if self.more else "")
-
-    def __repr__(self) -> str:
-        return display.text(self._title(), self._names(), [list(r.values()) for r in self.rows])
-
-    def _repr_html_(self) -> str:
-        return display.html(self._title(), self._names(), [list(r.values()) for r in self.rows])
-
-
 class Table(list[dict[str, Any]]):
     """A list of dicts that shows as a table: the training sets of a repo, its models, or what materialize did."""
 
@@ -313,14 +281,14 @@ class Features:
         """The columns that are features, in their order."""
 
     @classmethod
-    def read(cls, file: Any, described: list[dict[str, Any]]) -> Features:
-        """Returns the rows of a Parquet file, with the features that the command describes."""
+    def read(cls, file: Any, described: list[dict[str, Any]], given: bool) -> Features:
+        """Returns the rows of a Parquet file, with the features that the command describes. `given`: see `arrowio.in_utc`."""
         import pyarrow.parquet as pq
 
         from fstore import arrowio
 
         table = pq.ParquetFile(file).read()
-        schema = arrowio.in_utc(table.schema, described)
+        schema = arrowio.in_utc(table.schema, described, given)
         return cls(table.replace_schema_metadata(None).cast(schema), [f["name"] for f in described])
 
     @property

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import atexit
+import hashlib
 import json
 import os
+import secrets
 import subprocess
+import tempfile
 import threading
 from collections import deque
-from types import TracebackType
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from fstore import errors
@@ -20,6 +25,42 @@ if TYPE_CHECKING:
 _PATIENCE = 15.0  # seconds that the server gets to answer what is in flight
 
 
+class _Door:
+    """What a server asks of its callers: what the settings of the repo say."""
+
+    flags: Sequence[str] = ()
+    variables: Mapping[str, str] = MappingProxyType({})
+    options: Mapping[str, Any] = MappingProxyType({})
+    """What `Client` needs to come in."""
+
+    def close(self) -> None:
+        """Removes what the door was made of."""
+
+
+class PrivateDoor(_Door):
+    """Lets in this process only, by a token that nobody else knows, whatever the settings of the repo ask of callers."""
+
+    flags = ("--tls-certificate=", "--tls-key=", "--tls-client-ca=", "--offline=false")
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="fstore-")  # which only this user can read
+        token = "fst_" + secrets.token_urlsafe(32)
+        entry = {
+            "name": "this-process",
+            "sha256": hashlib.sha256(token.encode()).hexdigest(),
+            "grants": ["online:read@*"],
+        }
+        file = Path(self._folder.name) / "tokens.yaml"
+        file.write_text(json.dumps([entry]), "utf-8")
+        file.chmod(0o600)
+        self.variables = {"FSTORE_SERVE_AUTH_TOKENS": str(file)}
+        self.options = {"token": token, "tls": False}
+
+    def close(self) -> None:
+        """Removes the token."""
+        self._folder.cleanup()
+
+
 class Server:
     """`fstore serve` on free ports of this machine: with Repo(".").serve() as client: client.online(…).
 
@@ -27,9 +68,14 @@ class Server:
     however that ends.
     """
 
-    def __init__(self, argv: list[str]) -> None:
+    def __init__(self, argv: list[str], door: _Door | None = None) -> None:
         """Starts the server and waits until it listens. `argv` is the command."""
-        self._process = start([*argv, "--stop-on-eof"], stdin=subprocess.PIPE)
+        self._door = door or _Door()
+        self._process = start(
+            [*argv, *self._door.flags, "--stop-on-eof"],
+            stdin=subprocess.PIPE,
+            variables=self._door.variables,
+        )
         self._owner = os.getpid()
         self._log: deque[str] = deque(maxlen=200)
         self._reader = threading.Thread(target=self._read_log, name="fstore serve", daemon=True)
@@ -75,7 +121,7 @@ class Server:
         """Returns a client of this server, which is closed with it. The options are those of `fstore.Client`."""
         from fstore.client import Client
 
-        client = Client(self.address, **options)
+        client = Client(self.address, **self._door.options, **options)
         self._clients.append(client)
         return client
 
@@ -97,6 +143,7 @@ class Server:
                 self._process.wait()
                 raise
         self._reader.join()
+        self._door.close()
         for stream in (self._process.stdout, self._process.stderr):
             if stream is not None:
                 stream.close()

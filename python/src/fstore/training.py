@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from fstore import display
+from fstore import labels as _labels
 from fstore.errors import CheckFailed, DataLoss, NotFound
 from fstore.results import Difference, Verified, ref
 
@@ -81,6 +82,12 @@ class TrainingSet:
     def keys(self) -> list[str]:
         """The label columns by which features were looked up, each once."""
         return list(dict.fromkeys(k["column"] for use in self.lock["uses"] for k in use["keys"]))
+
+    @property
+    def entities(self) -> list[str]:
+        """The label columns that a look-up of the same features needs, in their order: `client.online(entities=df[ts.entities])`."""
+        needed = {*self.keys, *(r["column"] for r in self.lock.get("request", ()) if not r.get("absent"))}
+        return [c["name"] for c in self.lock["output"]["columns"] if c["name"] in needed]
 
     @property
     def labels(self) -> list[str]:
@@ -261,7 +268,9 @@ class TrainingSet:
     def _typed(self, schema: pa.Schema) -> pa.Schema:
         from fstore import arrowio
 
-        return arrowio.in_utc(schema, self.lock["features"])
+        labels = self.lock["labels"]
+        given = "file" in labels and _labels.has_types(labels["file"]["path"])
+        return arrowio.in_utc(schema, self.lock["features"], given)
 
     def _title(self) -> str:
         by = f" by service {self.service}" if self.service else ""

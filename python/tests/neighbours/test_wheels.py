@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import notebooks
 from tests.test_install import check_environment, run, with_local
 
 
@@ -33,6 +35,19 @@ def test_pip_installs_both_and_they_do_the_quickstart(wheels: Path, tmp_path: Pa
     run([sys.executable, "-m", "venv", str(venv)])
     run([str(venv / "bin" / "pip"), "install", "-q", "--find-links", str(wheels), with_local(wheels)])
     check_environment(venv, tmp_path)
+
+
+def test_the_quickstart_notebook_runs_on_a_fresh_machine(wheels: Path, tmp_path: Path) -> None:
+    """Nothing of this source tree is seen; what the notebook shows is what is committed. FSTORE_UPDATE=1 writes it again."""
+    venv, copy = tmp_path / "venv", tmp_path / "work" / notebooks.QUICKSTART.name
+    run([sys.executable, "-m", "venv", str(venv)])
+    install = [str(venv / "bin" / "pip"), "install", "-q", "--find-links", str(wheels)]
+    run([*install, with_local(wheels), "pandas", "ipykernel", "nbclient", "tqdm"])
+    copy.parent.mkdir()
+    shutil.copy(notebooks.QUICKSTART, copy)
+    variables = {**os.environ, "IPYTHONDIR": str(tmp_path / "ipython"), "PYTHONPATH": ""}
+    run([str(venv / "bin" / "jupyter-execute"), "--inplace", str(copy)], cwd=copy.parent, env=variables)
+    notebooks.check(copy.read_text("utf-8"))
 
 
 @pytest.mark.parametrize("way", ["user", "target", "prefix"])
