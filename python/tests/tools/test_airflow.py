@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -95,6 +96,24 @@ def test_the_dag_runs_and_runs_again(home: Path, repo: Path, binary: Path) -> No
         assert "state=failed" not in said
     shown = fstore(binary, "verify", "--output", "json", repo=repo)
     assert json.loads(shown)
+
+
+@pytest.mark.parametrize(("online", "attempts"), [("redis://127.0.0.1:1/0", 2), ("nonsense", 1)])
+def test_airflow_tries_again(
+    online: str, attempts: int, home: Path, repo: Path, binary: Path, tmp_path: Path
+) -> None:
+    hasty = DAG.read_text().replace('"retries": 5', '"retries": 1').replace("minutes=1)", "minutes=0)")
+    hasty = hasty.replace('"features"', f'"hasty_{attempts}"')
+    (home / f"dags/hasty_{attempts}.py").write_text(hasty)
+    calls = tmp_path / "calls"
+    command = tmp_path / "fstore"
+    command.write_text(f'#!/bin/sh\necho "$1 $2" >>{calls}\nexec {binary} "$@"\n')
+    command.chmod(0o755)
+    variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "FSTORE_ONLINE": online}
+    airflow = [str(BIN / "airflow"), "dags", "test", f"hasty_{attempts}", AT]
+    done = run(home, airflow, where(binary, repo) | variables)
+    made = calls.read_text().splitlines()
+    assert Counter(made) == {f"materialize {view}": attempts for view in PUBLISHED}, done.stdout + done.stderr
 
 
 def test_only_what_may_succeed_later_is_retried(home: Path, repo: Path, binary: Path) -> None:
