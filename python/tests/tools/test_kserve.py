@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import kserve
@@ -48,15 +49,22 @@ def predictor(churn: Trained, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield f"127.0.0.1:{port}"
 
 
-@pytest.fixture(scope="module")
-def transformer(churn: Trained, predictor: str) -> Iterator[str]:
+@contextmanager
+def transforming(predictor: str, features: str) -> Iterator[str]:
+    """Runs the transformer as KServe does, with features from an address, and gives the URL of the model."""
     port = free_port()
     assert CONTAINER["command"][0] == "python"
     command = [sys.executable, *CONTAINER["command"][1:], *CONTAINER["args"]]
     ports = ["--predictor_host", predictor, "--http_port", str(port), "--grpc_port", str(free_port())]
     where = {variable["name"]: variable["value"] for variable in CONTAINER["env"]}
-    with started([*command, *ports], "Uvicorn running on", where | {"FEATURES": churn.address}):
+    with started([*command, *ports], "Uvicorn running on", where | {"FEATURES": features}):
         yield f"http://127.0.0.1:{port}/v2/models/churn/infer"
+
+
+@pytest.fixture(scope="module")
+def transformer(churn: Trained, predictor: str) -> Iterator[str]:
+    with transforming(predictor, churn.address) as url:
+        yield url
 
 
 def keys(*customers: int | None) -> dict[str, object]:
@@ -77,6 +85,11 @@ def test_what_a_tensor_cannot_hold_is_refused(transformer: str) -> None:
     assert (status, "null" in json.dumps(answer)) == (400, True)
     wrong = {"inputs": [{"name": "customer", "shape": [1], "datatype": "INT64", "data": [1]}]}
     assert ask(transformer, wrong)[0] == 400
+
+
+def test_features_that_are_away_may_be_back_later(predictor: str) -> None:
+    with transforming(predictor, f"127.0.0.1:{free_port()}") as url:
+        assert ask(url, keys(12003))[0] == 503
 
 
 def check(content: Any, kind: str) -> None:
