@@ -287,7 +287,8 @@ const RecordLayout = 2
 type Pointer struct {
 	Generation  Generation `json:"generation"`
 	Published   time.Time  `json:"published"`
-	Servable    time.Time  `json:"servable,omitzero"` // Publish.ServableFrom(Published); zero where Layout is 0
+	Servable    time.Time  `json:"servable,omitzero"`  // Publish.ServableFrom(Published); zero where Layout is 0
+	MaxEvent    time.Time  `json:"max_event,omitzero"` // the greatest event time of the records; zero: unknown, or they have none of their own
 	Fingerprint string     `json:"fingerprint"`
 	Layout      int        `json:"layout,omitempty"`     // of the generation's records; 0: written before there were checksums
 	Run         string     `json:"run,omitempty"`        // the run that published; empty where Partitions is 0

@@ -186,6 +186,15 @@ func (p *Publish) Latest(t time.Time) time.Time {
 	return p.floor(Micros(t))
 }
 
+// Due returns the first instant at which the publication after published should be servable: a view that is still published
+// at published then is late. A nil schedule is never due: Due is the zero time.
+func (p *Publish) Due(published time.Time) time.Time {
+	if p == nil {
+		return time.Time{}
+	}
+	return p.ServableFrom(p.Latest(published).Add(time.Duration(p.Every)))
+}
+
 func (p *Publish) floor(us int64) time.Time {
 	every, offset := p.Every.Micros(), p.Offset.Micros()
 	rest := (us - offset) % every

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"math"
 	"sync"
 
 	"github.com/fstore-dev/fstore"
@@ -14,8 +15,12 @@ type block struct {
 	keys, records       []byte
 	keyEnds, recordEnds []int
 	last                bool  // ends the stream
+	maxEvent            int64 // of the rows so far, in microseconds; minEvent: none has an event time of its own
 	err                 error // why the stream ended
 }
+
+// minEvent is less than every event time.
+const minEvent = math.MinInt64
 
 func (b *block) reset() {
 	b.keys, b.records, b.keyEnds, b.recordEnds = b.keys[:0], b.records[:0], b.keyEnds[:0], b.recordEnds[:0]
@@ -39,10 +44,10 @@ const blocks = 3
 // return through free. encode closes filled.
 func (j *job) encode(ctx context.Context, g fstore.Generation, filled chan<- *block, free <-chan *block) {
 	defer close(filled)
-	b := <-free
+	b, greatest := <-free, int64(minEvent)
 	b.reset()
 	end := func(err error) {
-		b.last, b.err = true, err
+		b.last, b.err, b.maxEvent = true, err, greatest
 		filled <- b // filled has room for every block
 	}
 	enc, err := j.o.Sink.Encoder(j.v, g)
@@ -55,6 +60,7 @@ func (j *job) encode(ctx context.Context, g fstore.Generation, filled chan<- *bl
 			end(err)
 			return
 		}
+		greatest = max(greatest, j.maxEvent(batch))
 		for i := range batch.Len {
 			if b.keys, b.records, err = enc.Encode(batch, i, b.keys, b.records); err != nil {
 				end(err)
@@ -74,6 +80,22 @@ func (j *job) encode(ctx context.Context, g fstore.Generation, filled chan<- *bl
 	end(nil)
 }
 
+// maxEvent returns the greatest event time of a batch, or minEvent. A window ends at P whether or not rows arrive, so the event
+// times of windowed views say nothing; static tables have none.
+func (j *job) maxEvent(b *fstore.Batch) int64 {
+	greatest := int64(minEvent)
+	if j.v.View.Windowed() || j.v.View.Static() || len(b.Columns) <= len(j.v.View.Keys) {
+		return greatest
+	}
+	event := &b.Columns[len(j.v.View.Keys)]
+	for i := range min(b.Len, len(event.Int64s)) {
+		if !event.IsNull(i) {
+			greatest = max(greatest, event.Int64s[i])
+		}
+	}
+	return greatest
+}
+
 // diff is the state of a run being computed.
 type diff struct {
 	manifest  *manifestWriter
@@ -84,6 +106,7 @@ type diff struct {
 	prev      []byte          // its key
 	prevBlock []byte          // holds prev from one block to the next
 	unchanged int64
+	maxEvent  int64
 	keys      [][]byte
 	digests   []digest
 }
@@ -105,6 +128,9 @@ func (j *job) compute(ctx context.Context, base *run, g fstore.Generation) (*run
 	}
 	r.Keys, r.Writes, r.Deletes = d.manifest.keys, d.spool.writes, d.spool.deletes
 	j.s.Keys, j.s.Unchanged = r.Keys, d.unchanged
+	if d.maxEvent != minEvent {
+		r.MaxEvent = fstore.FromMicros(d.maxEvent)
+	}
 	if inputs == j.o.Source.Stamp(ctx, j.v) { // otherwise they changed meanwhile, and nobody knows which were read
 		r.Inputs = inputs
 	}
@@ -188,6 +214,7 @@ func (j *job) diff(ctx context.Context, d *diff, g fstore.Generation) error {
 			if b.err != nil {
 				return b.err
 			}
+			d.maxEvent = b.maxEvent
 			break
 		}
 		free <- b

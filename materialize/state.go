@@ -34,13 +34,14 @@ type run struct {
 	View        fstore.ViewRef    `json:"view"`
 	Fingerprint string            `json:"fingerprint"`
 	Generation  fstore.Generation `json:"generation"`
-	Layout      int               `json:"layout,omitempty"` // of the records; see fstore.Pointer
-	At          time.Time         `json:"at"`               // P
-	Base        string            `json:"base,omitempty"`   // the run whose manifest this one extends; empty: a new generation
-	Number      int64             `json:"number,omitempty"` // of its publication; see fstore.Pointer
-	Keys        int64             `json:"keys"`             // in the manifest
-	Writes      int64             `json:"writes"`           // in the spool
-	Deletes     int64             `json:"deletes"`          // in the spool
+	Layout      int               `json:"layout,omitempty"`   // of the records; see fstore.Pointer
+	At          time.Time         `json:"at"`                 // P
+	Base        string            `json:"base,omitempty"`     // the run whose manifest this one extends; empty: a new generation
+	Number      int64             `json:"number,omitempty"`   // of its publication; see fstore.Pointer
+	Keys        int64             `json:"keys"`               // in the manifest
+	Writes      int64             `json:"writes"`             // in the spool
+	Deletes     int64             `json:"deletes"`            // in the spool
+	MaxEvent    time.Time         `json:"max_event,omitzero"` // see fstore.Pointer
 	Manifest    fileInfo          `json:"manifest"`
 	Spool       fileInfo          `json:"spool"`
 	Build       string            `json:"build,omitempty"`  // Options.Build

@@ -91,7 +91,7 @@ func decodePointer(ref fstore.ViewRef, key, raw []byte) (*knownPointer, error) {
 	k := &knownPointer{raw: string(raw)}
 	sealed, err := decodeJSON(key, raw, &k.pointer)
 	if err == nil {
-		err = errors.Join(writable(k.pointer.Published), writable(k.pointer.Servable))
+		err = errors.Join(writable(k.pointer.Published), writable(k.pointer.Servable), writable(k.pointer.MaxEvent))
 	}
 	switch {
 	case err != nil:
@@ -124,7 +124,7 @@ func encodePointer(key []byte, p fstore.Pointer) []byte {
 	default:
 		return []byte(p.Damaged)
 	}
-	p.Published, p.Servable = micros(p.Published), micros(p.Servable)
+	p.Published, p.Servable, p.MaxEvent = micros(p.Published), micros(p.Servable), micros(p.MaxEvent)
 	return encodeJSON(key, p, p.Layout)
 }
 

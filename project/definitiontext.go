@@ -172,13 +172,19 @@ func (g Graph) Table(kind string) *terminal.Table {
 			t.Row(s.Name, s.Path, event, available, s.Description)
 		}
 	case IsKind(kind, registry.KindView):
-		t = terminal.NewTable("VIEW", "HEAD", "SERVED", "KEYS", "FEATURES", "PUBLISH", "TTL")
+		t = terminal.NewTable("VIEW", "HEAD", "SERVED", "PUBLISHED", "AGE", "KEYS", "FEATURES", "PUBLISH", "TTL")
 		for _, v := range g.Views() {
 			served := VersionText(v.Serving)
 			if v.View.Offline {
 				served = "offline"
 			}
-			t.Row(v.Ref.Name, VersionText(v.Ref.Version), served, orDash(FieldsText(v.View.Keys)), strings.Join(v.View.FeatureNames(), ", "),
+			published, age := "-", "-"
+			if f := g.publication(v.Ref.Name, v.Serving); f != nil {
+				published, age = timeText(f.Published), f.ageText()
+			} else if g.published == nil && v.Serving > 0 {
+				published = "unknown"
+			}
+			t.Row(v.Ref.Name, VersionText(v.Ref.Version), served, published, age, orDash(FieldsText(v.View.Keys)), strings.Join(v.View.FeatureNames(), ", "),
 				textOr(v.View.Publish), textOr(v.View.TTL))
 		}
 	case IsKind(kind, registry.KindOnDemand):

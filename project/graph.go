@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry"
@@ -12,12 +13,42 @@ import (
 )
 
 // Graph shows the registered definitions and what reads what.
-type Graph struct{ *registry.Revision }
+type Graph struct {
+	*registry.Revision
+	published *Freshness // see Publications; nil: not asked for, or the store cannot be reached
+}
 
 // Graph reads the registry as it is now.
 func (p *Project) Graph(ctx context.Context) (Graph, error) {
 	rev, err := p.Revision(ctx)
-	return Graph{rev}, err
+	return Graph{Revision: rev}, err
+}
+
+// publicationsTimeout bounds what a list waits for a store.
+const publicationsTimeout = 2 * time.Second
+
+// Publications returns the graph with what the online store has of the live views: List and Table show it. Without an error, it
+// leaves that out if the store cannot be reached.
+func (p *Project) Publications(ctx context.Context, g Graph) Graph {
+	if store, err := p.openedStore(); err == nil && g.Number > 0 {
+		ctx, cancel := context.WithTimeout(ctx, publicationsTimeout)
+		defer cancel()
+		g.published, _ = freshness(ctx, g.Revision, store, p.now())
+	}
+	return g
+}
+
+// publication returns the freshness of the version of a view that serves, or nil if it is not known.
+func (g Graph) publication(name string, serving int) *ViewFreshness {
+	if g.published == nil {
+		return nil
+	}
+	for i := range g.published.Views {
+		if v := &g.published.Views[i]; v.View == (fstore.ViewRef{Name: name, Version: serving}) {
+			return v
+		}
+	}
+	return nil
 }
 
 // Definition is a definition in the registry and its users. One of Entity, Source, View,

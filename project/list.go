@@ -1,6 +1,8 @@
 package project
 
 import (
+	"time"
+
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry"
 )
@@ -23,6 +25,8 @@ type Listed struct {
 	TTL       *fstore.Duration  `json:"ttl,omitempty"` // of a view
 	Publish   *fstore.Publish   `json:"publish,omitempty"`
 	Offline   bool              `json:"offline,omitempty"`
+
+	Published *time.Time `json:"published,omitempty"` // of a view: the serving version's; absent: unknown, or not published
 }
 
 // List returns the definitions of a kind, named as for Find, or none for an unknown kind.
@@ -48,6 +52,9 @@ func (g Graph) List(kind string) []Listed {
 				TTL: v.View.TTL, Publish: v.View.Publish, Offline: v.View.Offline,
 			}
 			l.Features = v.View.FeatureNames()
+			if f := g.publication(v.Ref.Name, v.Serving); f != nil && !f.Published.IsZero() {
+				l.Published = &f.Published
+			}
 			out = append(out, l)
 		}
 	case IsKind(kind, registry.KindOnDemand):

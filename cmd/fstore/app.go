@@ -90,7 +90,8 @@ func (a *app) command() *cobra.Command {
 	_ = root.MarkPersistentFlagDirname("repo")
 	root.AddCommand(
 		a.initCommand(), a.validateCommand(), a.planCommand(), a.applyCommand(), a.listCommand(), a.showCommand(), a.queryCommand(),
-		a.trainingSetCommand(), a.modelCommand(), a.materializeCommand(), a.getCommand(), a.serveCommand(), a.tokenCommand(), a.verifyCommand(), a.gcCommand(), a.doctorCommand(), a.versionCommand(),
+		a.trainingSetCommand(), a.modelCommand(), a.materializeCommand(), a.getCommand(), a.serveCommand(), a.tokenCommand(), a.verifyCommand(),
+		a.freshnessCommand(), a.gcCommand(), a.doctorCommand(), a.versionCommand(),
 	)
 	return root
 }

@@ -22,6 +22,7 @@ func (a *app) listCommand() *cobra.Command {
 		Short: "List registered definitions, models and commits",
 		Long: `List what the last apply registered; without a kind, views, on-demand views and services. HEAD is the version in the
 definitions, and SERVED is the version that answers look-ups. They differ until the new version has been materialized.
+PUBLISHED is the instant as of which the served version's values are, and AGE the time since.
 "list models" is the same as "model list".`,
 		Example:   "  fstore list\n  fstore list views --output json\n  fstore list commits",
 		Args:      usage.Args(cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs)),
@@ -44,6 +45,7 @@ func (a *app) list(ctx context.Context, kind string) error {
 		return a.with(ctx, func(p *project.Project) error { return a.listModels(ctx, p) })
 	}
 	return a.withGraph(ctx, func(p *project.Project, rev project.Graph) error {
+		rev = p.Publications(ctx, rev)
 		if kind == "" && a.json() {
 			return a.printJSON(map[string]any{"views": rev.List("views"), "on_demand_views": rev.List("on_demand_views"), "services": rev.List("services")})
 		}

@@ -22,12 +22,15 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
+// clock is the time of day. Tests replace it.
+var clock = time.Now
+
 // run is the whole program: it returns the exit status. Results go to stdout, everything else to stderr.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := untilSignal()
 	defer stop()
 	a := &app{
-		stdin: stdin, lookup: os.LookupEnv, environ: os.Environ, now: time.Now,
+		stdin: stdin, lookup: os.LookupEnv, environ: os.Environ, now: clock,
 	}
 	out, messages := terminal.NewScreen(stdout, nil), terminal.NewScreen(stderr, a.mask)
 	a.stdout, a.stderr = out, messages

@@ -11,7 +11,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/mlflow/mlflowtest"
 	"github.com/fstore-dev/fstore/internal/schematest"
 )
@@ -88,6 +90,7 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 		{"training-set_create", "training-set create again --replace --service churn --labels data/labels.parquet --out new.parquet"},
 		{"training-set_list", "training-set list"},
 		{"training-set_diff", "training-set diff quick again"},
+		{"freshness", "freshness"},
 		{"verify", "verify"},
 		{"verify", "verify --causal"},
 		{"verify", "verify --model fraud@champion --sample 5"},
@@ -98,6 +101,11 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 		{"doctor", "doctor"},
 		{"version", "version"},
 	} {
+		clock := ""
+		if run.schema == "doctor" || run.schema == "freshness" {
+			clock = "2025-12-01T00:30:00Z" // nothing is late then
+		}
+		t.Setenv("CLOCK", clock)
 		for line := range bytes.Lines(sh.json(run.command)) {
 			var v any
 			if err := json.Unmarshal(line, &v); err != nil {
@@ -142,7 +150,7 @@ features: [parcel.value_by_weight]
 // rare are members that take a failure, an interruption or a rare state to print. Where scripts print them, main checks
 // them too.
 var rare = []string{
-	"causality.hint", "causality.leak", "causality.problem", "column_difference.rows", "commit.dirty", "commit.git_revision", "doctor.checks.hint", "gc.kept", "gc.leases", "gc.snapshots",
+	"causality.hint", "causality.leak", "causality.problem", "column_difference.rows", "commit.dirty", "commit.git_revision", "doctor.checks.hint", "freshness.views.late_seconds", "gc.kept", "gc.leases", "gc.snapshots",
 	"get.clock", "get.replayed", "init.missing", "input.found", "input.kept", "listed_entity.owner", "listed_entity.tags", "listed_service.tags",
 	"listed_source.owner", "listed_source.tags", "listed_view.offline", "materialize.causality", "materialize.error", "materialize.finished", "materialize.left",
 	"materialize.seconds.check", "materialize.seconds.finish", "materialize.skipped", "materialize.warning", "model.set_retired", "model_pin.aliases", "model_pin.set_retired",
@@ -157,6 +165,10 @@ var rare = []string{
 // checkedMain is main, but it also checks every JSON document that a command prints against the command's schema, in
 // every test and script. If one does not match, the program exits with status 99.
 func checkedMain() {
+	if at, err := fstore.ParseTime(os.Getenv("CLOCK")); err == nil { // every command of a script begins then
+		began := time.Now()
+		clock = func() time.Time { return at.Add(time.Since(began)) }
+	}
 	var printed bytes.Buffer
 	status := run(os.Args[1:], os.Stdin, io.MultiWriter(os.Stdout, &printed), os.Stderr)
 	if schema := schemaOf(os.Args[1:]); schema != "" {

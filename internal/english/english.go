@@ -2,8 +2,10 @@
 package english
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Count writes a number with its noun: 1 view, 2 views, 2 entities, 2 keys.
@@ -28,4 +30,27 @@ func Thousands(n int64) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
+}
+
+// Span writes a length of time in its two largest units of days, hours, minutes and seconds, rounded down: 13d4h, 5m, 12s. Shorter
+// than a second is 0s, and so is a negative one.
+func Span(d time.Duration) string {
+	units := []struct {
+		name string
+		d    time.Duration
+	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}}
+	for i, u := range units {
+		n := d / u.d
+		if n <= 0 {
+			continue
+		}
+		text := fmt.Sprintf("%d%s", n, u.name)
+		if i+1 < len(units) {
+			if rest := (d - n*u.d) / units[i+1].d; rest > 0 {
+				text += fmt.Sprintf("%d%s", rest, units[i+1].name)
+			}
+		}
+		return text
+	}
+	return "0s"
 }
