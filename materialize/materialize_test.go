@@ -283,3 +283,28 @@ func TestSourceErrorLeavesEverythingAsItWas(t *testing.T) {
 		t.Errorf("then: %+v", s)
 	}
 }
+
+// The pointer has the greatest event time of the rows that are there as of P, also after a run that was stopped in between. Of a
+// windowed view and of a static table it has none.
+func TestThePointerHasTheGreatestEventTime(t *testing.T) {
+	w := newWorld(t)
+	w.table.put("b", day(3), 1)
+	for i := range 20 {
+		w.table.put(fmt.Sprint("a", i), day(1), 1)
+	}
+	w.table.put("c", day(9), 1)
+	w.crash(t, 5, 0, "batch", 2)
+	if _, err := w.run(day(5), 0); err != nil {
+		t.Fatal(err)
+	}
+	if p, _ := w.live(t); !p.MaxEvent.Equal(day(3)) {
+		t.Errorf("got %s, want %s", p.MaxEvent, day(3))
+	}
+	w.table.remove("b")
+	if _, err := w.run(day(6), 0); err != nil {
+		t.Fatal(err)
+	}
+	if p, _ := w.live(t); !p.MaxEvent.Equal(day(1)) {
+		t.Errorf("got %s, want %s: the row is gone", p.MaxEvent, day(1))
+	}
+}

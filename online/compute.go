@@ -21,6 +21,12 @@ func (p *Prepared) placeOutputs(list *fstore.FeatureList) {
 		visible++
 	}
 	p.onDemand = slices.Clip(p.evaluation.Versions())
+	if p.computed != nil {
+		described := list.Describe().Features
+		for _, i := range p.computed {
+			p.computedOf = append(p.computedOf, slices.Index(p.onDemand, described[i].View))
+		}
+	}
 	for i := range p.outputs[visible:] {
 		p.outputs[visible+i].at = p.features + i
 	}
@@ -62,6 +68,8 @@ func (p *Prepared) compute(ctx context.Context, a *Answer, all []AnswerFeature, 
 		out := &a.Features[to]
 		*out = none
 		out.Column = computed.Columns[i]
+		f.counts = &sc.views[len(p.versions)+p.computedOf[i]].Values
+		f.counts[Present] += a.Rows
 		f.count(out, computed.Present[i])
 	}
 	return nil
@@ -76,7 +84,8 @@ func (f *filler) count(out *AnswerFeature, present fstore.Bitmap) {
 	for row := range out.Statuses {
 		if !present.Get(row) {
 			out.Statuses[row] = NullValue
-			f.stats.Statuses[NullValue]++
+			f.counts[NullValue]++
+			f.counts[Present]--
 		}
 	}
 }

@@ -63,7 +63,7 @@ func (d *Decoder) Decode(keys, records [][]byte) (*fstore.Batch, error) {
 			event.AppendNull()
 		}
 	}
-	f := filler{rows: len(records), stats: &Stats{}, layout: l, recs: records, states: make([]Status, len(records))}
+	f := filler{rows: len(records), counts: &Counts{}, layout: l, recs: records, states: make([]Status, len(records))}
 	for i := range l.fields {
 		out := AnswerFeature{Column: fstore.Column{Name: l.fields[i].name}}
 		if err := f.fill(&out, &l.fields[i], nil); err != nil {

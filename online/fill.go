@@ -10,11 +10,11 @@ import (
 
 // filler builds the columns of an answer from records that have passed layout.check.
 type filler struct {
-	rows  int
-	stats *Stats
-	limit int    // on the bytes of the answer; 0: none
-	size  int    // bytes so far
-	text  []byte // reused for each column
+	rows   int
+	counts *Counts // of the view whose features are being filled
+	limit  int     // on the bytes of the answer; 0: none
+	size   int     // bytes so far
+	text   []byte  // reused for each column
 
 	// layout belongs to the use whose features are being filled.
 	layout *layout
@@ -137,7 +137,8 @@ func (f *filler) absent(out *AnswerFeature, row int, def *fstore.Column) bool {
 		out.Statuses = make([]Status, f.rows)
 	}
 	out.Statuses[row] = state
-	f.stats.Statuses[state]++
+	f.counts[state]++
+	f.counts[Present]--
 	if def != nil {
 		return true
 	}

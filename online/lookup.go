@@ -47,7 +47,8 @@ type scratch struct {
 	now     []int64          // the request's clock, by row
 	lookups []*fstore.Column // in the order of Prepared.outputs
 	request []*fstore.Column // in the order of the evaluation's request columns; nil: the request does not have it
-	unseen  Stats            // of hidden features, which no statistics count
+	unseen  Counts           // of hidden features, which no statistics count
+	views   []ViewStats      // of the versions, then of the on-demand views
 }
 
 // release returns the scratch to the pool, without references to memory of others.
@@ -276,6 +277,13 @@ func (p *Prepared) answer(ctx context.Context, req *Request, rows int, sc *scrat
 			Ref: v.state.ref, Generation: known.pointer.Generation, Published: known.pointer.Published, Servable: v.servable(&known.pointer),
 		}
 	}
+	sc.views = grown(sc.views, len(p.versions)+len(p.onDemand))
+	for i := range p.versions {
+		sc.views[i] = ViewStats{Ref: p.versions[i].state.ref}
+	}
+	for i, ref := range p.onDemand {
+		sc.views[len(p.versions)+i] = ViewStats{Ref: ref}
+	}
 	f := &sc.filler
 	*f = filler{rows: rows, text: sc.text, limit: p.store.Limits.MaxAnswerBytes, size: rows * p.rowBytes(req.EventTimes), room: a.values}
 	for i := range p.uses {
@@ -294,9 +302,10 @@ func (p *Prepared) answer(ctx context.Context, req *Request, rows int, sc *scrat
 			out := &all[at]
 			out.Column.Name = p.outputs[o].name
 			out.Events, out.EventsValid = events, valid
-			if f.stats = stats; at >= p.features {
-				f.stats = &sc.unseen
+			if f.counts = &sc.views[u.version].Values; at >= p.features {
+				f.counts = &sc.unseen
 			}
+			f.counts[Present] += rows
 			if fd == nil {
 				f.recs = sc.recs
 				f.fillEvents(&out.Column, fstore.Micros(sc.at[u.version].pointer.Published))
@@ -314,12 +323,16 @@ func (p *Prepared) answer(ctx context.Context, req *Request, rows int, sc *scrat
 		}
 	}
 	sc.text = f.text
-	f.stats = stats
 	if err := p.compute(ctx, &a.Answer, all, req, f, sc); err != nil {
 		return nil, err
 	}
 	clear(all[p.features:])
-	stats.Statuses[Present] = rows*p.features - stats.Statuses[NullValue] - stats.Statuses[NotFound] - stats.Statuses[OutsideMaxAge]
+	stats.Views = sc.views
+	for i := range sc.views {
+		for state, n := range sc.views[i].Values {
+			stats.Statuses[state] += n
+		}
+	}
 	return &a.Answer, nil
 }
 

@@ -177,15 +177,31 @@ type Limits struct {
 // DefaultLimits are the limits of a new Store.
 var DefaultLimits = Limits{MaxRows: 10_000, MaxFeatures: 2_000, MaxAnswerBytes: 32 << 20}
 
+// Pool is the state of a backend's connections to a server.
+type Pool struct {
+	Open, Idle             int    // connections
+	Hits, Misses, Timeouts uint64 // calls that found an idle connection, that opened one, and that waited for one in vain
+}
+
+// ViewStats counts the values that a version of a view gave to an answer.
+type ViewStats struct {
+	Ref    fstore.ViewRef
+	Values Counts
+}
+
+// Counts is a number of values by Status.
+type Counts [answers.Statuses]int
+
 // Stats describes one look-up.
 type Stats struct {
-	Rows        int                   // rows requested
-	Keys        int                   // distinct records fetched
-	Statuses    [answers.Statuses]int // values by Status
-	RoundTrips  int                   // calls to the backend: 1 once the pointers are known
-	Cached      bool                  // all records came from the cache, without a round trip
-	BackendTime time.Duration         // spent in those calls, if Store.Elapsed is set
-	Now         time.Time             // of the request
-	Versions    []AnswerVersion       // those that answered; Now − Published is their age; nil after an error
-	Err         error                 // the error of the look-up
+	Rows        int             // rows requested
+	Keys        int             // distinct records fetched
+	Statuses    Counts          // values of all views
+	RoundTrips  int             // calls to the backend: 1 once the pointers are known
+	Cached      bool            // all records came from the cache, without a round trip
+	BackendTime time.Duration   // spent in those calls, if Store.Elapsed is set
+	Now         time.Time       // of the request
+	Versions    []AnswerVersion // those that answered; Now − Published is their age; nil after an error
+	Views       []ViewStats     // what each view gave, on-demand views too, valid until the observer returns; nil after an error
+	Err         error           // the error of the look-up
 }

@@ -21,6 +21,7 @@ type Prepared struct {
 
 	evaluation *ondemand.Evaluation
 	computed   []int            // by on-demand output, in the order in which they are evaluated: its index in the answer
+	computedOf []int            // the index in onDemand of the version that each belongs to
 	onDemand   []fstore.ViewRef // the versions that are evaluated; answers share it
 
 	fixed   int                  // bytes of a row: see rowBytes

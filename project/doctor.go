@@ -286,6 +286,7 @@ func (e *examination) freshness(live []*fstore.ViewVersion, pointers map[fstore.
 				"%s is late by %s: it is published at %s, and the next publication was due at %s", v.Ref, f.LateText(), fstore.FormatTime(f.Published), fstore.FormatTime(f.Due))
 		case Fresh:
 			fresh++
+		case NotPublished, NoSchedule: // published reports the first; nothing says when the second is late
 		}
 	}
 	if fresh > 0 {

@@ -110,8 +110,12 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 	if out.audit, err = s.auditLog(o.Stderr, logger); err != nil {
 		return nil, err
 	}
+	var pools func() map[string]online.Pool
+	if b, ok := backend.(interface{ Pools() map[string]online.Pool }); ok {
+		pools = b.Pools
+	}
 	out.server = server.New(server.Options{
-		Catalog: catalog{follower}, Store: out.store, Refusing: out.breaker.Open, Logger: o.Logger, Clock: p.options.Clock, Replay: o.At, Version: p.options.Version,
+		Catalog: catalog{follower}, Store: out.store, Pools: pools, Refusing: out.breaker.Open, Logger: o.Logger, Clock: p.options.Clock, Replay: o.At, Version: p.options.Version,
 		MaxInFlight: s.MaxInFlight, Admission: s.Admission, Hosts: s.Hosts, Access: out.access, Audit: out.audit, Project: s.Project,
 		Certificates: certificates, Metrics: out.metrics.Addr().String(),
 	})

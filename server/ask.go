@@ -73,6 +73,7 @@ func (s *Server) Lookup(ctx context.Context, t *Target, keys []fstore.Column, ev
 		req.Now, req.Clock = s.options.Replay, online.ChosenClock
 	}
 	answer, err := t.prepared.Lookup(ctx, req)
+	s.metrics.lookedUp(ctx, t.List, err)
 	if err != nil {
 		return nil, err
 	}

@@ -27,8 +27,6 @@ var buckets = []float64{
 // metrics are what /metrics shows.
 type metrics struct {
 	registry   *prometheus.Registry
-	requests   *prometheus.CounterVec
-	seconds    *prometheus.HistogramVec
 	roundTrips prometheus.Counter
 	store      prometheus.Histogram
 	rows       prometheus.Counter
@@ -36,11 +34,11 @@ type metrics struct {
 	wentBack   prometheus.Counter
 	hits       prometheus.Counter // of the cache; nil: there is none
 	misses     prometheus.Counter
-	values     [len(statuses)]prometheus.Counter // by status
 	refused    map[Limit]prometheus.Counter
 
-	mu    sync.RWMutex // guards kinds
-	kinds map[requestKind]requestMetrics
+	kinds   *series[requestKind, requestMetrics]
+	views   *series[fstore.ViewRef, *[len(statuses)]prometheus.Counter] // by status; the versions that have answered
+	lookups *series[lookupKind, prometheus.Counter]
 }
 
 // requestKind is the labels of a request.
@@ -49,7 +47,14 @@ type requestKind struct {
 	code   codes.Code
 }
 
-// requestMetrics are those of a kind: finding them by their labels takes longer than counting.
+// lookupKind is the labels of a look-up. The service and the model exist, so definitions bound them.
+type lookupKind struct {
+	service string
+	model   fstore.ModelRef
+	code    codes.Code
+}
+
+// requestMetrics are those of a kind.
 type requestMetrics struct {
 	count   prometheus.Counter
 	seconds prometheus.Observer
@@ -64,14 +69,7 @@ func newMetrics(registry *prometheus.Registry, version string) *metrics {
 		return c
 	}
 	m := &metrics{
-		registry: registry, kinds: map[requestKind]requestMetrics{}, refused: newRefused(registry),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "fstore_requests_total", Help: "Requests answered, by transport (grpc, http), method and code.",
-		}, []string{"transport", "method", "code"}),
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "fstore_request_duration_seconds", Buckets: buckets,
-			Help: "Time from a request's arrival to its answer, by transport, method and code.",
-		}, []string{"transport", "method", "code"}),
+		registry: registry, refused: newRefused(registry),
 		store: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "fstore_store_duration_seconds", Buckets: buckets,
 			Help: "Time a look-up spent in the online store, all its round trips together.",
@@ -81,20 +79,47 @@ func newMetrics(registry *prometheus.Registry, version string) *metrics {
 		records:    counter("fstore_records_fetched_total", "Distinct records that look-ups fetched."),
 		wentBack:   counter("fstore_store_went_back_total", "Times that the online store showed an earlier publication of a view version than before."),
 	}
-	values := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "fstore_feature_values_total", Help: "Values answered, by status.",
-	}, []string{"status"})
-	for i, s := range statuses {
-		m.values[i] = values.WithLabelValues(s.String())
-	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "fstore_build_info", Help: "1; the labels say which build this is.",
 		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
 	})
 	build.Set(1)
-	registry.MustRegister(m.requests, m.seconds, m.store, values, build,
+	m.label(registry)
+	registry.MustRegister(m.store, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// label makes the metrics that have labels.
+func (m *metrics) label(registry *prometheus.Registry) {
+	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		registry.MustRegister(c)
+		return c
+	}
+	requests := counters("fstore_requests_total", "Requests answered, by transport (grpc, http), method and code.", "transport", "method", "code")
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "fstore_request_duration_seconds", Buckets: buckets,
+		Help: "Time from a request's arrival to its answer, by transport, method and code.",
+	}, []string{"transport", "method", "code"})
+	registry.MustRegister(seconds)
+	m.kinds = newSeries(func(k requestKind) requestMetrics {
+		labels := []string{k.method.Transport, k.method.Name, codeName(k.code)}
+		return requestMetrics{requests.WithLabelValues(labels...), seconds.WithLabelValues(labels...)}
+	})
+	lookups := counters("fstore_lookups_total", "Look-ups by code, and by the service or the model version that they named; neither for a list of features.",
+		"service", "model", "model_version", "code")
+	m.lookups = newSeries(func(k lookupKind) prometheus.Counter {
+		return lookups.WithLabelValues(k.service, k.model.Name, k.model.Version, codeName(k.code))
+	})
+	values := counters("fstore_feature_values_total", "Values answered, by the version of the view or the on-demand view and by status.", "view", "version", "status")
+	m.views = newSeries(func(ref fstore.ViewRef) *[len(statuses)]prometheus.Counter {
+		out := &[len(statuses)]prometheus.Counter{}
+		for i, s := range statuses {
+			out[i] = values.WithLabelValues(ref.Name, strconv.Itoa(ref.Version), s.String())
+		}
+		return out
+	})
 }
 
 // breakerOpen is the metric of the store's circuit breaker.
@@ -126,24 +151,18 @@ func (m *metrics) credentials(c *access.Control) {
 }
 
 func (m *metrics) request(by Method, code codes.Code, took time.Duration) {
-	of := m.of(requestKind{by, code})
+	of := m.kinds.of(requestKind{by, code})
 	of.count.Inc()
 	of.seconds.Observe(took.Seconds())
 }
 
-func (m *metrics) of(kind requestKind) requestMetrics {
-	m.mu.RLock()
-	found, ok := m.kinds[kind]
-	m.mu.RUnlock()
-	if ok {
-		return found
+// lookedUp counts a look-up of a list.
+func (m *metrics) lookedUp(ctx context.Context, list *fstore.FeatureList, err error) {
+	kind := lookupKind{service: list.Service.Name, model: list.Model}
+	if err != nil {
+		kind.code = Refuse(ctx, err).Code
 	}
-	by, name := kind.method, codeName(kind.code)
-	found = requestMetrics{m.requests.WithLabelValues(by.Transport, by.Name, name), m.seconds.WithLabelValues(by.Transport, by.Name, name)}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.kinds[kind] = found
-	return found
+	m.lookups.of(kind).Inc()
 }
 
 func codeName(code codes.Code) string {
@@ -197,18 +216,20 @@ func (m *metrics) lookup(s *online.Stats) {
 	}
 	m.rows.Add(float64(s.Rows))
 	m.records.Add(float64(s.Keys))
-	for i, n := range s.Statuses {
-		if n > 0 {
-			m.values[i].Add(float64(n))
+	for i := range s.Views {
+		of := m.views.of(s.Views[i].Ref)
+		for state, n := range s.Views[i].Values {
+			if n > 0 {
+				of[state].Add(float64(n))
+			}
 		}
 	}
 }
 
-// ages is a collector of what is known when it is scraped: how old the catalog and each live view are.
-type ages struct {
+// publications is a collector of what is known when it is scraped: when the catalog was read and each live view was published.
+type publications struct {
 	follower *follower
 	store    *online.Store
-	clock    func() time.Time
 	panicked func(Method, any)
 
 	mu       sync.Mutex // guards pointers
@@ -219,25 +240,30 @@ type ages struct {
 const scrapeTimeout = time.Second
 
 var (
-	viewAge = prometheus.NewDesc("fstore_view_age_seconds",
-		"Time since the instant that a live view version is published at.", []string{"view", "version"}, nil)
+	viewInstant = prometheus.NewDesc("fstore_view_published_timestamp_seconds",
+		"The instant as of which the values of a live view version are, once it is published.", viewLabels, nil)
+	viewMaxEvent = prometheus.NewDesc("fstore_view_max_event_timestamp_seconds",
+		"The greatest event time of the values of a live view version. Windowed views and static tables have none.", viewLabels, nil)
+	viewDue = prometheus.NewDesc("fstore_view_due_timestamp_seconds",
+		"When the next publication of a live view version with a schedule should be servable. Once it has passed, the version is late.", viewLabels, nil)
 	viewPublished = prometheus.NewDesc("fstore_view_published",
-		"1 where a live view version is published, 0 where it is not yet.", []string{"view", "version"}, nil)
+		"1 where a live view version is published, 0 where it is not yet.", viewLabels, nil)
 	catalogRevision = prometheus.NewDesc("fstore_catalog_revision", "The registry revision that is served.", nil, nil)
-	catalogAge      = prometheus.NewDesc("fstore_catalog_age_seconds",
-		"Time since the registry was last read: a few seconds, unless it is away.", nil, nil)
+	catalogChecked  = prometheus.NewDesc("fstore_catalog_checked_timestamp_seconds",
+		"When the registry was last read: a few seconds ago, unless it is away.", nil, nil)
 )
 
+var viewLabels = []string{"view", "version"}
+
 // Describe implements prometheus.Collector.
-func (a *ages) Describe(out chan<- *prometheus.Desc) {
-	out <- viewAge
-	out <- viewPublished
-	out <- catalogRevision
-	out <- catalogAge
+func (a *publications) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{viewInstant, viewMaxEvent, viewDue, viewPublished, catalogRevision, catalogChecked} {
+		out <- d
+	}
 }
 
 // Collect implements prometheus.Collector. It runs in a goroutine of the registry's, where a panic would end the process.
-func (a *ages) Collect(out chan<- prometheus.Metric) {
+func (a *publications) Collect(out chan<- prometheus.Metric) {
 	defer func() {
 		if p := recover(); p != nil {
 			a.panicked(Method{"http", "/metrics"}, p)
@@ -247,12 +273,11 @@ func (a *ages) Collect(out chan<- prometheus.Metric) {
 	if catalog == nil {
 		return
 	}
-	now := a.clock()
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	gauge(catalogRevision, float64(catalog.revision.Number))
-	gauge(catalogAge, now.Sub(fstore.FromMicros(a.follower.checked.Load())).Seconds())
+	gauge(catalogChecked, unix(fstore.FromMicros(a.follower.checked.Load())))
 	live := catalog.names.Live()
 	refs := make([]fstore.ViewRef, len(live))
 	for i, v := range live {
@@ -261,17 +286,27 @@ func (a *ages) Collect(out chan<- prometheus.Metric) {
 	pointers := a.read(refs)
 	for _, v := range live {
 		name, number := v.Ref.Name, strconv.Itoa(v.Ref.Version)
-		if p := pointers[v.Ref]; p.Serves(v) { // else look-ups refuse it
-			gauge(viewAge, now.Sub(p.Published).Seconds(), name, number)
-			gauge(viewPublished, 1, name, number)
-		} else {
+		p := pointers[v.Ref]
+		if !p.Serves(v) { // look-ups refuse it
 			gauge(viewPublished, 0, name, number)
+			continue
+		}
+		gauge(viewPublished, 1, name, number)
+		gauge(viewInstant, unix(p.Published), name, number)
+		if !p.MaxEvent.IsZero() {
+			gauge(viewMaxEvent, unix(p.MaxEvent), name, number)
+		}
+		if due := v.View.Publish.Due(p.Published); !due.IsZero() {
+			gauge(viewDue, unix(due), name, number)
 		}
 	}
 }
 
+// unix returns an instant in seconds since the Unix epoch, as Prometheus wants it.
+func unix(t time.Time) float64 { return float64(t.UnixMicro()) / 1e6 }
+
 // read returns the pointers of view versions, as the last scrape knew them where the store is away.
-func (a *ages) read(refs []fstore.ViewRef) map[fstore.ViewRef]fstore.Pointer {
+func (a *publications) read(refs []fstore.ViewRef) map[fstore.ViewRef]fstore.Pointer {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	pointers, err := a.store.Pointers(ctx, refs)

@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -41,15 +42,17 @@ func TestMetricsShowWhatWasDone(t *testing.T) {
 		`fstore_store_duration_seconds_count 4`,
 		`fstore_keys_requested_total 16`,
 		`fstore_records_fetched_total 12`,
-		`fstore_feature_values_total{status="PRESENT"} 12`,
-		`fstore_feature_values_total{status="NULL_VALUE"} 6`,
-		`fstore_feature_values_total{status="NOT_FOUND"} 6`,
-		`fstore_feature_values_total{status="OUTSIDE_MAX_AGE"} 6`,
-		`fstore_view_age_seconds{version="1",view="orders"} 600`,
-		`fstore_view_age_seconds{version="1",view="today"} 60`,
+		`fstore_feature_values_total{status="PRESENT",version="1",view="orders"} 12`,
+		`fstore_feature_values_total{status="NULL_VALUE",version="1",view="orders"} 6`,
+		`fstore_feature_values_total{status="NOT_FOUND",version="1",view="orders"} 6`,
+		`fstore_feature_values_total{status="OUTSIDE_MAX_AGE",version="1",view="orders"} 6`,
+		`fstore_lookups_total{code="OK",model="",model_version="",service="churn"} 3`,
+		`fstore_lookups_total{code="FAILED_PRECONDITION",model="",model_version="",service="early"} 1`,
+		`fstore_view_published_timestamp_seconds{version="1",view="orders"} ` + unix(now.Add(-10*time.Minute)),
+		`fstore_view_published_timestamp_seconds{version="1",view="today"} ` + unix(now.Add(-time.Minute)),
 		`fstore_view_published{version="1",view="orders"} 1`,
 		`fstore_catalog_revision 1`,
-		`fstore_catalog_age_seconds 0`,
+		`fstore_catalog_checked_timestamp_seconds ` + unix(now),
 	} {
 		if !lines[want] {
 			t.Errorf("there is no line %s", want)
@@ -67,7 +70,47 @@ func TestMetricsShowWhatWasDone(t *testing.T) {
 	}
 }
 
-func TestAgesOutliveTheStore(t *testing.T) {
+// unix writes an instant as metrics do.
+func unix(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMicro())/1e6, 'g', -1, 64) }
+
+// A view with a schedule says when it is due. The greatest event time is the data's.
+func TestAScheduledViewSaysWhenItIsDue(t *testing.T) {
+	w := newWorld(t, nil)
+	v := orders(1)
+	v.View.Publish = &fstore.Publish{Every: fstore.Duration(time.Hour), Delay: fstore.Duration(time.Minute)}
+	w.book.Set(page{Views: map[string]*fstore.ViewVersion{"orders": v}})
+	at := v.View.Publish.Latest(now)
+	publish(t, w.store, v, at)
+	was, _, err := w.store.Pointer(t.Context(), v.Ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	is := was
+	is.MaxEvent = at.Add(-time.Second)
+	h, _, err := w.store.Header(t.Context(), v.Ref, was.Generation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, _, err := w.store.Fence(t.Context(), v.Ref, was.Generation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store.Publish(t.Context(), h, h, f, &was, is); err != nil {
+		t.Fatal(err)
+	}
+	w.start(t)
+	_, body := w.call(t, "GET", "/metrics", "")
+	for _, want := range []string{
+		`fstore_view_due_timestamp_seconds{version="1",view="orders"} ` + unix(at.Add(time.Hour+time.Minute)),
+		`fstore_view_max_event_timestamp_seconds{version="1",view="orders"} ` + unix(at.Add(-time.Second)),
+	} {
+		if !containsText(body, want) {
+			t.Errorf("there is no %s in\n%s", want, body)
+		}
+	}
+}
+
+func TestPublishedInstantsOutliveTheStore(t *testing.T) {
 	w := shop(t, nil)
 	_, _ = w.call(t, "GET", "/metrics", "")
 	w.backend.Hook(func(ctx context.Context) error {
@@ -79,22 +122,22 @@ func TestAgesOutliveTheStore(t *testing.T) {
 		return fstore.Errorf(fstore.ErrUnavailable, "gone")
 	})
 	_, body := w.call(t, "GET", "/metrics", "")
-	if !containsText(body, `fstore_view_age_seconds{version="1",view="orders"} 600`) {
-		t.Error("the age is gone with the store")
+	if !containsText(body, `fstore_view_published_timestamp_seconds{version="1",view="orders"} `+unix(now.Add(-10*time.Minute))) {
+		t.Error("the published instant is gone with the store")
 	}
 }
 
-func TestViewThatIsNotPublishedHasNoAge(t *testing.T) {
+func TestViewThatIsNotPublishedHasNoInstant(t *testing.T) {
 	w := newWorld(t, nil)
 	w.book.Set(page{Views: map[string]*fstore.ViewVersion{"orders": orders(3)}})
 	w.start(t)
 	_, body := w.call(t, "GET", "/metrics", "")
-	if !containsText(body, `fstore_view_published{version="3",view="orders"} 0`) || containsText(body, "fstore_view_age_seconds{") {
+	if !containsText(body, `fstore_view_published{version="3",view="orders"} 0`) || containsText(body, "fstore_view_published_timestamp_seconds{") {
 		t.Errorf("got %s", body)
 	}
 }
 
-func TestViewThatAnotherDefinitionIsPublishedOfHasNoAge(t *testing.T) {
+func TestViewThatAnotherDefinitionIsPublishedOfHasNoInstant(t *testing.T) {
 	w := newWorld(t, nil)
 	w.book.Set(page{Views: map[string]*fstore.ViewVersion{"orders": orders(1)}})
 	other := orders(1)
@@ -102,7 +145,7 @@ func TestViewThatAnotherDefinitionIsPublishedOfHasNoAge(t *testing.T) {
 	publish(t, w.store, other, now)
 	w.start(t)
 	_, body := w.call(t, "GET", "/metrics", "")
-	if !containsText(body, `fstore_view_published{version="1",view="orders"} 0`) || containsText(body, "fstore_view_age_seconds{") {
+	if !containsText(body, `fstore_view_published{version="1",view="orders"} 0`) || containsText(body, "fstore_view_published_timestamp_seconds{") {
 		t.Errorf("got %s", body)
 	}
 }

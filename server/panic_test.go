@@ -33,7 +33,7 @@ func TestAPanicAnywhereEndsNothingElse(t *testing.T) {
 	if err := ask(); err != nil {
 		t.Error(err)
 	}
-	if code, body = w.call(t, "GET", "/metrics", ""); code != 200 || !strings.Contains(string(body), "fstore_view_age_seconds") {
+	if code, body = w.call(t, "GET", "/metrics", ""); code != 200 || !strings.Contains(string(body), "fstore_view_published_timestamp_seconds") {
 		t.Errorf("metrics once all is well: %d %.500s", code, body)
 	}
 	if log := w.log.String(); !strings.Contains(log, "secret of the store") || !strings.Contains(log, "goroutine ") {

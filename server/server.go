@@ -24,15 +24,16 @@ type Options struct {
 	Catalog Catalog       // where names come from
 	Store   *online.Store // where values come from; the server sets its Observe and Elapsed
 
-	Refusing func() bool          // whether the store's circuit breaker is open; default: there is none
-	Registry *prometheus.Registry // what /metrics shows; default: a new one
-	Logger   *slog.Logger         // default: nothing is logged
-	Clock    func() time.Time     // default: time.Now
-	Replay   time.Time            // the instant at which ages are computed and that every answer states; zero: Clock's now
-	Access   *access.Control      // who may ask for what; nil: everybody for everything. Its owner keeps it up to date
-	Audit    *audit.Log           // gets a line for each request; nil: nobody wants one. Its owner runs it
-	Project  string               // that grants are for; needed with Access
-	Version  string               // of this build, for fstore_build_info; default: "unknown"
+	Pools    func() map[string]online.Pool // the store's connections by the role of the server; nil: it has none
+	Refusing func() bool                   // whether the store's circuit breaker is open; default: there is none
+	Registry *prometheus.Registry          // what /metrics shows; default: a new one
+	Logger   *slog.Logger                  // default: nothing is logged
+	Clock    func() time.Time              // default: time.Now
+	Replay   time.Time                     // the instant at which ages are computed and that every answer states; zero: Clock's now
+	Access   *access.Control               // who may ask for what; nil: everybody for everything. Its owner keeps it up to date
+	Audit    *audit.Log                    // gets a line for each request; nil: nobody wants one. Its owner runs it
+	Project  string                        // that grants are for; needed with Access
+	Version  string                        // of this build, for fstore_build_info; default: "unknown"
 
 	Poll            time.Duration     // between looks at the registry, and at a store that is away at first; default: a second
 	Timeout         time.Duration     // of requests whose caller sets no deadline; default: 5 s
@@ -113,9 +114,12 @@ func New(o Options) *Server {
 		catalog: o.Catalog, store: o.Store, clock: o.Clock, log: o.Logger, polled: make(chan struct{}),
 		loaded: s.announce,
 	}
-	o.Registry.MustRegister(&ages{follower: s.follower, store: o.Store, clock: o.Clock, panicked: s.Panicked})
+	o.Registry.MustRegister(&publications{follower: s.follower, store: o.Store, panicked: s.Panicked})
 	if o.Store.Cache != nil {
 		s.metrics.caches(o.Store.Cache)
+	}
+	if o.Pools != nil {
+		o.Registry.MustRegister(pools(o.Pools))
 	}
 	if o.Refusing != nil {
 		o.Registry.MustRegister(breakerOpen(o.Refusing))

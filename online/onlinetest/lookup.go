@@ -3,6 +3,7 @@ package onlinetest
 import (
 	"context"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -308,7 +309,11 @@ var lookupTests = []test{
 		s, v := online.New(b, "p"), view("v", "id int64", "x int64, y int64")
 		load(t, s, v, generation1, published, row{int64(1), published, int64(1), nil})
 		var all []online.Stats
-		s.Observe = func(st *online.Stats) { all = append(all, *st) }
+		s.Observe = func(st *online.Stats) {
+			seen := *st
+			seen.Views = slices.Clone(st.Views) // which the store reuses
+			all = append(all, seen)
+		}
 		clock := time.Duration(0)
 		s.Elapsed = func() time.Duration { clock += time.Millisecond; return clock }
 		req := online.Request{Keys: []fstore.Column{ids(int64(1), int64(1), int64(2))}, Now: published}
@@ -320,6 +325,7 @@ var lookupTests = []test{
 			Versions: []online.AnswerVersion{{Ref: v.Ref, Generation: generation1, Published: published, Servable: published}},
 		}
 		want.Statuses[online.Present], want.Statuses[online.NullValue], want.Statuses[online.NotFound] = 2, 2, 2
+		want.Views = []online.ViewStats{{Ref: v.Ref, Values: want.Statuses}}
 		second := want
 		second.RoundTrips, second.BackendTime = 1, time.Millisecond
 		failed := online.Stats{Rows: 3, RoundTrips: 1, BackendTime: time.Millisecond, Now: published, Err: err}
