@@ -39,8 +39,7 @@ func (o *offlineSets) Preview(ctx context.Context, r *flight.Request, say func(l
 	made := &flight.Preview{ReadCloser: &previewFile{file, scratch}}
 	info, err := file.Stat()
 	if err == nil {
-		made.Size = info.Size()
-		made.Summary, err = previewSummary(out, made.Size)
+		made.Summary, made.Rows, err = previewSummary(out, info.Size())
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
@@ -48,8 +47,9 @@ func (o *offlineSets) Preview(ctx context.Context, r *flight.Request, say func(l
 	return made, nil
 }
 
-// previewSummary returns what a caller is told: what the command printed, without the path and the first rows.
-func previewSummary(printed []byte, size int64) ([]byte, error) {
+// previewSummary returns what a caller is told, and the number of rows: what the command printed, without the path and the
+// first rows.
+func previewSummary(printed []byte, size int64) (summary []byte, rows int64, err error) {
 	var s struct {
 		Rows     int64           `json:"rows"`
 		Labels   int64           `json:"labels"`
@@ -58,10 +58,11 @@ func previewSummary(printed []byte, size int64) ([]byte, error) {
 		Views    json.RawMessage `json:"views"`
 	}
 	if err := json.Unmarshal(printed, &s); err != nil {
-		return nil, fmt.Errorf("fstore training-set preview printed no JSON: %w", err)
+		return nil, 0, fmt.Errorf("fstore training-set preview printed no JSON: %w", err)
 	}
 	s.Bytes = size
-	return json.Marshal(s)
+	summary, err = json.Marshal(s)
+	return summary, s.Rows, err
 }
 
 // previewFile is the file of a preview, which goes with its folder.

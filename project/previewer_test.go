@@ -36,8 +36,8 @@ func TestPreviewIsTheCommand(t *testing.T) {
 	}
 	const want = `{"rows":3,"labels":3,"bytes":4,"features":[{"name":"a"}],"views":[]}`
 	text, readErr := io.ReadAll(made)
-	if string(made.Summary) != want || string(text) != "PAR1" || made.Size != 4 || readErr != nil || len(left()) != 1 {
-		t.Errorf("%s, %q, %d, %v, %q", made.Summary, text, made.Size, readErr, left())
+	if string(made.Summary) != want || string(text) != "PAR1" || made.Rows != 3 || readErr != nil || len(left()) != 1 {
+		t.Errorf("%s, %q, %d, %v, %q", made.Summary, text, made.Rows, readErr, left())
 	}
 	if err := made.Close(); err != nil || len(left()) != 0 {
 		t.Error(err, left())

@@ -32,23 +32,25 @@ type Options struct {
 // API is the Flight service of a server.
 type API struct {
 	flight.BaseFlightServer
-	core  *server.Server
-	sets  Sets
-	o     Options
-	turns *turns
-	reads places
-	puts  places
+	core     *server.Server
+	sets     Sets
+	o        Options
+	turns    *turns
+	reads    places
+	puts     places
+	previews places
 }
 
-// At a time, each holds up to tens of megabytes.
+// At a time, each holds up to tens of megabytes; a preview, a file.
 const (
-	maxReads = 16
-	maxPuts  = 4
+	maxReads    = 16
+	maxPuts     = 4
+	maxPreviews = 16
 )
 
 // New returns the Flight service of a server.
 func New(core *server.Server, sets Sets, o Options) *API {
-	return &API{core: core, sets: sets, o: o, turns: newTurns(o.Runs, o.Queue), reads: newPlaces(maxReads), puts: newPlaces(maxPuts)}
+	return &API{core: core, sets: sets, o: o, turns: newTurns(o.Runs, o.Queue), reads: newPlaces(maxReads), puts: newPlaces(maxPuts), previews: newPlaces(maxPreviews)}
 }
 
 // Register registers the service.

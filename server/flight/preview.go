@@ -23,20 +23,31 @@ func (a *API) preview(ctx context.Context, body []byte, say func([]byte) error) 
 	if err := a.mayPreview(ctx, r); err != nil {
 		return err
 	}
-	leave, err := a.turn(ctx, "", say)
+	leave, err := a.previews.take("previews are computed or read")
 	if err != nil {
 		return err
 	}
-	made, err := a.sets.Preview(ctx, r, say)
-	leave() // others need not wait until the caller has read the rows
+	defer leave()
+	made, err := a.compute(ctx, r, say)
 	if err != nil {
 		return err
 	}
+	a.core.Moved(ctx, made.Rows)
 	defer func() { err = errors.Join(err, made.Close()) }()
 	if err := say(made.Summary); err != nil {
 		return err
 	}
 	return sendPieces(made, say)
+}
+
+// compute computes a preview in its turn, which ends before the caller has read the rows.
+func (a *API) compute(ctx context.Context, r *Request, say func([]byte) error) (*Preview, error) {
+	leave, err := a.turn(ctx, "", say)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return a.sets.Preview(ctx, r, say)
 }
 
 // mayPreview returns nil if the caller may have features of labels. A grant for one service or one model is for its

@@ -26,7 +26,7 @@ func (s *shelf) Preview(ctx context.Context, r *flight.Request, say func([]byte)
 	defer s.mu.Unlock()
 	s.previews++
 	summary := fmt.Sprintf(`{"bytes":%d,"model":%q}`, len(s.preview), r.Model)
-	return &flight.Preview{Summary: []byte(summary), Size: int64(len(s.preview)), ReadCloser: &previewed{bytes.NewReader(s.preview), s}}, nil
+	return &flight.Preview{Summary: []byte(summary), Rows: 3, ReadCloser: &previewed{bytes.NewReader(s.preview), s}}, nil
 }
 
 type previewed struct {
@@ -112,6 +112,26 @@ func TestAPreviewGoesWithItsCaller(t *testing.T) {
 	if w.open() != 0 {
 		t.Error("the file is left")
 	}
+}
+
+// A limited number of callers keep files at a time.
+func TestPreviewsAreLimited(t *testing.T) {
+	w := newWorld(t, noSets, nil)
+	w.preview = make([]byte, 64<<20)
+	const body = `{"service": "churn", "labels": "` + someDigest + `"}`
+	for range 16 {
+		stream, err := w.client.DoAction(t.Context(), &arrowflight.Action{Type: "fstore.preview_training_set", Body: []byte(body)})
+		for range 3 { // and no more is read
+			if err == nil {
+				_, err = stream.Recv()
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := w.previewOf(t.Context(), body)
+	wantCode(t, err, codes.ResourceExhausted, "16 previews")
 }
 
 // What a preview is of is checked like a training set, and it has neither a name nor anything to record.

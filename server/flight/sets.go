@@ -84,6 +84,6 @@ type Creation struct {
 // Preview is labels with their features, without a name or a record. Close removes the file.
 type Preview struct {
 	Summary []byte // JSON object
-	Size    int64  // of the Parquet file
+	Rows    int64
 	io.ReadCloser
 }
