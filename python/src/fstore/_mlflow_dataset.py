@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlflow.data.dataset import Dataset
@@ -14,6 +13,7 @@ from fstore import _runs
 from fstore.errors import CheckFailed
 
 if TYPE_CHECKING:
+    from fstore.client import Client
     from fstore.repo import Repo
     from fstore.training import TrainingSet
 
@@ -23,41 +23,64 @@ SOURCE_TYPE = "fstore_training_set"
 class FstoreDatasetSource(DatasetSource):  # type: ignore[misc]
     """Where a training set is: `mlflow.data.get_source(run.inputs.dataset_inputs[0]).load()` returns it again."""
 
-    def __init__(self, training_set: str, project: str, digest: str, repo: str) -> None:
+    def __init__(
+        self, training_set: str, project: str, digest: str, repo: str = "", server: str = ""
+    ) -> None:
         self.training_set = training_set
         """Its name."""
         self.project = project
         self.digest = digest
         """Of its rows and columns, 64 hex digits."""
         self.repo = repo
-        """The folder of the feature repo, where the training set was logged."""
+        """The folder of the feature repo, where the training set was logged; empty for one of a server."""
+        self.server = server
+        """The address of the server that it is of; empty for one of a repo."""
 
     @staticmethod
     def _get_source_type() -> str:
         return SOURCE_TYPE
 
-    def load(self, repo: Repo | str | os.PathLike[str] | None = None) -> TrainingSet:
+    def load(
+        self, repo: Repo | str | os.PathLike[str] | None = None, client: Client | None = None
+    ) -> TrainingSet:
         """Returns the training set that the run used: the file is checked against the digest in its lock.
 
-        `repo` is the feature repo; else the one that $FSTORE_REPO names, else the folder where it was logged. A file that
-        is gone is made again from the lock. Raises `NotFound` if the registry has no such training set, `CheckFailed` if
-        the name belongs to another one now, or if its inputs no longer give the same content, and `DataLoss` if the file
-        has changed.
+        It is that of `client`, a client of a server, or that of `repo`, a feature repo. Without either, it is that of the
+        repo that $FSTORE_REPO names, or else of the folder or the server where it was logged; a server gets the token in
+        $FSTORE_TOKEN. A file of a repo that is gone is made again from the lock.
+
+        Raises `NotFound` if there is no such training set, `CheckFailed` if the name belongs to another one now, or if its
+        inputs no longer give the same content, and `DataLoss` if the file has changed.
         """
+        from fstore.client import Client
         from fstore.repo import Repo
 
-        opened = repo if isinstance(repo, Repo) else Repo(repo or os.environ.get("FSTORE_REPO") or self.repo)
+        if client is not None:
+            return self._of_server(client)
+        repo = repo or os.environ.get("FSTORE_REPO") or self.repo
+        if not repo:
+            with Client(self.server) as client:
+                return self._of_server(client)
+        opened = repo if isinstance(repo, Repo) else Repo(repo)
         record = opened._run("training-set", "show", self.training_set).result
-        found = record["lock"]["output"]["content"]
+        self._compare(record["lock"]["output"]["content"])
+        if not os.path.exists(record["out"]):
+            opened._run("training-set", "rebuild", self.training_set, "--out", record["out"])
+        return opened.training_set(self.training_set).checked()
+
+    def _of_server(self, client: Client) -> TrainingSet:
+        found = client.training_set(self.training_set)
+        self._compare(found.digest)
+        return found.checked()
+
+    def _compare(self, found: str) -> None:
+        """Raises `CheckFailed` unless a digest is that of the training set that the run used."""
         if found != self.digest:
             raise CheckFailed(
                 f"training set {self.training_set} is not the one that the run used: "
                 f"its digest is {found[: _runs.SHORT]}, and that of the run is {self.digest[: _runs.SHORT]}",
                 ["another training set has its name now: fstore training-set list"],
             )
-        if not Path(record["out"]).exists():
-            opened._run("training-set", "rebuild", self.training_set, "--out", record["out"])
-        return opened.training_set(self.training_set).checked()
 
     @staticmethod
     def _can_resolve(raw_source: Any) -> bool:
@@ -67,26 +90,23 @@ class FstoreDatasetSource(DatasetSource):  # type: ignore[misc]
 
     @classmethod
     def _resolve(cls, raw_source: TrainingSet) -> FstoreDatasetSource:
-        return cls(
-            raw_source.name,
-            raw_source.lock["registry"]["project"],
-            raw_source.digest,
-            os.fspath(raw_source._repo.path),
-        )
+        from fstore.flight import RemoteTrainingSet
+
+        project = raw_source.lock["registry"]["project"]
+        if isinstance(raw_source, RemoteTrainingSet):
+            return cls(raw_source.name, project, raw_source.digest, server=raw_source._place())
+        return cls(raw_source.name, project, raw_source.digest, repo=os.fspath(raw_source._repo.path))
 
     def to_dict(self) -> dict[str, Any]:
         """Returns what `from_dict` reads."""
-        return {
-            "training_set": self.training_set,
-            "project": self.project,
-            "digest": self.digest,
-            "repo": self.repo,
-        }
+        place = {"server": self.server} if self.server else {"repo": self.repo}
+        return {"training_set": self.training_set, "project": self.project, "digest": self.digest, **place}
 
     @classmethod
     def from_dict(cls, source_dict: dict[str, Any]) -> FstoreDatasetSource:
         """Returns the source that `to_dict` described."""
-        return cls(**{k: source_dict[k] for k in ("training_set", "project", "digest", "repo")})
+        known = ("training_set", "project", "digest", "repo", "server")
+        return cls(**{k: source_dict[k] for k in known if k in source_dict})
 
     _to_dict = to_dict  # the names in MLflow 2.9
     _from_dict = from_dict

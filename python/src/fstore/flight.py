@@ -238,7 +238,7 @@ class RemoteTrainingSet(TrainingSet):
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, path)
         lock = path.with_name(path.name.removesuffix(".parquet") + ".lock.json")
-        lock.write_text(json.dumps(dict(self.lock), indent=2, ensure_ascii=False) + "\n", "utf-8")
+        lock.write_text(self._lock_text(), "utf-8")
         return path
 
     def verify(self, *, rebuild: bool = True, rehash: bool = False) -> Verified:
@@ -252,6 +252,12 @@ class RemoteTrainingSet(TrainingSet):
     def diff(self, other: TrainingSet | str | os.PathLike[str]) -> Difference:
         """Raises InvalidRequest: `Repo` compares training sets, by their locks."""
         raise self._elsewhere("compared", f"fstore training-set diff {self.name}")
+
+    def _lock_text(self) -> str:
+        return json.dumps(dict(self.lock), indent=2, ensure_ascii=False) + "\n"
+
+    def _place(self) -> str:
+        return self._flight._client._transport.address
 
     def _elsewhere(self, what: str, command: str) -> InvalidRequest:
         hint = f"run {command} on the server, or save() it and use fstore.Repo on this machine"

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 from fstore import _runs
 from fstore.errors import Error, InvalidRequest, NotFound
+from fstore.flight import RemoteTrainingSet
 from fstore.repo import Repo
+from fstore.training import TrainingSet
 
 try:
     import mlflow.data  # before our own classes: it loads them itself, as a plugin
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
     from fstore.results import Pin
-    from fstore.training import TrainingSet
 
 _TAGS = ("fstore.pin", "fstore.training_set", "fstore.service", "fstore.project")
 
@@ -41,7 +42,7 @@ def log_training_set(training_set: TrainingSet, run_id: str | None = None, conte
     client = mlflow.MlflowClient()
     entity = FstoreDataset(training_set)._to_mlflow_entity()
     client.log_inputs(run_id, [DatasetInput(entity, [InputTag("mlflow.data.context", context)])])
-    client.log_text(run_id, training_set.lock_path.read_text("utf-8"), _runs.lock_artifact(context))
+    client.log_text(run_id, training_set._lock_text(), _runs.lock_artifact(context))
     for key, value in _runs.tags(training_set, context).items():
         client.set_tag(run_id, key, value)
     return str(run_id)
@@ -58,14 +59,18 @@ def pin(
 
     model_uri: models:/NAME/VERSION or models:/NAME@ALIAS.
     training_set: the one that the model learned from, or its name. Or `service`, whose features the model gets.
-    repo: the feature repo; by default that of the training set, else the one of the working directory.
+    repo: the feature repo; by default that of the training set, else (also for one of a server) that of the working directory.
 
     Unlike the command `fstore model pin`, this works with every kind of model registry that MLflow knows. The pin comes
     first: if tagging fails, it stands, and the same call again tags the version. Returns what `Repo.pin_model` returns.
     """
     from mlflow.exceptions import MlflowException
 
-    if repo is None and training_set is not None and not isinstance(training_set, str):
+    if (
+        repo is None
+        and isinstance(training_set, TrainingSet)
+        and not isinstance(training_set, RemoteTrainingSet)
+    ):
         repo = training_set._repo
     version = resolve(model_uri)
     pinned = _repo(repo).pin_model(version.name, version.version, training_set=training_set, service=service)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +28,11 @@ def log_to_wandb(training_set: TrainingSet, run: Any = None, *, file: bool = Fal
         metadata={
             **{k: v for k, v in profile.items() if k != "columns"},
             **_runs.tags(training_set),
-            "path": os.fspath(training_set.path),
+            "path": training_set._place(),
         },
     )
-    artifact.add_file(os.fspath(training_set.lock_path), name="training_set.lock.json")
+    with artifact.new_file("training_set.lock.json", encoding="utf-8") as lock:
+        lock.write(training_set._lock_text())
     if file:
         artifact.add_file(os.fspath(training_set.checked().path), name="training_set.parquet")
     run.config.update(_runs.tags(training_set))
@@ -44,7 +46,7 @@ def log_to_comet(training_set: TrainingSet, experiment: Any) -> None:
     experiment.log_dataset_info(
         name=training_set.name,
         version=training_set.digest[: _runs.SHORT],
-        path=os.fspath(training_set.path),
+        path=training_set._place(),
     )
-    experiment.log_asset(os.fspath(training_set.lock_path), file_name=_runs.lock_artifact())
+    experiment.log_asset(io.StringIO(training_set._lock_text()), file_name=_runs.lock_artifact())
     experiment.log_others(_runs.tags(training_set))

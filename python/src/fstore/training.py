@@ -248,6 +248,14 @@ class TrainingSet:
 
         log_to_comet(self, experiment)
 
+    def _lock_text(self) -> str:
+        """Returns the lock as its file has it."""
+        return self.lock_path.read_text("utf-8")
+
+    def _place(self) -> str:
+        """Returns where it is, for people."""
+        return os.fspath(self.path)
+
     def _checked(self) -> Path:
         """Returns the file, if it has the size that the lock says."""
         want = int(self.lock["output"]["size"])

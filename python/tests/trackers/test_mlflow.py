@@ -14,6 +14,7 @@ import mlflow
 import mlflow.data
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import sets
 from mlflow import MlflowClient
@@ -137,6 +138,35 @@ def test_the_source_of_an_input_loads_the_same_training_set_or_fails(
     monkeypatch.setenv("FSTORE_REPO", str(tmp_path))
     with pytest.raises(fstore.NotFound, match="not a feature repo"):
         source.load()
+
+
+def test_a_training_set_of_a_server_is_logged_loaded_and_pinned(
+    shop: fstore.Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = shop.path / "data/labels.parquet"
+    with serving(Path(shop._command.binary), shop.path, "--offline") as address:
+        with fstore.Client(address) as client, mlflow.start_run() as run:
+            ts = client.training_set("far", service="churn", labels=labels, label="reordered")
+            ts.log_to_mlflow()
+            frame = ts.to_pandas()
+        found = MlflowClient().get_run(run.info.run_id)
+        assert found.data.tags["fstore.training_set"] == f"far@{ts.digest[:32]}"
+        lock = mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/fstore/training_set.lock.json")
+        assert json.loads(lock) == dict(ts.lock)
+        source = source_of(run.info.run_id)
+        assert (source.server, source.repo) == (address, "")
+        pd.testing.assert_frame_equal(source.load().to_pandas(), frame)
+        with fstore.Client(address) as client:
+            pd.testing.assert_frame_equal(source.load(client=client).to_pandas(), frame)
+            assert source.load(shop).digest == ts.digest  # the server's repo has it, too
+            monkeypatch.chdir(shop.path)  # whose registry gets the pin
+            pinned = fstore.mlflow.pin(f"models:/far/{registered(ts, 'far')}", ts)
+            assert pinned["tags"]["fstore.training_set"] == f"far@{ts.digest[:32]}"
+            client.training_set("far", service="churn", labels=pq.read_table(labels).slice(1), replace=True)
+            with pytest.raises(fstore.CheckFailed, match="is not the one that the run used"):
+                source.load(client=client)
+            with pytest.raises(fstore.CheckFailed, match="is not the one that the run used"):
+                source.load()
 
 
 def test_a_training_set_that_cannot_be_made_again_is_not_loaded(shop: fstore.Repo) -> None:
