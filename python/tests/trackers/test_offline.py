@@ -19,7 +19,10 @@ def known(request: pytest.FixtureRequest, made: fstore.TrainingSet) -> Iterator[
     if request.param == "of a repo":
         yield made
         return
-    with serving(Path(made._repo._command.binary), made._repo.path, "--offline") as address, fstore.Client(address) as client:
+    with (
+        serving(Path(made._repo._command.binary), made._repo.path, "--offline") as address,
+        fstore.Client(address) as client,
+    ):
         yield client.training_set(made.name)
 
 
