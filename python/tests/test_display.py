@@ -37,3 +37,11 @@ def test_html_shows_or_counts_every_column(columns: int) -> None:
     assert (f"{columns - display.MAX_COLUMNS} more column" in html) == (columns > display.MAX_COLUMNS)
     assert "a &lt;title&gt;" in html
     assert "15 more rows" in html
+
+
+def test_html_has_numbers_on_the_right_and_lines_of_the_title_apart() -> None:
+    rows = [[1, "a", None, True, ""], [2.5, "b", 3, False, ""]]
+    html = display.html("first\nsecond <b>", ["n", "t", "m", "b", "e"], rows)
+    assert html.startswith("<div><p>first</p><p>second &lt;b&gt;</p><table>")
+    sides = re.findall(r'<td style="text-align:(\w+)">', html)
+    assert sides == ["right", "left", "right", "left", "left"] * 2

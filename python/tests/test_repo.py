@@ -381,7 +381,10 @@ def test_models(shop: fstore.Repo) -> None:
     shop.pin_model("fraud", "2", service="recommend")
     shop.alias("fraud", "champion", 1)
     assert len(shop.models) == 2
-    assert "fraud" in repr(shop.models)
+    first, head, *rows = repr(shop.models).splitlines()
+    assert (first, head.split()[:3]) == ("2 model versions", ["model", "aliases", "service"])
+    assert [row.split()[0] for row in rows[:2]] == ["fraud@1", "fraud@2"]
+    assert "{" not in repr(shop.models)
     shop.alias("fraud", "champion", None)
     with pytest.raises(fstore.Conflict):
         shop.pin_model("fraud", 1, service="recommend")

@@ -35,19 +35,37 @@ def text(title: str, columns: Sequence[str], rows: Rows, total: int | None = Non
 
 
 def html(title: str, columns: Sequence[str], rows: Rows, total: int | None = None) -> str:
-    """Returns the same as `text` as HTML: escaped, without styles or scripts."""
+    """Returns the same as `text` as HTML, escaped and without scripts: numbers to the right, everything else to the left."""
     total = len(rows) if total is None else total
-    shown = columns[:MAX_COLUMNS]
-    head = "".join(f"<th>{_html.escape(name)}</th>" for name in shown)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{_html.escape(cell(value))}</td>" for value in row[: len(shown)]) + "</tr>"
-        for row in rows[:MAX_ROWS]
-    )
-    notes = _left_out(total - len(rows[:MAX_ROWS]), list(columns[len(shown) :]))
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if columns else ""
+    shown, rows = columns[:MAX_COLUMNS], rows[:MAX_ROWS]
+    notes = _left_out(total - len(rows), list(columns[len(shown) :]))
+    table = ""
+    if columns:
+        sides = [_side([row[i] for row in rows]) for i in range(len(shown))]
+        head = _line("th", shown, sides)
+        body = "".join(_line("td", [cell(value) for value in row], sides) for row in rows)
+        table = f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
+    return f"<div>{_paragraphs(title.splitlines())}{table}{_paragraphs(notes)}</div>"
+
+
+def _paragraphs(lines: Sequence[str]) -> str:
+    return "".join(f"<p>{_html.escape(line)}</p>" for line in lines)
+
+
+def _line(tag: str, cells: Sequence[str], sides: Sequence[str]) -> str:
+    parts = zip(cells, sides, strict=False)  # a row may have more cells than are shown
     return (
-        f"<div><p>{_html.escape(title)}</p>{table}{''.join(f'<p>{_html.escape(n)}</p>' for n in notes)}</div>"
+        "<tr>"
+        + "".join(f'<{tag} style="text-align:{side}">{_html.escape(c)}</{tag}>' for c, side in parts)
+        + "</tr>"
     )
+
+
+def _side(values: Sequence[object]) -> str:
+    """Returns on which side the values of a column stand; notebooks put all on the right."""
+    given = [v for v in values if v not in (None, "")]
+    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in given)
+    return "right" if given and numbers else "left"
 
 
 def cell(value: object) -> str:

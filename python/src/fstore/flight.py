@@ -24,7 +24,7 @@ from fstore._unreachable import explain
 from fstore.errors import Conflict, DataLoss, Error, InvalidRequest, NotFound, of_status
 from fstore.progress import Bar
 from fstore.results import Difference, Features, Table, Verified
-from fstore.training import Summary, TrainingSet
+from fstore.training import TrainingSet
 
 if TYPE_CHECKING:
     from fstore.client import Client
@@ -84,7 +84,7 @@ class Flight:
         for message in self._stream("ListFlights", _flight.Criteria().SerializeToString()):
             rows.append(json.loads(_flight.Info.FromString(message).app_metadata or b"{}"))
         names = ("name", "created", "service", "rows", "bytes", "digest")
-        return Table(f"{len(rows)} training sets", {n: n for n in names}, rows)
+        return Table(display.count(len(rows), "training set"), {n: n for n in names}, rows)
 
     def download(self, ticket: bytes, file: Any) -> str:
         """Writes the file of a ticket and returns its SHA-256."""
@@ -276,10 +276,8 @@ class RemoteTrainingSet(TrainingSet):
             self.path, self._folder = path, folder
         return super()._checked()
 
-    def __repr__(self) -> str:
-        where = self._flight._client._transport.address
-        title = f"{self._title()}\non {where}, made {self.lock['created'][:19]}Z, digest {self.digest[:12]}"
-        return display.text(title, Summary.columns, self.summary._rows())
+    def _place(self) -> str:
+        return f"on {self._flight._client._transport.address}"
 
 
 def request_of(

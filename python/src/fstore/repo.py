@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fstore import display
 from fstore import labels as _labels
 from fstore._command import Command, Output, find_binary
 from fstore.errors import CheckFailed, Conflict, InvalidRequest, NotFound
@@ -135,7 +136,9 @@ class Repo:
             "deleted": "deleted",
         }
         done = self._run(*args).documents
-        return Table(f"Materialized {len(done)} views.", {**columns, "note": "skipped"}, done)
+        return Table(
+            f"Materialized {display.count(len(done), 'view')}.", {**columns, "note": "skipped"}, done
+        )
 
     def training_set(
         self,
@@ -218,7 +221,7 @@ class Repo:
         """Lists the training sets of the project, the newest first, with those that were replaced."""
         sets = self._run("training-set", "list").result
         columns = {"name": "name", "created": "created", "service": "service", "rows": "rows", "file": "out"}
-        return Table(f"{len(sets)} training sets", columns, sets)
+        return Table(display.count(len(sets), "training set"), columns, sets)
 
     def features(
         self,
@@ -273,8 +276,9 @@ class Repo:
     def models(self) -> Table:
         """The pinned models, with their versions and aliases."""
         models = self._run("model", "list").result
-        names = dict.fromkeys(k for m in models for k in m)
-        return Table(f"{len(models)} model versions", {n: n for n in names}, models)
+        shown = ("model", "aliases", "service", "training_set", "pinned", "author")
+        columns = {n: n for n in shown if any(n in m for m in models)}
+        return Table(display.count(len(models), "model version"), columns, models)
 
     def pin_model(
         self,

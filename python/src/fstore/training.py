@@ -284,12 +284,18 @@ class TrainingSet:
         by = f" by service {self.service}" if self.service else ""
         return f"Training set {self.name}: {display.count(self.rows, 'row')}, {display.count(len(self.features), 'feature')}{by}"
 
+    def _place(self) -> str:
+        return _short(self.path)
+
+    def _screen(self) -> tuple[str, tuple[str, ...], list[list[object]]]:
+        made = f"{self._place()}, made {self.lock['created'][:19]}Z, digest {self.digest[:12]}"
+        return f"{self._title()}\n{made}", Summary.columns, self.summary._rows()
+
     def __repr__(self) -> str:
-        title = f"{self._title()}\n{_short(self.path)}, made {self.lock['created'][:19]}Z, digest {self.digest[:12]}"
-        return display.text(title, Summary.columns, self.summary._rows())
+        return display.text(*self._screen())
 
     def _repr_html_(self) -> str:
-        return display.html(self._title(), Summary.columns, self.summary._rows())
+        return display.html(*self._screen())
 
 
 class Summary:
