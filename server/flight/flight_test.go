@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/server"
 	"github.com/fstore-dev/fstore/server/flight"
 )
@@ -88,6 +89,60 @@ func TestATrainingSetComesDown(t *testing.T) {
 	}
 }
 
+// A file that is not the one that was made is never sent to its end, and none of its rows is.
+func TestADamagedFileIsRefused(t *testing.T) {
+	w := newWorld(t, noSets, nil)
+	w.put(t, "churn", "churn", 200_000)
+	for _, form := range []string{"batches", "bytes"} {
+		checked := make(chan struct{})
+		w.check = func(ctx context.Context) error {
+			if form == "bytes" {
+				<-checked // the file is sent meanwhile
+			}
+			return fstore.Errorf(server.ErrDamaged, "it is another file")
+		}
+		_, stream, err := w.read(t.Context(), "training_sets", "churn", form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		messages := 0
+		for ; err == nil; messages++ {
+			if messages == 1 {
+				close(checked)
+			}
+			_, err = stream.Recv()
+		}
+		wantCode(t, err, codes.DataLoss, "another file")
+		if form == "batches" && messages > 1 {
+			t.Errorf("%d messages of a damaged file", messages-1)
+		}
+	}
+}
+
+// A caller that goes away ends the check.
+func TestACancelledReadEndsTheCheck(t *testing.T) {
+	w := newWorld(t, noSets, nil)
+	w.put(t, "churn", "churn", 200_000)
+	ended := make(chan error, 1)
+	w.check = func(ctx context.Context) error {
+		<-ctx.Done()
+		ended <- ctx.Err()
+		return ctx.Err()
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	_, stream, err := w.read(ctx, "training_sets", "churn", "bytes")
+	if err == nil {
+		_, err = stream.Recv()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
 func TestTicketsAreOfOneTrainingSet(t *testing.T) {
 	w := newWorld(t, noSets, nil)
 	w.put(t, "churn", "churn", 10)
@@ -126,7 +181,7 @@ func TestCreationsAreChecked(t *testing.T) {
 	type body = map[string]any
 	for what, b := range map[string]body{
 		"name":                     {"name": "../churn", "service": "churn", "labels": someDigest},
-		"either a service":         {"name": "a", "service": "churn", "features": []string{"a.b"}, "labels": someDigest},
+		"one of a service":         {"name": "a", "service": "churn", "features": []string{"a.b"}, "labels": someDigest},
 		"either labels":            {"name": "a", "service": "churn"},
 		"not a digest":             {"name": "a", "service": "churn", "labels": "../../etc/passwd"},
 		"name of a file":           {"name": "a", "service": "churn", "labels_sql": "/etc/labels.sql"},

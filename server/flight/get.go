@@ -39,15 +39,39 @@ func (a *API) DoGet(t *flight.Ticket, stream flight.FlightService_DoGetServer) e
 			return err
 		}
 		defer file.Close()
-		if err := a.sets.Check(ctx, set, file); err != nil {
-			return err
-		}
 		a.core.Moved(ctx, set.Rows)
 		if ticket.As == asBytes {
-			return sendBytes(file, stream)
+			return a.sendFile(ctx, set, file, stream)
+		}
+		if err := a.sets.Check(ctx, set, file); err != nil { // only what was made is decoded
+			return err
 		}
 		return sendRows(ctx, file, set, stream)
 	})
+}
+
+// sendFile sends a file while its digest is checked, which takes as long as reading it. If it is not the file that was
+// made, the call fails, whatever was sent before.
+func (a *API) sendFile(ctx context.Context, set *Set, file File, stream flight.FlightService_DoGetServer) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	check := make(chan struct{})
+	var wrong error
+	go func() {
+		defer close(check)
+		if wrong = a.sets.Check(ctx, set, file); wrong != nil {
+			stop(wrong)
+		}
+	}()
+	err := sendBytes(ctx, file, stream)
+	if err != nil {
+		stop(err) // the client is gone, or the check has failed
+	}
+	<-check
+	if err != nil {
+		return err
+	}
+	return wrong
 }
 
 // bytesSchema is that of a file's bytes.
@@ -57,12 +81,12 @@ var bytesSchema = arrow.NewSchema([]arrow.Field{{Name: "bytes", Type: arrow.Bina
 const pieceBytes = 2 << 20
 
 // sendBytes sends a file as it is.
-func sendBytes(f io.Reader, stream flight.FlightService_DoGetServer) error {
+func sendBytes(ctx context.Context, f io.Reader, stream flight.FlightService_DoGetServer) error {
 	w := flight.NewRecordWriter(stream, ipc.WithSchema(bytesSchema))
 	defer w.Close()
 	piece := make([]byte, pieceBytes)
 	offsets := make([]byte, 2*arrow.Int32SizeBytes)
-	for {
+	for ctx.Err() == nil {
 		n, err := io.ReadFull(f, piece)
 		if n == 0 {
 			if errors.Is(err, io.EOF) {
@@ -78,6 +102,7 @@ func sendBytes(f io.Reader, stream flight.FlightService_DoGetServer) error {
 			return err
 		}
 	}
+	return context.Cause(ctx)
 }
 
 // sendRows sends the rows of a file as record batches.

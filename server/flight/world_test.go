@@ -41,10 +41,11 @@ type shelf struct {
 
 	mu       sync.Mutex
 	sets     map[string]*flight.Set
-	previews int           // open files of previews
-	begun    chan string   // gets the name of each training set that is being made, if it is not nil
-	release  chan struct{} // Create waits for it, or for its context, if it is not nil
-	stopped  chan error    // gets how a Create that waited ended
+	previews int                         // open files of previews
+	begun    chan string                 // gets the name of each training set that is being made, if it is not nil
+	release  chan struct{}               // Create waits for it, or for its context, if it is not nil
+	stopped  chan error                  // gets how a Create that waited ended
+	check    func(context.Context) error // of a digest; nil finds every file right
 }
 
 func (s *shelf) Find(_ context.Context, name string) (*flight.Set, error) {
@@ -67,7 +68,12 @@ func (s *shelf) List(context.Context) (out []*flight.Set, err error) {
 
 func (s *shelf) Open(set *flight.Set) (flight.File, error) { return os.Open(set.Path) }
 
-func (s *shelf) Check(context.Context, *flight.Set, flight.File) error { return nil }
+func (s *shelf) Check(ctx context.Context, _ *flight.Set, _ flight.File) error {
+	if s.check == nil {
+		return nil
+	}
+	return s.check(ctx)
+}
 
 func (s *shelf) NewLabels(context.Context) (flight.Labels, error) {
 	f, err := os.CreateTemp(s.dir, "writing-*")
