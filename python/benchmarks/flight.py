@@ -1,8 +1,10 @@
 """What it costs to read a training set of a server, and what making one costs the look-ups.
 
-    python benchmarks/flight.py make FOLDER [--rows 10000000]     # a repo with a training set of ROWS rows x 20 columns
-    python benchmarks/flight.py read FOLDER                       # rows to a pyarrow.Table: local file, bytes, batches
-    python benchmarks/flight.py lookups FOLDER                    # p99 of look-ups, without and with a training set that runs
+    python benchmarks/flight.py read FOLDER               # rows to a pyarrow.Table: local file, bytes, batches
+    python benchmarks/flight.py lookups FOLDER            # p99 of look-ups, without and with a training set that runs
+
+FOLDER gets a repo with a training set of --rows rows x 20 columns (10,000,000; 1.5 GB), unless it is there. Each command
+measures --runs times (3), and then prints the median of the ratios.
 
 `read` prints seconds of each way, in one run, and its rate beside that of pyarrow reading the file. `lookups` puts the
 server and the caller on one core and the command that makes training sets on another, on Linux.
@@ -20,7 +22,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 
 import numpy as np
 import pyarrow as pa
@@ -71,11 +73,12 @@ def make(binary: Path, folder: Path, rows: int) -> None:
     run(binary, *create, "--out", str(folder / f"repo/training_sets/{NAME}.parquet"), repo=folder / "repo")
 
 
-def read(binary: Path, folder: Path) -> None:
+def read(binary: Path, folder: Path) -> dict[str, float]:
+    """Returns the rate of each way as a share of that of reading the file."""
     repo = folder / "repo"
     file = repo / f"training_sets/{NAME}.parquet"
     with serving(binary, repo, "--offline") as address, fstore.Client(address, timeout=60) as client:
-        first = _seconds(lambda: client.training_set(NAME).to_arrow())  # the server checks the digest once
+        first = _seconds(lambda: client.training_set(NAME).to_arrow())  # the server reads the digest once
         flight = fl.connect(f"grpc://{address}")
 
         def batches() -> pa.Table:
@@ -84,15 +87,17 @@ def read(binary: Path, folder: Path) -> None:
 
         local = _seconds(lambda: pq.ParquetFile(file).read())
         ways = {
+            "fstore.Client, first time": first,
             "fstore.Client, as bytes": _seconds(lambda: client.training_set(NAME).to_arrow()),
             "pyarrow.flight, batches": _seconds(batches),
         }
         again = _seconds(lambda: pq.ParquetFile(file).read())
     local = (local + again) / 2
-    print(f"{file.stat().st_size / 1e6:.0f} MB; the first read, with the check of the digest, {first:.2f} s")
+    print(f"{file.stat().st_size / 1e6:.0f} MB; load {os.getloadavg()[0]:.1f}")
     print(f"{'pyarrow reads the file':28} {local:6.2f} s")
     for name, took in ways.items():
         print(f"{name:28} {took:6.2f} s   {local / took:.2f} x the rate of the file")
+    return {name: local / took for name, took in ways.items()}
 
 
 def _seconds(what: Callable[[], pa.Table]) -> float:
@@ -103,11 +108,12 @@ def _seconds(what: Callable[[], pa.Table]) -> float:
     return took
 
 
-def lookups(binary: Path, folder: Path, seconds: float) -> None:
+def lookups(binary: Path, folder: Path, seconds: float) -> dict[str, float]:
     """Asks one look-up after another, without and with a training set that is being made."""
     repo = folder / "repo"
     run(binary, "materialize", "--to", "2025-01-02", repo=repo)
     os.sched_setaffinity(0, {0})  # the server inherits it
+    print(f"load {os.getloadavg()[0]:.1f}")
     with serving(binary, repo, "--offline") as address, fstore.Client(address) as client:
         ask = {"features": "wide_features.*", "entities": {"user_id": list(range(10))}}
         _times(client, ask, 1)
@@ -128,7 +134,7 @@ def lookups(binary: Path, folder: Path, seconds: float) -> None:
         )
     print("the training set was made all the while" if still else "the training set was done before the end")
     base = (quantiles(without, n=100)[98] + quantiles(after, n=100)[98]) / 2
-    print(f"p99 with / without: {quantiles(during, n=100)[98] / base:.2f}")
+    return {"p99 with / without": quantiles(during, n=100)[98] / base}
 
 
 def _times(
@@ -175,19 +181,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["make", "read", "lookups"])
+    parser.add_argument("what", choices=["read", "lookups"])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--binary", type=Path, default=Path("../bin/fstore"))
+    parser.add_argument("--binary", type=Path, default=Path(__file__).parents[2] / "bin" / "fstore")
     parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5)
     args = parser.parse_args()
     binary = args.binary.resolve()
-    if args.what == "make":
+    if not args.folder.exists():
         make(binary, args.folder, args.rows)
-    elif args.what == "read":
-        read(binary, args.folder)
-    else:
-        lookups(binary, args.folder, args.seconds)
+    ratios: dict[str, list[float]] = {}
+    for _ in range(args.runs):
+        found = (
+            read(binary, args.folder) if args.what == "read" else lookups(binary, args.folder, args.seconds)
+        )
+        for name, ratio in found.items():
+            ratios.setdefault(name, []).append(ratio)
+    for name, each in ratios.items():
+        print(f"{name:28} median of {len(each)}: {median(each):.2f}  ({', '.join(f'{r:.2f}' for r in each)})")
 
 
 if __name__ == "__main__":

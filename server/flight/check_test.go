@@ -3,7 +3,9 @@ package flight
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -12,6 +14,9 @@ import (
 	arrowflight "github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/internal/alloctest"
 )
 
 // messages collects what a writer of Flight sends.
@@ -50,9 +55,15 @@ func of(t testing.TB) *messages {
 			t.Fatal(err)
 		}
 	}
+	return sent(t, b.NewRecordBatch())
+}
+
+// sent returns the messages of a batch.
+func sent(t testing.TB, batch arrow.RecordBatch) *messages {
+	t.Helper()
 	out := &messages{}
-	w := arrowflight.NewRecordWriter(out, ipc.WithSchema(schema))
-	if err := w.Write(b.NewRecordBatch()); err != nil {
+	w := arrowflight.NewRecordWriter(out, ipc.WithSchema(batch.Schema()))
+	if err := w.Write(batch); err != nil {
 		t.Fatal(err)
 	}
 	return out
@@ -105,6 +116,21 @@ func TestHostileBodies(t *testing.T) {
 	}
 }
 
+// A message may say more in few bytes than a server should hold: a list of bits, all in one row.
+func TestALongListIsRefused(t *testing.T) {
+	const bits = 16 << 20
+	elements := array.NewBooleanData(array.NewData(arrow.FixedWidthTypes.Boolean, bits, []*memory.Buffer{nil, memory.NewBufferBytes(make([]byte, bits/8))}, nil, 0, 0))
+	offsets := memory.NewBufferBytes(arrow.Int32Traits.CastToBytes([]int32{0, bits}))
+	list := array.NewListData(array.NewData(arrow.ListOf(arrow.FixedWidthTypes.Boolean), 1, []*memory.Buffer{nil, offsets}, []arrow.ArrayData{elements.Data()}, 0, 0))
+	schema := arrow.NewSchema([]arrow.Field{{Name: "bits", Type: list.DataType(), Nullable: true}}, nil)
+	m := sent(t, array.NewRecordBatch(schema, []arrow.Array{list}, 1))
+	alloctest.AtMost(t, 128<<20, func() {
+		if _, err := decode(m); !errors.Is(err, fstore.ErrTooLarge) {
+			t.Error(err)
+		}
+	})
+}
+
 func TestHeadersOfArrowAreNamedInErrors(t *testing.T) {
 	for what, m := range map[string][]byte{"not a valid Arrow stream": []byte("0123456789abcdef0123456789abcdef"), "": nil} {
 		if err := checkMessage(m); what == "" && err != nil || what != "" && (err == nil || !strings.Contains(err.Error(), what)) {
@@ -116,6 +142,10 @@ func TestHeadersOfArrowAreNamedInErrors(t *testing.T) {
 func FuzzMessages(f *testing.F) {
 	m := of(f)
 	f.Add(m.all[0].DataHeader, m.all[1].DataHeader, m.all[1].DataBody)
+	for i, t := range labelTypes() {
+		m := sent(f, randomLabels(rand.New(rand.NewPCG(1, uint64(i))), []arrow.DataType{t}, 3))
+		f.Add(m.all[0].DataHeader, m.all[1].DataHeader, m.all[1].DataBody)
+	}
 	f.Fuzz(func(_ *testing.T, schema, batch, body []byte) {
 		_, _ = decode(&messages{[]*arrowflight.FlightData{{DataHeader: schema}, {DataHeader: batch, DataBody: body}}})
 	})

@@ -19,7 +19,8 @@ const (
 	groupBytes = 128 << 20 // that the rows of a group may take in memory
 	maxChunks  = 512 << 10 // row groups x columns; the footer has something of each, and is in memory until the end
 	cellBytes  = 16        // about, that a value takes in memory beside a text
-	chunkCells = 4 << 10   // that are converted at a time
+	chunkCells = 4 << 10   // about, that are converted at a time
+	listCells  = 1 << 20   // in the lists of a row
 )
 
 // labelWriter writes record batches as Parquet. The bytes depend on the rows, and not on how they came in batches: every
@@ -147,6 +148,9 @@ func (w *labelWriter) addCell(v parquet.Value, text int) error {
 	if w.bytes += cellBytes + int64(text); w.bytes > groupBytes {
 		return fstore.Errorf(fstore.ErrTooLarge, "%d rows of labels take more than %d MB", w.most, groupBytes>>20).
 			WithHint("send the columns that features need and the targets, and join the others later")
+	}
+	if len(w.cells) > chunkCells+listCells {
+		return fstore.Errorf(fstore.ErrTooLarge, "a list has more than %d values", listCells)
 	}
 	w.cells = append(w.cells, v)
 	return nil

@@ -2,6 +2,8 @@ package flight_test
 
 import (
 	"context"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -138,4 +140,45 @@ func (s skipping) Send(d *arrowflight.FlightData) error {
 	}
 	d.FlightDescriptor = labelsDescriptor
 	return s.FlightService_DoPutClient.Send(d)
+}
+
+// A million batches of a row each take no more memory than a thousand.
+func TestMemoryDoesNotGrowWithAMillionBatches(t *testing.T) {
+	w := newWorld(t, noSets, nil)
+	const rows, growth = 1_000_000, 32 << 20
+	stream, err := w.client.DoPut(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := labels(0, 1)
+	to := arrowflight.NewRecordWriter(stream, ipc.WithSchema(one.Schema()))
+	to.SetFlightDescriptor(labelsDescriptor)
+	var first uint64
+	for i := range rows {
+		if to.Write(one) != nil {
+			break // Recv has the error
+		}
+		if (i+1)%(rows/10) > 0 {
+			continue
+		}
+		if heap := heapInUse(); first == 0 {
+			first = heap
+		} else if heap > first+growth {
+			t.Errorf("after %d batches %d bytes are in use, and after a tenth %d", i+1, heap, first)
+		}
+	}
+	_ = to.Close() // likewise
+	_ = stream.CloseSend()
+	answer, err := stream.Recv()
+	if err != nil || !strings.Contains(string(answer.AppMetadata), `"rows":1000000`) {
+		t.Errorf("%s, %v", answer.GetAppMetadata(), err)
+	}
+}
+
+// heapInUse returns how many bytes are in use.
+func heapInUse() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

@@ -38,10 +38,6 @@ _MESSAGES: dict[str, tuple[tuple[str, int, Any, bool, str], ...]] = {
     "Action": (("type", 1, _FIELD.TYPE_STRING, False, ""), ("body", 2, _FIELD.TYPE_BYTES, False, "")),
     "Result": (("body", 1, _FIELD.TYPE_BYTES, False, ""),),
     "PutResult": (("app_metadata", 1, _FIELD.TYPE_BYTES, False, ""),),
-    "FlightData": (
-        ("data_header", 2, _FIELD.TYPE_BYTES, False, ""),
-        ("data_body", 1000, _FIELD.TYPE_BYTES, False, ""),
-    ),
 }
 
 
@@ -76,7 +72,6 @@ Criteria: Any = _CLASSES["Criteria"]
 Action: Any = _CLASSES["Action"]
 Result: Any = _CLASSES["Result"]
 PutResult: Any = _CLASSES["PutResult"]
-Data: Any = _CLASSES["FlightData"]
 
 _PATH = 1  # the type of a descriptor
 
@@ -117,22 +112,41 @@ def _data(message: pa.Buffer, of: bytes = b"") -> bytes:
     end = 8 + struct.unpack_from("<i", view, 4)[0]
     header, body = view[8:end], view[end:]
     parts: list[bytes | memoryview] = [b"\x0a", varint(len(of)), of] if of else []
-    parts += [b"\x12", varint(len(header)), header]
-    parts += [_BODY, varint(len(body)), body]
+    parts += [varint(_HEADER), varint(len(header)), header]
+    parts += [varint(_BODY), varint(len(body)), body]
     return b"".join(parts)
 
 
-_BODY = varint(1000 << 3 | 2)
+_HEADER, _BODY = 2 << 3 | 2, 1000 << 3 | 2  # tags of FlightData
 
 
 def piece(message: bytes) -> memoryview:
     """Returns the bytes that a message of a file has: those of the only value of its record batch, without a copy."""
-    data = Data.FromString(message)
-    body = data.data_body
+    view = memoryview(message)  # protobuf would copy the body
+    fields: dict[int, memoryview] = {}
+    at = 0
+    while at < len(view):
+        tag, at = _varint(view, at)
+        length, at = _varint(view, at)  # every field is bytes
+        fields[tag] = view[at : at + length]
+        at += length
+    body = fields.get(_BODY)
     if not body:
         return memoryview(b"")  # the schema
-    start, length = _last_buffer(data.data_header)
-    return memoryview(body)[start : start + length]
+    start, length = _last_buffer(bytes(fields[_HEADER]))
+    return body[start : start + length]
+
+
+def _varint(view: memoryview, at: int) -> tuple[int, int]:
+    """Returns a number as protobuf writes it, and where the next one begins."""
+    value = shift = 0
+    while True:
+        byte = view[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
 
 
 def _last_buffer(header: bytes) -> tuple[int, int]:
