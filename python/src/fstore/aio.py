@@ -36,6 +36,11 @@ class AsyncClient(Connected):
             weakref.WeakKeyDictionary()
         )
 
+    @property
+    def address(self) -> str:
+        """The address of the server, as it was given."""
+        return self._transport.address
+
     async def online(
         self,
         *,
