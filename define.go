@@ -226,6 +226,8 @@ type FeatureList struct {
 	OnDemand []*OnDemandVersion `json:"on_demand,omitempty"` // each after those that it reads
 	Request  map[string]string  `json:"request,omitempty"`   // request column → the name under which callers send it, if another
 	Outputs  Outputs            `json:"outputs"`
+
+	MaxStaleness *MaxStaleness `json:"-"` // of the service; nil: none
 }
 
 // Feature returns the type, the default and the description of output i; nil if its view has no such feature.
@@ -258,10 +260,40 @@ type FeatureRef struct {
 
 // Service is the ordered list of features one model uses.
 type Service struct {
-	Name     string            `json:"name"`
-	Features []FeatureRef      `json:"features"`
-	Request  map[string]string `json:"request,omitempty"` // request column → the name under which callers send it, if another
+	Name         string            `json:"name"`
+	Features     []FeatureRef      `json:"features"`
+	Request      map[string]string `json:"request,omitempty"`       // request column → the name under which callers send it, if another
+	MaxStaleness *MaxStaleness     `json:"max_staleness,omitempty"` // nil: answers may be as of any instant
 	Meta
+}
+
+// MaxStaleness bounds how long ago the view versions of an answer may have been published. It changes no value, so it belongs to
+// the name of a service and not to a version.
+type MaxStaleness struct {
+	Age    Duration    `json:"age"`
+	Beyond BeyondBound `json:"beyond"`
+}
+
+// BeyondBound says what becomes of an answer from data that is older than its MaxStaleness.
+type BeyondBound string
+
+// What may become of it.
+const (
+	BeyondFlag   BeyondBound = "flag"   // it says which of its views are stale
+	BeyondRefuse BeyondBound = "refuse" // the request fails
+)
+
+// String writes the bound as plan shows it: 36h, then refuse.
+func (m *MaxStaleness) String() string {
+	if m == nil {
+		return ""
+	}
+	return m.Age.String() + ", then " + string(m.Beyond)
+}
+
+// Exceeds reports whether data published at an instant is staler at now than the bound allows. A bound of nil allows any.
+func (m *MaxStaleness) Exceeds(published, now time.Time) bool {
+	return m != nil && now.Sub(published) > time.Duration(m.Age)
 }
 
 // Generation is one copy of a view version's data in the online store: 8 random bytes in hex.

@@ -84,6 +84,7 @@ func answerFrom(r *fstorev1.GetOnlineFeaturesResponse, events answers.EventTimes
 		a.Versions = append(a.Versions, answers.Version{
 			Ref:        fstore.ViewRef{Name: v.GetName(), Version: int(v.GetVersion())},
 			Generation: fstore.Generation(v.GetGeneration()), Published: fstore.FromMicros(v.GetPublishedMicros()),
+			Stale: v.GetStale(),
 		})
 	}
 	return a, nil

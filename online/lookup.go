@@ -107,7 +107,7 @@ func (p *Prepared) lookup(ctx context.Context, req *Request, sc *scratch, stats 
 		}
 	}
 	for i := range p.versions {
-		if err := p.versions[i].check(&sc.at[i].pointer, req); err != nil {
+		if err := p.versions[i].check(&sc.at[i].pointer, req, p.maxStaleness); err != nil {
 			return nil, err
 		}
 	}
@@ -115,8 +115,9 @@ func (p *Prepared) lookup(ctx context.Context, req *Request, sc *scratch, stats 
 }
 
 // check refuses data that another registry published from a different definition with the same name and version, data
-// in a layout of a newer fstore, and data published later than a chosen clock could have known.
-func (v *version) check(p *fstore.Pointer, req *Request) error {
+// in a layout of a newer fstore, data that is staler than the service allows, and data published later than a chosen clock could
+// have known.
+func (v *version) check(p *fstore.Pointer, req *Request, bound *fstore.MaxStaleness) error {
 	ref, servable := v.state.ref, v.servable(p)
 	switch {
 	case p.Fingerprint != v.fingerprint:
@@ -125,6 +126,10 @@ func (v *version) check(p *fstore.Pointer, req *Request) error {
 	case p.Layout > fstore.RecordLayout || p.Partitions > fstore.Partitions:
 		return fstore.Errorf(fstore.ErrNotReady, "%s: a newer fstore wrote its records: layout %d, %d partitions", ref, p.Layout, p.Partitions).
 			WithHint("upgrade this fstore")
+	case bound.Exceeds(p.Published, req.Now) && bound.Beyond == fstore.BeyondRefuse:
+		age := fstore.Duration(req.Now.Sub(p.Published).Truncate(time.Second))
+		return fstore.Errorf(fstore.ErrNotReady, "%s is stale: it is published at %s, %s ago, and the service's max_staleness is %s", ref, fstore.FormatTime(p.Published), age, bound.Age).
+			WithHint("run: fstore materialize %s", ref)
 	case req.Clock != ChosenClock || !req.Now.Before(servable):
 		return nil
 	case req.Now.Before(p.Published):
@@ -275,6 +280,7 @@ func (p *Prepared) answer(ctx context.Context, req *Request, rows int, sc *scrat
 		v := &p.versions[i]
 		a.Versions[i] = AnswerVersion{
 			Ref: v.state.ref, Generation: known.pointer.Generation, Published: known.pointer.Published, Servable: v.servable(&known.pointer),
+			Stale: p.maxStaleness.Exceeds(known.pointer.Published, req.Now),
 		}
 	}
 	sc.views = grown(sc.views, len(p.versions)+len(p.onDemand))

@@ -19,6 +19,8 @@ type Prepared struct {
 	outputs  []output // what is looked up, in the order of evaluation.Lookups
 	features int      // of the answer
 
+	maxStaleness *fstore.MaxStaleness // of the service, if any
+
 	evaluation *ondemand.Evaluation
 	computed   []int            // by on-demand output, in the order in which they are evaluated: its index in the answer
 	computedOf []int            // the index in onDemand of the version that each belongs to
@@ -87,7 +89,7 @@ func (s *Store) Prepare(list *fstore.FeatureList) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Prepared{store: s, evaluation: evaluation, features: len(list.Outputs)}
+	p := &Prepared{store: s, evaluation: evaluation, features: len(list.Outputs), maxStaleness: list.MaxStaleness}
 	if err := p.addColumns(list); err != nil {
 		return nil, err
 	}

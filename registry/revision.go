@@ -57,7 +57,11 @@ func readRevision(ctx context.Context, project string, read func(context.Context
 func (rev *Revision) lists(versions map[string]int) map[string]*fstore.FeatureList {
 	out := make(map[string]*fstore.FeatureList, len(versions))
 	for name, version := range versions {
-		out[name] = rev.list(fstore.ViewRef{Name: name, Version: version})
+		list := rev.list(fstore.ViewRef{Name: name, Version: version})
+		if head := rev.state.headServices[name]; head != nil {
+			list.MaxStaleness = head.Service.MaxStaleness
+		}
+		out[name] = list
 	}
 	return out
 }

@@ -267,7 +267,11 @@ func (a *app) printVersions(list *fstore.FeatureList, answer *online.Answer) err
 	}
 	t := terminal.NewTable("VIEW", "PUBLISHED", "GENERATION")
 	for _, v := range answer.Versions {
-		t.Row(v.Ref.String(), fstore.FormatTime(v.Published), string(v.Generation))
+		stale := ""
+		if v.Stale {
+			stale = "stale: older than the max_staleness of the service"
+		}
+		t.Row(v.Ref.String(), fstore.FormatTime(v.Published), string(v.Generation), stale)
 	}
 	for _, ref := range answer.OnDemand {
 		t.Row(ref.String(), "on demand", "")

@@ -114,4 +114,5 @@ type Version struct {
 	Generation fstore.Generation
 	Published  time.Time
 	Servable   time.Time // training at this instant and later uses this data; a live request may get it earlier
+	Stale      bool      // published longer ago than the max_staleness of the service allows
 }

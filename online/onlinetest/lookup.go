@@ -305,6 +305,41 @@ var lookupTests = []test{
 		_, err := s.Lookup(context.Background(), list(use(view("v", "id int64", "x int64, z int64"))), online.Request{Keys: []fstore.Column{ids(int64(1))}, Now: published})
 		isKind(t, err, fstore.ErrCorrupt, "written for another definition", "fstore materialize --full v@1")
 	}},
+	{"data_staler_than_a_service_allows_is_flagged_or_refused", func(t *testing.T, b online.Backend) {
+		s, v, w := newStore(b, "p"), view("v", "id int64", "x int64"), view("w", "id int64", "y int64")
+		load(t, s, v, generation1, published, row{int64(1), published, int64(1)})
+		load(t, s, w, generation2, published.Add(time.Minute), row{int64(1), published, int64(1)})
+		l := list(use(v), use(w))
+		stale := func(after time.Duration) (out []bool, err error) {
+			a, err := s.Lookup(context.Background(), l, online.Request{Keys: []fstore.Column{ids(int64(1))}, Now: published.Add(after)})
+			if err == nil {
+				for _, version := range a.Versions {
+					out = append(out, version.Stale)
+				}
+			}
+			return out, err
+		}
+		for _, c := range []struct {
+			bound *fstore.MaxStaleness
+			after time.Duration
+			want  []bool // nil: refused
+		}{
+			{nil, 1000 * time.Hour, []bool{false, false}},
+			{&fstore.MaxStaleness{Age: fstore.Duration(time.Hour), Beyond: fstore.BeyondFlag}, time.Hour, []bool{false, false}},
+			{&fstore.MaxStaleness{Age: fstore.Duration(time.Hour), Beyond: fstore.BeyondFlag}, time.Hour + time.Microsecond, []bool{true, false}},
+			{&fstore.MaxStaleness{Age: fstore.Duration(time.Hour), Beyond: fstore.BeyondRefuse}, time.Hour, []bool{false, false}},
+			{&fstore.MaxStaleness{Age: fstore.Duration(time.Hour), Beyond: fstore.BeyondRefuse}, time.Hour + time.Microsecond, nil},
+		} {
+			l.MaxStaleness = c.bound
+			got, err := stale(c.after)
+			if c.want == nil {
+				isKind(t, err, fstore.ErrNotReady, "v@1 is stale", "fstore materialize v@1")
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			same(t, got, c.want)
+		}
+	}},
 	{"stats_say_what_a_lookup_did", func(t *testing.T, b online.Backend) {
 		s, v := online.New(b, "p"), view("v", "id int64", "x int64, y int64")
 		load(t, s, v, generation1, published, row{int64(1), published, int64(1), nil})

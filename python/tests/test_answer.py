@@ -284,3 +284,14 @@ def test_what_the_protocol_cannot_say_is_refused(feature: pb.Feature, message: s
     with pytest.raises(fstore.InvalidRequest, match=message) as caught:
         Answer(answer, REQUEST).to_tensors()
     assert caught.value.hints
+
+
+def test_a_stale_view_is_told() -> None:
+    response = pb.GetOnlineFeaturesResponse(rows=1)
+    response.views.add(name="a", version=1, published_micros=1)
+    assert not Answer(response.SerializeToString(), REQUEST).stale
+    response.views.add(name="b", version=2, published_micros=1, stale=True)
+    answer = Answer(response.SerializeToString(), REQUEST)
+    assert answer.stale
+    assert [view.stale for view in answer.views] == [False, True]
+    assert "(stale)" in repr(answer)

@@ -25,6 +25,7 @@ func (c *checker) service(spec *FeatureServiceSpec) ServiceVersion {
 	b := &serviceBuilder{c: c, names: map[string]Text{}, columns: columns{}, sent: map[string]Text{}}
 	b.out.Ref.Name = spec.Name.Value
 	b.out.Service = fstore.Service{Name: spec.Name.Value, Meta: meta(spec.MetaSpec)}
+	b.out.Service.MaxStaleness = c.maxStaleness(spec.MaxStaleness)
 	b.mapRequest(spec.Request)
 	for _, ref := range spec.Features {
 		b.add(ref)
@@ -36,6 +37,31 @@ func (c *checker) service(spec *FeatureServiceSpec) ServiceVersion {
 		}
 	}
 	return b.out
+}
+
+// maxStaleness reads a bound; nil if there is none, or if it is wrong.
+func (c *checker) maxStaleness(spec *MaxStalenessSpec) *fstore.MaxStaleness {
+	if spec == nil {
+		return nil
+	}
+	out := &fstore.MaxStaleness{Beyond: fstore.BeyondFlag}
+	if spec.Beyond.given() {
+		out.Beyond = fstore.BeyondBound(spec.Beyond.Value)
+	}
+	if out.Beyond != fstore.BeyondFlag && out.Beyond != fstore.BeyondRefuse {
+		c.problems.add(spec.Beyond.Pos, "flag, or refuse", "max_staleness: beyond is %q", spec.Beyond.Value)
+		return nil
+	}
+	age := c.duration(spec.Age)
+	if age == nil {
+		return nil
+	}
+	if *age == 0 {
+		c.problems.add(spec.Age.Pos, "for example 36h; leave it out if answers may be of any age", "max_staleness is 0")
+		return nil
+	}
+	out.Age = *age
+	return out
 }
 
 // serviceBuilder resolves the entries of one service.

@@ -231,6 +231,7 @@ func ServiceFields(s *ServiceVersion) Fields {
 		l.part("uses."+ref.Name, ref.String(), "the service uses another version of the on-demand view", "the service uses one more on-demand view", "the service no longer uses the on-demand view")
 	}
 	l.requestMapping(s.Service.Request)
+	l.silent("max_staleness", s.Service.MaxStaleness.String(), "it bounds the age of answers and changes no value")
 	l.add(field{path: "features order", value: strings.Join(names, ", "), counts: true, why: "a model reads its features in order", as: asOrder})
 	l.meta("", s.Service.Meta)
 	return l

@@ -124,6 +124,8 @@ func text(form string) *jsonSchema {
 		return &jsonSchema{Const: value}
 	}
 	switch form {
+	case "beyond":
+		pattern(string(fstore.BeyondFlag)+"|"+string(fstore.BeyondRefuse), string(fstore.BeyondRefuse))
 	case "name":
 		pattern(name)
 	case "duration":

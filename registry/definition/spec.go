@@ -174,7 +174,16 @@ type FeatureServiceSpec struct {
 	Name     Text       `yaml:"name,required" form:"name" doc:"Name that requests and training sets use."`
 	Features []RefSpec  `yaml:"features,required" doc:"The ordered features one model uses."`
 	Request  []Pair     `yaml:"request" doc:"Request column: the name under which callers send it, if another; for example pickup_lat: lat. Labels have it under that name too."`
+
+	MaxStaleness *MaxStalenessSpec `yaml:"max_staleness" doc:"How long ago the views of an answer may have been published, for example 36h. Beyond it, answers by the service are flagged or refused."`
 	MetaSpec
+}
+
+// MaxStalenessSpec is the bound of a service: a mapping, or just the text of its age.
+type MaxStalenessSpec struct {
+	Pos    fstore.Pos `yaml:"-"`
+	Age    Text       `yaml:"age,required,short" form:"duration" doc:"Longest time since the published instant of each view that an answer uses."`
+	Beyond Text       `yaml:"beyond" form:"beyond" doc:"What becomes of an answer from older data. flag: the answer says so (the default). refuse: the request fails."`
 }
 
 // RefSpec is an entry of a service: a mapping, or just the text of its ref.

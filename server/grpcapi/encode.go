@@ -169,6 +169,9 @@ func sizeVersion(v *online.AnswerVersion) int {
 	if fstore.Micros(v.Published) != 0 {
 		n += 1 + 8
 	}
+	if v.Stale {
+		n += 1 + 1
+	}
 	return n
 }
 
@@ -179,6 +182,9 @@ func appendVersion(b []byte, v *online.AnswerVersion) []byte {
 	if at := fstore.Micros(v.Published); at != 0 {
 		b = protowire.AppendTag(b, 4, protowire.Fixed64Type)
 		b = protowire.AppendFixed64(b, uint64(at))
+	}
+	if v.Stale {
+		b = protowire.AppendVarint(protowire.AppendTag(b, 6, protowire.VarintType), 1)
 	}
 	return b
 }

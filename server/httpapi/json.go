@@ -19,6 +19,7 @@ import (
 //
 // With on-demand features it has "on_demand":[{"view":"trip","version":1}],"builds":{"zones":"2026a","unicode":"15.0.0"}.
 // or, of a model, "model":{"name":"fraud","version":"3"}. A server that replays an instant adds "replayed":"2011-12-10T00:00:00Z".
+// A version that was published longer ago than the service's max_staleness allows has "stale":true.
 // Where windows move with the clock, "clock":"2011-12-10T00:00:03Z" says when they end.
 //
 // keys are the columns that were asked for. event_timestamps is there where the answer has event times, null where
@@ -58,7 +59,11 @@ func appendAnswerJSON(dst []byte, keys []fstore.Column, list *fstore.FeatureList
 		dst = strconv.AppendInt(append(dst, `,"version":`...), int64(v.Ref.Version), 10)
 		dst = strconv.AppendQuote(append(dst, `,"generation":`...), string(v.Generation))
 		dst = append(append(dst, `,"published":"`...), fstore.FormatTime(v.Published)...)
-		dst = append(dst, `"}`...)
+		dst = append(dst, '"')
+		if v.Stale {
+			dst = append(dst, `,"stale":true`...)
+		}
+		dst = append(dst, '}')
 	}
 	dst = append(dst, ']')
 	dst = appendOnDemandJSON(dst, a)

@@ -3,4 +3,4 @@
 package fstorev1
 
 // protoDigest is the sha256 of the feature_store.proto that the code of this package was generated from.
-const protoDigest = "b950ac6f3b3ade452d0ff16a52b9ac405cddbdac5b4759bc922843698bfadd5c"
+const protoDigest = "6550a1bef19b195cc1002cda2a18985da0aab32c94c71cecfdd69b6346f4fb2b"

@@ -796,8 +796,11 @@ type ViewAnswer struct {
 	Generation string `protobuf:"bytes,3,opt,name=generation,proto3" json:"generation,omitempty"`
 	// The instant at which it is published, in UTC microseconds since the Unix epoch: the values are as of then.
 	PublishedMicros int64 `protobuf:"fixed64,4,opt,name=published_micros,json=publishedMicros,proto3" json:"published_micros,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Whether it was published longer ago than the max_staleness of the service allows. Always false if the request did not
+	// name a service, or if the service has no bound. A service may refuse such answers instead, with FAILED_PRECONDITION.
+	Stale         bool `protobuf:"varint,6,opt,name=stale,proto3" json:"stale,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ViewAnswer) Reset() {
@@ -856,6 +859,13 @@ func (x *ViewAnswer) GetPublishedMicros() int64 {
 		return x.PublishedMicros
 	}
 	return 0
+}
+
+func (x *ViewAnswer) GetStale() bool {
+	if x != nil {
+		return x.Stale
+	}
+	return false
 }
 
 // OnDemandAnswer is an on-demand view and the version of it that was evaluated.
@@ -1534,7 +1544,7 @@ const file_fstore_v1_feature_store_proto_rawDesc = "" +
 	"\bvalidity\x18\f \x01(\fR\bvalidity\x12\x1a\n" +
 	"\bstatuses\x18\r \x01(\fR\bstatuses\x12)\n" +
 	"\x10event_timestamps\x18\x0e \x03(\x10R\x0feventTimestamps\x12%\n" +
-	"\x0eevent_validity\x18\x0f \x01(\fR\reventValidity\"\xa4\x01\n" +
+	"\x0eevent_validity\x18\x0f \x01(\fR\reventValidity\"\xad\x01\n" +
 	"\n" +
 	"ViewAnswer\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -1542,8 +1552,9 @@ const file_fstore_v1_feature_store_proto_rawDesc = "" +
 	"\n" +
 	"generation\x18\x03 \x01(\tR\n" +
 	"generation\x12)\n" +
-	"\x10published_micros\x18\x04 \x01(\x10R\x0fpublishedMicrosJ\x04\b\x05\x10\x06J\x04\b\x06\x10\aR\n" +
-	"run_microsR\x05stale\">\n" +
+	"\x10published_micros\x18\x04 \x01(\x10R\x0fpublishedMicros\x12\x14\n" +
+	"\x05stale\x18\x06 \x01(\bR\x05staleJ\x04\b\x05\x10\x06R\n" +
+	"run_micros\">\n" +
 	"\x0eOnDemandAnswer\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\"8\n" +

@@ -42,6 +42,8 @@ class View:
     """An opaque word that stays the same as long as the store's copy of the data."""
     published: datetime
     """The instant, in UTC, that the values are as of."""
+    stale: bool = False
+    """Whether that is longer ago than the max_staleness of the service allows."""
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
@@ -109,7 +111,7 @@ class Answer:
     def views(self) -> list[View]:
         """The view versions whose data the answer uses, without duplicates."""
         return [
-            View(v.name, v.version, v.generation, _columns.instant(v.published_micros))
+            View(v.name, v.version, v.generation, _columns.instant(v.published_micros), v.stale)
             for v in self._message.views
         ]
 
@@ -117,6 +119,11 @@ class Answer:
     def published(self) -> dict[str, datetime]:
         """The instant, in UTC, that the values of each view version are as of: {"customer_orders@3": …}."""
         return {str(view): view.published for view in self.views}
+
+    @property
+    def stale(self) -> bool:
+        """Whether a view was published longer ago than the max_staleness of the service allows."""
+        return any(view.stale for view in self._message.views)
 
     @property
     def on_demand(self) -> list[Version]:
@@ -251,6 +258,8 @@ class Answer:
         published = sorted(set(self.published.values()))
         if published:
             title += ", as of " + " to ".join(map(display.cell, published[:1] + published[1:][-1:]))
+        if self.stale:
+            title += " (stale)"
         sent, shown = self._keys(), self.features[: display.MAX_COLUMNS]
         columns = [self._shown(lambda c=c: _columns.values_of(c, self.rows)) for c in sent]  # type: ignore[misc]
         columns += [self._shown(lambda name=name: self[name]) for name in shown]  # type: ignore[misc]

@@ -215,16 +215,18 @@ class ServiceAnswer(_message.Message):
     def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
 
 class ViewAnswer(_message.Message):
-    __slots__ = ["generation", "name", "published_micros", "version"]
+    __slots__ = ["generation", "name", "published_micros", "stale", "version"]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     PUBLISHED_MICROS_FIELD_NUMBER: _ClassVar[int]
+    STALE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     generation: str
     name: str
     published_micros: int
+    stale: bool
     version: int
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., generation: _Optional[str] = ..., published_micros: _Optional[int] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., generation: _Optional[str] = ..., published_micros: _Optional[int] = ..., stale: bool = ...) -> None: ...
 
 class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = []
