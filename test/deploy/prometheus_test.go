@@ -1,0 +1,214 @@
+package deploy
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fstore-dev/fstore/internal/certfile/certtest"
+	"github.com/fstore-dev/fstore/online/redis/redistest"
+)
+
+// Prometheus scrapes two jobs. One has all that a server can have, and serves views whose next run is long overdue. Nothing is
+// published in the other, so it fails every look-up. The alerts tell them apart, and every query of the dashboards has data.
+func TestPrometheusSeesLateViewsAndFailedLookups(t *testing.T) {
+	prometheus := need(t, "prometheus", getPrometheus)
+	late := newLateShop(t)
+	fresh := newShop(t).serve()
+	p := startPrometheus(t, prometheus, map[string]string{"fstore": late.metrics, "fstore-new": fresh.metrics})
+	over := make(chan struct{})
+	asking := make(chan struct{})
+	go func() {
+		defer close(asking)
+		for {
+			late.lookup(t, http.StatusOK)
+			ask(t, "http://"+fresh.http, "", http.StatusConflict)
+			select {
+			case <-over:
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}()
+	defer func() { close(over); <-asking }()
+
+	want := []string{
+		"FstoreCertificateExpires fstore", // certificates of tests are valid for an hour
+		"FstoreErrorBudgetBurns fstore-new", "FstoreErrorBudgetBurnsFast fstore-new",
+		"FstoreViewLate fstore customer_activity@1", "FstoreViewLate fstore customer_totals@1", "FstoreViewLate fstore shop@1",
+	}
+	eventually(t, "the alerts fire", func() error {
+		got, err := p.firing()
+		if err == nil && !slices.Equal(got, want) {
+			err = fmt.Errorf("got %q", got)
+		}
+		return err
+	})
+	for _, d := range dashboards(t) {
+		for _, panel := range d.Panels {
+			for _, q := range panel.Targets {
+				eventually(t, fmt.Sprintf("query %s of %q in %s has data: %s", q.RefID, panel.Title, d.UID, q.Expr), func() error { return p.has(q.Expr) })
+			}
+		}
+	}
+	if got, err := p.firing(); err != nil || !slices.Equal(got, want) {
+		t.Errorf("at the end these alerts fire: %q %v", got, err)
+	}
+}
+
+// lateShop is a server and a token for it.
+type lateShop struct {
+	*server
+	token string
+}
+
+// newLateShop serves a shop that was published as of a day in 2025, over TLS, from Redis, with a cache, tokens and an audit log.
+func newLateShop(t *testing.T) lateShop {
+	t.Helper()
+	r := newShop(t, "FSTORE_ONLINE="+redistest.New(t).URL, "FSTORE_SERVE_CACHE=1MB", "FSTORE_SERVE_AUDIT=audit.jsonl")
+	r.must("materialize", "--leak-check", "off", "--to", "2025-12-01")
+	token := strings.TrimSpace(r.must("token", "create", "test", "--tokens", "tokens.yaml", "--grant", "online:read@shop"))
+	r.env = append(r.env, "FSTORE_SERVE_AUTH_TOKENS=tokens.yaml")
+	pair := certtest.New(t, "ca", time.Now()).Issue(t, "server")
+	return lateShop{r.serve("--tls-certificate", pair.Certificate, "--tls-key", pair.Key), token}
+}
+
+func (s lateShop) lookup(t *testing.T, want int) { ask(t, "https://"+s.http, s.token, want) }
+
+// ask looks up two customers of whom one does not exist, and fails the test if the status of the answer is another.
+func ask(t *testing.T, address, token string, want int) {
+	req, err := http.NewRequest(http.MethodPost, address+"/v1/online-features", strings.NewReader(`{"service":"churn","entities":{"customer_id":[12003,99999]}}`))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := web.Do(req)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer resp.Body.Close()
+	if text, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != want {
+		t.Errorf("a look-up got the status %d, want %d: %v %s", resp.StatusCode, want, err, text)
+	}
+}
+
+// prometheus is a running one.
+type prometheus struct{ url string }
+
+// startPrometheus begins one that scrapes a server of each job every second and evaluates the rules as often.
+func startPrometheus(t *testing.T, command string, jobs map[string]string) prometheus {
+	t.Helper()
+	rulesPath, err := filepath.Abs(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config strings.Builder
+	fmt.Fprintf(&config, "global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [%q]\nscrape_configs:\n", rulesPath)
+	for name, address := range jobs {
+		fmt.Fprintf(&config, "  - {job_name: %s, static_configs: [{targets: [%q]}]}\n", name, address)
+	}
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"prometheus.yml": config.String()})
+	address := freeAddress(t)
+	process := start(t, exec.Command(command, "--config.file", filepath.Join(dir, "prometheus.yml"),
+		"--storage.tsdb.path", filepath.Join(dir, "data"), "--web.listen-address", address))
+	p := prometheus{"http://" + address}
+	eventually(t, "Prometheus is ready", func() error {
+		select {
+		case <-process.done:
+			t.Fatalf("Prometheus has ended; its log:\n%s", process.log.String())
+		default:
+		}
+		_, err := get(p.url + "/-/ready")
+		return err
+	})
+	return p
+}
+
+// freeAddress returns a port of loopback that was free just now.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// answer asks Prometheus' API and decodes the data of its answer.
+func (p prometheus) answer(path string, into any) error {
+	text, err := get(p.url + path)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal([]byte(text), &struct{ Data any }{into})
+}
+
+// firing returns the alerts that fire, in order: with their job, and their view if they have one.
+func (p prometheus) firing() (names []string, err error) {
+	var data struct {
+		Alerts []struct {
+			State  string
+			Labels struct{ Alertname, Job, View, Version string }
+		}
+	}
+	if err := p.answer("/api/v1/alerts", &data); err != nil {
+		return nil, err
+	}
+	for _, a := range data.Alerts {
+		if a.State != "firing" {
+			continue
+		}
+		name := a.Labels.Alertname + " " + a.Labels.Job
+		if a.Labels.View != "" {
+			name += " " + a.Labels.View + "@" + a.Labels.Version
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// grafana are the variables that Grafana replaces in a query.
+var grafana = strings.NewReplacer("$job", ".+", "$__rate_interval", "1m")
+
+var unreplaced = regexp.MustCompile(`\$\w+`)
+
+// has returns an error unless a panel's query returns numbers.
+func (p prometheus) has(query string) error {
+	query = grafana.Replace(query)
+	if v := unreplaced.FindString(query); v != "" {
+		return fmt.Errorf("Grafana would not know the variable %s", v) //nolint:staticcheck // ST1005: a name
+	}
+	var data struct {
+		Result []struct{ Value [2]any }
+	}
+	if err := p.answer("/api/v1/query?query="+url.QueryEscape(query), &data); err != nil {
+		return err
+	}
+	for _, sample := range data.Result {
+		if n, err := strconv.ParseFloat(fmt.Sprint(sample.Value[1]), 64); err == nil && !math.IsNaN(n) {
+			return nil
+		}
+	}
+	return errors.New("no data")
+}
