@@ -94,7 +94,7 @@ class FstoreDatasetSource(DatasetSource):  # type: ignore[misc]
 
         project = raw_source.lock["registry"]["project"]
         if isinstance(raw_source, RemoteTrainingSet):
-            return cls(raw_source.name, project, raw_source.digest, server=raw_source._place())
+            return cls(raw_source.name, project, raw_source.digest, server=raw_source._location())
         return cls(raw_source.name, project, raw_source.digest, repo=os.fspath(raw_source._repo.path))
 
     def to_dict(self) -> dict[str, Any]:

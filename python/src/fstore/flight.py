@@ -256,7 +256,7 @@ class RemoteTrainingSet(TrainingSet):
     def _lock_text(self) -> str:
         return json.dumps(dict(self.lock), indent=2, ensure_ascii=False) + "\n"
 
-    def _place(self) -> str:
+    def _location(self) -> str:
         return self._flight._client._transport.address
 
     def _elsewhere(self, what: str, command: str) -> InvalidRequest:
@@ -277,7 +277,7 @@ class RemoteTrainingSet(TrainingSet):
         return super()._checked()
 
     def _place(self) -> str:
-        return f"on {self._flight._client._transport.address}"
+        return f"on {self._location()}"
 
 
 def request_of(

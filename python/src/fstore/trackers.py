@@ -28,7 +28,7 @@ def log_to_wandb(training_set: TrainingSet, run: Any = None, *, file: bool = Fal
         metadata={
             **{k: v for k, v in profile.items() if k != "columns"},
             **_runs.tags(training_set),
-            "path": training_set._place(),
+            "path": training_set._location(),
         },
     )
     with artifact.new_file("training_set.lock.json", encoding="utf-8") as lock:
@@ -46,7 +46,7 @@ def log_to_comet(training_set: TrainingSet, experiment: Any) -> None:
     experiment.log_dataset_info(
         name=training_set.name,
         version=training_set.digest[: _runs.SHORT],
-        path=training_set._place(),
+        path=training_set._location(),
     )
     experiment.log_asset(io.StringIO(training_set._lock_text()), file_name=_runs.lock_artifact())
     experiment.log_others(_runs.tags(training_set))

@@ -252,8 +252,8 @@ class TrainingSet:
         """Returns the lock as its file has it."""
         return self.lock_path.read_text("utf-8")
 
-    def _place(self) -> str:
-        """Returns where it is, for people."""
+    def _location(self) -> str:
+        """Returns the path of its file, or the address of its server."""
         return os.fspath(self.path)
 
     def _checked(self) -> Path:
