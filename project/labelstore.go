@@ -24,7 +24,7 @@ type labelStore struct {
 	limit int64                                          // bytes of all files
 	used  func(context.Context) (map[string]bool, error) // digests of the labels that training sets were made from
 
-	mu    sync.Mutex // guards the rest
+	mu    sync.Mutex // guards the rest, and which labels there are
 	bytes int64      // of all files, those included that are being written
 	swept time.Time
 }
@@ -47,6 +47,8 @@ func (s *labelStore) path(digest string) string {
 
 // use returns the path of labels, and keeps them for another while.
 func (s *labelStore) use(digest string, now time.Time) (string, error) {
+	s.mu.Lock() // sweep may be about to remove them
+	defer s.mu.Unlock()
 	path := s.path(digest)
 	if err := os.Chtimes(path, now, now); err != nil {
 		return "", fstore.Errorf(fstore.ErrNotFound, "the server has no labels %.16s…", digest).
@@ -150,18 +152,28 @@ func (l *labelFile) Keep() (digest string, err error) {
 	if err := errors.Join(l.file.Chmod(0o644), l.file.Sync(), l.file.Close()); err != nil {
 		return "", err
 	}
-	replaced, err := os.Stat(l.store.path(digest)) // the same labels
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
-	if err := os.Rename(l.file.Name(), l.store.path(digest)); err != nil {
+	if err := l.store.install(l.file.Name(), digest); err != nil {
 		return "", err
 	}
 	l.kept = true
-	if replaced != nil {
-		l.store.free(replaced.Size())
-	}
 	return digest, regular.Sync(l.store.dir)
+}
+
+// install gives a file its name. It may replace the same labels.
+func (s *labelStore) install(file, digest string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	same, err := os.Stat(s.path(digest))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(file, s.path(digest)); err != nil {
+		return err
+	}
+	if same != nil {
+		s.bytes -= same.Size()
+	}
+	return nil
 }
 
 // Discard implements flight.Labels.
@@ -169,13 +181,8 @@ func (l *labelFile) Discard() {
 	if !l.kept {
 		_ = l.file.Close()           // Keep may have closed it
 		_ = os.Remove(l.file.Name()) // if not, sweep removes it
-		l.store.free(l.bytes)
+		l.store.mu.Lock()
+		defer l.store.mu.Unlock()
+		l.store.bytes -= l.bytes
 	}
-}
-
-// free takes bytes of files that are gone out of the count.
-func (s *labelStore) free(n int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.bytes = max(s.bytes-n, 0)
 }

@@ -161,10 +161,9 @@ func (l *leaf) widened(t arrow.DataType) (data []byte, width int) {
 			if l.kind == parquet.FixedLenByteArray {
 				slices.Reverse(to[:n])
 			}
-			if isNegative := int8(to[n-1]) < 0; isNegative {
-				for i := n; i < width; i++ {
-					to[i] = 0xff
-				}
+			sign := byte(int8(to[n-1]) >> 7)
+			for j := n; j < width; j++ {
+				to[j] = sign
 			}
 		}
 	}

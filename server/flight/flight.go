@@ -1,7 +1,7 @@
 // Package flight is training sets over Arrow Flight: labels go up, a training set is made from them, and its rows come
 // down. It is a service of the gRPC port, behind the same doors as look-ups.
 //
-// It knows the protocol and Arrow, and neither the engine nor where files are: for those it has Sets. It decodes what
+// It knows the protocol, Arrow and Parquet, and neither the engine nor where files are: for those it has Sets. It decodes what
 // callers send only after its own checks (check.go), since Arrow's decoder trusts the sender. Rows stream in both
 // directions: no call holds more than a group of rows.
 package flight
