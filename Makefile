@@ -42,6 +42,7 @@ test-neighbours: build wheel ## Run the tests that install other tools, or the w
 		.ci/python .venv-neighbours python/requirements-neighbours.txt pytest python/tests/neighbours
 	FSTORE_BINARY=$(CURDIR)/bin/fstore .ci/python .venv-trackers python/requirements-trackers.txt pytest python/tests/trackers
 	FSTORE_BINARY=$(CURDIR)/bin/fstore .ci/python .venv-mlflow2 python/requirements-mlflow2.txt pytest python/tests/trackers/test_mlflow.py
+	FSTORE_BINARY=$(CURDIR)/bin/fstore .ci/python .venv-feast python/requirements-feast.txt pytest python/tests/feast
 	@$(MAKE) --no-print-directory test-tools
 
 # Tools that cannot be installed together have environments of their own.
@@ -119,7 +120,7 @@ wheel: go compiler ## Build the Python distributions fstore-sdk and fstore-bin, 
 
 # What is pinned stays pinned. To upgrade a package, delete its line first.
 python-lock: ## Pin what the tests of the Python package need, in python/requirements-*.txt
-	for list in test neighbours trackers mlflow2 wheel airflow pipelines serving mlserver; do \
+	for list in test neighbours trackers mlflow2 feast wheel airflow pipelines serving mlserver; do \
 		$(IN_VENV) uv pip compile -q --universal --python-version 3.11 --no-annotate --custom-compile-command 'make python-lock' \
 			python/requirements-$$list.in -o python/requirements-$$list.txt || exit 1; \
 	done

@@ -16,6 +16,7 @@ import (
 func (a *app) initCommand() *cobra.Command {
 	empty := false
 	var from []string
+	var feast, python string
 	cmd := &cobra.Command{
 		Use:   "init DIR",
 		Short: "Create a feature repo: an example, an empty one, or one from your files",
@@ -26,16 +27,22 @@ once: an online shop with definitions and 20,000 invoice lines of sample data, t
 
 --from reads the columns of Parquet files and proposes entities, sources and views. Comments mark each guess. It takes
 a file, a folder or a pattern. With --from, DIR may hold other files; init overwrites none. Source paths are relative if
---from is relative or if the files are in DIR.`,
-		Example: "  fstore init shop\n  cd shop && fstore plan\n  fstore init mine --empty\n  fstore init proposed --from 'data/*.parquet'",
+--from is relative or if the files are in DIR.
+
+--from-feast converts what a Feast repo has registered (feast apply): entities, file sources, feature views and services.
+It runs Feast to read the registry, with the Python that --python names. It lists what could not be carried over
+(docs/feast.md).`,
+		Example: "  fstore init shop\n  cd shop && fstore plan\n  fstore init mine --empty\n  fstore init proposed --from 'data/*.parquet'\n  fstore init moved --from-feast ../feature_repo --python ../venv/bin/python",
 		Args:    usage.Args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := args[0]
 			switch {
 			case dir == "":
 				return usage.Errorf(nil, "init: DIR is empty").WithHint("give the name of a new folder")
-			case empty && len(from) > 0:
-				return usage.Errorf(cmd, "name either --empty or --from")
+			case empty && len(from) > 0, (empty || len(from) > 0) && feast != "":
+				return usage.Errorf(cmd, "name one of --empty, --from and --from-feast")
+			case feast != "":
+				return a.initFromFeast(cmd.Context(), dir, feast, python)
 			case empty:
 				return a.initRepo(dir, scaffold.Empty, emptyWritten)
 			case len(from) > 0:
@@ -46,7 +53,10 @@ a file, a folder or a pattern. With --from, DIR may hold other files; init overw
 	}
 	cmd.Flags().BoolVar(&empty, "empty", false, "write settings and an empty file of definitions")
 	cmd.Flags().StringArrayVar(&from, "from", nil, "propose definitions for these Parquet files: a file, a folder or a pattern (repeatable)")
+	cmd.Flags().StringVar(&feast, "from-feast", "", "convert what this Feast repo has registered: the folder of its feature_store.yaml")
+	cmd.Flags().StringVar(&python, "python", "python3", "with --from-feast: the Python that has feast")
 	_ = cmd.MarkFlagFilename("from", "parquet")
+	_ = cmd.MarkFlagDirname("from-feast")
 	return cmd
 }
 
@@ -115,6 +125,29 @@ func (a *app) initFrom(ctx context.Context, dir string, from []string) error {
 		b.WriteString("Note: " + terminal.InCell(line) + "\n")
 	}
 	fmt.Fprintf(&b, "\nNext: check the lines of definitions.yaml marked \"guessed\", then\n  cd %s\n  fstore validate\n  fstore plan\n", dir)
+	_, err = fmt.Fprint(a.stdout, thisFolder(b.String(), dir))
+	return err
+}
+
+// initFromFeast writes a repo with definitions converted from a Feast repo, and says what was not carried over.
+func (a *app) initFromFeast(ctx context.Context, dir, feast, python string) error {
+	c, err := scaffold.FromFeast(ctx, dir, feast, python, a.lookup)
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.printJSON(struct {
+			Repo    string   `json:"repo"`
+			Missing []string `json:"missing,omitempty"`
+		}{dir, c.Notes})
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "Wrote a feature repo to %s, converted from Feast %s: %s, %s, %s and %s.\n", dir, terminal.InCell(c.Feast),
+		english.Count(len(c.Entities), "entity"), english.Count(len(c.Sources), "source"), english.Count(len(c.Views), "view"), english.Count(len(c.Services), "service"))
+	for _, line := range c.Notes {
+		b.WriteString("Note: " + terminal.InCell(line) + "\n")
+	}
+	fmt.Fprintf(&b, "\nNext:\n  cd %s\n  fstore validate\n  fstore plan\n", dir)
 	_, err = fmt.Fprint(a.stdout, thisFolder(b.String(), dir))
 	return err
 }

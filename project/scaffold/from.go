@@ -27,19 +27,25 @@ func From(ctx context.Context, dir string, from []string, lookup func(string) (s
 	if err != nil {
 		return nil, fmt.Errorf("init %s: %w", dir, err)
 	}
-	write := func(dir string) error { return writeBare(dir, p.text()) }
-	if fresh {
-		err = writeRepo(dir, write)
-	} else if err = write(dir); err != nil {
-		for _, name := range repoFiles {
-			_ = os.RemoveAll(filepath.Join(dir, name)) // room found that they did not exist
-		}
-		err = fmt.Errorf("init %s: %w", dir, err)
-	}
-	if err != nil {
+	if err := writeProposed(dir, fresh, p.text()); err != nil {
 		return nil, err
 	}
 	return p.summary(), nil
+}
+
+// writeProposed writes a repo with proposed definitions into a folder, which room found to be fresh or not.
+func writeProposed(dir string, fresh bool, definitions string) error {
+	write := func(dir string) error { return writeBare(dir, definitions) }
+	if fresh {
+		return writeRepo(dir, write)
+	}
+	if err := write(dir); err != nil {
+		for _, name := range repoFiles {
+			_ = os.RemoveAll(filepath.Join(dir, name)) // room found that they did not exist
+		}
+		return fmt.Errorf("init %s: %w", dir, err)
+	}
+	return nil
 }
 
 // repoFiles are the files and folders that every repo has.
