@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from conftest import fstore, serving
 from feast import FeatureStore, RepoConfig
+
+from tests.conftest import fstore, serving
 
 os.environ["FEAST_USAGE"] = "False"
 
