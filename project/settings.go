@@ -57,6 +57,8 @@ var settingKeys = []settingKey{
 	{"serve.offline_runs", "1", "training sets that are made at a time, each by a process of its own"},
 	{"serve.offline_queue", "10", "training sets that may wait for their turn; beyond that, callers get RESOURCE_EXHAUSTED"},
 	{"serve.offline_labels", "20GB", "bytes of labels that are kept for training sets over Arrow Flight; beyond that, uploads get RESOURCE_EXHAUSTED"},
+	{"log.format", "text", "text or json: how logs, warnings and errors are written to stderr; json writes one object a line"},
+	{"log.level", "info", "debug, info, warn or error: the lowest level of logs and messages that is written"},
 	{"gc.grace", "1d", "how long gc keeps the data of a view version after it stops being live"},
 }
 
@@ -93,6 +95,7 @@ type Settings struct {
 
 	Auth  AuthSettings
 	Audit string // file, or stderr; "" writes none
+	Log   LogSettings
 
 	Grace time.Duration // of gc
 
@@ -172,7 +175,7 @@ func (c *settingsCheck) settings() (*Settings, error) {
 	s.GRPC, s.HTTP, s.Metrics = c.address("serve.grpc"), c.address("serve.http"), c.address("serve.metrics")
 	s.TLS, s.InsecureNoTLS, s.NoAuth = c.tls(), c.flag("serve.insecure_no_tls"), c.flag("serve.no_auth")
 	s.Hosts, s.MaxInFlight, s.Cache = c.hosts(), c.maxInFlight(), c.cache()
-	s.Auth, s.Audit = c.auth(), c.audit()
+	s.Auth, s.Audit, s.Log = c.auth(), c.audit(), c.log()
 	s.Admission, s.Offline, s.Feast = c.admission(), c.offline(), c.flag("serve.feast")
 	if len(c.wrong) > 0 {
 		return nil, errors.Join(c.wrong...)

@@ -47,6 +47,7 @@ func TestSettingsOfAnEmptyRepoAreTheDefaults(t *testing.T) {
 		Dir: dir, Project: "shop", Registry: URL{"sqlite://" + dir + "/.fstore/registry.db"}, Online: URL{"sqlite://" + dir + "/.fstore/online.db"},
 		State: dir + "/.fstore/state", Snapshots: dir + "/.fstore/snapshots", MemoryLimit: "4GB", TempDir: dir + "/.fstore/tmp", GRPC: "127.0.0.1:6566", HTTP: "127.0.0.1:6567", Metrics: "127.0.0.1:6568", MaxInFlight: 192e6, Auth: AuthSettings{ClockSkew: time.Minute}, Grace: 24 * time.Hour,
 		Offline: OfflineSettings{TrainingSets: dir + "/training_sets", Runs: 1, Queue: 10, Labels: 20e9},
+		Log:     LogSettings{Format: LogText},
 	}
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(URL{}), cmpopts.IgnoreUnexported(Settings{})); d != "" {
 		t.Errorf("(-want +got)\n%s", d)

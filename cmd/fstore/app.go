@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"io"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -28,7 +27,8 @@ type app struct {
 	repo   string // --repo
 	output string // --output
 
-	progressMode string // --progress
+	progressMode string                              // --progress
+	log          atomic.Pointer[project.LogSettings] // nil: the defaults; a signal may read it at any time
 
 	annotations *github.Annotations // how messages about the repo are printed; nil: as text or JSON on stderr
 
@@ -73,7 +73,10 @@ func (a *app) command() *cobra.Command {
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	root.SetFlagErrorFunc(usage.FlagError)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		a.bindFlags(cmd) // those before the mistake: they say how it is written
+		return usage.FlagError(cmd, err)
+	})
 	root.CompletionOptions.HiddenDefaultCmd = false
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.repo, "repo", "", "folder of the feature repo (default: the nearest one upward with fstore.yaml)")
@@ -82,11 +85,15 @@ func (a *app) command() *cobra.Command {
 	flags.String("project", "", "name that scopes registry and store (setting project)")
 	flags.String("registry", "", "registry URL (setting registry)")
 	flags.String("online", "", "online store URL (setting online)")
-	for _, name := range []string{"project", "registry", "online"} {
-		_ = flags.SetAnnotation(name, usage.SettingOf, []string{name})
+	flags.String("log-format", "", "text or json: how logs, warnings and errors are written to stderr (setting log.format)")
+	flags.String("log-level", "", "debug, info, warn or error: the lowest level of messages that is written (setting log.level)")
+	for _, name := range []string{"project", "registry", "online", "log-format", "log-level"} {
+		_ = flags.SetAnnotation(name, usage.SettingOf, []string{strings.ReplaceAll(name, "-", ".")})
 	}
 	a.given = map[string]project.Setting{}
 	_ = root.RegisterFlagCompletionFunc("progress", cobra.FixedCompletions([]string{progressAuto, progressNone, progressJSON}, cobra.ShellCompDirectiveNoFileComp))
+	_ = root.RegisterFlagCompletionFunc("log-format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = root.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = root.MarkPersistentFlagDirname("repo")
 	root.AddCommand(
 		a.initCommand(), a.validateCommand(), a.planCommand(), a.applyCommand(), a.listCommand(), a.showCommand(), a.queryCommand(),
@@ -105,9 +112,6 @@ func (a *app) color() bool {
 	term, _ := a.lookup("TERM")
 	return noColor == "" && term != "dumb" && terminal.IsTerminal(a.stdout)
 }
-
-// logger writes to stderr.
-func (a *app) logger() *slog.Logger { return slog.New(slog.NewTextHandler(a.stderr, nil)) }
 
 // mask replaces every password seen in settings.
 func (a *app) mask(s string) string {

@@ -91,6 +91,22 @@ func TestPasswordsAreNeverLogged(t *testing.T) {
 	}
 }
 
+// A format escapes some characters of a password. It is masked before.
+func TestPasswordsAreMaskedInEveryFormatOfLogs(t *testing.T) {
+	const secret = `s3c"r\et`
+	for _, format := range []project.LogFormat{project.LogText, project.LogJSON} {
+		a := newApp(t, "project: shop\n", nil)
+		a.addSecret(secret)
+		a.setLog(project.LogSettings{Format: format})
+		a.logger().Error("cannot use "+secret, "url", "redis://:"+secret+"@h", "error", errors.New("refused "+secret))
+		a.warn("the password is " + secret)
+		a.fail(fstore.Errorf(fstore.ErrInvalid, "no %s", secret).WithHint("not %s", secret))
+		if out := printed(a); strings.Contains(out, "s3c") || strings.Count(out, "***") != 6 {
+			t.Errorf("%s: logged %s", format, out)
+		}
+	}
+}
+
 // No answer is no, and the next line begins on its own.
 func TestTheQuestionOfApply(t *testing.T) {
 	for answer, want := range map[string]bool{"yes\n": true, "yes": true, "no\n": false, "y\n": false, "\n": false, "": false} {

@@ -27,6 +27,7 @@ func (a *app) bindFlags(cmd *cobra.Command) {
 			a.given[key[0]] = project.Setting{Value: f.Value.String(), From: "--" + f.Name}
 		}
 	})
+	a.setLog(project.EarlyLog(a.options()))
 }
 
 // leakCheckFlag adds --leak-check.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/english"
@@ -70,8 +72,13 @@ func (e interrupted) Unwrap() error { return e.error }
 
 // stopped is the last line of a command that a signal has stopped.
 func (a *app) stopped() string {
-	if a.progressMode == progressJSON {
+	switch {
+	case a.progressMode == progressJSON:
 		return `{"error":{"kind":"stopped","message":"stopped"}}`
+	case a.logsJSON():
+		var line strings.Builder
+		message{Error: &reported{Kind: "stopped", Message: "stopped"}}.log(a.loggerTo(&line), slog.LevelError)
+		return strings.TrimSuffix(line.String(), "\n")
 	}
 	return "fstore: stopped"
 }
@@ -93,11 +100,11 @@ func (a *app) fail(err error) int {
 	switch {
 	case a.annotations != nil:
 		a.annotate(github.Error, github.ProblemsOf(err))
-	case errors.As(err, &problems) && a.progressMode == progressJSON:
+	case errors.As(err, &problems) && a.reportsJSON():
 		a.report(reported{Kind: kind, Message: english.Count(len(problems), "mistake") + " in the definitions", Problems: problems})
 	case problems != nil:
 		a.printProblems(problems)
-	case a.progressMode == progressJSON:
+	case a.reportsJSON():
 		text, hints := fstore.Explain(err)
 		a.report(reported{Kind: kind, Message: text, Hints: hints})
 	default:

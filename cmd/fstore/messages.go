@@ -60,10 +60,17 @@ func (a *app) progress() *terminal.Progress {
 	return terminal.NewProgress(a.stderr, a.now)
 }
 
-// say writes a message as a line of JSON, or as text.
+// say writes a message as a line of JSON, as a line of the log, or as text. Programs that ask for --progress json get
+// every message, whatever the settings of logs.
 func (a *app) say(m message, format string, args ...any) {
 	if a.progressMode != progressJSON {
-		fmt.Fprintf(a.stderr, format, args...)
+		switch level := m.level(); {
+		case level < a.logSettings().Level:
+		case a.logsJSON():
+			m.log(a.logger(), level)
+		default:
+			fmt.Fprintf(a.stderr, format, args...)
+		}
 		return
 	}
 	line, err := json.Marshal(m)

@@ -53,6 +53,7 @@ func (a *app) with(ctx context.Context, f func(*project.Project) error) error {
 		return asFlags(err)
 	}
 	defer p.Close()
+	a.setLog(p.Settings.Log)
 	return f(p)
 }
 
@@ -79,6 +80,7 @@ func (a *app) withLocks(ctx context.Context, f func(*project.Project) error, arg
 		return asFlags(err)
 	}
 	defer p.Close()
+	a.setLog(p.Settings.Log)
 	return f(p)
 }
 
