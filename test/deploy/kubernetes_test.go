@@ -57,7 +57,7 @@ func TestThePlainManifestsAreThoseOfTheChart(t *testing.T) {
 		}
 	}
 	if *update {
-		if err := os.WriteFile(manifests, []byte(want.String()), 0o644); err != nil { //nolint:gosec // G306: as every file of the clone
+		if err := os.WriteFile(manifests, []byte(want.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -239,7 +239,7 @@ func TestTheScriptsOfTheManifestsMoveTheRegistry(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	place := strings.NewReplacer("/registry/registry", dir+"/shared/registry", "/tmp/", dir+"/tmp/", "sqlite3", sqlite, "sleep 5", "break")
+	place := strings.NewReplacer("/registry/registry", dir+"/shared/registry", "/tmp/", dir+"/tmp/", "sqlite3", sqlite, "sleep 5 & wait $!", "break")
 	run := func(kind, in string) {
 		t.Helper()
 		for _, o := range objects(t, manifests) {

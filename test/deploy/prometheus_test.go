@@ -197,7 +197,7 @@ var unreplaced = regexp.MustCompile(`\$\w+`)
 func (p prometheus) has(query string) error {
 	query = grafana.Replace(query)
 	if v := unreplaced.FindString(query); v != "" {
-		return fmt.Errorf("Grafana would not know the variable %s", v) //nolint:staticcheck // ST1005: a name
+		return fmt.Errorf("Grafana would not know the variable %s", v)
 	}
 	var data struct {
 		Result []struct{ Value [2]any }
