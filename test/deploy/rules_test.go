@@ -128,7 +128,7 @@ var (
 	quoted   = regexp.MustCompile(`"[^"]*"`)
 	selector = regexp.MustCompile(`\{[^}]*\}|\[[^\]]*\]|\b(by|on|ignoring)\s*\([^)]*\)`)
 	word     = regexp.MustCompile(`[a-zA-Z_:][a-zA-Z0-9_:]*`)
-	language = strings.Fields(`absent and avg_over_time bool changes count group_left histogram_quantile increase max or rate sum time`)
+	language = strings.Fields(`absent and avg_over_time bool changes count group_left histogram_quantile increase last_over_time max or rate sum time`)
 )
 
 // metricNames returns the names of metrics in a query: the words that are not PromQL's own and not names of labels.
