@@ -2,6 +2,7 @@ package feast
 
 import (
 	"math"
+	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -37,10 +38,14 @@ func (r *reply) encode(h *server.Hold, limit int) (*[]byte, error) {
 	total := sizeField(head) + 2 // and the status
 	vectors := make([]vector, 0, len(r.keys)+len(r.Features))
 	for i := range r.keys {
-		vectors = append(vectors, r.vector(&r.keys[i], nil))
+		vectors = append(vectors, r.sized(vector{column: &r.keys[i]}))
 	}
 	for i := range r.Features {
-		vectors = append(vectors, r.vector(&r.Features[i].Column, &r.Features[i]))
+		v := vector{column: &r.Features[i].Column, of: &r.Features[i]}
+		if n := len(vectors); n > 0 && v.sharesTimes(&vectors[n-1]) {
+			v.times = vectors[n-1].times
+		}
+		vectors = append(vectors, r.sized(v))
 	}
 	for i := range vectors {
 		total += sizeField(vectors[i].size)
@@ -64,8 +69,13 @@ func (r *reply) encode(h *server.Hold, limit int) (*[]byte, error) {
 			b = appendVarint(b, 2, uint64(v.Ref.Version))
 		}
 	}
+	var times []byte
 	for i := range vectors {
-		b = r.appendVector(b, &vectors[i])
+		if i > 0 && !vectors[i].sharesTimes(&vectors[i-1]) {
+			times = nil
+		}
+		b = r.appendVector(b, &vectors[i], times)
+		times = b[len(b)-vectors[i].times:]
 	}
 	*buf = appendVarint(b, 3, 1)
 	if err := h.To(int64(cap(*buf))); err != nil {
@@ -83,24 +93,30 @@ func sizeVersion(ref fstore.ViewRef) int {
 	return sizeField(len(ref.Name)) + 1 + protowire.SizeVarint(uint64(ref.Version))
 }
 
-// vector returns a column of an answer with its sizes.
-func (r *reply) vector(c *fstore.Column, of *online.AnswerFeature) vector {
-	v := vector{column: c, of: of}
+// sized returns a column of an answer with its sizes; that of its event times may be known.
+func (r *reply) sized(v vector) vector {
 	for i := range r.Rows {
-		v.values += sizeField(sizeValue(c, i))
+		v.values += sizeField(sizeValue(v.column, i))
 	}
-	if of == nil || of.Events == nil {
-		v.times = 2 * r.Rows
-	} else {
+	if v.times == 0 {
 		for i := range r.Rows {
-			v.times += sizeField(sizeTime(eventOf(of, i)))
+			v.times += sizeField(sizeTime(eventOf(v.of, i)))
 		}
 	}
 	v.size = v.values + sizeField(r.Rows) + v.times
 	return v
 }
 
-func (r *reply) appendVector(b []byte, v *vector) []byte {
+// sharesTimes reports whether a column has the event times of the one before it, as the features of one view do.
+func (v *vector) sharesTimes(before *vector) bool {
+	if v.of == nil || before.of == nil || len(v.of.Events) == 0 || len(before.of.Events) == 0 {
+		return false
+	}
+	return &v.of.Events[0] == &before.of.Events[0] && unsafe.SliceData(v.of.EventsValid) == unsafe.SliceData(before.of.EventsValid)
+}
+
+// appendVector appends a column. times are its encoded event times if they are known; nil otherwise.
+func (r *reply) appendVector(b []byte, v *vector, times []byte) []byte {
 	b = appendHead(b, 2, v.size)
 	for i := range r.Rows {
 		b = appendHead(b, 1, sizeValue(v.column, i))
@@ -109,6 +125,9 @@ func (r *reply) appendVector(b []byte, v *vector) []byte {
 	b = appendHead(b, 2, r.Rows)
 	for i := range r.Rows {
 		b = append(b, statusOf(v.of, i))
+	}
+	if times != nil {
+		return append(b, times...)
 	}
 	for i := range r.Rows {
 		us := eventOf(v.of, i)

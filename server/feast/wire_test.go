@@ -54,6 +54,9 @@ func TestAnAnswersBytesAreItsMessages(t *testing.T) {
 		}
 		for i := range rapid.IntRange(0, 30).Draw(t, "features") {
 			f := drawFeature(t, fmt.Sprint("f", i), rows)
+			if i > 0 && rapid.Bool().Draw(t, "of the same view") {
+				f.Events, f.EventsValid = r.Features[i-1].Events, r.Features[i-1].EventsValid
+			}
 			r.Features = append(r.Features, f)
 			r.names.wire = appendText(r.names.wire, 1, f.Column.Name)
 			v := &feastpb.GetOnlineFeaturesResponse_FeatureVector{Values: valuesOf(&f.Column).Val}
