@@ -211,7 +211,7 @@ func eachField(message []byte, fn func(field) error) error {
 	for len(message) > 0 {
 		var f field
 		var n int
-		if f.tag, f.kind, n = protowire.ConsumeTag(message); n < 0 {
+		if f.tag, f.kind, n = protowire.ConsumeTag(message); n < 0 || f.tag > protowire.MaxValidNumber {
 			return notFeasts()
 		}
 		message = message[n:]

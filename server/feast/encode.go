@@ -2,7 +2,6 @@ package feast
 
 import (
 	"math"
-	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -109,10 +108,12 @@ func (r *reply) sized(v vector) vector {
 
 // sharesTimes reports whether a column has the event times of the one before it, as the features of one view do.
 func (v *vector) sharesTimes(before *vector) bool {
-	if v.of == nil || before.of == nil || len(v.of.Events) == 0 || len(before.of.Events) == 0 {
-		return false
-	}
-	return &v.of.Events[0] == &before.of.Events[0] && unsafe.SliceData(v.of.EventsValid) == unsafe.SliceData(before.of.EventsValid)
+	return v.of != nil && before.of != nil && v.of.Events != nil && same(v.of.Events, before.of.Events) && same(v.of.EventsValid, before.of.EventsValid)
+}
+
+// same reports whether two slices are one.
+func same[S ~[]T, T any](a, b S) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // appendVector appends a column. times are its encoded event times if they are known; nil otherwise.

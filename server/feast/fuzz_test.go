@@ -32,7 +32,7 @@ func FuzzRequest(f *testing.F) {
 		}
 		f.Add(b)
 	}
-	budget := servertestBudget(f)
+	budget := newWorld(f).InFlight()
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h := server.NewHold(budget)
 		defer h.Release()
@@ -64,15 +64,13 @@ func FuzzRequest(f *testing.F) {
 			if i >= len(want.GetEntities()) {
 				from = want.GetRequestContext()
 			}
-			readAs(t, &call.columns[i], from[call.columns[i].Name])
+			readAs(t, budget, &call.columns[i], from[call.columns[i].Name])
 		}
 	})
 }
 
-func servertestBudget(t testing.TB) *server.Budget { return newWorld(t).InFlight() }
-
 // readAs compares a column with the message that it was read from.
-func readAs(t *testing.T, got *column, want *feastpb.RepeatedValue) {
+func readAs(t *testing.T, budget *server.Budget, got *column, want *feastpb.RepeatedValue) {
 	t.Helper()
 	if got.Len != len(want.GetVal()) || got.typed && !got.Whole() {
 		t.Fatalf("%d rows, want %d", got.Len, len(want.GetVal()))
@@ -86,7 +84,8 @@ func readAs(t *testing.T, got *column, want *feastpb.RepeatedValue) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := server.NewHold(servertestBudget(t))
+	h := server.NewHold(budget)
+	defer h.Release()
 	if err := (&decoder{hold: &h}).values(b, again); err != nil {
 		t.Fatal(err)
 	}
