@@ -37,7 +37,7 @@ var layers = map[string][]string{
 	"feature_repo": {"feature_repo"},
 	"docs":         {},
 	"project":      {"project", "sqltype", "registry", "offline", "online", "materialize", "verify", "server", "feature_repo", "docs", "regular", "internal"},
-	"cmd":          {"cmd", "project", "registry", "offline", "online", "materialize", "verify", "server", "client", "internal"},
+	"cmd":          {"cmd", "project", "registry", "offline", "online", "materialize", "verify", "server", "client", "regular", "internal"},
 	"examples":     {"examples"},
 	"internal":     {"internal"},
 	"test":         {"test", "client", "project", "registry", "offline", "online", "materialize", "server", "proto", "feature_repo"},

@@ -32,6 +32,8 @@ type app struct {
 
 	annotations *github.Annotations // how messages about the repo are printed; nil: as text or JSON on stderr
 
+	batch *batch // metrics that the command writes about its run; nil: none
+
 	given   map[string]project.Setting // flags given on the command line, by the setting that they override
 	secrets []string                   // passwords in settings, which are never printed
 	watched sync.Once                  // starts the memory watch once, when an engine opens
@@ -97,8 +99,8 @@ func (a *app) command() *cobra.Command {
 	_ = root.MarkPersistentFlagDirname("repo")
 	root.AddCommand(
 		a.initCommand(), a.validateCommand(), a.planCommand(), a.applyCommand(), a.listCommand(), a.showCommand(), a.queryCommand(),
-		a.trainingSetCommand(), a.modelCommand(), a.materializeCommand(), a.getCommand(), a.serveCommand(), a.tokenCommand(), a.verifyCommand(),
-		a.freshnessCommand(), a.gcCommand(), a.doctorCommand(), a.versionCommand(),
+		a.trainingSetCommand(), a.modelCommand(), a.measured(a.materializeCommand()), a.getCommand(), a.serveCommand(), a.tokenCommand(), a.measured(a.verifyCommand()),
+		a.freshnessCommand(), a.measured(a.gcCommand()), a.doctorCommand(), a.versionCommand(),
 	)
 	return root
 }

@@ -34,7 +34,8 @@ A view with a publish schedule is published at the last instant of its schedule 
 its first run, SQL is checked on the data: a view that sees the future is not written, the status is 4 (docs/causality.md).`,
 		Example: `  fstore materialize customer_orders --to 2025-12-01
   fstore materialize
-  fstore materialize --wait 10m --output json      from a scheduler; one line of JSON per view`,
+  fstore materialize --wait 10m --output json      from a scheduler; one line of JSON per view
+  fstore materialize --metrics-file materialize.prom`,
 		ValidArgsFunction: a.completeViews,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.materialize(cmd.Context(), args, f)
@@ -62,6 +63,7 @@ func (a *app) materialize(ctx context.Context, views []string, f materializeFlag
 		r.Progress = func(p materialize.Progress) { progress.Show(p.View.String()+" "+string(p.Stage), p.Done, p.Total) }
 		r.Ran = func(views []materialize.Summary) error {
 			progress.Clear()
+			a.batch.materialized(views)
 			return a.printSummaries(views)
 		}
 		done, err := p.Materialize(ctx, r)

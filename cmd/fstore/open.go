@@ -53,8 +53,16 @@ func (a *app) with(ctx context.Context, f func(*project.Project) error) error {
 		return asFlags(err)
 	}
 	defer p.Close()
-	a.setLog(p.Settings.Log)
+	a.opened(p)
 	return f(p)
+}
+
+// opened takes note of the settings of a repo.
+func (a *app) opened(p *project.Project) {
+	a.setLog(p.Settings.Log)
+	if a.batch != nil {
+		a.batch.project = p.Settings.Project
+	}
 }
 
 // withGraph opens the repo and reads its registry.
@@ -80,7 +88,7 @@ func (a *app) withLocks(ctx context.Context, f func(*project.Project) error, arg
 		return asFlags(err)
 	}
 	defer p.Close()
-	a.setLog(p.Settings.Log)
+	a.opened(p)
 	return f(p)
 }
 

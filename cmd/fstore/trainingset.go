@@ -26,7 +26,7 @@ func (a *app) trainingSetCommand() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		a.createTrainingSetCommand(), a.previewTrainingSetCommand(), a.listTrainingSetsCommand(), a.showTrainingSetCommand(), a.verifyTrainingSetCommand(),
+		a.measured(a.createTrainingSetCommand()), a.previewTrainingSetCommand(), a.listTrainingSetsCommand(), a.showTrainingSetCommand(), a.verifyTrainingSetCommand(),
 		a.rebuildTrainingSetCommand(), a.diffTrainingSetsCommand(),
 	)
 	return cmd
