@@ -320,7 +320,7 @@ type Pointer struct {
 	Generation  Generation `json:"generation"`
 	Published   time.Time  `json:"published"`
 	Servable    time.Time  `json:"servable,omitzero"`  // Publish.ServableFrom(Published); zero where Layout is 0
-	MaxEvent    time.Time  `json:"max_event,omitzero"` // the greatest event time of the records; zero: unknown, or they have none of their own
+	MaxEvent    time.Time  `json:"max_event,omitzero"` // the greatest event time of the records; zero: unknown, they have none of their own, or it has no year from 0 to 9999
 	Fingerprint string     `json:"fingerprint"`
 	Layout      int        `json:"layout,omitempty"`     // of the generation's records; 0: written before there were checksums
 	Run         string     `json:"run,omitempty"`        // the run that published; empty where Partitions is 0

@@ -128,8 +128,8 @@ func (j *job) compute(ctx context.Context, base *run, g fstore.Generation) (*run
 	}
 	r.Keys, r.Writes, r.Deletes = d.manifest.keys, d.spool.writes, d.spool.deletes
 	j.s.Keys, j.s.Unchanged = r.Keys, d.unchanged
-	if d.maxEvent != minEvent {
-		r.MaxEvent = fstore.FromMicros(d.maxEvent)
+	if at := fstore.FromMicros(d.maxEvent); d.maxEvent != minEvent && at.Year() >= 0 && at.Year() <= 9999 { // others, such as -infinity, have no JSON
+		r.MaxEvent = at
 	}
 	if inputs == j.o.Source.Stamp(ctx, j.v) { // otherwise they changed meanwhile, and nobody knows which were read
 		r.Inputs = inputs

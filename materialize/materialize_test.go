@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -306,5 +307,17 @@ func TestThePointerHasTheGreatestEventTime(t *testing.T) {
 	}
 	if p, _ := w.live(t); !p.MaxEvent.Equal(day(1)) {
 		t.Errorf("got %s, want %s: the row is gone", p.MaxEvent, day(1))
+	}
+	for i := range 20 {
+		w.table.remove(fmt.Sprint("a", i))
+	}
+	for i, at := range []int64{-math.MaxInt64, fstore.Micros(time.Date(-44, 3, 15, 0, 0, 0, 0, time.UTC))} { // rows that always held, and old ones
+		w.table.put(fmt.Sprint("d", i), fstore.FromMicros(at), 1)
+	}
+	if _, err := w.run(day(7), 0); err != nil {
+		t.Fatal(err)
+	}
+	if p, _ := w.live(t); !p.MaxEvent.IsZero() || !p.Published.Equal(day(7)) {
+		t.Errorf("got %s: no year of these events can be written", p.MaxEvent)
 	}
 }

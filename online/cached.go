@@ -13,7 +13,7 @@ const cacheAge = time.Second
 // version was not seen for too long, the look-up reads all records from the store. So those of a version always come from
 // one publication. While a run changes a version in place, all look-ups of it read the store: otherwise a value could change
 // to the run's and back.
-func (p *Prepared) fromCache(sc *scratch) bool {
+func (p *Prepared) fromCache(req *Request, sc *scratch) bool {
 	c := p.store.Cache
 	if c == nil || p.store.Elapsed == nil {
 		return false
@@ -22,6 +22,9 @@ func (p *Prepared) fromCache(sc *scratch) bool {
 	for i := range p.versions {
 		known := p.versions[i].state.known.Load()
 		if known == nil || int64(now) >= known.cacheUntil.Load() {
+			return false
+		}
+		if p.maxStaleness.Exceeds(known.pointer.Published, req.Now) { // there may be a newer publication
 			return false
 		}
 		sc.at[i] = known

@@ -47,7 +47,7 @@ type scratch struct {
 	now     []int64          // the request's clock, by row
 	lookups []*fstore.Column // in the order of Prepared.outputs
 	request []*fstore.Column // in the order of the evaluation's request columns; nil: the request does not have it
-	unseen  Counts           // of hidden features, which no statistics count
+	hidden  Counts           // of hidden features: nobody reads it
 	views   []ViewStats      // of the versions, then of the on-demand views
 }
 
@@ -101,7 +101,7 @@ func (p *Prepared) lookup(ctx context.Context, req *Request, sc *scratch, stats 
 		return nil, err
 	}
 	p.share(rows, sc)
-	if stats.Cached = p.fromCache(sc); !stats.Cached {
+	if stats.Cached = p.fromCache(req, sc); !stats.Cached {
 		if err := p.fetch(ctx, sc, stats); err != nil {
 			return nil, err
 		}
@@ -309,7 +309,7 @@ func (p *Prepared) answer(ctx context.Context, req *Request, rows int, sc *scrat
 			out.Column.Name = p.outputs[o].name
 			out.Events, out.EventsValid = events, valid
 			if f.counts = &sc.views[u.version].Values; at >= p.features {
-				f.counts = &sc.unseen
+				f.counts = &sc.hidden
 			}
 			f.counts[Present] += rows
 			if fd == nil {

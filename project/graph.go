@@ -27,15 +27,20 @@ func (p *Project) Graph(ctx context.Context) (Graph, error) {
 // publicationsTimeout bounds what a list waits for a store.
 const publicationsTimeout = 2 * time.Second
 
-// Publications returns the graph with what the online store has of the live views: List and Table show it. Without an error, it
-// leaves that out if the store cannot be reached.
-func (p *Project) Publications(ctx context.Context, g Graph) Graph {
-	if store, err := p.openedStore(); err == nil && g.Number > 0 {
-		ctx, cancel := context.WithTimeout(ctx, publicationsTimeout)
-		defer cancel()
-		g.published, _ = freshness(ctx, g.Revision, store, p.now())
+// Publications returns the graph with what the online store has of the live views: List and Table show it. If the store cannot be
+// read, it returns the graph without that and the error.
+func (p *Project) Publications(ctx context.Context, g Graph) (Graph, error) {
+	if g.Number == 0 {
+		return g, nil
 	}
-	return g
+	store, err := p.openedStore()
+	if err != nil {
+		return g, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, publicationsTimeout)
+	defer cancel()
+	g.published, err = freshness(ctx, g.Revision, store, p.now())
+	return g, err
 }
 
 // publication returns the freshness of the version of a view that serves, or nil if it is not known.

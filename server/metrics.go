@@ -107,7 +107,7 @@ func (m *metrics) label(registry *prometheus.Registry) {
 		labels := []string{k.method.Transport, k.method.Name, codeName(k.code)}
 		return requestMetrics{requests.WithLabelValues(labels...), seconds.WithLabelValues(labels...)}
 	})
-	lookups := counters("fstore_lookups_total", "Look-ups by code, and by the service or the model version that they named; neither for a list of features.",
+	lookups := counters("fstore_lookups_total", "Look-ups of the online store by code, and by the service or the model version that they named; neither for a list of features. An answer that is then too large to send counts as OK here.",
 		"service", "model", "model_version", "code")
 	m.lookups = newSeries(func(k lookupKind) prometheus.Counter {
 		return lookups.WithLabelValues(k.service, k.model.Name, k.model.Version, codeName(k.code))

@@ -45,7 +45,12 @@ func (a *app) list(ctx context.Context, kind string) error {
 		return a.with(ctx, func(p *project.Project) error { return a.listModels(ctx, p) })
 	}
 	return a.withGraph(ctx, func(p *project.Project, rev project.Graph) error {
-		rev = p.Publications(ctx, rev)
+		if kind == "" || project.IsKind(kind, registry.KindView) {
+			var err error
+			if rev, err = p.Publications(ctx, rev); err != nil {
+				a.remark(fmt.Sprintf("The published instants are unknown: %v", err))
+			}
+		}
 		if kind == "" && a.json() {
 			return a.printJSON(map[string]any{"views": rev.List("views"), "on_demand_views": rev.List("on_demand_views"), "services": rev.List("services")})
 		}

@@ -128,6 +128,18 @@ var cacheTests = []test{
 			}
 		}
 	}},
+	{"what_is_stale_in_the_cache_is_read_again", func(t *testing.T, b online.Backend) {
+		s, v := online.New(b, "p"), view("v", "id int64", "x int64")
+		s.Cache, s.Elapsed = cache.New(1<<20), func() time.Duration { return 0 }
+		load(t, s, v, generation1, published, row{int64(1), published, int64(1)})
+		l := list(use(v))
+		l.MaxStaleness = &fstore.MaxStaleness{Age: fstore.Duration(time.Hour), Beyond: fstore.BeyondRefuse}
+		req := online.Request{Keys: []fstore.Column{ids(int64(1))}, Now: published.Add(time.Hour)}
+		same(t, ask(t, s, l, req), []string{"x: 1"})
+		load(t, s, v, generation2, published.Add(time.Hour), row{int64(1), published, int64(2)})
+		req.Now = req.Now.Add(time.Microsecond)
+		same(t, ask(t, s, l, req), []string{"x: 2"})
+	}},
 	{"the_clock_of_a_request_decides_what_the_cache_answers", func(t *testing.T, b online.Backend) {
 		s, v := online.New(b, "p"), ttl(view("v", "id int64", "x int64"), time.Hour)
 		s.Cache, s.Elapsed = cache.New(1<<20), func() time.Duration { return 0 }
