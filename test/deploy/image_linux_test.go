@@ -23,6 +23,7 @@ func TestTheImageRunsReadOnlyAndUnprivileged(t *testing.T) {
 		}
 	}
 	image := output(t, buildah, append(args, "../..")...)
+	t.Cleanup(func() { output(t, buildah, "rmi", image) })
 	if got := output(t, buildah, "inspect", "--type", "image", "--format", "{{.OCIv1.Config.User}} {{.OCIv1.Config.Entrypoint}}", image); got != "65532:65532 [/usr/local/bin/fstore]" {
 		t.Errorf("the image runs %s", got)
 	}
