@@ -69,11 +69,16 @@ server for a live one.`,
 	flags.Bool("no-auth", false, "allow addresses that other machines can reach, without authentication (setting serve.no_auth)")
 	flags.Bool("offline", false, "also make and serve training sets, over Arrow Flight (setting serve.offline)")
 	flags.Bool("feast", false, "also answer look-ups in Feast's words (setting serve.feast)")
+	for _, name := range []string{"issuer", "audience", "jwks"} { // for a program that starts a server only it may ask
+		flags.String("jwt-"+name, "", "setting serve.auth.jwt."+name)
+		_ = flags.MarkHidden("jwt-" + name)
+	}
 	flags.Bool("insecure", false, "")
 	_ = flags.MarkHidden("insecure") // a setting that was removed: the error says what there is instead
 	for flag, setting := range map[string]string{
 		"grpc": "serve.grpc", "http": "serve.http", "metrics": "serve.metrics",
 		"tls-certificate": "serve.tls.certificate", "tls-key": "serve.tls.key", "tls-client-ca": "serve.tls.client_ca",
+		"jwt-issuer": "serve.auth.jwt.issuer", "jwt-audience": "serve.auth.jwt.audience", "jwt-jwks": "serve.auth.jwt.jwks",
 		"insecure-no-tls": "serve.insecure_no_tls", "offline": "serve.offline", "feast": "serve.feast", "no-auth": "serve.no_auth", "insecure": "serve.insecure",
 	} {
 		settingFlag(cmd, flag, setting)

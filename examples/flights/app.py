@@ -11,6 +11,7 @@ from pathlib import Path
 import fstore
 import joblib
 from fastapi import FastAPI, HTTPException
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
 features = fstore.AsyncClient(os.environ.get("FSTORE", "127.0.0.1:6566"))
@@ -30,7 +31,7 @@ class Flight(BaseModel):
     origin: str
     dest: str
     carrier: str
-    tailnum: str
+    tailnum: str | None = None  # not known of every flight
     distance: float
 
 
@@ -40,4 +41,5 @@ async def predict(flights: list[Flight]) -> list[float]:
         answer = await features.online(model="late@champion", entities=[f.model_dump() for f in flights])
     except fstore.Unavailable as e:
         raise HTTPException(503, str(e)) from e
-    return model.predict_proba(answer.to_pandas(keys=False))[:, 1].tolist()
+    scores = await run_in_threadpool(model.predict_proba, answer.to_pandas(keys=False))  # others are answered meanwhile
+    return scores[:, 1].tolist()

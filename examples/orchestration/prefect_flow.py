@@ -1,9 +1,10 @@
 """Updates the online store and makes a training set as a Prefect flow.
 
     python prefect_flow.py shop 2025-12-01    # once
-    python prefect_flow.py shop               # every night, until it is stopped
+    python prefect_flow.py shop               # every night, or as $CRON says, until it is stopped
 """
 
+import os
 import sys
 from datetime import datetime, timezone
 
@@ -33,16 +34,21 @@ def training_set(repo: str, name: str, labels: str) -> str:
     return made.digest
 
 
+def in_utc(instant: datetime) -> datetime:
+    """Returns an instant in UTC; one without an offset is in UTC already."""
+    return instant.astimezone(timezone.utc) if instant.tzinfo else instant.replace(tzinfo=timezone.utc)
+
+
 @flow(log_prints=True)
 def features(repo: str, to: datetime | None = None) -> str:
     """Publishes features as of an instant, by default the one the run was scheduled for, then makes the day's training set."""
-    to = to or flow_run.scheduled_start_time
+    to = in_utc(to or flow_run.scheduled_start_time)
     print(materialize(repo, to))
     return training_set(repo, f"churn_{to:%Y_%m_%d}", f"{repo}/data/labels.parquet")
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 2:
-        print(features(sys.argv[1], datetime.fromisoformat(sys.argv[2]).replace(tzinfo=timezone.utc)))
+        print(features(sys.argv[1], datetime.fromisoformat(sys.argv[2])))
     else:
-        features.serve("nightly", cron="0 0 * * *", parameters={"repo": sys.argv[1]}, limit=1)
+        features.serve("nightly", cron=os.environ.get("CRON", "0 0 * * *"), parameters={"repo": sys.argv[1]}, limit=1)

@@ -41,5 +41,5 @@ class Features(kserve.Model):
 
 
 if __name__ == "__main__":
-    arguments, _ = kserve.model_server.parser.parse_known_args()
+    arguments = kserve.model_server.parser.parse_args()
     kserve.ModelServer().start([Features(arguments.model_name)])

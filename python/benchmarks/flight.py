@@ -1,9 +1,9 @@
-"""What it costs to read a training set of a server, and what making one costs the look-ups.
+"""Measures reading a training set from a server, and what making one costs the look-ups.
 
     python benchmarks/flight.py read FOLDER               # rows to a pyarrow.Table: local file, bytes, batches
     python benchmarks/flight.py lookups FOLDER            # p99 of look-ups, without and with a training set that runs
 
-FOLDER gets a repo with a training set of --rows rows x 20 columns (10,000,000; 1.5 GB), unless it is there. Each command
+FOLDER gets a repo with a training set of --rows rows x 20 columns (10,000,000; 1.5 GB), unless FOLDER is there. Each command
 measures --runs times (3), and then prints the median of the ratios.
 
 `read` prints seconds of each way, in one run, and its rate beside that of pyarrow reading the file. `lookups` puts the
@@ -17,6 +17,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -37,13 +38,22 @@ import contextlib
 from tests.conftest import fstore as run
 from tests.conftest import serving
 
-KEYS, FEATURES, NAME = 100_000, 17, "wide"
+KEYS, FEATURES, NAME, ROWS = 100_000, 17, "wide", 10_000_000
 START = int(datetime(2025, 1, 1, tzinfo=timezone.utc).timestamp()) * 1_000_000
 DAY = 86_400_000_000
 
 
 def make(binary: Path, folder: Path, rows: int) -> None:
-    folder.mkdir(parents=True)
+    """Makes the folder. It gets its name when it is whole."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+        whole = Path(temporary) / folder.name
+        _fill(binary, whole, rows)
+        whole.rename(folder)
+
+
+def _fill(binary: Path, folder: Path, rows: int) -> None:
+    folder.mkdir()
     random = np.random.default_rng(1)
     utc = pa.timestamp("us", "UTC")
     columns = {
@@ -184,13 +194,15 @@ def main() -> None:
     parser.add_argument("what", choices=["read", "lookups"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--binary", type=Path, default=Path(__file__).parents[2] / "bin" / "fstore")
-    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--rows", type=int, help=f"rows of a new FOLDER ({ROWS:,})")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5)
     args = parser.parse_args()
     binary = args.binary.resolve()
     if not args.folder.exists():
-        make(binary, args.folder, args.rows)
+        make(binary, args.folder, args.rows or ROWS)
+    elif args.rows is not None:
+        parser.error(f"{args.folder} has its rows already: leave out --rows, or name another folder")
     ratios: dict[str, list[float]] = {}
     for _ in range(args.runs):
         found = (

@@ -25,6 +25,7 @@ def _environment() -> dict[str, str]:
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [n for n in os.environ if n.startswith("FSTORE_") and n != "FSTORE_BINARY"]:
         monkeypatch.delenv(name)
+    monkeypatch.delenv("COLUMNS", raising=False)  # how wide tables are printed
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import fstore
+from fstore import flight as flight_module
 from tests.conftest import fstore as run
 from tests.conftest import serving
 
@@ -137,6 +139,106 @@ def test_the_client_makes_a_training_set_and_reads_it(
     run(binary, "training-set", "verify", "--no-rebuild", str(tmp_path / "by_client.lock.json"), repo=shop)
     with pytest.raises(fstore.InvalidRequest, match="not verified here"):
         opened.verify()
+
+
+def test_a_training_set_of_a_server_beside_one_of_a_repo(
+    client: fstore.Client, labels: pa.Table, shop: Path, binary: Path, tmp_path: Path
+) -> None:
+    made = client.training_set("beside", service="churn", labels=labels)
+    local = fstore.Repo(shop, binary=binary).training_set("beside")
+    other = fstore.Repo(shop, binary=binary).training_set(
+        "beside_too", service="churn", labels=labels.slice(1)
+    )
+    assert local.diff(made).same
+    assert not other.diff(made).same
+    assert made.path.read_bytes() == local.path.read_bytes()
+    with pytest.raises(fstore.InvalidRequest, match="no file here") as no_lock:
+        _ = made.lock_path
+    assert "save()" in no_lock.value.hints[0]
+    made.path.write_bytes(b"x")
+    with pytest.raises(fstore.DataLoss, match="its lock says") as changed:
+        made.to_arrow()
+    assert "open the training set again" in changed.value.hints[0]
+
+
+def test_a_pin_is_not_of_another_training_set_with_the_name(
+    client: fstore.Client, labels: pa.Table, repo: Path, binary: Path
+) -> None:
+    far = client.training_set("namesake", service="churn", labels=labels)
+    here = fstore.Repo(repo, binary=binary)
+    with pytest.raises(fstore.NotFound, match="namesake"):
+        here.pin_model("m", 1, training_set=far)
+    here.training_set("namesake", service="churn", labels=labels.slice(1))
+    with pytest.raises(fstore.CheckFailed, match="is not the one that was given"):
+        here.pin_model("m", 1, training_set=far)
+    assert len(here.models) == 0
+
+
+def test_names_of_a_server_are_not_joined_into_a_path(
+    client: fstore.Client, labels: pa.Table, tmp_path: Path
+) -> None:
+    made = client.training_set("hostile", service="churn", labels=labels)
+    lock = {**made.lock, "name": f"../{'../' * 9}{tmp_path}/planted"}
+    made.__dict__["lock"] = lock
+    assert made.to_arrow().num_rows == labels.num_rows
+    assert list(tmp_path.iterdir()) == []
+
+
+QUERY = "select customer_id, invoice_date as event_timestamp from lines where quantity < 0"
+
+
+def test_a_sample_of_no_rows_is_refused(client: fstore.Client, labels: pa.Table) -> None:
+    with pytest.raises(fstore.InvalidRequest, match="at least 1"):
+        client.training_set("none_of_them", service="churn", labels=labels, sample=0)
+    with pytest.raises(fstore.NotFound):
+        client.training_set("none_of_them")
+
+
+def test_an_answer_without_a_summary_is_damaged(
+    client: fstore.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flight_module.Flight, "_stream", lambda *_: (m for m in list[bytes]()))
+    with pytest.raises(fstore.DataLoss, match="before its summary"):
+        client.features(QUERY, service="churn")
+    with pytest.raises(fstore.DataLoss, match="before its summary"):
+        client.training_set("unfinished", service="churn", labels=QUERY)
+
+
+def test_a_preview_that_cannot_be_written_ends_its_call(
+    client: fstore.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream, ended = flight_module.Flight._stream, []
+
+    def watched(self: Any, *args: Any) -> Iterator[bytes]:
+        try:
+            yield from stream(self, *args)
+        finally:
+            ended.append(args[0])
+
+    class Full(io.BytesIO):
+        def write(self, _: Any) -> int:
+            raise OSError("no space left")
+
+    monkeypatch.setattr(flight_module.Flight, "_stream", watched)
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: Full())
+    with pytest.raises(OSError, match="no space left") as failed:
+        client.features(QUERY, service="churn")
+    assert ended == ["DoAction"], failed  # which holds the frames, and so whatever they left open
+
+
+def test_a_restricted_grant_asks_for_nothing_that_is_refused(
+    repo: Path, binary: Path, labels: pa.Table
+) -> None:
+    grant = ["--tokens", "tokens", "--grant", "offline:create@shop/service:churn"]
+    token = run(binary, "token", "create", "maker", *grant, repo=repo).split()[0]
+    settings = repo / "fstore.yaml"
+    extra = "\nserve:\n  audit: audit.log\n  auth: {tokens: tokens}\n"
+    settings.write_text(settings.read_text().replace("\nserve:\n", extra, 1))
+    with serving(binary, repo, "--offline") as where, fstore.Client(where, token=token, timeout=30) as client:
+        assert client.features(labels, service="churn").rows == labels.num_rows
+        asked = [json.loads(line) for line in (repo / "audit.log").read_text().splitlines()]
+    assert len(asked) >= 3
+    assert not [a for a in asked if "PERMISSION_DENIED" in json.dumps(a)], asked
 
 
 def test_features_need_neither_a_name_nor_a_record(

@@ -16,13 +16,22 @@ import pyarrow.parquet as pq
 import pytest
 
 import fstore
+from tests.conftest import serving
 
 KNOWN, UNKNOWN = 12003, 99999
+THEN = datetime(2025, 12, 1, 9, tzinfo=timezone.utc)  # after what the sample is materialized to
 
 
 @pytest.fixture(scope="module")
 def client(server: str) -> Iterator[fstore.Client]:
     with fstore.Client(server) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def then(binary: Path, sample: Path) -> Iterator[fstore.Client]:
+    """A client of a server whose clock stands at THEN."""
+    with serving(binary, sample, "--at", THEN.isoformat()) as address, fstore.Client(address) as client:
         yield client
 
 
@@ -98,14 +107,14 @@ def test_features_by_reference_and_request_columns(client: fstore.Client) -> Non
     assert [f.name for f in described.features] == paid.features
 
 
-def test_a_record_is_found_by_both_of_its_keys(client: fstore.Client, sample: Path) -> None:
+def test_a_record_is_found_by_both_of_its_keys(then: fstore.Client, sample: Path) -> None:
     lines = pq.read_table(sample / "data/lines").to_pandas()
     lines = lines[lines["customer_id"].notna() & (lines["loaded_at"] < pd.Timestamp("2025-12-01", tz="UTC"))]
     latest = lines.sort_values("invoice_date").iloc[-1]
     customer, product = int(latest["customer_id"]), latest["stock_code"]
     theirs = lines.loc[lines["customer_id"] == customer, "stock_code"]
     other = lines.loc[~lines["stock_code"].isin(theirs), "stock_code"].iloc[-1]
-    answer = client.online(
+    answer = then.online(
         features="customer_product.*",
         entities={
             "customer_id": [customer, customer, UNKNOWN, customer, None],
@@ -114,24 +123,24 @@ def test_a_record_is_found_by_both_of_its_keys(client: fstore.Client, sample: Pa
         event_timestamps=True,
     )
     assert answer.keys == ["customer_id", "stock_code"]
-    # What was found is older than the view's ttl by now, and says when it was bought. Nothing else was found.
-    assert answer.statuses["last_price"] == ["OUTSIDE_MAX_AGE", *["NOT_FOUND"] * 4]
-    assert [at is not None for at in answer.event_timestamps["last_price"]] == [True, *[False] * 4]
-    assert answer["last_price"] == [None] * 5
+    assert answer.statuses["last_price"] == ["PRESENT", *["NOT_FOUND"] * 4]
+    bought = latest["invoice_date"].tz_convert("UTC").to_pydatetime()
+    assert answer.event_timestamps["last_price"] == [bought, *[None] * 4]
+    assert answer["last_price"] == [latest["unit_price"], *[None] * 4]
 
 
-def test_on_demand_features_have_values(client: fstore.Client) -> None:
+def test_on_demand_features_have_values(then: fstore.Client) -> None:
     carts = [250.0, 77.58, 50.0, None]
-    answer = client.online(
+    answer = then.online(
         features="checkout.*", entities={"customer_id": [KNOWN, KNOWN, UNKNOWN, KNOWN], "cart_value": carts}
     )
     assert answer["cart_ratio"] == [250.0 / 77.58, 1.0, 1.0, 1.0]  # 1.0 is also its default
     assert answer.statuses["cart_ratio"] == ["PRESENT", "PRESENT", "NULL_VALUE", "NULL_VALUE"]
-    early = answer["hour"][0] < 6
-    assert answer["is_unusual"] == [True, early, early, early]
+    assert answer["hour"] == [THEN.hour] * 4
+    assert answer["is_unusual"] == [True, False, False, False]
     ordered = datetime(2025, 9, 14, 12, 5, tzinfo=timezone.utc)
-    days = (datetime.now(timezone.utc) - ordered).total_seconds() / 86400
-    assert answer["days_since_order"][0] == pytest.approx(days, abs=0.01)
+    days = (THEN - ordered).total_seconds() / 86400
+    assert answer["days_since_order"][0] == pytest.approx(days, abs=1e-9)
     assert answer["days_since_order"][2] is None
     assert answer.to_arrow().column("cart_ratio").to_pylist() == answer["cart_ratio"]
 

@@ -17,7 +17,7 @@ import pytest
 
 import fstore
 from fstore._command import RepoWarning, documents, find_binary
-from fstore.server import PrivateDoor, Server
+from fstore.server import PrivateAccess, Server
 from tests.conftest import fstore as fstore_command
 
 
@@ -336,15 +336,54 @@ def test_lookups_without_a_server_need_no_credential_of_the_settings(
         )  # a caller, whom the settings are for
 
 
+def test_lookups_without_a_server_do_not_read_the_keys_of_jwts(shop: fstore.Repo) -> None:
+    jwt = "{issuer: 'https://issuer.test', audience: fstore, jwks: missing.json}"
+    edit(shop, "fstore.yaml", "\nserve:\n", f"\nserve:\n  feast: true\n  auth: {{jwt: {jwt}}}\n")
+    answer = shop.online(service="churn", entities={"customer_id": [12003]})
+    assert answer.to_dict()["country"] == ["Norway"]
+    with pytest.raises(fstore.Error, match=r"missing\.json"), shop.serve():
+        pass  # which the settings hold for
+    argv = shop._serve(None, replay=False)
+    with Server(argv, PrivateAccess()) as client, pytest.raises(fstore.Error, match="UNIMPLEMENTED"):
+        client._unary("/feast.serving.ServingService/GetFeastServingInfo", b"")
+
+
+def test_a_server_that_does_not_start_leaves_no_token(shop: fstore.Repo) -> None:
+    access = PrivateAccess()
+    folder = Path(access._folder.name)
+    with pytest.raises(OSError, match="nowhere"):
+        Server(["/nowhere/fstore"], access)
+    assert not folder.exists()
+
+
+def test_a_client_that_cannot_be_closed_leaves_no_server(
+    shop: fstore.Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access = PrivateAccess()
+    server = Server(shop._serve(None, replay=False), access)
+    folder = Path(access._folder.name)
+    assert folder.exists()
+    client = server.client()
+
+    def fails() -> None:
+        raise RuntimeError("closing fails")
+
+    monkeypatch.setattr(client, "close", fails)
+    with pytest.raises(RuntimeError, match="closing fails"):
+        server.close()
+    assert server._process.poll() is not None
+    assert not folder.exists()
+
+
 def test_a_lookup_without_a_server_lets_nobody_else_in(shop: fstore.Repo) -> None:
-    door = PrivateDoor()
-    with Server(shop._serve(None, replay=False), door) as client:
+    access = PrivateAccess()
+    with Server(shop._serve(None, replay=False), access) as client:
         with fstore.Client(client.address) as stranger, pytest.raises(fstore.Unauthenticated):
             stranger.online(service="churn", entities={"customer_id": [12003]})
         other = fstore.Client(client.address, token="fst_" + "x" * 43)
         with other, pytest.raises(fstore.Unauthenticated):
             other.online(service="churn", entities={"customer_id": [12003]})
-        folder = Path(door.variables["FSTORE_SERVE_AUTH_TOKENS"]).parent
+        folder = Path(access.variables["FSTORE_SERVE_AUTH_TOKENS"]).parent
         assert folder.stat().st_mode & 0o077 == 0
     assert not folder.exists()
 

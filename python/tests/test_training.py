@@ -211,6 +211,33 @@ def test_verify_rebuild_and_diff(shop: fstore.Repo, labels: pa.Table, tmp_path: 
     assert "rebuild" in gone.value.hints[0]
 
 
+def test_another_ending_is_the_same_kind_of_file(shop: fstore.Repo, labels: pa.Table, tmp_path: Path) -> None:
+    query = "select customer_id, invoice_date as event_timestamp from lines where quantity < 0"
+    for name in ("q.sql", "Q.SQL"):
+        (tmp_path / name).write_text(query)
+        for given in (tmp_path / name, str(tmp_path / name)):
+            assert labels_module.query(given) == query
+            assert shop.features(given, features="customer_orders.*").rows > 0
+    upper = Path(shutil.copy(shop.path / "data/labels.parquet", tmp_path / "LABELS.PARQUET"))
+    assert labels_module.has_types(upper)
+    assert labels_module.batches(upper)[0] == labels_module.batches(labels)[0]
+
+
+def test_a_pin_is_of_the_training_set_that_was_given(
+    shop: fstore.Repo, made: fstore.TrainingSet, labels: pa.Table
+) -> None:
+    """Not of another one with its name in this repo."""
+    ts = shop.training_set("shared", service="churn", labels=labels.slice(1))
+    assert made.name == ts.name
+    with pytest.raises(fstore.CheckFailed, match="is not the one that was given"):
+        shop.pin_model("m", 1, training_set=made)
+    assert len(shop.models) == 0
+    shop.pin_model("m", 1, training_set=ts)
+    with pytest.raises(fstore.Error, match="--sample"):
+        shop.training_set("--sample=1")
+    assert len(shop.models) == 1
+
+
 def test_a_quick_look_has_the_values_of_a_training_set(
     shop: fstore.Repo, made: fstore.TrainingSet, labels: pa.Table
 ) -> None:

@@ -11,11 +11,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import fstore
+from fstore import arrowio
 from tests.conftest import ROOT, serving
 from tests.conftest import fstore as run
 
@@ -55,7 +57,8 @@ features:
 
 
 @pytest.fixture(scope="module")
-def address(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def repo(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repo with a feature of every type, materialized."""
     repo = tmp_path_factory.mktemp("types") / "repo"
     run(binary, "init", "--empty", str(repo))
     columns = {name: pa.array(values, kind) for name, (kind, values) in COLUMNS.items()}
@@ -81,6 +84,11 @@ def address(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     (repo / "definitions.yaml").write_text(DEFINITIONS + features)
     run(binary, "apply", "--yes", repo=repo)
     run(binary, "materialize", "--to", "2025-12-01", repo=repo)
+    return repo
+
+
+@pytest.fixture(scope="module")
+def address(binary: Path, repo: Path) -> Iterator[str]:
     with serving(binary, repo) as address:
         yield address
 
@@ -96,6 +104,47 @@ def test_every_type_arrives_unchanged(address: str) -> None:
     assert answer.event_timestamps["i64"] == [NOW] * 3
     assert answer.to_pandas()["i64"].tolist()[:2] == [2**53 + 1, -(2**63)]
     assert answer.to_polars()["i64"].to_list() == COLUMNS["i64"][1]
+
+
+def test_training_has_the_types_of_serving(binary: Path, repo: Path, address: str) -> None:
+    with fstore.Client(address) as client:
+        served = client.online(features=["visits.*"], entities=KEYS).to_arrow(keys=False)
+    labels = pa.table({"day": pa.array(KEYS["day"], pa.int32()), "site": KEYS["site"]})
+    labels = labels.append_column(
+        "event_timestamp", pa.array([datetime(2025, 12, 1, tzinfo=timezone.utc)] * 3, UTC)
+    )
+    trained = fstore.Repo(repo, binary=binary).features(labels, features=["visits.*"]).to_arrow()
+    assert trained.select(served.column_names).schema == served.schema
+    assert trained.select(served.column_names).equals(served)
+
+
+INTEGERS = [pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()]
+
+
+@pytest.mark.parametrize("kind", INTEGERS, ids=str)
+@pytest.mark.parametrize("backend", [None, "numpy_nullable", "pyarrow"])
+def test_pandas_has_every_integer_beside_nulls(kind: pa.DataType, backend: Any) -> None:
+    signed = pa.types.is_signed_integer(kind)
+    values = [2 ** (kind.bit_width - signed) - 1, -(2 ** (kind.bit_width - 1)) if signed else 0, None]
+    lists = [values, [], None, [None]]
+    table = pa.table(
+        {
+            "plain": pa.chunked_array([pa.array(values, kind), pa.array([1], kind)]),
+            "list": pa.array(lists, pa.list_(kind)),
+            "deep": pa.array([[values, values], None, [], [None]], pa.list_(pa.list_(kind))),
+            "last": ["a", "b", "c", "d"],
+        }
+    )
+    frame = arrowio.to_pandas(table, backend)
+    assert list(frame.columns) == table.column_names
+    assert [None if v is pd.NA else v for v in frame["plain"].tolist()] == [*values, 1]
+    assert all(isinstance(v, int) for v in frame["plain"].dropna().tolist())
+    if backend == "pyarrow":  # lists of Arrow
+        assert frame["list"].array.__arrow_array__().to_pylist() == lists
+        return
+    assert [None if v is None else v.tolist() for v in frame["list"]] == lists
+    assert type(frame["list"][0][0]) is int
+    assert [v.tolist() for v in frame["deep"][0]] == [values, values]
 
 
 def test_the_example_prints_an_answer(address: str) -> None:

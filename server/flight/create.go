@@ -124,6 +124,8 @@ func (r *Request) check() error {
 		return fstore.Errorf(fstore.ErrTooLarge, "labels_sql has %d bytes; the limit is %d", len(r.LabelsSQL), maxQuery)
 	case strings.HasSuffix(r.LabelsSQL, ".sql"):
 		return bad("labels_sql is a query, and not the name of a file")
+	case r.Sample != nil && *r.Sample < 1:
+		return bad("sample of %d rows: it must have at least 1", *r.Sample)
 	case r.Seed != nil && r.Sample == nil:
 		return bad("seed goes with sample")
 	}

@@ -185,6 +185,7 @@ func TestCreationsAreChecked(t *testing.T) {
 		"either labels":            {"name": "a", "service": "churn"},
 		"not a digest":             {"name": "a", "service": "churn", "labels": "../../etc/passwd"},
 		"name of a file":           {"name": "a", "service": "churn", "labels_sql": "/etc/labels.sql"},
+		"at least 1":               {"name": "a", "service": "churn", "labels": someDigest, "sample": 0},
 		"seed goes with sample":    {"name": "a", "service": "churn", "labels": someDigest, "seed": 3},
 		"unknown field":            {"name": "a", "service": "churn", "labels": someDigest, "out": "/etc/passwd"},
 		"zero byte":                {"name": "a", "service": "churn", "labels": someDigest, "timestamp": "a\x00b"},

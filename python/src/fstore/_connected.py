@@ -48,8 +48,13 @@ class Connected:
         """Prepares what a client keeps of its connections. Nothing connects yet."""
         raise NotImplementedError
 
+    @property
+    def address(self) -> str:
+        """The address of the server, as it was given."""
+        return self._transport.address
+
     def __repr__(self) -> str:
-        return f"fstore.{type(self).__name__}({self._transport.address!r})"
+        return f"fstore.{type(self).__name__}({self.address!r})"
 
     def _attempts(self, timeout: float | None = None) -> Attempts:
         """Returns the attempts of one call, which share its deadline."""

@@ -10,7 +10,7 @@ from mlflow.data.dataset import Dataset
 from mlflow.data.dataset_source import DatasetSource
 
 from fstore import _runs
-from fstore.errors import CheckFailed
+from fstore.errors import CheckFailed, InvalidRequest
 
 if TYPE_CHECKING:
     from fstore.client import Client
@@ -45,27 +45,31 @@ class FstoreDatasetSource(DatasetSource):  # type: ignore[misc]
     ) -> TrainingSet:
         """Returns the training set that the run used: the file is checked against the digest in its lock.
 
-        It is that of `client`, a client of a server, or that of `repo`, a feature repo. Without either, it is that of the
-        repo that $FSTORE_REPO names, or else of the folder or the server where it was logged; a server gets the token in
-        $FSTORE_TOKEN. A file of a repo that is gone is made again from the lock.
+        It is that of `client`, a client of a server, or that of `repo`, a feature repo. Without either, one that was logged
+        in a repo is that of the repo that $FSTORE_REPO names, or else of the folder where it was logged. A file of a repo
+        that is gone is made again from the lock.
+
+        Raises `InvalidRequest` for one of a server without `client` or `repo`: the address comes from the run, so nothing
+        connects to it by itself.
 
         Raises `NotFound` if there is no such training set, `CheckFailed` if the name belongs to another one now, or if its
         inputs no longer give the same content, and `DataLoss` if the file has changed.
         """
-        from fstore.client import Client
         from fstore.repo import Repo
 
         if client is not None:
             return self._of_server(client)
+        if repo is None and self.server:
+            raise InvalidRequest(
+                f"training set {self.training_set} is that of a server, whose address {self.server!r} comes from the run",
+                [f"if you trust it, pass a client: load(client=fstore.Client({self.server!r}))"],
+            )
         repo = repo or os.environ.get("FSTORE_REPO") or self.repo
-        if not repo:
-            with Client(self.server) as client:
-                return self._of_server(client)
         opened = repo if isinstance(repo, Repo) else Repo(repo)
-        record = opened._run("training-set", "show", self.training_set).result
+        record = opened._recorded(self.training_set)
         self._compare(record["lock"]["output"]["content"])
         if not os.path.exists(record["out"]):
-            opened._run("training-set", "rebuild", self.training_set, "--out", record["out"])
+            opened._run("training-set", "rebuild", "--out", record["out"], "--", self.training_set)
         return opened.training_set(self.training_set).checked()
 
     def _of_server(self, client: Client) -> TrainingSet:

@@ -36,11 +36,6 @@ class AsyncClient(Connected):
             weakref.WeakKeyDictionary()
         )
 
-    @property
-    def address(self) -> str:
-        """The address of the server, as it was given."""
-        return self._transport.address
-
     async def online(
         self,
         *,
@@ -119,7 +114,7 @@ class AsyncClient(Connected):
             except grpc.aio.AioRpcError as failure:
                 if failure.code() is grpc.StatusCode.UNAVAILABLE and self._renew():
                     continue
-                pause = attempts.after(failure, self._transport.address, self._transport.tls)
+                pause = attempts.after(failure, self.address, self._transport.tls)
             await asyncio.sleep(pause)
 
     def _opened(self) -> Channel:

@@ -84,17 +84,19 @@ def in_utc(schema: pa.Schema, features: Iterable[Mapping[str, Any]], given: bool
     The engine writes instants in UTC without a zone. `given` says that label columns keep the types that they were given:
     those of a frame or a Parquet file. Labels of a query or a CSV file have no such types.
     """
-    instants = {f["name"] for f in features if f["type"] == "timestamp"}
-    return pa.schema([pa.field(f.name, _in_utc(f, instants, given)) for f in schema])
-
-
-def _in_utc(field: pa.Field, instants: Collection[str], given: bool) -> pa.DataType:
-    naive = pa.types.is_timestamp(field.type) and field.type.tz is None
-    return (
-        pa.timestamp(field.type.unit, "UTC")
-        if naive and (field.name in instants or not given)
-        else field.type
+    instants = {f["name"] for f in features if f["type"] in ("timestamp", "list<timestamp>")}
+    return pa.schema(
+        [pa.field(f.name, f.type if given and f.name not in instants else _in_utc(f.type)) for f in schema]
     )
+
+
+def _in_utc(kind: pa.DataType) -> pa.DataType:
+    """Returns a type with UTC as the zone of instants that have none, also of those in lists."""
+    if pa.types.is_timestamp(kind) and kind.tz is None:
+        return pa.timestamp(kind.unit, "UTC")
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_in_utc(kind.value_type)))
+    return kind
 
 
 def of_json(rows: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> pa.Table:
@@ -121,32 +123,56 @@ def _each(read: Callable[[Any], Any], values: list[Any] | None) -> Any:
 def to_pandas(table: pa.Table, dtype_backend: DtypeBackend | None = None) -> pd.DataFrame:
     """Returns a table as a DataFrame of the same shape, with a RangeIndex.
 
-    By default integers and booleans with nulls become pandas' Int32, Int64 and boolean, so that no value changes;
-    all other columns are numpy's, where a null float is NaN, a null timestamp is NaT, and a list is an array.
-    `dtype_backend` is that of pandas: "numpy_nullable" for its nullable types throughout, "pyarrow" for Arrow's own,
-    which keep null and NaN apart.
+    By default integers of every width and booleans with nulls become pandas' nullable types (Int64, UInt8, boolean), so that
+    no value changes; all other columns are numpy's, where a null float is NaN, a null timestamp is NaT, and a list is an array.
+    Lists in a column that has nulls among their integers are arrays of Python's int and None, because numpy would make
+    them floats. `dtype_backend` is that of pandas: "numpy_nullable" for its nullable types throughout, "pyarrow" for
+    Arrow's own, which keep null and NaN apart.
     """
+    import numpy as np
     import pandas as pd
 
     if dtype_backend == "pyarrow":
         return table.to_pandas(types_mapper=pd.ArrowDtype)
-    nullable = _nullable_types()
-    if dtype_backend == "numpy_nullable":
-        return table.to_pandas(types_mapper=nullable.get)
-    if dtype_backend is not None:
+    if dtype_backend not in (None, "numpy_nullable"):
         raise InvalidRequest(
             f"there is no dtype_backend {dtype_backend!r}", ['it is "numpy_nullable" or "pyarrow"']
         )
-    exact = {pa.int32(), pa.int64(), pa.bool_()}
-    inexact = [i for i, c in enumerate(table.columns) if c.null_count and c.type in exact]
-    if not inexact:
-        return table.to_pandas()
-    names = table.column_names
-    frame = table.select([i for i in range(len(names)) if i not in set(inexact)]).to_pandas()
-    for i in inexact:
-        column = table.column(i)
-        frame.insert(i, names[i], column.to_pandas(types_mapper=nullable.get))
+    nullable = _nullable_types()
+    own: dict[int, Any] = {}  # columns that pyarrow would change
+    for i, column in enumerate(table.columns):
+        if any(_has_null_integers(chunk) for chunk in column.chunks):
+            own[i] = pd.Series([_exact(v, np) for v in column.to_pylist()], dtype=object)
+        elif dtype_backend is None and column.null_count and _is_exact(column.type):
+            own[i] = column.to_pandas(types_mapper=nullable.get)
+    rest = table.select([i for i in range(table.num_columns) if i not in own])
+    frame = rest.to_pandas(types_mapper=nullable.get if dtype_backend else None)
+    for i, series in own.items():
+        frame.insert(i, table.column_names[i], series)
     return frame
+
+
+def _is_exact(kind: pa.DataType) -> bool:
+    """Reports whether numpy has no null for a type, so that pyarrow would make it float or object."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_boolean(kind))
+
+
+def _has_null_integers(values: pa.Array) -> bool:
+    """Reports whether an array of lists has a null among its integers, however deep."""
+    is_list = False
+    while pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
+        values, is_list = values.flatten(), True
+    return is_list and pa.types.is_integer(values.type) and values.null_count > 0
+
+
+def _exact(value: Any, np: Any) -> Any:
+    """Returns a list as an array of objects, and what it has likewise."""
+    if not isinstance(value, list):
+        return value
+    array = np.empty(len(value), object)
+    for i, each in enumerate(value):
+        array[i] = _exact(each, np)
+    return array
 
 
 def to_polars(table: pa.Table) -> pl.DataFrame:
@@ -163,8 +189,14 @@ def _nullable_types() -> dict[pa.DataType, Any]:
 
     return {
         pa.bool_(): pd.BooleanDtype(),
+        pa.int8(): pd.Int8Dtype(),
+        pa.int16(): pd.Int16Dtype(),
         pa.int32(): pd.Int32Dtype(),
         pa.int64(): pd.Int64Dtype(),
+        pa.uint8(): pd.UInt8Dtype(),
+        pa.uint16(): pd.UInt16Dtype(),
+        pa.uint32(): pd.UInt32Dtype(),
+        pa.uint64(): pd.UInt64Dtype(),
         pa.float32(): pd.Float32Dtype(),
         pa.float64(): pd.Float64Dtype(),
         pa.string(): pd.StringDtype(),

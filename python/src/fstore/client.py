@@ -41,11 +41,6 @@ class Client(Connected):
         self._channel: Channel | None = None
         self._owner = 0  # the process that opened the channel
 
-    @property
-    def address(self) -> str:
-        """The address of the server, as it was given."""
-        return self._transport.address
-
     def online(
         self,
         *,
@@ -145,7 +140,7 @@ class Client(Connected):
         as_of: Instant | None = None,
         progress: bool | None = None,
     ) -> Features:
-        """Returns labels with their features as known at each row's instant, without a name, a lock or a record.
+        """Returns rows x (label columns, then features as known at each row's instant), without a name, a lock or a record.
 
         The server computes them; the values are those that a training set would have. The rows are held in memory.
         Arguments are as in `training_set`. The server must run with `--offline`.
@@ -222,7 +217,7 @@ class Client(Connected):
         """Returns when a call that failed may be sent again, or raises its error."""
         if failure.code() is grpc.StatusCode.UNAVAILABLE and self._renew():
             return
-        time.sleep(attempts.after(failure, self._transport.address, self._transport.tls))
+        time.sleep(attempts.after(failure, self.address, self._transport.tls))
 
     def _unary(self, method: str, request: bytes) -> bytes:
         """Sends a request of another service, with the retries of look-ups."""

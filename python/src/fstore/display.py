@@ -10,7 +10,7 @@ from typing import Any
 
 MAX_ROWS = 10
 MAX_COLUMNS = 20
-_WIDTH = 100  # of a screen that is no terminal
+_WIDTH = 100  # when the output is not a terminal
 _LEAST, _MOST = 40, 200
 _CELL = 32
 
@@ -62,7 +62,7 @@ def _line(tag: str, cells: Sequence[str], sides: Sequence[str]) -> str:
 
 
 def _side(values: Sequence[object]) -> str:
-    """Returns on which side the values of a column stand; notebooks put all on the right."""
+    """Returns how a column is aligned; notebooks align everything right by default."""
     given = [v for v in values if v not in (None, "")]
     numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in given)
     return "right" if given and numbers else "left"

@@ -8,7 +8,8 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from fstore._attempts import Attempts, retry_after
 from fstore._command import RepoWarning, hear, reported
 from fstore._selection import Model, model_of
 from fstore._unreachable import explain
-from fstore.errors import Conflict, DataLoss, Error, InvalidRequest, NotFound, of_status
+from fstore.errors import Conflict, DataLoss, Error, InvalidRequest, of_status
 from fstore.progress import Bar
 from fstore.results import Difference, Features, Table, Verified
 from fstore.training import TrainingSet
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 _CREATE, _PREVIEW = "fstore.create_training_set", "fstore.preview_training_set"
 _SAID = {"progress", "warning", "note", "error"}
-_ANY = "any"  # a name to ask for, where it does not matter whether there is such a training set
 _SETS, _LABELS = "training_sets", "labels"
 
 
@@ -43,31 +43,33 @@ class Flight:
 
     def create(self, request: dict[str, Any], labels: Any, progress: bool | None) -> RemoteTrainingSet:
         """Sends labels, has the training set made and returns it."""
-        self._give(labels, request, request["name"])
-        (summary,) = self._act(_CREATE, request, progress)
-        result = json.loads(summary)
+        self._give(labels, request)
+        with closing(self._act(_CREATE, request, progress)) as answer:
+            result = _summary(answer)
         existing = bool(result.get("existing"))
         return self.open(request["name"], existing=existing, counts=None if existing else result["views"])
 
     def preview(self, request: dict[str, Any], labels: Any, progress: bool | None) -> Features:
         """Sends labels and returns them with their features."""
-        self._give(labels, request, _ANY)
-        answer = self._act(_PREVIEW, request, progress)
-        made = json.loads(next(answer))
-        with tempfile.TemporaryFile(prefix="fstore-") as file:
+        self._give(labels, request)
+        with (
+            closing(self._act(_PREVIEW, request, progress)) as answer,
+            tempfile.TemporaryFile(prefix="fstore-") as file,
+        ):
+            made = _summary(answer)
             for piece in answer:
                 file.write(piece)
             if file.tell() != made["bytes"]:
                 raise DataLoss(f"{file.tell():,} of {made['bytes']:,} bytes of the features arrived")
             return Features.read(file, made["features"], _labels.has_types(labels))
 
-    def _give(self, labels: Any, request: dict[str, Any], name: str) -> None:
+    def _give(self, labels: Any, request: dict[str, Any]) -> None:
         """Puts labels into a request: a query as it is, rows as the digest that the server has given them."""
         query = _labels.query(labels)
         if query is not None:
             request["labels_sql"] = query
         else:
-            self._reach(name)
+            self._reach()
             request["labels"] = self._upload(labels)
 
     def open(
@@ -95,15 +97,13 @@ class Flight:
             file.write(part)
         return digest.hexdigest()
 
-    def _reach(self, name: str) -> None:
-        """Connects, with the client's retries, before labels are sent: those of a stream cannot be sent twice."""
-        try:
-            self._info(_SETS, name, "bytes")
-        except (NotFound, DataLoss):
+    def _reach(self) -> None:
+        """Connects, with the client's retries, before labels are sent: those of a stream cannot be sent twice.
+
+        The call is one that needs no grant.
+        """
+        for _ in self._stream("ListActions", b""):
             pass
-        except Error as error:
-            if error.code != "PERMISSION_DENIED":  # to create does not need the right to read
-                raise
 
     def _info(self, *path: str) -> bytes:
         try:
@@ -115,9 +115,9 @@ class Flight:
         """Returns an error that says so if the server has no Flight."""
         if not error.message.startswith("UNIMPLEMENTED"):
             return error
-        where = self._client._transport.address
         return Error(
-            f"the server at {where} serves no training sets", ["start it with fstore serve --offline"]
+            f"the server at {self._client.address} serves no training sets",
+            ["start it with fstore serve --offline"],
         )
 
     def _upload(self, labels: Any) -> str:
@@ -139,29 +139,30 @@ class Flight:
         except grpc.RpcError as error:
             if failed:
                 raise failed[0] from None
-            raise self._error(error) from None
+            raise self._offered(self._error(error)) from None
         except BaseException:
             call.cancel()
             raise
         return str(json.loads(_flight.PutResult.FromString(answers[-1]).app_metadata)["digest"])
 
-    def _act(self, action: str, request: dict[str, Any], progress: bool | None) -> Iterator[bytes]:
+    def _act(self, action: str, request: dict[str, Any], progress: bool | None) -> Generator[bytes]:
         """Has an action done, shows how far it is, and yields its results: the summary, and what follows it."""
         bar = Bar(f"training-set {action.split('.')[1].split('_')[0]}", progress)
         failure: dict[str, Any] | None = None
         summarized = False
         try:
-            for message in self._stream("DoAction", _flight.action(action, request)):
-                body = _flight.Result.FromString(message).body
-                said = {} if summarized else json.loads(body)
-                if said.keys() & _SAID:
-                    if warning := hear(said, bar):
-                        warnings.warn(warning, RepoWarning, stacklevel=4)
-                    failure = said.get("error", failure)
-                else:
-                    summarized = True
-                    bar.close()
-                    yield body
+            with closing(self._stream("DoAction", _flight.action(action, request))) as messages:
+                for message in messages:
+                    body = _flight.Result.FromString(message).body
+                    said = {} if summarized else json.loads(body)
+                    if said.keys() & _SAID:
+                        if warning := hear(said, bar):
+                            warnings.warn(warning, RepoWarning, stacklevel=5)
+                        failure = said.get("error", failure)
+                    else:
+                        summarized = True
+                        bar.close()
+                        yield body
         except Error:
             if failure is not None:
                 raise _in_python(reported(failure)) from None
@@ -169,7 +170,7 @@ class Flight:
         finally:
             bar.close()
 
-    def _stream(self, method: str, request: bytes) -> Iterator[bytes]:
+    def _stream(self, method: str, request: bytes) -> Generator[bytes]:
         """Yields the answers of a call. It is sent again only before its first answer."""
         client = self._client
         attempts = Attempts(client._timeout, client._retries)
@@ -197,8 +198,18 @@ class Flight:
         """Returns the error of a call that is not sent again."""
         text, transport = failure.details() or "", self._client._transport
         return explain(
-            of_status(failure.code().name, text, retry_after(failure)), text, transport.address, transport.tls
+            of_status(failure.code().name, text, retry_after(failure)),
+            text,
+            self._client.address,
+            transport.tls,
         )
+
+
+def _summary(answer: Iterator[bytes]) -> dict[str, Any]:
+    """Returns the summary of an action, which is its first result."""
+    for body in answer:
+        return dict(json.loads(body))
+    raise DataLoss("the answer of the server ended before its summary", ["look at the server's log"])
 
 
 def _in_python(error: Error) -> Error:
@@ -227,10 +238,23 @@ class RemoteTrainingSet(TrainingSet):
     ) -> None:
         self._flight = flight
         self._ticket = ticket
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None  # of _path
         self.existing = existing
         self.counts = counts
         self.__dict__["lock"] = MappingProxyType(meta["lock"])
+
+    @property
+    def path(self) -> Path:
+        """The Parquet file, in a temporary folder that is removed with this object. It comes down first, if need be."""
+        return self._checked()
+
+    @property
+    def lock_path(self) -> Path:
+        """Raises InvalidRequest: the lock of a training set of a server is a file only after `save`."""
+        raise InvalidRequest(
+            f"the lock of training set {self.name} is no file here: the training set is that of a server",
+            ["save() it, which writes the lock beside the Parquet file, or read its `lock`"],
+        )
 
     def save(self, out: str | os.PathLike[str]) -> Path:
         """Writes the Parquet file to `out` and its lock beside it, and returns the path."""
@@ -238,7 +262,7 @@ class RemoteTrainingSet(TrainingSet):
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, path)
         lock = path.with_name(path.name.removesuffix(".parquet") + ".lock.json")
-        lock.write_text(self._lock_text(), "utf-8")
+        lock.write_bytes(self._lock_text().encode())
         return path
 
     def verify(self, *, rebuild: bool = True, rehash: bool = False) -> Verified:
@@ -256,8 +280,18 @@ class RemoteTrainingSet(TrainingSet):
     def _lock_text(self) -> str:
         return json.dumps(dict(self.lock), indent=2, ensure_ascii=False) + "\n"
 
+    @contextmanager
+    def _lock_file(self) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix="fstore-") as folder:
+            path = Path(folder) / "training_set.lock.json"  # its name comes from the server
+            path.write_bytes(self._lock_text().encode())
+            yield path
+
     def _location(self) -> str:
-        return self._flight._client._transport.address
+        return self._flight._client.address
+
+    def _remedy(self, *flags: str) -> str:
+        return "open the training set again, with client.training_set(name)"
 
     def _elsewhere(self, what: str, command: str) -> InvalidRequest:
         hint = f"run {command} on the server, or save() it and use fstore.Repo on this machine"
@@ -266,14 +300,14 @@ class RemoteTrainingSet(TrainingSet):
     def _checked(self) -> Path:
         if self._folder is None:
             folder = tempfile.TemporaryDirectory(prefix="fstore-")
-            path = Path(folder.name) / f"{self.name}.parquet"
+            path = Path(folder.name) / "training_set.parquet"  # its name comes from the server
             with path.open("wb") as file:
                 digest = self._flight.download(self._ticket, file)
             if digest != self.lock["output"]["sha256"]:
                 raise DataLoss(
                     f"the file of training set {self.name} did not arrive as its lock describes it"
                 )
-            self.path, self._folder = path, folder
+            self._path, self._folder = path, folder
         return super()._checked()
 
     def _place(self) -> str:
@@ -291,7 +325,12 @@ def request_of(
         chosen = {"service": service}
     elif model is not None:
         chosen = {"model": "@".join(model_of(model))}
-    return {**chosen, **{k: v for k, v in options.items() if v not in (None, False, [])}}
+    return {**chosen, **{k: v for k, v in options.items() if not _is_left_out(v)}}
+
+
+def _is_left_out(option: Any) -> bool:
+    """Reports whether an option was not given. 0 was: it equals False, and is not it."""
+    return option is None or option is False or option == []
 
 
 def _listed(texts: str | Sequence[str] | None) -> list[str]:

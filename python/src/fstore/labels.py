@@ -25,7 +25,7 @@ def arguments(labels: Any, folder: Path) -> list[str]:
         return _text(labels)
     if isinstance(labels, os.PathLike):
         path = os.fspath(labels)
-        return ["--labels-sql" if path.endswith(".sql") else "--labels", path]
+        return _query_file(path) if _ending(path) == ".sql" else ["--labels", path]
     return ["--labels", str(write(labels, folder))]
 
 
@@ -35,8 +35,10 @@ def _text(text: str) -> list[str]:
         raise InvalidRequest(
             f"labels={text!r} is a file, and reads like a query", ["pass pathlib.Path(…) for the file"]
         )
-    if is_query or text.endswith(".sql"):
+    if is_query:
         return ["--labels-sql", text]
+    if _ending(text) == ".sql":
+        return _query_file(text)
     if not is_file:
         raise InvalidRequest(
             f"labels={text!r}: there is no such file, and a query begins with select, with or from",
@@ -45,9 +47,26 @@ def _text(text: str) -> list[str]:
     return ["--labels", text]
 
 
+def _ending(path: str | os.PathLike[str]) -> str:
+    """Returns the ending of a label file, which says its kind: ".parquet", ".sql" and so on, in lower case."""
+    return Path(path).suffix.lower()
+
+
+def _query_file(path: str) -> list[str]:
+    """Returns the flags for a file with a query. The command knows one by an ending in lower case; of another, it gets the text."""
+    return ["--labels-sql", path if path.endswith(".sql") else _read(path)]
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text("utf-8")
+    except OSError as e:
+        raise InvalidRequest(f"labels: {path}: {e.strerror or e}") from e
+
+
 def has_types(labels: Any) -> bool:
     """Reports whether the columns of labels have types of their own: those of a frame or a Parquet file."""
-    return not isinstance(labels, str | os.PathLike) or os.fspath(labels).lower().endswith(".parquet")
+    return not isinstance(labels, str | os.PathLike) or _ending(labels) == ".parquet"
 
 
 def query(labels: Any) -> str | None:
@@ -57,12 +76,7 @@ def query(labels: Any) -> str | None:
     flag, text = arguments(labels, Path())
     if flag != "--labels-sql":
         return None
-    if not text.endswith(".sql"):
-        return text
-    try:
-        return Path(text).read_text("utf-8")
-    except OSError as e:
-        raise InvalidRequest(f"labels: {text}: {e.strerror or e}") from e
+    return _read(text) if text.endswith(".sql") else text
 
 
 def batches(labels: Any) -> tuple[Any, Iterator[Any]]:
@@ -76,7 +90,7 @@ def _file(path: Path) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if path.suffix != ".parquet":
+    if _ending(path) != ".parquet":
         raise InvalidRequest(
             f"labels={os.fspath(path)!r} is not a Parquet file",
             ["read it into a frame and pass that: its types are then yours to choose"],

@@ -24,7 +24,7 @@ class Rows(Result):
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """A dict for each row as JSON has it: an instant is text, bytes are base64."""
+        """A dict for each row as JSON has it: an instant is text, bytes are base64, and NaN and infinities are text ("NaN")."""
         return list(self["rows"])
 
     @property

@@ -15,7 +15,7 @@ from fstore.errors import CheckFailed, Conflict, InvalidRequest, NotFound
 from fstore.instant import Instant, instant
 from fstore.query import Rows
 from fstore.results import Applied, Diagnosis, Features, Pin, Plan, Table, Validated
-from fstore.server import PrivateDoor, Server
+from fstore.server import PrivateAccess, Server
 from fstore.training import TrainingSet
 
 if TYPE_CHECKING:
@@ -214,8 +214,11 @@ class Repo:
         )
 
     def _open(self, name: str) -> TrainingSet:
-        record = self._run("training-set", "show", name).result
-        return TrainingSet(self, Path(record["out"]))
+        return TrainingSet(self, Path(self._recorded(name)["out"]))
+
+    def _recorded(self, name: str) -> dict[str, Any]:
+        """Returns what the registry has of a training set. The name may come from elsewhere: it is never a flag."""
+        return dict(self._run("training-set", "show", "--", name).result)
 
     def training_sets(self) -> Table:
         """Lists the training sets of the project, the newest first, with those that were replaced."""
@@ -288,15 +291,31 @@ class Repo:
         training_set: TrainingSet | str | None = None,
         service: str | None = None,
     ) -> Pin:
-        """Pins features to a version of a model: those of the training set that it learned from, or of a service."""
+        """Pins features to a version of a model: those of the training set that it learned from, or of a service.
+
+        Raises `CheckFailed` if the registry has another training set under the name of `training_set`, such as one of a
+        server or of another repo.
+        """
         if (training_set is None) == (service is None):
             raise InvalidRequest("name either a training_set or a service")
         if training_set is not None:
-            named = training_set.name if isinstance(training_set, TrainingSet) else training_set
-            args = ["--training-set", named]
+            named = training_set if isinstance(training_set, str) else self._same(training_set)
+            args = [f"--training-set={named}"]
         else:
             args = ["--service", str(service)]
         return Pin(self._run("model", "pin", name, str(version), *args).result)
+
+    def _same(self, training_set: TrainingSet) -> str:
+        """Returns the name of a training set. Raises `CheckFailed` unless the registry has its content under that name."""
+        name, given = training_set.name, training_set.digest
+        found = self._recorded(name)["lock"]["output"]["content"]
+        if found != given:
+            raise CheckFailed(
+                f"training set {name} of {self.path} is not the one that was given: "
+                f"its digest is {found[:32]}, and that of the one given is {given[:32]}",
+                ["pin in the repo where it was made, or name the training set of this repo"],
+            )
+        return name
 
     def alias(self, name: str, alias: str, version: str | int | None) -> dict[str, Any]:
         """Lets an alias, such as champion, stand for a version of a model. With version=None the alias is removed."""
@@ -347,7 +366,7 @@ class Repo:
         can read its store, so no token is needed, whatever the repo's settings ask of a server's callers. That server lets in
         nobody else.
         """
-        with Server(self._serve(at, replay=False), PrivateDoor()) as client:
+        with Server(self._serve(at, replay=False), PrivateAccess()) as client:
             return client.online(
                 service=service,
                 features=features,

@@ -273,7 +273,10 @@ class Difference(Result):
 
 
 class Features:
-    """Labels with their features, as `Repo.features` returns them: rows x (label columns, then features)."""
+    """Labels with their features: rows x (label columns as they were given, then features), row i for label i.
+
+    `Repo.features`, `Client.features` and `score_batch` return them; `score_batch` adds columns of predictions at the end.
+    """
 
     def __init__(self, table: pa.Table, features: list[str]) -> None:
         self._table = table

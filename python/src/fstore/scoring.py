@@ -51,19 +51,27 @@ def score_batch(
     model = mlflow.pyfunc.load_model(uri)
     schema = model.metadata.get_input_schema()
     source: Repo | Client = ours._repo(repo) if client is None else client
-    try:
-        if isinstance(source, Repo):  # before it computes; a server says what is pinned with the rows
+    if isinstance(source, Repo):  # before it computes; a server says what is pinned with the rows
+        try:
             pinned = source._run("model", "show", named).result
-            _check(model_uri, schema, [o["name"] for o in pinned["outputs"]])
+        except NotFound as e:
+            raise _not_pinned(model_uri, uri, e) from None
+        _check(model_uri, schema, [o["name"] for o in pinned["outputs"]])
+    try:
         found = source.features(labels, model=named, timestamp=timestamp)
     except NotFound as e:
-        raise NotFound(
-            f"{model_uri} is not pinned: {e.message}", [f'fstore.mlflow.pin("{uri}", training_set)']
-        ) from None
+        unknown = (f'there is no model "{version.name}"', f"model {version.name} has no version")
+        if not e.message.startswith(unknown):  # something else is missing, such as a source
+            raise
+        raise _not_pinned(model_uri, uri, e) from None
     _check(model_uri, schema, found.features)
     table = found.to_arrow()
     predicted = _columns(model.predict(inputs(table.select(found.features), schema)))
     return Features(_with(table, predicted, model_uri), found.features)
+
+
+def _not_pinned(model_uri: str, uri: str, e: NotFound) -> NotFound:
+    return NotFound(f"{model_uri} is not pinned: {e.message}", [f'fstore.mlflow.pin("{uri}", training_set)'])
 
 
 def _with(table: pa.Table, predicted: dict[str, Any], model_uri: str) -> pa.Table:

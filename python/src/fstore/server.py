@@ -12,6 +12,7 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _PATIENCE = 15.0  # seconds that the server gets to answer what is in flight
 
 
-class _Door:
+class _Access:
     """What a server asks of its callers: what the settings of the repo say."""
 
     flags: Sequence[str] = ()
@@ -34,13 +35,17 @@ class _Door:
     """What `Client` needs to come in."""
 
     def close(self) -> None:
-        """Removes what the door was made of."""
+        """Removes the files that it was made of."""
 
 
-class PrivateDoor(_Door):
+class PrivateAccess(_Access):
     """Lets in this process only, by a token that nobody else knows, whatever the settings of the repo ask of callers."""
 
-    flags = ("--tls-certificate=", "--tls-key=", "--tls-client-ca=", "--offline=false")
+    flags = (
+        *("--tls-certificate=", "--tls-key=", "--tls-client-ca="),
+        *("--jwt-issuer=", "--jwt-audience=", "--jwt-jwks="),
+        *("--offline=false", "--feast=false"),
+    )
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="fstore-")  # which only this user can read
@@ -68,14 +73,18 @@ class Server:
     however that ends.
     """
 
-    def __init__(self, argv: list[str], door: _Door | None = None) -> None:
+    def __init__(self, argv: list[str], access: _Access | None = None) -> None:
         """Starts the server and waits until it listens. `argv` is the command."""
-        self._door = door or _Door()
-        self._process = start(
-            [*argv, *self._door.flags, "--stop-on-eof"],
-            stdin=subprocess.PIPE,
-            variables=self._door.variables,
-        )
+        self._access = access or _Access()
+        try:
+            self._process = start(
+                [*argv, *self._access.flags, "--stop-on-eof"],
+                stdin=subprocess.PIPE,
+                variables=self._access.variables,
+            )
+        except BaseException:
+            self._access.close()
+            raise
         self._owner = os.getpid()
         self._log: deque[str] = deque(maxlen=200)
         self._reader = threading.Thread(target=self._read_log, name="fstore serve", daemon=True)
@@ -121,7 +130,7 @@ class Server:
         """Returns a client of this server, which is closed with it. The options are those of `fstore.Client`."""
         from fstore.client import Client
 
-        client = Client(self.address, **self._door.options, **options)
+        client = Client(self.address, **self._access.options, **options)
         self._clients.append(client)
         return client
 
@@ -130,23 +139,28 @@ class Server:
         if os.getpid() != self._owner:  # a fork of the process that has the server
             return
         atexit.unregister(self.close)
-        for client in self._clients:
-            client.close()
-        if self._process.stdin is not None and not self._process.stdin.closed:
-            self._process.stdin.close()
+        with ExitStack() as last_first:  # everything is closed, whatever fails before
+            for stream in (self._process.stdout, self._process.stderr):
+                if stream is not None:
+                    last_first.callback(stream.close)
+            last_first.callback(self._access.close)
+            last_first.callback(self._reader.join)
+            last_first.callback(self._stop)
+            for client in self._clients:
+                last_first.callback(client.close)
+
+    def _stop(self) -> None:
+        """Ends the process: by a signal, and after a while by force."""
         if self._process.poll() is None:
             self._process.terminate()
-            try:
-                self._process.wait(_PATIENCE)
-            except BaseException:
+        try:
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+            self._process.wait(_PATIENCE)
+        finally:
+            if self._process.poll() is None:
                 self._process.kill()
                 self._process.wait()
-                raise
-        self._reader.join()
-        self._door.close()
-        for stream in (self._process.stdout, self._process.stderr):
-            if stream is not None:
-                stream.close()
 
     def __enter__(self) -> Client:
         return self.client()

@@ -31,8 +31,8 @@ def log_to_wandb(training_set: TrainingSet, run: Any = None, *, file: bool = Fal
             "path": training_set._location(),
         },
     )
-    with artifact.new_file("training_set.lock.json", encoding="utf-8") as lock:
-        lock.write(training_set._lock_text())
+    with artifact.new_file("training_set.lock.json", mode="xb") as lock:
+        lock.write(training_set._lock_text().encode())  # the same bytes on every system
     if file:
         artifact.add_file(os.fspath(training_set.checked().path), name="training_set.parquet")
     run.config.update(_runs.tags(training_set))

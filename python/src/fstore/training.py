@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -42,12 +43,16 @@ class TrainingSet:
         self, repo: Repo, path: Path, *, existing: bool = True, counts: list[dict[str, Any]] | None = None
     ) -> None:
         self._repo = repo
-        self.path = path
-        """The Parquet file."""
+        self._path = path
         self.existing = existing
         """Whether it had been made before, from the same inputs."""
         self.counts = counts
         """Labels with and without a value, by view and reason, if it was made just now (docs/training-sets.md)."""
+
+    @property
+    def path(self) -> Path:
+        """The Parquet file."""
+        return self._path
 
     @property
     def lock_path(self) -> Path:
@@ -203,10 +208,20 @@ class TrainingSet:
 
     def diff(self, other: TrainingSet | str | os.PathLike[str]) -> Difference:
         """Compares this training set with another, by their locks. `other` may be its name or its lock file."""
-        that = other.lock_path if isinstance(other, TrainingSet) else other
+        if not isinstance(other, TrainingSet):
+            return self._diff(other)
+        with other._lock_file() as that:
+            return self._diff(that)
+
+    def _diff(self, that: str | os.PathLike[str]) -> Difference:
         return Difference(
             self._repo._run("training-set", "diff", os.fspath(self.lock_path), os.fspath(that)).result
         )
+
+    @contextmanager
+    def _lock_file(self) -> Iterator[Path]:
+        """Gives a file with the lock."""
+        yield self.lock_path
 
     def checked(self) -> TrainingSet:
         """Returns the training set itself if every byte of its file is as the lock says. Raises `DataLoss` otherwise."""
@@ -216,8 +231,8 @@ class TrainingSet:
                 digest.update(block)
         if digest.hexdigest() != self.lock["output"]["sha256"]:
             raise DataLoss(
-                f"{self.path} has changed since it was made: its SHA-256 is not the one in its lock",
-                [f"fstore training-set rebuild {self.lock_path} --out {self.path} --overwrite"],
+                f"{self._path} has changed since it was made: its SHA-256 is not the one in its lock",
+                [self._remedy("--overwrite")],
             )
         return self
 
@@ -250,7 +265,7 @@ class TrainingSet:
 
     def _lock_text(self) -> str:
         """Returns the lock as its file has it."""
-        return self.lock_path.read_text("utf-8")
+        return self.lock_path.read_bytes().decode()
 
     def _location(self) -> str:
         """Returns the path of its file, or the address of its server."""
@@ -260,18 +275,24 @@ class TrainingSet:
         """Returns the file, if it has the size that the lock says."""
         want = int(self.lock["output"]["size"])
         try:
-            size = self.path.stat().st_size
+            size = self._path.stat().st_size
         except FileNotFoundError:
             raise NotFound(
-                f"there is no file {self.path}",
-                [f"fstore training-set rebuild {self.lock_path} --out {self.path}"],
+                f"there is no file {self._path}",
+                [self._remedy()],
             ) from None
         if size != want:
             raise DataLoss(
-                f"{self.path} has {size:,} bytes, and its lock says {want:,}: it is not the file that was made",
-                [f"fstore training-set rebuild {self.lock_path} --out {self.path} --overwrite"],
+                f"{self._path} has {size:,} bytes, and its lock says {want:,}: it is not the file that was made",
+                [self._remedy("--overwrite")],
             )
-        return self.path
+        return self._path
+
+    def _remedy(self, *flags: str) -> str:
+        """Returns how to get the file again."""
+        return " ".join(
+            ["fstore training-set rebuild", str(self.lock_path), "--out", str(self._path), *flags]
+        )
 
     def _typed(self, schema: pa.Schema) -> pa.Schema:
         from fstore import arrowio

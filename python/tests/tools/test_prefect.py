@@ -46,12 +46,19 @@ def test_a_scheduled_run_is_as_of_its_schedule(repo: Path, binary: Path) -> None
         "FSTORE_BINARY": str(binary),
         "PREFECT_API_URL": PREFECT_API_URL.value(),
         "PYTHONUNBUFFERED": "1",
+        "CRON": "0 0 29 2 *",  # a run of the schedule itself would make a second training set
     }
     with started([sys.executable, prefect_flow.__file__, str(repo)], "is being served", variables):
         done = run_deployment("features/nightly", scheduled_time=AT, timeout=240, poll_interval=1)
     assert done.state.is_completed(), done.state
     names = [made["name"] for made in fstore.Repo(repo, binary=binary).training_sets()]
     assert names == ["churn_2025_12_01"]
+
+
+def test_an_offset_that_was_given_counts() -> None:
+    for text in ("2025-12-01T01:00:00+01:00", "2025-11-30T19:00:00-05:00", "2025-12-01"):
+        assert prefect_flow.in_utc(datetime.fromisoformat(text)) == AT
+        assert prefect_flow.in_utc(datetime.fromisoformat(text)).utcoffset() == AT.utcoffset()
 
 
 @pytest.mark.parametrize(("online", "attempts"), [("redis://127.0.0.1:1/0", 3), ("nonsense", 1)])

@@ -155,7 +155,15 @@ def test_a_training_set_of_a_server_is_logged_loaded_and_pinned(
         assert json.loads(lock) == dict(ts.lock)
         source = source_of(run.info.run_id)
         assert (source.server, source.repo) == (address, "")
-        pd.testing.assert_frame_equal(source.load().to_pandas(), frame)
+        monkeypatch.setenv("FSTORE_TOKEN", "fst_" + "x" * 43)  # which no server that a run names may get
+        monkeypatch.setattr(fstore.Client, "_start", lambda _: pytest.fail("it connects"))
+        for variable in ("", str(shop.path)):  # another repo does not stand in for a server
+            monkeypatch.setenv("FSTORE_REPO", variable)
+            with pytest.raises(fstore.InvalidRequest, match=re.escape(address)) as refused:
+                source.load()
+            assert "load(client=" in refused.value.hints[0]
+        monkeypatch.undo()
+        monkeypatch.setenv("FSTORE_BINARY", shop._command.binary)
         with fstore.Client(address) as client:
             pd.testing.assert_frame_equal(source.load(client=client).to_pandas(), frame)
             assert source.load(shop).digest == ts.digest  # the server's repo has it, too
@@ -165,8 +173,6 @@ def test_a_training_set_of_a_server_is_logged_loaded_and_pinned(
             client.training_set("far", service="churn", labels=pq.read_table(labels).slice(1), replace=True)
             with pytest.raises(fstore.CheckFailed, match="is not the one that the run used"):
                 source.load(client=client)
-            with pytest.raises(fstore.CheckFailed, match="is not the one that the run used"):
-                source.load()
 
 
 def test_a_training_set_that_cannot_be_made_again_is_not_loaded(shop: fstore.Repo) -> None:
@@ -290,11 +296,22 @@ def test_predictions_for_labels_are_those_of_a_look_up(shop: fstore.Repo) -> Non
     again = fstore.score_batch(f"models:/batch/{version}", shop.path / "data/labels.parquet", repo=shop)
     pd.testing.assert_frame_equal(again.to_pandas()[ts.features], ts.to_pandas()[ts.features])
 
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(shop, "features", missing)
+        with pytest.raises(fstore.NotFound) as other:
+            fstore.score_batch("models:/batch@champion", labels, repo=shop)
+    assert other.value.message == "there is no source x"  # and not that it is not pinned
     with pytest.raises(fstore.InvalidRequest, match="labels have a column prediction"):
         fstore.score_batch("models:/batch@champion", labels.assign(prediction=1), repo=shop)
 
 
-def test_predictions_of_a_server_are_those_of_a_look_up(shop: fstore.Repo) -> None:
+def missing(*_: Any, **__: Any) -> None:
+    raise fstore.NotFound("there is no source x")
+
+
+def test_predictions_of_a_server_are_those_of_a_look_up(
+    shop: fstore.Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ts = sets.churn(shop)
     version = registered(ts, "remote")
     labels = ts.to_pandas()[ts.keys].drop_duplicates().head(50).assign(event_timestamp=AT)
@@ -304,6 +321,11 @@ def test_predictions_of_a_server_are_those_of_a_look_up(shop: fstore.Repo) -> No
         with pytest.raises(fstore.NotFound, match="is not pinned"):
             fstore.score_batch(f"models:/remote/{version}", labels, client=client)
         fstore.mlflow.pin(f"models:/remote/{version}", ts)
+        with monkeypatch.context() as patched:
+            patched.setattr(client, "features", missing)
+            with pytest.raises(fstore.NotFound) as other:
+                fstore.score_batch(f"models:/remote/{version}", labels, client=client)
+        assert other.value.message == "there is no source x"
         MlflowClient().set_registered_model_alias("remote", "champion", version)
         run_fstore(shop, "model", "sync", "remote")
         shop.materialize(to=AT.isoformat())
