@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -104,6 +105,22 @@ func TestPasswordsAreMaskedInEveryFormatOfLogs(t *testing.T) {
 		if out := printed(a); strings.Contains(out, "s3c") || strings.Count(out, "***") != 6 {
 			t.Errorf("%s: logged %s", format, out)
 		}
+	}
+}
+
+// The last line of a stopped command has the form of the others.
+func TestTheLastLineOfAStoppedCommand(t *testing.T) {
+	a := newApp(t, "project: shop\n", nil)
+	if got := a.stopped(); got != "fstore: stopped" {
+		t.Errorf("as text: %s", got)
+	}
+	a.setLog(project.LogSettings{Format: project.LogJSON, Level: slog.LevelError})
+	if got := a.stopped(); !strings.HasPrefix(got, `{"time":"`) || !strings.HasSuffix(got, `"level":"ERROR","msg":"stopped","kind":"stopped"}`) {
+		t.Errorf("as a log: %s", got)
+	}
+	a.progressMode = progressJSON
+	if got := a.stopped(); got != `{"error":{"kind":"stopped","message":"stopped"}}` {
+		t.Errorf("as a message: %s", got)
 	}
 }
 

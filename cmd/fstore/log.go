@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -60,28 +61,22 @@ func (m message) level() slog.Level {
 // log writes a message as a line of a log.
 func (m message) log(to *slog.Logger, level slog.Level) {
 	var text string
+	var hints []string
 	var attrs []slog.Attr
-	switch s := m.Warning; {
-	case m.Error != nil:
-		text, attrs = m.Error.Message, hinted([]slog.Attr{slog.String("kind", m.Error.Kind)}, m.Error.Hints)
-		if len(m.Error.Problems) > 0 {
-			attrs = append(attrs, slog.Any("problems", m.Error.Problems))
+	if e := m.Error; e != nil {
+		text, hints, attrs = e.Message, e.Hints, []slog.Attr{slog.String("kind", e.Kind)}
+		if len(e.Problems) > 0 {
+			attrs = append(attrs, slog.Any("problems", e.Problems))
 		}
-	default:
-		if s == nil {
-			s = m.Note
-		}
-		text, attrs = s.Message, hinted(nil, s.Hints)
+	} else {
+		s := cmp.Or(m.Warning, m.Note)
+		text, hints = s.Message, s.Hints
 		if s.Position != nil {
 			attrs = append(attrs, slog.String("position", s.Position.String()))
 		}
 	}
-	to.LogAttrs(context.Background(), level, text, attrs...)
-}
-
-func hinted(attrs []slog.Attr, hints []string) []slog.Attr {
-	if len(hints) == 0 {
-		return attrs
+	if len(hints) > 0 {
+		attrs = append(attrs, slog.Any("hints", hints))
 	}
-	return append(attrs, slog.Any("hints", hints))
+	to.LogAttrs(context.Background(), level, text, attrs...)
 }
