@@ -50,7 +50,15 @@ def test_a_repo_from_nothing(tmp_path: Path, binary: Path) -> None:
     done = repo.materialize(to="2025-12-01")
     assert {d["view"]["name"] for d in done} >= {"customer_orders", "shop"}
     assert [d["written"] for d in repo.materialize("customer_orders", to="2025-12-01")] == [0]
-    assert repo.doctor().ok
+    assert {c["name"] for c in repo.doctor().checks if c["status"] == "failed"} == {
+        "freshness"
+    }  # data of last year
+    fresh = repo.freshness()
+    assert not fresh.ok
+    states = {v["view"]["name"]: v["state"] for v in fresh.views}
+    assert states["shop"] == "late"
+    assert states["customer_orders"] == "no_schedule"
+    assert "late" in repr(fresh)
     assert repo.query("select count(*) as n from customers").rows == [{"n": 435}]
     assert repo.query("select * from customers order by all", limit=3).more
 

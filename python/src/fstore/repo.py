@@ -14,7 +14,7 @@ from fstore._command import Command, Output, find_binary
 from fstore.errors import CheckFailed, Conflict, InvalidRequest, NotFound
 from fstore.instant import Instant, instant
 from fstore.query import Rows
-from fstore.results import Applied, Diagnosis, Features, Pin, Plan, Table, Validated
+from fstore.results import Applied, Diagnosis, Features, Freshness, Pin, Plan, Table, Validated
 from fstore.server import PrivateAccess, Server
 from fstore.training import TrainingSet
 
@@ -377,12 +377,20 @@ class Repo:
 
     def doctor(self) -> Diagnosis:
         """Checks the set-up. What needs repair is in the result, with the command to run; it is not an error."""
+        return Diagnosis(self._judged("doctor"))
+
+    def freshness(self) -> Freshness:
+        """Says how fresh the online store is. A view that is late or not published is in the result; it is not an error."""
+        return Freshness(self._judged("freshness"))
+
+    def _judged(self, command: str) -> dict[str, Any]:
+        """Returns what a command found, also if that is its exit status."""
         try:
-            return Diagnosis(self._run("doctor").result)
+            return dict(self._run(command).result)
         except CheckFailed as e:
             if e.result is None:
                 raise
-            return Diagnosis(e.result)
+            return dict(e.result)
 
 
 def _root(path: Path) -> Path:

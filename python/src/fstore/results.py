@@ -218,6 +218,34 @@ class Diagnosis(Result):
         return [[c["status"], c["name"], c["message"], c.get("hint", "")] for c in self.checks]
 
 
+class Freshness(Result):
+    """What `Repo.freshness` found, view by view. `ok` is False if a view is late or not published."""
+
+    columns = ("view", "state", "published", "newest event", "due")
+
+    @property
+    def ok(self) -> bool:
+        """Whether no view is late or not published."""
+        return bool(self["ok"])
+
+    @property
+    def views(self) -> list[dict[str, Any]]:
+        """Each with its view and state ("fresh", "late", "not_published" or "no_schedule"), and where there are such: the instants
+        published, max_event and due, and age_seconds and late_seconds.
+        """
+        return list(self["views"])
+
+    def _title(self) -> str:
+        return "The online store is fresh." if self.ok else "Some views are late or not published."
+
+    def _rows(self) -> list[list[object]]:
+        return [
+            [f"{v['view']['name']}@{v['view']['version']}", v["state"]]
+            + [v.get(k, "") for k in ("published", "max_event", "due")]
+            for v in self.views
+        ]
+
+
 class Verified(Result):
     """What `TrainingSet.verify` found."""
 
