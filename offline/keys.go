@@ -2,20 +2,24 @@ package offline
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/regular"
 	"github.com/fstore-dev/fstore/sqltype"
 )
+
+const parquetEnding = ".parquet"
 
 // KeyFileEndings are the endings of files that ReadKeys reads, in the order in which messages list them.
 var KeyFileEndings = []string{parquetEnding, ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".json", ".jsonl", ".ndjson"}
 
 // IsKeyFile reports whether ReadKeys reads a file, by its name.
-func IsKeyFile(path string) bool { return slices.Contains(KeyFileEndings, ending(path)) }
+func IsKeyFile(path string) bool {
+	return lock.FormatOf(path) != lock.Parquet || strings.HasSuffix(strings.ToLower(path), parquetEnding)
+}
 
 // Limits of a file of keys, which is held in memory.
 const (
@@ -32,7 +36,7 @@ func (e *Engine) ReadKeys(ctx context.Context, path string, keys []fstore.Field,
 	if !IsKeyFile(path) {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "its name does not say what kind of file it is").WithHint("end it in one of %s", strings.Join(KeyFileEndings, ", "))
 	}
-	if empty, ok := jsonEndings[ending(path)]; ok {
+	if empty, ok := jsonFormats[lock.FormatOf(path)]; ok {
 		return readKeyJSON(e.absolute(path), keys, request, empty)
 	}
 	s, err := e.session(ctx)

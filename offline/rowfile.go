@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/offline/trainset"
 	"github.com/fstore-dev/fstore/ondemand/vector"
 	"github.com/fstore-dev/fstore/sqltype"
@@ -55,25 +56,13 @@ func (w rowsWanted) isKey(name string) bool {
 	return slices.ContainsFunc(w.keys, func(k fstore.Field) bool { return k.Name == name })
 }
 
-// csvEndings are the endings of CSV files.
-var csvEndings = map[string]csvFormat{
-	".csv": {0, uncompressed}, ".csv.gz": {0, gzipped}, ".tsv": {'\t', uncompressed}, ".tsv.gz": {'\t', gzipped},
+// csvFormats are the formats of CSV files.
+var csvFormats = map[lock.FileFormat]csvFormat{
+	lock.CSV: {0, uncompressed}, lock.GzippedCSV: {0, gzipped}, lock.TSV: {'\t', uncompressed}, lock.GzippedTSV: {'\t', gzipped},
 }
 
-// jsonEndings are the endings of JSON files, and whether they may be empty.
-var jsonEndings = map[string]emptyFile{".json": someValues, ".jsonl": anyValues, ".ndjson": anyValues}
-
-const parquetEnding = ".parquet"
-
-// ending returns the ending of a file's name in lower case, such as .csv.gz.
-func ending(path string) string {
-	path = strings.ToLower(path)
-	ext := filepath.Ext(path)
-	if ext == ".gz" {
-		ext = filepath.Ext(strings.TrimSuffix(path, ext)) + ext
-	}
-	return ext
-}
+// jsonFormats are the formats of JSON files, and whether such files may be empty.
+var jsonFormats = map[lock.FileFormat]emptyFile{lock.JSON: someValues, lock.JSONLines: anyValues}
 
 // rowFile opens a file of rows: CSV if its ending says so, otherwise Parquet.
 func (s *session) rowFile(ctx context.Context, path string, want rowsWanted) (r rowFile, err error) {
@@ -90,11 +79,11 @@ func (s *session) rowFile(ctx context.Context, path string, want rowsWanted) (r 
 		return r, err
 	}
 	s.early.Start([]string{r.file}, []trainset.Stamp{r.stamp})
-	end := ending(path)
-	if format, ok := csvEndings[end]; ok {
+	is := lock.FormatOf(path)
+	if format, ok := csvFormats[is]; ok {
 		return r, s.openCSV(ctx, &r, format, want)
 	}
-	if _, ok := jsonEndings[end]; ok {
+	if _, ok := jsonFormats[is]; ok {
 		return r, fstore.Errorf(fstore.ErrInvalid, "%s is JSON, by its name: labels are Parquet or CSV", path).WithHint("write them as .parquet, .csv, .csv.gz or .tsv")
 	}
 	return r, s.openParquet(ctx, &r, want)

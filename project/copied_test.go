@@ -107,6 +107,22 @@ func TestAbsolutePathsOfTrainingSetsAreReadAsTheyAre(t *testing.T) {
 	}
 }
 
+// Checkouts that share a registry outside of them find each other's training sets where they are.
+func TestCheckoutsThatShareARegistryFindTheSameFile(t *testing.T) {
+	t.Setenv("FSTORE_REGISTRY", "sqlite://"+filepath.Join(t.TempDir(), "registry.db"))
+	one, other := filepath.Join(t.TempDir(), "one"), filepath.Join(t.TempDir(), "other")
+	p := exampleRepo(t, one)
+	out := filepath.Join(one, "sets/in.parquet")
+	churnSet(t, p, out)
+	if err := scaffold.Example(other); err != nil {
+		t.Fatal(err)
+	}
+	set, err := openRepo(t, other).LockedSet(t.Context(), "in")
+	if err != nil || set.Out != out {
+		t.Errorf("%v, %v, want the file %s", set, err, out)
+	}
+}
+
 func exampleRepo(t *testing.T, dir string) *project.Project {
 	t.Helper()
 	if err := scaffold.Example(dir); err != nil {

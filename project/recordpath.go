@@ -7,16 +7,23 @@ import (
 	"github.com/fstore-dev/fstore/registry"
 )
 
-// The registry has the file of a training set relative to the repo if it is inside. A repo that was copied or moved then finds
-// its own files. Records of earlier builds have absolute paths, which count as they are.
+// The registry records the path relative to the repo if the file is inside it and the registry is too: whoever copies or moves
+// the repo then takes both along, and finds the file in the copy. A registry outside the repo may be that of several
+// checkouts, each of which must find the file where it is. So it records absolute paths, as earlier builds did always.
 
 // recordedPath returns what the registry records for an absolute path.
 func (p *Project) recordedPath(out string) string {
-	rel, err := filepath.Rel(p.Settings.Dir, out)
-	if err != nil || !filepath.IsLocal(rel) {
+	rel, inside := p.inRepo(out)
+	if _, own := p.inRepo(p.Settings.Registry.path()); !inside || !own {
 		return out
 	}
 	return filepath.ToSlash(rel)
+}
+
+// inRepo returns an absolute path relative to the repo, and whether it is inside.
+func (p *Project) inRepo(path string) (rel string, inside bool) {
+	rel, err := filepath.Rel(p.Settings.Dir, path)
+	return rel, err == nil && filepath.IsLocal(rel)
 }
 
 // located gives a record the absolute path of its file.

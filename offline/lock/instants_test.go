@@ -22,6 +22,8 @@ func TestInstantsOfLabelsWithoutTypesAreInUTC(t *testing.T) {
 		{"csv", lock.Labels{File: &lock.File{Path: "/l.csv"}}, all},
 		{"csv_gz", lock.Labels{File: &lock.File{Path: "/l.parquet.csv.gz"}}, all},
 		{"parquet", lock.Labels{File: &lock.File{Path: "/l.PARQUET"}}, map[string]bool{"made": true}},
+		{"parquet_by_another_name", lock.Labels{File: &lock.File{Path: "/l.pq"}}, map[string]bool{"made": true}},
+		{"parquet_without_an_ending", lock.Labels{File: &lock.File{Path: "/v1.2/labels"}}, map[string]bool{"made": true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := lock.Lock{

@@ -161,7 +161,7 @@ func (l *Lock) List() *fstore.FeatureList {
 // columns of labels from a query or a CSV file. Those of a Parquet file keep the types that they were given.
 func (l *Lock) Instants() map[string]bool {
 	out := map[string]bool{}
-	if l.Labels.File == nil || !strings.HasSuffix(strings.ToLower(l.Labels.File.Path), ".parquet") {
+	if l.Labels.File == nil || FormatOf(l.Labels.File.Path) != Parquet {
 		for _, c := range l.Output.Columns {
 			if strings.HasPrefix(c.Type, "TIMESTAMP") && c.Type != "TIMESTAMP WITH TIME ZONE" {
 				out[c.Name] = true
