@@ -10,10 +10,13 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/bitutil"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/fstore-dev/fstore"
 )
 
-// errLong is the error for texts of a batch that are longer than offsets can say.
-var errLong = errors.New("the texts of a record batch take more than 2 GB")
+// errLong is the error for texts of a batch that are longer than offsets can say. Only a row that is a long list has them.
+var errLong = fstore.Errorf(fstore.ErrTooLarge, "a row has more than 2 GB of text, which a record batch cannot have").
+	WithHint("read the training set as a file")
 
 // assemble returns a column of what its leaves have taken. It may share their memory, until they take more.
 func (n *node) assemble(leaves []leaf) (arrow.ArrayData, error) {

@@ -119,6 +119,20 @@ func TestADamagedFileIsRefused(t *testing.T) {
 	}
 }
 
+// A panic of the check ends its call, and not the server.
+func TestAPanicOfTheCheckEndsItsCall(t *testing.T) {
+	w := newWorld(t, noSets, nil)
+	w.put(t, "churn", "churn", 10)
+	w.check = func(context.Context) error { panic("a bug") }
+	for _, form := range []string{"bytes", "batches"} {
+		_, stream, err := w.read(t.Context(), "training_sets", "churn", form)
+		for err == nil {
+			_, err = stream.Recv()
+		}
+		wantCode(t, err, codes.Internal, "")
+	}
+}
+
 // A caller that goes away ends the check.
 func TestACancelledReadEndsTheCheck(t *testing.T) {
 	w := newWorld(t, noSets, nil)

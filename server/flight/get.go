@@ -59,6 +59,13 @@ func (a *API) sendFile(ctx context.Context, set *Set, file File, stream flight.F
 	var wrong error
 	go func() {
 		defer close(check)
+		defer func() {
+			if p := recover(); p != nil {
+				a.core.Panicked(method("DoGet"), p)
+				wrong = errCheck
+				stop(wrong)
+			}
+		}()
 		if wrong = a.sets.Check(ctx, set, file); wrong != nil {
 			stop(wrong)
 		}
@@ -73,6 +80,9 @@ func (a *API) sendFile(ctx context.Context, set *Set, file File, stream flight.F
 	}
 	return wrong
 }
+
+// errCheck is the error of a check that panicked, of which callers learn only that the server is at fault.
+var errCheck = errors.New("the check of a file panicked")
 
 // bytesSchema is that of a file's bytes.
 var bytesSchema = arrow.NewSchema([]arrow.Field{{Name: "bytes", Type: arrow.BinaryTypes.Binary}}, nil)

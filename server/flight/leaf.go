@@ -42,9 +42,31 @@ func newLeaf(column parquet.LeafColumn) leaf {
 	return out
 }
 
-// open begins a row group.
-func (l *leaf) open(chunk parquet.ColumnChunk) {
-	l.pages, l.page, l.at, l.passed = chunk.Pages(), nil, 0, 0
+// open begins a row group that has rows: it reads the first page.
+func (l *leaf) open(chunk parquet.ColumnChunk) error {
+	l.pages, l.page = chunk.Pages(), nil
+	return l.turn()
+}
+
+// step returns how many rows to take at a time, so that texts of a dictionary do not take much more than batchBytes.
+func (l *leaf) step() int {
+	dictionary := l.page.Dictionary()
+	if dictionary == nil || l.kind != parquet.ByteArray {
+		return stepRows
+	}
+	values := dictionary.Page().Data()
+	_, offsets := values.Data()
+	longest := 0
+	for i := range len(offsets) - 1 {
+		longest = max(longest, int(offsets[i+1]-offsets[i]))
+	}
+	switch {
+	case longest <= batchBytes/stepRows/16:
+		return stepRows
+	case l.maxLists > 0: // a row may have any number of them
+		return 1
+	}
+	return min(max(batchBytes/longest, 1), stepRows)
 }
 
 func (l *leaf) close() error {
@@ -57,9 +79,16 @@ func (l *leaf) close() error {
 	return err
 }
 
-// take takes the next rows in the place of those that were taken before.
-func (l *leaf) take(rows int) error {
+// clear forgets what was taken.
+func (l *leaf) clear() {
 	l.defs, l.lists, l.count, l.data, l.ends = l.defs[:0], l.lists[:0], 0, l.data[:0], l.ends[:0]
+}
+
+// bytes returns the size of what was taken.
+func (l *leaf) bytes() int { return len(l.defs) + len(l.lists) + len(l.data) + 4*len(l.ends) }
+
+// take takes the next rows, besides those that were taken before.
+func (l *leaf) take(rows int) error {
 	for {
 		left := 0
 		if l.page != nil {

@@ -15,7 +15,8 @@ import (
 
 const (
 	batchRows  = 64 << 10 // of a record batch
-	batchBytes = 16 << 20 // about, of a record batch whose rows are large
+	batchBytes = 16 << 20 // of values, after which a record batch ends
+	stepRows   = 256      // that a batch grows by, unless they may be large
 )
 
 // rows are the rows of a training set.
@@ -25,6 +26,7 @@ type rows struct {
 	nodes  []node
 	leaves []leaf
 	schema *arrow.Schema
+	step   int // rows that a batch of the row group grows by
 }
 
 // openRows reads the footer of a file, which the caller closes.
@@ -61,38 +63,57 @@ func (r *rows) each(do func(arrow.RecordBatch) error) (err error) {
 			err = errors.Join(err, r.leaves[i].close())
 		}
 	}()
-	most := r.batchRows()
 	for _, group := range r.file.RowGroups() {
-		for i, chunk := range group.ColumnChunks() {
-			if err := r.leaves[i].close(); err != nil {
-				return err
-			}
-			r.leaves[i].open(chunk)
+		if group.NumRows() == 0 {
+			continue
+		}
+		if err := r.open(group); err != nil {
+			return err
 		}
 		for left := group.NumRows(); left > 0; {
-			n := min(left, most)
-			batch, err := r.batch(int(n))
+			batch, err := r.batch(int(min(left, batchRows)))
 			if err != nil {
 				return err
 			}
 			if err := do(batch); err != nil {
 				return err
 			}
-			left -= n
+			left -= batch.NumRows()
 		}
 	}
 	return nil
 }
 
-// batch reads the next rows of the row group.
-func (r *rows) batch(n int) (_ arrow.RecordBatch, err error) {
+// open begins a row group that has rows.
+func (r *rows) open(group parquet.RowGroup) (err error) {
+	defer r.set.explain(&err)
+	r.step = stepRows
+	for i, chunk := range group.ColumnChunks() {
+		l := &r.leaves[i]
+		if err := errors.Join(l.close(), l.open(chunk)); err != nil {
+			return err
+		}
+		r.step = min(r.step, l.step())
+	}
+	return nil
+}
+
+// batch reads the next rows of the row group: at most so many, and fewer if they are large. What a file says of its size is no
+// guide to that: a text that its dictionary has once may be in every row.
+func (r *rows) batch(most int) (_ arrow.RecordBatch, err error) {
 	defer r.set.explain(&err)
 	for i := range r.leaves {
-		if err := r.leaves[i].take(n); err != nil {
-			if errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
+		r.leaves[i].clear()
+	}
+	n := 0
+	for bytes := 0; n < most && bytes < batchBytes; {
+		rows := min(r.step, most-n)
+		n, bytes = n+rows, 0
+		for i := range r.leaves {
+			if err := r.leaves[i].take(rows); err != nil {
+				return nil, err
 			}
-			return nil, err
+			bytes += r.leaves[i].bytes()
 		}
 	}
 	columns := make([]arrow.Array, len(r.nodes))
@@ -108,22 +129,16 @@ func (r *rows) batch(n int) (_ arrow.RecordBatch, err error) {
 	return array.NewRecordBatch(r.schema, columns, int64(n)), nil
 }
 
-// batchRows returns how many rows a batch has, so that batches of wide rows are not large.
-func (r *rows) batchRows() int64 {
-	meta, bytes := r.file.Metadata(), int64(0)
-	for i := range meta.RowGroups {
-		bytes += meta.RowGroups[i].TotalByteSize
-	}
-	perRow := bytes/max(meta.NumRows, 1) + 1
-	return min(max(batchBytes/perRow, 1), batchRows)
-}
-
-// explain makes an error, or a panic of what decodes the file, one that says that the file cannot be read.
+// explain makes an error, or a panic of what decodes the file, one that says that the file cannot be read. An error of fstore's
+// own already says what is wrong.
 func (s *Set) explain(err *error) {
 	if p := recover(); p != nil {
 		*err = fmt.Errorf("%v", p)
 	}
-	if *err != nil {
+	if errors.Is(*err, io.EOF) {
+		*err = io.ErrUnexpectedEOF
+	}
+	if own := (*fstore.Error)(nil); *err != nil && !errors.As(*err, &own) {
 		*err = fstore.Errorf(server.ErrDamaged, "the file of training set %s cannot be read: %v", s.Name, *err)
 	}
 }
