@@ -24,9 +24,14 @@ type labelStore struct {
 	limit int64                                          // bytes of all files
 	used  func(context.Context) (map[string]bool, error) // digests of the labels that training sets were made from
 
-	mu    sync.Mutex // guards the rest, and which labels there are
-	bytes int64      // of all files, those included that are being written
-	swept time.Time
+	sweeping sync.Mutex // held by the upload that may have to sweep; those that come meanwhile wait for it
+
+	mu           sync.Mutex      // guards the rest, and the files of the folder
+	kept         int64           // bytes of files, except those of writing
+	writing      map[string]bool // paths of the files that are being written
+	writingBytes int64           // of those files, as reserved
+	swept        time.Time
+	full         bool // some labels had no room since
 }
 
 // unfinished begins the name of a file that is being written.
@@ -35,8 +40,9 @@ const unfinished = ".writing-"
 const (
 	// restLabels is how long labels that no training set was made from are kept after their last use.
 	restLabels = 24 * time.Hour
-	// sweepEvery is how often labels are removed while others come, unless there was no room for some.
-	sweepEvery = time.Hour
+	// sweepEvery is how often labels are removed while others come, and sweepEveryFull how often if there is no room for some.
+	// A sweep reads the locks of all training sets.
+	sweepEvery, sweepEveryFull = time.Hour, time.Minute
 	// retryLabels is when there may be room again.
 	retryLabels = 10 * time.Minute
 )
@@ -59,32 +65,49 @@ func (s *labelStore) use(digest string, now time.Time) (string, error) {
 
 // create begins a file of labels. It first removes those that nobody used for a while, if that has not been done lately.
 func (s *labelStore) create(ctx context.Context, now time.Time) (*labelFile, error) {
-	s.mu.Lock()
-	due := now.Sub(s.swept) >= sweepEvery
-	s.mu.Unlock()
-	if due {
-		if err := s.sweep(ctx, now); err != nil {
-			return nil, err
-		}
+	if err := s.sweepIfDue(ctx, now); err != nil {
+		return nil, err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	f, err := os.CreateTemp(s.dir, unfinished+"*")
 	if err != nil {
 		return nil, err
 	}
+	if s.writing == nil {
+		s.writing = map[string]bool{}
+	}
+	s.writing[f.Name()] = true
 	return &labelFile{store: s, file: f, hash: sha256.New()}, nil
 }
 
-// reserve counts bytes that are about to be written; none, if there is no room.
+// reserve counts bytes that are about to be written. It returns an error if there is no room.
 func (s *labelStore) reserve(n int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.bytes+int64(n) > s.limit {
-		s.swept = time.Time{} // so that the next upload looks for room
-		return server.Full(retryLabels, "the server has no room for these labels: it keeps up to %d MB (those that no training set was made from go a day after their last use; serve.offline_labels sets the limit)",
-			s.limit/1e6)
+	if s.kept+s.writingBytes+int64(n) > s.limit {
+		s.full = true // so that one of the next uploads looks for room
+		return fstore.Errorf(server.Full(retryLabels, "labels"), "the server has no room for these labels: it keeps up to %d MB", s.limit/1e6).
+			WithHint("labels that no training set was made from go a day after their last use; serve.offline_labels sets the limit")
 	}
-	s.bytes += int64(n)
+	s.writingBytes += int64(n)
 	return nil
+}
+
+func (s *labelStore) sweepIfDue(ctx context.Context, now time.Time) error {
+	s.sweeping.Lock()
+	defer s.sweeping.Unlock()
+	s.mu.Lock()
+	every := sweepEvery
+	if s.full {
+		every = sweepEveryFull
+	}
+	due := now.Sub(s.swept) >= every
+	s.mu.Unlock()
+	if !due {
+		return nil
+	}
+	return s.sweep(ctx, now)
 }
 
 // sweep removes labels that nobody used for a while, except those that training sets were made from, and counts the rest.
@@ -99,8 +122,12 @@ func (s *labelStore) sweep(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	bytes := int64(0)
+	kept := int64(0)
 	for _, e := range entries {
+		path := filepath.Join(s.dir, e.Name())
+		if s.writing[path] {
+			continue
+		}
 		info, err := e.Info()
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // another server may have removed it
@@ -109,14 +136,14 @@ func (s *labelStore) sweep(ctx context.Context, now time.Time) error {
 			return err
 		}
 		if !isStale(info, used, now) {
-			bytes += info.Size()
+			kept += info.Size()
 			continue
 		}
-		if err := os.Remove(filepath.Join(s.dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	s.bytes, s.swept = bytes, now
+	s.kept, s.swept, s.full = kept, now, false
 	return nil
 }
 
@@ -152,7 +179,7 @@ func (l *labelFile) Keep() (digest string, err error) {
 	if err := errors.Join(l.file.Chmod(0o644), l.file.Sync(), l.file.Close()); err != nil {
 		return "", err
 	}
-	if err := l.store.install(l.file.Name(), digest); err != nil {
+	if err := l.store.install(l, digest); err != nil {
 		return "", err
 	}
 	l.kept = true
@@ -160,29 +187,37 @@ func (l *labelFile) Keep() (digest string, err error) {
 }
 
 // install gives a file its name. It may replace the same labels.
-func (s *labelStore) install(file, digest string) error {
+func (s *labelStore) install(l *labelFile, digest string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	same, err := os.Stat(s.path(digest))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.Rename(file, s.path(digest)); err != nil {
+	if err := os.Rename(l.file.Name(), s.path(digest)); err != nil {
 		return err
 	}
 	if same != nil {
-		s.bytes -= same.Size()
+		s.kept -= same.Size()
 	}
+	s.kept += l.bytes
+	s.written(l)
 	return nil
+}
+
+// written forgets a file that is no longer being written. s.mu is held.
+func (s *labelStore) written(l *labelFile) {
+	delete(s.writing, l.file.Name())
+	s.writingBytes -= l.bytes
 }
 
 // Discard implements flight.Labels.
 func (l *labelFile) Discard() {
 	if !l.kept {
-		_ = l.file.Close()           // Keep may have closed it
-		_ = os.Remove(l.file.Name()) // if not, sweep removes it
+		_ = l.file.Close() // Keep may have closed it
 		l.store.mu.Lock()
 		defer l.store.mu.Unlock()
-		l.store.bytes -= l.bytes
+		_ = os.Remove(l.file.Name()) // if not, sweep removes it
+		l.store.written(l)
 	}
 }

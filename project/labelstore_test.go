@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -86,7 +88,7 @@ func TestLabelsHaveALimit(t *testing.T) {
 	mustKeep(t, s, "y", now) // takes no more room
 	wantFull := func(what string, err error) {
 		t.Helper()
-		if busy := (*admission.Busy)(nil); !errors.As(err, &busy) || !strings.Contains(busy.Reason, "serve.offline_labels") {
+		if busy := (*admission.Busy)(nil); !errors.As(err, &busy) || busy.Retry != retryLabels || !strings.Contains(err.Error(), "serve.offline_labels") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -112,6 +114,122 @@ func TestLabelsHaveALimit(t *testing.T) {
 	mustKeep(t, s, strings.Repeat("v", 40), now)
 	_, err = keep(t, s, "u", now)
 	wantFull("labels beside those of a training set", err)
+}
+
+// A sweep forgets no bytes of files that are being written, and counts none twice.
+func TestSweepsDoNotChangeWhatIsCounted(t *testing.T) {
+	s, _ := newLabels(t, 100)
+	now := time.Now()
+	for _, end := range []func(*labelFile){
+		(*labelFile).Discard,
+		func(l *labelFile) {
+			if _, err := l.Keep(); err != nil {
+				t.Error(err)
+			}
+			l.Discard()
+		},
+	} {
+		f, err := s.create(t.Context(), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.store.reserve(30); err != nil { // a Write that is about to
+			t.Fatal(err)
+		}
+		f.bytes += 30
+		if err := s.sweep(t.Context(), now); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.reserve(71); err == nil {
+			t.Error("a sweep forgot bytes that are about to be written")
+		}
+		if _, err := f.file.Write(make([]byte, 30)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.sweep(t.Context(), now); err != nil {
+			t.Fatal(err)
+		}
+		end(f)
+		wantCounted(t, s)
+	}
+}
+
+// However uploads and sweeps meet, the count is that of the folder.
+func TestLabelsAreCountedRightBesideSweeps(t *testing.T) {
+	s, _ := newLabels(t, 1<<30)
+	now := time.Now()
+	if err := s.sweep(t.Context(), now); err != nil {
+		t.Fatal(err)
+	}
+	var writers, sweeper sync.WaitGroup
+	done := make(chan struct{})
+	for i := range 4 {
+		writers.Go(func() {
+			for j := range 50 {
+				f, err := s.create(context.Background(), now)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_, err = f.Write(bytes.Repeat([]byte{byte(j)}, 1000+i%2*j))
+				if err == nil && j%2 == 0 {
+					_, err = f.Keep()
+				}
+				if err != nil {
+					t.Error(err)
+				}
+				f.Discard()
+			}
+		})
+	}
+	sweeper.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if err := s.sweep(context.Background(), now); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	writers.Wait()
+	close(done)
+	sweeper.Wait()
+	wantCounted(t, s)
+}
+
+// wantCounted checks the count of a store whose files are all written.
+func wantCounted(t *testing.T, s *labelStore) {
+	t.Helper()
+	size := int64(0)
+	for _, name := range filesOf(t, s) {
+		info, err := os.Stat(filepath.Join(s.dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += info.Size()
+	}
+	if s.kept != size || s.writingBytes != 0 || len(s.writing) != 0 {
+		t.Errorf("counts %d, and %d of %v being written; the folder has %d", s.kept, s.writingBytes, s.writing, size)
+	}
+}
+
+// While there is no room, uploads look for some once a minute, and not each of them.
+func TestAFullStoreIsSweptOnceAMinute(t *testing.T) {
+	s, _ := newLabels(t, 10)
+	sweeps := 0
+	s.used = func(context.Context) (map[string]bool, error) { sweeps++; return nil, nil }
+	now := time.Now()
+	for i, want := range []int{1, 1, 1, 2, 2, 2, 3} { // an upload every 20 seconds
+		if _, err := keep(t, s, "too many labels", now.Add(time.Duration(i)*20*time.Second)); err == nil {
+			t.Error("there was room")
+		}
+		if sweeps != want {
+			t.Errorf("upload %d: %d sweeps, want %d", i, sweeps, want)
+		}
+	}
 }
 
 func filesOf(t *testing.T, s *labelStore) (names []string) {
