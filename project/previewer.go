@@ -12,7 +12,7 @@ import (
 	"github.com/fstore-dev/fstore/server/flight"
 )
 
-// Preview implements flight.Sets: the rows go to a file in a folder that the next preview removes, should the server die.
+// Preview implements flight.Sets: the rows go to a file in a folder. If the server dies, the next preview removes it.
 func (o *offlineSets) Preview(ctx context.Context, r *flight.Request, say func(line []byte) error) (_ *flight.Preview, err error) {
 	scratch, err := trainset.NewScratch(o.p.Settings.Offline.TrainingSets, ".preview-")
 	if err != nil {

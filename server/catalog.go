@@ -42,7 +42,7 @@ type Names interface {
 	// SentColumns returns the names of the key columns and request columns that a request may carry although its features do not
 	// need them.
 	SentColumns() map[string]bool
-	// Live returns the view versions that are kept fresh, without duplicates. Metrics show their age.
+	// Live returns the view versions that are kept fresh, without duplicates. Metrics show when they were published.
 	Live() []*fstore.ViewVersion
 }
 

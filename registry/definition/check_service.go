@@ -31,6 +31,7 @@ func (c *checker) service(spec *FeatureServiceSpec) ServiceVersion {
 		b.add(ref)
 	}
 	b.unusedRequest(spec.Request)
+	b.checkBound(spec.MaxStaleness)
 	for name, t := range b.names {
 		if col, ok := b.columns[name]; ok {
 			c.problems.add(t.Pos, fmt.Sprintf("{ref: %s, as: %s_value}", t.Value, name), "output %s has the name of the %s", name, col.what())
@@ -62,6 +63,29 @@ func (c *checker) maxStaleness(spec *MaxStalenessSpec) *fstore.MaxStaleness {
 	}
 	out.Age = *age
 	return out
+}
+
+// checkBound warns of each view whose data is older than the bound before its schedule has the next publication: answers are
+// stale again and again, although every run is on time.
+func (b *serviceBuilder) checkBound(spec *MaxStalenessSpec) {
+	if b.out.Service.MaxStaleness == nil {
+		return
+	}
+	bound, seen := b.out.Service.MaxStaleness.Age, map[string]bool{}
+	for _, use := range b.out.Uses {
+		name := use.View.Name
+		v := b.c.views[name]
+		if v == nil || v.def.Publish == nil || seen[name] {
+			continue
+		}
+		p := v.def.Publish
+		if bound >= p.Every+p.Delay {
+			continue
+		}
+		seen[name] = true
+		b.c.warnings.add(spec.Age.Pos, fmt.Sprintf("max_staleness: more than %s, as a run takes its time; or publish %s more often", p.Every+p.Delay, name),
+			"max_staleness is %s, but data of %s is up to %s old by its schedule", bound, name, p.Every+p.Delay)
+	}
 }
 
 // serviceBuilder resolves the entries of one service.

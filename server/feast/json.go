@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -104,17 +105,56 @@ func (c *httpCall) addColumns(of string, raw json.RawMessage) error {
 	return nil
 }
 
-// appendParsed adds a value. An instant may be a number of seconds, as Feast writes it.
+// appendParsed adds a value. Instants, alone or in a list, may be numbers of seconds, as Feast writes them.
 func appendParsed(c *fstore.Column, raw json.RawMessage) error {
-	if c.Type != fstore.Timestamp || raw[0] == '"' || raw[0] == 'n' {
+	switch {
+	case c.Type.Elem() != fstore.Timestamp:
+	case c.Type.IsList():
+		return appendInstants(c, raw)
+	case isNumber(raw):
+		us, err := microsOf(raw)
+		if err != nil {
+			return err
+		}
+		c.AppendInt64(us)
+		return nil
+	}
+	return c.AppendParsed(raw)
+}
+
+// appendInstants adds a list of instants.
+func appendInstants(c *fstore.Column, raw json.RawMessage) error {
+	var list []json.RawMessage
+	if json.Unmarshal(raw, &list) != nil || !slices.ContainsFunc(list, isNumber) {
 		return c.AppendParsed(raw)
 	}
+	for i, e := range list {
+		if !isNumber(e) {
+			continue
+		}
+		us, err := microsOf(e)
+		if err != nil {
+			return err
+		}
+		list[i] = strconv.AppendQuote(nil, fstore.FormatTime(fstore.FromMicros(us)))
+	}
+	texts, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	return c.AppendParsed(texts)
+}
+
+// isNumber reports whether a JSON value that is to be an instant is neither a text nor null.
+func isNumber(raw json.RawMessage) bool { return raw[0] != '"' && raw[0] != 'n' }
+
+// microsOf reads whole seconds, and returns microseconds.
+func microsOf(raw json.RawMessage) (int64, error) {
 	seconds, err := strconv.ParseInt(string(raw), 10, 64)
 	if err != nil || seconds > math.MaxInt64/microsOfSecond || seconds < math.MinInt64/microsOfSecond {
-		return fstore.Errorf(fstore.ErrInvalid, "%s is not an instant", raw).WithHint("whole seconds since 1970, or a text such as 2011-12-09T12:50:00Z")
+		return 0, fstore.Errorf(fstore.ErrInvalid, "%s is not an instant", raw).WithHint("whole seconds since 1970, or a text such as 2011-12-09T12:50:00Z")
 	}
-	c.AppendInt64(seconds * microsOfSecond)
-	return nil
+	return seconds * microsOfSecond, nil
 }
 
 // appendJSON appends an answer as Feast's HTTP server writes it. The error is ErrTooLarge: it would have more than limit

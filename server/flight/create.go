@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow/flight"
@@ -77,7 +76,7 @@ func (a *API) asked(ctx context.Context, r *Request) {
 // turn waits for the turn of a training set, or of a preview, which has no name.
 func (a *API) turn(ctx context.Context, name string, say func([]byte) error) (leave func(), err error) {
 	return a.turns.enter(ctx, name, func(before int) error {
-		return note(say, fmt.Sprintf("waits for %s", english.Count(before, "training set")))
+		return note(say, "waits for its turn, after "+english.Count(before, "other"))
 	})
 }
 

@@ -41,7 +41,7 @@ type API struct {
 	previews places
 }
 
-// At a time, each holds up to tens of megabytes; a preview, a file.
+// These are how many calls may run at a time. Each holds up to tens of megabytes of memory, and a preview also keeps a file.
 const (
 	maxReads    = 16
 	maxPuts     = 4

@@ -242,14 +242,14 @@ func TestTrainingSetsWaitForTheirTurn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, err := stream.Recv(); err != nil || !strings.Contains(string(r.Body), "waits for 1 training set") {
+	if r, err := stream.Recv(); err != nil || !strings.Contains(string(r.Body), "waits for its turn, after 1 other") {
 		t.Fatalf("%s, %v", r.GetBody(), err)
 	}
 	second, err := w.client.DoAction(t.Context(), &arrowflight.Action{Type: "fstore.create_training_set", Body: []byte(`{"name": "second", "service": "churn", "labels": "` + someDigest + `"}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, err := second.Recv(); err != nil || !strings.Contains(string(r.Body), "waits for 2 training sets") {
+	if r, err := second.Recv(); err != nil || !strings.Contains(string(r.Body), "after 2 others") {
 		t.Fatalf("%s, %v", r.GetBody(), err)
 	}
 	_, err = w.create(t.Context(), map[string]any{"name": "third", "service": "churn", "labels": someDigest})

@@ -17,8 +17,8 @@ import (
 //	 "versions":[{"view":"customer_orders","version":3,"generation":"5f…","published":"2011-12-10T00:00:00Z"}],
 //	 "service":{"name":"churn","version":2}}
 //
-// With on-demand features it has "on_demand":[{"view":"trip","version":1}],"builds":{"zones":"2026a","unicode":"15.0.0"}.
-// or, of a model, "model":{"name":"fraud","version":"3"}. A server that replays an instant adds "replayed":"2011-12-10T00:00:00Z".
+// With on-demand features it has "on_demand":[{"view":"trip","version":1}],"builds":{"zones":"2026a","unicode":"15.0.0"}. The
+// answer of a model has "model":{"name":"fraud","version":"3"} in the place of "service". A server that replays an instant adds "replayed":"2011-12-10T00:00:00Z".
 // A version that was published longer ago than the service's max_staleness allows has "stale":true.
 // Where windows move with the clock, "clock":"2011-12-10T00:00:03Z" says when they end.
 //
