@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 import shutil
@@ -92,9 +93,30 @@ def test_the_app_predicts_from_what_the_model_was_trained_on(
     with repo.serve(at=NOW.to_pydatetime()) as client:
         monkeypatch.setenv("FSTORE", client.address)
         with TestClient(importlib.import_module("app").app) as http:
-            assert http.post("/predict", json=rows[ts.entities].to_dict("records")).json() == want
+            app = importlib.import_module("app")
+            asked = rows[ts.entities].to_dict("records")
+            assert http.post("/predict", json=asked).json() == want
+            unknown = {**asked[0], "tailnum": None}
+            (score,) = http.post("/predict", json=[unknown]).json()
+            keys = pd.DataFrame([unknown]).astype({"tailnum": "object"})
+            frame = client.online(model="late@champion", entities=keys).to_pandas(keys=False)
+            assert score == app.model.predict_proba(frame)[0, 1]
+            monkeypatch.setattr(app, "model", OutsideOfTheLoop(app.model))
+            assert http.post("/predict", json=asked).json() == want
     printed = (example / "output.txt").read_text().splitlines()
     assert [line.split()[-1] for line in printed[-1 - len(want) : -1]] == [f"{p:.6f}" for p in want]
+
+
+class OutsideOfTheLoop:
+    """A model that predicts only in a thread without an event loop, which it would stop."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def predict_proba(self, frame: pd.DataFrame) -> Any:
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            asyncio.get_running_loop()
+        return self.model.predict_proba(frame)
 
 
 def keys_of(repo: fstore.Repo) -> pd.DataFrame:

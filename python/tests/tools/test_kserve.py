@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,13 @@ def predictor(churn: Trained, tmp_path_factory: pytest.TempPathFactory) -> Itera
     command = ["-c", "import mlserver.cli; mlserver.cli.main()", "start", str(folder)]
     with started([MLSERVER, *command], "Uvicorn running on"):
         yield f"127.0.0.1:{port}"
+
+
+def test_a_flag_that_kserve_does_not_have_is_an_error() -> None:
+    command = [sys.executable, *CONTAINER["command"][1:], "--modle_name", "churn"]
+    where = ROOT / "examples/serving"
+    done = subprocess.run(command, cwd=where, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "--modle_name" in done.stderr) == (2, True), done.stderr
 
 
 @contextmanager
