@@ -18,6 +18,23 @@ type LookupCall interface {
 	Answer(ctx context.Context, h *Hold) (*[]byte, error)
 }
 
+// StaleCall is a LookupCall whose answer has no place to say which views are stale. The header StaleHeader says so.
+type StaleCall interface {
+	// Stale returns the stale views of the answer, such as "orders@1, customers@2", or "". Answer has returned then.
+	Stale() string
+}
+
+// StaleHeader is the header, over gRPC and HTTP, that names the stale views of an answer.
+const StaleHeader = "fstore-stale"
+
+// StaleOf returns the value of StaleHeader for an answered call; empty if the answer has no such header.
+func StaleOf(c LookupCall) string {
+	if s, ok := c.(StaleCall); ok {
+		return s.Stale()
+	}
+	return ""
+}
+
 // Written returns an answer that is not sized before it is written: the hold has the bytes of its buffer afterwards.
 func Written(h *Hold, write func(dst []byte) ([]byte, error)) (*[]byte, error) {
 	buf := Buffers.Get(0)

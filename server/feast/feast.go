@@ -7,9 +7,12 @@ package feast
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"google.golang.org/grpc"
 
+	"github.com/fstore-dev/fstore/online"
 	feastpb "github.com/fstore-dev/fstore/proto/feast"
 	"github.com/fstore-dev/fstore/server"
 )
@@ -46,6 +49,29 @@ func (a *API) HTTP() map[string]server.LookupMethod {
 	return map[string]server.LookupMethod{
 		Path: {Method: overHTTP, New: func() server.LookupCall { return &httpCall{api: a} }},
 	}
+}
+
+// Stale implements server.StaleCall.
+func (c *grpcCall) Stale() string { return c.request.stale }
+
+// Stale implements server.StaleCall.
+func (c *httpCall) Stale() string { return c.request.stale }
+
+// maxStale is how many stale views a header names, so that clients accept its size.
+const maxStale = 50
+
+// staleViews names the stale views of an answer.
+func staleViews(a *online.Answer) string {
+	var names []string
+	for _, v := range a.Versions {
+		if v.Stale {
+			names = append(names, v.Ref.String())
+		}
+	}
+	if more := len(names) - maxStale; more > 0 {
+		names = append(names[:maxStale], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
 }
 
 // infoCall is a call of GetFeastServingInfo, whose request is empty.

@@ -17,6 +17,7 @@ type request struct {
 	refs     []string // as Feast writes them; nil where a service is named
 	full     bool     // names features view__feature
 	versions bool     // asks for the versions of views
+	stale    string   // the stale views of the answer
 }
 
 const refHint = "such as driver_stats:conv_rate, or driver_stats@v2:conv_rate for version 2"
@@ -186,6 +187,7 @@ func (a *API) lookup(ctx context.Context, r *request, columns func(*server.Targe
 		answer.Release()
 		return nil, err
 	}
+	r.stale = staleViews(answer)
 	return out, nil
 }
 

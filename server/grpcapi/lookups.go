@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/fstore-dev/fstore/server"
 )
@@ -33,6 +34,9 @@ func (a *API) handleLookup(m server.LookupMethod) grpc.MethodHandler {
 				return encoded{}, err
 			}
 			buf, err := r.call.Answer(ctx, &r.lease.hold)
+			if stale := server.StaleOf(r.call); err == nil && stale != "" {
+				_ = grpc.SetHeader(ctx, metadata.Pairs(server.StaleHeader, stale)) // it fails only outside of a call
+			}
 			return encoded{buf, &r.lease}, err
 		})
 	}

@@ -179,6 +179,9 @@ func (a *API) answerJSON(w http.ResponseWriter, r *http.Request, m server.Method
 	defer server.Buffers.Put(out)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(*out)))
+	if stale := server.StaleOf(do); stale != "" {
+		w.Header().Set(server.StaleHeader, stale)
+	}
 	_, _ = w.Write(*out) // a client that went away is nobody's error
 }
 
