@@ -30,8 +30,13 @@ func TestInstantsOfLabelsWithoutTypesAreInUTC(t *testing.T) {
 				Labels:   c.labels,
 				Features: []lock.Feature{{Name: "made", Type: fstore.Timestamp}, {Name: "n", Type: fstore.Int64}},
 				Output: lock.Output{Columns: []lock.Column{
-					{Name: "at", Type: "TIMESTAMP"}, {Name: "seen", Type: "TIMESTAMP_MS"}, {Name: "zoned", Type: "TIMESTAMP WITH TIME ZONE"},
-					{Name: "day", Type: "DATE"}, {Name: "text", Type: "VARCHAR"}, {Name: "made", Type: "TIMESTAMP"}, {Name: "n", Type: "BIGINT"},
+					{Name: "at", Type: "TIMESTAMP"},
+					{Name: "seen", Type: "TIMESTAMP_MS"},
+					{Name: "zoned", Type: "TIMESTAMP WITH TIME ZONE"},
+					{Name: "day", Type: "DATE"},
+					{Name: "text", Type: "VARCHAR"},
+					{Name: "made", Type: "TIMESTAMP"},
+					{Name: "n", Type: "BIGINT"},
 				}},
 			}
 			if d := cmp.Diff(c.want, l.Instants()); d != "" {
