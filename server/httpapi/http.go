@@ -159,9 +159,14 @@ func (a *API) answerJSON(w http.ResponseWriter, r *http.Request, m server.Method
 	var out *[]byte
 	refused = a.core.Run(r.Context(), m, call, func(ctx context.Context) error {
 		defer arriving.Release()
-		body, err := a.readBody(w, r, &arriving)
+		body, hurried, err := a.readBody(w, r, &arriving)
 		if err != nil {
 			return err
+		}
+		if hurried {
+			var cancel context.CancelFunc
+			ctx, cancel = withDeadlineOf(ctx)
+			defer cancel()
 		}
 		if err := do.Take(body, &h); err != nil {
 			return err
@@ -202,35 +207,47 @@ func callerOf(r *http.Request) server.Caller {
 	return c
 }
 
-// readBody reads the body of a request. The hold takes its bytes as they arrive.
-func (a *API) readBody(w http.ResponseWriter, r *http.Request, h *server.Hold) ([]byte, error) {
+// readBody reads the body of a request. The hold takes its bytes as they arrive. hurried: the read deadline has passed, or will have at
+// any moment, because the server drains. Package net/http goes on reading the connection after the body, and takes the deadline for a
+// caller that went away: it cancels the request's context.
+func (a *API) readBody(w http.ResponseWriter, r *http.Request, h *server.Hold) (body []byte, hurried bool, err error) {
 	if how := r.Header.Get("Content-Encoding"); how != "" && how != "identity" {
-		return nil, fstore.Errorf(fstore.ErrInvalid, "the body is encoded as %s", how).WithHint("send it as it is")
+		return nil, false, fstore.Errorf(fstore.ErrInvalid, "the body is encoded as %s", how).WithHint("send it as it is")
 	}
-	defer context.AfterFunc(a.late, func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(0, 1)) })() // it has passed
+	stop := context.AfterFunc(a.late, func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(0, 1)) }) // it has passed
+	defer func() { hurried = !stop() }()
 	from := http.MaxBytesReader(w, r.Body, int64(a.o.MaxRequestBytes))
-	body := make([]byte, 0, firstRead)
+	body = make([]byte, 0, firstRead)
 	for {
 		n, err := from.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		var tooLarge *http.MaxBytesError
 		switch {
 		case err == io.EOF:
-			return body, nil
+			return body, false, nil
 		case errors.As(err, &tooLarge):
-			return nil, fstore.Errorf(fstore.ErrTooLarge, "the body has more than %d bytes", tooLarge.Limit).WithHint("ask for fewer rows at a time")
+			return nil, false, fstore.Errorf(fstore.ErrTooLarge, "the body has more than %d bytes", tooLarge.Limit).WithHint("ask for fewer rows at a time")
 		case err != nil && a.late.Err() != nil:
-			return nil, server.ErrDraining
+			return nil, false, server.ErrDraining
 		case err != nil:
-			return nil, fstore.Errorf(fstore.ErrInvalid, "the body did not arrive: %v", err)
+			return nil, false, fstore.Errorf(fstore.ErrInvalid, "the body did not arrive: %v", err)
 		}
 		if len(body) == cap(body) {
 			if err := h.To(int64(2 * cap(body))); err != nil {
-				return nil, err
+				return nil, false, err
 			}
 			body = slices.Grow(body, cap(body))
 		}
 	}
+}
+
+// withDeadlineOf returns a context that ends at the deadline of ctx, and not with ctx.
+func withDeadlineOf(ctx context.Context) (context.Context, context.CancelFunc) {
+	at, ok := ctx.Deadline()
+	if ctx = context.WithoutCancel(ctx); !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, at)
 }
 
 const firstRead = 4 << 10 // bytes; most bodies have fewer

@@ -66,8 +66,8 @@ func TestTheRegistryIsLocked(t *testing.T) {
 	for _, args := range [][]string{
 		{"get", "--service", "churn", "--entity", "customer_id=12003"}, {"plan"}, {"list", "views"}, {"doctor"},
 	} {
-		if got := r.run(args...); got.status != 0 {
-			t.Errorf("%s: exit status %d\n%s", args[0], got.status, got.stderr)
+		if got := unlessLate(r.run(args...)); got.status != 0 {
+			t.Errorf("%s: exit status %d\n%s%s", args[0], got.status, got.stdout, got.stderr)
 		}
 	}
 	another := r.serve()
@@ -89,6 +89,19 @@ func TestTheRegistryIsLocked(t *testing.T) {
 	}
 	logs(t, s, "catalog loaded", 2)
 	unharmed(t, s, want) // the version before: the new one is not published
+}
+
+// unlessLate returns the result of a command, with status 0 if all that doctor found is that views are late: the sample data ends in 2025.
+func unlessLate(r result) result {
+	for line := range strings.Lines(r.stdout) {
+		if strings.HasPrefix(line, "failed") && !strings.HasPrefix(line, "failed   freshness ") {
+			return r
+		}
+	}
+	if r.status == 4 && strings.Contains(r.stdout, "failed   freshness ") {
+		r.status = 0
+	}
+	return r
 }
 
 // replace edits a file of the repo.

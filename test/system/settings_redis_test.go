@@ -79,7 +79,7 @@ func TestARedisThatCannotBeUsed(t *testing.T) {
 					s.kill()
 					continue
 				}
-				got := r.run(run.args...)
+				got := unlessLate(r.run(run.args...))
 				text := got.stdout + got.stderr
 				if got.status != run.want {
 					t.Errorf("%s: exit status %d, want %d\n%s", run.args[0], got.status, run.want, text)
