@@ -3,6 +3,7 @@ package redistest
 import (
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 
 	driver "github.com/redis/go-redis/v9"
@@ -35,10 +36,12 @@ func (s *Sentinels) replicated() error {
 	if err != nil {
 		return err
 	}
+	replicas := 0
 	for _, n := range s.Nodes {
 		if n == primary || n.child == nil {
 			continue
 		}
+		replicas++
 		if status, err := n.info("master_link_status"); err != nil || status != "up" {
 			return fmt.Errorf("the link of %s is %s: %v", n.Addr, status, err)
 		}
@@ -48,6 +51,10 @@ func (s *Sentinels) replicated() error {
 		if got, err := n.info("slave_repl_offset"); err != nil || len(got) < len(want) || len(got) == len(want) && got < want {
 			return fmt.Errorf("%s is at %s, and the primary at %s: %v", n.Addr, got, want, err)
 		}
+	}
+	// With min-replicas-to-write, a primary refuses writes until it has counted them, which it does once a second.
+	if good, err := primary.info("min_slaves_good_slaves"); err != nil || good != "" && good != strconv.Itoa(replicas) {
+		return fmt.Errorf("the primary counts %s of %d replicas: %v", good, replicas, err)
 	}
 	return nil
 }
