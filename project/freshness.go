@@ -125,3 +125,21 @@ func timeText(at time.Time) string {
 	}
 	return fstore.FormatTime(at)
 }
+
+// freshness reports view versions whose next publication is overdue. published reports those without one.
+func (e *examination) freshness(live []*fstore.ViewVersion, pointers map[fstore.ViewRef]fstore.Pointer) {
+	now, fresh := e.p.now(), 0
+	for _, v := range live {
+		switch f := viewFreshness(v, pointers[v.Ref], now); f.State {
+		case Late:
+			e.bad("freshness", "run fstore materialize "+v.Ref.String()+" on the schedule of the view: "+v.View.Publish.String(),
+				"%s is late by %s: it is published at %s, and the next publication was due at %s", v.Ref, f.LateText(), fstore.FormatTime(f.Published), fstore.FormatTime(f.Due))
+		case Fresh:
+			fresh++
+		case NotPublished, NoSchedule: // published reports the first; nothing says when the second is late
+		}
+	}
+	if fresh > 0 {
+		e.ok("freshness", "%s published on schedule", english.Count(fresh, "view version"))
+	}
+}
