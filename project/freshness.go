@@ -55,7 +55,7 @@ func (p *Project) Freshness(ctx context.Context) (*Freshness, error) {
 	if err != nil {
 		return nil, err
 	}
-	return freshness(ctx, rev, store, p.options.Clock())
+	return freshness(ctx, rev, store, p.now())
 }
 
 func freshness(ctx context.Context, rev *registry.Revision, store shown, now time.Time) (*Freshness, error) {

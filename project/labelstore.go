@@ -205,7 +205,7 @@ func (s *labelStore) install(l *labelFile, digest string) error {
 	return nil
 }
 
-// written forgets a file that is no longer being written. s.mu is held.
+// written ends the accounting of a file once it is kept or discarded. s.mu is held.
 func (s *labelStore) written(l *labelFile) {
 	delete(s.writing, l.file.Name())
 	s.writingBytes -= l.bytes

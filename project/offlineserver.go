@@ -48,12 +48,7 @@ func (c *settingsCheck) offline() OfflineSettings {
 }
 
 func (c *settingsCheck) labels() int64 {
-	text := c.value("serve.offline_labels")
-	megabytes, ok := ParseMemory(text)
-	if !ok || megabytes < minLabels || megabytes > maxMemory {
-		c.bad("serve.offline_labels", fmt.Sprintf("for example 20GB; the minimum is %dMB", minLabels), "%q is not a size of labels", text)
-	}
-	return int64(megabytes * 1e6)
+	return c.size("serve.offline_labels", minLabels, "a size of labels", fmt.Sprintf("for example 20GB; the minimum is %dMB", minLabels))
 }
 
 // offlineSets gives a server's Flight service access to the training sets of a repo.

@@ -280,25 +280,28 @@ func (c *settingsCheck) hosts() (hosts []string) {
 	return hosts
 }
 
-func (c *settingsCheck) maxInFlight() int64 {
-	text := c.value("serve.max_in_flight")
+// size reads a number of bytes of at least that many megabytes. what is what the text is then not, and hint an example and
+// the minimum.
+func (c *settingsCheck) size(name string, minimum float64, what, hint string) int64 {
+	text := c.value(name)
 	megabytes, ok := ParseMemory(text)
-	if !ok || megabytes < minInFlight || megabytes > maxMemory {
-		c.bad("serve.max_in_flight", fmt.Sprintf("for example 192MB; the minimum is %dMB", minInFlight), "%q is not an amount of memory that requests and answers may take", text)
+	if !ok || megabytes < minimum || megabytes > maxMemory {
+		c.bad(name, hint, "%q is not %s", text, what)
 	}
 	return int64(megabytes * 1e6)
 }
 
+func (c *settingsCheck) maxInFlight() int64 {
+	return c.size("serve.max_in_flight", minInFlight, "an amount of memory that requests and answers may take",
+		fmt.Sprintf("for example 192MB; the minimum is %dMB", minInFlight))
+}
+
 func (c *settingsCheck) cache() int64 {
-	text := c.value("serve.cache")
-	if text == "0" {
+	if c.value("serve.cache") == "0" {
 		return 0
 	}
-	megabytes, ok := ParseMemory(text)
-	if !ok || megabytes < minCache || megabytes > maxMemory {
-		c.bad("serve.cache", fmt.Sprintf("for example 64MB; the minimum is %dMB; 0 keeps no records", minCache), "%q is not an amount of memory for records", text)
-	}
-	return int64(megabytes * 1e6)
+	return c.size("serve.cache", minCache, "an amount of memory for records",
+		fmt.Sprintf("for example 64MB; the minimum is %dMB; 0 keeps no records", minCache))
 }
 
 func (c *settingsCheck) admission() (o admission.Options) {

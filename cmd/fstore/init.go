@@ -103,12 +103,6 @@ func (a *app) initFrom(ctx context.Context, dir string, from []string) error {
 	if err != nil {
 		return err
 	}
-	if a.json() {
-		return a.printJSON(struct {
-			Repo    string   `json:"repo"`
-			Missing []string `json:"missing,omitempty"`
-		}{dir, p.Missing})
-	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "Wrote a feature repo to %s. Its definitions.yaml proposes:\n", dir)
 	for _, s := range p.Sources {
@@ -121,12 +115,7 @@ func (a *app) initFrom(ctx context.Context, dir string, from []string) error {
 			fmt.Fprintf(&b, "    feature_view %s of %s: %s\n", v.Name, strings.Join(v.Entities, ", "), english.Count(v.Features, "feature"))
 		}
 	}
-	for _, line := range p.Missing {
-		b.WriteString("Note: " + terminal.InCell(line) + "\n")
-	}
-	fmt.Fprintf(&b, "\nNext: check the lines of definitions.yaml marked \"guessed\", then\n  cd %s\n  fstore validate\n  fstore plan\n", dir)
-	_, err = fmt.Fprint(a.stdout, thisFolder(b.String(), dir))
-	return err
+	return a.printProposed(dir, b.String(), p.Missing, "Next: check the lines of definitions.yaml marked \"guessed\", then")
 }
 
 // initFromFeast writes a repo with definitions converted from a Feast repo, and says what was not carried over.
@@ -135,20 +124,26 @@ func (a *app) initFromFeast(ctx context.Context, dir, feast, python string) erro
 	if err != nil {
 		return err
 	}
+	proposed := fmt.Sprintf("Wrote a feature repo to %s, converted from Feast %s: %s, %s, %s and %s.\n", dir, terminal.InCell(c.Feast),
+		english.Count(len(c.Entities), "entity"), english.Count(len(c.Sources), "source"), english.Count(len(c.Views), "view"), english.Count(len(c.Services), "service"))
+	return a.printProposed(dir, proposed, c.Notes, "Next:")
+}
+
+// printProposed prints what was proposed, what is missing from it, and what to do next.
+func (a *app) printProposed(dir, proposed string, missing []string, next string) error {
 	if a.json() {
 		return a.printJSON(struct {
 			Repo    string   `json:"repo"`
 			Missing []string `json:"missing,omitempty"`
-		}{dir, c.Notes})
+		}{dir, missing})
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "Wrote a feature repo to %s, converted from Feast %s: %s, %s, %s and %s.\n", dir, terminal.InCell(c.Feast),
-		english.Count(len(c.Entities), "entity"), english.Count(len(c.Sources), "source"), english.Count(len(c.Views), "view"), english.Count(len(c.Services), "service"))
-	for _, line := range c.Notes {
+	b := strings.Builder{}
+	b.WriteString(proposed)
+	for _, line := range missing {
 		b.WriteString("Note: " + terminal.InCell(line) + "\n")
 	}
-	fmt.Fprintf(&b, "\nNext:\n  cd %s\n  fstore validate\n  fstore plan\n", dir)
-	_, err = fmt.Fprint(a.stdout, thisFolder(b.String(), dir))
+	fmt.Fprintf(&b, "\n%s\n  cd %s\n  fstore validate\n  fstore plan\n", next, dir)
+	_, err := fmt.Fprint(a.stdout, thisFolder(b.String(), dir))
 	return err
 }
 

@@ -216,14 +216,8 @@ func eachField(message []byte, fn func(field) error) error {
 		}
 		message = message[n:]
 		switch f.kind {
-		case protowire.VarintType:
-			f.number, n = protowire.ConsumeVarint(message)
-		case protowire.Fixed64Type:
-			f.number, n = protowire.ConsumeFixed64(message)
-		case protowire.Fixed32Type:
-			var v uint32
-			v, n = protowire.ConsumeFixed32(message)
-			f.number = uint64(v)
+		case protowire.VarintType, protowire.Fixed64Type, protowire.Fixed32Type:
+			f.number, n = consumeNumber(f.kind, message)
 		case protowire.BytesType:
 			f.bytes, n = protowire.ConsumeBytes(message)
 		case protowire.StartGroupType, protowire.EndGroupType:
@@ -240,4 +234,19 @@ func eachField(message []byte, fn func(field) error) error {
 		}
 	}
 	return nil
+}
+
+// consumeNumber reads a varint or a number of fixed width. n is its length: less than 0 if it is damaged, 0 for another kind.
+func consumeNumber(kind protowire.Type, b []byte) (number uint64, n int) {
+	switch kind {
+	case protowire.VarintType:
+		return protowire.ConsumeVarint(b)
+	case protowire.Fixed64Type:
+		return protowire.ConsumeFixed64(b)
+	case protowire.Fixed32Type:
+		v, n := protowire.ConsumeFixed32(b)
+		return uint64(v), n
+	case protowire.BytesType, protowire.StartGroupType, protowire.EndGroupType: // no numbers
+	}
+	return 0, 0
 }

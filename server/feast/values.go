@@ -144,17 +144,7 @@ func (d *decoder) packed(b []byte, k kind, c *column) error {
 	for len(b) > 0 {
 		f := field{tag: 1, kind: k.wire}
 		n := 0
-		switch k.wire {
-		case protowire.VarintType:
-			f.number, n = protowire.ConsumeVarint(b)
-		case protowire.Fixed64Type:
-			f.number, n = protowire.ConsumeFixed64(b)
-		case protowire.Fixed32Type:
-			var v uint32
-			v, n = protowire.ConsumeFixed32(b)
-			f.number = uint64(v)
-		}
-		if n <= 0 {
+		if f.number, n = consumeNumber(k.wire, b); n <= 0 {
 			return notFeasts()
 		}
 		if err := d.count(1); err != nil {

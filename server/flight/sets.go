@@ -20,8 +20,8 @@ type Sets interface {
 	// NewLabels begins a file of labels. Its error, and that of Write, is of server.Full if there are too many labels.
 	NewLabels(ctx context.Context) (Labels, error)
 	// Create makes a training set, or returns the one that was made from the same inputs. say gets lines of JSON about
-	// progress, warnings and the error; its own error ends the work. summary is a JSON object. When Create returns,
-	// either the training set is recorded or nothing of it remains.
+	// progress, warnings and the error; its own error ends the work. summary is a JSON object. After Create
+	// returns, the training set is either recorded or fully removed.
 	Create(ctx context.Context, r *Creation, say func(line []byte) error) (summary []byte, err error)
 	// Preview computes what Create would write to the file of a training set, and records nothing. say is as for Create.
 	Preview(ctx context.Context, r *Request, say func(line []byte) error) (*Preview, error)
