@@ -10,36 +10,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fstore-dev/fstore/test/program"
 )
 
-// program builds fstore once and returns where it is.
-var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "fstore-bench")
-	if err != nil {
-		return "", err
-	}
-	built = dir
-	path := filepath.Join(dir, "fstore")
-	if out, err := exec.Command("go", "build", "-o", path, "../../cmd/fstore").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
-	}
-	return path, nil
-})
-
-var built string // the folder of what program built; empty: nothing was
-
-// TestMain removes it.
-func TestMain(m *testing.M) {
-	status := m.Run()
-	if built != "" {
-		_ = os.RemoveAll(built) // it is temporary
-	}
-	os.Exit(status)
-}
+func TestMain(m *testing.M) { program.Main(m) }
 
 // repo is a feature repo in a folder of its own, and commands run on it as processes.
 type repo struct {
@@ -54,10 +32,7 @@ type repo struct {
 
 func newRepo(b *testing.B, onlineURL string) *repo {
 	b.Helper()
-	bin, err := program()
-	if err != nil {
-		b.Fatal(err)
-	}
+	bin := program.Built(b)
 	r := &repo{b: b, dir: b.TempDir(), bin: bin}
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "FSTORE_") {

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/fstore-dev/fstore/test/program"
 )
 
 // The Dockerfile builds an image whose program runs as nobody, without capabilities, and can write only to its state folder and to
@@ -82,7 +84,7 @@ exec chroot "$root" setpriv --reuid=65532 --regid=65532 --clear-groups --boundin
 	all := append([]string{"--mount", "--pid", "--fork", "sh", "-c", script, "sh", c.root, c.state, c.repo}, args...)
 	cmd := exec.Command("unshare", all...)
 	cmd.Env = c.env
-	var errs buffer
+	var errs program.Output
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
 	if err != nil {
@@ -95,7 +97,7 @@ exec chroot "$root" setpriv --reuid=65532 --regid=65532 --clear-groups --boundin
 func output(t *testing.T, command string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(command, args...)
-	var errs buffer
+	var errs program.Output
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fstore-dev/fstore/test/program"
 	"github.com/goccy/go-yaml"
 )
 
@@ -162,10 +163,7 @@ func objects(t testing.TB, path string) (all []object) {
 // Every container runs a command that there is, or a script that a shell can read, with settings that there are; none is root or
 // can write to its root file system.
 func TestManifestsRunCommandsThatThereAre(t *testing.T) {
-	bin, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
+	bin := program.Built(t)
 	settings := read(t, "../../docs/configuration.md")
 	var commands []string
 	for _, o := range objects(t, manifests) {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/fstore-dev/fstore/test/program"
 )
 
 // units are the systemd units, by name.
@@ -54,10 +56,7 @@ func TestSystemdAcceptsTheUnits(t *testing.T) {
 
 // The services run commands that there are, and only tell fstore to try again what docs/cli.md says may succeed later.
 func TestUnitsRunCommandsAndRetryAsDocumented(t *testing.T) {
-	bin, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
+	bin := program.Built(t)
 	command := regexp.MustCompile(`(?m)^ExecStart=/usr/local/bin/fstore (.*)$`)
 	prevent := regexp.MustCompile(`(?m)^RestartPreventExitStatus=(.*)$`)
 	retries := map[string]string{"fstore-serve.service": "2 3", "fstore-materialize.service": "2 3 4 5 7"}

@@ -12,39 +12,17 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fstore-dev/fstore/test/program"
 )
 
 // folder is what the tests check.
 const folder = "../../deploy"
 
-// program builds fstore once and returns where it is.
-var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "fstore-deploy")
-	if err != nil {
-		return "", err
-	}
-	built = dir
-	path := filepath.Join(dir, "fstore")
-	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", path, "../../cmd/fstore").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
-	}
-	return path, nil
-})
-
-var built string // the folder of what program built; empty: nothing was
-
-// TestMain removes it.
-func TestMain(m *testing.M) {
-	status := m.Run()
-	if built != "" {
-		_ = os.RemoveAll(built) // it is temporary
-	}
-	os.Exit(status)
-}
+func TestMain(m *testing.M) { program.Main(m) }
 
 // need returns where a command is. A test whose command is missing is left out; with FSTORE_CI it fails.
 func need(t testing.TB, command, how string) string {
@@ -70,10 +48,7 @@ type repo struct {
 // newShop returns the sample shop, with its definitions applied. The settings are variables such as FSTORE_ONLINE=….
 func newShop(t testing.TB, settings ...string) *repo {
 	t.Helper()
-	bin, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
+	bin := program.Built(t)
 	r := &repo{t: t, bin: bin, dir: t.TempDir()}
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "FSTORE_") && !strings.HasPrefix(v, "SHOP_") {
@@ -103,7 +78,7 @@ func (r *repo) must(args ...string) string {
 type process struct {
 	t    testing.TB
 	cmd  *exec.Cmd
-	log  buffer // its standard error
+	log  program.Output // its standard error
 	done chan struct{}
 }
 
@@ -227,22 +202,4 @@ func write(t testing.TB, dir string, files map[string]string) {
 	if err := errors.Join(all...); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// buffer is a buffer that one goroutine may write while another reads.
-type buffer struct {
-	mu  sync.Mutex // guards buf
-	buf bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

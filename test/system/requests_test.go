@@ -23,9 +23,9 @@ import (
 
 // shopFolder is a shop over SQLite, published at the first of December, made once for all who take a copy.
 var shopFolder = sync.OnceValue(func() string {
-	dir := filepath.Join(filepath.Dir(program), "shop")
+	dir := filepath.Join(filepath.Dir(built), "shop")
 	for _, args := range [][]string{{"init", dir}, {"apply", "--yes", "--repo", dir}, {"materialize", "--leak-check", "off", "--to", "2025-12-01", "--repo", dir}} {
-		cmd := exec.Command(program, args...)
+		cmd := exec.Command(built, args...)
 		cmd.Env = environment()
 		if out, err := cmd.CombinedOutput(); err != nil {
 			panic(fmt.Sprintf("fstore %v: %v\n%s", args, err, out))

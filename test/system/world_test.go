@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -26,10 +25,11 @@ import (
 	"github.com/fstore-dev/fstore/online/redis"
 	"github.com/fstore-dev/fstore/online/sqlite"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
+	"github.com/fstore-dev/fstore/test/program"
 )
 
-// program is the built fstore.
-var program string
+// built is where the built fstore is.
+var built string
 
 func TestMain(m *testing.M) { os.Exit(build(m)) }
 
@@ -43,8 +43,8 @@ func build(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "fstore")
-	cmd := exec.Command("go", "build", fmt.Sprintf("-race=%t", *underRace), "-ldflags=-s -w", "-o", program, "../../cmd/fstore")
+	built = filepath.Join(dir, "fstore")
+	cmd := exec.Command("go", "build", fmt.Sprintf("-race=%t", *underRace), "-ldflags=-s -w", "-o", built, "../../cmd/fstore")
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "build fstore:", err)
@@ -107,7 +107,7 @@ func (r *repo) read(name string) string {
 
 // command returns fstore with arguments, not yet begun.
 func (r *repo) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(program, args...)
+	cmd := exec.Command(built, args...)
 	cmd.Dir, cmd.Env = r.dir, r.env
 	return cmd
 }
@@ -145,7 +145,7 @@ func (r *repo) materialize(args ...string) string {
 type process struct {
 	t    testing.TB
 	cmd  *exec.Cmd
-	log  *syncBuffer // stderr
+	log  *program.Output // stderr
 	done chan struct{}
 	err  error // of Wait; read it once done is closed
 }
@@ -160,14 +160,14 @@ func (r *repo) start(args ...string) (*process, io.Reader) {
 func (r *repo) startLast(args ...string) (*process, io.Reader) {
 	r.t.Helper()
 	cmd := r.command(args...)
-	last := exec.Command("nice", append([]string{"-n", "19", program}, args...)...)
+	last := exec.Command("nice", append([]string{"-n", "19", built}, args...)...)
 	last.Dir, last.Env = cmd.Dir, cmd.Env
 	return r.begin(last)
 }
 
 func (r *repo) begin(cmd *exec.Cmd) (*process, io.Reader) {
 	r.t.Helper()
-	p := &process{t: r.t, cmd: cmd, log: &syncBuffer{}, done: make(chan struct{})}
+	p := &process{t: r.t, cmd: cmd, log: &program.Output{}, done: make(chan struct{})}
 	out, in, err := os.Pipe()
 	if err != nil {
 		r.t.Fatal(err)
@@ -362,22 +362,4 @@ func records(all map[string]string, g fstore.Generation) (mine map[string]string
 		}
 	}
 	return mine, others
-}
-
-// syncBuffer is a buffer that one goroutine may write while another reads.
-type syncBuffer struct {
-	mu  sync.Mutex // guards buf
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
