@@ -16,6 +16,12 @@ const (
 	afterWrite     = "failed to write client preface: "
 )
 
+// Beginnings of gRPC's texts about a connection. A status that a server sent does not begin so.
+const (
+	ofConnection = "connection error: desc = "
+	ofHangUp     = "write tcp " // it was connected, and then hung up on
+)
+
 // mismatches are causes that another address or other options mend, and no further attempt. A server that refuses the
 // client's certificate refuses the caller; everything else is a mistake in the address or the options.
 var mismatches = []struct {
@@ -58,12 +64,13 @@ func (c *Client) unreachable(err error) error {
 			}
 		}
 	}
-	if c.conn == nil || c.conn.GetState() != connectivity.TransientFailure {
+	hungUp := strings.HasPrefix(why, ofHangUp)
+	if !hungUp && !strings.HasPrefix(why, ofConnection) && !c.disconnected() {
 		return err
 	}
 	if _, dialing, ok := strings.Cut(why, afterDial); ok {
 		cause = strings.TrimSuffix(dialing, `"`)
-	} else if strings.HasPrefix(why, "write tcp ") { // it was connected, and then hung up on
+	} else if hungUp {
 		cause, failed = why, true
 	}
 	hint := "start one there with fstore serve, or use another address"
@@ -76,6 +83,12 @@ func (c *Client) unreachable(err error) error {
 		why = cause
 	}
 	return fstore.Errorf(fstore.ErrUnavailable, "no server answers at %s: %s", c.address, why).WithHint("%s", hint)
+}
+
+// disconnected reports whether the last attempt to connect failed. It is of now, not of the call that failed: by then
+// the connection may be dialing again.
+func (c *Client) disconnected() bool {
+	return c.conn != nil && c.conn.GetState() == connectivity.TransientFailure
 }
 
 // cutAny cuts a text at the first of several separators that it has.
