@@ -14,6 +14,7 @@ const (
 	afterHandshake = "authentication handshake failed: "
 	afterPreface   = "error reading server preface: "
 	afterWrite     = "failed to write client preface: "
+	afterRead      = "error reading from server: "
 )
 
 // Beginnings of gRPC's texts about a connection. A status that a server sent does not begin so.
@@ -63,6 +64,10 @@ func (c *Client) unreachable(err error) error {
 				return fstore.Errorf(m.kind, "the server at %s %s", c.address, what).WithHint("%s", m.hint)
 			}
 		}
+	}
+	if _, cause, lost := strings.Cut(why, afterRead); lost {
+		cause, _, _ = strings.Cut(cause, `"`)
+		return fstore.Errorf(fstore.ErrUnavailable, "the connection to the server at %s was lost: %s", c.address, cause)
 	}
 	hungUp := strings.HasPrefix(why, ofHangUp)
 	if !hungUp && !strings.HasPrefix(why, ofConnection) && !c.disconnected() {

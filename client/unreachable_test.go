@@ -24,6 +24,10 @@ func TestWhatGRPCSaysOfAConnectionDecides(t *testing.T) {
 			"write tcp 127.0.0.1:2->127.0.0.1:1: write: broken pipe",
 			"no server answers at 127.0.0.1:1: write tcp 127.0.0.1:2->127.0.0.1:1: write: broken pipe",
 		},
+		{
+			`connection error: desc = "error reading from server: EOF"`,
+			"the connection to the server at 127.0.0.1:1 was lost: EOF",
+		},
 		{"redis: connection error: the store is away", "redis: connection error: the store is away"},
 	} {
 		err := c.unreachable(&fstore.Error{Kind: fstore.ErrUnavailable, Message: tt.said})

@@ -124,7 +124,7 @@ def test_the_token_of_the_environment(
 def test_retries_bound_the_attempts(told: tuple[Told, str], ask: Any, retries: int) -> None:
     server, address = told
     server.replies = [AWAY]
-    with pytest.raises(fstore.Unavailable, match="the store is away") as caught:
+    with pytest.raises(fstore.Unavailable, match="^the store is away$") as caught:
         ask(address, {"retries": retries})
     assert type(caught.value) is fstore.Unavailable
     assert len(server.seen) == retries + 1
@@ -133,7 +133,7 @@ def test_retries_bound_the_attempts(told: tuple[Told, str], ask: Any, retries: i
 def test_the_deadline_ends_the_retries(told: tuple[Told, str], ask: Any) -> None:
     server, address = told
     server.replies = [AWAY]
-    with pytest.raises(fstore.Unavailable, match=r"the store is away; \d+ attempts?, then 0.3 s were over"):
+    with pytest.raises(fstore.Unavailable, match=r"^the store is away; \d+ attempts?, then 0.3 s were over"):
         ask(address, timeout=0.3)
 
 

@@ -34,11 +34,18 @@ _MISMATCHES = (
         "use such a name as the address, or state it: tls=fstore.TLS(server_name=…)",
     ),
 )
+# Parts of gRPC's texts about a connection that failed. A server's own texts have none of them.
 _NO_CONNECTION = (
-    "failed to connect to all addresses",
+    "failed to connect to",
+    "DNS resolution failed",
     "Socket closed",
+    "Endpoint closing",
     "recvmsg:",
+    "sendmsg:",
+    "Broken pipe",
     "Connection reset",
+    "Connection refused",
+    "FD Shutdown",
     "GOAWAY",
 )
 
@@ -63,7 +70,7 @@ def explain(error: Error, text: str, address: str, tls: TLS | None) -> Error:
             return InvalidRequest(f"the server at {address} asks for a client certificate", [hint])
         hint = "give one that is valid now and comes from a CA in the server's serve.tls.client_ca"
         return InvalidRequest(f"the server at {address} refuses the client's certificate", [hint])
-    if not any(text in text for text in _NO_CONNECTION):
+    if not any(part in text for part in _NO_CONNECTION):
         return error
     why = text.rpartition("last error: ")[2].removeprefix("UNKNOWN: ").removeprefix("UNAVAILABLE: ")
     hint = "start one there with fstore serve, or use another address"
