@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"math/bits"
 	"time"
 )
 
@@ -96,6 +97,21 @@ func NewColumn(name string, t Type, n int) Column {
 
 // IsNull reports whether row i is null.
 func (c *Column) IsNull(i int) bool { return !c.Valid.Get(i) }
+
+// Nulls returns how many rows are null.
+func (c *Column) Nulls() int {
+	if c.Valid == nil {
+		return 0
+	}
+	valid, whole := 0, c.Len/8
+	for _, b := range c.Valid[:whole] {
+		valid += bits.OnesCount8(b)
+	}
+	if rest := c.Len % 8; rest > 0 {
+		valid += bits.OnesCount8(c.Valid[whole] & (1<<rest - 1))
+	}
+	return c.Len - valid
+}
 
 // Whole reports whether the column's values, offsets and validity hold its rows. Using a column that is not whole, as
 // another program may send it, panics.

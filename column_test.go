@@ -216,3 +216,26 @@ func TestBatchColumnByName(t *testing.T) {
 		t.Errorf("got %v", c)
 	}
 }
+
+func TestNullsAreCounted(t *testing.T) {
+	for n := range 40 {
+		c, want := fstore.NewColumn("x", fstore.Int64, n), 0
+		for i := range n {
+			if i%3 == 1 {
+				c.AppendNull()
+				want++
+			} else {
+				c.AppendInt64(int64(i))
+			}
+		}
+		if got := c.Nulls(); got != want {
+			t.Errorf("of %d rows: got %d, want %d", n, got, want)
+		}
+		if len(c.Valid) > 0 && n%8 > 0 {
+			c.Valid[n/8] = ^c.Valid[n/8]&^(1<<(n%8)-1) | c.Valid[n/8]&(1<<(n%8)-1) // bits beyond the rows mean nothing
+			if got := c.Nulls(); got != want {
+				t.Errorf("of %d rows, with bits beyond: got %d, want %d", n, got, want)
+			}
+		}
+	}
+}

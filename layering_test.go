@@ -29,7 +29,7 @@ var layers = map[string][]string{
 	"offline":      {"offline", "ondemand", "regular", "functions", "sqltype", "window", "internal/english"},
 	"ondemand":     {"ondemand"},
 	"online":       {"online", "ondemand", "regular", "packed", "window"},
-	"materialize":  {"materialize", "regular"},
+	"materialize":  {"materialize", "regular", "internal/english"},
 	"verify":       {"verify", "window"},
 	"proto":        {},
 	"server":       {"server", "online", "proto", "internal/certfile"},

@@ -42,7 +42,7 @@ const blocks = 3
 
 // encode computes the view for a generation and sends its encoded rows in blocks. The last block is marked. Blocks
 // return through free. encode closes filled.
-func (j *job) encode(ctx context.Context, g fstore.Generation, filled chan<- *block, free <-chan *block) {
+func (j *job) encode(ctx context.Context, g fstore.Generation, in *inspection, filled chan<- *block, free <-chan *block) {
 	defer close(filled)
 	b, greatest := <-free, int64(minEvent)
 	b.reset()
@@ -57,6 +57,10 @@ func (j *job) encode(ctx context.Context, g fstore.Generation, filled chan<- *bl
 	}
 	for batch, err := range j.o.Source.AsOf(ctx, j.v, j.p) {
 		if err != nil {
+			end(err)
+			return
+		}
+		if err := in.rows(batch); err != nil {
 			end(err)
 			return
 		}
@@ -111,19 +115,23 @@ type diff struct {
 	digests   []digest
 }
 
-// compute makes the run durable in state: its manifest and, in its spool, the differences from the base's manifest.
-// It returns nil if nothing differs and the base has published P already.
+// compute makes the run durable in state: its manifest and, in its spool, the differences from the base's manifest. Before
+// that, every inspector has judged it. It returns nil if nothing differs and the base has published P already.
 func (j *job) compute(ctx context.Context, base *run, g fstore.Generation) (*run, error) {
 	r := &run{
 		Format: stateFormat, Run: newID(8), Store: j.o.Store, View: j.v.Ref, Fingerprint: j.v.Fingerprint, Generation: g,
-		Layout: fstore.RecordLayout, At: j.p, Number: j.number(), Build: j.o.Build,
+		Layout: fstore.RecordLayout, At: j.p, Number: j.number(), Build: j.o.Build, Rules: j.o.rules(j.v),
+	}
+	in, err := j.inspect()
+	if err != nil {
+		return nil, err
 	}
 	d, inputs := &diff{}, j.o.Source.Stamp(ctx, j.v)
 	defer func() { d.abort() }()
 	if err := d.open(j, r, base); err != nil {
 		return nil, err
 	}
-	if err := j.diff(ctx, d, g); err != nil {
+	if err := j.diff(ctx, d, in, g); err != nil {
 		return nil, err
 	}
 	r.Keys, r.Writes, r.Deletes = d.manifest.keys, d.spool.writes, d.spool.deletes
@@ -140,7 +148,6 @@ func (j *job) compute(ctx context.Context, base *run, g fstore.Generation) (*run
 	if err := j.step("computed"); err != nil {
 		return nil, err
 	}
-	var err error
 	if r.Manifest, err = d.manifest.commit(); err != nil {
 		return nil, err
 	}
@@ -154,6 +161,12 @@ func (j *job) compute(ctx context.Context, base *run, g fstore.Generation) (*run
 		return nil, j.discard(r, err)
 	}
 	if err := j.step("spool"); err != nil {
+		return nil, err
+	}
+	if err := j.judge(ctx, in, r, d.unchanged); err != nil {
+		return nil, j.discard(r, err)
+	}
+	if err := j.step("judged"); err != nil {
 		return nil, err
 	}
 	if err := j.state.add(r); err != nil {
@@ -194,14 +207,14 @@ func (d *diff) abort() {
 }
 
 // diff streams the view through the comparison.
-func (j *job) diff(ctx context.Context, d *diff, g fstore.Generation) error {
+func (j *job) diff(ctx context.Context, d *diff, in *inspection, g fstore.Generation) error {
 	ctx, cancel := context.WithCancel(ctx)
 	filled, free := make(chan *block, blocks), make(chan *block, blocks)
 	for range blocks {
 		free <- &block{}
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { j.encode(ctx, g, filled, free) })
+	wg.Go(func() { j.encode(ctx, g, in, filled, free) })
 	defer wg.Wait()
 	defer close(free)
 	defer cancel()

@@ -15,6 +15,7 @@ type facts struct {
 	pens      map[fstore.Generation]*fencedWriter    // of the pointer's generation and of all generations in state
 	runsRead                                         // in state
 	leftovers bool                                   // state has files to remove
+	rules     string                                 // Options.rules, under which an interrupted run must have begun to be finished
 	intact    func(r *run, spool bool) (bool, error) // whether the run's manifest and its spool are unchanged
 }
 
@@ -159,7 +160,7 @@ func (f *facts) unfinishedLoad(v *fstore.ViewVersion, seen, p time.Time) (*run, 
 		}
 		h := w.header
 		if h.Layout != fstore.RecordLayout || h.Partitions != fstore.Partitions || h.Complete || !h.Published.IsZero() || !r.isNamedBy(h) ||
-			r.Fingerprint != v.Fingerprint || r.At.After(p) || r.At.Before(seen) || w.fence != nil && w.fence.Run != r.Run {
+			r.Fingerprint != v.Fingerprint || r.Rules != f.rules || r.At.After(p) || r.At.Before(seen) || w.fence != nil && w.fence.Run != r.Run {
 			continue
 		}
 		found = append(found, r)
@@ -209,6 +210,8 @@ func (f *facts) inPlace(v *fstore.ViewVersion, live *fstore.Header) (plan, error
 		return plan{}, err
 	case !ok:
 		return plan{reason: fmt.Sprintf("the state of run %s is damaged", live.Run)}, nil
+	case !live.Complete && r.Rules != f.rules:
+		return plan{reason: "an interrupted run was checked by other rules than those of now"}, nil
 	case !live.Complete:
 		return plan{finish: r, base: r}, nil
 	}

@@ -26,7 +26,7 @@ func TestAnyHistory(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		w := &world{table: newTable(), leases: newLeases(), clock: &clock{now: day(0)}, now: day(100), state: filepath.Join(dir, "state")}
+		w := &world{table: newTable(), leases: newLeases(), counts: newPublications(), clock: &clock{now: day(0)}, now: day(100), state: filepath.Join(dir, "state")}
 		w.replace(memory.New())
 		h := &history{world: w, x: newWitness(rt, w), dir: dir, p: day(2), lost: map[fstore.Generation]bool{}}
 		rt.Repeat(map[string]func(*rapid.T){

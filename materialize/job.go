@@ -153,7 +153,7 @@ func (j *job) look(ctx context.Context) (*facts, error) {
 	if j.state, err = openState(dir); err != nil {
 		return nil, err
 	}
-	f := &facts{pens: j.pens, runsRead: j.state.runsRead, leftovers: j.state.leftovers(), intact: j.state.intact}
+	f := &facts{pens: j.pens, runsRead: j.state.runsRead, leftovers: j.state.leftovers(), intact: j.state.intact, rules: j.o.rules(j.v)}
 	if j.pointer, err = j.readPointer(ctx); err != nil {
 		return nil, err
 	}

@@ -26,6 +26,8 @@ type Source interface {
 type Encoder interface {
 	// Encode appends row i's key to key and its record to record, and returns both.
 	Encode(batch *fstore.Batch, i int, key, record []byte) ([]byte, []byte, error)
+	// Content returns the part of a record that is the same in every generation.
+	Content(record []byte) []byte
 }
 
 // Sink is the write side of an online store. Its errors are ErrConflict if a guard did not hold, and then nothing was
@@ -87,7 +89,7 @@ const (
 )
 
 // Options are what Run needs. If Check fails, the view fails; the text that Check returns goes into the view's summary. Check,
-// Mode, Wait, StoreWait, Waits, LeaseTTL, BatchKeys, BatchBytes, Progress and Begin may be zero.
+// Inspectors, Publications, Accept, Mode, Wait, StoreWait, Waits, LeaseTTL, BatchKeys, BatchBytes, Progress and Begin may be zero.
 type Options struct {
 	Views  []*fstore.ViewVersion // run in this order
 	To     time.Time             // T: each view is published at View.Publish.Latest(T); zero: now, once the view's lease is held
@@ -102,6 +104,10 @@ type Options struct {
 	Sink   Sink
 	Leases Leases
 	Clock  Clock
+
+	Inspectors   []Inspector  // check what a run publishes, beside the guard
+	Publications Publications // nil: no counts are kept, so the guard has nothing to compare with
+	Accept       []string     // digests of results that are published whatever is asked about them; see Refusal
 
 	StoreWait time.Duration               // how long to wait for a store that cannot be reached; default DefaultStoreWait; negative: not at all
 	Waits     func(fstore.ViewRef, error) // called when a run begins to wait for the store
@@ -158,6 +164,9 @@ type Summary struct {
 	Finished      time.Time           `json:"finished,omitzero"`        // P of the interrupted run that was finished first
 	Left          []fstore.Generation `json:"left,omitempty"`           // dead generations whose list of keys is damaged: their records stay
 	Causality     string              `json:"causality,omitempty"`      // what Check found; empty: there was nothing to check, or an earlier run has written
+	ComparedWith  string              `json:"compared_with,omitempty"`  // the publication whose counts the run was compared with, or why there is none
+	Refused       *Refusal            `json:"refused,omitempty"`        // why the result was not published
+	Accepted      string              `json:"accepted,omitempty"`       // the digest of the result, which Options.Accept has
 	Warning       string              `json:"warning,omitempty"`        // the store went back in time before the run, or no replica has confirmed its writes
 	Error         string              `json:"error,omitempty"`
 }
@@ -189,7 +198,7 @@ func (s *Seconds) Total() float64 {
 // Run materializes the views one after another and returns a summary of each, in order. A view's failure does not
 // stop the others. The error joins all errors: ErrInvalid (an instant that is refused), ErrConflict (another run
 // holds the lease, or took over), ErrUnavailable (the store or the registry cannot be reached), ErrCorrupt (the
-// view's keys are out of order), and the errors of Source and Sink.
+// view's keys are out of order), ErrCheck (a result was refused; nothing of it was written), and the errors of Source and Sink.
 func Run(ctx context.Context, o Options) ([]Summary, error) {
 	o.defaults()
 	if now := o.Now(); o.To.After(now) {

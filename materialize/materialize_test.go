@@ -76,7 +76,7 @@ func TestRunWritesTheDifference(t *testing.T) {
 	s = w.mustRun(t, day(4), 0)
 	want := Summary{
 		View: w.table.view.Ref, Generation: first, Published: day(4), Keys: 10, Written: 2, Deleted: 1, Unchanged: 8,
-		Bytes: s.Bytes, Seconds: s.Seconds,
+		Bytes: s.Bytes, Seconds: s.Seconds, ComparedWith: "orders@3 as of 2026-01-03T00:00:00Z",
 	}
 	if d := cmp.Diff(want, s); d != "" {
 		t.Errorf("update (-want +got):\n%s", d)

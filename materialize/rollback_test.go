@@ -333,7 +333,7 @@ func TestAFailoverCostsLittle(t *testing.T) {
 func TestAnyFailovers(t *testing.T) {
 	root := stateDir(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		x := &past{world: &world{table: newTable(), leases: newLeases(), clock: &clock{now: day(0)}, now: day(100)}}
+		x := &past{world: &world{table: newTable(), leases: newLeases(), counts: newPublications(), clock: &clock{now: day(0)}, now: day(100)}}
 		x.state = filepath.Join(root, fmt.Sprint(newCount()))
 		x.begin()
 		rt.Repeat(map[string]func(*rapid.T){

@@ -46,6 +46,7 @@ type run struct {
 	Spool       fileInfo          `json:"spool"`
 	Build       string            `json:"build,omitempty"`  // Options.Build
 	Inputs      string            `json:"inputs,omitempty"` // Source.Stamp, equal before and after the view was computed; empty: unknown
+	Rules       string            `json:"rules,omitempty"`  // Options.rules, under which no inspector objected; empty: an older fstore asked none
 	CRC         uint32            `json:"crc,omitempty"`    // see sum; absent where Layout is
 }
 

@@ -37,6 +37,7 @@ type tableRow struct {
 	key   string
 	event time.Time
 	value int64
+	null  bool
 }
 
 func newTable() *table {
@@ -50,7 +51,7 @@ func newTable() *table {
 }
 
 func (t *table) put(key string, event time.Time, value int64) {
-	t.rows = append(t.rows, tableRow{key, event, value})
+	t.rows = append(t.rows, tableRow{key: key, event: event, value: value})
 }
 
 func (t *table) remove(key string) {
@@ -87,7 +88,11 @@ func (t *table) AsOf(ctx context.Context, v *fstore.ViewVersion, p time.Time) it
 			for _, k := range part {
 				b.Columns[0].Append(k)
 				b.Columns[1].Append(rows[k].event)
-				b.Columns[2].Append(rows[k].value)
+				if rows[k].null {
+					b.Columns[2].AppendNull()
+				} else {
+					b.Columns[2].Append(rows[k].value)
+				}
 			}
 			if !yield(b, nil) {
 				return
@@ -196,6 +201,36 @@ func (l *leases) Release(_ context.Context, v fstore.ViewRef, token string) erro
 	return nil
 }
 
+// publications is a fake registry's memory of publications.
+type publications struct {
+	mu       sync.Mutex
+	kept     map[string]Publication
+	replaces map[fstore.ViewRef]fstore.ViewRef
+}
+
+func newPublications() *publications {
+	return &publications{kept: map[string]Publication{}, replaces: map[fstore.ViewRef]fstore.ViewRef{}}
+}
+
+func (p *publications) Record(_ context.Context, of Publication) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.kept[of.View.String()+of.Run] = of
+	return nil
+}
+
+func (p *publications) Published(_ context.Context, v fstore.ViewRef, run string) (Publication, bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	of, ok := p.kept[v.String()+run]
+	return of, ok, nil
+}
+
+func (p *publications) Replaces(v fstore.ViewRef) (fstore.ViewRef, bool) {
+	r, ok := p.replaces[v]
+	return r, ok
+}
+
 // world is a source, a store, a state and a registry.
 type world struct {
 	table  *table
@@ -205,12 +240,13 @@ type world struct {
 	name   string // of the store
 	state  string
 	leases *leases
+	counts *publications
 	clock  *clock
 	now    time.Time
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{table: newTable(), leases: newLeases(), clock: &clock{now: day(0)}, now: day(100), state: stateDir(t)}
+	w := &world{table: newTable(), leases: newLeases(), counts: newPublications(), clock: &clock{now: day(0)}, now: day(100), state: stateDir(t)}
 	w.replace(memory.New())
 	return w
 }
@@ -236,6 +272,7 @@ func (w *world) options(p time.Time, mode Mode) Options {
 	return Options{
 		Views: []*fstore.ViewVersion{w.table.view}, To: p, Now: func() time.Time { return w.now }, Mode: mode, State: w.state, Store: w.name,
 		Source: w.table, Sink: sink{w.store}, Leases: w.leases, Clock: w.clock, BatchKeys: 4, StoreWait: 20 * time.Second,
+		Publications: w.counts,
 	}
 }
 

@@ -59,6 +59,9 @@ func (e *Encoder) Encode(b *fstore.Batch, row int, key, record []byte) (k, r []b
 	return k, le.AppendUint32(record, recordSum(e.sum, k[len(key):], record[from:])), nil
 }
 
+// Content returns a record without its checksum, which differs between generations.
+func (e *Encoder) Content(record []byte) []byte { return record[:len(record)-checksumSize] }
+
 func (l *layout) wrongColumn(c *fstore.Column, name string, want fstore.Type) error {
 	return fstore.Errorf(fstore.ErrInvalid, "%s: column %s is %s, want %s of type %s", l.ref, c.Name, c.Type, name, want)
 }

@@ -1,0 +1,243 @@
+package materialize_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+	. "github.com/fstore-dev/fstore/materialize"
+)
+
+// change turns the first nulls keys to null and removes the last gone of n keys.
+func (w *world) change(n, nulls, gone int) {
+	for i := range nulls {
+		w.table.rows = append(w.table.rows, tableRow{key: fmt.Sprintf("k%03d", i), event: day(3), null: true})
+	}
+	for i := n - gone; i < n; i++ {
+		w.table.remove(fmt.Sprintf("k%03d", i))
+	}
+}
+
+// refused runs as of p and returns what the run refused. The store and the state folder must be as they were.
+func (w *world) refused(t *testing.T, o Options) *Refusal {
+	t.Helper()
+	before, records, files := w.pointer(t), dump(t, w.mem), fmt.Sprint(w.files(t))
+	s, err := Run(t.Context(), o)
+	if !errors.Is(err, fstore.ErrCheck) || s[0].Refused == nil || !s[0].Published.IsZero() || s[0].Written+s[0].Deleted != 0 {
+		t.Fatalf("the run is not refused: %+v, %v", s[0], err)
+	}
+	if after := w.pointer(t); after != before {
+		t.Errorf("the pointer was %+v and is %+v", before, after)
+	}
+	if after := dump(t, w.mem); fmt.Sprint(after) != fmt.Sprint(records) {
+		t.Errorf("the store has changed")
+	}
+	if after := fmt.Sprint(w.files(t)); after != files {
+		t.Errorf("the state folder had %s and has %s", files, after)
+	}
+	return s[0].Refused
+}
+
+// pointer returns the pointer, or the zero pointer if there is none.
+func (w *world) pointer(t *testing.T) fstore.Pointer {
+	t.Helper()
+	p, _, err := w.store.Pointer(t.Context(), w.table.view.Ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestWhatARunAsksAbout(t *testing.T) {
+	for name, c := range map[string]struct {
+		keys, nulls         int // published
+		moreNulls, goneKeys int
+		want                string // part of the reason; empty: nothing is asked
+	}{
+		"half of the keys go":                    {100, 0, 0, 50, ""},
+		"more than half of the keys go":          {100, 0, 0, 51, "51 of 100 published keys would be deleted"},
+		"all keys go":                            {100, 0, 0, 100, "100 of 100 published keys"},
+		"all of too few keys go":                 {99, 0, 0, 99, ""},
+		"half turns null":                        {100, 0, 50, 0, ""},
+		"more than half turns null":              {100, 0, 51, 0, "n would be null for 51 % of the keys, after 0 %"},
+		"more than half turns null, of few keys": {10, 0, 6, 0, "n would be null for 60 %"},
+		"one percent was null":                   {100, 1, 51, 0, ""},
+		"less than one percent was null":         {101, 1, 51, 0, "after 0.99 %"},
+		"both":                                   {100, 0, 30, 60, "60 of 100 published keys would be deleted; n would be null for 75 %"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.fill(c.keys)
+			w.change(c.keys, c.nulls, 0)
+			w.mustRun(t, day(4), 0)
+			w.change(c.keys, c.moreNulls, c.goneKeys)
+			if c.want == "" {
+				w.mustRun(t, day(5), 0)
+				return
+			}
+			refusal := w.refused(t, w.options(day(5), 0))
+			if got := strings.Join(refusal.Reasons, "; "); !strings.Contains(got, c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+			o := w.options(day(5), 0)
+			o.Accept = []string{refusal.Accept}
+			if s, err := Run(t.Context(), o); err != nil || s[0].Accepted != refusal.Accept {
+				t.Errorf("accepted: %+v, %v", s, err)
+			}
+			w.check(t, day(5))
+		})
+	}
+}
+
+// What is accepted is one result: the same rows over the same publication, whichever generation and instant the run has.
+func TestAcceptNamesOneResult(t *testing.T) {
+	for _, mode := range []Mode{0, Full} {
+		w := newWorld(t)
+		w.fill(200)
+		w.mustRun(t, day(4), 0)
+		w.change(200, 0, 150)
+		digest := w.refused(t, w.options(day(5), mode)).Accept
+		if again := w.refused(t, w.options(day(6), mode)).Accept; again != digest {
+			t.Errorf("mode %d: the same rows as of another instant are %s and %s", mode, digest, again)
+		}
+		w.table.put("k000", day(5), 77)
+		o := w.options(day(6), mode)
+		o.Accept = []string{digest}
+		other := w.refused(t, o)
+		if other.Accept == digest {
+			t.Errorf("mode %d: another value has the same digest", mode)
+		}
+		if _, err := Run(t.Context(), o); !strings.Contains(fmt.Sprint(err), "--accept names another result") {
+			t.Errorf("mode %d: got %v", mode, err)
+		}
+		want := fmt.Sprintf("fstore materialize orders@3 --to 2026-01-07T00:00:00Z%s --accept %s", map[Mode]string{Full: " --full"}[mode], other.Accept)
+		if other.Command != want {
+			t.Errorf("mode %d: got %q, want %q", mode, other.Command, want)
+		}
+		o.Accept = append(o.Accept, other.Accept)
+		if s, err := Run(t.Context(), o); err != nil || s[0].Accepted != other.Accept {
+			t.Fatalf("mode %d: %+v, %v", mode, s, err)
+		}
+		w.check(t, day(6))
+
+		// Restored and broken again in the same way, it is another change.
+		for i := range 200 {
+			w.table.put(fmt.Sprintf("k%03d", i), day(2), int64(i))
+		}
+		w.mustRun(t, day(7), mode)
+		for i := 50; i < 200; i++ {
+			w.table.remove(fmt.Sprintf("k%03d", i))
+		}
+		o.To = day(8)
+		w.refused(t, o)
+	}
+}
+
+// A view that is refused does not stop the others.
+func TestARefusedViewDoesNotStopOthers(t *testing.T) {
+	w := newWorld(t)
+	w.fill(100)
+	w.mustRun(t, day(4), 0)
+	w.change(100, 0, 100)
+	other := *w.table.view
+	other.Ref.Name, other.View.Name = "others", "others"
+	o := w.options(day(5), 0)
+	o.Views = append(o.Views, &other)
+	w.table.put("k000", day(1), 1)
+	s, err := Run(t.Context(), o)
+	if !errors.Is(err, fstore.ErrCheck) || s[0].Refused == nil || s[1].Error != "" || !s[1].Published.Equal(day(5)) {
+		t.Errorf("got %+v, %v", s, err)
+	}
+}
+
+// inspector is an Inspector that notes what it is shown and has the verdict of a test.
+type inspector struct {
+	rules   string
+	verdict Verdict
+	keys    []string
+	change  *Change
+}
+
+func (i *inspector) Rules(*fstore.ViewVersion) string { return i.rules }
+
+func (i *inspector) Inspect(*fstore.ViewVersion, time.Time) (Inspection, error) {
+	i.keys, i.change = nil, nil
+	return i, nil
+}
+
+func (i *inspector) Rows(b *fstore.Batch) error {
+	i.keys = append(i.keys, b.Columns[0].Strings[:b.Len]...)
+	return nil
+}
+
+func (i *inspector) Judge(_ context.Context, c Change) (Verdict, error) {
+	i.change = &c
+	return i.verdict, nil
+}
+
+// An inspector sees every row in order, then what is about to change, before anything is written.
+func TestAnInspectorSeesTheRowsAndThenTheChange(t *testing.T) {
+	w := newWorld(t)
+	w.fill(10)
+	w.mustRun(t, day(2), 0)
+	w.change(10, 3, 2)
+	i := &inspector{rules: "mine"}
+	o := w.options(day(4), 0)
+	o.Inspectors = []Inspector{i}
+	i.verdict = Verdict{Refused: fstore.Errorf(fstore.ErrCheck, "n is null in 3 rows"), Asks: []string{"is that so"}}
+	refusal := w.refused(t, o)
+	if got := strings.Join(refusal.Reasons, "; "); got != "n is null in 3 rows; is that so" || refusal.Accept != "" || refusal.Command != "" {
+		t.Errorf("got %+v", refusal)
+	}
+	if got, want := strings.Join(i.keys, " "), "k000 k001 k002 k003 k004 k005 k006 k007"; got != want {
+		t.Errorf("shown %s, want %s", got, want)
+	}
+	c := i.change
+	if c == nil || c.NewGeneration || c.Written != 3 || c.Deleted != 2 || c.Unchanged != 5 || c.Publishes.Keys != 8 || c.Publishes.Nulls["n"] != 3 ||
+		c.Previous == nil || c.Previous.Keys != 10 || c.Previous.Nulls["n"] != 0 || !c.Previous.Published.Equal(day(2)) {
+		t.Errorf("got %+v", c)
+	}
+	i.verdict = Verdict{Warnings: []string{"mind the gap"}}
+	if s, err := Run(t.Context(), o); err != nil || s[0].Warning != "mind the gap" {
+		t.Errorf("got %+v, %v", s, err)
+	}
+	w.check(t, day(4))
+}
+
+// An interrupted run is finished only under the rules that let it begin. Otherwise what it computed is judged anew, in a new
+// generation.
+func TestAnInterruptedRunIsCheckedAgainIfTheRulesHaveChanged(t *testing.T) {
+	for _, first := range []bool{true, false} { // the first load, or an update
+		for _, step := range []string{"begin", "batch"} {
+			w := newWorld(t)
+			w.fill(10)
+			if !first {
+				w.mustRun(t, day(2), 0)
+				w.change(10, 4, 0)
+			}
+			w.crash(t, 4, 0, step, 1)
+			i := &inspector{rules: "new ones", verdict: Verdict{Refused: fstore.Errorf(fstore.ErrCheck, "not like this")}}
+			o := w.options(day(4), 0)
+			o.Inspectors = []Inspector{i}
+			if s, err := Run(t.Context(), o); !errors.Is(err, fstore.ErrCheck) || len(i.keys) != 10 || !s[0].Finished.IsZero() {
+				t.Errorf("first %t, after %s: %+v, %v", first, step, s, err)
+			}
+			if i.verdict = (Verdict{}); first {
+				if _, ok, _ := w.store.Pointer(t.Context(), w.table.view.Ref); ok {
+					t.Errorf("after %s: it is published", step)
+				}
+			}
+			if s, err := Run(t.Context(), o); err != nil || !s[0].Finished.IsZero() || s[0].NewGeneration == "" {
+				t.Errorf("first %t, after %s, then: %+v, %v", first, step, s, err)
+			}
+			w.check(t, day(4))
+			if all := dump(t, w.mem); len(all) != 1 {
+				t.Errorf("first %t, after %s: %d generations", first, step, len(all))
+			}
+		}
+	}
+}
