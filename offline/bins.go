@@ -1,33 +1,52 @@
 package offline
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/stats"
 )
 
 // settleBins decides where the bins of a column end, once all its rows have passed. If the sample has all rows, it also
 // counts the bins. Otherwise a second pass counts them (see takeSecondPass).
 func (y *tally) settleBins(m measure) {
-	if (m != ofNumbers && m != ofInstants) || y.infinite || len(y.sample) == 0 {
+	if m != ofNumbers && (m != ofInstants || y.infinite()) || len(y.sample) == 0 {
 		return
 	}
 	values := make([]float64, 0, len(y.sample))
 	for _, s := range y.sample {
 		values = append(values, s.x)
 	}
-	y.edges = slices.Compact(quantiles(values, bins))
-	y.inBin = make([]int64, len(y.edges)+1)
+	if y.edges = few(values, bins); y.edges == nil {
+		y.edges = slices.Compact(quantiles(values, bins))
+	}
+	y.search = stats.NewSearch(y.edges)
+	y.inBin, y.sums = make([]int64, len(y.edges)+1), make([]float64, len(y.edges)+1)
 	y.secondPass = y.mask != 0 || m == ofInstants && (beyondFloat(y.least.Int64s[0]) || beyondFloat(y.greatest.Int64s[0]))
 	if !y.secondPass {
-		for _, x := range values {
-			y.bin(x)
+		for _, s := range y.sample {
+			y.bin(s.x)
 		}
 	}
+}
+
+// few returns the distinct values in ascending order, or nil if there are more than most.
+func few(values []float64, most int) []float64 {
+	var found []float64
+	for _, x := range values {
+		if at, known := slices.BinarySearch(found, x); !known {
+			if len(found) == most {
+				return nil
+			}
+			found = slices.Insert(found, at, x)
+		}
+	}
+	return found
 }
 
 // quantiles returns the values that divide values into n parts of equal size, in order. It reorders its input.
@@ -111,7 +130,7 @@ func (y *tally) takeSecondPass(c *fstore.Column) {
 // binNumbers compares numbers as float64, as the edges are.
 func binNumbers[T int32 | int64 | float32 | float64](y *tally, c *fstore.Column, values []T) {
 	for i, v := range values {
-		if x := float64(v); !c.IsNull(i) && x == x {
+		if x := float64(v); !c.IsNull(i) && math.Abs(x) <= math.MaxFloat64 {
 			y.bin(x)
 		}
 	}
@@ -131,36 +150,40 @@ func binInstants(y *tally, c *fstore.Column) {
 	}
 }
 
-// bin counts a value in the first bin whose edge it is not above. The loop has no branch that depends on the value, because
-// such a branch would mostly be mispredicted.
+// bin counts a finite value in the first bin whose edge it is not above.
 func (y *tally) bin(x float64) {
-	at := 0
-	for _, edge := range y.edges {
-		above := 0
-		if x > edge {
-			above = 1
-		}
-		at += above
-	}
+	at := y.search.Above(x)
 	y.inBin[at]++
+	y.sums[at] += x
 }
 
 // histogram returns the bins of a column.
-func (c *contentColumn) histogram() []lock.Bin {
-	if c.measure == ofTexts || c.measure == ofTruths {
-		return c.valueBins()
-	}
-	var out []lock.Bin
+func (c *contentColumn) histogram() []stats.Bin {
+	var out []stats.Bin
 	for i, n := range c.tally.inBin {
-		upTo := textOf(c.tally.greatest) // of the last bin
+		upTo := c.finite(c.tally.greatest, c.tally.hi) // of the last bin
 		if i < len(c.tally.edges) {
 			upTo = c.edge(c.tally.edges[i])
 		}
-		if n > 0 {
-			out = append(out, lock.Bin{UpTo: upTo, Count: n})
+		if n == 0 {
+			continue
 		}
+		bin := stats.Bin{UpTo: upTo, Count: n}
+		if c.measure == ofNumbers {
+			mean := c.tally.sums[i] / float64(n)
+			bin.Mean = finite(&mean)
+		}
+		out = append(out, bin)
 	}
 	return out
+}
+
+// finite writes an extreme of the column, or the extreme of its finite values if that one is infinite.
+func (c *contentColumn) finite(extreme *fstore.Column, ofFinite float64) json.RawMessage {
+	if c.tally.infinite() {
+		return c.edge(ofFinite)
+	}
+	return textOf(extreme)
 }
 
 // edge writes an edge as a value of the column.
@@ -190,13 +213,21 @@ func wholeOf(x float64) int64 {
 	return int64(x)
 }
 
-// valueBins returns a bin per value, in ascending order, if the values are few and short.
-func (c *contentColumn) valueBins() []lock.Bin {
-	if c.tally.many {
-		return nil
+// categories returns the most frequent values in ascending order, and how many values are others. There are none if the column
+// has too many different values, or none that is short.
+func (c *contentColumn) categories() (bins []stats.Bin, others int64) {
+	if c.tally.many || len(c.tally.values) == 0 {
+		return nil, 0
 	}
-	var out []lock.Bin
-	for _, v := range slices.Sorted(maps.Keys(c.tally.values)) {
+	listed := slices.SortedFunc(maps.Keys(c.tally.values), func(a, b string) int {
+		return cmp.Or(cmp.Compare(c.tally.values[b], c.tally.values[a]), strings.Compare(a, b))
+	})
+	if len(listed) > listedValues {
+		listed = listed[:listedValues]
+	}
+	slices.Sort(listed)
+	others = c.tally.count
+	for _, v := range listed {
 		one := fstore.NewColumn("", c.tally.least.Type, 1)
 		switch one.Type {
 		case fstore.Bool:
@@ -207,11 +238,9 @@ func (c *contentColumn) valueBins() []lock.Bin {
 			one.Append(v)
 		case fstore.Int32, fstore.Int64, fstore.Float32, fstore.Float64, fstore.Timestamp: // have edges
 		}
-		upTo := textOf(&one)
-		if upTo == nil {
-			return nil
-		}
-		out = append(out, lock.Bin{UpTo: upTo, Count: c.tally.values[v]})
+		n := c.tally.values[v]
+		bins = append(bins, stats.Bin{UpTo: one.AppendJSON(nil, 0), Count: n})
+		others -= n
 	}
-	return out
+	return bins, others
 }

@@ -5,20 +5,31 @@ import (
 	"math"
 
 	"github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/stats"
 )
 
 // statistics returns the statistics of the column.
-func (c *contentColumn) statistics() lock.Statistics {
+func (c *contentColumn) statistics() stats.Statistics {
 	y := &c.tally
-	s := lock.Statistics{Count: y.count, Nulls: y.nulls, NaNs: y.nans, Min: textOf(y.least), Max: textOf(y.greatest)}
+	s := stats.Statistics{Count: y.count, Nulls: y.nulls, NaNs: y.nans, Min: textOf(y.least), Max: textOf(y.greatest)}
 	if c.measure == onlyCounts || y.count == 0 {
 		return s
 	}
 	n, approximate := y.distinct.count()
 	n = min(n, y.count) // an estimate may exceed the number of values
-	s.Distinct, s.Approximate, s.Histogram = &n, approximate, c.histogram()
-	if c.measure == ofNumbers && y.finite > 0 && !y.infinite {
+	s.Distinct, s.Approximate = &n, approximate
+	if c.measure == ofTexts || c.measure == ofTruths {
+		s.Histogram, s.Other = c.categories()
+		return s
+	}
+	s.Histogram = c.histogram()
+	if c.measure == ofNumbers && len(s.Histogram) > 0 {
+		s.Low, s.High = y.lows, y.highs
+		if s.Low > 0 {
+			s.Least = c.edge(y.lo)
+		}
+	}
+	if c.measure == ofNumbers && y.finite > 0 && !y.infinite() {
 		mean := y.mean
 		s.Mean = finite(&mean)
 		if y.finite > 1 {

@@ -10,11 +10,12 @@ import (
 	"testing"
 
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/stats"
 	"github.com/google/go-cmp/cmp"
 )
 
 // statisticsOf returns the statistics of the columns of a query's rows.
-func (r *repo) statisticsOf(sql string) map[string]lock.Statistics {
+func (r *repo) statisticsOf(sql string) map[string]stats.Statistics {
 	r.Helper()
 	r.write("statistics.parquet", sql)
 	s, err := r.e.session(context.Background())
@@ -26,7 +27,7 @@ func (r *repo) statisticsOf(sql string) map[string]lock.Statistics {
 	if err := s.content(context.Background(), filepath.Join(r.dir, "statistics.parquet"), &o, ""); err != nil {
 		r.Fatal(err)
 	}
-	out := map[string]lock.Statistics{}
+	out := map[string]stats.Statistics{}
 	for _, c := range o.Columns {
 		out[c.Name] = c.Statistics
 	}
@@ -62,7 +63,7 @@ FROM range(` + fmt.Sprint(rows) + `) t(i)`)
 }
 
 // checkStatistics holds the statistics of a column of statistics.parquet to the engine's.
-func (r *repo) checkStatistics(name string, got lock.Statistics) {
+func (r *repo) checkStatistics(name string, got stats.Statistics) {
 	r.Helper()
 	from := text(filepath.Join(r.dir, "statistics.parquet"))
 	ask := func(sql string) []string {

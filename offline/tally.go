@@ -8,13 +8,15 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/stats"
 )
 
 const (
-	bins        = 10   // of a histogram of numbers
-	fewValues   = 32   // the most distinct texts that have a histogram
-	longestText = 256  // the most bytes of a text in statistics
-	sampledRows = 8192 // at least this many rows, if there are as many, decide where bins end
+	bins         = 20   // of a histogram of numbers
+	fewValues    = 1000 // the most distinct texts that are counted
+	listedValues = 50   // the most texts in a histogram
+	longestText  = 256  // the most bytes of a text in statistics
+	sampledRows  = 8192 // at least this many rows, if there are as many, decide where bins end
 )
 
 // tally collects the statistics of a column in one pass. It adds in the order of the rows, so sums do not depend on threads.
@@ -22,17 +24,20 @@ const (
 type tally struct {
 	nulls, nans, finite int64
 	count               int64
-	infinite            bool
+	lows, highs         int64          // infinities
+	lo, hi              float64        // extremes of the finite numbers
 	least, greatest     *fstore.Column // of one row; nil: no value yet
 	mean, squares       float64        // Welford
 	sample              []sampled      // the rows in whose hash all bits of mask are zero
 	mask                uint64
 	distinct            distinct
-	values              map[string]int64 // texts and truth values, counted while they are few and short
-	many                bool             // they are not few and short
+	values              map[string]int64 // short texts and truth values, counted while they are few
+	many                bool             // they are not few
 
 	edges      []float64 // upper bounds of all bins except the last
+	search     stats.Search
 	inBin      []int64   // values in each bin
+	sums       []float64 // of the values in each bin
 	secondPass bool      // a second pass must count inBin
 }
 
@@ -137,7 +142,7 @@ func (y *tally) takeInstants(c *fstore.Column, at int64) {
 		y.count++
 		y.distinct.add(mix(uint64(v)))
 		if v == math.MaxInt64 || v <= -math.MaxInt64 {
-			y.infinite = true
+			y.infinity(float64(v))
 			continue
 		}
 		y.number(float64(v), at+int64(i))
@@ -199,7 +204,10 @@ func (y *tally) text(s string) {
 		y.values[s] = n + 1
 		return
 	}
-	if len(y.values) == fewValues || len(s) > longestText {
+	if len(s) > longestText { // never listed
+		return
+	}
+	if len(y.values) == fewValues {
 		y.values, y.many = nil, true
 		return
 	}
@@ -222,11 +230,27 @@ func (y *tally) extremes(c *fstore.Column, least, greatest int) {
 	}
 }
 
+// infinity counts an infinite number or instant.
+func (y *tally) infinity(x float64) {
+	if x > 0 {
+		y.highs++
+	} else {
+		y.lows++
+	}
+}
+
+// infinite reports whether a value is infinite.
+func (y *tally) infinite() bool { return y.lows+y.highs > 0 }
+
 func (y *tally) number(x float64, row int64) {
 	if math.IsInf(x, 0) {
-		y.infinite = true
+		y.infinity(x)
 		return
 	}
+	if y.finite == 0 {
+		y.lo, y.hi = x, x
+	}
+	y.lo, y.hi = min(y.lo, x), max(y.hi, x)
 	y.finite++
 	d := x - y.mean
 	y.mean += d / float64(y.finite)

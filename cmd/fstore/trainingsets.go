@@ -10,8 +10,8 @@ import (
 	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/internal/terminal"
 	"github.com/fstore-dev/fstore/internal/usage"
-	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/project"
+	"github.com/fstore-dev/fstore/stats"
 	"github.com/spf13/cobra"
 )
 
@@ -142,7 +142,7 @@ func (a *app) printTrainingSet(set *project.LockedSet) error {
 	fmt.Fprintln(a.stdout)
 	t := terminal.NewTable("FEATURE", "TYPE", "VIEW", "FEATURE IN VIEW", "NULLS", "DISTINCT", "MIN", "MEAN", "MAX")
 	for _, f := range l.Features {
-		var s lock.Statistics
+		var s stats.Statistics
 		for _, c := range l.Output.Columns {
 			if c.Name == f.Name {
 				s = c.Statistics
@@ -154,7 +154,7 @@ func (a *app) printTrainingSet(set *project.LockedSet) error {
 }
 
 // statisticsCells formats nulls, distinct values, minimum, mean and maximum.
-func statisticsCells(s *lock.Statistics) []string {
+func statisticsCells(s *stats.Statistics) []string {
 	distinct, mean := "-", "-"
 	if s.Distinct != nil {
 		distinct = english.Thousands(*s.Distinct)

@@ -245,7 +245,7 @@ func (l *Lock) checkOutput() error {
 			return fmt.Errorf("output: column %s is there twice", c.Name)
 		}
 		seen[strings.ToLower(c.Name)] = c
-		if err := c.Statistics.check(o.Rows); err != nil {
+		if err := c.Statistics.Check(o.Rows); err != nil {
 			return fmt.Errorf("output: column %s: %w", c.Name, err)
 		}
 	}
@@ -268,30 +268,6 @@ func (l *Lock) checkLabelColumns(labels []Column) error {
 		if c := find(k.Name); c == nil || c.Statistics.Count > 0 && !sqltype.Parse(c.Type).Converts(k.Type) {
 			return fmt.Errorf("uses: the output has no column %s of labels for a join key of type %s", k.Name, k.Type)
 		}
-	}
-	return nil
-}
-
-// check returns an error unless the counts add up to the rows.
-func (s *Statistics) check(rows int64) error {
-	binned := int64(0)
-	for _, b := range s.Histogram {
-		if b.Count < 0 {
-			return errors.New("a bin of the histogram counts less than nothing")
-		}
-		binned += b.Count
-	}
-	switch {
-	case s.Count < 0 || s.Nulls < 0 || s.Count+s.Nulls != rows:
-		return fmt.Errorf("%d values and %d nulls are not %d rows", s.Count, s.Nulls, rows)
-	case s.NaNs < 0 || s.NaNs > s.Count:
-		return fmt.Errorf("%d of %d values are NaN", s.NaNs, s.Count)
-	case s.Distinct != nil && (*s.Distinct < 0 || *s.Distinct > s.Count && !s.Approximate):
-		return fmt.Errorf("%d of %d values are distinct", *s.Distinct, s.Count)
-	case len(s.Histogram) > 0 && binned != s.Count-s.NaNs:
-		return fmt.Errorf("the histogram counts %d of %d values", binned, s.Count-s.NaNs)
-	case (s.Min == nil) != (s.Max == nil):
-		return errors.New("only one of the least and the greatest value is there")
 	}
 	return nil
 }

@@ -221,7 +221,7 @@ func CompareColumns(old, new *Output) []ColumnDifference {
 		case is.Type != was.Type:
 			out = append(out, ColumnDifference{Name: was.Name, What: was.Type + " became " + is.Type})
 		case is.Content != was.Content:
-			out = append(out, ColumnDifference{Name: was.Name, What: "values: " + was.Statistics.against(&is.Statistics), Values: true})
+			out = append(out, ColumnDifference{Name: was.Name, What: "values: " + against(&was.Statistics, &is.Statistics), Values: true})
 		case i != j:
 			out = append(out, ColumnDifference{Name: was.Name, What: fmt.Sprintf("column %d became column %d", i+1, j+1)})
 		}

@@ -55,7 +55,7 @@ func (l *Lock) sealed(text []byte) bool {
 	return hex.EncodeToString(sum[:]) == l.Digest
 }
 
-// Read reads a lock. It returns ErrInvalid if the text is not a lock of this format, and ErrCorrupt if the lock was
+// Read reads a lock. It returns ErrInvalid if the text is not a lock of a format that this build reads, and ErrCorrupt if the lock was
 // changed after it was written.
 func Read(text []byte) (*Lock, error) {
 	if err := fstore.CheckJSON(text); err != nil {
@@ -76,8 +76,8 @@ func Read(text []byte) (*Lock, error) {
 	case *head.Format > Format:
 		return nil, fstore.Errorf(fstore.ErrInvalid, "the lock has format %d, and this fstore knows formats up to %d", *head.Format, Format).
 			WithHint("use the newer fstore that wrote it")
-	case *head.Format < Format:
-		return nil, fstore.Errorf(fstore.ErrInvalid, "the lock has format %d, which a development build of fstore wrote; this fstore reads format %d", *head.Format, Format).
+	case *head.Format < oldestFormat:
+		return nil, fstore.Errorf(fstore.ErrInvalid, "the lock has format %d, which a development build of fstore wrote; this fstore reads formats from %d on", *head.Format, oldestFormat).
 			WithHint("make the training set again")
 	}
 	l := &Lock{}

@@ -8,11 +8,15 @@ import (
 	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/stats"
 )
 
-// Format is the format of locks that this build writes, and the only one it reads. Format 1 was that of
-// development builds: it had no digests of the content.
-const Format = 2
+// Format is the format of locks that this build writes. It also reads those from oldestFormat on. Format 2 had coarser
+// statistics. Format 1 was that of development builds: it had no digests of the content.
+const (
+	Format       = 3
+	oldestFormat = 2
+)
 
 // MaxBytes bounds a lock, in bytes: one of 100,000 columns, or of 300,000 files, fits.
 const MaxBytes = 64 << 20
@@ -123,10 +127,10 @@ type Output struct {
 
 // Column is a column of the training set.
 type Column struct {
-	Name       string     `json:"name" doc:"Name of the column."`
-	Type       string     `json:"type" doc:"Type, as DuckDB names it."`
-	Content    string     `json:"content" doc:"Digest of the values in order, independent of the file's encoding."`
-	Statistics Statistics `json:"statistics" doc:"Statistics of the values."`
+	Name       string           `json:"name" doc:"Name of the column."`
+	Type       string           `json:"type" doc:"Type, as DuckDB names it."`
+	Content    string           `json:"content" doc:"Digest of the values in order, independent of the file's encoding."`
+	Statistics stats.Statistics `json:"statistics" doc:"Statistics of the values."`
 }
 
 // List returns the features that the lock names, as a request wants them.

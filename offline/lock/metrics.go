@@ -1,6 +1,10 @@
 package lock
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/fstore-dev/fstore/stats"
+)
 
 // Metrics are the figures of a training set that people compare from revision to revision. As JSON they are a metrics file of
 // DVC. They hold no key, no instant and no text: only counts, and moments of numbers.
@@ -29,18 +33,18 @@ func (l *Lock) Metrics() Metrics {
 		isFeature := slices.ContainsFunc(l.Features, func(f Feature) bool { return f.Name == c.Name })
 		switch {
 		case isFeature:
-			m.Features[c.Name] = c.Statistics.metrics()
+			m.Features[c.Name] = metricsOf(&c.Statistics)
 		case slices.Contains(l.Labels.Targets, c.Name):
 			if m.Labels == nil {
 				m.Labels = map[string]ColumnMetrics{}
 			}
-			m.Labels[c.Name] = c.Statistics.metrics()
+			m.Labels[c.Name] = metricsOf(&c.Statistics)
 		}
 	}
 	return m
 }
 
-func (s *Statistics) metrics() ColumnMetrics {
+func metricsOf(s *stats.Statistics) ColumnMetrics {
 	m := ColumnMetrics{NaNs: s.NaNs, Distinct: s.Distinct, Mean: s.Mean, Stddev: s.Stddev}
 	if rows := s.Count + s.Nulls; rows > 0 {
 		m.Missing = float64(s.Nulls) / float64(rows)

@@ -3,6 +3,8 @@ package lock
 import (
 	"encoding/json"
 	"testing"
+
+	"github.com/fstore-dev/fstore/stats"
 )
 
 // The metrics have every feature and every column to predict, and no value of a row: no key, no text, no extreme.
@@ -13,11 +15,11 @@ func TestMetricsHaveFiguresAndNoValues(t *testing.T) {
 		Features: []Feature{{Name: "spend"}, {Name: "country"}},
 		Labels:   Labels{Targets: []string{"churned", "late"}},
 		Output: Output{Rows: 4, Columns: []Column{
-			{Name: "customer_id", Statistics: Statistics{Count: 4, Min: json.RawMessage("17850"), Max: json.RawMessage("17853"), Mean: number(17851.5)}},
-			{Name: "churned", Statistics: Statistics{Count: 4, Distinct: count(2), Histogram: []Bin{{json.RawMessage("false"), 1}, {json.RawMessage("true"), 3}}}},
-			{Name: "late", Statistics: Statistics{Count: 4, Distinct: count(1), Histogram: []Bin{{json.RawMessage("false"), 4}}}},
-			{Name: "spend", Statistics: Statistics{Count: 3, Nulls: 1, NaNs: 1, Min: json.RawMessage("1"), Mean: number(2.5), Stddev: number(0.5), Distinct: count(3)}},
-			{Name: "country", Statistics: Statistics{Nulls: 4, Min: json.RawMessage(`"France"`)}},
+			{Name: "customer_id", Statistics: stats.Statistics{Count: 4, Min: json.RawMessage("17850"), Max: json.RawMessage("17853"), Mean: number(17851.5)}},
+			{Name: "churned", Statistics: stats.Statistics{Count: 4, Distinct: count(2), Histogram: []stats.Bin{{UpTo: json.RawMessage("false"), Count: 1}, {UpTo: json.RawMessage("true"), Count: 3}}}},
+			{Name: "late", Statistics: stats.Statistics{Count: 4, Distinct: count(1), Histogram: []stats.Bin{{UpTo: json.RawMessage("false"), Count: 4}}}},
+			{Name: "spend", Statistics: stats.Statistics{Count: 3, Nulls: 1, NaNs: 1, Min: json.RawMessage("1"), Mean: number(2.5), Stddev: number(0.5), Distinct: count(3)}},
+			{Name: "country", Statistics: stats.Statistics{Nulls: 4, Min: json.RawMessage(`"France"`)}},
 		}},
 	}
 	got, err := json.Marshal(l.Metrics())

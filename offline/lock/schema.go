@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/stats"
 )
 
 // Schema returns the JSON Schema of locks. It is made from the types that are written and read, so that it cannot
@@ -16,7 +17,7 @@ func Schema() ([]byte, error) {
 	root := w.object(reflect.TypeFor[Lock]())
 	root["$schema"], root["title"] = "https://json-schema.org/draft/2020-12/schema", "fstore lock"
 	root["description"] = "What a training set was made from and what came out, as fstore training-set create writes it (docs/lock.md)."
-	root["properties"].(map[string]any)["format"].(map[string]any)["const"] = Format
+	root["properties"].(map[string]any)["format"].(map[string]any)["enum"] = []int{oldestFormat, Format}
 	root["$defs"] = w.defs
 	b, err := json.MarshalIndent(root, "", "  ")
 	return append(b, '\n'), err
@@ -109,7 +110,7 @@ func (w *lockSchema) value(t reflect.Type) map[string]any {
 // told apart by the prefix Lock.
 func definitionName(t reflect.Type) string {
 	switch t {
-	case reflect.TypeFor[Statistics](), reflect.TypeFor[Bin](), reflect.TypeFor[Sample]():
+	case reflect.TypeFor[stats.Statistics](), reflect.TypeFor[stats.Bin](), reflect.TypeFor[Sample]():
 		return t.Name()
 	}
 	if t.PkgPath() == reflect.TypeFor[Lock]().PkgPath() {

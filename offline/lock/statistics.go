@@ -1,36 +1,15 @@
 package lock
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/fstore-dev/fstore/stats"
 )
 
-// Statistics say what the values of a column are like, for comparing with what is served later. Least and greatest are
-// as JSON has values everywhere in fstore; NaN counts among the values but is in none of the rest.
-type Statistics struct {
-	Count       int64           `json:"count" doc:"Values that are not null."`
-	Nulls       int64           `json:"nulls" doc:"Nulls."`
-	NaNs        int64           `json:"nans,omitempty" doc:"NaNs. They count in none of the figures below."`
-	Min         json.RawMessage `json:"min,omitempty" doc:"Smallest value: a number, a text, true or false, or an instant."`
-	Max         json.RawMessage `json:"max,omitempty" doc:"Largest value."`
-	Mean        *float64        `json:"mean,omitempty" doc:"Mean of numbers, if all are finite."`
-	Stddev      *float64        `json:"stddev,omitempty" doc:"Sample standard deviation, of two or more numbers."`
-	Distinct    *int64          `json:"distinct,omitempty" doc:"Distinct values."`
-	Approximate bool            `json:"approximate,omitempty" doc:"distinct is an estimate within about one percent, because there are more than about 10,000."`
-	Histogram   []Bin           `json:"histogram,omitempty" doc:"Bins with about equally many numbers or instants. For booleans and few distinct texts, each value."`
-}
-
-// Bin is a part of a histogram: the values up to and including one, above the bin before. Of texts and truth values it
-// is that value alone.
-type Bin struct {
-	UpTo  json.RawMessage `json:"up_to" doc:"Largest value of the bin, or the value itself."`
-	Count int64           `json:"count" doc:"Values in the bin."`
-}
-
-// against says in which figures two statistics differ, old and new.
-func (s *Statistics) against(now *Statistics) string {
+// against says in which figures the statistics of a column differ, old and new.
+func against(s, now *stats.Statistics) string {
 	var out []string
 	add := func(name, old, new string) {
 		if old != new {
@@ -51,7 +30,7 @@ func (s *Statistics) against(now *Statistics) string {
 	add("min", string(s.Min), string(now.Min))
 	add("max", string(s.Max), string(now.Max))
 	number("stddev", s.Stddev, now.Stddev)
-	add("distinct", s.distinct(), now.distinct())
+	add("distinct", distinct(s), distinct(now))
 	if differ := binsThatDiffer(s.Histogram, now.Histogram); differ != "" {
 		out = append(out, differ)
 	}
@@ -69,7 +48,7 @@ func shortFloat(x *float64, digits int) string {
 }
 
 // distinct writes the number of distinct values; an estimate begins with "about".
-func (s *Statistics) distinct() string {
+func distinct(s *stats.Statistics) string {
 	switch {
 	case s.Distinct == nil:
 		return ""
@@ -80,7 +59,7 @@ func (s *Statistics) distinct() string {
 }
 
 // binsThatDiffer says how many bins of two histograms differ, and the first of them how; "" where none does.
-func binsThatDiffer(old, now []Bin) string {
+func binsThatDiffer(old, now []stats.Bin) string {
 	n, first := 0, ""
 	for i := range max(len(old), len(now)) {
 		was, is := binText(old, i), binText(now, i)
@@ -100,7 +79,7 @@ func binsThatDiffer(old, now []Bin) string {
 	return fmt.Sprintf("histogram: %d bins, the first %s", n, first)
 }
 
-func binText(bins []Bin, i int) string {
+func binText(bins []stats.Bin, i int) string {
 	if i >= len(bins) {
 		return "none"
 	}

@@ -1,0 +1,230 @@
+package drift
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fstore-dev/fstore/stats"
+)
+
+// The defaults.
+const (
+	DefaultMinRows    = 200
+	DefaultShareLimit = 0.5 // as Evidently's drift_share
+)
+
+// Thresholds are the scores at which a check is an alarm. A check without one is only shown.
+type Thresholds map[CheckName]float64
+
+// Options say when a score is an alarm.
+type Options struct {
+	MinRows    int64   // fewer rows are too few to judge
+	ShareLimit float64 // the set has drifted if more than this share of its features has
+
+	// Thresholds replace the defaults, for all columns and for columns by name. A threshold of NaN takes the default away.
+	Thresholds Thresholds
+	ByColumn   map[string]Thresholds
+}
+
+// thresholds returns the thresholds of a column: the defaults for its kind, replaced by those of the options.
+func (o *Options) thresholds(c *compared) Thresholds {
+	out := Thresholds{CheckNullRate: 0.01}
+	switch {
+	case c.edges.Kind == stats.Categories:
+		out[CheckJS], out[CheckUnseen] = 0.1, 0.01
+	case c.edges.Kind == stats.Numbers && c.few:
+		out[CheckJS], out[CheckOutOfRange] = 0.1, 0.01
+	case c.edges.Kind == stats.Numbers:
+		out[CheckWasserstein], out[CheckPSI], out[CheckOutOfRange] = 0.1, 0.2, 0.01
+	}
+	for _, given := range []Thresholds{o.Thresholds, o.ByColumn[c.Name]} {
+		for name, x := range given {
+			if out[name] = x; math.IsNaN(x) {
+				delete(out, name)
+			}
+		}
+	}
+	return out
+}
+
+// scored is a score and its bounds. NaN is a score that could not be computed.
+type scored struct {
+	name                 CheckName
+	value, atMost, noise float64 // atMost is NaN where value is exact
+}
+
+// scores returns all scores of some rows of a column. Distances need min values on both sides.
+func (c *compared) scores(current *stats.Counts, minimum int64) []scored {
+	r, none := c.reference, math.NaN()
+	if r.Rows() == 0 || current.Rows() == 0 {
+		return nil
+	}
+	rate := func(n *stats.Counts) int64 { return n.Nulls() + n.NaNs() }
+	out := []scored{{
+		CheckNullRate, math.Abs(float64(rate(current))/float64(current.Rows()) - float64(rate(r))/float64(r.Rows())), none,
+		noiseOfRates(rate(r), r.Rows(), rate(current), current.Rows()),
+	}}
+	if c.edges.Kind == stats.Presence || min(r.Values(), current.Values()) < max(minimum, 1) {
+		return out
+	}
+	beyond := func(name CheckName, inReference, in int64) {
+		out = append(out, scored{name, float64(in) / float64(current.Values()), none, noiseOfRates(inReference, r.Values(), in, current.Values())})
+	}
+	if c.edges.Kind == stats.Categories {
+		if c.edges.Complete {
+			beyond(CheckUnseen, r.High(), current.High())
+		}
+	} else {
+		beyond(CheckOutOfRange, r.Low()+r.High(), current.Low()+current.High())
+		out = append(out, c.wasserstein(current))
+	}
+	out = append(out, scored{CheckPSI, PSI(r, current), none, noiseOfPSI(r, current)}, scored{CheckJS, JS(r, current), none, noiseOfJS(r, current)})
+	if c.edges.Kind == stats.Numbers {
+		least, most := KS(r, current)
+		out = append(out, scored{CheckKS, least, most, noiseOfKS(r, current)})
+	}
+	return out
+}
+
+// wasserstein returns the distance in standard deviations of the reference's population, as Evidently does. There is none if the
+// reference is constant or has infinite numbers. (Evidently divides by at least 0.001, which hides the drift of small numbers.)
+func (c *compared) wasserstein(current *stats.Counts) scored {
+	least, most := Wasserstein(c.reference, current)
+	unit := math.NaN()
+	if c.stddev != nil && *c.stddev > 0 {
+		unit = *c.stddev
+	}
+	return scored{CheckWasserstein, least / unit, most / unit, noiseOfWasserstein(c.reference, current) / unit}
+}
+
+// checks holds scores to thresholds.
+func checks(all []scored, thresholds Thresholds) []Check {
+	out := make([]Check, 0, len(all))
+	for _, s := range all {
+		check := Check{Name: s.name, Value: number(s.value), AtMost: number(s.atMost), Noise: number(s.noise)}
+		if x, held := thresholds[s.name]; held {
+			check.Threshold = &x
+			check.Over = check.Value != nil && s.value >= x && !(s.value <= s.noise)
+		}
+		out = append(out, check)
+	}
+	return out
+}
+
+// number returns a number, or nil if JSON has none such.
+func number(x float64) *float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return nil
+	}
+	return &x
+}
+
+// verdict concludes from the checks of some rows, and gives the reason in a sentence.
+func (c *compared) verdict(found []Check, current *stats.Counts, minimum int64) (Verdict, string) {
+	var over []string
+	for i := range found {
+		if found[i].Over {
+			over = append(over, found[i].text())
+		}
+	}
+	r := c.reference
+	distances := c.edges.Kind != stats.Presence
+	switch {
+	case r.Rows() < minimum:
+		return TooFew, fmt.Sprintf("The reference has %d rows, and %d are needed.", r.Rows(), minimum)
+	case current.Rows() < minimum:
+		return TooFew, fmt.Sprintf("There are %d current rows, and %d are needed.", current.Rows(), minimum)
+	case len(over) > 0:
+		return Drifted, strings.ToUpper(over[0][:1]) + strings.Join(over, ", ")[1:] + "."
+	case distances && r.Values() < minimum:
+		return TooFew, fmt.Sprintf("The reference has %d values, and %d are needed.", r.Values(), minimum)
+	case distances && current.Values() < minimum:
+		return TooFew, fmt.Sprintf("There are %d current values, and %d are needed.", current.Values(), minimum)
+	case !distances:
+		return Stable, "The share of nulls has not changed. Only nulls can be compared."
+	}
+	return Stable, "No check is over its threshold."
+}
+
+// names say what a check finds, in words.
+var names = map[CheckName]string{
+	CheckNullRate:    "the share of nulls changed by %s",
+	CheckUnseen:      "%s of the values are categories that the reference does not have",
+	CheckOutOfRange:  "%s of the values are out of the reference's range",
+	CheckWasserstein: "values moved by %s standard deviations (Wasserstein)",
+	CheckPSI:         "PSI is %s",
+	CheckJS:          "Jensen-Shannon distance is %s",
+	CheckKS:          "Kolmogorov-Smirnov statistic is %s",
+}
+
+func (c *Check) text() string {
+	switch c.Name {
+	case CheckNullRate, CheckUnseen, CheckOutOfRange:
+		return fmt.Sprintf(names[c.Name], strconv.FormatFloat(*c.Value*100, 'f', 1, 64)+" %")
+	case CheckWasserstein, CheckPSI, CheckJS, CheckKS: // numbers
+	}
+	return fmt.Sprintf(names[c.Name], strconv.FormatFloat(*c.Value, 'g', 3, 64))
+}
+
+// feature compares the current rows of a column with the reference.
+func (c *compared) feature(current *stats.Counts, o *Options) Feature {
+	out := c.described()
+	figures := figuresOf(current)
+	out.Current, out.Bins = &figures, c.bins(current)
+	out.Checks = checks(c.scores(current, o.MinRows), o.thresholds(c))
+	out.Verdict, out.Reason = c.verdict(out.Checks, current, o.MinRows)
+	return out
+}
+
+// window is feature for one window.
+func (c *compared) window(current *stats.Counts, o *Options) Window {
+	out := Window{Figures: figuresOf(current), Checks: checks(c.scores(current, o.MinRows), o.thresholds(c))}
+	out.Verdict, _ = c.verdict(out.Checks, current, o.MinRows)
+	return out
+}
+
+// described returns what there is to say without current rows.
+func (c *compared) described() Feature {
+	return Feature{
+		Name: c.Name, Role: c.Role, View: c.View, Source: c.Source, Type: c.Type, Measure: c.measure, Kind: c.edges.Kind,
+		Checks: []Check{}, Bins: []Bin{}, Reference: figuresOf(c.reference),
+	}
+}
+
+// figuresOf returns the counts of one side.
+func figuresOf(c *stats.Counts) Figures {
+	f := Figures{Rows: c.Rows(), Nulls: c.Nulls(), NaNs: c.NaNs()}
+	switch c.Edges.Kind {
+	case stats.Numbers:
+		f.Below, f.Above = c.Low(), c.High()
+		if n := c.Finite(); n > 0 && !c.MeansUnknown {
+			f.Mean = number(c.Sum() / float64(n))
+		}
+	case stats.Categories, stats.Presence:
+		f.Other = c.High()
+	}
+	return f
+}
+
+// bins returns the bins with the counts of both sides, of categories the most frequent in the reference first.
+func (c *compared) bins(current *stats.Counts) []Bin {
+	out := make([]Bin, 0, c.edges.Bins())
+	r, n := c.reference.Bins(), current.Bins()
+	for i := range r {
+		b := Bin{Reference: r[i], Current: n[i]}
+		if c.edges.Kind == stats.Numbers {
+			b.From, b.UpTo = &c.edges.Bounds[i], &c.edges.Bounds[i+1]
+		} else {
+			text := c.categoryText(c.edges.Categories[i])
+			b.Category = &text
+		}
+		out = append(out, b)
+	}
+	if c.edges.Kind == stats.Categories {
+		slices.SortStableFunc(out, func(a, b Bin) int { return int(b.Reference - a.Reference) })
+	}
+	return out
+}

@@ -1,0 +1,60 @@
+package drift
+
+import (
+	"math"
+
+	"github.com/fstore-dev/fstore/stats"
+)
+
+// The noise of a score is what two samples of n and m values from one distribution exceed about once in a thousand times.
+
+// zRare is the 99.9th percentile of the standard normal distribution.
+const zRare = 3.0902
+
+// perRow returns 1/n + 1/m.
+func perRow(n, m int64) float64 { return 1/float64(n) + 1/float64(m) }
+
+// noiseOfPSI follows from the PSI's distribution for equal distributions: near (1/n + 1/m) · χ² with one degree of freedom less than
+// there are cells with values (Yurdakul 2018).
+func noiseOfPSI(reference, current *stats.Counts) float64 {
+	cells := 0
+	p, q := shares(current), shares(reference)
+	for i := range p {
+		if p[i] > 0 || q[i] > 0 {
+			cells++
+		}
+	}
+	return perRow(reference.Values(), current.Values()) * rareChiSquared(max(cells-1, 1))
+}
+
+// noiseOfJS: for close distributions the squared Jensen-Shannon distance, base 2, is the PSI / (8 · ln 2), by the second order of
+// both.
+func noiseOfJS(reference, current *stats.Counts) float64 {
+	return math.Sqrt(noiseOfPSI(reference, current) / (8 * math.Ln2))
+}
+
+// noiseOfKS is the asymptotic quantile √(−½ · ln(α/2)) · √(1/n + 1/m) for α = 0.001 (Smirnov 1948).
+func noiseOfKS(reference, current *stats.Counts) float64 {
+	return math.Sqrt(-math.Log(0.001/2)/2) * math.Sqrt(perRow(reference.Values(), current.Values()))
+}
+
+// rareChiSquared returns the 99.9th percentile of χ² with k degrees of freedom, within 1 % (Wilson and Hilferty 1931).
+func rareChiSquared(k int) float64 {
+	v := 2 / (9 * float64(k))
+	return float64(k) * math.Pow(1-v+zRare*math.Sqrt(v), 3)
+}
+
+// noiseOfWasserstein: for equal distributions √(n·m/(n+m)) · W tends to the integral of |B(F(x))|, where B is a Brownian
+// bridge (del Barrio, Giné and Matrán 1999). Its mean is √(2/π) · ∫√(F·(1−F)); its 99.9th percentile is at most rareBridge times that
+// integral, as TestNoiseIsRarelyExceeded finds for several shapes of F.
+func noiseOfWasserstein(reference, current *stats.Counts) float64 {
+	return rareBridge * math.Sqrt(perRow(reference.Finite(), current.Finite())) * spread(reference)
+}
+
+const rareBridge = 2.5
+
+// noiseOfRates is the 99.9th percentile, two-sided, of the difference of two observed rates with one pooled rate.
+func noiseOfRates(k, n, l, m int64) float64 {
+	pooled := float64(k+l) / float64(n+m)
+	return 3.2905 * math.Sqrt(pooled*(1-pooled)*perRow(n, m))
+}
