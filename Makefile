@@ -11,7 +11,7 @@ KILLS       = 100
 IN_VENV     = .ci/python .venv-test python/requirements-test.txt
 VERSION     = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: help setup build install demo test test-python test-neighbours test-tools test-deploy test-image law race fuzz bench bench-growth cover lint vuln dist wheel python-lock release-check generate clean go compiler redis valkey protoc prometheus
+.PHONY: help setup build install demo test test-python test-neighbours test-tools test-deploy test-image test-report law race fuzz bench bench-growth cover lint vuln dist wheel python-lock release-check generate clean go compiler redis valkey protoc prometheus chromium
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -63,6 +63,9 @@ test-deploy: go compiler redis prometheus ## Check deploy/ with Prometheus, helm
 # Where no registry of images can be reached, GO_IMAGE and BASE_IMAGE name others: Debian with Go and a C++ compiler, and Debian.
 test-image: go compiler ## Build the Dockerfile with buildah, as root, and run the image read-only as nobody
 	FSTORE_CI=1 FSTORE_IMAGE=1 GO_IMAGE=$(GO_IMAGE) BASE_IMAGE=$(BASE_IMAGE) go test -timeout 30m -run TheImage ./test/deploy
+
+test-report: go chromium ## Check the report of drift in Chromium, with axe-core; FSTORE_REPORT_PICTURES=DIR keeps what it looks like
+	axe="$$(.ci/axe)" && FSTORE_AXE="$$axe" go test -count=1 ./monitor/report
 
 failover: go compiler redis ## Look up 200,000 times and more through failovers of Redis
 	go test -timeout 1h ./test/failover -reads 200000
@@ -161,6 +164,9 @@ valkey: # optional
 
 protoc:
 	@.ci/need protoc protobuf-compiler protobuf
+
+chromium:
+	@.ci/need chromium chromium chromium
 
 prometheus: # and sqlite3: their tests are left out where they are missing, but not in CI
 	@.ci/need promtool prometheus prometheus

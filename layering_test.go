@@ -59,6 +59,8 @@ var layers = map[string][]string{
 
 	"registry/registrytest": {"registry"},
 
+	"monitor/report": {"monitor/drift", "stats", "internal/english", "internal/terminal"},
+
 	"server/access": {},
 	"server/flight": {"server", "internal/english"},
 	"server/audit":  {},

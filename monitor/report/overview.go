@@ -1,0 +1,230 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/fstore-dev/fstore/internal/english"
+	"github.com/fstore-dev/fstore/monitor/drift"
+)
+
+// overview is what the page shows, in words and paths.
+type overview struct {
+	Title, Reference, Current, Lead string
+	Alarm                           bool
+	Mark, Verdict, Because          string
+	Tally                           []tally
+	Sides                           []side
+	Sections                        []section
+	Terms                           []term
+}
+
+// tally counts the features of a verdict.
+type tally struct {
+	Class, Words string
+	Count        int
+}
+
+// side is a line of the table that says what was compared.
+type side struct{ Name, Reference, Current string }
+
+// section has the features of a verdict.
+type section struct {
+	Title, Note string
+	Drawn       bool // a distribution is drawn in it
+	Legend      bool // it is the first such section
+	Features    []feature
+}
+
+type term struct{ Name, Says string }
+
+func overviewOf(c *drift.Comparison) *overview {
+	o := &overview{
+		Reference: text(c.Reference.Name), Current: text(c.Current.Name),
+		Lead:  lead(c),
+		Alarm: c.Verdict == drift.Drifted, Mark: markOf(c),
+		Sides: sidesOf(c), Terms: termsOf(c),
+	}
+	o.Title = "Drift: " + o.Current + " against " + o.Reference
+	o.Verdict, o.Because = verdict(c)
+	for _, s := range []struct {
+		verdict drift.Verdict
+		count   int
+		title   string
+		note    string
+	}{
+		{drift.Drifted, c.Counts.Drifted, "Drifted", "At least one score is over its threshold. The furthest over comes first."},
+		{drift.NotCompared, c.Counts.NotCompared, "Not compared", "There is nothing to compare. This is never an alarm by itself, but a column that is gone may be one."},
+		{drift.TooFew, c.Counts.TooFew, "Too few rows", fmt.Sprintf("Under %s rows, scores are mostly chance. They are shown, and are never an alarm.", english.Thousands(c.MinRows))},
+		{drift.Stable, c.Counts.Stable, "Stable", "No score is over its threshold. The nearest to its threshold comes first."},
+	} {
+		if s.count == 0 {
+			continue
+		}
+		class := verdictWords[s.verdict].class
+		o.Tally = append(o.Tally, tally{class, strings.ToLower(s.title), s.count})
+		next := sectionOf(c, s.verdict, s.title, s.note)
+		next.Legend = next.Drawn && !slices.ContainsFunc(o.Sections, func(former section) bool { return former.Legend })
+		o.Sections = append(o.Sections, next)
+	}
+	return o
+}
+
+// sectionOf has the features of a verdict, those nearest to an alarm first.
+func sectionOf(c *drift.Comparison, v drift.Verdict, title, note string) section {
+	s := section{Title: title, Note: note}
+	var of []*drift.Feature
+	for i := range c.Features {
+		if c.Features[i].Verdict == v {
+			of = append(of, &c.Features[i])
+		}
+	}
+	slices.SortStableFunc(of, func(a, b *drift.Feature) int { return cmp.Compare(nearness(b.Checks), nearness(a.Checks)) })
+	for _, f := range of {
+		row := featureOf(c, f)
+		s.Features = append(s.Features, row)
+		s.Drawn = s.Drawn || row.Mini != nil
+	}
+	return s
+}
+
+// nearness is the greatest score as a multiple of its threshold.
+func nearness(checks []drift.Check) float64 {
+	if worst := worstOf(checks); worst != nil {
+		return *worst.Value / *worst.Threshold
+	}
+	return 0
+}
+
+// worstOf returns the check whose score is the greatest multiple of its threshold, one that is over before all others; nil if none
+// has a score and a threshold.
+func worstOf(checks []drift.Check) *drift.Check {
+	var worst *drift.Check
+	for i := range checks {
+		k := &checks[i]
+		if k.Value == nil || k.Threshold == nil || *k.Threshold <= 0 {
+			continue
+		}
+		if worst == nil || k.Over && !worst.Over || k.Over == worst.Over && *k.Value / *k.Threshold > *worst.Value / *worst.Threshold {
+			worst = k
+		}
+	}
+	return worst
+}
+
+func lead(c *drift.Comparison) string {
+	s := fmt.Sprintf("%s, compared with %s.", rowsOf(&c.Current), rowsOf(&c.Reference))
+	if c.By != "" {
+		s += fmt.Sprintf(" The current rows are also compared %s by %s, in %s.", text(c.By), text(c.By), english.Count(len(c.Windows), "window"))
+	}
+	return s
+}
+
+func rowsOf(s *drift.Side) string {
+	rows := english.Count(int(s.Rows), "row")
+	switch s.Kind {
+	case drift.Store:
+		return rows + " of the online store"
+	case drift.TrainingSet:
+		return rows + " of a training set"
+	case drift.File:
+		return rows + " of a file"
+	}
+	return rows
+}
+
+// markOf is the mark of the whole set: a feature that drifted shows, even where the set has not.
+func markOf(c *drift.Comparison) string {
+	if c.Counts.Drifted > 0 {
+		return verdictWords[drift.Drifted].mark
+	}
+	return verdictWords[c.Verdict].mark
+}
+
+// verdict returns the verdict of the set in words, and why it is so.
+func verdict(c *drift.Comparison) (says, because string) {
+	judged := c.Counts.Drifted + c.Counts.Stable
+	switch {
+	case judged == 0:
+		return "No feature could be judged", "There are too few rows, or nothing to compare."
+	case c.Counts.Drifted == 0:
+		says = "No feature drifted"
+	case c.Counts.Drifted == judged:
+		says = english.Count(judged, "feature") + " of " + english.Thousands(int64(judged)) + " drifted"
+	default:
+		says = fmt.Sprintf("%s of %s drifted", english.Thousands(int64(c.Counts.Drifted)), english.Count(judged, "feature"))
+	}
+	share, limit := short(math.Round(1000*c.Share)/10)+unit, short(100*c.ShareLimit)+unit
+	if c.Verdict == drift.Drifted {
+		return says + ": the set has drifted", fmt.Sprintf("That is %s of the features that could be judged, over the limit of %s.", share, limit)
+	}
+	return says, fmt.Sprintf("That is %s of the features that could be judged. The set as a whole counts as drifted above %s.", share, limit)
+}
+
+func sidesOf(c *drift.Comparison) []side {
+	var out []side
+	line := func(name string, of func(*drift.Side) string) {
+		if r, cur := of(&c.Reference), of(&c.Current); r != "" || cur != "" {
+			out = append(out, side{name, cmp.Or(r, none), cmp.Or(cur, none)})
+		}
+	}
+	line("Rows from", func(s *drift.Side) string {
+		switch s.Kind {
+		case drift.Store:
+			return "the online store"
+		case drift.TrainingSet:
+			return "training set " + text(s.Name)
+		case drift.File:
+			return "file " + text(s.Name)
+		}
+		return text(s.Name)
+	})
+	line("Service", func(s *drift.Side) string { return text(s.Service) })
+	line("Path", func(s *drift.Side) string { return text(s.File) })
+	line("Created", func(s *drift.Side) string { return instant(s.Created) })
+	line("Rows", func(s *drift.Side) string { return english.Thousands(s.Rows) })
+	line("Window", window)
+	line("Views", func(s *drift.Side) string {
+		if s != &c.Reference {
+			return ""
+		}
+		return text(views(c.Features))
+	})
+	return out
+}
+
+// window says which rows of a side were taken.
+func window(s *drift.Side) string {
+	by := ""
+	if s.Timestamp != "" {
+		by = " by " + text(s.Timestamp)
+	}
+	switch from, to := instant(s.From), instant(s.To); {
+	case from != "" && to != "":
+		return "after " + from + ", up to and including " + to + by
+	case from != "":
+		return "after " + from + by
+	case to != "":
+		return "up to and including " + to + by
+	}
+	return "all rows"
+}
+
+// views lists the view versions of the features, each once.
+func views(features []drift.Feature) string {
+	var names []string
+	for _, f := range features {
+		if f.View.Name != "" {
+			names = append(names, f.View.String())
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if more := len(names) - 12; more > 0 {
+		return strings.Join(names[:12], ", ") + fmt.Sprintf(" and %d more", more)
+	}
+	return strings.Join(names, ", ")
+}
