@@ -16,7 +16,7 @@ import (
 
 // accept returns nil if nothing was asked about a run, or if Options.Accept has the digest of its result. Otherwise the error
 // says what was asked, and how to publish the result all the same.
-func (j *job) accept(r *run, c Change, asks []string) error {
+func (j *job) accept(r *run, c Change, asks []Ask) error {
 	if len(asks) == 0 {
 		return nil
 	}
@@ -28,8 +28,9 @@ func (j *job) accept(r *run, c Change, asks []string) error {
 		j.s.Accepted = digest
 		return nil
 	}
-	j.s.Refused = &Refusal{Reasons: asks, Accept: digest, Command: j.acceptCommand(digest)}
-	what := fmt.Sprintf("as of %s, %s; nothing was written, and the former values keep serving", fstore.FormatTime(r.At), strings.Join(asks, "; "))
+	reasons := texts(asks)
+	j.s.Refused = &Refusal{Reasons: reasons, Accept: digest, Command: j.acceptCommand(digest)}
+	what := fmt.Sprintf("as of %s, %s; nothing was written, and the former values keep serving", fstore.FormatTime(r.At), strings.Join(reasons, "; "))
 	if len(j.o.Accept) > 0 {
 		what += "; --accept names another result"
 	}
@@ -48,20 +49,30 @@ func (j *job) acceptCommand(digest string) string {
 	return command + " --accept " + digest
 }
 
+func texts(asks []Ask) []string {
+	out := make([]string, len(asks))
+	for i, a := range asks {
+		out[i] = a.Text
+	}
+	return out
+}
+
 // resultDigest identifies what a run computed and what was asked about it. It is the same whenever the same rows are computed
-// over the same publication, for whichever P and generation: --accept names one result, which is no longer new once it is
-// published.
-func (j *job) resultDigest(r *run, previous *Publication, asks []string) (string, error) {
+// over the same publication, for whichever P and generation. So it means nothing to later runs once it is published. A version
+// that is to replace another one is not tied to a publication of that one, which is published again and again meanwhile.
+func (j *job) resultDigest(r *run, previous *fstore.Publication, asks []Ask) (string, error) {
 	enc, err := j.o.Sink.Encoder(j.v, r.Generation)
 	if err != nil {
 		return "", err
 	}
 	sum := newTextHash()
 	sum.add("fstore result 1", r.View.String(), r.Fingerprint, r.Base)
-	if previous != nil {
-		sum.add(previous.View.String(), previous.Run)
+	if previous != nil && previous.View == r.View {
+		sum.add(previous.Run)
 	}
-	sum.add(asks...)
+	for _, a := range asks {
+		sum.add(a.About)
+	}
 	spool, err := openSpool(j.state.dir, r.Spool)
 	if err != nil {
 		return "", err

@@ -43,13 +43,13 @@ func (guard) Judge(_ context.Context, c Change) (Verdict, error) {
 		lost, atLeast = c.Previous.Keys-c.Publishes.Keys, "at least "
 	}
 	if was := c.Previous.Keys; was >= leastKeys && share(lost, was) > mostLost {
-		v.Asks = append(v.Asks, fmt.Sprintf("%s%s of %s published keys would be deleted", atLeast, english.Thousands(lost), english.Thousands(was)))
+		v.Asks = append(v.Asks, Ask{"deleted keys", fmt.Sprintf("%s%s of %s published keys would be deleted", atLeast, english.Thousands(lost), english.Thousands(was))})
 	}
 	for _, feature := range slices.Sorted(maps.Keys(c.Publishes.Nulls)) {
 		was, known := c.Previous.Nulls[feature]
 		before, after := share(was, c.Previous.Keys), share(c.Publishes.Nulls[feature], c.Publishes.Keys)
 		if known && c.Previous.Keys > 0 && before < fewNulls && after > manyNulls {
-			v.Asks = append(v.Asks, fmt.Sprintf("%s would be null for %s of the keys, after %s", feature, percent(after), percent(before)))
+			v.Asks = append(v.Asks, Ask{"nulls of " + feature, fmt.Sprintf("%s would be null for %s of the keys, after %s", feature, percent(after), percent(before))})
 		}
 	}
 	return v, nil

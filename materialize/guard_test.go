@@ -188,7 +188,7 @@ func TestAnInspectorSeesTheRowsAndThenTheChange(t *testing.T) {
 	i := &inspector{rules: "mine"}
 	o := w.options(day(4), 0)
 	o.Inspectors = []Inspector{i}
-	i.verdict = Verdict{Refused: fstore.Errorf(fstore.ErrCheck, "n is null in 3 rows"), Asks: []string{"is that so"}}
+	i.verdict = Verdict{Refused: fstore.Errorf(fstore.ErrCheck, "n is null in 3 rows"), Asks: []Ask{{"it", "is that so"}}}
 	refusal := w.refused(t, o)
 	if got := strings.Join(refusal.Reasons, "; "); got != "n is null in 3 rows; is that so" || refusal.Accept != "" || refusal.Command != "" {
 		t.Errorf("got %+v", refusal)

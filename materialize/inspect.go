@@ -35,8 +35,14 @@ type Inspection interface {
 // Verdict says what an inspection found. The zero verdict has no objection.
 type Verdict struct {
 	Refused  error    // why the result is not published; of kind ErrCheck
-	Asks     []string // why it is published only if Options.Accept has its digest, such as "60 of 100 published keys would be deleted"
+	Asks     []Ask    // why it is published only if Options.Accept has its digest
 	Warnings []string // what else a person should know; goes into Summary.Warning
+}
+
+// Ask is something that a person must agree to before a result is published.
+type Ask struct {
+	About string // the same for the same thing, whatever the numbers are: deleted keys
+	Text  string // 60 of 100 published keys would be deleted
 }
 
 // Change is what a run is about to do.
@@ -47,26 +53,17 @@ type Change struct {
 	Deleted       int64 // keys to delete; 0 in a new generation
 	Unchanged     int64 // keys that stay as they are
 
-	Publishes Publication  // what the run publishes
-	Previous  *Publication // what readers see now, or else the version that this one replaces; nil: not known
-	Unknown   string       // why Previous is not known; empty if it is
-}
-
-// Publication has the counts of what a run publishes.
-type Publication struct {
-	View      fstore.ViewRef   `json:"view"`
-	Run       string           `json:"run"`       // see fstore.Pointer
-	Published time.Time        `json:"published"` // P
-	Keys      int64            `json:"keys"`
-	Nulls     map[string]int64 `json:"nulls,omitempty"` // by feature; a feature of windows that end at the clock is not counted: its nulls come and go without runs
+	Publishes fstore.Publication  // what the run publishes
+	Previous  *fstore.Publication // what readers see now, or else the version that this one replaces; nil: not known
+	Unknown   string              // why Previous is not known; empty if it is
 }
 
 // Publications keep the counts of publications. The registry does, so that they outlive the state folder.
 type Publications interface {
 	// Record keeps a publication. A run calls it before its first write.
-	Record(ctx context.Context, p Publication) error
+	Record(ctx context.Context, p fstore.Publication) error
 	// Published returns the publication of a run, or false if its counts were not kept.
-	Published(ctx context.Context, view fstore.ViewRef, run string) (Publication, bool, error)
+	Published(ctx context.Context, view fstore.ViewRef, run string) (fstore.Publication, bool, error)
 	// Replaces returns the version that serves under the view's name and that v would replace, or false.
 	Replaces(v fstore.ViewRef) (fstore.ViewRef, bool)
 }
@@ -131,8 +128,8 @@ func (in *inspection) rows(b *fstore.Batch) error {
 }
 
 // counts returns what the run would publish.
-func (in *inspection) counts(r *run) Publication {
-	p := Publication{View: r.View, Run: r.Run, Published: r.At, Keys: r.Keys}
+func (in *inspection) counts(r *run) fstore.Publication {
+	p := fstore.Publication{View: r.View, Run: r.Run, Published: r.At, Keys: r.Keys}
 	if in.nulls != nil {
 		p.Nulls = map[string]int64{}
 		for i, f := range in.view.ByName() {
@@ -173,7 +170,7 @@ func (j *job) judge(ctx context.Context, in *inspection, r *run, unchanged int64
 		}
 	}
 	if all.Refused != nil {
-		j.s.Refused = &Refusal{Reasons: append(reasons, all.Asks...)}
+		j.s.Refused = &Refusal{Reasons: append(reasons, texts(all.Asks)...)}
 		return all.Refused
 	}
 	if err := j.accept(r, c, all.Asks); err != nil || j.o.Publications == nil {
@@ -183,7 +180,7 @@ func (j *job) judge(ctx context.Context, in *inspection, r *run, unchanged int64
 }
 
 // previous returns the counts of what the run would replace, or why they are not known.
-func (j *job) previous(ctx context.Context) (*Publication, string, error) {
+func (j *job) previous(ctx context.Context) (*fstore.Publication, string, error) {
 	if j.o.Publications == nil {
 		return nil, "no counts are kept", nil
 	}
@@ -203,22 +200,30 @@ func (j *job) previous(ctx context.Context) (*Publication, string, error) {
 		ref = replaced
 	}
 	if pointer.Damaged != "" {
-		return nil, "the pointer cannot be read", nil
+		return nil, j.uncompared("the pointer cannot be read"), nil
 	}
 	p, ok, err := j.o.Publications.Published(ctx, ref, pointer.Run)
 	if err != nil {
 		return nil, "", err
 	}
 	if !ok {
-		return nil, fmt.Sprintf("the registry has no counts of %s as of %s", ref, fstore.FormatTime(pointer.Published)), nil
+		return nil, j.uncompared(fmt.Sprintf("the registry has no counts of %s as of %s", ref, fstore.FormatTime(pointer.Published))), nil
 	}
 	return &p, "", nil
 }
 
+// uncompared warns that a run replaces something of which nothing is known, and returns why.
+func (j *job) uncompared(why string) string {
+	j.warn(nothingToCompare + why)
+	return why
+}
+
+const nothingToCompare = "nothing to compare with: "
+
 // comparedWith says what a run was compared with.
 func (c *Change) comparedWith() string {
 	if c.Previous == nil {
-		return "nothing to compare with: " + c.Unknown
+		return nothingToCompare + c.Unknown
 	}
 	return fmt.Sprintf("%s as of %s", c.Previous.View, fstore.FormatTime(c.Previous.Published))
 }

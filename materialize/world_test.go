@@ -204,22 +204,22 @@ func (l *leases) Release(_ context.Context, v fstore.ViewRef, token string) erro
 // publications is a fake registry's memory of publications.
 type publications struct {
 	mu       sync.Mutex
-	kept     map[string]Publication
+	kept     map[string]fstore.Publication
 	replaces map[fstore.ViewRef]fstore.ViewRef
 }
 
 func newPublications() *publications {
-	return &publications{kept: map[string]Publication{}, replaces: map[fstore.ViewRef]fstore.ViewRef{}}
+	return &publications{kept: map[string]fstore.Publication{}, replaces: map[fstore.ViewRef]fstore.ViewRef{}}
 }
 
-func (p *publications) Record(_ context.Context, of Publication) error {
+func (p *publications) Record(_ context.Context, of fstore.Publication) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.kept[of.View.String()+of.Run] = of
 	return nil
 }
 
-func (p *publications) Published(_ context.Context, v fstore.ViewRef, run string) (Publication, bool, error) {
+func (p *publications) Published(_ context.Context, v fstore.ViewRef, run string) (fstore.Publication, bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	of, ok := p.kept[v.String()+run]

@@ -50,6 +50,29 @@ func (l *Leases) Release(ctx context.Context, view fstore.ViewRef, token string)
 	return l.db.ReleaseLease(ctx, l.project, view.String(), token)
 }
 
+// publications are the counts in a project's registry, for materialize.
+type publications struct {
+	db      *registry.Store
+	rev     *registry.Revision
+	project string
+}
+
+func (p publications) Record(ctx context.Context, of fstore.Publication) error {
+	return p.db.RecordPublication(ctx, p.project, of)
+}
+
+func (p publications) Published(ctx context.Context, view fstore.ViewRef, run string) (fstore.Publication, bool, error) {
+	all, err := p.db.Publications(ctx, p.project, view)
+	for _, of := range all {
+		if of.Run == run {
+			return of, true, nil
+		}
+	}
+	return fstore.Publication{}, false, err
+}
+
+func (p publications) Replaces(v fstore.ViewRef) (fstore.ViewRef, bool) { return p.rev.Replaces(v) }
+
 // Clock sleeps by the machine's clock and returns the time of a function.
 type Clock struct{ Time func() time.Time }
 

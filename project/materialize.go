@@ -23,6 +23,7 @@ type MaterializeRequest struct {
 	Mode      materialize.Mode // Full, Rewind
 	Wait      time.Duration    // for another run of the same view
 	StoreWait time.Duration    // for an online store that cannot be reached any longer; zero: materialize.DefaultStoreWait, negative: not at all
+	Accept    []string         // digests of results that are published although a run asked about them, from Summary.Refused
 	LeakCheck string           // at how many instants a view is checked before its first run, as in TrainingSetRequest
 	Progress  func(materialize.Progress)
 	Ran       func([]materialize.Summary) error // called after the views have run, before serving changes
@@ -71,6 +72,7 @@ func (p *Project) materialize(ctx context.Context, db *registry.Store, r Materia
 	if o.Check, err = p.firstCheck(rev, r.LeakCheck); err != nil {
 		return out, err
 	}
+	o.Publications, o.Accept = publications{db, rev, p.Settings.Project}, r.Accept
 	if len(o.Views) == 0 {
 		p.note("There are no feature views to materialize.")
 	}

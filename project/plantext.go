@@ -219,11 +219,16 @@ func RunNote(s materialize.Summary) string {
 	if s.Causality != "" && note != "failed" {
 		note = strings.TrimPrefix(note+"; "+s.Causality, "; ")
 	}
+	if s.Accepted != "" {
+		note = strings.TrimPrefix(note+"; accepted "+s.Accepted, "; ")
+	}
 	return note
 }
 
 func runNote(s materialize.Summary) string {
 	switch {
+	case s.Refused != nil:
+		return "refused"
 	case s.Published.IsZero():
 		return "failed"
 	case s.Skipped == materialize.Unchanged:

@@ -104,6 +104,8 @@ func (b *batch) materialized(views []materialize.Summary) {
 	}
 	by := []string{"view", "version"}
 	failed := b.gauge("fstore_materialize_last_failed", "1 if the last run of the view failed, else 0.", by...)
+	refused := b.gauge("fstore_materialize_last_refused", "1 if the last run of the view computed a result and refused to publish it, else 0.", by...)
+	accepted := b.gauge("fstore_materialize_last_accepted", "1 if the last run of the view published a result that --accept named, else 0.", by...)
 	keys := b.gauge("fstore_materialize_last_keys", "Keys of the view as of the published instant.", by...)
 	written := b.gauge("fstore_materialize_last_written_records", "Records that the last run wrote.", by...)
 	deleted := b.gauge("fstore_materialize_last_deleted_records", "Records that the last run deleted.", by...)
@@ -112,11 +114,9 @@ func (b *batch) materialized(views []materialize.Summary) {
 	for i := range views {
 		s := &views[i]
 		view, version := s.View.Name, strconv.Itoa(s.View.Version)
-		outcome := 0.0
-		if s.Error != "" {
-			outcome = 1
-		}
-		failed.WithLabelValues(view, version).Set(outcome)
+		failed.WithLabelValues(view, version).Set(truth(s.Error != ""))
+		refused.WithLabelValues(view, version).Set(truth(s.Refused != nil))
+		accepted.WithLabelValues(view, version).Set(truth(s.Accepted != ""))
 		written.WithLabelValues(view, version).Set(float64(s.Written))
 		deleted.WithLabelValues(view, version).Set(float64(s.Deleted))
 		size.WithLabelValues(view, version).Set(float64(s.Bytes))
@@ -130,6 +130,14 @@ func (b *batch) materialized(views []materialize.Summary) {
 			stages.WithLabelValues(view, version, stage).Set(took)
 		}
 	}
+}
+
+// truth is 1 if a condition holds, else 0.
+func truth(holds bool) float64 {
+	if holds {
+		return 1
+	}
+	return 0
 }
 
 // publish writes the metrics and pushes them. It returns what could not be done.

@@ -17,6 +17,7 @@ import (
 
 type materializeFlags struct {
 	to, wait, storeWait, leakCheck string
+	accept                         []string
 	full, rewind                   bool
 }
 
@@ -29,6 +30,9 @@ func (a *app) materializeCommand() *cobra.Command {
 store holds, write the differences, and publish. Running it again writes nothing. If files, definition and build have
 not changed since the last publication, it does not even compute. Serving is never interrupted. Services switch to new
 versions once all their views are published.
+
+A run that would delete more than half of 100 or more published keys, or turn a feature from under 1 % to over 50 % null,
+writes nothing of that view and exits with status 4. The error has the command that publishes exactly this result.
 
 A view with a publish schedule is published at the last instant of its schedule up to --to, any other view at --to. Before
 its first run, SQL is checked on the data: a view that sees the future is not written, the status is 4 (docs/causality.md).`,
@@ -47,6 +51,7 @@ its first run, SQL is checked on the data: a view that sees the future is not wr
 	flags.BoolVar(&f.rewind, "rewind", false, "allow an instant before the published one")
 	flags.StringVar(&f.wait, "wait", "", "wait this long for another run of the same view, such as 10m (default: do not wait)")
 	flags.StringVar(&f.storeWait, "store-wait", "", "wait this long for an online store that stops answering, as in a failover; 0s: do not wait (default: 1m)")
+	flags.StringArrayVar(&f.accept, "accept", nil, "publish the result with this digest, about which a run asked; repeatable")
 	leakCheckFlag(cmd, &f.leakCheck)
 	a.engineFlags(cmd)
 	return cmd
@@ -54,7 +59,7 @@ its first run, SQL is checked on the data: a view that sees the future is not wr
 
 // materialize runs the views, prints a summary of each, and prints promotions.
 func (a *app) materialize(ctx context.Context, views []string, f materializeFlags) error {
-	r := project.MaterializeRequest{Views: views, LeakCheck: f.leakCheck}
+	r := project.MaterializeRequest{Views: views, LeakCheck: f.leakCheck, Accept: f.accept}
 	if err := f.options(&r); err != nil {
 		return err
 	}

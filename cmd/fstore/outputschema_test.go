@@ -152,7 +152,7 @@ features: [parcel.value_by_weight]
 var rare = []string{
 	"causality.hint", "causality.leak", "causality.problem", "column_difference.rows", "commit.dirty", "commit.git_revision", "doctor.checks.hint", "freshness.views.late_seconds", "gc.kept", "gc.leases", "gc.snapshots",
 	"get.clock", "get.replayed", "get.versions.stale", "init.missing", "input.found", "input.kept", "listed_entity.owner", "listed_entity.tags", "listed_service.tags",
-	"listed_source.owner", "listed_source.tags", "listed_view.offline", "materialize.causality", "materialize.error", "materialize.finished", "materialize.left",
+	"listed_source.owner", "listed_source.tags", "listed_view.offline", "materialize.accepted", "materialize.causality", "materialize.error", "materialize.finished", "materialize.left", "materialize.refused",
 	"materialize.seconds.check", "materialize.seconds.finish", "materialize.skipped", "materialize.warning", "model.set_retired", "model_pin.aliases", "model_pin.set_retired",
 	"plan.causality", "plan.forgotten", "plan.models.keeps", "plan.warnings", "problem.hint", "problem.message", "problem.position", "position.col",
 	"position.file", "position.line", "rebuild.build_changed", "rebuild.lock_file", "rebuild.out", "rebuild.settings", "show.entity.owner", "show.entity.tags",

@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import fstore
@@ -85,6 +86,24 @@ def test_what_would_break_callers_is_refused_and_said(shop: fstore.Repo) -> None
     assert any("apply(breaking=True)" in h for h in failure.value.hints)
     assert shop.plan().breaking == failure.value.result.breaking
     assert shop.apply("renamed", breaking=True).commit == 2
+
+
+def test_a_result_that_looks_like_an_accident_is_accepted_by_its_digest(shop: fstore.Repo) -> None:
+    shop.materialize("customer_orders", to="2025-12-01")
+    lines = shop.path / "data" / "lines"
+    for file in sorted(lines.rglob("*.parquet")):
+        pq.write_table(pq.read_table(file, partitioning=None).slice(0, 1), file)
+    with pytest.raises(fstore.CheckFailed, match=r"published keys would be deleted") as failure:
+        shop.materialize("customer_orders", "shop", to="2025-12-02")
+    refused = {row["view"]["name"]: row.get("refused") for row in failure.value.result}
+    assert refused["shop"] is None
+    digest = refused["customer_orders"]["accept"]
+    assert f"--accept {digest}" in failure.value.hints[0]
+    with pytest.raises(fstore.CheckFailed, match=r"--accept names another result") as failure:
+        shop.materialize("customer_orders", to="2025-12-02", accept="00")
+    assert len(failure.value.result) == 1
+    (row,) = shop.materialize("customer_orders", to="2025-12-02", accept=digest)
+    assert row["accepted"] == digest
 
 
 def test_a_mistake_names_its_place(shop: fstore.Repo) -> None:

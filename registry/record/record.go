@@ -97,6 +97,13 @@ type Idle struct {
 	Since   int64
 }
 
+// Publications are the latest publications of a version of a view.
+type Publications struct {
+	Name    string
+	Version int
+	History string // JSON, the newest first
+}
+
 // TrainingSet is a training set without its lock.
 type TrainingSet struct {
 	ID      int64 // never used twice in a backend; the newest has the highest
@@ -170,6 +177,9 @@ func (r *Alias) Key() any { return pair{r.Model, r.Alias} }
 
 // Key is the view's name and version.
 func (r *Idle) Key() any { return version{"", r.Name, r.Version} }
+
+// Key is the view's name and version.
+func (r *Publications) Key() any { return version{"", r.Name, r.Version} }
 
 // Key is the ID.
 func (r *TrainingSet) Key() any { return number{r.ID} }

@@ -67,6 +67,9 @@ func operations(t testing.TB) []operation {
 			_, err = r.Promote(ctx, Project, published, Epoch)
 			return err
 		}},
+		{"record a publication", func(ctx context.Context, r *registry.Store) error {
+			return r.RecordPublication(ctx, Project, fstore.Publication{View: fstore.ViewRef{Name: "world", Version: 1}, Run: "a", Published: Epoch, Keys: 3})
+		}},
 		{"record a training set", func(ctx context.Context, r *registry.Store) error {
 			return r.AddTrainingSet(ctx, Project, set, registry.RefuseName)
 		}},
@@ -203,8 +206,9 @@ func readAll(ctx context.Context, r *registry.Store) error {
 	_, sets := r.TrainingSets(ctx, Project)
 	_, locks := r.Locks(ctx)
 	_, set := r.TrainingSet(ctx, Project, "q4")
+	_, published := r.Publications(ctx, Project, fstore.ViewRef{Name: "world", Version: 1})
 	s, err := r.Revision(ctx, Project)
-	errs := []error{commits, lives, sets, locks, set, err}
+	errs := []error{commits, lives, sets, locks, set, published, err}
 	if err == nil {
 		s.Live()
 		s.Entities()
@@ -238,7 +242,7 @@ func readAll(ctx context.Context, r *registry.Store) error {
 func filled(t *testing.T, s *Storage) (registry.Backend, []record.Record) {
 	t.Helper()
 	ctx, b := context.Background(), s.open(t)
-	for _, op := range operations(t)[:10] {
+	for _, op := range operations(t)[:11] {
 		if err := op.do(ctx, registry.New(b)); err != nil {
 			t.Fatalf("%s: %v", op.name, err)
 		}

@@ -90,6 +90,11 @@ class Output:
         """The only document; None if the command printed nothing."""
         return self.documents[0] if self.documents else None
 
+    @property
+    def found(self) -> Any:
+        """The only document, or a list of all."""
+        return self.documents if len(self.documents) > 1 else self.result
+
 
 class Command:
     """The fstore command with the global flags of one repo."""
@@ -226,7 +231,7 @@ class _Run:
                 f"fstore {self.name} printed more than {MOST_OUTPUT >> 20} MB", ["ask for fewer rows"]
             )
         status = self.process.returncode
-        if status == 0 or self.error is None:
+        if status in (0, errors.CheckFailed.exit_status) or self.error is None:
             self.output.documents = documents(bytes(self.printed).decode("utf-8", "strict"))
         if status != 0:
             raise self._failure(status)
@@ -234,7 +239,10 @@ class _Run:
 
     def _failure(self, status: int) -> errors.Error:
         if self.error is not None:
-            return reported(self.error)
+            failure = reported(self.error)
+            if isinstance(failure, errors.CheckFailed):
+                failure.result = self.output.found
+            return failure
         said = "\n".join(self.other)
         if "unknown flag: --progress" in said:
             return errors.Error(f"{self.program} is older than this package", [INSTALL])
@@ -245,7 +253,7 @@ class _Run:
         kind = _STATUSES.get(status, errors.Error)
         failure = kind(f"fstore {self.name} ended with status {status}" + (f": {said}" if said else ""))
         if isinstance(failure, errors.CheckFailed):
-            failure.result = self.output.result
+            failure.result = self.output.found
         if isinstance(failure, errors.DefinitionError) and isinstance(self.output.result, dict):
             return reported(
                 {"kind": "definition", "message": "the definitions are wrong", **self.output.result}

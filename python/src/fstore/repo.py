@@ -120,14 +120,20 @@ class Repo:
         full: bool = False,
         rewind: bool = False,
         wait: str | None = None,
+        accept: str | Sequence[str] | None = None,
     ) -> Table:
         """Updates the online store to an instant (now, unless `to` is given): all live views, or those named.
 
         Returns a list with a dict for each view: what was published, and how many keys were written and deleted. `full`
         writes everything to a new generation. `wait`, such as "10m", waits for another run of the same view.
+
+        Raises `CheckFailed` if a view's result was refused: it would delete most of the published keys, or turn a feature
+        to nulls. Its `result` has the row of every view, and `row["refused"]` the reasons. `accept=row["refused"]["accept"]`,
+        with the same `to`, publishes exactly that result.
         """
         args = ["materialize", *views, *_option("--to", instant(to)), *_option("--wait", wait)]
         args += (["--full"] if full else []) + (["--rewind"] if rewind else [])
+        args += [f"--accept={d}" for d in ([accept] if isinstance(accept, str) else accept or [])]
         columns = {
             "view": "view",
             "published": "published",
@@ -135,7 +141,11 @@ class Repo:
             "written": "written",
             "deleted": "deleted",
         }
-        done = self._run(*args).documents
+        try:
+            done = self._run(*args).documents
+        except CheckFailed as e:
+            e.result = e.result if isinstance(e.result, list) else [e.result]
+            raise
         return Table(
             f"Materialized {display.count(len(done), 'view')}.", {**columns, "note": "skipped"}, done
         )
