@@ -67,7 +67,7 @@ func (j *job) run(ctx context.Context) error {
 	}
 	if todo.finish != nil {
 		j.s.Finished = todo.finish.At
-		if err := j.apply(ctx, todo.finish, StageFinish, &j.s.Seconds.Finish); err != nil {
+		if err := j.apply(ctx, todo.finish, StageFinish); err != nil {
 			return err
 		}
 		j.published()
@@ -77,7 +77,7 @@ func (j *job) run(ctx context.Context) error {
 			return err
 		}
 	}
-	return j.timed(&j.s.Seconds.Clean, func() error { return j.clean(ctx) })
+	return j.timed(ctx, StageClean, func() error { return j.clean(ctx) })
 }
 
 // check checks a version before its first write, unless the store has published exactly this definition already.
@@ -86,7 +86,7 @@ func (j *job) check(ctx context.Context) error {
 		return nil
 	}
 	j.progress(StageCheck, 0, 0)
-	return j.timed(&j.s.Seconds.Check, func() (err error) { j.s.Causality, err = j.o.Check(ctx, j.v); return err })
+	return j.timed(ctx, StageCheck, func() (err error) { j.s.Causality, err = j.o.Check(ctx, j.v); return err })
 }
 
 // update computes the view and brings the store from base to it. A nil base means a new generation.
@@ -98,7 +98,7 @@ func (j *job) update(ctx context.Context, base *run) error {
 		j.pens[g] = j.pen()
 	}
 	var r *run
-	err := j.timed(&j.s.Seconds.Compute, func() (err error) { r, err = j.compute(ctx, base, g); return err })
+	err := j.timed(ctx, StageCompute, func() (err error) { r, err = j.compute(ctx, base, g); return err })
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (j *job) update(ctx context.Context, base *run) error {
 		if err := j.begin(ctx, r); err != nil {
 			return err
 		}
-		if err := j.apply(ctx, r, StageWrite, &j.s.Seconds.Write); err != nil {
+		if err := j.apply(ctx, r, StageWrite); err != nil {
 			return err
 		}
 	}
@@ -270,11 +270,12 @@ func (j *job) beginFence(ctx context.Context, r *run) error {
 	return j.step("begin fence")
 }
 
-// timed adds the duration of do to a stage's seconds.
-func (j *job) timed(seconds *float64, do func() error) error {
-	start := j.o.Clock.Now()
+// timed runs a stage and adds its duration to the summary.
+func (j *job) timed(ctx context.Context, stage Stage, do func() error) error {
+	start, end := j.o.Clock.Now(), j.o.BeginStage(ctx, stage)
 	err := do()
-	*seconds += j.o.Clock.Now().Sub(start).Seconds()
+	end(err)
+	*j.s.Seconds.of(stage) += j.o.Clock.Now().Sub(start).Seconds()
 	return err
 }
 

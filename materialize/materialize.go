@@ -89,7 +89,8 @@ const (
 )
 
 // Options are what Run needs. If Check fails, the view fails; the text that Check returns goes into the view's summary. Check,
-// Inspectors, Publications, Accept, Mode, Wait, StoreWait, Waits, LeaseTTL, BatchKeys, BatchBytes, Progress and Begin may be zero.
+// Inspectors, Publications, Accept, Mode, Wait, StoreWait, Waits, LeaseTTL, BatchKeys, BatchBytes, Progress, Begin and
+// BeginStage may be zero.
 type Options struct {
 	Views  []*fstore.ViewVersion // run in this order
 	To     time.Time             // T: each view is published at View.Publish.Latest(T); zero: now, once the view's lease is held
@@ -117,8 +118,12 @@ type Options struct {
 	BatchBytes int           // maximum bytes of keys and records in a batch, except its last record; default 1 MB
 	Progress   func(Progress)
 
-	// Begin is called when the run of a view begins, and the function that it returns when that run ends. Nil does nothing.
-	Begin func(*fstore.ViewVersion) (end func(*Summary, error))
+	// Begin is called when the run of a view begins, and the function that it returns when that run ends. The context that it
+	// returns is the run's. Nil does nothing.
+	Begin func(context.Context, *fstore.ViewVersion) (run context.Context, end func(*Summary, error))
+
+	// BeginStage is called likewise for each stage of the run of a view. ctx is that run's.
+	BeginStage func(ctx context.Context, stage Stage) (end func(error))
 
 	storeGone bool // see Patience
 
@@ -144,6 +149,7 @@ const (
 	StageFinish  Stage = "finish"
 	StageCompute Stage = "compute"
 	StageWrite   Stage = "write"
+	StagePublish Stage = "publish" // one step, without Progress
 	StageClean   Stage = "clean"
 )
 
@@ -190,6 +196,25 @@ type Seconds struct {
 	Clean   float64 `json:"clean"`
 }
 
+// of returns the time of a stage.
+func (s *Seconds) of(stage Stage) *float64 {
+	switch stage {
+	case StageCheck:
+		return &s.Check
+	case StageFinish:
+		return &s.Finish
+	case StageCompute:
+		return &s.Compute
+	case StageWrite:
+		return &s.Write
+	case StagePublish:
+		return &s.Publish
+	case StageClean:
+		return &s.Clean
+	}
+	panic("there is no stage " + stage)
+}
+
 // Total returns the time of all stages.
 func (s *Seconds) Total() float64 {
 	return s.Check + s.Finish + s.Compute + s.Write + s.Publish + s.Clean
@@ -213,8 +238,8 @@ func Run(ctx context.Context, o Options) ([]Summary, error) {
 			break
 		}
 		s := Summary{View: v.Ref}
-		end := o.Begin(v)
-		err := o.view(ctx, v, &s)
+		run, end := o.Begin(ctx, v)
+		err := o.view(run, v, &s)
 		if err != nil {
 			s.Error = err.Error()
 			errs = append(errs, fmt.Errorf("materialize %s: %w", v.Ref, err))
@@ -245,7 +270,12 @@ func (o *Options) defaults() {
 		o.Progress = func(Progress) {}
 	}
 	if o.Begin == nil {
-		o.Begin = func(*fstore.ViewVersion) func(*Summary, error) { return func(*Summary, error) {} }
+		o.Begin = func(ctx context.Context, _ *fstore.ViewVersion) (context.Context, func(*Summary, error)) {
+			return ctx, func(*Summary, error) {}
+		}
+	}
+	if o.BeginStage == nil {
+		o.BeginStage = func(context.Context, Stage) func(error) { return func(error) {} }
 	}
 	if o.step == nil {
 		o.step = func(string) error { return nil }

@@ -11,12 +11,12 @@ import (
 
 // apply writes what is left of a run's differences after the fence's watermark, and publishes the run. The header already
 // names the run. The fence does not yet if the run was stopped in between.
-func (j *job) apply(ctx context.Context, r *run, stage Stage, seconds *float64) error {
+func (j *job) apply(ctx context.Context, r *run, stage Stage) error {
 	p := j.pens[r.Generation]
-	if err := j.timed(seconds, func() error { return j.writeBatches(ctx, r, p, stage) }); err != nil {
+	if err := j.timed(ctx, stage, func() error { return j.writeBatches(ctx, r, p, stage) }); err != nil {
 		return err
 	}
-	return j.timed(&j.s.Seconds.Publish, func() error { return j.publish(ctx, r, p) })
+	return j.timed(ctx, StagePublish, func() error { return j.publish(ctx, r, p) })
 }
 
 // writeBatches reads the spool one batch ahead of the store. A run whose fence is complete may have no spool any longer.

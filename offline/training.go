@@ -37,6 +37,8 @@ type TrainingRequest struct {
 	// everything as it was. After Record returns, the training set exists (see trainset.Settle). nil: nothing is recorded.
 	Record func(*TrainingSummary) error
 	Clock  func() time.Time // for the summary's Seconds; nil: they are not measured
+	// BeginStage is called when a stage begins, and the function that it returns when that stage ends. nil: nobody looks.
+	BeginStage func(ctx context.Context, stage string) (end func(error))
 }
 
 // LeakCheck checks the views of a training set for leaks up to the instant of the last label, nil if there is no label. What
@@ -346,14 +348,18 @@ func (t *training) lookupSQL(l ondemand.Lookup) string {
 }
 
 // stage runs a part of the work, measures it and reports its progress.
-func (t *training) stage(ctx context.Context, name string, do func(context.Context) error) error {
+func (t *training) stage(ctx context.Context, name string, do func(context.Context) error) (err error) {
 	clock := t.req.Clock
 	if clock == nil {
 		clock = func() time.Time { return t.req.Now }
 	}
 	start := clock()
+	if t.req.BeginStage != nil {
+		end := t.req.BeginStage(ctx, name)
+		defer func() { end(err) }()
+	}
 	stop := t.report(name)
-	err := do(ctx)
+	err = do(ctx)
 	stop()
 	t.summary.Seconds = append(t.summary.Seconds, StageDuration{name, clock().Sub(start).Seconds()})
 	return err

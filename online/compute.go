@@ -51,12 +51,14 @@ func (p *Prepared) compute(ctx context.Context, a *Answer, all []AnswerFeature, 
 	}
 	a.OnDemand = p.onDemand
 	a.Builds.Zones, a.Builds.Unicode = ondemand.DataVersions()
+	end := p.store.begin(ctx, OnDemandPart, a.Rows)
 	computed, err := p.evaluation.Eval(ondemand.Given{Rows: a.Rows, At: &at, Lookups: sc.lookups, Request: sc.request, Made: func(bytes int) error {
 		if f.size += bytes; f.limit > 0 && f.size > f.limit {
 			return p.answerTooLarge(f.size)
 		}
 		return ctx.Err()
 	}})
+	end(err)
 	if err != nil {
 		return err
 	}

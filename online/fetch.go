@@ -220,7 +220,9 @@ func (p *Prepared) get(ctx context.Context, sc *scratch, stats *Stats, primary b
 		r.start = clock()
 		defer func() { stats.BackendTime += clock() - r.start }()
 	}
+	end := p.store.begin(ctx, ReadPart, len(sc.gets)+len(sc.pointers))
 	r.records, r.pointers, err = p.store.backend.Get(ctx, Read{Keys: sc.gets, Pointers: sc.pointers, Primary: primary})
+	end(err)
 	return r, err
 }
 

@@ -102,6 +102,10 @@ type Store struct {
 	// is then one that the store would have given at most a second before.
 	Cache *cache.Cache
 
+	// Begin, if set, is called when a part of a look-up begins, and the function that it returns when that part ends. ctx is
+	// the look-up's. size is the number of keys that are read, or of rows that are computed.
+	Begin func(ctx context.Context, part Part, size int) (end func(error))
+
 	// WentBack, if set, is called when a look-up sees that the store has lost publications of a view version that the
 	// Store had seen: it showed the pointer was and now shows is. Each occurrence is reported once.
 	WentBack func(ref fstore.ViewRef, was, is fstore.Pointer)
@@ -114,6 +118,25 @@ type Store struct {
 	mu       sync.Mutex // guards versions
 	versions map[fstore.ViewRef]*versionState
 }
+
+// Part is a part of a look-up.
+type Part string
+
+// The parts that Store.Begin is told of.
+const (
+	ReadPart     Part = "store"     // one call to the backend
+	OnDemandPart Part = "on-demand" // the computation of on-demand features
+)
+
+// begin calls Begin, if it is set.
+func (s *Store) begin(ctx context.Context, part Part, size int) (end func(error)) {
+	if s.Begin == nil {
+		return unobserved
+	}
+	return s.Begin(ctx, part, size)
+}
+
+func unobserved(error) {}
 
 // versionState is shared by all look-ups of a view version: it holds the last pointer they saw.
 type versionState struct {

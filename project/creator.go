@@ -104,9 +104,10 @@ func (o *offlineSets) request(args []string, r *flight.Request) ([]string, error
 	return args, nil
 }
 
-// environment returns this process's environment, with the settings that were given to it otherwise.
+// environment returns this process's environment, with the settings that were given to it otherwise. The command is not traced:
+// the request's span has its time, and a warning about lost spans would go to the caller.
 func (o *offlineSets) environment() []string {
-	env := o.p.options.Environ()
+	env := append(o.p.options.Environ(), "OTEL_TRACES_EXPORTER=none")
 	for key, given := range o.p.options.Settings {
 		env = append(env, envName(key)+"="+given.Value)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/fstore-dev/fstore/materialize"
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/tracing"
 )
 
 // MaterializeRequest says which views to materialize, and as of when.
@@ -38,27 +39,29 @@ type Materialized struct {
 // Materialize makes the online store hold views as of an instant, and then promotes versions whose views are
 // published. A view that fails does not stop the others: the result says what was done, even beside an error.
 func (p *Project) Materialize(ctx context.Context, r MaterializeRequest) (*Materialized, error) {
-	db, err := p.registry(ctx)
-	if err != nil {
-		return &Materialized{}, err
-	}
-	defer db.Close()
-	var out *Materialized
-	err = p.reported(ctx, "materialize", func(run *openlineage.Run) (err error) {
-		run.Start()
-		out, err = p.materialize(ctx, db, r, run)
-		return err
+	out := &Materialized{}
+	err := p.traced(ctx, "materialize", func(ctx context.Context, traces *tracing.Tracer) error {
+		db, err := p.registry(ctx)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		return p.reported(ctx, "materialize", func(run *openlineage.Run) (err error) {
+			run.Start()
+			out, err = p.materialize(ctx, db, r, &runs{p, run, traces})
+			return err
+		})
 	})
 	return out, err
 }
 
-func (p *Project) materialize(ctx context.Context, db *registry.Store, r MaterializeRequest, run *openlineage.Run) (*Materialized, error) {
+func (p *Project) materialize(ctx context.Context, db *registry.Store, r MaterializeRequest, run *runs) (*Materialized, error) {
 	out := &Materialized{}
 	o := materialize.Options{
 		To: r.To, Mode: r.Mode, Wait: r.Wait, Progress: r.Progress, Now: p.options.Clock, Build: buildIdentity(p.options.Version),
 		Clock: Clock{p.options.Clock}, State: p.stateDir(), Store: p.Settings.Online.String(),
 	}
-	o.Begin = func(v *fstore.ViewVersion) func(*materialize.Summary, error) { return p.reportView(run, v) }
+	o.Begin, o.BeginStage = run.view, run.stage
 	rev, err := db.Revision(ctx, p.Settings.Project)
 	if err != nil {
 		return out, err

@@ -46,6 +46,8 @@ type Options struct {
 	Notify func(Notice)
 	// Secret receives every password in the settings before anything can print it. nil drops it.
 	Secret func(password string)
+	// Traced receives the attributes for logs of a run that is traced: trace_id and span_id. nil drops them.
+	Traced func(attrs []any)
 	// BeforeEngine is called once before the offline engine opens, which may use as much memory as the settings
 	// allow.
 	BeforeEngine func(*Settings)
@@ -88,6 +90,9 @@ func (o *Options) defaults() {
 	}
 	if o.Secret == nil {
 		o.Secret = func(string) {}
+	}
+	if o.Traced == nil {
+		o.Traced = func([]any) {}
 	}
 	if o.BeforeEngine == nil {
 		o.BeforeEngine = func(*Settings) {}

@@ -1,7 +1,6 @@
 package project
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +22,7 @@ import (
 	"github.com/fstore-dev/fstore/server/flight"
 	"github.com/fstore-dev/fstore/server/grpcapi"
 	"github.com/fstore-dev/fstore/server/httpapi"
+	"github.com/fstore-dev/fstore/tracing"
 )
 
 // ServerOptions say how a server answers look-ups.
@@ -51,7 +51,9 @@ type Server struct {
 	breaker  *breaker.Backend // between the server and its store
 	access   *access.Control  // nil: everybody may ask
 	audit    *audit.Log       // nil: there is none
-	offline  *offlineSets     // nil: training sets are not served
+	tracer   *tracing.Tracer  // nil: traces are off
+	logger   *slog.Logger
+	offline  *offlineSets // nil: training sets are not served
 }
 
 // Server listens on the addresses in the settings. It returns ErrNotReady if nothing has been applied yet, and
@@ -78,7 +80,7 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 	if err != nil {
 		return nil, err
 	}
-	out := &Server{settings: s, breaker: breaker.New(backend, cmp.Or(o.Logger, slog.New(slog.DiscardHandler)))}
+	out := &Server{settings: s, breaker: breaker.New(backend, logger), logger: logger}
 	out.store = online.New(out.breaker, s.Project)
 	if s.Cache > 0 {
 		out.store.Cache = cache.New(s.Cache)
@@ -88,6 +90,9 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 			_ = out.Close()
 		}
 	}()
+	if out.tracer, err = p.tracer(logger); err != nil {
+		return nil, err
+	}
 	// The server waits for a store that cannot be reached, or must be filled again. Wrong settings need a person.
 	switch _, err := out.store.Check(ctx); {
 	case errors.Is(err, fstore.ErrUnavailable), errors.Is(err, online.ErrLost):
@@ -116,7 +121,7 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 	}
 	out.server = server.New(server.Options{
 		Catalog: catalog{follower}, Store: out.store, Pools: pools, Refusing: out.breaker.Open, Logger: o.Logger, Clock: p.options.Clock, Replay: o.At, Version: p.options.Version,
-		MaxInFlight: s.MaxInFlight, Admission: s.Admission, Hosts: s.Hosts, Access: out.access, Audit: out.audit, Project: s.Project,
+		MaxInFlight: s.MaxInFlight, Admission: s.Admission, Hosts: s.Hosts, Access: out.access, Audit: out.audit, Tracer: out.tracer, Project: s.Project,
 		Certificates: certificates, Metrics: out.metrics.Addr().String(),
 	})
 	var also []grpcapi.Service
@@ -166,6 +171,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		server.Endpoint{Protocol: httpapi.NewMetrics(s.server), Listener: s.metrics, Outlives: true})
 	stop()
 	looks.Wait()
+	s.closeTracer()
 	return errors.Join(err, s.offline.close(), s.closeAudit(), s.store.Close())
 }
 
@@ -177,6 +183,7 @@ func (s *Server) Close() error {
 			errs = append(errs, l.Close())
 		}
 	}
+	s.closeTracer()
 	return errors.Join(append(errs, s.offline.close(), s.closeAudit(), s.store.Close())...)
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/fstore-dev/fstore/registry"
 	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/fstore-dev/fstore/regular"
+	"github.com/fstore-dev/fstore/tracing"
 )
 
 // TrainingSetRequest says what to make a training set from. Paths are relative to the working directory.
@@ -66,18 +67,21 @@ func (p *Project) CreateTrainingSet(ctx context.Context, r TrainingSetRequest) (
 			return nil, about("dvc", err)
 		}
 	}
-	db, err := p.registry(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer db.Close()
 	var set *TrainingSet
-	err = p.reported(ctx, "training_set."+r.Name, func(run *openlineage.Run) error {
-		c := &creation{p: p, db: db, r: r, run: run}
-		if set, err = c.create(ctx); err != nil {
+	err := p.traced(ctx, "training-set create", func(ctx context.Context, traces *tracing.Tracer) error {
+		db, err := p.registry(ctx)
+		if err != nil {
 			return err
 		}
-		return c.finish(set)
+		defer db.Close()
+		return p.reported(ctx, "training_set."+r.Name, func(run *openlineage.Run) (err error) {
+			c := &creation{p: p, db: db, r: r, run: run, traces: traces}
+			if set, err = c.create(ctx); err != nil {
+				return err
+			}
+			c.describe(traces.Of(ctx), set)
+			return c.finish(set)
+		})
 	})
 	return set, err
 }
@@ -115,7 +119,20 @@ type creation struct {
 
 	verdicts *verdicts // of the check for leaks; nil: there was none
 
-	run *openlineage.Run // nil: nothing is reported
+	run    *openlineage.Run // nil: nothing is reported
+	traces *tracing.Tracer  // nil: nothing is traced
+}
+
+// describe says in the span of a command which training set it has made.
+func (c *creation) describe(span tracing.Span, set *TrainingSet) {
+	if service := c.req.List.Service; service.Name != "" {
+		span.Text("fstore.service", service.String())
+	}
+	if model := c.req.List.Model; model.Name != "" {
+		span.Text("fstore.model", model.String())
+	}
+	span.Count("fstore.features", int64(len(c.req.List.Outputs)))
+	span.Count("fstore.rows", set.Rows)
 }
 
 // finish says of a training set that is there what others read: DVC, and OpenLineage.
@@ -143,6 +160,7 @@ func (c *creation) prepare(ctx context.Context) (err error) {
 	c.req = offline.TrainingRequest{
 		Name: c.r.Name, Timestamp: c.r.Timestamp, Targets: c.r.Targets, Sample: c.r.Sample, AsOf: c.r.AsOf,
 		Now: p.now().UTC().Truncate(time.Microsecond), Clock: p.options.Clock, Version: p.options.Version, Progress: c.r.Progress,
+		BeginStage: stageOf(c.traces),
 	}
 	if c.r.AsOf != nil && c.r.AsOf.After(c.req.Now) {
 		return about("as-of", fstore.Errorf(fstore.ErrUsage, "%s is after now, %s", fstore.FormatTime(*c.r.AsOf), fstore.FormatTime(c.req.Now)).

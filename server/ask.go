@@ -10,11 +10,19 @@ import (
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online"
 	"github.com/fstore-dev/fstore/server/admission"
+	"github.com/fstore-dev/fstore/tracing"
 )
 
 // Resolve returns the target of a request that names a service or a list of references, if its caller may ask for it.
 // refs is nil if it names a service.
 func (s *Server) Resolve(ctx context.Context, service string, refs []string) (*Target, error) {
+	_, span := s.options.Tracer.Start(ctx, "resolve", tracing.Internal)
+	t, err := s.resolve(ctx, service, refs)
+	s.resolved(ctx, span, t, err)
+	return t, err
+}
+
+func (s *Server) resolve(ctx context.Context, service string, refs []string) (*Target, error) {
 	if refs != nil {
 		service = ""
 	}
@@ -41,6 +49,13 @@ func (s *Server) Resolve(ctx context.Context, service string, refs []string) (*T
 
 // ResolveModel returns the features pinned to a version of a model, if the caller may ask for them.
 func (s *Server) ResolveModel(ctx context.Context, ref fstore.ModelRef) (*Target, error) {
+	_, span := s.options.Tracer.Start(ctx, "resolve", tracing.Internal)
+	t, err := s.resolveModel(ctx, ref)
+	s.resolved(ctx, span, t, err)
+	return t, err
+}
+
+func (s *Server) resolveModel(ctx context.Context, ref fstore.ModelRef) (*Target, error) {
 	askedOf(ctx).names("", nil, ref)
 	if err := s.mayAskModel(ctx, ref); err != nil {
 		return nil, err
@@ -83,6 +98,7 @@ func (s *Server) Lookup(ctx context.Context, t *Target, keys []fstore.Column, ev
 		return nil, err
 	}
 	answer.Replayed = s.options.Replay
+	s.answered(ctx, answer)
 	return answer, nil
 }
 
@@ -117,7 +133,7 @@ var errStreams = fmt.Errorf("as many streams are open as the server takes on: %w
 
 // refusedEarly counts a request that was refused before it had arrived.
 func (s *Server) refusedEarly(m Method, caller Caller, r *Refusal) {
-	s.metrics.request(m, r.Code, 0)
+	s.metrics.request(m, r.Code, 0, "")
 	s.limited(m, caller, r)
 	s.auditRefusal(caller, m, r, s.options.Clock())
 }
@@ -144,34 +160,37 @@ func (s *Server) run(ctx context.Context, m Method, call *admission.Call, do fun
 	defer s.underWay.Done()
 	start := s.options.Clock()
 	caller := CallerOf(ctx)
+	ctx, span := s.begin(ctx, m)
 	ctx, what := s.audited(ctx)
 	defer func() {
 		if p := recover(); p != nil {
 			r = Fault
-			s.Panicked(m, p)
+			s.Panicked(m, p, span.Attrs()...)
 		}
 		code := codes.OK
 		if r != nil {
 			code = r.Code
 		}
 		call.Leave(r == nil)
-		s.metrics.request(m, code, s.options.Clock().Sub(start))
-		s.audit(caller, m, what, r, start)
+		trace := span.TraceID()
+		s.metrics.request(m, code, s.options.Clock().Sub(start), trace)
+		s.audit(caller, m, what, r, start, trace)
+		ended(span, r)
 	}()
 	if err := do(ctx); err != nil {
 		switch r = Refuse(ctx, err); {
 		case r.limit != "":
-			s.limited(m, caller, r)
+			s.limited(m, caller, r, span.Attrs()...)
 		case !r.callers():
-			s.failures.log(s.options.Clock(), r.Name, "a request failed", "method", m.String(), "code", r.Name, "error", r.cause)
+			s.failures.log(s.options.Clock(), r.Name, "a request failed", append(span.Attrs(), "method", m.String(), "code", r.Name, "error", r.cause)...)
 		}
 	}
 	return r
 }
 
-// Panicked logs a panic, with the stack of the goroutine that calls it.
-func (s *Server) Panicked(m Method, p any) {
-	s.failures.log(s.options.Clock(), "panic", "panic in a request", "method", m.String(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+// Panicked logs a panic, with the stack of the goroutine that calls it. also are further attributes of the line.
+func (s *Server) Panicked(m Method, p any, also ...any) {
+	s.failures.log(s.options.Clock(), "panic", "panic in a request", append(also, "method", m.String(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))...)
 }
 
 // Failed logs an error outside of a request, at most once a second for each kind.

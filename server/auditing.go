@@ -37,11 +37,12 @@ func (s *Server) audited(ctx context.Context) (context.Context, *asked) {
 }
 
 // audit writes the line of a request that came in; r is nil if it was answered.
-func (s *Server) audit(c Caller, m Method, a *asked, r *Refusal, start time.Time) {
+func (s *Server) audit(c Caller, m Method, a *asked, r *Refusal, start time.Time, trace string) {
 	if s.options.Audit == nil {
 		return
 	}
 	e := s.entry(c, m, r, start)
+	e.TraceID = trace
 	e.Service, e.Model, e.Features, e.Rows = a.service, a.model, a.features, a.rows
 	s.options.Audit.Add(e)
 }

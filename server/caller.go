@@ -68,7 +68,7 @@ func (s *Server) Enter(ctx context.Context, m Method, d Door, p Presented) (cont
 		return WithCaller(ctx, c), nil
 	}
 	r := refuseEntry(err)
-	s.metrics.request(m, r.Code, s.options.Clock().Sub(start))
+	s.metrics.request(m, r.Code, s.options.Clock().Sub(start), "")
 	why := access.RefusedOf(err)
 	c.Name, c.By = why.Name, why.By
 	s.auditRefusal(c, m, r, start)

@@ -36,7 +36,9 @@ func StaleOf(c LookupCall) string {
 }
 
 // Written returns an answer that is not sized before it is written: the hold has the bytes of its buffer afterwards.
-func Written(h *Hold, write func(dst []byte) ([]byte, error)) (*[]byte, error) {
+func (s *Server) Written(ctx context.Context, h *Hold, write func(dst []byte) ([]byte, error)) (*[]byte, error) {
+	span := s.Encoding(ctx)
+	defer span.End()
 	buf := Buffers.Get(0)
 	answer, err := write((*buf)[:0])
 	*buf = answer
@@ -47,5 +49,6 @@ func Written(h *Hold, write func(dst []byte) ([]byte, error)) (*[]byte, error) {
 		Buffers.Put(buf)
 		return nil, err
 	}
+	span.Count("fstore.bytes", int64(len(answer)))
 	return buf, nil
 }

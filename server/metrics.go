@@ -58,6 +58,7 @@ type lookupKind struct {
 type requestMetrics struct {
 	count   prometheus.Counter
 	seconds prometheus.Observer
+	traced  prometheus.ExemplarObserver // the same
 }
 
 var statuses = [...]online.Status{online.Present, online.NullValue, online.NotFound, online.OutsideMaxAge}
@@ -105,7 +106,8 @@ func (m *metrics) label(registry *prometheus.Registry) {
 	registry.MustRegister(seconds)
 	m.kinds = newSeries(func(k requestKind) requestMetrics {
 		labels := []string{k.method.Transport, k.method.Name, codeName(k.code)}
-		return requestMetrics{requests.WithLabelValues(labels...), seconds.WithLabelValues(labels...)}
+		took := seconds.WithLabelValues(labels...)
+		return requestMetrics{requests.WithLabelValues(labels...), took, took.(prometheus.ExemplarObserver)}
 	})
 	lookups := counters("fstore_lookups_total", "Look-ups of the online store by code, and by the service or the model version that they named; neither for a list of features. An answer that is then too large to send counts as OK here.",
 		"service", "model", "model_version", "code")
@@ -150,10 +152,15 @@ func (m *metrics) credentials(c *access.Control) {
 	}
 }
 
-func (m *metrics) request(by Method, code codes.Code, took time.Duration) {
+// request counts a request. trace is the id of its trace, which becomes an exemplar; empty: it has none.
+func (m *metrics) request(by Method, code codes.Code, took time.Duration, trace string) {
 	of := m.kinds.of(requestKind{by, code})
 	of.count.Inc()
-	of.seconds.Observe(took.Seconds())
+	if trace == "" {
+		of.seconds.Observe(took.Seconds())
+		return
+	}
+	of.traced.ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": trace})
 }
 
 // lookedUp counts a look-up of a list.

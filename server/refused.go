@@ -49,12 +49,13 @@ func limitOf(err error) Limit {
 // summed is how often a limit is logged: an overload refuses many thousand requests a second.
 const summed = 5 * time.Second
 
-// limited counts a request that was refused for a limit, and logs it unless its caller can send less.
-func (s *Server) limited(m Method, c Caller, r *Refusal) {
+// limited counts a request that was refused for a limit, and logs it unless its caller can send less. also are further
+// attributes of the line.
+func (s *Server) limited(m Method, c Caller, r *Refusal, also ...any) {
 	s.metrics.refused[r.limit].Inc()
 	if r.limit != size {
 		s.failures.sum(s.options.Clock(), string(r.limit), summed, slog.LevelWarn, "requests are refused",
-			"reason", string(r.limit), "method", m.String(), "caller", c.Key(), "error", r.cause)
+			append(also, "reason", string(r.limit), "method", m.String(), "caller", c.Key(), "error", r.cause)...)
 	}
 }
 

@@ -17,12 +17,13 @@ import (
 	"github.com/fstore-dev/fstore/server/access"
 	"github.com/fstore-dev/fstore/server/admission"
 	"github.com/fstore-dev/fstore/server/audit"
+	"github.com/fstore-dev/fstore/tracing"
 )
 
 // Options configure a Server. Catalog and Store are required. For the others, zero means the default.
 type Options struct {
 	Catalog Catalog       // where names come from
-	Store   *online.Store // where values come from; the server sets its Observe and Elapsed
+	Store   *online.Store // where values come from; the server sets its Observe, Elapsed and Begin
 
 	Pools    func() map[string]online.Pool // the store's connections by the role of the server; nil: it has none
 	Refusing func() bool                   // whether the store's circuit breaker is open; default: there is none
@@ -32,6 +33,7 @@ type Options struct {
 	Replay   time.Time                     // the instant at which ages are computed and that every answer states; zero: Clock's now
 	Access   *access.Control               // who may ask for what; nil: everybody for everything. Its owner keeps it up to date
 	Audit    *audit.Log                    // gets a line for each request; nil: nobody wants one. Its owner runs it
+	Tracer   *tracing.Tracer               // records spans of requests; nil: nobody wants them. Its owner closes it
 	Project  string                        // that grants are for; needed with Access
 	Version  string                        // of this build, for fstore_build_info; default: "unknown"
 
@@ -87,7 +89,7 @@ type Server struct {
 	underWay sync.WaitGroup // requests and streams
 }
 
-// New returns a server that has not started. It replaces the store's Observe, Elapsed and WentBack, so no look-up may be in
+// New returns a server that has not started. It replaces the store's Observe, Elapsed and WentBack, and with a tracer its Begin, so no look-up may be in
 // flight.
 func New(o Options) *Server {
 	o.Logger = or(o.Logger, slog.New(slog.DiscardHandler))
@@ -114,7 +116,7 @@ func New(o Options) *Server {
 		catalog: o.Catalog, store: o.Store, clock: o.Clock, log: o.Logger, polled: make(chan struct{}),
 		loaded: s.announce,
 	}
-	o.Registry.MustRegister(&publications{follower: s.follower, store: o.Store, panicked: s.Panicked})
+	o.Registry.MustRegister(&publications{follower: s.follower, store: o.Store, panicked: func(m Method, p any) { s.Panicked(m, p) }})
 	if o.Store.Cache != nil {
 		s.metrics.caches(o.Store.Cache)
 	}
@@ -134,6 +136,12 @@ func New(o Options) *Server {
 		o.Registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "fstore_audit_lines_dropped_total", Help: "Lines of the audit log that were dropped, because too many waited to be written or they could not be written.",
 		}, func() float64 { return float64(o.Audit.Dropped()) }))
+	}
+	if o.Tracer != nil {
+		s.store.Begin = s.part
+		o.Registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "fstore_trace_spans_dropped_total", Help: "Spans that were dropped, because too many waited to be sent or the collector did not take them.",
+		}, func() float64 { return float64(o.Tracer.Dropped()) }))
 	}
 	started := o.Clock()
 	s.store.Observe = s.metrics.lookup

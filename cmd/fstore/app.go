@@ -32,6 +32,8 @@ type app struct {
 
 	annotations *github.Annotations // how messages about the repo are printed; nil: as text or JSON on stderr
 
+	traced atomic.Pointer[[]any] // attributes of logs: the trace and the span of the run; nil: it is not traced
+
 	batch *batch // metrics that the command writes about its run; nil: none
 
 	given   map[string]project.Setting // flags given on the command line, by the setting that they override

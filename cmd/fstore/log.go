@@ -41,10 +41,14 @@ func (a *app) loggerTo(to io.Writer) *slog.Logger {
 		}
 		return at
 	}}
+	log := slog.New(slog.NewTextHandler(to, o))
 	if s.Format == project.LogJSON {
-		return slog.New(slog.NewJSONHandler(to, o))
+		log = slog.New(slog.NewJSONHandler(to, o))
 	}
-	return slog.New(slog.NewTextHandler(to, o))
+	if attrs := a.traced.Load(); attrs != nil {
+		return log.With(*attrs...)
+	}
+	return log
 }
 
 // level returns the level of a message in logs.

@@ -35,7 +35,9 @@ A run that would delete more than half of 100 or more published keys, or turn a 
 writes nothing of that view and exits with status 4. The error has the command that publishes exactly this result.
 
 A view with a publish schedule is published at the last instant of its schedule up to --to, any other view at --to. Before
-its first run, SQL is checked on the data: a view that sees the future is not written, the status is 4 (docs/causality.md).`,
+its first run, SQL is checked on the data: a view that sees the future is not written, the status is 4 (docs/causality.md).
+
+A run is a trace if OTEL_EXPORTER_OTLP_ENDPOINT names an OpenTelemetry collector (docs/operations.md).`,
 		Example: `  fstore materialize customer_orders --to 2025-12-01
   fstore materialize
   fstore materialize --wait 10m --output json      from a scheduler; one line of JSON per view

@@ -39,7 +39,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
 			for _, v := range os.Environ() {
-				if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "FSTORE_") || strings.HasPrefix(name, "SHOP_") {
+				if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "FSTORE_") || strings.HasPrefix(name, "SHOP_") || strings.HasPrefix(name, "OTEL_") {
 					env.Setenv(name, "")
 				}
 			}

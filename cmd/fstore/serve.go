@@ -39,6 +39,8 @@ in the setting serve.hosts.
 --feast also answers services that were written for Feast, in Feast's words: feast.serving.ServingService on the gRPC port
 and POST /get-online-features on the HTTP port (docs/feast.md).
 
+It sends traces to the OpenTelemetry collector that OTEL_EXPORTER_OTLP_ENDPOINT names (docs/operations.md).
+
 --at replays a past day: ages are judged at that instant, and every answer states it. It may not be before the instant
 from which a view is servable. A store other than the embedded one also needs --replay, because others could take this
 server for a live one.`,
@@ -49,6 +51,7 @@ server for a live one.`,
   fstore serve --offline --grpc 127.0.0.1:0 --http 127.0.0.1:0 --metrics 127.0.0.1:0
   fstore serve --feast --grpc 127.0.0.1:0 --http 127.0.0.1:0 --metrics 127.0.0.1:0
   FSTORE_ONLINE=redis://127.0.0.1:6379/0 fstore serve
+  OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 fstore serve
   fstore serve --at 2025-12-01T06:00:00Z --grpc 127.0.0.1:0 --http 127.0.0.1:0 --metrics 127.0.0.1:0`,
 		Args: usage.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -40,6 +40,7 @@ type Entry struct {
 	Reason    string // of a refusal, one word of a closed set; empty: the code says enough
 	AtDoor    bool   // the request was refused before it had arrived
 	Took      time.Duration
+	TraceID   string // in hexadecimal; empty: the request is not traced
 
 	unsaid int // requests like it that have no line of their own
 }
@@ -229,6 +230,7 @@ type line struct {
 	Code      string  `json:"code"`
 	Reason    string  `json:"reason,omitempty"`
 	Seconds   float64 `json:"seconds"`
+	TraceID   string  `json:"trace_id,omitempty"`
 	Unsaid    int     `json:"unsaid,omitempty"`
 	Dropped   int64   `json:"dropped,omitempty"`
 }
@@ -237,7 +239,7 @@ func (l *Log) encode(to *bytes.Buffer, e Entry, dropped int64) {
 	text, err := json.Marshal(line{
 		Time: e.Time.UTC().Format("2006-01-02T15:04:05.000000Z"), Caller: e.Caller, By: e.By, Address: e.Address,
 		Transport: e.Transport, Method: e.Method, Service: e.Service, Model: e.Model, Features: e.Features, Rows: e.Rows,
-		Code: e.Code, Reason: e.Reason, Seconds: e.Took.Seconds(), Unsaid: e.unsaid, Dropped: dropped,
+		Code: e.Code, Reason: e.Reason, Seconds: e.Took.Seconds(), TraceID: e.TraceID, Unsaid: e.unsaid, Dropped: dropped,
 	})
 	if err != nil { // there is no such value
 		l.log.Error("a line of the audit log cannot be encoded", "error", err)

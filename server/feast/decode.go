@@ -79,6 +79,8 @@ func (c *grpcCall) Answer(ctx context.Context, h *server.Hold) (*[]byte, error) 
 		return nil, err
 	}
 	defer r.Release()
+	span := c.api.core.Encoding(ctx)
+	defer span.End()
 	return r.encode(h, c.api.o.Store.Limits.MaxAnswerBytes)
 }
 

@@ -81,8 +81,8 @@ type infoCall struct{ api *API }
 func (*infoCall) Take([]byte, *server.Hold) error { return nil }
 
 // Answer implements server.LookupCall.
-func (c *infoCall) Answer(_ context.Context, h *server.Hold) (*[]byte, error) {
-	return server.Written(h, func(dst []byte) ([]byte, error) {
+func (c *infoCall) Answer(ctx context.Context, h *server.Hold) (*[]byte, error) {
+	return c.api.core.Written(ctx, h, func(dst []byte) ([]byte, error) {
 		return appendText(dst, 1, "fstore "+c.api.o.Version), nil
 	})
 }

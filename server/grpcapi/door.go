@@ -27,7 +27,7 @@ func (a *API) enter(ctx context.Context, info *tap.Info) (context.Context, *serv
 	} else if from, ok := peer.FromContext(ctx); ok && from.Addr != nil {
 		p.Address = from.Addr.String()
 	}
-	return a.core.Enter(ctx, a.methodOf(info.FullMethodName), door, p)
+	return a.core.Enter(a.o.Tracer.Remote(ctx, info.Header), a.methodOf(info.FullMethodName), door, p)
 }
 
 // methodOf returns how metrics name a method. Callers make up names, so all others are one.

@@ -277,8 +277,10 @@ func (a *API) get(ctx context.Context, r *received[fstorev1.GetOnlineFeaturesReq
 	if err != nil {
 		return encoded{}, err
 	}
+	span := a.core.Encoding(ctx)
 	e, err := partsOf(t).encode(answer)
 	answer.Release()
+	span.End()
 	if err != nil {
 		return encoded{}, err
 	}

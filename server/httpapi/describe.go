@@ -28,7 +28,7 @@ func (a *API) postDescribe(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return nil, err
 		}
-		return server.Written(h, func(dst []byte) ([]byte, error) {
+		return a.core.Written(ctx, h, func(dst []byte) ([]byte, error) {
 			answer, err := json.Marshal(described{t.List.Describe(), t.List.Service, t.List.Model})
 			return append(append(dst, answer...), '\n'), err
 		})

@@ -12,7 +12,7 @@ import (
 func (a *API) enter(answer http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := server.Presented{Authorization: r.Header.Values("Authorization"), Certificate: certificateOf(r), Address: r.RemoteAddr}
-		ctx, refused := a.core.Enter(r.Context(), a.methodOf(r.URL.Path), doorOf(r.URL.Path), p)
+		ctx, refused := a.core.Enter(a.o.Tracer.Remote(r.Context(), r.Header), a.methodOf(r.URL.Path), doorOf(r.URL.Path), p)
 		if refused != nil {
 			if refused.HTTP == http.StatusUnauthorized {
 				w.Header().Set("WWW-Authenticate", "Bearer")

@@ -104,7 +104,7 @@ func (a *API) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
 		}
 		defer answer.Release()
 		keys = slices.DeleteFunc(keys, func(c fstore.Column) bool { return !t.Reads(c.Name) })
-		return server.Written(h, func(dst []byte) ([]byte, error) {
+		return a.core.Written(ctx, h, func(dst []byte) ([]byte, error) {
 			return appendAnswerJSON(dst, keys, t.List, answer, a.o.Store.Limits.MaxAnswerBytes)
 		})
 	}})

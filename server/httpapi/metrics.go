@@ -27,7 +27,7 @@ func (a *API) metrics() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", a.getReady)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(a.o.Registry, promhttp.HandlerOpts{ErrorLog: scrapeLog{a.core}, MaxRequestsInFlight: maxScrapes}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.o.Registry, promhttp.HandlerOpts{ErrorLog: scrapeLog{a.core}, MaxRequestsInFlight: maxScrapes, EnableOpenMetrics: true}))
 	mux.HandleFunc("/", nothingHere("GET /healthz, /readyz or /metrics; look-ups have a port of their own (serve.http)"))
 	return mux
 }
