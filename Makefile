@@ -87,7 +87,7 @@ faults: go compiler redis ## Break network, Redis, registry, disks and clocks, a
 # and that add no concurrency: of offline all but those of threads, of the vector function and of how a query ends; of materialize the
 # long sequences of one run after another; of the stores damaged records, failures at every write, many rows, and TLS below Redis; of
 # the server the largest loads; and of cmd/fstore what only parses and prints.
-RACE      = ./tracing/... ./monitor/... ./ondemand ./ondemand/zone ./online/... ./server/... ./materialize/... ./project ./client/... ./internal/child ./internal/memory ./internal/mlflow/... ./internal/openlineage ./proto/... \
+RACE      = ./tracing/... ./monitor/... ./ondemand ./ondemand/zone ./online/... ./server/... ./materialize/... ./project ./client/... ./internal/child ./internal/load ./internal/memory ./internal/mlflow/... ./internal/openlineage ./proto/... \
 	./registry ./registry/memory ./registry/sqlite ./registry/registrytest ./registry/definition/definitiontest ./offline/duckdb ./offline/trainset
 RACE_PARTS = TestConformance/damaged_record|TestConformance/fails_anywhere|TestConformance//lookup/many_rows|TestOrdinaryLoad/1000_keys
 RACE_SKIP = AnyHistory|AnyFailovers|FailsOverAtEveryStep|KilledProcesses|MemoryDoesNotGrow|TestConformanceWithSentinelsOverTLS|$(RACE_PARTS)

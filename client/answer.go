@@ -13,6 +13,7 @@ type Answer struct {
 	answers.Answer
 	Service fstore.ViewRef  // the service and its version; zero if the request named no service
 	Model   fstore.ModelRef // the model and its version, never an alias; zero if the request named no model
+	Traffic Traffic         // what the call sent and received
 }
 
 // Feature returns the feature of an output name, or nil.

@@ -22,7 +22,7 @@ import (
 
 // Options say how a Client calls. Zero values are the defaults.
 type Options struct {
-	// Timeout limits a call whose context has no deadline, including all attempts. The default is 5 s.
+	// Timeout limits a call whose context has no deadline, including all attempts. The default is DefaultTimeout.
 	Timeout time.Duration
 	// Attempts is the maximum number of attempts if the server is unavailable or busy. By default the deadline is the only
 	// limit. 1 means no retries.
@@ -41,11 +41,13 @@ type Options struct {
 	Dial []grpc.DialOption
 }
 
+// DefaultTimeout limits a call if nothing else does.
+const DefaultTimeout = 5 * time.Second
+
 const (
-	defaultTimeout = 5 * time.Second
-	firstPause     = 20 * time.Millisecond // before the second attempt; each later pause is twice as long
-	longestPause   = time.Second
-	maxAnswer      = 64 << 20 // bytes; no answer is larger
+	firstPause   = 20 * time.Millisecond // before the second attempt; each later pause is twice as long
+	longestPause = time.Second
+	maxAnswer    = 64 << 20 // bytes; no answer is larger
 )
 
 // Client calls one server. It is safe for concurrent use.
@@ -60,7 +62,7 @@ type Client struct {
 // New returns a client that uses the caller's connection. The caller still has to close the connection.
 func New(conn grpc.ClientConnInterface, o Options) *Client {
 	if o.Timeout == 0 {
-		o.Timeout = defaultTimeout
+		o.Timeout = DefaultTimeout
 	}
 	return &Client{stub: fstorev1.NewFeatureStoreClient(conn), options: o, plain: o.PlainToken}
 }
@@ -96,7 +98,8 @@ type Request struct {
 // context.DeadlineExceeded.
 func (c *Client) Get(ctx context.Context, r Request) (*Answer, error) {
 	req := requestOf(&r)
-	reply, err := call(ctx, c, c.stub.GetOnlineFeatures, req)
+	var traffic Traffic
+	reply, err := call(ctx, c, c.stub.GetOnlineFeatures, req, &traffic)
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +107,7 @@ func (c *Client) Get(ctx context.Context, r Request) (*Answer, error) {
 	if err != nil {
 		return nil, fstore.Errorf(fstore.ErrCorrupt, "read the server's answer: %v", err)
 	}
+	answer.Traffic = traffic
 	return answer, nil
 }
 
@@ -117,7 +121,7 @@ type Description struct {
 // Describe returns the key columns and the request columns of a request with this selection, and the features of its answer. It reads
 // no values. Its errors are those of Get.
 func (c *Client) Describe(ctx context.Context, s Selection) (*Description, error) {
-	reply, err := call(ctx, c, c.stub.DescribeFeatures, describeRequestOf(s))
+	reply, err := call(ctx, c, c.stub.DescribeFeatures, describeRequestOf(s), &Traffic{})
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +135,7 @@ func (c *Client) Describe(ctx context.Context, s Selection) (*Description, error
 type method[Q, A any] func(context.Context, *Q, ...grpc.CallOption) (*A, error)
 
 // call sends a request. While the server is unavailable or busy and the deadline allows, it pauses and tries again.
-func call[Q, A any](ctx context.Context, c *Client, send method[Q, A], req *Q) (*A, error) {
+func call[Q, A any](ctx context.Context, c *Client, send method[Q, A], req *Q, traffic *Traffic) (*A, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.options.Timeout)
@@ -139,7 +143,7 @@ func call[Q, A any](ctx context.Context, c *Client, send method[Q, A], req *Q) (
 	}
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
-		options := []grpc.CallOption{grpc.MaxCallRecvMsgSize(maxAnswer), grpc.ForceCodecV2(wireCodec)}
+		options := []grpc.CallOption{grpc.MaxCallRecvMsgSize(maxAnswer), grpc.ForceCodecV2(codec{wireCodec, traffic})}
 		if token, err := c.authorize(ctx); err != nil {
 			return nil, err
 		} else if token != nil {

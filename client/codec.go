@@ -10,12 +10,29 @@ import (
 
 // wireCodec is gRPC's codec for protobuf with its own buffers for answers. gRPC's pool gives an answer of 32 kB or
 // more a buffer of 1 MB and clears it each time.
-var wireCodec = codec{encoding.GetCodecV2(proto.Name)}
+var wireCodec = encoding.GetCodecV2(proto.Name)
 
-type codec struct{ encoding.CodecV2 }
+// codec is wireCodec for one call.
+type codec struct {
+	encoding.CodecV2
+	traffic *Traffic // of the call
+}
+
+// Traffic is the size of a call's messages in bytes, without the headers of gRPC and HTTP/2.
+type Traffic struct {
+	Sent, Received int // of all attempts
+}
+
+// Marshal implements encoding.CodecV2.
+func (c codec) Marshal(from any) (mem.BufferSlice, error) {
+	data, err := c.CodecV2.Marshal(from)
+	c.traffic.Sent += data.Len()
+	return data, err
+}
 
 // Unmarshal implements encoding.CodecV2.
 func (c codec) Unmarshal(data mem.BufferSlice, into any) error {
+	c.traffic.Received += data.Len()
 	if len(data) == 1 {
 		return c.CodecV2.Unmarshal(data, into)
 	}

@@ -3,6 +3,7 @@ package materialize
 import (
 	"bytes"
 	"errors"
+	"math/rand/v2"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -22,28 +23,72 @@ func Holds(state string, h fstore.Header, few int) (keys int64, some [][]byte, k
 	if few == 0 {
 		return r.Keys, nil, true, nil
 	}
+	known, err = manifestKeys(dir, r, func(key []byte) bool {
+		some = append(some, bytes.Clone(key))
+		return len(some) < few
+	})
+	if !known || err != nil {
+		return 0, nil, false, err
+	}
+	return r.Keys, some, true, nil
+}
+
+// manifestKeys visits the keys of a run's manifest in order, until visit returns false. intact is false if the manifest is
+// damaged or gone. A key is valid until visit returns.
+func manifestKeys(dir string, r *run, visit func(key []byte) bool) (intact bool, err error) {
 	if err := checkFile(dir, r.Manifest); err != nil {
 		if errors.Is(err, fstore.ErrCorrupt) {
-			return 0, nil, false, nil
+			return false, nil
 		}
-		return 0, nil, false, err
+		return false, err
 	}
 	m, err := openManifest(dir, r.Manifest)
 	if err != nil {
-		return 0, nil, false, err
+		return false, err
 	}
 	defer m.close()
-	for len(some) < few {
+	for {
 		more, err := m.next()
 		if err != nil {
-			return 0, nil, false, err
+			return false, err
 		}
-		if !more {
-			break
+		if !more || !visit(m.key) {
+			return true, nil
 		}
-		some = append(some, bytes.Clone(m.key))
 	}
-	return r.Keys, some, true, nil
+}
+
+// Sample returns up to most of the keys that the last published run of a view version left in its store, each with the same
+// chance, in random order. It returns none if the state folder has no such run whose manifest is intact.
+func Sample(state string, ref fstore.ViewRef, most int, random *rand.Rand) ([][]byte, error) {
+	dir, err := stateFolder(state, ref)
+	if err != nil {
+		return nil, err
+	}
+	read, err := readRuns(dir)
+	if err != nil {
+		return nil, err
+	}
+	last := read.last()
+	if last == nil {
+		return nil, nil
+	}
+	var sample [][]byte
+	seen := int64(0)
+	intact, err := manifestKeys(dir, last, func(key []byte) bool {
+		seen++
+		if len(sample) < most {
+			sample = append(sample, bytes.Clone(key))
+		} else if i := random.Int64N(seen); i < int64(most) {
+			sample[i] = bytes.Clone(key)
+		}
+		return true
+	})
+	if !intact || err != nil {
+		return nil, err
+	}
+	random.Shuffle(len(sample), func(i, j int) { sample[i], sample[j] = sample[j], sample[i] })
+	return sample, nil
 }
 
 // Lost says which publication of a view version the state folder knows that a store no longer shows: it went back in time.

@@ -1,6 +1,7 @@
 package materialize
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -273,6 +274,16 @@ func (r *runsRead) lost(store string, p fstore.Pointer) string {
 	}
 	return fmt.Sprintf("the store went back in time: it shows publication %d, of %s, and has lost number %d, of %s",
 		p.Number, fstore.FormatTime(p.Published), last.Number, fstore.FormatTime(last.At))
+}
+
+// last returns the published run that is latest by its instant and its number; nil if there is none.
+func (r *runsRead) last() (last *run) {
+	for id, run := range r.runs {
+		if r.published[id] && (last == nil || cmp.Or(run.At.Compare(last.At), cmp.Compare(run.Number, last.Number), cmp.Compare(run.Run, last.Run)) > 0) {
+			last = run
+		}
+	}
+	return last
 }
 
 // generations returns the runs in state by generation.

@@ -148,20 +148,28 @@ func readKeys(ctx context.Context, p *project.Project, q *question, rows *projec
 			return usage.Of("--entity "+text+": ", err)
 		}
 	}
-	if len(q.files) > 0 && len(rows.Columns) == 0 {
+	if err := readKeyFiles(ctx, p, q.files, rows); err != nil {
+		return err
+	}
+	if !rows.Optional() && len(q.entities)+len(q.files) == 0 {
+		return usage.Errorf(nil, "the keys are missing: these features need %s", rows.Names()).
+			WithHint("give --entity %s=…, once for each row, or --entities FILE", rows.Columns[0].Name)
+	}
+	return nil
+}
+
+// readKeyFiles reads the rows of the files that --entities names.
+func readKeyFiles(ctx context.Context, p *project.Project, files []string, rows *project.KeyRows) error {
+	if len(files) > 0 && len(rows.Columns) == 0 {
 		return usage.Errorf(nil, "--entities: these features have no keys").WithHint("remove the flag: the answer has one row")
 	}
-	for _, path := range q.files {
+	for _, path := range files {
 		if err := p.ReadKeys(ctx, rows, path); err != nil {
 			if errors.Is(err, fstore.ErrUsage) {
 				return usage.Flagged("--entities", err)
 			}
 			return err
 		}
-	}
-	if !rows.Optional() && len(q.entities)+len(q.files) == 0 {
-		return usage.Errorf(nil, "the keys are missing: these features need %s", rows.Names()).
-			WithHint("give --entity %s=…, once for each row, or --entities FILE", rows.Columns[0].Name)
 	}
 	return nil
 }

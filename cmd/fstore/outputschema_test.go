@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -33,6 +35,7 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 		Versions: map[string]map[string]string{"1": {"fstore.pin": "0123"}, "2": {}, "3": {}},
 		Aliases:  map[string]string{"champion": "2", "8th": "1"},
 	}}).URL)
+	server := startServer(t, sh.dir)
 	schemas := schematest.New()
 	for _, run := range []struct{ schema, command string }{
 		{"init", "init other"},
@@ -98,6 +101,9 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 		{"gc", "gc --grace 0s"},
 		{"token_create", "token create one --tokens .fstore/tokens.yaml --grant online:read@shop --expires 90d"},
 		{"token_list", "token list --tokens .fstore/tokens.yaml"},
+		{"bench", "bench --grpc " + server + " --service churn --duration 200ms --warmup 0s --fail-errors 100%"},
+		{"bench", "bench --grpc " + server + " --model fraud@champion --duration 200ms --warmup 0s --rate 100"},
+		{"bench", "bench --grpc " + server + " --features customer_orders.* --duration 200ms --warmup 0s"},
 		{"doctor", "doctor"},
 		{"version", "version"},
 	} {
@@ -125,6 +131,36 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 	}
 }
 
+// startServer starts a server of a repo, which ends with the test, and returns its address of gRPC.
+func startServer(t *testing.T, dir string) string {
+	t.Helper()
+	cmd := exec.Command("fstore", "serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--stop-on-eof")
+	cmd.Dir = dir
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	address, ok := strings.CutPrefix(strings.TrimSpace(line), "grpc ")
+	if err != nil || !ok {
+		t.Fatalf("serve printed %q: %v", line, err)
+	}
+	return address
+}
+
 // parcels adds an on-demand view and a service of it to a repo.
 const parcels = `
 ---
@@ -150,6 +186,7 @@ features: [parcel.value_by_weight]
 // rare are members that take a failure, an interruption or a rare state to print. Where scripts print them, main checks
 // them too.
 var rare = []string{
+	"bench.failures", "bench.failures.example", "bench.failures.kind", "bench.failures.requests", "bench.stopped", "bench.unfinished",
 	"causality.hint", "causality.leak", "causality.problem", "column_difference.rows", "commit.dirty", "commit.git_revision", "doctor.checks.hint", "freshness.views.late_seconds", "gc.kept", "gc.leases", "gc.snapshots",
 	"get.clock", "get.replayed", "get.versions.stale", "init.missing", "input.found", "input.kept", "listed_entity.owner", "listed_entity.tags", "listed_service.tags",
 	"listed_source.owner", "listed_source.tags", "listed_view.offline", "materialize.accepted", "materialize.causality", "materialize.error", "materialize.finished", "materialize.left", "materialize.refused",

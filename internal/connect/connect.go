@@ -2,6 +2,7 @@
 package connect
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -85,6 +86,9 @@ func (f *Flags) Open() (*client.Client, error) {
 	}
 	return c, usage.Of("--grpc: ", err)
 }
+
+// Timeout returns how long an answer may take.
+func (f *Flags) Timeout() time.Duration { return cmp.Or(f.limit, client.DefaultTimeout) }
 
 // Explain returns an error of the server's, with a hint if the server asked for a token and none was given.
 func (f *Flags) Explain(err error) error {
