@@ -33,26 +33,53 @@ func (guard) Inspect(*fstore.ViewVersion, time.Time) (Inspection, error) { retur
 func (guard) Rows(*fstore.Batch) error { return nil }
 
 // Judge implements Inspection.
-func (guard) Judge(_ context.Context, c Change) (Verdict, error) {
-	var v Verdict
+func (guard) Judge(ctx context.Context, c Change) (v Verdict, err error) {
 	if c.Previous == nil {
 		return v, nil
 	}
-	lost, atLeast := c.Deleted, ""
-	if c.NewGeneration {
-		lost, atLeast = c.Previous.Keys-c.Publishes.Keys, "at least "
+	if v.Asks, err = askAboutKeys(ctx, c); err != nil {
+		return v, err
 	}
-	if was := c.Previous.Keys; was >= leastKeys && share(lost, was) > mostLost {
-		v.Asks = append(v.Asks, Ask{"deleted keys", fmt.Sprintf("%s%s of %s published keys would be deleted", atLeast, english.Thousands(lost), english.Thousands(was))})
+	nulls, err := askAboutNulls(ctx, c)
+	v.Asks = append(v.Asks, nulls...)
+	return v, err
+}
+
+func askAboutKeys(ctx context.Context, c Change) ([]Ask, error) {
+	was := c.Previous.Keys
+	if was < leastKeys {
+		return nil, nil
 	}
-	for _, feature := range slices.Sorted(maps.Keys(c.Publishes.Nulls)) {
-		was, known := c.Previous.Nulls[feature]
-		before, after := share(was, c.Previous.Keys), share(c.Publishes.Nulls[feature], c.Publishes.Keys)
-		if known && c.Previous.Keys > 0 && before < fewNulls && after > manyNulls {
-			v.Asks = append(v.Asks, Ask{"nulls of " + feature, fmt.Sprintf("%s would be null for %s of the keys, after %s", feature, percent(after), percent(before))})
+	lost, atLeast, err := c.Lost(ctx, int64(mostLost*float64(was)))
+	if err != nil || share(lost, was) <= mostLost {
+		return nil, err
+	}
+	text := fmt.Sprintf("%s of %s published keys would be deleted", english.Thousands(lost), english.Thousands(was))
+	if atLeast {
+		text = "at least " + text
+	}
+	return []Ask{{"deleted keys", text}}, nil
+}
+
+func askAboutNulls(ctx context.Context, c Change) (asks []Ask, err error) {
+	was, is := c.Previous, c.Publishes
+	var features []string
+	for _, f := range slices.Sorted(maps.Keys(is.Nulls)) {
+		if _, known := was.Nulls[f]; known && was.Keys > 0 && share(was.Nulls[f], was.Keys) < fewNulls && share(is.Nulls[f], is.Keys) > manyNulls {
+			features = append(features, f)
 		}
 	}
-	return v, nil
+	if len(features) == 0 {
+		return nil, nil
+	}
+	emptied, err := c.emptied(ctx, features)
+	for _, f := range features {
+		if now := share(is.Nulls[f]-emptied[f], is.Keys); now > manyNulls {
+			text := fmt.Sprintf("%s would be null for %s of the keys, after %s", f, percent(now), percent(share(was.Nulls[f], was.Keys)))
+			asks = append(asks, Ask{"nulls of " + f, text})
+		}
+	}
+	return asks, err
 }
 
 func share(part, of int64) float64 {

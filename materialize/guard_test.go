@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -237,6 +238,164 @@ func TestAnInterruptedRunIsCheckedAgainIfTheRulesHaveChanged(t *testing.T) {
 			w.check(t, day(4))
 			if all := dump(t, w.mem); len(all) != 1 {
 				t.Errorf("first %t, after %s: %d generations", first, step, len(all))
+			}
+		}
+	}
+}
+
+// Keys that go with time alone do not count: neither those whose rows outlived the ttl, nor those that a run that goes back is
+// before. Keys that the source has lost do, beside them too.
+func TestKeysThatGoWithTimeDoNotCount(t *testing.T) {
+	ttl := fstore.Duration(36 * time.Hour)
+	for name, c := range map[string]struct {
+		ttl        *fstore.Duration
+		late, lost int // of 200 keys, those that have a newer row, and those that the source loses
+		to         int // day
+		mode       Mode
+		want       string
+	}{
+		"most outlive the ttl":                        {&ttl, 60, 0, 4, 0, ""},
+		"most outlive the ttl, in a new generation":   {&ttl, 60, 0, 4, Full, ""},
+		"most are lost":                               {&ttl, 200, 120, 4, 0, "120 of 200 published keys would be deleted"},
+		"most are lost, in a new generation":          {&ttl, 200, 120, 4, Full, "120 of 200 published keys would be deleted"},
+		"half outlives the ttl, and some are lost":    {&ttl, 100, 90, 4, 0, ""},
+		"few outlive the ttl, and most are lost":      {&ttl, 190, 120, 4, 0, "120 of 200 published keys would be deleted"},
+		"before the first rows of most":               {nil, 0, 0, 1, Rewind, ""},
+		"before the first rows of most, without most": {nil, 0, 150, 1, Rewind, "150 of 200 published keys would be deleted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.table.view.View.TTL = c.ttl
+			for i := range 200 {
+				first := day(1)
+				if c.mode == Rewind && i >= 20 {
+					first = day(2)
+				}
+				w.table.put(fmt.Sprintf("k%03d", i), first, 1)
+			}
+			w.mustRun(t, day(2), 0)
+			for i := range c.late {
+				w.table.put(fmt.Sprintf("k%03d", i), day(3), 2)
+			}
+			for i := range c.lost {
+				w.table.remove(fmt.Sprintf("k%03d", i))
+			}
+			for i := range 200 { // new keys hide nothing
+				w.table.put(fmt.Sprintf("new%03d", i), day(3), 1)
+			}
+			if c.want == "" {
+				w.mustRun(t, day(c.to), c.mode)
+			} else if got := w.refused(t, w.options(day(c.to), c.mode)).Reasons; fmt.Sprint(got) != "["+c.want+"]" {
+				t.Errorf("got %v, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// A run that goes back to before a feature had values is not asked about its nulls, unless the source has lost them.
+func TestNullsOfARunThatGoesBack(t *testing.T) {
+	for _, broken := range []bool{false, true} {
+		w := newWorld(t)
+		w.fill(100)
+		w.change(100, 80, 0)
+		for i := range 100 {
+			w.table.put(fmt.Sprintf("k%03d", i), day(5), 7)
+		}
+		w.mustRun(t, day(6), 0)
+		if !broken {
+			w.mustRun(t, day(4), Rewind)
+			continue
+		}
+		for i := range w.table.rows {
+			w.table.rows[i].null = true
+		}
+		w.refused(t, w.options(day(4), Rewind))
+	}
+}
+
+// Without its state folder, a run knows how many keys were published, and not which.
+func TestANewGenerationThatDoesNotKnowTheFormerKeys(t *testing.T) {
+	w := newWorld(t)
+	w.fill(200)
+	w.mustRun(t, day(4), 0)
+	w.change(200, 0, 150)
+	w.state = stateDir(t)
+	refusal := w.refused(t, w.options(day(5), 0))
+	if got := fmt.Sprint(refusal.Reasons); got != "[at least 150 of 200 published keys would be deleted]" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// A new version is compared with the one that it is to replace.
+func TestANewVersionIsComparedWithTheOneThatServes(t *testing.T) {
+	for name, c := range map[string]struct {
+		keys int
+		want string
+	}{"half of the keys": {100, ""}, "fewer than half": {99, "[at least 101 of 200 published keys would be deleted]"}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.fill(200)
+			w.mustRun(t, day(4), 0)
+			serving, next := *w.table.view, *w.table.view
+			next.Ref.Version, next.Fingerprint = 4, "beef"
+			w.table.view, w.counts.replaces[next.Ref] = &next, serving.Ref
+			w.change(200, 0, 200-c.keys)
+			if c.want == "" {
+				if s := w.mustRun(t, day(5), 0); s.ComparedWith != "orders@3 as of 2026-01-05T00:00:00Z" {
+					t.Errorf("got %+v", s)
+				}
+				return
+			}
+			if got := fmt.Sprint(w.refused(t, w.options(day(5), 0)).Reasons); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// A run that was accepted and then stopped is finished without asking again if it had begun to write. Before that, nothing of
+// it counts, and the next run asks again.
+func TestAnAcceptedRunThatIsStoppedAnywhere(t *testing.T) {
+	for _, mode := range []Mode{0, Full} {
+		for n, stopped := 1, true; stopped; n++ {
+			w := newWorld(t)
+			w.fill(120)
+			w.mustRun(t, day(4), 0)
+			w.change(120, 0, 100)
+			before, served := w.pointer(t), w.holds(t)
+			o := w.options(day(5), mode)
+			o.Accept = []string{w.refused(t, o).Accept}
+			steps, last := 0, ""
+			_, err := Run(t.Context(), o.WithStep(func(name string) error {
+				if steps++; steps == n {
+					last = name
+					return errCrash
+				}
+				return nil
+			}))
+			if stopped = errors.Is(err, errCrash); !stopped && err != nil {
+				t.Fatal(err)
+			}
+			s, err := Run(t.Context(), w.options(day(5), 0))
+			switch {
+			case err == nil:
+				w.check(t, day(5))
+			case !errors.Is(err, fstore.ErrCheck) || s[0].Refused.Accept == "":
+				t.Fatalf("stopped at step %d, %s: %v", n, last, err)
+			default:
+				if after := w.pointer(t); after != before || diffMaps(served, w.holds(t)) != "" {
+					t.Fatalf("stopped at step %d, %s: refused, and yet the store has changed", n, last)
+				}
+				o.Accept, o.Mode = []string{s[0].Refused.Accept}, 0
+				if _, err := Run(t.Context(), o); err != nil {
+					t.Fatal(err)
+				}
+				w.check(t, day(5))
+			}
+			if asked := err != nil; stopped && asked != slices.Contains([]string{
+				"lease", "fence", "claimed", "fenced", "computed", "manifest", "spool", "judged", "durable",
+			}, last) {
+				t.Errorf("mode %d: stopped at step %d, %s: asked again: %t", mode, n, last, asked)
 			}
 		}
 	}

@@ -56,6 +56,9 @@ type Change struct {
 	Publishes fstore.Publication  // what the run publishes
 	Previous  *fstore.Publication // what readers see now, or else the version that this one replaces; nil: not known
 	Unknown   string              // why Previous is not known; empty if it is
+
+	job *job // computes what Lost asks for; nil in a Change that a test makes
+	run *run
 }
 
 // Publications keep the counts of publications. The registry does, so that they outlive the state folder.
@@ -95,11 +98,16 @@ func (o *Options) rules(v *fstore.ViewVersion) string {
 	return strings.Join(all, "; ")
 }
 
-func (j *job) inspect() (*inspection, error) {
-	in := &inspection{view: &j.v.View}
-	if !in.view.Sawtooth() {
-		in.nulls = make([]int64, len(in.view.Features))
+func newInspection(v *fstore.View) *inspection {
+	in := &inspection{view: v}
+	if !v.Sawtooth() {
+		in.nulls = make([]int64, len(v.Features))
 	}
+	return in
+}
+
+func (j *job) inspect() (*inspection, error) {
+	in := newInspection(&j.v.View)
 	for _, i := range j.o.inspectors() {
 		one, err := i.Inspect(j.v, j.p)
 		if err != nil {
@@ -127,16 +135,16 @@ func (in *inspection) rows(b *fstore.Batch) error {
 	return nil
 }
 
-// counts returns what the run would publish.
-func (in *inspection) counts(r *run) fstore.Publication {
-	p := fstore.Publication{View: r.View, Run: r.Run, Published: r.At, Keys: r.Keys}
-	if in.nulls != nil {
-		p.Nulls = map[string]int64{}
-		for i, f := range in.view.ByName() {
-			p.Nulls[f.Name] = in.nulls[i]
-		}
+// nullsByFeature returns how many keys had a null; nil if nulls are not counted.
+func (in *inspection) nullsByFeature() map[string]int64 {
+	if in.nulls == nil {
+		return nil
 	}
-	return p
+	out := map[string]int64{}
+	for i, f := range in.view.ByName() {
+		out[f.Name] = in.nulls[i]
+	}
+	return out
 }
 
 // judge asks every inspector about a run whose files are written, and keeps the run's counts if none objects. The error is
@@ -148,7 +156,8 @@ func (j *job) judge(ctx context.Context, in *inspection, r *run, unchanged int64
 	}
 	c := Change{
 		View: r.View, NewGeneration: r.Base == "", Written: r.Writes, Deleted: r.Deletes, Unchanged: unchanged,
-		Publishes: in.counts(r), Previous: previous, Unknown: unknown,
+		Publishes: fstore.Publication{View: r.View, Run: r.Run, Published: r.At, Keys: r.Keys, Nulls: in.nullsByFeature()},
+		Previous:  previous, Unknown: unknown, job: j, run: r,
 	}
 	if j.o.Publications != nil {
 		j.s.ComparedWith = c.comparedWith()

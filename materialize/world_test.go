@@ -66,6 +66,9 @@ func (t *table) latest(p time.Time) map[string]tableRow {
 			out[r.key] = r
 		}
 	}
+	if ttl := t.view.View.TTL; ttl != nil {
+		maps.DeleteFunc(out, func(_ string, r tableRow) bool { return r.event.Before(p.Add(-time.Duration(*ttl))) })
+	}
 	return out
 }
 
