@@ -9,9 +9,10 @@ FUZZTIME    = 3s
 LAWS        = 200
 KILLS       = 100
 IN_VENV     = .ci/python .venv-test python/requirements-test.txt
+IN_WHEEL    = FSTORE_CI=1 .ci/python .venv-wheel python/requirements-wheel.txt
 VERSION     = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: help setup build install demo test test-python test-neighbours test-tools test-deploy test-image test-report law race fuzz bench bench-growth cover lint vuln dist wheel python-lock release-check generate clean go compiler redis valkey protoc prometheus chromium
+.PHONY: help setup build install demo test test-python test-neighbours test-tools test-deploy test-image test-report law race fuzz bench bench-growth cover lint vuln dist wheel python-lock release-check release-test generate clean go compiler redis valkey protoc prometheus chromium
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -125,11 +126,16 @@ vuln: go compiler ## Look for known vulnerabilities in what fstore links
 
 # A commit without a tag is packed as a snapshot.
 dist: go compiler ## Build, pack and checksum a release for this platform, in dist/
-	go run $(GORELEASER) release --clean --skip publish $(shell git describe --exact-match --tags >/dev/null 2>&1 || echo --snapshot)
+	GOBIN=$(CURDIR)/bin/tools go install $(GORELEASER)
+	$(IN_WHEEL) bin/tools/goreleaser release --clean --skip publish $(shell git describe --exact-match --tags >/dev/null 2>&1 || echo --snapshot)
+
+# OLD_ROOT names the root of an older Linux, as debootstrap makes it: the command runs in it, if root runs the tests.
+release-test: dist ## Check what make dist makes: archive, checksums, SBOM, the oldest glibc; and that making it again gives the same
+	FSTORE_DIST=$(CURDIR)/dist FSTORE_OLD_ROOT=$(OLD_ROOT) $(IN_WHEEL) go test -count 1 -timeout 30m -v ./test/release
 
 wheel: go compiler ## Build the Python distributions fstore-sdk and fstore-bin, in python/dist/
 	@rm -rf python/dist
-	FSTORE_CI=1 .ci/python .venv-wheel python/requirements-wheel.txt .ci/wheel
+	$(IN_WHEEL) .ci/wheel
 
 # What is pinned stays pinned. To upgrade a package, delete its line first.
 python-lock: ## Pin what the tests of the Python package need, in python/requirements-*.txt

@@ -6,7 +6,7 @@ import (
 )
 
 func TestEveryLicenceMayBeShipped(t *testing.T) {
-	modules, err := linked("../../cmd/fstore")
+	_, modules, err := linked("../../cmd/fstore")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func TestLicencesThatMayNotBeShippedAreNamed(t *testing.T) {
 		"MIT License, for non-commercial use only":                                     "non-commercial use",
 		"Permission is hereby granted, free of charge, to any person obtaining a copy": "",
 	} {
-		err := check([]module{{"example.com/m", "v1.0.0", map[string]string{"LICENSE": text}}})
+		err := check([]module{{path: "example.com/m", version: "v1.0.0", texts: map[string]string{"LICENSE": text}}})
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: got %v, want %q", text, err, want)
 		}

@@ -1,4 +1,4 @@
-// What GCC's static libstdc++ takes from a glibc that is newer than build.sh's. A symbol that is missing here fails the build, not the program.
+// What GCC's static libstdc++ takes from a glibc that is newer than release/go's. A symbol that is missing here fails the build, not the program.
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/random.h>

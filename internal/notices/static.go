@@ -1,0 +1,137 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// static is a library that the program contains and that no scanner of Go modules sees.
+type static struct {
+	name, version string // version is empty if nobody says it
+	purl          string // what the library came in; empty: what contains it says so
+	licence       string // an SPDX licence or expression, or another name
+	text          string // of the licence, if no Go module brings it
+	parts         []static
+}
+
+// duckdbModules are the modules that bring DuckDB's static libraries, one for each platform.
+const duckdbModules = "github.com/duckdb/duckdb-go-bindings/lib/"
+
+// duckdbParts says what each of DuckDB's static libraries contains of others' code, with its licence.
+var duckdbParts = map[string][]static{
+	"duckdb_static":                     nil,
+	"duckdb_generated_extension_loader": nil,
+	"autocomplete_extension":            nil,
+	"core_functions_extension":          nil,
+	"json_extension":                    nil,
+	"icu_extension":                     {{name: "icu", licence: "Unicode licence of ICU"}},
+	"parquet_extension": {
+		{name: "brotli", licence: "MIT"},
+		{name: "lz4", licence: "BSD-2-Clause"},
+		{name: "snappy", licence: "BSD-3-Clause"},
+		{name: "thrift", licence: "Apache-2.0"},
+	},
+	"tpcds_extension":    nil, // TPC's generators have a licence of their own, but nothing calls them, so the linker leaves them out:
+	"tpch_extension":     nil, // a test looks for their symbols
+	"duckdb_fastpforlib": {{name: "fastpforlib", licence: "Apache-2.0"}},
+	"duckdb_fmt":         {{name: "fmt", licence: "MIT"}},
+	"duckdb_fsst":        {{name: "fsst", licence: "MIT"}},
+	"duckdb_hyperloglog": {{name: "hyperloglog", licence: "BSD-3-Clause"}},
+	"duckdb_mbedtls":     {{name: "mbedtls", licence: "Apache-2.0"}},
+	"duckdb_miniz":       {{name: "miniz", licence: "MIT"}},
+	"duckdb_pg_query":    {{name: "libpg_query", licence: "BSD-3-Clause"}},
+	"duckdb_re2":         {{name: "re2", licence: "BSD-3-Clause"}},
+	"duckdb_skiplistlib": {{name: "skiplist", licence: "MIT"}},
+	"duckdb_utf8proc":    {{name: "utf8proc", licence: "MIT"}},
+	"duckdb_yyjson":      {{name: "yyjson", licence: "MIT"}},
+	"duckdb_zstd":        {{name: "zstd", licence: "BSD-3-Clause"}},
+}
+
+// system are libraries that are no part of DuckDB: toolchain names those that are linked statically.
+var system = []string{"stdc++", "c++", "m", "dl", "pthread"}
+
+// duckdb returns DuckDB, with the libraries in it. The module that brings it is v0.MMNNPP.0, where DuckDB's version is M.N.P.
+func duckdb(modules []module) (static, error) {
+	i := slices.IndexFunc(modules, func(m module) bool { return strings.HasPrefix(m.path, duckdbModules) })
+	if i < 0 {
+		return static{}, fmt.Errorf("no module brings DuckDB's libraries: %s… is gone", duckdbModules)
+	}
+	m := modules[i]
+	digits := regexp.MustCompile(`^v0\.(\d+)(\d\d)(\d\d)\.\d+$`).FindStringSubmatch(m.version)
+	if digits == nil {
+		return static{}, fmt.Errorf("%s %s does not name DuckDB's version as v0.10506.0 does", m.path, m.version)
+	}
+	var numbers []string
+	for _, d := range digits[1:] {
+		n, err := strconv.Atoi(d)
+		if err != nil {
+			return static{}, err
+		}
+		numbers = append(numbers, strconv.Itoa(n))
+	}
+	version := strings.Join(numbers, ".")
+	engine := static{name: "duckdb", version: version, purl: "pkg:github/duckdb/duckdb@v" + version, licence: "MIT"}
+	for _, library := range m.libraries {
+		parts, known := duckdbParts[library]
+		if !known && !slices.Contains(system, library) {
+			return static{}, fmt.Errorf("%s %s links %s: say in duckdbParts what that contains", m.path, m.version, library)
+		}
+		engine.parts = append(engine.parts, parts...)
+	}
+	slices.SortFunc(engine.parts, func(a, b static) int { return cmp.Compare(a.name, b.name) })
+	return engine, nil
+}
+
+const gccNotice = `fstore links libstdc++ of the GNU Compiler Collection, Copyright (C) Free Software Foundation, Inc. Its licence is the GNU
+General Public License, version 3 or later, with the GCC Runtime Library Exception, version 3.1. The exception permits to
+convey a work that is compiled with GCC under terms of your choice. Texts: https://www.gnu.org/licenses/gcc-exception-3.1.html
+and https://www.gnu.org/licenses/gpl-3.0.html. Source: https://gcc.gnu.org.`
+
+const glibcNotice = `fstore links the start files of the GNU C Library and its libc_nonshared.a, Copyright (C) Free Software Foundation, Inc. Their
+licence is the GNU Lesser General Public License, version 2.1 or later, with unlimited permission to link the compiled
+files with other programs, and to distribute those without any restriction that comes from the use of the files. Text:
+https://www.gnu.org/licenses/lgpl-2.1.html. Source: https://sourceware.org/glibc. Its file LICENSES says:
+
+`
+
+// builder is what release/go builds with on Linux: zig's folder, and the versions of GCC's libstdc++ and of the oldest glibc.
+type builder struct{ zig, gcc, glibc string }
+
+// statics returns what the builder links into the program.
+func (b builder) statics() ([]static, error) {
+	if b.zig == "" { // the libraries of the system
+		return nil, nil
+	}
+	out, err := exec.Command(filepath.Join(b.zig, "zig"), "version").Output() //nolint:gosec // G204: the builder's own tool
+	if err != nil {
+		return nil, fmt.Errorf("zig version: %w", err)
+	}
+	version := strings.TrimSpace(string(out))
+	pieces := []static{
+		{name: "libstdc++", version: b.gcc, purl: "pkg:generic/gcc@" + b.gcc + "#libstdc++-v3", licence: "GPL-3.0-or-later WITH GCC-exception-3.1", text: gccNotice},
+		{name: "libunwind of LLVM", version: version, purl: inZig(version, "libunwind"), licence: "Apache-2.0 WITH LLVM-exception"},
+		{name: "compiler-rt of Zig", version: version, purl: inZig(version, "compiler_rt"), licence: "MIT"},
+		{name: "start files of glibc", version: b.glibc, purl: inZig(version, "libc/glibc"), licence: "LGPL-2.1-or-later, with unlimited permission to link", text: glibcNotice},
+	}
+	for i, file := range []string{"", "lib/libunwind/LICENSE.TXT", "LICENSE", "lib/libc/glibc/LICENSES"} {
+		if file == "" {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(b.zig, file))
+		if err != nil {
+			return nil, err
+		}
+		pieces[i].text += string(text)
+	}
+	return pieces, nil
+}
+
+// inZig returns the purl of a folder in zig's folder lib.
+func inZig(version, folder string) string { return "pkg:generic/zig@" + version + "#lib/" + folder }
