@@ -66,6 +66,8 @@ var layers = map[string][]string{
 	"server/flight": {"server", "internal/english"},
 	"server/audit":  {},
 
+	"server/servedlog": {"online/answers", "regular"},
+
 	"ondemand/vector": {"ondemand/mathx", "ondemand/zone"},
 	"ondemand/mathx":  {},
 	"ondemand/zone":   {},
@@ -87,14 +89,14 @@ var homes = map[string][]string{
 	"modernc.org/sqlite":                             {"registry/sqlite", "online/sqlite"},
 	"database/sql":                                   {"registry/sqlite", "online/sqlite", "registry/definition/definitiontest"},
 	"github.com/prometheus/client_golang":            {"server", "cmd"},
-	"github.com/apache/arrow-go/":                    {"server/flight", "test"},
+	"github.com/apache/arrow-go/":                    {"server/flight", "server/servedlog", "test"},
 	"github.com/google/flatbuffers":                  {"server/flight"},
 	"github.com/spf13/":                              {"cmd", "project", "internal/usage", "internal/connect"},
 	"cel.dev/":                                       {"ondemand"},
 	"github.com/golang-jwt/":                         {"server/access"},
 	"github.com/MicahParks/":                         {"server/access"},
 	"github.com/goccy/go-yaml":                       {"registry", "project"},
-	"github.com/parquet-go/parquet-go":               {"offline", "materialize", "server/flight", "feature_repo", "cmd", "test"},
+	"github.com/parquet-go/parquet-go":               {"offline", "materialize", "server/flight", "server/servedlog", "feature_repo", "cmd", "test"},
 	"github.com/google/go-cmp":                       {"online/onlinetest", "registry/registrytest"}, // else tests only
 	"pgregory.net/rapid":                             {"online/onlinetest", "internal/columntest"},
 	"github.com/rogpeppe/go-internal":                {}, // tests only

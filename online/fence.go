@@ -23,6 +23,7 @@ const (
 	fenceComplete = 1
 
 	fenceRun  = 2
+	fenceAt   = 10
 	fenceBase = 18
 	fenceSum  = 50
 	fenceSize = fenceSum + checksumSize
@@ -59,7 +60,7 @@ func encodeFence(key []byte, f *fstore.Fence) ([]byte, error) {
 		b[1] = fenceComplete
 	}
 	copy(b[fenceRun:], run[:])
-	le.PutUint64(b[10:], uint64(fstore.Micros(f.At)))
+	le.PutUint64(b[fenceAt:], uint64(fstore.Micros(f.At)))
 	if hasBase {
 		copy(b[fenceBase:], base[:])
 		le.PutUint64(b[26:], uint64(fstore.Micros(f.BaseAt)))
@@ -89,7 +90,7 @@ func holds(key, raw []byte, run runID) bool {
 func decodeFence(ref fstore.ViewRef, g fstore.Generation, key, raw []byte) (fstore.Fence, error) {
 	f := fstore.Fence{View: ref, Generation: g}
 	if isFence(key, raw) {
-		f.Run, f.At = hex.EncodeToString(raw[fenceRun:][:8]), instantOf(raw[10:])
+		f.Run, f.At = hex.EncodeToString(raw[fenceRun:][:8]), instantOf(raw[fenceAt:])
 		if base := runID(raw[fenceBase:]); base != (runID{}) {
 			f.Base, f.BaseAt = hex.EncodeToString(base[:]), instantOf(raw[26:])
 		}

@@ -53,6 +53,7 @@ func (p *Prepared) fetch(ctx context.Context, sc *scratch, stats *Stats) error {
 			}
 			if now != nil && known.accepts(now, fences) {
 				sc.at[v], sc.read[v] = now, records
+				sc.runAt[v] = now.inFlight(fences)
 				sc.until[v] = r.until(now, fences)
 				continue
 			}
@@ -129,6 +130,17 @@ func (k *knownPointer) accepts(now *knownPointer, fences [2][]byte) bool {
 		return k == now
 	}
 	return fits(k.fenceKey, fences[0], now.run) && fits(k.fenceKey, fences[1], now.run)
+}
+
+// inFlight returns the instant of a run that builds on the pointer's and may have written some of what was read between two
+// fences, or zero.
+func (k *knownPointer) inFlight(fences [2][]byte) (at time.Time) {
+	for _, raw := range fences {
+		if raw != nil && runID(raw[fenceRun:]) != k.run {
+			at = instantOf(raw[fenceAt:])
+		}
+	}
+	return at
 }
 
 // refusal is why a version could not be answered.

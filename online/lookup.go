@@ -30,6 +30,7 @@ type scratch struct {
 	at       []*knownPointer // by version: the pointer they were read under
 	seen     []int64         // by version: when that pointer was seen, in nanoseconds of Store.Elapsed
 	cached   [][]byte        // the records of a look-up from the cache
+	runAt    []time.Time     // by version: the instant of the run in flight, of which some values may be; zero: there was none
 	until    []time.Duration // by version: until when the cache may answer what was read, by Store.Elapsed; 0: never
 	recs     [][]byte        // of one use, by row: nil without a fresh record
 	states   []Status        // of one use, by row
@@ -159,8 +160,10 @@ func (p *Prepared) share(rows int, sc *scratch) {
 		}
 	}
 	sc.read, sc.at, sc.seen, sc.until = grown(sc.read, n), grown(sc.at, n), grown(sc.seen, n), grown(sc.until, n)
+	sc.runAt = grown(sc.runAt, n)
 	clear(sc.read)
 	clear(sc.at)
+	clear(sc.runAt)
 }
 
 // answer decodes the records into the answer.
@@ -191,7 +194,7 @@ func (p *Prepared) answer(ctx context.Context, req *Request, rows int, sc *scrat
 		known := sc.at[i]
 		v := &p.versions[i]
 		a.Versions[i] = AnswerVersion{
-			Ref: v.state.ref, Generation: known.pointer.Generation, Published: known.pointer.Published, Servable: v.servable(&known.pointer),
+			Ref: v.state.ref, Generation: known.pointer.Generation, Published: known.pointer.Published, RunAt: sc.runAt[i], Servable: v.servable(&known.pointer),
 			Stale: p.maxStaleness.Exceeds(known.pointer.Published, req.Now),
 		}
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/fstore-dev/fstore/server/flight"
 	"github.com/fstore-dev/fstore/server/grpcapi"
 	"github.com/fstore-dev/fstore/server/httpapi"
+	"github.com/fstore-dev/fstore/server/servedlog"
 	"github.com/fstore-dev/fstore/tracing"
 )
 
@@ -51,6 +52,7 @@ type Server struct {
 	breaker  *breaker.Backend // between the server and its store
 	access   *access.Control  // nil: everybody may ask
 	audit    *audit.Log       // nil: there is none
+	served   *servedlog.Log   // nil: there is none
 	tracer   *tracing.Tracer  // nil: traces are off
 	logger   *slog.Logger
 	offline  *offlineSets // nil: training sets are not served
@@ -115,13 +117,16 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 	if out.audit, err = s.auditLog(o.Stderr, logger); err != nil {
 		return nil, err
 	}
+	if out.served, err = p.servedLog(logger); err != nil {
+		return nil, err
+	}
 	var pools func() map[string]online.Pool
 	if b, ok := backend.(interface{ Pools() map[string]online.Pool }); ok {
 		pools = b.Pools
 	}
 	out.server = server.New(server.Options{
 		Catalog: catalog{follower}, Store: out.store, Pools: pools, Refusing: out.breaker.Open, Logger: o.Logger, Clock: p.options.Clock, Replay: o.At, Version: p.options.Version,
-		MaxInFlight: s.MaxInFlight, Admission: s.Admission, Hosts: s.Hosts, Access: out.access, Audit: out.audit, Tracer: out.tracer, Project: s.Project,
+		MaxInFlight: s.MaxInFlight, Admission: s.Admission, Hosts: s.Hosts, Access: out.access, Audit: out.audit, Served: out.served, Tracer: out.tracer, Project: s.Project,
 		Certificates: certificates, Metrics: out.metrics.Addr().String(),
 	})
 	var also []grpcapi.Service
@@ -164,6 +169,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	if s.audit != nil {
 		looks.Go(func() { s.audit.Run(looking) })
+	}
+	if s.served != nil {
+		looks.Go(func() { s.served.Run(looking) })
 	}
 	err := s.server.Serve(ctx,
 		server.Endpoint{Protocol: s.grpcAPI, Listener: s.grpc},

@@ -48,6 +48,14 @@ var settingKeys = []settingKey{
 	{"serve.auth.jwt.jwks", "", "JSON Web Key Set of the issuer: a file or an https URL"},
 	{"serve.auth.jwt.clock_skew", "60s", "how far the clocks of issuer and server may differ"},
 	{"serve.audit", "", "file that gets a JSON line for every request, or stderr"},
+	{"serve.log.path", "", "folder of the served log: what is answered; without it, nothing is kept"},
+	{"serve.log.sample", "1%", "share of the requests, or of the keys, that the served log keeps"},
+	{"serve.log.by", "request", "what the sample consists of: request or key; a key is then always in or always out"},
+	{"serve.log.keys", "plain", "plain, hashed or none: what the served log keeps of keys"},
+	{"serve.log.hmac_key", "", "file of the key with which the served log hashes keys"},
+	{"serve.log.inputs", "true", "false keeps no request columns of on-demand features in the served log"},
+	{"serve.log.keep", "30d", "how long the served log keeps its files; 0 means for ever"},
+	{"serve.log.max_bytes", "10GB", "size of the served log, beyond which its oldest files are deleted; 0 means no limit"},
 	{"serve.max_concurrent", "0", "requests that a server works on at a time; 0 adapts to how long they take"},
 	{"serve.rate_limit", "0", "requests per second that a server answers each caller; 0 means no limit"},
 	{"serve.rate_burst", "0", "requests that a caller may send at once under serve.rate_limit; 0 means as many as in a second"},
@@ -96,6 +104,8 @@ type Settings struct {
 	Auth  AuthSettings
 	Audit string // file, or stderr; "" writes none
 	Log   LogSettings
+
+	Served ServedLogSettings // what is answered
 
 	Grace time.Duration // of gc
 
@@ -175,7 +185,7 @@ func (c *settingsCheck) settings() (*Settings, error) {
 	s.GRPC, s.HTTP, s.Metrics = c.address("serve.grpc"), c.address("serve.http"), c.address("serve.metrics")
 	s.TLS, s.InsecureNoTLS, s.NoAuth = c.tls(), c.flag("serve.insecure_no_tls"), c.flag("serve.no_auth")
 	s.Hosts, s.MaxInFlight, s.Cache = c.hosts(), c.maxInFlight(), c.cache()
-	s.Auth, s.Audit, s.Log = c.auth(), c.audit(), c.log()
+	s.Auth, s.Audit, s.Log, s.Served = c.auth(), c.audit(), c.log(), c.servedLog()
 	s.Admission, s.Offline, s.Feast = c.admission(), c.offline(), c.flag("serve.feast")
 	if len(c.wrong) > 0 {
 		return nil, errors.Join(c.wrong...)

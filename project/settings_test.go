@@ -10,6 +10,7 @@ import (
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/server/servedlog"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
@@ -48,6 +49,7 @@ func TestSettingsOfAnEmptyRepoAreTheDefaults(t *testing.T) {
 		State: dir + "/.fstore/state", Snapshots: dir + "/.fstore/snapshots", MemoryLimit: "4GB", TempDir: dir + "/.fstore/tmp", GRPC: "127.0.0.1:6566", HTTP: "127.0.0.1:6567", Metrics: "127.0.0.1:6568", MaxInFlight: 192e6, Auth: AuthSettings{ClockSkew: time.Minute}, Grace: 24 * time.Hour,
 		Offline: OfflineSettings{TrainingSets: dir + "/training_sets", Runs: 1, Queue: 10, Labels: 20e9},
 		Log:     LogSettings{Format: LogText},
+		Served:  ServedLogSettings{Sample: 0.01, By: servedlog.ByRequest, Keys: servedlog.PlainKeys, Inputs: servedlog.WithInputs, Keep: 30 * 24 * time.Hour, MaxBytes: 10e9},
 	}
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(URL{}), cmpopts.IgnoreUnexported(Settings{})); d != "" {
 		t.Errorf("(-want +got)\n%s", d)

@@ -97,7 +97,7 @@ func (s *Server) Lookup(ctx context.Context, t *Target, keys []fstore.Column, ev
 	if err := h.To(request + t.cost.with(answer.Rows, records)); err != nil {
 		return nil, err
 	}
-	answer.Replayed = s.options.Replay
+	answer.Replayed, answer.At = s.options.Replay, req.Now
 	s.answered(ctx, answer)
 	return answer, nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/fstore-dev/fstore/server/access"
 	"github.com/fstore-dev/fstore/server/admission"
 	"github.com/fstore-dev/fstore/server/audit"
+	"github.com/fstore-dev/fstore/server/servedlog"
 	"github.com/fstore-dev/fstore/tracing"
 )
 
@@ -33,6 +34,7 @@ type Options struct {
 	Replay   time.Time                     // the instant at which ages are computed and that every answer states; zero: Clock's now
 	Access   *access.Control               // who may ask for what; nil: everybody for everything. Its owner keeps it up to date
 	Audit    *audit.Log                    // gets a line for each request; nil: nobody wants one. Its owner runs it
+	Served   *servedlog.Log                // gets what is answered; nil: nobody wants it. Its owner runs it
 	Tracer   *tracing.Tracer               // records spans of requests; nil: nobody wants them. Its owner closes it
 	Project  string                        // that grants are for; needed with Access
 	Version  string                        // of this build, for fstore_build_info; default: "unknown"
@@ -142,6 +144,9 @@ func New(o Options) *Server {
 		o.Registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "fstore_trace_spans_dropped_total", Help: "Spans that were dropped, because too many waited to be sent or the collector did not take them.",
 		}, func() float64 { return float64(o.Tracer.Dropped()) }))
+	}
+	if o.Served != nil {
+		s.metrics.servedLog(o.Served)
 	}
 	started := o.Clock()
 	s.store.Observe = s.metrics.lookup

@@ -39,6 +39,9 @@ in the setting serve.hosts.
 --feast also answers services that were written for Feast, in Feast's words: feast.serving.ServingService on the gRPC port
 and POST /get-online-features on the HTTP port (docs/feast.md).
 
+--served-log keeps what is answered in a folder, as Parquet: keys, values, statuses and published instants of a sample of
+requests (docs/served-log.md).
+
 It sends traces to the OpenTelemetry collector that OTEL_EXPORTER_OTLP_ENDPOINT names (docs/operations.md).
 
 --at replays a past day: ages are judged at that instant, and every answer states it. It may not be before the instant
@@ -50,6 +53,7 @@ server for a live one.`,
   fstore serve --grpc 0.0.0.0:6566 --insecure-no-tls --no-auth
   fstore serve --offline --grpc 127.0.0.1:0 --http 127.0.0.1:0 --metrics 127.0.0.1:0
   fstore serve --feast --grpc 127.0.0.1:0 --http 127.0.0.1:0 --metrics 127.0.0.1:0
+  fstore serve --served-log served --grpc 127.0.0.1:0 --http 127.0.0.1:0 --metrics 127.0.0.1:0
   FSTORE_ONLINE=redis://127.0.0.1:6379/0 fstore serve
   OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 fstore serve
   fstore serve --at 2025-12-01T06:00:00Z --grpc 127.0.0.1:0 --http 127.0.0.1:0 --metrics 127.0.0.1:0`,
@@ -72,6 +76,8 @@ server for a live one.`,
 	flags.Bool("no-auth", false, "allow addresses that other machines can reach, without authentication (setting serve.no_auth)")
 	flags.Bool("offline", false, "also make and serve training sets, over Arrow Flight (setting serve.offline)")
 	flags.Bool("feast", false, "also answer look-ups in Feast's words (setting serve.feast)")
+	flags.String("served-log", "", "folder that keeps what is answered (setting serve.log.path)")
+	flags.String("served-log-sample", "", "share of the requests that it keeps, such as 1% (setting serve.log.sample)")
 	for _, name := range []string{"issuer", "audience", "jwks"} { // for a program that starts a server only it may ask
 		flags.String("jwt-"+name, "", "setting serve.auth.jwt."+name)
 		_ = flags.MarkHidden("jwt-" + name)
@@ -82,6 +88,7 @@ server for a live one.`,
 		"grpc": "serve.grpc", "http": "serve.http", "metrics": "serve.metrics",
 		"tls-certificate": "serve.tls.certificate", "tls-key": "serve.tls.key", "tls-client-ca": "serve.tls.client_ca",
 		"jwt-issuer": "serve.auth.jwt.issuer", "jwt-audience": "serve.auth.jwt.audience", "jwt-jwks": "serve.auth.jwt.jwks",
+		"served-log": "serve.log.path", "served-log-sample": "serve.log.sample",
 		"insecure-no-tls": "serve.insecure_no_tls", "offline": "serve.offline", "feast": "serve.feast", "no-auth": "serve.no_auth", "insecure": "serve.insecure",
 	} {
 		settingFlag(cmd, flag, setting)
@@ -106,6 +113,9 @@ const garbagePercent = 400
 
 // offlineMemory is what uploads of labels and reads of training sets may need.
 const offlineMemory = 512 << 20
+
+// servedLogMemory is what the rows that wait for the served log, and a file that is sealed, may take.
+const servedLogMemory = 256 << 20
 
 // serveFlags are serve's flags that are not settings.
 type serveFlags struct {
@@ -165,6 +175,9 @@ func (a *app) tuneGarbage(s *project.Settings) {
 		limit := 128<<20 + s.MaxInFlight/3*4 + s.Cache/16*17
 		if s.Offline.Serve {
 			limit += offlineMemory
+		}
+		if s.Served.Path != "" {
+			limit += servedLogMemory
 		}
 		debug.SetMemoryLimit(limit)
 	}

@@ -58,6 +58,7 @@ type Answer struct {
 	// its windows end at its published instant. It is zero if no view of the answer is a sawtooth view.
 	Clock time.Time
 
+	At          time.Time // the instant at which ages were computed, set by the server
 	RecordBytes int       // of all records read
 	Replayed    time.Time // the instant that a server replays, set by the server; otherwise zero
 
@@ -113,6 +114,7 @@ type Version struct {
 	Ref        fstore.ViewRef
 	Generation fstore.Generation
 	Published  time.Time
+	RunAt      time.Time // the instant of a run in flight, as of which some values may be instead; zero: there was none
 	Servable   time.Time // training at this instant and later uses this data; a live request may get it earlier
 	Stale      bool      // published longer ago than the max_staleness of the service allows
 }

@@ -187,6 +187,7 @@ func (a *API) lookup(ctx context.Context, r *request, columns func(*server.Targe
 		answer.Release()
 		return nil, err
 	}
+	a.core.LogServed(ctx, t, out.keys, answer)
 	r.stale = staleViews(answer)
 	return out, nil
 }

@@ -279,6 +279,9 @@ func (a *API) get(ctx context.Context, r *received[fstorev1.GetOnlineFeaturesReq
 	}
 	span := a.core.Encoding(ctx)
 	e, err := partsOf(t).encode(answer)
+	if err == nil {
+		a.core.LogServed(ctx, t, keys, answer)
+	}
 	answer.Release()
 	span.End()
 	if err != nil {

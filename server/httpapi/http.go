@@ -104,9 +104,13 @@ func (a *API) postOnlineFeatures(w http.ResponseWriter, r *http.Request) {
 		}
 		defer answer.Release()
 		keys = slices.DeleteFunc(keys, func(c fstore.Column) bool { return !t.Reads(c.Name) })
-		return a.core.Written(ctx, h, func(dst []byte) ([]byte, error) {
+		text, err := a.core.Written(ctx, h, func(dst []byte) ([]byte, error) {
 			return appendAnswerJSON(dst, keys, t.List, answer, a.o.Store.Limits.MaxAnswerBytes)
 		})
+		if err == nil {
+			a.core.LogServed(ctx, t, keys, answer)
+		}
+		return text, err
 	}})
 }
 

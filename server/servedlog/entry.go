@@ -1,0 +1,196 @@
+package servedlog
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// maxReused bounds the memory of an entry that is kept for the next answer.
+const maxReused = 1 << 20
+
+// reuse keeps an entry's memory for the next answer, unless it is large.
+func (p *Plan) reuse(e *entry) {
+	if e.bytes > maxReused {
+		return
+	}
+	for i := range e.batch.Columns {
+		empty(&e.batch.Columns[i])
+	}
+	e.batch.Len, e.bytes = 0, 0
+	p.entries.Put(e)
+}
+
+// empty takes all rows out of a column and keeps its memory.
+func empty(c *fstore.Column) {
+	clear(c.Strings)
+	clear(c.Bytes)
+	c.Len, c.Valid = 0, nil
+	c.Bools, c.Int32s, c.Int64s = c.Bools[:0], c.Int32s[:0], c.Int64s[:0]
+	c.Float32s, c.Float64s = c.Float32s[:0], c.Float64s[:0]
+	c.Strings, c.Bytes = c.Strings[:0], c.Bytes[:0]
+	if c.Type.IsList() {
+		c.Offsets = append(c.Offsets[:0], 0)
+	}
+}
+
+// entry copies rows of an answer: all of them if picked is nil.
+func (p *Plan) entry(s *Served, picked []int32, number int64) *entry {
+	e := p.entries.Get().(*entry)
+	rows := s.Answer.Rows
+	if picked != nil {
+		rows = len(picked)
+	}
+	e.batch.Len = rows
+	p.addFixed(e, s, picked, number)
+	p.addViews(e, s, rows)
+	first := p.firstKept()
+	for i, f := range p.kept {
+		e.addKept(&e.batch.Columns[first+i], s, f.Name, picked)
+	}
+	first += len(p.kept)
+	for i := range s.Answer.Features {
+		addRows(&e.batch.Columns[first+i], &s.Answer.Features[i].Column, picked)
+	}
+	for i := range e.batch.Columns {
+		e.bytes += sizeOf(&e.batch.Columns[i])
+	}
+	return e
+}
+
+func (p *Plan) addFixed(e *entry, s *Served, picked []int32, number int64) {
+	at, columns := fstore.Micros(s.At), e.batch.Columns
+	features := s.Answer.Features
+	all := make([]byte, e.batch.Len*len(features))
+	for i := range e.batch.Len {
+		row := i
+		if picked != nil {
+			row = int(picked[i])
+		}
+		columns[atColumn].AppendInt64(at)
+		columns[requestColumn].AppendInt64(number)
+		columns[rowColumn].AppendInt64(int64(row))
+		if s.TraceID == "" {
+			columns[traceColumn].AppendNull()
+		} else {
+			columns[traceColumn].Strings = append(columns[traceColumn].Strings, s.TraceID)
+			columns[traceColumn].EndRow()
+		}
+		statuses := all[i*len(features):][:len(features):len(features)]
+		for f := range features {
+			if features[f].Statuses != nil {
+				statuses[f] = byte(features[f].Statuses[row])
+			}
+		}
+		columns[statusesColumn].Bytes = append(columns[statusesColumn].Bytes, statuses)
+		columns[statusesColumn].EndRow()
+	}
+}
+
+// addViews adds what the answer says of each view version: nothing of those that it did not read.
+func (p *Plan) addViews(e *entry, s *Served, rows int) {
+	for i, ref := range p.refs {
+		columns := e.batch.Columns[fixedColumns+viewColumns*i:][:viewColumns]
+		at := -1
+		for j := range s.Answer.Versions {
+			if s.Answer.Versions[j].Ref == ref {
+				at = j
+				break
+			}
+		}
+		for range rows {
+			if at < 0 {
+				for c := range columns {
+					columns[c].AppendNull()
+				}
+				continue
+			}
+			v := &s.Answer.Versions[at]
+			columns[publishedColumn].AppendInt64(fstore.Micros(v.Published))
+			appendInstant(&columns[runAtColumn], v.RunAt)
+			columns[generationColumn].Strings = append(columns[generationColumn].Strings, string(v.Generation))
+			columns[generationColumn].EndRow()
+		}
+	}
+}
+
+func appendInstant(c *fstore.Column, t time.Time) {
+	if t.IsZero() {
+		c.AppendNull()
+		return
+	}
+	c.AppendInt64(fstore.Micros(t))
+}
+
+// addKept adds a column of the request: nulls if it has none. Its texts are copied, because they share the request's memory.
+func (e *entry) addKept(to *fstore.Column, s *Served, name string, picked []int32) {
+	at := slices.IndexFunc(s.Columns, func(c fstore.Column) bool { return c.Name == name })
+	if at < 0 {
+		for range e.batch.Len {
+			to.AppendNull()
+		}
+		return
+	}
+	from := &s.Columns[at]
+	if from.Type == to.Type {
+		addRows(to, from, picked)
+		for i := range to.Strings {
+			to.Strings[i] = strings.Clone(to.Strings[i])
+		}
+		for i := range to.Bytes {
+			to.Bytes[i] = bytes.Clone(to.Bytes[i])
+		}
+		return
+	}
+	for i := range e.batch.Len { // an integer of the other width
+		row := i
+		if picked != nil {
+			row = int(picked[i])
+		}
+		switch {
+		case from.IsNull(row):
+			to.AppendNull()
+		case to.Type == fstore.Int64:
+			to.AppendInt64(int64(from.Int32s[row]))
+		default:
+			to.Int32s = append(to.Int32s, int32(from.Int64s[row]))
+			to.EndRow()
+		}
+	}
+}
+
+// addRows appends rows of a column to an empty one: all of them if picked is nil.
+func addRows(to, from *fstore.Column, picked []int32) {
+	if picked != nil {
+		for _, row := range picked {
+			to.AppendFrom(from, int(row))
+		}
+		return
+	}
+	if from.Valid == nil && !from.Type.IsList() {
+		to.AppendElements(from, 0, from.Len)
+		to.Len += from.Len
+		return
+	}
+	for row := range from.Len {
+		to.AppendFrom(from, row)
+	}
+}
+
+// rowBytes returns the least memory of a row.
+func (p *Plan) rowBytes() int64 { return 8 * int64(len(p.fields)) }
+
+// sizeOf returns the memory of a column's values.
+func sizeOf(c *fstore.Column) int64 {
+	n := int64(c.Elements()) * int64(c.Type.Elem().Width())
+	for _, s := range c.Strings {
+		n += 16 + int64(len(s))
+	}
+	for _, b := range c.Bytes {
+		n += 24 + int64(len(b))
+	}
+	return n + 4*int64(len(c.Offsets))
+}
