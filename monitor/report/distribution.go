@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/fstore-dev/fstore/monitor/drift"
 	"github.com/fstore-dev/fstore/stats"
@@ -12,9 +11,15 @@ import (
 // shownCategories is the most categories that have a line or a column of their own.
 const shownCategories = 12
 
+// Numbers with few bins are few distinct numbers, and have no shape between them. More than manyBins have no room to be drawn in.
+const (
+	fewBins  = 8
+	manyBins = (shapeWidth - 3*(sideWidth+sideGap)) / narrowest
+)
+
 // distribution is how numbers are distributed: over the values, and over the reference's bins.
 type distribution struct {
-	Shape                  drawing
+	Shape                  *drawing // nil: too few bins or too many
 	ShapeTicks             []tick
 	ShapeNote, ColumnsNote string
 	Columns                drawing
@@ -70,13 +75,23 @@ func groupsOf(f *drift.Feature) [][]column {
 }
 
 func distributionOf(f *drift.Feature, says string) *distribution {
-	s, b := drawShape(f), drawBars(groupsOf(f))
+	b := drawBars(groupsOf(f))
 	d := &distribution{
-		Shape: drawing{"shape", says, shapeWidth, s.Reference, s.Current}, ShapeTicks: s.Ticks,
-		Columns: drawing{"bins", "The same over the bins of the reference", b.Width, b.Reference, b.Current}, ColumnTicks: ticksOf(f, b.Width),
+		Columns: drawing{"bins", says + ", over the bins of the reference", b.Width, b.Reference, b.Current}, ColumnTicks: ticksOf(f, b.Width),
 		ColumnsNote: fmt.Sprintf("The tallest column is %s of the rows.", percent(b.Tallest)),
+		From:        edge(f, f.Bins[0].From),
 	}
-	d.ShapeNote, d.From = shapeNote(s), edge(f, f.Bins[0].From)
+	if len(f.Bins) > fewBins && len(f.Bins) <= manyBins {
+		s := drawShape(f)
+		d.Shape, d.ShapeTicks = &drawing{"shape", says, shapeWidth, s.Reference, s.Current}, s.Ticks
+		if s.Shortened {
+			d.ShapeNote = "The outermost bins reach further than drawn."
+		}
+		if s.Cut {
+			d.ShapeNote += " The highest column is cut."
+		}
+	}
+	d.ColumnsNote += sidesNote(d.ColumnTicks)
 	for _, x := range f.Bins {
 		d.Bins = append(d.Bins, bin{
 			edge(f, x.UpTo),
@@ -86,26 +101,19 @@ func distributionOf(f *drift.Feature, says string) *distribution {
 	return d
 }
 
-// shapeNote explains what is special about a shape.
-func shapeNote(s *shape) string {
-	var out []string
-	for _, t := range s.Ticks {
+// sidesNote explains the columns beside the bins.
+func sidesNote(ticks []tick) (out string) {
+	for _, t := range ticks {
 		switch t.Text {
 		case below:
-			out = append(out, below+" is below the reference’s range.")
+			out += " " + below + " is below the reference’s range."
 		case above:
-			out = append(out, above+" is above the reference’s range.")
+			out += " " + above + " is above the reference’s range."
 		case missing:
-			out = append(out, missing+" is null or NaN.")
+			out += " " + missing + " is null or NaN."
 		}
 	}
-	if s.Shortened {
-		out = append(out, "The outermost bins reach further than drawn.")
-	}
-	if s.Cut {
-		out = append(out, "The highest column is cut.")
-	}
-	return strings.Join(out, " ")
+	return out
 }
 
 // The labels of the columns beside the bins.

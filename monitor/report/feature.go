@@ -60,7 +60,10 @@ func featureOf(c *drift.Comparison, f *drift.Feature) feature {
 		out.Categories = categoriesOf(f)
 	case stats.Numbers:
 		out.Numbers = distributionOf(f, says)
-		mini := out.Numbers.Shape
+		mini := out.Numbers.Columns
+		if out.Numbers.Shape != nil {
+			mini = *out.Numbers.Shape
+		}
 		mini.Class = "mini"
 		out.Mini = &mini
 	case stats.Presence:

@@ -56,27 +56,34 @@ func comparison() *drift.Comparison {
 		m.categories("country", "customer", []string{"United Kingdom", "Germany", "France", "EIRE", "Spain", "Netherlands"},
 			[]float64{0.62, 0.12, 0.11, 0.08, 0.05, 0.02}, []float64{0.48, 0.17, 0.12, 0.06, 0.05, 0.02}, []drift.Category{{Category: "Türkiye", Current: 2100}, {Category: "日本", Current: 400}}),
 		m.categories("is_returning", "customer", []string{"false", "true"}, []float64{0.4, 0.6}, []float64{0.41, 0.59}, nil),
+		m.numbers("devices", "sessions", fstore.Int32, func(int) float64 { return 1 + math.Floor(0.7*m.rand.ExpFloat64()) },
+			func(int) float64 { return 1 + math.Floor(0.72*m.rand.ExpFloat64()) }, 0, 0),
 		m.numbers("last_login", "sessions", fstore.Timestamp, func(int) float64 { return 86400 * 9 * m.rand.ExpFloat64() }, func(int) float64 { return 86400 * 9.2 * m.rand.ExpFloat64() }, 0.02, 0.02),
 		{
 			Name: "loyalty_tier", Role: drift.RoleFeature, View: fstore.ViewRef{Name: "customer", Version: 2}, Source: "loyalty_tier", Type: fstore.String, Measure: drift.Value,
 			Kind: stats.Categories, Verdict: drift.NotCompared, Reason: "data/november.parquet has no column loyalty_tier.", Reference: drift.Figures{Rows: int64(m.rows), Nulls: 12},
 		},
 	}
-	f := &c.Features[7]
+	f := &c.Features[8]
 	f.Measure, f.Type = drift.Age, fstore.Timestamp
 	few := m.numbers("refund_value", "refunds", fstore.Float64, normal(30, 9), normal(44, 9), 0.98, 0.995)
 	few.Verdict, few.Reason, few.Windows = drift.TooFew, "The current rows have 150 values; 200 are needed.", nil
 	for i := range few.Checks {
 		few.Checks[i].Over = false
 	}
-	c.Features = append(c.Features, few)
+	target := m.categories("is_churned", "", []string{"false", "true"}, []float64{0.9, 0.1}, []float64{0.86, 0.14}, nil)
+	target.Role, target.View, target.Source = drift.RoleTarget, fstore.ViewRef{}, ""
+	c.Features = append(c.Features, few, target)
 	conclude(c)
 	return c
 }
 
-// conclude counts the verdicts.
+// conclude counts the verdicts, as package drift does.
 func conclude(c *drift.Comparison) {
 	for _, f := range c.Features {
+		if f.Role == drift.RoleTarget {
+			continue
+		}
 		switch f.Verdict {
 		case drift.Drifted:
 			c.Counts.Drifted++
@@ -109,7 +116,7 @@ func (m *maker) numbers(name, view string, typ fstore.Type, reference, current f
 	slices.Sort(old)
 	edges := []float64{old[0]}
 	for i := 1; i <= 20; i++ {
-		if e := old[(len(old)-1)*i/20]; e > edges[len(edges)-1] || i == 1 {
+		if e := old[(len(old)-1)*i/20]; e > edges[len(edges)-1] || i == 1 { // the least value may be a bin by itself
 			edges = append(edges, e)
 		}
 	}

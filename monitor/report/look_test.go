@@ -14,8 +14,11 @@ import (
 
 // These tests need Chromium and axe-core: make test-report runs them. With FSTORE_REPORT_PICTURES=DIR they leave what they saw there.
 
-// opened unfolds everything.
-const opened = `document.querySelectorAll('details').forEach(d => d.open = true)`
+// opened unfolds everything, and waits until it is laid out.
+const opened = `(async () => {
+	document.querySelectorAll('details').forEach(d => d.open = true);
+	for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
+})()`
 
 // written writes a report to a file for the browser.
 func written(t *testing.T, c *drift.Comparison) string {
@@ -112,8 +115,12 @@ func TestTheReportOnPaper(t *testing.T) {
 		Drifted, Others []float64
 		Background      string
 	}
-	b.eval(`(() => { const heights = s => [...document.querySelectorAll(s)].map(e => e.checkVisibility({contentVisibilityAuto: true}) ? e.getBoundingClientRect().height : 0);
-		return {drifted: heights('.drifted .scores'), others: heights('.feature:not(.drifted) .scores'), background: getComputedStyle(document.body).backgroundColor} })()`, &seen)
+	b.eval(`(async () => {
+		const heights = s => [...document.querySelectorAll(s)].map(e => e.checkVisibility({contentVisibilityAuto: true}) ? e.getBoundingClientRect().height : 0);
+		for (let frame = 0; frame < 300 && Math.min(...heights('.drifted .scores')) == 0; frame++) // what is unfolded is laid out in a later frame
+			await new Promise(requestAnimationFrame);
+		return {drifted: heights('.drifted .scores'), others: heights('.feature:not(.drifted) .scores'), background: getComputedStyle(document.body).backgroundColor};
+	})()`, &seen)
 	if len(seen.Drifted) == 0 || slices.Min(seen.Drifted) < 20 {
 		t.Errorf("the scores of what drifted are %v pixels high", seen.Drifted)
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/monitor/drift"
@@ -31,7 +32,7 @@ type tally struct {
 // side is a line of the table that says what was compared.
 type side struct{ Name, Reference, Current string }
 
-// section has the features of a verdict.
+// section has the features of a group.
 type section struct {
 	Title, Note string
 	Drawn       bool // a distribution is drawn in it
@@ -50,36 +51,47 @@ func overviewOf(c *drift.Comparison) *overview {
 	}
 	o.Title = "Drift: " + o.Current + " against " + o.Reference
 	o.Verdict, o.Because = verdict(c)
-	for _, s := range []struct {
-		verdict drift.Verdict
-		count   int
-		title   string
-		note    string
-	}{
-		{drift.Drifted, c.Counts.Drifted, "Drifted", "At least one score is over its threshold. The furthest over comes first."},
-		{drift.NotCompared, c.Counts.NotCompared, "Not compared", "There is nothing to compare. This is never an alarm by itself, but a column that is gone may be one."},
-		{drift.TooFew, c.Counts.TooFew, "Too few rows", fmt.Sprintf("Under %s rows, scores are mostly chance. They are shown, and are never an alarm.", english.Thousands(c.MinRows))},
-		{drift.Stable, c.Counts.Stable, "Stable", "No score is over its threshold. The nearest to its threshold comes first."},
-	} {
-		if s.count == 0 {
-			continue
+	for _, g := range groups(c) {
+		if w := verdictWords[g.verdict]; g.count > 0 {
+			o.Tally = append(o.Tally, tally{w.class, strings.ToLower(w.word), g.count})
 		}
-		class := verdictWords[s.verdict].class
-		o.Tally = append(o.Tally, tally{class, strings.ToLower(s.title), s.count})
-		next := sectionOf(c, s.verdict, s.title, s.note)
-		next.Legend = next.Drawn && !slices.ContainsFunc(o.Sections, func(former section) bool { return former.Legend })
-		o.Sections = append(o.Sections, next)
+		if next := sectionOf(c, g); len(next.Features) > 0 {
+			next.Legend = next.Drawn && !slices.ContainsFunc(o.Sections, func(former section) bool { return former.Legend })
+			o.Sections = append(o.Sections, next)
+		}
 	}
 	return o
 }
 
-// sectionOf has the features of a verdict, those nearest to an alarm first.
-func sectionOf(c *drift.Comparison, v drift.Verdict, title, note string) section {
-	s := section{Title: title, Note: note}
+// group says which features a section has: those with a verdict, or the columns that the model learns to predict, whatever their
+// verdict.
+type group struct {
+	role        drift.Role
+	verdict     drift.Verdict
+	count       int
+	title, note string
+}
+
+func groups(c *drift.Comparison) []group {
+	return []group{
+		{drift.RoleFeature, drift.Drifted, c.Counts.Drifted, "Drifted", "At least one score is over its threshold. The furthest over comes first."},
+		{drift.RoleTarget, "", 0, "Targets", "Columns that the model learns to predict. They do not count in the share of features that drifted."},
+		{drift.RoleFeature, drift.NotCompared, c.Counts.NotCompared, "Not compared", "There is nothing to compare. This is no alarm, but a column that is gone may be one."},
+		{
+			drift.RoleFeature, drift.TooFew, c.Counts.TooFew, "Too few rows",
+			fmt.Sprintf("Under %s rows or values, scores are mostly chance. They are never an alarm.", english.Thousands(c.MinRows)),
+		},
+		{drift.RoleFeature, drift.Stable, c.Counts.Stable, "Stable", "No score is over its threshold. The nearest to its threshold comes first."},
+	}
+}
+
+// sectionOf has the features of a group, those nearest to an alarm first.
+func sectionOf(c *drift.Comparison, g group) section {
+	s := section{Title: g.title, Note: g.note}
 	var of []*drift.Feature
 	for i := range c.Features {
-		if c.Features[i].Verdict == v {
-			of = append(of, &c.Features[i])
+		if f := &c.Features[i]; f.Role == g.role && (g.role == drift.RoleTarget || f.Verdict == g.verdict) {
+			of = append(of, f)
 		}
 	}
 	slices.SortStableFunc(of, func(a, b *drift.Feature) int { return cmp.Compare(nearness(b.Checks), nearness(a.Checks)) })
@@ -184,7 +196,7 @@ func sidesOf(c *drift.Comparison) []side {
 	})
 	line("Service", func(s *drift.Side) string { return text(s.Service) })
 	line("Path", func(s *drift.Side) string { return text(s.File) })
-	line("Created", func(s *drift.Side) string { return instant(s.Created) })
+	line("Created", func(s *drift.Side) string { return instant(s.Created.Truncate(time.Second)) })
 	line("Rows", func(s *drift.Side) string { return english.Thousands(s.Rows) })
 	line("Window", window)
 	line("Views", func(s *drift.Side) string {

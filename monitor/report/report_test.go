@@ -125,7 +125,7 @@ func elements(t *testing.T, page []byte) (out []string) {
 	return out
 }
 
-// Features that drifted come first, and the furthest over its threshold before the others.
+// Features that drifted come first, and the furthest over its threshold before the others. Targets have a section of their own.
 func TestWhatDriftedComesFirst(t *testing.T) {
 	order := map[drift.Verdict]int{drift.Drifted: 0, drift.NotCompared: 1, drift.TooFew: 2, drift.Stable: 3}
 	rapid.Check(t, func(t *rapid.T) {
@@ -140,6 +140,12 @@ func TestWhatDriftedComesFirst(t *testing.T) {
 			for _, row := range s.Features {
 				f := byName[row.Name]
 				seen++
+				if (f.Role == drift.RoleTarget) != (s.Title == "Targets") {
+					t.Fatalf("%s (%s) is in %s", f.Name, f.Role, s.Title)
+				}
+				if f.Role == drift.RoleTarget {
+					continue
+				}
 				if last != nil && (order[f.Verdict] < order[last.Verdict] || f.Verdict == last.Verdict && nearness(f.Checks) > nearness(last.Checks)) {
 					t.Fatalf("%s (%s, %g) comes after %s (%s, %g)", f.Name, f.Verdict, nearness(f.Checks), last.Name, last.Verdict, nearness(last.Checks))
 				}

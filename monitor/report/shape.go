@@ -66,7 +66,7 @@ func drawShape(f *drift.Feature) *shape {
 	s.Reference = string(steps(reference, places, old, top))
 	s.Current = string(steps(current, places, now, top))
 	s.Ticks = append(s.Ticks, tick{"start", percentOf(left, shapeWidth), valueOf(f.Measure, from)},
-		tick{"", percentOf((left+right)/2, shapeWidth), valueOf(f.Measure, (from+to)/2)}, tick{"end", percentOf(right, shapeWidth), valueOf(f.Measure, to)})
+		tick{"", percentOf((left+right)/2, shapeWidth), valueOf(f.Measure, from/2+to/2)}, tick{"end", percentOf(right, shapeWidth), valueOf(f.Measure, to)})
 	return s
 }
 
@@ -75,7 +75,7 @@ func (s *shape) places(bins []drift.Bin, left, right int) (out []place, from, to
 	n := len(bins)
 	from, to = *bins[0].From, *bins[n-1].UpTo
 	if inner, outer := *bins[0].UpTo, *bins[n-1].From; outer > inner {
-		room := tailRoom * (outer - inner)
+		room := tailRoom*outer - tailRoom*inner // parts do not overflow
 		if inner-room > from {
 			from, s.Shortened = inner-room, true
 		}
@@ -87,7 +87,7 @@ func (s *shape) places(bins []drift.Bin, left, right int) (out []place, from, to
 		if to <= from {
 			return left
 		}
-		return left + int(math.Round(float64(right-left)*(min(max(v, from), to)-from)/(to-from)))
+		return left + int(math.Round(float64(right-left)*(min(max(v, from), to)/2-from/2)/(to/2-from/2)))
 	}
 	for _, b := range bins {
 		out = append(out, place{x(*b.From), x(*b.UpTo)})

@@ -168,7 +168,7 @@ func middleHalf(f *drift.Feature) []float64 {
 		left := p * float64(in)
 		for _, b := range f.Bins {
 			if n := float64(b.Reference); left <= n && n > 0 {
-				return *b.From + left/n*(*b.UpTo-*b.From)
+				return *b.From*(1-left/n) + *b.UpTo*(left/n) // a difference could overflow
 			}
 			left -= float64(b.Reference)
 		}
@@ -192,12 +192,12 @@ func draw(c *drift.Comparison, marks []mark, also, band []float64, level *float6
 	for _, m := range marks {
 		grow(m.value)
 	}
-	span := greatest - least
+	span := greatest/2 - least/2 // halves do not overflow
 	y := func(v float64) int {
 		if span <= 0 {
 			return chartHeight / 2
 		}
-		return pad + int(math.Round((greatest-v)/span*(chartHeight-2*pad)))
+		return pad + int(math.Round((greatest/2-v/2)/span*(chartHeight-2*pad)))
 	}
 	t := timeline{}
 	if band != nil {
