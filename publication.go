@@ -6,6 +6,7 @@ import "time"
 type Publication struct {
 	View      ViewRef   `json:"view"`
 	Run       string    `json:"run"`       // that published it; see Pointer
+	Number    int64     `json:"number"`    // likewise
 	Published time.Time `json:"published"` // P
 	Keys      int64     `json:"keys"`
 

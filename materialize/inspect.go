@@ -65,8 +65,8 @@ type Change struct {
 type Publications interface {
 	// Record keeps a publication. A run calls it before its first write.
 	Record(ctx context.Context, p fstore.Publication) error
-	// Published returns the publication of a run, or false if its counts were not kept.
-	Published(ctx context.Context, view fstore.ViewRef, run string) (fstore.Publication, bool, error)
+	// Published returns the publication that a pointer shows, or false if its counts were not kept.
+	Published(ctx context.Context, view fstore.ViewRef, p fstore.Pointer) (fstore.Publication, bool, error)
 	// Replaces returns the version that serves under the view's name and that v would replace, or false.
 	Replaces(v fstore.ViewRef) (fstore.ViewRef, bool)
 }
@@ -156,7 +156,7 @@ func (j *job) judge(ctx context.Context, in *inspection, r *run, unchanged int64
 	}
 	c := Change{
 		View: r.View, NewGeneration: r.Base == "", Written: r.Writes, Deleted: r.Deletes, Unchanged: unchanged,
-		Publishes: fstore.Publication{View: r.View, Run: r.Run, Published: r.At, Keys: r.Keys, Nulls: in.nullsByFeature()},
+		Publishes: fstore.Publication{View: r.View, Run: r.Run, Number: r.Number, Published: r.At, Keys: r.Keys, Nulls: in.nullsByFeature()},
 		Previous:  previous, Unknown: unknown, job: j, run: r,
 	}
 	if j.o.Publications != nil {
@@ -211,7 +211,7 @@ func (j *job) previous(ctx context.Context) (*fstore.Publication, string, error)
 	if pointer.Damaged != "" {
 		return nil, j.uncompared("the pointer cannot be read"), nil
 	}
-	p, ok, err := j.o.Publications.Published(ctx, ref, pointer.Run)
+	p, ok, err := j.o.Publications.Published(ctx, ref, *pointer)
 	if err != nil {
 		return nil, "", err
 	}

@@ -64,15 +64,19 @@ func (c Change) goesBack() bool { return c.Publishes.Published.Before(c.Previous
 
 // missing returns how many keys of a run are not among others. Of a run that is not known, it returns the fewest.
 func (c Change) missing(before *run, among iter.Seq2[[]byte, error]) (n int64, err error) {
+	if before == nil {
+		n = c.Previous.Keys
+		for _, err := range among {
+			if err != nil {
+				return 0, err
+			}
+			n--
+		}
+		return max(0, n), nil
+	}
 	next, stop := iter.Pull2(among)
 	defer stop()
 	key, err, more := next()
-	if before == nil {
-		for n = c.Previous.Keys; more && err == nil; key, err, more = next() {
-			n--
-		}
-		return max(0, n), err
-	}
 	for published, wrong := range c.job.manifestKeys(before) {
 		if wrong != nil {
 			return 0, wrong

@@ -42,7 +42,7 @@ func (w *world) check(t fataler, p time.Time) {
 	if d := diffMaps(w.fresh(t, p), got); d != "" {
 		t.Errorf("the store differs from a fresh run:\n%s", d)
 	}
-	if counts, ok, _ := w.counts.Published(context.Background(), w.table.view.Ref, pointer.Run); !ok || counts.Keys != int64(len(got)) || !counts.Published.Equal(p) {
+	if counts, ok, _ := w.counts.Published(context.Background(), w.table.view.Ref, pointer); !ok || counts.Keys != int64(len(got)) || !counts.Published.Equal(p) {
 		t.Errorf("the counts of the publication are %+v, %v, want %d keys as of %s", counts, ok, len(got), p)
 	}
 }

@@ -218,14 +218,14 @@ func newPublications() *publications {
 func (p *publications) Record(_ context.Context, of fstore.Publication) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.kept[of.View.String()+of.Run] = of
+	p.kept[fmt.Sprint(of.View, of.Number, of.Run)] = of
 	return nil
 }
 
-func (p *publications) Published(_ context.Context, v fstore.ViewRef, run string) (fstore.Publication, bool, error) {
+func (p *publications) Published(_ context.Context, v fstore.ViewRef, at fstore.Pointer) (fstore.Publication, bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	of, ok := p.kept[v.String()+run]
+	of, ok := p.kept[fmt.Sprint(v, at.Number, at.Run)]
 	return of, ok, nil
 }
 

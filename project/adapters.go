@@ -61,14 +61,8 @@ func (p publications) Record(ctx context.Context, of fstore.Publication) error {
 	return p.db.RecordPublication(ctx, p.project, of)
 }
 
-func (p publications) Published(ctx context.Context, view fstore.ViewRef, run string) (fstore.Publication, bool, error) {
-	all, err := p.db.Publications(ctx, p.project, view)
-	for _, of := range all {
-		if of.Run == run {
-			return of, true, nil
-		}
-	}
-	return fstore.Publication{}, false, err
+func (p publications) Published(ctx context.Context, view fstore.ViewRef, at fstore.Pointer) (fstore.Publication, bool, error) {
+	return p.db.Publication(ctx, p.project, view, at.Number, at.Run)
 }
 
 func (p publications) Replaces(v fstore.ViewRef) (fstore.ViewRef, bool) { return p.rev.Replaces(v) }

@@ -11,42 +11,35 @@ import (
 // MaxPublications is how many publications are kept of each version of a view.
 const MaxPublications = 50
 
-// RecordPublication keeps the counts of a publication and drops the oldest beyond MaxPublications.
+// slotOf returns the record of a publication with a number. It is also that of the numbers MaxPublications before and after.
+func slotOf(view fstore.ViewRef, number int64) *record.Publication {
+	return &record.Publication{Name: view.Name, Version: view.Version, Slot: int(number % MaxPublications)}
+}
+
+// RecordPublication keeps the counts of a publication in place of those MaxPublications before it.
 func (r *Store) RecordPublication(ctx context.Context, project string, p fstore.Publication) error {
-	err := r.backend.Write(ctx, project, func(tx record.Tx) error {
-		kept := &record.Publications{Name: p.View.Name, Version: p.View.Version}
-		all, err := readPublications(ctx, tx, kept)
-		if err != nil {
-			return err
-		}
-		history, err := json.Marshal(append([]fstore.Publication{p}, all[:min(len(all), MaxPublications-1)]...))
-		if err != nil {
-			return err
-		}
-		kept.History = string(history)
-		return tx.Put(ctx, kept)
-	})
+	kept := slotOf(p.View, p.Number)
+	counts, err := json.Marshal(p)
+	if err == nil {
+		kept.Run, kept.Counts = p.Run, string(counts)
+		err = r.backend.Write(ctx, project, func(tx record.Tx) error { return tx.Put(ctx, kept) })
+	}
 	return wrap("keep the counts of "+p.View.String(), err)
 }
 
-// Publications returns the publications that are kept of a version of a view, the newest first. A run that was stopped before it
-// published is among them: the online store says which one it shows.
-func (r *Store) Publications(ctx context.Context, project string, view fstore.ViewRef) (out []fstore.Publication, err error) {
+// Publication returns the counts of the publication with a number by a run, or false if they are not kept.
+func (r *Store) Publication(ctx context.Context, project string, view fstore.ViewRef, number int64, run string) (p fstore.Publication, known bool, err error) {
+	kept := slotOf(view, number)
 	err = r.backend.Read(ctx, project, func(tx record.Tx) (err error) {
-		out, err = readPublications(ctx, tx, &record.Publications{Name: view.Name, Version: view.Version})
+		known, err = tx.Get(ctx, kept)
 		return err
 	})
-	return out, wrap("read the counts of "+view.String(), err)
-}
-
-func readPublications(ctx context.Context, tx record.Tx, r *record.Publications) (out []fstore.Publication, err error) {
-	if known, err := tx.Get(ctx, r); err != nil || !known {
-		return nil, err
+	if known = known && kept.Run == run; known && err == nil {
+		if json.Unmarshal([]byte(kept.Counts), &p) != nil || p.Run != run {
+			err = corrupt("the counts of view %s cannot be read", view)
+		}
 	}
-	if err := json.Unmarshal([]byte(r.History), &out); err != nil {
-		return nil, corrupt("the counts of view %s@%d: %s", r.Name, r.Version, err)
-	}
-	return out, nil
+	return p, known && err == nil, wrap("read the counts of "+view.String(), err)
 }
 
 // Replaces returns the version that serves under a view's name, if the version is head's and is to take its place.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/english"
@@ -14,6 +15,9 @@ import (
 	"github.com/fstore-dev/fstore/project"
 	"github.com/spf13/cobra"
 )
+
+// isDigest matches what --accept takes.
+var isDigest = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 type materializeFlags struct {
 	to, wait, storeWait, leakCheck string
@@ -95,6 +99,11 @@ func (f materializeFlags) options(r *project.MaterializeRequest) error {
 	}
 	if f.rewind {
 		r.Mode |= materialize.Rewind
+	}
+	for _, digest := range f.accept {
+		if !isDigest.MatchString(digest) {
+			return usage.Errorf(nil, "--accept %q is not a digest", digest).WithHint("a run that refuses its result prints the command with the digest, 32 hexadecimal digits")
+		}
 	}
 	err := errors.Join(usage.Duration("--wait", f.wait, &r.Wait), usage.Duration("--store-wait", f.storeWait, &r.StoreWait))
 	if f.storeWait != "" && r.StoreWait == 0 {

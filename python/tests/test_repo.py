@@ -100,7 +100,7 @@ def test_a_result_that_looks_like_an_accident_is_accepted_by_its_digest(shop: fs
     digest = refused["customer_orders"]["accept"]
     assert f"--accept {digest}" in failure.value.hints[0]
     with pytest.raises(fstore.CheckFailed, match=r"--accept names another result") as failure:
-        shop.materialize("customer_orders", to="2025-12-02", accept="00")
+        shop.materialize("customer_orders", to="2025-12-02", accept="0" * 32)
     assert len(failure.value.result) == 1
     (row,) = shop.materialize("customer_orders", to="2025-12-02", accept=digest)
     assert row["accepted"] == digest

@@ -97,11 +97,13 @@ type Idle struct {
 	Since   int64
 }
 
-// Publications are the latest publications of a version of a view.
-type Publications struct {
+// Publication has the counts of what a run published of a version of a view.
+type Publication struct {
 	Name    string
 	Version int
-	History string // JSON, the newest first
+	Slot    int // counts from 0 to a bound, and then begins again
+	Run     string
+	Counts  string // JSON
 }
 
 // TrainingSet is a training set without its lock.
@@ -151,6 +153,10 @@ type (
 		kind, name string
 		version    int
 	}
+	slot struct {
+		name          string
+		version, slot int
+	}
 	pair struct{ name, of string }
 )
 
@@ -178,8 +184,8 @@ func (r *Alias) Key() any { return pair{r.Model, r.Alias} }
 // Key is the view's name and version.
 func (r *Idle) Key() any { return version{"", r.Name, r.Version} }
 
-// Key is the view's name and version.
-func (r *Publications) Key() any { return version{"", r.Name, r.Version} }
+// Key is the view's name and version, and the slot.
+func (r *Publication) Key() any { return slot{r.Name, r.Version, r.Slot} }
 
 // Key is the ID.
 func (r *TrainingSet) Key() any { return number{r.ID} }

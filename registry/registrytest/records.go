@@ -30,7 +30,7 @@ func full(text string, optional int64) []record.Record {
 		&record.Model{Name: text, Version: text, Pinned: big, Author: text, Features: text, Service: text, TrainingSet: 41 * min(optional, 1)},
 		&record.Alias{Model: text, Alias: text, Version: text},
 		&record.Idle{Name: text, Version: 7, Since: big},
-		&record.Publications{Name: text, Version: 7, History: text},
+		&record.Publication{Name: text, Version: 7, Slot: 3, Run: text, Counts: text},
 		&record.Lease{Name: text, Token: text, Holder: record.Holder(text), Expires: big},
 	}
 }
@@ -78,8 +78,8 @@ func blank(r record.Record) record.Record {
 		return &record.Alias{Model: r.Model, Alias: r.Alias}
 	case *record.Idle:
 		return &record.Idle{Name: r.Name, Version: r.Version}
-	case *record.Publications:
-		return &record.Publications{Name: r.Name, Version: r.Version}
+	case *record.Publication:
+		return &record.Publication{Name: r.Name, Version: r.Version, Slot: r.Slot}
 	case *record.Lease:
 		return &record.Lease{Name: r.Name}
 	}

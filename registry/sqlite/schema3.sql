@@ -3,6 +3,8 @@ create table publications (
   project text not null references projects,
   name    text not null,              -- of a view
   version integer not null,
-  history text not null,              -- JSON: the latest ones, the newest first
-  primary key (project, name, version)
+  slot    integer not null,           -- a bounded number of them is kept
+  run     text not null,
+  counts  text not null,              -- JSON
+  primary key (project, name, version, slot)
 ) strict;

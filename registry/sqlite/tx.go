@@ -35,7 +35,7 @@ var (
 	models       = newTable(table{name: "models", since: 2, keys: 2, columns: []string{"name", "version", "pinned", "author", "features", "service", "training_set"}})
 	aliases      = newTable(table{name: "model_aliases", since: 2, keys: 2, columns: []string{"model", "alias", "version"}})
 	idle         = newTable(table{name: "idle", since: 2, keys: 2, columns: []string{"name", "version", "since"}})
-	publications = newTable(table{name: "publications", since: 3, keys: 2, columns: []string{"name", "version", "history"}})
+	publications = newTable(table{name: "publications", since: 3, keys: 3, columns: []string{"name", "version", "slot", "run", "counts"}})
 	leases       = newTable(table{name: "leases", since: 1, keys: 1, columns: []string{"name", "token", "holder", "expires"}})
 	trainingSets = newTable(table{name: "training_sets", since: 1, keys: 1, order: "order by id desc", columns: []string{"id", "name", "created", "service", "rows", "out", "retired"}})
 	locks        = newTable(table{name: "training_sets", since: 1, keys: 1, columns: []string{"id", "lock"}})
@@ -87,8 +87,8 @@ func columnsOf(r record.Record) (*table, []any) {
 		return aliases, []any{&r.Model, &r.Alias, &r.Version}
 	case *record.Idle:
 		return idle, []any{&r.Name, &r.Version, &r.Since}
-	case *record.Publications:
-		return publications, []any{&r.Name, &r.Version, &r.History}
+	case *record.Publication:
+		return publications, []any{&r.Name, &r.Version, &r.Slot, &r.Run, &r.Counts}
 	case *record.Lease:
 		return leases, []any{&r.Name, &r.Token, &r.Holder, &r.Expires}
 	case *record.TrainingSet:
