@@ -168,15 +168,16 @@ func containsText(b []byte, s string) bool { return strings.Contains(string(b), 
 func TestHealthFollowsTheCatalogAndTheDrain(t *testing.T) {
 	w := newWorld(t, nil).start(t)
 	health := healthpb.NewHealthClient(w.conn)
-	check := func(service string, want healthpb.HealthCheckResponse_ServingStatus) {
+	check := func(want healthpb.HealthCheckResponse_ServingStatus) {
 		t.Helper()
-		got, err := health.Check(context.Background(), &healthpb.HealthCheckRequest{Service: service})
-		if err != nil || got.Status != want {
-			t.Errorf("health of %q: got %v, %v, want %v", service, got.GetStatus(), err, want)
+		for _, service := range []string{"", "fstore.v1.FeatureStore", "feast.serving.ServingService"} {
+			got, err := health.Check(context.Background(), &healthpb.HealthCheckRequest{Service: service})
+			if err != nil || got.Status != want {
+				t.Errorf("health of %q: got %v, %v, want %v", service, got.GetStatus(), err, want)
+			}
 		}
 	}
-	check("", healthpb.HealthCheckResponse_NOT_SERVING)
-	check("fstore.v1.FeatureStore", healthpb.HealthCheckResponse_NOT_SERVING)
+	check(healthpb.HealthCheckResponse_NOT_SERVING)
 	_, err := w.client.GetOnlineFeatures(context.Background(), byService("churn"))
 	servertest.WantStatus(t, err, codes.Unavailable, "has not read the registry yet")
 	watch, err := health.Watch(context.Background(), &healthpb.HealthCheckRequest{})
@@ -188,8 +189,7 @@ func TestHealthFollowsTheCatalogAndTheDrain(t *testing.T) {
 	}
 	w.book.Set(page{})
 	w.refresh()
-	check("", healthpb.HealthCheckResponse_SERVING)
-	check("fstore.v1.FeatureStore", healthpb.HealthCheckResponse_SERVING)
+	check(healthpb.HealthCheckResponse_SERVING)
 	if got, err := watch.Recv(); err != nil || got.Status != healthpb.HealthCheckResponse_SERVING {
 		t.Fatalf("watch: got %v, %v", got, err)
 	}

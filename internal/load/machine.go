@@ -22,7 +22,7 @@ func (m Machine) Sleep(ctx context.Context, d time.Duration) {
 	if d > coarse && fstore.Sleep(ctx, d-coarse) != nil {
 		return
 	}
-	if left := until.Sub(m.Time()); left > 0 {
+	for left := until.Sub(m.Time()); left > 0; left = until.Sub(m.Time()) {
 		nap(left)
 	}
 }

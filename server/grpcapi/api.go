@@ -28,19 +28,27 @@ type API struct {
 	grpc        *grpc.Server
 	also        []Service
 	methods     map[string]server.Method // those that are admitted, by their full names
+
+	mu       sync.Mutex                                 // guards the rest
+	state    healthpb.HealthCheckResponse_ServingStatus // of all services that health knows
+	services []string                                   // their names; "" is the server as a whole
 }
 
 // New returns the gRPC protocol of a server that has not begun, with other services on the same port. The error names
 // the methods of the proto that have no handler.
 func New(core *server.Server, also ...Service) (*API, error) {
-	a := &API{core: core, o: core.Options(), health: health.NewServer(), also: also, methods: map[string]server.Method{
-		fstorev1.FeatureStore_GetOnlineFeatures_FullMethodName: grpcGet,
-		fstorev1.FeatureStore_DescribeFeatures_FullMethodName:  grpcDescribe,
-	}}
+	a := &API{
+		core: core, o: core.Options(), health: health.NewServer(), state: healthpb.HealthCheckResponse_NOT_SERVING, also: also,
+		methods: map[string]server.Method{
+			fstorev1.FeatureStore_GetOnlineFeatures_FullMethodName: grpcGet,
+			fstorev1.FeatureStore_DescribeFeatures_FullMethodName:  grpcDescribe,
+		},
+	}
 	a.connections = newConnections(core.Arriving(), a.o.MaxConnections)
 	a.connections.port = core.NewPort("grpc", a.Connections)
-	a.setHealth(healthpb.HealthCheckResponse_NOT_SERVING)
-	core.OnReady(func() { a.setHealth(healthpb.HealthCheckResponse_SERVING) })
+	a.addHealth("")
+	a.addHealth(fstorev1.FeatureStore_ServiceDesc.ServiceName)
+	core.OnReady(a.isReady)
 	var err error
 	if a.grpc, err = a.newGRPC(); err != nil {
 		return nil, err
@@ -106,9 +114,22 @@ func (a *API) Connections() int { return len(a.connections.list()) }
 // Streams returns how many streams are open on all connections.
 func (a *API) Streams() int64 { return a.connections.streams.Load() }
 
-func (a *API) setHealth(status healthpb.HealthCheckResponse_ServingStatus) {
-	a.health.SetServingStatus("", status)
-	a.health.SetServingStatus(fstorev1.FeatureStore_ServiceDesc.ServiceName, status)
+// isReady has health say of every service that it serves.
+func (a *API) isReady() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.state = healthpb.HealthCheckResponse_SERVING
+	for _, s := range a.services {
+		a.health.SetServingStatus(s, a.state)
+	}
+}
+
+// addHealth has health know another service.
+func (a *API) addHealth(service string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.services = append(a.services, service)
+	a.health.SetServingStatus(service, a.state)
 }
 
 // statusOf returns a refusal as the error of a gRPC handler.

@@ -22,6 +22,7 @@ func (a *API) AddLookups(service grpc.ServiceDesc, methods map[string]server.Loo
 		return err
 	}
 	a.grpc.RegisterService(desc, a)
+	a.addHealth(service.ServiceName)
 	return nil
 }
 

@@ -99,7 +99,7 @@ func (s *served) cpu() float64 { return s.cpuSeconds * 1e6 / s.answers }
 func (c *cached) measure(b *testing.B) served {
 	cpu, hits := c.counts(b)
 	began := time.Now()
-	answers := len(c.closed(b, len(c.clients)))
+	answers := c.closed(b, len(c.clients)).Answered
 	took := time.Since(began)
 	cpuAfter, hitsAfter := c.counts(b)
 	return served{float64(answers), hitsAfter - hits, took.Seconds(), cpuAfter - cpu}

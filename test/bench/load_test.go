@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"slices"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	generator "github.com/fstore-dev/fstore/internal/load"
 	"github.com/fstore-dev/fstore/online/redis/redistest"
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
 )
@@ -34,9 +34,9 @@ func BenchmarkLoad(b *testing.B) {
 			for _, clients := range []int{1, 4, 16, 64} {
 				b.Run(fmt.Sprintf("closed/clients=%d", clients), func(b *testing.B) {
 					for b.Loop() {
-						took := l.closed(b, clients)
-						best = max(best, float64(len(took))/loadTime.Seconds())
-						report(b, took)
+						r := l.closed(b, clients)
+						best = max(best, r.PerSecond(r.InTime))
+						report(b, r)
 					}
 				})
 			}
@@ -51,13 +51,14 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
-func report(b *testing.B, took []time.Duration) {
-	slices.Sort(took)
-	at := func(q float64) float64 { return float64(took[int(q*float64(len(took)-1))].Microseconds()) }
-	b.ReportMetric(float64(len(took))/loadTime.Seconds(), "requests/s")
-	b.ReportMetric(at(0.5), "p50_µs")
-	b.ReportMetric(at(0.99), "p99_µs")
-	b.ReportMetric(at(0.999), "p99.9_µs")
+func report(b *testing.B, r *generator.Result) {
+	b.ReportMetric(r.PerSecond(r.InTime), "requests/s")
+	b.ReportMetric(float64(r.Latency.Quantile(0.5).Microseconds()), "p50_µs")
+	b.ReportMetric(float64(r.Latency.Quantile(0.99).Microseconds()), "p99_µs")
+	b.ReportMetric(float64(r.Latency.Quantile(0.999).Microseconds()), "p99.9_µs")
+	if r.Due > 0 {
+		b.ReportMetric(float64(r.Lag.Quantile(0.99).Microseconds()), "generator_p99_µs")
+	}
 	b.ReportMetric(0, "ns/op")
 }
 
@@ -95,56 +96,32 @@ func (l *load) request(next func() int64) *fstorev1.GetOnlineFeaturesRequest {
 	return req
 }
 
-func (l *load) closed(b *testing.B, clients int) []time.Duration {
-	until := time.Now().Add(l.lasts)
-	took, failed := make([][]time.Duration, clients), make([]error, clients)
-	var group sync.WaitGroup
-	for i := range clients {
-		group.Go(func() {
-			next := l.draw(rand.New(rand.NewPCG(1, uint64(i))))
-			for began := time.Now(); began.Before(until) && failed[i] == nil; began = time.Now() {
-				_, failed[i] = l.clients[i].GetOnlineFeatures(b.Context(), l.request(next))
-				took[i] = append(took[i], time.Since(began))
-			}
-		})
-	}
-	group.Wait()
-	for _, err := range failed {
-		if err != nil {
-			b.Fatal(err)
-		}
-	}
-	return slices.Concat(took...)
+// closed has clients ask again once they have their answer.
+func (l *load) closed(b *testing.B, clients int) *generator.Result {
+	return l.run(b, clients, generator.Plan{Concurrency: clients})
 }
 
 // open begins requests at a rate per second, the gaps between them drawn from an exponential distribution.
-func (l *load) open(b *testing.B, rate float64) []time.Duration {
-	ctx, cancel := context.WithTimeout(b.Context(), 2*loadTime)
-	defer cancel()
-	r := rand.New(rand.NewPCG(1, 2))
-	next := l.draw(r)
-	var group sync.WaitGroup
-	var mu sync.Mutex // guards took and failed
-	var took []time.Duration
-	var failed error
-	began := time.Now()
-	for n, due := 0, began; due.Sub(began) < loadTime; n++ {
-		due = due.Add(time.Duration(r.ExpFloat64() / rate * float64(time.Second)))
-		time.Sleep(time.Until(due))
-		req := l.request(next)
-		group.Go(func() {
-			_, err := l.clients[n%len(l.clients)].GetOnlineFeatures(ctx, req)
-			mu.Lock()
-			defer mu.Unlock()
-			took = append(took, time.Since(due))
-			if err != nil {
-				failed = err
-			}
-		})
+func (l *load) open(b *testing.B, rate float64) *generator.Result {
+	return l.run(b, len(l.clients), generator.Plan{Rate: rate, Seed: 2, MaxInFlight: 100_000})
+}
+
+// run makes a load over some of the connections. A request that fails ends the benchmark.
+func (l *load) run(b *testing.B, connections int, p generator.Plan) *generator.Result {
+	var failed atomic.Pointer[error]
+	p.Call = func(ctx context.Context, n int64, _ time.Time) generator.Outcome {
+		next := l.draw(rand.New(rand.NewPCG(1, uint64(n))))
+		if _, err := l.clients[int(n)%connections].GetOnlineFeatures(ctx, l.request(next)); err != nil {
+			failed.Store(&err)
+			return generator.Outcome{Failure: "failed"}
+		}
+		return generator.Outcome{}
 	}
-	group.Wait()
-	if failed != nil {
-		b.Fatal(failed)
+	p.Duration, p.Timeout, p.Clock = l.lasts, 2*loadTime, generator.Machine{Time: time.Now}
+	p.Progress = func(time.Duration) {}
+	r := generator.Run(b.Context(), p)
+	if err := failed.Load(); err != nil {
+		b.Fatal(*err)
 	}
-	return took
+	return r
 }

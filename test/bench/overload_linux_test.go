@@ -9,12 +9,12 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
+	generator "github.com/fstore-dev/fstore/internal/load"
 	"github.com/fstore-dev/fstore/online/redis/redistest"
 )
 
@@ -174,12 +174,6 @@ type outcome struct {
 
 func (o *outcome) goodput() float64 { return float64(len(o.answered)) / loadTime.Seconds() }
 
-// pause sleeps more exactly than time.Sleep, whose instants are up to a millisecond late.
-func pause(d time.Duration) {
-	left := syscall.NsecToTimespec(d.Nanoseconds())
-	_ = syscall.Nanosleep(&left, nil) // a signal ends it early: then the request is early by microseconds
-}
-
 // open begins requests at a rate per second, the gaps between them drawn from an exponential distribution.
 func (o *overload) open(b *testing.B, rate float64) *outcome {
 	var mu sync.Mutex // guards got and failed
@@ -203,11 +197,11 @@ func (o *overload) open(b *testing.B, rate float64) *outcome {
 			failed = status
 		}
 	})
-	r := rand.New(rand.NewPCG(1, o.seed))
+	r, clock := rand.New(rand.NewPCG(1, o.seed)), generator.Machine{Time: time.Now}
 	for n, due := 0, began; due.Sub(began) < loadTime; n++ {
 		due = due.Add(time.Duration(r.ExpFloat64() / rate * float64(time.Second)))
 		if wait := time.Until(due); wait > 0 {
-			pause(wait)
+			clock.Sleep(b.Context(), wait)
 		}
 		got.lags = append(got.lags, time.Since(due))
 		o.send(b, n, due)
