@@ -40,7 +40,7 @@ func (s *session) labels(ctx context.Context, req *TrainingRequest, e *ondemand.
 	case req.Labels.SQL != "":
 		err = s.labelQuery(ctx, l, req.Labels, c)
 	default:
-		l.rowFile, err = s.rowFile(ctx, req.Labels.Path, rowsWanted{req.List.KeyColumns(), requestFields(e), req.Timestamp})
+		l.rowFile, err = s.rowFile(ctx, req.Labels.Path, rowsWanted{keys: req.List.KeyColumns(), request: requestFields(e), timestamp: req.Timestamp})
 	}
 	if err == nil {
 		err = l.bind(req, e)

@@ -65,8 +65,11 @@ func (s *session) openCSV(ctx context.Context, r *rowFile, format csvFormat, wan
 func csvColumn(x, name string, want rowsWanted, guessed string) (conversion, string, form) {
 	if f := want.typed(name); f != nil {
 		hint := "the request column has that type; an empty field is null"
-		if want.isKey(name) {
+		switch {
+		case want.isKey(name):
 			hint = "the join key has that type; an empty field is a missing key"
+		case len(want.values) > 0:
+			hint = "the reference has that type; an empty field is null"
 		}
 		return typedFromText(x, f.Type), sqltype.Of(f.Type), form{f.Type.WithArticle(), hint}
 	}

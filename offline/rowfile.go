@@ -29,13 +29,14 @@ type rowFile struct {
 type rowsWanted struct {
 	keys      []fstore.Field // join keys, each a column
 	request   []fstore.Field // request columns, each a column if the file has one
+	values    []fstore.Field // other columns whose type is known, likewise
 	timestamp string         // the column of instants; empty: the file has keys, and its other columns are not read
 }
 
 // column reports whether a column is wanted. All columns of labels are.
 func (w rowsWanted) column(name string) bool { return w.timestamp != "" || w.typed(name) != nil }
 
-// typed returns the join key or request column of that name, whose type is declared, or nil. The column of instants is read
+// typed returns the join key, request column or other column of that name, whose type is declared, or nil. The column of instants is read
 // as such, even if expressions read it too.
 func (w rowsWanted) typed(name string) *fstore.Field {
 	for _, f := range w.keys {
@@ -43,7 +44,7 @@ func (w rowsWanted) typed(name string) *fstore.Field {
 			return &f
 		}
 	}
-	for _, f := range w.request {
+	for _, f := range slices.Concat(w.request, w.values) {
 		if f.Name == name && name != w.timestamp {
 			return &f
 		}

@@ -31,6 +31,7 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 	sh.run("sed -i.old 's/ttl: 30d/ttl: 60d/' customer.yaml; sed -i.old 's/delay: 30m/delay: 40m/' activity.yaml; sed -i.old 's/as: last_large_order/as: large/' services.yaml; rm *.old")
 	sh.run("cat >> services.yaml << 'END'\n" + parcels + "END")
 	sh.run("printf 'customer_id,event_timestamp,weight\\n12003,2025-06-01,0\\n' > sent.csv") // midnight, and by zero
+	sh.run("printf 'country\\nAtlantis\\nFrance\\n' > unseen.csv")
 	t.Setenv("MLFLOW_TRACKING_URI", mlflowtest.New(t, map[string]*mlflowtest.Model{"fraud": {
 		Versions: map[string]map[string]string{"1": {"fstore.pin": "0123"}, "2": {}, "3": {}},
 		Aliases:  map[string]string{"champion": "2", "8th": "1"},
@@ -94,6 +95,9 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 		{"training-set_list", "training-set list"},
 		{"training-set_diff", "training-set diff quick again"},
 		{"freshness", "freshness"},
+		{"drift", "drift --reference quick --current quick --min-rows 20 --window 90d --by month"},
+		{"drift", "drift --reference again --current store --min-rows 20"},
+		{"drift", "drift --reference again --current unseen.csv --min-rows 1"},
 		{"verify", "verify"},
 		{"verify", "verify --causal"},
 		{"verify", "verify --model fraud@champion --sample 5"},

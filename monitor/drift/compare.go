@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/stats"
 )
 
@@ -134,19 +135,23 @@ func (c *compared) verdict(found []Check, current *stats.Counts, minimum int64) 
 	distances := c.edges.Kind != stats.Presence
 	switch {
 	case r.Rows() < minimum:
-		return TooFew, fmt.Sprintf("The reference has %d rows, and %d are needed.", r.Rows(), minimum)
+		return TooFew, tooFew("the reference", r.Rows(), "row", minimum)
 	case current.Rows() < minimum:
-		return TooFew, fmt.Sprintf("There are %d current rows, and %d are needed.", current.Rows(), minimum)
+		return TooFew, tooFew("the current side", current.Rows(), "row", minimum)
 	case len(over) > 0:
 		return Drifted, strings.ToUpper(over[0][:1]) + strings.Join(over, ", ")[1:] + "."
 	case distances && r.Values() < minimum:
-		return TooFew, fmt.Sprintf("The reference has %d values, and %d are needed.", r.Values(), minimum)
+		return TooFew, tooFew("the reference", r.Values(), "value", minimum)
 	case distances && current.Values() < minimum:
-		return TooFew, fmt.Sprintf("There are %d current values, and %d are needed.", current.Values(), minimum)
+		return TooFew, tooFew("the current side", current.Values(), "value", minimum)
 	case !distances:
 		return Stable, "The share of nulls has not changed. Only nulls can be compared."
 	}
 	return Stable, "No check is over its threshold."
+}
+
+func tooFew(side string, n int64, noun string, minimum int64) string {
+	return fmt.Sprintf("A verdict needs %s, and %s has %s.", english.Count(int(minimum), noun), side, english.Thousands(n))
 }
 
 // names say what a check finds, in words.

@@ -32,7 +32,8 @@ type column struct {
 	*compared
 	counts []*stats.Counts // by window; without windows there is one
 	unseen map[string]int64
-	seen   bool // the current rows have it
+	seen   bool   // the current rows have it
+	why    string // it is not compared; "": it is, if it was seen
 }
 
 const (
@@ -60,8 +61,36 @@ func NewCounter(columns []Column, at string, by Period) (*Counter, error) {
 	return c, nil
 }
 
-// Add counts rows. Each column of the batch that has the name of a column of the reference must have its type. It returns ErrInvalid
-// if there are too many windows.
+// Wanted returns the columns to count, with the types in which to pass them to Add; in place of float64, any type of numbers
+// will do. Of nulls only the nulls are counted: the values may be of any type.
+func (c *Counter) Wanted() (columns []fstore.Field, nulls []string) {
+	for _, of := range c.columns {
+		want := of.Type
+		switch {
+		case of.measure == Norm:
+			want = fstore.List(fstore.Float64)
+		case of.edges.Kind == stats.Numbers && of.measure == Value:
+			want = fstore.Float64
+		case of.edges.Kind == stats.Presence && of.measure == Value && want != fstore.Float32 && want != fstore.Float64: // these may be NaN
+			nulls = append(nulls, of.Name)
+			continue
+		}
+		columns = append(columns, fstore.Field{Name: of.Name, Type: want})
+	}
+	return columns, nulls
+}
+
+// LeaveOut says that a column is not compared, and why, in a sentence.
+func (c *Counter) LeaveOut(name, reason string) {
+	for _, of := range c.columns {
+		if of.Name == name {
+			of.why = reason
+		}
+	}
+}
+
+// Add counts rows. It leaves out columns of the reference that the batch lacks. It returns ErrInvalid if there are too many
+// windows.
 func (c *Counter) Add(b *fstore.Batch) error {
 	at := b.Column(c.at)
 	into := []int32(nil)
@@ -162,26 +191,21 @@ func (c *column) meet(_ int, value string) {
 	}
 }
 
-// Compare returns the comparison of all rows with the reference. The sides are for the caller to describe.
+// Compare returns the comparison of all rows with the reference. The sides are for the caller to describe; Current.Rows is set.
 func (c *Counter) Compare(o Options) *Comparison {
 	out := &Comparison{ShareLimit: o.ShareLimit, MinRows: o.MinRows, Features: make([]Feature, 0, len(c.columns))}
 	order := c.spans(out)
 	for _, of := range c.columns {
 		f := of.compare(&o, c.at, order)
-		switch f.Verdict {
-		case Drifted:
-			out.Counts.Drifted++
-		case Stable:
-			out.Counts.Stable++
-		case TooFew:
-			out.Counts.TooFew++
-		case NotCompared:
-			out.Counts.NotCompared++
+		if f.Role == RoleTarget && f.Verdict == NotCompared { // outcomes come later than what they are predicted from
+			continue
+		}
+		if f.Role == RoleFeature {
+			out.Counts.add(f.Verdict)
 		}
 		if f.Current != nil {
 			out.Current.Rows = max(out.Current.Rows, f.Current.Rows)
 		}
-		out.Reference.Rows = max(out.Reference.Rows, f.Reference.Rows)
 		out.Features = append(out.Features, f)
 	}
 	out.Verdict = TooFew
@@ -192,6 +216,19 @@ func (c *Counter) Compare(o Options) *Comparison {
 		}
 	}
 	return out
+}
+
+func (v *Verdicts) add(verdict Verdict) {
+	switch verdict {
+	case Drifted:
+		v.Drifted++
+	case Stable:
+		v.Stable++
+	case TooFew:
+		v.TooFew++
+	case NotCompared:
+		v.NotCompared++
+	}
 }
 
 // spans puts the windows into the comparison, in ascending order, and returns their indexes in that order.
@@ -218,6 +255,8 @@ func (c *Counter) spans(out *Comparison) []int {
 // compare compares the column as a whole and by window.
 func (c *column) compare(o *Options, at string, order []int) Feature {
 	switch {
+	case c.why != "":
+		return c.notCompared(c.why)
 	case !c.seen && c.measure == Age && at == "":
 		return c.notCompared("The current rows have no column of instants, which the age of an instant needs.")
 	case !c.seen:

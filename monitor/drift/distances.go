@@ -6,11 +6,21 @@ import (
 	"github.com/fstore-dev/fstore/stats"
 )
 
-// shares returns the share of each cell among the values that are neither null nor NaN. For numbers the cells are: below the bins,
-// the bins, above; for categories: the categories, and all others. Infinities are below and above.
+// shares returns the share of each cell among the values that are neither null nor NaN: of the bins of numbers, of which the first
+// also takes what is below it and the last what is above; or of the categories, and of all others together. The reference's
+// extremes are chance, so a cell beyond them would be too; CheckOutOfRange counts what is there.
 func shares(c *stats.Counts) []float64 {
-	cells := append([]int64{c.Low()}, c.Bins()...)
-	cells = append(cells, c.High())
+	cells := append([]int64{}, c.Bins()...)
+	if c.Edges.Kind == stats.Numbers {
+		cells[0] += c.Low()
+		cells[len(cells)-1] += c.High()
+	} else {
+		cells = append(cells, c.High())
+	}
+	return sharesOf(cells, c)
+}
+
+func sharesOf(cells []int64, c *stats.Counts) []float64 {
 	out := make([]float64, len(cells))
 	n := float64(c.Values())
 	if n == 0 {
@@ -20,6 +30,11 @@ func shares(c *stats.Counts) []float64 {
 		out[i] = float64(k) / n
 	}
 	return out
+}
+
+// withOutside returns the shares below the bins of numbers, in each bin, and above. Infinities are below and above.
+func withOutside(c *stats.Counts) []float64 {
+	return sharesOf(append(append([]int64{c.Low()}, c.Bins()...), c.High()), c)
 }
 
 // emptyShare stands for the share of an empty cell in the PSI, as in Evidently.
@@ -69,7 +84,7 @@ func JS(reference, current *stats.Counts) float64 {
 // atLeast is the difference at the bounds of bins, where it is exact. The statistic of the rows lies between the two, because
 // within a bin the shares only grow. (scipy.stats.ks_2samp(a, b).statistic. Infinities count, as the smallest and largest values.)
 func KS(reference, current *stats.Counts) (atLeast, atMost float64) {
-	p, q := shares(current), shares(reference)
+	p, q := withOutside(current), withOutside(reference)
 	f, g := 0.0, 0.0 // up to here
 	for i := range p {
 		nextF, nextG := f+p[i], g+q[i]

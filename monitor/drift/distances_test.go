@@ -45,19 +45,12 @@ func exactWasserstein(a, b []float64) float64 {
 
 // cellShares counts the cells of numbers by the words of the documentation.
 func cellShares(bounds, values []float64) []float64 {
-	out := make([]float64, len(bounds)+1)
+	out := make([]float64, len(bounds)-1)
 	for _, v := range values {
-		at := len(bounds) // above
-		switch {
-		case v < bounds[0]:
-			at = 0
-		case v == bounds[0]:
-			at = 1
-		default:
-			for i := range len(bounds) - 1 {
-				if bounds[i] < v && v <= bounds[i+1] {
-					at = i + 1
-				}
+		at := 0
+		for i := range len(bounds) - 1 {
+			if bounds[i] < v { // the last also takes what is above it
+				at = i
 			}
 		}
 		out[at] += 1 / float64(len(values))

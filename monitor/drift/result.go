@@ -16,9 +16,9 @@ type Comparison struct {
 	Share      float64  `json:"share"`   // of the judged features (drifted or stable) that drifted, 0 to 1
 	ShareLimit float64  `json:"share_limit"`
 	MinRows    int64    `json:"min_rows"` // fewer rows than this are too few to judge
-	Counts     Verdicts `json:"counts"`
+	Counts     Verdicts `json:"counts"`   // of features; targets do not count
 
-	// Features are in the order of the reference's columns.
+	// Features are in the order of the reference's columns: targets that the current rows have, and all features.
 	Features []Feature `json:"features"`
 
 	// By is the length of Windows ("day"), and empty without them. Windows are in ascending order; each has rows. Feature.Windows

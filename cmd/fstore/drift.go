@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/fstore-dev/fstore/internal/terminal"
+	"github.com/fstore-dev/fstore/internal/usage"
+	"github.com/fstore-dev/fstore/monitor/drift"
+	"github.com/fstore-dev/fstore/project"
+	"github.com/fstore-dev/fstore/project/github"
+	"github.com/spf13/cobra"
+)
+
+// driftFlags are the flags of drift.
+type driftFlags struct {
+	request    project.DriftRequest
+	window     string
+	to         string
+	by         string
+	thresholds []string
+	failOn     string
+}
+
+func (a *app) driftCommand() *cobra.Command {
+	var f driftFlags
+	cmd := &cobra.Command{
+		Use:   "drift --reference NAME|LOCKFILE --current FILE|NAME|LOCKFILE|store",
+		Short: "Compare current values with those that a model was trained on",
+		Long: `Compare the distributions of current values with those of a training set, feature by feature. The lock of the training set has
+its statistics, so its file is not read. The current values are those of a Parquet or CSV file with columns named like the
+features, of another training set, or what is published in the online store (store).
+
+For each feature, drift gives the share of nulls, unseen categories and values out of range, the Wasserstein distance, PSI and
+the Jensen-Shannon distance, and a verdict. A score is an alarm if it reaches its threshold and chance does not explain it. Fewer
+than 200 rows or values are too few to judge. docs/drift.md has the formulas and defaults.
+
+--window takes the last rows of a file, --by also compares each hour, day, week or month alone. --fail-on makes the exit status 4
+if more than this share of the judged features has drifted; 0 means any.`,
+		Example: `  fstore drift --reference churn_2025 --current churn_2024
+  fstore drift --reference churn_2025 --current churn.parquet --window 90d --by month
+  fstore drift --reference churn_2025 --current store --fail-on 0.5
+  fstore drift --reference churn.lock.json --current churn_2024.parquet --threshold psi=0.25 --threshold order_value.js=off`,
+		Args: usage.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.request.Reference == "" || f.request.Current == "" {
+				return usage.Errorf(cmd, "--reference and --current say what to compare")
+			}
+			if err := f.parse(); err != nil {
+				return err
+			}
+			args := []string{f.request.Reference}
+			if f.request.Current == project.DriftStore || !project.IsLockFile(f.request.Current) {
+				args = append(args, f.request.Current) // it needs a repo
+			}
+			return a.withLocks(cmd.Context(), func(p *project.Project) error { return a.drift(cmd.Context(), p, &f) }, args...)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.request.Reference, "reference", "", "training set to compare with, by its name or its lock")
+	flags.StringVar(&f.request.Current, "current", "", "file of rows, training set, or store: what is published")
+	flags.StringVar(&f.request.Timestamp, "timestamp", "", "column with the instant of a current row (default: that of the training set)")
+	flags.StringVar(&f.window, "window", "", "only rows of this length of time up to the last, such as 7d")
+	flags.StringVar(&f.to, "to", "", "only rows up to this instant, where --window ends")
+	flags.StringVar(&f.by, "by", "", "also compare the rows of each hour, day, week or month")
+	flags.StringArrayVar(&f.thresholds, "threshold", nil, "threshold of a check: CHECK=NUMBER, FEATURE.CHECK=NUMBER, or =off (repeatable)")
+	flags.Int64Var(&f.request.Options.MinRows, "min-rows", drift.DefaultMinRows, "fewer rows or values than this are too few to judge")
+	flags.StringVar(&f.failOn, "fail-on", "", "exit with status 4 if more than this share of the features has drifted, from 0 to 1")
+	a.outputFlag(cmd, flags, outputTable, outputJSON, outputMarkdown)
+	_ = cmd.RegisterFlagCompletionFunc("by", cobra.FixedCompletions([]string{"hour", "day", "week", "month"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("reference", a.completeLocks)
+	a.engineFlags(cmd)
+	return cmd
+}
+
+// parse reads the flags that are text.
+func (f *driftFlags) parse() (err error) {
+	r := &f.request
+	r.Options.ShareLimit = drift.DefaultShareLimit
+	if f.failOn != "" {
+		limit, err := strconv.ParseFloat(f.failOn, 64)
+		if err != nil || !(limit >= 0 && limit < 1) {
+			return usage.Errorf(nil, "--fail-on %s: a share of the features, from 0 and below 1", f.failOn).WithHint("--fail-on 0 fails if any feature drifted")
+		}
+		r.Options.ShareLimit = limit
+	}
+	if r.Options.MinRows < 1 {
+		return usage.Errorf(nil, "--min-rows %d: it must be at least 1", r.Options.MinRows)
+	}
+	if err := usage.Duration("--window", f.window, &r.Window); err != nil {
+		return err
+	}
+	if f.to != "" {
+		to, err := instant("--to", f.to)
+		if err != nil {
+			return err
+		}
+		r.To = &to
+	}
+	if f.by != "" {
+		if r.By, err = drift.ParsePeriod(f.by); err != nil {
+			return usage.Flagged("--by", err)
+		}
+	}
+	for _, t := range f.thresholds {
+		if err := r.Options.SetThreshold(t); err != nil {
+			return usage.Flagged("--threshold", err)
+		}
+	}
+	return nil
+}
+
+func (a *app) drift(ctx context.Context, p *project.Project, f *driftFlags) error {
+	progress := a.progress()
+	f.request.Progress = func(rows int64) { progress.Show("count", rows, 0) }
+	c, err := p.Drift(ctx, f.request)
+	progress.Clear()
+	if err != nil {
+		return usage.In("drift", err)
+	}
+	switch a.output {
+	case outputJSON:
+		err = a.printJSON(c)
+	case outputMarkdown:
+		_, err = fmt.Fprint(a.stdout, github.Drift(c, github.Comment("`fstore drift` shows the rest.")))
+	default:
+		err = a.printDrift(c)
+	}
+	if err == nil && f.failOn != "" && c.Verdict == drift.Drifted {
+		return exitCode(statusCheck)
+	}
+	return err
+}
+
+func (a *app) printDrift(c *drift.Comparison) error {
+	facts := terminal.NewTable("reference", project.DriftSideText(&c.Reference))
+	facts.Row("current", project.DriftSideText(&c.Current))
+	facts.Row("verdict", project.DriftVerdictText(c.Verdict)+": "+project.DriftSummary(c))
+	if err := facts.Print(a.stdout); err != nil {
+		return err
+	}
+	features := terminal.NewTable(append([]string{}, project.DriftHeader...)...)
+	for _, row := range project.DriftRows(c) {
+		features.Row(row...)
+	}
+	if err := a.printAfter(true, features); err != nil {
+		return err
+	}
+	windows := terminal.NewTable(append([]string{}, project.DriftWindowHeader...)...)
+	for _, row := range project.DriftWindowRows(c) {
+		windows.Row(row...)
+	}
+	return a.printAfter(true, windows)
+}
