@@ -176,4 +176,5 @@ chromium:
 
 prometheus: # and sqlite3: their tests are left out where they are missing, but not in CI
 	@.ci/need promtool prometheus prometheus
+	@.ci/need prometheus-pushgateway prometheus-pushgateway prometheus-pushgateway
 	@.ci/need sqlite3 sqlite3 sqlite

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os/exec"
 	"path/filepath"
@@ -22,13 +23,14 @@ import (
 	"github.com/fstore-dev/fstore/online/redis/redistest"
 )
 
-// Prometheus scrapes two jobs. One has all that a server can have, and serves views whose next run is long overdue. Nothing is
-// published in the other, so it fails every look-up. The alerts tell them apart, and every query of the dashboards has data.
+// Prometheus scrapes two jobs of servers. One has all that a server can have, and serves views whose next run is long overdue. Nothing is
+// published in the other, so it fails every look-up. The alerts tell them apart. A third job has what the run left behind, as a node_exporter
+// would. Every query of the dashboards has data.
 func TestPrometheusSeesLateViewsAndFailedLookups(t *testing.T) {
 	prometheus := need(t, "prometheus", getPrometheus)
 	late := newLateShop(t)
 	fresh := newShop(t).serve()
-	p := startPrometheus(t, prometheus, map[string]string{"fstore": late.metrics, "fstore-new": fresh.metrics})
+	p := startPrometheus(t, prometheus, map[string]string{"fstore": late.metrics, "fstore-new": fresh.metrics, "node": serveFile(t, late.batch)})
 	over := make(chan struct{})
 	asking := make(chan struct{})
 	go func() {
@@ -69,21 +71,29 @@ func TestPrometheusSeesLateViewsAndFailedLookups(t *testing.T) {
 	}
 }
 
-// lateShop is a server and a token for it.
+// lateShop is a server, a token for it, and the file of metrics that the run before it has written.
 type lateShop struct {
 	*server
-	token string
+	token, batch string
 }
 
 // newLateShop serves a shop that was published as of a day in 2025, over TLS, from Redis, with a cache, tokens and an audit log.
 func newLateShop(t *testing.T) lateShop {
 	t.Helper()
 	r := newShop(t, "FSTORE_ONLINE="+redistest.New(t).URL, "FSTORE_SERVE_CACHE=1MB", "FSTORE_SERVE_AUDIT=audit.jsonl")
-	r.must("materialize", "--leak-check", "off", "--to", "2025-12-01")
+	batch := filepath.Join(r.dir, "fstore.prom")
+	r.must("materialize", "--leak-check", "off", "--to", "2025-12-01", "--metrics-file", batch)
 	token := strings.TrimSpace(r.must("token", "create", "test", "--tokens", "tokens.yaml", "--grant", "online:read@shop"))
 	r.env = append(r.env, "FSTORE_SERVE_AUTH_TOKENS=tokens.yaml")
 	pair := certtest.New(t, "ca", time.Now()).Issue(t, "server")
-	return lateShop{r.serve("--tls-certificate", pair.Certificate, "--tls-key", pair.Key), token}
+	return lateShop{r.serve("--tls-certificate", pair.Certificate, "--tls-key", pair.Key), token, batch}
+}
+
+// serveFile serves a file at every path, and returns the address.
+func serveFile(t *testing.T, path string) string {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, path) }))
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
 }
 
 func (s lateShop) lookup(t *testing.T, want int) { ask(t, "https://"+s.http, s.token, want) }
@@ -113,7 +123,7 @@ func ask(t *testing.T, address, token string, want int) {
 // prometheus is a running one.
 type prometheus struct{ url string }
 
-// startPrometheus begins one that scrapes a server of each job every second and evaluates the rules as often.
+// startPrometheus begins one that scrapes an address of each job every second and evaluates the rules as often.
 func startPrometheus(t *testing.T, command string, jobs map[string]string) prometheus {
 	t.Helper()
 	rulesPath, err := filepath.Abs(rules)
