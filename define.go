@@ -71,6 +71,7 @@ type Source struct {
 	Event     string            `json:"event_timestamp,omitempty"`
 	Created   string            `json:"created_timestamp,omitempty"`
 	Available Available         `json:"available,omitzero"` // the effective one, with defaults filled in
+	Expect    []Expectation     `json:"-"`                  // kept apart from the definition: see Expectations
 	Meta
 }
 
@@ -85,6 +86,8 @@ type Feature struct {
 	Default    *Value  `json:"default,omitempty"`    // sent for missing and null values; nil: none
 	Window     *Window `json:"window,omitempty"`     // of a windowed view: what the feature aggregates; Column is then empty
 	Expression string  `json:"expression,omitempty"` // of an on-demand view: how it is computed; Column is then empty
+
+	Expect []Expectation `json:"-"` // kept apart from the definition: see Expectations
 	Meta
 }
 
@@ -104,6 +107,8 @@ type View struct {
 	Publish   *Publish  `json:"publish,omitempty"`           // nil: published continuously
 	Features  []Feature `json:"features"`                    // as declared; a record holds them in name order
 	Offline   bool      `json:"offline,omitempty"`           // online: false, an intermediate: never served or materialized
+
+	Expect []Expectation `json:"-"` // kept apart from the definition: see Expectations
 	Meta
 }
 

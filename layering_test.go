@@ -32,7 +32,7 @@ var layers = map[string][]string{
 	"online":       {"online", "ondemand", "regular", "packed", "window"},
 	"materialize":  {"materialize", "regular", "internal/english"},
 	"verify":       {"verify", "window"},
-	"monitor":      {"monitor", "stats", "internal/english"},
+	"monitor":      {"monitor", "stats", "regular", "internal/english"},
 	"proto":        {},
 	"tracing":      {"tracing", "internal/certfile"},
 	"server":       {"server", "online", "proto", "internal/certfile", "tracing"},
@@ -96,7 +96,7 @@ var homes = map[string][]string{
 	"github.com/golang-jwt/":                         {"server/access"},
 	"github.com/MicahParks/":                         {"server/access"},
 	"github.com/goccy/go-yaml":                       {"registry", "project"},
-	"github.com/parquet-go/parquet-go":               {"offline", "materialize", "server/flight", "server/servedlog", "feature_repo", "cmd", "test"},
+	"github.com/parquet-go/parquet-go":               {"offline", "materialize", "monitor/expect", "server/flight", "server/servedlog", "feature_repo", "cmd", "test"},
 	"github.com/google/go-cmp":                       {"online/onlinetest", "registry/registrytest"}, // else tests only
 	"pgregory.net/rapid":                             {"online/onlinetest", "internal/columntest"},
 	"github.com/rogpeppe/go-internal":                {}, // tests only

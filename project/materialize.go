@@ -27,6 +27,7 @@ type MaterializeRequest struct {
 	Accept    []string         // digests of results that are published although a run asked about them, from Summary.Refused
 	LeakCheck string           // at how many instants a view is checked before its first run, as in TrainingSetRequest
 	Progress  func(materialize.Progress)
+	Keep      int                               // how many bad rows are kept of each expectation that does not hold; 0: a few, to show
 	Ran       func([]materialize.Summary) error // called after the views have run, before serving changes
 }
 
@@ -34,6 +35,7 @@ type MaterializeRequest struct {
 type Materialized struct {
 	Views      []materialize.Summary // in the order of their runs
 	Promotions []registry.Promotion  // versions that now serve and did not before
+	Checks     []*Checked            // how the expectations of the views and of what they read came out
 }
 
 // Materialize makes the online store hold views as of an instant, and then promotes versions whose views are
@@ -98,8 +100,15 @@ func (p *Project) materialize(ctx context.Context, db *registry.Store, r Materia
 	}
 	o.Sink = Sink{store}
 	o.Leases = NewLeases(db, p.Settings.Project)
+	checks, err := p.newChecks(ctx, db, "materialize", r.Keep)
+	if err != nil {
+		return out, err
+	}
+	defer checks.close()
+	o.Inspectors = []materialize.Inspector{checks}
 	var runErr error
 	out.Views, runErr = materialize.Run(ctx, o)
+	out.Checks = checks.found
 	if r.Ran != nil {
 		runErr = errors.Join(runErr, r.Ran(out.Views))
 	}

@@ -106,10 +106,16 @@ func writeHead(ctx context.Context, tx record.Tx, before *state, p *Plan) error 
 		if err := tx.Put(ctx, &head); err != nil {
 			return err
 		}
+		if err := putExpected(ctx, tx, o); err != nil {
+			return err
+		}
 	}
 	for _, old := range before.headNames() {
 		if !stays[old] {
 			if err := tx.Delete(ctx, &old); err != nil {
+				return err
+			}
+			if err := tx.Delete(ctx, &record.Expected{Kind: old.Kind, Name: old.Name}); err != nil { // of a source: versions keep theirs
 				return err
 			}
 		}

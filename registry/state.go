@@ -59,7 +59,7 @@ func readState(ctx context.Context, tx record.Tx) (*state, error) {
 		return s, err
 	}
 	s.revision = p.Revision
-	for _, read := range []func(context.Context, record.Tx) error{s.readVersions, s.readHead, s.readModels, s.readServing} {
+	for _, read := range []func(context.Context, record.Tx) error{s.readVersions, s.readHead, s.readExpected, s.readModels, s.readServing} {
 		if err := read(ctx, tx); err != nil {
 			return nil, err
 		}

@@ -172,3 +172,22 @@ func (t Type) IsNumber() bool { return t.Bits > 0 || t.Mantissa > 0 || t.Name ==
 func (t Type) IsText() bool {
 	return t.Name == "VARCHAR" || t.Name == "ENUM" || t.Name == "UUID" || t.Is(Folder)
 }
+
+// Natural returns the type of fstore in which values of t are looked at where no type is declared: whole numbers that may not
+// fit an int64, and DECIMAL, are float64. ok is false for types that no scalar type stands for.
+func (t Type) Natural() (to fstore.Type, ok bool) {
+	switch {
+	case t.Bits > 0 && t.ValueBits() <= 63:
+		return fstore.Int64, true
+	case t.IsNumber():
+		return fstore.Float64, true
+	case t.IsText(), t.Is(Null):
+		return fstore.String, true
+	}
+	for _, to := range fstore.Scalars() {
+		if t.Converts(to) {
+			return to, true
+		}
+	}
+	return fstore.Invalid, false
+}

@@ -23,6 +23,7 @@ type materializeFlags struct {
 	to, wait, storeWait, leakCheck string
 	accept                         []string
 	full, rewind                   bool
+	failing                        string
 }
 
 func (a *app) materializeCommand() *cobra.Command {
@@ -59,13 +60,14 @@ A run is a trace if OTEL_EXPORTER_OTLP_ENDPOINT names an OpenTelemetry collector
 	flags.StringVar(&f.storeWait, "store-wait", "", "wait this long for an online store that stops answering, as in a failover; 0s: do not wait (default: 1m)")
 	flags.StringArrayVar(&f.accept, "accept", nil, "publish the result with this digest, about which a run asked; repeatable")
 	leakCheckFlag(cmd, &f.leakCheck)
+	failingFlag(cmd, &f.failing)
 	a.engineFlags(cmd)
 	return cmd
 }
 
 // materialize runs the views, prints a summary of each, and prints promotions.
 func (a *app) materialize(ctx context.Context, views []string, f materializeFlags) error {
-	r := project.MaterializeRequest{Views: views, LeakCheck: f.leakCheck, Accept: f.accept}
+	r := project.MaterializeRequest{Views: views, LeakCheck: f.leakCheck, Accept: f.accept, Keep: keepRows(f.failing)}
 	if err := f.options(&r); err != nil {
 		return err
 	}
@@ -78,9 +80,12 @@ func (a *app) materialize(ctx context.Context, views []string, f materializeFlag
 			return a.printSummaries(views)
 		}
 		done, err := p.Materialize(ctx, r)
+		a.batch.checked(done.Checks)
 		if !a.json() {
 			a.printPromotions(done.Promotions)
+			a.printSamples(done.Checks)
 		}
+		err = errors.Join(err, writeFailing(f.failing, done.Checks))
 		return usage.In("materialize", asFlags(err))
 	})
 }

@@ -45,6 +45,9 @@ func (w *lockSchema) fields(t reflect.Type, properties map[string]any, required 
 			w.fields(f.Type, properties, required)
 			continue
 		}
+		if name == "-" {
+			continue
+		}
 		p := w.value(f.Type)
 		if digits := map[string]string{"sha256": "64", "digest": "64", "content": "64", "fingerprint": "64", "md5": "32"}[name]; digits != "" {
 			p["pattern"] = "^[0-9a-f]{" + digits + "}$"

@@ -29,6 +29,7 @@ func (c *checker) aggregations(v *view) {
 		c.problems.add(v.spec.Online.Pos, "remove it: other views cannot read windows", "online: false beside aggregations")
 	}
 	names, features := map[string]fstore.Pos{}, map[string]fstore.Pos{}
+	expect := map[*AggregationSpec][]fstore.Feature{}
 	for i := range v.spec.Aggregations {
 		spec := &v.spec.Aggregations[i]
 		if !c.name(spec.Name) || c.isDuplicate("aggregation", spec.Name, names) {
@@ -38,12 +39,22 @@ func (c *checker) aggregations(v *view) {
 		if !ok {
 			continue
 		}
-		hop := c.hop(spec)
+		hop, from := c.hop(spec), len(v.def.Features)
 		for _, w := range spec.Windows {
 			c.window(v, spec, base, w, hop, features)
 		}
+		expect[spec] = v.def.Features[from:]
 	}
 	v.ok = v.ok && len(c.problems) == before
+	for i := range v.spec.Aggregations { // afterwards: the view is whole whatever is wrong with its expectations
+		spec := &v.spec.Aggregations[i]
+		if of := expect[spec]; len(of) > 0 {
+			all := c.featureExpectations(spec.Expect, &v.def, spec.Name.Value, of[0].Type)
+			for f := range of {
+				of[f].Expect = all
+			}
+		}
+	}
 }
 
 // aggregation reads what all windows of an aggregation share.

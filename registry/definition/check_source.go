@@ -66,17 +66,23 @@ func (c *checker) readSources() {
 		c.sourceRename(s)
 		c.sourceOptional(s)
 		s.ok = len(c.problems) == before
-		if s.def.Path == "" {
-			continue // reported by sourceTimes
-		}
-		if _, err := fstore.Expand(s.def.Path, c.repo.lookup); err != nil {
-			var e *fstore.Error
-			errors.As(err, &e) // it always is one
-			c.unchecked.add(spec.Path.Pos, e.Hint, "source %s and the views that read it are not checked: %s", s.def.Name, e.Message)
-			continue
-		}
-		c.sourceColumns(s)
+		c.sourceFiles(s)
+		c.sourceExpectations(s)
 	}
+}
+
+// sourceFiles finds the columns of a source's files.
+func (c *checker) sourceFiles(s *source) {
+	if s.def.Path == "" {
+		return // reported by the loader
+	}
+	if _, err := fstore.Expand(s.def.Path, c.repo.lookup); err != nil {
+		var e *fstore.Error
+		errors.As(err, &e) // it always is one
+		c.unchecked.add(s.spec.Path.Pos, e.Hint, "source %s and the views that read it are not checked: %s", s.def.Name, e.Message)
+		return
+	}
+	c.sourceColumns(s)
 }
 
 // sourceTimes reads the times of a source: event, created and availability.

@@ -89,6 +89,7 @@ func (c *checker) viewFeatures(v *view) {
 		}
 		if ok {
 			f.Default = c.defaultValue(spec.Default, t)
+			f.Expect = c.featureExpectations(spec.Expect, &v.def, f.Name, t)
 		}
 		v.ok = v.ok && ok
 		if slices.ContainsFunc(v.def.Keys, func(k fstore.Field) bool { return k.Name == f.Name }) {
@@ -154,6 +155,7 @@ func (c *checker) checkView(v *view, path []string) {
 	default:
 		c.problems.add(v.spec.Pos, "source: NAME to take a source's columns as they are, or sql: "+exampleSQL(v.def.Name), "feature_view %s has neither source nor sql", v.def.Name)
 	}
+	c.viewExpectations(v)
 	v.checked = done
 }
 

@@ -24,7 +24,8 @@ var nouns = map[string]string{
 	"EntitySpec": "an entity", "JoinKeySpec": "a join key", "SourceSpec": "a source", "FeatureViewSpec": "a feature_view",
 	"PublishSpec": "publish", "MaxStalenessSpec": "max_staleness", "FeatureSpec": "a feature", "AggregationSpec": "an aggregation", "FeatureServiceSpec": "a feature_service",
 	"OnDemandViewSpec": "an on_demand_view", "RequestSpec": "a request column", "UseSpec": "an entry of uses", "OnDemandFeatureSpec": "a feature",
-	"RefSpec": "an entry of a feature_service",
+	"RefSpec": "an entry of a feature_service", "ExpectSpec": "an expectation", "AtMostSpec": "the bound of a share", "MeanSpec": "mean",
+	"RowsSpec": "rows", "FreshnessSpec": "freshness",
 }
 
 // key is a field of a spec type as its tags describe it.
@@ -95,10 +96,16 @@ func (d *decoder) mapping(n ast.Node, into reflect.Value) {
 		k := find(keys, name)
 		if k == nil {
 			hint := fstore.DidYouMean(name, strings.Split(keyNames(keys), ", "))
+			if known := otherChecks(name); known != "" && t == reflect.TypeFor[ExpectSpec]() {
+				hint = known
+			}
 			if flow, _ := n.(*ast.MappingNode); flow != nil && flow.IsFlowStyle && it.Value().Type() == ast.NullType {
 				hint = "inside { } a comma ends a value: quote text that contains a comma"
 			}
 			d.problems.add(at, hint, "unknown key %q in %s", name, noun)
+			if unknown := into.FieldByName("Unknown"); unknown.IsValid() {
+				unknown.SetBool(true)
+			}
 			continue
 		}
 		d.value(it.Value(), into.FieldByIndex(k.index), *k)
@@ -251,7 +258,7 @@ func (d *decoder) pairs(n ast.Node, into *[]Pair, k key) {
 
 func (d *decoder) literal(n ast.Node, into *Literal, k key) {
 	into.Pos = d.pos(n)
-	raw, err := d.json(n, into)
+	raw, err := d.json(n, into, k.name)
 	if err != nil {
 		d.problems.addError(into.Pos, err)
 		into.Pos = fstore.Pos{}
@@ -267,13 +274,13 @@ func (d *decoder) literal(n ast.Node, into *Literal, k key) {
 var octal = regexp.MustCompile(`^[+-]?0[0-7_]+$`)
 
 // json writes a scalar or a list of scalars as JSON.
-func (d *decoder) json(n ast.Node, into *Literal) (json.RawMessage, error) {
+func (d *decoder) json(n ast.Node, into *Literal, name string) (json.RawMessage, error) {
 	switch n := n.(type) {
 	case *ast.SequenceNode:
 		parts := make([]json.RawMessage, len(n.Values))
 		for i, e := range n.Values {
 			var err error
-			if parts[i], err = d.json(e, &Literal{}); err != nil {
+			if parts[i], err = d.json(e, &Literal{}, name); err != nil {
 				return nil, err
 			}
 		}
@@ -291,7 +298,7 @@ func (d *decoder) json(n ast.Node, into *Literal) (json.RawMessage, error) {
 		return json.RawMessage(`"NaN"`), nil
 	case *ast.IntegerNode:
 		if written := scalarText(n); octal.MatchString(written) {
-			return nil, fstore.Errorf(fstore.ErrDefinition, "default %s is %v to some YAML parsers and another number to others", written, n.Value).
+			return nil, fstore.Errorf(fstore.ErrDefinition, "%s %s is %v to some YAML parsers and another number to others", name, written, n.Value).
 				WithHint("quote it: \"%s\"; or write the number without the leading 0", written)
 		}
 		return json.RawMessage(fmt.Sprint(n.Value)), nil
@@ -300,7 +307,7 @@ func (d *decoder) json(n ast.Node, into *Literal) (json.RawMessage, error) {
 	}
 	s, ok := scalar(n)
 	if !ok {
-		return nil, fstore.Errorf(fstore.ErrDefinition, "default must be a value or a list of values, not %s", describe(n))
+		return nil, fstore.Errorf(fstore.ErrDefinition, "%s must be a value or a list of values, not %s", name, describe(n))
 	}
 	text := scalarText(s)
 	expanded, err := fstore.Expand(text, d.lookup)

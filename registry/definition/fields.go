@@ -101,6 +101,7 @@ func sourceFields(s *fstore.Source, prefix string, withMeta bool) Fields {
 		l.counts(prefix+"availability", availabilityText(s.Available), availabilityWhy)
 	}
 	if withMeta {
+		l.expect("", s.Expect)
 		l.meta("", s.Meta)
 	}
 	return l
@@ -123,6 +124,7 @@ func ViewFields(v *fstore.ViewVersion) Fields {
 	}
 	l := viewFields(&v.View, "")
 	l.schedule(&v.View)
+	l.expect("", v.View.Expect)
 	l.meta("", v.View.Meta)
 	for i := range v.Sources {
 		prefix := v.Sources[i].Name + "."
@@ -162,6 +164,7 @@ func (l *Fields) schedule(v *fstore.View) {
 		if f.Default != nil {
 			l.counts("features."+f.Name+".default", string(f.Default.AppendJSON(nil, 0)), "it replaces missing values")
 		}
+		l.expect("features."+f.Name+".", f.Expect)
 		l.meta("features."+f.Name+".", f.Meta)
 	}
 	names := make([]string, len(v.Features))

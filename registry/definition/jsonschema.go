@@ -62,6 +62,9 @@ func (g *schemaWriter) object(t reflect.Type) *jsonSchema {
 	s := &jsonSchema{Type: "object", Properties: map[string]*jsonSchema{}, AdditionalProperties: false}
 	for _, k := range keysOf(t) {
 		p := g.value(k.typ, k)
+		if k.form == "not_null" { // the text stands alone
+			p = &jsonSchema{Type: "boolean"}
+		}
 		p.Description = k.doc
 		s.Properties[k.name] = p
 		if k.required {
@@ -82,6 +85,9 @@ func (g *schemaWriter) value(t reflect.Type, k key) *jsonSchema {
 	case reflect.TypeFor[Flag]():
 		return &jsonSchema{Type: "boolean"}
 	case reflect.TypeFor[Literal]():
+		if k.form != "" { // a list
+			return &jsonSchema{Type: "array", Items: &jsonSchema{}}
+		}
 		return &jsonSchema{}
 	case reflect.TypeFor[[]Pair]():
 		return &jsonSchema{Type: "object", AdditionalProperties: &jsonSchema{}}
@@ -126,6 +132,14 @@ func text(form string) *jsonSchema {
 	switch form {
 	case "beyond":
 		pattern(string(fstore.BeyondFlag)+"|"+string(fstore.BeyondRefuse), string(fstore.BeyondRefuse))
+	case "not_null":
+		return &jsonSchema{Const: form}
+	case "severity":
+		pattern(string(fstore.SeverityError)+"|"+string(fstore.SeverityWarn), string(fstore.SeverityWarn))
+	case "share":
+		return &jsonSchema{AnyOf: []*jsonSchema{{Type: "number"}, {Type: "string", Pattern: "^([0-9.]+ *%|" + variable + ")$"}}}
+	case "count":
+		return &jsonSchema{AnyOf: []*jsonSchema{{Type: "integer"}, {Type: "string", Pattern: "^" + variable + "$"}}}
 	case "name":
 		pattern(name)
 	case "duration":

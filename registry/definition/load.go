@@ -164,31 +164,45 @@ func decode[T any](d *decoder, body ast.Node) T {
 	return spec
 }
 
-// loadSQL reads the SQL files that views name, relative to the file of the definition.
+// loadSQL reads the SQL files that views and expectations name, relative to the file of the definition.
 func (r *Repo) loadSQL(root fs.FS) {
-	for i := range r.Views {
-		sql := &r.Views[i].SQL
-		if !sql.given() || sql.Value == "" {
-			continue
-		}
-		name := path.Join(path.Dir(sql.Pos.File), filepath.ToSlash(sql.Value))
-		if path.Ext(name) != ".sql" || !fs.ValidPath(name) || path.IsAbs(sql.Value) {
-			r.Problems.add(sql.Pos, "sql: "+exampleSQL(r.Views[i].Name.Value), "sql must name a .sql file in the repo, relative to this file, not %q", firstLine(sql.Value))
-			*sql = Text{Pos: sql.Pos}
-			continue
-		}
-		content, problem := ReadText(root, name)
-		if problem != nil {
-			if problem.Pos.Line == 0 { // the file cannot be read at all, so the position is that of the definition
-				problem = &Problem{Pos: sql.Pos, Message: name + " " + problem.Message, Hint: fstore.DidYouMean(path.Base(name), sqlFiles(root, name))}
-			}
-			r.Problems = append(r.Problems, *problem)
-			*sql = Text{Pos: sql.Pos}
-			continue
-		}
-		sql.Value = name
-		r.sql[name] = string(content)
+	for i := range r.Sources {
+		r.loadChecks(root, r.Sources[i].Name.Value, r.Sources[i].Expect)
 	}
+	for i := range r.Views {
+		r.loadSQLFile(root, r.Views[i].Name.Value, &r.Views[i].SQL)
+		r.loadChecks(root, r.Views[i].Name.Value, r.Views[i].Expect)
+	}
+}
+
+func (r *Repo) loadChecks(root fs.FS, of string, expect []ExpectSpec) {
+	for i := range expect {
+		r.loadSQLFile(root, of+"_bad_rows", &expect[i].SQL)
+	}
+}
+
+// loadSQLFile reads the file that a definition names. A text that names none is left without a value.
+func (r *Repo) loadSQLFile(root fs.FS, example string, sql *Text) {
+	if !sql.given() || sql.Value == "" {
+		return
+	}
+	name := path.Join(path.Dir(sql.Pos.File), filepath.ToSlash(sql.Value))
+	if path.Ext(name) != ".sql" || !fs.ValidPath(name) || path.IsAbs(sql.Value) {
+		r.Problems.add(sql.Pos, "sql: "+exampleSQL(example), "sql must name a .sql file in the repo, relative to this file, not %q", firstLine(sql.Value))
+		*sql = Text{Pos: sql.Pos}
+		return
+	}
+	content, problem := ReadText(root, name)
+	if problem != nil {
+		if problem.Pos.Line == 0 { // the file cannot be read at all, so the position is that of the definition
+			problem = &Problem{Pos: sql.Pos, Message: name + " " + problem.Message, Hint: fstore.DidYouMean(path.Base(name), sqlFiles(root, name))}
+		}
+		r.Problems = append(r.Problems, *problem)
+		*sql = Text{Pos: sql.Pos}
+		return
+	}
+	sql.Value = name
+	r.sql[name] = string(content)
 }
 
 func exampleSQL(view string) string {

@@ -46,6 +46,58 @@ type MetaSpec struct {
 	Tags        []Pair `yaml:"tags" doc:"Free labels, name: value."`
 }
 
+// ExpectsSpec is what sources, views and features share: what is expected of their rows or values.
+type ExpectsSpec struct {
+	Expect []ExpectSpec `yaml:"expect" doc:"What must hold of the rows or values before they are published, or used in a training set. Changing it creates no new version."`
+}
+
+// ExpectSpec is an entry of expect: a mapping with one check, or just the text not_null.
+type ExpectSpec struct {
+	Pos         fstore.Pos     `yaml:"-"`
+	Unknown     bool           `yaml:"-"` // it has a key that there is not, which may be its check
+	NotNull     Text           `yaml:"not_null,short" form:"not_null" doc:"true: no value is null."`
+	NullRate    *AtMostSpec    `yaml:"null_rate" doc:"The greatest share of values that may be null."`
+	Between     Literal        `yaml:"between" form:"range" doc:"The least and the greatest value, both included; null leaves a side open. NaN is never between."`
+	In          Literal        `yaml:"in" form:"values" doc:"The values that there may be."`
+	Matches     Text           `yaml:"matches" doc:"A regular expression (RE2) that each string matches, anywhere unless it has ^ and $."`
+	Mean        *MeanSpec      `yaml:"mean" doc:"The range of the mean of all values."`
+	Unique      []Text         `yaml:"unique" doc:"Columns whose values, taken together, occur once. Rows with a null among them are not looked at."`
+	Rows        *RowsSpec      `yaml:"rows" doc:"How many rows there are; of a view, keys."`
+	KeysDeleted *AtMostSpec    `yaml:"keys_deleted" doc:"The greatest share of published keys that a run may delete."`
+	Freshness   *FreshnessSpec `yaml:"freshness" doc:"How old the newest row may be, by its event time."`
+	SQL         Text           `yaml:"sql" form:"sqlfile" doc:"File beside this one with a SELECT over this source or view that returns bad rows."`
+	Column      Text           `yaml:"column" doc:"On a source or a view: the column whose values a check looks at. On a view, a feature."`
+	Mostly      Text           `yaml:"mostly" form:"share" doc:"The least share of values that must hold, for example 99%. Default: all."`
+	Severity    Text           `yaml:"severity" form:"severity" doc:"error: nothing is published (the default). warn: it is reported."`
+}
+
+// AtMostSpec is the bound of a share.
+type AtMostSpec struct {
+	Pos fstore.Pos `yaml:"-"`
+	Max Text       `yaml:"max,required" form:"share" doc:"The greatest share: 0.01 or 1%."`
+}
+
+// MeanSpec is the range of a mean.
+type MeanSpec struct {
+	Pos     fstore.Pos `yaml:"-"`
+	Between Literal    `yaml:"between,required" form:"range" doc:"The least and the greatest mean, both included; null leaves a side open."`
+}
+
+// RowsSpec bounds a number of rows.
+type RowsSpec struct {
+	Pos    fstore.Pos `yaml:"-"`
+	Min    Text       `yaml:"min" form:"count" doc:"The least number."`
+	Max    Text       `yaml:"max" form:"count" doc:"The greatest number."`
+	Change Text       `yaml:"change" form:"share" doc:"Of a view: how far the number may be from that of the last publication, up or down, for example 30%."`
+}
+
+// FreshnessSpec bounds the age of the newest row.
+type FreshnessSpec struct {
+	Pos   fstore.Pos `yaml:"-"`
+	Warn  Text       `yaml:"warn" form:"duration" doc:"The age over which it is reported."`
+	Error Text       `yaml:"error" form:"duration" doc:"The age over which nothing is published."`
+}
+
 // EntitySpec is a document with kind: entity.
 type EntitySpec struct {
 	Pos      fstore.Pos    `yaml:"-"`
@@ -73,6 +125,7 @@ type SourceSpec struct {
 	Event        Text       `yaml:"event_timestamp" doc:"Column with the instant at which a row was true. Absent: a static table, valid for all time."`
 	Created      Text       `yaml:"created_timestamp" doc:"Column with the instant at which a row became known."`
 	Availability Text       `yaml:"availability" form:"availability" doc:"When a row may be used: created (the default if created_timestamp is set), event (the default otherwise), or event + 2h."`
+	ExpectsSpec
 	MetaSpec
 }
 
@@ -92,6 +145,7 @@ type FeatureViewSpec struct {
 	Online       Flag              `yaml:"online" doc:"false: an intermediate view, which is neither materialized nor served. Default true."`
 	Features     []FeatureSpec     `yaml:"features" doc:"The features, in the order that view.* gives. Either this or aggregations."`
 	Aggregations []AggregationSpec `yaml:"aggregations" doc:"Features that aggregate the rows of the source, or of the SQL's output, over windows. They come in this order, each in the order of its windows."`
+	ExpectsSpec
 	MetaSpec
 }
 
@@ -110,6 +164,7 @@ type FeatureSpec struct {
 	Type    Text       `yaml:"type,required" form:"type" doc:"Type of its values, such as int64 or list<float32>."`
 	Column  Text       `yaml:"column" doc:"Column of the source or of the SQL's output. Default: the name."`
 	Default Literal    `yaml:"default" doc:"Value to use instead of a missing or null one, in training and online."`
+	ExpectsSpec
 	MetaSpec
 }
 
@@ -126,6 +181,7 @@ type AggregationSpec struct {
 	P          Text       `yaml:"p" doc:"Of percentile: which one, from 0 to 1."`
 	N          Text       `yaml:"n" doc:"Of last_n: how many values, from 1 to 100."`
 	Default    Literal    `yaml:"default" doc:"Value to use instead of a missing or null one, in training and online."`
+	ExpectsSpec
 	MetaSpec
 }
 

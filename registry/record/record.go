@@ -106,6 +106,20 @@ type Publication struct {
 	Counts  string // JSON
 }
 
+// Expected is what is expected of a source in head or of a version of a view, as it was last applied.
+type Expected struct {
+	Kind, Name   string
+	Version      int    // of views; else 0
+	Expectations string // JSON
+}
+
+// Checked is how the latest checks of a source or of a version of a view came out.
+type Checked struct {
+	Kind, Name string
+	Version    int    // of views; else 0
+	History    string // JSON, the newest first
+}
+
 // TrainingSet is a training set without its lock.
 type TrainingSet struct {
 	ID      int64 // never used twice in a backend; the newest has the highest
@@ -186,6 +200,12 @@ func (r *Idle) Key() any { return version{"", r.Name, r.Version} }
 
 // Key is the view's name and version, and the slot.
 func (r *Publication) Key() any { return slot{r.Name, r.Version, r.Slot} }
+
+// Key is the kind, name and version.
+func (r *Expected) Key() any { return version{r.Kind, r.Name, r.Version} }
+
+// Key is the kind, name and version.
+func (r *Checked) Key() any { return version{r.Kind, r.Name, r.Version} }
 
 // Key is the ID.
 func (r *TrainingSet) Key() any { return number{r.ID} }

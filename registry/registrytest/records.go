@@ -31,6 +31,8 @@ func full(text string, optional int64) []record.Record {
 		&record.Alias{Model: text, Alias: text, Version: text},
 		&record.Idle{Name: text, Version: 7, Since: big},
 		&record.Publication{Name: text, Version: 7, Slot: 3, Run: text, Counts: text},
+		&record.Expected{Kind: text, Name: text, Version: 7, Expectations: text},
+		&record.Checked{Kind: text, Name: text, Version: 7, History: text},
 		&record.Lease{Name: text, Token: text, Holder: record.Holder(text), Expires: big},
 	}
 }
@@ -80,6 +82,10 @@ func blank(r record.Record) record.Record {
 		return &record.Idle{Name: r.Name, Version: r.Version}
 	case *record.Publication:
 		return &record.Publication{Name: r.Name, Version: r.Version, Slot: r.Slot}
+	case *record.Expected:
+		return &record.Expected{Kind: r.Kind, Name: r.Name, Version: r.Version}
+	case *record.Checked:
+		return &record.Checked{Kind: r.Kind, Name: r.Name, Version: r.Version}
 	case *record.Lease:
 		return &record.Lease{Name: r.Name}
 	}

@@ -69,7 +69,8 @@ func (s *Storage) open(t testing.TB) registry.Backend {
 func types() []record.Record {
 	return []record.Record{
 		&record.Project{}, &record.Version{}, &record.Head{}, &record.Serving{}, &record.Commit{}, &record.TrainingSet{},
-		&record.Lock{}, &record.Model{}, &record.Alias{}, &record.Idle{}, &record.Publication{}, &record.Lease{},
+		&record.Lock{}, &record.Model{}, &record.Alias{}, &record.Idle{}, &record.Publication{}, &record.Expected{}, &record.Checked{},
+		&record.Lease{},
 	}
 }
 

@@ -36,6 +36,8 @@ var (
 	aliases      = newTable(table{name: "model_aliases", since: 2, keys: 2, columns: []string{"model", "alias", "version"}})
 	idle         = newTable(table{name: "idle", since: 2, keys: 2, columns: []string{"name", "version", "since"}})
 	publications = newTable(table{name: "publications", since: 3, keys: 3, columns: []string{"name", "version", "slot", "run", "counts"}})
+	expected     = newTable(table{name: "expected", since: 3, keys: 3, columns: []string{"kind", "name", "version", "expectations"}})
+	checked      = newTable(table{name: "checked", since: 3, keys: 3, columns: []string{"kind", "name", "version", "history"}})
 	leases       = newTable(table{name: "leases", since: 1, keys: 1, columns: []string{"name", "token", "holder", "expires"}})
 	trainingSets = newTable(table{name: "training_sets", since: 1, keys: 1, order: "order by id desc", columns: []string{"id", "name", "created", "service", "rows", "out", "retired"}})
 	locks        = newTable(table{name: "training_sets", since: 1, keys: 1, columns: []string{"id", "lock"}})
@@ -89,6 +91,10 @@ func columnsOf(r record.Record) (*table, []any) {
 		return idle, []any{&r.Name, &r.Version, &r.Since}
 	case *record.Publication:
 		return publications, []any{&r.Name, &r.Version, &r.Slot, &r.Run, &r.Counts}
+	case *record.Expected:
+		return expected, []any{&r.Kind, &r.Name, &r.Version, &r.Expectations}
+	case *record.Checked:
+		return checked, []any{&r.Kind, &r.Name, &r.Version, &r.History}
 	case *record.Lease:
 		return leases, []any{&r.Name, &r.Token, &r.Holder, &r.Expires}
 	case *record.TrainingSet:

@@ -73,6 +73,20 @@ func Report(d *definition.Definitions, err error) string {
 		fmt.Fprintf(&b, "view %s reads %s; keys %s; event %q created %q available %s\n", v.Ref.Name, strings.Join(v.View.Inputs, ", "),
 			fields(v.View.Keys), v.View.Event, v.View.Created, v.View.Available)
 	}
+	expectations := func(on string, all []fstore.Expectation) {
+		for _, e := range all {
+			fmt.Fprintf(&b, "%s: %s expects %s\n", e.Pos, on, &e)
+		}
+	}
+	for _, s := range d.Sources {
+		expectations(s.Name, s.Expect)
+	}
+	for _, v := range d.Views {
+		expectations(v.View.Name, v.View.Expect)
+		for _, f := range v.View.Features {
+			expectations(v.View.Name+"."+f.Name, f.Expect)
+		}
+	}
 	for _, v := range d.OnDemand {
 		for _, c := range v.View.Request {
 			fmt.Fprintf(&b, "on demand %s: request column %s %s\n", v.Ref.Name, c.Name, c.Type)

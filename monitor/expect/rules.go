@@ -1,0 +1,137 @@
+package expect
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+
+	"github.com/fstore-dev/fstore"
+)
+
+// Rule is an expectation and the feature that it belongs to.
+type Rule struct {
+	fstore.Expectation
+	Feature string // empty: it belongs to a view or a source
+}
+
+// column is the column that a check of values looks at.
+func (r *Rule) column() string {
+	if r.Feature != "" {
+		return r.Feature
+	}
+	return r.Expectation.Column
+}
+
+// Name names the rule among those of a view or source: order_value between [0, 1e6].
+func (r *Rule) Name() string {
+	if r.Feature != "" {
+		return r.Feature + " " + r.Text()
+	}
+	return r.Text()
+}
+
+// OfView returns the rules of a view: those of its features in declared order, then its own.
+func OfView(v *fstore.View) []Rule {
+	var out []Rule
+	for i := range v.Features {
+		for _, e := range v.Features[i].Expect {
+			out = append(out, Rule{e, v.Features[i].Name})
+		}
+	}
+	for _, e := range v.Expect {
+		out = append(out, Rule{Expectation: e})
+	}
+	return out
+}
+
+// OfSource returns the rules of a source.
+func OfSource(s *fstore.Source) []Rule {
+	out := make([]Rule, len(s.Expect))
+	for i, e := range s.Expect {
+		out[i] = Rule{Expectation: e}
+	}
+	return out
+}
+
+// OfRows returns the rules that need only a number of rows.
+func OfRows(rules []Rule) []Rule {
+	var out []Rule
+	for _, r := range rules {
+		if r.Check == fstore.ExpectRows || r.Check == fstore.ExpectKeysDeleted {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Queries reports whether a rule needs a query of its own over the rows.
+func Queries(rules []Rule) bool {
+	for _, r := range rules {
+		if r.Check == fstore.ExpectUnique || r.Check == fstore.ExpectSQL {
+			return true
+		}
+	}
+	return false
+}
+
+// Streams reports whether a rule needs to see the rows.
+func Streams(rules []Rule) bool {
+	for _, r := range rules {
+		if r.Check != fstore.ExpectUnique && r.Check != fstore.ExpectSQL {
+			return true
+		}
+	}
+	return false
+}
+
+// SourceColumns returns the columns of a source that its rules look at, of those that it has. Rows of a source have no keys: a
+// sample has the event time and the value.
+func SourceColumns(rules []Rule, s *fstore.Source, has []fstore.Field) Columns {
+	wanted := map[string]bool{}
+	for i := range rules {
+		wanted[rules[i].column()] = rules[i].Check.OfColumn()
+	}
+	c := Columns{Event: -1}
+	add := func(f fstore.Field) { c.All = append(c.All, f) }
+	for _, f := range has {
+		if f.Name == s.Event && s.Event != "" {
+			add(f)
+			c.Keys, c.Event = 1, 0
+		}
+	}
+	for _, f := range has {
+		if wanted[f.Name] && f.Name != s.Event {
+			add(f)
+		}
+	}
+	return c
+}
+
+// Digest identifies what is expected of a version of a view and of the sources that it reads, wherever the definitions say so.
+// It is empty if nothing is.
+func Digest(v *fstore.ViewVersion) string {
+	x := fstore.ExpectationsOf(v)
+	if x.Empty() {
+		return ""
+	}
+	clearPos := func(all []fstore.Expectation) []fstore.Expectation {
+		out := make([]fstore.Expectation, len(all))
+		for i, e := range all {
+			e.Pos = fstore.Pos{}
+			out[i] = e
+		}
+		return out
+	}
+	x.View = clearPos(x.View)
+	for _, of := range []map[string][]fstore.Expectation{x.Features, x.Sources} {
+		for name, all := range of {
+			of[name] = clearPos(all)
+		}
+	}
+	encoded, err := json.Marshal(x)
+	if err != nil { // a bound that is no JSON: it came from JSON
+		return "unknown"
+	}
+	sum := sha256.Sum256(encoded)
+	return hex.EncodeToString(sum[:8])
+}

@@ -1,0 +1,116 @@
+package registry_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/registry"
+)
+
+// expected returns what is expected of a version.
+func expected(t *testing.T, db *registry.Store, name string, version int) string {
+	t.Helper()
+	v := revision(t, db).View(ref(name, version))
+	out := ""
+	for _, e := range v.View.Expect {
+		out += e.String() + "; "
+	}
+	for _, s := range v.Sources {
+		for _, e := range s.Expect {
+			out += s.Name + " " + e.String() + "; "
+		}
+	}
+	return out
+}
+
+// Expectations make no version, a plan shows their change, and a version keeps those that it was last applied with.
+func TestAVersionKeepsWhatItWasAppliedWith(t *testing.T) {
+	const ttl = "ttl: 90d"
+	expects := func(min int) string { return fmt.Sprintf("%s\nexpect: [{rows: {min: %d}}]", ttl, min) }
+	db := open(t)
+	apply(t, db, shop(t))
+	p := plan(t, db, shop(t, ttl, expects(1)))
+	if d := cmp.Diff("change customer_orders 1→1 same -expect.rows\n", summary(p)); d != "" {
+		t.Error(d)
+	}
+	apply(t, db, shop(t, ttl, expects(1)))
+	if p := plan(t, db, shop(t, ttl, "\n\n"+expects(1))); !p.Empty() {
+		t.Errorf("another place in the file is a change: %s", summary(p))
+	}
+	apply(t, db, shop(t, ttl, expects(2)))
+	if got := expected(t, db, "customer_orders", 1); got != "rows at least 2; " {
+		t.Errorf("customer_orders@1 expects %s", got)
+	}
+	apply(t, db, shop(t, ttl, "ttl: 30d\nexpect: [{rows: {min: 3}}]"))
+	for version, want := range map[int]string{1: "rows at least 2; ", 2: "rows at least 3; ", 0: "rows at least 3; "} {
+		if got := expected(t, db, "customer_orders", version); got != want {
+			t.Errorf("customer_orders@%d expects %swant %s", version, got, want)
+		}
+	}
+	apply(t, db, shop(t, ttl, "ttl: 30d"))
+	for version, want := range map[int]string{1: "rows at least 2; ", 2: ""} {
+		if got := expected(t, db, "customer_orders", version); got != want {
+			t.Errorf("customer_orders@%d expects %swant %s", version, got, want)
+		}
+	}
+	apply(t, db, shop(t))
+	if got := expected(t, db, "customer_orders", 1); got != "" {
+		t.Errorf("head is back at customer_orders@1 without expectations, and it expects %s", got)
+	}
+}
+
+// What is expected of a source reaches the versions that read it, and goes with the source.
+func TestExpectationsOfSources(t *testing.T) {
+	db := open(t)
+	apply(t, db, shop(t, "name: lines\n", "name: lines\nexpect: [{rows: {min: 7}}]\n"))
+	if got := expected(t, db, "customer_orders", 1); got != "lines rows at least 7; " {
+		t.Errorf("customer_orders@1 expects %s", got)
+	}
+	var of []fstore.Expectation
+	for _, s := range revision(t, db).Sources() {
+		of = append(of, s.Expect...)
+	}
+	if len(of) != 1 || of[0].Pos.Line == 0 {
+		t.Errorf("sources expect %v", of)
+	}
+	apply(t, db, shop(t))
+	for _, s := range revision(t, db).Sources() {
+		if len(s.Expect) > 0 {
+			t.Errorf("%s expects %v", s.Name, s.Expect)
+		}
+	}
+}
+
+func TestTheLatestChecksAreKept(t *testing.T) {
+	db, ctx := open(t), t.Context()
+	apply(t, db, shop(t))
+	view := ref("customer_orders", 1)
+	for i := range registry.MaxChecks + 5 {
+		c := registry.Checks{Time: epoch.Add(time.Duration(i) * time.Hour), By: "check", OK: i%2 == 0, Result: json.RawMessage(fmt.Sprint(i))}
+		if err := db.AddChecks(ctx, "shop", registry.KindView, view, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := db.Checks(ctx, "shop", registry.KindView, view)
+	if err != nil || len(got) != registry.MaxChecks {
+		t.Fatal(len(got), err)
+	}
+	for i, c := range got {
+		if want := fmt.Sprint(registry.MaxChecks + 4 - i); string(c.Result) != want {
+			t.Errorf("run %d is %s, want %s", i, c.Result, want)
+		}
+	}
+	for _, other := range []struct {
+		kind registry.Kind
+		ref  fstore.ViewRef
+	}{{registry.KindView, ref("customer_orders", 2)}, {registry.KindSource, ref("customer_orders", 1)}, {registry.KindSource, ref("lines", 0)}} {
+		if got, err := db.Checks(ctx, "shop", other.kind, other.ref); err != nil || got != nil {
+			t.Errorf("%s %s has %v, %v", other.kind, other.ref, got, err)
+		}
+	}
+}
