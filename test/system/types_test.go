@@ -73,7 +73,7 @@ type typeWorld struct {
 }
 
 // Every type goes all the way: from its definition and a Parquet file through a training set, a materialization and a record
-// to the answers of the command, of the server over gRPC and HTTP, and of the Go client. A value, a null, a default, a list
+// to the answers of the command, of the server over gRPC and HTTP, in its own words and in Feast's, and of the Go client. A value, a null, a default, a list
 // and a key of the type come out as they went in.
 func TestEveryTypeGoesAllTheWay(t *testing.T) {
 	w := &typeWorld{repo: newRepo(t, ""), want: map[string][]string{}, types: map[string]fstore.Type{}}
@@ -96,13 +96,28 @@ func TestEveryTypeGoesAllTheWay(t *testing.T) {
 
 	w.materialize()
 	w.must("verify")
-	s := w.serve()
+	s := w.serve("--feast")
 	ids := fstore.NewColumn("id", fstore.Int64, 3)
 	for id := range int64(3) {
 		ids.Append(id + 1)
 	}
 	w.answers(s, "features", []fstore.Column{ids})
 	w.answers(s, "keyed", w.keys)
+	for _, scalar := range fstore.Scalars() {
+		for _, typ := range []fstore.Type{scalar, fstore.List(scalar)} {
+			w.feastAnswers(s, "features", nameOf(typ), &ids)
+			w.feastAnswers(s, "features", nameOf(typ)+"_or", &ids)
+		}
+	}
+	for i := range w.keys {
+		typ := w.keys[i].Type.String()
+		w.feastAnswers(s, "by_"+typ, "found_"+typ, &w.keys[i])
+	}
+}
+
+// nameOf returns the name of the feature of a type.
+func nameOf(typ fstore.Type) string {
+	return strings.NewReplacer("<", "_of_", ">", "").Replace(typ.String())
 }
 
 // define writes the definitions, and notes what comes out.
@@ -147,7 +162,7 @@ features:
 
 // feature adds a column of a type with three rows, a feature of it, and the same feature with a default.
 func (w *typeWorld) feature(typ fstore.Type, sql, want []string, def string) {
-	name := strings.NewReplacer("<", "_of_", ">", "").Replace(typ.String())
+	name := nameOf(typ)
 	w.things = append(w.things, fmt.Sprintf("unnest([%s]::%s[]) AS %q", strings.Join(sql, ", "), sqltype.Of(typ), name))
 	fmt.Fprintf(&w.definitions, "  - {name: %s, type: %s}\n  - {name: %s_or, type: %s, column: %s, default: %s}\n", name, typ, name, typ, name, def)
 	w.want[name], w.types[name] = want, typ

@@ -278,7 +278,7 @@ func (r *repo) serveUnready(args ...string) *served {
 
 // url returns that of a path, at the port that answers it.
 func (s *served) url(path string) string {
-	if strings.HasPrefix(path, "/v1/") {
+	if strings.HasPrefix(path, "/v1/") || path == "/get-online-features" {
 		return "http://" + s.http + path
 	}
 	return "http://" + s.metrics + path
