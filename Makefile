@@ -12,7 +12,7 @@ IN_VENV     = .ci/python .venv-test python/requirements-test.txt
 IN_WHEEL    = FSTORE_CI=1 .ci/python .venv-wheel python/requirements-wheel.txt
 VERSION     = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: help setup build install demo test test-python test-neighbours test-tools test-deploy test-image test-report law race fuzz bench bench-growth cover lint vuln dist wheel python-lock release-check release-test generate clean go compiler redis valkey protoc prometheus chromium
+.PHONY: help setup build install demo test test-python test-neighbours test-tools test-deploy test-image test-report report-picture law race fuzz bench bench-growth cover lint vuln dist wheel python-lock release-check release-test generate clean go compiler redis valkey protoc prometheus chromium
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -45,7 +45,8 @@ test-neighbours: build wheel ## Run the tests that install other tools, or the w
 	FSTORE_BINARY=$(CURDIR)/bin/fstore .ci/python .venv-trackers python/requirements-trackers.txt pytest python/tests/trackers
 	FSTORE_BINARY=$(CURDIR)/bin/fstore .ci/python .venv-mlflow2 python/requirements-mlflow2.txt pytest python/tests/trackers/test_mlflow.py
 	FSTORE_BINARY=$(CURDIR)/bin/fstore .ci/python .venv-feast python/requirements-feast.txt pytest python/tests/feast
-	@$(MAKE) --no-print-directory test-tools
+	FSTORE_BINARY=$(CURDIR)/bin/fstore .ci/python .venv-evidently python/requirements-evidently.txt pytest python/tests/evidently
+	@$(MAKE) --no-print-directory test-tools test-report
 
 # Tools that cannot be installed together have environments of their own.
 TOOLS = python/tests/tools
@@ -67,6 +68,9 @@ test-image: go compiler ## Build the Dockerfile with buildah, as root, and run t
 
 test-report: go chromium ## Check the report of drift in Chromium, with axe-core; FSTORE_REPORT_PICTURES=DIR keeps what it looks like
 	axe="$$(.ci/axe)" && FSTORE_AXE="$$axe" go test -count=1 ./monitor/report
+
+report-picture: go chromium ## Draw the picture of a report in docs/drift.md
+	axe="$$(.ci/axe)" && FSTORE_AXE="$$axe" go test -count=1 -run TestPictures ./monitor/report -update
 
 failover: go compiler redis ## Look up 200,000 times and more through failovers of Redis
 	go test -timeout 1h ./test/failover -reads 200000
@@ -139,7 +143,7 @@ wheel: go compiler ## Build the Python distributions fstore-sdk and fstore-bin, 
 
 # What is pinned stays pinned. To upgrade a package, delete its line first.
 python-lock: ## Pin what the tests of the Python package need, in python/requirements-*.txt
-	for list in test neighbours trackers mlflow2 feast wheel airflow pipelines serving mlserver; do \
+	for list in test neighbours trackers mlflow2 feast evidently wheel airflow pipelines serving mlserver; do \
 		$(IN_VENV) uv pip compile -q --universal --python-version 3.11 --no-annotate --custom-compile-command 'make python-lock' \
 			python/requirements-$$list.in -o python/requirements-$$list.txt || exit 1; \
 	done

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"strconv"
 
 	"github.com/fstore-dev/fstore/internal/terminal"
 	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/monitor/drift"
+	"github.com/fstore-dev/fstore/monitor/report"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/project/github"
 	"github.com/spf13/cobra"
@@ -21,6 +24,7 @@ type driftFlags struct {
 	by         string
 	thresholds []string
 	failOn     string
+	html       string
 }
 
 func (a *app) driftCommand() *cobra.Command {
@@ -37,9 +41,11 @@ the Jensen-Shannon distance, and a verdict. A score is an alarm if it reaches it
 than 200 rows or values are too few to judge. docs/drift.md has the formulas and defaults.
 
 --window takes the last rows of a file, --by also compares each hour, day, week or month alone. --fail-on makes the exit status 4
-if more than this share of the judged features has drifted; 0 means any.`,
+if more than this share of the judged features has drifted; 0 means any.
+
+--html also writes a report for a browser: one file that loads nothing, with both distributions of each feature drawn.`,
 		Example: `  fstore drift --reference churn_2025 --current churn_2024
-  fstore drift --reference churn_2025 --current churn.parquet --window 90d --by month
+  fstore drift --reference churn_2025 --current churn.parquet --window 90d --by month --html report.html
   fstore drift --reference churn_2025 --current store --fail-on 0.5
   fstore drift --reference churn.lock.json --current churn_2024.parquet --threshold psi=0.25 --threshold order_value.js=off`,
 		Args: usage.Args(cobra.NoArgs),
@@ -66,6 +72,7 @@ if more than this share of the judged features has drifted; 0 means any.`,
 	flags.StringVar(&f.by, "by", "", "also compare the rows of each hour, day, week or month")
 	flags.StringArrayVar(&f.thresholds, "threshold", nil, "threshold of a check: CHECK=NUMBER, FEATURE.CHECK=NUMBER, or =off (repeatable)")
 	flags.Int64Var(&f.request.Options.MinRows, "min-rows", drift.DefaultMinRows, "fewer rows or values than this are too few to judge")
+	flags.StringVar(&f.html, "html", "", "also write a report to look at into this file")
 	flags.StringVar(&f.failOn, "fail-on", "", "exit with status 4 if more than this share of the features has drifted, from 0 to 1")
 	a.outputFlag(cmd, flags, outputTable, outputJSON, outputMarkdown)
 	_ = cmd.RegisterFlagCompletionFunc("by", cobra.FixedCompletions([]string{"hour", "day", "week", "month"}, cobra.ShellCompDirectiveNoFileComp))
@@ -119,6 +126,11 @@ func (a *app) drift(ctx context.Context, p *project.Project, f *driftFlags) erro
 	if err != nil {
 		return usage.In("drift", err)
 	}
+	if f.html != "" {
+		if err := writeReport(f.html, c); err != nil {
+			return usage.Flagged("--html", err)
+		}
+	}
 	switch a.output {
 	case outputJSON:
 		err = a.printJSON(c)
@@ -129,6 +141,23 @@ func (a *app) drift(ctx context.Context, p *project.Project, f *driftFlags) erro
 	}
 	if err == nil && f.failOn != "" && c.Verdict == drift.Drifted {
 		return exitCode(statusCheck)
+	}
+	return err
+}
+
+// writeReport writes the report of a comparison into a file: all of it, or nothing.
+func writeReport(path string, c *drift.Comparison) error {
+	var page bytes.Buffer
+	if err := report.Write(&page, c); err != nil {
+		return err
+	}
+	next := path + ".new"
+	err := os.WriteFile(next, page.Bytes(), 0o644)
+	if err == nil {
+		err = os.Rename(next, path)
+	}
+	if err != nil {
+		_ = os.Remove(next)
 	}
 	return err
 }

@@ -195,11 +195,14 @@ func (b *browser) eval(script string, out any) {
 	}
 }
 
-// picture returns a PNG of the whole page.
-func (b *browser) picture() []byte {
+// picture returns a PNG of the page down to a height, or of the whole page if it is 0.
+func (b *browser) picture(height int) []byte {
 	b.t.Helper()
 	var size struct{ Width, Height int }
 	b.eval(`({width: document.documentElement.clientWidth, height: document.documentElement.scrollHeight})`, &size)
+	if height > 0 {
+		size.Height = height
+	}
 	var got struct{ Data []byte }
 	b.call("Page.captureScreenshot", map[string]any{
 		"format": "png", "captureBeyondViewport": true,

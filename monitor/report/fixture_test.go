@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fstore-dev/fstore"
@@ -61,13 +62,13 @@ func comparison() *drift.Comparison {
 		m.numbers("last_login", "sessions", fstore.Timestamp, func(int) float64 { return 86400 * 9 * m.rand.ExpFloat64() }, func(int) float64 { return 86400 * 9.2 * m.rand.ExpFloat64() }, 0.02, 0.02),
 		{
 			Name: "loyalty_tier", Role: drift.RoleFeature, View: fstore.ViewRef{Name: "customer", Version: 2}, Source: "loyalty_tier", Type: fstore.String, Measure: drift.Value,
-			Kind: stats.Categories, Verdict: drift.NotCompared, Reason: "data/november.parquet has no column loyalty_tier.", Reference: drift.Figures{Rows: int64(m.rows), Nulls: 12},
+			Kind: stats.Categories, Verdict: drift.NotCompared, Reason: "The current rows have no column loyalty_tier.", Reference: drift.Figures{Rows: int64(m.rows), Nulls: 12},
 		},
 	}
 	f := &c.Features[8]
 	f.Measure, f.Type = drift.Age, fstore.Timestamp
 	few := m.numbers("refund_value", "refunds", fstore.Float64, normal(30, 9), normal(44, 9), 0.98, 0.995)
-	few.Verdict, few.Reason, few.Windows = drift.TooFew, "The current rows have 150 values; 200 are needed.", nil
+	few.Verdict, few.Reason, few.Windows = drift.TooFew, "A verdict needs 200 values, and there are 150 current ones.", nil
 	for i := range few.Checks {
 		few.Checks[i].Over = false
 	}
@@ -230,16 +231,24 @@ func judged(checks []drift.Check) drift.Verdict {
 }
 
 func reason(checks []drift.Check) string {
-	out := ""
+	says := map[drift.CheckName]string{
+		drift.CheckNullRate: "the share of nulls changed by %.1f %%", drift.CheckOutOfRange: "%.1f %% of the values are out of the reference's range",
+		drift.CheckUnseen:      "%.1f %% of the values are categories that the reference does not have",
+		drift.CheckWasserstein: "values moved by %.3g standard deviations (Wasserstein)", drift.CheckPSI: "PSI is %.3g", drift.CheckJS: "Jensen-Shannon distance is %.3g",
+	}
+	var out []string
 	for _, k := range checks {
-		if k.Over {
-			out += fmt.Sprintf("%s is %.3g, over %g. ", measureNames[k.Name], *k.Value, *k.Threshold)
+		switch {
+		case k.Over && isShare(k.Name):
+			out = append(out, fmt.Sprintf(says[k.Name], 100**k.Value))
+		case k.Over:
+			out = append(out, fmt.Sprintf(says[k.Name], *k.Value))
 		}
 	}
-	if out == "" {
-		return "No score is over its threshold."
+	if len(out) == 0 {
+		return "No check is over its threshold."
 	}
-	return out[:len(out)-1]
+	return strings.ToUpper(out[0][:1]) + strings.Join(out, ", ")[1:] + "."
 }
 
 func (m *maker) categories(name, view string, values []string, reference, current []float64, unseen []drift.Category) drift.Feature {

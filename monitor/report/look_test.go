@@ -132,7 +132,7 @@ func TestTheReportOnPaper(t *testing.T) {
 	}
 }
 
-// Pictures for a person to look at. With -update, one of them is the picture of docs/drift.md.
+// Pictures for a person to look at. With -update, the last is the picture of docs/drift.md.
 func TestPictures(t *testing.T) {
 	b := openBrowser(t)
 	file := written(t, comparison())
@@ -144,7 +144,7 @@ func TestPictures(t *testing.T) {
 	} {
 		b.show(file, p.width, p.scheme)
 		b.eval(`document.querySelectorAll('details.feature').forEach((d, i) => d.open = `+p.open+`)`, nil)
-		png := b.picture()
+		png := b.picture(0)
 		keep(t, p.name+".png", png)
 		if len(png) < 20_000 {
 			t.Errorf("%s: a picture of %d bytes shows nothing", p.name, len(png))
@@ -159,5 +159,16 @@ func TestPictures(t *testing.T) {
 	many.Counts = drift.Verdicts{}
 	conclude(many)
 	b.show(written(t, many), 1280, "light")
-	keep(t, "many.png", b.picture())
+	keep(t, "many.png", b.picture(0))
+
+	b.show(file, 1000, "light")
+	b.eval(`document.querySelector('.scroll').remove()`, nil)
+	b.eval(`document.querySelectorAll('details.feature')[1].open = true`, nil)
+	png := b.picture(1100)
+	keep(t, "docs.png", png)
+	if *update {
+		if err := os.WriteFile("../../docs/drift-report.png", png, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

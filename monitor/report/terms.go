@@ -34,7 +34,7 @@ func termsOf(c *drift.Comparison) []term {
 		term{"Missing", "The share of the current rows that are null or NaN."},
 		term{"A range of scores", "Bins tell some scores only within bounds: “0.12 to 0.15” means that the exact score lies between the two. The lower one decides."},
 		term{"May be chance", "The score is over its threshold, but two samples of these sizes from one distribution would reach it more often than once in a thousand times. It is no alarm."},
-		term{"Bins", "Their edges are fixed by the reference, so that each bin has about as many of its values as any other. A flat reference is by design; look at how the outline departs from it."},
+		term{"Bins", "Their edges are fixed by the reference, so that each bin has about as many of its values as any other. A flat reference is by design; look at how the outline departs from it. PSI and Jensen-Shannon count what is outside the range in the outermost bins."},
 		term{"Too few rows", fmt.Sprintf("Fewer than %s rows or values on one side.", english.Thousands(c.MinRows))},
 	)
 	return out
