@@ -15,7 +15,7 @@ import (
 // settleBins decides where the bins of a column end, once all its rows have passed. If the sample has all rows, it also
 // counts the bins. Otherwise a second pass counts them (see takeSecondPass).
 func (y *tally) settleBins(m measure) {
-	if m != ofNumbers && (m != ofInstants || y.infinite()) || len(y.sample) == 0 {
+	if m != ofNumbers && m != ofNorms && (m != ofInstants || y.infinite()) || len(y.sample) == 0 {
 		return
 	}
 	values := make([]float64, 0, len(y.sample))
@@ -169,7 +169,7 @@ func (c *contentColumn) histogram() []stats.Bin {
 			continue
 		}
 		bin := stats.Bin{UpTo: upTo, Count: n}
-		if c.measure == ofNumbers {
+		if c.measure != ofInstants {
 			mean := c.tally.sums[i] / float64(n)
 			bin.Mean = finite(&mean)
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/sqltype"
+	"github.com/fstore-dev/fstore/stats"
 )
 
 // The logical content of a training set is its rows and columns, however Parquet encodes them. docs/lock.md has the
@@ -34,6 +35,8 @@ type contentColumn struct {
 	room       int64            // how many rows may be kept for the histogram
 	kept       []*fstore.Column // all rows so far; nil: there were too many
 	settled    bool             // its statistics are complete
+
+	ageOf int // the column of whose instants these are the ages, by its index in the group plus one; 0: it is a column of the file
 }
 
 // measure says which statistics a column has.
@@ -45,6 +48,7 @@ const (
 	ofTruths                  // bool
 	ofNumbers
 	ofInstants // microseconds
+	ofNorms    // lists of numbers: the statistics are those of their lengths
 )
 
 // groupColumns is how many columns of a training set are read together. It limits memory: the statistics of a column need
@@ -56,29 +60,39 @@ const groupColumns = 256
 const keptValues = 16 << 20
 
 // content reads a finished training set, in the order of the file, and puts its rows, schema, digests and statistics into
-// o. It leaves out the statistics if the content is the known one.
-func (s *session) content(ctx context.Context, file string, o *lock.Output, known string) error {
+// o. at is the column with the instant of a row, if there is one. It leaves out the statistics if the content is the known one.
+func (s *session) content(ctx context.Context, file, at string, o *lock.Output, known string) error {
 	from := readParquet([]string{file}, false)
 	described, err := s.describe(ctx, "SELECT *\nFROM "+from)
 	if err != nil {
 		return err
 	}
 	if known != "" {
-		if err := s.readColumns(ctx, from, described, o, (*contentColumn).digest); err != nil || o.Content == known {
+		if err := s.readColumns(ctx, reading{from, "", described}, o, (*contentColumn).digest); err != nil || o.Content == known {
 			return err
 		}
 	}
-	return s.readColumns(ctx, from, described, o, (*contentColumn).take)
+	if columnIndex(described, at) < 0 {
+		at = ""
+	}
+	return s.readColumns(ctx, reading{from, at, described}, o, (*contentColumn).take)
+}
+
+// reading says what to read: columns of a FROM item, and the ages of their instants at the column at; "": no ages.
+type reading struct {
+	from, at string
+	columns  []fstore.EngineColumn
 }
 
 // readColumns reads all columns, a group at a time, and puts the results into o. take gets the rows of a column.
-func (s *session) readColumns(ctx context.Context, from string, described []fstore.EngineColumn, o *lock.Output, take takeRows) error {
-	o.Columns = make([]lock.Column, 0, len(described))
+func (s *session) readColumns(ctx context.Context, r reading, o *lock.Output, take takeRows) error {
+	from := r.from
+	o.Columns = make([]lock.Column, 0, len(r.columns))
 	var columns []*contentColumn
 	var memory sync.Pool
-	for group := range slices.Chunk(described, groupColumns) {
+	for group := range slices.Chunk(r.columns, groupColumns) {
 		var err error
-		columns, err = s.groupOf(ctx, from, group, columns)
+		columns, err = s.groupOf(ctx, reading{from, r.at, group}, columns)
 		if err == nil {
 			o.Rows, err = s.readContent(ctx, from, columns, take)
 		}
@@ -90,10 +104,15 @@ func (s *session) readColumns(ctx context.Context, from string, described []fsto
 		if err != nil {
 			return err
 		}
+		first := len(o.Columns)
 		for _, c := range columns {
 			c.Content = hex.EncodeToString(c.hash.Sum(nil))
 			if !c.settled {
 				c.Statistics = c.statistics()
+			}
+			if c.ageOf > 0 {
+				o.Columns[first+c.ageOf-1].Statistics.Age = &c.Statistics
+				continue
 			}
 			o.Columns = append(o.Columns, c.Column)
 		}
@@ -103,8 +122,9 @@ func (s *session) readColumns(ctx context.Context, from string, described []fsto
 }
 
 // groupOf returns columns ready to be read. They reuse the memory of columns that have been read.
-func (s *session) groupOf(ctx context.Context, from string, group []fstore.EngineColumn, read []*contentColumn) ([]*contentColumn, error) {
-	withNulls, err := s.listsWithNulls(ctx, from, group)
+func (s *session) groupOf(ctx context.Context, r reading, read []*contentColumn) ([]*contentColumn, error) {
+	group := r.columns
+	withNulls, err := s.listsWithNulls(ctx, r.from, group)
 	if err != nil {
 		return nil, err
 	}
@@ -112,11 +132,11 @@ func (s *session) groupOf(ctx context.Context, from string, group []fstore.Engin
 	for i, d := range group {
 		c := &contentColumn{Column: lock.Column{Name: d.Name, Type: d.Type}, hash: sha256.New()}
 		c.expression, c.measure = readAs(ident(d.Name), d.Type)
-		if c.measure == ofNumbers || c.measure == ofInstants {
-			c.room = int64(keptValues / len(group))
-		}
 		if withNulls[d.Name] {
-			c.expression += "::VARCHAR"
+			c.expression, c.measure = c.expression+"::VARCHAR", onlyCounts
+		}
+		if c.measure == ofNumbers || c.measure == ofInstants || c.measure == ofNorms {
+			c.room = int64(keptValues / len(group))
 		}
 		if i < len(read) {
 			c.buffer, c.tally = read[i].buffer, read[i].tally.reuse()
@@ -124,7 +144,23 @@ func (s *session) groupOf(ctx context.Context, from string, group []fstore.Engin
 		c.hash.Write(append([]byte(d.Type), 0))
 		columns = append(columns, c)
 	}
-	return columns, nil
+	return append(columns, agesOf(columns, r.at)...), nil
+}
+
+// agesOf returns a column for each instant of the features: the seconds from it to the instant of its row, which the column at has.
+// Ages that are not finite are null.
+func agesOf(columns []*contentColumn, at string) []*contentColumn {
+	var out []*contentColumn
+	for i, c := range columns {
+		if c.measure != ofInstants || at == "" || c.Name == at {
+			continue
+		}
+		t, x := "TRY_CAST("+ident(at)+" AS TIMESTAMP)", c.expression
+		age := &contentColumn{measure: ofNumbers, ageOf: i + 1, hash: sha256.New(), room: c.room}
+		age.expression = fmt.Sprintf("CASE WHEN isfinite(%s) AND isfinite(%s) THEN (epoch_us(%s)::DOUBLE - epoch_us(%s)::DOUBLE) / 1e6 END", t, x, t, x)
+		out = append(out, age)
+	}
+	return out
 }
 
 // listsWithNulls returns the list columns with null elements, which are read as text. Features have none.
@@ -169,6 +205,8 @@ func readAs(x, typ string) (string, measure) {
 		return x, ofInstants
 	case t.Name == "TIMESTAMP WITH TIME ZONE", t.Name == "TIMESTAMP_MS", t.Name == "TIMESTAMP_S":
 		return x + "::TIMESTAMP", ofInstants
+	case t.Name == "LIST" && !t.Array && (t.Elem.Name == "INTEGER" || t.Elem.Name == "BIGINT" || t.Elem.Mantissa > 0):
+		return x, ofNorms
 	case t.Name == "LIST" && !t.Array && isNative(t.Elem):
 		return x, onlyCounts
 	case t.Bits > 0, t.Name == "DECIMAL", t.Unit > 0, t.Name == "TIME", t.Name == "UUID":
@@ -251,7 +289,10 @@ func eachColumn(columns []*contentColumn, do func(*contentColumn)) {
 // take adds rows to the column's digest and its statistics. Statistics of numbers wait as long as all rows can be kept: the
 // state of one column fits the processor's cache, and the states of many columns do not.
 func (c *contentColumn) take(rows *fstore.Column, at int64) {
-	c.digest(rows, at)
+	if c.ageOf == 0 {
+		c.digest(rows, at)
+	}
+	rows = c.measured(rows)
 	if c.room == 0 {
 		c.tally.take(c.measure, rows, at)
 		return
@@ -260,6 +301,14 @@ func (c *contentColumn) take(rows *fstore.Column, at int64) {
 		c.takeKept()
 		c.kept, c.room = nil, 0
 	}
+}
+
+// measured returns what the statistics are of: the lengths of lists of numbers, otherwise the rows.
+func (c *contentColumn) measured(rows *fstore.Column) *fstore.Column {
+	if c.measure == ofNorms {
+		return stats.Norms(rows)
+	}
+	return rows
 }
 
 // takeKept adds the rows that were kept to the statistics.
@@ -295,7 +344,9 @@ func (c *contentColumn) settle(memory *sync.Pool) {
 }
 
 // takeSecondPass adds rows of a second pass to the column's histogram.
-func (c *contentColumn) takeSecondPass(rows *fstore.Column, _ int64) { c.tally.takeSecondPass(rows) }
+func (c *contentColumn) takeSecondPass(rows *fstore.Column, _ int64) {
+	c.tally.takeSecondPass(c.measured(rows))
+}
 
 // digest adds rows to the column's digest.
 func (c *contentColumn) digest(rows *fstore.Column, _ int64) {

@@ -43,7 +43,7 @@ func (t *training) makeLock(ctx context.Context, file string) (*lock.Lock, error
 	if l.Settings, err = t.settings(ctx); err != nil {
 		return nil, err
 	}
-	if l.Output, err = t.lockOutput(ctx, file, ""); err != nil {
+	if l.Output, err = t.lockOutput(ctx, file, t.req.Timestamp, ""); err != nil {
 		return nil, err
 	}
 	if err := t.lockInputs(ctx, l); err != nil { // last, so that early digests have the most time
@@ -122,9 +122,9 @@ func (t *training) lockFile(ctx context.Context, path string, before trainset.St
 	return f, err
 }
 
-// lockOutput describes a finished training set. It leaves out the statistics if the content is the known one. It digests
+// lockOutput describes a finished training set, whose column at has the instants of its rows. It leaves out the statistics if the content is the known one. It digests
 // the file's bytes while it reads the rows.
-func (s *session) lockOutput(ctx context.Context, file, known string) (lock.Output, error) {
+func (s *session) lockOutput(ctx context.Context, file, at, known string) (lock.Output, error) {
 	o, bytes := lock.Output{}, make(chan error, 1)
 	var digested lock.File
 	var sum string
@@ -133,7 +133,7 @@ func (s *session) lockOutput(ctx context.Context, file, known string) (lock.Outp
 		digested, sum, err = trainset.DigestWithMD5(ctx, file)
 		bytes <- err
 	}()
-	err := s.content(ctx, file, &o, known)
+	err := s.content(ctx, file, at, &o, known)
 	if failed := <-bytes; err == nil {
 		err = failed
 	}

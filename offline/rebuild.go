@@ -65,7 +65,7 @@ func (t *training) compare(ctx context.Context, req *trainset.Recomputation, mad
 		return err
 	}
 	var err error
-	if made.Output, err = t.lockOutput(ctx, file, l.Output.Content); err != nil {
+	if made.Output, err = t.lockOutput(ctx, file, l.Labels.Timestamp, l.Output.Content); err != nil {
 		return err
 	}
 	made.Columns = append(made.Columns, lock.CompareColumns(&l.Output, &made.Output)...)

@@ -10,6 +10,15 @@ import (
 
 // statistics returns the statistics of the column.
 func (c *contentColumn) statistics() stats.Statistics {
+	s := c.figures()
+	if c.measure == ofNorms {
+		return stats.Statistics{Count: s.Count, Nulls: s.Nulls, Norm: &s}
+	}
+	return s
+}
+
+// figures returns the statistics of what was counted.
+func (c *contentColumn) figures() stats.Statistics {
 	y := &c.tally
 	s := stats.Statistics{Count: y.count, Nulls: y.nulls, NaNs: y.nans, Min: textOf(y.least), Max: textOf(y.greatest)}
 	if c.measure == onlyCounts || y.count == 0 {
@@ -23,13 +32,13 @@ func (c *contentColumn) statistics() stats.Statistics {
 		return s
 	}
 	s.Histogram = c.histogram()
-	if c.measure == ofNumbers && len(s.Histogram) > 0 {
-		s.Low, s.High = y.lows, y.highs
-		if s.Low > 0 {
-			s.Least = c.edge(y.lo)
-		}
+	if c.measure == ofInstants {
+		return s
 	}
-	if c.measure == ofNumbers && y.finite > 0 && !y.infinite() {
+	if s.Low, s.High = y.lows, y.highs; s.Low > 0 && y.finite > 0 {
+		s.Least = c.edge(y.lo)
+	}
+	if y.finite > 0 && !y.infinite() {
 		mean := y.mean
 		s.Mean = finite(&mean)
 		if y.finite > 1 {

@@ -3,6 +3,7 @@ package offline
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -24,7 +25,7 @@ func (r *repo) statisticsOf(sql string) map[string]stats.Statistics {
 	}
 	defer s.close()
 	var o lock.Output
-	if err := s.content(context.Background(), filepath.Join(r.dir, "statistics.parquet"), &o, ""); err != nil {
+	if err := s.content(context.Background(), filepath.Join(r.dir, "statistics.parquet"), "now", &o, ""); err != nil {
 		r.Fatal(err)
 	}
 	out := map[string]stats.Statistics{}
@@ -53,6 +54,10 @@ func TestStatisticsAreWhatTheEngineCounts(t *testing.T) {
   hash(i)::VARCHAR AS many,
   encode(chr(65 + (i % 20)::INTEGER)) AS raw,
   repeat('long', 100) AS long,
+  CASE i % 9 WHEN 0 THEN 'inf' WHEN 1 THEN '-inf' WHEN 2 THEN NULL ELSE (hash(i) % 5000)::VARCHAR END::DOUBLE AS ends,
+  CASE WHEN i % 3 = 0 THEN 'city ' || (i % 10) ELSE 'city ' || (hash(i) % 900) END AS city,
+  CASE WHEN i % 6 > 0 THEN [(hash(i) % 50)::FLOAT, 1.5] END AS embedding,
+  TIMESTAMP '2030-01-01' + to_seconds(i) AS now,
   NULL::BIGINT AS nothing
 FROM range(` + fmt.Sprint(rows) + `) t(i)`)
 			for name, statistics := range got {
@@ -74,6 +79,22 @@ func (r *repo) checkStatistics(name string, got stats.Statistics) {
 	if have := []string{fmt.Sprint(got.Count), fmt.Sprint(got.Nulls)}; !slices.Equal(have, want[:2]) {
 		r.Errorf("%s: count and nulls %v, want %v", name, have, want[:2])
 	}
+	if name == "embedding" {
+		r.checkNumbers("the norm", "sqrt(list_sum(list_transform(embedding, lambda e: e::DOUBLE * e::DOUBLE)))", got.Norm)
+		return
+	}
+	if (name == "at" || name == "far") != (got.Age != nil) {
+		r.Errorf("%s: age %+v", name, got.Age)
+	}
+	if got.Age != nil {
+		r.checkNumbers("the age of "+name, "(epoch_us(now)::DOUBLE - epoch_us("+ident(name)+")::DOUBLE) / 1e6", got.Age)
+	}
+	if name == "ends" || name == "f64" || name == "great" {
+		r.checkNumbers(name, ident(name)+"::DOUBLE", &got)
+	}
+	if name == "ends" {
+		return // its bins are checked; the last ones begin and end at infinities otherwise
+	}
 	var distinct float64
 	_, _ = fmt.Sscan(want[2], &distinct)
 	switch {
@@ -94,7 +115,7 @@ func (r *repo) checkStatistics(name string, got stats.Statistics) {
 		switch name {
 		case "small", "great", "f32", "f64":
 			upTo, condition, want = upTo+"::DOUBLE", "::DOUBLE <= ", total
-		case "at", "far":
+		case "at", "far", "now":
 			upTo, condition, want = text(upTo)+"::TIMESTAMP", "<= ", total
 		case "truth":
 		case "raw":
@@ -106,11 +127,65 @@ func (r *repo) checkStatistics(name string, got stats.Statistics) {
 			r.Errorf("%s: bin %d up to %s has %d, the engine counts %s", name, i, bin.UpTo, want, n)
 		}
 	}
+	if name == "city" {
+		if distinct > listedValues && (len(got.Histogram) != listedValues || got.Other != got.Count-total || got.Other <= 0) {
+			r.Errorf("city: %d of %v listed, %d of %d others", len(got.Histogram), distinct, got.Other, got.Count)
+		}
+		least := got.Histogram[0].Count
+		for _, bin := range got.Histogram {
+			least = min(least, bin.Count)
+		}
+		rows, err := r.rowsOf("SELECT count(*)::BIGINT FROM (SELECT count(*) AS n FROM " + from + " GROUP BY city) WHERE n > " + fmt.Sprint(least))
+		if more := 0; err != nil {
+			r.Error(err)
+		} else if _, err := fmt.Sscan(rows[0][0], &more); err != nil || more > listedValues {
+			r.Errorf("city: %d categories are more frequent than one that is listed", more)
+		}
+		return
+	}
 	if len(got.Histogram) > 0 && total != got.Count-got.NaNs {
 		r.Errorf("%s: bins hold %d values of %d", name, total, got.Count-got.NaNs)
 	}
 	if (len(got.Histogram) == 0) != (got.Count == got.NaNs || name == "long" || name == "many" && got.Count > fewValues) {
 		r.Errorf("%s: histogram %v", name, got.Histogram)
+	}
+}
+
+// checkNumbers holds the bins of an expression of statistics.parquet to the engine's: how many finite values each has, and their
+// mean.
+func (r *repo) checkNumbers(what, x string, got *stats.Statistics) {
+	r.Helper()
+	from := "FROM " + text(filepath.Join(r.dir, "statistics.parquet"))
+	number := func(sql string) (v float64) {
+		rows, err := r.rowsOf("SELECT coalesce(" + sql + ", 0)::DOUBLE " + from)
+		if err != nil {
+			r.Fatal(err)
+		}
+		if _, err := fmt.Sscan(rows[0][0], &v); err != nil {
+			r.Fatal(err)
+		}
+		return v
+	}
+	finite := "isfinite(" + x + ")"
+	if low, high := number("count_if("+x+" = '-inf')"), number("count_if("+x+" = 'inf')"); float64(got.Low) != low || float64(got.High) != high {
+		r.Errorf("%s: %d and %d infinities, want %v and %v", what, got.Low, got.High, low, high)
+	}
+	before, total := "-1e308", got.Low+got.High
+	for _, bin := range got.Histogram {
+		in := finite + " AND " + x + " > " + before + " AND " + x + " <= " + string(bin.UpTo) + "::DOUBLE"
+		if n := number("count_if(" + in + ")"); n != float64(bin.Count) {
+			r.Errorf("%s: %d values above %s up to %s, want %v", what, bin.Count, before, bin.UpTo, n)
+		}
+		if mean := number("avg(" + x + ") FILTER (WHERE " + in + ")"); math.Abs(*bin.Mean-mean) > 1e-9*max(1, math.Abs(mean)) {
+			r.Errorf("%s: mean %v up to %s, want %v", what, *bin.Mean, bin.UpTo, mean)
+		}
+		before, total = string(bin.UpTo)+"::DOUBLE", total+bin.Count
+	}
+	if total != got.Count-got.NaNs || got.Count > 0 && len(got.Histogram) == 0 && got.Low+got.High < got.Count-got.NaNs {
+		r.Errorf("%s: the bins have %d of %d values", what, total, got.Count-got.NaNs)
+	}
+	if first := number("min(" + x + ") FILTER (WHERE " + finite + ")"); got.Low > 0 && string(got.Least) != fmt.Sprint(first) && len(got.Histogram) > 0 {
+		r.Errorf("%s: least %s, want %v", what, got.Least, first)
 	}
 }
 

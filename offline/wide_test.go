@@ -50,7 +50,7 @@ func TestWideLabelsComeOutUnchanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.close()
-	if err := s.content(context.Background(), filepath.Join(r.dir, "wide.parquet"), &asked, ""); err != nil {
+	if err := s.content(context.Background(), filepath.Join(r.dir, "wide.parquet"), "", &asked, ""); err != nil {
 		t.Fatal(err)
 	}
 	want := append(asked.Columns, narrow.Columns[2])

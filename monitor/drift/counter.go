@@ -152,7 +152,11 @@ func infinite(micros int64) bool { return micros == math.MaxInt64 || micros <= -
 
 // add counts the rows of the column, if the batch has it.
 func (c *column) add(rows, at *fstore.Column, window []int32) {
-	if rows == nil || c.measure == Age && at == nil {
+	switch {
+	case rows == nil:
+		return
+	case c.measure == Age && at == nil:
+		c.why = "The current rows have no column of instants, which the age of an instant needs."
 		return
 	}
 	c.seen = true
@@ -196,7 +200,7 @@ func (c *Counter) Compare(o Options) *Comparison {
 	out := &Comparison{ShareLimit: o.ShareLimit, MinRows: o.MinRows, Features: make([]Feature, 0, len(c.columns))}
 	order := c.spans(out)
 	for _, of := range c.columns {
-		f := of.compare(&o, c.at, order)
+		f := of.compare(&o, order)
 		if f.Role == RoleTarget && f.Verdict == NotCompared { // outcomes come later than what they are predicted from
 			continue
 		}
@@ -253,12 +257,10 @@ func (c *Counter) spans(out *Comparison) []int {
 }
 
 // compare compares the column as a whole and by window.
-func (c *column) compare(o *Options, at string, order []int) Feature {
+func (c *column) compare(o *Options, order []int) Feature {
 	switch {
 	case c.why != "":
 		return c.notCompared(c.why)
-	case !c.seen && c.measure == Age && at == "":
-		return c.notCompared("The current rows have no column of instants, which the age of an instant needs.")
 	case !c.seen:
 		return c.notCompared(fmt.Sprintf("The current rows have no column %s.", c.Name))
 	}

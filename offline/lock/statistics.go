@@ -19,6 +19,9 @@ func against(s, now *stats.Statistics) string {
 	add("count", strconv.FormatInt(s.Count, 10), strconv.FormatInt(now.Count, 10))
 	add("nulls", strconv.FormatInt(s.Nulls, 10), strconv.FormatInt(now.Nulls, 10))
 	add("NaNs", strconv.FormatInt(s.NaNs, 10), strconv.FormatInt(now.NaNs, 10))
+	add("-Infinity", strconv.FormatInt(s.Low, 10), strconv.FormatInt(now.Low, 10))
+	add("Infinity", strconv.FormatInt(s.High, 10), strconv.FormatInt(now.High, 10))
+	add("other categories", strconv.FormatInt(s.Other, 10), strconv.FormatInt(now.Other, 10))
 	number := func(name string, old, new *float64) {
 		short, shortNew := shortFloat(old, 6), shortFloat(new, 6)
 		if short == shortNew { // they differ in later digits, if at all
@@ -34,11 +37,24 @@ func against(s, now *stats.Statistics) string {
 	if differ := binsThatDiffer(s.Histogram, now.Histogram); differ != "" {
 		out = append(out, differ)
 	}
+	for _, part := range []struct {
+		name     string
+		old, now *stats.Statistics
+	}{{"age", s.Age, now.Age}, {"norm", s.Norm, now.Norm}} {
+		if part.old != nil && part.now != nil { // else another build wrote one of the locks
+			if what := against(part.old, part.now); what != sameStatistics {
+				out = append(out, part.name+": "+what)
+			}
+		}
+	}
 	if len(out) == 0 {
-		return "others, or in other rows, with the same statistics"
+		return sameStatistics
 	}
 	return strings.Join(out, ", ")
 }
+
+// sameStatistics says of columns that differ that their statistics do not.
+const sameStatistics = "others, or in other rows, with the same statistics"
 
 func shortFloat(x *float64, digits int) string {
 	if x == nil {

@@ -14,6 +14,7 @@ func TestNoFigureIsLeftOutOfAComparison(t *testing.T) {
 	same := func() *stats.Statistics {
 		return &stats.Statistics{
 			Count: 4, Nulls: 1, NaNs: 1, Min: json.RawMessage("1"), Max: json.RawMessage("3"), Mean: number(2), Stddev: number(1), Distinct: many(3),
+			Age: &stats.Statistics{}, Norm: &stats.Statistics{},
 			Histogram: []stats.Bin{{UpTo: json.RawMessage("1"), Count: 1}, {UpTo: json.RawMessage("2"), Count: 1}, {UpTo: json.RawMessage("3"), Count: 1}},
 		}
 	}
@@ -25,6 +26,12 @@ func TestNoFigureIsLeftOutOfAComparison(t *testing.T) {
 		{"count 4 → 5", func(s *stats.Statistics) { s.Count = 5 }},
 		{"nulls 1 → 0", func(s *stats.Statistics) { s.Nulls = 0 }},
 		{"NaNs 1 → 0", func(s *stats.Statistics) { s.NaNs = 0 }},
+		{"-Infinity 0 → 1", func(s *stats.Statistics) { s.Low = 1 }},
+		{"Infinity 0 → 1", func(s *stats.Statistics) { s.High = 1 }},
+		{"other categories 0 → 1", func(s *stats.Statistics) { s.Other = 1 }},
+		{"age: nulls 0 → 2", func(s *stats.Statistics) { s.Age.Nulls = 2 }},
+		{"norm: max none → 9", func(s *stats.Statistics) { s.Norm.Max = json.RawMessage("9") }},
+		{"others, or in other rows, with the same statistics", func(s *stats.Statistics) { s.Age, s.Norm = nil, nil }},
 		{"min 1 → none", func(s *stats.Statistics) { s.Min = nil }},
 		{"max 3 → 4", func(s *stats.Statistics) { s.Max = json.RawMessage("4") }},
 		{"mean 2 → 2.0000000001", func(s *stats.Statistics) { s.Mean = number(2.0000000001) }},

@@ -47,7 +47,8 @@ def profile(of: TrainingSet) -> dict[str, Any]:
     }
     if len(json.dumps(out)) > MOST_PROFILE:
         for statistics in out["columns"].values():
-            statistics.pop("histogram", None)
+            for part in ("histogram", "age", "norm"):
+                statistics.pop(part, None)
     return out
 
 
