@@ -21,11 +21,12 @@ import (
 
 	"github.com/fstore-dev/fstore/internal/certfile/certtest"
 	"github.com/fstore-dev/fstore/online/redis/redistest"
+	"github.com/fstore-dev/fstore/tracing/tracingtest"
 )
 
 // Prometheus scrapes two jobs of servers. One has all that a server can have, and serves views whose next run is long overdue. Nothing is
 // published in the other, so it fails every look-up. The alerts tell them apart. A third job has what the run left behind, as a node_exporter
-// would. Every query of the dashboards has data.
+// would. Every query of the dashboards has data, and exemplars name the traces of look-ups.
 func TestPrometheusSeesLateViewsAndFailedLookups(t *testing.T) {
 	prometheus := need(t, "prometheus", getPrometheus)
 	late := newLateShop(t)
@@ -66,6 +67,7 @@ func TestPrometheusSeesLateViewsAndFailedLookups(t *testing.T) {
 			}
 		}
 	}
+	eventually(t, "Prometheus has the exemplar of a trace", func() error { return p.names(late.traces) })
 	if got, err := p.firing(); err != nil || !slices.Equal(got, want) {
 		t.Errorf("at the end these alerts fire: %q %v", got, err)
 	}
@@ -75,18 +77,21 @@ func TestPrometheusSeesLateViewsAndFailedLookups(t *testing.T) {
 type lateShop struct {
 	*server
 	token, batch string
+	traces       *tracingtest.Collector
 }
 
-// newLateShop serves a shop that was published as of a day in 2025, over TLS, from Redis, with a cache, tokens and an audit log.
+// newLateShop serves a shop that was published as of a day in 2025, over TLS, from Redis, with a cache, tokens, an audit log
+// and traces.
 func newLateShop(t *testing.T) lateShop {
 	t.Helper()
 	r := newShop(t, "FSTORE_ONLINE="+redistest.New(t).URL, "FSTORE_SERVE_CACHE=1MB", "FSTORE_SERVE_AUDIT=audit.jsonl")
 	batch := filepath.Join(r.dir, "fstore.prom")
 	r.must("materialize", "--leak-check", "off", "--to", "2025-12-01", "--metrics-file", batch)
 	token := strings.TrimSpace(r.must("token", "create", "test", "--tokens", "tokens.yaml", "--grant", "online:read@shop"))
-	r.env = append(r.env, "FSTORE_SERVE_AUTH_TOKENS=tokens.yaml")
+	traces := tracingtest.Start(t)
+	r.env = append(r.env, "FSTORE_SERVE_AUTH_TOKENS=tokens.yaml", "OTEL_EXPORTER_OTLP_ENDPOINT="+traces.URL, "OTEL_BSP_SCHEDULE_DELAY=500")
 	pair := certtest.New(t, "ca", time.Now()).Issue(t, "server")
-	return lateShop{r.serve("--tls-certificate", pair.Certificate, "--tls-key", pair.Key), token, batch}
+	return lateShop{r.serve("--tls-certificate", pair.Certificate, "--tls-key", pair.Key), token, batch, traces}
 }
 
 // serveFile serves a file at every path, and returns the address.
@@ -139,7 +144,7 @@ func startPrometheus(t *testing.T, command string, jobs map[string]string) prome
 	write(t, dir, map[string]string{"prometheus.yml": config.String()})
 	address := freeAddress(t)
 	process := start(t, exec.Command(command, "--config.file", filepath.Join(dir, "prometheus.yml"),
-		"--storage.tsdb.path", filepath.Join(dir, "data"), "--web.listen-address", address))
+		"--storage.tsdb.path", filepath.Join(dir, "data"), "--web.listen-address", address, "--enable-feature", "exemplar-storage"))
 	p := prometheus{"http://" + address}
 	eventually(t, "Prometheus is ready", func() error {
 		select {
@@ -196,6 +201,30 @@ func (p prometheus) firing() (names []string, err error) {
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+// names returns an error unless an exemplar of the latency names a trace that a collector got.
+func (p prometheus) names(traces *tracingtest.Collector) error {
+	var data []struct {
+		Exemplars []struct{ Labels map[string]string }
+	}
+	now := time.Now().Unix()
+	query := fmt.Sprintf("/api/v1/query_exemplars?query=fstore_request_duration_seconds_bucket&start=%d&end=%d", now-60, now+60)
+	if err := p.answer(query, &data); err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for _, s := range traces.Named("GetOnlineFeatures") {
+		known[s.Trace] = true
+	}
+	for _, series := range data {
+		for _, e := range series.Exemplars {
+			if known[e.Labels["trace_id"]] {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("%d series have exemplars, none of the %d traces", len(data), len(known))
 }
 
 // grafana are the variables that Grafana replaces in a query.
