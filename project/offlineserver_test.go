@@ -60,16 +60,17 @@ func TestValuesAreNoFlags(t *testing.T) {
 	}
 }
 
-// The command's messages go to the caller, its JSON is the summary, and its error has the kind that it says.
+// The command's messages go to the caller, its JSON is the summary, and its error has the kind that it says. It is not traced.
 func TestCreateIsTheCommand(t *testing.T) {
+	t.Setenv("OTEL_TRACES_EXPORTER", "otlp")
 	sets := setsOf(t, `
 		echo '{"progress":{"stage":"join","done":1,"total":2}}' >&2
 		echo "not a message" >&2
-		printf '{\n  "online": "%s"\n}\n' "$FSTORE_ONLINE"`)
+		printf '{\n  "online": "%s", "traces": "%s"\n}\n' "$FSTORE_ONLINE" "$OTEL_TRACES_EXPORTER"`)
 	var said []string
 	say := func(line []byte) error { said = append(said, string(line)); return nil }
 	summary, err := sets.Create(t.Context(), &flight.Creation{Name: "churn", Request: flight.Request{LabelsSQL: "select 1"}}, say)
-	if string(summary) != `{"online":"redis://elsewhere"}` || err != nil || len(said) != 1 {
+	if string(summary) != `{"online":"redis://elsewhere","traces":"none"}` || err != nil || len(said) != 1 {
 		t.Errorf("%s, %v, %q", summary, err, said)
 	}
 	for kind, want := range map[string]error{"conflict": fstore.ErrConflict, "check": fstore.ErrCheck, "usage": fstore.ErrInvalid, "not_found": fstore.ErrNotFound} {

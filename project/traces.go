@@ -14,7 +14,7 @@ import (
 // How long the end of a program waits for a collector.
 const (
 	tracePatience = 3 * time.Second
-	traceFarewell = 300 * time.Millisecond // once the program is to stop
+	traceFarewell = 300 * time.Millisecond // where the user has stopped the command: less than the program then waits
 )
 
 // tracer returns a tracer as the variables of OpenTelemetry say; nil if they name no collector.
@@ -26,7 +26,7 @@ func (p *Project) tracer(logger *slog.Logger) (*tracing.Tracer, error) {
 	return tracing.Open(c, p.options.Version, logger)
 }
 
-// closeTracer sends the last spans of a server. Its log says what is lost.
+// closeTracer sends the last spans of a server. The log says what is lost.
 func (s *Server) closeTracer() {
 	ctx, cancel := context.WithTimeout(context.Background(), tracePatience)
 	defer cancel()
@@ -47,7 +47,6 @@ func (p *Project) traced(ctx context.Context, name string, do func(context.Conte
 	if t == nil {
 		return do(ctx, nil)
 	}
-	started := ctx
 	if parent, ok := p.options.Lookup(parentVariable); ok {
 		ctx = t.Remote(ctx, map[string][]string{"traceparent": {parent}})
 	}
@@ -56,21 +55,21 @@ func (p *Project) traced(ctx context.Context, name string, do func(context.Conte
 	p.options.Traced(span.Attrs())
 	err = do(ctx, t)
 	end(span, err)
-	if lost := closeWithin(started, t); lost != nil {
+	if lost := closeWithin(ctx, t); lost != nil {
 		p.warn("%v", lost)
 	}
 	return err
 }
 
-// closeWithin closes a tracer within tracePatience, or sooner if ctx ends.
+// closeWithin closes the tracer of a command within tracePatience, or sooner if the user stops the command.
 func closeWithin(ctx context.Context, t *tracing.Tracer) error {
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), tracePatience)
+	limit := tracePatience
+	if ctx.Err() != nil {
+		ctx, limit = context.WithoutCancel(ctx), traceFarewell
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() {
-		timer := time.AfterFunc(traceFarewell, cancel)
-		context.AfterFunc(closing, func() { timer.Stop() })
-	})()
-	return t.Close(closing)
+	return t.Close(ctx)
 }
 
 // end ends the span of a run, a view or a stage.
