@@ -400,3 +400,21 @@ func TestAnAcceptedRunThatIsStoppedAnywhere(t *testing.T) {
 		}
 	}
 }
+
+// A run whose counts cannot be kept writes nothing: the next one would have nothing to compare with.
+func TestARunWhoseCountsCannotBeKeptWritesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.fill(10)
+	w.mustRun(t, day(2), 0)
+	before, files := w.holds(t), fmt.Sprint(w.files(t))
+	w.change(10, 5, 0)
+	w.counts.fail = fstore.Errorf(fstore.ErrUnavailable, "the registry is away")
+	if s, err := w.run(day(4), 0); !errors.Is(err, fstore.ErrUnavailable) || s.Refused != nil {
+		t.Errorf("got %+v, %v", s, err)
+	}
+	if d := diffMaps(before, w.holds(t)); d != "" || fmt.Sprint(w.files(t)) != files {
+		t.Errorf("the store or the state has changed: %s", d)
+	}
+	w.counts.fail = nil
+	w.mustRun(t, day(4), 0)
+}

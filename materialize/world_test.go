@@ -209,6 +209,7 @@ type publications struct {
 	mu       sync.Mutex
 	kept     map[string]fstore.Publication
 	replaces map[fstore.ViewRef]fstore.ViewRef
+	fail     error // of Record
 }
 
 func newPublications() *publications {
@@ -219,7 +220,7 @@ func (p *publications) Record(_ context.Context, of fstore.Publication) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.kept[fmt.Sprint(of.View, of.Number, of.Run)] = of
-	return nil
+	return p.fail
 }
 
 func (p *publications) Published(_ context.Context, v fstore.ViewRef, at fstore.Pointer) (fstore.Publication, bool, error) {

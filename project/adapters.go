@@ -55,14 +55,16 @@ type publications struct {
 	db      *registry.Store
 	rev     *registry.Revision
 	project string
+	store   string
 }
 
 func (p publications) Record(ctx context.Context, of fstore.Publication) error {
+	of.Store = p.store
 	return p.db.RecordPublication(ctx, p.project, of)
 }
 
 func (p publications) Published(ctx context.Context, view fstore.ViewRef, at fstore.Pointer) (fstore.Publication, bool, error) {
-	return p.db.Publication(ctx, p.project, view, at.Number, at.Run)
+	return p.db.Publication(ctx, p.project, fstore.Publication{View: view, Store: p.store, Number: at.Number, Run: at.Run})
 }
 
 func (p publications) Replaces(v fstore.ViewRef) (fstore.ViewRef, bool) { return p.rev.Replaces(v) }

@@ -77,7 +77,7 @@ func (p *Project) materialize(ctx context.Context, db *registry.Store, r Materia
 	if o.Check, err = p.firstCheck(rev, r.LeakCheck); err != nil {
 		return out, err
 	}
-	o.Publications, o.Accept = publications{db, rev, p.Settings.Project}, r.Accept
+	o.Publications, o.Accept = publications{db, rev, p.Settings.Project, o.Store}, r.Accept
 	if len(o.Views) == 0 {
 		p.note("There are no feature views to materialize.")
 	}

@@ -8,17 +8,17 @@ import (
 	"github.com/fstore-dev/fstore/registry/record"
 )
 
-// MaxPublications is how many publications are kept of each version of a view.
+// MaxPublications is how many publications are kept of each version of a view in a store.
 const MaxPublications = 50
 
-// slotOf returns the record of a publication with a number. It is also that of the numbers MaxPublications before and after.
-func slotOf(view fstore.ViewRef, number int64) *record.Publication {
-	return &record.Publication{Name: view.Name, Version: view.Version, Slot: int(number % MaxPublications)}
+// slotOf returns the record of a publication. It is also that of the publications MaxPublications before and after.
+func slotOf(p fstore.Publication) *record.Publication {
+	return &record.Publication{Name: p.View.Name, Version: p.View.Version, Store: p.Store, Slot: int(p.Number % MaxPublications)}
 }
 
 // RecordPublication keeps the counts of a publication in place of those MaxPublications before it.
 func (r *Store) RecordPublication(ctx context.Context, project string, p fstore.Publication) error {
-	kept := slotOf(p.View, p.Number)
+	kept := slotOf(p)
 	counts, err := json.Marshal(p)
 	if err == nil {
 		kept.Run, kept.Counts = p.Run, string(counts)
@@ -27,19 +27,19 @@ func (r *Store) RecordPublication(ctx context.Context, project string, p fstore.
 	return wrap("keep the counts of "+p.View.String(), err)
 }
 
-// Publication returns the counts of the publication with a number by a run, or false if they are not kept.
-func (r *Store) Publication(ctx context.Context, project string, view fstore.ViewRef, number int64, run string) (p fstore.Publication, known bool, err error) {
-	kept := slotOf(view, number)
+// Publication returns the counts of the publication that has the view, store, number and run of p, or false if they are not kept.
+func (r *Store) Publication(ctx context.Context, project string, p fstore.Publication) (_ fstore.Publication, known bool, err error) {
+	kept := slotOf(p)
 	err = r.backend.Read(ctx, project, func(tx record.Tx) (err error) {
 		known, err = tx.Get(ctx, kept)
 		return err
 	})
-	if known = known && kept.Run == run; known && err == nil {
-		if json.Unmarshal([]byte(kept.Counts), &p) != nil || p.Run != run {
-			err = corrupt("the counts of view %s cannot be read", view)
+	if known = known && kept.Run == p.Run; known && err == nil {
+		if run := p.Run; json.Unmarshal([]byte(kept.Counts), &p) != nil || p.Run != run {
+			err = corrupt("the counts of view %s cannot be read", p.View)
 		}
 	}
-	return p, known && err == nil, wrap("read the counts of "+view.String(), err)
+	return p, known && err == nil, wrap("read the counts of "+p.View.String(), err)
 }
 
 // Replaces returns the version that serves under a view's name, if the version is head's and is to take its place.

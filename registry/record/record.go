@@ -101,7 +101,8 @@ type Idle struct {
 type Publication struct {
 	Name    string
 	Version int
-	Slot    int // counts from 0 to a bound, and then begins again
+	Store   string // the online store that has it
+	Slot    int    // counts from 0 to a bound, and then begins again
 	Run     string
 	Counts  string // JSON
 }
@@ -168,7 +169,7 @@ type (
 		version    int
 	}
 	slot struct {
-		name          string
+		name, store   string
 		version, slot int
 	}
 	pair struct{ name, of string }
@@ -198,8 +199,8 @@ func (r *Alias) Key() any { return pair{r.Model, r.Alias} }
 // Key is the view's name and version.
 func (r *Idle) Key() any { return version{"", r.Name, r.Version} }
 
-// Key is the view's name and version, and the slot.
-func (r *Publication) Key() any { return slot{r.Name, r.Version, r.Slot} }
+// Key is the view's name and version, the store and the slot.
+func (r *Publication) Key() any { return slot{r.Name, r.Store, r.Version, r.Slot} }
 
 // Key is the kind, name and version.
 func (r *Expected) Key() any { return version{r.Kind, r.Name, r.Version} }

@@ -30,7 +30,7 @@ func full(text string, optional int64) []record.Record {
 		&record.Model{Name: text, Version: text, Pinned: big, Author: text, Features: text, Service: text, TrainingSet: 41 * min(optional, 1)},
 		&record.Alias{Model: text, Alias: text, Version: text},
 		&record.Idle{Name: text, Version: 7, Since: big},
-		&record.Publication{Name: text, Version: 7, Slot: 3, Run: text, Counts: text},
+		&record.Publication{Name: text, Version: 7, Store: text, Slot: 3, Run: text, Counts: text},
 		&record.Expected{Kind: text, Name: text, Version: 7, Expectations: text},
 		&record.Checked{Kind: text, Name: text, Version: 7, History: text},
 		&record.Lease{Name: text, Token: text, Holder: record.Holder(text), Expires: big},
@@ -81,7 +81,7 @@ func blank(r record.Record) record.Record {
 	case *record.Idle:
 		return &record.Idle{Name: r.Name, Version: r.Version}
 	case *record.Publication:
-		return &record.Publication{Name: r.Name, Version: r.Version, Slot: r.Slot}
+		return &record.Publication{Name: r.Name, Version: r.Version, Store: r.Store, Slot: r.Slot}
 	case *record.Expected:
 		return &record.Expected{Kind: r.Kind, Name: r.Name, Version: r.Version}
 	case *record.Checked:

@@ -68,7 +68,7 @@ func operations(t testing.TB) []operation {
 			return err
 		}},
 		{"record a publication", func(ctx context.Context, r *registry.Store) error {
-			return r.RecordPublication(ctx, Project, fstore.Publication{View: fstore.ViewRef{Name: "world", Version: 1}, Run: "a", Number: 7, Published: Epoch, Keys: 3})
+			return r.RecordPublication(ctx, Project, fstore.Publication{View: fstore.ViewRef{Name: "world", Version: 1}, Store: "s", Run: "a", Number: 7, Published: Epoch, Keys: 3})
 		}},
 		{"record a training set", func(ctx context.Context, r *registry.Store) error {
 			return r.AddTrainingSet(ctx, Project, set, registry.RefuseName)
@@ -206,7 +206,7 @@ func readAll(ctx context.Context, r *registry.Store) error {
 	_, sets := r.TrainingSets(ctx, Project)
 	_, locks := r.Locks(ctx)
 	_, set := r.TrainingSet(ctx, Project, "q4")
-	_, _, published := r.Publication(ctx, Project, fstore.ViewRef{Name: "world", Version: 1}, 7, "a")
+	_, _, published := r.Publication(ctx, Project, fstore.Publication{View: fstore.ViewRef{Name: "world", Version: 1}, Store: "s", Number: 7, Run: "a"})
 	s, err := r.Revision(ctx, Project)
 	errs := []error{commits, lives, sets, locks, set, published, err}
 	if err == nil {

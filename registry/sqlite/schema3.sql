@@ -3,10 +3,11 @@ create table publications (
   project text not null references projects,
   name    text not null,              -- of a view
   version integer not null,
+  store   text not null,              -- that has it: several may take turns
   slot    integer not null,           -- a bounded number of them is kept
   run     text not null,
   counts  text not null,              -- JSON
-  primary key (project, name, version, slot)
+  primary key (project, name, version, store, slot)
 ) strict;
 
 -- Expectations change no value, so they are no part of a version. Each version keeps those that it was last applied with.

@@ -35,7 +35,7 @@ var (
 	models       = newTable(table{name: "models", since: 2, keys: 2, columns: []string{"name", "version", "pinned", "author", "features", "service", "training_set"}})
 	aliases      = newTable(table{name: "model_aliases", since: 2, keys: 2, columns: []string{"model", "alias", "version"}})
 	idle         = newTable(table{name: "idle", since: 2, keys: 2, columns: []string{"name", "version", "since"}})
-	publications = newTable(table{name: "publications", since: 3, keys: 3, columns: []string{"name", "version", "slot", "run", "counts"}})
+	publications = newTable(table{name: "publications", since: 3, keys: 4, columns: []string{"name", "version", "store", "slot", "run", "counts"}})
 	expected     = newTable(table{name: "expected", since: 3, keys: 3, columns: []string{"kind", "name", "version", "expectations"}})
 	checked      = newTable(table{name: "checked", since: 3, keys: 3, columns: []string{"kind", "name", "version", "history"}})
 	leases       = newTable(table{name: "leases", since: 1, keys: 1, columns: []string{"name", "token", "holder", "expires"}})
@@ -90,7 +90,7 @@ func columnsOf(r record.Record) (*table, []any) {
 	case *record.Idle:
 		return idle, []any{&r.Name, &r.Version, &r.Since}
 	case *record.Publication:
-		return publications, []any{&r.Name, &r.Version, &r.Slot, &r.Run, &r.Counts}
+		return publications, []any{&r.Name, &r.Version, &r.Store, &r.Slot, &r.Run, &r.Counts}
 	case *record.Expected:
 		return expected, []any{&r.Kind, &r.Name, &r.Version, &r.Expectations}
 	case *record.Checked:
