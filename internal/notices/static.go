@@ -55,7 +55,7 @@ var duckdbParts = map[string][]static{
 }
 
 // system are libraries that are no part of DuckDB: toolchain names those that are linked statically.
-var system = []string{"stdc++", "c++", "m", "dl", "pthread"}
+var system = []string{"stdc++", "c++", "m", "dl"}
 
 // duckdb returns DuckDB, with the libraries in it. The module that brings it is v0.MMNNPP.0, where DuckDB's version is M.N.P.
 func duckdb(modules []module) (static, error) {

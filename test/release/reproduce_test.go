@@ -2,12 +2,16 @@ package release
 
 import (
 	"path/filepath"
+	"runtime"
 	"testing"
 )
 
 // The same commit gives the same archive, SBOM and checksums, byte for byte, wherever it is checked out.
 func TestTheSameCommitGivesTheSameArchive(t *testing.T) {
 	built(t) // or the test is left out
+	if runtime.GOOS != "linux" {
+		t.Skip("promised on Linux only: nobody has compared what the linker of macOS makes")
+	}
 	goreleaser, err := filepath.Abs(filepath.Join(root, "bin/tools/goreleaser"))
 	if err != nil {
 		t.Fatal(err)
