@@ -31,6 +31,7 @@ type TrainingRequest struct {
 	Registry  lock.Registry           // where the definitions come from, for the lock
 	Version   string                  // of fstore, for the lock
 	Check     LeakCheck               // called once the labels are read, before views are computed; nil: there is no check
+	Values    ValueCheck              // called once the values are looked up, before the file is written; nil: nobody looks at them
 	Archive   *trainset.Archive       // where copies of the inputs are kept; nil: none are kept
 	Progress  func(trainset.Progress) // called from time to time; nil: nobody looks
 	// Record is called when the training set is complete and durable, before it appears in its place. An error leaves
@@ -161,6 +162,9 @@ func (t *training) building(temp string) []step {
 		{"join", t.join},
 		{"write", func(ctx context.Context) error { return t.write(ctx, temp) }},
 	}
+	if t.req.Values != nil {
+		steps = slices.Insert(steps, 3, step{"check values", t.checkValues})
+	}
 	if t.req.Check == nil {
 		return steps
 	}
@@ -188,14 +192,9 @@ func (t *training) readLabels(ctx context.Context) (err error) {
 // checkLeaks runs the check for leaks. Only leaks end the training set here. Other errors of the check occur again when the
 // views are read, with more detail; if they do not, readViews returns them.
 func (t *training) checkLeaks(ctx context.Context) error {
-	b, err := t.query(ctx, "SELECT max(t)\nFROM _labels")
+	last, err := t.lastLabel(ctx)
 	if err != nil {
-		return t.locate(ctx, err)
-	}
-	var last *time.Time
-	if c := &b.Columns[0]; !c.IsNull(0) {
-		at := fstore.FromMicros(c.Int64s[0])
-		last = &at
+		return err
 	}
 	t.summary.Causality, err = t.req.Check(ctx, last)
 	if errors.Is(err, fstore.ErrCheck) {
@@ -203,6 +202,19 @@ func (t *training) checkLeaks(ctx context.Context) error {
 	}
 	t.unchecked = err
 	return nil
+}
+
+// lastLabel returns the instant of the last label; nil if there is no label.
+func (t *training) lastLabel(ctx context.Context) (*time.Time, error) {
+	b, err := t.query(ctx, "SELECT max(t)\nFROM _labels")
+	if err != nil {
+		return nil, t.locate(ctx, err)
+	}
+	if b.Columns[0].IsNull(0) {
+		return nil, nil
+	}
+	at := fstore.FromMicros(b.Columns[0].Int64s[0])
+	return &at, nil
 }
 
 // sealFor seals the session's database: it can read the files that the request names, and write to one folder.

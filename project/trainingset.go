@@ -7,12 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/openlineage"
+	"github.com/fstore-dev/fstore/monitor/expect"
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/offline/trainset"
@@ -204,6 +206,9 @@ func (c *creation) create(ctx context.Context) (_ *TrainingSet, err error) {
 			return nil, err
 		}
 		defer func() { _ = release() }()
+	}
+	if slices.ContainsFunc(c.req.List.Uses, func(u fstore.ViewUse) bool { return expect.Digest(u.Version) != "" }) {
+		c.req.Values = c.checkValues
 	}
 	c.req.Record = func(sum *offline.TrainingSummary) error { return c.record(ctx, sum) }
 	summary, err := c.engine.TrainingSet(ctx, c.req)
