@@ -50,6 +50,9 @@ const (
 // maxRate is more requests per second than one process can send.
 const maxRate = 1_000_000
 
+// mostOfEach bounds the flags that are counts.
+const mostOfEach = 100_000
+
 // maxKeys is how many different keys of the state folder are asked for.
 const maxKeys = 100_000
 
@@ -116,24 +119,24 @@ func (b *bench) check(cmd *cobra.Command, a *app) error {
 		return err
 	}
 	open := cmd.Flags().Changed("rate")
-	for flag, effective := range map[string]bool{"concurrency": !open, "arrivals": open, "max-in-flight": open} {
-		switch {
-		case effective || !cmd.Flags().Changed(flag):
-		case open:
-			return usage.Errorf(cmd, "--%s has no effect with --rate", flag)
-		default:
-			return usage.Errorf(cmd, "--%s has no effect without --rate", flag)
-		}
-	}
-	switch {
+	switch given := cmd.Flags().Changed; {
+	case open && given("concurrency"):
+		return usage.Errorf(cmd, "--concurrency has no effect with --rate")
+	case !open && given("arrivals"):
+		return usage.Errorf(cmd, "--arrivals has no effect without --rate")
+	case !open && given("max-in-flight"):
+		return usage.Errorf(cmd, "--max-in-flight has no effect without --rate")
 	case open && !(b.rate > 0 && b.rate <= maxRate):
 		return usage.Errorf(nil, "--rate %v: give a number above 0 and up to %d", b.rate, maxRate)
 	case b.arrivals != arrivalsPoisson && b.arrivals != arrivalsConstant:
 		return usage.Errorf(nil, "--arrivals %q: poisson or constant", b.arrivals)
 	}
-	for flag, n := range map[string]int{"keys-per-request": b.keys, "connections": b.connections, "concurrency": b.concurrency, "max-in-flight": b.inFlight} {
-		if most := 100_000; n < 1 || n > most {
-			return usage.Errorf(nil, "--%s %d: give a number from 1 to %d", flag, n, most)
+	for _, c := range []struct {
+		flag string
+		n    int
+	}{{"keys-per-request", b.keys}, {"connections", b.connections}, {"concurrency", b.concurrency}, {"max-in-flight", b.inFlight}} {
+		if c.n < 1 || c.n > mostOfEach {
+			return usage.Errorf(nil, "--%s %d: give a number from 1 to %d", c.flag, c.n, mostOfEach)
 		}
 	}
 	return b.checkTexts()
@@ -186,7 +189,7 @@ func (a *app) bench(ctx context.Context, p *project.Project, b *bench) error {
 		Progress: func(done time.Duration) { progress.Percent("bench", done.Seconds()/(b.warmup+b.duration).Seconds()) },
 	})
 	progress.Clear()
-	report := newBenchReport(asking, result)
+	report := newBenchReport(asking, result, a.mask)
 	if a.json() {
 		err = a.printJSON(report)
 	} else {

@@ -35,7 +35,7 @@ func (a *app) printBench(b *benchReport) {
 	a.benchLine("answers", "%s, %s", english.Thousands(b.Answers), perSecond(b.AnswersPerSecond))
 	a.benchLine("failed", "%s, %s of the requests", english.Thousands(b.Failed), percent(b.FailedShare))
 	for _, f := range b.Failures {
-		a.benchLine("", "%s %s, such as: %s", english.Thousands(f.Requests), f.Kind, terminal.InCell(a.mask(f.Example)))
+		a.benchLine("", "%s %s, such as: %s", english.Thousands(f.Requests), f.Kind, terminal.InCell(f.Example))
 	}
 	a.printLatency(b)
 	a.printValues(b)

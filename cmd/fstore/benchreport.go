@@ -92,7 +92,8 @@ type benchCheck struct {
 
 const generatorIsLate = "bench did not keep to the rate: requests began later than they were due, and the times of answers include that"
 
-func newBenchReport(a *asking, r *load.Result) *benchReport {
+// newBenchReport returns the result. mask hides passwords in the messages of errors.
+func newBenchReport(a *asking, r *load.Result, mask func(string) string) *benchReport {
 	out := &benchReport{
 		Server: a.server.Address, Service: a.selected.Service, Features: a.selected.Features,
 		Connections: len(a.clients), KeysPerRequest: a.keys, Seed: a.seed, WarmupSeconds: a.warmup.Seconds(), Seconds: r.Elapsed.Seconds(),
@@ -107,7 +108,7 @@ func newBenchReport(a *asking, r *load.Result) *benchReport {
 		out.KeyRows = a.rows.Columns[0].Len
 	}
 	for _, kind := range slices.Sorted(maps.Keys(r.Failures)) {
-		out.Failures = append(out.Failures, benchFailure{kind, r.Failures[kind], fstore.MessageOf(a.example(kind))})
+		out.Failures = append(out.Failures, benchFailure{kind, r.Failures[kind], mask(fstore.MessageOf(a.example(kind)))})
 	}
 	slices.SortStableFunc(out.Failures, func(a, b benchFailure) int { return cmp.Compare(b.Requests, a.Requests) })
 	for below, n := range r.Latency.Octaves() {
