@@ -160,11 +160,14 @@ func (c *viewChecks) Rows(b *fstore.Batch) error {
 
 // Judge implements materialize.Inspection.
 func (c *viewChecks) Judge(ctx context.Context, change materialize.Change) (materialize.Verdict, error) {
-	f := expect.Facts{At: c.at, Unknown: change.Unknown, Deleted: change.Deleted}
+	f := expect.Facts{At: c.at, Unknown: change.Unknown}
 	if was := change.Previous; was != nil {
 		f.Before = &was.Keys
-		if change.NewGeneration {
-			f.Deleted = max(0, was.Keys-change.Publishes.Keys)
+		if most, limited := expect.MostDeleted(c.rules, was.Keys); limited {
+			var err error
+			if f.Deleted, f.AtLeast, err = change.Lost(ctx, most); err != nil {
+				return materialize.Verdict{}, err
+			}
 		}
 	}
 	found, err := c.finish(ctx, f)

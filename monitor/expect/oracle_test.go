@@ -317,6 +317,7 @@ func TestChecksOfRows(t *testing.T) {
 		"a bound and nothing before":    {rowsOf(fstore.Expectation{MinRows: count(3), Change: 0.3}), rows(3, 0), expect.Facts{}, "passed error"},
 		"no key deleted":                {deleted, rows(3, 0), expect.Facts{Before: count(10)}, "passed error"},
 		"keys deleted up to the bound":  {deleted, rows(3, 0), expect.Facts{Before: count(10), Deleted: 1}, "passed error"},
+		"at least so many keys deleted": {deleted, rows(3, 0), expect.Facts{Before: count(10), Deleted: 2, AtLeast: true}, "failed error: at least 2 of 10 published keys would be deleted (20%)"},
 		"keys deleted beyond the bound": {deleted, rows(3, 0), expect.Facts{Before: count(10), Deleted: 2}, "failed error: 2 of 10 published keys would be deleted (20%)"},
 		"no keys to delete":             {deleted, rows(3, 0), expect.Facts{Before: count(0)}, "skipped error: there were no keys to delete"},
 		"keys before are unknown":       {deleted, rows(3, 0), expect.Facts{Unknown: "why"}, "skipped error: there is nothing to compare with: why"},

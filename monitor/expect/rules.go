@@ -64,6 +64,19 @@ func OfRows(rules []Rule) []Rule {
 	return out
 }
 
+// MostDeleted returns how many of the published keys the strictest rule lets a run delete, or false if there is no such rule.
+func MostDeleted(rules []Rule, published int64) (most int64, limited bool) {
+	for _, r := range rules {
+		if r.Check != fstore.ExpectKeysDeleted {
+			continue
+		}
+		if n := int64(r.Max * float64(published)); !limited || n < most {
+			most, limited = n, true
+		}
+	}
+	return most, limited
+}
+
 // Queries reports whether a rule needs a query of its own over the rows.
 func Queries(rules []Rule) bool {
 	for _, r := range rules {

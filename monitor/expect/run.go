@@ -155,7 +155,8 @@ type Facts struct {
 	At      time.Time // the instant as of which the rows are, or the time now
 	Before  *int64    // keys of the publication that they replace; nil: not known
 	Unknown string    // why Before is not known
-	Deleted int64     // of these keys: how many are deleted
+	Deleted int64     // of these keys: how many are deleted, not counting those that go with time
+	AtLeast bool      // Deleted is the least that it can be
 
 	// BadRows runs the query of a rule of unique or sql, and returns how many rows it gives and some of them.
 	BadRows func(context.Context, *Rule) (int64, []json.RawMessage, error)
@@ -294,7 +295,11 @@ func keysDeleted(rule *Rule, f Facts, res *Result) {
 	share := float64(f.Deleted) / float64(*f.Before)
 	res.Rows, res.Checked, res.Bad, res.Observed = *f.Before, *f.Before, f.Deleted, fstore.Percent(share)
 	if share > rule.Max {
-		res.fail(fmt.Sprintf("%s of %s published keys would be deleted (%s)", english.Thousands(f.Deleted), english.Thousands(*f.Before), percent(share)))
+		deleted := english.Thousands(f.Deleted)
+		if f.AtLeast {
+			deleted = "at least " + deleted
+		}
+		res.fail(fmt.Sprintf("%s of %s published keys would be deleted (%s)", deleted, english.Thousands(*f.Before), percent(share)))
 	}
 }
 
