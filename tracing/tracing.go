@@ -174,9 +174,6 @@ func (s Span) Names(name string, values []string) {
 	}
 }
 
-// Outcome adds how the work ended: ok, or the kind of an error.
-func (s Span) Outcome(kind string) { s.Text("fstore.outcome", kind) }
-
 // Fail marks the work as failed. kind is the kind of the error, and no text of it.
 func (s Span) Fail(kind string) {
 	if s.of != nil {

@@ -158,19 +158,21 @@ func TestServeSendsItsLastSpans(t *testing.T) {
 		name, address, _ := strings.Cut(lines.Text(), " ")
 		addresses[name] = address
 	}
-	body := `{"features":["customer_orders.order_value"],"entities":{"customer_id":[12003]}}`
-	answered := func() bool {
-		answer, err := http.Post("http://"+addresses["http"]+"/v1/online-features", "application/json", strings.NewReader(body))
+	isOK := func(answer *http.Response, err error) bool {
 		if err != nil {
 			return false
 		}
 		defer answer.Body.Close()
 		return answer.StatusCode == http.StatusOK
 	}
-	for deadline := time.Now().Add(20 * time.Second); !answered(); {
+	for deadline := time.Now().Add(20 * time.Second); !isOK(http.Get("http://" + addresses["metrics"] + "/readyz")); {
 		if time.Now().After(deadline) {
-			t.Fatal("the server does not answer")
+			t.Fatal("the server is not ready")
 		}
+	}
+	body := `{"features":["customer_orders.order_value"],"entities":{"customer_id":[12003]}}`
+	if !isOK(http.Post("http://"+addresses["http"]+"/v1/online-features", "application/json", strings.NewReader(body))) {
+		t.Error("the request failed")
 	}
 	if len(c.Spans()) > 0 {
 		t.Error("spans came before their batch was due")
@@ -181,8 +183,7 @@ func TestServeSendsItsLastSpans(t *testing.T) {
 	if err := serve.Wait(); err != nil {
 		t.Error(err)
 	}
-	requests := c.Named("GetOnlineFeatures")
-	if len(requests) == 0 || requests[len(requests)-1].Attributes["fstore.views"] != "customer_orders@1" || len(c.Named("store")) == 0 {
+	if request := the(t, c.Named("GetOnlineFeatures")); request.Attributes["fstore.views"] != "customer_orders@1" || len(c.Named("store")) == 0 {
 		t.Errorf("the spans are %+v", c.Spans())
 	}
 }
