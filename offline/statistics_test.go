@@ -19,6 +19,12 @@ import (
 func (r *repo) statisticsOf(sql string) map[string]stats.Statistics {
 	r.Helper()
 	r.write("statistics.parquet", sql)
+	return r.statisticsOfFile()
+}
+
+// statisticsOfFile returns the statistics of the columns of statistics.parquet.
+func (r *repo) statisticsOfFile() map[string]stats.Statistics {
+	r.Helper()
 	s, err := r.e.session(context.Background())
 	if err != nil {
 		r.Fatal(err)

@@ -131,7 +131,7 @@ func (c *Counter) assign(at *fstore.Column, rows int) error {
 			w, known := c.windows[start]
 			if !known {
 				if len(c.starts) == maxWindows {
-					return fstore.Errorf(fstore.ErrInvalid, "the current rows are in more than %d windows of a %s", maxWindows, c.by).
+					return fstore.Errorf(fstore.ErrInvalid, "the current rows are in more than %d windows (%s)", maxWindows, c.by).
 						WithHint("choose longer windows, or fewer rows")
 				}
 				w = int32(len(c.starts))
