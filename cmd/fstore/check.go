@@ -71,7 +71,7 @@ func keepRows(failing string) int {
 }
 
 func writeFailing(path string, all []*project.Checked) error {
-	if path == "" {
+	if path == "" || len(all) == 0 { // nothing was checked, so a file of another run stays
 		return nil
 	}
 	if err := project.WriteFailing(path, all); err != nil {

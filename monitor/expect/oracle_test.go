@@ -151,7 +151,7 @@ func parsed(t *rapid.T, of fstore.Type, raw json.RawMessage) any {
 
 // holds is the oracle of a single value that is not null.
 func holds(t *rapid.T, e *fstore.Expectation, of fstore.Type, v any) bool {
-	isNaN := func(v any) bool { return v != v } //nolint:staticcheck // SA4000: a boxed NaN differs from itself
+	isNaN := func(v any) bool { return v != v } // boxed, NaN still differs from itself
 	switch e.Check {
 	case fstore.ExpectBetween:
 		return !isNaN(v) && (e.Low == nil || !below(v, parsed(t, of, e.Low))) && (e.High == nil || !below(parsed(t, of, e.High), v))
@@ -310,6 +310,8 @@ func TestChecksOfRows(t *testing.T) {
 		"too many":                      {rowsOf(fstore.Expectation{MaxRows: count(2)}), rows(3, 0), expect.Facts{}, "failed error: there are 3, more than 2"},
 		"no change":                     {rowsOf(fstore.Expectation{Change: 0.3}), rows(3, 0), expect.Facts{Before: count(3)}, "passed error"},
 		"a change at the bound":         {rowsOf(fstore.Expectation{Change: 0.25}), rows(3, 0), expect.Facts{Before: count(4)}, "passed error"},
+		"29 of 100 is 29%":              {rowsOf(fstore.Expectation{Change: 0.29}), rows(129, 0), expect.Facts{Before: count(100)}, "passed error"},
+		"none after none":               {rowsOf(fstore.Expectation{Change: 0.29}), rows(0, 0), expect.Facts{Before: count(0)}, "passed error"},
 		"more than before":              {rowsOf(fstore.Expectation{Change: 0.3}), rows(3, 0), expect.Facts{Before: count(2)}, "failed error: there are 3, after 2 in the last publication"},
 		"fewer than before":             {rowsOf(fstore.Expectation{Change: 0.3}), rows(3, 0), expect.Facts{Before: count(6)}, "failed error: there are 3, after 6 in the last publication"},
 		"rows after none":               {rowsOf(fstore.Expectation{Change: 0.3}), rows(3, 0), expect.Facts{Before: count(0)}, "failed error: there are 3, after 0 in the last publication"},

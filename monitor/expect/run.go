@@ -278,7 +278,7 @@ func (r *Run) rowCount(rule *Rule, f Facts, res *Result) {
 		if rule.MinRows == nil && rule.MaxRows == nil {
 			res.skip("there is nothing to compare with: " + f.Unknown)
 		}
-	case math.Abs(float64(r.rows-*f.Before)) > rule.Change*float64(*f.Before):
+	case math.Abs(float64(r.rows-*f.Before))/float64(*f.Before) > rule.Change: // NaN after none is no change
 		res.fail(fmt.Sprintf("there are %s, after %s in the last publication", n, english.Thousands(*f.Before)))
 	}
 }

@@ -262,10 +262,11 @@ func (c *checker) share(t Text, what string) float64 {
 		return 0 // reported
 	}
 	text, percent := strings.CutSuffix(t.Value, "%")
-	x, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
-	if percent {
-		x /= 100
+	text = strings.TrimSpace(text)
+	if percent && !strings.ContainsAny(text, "eE") { // the share itself is rounded once: 99.9 / 100 is more than 0.999
+		text += "e-2"
 	}
+	x, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(x >= 0 && x <= 1) {
 		c.problems.add(t.Pos, "from 0 to 1 or from 0% to 100%, for example 0.01 or 1%", "%s is %s, which is not a share", what, t.Value)
 		return 0
