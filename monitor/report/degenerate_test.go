@@ -110,10 +110,13 @@ func TestEveryComparisonCanBeDrawn(t *testing.T) {
 			if n.Data != "path" {
 				continue
 			}
+			attribute := map[string]string{}
 			for _, a := range n.Attr {
-				if a.Key == "d" {
-					checkPath(t, a.Val)
-				}
+				attribute[a.Key] = a.Val
+			}
+			checkPath(t, attribute["d"])
+			if attribute["class"] == "l" && attribute["d"] == "" {
+				t.Fatal("a figure over time has no window")
 			}
 		}
 	})

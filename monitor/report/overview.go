@@ -81,7 +81,7 @@ func groups(c *drift.Comparison) []group {
 			drift.RoleFeature, drift.TooFew, c.Counts.TooFew, "Too few rows",
 			fmt.Sprintf("Under %s rows or values, scores are mostly chance. They are never an alarm.", english.Thousands(c.MinRows)),
 		},
-		{drift.RoleFeature, drift.Stable, c.Counts.Stable, "Stable", "No score is over its threshold. The nearest to its threshold comes first."},
+		{drift.RoleFeature, drift.Stable, c.Counts.Stable, "Stable", "No score is over its threshold by more than chance explains. The nearest to its threshold comes first."},
 	}
 }
 

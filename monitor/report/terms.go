@@ -24,14 +24,13 @@ var meanings = []struct {
 
 // termsOf explains the scores and the words that this comparison uses.
 func termsOf(c *drift.Comparison) []term {
-	var out []term
+	out := []term{{"Missing", "The share of the current rows that are null or NaN."}}
 	for _, m := range meanings {
 		if held, used := limitsOf(c, m.name); used {
 			out = append(out, term{measureNames[m.name], m.says + held})
 		}
 	}
 	out = append(out,
-		term{"Missing", "The share of the current rows that are null or NaN."},
 		term{"A range of scores", "Bins tell some scores only within bounds: “0.12 to 0.15” means that the exact score lies between the two. The lower one decides."},
 		term{"May be chance", "The score is over its threshold, but two samples of these sizes from one distribution would reach it more often than once in a thousand times. It is no alarm."},
 		term{"Bins", "Their edges are fixed by the reference, so that each bin has about as many of its values as any other. A flat reference is by design; look at how the outline departs from it. PSI and Jensen-Shannon count what is outside the range in the outermost bins."},

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/fstore-dev/fstore/internal/english"
@@ -30,26 +31,23 @@ type mark struct {
 	over  bool
 }
 
-// timesOf draws the score that is nearest to its threshold, the mean and the share of missing rows, each over the windows.
+// timesOf draws the score that is nearest to its threshold, the mean and the share of missing rows, each over the windows. What no
+// window has is left out.
 func timesOf(c *drift.Comparison, f *drift.Feature) []timeline {
 	if len(c.Windows) < 2 || len(f.Windows) != len(c.Windows) {
 		return nil
 	}
-	var out []timeline
-	worst := worstOverTime(f)
-	if worst != nil {
-		out = append(out, scoreOverTime(c, f, worst))
+	var all []timeline
+	if worst := worstOverTime(f); worst != nil {
+		all = append(all, scoreOverTime(c, f, worst))
 	}
 	if f.Kind == stats.Numbers && f.Reference.Mean != nil {
-		out = append(out, meanOverTime(c, f))
-	}
-	if worst != nil && worst.Name == drift.CheckNullRate {
-		return out
+		all = append(all, meanOverTime(c, f))
 	}
 	if f.Reference.Missing() > 0 || f.Current != nil && f.Current.Missing() > 0 {
-		out = append(out, missingOverTime(c, f))
+		all = append(all, missingOverTime(c, f))
 	}
-	return out
+	return slices.DeleteFunc(all, func(t timeline) bool { return t.Line == "" })
 }
 
 // worstOverTime returns the check that is shown over time: the one of the whole comparison that is nearest to its threshold, and
@@ -140,16 +138,13 @@ func missingOverTime(c *drift.Comparison, f *drift.Feature) timeline {
 	return t
 }
 
-// between says from where to where marks go.
+// between says from where to where marks go, at least one of which has a value.
 func between(marks []mark, write func(float64) string) string {
 	least, greatest := math.Inf(1), math.Inf(-1)
 	for _, m := range marks {
 		if !math.IsNaN(m.value) {
 			least, greatest = min(least, m.value), max(greatest, m.value)
 		}
-	}
-	if least > greatest {
-		return "No window has a value."
 	}
 	return "lowest " + write(least) + ", highest " + write(greatest)
 }
