@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/fstore-dev/fstore"
@@ -51,20 +52,36 @@ func TestWhatIsReadIsWhatWasAnswered(t *testing.T) {
 				}
 				for row := range rows {
 					want[i].AppendFrom(&column, row)
-					if s := a.Status(row); s != answers.Present {
-						statuses = append(statuses, fmt.Sprintf("%q %q", f.Name, s))
-					}
 				}
 				s.Answer.Features = append(s.Answer.Features, a)
+			}
+			for row := range rows {
+				for i := range features {
+					if got := s.Answer.Features[i].Status(row); got != answers.Present {
+						statuses = append(statuses, fmt.Sprintf("%q %q", features[i].Name, got))
+					}
+				}
 			}
 			w.Add(plan, s)
 			if rapid.Bool().Draw(r, "flush") {
 				w.drain()
 			}
 		}
+		w.drain()
+		streamed := w.readBack(r, features)
 		w.end()
 		if w.Dropped() != 0 || w.Rows() != int64(len(customers)) {
 			r.Fatalf("%d rows written, %d dropped, of %d\n%s", w.Rows(), w.Dropped(), len(customers), w.said)
+		}
+		for name, back := range map[string][]fstore.Column{"stream": streamed, "sealed file": w.readBack(r, features)} {
+			for i := range features {
+				if d := cmp.Diff(bits(&want[i]), bits(&back[i])); d != "" {
+					r.Errorf("%s of the %s (-answered +read):\n%s", features[i].Type, name, d)
+				}
+			}
+			if d := cmp.Diff(statuses, back[len(features)].Strings, cmpopts.EquateEmpty()); d != "" {
+				r.Errorf("statuses of the %s (-answered +read):\n%s", name, d)
+			}
 		}
 		got := w.batches(t, `select customer_id, columns(c -> c like 'f%') from
 			(select * replace (epoch_us(f14) as f14, list_transform(f15, x -> epoch_us(x)) as f15) from FILES)
@@ -103,6 +120,34 @@ func TestWhatIsReadIsWhatWasAnswered(t *testing.T) {
 			r.Errorf("statuses (-answered +read):\n%s", d)
 		}
 	})
+}
+
+// readBack reads the log as Read does: the features, and a column of the statuses that are not PRESENT.
+func (w *world) readBack(r *rapid.T, features []fstore.Feature) []fstore.Column {
+	var out []fstore.Column
+	for _, f := range features {
+		out = append(out, fstore.NewColumn(f.Name, f.Type, 0))
+	}
+	said := fstore.NewColumn("", fstore.String, 0)
+	err := Read(w.options.Path, noon, func(*Info) bool { return true }, func(rows *Rows) error {
+		for i := range features {
+			for row := range rows.Len {
+				out[i].AppendFrom(&rows.Features[i], row)
+			}
+		}
+		for row := range rows.Len {
+			for i, s := range rows.Statuses[row] {
+				if s != 0 {
+					said.Append(fmt.Sprintf("%q %q", features[i].Name, answers.Status(s)))
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		r.Fatal(err)
+	}
+	return append(out, said)
 }
 
 // spice puts bits into floats that arithmetic does not keep, and instants into the years that fstore has.

@@ -229,6 +229,9 @@ func (f *sealedFile) addStatuses(c *fstore.Column, at, end int) error {
 
 // optional writes a column that may have nulls.
 func (f *sealedFile) optional(c *fstore.Column, at, end int) error {
+	if c.Valid == nil && !c.Type.IsList() && c.Type.Width() > 1 {
+		return f.numbers(c, at, end)
+	}
 	return f.each(at, end, func(row int) {
 		switch {
 		case c.IsNull(row):
@@ -243,6 +246,32 @@ func (f *sealedFile) optional(c *fstore.Column, at, end int) error {
 			}
 		}
 	})
+}
+
+// numbers writes the next column, which is of numbers and has no nulls: most are.
+func (f *sealedFile) numbers(c *fstore.Column, at, end int) error {
+	for ; at < end; at += len(f.cells) {
+		n := min(end-at, chunkCells)
+		f.cells = f.cells[:0]
+		for row := at; row < at+n; row++ {
+			var v parquet.Value
+			switch {
+			case c.Float64s != nil:
+				v = parquet.DoubleValue(c.Float64s[row])
+			case c.Int64s != nil:
+				v = parquet.Int64Value(c.Int64s[row])
+			default:
+				v = valueOf(c, row)
+			}
+			f.cells = append(f.cells, v.Level(0, 1, 0))
+		}
+		if _, err := f.columns[f.next].WriteRowValues(f.cells); err != nil {
+			return err
+		}
+	}
+	f.cells = f.cells[:0]
+	f.next++
+	return nil
 }
 
 // each writes the next column: add adds the cells of a row.

@@ -2,7 +2,6 @@ package servedlog
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -145,14 +144,10 @@ func readStream(f io.Reader, do func(*Plan, *fstore.Batch) error) (err error) {
 	if !ok {
 		return errDamaged
 	}
-	p := &Plan{}
-	if err := json.Unmarshal([]byte(text), &p.info); err != nil {
-		return fmt.Errorf("%w: %w", errDamaged, err)
+	p, err := planOf(text)
+	if err != nil {
+		return err
 	}
-	if p.info.Format != format {
-		return fstore.Errorf(fstore.ErrInvalid, "a newer fstore wrote it: format %d", p.info.Format)
-	}
-	p.derive()
 	if !r.Schema().Equal(schemaOf(p)) {
 		return errDamaged
 	}
