@@ -57,6 +57,9 @@ func TestTheExamplesOfTheHelpRun(t *testing.T) {
 			sh = newRepo(t, "apply --yes")
 			sh.run("mkdir .dvc") // for --dvc
 		}
+		if path == "skew" {
+			sh.run("mkdir served")
+		}
 		clock := ""
 		if path == "doctor" || path == "freshness" {
 			clock = "2025-12-01T00:30:00Z" // nothing is late then

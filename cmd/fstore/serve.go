@@ -40,7 +40,7 @@ in the setting serve.hosts.
 and POST /get-online-features on the HTTP port (docs/feast.md).
 
 --served-log keeps what is answered in a folder, as Parquet: keys, values, statuses and published instants of a sample of
-requests (docs/served-log.md).
+requests (docs/served-log.md). fstore skew compares them with the offline result.
 
 It sends traces to the OpenTelemetry collector that OTEL_EXPORTER_OTLP_ENDPOINT names (docs/operations.md).
 

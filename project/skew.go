@@ -1,0 +1,245 @@
+package project
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/materialize"
+	"github.com/fstore-dev/fstore/monitor/skew"
+	"github.com/fstore-dev/fstore/offline"
+	"github.com/fstore-dev/fstore/online"
+	"github.com/fstore-dev/fstore/online/answers"
+	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/server/servedlog"
+)
+
+// SkewRequest says which served values to compare with the offline result: those of a service, in all its versions, or of a
+// version of a model.
+type SkewRequest struct {
+	Service  string
+	Model    fstore.ModelRef
+	Log      string // folder; "": that of the settings
+	Since    time.Time
+	Sample   int64 // about how many rows to compare; 0: all
+	Shown    int   // differences that are told; 0: 20
+	Progress func(rows int64)
+}
+
+// Skew compares what servers have logged with what the engine computes now for the same publications. A difference is a finding,
+// not an error.
+func (p *Project) Skew(ctx context.Context, r SkewRequest) (*skew.Result, error) {
+	if err := oneOf("a service or a model", r.Service != "", r.Model.Name != ""); err != nil {
+		return nil, err
+	}
+	if r.Log == "" {
+		r.Log = p.Settings.Served.Path
+	}
+	if r.Log == "" {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "no served log is configured").WithHint("give its folder, or set serve.log.path")
+	}
+	if _, err := os.Stat(r.Log); err != nil {
+		return nil, fstore.Errorf(fstore.ErrNotFound, "there is no served log at %s", r.Log).WithHint("fstore serve --served-log DIR writes one")
+	}
+	rev, err := p.Revision(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.Model.Name != "" {
+		list, err := rev.ModelFeatures(r.Model)
+		if err != nil {
+			return nil, err
+		}
+		r.Model = list.Model // the version that an alias names
+	} else if _, err := rev.ServingService(r.Service); err != nil {
+		return nil, err
+	}
+	engine, err := p.openedEngine()
+	if err != nil {
+		return nil, err
+	}
+	log := &servedRows{rev: rev, request: &r, lists: map[string]*fstore.FeatureList{}}
+	o := skew.Options{
+		Log: log, Replayer: &replayer{p: p, rev: rev, engine: engine, lists: log.lists}, Since: r.Since, Sample: r.Sample, Shown: r.Shown, Progress: r.Progress,
+		NotFound: byte(answers.NotFound), Expired: byte(answers.OutsideMaxAge),
+	}
+	for s := range answers.Statuses {
+		o.Statuses = append(o.Statuses, answers.Status(s).String())
+	}
+	return skew.Run(ctx, o)
+}
+
+// servedRows are the rows of a served log that a request is about.
+type servedRows struct {
+	rev     *registry.Revision
+	request *SkewRequest
+	lists   map[string]*fstore.FeatureList // by Rows.List
+}
+
+// Each implements skew.Log.
+func (l *servedRows) Each(do func(*skew.Rows) error) error {
+	return servedlog.Read(l.request.Log, l.request.Since, l.chosen, func(r *servedlog.Rows) error { return do(l.rows(r)) })
+}
+
+func (l *servedRows) chosen(i *servedlog.Info) bool {
+	if l.request.Model.Name != "" {
+		return i.Model == l.request.Model
+	}
+	return i.Model.Name == "" && i.Service.Name == l.request.Service
+}
+
+func (l *servedRows) rows(r *servedlog.Rows) *skew.Rows {
+	out := &skew.Rows{
+		List: r.Info.Service.String() + " " + r.Info.Model.String(), Views: r.Info.Views, Len: r.Len, At: r.At, Request: r.Request, Row: r.Row,
+		Sent: slices.Concat(r.Keys, r.Inputs), Values: r.Features, Statuses: r.Statuses,
+	}
+	for _, f := range r.Info.Features {
+		reads := []fstore.ViewRef{f.View}
+		if slices.Contains(r.Info.OnDemand, f.View) {
+			reads = r.Info.Views // any of them, as far as the log tells
+		}
+		out.Features = append(out.Features, skew.Feature{Name: f.Name, View: f.View, Reads: reads})
+	}
+	for _, v := range r.Views {
+		out.Published, out.RunAt = append(out.Published, v.Published), append(out.RunAt, v.RunAt)
+	}
+	out.Problem = l.problem(r.Info, out.List)
+	return out
+}
+
+// problem returns why rows cannot be replayed, or "" if they can be.
+func (l *servedRows) problem(i *servedlog.Info, key string) string {
+	zones, characters := online.DataVersions()
+	switch {
+	case i.Keys != servedlog.PlainKeys && len(i.Columns) > 0:
+		return "the log has no plain keys: serve.log.keys is " + string(i.Keys)
+	case len(i.Missing) > 0:
+		return "the log has no request columns: serve.log.inputs is false"
+	case len(i.OnDemand) > 0 && i.Builds != (answers.Builds{Zones: zones, Unicode: characters}):
+		return "another build answered, with other data of time zones or characters"
+	}
+	if l.lists[key] != nil {
+		return ""
+	}
+	list, err := l.rev.ServiceVersion(i.Service)
+	if i.Model.Name != "" {
+		list, err = l.rev.ModelFeatures(i.Model)
+	}
+	if err != nil {
+		return "the registry does not know the list of features: " + err.Error()
+	}
+	if !slices.EqualFunc(list.Describe().Features, i.Features, func(a, b fstore.FeatureDescription) bool {
+		return a.Name == b.Name && a.Type == b.Type && a.View == b.View && a.Feature == b.Feature
+	}) {
+		return "the registry has other features under that name and version"
+	}
+	free := *list
+	free.MaxStaleness = nil // it was not too stale when it was served
+	l.lists[key] = &free
+	return ""
+}
+
+// replayer answers rows from records that the engine computes, by the code that answers look-ups.
+type replayer struct {
+	p      *Project
+	rev    *registry.Revision
+	engine *offline.Engine
+	lists  map[string]*fstore.FeatureList
+}
+
+// Standing implements skew.Replayer.
+func (r *replayer) Standing(ctx context.Context, view fstore.ViewRef, published time.Time) skew.Standing {
+	v := r.rev.View(view)
+	runs, err := materialize.ComputedRuns(r.p.stateDir(), view)
+	if v == nil || err != nil {
+		return skew.Unknown
+	}
+	now := r.engine.Stamp(ctx, v)
+	standing := skew.Unknown
+	for _, run := range runs {
+		switch {
+		case !run.At.Equal(published) || run.Inputs == "" || now == "":
+		case run.Inputs != now:
+			return skew.ChangedInputs
+		case run.Build == buildIdentity(r.p.options.Version):
+			return skew.SameInputs
+		default:
+			standing = skew.OtherBuild
+		}
+	}
+	return standing
+}
+
+// Replay implements skew.Replayer.
+func (r *replayer) Replay(ctx context.Context, rows *skew.Rows, at []time.Time) ([]fstore.Column, [][]byte, error) {
+	list := r.lists[rows.List]
+	store := newReplayStore(r.p.Settings.Project)
+	for i, view := range rows.Views {
+		if at[i].IsZero() {
+			continue
+		}
+		v := r.rev.View(view)
+		if v == nil {
+			return nil, nil, fmt.Errorf("the registry does not know %s", view)
+		}
+		if err := store.load(ctx, r.engine, v, at[i], wantedKeys(list, view, rows.Sent)); err != nil {
+			return nil, nil, fmt.Errorf("compute %s as of %s: %w", view, fstore.FormatTime(at[i]), err)
+		}
+	}
+	prepared, err := store.Prepare(list)
+	if err != nil {
+		return nil, nil, err
+	}
+	values, statuses := make([]fstore.Column, len(rows.Features)), make([][]byte, rows.Len)
+	for i := range values {
+		values[i] = fstore.NewColumn(rows.Features[i].Name, rows.Values[i].Type, rows.Len)
+	}
+	for row := range rows.Len {
+		sent := make([]fstore.Column, len(rows.Sent))
+		for i := range sent {
+			sent[i] = fstore.NewColumn(rows.Sent[i].Name, rows.Sent[i].Type, 1)
+			sent[i].AppendFrom(&rows.Sent[i], row)
+		}
+		answer, err := prepared.Lookup(ctx, online.Request{Keys: sent, Rows: 1, Now: fstore.FromMicros(rows.At[row])})
+		if err != nil {
+			return nil, nil, fmt.Errorf("replay request %s, row %d: %w", rows.Request[row], rows.Row[row], err)
+		}
+		for i := range values {
+			values[i].AppendFrom(&answer.Features[i].Column, 0)
+			statuses[row] = append(statuses[row], byte(answer.Features[i].Status(0)))
+		}
+		answer.Release()
+	}
+	return values, statuses, nil
+}
+
+// wantedKeys returns the keys of a view version that look-ups of rows need.
+func wantedKeys(list *fstore.FeatureList, view fstore.ViewRef, sent []fstore.Column) map[string]bool {
+	wanted := map[string]bool{}
+	for _, u := range list.Uses {
+		if u.Version.Ref != view {
+			continue
+		}
+		if len(u.Keys) == 0 {
+			wanted[""] = true
+			continue
+		}
+		var columns []*fstore.Column
+		for _, k := range u.Keys {
+			at := slices.IndexFunc(sent, func(c fstore.Column) bool { return c.Name == k.Column })
+			if at < 0 {
+				return wanted
+			}
+			columns = append(columns, &sent[at])
+		}
+		for row := range columns[0].Len {
+			if !slices.ContainsFunc(columns, func(c *fstore.Column) bool { return c.IsNull(row) }) {
+				wanted[string(fstore.AppendKey(nil, columns, row))] = true
+			}
+		}
+	}
+	return wanted
+}

@@ -1,0 +1,285 @@
+package project
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
+
+	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/monitor/skew"
+)
+
+// skewWorld is a small repo that is served, with everything logged.
+type skewWorld struct {
+	t *testing.T
+	*Project
+	dir string
+}
+
+type event struct {
+	ID int64     `parquet:"id"`
+	TS time.Time `parquet:"ts,timestamp(microsecond)"`
+	X  *float64  `parquet:"x,optional"`
+}
+
+var skewDay = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+
+const skewRepo = `kind: entity
+name: user
+join_keys: [{name: id, type: int64}]
+---
+kind: source
+name: events
+path: data/events.parquet
+event_timestamp: ts
+---
+kind: feature_view
+name: v
+entities: [user]
+source: events
+ttl: 30d
+features: [{name: x, type: float64, default: -1}]
+---
+kind: on_demand_view
+name: cart
+request: [{name: paid, type: float64}]
+uses: [v.x]
+features: [{name: ratio, type: float64, expression: "paid / (v.x + 0.5)"}]
+---
+kind: feature_service
+name: s
+features: [v.*, cart.*]
+`
+
+func newSkewWorld(t *testing.T) *skewWorld {
+	t.Helper()
+	w := &skewWorld{t: t, dir: t.TempDir()}
+	settings := "project: p\nserve: {grpc: 127.0.0.1:0, http: 127.0.0.1:0, metrics: 127.0.0.1:0, log: {path: served, sample: 100%}}\n"
+	for name, text := range map[string]string{"fstore.yaml": settings, "d.yaml": skewRepo} {
+		if err := os.WriteFile(filepath.Join(w.dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.writeSource(5)
+	var err error
+	if w.Project, err = Open(t.Context(), w.dir, Options{Lookup: func(string) (string, bool) { return "", false }}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	plan, err := w.Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Apply(t.Context(), plan, ApplyOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	if _, err := w.Materialize(t.Context(), MaterializeRequest{To: skewDay, LeakCheck: "off"}); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// writeSource writes the events: user 3 has five as its value, 4 a null, 5 an event that is old, and 6 none.
+func (w *skewWorld) writeSource(five float64) {
+	w.t.Helper()
+	var rows []event
+	for id := range int64(6) {
+		x := float64(id) + 0.25
+		e := event{id, skewDay.Add(-time.Hour), &x}
+		switch id {
+		case 3:
+			*e.X = five
+		case 4:
+			e.X = nil
+		case 5:
+			e.TS = skewDay.AddDate(0, 0, -30)
+		}
+		rows = append(rows, e)
+	}
+	path := filepath.Join(w.dir, "data", "events.parquet")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := parquet.WriteFile(path, rows); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// settle returns once the source is old enough to be known by its times: a run that computes before cannot say from what.
+func (w *skewWorld) settle() {
+	w.t.Helper()
+	rev, err := w.Revision(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	engine, err := w.openedEngine()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for engine.Stamp(w.t.Context(), rev.View(fstore.ViewRef{Name: "v", Version: 1})) == "" {
+		if err := fstore.Sleep(w.t.Context(), 50*time.Millisecond); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// serve asks for the users 0 to 6, a minute after the day began, and ends the server.
+func (w *skewWorld) serve() {
+	w.t.Helper()
+	s, err := w.Server(w.t.Context(), ServerOptions{At: skewDay.Add(time.Minute)})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(w.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx) }()
+	body := `{"service":"s","entities":{"id":[0,1,2,3,4,5,6,null],"paid":[1,1,1,1,1,1,1,null]}}`
+	resp, err := http.Post("http://"+s.Addresses().HTTP.String()+"/v1/online-features", "application/json", strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := resp.Body.Close(); err != nil || resp.StatusCode != 200 {
+		w.t.Fatal(resp.Status, err)
+	}
+	stop()
+	if err := <-done; err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *skewWorld) skew(change func(*SkewRequest)) *skew.Result {
+	w.t.Helper()
+	r := SkewRequest{Service: "s"}
+	if change != nil {
+		change(&r)
+	}
+	result, err := w.Skew(w.t.Context(), r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return result
+}
+
+// told returns the differences in short.
+func told(r *skew.Result) []string {
+	var out []string
+	for _, d := range r.Differences {
+		out = append(out, fmt.Sprintf("%s %s %s %s: served %s, offline %s", d.Outcome, d.View, d.Feature, d.Sent, d.Served, d.Offline))
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestWhatIsServedIsWhatIsComputed(t *testing.T) {
+	t.Parallel()
+	w := newSkewWorld(t)
+	w.serve()
+	r := w.skew(nil)
+	if r.Counts != (skew.Counts{Equal: 15, Expired: 1}) || !r.OK || r.Compared != 8 {
+		t.Errorf("%+v\n%q", r, told(r))
+	}
+	if r := w.skew(func(r *SkewRequest) { r.Since = skewDay.Add(time.Hour) }); r.Logged != 0 || !r.OK {
+		t.Errorf("%+v", r)
+	}
+	if r := w.skew(func(r *SkewRequest) { r.Sample = 4 }); r.Logged != 8 || r.Compared == 8 || !r.OK {
+		t.Errorf("%+v", r)
+	}
+}
+
+// The source of a publication that was served has changed since: the rows are named, and that is an explanation.
+func TestASourceThatHasChanged(t *testing.T) {
+	t.Parallel()
+	w := newSkewWorld(t)
+	w.serve()
+	w.writeSource(9)
+	w.settle()
+	r := w.skew(nil)
+	want := []string{
+		`source_changed cart@1 ratio {"id":3,"paid":1}: served 0.18181818181818182, offline 0.10526315789473684`,
+		`source_changed v@1 x {"id":3,"paid":1}: served 5, offline 9`,
+	}
+	if !r.OK || r.Counts.SourceChanged != 2 || r.Counts.Wrong+r.Counts.NotProvable != 0 || !slices.Equal(told(r), want) {
+		t.Errorf("%+v\n%q", r.Counts, told(r))
+	}
+	// A later publication replaces what is known of the one that was served.
+	if _, err := w.Materialize(t.Context(), MaterializeRequest{To: skewDay.Add(time.Hour), LeakCheck: "off"}); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.skew(nil); r.OK || r.Counts.NotProvable != 2 || r.Counts.Unexplained != 2 {
+		t.Errorf("%+v\n%q", r.Counts, told(r))
+	}
+}
+
+// A record in the store that no run wrote is wrong, with its key and its feature, and nothing else is.
+func TestARecordThatWasTamperedWith(t *testing.T) {
+	t.Parallel()
+	w := newSkewWorld(t)
+	w.tamper(2, 7.5)
+	w.serve()
+	r := w.skew(nil)
+	want := []string{
+		`wrong cart@1 ratio {"id":2,"paid":1}: served 0.125, offline 0.36363636363636365`,
+		`wrong v@1 x {"id":2,"paid":1}: served 7.5, offline 2.25`,
+	}
+	if r.OK || r.Counts.Wrong != 2 || r.Counts.Equal != 13 || r.Counts.SourceChanged+r.Counts.NotProvable != 0 || !slices.Equal(told(r), want) {
+		t.Errorf("%+v\n%q", r.Counts, told(r))
+	}
+}
+
+// tamper writes a record for a user that look-ups accept.
+func (w *skewWorld) tamper(id int64, x float64) {
+	w.t.Helper()
+	ctx, ref := w.t.Context(), fstore.ViewRef{Name: "v", Version: 1}
+	store, err := w.openedStore()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	rev, err := w.Revision(ctx)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	p, _, err := store.Pointer(ctx, ref)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	fence, _, err := store.Fence(ctx, ref, p.Generation)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	encoder, err := store.Encoder(rev.View(ref), p.Generation)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	b := &fstore.Batch{Columns: []fstore.Column{fstore.NewColumn("id", fstore.Int64, 1), fstore.NewColumn("event", fstore.Timestamp, 1), fstore.NewColumn("x", fstore.Float64, 1)}, Len: 1}
+	b.Columns[0].Append(id)
+	b.Columns[1].Append(skewDay.Add(-time.Hour))
+	b.Columns[2].Append(x)
+	key, record, err := encoder.Encode(b, 0, nil, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := store.WriteBatch(ctx, fence, fence, [][]byte{key}, [][]byte{record}, nil); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Without plain keys nothing can be compared, and the result says why.
+func TestALogWithoutKeysProvesNothing(t *testing.T) {
+	t.Parallel()
+	w := newSkewWorld(t)
+	w.Settings.Served.Keys = "none"
+	w.serve()
+	r := w.skew(nil)
+	if !r.OK || r.Counts != (skew.Counts{NotProvable: 16}) || len(r.Reasons) != 1 || r.Reasons[0].Rows != 8 || !strings.Contains(r.Reasons[0].Reason, "serve.log.keys is none") {
+		t.Errorf("%+v", r)
+	}
+}
