@@ -17,7 +17,6 @@ import (
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/sqltype"
-	"github.com/fstore-dev/fstore/stats"
 )
 
 // The logical content of a training set is its rows and columns, however Parquet encodes them. docs/lock.md has the
@@ -145,22 +144,6 @@ func (s *session) groupOf(ctx context.Context, r reading, read []*contentColumn)
 		columns = append(columns, c)
 	}
 	return append(columns, agesOf(columns, r.at)...), nil
-}
-
-// agesOf returns a column for each instant of the features: the seconds from it to the instant of its row, which the column at has.
-// Ages that are not finite are null.
-func agesOf(columns []*contentColumn, at string) []*contentColumn {
-	var out []*contentColumn
-	for i, c := range columns {
-		if c.measure != ofInstants || at == "" || c.Name == at {
-			continue
-		}
-		t, x := "TRY_CAST("+ident(at)+" AS TIMESTAMP)", c.expression
-		age := &contentColumn{measure: ofNumbers, ageOf: i + 1, hash: sha256.New(), room: c.room}
-		age.expression = fmt.Sprintf("CASE WHEN isfinite(%s) AND isfinite(%s) THEN (epoch_us(%s)::DOUBLE - epoch_us(%s)::DOUBLE) / 1e6 END", t, x, t, x)
-		out = append(out, age)
-	}
-	return out
 }
 
 // listsWithNulls returns the list columns with null elements, which are read as text. Features have none.
@@ -301,14 +284,6 @@ func (c *contentColumn) take(rows *fstore.Column, at int64) {
 		c.takeKept()
 		c.kept, c.room = nil, 0
 	}
-}
-
-// measured returns what the statistics are of: the lengths of lists of numbers, otherwise the rows.
-func (c *contentColumn) measured(rows *fstore.Column) *fstore.Column {
-	if c.measure == ofNorms {
-		return stats.Norms(rows)
-	}
-	return rows
 }
 
 // takeKept adds the rows that were kept to the statistics.

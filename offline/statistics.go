@@ -1,7 +1,9 @@
 package offline
 
 import (
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"math"
 
 	"github.com/fstore-dev/fstore"
@@ -67,4 +69,28 @@ func textOf(c *fstore.Column) json.RawMessage {
 		return nil
 	}
 	return b
+}
+
+// agesOf returns a column for each instant of the features: the seconds from it to the instant of its row, which the column at has.
+// Ages that are not finite are null.
+func agesOf(columns []*contentColumn, at string) []*contentColumn {
+	var out []*contentColumn
+	for i, c := range columns {
+		if c.measure != ofInstants || at == "" || c.Name == at {
+			continue
+		}
+		t, x := "TRY_CAST("+ident(at)+" AS TIMESTAMP)", c.expression
+		age := &contentColumn{measure: ofNumbers, ageOf: i + 1, hash: sha256.New(), room: c.room}
+		age.expression = fmt.Sprintf("CASE WHEN isfinite(%s) AND isfinite(%s) THEN (epoch_us(%s)::DOUBLE - epoch_us(%s)::DOUBLE) / 1e6 END", t, x, t, x)
+		out = append(out, age)
+	}
+	return out
+}
+
+// measured returns what the statistics are of: the lengths of lists of numbers, otherwise the rows.
+func (c *contentColumn) measured(rows *fstore.Column) *fstore.Column {
+	if c.measure == ofNorms {
+		return stats.Norms(rows)
+	}
+	return rows
 }
