@@ -28,16 +28,26 @@ func (r *Store) RecordPublication(ctx context.Context, project string, p fstore.
 }
 
 // Publication returns the counts of the publication that has the view, store, number and run of p, or false if they are not kept.
+// Machines may know a store by several names, and a repo may move: a run is found under any.
 func (r *Store) Publication(ctx context.Context, project string, p fstore.Publication) (_ fstore.Publication, known bool, err error) {
 	kept := slotOf(p)
 	err = r.backend.Read(ctx, project, func(tx record.Tx) (err error) {
-		known, err = tx.Get(ctx, kept)
-		return err
-	})
-	if known = known && kept.Run == p.Run; known && err == nil {
-		if run := p.Run; json.Unmarshal([]byte(kept.Counts), &p) != nil || p.Run != run {
-			err = corrupt("the counts of view %s cannot be read", p.View)
+		if known, err = tx.Get(ctx, kept); err != nil || known && kept.Run == p.Run {
+			return err
 		}
+		known = false
+		for other, err := range records[record.Publication](ctx, tx) {
+			if err != nil {
+				return err
+			}
+			if other.Name == p.View.Name && other.Version == p.View.Version && other.Run == p.Run {
+				kept, known = other, true
+			}
+		}
+		return nil
+	})
+	if run := p.Run; known && err == nil && (json.Unmarshal([]byte(kept.Counts), &p) != nil || p.Run != run) {
+		err = corrupt("the counts of view %s cannot be read", p.View)
 	}
 	return p, known && err == nil, wrap("read the counts of "+p.View.String(), err)
 }

@@ -39,6 +39,11 @@ func TestTheLatestPublicationsOfEachStoreAreKept(t *testing.T) {
 			}
 		}
 	}
+	moved := publication("one", 1, last)
+	moved.Store = "the first, by another name"
+	if got, known, err := db.Publication(ctx, "shop", moved); !known || err != nil || !cmp.Equal(got, publication("one", 1, last)) {
+		t.Errorf("a store by another name: got %+v, %t, %v", got, known, err)
+	}
 	other := publication("one", 1, last)
 	other.Run = "of another history"
 	if _, known, err := db.Publication(ctx, "shop", other); known || err != nil {

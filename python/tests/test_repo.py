@@ -89,6 +89,8 @@ def test_what_would_break_callers_is_refused_and_said(shop: fstore.Repo) -> None
 
 
 def test_a_result_that_looks_like_an_accident_is_accepted_by_its_digest(shop: fstore.Repo) -> None:
+    edit(shop, "customer.yaml", "rows: {change: 50%}", "rows: {change: 100%}")
+    shop.apply()
     shop.materialize("customer_orders", to="2025-12-01")
     lines = shop.path / "data" / "lines"
     for file in sorted(lines.rglob("*.parquet")):
