@@ -34,13 +34,20 @@ var shopFolder = sync.OnceValue(func() string {
 	return dir
 })
 
-// servedShop returns a server of the shop over SQLite, published at the first of December.
-func servedShop(t testing.TB) (*repo, *served) {
+// copiedShop returns the shop over SQLite, published at the first of December.
+func copiedShop(t testing.TB) *repo {
 	t.Helper()
 	r := newRepo(t, "")
 	if err := os.CopyFS(r.dir, os.DirFS(shopFolder())); err != nil {
 		t.Fatal(err)
 	}
+	return r
+}
+
+// servedShop returns a server of copiedShop.
+func servedShop(t testing.TB) (*repo, *served) {
+	t.Helper()
+	r := copiedShop(t)
 	return r, r.serve()
 }
 
