@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/big"
 	"regexp"
 	"slices"
 	"testing"
@@ -176,9 +177,39 @@ func holds(t *rapid.T, e *fstore.Expectation, of fstore.Type, v any) bool {
 	}
 }
 
+// exact is a sum of numbers as a fraction of big integers, which loses nothing.
+type exact struct {
+	finite  *big.Rat
+	special float64 // the sum of NaN and infinities
+}
+
+func newExact() *exact { return &exact{finite: new(big.Rat)} }
+
+func (s *exact) add(v any) {
+	if n, ok := v.(int64); ok {
+		s.finite.Add(s.finite, new(big.Rat).SetInt64(n))
+		return
+	}
+	x := new(big.Rat).SetFloat64(number(v))
+	if x == nil {
+		s.special += number(v)
+		return
+	}
+	s.finite.Add(s.finite, x)
+}
+
+// over returns the sum divided by a number of values, rounded once.
+func (s *exact) over(count int64) float64 {
+	if s.special != 0 {
+		return s.special
+	}
+	mean, _ := new(big.Rat).Quo(s.finite, new(big.Rat).SetInt64(count)).Float64()
+	return mean
+}
+
 // oracle says by one value after the other how an expectation of a column comes out.
 func oracle(t *rapid.T, e *fstore.Expectation, columns []fstore.Column) (outcome expect.Outcome, checked, bad int64) {
-	rows, nulls, sum := int64(0), int64(0), 0.0
+	rows, nulls, sum := int64(0), int64(0), newExact()
 	for c := range columns {
 		of := columns[c].Type
 		for i := range columns[c].Len {
@@ -188,7 +219,7 @@ func oracle(t *rapid.T, e *fstore.Expectation, columns []fstore.Column) (outcome
 			case v == nil:
 				nulls++
 			case e.Check == fstore.ExpectMean:
-				sum += number(v)
+				sum.add(v)
 			case !holds(t, e, of, v):
 				bad++
 			}
@@ -215,7 +246,7 @@ func oracle(t *rapid.T, e *fstore.Expectation, columns []fstore.Column) (outcome
 		return expect.Skipped, 0, 0
 	}
 	if e.Check == fstore.ExpectMean {
-		mean := sum / float64(checked)
+		mean := sum.over(checked)
 		low, high := math.Inf(-1), math.Inf(1)
 		if e.Low != nil {
 			low = number(parsed(t, fstore.Float64, e.Low))
