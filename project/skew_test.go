@@ -2,6 +2,7 @@ package project
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -14,7 +15,9 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/materialize"
 	"github.com/fstore-dev/fstore/monitor/skew"
+	"github.com/fstore-dev/fstore/server/servedlog"
 )
 
 // skewWorld is a small repo that is served, with everything logged.
@@ -88,7 +91,8 @@ func newSkewWorld(t *testing.T) *skewWorld {
 	return w
 }
 
-// writeSource writes the events: user 3 has five as its value, 4 a null, 5 an event that is old, and 6 none.
+// writeSource writes the events: user 3 has five as its value, 4 a null, 5 an event that is old, and 6 none. Half an hour into the
+// day, users 2 and 6 have one more.
 func (w *skewWorld) writeSource(five float64) {
 	w.t.Helper()
 	var rows []event
@@ -104,6 +108,10 @@ func (w *skewWorld) writeSource(five float64) {
 			e.TS = skewDay.AddDate(0, 0, -30)
 		}
 		rows = append(rows, e)
+	}
+	for _, id := range []int64{2, 6} {
+		x := float64(id) + 100
+		rows = append(rows, event{id, skewDay.Add(30 * time.Minute), &x})
 	}
 	path := filepath.Join(w.dir, "data", "events.parquet")
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -133,9 +141,11 @@ func (w *skewWorld) settle() {
 }
 
 // serve asks for the users 0 to 6, a minute after the day began, and ends the server.
-func (w *skewWorld) serve() {
+func (w *skewWorld) serve() { w.serveAt(skewDay.Add(time.Minute)) }
+
+func (w *skewWorld) serveAt(at time.Time) {
 	w.t.Helper()
-	s, err := w.Server(w.t.Context(), ServerOptions{At: skewDay.Add(time.Minute)})
+	s, err := w.Server(w.t.Context(), ServerOptions{At: at})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -233,6 +243,63 @@ func TestARecordThatWasTamperedWith(t *testing.T) {
 	if r.OK || r.Counts.Wrong != 2 || r.Counts.Equal != 13 || r.Counts.SourceChanged+r.Counts.NotProvable != 0 || !slices.Equal(told(r), want) {
 		t.Errorf("%+v\n%q", r.Counts, told(r))
 	}
+}
+
+// A run was in flight when values were served: what it had written is explained by its instant, which the log has beside the
+// published one, and what it had not written by the published one. A value of neither is wrong.
+func TestWhatARunInFlightHasWritten(t *testing.T) {
+	t.Parallel()
+	w := newSkewWorld(t)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	run := skewDay.Add(time.Hour)
+	_, err := w.Materialize(ctx, MaterializeRequest{To: run, LeakCheck: "off", Progress: func(p materialize.Progress) {
+		if p.Stage == materialize.StageWrite { // its batch is in the store, and it has not published
+			stop()
+		}
+	}})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	w.serveAt(run.Add(time.Minute))
+	instants := ` of "2026-03-01T00:00:00Z" or "2026-03-01T01:00:00Z"`
+	for _, row := range []string{"1 1.25", "2 102", "6 106"} {
+		if got := w.logged(); !slices.Contains(got, row+instants) {
+			t.Errorf("no row %q among %q", row+instants, got)
+		}
+	}
+	if r := w.skew(nil); r.Counts != (skew.Counts{Equal: 15, Expired: 1}) || !r.OK {
+		t.Errorf("%+v\n%q", r.Counts, told(r))
+	}
+	w.tamper(2, 2.25) // as it was before the run wrote it
+	w.serveAt(run.Add(time.Minute))
+	if got := w.logged(); !slices.Contains(got, "2 2.25"+instants) {
+		t.Errorf("%q", got)
+	}
+	if r := w.skew(nil); r.Counts != (skew.Counts{Equal: 30, Expired: 2}) || !r.OK {
+		t.Errorf("%+v\n%q", r.Counts, told(r))
+	}
+	w.tamper(2, 7.5)
+	w.serveAt(run.Add(time.Minute))
+	if r := w.skew(nil); r.OK || r.Counts != (skew.Counts{Equal: 43, Expired: 3, Wrong: 2}) || !strings.HasPrefix(told(r)[0], `wrong cart@1 ratio {"id":2,`) {
+		t.Errorf("%+v\n%q", r.Counts, told(r))
+	}
+}
+
+// logged returns the rows of the log: the user, the feature x, and the instants that v was published and run at.
+func (w *skewWorld) logged() (rows []string) {
+	w.t.Helper()
+	err := servedlog.Read(w.Settings.Served.Path, time.Time{}, func(*servedlog.Info) bool { return true }, func(b *servedlog.Rows) error {
+		for row := range b.Len {
+			rows = append(rows, fmt.Sprintf("%s %s of %s or %s", b.Keys[0].AppendJSON(nil, row), b.Features[0].AppendJSON(nil, row),
+				b.Views[0].Published.AppendJSON(nil, row), b.Views[0].RunAt.AppendJSON(nil, row)))
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return rows
 }
 
 // tamper writes a record for a user that look-ups accept.
