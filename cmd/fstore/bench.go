@@ -98,7 +98,7 @@ and 6 if no server answers.`,
 	flags.StringVar(&b.texts.duration, "duration", "10s", "how long to measure")
 	flags.StringVar(&b.texts.warmup, "warmup", "1s", "how long to ask before measuring")
 	flags.Uint64Var(&b.seed, "seed", 1, "number that decides which keys are asked for, and the random instants of --rate")
-	flags.StringVar(&b.texts.failP99, "fail-p99", "", "exit with 4 if 99 % of the answers take longer, such as 5ms")
+	flags.StringVar(&b.texts.failP99, "fail-p99", "", "exit with 4 if the 99th percentile is longer than this, such as 5ms")
 	flags.StringVar(&b.texts.failErrors, "fail-errors", "", "exit with 4 if a larger share of the requests fails, such as 0.1%")
 	b.server.Add(flags, "address of the server")
 	_ = cmd.RegisterFlagCompletionFunc("service", a.completeServices)

@@ -20,9 +20,12 @@ func (a *app) benchLine(name, format string, args ...any) {
 
 // printBench prints the result for people.
 func (a *app) printBench(b *benchReport) {
-	a.benchLine("asked", "%s at %s, %s a request, drawn from %s, over %s",
-		terminal.InCell(cmp.Or(b.Service, b.Model, strings.Join(b.Features, ","))), b.Server,
-		english.Count(b.KeysPerRequest, "key"), english.Count(b.KeyRows, "row"), english.Count(b.Connections, "connection"))
+	keys := "no keys"
+	if b.KeyRows > 0 {
+		keys = english.Count(b.KeysPerRequest, "key") + " a request, drawn from " + english.Count(b.KeyRows, "row")
+	}
+	a.benchLine("asked", "%s at %s, %s, over %s", terminal.InCell(cmp.Or(b.Service, b.Model, strings.Join(b.Features, ","))), b.Server,
+		keys, english.Count(b.Connections, "connection"))
 	loop := english.Count(b.Concurrency, "client") + " in a closed loop"
 	if o := b.Open; o != nil {
 		loop = "open loop at " + perSecond(o.Rate) + ", arrivals " + o.Arrivals
@@ -36,6 +39,9 @@ func (a *app) printBench(b *benchReport) {
 	a.benchLine("failed", "%s, %s of the requests", english.Thousands(b.Failed), percent(b.FailedShare))
 	for _, f := range b.Failures {
 		a.benchLine("", "%s %s, such as: %s", english.Thousands(f.Requests), f.Kind, terminal.InCell(f.Example))
+	}
+	if b.Unfinished > 0 {
+		a.benchLine("cut off", "%s, when bench was stopped", english.Count(int(b.Unfinished), "request"))
 	}
 	a.printLatency(b)
 	a.printValues(b)

@@ -152,14 +152,7 @@ func latencyOf(h *load.Histogram) *benchLatency {
 // check compares what was measured with the limits. What cannot be judged has not passed.
 func (l *limits) check(b *benchReport, r *load.Result) (checks []benchCheck) {
 	if l.p99 != nil {
-		c := benchCheck{Check: "fail-p99"}
-		if n := r.Latency.Count(); n < load.Needed(0.99) {
-			c.Result = "a p99 needs " + english.Thousands(load.Needed(0.99)) + " requests, and " + english.Thousands(n) + " were timed"
-		} else {
-			p99 := r.Latency.Quantile(0.99)
-			c.OK, c.Result = p99 <= *l.p99, "the p99 is "+took(p99.Seconds())+", the limit "+took(l.p99.Seconds())
-		}
-		checks = append(checks, c)
+		checks = append(checks, checkP99(*l.p99, r))
 	}
 	if l.errors != nil {
 		c := benchCheck{Check: "fail-errors", Result: "no request was answered or failed"}
@@ -172,6 +165,23 @@ func (l *limits) check(b *benchReport, r *load.Result) (checks []benchCheck) {
 		checks = append(checks, benchCheck{Check: "rate", Result: "bench did not keep to the rate, so the load was another one"})
 	}
 	return checks
+}
+
+// checkP99 compares the 99th percentile with a limit. Requests that failed at once have no time, so if they are more than
+// those that may lie beyond the percentile, it says nothing of all requests.
+func checkP99(limit time.Duration, r *load.Result) benchCheck {
+	c := benchCheck{Check: "fail-p99"}
+	timed, untimed := r.Latency.Count(), r.Calls()-r.Latency.Count()
+	switch {
+	case timed < load.Needed(0.99):
+		c.Result = "a p99 needs " + english.Thousands(load.Needed(0.99)) + " requests, and " + english.Thousands(timed) + " were timed"
+	case untimed*100 > r.Calls():
+		c.Result = "the p99 of the answers is not that of the requests: " + percent(share(untimed, r.Calls())) + " failed without a time, and at most 1% may"
+	default:
+		p99 := r.Latency.Quantile(0.99)
+		c.OK, c.Result = p99 <= limit, "the p99 is "+took(p99.Seconds())+", the limit "+took(limit.Seconds())
+	}
+	return c
 }
 
 // keptUp reports whether the load was the one asked for.

@@ -57,10 +57,9 @@ func Run(ctx context.Context, p Plan) *Result {
 	} else {
 		r.closed(ctx, &calls)
 	}
-	if ctx.Err() != nil {
-		r.stop()
-	}
+	r.stopIf(ctx)
 	calls.Wait()
+	r.stopIf(ctx)
 	r.result.Elapsed = max(0, r.to.Sub(r.from))
 	return &r.result
 }
@@ -75,8 +74,11 @@ type run struct {
 	result Result
 }
 
-// stop ends what is measured now.
-func (r *run) stop() {
+// stopIf ends what is measured if ctx has ended.
+func (r *run) stopIf(ctx context.Context) {
+	if ctx.Err() == nil {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.result.Stopped = true
@@ -89,7 +91,7 @@ func (r *run) closed(ctx context.Context, clients *sync.WaitGroup) {
 	end := r.to
 	for client := range r.Concurrency {
 		clients.Go(func() {
-			for due := r.Clock.Now(); due.Before(end) && ctx.Err() == nil; due = r.Clock.Now() {
+			for due := r.begin; due.Before(end) && ctx.Err() == nil; due = r.Clock.Now() {
 				if client == 0 {
 					r.Progress(due.Sub(r.begin))
 				}
@@ -116,6 +118,7 @@ func (r *run) open(ctx context.Context, calls *sync.WaitGroup) {
 		r.Progress(due.Sub(r.begin))
 		held := !take(ctx, places)
 		if ctx.Err() != nil {
+			r.overdue(due, func() time.Time { n++; return instant(n) })
 			return
 		}
 		if !r.begins(due, held) {
@@ -126,6 +129,21 @@ func (r *run) open(ctx context.Context, calls *sync.WaitGroup) {
 			r.call(ctx, n, due)
 			<-places
 		})
+	}
+}
+
+// overdue records the calls of an open loop that were due by now when ctx ended, and had not begun: the one due at an
+// instant, and those after it.
+func (r *run) overdue(due time.Time, next func() time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for now := r.Clock.Now(); due.Before(now) && due.Before(r.to); due = next() {
+		if due.Before(r.from) {
+			continue
+		}
+		r.result.Due++
+		r.result.Unfinished++
+		r.result.Lag.Record(now.Sub(due))
 	}
 }
 

@@ -173,6 +173,66 @@ func TestALoadIsStopped(t *testing.T) {
 	}
 }
 
+// Calls that were overdue when the context ended count as due and unfinished, though they never began.
+func TestWhatWasOverdueWhenALoadIsStoppedCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 3005*time.Millisecond)
+		defer cancel()
+		p := plan(func(ctx context.Context, _ int64, _ time.Time) load.Outcome {
+			<-ctx.Done()
+			return load.Outcome{Failure: "stopped"}
+		})
+		p.Rate, p.Constant, p.Warmup, p.MaxInFlight = 100, true, time.Second, 110 // 10 calls after the warm-up begin
+		r := load.Run(ctx, p)
+		if !r.Stopped || r.Due != 201 || r.Begun != 10 || r.Unfinished != r.Due || r.Calls() != 0 {
+			t.Errorf("due %d, begun %d, unfinished %d, answered or failed %d", r.Due, r.Begun, r.Unfinished, r.Calls())
+		}
+		if r.KeptUp() || r.Lag.Count() != r.Due || r.Lag.Max() < 1900*time.Millisecond {
+			t.Errorf("kept up: %v, %d lags up to %v", r.KeptUp(), r.Lag.Count(), r.Lag.Max())
+		}
+	})
+}
+
+// A load is also stopped if the context ends when all calls have begun.
+func TestALoadIsStoppedAfterItsLastCall(t *testing.T) {
+	for name, after := range map[string]time.Duration{"in the duration": 2500 * time.Millisecond, "after it": 4 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), after)
+				defer cancel()
+				p := plan(func(ctx context.Context, _ int64, _ time.Time) load.Outcome {
+					<-ctx.Done()
+					return load.Outcome{Failure: "stopped"}
+				})
+				p.Rate, p.Constant, p.Duration = 1, true, 3*time.Second
+				p.Timeout = time.Minute
+				r := load.Run(ctx, p)
+				if want := min(after, p.Duration); !r.Stopped || r.Elapsed != want || r.Due != 3 || r.Unfinished != 3 {
+					t.Errorf("stopped: %v, after %v of %v, due %d, unfinished %d", r.Stopped, r.Elapsed, want, r.Due, r.Unfinished)
+				}
+			})
+		})
+	}
+}
+
+// A server that refuses every call at once leaves no times to compare the lag with.
+func TestALoadWithoutTimesIsKeptUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := plan(func(context.Context, int64, time.Time) load.Outcome { return load.Outcome{Failure: "busy"} })
+		p.Rate, p.Constant, p.Clock = 1000, true, tardy{}
+		if r := load.Run(t.Context(), p); !r.KeptUp() || r.Latency.Count() != 0 || r.Lag.Max() == 0 {
+			t.Errorf("kept up: %v, %d times, lag %v", r.KeptUp(), r.Latency.Count(), r.Lag.Max())
+		}
+	})
+}
+
+// tardy is a clock whose sleeps are 10 µs too long.
+type tardy struct{ machine }
+
+func (c tardy) Sleep(ctx context.Context, d time.Duration) {
+	c.machine.Sleep(ctx, d+10*time.Microsecond)
+}
+
 // One seed makes one schedule, and another seed another. The gaps of a Poisson process vary as much as their mean.
 func TestInstants(t *testing.T) {
 	schedule := func(seed uint64) (gaps []time.Duration) {
