@@ -48,6 +48,8 @@ type Options struct {
 	Secret func(password string)
 	// Traced receives the attributes for logs of a run that is traced: trace_id and span_id. nil drops them.
 	Traced func(attrs []any)
+	// TracePatience is how long the end of a command or a server waits for a collector of traces. 0 means 3 seconds.
+	TracePatience time.Duration
 	// BeforeEngine is called once before the offline engine opens, which may use as much memory as the settings
 	// allow.
 	BeforeEngine func(*Settings)

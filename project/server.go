@@ -54,6 +54,7 @@ type Server struct {
 	audit    *audit.Log       // nil: there is none
 	served   *servedlog.Log   // nil: there is none
 	tracer   *tracing.Tracer  // nil: traces are off
+	patience time.Duration    // with the collector at the end
 	logger   *slog.Logger
 	offline  *offlineSets // nil: training sets are not served
 }
@@ -92,6 +93,7 @@ func (p *Project) Server(ctx context.Context, o ServerOptions) (_ *Server, err e
 			_ = out.Close()
 		}
 	}()
+	out.patience = p.tracePatience()
 	if out.tracer, err = p.tracer(logger); err != nil {
 		return nil, err
 	}

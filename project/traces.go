@@ -1,6 +1,7 @@
 package project
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -11,7 +12,7 @@ import (
 	"github.com/fstore-dev/fstore/tracing"
 )
 
-// How long the end of a program waits for a collector.
+// How long the end of a program waits for a collector, unless Options says so.
 const (
 	tracePatience = 3 * time.Second
 	traceFarewell = 300 * time.Millisecond // where the user has stopped the command: less than the program then waits
@@ -26,9 +27,14 @@ func (p *Project) tracer(logger *slog.Logger) (*tracing.Tracer, error) {
 	return tracing.Open(c, p.options.Version, logger)
 }
 
+// tracePatience returns how long the end of a program waits for a collector.
+func (p *Project) tracePatience() time.Duration {
+	return cmp.Or(p.options.TracePatience, tracePatience)
+}
+
 // closeTracer sends the last spans of a server. The log says what is lost.
 func (s *Server) closeTracer() {
-	ctx, cancel := context.WithTimeout(context.Background(), tracePatience)
+	ctx, cancel := context.WithTimeout(context.Background(), s.patience)
 	defer cancel()
 	if lost := s.tracer.Close(ctx); lost != nil {
 		s.logger.Warn(lost.Error())
@@ -55,15 +61,14 @@ func (p *Project) traced(ctx context.Context, name string, do func(context.Conte
 	p.options.Traced(span.Attrs())
 	err = do(ctx, t)
 	end(span, err)
-	if lost := closeWithin(ctx, t); lost != nil {
+	if lost := closeWithin(ctx, t, p.tracePatience()); lost != nil {
 		p.warn("%v", lost)
 	}
 	return err
 }
 
-// closeWithin closes the tracer of a command within tracePatience, or sooner if the user stops the command.
-func closeWithin(ctx context.Context, t *tracing.Tracer) error {
-	limit := tracePatience
+// closeWithin closes the tracer of a command within a time, or sooner if the user stops the command.
+func closeWithin(ctx context.Context, t *tracing.Tracer, limit time.Duration) error {
 	if ctx.Err() != nil {
 		ctx, limit = context.WithoutCancel(ctx), traceFarewell
 	}

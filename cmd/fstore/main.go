@@ -25,6 +25,9 @@ func main() {
 // clock is the time of day. Tests replace it.
 var clock = time.Now
 
+// tracePatience is how long the program's end waits for a collector of traces. 0 is the usual time. Tests replace it.
+var tracePatience time.Duration
+
 // run is the whole program: it returns the exit status. Results go to stdout, everything else to stderr.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := untilSignal()

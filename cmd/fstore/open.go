@@ -16,7 +16,8 @@ import (
 func (a *app) options() project.Options {
 	return project.Options{
 		Settings: a.given, Lookup: a.lookup, Environ: a.environ, Clock: a.now, Version: version,
-		Notify: a.notify, Secret: a.addSecret, Traced: func(attrs []any) { a.traced.Store(&attrs) },
+		TracePatience: tracePatience,
+		Notify:        a.notify, Secret: a.addSecret, Traced: func(attrs []any) { a.traced.Store(&attrs) },
 		BeforeEngine: func(s *project.Settings) {
 			if megabytes, ok := project.ParseMemory(s.MemoryLimit); ok {
 				a.watched.Do(func() { memory.Watch(int64(megabytes*1.25)*1_000_000+memorySpare, a.outOfMemory) })

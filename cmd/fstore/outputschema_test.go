@@ -214,6 +214,9 @@ func checkedMain() {
 		began := time.Now()
 		clock = func() time.Time { return at.Add(time.Since(began)) }
 	}
+	if patience, err := time.ParseDuration(os.Getenv("TRACE_PATIENCE")); err == nil {
+		tracePatience = patience
+	}
 	var printed bytes.Buffer
 	status := run(os.Args[1:], os.Stdin, io.MultiWriter(os.Stdout, &printed), os.Stderr)
 	if schema := schemaOf(os.Args[1:]); schema != "" {

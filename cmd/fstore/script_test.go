@@ -25,7 +25,21 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"fstore": checkedMain, "smalldisk": smallDisk, "stuck": stuck})
+	testscript.Main(withoutTelemetry{m}, map[string]func(){"fstore": checkedMain, "smalldisk": smallDisk, "stuck": stuck})
+}
+
+// withoutTelemetry runs the tests without what the environment says of traces and lineage: whoever runs them may be traced.
+type withoutTelemetry struct{ *testing.M }
+
+func (m withoutTelemetry) Run() int {
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "OTEL_") || strings.HasPrefix(name, "OPENLINEAGE_") || name == "TRACEPARENT" {
+			if err := os.Unsetenv(name); err != nil {
+				panic(err)
+			}
+		}
+	}
+	return m.M.Run()
 }
 
 // TestScripts runs testdata/script/*.txtar: every command as a user types it, with what it prints and its exit
@@ -39,7 +53,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
 			for _, v := range os.Environ() {
-				if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "FSTORE_") || strings.HasPrefix(name, "SHOP_") || strings.HasPrefix(name, "OTEL_") {
+				if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "FSTORE_") || strings.HasPrefix(name, "SHOP_") {
 					env.Setenv(name, "")
 				}
 			}

@@ -29,6 +29,7 @@ func TestCommandsAreTraced(t *testing.T) {
 	c := tracingtest.Start(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", c.URL)
 	t.Setenv("TRACEPARENT", starter)
+	t.Setenv("TRACE_PATIENCE", "1m") // the machine may be slow
 	sh.run("fstore materialize customer_orders product_info --to 2025-12-01")
 	run := the(t, c.Named("materialize"))
 	if run.Trace != startersTrace || run.Parent != startersSpan || run.Attributes["fstore.outcome"] != "ok" || run.Attributes["fstore.project"] != "shop" {
@@ -144,7 +145,7 @@ func TestServeSendsItsLastSpans(t *testing.T) {
 	c := tracingtest.Start(t)
 	serve := exec.Command("fstore", "serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0")
 	serve.Dir = sh.dir
-	serve.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT="+c.GRPC, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_BSP_SCHEDULE_DELAY=60000")
+	serve.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT="+c.GRPC, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_BSP_SCHEDULE_DELAY=600000", "TRACE_PATIENCE=1m")
 	out, err := serve.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -165,10 +166,11 @@ func TestServeSendsItsLastSpans(t *testing.T) {
 		defer answer.Body.Close()
 		return answer.StatusCode == http.StatusOK
 	}
-	for deadline := time.Now().Add(20 * time.Second); !isOK(http.Get("http://" + addresses["metrics"] + "/readyz")); {
+	for deadline := time.Now().Add(time.Minute); !isOK(http.Get("http://" + addresses["metrics"] + "/readyz")); {
 		if time.Now().After(deadline) {
 			t.Fatal("the server is not ready")
 		}
+		time.Sleep(20 * time.Millisecond)
 	}
 	body := `{"features":["customer_orders.order_value"],"entities":{"customer_id":[12003]}}`
 	if !isOK(http.Post("http://"+addresses["http"]+"/v1/online-features", "application/json", strings.NewReader(body))) {

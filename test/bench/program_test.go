@@ -33,14 +33,7 @@ type repo struct {
 func newRepo(b *testing.B, onlineURL string) *repo {
 	b.Helper()
 	bin := program.Built(b)
-	r := &repo{b: b, dir: b.TempDir(), bin: bin}
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "FSTORE_") {
-			r.env = append(r.env, v)
-		}
-	}
-	r.env = append(r.env, "FSTORE_ONLINE="+onlineURL)
-	return r
+	return &repo{b: b, dir: b.TempDir(), bin: bin, env: append(program.Environ(), "FSTORE_ONLINE="+onlineURL)}
 }
 
 func (r *repo) write(name, text string) {

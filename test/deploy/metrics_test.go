@@ -49,8 +49,7 @@ func TestPromtoolAcceptsTheMetrics(t *testing.T) {
 // to Prometheus.
 func TestAPushgatewayTakesTheMetrics(t *testing.T) {
 	gateway := need(t, "prometheus-pushgateway", getPrometheus)
-	address := freeAddress(t)
-	start(t, exec.Command(gateway, "--web.listen-address", address))
+	address := listening(t, exec.Command(gateway))
 	eventually(t, "the Pushgateway is ready", func() error {
 		_, err := get("http://" + address + "/-/ready")
 		return err

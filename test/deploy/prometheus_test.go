@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -142,31 +141,41 @@ func startPrometheus(t *testing.T, command string, jobs map[string]string) prome
 	}
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"prometheus.yml": config.String()})
-	address := freeAddress(t)
-	process := start(t, exec.Command(command, "--config.file", filepath.Join(dir, "prometheus.yml"),
-		"--storage.tsdb.path", filepath.Join(dir, "data"), "--web.listen-address", address, "--enable-feature", "exemplar-storage"))
-	p := prometheus{"http://" + address}
+	p := prometheus{"http://" + listening(t, exec.Command(command, "--config.file", filepath.Join(dir, "prometheus.yml"),
+		"--storage.tsdb.path", filepath.Join(dir, "data"), "--enable-feature", "exemplar-storage"))}
 	eventually(t, "Prometheus is ready", func() error {
-		select {
-		case <-process.done:
-			t.Fatalf("Prometheus has ended; its log:\n%s", process.log.String())
-		default:
-		}
 		_, err := get(p.url + "/-/ready")
 		return err
 	})
 	return p
 }
 
-// freeAddress returns a port of loopback that was free just now.
-func freeAddress(t *testing.T) string {
+// listensOn is the line of the log of Prometheus' programs that has the address.
+var listensOn = regexp.MustCompile(`msg="Listening on" .*address=(\S+)`)
+
+// listening starts a program of Prometheus on a free port of loopback and returns its address.
+func listening(t *testing.T, cmd *exec.Cmd) (address string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	cmd.Args = append(cmd.Args, "--web.listen-address", "127.0.0.1:0")
+	process := start(t, cmd)
+	eventually(t, cmd.Path+" listens", func() error {
+		ended := false
+		select {
+		case <-process.done:
+			ended = true
+		default:
+		}
+		log := process.log.String()
+		if line := listensOn.FindStringSubmatch(log); line != nil {
+			address = line[1]
+			return nil
+		}
+		if ended {
+			t.Fatalf("%s has ended; its log:\n%s", cmd.Path, log)
+		}
+		return errors.New("its log has no address")
+	})
+	return address
 }
 
 // answer asks Prometheus' API and decodes the data of its answer.

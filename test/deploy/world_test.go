@@ -49,13 +49,7 @@ type repo struct {
 func newShop(t testing.TB, settings ...string) *repo {
 	t.Helper()
 	bin := program.Built(t)
-	r := &repo{t: t, bin: bin, dir: t.TempDir()}
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "FSTORE_") && !strings.HasPrefix(v, "SHOP_") {
-			r.env = append(r.env, v)
-		}
-	}
-	r.env = append(r.env, settings...)
+	r := &repo{t: t, bin: bin, dir: t.TempDir(), env: append(program.Environ(), settings...)}
 	r.must("init", ".")
 	r.must("apply", "--yes")
 	return r

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -27,6 +29,14 @@ var (
 	})
 	built string // the folder of what build built; empty: nothing was
 )
+
+// ours are variables that change what the command does.
+var ours = regexp.MustCompile(`^(FSTORE_|SHOP_|OTEL_|OPENLINEAGE_|TRACEPARENT=)`)
+
+// Environ returns the environment that the tests run in, without what it says to the command.
+func Environ() []string {
+	return slices.DeleteFunc(os.Environ(), ours.MatchString)
+}
 
 // Built returns where the command is. It builds it once in a run of tests, of a package two folders below the root.
 func Built(t testing.TB) string {

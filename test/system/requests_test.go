@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	fstorev1 "github.com/fstore-dev/fstore/proto/fstore/v1"
+	"github.com/fstore-dev/fstore/test/program"
 )
 
 // shopFolder is a shop over SQLite, published at the first of December, made once for all who take a copy.
@@ -26,7 +27,7 @@ var shopFolder = sync.OnceValue(func() string {
 	dir := filepath.Join(filepath.Dir(built), "shop")
 	for _, args := range [][]string{{"init", dir}, {"apply", "--yes", "--repo", dir}, {"materialize", "--leak-check", "off", "--to", "2025-12-01", "--repo", dir}} {
 		cmd := exec.Command(built, args...)
-		cmd.Env = environment()
+		cmd.Env = program.Environ()
 		if out, err := cmd.CombinedOutput(); err != nil {
 			panic(fmt.Sprintf("fstore %v: %v\n%s", args, err, out))
 		}

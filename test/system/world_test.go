@@ -63,21 +63,11 @@ type repo struct {
 // newRepo returns an empty folder in which commands run against the online store of a URL; "" is the embedded one.
 func newRepo(t testing.TB, onlineURL string) *repo {
 	t.Helper()
-	r := &repo{t: t, dir: t.TempDir(), env: environment()}
+	r := &repo{t: t, dir: t.TempDir(), env: program.Environ()}
 	if onlineURL != "" {
 		r.env = append(r.env, "FSTORE_ONLINE="+onlineURL)
 	}
 	return r
-}
-
-// environment is the environment of commands, without what the caller's own says to fstore.
-func environment() (env []string) {
-	for _, v := range os.Environ() {
-		if name, _, _ := strings.Cut(v, "="); !strings.HasPrefix(name, "FSTORE_") && !strings.HasPrefix(name, "SHOP_") {
-			env = append(env, v)
-		}
-	}
-	return env
 }
 
 // write writes a file of the repo, whole, as an editor does: beside it, then renamed.

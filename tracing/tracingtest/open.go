@@ -21,10 +21,11 @@ func Lookup(variables ...string) func(name string) (string, bool) {
 	}
 }
 
-// Open returns the tracer for an environment. The test must close it.
+// Open returns the tracer for an environment. The test must close it. Unless variables say otherwise, a collector has ten minutes to
+// take a batch, and batches are sent when they are full or the tracer is closed: slow machines get the same batches.
 func Open(t testing.TB, variables ...string) *tracing.Tracer {
 	t.Helper()
-	c, err := tracing.FromEnvironment(Lookup(variables...), func(string) {})
+	c, err := tracing.FromEnvironment(Lookup(append([]string{"OTEL_EXPORTER_OTLP_TIMEOUT=600000", "OTEL_BSP_SCHEDULE_DELAY=600000"}, variables...)...), func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
