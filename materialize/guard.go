@@ -24,7 +24,7 @@ const (
 )
 
 // Rules implements Inspector. The number changes with what the guard asks about.
-func (guard) Rules(*fstore.ViewVersion) string { return "guard 1" }
+func (guard) Rules(*fstore.ViewVersion) string { return "guard 2" }
 
 // Inspect implements Inspector.
 func (guard) Inspect(*fstore.ViewVersion, time.Time) (Inspection, error) { return guard{}, nil }

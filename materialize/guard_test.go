@@ -1,7 +1,6 @@
 package materialize_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -155,94 +154,6 @@ func TestARefusedViewDoesNotStopOthers(t *testing.T) {
 	}
 }
 
-// inspector is an Inspector that notes what it is shown and has the verdict of a test.
-type inspector struct {
-	rules   string
-	verdict Verdict
-	keys    []string
-	change  *Change
-}
-
-func (i *inspector) Rules(*fstore.ViewVersion) string { return i.rules }
-
-func (i *inspector) Inspect(*fstore.ViewVersion, time.Time) (Inspection, error) {
-	i.keys, i.change = nil, nil
-	return i, nil
-}
-
-func (i *inspector) Rows(b *fstore.Batch) error {
-	i.keys = append(i.keys, b.Columns[0].Strings[:b.Len]...)
-	return nil
-}
-
-func (i *inspector) Judge(_ context.Context, c Change) (Verdict, error) {
-	i.change = &c
-	return i.verdict, nil
-}
-
-// An inspector sees every row in order, then what is about to change, before anything is written.
-func TestAnInspectorSeesTheRowsAndThenTheChange(t *testing.T) {
-	w := newWorld(t)
-	w.fill(10)
-	w.mustRun(t, day(2), 0)
-	w.change(10, 3, 2)
-	i := &inspector{rules: "mine"}
-	o := w.options(day(4), 0)
-	o.Inspectors = []Inspector{i}
-	i.verdict = Verdict{Refused: fstore.Errorf(fstore.ErrCheck, "n is null in 3 rows"), Asks: []Ask{{"it", "is that so"}}}
-	refusal := w.refused(t, o)
-	if got := strings.Join(refusal.Reasons, "; "); got != "n is null in 3 rows; is that so" || refusal.Accept != "" || refusal.Command != "" {
-		t.Errorf("got %+v", refusal)
-	}
-	if got, want := strings.Join(i.keys, " "), "k000 k001 k002 k003 k004 k005 k006 k007"; got != want {
-		t.Errorf("shown %s, want %s", got, want)
-	}
-	c := i.change
-	if c == nil || c.NewGeneration || c.Written != 3 || c.Deleted != 2 || c.Unchanged != 5 || c.Publishes.Keys != 8 || c.Publishes.Nulls["n"] != 3 ||
-		c.Previous == nil || c.Previous.Keys != 10 || c.Previous.Nulls["n"] != 0 || !c.Previous.Published.Equal(day(2)) {
-		t.Errorf("got %+v", c)
-	}
-	i.verdict = Verdict{Warnings: []string{"mind the gap"}}
-	if s, err := Run(t.Context(), o); err != nil || s[0].Warning != "mind the gap" {
-		t.Errorf("got %+v, %v", s, err)
-	}
-	w.check(t, day(4))
-}
-
-// An interrupted run is finished only under the rules that let it begin. Otherwise what it computed is judged anew, in a new
-// generation.
-func TestAnInterruptedRunIsCheckedAgainIfTheRulesHaveChanged(t *testing.T) {
-	for _, first := range []bool{true, false} { // the first load, or an update
-		for _, step := range []string{"begin", "batch"} {
-			w := newWorld(t)
-			w.fill(10)
-			if !first {
-				w.mustRun(t, day(2), 0)
-				w.change(10, 4, 0)
-			}
-			w.crash(t, 4, 0, step, 1)
-			i := &inspector{rules: "new ones", verdict: Verdict{Refused: fstore.Errorf(fstore.ErrCheck, "not like this")}}
-			o := w.options(day(4), 0)
-			o.Inspectors = []Inspector{i}
-			if s, err := Run(t.Context(), o); !errors.Is(err, fstore.ErrCheck) || len(i.keys) != 10 || !s[0].Finished.IsZero() {
-				t.Errorf("first %t, after %s: %+v, %v", first, step, s, err)
-			}
-			if i.verdict = (Verdict{}); first {
-				if _, ok, _ := w.store.Pointer(t.Context(), w.table.view.Ref); ok {
-					t.Errorf("after %s: it is published", step)
-				}
-			}
-			if s, err := Run(t.Context(), o); err != nil || !s[0].Finished.IsZero() || s[0].NewGeneration == "" {
-				t.Errorf("first %t, after %s, then: %+v, %v", first, step, s, err)
-			}
-			w.check(t, day(4))
-			if all := dump(t, w.mem); len(all) != 1 {
-				t.Errorf("first %t, after %s: %d generations", first, step, len(all))
-			}
-		}
-	}
-}
-
 // Keys that go with time alone do not count: neither those whose rows outlived the ttl, nor those that a run that goes back is
 // before. Keys that the source has lost do, beside them too.
 func TestKeysThatGoWithTimeDoNotCount(t *testing.T) {
@@ -323,6 +234,43 @@ func TestANewGenerationThatDoesNotKnowTheFormerKeys(t *testing.T) {
 	refusal := w.refused(t, w.options(day(5), 0))
 	if got := fmt.Sprint(refusal.Reasons); got != "[at least 150 of 200 published keys would be deleted]" {
 		t.Errorf("got %s", got)
+	}
+}
+
+// A registry that has no counts, as after an upgrade or a restore, does not let keys go: the state folder knows them. Nulls are
+// not asked about.
+func TestKeysAreComparedWithoutTheCountsOfTheRegistry(t *testing.T) {
+	for _, mode := range []Mode{0, Full} {
+		w := newWorld(t)
+		w.fill(200)
+		w.mustRun(t, day(4), 0)
+		w.counts.kept = map[string]fstore.Publication{}
+		w.change(200, 50, 150)
+		o := w.options(day(5), mode)
+		refusal := w.refused(t, o)
+		if got := fmt.Sprint(refusal.Reasons); got != "[150 of 200 published keys would be deleted]" {
+			t.Errorf("mode %d: got %s", mode, got)
+		}
+		const why = "only keys are compared, with those in the state folder: the registry has no counts of orders@3 as of 2026-01-05T00:00:00Z"
+		o.Accept = []string{refusal.Accept}
+		if s, err := Run(t.Context(), o); err != nil || s[0].ComparedWith != "orders@3 as of 2026-01-05T00:00:00Z; "+why || s[0].Warning != why {
+			t.Errorf("mode %d: %+v, %v", mode, s, err)
+		}
+		w.check(t, day(5))
+	}
+}
+
+// Without the registry's counts and without the state folder, nothing is known.
+func TestNothingIsComparedWithoutCountsAndState(t *testing.T) {
+	w := newWorld(t)
+	w.fill(200)
+	w.mustRun(t, day(4), 0)
+	w.counts.kept = map[string]fstore.Publication{}
+	w.state = stateDir(t)
+	w.change(200, 0, 150)
+	const why = "nothing to compare with: the registry has no counts of orders@3 as of 2026-01-05T00:00:00Z"
+	if s := w.mustRun(t, day(5), 0); s.ComparedWith != why || s.Warning != why {
+		t.Errorf("got %+v", s)
 	}
 }
 

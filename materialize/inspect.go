@@ -55,7 +55,7 @@ type Change struct {
 
 	Publishes fstore.Publication  // what the run publishes
 	Previous  *fstore.Publication // what readers see now, or else the version that this one replaces; nil: not known
-	Unknown   string              // why Previous is not known; empty if it is
+	Unknown   string              // why Previous is not known, or has no counts of nulls that the registry should have; else empty
 
 	job *job // computes what Lost asks for; nil in a Change that a test makes
 	run *run
@@ -188,7 +188,8 @@ func (j *job) judge(ctx context.Context, in *inspection, r *run, unchanged int64
 	return j.o.Publications.Record(ctx, c.Publishes)
 }
 
-// previous returns the counts of what the run would replace, or why they are not known.
+// previous returns the counts of what the run would replace, or why they are not known. Where the registry has none, the state
+// folder may still know the keys.
 func (j *job) previous(ctx context.Context) (*fstore.Publication, string, error) {
 	if j.o.Publications == nil {
 		return nil, "no counts are kept", nil
@@ -215,10 +216,15 @@ func (j *job) previous(ctx context.Context) (*fstore.Publication, string, error)
 	if err != nil {
 		return nil, "", err
 	}
-	if !ok {
-		return nil, j.uncompared(fmt.Sprintf("the registry has no counts of %s as of %s", ref, fstore.FormatTime(pointer.Published))), nil
+	if ok {
+		return &p, "", nil
 	}
-	return &p, "", nil
+	why := fmt.Sprintf("the registry has no counts of %s as of %s", ref, fstore.FormatTime(pointer.Published))
+	if r := j.state.runs[pointer.Run]; r != nil && ref == j.v.Ref {
+		j.warn(onlyKeys + why)
+		return &fstore.Publication{View: ref, Run: r.Run, Number: pointer.Number, Published: pointer.Published, Keys: r.Keys}, why, nil
+	}
+	return nil, j.uncompared(why), nil
 }
 
 // uncompared warns that a run replaces something of which nothing is known, and returns why.
@@ -227,12 +233,19 @@ func (j *job) uncompared(why string) string {
 	return why
 }
 
-const nothingToCompare = "nothing to compare with: "
+const (
+	nothingToCompare = "nothing to compare with: "
+	onlyKeys         = "only keys are compared, with those in the state folder: "
+)
 
 // comparedWith says what a run was compared with.
 func (c *Change) comparedWith() string {
 	if c.Previous == nil {
 		return nothingToCompare + c.Unknown
 	}
-	return fmt.Sprintf("%s as of %s", c.Previous.View, fstore.FormatTime(c.Previous.Published))
+	with := fmt.Sprintf("%s as of %s", c.Previous.View, fstore.FormatTime(c.Previous.Published))
+	if c.Unknown != "" {
+		with += "; " + onlyKeys + c.Unknown
+	}
+	return with
 }

@@ -170,7 +170,7 @@ type Summary struct {
 	Finished      time.Time           `json:"finished,omitzero"`        // P of the interrupted run that was finished first
 	Left          []fstore.Generation `json:"left,omitempty"`           // dead generations whose list of keys is damaged: their records stay
 	Causality     string              `json:"causality,omitempty"`      // what Check found; empty: there was nothing to check, or an earlier run has written
-	ComparedWith  string              `json:"compared_with,omitempty"`  // the publication whose counts the run was compared with, or why there is none
+	ComparedWith  string              `json:"compared_with,omitempty"`  // the publication that the run was compared with, or why there is none
 	Refused       *Refusal            `json:"refused,omitempty"`        // why the result was not published
 	Accepted      string              `json:"accepted,omitempty"`       // the digest of the result, which Options.Accept has
 	Warning       string              `json:"warning,omitempty"`        // the store went back in time before the run, or no replica has confirmed its writes

@@ -1,0 +1,100 @@
+package materialize_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fstore-dev/fstore"
+	. "github.com/fstore-dev/fstore/materialize"
+)
+
+// inspector is an Inspector that notes what it is shown and has the verdict of a test.
+type inspector struct {
+	rules   string
+	verdict Verdict
+	keys    []string
+	change  *Change
+}
+
+func (i *inspector) Rules(*fstore.ViewVersion) string { return i.rules }
+
+func (i *inspector) Inspect(*fstore.ViewVersion, time.Time) (Inspection, error) {
+	i.keys, i.change = nil, nil
+	return i, nil
+}
+
+func (i *inspector) Rows(b *fstore.Batch) error {
+	i.keys = append(i.keys, b.Columns[0].Strings[:b.Len]...)
+	return nil
+}
+
+func (i *inspector) Judge(_ context.Context, c Change) (Verdict, error) {
+	i.change = &c
+	return i.verdict, nil
+}
+
+// An inspector sees every row in order, then what is about to change, before anything is written.
+func TestAnInspectorSeesTheRowsAndThenTheChange(t *testing.T) {
+	w := newWorld(t)
+	w.fill(10)
+	w.mustRun(t, day(2), 0)
+	w.change(10, 3, 2)
+	i := &inspector{rules: "mine"}
+	o := w.options(day(4), 0)
+	o.Inspectors = []Inspector{i}
+	i.verdict = Verdict{Refused: fstore.Errorf(fstore.ErrCheck, "n is null in 3 rows"), Asks: []Ask{{"it", "is that so"}}}
+	refusal := w.refused(t, o)
+	if got := strings.Join(refusal.Reasons, "; "); got != "n is null in 3 rows; is that so" || refusal.Accept != "" || refusal.Command != "" {
+		t.Errorf("got %+v", refusal)
+	}
+	if got, want := strings.Join(i.keys, " "), "k000 k001 k002 k003 k004 k005 k006 k007"; got != want {
+		t.Errorf("shown %s, want %s", got, want)
+	}
+	c := i.change
+	if c == nil || c.NewGeneration || c.Written != 3 || c.Deleted != 2 || c.Unchanged != 5 || c.Publishes.Keys != 8 || c.Publishes.Nulls["n"] != 3 ||
+		c.Previous == nil || c.Previous.Keys != 10 || c.Previous.Nulls["n"] != 0 || !c.Previous.Published.Equal(day(2)) {
+		t.Errorf("got %+v", c)
+	}
+	i.verdict = Verdict{Warnings: []string{"mind the gap"}}
+	if s, err := Run(t.Context(), o); err != nil || s[0].Warning != "mind the gap" {
+		t.Errorf("got %+v, %v", s, err)
+	}
+	w.check(t, day(4))
+}
+
+// An interrupted run is finished only under the rules that let it begin. Otherwise what it computed is judged anew, in a new
+// generation.
+func TestAnInterruptedRunIsCheckedAgainIfTheRulesHaveChanged(t *testing.T) {
+	for _, first := range []bool{true, false} { // the first load, or an update
+		for _, step := range []string{"begin", "batch"} {
+			w := newWorld(t)
+			w.fill(10)
+			if !first {
+				w.mustRun(t, day(2), 0)
+				w.change(10, 4, 0)
+			}
+			w.crash(t, 4, 0, step, 1)
+			i := &inspector{rules: "new ones", verdict: Verdict{Refused: fstore.Errorf(fstore.ErrCheck, "not like this")}}
+			o := w.options(day(4), 0)
+			o.Inspectors = []Inspector{i}
+			if s, err := Run(t.Context(), o); !errors.Is(err, fstore.ErrCheck) || len(i.keys) != 10 || !s[0].Finished.IsZero() {
+				t.Errorf("first %t, after %s: %+v, %v", first, step, s, err)
+			}
+			if i.verdict = (Verdict{}); first {
+				if _, ok, _ := w.store.Pointer(t.Context(), w.table.view.Ref); ok {
+					t.Errorf("after %s: it is published", step)
+				}
+			}
+			if s, err := Run(t.Context(), o); err != nil || !s[0].Finished.IsZero() || s[0].NewGeneration == "" {
+				t.Errorf("first %t, after %s, then: %+v, %v", first, step, s, err)
+			}
+			w.check(t, day(4))
+			if all := dump(t, w.mem); len(all) != 1 {
+				t.Errorf("first %t, after %s: %d generations", first, step, len(all))
+			}
+		}
+	}
+}
