@@ -68,7 +68,7 @@ func TestTheLockSaysWhatWentInAndWhatCameOut(t *testing.T) {
 	}
 	want := &lock.Lock{
 		Format: 3, Name: "t", Created: req.Now, Build: lock.Build{Fstore: "v0.1", DuckDB: "v1.5.6", Platform: runtime.GOOS + "/" + runtime.GOARCH}, Registry: req.Registry, AsOf: req.Now,
-		Features: []lock.Feature{{Name: "x", View: v.Ref, Feature: "x", Type: fstore.Int64, Use: new(int)}}, Views: []*fstore.ViewVersion{v}, Uses: []lock.Use{{View: v.Ref, Keys: req.List.Uses[0].Keys}},
+		Features: []lock.Feature{{Name: "x", View: v.Ref, Feature: "x", Type: fstore.Int64, Use: new(int)}}, Views: []*fstore.ViewVersion{v}, Uses: []lock.Use{{View: v.Ref, Keys: req.List.Uses[0].Keys, WithValue: &single}},
 		Labels:  lock.Labels{File: &labels, Timestamp: "t", Rows: 1},
 		Sources: []lock.Source{{Name: "s", Path: "s.parquet", Files: []lock.File{source}}},
 		Output: lock.Output{File: out, MD5: md5, Rows: 1, Columns: []lock.Column{

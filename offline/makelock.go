@@ -39,6 +39,9 @@ func (t *training) makeLock(ctx context.Context, file string) (*lock.Lock, error
 		Sources:   []lock.Source{},
 	}
 	l.Describe(list)
+	for i := range l.Uses {
+		l.Uses[i].WithValue = &t.summary.Views[i].WithValue
+	}
 	var err error
 	if l.Settings, err = t.settings(ctx); err != nil {
 		return nil, err

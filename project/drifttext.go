@@ -82,13 +82,26 @@ func DriftSideText(s *drift.Side) string {
 	return out
 }
 
-// DriftSummary says what a comparison found.
+// DriftRowsText says which rows of both sides are compared; "" for all.
+func DriftRowsText(c *drift.Comparison) string {
+	if !c.OnlyWithValue {
+		return ""
+	}
+	return "only those for which the view had a value, on both sides"
+}
+
+// DriftSummary says how many features drifted, and on which side of the limit of the set their share is.
 func DriftSummary(c *drift.Comparison) string {
 	judged := c.Counts.Drifted + c.Counts.Stable
 	if judged == 0 {
 		return "no feature could be judged"
 	}
-	text := fmt.Sprintf("%d of %s drifted (%s)", c.Counts.Drifted, english.Count(judged, "feature"), percent(c.Share))
+	side := "within"
+	if c.Verdict == drift.Drifted {
+		side = "over"
+	}
+	text := fmt.Sprintf("%d of %s drifted (%s), %s the limit of %s %%",
+		c.Counts.Drifted, english.Count(judged, "feature"), percent(c.Share), side, strconv.FormatFloat(100*c.ShareLimit, 'g', 4, 64))
 	if c.Counts.TooFew > 0 {
 		text += fmt.Sprintf(", %d had too few values", c.Counts.TooFew)
 	}

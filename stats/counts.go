@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/fstore-dev/fstore"
@@ -87,6 +88,29 @@ func (c *Counts) Merge(other *Counts) {
 		c.Sums[i] += other.Sums[i]
 	}
 	c.MeansUnknown = c.MeansUnknown || other.MeansUnknown
+}
+
+// Less returns the counts of the rows that are left without n times the rows of other. It returns an error if there are not so many.
+func (c *Counts) Less(other *Counts, n int64) (*Counts, error) {
+	out := c.Clone()
+	for i, each := range other.Slots {
+		switch {
+		case each == 0 || n == 0:
+			continue
+		case n < 0 || out.Slots[i]/each < n:
+			return nil, fmt.Errorf("%d rows of a value are not among %d", n, out.Slots[i])
+		}
+		if out.Slots[i] -= each * n; out.Slots[i] == 0 {
+			out.Sums[i] = 0
+			continue
+		}
+		out.Sums[i] -= other.Sums[i] * float64(n)
+		if bin := i - firstBin; c.Edges.Kind == Numbers && bin >= 0 && bin < c.Edges.Bins() { // rounding may lead out of the bin
+			left := float64(out.Slots[i])
+			out.Sums[i] = min(max(out.Sums[i], left*c.Edges.Bounds[bin]), left*c.Edges.Bounds[bin+1])
+		}
+	}
+	return out, nil
 }
 
 // Clone returns a copy.

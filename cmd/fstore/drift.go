@@ -34,7 +34,8 @@ func (a *app) driftCommand() *cobra.Command {
 		Short: "Compare current values with those that a model was trained on",
 		Long: `Compare the distributions of current values with those of a training set, feature by feature. The lock of the training set has
 its statistics, so its file is not read. The current values are those of a Parquet or CSV file with columns named like the
-features, of another training set, or what is published in the online store (store).
+features, of another training set, or what is published in the online store (store). The store only has keys with a value, so
+rows of the training set for which a view had none are left out then.
 
 For each feature, drift gives the share of nulls, unseen categories and values out of range, the Wasserstein distance, PSI and
 the Jensen-Shannon distance, and a verdict. A score is an alarm if it reaches its threshold and chance does not explain it. Fewer
@@ -165,6 +166,9 @@ func writeReport(path string, c *drift.Comparison) error {
 func (a *app) printDrift(c *drift.Comparison) error {
 	facts := terminal.NewTable("reference", project.DriftSideText(&c.Reference))
 	facts.Row("current", project.DriftSideText(&c.Current))
+	if rows := project.DriftRowsText(c); rows != "" {
+		facts.Row("rows", rows)
+	}
 	facts.Row("verdict", project.DriftVerdictText(c.Verdict)+": "+project.DriftSummary(c))
 	if err := facts.Print(a.stdout); err != nil {
 		return err

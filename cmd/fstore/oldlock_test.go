@@ -9,6 +9,7 @@ import (
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // testdata/oldlock holds training sets of the data in testdata/upgrade, with their locks, as an fstore wrote them that knew
@@ -53,4 +54,19 @@ func readLock(t *testing.T, path string) *lock.Lock {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// forgetValues LOCK writes a lock as older builds did, which did not count the rows with a value.
+func forgetValues(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: forget LOCK")
+	}
+	l, err := lock.Read([]byte(ts.ReadFile(args[0])))
+	ts.Check(err)
+	for i := range l.Uses {
+		l.Uses[i].WithValue = nil
+	}
+	text, err := lock.Encode(l)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), append(text, '\n'), 0o644))
 }

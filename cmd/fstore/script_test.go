@@ -78,6 +78,7 @@ func TestScripts(t *testing.T) {
 			"sqlite":    toSQLite,
 			"keep":      keep,
 			"kept":      checkKept,
+			"forget":    forgetValues,
 		},
 	})
 }

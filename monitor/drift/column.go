@@ -24,8 +24,11 @@ type compared struct {
 	measure   Measure
 	edges     *stats.Edges
 	reference *stats.Counts
-	few       bool     // the reference has at most fewNumbers distinct numbers
+	mean      *float64 // of the reference; nil: unknown, or of infinite numbers
+	distinct  int64    // values of the reference; -1: unknown, or an estimate
 	stddev    *float64 // of the reference's population; nil: unknown, or of infinite numbers
+	takenOut  int64    // rows of the reference
+	ignored   string   // why the share of nulls is not judged, in a sentence; "": it is
 }
 
 // fewNumbers is how many distinct numbers are compared as categories are, as in Evidently.
@@ -45,10 +48,15 @@ func newCompared(c Column) (*compared, error) {
 	if out.edges, out.reference, err = s.Divide(typ); err != nil {
 		return nil, fmt.Errorf("column %s of the reference: %w", c.Name, err)
 	}
-	out.few = s.Distinct != nil && !s.Approximate && *s.Distinct <= fewNumbers
+	if out.mean, out.distinct = s.Mean, -1; s.Distinct != nil && !s.Approximate {
+		out.distinct = *s.Distinct
+	}
 	if n := out.reference.Finite(); s.Stddev != nil && n > 1 && out.edges.Kind == stats.Numbers {
 		population := *s.Stddev * math.Sqrt(float64(n-1)/float64(n))
 		out.stddev = &population
 	}
 	return out, nil
 }
+
+// few reports whether the reference has at most fewNumbers distinct numbers.
+func (c *compared) few() bool { return c.distinct >= 0 && c.distinct <= fewNumbers }

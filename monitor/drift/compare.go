@@ -36,7 +36,7 @@ func (o *Options) thresholds(c *compared) Thresholds {
 	switch {
 	case c.edges.Kind == stats.Categories:
 		out[CheckJS], out[CheckUnseen] = 0.1, 0.01
-	case c.edges.Kind == stats.Numbers && c.few:
+	case c.edges.Kind == stats.Numbers && c.few():
 		out[CheckJS], out[CheckOutOfRange] = 0.1, 0.01
 	case c.edges.Kind == stats.Numbers:
 		out[CheckWasserstein], out[CheckPSI], out[CheckOutOfRange] = 0.1, 0.2, 0.01
@@ -47,6 +47,9 @@ func (o *Options) thresholds(c *compared) Thresholds {
 				delete(out, name)
 			}
 		}
+	}
+	if c.ignored != "" {
+		delete(out, CheckNullRate)
 	}
 	return out
 }
@@ -181,6 +184,9 @@ func (c *compared) feature(current *stats.Counts, o *Options) Feature {
 	out.Current, out.Bins = &figures, c.bins(current)
 	out.Checks = checks(c.scores(current, o.MinRows), o.thresholds(c))
 	out.Verdict, out.Reason = c.verdict(out.Checks, current, o.MinRows)
+	if c.ignored != "" {
+		out.Reason += " " + c.ignored
+	}
 	return out
 }
 
@@ -195,7 +201,7 @@ func (c *compared) window(current *stats.Counts, o *Options) Window {
 func (c *compared) described() Feature {
 	return Feature{
 		Name: c.Name, Role: c.Role, View: c.View, Source: c.Source, Type: c.Type, Measure: c.measure, Kind: c.edges.Kind,
-		Checks: []Check{}, Bins: []Bin{}, Reference: figuresOf(c.reference),
+		Checks: []Check{}, Bins: []Bin{}, Reference: figuresOf(c.reference), TakenOut: c.takenOut,
 	}
 }
 

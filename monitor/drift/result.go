@@ -18,6 +18,10 @@ type Comparison struct {
 	MinRows    int64    `json:"min_rows"` // fewer rows than this are too few to judge
 	Counts     Verdicts `json:"counts"`   // of features; targets do not count
 
+	// OnlyWithValue says that rows for which a feature's view had no value are not compared: the store has none of these, so they
+	// are taken out of the reference.
+	OnlyWithValue bool `json:"only_with_value,omitempty"`
+
 	// Features are in the order of the reference's columns: targets that the current rows have, and all features.
 	Features []Feature `json:"features"`
 
@@ -87,6 +91,10 @@ type Feature struct {
 
 	// Checks are all that were made, in a fixed order. A check without a threshold is only shown. Empty for NotCompared.
 	Checks []Check `json:"checks"`
+
+	// TakenOut are rows of the training set that Reference leaves out, because the feature's view had no value for them. They held
+	// nulls or the feature's default.
+	TakenOut int64 `json:"taken_out,omitempty"`
 
 	Reference Figures  `json:"reference"`
 	Current   *Figures `json:"current,omitempty"` // absent if the current rows lack the column

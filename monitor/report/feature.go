@@ -183,6 +183,9 @@ func figuresOf(f *drift.Feature) []figure {
 			out = append(out, figure{l.name, count(l.reference, f.Reference.Rows), count(l.current, current.Rows)})
 		}
 	}
+	if f.TakenOut > 0 {
+		out = append(out, figure{"Left out, without a value", english.Thousands(f.TakenOut), "0"})
+	}
 	if f.Reference.Mean != nil || current.Mean != nil {
 		out = append(out, figure{"Mean", mean(f, f.Reference.Mean), mean(f, current.Mean)})
 	}

@@ -129,6 +129,9 @@ func worstOf(checks []drift.Check) *drift.Check {
 
 func lead(c *drift.Comparison) string {
 	s := fmt.Sprintf("%s, compared with %s.", rowsOf(&c.Current), rowsOf(&c.Reference))
+	if c.OnlyWithValue {
+		s += " Only rows for which a feature’s view had a value are compared, on both sides."
+	}
 	if c.By != "" {
 		s += fmt.Sprintf(" The current rows are also compared %s by %s, in %s.", text(c.By), text(c.By), english.Count(len(c.Windows), "window"))
 	}

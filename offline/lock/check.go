@@ -19,7 +19,7 @@ func (l *Lock) check() error {
 	if err := fstore.CheckName(l.Name); err != nil {
 		return fmt.Errorf("name: %w", err)
 	}
-	for _, check := range []func() error{l.checkViews, l.checkUses, l.checkOnDemand, l.checkFeatures, l.checkLabels, l.checkSources, l.checkFiles, l.checkOutput, l.checkRequest, l.checkTargets, l.checkContinuous, l.checkCausality} {
+	for _, check := range []func() error{l.checkViews, l.checkUses, l.checkOnDemand, l.checkFeatures, l.checkLabels, l.checkSources, l.checkFiles, l.checkOutput, l.checkWithValue, l.checkRequest, l.checkTargets, l.checkContinuous, l.checkCausality} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -129,6 +129,25 @@ func (l *Lock) checkUses() error {
 	for _, v := range l.Views {
 		if !slices.ContainsFunc(l.Uses, func(u Use) bool { return u.View == v.Ref }) {
 			return fmt.Errorf("uses: there is none of view %s", v.Ref)
+		}
+	}
+	return nil
+}
+
+// checkWithValue returns an error unless features have values in as many rows as the lock says at the most.
+func (l *Lock) checkWithValue() error {
+	for i, u := range l.Uses {
+		if n := u.WithValue; n != nil && (*n < 0 || *n > l.Output.Rows) {
+			return fmt.Errorf("uses: %d has a value in %d of %d rows", i, *n, l.Output.Rows)
+		}
+	}
+	labels := len(l.Output.Columns) - len(l.Features)
+	for i, f := range l.Features {
+		if f.Use == nil || l.Uses[*f.Use].WithValue == nil || l.View(f.View).View.Feature(f.Feature).Default != nil {
+			continue
+		}
+		if n, most := l.Output.Columns[labels+i].Statistics.Count, *l.Uses[*f.Use].WithValue; n > most {
+			return fmt.Errorf("uses: %s has a value in %d rows, and its feature %s in %d", f.View, most, f.Name, n)
 		}
 	}
 	return nil

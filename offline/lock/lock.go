@@ -87,6 +87,8 @@ type Feature struct {
 type Use struct {
 	View fstore.ViewRef      `json:"view" doc:"The view version."`
 	Keys []fstore.KeyBinding `json:"keys" doc:"The label column for each join key, in the order of the view's keys."`
+	// WithValue is absent in locks of format 2.
+	WithValue *int64 `json:"with_value,omitempty" doc:"Rows for which the view had a value: its key had a row, visible at the row's instant and not stale. Features may still be null in them. In all other rows they are null, or have their default."`
 }
 
 // Labels is where the labels came from: a file, or a query over sources and views.

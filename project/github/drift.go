@@ -12,10 +12,14 @@ func Drift(c *drift.Comparison, limit Limit) string {
 	var p page
 	title := "### fstore drift: " + project.DriftSummary(c) + "\n"
 	p.add(block{lines: []string{title}})
-	p.add(block{open: "\n", lines: []string{
+	facts := []string{
 		"- reference: " + code(project.DriftSideText(&c.Reference)) + "\n",
 		"- current: " + code(project.DriftSideText(&c.Current)) + "\n",
-	}})
+	}
+	if rows := project.DriftRowsText(c); rows != "" {
+		facts = append(facts, "- rows: "+rows+"\n")
+	}
+	p.add(block{open: "\n", lines: facts})
 	p.add(table(project.DriftHeader, project.DriftRows(c)))
 	p.add(table(project.DriftWindowHeader, project.DriftWindowRows(c)))
 	return p.text(limit)
