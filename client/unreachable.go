@@ -1,27 +1,35 @@
 package client
 
 import (
+	"slices"
+	"strconv"
 	"strings"
-
-	"google.golang.org/grpc/connectivity"
 
 	"github.com/fstore-dev/fstore"
 )
 
-// Parts of gRPC's text about a connection that failed. The cause follows them.
+// gRPC tells of a connection in texts that begin so, and a status that a server sent does not: errors of its transport, of
+// its balancer and of its resolver, of a net.Conn that could not be written to, and alerts of TLS.
 const (
-	afterDial      = "Error while dialing: "
-	afterHandshake = "authentication handshake failed: "
-	afterPreface   = "error reading server preface: "
-	afterWrite     = "failed to write client preface: "
-	afterRead      = "error reading from server: "
+	closing   = "closing transport due to: " // a connection error follows
+	quoting   = "connection error: desc = "  // one of the other texts follows, in quotes
+	dialing   = "transport: Error while dialing: "
+	handshake = "transport: authentication handshake failed: "
+	preface   = "transport: failed to write client preface: "
+	answering = "error reading server preface: "
+	reading   = "error reading from server: "
+	writing   = "write tcp "
+	alert     = "remote error: tls: "
 )
 
-// Beginnings of gRPC's texts about a connection. A status that a server sent does not begin so.
-const (
-	ofConnection = "connection error: desc = "
-	ofHangUp     = "write tcp " // it was connected, and then hung up on
-)
+// others are the further beginnings of texts about a connection that could not be made.
+var others = []string{"transport: ", "name resolver error: ", "produced zero addresses", "last resolver error: ", "initial http2 frame from server"}
+
+// losses are the beginnings of texts about a connection that was made, and lost with the call under way.
+var losses = []string{
+	reading, "transport is closing", "the connection is draining", "the stream is rejected because server is draining the connection",
+	"keepalive ping failed", "closing connection since the server is not reading", "received goaway", "no active streams left to process",
+}
 
 // mismatches are causes that another address or other options mend, and no further attempt. A server that refuses the
 // client's certificate refuses the caller; everything else is a mistake in the address or the options.
@@ -44,64 +52,69 @@ var mismatches = []struct {
 	{fstore.ErrInvalid, "x509: certificate is not valid for any names", "has a certificate without names", "renew it with the server's host as a subject alternative name"},
 }
 
-// unreachable explains an error if no server answers at all: gRPC's text begins with its internals and ends with the
-// cause.
+// unreachable explains an error if no server answers at all, or its connection was lost: gRPC's text begins with its internals
+// and ends with the cause. What it says is of this call; the connection itself may be dialing again.
 func (c *Client) unreachable(err error) error {
-	why := err.Error()
-	_, cause, failed := cutAny(why, afterHandshake, afterPreface, afterWrite)
-	if strings.HasPrefix(why, "remote error: ") {
-		cause, failed = why, true
-	}
+	said, ours := unwrapped(err.Error())
+	begins := func(with string) bool { return strings.HasPrefix(said, with) }
+	why, failed := cutAny(said, handshake, preface, answering)
+	failed = failed || begins(writing) || begins(alert) // it was connected, and then hung up on
 	if failed {
-		cause = strings.TrimSuffix(cause, `"`)
-		// The state does not matter here: the connection may be dialing again.
-		for _, m := range mismatches {
-			if strings.Contains(cause, m.cause) {
-				what := m.what
-				if _, detail, ok := strings.Cut(cause, "x509: "); ok {
-					what += ": " + detail
-				}
-				return fstore.Errorf(m.kind, "the server at %s %s", c.address, what).WithHint("%s", m.hint)
-			}
+		if mismatch := c.mismatch(why); mismatch != nil {
+			return mismatch
 		}
 	}
-	if _, cause, lost := strings.Cut(why, afterRead); lost {
-		cause, _, _ = strings.Cut(cause, `"`)
-		return fstore.Errorf(fstore.ErrUnavailable, "the connection to the server at %s was lost: %s", c.address, cause)
-	}
-	hungUp := strings.HasPrefix(why, ofHangUp)
-	if !hungUp && !strings.HasPrefix(why, ofConnection) && !c.disconnected() {
-		return err
-	}
-	if _, dialing, ok := strings.Cut(why, afterDial); ok {
-		cause = strings.TrimSuffix(dialing, `"`)
-	} else if hungUp {
-		cause, failed = why, true
+	if slices.ContainsFunc(losses, begins) {
+		return fstore.Errorf(fstore.ErrUnavailable, "the connection to the server at %s was lost: %s", c.address, strings.TrimPrefix(said, reading))
 	}
 	hint := "start one there with fstore serve, or use another address"
 	switch {
+	case !ours && !failed && !slices.ContainsFunc(others, begins):
+		return err
 	case failed && c.options.TLS == nil:
-		why, hint = cause, "the server may want TLS (fstore get: --tls or --tls-ca)"
+		hint = "the server may want TLS (fstore get: --tls or --tls-ca)"
 	case failed: // a server that refuses a certificate may hang up before it says so
-		why, hint = cause, "the server may want another client certificate (fstore get: --tls-certificate and --tls-key)"
-	case cause != "":
-		why = cause
+		hint = "the server may want another client certificate (fstore get: --tls-certificate and --tls-key)"
 	}
-	return fstore.Errorf(fstore.ErrUnavailable, "no server answers at %s: %s", c.address, why).WithHint("%s", hint)
+	return fstore.Errorf(fstore.ErrUnavailable, "no server answers at %s: %s", c.address, strings.TrimPrefix(why, dialing)).WithHint("%s", hint)
 }
 
-// disconnected reports whether the last attempt to connect failed. It is of now, not of the call that failed: by then
-// the connection may be dialing again.
-func (c *Client) disconnected() bool {
-	return c.conn != nil && c.conn.GetState() == connectivity.TransientFailure
-}
-
-// cutAny cuts a text at the first of several separators that it has.
-func cutAny(text string, separators ...string) (before, after string, found bool) {
-	for _, s := range separators {
-		if before, after, found = strings.Cut(text, s); found {
-			return before, after, true
+// mismatch returns the error of a cause that no further attempt mends; nil if it is another.
+func (c *Client) mismatch(cause string) error {
+	for _, m := range mismatches {
+		if strings.Contains(cause, m.cause) {
+			what := m.what
+			if _, detail, ok := strings.Cut(cause, "x509: "); ok {
+				what += ": " + detail
+			}
+			return fstore.Errorf(m.kind, "the server at %s %s", c.address, what).WithHint("%s", m.hint)
 		}
 	}
-	return "", "", false
+	return nil
+}
+
+// unwrapped returns what gRPC says of a connection without its wrapping, and whether there was any.
+func unwrapped(text string) (said string, was bool) {
+	said, closes := strings.CutPrefix(text, closing)
+	said = strings.TrimPrefix(said, "last connection error: ")
+	quoted, is := strings.CutPrefix(said, quoting)
+	if !is {
+		return said, closes
+	}
+	if q, err := strconv.QuotedPrefix(quoted); err == nil {
+		if plain, err := strconv.Unquote(q); err == nil {
+			return plain, true
+		}
+	}
+	return quoted, true
+}
+
+// cutAny returns a text without the first of several beginnings that it has, and whether it has one.
+func cutAny(text string, beginnings ...string) (string, bool) {
+	for _, b := range beginnings {
+		if rest, ok := strings.CutPrefix(text, b); ok {
+			return rest, true
+		}
+	}
+	return text, false
 }
