@@ -176,7 +176,8 @@ protoc:
 	@.ci/need protoc protobuf-compiler protobuf
 
 chromium:
-	@.ci/need chromium chromium chromium
+	@for c in chromium chromium-browser google-chrome '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'; do \
+		command -v "$$c" >/dev/null && exit; done; .ci/need chromium chromium google-chrome
 
 prometheus: # and sqlite3: their tests are left out where they are missing, but not in CI
 	@.ci/need promtool prometheus prometheus

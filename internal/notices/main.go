@@ -45,7 +45,7 @@ func run() error {
 		return err
 	}
 	if *bill == "" {
-		return errors.Join(write(os.Stdout, modules, libraries), check(modules))
+		return errors.Join(write(os.Stdout, modules, engine, libraries), check(modules))
 	}
 	doc, err := sbom(r, own, modules, append([]static{engine}, libraries...))
 	if err != nil {
@@ -54,9 +54,16 @@ func run() error {
 	return errors.Join(os.WriteFile(*bill, doc, 0o644), check(modules))
 }
 
-func write(w io.Writer, modules []module, libraries []static) error {
-	_, err := fmt.Fprintln(w, `fstore links Go's standard library (std) and the modules below. DuckDB itself contains further
-libraries under permissive licences; their texts are in the folder third_party of https://github.com/duckdb/duckdb.`)
+func write(w io.Writer, modules []module, engine static, libraries []static) error {
+	_, err := fmt.Fprintf(w, `fstore links Go's standard library (std) and the modules below. DuckDB %s itself contains the
+following libraries. The texts of their licences are in the folders extension and third_party of
+https://github.com/duckdb/duckdb/tree/v%[1]s.
+
+`, engine.version)
+	for _, part := range engine.parts {
+		_, failed := fmt.Fprintf(w, "- %s: %s\n", part.name, part.licence)
+		err = errors.Join(err, failed)
+	}
 	section := func(title, text string) {
 		_, failed := fmt.Fprintf(w, "\n%s\n%s\n\n%s\n", strings.Repeat("=", 80), title, strings.TrimSpace(text))
 		err = errors.Join(err, failed)

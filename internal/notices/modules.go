@@ -19,6 +19,7 @@ import (
 // module is a linked module, with the texts that its licence requires us to include.
 type module struct {
 	path, version string
+	dir           string
 	texts         map[string]string // by file name, relative to the module
 	imports       []string          // the paths of the modules that its packages import
 	libraries     []string          // the names of the libraries that its packages link through cgo
@@ -41,7 +42,7 @@ type goPackage struct {
 // module returns the module that a package belongs to, without texts, and its folder.
 func (p goPackage) module() (m module, dir string) {
 	if p.Module != nil {
-		return module{path: p.Module.Path, version: p.Module.Version}, p.Module.Dir
+		return module{path: p.Module.Path, version: p.Module.Version, dir: p.Module.Dir}, p.Module.Dir
 	}
 	source := filepath.Clean(strings.TrimSuffix(p.Dir, filepath.FromSlash(p.ImportPath))) // Root is another for what is vendored
 	return module{path: std, version: runtime.Version()}, filepath.Dir(source)

@@ -58,7 +58,7 @@ func TestTheSBOMNamesModulesAndDuckDB(t *testing.T) {
 	}
 }
 
-// What the SBOM cannot say stops a release, rather than missing from it.
+// What the SBOM cannot name stops a release, rather than being left out.
 func TestUnknownPartsOfDuckDBAreErrors(t *testing.T) {
 	const path = duckdbModules + "linux-amd64"
 	for name, try := range map[string]struct {
@@ -73,7 +73,19 @@ func TestUnknownPartsOfDuckDBAreErrors(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", name, err, try.want)
 		}
 	}
-	got, err := duckdb([]module{{path: path, version: "v0.10506.0", libraries: []string{"duckdb_static", "duckdb_fmt", "m"}}})
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"duckdb_fmt":     "\x00_ZN10duckdb_fmt2v66formatEv\x00__ZNK10duckdb_fmt2v65valueEv\x00_ZN6duckdb4openE13duckdb_string\x00", // as on Linux and on macOS
+		"json_extension": "\x00_ZN6duckdb4JSONE\x00__ZNVK14duckdb_newjson5parseEv\x00",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "lib"+name+".a"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := duckdb([]module{{path: path, version: "v0.10506.0", dir: dir, libraries: []string{"json_extension"}}}); err == nil || !strings.Contains(err.Error(), "has symbols of duckdb_newjson:") {
+		t.Errorf("a namespace that no part has: %v", err)
+	}
+	got, err := duckdb([]module{{path: path, version: "v0.10506.0", dir: dir, libraries: []string{"duckdb_fmt", "m"}}})
 	if err != nil || got.version != "1.5.6" || len(got.parts) != 1 || got.parts[0].name != "fmt" {
 		t.Errorf("got %+v, %v", got, err)
 	}

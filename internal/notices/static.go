@@ -18,6 +18,7 @@ type static struct {
 	purl          string // what the library came in; empty: what contains it says so
 	licence       string // an SPDX licence or expression, or another name
 	text          string // of the licence, if no Go module brings it
+	namespace     string // of its symbols in DuckDB's libraries; empty: they have none
 	parts         []static
 }
 
@@ -26,32 +27,43 @@ const duckdbModules = "github.com/duckdb/duckdb-go-bindings/lib/"
 
 // duckdbParts says what each of DuckDB's static libraries contains of others' code, with its licence.
 var duckdbParts = map[string][]static{
-	"duckdb_static":                     nil,
+	"duckdb_static": {
+		{name: "adbc", licence: "Apache-2.0", namespace: "duckdb_adbc"},
+		{name: "concurrentqueue", licence: "BSD-2-Clause", namespace: "duckdb_moodycamel"},
+		{name: "cpp-httplib", licence: "MIT", namespace: "duckdb_httplib"},
+		{name: "fast_float", licence: "MIT", namespace: "duckdb_fast_float"},
+		{name: "jaro_winkler", licence: "MIT", namespace: "duckdb_jaro_winkler"},
+		{name: "nanoarrow", licence: "Apache-2.0", namespace: "duckdb_nanoarrow"},
+		{name: "pdqsort", licence: "Zlib", namespace: "duckdb_pdqsort"},
+		{name: "ska_sort", licence: "BSL-1.0", namespace: "duckdb_ska_sort"},
+		{name: "vergesort", licence: "MIT", namespace: "duckdb_vergesort"},
+	},
 	"duckdb_generated_extension_loader": nil,
 	"autocomplete_extension":            nil,
-	"core_functions_extension":          nil,
+	"core_functions_extension":          {{name: "tdigest", licence: "Apache-2.0", namespace: "duckdb_tdigest"}},
 	"json_extension":                    nil,
 	"icu_extension":                     {{name: "icu", licence: "Unicode licence of ICU"}},
 	"parquet_extension": {
-		{name: "brotli", licence: "MIT"},
-		{name: "lz4", licence: "BSD-2-Clause"},
-		{name: "snappy", licence: "BSD-3-Clause"},
-		{name: "thrift", licence: "Apache-2.0"},
+		{name: "brotli", licence: "MIT", namespace: "duckdb_brotli"},
+		{name: "lz4", licence: "BSD-2-Clause", namespace: "duckdb_lz4"},
+		{name: "parquet-format", licence: "Apache-2.0", namespace: "duckdb_parquet"},
+		{name: "snappy", licence: "BSD-3-Clause", namespace: "duckdb_snappy"},
+		{name: "thrift", licence: "Apache-2.0", namespace: "duckdb_apache"},
 	},
 	"tpcds_extension":    nil, // TPC's generators have a licence of their own, but nothing calls them, so the linker leaves them out:
 	"tpch_extension":     nil, // a test looks for their symbols
-	"duckdb_fastpforlib": {{name: "fastpforlib", licence: "Apache-2.0"}},
-	"duckdb_fmt":         {{name: "fmt", licence: "MIT"}},
+	"duckdb_fastpforlib": {{name: "fastpforlib", licence: "Apache-2.0", namespace: "duckdb_fastpforlib"}},
+	"duckdb_fmt":         {{name: "fmt", licence: "MIT", namespace: "duckdb_fmt"}},
 	"duckdb_fsst":        {{name: "fsst", licence: "MIT"}},
-	"duckdb_hyperloglog": {{name: "hyperloglog", licence: "BSD-3-Clause"}},
-	"duckdb_mbedtls":     {{name: "mbedtls", licence: "Apache-2.0"}},
-	"duckdb_miniz":       {{name: "miniz", licence: "MIT"}},
-	"duckdb_pg_query":    {{name: "libpg_query", licence: "BSD-3-Clause"}},
-	"duckdb_re2":         {{name: "re2", licence: "BSD-3-Clause"}},
-	"duckdb_skiplistlib": {{name: "skiplist", licence: "MIT"}},
+	"duckdb_hyperloglog": {{name: "hyperloglog", licence: "BSD-3-Clause", namespace: "duckdb_hll"}},
+	"duckdb_mbedtls":     {{name: "mbedtls", licence: "Apache-2.0", namespace: "duckdb_mbedtls"}},
+	"duckdb_miniz":       {{name: "miniz", licence: "MIT", namespace: "duckdb_miniz"}},
+	"duckdb_pg_query":    {{name: "libpg_query", licence: "BSD-3-Clause", namespace: "duckdb_libpgquery"}},
+	"duckdb_re2":         {{name: "re2", licence: "BSD-3-Clause", namespace: "duckdb_re2"}},
+	"duckdb_skiplistlib": {{name: "skiplist", licence: "MIT", namespace: "duckdb_skiplistlib"}},
 	"duckdb_utf8proc":    {{name: "utf8proc", licence: "MIT"}},
-	"duckdb_yyjson":      {{name: "yyjson", licence: "MIT"}},
-	"duckdb_zstd":        {{name: "zstd", licence: "BSD-3-Clause"}},
+	"duckdb_yyjson":      {{name: "yyjson", licence: "MIT", namespace: "duckdb_yyjson"}},
+	"duckdb_zstd":        {{name: "zstd", licence: "BSD-3-Clause", namespace: "duckdb_zstd"}},
 }
 
 // system are libraries that are no part of DuckDB: toolchain names those that are linked statically.
@@ -85,8 +97,41 @@ func duckdb(modules []module) (static, error) {
 		}
 		engine.parts = append(engine.parts, parts...)
 	}
+	if err := checkNamespaces(m, engine.parts); err != nil {
+		return static{}, err
+	}
 	slices.SortFunc(engine.parts, func(a, b static) int { return cmp.Compare(a.name, b.name) })
 	return engine, nil
+}
+
+// nested finds names within a namespace of others' code, in the mangled symbols of C++: DuckDB gives each such library a namespace
+// duckdb_NAME. The digits are the length of the namespace.
+var nested = regexp.MustCompile(`N[KVRO]*(\d+)(duckdb_\w+)`)
+
+// checkNamespaces returns an error if a static library of DuckDB has symbols in a namespace that is no part's: many parts are headers, so
+// that no library is named for them.
+func checkNamespaces(m module, parts []static) error {
+	known := map[string]bool{}
+	for _, p := range parts {
+		known[p.namespace] = true
+	}
+	for _, library := range m.libraries {
+		if _, ok := duckdbParts[library]; !ok {
+			continue
+		}
+		file := filepath.Join(m.dir, "lib"+library+".a")
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		for _, symbol := range nested.FindAllSubmatch(text, -1) {
+			name := string(symbol[2])
+			if n, err := strconv.Atoi(string(symbol[1])); err == nil && n <= len(name) && !known[name[:n]] {
+				return fmt.Errorf("%s has symbols of %s: say in duckdbParts which library that is", file, name[:n])
+			}
+		}
+	}
+	return nil
 }
 
 const gccNotice = `fstore links libstdc++ of the GNU Compiler Collection, Copyright (C) Free Software Foundation, Inc. Its licence is the GNU

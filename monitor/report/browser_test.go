@@ -66,9 +66,9 @@ func openBrowser(t *testing.T) *browser {
 	return b
 }
 
-// chromium finds the browser: Debian calls it chromium, others google-chrome.
+// chromium finds the browser, by the names that the Makefile's target chromium also takes.
 func chromium() (string, error) {
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path, nil
 		}

@@ -280,6 +280,7 @@ func (a *API) get(ctx context.Context, r *received[fstorev1.GetOnlineFeaturesReq
 	span := a.core.Encoding(ctx)
 	e, err := partsOf(t).encode(answer)
 	if err == nil {
+		span.Count("fstore.bytes", int64(len(*e.buf)))
 		a.core.LogServed(ctx, t, keys, answer)
 	}
 	answer.Release()

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"bytes"
 	"debug/elf"
 	"fmt"
 	"os"
@@ -81,7 +82,7 @@ func TestSymbolsThatAreTooNewAreNamed(t *testing.T) {
 var tpc = regexp.MustCompile(`(?i)tpch|tpcds|dbgen|dsdgen`)
 
 // The command needs glibc, of the version that the documentation names, and no other library. It is stripped, but for what it exports:
-// duckdb-go-bindings links with -rdynamic, so all symbols of DuckDB show what is linked.
+// duckdb-go-bindings links with -rdynamic there, so all symbols of DuckDB show what is linked.
 func TestTheCommandNeedsNothingButAnOldGlibc(t *testing.T) {
 	d := built(t)
 	if runtime.GOOS != "linux" {
@@ -124,6 +125,23 @@ func TestTheCommandNeedsNothingButAnOldGlibc(t *testing.T) {
 	for _, s := range symbols {
 		if tpc.MatchString(s.Name) {
 			t.Errorf("the command has %s of TPC", s.Name)
+		}
+	}
+}
+
+// On no platform does the command have DuckDB's extensions for TPC, without which nothing calls the generators. A stripped command still
+// has the names of classes with virtual methods, such as N6duckdb13TpchExtensionE, in ELF and in Mach-O.
+func TestTheCommandHasNothingOfTPC(t *testing.T) {
+	text, err := os.ReadFile(built(t).command())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(text, []byte("N6duckdb16ParquetExtensionE")) {
+		t.Error("the extension for Parquet has no name: names no longer show what is linked")
+	}
+	for _, name := range []string{"N6duckdb13TpchExtensionE", "N6duckdb14TpcdsExtensionE"} {
+		if bytes.Contains(text, []byte(name)) {
+			t.Errorf("the command has %s", name)
 		}
 	}
 }
