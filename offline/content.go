@@ -134,16 +134,19 @@ func (s *session) groupOf(ctx context.Context, r reading, read []*contentColumn)
 		if withNulls[d.Name] {
 			c.expression, c.measure = c.expression+"::VARCHAR", onlyCounts
 		}
-		if c.measure == ofNumbers || c.measure == ofInstants || c.measure == ofNorms {
-			c.room = int64(keptValues / len(group))
-		}
 		if i < len(read) {
 			c.buffer, c.tally = read[i].buffer, read[i].tally.reuse()
 		}
 		c.hash.Write(append([]byte(d.Type), 0))
 		columns = append(columns, c)
 	}
-	return append(columns, agesOf(columns, r.at)...), nil
+	columns = append(columns, agesOf(columns, r.at)...)
+	for _, c := range columns {
+		if c.measure == ofNumbers || c.measure == ofInstants || c.measure == ofNorms {
+			c.room = int64(keptValues / len(columns))
+		}
+	}
+	return columns, nil
 }
 
 // listsWithNulls returns the list columns with null elements, which are read as text. Features have none.

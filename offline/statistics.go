@@ -80,7 +80,7 @@ func agesOf(columns []*contentColumn, at string) []*contentColumn {
 			continue
 		}
 		t, x := "TRY_CAST("+ident(at)+" AS TIMESTAMP)", c.expression
-		age := &contentColumn{measure: ofNumbers, ageOf: i + 1, hash: sha256.New(), room: c.room}
+		age := &contentColumn{measure: ofNumbers, ageOf: i + 1, hash: sha256.New()}
 		age.expression = fmt.Sprintf("CASE WHEN isfinite(%s) AND isfinite(%s) THEN (epoch_us(%s)::DOUBLE - epoch_us(%s)::DOUBLE) / 1e6 END", t, x, t, x)
 		out = append(out, age)
 	}

@@ -50,6 +50,9 @@ func percent(share float64) string { return strconv.FormatFloat(share*100, 'f', 
 func scoreText(f *drift.Feature, name drift.CheckName) string {
 	for _, c := range f.Checks {
 		if c.Name == name && c.Value != nil {
+			if *c.Value >= 1e6 {
+				return strconv.FormatFloat(*c.Value, 'g', 3, 64)
+			}
 			return strconv.FormatFloat(*c.Value, 'f', 3, 64)
 		}
 	}

@@ -24,9 +24,12 @@ const (
 type Edges struct {
 	Kind Kind
 
-	// Bounds are those of the bins of numbers, in ascending order and finite. There are one more than bins: bin i holds what is above
+	// Bounds are those of the bins of numbers, in ascending order and finite. There is one more bound than bins: bin i holds what is above
 	// Bounds[i], up to and including Bounds[i+1]; bin 0 also holds Bounds[0].
 	Bounds []float64
+
+	// Between says of each bin from Singly whether it lies between two values of the reference; nil for other edges.
+	Between []bool
 
 	// Categories are texts, "true" and "false", or the bytes of bytes, in the order of the statistics. Complete says that the
 	// reference has no others.
@@ -133,7 +136,7 @@ func (e *Edges) categories(s *Statistics, t fstore.Type) error {
 			name = string(raw)
 		}
 		if _, twice := e.index[name]; twice {
-			return errors.New("a category of the histogram is there twice")
+			return errors.New("a category of the histogram is listed twice")
 		}
 		e.index[name] = i
 		e.Categories = append(e.Categories, name)

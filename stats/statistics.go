@@ -43,7 +43,7 @@ func (s *Statistics) Check(rows int64) error {
 	binned := s.Low + s.High + s.Other
 	for _, b := range s.Histogram {
 		if b.Count < 0 {
-			return errors.New("a bin of the histogram counts less than nothing")
+			return errors.New("the count of a bin of the histogram is negative")
 		}
 		binned += b.Count
 	}
@@ -55,7 +55,7 @@ func (s *Statistics) Check(rows int64) error {
 	case s.Distinct != nil && (*s.Distinct < 0 || *s.Distinct > s.Count && !s.Approximate):
 		return fmt.Errorf("%d of %d values are distinct", *s.Distinct, s.Count)
 	case s.Low < 0 || s.High < 0 || s.Other < 0:
-		return errors.New("low, high or other counts less than nothing")
+		return errors.New("low, high or other is negative")
 	case (len(s.Histogram) > 0 || s.Other > 0) && binned != s.Count-s.NaNs:
 		return fmt.Errorf("the histogram counts %d of %d values", binned, s.Count-s.NaNs)
 	case (s.Min == nil) != (s.Max == nil):

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"strconv"
 
 	"github.com/fstore-dev/fstore/internal/terminal"
@@ -13,6 +12,7 @@ import (
 	"github.com/fstore-dev/fstore/monitor/report"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/project/github"
+	"github.com/fstore-dev/fstore/regular"
 	"github.com/spf13/cobra"
 )
 
@@ -73,7 +73,7 @@ if more than this share of the judged features has drifted; 0 means any.
 	flags.StringVar(&f.by, "by", "", "also compare the rows of each hour, day, week or month")
 	flags.StringArrayVar(&f.thresholds, "threshold", nil, "threshold of a check: CHECK=NUMBER, FEATURE.CHECK=NUMBER, or =off (repeatable)")
 	flags.Int64Var(&f.request.Options.MinRows, "min-rows", drift.DefaultMinRows, "fewer rows or values than this are too few to judge")
-	flags.StringVar(&f.html, "html", "", "also write a report to look at into this file")
+	flags.StringVar(&f.html, "html", "", "also write an HTML report to this file")
 	flags.StringVar(&f.failOn, "fail-on", "", "exit with status 4 if more than this share of the features has drifted, from 0 to 1")
 	a.outputFlag(cmd, flags, outputTable, outputJSON, outputMarkdown)
 	_ = cmd.RegisterFlagCompletionFunc("by", cobra.FixedCompletions([]string{"hour", "day", "week", "month"}, cobra.ShellCompDirectiveNoFileComp))
@@ -152,15 +152,7 @@ func writeReport(path string, c *drift.Comparison) error {
 	if err := report.Write(&page, c); err != nil {
 		return err
 	}
-	next := path + ".new"
-	err := os.WriteFile(next, page.Bytes(), 0o644)
-	if err == nil {
-		err = os.Rename(next, path)
-	}
-	if err != nil {
-		_ = os.Remove(next)
-	}
-	return err
+	return regular.Replace(path, page.Bytes())
 }
 
 func (a *app) printDrift(c *drift.Comparison) error {

@@ -48,8 +48,14 @@ func newCompared(c Column) (*compared, error) {
 	if out.edges, out.reference, err = s.Divide(typ); err != nil {
 		return nil, fmt.Errorf("column %s of the reference: %w", c.Name, err)
 	}
-	if out.mean, out.distinct = s.Mean, -1; s.Distinct != nil && !s.Approximate {
+	out.mean, out.distinct = s.Mean, -1
+	if s.Distinct != nil && !s.Approximate {
 		out.distinct = *s.Distinct
+		if out.distinct <= fewNumbers+1 { // one may be taken out
+			if single := out.reference.Singly(finiteValues(s)); single != nil {
+				out.edges, out.reference = single.Edges, single
+			}
+		}
 	}
 	if n := out.reference.Finite(); s.Stddev != nil && n > 1 && out.edges.Kind == stats.Numbers {
 		population := *s.Stddev * math.Sqrt(float64(n-1)/float64(n))
@@ -58,5 +64,18 @@ func newCompared(c Column) (*compared, error) {
 	return out, nil
 }
 
-// few reports whether the reference has at most fewNumbers distinct numbers.
-func (c *compared) few() bool { return c.distinct >= 0 && c.distinct <= fewNumbers }
+// few reports whether the reference has at most fewNumbers distinct numbers, each in a bin of its own.
+func (c *compared) few() bool {
+	return c.edges.Between != nil && c.distinct >= 0 && c.distinct <= fewNumbers
+}
+
+// finiteValues returns how many of the distinct values are finite numbers: infinities and NaN count as one each.
+func finiteValues(s *stats.Statistics) int64 {
+	n := *s.Distinct
+	for _, k := range []int64{s.NaNs, s.Low, s.High} {
+		if k > 0 {
+			n--
+		}
+	}
+	return n
+}

@@ -37,7 +37,7 @@ func (o *Options) thresholds(c *compared) Thresholds {
 	case c.edges.Kind == stats.Categories:
 		out[CheckJS], out[CheckUnseen] = 0.1, 0.01
 	case c.edges.Kind == stats.Numbers && c.few():
-		out[CheckJS], out[CheckOutOfRange] = 0.1, 0.01
+		out[CheckJS], out[CheckUnseen], out[CheckOutOfRange] = 0.1, 0.01, 0.01
 	case c.edges.Kind == stats.Numbers:
 		out[CheckWasserstein], out[CheckPSI], out[CheckOutOfRange] = 0.1, 0.2, 0.01
 	}
@@ -82,6 +82,9 @@ func (c *compared) scores(current *stats.Counts, minimum int64) []scored {
 			beyond(CheckUnseen, r.High(), current.High())
 		}
 	} else {
+		if c.few() {
+			beyond(CheckUnseen, 0, current.Between())
+		}
 		beyond(CheckOutOfRange, r.Low()+r.High(), current.Low()+current.High())
 		out = append(out, c.wasserstein(current))
 	}
@@ -111,18 +114,19 @@ func checks(all []scored, thresholds Thresholds) []Check {
 		check := Check{Name: s.name, Value: number(s.value), AtMost: number(s.atMost), Noise: number(s.noise)}
 		if x, held := thresholds[s.name]; held {
 			check.Threshold = &x
-			check.Over = check.Value != nil && s.value >= x && !(s.value <= s.noise)
+			check.Over = s.value >= x && !(s.value <= s.noise) // NaN is not
 		}
 		out = append(out, check)
 	}
 	return out
 }
 
-// number returns a number, or nil if JSON has none such.
+// number returns a number in the range of float64, in place of an infinite one the nearest; nil for NaN.
 func number(x float64) *float64 {
-	if math.IsNaN(x) || math.IsInf(x, 0) {
+	if math.IsNaN(x) {
 		return nil
 	}
+	x = min(max(x, -math.MaxFloat64), math.MaxFloat64)
 	return &x
 }
 
@@ -150,6 +154,9 @@ func (c *compared) verdict(found []Check, current *stats.Counts, minimum int64) 
 	case !distances:
 		return Stable, "The share of nulls has not changed. Only nulls can be compared."
 	}
+	if slices.ContainsFunc(found, func(k Check) bool { return k.Value != nil && k.Threshold != nil && *k.Value >= *k.Threshold }) {
+		return Stable, "No check is over its threshold and above its noise."
+	}
 	return Stable, "No check is over its threshold."
 }
 
@@ -160,7 +167,7 @@ func tooFew(side string, n int64, noun string, minimum int64) string {
 // names say what a check finds, in words.
 var names = map[CheckName]string{
 	CheckNullRate:    "the share of nulls changed by %s",
-	CheckUnseen:      "%s of the values are categories that the reference does not have",
+	CheckUnseen:      "%s of the values do not occur in the reference",
 	CheckOutOfRange:  "%s of the values are out of the reference's range",
 	CheckWasserstein: "values moved by %s standard deviations (Wasserstein)",
 	CheckPSI:         "PSI is %s",
@@ -228,6 +235,11 @@ func (c *compared) bins(current *stats.Counts) []Bin {
 		b := Bin{Reference: r[i], Current: n[i]}
 		if c.edges.Kind == stats.Numbers {
 			b.From, b.UpTo = &c.edges.Bounds[i], &c.edges.Bounds[i+1]
+			if i > 0 && c.edges.Between != nil && c.edges.Between[i-1] { // as in the lock
+				last := &out[len(out)-1]
+				last.UpTo, last.Reference, last.Current = b.UpTo, b.Reference, last.Current+b.Current
+				continue
+			}
 		} else {
 			text := c.categoryText(c.edges.Categories[i])
 			b.Category = &text

@@ -94,6 +94,7 @@ func KS(reference, current *stats.Counts) (atLeast, atMost float64) {
 		}
 		f, g = nextF, nextG
 	}
+	atLeast = min(atLeast, 1) // a sum of shares may be rounded up
 	return atLeast, min(max(atLeast, atMost), 1)
 }
 

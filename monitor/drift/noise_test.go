@@ -21,8 +21,19 @@ var shapes = map[string]func(*rand.Rand) float64{
 	"two peaks":   func(r *rand.Rand) float64 { return r.NormFloat64() + float64(10*r.IntN(2)) },
 }
 
+// fataler is a test of Go or of rapid.
+type fataler interface {
+	Helper()
+	Fatal(...any)
+}
+
 // compareNumbers compares two samples of one column.
-func compareNumbers(t testing.TB, reference *stats.Statistics, values []float64) *Feature {
+func compareNumbers(t fataler, reference *stats.Statistics, values []float64) *Feature {
+	t.Helper()
+	return compareNumbersWith(t, Options{MinRows: DefaultMinRows, ShareLimit: DefaultShareLimit}, reference, values)
+}
+
+func compareNumbersWith(t fataler, o Options, reference *stats.Statistics, values []float64) *Feature {
 	t.Helper()
 	c, err := NewCounter([]Column{{Name: "x", Role: RoleFeature, Type: fstore.Float64, Statistics: reference}}, "", Whole)
 	if err != nil {
@@ -31,7 +42,7 @@ func compareNumbers(t testing.TB, reference *stats.Statistics, values []float64)
 	if err := c.Add(&fstore.Batch{Len: len(values), Columns: []fstore.Column{*columnOf(values...)}}); err != nil {
 		t.Fatal(err)
 	}
-	return &c.Compare(Options{MinRows: DefaultMinRows, ShareLimit: DefaultShareLimit}).Features[0]
+	return &c.Compare(o).Features[0]
 }
 
 // TestNoiseIsRarelyExceeded draws pairs of samples from one distribution: hardly any score exceeds its noise, and hardly any pair
@@ -71,7 +82,6 @@ func TestNoiseIsRarelyExceeded(t *testing.T) {
 
 // TestDriftIsFound shifts a distribution by more than the thresholds: with a thousand rows each, no pair is missed.
 func TestDriftIsFound(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 1))
 	for name, draw := range map[string]func(*rand.Rand) float64{
 		"a shift of 0.4 deviations": func(r *rand.Rand) float64 { return r.NormFloat64() + 0.4 },
 		"another scale":             func(r *rand.Rand) float64 { return r.NormFloat64() * 1.6 },
@@ -83,6 +93,7 @@ func TestDriftIsFound(t *testing.T) {
 			return r.NormFloat64()
 		},
 	} {
+		r := rand.New(rand.NewPCG(1, 1)) // of each case: a map has no order
 		for range 50 {
 			f := compareNumbers(t, numbers(sample(r, 1000, shapes["normal"])...), sample(r, 1000, draw))
 			if f.Verdict != Drifted {

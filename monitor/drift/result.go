@@ -132,7 +132,8 @@ const (
 type Check struct {
 	Name CheckName `json:"name"`
 
-	// Value is the score. It is null if it could not be computed, for example the Wasserstein distance from a constant reference.
+	// Value is the score. It is null if it could not be computed, for example the Wasserstein distance from a constant reference. One
+	// that is beyond float64 is the greatest of its numbers.
 	Value *float64 `json:"value"`
 
 	// AtMost bounds the exact score of the rows from above, where bins only tell Value as a lower bound (KS and Wasserstein).
@@ -153,7 +154,7 @@ type CheckName string
 // The scores. Each function that computes one documents its formula and source.
 const (
 	CheckNullRate    CheckName = "null_rate"    // absolute change of the share of rows that are null or NaN
-	CheckUnseen      CheckName = "unseen"       // share of values in categories that the reference does not have
+	CheckUnseen      CheckName = "unseen"       // share of values that the reference does not have: categories, or numbers between its at most 5
 	CheckOutOfRange  CheckName = "out_of_range" // share of values below the reference's least or above its greatest
 	CheckWasserstein CheckName = "wasserstein"  // Wasserstein-1 distance in standard deviations of the reference
 	CheckPSI         CheckName = "psi"          // population stability index

@@ -233,7 +233,7 @@ func judged(checks []drift.Check) drift.Verdict {
 func reason(checks []drift.Check) string {
 	says := map[drift.CheckName]string{
 		drift.CheckNullRate: "the share of nulls changed by %.1f %%", drift.CheckOutOfRange: "%.1f %% of the values are out of the reference's range",
-		drift.CheckUnseen:      "%.1f %% of the values are categories that the reference does not have",
+		drift.CheckUnseen:      "%.1f %% of the values do not occur in the reference",
 		drift.CheckWasserstein: "values moved by %.3g standard deviations (Wasserstein)", drift.CheckPSI: "PSI is %.3g", drift.CheckJS: "Jensen-Shannon distance is %.3g",
 	}
 	var out []string

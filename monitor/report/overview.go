@@ -106,7 +106,7 @@ func sectionOf(c *drift.Comparison, g group) section {
 // nearness is the greatest score as a multiple of its threshold.
 func nearness(checks []drift.Check) float64 {
 	if worst := worstOf(checks); worst != nil {
-		return *worst.Value / *worst.Threshold
+		return multiple(worst)
 	}
 	return 0
 }
@@ -117,14 +117,22 @@ func worstOf(checks []drift.Check) *drift.Check {
 	var worst *drift.Check
 	for i := range checks {
 		k := &checks[i]
-		if k.Value == nil || k.Threshold == nil || *k.Threshold <= 0 {
+		if k.Value == nil || k.Threshold == nil {
 			continue
 		}
-		if worst == nil || k.Over && !worst.Over || k.Over == worst.Over && *k.Value / *k.Threshold > *worst.Value / *worst.Threshold {
+		if worst == nil || k.Over && !worst.Over || k.Over == worst.Over && multiple(k) > multiple(worst) {
 			worst = k
 		}
 	}
 	return worst
+}
+
+// multiple returns how many times its threshold a score is. Of a threshold of 0 it is none or infinitely many times.
+func multiple(k *drift.Check) float64 {
+	if *k.Value == 0 {
+		return 0
+	}
+	return *k.Value / *k.Threshold
 }
 
 func lead(c *drift.Comparison) string {

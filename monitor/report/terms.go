@@ -18,7 +18,7 @@ var meanings = []struct {
 	{drift.CheckJS, "The Jensen-Shannon distance (JS, base 2) between the shares of both sides: 0 if they are equal, 1 if they have nothing in common."},
 	{drift.CheckPSI, "The population stability index: the sum over bins of (current − reference) · ln(current / reference). By custom, 0.1 is a change worth a look and 0.2 a large one."},
 	{drift.CheckKS, "The Kolmogorov-Smirnov statistic (KS): the greatest difference between the two cumulative distributions, 0 to 1."},
-	{drift.CheckUnseen, "The share of values in categories that the reference does not have."},
+	{drift.CheckUnseen, "The share of values that do not occur in the reference: other categories, or numbers between its few numbers."},
 	{drift.CheckOutOfRange, "The share of values below the reference’s smallest or above its greatest."},
 }
 

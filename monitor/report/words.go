@@ -133,7 +133,7 @@ var verdictWords = map[drift.Verdict]struct{ class, mark, word string }{
 // measureNames are the names of the scores.
 var measureNames = map[drift.CheckName]string{
 	drift.CheckNullRate:    "Change of missing",
-	drift.CheckUnseen:      "Unseen categories",
+	drift.CheckUnseen:      "Unseen values",
 	drift.CheckOutOfRange:  "Out of range",
 	drift.CheckWasserstein: "Wasserstein",
 	drift.CheckPSI:         "PSI",
