@@ -86,10 +86,10 @@ func (c *checker) share(t Text, what string) float64 {
 	}
 	text, percent := strings.CutSuffix(t.Value, "%")
 	text = strings.TrimSpace(text)
-	if percent && !strings.ContainsAny(text, "eE") { // the share itself is rounded once: 99.9 / 100 is more than 0.999
+	if percent { // the share itself is rounded once: 99.9 / 100 is more than 0.999
 		text += "e-2"
 	}
-	x, err := strconv.ParseFloat(text, 64)
+	x, err := strconv.ParseFloat(text, 64) // refuses a percentage with an exponent, which has two now
 	if err != nil || !(x >= 0 && x <= 1) {
 		c.problems.add(t.Pos, "from 0 to 1 or from 0% to 100%, for example 0.01 or 1%", "%s is %s, which is not a share", what, t.Value)
 		return 0
