@@ -25,13 +25,23 @@ type CheckRequest struct {
 
 // Checks are the outcomes of checks.
 type Checks struct {
-	At     time.Time  `json:"at"`     // the instant that was asked for
-	OK     bool       `json:"ok"`     // nothing failed at severity error
-	Checks []*Checked `json:"checks"` // of sources and of view versions
+	At        time.Time   `json:"at"`                  // the instant that was asked for
+	OK        bool        `json:"ok"`                  // everything was checked, and nothing failed at severity error
+	Checks    []*Checked  `json:"checks"`              // of sources and of view versions
+	Unchecked []Unchecked `json:"unchecked,omitempty"` // what could not be checked
+}
+
+// Unchecked is a source or a view version that could not be checked.
+type Unchecked struct {
+	Kind    registry.Kind `json:"kind"` // source or feature_view
+	Name    string        `json:"name"`
+	Version int           `json:"version,omitempty"` // of a view
+	Error   string        `json:"error"`
 }
 
 // Check checks the expectations of sources and views on the rows that a run of materialize would publish, and keeps the outcomes
-// in the registry. It writes nothing else. An expectation that does not hold is a finding, not an error.
+// in the registry. It writes nothing else. An expectation that does not hold is a finding, not an error. The error says what could not
+// be checked, with the checks of everything else.
 func (p *Project) Check(ctx context.Context, r CheckRequest) (*Checks, error) {
 	now := p.now()
 	if r.To.IsZero() {
@@ -63,18 +73,22 @@ func (p *Project) Check(ctx context.Context, r CheckRequest) (*Checks, error) {
 	}
 	x.once = true
 	defer x.close()
+	out := &Checks{At: r.To}
 	var failed []error
-	for i := range sources {
-		if _, err := x.source(ctx, &sources[i], fstore.FromMicros(fstore.Micros(r.To))); err != nil {
+	unchecked := func(kind registry.Kind, of fstore.ViewRef, err error) {
+		if err != nil {
 			failed = append(failed, err)
+			out.Unchecked = append(out.Unchecked, Unchecked{kind, of.Name, of.Version, err.Error()})
 		}
+	}
+	for i := range sources {
+		_, err := x.source(ctx, &sources[i], fstore.FromMicros(fstore.Micros(r.To)))
+		unchecked(registry.KindSource, fstore.ViewRef{Name: sources[i].Name}, err)
 	}
 	for _, v := range views {
-		if err := x.checkView(ctx, v, r); err != nil {
-			failed = append(failed, err)
-		}
+		unchecked(registry.KindView, v.Ref, x.checkView(ctx, v, r))
 	}
-	out := &Checks{At: r.To, OK: true, Checks: append([]*Checked{}, x.found...)}
+	out.OK, out.Checks = len(failed) == 0, append([]*Checked{}, x.found...)
 	for _, c := range out.Checks {
 		out.OK = out.OK && c.OK
 	}

@@ -95,6 +95,9 @@ func (a *app) check(ctx context.Context, p *project.Project, r project.CheckRequ
 	if printed := a.printExpected(found); err == nil {
 		err = printed
 	}
+	if !a.json() {
+		a.printSamples(found.Checks, failing)
+	}
 	if err == nil && !found.OK {
 		return exitCode(statusCheck)
 	}
@@ -103,11 +106,17 @@ func (a *app) check(ctx context.Context, p *project.Project, r project.CheckRequ
 
 func (a *app) printExpected(found *project.Checks) error {
 	if a.json() {
+		for i := range found.Unchecked {
+			found.Unchecked[i].Error = a.mask(found.Unchecked[i].Error)
+		}
 		return a.printJSON(found)
 	}
-	if len(found.Checks) == 0 {
+	if len(found.Checks)+len(found.Unchecked) == 0 {
 		a.remark("Nothing is expected of any source or view: see docs/expectations.md.")
 		return nil
+	}
+	if len(found.Checks) == 0 {
+		return nil // the error says why
 	}
 	t := terminal.NewTable("OF", "EXPECTATION", "SEVERITY", "OUTCOME", "CHECKED", "BAD", "")
 	for _, c := range found.Checks {
@@ -123,14 +132,21 @@ func (a *app) printExpected(found *project.Checks) error {
 	if err := t.Print(a.stdout); err != nil {
 		return err
 	}
-	a.printSamples(found.Checks)
 	return nil
 }
 
-// printSamples prints some of the bad rows.
-func (a *app) printSamples(all []*project.Checked) {
-	for _, line := range project.Samples(all) {
-		fmt.Fprintf(a.stdout, "bad rows of %s\n", terminal.Indented(line))
+// printSamples prints some of the bad rows if a person sees them. Anything else that takes stdout, such as cron or systemd, may
+// keep it as a log, which must not have keys and values.
+func (a *app) printSamples(all []*project.Checked, failing string) {
+	lines := project.Samples(all)
+	switch {
+	case len(lines) == 0:
+	case terminal.IsTerminal(a.stdout):
+		for _, line := range lines {
+			fmt.Fprintf(a.stdout, "bad rows of %s\n", terminal.Indented(line))
+		}
+	case failing == "":
+		a.remark("Bad rows are shown on a terminal only. --failing FILE writes them to a Parquet file.")
 	}
 }
 

@@ -83,7 +83,7 @@ func (a *app) materialize(ctx context.Context, views []string, f materializeFlag
 		a.batch.checked(done.Checks)
 		if !a.json() {
 			a.printPromotions(done.Promotions)
-			a.printSamples(done.Checks)
+			a.printSamples(done.Checks, f.failing)
 		}
 		err = errors.Join(err, writeFailing(f.failing, done.Checks))
 		return usage.In("materialize", asFlags(err))

@@ -18,6 +18,7 @@ import (
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/mlflow/mlflowtest"
 	"github.com/fstore-dev/fstore/internal/schematest"
+	"github.com/fstore-dev/fstore/internal/terminal"
 )
 
 const schemasOfOutput = "../../docs/commands/schema/"
@@ -218,7 +219,11 @@ func checkedMain() {
 		tracePatience = patience
 	}
 	var printed bytes.Buffer
-	status := run(os.Args[1:], os.Stdin, io.MultiWriter(os.Stdout, &printed), os.Stderr)
+	stdout := io.MultiWriter(os.Stdout, &printed)
+	if terminal.IsTerminal(os.Stdout) { // fstore must see that it is one
+		stdout = os.Stdout
+	}
+	status := run(os.Args[1:], os.Stdin, stdout, os.Stderr)
 	if schema := schemaOf(os.Args[1:]); schema != "" {
 		_, here, _, _ := runtime.Caller(0)
 		path := filepath.Join(filepath.Dir(here), schemasOfOutput, schema+".json")
