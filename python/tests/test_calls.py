@@ -124,7 +124,7 @@ def test_the_token_of_the_environment(
 def test_retries_bound_the_attempts(told: tuple[Told, str], ask: Any, retries: int) -> None:
     server, address = told
     server.replies = [AWAY]
-    with pytest.raises(fstore.Unavailable, match="^the store is away$") as caught:
+    with pytest.raises(fstore.Unavailable, match=r"^the store is away$") as caught:
         ask(address, {"retries": retries})
     assert type(caught.value) is fstore.Unavailable
     assert len(server.seen) == retries + 1

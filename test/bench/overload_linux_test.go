@@ -174,7 +174,9 @@ type outcome struct {
 
 func (o *outcome) goodput() float64 { return float64(len(o.answered)) / loadTime.Seconds() }
 
-// open begins requests at a rate per second, the gaps between them drawn from an exponential distribution.
+// open begins requests at a rate per second, the gaps between them drawn from an exponential distribution. It is not load.Run:
+// a call of that returns its outcome, so each waits in a goroutine of its own, and here requests are written without waiting
+// while the readers of the connections tell what became of them.
 func (o *overload) open(b *testing.B, rate float64) *outcome {
 	var mu sync.Mutex // guards got and failed
 	var got outcome

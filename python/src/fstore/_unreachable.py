@@ -34,28 +34,36 @@ _MISMATCHES = (
         "use such a name as the address, or state it: tls=fstore.TLS(server_name=…)",
     ),
 )
-# Parts of gRPC's texts about a connection that failed. A server's own texts have none of them.
-_NO_CONNECTION = (
-    "failed to connect to",
-    "DNS resolution failed",
+# gRPC's texts about a connection begin so, and a server's own do not: it was not made, or it was made and lost. Releases of
+# gRPC differ in their words.
+_NOT_MADE = ("failed to connect to", "errors resolving ", "DNS resolution failed")
+_LOST = (
+    "Stream removed (",
     "Socket closed",
     "Endpoint closing",
     "recvmsg:",
     "sendmsg:",
     "Broken pipe",
     "Connection reset",
-    "Connection refused",
     "FD Shutdown",
     "GOAWAY",
 )
-
-
+# Parts of the cause if a server took a connection and hung up before the first call: it may want TLS, or another certificate.
+_HUNG_UP = (
+    "Socket closed",
+    "recvmsg:",
+    "sendmsg:",
+    "Broken pipe",
+    "Connection reset",
+    "Handshake",
+    "handshake",
+)
 # After a TLS 1.3 handshake the server refuses a client's certificate, and gRPC does not say why.
 _REFUSED = "TSI_DATA_CORRUPTED"
 
 
 def explain(error: Error, text: str, address: str, tls: TLS | None) -> Error:
-    """Returns an error that says why no server answers, if that is so; else the same error.
+    """Returns an error that says why no server answers, or that it hung up, if that is so; else the same error.
 
     `text` is gRPC's.
     """
@@ -70,11 +78,15 @@ def explain(error: Error, text: str, address: str, tls: TLS | None) -> Error:
             return InvalidRequest(f"the server at {address} asks for a client certificate", [hint])
         hint = "give one that is valid now and comes from a CA in the server's serve.tls.client_ca"
         return InvalidRequest(f"the server at {address} refuses the client's certificate", [hint])
-    if not any(part in text for part in _NO_CONNECTION):
+    if text.startswith(_LOST):
+        inner = text.removeprefix("Stream removed (")
+        why = inner if inner == text else inner.removesuffix(")")
+        return Unavailable(f"the connection to the server at {address} was lost: {why}")
+    if not text.startswith(_NOT_MADE):
         return error
     why = text.rpartition("last error: ")[2].removeprefix("UNKNOWN: ").removeprefix("UNAVAILABLE: ")
     hint = "start one there with fstore serve, or use another address"
-    if "refused" not in why:
+    if any(part in why for part in _HUNG_UP):
         hint = (
             "the server may want another client certificate: tls=fstore.TLS(certificate=…, key=…)"
             if tls
