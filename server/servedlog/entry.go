@@ -55,9 +55,6 @@ func (p *Plan) entry(s *Served, picked []int32, number int64) *entry {
 	for i := range s.Answer.Features {
 		addRows(&e.batch.Columns[first+i], &s.Answer.Features[i].Column, picked)
 	}
-	for i := range e.batch.Columns {
-		e.bytes += sizeOf(&e.batch.Columns[i])
-	}
 	return e
 }
 
@@ -180,8 +177,51 @@ func addRows(to, from *fstore.Column, picked []int32) {
 	}
 }
 
-// rowBytes returns the least memory of a row.
-func (p *Plan) rowBytes() int64 { return 8 * int64(len(p.fields)) }
+// sizeOf returns the memory that an entry of rows of an answer takes: of all of them if picked is nil.
+func (p *Plan) sizeOf(s *Served, picked []int32, rows int) int64 {
+	fixed := 3*8 + 16 + len(s.TraceID) + 24 + len(s.Answer.Features)
+	for i := range s.Answer.Versions {
+		fixed += 2*8 + 16 + len(s.Answer.Versions[i].Generation)
+	}
+	n := int64(rows) * int64(fixed)
+	for i := range s.Answer.Features {
+		n += sizeOfRows(&s.Answer.Features[i].Column, picked)
+	}
+	for _, f := range p.kept {
+		if at := slices.IndexFunc(s.Columns, func(c fstore.Column) bool { return c.Name == f.Name }); at >= 0 {
+			n += sizeOfRows(&s.Columns[at], picked)
+		}
+	}
+	return n
+}
+
+// sizeOfRows returns the memory of the values of rows of a column: of all of them if picked is nil.
+func sizeOfRows(c *fstore.Column, picked []int32) int64 {
+	if picked == nil {
+		return sizeOf(c)
+	}
+	n := int64(0)
+	for _, row := range picked {
+		from, to := row, row+1
+		if c.Type.IsList() {
+			from, to = c.Offsets[row], c.Offsets[row+1]
+			n += 4
+		}
+		switch {
+		case c.Type.Elem() == fstore.String:
+			for _, s := range c.Strings[from:to] {
+				n += 16 + int64(len(s))
+			}
+		case c.Type.Elem() == fstore.Bytes:
+			for _, b := range c.Bytes[from:to] {
+				n += 24 + int64(len(b))
+			}
+		default:
+			n += int64(to-from) * int64(c.Type.Elem().Width())
+		}
+	}
+	return n
+}
 
 // sizeOf returns the memory of a column's values.
 func sizeOf(c *fstore.Column) int64 {

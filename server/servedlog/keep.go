@@ -43,9 +43,21 @@ func listFiles(folder string) (files []file, err error) {
 	return files, err
 }
 
+// suffixes are those of the log's files. The longest of two that fit comes first.
+var suffixes = []string{damagedSuffix, sumsSuffix, streamSuffix, sealingSuffix, sealedSuffix}
+
+// base returns the path that a stream, its sums and its sealed file have in common.
+func (f file) base() string {
+	path := f.path
+	for _, s := range suffixes {
+		path = strings.TrimSuffix(path, s)
+	}
+	return path
+}
+
 // begunAt returns when a file of the log was begun, by its name, or false if it is not the log's.
 func begunAt(name string) (time.Time, bool) {
-	if !slices.Contains([]string{streamSuffix, sealedSuffix, sumsSuffix}, filepath.Ext(name)) {
+	if !slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(name, s) }) {
 		return time.Time{}, false
 	}
 	begun, _, _ := strings.Cut(name, "-")
@@ -53,21 +65,22 @@ func begunAt(name string) (time.Time, bool) {
 	return at, err == nil
 }
 
-// keep deletes the sealed files that are too old, and then the oldest as long as all files are too large.
-func (l *Log) keep(files []file) {
+// keep deletes the sealed and the damaged files that are too old, and then the oldest as long as all files are too large.
+func (l *Log) keep(now time.Time, files []file) {
 	size := int64(0)
 	for _, f := range files {
 		size += f.size
 	}
-	oldest := l.options.Clock().Add(-l.options.Keep)
+	oldest := now.Add(-l.options.Keep)
 	for _, f := range files {
 		old := l.options.Keep > 0 && hourOf(f.begun).Add(time.Hour).Before(oldest)
 		large := l.options.MaxBytes > 0 && size > l.options.MaxBytes
-		if !strings.HasSuffix(f.path, sealedSuffix) || !old && !large {
+		finished := strings.HasSuffix(f.path, sealedSuffix) || strings.HasSuffix(f.path, damagedSuffix)
+		if !finished || !old && !large {
 			continue
 		}
 		if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			l.options.Logger.Error("a file of the served log cannot be deleted", "file", f.path, "error", err)
+			l.sweeping.fail(now, deleting, err, "file", f.path)
 			continue
 		}
 		size -= f.size

@@ -47,7 +47,7 @@ var viewNames = [viewColumns]fstore.Field{
 type Plan struct {
 	info   Info
 	text   string // info as JSON
-	id     string // of everything that files of the plan share
+	id     string // of all of info, which is the metadata of files
 	folder string
 
 	// Derived from info.
@@ -139,15 +139,9 @@ func (p *Plan) derive() {
 	for _, f := range p.info.Features {
 		p.fields = append(p.fields, fstore.Field{Name: f.Name, Type: f.Type})
 	}
-	text, err := json.Marshal(p.info)
-	if err != nil { // there is no such value
-		panic("servedlog: " + err.Error())
-	}
-	p.text = string(text)
-	h := fnv.New64a()
-	h.Write(text)
-	p.id = hex.EncodeToString(h.Sum(nil))
-	p.folder = p.info.folder(p.id)
+	p.text = p.info.text()
+	p.id = idOf(p.text)
+	p.folder = p.info.folder()
 	p.entries.New = func() any { return &entry{plan: p, batch: p.newBatch()} }
 	p.scratch.New = func() any { return &scratch{} }
 }
@@ -162,15 +156,51 @@ func (p *Plan) columnName(name string) string {
 
 // folder returns where files of a plan are, below the log's folder. Names of services and models were checked when they were
 // registered, so none is a path.
-func (i *Info) folder(id string) string {
+func (i *Info) folder() string {
 	switch {
 	case i.Model.Name != "":
 		return "models/" + i.Model.String()
 	case i.Service.Name != "":
 		return "services/" + i.Service.String()
 	}
-	return "features/" + id
+	return "features/" + i.listID()
 }
+
+// listID returns an id of a list without a name: the same on every server, by what callers asked for and what decides the columns.
+func (i *Info) listID() string {
+	list := Info{
+		Format: i.Format, Project: i.Project, Keys: i.Keys, Columns: i.Columns, Inputs: i.Inputs, Missing: i.Missing,
+		Features: undescribed(i.Features), Views: i.Views, OnDemand: i.OnDemand,
+	}
+	return idOf(list.text())
+}
+
+// text returns info as JSON.
+func (i *Info) text() string {
+	text, err := json.Marshal(i)
+	if err != nil { // there is no such value
+		panic("servedlog: " + err.Error())
+	}
+	return string(text)
+}
+
+func idOf(text string) string {
+	h := fnv.New64a()
+	h.Write([]byte(text))
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// undescribed returns features without their descriptions, which may change.
+func undescribed(features []fstore.FeatureDescription) []fstore.FeatureDescription {
+	out := slices.Clone(features)
+	for i := range out {
+		out[i].Description = ""
+	}
+	return out
+}
+
+// named reports whether a plan is of a service or a model, and not of a list that a caller made up.
+func (p *Plan) named() bool { return p.info.Model.Name != "" || p.info.Service.Name != "" }
 
 // newBatch returns an empty batch for entries.
 func (p *Plan) newBatch() fstore.Batch {

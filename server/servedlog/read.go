@@ -35,46 +35,67 @@ type Rows struct {
 type ViewColumns struct{ Published, RunAt fstore.Column }
 
 // Read calls do with the rows of a log's files that are of chosen lists of features and may be of an instant since then or later:
-// rows at any other instant may be among them. It reads sealed files and what servers have written to streams.
+// rows at any other instant may be among them. It reads sealed files and what servers have written to streams. Servers may seal
+// streams meanwhile: each row is read once.
 func Read(folder string, since time.Time, chosen func(*Info) bool, do func(*Rows) error) error {
 	files, err := listFiles(folder)
 	if err != nil {
 		return err
 	}
+	seen := map[string]bool{}
 	for _, f := range files {
-		if hourOf(f.begun).Add(time.Hour).Before(since) {
+		base := f.base()
+		if seen[base] || hourOf(f.begun).Add(time.Hour).Before(since) {
 			continue
 		}
-		if err := readFile(f.path, chosen, do); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s: %w", f.path, err)
+		seen[base] = true
+		err := readFile(base, func(p *Plan, b *fstore.Batch) error {
+			if !chosen(&p.info) {
+				return errSkip
+			}
+			return do(rowsOf(p, b))
+		})
+		if err != nil && !errors.Is(err, errSkip) {
+			return err
 		}
 	}
 	return nil
 }
 
-func readFile(path string, chosen func(*Info) bool, do func(*Rows) error) error {
-	f, err := regular.Open(path, regular.AnySize)
-	if err != nil {
+// readFile reads the sealed file of a base, or else its stream. A sealed file is complete once it is there.
+func readFile(base string, do func(*Plan, *fstore.Batch) error) error {
+	sealed, err := regular.Open(base+sealedSuffix, regular.AnySize)
+	if errors.Is(err, fs.ErrNotExist) {
+		stream, err := regular.Open(base+streamSuffix, regular.AnySize)
+		if err == nil {
+			defer stream.Close()
+			good, _, err := intact(stream)
+			if err != nil {
+				return fmt.Errorf("%s: %w", stream.Name(), err)
+			}
+			if isAt(stream, base+streamSuffix) { // so its sums were there
+				return inFile(stream, readStream(good, do))
+			}
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		// It was sealed meanwhile, or deleted.
+		if sealed, err = regular.Open(base+sealedSuffix, regular.AnySize); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	} else if err != nil {
 		return err
 	}
-	defer f.Close()
-	give := func(p *Plan, b *fstore.Batch) error {
-		if !chosen(&p.info) {
-			return errSkip
-		}
-		return do(rowsOf(p, b))
-	}
-	switch {
-	case strings.HasSuffix(path, sealedSuffix):
-		err = readSealed(f, give)
-	case strings.HasSuffix(path, streamSuffix):
-		var size int64
-		if size, err = intact(f); err == nil {
-			err = readStream(io.NewSectionReader(f, 0, size), give)
-		}
-	}
-	if errors.Is(err, errSkip) {
-		return nil
+	defer sealed.Close()
+	return inFile(sealed, readSealed(sealed, do))
+}
+
+// inFile adds the name of a file to an error.
+func inFile(f *os.File, err error) error {
+	if err != nil {
+		err = fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	return err
 }

@@ -17,11 +17,12 @@ import (
 	"github.com/fstore-dev/fstore/regular"
 )
 
-// sweep seals the streams that nobody writes, whoever began them, and deletes the sealed files that are beyond the limits.
+// sweep seals the streams that nobody writes, whoever began them, and deletes the files that are beyond the limits.
 func (l *Log) sweep(ctx context.Context) {
+	begun := l.options.Clock()
 	files, err := listFiles(l.options.Path)
 	if err != nil {
-		l.options.Logger.Warn("the folder of the served log cannot be read", "error", err)
+		l.sweeping.fail(begun, listing, err)
 		return
 	}
 	sealed := false
@@ -29,31 +30,45 @@ func (l *Log) sweep(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if stream, ok := strings.CutSuffix(f.path, sumsSuffix); ok {
-			if _, err := os.Lstat(stream); errors.Is(err, fs.ErrNotExist) { // it was sealed, and its server killed meanwhile
-				_ = os.Remove(f.path)
-			}
-		}
+		removeOrphan(f.path)
 		if !strings.HasSuffix(f.path, streamSuffix) {
 			continue
 		}
-		done, err := seal(f.path)
+		done, err := l.seal(f.path)
 		if err != nil {
-			l.options.Logger.Error("a stream of the served log cannot be sealed", "file", f.path, "error", err)
+			l.sweeping.fail(begun, sealing, err, "file", f.path)
 		}
 		sealed = sealed || done
 	}
 	if sealed {
 		if files, err = listFiles(l.options.Path); err != nil {
+			l.sweeping.fail(begun, listing, err)
 			return
 		}
 	}
-	l.keep(files)
+	l.keep(begun, files)
+	l.sweeping.over(begun)
 }
 
-// seal turns a stream into a Parquet file beside it, and reports whether it did. It leaves a stream that a server writes. What
-// follows the last whole batch is cut. A stream without one is set aside.
-func seal(path string) (done bool, err error) {
+// removeOrphan removes a file of sums, or one that was to become a sealed file, whose stream is gone: its server was killed just
+// after it had sealed the stream, or somebody removed the stream.
+func removeOrphan(path string) {
+	stream, ok := strings.CutSuffix(path, sumsSuffix)
+	if !ok {
+		if stream, ok = strings.CutSuffix(path, sealingSuffix); !ok {
+			return
+		}
+		stream += streamSuffix
+	}
+	if _, err := os.Lstat(stream); errors.Is(err, fs.ErrNotExist) {
+		_ = os.Remove(path)
+	}
+}
+
+// seal turns a stream into a Parquet file beside it, and reports whether the folder's files have changed. It leaves a stream that a
+// server writes. A last part that is not whole is cut. A stream that is damaged elsewhere is sealed without its damaged parts, set
+// aside, logged and counted.
+func (l *Log) seal(path string) (done bool, err error) {
 	f, err := regular.Open(path, regular.AnySize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -71,19 +86,24 @@ func seal(path string) (done bool, err error) {
 	if !isAt(f, path) { // another server has sealed it meanwhile
 		return false, nil
 	}
-	size, err := intact(f)
+	good, damaged, err := intact(f)
 	if err != nil {
 		return false, err
 	}
-	if info, err := f.Stat(); err == nil && size == 0 && info.Size() > 0 {
-		l := fmt.Errorf("%w: it is renamed to %s", errDamaged, filepath.Base(path)+damagedSuffix)
-		return false, errors.Join(l, os.Rename(path, path+damagedSuffix), os.Remove(path+sumsSuffix))
-	}
-	rows, err := convert(io.NewSectionReader(f, 0, size), strings.TrimSuffix(path, streamSuffix))
-	if err != nil {
+	rows, err := convert(good, strings.TrimSuffix(path, streamSuffix))
+	if err != nil && !errors.Is(err, errDamaged) {
 		return false, err
 	}
-	return rows > 0, errors.Join(os.Remove(path), os.Remove(path+sumsSuffix))
+	if !damaged && err == nil {
+		return true, errors.Join(os.Remove(path), os.Remove(path+sumsSuffix))
+	}
+	if err := os.Rename(path, path+damagedSuffix); err != nil {
+		return false, err
+	}
+	l.damaged.Add(1)
+	l.options.Logger.Error("a stream of the served log is damaged; what can be read of it was sealed, and the stream set aside",
+		"file", path+damagedSuffix, "rows", rows)
+	return true, os.Remove(path + sumsSuffix)
 }
 
 // errDamaged is of streams that cannot be read.
@@ -165,5 +185,8 @@ func readStream(f io.Reader, do func(*Plan, *fstore.Batch) error) (err error) {
 			return err
 		}
 	}
-	return nil // what follows the last whole batch was not written whole
+	if err := r.Err(); err != nil {
+		return fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	return nil
 }

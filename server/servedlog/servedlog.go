@@ -1,5 +1,5 @@
-// Package servedlog keeps what a server answered: keys, values, statuses, and of which publications they were. What was
-// trained on can then be compared with what was served (docs/served-log.md).
+// Package servedlog keeps what a server answered: keys, values, statuses, and of which publications they were. So
+// what was served can be compared with what models were trained on (docs/served-log.md).
 //
 // A row of the log is a row of an answer. Each list of features has files of its own, in columns by the names that callers and
 // training sets know, because that is what people ask of it in SQL. A server appends to a stream in Arrow's IPC format, which
@@ -83,7 +83,9 @@ type Log struct {
 	queued  atomic.Int64 // bytes
 	number  atomic.Int64 // of the last request
 
-	rows, dropped, bytes atomic.Int64
+	rows, dropped, bytes, damaged atomic.Int64
+
+	sweeping *trouble
 }
 
 // New returns a log. It touches no file before Run.
@@ -91,7 +93,9 @@ func New(o Options) *Log {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Log{options: o, server: newID(), sampler: newSampler(o.Sample, o.By), queue: make(chan *entry, queueLength)}
+	return &Log{
+		options: o, server: newID(), sampler: newSampler(o.Sample, o.By), queue: make(chan *entry, queueLength), sweeping: newTrouble(o.Logger),
+	}
 }
 
 // newID returns a random id.
@@ -111,6 +115,9 @@ func (l *Log) Dropped() int64 { return l.dropped.Load() }
 
 // Bytes returns how many bytes were written to streams.
 func (l *Log) Bytes() int64 { return l.bytes.Load() }
+
+// Damaged returns how many damaged streams were set aside.
+func (l *Log) Damaged() int64 { return l.damaged.Load() }
 
 // Served is an answer and what it answers.
 type Served struct {
@@ -146,12 +153,14 @@ func (l *Log) Add(p *Plan, s *Served) {
 	if rows == 0 {
 		return
 	}
-	if l.queued.Load()+rows*p.rowBytes() > queueBytes {
+	size := p.sizeOf(s, picked, int(rows))
+	if l.queued.Add(size) > queueBytes { // before anything is copied: many answers may be added at a time
+		l.queued.Add(-size)
 		l.dropped.Add(rows)
 		return
 	}
 	e := p.entry(s, picked, l.number.Add(1))
-	l.queued.Add(e.bytes)
+	e.bytes = size
 	select {
 	case l.queue <- e:
 	default:
@@ -210,21 +219,4 @@ func (l *Log) Run(ctx context.Context) {
 	stop()
 	sealer.Wait()
 	l.sweep(context.Background())
-}
-
-// trouble logs an error when it begins and when it ends.
-type trouble struct {
-	log   *slog.Logger
-	wrong string
-}
-
-func (t *trouble) report(err error) {
-	switch {
-	case err == nil && t.wrong != "":
-		t.wrong = ""
-		t.log.Info("the served log can be written again")
-	case err != nil && t.wrong == "":
-		t.wrong = err.Error()
-		t.log.Error("the served log cannot be written; answers go on without it", "error", err)
-	}
 }

@@ -66,16 +66,16 @@ func (s *stream) clear() {
 }
 
 // begin creates the file. A server that starts takes files that nobody has locked for those of dead servers, so it may take this one
-// before it is locked: then there is another.
-func (s *stream) begin(folder, name string, now time.Time) error {
+// before it is locked. So each try has a name of its own.
+func (s *stream) begin(folder string, name func() string, now time.Time) error {
 	dir := filepath.Join(folder, filepath.FromSlash(s.plan.folder))
-	s.path = filepath.Join(dir, name+streamSuffix)
 	for try := 0; ; try++ {
+		s.path = filepath.Join(dir, name()+streamSuffix)
 		err := s.create(dir)
 		if err == nil {
 			break
 		}
-		if try == 2 || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errTaken) {
+		if try == 2 || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) && !errors.Is(err, errTaken) {
 			return err
 		}
 	}
@@ -139,9 +139,9 @@ func (s *stream) write() (int64, error) {
 	if err := s.encoder.Write(array.NewRecordBatch(s.schema, columns, int64(s.batch.Len))); err != nil {
 		return 0, errors.Join(err, s.end())
 	}
-	_, err := s.file.Write(s.encoded.Bytes())
+	_, err := s.sums.Write(sumOf(s.encoded.Bytes())) // first: see sums.go
 	if err == nil {
-		_, err = s.sums.Write(sumOf(s.encoded.Bytes()))
+		_, err = s.file.Write(s.encoded.Bytes())
 	}
 	if err == nil {
 		n := int64(s.encoded.Len())
@@ -151,7 +151,7 @@ func (s *stream) write() (int64, error) {
 	if s.size == 0 { // the schema is not there either
 		s.encoder = nil
 	}
-	if cut := errors.Join(s.sums.Truncate(s.parts*sumSize), s.file.Truncate(s.size)); cut != nil {
+	if cut := errors.Join(s.file.Truncate(s.size), s.sums.Truncate(s.parts*sumSize)); cut != nil {
 		err = errors.Join(err, s.end())
 	}
 	return 0, err

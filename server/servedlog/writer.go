@@ -14,7 +14,8 @@ const (
 	batchBytes = 4 << 20   // of the rows of a stream, after which they are written
 	heldBytes  = 16 << 20  // of the rows of all streams, after which all are written
 	fileBytes  = 256 << 20 // after which a stream ends before its hour does
-	maxStreams = 128       // of a server at a time: callers choose lists of features
+	maxStreams = 128       // of services and models, of a server at a time
+	maxLists   = 128       // streams of other lists of features, at a time: callers make them up
 	hashBytes  = 16        // of an HMAC that are kept
 )
 
@@ -24,11 +25,11 @@ type writer struct {
 	streams map[string]*stream // by Plan.id
 	files   int                // that were begun
 	held    int64              // bytes of the rows that wait
-	trouble trouble
+	trouble *trouble
 }
 
 func newWriter(l *Log) *writer {
-	return &writer{log: l, streams: map[string]*stream{}, trouble: trouble{log: l.options.Logger}}
+	return &writer{log: l, streams: map[string]*stream{}, trouble: newTrouble(l.options.Logger)}
 }
 
 // add takes over an entry.
@@ -36,8 +37,8 @@ func (w *writer) add(e *entry) {
 	defer w.log.forget(e)
 	s := w.streams[e.plan.id]
 	if s == nil {
-		if len(w.streams) == maxStreams {
-			w.fail(e.batch.Len, fmt.Errorf("more than %d lists of features were asked for within an hour", maxStreams))
+		if err := w.full(e.plan); err != nil {
+			w.fail(e.batch.Len, err)
 			return
 		}
 		s = newStream(e.plan)
@@ -61,6 +62,24 @@ func (w *writer) add(e *entry) {
 			w.write(s, w.log.options.Clock())
 		}
 	}
+}
+
+// full returns an error if there is no room for another stream of a plan's kind. Lists that callers make up take no room from
+// services and models.
+func (w *writer) full(p *Plan) error {
+	n := 0
+	for _, s := range w.streams {
+		if s.plan.named() == p.named() {
+			n++
+		}
+	}
+	switch {
+	case p.named() && n >= maxStreams:
+		return fmt.Errorf("more than %d services and models were asked for within an hour", maxStreams)
+	case !p.named() && n >= maxLists:
+		return fmt.Errorf("more than %d lists of features without a service or model were asked for within an hour", maxLists)
+	}
+	return nil
 }
 
 // addAll appends all rows of a column.
@@ -136,8 +155,7 @@ func (w *writer) write(s *stream, now time.Time) {
 		w.log.dropped.Add(lost)
 	}
 	if s.file == nil {
-		w.files++
-		if err := s.begin(w.log.options.Path, fmt.Sprintf("%s-%s-%d", now.UTC().Format(nameTime), w.log.server, w.files), now); err != nil {
+		if err := s.begin(w.log.options.Path, func() string { return w.nextName(now) }, now); err != nil {
 			w.fail(rows, err)
 			return
 		}
@@ -149,7 +167,13 @@ func (w *writer) write(s *stream, now time.Time) {
 	}
 	w.log.rows.Add(int64(rows))
 	w.log.bytes.Add(n)
-	w.trouble.report(nil)
+	w.trouble.over(now.Add(-quiet))
+}
+
+// nextName returns a name for a file that no server has used.
+func (w *writer) nextName(now time.Time) string {
+	w.files++
+	return fmt.Sprintf("%s-%s-%d", now.UTC().Format(nameTime), w.log.server, w.files)
 }
 
 // fail notes an error, and rows that are dropped.
@@ -158,7 +182,7 @@ func (w *writer) fail(rows int, err error) {
 		return
 	}
 	w.log.dropped.Add(int64(rows))
-	w.trouble.report(err)
+	w.trouble.fail(w.log.options.Clock(), writing, err)
 }
 
 // close writes what waits and ends all streams.
