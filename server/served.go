@@ -13,8 +13,8 @@ import (
 // planKey is under which a target keeps the plan of the served log.
 type planKey struct{}
 
-// LogServed hands what a request is answered to the served log. columns are the request's. Every protocol calls it before it
-// releases an answer that it sends.
+// LogServed hands what a request is answered to the served log. columns are the request's. Every protocol calls it
+// last: once an answer is encoded and can no longer be refused, and before it is released.
 func (s *Server) LogServed(ctx context.Context, t *Target, columns []fstore.Column, a *online.Answer) {
 	if s.options.Served == nil {
 		return
@@ -34,6 +34,7 @@ func (m *metrics) servedLog(l *servedlog.Log) {
 		{"fstore_served_log_rows_total", "Rows of answers that were written to the served log.", l.Rows},
 		{"fstore_served_log_bytes_total", "Bytes that were written to streams of the served log.", l.Bytes},
 		{"fstore_served_log_dropped_total", "Rows of the served log that were dropped, because too many waited to be written or they could not be written.", l.Dropped},
+		{"fstore_served_log_damaged_total", "Streams of the served log that were damaged and set aside.", l.Damaged},
 	} {
 		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: c.name, Help: c.help}, func() float64 { return float64(c.value()) }))
 	}

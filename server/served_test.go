@@ -96,6 +96,37 @@ func TestEveryDoorLogsTheSameRows(t *testing.T) {
 	}
 }
 
+// An answer that turns out too large when it is encoded is refused, and not logged.
+func TestAnAnswerThatIsRefusedIsNotLogged(t *testing.T) {
+	for name, ask := range map[string]func(t *testing.T, w *world) string{
+		"http": func(t *testing.T, w *world) string {
+			_, body := w.call(t, "POST", "/v1/online-features", `{"service":"churn","entities":{"customer_id":[0,1,2,3,4]}}`)
+			return string(body)
+		},
+		"feast over grpc": func(t *testing.T, w *world) string {
+			_, err := feastpb.NewServingServiceClient(w.conn).GetOnlineFeatures(context.Background(), feastRequest("churn", 5))
+			return fmt.Sprint(err)
+		},
+		"feast over http": func(t *testing.T, w *world) string {
+			_, body := w.call(t, "POST", "/get-online-features", `{"feature_service":"churn","entities":{"customer_id":[0,1,2,3,4]}}`)
+			return string(body)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := filepath.Join(t.TempDir(), "served")
+			l := servedlog.New(servedlog.Options{Path: folder, Sample: 1, By: servedlog.ByRequest, Keys: servedlog.PlainKeys, Clock: time.Now})
+			w := shop(t, func(o *server.Options) { o.Served = l })
+			w.store.Limits.MaxAnswerBytes = 200 // the look-up's own count is below
+			if said := ask(t, w); !strings.Contains(said, "more than 200 bytes") {
+				t.Fatalf("the answer is not refused when it is encoded: %s", said)
+			}
+			if got := logged(t, folder, l); len(got) > 0 {
+				t.Errorf("logged: %s", got)
+			}
+		})
+	}
+}
+
 // posted posts a body, and reports whether it is answered.
 func posted(t *testing.T, w *world, path, body string) bool {
 	code, _ := w.call(t, "POST", path, body)

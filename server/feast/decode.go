@@ -80,8 +80,9 @@ func (c *grpcCall) Answer(ctx context.Context, h *server.Hold) (*[]byte, error) 
 	}
 	defer r.Release()
 	span := c.api.core.Encoding(ctx)
-	defer span.End()
-	return r.encode(h, c.api.o.Store.Limits.MaxAnswerBytes)
+	answer, err := r.encode(h, c.api.o.Store.Limits.MaxAnswerBytes)
+	span.End()
+	return c.api.served(ctx, r, answer, err)
 }
 
 // keys returns the columns. One that has no type takes that of what the features read.

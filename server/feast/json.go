@@ -48,7 +48,8 @@ func (c *httpCall) Answer(ctx context.Context, h *server.Hold) (*[]byte, error) 
 		return nil, err
 	}
 	defer r.Release()
-	return c.api.core.Written(ctx, h, func(dst []byte) ([]byte, error) { return r.appendJSON(dst, limits.MaxAnswerBytes) })
+	answer, err := c.api.core.Written(ctx, h, func(dst []byte) ([]byte, error) { return r.appendJSON(dst, limits.MaxAnswerBytes) })
+	return c.api.served(ctx, r, answer, err)
 }
 
 // decode reads a body. It returns ErrInvalid, which names everything unknown. A field that is null is not there: Feast's

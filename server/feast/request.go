@@ -163,6 +163,7 @@ func clash(name, one, other string, key namesKey) error {
 // reply is an answer with what it is called.
 type reply struct {
 	*online.Answer
+	target   *server.Target
 	names    *names
 	keys     []fstore.Column // the request's columns that the features read, in its order
 	versions bool
@@ -182,14 +183,21 @@ func (a *API) lookup(ctx context.Context, r *request, columns func(*server.Targe
 	if err != nil {
 		return nil, err
 	}
-	out := &reply{answer, n, slices.DeleteFunc(keys, func(c fstore.Column) bool { return !t.Reads(c.Name) }), r.versions}
+	out := &reply{answer, t, n, slices.DeleteFunc(keys, func(c fstore.Column) bool { return !t.Reads(c.Name) }), r.versions}
 	if err := out.check(); err != nil {
 		answer.Release()
 		return nil, err
 	}
-	a.core.LogServed(ctx, t, out.keys, answer)
 	r.stale = staleViews(answer)
 	return out, nil
+}
+
+// served logs a reply that was written and can no longer be refused, and passes on what it is given.
+func (a *API) served(ctx context.Context, r *reply, written *[]byte, err error) (*[]byte, error) {
+	if err == nil {
+		a.core.LogServed(ctx, r.target, r.keys, r.Answer)
+	}
+	return written, err
 }
 
 // check returns why Feast's types cannot carry an answer.

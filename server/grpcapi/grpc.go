@@ -277,23 +277,23 @@ func (a *API) get(ctx context.Context, r *received[fstorev1.GetOnlineFeaturesReq
 	if err != nil {
 		return encoded{}, err
 	}
+	defer answer.Release()
 	span := a.core.Encoding(ctx)
 	e, err := partsOf(t).encode(answer)
 	if err == nil {
 		span.Count("fstore.bytes", int64(len(*e.buf)))
-		a.core.LogServed(ctx, t, keys, answer)
 	}
-	answer.Release()
 	span.End()
 	if err != nil {
 		return encoded{}, err
 	}
-	proto.Reset(req)
-	e.lease = &r.lease
 	if err := r.lease.hold.To(int64(cap(*e.buf))); err != nil {
 		server.Buffers.Put(e.buf)
 		return encoded{}, err
 	}
+	a.core.LogServed(ctx, t, keys, answer)
+	proto.Reset(req)
+	e.lease = &r.lease
 	return e, nil
 }
 
