@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -114,10 +115,13 @@ func TestAnAnswerThatIsRefusedIsNotLogged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			folder := filepath.Join(t.TempDir(), "served")
+			if err := os.Mkdir(folder, 0o700); err != nil {
+				t.Fatal(err)
+			}
 			l := servedlog.New(servedlog.Options{Path: folder, Sample: 1, By: servedlog.ByRequest, Keys: servedlog.PlainKeys, Clock: time.Now})
 			w := shop(t, func(o *server.Options) { o.Served = l })
-			w.store.Limits.MaxAnswerBytes = 200 // the look-up's own count is below
-			if said := ask(t, w); !strings.Contains(said, "more than 200 bytes") {
+			w.store.Limits.MaxAnswerBytes = 120 // the look-up's own count is below
+			if said := ask(t, w); !strings.Contains(said, "an answer of more than 120 bytes") { // as encoders say it
 				t.Fatalf("the answer is not refused when it is encoded: %s", said)
 			}
 			if got := logged(t, folder, l); len(got) > 0 {
