@@ -30,7 +30,7 @@ func (j *job) accept(r *run, c Change, asks []Ask) error {
 	}
 	reasons := texts(asks)
 	j.s.Refused = &Refusal{Reasons: reasons, Accept: digest, Command: j.acceptCommand(digest)}
-	what := fmt.Sprintf("as of %s, %s; nothing was written, and the former values keep serving", fstore.FormatTime(r.At), strings.Join(reasons, "; "))
+	what := fmt.Sprintf("as of %s, %s; %s", fstore.FormatTime(r.At), strings.Join(reasons, "; "), c.Served())
 	if len(j.o.Accept) > 0 {
 		what += "; --accept names another result"
 	}

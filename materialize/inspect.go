@@ -61,6 +61,23 @@ type Change struct {
 	run *run
 }
 
+// Served says what readers see if the run is refused.
+func (c Change) Served() string {
+	const unchanged = "nothing was written, and the former values keep serving"
+	if c.job == nil || c.job.pointer == nil {
+		return unchanged
+	}
+	live := c.job.pens[c.job.pointer.Generation]
+	switch {
+	case !c.job.s.Finished.IsZero():
+		return fmt.Sprintf("an interrupted run as of %s was finished first, and its values serve", fstore.FormatTime(c.job.s.Finished))
+	case live.readable() && !live.header.Complete:
+		return fmt.Sprintf("nothing was written, but an interrupted run as of %s may have left some of its values beside those as of %s, and readers see both until a run is published",
+			fstore.FormatTime(live.header.RunAt), fstore.FormatTime(c.job.pointer.Published))
+	}
+	return unchanged
+}
+
 // Publications keep the counts of publications. The registry does, so that they outlive the state folder.
 type Publications interface {
 	// Record keeps a publication. A run calls it before its first write.

@@ -83,6 +83,9 @@ func TestAnInterruptedRunIsCheckedAgainIfTheRulesHaveChanged(t *testing.T) {
 			if s, err := Run(t.Context(), o); !errors.Is(err, fstore.ErrCheck) || len(i.keys) != 10 || !s[0].Finished.IsZero() {
 				t.Errorf("first %t, after %s: %+v, %v", first, step, s, err)
 			}
+			if served := i.change.Served(); !first && !strings.Contains(served, "an interrupted run as of 2026-01-05T00:00:00Z may have left some of its values beside those as of 2026-01-03T00:00:00Z") {
+				t.Errorf("after %s: %s", step, served)
+			}
 			if i.verdict = (Verdict{}); first {
 				if _, ok, _ := w.store.Pointer(t.Context(), w.table.view.Ref); ok {
 					t.Errorf("after %s: it is published", step)
@@ -96,5 +99,20 @@ func TestAnInterruptedRunIsCheckedAgainIfTheRulesHaveChanged(t *testing.T) {
 				t.Errorf("first %t, after %s: %d generations", first, step, len(all))
 			}
 		}
+	}
+}
+
+// A run that finishes an interrupted one first and is then refused does not say that nothing was written.
+func TestARefusedRunSaysThatAnInterruptedOneWasFinished(t *testing.T) {
+	w := newWorld(t)
+	w.fill(200)
+	w.mustRun(t, day(2), 0)
+	w.change(200, 4, 0)
+	w.crash(t, 4, 0, "batch", 1)
+	w.change(200, 0, 150)
+	s, err := w.run(day(5), 0)
+	if !errors.Is(err, fstore.ErrCheck) || !s.Finished.Equal(day(4)) ||
+		!strings.Contains(err.Error(), "150 of 200 published keys would be deleted; an interrupted run as of 2026-01-05T00:00:00Z was finished first, and its values serve") {
+		t.Errorf("got %+v, %v", s, err)
 	}
 }

@@ -186,7 +186,7 @@ func (c *viewChecks) Judge(ctx context.Context, change materialize.Change) (mate
 		all = append(all, of.Results...)
 	}
 	if err := expect.Error(all); err != nil {
-		v.Refused = fstore.Errorf(fstore.ErrCheck, "%s\nnothing was written, and the former values keep serving", err.Error()).
+		v.Refused = fstore.Errorf(fstore.ErrCheck, "%s\n%s", err.Error(), change.Served()).
 			WithHint("fstore check %s --to %s checks again without a run", c.v.Ref, fstore.FormatTime(c.at))
 	}
 	return v, nil
