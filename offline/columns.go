@@ -136,7 +136,7 @@ func (r *ColumnReader) bound(ctx context.Context, req *ColumnsRequest) error {
 		return nil
 	}
 	if req.To == nil {
-		b, err := r.session.query(ctx, "SELECT max("+r.at+")\nFROM "+r.file.from)
+		b, err := r.session.query(ctx, "SELECT max("+r.at+")\nFROM "+r.file.from+"\nWHERE isfinite("+r.at+")")
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/fstore-dev/fstore/monitor/drift"
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/regular"
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
@@ -60,6 +61,9 @@ func (p *Project) Drift(ctx context.Context, r DriftRequest) (*drift.Comparison,
 		current = setSide(of)
 		current.Timestamp = of.Lock.Labels.Timestamp
 		current.File = of.Out
+		if err := p.checkSetFile(ctx, of); err != nil {
+			return nil, fmt.Errorf("current: %w", err)
+		}
 	}
 	if r.Timestamp != "" {
 		current.Timestamp = r.Timestamp
@@ -69,6 +73,23 @@ func (p *Project) Drift(ctx context.Context, r DriftRequest) (*drift.Comparison,
 		return nil, fmt.Errorf("current: %w", err)
 	}
 	return out, nil
+}
+
+// checkSetFile returns ErrInvalid if the file of a training set is not the one of its lock.
+func (p *Project) checkSetFile(ctx context.Context, set *LockedSet) error {
+	engine, err := p.openedEngine()
+	if err != nil {
+		return err
+	}
+	f, err := engine.Digests().Of(ctx, set.Out)
+	if err != nil {
+		return regular.ReadError(set.Out, err)
+	}
+	if f.SHA256 != set.Lock.Output.SHA256 {
+		return fstore.Errorf(fstore.ErrInvalid, "%s is not the file of its lock: it has changed", set.Out).
+			WithHint("name the file itself to compare what it has now, or make it again with fstore training-set rebuild")
+	}
+	return nil
 }
 
 // checkColumns returns an error if a threshold is for a column that is not compared.

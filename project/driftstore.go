@@ -97,15 +97,24 @@ func (s *publishedRows) leaveOut(ref fstore.ViewRef, reason string) {
 	}
 }
 
+// lack says why the features of a view are not compared, although the store should have them.
+func (s *publishedRows) lack(ref fstore.ViewRef, reason string) {
+	for _, f := range s.lock.Features {
+		if f.View == ref {
+			s.counter.Lack(f.Name, reason)
+		}
+	}
+}
+
 // count counts the values of a view version as of its published instant.
 func (s *publishedRows) count(ctx context.Context, engine *offline.Engine, ref fstore.ViewRef, progress func(int64)) error {
 	v := s.rev.View(ref)
 	switch {
 	case v == nil || v.Fingerprint != s.lock.View(ref).Fingerprint:
-		s.leaveOut(ref, fmt.Sprintf("The registry does not have %s of the reference.", ref))
+		s.lack(ref, fmt.Sprintf("The registry does not have %s of the reference.", ref))
 		return nil
 	case !s.pointers[ref].Serves(v):
-		s.leaveOut(ref, fmt.Sprintf("%s is not published in the store.", ref))
+		s.lack(ref, fmt.Sprintf("%s is not published in the store.", ref))
 		return nil
 	case v.View.Sawtooth():
 		s.leaveOut(ref, fmt.Sprintf("The windows of %s end at the clock of each request: compare what was served.", ref))

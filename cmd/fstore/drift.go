@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/fstore-dev/fstore/internal/terminal"
@@ -25,6 +26,7 @@ type driftFlags struct {
 	thresholds []string
 	failOn     string
 	html       string
+	missing    bool // features that the current side lacks do not fail
 }
 
 func (a *app) driftCommand() *cobra.Command {
@@ -42,7 +44,8 @@ the Jensen-Shannon distance, and a verdict. A score is an alarm if it reaches it
 than 200 rows or values are too few to judge. docs/drift.md has the formulas and defaults.
 
 --window takes the last rows of a file, --by also compares each hour, day, week or month alone. --fail-on makes the exit status 4
-if more than this share of the judged features has drifted; 0 means any.
+if more than this share of the judged features has drifted; 0 means any. It is also 4 if no feature could be judged, or if the
+current side lacks a feature; --allow-missing accepts the latter.
 
 --html also writes a report for a browser: one file that loads nothing, with both distributions of each feature drawn.`,
 		Example: `  fstore drift --reference churn_2025 --current churn_2024
@@ -75,6 +78,7 @@ if more than this share of the judged features has drifted; 0 means any.
 	flags.Int64Var(&f.request.Options.MinRows, "min-rows", drift.DefaultMinRows, "fewer rows or values than this are too few to judge")
 	flags.StringVar(&f.html, "html", "", "also write an HTML report to this file")
 	flags.StringVar(&f.failOn, "fail-on", "", "exit with status 4 if more than this share of the features has drifted, from 0 to 1")
+	flags.BoolVar(&f.missing, "allow-missing", false, "with --fail-on: features that the current side lacks do not fail")
 	a.outputFlag(cmd, flags, outputTable, outputJSON, outputMarkdown)
 	_ = cmd.RegisterFlagCompletionFunc("by", cobra.FixedCompletions([]string{"hour", "day", "week", "month"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("reference", a.completeLocks)
@@ -140,10 +144,16 @@ func (a *app) drift(ctx context.Context, p *project.Project, f *driftFlags) erro
 	default:
 		err = a.printDrift(c)
 	}
-	if err == nil && f.failOn != "" && c.Verdict == drift.Drifted {
+	if err == nil && f.failOn != "" && f.fails(c) {
 		return exitCode(statusCheck)
 	}
 	return err
+}
+
+// fails reports whether --fail-on fails: features drifted, or it was not shown that they did not.
+func (f *driftFlags) fails(c *drift.Comparison) bool {
+	lacks := slices.ContainsFunc(c.Features, func(x drift.Feature) bool { return x.Missing })
+	return c.Verdict != drift.Stable || lacks && !f.missing
 }
 
 // writeReport writes the report of a comparison into a file: all of it, or nothing.

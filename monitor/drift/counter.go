@@ -34,6 +34,7 @@ type column struct {
 	unseen map[string]int64
 	seen   bool   // the current rows have it
 	why    string // it is not compared; "": it is, if it was seen
+	lacked bool   // because the current side lacks what it should have
 }
 
 const (
@@ -86,6 +87,14 @@ func (c *Counter) LeaveOut(name, reason string) {
 		if of.Name == name {
 			of.why = reason
 		}
+	}
+}
+
+// Lack is LeaveOut for a column that the current side should have.
+func (c *Counter) Lack(name, reason string) {
+	c.LeaveOut(name, reason)
+	for _, of := range c.columns {
+		of.lacked = of.lacked || of.Name == name
 	}
 }
 
@@ -156,7 +165,7 @@ func (c *column) add(rows, at *fstore.Column, window []int32) {
 	case rows == nil:
 		return
 	case c.measure == Age && at == nil:
-		c.why = "The current rows have no column of instants, which the age of an instant needs."
+		c.why, c.lacked = "The current rows have no column of instants, which the age of an instant needs.", true
 		return
 	}
 	c.seen = true
@@ -262,6 +271,7 @@ func (c *column) compare(o *Options, order []int) Feature {
 	case c.why != "":
 		return c.notCompared(c.why)
 	case !c.seen:
+		c.lacked = true
 		return c.notCompared(fmt.Sprintf("The current rows have no column %s.", c.Name))
 	}
 	whole := c.edges.NewCounts()
@@ -278,7 +288,7 @@ func (c *column) compare(o *Options, order []int) Feature {
 
 func (c *column) notCompared(reason string) Feature {
 	f := c.described()
-	f.Verdict, f.Reason = NotCompared, reason
+	f.Verdict, f.Reason, f.Missing = NotCompared, reason, c.lacked
 	return f
 }
 

@@ -87,6 +87,7 @@ type Feature struct {
 	Kind    stats.Kind     `json:"kind"`    // how it is divided: numbers, categories or presence
 
 	Verdict Verdict `json:"verdict"`
+	Missing bool    `json:"-"`      // it is not compared because the current side lacks what it should have: the column, or the published view
 	Reason  string  `json:"reason"` // one sentence in plain English: which checks are over, or why there is no verdict
 
 	// Checks are all that were made, in a fixed order. A check without a threshold is only shown. Empty for NotCompared.
