@@ -1,21 +1,18 @@
 package materialize
 
 import (
-	"time"
-
 	"github.com/fstore-dev/fstore"
 )
 
 // Computed says from what a run computed a view version.
 type Computed struct {
-	At     time.Time // P
-	Inputs string    // Source.Stamp; empty: unknown
-	Build  string    // Options.Build
+	Inputs string // Source.Stamp; empty: unknown
+	Build  string // Options.Build
 }
 
-// ComputedRuns returns what a project's state knows of runs of a view version: of the last publication, and of those before whose
+// ComputedRuns returns what a project's state knows of runs of a view version, by their ids: of the last publication, and of those before whose
 // files it still needs.
-func ComputedRuns(state string, ref fstore.ViewRef) ([]Computed, error) {
+func ComputedRuns(state string, ref fstore.ViewRef) (map[string]Computed, error) {
 	dir, err := stateFolder(state, ref)
 	if err != nil {
 		return nil, err
@@ -24,9 +21,9 @@ func ComputedRuns(state string, ref fstore.ViewRef) ([]Computed, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []Computed
-	for _, r := range read.runs {
-		out = append(out, Computed{r.At, r.Inputs, r.Build})
+	out := map[string]Computed{}
+	for id, r := range read.runs {
+		out[id] = Computed{r.Inputs, r.Build}
 	}
 	return out, nil
 }

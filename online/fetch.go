@@ -53,7 +53,7 @@ func (p *Prepared) fetch(ctx context.Context, sc *scratch, stats *Stats) error {
 			}
 			if now != nil && known.accepts(now, fences) {
 				sc.at[v], sc.read[v] = now, records
-				sc.runAt[v] = now.inFlight(fences)
+				sc.inFlight[v] = now.inFlight(fences)
 				sc.until[v] = r.until(now, fences)
 				continue
 			}
@@ -134,13 +134,13 @@ func (k *knownPointer) accepts(now *knownPointer, fences [2][]byte) bool {
 
 // inFlight returns the instant of a run that builds on the pointer's and may have written some of what was read between two
 // fences, or zero.
-func (k *knownPointer) inFlight(fences [2][]byte) (at time.Time) {
+func (k *knownPointer) inFlight(fences [2][]byte) (f flight) {
 	for _, raw := range fences {
 		if raw != nil && runID(raw[fenceRun:]) != k.run {
-			at = instantOf(raw[fenceAt:])
+			f = flight{runID(raw[fenceRun:]), instantOf(raw[fenceAt:])}
 		}
 	}
-	return at
+	return f
 }
 
 // refusal is why a version could not be answered.

@@ -2,6 +2,7 @@ package online
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"math"
 	"time"
@@ -30,7 +31,7 @@ type scratch struct {
 	at       []*knownPointer // by version: the pointer they were read under
 	seen     []int64         // by version: when that pointer was seen, in nanoseconds of Store.Elapsed
 	cached   [][]byte        // the records of a look-up from the cache
-	runAt    []time.Time     // by version: the instant of the run in flight, of which some values may be; zero: there was none
+	inFlight []flight        // by version: the run in flight, of which some values may be
 	until    []time.Duration // by version: until when the cache may answer what was read, by Store.Elapsed; 0: never
 	recs     [][]byte        // of one use, by row: nil without a fresh record
 	states   []Status        // of one use, by row
@@ -160,10 +161,24 @@ func (p *Prepared) share(rows int, sc *scratch) {
 		}
 	}
 	sc.read, sc.at, sc.seen, sc.until = grown(sc.read, n), grown(sc.at, n), grown(sc.seen, n), grown(sc.until, n)
-	sc.runAt = grown(sc.runAt, n)
+	sc.inFlight = grown(sc.inFlight, n)
 	clear(sc.read)
 	clear(sc.at)
-	clear(sc.runAt)
+	clear(sc.inFlight)
+}
+
+// flight is a run that had begun to write and not published; zero: there was none.
+type flight struct {
+	run runID
+	at  time.Time
+}
+
+// id returns the run's id as pointers have it, or "".
+func (f *flight) id() string {
+	if f.run == (runID{}) {
+		return ""
+	}
+	return hex.EncodeToString(f.run[:])
 }
 
 // answer decodes the records into the answer.
@@ -194,7 +209,8 @@ func (p *Prepared) answer(ctx context.Context, req *Request, rows int, sc *scrat
 		known := sc.at[i]
 		v := &p.versions[i]
 		a.Versions[i] = AnswerVersion{
-			Ref: v.state.ref, Generation: known.pointer.Generation, Published: known.pointer.Published, RunAt: sc.runAt[i], Servable: v.servable(&known.pointer),
+			Ref: v.state.ref, Generation: known.pointer.Generation, Published: known.pointer.Published, Run: known.pointer.Run,
+			RunInFlight: sc.inFlight[i].id(), RunAt: sc.inFlight[i].at, Servable: v.servable(&known.pointer),
 			Stale: p.maxStaleness.Exceeds(known.pointer.Published, req.Now),
 		}
 	}

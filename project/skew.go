@@ -25,7 +25,7 @@ type SkewRequest struct {
 	Log      string // folder; "": that of the settings
 	Since    time.Time
 	Sample   int64 // about how many rows to compare; 0: all
-	Shown    int   // differences that are told; 0: 20
+	Shown    int   // differences shown; 0: 20
 	Progress func(rows int64)
 }
 
@@ -61,7 +61,7 @@ func (p *Project) Skew(ctx context.Context, r SkewRequest) (*skew.Result, error)
 	if err != nil {
 		return nil, err
 	}
-	log := &servedRows{rev: rev, request: &r, lists: map[string]*fstore.FeatureList{}}
+	log := &servedRows{rev: rev, project: p.Settings.Project, request: &r, lists: map[string]*fstore.FeatureList{}}
 	o := skew.Options{
 		Log: log, Replayer: &replayer{p: p, rev: rev, engine: engine, lists: log.lists}, Since: r.Since, Sample: r.Sample, Shown: r.Shown, Progress: r.Progress,
 		NotFound: byte(answers.NotFound), Expired: byte(answers.OutsideMaxAge),
@@ -75,16 +75,22 @@ func (p *Project) Skew(ctx context.Context, r SkewRequest) (*skew.Result, error)
 // servedRows are the rows of a served log that a request is about.
 type servedRows struct {
 	rev     *registry.Revision
+	project string
 	request *SkewRequest
 	lists   map[string]*fstore.FeatureList // by Rows.List
 }
 
 // Each implements skew.Log.
-func (l *servedRows) Each(do func(*skew.Rows) error) error {
-	return servedlog.Read(l.request.Log, l.request.Since, l.chosen, func(r *servedlog.Rows) error { return do(l.rows(r)) })
+func (l *servedRows) Each(do func(*skew.Rows) error, unreadable func(file string, err error)) error {
+	return servedlog.Read(l.request.Log, servedlog.Reader{
+		Since: l.request.Since, Chosen: l.chosen, Do: func(r *servedlog.Rows) error { return do(l.rows(r)) }, Unreadable: unreadable,
+	})
 }
 
 func (l *servedRows) chosen(i *servedlog.Info) bool {
+	if i.Project != l.project { // projects may share a folder, and have services of the same name
+		return false
+	}
 	if l.request.Model.Name != "" {
 		return i.Model == l.request.Model
 	}
@@ -96,18 +102,30 @@ func (l *servedRows) rows(r *servedlog.Rows) *skew.Rows {
 		List: r.Info.Service.String() + " " + r.Info.Model.String(), Views: r.Info.Views, Len: r.Len, At: r.At, Request: r.Request, Row: r.Row,
 		Sent: slices.Concat(r.Keys, r.Inputs), Values: r.Features, Statuses: r.Statuses,
 	}
+	var all []fstore.ViewRef
+	if out.Problem = l.problem(r.Info, out.List); out.Problem == "" {
+		all = lookups(l.lists[out.List])
+	}
 	for _, f := range r.Info.Features {
 		reads := []fstore.ViewRef{f.View}
 		if slices.Contains(r.Info.OnDemand, f.View) {
-			reads = r.Info.Views // any of them, as far as the log tells
+			reads = all // any of them, as far as the log tells
 		}
 		out.Features = append(out.Features, skew.Feature{Name: f.Name, View: f.View, Reads: reads})
 	}
 	for _, v := range r.Views {
 		out.Published, out.RunAt = append(out.Published, v.Published), append(out.RunAt, v.RunAt)
+		out.Run, out.InFlight = append(out.Run, v.Run), append(out.InFlight, v.InFlight)
 	}
-	out.Problem = l.problem(r.Info, out.List)
 	return out
+}
+
+// lookups returns the view of each look-up that a list does.
+func lookups(list *fstore.FeatureList) (views []fstore.ViewRef) {
+	for _, u := range list.Uses {
+		views = append(views, u.Version.Ref)
+	}
+	return views
 }
 
 // problem returns why rows cannot be replayed, or "" if they can be.
@@ -151,30 +169,26 @@ type replayer struct {
 }
 
 // Standing implements skew.Replayer.
-func (r *replayer) Standing(ctx context.Context, view fstore.ViewRef, published time.Time) skew.Standing {
+func (r *replayer) Standing(ctx context.Context, view fstore.ViewRef, run string) skew.Standing {
 	v := r.rev.View(view)
 	runs, err := materialize.ComputedRuns(r.p.stateDir(), view)
 	if v == nil || err != nil {
 		return skew.Unknown
 	}
 	now := r.engine.Stamp(ctx, v)
-	standing := skew.Unknown
-	for _, run := range runs {
-		switch {
-		case !run.At.Equal(published) || run.Inputs == "" || now == "":
-		case run.Inputs != now:
-			return skew.ChangedInputs
-		case run.Build == buildIdentity(r.p.options.Version):
-			return skew.SameInputs
-		default:
-			standing = skew.OtherBuild
-		}
+	switch computed, known := runs[run]; {
+	case !known || computed.Inputs == "" || now == "":
+		return skew.Unknown
+	case computed.Inputs != now:
+		return skew.ChangedInputs
+	case computed.Build == buildIdentity(r.p.options.Version):
+		return skew.SameInputs
 	}
-	return standing
+	return skew.OtherBuild
 }
 
 // Replay implements skew.Replayer.
-func (r *replayer) Replay(ctx context.Context, rows *skew.Rows, at []time.Time) ([]fstore.Column, [][]byte, error) {
+func (r *replayer) Replay(ctx context.Context, rows *skew.Rows, at []time.Time) (*skew.Replayed, error) {
 	list := r.lists[rows.List]
 	store := newReplayStore(r.p.Settings.Project)
 	for i, view := range rows.Views {
@@ -183,19 +197,19 @@ func (r *replayer) Replay(ctx context.Context, rows *skew.Rows, at []time.Time) 
 		}
 		v := r.rev.View(view)
 		if v == nil {
-			return nil, nil, fmt.Errorf("the registry does not know %s", view)
+			return nil, fmt.Errorf("the registry does not know %s", view)
 		}
 		if err := store.load(ctx, r.engine, v, at[i], wantedKeys(list, view, rows.Sent)); err != nil {
-			return nil, nil, fmt.Errorf("compute %s as of %s: %w", view, fstore.FormatTime(at[i]), err)
+			return nil, fmt.Errorf("compute %s as of %s: %w", view, fstore.FormatTime(at[i]), err)
 		}
 	}
 	prepared, err := store.Prepare(list)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	values, statuses := make([]fstore.Column, len(rows.Features)), make([][]byte, rows.Len)
-	for i := range values {
-		values[i] = fstore.NewColumn(rows.Features[i].Name, rows.Values[i].Type, rows.Len)
+	out := &skew.Replayed{Values: make([]fstore.Column, len(rows.Features)), Statuses: make([][]byte, rows.Len), Failed: map[int]error{}}
+	for i := range out.Values {
+		out.Values[i] = fstore.NewColumn(rows.Features[i].Name, rows.Values[i].Type, rows.Len)
 	}
 	for row := range rows.Len {
 		sent := make([]fstore.Column, len(rows.Sent))
@@ -205,15 +219,22 @@ func (r *replayer) Replay(ctx context.Context, rows *skew.Rows, at []time.Time) 
 		}
 		answer, err := prepared.Lookup(ctx, online.Request{Keys: sent, Rows: 1, Now: fstore.FromMicros(rows.At[row])})
 		if err != nil {
-			return nil, nil, fmt.Errorf("replay request %s, row %d: %w", rows.Request[row], rows.Row[row], err)
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			out.Failed[row] = err
+			for i := range out.Values {
+				out.Values[i].AppendNull()
+			}
+			continue
 		}
-		for i := range values {
-			values[i].AppendFrom(&answer.Features[i].Column, 0)
-			statuses[row] = append(statuses[row], byte(answer.Features[i].Status(0)))
+		for i := range out.Values {
+			out.Values[i].AppendFrom(&answer.Features[i].Column, 0)
+			out.Statuses[row] = append(out.Statuses[row], byte(answer.Features[i].Status(0)))
 		}
 		answer.Release()
 	}
-	return values, statuses, nil
+	return out, nil
 }
 
 // wantedKeys returns the keys of a view version that look-ups of rows need.

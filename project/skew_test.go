@@ -77,18 +77,23 @@ func newSkewWorld(t *testing.T) *skewWorld {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.Close() })
-	plan, err := w.Plan(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Apply(t.Context(), plan, ApplyOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	w.apply()
 	w.settle()
 	if _, err := w.Materialize(t.Context(), MaterializeRequest{To: skewDay, LeakCheck: "off"}); err != nil {
 		t.Fatal(err)
 	}
 	return w
+}
+
+func (w *skewWorld) apply() {
+	w.t.Helper()
+	plan, err := w.Plan(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := w.Apply(w.t.Context(), plan, ApplyOptions{}); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // writeSource writes the events: user 3 has five as its value, 4 a null, 5 an event that is old, and 6 none. Half an hour into the
@@ -122,7 +127,8 @@ func (w *skewWorld) writeSource(five float64) {
 	}
 }
 
-// settle returns once the source is old enough to be known by its times: a run that computes before cannot say from what.
+// settle returns once the source is old enough to be known by its times: a run that computes before cannot say from what. It gives up
+// after two minutes.
 func (w *skewWorld) settle() {
 	w.t.Helper()
 	rev, err := w.Revision(w.t.Context())
@@ -133,9 +139,11 @@ func (w *skewWorld) settle() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	ctx, stop := context.WithTimeout(w.t.Context(), 2*time.Minute)
+	defer stop()
 	for engine.Stamp(w.t.Context(), rev.View(fstore.ViewRef{Name: "v", Version: 1})) == "" {
-		if err := fstore.Sleep(w.t.Context(), 50*time.Millisecond); err != nil {
-			w.t.Fatal(err)
+		if err := fstore.Sleep(ctx, 50*time.Millisecond); err != nil {
+			w.t.Fatal("the source has no stamp: ", err)
 		}
 	}
 }
@@ -197,7 +205,7 @@ func TestWhatIsServedIsWhatIsComputed(t *testing.T) {
 	if r.Counts != (skew.Counts{Equal: 15, Expired: 1}) || !r.OK || r.Compared != 8 {
 		t.Errorf("%+v\n%q", r, told(r))
 	}
-	if r := w.skew(func(r *SkewRequest) { r.Since = skewDay.Add(time.Hour) }); r.Logged != 0 || !r.OK {
+	if r := w.skew(func(r *SkewRequest) { r.Since = skewDay.Add(time.Hour) }); r.Logged != 0 || r.OK {
 		t.Errorf("%+v", r)
 	}
 	if r := w.skew(func(r *SkewRequest) { r.Sample = 4 }); r.Logged != 8 || r.Compared == 8 || !r.OK {
@@ -226,6 +234,50 @@ func TestASourceThatHasChanged(t *testing.T) {
 	}
 	if r := w.skew(nil); r.OK || r.Counts.NotProvable != 2 || r.Counts.Unexplained != 2 {
 		t.Errorf("%+v\n%q", r.Counts, told(r))
+	}
+}
+
+// A source is corrected, and computed again as of the same instant. The inputs of the second run say nothing of what the first served.
+func TestTwoRunsAsOfOneInstant(t *testing.T) {
+	t.Parallel()
+	w := newSkewWorld(t)
+	w.serve()
+	w.writeSource(9)
+	w.settle()
+	if _, err := w.Materialize(t.Context(), MaterializeRequest{To: skewDay, LeakCheck: "off"}); err != nil {
+		t.Fatal(err)
+	}
+	w.serve()
+	r := w.skew(nil)
+	if r.OK || r.Counts.Wrong != 0 || r.Counts.Unexplained != 2 || r.Counts.Equal != 28 || len(r.Differences) != 2 || r.Differences[0].Inputs != skew.Unknown {
+		t.Errorf("%+v\n%q", r.Counts, told(r))
+	}
+}
+
+// Projects may share a folder. Each replays its own rows only.
+func TestRowsOfAnotherProject(t *testing.T) {
+	t.Parallel()
+	w := newSkewWorld(t)
+	w.serve()
+	w.Settings.Project = "another"
+	w.apply()
+	if r := w.skew(nil); r.OK || r.Logged != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A file that cannot be read is named, and what the others hold is compared.
+func TestAFileThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	w := newSkewWorld(t)
+	w.serve()
+	bad := filepath.Join(w.dir, "served", "services", "s@1", "20260301T000000Z-0000000000000000-0.parquet")
+	if err := os.WriteFile(bad, []byte("PAR1 no more"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := w.skew(nil)
+	if !r.OK || r.Compared != 8 || r.UnreadableN != 1 || len(r.Unreadable) != 1 || r.Unreadable[0].File != bad {
+		t.Errorf("%+v", r)
 	}
 }
 
@@ -289,13 +341,13 @@ func TestWhatARunInFlightHasWritten(t *testing.T) {
 // logged returns the rows of the log: the user, the feature x, and the instants that v was published and run at.
 func (w *skewWorld) logged() (rows []string) {
 	w.t.Helper()
-	err := servedlog.Read(w.Settings.Served.Path, time.Time{}, func(*servedlog.Info) bool { return true }, func(b *servedlog.Rows) error {
+	err := servedlog.Read(w.Settings.Served.Path, servedlog.Reader{Chosen: func(*servedlog.Info) bool { return true }, Do: func(b *servedlog.Rows) error {
 		for row := range b.Len {
 			rows = append(rows, fmt.Sprintf("%s %s of %s or %s", b.Keys[0].AppendJSON(nil, row), b.Features[0].AppendJSON(nil, row),
 				b.Views[0].Published.AppendJSON(nil, row), b.Views[0].RunAt.AppendJSON(nil, row)))
 		}
 		return nil
-	})
+	}, Unreadable: func(path string, err error) { w.t.Errorf("%s: %v", path, err) }})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -346,7 +398,7 @@ func TestALogWithoutKeysProvesNothing(t *testing.T) {
 	w.Settings.Served.Keys = "none"
 	w.serve()
 	r := w.skew(nil)
-	if !r.OK || r.Counts != (skew.Counts{NotProvable: 16}) || len(r.Reasons) != 1 || r.Reasons[0].Rows != 8 || !strings.Contains(r.Reasons[0].Reason, "serve.log.keys is none") {
+	if r.OK || r.Counts != (skew.Counts{NotProvable: 16}) || r.Compared != 0 || r.NotCompared != 8 || len(r.Reasons) != 1 || r.Reasons[0].Rows != 8 || !strings.Contains(r.Reasons[0].Reason, "serve.log.keys is none") {
 		t.Errorf("%+v", r)
 	}
 }

@@ -66,6 +66,7 @@ func TestScripts(t *testing.T) {
 			"exits":     exits,
 			"terminate": terminate,
 			"until":     until,
+			"ready":     ready,
 			"capture":   capture,
 			"replace":   replace,
 			"http":      request,
@@ -120,6 +121,28 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("no output matched %s; the last error was %v", pattern, err)
 		}
 	}
+}
+
+// ready URL waits until a server says that it is ready. A look-up that is repeated until it is answered may have been answered before,
+// and logged.
+func ready(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: ready URL")
+	}
+	for deadline := time.Now().Add(time.Minute); !isOK(http.Get(args[0])); {
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s does not answer with 200", args[0])
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func isOK(answer *http.Response, err error) bool {
+	if err != nil {
+		return false
+	}
+	defer answer.Body.Close()
+	return answer.StatusCode == http.StatusOK
 }
 
 // capture FILE NAME PATTERN waits until a file matches a pattern and sets the variable to its first group: an address

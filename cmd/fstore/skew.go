@@ -25,7 +25,7 @@ bit for bit. Each request is replayed: the values of its keys as of the publishe
 
 A value that differs is explained if the inputs of that publication have changed since. With the same inputs and the
 same build, it is wrong. If nobody knows, it is not provable. The exit status is 4 if a value is wrong, or differs without
-an explanation (docs/skew.md).`,
+an explanation, or if nothing could be compared (docs/skew.md).`,
 		Example: `  fstore skew --service churn --log served
   fstore skew --model fraud@champion --log served --since 24h --sample 0
   fstore skew --service churn --log served --output json`,
@@ -93,10 +93,40 @@ func (a *app) skew(ctx context.Context, p *project.Project, r project.SkewReques
 	return err
 }
 
+// printUncompared prints what of the log was not compared, and why.
+func (a *app) printUncompared(r *skew.Result) error {
+	if r.NotCompared > 0 {
+		fmt.Fprintf(a.stdout, "%s cannot be compared.\n", english.Thousands(r.NotCompared))
+	}
+	if len(r.Reasons) > 0 {
+		t := terminal.NewTable("ROWS", "NOT PROVABLE BECAUSE")
+		for _, why := range r.Reasons {
+			t.Row(english.Thousands(why.Rows), why.Reason)
+		}
+		if err := a.printAfter(true, t); err != nil {
+			return err
+		}
+	}
+	if r.UnreadableN == 0 {
+		return nil
+	}
+	t := terminal.NewTable("FILE", "CANNOT BE READ TO ITS END")
+	for _, f := range r.Unreadable {
+		t.Row(f.File, f.Reason)
+	}
+	if err := a.printAfter(true, t); err != nil {
+		return err
+	}
+	if more := r.UnreadableN - int64(len(r.Unreadable)); more > 0 {
+		fmt.Fprintf(a.stdout, "and %s more\n", english.Thousands(more))
+	}
+	return nil
+}
+
 func (a *app) printSkew(r *skew.Result) error {
 	fmt.Fprintf(a.stdout, "%s of %s logged rows were compared.\n", english.Thousands(r.Compared), english.Thousands(r.Logged))
-	if r.Compared == 0 {
-		return nil
+	if err := a.printUncompared(r); err != nil || len(r.Views) == 0 {
+		return err
 	}
 	t := terminal.NewTable("VIEW", "EQUAL", "EXPIRED", "SOURCE CHANGED", "NOT PROVABLE", "WRONG")
 	for _, v := range r.Views {
@@ -104,9 +134,6 @@ func (a *app) printSkew(r *skew.Result) error {
 	}
 	if err := a.printAfter(true, t); err != nil {
 		return err
-	}
-	for _, why := range r.Reasons {
-		fmt.Fprintf(a.stdout, "\n%s rows cannot be compared: %s\n", english.Thousands(why.Rows), why.Reason)
 	}
 	if len(r.Differences) == 0 {
 		return nil

@@ -159,13 +159,6 @@ func TestServeSendsItsLastSpans(t *testing.T) {
 		name, address, _ := strings.Cut(lines.Text(), " ")
 		addresses[name] = address
 	}
-	isOK := func(answer *http.Response, err error) bool {
-		if err != nil {
-			return false
-		}
-		defer answer.Body.Close()
-		return answer.StatusCode == http.StatusOK
-	}
 	for deadline := time.Now().Add(time.Minute); !isOK(http.Get("http://" + addresses["metrics"] + "/readyz")); {
 		if time.Now().After(deadline) {
 			t.Fatal("the server is not ready")

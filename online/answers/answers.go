@@ -111,10 +111,12 @@ func (f *Feature) Event(i int) (time.Time, bool) {
 
 // Version says which data of a view version an answer uses.
 type Version struct {
-	Ref        fstore.ViewRef
-	Generation fstore.Generation
-	Published  time.Time
-	RunAt      time.Time // the instant of a run in flight, as of which some values may be instead; zero: there was none
-	Servable   time.Time // training at this instant and later uses this data; a live request may get it earlier
-	Stale      bool      // published longer ago than the max_staleness of the service allows
+	Ref         fstore.ViewRef
+	Generation  fstore.Generation
+	Published   time.Time
+	Run         string    // the run that published it; empty: a client's answer does not say
+	RunInFlight string    // the run in flight, of which some values may be instead; empty: there was none
+	RunAt       time.Time // its instant; zero: there was none
+	Servable    time.Time // training at this instant and later uses this data; a live request may get it earlier
+	Stale       bool      // published longer ago than the max_staleness of the service allows
 }

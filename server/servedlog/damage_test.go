@@ -85,13 +85,13 @@ func (w *world) read(t testing.TB) string {
 // readAnd returns the customers that Read finds, and calls then after each batch.
 func (w *world) readAnd(t testing.TB, then func()) (customers []string) {
 	t.Helper()
-	err := Read(w.options.Path, noon, func(*Info) bool { return true }, func(r *Rows) error {
+	err := Read(w.options.Path, Reader{Since: noon, Chosen: func(*Info) bool { return true }, Do: func(r *Rows) error {
 		for _, id := range r.Keys[0].Int64s {
 			customers = append(customers, fmt.Sprint(id))
 		}
 		then()
 		return nil
-	})
+	}, Unreadable: func(path string, err error) { t.Errorf("%s: %v", path, err) }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,12 +70,7 @@ func (p *Plan) addFixed(e *entry, s *Served, picked []int32, number int64) {
 		columns[atColumn].AppendInt64(at)
 		columns[requestColumn].AppendInt64(number)
 		columns[rowColumn].AppendInt64(int64(row))
-		if s.TraceID == "" {
-			columns[traceColumn].AppendNull()
-		} else {
-			columns[traceColumn].Strings = append(columns[traceColumn].Strings, s.TraceID)
-			columns[traceColumn].EndRow()
-		}
+		appendText(&columns[traceColumn], s.TraceID)
 		statuses := all[i*len(features):][:len(features):len(features)]
 		for f := range features {
 			if features[f].Statuses != nil {
@@ -107,11 +102,22 @@ func (p *Plan) addViews(e *entry, s *Served, rows int) {
 			}
 			v := &s.Answer.Versions[at]
 			columns[publishedColumn].AppendInt64(fstore.Micros(v.Published))
+			appendText(&columns[runColumn], v.Run)
 			appendInstant(&columns[runAtColumn], v.RunAt)
+			appendText(&columns[inFlightColumn], v.RunInFlight)
 			columns[generationColumn].Strings = append(columns[generationColumn].Strings, string(v.Generation))
 			columns[generationColumn].EndRow()
 		}
 	}
+}
+
+func appendText(c *fstore.Column, s string) {
+	if s == "" {
+		c.AppendNull()
+		return
+	}
+	c.Strings = append(c.Strings, s)
+	c.EndRow()
 }
 
 func appendInstant(c *fstore.Column, t time.Time) {

@@ -129,7 +129,7 @@ func (w *world) readBack(r *rapid.T, features []fstore.Feature) []fstore.Column 
 		out = append(out, fstore.NewColumn(f.Name, f.Type, 0))
 	}
 	said := fstore.NewColumn("", fstore.String, 0)
-	err := Read(w.options.Path, noon, func(*Info) bool { return true }, func(rows *Rows) error {
+	err := Read(w.options.Path, Reader{Since: noon, Chosen: func(*Info) bool { return true }, Do: func(rows *Rows) error {
 		for i := range features {
 			for row := range rows.Len {
 				out[i].AppendFrom(&rows.Features[i], row)
@@ -143,7 +143,7 @@ func (w *world) readBack(r *rapid.T, features []fstore.Feature) []fstore.Column 
 			}
 		}
 		return nil
-	})
+	}, Unreadable: func(path string, err error) { r.Errorf("%s: %v", path, err) }})
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -204,14 +204,14 @@ func TestWhatARowSays(t *testing.T) {
 	plan := w.Plan(listOf("churn", one), nil, answers.Builds{})
 	s := served(7, 8)
 	s.TraceID = "4bf92f3577b34da6a3ce929d0e0e4736"
-	s.Answer.Versions[0].RunAt = noon.Add(-time.Minute)
+	s.Answer.Versions[0].RunInFlight, s.Answer.Versions[0].RunAt = "f00d", noon.Add(-time.Minute)
 	s.Answer.Features[0].Statuses = []answers.Status{answers.Present, answers.NotFound}
 	w.Add(plan, s)
 	w.end()
 	got := w.query(t, `select make_timestamp(epoch_us(_at)), _request_id, _row, _service, _model, _trace_id, _server, _build, _status['value'],
-		make_timestamp(epoch_us(_published."orders@1")), make_timestamp(epoch_us(_run_at."orders@1")), _generation."orders@1", customer_id, value from FILES order by _row`)
+		make_timestamp(epoch_us(_published."orders@1")), _run."orders@1", make_timestamp(epoch_us(_run_at."orders@1")), _run_in_flight."orders@1", _generation."orders@1", customer_id, value from FILES order by _row`)
 	rest := fmt.Sprintf(`"churn@2" null "4bf92f3577b34da6a3ce929d0e0e4736" %q "v1"`, w.server)
-	views := `"2026-03-01T11:00:00Z" "2026-03-01T11:59:00Z" "00ff"`
+	views := `"2026-03-01T11:00:00Z" "feed" "2026-03-01T11:59:00Z" "f00d" "00ff"`
 	want := []string{
 		fmt.Sprintf(`"2026-03-01T12:00:00Z" "%s-1" 0 %s null %s 7 3.5`, w.server, rest, views),
 		fmt.Sprintf(`"2026-03-01T12:00:00Z" "%s-1" 1 %s "NOT_FOUND" %s 8 4`, w.server, rest, views),

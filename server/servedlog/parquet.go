@@ -70,11 +70,11 @@ func newSealedFile(to io.Writer, p *Plan) *sealedFile {
 	}
 	root.add("_status", parquet.Map(word(), word()))
 	if len(p.refs) > 0 {
-		for i, f := range viewNames {
+		for _, f := range viewNames {
 			views := group{}
 			for _, ref := range p.refs {
 				node := instant()
-				if i == generationColumn {
+				if f.Type == fstore.String {
 					node = word()
 				}
 				views.add(ref.String(), parquet.Optional(node))

@@ -24,7 +24,9 @@ const (
 // What a stream says of each view version, in columns whose names end with the version.
 const (
 	publishedColumn = iota
+	runColumn       // that published it
 	runAtColumn     // of the run in flight: values of the version may be of it
+	inFlightColumn  // that run
 	generationColumn
 	viewColumns
 )
@@ -39,7 +41,9 @@ var fixedNames = [fixedColumns]fstore.Field{
 
 var viewNames = [viewColumns]fstore.Field{
 	{Name: "_published", Type: fstore.Timestamp},
+	{Name: "_run", Type: fstore.String},
 	{Name: "_run_at", Type: fstore.Timestamp},
+	{Name: "_run_in_flight", Type: fstore.String},
 	{Name: "_generation", Type: fstore.String},
 }
 

@@ -32,12 +32,19 @@ type Rows struct {
 }
 
 // ViewColumns say of which publication of a view version each row is.
-type ViewColumns struct{ Published, RunAt fstore.Column }
+type ViewColumns struct{ Published, Run, RunAt, InFlight fstore.Column }
 
-// Read calls do with the rows of a log's files that are of chosen lists of features and may be of an instant since then or later:
-// rows at any other instant may be among them. It reads sealed files and what servers have written to streams. Servers may seal
-// streams meanwhile: each row is read once.
-func Read(folder string, since time.Time, chosen func(*Info) bool, do func(*Rows) error) error {
+// Reader says what Read reads.
+type Reader struct {
+	Since      time.Time                    // rows of earlier instants may be among those that Do gets
+	Chosen     func(*Info) bool             // lists of features; files of others are not decoded
+	Do         func(*Rows) error            // its error ends Read
+	Unreadable func(path string, err error) // a file that cannot be read, or not from some row on; the others are read all the same
+}
+
+// Read reads the files of a log: sealed ones, and what servers have written to streams. Servers may seal streams meanwhile: each row
+// is read once.
+func Read(folder string, r Reader) error {
 	files, err := listFiles(folder)
 	if err != nil {
 		return err
@@ -45,25 +52,27 @@ func Read(folder string, since time.Time, chosen func(*Info) bool, do func(*Rows
 	seen := map[string]bool{}
 	for _, f := range files {
 		base := f.base()
-		if seen[base] || hourOf(f.begun).Add(time.Hour).Before(since) {
+		if seen[base] || hourOf(f.begun).Add(time.Hour).Before(r.Since) {
 			continue
 		}
 		seen[base] = true
-		err := readFile(base, func(p *Plan, b *fstore.Batch) error {
-			if !chosen(&p.info) {
-				return errSkip
-			}
-			return do(rowsOf(p, b))
+		var failed error // of Do
+		err := readFile(base, r.Chosen, func(p *Plan, b *fstore.Batch) error {
+			failed = r.Do(rowsOf(p, b))
+			return failed
 		})
-		if err != nil && !errors.Is(err, errSkip) {
-			return err
+		switch {
+		case failed != nil:
+			return failed
+		case err != nil && !errors.Is(err, errSkip):
+			r.Unreadable(f.path, err)
 		}
 	}
 	return nil
 }
 
 // readFile reads the sealed file of a base, or else its stream. A sealed file is complete once it is there.
-func readFile(base string, do func(*Plan, *fstore.Batch) error) error {
+func readFile(base string, chosen func(*Info) bool, do func(*Plan, *fstore.Batch) error) error {
 	sealed, err := regular.Open(base+sealedSuffix, regular.AnySize)
 	if errors.Is(err, fs.ErrNotExist) {
 		stream, err := regular.Open(base+streamSuffix, regular.AnySize)
@@ -71,10 +80,10 @@ func readFile(base string, do func(*Plan, *fstore.Batch) error) error {
 			defer stream.Close()
 			good, _, err := intact(stream)
 			if err != nil {
-				return fmt.Errorf("%s: %w", stream.Name(), err)
+				return err
 			}
 			if isAt(stream, base+streamSuffix) { // so its sums were there
-				return inFile(stream, readStream(good, do))
+				return readStream(good, chosen, do)
 			}
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -89,15 +98,7 @@ func readFile(base string, do func(*Plan, *fstore.Batch) error) error {
 		return err
 	}
 	defer sealed.Close()
-	return inFile(sealed, readSealed(sealed, do))
-}
-
-// inFile adds the name of a file to an error.
-func inFile(f *os.File, err error) error {
-	if err != nil {
-		err = fmt.Errorf("%s: %w", f.Name(), err)
-	}
-	return err
+	return readSealed(sealed, chosen, do)
 }
 
 // errSkip ends the reading of a file.
@@ -111,7 +112,7 @@ func rowsOf(p *Plan, b *fstore.Batch) *Rows {
 	}
 	for i := range p.refs {
 		of := c[fixedColumns+viewColumns*i:]
-		r.Views = append(r.Views, ViewColumns{of[publishedColumn], of[runAtColumn]})
+		r.Views = append(r.Views, ViewColumns{of[publishedColumn], of[runColumn], of[runAtColumn], of[inFlightColumn]})
 	}
 	kept := c[p.firstKept():]
 	keys := len(p.kept) - len(p.info.Inputs)
@@ -120,7 +121,7 @@ func rowsOf(p *Plan, b *fstore.Batch) *Rows {
 }
 
 // readSealed calls do with the rows of a sealed file, a row group at a time.
-func readSealed(f *os.File, do func(*Plan, *fstore.Batch) error) (err error) {
+func readSealed(f *os.File, chosen func(*Info) bool, do func(*Plan, *fstore.Batch) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: %v", errDamaged, p)
@@ -135,7 +136,7 @@ func readSealed(f *os.File, do func(*Plan, *fstore.Batch) error) (err error) {
 		return fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	text, _ := file.Lookup(infoKey)
-	p, err := planOf(text)
+	p, err := planOf(text, chosen)
 	if err != nil {
 		return err
 	}
@@ -151,11 +152,14 @@ func readSealed(f *os.File, do func(*Plan, *fstore.Batch) error) (err error) {
 	return nil
 }
 
-// planOf returns the plan of a file by its info.
-func planOf(text string) (*Plan, error) {
+// planOf returns the plan of a file by its info, or errSkip if the file is not chosen.
+func planOf(text string, chosen func(*Info) bool) (*Plan, error) {
 	p := &Plan{}
 	if err := json.Unmarshal([]byte(text), &p.info); err != nil {
 		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	if !chosen(&p.info) {
+		return nil, errSkip
 	}
 	if p.info.Format != format {
 		return nil, fstore.Errorf(fstore.ErrInvalid, "a newer fstore wrote it: format %d", p.info.Format).WithHint("upgrade this fstore")

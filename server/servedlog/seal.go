@@ -118,7 +118,8 @@ func convert(stream io.Reader, base string) (rows int64, err error) {
 			err = errors.Join(err, out.Close(), os.Remove(base+sealingSuffix))
 		}
 	}()
-	err = readStream(stream, func(p *Plan, b *fstore.Batch) error {
+	everything := func(*Info) bool { return true }
+	err = readStream(stream, everything, func(p *Plan, b *fstore.Batch) error {
 		if out == nil {
 			if out, err = os.OpenFile(base+sealingSuffix, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, privateFile); err != nil {
 				return err
@@ -146,7 +147,7 @@ func convert(stream io.Reader, base string) (rows int64, err error) {
 
 // readStream calls do with every whole batch of a stream; a batch is valid during the call. It returns errDamaged if the stream
 // has contents that are none.
-func readStream(f io.Reader, do func(*Plan, *fstore.Batch) error) (err error) {
+func readStream(f io.Reader, chosen func(*Info) bool, do func(*Plan, *fstore.Batch) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: %v", errDamaged, p)
@@ -164,7 +165,7 @@ func readStream(f io.Reader, do func(*Plan, *fstore.Batch) error) (err error) {
 	if !ok {
 		return errDamaged
 	}
-	p, err := planOf(text)
+	p, err := planOf(text, chosen)
 	if err != nil {
 		return err
 	}

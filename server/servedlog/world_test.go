@@ -91,7 +91,7 @@ func served(customers ...int64) *Served {
 	}
 	return &Served{At: noon, Columns: []fstore.Column{ids(customers...)}, Answer: &answers.Answer{
 		Rows: len(customers), Features: []answers.Feature{{Column: c}},
-		Versions: []answers.Version{{Ref: fstore.ViewRef{Name: "orders", Version: 1}, Generation: "00ff", Published: noon.Add(-time.Hour)}},
+		Versions: []answers.Version{{Ref: fstore.ViewRef{Name: "orders", Version: 1}, Generation: "00ff", Run: "feed", Published: noon.Add(-time.Hour)}},
 	}}
 }
 
