@@ -24,6 +24,9 @@ func (p *Project) tracer(logger *slog.Logger) (*tracing.Tracer, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, w := range c.Warnings {
+		p.warn("%s", w)
+	}
 	return tracing.Open(c, p.options.Version, logger)
 }
 

@@ -123,7 +123,7 @@ func TestSpansOfALookUp(t *testing.T) {
 					t.Errorf("the span of %s is %+v", part, s)
 				}
 			}
-			if parts["store"].Attributes["fstore.keys"] == "" || name != "feast over grpc" && parts["encode"].Attributes["fstore.bytes"] == "" {
+			if parts["store"].Attributes["fstore.keys"] == "" || parts["encode"].Attributes["fstore.bytes"] == "" {
 				t.Errorf("attributes are missing: %+v", parts)
 			}
 			delete(parts, request.Name)

@@ -215,13 +215,16 @@ func field(message []byte, number protowire.Number, kind protowire.Type) []byte 
 	return nil
 }
 
-// reason returns why spans were not taken, as a short text of one line: a collector's message may be anything.
-func reason(err error) string {
+// reason returns why spans were not taken, as a short text of one line without secrets: a collector's message may be anything.
+func reason(err error, secrets []string) string {
 	text := err.Error()
 	if s, ok := status.FromError(errors.Unwrap(err)); ok && s.Code() != codes.OK {
 		text = s.Code().String() + ": " + s.Message()
 	}
 	text = strings.TrimPrefix(text, "traces export: ")
+	for _, s := range secrets { // before the text is cut: a part of a secret would not be found
+		text = strings.ReplaceAll(text, s, "***")
+	}
 	if len(text) > maxReason {
 		text = text[:maxReason] + "…"
 	}

@@ -36,6 +36,9 @@ type Config struct {
 	Queue int           // spans that may wait
 	Batch int           // spans that are sent together
 	Delay time.Duration // before a batch that is not full is sent
+
+	Warnings []string // variables that are ignored, and why
+	secrets  []string // that no message may repeat
 }
 
 // The variables. Those of an exporter also have a form for traces alone, with TRACES_ after the prefix.
@@ -64,20 +67,25 @@ const (
 )
 
 // FromEnvironment reads the variables of OpenTelemetry. Without an endpoint, or if they turn traces off, it returns the zero
-// Config. The error names every variable that is wrong; its kind is ErrDefinition. secret receives what no message may repeat.
+// Config. A variable that fstore does not support is ignored, with a warning. The error names every variable that is wrong and without which
+// spans might go elsewhere or to nobody; its kind is ErrDefinition. secret receives what no message may repeat.
 func FromEnvironment(lookup func(string) (string, bool), secret func(string)) (Config, error) {
 	e := &environment{lookup: lookup}
 	_, endpoint := e.exporter("ENDPOINT")
 	if endpoint == "" || e.off() {
-		return Config{}, errors.Join(e.errs...)
+		return Config{Warnings: e.warnings}, errors.Join(e.errs...)
 	}
 	c := Config{Resource: e.list(resourceList)}
 	c.Service = cmp.Or(e.value(serviceName), c.Resource["service.name"], "fstore")
-	c.GRPC = e.choice(exporterPrefix+"PROTOCOL", "http/protobuf", "http/protobuf", "grpc") == "grpc"
-	e.collector(&c, secret)
+	c.GRPC = e.protocol() == "grpc"
+	e.collector(&c)
+	for _, s := range c.secrets {
+		secret(s)
+	}
 	c.Gzip = e.choice(exporterPrefix+"COMPRESSION", "none", "none", "gzip") == "gzip"
 	if name, _ := e.exporter("COMPRESSION"); c.Gzip && c.GRPC {
-		e.bad(name, "gzip: fstore compresses over http/protobuf only", "unset it, or set "+exporterPrefix+"PROTOCOL=http/protobuf")
+		c.Gzip = false
+		e.warn(name, "gzip: fstore compresses over http/protobuf only", "")
 	}
 	name, _ := e.exporter("TIMEOUT")
 	c.Timeout = time.Duration(e.number(name, 10_000, 1, maxMillis, "milliseconds")) * time.Millisecond
@@ -85,13 +93,15 @@ func FromEnvironment(lookup func(string) (string, bool), secret func(string)) (C
 	c.Queue = e.number(queueSize, 2048, 1, maxQueue, "spans")
 	c.Batch = e.number(batchSize, min(512, c.Queue), 1, c.Queue, "spans, as many as may wait")
 	c.Delay = time.Duration(e.number(scheduleDelay, 5000, 1, maxMillis, "milliseconds")) * time.Millisecond
+	c.Warnings = e.warnings
 	return c, errors.Join(e.errs...)
 }
 
 // environment reads variables and collects what is wrong with them.
 type environment struct {
-	lookup func(string) (string, bool)
-	errs   []error
+	lookup   func(string) (string, bool)
+	errs     []error
+	warnings []string
 }
 
 // value returns a variable; empty if it is not set.
@@ -115,6 +125,27 @@ func (e *environment) bad(name, what, hint string) {
 	e.errs = append(e.errs, fstore.Errorf(fstore.ErrDefinition, "%s=%s", name, what).WithHint("%s", hint))
 }
 
+// warn notes a value that is ignored. expected may be empty.
+func (e *environment) warn(name, what, expected string) {
+	if expected != "" {
+		expected = "; expected " + expected
+	}
+	e.warnings = append(e.warnings, name+"="+what+expected+". It is ignored")
+}
+
+// protocol returns how spans go to the collector.
+func (e *environment) protocol() string {
+	name, v := e.exporter("PROTOCOL")
+	switch v = strings.ToLower(v); v {
+	case "":
+		return "http/protobuf"
+	case "http/protobuf", "grpc":
+		return v
+	}
+	e.bad(name, strconv.Quote(v)+": fstore does not support it", "http/protobuf, grpc")
+	return v
+}
+
 // choice returns one of a few values. Names of an exporter's variables are those without TRACES_.
 func (e *environment) choice(name, without string, allowed ...string) string {
 	v := e.value(name)
@@ -129,7 +160,7 @@ func (e *environment) choice(name, without string, allowed ...string) string {
 			return a
 		}
 	}
-	e.bad(name, strconv.Quote(v)+": fstore has no such choice", strings.Join(allowed, ", "))
+	e.warn(name, strconv.Quote(v)+": fstore does not support it", strings.Join(allowed, ", "))
 	return without
 }
 
@@ -140,7 +171,7 @@ func (e *environment) number(name string, without, least, most int, of string) i
 	}
 	n, err := strconv.Atoi(v)
 	if err != nil || n < least || n > most {
-		e.bad(name, strconv.Quote(v)+": it is a number of "+of, fmt.Sprintf("%d to %d", least, most))
+		e.warn(name, strconv.Quote(v), fmt.Sprintf("a number of %s: %d to %d", of, least, most))
 		return without
 	}
 	return n
@@ -176,21 +207,30 @@ func (e *environment) list(name string) map[string]string {
 	return out
 }
 
+// secretsOf returns what may be a credential in the value of a header: the value, and what follows its scheme, as in "Bearer TOKEN".
+func secretsOf(value string) (secrets []string) {
+	_, credential, _ := strings.Cut(value, " ")
+	for _, s := range []string{value, strings.TrimSpace(credential)} {
+		if len(s) >= leastSecret {
+			secrets = append(secrets, s)
+		}
+	}
+	return secrets
+}
+
 // collector reads where spans go.
-func (e *environment) collector(c *Config, secret func(string)) {
+func (e *environment) collector(c *Config) {
 	headers, _ := e.exporter("HEADERS")
 	c.Header = map[string]string{}
 	for key, value := range e.list(headers) {
-		if len(value) >= leastSecret {
-			secret(value)
-		}
+		c.secrets = append(c.secrets, secretsOf(value)...)
 		c.Header[strings.ToLower(key)] = value
 	}
 	name, text := e.exporter("ENDPOINT")
-	_, plain := e.exporter("INSECURE")
+	plain := e.choice(exporterPrefix+"INSECURE", "false", "true", "false") == "true"
 	if c.GRPC && !strings.Contains(text, "://") {
 		scheme := "https://"
-		if strings.EqualFold(plain, "true") {
+		if plain {
 			scheme = "http://"
 		}
 		text = scheme + text
@@ -201,7 +241,7 @@ func (e *environment) collector(c *Config, secret func(string)) {
 		e.bad(name, "… is not the URL of a collector", "such as http://localhost:4318, or http://localhost:4317 for gRPC")
 		return
 	case u.User != nil:
-		e.bad(name, "… has a user", "put credentials into "+exporterPrefix+"HEADERS")
+		e.bad(name, "… must not contain a user name", "put credentials into "+exporterPrefix+"HEADERS")
 		return
 	}
 	if c.GRPC && u.Port() == "" {
@@ -254,7 +294,7 @@ func (e *environment) sampler() sdktrace.Sampler {
 	if v := e.value(samplerArg); v != "" {
 		var err error
 		if ratio, err = strconv.ParseFloat(v, 64); err != nil || !(ratio >= 0 && ratio <= 1) || math.Signbit(ratio) {
-			e.bad(samplerArg, strconv.Quote(v)+": it is the share of traces to record", "0 to 1, such as 0.01")
+			e.warn(samplerArg, strconv.Quote(v), "the share of traces to record: 0 to 1, such as 0.01")
 			ratio = 1
 		}
 	}
@@ -278,13 +318,12 @@ func (e *environment) propagates() bool {
 	}
 	takes := false
 	for _, p := range strings.Split(v, ",") {
-		switch strings.TrimSpace(p) {
+		switch p = strings.TrimSpace(p); p {
 		case "tracecontext":
 			takes = true
 		case "baggage", "none":
 		default:
-			e.bad(propagators, strconv.Quote(v)+": fstore has no such propagator", "tracecontext, baggage or none")
-			return false
+			e.warn(propagators, strconv.Quote(p)+": fstore does not support it", "tracecontext, baggage or none")
 		}
 	}
 	return takes

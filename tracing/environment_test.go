@@ -3,9 +3,12 @@ package tracing_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/certfile/certtest"
@@ -35,28 +38,15 @@ func TestWrongVariables(t *testing.T) {
 	for _, c := range []struct{ variable, want string }{
 		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=localhost:4318", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=… is not the URL of a collector"},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT=unix:///run/" + secret, "OTEL_EXPORTER_OTLP_ENDPOINT=… is not the URL of a collector"},
-		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://user:" + secret + "@h:1", "OTEL_EXPORTER_OTLP_ENDPOINT=… has a user"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://user:" + secret + "@h:1", "OTEL_EXPORTER_OTLP_ENDPOINT=… must not contain a user name"},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://h:1/?token=" + secret, "OTEL_EXPORTER_OTLP_ENDPOINT=… is not the URL of a collector"},
-		{"OTEL_EXPORTER_OTLP_PROTOCOL=http/json", `OTEL_EXPORTER_OTLP_PROTOCOL="http/json": fstore has no such choice`},
-		{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=udp", `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL="udp": fstore has no such choice`},
+		{"OTEL_EXPORTER_OTLP_PROTOCOL=http/json", `OTEL_EXPORTER_OTLP_PROTOCOL="http/json": fstore does not support it`},
+		{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=udp", `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL="udp": fstore does not support it`},
 		{"OTEL_EXPORTER_OTLP_HEADERS=api-key " + secret, "OTEL_EXPORTER_OTLP_HEADERS=…: entry 1 is not name=value"},
 		{"OTEL_EXPORTER_OTLP_HEADERS=a=b,c=" + secret + "%0a", "OTEL_EXPORTER_OTLP_HEADERS=…: entry 2 is not name=value"},
 		{"OTEL_EXPORTER_OTLP_TRACES_HEADERS=a=%zz" + secret, "OTEL_EXPORTER_OTLP_TRACES_HEADERS=…: entry 1 is not name=value"},
 		{"OTEL_EXPORTER_OTLP_HEADERS=" + strings.Repeat("a=b,", 1000) + "a=b", "OTEL_EXPORTER_OTLP_HEADERS=… is too long"},
-		{"OTEL_EXPORTER_OTLP_COMPRESSION=zstd", `OTEL_EXPORTER_OTLP_COMPRESSION="zstd": fstore has no such choice`},
-		{"OTEL_EXPORTER_OTLP_TIMEOUT=10s", `OTEL_EXPORTER_OTLP_TIMEOUT="10s": it is a number of milliseconds`},
-		{"OTEL_TRACES_EXPORTER=zipkin", `OTEL_TRACES_EXPORTER="zipkin": fstore has no such choice`},
-		{"OTEL_SDK_DISABLED=maybe", `OTEL_SDK_DISABLED="maybe": fstore has no such choice`},
-		{"OTEL_TRACES_SAMPLER=jaeger_remote", `OTEL_TRACES_SAMPLER="jaeger_remote": fstore has no such choice`},
-		{"OTEL_TRACES_SAMPLER_ARG=1%", `OTEL_TRACES_SAMPLER_ARG="1%": it is the share of traces to record`},
-		{"OTEL_TRACES_SAMPLER_ARG=NaN", `OTEL_TRACES_SAMPLER_ARG="NaN": it is the share of traces to record`},
-		{"OTEL_TRACES_SAMPLER_ARG=1.01", `OTEL_TRACES_SAMPLER_ARG="1.01": it is the share of traces to record`},
-		{"OTEL_PROPAGATORS=tracecontext,b3", `OTEL_PROPAGATORS="tracecontext,b3": fstore has no such propagator`},
 		{"OTEL_RESOURCE_ATTRIBUTES=team", "OTEL_RESOURCE_ATTRIBUTES=…: entry 1 is not name=value"},
-		{"OTEL_BSP_MAX_QUEUE_SIZE=0", `OTEL_BSP_MAX_QUEUE_SIZE="0": it is a number of spans`},
-		{"OTEL_BSP_MAX_QUEUE_SIZE=100000000", `OTEL_BSP_MAX_QUEUE_SIZE="100000000": it is a number of spans`},
-		{"OTEL_BSP_MAX_EXPORT_BATCH_SIZE=4000", `OTEL_BSP_MAX_EXPORT_BATCH_SIZE="4000": it is a number of spans, as many as may wait`},
-		{"OTEL_BSP_SCHEDULE_DELAY=-1", `OTEL_BSP_SCHEDULE_DELAY="-1": it is a number of milliseconds`},
 	} {
 		_, err := tracing.FromEnvironment(tracingtest.Lookup(endpoint, c.variable), func(string) {})
 		switch {
@@ -69,9 +59,55 @@ func TestWrongVariables(t *testing.T) {
 			t.Errorf("%.60s: the error has no hint", c.variable)
 		}
 	}
-	_, err := tracing.FromEnvironment(tracingtest.Lookup(endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_EXPORTER_OTLP_COMPRESSION=gzip", "OTEL_PROPAGATORS=b3"), func(string) {})
+	_, err := tracing.FromEnvironment(tracingtest.Lookup(endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL=json", "OTEL_EXPORTER_OTLP_HEADERS=b3"), func(string) {})
 	if all := fstore.Separate(err); len(all) != 2 {
 		t.Errorf("two variables are wrong: %v", all)
+	}
+}
+
+// Telemetry that fstore does not support never stops it.
+func TestUnsupportedVariablesAreIgnoredWithAWarning(t *testing.T) {
+	without, err := tracing.FromEnvironment(tracingtest.Lookup(endpoint), func(string) {})
+	if err != nil || len(without.Warnings) > 0 {
+		t.Fatal(err, without.Warnings)
+	}
+	for _, c := range []struct{ variable, want string }{
+		{"OTEL_EXPORTER_OTLP_COMPRESSION=zstd", `OTEL_EXPORTER_OTLP_COMPRESSION="zstd": fstore does not support it`},
+		{"OTEL_EXPORTER_OTLP_TIMEOUT=10s", `OTEL_EXPORTER_OTLP_TIMEOUT="10s"; expected a number of milliseconds`},
+		{"OTEL_TRACES_EXPORTER=zipkin", `OTEL_TRACES_EXPORTER="zipkin": fstore does not support it`},
+		{"OTEL_SDK_DISABLED=maybe", `OTEL_SDK_DISABLED="maybe": fstore does not support it`},
+		{"OTEL_TRACES_SAMPLER=jaeger_remote", `OTEL_TRACES_SAMPLER="jaeger_remote": fstore does not support it`},
+		{"OTEL_TRACES_SAMPLER_ARG=1%", `OTEL_TRACES_SAMPLER_ARG="1%"; expected the share of traces to record`},
+		{"OTEL_TRACES_SAMPLER_ARG=NaN", `OTEL_TRACES_SAMPLER_ARG="NaN"; expected the share of traces to record`},
+		{"OTEL_TRACES_SAMPLER_ARG=1.01", `OTEL_TRACES_SAMPLER_ARG="1.01"; expected the share of traces to record`},
+		{"OTEL_PROPAGATORS=tracecontext,b3", `OTEL_PROPAGATORS="b3": fstore does not support it; expected tracecontext, baggage or none. It is ignored`},
+		{"OTEL_BSP_MAX_QUEUE_SIZE=0", `OTEL_BSP_MAX_QUEUE_SIZE="0"; expected a number of spans`},
+		{"OTEL_BSP_MAX_QUEUE_SIZE=100000000", `OTEL_BSP_MAX_QUEUE_SIZE="100000000"; expected a number of spans`},
+		{"OTEL_BSP_MAX_EXPORT_BATCH_SIZE=4000", `OTEL_BSP_MAX_EXPORT_BATCH_SIZE="4000"; expected a number of spans, as many as may wait`},
+		{"OTEL_BSP_SCHEDULE_DELAY=-1", `OTEL_BSP_SCHEDULE_DELAY="-1"; expected a number of milliseconds`},
+		{"OTEL_EXPORTER_OTLP_INSECURE=yes", `OTEL_EXPORTER_OTLP_INSECURE="yes": fstore does not support it; expected true, false. It is ignored`},
+	} {
+		got, err := tracing.FromEnvironment(tracingtest.Lookup(endpoint, c.variable), func(string) {})
+		if err != nil || len(got.Warnings) != 1 || !strings.HasPrefix(got.Warnings[0], c.want) || !strings.HasSuffix(got.Warnings[0], ". It is ignored") {
+			t.Errorf("%s: %v, %q, want %q", c.variable, err, got.Warnings, c.want)
+			continue
+		}
+		got.Warnings = nil
+		if diff := cmp.Diff(fmt.Sprintf("%+v", without), fmt.Sprintf("%+v", got)); diff != "" {
+			t.Errorf("%s changes the configuration:\n%s", c.variable, diff)
+		}
+	}
+	got, err := tracing.FromEnvironment(tracingtest.Lookup(endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_EXPORTER_OTLP_COMPRESSION=gzip", "OTEL_PROPAGATORS=b3"), func(string) {})
+	if err != nil || len(got.Warnings) != 2 || got.Gzip || got.Propagates {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestSecretsOfHeaders(t *testing.T) {
+	var got []string
+	_, err := tracing.FromEnvironment(tracingtest.Lookup(endpoint, "OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20s3cret-credential"), func(s string) { got = append(got, s) })
+	if want := []string{"Bearer s3cret-credential", "s3cret-credential"}; err != nil || !cmp.Equal(got, want) {
+		t.Errorf("%q, %v, want %q", got, err, want)
 	}
 }
 

@@ -2,7 +2,8 @@
 // package that knows OpenTelemetry.
 //
 // Spans say where time went: their attributes are names from definitions, counts and outcomes, and never keys, values,
-// commands, credentials or texts of callers. Recording never waits: spans beyond a bounded queue are dropped and counted.
+// commands, credentials or texts of callers. One exception: a caller's tracestate, if it is valid and has at most 512 bytes, goes with the
+// spans of its trace, as W3C Trace Context wants. Recording never waits: spans beyond a bounded queue are dropped and counted.
 // A nil Tracer and a zero Span record nothing, and cost one comparison.
 package tracing
 

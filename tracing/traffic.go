@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -26,10 +28,12 @@ type traffic struct {
 	offered atomic.Int64
 	dropped atomic.Int64
 	wrong   atomic.Pointer[string] // why the last batch was not taken; nil: it was
+	secrets []string               // that no message may repeat
+	said    warnings
 }
 
 func newTraffic(c Config, exporter *otlptrace.Exporter, log *slog.Logger) *traffic {
-	t := &traffic{limit: int64(c.Queue), log: log, endpoint: c.Endpoint.String()}
+	t := &traffic{limit: int64(c.Queue), log: log, endpoint: c.Endpoint.String(), secrets: c.secrets}
 	t.life, t.end = context.WithCancel(context.Background())
 	t.next = sdktrace.NewBatchSpanProcessor(outlet{exporter, t}, sdktrace.WithMaxQueueSize(c.Queue),
 		sdktrace.WithMaxExportBatchSize(c.Batch), sdktrace.WithBatchTimeout(c.Delay), sdktrace.WithExportTimeout(c.Timeout))
@@ -84,7 +88,8 @@ func (o outlet) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) 
 	err := o.Exporter.ExportSpans(ctx, spans)
 	t.waiting.Add(-int64(len(spans)))
 	if err == nil {
-		if t.wrong.Swap(nil) != nil {
+		t.wrong.Store(nil)
+		if t.said.over() {
 			t.log.Info("the collector takes spans again", "endpoint", t.endpoint)
 		}
 		return nil
@@ -95,9 +100,47 @@ func (o outlet) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) 
 		n = min(n, some.spans)
 	}
 	t.dropped.Add(n)
-	why := reason(err)
-	if was := t.wrong.Swap(&why); was == nil || *was != why {
-		t.log.Warn("spans did not reach the collector", "endpoint", t.endpoint, "error", why)
+	why := reason(err, t.secrets)
+	t.wrong.Store(&why)
+	if unsaid, ok := t.said.due(spans[len(spans)-1].EndTime(), some != nil); ok {
+		t.log.Warn("spans did not reach the collector", "endpoint", t.endpoint, "error", why, "unsaid", unsaid)
 	}
 	return nil
+}
+
+// warnings bounds how often the log says that spans are lost: texts may differ with each batch. A batch that is taken in part is another
+// kind of trouble than a collector that takes nothing.
+type warnings struct {
+	mu     sync.Mutex         // guards what follows
+	last   map[bool]time.Time // of each kind; true: in part
+	unsaid int
+	open   bool // a warning was the last line
+}
+
+// quiet is how long a warning stands for those of its kind that follow.
+const quiet = time.Minute
+
+// due reports whether the log may have a warning at a time, and how many it has not had since the last.
+func (w *warnings) due(at time.Time, inPart bool) (unsaid int, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if last, before := w.last[inPart]; before && at.Sub(last) < quiet {
+		w.unsaid++
+		return 0, false
+	}
+	if w.last == nil {
+		w.last = map[bool]time.Time{}
+	}
+	unsaid, w.unsaid = w.unsaid, 0
+	w.last[inPart], w.open = at, true
+	return unsaid, true
+}
+
+// over reports whether the log has a warning that no longer holds.
+func (w *warnings) over() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	open := w.open
+	w.open = false
+	return open
 }

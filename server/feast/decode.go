@@ -81,6 +81,9 @@ func (c *grpcCall) Answer(ctx context.Context, h *server.Hold) (*[]byte, error) 
 	defer r.Release()
 	span := c.api.core.Encoding(ctx)
 	answer, err := r.encode(h, c.api.o.Store.Limits.MaxAnswerBytes)
+	if err == nil {
+		span.Count("fstore.bytes", int64(len(*answer)))
+	}
 	span.End()
 	return c.api.served(ctx, r, answer, err)
 }
