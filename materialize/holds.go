@@ -2,6 +2,7 @@ package materialize
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"math/rand/v2"
 
@@ -59,8 +60,9 @@ func manifestKeys(dir string, r *run, visit func(key []byte) bool) (intact bool,
 }
 
 // Sample returns up to most of the keys that the last published run of a view version left in its store, each with the same
-// chance, in random order. It returns none if the state folder has no such run whose manifest is intact.
-func Sample(state string, ref fstore.ViewRef, most int, random *rand.Rand) ([][]byte, error) {
+// chance, in random order. It returns none if the state folder has no such run, and ErrCorrupt if the run's manifest is damaged
+// or gone. It stops reading keys when ctx ends.
+func Sample(ctx context.Context, state string, ref fstore.ViewRef, most int, random *rand.Rand) ([][]byte, error) {
 	dir, err := stateFolder(state, ref)
 	if err != nil {
 		return nil, err
@@ -82,10 +84,15 @@ func Sample(state string, ref fstore.ViewRef, most int, random *rand.Rand) ([][]
 		} else if i := random.Int64N(seen); i < int64(most) {
 			sample[i] = bytes.Clone(key)
 		}
-		return true
+		return ctx.Err() == nil
 	})
-	if !intact || err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case !intact:
+		return nil, fstore.Errorf(fstore.ErrCorrupt, "the manifest of run %s is damaged or gone", last.Run)
 	}
 	random.Shuffle(len(sample), func(i, j int) { sample[i], sample[j] = sample[j], sample[i] })
 	return sample, nil

@@ -1,6 +1,7 @@
 package materialize_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -19,7 +20,7 @@ func TestSample(t *testing.T) {
 	w := newWorld(t)
 	sample := func(most int, seed uint64) []string {
 		t.Helper()
-		keys, err := Sample(w.state, w.table.view.Ref, most, rand.New(rand.NewPCG(1, seed)))
+		keys, err := Sample(t.Context(), w.state, w.table.view.Ref, most, rand.New(rand.NewPCG(1, seed)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,6 +67,12 @@ func TestSample(t *testing.T) {
 		t.Error("the seed does not decide the sample")
 	}
 
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if got, err := Sample(ended, w.state, w.table.view.Ref, 5, rand.New(rand.NewPCG(1, 1))); got != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("after the context ended: %q, %v", got, err)
+	}
+
 	files, err := filepath.Glob(filepath.Join(w.state, "*", "*.manifest.parquet"))
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
@@ -75,10 +82,10 @@ func TestSample(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := sample(5, 1); got != nil {
-		t.Errorf("of damaged manifests: %q", got)
+	if got, err := Sample(t.Context(), w.state, w.table.view.Ref, 5, rand.New(rand.NewPCG(1, 1))); got != nil || !errors.Is(err, fstore.ErrCorrupt) {
+		t.Errorf("of damaged manifests: %q, %v", got, err)
 	}
-	if _, err := Sample(w.state, fstore.ViewRef{Name: "../precious", Version: 1}, 1, nil); !errors.Is(err, fstore.ErrInvalid) || !strings.Contains(err.Error(), "precious") {
+	if _, err := Sample(t.Context(), w.state, fstore.ViewRef{Name: "../precious", Version: 1}, 1, nil); !errors.Is(err, fstore.ErrInvalid) || !strings.Contains(err.Error(), "precious") {
 		t.Errorf("a path: %v", err)
 	}
 }

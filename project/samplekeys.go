@@ -2,6 +2,8 @@ package project
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -13,9 +15,9 @@ import (
 
 // SampleKeys adds up to most rows of keys that views of a list hold, drawn at random. They come from the state folder: from
 // the manifests of the last runs that published those views. Keys of different views are combined at random where no view has
-// them all. Request columns have their defaults. It returns ErrUsage if a column has no values; then the rows must come from
-// a file.
-func (p *Project) SampleKeys(rows *KeyRows, list *fstore.FeatureList, most int, random *rand.Rand) error {
+// them all. Request columns have their defaults. It returns ErrUsage if a column has no values, and
+// ErrCorrupt if a manifest is damaged; then the rows must come from a file.
+func (p *Project) SampleKeys(ctx context.Context, rows *KeyRows, list *fstore.FeatureList, most int, random *rand.Rand) error {
 	uses := slices.Clone(list.Uses) // those that fill the most columns first
 	slices.SortStableFunc(uses, func(a, b fstore.ViewUse) int { return cmp.Compare(len(b.Keys), len(a.Keys)) })
 	values := map[string]*fstore.Column{}
@@ -24,7 +26,11 @@ func (p *Project) SampleKeys(rows *KeyRows, list *fstore.FeatureList, most int, 
 		if !slices.ContainsFunc(u.Keys, func(k fstore.KeyBinding) bool { return values[k.Column] == nil }) {
 			continue
 		}
-		sample, err := materialize.Sample(p.stateDir(), u.Version.Ref, most, random)
+		sample, err := materialize.Sample(ctx, p.stateDir(), u.Version.Ref, most, random)
+		if errors.Is(err, fstore.ErrCorrupt) {
+			return fstore.Errorf(fstore.ErrCorrupt, "read the keys of %s from the state folder: %s", u.Version.Ref, fstore.MessageOf(err)).
+				WithHint("give rows of %s with --entities FILE, or run fstore materialize", rows.Names())
+		}
 		if err != nil {
 			return fmt.Errorf("read the keys of %s: %w", u.Version.Ref, err)
 		}

@@ -226,7 +226,7 @@ func (b *bench) rows(ctx context.Context, p *project.Project) (*project.KeyRows,
 		err = usage.Errorf(nil, "--keys-per-request: these features have no keys")
 	case len(rows.Columns) == 0:
 	case len(b.files) == 0:
-		err = p.SampleKeys(rows, list, maxKeys, rand.New(rand.NewPCG(b.seed, 0))) //nolint:gosec // G404: a load that can be made again
+		err = p.SampleKeys(ctx, rows, list, maxKeys, rand.New(rand.NewPCG(b.seed, 0))) //nolint:gosec // G404: a load that can be made again
 	case rows.Columns[0].Len == 0:
 		err = usage.Errorf(nil, "--entities: there are no rows of keys in %s", strings.Join(b.files, ", "))
 	}
