@@ -77,13 +77,18 @@ func (c *compared) scores(current *stats.Counts, minimum int64) []scored {
 	beyond := func(name CheckName, inReference, in int64) {
 		out = append(out, scored{name, float64(in) / float64(current.Values()), none, noiseOfRates(inReference, r.Values(), in, current.Values())})
 	}
+	unseen := func(inReference, in int64) {
+		beyond(CheckUnseen, inReference, in)
+		last := &out[len(out)-1]
+		last.noise = max(last.noise, noiseOfUnseen(r.Bins(), r.Values(), current.Values()))
+	}
 	if c.edges.Kind == stats.Categories {
 		if c.edges.Complete {
-			beyond(CheckUnseen, r.High(), current.High())
+			unseen(r.High(), current.High())
 		}
 	} else {
 		if c.few() {
-			beyond(CheckUnseen, 0, current.Between())
+			unseen(0, current.Between())
 		}
 		beyond(CheckOutOfRange, r.Low()+r.High(), current.Low()+current.High())
 		out = append(out, c.wasserstein(current))

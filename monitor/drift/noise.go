@@ -6,7 +6,8 @@ import (
 	"github.com/fstore-dev/fstore/stats"
 )
 
-// The noise of a score is what two samples of n and m values from one distribution exceed about once in a thousand times.
+// The noise of a score is meant to be what two samples of n and m values from one distribution exceed once in a thousand times. It is
+// asymptotic or fitted: docs/drift.md says how often simulations exceed it.
 
 // zRare is the 99.9th percentile of the standard normal distribution.
 const zRare = 3.0902
@@ -48,7 +49,7 @@ func rareChiSquared(k int) float64 {
 
 // noiseOfWasserstein: for equal distributions √(n·m/(n+m)) · W tends to the integral of |B(F(x))|, where B is a Brownian
 // bridge (del Barrio, Giné and Matrán 1999). Its mean is √(2/π) · ∫√(F·(1−F)); its 99.9th percentile is at most rareBridge times that
-// integral, as TestNoiseIsRarelyExceeded finds for several shapes of F.
+// integral: a round number above what simulations of several shapes of F gave. TestNoiseIsRarelyExceeded bounds the alarms.
 func noiseOfWasserstein(reference, current *stats.Counts) float64 {
 	return rareBridge * math.Sqrt(perRow(reference.Finite(), current.Finite())) * spread(reference)
 }
@@ -60,4 +61,23 @@ const rareBridge = 2.8
 func noiseOfRates(k, n, l, m int64) float64 {
 	pooled := float64(k+l+1) / float64(n+m+2)
 	return 3.2905*math.Sqrt(pooled*(1-pooled)*perRow(n, m)) + perRow(n, m)
+}
+
+// noiseOfUnseen is what chance alone puts into categories that n values of the reference do not have, as a share of m other values. The
+// share of values yet unseen is estimated by that of the categories seen once (Good 1953, who credits Turing). The estimate and the m
+// values vary.
+func noiseOfUnseen(counts []int64, n, m int64) float64 {
+	once, twice := 0.0, 0.0
+	for _, k := range counts {
+		switch k {
+		case 1:
+			once++
+		case 2:
+			twice++
+		}
+	}
+	rows := float64(n)
+	share := once / rows
+	variance := share*(1-share)/float64(m) + (once+2*twice)/(rows*rows)
+	return share + zRare*math.Sqrt(variance) + perRow(n, m)
 }

@@ -142,7 +142,7 @@ type Check struct {
 
 	Threshold *float64 `json:"threshold,omitempty"` // absent: the score is shown and decides nothing
 
-	// Noise is what the score of two samples of these sizes from one distribution exceeds about once in a thousand times. A score
+	// Noise is meant to be what the score of two samples of these sizes from one distribution exceeds once in a thousand times. A score
 	// up to it is never an alarm.
 	Noise *float64 `json:"noise,omitempty"`
 
