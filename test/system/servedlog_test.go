@@ -107,7 +107,9 @@ func loggedRows(t *testing.T, folder string, customers []int64, want *fstorev1.G
 	if statuses == nil { // all are PRESENT
 		statuses = make([]byte, len(customers))
 	}
-	err := servedlog.Read(folder, time.Time{}, func(*servedlog.Info) bool { return true }, func(b *servedlog.Rows) error {
+	unreadable := func(path string, err error) { t.Errorf("%s: %v", path, err) }
+	all := func(*servedlog.Info) bool { return true }
+	err := servedlog.Read(folder, servedlog.Reader{Chosen: all, Unreadable: unreadable, Do: func(b *servedlog.Rows) error {
 		for row := range b.Len {
 			i := int(b.Row[row])
 			if seen[b.Request[row]] != i || i >= len(customers) || b.Keys[0].Int64s[row] != customers[i] {
@@ -121,7 +123,7 @@ func loggedRows(t *testing.T, folder string, customers []int64, want *fstorev1.G
 		}
 		rows += b.Len
 		return nil
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
