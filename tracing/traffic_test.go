@@ -15,8 +15,14 @@ func TestTroubleIsLoggedOnceAMinuteForEachKind(t *testing.T) {
 		unsaid int
 		ok     bool
 	}{
-		{0, false, 0, true}, {time.Second, false, 0, false}, {2 * time.Second, true, 1, true}, {3 * time.Second, true, 0, false},
-		{59 * time.Second, false, 0, false}, {time.Minute, false, 2, true}, {time.Minute, true, 0, false}, {62 * time.Second, true, 1, true},
+		{0, false, 0, true},
+		{time.Second, false, 0, false},
+		{2 * time.Second, true, 1, true},
+		{3 * time.Second, true, 0, false},
+		{59 * time.Second, false, 0, false},
+		{time.Minute, false, 2, true},
+		{time.Minute, true, 0, false},
+		{62 * time.Second, true, 1, true},
 	} {
 		if unsaid, ok := w.due(time.Unix(0, 0).Add(step.after), step.inPart); unsaid != step.unsaid || ok != step.ok {
 			t.Errorf("step %d: %d, %v, want %d, %v", i, unsaid, ok, step.unsaid, step.ok)
