@@ -194,7 +194,7 @@ features: [parcel.value_by_weight]
 // them too.
 var rare = []string{
 	"bench.failures", "bench.failures.example", "bench.failures.kind", "bench.failures.requests", "bench.stopped", "bench.unfinished",
-	"causality.hint", "check.checks.results.sample", "causality.leak", "causality.problem", "column_difference.rows", "commit.dirty", "commit.git_revision", "doctor.checks.hint", "freshness.views.late_seconds", "gc.kept", "gc.leases", "gc.snapshots",
+	"causality.hint", "check.checks.results.sample", "check.unchecked", "causality.leak", "causality.problem", "column_difference.rows", "commit.dirty", "commit.git_revision", "doctor.checks.hint", "freshness.views.late_seconds", "gc.kept", "gc.leases", "gc.snapshots",
 	"get.clock", "get.replayed", "get.versions.stale", "init.missing", "input.found", "input.kept", "listed_entity.owner", "listed_entity.tags", "listed_service.tags",
 	"listed_source.owner", "listed_source.tags", "listed_view.offline", "materialize.accepted", "materialize.causality", "materialize.error", "materialize.finished", "materialize.left", "materialize.refused",
 	"materialize.seconds.check", "materialize.seconds.finish", "materialize.skipped", "materialize.warning", "model.set_retired", "model_pin.aliases", "model_pin.set_retired",

@@ -57,7 +57,10 @@ var generationTests = []test{
 			t.Fatal(err)
 		}
 		same(t, show(a), []string{"x: 2"})
-		same(t, a.Versions, []online.AnswerVersion{{Ref: v.Ref, Generation: generation2, Published: published.Add(time.Hour), Servable: published.Add(time.Hour)}})
+		same(t, a.Versions, []online.AnswerVersion{{
+			Ref: v.Ref, Generation: generation2, Published: published.Add(time.Hour), Run: runOf(generation2, published.Add(time.Hour)),
+			Servable: published.Add(time.Hour),
+		}})
 	}},
 	{"a_flip_during_a_read_asks_only_that_view_again", func(t *testing.T, b online.Backend) {
 		hook := &hooked{Backend: b}

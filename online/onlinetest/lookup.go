@@ -42,7 +42,7 @@ var lookupTests = []test{
 				t.Errorf("%s: statuses %v, validity %v, events %v", f.Column.Name, f.Statuses, f.Column.Valid, f.Events)
 			}
 		}
-		same(t, a.Versions, []online.AnswerVersion{{Ref: v.Ref, Generation: generation1, Published: published, Servable: published}})
+		same(t, a.Versions, []online.AnswerVersion{{Ref: v.Ref, Generation: generation1, Published: published, Run: runOf(generation1, published), Servable: published}})
 	}},
 	{"ttl_bound_is_inclusive", func(t *testing.T, b online.Backend) {
 		s, v := newStore(b, "p"), ttl(view("v", "id int64", "a int64"), time.Hour)
@@ -357,7 +357,7 @@ var lookupTests = []test{
 		_, err := s.Lookup(context.Background(), list(use(view("w", "id int64", "x int64"))), req)
 		want := online.Stats{
 			Rows: 3, Keys: 2, RoundTrips: 2, BackendTime: 2 * time.Millisecond, Now: published,
-			Versions: []online.AnswerVersion{{Ref: v.Ref, Generation: generation1, Published: published, Servable: published}},
+			Versions: []online.AnswerVersion{{Ref: v.Ref, Generation: generation1, Published: published, Run: runOf(generation1, published), Servable: published}},
 		}
 		want.Statuses[online.Present], want.Statuses[online.NullValue], want.Statuses[online.NotFound] = 2, 2, 2
 		want.Views = []online.ViewStats{{Ref: v.Ref, Values: want.Statuses}}
