@@ -114,7 +114,7 @@ func (w *ticks) stopHalfwayAfter(before func(), n int, more ...string) *process 
 		if p := w.tryToStop(b, to(n, more...)); p != nil {
 			return p
 		}
-		if more == nil {
+		if !slices.Contains(more, "--full") { // which writes again in any case
 			w.run(n-1, "--rewind")
 		}
 	}
