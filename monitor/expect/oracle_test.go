@@ -345,7 +345,7 @@ func TestChecksOfRows(t *testing.T) {
 		"none after none":               {rowsOf(fstore.Expectation{Change: 0.29}), rows(0, 0), expect.Facts{Before: count(0)}, "passed error"},
 		"more than before":              {rowsOf(fstore.Expectation{Change: 0.3}), rows(3, 0), expect.Facts{Before: count(2)}, "failed error: there are 3, after 2 in the last publication"},
 		"fewer than before":             {rowsOf(fstore.Expectation{Change: 0.3}), rows(3, 0), expect.Facts{Before: count(6)}, "failed error: there are 3, after 6 in the last publication"},
-		"rows after none":               {rowsOf(fstore.Expectation{Change: 0.3}), rows(3, 0), expect.Facts{Before: count(0)}, "failed error: there are 3, after 0 in the last publication"},
+		"rows after none":               {rowsOf(fstore.Expectation{Change: 0.3}), rows(3, 0), expect.Facts{Before: count(0)}, "skipped error: there is nothing to compare with: the last publication had no rows"},
 		"nothing to compare with":       {rowsOf(fstore.Expectation{Change: 0.3}), rows(3, 0), expect.Facts{Unknown: "why"}, "skipped error: there is nothing to compare with: why"},
 		"a bound and nothing before":    {rowsOf(fstore.Expectation{MinRows: count(3), Change: 0.3}), rows(3, 0), expect.Facts{}, "passed error"},
 		"no key deleted":                {deleted, rows(3, 0), expect.Facts{Before: count(10)}, "passed error"},

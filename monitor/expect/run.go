@@ -273,12 +273,16 @@ func (r *Run) rowCount(rule *Rule, f Facts, res *Result) {
 		res.fail(fmt.Sprintf("there are %s, fewer than %s", n, english.Thousands(*rule.MinRows)))
 	case rule.MaxRows != nil && r.rows > *rule.MaxRows:
 		res.fail(fmt.Sprintf("there are %s, more than %s", n, english.Thousands(*rule.MaxRows)))
-	case rule.Change == 0:
-	case f.Before == nil:
+	case rule.Change == 0, f.Before != nil && *f.Before == r.rows:
+	case f.Before == nil, *f.Before == 0: // after none, any row would be too great a change, for ever
 		if rule.MinRows == nil && rule.MaxRows == nil {
-			res.skip("there is nothing to compare with: " + f.Unknown)
+			why := f.Unknown
+			if f.Before != nil {
+				why = "the last publication had no rows"
+			}
+			res.skip("there is nothing to compare with: " + why)
 		}
-	case math.Abs(float64(r.rows-*f.Before))/float64(*f.Before) > rule.Change: // NaN after none is no change
+	case math.Abs(float64(r.rows-*f.Before))/float64(*f.Before) > rule.Change:
 		res.fail(fmt.Sprintf("there are %s, after %s in the last publication", n, english.Thousands(*f.Before)))
 	}
 }
