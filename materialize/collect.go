@@ -307,11 +307,7 @@ func (c *collector) leftOver(ctx context.Context, ref fstore.ViewRef, g fstore.G
 	if h.Complete || !h.Published.IsZero() || h.Fingerprint == "" {
 		return "", nil
 	}
-	dir, err := stateFolder(c.o.State, ref)
-	if err != nil {
-		return "", err
-	}
-	read, err := readRuns(dir)
+	_, read, err := runsOf(c.o.State, ref)
 	if err != nil {
 		return "", err
 	}

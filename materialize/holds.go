@@ -12,11 +12,7 @@ import (
 // Holds returns the number of keys in a generation and the first few of them, from the manifest of the run that its
 // header names. known is false if the state folder does not have that run.
 func Holds(state string, h fstore.Header, few int) (keys int64, some [][]byte, known bool, err error) {
-	dir, err := stateFolder(state, h.View)
-	if err != nil {
-		return 0, nil, false, err
-	}
-	read, err := readRuns(dir)
+	dir, read, err := runsOf(state, h.View)
 	r := read.runs[h.Run]
 	if err != nil || r == nil || !r.isNamedBy(&h) {
 		return 0, nil, false, err
@@ -63,11 +59,7 @@ func manifestKeys(dir string, r *run, visit func(key []byte) bool) (intact bool,
 // chance, in random order. It returns none if the state folder has no such run, and ErrCorrupt if the run's manifest is damaged
 // or gone. It stops reading keys when ctx ends.
 func Sample(ctx context.Context, state string, ref fstore.ViewRef, most int, random *rand.Rand) ([][]byte, error) {
-	dir, err := stateFolder(state, ref)
-	if err != nil {
-		return nil, err
-	}
-	read, err := readRuns(dir)
+	dir, read, err := runsOf(state, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -101,10 +93,6 @@ func Sample(ctx context.Context, state string, ref fstore.ViewRef, most int, ran
 // Lost says which publication of a view version the state folder knows that a store no longer shows: it went back in time.
 // store is its Options.Store, and p its pointer. It returns "" if nothing is known to be lost.
 func Lost(state, store string, ref fstore.ViewRef, p fstore.Pointer) (string, error) {
-	dir, err := stateFolder(state, ref)
-	if err != nil {
-		return "", err
-	}
-	read, err := readRuns(dir)
+	_, read, err := runsOf(state, ref)
 	return read.lost(store, p), err
 }

@@ -223,7 +223,7 @@ func (s *Seconds) Total() float64 {
 // Run materializes the views one after another and returns a summary of each, in order. A view's failure does not
 // stop the others. The error joins all errors: ErrInvalid (an instant that is refused), ErrConflict (another run
 // holds the lease, or took over), ErrUnavailable (the store or the registry cannot be reached), ErrCorrupt (the
-// view's keys are out of order), ErrCheck (a result was refused; nothing of it was written), and the errors of Source and Sink.
+// view's keys are out of order), ErrCheck (a result was refused and not written), and the errors of Source and Sink.
 func Run(ctx context.Context, o Options) ([]Summary, error) {
 	o.defaults()
 	if now := o.Now(); o.To.After(now) {

@@ -13,11 +13,7 @@ type Computed struct {
 // ComputedRuns returns what a project's state knows of runs of a view version, by their ids: of the last publication, and of those before whose
 // files it still needs.
 func ComputedRuns(state string, ref fstore.ViewRef) (map[string]Computed, error) {
-	dir, err := stateFolder(state, ref)
-	if err != nil {
-		return nil, err
-	}
-	read, err := readRuns(dir)
+	_, read, err := runsOf(state, ref)
 	if err != nil {
 		return nil, err
 	}

@@ -138,6 +138,16 @@ func readRuns(dir string) (runsRead, error) {
 	return runsIn(dir, entries), err
 }
 
+// runsOf returns the runs in the state folder of a view version, and the folder.
+func runsOf(state string, ref fstore.ViewRef) (string, runsRead, error) {
+	dir, err := stateFolder(state, ref)
+	if err != nil {
+		return "", runsRead{}, err
+	}
+	read, err := readRuns(dir)
+	return dir, read, err
+}
+
 func runsIn(dir string, entries []fs.DirEntry) runsRead {
 	read := runsRead{map[string]*run{}, map[string]int{}, map[string]bool{}}
 	spools := map[string]bool{}

@@ -51,18 +51,11 @@ func (p *Project) Check(ctx context.Context, r CheckRequest) (*Checks, error) {
 		return nil, about("to", fstore.Errorf(fstore.ErrUsage, "%s is after now, %s", fstore.FormatTime(r.To), fstore.FormatTime(now)).
 			WithHint("future data cannot be checked"))
 	}
-	db, err := p.registry(ctx)
+	db, rev, err := p.openApplied(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
-	rev, err := db.Revision(ctx, p.Settings.Project)
-	if err != nil {
-		return nil, err
-	}
-	if rev.Number == 0 {
-		return nil, p.Settings.nothingApplied()
-	}
 	sources, views, err := checkedNames(rev, r.Names)
 	if err != nil {
 		return nil, err
@@ -203,18 +196,11 @@ type CheckHistory struct {
 
 // CheckHistory returns what is kept of the checks of sources and view versions, by the names of CheckRequest.
 func (p *Project) CheckHistory(ctx context.Context, names []string) ([]CheckHistory, error) {
-	db, err := p.registry(ctx)
+	db, rev, err := p.openApplied(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
-	rev, err := db.Revision(ctx, p.Settings.Project)
-	if err != nil {
-		return nil, err
-	}
-	if rev.Number == 0 {
-		return nil, p.Settings.nothingApplied()
-	}
 	sources, views, err := checkedNames(rev, names)
 	if err != nil {
 		return nil, err

@@ -265,6 +265,19 @@ func (p *Project) openRevision(ctx context.Context) (*registry.Store, *registry.
 	return db, rev, nil
 }
 
+// openApplied is openRevision for what needs definitions: without any, the error says to apply them.
+func (p *Project) openApplied(ctx context.Context) (*registry.Store, *registry.Revision, error) {
+	db, rev, err := p.openRevision(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if rev.Number == 0 {
+		_ = db.Close()
+		return nil, nil, p.Settings.nothingApplied()
+	}
+	return db, rev, nil
+}
+
 // ShortPath returns a path relative to the working directory if it is beneath it.
 func ShortPath(path string) string {
 	here, err := os.Getwd()

@@ -108,7 +108,7 @@ func duckdb(modules []module) (static, error) {
 // duckdb_NAME. The digits are the length of the namespace.
 var nested = regexp.MustCompile(`N[KVRO]*(\d+)(duckdb_\w+)`)
 
-// checkNamespaces returns an error if a static library of DuckDB has symbols in a namespace that is no part's: many parts are headers, so
+// checkNamespaces returns an error if a static library of DuckDB has symbols in a namespace that belongs to no known part: many parts are headers, so
 // that no library is named for them.
 func checkNamespaces(m module, parts []static) error {
 	known := map[string]bool{}

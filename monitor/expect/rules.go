@@ -142,7 +142,7 @@ func Digest(v *fstore.ViewVersion) string {
 		}
 	}
 	encoded, err := json.Marshal(x)
-	if err != nil { // a bound that is no JSON: it came from JSON
+	if err != nil { // cannot be: the bound was read from JSON
 		return "unknown"
 	}
 	sum := sha256.Sum256(encoded)

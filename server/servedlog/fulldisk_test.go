@@ -12,7 +12,7 @@ import (
 	"github.com/fstore-dev/fstore/online/answers"
 )
 
-// A disk that is full takes a part of a batch. Nothing of it stays, what was written before stays whole, and with space the log
+// A disk that is full takes a part of a batch. That part is removed, what was written before stays whole, and with space the log
 // goes on.
 func TestADiskThatIsFull(t *testing.T) {
 	if !inChild(t) {

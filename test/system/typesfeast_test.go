@@ -35,7 +35,7 @@ func (w *typeWorld) feastAnswers(s *served, view, feature string, keys *fstore.C
 	}
 }
 
-// hasFraction reports whether a value in JSON has an instant that is no whole second.
+// hasFraction reports whether a value in JSON has an instant with a fraction of a second.
 func hasFraction(typ fstore.Type, value string) bool {
 	return typ.Elem() == fstore.Timestamp && strings.Contains(value, ".")
 }

@@ -89,7 +89,7 @@ func start(t testing.TB, secured *tls.Config) *Collector {
 	return c
 }
 
-// Answer sets what the collector does with what arrives over HTTP from now on. Nothing of it is kept unless the status is 200.
+// Answer sets what the collector does with what arrives over HTTP from now on. It is kept only if the status is 200.
 func (c *Collector) Answer(answer func() (status int, body []byte)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
