@@ -121,6 +121,13 @@ type Checked struct {
 	History    string // JSON, the newest first
 }
 
+// Monitored is how the latest rounds of monitoring a model came out.
+type Monitored struct {
+	Service        string // whose features they are; empty: of none
+	Model, Version string // empty: the service itself
+	History        string // JSON, the newest first
+}
+
 // TrainingSet is a training set without its lock.
 type TrainingSet struct {
 	ID      int64 // never used twice in a backend; the newest has the highest
@@ -172,7 +179,8 @@ type (
 		name, store   string
 		version, slot int
 	}
-	pair struct{ name, of string }
+	pair    struct{ name, of string }
+	subject struct{ service, model, version string }
 )
 
 // Key is empty: a project has one.
@@ -207,6 +215,9 @@ func (r *Expected) Key() any { return version{r.Kind, r.Name, r.Version} }
 
 // Key is the kind, name and version.
 func (r *Checked) Key() any { return version{r.Kind, r.Name, r.Version} }
+
+// Key is the service, and the model's name and version.
+func (r *Monitored) Key() any { return subject{r.Service, r.Model, r.Version} }
 
 // Key is the ID.
 func (r *TrainingSet) Key() any { return number{r.ID} }

@@ -33,6 +33,7 @@ func full(text string, optional int64) []record.Record {
 		&record.Publication{Name: text, Version: 7, Store: text, Slot: 3, Run: text, Counts: text},
 		&record.Expected{Kind: text, Name: text, Version: 7, Expectations: text},
 		&record.Checked{Kind: text, Name: text, Version: 7, History: text},
+		&record.Monitored{Service: text, Model: text, Version: text, History: text},
 		&record.Lease{Name: text, Token: text, Holder: record.Holder(text), Expires: big},
 	}
 }
@@ -86,6 +87,8 @@ func blank(r record.Record) record.Record {
 		return &record.Expected{Kind: r.Kind, Name: r.Name, Version: r.Version}
 	case *record.Checked:
 		return &record.Checked{Kind: r.Kind, Name: r.Name, Version: r.Version}
+	case *record.Monitored:
+		return &record.Monitored{Service: r.Service, Model: r.Model, Version: r.Version}
 	case *record.Lease:
 		return &record.Lease{Name: r.Name}
 	}

@@ -18,10 +18,13 @@ var schema2 string
 //go:embed schema3.sql
 var schema3 string
 
+//go:embed schema4.sql
+var schema4 string
+
 // schemas has the statements that make each schema out of the one before it, the first out of an empty file. PRAGMA
 // user_version is the number of schemas that a registry has. A registry with more than these was written by a newer
 // fstore.
-var schemas = []string{schema1, schema2, schema3}
+var schemas = []string{schema1, schema2, schema3, schema4}
 
 // rower is a database or a transaction.
 type rower interface {

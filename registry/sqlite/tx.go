@@ -38,6 +38,7 @@ var (
 	publications = newTable(table{name: "publications", since: 3, keys: 4, columns: []string{"name", "version", "store", "slot", "run", "counts"}})
 	expected     = newTable(table{name: "expected", since: 3, keys: 3, columns: []string{"kind", "name", "version", "expectations"}})
 	checked      = newTable(table{name: "checked", since: 3, keys: 3, columns: []string{"kind", "name", "version", "history"}})
+	monitored    = newTable(table{name: "monitored", since: 4, keys: 3, columns: []string{"service", "model", "version", "history"}})
 	leases       = newTable(table{name: "leases", since: 1, keys: 1, columns: []string{"name", "token", "holder", "expires"}})
 	trainingSets = newTable(table{name: "training_sets", since: 1, keys: 1, order: "order by id desc", columns: []string{"id", "name", "created", "service", "rows", "out", "retired"}})
 	locks        = newTable(table{name: "training_sets", since: 1, keys: 1, columns: []string{"id", "lock"}})
@@ -95,6 +96,8 @@ func columnsOf(r record.Record) (*table, []any) {
 		return expected, []any{&r.Kind, &r.Name, &r.Version, &r.Expectations}
 	case *record.Checked:
 		return checked, []any{&r.Kind, &r.Name, &r.Version, &r.History}
+	case *record.Monitored:
+		return monitored, []any{&r.Service, &r.Model, &r.Version, &r.History}
 	case *record.Lease:
 		return leases, []any{&r.Name, &r.Token, &r.Holder, &r.Expires}
 	case *record.TrainingSet:
