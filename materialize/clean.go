@@ -27,11 +27,11 @@ func (j *job) clean(ctx context.Context) error {
 			continue
 		}
 		for _, r := range runs {
-			forget := j.state.remove
+			remove := j.forget
 			if r.Run == live.Run {
-				forget = j.state.removeSpool
+				remove = j.state.removeSpool
 			}
-			if err := forget(r); err != nil {
+			if err := remove(r); err != nil {
 				return err
 			}
 		}
@@ -76,7 +76,7 @@ func (j *job) drop(ctx context.Context, g fstore.Generation, runs []*run) error 
 		return nil
 	}
 	for _, r := range runs {
-		if err := j.state.remove(r); err != nil {
+		if err := j.forget(r); err != nil {
 			return err
 		}
 	}

@@ -316,7 +316,9 @@ func (w *world) files(t fataler) []string {
 	}
 	var names []string
 	for _, e := range entries {
-		names = append(names, e.Name())
+		if e.Name() != "publications.past" { // it stays as long as the folder: past_test.go
+			names = append(names, e.Name())
+		}
 	}
 	return names
 }

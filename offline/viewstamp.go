@@ -5,20 +5,17 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/duckdb"
 	"github.com/fstore-dev/fstore/offline/trainset"
 )
-
-// currentInputs is everything that the rows of a view depend on, apart from its definition and the instant.
-type currentInputs struct {
-	DuckDB  string      `json:"duckdb"`
-	Threads int         `json:"threads"` // the last bits of plain float sums depend on them
-	Sources SourceFiles `json:"sources"`
-}
 
 // SourceFiles are the files of a view's sources, by the source's name.
 type SourceFiles map[string][]SourceFile
@@ -30,24 +27,59 @@ type SourceFile struct {
 	SHA256 string          `json:"sha256,omitempty"` // if it is known already
 }
 
-// Stamp identifies everything that AsOf computes a view from, apart from p: the engine, its settings, and the list and
-// content of the files of all the view's sources. The stamp changes when any of them does. Stamp reads no file. The stamp
-// is empty if that cannot be told: a file is missing, or was written just now and could change again within the
+// Stamp identifies everything that AsOf computes a view from, apart from its definition and p: the engine, its settings, and the list
+// and content of the files of all the view's sources. The stamp changes when any of them does, and Changes tells which. Stamp reads no
+// file. The stamp is empty if that cannot be told: a file is missing, or was written just now and could change again within the
 // resolution of its times.
 func (e *Engine) Stamp(ctx context.Context, v *fstore.ViewVersion) string {
 	return e.stampOf(e.SourceFiles(ctx, v))
 }
 
+// stampOf returns a stamp: words of the form name:value for the engine, and name=digest for each source.
 func (e *Engine) stampOf(files SourceFiles) string {
 	if files == nil {
 		return ""
 	}
-	text, err := json.Marshal(currentInputs{DuckDB: duckdb.Version(), Threads: e.opts.Threads, Sources: files})
-	if err != nil {
-		return ""
+	words := []string{engineWord + duckdb.Version(), fmt.Sprint(threadsWord, e.opts.Threads)} // the last bits of plain float sums depend on threads
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		text, err := json.Marshal(files[name])
+		if err != nil {
+			return ""
+		}
+		sum := sha256.Sum256(text)
+		words = append(words, name+"="+hex.EncodeToString(sum[:digestBytes]))
 	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
+	return strings.Join(words, " ")
+}
+
+const (
+	engineWord  = "duckdb:"
+	threadsWord = "threads:"
+	digestBytes = 16 // of a SHA-256
+)
+
+// Changes returns what differs between two stamps of a view version, such as "source orders". It returns false if it cannot tell: a
+// stamp is empty, or is one of an older fstore.
+func Changes(was, is string) (changed []string, ok bool) {
+	before, after := strings.Fields(was), strings.Fields(is)
+	if len(before) != len(after) || len(before) < 2 || !strings.HasPrefix(was, engineWord) {
+		return nil, false
+	}
+	for i, word := range after {
+		if word == before[i] {
+			continue
+		}
+		source, _, _ := strings.Cut(word, "=")
+		switch {
+		case strings.HasPrefix(word, engineWord):
+			changed = append(changed, "the version of DuckDB")
+		case strings.HasPrefix(word, threadsWord):
+			changed = append(changed, "the number of threads")
+		default:
+			changed = append(changed, "source "+source)
+		}
+	}
+	return changed, true
 }
 
 // SourceFiles returns the files that a view is computed from, without reading or digesting them; nil where Stamp is empty.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -85,10 +86,39 @@ func TestAViewsStampIsThatOfAllItsFiles(t *testing.T) {
 		if was, ok := seen[got]; ok || got == "" {
 			t.Errorf("%s: the stamp is %q, as %s", c.name, got, was)
 		}
+		if changed, ok := Changes(first, got); !ok || len(changed) == 0 {
+			t.Errorf("%s: of %q to %q, %q has changed", c.name, first, got, changed)
+		}
 		seen[got] = c.name
 	}
 	folder = "nowhere"
 	if got := stamp(time.Hour); got != "" {
 		t.Errorf("there are no files: got %q", got)
+	}
+}
+
+// What differs between two stamps is named. Stamps of an older fstore tell nothing.
+func TestWhatHasChangedBetweenTwoStamps(t *testing.T) {
+	t.Parallel()
+	const was = "duckdb:v1 threads:2 events=aa lines=bb"
+	for _, c := range []struct {
+		was, is string
+		want    []string
+		ok      bool
+	}{
+		{was, was, nil, true},
+		{was, "duckdb:v1 threads:2 events=aa lines=cc", []string{"source lines"}, true},
+		{was, "duckdb:v2 threads:3 events=cc lines=bb", []string{"the version of DuckDB", "the number of threads", "source events"}, true},
+		{"duckdb:v1 threads:2", "duckdb:v1 threads:2", nil, true},
+		{was, "", nil, false},
+		{"", was, nil, false},
+		{"", "", nil, false},
+		{"9c1185a5c5e9fc54", "9c1185a5c5e9fc54", nil, false},
+		{"9c1185a5c5e9fc54", was, nil, false},
+		{was, "duckdb:v1 threads:2 events=aa", nil, false},
+	} {
+		if got, ok := Changes(c.was, c.is); ok != c.ok || !slices.Equal(got, c.want) {
+			t.Errorf("from %q to %q: %q, %t", c.was, c.is, got, ok)
+		}
 	}
 }

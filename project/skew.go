@@ -169,22 +169,23 @@ type replayer struct {
 }
 
 // Standing implements skew.Replayer.
-func (r *replayer) Standing(ctx context.Context, view fstore.ViewRef, run string) skew.Standing {
+func (r *replayer) Standing(ctx context.Context, view fstore.ViewRef, run string) (skew.Standing, []string) {
 	v := r.rev.View(view)
 	runs, err := materialize.ComputedRuns(r.p.stateDir(), view)
-	if v == nil || err != nil {
-		return skew.Unknown
+	computed, known := runs[run]
+	if v == nil || err != nil || !known {
+		return skew.Unknown, nil
 	}
-	now := r.engine.Stamp(ctx, v)
-	switch computed, known := runs[run]; {
-	case !known || computed.Inputs == "" || now == "":
-		return skew.Unknown
-	case computed.Inputs != now:
-		return skew.ChangedInputs
+	changed, ok := offline.Changes(computed.Inputs, r.engine.Stamp(ctx, v))
+	switch {
+	case !ok:
+		return skew.Unknown, nil
+	case len(changed) > 0:
+		return skew.ChangedInputs, changed
 	case computed.Build == buildIdentity(r.p.options.Version):
-		return skew.SameInputs
+		return skew.SameInputs, nil
 	}
-	return skew.OtherBuild
+	return skew.OtherBuild, nil
 }
 
 // Replay implements skew.Replayer.

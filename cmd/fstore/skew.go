@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
@@ -144,7 +145,11 @@ func (a *app) printSkew(r *skew.Result) error {
 		if !x.Published.IsZero() {
 			published = fstore.FormatTime(x.Published)
 		}
-		d.Row(string(x.Outcome), fstore.FormatTime(x.At), x.Sent, x.View.String()+" "+x.Feature, x.Served, x.Offline, published, string(x.Inputs))
+		inputs := string(x.Inputs)
+		if len(x.Changed) > 0 {
+			inputs += ": " + strings.Join(x.Changed, ", ")
+		}
+		d.Row(string(x.Outcome), fstore.FormatTime(x.At), x.Sent, x.View.String()+" "+x.Feature, x.Served, x.Offline, published, inputs)
 	}
 	if err := a.printAfter(true, d); err != nil {
 		return err

@@ -13,11 +13,12 @@ import (
 type publications struct {
 	published, runAt []time.Time // zero: none; runAt is of a run in flight
 	standings        []Standing  // of both runs of a view; "": not asked yet
+	changed          [][]string  // inputs of both runs of a view
 }
 
 func publicationsOf(g *Rows) *publications {
 	n := len(g.Views)
-	p := &publications{make([]time.Time, n), make([]time.Time, n), make([]Standing, n)}
+	p := &publications{make([]time.Time, n), make([]time.Time, n), make([]Standing, n), make([][]string, n)}
 	for v := range g.Views {
 		if !g.Published[v].IsNull(0) {
 			p.published[v] = fstore.FromMicros(g.Published[v].Int64s[0])
@@ -152,7 +153,7 @@ func (r *runner) differs(ctx context.Context, g *Rows, p *publications, replays 
 		counts.NotProvable++
 		return false
 	}
-	standing := r.standing(ctx, g, p, f)
+	standing, changed := r.standing(ctx, g, p, f)
 	outcome := Wrong
 	switch standing {
 	case SameInputs:
@@ -165,31 +166,38 @@ func (r *runner) differs(ctx context.Context, g *Rows, p *publications, replays 
 		counts.NotProvable++
 		counts.Unexplained++
 	}
-	r.show(g, p, replays[0], row, f, outcome, standing)
+	r.show(g, p, replays[0], row, f, Difference{Outcome: outcome, Inputs: standing, Changed: changed})
 	return true
 }
 
 func (r *runner) absent(status byte) bool { return status == r.o.NotFound || status == r.o.Expired }
 
-// standing returns what is known of the inputs of a feature: of the views that it reads, the one that explains most. It asks once
-// for each group, after its replays: a source that changes later explains nothing about them.
-func (r *runner) standing(ctx context.Context, g *Rows, p *publications, f int) Standing {
+// standing returns what is known of the inputs of a feature: of the views that it reads, the one that explains most, and what has
+// changed of any. It asks once for each group, after its replays: a source that changes later explains nothing about them.
+func (r *runner) standing(ctx context.Context, g *Rows, p *publications, f int) (Standing, []string) {
 	rank := []Standing{SameInputs, Unknown, OtherBuild, ChangedInputs}
 	worst := 0
+	var changed []string
 	for v, view := range g.Views {
 		if p.published[v].IsZero() || !slices.Contains(g.Features[f].Reads, view) {
 			continue
 		}
 		if p.standings[v] == "" {
-			of := slices.Index(rank, r.o.Replayer.Standing(ctx, view, first(&g.Run[v])))
+			runs := []string{first(&g.Run[v])}
 			if !p.runAt[v].IsZero() {
-				of = max(of, slices.Index(rank, r.o.Replayer.Standing(ctx, view, first(&g.InFlight[v]))))
+				runs = append(runs, first(&g.InFlight[v]))
+			}
+			of := 0
+			for _, run := range runs {
+				standing, what := r.o.Replayer.Standing(ctx, view, run)
+				of, p.changed[v] = max(of, slices.Index(rank, standing)), append(p.changed[v], what...)
 			}
 			p.standings[v] = rank[of]
 		}
-		worst = max(worst, slices.Index(rank, p.standings[v]))
+		worst, changed = max(worst, slices.Index(rank, p.standings[v])), append(changed, p.changed[v]...)
 	}
-	return rank[worst]
+	slices.Sort(changed)
+	return rank[worst], slices.Compact(changed)
 }
 
 // first returns the first text of a column; null is empty.
@@ -200,22 +208,20 @@ func first(c *fstore.Column) string {
 	return c.Strings[0]
 }
 
-// show keeps a difference to be shown, the wrong ones first.
-func (r *runner) show(g *Rows, p *publications, again *Replayed, row, f int, outcome Outcome, standing Standing) {
+// show keeps a difference to be shown, the wrong ones first. d has its outcome and what is known of its inputs.
+func (r *runner) show(g *Rows, p *publications, again *Replayed, row, f int, d Difference) {
 	r.result.differencesN++
 	all := r.result.Differences
 	if len(all) >= r.o.Shown {
-		if outcome != Wrong || all[len(all)-1].Outcome == Wrong {
+		if d.Outcome != Wrong || all[len(all)-1].Outcome == Wrong {
 			return
 		}
 		all = all[:len(all)-1]
 	}
 	feature := &g.Features[f]
-	d := Difference{
-		Outcome: outcome, Request: g.Request[row], Row: g.Row[row], At: fstore.FromMicros(g.At[row]), View: feature.View, Feature: feature.Name, Inputs: standing,
-		Sent: string((&fstore.Batch{Columns: g.Sent, Len: g.Len}).AppendRowJSON(nil, row)), Served: r.text(&g.Values[f], row, g.Statuses[row][f]),
-		Offline: r.text(&again.Values[f], row, again.Statuses[row][f]),
-	}
+	d.Request, d.Row, d.At, d.View, d.Feature = g.Request[row], g.Row[row], fstore.FromMicros(g.At[row]), feature.View, feature.Name
+	d.Sent = string((&fstore.Batch{Columns: g.Sent, Len: g.Len}).AppendRowJSON(nil, row))
+	d.Served, d.Offline = r.text(&g.Values[f], row, g.Statuses[row][f]), r.text(&again.Values[f], row, again.Statuses[row][f])
 	if v := slices.Index(g.Views, feature.View); v >= 0 {
 		d.Published = p.published[v]
 	}

@@ -62,6 +62,7 @@ type Difference struct {
 	Served    string         `json:"served"` // the value as JSON, and its status unless it is PRESENT
 	Offline   string         `json:"offline"`
 	Inputs    Standing       `json:"inputs"`
+	Changed   []string       `json:"changed,omitempty"` // what has changed of them: "source orders"
 }
 
 // Differing returns how many values differ, shown or not.

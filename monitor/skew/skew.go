@@ -82,8 +82,9 @@ type Replayer interface {
 	// Replay answers rows from what the engine computes for each view as of an instant, in the order of r.Views; the zero instant
 	// is of a view that was not read.
 	Replay(ctx context.Context, r *Rows, at []time.Time) (*Replayed, error)
-	// Standing returns what is known of the inputs of a run of a view version; empty: the log does not name it.
-	Standing(ctx context.Context, view fstore.ViewRef, run string) Standing
+	// Standing returns what is known of the inputs of a run of a view version, and what of them has changed, such as "source orders".
+	// An empty run is one that the log does not name.
+	Standing(ctx context.Context, view fstore.ViewRef, run string) (s Standing, changed []string)
 }
 
 // Options are what Run needs. Sample, Shown and Progress may be zero.

@@ -26,8 +26,11 @@ type world struct {
 
 func (w *world) Each(do func(*Rows) error, _ func(string, error)) error { return do(&w.rows) }
 
-func (w *world) Standing(_ context.Context, _ fstore.ViewRef, run string) Standing {
-	return w.standings[run]
+func (w *world) Standing(_ context.Context, view fstore.ViewRef, run string) (Standing, []string) {
+	if w.standings[run] == ChangedInputs {
+		return ChangedInputs, []string{"source of " + view.Name}
+	}
+	return w.standings[run], nil
 }
 
 func (w *world) Replay(_ context.Context, r *Rows, at []time.Time) (*Replayed, error) {
@@ -135,8 +138,16 @@ func TestTheInputsOfARunInFlight(t *testing.T) {
 	} {
 		w := served(2, []fstore.ViewRef{a, b}, 33)
 		w.standings["f00d"] = standing
-		if r := w.run(t); r.Counts != want {
+		r := w.run(t)
+		if r.Counts != want {
 			t.Errorf("%s: %+v", standing, r.Counts)
+		}
+		var changed []string
+		if standing == ChangedInputs {
+			changed = []string{"source of a", "source of b"}
+		}
+		if got := r.Differences[0].Changed; !slices.Equal(got, changed) {
+			t.Errorf("%s: changed %q", standing, got)
 		}
 	}
 }

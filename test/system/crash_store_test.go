@@ -386,8 +386,8 @@ func TestTwoStoresTakeTurnsWithOneState(t *testing.T) {
 			}
 		}
 	}
-	if files := w.files(".fstore/state"); len(files) != 4 {
-		t.Errorf("state holds %v, want a run for each store", files)
+	if files := w.files(".fstore/state"); len(files) != 5 {
+		t.Errorf("state holds %v, want a run for each store, and the past ones", files)
 	}
 }
 
