@@ -12,7 +12,7 @@ IN_VENV     = .ci/python .venv-test python/requirements-test.txt
 IN_WHEEL    = FSTORE_CI=1 .ci/python .venv-wheel python/requirements-wheel.txt
 VERSION     = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: help setup build install demo test test-python test-neighbours test-tools test-deploy test-image test-report report-picture law race fuzz bench bench-growth cover lint vuln dist wheel python-lock release-check release-test generate clean go compiler redis valkey protoc prometheus chromium
+.PHONY: help setup build install demo loop test test-python test-neighbours test-tools test-deploy test-image test-report report-picture law race fuzz bench bench-growth cover lint vuln dist wheel python-lock release-check release-test generate clean go compiler redis valkey protoc prometheus chromium
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -52,7 +52,7 @@ test-neighbours: build wheel ## Run the tests that install other tools, or the w
 TOOLS = python/tests/tools
 test-tools: build ## Run examples/orchestration and examples/serving in the tools that they are for
 	export FSTORE_BINARY=$(CURDIR)/bin/fstore FSTORE_MLSERVER=$(CURDIR)/.venv-mlserver/bin/python && \
-	.ci/python .venv-airflow python/requirements-airflow.txt pytest $(TOOLS)/test_airflow.py && \
+	.ci/python .venv-airflow python/requirements-airflow.txt pytest $(TOOLS)/test_airflow.py $(TOOLS)/test_airflow_loop.py && \
 	.ci/python .venv-pipelines python/requirements-pipelines.txt pytest $(TOOLS)/test_prefect.py $(TOOLS)/test_kfp.py && \
 	.ci/python .venv-mlserver python/requirements-mlserver.txt true && \
 	.ci/python .venv-serving python/requirements-serving.txt pytest $(TOOLS)/test_bentoml.py $(TOOLS)/test_kserve.py
@@ -65,6 +65,9 @@ test-deploy: go compiler redis prometheus ## Check deploy/ with Prometheus, helm
 # Where no registry of images can be reached, GO_IMAGE and BASE_IMAGE name others: Debian with Go and a C++ compiler, and Debian.
 test-image: go compiler ## Build the Dockerfile with buildah, as root, and run the image read-only as nobody
 	FSTORE_CI=1 FSTORE_IMAGE=1 GO_IMAGE=$(GO_IMAGE) BASE_IMAGE=$(BASE_IMAGE) go test -timeout 30m -run TheImage ./test/deploy
+
+loop: build redis prometheus ## Run the loop once round: train, serve, shift the data, alert, retrain, move the alias under load (in bin/loop)
+	FSTORE_CI=1 FSTORE_BINARY=$(CURDIR)/bin/fstore .ci/python .venv-loop python/requirements-loop.txt python examples/loop/loop.py bin/loop
 
 test-report: go chromium ## Check the report of drift in Chromium, with axe-core; FSTORE_REPORT_PICTURES=DIR keeps what it looks like
 	axe="$$(.ci/axe)" && FSTORE_AXE="$$axe" go test -count=1 ./monitor/report
@@ -143,7 +146,7 @@ wheel: go compiler ## Build the Python distributions fstore-sdk and fstore-bin, 
 
 # What is pinned stays pinned. To upgrade a package, delete its line first.
 python-lock: ## Pin what the tests of the Python package need, in python/requirements-*.txt
-	for list in test neighbours trackers mlflow2 feast evidently wheel airflow pipelines serving mlserver; do \
+	for list in test neighbours trackers mlflow2 feast evidently loop wheel airflow pipelines serving mlserver; do \
 		$(IN_VENV) uv pip compile -q --universal --python-version 3.11 --no-annotate --custom-compile-command 'make python-lock' \
 			python/requirements-$$list.in -o python/requirements-$$list.txt || exit 1; \
 	done

@@ -1,0 +1,288 @@
+"""The arrows of the loop, in order. Each returns what it has proved, or raises `Failed`."""
+
+import filecmp
+import json
+import shlex
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from services import check, free_port, until
+
+if TYPE_CHECKING:
+    from loop import Loop
+
+SUMMER, AUTUMN = "2025-09-01T00:00:00Z", "2025-10-01T00:00:00Z"
+
+
+def raw_data(loop: "Loop") -> str:
+    """Writes what the shop has sold in the summer, and puts it under DVC."""
+    said = loop.script("data.py . summer")
+    loop.run("git init -q && dvc init -q")
+    loop.run(
+        "dvc add -q data/orders data/customers data/labels && git add --all && git commit -qm 'The summer'"
+    )
+    return said.strip()
+
+
+def training_set(loop: "Loop") -> str:
+    """Registers the definitions and makes the training set, as a stage of DVC."""
+    return reproduced(loop, "returns_1")
+
+
+def reproduced(loop: "Loop", name: str) -> str:
+    """Runs dvc repro twice: it makes the training set, and then finds it up to date. Its lock and DVC's agree."""
+    loop.run("dvc repro")
+    check(
+        "Data and pipelines are up to date." in loop.run("dvc repro"),
+        "dvc repro made the training set a second time",
+    )
+    out = json.loads((loop.shop / f"sets/{name}.lock.json").read_text())["output"]
+    check(
+        out["md5"] in (loop.shop / "dvc.lock").read_text(),
+        f"dvc.lock has another file than the lock of {name}",
+    )
+    loop.run(f"git add --all && git commit -qm {name}")
+    return f"{name}: {out['rows']:,} rows, MD5 {out['md5'][:8]} in dvc.lock and in the training set's lock"
+
+
+def train(loop: "Loop") -> str:
+    """Trains version 1. Its run in MLflow says which training set it learned from."""
+    mlflow = loop.services.environment["MLFLOW_TRACKING_URI"]
+    loop.services.ready("mlflow", f"{mlflow}/health")
+    return trained(loop, "returns_1", "1")
+
+
+def trained(loop: "Loop", name: str, version: str) -> str:
+    """Trains and registers a version, and reads from MLflow what it learned from."""
+    got = loop.script(f"train.py {name}").split()[-1]
+    check(got == version, f"the version that was trained is {got}, not {version}")
+    run_id = mlflow(loop, f"model-versions/get?name=returns&version={version}")["model_version"]["run_id"]
+    run = mlflow(loop, f"runs/get?run_id={run_id}")["run"]
+    (logged,) = (d["dataset"] for d in run["inputs"]["dataset_inputs"])
+    digest = loop.repo.training_set(name).digest
+    check(
+        (logged["name"], logged["digest"]) == (name, digest[:32]),
+        f"MLflow has {logged}, not {name} with digest {digest}",
+    )
+    return f"version {version} learned from {name}, digest {digest[:8]} in MLflow"
+
+
+def mlflow(loop: "Loop", path: str) -> Any:
+    """Asks MLflow's REST API."""
+    with urllib.request.urlopen(
+        f"{loop.services.environment['MLFLOW_TRACKING_URI']}/api/2.0/mlflow/{path}"
+    ) as answer:
+        return json.load(answer)
+
+
+def gate(loop: "Loop") -> str:
+    """Lets version 1 through, pins its features, and makes it the champion."""
+    verdict = judged(loop, "1", "returns_1", "2025-08", passes=True)
+    loop.accuracy["summer"] = verdict["accuracy"]
+    return f"version 1 is right in {verdict['accuracy']:.1%} of {verdict['rows']:,} rows, and is the champion in MLflow"
+
+
+def judged(loop: "Loop", version: str, name: str, month: str, *, passes: bool) -> dict[str, Any]:
+    """Runs the gate, and checks what became of the alias in MLflow."""
+    verdict = json.loads(
+        loop.script(
+            f"gate.py {version} --training-set {name} --labels data/labels/{month}.parquet",
+            0 if passes else 4,
+        )
+    )
+    champion = mlflow(loop, "registered-models/alias?name=returns&alias=champion")["model_version"]["version"]
+    check(
+        (champion == version) == passes,
+        f"the champion is version {champion} after the gate judged version {version}: {verdict}",
+    )
+    pinned = [m for m in loop.repo.models if m["model"]["version"] == version]
+    check(len(pinned) == (1 if passes else 0), f"version {version} has {len(pinned)} pins")
+    return dict(verdict)
+
+
+def materialize(loop: "Loop") -> str:
+    """Publishes the features as of the end of the summer, and compares the store with the engine, key by key."""
+    loop.run(f"fstore materialize --to {SUMMER}")
+    loop.run("fstore model sync returns")
+    return verified(loop, "1")
+
+
+def verified(loop: "Loop", version: str) -> str:
+    """Compares all keys of a version with the offline result."""
+    views = json.loads(loop.run(f"fstore verify --model returns@{version} --output json"))["views"]
+    return f"{sum(v['checked'] for v in views):,} keys in Redis are what the engine computes"
+
+
+def serve(loop: "Loop") -> str:
+    """Starts fstore serve with its log, FastAPI and the load, and waits until the first version has answered."""
+    server = loop.repo.serve()
+    loop.stack.callback(server.close)
+    loop.features = server.address
+    port = free_port()
+    loop.app = f"http://127.0.0.1:{port}"
+    loop.services.environment["FEATURES"] = server.address
+    uvicorn = [
+        "uvicorn",
+        "serve:app",
+        "--app-dir",
+        str(Path(__file__).parent),
+        "--port",
+        str(port),
+        "--log-level",
+        "warning",
+    ]
+    loop.services.start("app", uvicorn, loop.shop)
+    loop.services.ready("app", f"{loop.app}/openapi.json")
+    under_load(loop, "uk")
+    until(lambda: len(lines(loop, "uk")) > 60, "the load got fewer than 60 answers")
+    return f"{ask(loop)['model']} answers by its alias"
+
+
+def under_load(loop: "Loop", country: str) -> None:
+    """Lets customers of a country ask from now on."""
+    file = loop.folder / f"answers-{country}.jsonl"
+    loop.answers.append(file)
+    command = [
+        "python",
+        str(Path(__file__).with_name("load.py")),
+        loop.app,
+        f"data/customers/{country}.parquet",
+        str(file),
+    ]
+    loop.services.start(f"load-{country}", command, loop.shop)
+
+
+def lines(loop: "Loop", country: str) -> list[dict[str, Any]]:
+    """Returns the answers that are there by now."""
+    file = loop.folder / f"answers-{country}.jsonl"
+    return [json.loads(x) for x in file.read_text().splitlines()] if file.exists() else []
+
+
+def ask(loop: "Loop", model: str = "returns@champion") -> Any:
+    """Asks for one customer."""
+    request = urllib.request.Request(
+        f"{loop.app}/predict?model={model}", b'{"customer_id": [12]}', {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def quiet(loop: "Loop") -> str:
+    """Compares what is served with what version 1 learned from: nothing has drifted."""
+    loop.run("fstore drift --reference returns_1 --current store --fail-on 0.3")
+    return "what is served is what version 1 learned from"
+
+
+def shift(loop: "Loop") -> str:
+    """The shop opens in Japan: its prices are in yen. They are published and asked for like any others."""
+    loop.script("data.py . september")
+    loop.run("dvc add -q data/orders data/customers data/labels && git add --all && git commit -qm September")
+    began = time.time()
+    loop.run(f"fstore materialize --to {AUTUMN}")
+    loop.runs.append((AUTUMN, began, time.time() + 2))  # servers follow within a second
+    under_load(loop, "jp")
+    until(lambda: len(lines(loop, "jp")) > 60, "the load got fewer than 60 answers for Japan")
+    return verified(loop, "1")
+
+
+def alert(loop: "Loop") -> str:
+    """The comparison finds the drift."""
+    loop.run("fstore drift --reference returns_1 --current store --fail-on 0.3", 4)
+    return "drifted"
+
+
+def training_set_again(loop: "Loop") -> str:
+    """Makes a training set of September."""
+    loop.script("window.py returns_2 2025-09 2025-10-01")
+    return reproduced(loop, "returns_2")
+
+
+def train_again(loop: "Loop") -> str:
+    """Trains on September. Before, somebody trains on the old training set by mistake."""
+    return f"{trained(loop, 'returns_1', '2')}; {trained(loop, 'returns_2', '3')}"
+
+
+def gate_again(loop: "Loop") -> str:
+    """Refuses the version that learned from the summer, lets the one through that learned from September."""
+    bad = judged(loop, "2", "returns_1", "2025-09", passes=False)
+    good = judged(loop, "3", "returns_2", "2025-09", passes=True)
+    old, new = good["champion"], good["accuracy"]
+    check(old < loop.accuracy["summer"] - 0.15, f"version 1 is as good in September: {old:.1%}")
+    check(new > old + 0.15, f"version 3 is no better than version 1: {new:.1%} and {old:.1%}")
+    return f"version 1 is down to {old:.1%}; version 2 with {bad['accuracy']:.1%} is refused; version 3 has {new:.1%}"
+
+
+def materialize_again(loop: "Loop") -> str:
+    """Publishes what the new version needs. Its features are those of version 1, so there is nothing to write."""
+    loop.run(f"fstore materialize --to {AUTUMN}")
+    return verified(loop, "3")
+
+
+def move(loop: "Loop") -> str:
+    """Moves the alias under load, and waits until all answers come from the new version."""
+    check(ask(loop, "returns@3")["model"] == "returns@3", "version 3 does not answer")
+    loop.run("fstore model sync returns")
+    moved = len(lines(loop, "uk"))
+
+    def followed() -> bool:
+        late = lines(loop, "uk")[moved:]
+        return len(late) > 60 and all(
+            a["status"] == 200 and a["answer"]["model"] == "returns@3" for a in late[-30:]
+        )
+
+    until(followed, "the answers do not come from version 3")
+    return "the champion is returns@3"
+
+
+def every_answer(loop: "Loop") -> str:
+    """Ends the load. No request failed, and every score is what its version gives offline, to the last bit."""
+    until(lambda: ask(loop, "returns@1")["model"] == "returns@1", "version 1 does not answer any more")
+    for country in ("uk", "jp"):
+        loop.services.stop(f"load-{country}")
+    runs = "".join(f" --run {at},{begin},{end}" for at, begin, end in loop.runs)
+    got = json.loads(
+        loop.script(f"oracle.py{runs} {' '.join(shlex.quote(str(a)) for a in loop.answers)}").splitlines()[-1]
+    )
+    check(
+        got["bad"] == 0,
+        f"{got['bad']} of {got['requests']} answers are wrong or failed, such as {got['first'][:1]}",
+    )
+    check(set(got["right"]) == {"returns@1", "returns@3"}, f"answers came from {got['right']}")
+    return f"{got['requests']:,} requests, none failed; scores as offline: {got['right']}; p99 {got['p99'] * 1000:.0f} ms"
+
+
+def skew(loop: "Loop") -> str:
+    """Compares every value in the served log with the engine."""
+    equal = 0
+    for version in ("1", "3"):
+        found = json.loads(loop.run(f"fstore skew --model returns@{version} --sample 0 --output json"))[
+            "values"
+        ]
+        check(
+            found["wrong"] == found["unexplained"] == 0 < found["equal"],
+            f"skew of returns@{version}: {found}",
+        )
+        equal += found["equal"]
+    return f"{equal:,} logged values are what the engine computes"
+
+
+def rebuild(loop: "Loop") -> str:
+    """Makes both training sets again from their locks: the same bytes."""
+    for name in ("returns_1", "returns_2"):
+        loop.run(f"fstore training-set rebuild {name} --out again/{name}.parquet")
+        same = filecmp.cmp(
+            loop.shop / f"sets/{name}.parquet", loop.shop / f"again/{name}.parquet", shallow=False
+        )
+        check(same, f"{name} was rebuilt to other bytes")
+    return "returns_1 and returns_2: the same bytes"
+
+
+ROUND: list[Callable[["Loop"], str]] = [
+    alert, training_set_again, train_again, gate_again, materialize_again, move, every_answer, skew, rebuild,
+]  # fmt: skip
+"""From an alert to the next model: what the workflow in examples/github and the DAG in examples/orchestration do."""
+
+ALL = [raw_data, training_set, train, gate, materialize, serve, quiet, shift, *ROUND]
