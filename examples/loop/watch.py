@@ -1,0 +1,85 @@
+"""Who is told: a receiver of webhooks, and a Prometheus with the alert rules of deploy/prometheus."""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+import secrets
+import threading
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from services import Services, free_port
+
+RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "fstore.rules.yml"
+
+CONFIG = """\
+global: {scrape_interval: 1s, evaluation_interval: 1s}
+rule_files: [fstore.rules.yml]
+scrape_configs:
+  - job_name: pushgateway
+    honor_labels: true
+    static_configs: [{targets: ['127.0.0.1:PORT']}]
+"""
+
+
+class Receiver:
+    """Receives webhooks, and keeps those whose signature holds."""
+
+    def __init__(self) -> None:
+        key = secrets.token_bytes(32)
+        self.secret = "whsec_" + base64.b64encode(key).decode()
+        self.messages: list[dict[str, Any]] = []
+        """What came, the first one first."""
+        messages = self.messages
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:  # noqa: N802 (the name is that of the library)
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                signed = f"{self.headers['Webhook-Id']}.{self.headers['Webhook-Timestamp']}.".encode() + body
+                ours = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+                holds = hmac.compare_digest(f"v1,{ours}", self.headers["Webhook-Signature"] or "")
+                if holds:
+                    messages.append(json.loads(body))
+                self.send_response(204 if holds else 401)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        """Stops listening."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Prometheus:
+    """A Prometheus that reads a Pushgateway every second. Its alerts fire at once: nobody waits for minutes here."""
+
+    def __init__(self, services: Services, folder: Path) -> None:
+        push, port = free_port(), free_port()
+        self.pushgateway, self.url = f"http://127.0.0.1:{push}", f"http://127.0.0.1:{port}"
+        folder.mkdir()
+        (folder / "prometheus.yml").write_text(CONFIG.replace("PORT", str(push)))
+        (folder / RULES.name).write_text(re.sub(r"\n +for: \w+\n", "\n", RULES.read_text()))
+        services.start("pushgateway", ["prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{push}"], folder)
+        flags = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address=127.0.0.1:{port}"]
+        services.start("prometheus", ["prometheus", *flags], folder)
+
+    def ready(self, services: Services) -> None:
+        """Waits until both answer."""
+        services.ready("pushgateway", f"{self.pushgateway}/-/ready")
+        services.ready("prometheus", f"{self.url}/-/ready")
+
+    def alerts(self) -> dict[str, dict[str, str]]:
+        """Returns the labels of the alerts that fire, by their name."""
+        with urllib.request.urlopen(f"{self.url}/api/v1/alerts", timeout=5) as answer:
+            alerts = json.load(answer)["data"]["alerts"]
+        return {a["labels"]["alertname"]: a["labels"] for a in alerts if a["state"] == "firing"}
