@@ -88,6 +88,7 @@ type Feature struct {
 	Expression string  `json:"expression,omitempty"` // of an on-demand view: how it is computed; Column is then empty
 
 	Expect []Expectation `json:"-"` // kept apart from the definition: see Expectations
+	Drift  *DriftRule    `json:"-"` // likewise; nil: as its view
 	Meta
 }
 
@@ -109,6 +110,7 @@ type View struct {
 	Offline   bool      `json:"offline,omitempty"`           // online: false, an intermediate: never served or materialized
 
 	Expect []Expectation `json:"-"` // kept apart from the definition: see Expectations
+	Drift  *DriftRule    `json:"-"` // likewise, of its features; nil: the defaults
 	Meta
 }
 

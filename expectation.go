@@ -270,17 +270,18 @@ func isNaN(c *Column) bool {
 	return len(c.Float64s) > 0 && c.Float64s[0] != c.Float64s[0] || len(c.Float32s) > 0 && c.Float32s[0] != c.Float32s[0]
 }
 
-// Expectations are those that belong to a version of a view: its own, its features' and its sources'. They can change while
-// the version stays, so the registry keeps them apart from it.
+// Expectations are those that belong to a version of a view: its own, its features' and its sources'; and when the drift of its features
+// is an alarm. They can change while the version stays, so the registry keeps them apart from it.
 type Expectations struct {
 	View     []Expectation            `json:"view,omitempty"`
 	Features map[string][]Expectation `json:"features,omitempty"` // by feature
 	Sources  map[string][]Expectation `json:"sources,omitempty"`  // by source
+	Drift    *DriftRules              `json:"drift,omitempty"`
 }
 
 // ExpectationsOf returns the expectations of a version's definition.
 func ExpectationsOf(v *ViewVersion) Expectations {
-	out := Expectations{View: v.View.Expect}
+	out := Expectations{View: v.View.Expect, Drift: DriftRulesOf(v.View.Drift, v.View.Features)}
 	add := func(to *map[string][]Expectation, name string, all []Expectation) {
 		if len(all) == 0 {
 			return
@@ -303,7 +304,8 @@ func ExpectationsOf(v *ViewVersion) Expectations {
 func (x *Expectations) With(v *ViewVersion) *ViewVersion {
 	out := *v
 	out.View.Expect = x.View
-	out.View.Features, out.Sources = slices.Clone(v.View.Features), slices.Clone(v.Sources)
+	out.View.Drift = x.Drift.OfView()
+	out.View.Features, out.Sources = x.Drift.With(v.View.Features), slices.Clone(v.Sources)
 	for i := range out.View.Features {
 		out.View.Features[i].Expect = x.Features[out.View.Features[i].Name]
 	}
@@ -313,5 +315,7 @@ func (x *Expectations) With(v *ViewVersion) *ViewVersion {
 	return &out
 }
 
-// Empty reports whether there is no expectation.
-func (x *Expectations) Empty() bool { return len(x.View)+len(x.Features)+len(x.Sources) == 0 }
+// Empty reports whether there is nothing.
+func (x *Expectations) Empty() bool {
+	return len(x.View)+len(x.Features)+len(x.Sources) == 0 && x.Drift == nil
+}

@@ -12,6 +12,7 @@ type OnDemandView struct {
 	Request  []RequestColumn `json:"request,omitempty"` // as declared
 	Uses     []FeatureRef    `json:"uses,omitempty"`    // as declared; As is the name that expressions use for the view
 	Features []Feature       `json:"features"`          // as declared: a feature may use those before it
+	Drift    *DriftRule      `json:"-"`                 // of its features, kept apart from the definition; nil: the defaults
 	Meta
 }
 

@@ -183,6 +183,20 @@ func (r *ColumnReader) Each(ctx context.Context, yield func(*fstore.Batch) error
 	return r.session.checkFile(ctx, r.file.stamp, r.file.file)
 }
 
+// Quantiles returns the last instants of at most n groups of rows of about equal numbers, in ascending order: rows of one instant are in
+// one group. It reads all rows of the file that have a finite instant.
+func (r *ColumnReader) Quantiles(ctx context.Context, n int) (out []int64, err error) {
+	err = r.session.each(ctx, fmt.Sprintf("SELECT DISTINCT max(t) AS t\nFROM (\n  SELECT\n    t,\n    ntile(%d) OVER (ORDER BY t) AS part\n  FROM (SELECT %s AS t FROM %s)\n  WHERE isfinite(t)\n)\nGROUP BY part\nORDER BY t",
+		n, r.at, r.file.from), func(b *fstore.Batch) bool {
+		out = append(out, b.Columns[0].Int64s[:b.Len]...)
+		return true
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.file.file, err)
+	}
+	return out, r.session.checkFile(ctx, r.file.stamp, r.file.file)
+}
+
 // File returns the absolute path of the file.
 func (r *ColumnReader) File() string { return r.file.file }
 

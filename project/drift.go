@@ -35,7 +35,8 @@ type DriftRequest struct {
 	Progress func(rows int64)
 }
 
-// Drift compares current rows with what a training set was made of, in the bins of its lock. The training set's file is not read.
+// Drift compares current rows with what a training set was made of, in the bins of its lock, and holds the
+// scores to the thresholds of the definitions, unless r.Options has others. The training set's file is only read for thresholds of auto.
 // It returns ErrNotFound if a side does not exist, and ErrInvalid if the current rows have a column of a type that cannot be
 // compared.
 func (p *Project) Drift(ctx context.Context, r DriftRequest) (*drift.Comparison, error) {
@@ -68,11 +69,7 @@ func (p *Project) Drift(ctx context.Context, r DriftRequest) (*drift.Comparison,
 	if r.Timestamp != "" {
 		current.Timestamp = r.Timestamp
 	}
-	out, err := p.driftOfFile(ctx, &r, set, current)
-	if err != nil {
-		return nil, fmt.Errorf("current: %w", err)
-	}
-	return out, nil
+	return p.driftOfFile(ctx, &r, set, current)
 }
 
 // checkSetFile returns ErrInvalid if the file of a training set is not the one of its lock.
@@ -117,46 +114,34 @@ func setSide(set *LockedSet) drift.Side {
 
 // driftOfFile compares the rows of a file.
 func (p *Project) driftOfFile(ctx context.Context, r *DriftRequest, set *LockedSet, current drift.Side) (*drift.Comparison, error) {
-	counter, err := drift.NewCounter(driftColumns(set.Lock), current.Timestamp, r.By)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", set.File, lock.Contradiction(err))
-	}
-	engine, err := p.openedEngine()
+	counter, err := p.driftCounter(ctx, set, current.Timestamp, r.By)
 	if err != nil {
 		return nil, err
 	}
-	req := offline.ColumnsRequest{
+	reader, err := p.countFile(ctx, counter, offline.ColumnsRequest{
 		Path: current.File, Timestamp: current.Timestamp, To: r.To, Window: r.Window,
 		Required: r.Timestamp != "" || r.To != nil || r.Window > 0 || r.By != drift.Whole,
-	}
-	req.Columns, req.Nulls = counter.Wanted()
-	reader, err := engine.Columns(ctx, req)
+	}, r.Progress)
 	if err != nil {
-		return nil, err
-	}
-	defer reader.Close()
-	rows := int64(0)
-	if err := reader.Each(ctx, func(b *fstore.Batch) error {
-		rows += int64(b.Len)
-		r.Progress(rows)
-		return counter.Add(b)
-	}); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("current: %w", err)
 	}
 	current.File, current.From, current.To = reader.File(), reader.From, reader.To
 	if !reader.HasTimestamp() {
 		current.Timestamp = ""
 	}
-	return compared(counter, r, set, current), nil
+	return p.compared(ctx, counter, r, set, current)
 }
 
 // compared finishes a comparison.
-func compared(counter *drift.Counter, r *DriftRequest, set *LockedSet, current drift.Side) *drift.Comparison {
+func (p *Project) compared(ctx context.Context, counter *drift.Counter, r *DriftRequest, set *LockedSet, current drift.Side) (*drift.Comparison, error) {
+	if err := p.learnAuto(ctx, counter, r, set); err != nil {
+		return nil, fmt.Errorf("reference: %w", err)
+	}
 	out := counter.Compare(r.Options)
 	current.Rows = out.Current.Rows
 	out.Current, out.Reference = current, setSide(set)
 	out.Reference.Rows = set.Lock.Output.Rows
-	return out
+	return out, nil
 }
 
 // driftColumns returns the columns of a lock that are compared: the features, and the columns to predict.

@@ -27,9 +27,9 @@ func (p *Project) driftOfStore(ctx context.Context, r *DriftRequest, set *Locked
 	if err != nil {
 		return nil, err
 	}
-	counter, err := drift.NewCounter(driftColumns(set.Lock), publishedColumn, drift.Whole)
+	counter, err := p.driftCounter(ctx, set, publishedColumn, drift.Whole)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", set.File, lock.Contradiction(err))
+		return nil, err
 	}
 	s := &publishedRows{counter: counter, lock: set.Lock, rev: rev}
 	var refs []fstore.ViewRef
@@ -52,7 +52,10 @@ func (p *Project) driftOfStore(ctx context.Context, r *DriftRequest, set *Locked
 	for i := range set.Lock.OnDemand {
 		s.leaveOut(set.Lock.OnDemand[i].Ref, "The store has no values of it: it is computed for each request.")
 	}
-	out := compared(counter, r, set, drift.Side{Kind: drift.Store, Name: DriftStore})
+	out, err := p.compared(ctx, counter, r, set, drift.Side{Kind: drift.Store, Name: DriftStore})
+	if err != nil {
+		return nil, err
+	}
 	out.OnlyWithValue = true
 	return out, nil
 }

@@ -35,7 +35,7 @@ func DriftRows(c *drift.Comparison) [][]string {
 			nulls = percent(f.Reference.Missing()) + " → " + percent(f.Current.Missing())
 		}
 		rows = append(rows, []string{
-			name, DriftVerdictText(f.Verdict), nulls, scoreText(f, drift.CheckWasserstein), scoreText(f, drift.CheckPSI), scoreText(f, drift.CheckJS), f.Reason,
+			name, DriftVerdictText(f.Verdict), nulls, scoreText(f, drift.CheckWasserstein), scoreText(f, drift.CheckPSI), scoreText(f, drift.CheckJS), strings.TrimSpace(f.Reason + " " + f.ThresholdsText()),
 		})
 	}
 	return rows

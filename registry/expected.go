@@ -20,6 +20,8 @@ func putExpected(ctx context.Context, tx record.Tx, o object) error {
 		}
 	case *fstore.ViewVersion:
 		x = fstore.ExpectationsOf(d)
+	case *fstore.OnDemandVersion:
+		x.Drift = fstore.DriftRulesOf(d.View.Drift, d.View.Features)
 	default:
 		return nil
 	}
@@ -35,7 +37,7 @@ func putExpected(ctx context.Context, tx record.Tx, o object) error {
 	return tx.Put(ctx, r)
 }
 
-// readExpected gives sources and versions of views their expectations.
+// readExpected gives sources and versions of views their expectations and rules of drift.
 func (s *state) readExpected(ctx context.Context, tx record.Tx) error {
 	for r, err := range records[record.Expected](ctx, tx) {
 		if err != nil {
@@ -57,11 +59,23 @@ func (s *state) readExpected(ctx context.Context, tx record.Tx) error {
 			if s.head[KindView][r.Name] == r.Version {
 				s.headViews[r.Name] = x.With(s.headViews[r.Name])
 			}
+		case Kind(r.Kind) == KindOnDemand && s.onDemand[ref] != nil:
+			s.onDemand[ref] = withDrift(s.onDemand[ref], x.Drift)
+			if s.head[KindOnDemand][r.Name] == r.Version {
+				s.headOnDemand[r.Name] = withDrift(s.headOnDemand[r.Name], x.Drift)
+			}
 		default:
 			return corrupt("there are expectations of %s %s, which is not there", r.Kind, ref)
 		}
 	}
 	return nil
+}
+
+// withDrift returns a copy of a version of an on-demand view with rules of drift.
+func withDrift(v *fstore.OnDemandVersion, rules *fstore.DriftRules) *fstore.OnDemandVersion {
+	out := *v
+	out.View.Drift, out.View.Features = rules.OfView(), rules.With(v.View.Features)
+	return &out
 }
 
 // Checks are the outcome of one run of checks of a source or of a version of a view.

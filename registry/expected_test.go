@@ -114,3 +114,58 @@ func TestTheLatestChecksAreKept(t *testing.T) {
 		}
 	}
 }
+
+// driftOf returns the thresholds of drift of a version of a view, or of an on-demand view, and of one of its features.
+func driftOf(t *testing.T, db *registry.Store, r fstore.ViewRef, feature string) string {
+	t.Helper()
+	rev := revision(t, db)
+	var rules []*fstore.DriftRule
+	if v := rev.View(r); v != nil {
+		rules = append(rules, v.View.Drift, v.View.Feature(feature).Drift)
+	} else {
+		v := rev.OnDemandView(r)
+		rules = append(rules, v.View.Drift, v.Feature(feature).Drift)
+	}
+	out := ""
+	for _, rule := range rules {
+		names, values := rule.Given()
+		out += fmt.Sprint(names, values, " ")
+	}
+	return out
+}
+
+// Thresholds of drift are kept as expectations are: an edit that plan shows and that makes no version, and each version keeps its own.
+func TestThresholdsOfDriftAreKept(t *testing.T) {
+	const ttl, hour = "ttl: 90d", "description: Of the request}"
+	db := open(t)
+	apply(t, db, trips(t))
+	edited := []string{ttl, ttl + "\ndrift: {all: auto, psi: 0.25}", hour, "drift: {js: 0.3}}", "owner: rides@example.com", "owner: rides@example.com\ndrift: off"}
+	p := plan(t, db, trips(t, edited...))
+	if d := cmp.Diff("change customer_orders 1→1 same -drift.all -drift.psi\nchange trip 1→1 same -features.hour.drift.js -drift.all -features.hour.description\n", summary(p)); d != "" {
+		t.Error(d)
+	}
+	apply(t, db, trips(t, edited...))
+	kept, onDemand := "[all psi] [auto 0.25] [] [] ", "[all] [off] [js] [0.3] "
+	for _, c := range []struct {
+		ref           fstore.ViewRef
+		feature, want string
+	}{{ref("customer_orders", 1), "order_value", kept}, {ref("trip", 1), "hour", onDemand}, {ref("trip", 1), "warm", "[all] [off] [] [] "}} {
+		if got := driftOf(t, db, c.ref, c.feature); got != c.want {
+			t.Errorf("%s: %s, want %s", c.ref, got, c.want)
+		}
+	}
+	for _, v := range revision(t, db).OnDemand() {
+		if v.Ref.Name == "trip" && v.View.Drift == nil {
+			t.Error("head does not have what its version has")
+		}
+	}
+	apply(t, db, trips(t, ttl, "ttl: 30d"))
+	for version, want := range map[int]string{1: kept, 2: "[] [] [] [] "} {
+		if got := driftOf(t, db, ref("customer_orders", version), "order_value"); got != want {
+			t.Errorf("customer_orders@%d: %s, want %s", version, got, want)
+		}
+	}
+	if got := driftOf(t, db, ref("trip", 2), "hour"); got != "[] [] [] [] " {
+		t.Errorf("trip@2: %s", got)
+	}
+}

@@ -16,6 +16,9 @@ type Column struct {
 	Source     string         // the feature's name in the view
 	Type       fstore.Type
 	Statistics *stats.Statistics // of the reference
+
+	// When its drift is an alarm, by the definitions of the view and of the feature; nil: they do not say.
+	ViewRule, Rule *fstore.DriftRule
 }
 
 // compared is what of a column is compared: itself, or the ages or norms of its values.
@@ -24,11 +27,13 @@ type compared struct {
 	measure   Measure
 	edges     *stats.Edges
 	reference *stats.Counts
-	mean      *float64 // of the reference; nil: unknown, or of infinite numbers
-	distinct  int64    // values of the reference; -1: unknown, or an estimate
-	stddev    *float64 // of the reference's population; nil: unknown, or of infinite numbers
-	takenOut  int64    // rows of the reference
-	ignored   string   // why the share of nulls is not judged, in a sentence; "": it is
+	mean      *float64              // of the reference; nil: unknown, or of infinite numbers
+	distinct  int64                 // values of the reference; -1: unknown, or an estimate
+	stddev    *float64              // of the reference's population; nil: unknown, or of infinite numbers
+	takenOut  int64                 // rows of the reference
+	auto      map[CheckName]float64 // thresholds of auto, as far as they are known
+	notAuto   string                // why thresholds of auto are the defaults, in a sentence
+	ignored   string                // why the share of nulls is not judged, in a sentence; "": it is
 }
 
 // fewNumbers is how many distinct numbers are compared as categories are, as in Evidently.

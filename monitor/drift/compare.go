@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/stats"
 )
@@ -17,41 +18,15 @@ const (
 	DefaultShareLimit = 0.5 // as Evidently's drift_share
 )
 
-// Thresholds are the scores at which a check is an alarm. A check without one is only shown.
-type Thresholds map[CheckName]float64
-
 // Options say when a score is an alarm.
 type Options struct {
 	MinRows    int64   // fewer rows are too few to judge
 	ShareLimit float64 // the set has drifted if more than this share of its features has
 
-	// Thresholds replace the defaults, for all columns and for columns by name. A threshold of NaN takes the default away.
-	Thresholds Thresholds
-	ByColumn   map[string]Thresholds
-}
-
-// thresholds returns the thresholds of a column: the defaults for its kind, replaced by those of the options.
-func (o *Options) thresholds(c *compared) Thresholds {
-	out := Thresholds{CheckNullRate: 0.01}
-	switch {
-	case c.edges.Kind == stats.Categories:
-		out[CheckJS], out[CheckUnseen] = 0.1, 0.01
-	case c.edges.Kind == stats.Numbers && c.few():
-		out[CheckJS], out[CheckUnseen], out[CheckOutOfRange] = 0.1, 0.01, 0.01
-	case c.edges.Kind == stats.Numbers:
-		out[CheckWasserstein], out[CheckPSI], out[CheckOutOfRange] = 0.1, 0.2, 0.01
-	}
-	for _, given := range []Thresholds{o.Thresholds, o.ByColumn[c.Name]} {
-		for name, x := range given {
-			if out[name] = x; math.IsNaN(x) {
-				delete(out, name)
-			}
-		}
-	}
-	if c.ignored != "" {
-		delete(out, CheckNullRate)
-	}
-	return out
+	// Rule sets thresholds of all columns, and ByColumn of columns by name. They go before those of definitions. A column that its
+	// definition turns off is only judged if ByColumn says so.
+	Rule     fstore.DriftRule
+	ByColumn map[string]fstore.DriftRule
 }
 
 // scored is a score and its bounds. NaN is a score that could not be computed.
@@ -113,14 +88,12 @@ func (c *compared) wasserstein(current *stats.Counts) scored {
 }
 
 // checks holds scores to thresholds.
-func checks(all []scored, thresholds Thresholds) []Check {
+func (c *compared) checks(all []scored, held thresholds) []Check {
 	out := make([]Check, 0, len(all))
 	for _, s := range all {
 		check := Check{Name: s.name, Value: number(s.value), AtMost: number(s.atMost), Noise: number(s.noise)}
-		if x, held := thresholds[s.name]; held {
-			check.Threshold = &x
-			check.Over = s.value >= x && !(s.value <= s.noise) // NaN is not
-		}
+		held.hold(&check, c)
+		check.Over = check.Threshold != nil && s.value >= *check.Threshold && !(s.value <= s.noise) // NaN is not
 		out = append(out, check)
 	}
 	return out
@@ -190,11 +163,14 @@ func (c *Check) text() string {
 }
 
 // feature compares the current rows of a column with the reference.
-func (c *compared) feature(current *stats.Counts, o *Options) Feature {
+func (c *compared) feature(current *stats.Counts, o *Options, held thresholds) Feature {
 	out := c.described()
 	figures := figuresOf(current)
 	out.Current, out.Bins = &figures, c.bins(current)
-	out.Checks = checks(c.scores(current, o.MinRows), o.thresholds(c))
+	out.Checks = c.checks(c.scores(current, o.MinRows), held)
+	if held.auto() {
+		out.NotAuto = c.notAuto
+	}
 	out.Verdict, out.Reason = c.verdict(out.Checks, current, o.MinRows)
 	if c.ignored != "" {
 		out.Reason += " " + c.ignored
@@ -203,8 +179,8 @@ func (c *compared) feature(current *stats.Counts, o *Options) Feature {
 }
 
 // window is feature for one window.
-func (c *compared) window(current *stats.Counts, o *Options) Window {
-	out := Window{Figures: figuresOf(current), Checks: checks(c.scores(current, o.MinRows), o.thresholds(c))}
+func (c *compared) window(current *stats.Counts, o *Options, held thresholds) Window {
+	out := Window{Figures: figuresOf(current), Checks: c.checks(c.scores(current, o.MinRows), held)}
 	out.Verdict, _ = c.verdict(out.Checks, current, o.MinRows)
 	return out
 }

@@ -22,9 +22,10 @@ type Counter struct {
 	columns []*column
 	at      string // the column of instants; "": there is none
 	by      Period
-	windows map[int64]int32 // by their first instant in microseconds
-	starts  []int64         // of the windows, in the order in which they were met
-	window  []int32         // of each row of a batch
+	start   func(micros int64) (window int64, in bool) // of an instant; nil: there are no windows
+	windows map[int64]int32                            // by what start returns: the first instant in microseconds
+	starts  []int64                                    // of the windows, in the order in which they were met
+	window  []int32                                    // of each row of a batch
 }
 
 // column is a column that is counted.
@@ -47,14 +48,21 @@ const (
 // NewCounter returns a counter for columns of a reference. at is the column with the instants of rows, which ages and windows need; it
 // may be empty. by divides the rows into windows; Whole takes all together. The error says which statistics contradict themselves.
 func NewCounter(columns []Column, at string, by Period) (*Counter, error) {
-	c := &Counter{at: at, by: by, windows: map[int64]int32{}}
+	if by == Whole {
+		return newCounter(columns, at, by, nil)
+	}
+	return newCounter(columns, at, by, func(micros int64) (int64, bool) { return by.start(micros), true })
+}
+
+func newCounter(columns []Column, at string, by Period, start func(int64) (int64, bool)) (*Counter, error) {
+	c := &Counter{at: at, by: by, start: start, windows: map[int64]int32{}}
 	for _, of := range columns {
 		divided, err := newCompared(of)
 		if err != nil {
 			return nil, err
 		}
 		one := &column{compared: divided, unseen: map[string]int64{}}
-		if by == Whole {
+		if start == nil {
 			one.counts = []*stats.Counts{divided.edges.NewCounts()}
 		}
 		c.columns = append(c.columns, one)
@@ -103,7 +111,7 @@ func (c *Counter) Lack(name, reason string) {
 func (c *Counter) Add(b *fstore.Batch) error {
 	at := b.Column(c.at)
 	into := []int32(nil)
-	if c.by != Whole {
+	if c.start != nil {
 		if err := c.assign(at, b.Len); err != nil {
 			return err
 		}
@@ -135,7 +143,11 @@ func (c *Counter) assign(at *fstore.Column, rows int) error {
 			c.window[i] = -1
 			continue
 		}
-		start := c.by.start(at.Int64s[i])
+		start, in := c.start(at.Int64s[i])
+		if !in {
+			c.window[i] = -1
+			continue
+		}
 		if start != last || lastWindow < 0 {
 			w, known := c.windows[start]
 			if !known {
@@ -274,14 +286,18 @@ func (c *column) compare(o *Options, order []int) Feature {
 		c.lacked = true
 		return c.notCompared(fmt.Sprintf("The current rows have no column %s.", c.Name))
 	}
+	held, off := o.thresholds(c.compared)
+	if off != "" {
+		return c.notCompared(off)
+	}
 	whole := c.edges.NewCounts()
 	for _, part := range c.counts {
 		whole.Merge(part)
 	}
-	f := c.feature(whole, o)
+	f := c.feature(whole, o, held)
 	f.Unseen = c.shownUnseen()
 	for _, i := range order {
-		f.Windows = append(f.Windows, c.window(c.counts[i], o))
+		f.Windows = append(f.Windows, c.window(c.counts[i], o, held))
 	}
 	return f
 }

@@ -98,16 +98,16 @@ func shopComparison(t *testing.T) *Comparison {
 	nullable.Nulls = 200
 	age := numbers(sample(r, 5000, func(r *rand.Rand) float64 { return r.ExpFloat64() * 86400 })...)
 	columns := []Column{
-		{"churned", RoleTarget, fstore.ViewRef{}, "", fstore.Bool, &stats.Statistics{Count: 5000, Histogram: []stats.Bin{{UpTo: json.RawMessage("false"), Count: 4500}, {UpTo: json.RawMessage("true"), Count: 500}}}},
-		{"order_value", RoleFeature, view, "order_value", fstore.Float64, numbers(sample(r, 5000, logNormal(3))...)},
-		{"balance", RoleFeature, view, "balance", fstore.Float64, nullable},
-		{"orders", RoleFeature, view, "orders", fstore.Int64, numbers(sample(r, 5000, func(r *rand.Rand) float64 { return float64(r.IntN(4)) })...)},
-		{"country", RoleFeature, view, "country", fstore.String, categories(map[string]int64{"United Kingdom": 4000, "France": 600, "Germany": 400})},
-		{"last_order", RoleFeature, view, "last_order", fstore.Timestamp, &stats.Statistics{Count: 5000, Age: age}},
-		{"embedding", RoleFeature, view, "embedding", fstore.List(fstore.Float32), &stats.Statistics{Count: 5000, Norm: numbers(sample(r, 5000, func(r *rand.Rand) float64 { return 1 + r.NormFloat64()/10 })...)}},
-		{"note", RoleFeature, view, "note", fstore.String, &stats.Statistics{Count: 4900, Nulls: 100}},
-		{"score", RoleFeature, view, "score", fstore.Float64, numbers(sample(r, 100, logNormal(0))...)},
-		{"gone", RoleFeature, view, "gone", fstore.Float64, numbers(sample(r, 5000, logNormal(0))...)},
+		{"churned", RoleTarget, fstore.ViewRef{}, "", fstore.Bool, &stats.Statistics{Count: 5000, Histogram: []stats.Bin{{UpTo: json.RawMessage("false"), Count: 4500}, {UpTo: json.RawMessage("true"), Count: 500}}}, nil, nil},
+		{"order_value", RoleFeature, view, "order_value", fstore.Float64, numbers(sample(r, 5000, logNormal(3))...), nil, nil},
+		{"balance", RoleFeature, view, "balance", fstore.Float64, nullable, nil, nil},
+		{"orders", RoleFeature, view, "orders", fstore.Int64, numbers(sample(r, 5000, func(r *rand.Rand) float64 { return float64(r.IntN(4)) })...), nil, nil},
+		{"country", RoleFeature, view, "country", fstore.String, categories(map[string]int64{"United Kingdom": 4000, "France": 600, "Germany": 400}), nil, nil},
+		{"last_order", RoleFeature, view, "last_order", fstore.Timestamp, &stats.Statistics{Count: 5000, Age: age}, nil, nil},
+		{"embedding", RoleFeature, view, "embedding", fstore.List(fstore.Float32), &stats.Statistics{Count: 5000, Norm: numbers(sample(r, 5000, func(r *rand.Rand) float64 { return 1 + r.NormFloat64()/10 })...)}, nil, nil},
+		{"note", RoleFeature, view, "note", fstore.String, &stats.Statistics{Count: 4900, Nulls: 100}, nil, nil},
+		{"score", RoleFeature, view, "score", fstore.Float64, numbers(sample(r, 100, logNormal(0))...), nil, nil},
+		{"gone", RoleFeature, view, "gone", fstore.Float64, numbers(sample(r, 5000, logNormal(0))...), nil, nil},
 	}
 	c, err := NewCounter(columns, "event_timestamp", Day)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fstore-dev/fstore"
 	"pgregory.net/rapid"
 )
 
@@ -71,11 +72,9 @@ func TestUnseenOfFewNumbersIsWhatItSays(t *testing.T) {
 
 // A score that is too great for float64 is over its threshold.
 func TestAScoreBeyondFloat64IsOver(t *testing.T) {
-	o := Options{MinRows: DefaultMinRows, Thresholds: Thresholds{}}
-	for _, name := range CheckNames {
-		o.Thresholds[name] = math.NaN()
-	}
-	o.Thresholds[CheckWasserstein] = 0.1
+	o := Options{MinRows: DefaultMinRows, Rule: fstore.DriftRule{
+		All: fstore.DriftOff, Checks: map[CheckName]fstore.DriftThreshold{CheckWasserstein: {At: 0.1}},
+	}}
 	reference := repeated(50, 1e-9, 2e-9, 3e-9, 4e-9, 5e-9, 6e-9, 7e-9, 8e-9)
 	for _, x := range []float64{1e300, -1e300, math.MaxFloat64} {
 		current := append(slices.Clone(reference), repeated(400, x)...)
@@ -96,7 +95,7 @@ func TestAStableVerdictNamesItsNoise(t *testing.T) {
 	for i := range current {
 		current[i] += 8 // 0.14 standard deviations: chance explains more in 200 rows
 	}
-	o := Options{MinRows: DefaultMinRows, Thresholds: Thresholds{CheckOutOfRange: math.NaN()}}
+	o := Options{MinRows: DefaultMinRows, Rule: fstore.DriftRule{Checks: map[CheckName]fstore.DriftThreshold{CheckOutOfRange: {Mode: fstore.DriftOff}}}}
 	f := compareNumbersWith(t, o, numbers(reference...), current)
 	if f.Verdict != Stable || f.Reason != "No check is over its threshold and above its noise." {
 		t.Errorf("%s: %s", f.Verdict, f.Reason)

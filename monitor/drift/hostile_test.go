@@ -154,21 +154,3 @@ func TestPeriods(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-// Thresholds as flags write them.
-func TestThresholds(t *testing.T) {
-	var o Options
-	for _, text := range []string{"psi=0.3", "a.b.js=0", "a.b.psi=off", "unseen=off"} {
-		if err := o.SetThreshold(text); err != nil {
-			t.Error(text, err)
-		}
-	}
-	if o.Thresholds[CheckPSI] != 0.3 || !math.IsNaN(o.Thresholds[CheckUnseen]) || o.ByColumn["a.b"][CheckJS] != 0 || !math.IsNaN(o.ByColumn["a.b"][CheckPSI]) {
-		t.Errorf("%+v", o)
-	}
-	for _, text := range []string{"psi", "psi=", "psi=-1", "psi=NaN", "psi=Inf", "psy=1", "=1", "a.=1"} {
-		if err := o.SetThreshold(text); err == nil {
-			t.Errorf("%s is taken", text)
-		}
-	}
-}

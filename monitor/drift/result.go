@@ -87,11 +87,13 @@ type Feature struct {
 	Kind    stats.Kind     `json:"kind"`    // how it is divided: numbers, categories or presence
 
 	Verdict Verdict `json:"verdict"`
-	Missing bool    `json:"-"`      // it is not compared because the current side lacks what it should have: the column, or the published view
-	Reason  string  `json:"reason"` // one sentence in plain English: which checks are over, or why there is no verdict
+	Missing bool    `json:"missing,omitempty"` // it is not compared because the current side lacks what it should have: the column, or the published view
+	Reason  string  `json:"reason"`            // one sentence in plain English: which checks are over, or why there is no verdict
 
 	// Checks are all that were made, in a fixed order. A check without a threshold is only shown. Empty for NotCompared.
 	Checks []Check `json:"checks"`
+
+	NotAuto string `json:"not_auto,omitempty"` // why thresholds of auto are the defaults, in a sentence; absent: they are not, or there are none
 
 	// TakenOut are rows of the training set that Reference leaves out, because the feature's view had no value for them. They held
 	// nulls or the feature's default.
@@ -140,7 +142,9 @@ type Check struct {
 	// AtMost bounds the exact score of the rows from above, where bins only tell Value as a lower bound (KS and Wasserstein).
 	AtMost *float64 `json:"at_most,omitempty"`
 
-	Threshold *float64 `json:"threshold,omitempty"` // absent: the score is shown and decides nothing
+	Threshold     *float64 `json:"threshold,omitempty"`      // absent: the score is shown and decides nothing
+	ThresholdFrom Origin   `json:"threshold_from,omitempty"` // who set Threshold, or took it away; absent: it has none by default
+	Auto          bool     `json:"auto,omitempty"`           // Threshold follows from the reference's own windows
 
 	// Noise is meant to be what the score of two samples of these sizes from one distribution exceeds once in a thousand times. A score
 	// up to it is never an alarm.
@@ -150,17 +154,17 @@ type Check struct {
 }
 
 // CheckName names a score.
-type CheckName string
+type CheckName = fstore.DriftCheck
 
 // The scores. Each function that computes one documents its formula and source.
 const (
-	CheckNullRate    CheckName = "null_rate"    // absolute change of the share of rows that are null or NaN
-	CheckUnseen      CheckName = "unseen"       // share of values that the reference does not have: categories, or numbers between its at most 5
-	CheckOutOfRange  CheckName = "out_of_range" // share of values below the reference's least or above its greatest
-	CheckWasserstein CheckName = "wasserstein"  // Wasserstein-1 distance in standard deviations of the reference
-	CheckPSI         CheckName = "psi"          // population stability index
-	CheckJS          CheckName = "js"           // Jensen-Shannon distance, base 2: 0 to 1
-	CheckKS          CheckName = "ks"           // Kolmogorov-Smirnov statistic: 0 to 1
+	CheckNullRate    = fstore.DriftNullRate
+	CheckUnseen      = fstore.DriftUnseen
+	CheckOutOfRange  = fstore.DriftOutOfRange
+	CheckWasserstein = fstore.DriftWasserstein
+	CheckPSI         = fstore.DriftPSI
+	CheckJS          = fstore.DriftJS
+	CheckKS          = fstore.DriftKS
 )
 
 // Figures are counts of one side of a feature. Rows = Nulls + NaNs + Below + the bins + Above + Other.

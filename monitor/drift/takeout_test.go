@@ -129,7 +129,7 @@ func TestNullsAreIgnored(t *testing.T) {
 		if err := c.Add(&fstore.Batch{Len: 1000, Columns: []fstore.Column{*columnOf(sequence(1000)...)}}); err != nil {
 			t.Fatal(err)
 		}
-		f := c.Compare(Options{MinRows: 1, ShareLimit: DefaultShareLimit, Thresholds: Thresholds{CheckNullRate: 0.1}}).Features[0]
+		f := c.Compare(Options{MinRows: 1, ShareLimit: DefaultShareLimit, Rule: fstore.DriftRule{Checks: map[CheckName]fstore.DriftThreshold{CheckNullRate: {At: 0.1}}}}).Features[0]
 		if f.Verdict != x.want || !strings.HasSuffix(f.Reason, "Not judged.") {
 			t.Errorf("%s: %s", f.Verdict, f.Reason)
 		}

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/fstore-dev/fstore/internal/english"
 	"github.com/fstore-dev/fstore/monitor/drift"
@@ -46,7 +47,7 @@ type figure struct{ Name, Reference, Current string }
 func featureOf(c *drift.Comparison, f *drift.Feature) feature {
 	w := verdictWords[f.Verdict]
 	out := feature{
-		Class: w.class, Mark: w.mark, State: w.word, Name: text(f.Name), Why: cut(f.Reason, longestSentence), Origin: origin(f),
+		Class: w.class, Mark: w.mark, State: w.word, Name: text(f.Name), Why: cut(strings.TrimSpace(f.Reason+" "+f.NotAuto), longestSentence), Origin: origin(f),
 		Cells: cellsOf(f), Checks: checksOf(f), Figures: figuresOf(f), Times: timesOf(c, f),
 	}
 	if f.Current == nil || len(f.Bins) == 0 {
@@ -132,6 +133,12 @@ func checksOf(f *drift.Feature) []check {
 		if k.Threshold != nil {
 			row.Threshold = limit(k.Name, *k.Threshold)
 			row.Result = resultOf(&k)
+		}
+		if k.ThresholdFrom != "" && k.ThresholdFrom != drift.FromDefault {
+			if k.Threshold == nil {
+				row.Threshold = "off"
+			}
+			row.Threshold += ", " + text(k.OriginText())
 		}
 		out = append(out, row)
 	}

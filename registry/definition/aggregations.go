@@ -46,12 +46,13 @@ func (c *checker) aggregations(v *view) {
 		expect[spec] = v.def.Features[from:]
 	}
 	v.ok = v.ok && len(c.problems) == before
-	for i := range v.spec.Aggregations { // afterwards: the view is whole whatever is wrong with its expectations
+	for i := range v.spec.Aggregations { // afterwards: the view is whole whatever is wrong with its expectations and thresholds
 		spec := &v.spec.Aggregations[i]
 		if of := expect[spec]; len(of) > 0 {
 			all := c.featureExpectations(spec.Expect, &v.def, spec.Name.Value, of[0].Type)
+			rule := c.driftRule(spec.Drift, of[0].Type)
 			for f := range of {
-				of[f].Expect = all
+				of[f].Expect, of[f].Drift = all, rule
 			}
 		}
 	}

@@ -30,7 +30,7 @@ func (c *checker) readOnDemand() {
 		name := spec.Name.Value
 		o := &onDemandView{spec: spec, inputs: map[string]int{}, taken: map[string]string{}, keys: columns{}}
 		o.def.Ref.Name = name
-		o.def.View = fstore.OnDemandView{Name: name, Meta: meta(spec.MetaSpec)}
+		o.def.View = fstore.OnDemandView{Name: name, Drift: c.driftRule(spec.Drift, fstore.Invalid), Meta: meta(spec.MetaSpec)}
 		c.onDemand[name] = o
 		if v := c.views[name]; v != nil {
 			c.problems.add(spec.Name.Pos, "services name both: rename one", "on_demand_view %s has the name of a feature_view, at %s", name, v.spec.Name.Pos)
@@ -75,6 +75,7 @@ func (c *checker) computedFeatures(o *onDemandView) {
 		f := fstore.Feature{Name: spec.Name.Value, Type: t, Expression: strings.TrimRight(spec.Expression.Value, " \n\t"), Meta: meta(spec.MetaSpec)}
 		if ok {
 			f.Default = c.defaultValue(spec.Default, t)
+			f.Drift = c.driftRule(spec.Drift, t)
 		}
 		o.def.View.Features = append(o.def.View.Features, f)
 	}

@@ -21,7 +21,7 @@ func (c *checker) readViews() {
 		v := &view{spec: spec, def: fstore.View{
 			Name: spec.Name.Value, SQLFile: spec.SQL.Value, Source: spec.Source.Value,
 			Event: spec.Event.Value, Created: spec.Created.Value, Offline: spec.Online.given() && !spec.Online.Value,
-			Entities: []string{}, Keys: []fstore.Field{}, Inputs: []string{}, Meta: meta(spec.MetaSpec),
+			Entities: []string{}, Keys: []fstore.Field{}, Inputs: []string{}, Drift: c.driftRule(spec.Drift, fstore.Invalid), Meta: meta(spec.MetaSpec),
 		}, ok: true}
 		c.views[v.def.Name] = v
 		if s := c.sources[v.def.Name]; s != nil {
@@ -90,6 +90,7 @@ func (c *checker) viewFeatures(v *view) {
 		if ok {
 			f.Default = c.defaultValue(spec.Default, t)
 			f.Expect = c.featureExpectations(spec.Expect, &v.def, f.Name, t)
+			f.Drift = c.driftRule(spec.Drift, t)
 		}
 		v.ok = v.ok && ok
 		if slices.ContainsFunc(v.def.Keys, func(k fstore.Field) bool { return k.Name == f.Name }) {

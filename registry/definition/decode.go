@@ -25,7 +25,7 @@ var nouns = map[string]string{
 	"PublishSpec": "publish", "MaxStalenessSpec": "max_staleness", "FeatureSpec": "a feature", "AggregationSpec": "an aggregation", "FeatureServiceSpec": "a feature_service",
 	"OnDemandViewSpec": "an on_demand_view", "RequestSpec": "a request column", "UseSpec": "an entry of uses", "OnDemandFeatureSpec": "a feature",
 	"RefSpec": "an entry of a feature_service", "ExpectSpec": "an expectation", "AtMostSpec": "the bound of a share", "MeanSpec": "mean",
-	"RowsSpec": "rows", "FreshnessSpec": "freshness",
+	"RowsSpec": "rows", "FreshnessSpec": "freshness", "DriftSpec": "drift",
 }
 
 // key is a field of a spec type as its tags describe it.
@@ -83,6 +83,7 @@ func (d *decoder) mapping(n ast.Node, into reflect.Value) {
 	m, ok := n.(ast.MapNode)
 	if !ok {
 		d.problems.add(at, "write its keys: "+keyNames(keys), "%s must be a mapping, not %s", noun, describe(n))
+		markUnknown(into)
 		return
 	}
 	seen := map[string]fstore.Pos{}
@@ -103,9 +104,7 @@ func (d *decoder) mapping(n ast.Node, into reflect.Value) {
 				hint = "inside { } a comma ends a value: quote text that contains a comma"
 			}
 			d.problems.add(at, hint, "unknown key %q in %s", name, noun)
-			if unknown := into.FieldByName("Unknown"); unknown.IsValid() {
-				unknown.SetBool(true)
-			}
+			markUnknown(into)
 			continue
 		}
 		d.value(it.Value(), into.FieldByIndex(k.index), *k)
@@ -114,6 +113,13 @@ func (d *decoder) mapping(n ast.Node, into reflect.Value) {
 		if _, ok := seen[k.name]; k.required && !ok {
 			d.problems.add(at, k.doc, "%s has no %s", noun, k.name)
 		}
+	}
+}
+
+// markUnknown notes that what was written could not be read, so that nothing reports it as missing.
+func markUnknown(into reflect.Value) {
+	if unknown := into.FieldByName("Unknown"); unknown.IsValid() {
+		unknown.SetBool(true)
 	}
 }
 

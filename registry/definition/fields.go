@@ -125,6 +125,7 @@ func ViewFields(v *fstore.ViewVersion) Fields {
 	l := viewFields(&v.View, "")
 	l.schedule(&v.View)
 	l.expect("", v.View.Expect)
+	l.drift("", v.View.Drift)
 	l.meta("", v.View.Meta)
 	for i := range v.Sources {
 		prefix := v.Sources[i].Name + "."
@@ -165,6 +166,7 @@ func (l *Fields) schedule(v *fstore.View) {
 			l.counts("features."+f.Name+".default", string(f.Default.AppendJSON(nil, 0)), "it replaces missing values")
 		}
 		l.expect("features."+f.Name+".", f.Expect)
+		l.drift("features."+f.Name+".", f.Drift)
 		l.meta("features."+f.Name+".", f.Meta)
 	}
 	names := make([]string, len(v.Features))

@@ -34,10 +34,12 @@ func OnDemandFields(v *fstore.OnDemandVersion, in Versions) Fields {
 		if f.Default != nil {
 			l.counts("features."+f.Name+".default", string(f.Default.AppendJSON(nil, 0)), "it replaces null")
 		}
+		l.drift("features."+f.Name+".", f.Drift)
 		l.meta("features."+f.Name+".", f.Meta)
 	}
 	names := (&fstore.View{Features: v.View.Features}).FeatureNames()
 	l.add(field{path: "features order", value: strings.Join(names, ", "), why: "features are found by name", as: asOrder})
+	l.drift("", v.View.Drift)
 	l.meta("", v.View.Meta)
 	return l
 }

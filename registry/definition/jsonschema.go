@@ -138,6 +138,14 @@ func text(form string) *jsonSchema {
 		pattern(string(fstore.SeverityError)+"|"+string(fstore.SeverityWarn), string(fstore.SeverityWarn))
 	case "share":
 		return &jsonSchema{AnyOf: []*jsonSchema{{Type: "number"}, {Type: "string", Pattern: "^([0-9.]+ *%|" + variable + ")$"}}}
+	case "driftmode":
+		return &jsonSchema{Type: "string", Pattern: "^(off|auto|" + variable + ")$", Examples: []string{"auto", "off"}}
+	case "threshold", "sharethreshold":
+		written := "off|auto"
+		if form == "sharethreshold" {
+			written = "off|[0-9.]+ *%"
+		}
+		return &jsonSchema{AnyOf: []*jsonSchema{{Type: "number"}, {Type: "string", Pattern: "^(" + written + "|" + variable + ")$"}}}
 	case "count":
 		return &jsonSchema{AnyOf: []*jsonSchema{{Type: "integer"}, {Type: "string", Pattern: "^" + variable + "$"}}}
 	case "name":

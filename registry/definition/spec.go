@@ -98,6 +98,25 @@ type FreshnessSpec struct {
 	Error Text       `yaml:"error" form:"duration" doc:"The age over which nothing is published."`
 }
 
+// DriftsSpec is what views and features share: when their drift is an alarm.
+type DriftsSpec struct {
+	Drift *DriftSpec `yaml:"drift" doc:"When fstore drift takes a change of values for an alarm: thresholds by check, auto or off. On a view, for all its features; a feature may say otherwise. Changing it creates no new version."`
+}
+
+// DriftSpec has thresholds of drift: a mapping, or just the text off or auto.
+type DriftSpec struct {
+	Pos         fstore.Pos `yaml:"-"`
+	Unknown     bool       `yaml:"-"` // it has a key that there is not
+	All         Text       `yaml:"all,short" form:"driftmode" doc:"Of the checks that are not named here. off: they decide nothing. auto: mean and three standard deviations of the score over the training set's own windows."`
+	NullRate    Text       `yaml:"null_rate" form:"sharethreshold" doc:"Absolute change of the share of nulls. Default 0.01."`
+	Unseen      Text       `yaml:"unseen" form:"sharethreshold" doc:"Share of values that the training set does not have. Default 0.01."`
+	OutOfRange  Text       `yaml:"out_of_range" form:"sharethreshold" doc:"Share of numbers outside the training set's range. Default 0.01."`
+	Wasserstein Text       `yaml:"wasserstein" form:"threshold" doc:"Wasserstein distance in standard deviations. Default 0.1 for numbers."`
+	PSI         Text       `yaml:"psi" form:"threshold" doc:"Population stability index. Default 0.2 for numbers."`
+	JS          Text       `yaml:"js" form:"threshold" doc:"Jensen-Shannon distance, base 2. Default 0.1 for categories."`
+	KS          Text       `yaml:"ks" form:"threshold" doc:"Kolmogorov-Smirnov statistic. Default off."`
+}
+
 // EntitySpec is a document with kind: entity.
 type EntitySpec struct {
 	Pos      fstore.Pos    `yaml:"-"`
@@ -146,6 +165,7 @@ type FeatureViewSpec struct {
 	Features     []FeatureSpec     `yaml:"features" doc:"The features, in the order that view.* gives. Either this or aggregations."`
 	Aggregations []AggregationSpec `yaml:"aggregations" doc:"Features that aggregate the rows of the source, or of the SQL's output, over windows. They come in this order, each in the order of its windows."`
 	ExpectsSpec
+	DriftsSpec
 	MetaSpec
 }
 
@@ -165,6 +185,7 @@ type FeatureSpec struct {
 	Column  Text       `yaml:"column" doc:"Column of the source or of the SQL's output. Default: the name."`
 	Default Literal    `yaml:"default" doc:"Value to use instead of a missing or null one, in training and online."`
 	ExpectsSpec
+	DriftsSpec
 	MetaSpec
 }
 
@@ -182,6 +203,7 @@ type AggregationSpec struct {
 	N          Text       `yaml:"n" doc:"Of last_n: how many values, from 1 to 100."`
 	Default    Literal    `yaml:"default" doc:"Value to use instead of a missing or null one, in training and online."`
 	ExpectsSpec
+	DriftsSpec
 	MetaSpec
 }
 
@@ -193,6 +215,7 @@ type OnDemandViewSpec struct {
 	Request  []RequestSpec         `yaml:"request" doc:"The columns that callers send beside the keys. In training they are columns of the labels."`
 	Uses     []UseSpec             `yaml:"uses" doc:"The features of views, and of other on-demand views, that expressions may read."`
 	Features []OnDemandFeatureSpec `yaml:"features,required" doc:"The features, in the order that view.* gives. An expression may use the features before it."`
+	DriftsSpec
 	MetaSpec
 }
 
@@ -220,6 +243,7 @@ type OnDemandFeatureSpec struct {
 	Type       Text       `yaml:"type,required" form:"type" doc:"Type of its values, such as int64 or list<float32>."`
 	Expression Text       `yaml:"expression,required" doc:"CEL over request columns, view.feature, earlier features, at and event(view), for example amount / customer_orders.order_value."`
 	Default    Literal    `yaml:"default" doc:"Value to use instead of null, in training and online."`
+	DriftsSpec
 	MetaSpec
 }
 

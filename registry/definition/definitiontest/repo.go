@@ -78,6 +78,12 @@ func Report(d *definition.Definitions, err error) string {
 			fmt.Fprintf(&b, "%s: %s expects %s\n", e.Pos, on, &e)
 		}
 	}
+	drift := func(on string, r *fstore.DriftRule) {
+		names, values := r.Given()
+		for i := range names {
+			fmt.Fprintf(&b, "drift of %s: %s %s\n", on, names[i], values[i])
+		}
+	}
 	for _, s := range d.Sources {
 		expectations(s.Name, s.Expect)
 	}
@@ -87,7 +93,17 @@ func Report(d *definition.Definitions, err error) string {
 			expectations(v.View.Name+"."+f.Name, f.Expect)
 		}
 	}
+	for _, v := range d.Views {
+		drift(v.View.Name, v.View.Drift)
+		for _, f := range v.View.Features {
+			drift(v.View.Name+"."+f.Name, f.Drift)
+		}
+	}
 	for _, v := range d.OnDemand {
+		drift(v.View.Name, v.View.Drift)
+		for _, f := range v.View.Features {
+			drift(v.View.Name+"."+f.Name, f.Drift)
+		}
 		for _, c := range v.View.Request {
 			fmt.Fprintf(&b, "on demand %s: request column %s %s\n", v.Ref.Name, c.Name, c.Type)
 		}
