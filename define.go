@@ -271,7 +271,15 @@ type Service struct {
 	Features     []FeatureRef      `json:"features"`
 	Request      map[string]string `json:"request,omitempty"`       // request column → the name under which callers send it, if another
 	MaxStaleness *MaxStaleness     `json:"max_staleness,omitempty"` // nil: answers may be as of any instant
+	Monitor      *Monitor          `json:"monitor,omitempty"`       // nil: the defaults
 	Meta
+}
+
+// Monitor says how fstore monitor watches the models of a service. It changes no value, so it belongs to the name of a service and
+// not to a version.
+type Monitor struct {
+	Reference string   `json:"reference,omitempty"` // training set that current values are compared with; empty: the one that each model is pinned to
+	FailOn    *float64 `json:"fail_on,omitempty"`   // share of the features, from 0 and below 1, beyond which their drift is an alarm; nil: the default
 }
 
 // MaxStaleness bounds how long ago the view versions of an answer may have been published. It changes no value, so it belongs to

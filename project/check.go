@@ -64,6 +64,11 @@ func (p *Project) Check(ctx context.Context, r CheckRequest) (*Checks, error) {
 	if err != nil {
 		return nil, err
 	}
+	return x.all(ctx, sources, views, r)
+}
+
+// all checks sources and view versions.
+func (x *checks) all(ctx context.Context, sources []fstore.Source, views []*fstore.ViewVersion, r CheckRequest) (*Checks, error) {
 	x.once = true
 	defer x.close()
 	out := &Checks{At: r.To}

@@ -44,6 +44,11 @@ func (p *Project) Drift(ctx context.Context, r DriftRequest) (*drift.Comparison,
 	if err != nil {
 		return nil, fmt.Errorf("reference: %w", err)
 	}
+	return p.driftFrom(ctx, r, set)
+}
+
+// driftFrom is Drift with a reference that was found.
+func (p *Project) driftFrom(ctx context.Context, r DriftRequest, set *LockedSet) (*drift.Comparison, error) {
 	if r.Progress == nil {
 		r.Progress = func(int64) {}
 	}

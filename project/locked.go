@@ -65,10 +65,16 @@ func (p *Project) recordedSet(ctx context.Context, name string) (*LockedSet, err
 	if err != nil {
 		return nil, err
 	}
+	return p.lockedRecord(ctx, db, record)
+}
+
+// lockedRecord reads the lock that the registry has of a training set.
+func (p *Project) lockedRecord(ctx context.Context, db *registry.Store, record *registry.TrainingSetRecord) (*LockedSet, error) {
 	p.settleBeside(ctx, db, []registry.TrainingSetRecord{*record})
 	set := &LockedSet{Record: record, Text: append(bytes.TrimSpace(record.Lock), '\n'), Out: record.Out, File: lock.Path(record.Out)}
+	var err error
 	if set.Lock, err = lock.Read(set.Text); err != nil {
-		return nil, fmt.Errorf("the registry's lock of training set %s: %w", name, err)
+		return nil, fmt.Errorf("the registry's lock of training set %s: %w", record.Name, err)
 	}
 	return set, nil
 }

@@ -11,19 +11,23 @@ import (
 // MaxMonitored is how many rounds are kept of each model version.
 const MaxMonitored = 100
 
-// Watched names what monitor watches: a model version and the service that its features came from, or a service alone.
+// Watched names what monitor watches: a model version and the service that its features came from, a service alone, or with no name at
+// all the views and sources that no service and no model uses.
 type Watched struct {
 	Service string `json:"service,omitempty"`
 	Model   string `json:"model,omitempty"`
 	Version string `json:"version,omitempty"`
 }
 
-// String names the model version, or the service.
+// String names the model version, or else the service.
 func (w Watched) String() string {
-	if w.Model == "" {
+	switch {
+	case w.Model != "":
+		return w.Model + "@" + w.Version
+	case w.Service != "":
 		return "service " + w.Service
 	}
-	return w.Model + "@" + w.Version
+	return "other views"
 }
 
 // Monitored is one round of monitoring.

@@ -36,6 +36,7 @@ type batch struct {
 
 	project, command string // labels; project is empty until the repo is open
 	success          bool
+	silent           bool // nothing is written when the command ends
 	all              []prometheus.Collector
 }
 
@@ -64,6 +65,9 @@ func (a *app) measured(cmd *cobra.Command) *cobra.Command {
 		a.batch = b
 		began := a.now()
 		err := run(cmd, args)
+		if b.silent {
+			return err
+		}
 		b.ended(began, a.now(), status(err))
 		for _, lost := range b.publish(cmd.Context()) {
 			a.warn(terminal.InCell(lost.Error()))

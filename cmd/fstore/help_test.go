@@ -58,7 +58,7 @@ func TestTheExamplesOfTheHelpRun(t *testing.T) {
 			sh.run("mkdir .dvc") // for --dvc
 		}
 		clock := ""
-		if path == "doctor" || path == "freshness" {
+		if path == "doctor" || path == "freshness" || path == "monitor" {
 			clock = "2025-12-01T00:30:00Z" // nothing is late then
 		}
 		t.Setenv("CLOCK", clock)

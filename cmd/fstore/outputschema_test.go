@@ -102,6 +102,8 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 		{"drift", "drift --reference again --current unseen.csv --min-rows 1"},
 		{"check", "check"},
 		{"check", "check --history"},
+		{"monitor", "monitor"},
+		{"monitor", "monitor --history"},
 		{"verify", "verify"},
 		{"verify", "verify --causal"},
 		{"verify", "verify --model fraud@champion --sample 5"},
@@ -116,7 +118,7 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 		{"version", "version"},
 	} {
 		clock := ""
-		if run.schema == "doctor" || run.schema == "freshness" {
+		if slices.Contains([]string{"doctor", "freshness", "monitor"}, run.schema) {
 			clock = "2025-12-01T00:30:00Z" // nothing is late then
 		}
 		t.Setenv("CLOCK", clock)
@@ -205,6 +207,10 @@ var rare = []string{
 	"training-set_diff.definitions.old", "training-set_diff.inputs.from", "training-set_rebuild.build_changed", "training-set_rebuild.settings", "training-set_show.retired",
 	"token_list.certificate", "token_list.expired", "training-set_show.service", "training-set_verify.causality.hint", "training-set_verify.causality.problem", "training-set_verify.problem", "verify.views.differences", "verify.views.hint", "verify.views.problem",
 	"verify.views.run_at",
+	"monitor.skipped", "monitor.models.errors", "monitor.models.more", "monitor.history.rounds.errors", "monitor.history.rounds.more",
+	"monitor_drift.features.check", "monitor_drift.features.feature", "monitor_drift.features.score", "monitor_drift.features.threshold", "monitor_drift.features.view",
+	"monitor_firing.event", "monitor_firing.subject", "monitor_firing.summary", // monitor.txtar
+	"show.service.service.max_staleness", "show.service.service.monitor", // max_staleness.txtar, monitor.txtar
 	"skew.ok", "skew.logged", "skew.compared", "skew.not_compared", "skew.unreadable_files", "skew.unreadable", "skew.values", "skew.views", "skew.differences", "skew.not_provable", // skew.txtar
 }
 

@@ -26,6 +26,7 @@ func (c *checker) service(spec *FeatureServiceSpec) ServiceVersion {
 	b.out.Ref.Name = spec.Name.Value
 	b.out.Service = fstore.Service{Name: spec.Name.Value, Meta: meta(spec.MetaSpec)}
 	b.out.Service.MaxStaleness = c.maxStaleness(spec.MaxStaleness)
+	b.out.Service.Monitor = c.monitor(spec.Monitor)
 	b.mapRequest(spec.Request)
 	for _, ref := range spec.Features {
 		b.add(ref)

@@ -22,7 +22,7 @@ type decoder struct {
 // nouns are the names of mappings in messages.
 var nouns = map[string]string{
 	"EntitySpec": "an entity", "JoinKeySpec": "a join key", "SourceSpec": "a source", "FeatureViewSpec": "a feature_view",
-	"PublishSpec": "publish", "MaxStalenessSpec": "max_staleness", "FeatureSpec": "a feature", "AggregationSpec": "an aggregation", "FeatureServiceSpec": "a feature_service",
+	"PublishSpec": "publish", "MaxStalenessSpec": "max_staleness", "MonitorSpec": "monitor", "FeatureSpec": "a feature", "AggregationSpec": "an aggregation", "FeatureServiceSpec": "a feature_service",
 	"OnDemandViewSpec": "an on_demand_view", "RequestSpec": "a request column", "UseSpec": "an entry of uses", "OnDemandFeatureSpec": "a feature",
 	"RefSpec": "an entry of a feature_service", "ExpectSpec": "an expectation", "AtMostSpec": "the bound of a share", "MeanSpec": "mean",
 	"RowsSpec": "rows", "FreshnessSpec": "freshness", "DriftSpec": "drift",

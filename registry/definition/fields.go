@@ -237,6 +237,7 @@ func ServiceFields(s *ServiceVersion) Fields {
 	}
 	l.requestMapping(s.Service.Request)
 	l.silent("max_staleness", s.Service.MaxStaleness.String(), "it bounds the age of answers and changes no value")
+	l.monitor(s.Service.Monitor)
 	l.add(field{path: "features order", value: strings.Join(names, ", "), counts: true, why: "a model reads its features in order", as: asOrder})
 	l.meta("", s.Service.Meta)
 	return l

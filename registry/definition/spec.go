@@ -256,7 +256,16 @@ type FeatureServiceSpec struct {
 	Request  []Pair     `yaml:"request" doc:"Request column: the name under which callers send it, if another; for example pickup_lat: lat. Labels have it under that name too."`
 
 	MaxStaleness *MaxStalenessSpec `yaml:"max_staleness" doc:"How long ago the views of an answer may have been published, for example 36h. Beyond it, answers by the service are flagged or refused."`
+
+	Monitor *MonitorSpec `yaml:"monitor" doc:"How fstore monitor watches the models of the service. Changing it creates no new version."`
 	MetaSpec
+}
+
+// MonitorSpec is monitor of a service.
+type MonitorSpec struct {
+	Pos       fstore.Pos `yaml:"-"`
+	Reference Text       `yaml:"reference" form:"name" doc:"Training set that current values are compared with. Default: the one that each model version is pinned to."`
+	FailOn    Text       `yaml:"fail_on" form:"share" doc:"Drift is an alarm if more than this share of the features has drifted, below 1. 0 means any. Default 50%."`
 }
 
 // MaxStalenessSpec is the bound of a service: a mapping, or just the text of its age.
