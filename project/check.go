@@ -39,8 +39,8 @@ type Unchecked struct {
 	Error   string        `json:"error"`
 }
 
-// Check checks the expectations of sources and views on the rows that a run of materialize would publish, and keeps the outcomes
-// in the registry. It writes nothing else. An expectation that does not hold is a finding, not an error. The error says what could not
+// Check checks the expectations of sources and views on the rows that a run of materialize would publish, keeps the outcomes in
+// the registry, and tells the targets of notify. It writes nothing else. An expectation that does not hold is a finding, not an error. The error says what could not
 // be checked, with the checks of everything else.
 func (p *Project) Check(ctx context.Context, r CheckRequest) (*Checks, error) {
 	now := p.now()
@@ -90,6 +90,7 @@ func (x *checks) all(ctx context.Context, sources []fstore.Source, views []*fsto
 	for _, c := range out.Checks {
 		out.OK = out.OK && c.OK
 	}
+	p.Alert(ctx, checkAlerts(out.Checks))
 	return out, errors.Join(failed...)
 }
 

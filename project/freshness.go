@@ -42,7 +42,8 @@ type Freshness struct {
 	Views []ViewFreshness `json:"views"`
 }
 
-// Freshness compares what is published with the schedules of the live view versions, as of the clock.
+// Freshness compares what is published with the schedules of the live view versions, as of the clock, and
+// tells the targets of notify what is late.
 func (p *Project) Freshness(ctx context.Context) (*Freshness, error) {
 	rev, err := p.Revision(ctx)
 	if err != nil {
@@ -55,7 +56,11 @@ func (p *Project) Freshness(ctx context.Context) (*Freshness, error) {
 	if err != nil {
 		return nil, err
 	}
-	return freshness(ctx, rev, store, p.now())
+	f, err := freshness(ctx, rev, store, p.now())
+	if err == nil {
+		p.Alert(ctx, freshnessAlerts(f))
+	}
+	return f, err
 }
 
 func freshness(ctx context.Context, rev *registry.Revision, store shown, now time.Time) (*Freshness, error) {

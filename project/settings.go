@@ -9,6 +9,7 @@ import (
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/monitor/notify"
 	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/fstore-dev/fstore/regular"
 	"github.com/fstore-dev/fstore/server"
@@ -107,6 +108,8 @@ type Settings struct {
 
 	Served ServedLogSettings // what is answered
 
+	Notify []notify.Target // who is told of alerts
+
 	Grace time.Duration // of gc
 
 	checks *settingsCheck // says in errors where a setting was given
@@ -187,6 +190,7 @@ func (c *settingsCheck) settings() (*Settings, error) {
 	s.Hosts, s.MaxInFlight, s.Cache = c.hosts(), c.maxInFlight(), c.cache()
 	s.Auth, s.Audit, s.Log, s.Served = c.auth(), c.audit(), c.log(), c.servedLog()
 	s.Admission, s.Offline, s.Feast = c.admission(), c.offline(), c.flag("serve.feast")
+	s.Notify = c.notify()
 	if len(c.wrong) > 0 {
 		return nil, errors.Join(c.wrong...)
 	}

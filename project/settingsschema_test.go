@@ -31,6 +31,21 @@ func settingsSchema() ([]byte, error) {
 		}
 		into[name] = value
 	}
+	target := schema{}
+	for _, k := range notifyKeys {
+		value := schema{"type": []string{"string", "integer"}, "description": k.doc}
+		if k.fallback != "" {
+			value["default"] = k.fallback
+		}
+		target[k.name] = value
+	}
+	events := schema{"enum": []string{"check_failed", "drift", "late"}}
+	target["on"] = schema{"anyOf": []schema{events, {"type": "array", "items": events, "minItems": 1}}, "description": target["on"].(schema)["description"]}
+	target["allow_http"].(schema)["type"] = []string{"string", "boolean"}
+	properties[notifyKey] = schema{
+		"anyOf":       []schema{object(target), {"type": "array", "items": object(target), "maxItems": maxTargets}},
+		"description": "who is told of alerts: one target or a list of them",
+	}
 	root := object(properties)
 	root["$schema"], root["title"] = "https://json-schema.org/draft/2020-12/schema", "fstore settings"
 	b, err := json.MarshalIndent(root, "", "  ")

@@ -14,6 +14,7 @@ import (
 type settingsText struct {
 	values map[string]string
 	pos    map[string]fstore.Pos
+	notify []notifyText
 }
 
 // nested returns the values as viper expects them: a map in a map for each dot of a key.
@@ -97,6 +98,10 @@ func (w *settingsWalk) mapping(n ast.Node, group string) {
 		case isGroup(key):
 			w.isFirst(key, it.Key())
 			w.mapping(it.Value(), key+".")
+		case key == notifyKey:
+			if w.isFirst(key, it.Key()) {
+				w.notify(it.Value())
+			}
 		case isSetting(key):
 			if w.isFirst(key, it.Key()) {
 				w.value(key, it.Value())
@@ -126,6 +131,13 @@ func in(group string) string {
 
 func (w *settingsWalk) value(key string, n ast.Node) {
 	w.out.pos[key] = w.at(n)
+	if text, ok := w.scalar(key, n); ok {
+		w.out.values[key] = text
+	}
+}
+
+// scalar returns a single value with its variables replaced, and reports anything else.
+func (w *settingsWalk) scalar(key string, n ast.Node) (string, bool) {
 	text, ok := scalarText(n)
 	if !ok {
 		what := "expected one value"
@@ -134,14 +146,14 @@ func (w *settingsWalk) value(key string, n ast.Node) {
 			what = "YAML anchors, aliases and tags are not supported"
 		}
 		w.bad(n, "%s: %s", key, what)
-		return
+		return "", false
 	}
 	text, err := fstore.Expand(text, w.lookup)
 	if err != nil {
 		message, hints := fstore.Explain(err)
 		w.wrong = append(w.wrong, fstore.ErrorAt(fstore.ErrDefinition, w.at(n), "%s: %s", key, message).WithHint("%s", hints[0]))
 	}
-	w.out.values[key] = text
+	return text, true
 }
 
 // scalarText returns a single value as written, or "" for null.
@@ -186,5 +198,6 @@ func suggestion(key string) string {
 	for i, k := range settingKeys {
 		names[i] = k.name
 	}
+	names = append(names, notifyKey)
 	return " (" + cmp.Or(fstore.DidYouMean(key, names), "docs/configuration.md lists the settings") + ")"
 }

@@ -35,11 +35,14 @@ func (r *Store) newLease(name string, expires time.Time) (*record.Lease, error) 
 	if err != nil {
 		return nil, err
 	}
+	return &record.Lease{Name: name, Token: newToken(), Holder: self, Expires: fstore.Micros(expires)}, nil
+}
+
+// newToken returns a text that nobody else makes.
+func newToken() string {
 	var token [16]byte
-	if _, err := rand.Read(token[:]); err != nil {
-		return nil, err
-	}
-	return &record.Lease{Name: name, Token: hex.EncodeToString(token[:]), Holder: self, Expires: fstore.Micros(expires)}, nil
+	_, _ = rand.Read(token[:]) // never fails
+	return hex.EncodeToString(token[:])
 }
 
 // checkFree returns ErrConflict while the lease is held by a process that may be alive.

@@ -56,6 +56,9 @@ func TestTheExamplesOfTheHelpRun(t *testing.T) {
 		case "materialize", "training-set create":
 			sh = newRepo(t, "apply --yes")
 			sh.run("mkdir .dvc") // for --dvc
+		case "notify":
+			sh, _ = newNotified(t)
+			sh.run("fstore freshness >/dev/null || true") // what is not published fires
 		}
 		clock := ""
 		if path == "doctor" || path == "freshness" || path == "monitor" {

@@ -98,6 +98,7 @@ func TestTheJSONIsAsItsSchemaSays(t *testing.T) {
 		{"freshness", "freshness"},
 		{"drift", "drift --reference quick --current quick --min-rows 20 --window 90d --by month --threshold auto"},
 		{"drift", "drift --reference quick --current quick --threshold auto"},
+		{"notify", "notify"},
 		{"drift", "drift --reference again --current store --min-rows 20"},
 		{"drift", "drift --reference again --current unseen.csv --min-rows 1"},
 		{"check", "check"},
@@ -211,6 +212,7 @@ var rare = []string{
 	"monitor_drift.features.check", "monitor_drift.features.feature", "monitor_drift.features.score", "monitor_drift.features.threshold", "monitor_drift.features.view",
 	"monitor_firing.event", "monitor_firing.subject", "monitor_firing.summary", // monitor.txtar
 	"show.service.service.max_staleness", "show.service.service.monitor", // max_staleness.txtar, monitor.txtar
+	"notify.ok", "notify.tests", "notify.targets.events", "notify.targets.format", "notify.targets.host", "notify.targets.name", "notify.alerts", // TestNotify
 	"skew.ok", "skew.logged", "skew.compared", "skew.not_compared", "skew.unreadable_files", "skew.unreadable", "skew.values", "skew.views", "skew.differences", "skew.not_provable", // skew.txtar
 }
 

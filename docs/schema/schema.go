@@ -3,7 +3,7 @@ package schema
 
 import "embed"
 
-// Files are definitions.json and settings.json.
+// Files are those that fstore init copies into a repo.
 //
-//go:embed *.json
+//go:embed definitions.json lock.json settings.json
 var Files embed.FS

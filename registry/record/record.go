@@ -128,6 +128,12 @@ type Monitored struct {
 	History        string // JSON, the newest first
 }
 
+// Alert is a condition that people are told of: it fires, or not all of them know yet that it is resolved.
+type Alert struct {
+	Name  string // of the condition
+	State string // JSON
+}
+
 // TrainingSet is a training set without its lock.
 type TrainingSet struct {
 	ID      int64 // never used twice in a backend; the newest has the highest
@@ -218,6 +224,9 @@ func (r *Checked) Key() any { return version{r.Kind, r.Name, r.Version} }
 
 // Key is the service, and the model's name and version.
 func (r *Monitored) Key() any { return subject{r.Service, r.Model, r.Version} }
+
+// Key is the name.
+func (r *Alert) Key() any { return r.Name }
 
 // Key is the ID.
 func (r *TrainingSet) Key() any { return number{r.ID} }

@@ -34,6 +34,7 @@ func full(text string, optional int64) []record.Record {
 		&record.Expected{Kind: text, Name: text, Version: 7, Expectations: text},
 		&record.Checked{Kind: text, Name: text, Version: 7, History: text},
 		&record.Monitored{Service: text, Model: text, Version: text, History: text},
+		&record.Alert{Name: text, State: text},
 		&record.Lease{Name: text, Token: text, Holder: record.Holder(text), Expires: big},
 	}
 }
@@ -89,6 +90,8 @@ func blank(r record.Record) record.Record {
 		return &record.Checked{Kind: r.Kind, Name: r.Name, Version: r.Version}
 	case *record.Monitored:
 		return &record.Monitored{Service: r.Service, Model: r.Model, Version: r.Version}
+	case *record.Alert:
+		return &record.Alert{Name: r.Name}
 	case *record.Lease:
 		return &record.Lease{Name: r.Name}
 	}

@@ -70,7 +70,7 @@ func types() []record.Record {
 	return []record.Record{
 		&record.Project{}, &record.Version{}, &record.Head{}, &record.Serving{}, &record.Commit{}, &record.TrainingSet{},
 		&record.Lock{}, &record.Model{}, &record.Alias{}, &record.Idle{}, &record.Publication{}, &record.Expected{}, &record.Checked{},
-		&record.Monitored{}, &record.Lease{},
+		&record.Monitored{}, &record.Alert{}, &record.Lease{},
 	}
 }
 

@@ -148,7 +148,7 @@ func TestFilesThatAreNoRegistry(t *testing.T) {
 		{"a newer registry", func(t *testing.T, path string) {
 			made(t, path)
 			query(t, path, "pragma user_version = 99")
-		}, fstore.ErrInvalid, "it has schema 99, this fstore knows 3 (use the newer fstore that wrote it)"},
+		}, fstore.ErrInvalid, "it has schema 99, this fstore knows 4 (use the newer fstore that wrote it)"},
 		{"text", func(t *testing.T, path string) {
 			if err := os.WriteFile(path, []byte(strings.Repeat("not a database ", 100)), 0o644); err != nil {
 				t.Fatal(err)

@@ -29,7 +29,7 @@ func TestARegistryOfSchema1(t *testing.T) {
 		t.Fatal(err)
 	}
 	fresh := schemaText(t, raw)
-	if _, err := raw.Exec("drop table model_aliases; drop table models; drop table idle; drop table publications; drop table expected; drop table checked; drop table monitored; pragma user_version = 1"); err != nil {
+	if _, err := raw.Exec("drop table model_aliases; drop table models; drop table idle; drop table publications; drop table expected; drop table checked; drop table monitored; drop table alerts; pragma user_version = 1"); err != nil {
 		t.Fatal(err)
 	}
 	raw.Close()

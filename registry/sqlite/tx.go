@@ -39,6 +39,7 @@ var (
 	expected     = newTable(table{name: "expected", since: 3, keys: 3, columns: []string{"kind", "name", "version", "expectations"}})
 	checked      = newTable(table{name: "checked", since: 3, keys: 3, columns: []string{"kind", "name", "version", "history"}})
 	monitored    = newTable(table{name: "monitored", since: 4, keys: 3, columns: []string{"service", "model", "version", "history"}})
+	alerts       = newTable(table{name: "alerts", since: 4, keys: 1, columns: []string{"name", "state"}})
 	leases       = newTable(table{name: "leases", since: 1, keys: 1, columns: []string{"name", "token", "holder", "expires"}})
 	trainingSets = newTable(table{name: "training_sets", since: 1, keys: 1, order: "order by id desc", columns: []string{"id", "name", "created", "service", "rows", "out", "retired"}})
 	locks        = newTable(table{name: "training_sets", since: 1, keys: 1, columns: []string{"id", "lock"}})
@@ -98,6 +99,8 @@ func columnsOf(r record.Record) (*table, []any) {
 		return checked, []any{&r.Kind, &r.Name, &r.Version, &r.History}
 	case *record.Monitored:
 		return monitored, []any{&r.Service, &r.Model, &r.Version, &r.History}
+	case *record.Alert:
+		return alerts, []any{&r.Name, &r.State}
 	case *record.Lease:
 		return leases, []any{&r.Name, &r.Token, &r.Holder, &r.Expires}
 	case *record.TrainingSet:
