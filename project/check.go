@@ -40,8 +40,8 @@ type Unchecked struct {
 }
 
 // Check checks the expectations of sources and views on the rows that a run of materialize would publish, keeps the outcomes in
-// the registry, and tells the targets of notify. It writes nothing else. An expectation that does not hold is a finding, not an error. The error says what could not
-// be checked, with the checks of everything else.
+// the registry, and tells the targets of notify. It writes nothing else. An expectation that does not hold is a finding, not an
+// error. The error says what could not be checked, with the checks of everything else.
 func (p *Project) Check(ctx context.Context, r CheckRequest) (*Checks, error) {
 	now := p.now()
 	if r.To.IsZero() {
@@ -64,7 +64,9 @@ func (p *Project) Check(ctx context.Context, r CheckRequest) (*Checks, error) {
 	if err != nil {
 		return nil, err
 	}
-	return x.all(ctx, sources, views, r)
+	out, err := x.all(ctx, sources, views, r)
+	p.Alert(ctx, checkAlerts(out.Checks))
+	return out, err
 }
 
 // all checks sources and view versions.
@@ -90,7 +92,6 @@ func (x *checks) all(ctx context.Context, sources []fstore.Source, views []*fsto
 	for _, c := range out.Checks {
 		out.OK = out.OK && c.OK
 	}
-	p.Alert(ctx, checkAlerts(out.Checks))
 	return out, errors.Join(failed...)
 }
 
