@@ -25,7 +25,7 @@ type Labels struct {
 // labels is labels as a relation of the session.
 type labels struct {
 	rowFile                // of a query, only its relation, columns and order are set
-	time    int            // index of the column that holds T
+	time    int            // index of the column that holds T; -1: there is none
 	keys    []givenColumn  // in the order of FeatureList.KeyColumns
 	request []*givenColumn // in the order of the evaluation's; nil: the labels do not have it, or no feature reads it
 	rows    int64
@@ -115,17 +115,10 @@ func placed(err error, name, sql string) error {
 
 // bind finds the columns that the list of features needs.
 func (l *labels) bind(req *TrainingRequest, e *ondemand.Evaluation) error {
-	if l.time = columnIndex(l.columns, req.Timestamp); l.time < 0 {
-		return fstore.Errorf(fstore.ErrInvalid, "there is no column %s for the instant of a row", req.Timestamp).
-			WithHint("name one with --timestamp; the columns are %s", columnNames(l.columns))
+	err := l.bindTime(req.Timestamp)
+	if err != nil {
+		return err
 	}
-	if l.untyped[req.Timestamp] {
-		return fstore.Errorf(fstore.ErrInvalid, "column %s has no type: every value in it is null", req.Timestamp).WithHint("every label needs an instant")
-	}
-	if t := l.columns[l.time].Type; !sqltype.Parse(t).IsTime() {
-		return fstore.Errorf(fstore.ErrInvalid, "column %s is %s, not a time", req.Timestamp, t).WithHint("write it as TIMESTAMP or DATE")
-	}
-	var err error
 	if l.keys, err = l.keyColumns(req.List.KeyColumns()); err != nil {
 		return err
 	}
@@ -136,6 +129,21 @@ func (l *labels) bind(req *TrainingRequest, e *ondemand.Evaluation) error {
 		return err
 	}
 	return l.checkOutputs(req.List)
+}
+
+// bindTime finds the column with the instant of a row.
+func (l *labels) bindTime(name string) error {
+	if l.time = columnIndex(l.columns, name); l.time < 0 {
+		return fstore.Errorf(fstore.ErrInvalid, "there is no column %s for the instant of a row", name).
+			WithHint("name one with --timestamp; the columns are %s", columnNames(l.columns))
+	}
+	if l.untyped[name] {
+		return fstore.Errorf(fstore.ErrInvalid, "column %s has no type: every value in it is null", name).WithHint("every label needs an instant")
+	}
+	if t := l.columns[l.time].Type; !sqltype.Parse(t).IsTime() {
+		return fstore.Errorf(fstore.ErrInvalid, "column %s is %s, not a time", name, t).WithHint("write it as TIMESTAMP or DATE")
+	}
+	return nil
 }
 
 // checkOutputs returns an error if a feature is named like a label column.
@@ -155,7 +163,10 @@ func (l *labels) checkOutputs(list *fstore.FeatureList) error {
 
 // relation returns the query of the labels: their columns as l0, l1…, their order as row, and their instant as t.
 func (l *labels) relation() string {
-	at := roundedDown(fmt.Sprintf("l%d", l.time), sqltype.Parse(l.columns[l.time].Type))
+	at := "NULL::TIMESTAMP"
+	if l.time >= 0 {
+		at = roundedDown(fmt.Sprintf("l%d", l.time), sqltype.Parse(l.columns[l.time].Type))
+	}
 	return "SELECT *, " + at + " AS t\nFROM (\n" + l.numbered() + "\n)"
 }
 
@@ -181,7 +192,10 @@ func (l *labels) key(column string) string {
 // checkLabels counts the labels. The error names the first row without an instant, or with a key or a value of a request
 // column that does not fit its type.
 func (s *session) checkLabels(ctx context.Context, l *labels) error {
-	columns := []string{"count(*)", "min(row) FILTER (WHERE t IS NULL)", fmt.Sprintf("arg_min(coalesce(l%d::VARCHAR, ''), row) FILTER (WHERE t IS NULL)", l.time)}
+	columns := []string{"count(*)", "NULL::BIGINT", "''"}
+	if l.time >= 0 {
+		columns[1], columns[2] = "min(row) FILTER (WHERE t IS NULL)", fmt.Sprintf("arg_min(coalesce(l%d::VARCHAR, ''), row) FILTER (WHERE t IS NULL)", l.time)
+	}
 	given := slices.Clone(l.keys)
 	for _, c := range l.request {
 		if c != nil {

@@ -39,8 +39,11 @@ func (t *training) makeLock(ctx context.Context, file string) (*lock.Lock, error
 		Sources:   []lock.Source{},
 	}
 	l.Describe(list)
-	for i := range l.Uses {
+	for i := range t.summary.Views {
 		l.Uses[i].WithValue = &t.summary.Views[i].WithValue
+	}
+	if t.fromLog != nil {
+		l.Served = &t.fromLog.Served.Served
 	}
 	var err error
 	if l.Settings, err = t.settings(ctx); err != nil {
@@ -108,6 +111,15 @@ func (t *training) lockInputs(ctx context.Context, l *lock.Lock) error {
 			ls.Files = append(ls.Files, *f)
 		}
 		l.Sources = append(l.Sources, ls)
+	}
+	if s := t.fromLog; s != nil {
+		for _, i := range s.used {
+			f, err := t.lockFile(ctx, s.Parts[i].Path, s.stamps[i])
+			if err != nil {
+				return fmt.Errorf("served log: %w", err)
+			}
+			l.Served.Files = append(l.Served.Files, lock.File{Path: s.Parts[i].Name, Size: f.Size, SHA256: f.SHA256})
+		}
 	}
 	l.Snapshot = t.req.Archive != nil
 	return nil

@@ -96,7 +96,7 @@ func (t *training) copy(ctx context.Context, from, path string) error {
 		columns = append(columns, t.outputSQL(i)+" AS "+ident(o.Name()))
 	}
 	rest := from + "\nORDER BY " + from + ".row"
-	if t.labels.wide() {
+	if t.labels.wide() && t.fromLog == nil {
 		rest = t.besideLabels(from)
 	}
 	if t.evaluator != nil {
@@ -112,6 +112,9 @@ func (t *training) copy(ctx context.Context, from, path string) error {
 
 // outputSQL returns the column of a feature in what copy writes.
 func (t *training) outputSQL(i int) string {
+	if t.fromLog != nil {
+		return fmt.Sprintf("o%d", i)
+	}
 	at := t.evaluation.Outputs()[i]
 	if at.Computed {
 		return fmt.Sprintf("evaluated.c%d", at.Index)

@@ -55,6 +55,12 @@ func (s *session) trainingAgain(req *trainset.Recomputation) *training {
 	if l.Labels.File != nil {
 		t.req.Labels.Path = l.Labels.File.Path
 	}
+	if l.Served != nil {
+		t.req.Served = &Served{Served: *l.Served, Hash: req.Hash}
+		for i, path := range req.Inputs.Served {
+			t.req.Served.Parts = append(t.req.Served.Parts, ServedPart{l.Served.Files[i].Path, path})
+		}
+	}
 	return t
 }
 
@@ -110,6 +116,13 @@ func (t *training) checkUnchanged(ctx context.Context) error {
 	if t.labels.file != "" {
 		if err := t.checkFile(ctx, t.labels.stamp, t.labels.file); err != nil {
 			return fmt.Errorf("labels: %w", err)
+		}
+	}
+	if s := t.fromLog; s != nil {
+		for i, p := range s.Parts {
+			if err := t.checkFile(ctx, s.stamps[i], p.Path); err != nil {
+				return fmt.Errorf("served log: %w", err)
+			}
 		}
 	}
 	for _, src := range t.readSources() {

@@ -30,11 +30,14 @@ type rowsWanted struct {
 	keys      []fstore.Field // join keys, each a column
 	request   []fstore.Field // request columns, each a column if the file has one
 	values    []fstore.Field // other columns whose type is known, likewise
-	timestamp string         // the column of instants; empty: the file has keys, and its other columns are not read
+	timestamp string         // the column of instants; empty: the file has keys, and its other columns are not read unless all are wanted
+	all       bool           // all columns
 }
 
 // column reports whether a column is wanted. All columns of labels are.
-func (w rowsWanted) column(name string) bool { return w.timestamp != "" || w.typed(name) != nil }
+func (w rowsWanted) column(name string) bool {
+	return w.timestamp != "" || w.all || w.typed(name) != nil
+}
 
 // typed returns the join key, request column or other column of that name, whose type is declared, or nil. The column of instants is read
 // as such, even if expressions read it too.

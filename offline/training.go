@@ -32,6 +32,7 @@ type TrainingRequest struct {
 	Version   string                  // of fstore, for the lock
 	Check     LeakCheck               // called once the labels are read, before views are computed; nil: there is no check
 	Values    ValueCheck              // called once the values are looked up, before the file is written; nil: nobody looks at them
+	Served    *Served                 // where the values come from; nil: they are computed
 	Archive   *trainset.Archive       // where copies of the inputs are kept; nil: none are kept
 	Progress  func(trainset.Progress) // called from time to time; nil: nobody looks
 	// Record is called when the training set is complete and durable, before it appears in its place. An error leaves
@@ -48,20 +49,21 @@ type LeakCheck func(ctx context.Context, last *time.Time) ([]lock.Causality, err
 
 // TrainingSummary says what a training set holds and why values are missing.
 type TrainingSummary struct {
-	Name        string           `json:"name"`
-	Out         string           `json:"out"`
-	LockPath    string           `json:"lock_file"`
-	Rows        int64            `json:"rows"`
-	Labels      int64            `json:"labels"` // of which Rows were taken
-	Views       []ViewSummary    `json:"views"`
-	Continuous  []string         `json:"continuous,omitempty"` // views without publish: taken to be servable at once
-	Request     []lock.Request   `json:"request,omitempty"`    // which label columns gave the request columns of on-demand features
-	Faults      []lock.Fault     `json:"faults,omitempty"`     // of on-demand features
-	Midnight    []string         `json:"midnight,omitempty"`   // on-demand features that read the hour of at, if every label's instant is midnight UTC
-	DroppedRows []DroppedRows    `json:"dropped_rows,omitempty"`
-	Causality   []lock.Causality `json:"causality,omitempty"` // what a check found of the views that have SQL
-	Seconds     []StageDuration  `json:"seconds"`
-	Lock        []byte           `json:"-"` // the lock, as written
+	Name        string             `json:"name"`
+	Out         string             `json:"out"`
+	LockPath    string             `json:"lock_file"`
+	Rows        int64              `json:"rows"`
+	Labels      int64              `json:"labels"` // of which Rows were taken
+	Views       []ViewSummary      `json:"views"`
+	Continuous  []string           `json:"continuous,omitempty"` // views without publish: taken to be servable at once
+	Request     []lock.Request     `json:"request,omitempty"`    // which label columns gave the request columns of on-demand features
+	Faults      []lock.Fault       `json:"faults,omitempty"`     // of on-demand features
+	Midnight    []string           `json:"midnight,omitempty"`   // on-demand features that read the hour of at, if every label's instant is midnight UTC
+	DroppedRows []DroppedRows      `json:"dropped_rows,omitempty"`
+	Causality   []lock.Causality   `json:"causality,omitempty"` // what a check found of the views that have SQL
+	Served      *lock.ServedCounts `json:"served,omitempty"`    // what became of the labels, of a training set of what was served
+	Seconds     []StageDuration    `json:"seconds"`
+	Lock        []byte             `json:"-"` // the lock, as written
 }
 
 // ViewSummary counts the labels by what one view had for them, in one key role. WithValue, NoRow, Stale and NotAvailable
@@ -100,7 +102,8 @@ type training struct {
 	uses       []*use
 	byRef      map[fstore.ViewRef]lookup
 	summary    *TrainingSummary
-	reads      []string // files to read besides labels and sources
+	reads      []string   // files to read besides labels and sources
+	fromLog    *servedSet // where the values come from; nil: they are computed
 
 	unchecked error // why the views were not checked for leaks
 }
@@ -123,7 +126,7 @@ func (e *Engine) TrainingSet(ctx context.Context, req TrainingRequest) (*Trainin
 	s.locks, s.early = true, e.digests.Early(ctx)
 	defer s.early.Close()
 	t := &training{session: s, req: &req, byRef: map[fstore.ViewRef]lookup{}}
-	t.summary = &TrainingSummary{Name: req.Name, Out: req.Out, LockPath: lock.Path(req.Out)}
+	t.summary = &TrainingSummary{Name: req.Name, Out: req.Out, LockPath: lock.Path(req.Out), Views: []ViewSummary{}}
 	if err := t.blame(ctx, t.run(ctx)); err != nil {
 		return nil, fmt.Errorf("training set %s: %w", req.Name, err)
 	}
@@ -151,6 +154,9 @@ type step struct {
 
 // building returns the steps that make a training set as a file, not yet in its place.
 func (t *training) building(temp string) []step {
+	if t.req.Served != nil {
+		return t.servedSteps(temp, filepath.Dir(temp))
+	}
 	steps := []step{
 		{"read labels", func(ctx context.Context) error {
 			if err := t.sealFor(ctx, filepath.Dir(temp)); err != nil {

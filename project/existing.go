@@ -20,7 +20,7 @@ import (
 // features, labels, options and input files, with no row that has become known since, and with its own file intact. It returns
 // nil if the name is free, and ErrConflict with what differs otherwise.
 func (c *creation) existing(ctx context.Context) (*TrainingSet, error) {
-	if c.r.Replace {
+	if c.r.Replace || c.outcomes != nil { // refuseName compares outcomes
 		return nil, nil
 	}
 	set, err := c.p.LockedSet(ctx, c.r.Name)
@@ -53,6 +53,9 @@ func summaryOf(set *LockedSet) *offline.TrainingSummary {
 	sum := &offline.TrainingSummary{
 		Name: l.Name, Out: set.Out, LockPath: lock.Path(set.Out), Rows: l.Output.Rows, Labels: l.Labels.Rows, Views: []offline.ViewSummary{},
 		Request: l.Request, Faults: l.Faults, Causality: l.Causality, Seconds: []offline.StageDuration{}, Lock: set.Text,
+	}
+	if l.Served != nil {
+		sum.Served = &l.Served.Counts
 	}
 	for _, ref := range l.Continuous {
 		sum.Continuous = append(sum.Continuous, ref.String())

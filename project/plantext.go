@@ -74,7 +74,7 @@ func PlanNotes(notes []string) []PlanNote {
 
 // RowsText says how many rows a training set has, and of how many labels they are a sample.
 func RowsText(sum *offline.TrainingSummary) string {
-	if sum.Rows < sum.Labels {
+	if sum.Rows < sum.Labels && sum.Served == nil {
 		return fmt.Sprintf("sample of %s of %s", english.Thousands(sum.Rows), english.Count(int(sum.Labels), "row"))
 	}
 	return english.Count(int(sum.Rows), "row")

@@ -54,6 +54,9 @@ func (p *Project) RebuildTrainingSet(ctx context.Context, arg string, o RebuildO
 	if err := p.checkLock(ctx, engine, set); err != nil {
 		return nil, err
 	}
+	if req.Hash, err = p.keyHash(set.Lock.Served); err != nil {
+		return nil, err
+	}
 	if req.Inputs, err = trainset.FindInputs(ctx, engine, set.Lock, p.search(set)); err != nil {
 		return nil, fmt.Errorf("training set %s: %w", set.Lock.Name, err)
 	}

@@ -3,7 +3,6 @@ package project
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -35,14 +34,9 @@ func (p *Project) Skew(ctx context.Context, r SkewRequest) (*skew.Result, error)
 	if err := oneOf("a service or a model", r.Service != "", r.Model.Name != ""); err != nil {
 		return nil, err
 	}
-	if r.Log == "" {
-		r.Log = p.Settings.Served.Path
-	}
-	if r.Log == "" {
-		return nil, fstore.Errorf(fstore.ErrInvalid, "no served log is configured").WithHint("give its folder, or set serve.log.path")
-	}
-	if _, err := os.Stat(r.Log); err != nil {
-		return nil, fstore.Errorf(fstore.ErrNotFound, "there is no served log at %s", r.Log).WithHint("fstore serve --served-log DIR writes one")
+	var err error
+	if r.Log, err = p.servedFolder(r.Log); err != nil {
+		return nil, err
 	}
 	rev, err := p.Revision(ctx)
 	if err != nil {
@@ -142,17 +136,9 @@ func (l *servedRows) problem(i *servedlog.Info, key string) string {
 	if l.lists[key] != nil {
 		return ""
 	}
-	list, err := l.rev.ServiceVersion(i.Service)
-	if i.Model.Name != "" {
-		list, err = l.rev.ModelFeatures(i.Model)
-	}
+	list, err := servedList(l.rev, i)
 	if err != nil {
-		return "the registry does not know the list of features: " + err.Error()
-	}
-	if !slices.EqualFunc(list.Describe().Features, i.Features, func(a, b fstore.FeatureDescription) bool {
-		return a.Name == b.Name && a.Type == b.Type && a.View == b.View && a.Feature == b.Feature
-	}) {
-		return "the registry has other features under that name and version"
+		return err.Error()
 	}
 	free := *list
 	free.MaxStaleness = nil // it was not too stale when it was served

@@ -121,6 +121,9 @@ type creation struct {
 
 	verdicts *verdicts // of the check for leaks; nil: there was none
 
+	outcomes *OutcomesRequest // labels that are joined to what was served; nil: features are computed
+	cleanUp  func()           // removes what outcomes needed meanwhile; nil: nothing is left
+
 	run    *openlineage.Run // nil: nothing is reported
 	traces *tracing.Tracer  // nil: nothing is traced
 }
@@ -171,18 +174,28 @@ func (c *creation) prepare(ctx context.Context) (err error) {
 	if c.req.Timestamp == "" {
 		c.req.Timestamp = offline.DefaultTimestamp
 	}
-	if c.req.List, err = c.r.Selection.inHead(c.rev); err != nil {
-		return err
-	}
 	if c.engine, err = p.openedEngine(); err != nil {
 		return err
 	}
-	c.req.Check = c.checkLeaks
+	if c.outcomes != nil {
+		err = c.served(ctx)
+	} else {
+		c.req.Check = c.checkLeaks
+		c.req.List, err = c.r.Selection.inHead(c.rev)
+	}
+	if err != nil {
+		return err
+	}
 	return c.inputs(ctx)
 }
 
 func (c *creation) create(ctx context.Context) (_ *TrainingSet, err error) {
 	p := c.p
+	defer func() {
+		if c.cleanUp != nil {
+			c.cleanUp()
+		}
+	}()
 	if err := c.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -207,11 +220,15 @@ func (c *creation) create(ctx context.Context) (_ *TrainingSet, err error) {
 		}
 		defer func() { _ = release() }()
 	}
-	if slices.ContainsFunc(c.req.List.Uses, func(u fstore.ViewUse) bool { return expect.Digest(u.Version) != "" }) {
+	if c.outcomes == nil && slices.ContainsFunc(c.req.List.Uses, func(u fstore.ViewUse) bool { return expect.Digest(u.Version) != "" }) {
 		c.req.Values = c.checkValues
 	}
 	c.req.Record = func(sum *offline.TrainingSummary) error { return c.record(ctx, sum) }
 	summary, err := c.engine.TrainingSet(ctx, c.req)
+	var same *sameContent
+	if errors.As(err, &same) {
+		return &TrainingSet{TrainingSummary: summaryOf(same.set), List: c.req.List, Existing: true}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -230,6 +247,11 @@ func (c *creation) saveVerdicts() {
 func (c *creation) record(ctx context.Context, sum *offline.TrainingSummary) error {
 	if err := c.outIsFree(ctx); err != nil { // another create may have taken it since
 		return about("out", err)
+	}
+	if c.outcomes != nil && !c.r.Replace {
+		if err := c.refuseName(ctx, sum.Lock); err != nil {
+			return err
+		}
 	}
 	record := registry.TrainingSetRecord{Name: c.r.Name, Created: c.req.Now, Rows: sum.Rows, Out: c.p.recordedPath(sum.Out), Lock: sum.Lock}
 	if c.req.List.Service.Name != "" {

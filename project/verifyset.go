@@ -94,10 +94,15 @@ func (p *Project) rebuildToVerify(ctx context.Context, engine *offline.Engine, s
 	if v.File.State == trainset.Unchanged {
 		original = v.File.Path
 	}
+	req := trainset.RebuildRequest{Lock: set.Lock, Inputs: v.Inputs, Original: original, Now: p.now(), Progress: progress}
+	if set.Lock.Computed() {
+		req.Check = repeatCheck(engine, set.Lock, v)
+	}
 	var err error
-	v.Rebuild, err = trainset.Rebuild(ctx, engine, trainset.RebuildRequest{
-		Lock: set.Lock, Inputs: v.Inputs, Original: original, Now: p.now(), Check: repeatCheck(engine, set.Lock, v), Progress: progress,
-	})
+	if req.Hash, err = p.keyHash(set.Lock.Served); err != nil {
+		return err
+	}
+	v.Rebuild, err = trainset.Rebuild(ctx, engine, req)
 	switch {
 	case err == nil:
 		v.OK = v.OK && (v.Rebuild.Same || v.Rebuild.BuildChanged != "")

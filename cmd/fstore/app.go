@@ -102,7 +102,7 @@ func (a *app) command() *cobra.Command {
 	root.AddCommand(
 		a.initCommand(), a.validateCommand(), a.planCommand(), a.applyCommand(), a.listCommand(), a.showCommand(), a.queryCommand(),
 		a.trainingSetCommand(), a.modelCommand(), a.measured(a.materializeCommand()), a.getCommand(), a.serveCommand(), a.benchCommand(), a.tokenCommand(), a.measured(a.verifyCommand()),
-		a.measured(a.checkCommand()), a.freshnessCommand(), a.notifyCommand(), a.driftCommand(), a.measured(a.monitorCommand()), a.skewCommand(), a.measured(a.gcCommand()), a.doctorCommand(), a.versionCommand(),
+		a.measured(a.checkCommand()), a.freshnessCommand(), a.notifyCommand(), a.driftCommand(), a.measured(a.monitorCommand()), a.skewCommand(), a.outcomesCommand(), a.measured(a.gcCommand()), a.doctorCommand(), a.versionCommand(),
 	)
 	return root
 }

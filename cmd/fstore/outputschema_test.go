@@ -214,6 +214,8 @@ var rare = []string{
 	"show.service.service.max_staleness", "show.service.service.monitor", // max_staleness.txtar, monitor.txtar
 	"notify.ok", "notify.tests", "notify.targets.events", "notify.targets.format", "notify.targets.host", "notify.targets.name", "notify.alerts", // TestNotify
 	"skew.ok", "skew.logged", "skew.compared", "skew.not_compared", "skew.unreadable_files", "skew.unreadable", "skew.values", "skew.views", "skew.differences", "skew.not_provable", // skew.txtar
+	"outcomes_join.name", "outcomes_join.out", "outcomes_join.lock_file", "outcomes_join.rows", "outcomes_join.labels", "outcomes_join.views", "outcomes_join.seconds", "outcomes_join.served", // outcomes.txtar
+	"outcomes_join.request", "outcomes_join.existing", "outcomes_join.dvc_file", // outcomes.txtar
 }
 
 // checkedMain is main, but it also checks every JSON document that a command prints against the command's schema, in

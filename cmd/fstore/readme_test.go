@@ -36,15 +36,29 @@ func TestGettingStartedIsTrue(t *testing.T) {
 	pageIsTrue(t, "../../docs/getting-started.md")
 }
 
+func TestOutcomesIsTrue(t *testing.T) {
+	sh := &shell{t: t, dir: t.TempDir()}
+	t.Cleanup(func() {
+		if t.Failed() { // the page ends its server
+			_ = exec.Command("sh", "-c", "kill $(cat "+filepath.Join(sh.dir, "pid")+")").Run()
+		}
+	})
+	pageIsTrueIn(t, "../../docs/outcomes.md", sh)
+}
+
 // pageIsTrue runs the commands in the console blocks of a page, one after another in a new folder, and compares what
 // they print with what the page says. A command begins with "$ " and goes on in lines that begin with "> ".
 func pageIsTrue(t *testing.T, path string) {
+	t.Helper()
+	pageIsTrueIn(t, path, &shell{t: t, dir: t.TempDir()})
+}
+
+func pageIsTrueIn(t *testing.T, path string, sh *shell) {
 	t.Helper()
 	page, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sh := &shell{t: t, dir: t.TempDir()}
 	var got, command strings.Builder
 	run := func() {
 		if command.Len() > 0 {

@@ -178,7 +178,11 @@ func (a *app) printCreated(set *project.TrainingSet) error {
 	}
 	if !set.Existing {
 		fmt.Fprintln(a.stdout)
-		if err := a.printCounts(sum, list); err != nil {
+		counts := func() error { return a.printCounts(sum, list) }
+		if sum.Served != nil {
+			counts = func() error { return a.printServed(sum.Served) }
+		}
+		if err := counts(); err != nil {
 			return err
 		}
 	}

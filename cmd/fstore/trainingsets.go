@@ -109,6 +109,10 @@ func (a *app) printTrainingSet(set *project.LockedSet) error {
 	facts.Row("content", l.Output.Content)
 	facts.Row("rows", english.Thousands(r.Rows))
 	facts.Row("labels", labels+", at "+l.Labels.Timestamp)
+	if s := l.Served; s != nil {
+		facts.Row("served", s.String()+", from "+english.Count(len(s.Files), "file")+" of the log")
+		facts.Row("joined", s.Counts.String())
+	}
 	if len(l.Labels.Targets) > 0 {
 		facts.Row("target", strings.Join(l.Labels.Targets, ", "))
 	}

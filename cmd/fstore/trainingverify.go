@@ -105,7 +105,11 @@ func appeared(inputs []trainset.Input) int {
 
 func inputText(in trainset.Input) string {
 	text := "labels "
-	if in.Source != "" {
+	switch in.Source {
+	case "":
+	case lock.ServedLog:
+		text = in.Source + " "
+	default:
 		text = "source " + in.Source + " "
 	}
 	text += project.ShortPath(in.Path)

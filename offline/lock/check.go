@@ -19,7 +19,7 @@ func (l *Lock) check() error {
 	if err := fstore.CheckName(l.Name); err != nil {
 		return fmt.Errorf("name: %w", err)
 	}
-	for _, check := range []func() error{l.checkViews, l.checkUses, l.checkOnDemand, l.checkFeatures, l.checkLabels, l.checkSources, l.checkFiles, l.checkOutput, l.checkWithValue, l.checkRequest, l.checkTargets, l.checkContinuous, l.checkCausality} {
+	for _, check := range []func() error{l.checkViews, l.checkUses, l.checkOnDemand, l.checkFeatures, l.checkLabels, l.checkServed, l.checkSources, l.checkFiles, l.checkOutput, l.checkWithValue, l.checkRequest, l.checkTargets, l.checkContinuous, l.checkCausality} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -190,7 +190,9 @@ func (l *Lock) checkLabels() error {
 func (l *Lock) checkSources() error {
 	read := slices.Clone(l.Labels.Inputs)
 	for _, v := range l.Views {
-		read = append(read, v.Sources...)
+		if l.Computed() {
+			read = append(read, v.Sources...)
+		}
 	}
 	for i := range read {
 		if l.Source(&read[i]) == nil {
@@ -228,6 +230,13 @@ func (l *Lock) checkFiles() error {
 	if f := l.Labels.File; f != nil {
 		if err := check("labels.file", *f); err != nil {
 			return err
+		}
+	}
+	if l.Served != nil {
+		for i, f := range l.Served.Files {
+			if err := check(fmt.Sprintf("served.files[%d]", i), f); err != nil {
+				return err
+			}
 		}
 	}
 	for i, s := range l.Sources {
@@ -283,9 +292,8 @@ func (l *Lock) checkLabelColumns(labels []Column) error {
 		return fmt.Errorf("labels: the output has no column %s of instants", l.Labels.Timestamp)
 	}
 	for _, k := range l.List().KeyColumns() {
-		// A column without values may have been written without a type.
-		if c := find(k.Name); c == nil || c.Statistics.Count > 0 && !sqltype.Parse(c.Type).Converts(k.Type) {
-			return fmt.Errorf("uses: the output has no column %s of labels for a join key of type %s", k.Name, k.Type)
+		if err := l.checkKey(find(k.Name), k); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -54,6 +54,7 @@ func Compare(old, now *Lock) *Differences {
 	d.Labels = compare(d.Labels, "request columns", old.RequestText(), now.RequestText())
 	d.Labels = compare(d.Labels, "sample", old.Labels.Sample.String(), now.Labels.Sample.String())
 	d.Labels = compare(d.Labels, "rows", strconv.FormatInt(old.Labels.Rows, 10), strconv.FormatInt(now.Labels.Rows, 10))
+	d.Labels = compare(d.Labels, "found in the served log", old.Served.String(), now.Served.String())
 	d.Settings = CompareSettings(old.Settings, now.Settings)
 	return d
 }
@@ -162,6 +163,11 @@ func (l *Lock) filesBySource() map[string]map[string]string {
 	}
 	if l.Labels.File != nil {
 		add("", *l.Labels.File)
+	}
+	if l.Served != nil {
+		for _, f := range l.Served.Files {
+			add(ServedLog, f)
+		}
 	}
 	for _, s := range l.Sources {
 		for _, f := range s.Files {

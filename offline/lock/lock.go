@@ -41,6 +41,7 @@ type Lock struct {
 	Request  []Request                 `json:"request,omitempty" doc:"The request columns that on-demand views declare, by name, and the label columns that gave them."`
 	Faults   []Fault                   `json:"faults,omitempty" doc:"How often an operator or function of an on-demand feature had no result although it had its operands."`
 	Labels   Labels                    `json:"labels" doc:"The rows that were enriched."`
+	Served   *Served                   `json:"served,omitempty" doc:"How rows were found in a served log; absent if the features were computed."`
 	Sources  []Source                  `json:"sources" doc:"Every source that was read, with all its files."`
 	Snapshot bool                      `json:"snapshot,omitempty" doc:"Whether the inputs are kept in the folder of the setting snapshots."`
 	// Causality is absent in locks of builds that did not check.
@@ -213,11 +214,14 @@ func (l *Lock) Source(def *fstore.Source) *Source {
 	return nil
 }
 
-// Files returns the files that a lock names: labels, then the sources' in order.
+// Files returns the files that a lock names: labels, those of the served log, then the sources' in order.
 func (l *Lock) Files() []File {
 	var out []File
 	if l.Labels.File != nil {
 		out = append(out, *l.Labels.File)
+	}
+	if l.Served != nil {
+		out = append(out, l.Served.Files...)
 	}
 	for _, s := range l.Sources {
 		out = append(out, s.Files...)

@@ -127,7 +127,7 @@ func (l *Lock) checkRequest() error {
 	if err != nil {
 		return fmt.Errorf("on_demand: %w", err)
 	}
-	labels := l.Output.Columns[:len(l.Output.Columns)-len(l.Features)]
+	labels := l.labelColumns()
 	column := func(name string) *Column {
 		i := slices.IndexFunc(labels, func(c Column) bool { return c.Name == name })
 		if i < 0 {
@@ -142,7 +142,7 @@ func (l *Lock) checkRequest() error {
 		readers, optional := evaluation.Readers(i)
 		switch c := column(r.Name); {
 		case readers == nil:
-		case c == nil && !optional:
+		case c == nil && !optional && l.Computed():
 			return fmt.Errorf("request: the output has no column %s of labels, which %s needs", r.Name, readers[0])
 		case c != nil && c.Statistics.Count > 0 && !sqltype.Parse(c.Type).Converts(r.Type):
 			return fmt.Errorf("request: column %s of the labels is %s, and the request column is %s", r.Name, c.Type, r.Type)

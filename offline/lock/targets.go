@@ -30,7 +30,7 @@ func CheckTargets(targets []string, columns []fstore.EngineColumn, list *fstore.
 // checkTargets returns an error unless a lock's targets and sample can be those of its training set.
 func (l *Lock) checkTargets() error {
 	var columns []fstore.EngineColumn
-	for _, c := range l.Output.Columns[:max(0, len(l.Output.Columns)-len(l.Features))] {
+	for _, c := range l.labelColumns() {
 		columns = append(columns, fstore.EngineColumn{Name: c.Name, Type: c.Type})
 	}
 	if err := CheckTargets(l.Labels.Targets, columns, l.List(), l.Labels.Timestamp); err != nil {
@@ -40,7 +40,7 @@ func (l *Lock) checkTargets() error {
 	switch {
 	case s != nil && s.Rows < 1:
 		return fmt.Errorf("labels: a sample of %d rows", s.Rows)
-	case s.Size(l.Labels.Rows) != l.Output.Rows:
+	case l.Computed() && s.Size(l.Labels.Rows) != l.Output.Rows:
 		return fmt.Errorf("labels: %d of %d rows are taken, and the output has %d", s.Size(l.Labels.Rows), l.Labels.Rows, l.Output.Rows)
 	}
 	return nil

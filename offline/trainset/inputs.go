@@ -73,6 +73,16 @@ func FindInputs(ctx context.Context, e Finder, l *lock.Lock, where Search) ([]In
 		}
 		out = append(out, in)
 	}
+	if l.Served != nil {
+		for _, file := range l.Served.Files {
+			in, err := f.find(ctx, file, nil)
+			if err != nil {
+				return nil, fmt.Errorf("served log: %w", err)
+			}
+			in.Source = lock.ServedLog
+			out = append(out, in)
+		}
+	}
 	for i := range l.Sources {
 		inputs, err := f.source(ctx, &l.Sources[i])
 		if err != nil {

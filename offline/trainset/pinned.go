@@ -9,7 +9,8 @@ import (
 
 // Pinned are the files from which a training set is made again, whatever the paths of its sources match now.
 type Pinned struct {
-	Labels  string // empty: the labels are a query
+	Labels  string   // empty: the labels are a query
+	Served  []string // for each file of the served log, the file that has its content
 	sources []PinnedSource
 }
 
@@ -48,6 +49,11 @@ func pin(l *lock.Lock, inputs []Input, dir string) (*Pinned, error) {
 	}
 	if l.Labels.File != nil {
 		p.Labels = next()
+	}
+	if l.Served != nil {
+		for range l.Served.Files {
+			p.Served = append(p.Served, next())
+		}
 	}
 	for i := range l.Sources {
 		src := PinnedSource{Source: &l.Sources[i]}

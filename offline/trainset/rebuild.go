@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/lock"
 )
 
@@ -25,6 +26,7 @@ type Recomputation struct {
 	Out      string   // where the file will be installed, which must not be one of the inputs; empty: nowhere
 	Staging  *Staging // where it is written
 	Check    Check
+	Hash     KeyHash
 	Progress func(Progress)
 	Now      time.Time
 }
@@ -32,6 +34,9 @@ type Recomputation struct {
 // Check checks the views of a lock again, over the files that are read for it and up to the instant of the last label, nil
 // if there is no label. Its errors end the rebuild.
 type Check func(ctx context.Context, files *Pinned, last *time.Time) error
+
+// KeyHash returns what a served log has of a key that it hashes: row of a column, which is not null.
+type KeyHash func(c *fstore.Column, row int) string
 
 // Recomputed describes what a Computer has written.
 type Recomputed struct {
@@ -55,7 +60,8 @@ type RebuildRequest struct {
 	Original string  // the training set's own file, if it has the content of the lock, to tell in which rows values differ; otherwise empty
 	Out      string  // Parquet file to write; empty: the content is only compared
 	Mismatch Mismatch
-	Check    Check // nil: nothing is checked
+	Check    Check   // nil: nothing is checked
+	Hash     KeyHash // nil: no key of the HMAC is at hand
 	Progress func(Progress)
 	Now      time.Time
 }
@@ -107,7 +113,7 @@ func rebuild(ctx context.Context, c Computer, req *RebuildRequest) (*Rebuilt, er
 		return nil, err
 	}
 	made, err := c.Recompute(ctx, Recomputation{
-		Lock: req.Lock, Inputs: inputs, Original: req.Original, Out: req.Out, Staging: staging, Check: req.Check, Progress: req.Progress, Now: req.Now,
+		Lock: req.Lock, Inputs: inputs, Original: req.Original, Out: req.Out, Staging: staging, Check: req.Check, Hash: req.Hash, Progress: req.Progress, Now: req.Now,
 	})
 	if err != nil {
 		return nil, err

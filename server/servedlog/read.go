@@ -127,16 +127,7 @@ func readSealed(f *os.File, chosen func(*Info) bool, do func(*Plan, *fstore.Batc
 			err = fmt.Errorf("%w: %v", errDamaged, p)
 		}
 	}()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	file, err := parquet.OpenFile(f, info.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
-	if err != nil {
-		return fmt.Errorf("%w: %w", errDamaged, err)
-	}
-	text, _ := file.Lookup(infoKey)
-	p, err := planOf(text, chosen)
+	file, p, err := openSealed(f, chosen)
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func (l *Log) seal(path string) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	rows, err := convert(good, strings.TrimSuffix(path, streamSuffix))
+	rows, err := convert(good, strings.TrimSuffix(path, streamSuffix), everything)
 	if err != nil && !errors.Is(err, errDamaged) {
 		return false, err
 	}
@@ -106,11 +106,14 @@ func (l *Log) seal(path string) (done bool, err error) {
 	return true, os.Remove(path + sumsSuffix)
 }
 
+// everything chooses every list of features.
+func everything(*Info) bool { return true }
+
 // errDamaged is of streams that cannot be read.
 var errDamaged = errors.New("it is damaged, or no stream of the served log")
 
-// convert writes a stream to base.parquet, unless it has no rows.
-func convert(stream io.Reader, base string) (rows int64, err error) {
+// convert writes a stream to base.parquet, unless it has no rows or is not chosen.
+func convert(stream io.Reader, base string, chosen func(*Info) bool) (rows int64, err error) {
 	var out *os.File
 	var to *sealedFile
 	defer func() {
@@ -118,8 +121,7 @@ func convert(stream io.Reader, base string) (rows int64, err error) {
 			err = errors.Join(err, out.Close(), os.Remove(base+sealingSuffix))
 		}
 	}()
-	everything := func(*Info) bool { return true }
-	err = readStream(stream, everything, func(p *Plan, b *fstore.Batch) error {
+	err = readStream(stream, chosen, func(p *Plan, b *fstore.Batch) error {
 		if out == nil {
 			if out, err = os.OpenFile(base+sealingSuffix, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, privateFile); err != nil {
 				return err

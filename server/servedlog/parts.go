@@ -1,0 +1,131 @@
+package servedlog
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/fstore-dev/fstore"
+	"github.com/fstore-dev/fstore/regular"
+)
+
+// Part is a sealed file of the log, or a copy of what a stream holds as such a file.
+type Part struct {
+	Name string // path of the sealed file; of a stream, the path that it will have
+	Path string // the file to read
+	Info *Info
+	Rows int64
+}
+
+// Parts returns the files of a log as sealed files, the oldest first. Of a stream that a server still writes, it makes a copy in the
+// folder copies. It calls unreadable for a file that it cannot read; the others are returned all the same.
+func Parts(folder, copies string, chosen func(*Info) bool, unreadable func(path string, err error)) ([]Part, error) {
+	files, err := listFiles(folder)
+	if err != nil {
+		return nil, err
+	}
+	var out []Part
+	seen := map[string]bool{}
+	for _, f := range files {
+		base := f.base()
+		if seen[base] {
+			continue
+		}
+		seen[base] = true
+		p, err := partOf(base, filepath.Join(copies, fmt.Sprint("stream-", len(seen))), chosen)
+		switch {
+		case err == nil && p != nil:
+			out = append(out, *p)
+		case err != nil && !errors.Is(err, errSkip):
+			unreadable(f.path, err)
+		}
+	}
+	return out, nil
+}
+
+// partOf returns the part of a base, or nil if it has no rows. copied is the base of the copy of a stream.
+func partOf(base, copied string, chosen func(*Info) bool) (*Part, error) {
+	p, err := sealedPart(base+sealedSuffix, chosen)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return p, err
+	}
+	rows, err := copyStream(base, copied, chosen)
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // it was sealed meanwhile, or deleted
+		if p, err = sealedPart(base+sealedSuffix, chosen); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		return p, err
+	case err != nil || rows == 0:
+		return nil, err
+	}
+	if p, err = sealedPart(copied+sealedSuffix, chosen); err == nil {
+		p.Name = base + sealedSuffix
+	}
+	return p, err
+}
+
+// copyStream writes the whole batches of a stream to a sealed file, and returns its rows.
+func copyStream(base, copied string, chosen func(*Info) bool) (int64, error) {
+	stream, err := regular.Open(base+streamSuffix, regular.AnySize)
+	if err != nil {
+		return 0, err
+	}
+	defer stream.Close()
+	good, _, err := intact(stream)
+	if err != nil {
+		return 0, err
+	}
+	if !isAt(stream, base+streamSuffix) { // its sums may have been gone
+		return 0, fs.ErrNotExist
+	}
+	return convert(good, copied, chosen)
+}
+
+// sealedPart reads what a sealed file says of its rows. A file without rows is no part.
+func sealedPart(path string, chosen func(*Info) bool) (p *Part, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("%w: %v", errDamaged, v)
+		}
+	}()
+	f, err := regular.Open(path, regular.AnySize)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	file, plan, err := openSealed(f, chosen)
+	if err != nil {
+		return nil, err
+	}
+	return &Part{Name: path, Path: path, Info: &plan.info, Rows: file.NumRows()}, nil
+}
+
+// openSealed reads the footer of a sealed file.
+func openSealed(f *os.File, chosen func(*Info) bool) (*parquet.File, *Plan, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	file, err := parquet.OpenFile(f, info.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	text, _ := file.Lookup(infoKey)
+	p, err := planOf(text, chosen)
+	return file, p, err
+}
+
+// Kept returns the columns of requests that files have: the names that callers know, and those that the columns have.
+func (i *Info) Kept() (fields []fstore.Field, columns []string) {
+	p := Plan{info: *i}
+	p.derive()
+	for _, f := range p.kept {
+		columns = append(columns, p.columnName(f.Name))
+	}
+	return p.kept, columns
+}
