@@ -6,10 +6,10 @@ import (
 	"github.com/fstore-dev/fstore/stats"
 )
 
-// shares returns the share of each cell among the values that are neither null nor NaN: of the bins of numbers, of which the first
-// also takes what is below it and the last what is above; or of the categories, and of all others together. The reference's
-// extremes are chance, so a cell beyond them would be too; CheckOutOfRange counts what is there.
-func shares(c *stats.Counts) []float64 {
+// cellsOf returns the number of values in each cell: of the bins of numbers, of which the first also takes what is below it and
+// the last what is above; or of the categories, and of all others together. The reference's extremes are chance, so a cell beyond
+// them would be too; CheckOutOfRange counts what is there.
+func cellsOf(c *stats.Counts) []int64 {
 	cells := append([]int64{}, c.Bins()...)
 	if c.Edges.Kind == stats.Numbers {
 		cells[0] += c.Low()
@@ -17,8 +17,11 @@ func shares(c *stats.Counts) []float64 {
 	} else {
 		cells = append(cells, c.High())
 	}
-	return sharesOf(cells, c)
+	return cells
 }
+
+// shares returns the share of each cell among the values that are neither null nor NaN.
+func shares(c *stats.Counts) []float64 { return sharesOf(cellsOf(c), c) }
 
 func sharesOf(cells []int64, c *stats.Counts) []float64 {
 	out := make([]float64, len(cells))
@@ -48,19 +51,23 @@ func PSI(reference, current *stats.Counts) float64 {
 	psi := 0.0
 	p, q := shares(current), shares(reference)
 	for i := range p {
-		if p[i] == q[i] {
-			continue
-		}
-		a, b := p[i], q[i]
-		if a == 0 {
-			a = emptyShare
-		}
-		if b == 0 {
-			b = emptyShare
-		}
-		psi += (a - b) * math.Log(a/b)
+		psi += psiTerm(p[i], q[i])
 	}
 	return psi
+}
+
+// psiTerm returns what a cell adds to the PSI.
+func psiTerm(p, q float64) float64 {
+	if p == q {
+		return 0
+	}
+	if p == 0 {
+		p = emptyShare
+	}
+	if q == 0 {
+		q = emptyShare
+	}
+	return (p - q) * math.Log(p/q)
 }
 
 // JS returns the Jensen-Shannon distance: the square root of ½·KL(p‖m) + ½·KL(q‖m) with m = (p + q) / 2 and logarithms to base 2,
@@ -70,14 +77,20 @@ func JS(reference, current *stats.Counts) float64 {
 	divergence := 0.0
 	p, q := shares(current), shares(reference)
 	for i := range p {
-		m := (p[i] + q[i]) / 2
-		for _, x := range []float64{p[i], q[i]} {
-			if x > 0 {
-				divergence += x / 2 * math.Log2(x/m)
-			}
-		}
+		divergence += jsTerm(p[i], q[i])
 	}
 	return math.Sqrt(min(max(divergence, 0), 1))
+}
+
+// jsTerm returns what a cell adds to the square of JS.
+func jsTerm(p, q float64) float64 {
+	m, out := (p+q)/2, 0.0
+	for _, x := range []float64{p, q} {
+		if x > 0 {
+			out += x / 2 * math.Log2(x/m)
+		}
+	}
+	return out
 }
 
 // KS returns bounds of the Kolmogorov-Smirnov statistic: the largest difference between the shares of values up to x, over all x.
@@ -157,18 +170,4 @@ func binDistance(p, q mass, f, g, a, b float64) (atLeast, atMost float64) {
 	fromLeft := width*math.Abs(f-g) + (p.share*b - p.sum) + (q.share*b - q.sum)
 	fromRight := width*math.Abs(f+p.share-g-q.share) + (p.sum - p.share*a) + (q.sum - q.share*a)
 	return atLeast, max(atLeast, min(pointwise, fromLeft, fromRight))
-}
-
-// spread returns the integral of √(F·(1 − F)) over the reference's bins, which says how far the Wasserstein distance of two samples
-// of one distribution is from 0. Within a bin F is taken to be linear.
-func spread(reference *stats.Counts) float64 {
-	e, sum, f := reference.Edges, 0.0, 0.0
-	n := float64(reference.Finite())
-	for i, k := range reference.Bins() {
-		next := f + float64(k)/n
-		middle := (f + next) / 2
-		sum += (e.Bounds[i+1] - e.Bounds[i]) * math.Sqrt(max(middle*(1-middle), 0))
-		f = next
-	}
-	return sum
 }

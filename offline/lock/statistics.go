@@ -76,6 +76,9 @@ func distinct(s *stats.Statistics) string {
 
 // binsThatDiffer says how many bins of two histograms differ, and the first of them how; "" where none does.
 func binsThatDiffer(old, now []stats.Bin) string {
+	if len(old) > 0 && len(now) > 0 && (old[0].Mean == nil) != (now[0].Mean == nil) {
+		return "" // format 2 cut numbers into 10 bins without means, format 3 into 20 with means
+	}
 	n, first := 0, ""
 	for i := range max(len(old), len(now)) {
 		was, is := binText(old, i), binText(now, i)

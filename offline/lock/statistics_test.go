@@ -38,6 +38,9 @@ func TestNoFigureIsLeftOutOfAComparison(t *testing.T) {
 		{"stddev 1 → none", func(s *stats.Statistics) { s.Stddev = nil }},
 		{"distinct 3 → none", func(s *stats.Statistics) { s.Distinct = nil }},
 		{"distinct 3 → about 3", func(s *stats.Statistics) { s.Approximate = true }},
+		{"others, or in other rows, with the same statistics", func(s *stats.Statistics) { // of another format
+			s.Histogram = []stats.Bin{{UpTo: json.RawMessage("1.5"), Count: 1, Mean: number(1)}, {UpTo: json.RawMessage("3"), Count: 2, Mean: number(2.5)}}
+		}},
 		{"histogram: 2: 1 → 2: 2", func(s *stats.Statistics) { s.Histogram[1].Count = 2 }},
 		{"histogram: 2 bins, the first 2: 1 → 3: 2", func(s *stats.Statistics) {
 			s.Histogram = []stats.Bin{s.Histogram[0], {UpTo: json.RawMessage("3"), Count: 2}}
