@@ -32,19 +32,18 @@ class Load:
         """Asks for some customers, waits until the next request is due, and so on. A late answer delays nothing but itself."""
         rng = np.random.default_rng([seed, len(self.customers)])
         due = time.monotonic()
-        with httpx.Client(base_url=self.url, timeout=30) as http:
+        with httpx.Client(timeout=30) as http:
             while not self.stop.wait(max(0.0, due - time.monotonic())):
                 due = max(due + THREADS / PER_SECOND, time.monotonic() - 1)
                 line = self.answer(http, rng.choice(self.customers, ROWS, replace=False).tolist())
                 with self.writing:
                     self.out.write(json.dumps(line) + "\n")
 
-    @staticmethod
-    def answer(http: httpx.Client, customers: list[int]) -> dict[str, object]:
+    def answer(self, http: httpx.Client, customers: list[int]) -> dict[str, object]:
         """Returns what was asked, when, and what came back. Everything but status 200 is a failure, and stays in the file."""
         line: dict[str, object] = {"customer_id": customers, "sent": time.time()}
         try:
-            got = http.post("/predict", json={"customer_id": customers})
+            got = http.post(self.url, json={"customer_id": customers})
             line |= {"status": got.status_code, "answer": got.json() if got.status_code == 200 else got.text}
         except httpx.HTTPError as error:
             line |= {"status": 0, "answer": repr(error)}

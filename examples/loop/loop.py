@@ -36,9 +36,16 @@ class Loop:
         """Where the model answers HTTP."""
         self.runs: list[tuple[str, float, float]] = []
         """Runs of materialize under load: instant, begin, end."""
-        self.answers: list[Path] = []
-        """What the load got."""
-        self.accuracy: dict[str, float] = {}
+        self.loads: list[str] = []
+        """Who asks for predictions."""
+        self.right: dict[str, int] = {}
+        """Rows that each version has answered."""
+        self.accuracy: float
+        """Of version 1 in the summer."""
+
+    def answers(self, load: str) -> Path:
+        """Returns the file of what a load got."""
+        return self.folder / f"answers-{load}.jsonl"
 
     def run(self, command: str, status: int = 0) -> str:
         """Runs a command in the feature repo, as a person would type it."""

@@ -3,7 +3,8 @@
     python oracle.py --repo shop --run 2025-10-01T00:00:00Z,START,END answers.jsonl…
 
 --run names a run of materialize: its instant, and when it began and ended (seconds since 1970). An answer that was in flight
-meanwhile may have values of that instant already. It prints, as JSON, how many scores each version gave, and up to ten that are wrong.
+meanwhile may have values of that instant already. It prints, as JSON, how many right scores each version gave, how many of all scores no
+other version would have given, and up to ten answers that are wrong or failed.
 """
 
 import argparse
@@ -19,6 +20,8 @@ import numpy as np
 import pandas as pd
 
 import fstore
+
+Run = tuple[str, float, float]  # of materialize: instant, and when it began and ended
 
 
 class Oracle:
@@ -53,43 +56,49 @@ class Oracle:
         views = [use["view"] for use in pin["uses"]]
         return {f["name"]: "{name}@{version}".format(**views[f["use"]]) for f in pin["outputs"]}
 
-    def right(self, line: dict[str, Any], runs: list[tuple[str, float, float]]) -> list[bool]:
-        """Tells of each score in an answer whether it is one that the version may have given."""
-        answer = line["answer"]
+    def possible(self, line: dict[str, Any], model: str, runs: list[Run]) -> list[np.ndarray]:
+        """Returns the scores that a version may have given to the customers of an answer, by what was published then."""
         in_flight = [at for at, start, end in runs if line["sent"] < end and start < line["answered"]]
-        choices = [
-            [(view, at) for at in dict.fromkeys([p, *in_flight])]
-            for view, p in sorted(answer["published"].items())
-        ]
-        possible = [self.scores(answer["model"], c) for c in itertools.product(*choices)]
+        published = sorted(line["answer"]["published"].items())
+        choices = [[(view, at) for at in dict.fromkeys([p, *in_flight])] for view, p in published]
         where = [self.row[c] for c in line["customer_id"]]
-        return [
-            any(p[n] == score for p in possible) for n, score in zip(where, answer["scores"], strict=True)
-        ]
+        return [self.scores(model, views)[where] for views in itertools.product(*choices)]
+
+    def right(self, line: dict[str, Any], model: str, runs: list[Run]) -> np.ndarray:
+        """Tells of each score in an answer whether a version may have given it."""
+        got = np.asarray(line["answer"]["scores"])
+        return np.logical_or.reduce([p == got for p in self.possible(line, model, runs)])
 
 
-def judge(repo: fstore.Repo, files: list[Path], runs: list[tuple[str, float, float]]) -> dict[str, Any]:
-    """Counts the right scores by version, and collects what is wrong or failed."""
+def judge(repo: fstore.Repo, files: list[Path], runs: list[Run]) -> dict[str, Any]:
+    """Counts the right scores by version, those that no other version would have given, and what is wrong or failed."""
     lines = [json.loads(text) for file in files for text in file.read_text().splitlines()]
     oracle = Oracle(repo, sorted({c for line in lines for c in line["customer_id"]}))
+    answered = [line for line in lines if line["status"] == 200]
     right: Counter[str] = Counter()
-    bad = []
-    for line in lines:
-        if line["status"] == 200 and all(oracle.right(line, runs)):
-            right[line["answer"]["model"]] += len(line["customer_id"])
+    apart = 0
+    bad = [line for line in lines if line["status"] != 200]
+    for line in answered:
+        model = line["answer"]["model"]
+        if oracle.right(line, model, runs).all():
+            right[model] += len(line["customer_id"])
         else:
             bad.append(line)
+    for line in answered:
+        others = [oracle.right(line, other, runs) for other in right if other != line["answer"]["model"]]
+        apart += int((~np.logical_or.reduce(others)).sum()) if others else 0
     waited = [line["answered"] - line["sent"] for line in lines]
     return {
         "requests": len(lines),
         "right": right,
+        "apart": apart,
         "bad": len(bad),
         "first": bad[:10],
         "p99": float(np.quantile(waited, 0.99)),
     }
 
 
-def run(text: str) -> tuple[str, float, float]:
+def run(text: str) -> Run:
     """Reads INSTANT,START,END."""
     instant, start, end = text.split(",")
     return instant, float(start), float(end)

@@ -37,7 +37,7 @@ class Receiver:
         messages = self.messages
 
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:  # noqa: N802 (the name is that of the library)
+            def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 signed = f"{self.headers['Webhook-Id']}.{self.headers['Webhook-Timestamp']}.".encode() + body
                 ours = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
@@ -69,8 +69,14 @@ class Prometheus:
         folder.mkdir()
         (folder / "prometheus.yml").write_text(CONFIG.replace("PORT", str(push)))
         (folder / RULES.name).write_text(re.sub(r"\n +for: \w+\n", "\n", RULES.read_text()))
-        services.start("pushgateway", ["prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{push}"], folder)
-        flags = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address=127.0.0.1:{port}"]
+        services.start(
+            "pushgateway", ["prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{push}"], folder
+        )
+        flags = [
+            "--config.file=prometheus.yml",
+            "--storage.tsdb.path=data",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ]
         services.start("prometheus", ["prometheus", *flags], folder)
 
     def ready(self, services: Services) -> None:

@@ -16,7 +16,7 @@ MONTH = "{{ dag_run.run_after.strftime('%Y-%m') }}"
 SET = "returns_{{ dag_run.run_after.strftime('%Y%m%dT%H%M%S') | lower }}"
 VERSION = "{{ ti.xcom_pull('train') }}"  # what train.py printed last
 
-# Status 4 says that something has drifted. Without drift, status 99 skips this task and all that come after it.
+# Only the champion counts: older versions that are still pinned have drifted for good. Status 4 says that it has drifted. Without drift, status 99 skips this task and all that come after it.
 ALERT = """set=$(fstore model show returns@champion --output json | jq -r .training_set)
 status=0
 fstore drift --reference "$set" --current store --fail-on 0.3 || status=$?
