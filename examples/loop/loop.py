@@ -17,6 +17,7 @@ from pathlib import Path
 
 import steps
 from services import Failed, Services, free_port
+from watch import Prometheus
 
 import fstore
 
@@ -30,6 +31,7 @@ class Loop:
         self.folder, self.services, self.stack = folder, services, stack
         self.shop = folder / "shop"
         self.repo: fstore.Repo
+        self.prometheus: Prometheus
         self.features: str
         """Where fstore serve answers gRPC."""
         self.app: str
@@ -79,7 +81,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def bring_up(loop: Loop) -> str:
-    """Starts Redis and MLflow. Each is waited for when it is needed."""
+    """Starts Redis, MLflow and Prometheus. Each is waited for when it is needed."""
     redis, mlflow = free_port(), free_port()
     start, variables = loop.services.start, loop.services.environment
     start(
@@ -93,9 +95,10 @@ def bring_up(loop: Loop) -> str:
     variables["REDIS"] = f"redis://127.0.0.1:{redis}/0"
     variables["MLFLOW_TRACKING_URI"] = f"http://127.0.0.1:{mlflow}"
     os.environ.update(variables)
+    loop.prometheus = Prometheus(loop.services, loop.folder / "prometheus")
     shutil.copytree(HERE / "repo", loop.shop)
     loop.repo = fstore.Repo(loop.shop)
-    return f"Redis on port {redis}, MLflow on port {mlflow}"
+    return f"Redis on port {redis}, MLflow on port {mlflow}, Prometheus at {loop.prometheus.url}"
 
 
 def once_round(folder: Path) -> bool:

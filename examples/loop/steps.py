@@ -14,6 +14,7 @@ from services import check, free_port, until
 if TYPE_CHECKING:
     from loop import Loop
 
+DRIFT = "FstoreDrift"  # the alert of deploy/prometheus
 SUMMER, AUTUMN = "2025-09-01T00:00:00Z", "2025-10-01T00:00:00Z"
 
 
@@ -165,9 +166,20 @@ def ask(loop: "Loop", model: str = "returns@champion") -> Any:
 
 
 def quiet(loop: "Loop") -> str:
-    """Compares what is served with what version 1 learned from: nothing has drifted."""
-    loop.run("fstore drift --reference returns_1 --current store --fail-on 0.3")
-    return "what is served is what version 1 learned from"
+    """Monitors version 1: what is published is what it has learned from, and nobody is told anything."""
+    loop.prometheus.ready(loop.services)
+    monitor(loop, status=0)
+    until(
+        lambda: "fstore_monitor_firing" in loop.prometheus.metrics(),
+        "Prometheus does not get fstore_monitor_firing",
+    )
+    check(DRIFT not in loop.prometheus.alerts(), "Prometheus has an alert, and nothing has drifted")
+    return "nothing has drifted, and nobody was told anything"
+
+
+def monitor(loop: "Loop", status: int) -> None:
+    """Looks at the model once, and pushes what it finds to Prometheus. Status 4 says that something is wrong."""
+    loop.run(f"fstore monitor returns --pushgateway {loop.prometheus.pushgateway}", status)
 
 
 def shift(loop: "Loop") -> str:
@@ -182,9 +194,14 @@ def shift(loop: "Loop") -> str:
 
 
 def alert(loop: "Loop") -> str:
-    """The comparison finds the drift."""
-    loop.run("fstore drift --reference returns_1 --current store --fail-on 0.3", 4)
-    return "drifted"
+    """Monitors version 1 again: its features have drifted, and a rule of Prometheus fires."""
+    monitor(loop, status=4)
+    loop.run("fstore drift --reference returns_1 --current store --html drift.html --fail-on 0.3", 4)
+    until(lambda: DRIFT in loop.prometheus.alerts(), f"{DRIFT} does not fire in Prometheus")
+    labels = loop.prometheus.alerts()[DRIFT]
+    model = f"{labels['model']}@{labels['version']}"
+    check(model == "returns@1", f"the alert is about {model}")
+    return f"{DRIFT} fires for {model}; drift.html shows the features"
 
 
 def training_set_again(loop: "Loop") -> str:

@@ -14,11 +14,11 @@ from typing import Any
 
 from services import Services, free_port
 
-RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "fstore.rules.yml"
+RULES = Path(__file__).with_name("rules.yml")
 
 CONFIG = """\
 global: {scrape_interval: 1s, evaluation_interval: 1s}
-rule_files: [fstore.rules.yml]
+rule_files: [rules.yml]
 scrape_configs:
   - job_name: pushgateway
     honor_labels: true
@@ -84,8 +84,15 @@ class Prometheus:
         services.ready("pushgateway", f"{self.pushgateway}/-/ready")
         services.ready("prometheus", f"{self.url}/-/ready")
 
+    def metrics(self) -> list[str]:
+        """Returns the names of the metrics that Prometheus has read."""
+        return list(self._get("label/__name__/values"))
+
     def alerts(self) -> dict[str, dict[str, str]]:
         """Returns the labels of the alerts that fire, by their name."""
-        with urllib.request.urlopen(f"{self.url}/api/v1/alerts", timeout=5) as answer:
-            alerts = json.load(answer)["data"]["alerts"]
+        alerts = self._get("alerts")["alerts"]
         return {a["labels"]["alertname"]: a["labels"] for a in alerts if a["state"] == "firing"}
+
+    def _get(self, path: str) -> Any:
+        with urllib.request.urlopen(f"{self.url}/api/v1/{path}", timeout=5) as answer:
+            return json.load(answer)["data"]
