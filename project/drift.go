@@ -15,13 +15,22 @@ import (
 	"github.com/fstore-dev/fstore/sqltype"
 )
 
-// DriftStore names the online store as the current side of a comparison.
-const DriftStore = "store"
+// DriftStore and DriftServed name the online store and the served log as the current side of a comparison.
+const (
+	DriftStore  = "store"
+	DriftServed = "served"
+)
 
 // DriftRequest says which rows to compare with which training set.
 type DriftRequest struct {
 	Reference string // a training set, by its name or the path of its lock
-	Current   string // DriftStore, a training set by its name or the path of its lock, or a file of rows
+	Current   string // DriftStore, DriftServed, a training set by its name or the path of its lock, or a file of rows
+
+	// Of DriftServed: whose answers to compare, and the folder of the log. Without a service or a model, these are the answers of the
+	// one model that is pinned to the training set. "" is the folder of the settings.
+	Service string
+	Model   fstore.ModelRef
+	Log     string
 
 	// Timestamp is the column with the instant of a current row. "" means that of the training set; without that column, rows have
 	// no instants.
@@ -55,10 +64,15 @@ func (p *Project) driftFrom(ctx context.Context, r DriftRequest, set *LockedSet)
 	if err := r.checkColumns(set.Lock); err != nil {
 		return nil, err
 	}
+	if r.Current != DriftServed && (r.Service != "" || r.Model.Name != "" || r.Log != "") {
+		return nil, fstore.Errorf(fstore.ErrUsage, "a service, a model and a log say which answers of the served log to compare").WithHint("give --current served with --service, --model and --log")
+	}
 	current := drift.Side{Kind: drift.File, Name: r.Current, File: r.Current, Timestamp: set.Lock.Labels.Timestamp}
 	switch {
 	case r.Current == DriftStore:
 		return p.driftOfStore(ctx, &r, set)
+	case r.Current == DriftServed:
+		return p.driftOfServed(ctx, &r, set)
 	case !IsLockFile(r.Current), strings.HasSuffix(r.Current, lock.Suffix):
 		of, err := p.LockedSet(ctx, r.Current)
 		if err != nil {

@@ -70,6 +70,8 @@ func DriftSideText(s *drift.Side) string {
 		}
 	case drift.Store:
 		out = "what is published in the online store"
+	case drift.Served:
+		out = servedText(s.Log)
 	case drift.File: // is named by its path
 	}
 	out += ", " + english.Thousands(s.Rows) + " rows"

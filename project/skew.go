@@ -34,28 +34,23 @@ func (p *Project) Skew(ctx context.Context, r SkewRequest) (*skew.Result, error)
 	if err := oneOf("a service or a model", r.Service != "", r.Model.Name != ""); err != nil {
 		return nil, err
 	}
-	var err error
-	if r.Log, err = p.servedFolder(r.Log); err != nil {
+	folder, err := p.servedFolder(r.Log)
+	if err != nil {
 		return nil, err
 	}
 	rev, err := p.Revision(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if r.Model.Name != "" {
-		list, err := rev.ModelFeatures(r.Model)
-		if err != nil {
-			return nil, err
-		}
-		r.Model = list.Model // the version that an alias names
-	} else if _, err := rev.ServingService(r.Service); err != nil {
+	of, err := p.servedBy(rev, r.Service, r.Model)
+	if err != nil {
 		return nil, err
 	}
 	engine, err := p.openedEngine()
 	if err != nil {
 		return nil, err
 	}
-	log := &servedRows{rev: rev, project: p.Settings.Project, request: &r, lists: map[string]*fstore.FeatureList{}}
+	log := &servedRows{rev: rev, folder: folder, since: r.Since, of: of, lists: map[string]*fstore.FeatureList{}}
 	o := skew.Options{
 		Log: log, Replayer: &replayer{p: p, rev: rev, engine: engine, lists: log.lists}, Since: r.Since, Sample: r.Sample, Shown: r.Shown, Progress: r.Progress,
 		NotFound: byte(answers.NotFound), Expired: byte(answers.OutsideMaxAge),
@@ -68,27 +63,18 @@ func (p *Project) Skew(ctx context.Context, r SkewRequest) (*skew.Result, error)
 
 // servedRows are the rows of a served log that a request is about.
 type servedRows struct {
-	rev     *registry.Revision
-	project string
-	request *SkewRequest
-	lists   map[string]*fstore.FeatureList // by Rows.List
+	rev    *registry.Revision
+	folder string
+	since  time.Time
+	of     *servedBy
+	lists  map[string]*fstore.FeatureList // by Rows.List
 }
 
 // Each implements skew.Log.
 func (l *servedRows) Each(do func(*skew.Rows) error, unreadable func(file string, err error)) error {
-	return servedlog.Read(l.request.Log, servedlog.Reader{
-		Since: l.request.Since, Chosen: l.chosen, Do: func(r *servedlog.Rows) error { return do(l.rows(r)) }, Unreadable: unreadable,
+	return servedlog.Read(l.folder, servedlog.Reader{
+		Since: l.since, Chosen: l.of.chosen, Do: func(r *servedlog.Rows) error { return do(l.rows(r)) }, Unreadable: unreadable,
 	})
-}
-
-func (l *servedRows) chosen(i *servedlog.Info) bool {
-	if i.Project != l.project { // projects may share a folder, and have services of the same name
-		return false
-	}
-	if l.request.Model.Name != "" {
-		return i.Model == l.request.Model
-	}
-	return i.Model.Name == "" && i.Service.Name == l.request.Service
 }
 
 func (l *servedRows) rows(r *servedlog.Rows) *skew.Rows {

@@ -27,17 +27,21 @@ type driftFlags struct {
 	failOn     string
 	html       string
 	missing    bool // features that the current side lacks do not fail
+	model      string
 }
 
 func (a *app) driftCommand() *cobra.Command {
 	var f driftFlags
 	cmd := &cobra.Command{
-		Use:   "drift --reference NAME|LOCKFILE --current FILE|NAME|LOCKFILE|store",
+		Use:   "drift --reference NAME|LOCKFILE --current FILE|NAME|LOCKFILE|store|served",
 		Short: "Compare current values with those that a model was trained on",
 		Long: `Compare the distributions of current values with those of a training set, feature by feature. The lock of the training set has
 its statistics, so its file is not read, but for thresholds of auto. The current values are those of a Parquet or CSV file with columns named like the
-features, of another training set, or what is published in the online store (store). The store only has keys with a value, so
-rows of the training set for which a view had none are left out then.
+features, of another training set, what is published in the online store (store), or what servers answered (served). The store
+only has keys with a value, so rows of the training set for which a view had none are left out then.
+
+served reads the served log (serve --served-log): the answers of --model, of --service, or of the one model that is pinned to the
+training set. Values count as callers were given them, defaults included.
 
 For each feature, drift gives the share of nulls, unseen categories and values out of range, the Wasserstein distance, PSI and
 the Jensen-Shannon distance, and a verdict. A score is an alarm if it reaches its threshold and chance does not explain it. Fewer
@@ -54,6 +58,7 @@ current side lacks a feature; --allow-missing accepts the latter.
 		Example: `  fstore drift --reference churn_2025 --current churn_2024
   fstore drift --reference churn_2025 --current churn.parquet --window 90d --by month --html report.html
   fstore drift --reference churn_2025 --current store --fail-on 0.5
+  fstore drift --reference churn_2025 --current served --service churn --log served --window 7d --by day
   fstore drift --reference churn.lock.json --current churn_2024.parquet --threshold psi=0.25 --threshold order_value.js=off`,
 		Args: usage.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -64,7 +69,7 @@ current side lacks a feature; --allow-missing accepts the latter.
 				return err
 			}
 			args := []string{f.request.Reference}
-			if f.request.Current == project.DriftStore || !project.IsLockFile(f.request.Current) {
+			if f.request.Current == project.DriftStore || f.request.Current == project.DriftServed || !project.IsLockFile(f.request.Current) {
 				args = append(args, f.request.Current) // it needs a repo
 			}
 			return a.withLocks(cmd.Context(), func(p *project.Project) error { return a.drift(cmd.Context(), p, &f) }, args...)
@@ -72,7 +77,10 @@ current side lacks a feature; --allow-missing accepts the latter.
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.request.Reference, "reference", "", "training set to compare with, by its name or its lock")
-	flags.StringVar(&f.request.Current, "current", "", "file of rows, training set, or store: what is published")
+	flags.StringVar(&f.request.Current, "current", "", "file of rows, training set, store: what is published, or served: what servers answered")
+	flags.StringVarP(&f.model, "model", "m", "", "with served: answers of this model, such as fraud@3, or an alias")
+	flags.StringVarP(&f.request.Service, "service", "s", "", "with served: answers of this service, in any version")
+	flags.StringVar(&f.request.Log, "log", "", "with served: folder of the log (default: the setting serve.log.path)")
 	flags.StringVar(&f.request.Timestamp, "timestamp", "", "column with the instant of a current row (default: that of the training set)")
 	flags.StringVar(&f.window, "window", "", "only rows of this length of time up to the last, such as 7d")
 	flags.StringVar(&f.to, "to", "", "only rows up to this instant, where --window ends")
@@ -85,6 +93,8 @@ current side lacks a feature; --allow-missing accepts the latter.
 	a.outputFlag(cmd, flags, outputTable, outputJSON, outputMarkdown)
 	_ = cmd.RegisterFlagCompletionFunc("by", cobra.FixedCompletions([]string{"hour", "day", "week", "month"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("reference", a.completeLocks)
+	_ = cmd.RegisterFlagCompletionFunc("service", a.completeServices)
+	_ = cmd.RegisterFlagCompletionFunc("model", a.completeModels)
 	a.engineFlags(cmd)
 	return cmd
 }
@@ -116,6 +126,11 @@ func (f *driftFlags) parse() (err error) {
 	if f.by != "" {
 		if r.By, err = drift.ParsePeriod(f.by); err != nil {
 			return usage.Flagged("--by", err)
+		}
+	}
+	if f.model != "" {
+		if r.Model, err = modelNamed("--model", f.model); err != nil {
+			return err
 		}
 	}
 	for _, t := range f.thresholds {
@@ -174,6 +189,9 @@ func (a *app) printDrift(c *drift.Comparison) error {
 	if rows := project.DriftRowsText(c); rows != "" {
 		facts.Row("rows", rows)
 	}
+	for _, note := range project.DriftNotes(c) {
+		facts.Row("note", note)
+	}
 	facts.Row("verdict", project.DriftVerdictText(c.Verdict)+": "+project.DriftSummary(c))
 	if err := facts.Print(a.stdout); err != nil {
 		return err
@@ -183,6 +201,13 @@ func (a *app) printDrift(c *drift.Comparison) error {
 		features.Row(row...)
 	}
 	if err := a.printAfter(true, features); err != nil {
+		return err
+	}
+	lookUps := terminal.NewTable(append([]string{}, project.DriftLookUpHeader...)...)
+	for _, row := range project.DriftLookUpRows(c) {
+		lookUps.Row(row...)
+	}
+	if err := a.printAfter(true, lookUps); err != nil {
 		return err
 	}
 	windows := terminal.NewTable(append([]string{}, project.DriftWindowHeader...)...)

@@ -36,6 +36,8 @@ type column struct {
 	seen   bool   // the current rows have it
 	why    string // it is not compared; "": it is, if it was seen
 	lacked bool   // because the current side lacks what it should have
+
+	lookUps []LookUps // by window; nil: nobody counted any
 }
 
 const (
@@ -295,9 +297,11 @@ func (c *column) compare(o *Options, order []int) Feature {
 		whole.Merge(part)
 	}
 	f := c.feature(whole, o, held)
-	f.Unseen = c.shownUnseen()
+	f.Unseen, f.LookUps = c.shownUnseen(), c.allLookUps()
 	for _, i := range order {
-		f.Windows = append(f.Windows, c.window(c.counts[i], o, held))
+		w := c.window(c.counts[i], o, held)
+		w.LookUps = c.lookUpsOf(i)
+		f.Windows = append(f.Windows, w)
 	}
 	return f
 }

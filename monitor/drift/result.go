@@ -34,8 +34,8 @@ type Comparison struct {
 // Side is one of the two sets of rows that are compared.
 type Side struct {
 	Kind    SideKind  `json:"kind"`
-	Name    string    `json:"name"`              // of the training set, or the path as it was given; "store" for the online store
-	File    string    `json:"file,omitempty"`    // absolute path of the rows or of the lock; absent for the store
+	Name    string    `json:"name"`              // of the training set, or the path as it was given; "store" for the online store, "served" for the served log
+	File    string    `json:"file,omitempty"`    // absolute path of the rows, of the lock or of the log; absent for the store
 	Service string    `json:"service,omitempty"` // feature service with its version, if the side is a training set of one
 	Created time.Time `json:"created,omitzero"`  // when the training set was created
 	Rows    int64     `json:"rows"`              // rows that were compared; of the store, those of its largest view
@@ -45,6 +45,8 @@ type Side struct {
 	Timestamp string    `json:"timestamp,omitempty"`
 	From      time.Time `json:"from,omitzero"`
 	To        time.Time `json:"to,omitzero"`
+
+	Log *ServedLog `json:"served_log,omitempty"` // of the kind Served
 }
 
 // SideKind says where the rows of a side come from.
@@ -54,7 +56,8 @@ type SideKind string
 const (
 	TrainingSet SideKind = "training_set" // its lock's statistics, or its file
 	File        SideKind = "file"
-	Store       SideKind = "store" // what is published
+	Store       SideKind = "store"  // what is published
+	Served      SideKind = "served" // what servers answered
 )
 
 // Verdict is what a comparison concludes.
@@ -101,6 +104,8 @@ type Feature struct {
 
 	Reference Figures  `json:"reference"`
 	Current   *Figures `json:"current,omitempty"` // absent if the current rows lack the column
+
+	LookUps *LookUps `json:"look_ups,omitempty"` // of the current rows; absent unless these are of a served log
 
 	// Bins divide the values: of numbers in ascending order, of categories with the most frequent of the reference first. Empty for
 	// presence.
@@ -211,7 +216,8 @@ type Span struct {
 
 // Window is the comparison of a feature with the reference in one of Comparison.Windows.
 type Window struct {
-	Verdict Verdict `json:"verdict"`
-	Checks  []Check `json:"checks"`
-	Figures Figures `json:"figures"`
+	Verdict Verdict  `json:"verdict"`
+	Checks  []Check  `json:"checks"`
+	Figures Figures  `json:"figures"`
+	LookUps *LookUps `json:"look_ups,omitempty"` // absent unless the rows are of a served log
 }

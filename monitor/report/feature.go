@@ -193,6 +193,9 @@ func figuresOf(f *drift.Feature) []figure {
 	if f.TakenOut > 0 {
 		out = append(out, figure{"Left out, without a value", english.Thousands(f.TakenOut), "0"})
 	}
+	if l := f.LookUps; l != nil {
+		out = append(out, figure{"Look-up: NOT_FOUND", none, count(l.NotFound, current.Rows)}, figure{"Look-up: OUTSIDE_MAX_AGE", none, count(l.OutsideMaxAge, current.Rows)})
+	}
 	if f.Reference.Mean != nil || current.Mean != nil {
 		out = append(out, figure{"Mean", mean(f, f.Reference.Mean), mean(f, current.Mean)})
 	}

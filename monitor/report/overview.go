@@ -155,6 +155,8 @@ func rowsOf(s *drift.Side) string {
 		return rows + " of a training set"
 	case drift.File:
 		return rows + " of a file"
+	case drift.Served:
+		return rows + " of what servers answered"
 	}
 	return rows
 }
@@ -202,9 +204,19 @@ func sidesOf(c *drift.Comparison) []side {
 			return "training set " + text(s.Name)
 		case drift.File:
 			return "file " + text(s.Name)
+		case drift.Served:
+			return "the served log"
 		}
 		return text(s.Name)
 	})
+	for _, l := range servedLines(c.Current.Log) {
+		line(l.Name, func(s *drift.Side) string {
+			if s != &c.Current {
+				return ""
+			}
+			return l.Current
+		})
+	}
 	line("Service", func(s *drift.Side) string { return text(s.Service) })
 	line("Path", func(s *drift.Side) string { return text(s.File) })
 	line("Created", func(s *drift.Side) string { return instant(s.Created.Truncate(time.Second)) })

@@ -19,8 +19,12 @@ func Drift(c *drift.Comparison, limit Limit) string {
 	if rows := project.DriftRowsText(c); rows != "" {
 		facts = append(facts, "- rows: "+rows+"\n")
 	}
+	for _, note := range project.DriftNotes(c) {
+		facts = append(facts, "- "+prose(note)+"\n")
+	}
 	p.add(block{open: "\n", lines: facts})
 	p.add(table(project.DriftHeader, project.DriftRows(c)))
+	p.add(table(project.DriftLookUpHeader, project.DriftLookUpRows(c)))
 	p.add(table(project.DriftWindowHeader, project.DriftWindowRows(c)))
 	return p.text(limit)
 }

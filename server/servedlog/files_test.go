@@ -103,7 +103,7 @@ func read(path string) (batches, rows int, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	err = readStream(good, func(*Info) bool { return true }, func(_ *Plan, b *fstore.Batch) error {
+	err = readStream(good, selection{chosen: everything}, func(_ *Plan, b *fstore.Batch) error {
 		batches, rows = batches+1, rows+b.Len
 		return nil
 	})

@@ -87,37 +87,35 @@ func copyStream(base, copied string, chosen func(*Info) bool) (int64, error) {
 }
 
 // sealedPart reads what a sealed file says of its rows. A file without rows is no part.
-func sealedPart(path string, chosen func(*Info) bool) (p *Part, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("%w: %v", errDamaged, v)
-		}
-	}()
+func sealedPart(path string, chosen func(*Info) bool) (part *Part, err error) {
 	f, err := regular.Open(path, regular.AnySize)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	file, plan, err := openSealed(f, chosen)
-	if err != nil {
-		return nil, err
-	}
-	return &Part{Name: path, Path: path, Info: &plan.info, Rows: file.NumRows()}, nil
+	err = guarded(func() error {
+		file, p, _, err := openSealed(f, selection{chosen: chosen})
+		if err == nil {
+			part = &Part{Name: path, Path: path, Info: &p.info, Rows: file.NumRows()}
+		}
+		return err
+	})
+	return part, err
 }
 
-// openSealed reads the footer of a sealed file.
-func openSealed(f *os.File, chosen func(*Info) bool) (*parquet.File, *Plan, error) {
+// openSealed reads the footer of a sealed file, and returns which columns of the plan to decode.
+func openSealed(f *os.File, s selection) (*parquet.File, *Plan, []bool, error) {
 	info, err := f.Stat()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	file, err := parquet.OpenFile(f, info.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", errDamaged, err)
+		return nil, nil, nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	text, _ := file.Lookup(infoKey)
-	p, err := planOf(text, chosen)
-	return file, p, err
+	p, needed, err := s.planOf(text)
+	return file, p, needed, err
 }
 
 // Kept returns the columns of requests that files have: the names that callers know, and those that the columns have.

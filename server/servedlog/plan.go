@@ -81,6 +81,9 @@ type Info struct {
 	Views    []fstore.ViewRef            `json:"views"`
 	OnDemand []fstore.ViewRef            `json:"on_demand,omitempty"`
 	Builds   answers.Builds              `json:"builds,omitzero"`
+
+	Sample float64 `json:"sample,omitempty"`     // share of what was answered, 0 to 1; absent: an earlier version did not say
+	By     By      `json:"sampled_by,omitempty"` // what the sample consists of
 }
 
 // format is that of files. A reader refuses those of a later one.
@@ -92,6 +95,7 @@ func (l *Log) Plan(list *fstore.FeatureList, request []fstore.Field, builds answ
 	p := &Plan{info: Info{
 		Format: format, Project: o.Project, Server: l.server, Build: o.Build, Service: list.Service, Model: list.Model, Keys: o.Keys,
 		Columns: list.KeyColumns(), Inputs: []fstore.Field{}, Features: list.Describe().Features, Views: []fstore.ViewRef{},
+		Sample: o.Sample, By: o.By,
 	}}
 	if o.Inputs == WithInputs {
 		p.info.Inputs = append(p.info.Inputs, request...)

@@ -4,16 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
+	"math"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/parquet-go/parquet-go"
-
 	"github.com/fstore-dev/fstore"
-	"github.com/fstore-dev/fstore/online/answers"
 	"github.com/fstore-dev/fstore/regular"
 )
 
@@ -36,54 +35,107 @@ type ViewColumns struct{ Published, Run, RunAt, InFlight fstore.Column }
 
 // Reader says what Read reads.
 type Reader struct {
-	Since      time.Time                    // rows of earlier instants may be among those that Do gets
-	Chosen     func(*Info) bool             // lists of features; files of others are not decoded
-	Do         func(*Rows) error            // its error ends Read
-	Unreadable func(path string, err error) // a file that cannot be read, or not from some row on; the others are read all the same
+	Since  time.Time          // rows of earlier instants may be among those that Do gets
+	Until  time.Time          // so may rows of later instants; zero: there is no end
+	Chosen func(*Info) bool   // lists of features; files of others are not decoded
+	Needs  func(*Info) *Needs // what Do reads of rows; nil: all
+	Do     func(*Rows) error  // its error ends Read
+
+	// Unreadable gets a file of which rows cannot be read, or whose rows were lost before. The others are read all the same. LostRows
+	// says how many rows are lost.
+	Unreadable func(path string, err error)
+}
+
+// Needs are the columns that are decoded besides At, because of all columns a few are read the fastest. The others are empty.
+type Needs struct {
+	Features []int // of Info.Features
+	Statuses bool
+}
+
+// lostError says that rows of a file cannot be read.
+type lostError struct {
+	rows int64
+	err  error
+}
+
+func (e *lostError) Error() string { return e.err.Error() }
+func (e *lostError) Unwrap() error { return e.err }
+
+// LostRows returns how many rows of a file an error of Unreadable keeps from being read, and false if nobody knows.
+func LostRows(err error) (int64, bool) {
+	var lost *lostError
+	if errors.As(err, &lost) {
+		return lost.rows, true
+	}
+	return 0, false
+}
+
+// reading reads files.
+type reading struct {
+	Reader
+	since, until int64           // microseconds
+	read         map[string]bool // folders with files that were read; true: of a list that is chosen
 }
 
 // Read reads the files of a log: sealed ones, and what servers have written to streams. Servers may seal streams meanwhile: each row
 // is read once.
-func Read(folder string, r Reader) error {
+func Read(folder string, how Reader) error {
 	files, err := listFiles(folder)
 	if err != nil {
 		return err
 	}
+	r := &reading{Reader: how, since: math.MinInt64, until: math.MaxInt64, read: map[string]bool{}}
+	if !how.Since.IsZero() {
+		r.since = fstore.Micros(how.Since)
+	}
+	if !how.Until.IsZero() {
+		r.until = fstore.Micros(how.Until)
+	}
 	seen := map[string]bool{}
 	for _, f := range files {
 		base := f.base()
-		if seen[base] || hourOf(f.begun).Add(time.Hour).Before(r.Since) {
+		if seen[base] {
 			continue
 		}
 		seen[base] = true
-		var failed error // of Do
-		err := readFile(base, r.Chosen, func(p *Plan, b *fstore.Batch) error {
-			failed = r.Do(rowsOf(p, b))
-			return failed
-		})
-		switch {
-		case failed != nil:
-			return failed
+		var ended endedError
+		switch err := r.file(base); {
+		case errors.As(err, &ended):
+			return ended.error
 		case err != nil && !errors.Is(err, errSkip):
 			r.Unreadable(f.path, err)
 		}
 	}
+	r.setAside(files)
 	return nil
 }
 
-// readFile reads the sealed file of a base, or else its stream. A sealed file is complete once it is there.
-func readFile(base string, chosen func(*Info) bool, do func(*Plan, *fstore.Batch) error) error {
+// setAside names the damaged streams that were set aside: of lists that are chosen, or in a folder that has no file that says of
+// which list it is.
+func (r *reading) setAside(files []file) {
+	for _, f := range files {
+		if chosen, known := r.read[filepath.Dir(f.path)]; strings.HasSuffix(f.path, damagedSuffix) && (chosen || !known) {
+			r.Unreadable(f.path, fmt.Errorf("%w: parts of it are lost", errDamaged))
+		}
+	}
+}
+
+// file reads the sealed file of a base, or else its stream. A sealed file is complete once it is there.
+func (r *reading) file(base string) error {
 	sealed, err := regular.Open(base+sealedSuffix, regular.AnySize)
 	if errors.Is(err, fs.ErrNotExist) {
 		stream, err := regular.Open(base+streamSuffix, regular.AnySize)
 		if err == nil {
 			defer stream.Close()
-			good, _, err := intact(stream)
+			good, damaged, err := intact(stream)
 			if err != nil {
 				return err
 			}
 			if isAt(stream, base+streamSuffix) { // so its sums were there
-				return readStream(good, chosen, do)
+				if err := readStream(good, r.plan(base), r.do); err != nil || !damaged {
+					return err
+				}
+				return fmt.Errorf("%w: parts of it are lost", errDamaged)
 			}
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -98,17 +150,48 @@ func readFile(base string, chosen func(*Info) bool, do func(*Plan, *fstore.Batch
 		return err
 	}
 	defer sealed.Close()
-	return readSealed(sealed, chosen, do)
+	return readSealed(sealed, r.plan(base), r.do)
 }
 
 // errSkip ends the reading of a file.
 var errSkip = errors.New("the file is not chosen")
 
+// endedError is an error of Do.
+type endedError struct{ error }
+
+func (e endedError) Unwrap() error { return e.error }
+
+// plan returns what of a file is decoded.
+func (r *reading) plan(base string) selection {
+	folder := filepath.Dir(base)
+	return selection{
+		chosen: func(i *Info) bool {
+			chosen := r.Chosen(i)
+			r.read[folder] = r.read[folder] || chosen
+			return chosen
+		},
+		needs: r.Needs,
+		within: func(at []int64) bool {
+			return slices.ContainsFunc(at, func(t int64) bool { return t >= r.since && t <= r.until })
+		},
+	}
+}
+
+func (r *reading) do(p *Plan, b *fstore.Batch) error {
+	if err := r.Do(rowsOf(p, b)); err != nil {
+		return endedError{err}
+	}
+	return nil
+}
+
 func rowsOf(p *Plan, b *fstore.Batch) *Rows {
 	c := b.Columns
 	r := &Rows{Info: &p.info, Len: b.Len, At: c[atColumn].Int64s, Row: c[rowColumn].Int64s, Statuses: c[statusesColumn].Bytes}
-	for _, n := range c[requestColumn].Int64s {
-		r.Request = append(r.Request, fmt.Sprint(p.info.Server, "-", n))
+	if numbers := c[requestColumn].Int64s; len(numbers) > 0 {
+		r.Request = make([]string, len(numbers))
+		for i, n := range numbers {
+			r.Request[i] = p.info.Server + "-" + strconv.FormatInt(n, 10)
+		}
 	}
 	for i := range p.refs {
 		of := c[fixedColumns+viewColumns*i:]
@@ -120,192 +203,58 @@ func rowsOf(p *Plan, b *fstore.Batch) *Rows {
 	return r
 }
 
-// readSealed calls do with the rows of a sealed file, a row group at a time.
-func readSealed(f *os.File, chosen func(*Info) bool, do func(*Plan, *fstore.Batch) error) (err error) {
+// selection says what of a file is decoded. needs and within may be nil: everything.
+type selection struct {
+	chosen func(*Info) bool
+	needs  func(*Info) *Needs
+	within func(at []int64) bool // whether rows are wanted, by their instants
+}
+
+// planOf returns the plan of a file by its info, and which of its columns are decoded, or errSkip if the file is not chosen.
+func (s *selection) planOf(text string) (*Plan, []bool, error) {
+	p := &Plan{}
+	if err := json.Unmarshal([]byte(text), &p.info); err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	if !s.chosen(&p.info) {
+		return nil, nil, errSkip
+	}
+	if p.info.Format != format {
+		return nil, nil, fstore.Errorf(fstore.ErrInvalid, "a newer fstore wrote it: format %d", p.info.Format).WithHint("upgrade this fstore")
+	}
+	p.derive()
+	return p, p.needed(s.needsOf(&p.info)), nil
+}
+
+func (s *selection) needsOf(i *Info) *Needs {
+	if s.needs == nil {
+		return nil
+	}
+	return s.needs(i)
+}
+
+// needed says which columns are decoded.
+func (p *Plan) needed(n *Needs) []bool {
+	out := make([]bool, len(p.fields))
+	if n == nil {
+		for i := range out {
+			out[i] = true
+		}
+		return out
+	}
+	out[atColumn], out[statusesColumn] = true, n.Statuses
+	for _, feature := range n.Features {
+		out[p.firstKept()+len(p.kept)+feature] = true
+	}
+	return out
+}
+
+// guarded turns a panic into an error: libraries that decode damaged files may panic.
+func guarded(decode func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: %v", errDamaged, p)
 		}
 	}()
-	file, p, err := openSealed(f, chosen)
-	if err != nil {
-		return err
-	}
-	for _, g := range file.RowGroups() {
-		b, err := readGroup(p, g)
-		if err == nil {
-			err = do(p, b)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// planOf returns the plan of a file by its info, or errSkip if the file is not chosen.
-func planOf(text string, chosen func(*Info) bool) (*Plan, error) {
-	p := &Plan{}
-	if err := json.Unmarshal([]byte(text), &p.info); err != nil {
-		return nil, fmt.Errorf("%w: %w", errDamaged, err)
-	}
-	if !chosen(&p.info) {
-		return nil, errSkip
-	}
-	if p.info.Format != format {
-		return nil, fstore.Errorf(fstore.ErrInvalid, "a newer fstore wrote it: format %d", p.info.Format).WithHint("upgrade this fstore")
-	}
-	p.derive()
-	return p, nil
-}
-
-// sealedFixed are the leaves of a sealed file before those of views: see newSealedFile. _status has two.
-const sealedFixed = 10
-
-// readGroup reads a row group as it was written by sealedFile.addRows.
-func readGroup(p *Plan, g parquet.RowGroup) (*fstore.Batch, error) {
-	b := &fstore.Batch{Len: int(g.NumRows()), Columns: make([]fstore.Column, len(p.fields))}
-	leaves := g.ColumnChunks()
-	if len(leaves) != sealedFixed+len(p.fields)-fixedColumns {
-		return nil, errDamaged
-	}
-	for i, f := range p.fields {
-		b.Columns[i] = fstore.NewColumn(f.Name, f.Type, b.Len)
-	}
-	read := func(leaf, column int, take func(c *fstore.Column, v parquet.Value)) error {
-		return eachValue(leaves[leaf], func(v parquet.Value) { take(&b.Columns[column], v) })
-	}
-	number := func(c *fstore.Column, v parquet.Value) { c.AppendInt64(v.Int64()) }
-	errs := []error{
-		read(0, atColumn, number),
-		read(1, requestColumn, func(c *fstore.Column, v parquet.Value) {
-			var n int64
-			_, _ = fmt.Sscanf(strings.TrimPrefix(string(v.ByteArray()), p.info.Server+"-"), "%d", &n)
-			c.AppendInt64(n)
-		}),
-		read(2, rowColumn, number), read(5, traceColumn, appendValue), p.readStatuses(leaves[8], leaves[9], b),
-	}
-	next := sealedFixed
-	for kind := range viewNames {
-		for i := range p.refs {
-			errs = append(errs, read(next, fixedColumns+viewColumns*i+kind, appendValue))
-			next++
-		}
-	}
-	for column := p.firstKept(); column < len(p.fields); column++ {
-		errs = append(errs, read(next, column, appendValue))
-		next++
-	}
-	for i := range b.Columns {
-		if c := &b.Columns[i]; c.Len != b.Len {
-			errs = append(errs, fmt.Errorf("%w: column %q has %d rows of %d", errDamaged, c.Name, c.Len, b.Len))
-		}
-	}
-	return b, errors.Join(errs...)
-}
-
-// readStatuses reads the map of statuses into a byte for each feature.
-func (p *Plan) readStatuses(names, statuses parquet.ColumnChunk, b *fstore.Batch) error {
-	numbers := map[string]int{}
-	for i, f := range p.info.Features {
-		numbers[f.Name] = i
-	}
-	known := map[string]byte{}
-	for s := range answers.Statuses {
-		known[answers.Status(s).String()] = byte(s)
-	}
-	c := &b.Columns[statusesColumn]
-	var features []int // of each value
-	err := eachValue(names, func(v parquet.Value) {
-		if v.RepetitionLevel() == 0 {
-			c.Bytes = append(c.Bytes, make([]byte, len(p.info.Features)))
-			c.EndRow()
-		}
-		feature := -1
-		if n, ok := numbers[string(v.ByteArray())]; ok && !v.IsNull() {
-			feature = n
-		}
-		features = append(features, feature)
-	})
-	row, at := -1, 0
-	return errors.Join(err, eachValue(statuses, func(v parquet.Value) {
-		if v.RepetitionLevel() == 0 {
-			row++
-		}
-		if row < c.Len && at < len(features) && features[at] >= 0 {
-			c.Bytes[row][features[at]] = known[string(v.ByteArray())]
-		}
-		at++
-	}))
-}
-
-// eachValue calls do with every value of a leaf.
-func eachValue(chunk parquet.ColumnChunk, do func(parquet.Value)) (err error) {
-	pages := chunk.Pages()
-	defer func() { err = errors.Join(err, pages.Close()) }()
-	values := make([]parquet.Value, 1024)
-	for {
-		page, err := pages.ReadPage()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		for from := page.Values(); ; {
-			n, err := from.ReadValues(values)
-			for _, v := range values[:n] {
-				do(v)
-			}
-			if errors.Is(err, io.EOF) || n == 0 && err == nil {
-				break
-			}
-			if err != nil {
-				return err
-			}
-		}
-		parquet.Release(page)
-	}
-}
-
-// appendValue appends a value of a column that sealedFile.optional has written.
-func appendValue(c *fstore.Column, v parquet.Value) {
-	switch {
-	case !c.Type.IsList():
-		if v.IsNull() {
-			c.AppendNull()
-			return
-		}
-		appendElement(c, v)
-		c.EndRow()
-	case v.RepetitionLevel() > 0:
-		appendElement(c, v)
-		c.Offsets[c.Len] = int32(c.Elements())
-	case v.DefinitionLevel() == 0:
-		c.AppendNull()
-	default:
-		if v.DefinitionLevel() > 1 {
-			appendElement(c, v)
-		}
-		c.EndRow()
-	}
-}
-
-func appendElement(c *fstore.Column, v parquet.Value) {
-	switch c.Type.Elem() {
-	case fstore.Bool:
-		c.Bools = append(c.Bools, v.Boolean())
-	case fstore.Int32:
-		c.Int32s = append(c.Int32s, v.Int32())
-	case fstore.Int64, fstore.Timestamp:
-		c.Int64s = append(c.Int64s, v.Int64())
-	case fstore.Float32:
-		c.Float32s = append(c.Float32s, v.Float())
-	case fstore.Float64:
-		c.Float64s = append(c.Float64s, v.Double())
-	case fstore.String:
-		c.Strings = append(c.Strings, string(v.ByteArray()))
-	case fstore.Bytes:
-		c.Bytes = append(c.Bytes, append([]byte{}, v.ByteArray()...))
-	}
+	return decode()
 }

@@ -121,7 +121,7 @@ func convert(stream io.Reader, base string, chosen func(*Info) bool) (rows int64
 			err = errors.Join(err, out.Close(), os.Remove(base+sealingSuffix))
 		}
 	}()
-	err = readStream(stream, chosen, func(p *Plan, b *fstore.Batch) error {
+	err = readStream(stream, selection{chosen: chosen}, func(p *Plan, b *fstore.Batch) error {
 		if out == nil {
 			if out, err = os.OpenFile(base+sealingSuffix, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, privateFile); err != nil {
 				return err
@@ -149,47 +149,68 @@ func convert(stream io.Reader, base string, chosen func(*Info) bool) (rows int64
 
 // readStream calls do with every whole batch of a stream; a batch is valid during the call. It returns errDamaged if the stream
 // has contents that are none.
-func readStream(f io.Reader, chosen func(*Info) bool, do func(*Plan, *fstore.Batch) error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v", errDamaged, p)
+func readStream(f io.Reader, s selection, do func(*Plan, *fstore.Batch) error) error {
+	var r *ipc.Reader
+	var p *Plan
+	var needed []bool
+	if err := guarded(func() (err error) {
+		if r, err = ipc.NewReader(f); err != nil {
+			return err
 		}
-	}()
-	r, err := ipc.NewReader(f)
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", errDamaged, err)
-	}
-	defer r.Release()
-	text, ok := r.Schema().Metadata().GetValue(infoKey)
-	if !ok {
-		return errDamaged
-	}
-	p, err := planOf(text, chosen)
-	if err != nil {
+		text, _ := r.Schema().Metadata().GetValue(infoKey)
+		if p, needed, err = s.planOf(text); err == nil && !r.Schema().Equal(schemaOf(p)) {
+			err = errDamaged
+		}
+		return err
+	}); err != nil {
+		if r != nil {
+			r.Release()
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case r == nil:
+			return fmt.Errorf("%w: %w", errDamaged, err)
+		}
 		return err
 	}
-	if !r.Schema().Equal(schemaOf(p)) {
-		return errDamaged
-	}
-	for r.Next() {
-		rec := r.RecordBatch()
-		b := fstore.Batch{Len: int(rec.NumRows())}
-		for i, f := range p.fields {
-			c, err := columnOf(f.Name, f.Type, rec.Column(i))
-			if err != nil {
-				return fmt.Errorf("%w: %w", errDamaged, err)
-			}
-			b.Columns = append(b.Columns, c)
+	defer r.Release()
+	for {
+		var b *fstore.Batch
+		if err := guarded(func() (err error) {
+			b, err = nextBatch(r, p, needed)
+			return err
+		}); err != nil {
+			return fmt.Errorf("%w: %w", errDamaged, err)
 		}
-		if err := do(p, &b); err != nil {
+		if b == nil {
+			return nil
+		}
+		if s.within != nil && !s.within(b.Columns[atColumn].Int64s) {
+			continue
+		}
+		if err := do(p, b); err != nil {
 			return err
 		}
 	}
-	if err := r.Err(); err != nil {
-		return fmt.Errorf("%w: %w", errDamaged, err)
+}
+
+// nextBatch decodes the needed columns of the next batch of a stream; nil: it ends.
+func nextBatch(r *ipc.Reader, p *Plan, needed []bool) (*fstore.Batch, error) {
+	if !r.Next() {
+		return nil, r.Err()
 	}
-	return nil
+	rec := r.RecordBatch()
+	b := &fstore.Batch{Len: int(rec.NumRows())}
+	for i, f := range p.fields {
+		c := fstore.NewColumn(f.Name, f.Type, 0)
+		if needed[i] {
+			var err error
+			if c, err = columnOf(f.Name, f.Type, rec.Column(i)); err != nil {
+				return nil, err
+			}
+		}
+		b.Columns = append(b.Columns, c)
+	}
+	return b, nil
 }
