@@ -280,6 +280,8 @@ type Service struct {
 type Monitor struct {
 	Reference string   `json:"reference,omitempty"` // training set that current values are compared with; empty: the one that each model is pinned to
 	FailOn    *float64 `json:"fail_on,omitempty"`   // share of the features, from 0 and below 1, beyond which their drift is an alarm; nil: the default
+
+	Drift map[string]DriftThreshold `json:"drift,omitempty"` // by CHECK for all features, FEATURE.CHECK, or FEATURE (off or auto)
 }
 
 // MaxStaleness bounds how long ago the view versions of an answer may have been published. It changes no value, so it belongs to

@@ -42,6 +42,15 @@ func (c DriftCheck) OfNumbers() bool {
 	return c == DriftOutOfRange || c == DriftWasserstein || c == DriftKS
 }
 
+// SplitDriftKey reads what a threshold is for: CHECK, FEATURE.CHECK, or FEATURE for all of its checks. A word that names a check is one.
+func SplitDriftKey(key string) (feature string, check DriftCheck) {
+	at := strings.LastIndexByte(key, '.')
+	if check = DriftCheck(key[at+1:]); slices.Contains(DriftChecks(), check) {
+		return key[:max(at, 0)], check
+	}
+	return key, ""
+}
+
 // DriftMode is a threshold that is not a number.
 type DriftMode string
 

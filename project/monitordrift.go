@@ -43,10 +43,13 @@ func (m *monitoring) drift(ctx context.Context, of *MonitoredModel) error {
 		Reference: set.Lock.Name, Current: DriftStore, Options: drift.Options{MinRows: drift.DefaultMinRows, ShareLimit: drift.DefaultShareLimit},
 		Progress: func(rows int64) { m.r.Progress(of.String()+" drift", rows) },
 	}
-	if s := m.settings(of.Service); s != nil && s.FailOn != nil {
-		r.Options.ShareLimit = *s.FailOn
+	if s := m.settings(of.Service); s != nil {
+		if s.FailOn != nil {
+			r.Options.ShareLimit = *s.FailOn
+		}
+		setThresholds(&r.Options, s.Drift, driftColumns(set.Lock))
 	}
-	key, err := json.Marshal([]any{set.Lock.Name, set.Lock.Created, r.Options.ShareLimit})
+	key, err := json.Marshal([]any{set.Lock.Name, set.Lock.Created, r.Options})
 	if err != nil {
 		return err
 	}
@@ -59,6 +62,16 @@ func (m *monitoring) drift(ctx context.Context, of *MonitoredModel) error {
 	}
 	of.drifted(c)
 	return nil
+}
+
+// setThresholds sets thresholds of a service's definition. A training set of another version of the service may lack some of the features.
+func setThresholds(o *drift.Options, all map[string]fstore.DriftThreshold, columns []drift.Column) {
+	for key, t := range all {
+		feature, check := fstore.SplitDriftKey(key)
+		if feature == "" || slices.ContainsFunc(columns, func(c drift.Column) bool { return c.Name == feature }) {
+			o.Set(feature, check, t)
+		}
+	}
 }
 
 // settings returns monitor of a service as head has it; nil if it says nothing.

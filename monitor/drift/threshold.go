@@ -133,6 +133,31 @@ func (t thresholds) hold(check *Check, c *compared) {
 	}
 }
 
+// Set sets the threshold of a check, or with "" what all checks have that are not named: off or auto. It is for a column, or with "" for
+// all columns.
+func (o *Options) Set(column string, check CheckName, t fstore.DriftThreshold) {
+	rule := o.Rule
+	if column != "" {
+		rule = o.ByColumn[column]
+	}
+	if check == "" {
+		rule.All = t.Mode
+	} else {
+		if rule.Checks == nil {
+			rule.Checks = map[CheckName]fstore.DriftThreshold{}
+		}
+		rule.Checks[check] = t
+	}
+	if column == "" {
+		o.Rule = rule
+		return
+	}
+	if o.ByColumn == nil {
+		o.ByColumn = map[string]fstore.DriftRule{}
+	}
+	o.ByColumn[column] = rule
+}
+
 // SetThreshold reads a threshold: CHECK=NUMBER for all columns, COLUMN.CHECK=NUMBER for one. In place of the number, off takes the
 // threshold away: the score is then only shown. auto takes it from the reference's own windows. Either alone, or COLUMN=off, is for
 // all checks.
@@ -150,37 +175,23 @@ func (o *Options) SetThreshold(text string) error {
 	if at := strings.LastIndexByte(name, '.'); at >= 0 {
 		column, check = name[:at], CheckName(name[at+1:])
 	}
-	into := o.Rule
 	known := slices.Contains(CheckNames, check)
 	if mode = fstore.DriftMode(value); !known && name != "" && (mode == fstore.DriftOff || mode == fstore.DriftAuto) {
 		column = name
 	} else if !known {
 		return fstore.Errorf(fstore.ErrUsage, "%q: there is no check %q", text, check).WithHint("one of %s", checkList())
 	}
-	if column != "" {
-		into = o.ByColumn[column]
-	}
+	x := fstore.DriftThreshold{Mode: mode}
 	if known {
-		x, err := fstore.ParseDriftThreshold(check, value)
-		if err != nil {
+		var err error
+		if x, err = fstore.ParseDriftThreshold(check, value); err != nil {
 			message, hint := fstore.Explain(err)
 			return fstore.Errorf(fstore.ErrUsage, "%q: %s", text, message).WithHint("%s", hint)
 		}
-		if into.Checks == nil {
-			into.Checks = map[CheckName]fstore.DriftThreshold{}
-		}
-		into.Checks[check] = x
 	} else {
-		into.All = mode
+		check = ""
 	}
-	if column == "" {
-		o.Rule = into
-		return nil
-	}
-	if o.ByColumn == nil {
-		o.ByColumn = map[string]fstore.DriftRule{}
-	}
-	o.ByColumn[column] = into
+	o.Set(column, check, x)
 	return nil
 }
 

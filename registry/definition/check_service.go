@@ -26,13 +26,13 @@ func (c *checker) service(spec *FeatureServiceSpec) ServiceVersion {
 	b.out.Ref.Name = spec.Name.Value
 	b.out.Service = fstore.Service{Name: spec.Name.Value, Meta: meta(spec.MetaSpec)}
 	b.out.Service.MaxStaleness = c.maxStaleness(spec.MaxStaleness)
-	b.out.Service.Monitor = c.monitor(spec.Monitor)
 	b.mapRequest(spec.Request)
 	for _, ref := range spec.Features {
 		b.add(ref)
 	}
 	b.unusedRequest(spec.Request)
 	b.checkBound(spec.MaxStaleness)
+	b.out.Service.Monitor = b.monitor(spec.Monitor)
 	for name, t := range b.names {
 		if col, ok := b.columns[name]; ok {
 			c.problems.add(t.Pos, fmt.Sprintf("{ref: %s, as: %s_value}", t.Value, name), "output %s has the name of the %s", name, col.what())

@@ -266,6 +266,7 @@ type MonitorSpec struct {
 	Pos       fstore.Pos `yaml:"-"`
 	Reference Text       `yaml:"reference" form:"name" doc:"Training set that current values are compared with. Default: the one that each model version is pinned to."`
 	FailOn    Text       `yaml:"fail_on" form:"share" doc:"Drift is an alarm if more than this share of the features has drifted, below 1. 0 means any. Default 50%."`
+	Drift     []Pair     `yaml:"drift" doc:"Thresholds of drift that go before those of views and features, by CHECK for all features, FEATURE.CHECK for one, or FEATURE: off or auto; for example {psi: 0.25, order_value.js: off}."`
 }
 
 // MaxStalenessSpec is the bound of a service: a mapping, or just the text of its age.
