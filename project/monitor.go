@@ -42,7 +42,8 @@ type MonitoredModel struct {
 	MonitorResult
 	Comparison *drift.Comparison `json:"-"` // nil: nothing was compared
 
-	views []*fstore.ViewVersion
+	views    []*fstore.ViewVersion
+	driftWhy string // in words; empty: drift does not fire
 }
 
 // MonitorResult is what a round finds of a model. The registry keeps it.
@@ -124,7 +125,7 @@ const monitorLease = "monitor"
 const monitorLeaseTTL = 30 * time.Minute
 
 // Monitor checks expectations, compares current values with those that models were trained on, and asks how fresh the online store is.
-// The registry keeps the outcome. What is wrong fires and is no error. One round runs at a time: while another one is under way, this
+// The registry keeps the outcome, and the targets of notify are told. What is wrong fires and is no error. One round runs at a time: while another one is under way, this
 // one is skipped. The error says what could not be looked at; the round is there beside it.
 func (p *Project) Monitor(ctx context.Context, r MonitorRequest) (*Monitored, error) {
 	db, rev, err := p.openApplied(ctx)
@@ -196,6 +197,7 @@ func (m *monitoring) round(ctx context.Context) error {
 			failed = append(failed, err)
 		}
 	}
+	m.p.Alert(ctx, m.alerts())
 	return errors.Join(failed...)
 }
 

@@ -143,9 +143,12 @@ func (of *MonitoredModel) drifted(c *drift.Comparison) {
 	of.Drift.Features = of.Drift.Features[:min(len(of.Drift.Features), MaxFiring)]
 	switch {
 	case c.Verdict == drift.Drifted:
-		of.fire(DriftFound, of.String(), DriftSummary(c))
+		of.driftWhy = DriftSummary(c)
 	case lacks > 0:
-		of.fire(DriftFound, of.String(), fmt.Sprintf("what is current lacks %d of the features of training set %s", lacks, c.Reference.Name))
+		of.driftWhy = fmt.Sprintf("what is current lacks %d of the features of training set %s", lacks, c.Reference.Name)
+	}
+	if of.driftWhy != "" {
+		of.fire(DriftFound, of.String(), of.driftWhy)
 	}
 }
 
