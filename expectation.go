@@ -214,7 +214,7 @@ func (e *Expectation) Set(t Type) (Column, error) {
 	c := NewColumn("", t, len(e.Values))
 	for _, raw := range e.Values {
 		if string(raw) == "null" {
-			return c, Errorf(ErrInvalid, "null is no value").WithHint("nulls are not checked; not_null refuses them")
+			return c, Errorf(ErrInvalid, "in cannot list null").WithHint("in ignores nulls; not_null refuses them")
 		}
 		if err := appendWritten(&c, raw); err != nil {
 			return c, err
@@ -252,7 +252,7 @@ func (e *Expectation) CheckType(t Type) error {
 	}
 	for _, bound := range []*Value{low, high} {
 		if bound != nil && isNaN(&bound.Column) {
-			return Errorf(ErrInvalid, "NaN is no bound")
+			return Errorf(ErrInvalid, "a bound cannot be NaN")
 		}
 	}
 	if _, err := e.Set(t); err != nil {
@@ -264,58 +264,32 @@ func (e *Expectation) CheckType(t Type) error {
 	return nil
 }
 
+// CheckAnyType returns an error if the expectation cannot be checked on any type: it is for a column whose type is not known.
+func (e *Expectation) CheckAnyType() error {
+	types := append([]Type{String}, Scalars()...) // the error is that of the first
+	if e.Check == ExpectBetween || e.Check == ExpectMean {
+		types = []Type{Float64, Timestamp}
+		if isText(e.Low) || e.Low == nil && isText(e.High) {
+			slices.Reverse(types)
+		}
+	}
+	var first error
+	for _, t := range types {
+		err := e.CheckType(t)
+		if err == nil {
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func isText(raw json.RawMessage) bool { return len(raw) > 0 && raw[0] == '"' }
+
 func isNumber(t Type) bool { return slices.Contains([]Type{Int32, Int64, Float32, Float64}, t) }
 
 func isNaN(c *Column) bool {
 	return len(c.Float64s) > 0 && c.Float64s[0] != c.Float64s[0] || len(c.Float32s) > 0 && c.Float32s[0] != c.Float32s[0]
-}
-
-// Expectations are those that belong to a version of a view: its own, its features' and its sources'; and when the drift of its features
-// is an alarm. They can change while the version stays, so the registry keeps them apart from it.
-type Expectations struct {
-	View     []Expectation            `json:"view,omitempty"`
-	Features map[string][]Expectation `json:"features,omitempty"` // by feature
-	Sources  map[string][]Expectation `json:"sources,omitempty"`  // by source
-	Drift    *DriftRules              `json:"drift,omitempty"`
-}
-
-// ExpectationsOf returns the expectations of a version's definition.
-func ExpectationsOf(v *ViewVersion) Expectations {
-	out := Expectations{View: v.View.Expect, Drift: DriftRulesOf(v.View.Drift, v.View.Features)}
-	add := func(to *map[string][]Expectation, name string, all []Expectation) {
-		if len(all) == 0 {
-			return
-		}
-		if *to == nil {
-			*to = map[string][]Expectation{}
-		}
-		(*to)[name] = all
-	}
-	for i := range v.View.Features {
-		add(&out.Features, v.View.Features[i].Name, v.View.Features[i].Expect)
-	}
-	for i := range v.Sources {
-		add(&out.Sources, v.Sources[i].Name, v.Sources[i].Expect)
-	}
-	return out
-}
-
-// With returns a copy of a version that has these expectations and no others.
-func (x *Expectations) With(v *ViewVersion) *ViewVersion {
-	out := *v
-	out.View.Expect = x.View
-	out.View.Drift = x.Drift.OfView()
-	out.View.Features, out.Sources = x.Drift.With(v.View.Features), slices.Clone(v.Sources)
-	for i := range out.View.Features {
-		out.View.Features[i].Expect = x.Features[out.View.Features[i].Name]
-	}
-	for i := range out.Sources {
-		out.Sources[i].Expect = x.Sources[out.Sources[i].Name]
-	}
-	return &out
-}
-
-// Empty reports whether there is nothing.
-func (x *Expectations) Empty() bool {
-	return len(x.View)+len(x.Features)+len(x.Sources) == 0 && x.Drift == nil
 }

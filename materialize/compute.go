@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"math"
 	"sync"
 
@@ -173,6 +174,27 @@ func (j *job) compute(ctx context.Context, base *run, g fstore.Generation) (*run
 		return nil, j.discard(r, err)
 	}
 	return r, nil
+}
+
+// mostComputes is how often a view is computed whose inputs do not stand still.
+const mostComputes = 3
+
+// movedError says that inputs changed while a run was judged.
+type movedError struct{ error }
+
+func (e *movedError) Unwrap() error { return e.error }
+
+// computeStill computes the view, and again if an inspector says that the inputs have changed meanwhile: nobody knows whether the
+// verdict is about the rows that were computed.
+func (j *job) computeStill(ctx context.Context, base *run, g fstore.Generation) (r *run, err error) {
+	warning := j.s.Warning
+	for range mostComputes {
+		j.s.Warning = warning
+		if r, err = j.compute(ctx, base, g); !errors.As(err, new(*movedError)) {
+			return r, err
+		}
+	}
+	return nil, err
 }
 
 // discard removes the files of a run that cannot be made durable, and returns why.

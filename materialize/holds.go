@@ -20,7 +20,7 @@ func Holds(state string, h fstore.Header, few int) (keys int64, some [][]byte, k
 	if few == 0 {
 		return r.Keys, nil, true, nil
 	}
-	known, err = manifestKeys(dir, r, func(key []byte) bool {
+	known, err = visitKeys(dir, r, func(key []byte) bool {
 		some = append(some, bytes.Clone(key))
 		return len(some) < few
 	})
@@ -30,29 +30,24 @@ func Holds(state string, h fstore.Header, few int) (keys int64, some [][]byte, k
 	return r.Keys, some, true, nil
 }
 
-// manifestKeys visits the keys of a run's manifest in order, until visit returns false. intact is false if the manifest is
-// damaged or gone. A key is valid until visit returns.
-func manifestKeys(dir string, r *run, visit func(key []byte) bool) (intact bool, err error) {
+// visitKeys visits the keys of a run's manifest in order, until visit returns false. intact is false if the manifest is damaged or
+// gone. A key is valid until visit returns.
+func visitKeys(dir string, r *run, visit func(key []byte) bool) (intact bool, err error) {
 	if err := checkFile(dir, r.Manifest); err != nil {
 		if errors.Is(err, fstore.ErrCorrupt) {
 			return false, nil
 		}
 		return false, err
 	}
-	m, err := openManifest(dir, r.Manifest)
-	if err != nil {
-		return false, err
-	}
-	defer m.close()
-	for {
-		more, err := m.next()
+	for key, err := range manifestKeys(dir, r.Manifest) {
 		if err != nil {
 			return false, err
 		}
-		if !more || !visit(m.key) {
-			return true, nil
+		if !visit(key) {
+			break
 		}
 	}
+	return true, nil
 }
 
 // Sample returns up to most of the keys that the last published run of a view version left in its store, each with the same
@@ -69,7 +64,7 @@ func Sample(ctx context.Context, state string, ref fstore.ViewRef, most int, ran
 	}
 	var sample [][]byte
 	seen := int64(0)
-	intact, err := manifestKeys(dir, last, func(key []byte) bool {
+	intact, err := visitKeys(dir, last, func(key []byte) bool {
 		seen++
 		if len(sample) < most {
 			sample = append(sample, bytes.Clone(key))

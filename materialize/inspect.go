@@ -35,6 +35,8 @@ type Inspection interface {
 // Verdict says what an inspection found. The zero verdict has no objection.
 type Verdict struct {
 	Refused  error    // why the result is not published; of kind ErrCheck
+	Reasons  []string // the same, one by one; empty: the message of Refused
+	Moved    error    // the inputs changed while the verdict was formed, so that it may be about others than those of the result
 	Asks     []Ask    // why it is published only if Options.Accept has its digest
 	Warnings []string // what else a person should know; goes into Summary.Warning
 }
@@ -57,8 +59,9 @@ type Change struct {
 	Previous  *fstore.Publication // what readers see now, or else the version that this one replaces; nil: not known
 	Unknown   string              // why Previous is not known, or has no counts of nulls that the registry should have; else empty
 
-	job *job // computes what Lost asks for; nil in a Change that a test makes
-	run *run
+	job  *job // computes what Lost asks for; nil in a Change that a test makes
+	run  *run
+	lost *lostKeys
 }
 
 // Served says what readers see if the run is refused.
@@ -174,7 +177,7 @@ func (j *job) judge(ctx context.Context, in *inspection, r *run, unchanged int64
 	c := Change{
 		View: r.View, NewGeneration: r.Base == "", Written: r.Writes, Deleted: r.Deletes, Unchanged: unchanged,
 		Publishes: fstore.Publication{View: r.View, Run: r.Run, Number: r.Number, Published: r.At, Keys: r.Keys, Nulls: in.nullsByFeature()},
-		Previous:  previous, Unknown: unknown, job: j, run: r,
+		Previous:  previous, Unknown: unknown, job: j, run: r, lost: &lostKeys{},
 	}
 	if j.o.Publications != nil {
 		j.s.ComparedWith = c.comparedWith()
@@ -186,9 +189,15 @@ func (j *job) judge(ctx context.Context, in *inspection, r *run, unchanged int64
 		if err != nil {
 			return err
 		}
+		if v.Moved != nil {
+			return &movedError{v.Moved}
+		}
 		if v.Refused != nil {
 			all.Refused = errors.Join(all.Refused, v.Refused)
-			reasons = append(reasons, fstore.MessageOf(v.Refused))
+			if len(v.Reasons) == 0 {
+				v.Reasons = []string{fstore.MessageOf(v.Refused)}
+			}
+			reasons = append(reasons, v.Reasons...)
 		}
 		all.Asks = append(all.Asks, v.Asks...)
 		for _, w := range v.Warnings {

@@ -3,6 +3,8 @@ package materialize_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"iter"
 	"strings"
 	"testing"
 	"time"
@@ -114,5 +116,104 @@ func TestARefusedRunSaysThatAnInterruptedOneWasFinished(t *testing.T) {
 	if !errors.Is(err, fstore.ErrCheck) || !s.Finished.Equal(day(4)) ||
 		!strings.Contains(err.Error(), "150 of 200 published keys would be deleted; an interrupted run as of 2026-01-05T00:00:00Z was finished first, and its values serve") {
 		t.Errorf("got %+v, %v", s, err)
+	}
+}
+
+// moving is an inspector whose inputs have changed for the first few verdicts.
+type moving struct {
+	inspector
+	left, judged int
+}
+
+func (m *moving) Judge(context.Context, Change) (Verdict, error) {
+	if m.judged++; m.judged > m.left {
+		return Verdict{Warnings: []string{"once"}}, nil
+	}
+	return Verdict{Moved: fstore.Errorf(fstore.ErrConflict, "rows.parquet has changed"), Warnings: []string{"of a verdict about other rows"}}, nil
+}
+
+func (m *moving) Inspect(*fstore.ViewVersion, time.Time) (Inspection, error) { return m, nil }
+
+// A verdict about inputs that have changed counts for nothing: the view is computed and judged again, three times in all.
+func TestARunWhoseInputsMoveIsComputedAgain(t *testing.T) {
+	for left := range 5 {
+		w := newWorld(t)
+		w.fill(10)
+		w.mustRun(t, day(2), 0)
+		before, files := w.holds(t), len(w.files(t))
+		w.change(10, 3, 2)
+		m := &moving{left: left}
+		o := w.options(day(4), 0)
+		o.Inspectors = []Inspector{m}
+		s, err := Run(t.Context(), o)
+		if left < 3 {
+			if err != nil || m.judged != left+1 || s[0].Warning != "once" {
+				t.Errorf("moved %d times: judged %d times, %+v, %v", left, m.judged, s[0], err)
+			}
+			w.check(t, day(4))
+			continue
+		}
+		if !errors.Is(err, fstore.ErrConflict) || m.judged != 3 || s[0].Refused != nil || !s[0].Published.IsZero() {
+			t.Errorf("moved %d times: judged %d times, %+v, %v", left, m.judged, s[0], err)
+		}
+		if d := diffMaps(before, w.holds(t)); d != "" || len(w.files(t)) != files {
+			t.Errorf("moved %d times: the store or the state has changed: %s", left, d)
+		}
+	}
+}
+
+// counting counts how often a view is computed.
+type counting struct {
+	*table
+	computed int
+}
+
+func (c *counting) AsOf(ctx context.Context, v *fstore.ViewVersion, p time.Time) iter.Seq2[*fstore.Batch, error] {
+	c.computed++
+	return c.table.AsOf(ctx, v, p)
+}
+
+// asking is an inspector that asks for the lost keys.
+type asking struct {
+	inspector
+	over, lost []int64
+}
+
+func (a *asking) Inspect(*fstore.ViewVersion, time.Time) (Inspection, error) { return a, nil }
+
+func (a *asking) Judge(ctx context.Context, c Change) (Verdict, error) {
+	for _, over := range a.over {
+		lost, _, err := c.Lost(ctx, over)
+		if err != nil {
+			return Verdict{}, err
+		}
+		a.lost = append(a.lost, lost)
+	}
+	return Verdict{}, nil
+}
+
+// Which keys have gone with time is found out once for all inspectors, and not before somebody must know.
+func TestLostKeysAreCountedOnce(t *testing.T) {
+	ttl := fstore.Duration(36 * time.Hour)
+	w := newWorld(t)
+	w.table.view.View.TTL = &ttl
+	for i := range 200 {
+		w.table.put(fmt.Sprintf("k%03d", i), day(1), 1)
+	}
+	w.mustRun(t, day(2), 0)
+	for i := range 60 {
+		w.table.put(fmt.Sprintf("k%03d", i), day(3), 2)
+	}
+	for i := range 10 {
+		w.table.remove(fmt.Sprintf("k%03d", i))
+	}
+	source, a := &counting{table: w.table}, &asking{over: []int64{150, 20, 5, 0, 500}}
+	o := w.options(day(4), 0)
+	o.Source, o.Inspectors = source, []Inspector{a, a}
+	if _, err := Run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprint(a.lost), "[10 10 10 10 10 10 10 10 10 10]"; got != want || source.computed != 2 {
+		t.Errorf("lost %s, want %s; computed %d times", got, want, source.computed)
 	}
 }

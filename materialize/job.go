@@ -98,7 +98,7 @@ func (j *job) update(ctx context.Context, base *run) error {
 		j.pens[g] = j.pen()
 	}
 	var r *run
-	err := j.timed(ctx, StageCompute, func() (err error) { r, err = j.compute(ctx, base, g); return err })
+	err := j.timed(ctx, StageCompute, func() (err error) { r, err = j.computeStill(ctx, base, g); return err })
 	if err != nil {
 		return err
 	}

@@ -13,29 +13,59 @@ import (
 // Lost returns how many of the published keys would be gone, or, with atLeast, the fewest that it can be: a new generation does
 // not always know the former keys. Keys that are gone with time do not count: their rows have left a window or outlived the
 // ttl, or a run that goes back is before their first row. Telling them apart takes computing the view once more, as of the
-// published instant, so that is done only if more than over keys are gone.
+// published instant, so that is done only if more than over keys are gone, and once for all inspectors.
 func (c Change) Lost(ctx context.Context, over int64) (lost int64, atLeast bool, err error) {
 	if c.Previous == nil {
 		return c.Deleted, false, nil
 	}
-	before, err := c.publishedRun()
-	if err != nil {
+	if c.lost == nil {
+		c.lost = &lostKeys{}
+	}
+	if err := c.lost.count(ctx, c, over); err != nil {
 		return 0, false, err
 	}
-	atLeast = c.NewGeneration && before == nil
+	return c.lost.keys, c.lost.atLeast, nil
+}
+
+// lostKeys is what is known of the keys that a run would lose.
+type lostKeys struct {
+	before  *run // that published them; nil: not known
+	keys    int64
+	atLeast bool
+	counted bool
+	exact   bool // keys leaves out those that are gone with time
+}
+
+func (l *lostKeys) count(ctx context.Context, c Change, over int64) (err error) {
+	if !l.counted {
+		if err := l.countGone(c); err != nil {
+			return err
+		}
+		l.counted, l.exact = true, !c.forgets()
+	}
+	if l.exact || l.keys <= over {
+		return nil
+	}
+	l.keys, err = c.missing(l.before, merged(manifestKeys(c.job.state.dir, c.run.Manifest), c.job.keysAsOf(ctx, c)))
+	l.exact = err == nil
+	return err
+}
+
+// countGone counts the keys that are gone for whatever reason.
+func (l *lostKeys) countGone(c Change) (err error) {
+	if l.before, err = c.publishedRun(); err != nil {
+		return err
+	}
+	l.atLeast = c.NewGeneration && l.before == nil
 	switch {
 	case !c.NewGeneration:
-		lost = c.Deleted
-	case before == nil:
-		lost = max(0, c.Previous.Keys-c.Publishes.Keys)
+		l.keys = c.Deleted
+	case l.before == nil:
+		l.keys = max(0, c.Previous.Keys-c.Publishes.Keys)
 	default:
-		lost, err = c.missing(before, c.job.manifestKeys(c.run))
+		l.keys, err = c.missing(l.before, manifestKeys(c.job.state.dir, c.run.Manifest))
 	}
-	if err != nil || lost <= over || !c.forgets() {
-		return lost, atLeast, err
-	}
-	lost, err = c.missing(before, merged(c.job.manifestKeys(c.run), c.job.keysAsOf(ctx, c)))
-	return lost, atLeast, err
+	return err
 }
 
 // publishedRun returns the run that published c.Previous, if state has it and its manifest. The manifest of another version
@@ -77,7 +107,7 @@ func (c Change) missing(before *run, among iter.Seq2[[]byte, error]) (n int64, e
 	next, stop := iter.Pull2(among)
 	defer stop()
 	key, err, more := next()
-	for published, wrong := range c.job.manifestKeys(before) {
+	for published, wrong := range manifestKeys(c.job.state.dir, before.Manifest) {
 		if wrong != nil {
 			return 0, wrong
 		}
@@ -94,10 +124,10 @@ func (c Change) missing(before *run, among iter.Seq2[[]byte, error]) (n int64, e
 	return n, nil
 }
 
-// manifestKeys returns the keys of a run in order. Each is valid until the next.
-func (j *job) manifestKeys(r *run) iter.Seq2[[]byte, error] {
+// manifestKeys returns the keys of a manifest in order. Each is valid until the next.
+func manifestKeys(dir string, manifest fileInfo) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		m, err := openManifest(j.state.dir, r.Manifest)
+		m, err := openManifest(dir, manifest)
 		if err != nil {
 			yield(nil, err)
 			return

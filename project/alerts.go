@@ -211,7 +211,7 @@ func runAlerts(out *Materialized, views []*fstore.ViewVersion, to time.Time) (al
 		switch {
 		case s.Refused != nil:
 			a.State, a.Summary = notify.Firing, s.View.String()+" was not published; what was published before serves"
-			for reason := range strings.SplitSeq(strings.Join(s.Refused.Reasons, "\n"), "\n") {
+			for _, reason := range s.Refused.Reasons {
 				a.Details = append(a.Details, notify.Detail{Name: "reason", Value: reason})
 			}
 			if s.Refused.Command != "" {
@@ -232,7 +232,7 @@ func runAlerts(out *Materialized, views []*fstore.ViewVersion, to time.Time) (al
 	return alerts
 }
 
-// checkAlerts are the alerts of expectations.
+// checkAlerts are the alerts of expectations. A source that was checked as of several instants fires if it failed as of any.
 func checkAlerts(all []*Checked) (alerts []notify.Alert) {
 	for _, c := range all {
 		a := notify.Alert{Event: notify.CheckFailed, By: byCheck, Subject: viewSubject(c.ref()), State: notify.Resolved, At: c.At}
@@ -246,7 +246,13 @@ func checkAlerts(all []*Checked) (alerts []notify.Alert) {
 				a.Details = append(a.Details, notify.Detail{Name: "expectation", Value: r.String()})
 			}
 		}
-		alerts = append(alerts, a)
+		i := slices.IndexFunc(alerts, func(o notify.Alert) bool { return o.Subject == a.Subject })
+		switch {
+		case i < 0:
+			alerts = append(alerts, a)
+		case a.State == alerts[i].State && a.At.After(alerts[i].At), a.State == notify.Firing && alerts[i].State != notify.Firing:
+			alerts[i] = a
+		}
 	}
 	return alerts
 }

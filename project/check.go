@@ -2,11 +2,9 @@ package project
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
@@ -18,9 +16,9 @@ import (
 type CheckRequest struct {
 	Names []string  // sources, and views as NAME or NAME@VERSION; empty: everything in head and every live view version
 	To    time.Time // each view is checked as a run for this instant would publish it; zero: now
-	Keep  int       // how many bad rows are kept of each expectation that does not hold; 0: a few, to show
+	Keep  int       // how many bad rows are kept of each expectation that failed; 0: a few, to show
 
-	Progress func(of string, rows int64) // nil: nobody looks
+	Progress func(of string, rows int64) // nil: no progress is reported
 }
 
 // Checks are the outcomes of checks.
@@ -60,7 +58,7 @@ func (p *Project) Check(ctx context.Context, r CheckRequest) (*Checks, error) {
 	if err != nil {
 		return nil, err
 	}
-	x, err := p.newChecks(ctx, db, "check", r.Keep)
+	x, err := p.newChecks(ctx, db, rev, "check", r.Keep)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +69,9 @@ func (p *Project) Check(ctx context.Context, r CheckRequest) (*Checks, error) {
 
 // all checks sources and view versions.
 func (x *checks) all(ctx context.Context, sources []fstore.Source, views []*fstore.ViewVersion, r CheckRequest) (*Checks, error) {
-	x.once = true
+	if r.Progress != nil {
+		x.progress = r.Progress
+	}
 	defer x.close()
 	out := &Checks{At: r.To}
 	var failed []error
@@ -82,11 +82,11 @@ func (x *checks) all(ctx context.Context, sources []fstore.Source, views []*fsto
 		}
 	}
 	for i := range sources {
-		_, err := x.source(ctx, &sources[i], fstore.FromMicros(fstore.Micros(r.To)))
-		unchecked(registry.KindSource, fstore.ViewRef{Name: sources[i].Name}, err)
+		alone := &fstore.ViewVersion{Sources: sources[i : i+1]}
+		unchecked(registry.KindSource, fstore.ViewRef{Name: sources[i].Name}, x.checkInputs(ctx, alone, fstore.FromMicros(fstore.Micros(r.To))))
 	}
 	for _, v := range views {
-		unchecked(registry.KindView, v.Ref, x.checkView(ctx, v, r))
+		unchecked(registry.KindView, v.Ref, x.checkView(ctx, v, v.View.Publish.Latest(r.To)))
 	}
 	out.OK, out.Checks = len(failed) == 0, append([]*Checked{}, x.found...)
 	for _, c := range out.Checks {
@@ -95,75 +95,102 @@ func (x *checks) all(ctx context.Context, sources []fstore.Source, views []*fsto
 	return out, errors.Join(failed...)
 }
 
-// checkView computes a view version as of its instant and checks it and what it reads.
-func (x *checks) checkView(ctx context.Context, v *fstore.ViewVersion, r CheckRequest) error {
-	at := v.View.Publish.Latest(r.To)
+// checkInputs checks what a view reads as of an instant.
+func (x *checks) checkInputs(ctx context.Context, v *fstore.ViewVersion, at time.Time) error {
+	c, err := x.inputs(ctx, v, at)
+	if err == nil {
+		_, err = c.finish(ctx)
+	}
+	return err
+}
+
+// checkView computes a view version as of an instant and checks it and what it reads. A view that is kept offline is checked as its
+// readers check it, once for all.
+func (x *checks) checkView(ctx context.Context, v *fstore.ViewVersion, at time.Time) error {
+	if v.View.Offline {
+		reader := &fstore.ViewVersion{Sources: v.Sources, Views: append(slices.Clone(v.Views), v.View)}
+		return x.checkInputs(ctx, reader, at)
+	}
+	inputs, err := x.inputs(ctx, v, at)
+	if err != nil {
+		return fmt.Errorf("check %s: %w", v.Ref, err)
+	}
 	c, err := x.view(v, at)
 	if err != nil {
 		return fmt.Errorf("check %s: %w", v.Ref, err)
 	}
-	if len(c.rules) > 0 {
-		rows := int64(0)
-		for b, err := range x.engine.AsOf(ctx, v, at) {
-			if err == nil {
-				err = c.Rows(b)
-			}
-			if err != nil {
-				return err
-			}
-			if rows += int64(b.Len); r.Progress != nil {
-				r.Progress(v.Ref.String(), rows)
-			}
-		}
+	defer c.close()
+	if err := c.compute(ctx); err != nil {
+		return err
 	}
-	_, err = c.finish(ctx, expect.Facts{At: at, Unknown: "only a run of materialize compares with the last publication"})
-	return err
+	if _, err := inputs.finish(ctx); err != nil || len(c.rules) == 0 {
+		return err
+	}
+	o, err := c.outcome(ctx, expect.Facts{At: at, Unknown: "only a run of materialize compares with the last publication"})
+	if err != nil {
+		return err
+	}
+	return x.record(ctx, o)
 }
 
-// checkedNames returns the sources and view versions with certain names that expect something, or all of them if there are no
-// names. A view comes with the sources that it reads.
+// checkedNames returns the sources and view versions with certain names, which must expect something. Without names it returns every
+// view version that expects something of its rows or of what it reads, and every such source that none of them reads. A view comes
+// with its sources.
 func checkedNames(rev *registry.Revision, names []string) (sources []fstore.Source, views []*fstore.ViewVersion, err error) {
-	all := allViews(rev)
 	if len(names) == 0 {
-		return slices.DeleteFunc(rev.Sources(), func(s fstore.Source) bool { return len(s.Expect) == 0 }),
-			slices.DeleteFunc(all, func(v *fstore.ViewVersion) bool { return expect.Digest(v) == "" }), nil
+		views = slices.DeleteFunc(allViews(rev), func(v *fstore.ViewVersion) bool { return expect.Digest(v) == "" })
+		return slices.DeleteFunc(rev.Sources(), func(s fstore.Source) bool { return len(s.Expect) == 0 || isSourceOf(views, s.Name) }), views, nil
 	}
 	for _, name := range names {
-		if i := slices.IndexFunc(rev.Sources(), func(s fstore.Source) bool { return s.Name == name }); i >= 0 {
-			sources = append(sources, rev.Sources()[i])
-			continue
-		}
-		ref, err := fstore.ParseRef(name)
+		source, named, err := namedSubjects(rev, name)
 		if err != nil {
-			return nil, nil, usage(err)
+			return nil, nil, err
 		}
-		found := false
-		for _, v := range all {
-			if v.Ref == ref || ref.Version == 0 && v.Ref.Name == ref.Name {
-				found = true
-				if !slices.Contains(views, v) {
-					views = append(views, v)
-				}
+		if source != nil {
+			if len(source.Expect) == 0 {
+				return nil, nil, nothingExpected("source " + source.Name)
 			}
+			sources = append(sources, *source)
 		}
-		if v := rev.View(ref); !found && v != nil {
-			found, views = true, append(views, v)
-		}
-		if !found {
-			return nil, nil, noSubject(rev, all, ref)
-		}
-	}
-	for _, s := range sources {
-		if len(s.Expect) == 0 {
-			return nil, nil, nothingExpected("source " + s.Name)
-		}
-	}
-	for _, v := range views {
-		if expect.Digest(v) == "" {
-			return nil, nil, nothingExpected(v.Ref.String())
+		for _, v := range named {
+			if expect.Digest(v) == "" {
+				return nil, nil, nothingExpected(v.Ref.String())
+			}
+			if !slices.Contains(views, v) {
+				views = append(views, v)
+			}
 		}
 	}
 	return sources, views, nil
+}
+
+func isSourceOf(views []*fstore.ViewVersion, name string) bool {
+	return slices.ContainsFunc(views, func(v *fstore.ViewVersion) bool { return v.Source(name) != nil })
+}
+
+// namedSubjects returns the source, or else the view versions, with a name.
+func namedSubjects(rev *registry.Revision, name string) (*fstore.Source, []*fstore.ViewVersion, error) {
+	if i := slices.IndexFunc(rev.Sources(), func(s fstore.Source) bool { return s.Name == name }); i >= 0 {
+		return &rev.Sources()[i], nil, nil
+	}
+	ref, err := fstore.ParseRef(name)
+	if err != nil {
+		return nil, nil, usage(err)
+	}
+	all := allViews(rev)
+	var views []*fstore.ViewVersion
+	for _, v := range all {
+		if v.Ref == ref || ref.Version == 0 && v.Ref.Name == ref.Name {
+			views = append(views, v)
+		}
+	}
+	if v := rev.View(ref); len(views) == 0 && v != nil {
+		views = append(views, v)
+	}
+	if len(views) == 0 {
+		return nil, nil, noSubject(rev, all, ref)
+	}
+	return nil, views, nil
 }
 
 // allViews returns the view versions that are live, and the intermediate views of head, by name and version.
@@ -191,59 +218,4 @@ func noSubject(rev *registry.Revision, views []*fstore.ViewVersion, ref fstore.V
 		names = append(names, v.Ref.Name)
 	}
 	return fstore.Errorf(fstore.ErrNotFound, "there is no source and no view %s", ref).WithHint("%s", fstore.DidYouMean(ref.Name, slices.Compact(names)))
-}
-
-// CheckHistory is what the registry keeps of the checks of a source or of a view version.
-type CheckHistory struct {
-	Kind    registry.Kind     `json:"kind"`
-	Name    string            `json:"name"`
-	Version int               `json:"version,omitempty"`
-	Runs    []registry.Checks `json:"runs"` // the newest first
-}
-
-// CheckHistory returns what is kept of the checks of sources and view versions, by the names of CheckRequest.
-func (p *Project) CheckHistory(ctx context.Context, names []string) ([]CheckHistory, error) {
-	db, rev, err := p.openApplied(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer db.Close()
-	sources, views, err := checkedNames(rev, names)
-	if err != nil {
-		return nil, err
-	}
-	out := []CheckHistory{}
-	for _, s := range sources {
-		out = append(out, CheckHistory{Kind: registry.KindSource, Name: s.Name})
-	}
-	for _, v := range views {
-		out = append(out, CheckHistory{Kind: registry.KindView, Name: v.Ref.Name, Version: v.Ref.Version})
-	}
-	for i := range out {
-		h := &out[i]
-		if h.Runs, err = db.Checks(ctx, p.Settings.Project, h.Kind, fstore.ViewRef{Name: h.Name, Version: h.Version}); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-// HistoryText says how kept checks came out: the outcome, and what did not hold.
-func HistoryText(run registry.Checks) (outcome, note string, err error) {
-	var results []expect.Result
-	if err := json.Unmarshal(run.Result, &results); err != nil {
-		return "", "", fstore.Errorf(fstore.ErrCorrupt, "the registry is damaged: the results of checks: %s", err).WithHint("restore it from a backup")
-	}
-	outcome = "passed"
-	var notes []string
-	for i := range results {
-		switch r := &results[i]; {
-		case r.Blocks():
-			outcome = "failed"
-			notes = append(notes, r.Expectation+": "+r.Why)
-		case r.Warns():
-			notes = append(notes, "warning: "+r.Expectation+": "+r.Why)
-		}
-	}
-	return outcome, strings.Join(notes, "; "), nil
 }

@@ -27,7 +27,7 @@ type MaterializeRequest struct {
 	Accept    []string         // digests of results that are published although a run asked about them, from Summary.Refused
 	LeakCheck string           // at how many instants a view is checked before its first run, as in TrainingSetRequest
 	Progress  func(materialize.Progress)
-	Keep      int                               // how many bad rows are kept of each expectation that does not hold; 0: a few, to show
+	Keep      int                               // how many bad rows are kept of each expectation that failed; 0: a few, to show
 	Ran       func([]materialize.Summary) error // called after the views have run, before serving changes
 }
 
@@ -100,7 +100,7 @@ func (p *Project) materialize(ctx context.Context, db *registry.Store, r Materia
 	}
 	o.Sink = Sink{store}
 	o.Leases = NewLeases(db, p.Settings.Project)
-	checks, err := p.newChecks(ctx, db, "materialize", r.Keep)
+	checks, err := p.newChecks(ctx, db, rev, "materialize", r.Keep)
 	if err != nil {
 		return out, err
 	}

@@ -283,7 +283,7 @@ func (m *monitoring) checks(ctx context.Context) error {
 	} else {
 		views = slices.DeleteFunc(m.views(), func(v *fstore.ViewVersion) bool { return expect.Digest(v) == "" })
 	}
-	x, err := m.p.newChecks(ctx, m.db, "monitor", 0)
+	x, err := m.p.newChecks(ctx, m.db, m.rev, "monitor", 0)
 	if err != nil {
 		return err
 	}

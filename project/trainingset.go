@@ -39,7 +39,9 @@ type TrainingSetRequest struct {
 	Snapshot  bool         // keep the inputs
 	DVC       bool         // write the .dvc file by which DVC tracks the Parquet file
 	LeakCheck string       // at how many instants the views are checked for leaks: a number, all, or off; "" is LeakInstants
+	Keep      int          // how many bad rows are kept of each expectation that failed; 0: a few, to show
 
+	Checked  func([]*Checked)        // called with how expectations came out, whether or not the training set is made; nil: they are not reported
 	Progress func(trainset.Progress) // nil: no progress
 }
 
@@ -123,6 +125,9 @@ type creation struct {
 
 	outcomes *OutcomesRequest // labels that are joined to what was served; nil: features are computed
 	cleanUp  func()           // removes what outcomes needed meanwhile; nil: nothing is left
+
+	checks *checks                              // of expectations; nil: there are none
+	reads  map[*fstore.ViewVersion]*inputChecks // of what each view reads
 
 	run    *openlineage.Run // nil: nothing is reported
 	traces *tracing.Tracer  // nil: nothing is traced
@@ -221,7 +226,11 @@ func (c *creation) create(ctx context.Context) (_ *TrainingSet, err error) {
 		defer func() { _ = release() }()
 	}
 	if c.outcomes == nil && slices.ContainsFunc(c.req.List.Uses, func(u fstore.ViewUse) bool { return expect.Digest(u.Version) != "" }) {
-		c.req.Values = c.checkValues
+		done, err := c.beginChecks(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
 	}
 	c.req.Record = func(sum *offline.TrainingSummary) error { return c.record(ctx, sum) }
 	summary, err := c.engine.TrainingSet(ctx, c.req)

@@ -20,16 +20,17 @@ func (a *app) checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [SOURCE|VIEW[@VERSION]…]",
 		Short: "Check what definitions expect of sources and views",
-		Long: `Check the expectations of sources, views and features on the rows that a run of materialize would publish, and write nothing.
-Without names, it checks every source and view that expects something. A view comes with the sources that it reads. The exit
-status is 4 if an expectation of severity error does not hold.
+		Long: `Check the expectations of sources, views and features on the rows that a run of materialize would publish, and publish
+nothing. Without names, it checks every source and view that expects something. A view comes with its sources and with the
+views with online: false that it reads, all as of the instant that the run would publish. A source alone is checked as of --to.
+The exit status is 4 if an expectation of severity error fails.
 
 materialize checks the same before its first write. The registry keeps the latest outcomes of both; --history shows them.`,
 		Example: `  fstore check
   fstore check customer_orders --to 2025-12-01
   fstore check lines --failing failing.parquet
   fstore check --history customer_orders`,
-		ValidArgsFunction: a.completeViews,
+		ValidArgsFunction: a.completeChecked,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if history && usage.Given(to != "", failing != "") > 0 {
 				return usage.Errorf(cmd, "--history shows what was checked before: it takes names and no other flag")
@@ -59,7 +60,7 @@ materialize checks the same before its first write. The registry keeps the lates
 
 // failingFlag adds --failing to a command that checks expectations.
 func failingFlag(cmd *cobra.Command, failing *string) {
-	cmd.Flags().StringVar(failing, "failing", "", fmt.Sprintf("write up to %s bad rows of each expectation that does not hold to this Parquet file", english.Thousands(expect.MostFailing)))
+	cmd.Flags().StringVar(failing, "failing", "", fmt.Sprintf("write up to %s bad rows of each failed expectation to this Parquet file", english.Thousands(expect.MostFailing)))
 }
 
 // keepRows returns how many bad rows are kept of each expectation.
@@ -118,7 +119,7 @@ func (a *app) printExpected(found *project.Checks) error {
 	if len(found.Checks) == 0 {
 		return nil // the error says why
 	}
-	t := terminal.NewTable("OF", "EXPECTATION", "SEVERITY", "OUTCOME", "CHECKED", "BAD", "")
+	t := terminal.NewTable("OF", "AS OF", "EXPECTATION", "SEVERITY", "OUTCOME", "CHECKED", "BAD", "")
 	for _, c := range found.Checks {
 		for i := range c.Results {
 			r := &c.Results[i]
@@ -126,13 +127,10 @@ func (a *app) printExpected(found *project.Checks) error {
 			if at := r.Pos.String(); r.Outcome == expect.Failed && at != "" {
 				note += " (" + at + ")"
 			}
-			t.Row(c.Subject(), r.Expectation, string(r.Severity), string(r.Outcome), english.Thousands(r.Checked), english.Thousands(r.Bad), note)
+			t.Row(c.Subject(), fstore.FormatTime(c.At), r.Expectation, string(r.Severity), string(r.Outcome), english.Thousands(r.Checked), english.Thousands(r.Bad), note)
 		}
 	}
-	if err := t.Print(a.stdout); err != nil {
-		return err
-	}
-	return nil
+	return t.Print(a.stdout)
 }
 
 // printSamples prints some of the bad rows if a person sees them. Anything else that takes stdout, such as cron or systemd, may
@@ -172,7 +170,7 @@ func (a *app) checkHistory(ctx context.Context, p *project.Project, names []stri
 		}
 	}
 	if t.Empty() {
-		a.remark("Nothing was checked yet.")
+		a.remark("Nothing has been checked yet.")
 	}
 	return t.Print(a.stdout)
 }
@@ -183,8 +181,8 @@ func (b *batch) checked(all []*project.Checked) {
 		return
 	}
 	by := []string{"source", "view", "version", "feature", "check", "severity"}
-	result := b.gauge("fstore_check_result", "1 if an expectation did not hold in the last run, else 0. Those that were skipped have none.", by...)
-	bad := b.gauge("fstore_check_bad_rows", "Rows that an expectation did not hold for in the last run.", by...)
+	result := b.gauge("fstore_check_result", "1 if an expectation failed in the last run, else 0. Those that were skipped have none.", by...)
+	bad := b.gauge("fstore_check_bad_rows", "Rows that failed an expectation in the last run.", by...)
 	worst := map[[6]string][2]float64{} // expectations that differ only in their bounds share their labels
 	for _, c := range all {
 		view, source, version := c.Name, "", strconv.Itoa(c.Version)

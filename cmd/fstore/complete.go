@@ -29,6 +29,18 @@ func (a *app) completeViews(cmd *cobra.Command, _ []string, _ string) ([]string,
 	})
 }
 
+// completeChecked completes the names of sources and views from the registry.
+func (a *app) completeChecked(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	names, _ := a.completeViews(cmd, args, prefix)
+	sources, directive := a.complete(cmd.Context(), func(rev *registry.Revision) (names []string) {
+		for _, s := range rev.Sources() {
+			names = append(names, s.Name+"\t"+s.Description)
+		}
+		return names
+	})
+	return slices.Concat(sources, names), directive
+}
+
 // completeShown completes the names of views, on-demand views and services from the registry.
 func (a *app) completeShown(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	names, _ := a.completeViews(cmd, args, prefix)

@@ -37,6 +37,7 @@ type trainingFlags struct {
 	selection
 	project.TrainingSetRequest
 	labelsSQL, asOf string
+	failing         string // of create
 	sample, seed    int64
 }
 
@@ -56,7 +57,8 @@ or not; with --model, exactly those that a model is pinned to.
 records which ones, so verify and rebuild take the same.
 
 Before anything is written, the views that have SQL are checked on the data: they must not see the future. The exit
-status is 4 if one does (docs/causality.md). The lock records the verdicts.
+status is 4 if one does (docs/causality.md). The lock records the verdicts. What the definitions expect is checked too
+(docs/expectations.md): the status is 4 if an expectation of severity error fails.
 
 If NAME has a training set that was made from the same definitions, labels, data and options, and its file is intact,
 create returns that one and computes nothing. If something differs, the exit status is 5, and the error lists it.
@@ -87,6 +89,7 @@ create returns that one and computes nothing. If something differs, the exit sta
 	_ = cmd.MarkFlagFilename("out", "parquet")
 	flags.BoolVar(&f.Replace, "replace", false, "retire the training set that has this name")
 	flags.BoolVar(&f.DVC, "dvc", false, "write the .dvc file by which DVC tracks the Parquet file")
+	failingFlag(cmd, &f.failing)
 	flags.BoolVar(&f.Snapshot, "snapshot", false, "keep a copy of every input, so that a rebuild is possible whatever happens to the sources")
 	return cmd
 }
@@ -151,8 +154,17 @@ func (a *app) createTrainingSet(ctx context.Context, p *project.Project, f *trai
 	}
 	progress := a.progress()
 	r.Progress = func(p trainset.Progress) { progress.Percent(p.Stage, p.Done) }
+	var checked []*project.Checked
+	r.Keep, r.Checked = keepRows(f.failing), func(all []*project.Checked) { checked = all }
 	set, err := p.CreateTrainingSet(ctx, r)
 	progress.Clear()
+	a.batch.checked(checked)
+	if !a.json() {
+		a.printSamples(checked, f.failing)
+	}
+	if wrong := writeFailing(f.failing, checked); err == nil {
+		err = wrong
+	}
 	if err != nil {
 		return asFlags(err)
 	}

@@ -32,6 +32,18 @@ func Thousands(n int64) string {
 	return s
 }
 
+// Percent writes a share with three digits: 33.3%. A share that is neither nothing nor everything is never written like these.
+func Percent(share float64) string {
+	switch x := 100 * share; {
+	case x > 0 && x < 0.001:
+		return "<0.001%"
+	case x > 99.9 && x < 100:
+		return ">99.9%"
+	default:
+		return strconv.FormatFloat(x, 'g', 3, 64) + "%"
+	}
+}
+
 // Span writes a length of time in its two largest units of days, hours, minutes and seconds, rounded down: 13d4h, 5m, 12s. Shorter
 // than a second is 0s, and so is a negative one.
 func Span(d time.Duration) string {

@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,7 +59,7 @@ func drawColumn(t *rapid.T, name string, of fstore.Type, rows int) fstore.Column
 	return c
 }
 
-// literal draws a value of a type as JSON. NaN is no bound.
+// literal draws a value of a type as JSON. A bound cannot be NaN.
 func literal(t *rapid.T, of fstore.Type) json.RawMessage {
 	for {
 		c := fstore.NewColumn("", of, 1)
@@ -343,26 +344,26 @@ func TestChecksOfRows(t *testing.T) {
 		"a change at the bound":         {rowsOf(fstore.Expectation{Change: 0.25}), rows(3, 0), expect.Facts{Before: count(4)}, "passed error"},
 		"29 of 100 is 29%":              {rowsOf(fstore.Expectation{Change: 0.29}), rows(129, 0), expect.Facts{Before: count(100)}, "passed error"},
 		"none after none":               {rowsOf(fstore.Expectation{Change: 0.29}), rows(0, 0), expect.Facts{Before: count(0)}, "passed error"},
-		"more than before":              {rowsOf(fstore.Expectation{Change: 0.3}), rows(3, 0), expect.Facts{Before: count(2)}, "failed error: there are 3, after 2 in the last publication"},
-		"fewer than before":             {rowsOf(fstore.Expectation{Change: 0.3}), rows(3, 0), expect.Facts{Before: count(6)}, "failed error: there are 3, after 6 in the last publication"},
+		"more than before":              {rowsOf(fstore.Expectation{Change: 0.3}), rows(3, 0), expect.Facts{Before: count(2)}, "failed error: there are 3; the last publication had 2"},
+		"fewer than before":             {rowsOf(fstore.Expectation{Change: 0.3}), rows(3, 0), expect.Facts{Before: count(6)}, "failed error: there are 3; the last publication had 6"},
 		"rows after none":               {rowsOf(fstore.Expectation{Change: 0.3}), rows(3, 0), expect.Facts{Before: count(0)}, "skipped error: there is nothing to compare with: the last publication had no rows"},
 		"nothing to compare with":       {rowsOf(fstore.Expectation{Change: 0.3}), rows(3, 0), expect.Facts{Unknown: "why"}, "skipped error: there is nothing to compare with: why"},
-		"a bound and nothing before":    {rowsOf(fstore.Expectation{MinRows: count(3), Change: 0.3}), rows(3, 0), expect.Facts{}, "passed error"},
+		"a bound and nothing before":    {rowsOf(fstore.Expectation{MinRows: count(3), Change: 0.3}), rows(3, 0), expect.Facts{Unknown: "why"}, "passed error; skipped error: there is nothing to compare with: why"},
 		"no key deleted":                {deleted, rows(3, 0), expect.Facts{Before: count(10)}, "passed error"},
 		"keys deleted up to the bound":  {deleted, rows(3, 0), expect.Facts{Before: count(10), Deleted: 1}, "passed error"},
 		"at least so many keys deleted": {deleted, rows(3, 0), expect.Facts{Before: count(10), Deleted: 2, AtLeast: true}, "failed error: at least 2 of 10 published keys would be deleted (20%)"},
 		"keys deleted beyond the bound": {deleted, rows(3, 0), expect.Facts{Before: count(10), Deleted: 2}, "failed error: 2 of 10 published keys would be deleted (20%)"},
 		"no keys to delete":             {deleted, rows(3, 0), expect.Facts{Before: count(0)}, "skipped error: there were no keys to delete"},
 		"keys before are unknown":       {deleted, rows(3, 0), expect.Facts{Unknown: "why"}, "skipped error: there is nothing to compare with: why"},
-		"fresh at the bound":            {fresh(time.Hour, 2*time.Hour), rows(3, time.Hour), expect.Facts{}, "passed error"},
-		"fresh enough not to fail":      {fresh(time.Hour, 2*time.Hour), rows(3, time.Hour+time.Microsecond), expect.Facts{}, "failed warn: the newest row is of 2001-09-09T00:46:39.999999Z, 1h before 2001-09-09T01:46:40Z"},
-		"old":                           {fresh(time.Hour, 2*time.Hour), rows(3, 3*time.Hour), expect.Facts{}, "failed error: the newest row is of 2001-09-08T22:46:40Z, 3h before 2001-09-09T01:46:40Z"},
-		"old with a warning alone":      {fresh(time.Hour, 0), rows(3, 3*time.Hour), expect.Facts{}, "failed warn: the newest row is of 2001-09-08T22:46:40Z, 3h before 2001-09-09T01:46:40Z"},
-		"no row is not fresh":           {fresh(0, time.Hour), rows(0, 0), expect.Facts{}, "failed error: there is no row"},
+		"fresh at the bound":            {fresh(time.Hour, 2*time.Hour), rows(3, time.Hour), expect.Facts{}, "passed warn; passed error"},
+		"fresh enough not to fail":      {fresh(time.Hour, 2*time.Hour), rows(3, time.Hour+time.Microsecond), expect.Facts{}, "failed warn: the newest row is from 2001-09-09T00:46:39.999999Z, 1h before 2001-09-09T01:46:40Z; passed error"},
+		"old":                           {fresh(time.Hour, 2*time.Hour), rows(3, 3*time.Hour), expect.Facts{}, "failed warn: the newest row is from 2001-09-08T22:46:40Z, 3h before 2001-09-09T01:46:40Z; failed error: the newest row is from 2001-09-08T22:46:40Z, 3h before 2001-09-09T01:46:40Z"},
+		"old with a warning alone":      {fresh(time.Hour, 0), rows(3, 3*time.Hour), expect.Facts{}, "failed warn: the newest row is from 2001-09-08T22:46:40Z, 3h before 2001-09-09T01:46:40Z"},
+		"no row is not fresh":           {fresh(0, time.Hour), rows(0, 0), expect.Facts{}, "failed error: there are no rows"},
 		"a row of the future is fresh":  {fresh(0, time.Hour), rows(1, -time.Hour), expect.Facts{}, "passed error"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			run, err := expect.Begin([]expect.Rule{{Expectation: c.e}}, expect.Columns{All: []fstore.Field{{Type: fstore.Timestamp}}, Event: 0}, 5)
+			run, err := expect.Begin(expect.OfSource(&fstore.Source{Expect: []fstore.Expectation{c.e}}), expect.Columns{All: []fstore.Field{{Type: fstore.Timestamp}}, Event: 0}, 5)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -372,14 +373,19 @@ func TestChecksOfRows(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := fmt.Sprintf("%s %s", results[0].Outcome, results[0].Severity)
-			if results[0].Why != "" {
-				got += ": " + results[0].Why
+			var all []string
+			for _, r := range results {
+				text := fmt.Sprintf("%s %s", r.Outcome, r.Severity)
+				if r.Why != "" {
+					text += ": " + r.Why
+				}
+				all = append(all, text)
 			}
+			got := strings.Join(all, "; ")
 			if got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
-			if blocks := expect.Error(results) != nil; blocks != (results[0].Outcome == expect.Failed && results[0].Severity == fstore.SeverityError) {
+			if blocks := expect.Error(results) != nil; blocks != strings.Contains(got, "failed error") {
 				t.Errorf("it blocks: %v", blocks)
 			}
 		})

@@ -27,7 +27,7 @@ type Result struct {
 	Outcome     Outcome         `json:"outcome"`
 	Rows        int64           `json:"rows"`               // rows looked at
 	Checked     int64           `json:"checked"`            // of these: rows that the check decides about, for most checks those without a null
-	Bad         int64           `json:"bad"`                // of these: rows that do not hold
+	Bad         int64           `json:"bad"`                // of these: rows that fail it
 	Observed    string          `json:"observed,omitempty"` // what was compared with the bound, such as a mean or an age
 	Why         string          `json:"message,omitempty"`  // in words, unless it passed
 	Pos         fstore.Pos      `json:"position,omitzero"`  // of the expectation in the definitions
@@ -71,9 +71,9 @@ func Error(all []Result) error {
 	if len(bad) == 0 {
 		return nil
 	}
-	message := "an expectation does not hold"
+	message := "an expectation is not met"
 	if len(bad) > 1 {
-		message = english.Count(len(bad), "expectation") + " do not hold"
+		message = english.Count(len(bad), "expectation") + " are not met"
 	}
 	const shown = 10
 	for i, r := range bad {

@@ -38,17 +38,32 @@ func OfView(v *fstore.View) []Rule {
 			out = append(out, Rule{e, v.Features[i].Name})
 		}
 	}
-	for _, e := range v.Expect {
-		out = append(out, Rule{Expectation: e})
-	}
-	return out
+	return append(out, ofRows(v.Expect)...)
 }
 
 // OfSource returns the rules of a source.
-func OfSource(s *fstore.Source) []Rule {
-	out := make([]Rule, len(s.Expect))
-	for i, e := range s.Expect {
-		out[i] = Rule{Expectation: e}
+func OfSource(s *fstore.Source) []Rule { return ofRows(s.Expect) }
+
+// ofRows returns a rule for each expectation of a source or a view. An expectation with two bounds becomes two rules, each with an
+// outcome of its own: freshness with an age for each severity, and rows with a number and a change, which may have nothing to
+// compare with.
+func ofRows(all []fstore.Expectation) (out []Rule) {
+	for _, e := range all {
+		first, second := e, e
+		switch {
+		case e.WarnAge > 0:
+			first.ErrorAge, first.Severity, second.WarnAge = 0, fstore.SeverityWarn, 0
+			if e.ErrorAge == 0 {
+				out = append(out, Rule{Expectation: first})
+				continue
+			}
+		case e.Change > 0 && (e.MinRows != nil || e.MaxRows != nil):
+			first.Change, second.MinRows, second.MaxRows = 0, nil, nil
+		default:
+			out = append(out, Rule{Expectation: e})
+			continue
+		}
+		out = append(out, Rule{Expectation: first}, Rule{Expectation: second})
 	}
 	return out
 }
@@ -87,27 +102,19 @@ func Queries(rules []Rule) bool {
 	return false
 }
 
-// Streams reports whether a rule needs to see the rows.
-func Streams(rules []Rule) bool {
-	for _, r := range rules {
-		if r.Check != fstore.ExpectUnique && r.Check != fstore.ExpectSQL {
-			return true
-		}
-	}
-	return false
-}
-
 // SourceColumns returns the columns of a source that its rules look at, of those that it has. Rows of a source have no keys: a
 // sample has the event time and the value.
 func SourceColumns(rules []Rule, s *fstore.Source, has []fstore.Field) Columns {
-	wanted := map[string]bool{}
+	wanted, event := map[string]bool{}, false
 	for i := range rules {
-		wanted[rules[i].column()] = rules[i].Check.OfColumn()
+		ofColumn := rules[i].Check.OfColumn()
+		wanted[rules[i].column()] = ofColumn
+		event = event || ofColumn || rules[i].Check == fstore.ExpectFreshness
 	}
 	c := Columns{Event: -1}
 	add := func(f fstore.Field) { c.All = append(c.All, f) }
 	for _, f := range has {
-		if f.Name == s.Event && s.Event != "" {
+		if event && f.Name == s.Event && s.Event != "" {
 			add(f)
 			c.Keys, c.Event = 1, 0
 		}
@@ -137,9 +144,14 @@ func Digest(v *fstore.ViewVersion) string {
 		return out
 	}
 	x.View = clearPos(x.View)
-	for _, of := range []map[string][]fstore.Expectation{x.Features, x.Sources} {
-		for name, all := range of {
-			of[name] = clearPos(all)
+	of := []map[string][]fstore.Expectation{x.Features, x.Sources}
+	for name, up := range x.Views {
+		x.Views[name] = fstore.ViewExpectations{View: clearPos(up.View), Features: up.Features}
+		of = append(of, up.Features)
+	}
+	for _, all := range of {
+		for name := range all {
+			all[name] = clearPos(all[name])
 		}
 	}
 	encoded, err := json.Marshal(x)

@@ -224,15 +224,11 @@ func (c *checking) values(res *Result) {
 	if good >= least {
 		return
 	}
-	verb := "do not hold"
-	if c.rule.Check == fstore.ExpectNotNull {
-		verb = "are null"
-	}
-	res.fail(fmt.Sprintf("%s of %s values %s (%s)", english.Thousands(res.Bad), english.Thousands(res.Checked), verb, percent(1-good)))
+	verb := map[fstore.Check]string{
+		fstore.ExpectNotNull: "are null", fstore.ExpectBetween: "are out of range", fstore.ExpectIn: "are not in the list", fstore.ExpectMatches: "do not match",
+	}[c.rule.Check]
+	res.fail(fmt.Sprintf("%s of %s values %s (%s)", english.Thousands(res.Bad), english.Thousands(res.Checked), verb, english.Percent(1-good)))
 }
-
-// percent writes a share for people.
-func percent(share float64) string { return strconv.FormatFloat(share*100, 'g', 3, 64) + "%" }
 
 func (c *checking) nullRate(res *Result) {
 	res.Bad = c.nulls
@@ -243,7 +239,7 @@ func (c *checking) nullRate(res *Result) {
 	rate := float64(c.nulls) / float64(res.Rows)
 	res.Observed = fstore.Percent(rate)
 	if rate > c.rule.Max {
-		res.fail(fmt.Sprintf("%s of %s values are null (%s)", english.Thousands(c.nulls), english.Thousands(res.Rows), percent(rate)))
+		res.fail(fmt.Sprintf("%s of %s values are null (%s)", english.Thousands(c.nulls), english.Thousands(res.Rows), english.Percent(rate)))
 	}
 }
 
@@ -274,16 +270,12 @@ func (r *Run) rowCount(rule *Rule, f Facts, res *Result) {
 	case rule.MaxRows != nil && r.rows > *rule.MaxRows:
 		res.fail(fmt.Sprintf("there are %s, more than %s", n, english.Thousands(*rule.MaxRows)))
 	case rule.Change == 0, f.Before != nil && *f.Before == r.rows:
-	case f.Before == nil, *f.Before == 0: // after none, any row would be too great a change, for ever
-		if rule.MinRows == nil && rule.MaxRows == nil {
-			why := f.Unknown
-			if f.Before != nil {
-				why = "the last publication had no rows"
-			}
-			res.skip("there is nothing to compare with: " + why)
-		}
+	case f.Before == nil:
+		res.skip("there is nothing to compare with: " + f.Unknown)
+	case *f.Before == 0: // any row would be too great a change, forever
+		res.skip("there is nothing to compare with: the last publication had no rows")
 	case math.Abs(float64(r.rows-*f.Before))/float64(*f.Before) > rule.Change:
-		res.fail(fmt.Sprintf("there are %s, after %s in the last publication", n, english.Thousands(*f.Before)))
+		res.fail(fmt.Sprintf("there are %s; the last publication had %s", n, english.Thousands(*f.Before)))
 	}
 }
 
@@ -303,28 +295,20 @@ func keysDeleted(rule *Rule, f Facts, res *Result) {
 		if f.AtLeast {
 			deleted = "at least " + deleted
 		}
-		res.fail(fmt.Sprintf("%s of %s published keys would be deleted (%s)", deleted, english.Thousands(*f.Before), percent(share)))
+		res.fail(fmt.Sprintf("%s of %s published keys would be deleted (%s)", deleted, english.Thousands(*f.Before), english.Percent(share)))
 	}
 }
 
 func (r *Run) freshness(rule *Rule, f Facts, res *Result) {
-	if rule.ErrorAge == 0 {
-		res.Severity = fstore.SeverityWarn
-	}
 	if r.newest == math.MinInt64 {
-		res.fail("there is no row")
+		res.fail("there are no rows")
 		return
 	}
 	newest := fstore.FromMicros(r.newest)
 	age := f.At.Sub(newest)
 	res.Observed = english.Span(age)
-	why := fmt.Sprintf("the newest row is of %s, %s before %s", fstore.FormatTime(newest), res.Observed, fstore.FormatTime(f.At))
-	switch {
-	case rule.ErrorAge > 0 && age > time.Duration(rule.ErrorAge):
-		res.fail(why)
-	case rule.WarnAge > 0 && age > time.Duration(rule.WarnAge):
-		res.Severity = fstore.SeverityWarn
-		res.fail(why)
+	if age > time.Duration(max(rule.WarnAge, rule.ErrorAge)) { // a rule has one of them
+		res.fail(fmt.Sprintf("the newest row is from %s, %s before %s", fstore.FormatTime(newest), res.Observed, fstore.FormatTime(f.At)))
 	}
 }
 
@@ -338,10 +322,10 @@ func (c *checking) query(ctx context.Context, f Facts, res *Result) error {
 	if n == 0 {
 		return nil
 	}
-	verb := "the query returns " + english.Thousands(n) + " rows"
+	why := "the query returns " + english.Count(int(n), "row")
 	if c.rule.Check == fstore.ExpectUnique {
-		verb = english.Thousands(n) + " rows have values that occur more than once"
+		why = english.Thousands(n) + " rows share their values with another row"
 	}
-	res.fail(verb)
+	res.fail(why)
 	return nil
 }

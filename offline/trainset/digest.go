@@ -43,6 +43,12 @@ func (d *Digests) Stamp(ctx context.Context, path string) (Stamp, error) {
 	return st, st.checkIdentity(path)
 }
 
+// ID identifies the file as it was.
+func (s Stamp) ID() string {
+	id := Identify(s.info)
+	return fmt.Sprintf("%d %d %d %d %s", id.Size, id.Changed, id.Written, id.Inode, s.sha256)
+}
+
 // CheckUnchanged returns ErrConflict if a file has changed since it was stamped. digest returns the digest of the file
 // as it is now; it is called only where size, times and inode do not settle the question.
 func (s Stamp) CheckUnchanged(path string, digest func() (*lock.File, error)) error {

@@ -103,7 +103,7 @@ func (c *checker) expectation(spec *ExpectSpec, on expected) (fstore.Expectation
 	}
 	if on.tiles && e.Check != fstore.ExpectRows && e.Check != fstore.ExpectKeysDeleted && e.Check != fstore.ExpectFreshness {
 		c.problems.add(spec.Pos, "publish: {every: 1d}, or expect it of what the view reads",
-			"%s looks at values, and those of %s come to be only when they are asked for: its windows end at the clock", e.Check, on.name)
+			"%s checks values, but those of %s are computed only when they are asked for: its windows end at the clock", e.Check, on.name)
 		return e, false
 	}
 	if e.Check.OfColumn() {
@@ -117,7 +117,7 @@ func (c *checker) columnCheck(spec *ExpectSpec, e *fstore.Expectation, on expect
 	t := on.feature
 	switch {
 	case on.what == "feature" && spec.Column.given():
-		c.problems.add(spec.Column.Pos, "remove it", "column beside a feature's own expectation")
+		c.problems.add(spec.Column.Pos, "remove it", "an expectation of a feature takes no column")
 		return false
 	case on.what != "feature" && e.Column == "":
 		if !spec.Column.given() {
@@ -130,10 +130,11 @@ func (c *checker) columnCheck(spec *ExpectSpec, e *fstore.Expectation, on expect
 			return false
 		}
 	}
-	if t == fstore.Invalid {
-		return true // the source's files cannot be read here, or the type is wrong and reported
+	err := e.CheckType(t)
+	if t == fstore.Invalid { // the source's files cannot be read here, or the type is wrong and reported
+		err = e.CheckAnyType()
 	}
-	if err := e.CheckType(t); err != nil {
+	if err != nil {
 		c.problems.addError(spec.Pos, err)
 		return false
 	}
@@ -144,16 +145,16 @@ func (c *checker) columnCheck(spec *ExpectSpec, e *fstore.Expectation, on expect
 func (c *checker) tableCheck(spec *ExpectSpec, e *fstore.Expectation, on expected) bool {
 	switch {
 	case on.what == "feature":
-		c.problems.add(spec.Pos, "move it to the expect of the view, or of the source", "%s on a feature", e.Check)
+		c.problems.add(spec.Pos, "move it to the expect of the view, or of the source", "%s cannot be expected of a feature", e.Check)
 		return false
 	case spec.Column.given():
-		c.problems.add(spec.Column.Pos, "remove it", "column beside %s, which looks at rows", e.Check)
+		c.problems.add(spec.Column.Pos, "remove it", "%s checks whole rows and takes no column", e.Check)
 		return false
 	case e.Check == fstore.ExpectKeysDeleted && !on.keys || e.Check == fstore.ExpectRows && e.Change > 0 && !on.keys:
-		c.problems.add(spec.Pos, "move it to a view that is published", "%s compares with the last publication, and a %s has none", e.Check, on.what)
+		c.problems.add(spec.Pos, "move it to a view that is published", "%s compares with the last publication, but %s is not published", e.Check, on.name)
 		return false
 	case e.Check == fstore.ExpectFreshness && !on.event:
-		c.problems.add(spec.Pos, "remove it, or move it to a source with an event time", "freshness needs rows with an event time, and those of %s have none of their own", on.name)
+		c.problems.add(spec.Pos, "remove it, or move it to a source with an event time", "freshness needs an event time, and the rows of %s have none of their own", on.name)
 		return false
 	}
 	for _, name := range spec.Unique {
@@ -176,7 +177,7 @@ func (c *checker) expectedColumn(name Text, on expected) (t fstore.Type, ok bool
 			continue
 		}
 		if f.Type == fstore.Invalid {
-			c.problems.add(name.Pos, "check it in SQL: sql: bad_rows.sql", "column %s has a type that no check but sql looks at", f.Name)
+			c.problems.add(name.Pos, "check it in SQL: sql: bad_rows.sql", "column %s has a type that only sql can check", f.Name)
 		}
 		return f.Type, f.Type != fstore.Invalid
 	}
@@ -204,8 +205,11 @@ func (c *checker) expectedSQL(all []fstore.Expectation, name string, columns []f
 		}
 		for _, t := range q.Tables {
 			if !strings.EqualFold(t.Name, name) {
-				c.problems.add(c.sqlPos(v, t.Offset), "from "+name, "a query of bad rows reads only the rows that it is about, not %q", t.Name)
+				c.problems.add(c.sqlPos(v, t.Offset), "from "+name, "a query of bad rows may read only %s, not %q", name, t.Name)
 			}
+		}
+		if len(q.Tables)+len(q.Refused) == 0 {
+			c.problems.add(c.sqlPos(v, 0), "from "+name, "a query of bad rows must read %s", name)
 		}
 		if columns == nil || len(q.Refused) > 0 || q.TooLarge {
 			continue
@@ -240,15 +244,10 @@ func (c *checker) viewExpectations(v *view) {
 	for _, f := range on.columns {
 		columns = append(columns, fstore.EngineColumn{Name: f.Name, Type: sqltype.Of(f.Type)})
 	}
-	if column(columns, EventColumn) == nil {
-		columns = append(columns, fstore.EngineColumn{Name: EventColumn, Type: sqltype.Of(fstore.Timestamp)})
-	}
+	columns = append(columns, fstore.EngineColumn{Name: v.def.EventColumn(), Type: sqltype.Of(fstore.Timestamp)})
 	v.def.Expect = c.expectations(v.spec.Expect, on)
 	c.expectedSQL(v.def.Expect, v.def.Name, columns)
 }
-
-// EventColumn is the event time of a row in the rows of a view as of an instant.
-const EventColumn = "event"
 
 // featureExpectations reads the expectations of a feature.
 func (c *checker) featureExpectations(specs []ExpectSpec, of *fstore.View, name string, t fstore.Type) []fstore.Expectation {

@@ -211,7 +211,7 @@ func (c *checker) expectFreshness(spec *ExpectSpec, e *fstore.Expectation) bool 
 	case !f.Warn.given() && !f.Error.given():
 		c.problems.add(spec.Pos, "freshness: {warn: 2h, error: 6h}", "freshness has no age")
 	case e.WarnAge > 0 && e.ErrorAge > 0 && e.WarnAge > e.ErrorAge:
-		c.problems.add(f.Warn.Pos, "", "freshness warns over %s, which is later than the error over %s", e.WarnAge, e.ErrorAge)
+		c.problems.add(f.Warn.Pos, "", "freshness warns from %s, which is later than the error from %s", e.WarnAge, e.ErrorAge)
 	}
 	return true
 }
