@@ -89,11 +89,11 @@ type outcomesWorld struct {
 	*Project
 	dir    string
 	random *rand.Rand
-	served []servedRow
+	served []answeredRow
 }
 
-// servedRow is a row as a client got it.
-type servedRow struct {
+// answeredRow is a row as a client got it.
+type answeredRow struct {
 	id      int64 // -1: null
 	at      time.Time
 	request string
@@ -206,7 +206,7 @@ func (w *outcomesWorld) serve(at time.Time) {
 			w.t.Fatal(err)
 		}
 		for row := range answer.Rows {
-			r := servedRow{id: -1, at: at}
+			r := answeredRow{id: -1, at: at}
 			if row < len(ids) {
 				r.id = int64(ids[row])
 			}
@@ -283,6 +283,7 @@ func elementOf(c *fstore.Column, i int) string {
 		return fmt.Sprintf("%016x", math.Float64bits(c.Float64s[i]))
 	case fstore.String:
 		return fmt.Sprintf("%q", c.Strings[i])
+	case fstore.Bytes: // below
 	}
 	return fmt.Sprintf("%q", c.Bytes[i])
 }
