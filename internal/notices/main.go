@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -30,13 +31,21 @@ func run() error {
 	flag.StringVar(&r.archive, "archive", "", "the `file` that the SBOM is of")
 	flag.StringVar(&r.version, "version", "", "the version of the release")
 	flag.StringVar(&r.time, "time", "", "when its commit was made, in RFC 3339")
+	sources := flag.String("collect", "", "copy the licences of what DuckDB contains from its sources in this `folder`, and end")
+	collected := flag.String("collected", "", "the `version` of these sources")
 	flag.Parse()
+	if *sources != "" {
+		return collect(*sources, *collected, filepath.Join("internal", "notices", duckdbFolder))
+	}
 
 	own, modules, err := linked("github.com/fstore-dev/fstore/cmd/fstore")
 	if err != nil {
 		return err
 	}
 	engine, err := duckdb(modules)
+	if err == nil {
+		err = checkTexts(engine)
+	}
 	if err != nil {
 		return err
 	}
@@ -56,8 +65,7 @@ func run() error {
 
 func write(w io.Writer, modules []module, engine static, libraries []static) error {
 	_, err := fmt.Fprintf(w, `fstore links Go's standard library (std) and the modules below. DuckDB %s itself contains the
-following libraries. The texts of their licences are in the folders extension and third_party of
-https://github.com/duckdb/duckdb/tree/v%[1]s.
+following libraries, whose licences come last.
 
 `, engine.version)
 	for _, part := range engine.parts {
@@ -73,8 +81,10 @@ https://github.com/duckdb/duckdb/tree/v%[1]s.
 			section(fmt.Sprintf("%s %s: %s", m.path, m.version, name), m.texts[name])
 		}
 	}
-	for _, l := range libraries {
-		section(l.name, l.text)
+	for _, l := range append(slices.Clip(libraries), engine.parts...) {
+		text, failed := l.texts()
+		err = errors.Join(err, failed)
+		section(l.name, text)
 	}
 	return err
 }

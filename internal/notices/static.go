@@ -14,11 +14,12 @@ import (
 
 // static is a library that the program contains and that no scanner of Go modules sees.
 type static struct {
-	name, version string // version is empty if nobody says it
-	purl          string // what the library came in; empty: what contains it says so
-	licence       string // an SPDX licence or expression, or another name
-	text          string // of the licence, if no Go module brings it
-	namespace     string // of its symbols in DuckDB's libraries; empty: they have none
+	name, version string   // version is empty if nobody says it
+	purl          string   // what the library came in; empty: what contains it says so
+	licence       string   // an SPDX licence or expression, or another name
+	text          string   // of the licence, if no Go module brings it
+	files         []string // with the licence's text, in DuckDB's sources (texts.go)
+	namespace     string   // of its symbols in DuckDB's libraries; empty: they have none
 	parts         []static
 }
 
@@ -28,42 +29,44 @@ const duckdbModules = "github.com/duckdb/duckdb-go-bindings/lib/"
 // duckdbParts says what each of DuckDB's static libraries contains of others' code, with its licence.
 var duckdbParts = map[string][]static{
 	"duckdb_static": {
-		{name: "adbc", licence: "Apache-2.0", namespace: "duckdb_adbc"},
-		{name: "concurrentqueue", licence: "BSD-2-Clause", namespace: "duckdb_moodycamel"},
-		{name: "cpp-httplib", licence: "MIT", namespace: "duckdb_httplib"},
-		{name: "fast_float", licence: "MIT", namespace: "duckdb_fast_float"},
-		{name: "jaro_winkler", licence: "MIT", namespace: "duckdb_jaro_winkler"},
-		{name: "nanoarrow", licence: "Apache-2.0", namespace: "duckdb_nanoarrow"},
-		{name: "pdqsort", licence: "Zlib", namespace: "duckdb_pdqsort"},
-		{name: "ska_sort", licence: "BSL-1.0", namespace: "duckdb_ska_sort"},
-		{name: "vergesort", licence: "MIT", namespace: "duckdb_vergesort"},
+		{name: "adbc", licence: "Apache-2.0", namespace: "duckdb_adbc", files: []string{"third_party/parquet/LICENSE"}},
+		{name: "alp", licence: "MIT", files: []string{"src/include/duckdb/storage/compression/alp/algorithm/LICENSE"}},
+		{name: "concurrentqueue", licence: "BSD-2-Clause", namespace: "duckdb_moodycamel", files: []string{"third_party/concurrentqueue/LICENSE"}},
+		{name: "cpp-httplib", licence: "MIT", namespace: "duckdb_httplib", files: []string{"third_party/httplib/LICENSE"}},
+		{name: "fast_float", licence: "MIT", namespace: "duckdb_fast_float", files: []string{"third_party/fast_float/LICENSE"}},
+		{name: "jaro_winkler", licence: "MIT", namespace: "duckdb_jaro_winkler", files: []string{"third_party/jaro_winkler/LICENSE"}},
+		{name: "nanoarrow", licence: "Apache-2.0", namespace: "duckdb_nanoarrow", files: []string{"third_party/parquet/LICENSE"}},
+		{name: "pcg", licence: "MIT", files: []string{"third_party/pcg/LICENSE"}},
+		{name: "pdqsort", licence: "Zlib", namespace: "duckdb_pdqsort", files: []string{"third_party/pdqsort/LICENSE"}},
+		{name: "ska_sort", licence: "BSL-1.0", namespace: "duckdb_ska_sort", files: []string{"third_party/ska_sort/LICENSE", "third_party/concurrentqueue/LICENSE"}},
+		{name: "vergesort", licence: "MIT", namespace: "duckdb_vergesort", files: []string{"third_party/vergesort/LICENSE"}},
 	},
 	"duckdb_generated_extension_loader": nil,
 	"autocomplete_extension":            nil,
-	"core_functions_extension":          {{name: "tdigest", licence: "Apache-2.0", namespace: "duckdb_tdigest"}},
+	"core_functions_extension":          {{name: "tdigest", licence: "Apache-2.0", namespace: "duckdb_tdigest", files: []string{"third_party/tdigest/LICENSE", "third_party/tdigest/NOTICES"}}},
 	"json_extension":                    nil,
-	"icu_extension":                     {{name: "icu", licence: "Unicode licence of ICU"}},
+	"icu_extension":                     {{name: "icu", licence: "Unicode licence of ICU", files: []string{"extension/icu/third_party/icu/LICENSE"}}},
 	"parquet_extension": {
-		{name: "brotli", licence: "MIT", namespace: "duckdb_brotli"},
-		{name: "lz4", licence: "BSD-2-Clause", namespace: "duckdb_lz4"},
-		{name: "parquet-format", licence: "Apache-2.0", namespace: "duckdb_parquet"},
-		{name: "snappy", licence: "BSD-3-Clause", namespace: "duckdb_snappy"},
-		{name: "thrift", licence: "Apache-2.0", namespace: "duckdb_apache"},
+		{name: "brotli", licence: "MIT", namespace: "duckdb_brotli", files: []string{"third_party/brotli/LICENSE"}},
+		{name: "lz4", licence: "BSD-2-Clause", namespace: "duckdb_lz4", files: []string{"third_party/lz4/LICENSE"}},
+		{name: "parquet-format", licence: "Apache-2.0", namespace: "duckdb_parquet", files: []string{"third_party/parquet/LICENSE"}},
+		{name: "snappy", licence: "BSD-3-Clause", namespace: "duckdb_snappy", files: []string{"third_party/snappy/LICENSE"}},
+		{name: "thrift", licence: "Apache-2.0", namespace: "duckdb_apache", files: []string{"third_party/thrift/thrift/LICENSE"}},
 	},
 	"tpcds_extension":    nil, // TPC's generators have a licence of their own, but nothing calls them, so the linker leaves them out:
 	"tpch_extension":     nil, // a test looks for their symbols
-	"duckdb_fastpforlib": {{name: "fastpforlib", licence: "Apache-2.0", namespace: "duckdb_fastpforlib"}},
-	"duckdb_fmt":         {{name: "fmt", licence: "MIT", namespace: "duckdb_fmt"}},
-	"duckdb_fsst":        {{name: "fsst", licence: "MIT"}},
-	"duckdb_hyperloglog": {{name: "hyperloglog", licence: "BSD-3-Clause", namespace: "duckdb_hll"}},
-	"duckdb_mbedtls":     {{name: "mbedtls", licence: "Apache-2.0", namespace: "duckdb_mbedtls"}},
-	"duckdb_miniz":       {{name: "miniz", licence: "MIT", namespace: "duckdb_miniz"}},
-	"duckdb_pg_query":    {{name: "libpg_query", licence: "BSD-3-Clause", namespace: "duckdb_libpgquery"}},
-	"duckdb_re2":         {{name: "re2", licence: "BSD-3-Clause", namespace: "duckdb_re2"}},
-	"duckdb_skiplistlib": {{name: "skiplist", licence: "MIT", namespace: "duckdb_skiplistlib"}},
-	"duckdb_utf8proc":    {{name: "utf8proc", licence: "MIT"}},
-	"duckdb_yyjson":      {{name: "yyjson", licence: "MIT", namespace: "duckdb_yyjson"}},
-	"duckdb_zstd":        {{name: "zstd", licence: "BSD-3-Clause", namespace: "duckdb_zstd"}},
+	"duckdb_fastpforlib": {{name: "fastpforlib", licence: "Apache-2.0", namespace: "duckdb_fastpforlib", files: []string{"third_party/fastpforlib/LICENSE"}}},
+	"duckdb_fmt":         {{name: "fmt", licence: "MIT", namespace: "duckdb_fmt", files: []string{"third_party/fmt/LICENSE"}}},
+	"duckdb_fsst":        {{name: "fsst", licence: "MIT", files: []string{"third_party/fsst/LICENSE"}}},
+	"duckdb_hyperloglog": {{name: "hyperloglog", licence: "BSD-3-Clause", namespace: "duckdb_hll", files: []string{"third_party/hyperloglog/LICENSE", "third_party/hyperloglog/hyperloglog.cpp"}}},
+	"duckdb_mbedtls":     {{name: "mbedtls", licence: "Apache-2.0", namespace: "duckdb_mbedtls", files: []string{"third_party/mbedtls/LICENSE"}}},
+	"duckdb_miniz":       {{name: "miniz", licence: "MIT", namespace: "duckdb_miniz", files: []string{"third_party/miniz/LICENSE"}}},
+	"duckdb_pg_query":    {{name: "libpg_query", licence: "BSD-3-Clause", namespace: "duckdb_libpgquery", text: postgresNotice, files: []string{"third_party/libpg_query/LICENSE"}}},
+	"duckdb_re2":         {{name: "re2", licence: "BSD-3-Clause", namespace: "duckdb_re2", files: []string{"third_party/re2/LICENSE"}}},
+	"duckdb_skiplistlib": {{name: "skiplist", licence: "MIT", namespace: "duckdb_skiplistlib", files: []string{"third_party/skiplist/LICENSE"}}},
+	"duckdb_utf8proc":    {{name: "utf8proc", licence: "MIT", files: []string{"third_party/utf8proc/LICENSE"}}},
+	"duckdb_yyjson":      {{name: "yyjson", licence: "MIT", namespace: "duckdb_yyjson", files: []string{"third_party/yyjson/LICENSE"}}},
+	"duckdb_zstd":        {{name: "zstd", licence: "BSD-3-Clause", namespace: "duckdb_zstd", files: []string{"third_party/zstd/LICENSE"}}},
 }
 
 // system are libraries that are no part of DuckDB: toolchain names those that are linked statically.
@@ -133,6 +136,35 @@ func checkNamespaces(m module, parts []static) error {
 	}
 	return nil
 }
+
+// postgresNotice is of the parser of PostgreSQL in libpg_query, whose licence says that it must be in all copies. DuckDB's sources lack it.
+const postgresNotice = `libpg_query has the parser of PostgreSQL:
+
+PostgreSQL Database Management System
+(formerly known as Postgres, then as Postgres95)
+
+Portions Copyright (c) 1996-2010, PostgreSQL Global Development Group
+
+Portions Copyright (c) 1994, The Regents of the University of California
+
+Permission to use, copy, modify, and distribute this software and its
+documentation for any purpose, without fee, and without a written agreement
+is hereby granted, provided that the above copyright notice and this
+paragraph and the following two paragraphs appear in all copies.
+
+IN NO EVENT SHALL THE UNIVERSITY OF CALIFORNIA BE LIABLE TO ANY PARTY FOR
+DIRECT, INDIRECT, SPECIAL, INCIDENTAL, OR CONSEQUENTIAL DAMAGES, INCLUDING
+LOST PROFITS, ARISING OUT OF THE USE OF THIS SOFTWARE AND ITS
+DOCUMENTATION, EVEN IF THE UNIVERSITY OF CALIFORNIA HAS BEEN ADVISED OF THE
+POSSIBILITY OF SUCH DAMAGE.
+
+THE UNIVERSITY OF CALIFORNIA SPECIFICALLY DISCLAIMS ANY WARRANTIES,
+INCLUDING, BUT NOT LIMITED TO, THE IMPLIED WARRANTIES OF MERCHANTABILITY
+AND FITNESS FOR A PARTICULAR PURPOSE.  THE SOFTWARE PROVIDED HEREUNDER IS
+ON AN "AS IS" BASIS, AND THE UNIVERSITY OF CALIFORNIA HAS NO OBLIGATIONS TO
+PROVIDE MAINTENANCE, SUPPORT, UPDATES, ENHANCEMENTS, OR MODIFICATIONS.
+
+`
 
 const gccNotice = `fstore links libstdc++ of the GNU Compiler Collection, Copyright (C) Free Software Foundation, Inc. Its licence is the GNU
 General Public License, version 3 or later, with the GCC Runtime Library Exception, version 3.1. The exception permits to

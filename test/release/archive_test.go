@@ -51,6 +51,9 @@ func TestAnArchiveHasWhatAnInstallationNeeds(t *testing.T) {
 		if err != nil || !strings.Contains(string(text), want) {
 			t.Errorf("%s does not have %q (%v)", name, want, err)
 		}
+		if name == "THIRD_PARTY_LICENSES" && !strings.Contains(string(text), "2020 Unicode, Inc.") { // of a library within DuckDB
+			t.Errorf("%s does not have the licence of ICU", name)
+		}
 	}
 }
 
