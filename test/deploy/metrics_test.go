@@ -49,7 +49,8 @@ func TestPromtoolAcceptsTheMetrics(t *testing.T) {
 // to Prometheus.
 func TestAPushgatewayTakesTheMetrics(t *testing.T) {
 	gateway := need(t, "prometheus-pushgateway", getPrometheus)
-	address := listening(t, exec.Command(gateway))
+	// Debian's keeps its metrics in a file that all gateways of a machine share, unless it is told another.
+	address := listening(t, exec.Command(gateway, "--persistence.file", filepath.Join(t.TempDir(), "metrics")))
 	eventually(t, "the Pushgateway is ready", func() error {
 		_, err := get("http://" + address + "/-/ready")
 		return err

@@ -25,12 +25,12 @@ import (
 
 // Prometheus scrapes two jobs of servers. One has all that a server can have, and serves views whose next run is long overdue. Nothing is
 // published in the other, so it fails every look-up. The alerts tell them apart. A third job has what the run left behind, as a node_exporter
-// would. Every query of the dashboards has data, and exemplars name the traces of look-ups.
+// would, and a fourth what a round of monitor left. Every query of the dashboards has data, and exemplars name the traces of look-ups.
 func TestPrometheusSeesLateViewsAndFailedLookups(t *testing.T) {
 	prometheus := need(t, "prometheus", getPrometheus)
 	late := newLateShop(t)
 	fresh := newShop(t).serve()
-	p := startPrometheus(t, prometheus, map[string]string{"fstore": late.metrics, "fstore-new": fresh.metrics, "node": serveFile(t, late.batch)})
+	p := startPrometheus(t, prometheus, map[string]string{"fstore": late.metrics, "fstore-new": fresh.metrics, "node": serveFile(t, late.batch), "monitor": serveFile(t, late.round)})
 	over := make(chan struct{})
 	asking := make(chan struct{})
 	go func() {
@@ -72,11 +72,11 @@ func TestPrometheusSeesLateViewsAndFailedLookups(t *testing.T) {
 	}
 }
 
-// lateShop is a server, a token for it, and the file of metrics that the run before it has written.
+// lateShop is a server, a token for it, and the files of metrics that a run and a round of monitor before it have written.
 type lateShop struct {
 	*server
-	token, batch string
-	traces       *tracingtest.Collector
+	token, batch, round string
+	traces              *tracingtest.Collector
 }
 
 // newLateShop serves a shop that was published as of a day in 2025, over TLS, from Redis, with a cache, tokens, an audit log
@@ -86,11 +86,15 @@ func newLateShop(t *testing.T) lateShop {
 	r := newShop(t, "FSTORE_ONLINE="+redistest.New(t).URL, "FSTORE_SERVE_CACHE=1MB", "FSTORE_SERVE_AUDIT=audit.jsonl")
 	batch := filepath.Join(r.dir, "fstore.prom")
 	r.must("materialize", "--leak-check", "off", "--to", "2025-12-01", "--metrics-file", batch)
+	round := filepath.Join(r.dir, "monitor.prom")
+	r.must("training-set", "create", "churn_2025", "--leak-check", "off", "--service", "churn", "--labels", "data/labels.parquet", "--out", "churn.parquet")
+	r.must("model", "pin", "fraud", "1", "--training-set", "churn_2025")
+	r.exits(4, "monitor", "--metrics-file", round) // its views are late
 	token := strings.TrimSpace(r.must("token", "create", "test", "--tokens", "tokens.yaml", "--grant", "online:read@shop"))
 	traces := tracingtest.Start(t)
 	r.env = append(r.env, "FSTORE_SERVE_AUTH_TOKENS=tokens.yaml", "OTEL_EXPORTER_OTLP_ENDPOINT="+traces.URL, "OTEL_BSP_SCHEDULE_DELAY=500")
 	pair := certtest.New(t, "ca", time.Now()).Issue(t, "server")
-	return lateShop{r.serve("--tls-certificate", pair.Certificate, "--tls-key", pair.Key), token, batch, traces}
+	return lateShop{r.serve("--tls-certificate", pair.Certificate, "--tls-key", pair.Key), token, batch, round, traces}
 }
 
 // serveFile serves a file at every path, and returns the address.

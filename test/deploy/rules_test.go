@@ -125,11 +125,32 @@ func TestRulesAndDashboardsNameDocumentedMetrics(t *testing.T) {
 	}
 }
 
+// The documentation of metrics names only alerts that there are.
+func TestDocumentedAlertsExist(t *testing.T) {
+	var file ruleFile
+	readYAML(t, rules, &file)
+	alerts := map[string]bool{}
+	for _, group := range file.Groups {
+		for _, r := range group.Rules {
+			alerts[r.Alert] = true
+		}
+	}
+	named := regexp.MustCompile("`(Fstore[A-Za-z]+)`").FindAllStringSubmatch(read(t, "../../docs/operations.md")+read(t, "../../docs/monitoring.md"), -1)
+	if len(named) < 8 {
+		t.Errorf("%d alerts are named", len(named))
+	}
+	for _, m := range named {
+		if !alerts[m[1]] {
+			t.Errorf("there is no alert %s", m[1])
+		}
+	}
+}
+
 var (
 	quoted   = regexp.MustCompile(`"[^"]*"`)
 	selector = regexp.MustCompile(`\{[^}]*\}|\[[^\]]*\]|\b(by|on|ignoring)\s*\([^)]*\)`)
 	word     = regexp.MustCompile(`[a-zA-Z_:][a-zA-Z0-9_:]*`)
-	language = strings.Fields(`absent and avg_over_time bool changes count group_left histogram_quantile increase last_over_time max or rate sum time`)
+	language = strings.Fields(`absent and avg_over_time bool changes count group_left histogram_quantile increase last_over_time max min or rate sum time`)
 )
 
 // metricNames returns the names of metrics in a query: the words that are not PromQL's own and not names of labels.

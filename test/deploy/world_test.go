@@ -58,12 +58,18 @@ func newShop(t testing.TB, settings ...string) *repo {
 // must runs fstore, which has to end with status 0, and returns what it printed.
 func (r *repo) must(args ...string) string {
 	r.t.Helper()
+	return r.exits(0, args...)
+}
+
+// exits runs fstore, which has to end with a status, and returns what it printed.
+func (r *repo) exits(status int, args ...string) string {
+	r.t.Helper()
 	cmd := exec.Command(r.bin, args...)
 	cmd.Dir, cmd.Env = r.dir, r.env
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil {
-		r.t.Fatalf("fstore %s: %v\n%s%s", strings.Join(args, " "), err, out.String(), errs.String())
+	if err := cmd.Run(); cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != status {
+		r.t.Fatalf("fstore %s: %v, want status %d\n%s%s", strings.Join(args, " "), err, status, out.String(), errs.String())
 	}
 	return out.String()
 }
