@@ -26,7 +26,11 @@ func BenchmarkCost(b *testing.B) {
 				for b.Loop() {
 					for range rounds {
 						for i, share := range shares {
-							took[i] = append(took[i], cost(b, rows, share, by, max(200_000/rows, 20_000)))
+							n := 200_000
+							if share == 1 {
+								n = max(n/rows, 5000)
+							}
+							took[i] = append(took[i], cost(b, rows, share, by, n))
 						}
 					}
 				}

@@ -2,7 +2,6 @@ package servedlog
 
 import (
 	"bytes"
-	"slices"
 	"strings"
 	"time"
 
@@ -37,32 +36,36 @@ func empty(c *fstore.Column) {
 	}
 }
 
-// entry copies rows of an answer: all of them if picked is nil.
-func (p *Plan) entry(s *Served, picked []int32, number int64) *entry {
-	e := p.entries.Get().(*entry)
-	rows := s.Answer.Rows
-	if picked != nil {
-		rows = len(picked)
-	}
-	e.batch.Len = rows
-	p.addFixed(e, s, picked, number)
+// join copies rows of an answer to an entry: all of them if picked is nil.
+func (p *Plan) join(e *entry, s *Served, picked []int32, rows int, number int64) {
+	p.addFixed(e, s, picked, rows, number)
 	p.addViews(e, s, rows)
 	first := p.firstKept()
 	for i, f := range p.kept {
-		e.addKept(&e.batch.Columns[first+i], s, f.Name, picked)
+		addKept(&e.batch.Columns[first+i], columnNamed(s.Columns, f.Name), picked, rows)
 	}
 	first += len(p.kept)
 	for i := range s.Answer.Features {
 		addRows(&e.batch.Columns[first+i], &s.Answer.Features[i].Column, picked)
 	}
-	return e
+	e.batch.Len += rows
 }
 
-func (p *Plan) addFixed(e *entry, s *Served, picked []int32, number int64) {
+// columnNamed returns the column of a name, or nil.
+func columnNamed(columns []fstore.Column, name string) *fstore.Column {
+	for i := range columns {
+		if columns[i].Name == name {
+			return &columns[i]
+		}
+	}
+	return nil
+}
+
+func (p *Plan) addFixed(e *entry, s *Served, picked []int32, rows int, number int64) {
 	at, columns := fstore.Micros(s.At), e.batch.Columns
 	features := s.Answer.Features
-	all := make([]byte, e.batch.Len*len(features))
-	for i := range e.batch.Len {
+	all := make([]byte, rows*len(features))
+	for i := range rows {
 		row := i
 		if picked != nil {
 			row = int(picked[i])
@@ -129,57 +132,65 @@ func appendInstant(c *fstore.Column, t time.Time) {
 }
 
 // addKept adds a column of the request: nulls if it has none. Its texts are copied, because they share the request's memory.
-func (e *entry) addKept(to *fstore.Column, s *Served, name string, picked []int32) {
-	at := slices.IndexFunc(s.Columns, func(c fstore.Column) bool { return c.Name == name })
-	if at < 0 {
-		for range e.batch.Len {
+func addKept(to, from *fstore.Column, picked []int32, rows int) {
+	switch {
+	case from == nil:
+		for range rows {
 			to.AppendNull()
 		}
-		return
-	}
-	from := &s.Columns[at]
-	if from.Type == to.Type {
+	case from.Type == to.Type:
+		texts, binaries := len(to.Strings), len(to.Bytes)
 		addRows(to, from, picked)
-		for i := range to.Strings {
-			to.Strings[i] = strings.Clone(to.Strings[i])
+		for i := range to.Strings[texts:] {
+			to.Strings[texts+i] = strings.Clone(to.Strings[texts+i])
 		}
-		for i := range to.Bytes {
-			to.Bytes[i] = bytes.Clone(to.Bytes[i])
+		for i := range to.Bytes[binaries:] {
+			to.Bytes[binaries+i] = bytes.Clone(to.Bytes[binaries+i])
 		}
-		return
-	}
-	for i := range e.batch.Len { // an integer of the other width
-		row := i
-		if picked != nil {
-			row = int(picked[i])
-		}
-		switch {
-		case from.IsNull(row):
-			to.AppendNull()
-		case to.Type == fstore.Int64:
-			to.AppendInt64(int64(from.Int32s[row]))
-		default:
-			to.Int32s = append(to.Int32s, int32(from.Int64s[row]))
-			to.EndRow()
+	default:
+		for i := range rows { // an integer of the other width
+			row := i
+			if picked != nil {
+				row = int(picked[i])
+			}
+			switch {
+			case from.IsNull(row):
+				to.AppendNull()
+			case to.Type == fstore.Int64:
+				to.AppendInt64(int64(from.Int32s[row]))
+			default:
+				to.Int32s = append(to.Int32s, int32(from.Int64s[row]))
+				to.EndRow()
+			}
 		}
 	}
 }
 
-// addRows appends rows of a column to an empty one: all of them if picked is nil.
+// addRows appends rows of a column: all of them if picked is nil. Most columns have numbers and no nulls.
 func addRows(to, from *fstore.Column, picked []int32) {
-	if picked != nil {
+	dense := to.Valid == nil && from.Valid == nil && !to.Type.IsList()
+	switch {
+	case picked == nil && dense:
+		to.AppendElements(from, 0, from.Len)
+		to.Len += from.Len
+	case picked == nil:
+		for row := range from.Len {
+			to.AppendFrom(from, row)
+		}
+	case dense && to.Type == fstore.Float64:
+		for _, row := range picked {
+			to.Float64s = append(to.Float64s, from.Float64s[row])
+		}
+		to.Len += len(picked)
+	case dense && to.Type == fstore.Int64:
+		for _, row := range picked {
+			to.Int64s = append(to.Int64s, from.Int64s[row])
+		}
+		to.Len += len(picked)
+	default:
 		for _, row := range picked {
 			to.AppendFrom(from, int(row))
 		}
-		return
-	}
-	if from.Valid == nil && !from.Type.IsList() {
-		to.AppendElements(from, 0, from.Len)
-		to.Len += from.Len
-		return
-	}
-	for row := range from.Len {
-		to.AppendFrom(from, row)
 	}
 }
 
@@ -194,8 +205,8 @@ func (p *Plan) sizeOf(s *Served, picked []int32, rows int) int64 {
 		n += sizeOfRows(&s.Answer.Features[i].Column, picked)
 	}
 	for _, f := range p.kept {
-		if at := slices.IndexFunc(s.Columns, func(c fstore.Column) bool { return c.Name == f.Name }); at >= 0 {
-			n += sizeOfRows(&s.Columns[at], picked)
+		if c := columnNamed(s.Columns, f.Name); c != nil {
+			n += sizeOfRows(c, picked)
 		}
 	}
 	return n
@@ -205,6 +216,9 @@ func (p *Plan) sizeOf(s *Served, picked []int32, rows int) int64 {
 func sizeOfRows(c *fstore.Column, picked []int32) int64 {
 	if picked == nil {
 		return sizeOf(c)
+	}
+	if width := c.Type.Width(); width > 0 {
+		return int64(len(picked) * width)
 	}
 	n := int64(0)
 	for _, row := range picked {

@@ -75,7 +75,7 @@ func TestWhatIsReadIsWhatWasAnswered(t *testing.T) {
 		}
 		for name, back := range map[string][]fstore.Column{"stream": streamed, "sealed file": w.readBack(r, features)} {
 			for i := range features {
-				if d := cmp.Diff(bits(&want[i]), bits(&back[i])); d != "" {
+				if d := cmp.Diff(bitsOf(&want[i]), bitsOf(&back[i])); d != "" {
 					r.Errorf("%s of the %s (-answered +read):\n%s", features[i].Type, name, d)
 				}
 			}
@@ -109,7 +109,7 @@ func TestWhatIsReadIsWhatWasAnswered(t *testing.T) {
 			r.Errorf("keys %v, not %v", ids, customers)
 		}
 		for i := range features {
-			if d := cmp.Diff(bits(&want[i]), bits(&all[i])); d != "" {
+			if d := cmp.Diff(bitsOf(&want[i]), bitsOf(&all[i])); d != "" {
 				r.Errorf("%s %s (-answered +read):\n%s", features[i].Name, features[i].Type, d)
 			}
 		}
@@ -166,7 +166,7 @@ func spice(r *rapid.T, c *fstore.Column) {
 }
 
 // bits returns the rows of a column, floats by their bits. The slot of a null says nothing.
-func bits(c *fstore.Column) []string {
+func bitsOf(c *fstore.Column) []string {
 	out := make([]string, c.Len)
 	for row := range out {
 		if c.IsNull(row) {
@@ -218,5 +218,29 @@ func TestWhatARowSays(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+}
+
+// A file with more rows than a row group has several, whose bounds let readers skip them.
+func TestManyRowsBecomeSeveralRowGroups(t *testing.T) {
+	w := newWorld(t, nil)
+	plan := w.Plan(listOf("churn", one), nil, answers.Builds{})
+	const requests, rows = 700, 100
+	for request := range int64(requests) {
+		s := served(make([]int64, rows)...)
+		for row := range int64(rows) {
+			s.Columns[0].Int64s[row], s.Answer.Features[0].Column.Float64s[row] = rows*request+row, float64(row)
+		}
+		w.Add(plan, s)
+	}
+	w.end()
+	got := w.query(t, `select count(*), sum(value), min(customer_id), max(customer_id), count(distinct _request_id), epoch_ms(any_value(_published."orders@1")) from FILES`)
+	if want := `70000 3465000 0 69999 700 1772362800000`; got[0] != want {
+		t.Errorf("%s, not %s", got[0], want)
+	}
+	groups := w.query(t, fmt.Sprintf(`select stats_min_value, stats_max_value, stats_null_count, row_group_num_rows
+		from parquet_metadata('%s/*/*/*.parquet') where path_in_schema = 'customer_id' order by row_group_id`, w.options.Path))
+	if want := []string{`"0" "65535" 0 65536`, `"65536" "69999" 0 4464`}; !slices.Equal(groups, want) {
+		t.Errorf("%q, not %q", groups, want)
 	}
 }

@@ -1,12 +1,15 @@
 package servedlog
 
 import (
+	"bytes"
 	"io"
 	"reflect"
+	"slices"
 	"strconv"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress/snappy"
+	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online/answers"
@@ -15,20 +18,24 @@ import (
 const (
 	groupRows  = 64 << 10 // of a row group, unless it has many columns
 	groupCells = 4 << 20  // rows × columns of a row group
-	chunkCells = 4 << 10  // about, that are converted at a time
+	groupBytes = 64 << 20 // of a row group, after which it ends
 )
 
-// sealedFile writes rows of a stream as Parquet.
+// sealedFile writes rows of a stream as Parquet. Pages are written by pages.go.
 type sealedFile struct {
-	info    *Info
-	plan    *Plan
-	to      *parquet.GenericWriter[any]
-	columns []*parquet.ColumnWriter
-	next    int // of columns
-	most    int // rows of a group
-	held    int // rows of the group that is being filled
+	info *Info
+	plan *Plan
+	to   io.Writer
+	size int64
+	meta format.FileMetaData
 
-	cells []parquet.Value // of a column, while they are converted
+	leaves []leaf
+	next   int // of leaves
+	most   int // rows of a group
+	held   int // rows of the group that is being filled
+
+	page, packed []byte // of a leaf, while it is written
+	zeros        []byte // a status for each feature
 }
 
 // group is a group of columns in their own order: parquet.Group sorts them.
@@ -54,47 +61,56 @@ func (c named) Name() string { return c.name }
 // Value implements parquet.Field. No row is a Go value.
 func (c named) Value(reflect.Value) reflect.Value { return reflect.Value{} }
 
-// word is the type of texts that repeat.
-func word() parquet.Node { return parquet.Encoded(parquet.String(), &parquet.RLEDictionary) }
-
 func instant() parquet.Node { return parquet.TimestampAdjusted(parquet.Microsecond, true) }
 
 // newSealedFile begins a file. Its columns are in the order in which add writes them.
-func newSealedFile(to io.Writer, p *Plan) *sealedFile {
+func newSealedFile(to io.Writer, p *Plan) (*sealedFile, error) {
+	schema := parquet.NewSchema("served", schemaOfSealed(p))
+	// A file without rows has the footer of one with rows, but for its row groups.
+	var empty bytes.Buffer
+	w := parquet.NewGenericWriter[any](&empty, schema, parquet.KeyValueMetadata(infoKey, p.text))
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	file, err := parquet.OpenFile(bytes.NewReader(empty.Bytes()), int64(empty.Len()))
+	if err != nil {
+		return nil, err
+	}
+	f := &sealedFile{info: &p.info, plan: p, to: to, meta: *file.Metadata(), zeros: make([]byte, len(p.info.Features))}
+	for _, path := range schema.Columns() {
+		column, _ := schema.Lookup(path...)
+		l := leaf{path: path, kind: format.Type(column.Node.Type().Kind()), maxRep: byte(column.MaxRepetitionLevel), maxDef: byte(column.MaxDefinitionLevel)}
+		if l.maxRep > 0 {
+			l.defs = []byte{}
+		}
+		f.leaves = append(f.leaves, l)
+	}
+	f.most = max(min(groupRows, groupCells/len(f.leaves)), 1)
+	return f, f.write([]byte(magic))
+}
+
+func schemaOfSealed(p *Plan) parquet.Node {
 	root := group{}
 	root.add("_at", instant())
-	root.add("_request_id", word())
+	root.add("_request_id", parquet.String())
 	root.add("_row", parquet.Int(64))
 	for _, name := range []string{"_service", "_model", "_trace_id", "_server", "_build"} {
-		root.add(name, parquet.Optional(word()))
+		root.add(name, parquet.Optional(parquet.String()))
 	}
-	root.add("_status", parquet.Map(word(), word()))
+	root.add("_status", parquet.Map(parquet.String(), parquet.String()))
 	if len(p.refs) > 0 {
 		for _, f := range viewNames {
 			views := group{}
 			for _, ref := range p.refs {
-				node := instant()
-				if f.Type == fstore.String {
-					node = word()
-				}
-				views.add(ref.String(), parquet.Optional(node))
+				views.add(ref.String(), parquet.Optional(nodeOf(f.Type)))
 			}
 			root.add(f.Name, views)
 		}
 	}
-	options := []parquet.WriterOption{parquet.Compression(&snappy.Codec{}), parquet.KeyValueMetadata(infoKey, p.text)}
 	for _, f := range p.fields[p.firstKept():] {
-		node := nodeOf(f.Type)
-		root.add(f.Name, parquet.Optional(node))
-		if f.Type == fstore.Float32 || f.Type == fstore.Float64 { // NaN has no place among bounds
-			options = append(options, parquet.SkipPageBounds(f.Name))
-		}
+		root.add(f.Name, parquet.Optional(nodeOf(f.Type)))
 	}
-	options = append(options, parquet.NewSchema("served", root))
-	f := &sealedFile{info: &p.info, plan: p, to: parquet.NewGenericWriter[any](to, options...)}
-	f.columns = f.to.ColumnWriters()
-	f.most = max(min(groupRows, groupCells/len(f.columns)), 1)
-	return f
+	return root
 }
 
 // nodeOf returns the type of a column in Parquet.
@@ -126,12 +142,14 @@ func nodeOf(t fstore.Type) parquet.Node {
 func (f *sealedFile) add(b *fstore.Batch) error {
 	for at := 0; at < b.Len; {
 		end := min(b.Len, at+f.most-f.held)
-		if err := f.addRows(b, at, end); err != nil {
-			return err
+		f.addRows(b, at, end)
+		f.held += end - at
+		size := 0
+		for i := range f.leaves {
+			size += f.leaves[i].size()
 		}
-		if f.held += end - at; f.held == f.most {
-			f.held = 0
-			if err := f.to.Flush(); err != nil {
+		if f.held == f.most || size >= groupBytes {
+			if err := f.flush(); err != nil {
 				return err
 			}
 		}
@@ -140,47 +158,43 @@ func (f *sealedFile) add(b *fstore.Batch) error {
 	return nil
 }
 
-func (f *sealedFile) addRows(b *fstore.Batch, at, end int) error {
+// leaf returns the next leaf.
+func (f *sealedFile) leaf() *leaf {
+	f.next++
+	return &f.leaves[f.next-1]
+}
+
+func (f *sealedFile) addRows(b *fstore.Batch, at, end int) {
 	f.next = 0
-	c := b.Columns
-	if err := f.each(at, end, func(row int) { f.cell(parquet.Int64Value(c[atColumn].Int64s[row]), 0, 0) }); err != nil {
-		return err
-	}
-	if err := f.each(at, end, func(row int) {
-		f.cell(parquet.ByteArrayValue([]byte(f.info.Server+"-"+strconv.FormatInt(c[requestColumn].Int64s[row], 10))), 0, 0)
-	}); err != nil {
-		return err
-	}
-	if err := f.each(at, end, func(row int) { f.cell(parquet.Int64Value(c[rowColumn].Int64s[row]), 0, 0) }); err != nil {
-		return err
-	}
+	c, n := b.Columns, end-at
+	f.column(&c[atColumn], at, end)
+	f.requests(c[requestColumn].Int64s[at:end])
+	f.column(&c[rowColumn], at, end)
 	for _, text := range f.constants() {
-		if text == nil {
-			if err := f.optional(&c[traceColumn], at, end); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := f.each(at, end, func(int) { f.constant(*text) }); err != nil {
-			return err
+		switch {
+		case text == nil:
+			f.words(&c[traceColumn], at, end)
+		case *text == "":
+			f.leaf().levels(0, n)
+		default:
+			l := f.leaf()
+			l.levels(l.maxDef, n)
+			l.word(*text, n)
 		}
 	}
-	if err := f.addStatuses(&c[statusesColumn], at, end); err != nil {
-		return err
-	}
-	for kind := range viewNames {
+	f.statuses(c[statusesColumn].Bytes[at:end])
+	for kind, v := range viewNames {
 		for i := range f.plan.refs {
-			if err := f.optional(&c[fixedColumns+viewColumns*i+kind], at, end); err != nil {
-				return err
+			if of := &c[fixedColumns+viewColumns*i+kind]; v.Type == fstore.String {
+				f.words(of, at, end)
+			} else {
+				f.column(of, at, end)
 			}
 		}
 	}
 	for i := f.plan.firstKept(); i < len(c); i++ {
-		if err := f.optional(&c[i], at, end); err != nil {
-			return err
-		}
+		f.column(&c[i], at, end)
 	}
-	return nil
 }
 
 // constants returns the texts that all rows share, in the order of the columns; nil stands for the trace's.
@@ -195,126 +209,125 @@ func (f *sealedFile) constants() []*string {
 	return []*string{&service, &model, nil, &f.info.Server, &f.info.Build}
 }
 
-func (f *sealedFile) constant(text string) {
-	if text == "" {
-		f.cell(parquet.NullValue(), 0, 0)
-		return
+// requests adds the ids of requests. The rows of one follow each other.
+func (f *sealedFile) requests(numbers []int64) {
+	l := f.leaf()
+	l.levels(l.maxDef, len(numbers))
+	for from := 0; from < len(numbers); {
+		to := from + 1
+		for to < len(numbers) && numbers[to] == numbers[from] {
+			to++
+		}
+		l.word(f.info.Server+"-"+strconv.FormatInt(numbers[from], 10), to-from)
+		from = to
 	}
-	f.cell(parquet.ByteArrayValue([]byte(text)), 0, 1)
 }
 
-// addStatuses writes the statuses besides PRESENT, by the names of the features.
-func (f *sealedFile) addStatuses(c *fstore.Column, at, end int) error {
-	for _, of := range []func(feature int, s answers.Status) string{
-		func(feature int, _ answers.Status) string { return f.info.Features[feature].Name },
-		func(_ int, s answers.Status) string { return s.String() },
-	} {
-		if err := f.each(at, end, func(row int) {
-			n := 0
-			for feature, status := range c.Bytes[row] {
+// statuses adds the statuses besides PRESENT, by the names of the features.
+func (f *sealedFile) statuses(rows [][]byte) {
+	names, values := f.leaf(), f.leaf()
+	for _, row := range rows {
+		repetition := byte(0)
+		if len(row) != len(f.zeros) || !bytes.Equal(row, f.zeros) {
+			for feature, status := range row {
 				if s := answers.Status(status); s != answers.Present && feature < len(f.info.Features) {
-					f.cell(parquet.ByteArrayValue([]byte(of(feature, s))), min(n, 1), 1)
-					n++
+					names.item(repetition, 1)
+					names.word(f.info.Features[feature].Name, 1)
+					values.item(repetition, 1)
+					values.word(s.String(), 1)
+					repetition = 1
 				}
 			}
-			if n == 0 {
-				f.cell(parquet.NullValue(), 0, 0)
-			}
-		}); err != nil {
-			return err
+		}
+		if repetition == 0 {
+			names.item(0, 0)
+			values.item(0, 0)
 		}
 	}
-	return nil
 }
 
-// optional writes a column that may have nulls.
-func (f *sealedFile) optional(c *fstore.Column, at, end int) error {
-	if c.Valid == nil && !c.Type.IsList() && c.Type.Width() > 1 {
-		return f.numbers(c, at, end)
-	}
-	return f.each(at, end, func(row int) {
-		switch {
-		case c.IsNull(row):
-			f.cell(parquet.NullValue(), 0, 0)
-		case !c.Type.IsList():
-			f.cell(valueOf(c, row), 0, 1)
-		case c.Offsets[row] == c.Offsets[row+1]:
-			f.cell(parquet.NullValue(), 0, 1)
-		default:
-			for i := c.Offsets[row]; i < c.Offsets[row+1]; i++ {
-				f.cell(valueOf(c, int(i)), min(int(i-c.Offsets[row]), 1), 2)
-			}
-		}
-	})
-}
-
-// numbers writes the next column, which is of numbers and has no nulls: most are.
-func (f *sealedFile) numbers(c *fstore.Column, at, end int) error {
-	for ; at < end; at += len(f.cells) {
-		n := min(end-at, chunkCells)
-		f.cells = f.cells[:0]
-		for row := at; row < at+n; row++ {
-			var v parquet.Value
-			switch {
-			case c.Float64s != nil:
-				v = parquet.DoubleValue(c.Float64s[row])
-			case c.Int64s != nil:
-				v = parquet.Int64Value(c.Int64s[row])
-			default:
-				v = valueOf(c, row)
-			}
-			f.cells = append(f.cells, v.Level(0, 1, 0))
-		}
-		if _, err := f.columns[f.next].WriteRowValues(f.cells); err != nil {
-			return err
-		}
-	}
-	f.cells = f.cells[:0]
-	f.next++
-	return nil
-}
-
-// each writes the next column: add adds the cells of a row.
-func (f *sealedFile) each(at, end int, add func(row int)) error {
-	to := f.columns[f.next]
-	f.next++
+// words adds a column of texts that repeat.
+func (f *sealedFile) words(c *fstore.Column, at, end int) {
+	l := f.leaf()
 	for row := at; row < end; row++ {
-		add(row)
-		if len(f.cells) < chunkCells && row < end-1 {
+		if c.IsNull(row) {
+			l.levels(0, 1)
 			continue
 		}
-		_, err := to.WriteRowValues(f.cells)
-		clear(f.cells) // texts share the memory of the batch
-		if f.cells = f.cells[:0]; err != nil {
-			return err
+		l.levels(l.maxDef, 1)
+		l.word(c.Strings[row], 1)
+	}
+}
+
+// column adds a column: all at once if it has no nulls.
+func (f *sealedFile) column(c *fstore.Column, at, end int) {
+	l := f.leaf()
+	switch {
+	case c.Type.IsList():
+		l.lists(c, at, end)
+	case c.Valid == nil:
+		l.levels(l.maxDef, end-at)
+		l.elements(c, at, end)
+	default:
+		for row := at; row < end; row++ {
+			if c.IsNull(row) {
+				l.levels(0, 1)
+				continue
+			}
+			l.levels(l.maxDef, 1)
+			l.elements(c, row, row+1)
 		}
 	}
-	return nil
 }
 
-func (f *sealedFile) cell(v parquet.Value, repetition, definition int) {
-	f.cells = append(f.cells, v.Level(repetition, definition, 0))
+// lists adds a column of lists.
+func (l *leaf) lists(c *fstore.Column, at, end int) {
+	for row := at; row < end; row++ {
+		from, to := int(c.Offsets[row]), int(c.Offsets[row+1])
+		switch {
+		case c.IsNull(row):
+			l.item(0, 0)
+		case from == to:
+			l.item(0, 1)
+		default:
+			for i := from; i < to; i++ {
+				l.item(byte(min(i-from, 1)), l.maxDef)
+			}
+			l.elements(c, from, to)
+		}
+	}
 }
 
-// valueOf returns an element of a column.
-func valueOf(c *fstore.Column, i int) parquet.Value {
+// elements adds elements of a column, without their levels.
+func (l *leaf) elements(c *fstore.Column, from, to int) {
 	switch c.Type.Elem() {
 	case fstore.Bool:
-		return parquet.BooleanValue(c.Bools[i])
+		for _, v := range c.Bools[from:to] {
+			b := byte(0)
+			if v {
+				b = 1
+			}
+			l.data = append(l.data, b)
+		}
 	case fstore.Int32:
-		return parquet.Int32Value(c.Int32s[i])
+		values := c.Int32s[from:to]
+		l.bound(int64(slices.Min(values)), int64(slices.Max(values)))
+		l.data = append(l.data, arrow.Int32Traits.CastToBytes(values)...)
 	case fstore.Int64, fstore.Timestamp:
-		return parquet.Int64Value(c.Int64s[i])
+		values := c.Int64s[from:to]
+		l.bound(slices.Min(values), slices.Max(values))
+		l.data = append(l.data, arrow.Int64Traits.CastToBytes(values)...)
 	case fstore.Float32:
-		return parquet.FloatValue(c.Float32s[i])
+		l.data = append(l.data, arrow.Float32Traits.CastToBytes(c.Float32s[from:to])...)
 	case fstore.Float64:
-		return parquet.DoubleValue(c.Float64s[i])
+		l.data = append(l.data, arrow.Float64Traits.CastToBytes(c.Float64s[from:to])...)
 	case fstore.String:
-		return parquet.ByteArrayValue([]byte(c.Strings[i]))
-	case fstore.Bytes: // below
+		for _, s := range c.Strings[from:to] {
+			l.data = appendBytes(l.data, s)
+		}
+	case fstore.Bytes:
+		for _, b := range c.Bytes[from:to] {
+			l.data = appendBytes(l.data, b)
+		}
 	}
-	if c.Bytes[i] == nil {
-		return parquet.ByteArrayValue([]byte{})
-	}
-	return parquet.ByteArrayValue(c.Bytes[i])
 }

@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/online/answers"
@@ -63,6 +64,7 @@ type Plan struct {
 
 	entries sync.Pool
 	scratch sync.Pool
+	open    atomic.Pointer[entry] // that rows may join; it may be closed already
 }
 
 // Info is what all rows of a file have in common. It is the file's metadata under the name "fstore", as JSON.
@@ -86,14 +88,14 @@ type Info struct {
 	By     By      `json:"sampled_by,omitempty"` // what the sample consists of
 }
 
-// format is that of files. A reader refuses those of a later one.
-const format = 1
+// logFormat is that of files. A reader refuses those of a later one.
+const logFormat = 1
 
 // Plan returns the plan of a list. request are the columns besides its keys that on-demand features read.
 func (l *Log) Plan(list *fstore.FeatureList, request []fstore.Field, builds answers.Builds) *Plan {
 	o := &l.options
 	p := &Plan{info: Info{
-		Format: format, Project: o.Project, Server: l.server, Build: o.Build, Service: list.Service, Model: list.Model, Keys: o.Keys,
+		Format: logFormat, Project: o.Project, Server: l.server, Build: o.Build, Service: list.Service, Model: list.Model, Keys: o.Keys,
 		Columns: list.KeyColumns(), Inputs: []fstore.Field{}, Features: list.Describe().Features, Views: []fstore.ViewRef{},
 		Sample: o.Sample, By: o.By,
 	}}

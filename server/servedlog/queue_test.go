@@ -79,3 +79,34 @@ func TestAListHasOneFolder(t *testing.T) {
 		}
 	}
 }
+
+// Small answers share an entry until the writer has it or it is full, and each row is logged as it would be alone.
+func TestSmallAnswersShareAnEntry(t *testing.T) {
+	w := newWorld(t, nil)
+	plan := w.Plan(listOf("churn", one), nil, answers.Builds{})
+	for id := range int64(maxJoined) {
+		s := served(id)
+		if id%3 == 0 { // the first is a null, others follow
+			s.Answer.Features[0].Column = fstore.NewColumn("value", fstore.Float64, 1)
+			s.Answer.Features[0].Column.AppendNull()
+		}
+		w.Add(plan, s)
+	}
+	if len(w.queue) != 1 {
+		t.Fatalf("%d entries", len(w.queue))
+	}
+	w.Add(plan, served(1000))
+	if len(w.queue) != 2 {
+		t.Fatalf("%d entries: a full one was joined", len(w.queue))
+	}
+	w.drain()
+	w.Add(plan, served(1001)) // the open entry is the writer's by now
+	w.end()
+	if w.Rows() != maxJoined+2 || w.Dropped() != 0 || w.queued.Load() != 0 {
+		t.Errorf("%d rows, %d dropped, %d bytes are still queued", w.Rows(), w.Dropped(), w.queued.Load())
+	}
+	got := w.query(t, `select count(*), count(distinct _request_id), count(value), count(*) filter (value = customer_id / 2), min(_row), max(_row) from FILES`)
+	if want := "66 66 44 44 0 0"; got[0] != want {
+		t.Errorf("%s, not %s", got[0], want)
+	}
+}

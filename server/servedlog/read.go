@@ -219,7 +219,7 @@ func (s *selection) planOf(text string) (*Plan, []bool, error) {
 	if !s.chosen(&p.info) {
 		return nil, nil, errSkip
 	}
-	if p.info.Format != format {
+	if p.info.Format != logFormat {
 		return nil, nil, fstore.Errorf(fstore.ErrInvalid, "a newer fstore wrote it: format %d", p.info.Format).WithHint("upgrade this fstore")
 	}
 	p.derive()

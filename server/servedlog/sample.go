@@ -1,10 +1,8 @@
 package servedlog
 
 import (
-	"encoding/binary"
 	"math"
 	"math/rand/v2"
-	"slices"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -34,40 +32,61 @@ func (s *sampler) byChance() bool {
 
 // scratch is the memory of byKey.
 type scratch struct {
-	columns []*fstore.Column
-	key     []byte
-	picked  []int32
+	hashes []uint64
+	picked []int32
 }
 
 // byKey returns the rows whose keys are in the sample: their columns of the given names, hashed without a seed, so that every
 // server decides alike. int32 and int64 columns of the same values have the same hash.
 func (s *sampler) byKey(names []string, served *Served, sc *scratch) []int32 {
-	sc.columns, sc.picked = sc.columns[:0], sc.picked[:0]
+	rows := served.Answer.Rows
+	if sc.picked = sc.picked[:0]; s.none {
+		return nil
+	}
+	sc.hashes = append(sc.hashes[:0], make([]uint64, rows)...)
 	for _, name := range names {
-		if at := slices.IndexFunc(served.Columns, func(c fstore.Column) bool { return c.Name == name }); at >= 0 {
-			sc.columns = append(sc.columns, &served.Columns[at])
+		if c := columnNamed(served.Columns, name); c != nil {
+			hashColumn(sc.hashes, c)
 		}
 	}
-	for row := range served.Answer.Rows {
-		if s.all || !s.none && s.hash(sc, row) <= s.most {
+	for row, h := range sc.hashes {
+		if s.all || h <= s.most {
 			sc.picked = append(sc.picked, int32(row))
 		}
 	}
 	return sc.picked
 }
 
-func (s *sampler) hash(sc *scratch, row int) uint64 {
-	key := sc.key[:0]
-	for i, c := range sc.columns {
-		if c.IsNull(row) {
-			key = append(key, 0)
-			continue
+// ofNull stands for a null in a hash.
+const ofNull = 0x5851f42d4c957f2d
+
+// hashColumn mixes the values of a column into the hashes of their rows. A sample needs neither more than 64 bits nor safety from
+// those who choose keys.
+func hashColumn(hashes []uint64, c *fstore.Column) {
+	for row := range hashes {
+		v := uint64(ofNull)
+		switch {
+		case c.IsNull(row):
+		case c.Int64s != nil: // and instants
+			v = uint64(c.Int64s[row])
+		case c.Int32s != nil:
+			v = uint64(int64(c.Int32s[row]))
+		case c.Strings != nil:
+			v = xxhash.Sum64String(c.Strings[row])
+		case c.Bytes != nil:
+			v = xxhash.Sum64(c.Bytes[row])
+		case c.Bools != nil && c.Bools[row]:
+			v = 1
+		default:
+			v = 0
 		}
-		begin := len(key)
-		key = append(key, 1, 0, 0, 0, 0)
-		key = fstore.AppendKey(key, sc.columns[i:i+1], row)
-		binary.LittleEndian.PutUint32(key[begin+1:], uint32(len(key)-begin))
+		hashes[row] = mix(hashes[row] + v + 0x9e3779b97f4a7c15)
 	}
-	sc.key = key
-	return xxhash.Sum64(key)
+}
+
+// mix spreads the bits of a number: the finalizer of SplitMix64 (Steele, Lea, Flood 2014).
+func mix(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
 }

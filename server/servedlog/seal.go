@@ -126,7 +126,9 @@ func convert(stream io.Reader, base string, chosen func(*Info) bool) (rows int64
 			if out, err = os.OpenFile(base+sealingSuffix, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, privateFile); err != nil {
 				return err
 			}
-			to = newSealedFile(out, p)
+			if to, err = newSealedFile(out, p); err != nil {
+				return err
+			}
 		}
 		rows += int64(b.Len)
 		return to.add(b)
@@ -134,7 +136,7 @@ func convert(stream io.Reader, base string, chosen func(*Info) bool) (rows int64
 	if err != nil || out == nil {
 		return 0, err
 	}
-	if err = errors.Join(to.to.Close(), out.Sync()); err != nil {
+	if err = errors.Join(to.close(), out.Sync()); err != nil {
 		return 0, err
 	}
 	if err = out.Close(); err == nil {

@@ -127,12 +127,19 @@ type Served struct {
 	Answer  *answers.Answer // may be released once Add has returned
 }
 
-// entry is the sampled rows of an answer, in the columns of its plan.
+// entry is sampled rows of answers, in the columns of their plan. An entry with few rows stays open for others, because each costs
+// the work of all its columns.
 type entry struct {
-	plan  *Plan
-	batch fstore.Batch
-	bytes int64
+	plan *Plan
+
+	mu     sync.Mutex // guards the rest. An answer only tries to lock it
+	closed bool       // the writer has it
+	batch  fstore.Batch
+	bytes  int64
 }
+
+// maxJoined is how many rows of several answers an entry takes.
+const maxJoined = 64
 
 // Add queues the rows of an answer that are in the sample. It never waits, and keeps nothing of what it is given.
 func (l *Log) Add(p *Plan, s *Served) {
@@ -146,30 +153,53 @@ func (l *Log) Add(p *Plan, s *Served) {
 	} else if !l.sampler.byChance() {
 		return
 	}
-	rows := int64(s.Answer.Rows)
+	rows := s.Answer.Rows
 	if picked != nil {
-		rows = int64(len(picked))
+		rows = len(picked)
 	}
 	if rows == 0 {
 		return
 	}
-	size := p.sizeOf(s, picked, int(rows))
+	size := p.sizeOf(s, picked, rows)
 	if l.queued.Add(size) > queueBytes { // before anything is copied: many answers may be added at a time
 		l.queued.Add(-size)
-		l.dropped.Add(rows)
+		l.dropped.Add(int64(rows))
 		return
 	}
-	e := p.entry(s, picked, l.number.Add(1))
+	number := l.number.Add(1)
+	if open := p.open.Load(); open != nil && open.mu.TryLock() {
+		if fits := !open.closed && open.batch.Len+rows <= maxJoined && open.bytes+size <= maxReused; fits {
+			p.join(open, s, picked, rows, number)
+			open.bytes += size
+			open.mu.Unlock()
+			return
+		}
+		open.mu.Unlock()
+	}
+	e := p.entries.Get().(*entry)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closed = false
+	p.join(e, s, picked, rows, number)
 	e.bytes = size
 	select {
 	case l.queue <- e:
+		p.open.Store(e)
 	default:
-		l.dropped.Add(rows)
+		e.closed = true // an answer may still know it from when it was open before
+		l.dropped.Add(int64(rows))
 		l.forget(e)
 	}
 }
 
-// forget lets the memory of an entry be used again.
+// close ends an entry: no answer joins it any longer. The writer waits for one that does at this moment.
+func (e *entry) close() {
+	e.mu.Lock()
+	e.closed = true
+	e.mu.Unlock()
+}
+
+// forget lets the memory of an entry be used again. Nobody joins it: it is closed, or was never queued.
 func (l *Log) forget(e *entry) {
 	l.queued.Add(-e.bytes)
 	e.plan.reuse(e)
@@ -201,7 +231,7 @@ func (l *Log) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		select {
 		case e := <-l.queue:
-			w.add(e)
+			w.take(e)
 		case <-flush.C:
 			if w.flush(l.options.Clock()) {
 				select {

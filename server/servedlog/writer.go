@@ -25,6 +25,7 @@ type writer struct {
 	streams map[string]*stream // by Plan.id
 	files   int                // that were begun
 	held    int64              // bytes of the rows that wait
+	waiting []*entry           // for more rows to join them, until the next flush
 	trouble *trouble
 }
 
@@ -32,8 +33,27 @@ func newWriter(l *Log) *writer {
 	return &writer{log: l, streams: map[string]*stream{}, trouble: newTrouble(l.options.Logger)}
 }
 
-// add takes over an entry.
+// maxWaiting is how many entries wait for more rows.
+const maxWaiting = 256
+
+// take takes over an entry from the queue.
+func (w *writer) take(e *entry) {
+	if w.waiting = append(w.waiting, e); len(w.waiting) >= maxWaiting {
+		w.addWaiting()
+	}
+}
+
+func (w *writer) addWaiting() {
+	for i, e := range w.waiting {
+		w.add(e)
+		w.waiting[i] = nil
+	}
+	w.waiting = w.waiting[:0]
+}
+
+// add adds the rows of an entry to their stream.
 func (w *writer) add(e *entry) {
+	e.close()
 	defer w.log.forget(e)
 	s := w.streams[e.plan.id]
 	if s == nil {
@@ -116,6 +136,7 @@ func HashKey(secret []byte, c *fstore.Column, row int) string {
 
 // flush writes what waits, and ends the streams whose hour is over. It reports whether it ended one.
 func (w *writer) flush(now time.Time) (ended bool) {
+	w.addWaiting()
 	for id, s := range w.streams {
 		w.write(s, now)
 		if s.file == nil && s.batch.Len == 0 {
@@ -187,6 +208,7 @@ func (w *writer) fail(rows int, err error) {
 
 // close writes what waits and ends all streams.
 func (w *writer) close() {
+	w.addWaiting()
 	for _, s := range w.streams {
 		w.write(s, w.log.options.Clock())
 		w.fail(0, s.end())
