@@ -16,8 +16,8 @@ import (
 // copied a column at a time into pages. Each chunk has one page, and before it a page for the dictionary of its words, if they repeat.
 // parquet-go gives the schema and the encodings, and reads the files.
 
-// leaf is a column of the row group that is being filled.
-type leaf struct {
+// leafBuffer is a column of the row group that is being filled.
+type leafBuffer struct {
 	path           []string
 	kind           format.Type
 	maxRep, maxDef byte
@@ -40,10 +40,10 @@ type word struct {
 }
 
 // size returns the memory that the values of a leaf take, about.
-func (l *leaf) size() int { return len(l.data) + len(l.reps) + len(l.defs) + 24*len(l.words) }
+func (l *leafBuffer) size() int { return len(l.data) + len(l.reps) + len(l.defs) + 24*len(l.words) }
 
 // reset empties a leaf and keeps its memory.
-func (l *leaf) reset() {
+func (l *leafBuffer) reset() {
 	clear(l.words)
 	l.count, l.nulls, l.bounded = 0, 0, false
 	l.reps, l.data, l.words = l.reps[:0], l.data[:0], l.words[:0]
@@ -53,7 +53,7 @@ func (l *leaf) reset() {
 }
 
 // levels adds n values, or n nulls if the definition level is less than the greatest.
-func (l *leaf) levels(definition byte, n int) {
+func (l *leafBuffer) levels(definition byte, n int) {
 	if definition < l.maxDef {
 		l.nulls += int64(n)
 		if l.defs == nil {
@@ -68,7 +68,7 @@ func (l *leaf) levels(definition byte, n int) {
 }
 
 // item adds one value of a list or map, or what stands for an empty one.
-func (l *leaf) item(repetition, definition byte) {
+func (l *leafBuffer) item(repetition, definition byte) {
 	l.reps = append(l.reps, repetition)
 	l.levels(definition, 1)
 }
@@ -81,7 +81,7 @@ func repeat(to []byte, b byte, n int) []byte {
 }
 
 // word adds a text n times, without its levels. It keeps a copy.
-func (l *leaf) word(text string, n int) {
+func (l *leafBuffer) word(text string, n int) {
 	if last := len(l.words) - 1; last >= 0 && l.words[last].text == text {
 		l.words[last].n += n
 		return
@@ -90,14 +90,14 @@ func (l *leaf) word(text string, n int) {
 }
 
 // bound widens the bounds of a column of integers.
-func (l *leaf) bound(low, high int64) {
+func (l *leafBuffer) bound(low, high int64) {
 	if !l.bounded {
 		l.low, l.high, l.bounded = low, high, true
 	}
 	l.low, l.high = min(l.low, low), max(l.high, high)
 }
 
-func (l *leaf) statistics() format.Statistics {
+func (l *leafBuffer) statistics() format.Statistics {
 	s := format.Statistics{NullCount: l.nulls}
 	if l.bounded {
 		s.MinValue, s.MaxValue = l.plain(l.low), l.plain(l.high)
@@ -105,7 +105,7 @@ func (l *leaf) statistics() format.Statistics {
 	return s
 }
 
-func (l *leaf) plain(v int64) []byte {
+func (l *leafBuffer) plain(v int64) []byte {
 	b := binary.LittleEndian.AppendUint64(nil, uint64(v))
 	if l.kind == format.Int32 {
 		return b[:4]
@@ -114,7 +114,7 @@ func (l *leaf) plain(v int64) []byte {
 }
 
 // encode returns the values of a leaf, and the dictionary of its words with their number. Without one, the words are values.
-func (l *leaf) encode(to []byte) (values, dictionary []byte, words int, err error) {
+func (l *leafBuffer) encode(to []byte) (values, dictionary []byte, words int, err error) {
 	switch {
 	case l.kind == format.Boolean:
 		for i, b := range l.data {
@@ -192,7 +192,7 @@ func (f *sealedFile) flush() error {
 }
 
 // writeLeaf writes a leaf as a column chunk.
-func (f *sealedFile) writeLeaf(l *leaf) (format.ColumnMetaData, error) {
+func (f *sealedFile) writeLeaf(l *leafBuffer) (format.ColumnMetaData, error) {
 	chunk := format.ColumnMetaData{
 		Type: l.kind, Encoding: []format.Encoding{format.RLE, format.Plain}, PathInSchema: l.path, Codec: format.Snappy,
 		NumValues: int64(l.count), Statistics: l.statistics(),

@@ -29,7 +29,7 @@ type sealedFile struct {
 	size int64
 	meta format.FileMetaData
 
-	leaves []leaf
+	leaves []leafBuffer
 	next   int // of leaves
 	most   int // rows of a group
 	held   int // rows of the group that is being filled
@@ -79,7 +79,7 @@ func newSealedFile(to io.Writer, p *Plan) (*sealedFile, error) {
 	f := &sealedFile{info: &p.info, plan: p, to: to, meta: *file.Metadata(), zeros: make([]byte, len(p.info.Features))}
 	for _, path := range schema.Columns() {
 		column, _ := schema.Lookup(path...)
-		l := leaf{path: path, kind: format.Type(column.Node.Type().Kind()), maxRep: byte(column.MaxRepetitionLevel), maxDef: byte(column.MaxDefinitionLevel)}
+		l := leafBuffer{path: path, kind: format.Type(column.Node.Type().Kind()), maxRep: byte(column.MaxRepetitionLevel), maxDef: byte(column.MaxDefinitionLevel)}
 		if l.maxRep > 0 {
 			l.defs = []byte{}
 		}
@@ -159,7 +159,7 @@ func (f *sealedFile) add(b *fstore.Batch) error {
 }
 
 // leaf returns the next leaf.
-func (f *sealedFile) leaf() *leaf {
+func (f *sealedFile) leaf() *leafBuffer {
 	f.next++
 	return &f.leaves[f.next-1]
 }
@@ -281,7 +281,7 @@ func (f *sealedFile) column(c *fstore.Column, at, end int) {
 }
 
 // lists adds a column of lists.
-func (l *leaf) lists(c *fstore.Column, at, end int) {
+func (l *leafBuffer) lists(c *fstore.Column, at, end int) {
 	for row := at; row < end; row++ {
 		from, to := int(c.Offsets[row]), int(c.Offsets[row+1])
 		switch {
@@ -299,7 +299,7 @@ func (l *leaf) lists(c *fstore.Column, at, end int) {
 }
 
 // elements adds elements of a column, without their levels.
-func (l *leaf) elements(c *fstore.Column, from, to int) {
+func (l *leafBuffer) elements(c *fstore.Column, from, to int) {
 	switch c.Type.Elem() {
 	case fstore.Bool:
 		for _, v := range c.Bools[from:to] {

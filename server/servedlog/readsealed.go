@@ -167,7 +167,7 @@ func (p *Plan) readStatuses(c *fstore.Column, names, statuses parquet.ColumnChun
 	err := eachValue(names, func(v parquet.Value) {
 		if v.RepetitionLevel() == 0 {
 			if len(all) < width {
-				all = make([]byte, chunkCells*width)
+				all = make([]byte, 1024*width)
 			}
 			c.Bytes, all = append(c.Bytes, all[:width:width]), all[width:]
 			c.EndRow()
@@ -289,7 +289,7 @@ func appendNumbers[T any](c *fstore.Column, to *[]T, stored []T, page parquet.Pa
 	}
 }
 
-// appendOfList appends a value of a column of lists that sealedFile.optional has written.
+// appendOfList appends a value of a column of lists that sealedFile has written.
 func appendOfList(c *fstore.Column, v parquet.Value) {
 	switch {
 	case v.RepetitionLevel() > 0:
