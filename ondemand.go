@@ -22,6 +22,7 @@ type RequestColumn struct {
 	Type        Type   `json:"type"`
 	Default     *Value `json:"default,omitempty"` // for null, and for a caller who does not send the column; nil: it must be sent
 	Description string `json:"description,omitempty"`
+	Unlogged    bool   `json:"unlogged,omitempty"` // the served log does not keep it
 }
 
 // Field returns the column's name and type.
@@ -48,7 +49,7 @@ type OnDemandInput struct {
 }
 
 // RequestColumns returns the columns of a request, or of labels, that the list's on-demand views read, in name order: by
-// the names under which callers send them. A column has a default if no view needs it.
+// the names under which callers send them. A column has a default if no view needs it, and is logged if every view lets it be.
 func (l *FeatureList) RequestColumns() []RequestColumn {
 	var out []RequestColumn
 	for _, v := range l.OnDemand {
@@ -63,6 +64,7 @@ func (l *FeatureList) RequestColumns() []RequestColumn {
 				out[i].Default = nil
 			}
 			out[i].Description = cmp.Or(out[i].Description, c.Description)
+			out[i].Unlogged = out[i].Unlogged || c.Unlogged
 		}
 	}
 	slices.SortFunc(out, func(a, b RequestColumn) int { return cmp.Compare(a.Name, b.Name) })

@@ -219,6 +219,9 @@ func RequestText(columns []fstore.RequestColumn) string {
 		if c.Default != nil {
 			parts[i] += " (default " + defaultText(c.Default) + ")"
 		}
+		if c.Unlogged {
+			parts[i] += " (not logged)"
+		}
 	}
 	return strings.Join(parts, ", ")
 }

@@ -83,15 +83,16 @@ func (l *servedRows) rows(r *servedlog.Rows) *skew.Rows {
 		Sent: slices.Concat(r.Keys, r.Inputs), Values: r.Features, Statuses: r.Statuses,
 	}
 	var all []fstore.ViewRef
+	var missing map[fstore.ViewRef]string
 	if out.Problem = l.problem(r.Info, out.List); out.Problem == "" {
-		all = lookups(l.lists[out.List])
+		all, missing = lookups(l.lists[out.List]), unlogged(l.lists[out.List], r.Info.Missing)
 	}
 	for _, f := range r.Info.Features {
 		reads := []fstore.ViewRef{f.View}
 		if slices.Contains(r.Info.OnDemand, f.View) {
 			reads = all // any of them, as far as the log tells
 		}
-		out.Features = append(out.Features, skew.Feature{Name: f.Name, View: f.View, Reads: reads})
+		out.Features = append(out.Features, skew.Feature{Name: f.Name, View: f.View, Reads: reads, Problem: missing[f.View]})
 	}
 	for _, v := range r.Views {
 		out.Published, out.RunAt = append(out.Published, v.Published), append(out.RunAt, v.RunAt)
@@ -108,14 +109,33 @@ func lookups(list *fstore.FeatureList) (views []fstore.ViewRef) {
 	return views
 }
 
+// unlogged says, for each on-demand view that reads request columns that the log does not have, which they are. An on-demand view reads
+// those of the on-demand views that it uses.
+func unlogged(list *fstore.FeatureList, missing []string) map[fstore.ViewRef]string {
+	out := map[fstore.ViewRef]string{}
+	for range list.OnDemand { // until the last one knows, in whichever order they are
+		for _, v := range list.OnDemand {
+			for _, c := range v.View.Request {
+				if sent := list.Sent(c.Name); slices.Contains(missing, sent) && out[v.Ref] == "" {
+					out[v.Ref] = "the log does not have request column " + sent + ": it has log: false, or serve.log.inputs is false"
+				}
+			}
+			for _, in := range v.Inputs {
+				if why := out[in.Ref]; in.OnDemand && why != "" && out[v.Ref] == "" {
+					out[v.Ref] = why
+				}
+			}
+		}
+	}
+	return out
+}
+
 // problem returns why rows cannot be replayed, or "" if they can be.
 func (l *servedRows) problem(i *servedlog.Info, key string) string {
 	zones, characters := online.DataVersions()
 	switch {
 	case i.Keys != servedlog.PlainKeys && len(i.Columns) > 0:
 		return "the log has no plain keys: serve.log.keys is " + string(i.Keys)
-	case len(i.Missing) > 0:
-		return "the log has no request columns: serve.log.inputs is false"
 	case len(i.OnDemand) > 0 && i.Builds != (answers.Builds{Zones: zones, Unicode: characters}):
 		return "another build answered, with other data of time zones or characters"
 	}
@@ -184,11 +204,19 @@ func (r *replayer) Replay(ctx context.Context, rows *skew.Rows, at []time.Time) 
 	for i := range out.Values {
 		out.Values[i] = fstore.NewColumn(rows.Features[i].Name, rows.Values[i].Type, rows.Len)
 	}
+	unsent := slices.DeleteFunc(list.Columns(), func(f fstore.Field) bool { // what reads these is not compared
+		return slices.ContainsFunc(rows.Sent, func(c fstore.Column) bool { return c.Name == f.Name })
+	})
 	for row := range rows.Len {
 		sent := make([]fstore.Column, len(rows.Sent))
 		for i := range sent {
 			sent[i] = fstore.NewColumn(rows.Sent[i].Name, rows.Sent[i].Type, 1)
 			sent[i].AppendFrom(&rows.Sent[i], row)
+		}
+		for _, f := range unsent {
+			c := fstore.NewColumn(f.Name, f.Type, 1)
+			c.AppendNull()
+			sent = append(sent, c)
 		}
 		answer, err := prepared.Lookup(ctx, online.Request{Keys: sent, Rows: 1, Now: fstore.FromMicros(rows.At[row])})
 		if err != nil {

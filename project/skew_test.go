@@ -192,6 +192,26 @@ func TestWhatARunInFlightHasWritten(t *testing.T) {
 	}
 }
 
+// Of a request column with log: false the log has nothing. What is computed from it is not provable, and everything else is compared.
+func TestARequestColumnThatIsNotLogged(t *testing.T) {
+	t.Parallel()
+	w := newSkewWorld(t)
+	const paid = "{name: paid, type: float64"
+	if err := os.WriteFile(filepath.Join(w.dir, "d.yaml"), []byte(strings.Replace(skewRepo, paid, paid+", log: false", 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w.apply()
+	w.tamper(2, 7.5)
+	w.serve()
+	r := w.skew(nil)
+	if r.OK || r.Counts != (skew.Counts{Equal: 6, Expired: 1, Wrong: 1, NotProvable: 8}) || r.Compared != 8 || len(r.Reasons) != 1 || r.Reasons[0].Rows != 8 || !strings.Contains(r.Reasons[0].Reason, "request column paid") {
+		t.Errorf("%+v\n%q", r, told(r))
+	}
+	if got := told(r); len(got) != 1 || got[0] != `wrong v@1 x {"id":2}: served 7.5, offline 2.25` {
+		t.Errorf("%q", got)
+	}
+}
+
 // Without plain keys nothing can be compared, and the result says why.
 func TestALogWithoutKeysProvesNothing(t *testing.T) {
 	t.Parallel()

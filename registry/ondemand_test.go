@@ -149,6 +149,7 @@ func TestEditsOfOnDemandViews(t *testing.T) {
 	}{
 		{"layout of an expression", []string{`"hour(at)"`, `"  hour( (at) )"`}, ""},
 		{"a description", []string{"Of the request", "Of the day"}, ""},
+		{"what of a request is logged", []string{"default: 2}", "default: 2, log: false}"}, ""},
 		{"an owner", []string{"rides@", "trips@"}, ""},
 		{"another name in expressions", []string{"as: origin_weather", "as: sky", "origin_weather.temperature", "sky.temperature"}, ""},
 		{"a star written out", []string{"  - customer_orders.*\n  - {ref: airport_weather", "  - customer_orders.order_value\n  - {ref: airport_weather"}, ""},
@@ -200,6 +201,42 @@ func TestEditsOfOnDemandViews(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A request column that is no longer logged is not logged for any version, also of services that models are pinned to.
+func TestWhatIsNotLoggedHoldsForEarlierVersions(t *testing.T) {
+	db := open(t)
+	const column, unlogged = "default: 2}", "default: 2, log: false}"
+	newer := []string{"> 20.0", "> 21.0"} // makes a second version
+	apply(t, db, trips(t))
+	for _, step := range []struct {
+		name          string
+		edits         []string
+		first, second bool // whether the versions leave it out
+	}{
+		{"at first", nil, false, false},
+		{"kept out", []string{column, unlogged}, true, true},
+		{"taken back", nil, false, false},
+		{"kept out by a newer version", append([]string{column, unlogged}, newer...), true, true},
+		{"logged again", newer, false, false},
+	} {
+		if d := trips(t, step.edits...); !plan(t, db, d).Empty() {
+			apply(t, db, d)
+		}
+		for version, want := range map[int]bool{1: step.first, 2: step.second} {
+			list, err := revision(t, db).ServiceVersion(ref("ride", version))
+			if version == 2 && err != nil { // it is not there yet
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := slices.IndexFunc(list.RequestColumns(), func(c fstore.RequestColumn) bool { return c.Name == "factor" })
+			if at < 0 || list.RequestColumns()[at].Unlogged != want {
+				t.Errorf("%s, ride@%d: %+v", step.name, version, list.RequestColumns())
+			}
+		}
 	}
 }
 

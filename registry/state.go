@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/registry/definition"
@@ -64,7 +65,27 @@ func readState(ctx context.Context, tx record.Tx) (*state, error) {
 			return nil, err
 		}
 	}
+	s.unlog()
 	return s, s.check()
+}
+
+// unlog carries over from head which request columns the served log does not keep: it holds for the earlier versions too, which models
+// are pinned to. A column that an earlier version keeps out stays out of its answers.
+func (s *state) unlog() {
+	for ref, v := range s.onDemand {
+		head := s.headOnDemand[ref.Name]
+		if head == nil {
+			continue
+		}
+		for i := range v.View.Request {
+			c := &v.View.Request[i]
+			at := slices.IndexFunc(head.View.Request, func(h fstore.RequestColumn) bool { return h.Name == c.Name })
+			if at < 0 {
+				continue
+			}
+			c.Unlogged = head.View.Request[at].Unlogged || c.Unlogged && ref.Version != head.Ref.Version
+		}
+	}
 }
 
 func (s *state) readVersions(ctx context.Context, tx record.Tx) error {

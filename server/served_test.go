@@ -7,10 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	feastpb "github.com/fstore-dev/fstore/proto/feast"
 	"github.com/fstore-dev/fstore/server"
@@ -135,4 +138,35 @@ func TestAnAnswerThatIsRefusedIsNotLogged(t *testing.T) {
 func posted(t *testing.T, w *world, path, body string) bool {
 	code, _ := w.call(t, "POST", path, body)
 	return code == 200
+}
+
+// An answer over gRPC whose bytes no longer fit in flight once it is encoded is refused, and not logged.
+func TestAnAnswerThatNoLongerFitsIsNotLogged(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "served")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l := servedlog.New(servedlog.Options{Path: folder, Sample: 1, By: servedlog.ByRequest, Keys: servedlog.PlainKeys, Clock: time.Now})
+	w := shop(t, func(o *server.Options) { o.Served = l })
+	const all = 1 << 40
+	var once sync.Once
+	w.backend.Hook(func(context.Context) error { // the look-up has what it takes by now, and only the answer's buffer needs more
+		once.Do(func() { w.InFlight().Add(all) })
+		return nil
+	})
+	_, err := w.client.GetOnlineFeatures(t.Context(), byService("churn", int64s("customer_id", 0, 1)))
+	w.backend.Hook(nil)
+	w.InFlight().Add(-all)
+	if status.Code(err) != codes.ResourceExhausted {
+		t.Fatalf("the answer is not refused: %v", err)
+	}
+	if used := w.InFlight().Used(); used != 0 {
+		t.Errorf("%d bytes are still in flight", used)
+	}
+	if _, err := w.client.GetOnlineFeatures(t.Context(), byService("churn", int64s("customer_id", 1))); err != nil {
+		t.Fatal(err)
+	}
+	if got := logged(t, folder, l); len(got) != 1 {
+		t.Errorf("logged: %s", got)
+	}
 }

@@ -2,8 +2,10 @@ package skew
 
 import (
 	"context"
+	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fstore-dev/fstore"
@@ -90,6 +92,20 @@ func (p *publications) covers(g *Rows, f int, replays int) bool {
 // group compares rows of the same publications.
 func (r *runner) group(ctx context.Context, g *Rows) error {
 	p := publicationsOf(g)
+	problems, comparable := map[string]bool{}, false
+	for i := range g.Features {
+		if problem := g.Features[i].Problem; problem != "" {
+			problems[problem] = true
+		} else {
+			comparable = true
+		}
+	}
+	if !comparable {
+		for range g.Len {
+			r.skip(g, strings.Join(slices.Sorted(maps.Keys(problems)), "; "))
+		}
+		return nil
+	}
 	var replays []*Replayed
 	for _, at := range p.instants() {
 		again, err := r.o.Replayer.Replay(ctx, g, at)
@@ -106,9 +122,14 @@ func (r *runner) group(ctx context.Context, g *Rows) error {
 		r.result.Compared++
 		uncovered := false
 		for f := range g.Features {
-			if !r.equal(g, replays, row, f) {
+			if g.Features[f].Problem != "" {
+				r.of(g.Features[f].View).NotProvable++
+			} else if !r.equal(g, replays, row, f) {
 				uncovered = !r.differs(ctx, g, p, replays, row, f) || uncovered
 			}
+		}
+		for problem := range problems {
+			r.because(problem)
 		}
 		if uncovered {
 			r.because("a feature reads several values that a run in flight may have replaced or not, in more combinations than are compared")

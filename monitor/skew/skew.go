@@ -40,9 +40,10 @@ const (
 
 // Feature is a feature of served rows.
 type Feature struct {
-	Name  string
-	View  fstore.ViewRef   // the view that it is of
-	Reads []fstore.ViewRef // the view of each look-up that it is computed from: View, or those that an on-demand view reads
+	Name    string
+	View    fstore.ViewRef   // the view that it is of
+	Reads   []fstore.ViewRef // the view of each look-up that it is computed from: View, or those that an on-demand view reads
+	Problem string           // why it cannot be compared; empty: it can be
 }
 
 // Rows are served rows of one list of features.

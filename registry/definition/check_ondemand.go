@@ -50,7 +50,9 @@ func (c *checker) requestColumns(o *onDemandView) {
 		if !c.name(spec.Name) || c.isDuplicate("request column", spec.Name, seen) || !c.take(o, spec.Name, "request column") {
 			continue
 		}
-		col := fstore.RequestColumn{Name: spec.Name.Value, Type: t, Description: strings.TrimSpace(spec.Description.Value)}
+		col := fstore.RequestColumn{
+			Name: spec.Name.Value, Type: t, Description: strings.TrimSpace(spec.Description.Value), Unlogged: spec.Log.given() && !spec.Log.Value,
+		}
 		if ok && string(spec.Default.JSON) == "null" {
 			c.problems.add(spec.Default.Pos, "leave it out: without a default, callers must send the column, and may send null", "default is null")
 		} else if ok {

@@ -50,6 +50,9 @@ func (l *Fields) request(c fstore.RequestColumn) {
 	if c.Default != nil {
 		l.counts("request."+c.Name+".default", string(c.Default.AppendJSON(nil, 0)), "it replaces null, and callers need not send the column")
 	}
+	if c.Unlogged {
+		l.silent("request."+c.Name+".log", "false", "it decides what the served log keeps, of all versions")
+	}
 	l.silent("request."+c.Name+".description", c.Description, forPeople)
 }
 

@@ -50,7 +50,7 @@ func (in Versions) list(v *fstore.OnDemandVersion) *fstore.FeatureList {
 // onDemandPrint encodes an on-demand view: everything that can change one of its values, and nothing else.
 type onDemandPrint struct {
 	Algorithm string                 `json:"algorithm"`
-	Request   []fstore.RequestColumn `json:"request,omitempty"` // by name, without descriptions
+	Request   []fstore.RequestColumn `json:"request,omitempty"` // by name, without descriptions and what is logged
 	Features  []computedPrint        `json:"features"`          // by name
 }
 
@@ -82,7 +82,7 @@ func OnDemandFingerprint(v *fstore.OnDemandVersion, in Versions) (string, error)
 	}
 	print := onDemandPrint{Algorithm: Algorithm}
 	for _, c := range v.View.Request {
-		c.Description = ""
+		c.Description, c.Unlogged = "", false
 		print.Request = append(print.Request, c)
 	}
 	slices.SortFunc(print.Request, func(a, b fstore.RequestColumn) int { return cmp.Compare(a.Name, b.Name) })

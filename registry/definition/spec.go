@@ -225,6 +225,7 @@ type RequestSpec struct {
 	Name        Text       `yaml:"name,required" form:"name" doc:"Name by which expressions read it. Callers send it under this name, unless a service maps it."`
 	Type        Text       `yaml:"type,required" form:"type" doc:"Type of its values, such as float64 or list<float32>."`
 	Default     Literal    `yaml:"default" doc:"Value to use instead of null. It makes the column optional."`
+	Log         Flag       `yaml:"log" doc:"false: the served log does not keep the column, whichever version of the view answers. Default true. Changing it creates no new version."`
 	Description Text       `yaml:"description" doc:"A description for people. Changing it creates no new version."`
 }
 

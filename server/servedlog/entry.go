@@ -200,8 +200,8 @@ func (p *Plan) sizeOf(s *Served, picked []int32, rows int) int64 {
 	for i := range s.Answer.Versions {
 		fixed += 2*8 + 16 + len(s.Answer.Versions[i].Generation)
 	}
-	n := int64(rows) * int64(fixed)
-	for i := range s.Answer.Features {
+	n := int64(rows) * int64(fixed+p.width)
+	for _, i := range p.varying {
 		n += sizeOfRows(&s.Answer.Features[i].Column, picked)
 	}
 	for _, f := range p.kept {

@@ -194,7 +194,7 @@ func (f *sealedFile) flush() error {
 // writeLeaf writes a leaf as a column chunk.
 func (f *sealedFile) writeLeaf(l *leafBuffer) (format.ColumnMetaData, error) {
 	chunk := format.ColumnMetaData{
-		Type: l.kind, Encoding: []format.Encoding{format.RLE, format.Plain}, PathInSchema: l.path, Codec: format.Snappy,
+		Type: l.kind, Encoding: []format.Encoding{format.Plain, format.RLE}, PathInSchema: l.path, Codec: format.Snappy,
 		NumValues: int64(l.count), Statistics: l.statistics(),
 	}
 	var err error

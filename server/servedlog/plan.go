@@ -61,6 +61,8 @@ type Plan struct {
 	hashed  int              // the first so many of kept are hashed when they are written
 	fields  []fstore.Field   // of a stream
 	refs    []fstore.ViewRef // the view versions
+	varying []int            // the features whose values differ in size
+	width   int              // of a row of the others
 
 	entries sync.Pool
 	scratch sync.Pool
@@ -99,10 +101,12 @@ func (l *Log) Plan(list *fstore.FeatureList, request []fstore.Field, builds answ
 		Columns: list.KeyColumns(), Inputs: []fstore.Field{}, Features: list.Describe().Features, Views: []fstore.ViewRef{},
 		Sample: o.Sample, By: o.By,
 	}}
-	if o.Inputs == WithInputs {
-		p.info.Inputs = append(p.info.Inputs, request...)
-	} else {
-		for _, f := range request {
+	columns := list.RequestColumns()
+	for _, f := range request {
+		unlogged := slices.ContainsFunc(columns, func(c fstore.RequestColumn) bool { return c.Name == f.Name && c.Unlogged })
+		if o.Inputs == WithInputs && !unlogged {
+			p.info.Inputs = append(p.info.Inputs, f)
+		} else {
 			p.info.Missing = append(p.info.Missing, f.Name)
 		}
 	}
@@ -146,8 +150,11 @@ func (p *Plan) derive() {
 		}
 		p.fields = append(p.fields, fstore.Field{Name: p.columnName(f.Name), Type: f.Type})
 	}
-	for _, f := range p.info.Features {
+	for i, f := range p.info.Features {
 		p.fields = append(p.fields, fstore.Field{Name: f.Name, Type: f.Type})
+		if p.width += f.Type.Width(); f.Type.Width() == 0 {
+			p.varying = append(p.varying, i)
+		}
 	}
 	p.text = p.info.text()
 	p.id = idOf(p.text)

@@ -57,12 +57,20 @@ func (s *sampler) byKey(names []string, served *Served, sc *scratch) []int32 {
 	return sc.picked
 }
 
-// ofNull stands for a null in a hash.
-const ofNull = 0x5851f42d4c957f2d
+const (
+	ofNull    = 0x5851f42d4c957f2d // stands for a null in a hash
+	increment = 0x9e3779b97f4a7c15 // so that the hash of zero is no zero
+)
 
 // hashColumn mixes the values of a column into the hashes of their rows. A sample needs neither more than 64 bits nor safety from
 // those who choose keys.
 func hashColumn(hashes []uint64, c *fstore.Column) {
+	if c.Valid == nil && c.Int64s != nil { // as most keys are
+		for row, v := range c.Int64s[:len(hashes)] {
+			hashes[row] = mix(hashes[row] + uint64(v) + increment)
+		}
+		return
+	}
 	for row := range hashes {
 		v := uint64(ofNull)
 		switch {
@@ -80,7 +88,7 @@ func hashColumn(hashes []uint64, c *fstore.Column) {
 		default:
 			v = 0
 		}
-		hashes[row] = mix(hashes[row] + v + 0x9e3779b97f4a7c15)
+		hashes[row] = mix(hashes[row] + v + increment)
 	}
 }
 

@@ -118,14 +118,16 @@ func TestWhatIsKeptOfKeysAndInputs(t *testing.T) {
 	h.Write(fstore.AppendKey(nil, []*fstore.Column{&key}, 0))
 	hash := hex.EncodeToString(h.Sum(nil)[:16])
 	for _, c := range []struct {
-		keys   Keys
-		inputs Inputs
-		want   string
-		secret []string // what no file may have
+		keys     Keys
+		inputs   Inputs
+		unlogged bool // the note
+		want     string
+		secret   []string // what no file may have
 	}{
-		{PlainKeys, WithInputs, `{"customer_id":-7,"cart":1.5,"note":"secret of the note","value":-3.5}`, nil},
-		{HashedKeys, WithoutInputs, fmt.Sprintf(`{"customer_id":%q,"value":-3.5}`, hash), []string{"secret of the note", "0123456789abcdef"}},
-		{NoKeys, WithInputs, `{"cart":1.5,"note":"secret of the note","value":-3.5}`, []string{`"customer_id":-7`}},
+		{PlainKeys, WithInputs, false, `{"customer_id":-7,"cart":1.5,"note":"secret of the note","value":-3.5}`, nil},
+		{HashedKeys, WithoutInputs, false, fmt.Sprintf(`{"customer_id":%q,"value":-3.5}`, hash), []string{"secret of the note", "0123456789abcdef"}},
+		{NoKeys, WithInputs, false, `{"cart":1.5,"note":"secret of the note","value":-3.5}`, []string{`"customer_id":-7`}},
+		{PlainKeys, WithInputs, true, `{"customer_id":-7,"cart":1.5,"value":-3.5}`, []string{"secret of the note"}},
 	} {
 		w := newWorld(t, func(o *Options) { o.Keys, o.Inputs, o.Secret = c.keys, c.inputs, secret })
 		s := served(-7)
@@ -133,7 +135,13 @@ func TestWhatIsKeptOfKeysAndInputs(t *testing.T) {
 		cart.AppendFloat64(1.5)
 		note.Append("secret of the note")
 		s.Columns = append([]fstore.Column{note}, append(s.Columns, cart)...)
-		w.Add(w.Plan(listOf("churn", one), request, answers.Builds{}), s)
+		list := listOf("churn", one)
+		if c.unlogged {
+			list.OnDemand = []*fstore.OnDemandVersion{{View: fstore.OnDemandView{Request: []fstore.RequestColumn{
+				{Name: "cart", Type: fstore.Float64}, {Name: "note", Type: fstore.String, Unlogged: true},
+			}}}}
+		}
+		w.Add(w.Plan(list, request, answers.Builds{}), s)
 		w.drain()
 		text := ""
 		for range 2 {
