@@ -30,7 +30,8 @@ type ColumnReader struct {
 	session  *session
 	file     rowFile
 	selected []string
-	at       string // the instant of a row; "": the file has no such column
+	values   map[string]string // the SQL of the columns that are wanted for their values, by name
+	at       string            // the instant of a row; "": the file has no such column
 
 	From, To time.Time // rows after From, up to To; zero: no bound
 }
@@ -63,6 +64,7 @@ func (r *ColumnReader) open(ctx context.Context, req *ColumnsRequest) (err error
 			r.selected = append(r.selected, "CASE WHEN "+ident(name)+" IS NOT NULL THEN true END AS "+ident(name))
 		}
 	}
+	r.values = map[string]string{}
 	for _, want := range req.Columns {
 		at := columnIndex(r.file.columns, want.Name)
 		if at < 0 || want.Name == req.Timestamp {
@@ -78,6 +80,7 @@ func (r *ColumnReader) open(ctx context.Context, req *ColumnsRequest) (err error
 				WithHint("write the column in that type, or leave it out")
 		}
 		r.selected = append(r.selected, x+" AS "+ident(want.Name))
+		r.values[want.Name] = x
 	}
 	return r.bound(ctx, req)
 }
@@ -158,15 +161,8 @@ func (r *ColumnReader) Each(ctx context.Context, yield func(*fstore.Batch) error
 	if len(r.selected) == 0 {
 		return nil
 	}
-	var where []string
-	if !r.From.IsZero() {
-		where = append(where, r.at+" > "+instant(r.From))
-	}
-	if !r.To.IsZero() {
-		where = append(where, r.at+" <= "+instant(r.To))
-	}
 	sql := "SELECT\n  " + list(r.selected) + "\nFROM " + r.file.from
-	if len(where) > 0 {
+	if where := r.where(); where != nil {
 		sql += "\nWHERE " + and(where)
 	}
 	var stopped error
@@ -195,6 +191,17 @@ func (r *ColumnReader) Quantiles(ctx context.Context, n int) (out []int64, err e
 		return nil, fmt.Errorf("%s: %w", r.file.file, err)
 	}
 	return out, r.session.checkFile(ctx, r.file.stamp, r.file.file)
+}
+
+// where returns the conditions of the rows that are taken.
+func (r *ColumnReader) where() (out []string) {
+	if !r.From.IsZero() {
+		out = append(out, r.at+" > "+instant(r.From))
+	}
+	if !r.To.IsZero() {
+		out = append(out, r.at+" <= "+instant(r.To))
+	}
+	return out
 }
 
 // File returns the absolute path of the file.

@@ -38,6 +38,7 @@ type DriftRequest struct {
 
 	Window time.Duration // only current rows less than this long before To; 0: all
 	To     *time.Time    // only current rows up to this instant; nil: up to the last
+	Exact  bool          // compute KS from the rows of both sides, however many they are; only of files
 	By     drift.Period  // also compare the current rows of each hour, day, week or month
 
 	Options  drift.Options
@@ -66,6 +67,9 @@ func (p *Project) driftFrom(ctx context.Context, r DriftRequest, set *LockedSet)
 	}
 	if r.Current != DriftServed && (r.Service != "" || r.Model.Name != "" || r.Log != "") {
 		return nil, fstore.Errorf(fstore.ErrUsage, "a service, a model and a log say which answers of the served log to compare").WithHint("give --current served with --service, --model and --log")
+	}
+	if r.Exact && (r.Current == DriftStore || r.Current == DriftServed) {
+		return nil, fstore.Errorf(fstore.ErrUsage, "%s has no file of rows to compare exactly", r.Current).WithHint("leave out --exact")
 	}
 	current := drift.Side{Kind: drift.File, Name: r.Current, File: r.Current, Timestamp: set.Lock.Labels.Timestamp}
 	switch {
@@ -137,12 +141,17 @@ func (p *Project) driftOfFile(ctx context.Context, r *DriftRequest, set *LockedS
 	if err != nil {
 		return nil, err
 	}
-	reader, err := p.countFile(ctx, counter, offline.ColumnsRequest{
+	wanted := offline.ColumnsRequest{
 		Path: current.File, Timestamp: current.Timestamp, To: r.To, Window: r.Window,
 		Required: r.Timestamp != "" || r.To != nil || r.Window > 0 || r.By != drift.Whole,
-	}, r.Progress)
+	}
+	rows := int64(0)
+	reader, err := p.countFile(ctx, counter, wanted, func(n int64) { rows = n; r.Progress(n) })
 	if err != nil {
 		return nil, fmt.Errorf("current: %w", err)
+	}
+	if err := p.exactKS(ctx, counter, r, set, wanted, rows); err != nil {
+		return nil, err
 	}
 	current.File, current.From, current.To = reader.File(), reader.From, reader.To
 	if !reader.HasTimestamp() {

@@ -117,3 +117,33 @@ func (p *Project) countFile(ctx context.Context, counter *drift.Counter, req off
 		return counter.Add(b)
 	})
 }
+
+// exactRows is up to how many rows of both sides together KS is computed from them without being asked for.
+const exactRows = 1_000_000
+
+// exactKS computes KS from the rows of both sides, if the file of the reference is still that of its lock and there are not too many rows.
+// If it was asked for, a file that is not is an error.
+func (p *Project) exactKS(ctx context.Context, counter *drift.Counter, r *DriftRequest, set *LockedSet, current offline.ColumnsRequest, rows int64) error {
+	if set.Lock.Output.Rows+rows > exactRows && !r.Exact {
+		return nil
+	}
+	if err := p.checkSetFile(ctx, set); err != nil {
+		if r.Exact || ctx.Err() != nil {
+			return fmt.Errorf("reference: %w", err)
+		}
+		return nil
+	}
+	engine, err := p.openedEngine()
+	if err != nil {
+		return err
+	}
+	current.Columns, current.Nulls = counter.Numbers(), nil
+	found, err := engine.Kolmogorov(ctx, offline.ColumnsRequest{Path: set.Out, Columns: current.Columns}, current)
+	if err != nil {
+		return err
+	}
+	for name, ks := range found {
+		counter.SetKS(name, ks.Statistic, ks.Reference, ks.Current)
+	}
+	return nil
+}

@@ -36,7 +36,7 @@ func (a *app) driftCommand() *cobra.Command {
 		Use:   "drift --reference NAME|LOCKFILE --current FILE|NAME|LOCKFILE|store|served",
 		Short: "Compare current values with those that a model was trained on",
 		Long: `Compare the distributions of current values with those of a training set, feature by feature. The lock of the training set has
-its statistics, so its file is not read, but for thresholds of auto. The current values are those of a Parquet or CSV file with columns named like the
+its statistics, so its file is not needed. The current values are those of a Parquet or CSV file with columns named like the
 features, of another training set, what is published in the online store (store), or what servers answered (served). The store
 only has keys with a value, so rows of the training set for which a view had none are left out then.
 
@@ -49,6 +49,9 @@ than 200 rows or values are too few to judge. docs/drift.md has the formulas and
 
 Thresholds come from drift in the definitions of features and views, unless --threshold says otherwise. auto takes them from windows
 of the training set's own file: mean and three standard deviations of the score.
+
+The Kolmogorov-Smirnov statistic is that of the rows, with a p-value, if the training set's file is there and both sides together have at
+most 1,000,000 rows, or with --exact. Otherwise it is what the bins say: bounds.
 
 --window takes the last rows of a file, --by also compares each hour, day, week or month alone. --fail-on makes the exit status 4
 if more than this share of the judged features has drifted; 0 means any. It is also 4 if no feature could be judged, or if the
@@ -85,6 +88,7 @@ current side lacks a feature; --allow-missing accepts the latter.
 	flags.StringVar(&f.window, "window", "", "only rows of this length of time up to the last, such as 7d")
 	flags.StringVar(&f.to, "to", "", "only rows up to this instant, where --window ends")
 	flags.StringVar(&f.by, "by", "", "also compare the rows of each hour, day, week or month")
+	flags.BoolVar(&f.request.Exact, "exact", false, "compute the Kolmogorov-Smirnov statistic from the rows of both sides, however many they are")
 	flags.StringArrayVar(&f.thresholds, "threshold", nil, "threshold of a check: CHECK=NUMBER or FEATURE.CHECK=NUMBER; auto or off in place of a number, or alone (repeatable)")
 	flags.Int64Var(&f.request.Options.MinRows, "min-rows", drift.DefaultMinRows, "fewer rows or values than this are too few to judge")
 	flags.StringVar(&f.html, "html", "", "also write an HTML report to this file")

@@ -27,10 +27,11 @@ type compared struct {
 	measure   Measure
 	edges     *stats.Edges
 	reference *stats.Counts
-	mean      *float64              // of the reference; nil: unknown, or of infinite numbers
-	distinct  int64                 // values of the reference; -1: unknown, or an estimate
-	stddev    *float64              // of the reference's population; nil: unknown, or of infinite numbers
-	takenOut  int64                 // rows of the reference
+	mean      *float64 // of the reference; nil: unknown, or of infinite numbers
+	distinct  int64    // values of the reference; -1: unknown, or an estimate
+	stddev    *float64 // of the reference's population; nil: unknown, or of infinite numbers
+	takenOut  int64    // rows of the reference
+	ks        *ksOfRows
 	auto      map[CheckName]float64 // thresholds of auto, as far as they are known
 	notAuto   string                // why thresholds of auto are the defaults, in a sentence
 	ignored   string                // why the share of nulls is not judged, in a sentence; "": it is

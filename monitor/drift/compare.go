@@ -92,6 +92,9 @@ func (c *compared) checks(all []scored, held thresholds) []Check {
 	out := make([]Check, 0, len(all))
 	for _, s := range all {
 		check := Check{Name: s.name, Value: number(s.value), AtMost: number(s.atMost), Noise: number(s.noise)}
+		if s.name == CheckKS && math.IsNaN(s.atMost) { // not that of the bins
+			check.Exact, check.PValue = true, number(c.ks.pValue)
+		}
 		held.hold(&check, c)
 		check.Over = check.Threshold != nil && s.value >= *check.Threshold && !(s.value <= s.noise) // NaN is not
 		out = append(out, check)
@@ -167,7 +170,7 @@ func (c *compared) feature(current *stats.Counts, o *Options, held thresholds) F
 	out := c.described()
 	figures := figuresOf(current)
 	out.Current, out.Bins = &figures, c.bins(current)
-	out.Checks = c.checks(c.scores(current, o.MinRows), held)
+	out.Checks = c.checks(c.withKSOfRows(c.scores(current, o.MinRows)), held)
 	if held.auto() {
 		out.NotAuto = c.notAuto
 	}

@@ -23,7 +23,7 @@ func upTo(values []float64, x float64) float64 {
 	return float64(n) / float64(len(values))
 }
 
-// exactKS is the largest difference of the shares up to x; it is at one of the values.
+// ksOfRows is the largest difference of the shares up to x; it is at one of the values.
 func exactKS(a, b []float64) float64 {
 	d := 0.0
 	for _, x := range slices.Concat(a, b) {

@@ -147,6 +147,11 @@ type Check struct {
 	// AtMost bounds the exact score of the rows from above, where bins only tell Value as a lower bound (KS and Wasserstein).
 	AtMost *float64 `json:"at_most,omitempty"`
 
+	// Exact says that Value is that of the rows of both sides, where bins would only give bounds. PValue is the chance that two samples of
+	// these sizes from one distribution have a score as high, near 0 too: an estimate within 10 % if it is above 1e-9. Both are of KS.
+	Exact  bool     `json:"exact,omitempty"`
+	PValue *float64 `json:"p_value,omitempty"`
+
 	Threshold     *float64 `json:"threshold,omitempty"`      // absent: the score is shown and decides nothing
 	ThresholdFrom Origin   `json:"threshold_from,omitempty"` // who set Threshold, or took it away; absent: it has none by default
 	Auto          bool     `json:"auto,omitempty"`           // Threshold follows from the reference's own windows

@@ -130,6 +130,9 @@ func checksOf(f *drift.Feature) []check {
 				row.Score += " to\u00a0" + write(*k.AtMost)
 			}
 		}
+		if k.Exact && k.PValue != nil {
+			row.Score += fmt.Sprintf(", p\u00a0=\u00a0%.2g", *k.PValue)
+		}
 		if k.Threshold != nil {
 			row.Threshold = limit(k.Name, *k.Threshold)
 			row.Result = resultOf(&k)

@@ -80,23 +80,21 @@ class Compared:
             str(folder / "set.parquet"),
         ]
         fstore(binary, "training-set", "create", "pairs", *create, repo=folder)
-        said = fstore(
-            binary,
-            "drift",
-            "--reference",
-            "pairs",
-            "--current",
-            str(folder / "current.parquet"),
-            "--output",
-            "json",
-            repo=folder,
-        )
+        drift = ["drift", "--reference", "pairs", "--current", str(folder / "current.parquet"), "--output", "json"]
+        said = fstore(binary, *drift, repo=folder)
+        self.of_rows: dict[str, dict[str, Any]] = {f["name"]: f for f in json.loads(said)["features"]}
+        (folder / "set.parquet").rename(folder / "gone.parquet")
+        said = fstore(binary, *drift, repo=folder)
         self.features: dict[str, dict[str, Any]] = {f["name"]: f for f in json.loads(said)["features"]}
 
     def score(self, pair: str, name: str) -> tuple[float, float]:
-        """The bounds of a score; they are equal where it is exact."""
+        """The bounds of a score that the bins of the lock give; they are equal where it is exact."""
         check = next(c for c in self.features[pair]["checks"] if c["name"] == name)
         return check["value"], check.get("at_most", check["value"])
+
+    def ks(self, pair: str) -> dict[str, Any]:
+        """The Kolmogorov-Smirnov statistic of the rows."""
+        return next(c for c in self.of_rows[pair]["checks"] if c["name"] == "ks")
 
     def values(self, pair: str) -> tuple[Any, Any]:
         """The values of both sides without nulls."""
@@ -190,6 +188,18 @@ def test_distances_of_numbers_are_those_of_scipy_within_the_bins(
         exact = stats.wasserstein_distance(reference, current) / np.std(reference)
         least, most = c.score(pair.name, "wasserstein")
         assert least * (1 - 1e-6) - 1e-9 <= exact <= most * (1 + 1e-6) + 1e-9
+
+
+@each(lambda p: judged(p) and not p.categorical)
+def test_ks_of_rows_is_that_of_scipy(compared: dict[str, Compared], pair: Pair) -> None:
+    c = compared[pair.name]
+    exact = stats.ks_2samp(*c.values(pair.name), method="asymp")
+    found = c.ks(pair.name)
+    assert found["exact"] and "at_most" not in found
+    assert found["value"] == pytest.approx(exact.statistic, abs=1e-12)
+    assert exact.pvalue < 1e-9 and found["p_value"] < 1e-8 or found["p_value"] == pytest.approx(exact.pvalue, rel=0.1)
+    others = [k for k in c.of_rows[pair.name]["checks"] if k["name"] != "ks"]
+    assert others == [k for k in c.features[pair.name]["checks"] if k["name"] != "ks"]
 
 
 def merged(feature: dict[str, Any], values: Any) -> Any:
