@@ -11,13 +11,14 @@ import shutil
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import steps
 from services import Failed, Services, free_port
-from watch import Prometheus
+from watch import Prometheus, Receiver
 
 import fstore
 
@@ -32,6 +33,7 @@ class Loop:
         self.shop = folder / "shop"
         self.repo: fstore.Repo
         self.prometheus: Prometheus
+        self.webhook = stack.enter_context(Receiver())
         self.features: str
         """Where fstore serve answers gRPC."""
         self.app: str
@@ -92,6 +94,7 @@ def bring_up(loop: Loop) -> str:
     server = ["mlflow", "server", "--host", "127.0.0.1", "--port", str(mlflow), "--workers", "1"]
     stores = ["--backend-store-uri", "sqlite:///mlflow.db", "--artifacts-destination", "artifacts"]
     start("mlflow", [*server, *stores], loop.folder)
+    variables |= {"WEBHOOK": loop.webhook.url, "WEBHOOK_SECRET": loop.webhook.secret}
     variables["REDIS"] = f"redis://127.0.0.1:{redis}/0"
     variables["MLFLOW_TRACKING_URI"] = f"http://127.0.0.1:{mlflow}"
     os.environ.update(variables)
@@ -121,7 +124,9 @@ def holds(n: int, step: Callable[[Loop], str], loop: Loop) -> bool:
     name = step.__name__.replace("_", " ")
     try:
         proved = step(loop)
-    except (Failed, fstore.Error) as error:
+    except Exception as error:
+        if not isinstance(error, Failed | fstore.Error):
+            traceback.print_exc()  # a fault of the loop itself, such as an answer in another form
         print(f"{n:2} {name}: {error}\nLook at {loop.services.logs}.", file=sys.stderr)
         return False
     print(f"{n:2} {name:20} {proved} ({time.monotonic() - began:.1f} s)", flush=True)
@@ -130,4 +135,7 @@ def holds(n: int, step: Callable[[Loop], str], loop: Loop) -> bool:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # everything is stopped then, as after Ctrl-C
-    sys.exit(0 if once_round(Path(sys.argv[1]).resolve()) else 1)
+    try:
+        sys.exit(0 if once_round(Path(sys.argv[1]).resolve()) else 1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -174,6 +174,7 @@ def quiet(loop: "Loop") -> str:
         "Prometheus does not get fstore_monitor_firing",
     )
     check(DRIFT not in loop.prometheus.alerts(), "Prometheus has an alert, and nothing has drifted")
+    check(loop.webhook.messages == [], f"nothing has drifted, and a webhook came: {loop.webhook.messages}")
     return "nothing has drifted, and nobody was told anything"
 
 
@@ -194,14 +195,28 @@ def shift(loop: "Loop") -> str:
 
 
 def alert(loop: "Loop") -> str:
-    """Monitors version 1 again: its features have drifted, and a rule of Prometheus fires."""
+    """Monitors version 1 again: its features have drifted. A rule of Prometheus fires, and one signed webhook comes."""
     monitor(loop, status=4)
     loop.run("fstore drift --reference returns_1 --current store --html drift.html --fail-on 0.3", 4)
     until(lambda: DRIFT in loop.prometheus.alerts(), f"{DRIFT} does not fire in Prometheus")
     labels = loop.prometheus.alerts()[DRIFT]
     model = f"{labels['model']}@{labels['version']}"
     check(model == "returns@1", f"the alert is about {model}")
-    return f"{DRIFT} fires for {model}; drift.html shows the features"
+    told(loop, ["drift.firing"])
+    monitor(loop, status=4)
+    told(loop, ["drift.firing"])  # once for each change
+    return f"{DRIFT} fires in Prometheus; one webhook: {loop.webhook.messages[0]['data']['summary']}"
+
+
+def told(loop: "Loop", expected: list[str]) -> None:
+    """Checks what has come by webhook. A command has sent its messages when it ends."""
+    came = [m["type"] for m in loop.webhook.messages]
+    check(came == expected, f"these webhooks came: {loop.webhook.messages}")
+    about = [m["data"]["subject"] for m in loop.webhook.messages]
+    check(
+        all(s == {"kind": "model", "name": "returns", "version": "1"} for s in about),
+        f"they are about {about}",
+    )
 
 
 def training_set_again(loop: "Loop") -> str:
@@ -282,6 +297,15 @@ def skew(loop: "Loop") -> str:
     return f"{equal:,} logged values are what the engine computes"
 
 
+def retire(loop: "Loop") -> str:
+    """Lets version 1 go. What is published is what version 3 has learned from: the alert is over, and that is told as well."""
+    loop.run("fstore model unpin returns 1")
+    monitor(loop, status=0)
+    told(loop, ["drift.firing", "drift.resolved"])
+    until(lambda: DRIFT not in loop.prometheus.alerts(), f"{DRIFT} still fires in Prometheus")
+    return "version 3 has not drifted; the alert is over in Prometheus, and by webhook"
+
+
 def rebuild(loop: "Loop") -> str:
     """Makes both training sets again from their locks: the same bytes."""
     for name in ("returns_1", "returns_2"):
@@ -298,4 +322,4 @@ ROUND: list[Callable[["Loop"], str]] = [
 ]  # fmt: skip
 """From an alert to the next model: what the workflow in examples/github and the DAG in examples/orchestration do."""
 
-ALL = [raw_data, training_set, train, gate, materialize, serve, quiet, shift, *ROUND]
+ALL = [raw_data, training_set, train, gate, materialize, serve, quiet, shift, *ROUND, retire]

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import json
-import re
 import secrets
 import threading
 import urllib.request
@@ -14,11 +13,11 @@ from typing import Any
 
 from services import Services, free_port
 
-RULES = Path(__file__).with_name("rules.yml")
+RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "fstore.rules.yml"
 
 CONFIG = """\
 global: {scrape_interval: 1s, evaluation_interval: 1s}
-rule_files: [rules.yml]
+rule_files: [RULES]
 scrape_configs:
   - job_name: pushgateway
     honor_labels: true
@@ -27,7 +26,7 @@ scrape_configs:
 
 
 class Receiver:
-    """Receives webhooks, and keeps those whose signature holds."""
+    """Receives webhooks while its block lasts, and keeps those whose signature holds."""
 
     def __init__(self) -> None:
         key = secrets.token_bytes(32)
@@ -54,21 +53,22 @@ class Receiver:
         self.url = f"http://127.0.0.1:{self._server.server_port}/"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
-    def close(self) -> None:
-        """Stops listening."""
+    def __enter__(self) -> "Receiver":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
 
 
 class Prometheus:
-    """A Prometheus that reads a Pushgateway every second. Its alerts fire at once: nobody waits for minutes here."""
+    """A Prometheus that reads a Pushgateway every second."""
 
     def __init__(self, services: Services, folder: Path) -> None:
         push, port = free_port(), free_port()
         self.pushgateway, self.url = f"http://127.0.0.1:{push}", f"http://127.0.0.1:{port}"
         folder.mkdir()
-        (folder / "prometheus.yml").write_text(CONFIG.replace("PORT", str(push)))
-        (folder / RULES.name).write_text(re.sub(r"\n +for: \w+\n", "\n", RULES.read_text()))
+        (folder / "prometheus.yml").write_text(CONFIG.replace("PORT", str(push)).replace("RULES", str(RULES)))
         services.start(
             "pushgateway", ["prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{push}"], folder
         )
