@@ -166,8 +166,9 @@ def ask(loop: "Loop", model: str = "returns@champion") -> Any:
 
 
 def quiet(loop: "Loop") -> str:
-    """Monitors version 1: what is published is what it has learned from, and nobody is told anything."""
+    """Monitors version 1: what is published and what is served is what it has learned from, and nobody is told anything."""
     loop.prometheus.ready(loop.services)
+    loop.run("fstore drift --reference returns_1 --current served --fail-on 0.3")
     monitor(loop, status=0)
     until(
         lambda: "fstore_monitor_firing" in loop.prometheus.metrics(),
@@ -197,7 +198,9 @@ def shift(loop: "Loop") -> str:
 def alert(loop: "Loop") -> str:
     """Monitors version 1 again: its features have drifted. A rule of Prometheus fires, and one signed webhook comes."""
     monitor(loop, status=4)
-    loop.run("fstore drift --reference returns_1 --current store --html drift.html --fail-on 0.3", 4)
+    loop.run(
+        "fstore drift --reference returns_1 --current served --window 10s --html drift.html --fail-on 0.3", 4
+    )
     until(lambda: DRIFT in loop.prometheus.alerts(), f"{DRIFT} does not fire in Prometheus")
     labels = loop.prometheus.alerts()[DRIFT]
     model = f"{labels['model']}@{labels['version']}"
