@@ -25,7 +25,8 @@ nothing. Without names, it checks every source and view that expects something. 
 views with online: false that it reads, all as of the instant that the run would publish. A source alone is checked as of --to.
 The exit status is 4 if an expectation of severity error fails.
 
-materialize checks the same before its first write. The registry keeps the latest outcomes of both; --history shows them.`,
+materialize checks the same before its first write. The registry keeps the latest outcomes of both; --history shows them. Targets
+of "notify" in fstore.yaml are told when an expectation begins to fail, and when it holds again (docs/notify.md).`,
 		Example: `  fstore check
   fstore check customer_orders --to 2025-12-01
   fstore check lines --failing failing.parquet

@@ -17,7 +17,8 @@ with "publish" is late once the publication after its last one should be servabl
 delay. A view without "publish" has no schedule and is never late. The newest event tells a run that works from one whose
 source has dried up; windowed views and static tables have none.
 
-The exit status is 4 if a view version is late or not published.`,
+The exit status is 4 if a view version is late or not published. Targets of "notify" in fstore.yaml are told of it, and again when
+it is fresh (docs/notify.md).`,
 		Example: "  fstore freshness\n  fstore freshness --output json",
 		Args:    usage.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {

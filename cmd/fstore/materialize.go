@@ -37,7 +37,8 @@ not changed since the last publication, it does not even compute. Serving is nev
 versions once all their views are published.
 
 A run that would delete more than half of 100 or more published keys, or turn a feature from under 1 % to over 50 % null,
-writes nothing of that view and exits with status 4. The error has the command that publishes exactly this result.
+writes nothing of that view and exits with status 4. The error has the command that publishes exactly this result. Targets of
+"notify" in fstore.yaml are told of a refused view, and again when it is published (docs/notify.md).
 
 A view with a publish schedule is published at the last instant of its schedule up to --to, any other view at --to. Before
 its first run, SQL is checked on the data: a view that sees the future is not written, the status is 4 (docs/causality.md).

@@ -17,9 +17,9 @@ func (a *app) notifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "notify [--test [TARGET…]]",
 		Short: "Show what fires and who was told, or send a test message",
-		Long: `Show the alerts that fire, since when, and which targets of "notify" in fstore.yaml were told. materialize, check and freshness
-send a message when an alert begins to fire and when it is resolved, once for each. What could not be sent is sent by the next
-of them.
+		Long: `Show the alerts that fire, since when, and which targets of "notify" in fstore.yaml were told. materialize, check, freshness and
+monitor send a message when an alert begins to fire and when it is resolved, once for each. What could not be sent is sent by
+the next of them.
 
 With --test, send a test message to every target, or to those named. The exit status is 4 if one does not take it. PagerDuty
 gets an incident of severity info, which is resolved at once.`,
