@@ -275,10 +275,19 @@ type Service struct {
 	Meta
 }
 
+// What fstore monitor can compare with a training set.
+const (
+	MonitorStore  = "store"  // what is published
+	MonitorServed = "served" // what servers answered
+)
+
 // Monitor says how fstore monitor watches the models of a service. It changes no value, so it belongs to the name of a service and
 // not to a version.
 type Monitor struct {
 	Reference string   `json:"reference,omitempty"` // training set that current values are compared with; empty: the one that each model is pinned to
+	Current   string   `json:"current,omitempty"`   // MonitorStore or MonitorServed; empty: MonitorStore
+	Window    Duration `json:"window,omitempty"`    // of the served log: only answers of this length of time; 0: all
+	By        string   `json:"by,omitempty"`        // of the served log: also compare each hour, day, week or month; empty: no
 	FailOn    *float64 `json:"fail_on,omitempty"`   // share of the features, from 0 and below 1, beyond which their drift is an alarm; nil: the default
 
 	Drift map[string]DriftThreshold `json:"drift,omitempty"` // by CHECK for all features, FEATURE.CHECK, or FEATURE (off or auto)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/monitor/drift"
@@ -15,8 +16,11 @@ import (
 
 // MonitoredDrift is what a round keeps of a comparison.
 type MonitoredDrift struct {
-	Reference  string           `json:"reference"` // training set
-	Current    string           `json:"current"`   // what was compared with it: store
+	Reference  string           `json:"reference"`     // training set
+	Current    string           `json:"current"`       // what was compared with it: store or served
+	Rows       int64            `json:"rows"`          // of what is current
+	From       time.Time        `json:"from,omitzero"` // answers after this instant; absent: all
+	To         time.Time        `json:"to,omitzero"`   // answers up to it
 	Verdict    drift.Verdict    `json:"verdict"`
 	Share      float64          `json:"share"`       // of the judged features that drifted
 	ShareLimit float64          `json:"share_limit"` // a greater share is an alarm
@@ -40,16 +44,19 @@ func (m *monitoring) drift(ctx context.Context, of *MonitoredModel) error {
 		return err
 	}
 	r := DriftRequest{
-		Reference: set.Lock.Name, Current: DriftStore, Options: drift.Options{MinRows: drift.DefaultMinRows, ShareLimit: drift.DefaultShareLimit},
+		Reference: set.Lock.Name, Current: fstore.MonitorStore, Options: drift.Options{MinRows: drift.DefaultMinRows, ShareLimit: drift.DefaultShareLimit},
 		Progress: func(rows int64) { m.r.Progress(of.String()+" drift", rows) },
 	}
 	if s := m.settings(of.Service); s != nil {
+		if err := m.choose(&r, s, of); err != nil {
+			return err
+		}
 		if s.FailOn != nil {
 			r.Options.ShareLimit = *s.FailOn
 		}
 		setThresholds(&r.Options, s.Drift, driftColumns(set.Lock))
 	}
-	key, err := json.Marshal([]any{set.Lock.Name, set.Lock.Created, r.Options})
+	key, err := json.Marshal([]any{set.Lock.Name, set.Lock.Created, r.Service, r.Model, r.Window, r.By, r.Options})
 	if err != nil {
 		return err
 	}
@@ -62,6 +69,24 @@ func (m *monitoring) drift(ctx context.Context, of *MonitoredModel) error {
 	}
 	of.drifted(c)
 	return nil
+}
+
+// choose says which rows are compared, as a service's definition has it.
+func (m *monitoring) choose(r *DriftRequest, s *fstore.Monitor, of *MonitoredModel) (err error) {
+	if s.Current != fstore.MonitorServed {
+		return nil
+	}
+	r.Current, r.Window = DriftServed, time.Duration(s.Window)
+	if r.Model = (fstore.ModelRef{Name: of.Model, Version: of.Version}); of.Model == "" {
+		r.Service = of.Service
+	}
+	if r.Window > 0 {
+		r.To = &m.out.At // if nobody asks any more, there is too little to judge
+	}
+	if s.By != "" {
+		r.By, err = drift.ParsePeriod(s.By)
+	}
+	return err
 }
 
 // setThresholds sets thresholds of a service's definition. A training set of another version of the service may lack some of the features.
@@ -126,7 +151,7 @@ func (m *monitoring) pinned(service string) bool {
 func (of *MonitoredModel) drifted(c *drift.Comparison) {
 	of.Comparison = c
 	of.Drift = &MonitoredDrift{
-		Reference: c.Reference.Name, Current: c.Current.Name, Verdict: c.Verdict, Share: c.Share, ShareLimit: c.ShareLimit, Counts: c.Counts,
+		Reference: c.Reference.Name, Current: c.Current.Name, Rows: c.Current.Rows, From: c.Current.From, To: c.Current.To, Verdict: c.Verdict, Share: c.Share, ShareLimit: c.ShareLimit, Counts: c.Counts,
 		Features: []DriftedFeature{},
 	}
 	lacks := 0

@@ -14,36 +14,49 @@ import (
 func (m *Monitored) Table() *terminal.Table {
 	t := terminal.NewTable("MODEL", "SERVICE", "CHECKS", "DRIFT", "FRESHNESS", "")
 	for _, of := range m.Models {
-		name, service := of.String(), dashed(of.Service)
-		if of.Model == "" && of.Service != "" {
-			name = "-"
-		}
-		note := of.NoDrift
-		if len(of.Errors) > 0 {
-			note = strings.Join(of.Errors, "; ")
-		}
-		t.Row(name, service, of.Checks.text(), of.Drift.text(), of.Freshness.text(), note)
+		t.Row(of.cells()...)
 	}
 	return t
+}
+
+// cells are the line of a model: its name, its service, checks, drift, freshness, and what there is to note.
+func (of *MonitoredModel) cells() []string {
+	name, note := of.String(), of.NoDrift
+	if of.Model == "" && of.Service != "" {
+		name = "-"
+	}
+	if len(of.Errors) > 0 {
+		note = strings.Join(of.Errors, "; ")
+	}
+	return []string{name, dashed(of.Service), of.Checks.text(), of.Drift.text(), of.Freshness.text(), note}
 }
 
 // FiringTable shows a line for each thing that fires, with the models that it concerns; it is empty if nothing does.
 func (m *Monitored) FiringTable() *terminal.Table {
 	t := terminal.NewTable("FIRES", "SUBJECT", "WHY", "CONCERNS")
-	var all []Firing
-	concerns := map[Firing][]string{}
-	for _, of := range m.Models {
-		for _, f := range of.Firing {
-			if concerns[f] == nil {
-				all = append(all, f)
-			}
-			concerns[f] = append(concerns[f], of.String())
-		}
-	}
-	for _, f := range all {
-		t.Row(string(f.Event), f.Subject, f.Summary, strings.Join(concerns[f], ", "))
+	for _, f := range m.firing() {
+		t.Row(string(f.Event), f.Subject, f.Summary, strings.Join(f.concerns, ", "))
 	}
 	return t
+}
+
+// firingOf is what fires, once for all the models that it concerns.
+type firingOf struct {
+	Firing
+	concerns []string
+}
+
+func (m *Monitored) firing() (out []firingOf) {
+	for _, of := range m.Models {
+		for _, f := range of.Firing {
+			at := slices.IndexFunc(out, func(known firingOf) bool { return known.Firing == f })
+			if at < 0 {
+				at, out = len(out), append(out, firingOf{Firing: f})
+			}
+			out[at].concerns = append(out[at].concerns, of.String())
+		}
+	}
+	return out
 }
 
 // HistoryRow says in cells how a round came out: when, the outcome, checks, drift, freshness, and what fired or failed.

@@ -65,16 +65,23 @@ func (a *app) measured(cmd *cobra.Command) *cobra.Command {
 		a.batch = b
 		began := a.now()
 		err := run(cmd, args)
-		if b.silent {
-			return err
-		}
-		b.ended(began, a.now(), status(err))
-		for _, lost := range b.publish(cmd.Context()) {
-			a.warn(terminal.InCell(lost.Error()))
-		}
+		a.writeMetrics(cmd.Context(), began, err)
 		return err
 	}
 	return cmd
+}
+
+// writeMetrics writes and pushes the metrics of a command, or of a round of one that goes on, unless it is silent. Afterwards it is.
+func (a *app) writeMetrics(ctx context.Context, began time.Time, err error) {
+	b := a.batch
+	if b == nil || b.silent {
+		return
+	}
+	b.ended(began, a.now(), status(err))
+	for _, lost := range b.publish(ctx) {
+		a.warn(terminal.InCell(lost.Error()))
+	}
+	b.all, b.silent = nil, true
 }
 
 // gauge adds a metric with the values of its labels.

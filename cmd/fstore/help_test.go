@@ -68,7 +68,7 @@ func TestTheExamplesOfTheHelpRun(t *testing.T) {
 		t.Setenv("CLOCK", clock)
 		for line := range strings.SplitSeq(strings.ReplaceAll(cmd.Example, "\\\n      ", ""), "\n") {
 			command, _, _ := strings.Cut(strings.TrimSpace(line), "     ") // what it does stands behind it
-			if path == "serve" || path == "skew" || strings.HasPrefix(path, "outcomes") || strings.Contains(command, "--watch") || strings.Contains(command, "--grpc") || strings.Contains(command, "--from-feast") || command == "fstore apply" {
+			if path == "serve" || path == "skew" || strings.HasPrefix(path, "outcomes") || strings.Contains(command, "--watch") || strings.Contains(command, "--every") || strings.Contains(command, "--grpc") || strings.Contains(command, "--from-feast") || command == "fstore apply" {
 				continue // they wait for a signal, for a server, for a log, for Feast, or for an answer: serve.txtar, skew.txtar, outcomes.txtar, mlflow.txtar, python/tests/feast, apply.txtar
 			}
 			sh.run(command)

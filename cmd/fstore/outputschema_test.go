@@ -209,10 +209,11 @@ var rare = []string{
 	"token_list.certificate", "token_list.expired", "training-set_show.service", "training-set_verify.causality.hint", "training-set_verify.causality.problem", "training-set_verify.problem", "verify.views.differences", "verify.views.hint", "verify.views.problem",
 	"verify.views.run_at",
 	"monitor.skipped", "monitor.models.errors", "monitor.models.more", "monitor.history.rounds.errors", "monitor.history.rounds.more",
-	"monitor_drift.features.check", "monitor_drift.features.feature", "monitor_drift.features.score", "monitor_drift.features.threshold", "monitor_drift.features.view",
+	"monitor_drift.features.check", "monitor_drift.features.feature", "monitor_drift.features.score", "monitor_drift.features.threshold", "monitor_drift.features.view", "monitor_drift.from", "monitor_drift.to",
 	"monitor_firing.event", "monitor_firing.subject", "monitor_firing.summary", // monitor.txtar
 	"show.service.service.max_staleness", "show.service.service.monitor", // max_staleness.txtar, monitor.txtar
-	"notify.ok", "notify.tests", "notify.targets.events", "notify.targets.format", "notify.targets.host", "notify.targets.name", "notify.alerts", // TestNotify
+	"notify.ok", "notify.tests", "notify.targets.events", "notify.targets.format", "notify.targets.host", "notify.targets.name",
+	"notify.alerts.at", "notify.alerts.details", "notify.alerts.event", "notify.alerts.found_by", "notify.alerts.id", "notify.alerts.link", "notify.alerts.project", "notify.alerts.since", "notify.alerts.state", "notify.alerts.subject", "notify.alerts.summary", "notify.alerts.targets", // TestNotify
 	"skew.ok", "skew.logged", "skew.compared", "skew.not_compared", "skew.unreadable_files", "skew.unreadable", "skew.values", "skew.views", "skew.differences", "skew.not_provable", // skew.txtar
 	"outcomes_join.name", "outcomes_join.out", "outcomes_join.lock_file", "outcomes_join.rows", "outcomes_join.labels", "outcomes_join.views", "outcomes_join.seconds", "outcomes_join.served", // outcomes.txtar
 	"outcomes_join.request", "outcomes_join.existing", "outcomes_join.dvc_file", // outcomes.txtar

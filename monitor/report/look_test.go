@@ -33,11 +33,15 @@ func written(t *testing.T, c *drift.Comparison) string {
 // axe-core finds nothing to complain about, in both schemes and at both widths, with everything unfolded.
 func TestTheReportIsAccessible(t *testing.T) {
 	b := openBrowser(t)
+	accessible(t, b, written(t, comparison()))
+}
+
+func accessible(t *testing.T, b *browser, file string) {
+	t.Helper()
 	axe, err := os.ReadFile(os.Getenv("FSTORE_AXE"))
 	if err != nil {
 		t.Fatal("make test-report fetches axe-core: ", err)
 	}
-	file := written(t, comparison())
 	for _, scheme := range []string{"light", "dark"} {
 		for _, width := range []int{1280, 360} {
 			b.show(file, width, scheme)

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/fstore-dev/fstore"
 )
@@ -17,6 +18,7 @@ func (b *serviceBuilder) monitor(spec *MonitorSpec) *fstore.Monitor {
 	if spec.Reference.Value != "" && c.name(spec.Reference) {
 		out.Reference = spec.Reference.Value
 	}
+	b.monitorCurrent(spec, out)
 	if spec.FailOn.Value != "" {
 		share := c.share(spec.FailOn, "fail_on")
 		if share == 1 {
@@ -32,10 +34,43 @@ func (b *serviceBuilder) monitor(spec *MonitorSpec) *fstore.Monitor {
 			out.Drift[pair.Key.Value] = t
 		}
 	}
-	if out.Reference == "" && out.FailOn == nil && out.Drift == nil {
+	if out.Reference == "" && out.Current == "" && out.FailOn == nil && out.Drift == nil {
 		return nil
 	}
 	return out
+}
+
+// periods are the lengths of windows in which the values of a served log can be compared.
+var periods = []string{"hour", "day", "week", "month"}
+
+// monitorCurrent reads what is compared with the reference. Only answers have instants, by which they can be chosen.
+func (b *serviceBuilder) monitorCurrent(spec *MonitorSpec, out *fstore.Monitor) {
+	c := b.c
+	switch current := spec.Current.Value; current {
+	case "", fstore.MonitorStore, fstore.MonitorServed:
+		out.Current = current
+	default:
+		c.problems.add(spec.Current.Pos, "store: what is published; served: what servers answered", "monitor.current is %q", current)
+		return
+	}
+	if out.Current != fstore.MonitorServed {
+		for _, t := range []Text{spec.Window, spec.By} {
+			if t.Value != "" {
+				c.problems.add(t.Pos, "current: served", "monitor.window and monitor.by choose answers by their time, and what is published has one value for each key")
+			}
+		}
+		return
+	}
+	if spec.Window.Value != "" {
+		if length := c.duration(spec.Window); length != nil && *length == 0 {
+			c.problems.add(spec.Window.Pos, "for example 7d; leave it out for all answers", "monitor.window is 0")
+		} else if length != nil {
+			out.Window = *length
+		}
+	}
+	if out.By = spec.By.Value; out.By != "" && !slices.Contains(periods, out.By) {
+		c.problems.add(spec.By.Pos, strings.Join(periods, ", "), "monitor.by is %q", out.By)
+	}
 }
 
 // monitorDrift reads a threshold: CHECK: 0.2, FEATURE.CHECK: off, or FEATURE: auto.
@@ -78,6 +113,11 @@ func (l *Fields) monitor(m *fstore.Monitor) {
 	}
 	const why = "it says how the models are watched and changes no value"
 	l.silent("monitor.reference", m.Reference, why)
+	l.silent("monitor.current", m.Current, why)
+	if m.Window > 0 {
+		l.silent("monitor.window", m.Window.String(), why)
+	}
+	l.silent("monitor.by", m.By, why)
 	if m.FailOn != nil {
 		l.silent("monitor.fail_on", strconv.FormatFloat(100**m.FailOn, 'g', 4, 64)+"%", why)
 	}

@@ -132,6 +132,10 @@ func text(form string) *jsonSchema {
 	switch form {
 	case "beyond":
 		pattern(string(fstore.BeyondFlag)+"|"+string(fstore.BeyondRefuse), string(fstore.BeyondRefuse))
+	case "current":
+		pattern(fstore.MonitorStore+"|"+fstore.MonitorServed, fstore.MonitorServed)
+	case "period":
+		pattern(strings.Join(periods, "|"), "day")
 	case "not_null":
 		return &jsonSchema{Const: form}
 	case "severity":

@@ -266,6 +266,9 @@ type FeatureServiceSpec struct {
 type MonitorSpec struct {
 	Pos       fstore.Pos `yaml:"-"`
 	Reference Text       `yaml:"reference" form:"name" doc:"Training set that current values are compared with. Default: the one that each model version is pinned to."`
+	Current   Text       `yaml:"current" form:"current" doc:"What is compared with it. store: what is published (the default). served: what servers answered, from the served log of serve.log.path."`
+	Window    Text       `yaml:"window" form:"duration" doc:"With served: only answers of this length of time, for example 7d. Default: all that the log has."`
+	By        Text       `yaml:"by" form:"period" doc:"With served: the report also compares each hour, day, week or month."`
 	FailOn    Text       `yaml:"fail_on" form:"share" doc:"Drift is an alarm if more than this share of the features has drifted, below 1. 0 means any. Default 50%."`
 	Drift     []Pair     `yaml:"drift" doc:"Thresholds of drift that go before those of views and features, by CHECK for all features, FEATURE.CHECK for one, or FEATURE: off or auto; for example {psi: 0.25, order_value.js: off}."`
 }
