@@ -57,7 +57,7 @@ type Expectation struct {
 	Check    Check    `json:"check"`
 	Column   string   `json:"column,omitempty"`   // that a check of values on a source or a view looks at; empty on a feature
 	Severity Severity `json:"severity,omitempty"` // empty: SeverityError
-	Mostly   float64  `json:"mostly,omitempty"`   // the least share of values that hold; 0: all of them
+	Mostly   float64  `json:"mostly,omitempty"`   // the smallest share of good values that passes; 0: all of them
 	Pos      Pos      `json:"position,omitzero"`  // in the definitions, when they were applied
 
 	Low     json.RawMessage   `json:"low,omitempty"`     // of between and mean, as JSON of the column's type; absent: no bound

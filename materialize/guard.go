@@ -75,7 +75,7 @@ func askAboutNulls(ctx context.Context, c Change) (asks []Ask, err error) {
 	emptied, err := c.emptied(ctx, features)
 	for _, f := range features {
 		if now := share(is.Nulls[f]-emptied[f], is.Keys); now > manyNulls {
-			text := fmt.Sprintf("%s would be null for %s of the keys, after %s", f, english.Percent(now), english.Percent(share(was.Nulls[f], was.Keys)))
+			text := fmt.Sprintf("%s would be null for %s of the keys, up from %s", f, english.Percent(now), english.Percent(share(was.Nulls[f], was.Keys)))
 			asks = append(asks, Ask{"nulls of " + f, text})
 		}
 	}

@@ -63,7 +63,7 @@ func TestWhatARunAsksAbout(t *testing.T) {
 		"all keys go":                            {100, 0, 0, 100, "100 of 100 published keys"},
 		"all of too few keys go":                 {99, 0, 0, 99, ""},
 		"half turns null":                        {100, 0, 50, 0, ""},
-		"more than half turns null":              {100, 0, 51, 0, "n would be null for 51% of the keys, after 0%"},
+		"more than half turns null":              {100, 0, 51, 0, "n would be null for 51% of the keys, up from 0%"},
 		"more than half turns null, of few keys": {10, 0, 6, 0, "n would be null for 60 %"},
 		"one percent was null":                   {100, 1, 51, 0, ""},
 		"less than one percent was null":         {101, 1, 51, 0, "after 0.99 %"},

@@ -3,6 +3,7 @@ package materialize_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -60,13 +61,28 @@ func victimRun(dir string, seed int) error {
 		return err
 	}
 	defer b.Close()
-	t := seeded(seed)
 	fmt.Println("begun")
-	_, err = Run(context.Background(), Options{
-		Views: []*fstore.ViewVersion{t.view}, To: day(seed), Now: func() time.Time { return day(seed) }, State: filepath.Join(dir, "state"),
-		Source: t, Sink: sink{online.New(b, "p")}, Leases: oneLease{}, Clock: wall{}, BatchKeys: 50,
-	})
+	o := fileOptions(dir, b, seeded(seed), day(seed))
+	if at := os.Getenv(victim + "_STEP"); at != "" {
+		o.Inspectors = []Inspector{&inspector{rules: "lenient"}}
+		o = o.WithStep(func(step string) error {
+			if step == at {
+				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+				select {}
+			}
+			return nil
+		})
+	}
+	_, err = Run(context.Background(), o)
 	return err
+}
+
+// fileOptions are those of runs into the store of a file.
+func fileOptions(dir string, b online.Backend, t *table, p time.Time) Options {
+	return Options{
+		Views: []*fstore.ViewVersion{t.view}, To: p, Now: func() time.Time { return p }, State: filepath.Join(dir, "state"),
+		Source: t, Sink: sink{online.New(b, "p")}, Leases: oneLease{}, Clock: wall{}, BatchKeys: 50,
+	}
 }
 
 // oneLease is given to whoever asks, under a token of the process's own.
@@ -138,5 +154,58 @@ func (w *world) checkFile(t *testing.T, path string, p time.Time) {
 	all := dump(t, b)
 	if d := diffMaps(w.fresh(t, p), all[pointer.Generation]); d != "" || len(all) != 1 {
 		t.Fatalf("%d generations; the live one differs from a fresh run:\n%s", len(all), d)
+	}
+}
+
+// A process that is killed after its verdict and before its first write leaves the store as it was, and its verdict counts for nothing:
+// the next run checks what it is about to publish, and is refused under rules that are stricter now.
+func TestKilledBetweenTheVerdictAndTheFirstWrite(t *testing.T) {
+	for _, step := range []string{"judged", "durable"} {
+		for _, first := range []bool{true, false} { // the first load, or an update
+			t.Run(fmt.Sprintf("%s, first load %t", step, first), func(t *testing.T) {
+				w := newWorld(t)
+				path := filepath.Join(w.state, "online.db")
+				b, err := sqlite.Open(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer b.Close()
+				if !first {
+					w.table = seeded(2)
+					if _, err := Run(t.Context(), fileOptions(w.state, b, w.table, day(2))); err != nil {
+						t.Fatal(err)
+					}
+				}
+				unchanged := func() {
+					t.Helper()
+					if !first {
+						w.checkFile(t, path, day(2))
+					} else if all := dump(t, b); len(all) != 0 {
+						t.Fatalf("%d generations", len(all))
+					}
+				}
+				cmd := exec.Command(os.Args[0])
+				cmd.Env = append(os.Environ(), victim+"="+w.state, victim+"_SEED=3", victim+"_STEP="+step)
+				err = cmd.Run()
+				var exit *exec.ExitError
+				if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+					t.Fatalf("the process was not killed: %v", err)
+				}
+				unchanged()
+				strict := &inspector{rules: "strict", verdict: Verdict{Refused: fstore.Errorf(fstore.ErrCheck, "not like this")}}
+				o := fileOptions(w.state, b, seeded(3), day(3))
+				o.Inspectors = []Inspector{strict}
+				if s, err := Run(t.Context(), o); !errors.Is(err, fstore.ErrCheck) || !s[0].Finished.IsZero() || len(strict.keys) == 0 {
+					t.Fatalf("got %+v, %v", s, err)
+				}
+				unchanged()
+				strict.verdict = Verdict{}
+				if _, err := Run(t.Context(), o); err != nil {
+					t.Fatal(err)
+				}
+				w.table = seeded(3)
+				w.checkFile(t, path, day(3))
+			})
+		}
 	}
 }

@@ -217,5 +217,9 @@ func noSubject(rev *registry.Revision, views []*fstore.ViewVersion, ref fstore.V
 	for _, v := range views {
 		names = append(names, v.Ref.Name)
 	}
-	return fstore.Errorf(fstore.ErrNotFound, "there is no source and no view %s", ref).WithHint("%s", fstore.DidYouMean(ref.Name, slices.Compact(names)))
+	what := ref.Name
+	if ref.Version > 0 {
+		what = ref.String()
+	}
+	return fstore.Errorf(fstore.ErrNotFound, "there is no source or view named %s", what).WithHint("%s", fstore.DidYouMean(ref.Name, slices.Compact(names)))
 }

@@ -27,8 +27,11 @@ type Checked struct {
 
 // Subject names what was checked: customer_orders@3, or source lines.
 func (c *Checked) Subject() string {
-	if c.Kind == registry.KindSource {
+	switch {
+	case c.Kind == registry.KindSource:
 		return "source " + c.Name
+	case c.Version == 0: // the registry no longer has the definition
+		return c.Name
 	}
 	return c.ref().String()
 }

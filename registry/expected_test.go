@@ -1,10 +1,8 @@
 package registry_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -82,35 +80,6 @@ func TestExpectationsOfSources(t *testing.T) {
 	for _, s := range revision(t, db).Sources() {
 		if len(s.Expect) > 0 {
 			t.Errorf("%s expects %v", s.Name, s.Expect)
-		}
-	}
-}
-
-func TestTheLatestChecksAreKept(t *testing.T) {
-	db, ctx := open(t), t.Context()
-	apply(t, db, shop(t))
-	view := ref("customer_orders", 1)
-	for i := range registry.MaxChecks + 5 {
-		c := registry.Checks{Time: epoch.Add(time.Duration(i) * time.Hour), By: "check", OK: i%2 == 0, Result: json.RawMessage(fmt.Sprint(i))}
-		if err := db.AddChecks(ctx, "shop", registry.KindView, view, c); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := db.Checks(ctx, "shop", registry.KindView, view)
-	if err != nil || len(got) != registry.MaxChecks {
-		t.Fatal(len(got), err)
-	}
-	for i, c := range got {
-		if want := fmt.Sprint(registry.MaxChecks + 4 - i); string(c.Result) != want {
-			t.Errorf("run %d is %s, want %s", i, c.Result, want)
-		}
-	}
-	for _, other := range []struct {
-		kind registry.Kind
-		ref  fstore.ViewRef
-	}{{registry.KindView, ref("customer_orders", 2)}, {registry.KindSource, ref("customer_orders", 1)}, {registry.KindSource, ref("lines", 0)}} {
-		if got, err := db.Checks(ctx, "shop", other.kind, other.ref); err != nil || got != nil {
-			t.Errorf("%s %s has %v, %v", other.kind, other.ref, got, err)
 		}
 	}
 }

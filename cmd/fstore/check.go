@@ -11,6 +11,7 @@ import (
 	"github.com/fstore-dev/fstore/internal/usage"
 	"github.com/fstore-dev/fstore/monitor/expect"
 	"github.com/fstore-dev/fstore/project"
+	"github.com/fstore-dev/fstore/registry"
 	"github.com/spf13/cobra"
 )
 
@@ -187,7 +188,7 @@ func (b *batch) checked(all []*project.Checked) {
 	worst := map[[6]string][2]float64{} // expectations that differ only in their bounds share their labels
 	for _, c := range all {
 		view, source, version := c.Name, "", strconv.Itoa(c.Version)
-		if c.Version == 0 {
+		if c.Kind == registry.KindSource {
 			view, source, version = "", c.Name, ""
 		}
 		for i := range c.Results {

@@ -59,7 +59,7 @@ A run is a trace if OTEL_EXPORTER_OTLP_ENDPOINT names an OpenTelemetry collector
 	flags.BoolVar(&f.rewind, "rewind", false, "allow an instant before the published one")
 	flags.StringVar(&f.wait, "wait", "", "wait this long for another run of the same view, such as 10m (default: do not wait)")
 	flags.StringVar(&f.storeWait, "store-wait", "", "wait this long for an online store that stops answering, as in a failover; 0s: do not wait (default: 1m)")
-	flags.StringArrayVar(&f.accept, "accept", nil, "publish the result with this digest, about which a run asked; repeatable")
+	flags.StringArrayVar(&f.accept, "accept", nil, "publish the refused result with this digest, which the run printed; repeatable")
 	leakCheckFlag(cmd, &f.leakCheck)
 	failingFlag(cmd, &f.failing)
 	a.engineFlags(cmd)

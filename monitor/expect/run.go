@@ -54,7 +54,7 @@ type checking struct {
 	kept   []json.RawMessage
 }
 
-// Begin begins a pass over rows with these columns. It keeps so many bad rows of each rule. The error is ErrInvalid for a rule
+// Begin begins a pass over rows with these columns. It keeps up to keep bad rows of each rule. The error is ErrInvalid for a rule
 // that does not fit its column: the definitions were checked with other files.
 func Begin(rules []Rule, columns Columns, keep int) (*Run, error) {
 	r := &Run{columns: columns, keep: keep, newest: math.MinInt64}
@@ -156,7 +156,7 @@ type Facts struct {
 	Before  *int64    // keys of the publication that they replace; nil: not known
 	Unknown string    // why Before is not known
 	Deleted int64     // of these keys: how many are deleted, not counting those that go with time
-	AtLeast bool      // Deleted is the least that it can be
+	AtLeast bool      // Deleted is a lower bound
 
 	// BadRows runs the query of a rule of unique or sql, and returns how many rows it gives and some of them.
 	BadRows func(context.Context, *Rule) (int64, []json.RawMessage, error)

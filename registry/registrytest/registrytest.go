@@ -44,6 +44,8 @@ func Run(t *testing.T, newStorage func(t testing.TB) *Storage) {
 		{"a closed backend", closedBackends},
 		{"leases", leases},
 		{"one of many gets a lease", oneGetsTheLease},
+		{"the latest outcomes of checks are kept", latestChecksAreKept},
+		{"the latest publications are kept", latestPublicationsAreKept},
 		{"a watcher sees each revision", watchersSeeEachRevision},
 		{"an operation that fails anywhere leaves nothing", failedOperationsLeaveNothing},
 		{"a damaged record is an error and no panic", damagedRecords},

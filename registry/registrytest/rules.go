@@ -70,6 +70,9 @@ func operations(t testing.TB) []operation {
 		{"record a publication", func(ctx context.Context, r *registry.Store) error {
 			return r.RecordPublication(ctx, Project, fstore.Publication{View: fstore.ViewRef{Name: "world", Version: 1}, Store: "s", Run: "a", Number: 7, Published: Epoch, Keys: 3})
 		}},
+		{"keep the outcome of checks", func(ctx context.Context, r *registry.Store) error {
+			return r.AddChecks(ctx, Project, registry.KindView, fstore.ViewRef{Name: "world", Version: 1}, registry.Checks{Time: Epoch, By: "check", OK: true, Result: []byte("[1]")})
+		}},
 		{"record a training set", func(ctx context.Context, r *registry.Store) error {
 			return r.AddTrainingSet(ctx, Project, set, registry.RefuseName)
 		}},
@@ -207,8 +210,9 @@ func readAll(ctx context.Context, r *registry.Store) error {
 	_, locks := r.Locks(ctx)
 	_, set := r.TrainingSet(ctx, Project, "q4")
 	_, _, published := r.Publication(ctx, Project, fstore.Publication{View: fstore.ViewRef{Name: "world", Version: 1}, Store: "s", Number: 7, Run: "a"})
+	_, checks := r.Checks(ctx, Project, registry.KindView, fstore.ViewRef{Name: "world", Version: 1})
 	s, err := r.Revision(ctx, Project)
-	errs := []error{commits, lives, sets, locks, set, published, err}
+	errs := []error{commits, lives, sets, locks, set, published, checks, err}
 	if err == nil {
 		s.Live()
 		s.Entities()
