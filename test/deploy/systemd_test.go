@@ -16,7 +16,7 @@ import (
 func units(t testing.TB) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob(folder + "/systemd/*.*er*")
-	if err != nil || len(files) != 3 {
+	if err != nil || len(files) != 5 {
 		t.Fatalf("%d units, %v", len(files), err)
 	}
 	out := map[string]string{}
@@ -59,7 +59,7 @@ func TestUnitsRunCommandsAndRetryAsDocumented(t *testing.T) {
 	bin := program.Built(t)
 	command := regexp.MustCompile(`(?m)^ExecStart=/usr/local/bin/fstore (.*)$`)
 	prevent := regexp.MustCompile(`(?m)^RestartPreventExitStatus=(.*)$`)
-	retries := map[string]string{"fstore-serve.service": "2 3", "fstore-materialize.service": "2 3 4 5 7"}
+	retries := map[string]string{"fstore-serve.service": "2 3", "fstore-materialize.service": "2 3 4 5 7", "fstore-monitor.service": "2 3 4 5 7"}
 	for name, text := range units(t) {
 		if !strings.HasSuffix(name, ".service") {
 			continue
