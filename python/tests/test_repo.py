@@ -12,6 +12,7 @@ import time
 from datetime import datetime, timezone
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -62,6 +63,28 @@ def test_a_repo_from_nothing(tmp_path: Path, binary: Path) -> None:
     assert "late" in repr(fresh)
     assert repo.query("select count(*) as n from customers").rows == [{"n": 435}]
     assert repo.query("select * from customers order by all", limit=3).more
+
+
+def test_expectations_are_checked(shop: fstore.Repo) -> None:
+    edit(shop, "customer.yaml", "expect: [{rows: {change: 50%}}]", "expect: [{rows: {max: 2, change: 50%}}]")
+    shop.apply()
+    found = shop.check("customer_orders", to="2025-12-01")
+    assert not found.ok
+    frame = pd.DataFrame(found.results)
+    of_view = frame[frame["of"] == "customer_orders@1"]
+    assert list(of_view["outcome"]) == ["passed", "passed", "failed", "skipped"]
+    assert "source lines" in set(frame["of"])
+    assert of_view["message"].iloc[2].endswith("more than 2")
+    assert repr(found).startswith("1 expectation failed.")
+    assert "<table>" in found._repr_html_()
+    edit(shop, "customer.yaml", "max: 2, ", "")
+    shop.apply()
+    found = shop.check(to="2025-12-01")
+    assert found.ok
+    assert {r["outcome"] for r in found.results} == {"passed", "skipped"}
+    assert repr(found).startswith("No expectation failed.")
+    with pytest.raises(fstore.NotFound, match="there is no source or view named nowhere"):
+        shop.check("nowhere")
 
 
 def test_a_repo_from_files(repo: Path, tmp_path: Path, binary: Path) -> None:

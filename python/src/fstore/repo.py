@@ -14,7 +14,7 @@ from fstore._command import Command, Output, find_binary
 from fstore.errors import CheckFailed, Conflict, InvalidRequest, NotFound
 from fstore.instant import Instant, instant
 from fstore.query import Rows
-from fstore.results import Applied, Diagnosis, Features, Freshness, Pin, Plan, Table, Validated
+from fstore.results import Applied, Checks, Diagnosis, Features, Freshness, Pin, Plan, Table, Validated
 from fstore.server import PrivateAccess, Server
 from fstore.training import TrainingSet
 
@@ -393,10 +393,18 @@ class Repo:
         """Says how fresh the online store is. A view that is late or not published is in the result; it is not an error."""
         return Freshness(self._judged("freshness"))
 
-    def _judged(self, command: str) -> dict[str, Any]:
+    def check(self, *names: str, to: Instant | None = None) -> Checks:
+        """Checks what the definitions expect of their sources and views, or of those named, on the rows that `materialize` would
+        publish now or at `to`. Nothing is published. A failed expectation is in the result; it is not an error.
+
+        Raises the error of the first source or view that cannot be checked, such as `NotFound` for a missing file.
+        """
+        return Checks(self._judged("check", *names, *_option("--to", instant(to))))
+
+    def _judged(self, *args: str) -> dict[str, Any]:
         """Returns what a command found, also if that is its exit status."""
         try:
-            return dict(self._run(command).result)
+            return dict(self._run(*args).result)
         except CheckFailed as e:
             if e.result is None:
                 raise

@@ -246,6 +246,43 @@ class Freshness(Result):
         ]
 
 
+class Checks(Result):
+    """What `Repo.check` found. `ok` is False if an expectation of severity "error" failed."""
+
+    columns = ("of", "expectation", "severity", "outcome", "checked", "bad", "message")
+
+    @property
+    def ok(self) -> bool:
+        """Whether no expectation of severity "error" failed."""
+        return bool(self["ok"])
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """A dict for each expectation, as `pandas.DataFrame` or `polars.DataFrame` takes them: `of` ("customer_orders@3" or "source
+        lines"), `at`, `expectation`, `check`, `column`, `severity`, `outcome` ("passed", "failed" or "skipped"), `rows`, `checked`,
+        `bad`, `observed` and `message`; None where there is none.
+        """
+        keys = ("expectation", "check", "column", "severity", "outcome", "rows", "checked", "bad")
+        return [
+            {
+                "of": ref(c) if "version" in c else f"{c['kind']} {c['name']}",
+                "at": c["at"],
+                **{key: r.get(key) for key in (*keys, "observed", "message")},
+            }
+            for c in self["checks"]
+            for r in c["results"]
+        ]
+
+    def _title(self) -> str:
+        failed = sum(r["outcome"] == "failed" for r in self.results)
+        if not failed:
+            return "No expectation failed."
+        return f"{display.count(failed, 'expectation')} failed."
+
+    def _rows(self) -> list[list[object]]:
+        return [[r[key] if r[key] is not None else "" for key in self.columns] for r in self.results]
+
+
 class Verified(Result):
     """What `TrainingSet.verify` found."""
 
