@@ -60,7 +60,7 @@ var layers = map[string][]string{
 
 	"registry/registrytest": {"registry"},
 
-	"monitor/report": {"monitor/drift", "stats", "internal/english", "internal/terminal"},
+	"monitor/report": {"monitor/drift", "monitor/performance", "stats", "internal/english", "internal/terminal"},
 
 	"server/access": {},
 	"server/flight": {"server", "internal/english"},

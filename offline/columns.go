@@ -15,6 +15,7 @@ type ColumnsRequest struct {
 	Path    string
 	Columns []fstore.Field // by name; columns that the file lacks are left out
 	Nulls   []string       // columns of which only the nulls are wanted: they are read as true or null
+	Numbers []string       // columns of numbers or truths, read as DOUBLE; a file without one of them is an error
 
 	// Timestamp is the column with the instant of a row. If it is required, a file without it is an error.
 	Timestamp string
@@ -52,7 +53,7 @@ func (e *Engine) Columns(ctx context.Context, req ColumnsRequest) (*ColumnReader
 }
 
 func (r *ColumnReader) open(ctx context.Context, req *ColumnsRequest) (err error) {
-	wanted := rowsWanted{values: slices.Clone(req.Columns), timestamp: req.Timestamp}
+	wanted := rowsWanted{values: slices.Clone(req.Columns), timestamp: req.Timestamp, all: len(req.Numbers) > 0}
 	for _, name := range req.Nulls {
 		wanted.values = append(wanted.values, fstore.Field{Name: name, Type: fstore.String})
 	}
@@ -65,6 +66,11 @@ func (r *ColumnReader) open(ctx context.Context, req *ColumnsRequest) (err error
 		}
 	}
 	r.values = map[string]string{}
+	for _, name := range req.Numbers {
+		if err := r.number(name); err != nil {
+			return err
+		}
+	}
 	for _, want := range req.Columns {
 		at := columnIndex(r.file.columns, want.Name)
 		if at < 0 || want.Name == req.Timestamp {
@@ -83,6 +89,20 @@ func (r *ColumnReader) open(ctx context.Context, req *ColumnsRequest) (err error
 		r.values[want.Name] = x
 	}
 	return r.bound(ctx, req)
+}
+
+// number selects a column of numbers or truths.
+func (r *ColumnReader) number(name string) error {
+	at := columnIndex(r.file.columns, name)
+	if at < 0 {
+		return fstore.Errorf(fstore.ErrInvalid, "there is no column %s", name).WithHint("the columns are %s", columnNames(r.file.columns))
+	}
+	t := sqltype.Parse(r.file.columns[at].Type)
+	if t.Name != "BOOLEAN" && t.Bits == 0 && t.Mantissa == 0 && t.Name != "DECIMAL" {
+		return fstore.Errorf(fstore.ErrInvalid, "column %s is %s, not a number", name, t).WithHint("write classes as 0 and 1, or as false and true")
+	}
+	r.selected = append(r.selected, ident(name)+"::DOUBLE AS "+ident(name))
+	return nil
 }
 
 // countable returns the SQL that reads a value for counting, and whether there is one. Any number is a number: it keeps its own type

@@ -18,12 +18,12 @@ import (
 func (a *app) outcomesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "outcomes",
-		Short:   "Join labels to what was served",
+		Short:   "Join labels that arrive later to what was served, and judge predictions",
 		Example: "  fstore outcomes join --labels labels.parquet --service churn --log served --out churn_served.parquet",
 		Args:    usage.NoCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.measured(a.joinOutcomesCommand()))
+	cmd.AddCommand(a.measured(a.joinOutcomesCommand()), a.performanceCommand())
 	return cmd
 }
 

@@ -216,6 +216,7 @@ var rare = []string{
 	"notify.alerts.at", "notify.alerts.details", "notify.alerts.event", "notify.alerts.found_by", "notify.alerts.id", "notify.alerts.link", "notify.alerts.project", "notify.alerts.since", "notify.alerts.state", "notify.alerts.subject", "notify.alerts.summary", "notify.alerts.targets", // TestNotify
 	"skew.ok", "skew.logged", "skew.compared", "skew.not_compared", "skew.unreadable_files", "skew.unreadable", "skew.values", "skew.views", "skew.differences", "skew.not_provable", // skew.txtar
 	"outcomes_join.name", "outcomes_join.out", "outcomes_join.lock_file", "outcomes_join.rows", "outcomes_join.labels", "outcomes_join.views", "outcomes_join.seconds", "outcomes_join.served", // outcomes.txtar
+	"outcomes_performance.task", "outcomes_performance.label", "outcomes_performance.prediction", "outcomes_performance.timestamp", "outcomes_performance.threshold", "outcomes_performance.min_rows", "outcomes_performance.by", "outcomes_performance.current", "outcomes_performance.reference", "outcomes_performance.difference", "outcomes_performance.windows", // performance.txtar
 	"outcomes_join.request", "outcomes_join.existing", "outcomes_join.dvc_file", // outcomes.txtar
 	"side.served_log", "served_log.lists", "served_log.samples", "served_log.other_versions", "served_log.unreadable_files", "served_log.unreadable", "served_log.lost_rows", // drift_served.txtar
 	"feature.look_ups", "feature.windows.look_ups", "look_ups.not_found", "look_ups.outside_max_age",
