@@ -42,7 +42,7 @@ func (c Check) TakesMostly() bool {
 	return c == ExpectNotNull || c == ExpectBetween || c == ExpectIn || c == ExpectMatches
 }
 
-// Severity says what follows when an expectation does not hold.
+// Severity says what follows when an expectation fails.
 type Severity string
 
 // The severities.
@@ -77,7 +77,7 @@ type Expectation struct {
 	SQLFile  string   `json:"sql_file,omitempty"`
 }
 
-// IsWarning reports whether the expectation is only reported when it does not hold.
+// IsWarning reports whether a failure of the expectation is only reported.
 func (e *Expectation) IsWarning() bool { return e.Severity == SeverityWarn }
 
 // String writes the expectation in words, with its severity if it only warns.

@@ -269,8 +269,7 @@ func (w *checkedWorld) edit(old, now string) {
 // What a view expects that is kept offline is checked by whatever reads it, once for all that read it as of the same instant.
 func TestViewsThatAreKeptOfflineAreCheckedByTheirReaders(t *testing.T) {
 	w := newCheckedWorld(t)
-	done, err := w.Materialize(t.Context(), MaterializeRequest{LeakCheck: "off"})
-	if err != nil {
+	if _, err := w.Materialize(t.Context(), MaterializeRequest{LeakCheck: "off"}); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Join(w.history("clean"), "; "); got != "materialize passed" {
@@ -278,7 +277,8 @@ func TestViewsThatAreKeptOfflineAreCheckedByTheirReaders(t *testing.T) {
 	}
 	w.now = w.now.Add(time.Hour)
 	w.write("others.parquet", 1, -1, 3)
-	if done, err = w.Materialize(t.Context(), MaterializeRequest{LeakCheck: "off"}); !errors.Is(err, fstore.ErrCheck) {
+	done, err := w.Materialize(t.Context(), MaterializeRequest{LeakCheck: "off"})
+	if !errors.Is(err, fstore.ErrCheck) {
 		t.Fatal(err)
 	}
 	for _, s := range done.Views {
