@@ -21,11 +21,12 @@ const (
 	DriftPSI         DriftCheck = "psi"          // population stability index
 	DriftJS          DriftCheck = "js"           // Jensen-Shannon distance, base 2: 0 to 1
 	DriftKS          DriftCheck = "ks"           // Kolmogorov-Smirnov statistic: 0 to 1
+	DriftCosine      DriftCheck = "cosine"       // Wasserstein-1 distance of the cosines of lists to the reference's centroid, in their standard deviations
 )
 
 // DriftChecks returns the names of all scores, in the order in which a comparison has them.
 func DriftChecks() []DriftCheck {
-	return []DriftCheck{DriftNullRate, DriftUnseen, DriftOutOfRange, DriftWasserstein, DriftPSI, DriftJS, DriftKS}
+	return []DriftCheck{DriftNullRate, DriftUnseen, DriftOutOfRange, DriftWasserstein, DriftPSI, DriftJS, DriftKS, DriftCosine}
 }
 
 // IsShare reports whether the score is a share of rows, which may be written in percent.

@@ -17,6 +17,7 @@ import (
 	"github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/sqltype"
+	"github.com/fstore-dev/fstore/stats"
 )
 
 // The logical content of a training set is its rows and columns, however Parquet encodes them. docs/lock.md has the
@@ -35,7 +36,12 @@ type contentColumn struct {
 	kept       []*fstore.Column // all rows so far; nil: there were too many
 	settled    bool             // its statistics are complete
 
-	ageOf int // the column of whose instants these are the ages, by its index in the group plus one; 0: it is a column of the file
+	direction stats.Direction // of lists of numbers
+	centroid  []float32       // of the lists whose cosines these are
+
+	// The column of whose instants these are the ages, or of whose lists the cosines, by its index in the group plus one; 0: it is a column of
+	// the file.
+	ageOf, cosineOf int
 }
 
 // measure says which statistics a column has.
@@ -93,12 +99,12 @@ func (s *session) readColumns(ctx context.Context, r reading, o *lock.Output, ta
 		var err error
 		columns, err = s.groupOf(ctx, reading{from, r.at, group}, columns)
 		if err == nil {
-			o.Rows, err = s.readContent(ctx, from, columns, take)
+			o.Rows, err = s.readGroup(ctx, from, columns, take, &memory)
 		}
 		if err == nil {
-			eachColumn(columns, func(c *contentColumn) { c.settle(&memory) })
-			again := slices.DeleteFunc(slices.Clone(columns), func(c *contentColumn) bool { return !c.tally.secondPass })
-			_, err = s.readContent(ctx, from, again, (*contentColumn).takeSecondPass)
+			cosines := cosinesOf(columns)
+			_, err = s.readGroup(ctx, from, cosines, take, &memory)
+			columns = append(columns, cosines...)
 		}
 		if err != nil {
 			return err
@@ -113,11 +119,28 @@ func (s *session) readColumns(ctx context.Context, r reading, o *lock.Output, ta
 				o.Columns[first+c.ageOf-1].Statistics.Age = &c.Statistics
 				continue
 			}
+			if c.cosineOf > 0 {
+				of := &o.Columns[first+c.cosineOf-1].Statistics
+				of.Cosine, of.Centroid = &c.Statistics, c.centroid
+				continue
+			}
 			o.Columns = append(o.Columns, c.Column)
 		}
 	}
 	o.Content = lock.ContentDigest(o.Rows, o.Columns)
 	return nil
+}
+
+// readGroup reads columns, twice where their histograms need it, and returns the number of rows.
+func (s *session) readGroup(ctx context.Context, from string, columns []*contentColumn, take takeRows, memory *sync.Pool) (int64, error) {
+	rows, err := s.readContent(ctx, from, columns, take)
+	if err != nil {
+		return 0, err
+	}
+	eachColumn(columns, func(c *contentColumn) { c.settle(memory) })
+	again := slices.DeleteFunc(slices.Clone(columns), func(c *contentColumn) bool { return !c.tally.secondPass })
+	_, err = s.readContent(ctx, from, again, (*contentColumn).takeSecondPass)
+	return rows, err
 }
 
 // groupOf returns columns ready to be read. They reuse the memory of columns that have been read.
@@ -275,8 +298,11 @@ func eachColumn(columns []*contentColumn, do func(*contentColumn)) {
 // take adds rows to the column's digest and its statistics. Statistics of numbers wait as long as all rows can be kept: the
 // state of one column fits the processor's cache, and the states of many columns do not.
 func (c *contentColumn) take(rows *fstore.Column, at int64) {
-	if c.ageOf == 0 {
+	if c.ageOf+c.cosineOf == 0 {
 		c.digest(rows, at)
+	}
+	if c.measure == ofNorms {
+		c.direction.Add(rows)
 	}
 	rows = c.measured(rows)
 	if c.room == 0 {

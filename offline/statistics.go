@@ -87,9 +87,26 @@ func agesOf(columns []*contentColumn, at string) []*contentColumn {
 	return out
 }
 
-// measured returns what the statistics are of: the lengths of lists of numbers, otherwise the rows.
+// cosinesOf returns a column for each column of lists that have a centroid, once all rows have been read: their cosines to it.
+func cosinesOf(columns []*contentColumn) []*contentColumn {
+	var out []*contentColumn
+	for i, c := range columns {
+		if centroid := c.direction.Centroid(); centroid != nil {
+			out = append(out, &contentColumn{expression: c.expression, measure: ofNumbers, cosineOf: i + 1, centroid: centroid, hash: sha256.New()})
+		}
+	}
+	for _, c := range out {
+		c.room = int64(keptValues / len(out))
+	}
+	return out
+}
+
+// measured returns what the statistics are of: the lengths of lists of numbers or their cosines, otherwise the rows.
 func (c *contentColumn) measured(rows *fstore.Column) *fstore.Column {
-	if c.measure == ofNorms {
+	switch {
+	case c.cosineOf > 0:
+		return stats.Cosines(rows, c.centroid)
+	case c.measure == ofNorms:
 		return stats.Norms(rows)
 	}
 	return rows

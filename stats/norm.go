@@ -15,25 +15,35 @@ func Norms(c *fstore.Column) *fstore.Column {
 			out.AppendNull()
 			continue
 		}
-		sum := 0.0
-		for j := c.Offsets[i]; j < c.Offsets[i+1]; j++ {
-			x := 0.0
-			switch c.Type.Elem() {
-			case fstore.Int32:
-				x = float64(c.Int32s[j])
-			case fstore.Int64:
-				x = float64(c.Int64s[j])
-			case fstore.Float32:
-				x = float64(c.Float32s[j])
-			case fstore.Float64:
-				x = c.Float64s[j]
-			case fstore.Bool, fstore.String, fstore.Bytes, fstore.Timestamp: // are no numbers
-			}
-			sum += float64(x * x) // not fused, so that every platform gives the same bits
-		}
-		out.AppendFloat64(math.Sqrt(sum))
+		out.AppendFloat64(lengthOf(c, i))
 	}
 	return &out
+}
+
+// lengthOf returns the Euclidean length of a list.
+func lengthOf(c *fstore.Column, i int) float64 {
+	sum := 0.0
+	for j := int(c.Offsets[i]); j < int(c.Offsets[i+1]); j++ {
+		x := numberAt(c, j)
+		sum += float64(x * x) // not fused, so that every platform gives the same bits
+	}
+	return math.Sqrt(sum)
+}
+
+// numberAt returns a number of a list column.
+func numberAt(c *fstore.Column, j int) float64 {
+	switch c.Type.Elem() {
+	case fstore.Int32:
+		return float64(c.Int32s[j])
+	case fstore.Int64:
+		return float64(c.Int64s[j])
+	case fstore.Float32:
+		return float64(c.Float32s[j])
+	case fstore.Float64:
+		return c.Float64s[j]
+	case fstore.Bool, fstore.String, fstore.Bytes, fstore.Timestamp: // are no numbers
+	}
+	return 0
 }
 
 // HasNorm reports whether values of a type are lists of numbers.

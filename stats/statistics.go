@@ -28,6 +28,10 @@ type Statistics struct {
 
 	Age  *Statistics `json:"age,omitempty" doc:"Of instants: seconds from the value to the instant of its row."`
 	Norm *Statistics `json:"norm,omitempty" doc:"Of lists of numbers: their Euclidean length."`
+
+	// Centroid and Cosine are absent in older locks.
+	Centroid []float32   `json:"centroid,omitempty" doc:"Of lists of equally many numbers, at most 4,096: the mean of the lists, each divided by its Euclidean length."`
+	Cosine   *Statistics `json:"cosine,omitempty" doc:"Of such lists: the cosine of the angle to the centroid. Lists without a direction have none."`
 }
 
 // Bin is a part of a histogram: the values up to and including one, above the bin before. Of texts and truth values it
@@ -61,15 +65,18 @@ func (s *Statistics) Check(rows int64) error {
 	case (s.Min == nil) != (s.Max == nil):
 		return errors.New("only one of the least and the greatest value is there")
 	}
+	if (s.Cosine == nil) != (len(s.Centroid) == 0) || len(s.Centroid) > MaxCentroid {
+		return fmt.Errorf("cosine and a centroid of at most %d numbers go together", MaxCentroid)
+	}
 	for _, of := range []struct {
 		name string
 		*Statistics
-	}{{"age", s.Age}, {"norm", s.Norm}} {
+	}{{"age", s.Age}, {"norm", s.Norm}, {"cosine", s.Cosine}} {
 		if of.Statistics == nil {
 			continue
 		}
-		if of.Age != nil || of.Norm != nil {
-			return fmt.Errorf("%s: it is a number, and has no age or norm", of.name)
+		if of.Age != nil || of.Norm != nil || of.Cosine != nil {
+			return fmt.Errorf("%s: it is a number, and has no age, norm or cosine", of.name)
 		}
 		if err := of.Check(rows); err != nil {
 			return fmt.Errorf("%s: %w", of.name, err)

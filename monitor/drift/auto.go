@@ -17,7 +17,7 @@ const (
 )
 
 // usual are thresholds of which a threshold of auto is at least a tenth.
-var usual = map[CheckName]float64{CheckNullRate: 0.01, CheckWasserstein: 0.1, CheckPSI: 0.2, CheckJS: 0.1, CheckKS: 0.1}
+var usual = map[CheckName]float64{CheckNullRate: 0.01, CheckWasserstein: 0.1, CheckPSI: 0.2, CheckJS: 0.1, CheckKS: 0.1, CheckCosine: 0.1}
 
 // Auto returns the columns whose thresholds follow from windows of the reference.
 func (c *Counter) Auto(o Options) (out []Column) {
@@ -73,11 +73,11 @@ func (c *Counter) CannotLearn(reason string) {
 // learned returns thresholds, and why some are not there.
 func (c *column) learned(minimum int64) (map[CheckName]float64, string) {
 	scores := map[CheckName][]float64{}
-	for _, window := range c.counts {
+	for i, window := range c.counts {
 		if window.Rows() < minimum {
 			continue
 		}
-		for _, s := range c.scores(window, minimum) {
+		for _, s := range c.scores(window, c.cosinesIn(i), minimum) {
 			if s.name.TakesAuto() && !math.IsNaN(s.value) {
 				scores[s.name] = append(scores[s.name], s.value)
 			}

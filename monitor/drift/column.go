@@ -25,6 +25,7 @@ type Column struct {
 type compared struct {
 	Column
 	measure   Measure
+	direction *compared // of lists: their cosines to the reference's centroid; nil: the lock has none
 	edges     *stats.Edges
 	reference *stats.Counts
 	mean      *float64 // of the reference; nil: unknown, or of infinite numbers
@@ -51,6 +52,11 @@ func newCompared(c Column) (*compared, error) {
 		out.measure, s, typ = Norm, s.Norm, fstore.Float64
 	}
 	var err error
+	if lists := c.Statistics; out.measure == Norm && lists.Cosine != nil {
+		if out.direction, err = newCompared(Column{Name: c.Name, Type: fstore.Float64, Statistics: lists.Cosine}); err != nil {
+			return nil, err
+		}
+	}
 	if out.edges, out.reference, err = s.Divide(typ); err != nil {
 		return nil, fmt.Errorf("column %s of the reference: %w", c.Name, err)
 	}

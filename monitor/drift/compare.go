@@ -36,7 +36,8 @@ type scored struct {
 }
 
 // scores returns all scores of some rows of a column. Distances need min values on both sides.
-func (c *compared) scores(current *stats.Counts, minimum int64) []scored {
+// cosines are those of the lists, if the reference has a centroid.
+func (c *compared) scores(current, cosines *stats.Counts, minimum int64) []scored {
 	r, none := c.reference, math.NaN()
 	if r.Rows() == 0 || current.Rows() == 0 {
 		return nil
@@ -72,6 +73,11 @@ func (c *compared) scores(current *stats.Counts, minimum int64) []scored {
 	if c.edges.Kind == stats.Numbers {
 		least, most := KS(r, current)
 		out = append(out, scored{CheckKS, least, most, noiseOfKS(r, current)})
+	}
+	if d := c.direction; d != nil && min(d.reference.Values(), cosines.Values()) >= max(minimum, 1) {
+		moved := d.wasserstein(cosines)
+		moved.name = CheckCosine
+		out = append(out, moved)
 	}
 	return out
 }
@@ -154,23 +160,24 @@ var names = map[CheckName]string{
 	CheckPSI:         "PSI is %s",
 	CheckJS:          "Jensen-Shannon distance is %s",
 	CheckKS:          "Kolmogorov-Smirnov statistic is %s",
+	CheckCosine:      "directions moved by %s standard deviations (cosine to the centroid)",
 }
 
 func (c *Check) text() string {
 	switch c.Name {
 	case CheckNullRate, CheckUnseen, CheckOutOfRange:
 		return fmt.Sprintf(names[c.Name], strconv.FormatFloat(*c.Value*100, 'f', 1, 64)+" %")
-	case CheckWasserstein, CheckPSI, CheckJS, CheckKS: // numbers
+	case CheckWasserstein, CheckPSI, CheckJS, CheckKS, CheckCosine: // numbers
 	}
 	return fmt.Sprintf(names[c.Name], strconv.FormatFloat(*c.Value, 'g', 3, 64))
 }
 
 // feature compares the current rows of a column with the reference.
-func (c *compared) feature(current *stats.Counts, o *Options, held thresholds) Feature {
+func (c *compared) feature(current, cosines *stats.Counts, o *Options, held thresholds) Feature {
 	out := c.described()
 	figures := figuresOf(current)
 	out.Current, out.Bins = &figures, c.bins(current)
-	out.Checks = c.checks(c.withKSOfRows(c.scores(current, o.MinRows)), held)
+	out.Checks = c.checks(c.withKSOfRows(c.scores(current, cosines, o.MinRows)), held)
 	if held.auto() {
 		out.NotAuto = c.notAuto
 	}
@@ -178,12 +185,15 @@ func (c *compared) feature(current *stats.Counts, o *Options, held thresholds) F
 	if c.ignored != "" {
 		out.Reason += " " + c.ignored
 	}
+	if c.measure == Norm && c.direction == nil {
+		out.Reason += " Only lengths are compared: the lock has no centroid."
+	}
 	return out
 }
 
 // window is feature for one window.
-func (c *compared) window(current *stats.Counts, o *Options, held thresholds) Window {
-	out := Window{Figures: figuresOf(current), Checks: c.checks(c.scores(current, o.MinRows), held)}
+func (c *compared) window(current, cosines *stats.Counts, o *Options, held thresholds) Window {
+	out := Window{Figures: figuresOf(current), Checks: c.checks(c.scores(current, cosines, o.MinRows), held)}
 	out.Verdict, _ = c.verdict(out.Checks, current, o.MinRows)
 	return out
 }

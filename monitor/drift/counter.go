@@ -31,11 +31,12 @@ type Counter struct {
 // column is a column that is counted.
 type column struct {
 	*compared
-	counts []*stats.Counts // by window; without windows there is one
-	unseen map[string]int64
-	seen   bool   // the current rows have it
-	why    string // it is not compared; "": it is, if it was seen
-	lacked bool   // because the current side lacks what it should have
+	counts  []*stats.Counts // by window; without windows there is one
+	cosines []*stats.Counts // likewise; empty without a centroid
+	unseen  map[string]int64
+	seen    bool   // the current rows have it
+	why     string // it is not compared; "": it is, if it was seen
+	lacked  bool   // because the current side lacks what it should have
 
 	lookUps []LookUps // by window; nil: nobody counted any
 }
@@ -65,7 +66,7 @@ func newCounter(columns []Column, at string, by Period, start func(int64) (int64
 		}
 		one := &column{compared: divided, unseen: map[string]int64{}}
 		if start == nil {
-			one.counts = []*stats.Counts{divided.edges.NewCounts()}
+			one.newWindow()
 		}
 		c.columns = append(c.columns, one)
 	}
@@ -160,7 +161,7 @@ func (c *Counter) assign(at *fstore.Column, rows int) error {
 				w = int32(len(c.starts))
 				c.windows[start], c.starts = w, append(c.starts, start)
 				for _, of := range c.columns {
-					of.counts = append(of.counts, of.edges.NewCounts())
+					of.newWindow()
 				}
 			}
 			last, lastWindow = start, w
@@ -168,6 +169,22 @@ func (c *Counter) assign(at *fstore.Column, rows int) error {
 		c.window[i] = lastWindow
 	}
 	return nil
+}
+
+// newWindow adds counts of no rows.
+func (c *column) newWindow() {
+	c.counts = append(c.counts, c.edges.NewCounts())
+	if c.direction != nil {
+		c.cosines = append(c.cosines, c.direction.edges.NewCounts())
+	}
+}
+
+// cosinesIn returns the counts of cosines in a window; nil without a centroid.
+func (c *column) cosinesIn(window int) *stats.Counts {
+	if c.direction == nil {
+		return nil
+	}
+	return c.cosines[window]
 }
 
 // infinite reports whether an instant is infinite.
@@ -187,6 +204,9 @@ func (c *column) add(rows, at *fstore.Column, window []int32) {
 	case Age:
 		rows = ages(rows, at)
 	case Norm:
+		if c.direction != nil {
+			c.direction.edges.Add(stats.Cosines(rows, c.Statistics.Centroid), stats.Into{Counts: c.cosines, Window: window}, nil)
+		}
 		rows = stats.Norms(rows)
 	case Value: // as they are
 	}
@@ -296,10 +316,17 @@ func (c *column) compare(o *Options, order []int) Feature {
 	for _, part := range c.counts {
 		whole.Merge(part)
 	}
-	f := c.feature(whole, o, held)
+	var cosines *stats.Counts
+	if c.direction != nil {
+		cosines = c.direction.edges.NewCounts()
+		for _, part := range c.cosines {
+			cosines.Merge(part)
+		}
+	}
+	f := c.feature(whole, cosines, o, held)
 	f.Unseen, f.LookUps = c.shownUnseen(), c.allLookUps()
 	for _, i := range order {
-		w := c.window(c.counts[i], o, held)
+		w := c.window(c.counts[i], c.cosinesIn(i), o, held)
 		w.LookUps = c.lookUpsOf(i)
 		f.Windows = append(f.Windows, w)
 	}

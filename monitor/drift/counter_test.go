@@ -2,6 +2,7 @@ package drift
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"math"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -220,5 +222,86 @@ func checkFigures(t *testing.T, f *Feature) {
 		if sum != side.Rows {
 			t.Errorf("%s, %s: the parts are %d of %d rows", f.Name, name, sum, side.Rows)
 		}
+	}
+}
+
+// TestATurnIsFound turns embeddings without changing their lengths: only their cosines show it. Windows add up, and a lock without a
+// centroid says what it cannot tell.
+func TestATurnIsFound(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 5))
+	draw := func(n int, x, y float64) *fstore.Column {
+		c := fstore.NewColumn("e", fstore.List(fstore.Float32), n)
+		for range n {
+			a, b := x+r.NormFloat64()/5, y+r.NormFloat64()/5
+			length := math.Hypot(a, b)
+			c.Append([]float32{float32(a / length), float32(b / length)})
+		}
+		return &c
+	}
+	numbersIn := func(c *fstore.Column) (out []float64) {
+		for i := range c.Len {
+			if !c.IsNull(i) {
+				out = append(out, c.Float64s[i])
+			}
+		}
+		return out
+	}
+	reference := draw(2000, 1, 0)
+	var d stats.Direction
+	d.Add(reference)
+	norm := numbers(numbersIn(stats.Norms(reference))...)
+	with := &stats.Statistics{Count: 2000, Norm: norm, Centroid: d.Centroid(), Cosine: numbers(numbersIn(stats.Cosines(reference, d.Centroid()))...)}
+	without := &stats.Statistics{Count: 2000, Norm: norm}
+	instants := fstore.NewColumn("t", fstore.Timestamp, 1000)
+	for i := range 1000 {
+		instants.AppendInt64(int64(i/500) * 3600e6)
+	}
+	for _, c := range []struct {
+		name    string
+		s       *stats.Statistics
+		current *fstore.Column
+		want    Verdict
+		reason  string
+	}{
+		{"the same", with, draw(1000, 1, 0), Stable, "No check is over"},
+		{"turned", with, draw(1000, 1, 1), Drifted, "irections moved by"},
+		{"turned, without a centroid", without, draw(1000, 1, 1), Stable, "the lock has no centroid"},
+	} {
+		counter, err := NewCounter([]Column{{Name: "e", Role: RoleFeature, Type: fstore.List(fstore.Float32), Statistics: c.s}}, "t", Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := counter.Add(&fstore.Batch{Len: 1000, Columns: []fstore.Column{*c.current, instants}}); err != nil {
+			t.Fatal(err)
+		}
+		o := Options{MinRows: 200, ShareLimit: 0.5, Rule: fstore.DriftRule{Checks: map[CheckName]fstore.DriftThreshold{CheckWasserstein: off, CheckPSI: off, CheckOutOfRange: off}}}
+		f := counter.Compare(o).Features[0]
+		if f.Verdict != c.want || !strings.Contains(f.Reason, c.reason) {
+			t.Errorf("%s: %s: %s", c.name, f.Verdict, f.Reason)
+		}
+		for i, w := range f.Windows {
+			if w.Verdict != c.want {
+				t.Errorf("%s, window %d: %s", c.name, i, w.Verdict)
+			}
+		}
+	}
+}
+
+// What the store has no value for is taken out of the cosines too.
+func TestCosinesOfADefaultAreTakenOut(t *testing.T) {
+	s := &stats.Statistics{Count: 1000, Nulls: 10, Norm: numbers(repeated(500, 1, 2)...), Centroid: []float32{1, 0}, Cosine: numbers(repeated(500, 0, 1)...)}
+	s.Norm.Nulls, s.Cosine.Nulls = 10, 10
+	c, err := NewCounter([]Column{{Name: "x", Role: RoleFeature, Type: fstore.List(fstore.Float64), Statistics: s}}, "", Whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	standIn := fstore.NewColumn("x", fstore.List(fstore.Float64), 1)
+	standIn.Append([]float64{0, 2})
+	if err := errors.Join(c.TakeOut("x", nil, 4), c.TakeOut("x", &fstore.Value{Column: standIn}, 100)); err != nil {
+		t.Fatal(err)
+	}
+	d := c.columns[0].direction.reference
+	if d.Nulls() != 6 || d.Values() != 900 || d.Bins()[0] != 400 {
+		t.Errorf("nulls %d, values %d, bins %v", d.Nulls(), d.Values(), d.Bins())
 	}
 }

@@ -175,6 +175,7 @@ const (
 	CheckPSI         = fstore.DriftPSI
 	CheckJS          = fstore.DriftJS
 	CheckKS          = fstore.DriftKS
+	CheckCosine      = fstore.DriftCosine
 )
 
 // Figures are counts of one side of a feature. Rows = Nulls + NaNs + Below + the bins + Above + Other.

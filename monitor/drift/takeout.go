@@ -53,6 +53,14 @@ func (c *compared) takeOut(value *fstore.Value, n int64) error {
 			return err
 		}
 	}
+	if c.direction != nil {
+		if value != nil {
+			value = &fstore.Value{Column: *stats.Cosines(&value.Column, c.Statistics.Centroid)}
+		}
+		if err := c.direction.takeOut(value, n); err != nil {
+			return err
+		}
+	}
 	if c.distinct > 0 && one.Values() == 1 && emptied(one, left) {
 		c.distinct-- // where there are as few values as matters, each has a bin
 	}

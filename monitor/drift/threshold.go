@@ -42,6 +42,9 @@ func (c *compared) defaults() thresholds {
 	case c.edges.Kind == stats.Numbers:
 		at[CheckWasserstein], at[CheckPSI], at[CheckOutOfRange] = 0.1, 0.2, 0.01
 	}
+	if c.direction != nil {
+		at[CheckCosine] = 0.1
+	}
 	out := thresholds{}
 	for name, x := range at {
 		out[name] = threshold{fstore.DriftThreshold{At: x}, FromDefault}

@@ -85,7 +85,7 @@ func origin(f *drift.Feature) string {
 	case drift.Age:
 		s += ". Compared is the age: the time from the value to the row’s instant"
 	case drift.Norm:
-		s += ". Compared is the Euclidean length of each list"
+		s += ". Drawn is the Euclidean length of each list"
 	case drift.Value:
 	}
 	return s + "."

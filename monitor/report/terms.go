@@ -18,6 +18,7 @@ var meanings = []struct {
 	{drift.CheckJS, "The Jensen-Shannon distance (JS, base 2) between the shares of both sides: 0 if they are equal, 1 if they have nothing in common."},
 	{drift.CheckPSI, "The population stability index: the sum over bins of (current − reference) · ln(current / reference). By custom, 0.1 is a change worth a look and 0.2 a large one."},
 	{drift.CheckKS, "The Kolmogorov-Smirnov statistic (KS): the greatest difference between the two cumulative distributions, 0 to 1. With p, it is that of the rows, and p is the chance of a value as high without drift; otherwise bins bound it."},
+	{drift.CheckCosine, "How far lists of numbers, such as embeddings, turned: how far their cosines to the mean direction of the reference moved on average, in standard deviations."},
 	{drift.CheckUnseen, "The share of values that do not occur in the reference: other categories, or numbers between its few numbers."},
 	{drift.CheckOutOfRange, "The share of values below the reference’s smallest or above its greatest."},
 }

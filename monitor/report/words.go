@@ -139,4 +139,5 @@ var measureNames = map[drift.CheckName]string{
 	drift.CheckPSI:         "PSI",
 	drift.CheckJS:          "Jensen-Shannon",
 	drift.CheckKS:          "KS",
+	drift.CheckCosine:      "Direction",
 }

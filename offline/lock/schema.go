@@ -101,7 +101,7 @@ func (w *lockSchema) value(t reflect.Type) map[string]any {
 		return map[string]any{"$ref": "#/$defs/" + name}
 	case reflect.Bool:
 		return map[string]any{"type": "boolean"}
-	case reflect.Float64:
+	case reflect.Float32, reflect.Float64:
 		return map[string]any{"type": "number"}
 	case reflect.String:
 		return map[string]any{"type": "string"}

@@ -40,7 +40,7 @@ func against(s, now *stats.Statistics) string {
 	for _, part := range []struct {
 		name     string
 		old, now *stats.Statistics
-	}{{"age", s.Age, now.Age}, {"norm", s.Norm, now.Norm}} {
+	}{{"age", s.Age, now.Age}, {"norm", s.Norm, now.Norm}, {"cosine", s.Cosine, now.Cosine}} {
 		if part.old != nil && part.now != nil { // else another build wrote one of the locks
 			if what := against(part.old, part.now); what != sameStatistics {
 				out = append(out, part.name+": "+what)

@@ -6,7 +6,7 @@ import "github.com/fstore-dev/fstore"
 func (s *DriftSpec) thresholds() map[fstore.DriftCheck]Text {
 	return map[fstore.DriftCheck]Text{
 		fstore.DriftNullRate: s.NullRate, fstore.DriftUnseen: s.Unseen, fstore.DriftOutOfRange: s.OutOfRange,
-		fstore.DriftWasserstein: s.Wasserstein, fstore.DriftPSI: s.PSI, fstore.DriftJS: s.JS, fstore.DriftKS: s.KS,
+		fstore.DriftWasserstein: s.Wasserstein, fstore.DriftPSI: s.PSI, fstore.DriftJS: s.JS, fstore.DriftKS: s.KS, fstore.DriftCosine: s.Cosine,
 	}
 }
 
@@ -34,6 +34,9 @@ func (c *checker) driftRule(spec *DriftSpec, t fstore.Type) *fstore.DriftRule {
 			continue
 		case check.OfNumbers() && (t == fstore.Bool || t == fstore.String || t == fstore.Bytes):
 			c.problems.add(text.Pos, "categories have null_rate, unseen, psi and js", "drift: %s is for numbers, not for %s", check, t.WithArticle())
+			continue
+		case check == fstore.DriftCosine && t != fstore.Invalid && !t.IsList():
+			c.problems.add(text.Pos, "remove it", "drift: cosine is for lists of numbers, not for %s", t.WithArticle())
 			continue
 		}
 		threshold, err := fstore.ParseDriftThreshold(check, text.Value)

@@ -115,6 +115,7 @@ type DriftSpec struct {
 	PSI         Text       `yaml:"psi" form:"threshold" doc:"Population stability index. Default 0.2 for numbers."`
 	JS          Text       `yaml:"js" form:"threshold" doc:"Jensen-Shannon distance, base 2. Default 0.1 for categories."`
 	KS          Text       `yaml:"ks" form:"threshold" doc:"Kolmogorov-Smirnov statistic. Default off."`
+	Cosine      Text       `yaml:"cosine" form:"threshold" doc:"Of lists of numbers: how far the cosines to the centroid moved, in standard deviations. Default 0.1."`
 }
 
 // EntitySpec is a document with kind: entity.

@@ -47,7 +47,7 @@ def profile(of: TrainingSet) -> dict[str, Any]:
     }
     if len(json.dumps(out)) > MOST_PROFILE:
         for statistics in out["columns"].values():
-            for part in ("histogram", "age", "norm"):
+            for part in ("histogram", "age", "norm", "centroid", "cosine"):
                 statistics.pop(part, None)
     return out
 
