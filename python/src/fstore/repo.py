@@ -14,7 +14,7 @@ from fstore._command import Command, Output, find_binary
 from fstore.errors import CheckFailed, Conflict, InvalidRequest, NotFound
 from fstore.instant import Instant, instant
 from fstore.query import Rows
-from fstore.results import Applied, Checks, Diagnosis, Features, Freshness, Pin, Plan, Table, Validated
+from fstore.results import Applied, Checks, Diagnosis, Drift, Features, Freshness, Pin, Plan, Table, Validated
 from fstore.server import PrivateAccess, Server
 from fstore.training import TrainingSet
 
@@ -400,6 +400,28 @@ class Repo:
         Raises the error of the first source or view that cannot be checked, such as `NotFound` for a missing file.
         """
         return Checks(self._judged("check", *names, *_option("--to", instant(to))))
+
+    def drift(
+        self,
+        reference: str,
+        current: str | os.PathLike[str],
+        *,
+        model: str | None = None,
+        service: str | None = None,
+        log: str | os.PathLike[str] | None = None,
+        window: str | None = None,
+        by: str | None = None,
+    ) -> Drift:
+        """Compares current values with those of a training set. See docs/drift.md.
+
+        `reference` is a training set by its name or lock file. `current` is a file of rows, another training set, "store" for
+        what is published, or "served" for what servers answered: `model` or `service` says to whom, and `log` is the log's
+        folder. `window`, such as "7d", takes the last rows, and `by` also compares each "hour", "day", "week" or "month". What
+        drifted is in the result; it is not an error.
+        """
+        options = {"--model": model, "--service": service, "--log": log, "--window": window, "--by": by}
+        flags = [flag for name, value in options.items() for flag in _option(name, value)]
+        return Drift(self._run("drift", f"--reference={reference}", f"--current={current}", *flags).result)
 
     def _judged(self, *args: str) -> dict[str, Any]:
         """Returns what a command found, also if that is its exit status."""

@@ -283,6 +283,39 @@ class Checks(Result):
         return [[r[key] if r[key] is not None else "" for key in self.columns] for r in self.results]
 
 
+class Drift(Result):
+    """What `Repo.drift` found, feature by feature. `drifted` is True if more features drifted than the limit allows."""
+
+    columns = ("feature", "verdict", "reason")
+
+    @property
+    def drifted(self) -> bool:
+        """Whether the set has drifted."""
+        return bool(self["verdict"] == "drifted")
+
+    @property
+    def features(self) -> list[dict[str, Any]]:
+        """Each with its name, verdict ("drifted", "stable", "too_few" or "not_compared"), reason, checks and counts."""
+        return list(self["features"])
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Returns a DataFrame with a row for each feature: its verdict, and a column for each score, NaN where there is none."""
+        import pandas as pd
+
+        rows = [
+            {"feature": f["name"], "verdict": f["verdict"]} | {c["name"]: c["value"] for c in f["checks"]}
+            for f in self.features
+        ]
+        return pd.DataFrame(rows)
+
+    def _title(self) -> str:
+        counts = self["counts"]
+        return f"{counts['drifted']} of {display.count(counts['drifted'] + counts['stable'], 'judged feature')} drifted."
+
+    def _rows(self) -> list[list[object]]:
+        return [[f["name"], f["verdict"].replace("_", " "), f["reason"]] for f in self.features]
+
+
 class Verified(Result):
     """What `TrainingSet.verify` found."""
 
