@@ -123,9 +123,8 @@ func (a *app) monitorEvery(ctx context.Context, p *project.Project, services []s
 			a.warn(message + "; the next round begins at " + fstore.FormatTime(nextRound(first, a.now(), f.every)))
 		}
 		now := a.now()
-		_ = fstore.Sleep(ctx, nextRound(first, now, f.every).Sub(now))
-		if ctx.Err() != nil { // a signal is how this ends
-			return nil
+		if fstore.Sleep(ctx, nextRound(first, now, f.every).Sub(now)) != nil {
+			return nil //nolint:nilerr // a signal is how this ends
 		}
 	}
 }

@@ -55,7 +55,7 @@ func TestAnyInputIsCompared(t *testing.T) {
 			switch check.Name {
 			case CheckNullRate, CheckUnseen, CheckOutOfRange, CheckJS, CheckKS:
 				most = 1
-			case CheckWasserstein, CheckPSI: // have no bound
+			case CheckWasserstein, CheckPSI, CheckCosine: // have no bound
 			}
 			if check.Value != nil && !(*check.Value >= 0 && *check.Value <= most) {
 				t.Errorf("%s is %v", check.Name, *check.Value)
