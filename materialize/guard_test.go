@@ -64,10 +64,10 @@ func TestWhatARunAsksAbout(t *testing.T) {
 		"all of too few keys go":                 {99, 0, 0, 99, ""},
 		"half turns null":                        {100, 0, 50, 0, ""},
 		"more than half turns null":              {100, 0, 51, 0, "n would be null for 51% of the keys, up from 0%"},
-		"more than half turns null, of few keys": {10, 0, 6, 0, "n would be null for 60 %"},
+		"more than half turns null, of few keys": {10, 0, 6, 0, "n would be null for 60% of"},
 		"one percent was null":                   {100, 1, 51, 0, ""},
-		"less than one percent was null":         {101, 1, 51, 0, "after 0.99 %"},
-		"both":                                   {100, 0, 30, 60, "60 of 100 published keys would be deleted; n would be null for 75 %"},
+		"less than one percent was null":         {101, 1, 51, 0, "up from 0.99%"},
+		"both":                                   {100, 0, 30, 60, "60 of 100 published keys would be deleted; n would be null for 75% of"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
