@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -26,7 +27,7 @@ const (
 )
 
 // Alert takes conditions as they were found, and tells the targets of notify in the settings of each change of state, once. What
-// cannot be sent is a warning, and the next call of any process sends it. So are conditions whose subject is gone: they are resolved.
+// cannot be sent is a warning, and the next call of any process sends it. Conditions whose subject is gone are resolved.
 // Without targets, nothing happens.
 func (p *Project) Alert(ctx context.Context, found []notify.Alert) {
 	if len(p.Settings.Notify) == 0 {
@@ -39,7 +40,7 @@ func (p *Project) Alert(ctx context.Context, found []notify.Alert) {
 }
 
 func (p *Project) alert(ctx context.Context, found []notify.Alert) error {
-	stopped := ctx.Err() != nil // the state is kept, and the next run sends
+	sending := ctx // if it ends, the state is kept, and the next run sends
 	ctx = context.WithoutCancel(ctx)
 	db, rev, err := p.openRevision(ctx)
 	if err != nil {
@@ -48,9 +49,6 @@ func (p *Project) alert(ctx context.Context, found []notify.Alert) error {
 	defer db.Close()
 	now := p.now()
 	u := registry.AlertUpdate{Targets: p.alertTargets(), Now: now, Claim: alertClaim, Most: alertsAtOnce}
-	if stopped {
-		u.Claim = 0
-	}
 	kept, err := db.Alerts(ctx, p.Settings.Project)
 	if err != nil {
 		return err
@@ -65,13 +63,16 @@ func (p *Project) alert(ctx context.Context, found []notify.Alert) error {
 	deadline := now.Add(alertPatience)
 	lost := map[string]*undelivered{}
 	for range alertRounds {
+		if sending.Err() != nil {
+			u.Claim = 0
+		}
 		send, err := db.UpdateAlerts(ctx, p.Settings.Project, u)
 		if err != nil || len(send) == 0 {
 			p.warnUndelivered(lost)
 			return err
 		}
 		u.Found, u.Now = nil, p.now()
-		u.Sent = p.deliver(ctx, send, deadline, lost)
+		u.Sent, u.Most = p.deliver(sending, send, deadline, lost), u.Most-mostOfATarget(send)
 		for name := range lost {
 			u.Skip = append(u.Skip, name)
 		}
@@ -80,6 +81,15 @@ func (p *Project) alert(ctx context.Context, found []notify.Alert) error {
 	_, err = db.UpdateAlerts(ctx, p.Settings.Project, u)
 	p.warnUndelivered(lost)
 	return err
+}
+
+// mostOfATarget returns how many messages the target with the most of them gets.
+func mostOfATarget(send []registry.SendAlert) int {
+	counts := map[string]int{}
+	for i := range send {
+		counts[send[i].Target]++
+	}
+	return slices.Max(slices.Collect(maps.Values(counts)))
 }
 
 // undelivered are messages that a target did not take.
@@ -124,9 +134,10 @@ func (p *Project) deliver(ctx context.Context, send []registry.SendAlert, deadli
 }
 
 func (p *Project) sender() *notify.Sender {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxResponseHeaderBytes = 64 << 10
-	transport.DisableKeepAlives = true // a run sends little, and leaves no connection behind
+	transport := &http.Transport{ // of its own: a program may have replaced the default one
+		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: 64 << 10,
+		DisableKeepAlives: true, // a run sends little, and leaves no connection behind
+	}
 	return &notify.Sender{Client: &http.Client{Transport: transport}, Clock: Clock{p.options.Clock}}
 }
 
@@ -163,6 +174,7 @@ func goneSubject(rev *registry.Revision, m *notify.Message) string {
 		views := allViews(rev)
 		i := slices.IndexFunc(views, func(v *fstore.ViewVersion) bool { return v.Ref == ref })
 		switch {
+		case m.By == byCheck && expectsUpstream(rev, views, ref):
 		case i < 0:
 			return live
 		case m.By == byCheck && expect.Digest(views[i]) == "":
@@ -171,6 +183,7 @@ func goneSubject(rev *registry.Revision, m *notify.Message) string {
 	case string(registry.KindSource):
 		i := slices.IndexFunc(rev.Sources(), func(o fstore.Source) bool { return o.Name == s.Name })
 		switch {
+		case slices.ContainsFunc(allViews(rev), func(v *fstore.ViewVersion) bool { return len(fstore.ExpectationsOf(v).Sources[s.Name]) > 0 }):
 		case i < 0:
 			return defined
 		case len(rev.Sources()[i].Expect) == 0:
@@ -186,6 +199,21 @@ func goneSubject(rev *registry.Revision, m *notify.Message) string {
 		}
 	}
 	return ""
+}
+
+// expectsUpstream reports whether one of the views reads a version that is kept offline, and expects something of it. Such a version
+// is checked with its reader, even if head has another one.
+func expectsUpstream(rev *registry.Revision, views []*fstore.ViewVersion, ref fstore.ViewRef) bool {
+	for _, v := range views {
+		if _, expected := fstore.ExpectationsOf(v).Views[ref.Name]; !expected {
+			continue
+		}
+		i := slices.IndexFunc(v.Views, func(up fstore.View) bool { return up.Name == ref.Name })
+		if upstreamVersion(rev, v, i).Ref == ref {
+			return true
+		}
+	}
+	return false
 }
 
 // What finds conditions. Each resolves only what it has found itself.

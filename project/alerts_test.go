@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -307,6 +308,55 @@ func TestAStoppedRunLeavesItsAlerts(t *testing.T) {
 	w.want("stopped")
 	p.Alert(t.Context(), nil)
 	w.want("the next run", "firing check: bad")
+}
+
+// A signal while a message is on its way ends the wait for the receiver. The next run sends again.
+func TestASignalEndsSending(t *testing.T) {
+	w := newWorld(t)
+	ctx, stop := context.WithCancel(t.Context())
+	arrived, end := make(chan struct{}), make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		stop()
+		select {
+		case <-end:
+		case <-r.Context().Done():
+		}
+		close(arrived)
+	}))
+	defer slow.Close()
+	defer close(end)
+	w.write("fstore.yaml", "project: p\nnotify: {url: "+slow.URL+"}\n")
+	subject := notify.Subject{Kind: "feature_view", Name: "v", Version: "1"}
+	w.open().Alert(ctx, []notify.Alert{{Event: notify.CheckFailed, By: "check", Subject: subject, State: notify.Firing, Summary: "bad"}})
+	<-arrived // the connection has ended; nobody waited for an answer
+	if len(w.warnings) != 1 || !strings.Contains(w.warnings[0], "context canceled; the next run sends again") {
+		t.Errorf("got %q", w.warnings)
+	}
+	w.warnings = nil
+	w.write("fstore.yaml", "project: p\nnotify: {url: "+w.receiver.URL+pathSecret+"}\n")
+	w.open().Alert(t.Context(), nil)
+	w.want("the next run", "firing check: bad")
+}
+
+// A call sends each target at most 50 messages, in however many rounds. The next one sends the others.
+func TestACallSendsSoMuch(t *testing.T) {
+	w := newWorld(t)
+	p := w.open()
+	var found []notify.Alert
+	for i := range 60 {
+		s := notify.Subject{Kind: "feature_view", Name: "v", Version: "1"}
+		found = append(found, notify.Alert{Event: notify.CheckFailed, By: strconv.Itoa(i), Subject: s, State: notify.Firing, Summary: "bad"})
+	}
+	for _, want := range []int{50, 10} {
+		p.Alert(t.Context(), found)
+		w.mu.Lock()
+		if len(w.got) != want {
+			t.Errorf("%d messages, want %d", len(w.got), want)
+		}
+		w.got = nil
+		w.mu.Unlock()
+	}
 }
 
 // What nothing looks at any more is resolved: an alert must not stay for ever.

@@ -112,8 +112,8 @@ func (p *Project) materialize(ctx context.Context, db *registry.Store, r Materia
 	if r.Ran != nil {
 		runErr = errors.Join(runErr, r.Ran(out.Views))
 	}
+	out.Promotions, err = p.promote(context.WithoutCancel(ctx), db) // before alerts, which may wait for a receiver
 	p.Alert(ctx, runAlerts(out, o.Views, cmp.Or(r.To, p.now())))
-	out.Promotions, err = p.promote(context.WithoutCancel(ctx), db)
 	return out, errors.Join(runErr, err)
 }
 

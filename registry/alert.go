@@ -138,11 +138,25 @@ func (u *AlertUpdate) apply(all map[string]*Alert) []SendAlert {
 	}
 	send := u.claim(all)
 	for name, a := range all {
-		if !a.Firing && !slices.ContainsFunc(u.Targets, func(t AlertTarget) bool { return a.Owes(&t) }) {
+		if !a.Firing && (a.everybodyKnows() || u.Now.Sub(a.Since) > alertMemory) {
 			delete(all, name)
 		}
 	}
 	return send
+}
+
+// alertMemory is how long the end of a condition is kept for a target that was told that it fires. This process need not have that
+// target: its URL may be in the environment of another.
+const alertMemory = 30 * 24 * time.Hour
+
+// everybodyKnows reports whether each target that was told of a condition has taken its latest state.
+func (a *Alert) everybodyKnows() bool {
+	for _, told := range a.Told {
+		if told.Change != a.Change || !told.Done {
+			return false
+		}
+	}
+	return true
 }
 
 // note takes a claim back, and notes whether the target has taken the message.

@@ -125,7 +125,7 @@ func TestNewAndRemovedTargets(t *testing.T) {
 	if len(send) != 1 || send[0].Target != "late" {
 		t.Errorf("a new target is sent %v, want what fires", send)
 	}
-	// Its events change: it still gets the end of what it was sent. A target that is gone is owed nothing.
+	// Its events change: it still gets the end of what it was sent.
 	p.update(registry.AlertUpdate{Sent: []registry.SentAlert{{SendAlert: send[0], Done: true}}, Targets: late, Claim: -1})
 	none := []registry.AlertTarget{{Name: "late", Wants: driftOnly}}
 	send = p.update(registry.AlertUpdate{Found: found(false), Targets: none})
@@ -133,8 +133,35 @@ func TestNewAndRemovedTargets(t *testing.T) {
 		t.Errorf("got %v, want the end", send)
 	}
 	p.update(registry.AlertUpdate{Sent: []registry.SentAlert{{SendAlert: send[0], Done: true}}, Targets: none})
+	// A target that this process does not have gets the end from one that has it.
+	if n := p.kept(); n != 1 {
+		t.Errorf("%d alerts are kept, want the one of whose end ops does not know", n)
+	}
+	send = p.update(registry.AlertUpdate{})
+	if len(send) != 1 || send[0].Target != "ops" || send[0].Alert.Firing {
+		t.Errorf("got %v, want the end for ops", send)
+	}
+	p.update(registry.AlertUpdate{Sent: []registry.SentAlert{{SendAlert: send[0], Done: true}}, Claim: -1})
 	if n := p.kept(); n != 0 {
 		t.Errorf("%d alerts are kept", n)
+	}
+}
+
+// A target that is gone for good does not keep the end of a condition for ever.
+func TestTheEndIsForgotten(t *testing.T) {
+	p := newPager(t)
+	p.want(p.find(true, true), "ops true")
+	none := []registry.AlertTarget{{Name: "late", Wants: everything}}
+	p.update(registry.AlertUpdate{Found: found(false), Targets: none})
+	p.now = p.now.AddDate(0, 0, 30)
+	p.update(registry.AlertUpdate{Targets: none})
+	if n := p.kept(); n != 1 {
+		t.Errorf("%d alerts are kept after 30 days", n)
+	}
+	p.now = p.now.Add(time.Second)
+	p.update(registry.AlertUpdate{Targets: none})
+	if n := p.kept(); n != 0 {
+		t.Errorf("%d alerts are kept after more than 30 days", n)
 	}
 }
 

@@ -116,12 +116,12 @@ func (a *app) monitorEvery(ctx context.Context, p *project.Project, services []s
 			a.batch.silent = false
 		}
 		err := a.monitor(context.WithoutCancel(ctx), p, services, f)
-		a.writeMetrics(context.WithoutCancel(ctx), began, err)
 		var fired exitCode
 		if err != nil && !errors.As(err, &fired) {
 			message, _ := fstore.Explain(err)
 			a.warn(message + "; the next round begins at " + fstore.FormatTime(nextRound(first, a.now(), f.every)))
 		}
+		a.writeMetrics(context.WithoutCancel(ctx), began, err) // who reads the exit status finds the warning
 		now := a.now()
 		if fstore.Sleep(ctx, nextRound(first, now, f.every).Sub(now)) != nil {
 			return nil //nolint:nilerr // a signal is how this ends

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -145,11 +146,17 @@ func TestHostileTexts(t *testing.T) {
 			if len(r.body) > 128<<10 || !utf8.Valid(r.body) {
 				t.Errorf("%s of %.20q has %d bytes", target.Format, text, len(r.body))
 			}
-			for _, raw := range []string{"<!channel>", "<@U123>", "<https://evil", `\u001b`, `\u0000`, "\u202e", "\u2066", `\u202e`} {
-				switch got := string(r.body); {
-				case !strings.Contains(got, raw):
-				case target.Format == Slack && strings.Contains(slackMarkup(t, r.body), raw), strings.HasPrefix(raw, `\`), raw[0] > 0x7f:
-					t.Errorf("%s of %.20q has %q: %s", target.Format, text, raw, got)
+			for _, raw := range []string{`\u001b`, `\u0000`, "\u202e", "\u2066", `\u202e`} {
+				if strings.Contains(string(r.body), raw) {
+					t.Errorf("%s of %.20q has %q: %s", target.Format, text, raw, r.body)
+				}
+			}
+			if target.Format != Slack {
+				continue
+			}
+			for _, raw := range []string{"<!channel>", "<@U123>", "<https://evil"} {
+				if got := slackMarkup(t, r.body); strings.Contains(got, raw) {
+					t.Errorf("%.20q has %q where Slack looks for markup: %s", text, raw, got)
 				}
 			}
 		}
@@ -228,7 +235,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		t.Error(got)
 	}
 	for _, secret := range []string{"whsec_s3cr3t", "s3cr3t", "/s3cr3t/path", "https://hooks.example.com/s3cr3t/path"} {
-		if !strings.Contains(strings.Join(target.Secrets(), "\n")+"\n", secret+"\n") {
+		if !slices.Contains(target.Secrets(), secret) {
 			t.Errorf("%s may be printed", secret)
 		}
 	}

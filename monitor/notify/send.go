@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -32,7 +31,6 @@ const (
 	patience  = 5 * time.Second
 	attempts  = 5
 	firstWait = 500 * time.Millisecond // doubles with each attempt
-	maxAnswer = 4 << 10                // bytes of an answer that are read, to keep the connection; nothing looks at them
 )
 
 // Delivery is a message for a target, and how its delivery went.
@@ -80,9 +78,9 @@ func (s *Sender) send(ctx context.Context, t *Target, m Message, deadline time.T
 		return true, err
 	}
 	for n := 1; ; n++ {
-		again, err := s.attempt(ctx, t, &r, deadline)
-		if err == nil || again == never {
-			return err != nil, err
+		again, refused, err := s.attempt(ctx, t, &r, deadline)
+		if err == nil || refused {
+			return refused, err
 		}
 		wait := max(again, jitter(firstWait<<(n-1)))
 		if n == attempts || ctx.Err() != nil || s.Clock.Now().Add(wait).After(deadline) || s.Clock.Sleep(ctx, wait) != nil {
@@ -96,33 +94,30 @@ func jitter(d time.Duration) time.Duration {
 	return d/2 + rand.N(d/2+1) //nolint:gosec // G404: nothing secret depends on it
 }
 
-// never says that another attempt is of no use.
-const never = -1
-
-// attempt sends a request once. If that fails, it says how long to wait at least, or never.
-func (s *Sender) attempt(ctx context.Context, t *Target, r *request, deadline time.Time) (again time.Duration, err error) {
+// attempt sends a request once. If that fails, it says how long to wait at least, or that another attempt is of no use. It does not
+// wait for the body of an answer: the status says all.
+func (s *Sender) attempt(ctx context.Context, t *Target, r *request, deadline time.Time) (again time.Duration, refused bool, err error) {
 	limit := s.Patience
 	if limit == 0 {
 		limit = patience
 	}
 	if limit = min(limit, deadline.Sub(s.Clock.Now())); limit <= 0 {
-		return deadline.Sub(s.Clock.Now()) + 1, errors.New("the time for messages of this run is over")
+		return 0, false, errors.New("the time for messages of this run is over")
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, string(t.URL), bytes.NewReader(r.body))
 	if err != nil {
-		return never, errors.New("the URL cannot be used") // the error would repeat it
+		return 0, true, errors.New("the URL cannot be used") // the error would repeat it
 	}
 	r.headers(req.Header, s.Clock.Now())
 	client := *s.Client
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	answer, err := client.Do(req)
 	if err != nil {
-		return 0, s.unreachable(ctx, err, limit)
+		return 0, false, s.unreachable(ctx, err, limit)
 	}
 	defer answer.Body.Close()
-	_, _ = io.CopyN(io.Discard, answer.Body, maxAnswer)
 	return s.judge(answer)
 }
 
@@ -139,17 +134,17 @@ func (s *Sender) unreachable(ctx context.Context, err error, limit time.Duration
 }
 
 // judge says what an answer means.
-func (s *Sender) judge(answer *http.Response) (again time.Duration, err error) {
+func (s *Sender) judge(answer *http.Response) (again time.Duration, refused bool, err error) {
 	code := answer.StatusCode
 	switch {
 	case code >= 200 && code < 300:
-		return 0, nil
+		return 0, false, nil
 	case code >= 300 && code < 400:
-		return never, fmt.Errorf("it answers with status %d, a redirect, which is not followed: set the URL that it leads to", code)
+		return 0, true, fmt.Errorf("it answers with status %d, a redirect, which is not followed: set the URL that it leads to", code)
 	case code == http.StatusRequestTimeout || code == http.StatusTooManyRequests || code >= 500:
-		return s.retryAfter(answer.Header.Get("Retry-After")), fmt.Errorf("it answers with status %d", code)
+		return s.retryAfter(answer.Header.Get("Retry-After")), false, fmt.Errorf("it answers with status %d", code)
 	}
-	return never, fmt.Errorf("it answers with status %d: check the URL and the secret", code)
+	return 0, true, fmt.Errorf("it answers with status %d: check the URL and the secret", code)
 }
 
 // retryAfter reads how long a receiver wants to be left alone: seconds, or an instant. Anything else counts for nothing.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -141,36 +142,58 @@ func TestAnswersAndWhatTheyMean(t *testing.T) {
 }
 
 func TestAReceiverThatIsDown(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	s := &Sender{Client: &http.Client{}, Clock: newClock()}
-	err = s.Send(t.Context(), &Target{URL: Secret("http://" + l.Addr().String() + secretPath), Format: Slack}, message(1), epoch.Add(time.Minute))
+	refuse := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	}}
+	s := &Sender{Client: &http.Client{Transport: refuse}, Clock: newClock()}
+	err := s.Send(t.Context(), &Target{URL: Secret("http://down.example" + secretPath), Format: Slack}, message(1), epoch.Add(time.Minute))
 	if err == nil || !strings.Contains(err.Error(), "connection refused") || strings.Contains(err.Error(), "s3cr3t") {
 		t.Error(err)
 	}
 }
 
+// transport is a function that answers requests.
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 func TestASlowReceiver(t *testing.T) {
-	hang := make(chan struct{})
-	r := receive(t, func(_ http.ResponseWriter, req *http.Request) {
-		select {
-		case <-hang:
-		case <-req.Context().Done():
-		}
+	tried := 0
+	hang := transport(func(r *http.Request) (*http.Response, error) {
+		tried++
+		<-r.Context().Done()
+		return nil, r.Context().Err()
 	})
-	defer close(hang)
-	s := &Sender{Client: r.Client(), Clock: newClock(), Patience: 20 * time.Millisecond}
-	err := s.Send(t.Context(), r.target(), message(1), epoch.Add(time.Minute))
+	s := &Sender{Client: &http.Client{Transport: hang}, Clock: newClock(), Patience: 20 * time.Millisecond}
+	err := s.Send(t.Context(), &Target{URL: "http://slow.example", Format: JSON}, message(1), epoch.Add(time.Minute))
 	if err == nil || err.Error() != "no answer within 20ms" {
 		t.Error(err)
 	}
-	if r.requests() != attempts {
-		t.Errorf("%d attempts", r.requests())
+	if tried != attempts {
+		t.Errorf("%d attempts", tried)
 	}
 }
+
+// A receiver that has taken the message and then writes nothing is not waited for.
+func TestAnAnswerThatStalls(t *testing.T) {
+	stalls := transport(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Body: unread{t}, Request: r}, nil
+	})
+	s := &Sender{Client: &http.Client{Transport: stalls}, Clock: newClock()}
+	if err := s.Send(t.Context(), &Target{URL: "http://stalls.example", Format: JSON}, message(1), epoch.Add(time.Minute)); err != nil {
+		t.Error(err)
+	}
+}
+
+// unread is a body that nobody may read.
+type unread struct{ t *testing.T }
+
+func (u unread) Read([]byte) (int, error) {
+	u.t.Error("the body of an answer is read")
+	return 0, io.EOF
+}
+
+func (unread) Close() error { return nil }
 
 // A receiver that has taken the message and then writes without end is neither waited for nor read.
 func TestAnEndlessAnswer(t *testing.T) {
