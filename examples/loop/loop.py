@@ -7,6 +7,7 @@ made anew, and keeps everything: the feature repo, the MLflow server's files, th
 """
 
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -34,8 +35,6 @@ class Loop:
         self.repo: fstore.Repo
         self.prometheus: Prometheus
         self.webhook = stack.enter_context(Receiver())
-        self.features: str
-        """Where fstore serve answers gRPC."""
         self.app: str
         """Where the model answers HTTP."""
         self.runs: list[tuple[str, float, float]] = []
@@ -57,11 +56,14 @@ class Loop:
 
     def script(self, command: str, status: int = 0) -> str:
         """Runs one of the scripts of this folder in the feature repo."""
-        return self.run(f"python {HERE}/{command}", status)
+        return self.run(f"python {shlex.quote(str(HERE))}/{command}", status)
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Returns the variables of every program of the loop."""
+    """Returns the variables of every program of the loop. None may lead it to a registry, store or MLflow server of yours."""
+    for name in list(os.environ):
+        if name.startswith(("FSTORE_", "MLFLOW_")) and name != "FSTORE_BINARY":
+            del os.environ[name]
     commands = folder / "bin"
     commands.mkdir()
     (commands / "fstore").symlink_to(Path(os.environ["FSTORE_BINARY"]).resolve())

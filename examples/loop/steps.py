@@ -121,7 +121,6 @@ def serve(loop: "Loop") -> str:
     """Starts fstore serve with its log, FastAPI and the load, and waits until the first version has answered."""
     server = loop.repo.serve()
     loop.stack.callback(server.close)
-    loop.features = server.address
     port = free_port()
     loop.app = f"http://127.0.0.1:{port}"
     loop.services.environment["FEATURES"] = server.address
