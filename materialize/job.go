@@ -67,6 +67,9 @@ func (j *job) run(ctx context.Context) error {
 	}
 	if todo.finish != nil {
 		j.s.Finished = todo.finish.At
+		if err := j.renumber(ctx, todo.finish); err != nil {
+			return err
+		}
 		if err := j.apply(ctx, todo.finish, StageFinish); err != nil {
 			return err
 		}

@@ -1,6 +1,8 @@
 package materialize
 
 import (
+	"context"
+
 	"github.com/fstore-dev/fstore"
 )
 
@@ -29,4 +31,44 @@ func ComputedRuns(state string, ref fstore.ViewRef) (map[string]Computed, error)
 		out[id] = Computed{r.Inputs, r.Build}
 	}
 	return out, nil
+}
+
+// renumber gives an interrupted run the number that its publication will have, in its counts and in state. It is another one than
+// when the run was computed if another run has published since, or if the store went back in time.
+func (j *job) renumber(ctx context.Context, r *run) error {
+	number := j.number()
+	if r.Number == number {
+		return nil
+	}
+	if err := j.recount(ctx, r, number); err != nil {
+		return err
+	}
+	if err := j.step("recounted"); err != nil {
+		return err
+	}
+	r.Number = number
+	return j.state.add(r)
+}
+
+// recount keeps the counts of a run under another number. They may be there already: an earlier attempt was stopped afterwards.
+// If the registry has them no longer, later runs are compared with the keys that the state folder knows.
+func (j *job) recount(ctx context.Context, r *run, number int64) error {
+	if j.o.Publications == nil {
+		return nil
+	}
+	for _, n := range []int64{number, r.Number} {
+		counts, ok, err := j.o.Publications.Published(ctx, r.View, fstore.Pointer{Number: n, Run: r.Run})
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		if n == number {
+			return nil
+		}
+		counts.Number = number
+		return j.o.Publications.Record(ctx, counts)
+	}
+	return nil
 }

@@ -86,7 +86,7 @@ func (j *job) publish(ctx context.Context, r *run, p *fencedWriter) error {
 	is.Published, is.Complete = r.At, true
 	to := fstore.Pointer{
 		Generation: is.Generation, Published: is.Published, Servable: j.v.View.Publish.ServableFrom(r.At), Fingerprint: is.Fingerprint,
-		Layout: is.Layout, Run: r.Run, Partitions: is.Partitions, Number: j.number(), MaxEvent: r.MaxEvent,
+		Layout: is.Layout, Run: r.Run, Partitions: is.Partitions, Number: r.Number, MaxEvent: r.MaxEvent,
 	}
 	if err := p.publish(ctx, is, j.pointer, to); err != nil {
 		return err

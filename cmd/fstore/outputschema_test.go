@@ -178,7 +178,7 @@ const parcels = `
 kind: on_demand_view
 name: parcel
 request:
-  - {name: weight, type: float64, description: Of the parcel, default: 1}
+  - {name: weight, type: float64, description: Of the parcel, default: 1, log: false}
 uses: [{ref: customer_orders.order_value, as: last}]
 features:
   - {name: value_by_weight, type: float64, expression: "last.order_value / weight", default: 0, description: In pounds by kilogram}
