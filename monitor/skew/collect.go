@@ -27,14 +27,25 @@ func (r *runner) collect() error {
 	if n := r.o.Sample; n > 0 && n < r.result.Logged {
 		most = uint64(float64(n) / float64(r.result.Logged) * math.MaxUint64)
 	}
-	return r.o.Log.Each(func(rows *Rows) error {
+	again := int64(0)
+	if err := r.o.Log.Each(func(rows *Rows) error {
 		for row := range rows.Len {
-			if counts(rows, row) && hash(rows.Request[row], rows.Row[row]) <= most {
+			if !counts(rows, row) {
+				continue
+			}
+			again++
+			if hash(rows.Request[row], rows.Row[row]) <= most {
 				r.take(rows, row)
 			}
 		}
 		return nil
-	}, r.unreadable)
+	}, r.unreadable); err != nil {
+		return err
+	}
+	if lost := r.result.Logged - again; lost > 0 {
+		r.reasons["their files were removed while the log was read"] = lost
+	}
+	return nil
 }
 
 func (r *runner) unreadable(file string, err error) {

@@ -216,3 +216,62 @@ func TestAFileThatIsTakenGetsAnotherName(t *testing.T) {
 		t.Errorf("%q, %d dropped\n%s", got, w.Dropped(), w.said)
 	}
 }
+
+// A file that keep or max_bytes deletes while the log is read is named, and the reading goes on.
+func TestAFileThatIsRemovedWhileTheLogIsRead(t *testing.T) {
+	w := newWorld(t, nil)
+	plan := w.Plan(listOf("churn", one), nil, answers.Builds{})
+	for id := range int64(3) {
+		w.Add(plan, served(id))
+		w.end() // each is a file
+	}
+	var read []int64
+	var lost []string
+	err := Read(w.options.Path, Reader{Chosen: everything, Do: func(r *Rows) error {
+		if read = append(read, r.Keys[0].Int64s...); len(read) == 1 {
+			files, err := listFiles(w.options.Path)
+			if err != nil || len(files) != 3 {
+				return fmt.Errorf("%d files: %w", len(files), err)
+			}
+			return os.Remove(files[1].path)
+		}
+		return nil
+	}, Unreadable: func(path string, err error) { lost = append(lost, err.Error()) }})
+	if err != nil || len(read) != 2 || !slices.Equal(lost, []string{errRemoved.Error()}) {
+		t.Errorf("%v, read %v, lost %q", err, read, lost)
+	}
+}
+
+// Two servers share a folder, and the clock of one goes back by hours. Each row is read once, and sealed once.
+func TestTwoServersAndAClockThatGoesBack(t *testing.T) {
+	first, two := newWorld(t, nil), newWorld(t, nil)
+	two.options.Path = first.options.Path
+	plans := []*Plan{first.Plan(listOf("churn", one), nil, answers.Builds{}), two.Plan(listOf("churn", one), nil, answers.Builds{})}
+	next := int64(0)
+	for _, hours := range []time.Duration{0, -2, -1, -1, 1} { // from noon
+		first.now = noon.Add(hours * time.Hour)
+		for i, w := range []*world{first, two} {
+			w.Add(plans[i], served(next))
+			next++
+			w.drain()
+		}
+	}
+	want := "0 1 2 3 4 5 6 7 8 9"
+	if got := sorted(first.readAnd(t, func() {})); got != want {
+		t.Errorf("before the end: %s", got)
+	}
+	first.end()
+	two.end()
+	first.sweep(t.Context())
+	if got := sorted(first.readAnd(t, func() {})); got != want {
+		t.Errorf("%s", got)
+	}
+	if got := first.query(t, "select count(*), count(distinct customer_id) from FILES"); got[0] != "10 10" || first.has(t, streamSuffix) > 0 {
+		t.Errorf("sealed: %s, %v", got[0], first.names(t))
+	}
+}
+
+func sorted(customers []string) string {
+	slices.Sort(customers)
+	return strings.Join(customers, " ")
+}

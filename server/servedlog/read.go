@@ -91,7 +91,10 @@ func Read(folder string, how Reader) error {
 	if !how.Until.IsZero() {
 		r.until = fstore.Micros(how.Until)
 	}
-	seen := map[string]bool{}
+	seen, held := map[string]bool{}, map[string]bool{} // held: had rows that could be read
+	for _, f := range files {
+		held[f.base()] = held[f.base()] || strings.HasSuffix(f.path, sealedSuffix) || strings.HasSuffix(f.path, streamSuffix)
+	}
 	for _, f := range files {
 		base := f.base()
 		if seen[base] {
@@ -102,6 +105,7 @@ func Read(folder string, how Reader) error {
 		switch err := r.file(base); {
 		case errors.As(err, &ended):
 			return ended.error
+		case errors.Is(err, errRemoved) && !held[base]: // what is left of a damaged stream: see setAside
 		case err != nil && !errors.Is(err, errSkip):
 			r.Unreadable(f.path, err)
 		}
@@ -142,7 +146,7 @@ func (r *reading) file(base string) error {
 		}
 		// It was sealed meanwhile, or deleted.
 		if sealed, err = regular.Open(base+sealedSuffix, regular.AnySize); errors.Is(err, fs.ErrNotExist) {
-			return nil
+			return errRemoved
 		} else if err != nil {
 			return err
 		}
@@ -152,6 +156,9 @@ func (r *reading) file(base string) error {
 	defer sealed.Close()
 	return readSealed(sealed, r.plan(base), r.do)
 }
+
+// errRemoved is of files that were there when the reading began. Servers delete old files (keep, max_bytes).
+var errRemoved = errors.New("it was removed while the log was read")
 
 // errSkip ends the reading of a file.
 var errSkip = errors.New("the file is not chosen")
