@@ -110,3 +110,31 @@ func TestSmallAnswersShareAnEntry(t *testing.T) {
 		t.Errorf("%s, not %s", got[0], want)
 	}
 }
+
+// Only small entries wait for others, and never so many that they fill the queue.
+func TestWhatWaitsDoesNotFillTheQueue(t *testing.T) {
+	w := newWorld(t, nil)
+	plan := w.Plan(listOf("churn", one), nil, answers.Builds{})
+	w.Add(plan, served(make([]int64, maxJoined)...))
+	w.writer.take(<-w.queue)
+	if n := w.queued.Load(); n != 0 || len(w.writer.waiting) != 0 {
+		t.Errorf("a large entry waits: %d bytes are still queued", n)
+	}
+	texts := w.Plan(listOf("texts", fstore.Feature{Name: "text", Type: fstore.String}), nil, answers.Builds{})
+	s := served(1)
+	s.Answer.Features[0].Column = fstore.NewColumn("text", fstore.String, 1)
+	s.Answer.Features[0].Column.Append(strings.Repeat("x", maxReused/3))
+	for range 200 {
+		w.Add(texts, s)
+		for len(w.queue) > 0 {
+			w.writer.take(<-w.queue)
+		}
+	}
+	if n := w.queued.Load(); n > queueBytes/2 || w.Dropped() != 0 {
+		t.Errorf("%d bytes are queued, %d rows dropped", n, w.Dropped())
+	}
+	w.writer.flush(w.now)
+	if w.Rows() != maxJoined+200 || w.queued.Load() != 0 {
+		t.Errorf("%d rows are written, %d bytes are still queued", w.Rows(), w.queued.Load())
+	}
+}

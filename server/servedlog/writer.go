@@ -36,9 +36,17 @@ func newWriter(l *Log) *writer {
 // maxWaiting is how many entries wait for more rows.
 const maxWaiting = 256
 
-// take takes over an entry from the queue.
+// take takes over an entry from the queue. It waits for more rows only if it is small, and not while much is queued: what waits
+// counts towards the bound of the queue.
 func (w *writer) take(e *entry) {
-	if w.waiting = append(w.waiting, e); len(w.waiting) >= maxWaiting {
+	e.mu.Lock()
+	small := e.batch.Len < maxJoined/2 && e.bytes < maxReused/2
+	e.mu.Unlock()
+	if !small {
+		w.add(e)
+		return
+	}
+	if w.waiting = append(w.waiting, e); len(w.waiting) >= maxWaiting || w.log.queued.Load() > queueBytes/4 {
 		w.addWaiting()
 	}
 }
