@@ -71,15 +71,23 @@ type servedRows struct {
 }
 
 // Each implements skew.Log.
-func (l *servedRows) Each(do func(*skew.Rows) error, unreadable func(file string, err error)) error {
-	return servedlog.Read(l.folder, servedlog.Reader{
+func (l *servedRows) Each(ctx context.Context, do func(*skew.Rows) error, unreadable func(file string, err error)) error {
+	return readServed(ctx, l.folder, servedlog.Reader{
 		Since: l.since, Chosen: l.of.chosen, Do: func(r *servedlog.Rows) error { return do(l.rows(r)) }, Unreadable: unreadable,
+	})
+}
+
+// Instants implements skew.Log.
+func (l *servedRows) Instants(ctx context.Context, do func(at []int64) error) error {
+	return readServed(ctx, l.folder, servedlog.Reader{
+		Since: l.since, Chosen: l.of.chosen, Needs: func(*servedlog.Info) *servedlog.Needs { return &servedlog.Needs{} },
+		Do: func(r *servedlog.Rows) error { return do(r.At) }, Unreadable: func(string, error) {},
 	})
 }
 
 func (l *servedRows) rows(r *servedlog.Rows) *skew.Rows {
 	out := &skew.Rows{
-		List: r.Info.Service.String() + " " + r.Info.Model.String(), Views: r.Info.Views, Len: r.Len, At: r.At, Request: r.Request, Row: r.Row,
+		List: listKey(r.Info), Views: r.Info.Views, Len: r.Len, At: r.At, Request: r.Request, Row: r.Row,
 		Sent: slices.Concat(r.Keys, r.Inputs), Values: r.Features, Statuses: r.Statuses,
 	}
 	var all []fstore.ViewRef
@@ -99,6 +107,15 @@ func (l *servedRows) rows(r *servedlog.Rows) *skew.Rows {
 		out.Run, out.InFlight = append(out.Run, v.Run), append(out.InFlight, v.InFlight)
 	}
 	return out
+}
+
+// listKey identifies a list of features. A registry that was recreated may have another list of the same name and version.
+func listKey(i *servedlog.Info) string {
+	key := []byte(i.Service.String() + " " + i.Model.String())
+	for _, f := range i.Features {
+		key = fmt.Appendf(key, " %q %s %s %q", f.Name, f.Type, f.View, f.Feature)
+	}
+	return string(key)
 }
 
 // lookups returns the view of each look-up that a list does.

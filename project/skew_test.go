@@ -10,8 +10,10 @@ import (
 	"testing"
 	"time"
 
+	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/materialize"
 	"github.com/fstore-dev/fstore/monitor/skew"
+	"github.com/fstore-dev/fstore/server/servedlog"
 )
 
 func TestWhatIsServedIsWhatIsComputed(t *testing.T) {
@@ -209,6 +211,67 @@ func TestARequestColumnThatIsNotLogged(t *testing.T) {
 	}
 	if got := told(r); len(got) != 1 || got[0] != `wrong v@1 x {"id":2}: served 7.5, offline 2.25` {
 		t.Errorf("%q", got)
+	}
+}
+
+// Servers log with inputs, and then without them: some files have a request column that others lack.
+func TestRequestColumnsThatSomeFilesLack(t *testing.T) {
+	t.Parallel()
+	w := newSkewWorld(t)
+	w.serve()
+	w.Settings.Served.Inputs = servedlog.WithoutInputs
+	w.serve()
+	w.Settings.Served.Inputs = servedlog.WithInputs
+	w.serve()
+	r := w.skew(nil)
+	if !r.OK || r.Counts != (skew.Counts{Equal: 37, Expired: 3, NotProvable: 8}) || r.Compared != 24 || len(r.Reasons) != 1 || r.Reasons[0].Rows != 8 {
+		t.Errorf("%+v\n%q", r, told(r))
+	}
+}
+
+// A registry that was recreated has other features under a name and version. Files of them are not taken for those of its own.
+func TestAListOfAnotherRegistry(t *testing.T) {
+	t.Parallel()
+	w := newSkewWorld(t)
+	rev, err := w.Revision(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := fstore.ViewRef{Name: "s", Version: 1}
+	list, err := rev.ServiceVersion(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &servedRows{rev: rev, lists: map[string]*fstore.FeatureList{}}
+	info := servedlog.Info{Service: ref, Keys: servedlog.PlainKeys, Features: list.Describe().Features}
+	if got := l.rows(&servedlog.Rows{Info: &info}).Problem; got != "" {
+		t.Error(got)
+	}
+	info.Features = slices.Clone(info.Features)
+	slices.Reverse(info.Features)
+	if got := l.rows(&servedlog.Rows{Info: &info}).Problem; !strings.Contains(got, "other features") {
+		t.Errorf("%q", got)
+	}
+}
+
+// A log can be large, so a signal ends the reading.
+func TestAnEndedContextEndsTheReadingOfALog(t *testing.T) {
+	t.Parallel()
+	w := newSkewWorld(t)
+	w.serve()
+	rev, err := w.Revision(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	l := &servedRows{rev: rev, folder: w.Settings.Served.Path, of: &servedBy{project: w.Settings.Project, service: "s"}, lists: map[string]*fstore.FeatureList{}}
+	fails := errors.New("a row was read")
+	if err := l.Each(ctx, func(*skew.Rows) error { return fails }, func(string, error) {}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if err := l.Instants(ctx, func([]int64) error { return fails }); !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }
 

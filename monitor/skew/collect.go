@@ -2,6 +2,7 @@ package skew
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"hash/fnv"
 	"math"
@@ -10,17 +11,17 @@ import (
 )
 
 // collect reads the log twice: to count the rows, and to take a sample of them.
-func (r *runner) collect() error {
+func (r *runner) collect(ctx context.Context) error {
 	since := fstore.Micros(r.o.Since)
-	counts := func(rows *Rows, row int) bool { return r.o.Since.IsZero() || rows.At[row] >= since }
-	if err := r.o.Log.Each(func(rows *Rows) error {
-		for row := range rows.Len {
-			if counts(rows, row) {
+	counts := func(at int64) bool { return r.o.Since.IsZero() || at >= since }
+	if err := r.o.Log.Instants(ctx, func(all []int64) error {
+		for _, at := range all {
+			if counts(at) {
 				r.result.Logged++
 			}
 		}
 		return nil
-	}, func(string, error) {}); err != nil {
+	}); err != nil {
 		return err
 	}
 	most := uint64(math.MaxUint64)
@@ -28,14 +29,15 @@ func (r *runner) collect() error {
 		most = uint64(float64(n) / float64(r.result.Logged) * math.MaxUint64)
 	}
 	again := int64(0)
-	if err := r.o.Log.Each(func(rows *Rows) error {
+	if err := r.o.Log.Each(ctx, func(rows *Rows) error {
+		shape := shapeOf(rows)
 		for row := range rows.Len {
-			if !counts(rows, row) {
+			if !counts(rows.At[row]) {
 				continue
 			}
 			again++
 			if hash(rows.Request[row], rows.Row[row]) <= most {
-				r.take(rows, row)
+				r.take(rows, row, shape)
 			}
 		}
 		return nil
@@ -43,7 +45,7 @@ func (r *runner) collect() error {
 		return err
 	}
 	if lost := r.result.Logged - again; lost > 0 {
-		r.reasons["their files were removed while the log was read"] = lost
+		r.reasons["they could not be read again: their files were removed meanwhile, or are damaged"] = lost
 	}
 	return nil
 }
@@ -64,13 +66,26 @@ func hash(request string, row int64) uint64 {
 	return x ^ x>>33
 }
 
-// take adds a row to the group of its publications.
-func (r *runner) take(rows *Rows, row int) {
+// shapeOf identifies what rows of a group have in common besides their publications. The files of one list may differ in the columns
+// of requests that they have, and so in what can be compared.
+func shapeOf(rows *Rows) string {
+	shape := fmt.Appendf(nil, "%q %v %v", rows.List, rows.Views, rows.Features)
+	for _, columns := range [][]fstore.Column{rows.Sent, rows.Values} {
+		shape = append(shape, '|')
+		for i := range columns {
+			shape = fmt.Appendf(shape, "%q %s ", columns[i].Name, columns[i].Type)
+		}
+	}
+	return string(shape)
+}
+
+// take adds a row to the group of its shape and publications.
+func (r *runner) take(rows *Rows, row int, shape string) {
 	if rows.Problem != "" {
 		r.skip(rows, rows.Problem)
 		return
 	}
-	key := []byte(rows.List)
+	key := []byte(shape)
 	for v := range rows.Views {
 		for _, c := range []*fstore.Column{&rows.Published[v], &rows.Run[v], &rows.RunAt[v], &rows.InFlight[v]} {
 			key = c.AppendJSON(append(key, '|'), row)

@@ -67,7 +67,9 @@ type Rows struct {
 // Log gives the served rows, in any order and any number of pieces, which are valid during the call. It calls unreadable for each
 // file that it cannot read to its end.
 type Log interface {
-	Each(do func(*Rows) error, unreadable func(file string, err error)) error
+	Each(ctx context.Context, do func(*Rows) error, unreadable func(file string, err error)) error
+	// Instants gives the instants of the same rows, in UTC microseconds. It names no files.
+	Instants(ctx context.Context, do func(at []int64) error) error
 }
 
 // Replayed are rows that were answered again: the values of each feature, and a status for each row and feature. A row of Failed
@@ -110,7 +112,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		o.Progress = func(int64) {}
 	}
 	r := &runner{o: &o, result: &Result{}, groups: map[string]*Rows{}, views: map[fstore.ViewRef]*Counts{}, reasons: map[string]int64{}}
-	if err := r.collect(); err != nil {
+	if err := r.collect(ctx); err != nil {
 		return nil, err
 	}
 	for _, key := range r.order {
@@ -125,7 +127,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 type runner struct {
 	o       *Options
 	result  *Result
-	groups  map[string]*Rows // rows of the same publications, by those
+	groups  map[string]*Rows // rows of the same shape and publications, by those
 	order   []string
 	views   map[fstore.ViewRef]*Counts
 	reasons map[string]int64

@@ -22,15 +22,21 @@ type world struct {
 	standings map[string]Standing // by run
 	failed    map[int]error
 	replays   int
-	reads     int
 	removed   int // rows at the end that are gone when the log is read again
+	more      []*Rows
+	sent      []string // names of request columns, by replay
 }
 
-func (w *world) Each(do func(*Rows) error, _ func(string, error)) error {
-	if w.reads++; w.reads > 1 {
-		w.rows.Len -= w.removed
+func (w *world) Instants(_ context.Context, do func([]int64) error) error { return do(w.rows.At) }
+
+func (w *world) Each(_ context.Context, do func(*Rows) error, _ func(string, error)) error {
+	w.rows.Len -= w.removed
+	for _, rows := range append([]*Rows{&w.rows}, w.more...) {
+		if err := do(rows); err != nil {
+			return err
+		}
 	}
-	return do(&w.rows)
+	return nil
 }
 
 func (w *world) Standing(_ context.Context, view fstore.ViewRef, run string) (Standing, []string) {
@@ -42,6 +48,11 @@ func (w *world) Standing(_ context.Context, view fstore.ViewRef, run string) (St
 
 func (w *world) Replay(_ context.Context, r *Rows, at []time.Time) (*Replayed, error) {
 	w.replays++
+	names := ""
+	for i := range r.Sent {
+		names += r.Sent[i].Name + string(r.Sent[i].AppendJSON([]byte("="), 0)) + " "
+	}
+	w.sent = append(w.sent, names)
 	out := &Replayed{Failed: w.failed}
 	for _, f := range r.Features {
 		c := fstore.NewColumn(f.Name, fstore.Int64, r.Len)
@@ -212,8 +223,35 @@ func TestRowsThatAreRemovedMeanwhile(t *testing.T) {
 	w := served(0, []fstore.ViewRef{a}, 1, 1, 1)
 	w.removed = 2
 	r := w.run(t)
-	want := []Reason{{"their files were removed while the log was read", 2}}
+	want := []Reason{{"they could not be read again: their files were removed meanwhile, or are damaged", 2}}
 	if !r.OK || r.Logged != 3 || r.Compared != 1 || !slices.Equal(r.Reasons, want) {
 		t.Errorf("%+v", r)
+	}
+}
+
+// Files of one list have different request columns, as settings have changed between them. Their rows are replayed apart, each with
+// its own columns, whichever comes first.
+func TestFilesWithOtherRequestColumns(t *testing.T) {
+	t.Parallel()
+	piece := func(problem string, sent ...string) *Rows {
+		r := &served(0, []fstore.ViewRef{a}, 1).rows
+		r.Features[0].Problem = problem
+		for i, name := range sent {
+			r.Sent = append(r.Sent, fstore.NewColumn(name, fstore.Int64, 1))
+			r.Sent[i].AppendInt64(int64(len(name)))
+		}
+		return r
+	}
+	for _, pieces := range [][]*Rows{
+		{piece("", "id", "bbb"), piece("", "id", "aaaa", "bbb"), piece("b is not logged", "id")},
+		{piece("b is not logged", "id"), piece("", "id", "aaaa", "bbb"), piece("", "id", "bbb")},
+	} {
+		w := served(0, nil)
+		w.rows, w.more = *pieces[0], pieces[1:]
+		r := w.run(t)
+		slices.Sort(w.sent)
+		if want := []string{"id=2 aaaa=4 bbb=3 ", "id=2 bbb=3 "}; !slices.Equal(w.sent, want) || r.Counts != (Counts{Equal: 2, NotProvable: 1}) {
+			t.Errorf("replayed with %q: %+v", w.sent, r)
+		}
 	}
 }

@@ -145,10 +145,15 @@ func decode(b *fstore.Batch, leaves []leaf, needed []bool) error {
 
 // readRequests reads the numbers of requests from their ids.
 func (p *Plan) readRequests(c *fstore.Column, chunk parquet.ColumnChunk) error {
-	return eachValue(chunk, func(v parquet.Value) {
-		n, _ := strconv.ParseInt(strings.TrimPrefix(string(v.ByteArray()), p.info.Server+"-"), 10, 64)
+	var bad error
+	err := eachValue(chunk, func(v parquet.Value) {
+		n, err := strconv.ParseInt(strings.TrimPrefix(string(v.ByteArray()), p.info.Server+"-"), 10, 64)
+		if err != nil {
+			bad = fmt.Errorf("%w: %.100q is no id of a request", errDamaged, v.ByteArray())
+		}
 		c.AppendInt64(n)
 	})
+	return errors.Join(err, bad)
 }
 
 // readStatuses reads the map of statuses into a byte for each feature.
@@ -163,7 +168,8 @@ func (p *Plan) readStatuses(c *fstore.Column, names, statuses parquet.ColumnChun
 	}
 	width := len(p.info.Features)
 	all := make([]byte, cap(c.Bytes)*width)
-	var features []int // of each value
+	var features []int // of each value; -1: the row has no statuses
+	var bad error
 	err := eachValue(names, func(v parquet.Value) {
 		if v.RepetitionLevel() == 0 {
 			if len(all) < width {
@@ -174,22 +180,27 @@ func (p *Plan) readStatuses(c *fstore.Column, names, statuses parquet.ColumnChun
 		}
 		feature := -1
 		if !v.IsNull() {
-			if n, ok := numbers[string(v.ByteArray())]; ok {
-				feature = n
+			n, ok := numbers[string(v.ByteArray())]
+			if feature = n; !ok {
+				feature, bad = -1, fmt.Errorf("%w: there is a status of %.100q, which is no feature", errDamaged, v.ByteArray())
 			}
 		}
 		features = append(features, feature)
 	})
 	row, at := -1, 0
-	return errors.Join(err, eachValue(statuses, func(v parquet.Value) {
+	err = errors.Join(err, eachValue(statuses, func(v parquet.Value) {
 		if v.RepetitionLevel() == 0 {
 			row++
 		}
 		if row < c.Len && at < len(features) && features[at] >= 0 {
-			c.Bytes[row][features[at]] = known[string(v.ByteArray())]
+			status, ok := known[string(v.ByteArray())]
+			if c.Bytes[row][features[at]] = status; !ok {
+				bad = fmt.Errorf("%w: %.100q is no status", errDamaged, v.ByteArray())
+			}
 		}
 		at++
 	}))
+	return errors.Join(err, bad)
 }
 
 // eachPage calls do with every page of a leaf.
