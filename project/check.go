@@ -35,6 +35,8 @@ type Unchecked struct {
 	Name    string        `json:"name"`
 	Version int           `json:"version,omitempty"` // of a view
 	Error   string        `json:"error"`
+
+	err error
 }
 
 // Check checks the expectations of sources and views on the rows that a run of materialize would publish, keeps the outcomes in
@@ -78,7 +80,7 @@ func (x *checks) all(ctx context.Context, sources []fstore.Source, views []*fsto
 	unchecked := func(kind registry.Kind, of fstore.ViewRef, err error) {
 		if err != nil {
 			failed = append(failed, err)
-			out.Unchecked = append(out.Unchecked, Unchecked{kind, of.Name, of.Version, err.Error()})
+			out.Unchecked = append(out.Unchecked, Unchecked{kind, of.Name, of.Version, err.Error(), err})
 		}
 	}
 	for i := range sources {

@@ -28,6 +28,7 @@ type Monitored struct {
 	At      time.Time         `json:"at"`
 	OK      bool              `json:"ok"`                // everything was looked at, and nothing fires
 	Skipped string            `json:"skipped,omitempty"` // why this round did nothing: another one is under way
+	Cut     bool              `json:"-"`                 // it was stopped, or another round took its place: it says nothing of the models
 	Models  []*MonitoredModel `json:"models"`
 
 	Checks    *Checks    `json:"-"` // nil: none were made
@@ -125,8 +126,8 @@ const monitorLease = "monitor"
 const monitorLeaseTTL = 30 * time.Minute
 
 // Monitor checks expectations, compares current values with those that models were trained on, and asks how fresh the online store is.
-// The registry keeps the outcome, and the targets of notify are told. What is wrong fires and is no error. One round runs at a time: while another one is under way, this
-// one is skipped. The error says what could not be looked at; the round is there beside it.
+// The registry keeps the outcome, and the targets of notify are told. What is wrong fires; it is not an error. One round runs at a
+// time: while another one is under way, this one is skipped. The error says what could not be looked at; the round is returned with it.
 func (p *Project) Monitor(ctx context.Context, r MonitorRequest) (*Monitored, error) {
 	db, rev, err := p.openApplied(ctx)
 	if err != nil {
@@ -150,7 +151,7 @@ func (p *Project) Monitor(ctx context.Context, r MonitorRequest) (*Monitored, er
 	case err != nil:
 		return nil, err
 	}
-	m.token = token
+	m.token, m.out.Cut = token, true // until everything was looked at
 	err = m.round(ctx)
 	return m.out, errors.Join(err, db.ReleaseLease(context.WithoutCancel(ctx), p.Settings.Project, monitorLease, token))
 }
@@ -169,6 +170,9 @@ type monitoring struct {
 
 func (m *monitoring) round(ctx context.Context) error {
 	var failed []error
+	if err := m.renew(ctx); err != nil {
+		return err
+	}
 	if err := m.checks(ctx); err != nil {
 		failed = append(failed, err)
 	}
@@ -180,7 +184,7 @@ func (m *monitoring) round(ctx context.Context) error {
 			return err
 		}
 		if err := m.drift(ctx, of); err != nil {
-			of.fail(err)
+			m.fail(of, of.String(), err)
 			if !slices.ContainsFunc(failed, func(other error) bool { return other.Error() == err.Error() }) {
 				failed = append(failed, err)
 			}
@@ -190,13 +194,14 @@ func (m *monitoring) round(ctx context.Context) error {
 		return errors.Join(append(failed, err)...)
 	}
 	m.dropEmpty()
-	m.out.OK = len(failed) == 0
+	m.out.Cut, m.out.OK = false, true
 	for _, of := range m.out.Models {
 		m.out.OK = m.out.OK && of.OK()
 		if err := m.keep(ctx, of); err != nil {
 			failed = append(failed, err)
 		}
 	}
+	m.out.OK = m.out.OK && len(failed) == 0
 	m.p.Alert(ctx, m.alerts())
 	return errors.Join(failed...)
 }
@@ -206,12 +211,24 @@ func (m *monitoring) renew(ctx context.Context) error {
 	return m.db.RenewLease(ctx, m.p.Settings.Project, monitorLease, m.token, monitorLeaseTTL, m.p.now())
 }
 
-// fail notes what could not be looked at.
-func (of *MonitoredModel) fail(err error) {
+// fail notes what could not be looked at. The note is kept and shown to many. So it has no secret, and of an error about data, which
+// may quote a value and its key, it says only where: the error itself goes to whoever runs the round.
+func (m *monitoring) fail(of *MonitoredModel, what string, err error) {
 	message, _ := fstore.Explain(err)
+	if message = m.p.options.secrets.mask(message); errors.Is(err, fstore.ErrInvalid) {
+		message = what + " could not be computed; the standard error of the round says why"
+	}
 	if !slices.Contains(of.Errors, message) && len(of.Errors) < MaxFiring {
 		of.Errors = append(of.Errors, message)
 	}
+}
+
+// failAll notes for every model what could not be looked at.
+func (m *monitoring) failAll(what string, err error) error {
+	for _, of := range m.out.Models {
+		m.fail(of, what, err)
+	}
+	return err
 }
 
 // fire notes what is wrong.
@@ -233,12 +250,14 @@ func (m *monitoring) keep(ctx context.Context, of *MonitoredModel) error {
 	if err != nil {
 		return err
 	}
-	if len(of.Errors) == 0 {
-		of.Last = m.out.At
-	} else if of.Last, err = m.lastWhole(ctx, of.Watched); err != nil {
+	round := registry.Monitored{Time: m.out.At, By: who(), OK: of.OK(), Result: encoded}
+	if of.Last, err = m.lastWhole(ctx, of.Watched); err != nil {
 		return err
 	}
-	return m.db.AddMonitored(ctx, m.p.Settings.Project, of.Watched, registry.Monitored{Time: m.out.At, By: who(), OK: of.OK(), Result: encoded})
+	if err = m.db.AddMonitored(ctx, m.p.Settings.Project, of.Watched, round); err == nil && len(of.Errors) == 0 {
+		of.Last = m.out.At
+	}
+	return err
 }
 
 // lastWhole returns when everything about a model was last looked at.
@@ -269,23 +288,20 @@ func who() string {
 
 // checks checks what is expected of the views and sources of all models.
 func (m *monitoring) checks(ctx context.Context) error {
-	if err := m.renew(ctx); err != nil {
-		return err
-	}
 	r := CheckRequest{To: m.out.At, Progress: func(of string, rows int64) { m.r.Progress(of+" check", rows) }}
 	var sources []fstore.Source
 	var views []*fstore.ViewVersion
 	if len(m.r.Services) == 0 {
 		var err error
 		if sources, views, err = checkedNames(m.rev, nil); err != nil {
-			return err
+			return m.failAll("checks", err)
 		}
 	} else {
 		views = slices.DeleteFunc(m.views(), func(v *fstore.ViewVersion) bool { return expect.Digest(v) == "" })
 	}
 	x, err := m.p.newChecks(ctx, m.db, m.rev, "monitor", 0)
 	if err != nil {
-		return err
+		return m.failAll("checks", err)
 	}
 	found, err := x.all(ctx, sources, views, r)
 	m.out.Checks = found
@@ -295,8 +311,12 @@ func (m *monitoring) checks(ctx context.Context) error {
 		}
 	}
 	for _, u := range found.Unchecked {
-		for _, of := range m.concerned(u.Kind, fstore.ViewRef{Name: u.Name, Version: u.Version}) {
-			of.fail(errors.New(u.Error))
+		ref, what := fstore.ViewRef{Name: u.Name, Version: u.Version}, "source "+u.Name
+		if u.Kind == registry.KindView {
+			what = ref.String()
+		}
+		for _, of := range m.concerned(u.Kind, ref) {
+			m.fail(of, what, u.err)
 		}
 	}
 	return err
@@ -321,22 +341,16 @@ func (of *MonitoredModel) checked(c *Checked) {
 
 // freshness asks how fresh the views of all models are in the online store.
 func (m *monitoring) freshness(ctx context.Context) error {
-	all := func(err error) error {
-		for _, of := range m.out.Models {
-			of.fail(err)
-		}
-		return err
-	}
 	store, err := m.p.openedStore()
 	if err != nil {
-		return all(err)
+		return m.failAll("freshness", err)
 	}
 	if m.out.Freshness, err = freshness(ctx, m.rev, store, m.out.At); err != nil {
-		return all(fmt.Errorf("freshness: %w", err))
+		return m.failAll("freshness", fmt.Errorf("freshness: %w", err))
 	}
 	for i := range m.out.Freshness.Views {
 		v := &m.out.Freshness.Views[i]
-		for _, of := range m.concerned(registry.KindView, v.View) {
+		for _, of := range m.orOthers(func(used *fstore.ViewVersion) bool { return used.Ref == v.View }) {
 			of.fresh(v)
 		}
 	}

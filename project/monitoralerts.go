@@ -27,13 +27,15 @@ func (m *monitoring) alerts() []notify.Alert {
 	return out
 }
 
-// driftAlert is the alert of a model's drift; nil if the round says nothing of it: nothing was compared, or there was too little to judge.
+// driftAlert is the alert of a model's drift; nil if the round says nothing of it: the comparison failed, or there was too little to judge.
 func (of *MonitoredModel) driftAlert() *notify.Alert {
 	a := &notify.Alert{Event: notify.Drift, By: byMonitor, Subject: notify.Subject{Kind: subjectModel, Name: of.Model, Version: of.Version}}
 	if of.Model == "" {
 		a.Subject = notify.Subject{Kind: string(registry.KindService), Name: of.Service}
 	}
 	switch {
+	case of.NoDrift != "":
+		a.State, a.Summary = notify.Resolved, of.String()+" is compared with nothing any more: "+of.NoDrift
 	case of.Drift == nil:
 		return nil
 	case of.driftWhy != "":

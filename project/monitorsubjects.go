@@ -121,9 +121,16 @@ func (m *monitoring) views() []*fstore.ViewVersion {
 // concerned returns the models for which a source or a view version matters: they look it up, or read it through another view. What
 // nothing reads belongs to the last entry, which has what is live besides.
 func (m *monitoring) concerned(kind registry.Kind, ref fstore.ViewRef) []*MonitoredModel {
+	return m.orOthers(func(v *fstore.ViewVersion) bool {
+		return kind == registry.KindView && v.Ref == ref || m.reads(v, kind, ref)
+	})
+}
+
+// orOthers returns the models that look up a version of which something holds, or else the last entry.
+func (m *monitoring) orOthers(holds func(*fstore.ViewVersion) bool) []*MonitoredModel {
 	var out []*MonitoredModel
 	for _, of := range m.out.Models {
-		if slices.ContainsFunc(of.views, func(v *fstore.ViewVersion) bool { return v.Ref == ref || reads(v, kind, ref.Name) }) {
+		if slices.ContainsFunc(of.views, holds) {
 			out = append(out, of)
 		}
 	}
@@ -133,10 +140,11 @@ func (m *monitoring) concerned(kind registry.Kind, ref fstore.ViewRef) []*Monito
 	return out
 }
 
-// reads reports whether a view version reads a source or another view.
-func reads(v *fstore.ViewVersion, kind registry.Kind, name string) bool {
+// reads reports whether a view version reads a source or a version of another view.
+func (m *monitoring) reads(v *fstore.ViewVersion, kind registry.Kind, ref fstore.ViewRef) bool {
 	if kind == registry.KindSource {
-		return v.Source(name) != nil
+		return v.Source(ref.Name) != nil
 	}
-	return slices.ContainsFunc(v.Views, func(in fstore.View) bool { return in.Name == name })
+	i := slices.IndexFunc(v.Views, func(in fstore.View) bool { return in.Name == ref.Name })
+	return i >= 0 && upstreamVersion(m.rev, v, i).Ref == ref
 }

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -53,6 +54,8 @@ type Options struct {
 	// BeforeEngine is called once before the offline engine opens, which may use as much memory as the settings
 	// allow.
 	BeforeEngine func(*Settings)
+
+	secrets *secrets // what Secret received
 }
 
 // A Setting is the value of a setting and, for errors, where it was given, such as --memory-limit.
@@ -93,12 +96,40 @@ func (o *Options) defaults() {
 	if o.Secret == nil {
 		o.Secret = func(string) {}
 	}
+	o.secrets = &secrets{tell: o.Secret}
+	o.Secret = o.secrets.add
 	if o.Traced == nil {
 		o.Traced = func([]any) {}
 	}
 	if o.BeforeEngine == nil {
 		o.BeforeEngine = func(*Settings) {}
 	}
+}
+
+// secrets are texts that nothing may print or keep. They are safe for concurrent use.
+type secrets struct {
+	tell func(string)
+	mu   sync.Mutex
+	all  []string
+}
+
+func (s *secrets) add(secret string) {
+	s.mu.Lock()
+	if secret != "" && !slices.Contains(s.all, secret) {
+		s.all = append(s.all, secret)
+	}
+	s.mu.Unlock()
+	s.tell(secret)
+}
+
+// mask replaces the secrets in a text that goes anywhere but to standard error, which masks for itself.
+func (s *secrets) mask(text string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, secret := range s.all {
+		text = strings.ReplaceAll(text, secret, "***")
+	}
+	return text
 }
 
 // Project is an open feature repo. Its methods are safe for concurrent use, but must not be called during or after

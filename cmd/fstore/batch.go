@@ -37,6 +37,7 @@ type batch struct {
 	project, command string // labels; project is empty until the repo is open
 	success          bool
 	silent           bool // nothing is written when the command ends
+	keep             bool // the file stays as it is; a Pushgateway keeps by itself what a failure does not replace
 	all              []prometheus.Collector
 }
 
@@ -153,7 +154,7 @@ func truth(holds bool) float64 {
 
 // publish writes the metrics and pushes them. It returns what could not be done.
 func (b *batch) publish(ctx context.Context) (lost []error) {
-	if b.file != "" {
+	if b.file != "" && !b.keep {
 		if err := b.write(); err != nil {
 			lost = append(lost, fmt.Errorf("the metrics of this run are not in %s: %w", b.file, err))
 		}

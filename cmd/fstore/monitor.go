@@ -36,7 +36,7 @@ The exit status is 4 if anything fires: an expectation of severity error does no
 a view is late or not published. The registry keeps the latest rounds; --history shows them. One round runs at a time: while another
 one is under way, the command says so, does nothing, and the status is 0.
 
-With --every it goes on until a signal: a round that fires or fails is a warning, and its exit status is in the metrics. The first
+With --every it goes on until a signal: a round that fails is a warning, and the exit status of each round is in the metrics. The first
 signal lets the round in flight end, the second one ends the program.`,
 		Example: `  fstore monitor
   fstore monitor churn --output json
@@ -45,8 +45,9 @@ signal lets the round in flight end, the second one ends the program.`,
   fstore monitor --history churn`,
 		ValidArgsFunction: a.completeServices,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if history && usage.Given(once, every != "", f.reports != "") > 0 {
-				return usage.Errorf(cmd, "--history shows rounds that were: it takes names and no other flag")
+			a.batch.keepsFile()
+			if history && usage.Given(once, every != "", f.reports != "", a.batch != nil) > 0 {
+				return usage.Errorf(cmd, "--history shows earlier rounds: it takes names and no other flag")
 			}
 			if once && every != "" {
 				return usage.Errorf(cmd, "--once and --every exclude each other")
@@ -88,6 +89,9 @@ func (a *app) monitor(ctx context.Context, p *project.Project, services []string
 	if found == nil {
 		return usage.In("monitor", err)
 	}
+	if found.Cut {
+		return usage.In("monitor", err) // what the last round wrote stays
+	}
 	a.batch.monitored(found)
 	if f.reports != "" && found.Skipped == "" {
 		if lost := p.WriteReports(f.reports, found); err == nil && lost != nil {
@@ -114,6 +118,7 @@ func (a *app) monitorEvery(ctx context.Context, p *project.Project, services []s
 		began := a.now()
 		if a.batch != nil {
 			a.batch.silent = false
+			a.batch.keepsFile()
 		}
 		err := a.monitor(context.WithoutCancel(ctx), p, services, f)
 		var fired exitCode
@@ -137,11 +142,6 @@ func nextRound(first, now time.Time, every time.Duration) time.Time {
 
 func (a *app) printMonitored(m *project.Monitored) error {
 	if a.json() {
-		for _, of := range m.Models {
-			for i := range of.Errors {
-				of.Errors[i] = a.mask(of.Errors[i])
-			}
-		}
 		return a.printJSON(m)
 	}
 	if m.Skipped != "" {
@@ -176,7 +176,7 @@ func (a *app) monitorHistory(ctx context.Context, p *project.Project, services [
 		}
 	}
 	if t.Empty() {
-		a.remark("Nothing was monitored yet.")
+		a.remark("Nothing has been monitored yet.")
 	}
 	return t.Print(a.stdout)
 }

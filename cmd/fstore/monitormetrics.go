@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"strconv"
 
 	"github.com/fstore-dev/fstore/monitor/drift"
@@ -17,12 +18,13 @@ func (b *batch) monitored(m *project.Monitored) {
 		b.silent = true // what the last round wrote stays
 		return
 	}
+	b.keep = false
 	if m.Checks != nil {
 		b.checked(m.Checks.Checks)
 	}
 	b.fresh(m.Freshness)
 	by := []string{"service", "model", "version"}
-	last := b.gauge("fstore_monitor_last_run_timestamp_seconds", "When everything about a model was last looked at.", by...)
+	last := b.gauge("fstore_monitor_last_run_timestamp_seconds", "When everything about a model was last looked at; 0 if never.", by...)
 	failed := b.gauge("fstore_monitor_failed", "1 if the last round could not look at everything about a model, else 0.", by...)
 	firing := b.gauge("fstore_monitor_firing", "1 if something is wrong with a model, else 0, by event: check_failed, drift or late.", append(by, "event")...)
 	share := b.gauge("fstore_drifted_features_share", "The share of a model's judged features that drifted, 0 to 1.", by...)
@@ -33,6 +35,7 @@ func (b *batch) monitored(m *project.Monitored) {
 	score := b.gauge("fstore_drift_score", "A score of drift of a feature, by metric.", append(of, "metric")...)
 	for _, of := range m.Models {
 		labels := []string{of.Service, of.Model, of.Version}
+		last.WithLabelValues(labels...).Set(0)
 		if !of.Last.IsZero() {
 			last.WithLabelValues(labels...).Set(seconds(of.Last))
 		}
@@ -66,6 +69,16 @@ func (b *batch) monitored(m *project.Monitored) {
 			}
 		}
 	}
+}
+
+// keepsFile keeps what the last round wrote, if there is a file, until a round says something of the models: without their series, what
+// fires would count as over, and nothing would be overdue.
+func (b *batch) keepsFile() {
+	if b == nil {
+		return
+	}
+	_, err := os.Lstat(b.file)
+	b.keep = err == nil
 }
 
 // fresh records how fresh the view versions were.
