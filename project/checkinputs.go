@@ -3,6 +3,7 @@ package project
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -55,8 +56,8 @@ func (c *inputChecks) finish(ctx context.Context) ([]*Checked, error) {
 	if moved := c.files.CheckUnchanged(ctx); moved != nil && ctx.Err() == nil {
 		return nil, &movedInputs{moved}
 	}
-	if err != nil {
-		return nil, err
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
 	var out []*Checked
 	for _, o := range all {
@@ -68,33 +69,29 @@ func (c *inputChecks) finish(ctx context.Context) ([]*Checked, error) {
 		}
 		out = append(out, c.known[o.key])
 	}
-	return out, nil
+	return out, err
 }
 
-// check checks each input of which something is expected.
+// check checks each input of which something is expected. One that cannot be checked does not stop the others.
 func (c *inputChecks) check(ctx context.Context, all *[]judged) error {
+	var errs []error
 	for i := range c.v.Sources {
 		s := &c.v.Sources[i]
 		if len(s.Expect) == 0 {
 			continue
 		}
-		err := c.once(all, []any{s, s.Expect}, []fstore.Source{*s}, func() (judged, error) { return c.source(ctx, s, c.at) })
-		if err != nil {
-			return err
-		}
+		errs = append(errs, c.once(all, []any{s, s.Expect}, []fstore.Source{*s}, func() (judged, error) { return c.source(ctx, s, c.at) }))
 	}
+	expected := fstore.ExpectationsOf(c.v).Views
 	for i := range c.v.Views {
-		up := upstreamVersion(c.rev, c.v, i)
-		expected := fstore.ExpectationsOf(up).ViewExpectations
-		if !up.View.Offline || expected.Empty() {
+		of, ok := expected[c.v.Views[i].Name]
+		if !ok {
 			continue
 		}
-		err := c.once(all, []any{up, expected}, up.Sources, func() (judged, error) { return c.upstream(ctx, up) })
-		if err != nil {
-			return err
-		}
+		up := upstreamVersion(c.rev, c.v, i)
+		errs = append(errs, c.once(all, []any{up, of}, up.Sources, func() (judged, error) { return c.upstream(ctx, up) }))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // once checks something unless the same was checked before as of the same instant, from the same files. Several views may read it.
@@ -183,11 +180,38 @@ func upstreamVersion(rev *registry.Revision, v *fstore.ViewVersion, i int) *fsto
 			out.Views = append(out.Views, up)
 		}
 	}
+	computes := computationOf(out)
 	for _, stored := range rev.Versions(out.Ref.Name) {
-		if reflect.DeepEqual(rowsOf(stored.View), rowsOf(out.View)) {
+		if reflect.DeepEqual(computationOf(stored), computes) {
 			out.Ref, out.Fingerprint = stored.Ref, stored.Fingerprint
 			break
 		}
+	}
+	return out
+}
+
+// computation is what the values of a view version depend on. Descriptions and expectations are no part of it.
+type computation struct {
+	ttl      *fstore.Duration
+	publish  *fstore.Publish
+	features []fstore.Feature // by name; with defaults and windows
+	views    []fstore.View    // the rows of the view, and those of the views that it reads
+	sources  []fstore.Source
+}
+
+func computationOf(v *fstore.ViewVersion) computation {
+	view := v.View
+	view.Features = view.ByName()
+	out := computation{ttl: view.TTL, publish: view.Publish, views: []fstore.View{rowsOf(view)}}
+	for _, f := range view.Features {
+		out.features = append(out.features, fstore.Feature{Default: f.Default, Window: f.Window})
+	}
+	for _, up := range v.Views {
+		out.views = append(out.views, rowsOf(up))
+	}
+	for _, s := range v.Sources {
+		s.Expect, s.Meta = nil, fstore.Meta{}
+		out.sources = append(out.sources, s)
 	}
 	return out
 }

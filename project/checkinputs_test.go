@@ -15,6 +15,7 @@ import (
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/materialize"
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/offline/trainset"
 )
 
 // checkedRepo has a source of which something is expected, read by a view, and by another one that is kept offline and read in turn.
@@ -66,16 +67,15 @@ features: [{name: z, type: float64}]
 type checkedWorld struct {
 	t *testing.T
 	*Project
-	dir  string
-	now  time.Time
-	tick func() // called whenever the project asks for the time
+	dir string
+	now time.Time
 }
 
 var checkedDay = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
 func newCheckedWorld(t *testing.T) *checkedWorld {
 	t.Helper()
-	w := &checkedWorld{t: t, dir: t.TempDir(), now: checkedDay.Add(12 * time.Hour), tick: func() {}}
+	w := &checkedWorld{t: t, dir: t.TempDir(), now: checkedDay.Add(12 * time.Hour)}
 	for name, text := range map[string]string{
 		"fstore.yaml": "project: p\n", "d.yaml": checkedRepo,
 		"w.sql": "select id, ts, x * 2 as y from clean", "u.sql": "select id, ts, x * 3 as z from clean",
@@ -87,7 +87,7 @@ func newCheckedWorld(t *testing.T) *checkedWorld {
 	w.write("data/1.parquet", 1, 2, 3)
 	w.write("others.parquet", 1, 2, 3)
 	var err error
-	w.Project, err = Open(t.Context(), w.dir, Options{Lookup: func(string) (string, bool) { return "", false }, Clock: func() time.Time { w.tick(); return w.now }})
+	w.Project, err = Open(t.Context(), w.dir, Options{Lookup: func(string) (string, bool) { return "", false }, Clock: func() time.Time { return w.now }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,20 +207,28 @@ func TestTheVerdictOfATrainingSetIsAboutItsFiles(t *testing.T) {
 		ID int64     `parquet:"id"`
 		At time.Time `parquet:"event_timestamp,timestamp(microsecond)"`
 	}
-	// create makes a training set, and writes a file when the clock is read for the nth time. It returns how often it is read.
-	create := func(t *testing.T, n int) (files []string, ticks int, err error) {
+	// create makes a training set, and writes a file when its nth stage begins, or before it for 0. It returns the number of stages.
+	create := func(t *testing.T, n int) (files []string, stages int, err error) {
 		w := newCheckedWorld(t)
 		w.edit("{between: [0, 100], column: x}", "{rows: {min: 4}}")
 		labels, out := filepath.Join(w.dir, "labels.parquet"), filepath.Join(w.dir, "t.parquet")
 		if err := parquet.WriteFile(labels, []label{{1, checkedDay}}); err != nil {
 			t.Fatal(err)
 		}
-		w.tick = func() {
-			if ticks++; ticks == n {
+		if n == 0 {
+			w.write("data/2.parquet", 1, 2, 3)
+		}
+		last := ""
+		progress := func(p trainset.Progress) { // the first call of a stage comes before it does anything
+			if p.Stage == last {
+				return
+			}
+			last = p.Stage
+			if stages++; stages == n {
 				w.write("data/2.parquet", 1, 2, 3)
 			}
 		}
-		set, err := w.CreateTrainingSet(t.Context(), TrainingSetRequest{Name: "t", Selection: Selection{Features: []string{"v.x"}}, Labels: labels, Out: out, LeakCheck: "off"})
+		set, err := w.CreateTrainingSet(t.Context(), TrainingSetRequest{Name: "t", Selection: Selection{Features: []string{"v.x"}}, Labels: labels, Out: out, LeakCheck: "off", Progress: progress})
 		if err == nil {
 			l, err := lock.Read(set.Lock)
 			if err != nil {
@@ -230,12 +238,12 @@ func TestTheVerdictOfATrainingSetIsAboutItsFiles(t *testing.T) {
 				files = append(files, filepath.Base(f.Path))
 			}
 		}
-		return files, ticks, err
+		return files, stages, err
 	}
 	var made, refused, moved int
-	for n, ticks := 1, 2; n < ticks; n++ {
+	for n, stages := 0, 0; n <= stages; n++ {
 		files, of, err := create(t, n)
-		ticks = of
+		stages = of
 		switch {
 		case err == nil && len(files) == 2:
 			made++
@@ -244,11 +252,39 @@ func TestTheVerdictOfATrainingSetIsAboutItsFiles(t *testing.T) {
 		case errors.Is(err, fstore.ErrConflict):
 			moved++
 		default:
-			t.Errorf("with a file that comes at tick %d: made from %v, %v", n, files, err)
+			t.Errorf("with a file that comes at stage %d: made from %v, %v", n, files, err)
 		}
 	}
 	if made == 0 || moved == 0 {
 		t.Errorf("made %d times, refused %d times, and moved %d times", made, refused, moved)
+	}
+}
+
+// A pinned view is checked with the views of its own time, under their versions, although only the files differ.
+func TestAVerdictIsAboutTheVersionThatIsRead(t *testing.T) {
+	w := newCheckedWorld(t)
+	w.write("elsewhere.parquet", 1, -1, 3)
+	w.edit("path: others.parquet", "path: elsewhere.parquet")
+	for view, want := range map[string]string{"w@1": "clean@1 true", "w@2": "clean@2 false"} {
+		found, err := w.Check(t.Context(), CheckRequest{Names: []string{view}})
+		if err != nil || len(found.Checks) != 1 || fmt.Sprint(found.Checks[0].Subject(), " ", found.Checks[0].OK) != want {
+			t.Errorf("%s: got %+v, %v, want %s", view, found, err, want)
+		}
+	}
+}
+
+// What a view reads is checked although the view itself cannot be computed.
+func TestInputsOfABrokenViewAreChecked(t *testing.T) {
+	w := newCheckedWorld(t)
+	w.edit("features: [{name: z, type: float64}]", "features: [{name: z, type: float64, expect: [not_null]}]")
+	if err := os.WriteFile(filepath.Join(w.dir, "u.sql"), []byte("select id, ts, (case when x is null then 'none' else '1' end)::double as z from clean"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w.apply()
+	w.write("others.parquet", 1, -1, 3)
+	found, err := w.Check(t.Context(), CheckRequest{Names: []string{"u"}})
+	if err == nil || len(found.Unchecked) != 1 || found.Unchecked[0].Name != "u" || len(found.Checks) != 1 || found.Checks[0].OK {
+		t.Errorf("got %+v, %v", found, err)
 	}
 }
 
