@@ -78,14 +78,17 @@ func readPast(dir string) (past []pastRun, torn bool, err error) {
 func (s *state) remember(r *run) error {
 	p := pastRun{r.Run, r.Store, r.At, r.Inputs, r.Build}
 	line, err := p.line()
-	if err != nil || r.Inputs == "" || len(line) > maxPastRun {
+	if err != nil || r.Inputs == "" {
 		return err
+	}
+	if len(line) > maxPastRun {
+		return fstore.Errorf(fstore.ErrInvalid, "it takes %d bytes; at most %d are kept of a run", len(line), maxPastRun)
 	}
 	past, torn, err := readPast(s.dir)
 	switch {
 	case err != nil && !errors.Is(err, fstore.ErrInvalid):
 		return err
-	case err != nil || tooMany(past): // it cannot be used, or has grown too large
+	case err != nil || tooMany(past) || s.pastSize()+int64(len(line)) >= maxPast: // it cannot be used, or has grown too large
 		return s.rewritePast(append(past, p))
 	case slices.ContainsFunc(past, p.same): // an earlier attempt was stopped before it removed the run
 		return nil
@@ -112,8 +115,30 @@ func tooMany(past []pastRun) bool {
 	return false
 }
 
+// pastSize returns the size of the file.
+func (s *state) pastSize() int64 {
+	info, err := os.Stat(filepath.Join(s.dir, pastFile))
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// lastOf returns the last runs, as many as take at most half of what the file may.
+func lastOf(past []pastRun) []pastRun {
+	size := 0
+	for i := len(past) - 1; i >= 0; i-- {
+		line, _ := past[i].line() // its error is that of writing it
+		if size += len(line); size > maxPast/2 {
+			return past[i+1:]
+		}
+	}
+	return past
+}
+
 // rewritePast replaces the file by one with the last runs of each store.
 func (s *state) rewritePast(past []pastRun) error {
+	past = lastOf(past)
 	of := map[string]int{}
 	for i := range past {
 		of[past[i].Store]++

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -85,6 +86,59 @@ func TestPastPublicationsAreBounded(t *testing.T) {
 	}
 	if got["s1256"] != (Computed{"inputs 1256", "b"}) {
 		t.Errorf("%+v", got["s1256"])
+	}
+}
+
+// Many stores with long lines do not make the file larger than what can be read: the oldest runs go.
+func TestPastPublicationsOfManyStoresFit(t *testing.T) {
+	t.Parallel()
+	s, known := pastState(t)
+	long := strings.Repeat("x", maxPastRun-200)
+	var all []pastRun
+	for i, size := 0, 0; size < maxPast-2*maxPastRun; i++ {
+		r := pastRunOf(string(rune('a'+i%8)), i)
+		all = append(all, pastRun{r.Run, r.Store, r.At, long, r.Build})
+		line, err := all[i].line()
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += len(line)
+	}
+	writePast(t, s, all)
+	var newest []*run
+	for i := range 4 { // more than the file has room for
+		r := pastRunOf("z", i)
+		r.Inputs = long
+		newest = append(newest, r)
+	}
+	rememberAll(t, s, newest...)
+	got := known()
+	if size := s.pastSize(); size > maxPast || len(got) < len(all)/2-1 {
+		t.Errorf("%d runs of %d in %d bytes", len(got), len(all), size)
+	}
+	for _, id := range []string{"z0003", all[len(all)-1].Run} {
+		if _, ok := got[id]; !ok {
+			t.Errorf("run %s is not known", id)
+		}
+	}
+	if _, ok := got[all[0].Run]; ok {
+		t.Error("the oldest run is still there")
+	}
+}
+
+// A run that is too large for a line is not kept, and the warning says so.
+func TestARunWithTooManyInputsIsNamed(t *testing.T) {
+	t.Parallel()
+	s, known := pastState(t)
+	j := &job{state: s, s: &Summary{}}
+	r := pastRunOf("s", 1)
+	r.Format, r.Manifest.Name, r.Spool.Name = stateFormat, r.Run+manifestSuffix, r.Run+spoolSuffix
+	r.Inputs = strings.Repeat("x", maxPastRun)
+	if err := s.add(r); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.forget(r); err != nil || !strings.Contains(j.s.Warning, "at most 8192 are kept of a run") || len(known()) != 0 {
+		t.Errorf("%v, %q, %d runs are known", err, j.s.Warning, len(known()))
 	}
 }
 
