@@ -60,9 +60,11 @@ func TestADamagedPartCostsItsRowsAlone(t *testing.T) {
 				t.Fatal(err)
 			}
 			before, unreadableBefore := w.readLossy(t)
+			w.checkParts(t, c.customers, c.damaged, everything)
 			w.sweep(t.Context())
 			w.sweep(t.Context())
 			after, unreadable := w.readLossy(t)
+			w.checkParts(t, c.customers, c.damaged, everything)
 			if before != c.customers || after != c.customers {
 				t.Errorf("customers %q of the stream, %q of the sealed file, not %q", before, after, c.customers)
 			}

@@ -22,7 +22,7 @@ type Part struct {
 }
 
 // Parts returns the files of a log as sealed files, the oldest first. Of a stream that a server still writes, it makes a copy in the
-// folder copies. It calls unreadable for a file that it cannot read; the others are returned all the same.
+// folder copies. It calls unreadable for a file that it cannot read, or whose rows were lost in part; the rest is returned all the same.
 func Parts(folder, copies string, chosen func(*Info) bool, unreadable func(path string, err error)) ([]Part, error) {
 	files, err := listFiles(folder)
 	if err != nil {
@@ -30,63 +30,74 @@ func Parts(folder, copies string, chosen func(*Info) bool, unreadable func(path 
 	}
 	var out []Part
 	seen := map[string]bool{}
+	r := &reading{Reader: Reader{Chosen: chosen, Unreadable: unreadable}, read: map[string]bool{}}
 	for _, f := range files {
 		base := f.base()
 		if seen[base] {
 			continue
 		}
 		seen[base] = true
-		p, err := partOf(base, filepath.Join(copies, fmt.Sprint("stream-", len(seen))), chosen)
-		switch {
-		case err == nil && p != nil:
+		p, err := partOf(base, filepath.Join(copies, fmt.Sprint("stream-", len(seen))), r.plan(base).chosen)
+		if p != nil {
 			out = append(out, *p)
-		case err != nil && !errors.Is(err, errSkip):
+		}
+		if err != nil && !errors.Is(err, errSkip) {
 			unreadable(f.path, err)
 		}
 	}
+	r.setAside(files)
 	return out, nil
 }
 
-// partOf returns the part of a base, or nil if it has no rows. copied is the base of the copy of a stream.
+// partOf returns the part of a base, or nil if it has no rows. copied is the base of the copy of a stream. Of a stream that has lost
+// rows, it returns the part and an error.
 func partOf(base, copied string, chosen func(*Info) bool) (*Part, error) {
 	p, err := sealedPart(base+sealedSuffix, chosen)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return p, err
 	}
-	rows, err := copyStream(base, copied, chosen)
+	rows, damaged, err := copyStream(base, copied, chosen)
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // it was sealed meanwhile, or deleted
 		if p, err = sealedPart(base+sealedSuffix, chosen); errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
 		}
 		return p, err
-	case err != nil || rows == 0:
+	case err != nil:
 		return nil, err
 	}
-	if p, err = sealedPart(copied+sealedSuffix, chosen); err == nil {
+	p = nil
+	if rows > 0 {
+		if p, err = sealedPart(copied+sealedSuffix, chosen); err != nil {
+			return nil, err
+		}
 		p.Name = base + sealedSuffix
 	}
-	return p, err
+	if damaged {
+		return p, fmt.Errorf("%w: parts of it are lost", errDamaged)
+	}
+	return p, nil
 }
 
-// copyStream writes the whole batches of a stream to a sealed file, and returns its rows.
-func copyStream(base, copied string, chosen func(*Info) bool) (int64, error) {
+// copyStream writes the whole batches of a stream to a sealed file, and returns its rows, and whether others are lost.
+func copyStream(base, copied string, chosen func(*Info) bool) (rows int64, damaged bool, err error) {
 	stream, err := regular.Open(base+streamSuffix, regular.AnySize)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	defer stream.Close()
-	good, _, err := intact(stream)
+	good, damaged, err := intact(stream)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	if !isAt(stream, base+streamSuffix) { // its sums may have been gone
-		return 0, fs.ErrNotExist
+		return 0, false, fs.ErrNotExist
 	}
-	return convert(good, copied, chosen)
+	rows, err = convert(good, copied, chosen)
+	return rows, damaged, err
 }
 
-// sealedPart reads what a sealed file says of its rows. A file without rows is no part.
+// sealedPart reads what a sealed file says of its rows.
 func sealedPart(path string, chosen func(*Info) bool) (part *Part, err error) {
 	f, err := regular.Open(path, regular.AnySize)
 	if err != nil {
