@@ -3,6 +3,7 @@ package offline
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fstore-dev/fstore"
@@ -31,11 +32,11 @@ type ServedPart struct {
 type servedSet struct {
 	*training
 	*Served
-	in     *labels // the file of labels
-	byKeys bool    // whether the keys of labels and rows are compared
-	log    []fstore.EngineColumn
-	stamps []trainset.Stamp // of Parts
-	used   []int            // Parts with rows of the training set
+	in       *labels        // the file of labels
+	compared []fstore.Field // keys of labels and rows
+	log      []fstore.EngineColumn
+	stamps   []trainset.Stamp // of Parts
+	used     []int            // Parts with rows of the training set
 }
 
 // servedSteps returns the steps that make a training set of what was served as a file in a folder, not yet in its place.
@@ -96,7 +97,7 @@ func (s *servedSet) readLabels(ctx context.Context) (err error) {
 
 // bind finds the columns by which rows are found: the id of the request, or the keys and the instant of the outcome.
 func (s *servedSet) bind() error {
-	keys := s.req.List.KeyColumns()
+	keys := slices.Clone(s.req.List.KeyColumns())
 	if columnIndex(s.in.columns, s.RequestID) < 0 {
 		s.RequestID = ""
 	}
@@ -108,14 +109,11 @@ func (s *servedSet) bind() error {
 			return err
 		}
 	}
-	if s.byKeys = s.RequestID == ""; !s.byKeys && s.Keys != lock.NoKeys {
-		s.byKeys = len(keys) > 0
-		for _, k := range keys {
-			s.byKeys = s.byKeys && columnIndex(s.in.columns, k.Name) >= 0
+	if s.RequestID != "" { // every key that labels have is compared
+		keys = slices.DeleteFunc(keys, func(k fstore.Field) bool { return s.Keys == lock.NoKeys || columnIndex(s.in.columns, k.Name) < 0 })
+		if len(keys) == 0 {
+			return nil
 		}
-	}
-	if !s.byKeys {
-		return nil
 	}
 	switch {
 	case s.Keys == lock.NoKeys && len(keys) > 0:
@@ -126,6 +124,7 @@ func (s *servedSet) bind() error {
 			WithHint("set serve.log.keys: hashed and serve.log.hmac_key to the file that the servers use, or pass labels with request_id and without keys")
 	}
 	var err error
+	s.compared = keys
 	s.in.keys, err = s.in.keyColumns(keys)
 	return err
 }
@@ -175,11 +174,11 @@ func (s *servedSet) readLog(ctx context.Context) error {
 	if err := s.exec(ctx, "CREATE TEMP VIEW _log AS\nSELECT\n  *,\n  list_position("+texts(paths)+", _file)::BIGINT AS _part\nFROM "+from); err != nil {
 		return err
 	}
-	columns := []string{"_part AS part", rowNumber + " AS number", "make_timestamp(epoch_us(_at)) AS answered", "_request_id AS request", "_row AS request_row"}
-	if s.byKeys {
-		for i, k := range s.req.List.KeyColumns() {
-			columns = append(columns, fmt.Sprintf("%s AS k%d", ident(k.Name), i))
-		}
+	columns := []string{"_part AS part", rowNumber + " AS number", "make_timestamp(epoch_us(_at)) AS answered", "_request_id AS request", "_row AS request_row",
+		"_server AS server", "TRY_CAST(regexp_extract(_request_id, '[0-9]+$') AS UBIGINT) AS request_number",
+	}
+	for i, k := range s.compared {
+		columns = append(columns, fmt.Sprintf("%s AS k%d", ident(k.Name), i))
 	}
 	sql := "CREATE TEMP TABLE _answers AS\nSELECT\n  " + list(columns) + "\nFROM _log\nQUALIFY row_number() OVER (PARTITION BY request, request_row ORDER BY part, number) = 1"
 	if err := s.exec(ctx, sql); err != nil {
@@ -190,7 +189,26 @@ func (s *servedSet) readLog(ctx context.Context) error {
 		return err
 	}
 	s.Counts = lock.ServedCounts{Log: b.Columns[0].Int64s[0], Repeated: b.Columns[1].Int64s[0]}
-	return nil
+	if s.Counts.Repeated == 0 {
+		return nil
+	}
+	return s.checkRepeated(ctx)
+}
+
+// checkRepeated returns ErrInvalid if rows of the log with the same request and number differ, so that nobody knows which was served.
+func (s *servedSet) checkRepeated(ctx context.Context) error {
+	columns := make([]string, len(s.log))
+	for i, c := range s.log {
+		columns[i] = ident(c.Name)
+	}
+	sum := "hash(" + strings.Join(columns, ", ") + ")"
+	b, err := s.query(ctx, "SELECT _request_id, _row, min(_part), max(_part)\nFROM _log\nGROUP BY _request_id, _row\nHAVING min("+sum+") <> max("+sum+")\nORDER BY _request_id, _row\nLIMIT 1")
+	if err != nil || b.Len == 0 {
+		return err
+	}
+	c := b.Columns
+	return fstore.Errorf(fstore.ErrInvalid, "row %d of request %s differs between %s and %s", c[1].Int64s[0], c[0].Strings[0], s.Parts[c[2].Int64s[0]-1].Name, s.Parts[c[3].Int64s[0]-1].Name).
+		WithHint("one of the files was changed or damaged: move it out of the folder of the log")
 }
 
 // foundSQL returns the query of _found: for each label the row of the log that answered it, if there is one, whether the log has its
@@ -232,7 +250,7 @@ FROM _outcomes AS labels
 ASOF LEFT JOIN (
   SELECT *
   FROM _answers
-  QUALIFY row_number() OVER (PARTITION BY ` + strings.Join(append(keys, "answered"), ", ") + ` ORDER BY request DESC, request_row DESC) = 1
+  QUALIFY row_number() OVER (PARTITION BY ` + strings.Join(append(keys, "answered"), ", ") + ` ORDER BY server DESC, request_number DESC, request_row DESC) = 1
 ) AS answers ON ` + equal + `labels.t >= answers.answered`
 }
 
@@ -289,7 +307,7 @@ func (s *servedSet) count(ctx context.Context) error {
 	s.summary.Served, s.summary.Rows = c, c.Joined
 	if c.Joined == 0 {
 		return fstore.Errorf(fstore.ErrInvalid, "no label has a row of the served log: %s", c).
-			WithHint("the log keeps serve.log.sample of what is answered; --within says how long before the outcome a row may have been served")
+			WithHint("the log keeps serve.log.sample of what is answered; --within is the longest time from answer to outcome%s", s.hashedHint())
 	}
 	if b, err = s.query(ctx, "SELECT DISTINCT part\nFROM _matched\nWHERE result = 'joined'\nORDER BY part"); err != nil {
 		return err
@@ -298,6 +316,14 @@ func (s *servedSet) count(ctx context.Context) error {
 		s.used = append(s.used, int(b.Columns[0].Int64s[i])-1)
 	}
 	return nil
+}
+
+// hashedHint ends a hint: a hash does not say of which key it is.
+func (s *servedSet) hashedHint() string {
+	if s.Keys == lock.HashedKeys && len(s.compared) > 0 {
+		return "; serve.log.hmac_key must be the key that the servers had"
+	}
+	return ""
 }
 
 // logType returns the engine's type of a column of the log.

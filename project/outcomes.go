@@ -29,18 +29,19 @@ type OutcomesRequest struct {
 	Model      fstore.ModelRef     // answers for this model, in any version if it has none; with neither, the log must have answers for one list of features
 	Log        string              // folder; "": that of the settings
 	Timestamp  string              // label column with the instant of the outcome; "": offline.DefaultTimestamp
-	Within     fstore.Duration     // how long before the outcome a row may have been served; 0: DefaultWithin
+	Within     fstore.Duration     // the longest time from answer to outcome; 0: DefaultWithin
 	Targets    []string            // label columns that a model learns to predict
 	Prediction string              // label column with what the model predicted; "": none
 	Out        string              // Parquet file to write; its lock is written beside it
 	Replace    bool                // retire an existing training set with this name
 	DVC        bool                // write the .dvc file by which DVC tracks the Parquet file
-	Unreadable func(string, error) // called for a file of the log that cannot be read; nil: nobody looks
+	Unreadable func(string, error) // called for a file of the log with rows that cannot be read; nil: ignored
+	Warn       func(string)        // called if the set may have rows other than those that labels are of; nil: ignored
 
 	Progress func(trainset.Progress) // nil: no progress
 }
 
-// DefaultWithin is how long before its outcome a row may have been served, unless a request says otherwise.
+// DefaultWithin is the longest time from answer to outcome, unless a request says otherwise.
 const DefaultWithin = fstore.Duration(30 * 24 * time.Hour)
 
 // requestID is the column of labels with the id of the request.
@@ -87,7 +88,10 @@ func (p *Project) JoinOutcomes(ctx context.Context, r OutcomesRequest) (*Trainin
 				return err
 			}
 			c.describe(traces.Of(ctx), set)
-			return c.finish(set)
+			if err = c.finish(set); err == nil {
+				c.warnOfServed()
+			}
+			return err
 		})
 	})
 	return set, err
@@ -115,12 +119,15 @@ func (c *creation) served(ctx context.Context) error {
 	if err != nil {
 		return about("log", err)
 	}
+	c.parts = parts
 	info, err := c.oneList(parts, folder)
 	if err != nil {
 		return err
 	}
-	if c.req.List, err = servedList(c.rev, info); err != nil {
-		return err
+	for _, part := range parts {
+		if c.req.List, err = servedList(c.rev, part.Info); err != nil {
+			return about("log", fmt.Errorf("%s: %w", ShortPath(part.Name), err))
+		}
 	}
 	s := &offline.Served{NeedsOutcome: r.Timestamp != ""}
 	s.Keys, s.RequestID, s.Outcome, s.Within, s.Prediction = lock.ServedKeys(info.Keys), requestID, r.Timestamp, r.Within, r.Prediction
@@ -148,6 +155,26 @@ func (c *creation) served(ctx context.Context) error {
 	c.req.Served = s
 	c.req.Timestamp, err = c.modelTimestamp(ctx, info.Model)
 	return err
+}
+
+// warnOfServed says what may make labels belong to other rows than those that they are of, and which columns the set does not have.
+func (c *creation) warnOfServed() {
+	r, s := c.outcomes, c.req.Served
+	if r.Warn == nil || s == nil {
+		return
+	}
+	sampled := slices.IndexFunc(c.parts, func(p servedlog.Part) bool {
+		return p.Info.By == servedlog.ByRequest && p.Info.Sample > 0 && p.Info.Sample < 1
+	})
+	if s.RequestID == "" && sampled >= 0 {
+		r.Warn(fmt.Sprintf("the log has %.4g%% of requests, so a label may be joined to an earlier row than the last one that was served for its keys; give labels request_id, or log with serve.log.by: key", 100*c.parts[sampled].Info.Sample))
+	}
+	for _, p := range c.parts {
+		if at := slices.IndexFunc(p.Info.Inputs, func(f fstore.Field) bool { return !slices.Contains(s.Request, f) }); at >= 0 {
+			r.Warn(fmt.Sprintf("the set does not have request column %s: not all files of the log have it", p.Info.Inputs[at].Name))
+			return
+		}
+	}
 }
 
 // servedFolder returns the folder of a served log: the given one, or that of the settings.
@@ -249,8 +276,9 @@ func servedList(rev *registry.Revision, i *servedlog.Info) (*fstore.FeatureList,
 	}
 	if !slices.EqualFunc(list.Describe().Features, i.Features, func(a, b fstore.FeatureDescription) bool {
 		return a.Name == b.Name && a.Type == b.Type && a.View == b.View && a.Feature == b.Feature
-	}) {
-		return nil, fstore.Errorf(fstore.ErrInvalid, "the registry has other features under that name and version")
+	}) || !slices.Equal(list.KeyColumns(), i.Columns) {
+		return nil, fstore.Errorf(fstore.ErrInvalid, "the registry has other features or keys for %s", listName(i)).
+			WithHint("it was served from another registry: move the file out of the folder of the log")
 	}
 	return list, nil
 }
@@ -332,7 +360,7 @@ func (c *creation) refuseName(ctx context.Context, text []byte) error {
 		lines = append(lines, became("file", set.Out, c.req.Out))
 	}
 	if len(lines) > 0 {
-		return fstore.Errorf(fstore.ErrConflict, "there is a training set %s, and it is another one:\n%s", c.r.Name, strings.Join(atMost(lines, 10), "\n")).
+		return fstore.Errorf(fstore.ErrConflict, "training set %s already exists with different content:\n%s", c.r.Name, strings.Join(atMost(lines, 10), "\n")).
 			WithHint("choose another name, or pass --replace to retire the old one")
 	}
 	if err := c.p.checkIntact(ctx, c.engine, set); err != nil {

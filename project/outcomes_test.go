@@ -192,7 +192,7 @@ func (w *outcomesWorld) serve(at time.Time) {
 		w.t.Fatal(err)
 	}
 	defer c.Close()
-	for range 3 {
+	for range 12 { // numbers of one and two digits
 		keys := fstore.NewColumn("id", fstore.Int64, 0)
 		ids := w.random.Perm(outcomeUsers)[:1+w.random.IntN(4)]
 		for _, id := range ids {
@@ -222,6 +222,13 @@ func (w *outcomesWorld) serve(at time.Time) {
 	}
 }
 
+// compareRequests compares ids of requests: by the server, and then by the number.
+func compareRequests(a, b string) int {
+	server, number, _ := strings.Cut(a, "-")
+	other, second, _ := strings.Cut(b, "-")
+	return cmp.Or(cmp.Compare(server, other), cmp.Compare(len(number), len(second)), cmp.Compare(number, second))
+}
+
 // nameRequests finds the ids of requests: the log has them in the order of the answers.
 func (w *outcomesWorld) nameRequests() {
 	w.t.Helper()
@@ -244,7 +251,7 @@ func (w *outcomesWorld) nameRequests() {
 		w.t.Fatal(err)
 	}
 	slices.SortFunc(all, func(a, b logged) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.request, b.request), cmp.Compare(a.row, b.row))
+		return cmp.Or(cmp.Compare(a.at, b.at), compareRequests(a.request, b.request), cmp.Compare(a.row, b.row))
 	})
 	if len(all) != len(w.served) {
 		w.t.Fatalf("%d rows are logged, and %d were answered", len(all), len(w.served))
@@ -496,7 +503,7 @@ func TestOutcomesByKeys(t *testing.T) {
 				}
 				slices.SortFunc(l.rows, func(a, b int) int { // the last before the outcome first; then those after it
 					x, y := w.served[a], w.served[b]
-					return cmp.Or(-x.at.Compare(y.at), -cmp.Compare(x.request, y.request))
+					return cmp.Or(-x.at.Compare(y.at), -compareRequests(x.request, y.request))
 				})
 				file, labels = append(file, o), append(labels, l)
 			}

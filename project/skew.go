@@ -156,12 +156,12 @@ func (l *servedRows) problem(i *servedlog.Info, key string) string {
 	case len(i.OnDemand) > 0 && i.Builds != (answers.Builds{Zones: zones, Unicode: characters}):
 		return "another build answered, with other data of time zones or characters"
 	}
-	if l.lists[key] != nil {
-		return ""
-	}
 	list, err := servedList(l.rev, i)
 	if err != nil {
 		return err.Error()
+	}
+	if l.lists[key] != nil {
+		return ""
 	}
 	free := *list
 	free.MaxStaleness = nil // it was not too stale when it was served

@@ -19,6 +19,7 @@ import (
 	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/offline/trainset"
 	"github.com/fstore-dev/fstore/registry"
+	"github.com/fstore-dev/fstore/server/servedlog"
 	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/fstore-dev/fstore/regular"
 	"github.com/fstore-dev/fstore/tracing"
@@ -124,6 +125,7 @@ type creation struct {
 	verdicts *verdicts // of the check for leaks; nil: there was none
 
 	outcomes *OutcomesRequest // labels that are joined to what was served; nil: features are computed
+	parts    []servedlog.Part // files of the log that it is about
 	cleanUp  func()           // removes what outcomes needed meanwhile; nil: nothing is left
 
 	checks *checks                              // of expectations; nil: there are none

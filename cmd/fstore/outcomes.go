@@ -38,7 +38,7 @@ func (a *app) joinOutcomesCommand() *cobra.Command {
 
 Labels are a Parquet or CSV file. With a column request_id, a label belongs to the row of the log with that _request_id.
 Otherwise it has the keys and the instant of the outcome, and belongs to the last row of these keys that was served at or
-before it, and at most --within before it. No row that was served after an outcome gets its label.
+before it. No row that was served after an outcome gets its label, and none that was served more than --within before it.
 
 The training set has the keys, event_timestamp (the instant of the prediction), the request columns, the columns of the
 labels, and the features, as one of training-set create has them. The lock names the files of the log, and copies of
@@ -74,7 +74,7 @@ A later label of the same row replaces an earlier one. Every label that is left 
 	flags.StringVarP(&r.Service, "service", "s", "", "answers for this service: churn, or churn@2 if the log has several versions")
 	flags.StringVarP(&model, "model", "m", "", "answers for this model: fraud@3, an alias, or fraud if the log has one version")
 	flags.StringVar(&r.Log, "log", "", "folder of the served log (default: the setting serve.log.path)")
-	flags.StringVar(&within, "within", project.DefaultWithin.String(), "how long before the outcome a row was served at the most")
+	flags.StringVar(&within, "within", project.DefaultWithin.String(), "longest time from answer to outcome, for labels with request_id as well")
 	flags.StringVar(&r.Timestamp, "timestamp", "", "label column with the instant of the outcome (default: "+offline.DefaultTimestamp+")")
 	flags.StringArrayVar(&r.Targets, "label", nil, "label column that the model learns to predict, recorded in the lock (repeatable)")
 	flags.StringVar(&r.Prediction, "prediction", "", "label column with what the model predicted, recorded in the lock")
@@ -95,8 +95,9 @@ func (a *app) joinOutcomes(ctx context.Context, p *project.Project, r project.Ou
 	r.Progress = func(p trainset.Progress) { progress.Percent(p.Stage, p.Done) }
 	r.Unreadable = func(file string, err error) {
 		progress.Clear()
-		a.warn(fmt.Sprintf("%s cannot be read, and its rows are left out: %v", project.ShortPath(file), err))
+		a.warn(fmt.Sprintf("%s has rows that cannot be read and are left out, so a label may be joined to an earlier row: %v", project.ShortPath(file), err))
 	}
+	r.Warn = a.warn
 	set, err := p.JoinOutcomes(ctx, r)
 	progress.Clear()
 	if err != nil {
@@ -124,9 +125,9 @@ func (a *app) printServed(c *lock.ServedCounts) error {
 	if err := t.Print(a.stdout); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "\n%s of the log looked through", english.Count(int(c.Log), "row"))
+	fmt.Fprintf(a.stdout, "\nRead %s", english.Count(int(c.Log), "log row"))
 	if c.Repeated > 0 {
-		fmt.Fprintf(a.stdout, ", %s of them there twice: the first counts", english.Thousands(c.Repeated))
+		fmt.Fprintf(a.stdout, ", %s of them repeated and ignored", english.Thousands(c.Repeated))
 	}
 	fmt.Fprintln(a.stdout, ".")
 	return nil

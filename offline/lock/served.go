@@ -24,7 +24,7 @@ type Served struct {
 	Keys       ServedKeys       `json:"keys" doc:"What the log has of keys: plain, hashed or none."`
 	RequestID  string           `json:"request_id,omitempty" doc:"Column of the labels with the id of the request; absent if rows were found by keys and instant."`
 	Outcome    string           `json:"outcome,omitempty" doc:"Column of the labels with the instant of the outcome. No row was served after it."`
-	Within     fstore.Duration  `json:"within" doc:"How long before the outcome a row was served at the most."`
+	Within     fstore.Duration  `json:"within" doc:"The longest time from answer to outcome."`
 	Prediction string           `json:"prediction,omitempty" doc:"Column with what the model predicted."`
 	Request    []fstore.Field   `json:"request_columns,omitempty" doc:"Request columns that the log has."`
 	Counts     ServedCounts     `json:"counts" doc:"What became of the labels."`
@@ -34,13 +34,13 @@ type Served struct {
 // ServedCounts says what became of labels that were joined to served rows. All but Repeated and Log add up to the labels.
 type ServedCounts struct {
 	Joined    int64 `json:"joined" doc:"Labels that are in the training set."`
-	Replaced  int64 `json:"replaced" doc:"Labels of a row that has a later label."`
+	Replaced  int64 `json:"replaced" doc:"Labels superseded by a later one of the same row."`
 	NotServed int64 `json:"not_served" doc:"Labels whose keys, or whose request, the log does not have."`
 	After     int64 `json:"after" doc:"Labels whose rows were all served after the outcome."`
 	TooOld    int64 `json:"too_old" doc:"Labels whose last row was served too long before the outcome."`
 	Ambiguous int64 `json:"ambiguous" doc:"Labels of a request with several rows, without the keys that tell which."`
-	Log       int64 `json:"log" doc:"Rows of the log that were looked through."`
-	Repeated  int64 `json:"repeated" doc:"Rows of the log that are there twice, with the same request and number: the first counts."`
+	Log       int64 `json:"log" doc:"Rows of the log that were read."`
+	Repeated  int64 `json:"repeated" doc:"Rows of the log with the request and number of an earlier one, the same in all columns, which were ignored."`
 }
 
 // ServedLog is what a served log is called among the sources of inputs. No source has the name: it has a space.

@@ -78,14 +78,19 @@ func cannotMakeArchive(err error) error {
 	return fstore.Errorf(fstore.ErrInvalid, "make the folder of the snapshots: %v", err).WithHint("set snapshots in fstore.yaml to a folder that can be written")
 }
 
-// copyFile copies a file to a new file that is only for reading. The system shares the blocks where it can.
+// copyFile copies a file to a new file that is only for reading, by those who may read the original. The system shares the blocks where
+// it can.
 func copyFile(ctx context.Context, from, to string) error {
 	in, err := regular.Open(from, regular.AnySize)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm()&0o444|0o400)
 	if err != nil {
 		return err
 	}
