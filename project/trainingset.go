@@ -19,9 +19,9 @@ import (
 	"github.com/fstore-dev/fstore/offline/lock"
 	"github.com/fstore-dev/fstore/offline/trainset"
 	"github.com/fstore-dev/fstore/registry"
-	"github.com/fstore-dev/fstore/server/servedlog"
 	"github.com/fstore-dev/fstore/registry/definition"
 	"github.com/fstore-dev/fstore/regular"
+	"github.com/fstore-dev/fstore/server/servedlog"
 	"github.com/fstore-dev/fstore/tracing"
 )
 
