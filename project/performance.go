@@ -12,6 +12,7 @@ import (
 	"github.com/fstore-dev/fstore/monitor/performance"
 	"github.com/fstore-dev/fstore/offline"
 	"github.com/fstore-dev/fstore/offline/lock"
+	"github.com/fstore-dev/fstore/offline/trainset"
 )
 
 // PerformanceRequest says whose predictions to judge.
@@ -38,7 +39,7 @@ func (p *Project) Performance(ctx context.Context, r PerformanceRequest) (*perfo
 	if err := r.fill(current); err != nil {
 		return nil, err
 	}
-	rows, err := p.judgedRows(ctx, &r, current)
+	rows, err := p.judgedRows(ctx, &r, current, r.Options.By)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +47,7 @@ func (p *Project) Performance(ctx context.Context, r PerformanceRequest) (*perfo
 	var reference *performance.Rows
 	if r.Reference != "" {
 		if other, err = p.judgedSet(ctx, r.Reference); err == nil {
-			reference, err = p.judgedRows(ctx, &r, other)
+			reference, err = p.judgedRows(ctx, &r, other, drift.Whole)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("reference: %w", err)
@@ -79,10 +80,20 @@ func (p *Project) judgedSet(ctx context.Context, arg string) (*judgedSet, error)
 		return nil, fmt.Errorf("%s: %w", arg, err)
 	}
 	if IsLockFile(arg) && !strings.HasSuffix(arg, lock.Suffix) {
-		if l, err := lockBeside(arg); err == nil && l != nil {
-			return &judgedSet{name: l.Name, file: file, lock: l}, nil
+		l, err := lockBeside(arg)
+		if err != nil {
+			return nil, fstore.Errorf(fstore.ErrInvalid, "%s: the lock beside it cannot be read", ShortPath(arg)).
+				WithHint("restore %s, or move it away and name the columns with --label and --prediction", ShortPath(lock.Path(arg)))
 		}
-		return &judgedSet{file: file}, nil
+		if l == nil {
+			return &judgedSet{file: file}, nil
+		}
+		set := &judgedSet{file: file, lock: l}
+		have, err := trainset.Digest(ctx, file)
+		if err == nil && have.SHA256 == l.Output.SHA256 { // otherwise it has changed, and is another set
+			set.name = l.Name
+		}
+		return set, err
 	}
 	set, err := p.LockedSet(ctx, arg)
 	if err != nil {
@@ -120,18 +131,22 @@ func (r *PerformanceRequest) fill(set *judgedSet) error {
 	return nil
 }
 
-func (p *Project) judgedRows(ctx context.Context, r *PerformanceRequest, set *judgedSet) (*performance.Rows, error) {
+func (p *Project) judgedRows(ctx context.Context, r *PerformanceRequest, set *judgedSet, by drift.Period) (*performance.Rows, error) {
 	engine, err := p.openedEngine()
 	if err != nil {
 		return nil, err
 	}
-	windows := r.Options.By != drift.Whole
-	reader, err := engine.Columns(ctx, offline.ColumnsRequest{Path: set.file, Numbers: []string{r.Label, r.Prediction}, Timestamp: r.Timestamp, Required: windows})
+	windows := by != drift.Whole
+	columns := offline.ColumnsRequest{Path: set.file, Numbers: []string{r.Label, r.Prediction}}
+	if windows {
+		columns.Timestamp, columns.Required = r.Timestamp, true
+	}
+	reader, err := engine.Columns(ctx, columns)
 	if err != nil {
 		return nil, err
 	}
 	defer reader.Close()
-	rows, read := performance.NewRows(r.Options.By), int64(0)
+	rows, read := performance.NewRows(by), int64(0)
 	err = reader.Each(ctx, func(b *fstore.Batch) error {
 		column := func(name string) *fstore.Column {
 			i := slices.IndexFunc(b.Columns, func(c fstore.Column) bool { return c.Name == name })

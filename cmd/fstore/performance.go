@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"math"
 	"strconv"
 
 	"github.com/fstore-dev/fstore/internal/english"
@@ -41,6 +42,9 @@ set, such as the training set's own validation rows. Fewer than --min-rows rows 
 			r.Set = args[0]
 			if r.Options.MinRows < 1 {
 				return usage.Errorf(nil, "--min-rows %d: it must be at least 1", r.Options.MinRows)
+			}
+			if t := r.Options.Threshold; math.IsNaN(t) || math.IsInf(t, 0) {
+				return usage.Errorf(nil, "--threshold %v: it must be a finite number", t)
 			}
 			if by != "" {
 				if r.Options.By, err = drift.ParsePeriod(by); err != nil {
