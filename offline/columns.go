@@ -175,6 +175,9 @@ func (r *ColumnReader) bound(ctx context.Context, req *ColumnsRequest) error {
 // HasTimestamp reports whether the file has the column of instants.
 func (r *ColumnReader) HasTimestamp() bool { return r.at != "" }
 
+// Has reports whether the file has a column.
+func (r *ColumnReader) Has(name string) bool { return columnIndex(r.file.columns, name) >= 0 }
+
 // Each yields the rows in the order of the file, in batches. Columns have the names of the request. It ends early if yield returns an
 // error, and returns it. A file that changes while it is read is an error.
 func (r *ColumnReader) Each(ctx context.Context, yield func(*fstore.Batch) error) error {

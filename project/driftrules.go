@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	fstore "github.com/fstore-dev/fstore"
 	"github.com/fstore-dev/fstore/monitor/drift"
@@ -110,12 +111,32 @@ func (p *Project) countFile(ctx context.Context, counter *drift.Counter, req off
 		return nil, err
 	}
 	defer reader.Close()
+	wanted := slices.Clone(req.Columns)
+	for _, name := range req.Nulls {
+		wanted = append(wanted, fstore.Field{Name: name, Type: fstore.Bool})
+	}
+	if reader.HasTimestamp() {
+		wanted = append(wanted, fstore.Field{Name: req.Timestamp, Type: fstore.Timestamp})
+	}
+	wanted = slices.DeleteFunc(wanted, func(f fstore.Field) bool { return !reader.Has(f.Name) })
+	if err := counter.Add(withoutRows(wanted)); err != nil {
+		return nil, err
+	}
 	rows := int64(0)
 	return reader, reader.Each(ctx, func(b *fstore.Batch) error {
 		rows += int64(b.Len)
 		progress(rows)
 		return counter.Add(b)
 	})
+}
+
+// withoutRows returns a batch of no rows: columns that the current side has count as there, however few rows are taken.
+func withoutRows(columns []fstore.Field) *fstore.Batch {
+	b := &fstore.Batch{}
+	for _, f := range columns {
+		b.Columns = append(b.Columns, fstore.NewColumn(f.Name, f.Type, 0))
+	}
+	return b
 }
 
 // exactRows is up to how many rows of both sides together KS is computed from them without being asked for.

@@ -332,8 +332,7 @@ func (s *servedValues) explain(rev *registry.Revision) {
 		case s.rows > 0 && !s.had[f.Name]:
 			s.counter.Lack(f.Name, fmt.Sprintf("No answer has %s of %s.", f.Feature, f.View))
 		case s.rows == 0:
-			none := fstore.NewColumn(f.Name, f.Type, 0)
-			_ = s.counter.Add(&fstore.Batch{Columns: []fstore.Column{fstore.NewColumn(servedAt, fstore.Timestamp, 0), none}})
+			_ = s.counter.Add(withoutRows([]fstore.Field{{Name: servedAt, Type: fstore.Timestamp}, {Name: f.Name, Type: f.Type}}))
 		}
 	}
 }

@@ -31,7 +31,7 @@ func DriftRows(c *drift.Comparison) [][]string {
 		if f.Role == drift.RoleTarget {
 			name += " (target)"
 		}
-		if f.Current != nil {
+		if f.Current != nil && f.Current.Rows > 0 {
 			nulls = percent(f.Reference.Missing()) + " → " + percent(f.Current.Missing())
 		}
 		rows = append(rows, []string{

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 
@@ -13,7 +13,6 @@ import (
 	"github.com/fstore-dev/fstore/monitor/report"
 	"github.com/fstore-dev/fstore/project"
 	"github.com/fstore-dev/fstore/project/github"
-	"github.com/fstore-dev/fstore/regular"
 	"github.com/spf13/cobra"
 )
 
@@ -91,7 +90,7 @@ current side lacks a feature; --allow-missing accepts the latter.
 	flags.BoolVar(&f.request.Exact, "exact", false, "compute the Kolmogorov-Smirnov statistic from the rows of both sides, however many they are")
 	flags.StringArrayVar(&f.thresholds, "threshold", nil, "threshold of a check: CHECK=NUMBER or FEATURE.CHECK=NUMBER; auto or off in place of a number, or alone (repeatable)")
 	flags.Int64Var(&f.request.Options.MinRows, "min-rows", drift.DefaultMinRows, "fewer rows or values than this are too few to judge")
-	flags.StringVar(&f.html, "html", "", "also write an HTML report to this file")
+	flags.StringVar(&f.html, "html", "", "also write an HTML report to this file, whose name ends in .html")
 	flags.StringVar(&f.failOn, "fail-on", "", "exit with status 4 if more than this share of the features has drifted, from 0 to 1")
 	flags.BoolVar(&f.missing, "allow-missing", false, "with --fail-on: features that the current side lacks do not fail")
 	a.outputFlag(cmd, flags, outputTable, outputJSON, outputMarkdown)
@@ -110,9 +109,12 @@ func (f *driftFlags) parse() (err error) {
 	if f.failOn != "" {
 		limit, err := strconv.ParseFloat(f.failOn, 64)
 		if err != nil || !(limit >= 0 && limit < 1) {
-			return usage.Errorf(nil, "--fail-on %s: a share of the features, from 0 and below 1", f.failOn).WithHint("--fail-on 0 fails if any feature drifted")
+			return usage.Errorf(nil, "--fail-on %s: a share of the features, from 0 and below 1", f.failOn).WithHint("write 30 %% as 0.3; --fail-on 0 fails if any feature drifted")
 		}
 		r.Options.ShareLimit = limit
+	}
+	if err := checkPage(f.html); err != nil {
+		return err
 	}
 	if r.Options.MinRows < 1 {
 		return usage.Errorf(nil, "--min-rows %d: it must be at least 1", r.Options.MinRows)
@@ -153,10 +155,8 @@ func (a *app) drift(ctx context.Context, p *project.Project, f *driftFlags) erro
 	if err != nil {
 		return usage.In("drift", err)
 	}
-	if f.html != "" {
-		if err := writeReport(f.html, c); err != nil {
-			return usage.Flagged("--html", err)
-		}
+	if err := writePage(f.html, func(w io.Writer) error { return report.Write(w, c) }); err != nil {
+		return err
 	}
 	switch a.output {
 	case outputJSON:
@@ -176,15 +176,6 @@ func (a *app) drift(ctx context.Context, p *project.Project, f *driftFlags) erro
 func (f *driftFlags) fails(c *drift.Comparison) bool {
 	lacks := slices.ContainsFunc(c.Features, func(x drift.Feature) bool { return x.Missing })
 	return c.Verdict != drift.Stable || lacks && !f.missing
-}
-
-// writeReport writes the report of a comparison into a file: all of it, or nothing.
-func writeReport(path string, c *drift.Comparison) error {
-	var page bytes.Buffer
-	if err := report.Write(&page, c); err != nil {
-		return err
-	}
-	return regular.Replace(path, page.Bytes())
 }
 
 func (a *app) printDrift(c *drift.Comparison) error {

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
+	"io"
 	"math"
 	"strconv"
 
@@ -13,7 +13,6 @@ import (
 	"github.com/fstore-dev/fstore/monitor/performance"
 	"github.com/fstore-dev/fstore/monitor/report"
 	"github.com/fstore-dev/fstore/project"
-	"github.com/fstore-dev/fstore/regular"
 	"github.com/spf13/cobra"
 )
 
@@ -60,6 +59,9 @@ set, such as the training set's own validation rows. Fewer than --min-rows rows 
 			if r.Reference != "" {
 				sets = append(sets, r.Reference)
 			}
+			if err := checkPage(html); err != nil {
+				return err
+			}
 			return a.withLocks(cmd.Context(), func(p *project.Project) error { return a.performance(cmd.Context(), p, r, html) }, sets...)
 		},
 	}
@@ -72,7 +74,7 @@ set, such as the training set's own validation rows. Fewer than --min-rows rows 
 	flags.StringVar(&task, "task", "", "binary or regression (default: binary if every label is 0 or 1)")
 	flags.Float64Var(&r.Options.Threshold, "threshold", performance.DefaultThreshold, "a score that is as large predicts 1")
 	flags.Int64Var(&r.Options.MinRows, "min-rows", performance.DefaultMinRows, "fewer rows than this are too few to judge")
-	flags.StringVar(&html, "html", "", "also write an HTML report to this file")
+	flags.StringVar(&html, "html", "", "also write an HTML report to this file, whose name ends in .html")
 	_ = cmd.RegisterFlagCompletionFunc("by", cobra.FixedCompletions([]string{"hour", "day", "week", "month"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("task", cobra.FixedCompletions([]string{string(performance.Binary), string(performance.Regression)}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("reference", a.completeLocks)
@@ -88,14 +90,8 @@ func (a *app) performance(ctx context.Context, p *project.Project, r project.Per
 	if err != nil {
 		return asFlags(err)
 	}
-	if html != "" {
-		var page bytes.Buffer
-		if err = report.WritePerformance(&page, result); err == nil {
-			err = regular.Replace(html, page.Bytes())
-		}
-		if err != nil {
-			return usage.Flagged("--html", err)
-		}
+	if err := writePage(html, func(w io.Writer) error { return report.WritePerformance(w, result) }); err != nil {
+		return err
 	}
 	if a.json() {
 		return a.printJSON(result)

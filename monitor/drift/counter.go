@@ -179,6 +179,14 @@ func (c *column) newWindow() {
 	}
 }
 
+// rows returns how many rows were counted.
+func (c *column) rows() (n int64) {
+	for _, part := range c.counts {
+		n += part.Rows()
+	}
+	return n
+}
+
 // cosinesIn returns the counts of cosines in a window; nil without a centroid.
 func (c *column) cosinesIn(window int) *stats.Counts {
 	if c.direction == nil {
@@ -243,15 +251,13 @@ func (c *Counter) Compare(o Options) *Comparison {
 	out := &Comparison{ShareLimit: o.ShareLimit, MinRows: o.MinRows, Features: make([]Feature, 0, len(c.columns))}
 	order := c.spans(out)
 	for _, of := range c.columns {
+		out.Current.Rows = max(out.Current.Rows, of.rows()) // whether or not the column is judged
 		f := of.compare(&o, order)
 		if f.Role == RoleTarget && f.Verdict == NotCompared { // outcomes come later than what they are predicted from
 			continue
 		}
 		if f.Role == RoleFeature {
 			out.Counts.add(f.Verdict)
-		}
-		if f.Current != nil {
-			out.Current.Rows = max(out.Current.Rows, f.Current.Rows)
 		}
 		out.Features = append(out.Features, f)
 	}

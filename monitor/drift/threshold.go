@@ -188,8 +188,8 @@ func (o *Options) SetThreshold(text string) error {
 	if known {
 		var err error
 		if x, err = fstore.ParseDriftThreshold(check, value); err != nil {
-			message, hint := fstore.Explain(err)
-			return fstore.Errorf(fstore.ErrUsage, "%q: %s", text, message).WithHint("%s", hint)
+			message, hints := fstore.Explain(err)
+			return fstore.Errorf(fstore.ErrUsage, "%q: %s", text, message).WithHint("%s", strings.Join(hints, "; "))
 		}
 	} else {
 		check = ""
