@@ -9,6 +9,7 @@ alias champion moves to it. Otherwise nothing changes, and the exit status is 4.
 import argparse
 import json
 import sys
+from typing import Any
 
 import mlflow
 import pandas as pd
@@ -26,16 +27,23 @@ def candidates_accuracy(repo: fstore.Repo, version: str, training_set: str, labe
     """Returns the accuracy of a version that is not pinned yet, with the features that it would be pinned to."""
     ts = repo.training_set(training_set)
     model = mlflow.sklearn.load_model(f"models:/{MODEL}/{version}")
-    rows = repo.features(labels, service=ts.lock["service"]["name"]).to_pandas()
+    rows = repo.features(labels, features=locked(ts.lock)).to_pandas()
     return float((model.predict(rows[ts.features]) == rows["returned"]).mean())
+
+
+def locked(lock: dict[str, Any]) -> list[str]:
+    """Returns the features of a training set in the versions that its lock has. The service may have others by now."""
+    return ["{name}@{version}".format(**f["view"]) + f".{f['feature']}={f['name']}" for f in lock["features"]]
 
 
 def champions_accuracy(repo: fstore.Repo, labels: pd.DataFrame) -> float | None:
     """Returns the accuracy of the champion, with the features that it is pinned to; None if there is no champion."""
     try:
         mlflow.MlflowClient().get_model_version_by_alias(MODEL, "champion")
-    except MlflowException:
-        return None
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):  # no such model, or no such alias
+            return None
+        raise  # MLflow is away, or refuses: there may well be a champion
     rows = fstore.score_batch(f"models:/{MODEL}@champion", labels, repo=repo).to_pandas()
     return float((rows["prediction"] == rows["returned"]).mean())
 

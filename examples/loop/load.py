@@ -29,10 +29,13 @@ class Load:
         self.stop = threading.Event()
 
     def ask(self, seed: int) -> None:
-        """Asks for some customers, waits until the next request is due, and so on. A late answer delays nothing but itself."""
+        """Asks for some customers, waits until the next request is due, and so on.
+
+        After a late answer it asks faster, to catch up by a second at most.
+        """
         rng = np.random.default_rng([seed, len(self.customers)])
         due = time.monotonic()
-        with httpx.Client(timeout=30) as http:
+        with httpx.Client(timeout=60) as http:
             while not self.stop.wait(max(0.0, due - time.monotonic())):
                 due = max(due + THREADS / PER_SECOND, time.monotonic() - 1)
                 line = self.answer(http, rng.choice(self.customers, ROWS, replace=False).tolist())

@@ -2,8 +2,9 @@
 
     python loop.py FOLDER
 
-Each step prints what it has proved. If an arrow does not hold, the step says so and where to look, and the exit status is 1. FOLDER is
-made anew, and keeps everything: the feature repo, the MLflow server's files, the served log, what every program printed.
+Each step prints what it has proved. If that does not hold, the step says so and where to look, and the exit status is 1. FOLDER is
+made anew, if the loop has made it. It keeps everything: the feature repo, the MLflow server's files, the served log, what every program
+printed.
 """
 
 import os
@@ -18,12 +19,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import steps
-from services import Failed, Services, free_port
+from services import Failed, Services, check, free_port
 from watch import Prometheus, Receiver
 
 import fstore
 
 HERE = Path(__file__).parent
+MADE = ".made-by-loop"  # the file by which the loop knows a folder of its own
 
 
 class Loop:
@@ -39,6 +41,8 @@ class Loop:
         """Where the model answers HTTP."""
         self.runs: list[tuple[str, float, float]] = []
         """Runs of materialize under load: instant, begin, end."""
+        self.shifted: float
+        """When Japan began to ask."""
         self.loads: list[str] = []
         """Who asks for predictions."""
         self.right: dict[str, int] = {}
@@ -57,6 +61,18 @@ class Loop:
     def script(self, command: str, status: int = 0) -> str:
         """Runs one of the scripts of this folder in the feature repo."""
         return self.run(f"python {shlex.quote(str(HERE))}/{command}", status)
+
+
+def fresh(folder: Path) -> None:
+    """Makes a folder, in place of one that an earlier loop has made. It deletes no other."""
+    if folder.exists():
+        check(
+            (folder / MADE).exists() or not any(folder.iterdir()),
+            f"{folder} is not of the loop: it has no file {MADE}. Delete it yourself, or name another",
+        )
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / MADE).touch()
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -107,16 +123,15 @@ def bring_up(loop: Loop) -> str:
 
 
 def once_round(folder: Path) -> bool:
-    """Runs every step. Tells whether all arrows hold."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    """Runs every step. Tells whether all hold."""
+    fresh(folder)
     began = time.monotonic()
     with Services(folder / "logs", environment(folder)) as services, ExitStack() as stack:
         loop = Loop(folder, services, stack)
         for n, step in enumerate([bring_up, *steps.ALL]):
             if not holds(n, step, loop):
                 return False
-    print(f"Every arrow holds. {time.monotonic() - began:.0f} s; {folder} has what was made.")
+    print(f"Every step holds. {time.monotonic() - began:.0f} s; {folder} has what was made.")
     return True
 
 
@@ -139,5 +154,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # everything is stopped then, as after Ctrl-C
     try:
         sys.exit(0 if once_round(Path(sys.argv[1]).resolve()) else 1)
+    except Failed as error:
+        sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit(130)

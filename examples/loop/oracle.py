@@ -1,4 +1,4 @@
-"""Holds every answer that load.py got to the engine: the score must be the one that the model version gives offline, to the last bit.
+"""Checks every answer that load.py got against the engine: the score must be the one that the model version gives offline, to the last bit.
 
     python oracle.py --repo shop --run 2025-10-01T00:00:00Z,START,END answers.jsonl…
 
@@ -18,6 +18,7 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
+from services import whole_lines
 
 import fstore
 
@@ -72,7 +73,7 @@ class Oracle:
 
 def judge(repo: fstore.Repo, files: list[Path], runs: list[Run]) -> dict[str, Any]:
     """Counts the right scores by version, those that no other version would have given, and what is wrong or failed."""
-    lines = [json.loads(text) for file in files for text in file.read_text().splitlines()]
+    lines = [json.loads(text) for file in files for text in whole_lines(file)]
     oracle = Oracle(repo, sorted({c for line in lines for c in line["customer_id"]}))
     answered = [line for line in lines if line["status"] == 200]
     right: Counter[str] = Counter()

@@ -1,6 +1,7 @@
 """The programs that the loop needs: each on a free port of this machine, with its output in a file, stopped at the end."""
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -13,10 +14,12 @@ from contextlib import suppress
 from pathlib import Path
 
 PATIENCE = 60.0  # seconds that anything gets to start, or to come true
+LONGEST = 300.0  # seconds that a command gets
+PORTS = range(10_000, 32_000)  # below those that Linux gives to connections, so that none takes a port before its program listens
 
 
 class Failed(Exception):
-    """An arrow of the loop does not hold."""
+    """What a step of the loop should prove does not hold."""
 
 
 def check(holds: bool, otherwise: str) -> None:
@@ -34,10 +37,22 @@ def until(holds: Callable[[], bool], otherwise: str, seconds: float = PATIENCE) 
 
 
 def free_port() -> int:
-    """Returns a port that nothing listens on."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
+    """Returns a port that nothing listens on, and that it has not returned before."""
+    while True:
+        port = random.SystemRandom().choice(PORTS)
+        with socket.socket() as s, suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            if port not in given:
+                given.add(port)
+                return port
+
+
+given: set[int] = set()
+
+
+def whole_lines(file: Path) -> list[str]:
+    """Returns the lines of a file that somebody else is writing: not the one that has no end yet."""
+    return file.read_text().rpartition("\n")[0].splitlines() if file.exists() else []
 
 
 def answers(url: str) -> bool:
@@ -91,35 +106,50 @@ class Services:
 
         until(holds, f"{name} does not answer {url}; see {self.logs}/{name}.log")
 
-    def stop(self, *names: str) -> None:
-        """Stops programs and what they started: by a signal, and after a while by force."""
+    def stop(self, *names: str, patience: float = 10) -> None:
+        """Stops programs and what they started: by a signal, and after some seconds by force."""
         processes = [self._running.pop(name) for name in names]
-        for sent in (signal.SIGTERM, signal.SIGKILL):
-            for process in processes:
-                with suppress(ProcessLookupError):  # it has ended by itself
-                    os.killpg(process.pid, sent)
-            end = time.monotonic() + 10
-            for process in processes:
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(max(0.0, end - time.monotonic()))
+        ours = [p for p in processes if p.poll() is None]  # the id of the others may be somebody else's by now
+        end = time.monotonic() + patience
+        for process in ours:
+            os.killpg(process.pid, signal.SIGTERM)
+        while not all(map(ended, ours)) and time.monotonic() < end:
+            time.sleep(0.02)
+        for process in ours:
+            os.killpg(process.pid, signal.SIGKILL)  # also what a program that has ended left behind
+            process.wait()
 
-    def run(self, command: str, folder: Path, status: int = 0) -> str:
+    def run(self, command: str, folder: Path, status: int = 0, longest: float = LONGEST) -> str:
         """Runs a command of the shell to its end, and returns what it printed to stdout. All of it is in commands.log."""
-        done = subprocess.run(
+        with subprocess.Popen(
             command,
             shell=True,
             cwd=folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
-        )
+            start_new_session=True,
+        ) as process:
+            try:
+                out, err = process.communicate(timeout=longest)
+            except BaseException as error:  # also Ctrl-C
+                if process.returncode is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                if isinstance(error, subprocess.TimeoutExpired):
+                    raise Failed(f"{command}\nhas not ended within {longest:.0f} s") from None
+                raise
         with (self.logs / "commands.log").open("a") as log:
-            log.write(f"$ {command}\n{done.stdout}{done.stderr}({done.returncode})\n\n")
-        tail = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
+            log.write(f"$ {command}\n{out}{err}({process.returncode})\n\n")
+        tail = "\n".join((out + err).splitlines()[-15:])
         check(
-            done.returncode == status,
-            f"{command}\nended with status {done.returncode}, not {status}:\n{tail}",
+            process.returncode == status,
+            f"{command}\nended with status {process.returncode}, not {status}:\n{tail}",
         )
-        return done.stdout
+        return out
+
+
+def ended(process: subprocess.Popen[bytes]) -> bool:
+    """Tells whether a process has ended, and leaves it as it is: until it is waited for, its id is nobody else's."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None

@@ -1,4 +1,4 @@
-"""The arrows of the loop, in order. Each returns what it has proved, or raises `Failed`."""
+"""The steps of the loop, in order. Each returns what it has proved, or raises `Failed`."""
 
 import filecmp
 import json
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from services import check, free_port, until
+from services import check, free_port, until, whole_lines
 
 if TYPE_CHECKING:
     from loop import Loop
@@ -74,7 +74,7 @@ def trained(loop: "Loop", name: str, version: str) -> str:
 def mlflow(loop: "Loop", path: str) -> Any:
     """Asks MLflow's REST API."""
     with urllib.request.urlopen(
-        f"{loop.services.environment['MLFLOW_TRACKING_URI']}/api/2.0/mlflow/{path}"
+        f"{loop.services.environment['MLFLOW_TRACKING_URI']}/api/2.0/mlflow/{path}", timeout=60
     ) as answer:
         return json.load(answer)
 
@@ -151,8 +151,7 @@ def under_load(loop: "Loop", name: str, country: str, query: str = "") -> None:
 
 def lines(loop: "Loop", name: str) -> list[dict[str, Any]]:
     """Returns the answers that a load has by now."""
-    file = loop.answers(name)
-    return [json.loads(x) for x in file.read_text().splitlines()] if file.exists() else []
+    return [json.loads(x) for x in whole_lines(loop.answers(name))]
 
 
 def ask(loop: "Loop", model: str = "returns@champion") -> Any:
@@ -160,7 +159,7 @@ def ask(loop: "Loop", model: str = "returns@champion") -> Any:
     request = urllib.request.Request(
         f"{loop.app}/predict?model={model}", b'{"customer_id": [12]}', {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 
 
@@ -169,10 +168,10 @@ def quiet(loop: "Loop") -> str:
     loop.prometheus.ready(loop.services)
     loop.run("fstore drift --reference returns_1 --current served --fail-on 0.3")
     monitor(loop, status=0)
-    until(
-        lambda: "fstore_monitor_firing" in loop.prometheus.metrics(),
-        "Prometheus does not get fstore_monitor_firing",
-    )
+    about = 'fstore_monitor_firing{event="drift",model="returns",version="1"}'
+    until(lambda: loop.prometheus.value(about) == "0", f"Prometheus does not get {about}")
+    seen = time.time()
+    until(lambda: loop.prometheus.evaluated(DRIFT) > seen + 2, f"Prometheus does not evaluate {DRIFT}")
     check(DRIFT not in loop.prometheus.alerts(), "Prometheus has an alert, and nothing has drifted")
     check(loop.webhook.messages == [], f"nothing has drifted, and a webhook came: {loop.webhook.messages}")
     return "nothing has drifted, and nobody was told anything"
@@ -190,6 +189,7 @@ def shift(loop: "Loop") -> str:
     began = time.time()
     loop.run(f"fstore materialize --to {AUTUMN}")
     loop.runs.append((AUTUMN, began, time.time() + 2))  # servers follow within a second
+    loop.shifted = time.time()
     under_load(loop, "jp", "jp")
     return verified(loop, "1")
 
@@ -197,8 +197,10 @@ def shift(loop: "Loop") -> str:
 def alert(loop: "Loop") -> str:
     """Monitors version 1 again: its features have drifted. A rule of Prometheus fires, and one signed webhook comes."""
     monitor(loop, status=4)
+    window = int(time.time() - loop.shifted)  # in which Japan has asked: more than 60 answers, of five rows each
     loop.run(
-        "fstore drift --reference returns_1 --current served --window 10s --html drift.html --fail-on 0.3", 4
+        f"fstore drift --reference returns_1 --current served --window {window}s --html drift.html --fail-on 0.3",
+        4,
     )
     until(lambda: DRIFT in loop.prometheus.alerts(), f"{DRIFT} does not fire in Prometheus")
     labels = loop.prometheus.alerts()[DRIFT]
@@ -238,7 +240,10 @@ def gate_again(loop: "Loop") -> str:
     good = judged(loop, "3", "returns_2", "2025-09", passes=True)
     old, new = good["champion"], good["accuracy"]
     check(old < loop.accuracy - 0.15, f"version 1 is as good in September: {old:.1%}")
-    check(new > old + 0.15, f"version 3 is no better than version 1: {new:.1%} and {old:.1%}")
+    check(
+        new > loop.accuracy - 0.02,
+        f"version 3 is not as good as version 1 was: {new:.1%}, and {loop.accuracy:.1%} in the summer",
+    )
     return f"version 1 is down to {old:.1%}; version 2 with {bad['accuracy']:.1%} is refused; version 3 has {new:.1%}"
 
 
@@ -267,7 +272,7 @@ def move(loop: "Loop") -> str:
 
 def every_answer(loop: "Loop") -> str:
     """Ends the load. No request failed, and every score is what its version gives offline, to the last bit."""
-    loop.services.stop(*(f"load-{name}" for name in loop.loads))
+    loop.services.stop(*(f"load-{name}" for name in loop.loads), patience=90)  # requests in flight get their answers
     runs = "".join(f" --run {at},{begin},{end}" for at, begin, end in loop.runs)
     files = shlex.join(str(loop.answers(name)) for name in loop.loads)
     got = json.loads(loop.script(f"oracle.py{runs} {files}").splitlines()[-1])
@@ -322,6 +327,6 @@ def rebuild(loop: "Loop") -> str:
 ROUND: list[Callable[["Loop"], str]] = [
     alert, training_set_again, train_again, gate_again, materialize_again, move, every_answer, skew, rebuild,
 ]  # fmt: skip
-"""From an alert to the next model: what the workflow in examples/github and the DAG in examples/orchestration do."""
+"""From an alert to the next model. The workflow in examples/github and the DAG in examples/orchestration do the same, but for the load."""
 
 ALL = [raw_data, training_set, train, gate, materialize, serve, quiet, shift, *ROUND, retire]

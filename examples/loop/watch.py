@@ -6,7 +6,9 @@ import hmac
 import json
 import secrets
 import threading
+import urllib.parse
 import urllib.request
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -70,7 +72,9 @@ class Prometheus:
         folder.mkdir()
         (folder / "prometheus.yml").write_text(CONFIG.replace("PORT", str(push)).replace("RULES", str(RULES)))
         services.start(
-            "pushgateway", ["prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{push}"], folder
+            "pushgateway",
+            ["prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{push}", "--persistence.file="],
+            folder,
         )
         flags = [
             "--config.file=prometheus.yml",
@@ -84,9 +88,16 @@ class Prometheus:
         services.ready("pushgateway", f"{self.pushgateway}/-/ready")
         services.ready("prometheus", f"{self.url}/-/ready")
 
-    def metrics(self) -> list[str]:
-        """Returns the names of the metrics that Prometheus has read."""
-        return list(self._get("label/__name__/values"))
+    def value(self, query: str) -> str | None:
+        """Returns the value of the only series that a query finds; None if it finds none."""
+        found = self._get(f"query?query={urllib.parse.quote(query)}")["result"]
+        return str(found[0]["value"][1]) if found else None
+
+    def evaluated(self, alert: str) -> float:
+        """Returns when the rule of an alert was last evaluated, in seconds since 1970."""
+        rules = [rule for group in self._get("rules")["groups"] for rule in group["rules"]]
+        (last,) = (rule["lastEvaluation"] for rule in rules if rule["name"] == alert)
+        return datetime.fromisoformat(last[:19] + "+00:00").timestamp()
 
     def alerts(self) -> dict[str, dict[str, str]]:
         """Returns the labels of the alerts that fire, by their name."""
