@@ -46,6 +46,10 @@ func newCompared(c Column) (*compared, error) {
 	out := &compared{Column: c, measure: Value}
 	s, typ := c.Statistics, c.Type
 	switch {
+	case s.Age != nil && typ != fstore.Timestamp:
+		return nil, fmt.Errorf("column %s of the reference has ages, which only instants have, not %s", c.Name, typ.WithArticle())
+	case s.Norm != nil && !stats.HasNorm(typ):
+		return nil, fmt.Errorf("column %s of the reference has lengths, which only lists of numbers have, not %s", c.Name, typ.WithArticle())
 	case s.Age != nil:
 		out.measure, s, typ = Age, s.Age, fstore.Float64
 	case s.Norm != nil:

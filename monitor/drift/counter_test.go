@@ -287,6 +287,23 @@ func TestATurnIsFound(t *testing.T) {
 	}
 }
 
+// Statistics that a type cannot have are refused, by type: counting them would read what columns of the type do not hold.
+func TestStatisticsOfAnotherType(t *testing.T) {
+	of := numbers(sequence(1000)...)
+	for _, c := range []struct {
+		t fstore.Type
+		s stats.Statistics
+	}{
+		{fstore.Float64, stats.Statistics{Count: 1000, Age: of}},
+		{fstore.Int64, stats.Statistics{Count: 1000, Norm: of}},
+		{fstore.List(fstore.String), stats.Statistics{Count: 1000, Norm: of}},
+	} {
+		if _, err := NewCounter([]Column{{Name: "x", Type: c.t, Statistics: &c.s}}, "", Whole); err == nil || !strings.Contains(err.Error(), "column x of the reference has") {
+			t.Errorf("%s: %v", c.t, err)
+		}
+	}
+}
+
 // What the store has no value for is taken out of the cosines too.
 func TestCosinesOfADefaultAreTakenOut(t *testing.T) {
 	s := &stats.Statistics{Count: 1000, Nulls: 10, Norm: numbers(repeated(500, 1, 2)...), Centroid: []float32{1, 0}, Cosine: numbers(repeated(500, 0, 1)...)}
