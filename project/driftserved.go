@@ -183,22 +183,46 @@ func (s *servedValues) count(ctx context.Context) error {
 	return readServed(ctx, s.folder, reader)
 }
 
-// columnsOf returns the features of a list that the reference has: of the same view version, and by the same name if a list has
-// several.
+// columnsOf returns the features of a list that the reference has: of the same view version, and by the same name. One of another
+// name counts if it is the only one on both sides, and the list has the keys by which the reference looks it up.
 func (s *servedValues) columnsOf(i *servedlog.Info) []servedColumn {
 	var out []servedColumn
 	for _, f := range s.lock.Features {
-		best := -1
+		named, all := -1, []int(nil)
 		for at, served := range i.Features {
-			if served.View == f.View && served.Feature == f.Feature && served.Type == f.Type && (best < 0 || served.Name == f.Name) {
-				best = at
+			if served.View != f.View || served.Feature != f.Feature || served.Type != f.Type {
+				continue
+			}
+			if all = append(all, at); served.Name == f.Name {
+				named = at
 			}
 		}
-		if best >= 0 {
-			out = append(out, servedColumn{f.Name, best})
+		if named < 0 && len(all) == 1 && s.usedOnce(f) && s.hasKeysOf(i, f) {
+			named = all[0]
+		}
+		if named >= 0 {
+			out = append(out, servedColumn{f.Name, named})
 		}
 	}
 	return out
+}
+
+// usedOnce reports whether the reference has a feature of a view by one use only.
+func (s *servedValues) usedOnce(f lock.Feature) bool {
+	n := 0
+	for _, of := range s.lock.Features {
+		if of.View == f.View && of.Feature == f.Feature {
+			n++
+		}
+	}
+	return n == 1
+}
+
+// hasKeysOf reports whether a list has the key columns of a feature. Those of an on-demand feature are not known.
+func (s *servedValues) hasKeysOf(i *servedlog.Info, f lock.Feature) bool {
+	return f.Use == nil || !slices.ContainsFunc(s.lock.Uses[*f.Use].Keys, func(k fstore.KeyBinding) bool {
+		return !slices.ContainsFunc(i.Columns, func(c fstore.Field) bool { return c.Name == k.Column })
+	})
 }
 
 // add counts rows.
