@@ -34,6 +34,9 @@ func (c DriftCheck) IsShare() bool {
 	return c == DriftNullRate || c == DriftUnseen || c == DriftOutOfRange
 }
 
+// atMostOne reports whether no score is above 1.
+func (c DriftCheck) atMostOne() bool { return c.IsShare() || c == DriftJS || c == DriftKS }
+
 // TakesAuto reports whether the score varies over the windows of a training set. No window has a value that the whole lacks, so
 // unseen and out_of_range are 0 in each.
 func (c DriftCheck) TakesAuto() bool { return c != DriftUnseen && c != DriftOutOfRange }
@@ -81,8 +84,15 @@ func ParseDriftThreshold(check DriftCheck, text string) (DriftThreshold, error) 
 		digits, percent = strings.CutSuffix(text, "%")
 	}
 	x, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
-	if percent {
-		x /= 100
+	if percent { // read again rather than divided, so that 0.7% is the number 0.007
+		x, err = strconv.ParseFloat(strings.TrimSpace(digits)+"e-2", 64)
+	}
+	if err == nil && x > 1 && check.atMostOne() {
+		hint := "a number from 0 to 1, or off"
+		if check.IsShare() {
+			hint = "a share from 0 to 1, for example 0.05 or 5%, or off"
+		}
+		return DriftThreshold{}, Errorf(ErrInvalid, "%s is at most 1, so a threshold of %q is never reached", check, text).WithHint("%s", hint)
 	}
 	if err != nil || !(x >= 0) || math.IsInf(x, 0) {
 		return DriftThreshold{}, Errorf(ErrInvalid, "%q is not a threshold of %s", text, check).WithHint("a number from 0 on, off or auto")

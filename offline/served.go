@@ -174,7 +174,8 @@ func (s *servedSet) readLog(ctx context.Context) error {
 	if err := s.exec(ctx, "CREATE TEMP VIEW _log AS\nSELECT\n  *,\n  list_position("+texts(paths)+", _file)::BIGINT AS _part\nFROM "+from); err != nil {
 		return err
 	}
-	columns := []string{"_part AS part", rowNumber + " AS number", "make_timestamp(epoch_us(_at)) AS answered", "_request_id AS request", "_row AS request_row",
+	columns := []string{
+		"_part AS part", rowNumber + " AS number", "make_timestamp(epoch_us(_at)) AS answered", "_request_id AS request", "_row AS request_row",
 		"_server AS server", "TRY_CAST(regexp_extract(_request_id, '[0-9]+$') AS UBIGINT) AS request_number",
 	}
 	for i, k := range s.compared {

@@ -138,6 +138,8 @@ func (c *compared) verdict(found []Check, current *stats.Counts, minimum int64) 
 		return TooFew, tooFew("the reference", r.Values(), "value", minimum)
 	case distances && current.Values() < minimum:
 		return TooFew, tooFew("the current side", current.Values(), "value", minimum)
+	case !slices.ContainsFunc(found, func(k Check) bool { return k.Value != nil && k.Threshold != nil }):
+		return NotCompared, "No check that has a threshold can be computed."
 	case !distances:
 		return Stable, "The share of nulls has not changed. Only nulls can be compared."
 	}
@@ -182,6 +184,10 @@ func (c *compared) feature(current, cosines *stats.Counts, o *Options, held thre
 		out.NotAuto = c.notAuto
 	}
 	out.Verdict, out.Reason = c.verdict(out.Checks, current, o.MinRows)
+	if out.Verdict == Stable && c.undirected(current, cosines, o.MinRows, held) {
+		out.Verdict, out.Reason = NotCompared, fmt.Sprintf("Only %s of %s have the length of the reference's lists, so directions cannot be compared.",
+			english.Thousands(cosines.Values()), english.Count(int(current.Values()), "list"))
+	}
 	if c.ignored != "" {
 		out.Reason += " " + c.ignored
 	}
@@ -195,7 +201,21 @@ func (c *compared) feature(current, cosines *stats.Counts, o *Options, held thre
 func (c *compared) window(current, cosines *stats.Counts, o *Options, held thresholds) Window {
 	out := Window{Figures: figuresOf(current), Checks: c.checks(c.scores(current, cosines, o.MinRows), held)}
 	out.Verdict, _ = c.verdict(out.Checks, current, o.MinRows)
+	if out.Verdict == Stable && c.undirected(current, cosines, o.MinRows, held) {
+		out.Verdict = NotCompared
+	}
 	return out
+}
+
+// undirected reports whether the direction of lists decides, and too few of the current ones have one: lists of another length or of
+// zeros.
+func (c *compared) undirected(current, cosines *stats.Counts, minimum int64, held thresholds) bool {
+	if c.direction == nil || c.direction.reference.Values() < minimum || cosines.Values() >= minimum || current.Values() < minimum {
+		return false
+	}
+	direction := Check{Name: CheckCosine}
+	held.hold(&direction, c)
+	return direction.Threshold != nil
 }
 
 // described returns what there is to say without current rows.

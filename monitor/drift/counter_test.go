@@ -238,6 +238,13 @@ func TestATurnIsFound(t *testing.T) {
 		}
 		return &c
 	}
+	longer := func(of *fstore.Column) *fstore.Column { // of the same norms, with a zero more
+		c := fstore.NewColumn("e", fstore.List(fstore.Float32), of.Len)
+		for i := range of.Len {
+			c.Append(append(slices.Clone(of.Value(i).([]float32)), 0))
+		}
+		return &c
+	}
 	numbersIn := func(c *fstore.Column) (out []float64) {
 		for i := range c.Len {
 			if !c.IsNull(i) {
@@ -266,6 +273,7 @@ func TestATurnIsFound(t *testing.T) {
 		{"the same", with, draw(1000, 1, 0), Stable, "No check is over"},
 		{"turned", with, draw(1000, 1, 1), Drifted, "irections moved by"},
 		{"turned, without a centroid", without, draw(1000, 1, 1), Stable, "the lock has no centroid"},
+		{"of another length", with, longer(draw(1000, 1, 0)), NotCompared, "Only 0 of 1,000 lists have the length"},
 	} {
 		counter, err := NewCounter([]Column{{Name: "e", Role: RoleFeature, Type: fstore.List(fstore.Float32), Statistics: c.s}}, "t", Hour)
 		if err != nil {

@@ -68,7 +68,7 @@ const (
 	Drifted     Verdict = "drifted"      // at least one check is over its threshold
 	Stable      Verdict = "stable"       // no check is
 	TooFew      Verdict = "too_few"      // one side has too few rows or values; no alarm
-	NotCompared Verdict = "not_compared" // the current rows lack the column, or its type has no statistics; Reason says which
+	NotCompared Verdict = "not_compared" // the current rows lack the column, its type has no statistics, or nothing that decides can be computed; Reason says which
 )
 
 // Verdicts counts features by their verdict.
@@ -93,7 +93,7 @@ type Feature struct {
 	Missing bool    `json:"missing,omitempty"` // it is not compared because the current side lacks what it should have: the column, or the published view
 	Reason  string  `json:"reason"`            // one sentence in plain English: which checks are over, or why there is no verdict
 
-	// Checks are all that were made, in a fixed order. A check without a threshold is only shown. Empty for NotCompared.
+	// Checks are all that were made, in a fixed order. A check without a threshold is only shown. Empty if the column cannot be compared at all.
 	Checks []Check `json:"checks"`
 
 	NotAuto string `json:"not_auto,omitempty"` // why thresholds of auto are the defaults, in a sentence; absent: they are not, or there are none

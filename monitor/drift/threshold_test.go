@@ -36,7 +36,8 @@ func TestThresholds(t *testing.T) {
 	if d := cmp.Diff(want, o); d != "" {
 		t.Error(d)
 	}
-	for _, text := range []string{"psi", "psi=", "psi=-1", "psi=NaN", "psi=Inf", "psi=5%", "psy=1", "=1", "a.=1", "on", "unseen=auto", "a.out_of_range=auto", "a=0.1"} {
+	for _, text := range []string{"psi", "psi=", "psi=-1", "psi=NaN", "psi=Inf", "psi=5%", "psy=1", "=1", "a.=1", "on", "unseen=auto", "a.out_of_range=auto", "a=0.1",
+		"null_rate=5", "unseen=500%", "js=2", "ks=1.5"} {
 		if err := o.SetThreshold(text); err == nil {
 			t.Errorf("%s is taken", text)
 		}
@@ -227,5 +228,29 @@ func TestAutoIsNotZero(t *testing.T) {
 	c.counts = []*stats.Counts{}
 	if _, why := c.learned(200); why == "" {
 		t.Error("learned from nothing")
+	}
+}
+
+// A feature of which nothing that decides can be computed is not called stable.
+func TestNothingDecides(t *testing.T) {
+	counter, err := NewCounter([]Column{{
+		Name: "x", Role: RoleFeature, Type: fstore.Float64, Statistics: numbers(sequence(5000)...),
+	}}, "", Whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := fstore.NewColumn("x", fstore.Float64, 1000)
+	for i := range 1000 {
+		x.Append(float64(i * 5))
+	}
+	if err := counter.Add(&fstore.Batch{Len: 1000, Columns: []fstore.Column{x}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, check := range []CheckName{CheckUnseen, CheckCosine} { // numbers with so many values have neither
+		o := Options{MinRows: 200, ShareLimit: 0.5, Rule: fstore.DriftRule{All: fstore.DriftOff, Checks: map[CheckName]fstore.DriftThreshold{check: {At: 0.1}}}}
+		out := counter.Compare(o)
+		if f := out.Features[0]; f.Verdict != NotCompared || out.Counts.NotCompared != 1 {
+			t.Errorf("%s: %s: %s, %+v", check, f.Verdict, f.Reason, out.Counts)
+		}
 	}
 }
