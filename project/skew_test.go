@@ -243,7 +243,7 @@ func TestAListOfAnotherRegistry(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := &servedRows{rev: rev, lists: map[string]*fstore.FeatureList{}}
-	info := servedlog.Info{Service: ref, Keys: servedlog.PlainKeys, Features: list.Describe().Features}
+	info := servedlog.Info{Service: ref, Keys: servedlog.PlainKeys, Columns: list.KeyColumns(), Features: list.Describe().Features}
 	if got := l.rows(&servedlog.Rows{Info: &info}).Problem; got != "" {
 		t.Error(got)
 	}
