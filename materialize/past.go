@@ -26,7 +26,7 @@ const (
 	keptPast   = 1000     // runs of each store
 	spare      = 256      // lines that may be too many before the file is rewritten
 	maxPast    = 32 << 20 // bytes of the file
-	maxPastRun = 8 << 10  // bytes of a line: a run whose line is longer is not kept
+	maxPastRun = 1 << 20  // bytes of a line: a run whose line is longer is not kept
 	sumDigits  = 8        // of a line's checksum
 	lineEnd    = byte('\n')
 )

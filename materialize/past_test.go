@@ -137,7 +137,7 @@ func TestARunWithTooManyInputsIsNamed(t *testing.T) {
 	if err := s.add(r); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.forget(r); err != nil || !strings.Contains(j.s.Warning, "at most 8192 are kept of a run") || len(known()) != 0 {
+	if err := j.forget(r); err != nil || !strings.Contains(j.s.Warning, "at most 1048576 are kept of a run") || len(known()) != 0 {
 		t.Errorf("%v, %q, %d runs are known", err, j.s.Warning, len(known()))
 	}
 }

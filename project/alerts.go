@@ -301,7 +301,7 @@ func freshnessAlerts(f *Freshness) (alerts []notify.Alert) {
 		case Fresh, NoSchedule:
 			a.State, a.Summary = notify.Resolved, v.View.String()+" is "+strings.ReplaceAll(string(v.State), "_", " ")
 			if v.State == NoSchedule {
-				a.Summary = v.View.String() + " has no schedule any more"
+				a.Summary = v.View.String() + " is published, and has no schedule to be late for"
 			}
 		}
 		alerts = append(alerts, a)

@@ -22,16 +22,7 @@ import (
 	"github.com/fstore-dev/fstore/monitor/notify"
 )
 
-const alertRepo = `kind: entity
-name: user
-join_keys: [{name: id, type: int64}]
----
-kind: source
-name: events
-path: data/events.parquet
-event_timestamp: ts
----
-kind: feature_view
+const alertRepo = usersAndEvents + `kind: feature_view
 name: v
 entities: [user]
 source: events
@@ -81,7 +72,7 @@ func newWorld(t *testing.T) *world {
 	w.write("d.yaml", alertRepo)
 	w.source(5)
 	p := w.open()
-	w.apply(p)
+	applyAll(w.t, p)
 	return w
 }
 
@@ -116,17 +107,6 @@ func (w *world) open() *Project {
 	}
 	w.t.Cleanup(func() { p.Close() })
 	return p
-}
-
-func (w *world) apply(p *Project) {
-	w.t.Helper()
-	plan, err := p.Plan(w.t.Context())
-	if err == nil {
-		_, err = p.Apply(w.t.Context(), plan, ApplyOptions{})
-	}
-	if err != nil {
-		w.t.Fatal(err)
-	}
 }
 
 // source writes a row for each of 200 users, the last of which has this value.
@@ -390,7 +370,7 @@ func TestAlertsOfWhatIsGone(t *testing.T) {
 	w.check(p, CheckRequest{})
 	w.want("a check", checkFires)
 	w.write("d.yaml", strings.ReplaceAll(alertRepo, ", expect: [{between: [0, 1000]}]", ""))
-	w.apply(p)
+	applyAll(w.t, p)
 	w.check(p, CheckRequest{})
 	w.want("without the expectation", "resolved check: v@1 expects nothing any more")
 }

@@ -92,19 +92,8 @@ func newCheckedWorld(t *testing.T) *checkedWorld {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.Close() })
-	w.apply()
+	applyAll(w.t, w.Project)
 	return w
-}
-
-func (w *checkedWorld) apply() {
-	w.t.Helper()
-	plan, err := w.Plan(w.t.Context())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if _, err := w.Apply(w.t.Context(), plan, ApplyOptions{}); err != nil {
-		w.t.Fatal(err)
-	}
 }
 
 // write replaces a file by one with a row for each value, a day before the first instant. A negative value is a null.
@@ -280,7 +269,7 @@ func TestInputsOfABrokenViewAreChecked(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(w.dir, "u.sql"), []byte("select id, ts, (case when x is null then 'none' else '1' end)::double as z from clean"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	w.apply()
+	applyAll(w.t, w.Project)
 	w.write("others.parquet", 1, -1, 3)
 	found, err := w.Check(t.Context(), CheckRequest{Names: []string{"u"}})
 	if err == nil || len(found.Unchecked) != 1 || found.Unchecked[0].Name != "u" || len(found.Checks) != 1 || found.Checks[0].OK {
@@ -299,7 +288,7 @@ func (w *checkedWorld) edit(old, now string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.apply()
+	applyAll(w.t, w.Project)
 }
 
 // What a view expects that is kept offline is checked by whatever reads it, once for all that read it as of the same instant.

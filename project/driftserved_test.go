@@ -20,16 +20,7 @@ import (
 	"github.com/fstore-dev/fstore/server/servedlog"
 )
 
-const servedRepo = `kind: entity
-name: user
-join_keys: [{name: id, type: int64}]
----
-kind: source
-name: events
-path: data/events.parquet
-event_timestamp: ts
----
-kind: feature_view
+const servedRepo = usersAndEvents + `kind: feature_view
 name: v
 entities: [user]
 source: events
@@ -95,21 +86,10 @@ func newServedWorld(t *testing.T) *servedWorld {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.Close() })
-	w.apply()
+	applyAll(w.t, w.Project)
 	w.train("t")
 	w.pin("1", "t")
 	return w
-}
-
-func (w *servedWorld) apply() {
-	w.t.Helper()
-	plan, err := w.Plan(w.t.Context())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if _, err := w.Apply(w.t.Context(), plan, ApplyOptions{}); err != nil {
-		w.t.Fatal(err)
-	}
 }
 
 func (w *servedWorld) train(name string) {
@@ -403,7 +383,7 @@ func TestWhatOfTheLogIsNotCompared(t *testing.T) {
 	if w.Project, err = Open(t.Context(), w.dir, Options{Lookup: func(string) (string, bool) { return "", false }}); err != nil {
 		t.Fatal(err)
 	}
-	w.apply()
+	applyAll(w.t, w.Project)
 	w.server("", w.rows(250, 5), nil)()
 	sealed, err := filepath.Glob(filepath.Join(w.log, "services", "s@1", "*.parquet"))
 	if err != nil || len(sealed) != 2 {

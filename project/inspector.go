@@ -3,6 +3,7 @@ package project
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	fstore "github.com/fstore-dev/fstore"
@@ -57,17 +58,25 @@ func (c *runChecks) Judge(ctx context.Context, change materialize.Change) (v mat
 				v.Reasons = append(v.Reasons, r.String())
 			case r.Warns():
 				v.Warnings = append(v.Warnings, r.String())
-			case r.Outcome == expect.Skipped && change.Previous != nil && (r.Check == fstore.ExpectRows || r.Check == fstore.ExpectKeysDeleted):
+			case r.Outcome == expect.Skipped && change.Previous != nil && comparesRuns(r):
 				v.Warnings = append(v.Warnings, r.String()+" (skipped)") // at a first publication, nobody expects it to be checked
 			}
 		}
 		all = append(all, of.Results...)
 	}
 	if err := expect.Error(all); err != nil {
-		v.Refused = fstore.Errorf(fstore.ErrCheck, "%s\n%s", err.Error(), change.Served()).
-			WithHint("fstore check %s --to %s checks again without a run", c.v.Ref, fstore.FormatTime(c.at))
+		hint := "fstore check %s --to %s checks again without a run"
+		if slices.ContainsFunc(all, func(r expect.Result) bool { return r.Blocks() && comparesRuns(&r) }) {
+			hint += ", but not what compares it with the run before"
+		}
+		v.Refused = fstore.Errorf(fstore.ErrCheck, "%s\n%s", err.Error(), change.Served()).WithHint(hint, c.v.Ref, fstore.FormatTime(c.at))
 	}
 	return v, nil
+}
+
+// comparesRuns reports whether a result may need what is published: the change of rows, or the keys that go.
+func comparesRuns(r *expect.Result) bool {
+	return r.Check == fstore.ExpectRows || r.Check == fstore.ExpectKeysDeleted
 }
 
 // finish returns how the view and what it reads came out.

@@ -24,7 +24,7 @@ func (w *checkedWorld) define(text string) {
 	if err := os.WriteFile(filepath.Join(w.dir, "d.yaml"), []byte(text), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
-	w.apply()
+	applyAll(w.t, w.Project)
 }
 
 func (w *checkedWorld) pin() {

@@ -22,16 +22,7 @@ import (
 )
 
 // allTypes is a repo whose view has a feature of each type, computed from x, and one with a default.
-const allTypes = `kind: entity
-name: user
-join_keys: [{name: id, type: int64}]
----
-kind: source
-name: events
-path: data/events.parquet
-event_timestamp: ts
----
-kind: feature_view
+const allTypes = usersAndEvents + `kind: feature_view
 name: v
 entities: [user]
 event_timestamp: ts
@@ -128,13 +119,7 @@ func newOutcomesWorld(t *testing.T, keys servedlog.Keys, seed uint64) *outcomesW
 		}
 	}
 	w.open()
-	plan, err := w.Plan(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Apply(t.Context(), plan, ApplyOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	applyAll(t, w.Project)
 	for hour := range 3 { // each with other values
 		p := skewDay.Add(time.Duration(hour) * time.Hour)
 		if _, err := w.Materialize(t.Context(), MaterializeRequest{To: p, LeakCheck: "off"}); err != nil {

@@ -70,7 +70,7 @@ func TestAnEarlierPublication(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(w.dir, "data", "others.parquet"), events, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	w.apply()
+	applyAll(w.t, w.Project)
 	w.settle()
 	w.materialize(skewDay)
 	w.ask(skewDay.Add(time.Minute), `{"service":"both","entities":{"id":[0,1,2,3]}}`)
@@ -116,7 +116,7 @@ func TestRowsOfAnotherProject(t *testing.T) {
 	w := newSkewWorld(t)
 	w.serve()
 	w.Settings.Project = "another"
-	w.apply()
+	applyAll(w.t, w.Project)
 	if r := w.skew(nil); r.OK || r.Logged != 0 {
 		t.Errorf("%+v", r)
 	}
@@ -202,7 +202,7 @@ func TestARequestColumnThatIsNotLogged(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(w.dir, "d.yaml"), []byte(strings.Replace(skewRepo, paid, paid+", log: false", 1)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	w.apply()
+	applyAll(w.t, w.Project)
 	w.tamper(2, 7.5)
 	w.serve()
 	r := w.skew(nil)

@@ -36,16 +36,7 @@ type event struct {
 
 var skewDay = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
-const skewRepo = `kind: entity
-name: user
-join_keys: [{name: id, type: int64}]
----
-kind: source
-name: events
-path: data/events.parquet
-event_timestamp: ts
----
-kind: feature_view
+const skewRepo = usersAndEvents + `kind: feature_view
 name: v
 entities: [user]
 source: events
@@ -78,21 +69,10 @@ func newSkewWorld(t *testing.T) *skewWorld {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.Close() })
-	w.apply()
+	applyAll(w.t, w.Project)
 	w.settle()
 	w.materialize(skewDay)
 	return w
-}
-
-func (w *skewWorld) apply() {
-	w.t.Helper()
-	plan, err := w.Plan(w.t.Context())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if _, err := w.Apply(w.t.Context(), plan, ApplyOptions{}); err != nil {
-		w.t.Fatal(err)
-	}
 }
 
 // writeSource writes the events: user 3 has five as its value, 4 a null, 5 an event that is old, and 6 none. Half an hour into the
