@@ -36,8 +36,10 @@ func TestThresholds(t *testing.T) {
 	if d := cmp.Diff(want, o); d != "" {
 		t.Error(d)
 	}
-	for _, text := range []string{"psi", "psi=", "psi=-1", "psi=NaN", "psi=Inf", "psi=5%", "psy=1", "=1", "a.=1", "on", "unseen=auto", "a.out_of_range=auto", "a=0.1",
-		"null_rate=5", "unseen=500%", "js=2", "ks=1.5"} {
+	for _, text := range []string{
+		"psi", "psi=", "psi=-1", "psi=NaN", "psi=Inf", "psi=5%", "psy=1", "=1", "a.=1", "on", "unseen=auto", "a.out_of_range=auto", "a=0.1",
+		"null_rate=5", "unseen=500%", "js=2", "ks=1.5",
+	} {
 		if err := o.SetThreshold(text); err == nil {
 			t.Errorf("%s is taken", text)
 		}

@@ -80,7 +80,15 @@ class Compared:
             str(folder / "set.parquet"),
         ]
         fstore(binary, "training-set", "create", "pairs", *create, repo=folder)
-        drift = ["drift", "--reference", "pairs", "--current", str(folder / "current.parquet"), "--output", "json"]
+        drift = [
+            "drift",
+            "--reference",
+            "pairs",
+            "--current",
+            str(folder / "current.parquet"),
+            "--output",
+            "json",
+        ]
         said = fstore(binary, *drift, repo=folder)
         self.of_rows: dict[str, dict[str, Any]] = {f["name"]: f for f in json.loads(said)["features"]}
         (folder / "set.parquet").rename(folder / "gone.parquet")
@@ -195,9 +203,12 @@ def test_ks_of_rows_is_that_of_scipy(compared: dict[str, Compared], pair: Pair) 
     c = compared[pair.name]
     exact = stats.ks_2samp(*c.values(pair.name), method="asymp")
     found = c.ks(pair.name)
-    assert found["exact"] and "at_most" not in found
+    assert found["exact"]
+    assert "at_most" not in found
     assert found["value"] == pytest.approx(exact.statistic, abs=1e-12)
-    assert exact.pvalue < 1e-9 and found["p_value"] < 1e-8 or found["p_value"] == pytest.approx(exact.pvalue, rel=0.1)
+    assert (exact.pvalue < 1e-9 and found["p_value"] < 1e-8) or found["p_value"] == pytest.approx(
+        exact.pvalue, rel=0.1
+    )
     others = [k for k in c.of_rows[pair.name]["checks"] if k["name"] != "ks"]
     assert others == [k for k in c.features[pair.name]["checks"] if k["name"] != "ks"]
 
