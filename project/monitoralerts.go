@@ -27,7 +27,7 @@ func (m *monitoring) alerts() []notify.Alert {
 	return out
 }
 
-// driftAlert is the alert of a model's drift; nil if the round says nothing of it: the comparison failed, or there was too little to judge.
+// driftAlert is the alert of a model's drift. It is nil if the round says nothing about it: the comparison failed, or there was too little to judge.
 func (of *MonitoredModel) driftAlert() *notify.Alert {
 	a := &notify.Alert{Event: notify.Drift, By: byMonitor, Subject: notify.Subject{Kind: subjectModel, Name: of.Model, Version: of.Version}}
 	if of.Model == "" {

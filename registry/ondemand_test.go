@@ -204,7 +204,7 @@ func TestEditsOfOnDemandViews(t *testing.T) {
 	}
 }
 
-// A request column that is no longer logged is not logged for any version, also of services that models are pinned to.
+// A request column that is no longer logged is not logged for any version, including those of services to which models are pinned.
 func TestWhatIsNotLoggedHoldsForEarlierVersions(t *testing.T) {
 	db := open(t)
 	const column, unlogged = "default: 2}", "default: 2, log: false}"

@@ -244,7 +244,7 @@ func eachOfPage(page parquet.Page, values []parquet.Value, do func(parquet.Value
 	}
 }
 
-// readFlat reads a column that is no list.
+// readFlat reads a column that is not a list.
 func readFlat(c *fstore.Column, chunk parquet.ColumnChunk) error {
 	values := make([]parquet.Value, 1024)
 	return eachPage(chunk, func(page parquet.Page) error {
