@@ -205,11 +205,7 @@ func goneSubject(rev *registry.Revision, m *notify.Message) string {
 // is checked with its reader, even if head has another one.
 func expectsUpstream(rev *registry.Revision, views []*fstore.ViewVersion, ref fstore.ViewRef) bool {
 	for _, v := range views {
-		if _, expected := fstore.ExpectationsOf(v).Views[ref.Name]; !expected {
-			continue
-		}
-		i := slices.IndexFunc(v.Views, func(up fstore.View) bool { return up.Name == ref.Name })
-		if upstreamVersion(rev, v, i).Ref == ref {
+		if _, expected := fstore.ExpectationsOf(v).Views[ref.Name]; expected && readsVersion(rev, v, ref) {
 			return true
 		}
 	}

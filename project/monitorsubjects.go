@@ -145,6 +145,11 @@ func (m *monitoring) reads(v *fstore.ViewVersion, kind registry.Kind, ref fstore
 	if kind == registry.KindSource {
 		return v.Source(ref.Name) != nil
 	}
+	return readsVersion(m.rev, v, ref)
+}
+
+// readsVersion reports whether a view version reads this version of another view.
+func readsVersion(rev *registry.Revision, v *fstore.ViewVersion, ref fstore.ViewRef) bool {
 	i := slices.IndexFunc(v.Views, func(in fstore.View) bool { return in.Name == ref.Name })
-	return i >= 0 && upstreamVersion(m.rev, v, i).Ref == ref
+	return i >= 0 && upstreamVersion(rev, v, i).Ref == ref
 }
